@@ -1,0 +1,192 @@
+package parser
+
+// CSeq is a parsed CSeq value (RFC 3261 §20.16).
+type CSeq struct {
+	Number     uint32 // 0 to MaxCSeq
+	MethodName Span   // as written
+	Method     Method // MethodOther if unknown here
+}
+
+// CallID is the value of the first Call-ID; nil if there is none. Check says whether it is fit for use.
+func (m *Message) CallID() []byte { return m.ValueOf(KindCallID) }
+
+// CSeq is the number and method of the CSeq. When the Reason is not OK it holds what could be read.
+// CSeqMethodMismatch is given for requests only.
+func (m *Message) CSeq() (CSeq, Reason) {
+	if m.cached&(1<<fieldCSeq) == 0 {
+		m.cached |= 1 << fieldCSeq
+		m.reasons[fieldCSeq] = m.parseCSeq()
+	}
+	return m.cseq, m.reasons[fieldCSeq]
+}
+
+func (m *Message) parseCSeq() Reason {
+	m.cseq = CSeq{}
+	row := m.First(KindCSeq)
+	if row < 0 {
+		return MissingCSeq
+	}
+	v := m.Headers[row].Value
+	b := m.Raw[:v.End()]
+	n, e := number(b, int(v.Off), MaxCSeq)
+	if e < 0 {
+		return firstReason(m.doubled(KindCSeq, DoubledCSeq), BadCSeq)
+	}
+	m.cseq.Number = uint32(n)
+	i := skipLWS(b, e)
+	if i == e || i == len(b) {
+		return firstReason(m.doubled(KindCSeq, DoubledCSeq), BadCSeq)
+	}
+	name := b[i:]
+	m.cseq.MethodName = span(i, len(b))
+	if m.IsRequest && string(name) == string(m.MethodBytes()) {
+		m.cseq.Method = m.Method
+		return m.doubled(KindCSeq, DoubledCSeq)
+	}
+	m.cseq.Method = MethodOf(name)
+	if m.cseq.Method == MethodOther && run(name, 0, classToken) != len(name) {
+		return firstReason(m.doubled(KindCSeq, DoubledCSeq), BadCSeq)
+	}
+	if m.IsRequest {
+		return firstReason(m.doubled(KindCSeq, DoubledCSeq), CSeqMethodMismatch)
+	}
+	return m.doubled(KindCSeq, DoubledCSeq)
+}
+
+// doubled is r if there are several rows of kind k.
+func (m *Message) doubled(k Kind, r Reason) Reason {
+	if m.HasMany(k) {
+		return r
+	}
+	return OK
+}
+
+// MaxForwards is 0 to MaxMaxForwards; -1 if there is none (legal: RFC 3261 §16.3 step 3) or it is malformed.
+func (m *Message) MaxForwards() (int, Reason) {
+	if m.cached&(1<<fieldMaxForwards) == 0 {
+		m.cached |= 1 << fieldMaxForwards
+		m.reasons[fieldMaxForwards] = m.parseMaxForwards()
+	}
+	return m.maxForwards, m.reasons[fieldMaxForwards]
+}
+
+func (m *Message) parseMaxForwards() Reason {
+	m.maxForwards = -1
+	row := m.First(KindMaxForwards)
+	if row < 0 {
+		return OK
+	}
+	v := m.Headers[row].Value
+	n, e := number(m.Raw[:v.End()], int(v.Off), MaxMaxForwards)
+	if e != int(v.End()) {
+		return firstReason(m.doubled(KindMaxForwards, DoubledMaxForwards), BadMaxForwards)
+	}
+	m.maxForwards = int(n)
+	return m.doubled(KindMaxForwards, DoubledMaxForwards)
+}
+
+// ContentLength is the value of the Content-Length, 0 to 2^31-1; -1 if there is none (legal in a
+// datagram: RFC 3261 §18.3) or it is malformed. Several rows with the same value count as one.
+func (m *Message) ContentLength() (int, Reason) {
+	if m.cached&(1<<fieldContentLength) == 0 {
+		m.cached |= 1 << fieldContentLength
+		m.reasons[fieldContentLength] = m.parseContentLength()
+	}
+	return m.contentLength, m.reasons[fieldContentLength]
+}
+
+func (m *Message) parseContentLength() Reason {
+	m.contentLength = -1
+	for row := m.First(KindContentLength); row >= 0; row = m.Next(row) {
+		v := m.Headers[row].Value
+		n, e := number(m.Raw[:v.End()], int(v.Off), maxContentLength)
+		if e != int(v.End()) {
+			m.contentLength = -1
+			return BadContentLength
+		}
+		if m.contentLength >= 0 && m.contentLength != int(n) {
+			m.contentLength = -1
+			return ContentLengthDiffers
+		}
+		m.contentLength = int(n)
+	}
+	return OK
+}
+
+// RequestURI is the parsed Request-URI. The pointer is never nil; what it points to is valid until the
+// next Parse, and as far as it was read when the Reason is not OK. A scheme unknown here
+// is not malformed: look at Scheme (RFC 3261 §16.3 step 2, 416).
+func (m *Message) RequestURI() (*URI, Reason) {
+	if m.cached&(1<<fieldURI) == 0 {
+		m.cached |= 1 << fieldURI
+		r := ParseURI(m.URI.Of(m.Raw), &m.requestURI)
+		switch {
+		case r != OK:
+			r = BadRequestURI
+		case m.requestURI.HasHeaders:
+			r = RequestURIHeaders
+		}
+		m.reasons[fieldURI] = r
+	}
+	return &m.requestURI, m.reasons[fieldURI]
+}
+
+// Check does what RFC 3261 §16.3 step 1 asks: every field that forwarding needs is present,
+// single and well formed. Call it after a Parse that gave OK. It fills the caches of
+// TopVia, CSeq, From, To, MaxForwards, ContentLength and RequestURI.
+//
+// The order is that of use when an error response is built: without a Via none can be sent.
+// Route, Record-Route and Contact are not looked at: whoever routes by them parses them.
+func (m *Message) Check() Reason {
+	via, r := m.TopVia()
+	if r != OK {
+		return r
+	}
+	if r := m.checkCallID(); r != OK {
+		return r
+	}
+	if _, r := m.CSeq(); r != OK {
+		return r
+	}
+	if _, r := m.From(); r != OK {
+		return r
+	}
+	if _, r := m.To(); r != OK {
+		return r
+	}
+	if m.IsRequest {
+		if _, r := m.MaxForwards(); r != OK {
+			return r
+		}
+		if _, r := m.RequestURI(); r != OK {
+			return r
+		}
+		if via.HasCookie && via.Branch.Len == 7 {
+			return EmptyBranch
+		}
+	}
+	n, r := m.ContentLength()
+	if r != OK {
+		return r
+	}
+	if n > len(m.Raw)-int(m.BodyStart) {
+		return ShortBody
+	}
+	return OK
+}
+
+// checkCallID takes any visible ASCII. The grammar is narrower (word [ "@" word ], RFC 3261 §25.1), but base64
+// Call-IDs with "=" and several "@" are about, and a proxy only compares and copies it.
+func (m *Message) checkCallID() Reason {
+	row := m.First(KindCallID)
+	if row < 0 {
+		return MissingCallID
+	}
+	if m.HasMany(KindCallID) {
+		return DoubledCallID
+	}
+	if !visible(m.Headers[row].Value.Of(m.Raw)) {
+		return BadCallID
+	}
+	return OK
+}

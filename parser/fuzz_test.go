@@ -1,0 +1,450 @@
+package parser
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// seeds are the torture messages, an everyday INVITE, and the oddities the grammar allows.
+func seeds(tb testing.TB) (all [][]byte) {
+	tb.Helper()
+	files, err := filepath.Glob("testdata/rfc4475/*.dat")
+	if err != nil || len(files) != 49 {
+		tb.Fatal(err, len(files))
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	all = append(all, inviteSDP, okResponse, byeRequest)
+	for _, s := range []string{
+		"", "\r\n\r\n", "\x00\x00\x00\x00", "\n", "INVITE", "INVITE sip:a SIP/2.0", "SIP/2.0 200 OK\r\n\r\n", "SIP/2.0 200\n\n", "SIP/2.0\r\n\r\n",
+		"\r\n\r\nOPTIONS sip:a@b SIP/2.0\nv:SIP/2.0/UDP h\n\tx\n\n",
+		"A b SIP/2.0\r\n: x\r\n\r\n", "A b SIP/2.0\r\n x\r\n\r\n", "A b SIP/2.0\r\nX y: z\r\n folded\r\nTo:\r\n\r\n", "A b SIP/2.0\r\nTo:  \r\n  \r\n x\r\r\n\r\n",
+		"A b SIP/3.0\r\nv:\r\n\r\n", "A  b SIP/2.0\r\n\r\n", "A b sip/2.00\r\n\r\n", "A \tb SIP/2.1\r\n\r\n",
+		"A sip:u@[::1]:5 SIP/2.0\r\nv: SIP/2.0/UDP [::1]:5060;branch=z9hG4bK, sip/2.0/tls a\r\ni: a\r\nCSeq: 1 A\r\nf: <sip:a>;tag=1\r\nt: b<sip:b>\r\nl: 0\r\nRoute: <sip:a;lr>,\r\n <sip:b,c>;x=\",\"\r\nRoute: <x:y>\r\n\r\n",
+		"A sip:a SIP/2.0\r\nCall-ID: x\r\nVia: SIP/2.0/UDP h;ttl=3;maddr=m;received=1.2.3.4;rport=7;branch=\"q\\\"\"\r\n\r\n",
+	} {
+		all = append(all, []byte(s))
+	}
+	return all
+}
+
+var okResponse = crlf(`SIP/2.0 200 OK
+Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK8f2a.1,SIP/2.0/UDP 192.0.2.10:5060;received=192.0.2.10;rport=5062;branch=z9hG4bK-524287-1---8f3a1c77
+Record-Route: <sip:192.0.2.1;lr;ftag=9fxced76sl>
+To: <sip:bob@sip.example.com>;tag=as61d4f
+From: "Alice" <sip:alice@sip.example.com>;tag=9fxced76sl
+Call-ID: 843817637684230@998sdasdh09
+CSeq: 1 INVITE
+Contact: <sip:bob@192.0.2.20:5060>
+Content-Length: 0
+
+`)
+
+var byeRequest = crlf(`BYE sip:alice@192.0.2.10:5060 SIP/2.0
+v: SIP/2.0/TCP [2001:db8::9]:5061;rport;branch=z9hG4bKnashds7
+Max-Forwards: 70
+Route: <sip:192.0.2.1;lr>, <sip:[2001:db8::1];lr;transport=tcp>
+f: <sip:bob@sip.example.com>;tag=as61d4f
+t: "Alice \"A\" Example" <sip:alice@sip.example.com>;tag=9fxced76sl
+i: 843817637684230@998sdasdh09
+CSeq: 2 BYE
+l: 0
+
+`)
+
+// dirty is reused by every run, so that whatever a message leaves behind meets the next one.
+var dirty Message
+
+func FuzzParse(f *testing.F) {
+	for _, s := range seeds(f) {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var fresh Message
+		want := plainParse(b)
+		if r := fresh.Parse(b); r != want.reason {
+			t.Fatalf("Parse: %v, plain %v", r, want.reason)
+		}
+		agree(t, &fresh, want)
+		shape := describe(&fresh)
+		if r := dirty.Parse(b); r != want.reason {
+			t.Fatalf("Parse into a used Message: %v, plain %v", r, want.reason)
+		}
+		if got := describe(&dirty); got != shape {
+			t.Fatalf("a used Message differs:\n%s\nfresh:\n%s", got, shape)
+		}
+	})
+}
+
+// agree holds every index and field against the plain reader, and every span against the input.
+func agree(t *testing.T, m *Message, want *plainMessage) {
+	t.Helper()
+	b := want.raw
+	inside := func(what string, s Span) {
+		if s.Off > s.End() || int(s.End()) > len(b) {
+			t.Fatalf("%s %v outside of %d bytes", what, s, len(b))
+		}
+	}
+	for _, s := range []Span{m.StartLine, m.MethodName, m.URI, m.Phrase} {
+		inside("start line", s)
+	}
+	if len(m.Headers) != len(want.rows) {
+		t.Fatalf("%d rows, plain %d", len(m.Headers), len(want.rows))
+	}
+	for i, h := range m.Headers {
+		w := want.rows[i]
+		if h.Line != w.line || h.Name != w.name || h.Value != w.value || h.Kind != w.kind || h.Folded != w.folded {
+			t.Fatalf("row %d: %+v, plain %+v", i, h, w)
+		}
+		inside("line", h.Line)
+		if h.Value.Off < h.Line.Off || h.Value.End() > h.Line.End() {
+			t.Fatalf("row %d: value %v outside of line %v", i, h.Value, h.Line)
+		}
+	}
+	if m.HeaderStart > m.HeaderEnd || m.HeaderEnd > m.BodyStart || int(m.BodyStart) > len(b) {
+		t.Fatalf("headers %d to %d, body %d of %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, len(b))
+	}
+	for k := KindOther; k < NumKinds; k++ {
+		n := 0
+		last := -1
+		for i := m.First(k); i >= 0; i = m.Next(i) {
+			if i <= last || m.Headers[i].Kind != k {
+				t.Fatalf("chain of %v is at %d after %d", k, i, last)
+			}
+			last = i
+			n++
+		}
+		if w := len(want.of(k)); n != w || m.Has(k) != (w > 0) || m.HasMany(k) != (w > 1) {
+			t.Fatalf("%d rows of %v, plain %d", n, k, w)
+		}
+	}
+	body := m.Body()
+	if len(b) > 0 && len(body) > 0 && &body[0] != &b[m.BodyStart] {
+		t.Fatal("Body is not a view of the input")
+	}
+	if want.reason != OK {
+		if want.reason != Empty && want.reason != TooLarge {
+			m.Check() // must survive
+			if got := string(m.MethodBytes()); m.IsRequest && got != want.method {
+				t.Fatalf("method %q, plain %q", got, want.method)
+			}
+			if int(m.HeaderStart) != want.headerStart || int(m.HeaderEnd) != want.headerEnd || int(m.BodyStart) != want.bodyAt {
+				t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart, want.headerEnd, want.bodyAt)
+			}
+		}
+		return
+	}
+	if int(m.HeaderStart) != want.headerStart || int(m.HeaderEnd) != want.headerEnd || int(m.BodyStart) != want.bodyAt {
+		t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart, want.headerEnd, want.bodyAt)
+	}
+	if m.IsRequest != want.isRequest || int(m.Status) != want.status ||
+		string(m.MethodBytes()) != want.method || string(m.Bytes(m.URI)) != want.uri || string(m.Bytes(m.Phrase)) != want.phrase {
+		t.Fatalf("start line: %q %q %d %q, plain %q %q %d %q", m.MethodBytes(), m.Bytes(m.URI), m.Status, m.Bytes(m.Phrase), want.method, want.uri, want.status, want.phrase)
+	}
+	if m.IsRequest && (m.Method == MethodOther) == (m.Method.String() == want.method) {
+		t.Fatalf("method %v for %q", m.Method, want.method)
+	}
+	if r, w := m.Check(), want.check(); r != w {
+		t.Fatalf("Check: %v, plain %v", r, w)
+	}
+	if m.Has(KindVia) {
+		if w, ok := want.topVia(); ok {
+			agreeVia(t, m.Raw, mustVia(t, m), w)
+		}
+	}
+	for _, k := range []Kind{KindVia, KindRoute, KindContact, KindSupported} {
+		agreeValues(t, m, want, k)
+	}
+}
+
+func mustVia(t *testing.T, m *Message) *Via {
+	t.Helper()
+	v, r := m.TopVia()
+	if r != OK {
+		t.Fatalf("TopVia: %v, but the plain reader takes it", r)
+	}
+	if int(v.Cut.End()) > len(m.Raw) || v.ParamsEnd() > v.Cut.End() {
+		t.Fatalf("TopVia: cut %v of value %v", v.Cut, v.Value)
+	}
+	return v
+}
+
+func agreeVia(t *testing.T, b []byte, v *Via, w plainViaValue) {
+	t.Helper()
+	got := plainViaValue{string(v.TransportName.Of(b)), string(v.Host.Of(b)), string(v.Branch.Of(b)), string(v.Received.Of(b)), string(v.MAddr.Of(b)),
+		int(v.Port), int(v.RPort), int(v.TTL), v.RPortParam.Len > 0}
+	if got != w {
+		t.Fatalf("Via: %+v, plain %+v", got, w)
+	}
+	if v.HasCookie != strings.HasPrefix(w.branch, "z9hG4bK") {
+		t.Fatalf("HasCookie %v for %q", v.HasCookie, w.branch)
+	}
+	if v.Value.Len > 0 && (v.Params.Len > 0 && v.Params.End() != v.Value.End() || v.SentBy.End() > v.Value.End()) {
+		t.Fatalf("Via: value %v, sent-by %v, params %v", v.Value, v.SentBy, v.Params)
+	}
+}
+
+// agreeValues compares the walk over a list with the plain split, and what is left after a cut.
+func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
+	t.Helper()
+	var plain []string
+	clean := true
+	for _, row := range want.of(k) {
+		if row.value.Len == 0 && k == KindSupported {
+			continue
+		}
+		values, ok := plainSplit(string(row.value.Of(want.raw)))
+		plain = append(plain, values...)
+		if clean = ok; !ok {
+			break
+		}
+	}
+	var cuts []Span
+	i := 0
+	v := m.Values(k)
+	for ; v.Next(); i++ {
+		if i >= len(plain) || string(m.Bytes(v.Value)) != plain[i] {
+			t.Fatalf("%v value %d: %q, plain %q", k, i, m.Bytes(v.Value), plain)
+		}
+		cuts = append(cuts, v.Cut)
+	}
+	if v.Next() || (v.Reason == OK) != clean {
+		t.Fatalf("%v: the walk ends with %v after %d, plain %v %q", k, v.Reason, i, clean, plain)
+	}
+	if !clean {
+		return // the plain list may hold one more: it looks at an element before the comma behind it
+	}
+	if i != len(plain) {
+		t.Fatalf("%v: %d values, plain %q", k, i, plain)
+	}
+	for i, cut := range cuts[:min(len(cuts), 4)] {
+		rest := append(append([]byte{}, m.Raw[:cut.Off]...), m.Raw[cut.End():]...)
+		var left Message
+		if r := left.Parse(rest); r != OK {
+			t.Fatalf("without %v %d: %v\n%q", k, i, r, rest)
+		}
+		j := 0
+		for v := left.Values(k); v.Next(); j++ {
+			if j == i {
+				j++
+			}
+			if (j < i || j > i) && string(left.Bytes(v.Value)) != plain[j] {
+				t.Fatalf("without %v %d: value %d is %q, want %q", k, i, j, left.Bytes(v.Value), plain[j])
+			}
+		}
+		if j == i {
+			j++
+		}
+		if j != len(plain) {
+			t.Fatalf("without %v %d: %d values left of %d\n%q", k, i, j-1, len(plain), rest)
+		}
+	}
+}
+
+// describe is everything a Message says, as text.
+func describe(m *Message) string {
+	var s strings.Builder
+	fmt.Fprintln(&s, m.StartLine, m.MethodName, m.URI, m.Phrase, m.HeaderStart, m.HeaderEnd, m.BodyStart, m.Status, m.Method, m.IsRequest, m.Headers, m.seen, m.twice)
+	if m.IsRequest || m.Status != 0 {
+		fmt.Fprintln(&s, m.Check())
+	}
+	via, r := m.TopVia()
+	fmt.Fprintln(&s, r)
+	if r == OK {
+		fmt.Fprintf(&s, "%+v\n", *via)
+	}
+	cseq, r := m.CSeq()
+	fmt.Fprintln(&s, cseq, r)
+	from, r := m.From()
+	fmt.Fprintf(&s, "%+v %v\n", *from, r)
+	to, r := m.To()
+	fmt.Fprintf(&s, "%+v %v\n", *to, r)
+	mf, r := m.MaxForwards()
+	fmt.Fprintln(&s, mf, r)
+	cl, r := m.ContentLength()
+	fmt.Fprintln(&s, cl, r, len(m.Body()))
+	uri, r := m.RequestURI()
+	fmt.Fprintf(&s, "%+v %v\n", *uri, r)
+	return s.String()
+}
+
+func FuzzVia(f *testing.F) {
+	for _, s := range []string{
+		"SIP/2.0/UDP h", "SIP / 2.0 / TCP  h : 5060 ; branch = z9hG4bKa ;rport", "sip/7.0/x [::1]:1;rport=65536", "SIP/2.0/UDP a;branch=z9hG4bK;branch=b",
+		"SIP/2.0/UDP a;received=::1;maddr=[::1];ttl=255;x=\"a,b\"", "SIP/2.0/UDP a;ttl=256", "SIP/2.0/UDP a;;", "SIP/2.0/UDP a:0", "SIP/2.0/ UDP a", "SIP/2.0/UDP\r\n a;branch=\r\n\tz9hG4bK1",
+	} {
+		f.Add(s)
+	}
+	var v Via
+	f.Fuzz(func(t *testing.T, s string) {
+		if i, j := plainTrim([]byte(s), 0, len(s)); i != 0 || j != len(s) {
+			return // a value comes trimmed
+		}
+		if values, ok := plainSplit(s); !ok || len(values) != 1 {
+			return
+		}
+		b := []byte("......" + s + ",;=")
+		r := ParseVia(b, span(6, 6+len(s)), &v)
+		w, ok := plainParseVia(s)
+		if (r == OK) != ok {
+			t.Fatalf("%q: %v, plain %v", s, r, ok)
+		}
+		if ok {
+			agreeVia(t, b, &v, w)
+		}
+	})
+}
+
+func FuzzNameAddr(f *testing.F) {
+	for _, s := range []string{
+		"sip:a@b", "<sip:a@b>", "\"q\\\"\" <sip:a@b>;tag=1;x", "a b c<sip:a>", "a, b <sip:a>", "sip:a;tag=1;tag=2", "<sip:a", "sip:a b", "<isbn:1>; tag = \"x\"", "a <b>", "<a:>",
+		"\"Mr. J. User <sip:j@x>", "< sip:a >", "sip:a;x=\"<\"", "\xc3\xa9 <sip:a>", "<sip:a>;tag=", "sip:a?b=c", "tel:+1;tag=1",
+	} {
+		f.Add(s)
+	}
+	var a NameAddr
+	f.Fuzz(func(t *testing.T, s string) {
+		if i, j := plainTrim([]byte(s), 0, len(s)); i != 0 || j != len(s) {
+			return
+		}
+		b := []byte("......" + s + ">;\"")
+		r := ParseNameAddr(b, span(6, 6+len(s)), &a)
+		w, ok := plainParseNameAddr(s)
+		if (r == OK) != ok {
+			t.Fatalf("%q: %v, plain %v", s, r, ok)
+		}
+		if !ok {
+			return
+		}
+		got := plainNameAddrValue{string(a.Display.Of(b)), string(a.URI.Of(b)), string(a.Tag.Of(b)), a.Bracket}
+		if got != w {
+			t.Fatalf("%q: %+v, plain %+v", s, got, w)
+		}
+		if v, whole, ok := Param(b, a.Params, "tag"); ok != (w.tag != "") || ok && (v != a.Tag || b[whole.Off] != ';' || whole.End() != v.End()) {
+			t.Fatalf("%q: Param gives %v %v %v", s, v, whole, ok)
+		}
+	})
+}
+
+func FuzzURI(f *testing.F) {
+	for _, s := range []string{
+		"sip:a@b", "sips:u:p@[2001:db8::1]:5061;transport=tls;lr?a=b&c=d", "tel:+1-2;phone-context=x", "urn:service:sos", "isbn:1", "sip:@b", "sip:a@b@c", "sip::p@h", "sip:h:0", "sip:h:65536", "sip:h;;x",
+		"sip:user;par=u%40example.net@example.com", "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com", "sip:h?", "sip:", ":", "sip:h:", "<sip:a>", "sip:a%00b@h", "sip:a@h ;lr",
+	} {
+		f.Add(s)
+	}
+	var u URI
+	f.Fuzz(func(t *testing.T, s string) {
+		b := []byte(s)
+		r := ParseURI(b, &u)
+		w, ok := plainParseURI(s)
+		if (r == OK) != ok {
+			t.Fatalf("%q: %v, plain %v", s, r, ok)
+		}
+		for _, sp := range []Span{u.SchemeName, u.User, u.Password, u.Host, u.Params, u.Headers, u.Opaque} {
+			if sp.Off > sp.End() || int(sp.End()) > len(b) {
+				t.Fatalf("%q: span %v", s, sp)
+			}
+		}
+		if !ok {
+			return
+		}
+		got := plainURIValue{strings.ToLower(string(u.SchemeName.Of(b))), string(u.UserBytes()), string(u.Password.Of(b)), string(u.HostBytes()),
+			string(u.Params.Of(b)), string(u.Headers.Of(b)), int(u.Port), u.HasHeaders}
+		if got != w {
+			t.Fatalf("%q: %+v, plain %+v", s, got, w)
+		}
+		if _, lr := u.Param("lr"); lr != plainHasParam(w.params, "lr") || u.LR() != lr {
+			t.Fatalf("%q: lr %v", s, lr)
+		}
+		if u.Host.Len > 0 && !SameHost(u.HostBytes(), bytes.ToUpper(u.HostBytes())) {
+			t.Fatalf("%q: host differs from itself in upper case", s)
+		}
+		u.EffectivePort()
+	})
+}
+
+func plainHasParam(params, name string) bool {
+	for _, p := range strings.Split(params, ";") {
+		n, _, _ := strings.Cut(p, "=")
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func FuzzHostIP(f *testing.F) {
+	for _, s := range []string{"1.2.3.4", "01.2.3.4", "1.2.3.256", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1::2::3", "[::1]", "12345::", "::1%eth0", "1:2", "a.b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := HostIP([]byte(s))
+		bare := s
+		if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") && len(s) >= 2 {
+			bare = s[1 : len(s)-1]
+			if !strings.Contains(bare, ":") {
+				bare = "" // brackets are for IPv6
+			}
+		}
+		want, err := netip.ParseAddr(bare)
+		if wantOK := err == nil && want.Zone() == ""; ok != wantOK || ok && got != want {
+			t.Fatalf("%q: %v %v, net/netip %v %v", s, got, ok, want, err)
+		}
+	})
+}
+
+// FuzzLineEnds holds the assembly against the Go loop and both against one byte at a time.
+func FuzzLineEnds(f *testing.F) {
+	f.Add([]byte("a\r\nb\n\n\nc"))
+	f.Add(bytes.Repeat([]byte{'\n'}, 600))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = append(b, make([]byte, blockBytes)...)
+		blocks := min(len(b)/blockBytes, lineBlocks)
+		var fast, swar [lineBlocks]uint64
+		lineEnds(b, &fast, blocks)
+		lineEndsGo(b, &swar, blocks)
+		for i := range blocks * blockBytes {
+			want := b[i] == '\n'
+			if fast[i/64]>>(i%64)&1 != 0 != want || swar[i/64]>>(i%64)&1 != 0 != want {
+				t.Fatalf("byte %d is %q: %x, %x", i, b[i], fast[i/64], swar[i/64])
+			}
+		}
+		for _, set := range [][]uint64{fast[blocks:], swar[blocks:]} {
+			for _, s := range set {
+				if s != 0 {
+					t.Fatalf("wrote behind block %d", blocks)
+				}
+			}
+		}
+	})
+}
+
+// FuzzScans holds the eight-bytes-at-a-time scans against the table.
+func FuzzScans(f *testing.F) {
+	f.Add([]byte("abcdefghijklmno\x7f"))
+	f.Add([]byte("<>\",;=\xff\xff\x00!#"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got, want := uriBytes(b), run(b, 0, classURI) == len(b); got != want {
+			t.Fatalf("uriBytes(%q) = %v", b, got)
+		}
+		if got, want := visible(b), plainVisible.Match(b); got != want {
+			t.Fatalf("visible(%q) = %v", b, got)
+		}
+		for i := range b {
+			if got, want := valueRun(b, i), run(b, i, classValue); got != want {
+				t.Fatalf("valueRun(%q, %d) = %d, want %d", b, i, got, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package parser
+
+// Pieces of grammar that several fields share. In all of them b ends where the header's value ends, i is an
+// offset into b, and -1 means malformed.
+
+// number reads 1*DIGIT up to limit. end is the offset behind the last digit; -1 if there is no digit or
+// the number exceeds limit. limit is below 2^40: the sum cannot overflow.
+func number(b []byte, i int, limit uint64) (n uint64, end int) {
+	start := i
+	for i < len(b) {
+		d := b[i] - '0'
+		if d > 9 {
+			break
+		}
+		if n = n*10 + uint64(d); n > limit {
+			return 0, -1
+		}
+		i++
+	}
+	if i == start {
+		return 0, -1
+	}
+	return n, i
+}
+
+// hostEnd is the offset behind the host that starts at i: a name, an IPv4 address or a bracketed
+// IPv6 reference (RFC 3261 §25.1). Names are not checked beyond their characters.
+func hostEnd(b []byte, i int) int {
+	if i < len(b) && b[i] == '[' {
+		for e := i + 1; e < len(b); e++ {
+			if b[e] == ']' {
+				if _, ok := parseIPv6(b[i+1 : e]); !ok {
+					return -1
+				}
+				return e + 1
+			}
+		}
+		return -1
+	}
+	e := run(b, i, classHost)
+	if e == i {
+		return -1
+	}
+	return e
+}
+
+// paramFollows is i if a parameter list may go on or end there, else -1.
+func paramFollows(b []byte, i int) int {
+	if i == len(b) || b[i] == ';' || b[i] == ',' {
+		return i
+	}
+	return -1
+}
+
+// genericParam reads SEMI token [ EQUAL ( token / host / quoted-string ) ] (RFC 3261 §25.1, generic-param),
+// the semicolon being at semi. end is the offset behind the parameter, next that behind the white space
+// which follows it. value has its quotes, and Len 0 when there is no "=".
+func genericParam(b []byte, semi int) (name, value Span, end, next int) {
+	i := skipLWS(b, semi+1)
+	e := run(b, i, classToken)
+	if e == i {
+		return name, value, 0, -1
+	}
+	name = span(i, e)
+	end = e
+	i = skipLWS(b, e)
+	if i < len(b) && b[i] == '=' {
+		i = skipLWS(b, i+1)
+		if i < len(b) && b[i] == '"' {
+			if e = quotedEnd(b, i); e < 0 {
+				return name, value, 0, -1
+			}
+		} else if e = valueRun(b, i); e == i {
+			return name, value, 0, -1
+		}
+		value = span(i, e)
+		end = e
+		i = skipLWS(b, e)
+	}
+	return name, value, end, paramFollows(b, i)
+}
+
+// quotedEnd is the offset behind the quoted-string that starts at i (RFC 3261 §25.1); a backslash takes the
+// next byte with it, and that may be a NUL.
+func quotedEnd(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}
+
+// Param finds a parameter by name (lower case; any case matches) in ps, a list ";name=value;name" in b.
+// ok tells whether it is there; value is what is behind the "=", quotes included, Len 0 if there is none;
+// whole runs from the ";" to the end of the parameter. Cutting whole removes it.
+func Param(b []byte, ps Span, name string) (value, whole Span, ok bool) {
+	b = b[:ps.End()]
+	i := skipLWS(b, int(ps.Off))
+	for i >= 0 && i < len(b) && b[i] == ';' {
+		n, v, end, next := genericParam(b, i)
+		if next < 0 {
+			break
+		}
+		if equalFold(n.Of(b), name) {
+			return v, span(i, end), true
+		}
+		i = next
+	}
+	return Span{}, Span{}, false
+}

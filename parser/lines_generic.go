@@ -1,0 +1,9 @@
+//go:build !amd64
+
+package parser
+
+// lineEnds sets set[k] to the LFs in b[64*k:64*k+64] for k < blocks, bit j for byte j. b has 64*blocks bytes, and
+// blocks is 1 to lineBlocks.
+func lineEnds(b []byte, set *[lineBlocks]uint64, blocks int) {
+	lineEndsGo(b, set, blocks)
+}

@@ -1,0 +1,184 @@
+package parser
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// NameAddr is a parsed name-addr or addr-spec with header parameters (RFC 3261 §20.10, §25.1): From, To,
+// Contact, Route, Record-Route, Refer-To, P-Asserted-Identity and so on. Offsets are into the message.
+//
+//	"A. G. Bell" <sip:agb@bell.example>;tag=a48s
+//	------------  Display               ---- Tag
+//	              ------- URI          --------- Params
+type NameAddr struct {
+	Value   Span // the whole value
+	Display Span // display name as written, quotes included; Len 0 if none
+	URI     Span // the URI without angle brackets
+	Params  Span // header parameters from the first ";" on; Len 0 if none
+	Tag     Span // value of the tag parameter; Len 0 if none
+	Bracket bool // the URI stands in angle brackets
+}
+
+const (
+	wordTag  = 0x3d676174 // "tag=", folded
+	low4Byte = 1<<32 - 1
+)
+
+// ParseNameAddr reads the one value s of b, as Values or a Header gives it. A comma outside quotes
+// and brackets is malformed (RFC 4475 §3.1.2.15). The URI is checked for bytes no URI may
+// have and for a scheme, not further: ParseURI does that.
+func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
+	*a = NameAddr{Value: s}
+	b = b[:s.End()]
+	i := int(s.Off)
+	if i == len(b) {
+		return BadNameAddr
+	}
+
+	// display-name.
+	if c := b[i]; c == '"' {
+		e := quotedEnd(b, i)
+		if e < 0 {
+			return BadNameAddr
+		}
+		a.Display = span(i, e)
+		if i = skipLWS(b, e); i == len(b) || b[i] != '<' {
+			return BadNameAddr
+		}
+	} else if c != '<' {
+		lt := bytes.IndexByte(b[i:], '<')
+		if lt < 0 || !tokens(b[i:i+lt]) {
+			return a.addrSpec(b, i)
+		}
+		_, e := trimLWS(b, i, i+lt)
+		a.Display = span(i, e)
+		i += lt
+	}
+
+	// "<" addr-spec ">".
+	a.Bracket = true
+	gt := bytes.IndexByte(b[i:], '>')
+	if gt < 0 || !plausibleURI(b[i+1:i+gt]) {
+		return BadNameAddr
+	}
+	a.URI = span(i+1, i+gt)
+	return a.params(b, i+gt+1)
+}
+
+// tokens tells whether b is *(token LWS) (the unquoted display-name; the missing LWS in front of "<"
+// is forgiven as RFC 4475 §3.1.1.6 asks).
+func tokens(b []byte) bool {
+	for i := 0; i < len(b); {
+		e := run(b, i, classToken)
+		if e == i {
+			return false
+		}
+		i = skipLWS(b, e)
+	}
+	return true
+}
+
+// addrSpec reads the form without brackets: the URI ends at white space, "," or ";" (RFC 3261 §20.10: a
+// semicolon there starts header parameters).
+func (a *NameAddr) addrSpec(b []byte, i int) Reason {
+	e := i
+	for e < len(b) && is(b[e], classURI) && b[e] != ';' && b[e] != ',' {
+		e++
+	}
+	if !plausibleURI(b[i:e]) {
+		return BadNameAddr
+	}
+	a.URI = span(i, e)
+	return a.params(b, e)
+}
+
+// params reads the header parameters behind the URI.
+func (a *NameAddr) params(b []byte, i int) Reason {
+	if i < len(b) && b[i] <= ' ' {
+		i = skipLWS(b, i)
+	}
+	if i == len(b) {
+		return OK
+	}
+	first := i
+	for i < len(b) && b[i] == ';' {
+		// ";tag=token" without white space, the parameter From and To have.
+		if x := b[i+1:]; len(x) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordTag && is(x[4], classValue) {
+			i += 5
+			e := valueRun(b, i)
+			if a.Tag.Len != 0 {
+				return BadNameAddr
+			}
+			a.Tag = span(i, e)
+			if i = skipLWS(b, e); paramFollows(b, i) < 0 {
+				return BadNameAddr
+			}
+			continue
+		}
+		name, value, _, next := genericParam(b, i)
+		if next < 0 {
+			return BadNameAddr
+		}
+		if equalFold(name.Of(b), "tag") {
+			if value.Len == 0 || a.Tag.Len != 0 {
+				return BadNameAddr
+			}
+			a.Tag = value
+		}
+		i = next
+	}
+	if i < len(b) {
+		return BadNameAddr
+	}
+	a.Params = span(first, i)
+	return OK
+}
+
+// plausibleURI tells whether u has a scheme, something behind it, and no byte a URI may not have.
+func plausibleURI(u []byte) bool {
+	c := bytes.IndexByte(u, ':')
+	if c <= 0 || c == len(u)-1 || !isLetter(u[0]) || run(u[:c], 1, classScheme) != c {
+		return false
+	}
+	return uriBytes(u[c+1:])
+}
+
+func isLetter(c byte) bool { return c|0x20-'a' < 26 }
+
+// From is the From value. The pointer is never nil; what it points to is valid until the next
+// Parse, and as far as it was read when the Reason is not OK.
+func (m *Message) From() (*NameAddr, Reason) {
+	if m.cached&(1<<fieldFrom) == 0 {
+		m.cached |= 1 << fieldFrom
+		m.reasons[fieldFrom] = m.parseSingle(KindFrom, &m.from, MissingFrom)
+	}
+	return &m.from, m.reasons[fieldFrom]
+}
+
+// To is the To value; see From.
+func (m *Message) To() (*NameAddr, Reason) {
+	if m.cached&(1<<fieldTo) == 0 {
+		m.cached |= 1 << fieldTo
+		m.reasons[fieldTo] = m.parseSingle(KindTo, &m.to, MissingTo)
+	}
+	return &m.to, m.reasons[fieldTo]
+}
+
+// parseSingle reads the header of kind k, which must be there once. The reasons doubled and
+// bad follow missing in the list of Reasons. Of several the first is read.
+func (m *Message) parseSingle(k Kind, a *NameAddr, missing Reason) Reason {
+	row := m.First(k)
+	if row < 0 {
+		*a = NameAddr{}
+		return missing
+	}
+	r := ParseNameAddr(m.Raw, m.Headers[row].Value, a)
+	switch {
+	case m.HasMany(k):
+		return missing + 1
+	case r != OK:
+		return missing + 2
+	}
+	return OK
+}

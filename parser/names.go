@@ -1,0 +1,341 @@
+package parser
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// A header name is recognised without a loop: load its bytes as one or two words, fold the letters to lower case, look
+// the words up in a perfect hash table. One multiplication and one comparison per word; no chain, no branch
+// on the name except for its length. The few names longer than two words take a plain search.
+//
+// Receipt: BenchmarkKindOf, names_timing_test.go.
+
+// shortMultiplier and longMultiplier make no two names of one table collide. Found by trying random odd numbers; a new name
+// that collides needs a new one (addName says so).
+const (
+	shortMultiplier = 0xd0ddf3b1aa66f21
+	longMultiplier  = 0xfe8d7191c21de361
+)
+
+type shortName struct {
+	w    uint64 // the folded name, little-endian, zero-padded
+	kind Kind
+}
+
+type longName struct {
+	w0, w1 uint64 // likewise
+	kind   Kind
+}
+
+type longestName struct {
+	name string // lower case
+	kind Kind
+}
+
+var (
+	shortNames   [128]shortName // up to 7 bytes: with their colon they fit in a word
+	longNames    [128]longName  // 8 to 16
+	longestNames []longestName  // more
+)
+
+// headerNames are the long and, where one exists, the compact form (RFC 3261 §7.3.3, §20;
+// RFC 3515 r, 3841 a and j, 3892 b, 4028 x, 4474 y, 6665 o and u) by Kind.
+var headerNames = [NumKinds][2]string{
+	KindVia:                {"Via", "v"},
+	KindFrom:               {"From", "f"},
+	KindTo:                 {"To", "t"},
+	KindCallID:             {"Call-ID", "i"},
+	KindCSeq:               {"CSeq"},
+	KindMaxForwards:        {"Max-Forwards"},
+	KindRoute:              {"Route"},
+	KindRecordRoute:        {"Record-Route"},
+	KindContact:            {"Contact", "m"},
+	KindContentLength:      {"Content-Length", "l"},
+	KindContentType:        {"Content-Type", "c"},
+	KindRequire:            {"Require"},
+	KindProxyRequire:       {"Proxy-Require"},
+	KindSupported:          {"Supported", "k"},
+	KindUnsupported:        {"Unsupported"},
+	KindExpires:            {"Expires"},
+	KindMinExpires:         {"Min-Expires"},
+	KindRetryAfter:         {"Retry-After"},
+	KindEvent:              {"Event", "o"},
+	KindSubject:            {"Subject", "s"},
+	KindAuthorization:      {"Authorization"},
+	KindProxyAuthorization: {"Proxy-Authorization"},
+	KindWWWAuthenticate:    {"WWW-Authenticate"},
+	KindProxyAuthenticate:  {"Proxy-Authenticate"},
+	KindAuthenticationInfo: {"Authentication-Info"},
+	KindPath:               {"Path"},
+	KindServiceRoute:       {"Service-Route"},
+	KindUserAgent:          {"User-Agent"},
+	KindServer:             {"Server"},
+	KindAllow:              {"Allow"},
+	KindAllowEvents:        {"Allow-Events", "u"},
+	KindAccept:             {"Accept"},
+	KindAcceptContact:      {"Accept-Contact", "a"},
+	KindRejectContact:      {"Reject-Contact", "j"},
+	KindContentEncoding:    {"Content-Encoding", "e"},
+	KindContentDisposition: {"Content-Disposition"},
+	KindMIMEVersion:        {"MIME-Version"},
+	KindDate:               {"Date"},
+	KindTimestamp:          {"Timestamp"},
+	KindOrganization:       {"Organization"},
+	KindReferTo:            {"Refer-To", "r"},
+	KindReferredBy:         {"Referred-By", "b"},
+	KindReplaces:           {"Replaces"},
+	KindSubscriptionState:  {"Subscription-State"},
+	KindSessionExpires:     {"Session-Expires", "x"},
+	KindMinSE:              {"Min-SE"},
+	KindRAck:               {"RAck"},
+	KindRSeq:               {"RSeq"},
+	KindReason:             {"Reason"},
+	KindPrivacy:            {"Privacy"},
+	KindPAssertedIdentity:  {"P-Asserted-Identity"},
+	KindPPreferredIdentity: {"P-Preferred-Identity"},
+	KindRemotePartyID:      {"Remote-Party-ID"},
+	KindDiversion:          {"Diversion"},
+	KindHistoryInfo:        {"History-Info"},
+	KindIdentity:           {"Identity", "y"},
+	KindWarning:            {"Warning"},
+	KindSIPIfMatch:         {"SIP-If-Match"},
+	KindSIPETag:            {"SIP-ETag"},
+	KindGeolocation:        {"Geolocation"},
+}
+
+func init() {
+	for k := KindOther + 1; k < NumKinds; k++ {
+		for _, name := range headerNames[k] {
+			if name != "" {
+				addName(name, k)
+			}
+		}
+	}
+}
+
+// addName runs at start-up only: a collision is a mistake in this file.
+func addName(name string, k Kind) {
+	if len(name) > 16 {
+		longestNames = append(longestNames, longestName{strings.ToLower(name), k})
+		return
+	}
+	w0, w1 := nameWords([]byte(name))
+	s, l := &shortNames[shortHash(w0)], &longNames[longHash(w0, w1)]
+	if len(name) < 8 && s.kind == KindOther {
+		*s = shortName{w0, k}
+	} else if len(name) >= 8 && l.kind == KindOther {
+		*l = longName{w0, w1, k}
+	} else {
+		panic(fmt.Sprintf("BUG: header name %q collides: find another multiplier", name))
+	}
+}
+
+// nameWords loads and folds a name of up to 16 bytes.
+func nameWords(name []byte) (w0, w1 uint64) {
+	var t [16]byte
+	copy(t[:], name)
+	return foldWord(binary.LittleEndian.Uint64(t[0:])), foldWord(binary.LittleEndian.Uint64(t[8:]))
+}
+
+// foldWord lower-cases the letters of eight bytes. Setting bit 5 wherever bit 6 is set turns 'A'..'Z' into
+// 'a'..'z' and no other byte into a letter: the other bytes with bit 6 become one of
+// `{|}~ DEL, or stay above 0x7f. "-" has no bit 6, so CR (0x0d) never passes for it.
+func foldWord(w uint64) uint64 { return w | w&0x4040404040404040>>1 }
+
+func shortHash(w uint64) uint64     { return w * shortMultiplier >> 57 }
+func longHash(w0, w1 uint64) uint64 { return (w0 ^ w1<<1) * longMultiplier >> 57 }
+
+// kindOfShort looks up a folded, zero-padded name of up to 7 bytes.
+func kindOfShort(w uint64) Kind {
+	e := &shortNames[shortHash(w)]
+	if e.w == w {
+		return e.kind
+	}
+	return KindOther
+}
+
+// kindOfLong looks up a folded, zero-padded name of 8 to 16 bytes.
+func kindOfLong(w0, w1 uint64) Kind {
+	e := &longNames[longHash(w0, w1)]
+	if e.w0 == w0 && e.w1 == w1 {
+		return e.kind
+	}
+	return KindOther
+}
+
+// KindOf is the Kind of a header name as written, in any case, long or compact form.
+func KindOf(name []byte) Kind {
+	if len(name) > 16 {
+		for i := range longestNames {
+			if equalFold(name, longestNames[i].name) {
+				return longestNames[i].kind
+			}
+		}
+		return KindOther
+	}
+	w0, w1 := nameWords(name)
+	if len(name) < 8 {
+		return kindOfShort(w0)
+	}
+	return kindOfLong(w0, w1)
+}
+
+// kindOfString is KindOf for a name that is a string.
+func kindOfString(name string) Kind {
+	var t [20]byte // the longest known name is "P-Preferred-Identity"
+	if len(name) > len(t) {
+		return KindOther
+	}
+	return KindOf(t[:copy(t[:], name)])
+}
+
+// String is the long form of the name; "other" for KindOther.
+func (k Kind) String() string {
+	if k == KindOther || k >= NumKinds {
+		return "other"
+	}
+	return headerNames[k][0]
+}
+
+// Compact is the compact form of the name; "" if there is none.
+func (k Kind) Compact() string {
+	if k >= NumKinds {
+		return ""
+	}
+	return headerNames[k][1]
+}
+
+var methodNames = [NumMethods]string{
+	MethodOther: "other", INVITE: "INVITE", ACK: "ACK", BYE: "BYE", CANCEL: "CANCEL", OPTIONS: "OPTIONS",
+	REGISTER: "REGISTER", SUBSCRIBE: "SUBSCRIBE", NOTIFY: "NOTIFY", PUBLISH: "PUBLISH", INFO: "INFO",
+	REFER: "REFER", MESSAGE: "MESSAGE", UPDATE: "UPDATE", PRACK: "PRACK",
+}
+
+// String is the method as it stands in a request line; "other" for MethodOther.
+func (m Method) String() string {
+	if m >= NumMethods {
+		return "other"
+	}
+	return methodNames[m]
+}
+
+// MethodOf is the Method that name names. Methods are case-sensitive (RFC 3261 §7.1).
+func MethodOf(name []byte) Method {
+	switch string(name) {
+	case "INVITE":
+		return INVITE
+	case "ACK":
+		return ACK
+	case "BYE":
+		return BYE
+	case "CANCEL":
+		return CANCEL
+	case "OPTIONS":
+		return OPTIONS
+	case "REGISTER":
+		return REGISTER
+	case "SUBSCRIBE":
+		return SUBSCRIBE
+	case "NOTIFY":
+		return NOTIFY
+	case "PUBLISH":
+		return PUBLISH
+	case "INFO":
+		return INFO
+	case "REFER":
+		return REFER
+	case "MESSAGE":
+		return MESSAGE
+	case "UPDATE":
+		return UPDATE
+	case "PRACK":
+		return PRACK
+	}
+	return MethodOther
+}
+
+var transportNames = [...]string{
+	TransportNone: "", TransportOther: "other", UDP: "UDP", TCP: "TCP", TLS: "TLS", SCTP: "SCTP",
+	TLSSCTP: "TLS-SCTP", WS: "WS", WSS: "WSS",
+}
+
+// String is the transport as Via writes it; "" for TransportNone, "other" for TransportOther.
+func (t Transport) String() string {
+	if int(t) >= len(transportNames) {
+		return "other"
+	}
+	return transportNames[t]
+}
+
+// TransportOf is the Transport that name names, in any case (RFC 3261 §7.3.1, §25.1).
+func TransportOf(name []byte) Transport {
+	if len(name) == 3 {
+		switch uint32(name[0]|0x20)<<16 | uint32(name[1]|0x20)<<8 | uint32(name[2]|0x20) {
+		case 'u'<<16 | 'd'<<8 | 'p':
+			return UDP
+		case 't'<<16 | 'c'<<8 | 'p':
+			return TCP
+		case 't'<<16 | 'l'<<8 | 's':
+			return TLS
+		case 'w'<<16 | 's'<<8 | 's':
+			return WSS
+		}
+		return TransportOther
+	}
+	switch {
+	case len(name) == 0:
+		return TransportNone
+	case equalFold(name, "ws"):
+		return WS
+	case equalFold(name, "sctp"):
+		return SCTP
+	case equalFold(name, "tls-sctp"):
+		return TLSSCTP
+	}
+	return TransportOther
+}
+
+var schemeNames = [...]string{SchemeOther: "other", SIP: "sip", SIPS: "sips", TEL: "tel", URN: "urn"}
+
+// String is the scheme in lower case; "other" for SchemeOther.
+func (s Scheme) String() string {
+	if int(s) >= len(schemeNames) {
+		return "other"
+	}
+	return schemeNames[s]
+}
+
+// equalFold tells whether b is want, ASCII letters in any case. want must be in lower case.
+func equalFold(b []byte, want string) bool {
+	if len(b) != len(want) {
+		return false
+	}
+	for i := 0; i < len(b) && i < len(want); i++ {
+		if lower(b[i]) != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// equalFoldBoth tells whether a and b are equal, ASCII letters in any case.
+func equalFoldBoth(a []byte, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c-'A' < 26 {
+		c |= 0x20
+	}
+	return c
+}

@@ -1,0 +1,244 @@
+package parser
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Parse indexes the message in b. b is kept by reference until the next Parse. Nothing is
+// allocated, except once in the life of m when a message has more than InlineHeaders rows.
+//
+// The work, in order:
+//
+//  1. skip line ends in front of the start line (RFC 3261 §7.5)
+//  2. cut the start line at its spaces
+//  3. find the line ends; per header row find the colon in the first 24 bytes, which gives name
+//     and Kind; a line that starts with white space goes to the row above it
+//  4. stop at the empty line: what follows is the body and is not read
+//
+// A fault is remembered and the work goes on where that is possible: a 400 or 505 is
+// built from the Via, From, To, Call-ID and CSeq of the faulty message.
+func (m *Message) Parse(b []byte) Reason {
+	m.Raw = b
+	m.seen, m.twice, m.cached = 0, 0, 0
+	if len(b) > MaxMessageBytes {
+		m.forget()
+		return TooLarge
+	}
+	p := 0
+	for p < len(b) && (b[p] == '\r' || b[p] == '\n') {
+		p++
+	}
+	if p == len(b) || b[p] == 0 && onlyNULs(b[p:]) {
+		m.forget()
+		return Empty
+	}
+	p, reason := m.parseStartLine(b, p)
+	if r := m.parseHeaders(b, p); reason == OK {
+		reason = r
+	}
+	return reason
+}
+
+// forget leaves an index of nothing.
+func (m *Message) forget() {
+	m.Headers = nil
+	m.StartLine, m.MethodName, m.URI, m.Phrase = Span{}, Span{}, Span{}, Span{}
+	m.HeaderStart, m.HeaderEnd, m.BodyStart = 0, 0, uint32(len(m.Raw))
+	m.Status, m.Method, m.IsRequest = 0, MethodOther, false
+}
+
+func onlyNULs(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// parseHeaders indexes the rows from offset p on.
+//
+// Line ends are found first, a stretch at a time (lines.go), so that the rows do not wait for one another: where the
+// next row starts is known before this one is understood, and the processor works on several at once.
+// The loop knows one thing only, a row with a name of the table; everything else, the
+// empty line included, does not match and is sorted out on the slow path.
+func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
+	rows := m.few[:]
+	if m.many != nil {
+		rows = m.many
+	}
+	m.HeaderStart = uint32(p)
+	n := 0 // rows so far
+	for scan := p; scan < len(b); {
+		var lines int
+		lines, scan = m.lines.find(b, scan)
+		for _, lf := range m.lines.end[:lines] {
+			lf := int(lf)
+			if n >= len(rows) || len(b)-p < 16 {
+				goto slow
+			}
+			{
+				// The name: everything in front of the first colon, if a table knows it.
+				var (
+					x    = b[p:]
+					w0   = binary.LittleEndian.Uint64(x)
+					name int
+					kind Kind
+				)
+				if c := colonsIn(w0); c != 0 {
+					name = bits.TrailingZeros64(c) >> 3
+					kind = kindOfShort(foldWord(w0 & bytesBelow(c)))
+				} else {
+					w1 := binary.LittleEndian.Uint64(x[8:])
+					if c = colonsIn(w1); c == 0 {
+						goto slow
+					}
+					name = 8 + bits.TrailingZeros64(c)>>3
+					kind = kindOfLong(foldWord(w0), foldWord(w1&bytesBelow(c)))
+				}
+				if kind == KindOther {
+					goto slow
+				}
+
+				// The value: one space in front of it and CRLF behind it are the rule.
+				x = b[p+name+1 : lf]
+				end := len(x) - 1
+				if end < 3 || x[0] != ' ' || x[1] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
+					goto slow
+				}
+				h := &rows[n]
+				h.Line = Span{uint32(p), uint32(lf + 1 - p)}
+				h.Name = Span{uint32(p), uint32(name)}
+				h.Value = Span{uint32(p + name + 2), uint32(end - 1)}
+				h.Kind = kind
+				h.Folded = false
+				m.enter(kind, n)
+				n++
+				p = lf + 1
+				continue
+			}
+		slow:
+			// Slow path: whatever is not "Known-Name: value".
+			{
+				step, r := m.slowRow(b, p, lf, &rows, n)
+				reason = firstReason(reason, r)
+				if step < 0 {
+					m.Headers = rows[:n:n]
+					return reason
+				}
+				n += step
+				p = lf + 1
+			}
+		}
+	}
+	m.Headers = rows[:n:n]
+	m.HeaderEnd, m.BodyStart = uint32(p), uint32(len(b))
+	return firstReason(reason, NoHeaderEnd)
+}
+
+// enter notes that row n is of kind k.
+func (m *Message) enter(k Kind, n int) {
+	bit := uint64(1) << (k & 63)
+	if m.seen&bit == 0 {
+		m.seen |= bit
+		m.first[k&63] = uint16(n)
+	} else {
+		m.twice |= bit
+	}
+}
+
+// slowRow takes any line: the empty line (step is -1: done), a fold, an unknown name, white space in front of
+// the colon, an empty value, a name longer than 15 bytes, no name at all. step is the number of rows that came of it. rows
+// may be replaced by a longer slice.
+func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int, r Reason) {
+	switch c := b[p]; {
+	case c == '\n' || c == '\r' && p+1 == lf:
+		m.HeaderEnd, m.BodyStart = uint32(p), uint32(lf+1)
+		return -1, OK
+	case c == ' ' || c == '\t':
+		// A fold belongs to the row above it, if that has become one.
+		if n == 0 || (*rows)[n-1].Line.End() != uint32(p) {
+			return 0, BadHeader
+		}
+		m.fold(&(*rows)[n-1], lf)
+		return 0, OK
+	}
+	// token *( SP / HTAB ) ":" (RFC 3261 §25.1, HCOLON).
+	e := run(b, p, classToken)
+	colon := run(b, e, classSpace)
+	if e == p || colon >= lf || b[colon] != ':' {
+		return 0, BadHeader
+	}
+	if n == len(*rows) {
+		if m.many != nil {
+			m.HeaderEnd, m.BodyStart = uint32(p), uint32(len(b))
+			return -1, TooManyHeaders
+		}
+		// The overflow rule: the first message with more than InlineHeaders rows costs one
+		// allocation of MaxHeaders rows, kept for good.
+		m.many = make([]Header, MaxHeaders)
+		copy(m.many, *rows)
+		*rows = m.many
+	}
+	value := run(b[:lf], colon+1, classSpace)
+	end := lf
+	if end > value && b[end-1] == '\r' {
+		end--
+	}
+	for end > value && is(b[end-1], classSpace) {
+		end--
+	}
+	kind := KindOf(b[p:e])
+	(*rows)[n] = Header{Line: span(p, lf+1), Name: span(p, e), Value: span(value, end), Kind: kind}
+	m.enter(kind, n)
+	return 1, OK
+}
+
+// fold takes the line that ends at lf into the row h.
+func (m *Message) fold(h *Header, lf int) {
+	b := m.Raw
+	h.Folded = true
+	h.Line.Len = uint32(lf+1) - h.Line.Off
+	i := int(h.Value.Off)
+	if h.Value.Len == 0 {
+		i = skipLWS(b[:lf], i)
+	}
+	_, e := trimLWS(b, i, lf)
+	h.Value = span(i, e)
+}
+
+func (m *Message) finishHeaders(rows []Header, n int, seen, twice uint64, bodyStart int) {
+	m.Headers = rows[:n:n]
+	m.seen, m.twice = seen, twice
+	m.BodyStart = uint32(bodyStart)
+}
+
+// grow is the overflow rule: the first message with more than InlineHeaders rows costs one
+// allocation of MaxHeaders rows, kept for good. nil when those are full as well.
+func (m *Message) grow(rows []Header) []Header {
+	if m.many != nil {
+		return nil
+	}
+	m.many = make([]Header, MaxHeaders)
+	copy(m.many, rows)
+	return m.many
+}
+
+// firstReason keeps the reason found first.
+func firstReason(a, b Reason) Reason {
+	if a != OK {
+		return a
+	}
+	return b
+}
+
+// colonsIn has the top bit set in the first byte of w that is a colon (bytes above it may be
+// marked wrongly: only the lowest set bit counts); 0 if there is none.
+func colonsIn(w uint64) uint64 {
+	w ^= 0x3a3a3a3a3a3a3a3a
+	return (w - 0x0101010101010101) & ^w & 0x8080808080808080
+}
+
+// bytesBelow masks the bytes below the one whose top bit is the lowest bit set in c.
+func bytesBelow(c uint64) uint64 { return (c ^ (c - 1)) >> 8 }

@@ -1,0 +1,135 @@
+package parser
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Words of the start line, little-endian, folded to lower case where case does not count.
+const (
+	wordSpaceVersion = 0x302e322f70697320 // " sip/2.0"
+	wordVersionSpace = 0x20302e322f706973 // "sip/2.0 "
+)
+
+// parseStartLine cuts the line at offset p and returns the offset behind it.
+func (m *Message) parseStartLine(b []byte, p int) (next int, reason Reason) {
+	end := len(b)
+	next = end
+	if lf := bytes.IndexByte(b[p:], '\n'); lf >= 0 {
+		end = p + lf
+		next = end + 1
+		if end > p && b[end-1] == '\r' {
+			end--
+		}
+	}
+	m.StartLine = span(p, end)
+	m.Status, m.Method = 0, MethodOther
+	line := b[p:end]
+	if len(line) >= 4 && equalFold(line[:4], "sip/") {
+		// A method is a token and has no slash, so this can only be meant as a status line.
+		m.IsRequest = false
+		m.MethodName, m.URI = Span{}, Span{}
+		return next, m.parseStatusLine(line, p)
+	}
+	m.IsRequest = true
+	m.Phrase = Span{}
+
+	// Request-Line = Method SP Request-URI SP SIP-Version, each SP exactly one (RFC 3261 §7.1).
+	sp := bytes.IndexByte(line, ' ')
+	tail := len(line) - 8
+	if sp > 0 && tail > sp+1 &&
+		foldWord(binary.LittleEndian.Uint64(line[tail:])) == wordSpaceVersion &&
+		bytes.IndexByte(line[sp+1:tail], ' ') < 0 {
+		m.MethodName = Span{uint32(p), uint32(sp)}
+		m.URI = span(p+sp+1, p+tail)
+		m.Method = MethodOf(line[:sp])
+		if m.Method != MethodOther || run(line[:sp], 0, classToken) == sp {
+			return next, OK
+		}
+	}
+	return next, m.slowRequestLine(line, p)
+}
+
+// slowRequestLine takes what it can from a line that is not a proper SIP/2.0 request line and says what is wrong.
+// The method matters even then: an ACK is never answered.
+func (m *Message) slowRequestLine(line []byte, p int) Reason {
+	sp := run(line, 0, classToken)
+	m.MethodName = span(p, p+sp)
+	m.Method = MethodOf(line[:sp])
+	last := bytes.LastIndexByte(line, ' ')
+	if last > sp+1 && sp > 0 && line[sp] == ' ' && bytes.IndexByte(line[sp+1:last], ' ') < 0 &&
+		versionOf(line[last+1:]) == otherVersion {
+		m.URI = span(p+sp+1, p+last)
+		return BadVersion
+	}
+	// Not a request line. What is between method and version may interest a log.
+	i, j := trimLWS(line, sp, len(line))
+	if v := bytes.LastIndexByte(line[i:j], ' ') + 1 + i; versionOf(line[v:j]) != noVersion {
+		_, j = trimLWS(line, i, v)
+	}
+	m.URI = span(p+i, p+max(i, j))
+	return BadRequestLine
+}
+
+const (
+	noVersion = iota
+	version20
+	otherVersion
+)
+
+// versionOf reads SIP-Version = "SIP" "/" 1*DIGIT "." 1*DIGIT, "SIP" in any case (RFC 3261 §7.1).
+func versionOf(v []byte) int {
+	if len(v) < 7 || !equalFold(v[:4], "sip/") {
+		return noVersion
+	}
+	major := run(v, 4, classDigit)
+	if major == 4 || major == len(v) || v[major] != '.' {
+		return noVersion
+	}
+	minor := run(v, major+1, classDigit)
+	if minor == major+1 || minor != len(v) {
+		return noVersion
+	}
+	if string(v[4:]) == "2.0" {
+		return version20
+	}
+	return otherVersion
+}
+
+// parseStatusLine reads Status-Line = SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2). The space
+// behind the code may be missing when the phrase is empty: nobody needs it.
+func (m *Message) parseStatusLine(line []byte, p int) Reason {
+	reason := OK
+	i := 8
+	if len(line) < 8 || foldWord(binary.LittleEndian.Uint64(line)) != wordVersionSpace {
+		sp := bytes.IndexByte(line, ' ')
+		if sp < 0 || versionOf(line[:sp]) == noVersion {
+			m.Phrase = Span{uint32(p + len(line)), 0}
+			return BadStatusLine
+		}
+		i = sp + 1
+		if versionOf(line[:sp]) != version20 {
+			reason = BadVersion
+		}
+	}
+	e := run(line, i, classDigit)
+	switch {
+	case e == i || e < len(line) && line[e] != ' ':
+		m.Phrase = span(p+e, p+len(line))
+		return firstReason(reason, BadStatusLine)
+	case e-i != 3:
+		reason = firstReason(reason, BadStatusCode)
+	default:
+		code := uint16(line[i]-'0')*100 + uint16(line[i+1]-'0')*10 + uint16(line[i+2]-'0')
+		if code < MinStatus || code > MaxStatus {
+			reason = firstReason(reason, BadStatusCode)
+		} else {
+			m.Status = code
+		}
+	}
+	if e < len(line) {
+		e++
+	}
+	m.Phrase = span(p+e, p+len(line))
+	return reason
+}

@@ -1,0 +1,10 @@
+package shm
+
+// storeRelease stores v after every store before it in the program. On amd64 a plain MOV is that, stores being seen in order; it
+// is in assembly so that the compiler cannot move anything across the call. sync/atomic has only sequentially consistent
+// stores (XCHG), which wait for the store buffer: a freshly copied message, usually. Pairs with atomic loads.
+//
+// 24 against 43 ns for Alloc, Publish and Free together, BenchmarkAllocPublishFree against …Atomic, Xeon 2.5 GHz, 2026-11.
+//
+//go:noescape
+func storeRelease(p *uint32, v uint32)
