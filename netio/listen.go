@@ -1,0 +1,278 @@
+package netio
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio/steer"
+)
+
+// Group is all shards' sockets on all listen addresses, with their steering programs. Its methods may be called from any goroutine.
+type Group struct {
+	listeners []*Listener
+	ports     []*Port
+	programs  []*steer.Program // per listener; nil without kernel steering
+	steering  string
+	egress    *egress // nil unless mhomed
+	firstOf   [2]int  // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
+}
+
+// Listen opens shards sockets on each address. Either all of them are open afterwards or none.
+func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
+	log := opt.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	if shards < 1 || shards > steer.MaxShards {
+		return nil, fmt.Errorf("cannot serve %d shards: 1 to %d are possible", shards, steer.MaxShards)
+	}
+	if len(cfgs) == 0 || len(cfgs) > maxListeners {
+		return nil, fmt.Errorf("cannot listen on %d addresses: 1 to %d are possible", len(cfgs), maxListeners)
+	}
+	for i := range cfgs {
+		if err := cfgs[i].validate(cfgs[:i]); err != nil {
+			return nil, err
+		}
+	}
+	g := &Group{firstOf: [2]int{-1, -1}}
+	if err := g.open(cfgs, shards, opt, log); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (c *ListenConfig) validate(before []ListenConfig) error {
+	switch {
+	case !c.Addr.IsValid():
+		return errors.New("cannot listen on an empty address")
+	case c.Addr.Addr().IsUnspecified():
+		return fmt.Errorf("cannot listen on %s: replies could leave from another address than the request came to; list the addresses themselves", c.Addr)
+	case c.Addr.Addr().IsMulticast():
+		return fmt.Errorf("cannot listen on %s: multicast addresses are not supported", c.Addr)
+	case c.RecvBufferBytes < 0 || c.RecvBufferBytes > maxRecvBufferBytes:
+		return fmt.Errorf("cannot listen on %s: a receive buffer of %d bytes is out of range, 0 to %d are possible", c.Addr, c.RecvBufferBytes, maxRecvBufferBytes)
+	case c.AdvertiseHost == "" && c.AdvertisePort != 0:
+		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host", c.Addr)
+	case strings.ContainsAny(c.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
+		return fmt.Errorf("cannot listen on %s: the advertised host %q has characters that a header cannot carry", c.Addr, c.AdvertiseHost)
+	}
+	for _, b := range before {
+		if c.Addr.Port() != 0 && AddrFrom(b.Addr) == AddrFrom(c.Addr) {
+			return fmt.Errorf("cannot listen on %s: the address is listed twice", c.Addr)
+		}
+	}
+	return nil
+}
+
+func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Logger) error {
+	if err := g.loadSteering(len(cfgs), shards, opt.Steer, log); err != nil {
+		return err
+	}
+	hasPwait2 := probeEpollPwait2()
+	for shard := range shards {
+		p, err := newPort(shard, len(cfgs), hasPwait2)
+		if err != nil {
+			return fmt.Errorf("cannot set up shard %d: %w", shard, err)
+		}
+		g.ports = append(g.ports, p)
+	}
+	for i := range cfgs {
+		if err := g.openListener(i, &cfgs[i], opt.Steer, log); err != nil {
+			return fmt.Errorf("cannot listen on udp %s: %w", cfgs[i].Addr, err)
+		}
+	}
+	if opt.MHomed {
+		e, err := newEgress(g.listeners)
+		if err != nil {
+			return fmt.Errorf("cannot watch routes for mhomed: %w", err)
+		}
+		g.egress = e
+	}
+	return nil
+}
+
+// loadSteering loads one program per listen address: a socket of another port in the map would be refused by the kernel at run time. Without them the kernel
+// spreads datagrams by their 4-tuple and every shard hands foreign ones on; that is slower, never wrong.
+func (g *Group) loadSteering(listeners, shards int, mode SteerMode, log *slog.Logger) error {
+	switch {
+	case shards == 1:
+		g.steering = "none: one shard"
+		return nil
+	case mode == SteerOff:
+		g.steering = "user: switched off"
+		return nil
+	}
+	for range listeners {
+		program, err := steer.Load(shards)
+		if err == nil {
+			g.programs = append(g.programs, program)
+			continue
+		}
+		if mode == SteerOn {
+			return fmt.Errorf("cannot steer in the kernel: %w", err)
+		}
+		g.giveUpSteering(err, log)
+		return nil
+	}
+	g.steering = "kernel"
+	return nil
+}
+
+func (g *Group) giveUpSteering(reason error, log *slog.Logger) {
+	for _, program := range g.programs {
+		program.Close()
+	}
+	g.programs = nil
+	g.steering = "user: " + reason.Error()
+	log.Info("datagrams are steered to their shard in user space", "reason", reason.Error())
+}
+
+// openListener opens every shard's socket on one address. A port chosen by the kernel may be taken between the probe and the first bind; then another is chosen.
+func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *slog.Logger) error {
+	var addr netip.AddrPort
+	var fds []int
+	for attempt := 1; ; attempt++ {
+		var err error
+		if addr, err = probeFree(cfg.Addr); err != nil {
+			return err
+		}
+		if fds, err = g.bindShards(index, addr, mode, log); err == nil {
+			break
+		}
+		if cfg.Addr.Port() != 0 || !errors.Is(err, unix.EADDRINUSE) || attempt == bindAttempts {
+			return err
+		}
+	}
+	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort}
+	l.SentBy = sentBy(l)
+	for shard, fd := range fds {
+		if err := g.ports[shard].add(fd); err != nil {
+			for _, rest := range fds[shard:] {
+				unix.Close(rest)
+			}
+			return err
+		}
+	}
+	wantBytes := cfg.RecvBufferBytes
+	if wantBytes == 0 {
+		wantBytes = defaultRecvBufferBytes
+	}
+	for _, fd := range fds {
+		gotBytes, err := raiseRecvBuffer(fd, wantBytes)
+		if err != nil {
+			return fmt.Errorf("cannot set the receive buffer: %w", err)
+		}
+		l.RecvBufferBytes = gotBytes
+	}
+	if l.RecvBufferBytes < wantBytes/2*2 {
+		warnClamped(log, addr, wantBytes, l.RecvBufferBytes)
+	}
+	g.listeners = append(g.listeners, l)
+	if f := (l.Addr.Family - 4) / 2; g.firstOf[f] < 0 {
+		g.firstOf[f] = index
+	}
+	return nil
+}
+
+// bindShards opens and binds one socket per shard, in shard order, with the program attached to the first before its bind: later members inherit it.
+func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *slog.Logger) (fds []int, err error) {
+	defer func() {
+		if err != nil {
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
+			fds = nil
+		}
+	}()
+	_, sa := sockaddr(addr)
+	for shard := range g.ports {
+		fd, err := openSocket(addr)
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, fd)
+		if shard == 0 && g.programs != nil {
+			if err := g.programs[index].Attach(fd); err != nil {
+				if mode == SteerOn {
+					return fds, fmt.Errorf("cannot steer in the kernel: %w", err)
+				}
+				g.giveUpSteering(err, log)
+			}
+		}
+		if err := unix.Bind(fd, sa); err != nil {
+			return fds, explainBind(err)
+		}
+		if g.programs != nil {
+			if err := g.programs[index].SetSlot(shard, fd); err != nil {
+				return fds, fmt.Errorf("cannot enter the socket of shard %d into the steering map: %w", shard, err)
+			}
+		}
+	}
+	return fds, nil
+}
+
+// sentBy gives the text for Via and Record-Route (RFC 3261 §25.1, sent-by): IPv6 in brackets, and a port only where one was configured or bound.
+func sentBy(l *Listener) []byte {
+	if l.AdvertiseHost == "" {
+		return l.Addr.AppendTo(nil)
+	}
+	host := l.AdvertiseHost
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + host + "]"
+	}
+	if l.AdvertisePort == 0 {
+		return []byte(host)
+	}
+	return appendUint(append([]byte(host), ':'), l.AdvertisePort)
+}
+
+// Port returns the sockets of one shard. They belong to the shard's goroutine from then on.
+func (g *Group) Port(shard int) *Port { return g.ports[shard] }
+
+// Shards returns the number of Ports.
+func (g *Group) Shards() int { return len(g.ports) }
+
+// Listeners returns the listen addresses in configured order. The slice and its elements must not be written to.
+func (g *Group) Listeners() []*Listener { return g.listeners }
+
+// Steering says who chooses the shard of a datagram, for start-up logs and metrics: "kernel", "none: one shard" or "user: " and the reason.
+func (g *Group) Steering() string { return g.steering }
+
+// SteerStats adds up the kernel programs' counters; zeros without them. A few µs per listener: read it every few seconds.
+func (g *Group) SteerStats() (SteerStats, error) {
+	var sum SteerStats
+	for _, program := range g.programs {
+		c, err := program.Counts()
+		if err != nil {
+			return sum, err
+		}
+		sum.Steered += c.Steered
+		sum.NoKey += c.NoKey
+		sum.NoSlot += c.NoSlot
+	}
+	return sum, nil
+}
+
+// Close closes all sockets and takes back all frames. The shards must have stopped: a Packet still in use would point to unmapped memory.
+func (g *Group) Close() error {
+	var errs []error
+	if g.egress != nil {
+		errs = append(errs, g.egress.close())
+		g.egress = nil
+	}
+	for _, p := range g.ports {
+		errs = append(errs, p.close())
+	}
+	g.ports = nil
+	for _, program := range g.programs {
+		errs = append(errs, program.Close())
+	}
+	g.programs = nil
+	return errors.Join(errs...)
+}

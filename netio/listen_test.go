@@ -1,0 +1,288 @@
+package netio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio/steer"
+)
+
+func logTo(b *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+
+func TestSentBy(t *testing.T) {
+	f := func(listen, host string, port uint16, want string) {
+		t.Helper()
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort(listen), AdvertiseHost: host, AdvertisePort: port}}, 1, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		l := g.Listeners()[0]
+		if want == "" {
+			want = l.Addr.String()
+		}
+		if string(l.SentBy) != want || l.Addr.Port == 0 {
+			t.Errorf("%s advertise %q %d: sent-by %q on %v, want %q", listen, host, port, l.SentBy, l.Addr, want)
+		}
+	}
+	f("127.0.0.1:0", "", 0, "")
+	f("[::1]:0", "", 0, "")
+	f("127.0.0.1:0", "sip.example.com", 0, "sip.example.com")
+	f("127.0.0.1:0", "sip.example.com", 5060, "sip.example.com:5060")
+	f("127.0.0.1:0", "192.0.2.1", 5070, "192.0.2.1:5070")
+	f("[::1]:0", "2001:db8::1", 5060, "[2001:db8::1]:5060")
+	f("[::1]:0", "2001:db8::1", 0, "[2001:db8::1]")
+	f("[::1]:0", "[2001:db8::1]", 5060, "[2001:db8::1]:5060")
+}
+
+func TestListenRefuses(t *testing.T) {
+	f := func(want string, shards int, cfgs ...ListenConfig) {
+		t.Helper()
+		g, err := Listen(cfgs, shards, Options{})
+		if err == nil {
+			g.Close()
+			t.Errorf("no error, want %q", want)
+		} else if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q in it", err, want)
+		}
+	}
+	at := func(s string) ListenConfig { return ListenConfig{Addr: netip.MustParseAddrPort(s)} }
+	f("listen on 0 addresses", 1)
+	f("empty address", 1, ListenConfig{})
+	f("list the addresses themselves", 1, at("0.0.0.0:5060"))
+	f("list the addresses themselves", 1, at("[::]:5060"))
+	f("multicast", 1, at("224.0.1.75:5060"))
+	f("serve 0 shards", 0, at("127.0.0.1:0"))
+	f("serve 257 shards", 257, at("127.0.0.1:0"))
+	f("listed twice", 1, at("127.0.0.1:50601"), at("127.0.0.1:50601"))
+	f("no interface of this host has the address", 1, at("192.0.2.77:0"))
+	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: -1})
+	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: 1<<30 + 1})
+	f("needs an advertised host", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), AdvertisePort: 1})
+	f("cannot carry", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), AdvertiseHost: "a\r\nb"})
+}
+
+// TestSecondInstanceIsRefused: SO_REUSEPORT alone would let it take a part of the datagrams.
+func TestSecondInstanceIsRefused(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+		g := mustListen(t, 3, Options{}, host)
+		_, err := Listen([]ListenConfig{{Addr: g.Listeners()[0].Addr.AddrPort()}}, 3, Options{})
+		if !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "another instance") {
+			t.Errorf("%s: error %v", host, err)
+		}
+	}
+}
+
+// TestFailedListenLeavesNothing: every descriptor is closed again, at whatever point it failed.
+func TestFailedListenLeavesNothing(t *testing.T) {
+	descriptors := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	taken := mustListen(t, 1, Options{}, "127.0.0.1:0")
+	before := descriptors()
+	_, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}, {Addr: taken.Listeners()[0].Addr.AddrPort()}}, 4, Options{MHomed: true})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if after := descriptors(); after != before {
+		t.Errorf("%d descriptors before, %d after a failed Listen", before, after)
+	}
+	g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}}, 4, Options{MHomed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := descriptors(); after != before {
+		t.Errorf("%d descriptors before, %d after Listen and Close", before, after)
+	}
+}
+
+func sysctl(t *testing.T, name string) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/core/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestReceiveBuffer(t *testing.T) {
+	defaultBytes, maxBytes := sysctl(t, "rmem_default"), sysctl(t, "rmem_max")
+	f := func(wantBytes, gotBytes int, warns bool) {
+		t.Helper()
+		var log bytes.Buffer
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: wantBytes}}, 2, Options{Logger: logTo(&log), Steer: SteerOff})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer g.Close()
+		for shard := range 2 {
+			real, err := unix.GetsockoptInt(g.Port(shard).fds[0], unix.SOL_SOCKET, unix.SO_RCVBUF)
+			if err != nil || real != gotBytes || g.Listeners()[0].RecvBufferBytes != gotBytes {
+				t.Errorf("cap %d: shard %d has %d bytes (%v), said %d, want %d", wantBytes, shard, real, err, g.Listeners()[0].RecvBufferBytes, gotBytes)
+			}
+		}
+		if strings.Contains(log.String(), "net.core.rmem_max") != warns || strings.Count(log.String(), "\n") > 1 {
+			t.Errorf("cap %d: log %q, want a warning: %v", wantBytes, log.String(), warns)
+		}
+	}
+	f(1, defaultBytes, false)
+	f(0, max(defaultBytes, defaultRecvBufferBytes), false)
+	f(defaultBytes+100_000, defaultBytes+100_000, false)
+	withoutCapabilities(t, func() {
+		f(2*maxBytes, 2*maxBytes, false)
+		f(3*maxBytes, 2*maxBytes, true)
+	})
+	withoutCapabilities(t, func() { f(3*maxBytes, 3*maxBytes, false) }, unix.CAP_NET_ADMIN)
+}
+
+func steered(t *testing.T, g *Group) bool {
+	t.Helper()
+	return g.Steering() == "kernel"
+}
+
+func TestSteeringModes(t *testing.T) {
+	f := func(mode SteerMode, shards int, wantSteering, wantErr string) {
+		t.Helper()
+		var log bytes.Buffer
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}, {Addr: netip.MustParseAddrPort("[::1]:0")}}, shards,
+			Options{Steer: mode, Logger: logTo(&log)})
+		if wantErr != "" {
+			if err == nil || !strings.Contains(err.Error(), wantErr) {
+				t.Errorf("mode %d: error %v, want %q", mode, err, wantErr)
+			}
+			return
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer g.Close()
+		if !strings.Contains(g.Steering(), wantSteering) {
+			t.Errorf("mode %d, %d shards: steering %q, want %q", mode, shards, g.Steering(), wantSteering)
+		}
+		lines := strings.Count(log.String(), "\n")
+		if fallback := strings.Contains(wantSteering, "needs"); fallback && (lines != 1 || !strings.Contains(log.String(), wantSteering)) || !fallback && lines != 0 {
+			t.Errorf("mode %d: log %q", mode, log.String())
+		}
+	}
+	f(SteerOff, 4, "user: switched off", "")
+	f(SteerOn, 1, "none: one shard", "")
+	f(SteerAuto, 1, "none: one shard", "")
+	withoutCapabilities(t, func() {
+		f(SteerAuto, 4, "needs CAP_BPF", "")
+		f(SteerOn, 4, "", "needs CAP_BPF")
+		f(SteerOff, 4, "user: switched off", "")
+	})
+	p, err := steer.Load(4)
+	if err != nil {
+		t.Skipf("SKIP %s, the part with kernel steering: %v", t.Name(), err)
+	}
+	p.Close()
+	f(SteerAuto, 4, "kernel", "")
+	f(SteerOn, 4, "kernel", "")
+	withoutCapabilities(t, func() { f(SteerOn, 4, "kernel", "") }, unix.CAP_BPF)
+}
+
+// TestEveryShardReceives sends calls from one source: with the program each arrives at its owner, without it at one shard by the kernel's choice. Nothing is lost.
+func TestEveryShardReceives(t *testing.T) {
+	const shards, calls = 4, 400
+	for _, mode := range []SteerMode{SteerAuto, SteerOff} {
+		for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+			g := mustListen(t, shards, Options{Steer: mode}, host, host)
+			sender := mustListen(t, 1, Options{}, host).Port(0)
+			for i := range calls {
+				sender.Queue(0, &g.Listeners()[i%2].Addr, 0, fmt.Appendf(nil, "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h\r\n\r\n", i))
+			}
+			sender.Flush()
+			noFailures(t, sender)
+			arrived := 0
+			for shard := range shards {
+				for listener := range 2 {
+					for _, pk := range receiveAll(g.Port(shard), listener) {
+						arrived++
+						var call int
+						if _, err := fmt.Sscanf(string(pk.Data), "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h", &call); err != nil {
+							t.Fatal(err)
+						}
+						owner := steer.Owner(fmt.Appendf(nil, "%d@h", call), shards)
+						if steered(t, g) && owner != shard {
+							t.Errorf("call %d arrived at shard %d, its owner is %d", call, shard, owner)
+						}
+						if call%2 != listener {
+							t.Errorf("call %d arrived at listener %d", call, listener)
+						}
+					}
+				}
+			}
+			stats, err := g.SteerStats()
+			if err != nil || arrived != calls {
+				t.Errorf("%s: %d of %d arrived (%v)", g.Steering(), arrived, calls, err)
+			}
+			if want := map[bool]uint64{true: calls, false: 0}[steered(t, g)]; stats.Steered != want || stats.NoKey+stats.NoSlot != 0 {
+				t.Errorf("%s: counted %+v, want %d steered", g.Steering(), stats, want)
+			}
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	f := func(name string, want ...string) {
+		t.Helper()
+		cfgs, err := Expand(name, 5060)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			return
+		}
+		var got []string
+		for _, c := range cfgs {
+			got = append(got, c.Addr.String())
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%q gives %v, want %v", name, got, want)
+		}
+	}
+	f("192.0.2.1", "192.0.2.1:5060")
+	f("::1", "[::1]:5060")
+	f("[::1]", "[::1]:5060")
+	f("[fe80::1%lo]", "[fe80::1%lo]:5060")
+	f("::ffff:192.0.2.1", "192.0.2.1:5060")
+	for _, name := range []string{"no.such.host.invalid", "127.0.0.1:5060", "nointerface0", "[::1"} {
+		if cfgs, err := Expand(name, 1); err == nil {
+			t.Errorf("%q gives %v, want an error", name, cfgs)
+		}
+	}
+	inNamespace(t, append(twoSubnets, "addr add 10.2.0.2/24 dev v1", "link add v2 type veth peer name p2", "addr add 10.3.0.1/24 dev v2"), func() {
+		f("v1", "10.2.0.1:5060", "10.2.0.2:5060", "[fd02::1]:5060")
+		f("lo", "127.0.0.1:5060", "[::1]:5060")
+		f("", "127.0.0.1:5060", "10.1.0.1:5060", "10.2.0.1:5060", "10.2.0.2:5060") // v2 is down
+		f("0.0.0.0", "127.0.0.1:5060", "10.1.0.1:5060", "10.2.0.1:5060", "10.2.0.2:5060")
+		f("[::]", "[::1]:5060", "[fd01::1]:5060", "[fd02::1]:5060")
+		if cfgs, err := Expand("localhost", 5060); err != nil || cfgs[0].Addr.String() != "127.0.0.1:5060" {
+			t.Errorf("localhost gives %v (%v), want 127.0.0.1 first", cfgs, err)
+		}
+		if _, err := Expand("p2", 1); err == nil || !strings.Contains(err.Error(), "no address") {
+			t.Errorf("an interface without addresses: %v", err)
+		}
+	})
+}

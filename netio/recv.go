@@ -1,0 +1,172 @@
+package netio
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mmsghdr is struct mmsghdr of recvmmsg(2), which x/sys does not have.
+type mmsghdr struct {
+	unix.Msghdr
+	Len uint32 // bytes received or sent
+	_   [4]byte
+}
+
+// frameStrideBytes is the distance of two frames. A frame holds any datagram, but only the pages that datagrams reach are ever touched: an ordinary message
+// costs one page of the 16.
+//
+// Two segments per datagram (2 or 4 KiB of dense warm frames, the rest elsewhere) and strides that spread the frames over cache sets were tried: receiving
+// and reading 400, 800 or 1,400 bytes took the same within 6 ns of 390 to 440 in every layout (paired medians of 400 runs, Xeon 6/207 guest, Linux 6.18, 2026-11-21).
+const frameStrideBytes = 64 << 10
+
+// recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so that small batches always meet the same warm ones.
+type recvBatch struct {
+	area    []byte // mmap: BatchDatagrams frames, frameStrideBytes apart
+	leased  int    // frames handed out since the last Release
+	hdrs    [BatchDatagrams]mmsghdr
+	iovs    [BatchDatagrams]unix.Iovec
+	names   [BatchDatagrams]unix.RawSockaddrInet6
+	packets [BatchDatagrams]Packet
+}
+
+func (r *recvBatch) init() error {
+	area, err := unix.Mmap(-1, 0, BatchDatagrams*frameStrideBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return fmt.Errorf("cannot map %d bytes for receiving: %w", BatchDatagrams*frameStrideBytes, err)
+	}
+	r.area = area
+	for i := range r.hdrs {
+		frame := area[i*frameStrideBytes:]
+		r.iovs[i] = unix.Iovec{Base: &frame[0], Len: MaxDatagramBytes}
+		h := &r.hdrs[i].Msghdr
+		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.Iov = &r.iovs[i]
+		h.Iovlen = 1
+	}
+	return nil
+}
+
+func (r *recvBatch) free() error {
+	area := r.area
+	r.area = nil
+	return unix.Munmap(area)
+}
+
+// Recv takes up to BatchDatagrams datagrams from a listener's socket, without waiting. Frames are leased until Release: a second Recv before it gets what is
+// left of the BatchDatagrams frames, and nothing once they are used up. The result, in order of arrival, is valid until Release.
+func (p *Port) Recv(listener int) []Packet {
+	r := &p.rx
+	first := r.leased
+	if first == BatchDatagrams {
+		return nil
+	}
+	n := p.recvmmsg(p.fds[listener], first)
+	if n == 0 {
+		return nil
+	}
+	r.leased += n
+	p.stats.RecvBatches++
+	p.stats.RecvDatagrams += uint64(n)
+	packets := r.packets[first : first+n : first+n]
+	for i := range packets {
+		p.fill(&packets[i], first+i, uint16(listener))
+	}
+	return packets
+}
+
+func (p *Port) fill(pk *Packet, i int, listener uint16) {
+	r := &p.rx
+	h := &r.hdrs[i]
+	start := i * frameStrideBytes
+	length := min(int(h.Len), MaxDatagramBytes)
+	pk.Data = r.area[start : start+length : start+length]
+	pk.Listener = listener
+	readSockaddr(&r.names[i], &pk.Src)
+	h.Namelen = unix.SizeofSockaddrInet6 // the kernel wrote the length it used
+	pk.Truncated = h.Flags&unix.MSG_TRUNC != 0
+	p.stats.RecvBytes += uint64(length)
+	if pk.Truncated {
+		p.stats.RecvTruncated++
+	}
+}
+
+// recvmmsg reads into the frames from first on. An error pending on the socket (ICMP, see IP_RECVERR in ip(7)) is returned once in place of datagrams; it is
+// in the error queue as well, so the call is repeated.
+func (p *Port) recvmmsg(fd, first int) int {
+	for range 4 {
+		// The kernel writes to hdrs, names and frames while the call lasts; all of them are part of p.rx or mapped until close.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(BatchDatagrams-first), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(n)
+		case unix.EAGAIN:
+			return 0
+		}
+	}
+	return 0
+}
+
+// Release gives all leased frames back. Packets and their Data must not be used any more.
+func (p *Port) Release() { p.rx.leased = 0 }
+
+// readSockaddr converts what the kernel wrote as a sender's address: struct sockaddr_in or sockaddr_in6, both no longer than 28 bytes.
+func readSockaddr(sa *unix.RawSockaddrInet6, a *Addr) {
+	port := (*[2]byte)(unsafe.Pointer(&sa.Port)) // network order, at the same place in both
+	a.Port = uint16(port[0])<<8 | uint16(port[1])
+	if sa.Family == unix.AF_INET {
+		sa4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa)) // 16 bytes of the 28
+		a.IP = [16]byte{0: sa4.Addr[0], 1: sa4.Addr[1], 2: sa4.Addr[2], 3: sa4.Addr[3]}
+		a.Family, a.Zone = 4, 0
+		return
+	}
+	a.IP, a.Family, a.Zone = sa.Addr, 6, sa.Scope_id
+}
+
+// writeSockaddr is the reverse of readSockaddr and returns the length that the kernel wants to see. An address without family gets one that the kernel
+// refuses: AF_UNSPEC would be taken for IPv4 0.0.0.0, which is this host.
+func writeSockaddr(a *Addr, sa *unix.RawSockaddrInet6) (lengthBytes uint32) {
+	port := (*[2]byte)(unsafe.Pointer(&sa.Port))
+	port[0], port[1] = byte(a.Port>>8), byte(a.Port)
+	switch a.Family {
+	case 4:
+		sa4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		sa4.Family = unix.AF_INET
+		sa4.Addr = [4]byte(a.IP[:4])
+		return unix.SizeofSockaddrInet4
+	case 6:
+		sa.Family, sa.Flowinfo, sa.Addr, sa.Scope_id = unix.AF_INET6, 0, a.IP, a.Zone
+	default:
+		sa.Family = unix.AF_MAX
+	}
+	return unix.SizeofSockaddrInet6
+}
+
+// dropCount widens the kernel's 32-bit drop counter of one socket.
+type dropCount struct {
+	last  uint32
+	total uint64
+}
+
+// skMeminfoDrops is SK_MEMINFO_DROPS, the index of the drop counter among the words of SO_MEMINFO (linux/sock_diag.h, Linux 4.12).
+const skMeminfoDrops = 8
+
+// Drops returns how many datagrams the kernel has dropped at this listener's socket, because its receive buffer was full or a checksum was wrong. It is one
+// system call; ask once a second, and at least once per 2³² drops.
+//
+// SO_RXQ_OVFL would deliver the same number with each datagram. It costs nothing while nothing was ever dropped, then 24 bytes of control data per datagram for
+// ever after, when the machine is busy as it is; and a socket that gets no more datagrams never tells its last drops.
+func (p *Port) Drops(listener int) uint64 {
+	var words [skMeminfoDrops + 1]uint32
+	size := uint32(unsafe.Sizeof(words))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(p.fds[listener]), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&words)), uintptr(unsafe.Pointer(&size)), 0)
+	d := &p.drops[listener]
+	if errno == 0 && size == uint32(unsafe.Sizeof(words)) {
+		d.total += uint64(words[skMeminfoDrops] - d.last)
+		d.last = words[skMeminfoDrops]
+	}
+	return d.total
+}

@@ -1,0 +1,195 @@
+package netio
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendBatch collects the messages of one listener until Flush. It is built once; slots and gather memory are used from the start on, so small batches stay
+// warm.
+//
+// A message of one segment is sent from where it is. More segments are copied together: the kernel takes 45 to 65 ns for each further one, while copying costs
+// once 50 to 200 ns for 450 to 1,400 bytes, so that five segments gain 70 to 130 ns and eight 200 to 270 (medians of 500 runs in random order, batches of
+// 64 over loopback; BenchmarkSegments; Xeon 6/207 guest, Linux 6.18.44, 2026-11-21).
+type sendBatch struct {
+	fd        int
+	listener  int16
+	n         int // messages complete
+	dirty     bool
+	gathering bool   // the open message is in gather, from used on
+	used      int    // bytes of gather that complete messages occupy
+	gather    []byte // mmap of gatherBytes
+	hdrs      [BatchDatagrams]mmsghdr
+	iovs      [BatchDatagrams]unix.Iovec
+	names     [BatchDatagrams]unix.RawSockaddrInet6
+	tokens    [BatchDatagrams]uint64
+}
+
+func newSendBatch(listener, fd int) (*sendBatch, error) {
+	gather, err := unix.Mmap(-1, 0, gatherBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("cannot map %d bytes for sending: %w", gatherBytes, err)
+	}
+	b := &sendBatch{fd: fd, listener: int16(listener), gather: gather}
+	for i := range b.hdrs {
+		h := &b.hdrs[i].Msghdr
+		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
+		h.Iov = &b.iovs[i]
+		h.Iovlen = 1
+	}
+	return b, nil
+}
+
+func (b *sendBatch) free() error { return unix.Munmap(b.gather) }
+
+// Begin starts a message to dst from the listener's address; Append adds its bytes and End completes it. token names it in Failures. A listener of -1 (what
+// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener leave in the order of their Begin. If the listener's batch
+// is full it is sent first, so Begin may be a system call.
+func (p *Port) Begin(listener int, dst *Addr, token uint64) {
+	if p.open != nil {
+		panic("BUG: Begin before the End of the message before")
+	}
+	b := p.void
+	if listener >= 0 {
+		b = p.tx[listener]
+	}
+	if b.n == BatchDatagrams || b.used+oversizeBytes > gatherBytes {
+		p.send(b)
+	}
+	if !b.dirty {
+		b.dirty = true
+		p.dirty = append(p.dirty, b)
+	}
+	b.hdrs[b.n].Namelen = writeSockaddr(dst, &b.names[b.n])
+	b.iovs[b.n] = unix.Iovec{}
+	b.tokens[b.n] = token
+	p.open = b
+}
+
+// Append adds a segment to the message begun; any number is possible. The bytes may be referenced and must stay as they are until Flush.
+func (p *Port) Append(segment []byte) {
+	if len(segment) == 0 {
+		return
+	}
+	b := p.open
+	v := &b.iovs[b.n]
+	if v.Len == 0 {
+		v.Base, v.Len = &segment[0], uint64(len(segment))
+		return
+	}
+	// Begin made sure of this much room, and Flush will have the kernel refuse a message that fills it.
+	room := b.gather[b.used : b.used+oversizeBytes]
+	if !b.gathering {
+		b.gathering = true
+		// The first segment, made from a slice of this length, whose owner keeps it until Flush.
+		v.Len = uint64(copy(room, unsafe.Slice(v.Base, v.Len)))
+		v.Base = &room[0]
+	}
+	v.Len += uint64(copy(room[v.Len:], segment))
+}
+
+// End completes the message begun.
+func (p *Port) End() {
+	b := p.open
+	if b.gathering {
+		b.gathering = false
+		b.used += (int(b.iovs[b.n].Len) + 63) &^ 63 // whole cache lines
+	}
+	b.n++
+	p.open = nil
+}
+
+// Queue is Begin, Append for each segment, and End.
+func (p *Port) Queue(listener int, dst *Addr, token uint64, segments ...[]byte) {
+	p.Begin(listener, dst, token)
+	for _, s := range segments {
+		p.Append(s)
+	}
+	p.End()
+}
+
+// Flush sends everything queued, listener by listener in order of their first message. Afterwards the segments belong to their owners again.
+// What did not leave is in Failures.
+func (p *Port) Flush() {
+	if p.open != nil {
+		panic("BUG: Flush before the End of a message")
+	}
+	for _, b := range p.dirty {
+		p.send(b)
+		b.dirty = false
+	}
+	p.dirty = p.dirty[:0]
+}
+
+// Failures returns the messages that did not leave since the last call. The result is valid until the next Begin, Queue or Flush.
+func (p *Port) Failures() []SendFailure {
+	if p.failuresTaken {
+		return nil
+	}
+	p.failuresTaken = true
+	return p.failures
+}
+
+// send empties one batch. The messages leave strictly in order: one that fails is reported and skipped, never put behind a later one.
+//
+//   - The kernel stops at the first message that fails and reports how many left before it; only a failure of the first one is visible as an errno.
+//   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own result (IP_RECVERR in ip(7)), once. So each failing
+//     message is tried once more, and only its second failure is its own.
+//   - A full send buffer (EAGAIN) fails the rest of the batch: waiting would stop the shard, keeping it would need the segments beyond Flush. SIP repeats
+//     what is lost (RFC 3261 §17).
+func (p *Port) send(b *sendBatch) {
+	tried := -1
+	for i := 0; i < b.n; {
+		sent, errno := b.sendmmsg(i)
+		switch {
+		case errno == 0:
+			p.stats.SendBatches++
+			p.stats.SentDatagrams += uint64(sent)
+			for ; sent > 0; sent-- {
+				p.stats.SentBytes += uint64(b.hdrs[i].Len)
+				i++
+			}
+		case errno == unix.EAGAIN:
+			for ; i < b.n; i++ {
+				p.stats.SendAgain++
+				p.fail(b, i, errno)
+			}
+		case tried < i && b.fd >= 0:
+			tried = i
+			p.stats.SendRetried++
+		default:
+			p.fail(b, i, errno)
+			i++
+		}
+	}
+	b.n, b.used = 0, 0
+}
+
+// sendmmsg tries the messages from first on. The kernel reads hdrs, names, iovs and gather, which live as long as b, and the segments, which Append's
+// callers keep.
+func (b *sendBatch) sendmmsg(first int) (sent int, errno unix.Errno) {
+	if b.fd < 0 {
+		return 0, unix.EAFNOSUPPORT
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(&b.hdrs[first])), uintptr(b.n-first), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// Slow path: fail records one message that did not leave.
+func (p *Port) fail(b *sendBatch, i int, errno unix.Errno) {
+	if p.failuresTaken {
+		p.failures = p.failures[:0]
+		p.failuresTaken = false
+	}
+	p.stats.SendFailed++
+	f := SendFailure{Token: b.tokens[i], Listener: b.listener, Errno: errno}
+	if b.names[i].Family != unix.AF_MAX {
+		readSockaddr(&b.names[i], &f.Dst)
+	}
+	p.failures = append(p.failures, f)
+}

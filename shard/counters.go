@@ -1,0 +1,88 @@
+package shard
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+)
+
+// The shard's counter block in the arena (shm.Counters): one writer, the shard;
+// any reader. txn and proxy have their own ranges in it.
+//
+//	  0… 63  shard     (counters and gauges below)
+//	 64… 95  txn
+//	 96…127  proxy
+//	128…191  datagrams dropped, by Reason
+//	192…255  requests refused with a status, by Reason
+const (
+	CountDatagramsIn  = 1 + iota
+	CountDatagramsOut // taken by the kernel
+	CountRequests
+	CountReplies
+	CountHandedOff // datagrams given to their owner
+	CountTakenOver // datagrams received from other shards
+	CountRingFull  // hand-offs that found the ring full: dropped
+	CountSendFailed
+	CountICMPErrors
+	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count)
+	CountBatches
+	CountPanics
+	CountBytesIn
+	CountBytesOut
+	CountProbesSent
+	GaugeTransactions // server transactions alive
+	GaugeUnanswered   // of those, without a final response
+	GaugeArenaUsed    // bytes of this shard's slots in use
+	countEnd
+
+	dropBase   = 128
+	refuseBase = 192
+)
+
+var counterNames = map[int]string{
+	CountDatagramsIn: "datagrams_in", CountDatagramsOut: "datagrams_out", CountRequests: "requests", CountReplies: "replies",
+	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full", CountSendFailed: "send_failed",
+	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBatches: "batches", CountPanics: "panics",
+	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
+	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered", GaugeArenaUsed: "arena_used_bytes",
+}
+
+// Reason is why a datagram was dropped or a request refused: the parser's own
+// reasons first, then the shard's.
+type Reason uint8
+
+// The shard's reasons.
+const (
+	Truncated     = Reason(parser.NumReasons) + iota // longer than a datagram may be
+	RingFull                                         // its owner's ring had no room
+	ViaNotOurs                                       // a response whose top Via we did not write (§18.1.2)
+	NoViaLeft                                        // a response whose only Via is ours (§16.7 step 3)
+	StrayResponse                                    // a response no transaction waits for (RFC 6026 §7.3)
+	StrayAck                                         // an ACK the routing program did not send on
+	Unanswerable                                     // a bad request whose Via does not say where an answer goes
+	ProxyRequire                                     // an extension we do not have (§16.3 step 5)
+	Draining                                         // new calls while shutting down
+	ProgramDrop                                      // the routing program neither answered nor forwarded
+	ProgramFault                                     // the routing program ran into a limit
+	Panicked                                         // handling it panicked: contained, counted
+	numReasons
+)
+
+// The ranges above must hold the reasons.
+var _ [refuseBase - dropBase - int(numReasons)]struct{}
+var _ [64 - int(countEnd)]struct{}
+var _ [96 - int(txn.CounterEnd)]struct{}
+var _ [128 - int(proxy.CounterEnd)]struct{}
+
+var reasonNames = [...]string{
+	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",
+	"unsupported Proxy-Require", "draining", "dropped by program", "program fault", "panic",
+}
+
+// String names the reason as it appears in the statistics.
+func (r Reason) String() string {
+	if r < Truncated {
+		return parser.Reason(r).String()
+	}
+	return reasonNames[r-Truncated]
+}

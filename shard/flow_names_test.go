@@ -1,0 +1,5 @@
+package shard
+
+import "viaduct/shard/txn"
+
+const arenaFullCounter = txn.CountArenaFull

@@ -1,0 +1,438 @@
+package shard
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"viaduct/netio"
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+	"viaduct/shm"
+)
+
+// Call flows are text: testdata/flows/*.txtar, one story each. A flow runs one
+// shard without sockets on a clock of its own. Its steps are the archive's files:
+//
+//	config                          the routing program (default: lb.cfg); targets: the dispatcher list
+//	in FROM                         a datagram arrives from that address
+//	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
+//	answer FROM STATUS PHRASE to M  the same for the last request of method M
+//	wait DURATION                   time passes; timers fire when due
+//	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
+//	out TO [+TIME]                  what must leave next, and when since the last step that was no out
+//	silence                         nothing left since (written by hand where it is the point)
+//
+// Branches of ours are written {B1}, {B2}… in the order they appear, in both
+// directions. With -update the out steps are written anew: review the diff.
+var update = flag.Bool("update", false, "rewrite the out steps of testdata/flows")
+
+const flowStart = int64(1000 * time.Second)
+
+// flow is a running story.
+type flow struct {
+	t        testing.TB
+	w        *worker
+	sent     []sentDatagram // not yet taken by an out step
+	lastTo   map[string][]byte
+	branches []string // by number - 1
+	stepAt   int64
+	now      int64
+	rnd      uint64
+}
+
+type sentDatagram struct {
+	to    string
+	at    int64
+	bytes []byte
+	token uint64
+}
+
+// flow is the worker's Sender and Egress.
+func (f *flow) Begin(_ int, to *netio.Addr, token uint64) {
+	f.sent = append(f.sent, sentDatagram{to: to.String(), at: f.now, token: token})
+}
+func (f *flow) Append(b []byte) {
+	d := &f.sent[len(f.sent)-1]
+	d.bytes = append(d.bytes, b...)
+}
+func (f *flow) End() {
+	d := f.sent[len(f.sent)-1]
+	f.lastTo[d.to] = d.bytes
+	method, _, _ := strings.Cut(string(d.bytes), " ")
+	f.lastTo[d.to+" "+method] = d.bytes
+}
+func (f *flow) Egress(to *netio.Addr, by int) int {
+	if l := f.w.shared.listeners; l[by].Addr.Family == to.Family {
+		return by
+	}
+	for i, l := range f.w.shared.listeners {
+		if l.Addr.Family == to.Family {
+			return i
+		}
+	}
+	return -1
+}
+
+// newFlow makes a worker on its own clock, with room for arenaBytes.
+func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
+	t.Helper()
+	program, settings, _, err := route.Load("flow.cfg", []byte(config), route.Options{})
+	if err != nil {
+		t.Fatalf("config: %v", err)
+	}
+	arena, err := shm.Create(shm.Config{Bytes: arenaBytes, Shards: 1, Layout: Layout()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { arena.Close() })
+	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart}
+	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
+	for i, l := range settings.Core.Listen {
+		ap, ok := l.Addr(5060)
+		if !ok {
+			t.Fatalf("listen %q is no address", l.Host)
+		}
+		a := netio.AddrFrom(ap)
+		sentBy := a.String()
+		if l.AdvertiseHost != "" {
+			sentBy = l.AdvertiseHost
+			if l.AdvertisePort != 0 {
+				sentBy += ":" + strconv.Itoa(int(l.AdvertisePort))
+			}
+		}
+		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort})
+	}
+	if targets != "" {
+		tb, err := balance.Parse("targets", []byte(targets), balance.Config{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sh.tables.Store(tb)
+	}
+	f.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), flowStart}}
+	if err := f.w.assemble(f, f, settings, f.random); err != nil {
+		t.Fatal(err)
+	}
+	f.tell()
+	return f
+}
+
+func (f *flow) random() uint64 {
+	f.rnd++
+	return f.rnd * 0x9e3779b97f4a7c15
+}
+
+func (f *flow) tell() {
+	f.w.tx.SetNow(f.now)
+	f.w.core.SetNow(f.now)
+}
+
+// receive lets a datagram arrive and ends the batch.
+func (f *flow) receive(from string, b []byte) {
+	ap, err := netip.ParseAddrPort(from)
+	if err != nil {
+		f.t.Fatalf("address %q: %v", from, err)
+	}
+	src := netio.AddrFrom(ap)
+	listener := uint16(0)
+	for i, l := range f.w.shared.listeners {
+		if l.Addr.Family == src.Family {
+			listener = uint16(i)
+			break
+		}
+	}
+	f.w.datagram(&netio.Packet{Data: b, Src: src, Listener: listener})
+	f.w.reclaim()
+}
+
+// wait lets time pass, millisecond by millisecond while timers are due.
+func (f *flow) wait(d time.Duration) {
+	end := f.now + int64(d)
+	for f.now < end {
+		next := end
+		if due, ok := f.w.tx.NextDue(); ok {
+			next = min(next, max(due, f.now+1))
+		}
+		f.now = next
+		f.tell()
+		f.w.tx.Expire(1 << 30)
+		f.w.reclaim()
+	}
+}
+
+// unreachable gives an ICMP error for the last datagram sent to an address.
+func (f *flow) unreachable(to string) {
+	b := f.lastTo[to]
+	if b == nil {
+		f.t.Fatalf("icmp: nothing was sent to %s", to)
+	}
+	f.w.core.NotDelivered(b[:min(len(b), 520)])
+	f.w.reclaim()
+}
+
+var ourBranch = regexp.MustCompile(`z9hG4bKt[0-9a-f]{26}`)
+
+// name writes our branches as {B1}, {B2}….
+func (f *flow) name(b []byte) string {
+	return ourBranch.ReplaceAllStringFunc(strings.ReplaceAll(string(b), "\r\n", "\n"), func(s string) string {
+		for i, known := range f.branches {
+			if known == s {
+				return fmt.Sprintf("{B%d}", i+1)
+			}
+		}
+		f.branches = append(f.branches, s)
+		return fmt.Sprintf("{B%d}", len(f.branches))
+	})
+}
+
+// unname is the way back, with the wire's line ends.
+func (f *flow) unname(text string) []byte {
+	for i, s := range f.branches {
+		text = strings.ReplaceAll(text, fmt.Sprintf("{B%d}", i+1), s)
+	}
+	if strings.Contains(text, "{B") {
+		f.t.Fatalf("a branch is used before it was sent:\n%s", text)
+	}
+	return []byte(strings.ReplaceAll(text, "\n", "\r\n"))
+}
+
+// answerTo makes a response to a request as a user agent would.
+func answerTo(req []byte, status, tag, more string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "SIP/2.0 %s\r\n", status)
+	for _, line := range strings.Split(string(req), "\r\n") {
+		name, _, _ := strings.Cut(line, ":")
+		switch strings.ToLower(name) {
+		case "via", "v", "from", "f", "call-id", "i", "cseq", "record-route":
+			b.WriteString(line + "\r\n")
+		case "to", "t":
+			if !strings.Contains(line, "tag=") && !strings.HasPrefix(status, "100") {
+				line += ";tag=" + tag
+			}
+			b.WriteString(line + "\r\n")
+		}
+	}
+	b.WriteString(strings.ReplaceAll(more, "\n", "\r\n") + "Content-Length: 0\r\n\r\n")
+	return b.Bytes()
+}
+
+// step runs one step that is no out.
+func (f *flow) step(name, body string) {
+	words := strings.Fields(name)
+	f.stepAt = f.now
+	switch words[0] {
+	case "in":
+		f.receive(words[1], f.unname(body))
+	case "answer":
+		key := words[1]
+		if n := len(words); words[n-2] == "to" {
+			key, words = key+" "+words[n-1], words[:n-2]
+		}
+		req := f.lastTo[key]
+		if req == nil {
+			f.t.Fatalf("%s: nothing was sent there", name)
+		}
+		f.receive(words[1], answerTo(req, strings.Join(words[2:], " "), "uas"+words[1][len(words[1])-1:], body))
+	case "wait":
+		d, err := time.ParseDuration(words[1])
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.wait(d)
+	case "icmp":
+		f.unreachable(words[1])
+	default:
+		f.t.Fatalf("no such step: %q", name)
+	}
+}
+
+// next takes the oldest datagram sent, as an out step; ok is false if there is
+// none.
+func (f *flow) next() (name, body string, ok bool) {
+	if len(f.sent) == 0 {
+		return "", "", false
+	}
+	d := f.sent[0]
+	f.sent = f.sent[1:]
+	name = "out " + d.to
+	if late := time.Duration(d.at - f.stepAt).Round(10 * time.Millisecond); late > 0 {
+		name += " +" + late.String()
+	}
+	return name, f.name(d.bytes), true
+}
+
+func TestFlows(t *testing.T) {
+	files, err := filepath.Glob("testdata/flows/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no flows: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, out := runFlow(t, a, -1, true)
+			f.endsClean()
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestFlowsWithoutRoom runs each flow again and again, the arena refusing the
+// first slot asked for, then the second, and so on until none is refused: no
+// panic, no leak, whatever is missing.
+func TestFlowsWithoutRoom(t *testing.T) {
+	files, _ := filepath.Glob("testdata/flows/*.txtar")
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := 0; ; n++ {
+				f, _ := runFlow(t, a, n, false)
+				full := f.w.count[arenaFullCounter]
+				f.endsClean()
+				if full == 0 {
+					break
+				}
+				if n > 200 {
+					t.Fatal("the flow never runs out of slots to refuse")
+				}
+			}
+		})
+	}
+}
+
+// runFlow runs a story. With compare its out steps must match; the archive
+// returned has those that left. refuse is the slot the arena refuses, -1: none.
+func runFlow(t *testing.T, a *txtar.Archive, refuse int, compare bool) (*flow, *txtar.Archive) {
+	config, targets := defaultConfig(t), defaultTargets
+	for _, s := range a.Files {
+		switch s.Name {
+		case "config":
+			config = string(s.Data)
+		case "targets":
+			targets = string(s.Data)
+		}
+	}
+	f := newFlow(t, config, targets, 16<<20)
+	f.w.slab.Refuse(refuse)
+	out := &txtar.Archive{Comment: a.Comment}
+	flush := func() {
+		for {
+			name, body, ok := f.next()
+			if !ok {
+				return
+			}
+			if compare && !*update {
+				t.Errorf("left unexpectedly:\n-- %s --\n%s", name, body)
+			}
+			out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(body)})
+		}
+	}
+	for _, s := range a.Files {
+		kind, _, _ := strings.Cut(s.Name, " ")
+		switch kind {
+		case "config", "targets":
+			out.Files = append(out.Files, s)
+		case "silence":
+			if compare && len(f.sent) > 0 {
+				t.Errorf("left where nothing should: to %s\n%s", f.sent[0].to, f.sent[0].bytes)
+			}
+			out.Files = append(out.Files, s)
+		case "out":
+			if *update || !compare {
+				continue
+			}
+			name, body, ok := f.next()
+			if !ok {
+				t.Errorf("did not leave:\n-- %s --\n%s", s.Name, s.Data)
+			} else if name != s.Name || body != string(s.Data) {
+				t.Errorf("got:\n-- %s --\n%s\nwant:\n-- %s --\n%s", name, body, s.Name, s.Data)
+			}
+		default:
+			flush()
+			if !compare && !f.possible(s.Name) {
+				continue // what it answers never left for want of room
+			}
+			if !compare && strings.Contains(string(s.Data), "{B") && !f.knows(string(s.Data)) {
+				continue
+			}
+			f.step(s.Name, string(s.Data))
+			out.Files = append(out.Files, s)
+		}
+	}
+	flush()
+	return f, out
+}
+
+// possible tells whether an answer has something to answer.
+func (f *flow) possible(step string) bool {
+	words := strings.Fields(step)
+	if words[0] != "answer" && words[0] != "icmp" {
+		return true
+	}
+	key := words[1]
+	if n := len(words); n > 3 && words[n-2] == "to" {
+		key += " " + words[n-1]
+	}
+	return f.lastTo[key] != nil
+}
+
+func (f *flow) knows(text string) bool {
+	for i := range f.branches {
+		text = strings.ReplaceAll(text, fmt.Sprintf("{B%d}", i+1), "")
+	}
+	return !strings.Contains(text, "{B")
+}
+
+// endsClean lets every timer run out and checks that nothing is left.
+func (f *flow) endsClean() {
+	f.t.Helper()
+	f.wait(2000 * time.Second)
+	if n := f.w.tx.Held(); n != 0 {
+		f.t.Errorf("%d transactions are left", n)
+	}
+	if n := f.w.tx.Unanswered(); n != 0 {
+		f.t.Errorf("%d transactions are counted as unanswered", n)
+	}
+	if n := f.w.slab.UsedBytes(); n != 0 {
+		f.w.slab.Walk(func(off shm.Off, h *shm.Header) bool {
+			f.t.Errorf("left in the arena: slot %#x, kind %#x, owner %#x", off, h.Kind, h.Owner)
+			return true
+		})
+		f.t.Errorf("%d bytes of the arena are left", n)
+	}
+	if n := f.w.count[CountPanics]; n != 0 {
+		f.t.Errorf("%d panics", n)
+	}
+}
+
+func defaultConfig(t testing.TB) string {
+	b, err := os.ReadFile("testdata/lb.cfg")
+	if errors.Is(err, os.ErrNotExist) {
+		t.Fatal("testdata/lb.cfg is missing")
+	}
+	return string(b)
+}
+
+const defaultTargets = "1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n"

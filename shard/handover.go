@@ -1,0 +1,141 @@
+package shard
+
+import (
+	"encoding/binary"
+
+	"viaduct/netio"
+	"viaduct/shm"
+)
+
+// handover carries datagrams between shards through rings in the arena, one per
+// pair and direction. A record is
+//
+//	 0        16     18    19   20     24         26     28
+//	+---------+------+-----+----+------+----------+------+-----…
+//	| src IP  | port | fam | 0  | zone | listener | kind | bytes
+//	+---------+------+-----+----+------+----------+------+-----…
+//
+// Records are published and the owner is woken once per batch. Taken records stay
+// where they are until the batch is flushed, since what is sent may point into
+// them.
+type handover struct {
+	to, from []*shm.Ring // by shard; nil for this one
+	bells    []*shm.Doorbell
+	dirty    []bool
+	handed   bool // the message at hand came through a ring: it is not handed on again
+	packet   netio.Packet
+}
+
+const (
+	handedHeader   = 28
+	handedDatagram = 0
+	handedICMP     = 1
+)
+
+// datagram gives p to its owner.
+func (h *handover) datagram(w *worker, owner int, p *netio.Packet) {
+	if h.put(owner, handedDatagram, &p.Src, p.Listener, p.Data) {
+		w.count[CountHandedOff]++
+		return
+	}
+	w.count[CountRingFull]++
+	w.drop(RingFull)
+}
+
+// icmp gives the quotation in an ICMP error to the shard whose datagram it was.
+func (h *handover) icmp(w *worker, owner int, quoted []byte) {
+	if owner >= w.shards {
+		return
+	}
+	if !h.put(owner, handedICMP, &netio.Addr{}, 0, quoted) {
+		w.count[CountRingFull]++
+	}
+}
+
+func (h *handover) put(owner int, kind uint16, src *netio.Addr, listener uint16, b []byte) bool {
+	rec := h.to[owner].Reserve(handedHeader + len(b))
+	if rec == nil {
+		return false
+	}
+	copy(rec, src.IP[:])
+	binary.NativeEndian.PutUint16(rec[16:], src.Port)
+	rec[18], rec[19] = src.Family, 0
+	binary.NativeEndian.PutUint32(rec[20:], src.Zone)
+	binary.NativeEndian.PutUint16(rec[24:], listener)
+	binary.NativeEndian.PutUint16(rec[26:], kind)
+	copy(rec[handedHeader:], b)
+	h.to[owner].Commit()
+	h.dirty[owner] = true
+	return true
+}
+
+// publish lets the others see what was given to them, and wakes those asleep.
+func (h *handover) publish() {
+	for i, d := range h.dirty {
+		if d {
+			h.dirty[i] = false
+			if h.to[i].Publish() {
+				h.bells[i].Ring()
+			}
+		}
+	}
+}
+
+// waiting tells whether a ring has something to take.
+func (h *handover) waiting() bool {
+	for _, r := range h.from {
+		if r != nil && !r.Empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// release gives back the records that were taken.
+func (h *handover) release() {
+	for _, r := range h.from {
+		if r != nil {
+			r.Release()
+		}
+	}
+}
+
+// takeHandedOver handles what the other shards gave to this one.
+func (w *worker) takeHandedOver() (got int) {
+	h := &w.handover
+	h.handed = true
+	for _, r := range h.from {
+		if r == nil {
+			continue
+		}
+		for n := 0; n < handedPerRound; n++ {
+			rec := r.Next()
+			if rec == nil {
+				break
+			}
+			got++
+			w.handed(rec)
+		}
+	}
+	h.handed = false
+	return got
+}
+
+// handed handles one record.
+func (w *worker) handed(rec []byte) {
+	defer w.contain()
+	w.count[CountTakenOver]++
+	if binary.NativeEndian.Uint16(rec[26:]) == handedICMP {
+		w.core.NotDelivered(rec[handedHeader:])
+		return
+	}
+	p := &w.handover.packet
+	copy(p.Src.IP[:], rec)
+	p.Src.Port = binary.NativeEndian.Uint16(rec[16:])
+	p.Src.Family = rec[18]
+	p.Src.Zone = binary.NativeEndian.Uint32(rec[20:])
+	p.Listener = binary.NativeEndian.Uint16(rec[24:])
+	p.Data = rec[handedHeader:]
+	p.Truncated = false
+	w.message(p, w.m.Parse(p.Data))
+}

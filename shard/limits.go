@@ -1,0 +1,31 @@
+package shard
+
+import "time"
+
+// Limits of this package.
+const (
+	// MaxShards is the most shards a server may have: the kernel program's socket map has 256 slots, and each pair of shards has
+	// a ring in the arena.
+	MaxShards = 64
+
+	// handedPerRound is how many datagrams of one ring a shard takes before it looks at its own sockets again.
+	handedPerRound = 64
+
+	// timersPerRound is how many timers fire before the shard looks at its sockets again; 2,000 of them are about a millisecond.
+	timersPerRound = 2000
+
+	// busyBatch is the batch size from which a shard looks at its sockets again without asking epoll first: there is certainly more.
+	busyBatch = 16
+
+	// busyRounds bounds that, so that doorbells and socket errors are seen under constant load.
+	busyRounds = 16
+
+	// idleWait bounds a sleep, so that a stop, a new destination set and the gauges are never later than this.
+	idleWait = 250 * time.Millisecond
+
+	// sendRounds bounds how often a batch is flushed again because failed sends were replaced by others.
+	sendRounds = 4
+
+	// stacksPerSecond bounds the log of contained panics: each names its stack, and a thousand of the same help nobody.
+	stacksPerSecond = 1
+)

@@ -1,0 +1,61 @@
+package shard
+
+import (
+	"context"
+	"log/slog"
+
+	"viaduct/shard/balance"
+)
+
+// logLine is one line on its way to the log. The shards never write to it
+// themselves: a full pipe must not stop a packet.
+type logLine struct {
+	level slog.Level
+	text  string
+	attrs []any
+}
+
+// log queues a line of the routing program; a full queue loses it, counted.
+func (s *shared) log(level int, line []byte) {
+	s.queue(logLine{level: slogLevel(level), text: string(line)})
+}
+
+func (s *shared) queue(l logLine) {
+	select {
+	case s.lines <- l:
+	default:
+		s.linesLost.Add(1)
+	}
+}
+
+// slogLevel maps Kamailio's levels: -1 and below are errors, 0 warnings, 1 and 2
+// information, 3 debugging.
+func slogLevel(level int) slog.Level {
+	switch {
+	case level < 0:
+		return slog.LevelError
+	case level == 0:
+		return slog.LevelWarn
+	case level <= 2:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// targetEvent tells the operator that a destination went down or came back.
+func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
+	switch e {
+	case balance.Down:
+		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+	case balance.Up:
+		s.queue(logLine{slog.LevelInfo, "destination up again", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+	}
+}
+
+// log writes the queued lines until the queue is closed.
+func (s *Server) log() {
+	defer close(s.logDone)
+	for l := range s.shared.lines {
+		s.shared.logger.Log(context.Background(), l.level, l.text, l.attrs...)
+	}
+}

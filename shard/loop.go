@@ -1,0 +1,192 @@
+package shard
+
+import (
+	"runtime"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// A round of a shard, in packet order. Steps 1, 2, 7 and 8 are once per batch, 3
+// to 6 once per datagram:
+//
+//  1. wait     until a socket, a timer or another shard has something (skipped while busy)
+//  2. receive  a batch from each socket that has one (netio, one recvmmsg)
+//  3. parse    index the message in place                      message.go
+//  4. own      hand it to the shard its Call-ID names           handover.go
+//  5. match    have we met? retransmissions end here            message.go, txn
+//  6. decide   routing program, proxy; datagrams are queued     session.go, route, proxy
+//  7. expire   fire what timers are due                         txn
+//  8. flush    ring the others, one sendmmsg per socket, then give back frames and slots
+//
+// Everything in worker belongs to its goroutine. The few words others write are
+// named as such.
+type worker struct {
+	number, shards int
+	port           *netio.Port // nil in tests without sockets
+	out            txn.Sender
+	arena          *shm.Arena
+	slab           *shm.Slab
+	count          *shm.Counters
+	tx             *txn.Table
+	core           *proxy.Core
+	program        *route.Program
+	ctx            *route.Ctx
+	session        session
+	m              parser.Message
+	handover       handover
+	doorbell       *shm.Doorbell
+	shared         *shared // with the other shards, and written by the control plane
+	prober         *prober // nil on all shards but one
+	clock          clock
+	stacks         stackLimit
+
+	listeners  []uint16 // all of them, for busy rounds
+	busy       int      // rounds since epoll was asked last
+	timersLeft bool     // timersPerRound was reached
+	seenTables uint64   // the version of the destination sets in use
+}
+
+// clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
+// aligned with it once, so that deadlines in the arena mean the same to the next
+// process.
+type clock struct {
+	base   time.Time
+	baseNs int64
+}
+
+func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
+
+// run is the shard's life. It returns when the server stops.
+func (w *worker) run(cpu int) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine and its CPU mask with it
+	pin(cpu)
+	for !w.shared.stopping.Load() {
+		ready := w.wait()
+		w.startBatch()
+		got := 0
+		for _, l := range ready {
+			got += w.receive(l)
+		}
+		got += w.takeHandedOver()
+		w.timersLeft = !w.tx.Expire(timersPerRound)
+		if w.prober != nil {
+			w.prober.tick(w)
+		}
+		w.flush()
+		w.busy = busyNext(w.busy, got)
+	}
+}
+
+// busyNext counts the rounds for which a full batch is taken as proof of more;
+// 0: ask epoll.
+func busyNext(busy, got int) int {
+	if got < busyBatch || busy == busyRounds {
+		return 0
+	}
+	return busy + 1
+}
+
+// wait is step 1. It returns the listeners worth a look.
+func (w *worker) wait() []uint16 {
+	if w.busy > 0 {
+		return w.listeners
+	}
+	timeout := int64(idleWait)
+	if w.timersLeft {
+		timeout = 0
+	} else if due, ok := w.tx.NextDue(); ok {
+		timeout = min(timeout, max(due-w.clock.now(), 0))
+	}
+	if timeout > 0 {
+		w.doorbell.Arm()
+		if w.handover.waiting() {
+			timeout = 0
+		}
+	}
+	ev := w.port.Wait(timeout, w.doorbell.FD())
+	w.doorbell.Disarm()
+	for _, l := range ev.Errored {
+		w.icmp(int(l))
+	}
+	return ev.Ready
+}
+
+// startBatch tells everybody the time and picks up what the control plane changed.
+func (w *worker) startBatch() {
+	now := w.clock.now()
+	w.tx.SetNow(now)
+	w.core.SetNow(now)
+	if v := w.shared.tablesVersion.Load(); v != w.seenTables {
+		w.seenTables = v
+		w.core.SetTargets(w.shared.tables.Load())
+	}
+}
+
+// receive is steps 2 to 6 for one socket.
+func (w *worker) receive(listener uint16) int {
+	packets := w.port.Recv(int(listener))
+	for i := range packets {
+		w.datagram(&packets[i])
+	}
+	return len(packets)
+}
+
+// icmp gives the errors of a socket's error queue to the transactions they hit,
+// here or on another shard: the kernel knows nothing of Call-IDs here.
+func (w *worker) icmp(listener int) {
+	w.startBatch()
+	for _, e := range w.port.Errors(listener) {
+		w.count[CountICMPErrors]++
+		if w.prober != nil && w.prober.failed(w, e.Payload) {
+			continue
+		}
+		if shard, ok := w.core.NotDelivered(e.Payload); ok && shard != w.number {
+			w.handover.icmp(w, shard, e.Payload)
+		}
+	}
+}
+
+// flush is step 8: what was decided leaves, then its memory is free again.
+func (w *worker) flush() {
+	w.handover.publish()
+	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
+	// is told to its transaction with the next batch's failures.
+	for range sendRounds {
+		w.port.Flush()
+		failures := w.port.Failures()
+		if len(failures) == 0 {
+			break
+		}
+		for _, f := range failures {
+			w.count[CountSendFailed]++
+			w.tx.SendFailed(f.Token)
+		}
+	}
+	w.port.Release()
+	w.reclaim()
+	w.gauges()
+}
+
+// reclaim gives back what the batch referred to: nothing is queued any more.
+func (w *worker) reclaim() {
+	w.handover.release()
+	w.core.Release()
+	w.tx.Reclaim()
+}
+
+// gauges copies what others keep into the counter block.
+func (w *worker) gauges() {
+	s := w.port.Stats()
+	w.count[CountBatches] = s.RecvBatches
+	w.count[CountDatagramsOut] = s.SentDatagrams
+	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
+	w.count[GaugeTransactions] = uint64(w.tx.Held())
+	w.count[GaugeUnanswered] = uint64(w.tx.Unanswered())
+	w.count[GaugeArenaUsed] = w.slab.UsedBytes()
+}

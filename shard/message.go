@@ -1,0 +1,251 @@
+package shard
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/netio/steer"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+	"viaduct/shard/txn"
+)
+
+// drop is the one place where a datagram ends without an answer.
+func (w *worker) drop(r Reason) { w.count[dropBase+int(r)]++ }
+
+// refuse answers the request under way with a status, counted by reason.
+func (w *worker) refuse(r Reason, code int, phrase, header string) {
+	if !w.core.Request.Reply(code, phrase, header) {
+		w.drop(r)
+		return
+	}
+	w.count[refuseBase+int(r)]++
+}
+
+// datagram takes one received datagram through steps 3 to 6. A panic costs this
+// message alone.
+func (w *worker) datagram(p *netio.Packet) {
+	defer w.contain()
+	w.count[CountDatagramsIn]++
+	if p.Truncated {
+		w.drop(Truncated)
+		return
+	}
+	reason := w.m.Parse(p.Data)
+	if w.shards > 1 && w.foreign(p, reason) {
+		return
+	}
+	w.message(p, reason)
+}
+
+// foreign is step 4: it hands the datagram to its owner and reports true, unless
+// that is this shard. What has no owner is handled where it arrives.
+func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
+	if reason == parser.Empty {
+		return false
+	}
+	callID := w.m.CallID()
+	if len(callID) == 0 {
+		return false
+	}
+	owner := steer.Owner(callID, w.shards)
+	if owner == w.number {
+		return false
+	}
+	w.handover.datagram(w, owner, p)
+	return true
+}
+
+// message is steps 5 and 6 for a message that is ours.
+func (w *worker) message(p *netio.Packet, reason parser.Reason) {
+	m := &w.m
+	switch {
+	case reason == parser.Empty:
+		w.drop(Reason(reason)) // a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
+	case reason == parser.TooLarge:
+		w.drop(Reason(reason))
+	case reason == parser.BadStatusLine, reason == parser.BadStatusCode, !m.IsRequest && reason != parser.OK && m.Status != 0:
+		w.drop(Reason(reason))
+	case m.IsRequest || reason != parser.OK:
+		w.request(p, reason)
+	default:
+		w.response(p)
+	}
+}
+
+// request is steps 5 and 6 for a request.
+func (w *worker) request(p *netio.Packet, reason parser.Reason) {
+	w.count[CountRequests]++
+	m, r := &w.m, &w.core.Request
+	if !r.Begin(m, &p.Src, int(p.Listener)) {
+		w.drop(Unanswerable)
+		return
+	}
+	if reason == parser.OK {
+		reason = m.Check()
+	}
+	if reason != parser.OK {
+		w.malformed(reason)
+		return
+	}
+	if w.absorb() {
+		return
+	}
+	if m.Has(parser.KindProxyRequire) && m.Method != parser.ACK && m.Method != parser.CANCEL {
+		w.refuse(ProxyRequire, 420, "Bad Extension", w.unsupported())
+		return
+	}
+	if w.shared.draining.Load() && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
+		w.refuse(Draining, 503, "Service Unavailable", "Retry-After: 5\r\n")
+		return
+	}
+	w.decide()
+}
+
+// absorb is step 5: it reports whether the request ends in a transaction.
+func (w *worker) absorb() bool {
+	m, r := &w.m, &w.core.Request
+	switch m.Method {
+	case parser.ACK:
+		if tx := w.tx.Match(w.tx.Key(m, parser.INVITE)); tx != nil && w.tx.Ack(tx) {
+			return true
+		}
+		return w.core.AcksOurReply(m)
+	case parser.CANCEL:
+		r.Invite = w.tx.Match(w.tx.Key(m, parser.INVITE))
+	}
+	r.Key = w.tx.Key(m, m.Method)
+	tx := w.tx.Match(r.Key)
+	if tx == nil {
+		return false
+	}
+	if !w.tx.Repeat(tx) {
+		r.Tx = tx
+		r.Trying()
+	}
+	return true
+}
+
+// decide is step 6: the operator's program says what becomes of the request.
+func (w *worker) decide() {
+	s := &w.session
+	s.begin()
+	if w.program.Request(w.ctx) == route.Faulted {
+		w.fault()
+		return
+	}
+	if !s.acted {
+		if w.m.Method == parser.ACK {
+			w.drop(StrayAck)
+		} else {
+			w.drop(ProgramDrop)
+		}
+	}
+}
+
+// fault is a routing program that ran into a limit: the request is answered if
+// nothing has been decided about it.
+func (w *worker) fault() {
+	if w.session.acted {
+		w.drop(ProgramFault)
+		return
+	}
+	w.refuse(ProgramFault, 500, "Server Internal Error", "")
+}
+
+// malformed answers a request that fails §16.3 step 1.
+func (w *worker) malformed(reason parser.Reason) {
+	code, phrase := 400, badPhrases[reason]
+	switch {
+	case reason == parser.BadVersion:
+		code, phrase = 505, "Version Not Supported"
+	case reason == parser.TooManyHeaders || reason == parser.TooLarge:
+		code, phrase = 513, "Message Too Large"
+	case reason == parser.CSeqMethodMismatch && w.m.Method == parser.MethodOther:
+		code, phrase = 501, "Not Implemented"
+	}
+	w.refuse(Reason(reason), code, phrase, "")
+}
+
+// badPhrases are the reason phrases of 400: "Bad CSeq", "Missing Call-ID".
+var badPhrases = func() (p [parser.NumReasons]string) {
+	for i := range p {
+		s := []byte(parser.Reason(i).String())
+		if s[0] >= 'a' && s[0] <= 'z' {
+			s[0] -= 'a' - 'A'
+		}
+		p[i] = string(s)
+	}
+	return p
+}()
+
+// unsupported lists the Proxy-Require tags, none of which this proxy has
+// (§16.3 step 5). Slow path.
+func (w *worker) unsupported() string {
+	b := []byte("Unsupported: ")
+	n := 0
+	for v := w.m.Values(parser.KindProxyRequire); v.Next(); n++ {
+		if n > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, v.Value.Of(w.m.Raw)...)
+	}
+	return string(append(b, "\r\n"...))
+}
+
+// response is steps 5 and 6 for a response.
+func (w *worker) response(p *netio.Packet) {
+	w.count[CountReplies]++
+	if reason := w.m.Check(); reason != parser.OK {
+		w.drop(Reason(reason))
+		return
+	}
+	if w.prober != nil && w.prober.answered(w) {
+		return
+	}
+	fate, shard := w.core.Response(&w.m)
+	switch fate {
+	case proxy.NotOurs:
+		w.drop(ViaNotOurs)
+	case proxy.NoViaLeft:
+		w.drop(NoViaLeft)
+	case proxy.Stray:
+		w.drop(StrayResponse)
+	case proxy.OtherShard:
+		// Its Call-ID was changed on the way, or it was counted with other shards: the branch is what §17.1.3 goes by.
+		if shard >= w.shards || w.handover.handed {
+			w.count[txn.CountStrayReplies]++
+			w.drop(StrayResponse)
+			return
+		}
+		w.handover.datagram(w, shard, p)
+	}
+}
+
+// contain keeps a panic from costing more than the message at hand.
+func (w *worker) contain() {
+	if v := recover(); v != nil {
+		w.count[CountPanics]++
+		w.drop(Panicked)
+		if w.stacks.allow(time.Now()) {
+			slog.Error("handling a message panicked: the message is lost, please report", "shard", w.number, "panic", v, "stack", string(debug.Stack()))
+		}
+	}
+}
+
+// stackLimit lets stacksPerSecond through.
+type stackLimit struct {
+	second int64
+	n      int
+}
+
+func (l *stackLimit) allow(now time.Time) bool {
+	if s := now.Unix(); s != l.second {
+		l.second, l.n = s, 0
+	}
+	l.n++
+	return l.n <= stacksPerSecond
+}

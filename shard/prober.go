@@ -1,0 +1,126 @@
+package shard
+
+import (
+	"encoding/hex"
+
+	"viaduct/netio"
+	"viaduct/netio/steer"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+)
+
+// prober sends the dispatcher's OPTIONS and hears their answers. The first shard
+// has one; probes carry Call-IDs that this shard owns, so that their answers come
+// back to it.
+type prober struct {
+	p        *balance.Prober
+	probes   []balance.Probe
+	outcomes []balance.Outcome
+	lastMs   int64
+}
+
+// probeBranch begins the branch of a probe, followed by its id in hexadecimal.
+const probeBranch = "z9hG4bKp"
+
+// probeTickMs is how often the prober is asked what is due.
+const probeTickMs = 20
+
+func newProber(cfg balance.ProbeConfig, shards int) *prober {
+	if shards > 1 {
+		cfg.OwnCallID = func(callID []byte) bool { return steer.Owner(callID, shards) == 0 }
+	}
+	return &prober{p: balance.NewProber(cfg)}
+}
+
+// tick sends what is due. Not the packet path: a few probes a second, so that it
+// may allocate.
+func (p *prober) tick(w *worker) {
+	tables := w.shared.tables.Load()
+	nowMs := w.clock.now() / 1e6
+	if tables == nil || nowMs < p.lastMs+probeTickMs {
+		return
+	}
+	p.lastMs = nowMs
+	p.probes, p.outcomes = p.p.Due(tables, nowMs, w.shared.random, p.probes[:0], p.outcomes[:0])
+	for _, o := range p.outcomes {
+		w.shared.targetEvent(o.Target, o.Event, "probe")
+	}
+	for _, pr := range p.probes {
+		to := pr.Target.PingAddr
+		by := w.shared.egress.Egress(&to, 0)
+		if by < 0 {
+			p.outcome(w, pr.ID, 0)
+			continue
+		}
+		branch := append([]byte(probeBranch), hexID(pr.ID)...)
+		b := p.p.AppendRequest(nil, pr, w.shared.listeners[by].SentBy, branch)
+		w.out.Begin(by, &to, 0)
+		w.out.Append(b)
+		w.out.End()
+		w.count[CountProbesSent]++
+	}
+}
+
+func hexID(id uint64) []byte {
+	var b [8]byte
+	for i := range b {
+		b[i] = byte(id >> (56 - 8*i))
+	}
+	return hex.AppendEncode(nil, b[:])
+}
+
+// answered takes the response at hand if it answers a probe.
+func (p *prober) answered(w *worker) bool {
+	via, reason := w.m.TopVia()
+	if reason != parser.OK || !isProbe(via.Branch.Of(w.m.Raw)) {
+		return false
+	}
+	if from, reason := w.m.From(); reason == parser.OK {
+		if id, ok := balance.ParseProbeID(from.Tag.Of(w.m.Raw)); ok {
+			p.outcome(w, id, int(w.m.Status))
+		}
+	}
+	return true
+}
+
+func isProbe(branch []byte) bool {
+	return len(branch) >= len(probeBranch) && string(branch[:len(probeBranch)]) == probeBranch
+}
+
+// failed takes an ICMP error if it is a probe's.
+func (p *prober) failed(w *worker, quoted []byte) bool {
+	for i := 0; i+len(probeBranch)+16 <= len(quoted); i++ {
+		if quoted[i] == 'z' && isProbe(quoted[i:]) {
+			var id [8]byte
+			if _, err := hex.Decode(id[:], quoted[i+len(probeBranch):i+len(probeBranch)+16]); err != nil {
+				return false
+			}
+			v := uint64(0)
+			for _, c := range id {
+				v = v<<8 | uint64(c)
+			}
+			p.outcome(w, v, 0)
+			return true
+		}
+	}
+	return false
+}
+
+// outcome reports a response, or with code 0 that the probe did not arrive.
+func (p *prober) outcome(w *worker, id uint64, code int) {
+	nowMs := w.clock.now() / 1e6
+	var o balance.Outcome
+	var ok bool
+	if code == 0 {
+		o, ok = p.p.SendError(id, nowMs)
+	} else {
+		o, ok = p.p.Response(id, code, nowMs)
+	}
+	if ok {
+		w.shared.targetEvent(o.Target, o.Event, "probe")
+	}
+}
+
+var _ interface {
+	Egress(dst *netio.Addr, receivedBy int) int
+} = (*netio.Group)(nil)

@@ -1,0 +1,30 @@
+package proxy
+
+// Limits of this package.
+const (
+	// maxEdits is how many places of one message may be edited. Our own edits
+	// are at most nine (request line, head, received, rport, Max-Forwards and up
+	// to four Route values); the rest is the routing program's.
+	maxEdits = 32
+
+	// scratchBytes is room for what is inserted into the messages of one batch:
+	// 64 messages of up to 2 KiB. Beyond it single allocations serve, counted.
+	scratchBytes = 128 << 10
+
+	// maxRouteValues is how many Route values of a request are looked at; a
+	// longer list is a loop or an attack. Reached: 400.
+	maxRouteValues = 64
+
+	// reserveShare is the part of the arena (1/reserveShare) that new calls may
+	// not touch: requests inside a dialog, CANCEL and responses still find room
+	// when new calls are refused with 503.
+	reserveShare = 16
+
+	// retryAfterSeconds goes into a 503 made because the arena is full: long
+	// enough for a second's worth of transactions to end, short enough not to
+	// empty the peer's route for a burst.
+	retryAfterSeconds = 2
+
+	// defaultPort is SIP's over UDP (RFC 3261 §19.1.2).
+	defaultPort = 5060
+)

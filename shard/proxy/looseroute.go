@@ -1,0 +1,154 @@
+package proxy
+
+import "viaduct/parser"
+
+// RecordRoute asks for our Record-Route on the request (§16.6 step 4). It is
+// written when the request leaves, since only then both listeners are known.
+func (r *Request) RecordRoute() { r.recordRoute = true }
+
+// LooseRoute is §16.4: it takes our own values off the Route set and makes the
+// next one, if any, the destination. It reports whether the request follows a
+// Route set; false means there is no Route, so the target is the Request-URI
+// alone, or the set is malformed.
+func (r *Request) LooseRoute() bool {
+	c, m := r.core, r.M
+	if !m.Has(parser.KindRoute) {
+		return false
+	}
+	var uri parser.URI
+	if parser.ParseURI(r.RequestURI(), &uri) == parser.OK && uri.LR() && c.ours(&uri) {
+		return r.strictUpstream()
+	}
+	routes := m.Values(parser.KindRoute)
+	var top parser.URI
+	if !nextRoute(m, &routes, &top) {
+		return false
+	}
+	if c.ours(&top) {
+		r.cut(routes.Cut)
+		// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
+		_, double := top.Param("r2")
+		if !nextRoute(m, &routes, &top) {
+			return routes.Reason == parser.OK
+		}
+		if double && c.ours(&top) {
+			r.cut(routes.Cut)
+			if !nextRoute(m, &routes, &top) {
+				return routes.Reason == parser.OK
+			}
+		}
+	}
+	if top.LR() {
+		return r.SetDstURI(top.Raw)
+	}
+	// §16.6 step 6: a strict router gets its own URI as Request-URI and ours at the end of the set.
+	r.appendRoute = append(append(append(c.take(len(r.RequestURI())+16), "Route: <"...), r.RequestURI()...), ">\r\n"...)
+	r.cut(routes.Cut)
+	return r.SetRequestURI(top.Raw)
+}
+
+// strictUpstream undoes what a strict router before us did: the Request-URI is
+// ours, the real one is the last Route value (§16.4).
+func (r *Request) strictUpstream() bool {
+	m := r.M
+	var last, first parser.URI
+	var lastCut parser.Span
+	n := 0
+	routes := m.Values(parser.KindRoute)
+	for u := (parser.URI{}); nextRoute(m, &routes, &u); n++ {
+		if n == 0 {
+			first = u
+		}
+		last, lastCut = u, routes.Cut
+		if n == maxRouteValues {
+			return false
+		}
+	}
+	if n == 0 || !r.SetRequestURI(last.Raw) {
+		return false
+	}
+	r.cut(lastCut)
+	if n > 1 && !r.core.ours(&first) {
+		return r.SetDstURI(first.Raw)
+	}
+	if n > 1 {
+		routes := m.Values(parser.KindRoute)
+		nextRoute(m, &routes, &first)
+		r.cut(routes.Cut)
+		if n > 2 && nextRoute(m, &routes, &first) {
+			return r.SetDstURI(first.Raw)
+		}
+	}
+	return true
+}
+
+// nextRoute steps to the next Route value and parses its URI; false at the end or
+// where the list is malformed (then v.Reason is not OK).
+func nextRoute(m *parser.Message, v *parser.Values, u *parser.URI) bool {
+	if !v.Next() {
+		return false
+	}
+	var a parser.NameAddr
+	if reason := parser.ParseNameAddr(m.Raw, v.Value, &a); reason != parser.OK {
+		v.Reason = reason
+		return false
+	}
+	if reason := parser.ParseURI(a.URI.Of(m.Raw), u); reason != parser.OK {
+		v.Reason = reason
+		return false
+	}
+	return true
+}
+
+// cut takes a span out of the message when it leaves.
+func (r *Request) cut(s parser.Span) {
+	if r.nCuts < len(r.cuts) {
+		r.cuts[r.nCuts] = s
+		r.nCuts++
+	}
+}
+
+// planCuts writes the cuts. Neighbouring values of one row may overlap in the
+// comma they share, so each begins where the one before ended.
+func (r *Request) planCuts(p *Plan) {
+	done := uint32(0)
+	for i, s := range r.cuts[:r.nCuts] {
+		if i > 0 && s.Off < done {
+			s = parser.Span{Off: done, Len: s.End() - done}
+		}
+		p.Cut(s.Off, s.Len)
+		done = s.End()
+	}
+}
+
+// appendRecordRoute appends our Record-Route rows for a request that came by one
+// listener and leaves by another: one where they are the same, else two, the
+// side it leaves by on top (RFC 5658 §3).
+func (r *Request) appendRecordRoute(b []byte, leavesBy int) []byte {
+	c := r.core
+	double := leavesBy != r.Listener && c.cfg.DoubleRR
+	b = r.appendRouteRow(b, leavesBy, double)
+	if double {
+		b = r.appendRouteRow(b, r.Listener, double)
+	}
+	return b
+}
+
+func (r *Request) appendRouteRow(b []byte, listener int, double bool) []byte {
+	c := r.core
+	b = append(b, c.listeners[listener].route...)
+	if double {
+		b = append(b, ";r2=on"...)
+	}
+	b = append(b, ";lr"...)
+	if c.cfg.FullLR {
+		b = append(b, "=on"...)
+	}
+	if c.cfg.AppendFromtag {
+		if from, reason := r.M.From(); reason == parser.OK && !from.Tag.Empty() {
+			b = append(b, ";ftag="...)
+			b = append(b, from.Tag.Of(r.M.Raw)...)
+		}
+	}
+	return append(b, ">\r\n"...)
+}

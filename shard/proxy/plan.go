@@ -1,0 +1,96 @@
+package proxy
+
+// Plan is a list of edits of one message: what is cut out where, and what comes
+// in its place. The message itself is not touched; [Plan.Segments] gives the
+// pieces of the edited message in order, an iovec of original bytes and inserted
+// slices.
+//
+//	raw:      |=====a=====|xx|====b====|====c====|
+//	edits:                 └ cut 2      └ insert "…"
+//	segments: |=====a=====|  |====b====|…|====c====|
+//
+// Edits must not overlap. Two at the same offset keep the order they were made
+// in.
+type Plan struct {
+	raw   []byte
+	n     int
+	bytes int
+	edits [maxEdits]edit
+	segs  [2*maxEdits + 1][]byte
+	full  bool
+}
+
+type edit struct {
+	at, cut int
+	with    []byte
+}
+
+// Reset begins a plan for raw, which is kept by reference.
+func (p *Plan) Reset(raw []byte) {
+	p.raw, p.n, p.bytes, p.full = raw, 0, len(raw), false
+}
+
+// Replace puts with, kept by reference, in the place of cut bytes at offset at.
+func (p *Plan) Replace(at, cut uint32, with []byte) {
+	if p.n == len(p.edits) {
+		p.full = true
+		return
+	}
+	e := edit{int(at), int(cut), with}
+	i := p.n
+	for i > 0 && p.edits[i-1].at > e.at {
+		p.edits[i] = p.edits[i-1]
+		i--
+	}
+	p.edits[i] = e
+	p.n++
+	p.bytes += len(with) - e.cut
+}
+
+// Insert puts with, kept by reference, before offset at.
+func (p *Plan) Insert(at uint32, with []byte) { p.Replace(at, 0, with) }
+
+// Cut removes n bytes at offset at.
+func (p *Plan) Cut(at, n uint32) { p.Replace(at, n, nil) }
+
+// OK tells whether every edit found room.
+func (p *Plan) OK() bool { return !p.full }
+
+// Bytes is the length of the edited message.
+func (p *Plan) Bytes() int { return p.bytes }
+
+// Segments are the pieces of the edited message. They are valid until the next
+// Reset; the bytes they refer to must outlast the send queue.
+func (p *Plan) Segments() [][]byte {
+	out := p.segs[:0]
+	pos := 0
+	for i := range p.edits[:p.n] {
+		e := &p.edits[i]
+		if e.at > pos {
+			out = append(out, p.raw[pos:e.at:e.at])
+		}
+		if len(e.with) > 0 {
+			out = append(out, e.with)
+		}
+		pos = e.at + e.cut
+	}
+	if pos < len(p.raw) {
+		out = append(out, p.raw[pos:])
+	}
+	return out
+}
+
+// WriteTo writes the edited message into b, which must be Bytes long.
+func (p *Plan) WriteTo(b []byte) {
+	pos, n := 0, 0
+	for i := range p.edits[:p.n] {
+		e := &p.edits[i]
+		n += copy(b[n:], p.raw[pos:e.at])
+		n += copy(b[n:], e.with)
+		pos = e.at + e.cut
+	}
+	n += copy(b[n:], p.raw[pos:])
+	if n != len(b) {
+		panic("BUG: an edit plan does not have the length it announced")
+	}
+}

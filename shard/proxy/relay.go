@@ -1,0 +1,296 @@
+package proxy
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// statelessPrefix begins the branch of a request sent without a transaction.
+const statelessPrefix = "z9hG4bKs"
+
+// Codes that ReplyError answers with, Kamailio's numbers.
+const (
+	codeSendError    = 477
+	codeUnresolvable = 478
+	codeInternal     = 500
+)
+
+// where finds the destination of the request: the outbound URI, else the
+// Request-URI. false: it has none; ReplyError knows why.
+func (r *Request) where(to *txn.Destination) bool {
+	c := r.core
+	if r.dstAddr.Family != 0 {
+		to.Addr, to.Target = r.dstAddr, r.target
+	} else {
+		text := r.dst
+		if text == nil {
+			text = r.RequestURI()
+		}
+		var u parser.URI
+		if parser.ParseURI(text, &u) != parser.OK {
+			return r.fail(400)
+		}
+		if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
+			return r.fail(416)
+		}
+		if u.Scheme == parser.SIPS || (u.Transport() != parser.TransportNone && u.Transport() != parser.UDP) || !destination(&u, &to.Addr) {
+			c.count[CountUnresolvable]++
+			return r.fail(codeUnresolvable)
+		}
+		if broadcast(&to.Addr) {
+			return r.fail(codeUnresolvable)
+		}
+	}
+	by := c.cfg.Egress.Egress(&to.Addr, r.Listener)
+	if by < 0 {
+		return r.fail(codeSendError)
+	}
+	to.Listener = uint16(by)
+	return true
+}
+
+// fail notes what ReplyError is to answer.
+func (r *Request) fail(code int) bool {
+	r.lastCode = code
+	return false
+}
+
+// ReplyError answers what the last failure stands for (sl_reply_error).
+func (r *Request) ReplyError() bool {
+	switch r.lastCode {
+	case 400:
+		return r.Reply(400, "Bad Request-URI", "")
+	case 416:
+		return r.Reply(416, "Unsupported URI Scheme", "")
+	case 483:
+		return r.Reply(483, "Too Many Hops", "")
+	case 503:
+		return r.Unavailable()
+	case codeSendError:
+		return r.Reply(codeSendError, "No Way To Next Hop", "")
+	case codeUnresolvable:
+		return r.Reply(codeUnresolvable, "Unresolvable Destination", "")
+	}
+	return r.Reply(codeInternal, "Server Internal Error", "")
+}
+
+// Unavailable answers 503 with Retry-After, statelessly: there is no room.
+func (r *Request) Unavailable() bool {
+	r.core.count[CountShed]++
+	return r.Reply(503, "Service Unavailable", retryAfter)
+}
+
+var retryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
+
+// ready makes sure the request may leave at all: Max-Forwards was looked at
+// (§16.3 step 3), whether or not the routing program did so itself.
+func (r *Request) ready() bool {
+	if r.maxForwards < 0 && !r.MaxForwards(70) {
+		return r.fail(483)
+	}
+	return true
+}
+
+// Relay forwards the request statefully (t_relay). An ACK to a 2xx has no
+// transaction and goes on without (§16.11); a CANCEL cancels the INVITE it
+// belongs to. False: nothing was sent, and ReplyError knows why.
+func (r *Request) Relay() bool {
+	c := r.core
+	switch {
+	case r.M.Method == parser.ACK:
+		return r.Forward()
+	case r.M.Method == parser.CANCEL && r.Invite != nil:
+		return r.cancel()
+	case r.M.Method == parser.CANCEL && c.cfg.DropUnmatched:
+		return true
+	}
+	to := &r.to
+	if !r.ready() || !r.where(to) || !r.NewTransaction() {
+		return false
+	}
+	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 {
+		r.Trying()
+	}
+	if r.picks.N > 0 {
+		*picksOf(r.Tx) = r.picks
+		r.Tx.UserFlags = 0
+		if r.pickURI {
+			r.Tx.UserFlags = pickedURI
+		}
+	}
+	br := c.tx.NewBranch(r.Tx, *to)
+	if br == nil {
+		return r.noRoom()
+	}
+	p := &c.plan
+	viaOff := r.plan(p, br, int(to.Listener))
+	if !p.OK() {
+		c.tx.Discard(br)
+		return r.fail(codeInternal)
+	}
+	room := c.tx.Room(br, p.Bytes())
+	if room == nil {
+		c.tx.Discard(br)
+		return r.noRoom()
+	}
+	p.WriteTo(room)
+	c.tx.Send(r.Tx, br, viaOff)
+	c.count[CountForwarded]++
+	return true
+}
+
+// pickedURI in Tx.UserFlags: failover rewrites the Request-URI too.
+const pickedURI = 1
+
+// picksOf is the failover list kept in a transaction.
+func picksOf(tx *txn.Tx) *balance.Picks { return shm.View[balance.Picks](tx.User()[:]) }
+
+// noRoom gives up a transaction for which the arena has no room: the caller hears
+// 503, and the 503 itself needs none.
+func (r *Request) noRoom() bool {
+	c := r.core
+	c.tx.Terminate(r.Tx)
+	r.Tx = nil
+	r.Unavailable()
+	return true // answered: the routing program has nothing left to do
+}
+
+// NewTransaction makes the server transaction of the request if it has none yet.
+// A request that opens a dialog is refused while the arena has only its reserve
+// left, so that calls in progress go on.
+func (r *Request) NewTransaction() bool {
+	c := r.core
+	if r.Tx != nil {
+		return true
+	}
+	if !r.HasToTag() && r.M.Method != parser.CANCEL && c.cfg.Arena.FreeBytes() < c.reserve {
+		return r.fail(503)
+	}
+	r.Tx = c.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
+	if r.Tx == nil {
+		return r.fail(503)
+	}
+	return true
+}
+
+// cancel is §16.10: the CANCEL gets its own 200 at once, the branches are
+// cancelled, and what becomes of the INVITE comes back by itself.
+func (r *Request) cancel() bool {
+	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when the arena is full: answered all the same
+	r.Reply(200, "canceling", "")
+	r.core.tx.Cancel(r.Invite)
+	return true
+}
+
+// plan plans the edits of §16.6 for a request that leaves with a transaction. It
+// returns the offset at which our branch value will stand.
+func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy int) int {
+	c := r.core
+	via := c.listeners[leavesBy].via
+	head := c.take(len(via) + 512)
+	head = append(head, via...)
+	branchAt := len(head)
+	head = c.tx.AppendBranch(head, br)
+	start := r.planRequest(p, head, leavesBy)
+	return start + branchAt
+}
+
+// planRequest plans everything but the branch: head is our Via row without line
+// end, to which the rows that go in beside it are added. It returns the length
+// of the start line as it leaves, with its line end.
+func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) int {
+	m := r.M
+	p.Reset(m.Raw[:end(m)])
+	start := int(m.HeaderStart)
+	if m.StartLine.Off > 0 {
+		p.Cut(0, m.StartLine.Off) // line ends before the request line (§7.5)
+		start -= int(m.StartLine.Off)
+	}
+	if r.uri != nil {
+		p.Replace(m.URI.Off, m.URI.Len, r.uri)
+		start += len(r.uri) - int(m.URI.Len)
+	}
+	head = append(head, "\r\n"...)
+	if r.recordRoute {
+		head = r.appendRecordRoute(head, leavesBy)
+	}
+	if !r.hasMF {
+		head = append(head, "Max-Forwards: "...)
+		head = append(head, decimals[r.maxForwards]...)
+		head = append(head, "\r\n"...)
+	}
+	p.Insert(m.HeaderStart, head)
+	r.planVia(p)
+	r.planMaxForwards(p)
+	r.planCuts(p)
+	if r.appendRoute != nil {
+		at := m.HeaderEnd
+		p.Insert(at, r.appendRoute)
+	}
+	return start
+}
+
+// Forward sends the request without a transaction (forward(), and ACK): the
+// branch is a function of the request, so that its retransmissions, its CANCEL
+// and its ACK look the same from whichever process sends them (§16.11).
+func (r *Request) Forward() bool {
+	c := r.core
+	to := &r.to
+	if !r.ready() || !r.where(to) {
+		return false
+	}
+	via := c.listeners[to.Listener].via
+	head := append(c.take(len(via)+512), via...)
+	head = r.appendStatelessBranch(head)
+	p := &c.plan
+	r.planRequest(p, head, int(to.Listener))
+	if !p.OK() {
+		return r.fail(codeInternal)
+	}
+	c.send(int(to.Listener), &to.Addr, p.Segments())
+	c.count[CountForwarded]++
+	c.count[CountStateless]++
+	return true
+}
+
+func (c *Core) send(listener int, to *netio.Addr, segments [][]byte) {
+	c.out.Begin(listener, to, 0)
+	for _, s := range segments {
+		c.out.Append(s)
+	}
+	c.out.End()
+}
+
+// appendStatelessBranch appends a branch made of the top Via's branch and
+// sent-by, or of RFC 2543's fields where that branch is not unique (§16.11).
+func (r *Request) appendStatelessBranch(b []byte) []byte {
+	m := r.M
+	h := xxhash.Sum64(r.via.SentBy.Of(m.Raw))
+	mix := func(s []byte) { h = (h ^ xxhash.Sum64(s)) * 0x9e3779b97f4a7c15 }
+	if m.HasMagicCookie() {
+		mix(r.via.Branch.Of(m.Raw))
+	} else {
+		cseq, _ := m.CSeq()
+		if from, reason := m.From(); reason == parser.OK {
+			mix(from.Tag.Of(m.Raw))
+		}
+		mix(m.CallID())
+		mix(m.Bytes(m.URI))
+		mix(r.via.Value.Of(m.Raw))
+		h ^= uint64(cseq.Number)
+	}
+	var d [8]byte
+	binary.BigEndian.PutUint64(d[:], h)
+	b = append(b, statelessPrefix...)
+	for _, x := range d {
+		b = append(b, "0123456789abcdef"[x>>4], "0123456789abcdef"[x&15])
+	}
+	return b
+}

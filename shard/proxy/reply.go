@@ -1,0 +1,174 @@
+package proxy
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// tagPrefix begins the To tags we make, so that an ACK to a response of ours is
+// known without state (§8.2.7).
+const tagPrefix = "vd"
+
+// appendTag appends the To tag of responses made here: a function of the
+// request, so that a retransmission gets the same one from any shard, and from
+// the next process too. INVITE and ACK of one transaction share what it is made
+// of.
+func appendTag(b []byte, m *parser.Message) []byte {
+	var d [8]byte
+	cseq, _ := m.CSeq()
+	binary.BigEndian.PutUint32(d[:], cseq.Number)
+	h := xxhash.Sum64(m.CallID())
+	if from, reason := m.From(); reason == parser.OK {
+		h ^= xxhash.Sum64(from.Tag.Of(m.Raw)) * 0x9e3779b97f4a7c15
+	}
+	binary.BigEndian.PutUint64(d[:], h^uint64(cseq.Number)*0xff51afd7ed558ccd)
+	b = append(b, tagPrefix...)
+	for _, x := range d {
+		b = append(b, "0123456789abcdef"[x>>4], "0123456789abcdef"[x&15])
+	}
+	return b
+}
+
+// AcksOurReply tells whether m is an ACK to a response made here without a
+// transaction: it has our To tag and ends here.
+func (c *Core) AcksOurReply(m *parser.Message) bool {
+	to, reason := m.To()
+	if reason != parser.OK || int(to.Tag.Len) != len(tagPrefix)+16 {
+		return false
+	}
+	var tag [len(tagPrefix) + 16]byte
+	if string(to.Tag.Of(m.Raw)) != string(appendTag(tag[:0], m)) {
+		return false
+	}
+	c.count[CountAckAbsorbed]++
+	return true
+}
+
+// Reply answers the request under way: through its transaction if it has one,
+// else statelessly. header is a whole header row with its CRLF, or "". It reports
+// false if there is nothing to answer (an ACK, or no usable Via).
+func (r *Request) Reply(code int, reason, header string) bool {
+	c := r.core
+	if r.via == nil || r.M.Method == parser.ACK {
+		return false
+	}
+	b := r.reply(code, reason, header)
+	if code >= 200 {
+		r.Answered = true
+	}
+	c.count[CountRepliesOwn]++
+	c.segs[0] = b
+	if r.Tx != nil {
+		return c.tx.Respond(r.Tx, code, c.segs[:1])
+	}
+	c.out.Begin(r.Listener, &r.replyTo, 0)
+	c.out.Append(b)
+	c.out.End()
+	return true
+}
+
+// Trying answers an INVITE with 100 (§17.2.1), if the configuration wants it.
+func (r *Request) Trying() {
+	if r.core.cfg.TryingReason != "" {
+		r.Reply(100, r.core.cfg.TryingReason, "")
+	}
+}
+
+// reply writes a response to the request under way (§8.2.6): its Vias, From, To,
+// Call-ID and CSeq as they came, row by row.
+func (r *Request) reply(code int, reason, header string) []byte {
+	c, m := r.core, r.M
+	n := 128 + len(reason) + len(header) + len(c.cfg.ServerHeader) + 80
+	for i := range m.Headers {
+		switch m.Headers[i].Kind {
+		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq, parser.KindTimestamp:
+			n += int(m.Headers[i].Line.Len)
+		}
+	}
+	b := appendStatus(c.take(n), code, reason)
+	top := &m.Headers[r.via.Row]
+	c.plan.Reset(m.Raw[:top.Line.End()])
+	c.plan.Cut(0, top.Line.Off)
+	r.planVia(&c.plan)
+	for _, s := range c.plan.Segments() {
+		b = append(b, s...)
+	}
+	for i := m.Next(r.via.Row); i >= 0; i = m.Next(i) {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	b = appendDialogRows(b, m, code)
+	return c.appendEnd(b, header)
+}
+
+func appendStatus(b []byte, code int, reason string) []byte {
+	b = append(b, "SIP/2.0 "...)
+	b = appendInt(b, code)
+	b = append(b, ' ')
+	b = append(b, reason...)
+	return append(b, "\r\n"...)
+}
+
+// appendDialogRows appends From, To, Call-ID and CSeq; a final response without a
+// To tag gets ours (§8.2.6.2). A 100 carries back Timestamp (§8.2.6.1).
+func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
+	if i := m.First(parser.KindFrom); i >= 0 {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	if i := m.First(parser.KindTo); i >= 0 {
+		to, reason := m.To()
+		if code > 100 && reason == parser.OK && to.Tag.Empty() {
+			row := m.Headers[i].Line
+			at := to.Value.End()
+			b = append(b, m.Raw[row.Off:at]...)
+			b = append(b, ";tag="...)
+			b = appendTag(b, m)
+			b = append(b, m.Raw[at:row.End()]...)
+		} else {
+			b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+		}
+	}
+	if i := m.First(parser.KindCallID); i >= 0 {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	if i := m.First(parser.KindCSeq); i >= 0 {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	if i := m.First(parser.KindTimestamp); i >= 0 && code == 100 {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	return b
+}
+
+func (c *Core) appendEnd(b []byte, header string) []byte {
+	b = append(b, header...)
+	if c.cfg.ServerHeader != "" {
+		b = append(b, c.cfg.ServerHeader...)
+		b = append(b, "\r\n"...)
+	}
+	return append(b, "Content-Length: 0\r\n\r\n"...)
+}
+
+// replyLater answers a transaction whose request is gone from the receive
+// buffers: what is needed still stands in the request sent downstream, below our
+// own Via.
+func (c *Core) replyLater(tx *txn.Tx, br *txn.Branch, code int, reason string) {
+	sent := c.tx.Request(br)
+	if sent == nil || c.stored.Parse(sent) != parser.OK {
+		c.tx.Terminate(tx)
+		return
+	}
+	m := &c.stored
+	b := appendStatus(c.take(len(sent)+256+len(c.cfg.ServerHeader)), code, reason)
+	for i := m.Next(m.First(parser.KindVia)); i >= 0; i = m.Next(i) {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	b = appendDialogRows(b, m, code)
+	b = c.appendEnd(b, "")
+	c.count[CountRepliesOwn]++
+	c.segs[0] = b
+	c.tx.Respond(tx, code, c.segs[:1])
+}

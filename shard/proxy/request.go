@@ -1,0 +1,248 @@
+package proxy
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/txn"
+)
+
+// Request is the request under way: the message as received and what was decided
+// about it so far. A Core has one; it is valid from Begin to the next Begin.
+type Request struct {
+	core     *Core
+	M        *parser.Message
+	Src      netio.Addr
+	Listener int // that received it
+
+	Key    txn.Key // its match key, once it was looked for
+	Tx     *txn.Tx // its server transaction, if it has one by now
+	Invite *txn.Tx // CANCEL: the INVITE it cancels, if that is here
+
+	via         *parser.Via
+	replyTo     netio.Addr
+	received    bool // the top Via gets received=
+	maxForwards int  // new value; -1: not decided yet
+	hasMF       bool // the message has the header
+	recordRoute bool
+	uri         []byte // new Request-URI; nil: as received
+	uriBuf      [1024]byte
+	dst         []byte // outbound URI ($du); nil: none
+	dstBuf      [1024]byte
+	dstAddr     netio.Addr // where dst points, if it was chosen from a set
+	target      uint16     // the set's name for it
+	picks       balance.Picks
+	pickURI     bool // the set's choice replaces the Request-URI
+	cuts        [8]parser.Span
+	nCuts       int
+	tail        parser.Span     // strict upstream: the last Route value, taken as Request-URI
+	appendRoute []byte          // strict downstream: goes to the end of the Route set
+	lastCode    int             // what ReplyError answers
+	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
+	Answered    bool            // a final response was sent from here
+}
+
+// Begin starts on the request m that came from src by listener. It reports false
+// if its top Via does not say where responses go, so that nothing can be
+// answered.
+func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
+	r.M, r.Src, r.Listener = m, *src, listener
+	r.Tx, r.Invite = nil, nil
+	r.received, r.maxForwards, r.hasMF, r.recordRoute = false, -1, false, false
+	r.uri, r.dst, r.target, r.pickURI, r.nCuts, r.tail, r.appendRoute = nil, nil, 0, false, 0, parser.Span{}, nil
+	r.dstAddr.Family = 0
+	r.picks.N, r.picks.Next = 0, 0
+	r.lastCode, r.Answered = 0, false
+	via, reason := m.TopVia()
+	r.via = via
+	if reason != parser.OK {
+		r.via = nil
+		return false
+	}
+	r.responseTarget()
+	return true
+}
+
+// responseTarget works out where responses to the request go, and what the top
+// Via must say about it (§18.2.1, §18.2.2; RFC 3581 §4).
+func (r *Request) responseTarget() {
+	via := r.via
+	r.replyTo = r.Src
+	var host netio.Addr
+	literal := parseIP(via.Host.Of(r.M.Raw), &host)
+	r.received = !literal || !host.SameIP(&r.Src)
+	if !via.RPortParam.Empty() || r.core.cfg.ForceRPort {
+		r.received = true // RFC 3581 §4: with rport always
+	} else {
+		r.replyTo.Port = via.Port
+		if via.Port == 0 {
+			r.replyTo.Port = defaultPort
+		}
+	}
+	if !via.MAddr.Empty() {
+		var m netio.Addr
+		if parseIP(via.MAddr.Of(r.M.Raw), &m) && !broadcast(&m) {
+			r.replyTo.IP, r.replyTo.Family, r.replyTo.Zone = m.IP, m.Family, 0
+			r.replyTo.Port = via.Port
+			if via.Port == 0 {
+				r.replyTo.Port = defaultPort
+			}
+		}
+	}
+}
+
+// broadcast tells whether an address names many hosts: nothing is sent there on
+// a stranger's word.
+func broadcast(a *netio.Addr) bool {
+	if a.Family == 4 {
+		return a.IP[0] >= 224 || a.IP[0] == 0
+	}
+	return a.IP[0] == 0xff
+}
+
+// end is the offset behind the message: the datagram may go on with noise
+// (§18.3).
+func end(m *parser.Message) int { return int(m.BodyStart) + len(m.Body()) }
+
+// planVia edits the top Via as §18.2.1 and RFC 3581 §4 ask: received and rport.
+func (r *Request) planVia(p *Plan) {
+	if !r.received {
+		return
+	}
+	via, c := r.via, r.core
+	b := c.take(80)
+	b = append(b, ";received="...)
+	if r.Src.Family == 6 {
+		host := r.Src.AppendHost(b)
+		b = append(b, host[len(b)+1:len(host)-1]...) // no brackets (RFC 5118 §4.5)
+	} else {
+		b = r.Src.AppendHost(b)
+	}
+	if !via.RPortParam.Empty() || c.cfg.ForceRPort {
+		b = append(b, ";rport="...)
+		b = appendInt(b, int(r.Src.Port))
+		if !via.RPortParam.Empty() {
+			p.Cut(via.RPortParam.Off, via.RPortParam.Len)
+		}
+	}
+	if !via.ReceivedParam.Empty() {
+		p.Cut(via.ReceivedParam.Off, via.ReceivedParam.Len)
+	}
+	p.Insert(via.ParamsEnd(), b)
+}
+
+// RequestURI is the Request-URI as it stands now.
+func (r *Request) RequestURI() []byte {
+	if r.uri != nil {
+		return r.uri
+	}
+	return r.M.Bytes(r.M.URI)
+}
+
+// SetRequestURI replaces it with a copy of uri; false: too long, or not a URI.
+func (r *Request) SetRequestURI(uri []byte) bool {
+	var u parser.URI
+	if len(uri) > len(r.uriBuf) || parser.ParseURI(uri, &u) != parser.OK {
+		return false
+	}
+	r.uri = append(r.uriBuf[:0], uri...)
+	return true
+}
+
+// DstURI is the outbound URI, nil if none is set.
+func (r *Request) DstURI() []byte { return r.dst }
+
+// SetDstURI replaces it with a copy of uri, or removes it when uri is empty;
+// false: too long, or not a URI.
+func (r *Request) SetDstURI(uri []byte) bool {
+	r.dstAddr.Family, r.target, r.picks.N = 0, 0, 0
+	if len(uri) == 0 {
+		r.dst = nil
+		return true
+	}
+	var u parser.URI
+	if len(uri) > len(r.dstBuf) || parser.ParseURI(uri, &u) != parser.OK {
+		return false
+	}
+	r.dst = append(r.dstBuf[:0], uri...)
+	return true
+}
+
+// MaxForwards is §16.3 step 3 and §16.6 step 3: it reports false if the value is
+// 0; else the header will say one less, or limit where there is none. A value
+// above limit is lowered to it.
+func (r *Request) MaxForwards(limit int) bool {
+	v, reason := r.M.MaxForwards()
+	switch {
+	case reason != parser.OK || v == 0:
+		return false
+	case v < 0:
+		r.maxForwards = limit
+	default:
+		r.hasMF = true
+		r.maxForwards = min(v-1, limit)
+	}
+	return true
+}
+
+// planMaxForwards writes what MaxForwards decided.
+func (r *Request) planMaxForwards(p *Plan) {
+	if !r.hasMF {
+		return // it goes in with the head
+	}
+	row := &r.M.Headers[r.M.First(parser.KindMaxForwards)]
+	p.Replace(row.Value.Off, row.Value.Len, decimals[r.maxForwards])
+}
+
+// decimals are the texts of 0 to 255.
+var decimals = func() (d [256][]byte) {
+	for i := range d {
+		d[i] = appendInt(nil, i)
+	}
+	return d
+}()
+
+// HasToTag tells whether the request claims to be within a dialog.
+func (r *Request) HasToTag() bool {
+	to, reason := r.M.To()
+	return reason == parser.OK && !to.Tag.Empty()
+}
+
+// SelectTarget asks the balancer for a destination of a set and the list to try
+// after it. It sets the outbound URI, or the host of the Request-URI if
+// replaceURI.
+func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, replaceURI bool) bool {
+	c := r.core
+	if c.table == nil {
+		return false
+	}
+	if !c.table.Select(set, algorithm, balance.Key{Hash: xxhash.Sum64(r.M.CallID())}, limit, &r.picks) {
+		return false
+	}
+	t := r.picks.NextTarget(c.table)
+	if t == nil {
+		return false
+	}
+	r.target, r.dstAddr, r.pickURI = t.UID, t.Addr, replaceURI
+	if replaceURI {
+		r.uri = c.targetURI(r.uriBuf[:0], r.RequestURI(), t)
+		r.dst = nil
+	} else {
+		r.dst = append(r.dstBuf[:0], t.URI...)
+	}
+	return true
+}
+
+// targetURI is uri with the host and port of t (ds_select_domain).
+func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
+	var u parser.URI
+	b = append(b, "sip:"...)
+	if parser.ParseURI(uri, &u) == parser.OK && !u.User.Empty() {
+		// uri may lie in b's own array, but no further on than what is written.
+		b = append(b, u.UserBytes()...)
+		b = append(b, '@')
+	}
+	return t.Addr.AppendTo(b)
+}

@@ -1,0 +1,451 @@
+package route
+
+// The shapes of compiled code. A condition is 1, 0, or -1 when the script stopped inside it (Ctx.stop says how). A call gives
+// Kamailio's number: above 0 true, below 0 false, 0 stop.
+type (
+	stmtFn func(c *Ctx) ctl
+	condFn func(c *Ctx) int
+	callFn func(c *Ctx) int
+	valFn  func(c *Ctx) Value
+)
+
+// compiler turns the syntax tree into closures. Errors go to the loader and compilation goes on, so that all are found; the result is
+// thrown away then.
+type compiler struct {
+	ld      *loader
+	prog    *Program
+	set     *Settings
+	vars    map[string]int32
+	byName  map[string]*routeCode
+	defined map[string]Pos
+	refs    []routeRef
+	loaded  map[string]bool
+	inLoop  int  // depth of while and switch around the statement
+	scratch bool // the expression compiled last makes strings
+}
+
+// routeRef is a route(NAME) to be checked when all routes are known.
+type routeRef struct {
+	name string
+	pos  Pos
+	cond bool // its value is used
+}
+
+// block compiles a list of statements.
+func (cc *compiler) block(list []stmt) stmtFn {
+	fns := make([]stmtFn, 0, len(list))
+	for _, s := range list {
+		if f := cc.stmt(s); f != nil {
+			fns = append(fns, f)
+		}
+	}
+	return sequence(fns)
+}
+
+// sequence runs statements in order. Short ones are unrolled: most blocks are.
+func sequence(f []stmtFn) stmtFn {
+	switch len(f) {
+	case 0:
+		return func(*Ctx) ctl { return next }
+	case 1:
+		return f[0]
+	case 2:
+		a, b := f[0], f[1]
+		return func(c *Ctx) ctl {
+			if k := a(c); k != next {
+				return k
+			}
+			return b(c)
+		}
+	case 3:
+		a, b, d := f[0], f[1], f[2]
+		return func(c *Ctx) ctl {
+			if k := a(c); k != next {
+				return k
+			}
+			if k := b(c); k != next {
+				return k
+			}
+			return d(c)
+		}
+	}
+	return func(c *Ctx) ctl {
+		for _, s := range f {
+			if k := s(c); k != next {
+				return k
+			}
+		}
+		return next
+	}
+}
+
+// stmt compiles one statement; nil after an error.
+func (cc *compiler) stmt(s stmt) stmtFn {
+	switch s := s.(type) {
+	case *ifStmt:
+		return cc.ifStmt(s)
+	case *whileStmt:
+		return cc.whileStmt(s)
+	case *switchStmt:
+		return cc.switchStmt(s)
+	case *assignStmt:
+		return cc.assign(s)
+	case *jumpStmt:
+		return cc.jump(s)
+	case *exprStmt:
+		return cc.exprStmt(s)
+	}
+	return nil
+}
+
+// scratched gives the scratch room back behind f when the expression in it makes strings.
+func scratched(f stmtFn) stmtFn {
+	return func(c *Ctx) ctl {
+		mark := len(c.buf)
+		k := f(c)
+		c.buf = c.buf[:mark]
+		return k
+	}
+}
+
+// measured compiles with f and tells whether what came out makes strings.
+func (cc *compiler) measured(f func()) bool {
+	outer := cc.scratch
+	cc.scratch = false
+	f()
+	uses := cc.scratch
+	cc.scratch = outer || uses
+	return uses
+}
+
+// condOf compiles a condition of a statement: scratch room is given back before the body runs.
+func (cc *compiler) condOf(x expr) condFn {
+	var cond condFn
+	if !cc.measured(func() { cond = cc.cond(x) }) || cond == nil {
+		return cond
+	}
+	return func(c *Ctx) int {
+		mark := len(c.buf)
+		r := cond(c)
+		c.buf = c.buf[:mark]
+		return r
+	}
+}
+
+// ifStmt compiles if. A condition that is one call, or its negation, is most of what routes have and gets code without the layer
+// of a condFn: it halves the indirect calls of the load balancer's program (BenchmarkBalancerProgram).
+func (cc *compiler) ifStmt(s *ifStmt) stmtFn {
+	if f := cc.ifCall(s); f != nil {
+		return f
+	}
+	cond := cc.condOf(s.cond)
+	then := cc.block(s.then)
+	if !s.hasElse {
+		return func(c *Ctx) ctl {
+			switch cond(c) {
+			case 1:
+				return then(c)
+			case 0:
+				return next
+			}
+			return c.stop
+		}
+	}
+	els := cc.block(s.els)
+	return func(c *Ctx) ctl {
+		switch cond(c) {
+		case 1:
+			return then(c)
+		case 0:
+			return els(c)
+		}
+		return c.stop
+	}
+}
+
+// ifCall compiles if (f()) and if (!f()); nil for other conditions.
+func (cc *compiler) ifCall(s *ifStmt) stmtFn {
+	x, not := s.cond, false
+	for u, ok := x.(*unaryExpr); ok && u.op == "!"; u, ok = x.(*unaryExpr) {
+		x, not = u.x, !not
+	}
+	call, ok := x.(*callExpr)
+	if !ok || call.name == "route" || call.name == "selval" {
+		return nil
+	}
+	var f callFn
+	if cc.measured(func() { f = cc.call(call) }) || f == nil {
+		return nil
+	}
+	then := cc.block(s.then)
+	els := sequence(nil)
+	if s.hasElse {
+		els = cc.block(s.els)
+	}
+	if not {
+		then, els = els, then
+	}
+	mask, simple := uint32(0), false
+	if call.name == "is_method" {
+		mask, simple = cc.methodMask(call)
+	}
+	switch {
+	case simple:
+		// The test is one shift: no call at all. f sees responses.
+		return func(c *Ctx) ctl {
+			if m := c.msg; m.IsRequest && mask>>m.Method&1 != 0 || !m.IsRequest && f(c) > 0 {
+				c.Return = 1
+				return then(c)
+			}
+			c.Return = -1
+			return els(c)
+		}
+	case s.hasElse:
+		return func(c *Ctx) ctl {
+			r := f(c)
+			c.Return = r
+			if r > 0 {
+				return then(c)
+			}
+			if r < 0 {
+				return els(c)
+			}
+			return c.zero()
+		}
+	case not:
+		return func(c *Ctx) ctl {
+			r := f(c)
+			c.Return = r
+			if r > 0 {
+				return next
+			}
+			if r < 0 {
+				return els(c)
+			}
+			return c.zero()
+		}
+	}
+	return func(c *Ctx) ctl {
+		r := f(c)
+		c.Return = r
+		if r > 0 {
+			return then(c)
+		}
+		if r < 0 {
+			return next
+		}
+		return c.zero()
+	}
+}
+
+// whileStmt ends after max_while_loops iterations, logs that and goes on behind the loop, as Kamailio does.
+func (cc *compiler) whileStmt(s *whileStmt) stmtFn {
+	cond := cc.condOf(s.cond)
+	cc.inLoop++
+	body := cc.block(s.body)
+	cc.inLoop--
+	runaway := []byte("while at " + s.pos.String() + " was ended after max_while_loops iterations")
+	return func(c *Ctx) ctl {
+		for n := int64(0); ; n++ {
+			switch cond(c) {
+			case 0:
+				return next
+			case -1:
+				return c.stop
+			}
+			if n >= c.prog.maxLoops && c.prog.maxLoops > 0 {
+				c.Host.Log(logErr, runaway)
+				return next
+			}
+			switch k := body(c); k {
+			case next:
+			case brk:
+				return next
+			default:
+				return k
+			}
+		}
+	}
+}
+
+// switchStmt compares with the cases in order and falls through until break.
+func (cc *compiler) switchStmt(s *switchStmt) stmtFn {
+	var x valFn
+	uses := cc.measured(func() { x = cc.value(s.x) })
+	type arm struct {
+		val Value
+		any bool
+	}
+	arms := make([]arm, 0, len(s.cases))
+	bodies := make([]stmtFn, 0, len(s.cases))
+	def := -1
+	cc.inLoop++
+	for i, cl := range s.cases {
+		a := arm{any: cl.x == nil}
+		if cl.x == nil {
+			def = i
+		} else if v, ok := constant(cl.x); ok {
+			a.val = v
+		} else {
+			cc.ld.errorf(cl.x.at(), "case needs a number or a string")
+		}
+		for j := range arms {
+			if !a.any && !arms[j].any && arms[j].val.Kind == a.val.Kind && arms[j].val.equal(&a.val) {
+				cc.ld.warnf(cl.pos, "this case is never reached: the same value stands above")
+				break
+			}
+		}
+		arms = append(arms, a)
+		bodies = append(bodies, cc.block(cl.body))
+	}
+	cc.inLoop--
+	f := func(c *Ctx) ctl {
+		v := x(c)
+		if c.stop != next {
+			return c.stop
+		}
+		at := def
+		for i := range arms {
+			if !arms[i].any && v.equal(&arms[i].val) {
+				at = i
+				break
+			}
+		}
+		if at < 0 {
+			return next
+		}
+		for _, b := range bodies[at:] {
+			switch k := b(c); k {
+			case next:
+			case brk:
+				return next
+			default:
+				return k
+			}
+		}
+		return next
+	}
+	if uses {
+		return scratched(f)
+	}
+	return f
+}
+
+// jump compiles return, exit, drop and break.
+func (cc *compiler) jump(s *jumpStmt) stmtFn {
+	switch s.word {
+	case "exit":
+		return func(*Ctx) ctl { return exit }
+	case "drop":
+		return func(*Ctx) ctl { return drop }
+	case "break":
+		if cc.inLoop == 0 {
+			cc.ld.errorf(s.pos, "break outside of switch and while; return leaves a route")
+		}
+		return func(*Ctx) ctl { return brk }
+	}
+	if s.x == nil {
+		return func(c *Ctx) ctl { c.Return = 1; return ret }
+	}
+	if v, ok := constant(s.x); ok {
+		n := int(v.int())
+		if n == 0 {
+			return func(c *Ctx) ctl { c.Return = 0; return exit }
+		}
+		return func(c *Ctx) ctl { c.Return = n; return ret }
+	}
+	var x valFn
+	uses := cc.measured(func() { x = cc.value(s.x) })
+	f := func(c *Ctx) ctl {
+		v := x(c)
+		if c.stop != next {
+			return c.stop
+		}
+		if c.Return = int(v.int()); c.Return == 0 {
+			return exit
+		}
+		return ret
+	}
+	if uses {
+		return scratched(f)
+	}
+	return f
+}
+
+// exprStmt compiles a call run for its effect; anything else has none.
+func (cc *compiler) exprStmt(s *exprStmt) stmtFn {
+	x, ok := s.x.(*callExpr)
+	if !ok {
+		if n, bare := s.x.(*nameExpr); bare {
+			cc.ld.errorf(n.pos, "unknown statement %s%s", n.name, didYouMean(n.name, cc.statementNames()))
+			return nil
+		}
+		cc.ld.errorf(s.pos, "this expression has no effect")
+		return nil
+	}
+	if rt := cc.routeConst(x, false); rt != nil {
+		return func(c *Ctx) ctl { return c.route(rt) }
+	}
+	var call callFn
+	uses := cc.measured(func() { call = cc.call(x) })
+	if call == nil {
+		return nil
+	}
+	f := func(c *Ctx) ctl {
+		r := call(c)
+		c.Return = r
+		if r == 0 {
+			return c.zero()
+		}
+		return next
+	}
+	if uses {
+		return scratched(f)
+	}
+	return f
+}
+
+// statementNames are the words a statement may begin with.
+func (cc *compiler) statementNames() []string {
+	names := []string{"if", "while", "switch", "return", "exit", "drop", "break", "route"}
+	for m := range cc.loaded {
+		if d := modules[m]; d != nil {
+			names = append(names, sortedKeys(d.funcs)...)
+		}
+	}
+	return append(names, sortedKeys(coreFuncs)...)
+}
+
+// assign compiles $x = value.
+func (cc *compiler) assign(s *assignStmt) stmtFn {
+	pv := cc.pv(s.to)
+	var x valFn
+	uses := cc.measured(func() { x = cc.value(s.x) })
+	if pv == nil || x == nil {
+		return nil
+	}
+	if pv.set == nil {
+		cc.ld.errorf(s.to.pos, "$%s cannot be assigned to", s.to.text)
+		return nil
+	}
+	set := pv.set
+	tooLong := &Diagnostic{Pos: s.pos, Text: "value of $" + s.to.text + " is too long"}
+	f := func(c *Ctx) ctl {
+		v := x(c)
+		if c.stop != next {
+			return c.stop
+		}
+		switch set(c, v) {
+		case setTooLong:
+			return c.failed(tooLong)
+		case setRefused:
+			c.Return = -1
+		}
+		return next
+	}
+	// Setting a part of a URI builds the new one in the scratch room.
+	if uses || pv.builds {
+		return scratched(f)
+	}
+	return f
+}

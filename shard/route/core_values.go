@@ -1,0 +1,256 @@
+package route
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"viaduct/parser"
+)
+
+// coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook, "Core Keywords").
+type coreValue struct {
+	value valFn // nil: only comparisons
+	kind  coreKind
+	bytes func(c *Ctx) ([]byte, bool) // text keywords
+	uri   func(c *Ctx) *parser.URI    // keywords that can be == myself
+	addr  func(c *Ctx) netip.AddrPort // address keywords
+}
+
+type coreKind uint8
+
+const (
+	coreText coreKind = iota // compared without regard to case (5.6.3: method == "invite" is true for INVITE)
+	coreNumber
+	coreAddr
+	coreProto
+	coreFamily
+)
+
+var coreValues map[string]*coreValue
+
+func init() {
+	text := func(b func(c *Ctx) ([]byte, bool), u func(c *Ctx) *parser.URI) *coreValue {
+		return &coreValue{kind: coreText, bytes: b, uri: u, value: func(c *Ctx) Value { return strOf(b(c)) }}
+	}
+	number := func(f func(c *Ctx) int64) *coreValue {
+		return &coreValue{kind: coreNumber, value: func(c *Ctx) Value { return intOf(f(c)) }}
+	}
+	src := func(c *Ctx) netip.AddrPort { return c.Host.Source() }
+	dst := func(c *Ctx) netip.AddrPort { return c.Host.Received() }
+	coreValues = map[string]*coreValue{
+		"method":   text(readMethod, nil),
+		"uri":      text(readRURI, (*Ctx).requestURI),
+		"from_uri": text(readFromURI, (*Ctx).fromURI),
+		"to_uri":   text(readToURI, (*Ctx).toURI),
+		"status":   text(readStatus, nil),
+		"src_ip":   {kind: coreAddr, addr: src},
+		"dst_ip":   {kind: coreAddr, addr: dst},
+		"src_port": number(func(c *Ctx) int64 { return int64(c.Host.Source().Port()) }),
+		"dst_port": number(func(c *Ctx) int64 { return int64(c.Host.Received().Port()) }),
+		"msg:len":  number(func(c *Ctx) int64 { return int64(len(c.msg.Raw)) }),
+		"proto":    {kind: coreProto},
+		"af":       {kind: coreFamily},
+	}
+}
+
+// onsendOnly are keywords of onsend_route.
+var onsendOnly = map[string]bool{"snd_ip": true, "snd_port": true, "snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
+
+func (cc *compiler) unknownName(x *nameExpr) {
+	switch {
+	case coreValues[x.name] != nil:
+		cc.ld.errorf(x.pos, "%s can only be compared with == or !=", x.name)
+	case onsendOnly[x.name]:
+		cc.ld.errorf(x.pos, "%s belongs in onsend_route, which is not supported yet", x.name)
+	case x.name == "myself":
+		cc.ld.errorf(x.pos, "myself stands on the right of ==, as in uri == myself")
+	default:
+		cc.ld.errorf(x.pos, "unknown word %s%s; text needs quotes", x.name, didYouMean(x.name, sortedKeys(coreValues)))
+	}
+}
+
+// coreComparison compiles keyword == x and keyword != x.
+func (cc *compiler) coreComparison(n *nameExpr, x *binaryExpr) condFn {
+	d := coreValues[n.name]
+	not := x.op == "!="
+	never := func(*Ctx) int { return 0 }
+	if w, ok := x.r.(*nameExpr); ok && w.name == "myself" {
+		return cc.myself(n, d, not)
+	}
+	switch d.kind {
+	case coreText:
+		want, ok := x.r.(*strLit)
+		if w, word := x.r.(*nameExpr); word && n.name == "method" {
+			// method == INVITE
+			want, ok = &strLit{w.pos, w.name}, true
+		}
+		if !ok {
+			return cc.typed(x, (*Value).equalFold, not)
+		}
+		lit, read := []byte(want.s), d.bytes
+		return func(c *Ctx) int {
+			b, there := read(c)
+			return answer(there && len(b) == len(lit) && bytes.EqualFold(b, lit), not)
+		}
+	case coreNumber:
+		return cc.typed(x, (*Value).equal, not)
+	case coreProto:
+		want, ok := wordArg(cc, x.r, "a protocol: UDP, TCP, TLS, SCTP, WS or WSS", transportWord)
+		if !ok {
+			return never
+		}
+		return func(c *Ctx) int { return answer(c.Host.Transport() == want, not) }
+	case coreFamily:
+		want, ok := wordArg(cc, x.r, "INET or INET6", familyWord)
+		if !ok {
+			return never
+		}
+		return func(c *Ctx) int { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
+	}
+	return cc.addrComparison(n, d, x, not)
+}
+
+// wordArg reads a bare word or a string by means of read; what says what was expected.
+func wordArg[T any](cc *compiler, x expr, what string, read func(string) (T, bool)) (T, bool) {
+	var s string
+	switch x := x.(type) {
+	case *nameExpr:
+		s = x.name
+	case *strLit:
+		s = x.s
+	}
+	v, ok := read(s)
+	if !ok {
+		cc.ld.errorf(x.at(), "expected %s", what)
+	}
+	return v, ok
+}
+
+func familyWord(s string) (bool, bool) {
+	switch strings.ToUpper(s) {
+	case "INET":
+		return false, true
+	case "INET6":
+		return true, true
+	}
+	return false, false
+}
+
+// equalFold is the == of a text keyword with something that is no literal.
+func (v *Value) equalFold(r *Value) bool {
+	if v.Kind == strValue && r.Kind == strValue {
+		return bytes.EqualFold(v.S, r.S)
+	}
+	return v.equal(r)
+}
+
+// myself compiles uri == myself and its likes.
+func (cc *compiler) myself(n *nameExpr, d *coreValue, not bool) condFn {
+	switch {
+	case d.uri != nil:
+		uri := d.uri
+		return func(c *Ctx) int {
+			u := uri(c)
+			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an address). is_myself() is not so strict.
+			return answer(u != nil && len(u.HostBytes()) > 0 && c.Host.IsMyself(u.HostBytes(), int(u.EffectivePort()), AnyTransport), not)
+		}
+	case d.addr != nil:
+		addr := d.addr
+		return func(c *Ctx) int {
+			var tmp [64]byte
+			mark := len(c.buf)
+			c.buf = append(c.buf, appendHost(tmp[:0], addr(c).Addr())...)
+			is := c.Host.IsMyself(c.buf[mark:], 0, AnyTransport)
+			c.buf = c.buf[:mark]
+			return answer(is, not)
+		}
+	}
+	cc.ld.errorf(n.pos, "%s cannot be compared with myself", n.name)
+	return func(*Ctx) int { return 0 }
+}
+
+// appendHost appends an address as a URI's host: IPv6 in brackets.
+func appendHost(dst []byte, ip netip.Addr) []byte {
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		return append(ip.AppendTo(append(dst, '[')), ']')
+	}
+	return ip.AppendTo(dst)
+}
+
+// addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the same in quotes.
+func (cc *compiler) addrComparison(n *nameExpr, d *coreValue, x *binaryExpr, not bool) condFn {
+	never := func(*Ctx) int { return 0 }
+	var s string
+	switch r := x.r.(type) {
+	case *ipLit:
+		s = r.s
+	case *strLit:
+		s = r.s
+	case *binaryExpr:
+		if l, ok := r.l.(*ipLit); ok && r.op == "/" {
+			switch m := r.r.(type) {
+			case *ipLit:
+				s = l.s + "/" + m.s
+			case *intLit:
+				s = l.s + "/" + itoa(m.n)
+			}
+		}
+	}
+	if s == "" {
+		cc.ld.errorf(x.r.at(), "%s is compared with an address, a network or myself", n.name)
+		return never
+	}
+	net, ok := parseNet(s)
+	if !ok {
+		cc.ld.errorf(x.r.at(), "%s is neither an address nor a network", quote(clip(s)))
+		return never
+	}
+	addr := d.addr
+	return func(c *Ctx) int { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
+}
+
+// parseNet reads 1.2.3.4, ::1, [::1], a/n and a/mask.
+func parseNet(s string) (netip.Prefix, bool) {
+	host, mask, masked := strings.Cut(s, "/")
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	bits := ip.BitLen()
+	if masked {
+		if m, err := netip.ParseAddr(mask); err == nil && m.BitLen() == ip.BitLen() {
+			bits = leadingOnes(m)
+		} else {
+			v := atoi([]byte(mask))
+			if mask == "" || v < 0 || v > int64(ip.BitLen()) || itoa(v) != mask {
+				return netip.Prefix{}, false
+			}
+			bits = int(v)
+		}
+	}
+	if bits < 0 {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(ip, bits).Masked(), true
+}
+
+// leadingOnes is the length of a netmask, -1 when it has a hole.
+func leadingOnes(m netip.Addr) int {
+	n, done := 0, false
+	for _, b := range m.AsSlice() {
+		for i := 7; i >= 0; i-- {
+			one := b>>i&1 == 1
+			if one && done {
+				return -1
+			}
+			if one {
+				n++
+			} else {
+				done = true
+			}
+		}
+	}
+	return n
+}

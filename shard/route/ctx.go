@@ -1,0 +1,208 @@
+package route
+
+import "viaduct/parser"
+
+// ctl is what a statement tells the one around it.
+type ctl uint8
+
+const (
+	next ctl = iota // go on
+	brk             // break: leave the switch or while
+	ret             // return: leave the route
+	exit            // end the script
+	drop
+	fault // a limit was hit, Ctx.Fault says which
+)
+
+// run is the part of Ctx that lives for one message.
+type run struct {
+	msg   *Message
+	prog  *Program
+	stop  ctl // why an expression ended early; next while nothing did
+	depth int // nested route() calls
+	buf   []byte
+	line  []byte // xlog's
+	vars  []variable
+	dirty []int32 // vars that were set in this run
+
+	ruri, duri uriCache
+	huri       parser.URI // of From and To
+	reasons    map[string]string
+}
+
+// variable is one $var(). It starts at 0 for each message. Kamailio keeps it in the worker process from message to message,
+// where its value depends on which worker came before; that is not worth having.
+type variable struct {
+	v     Value
+	buf   []byte
+	dirty bool
+}
+
+// uriCache is a parsed URI and the bytes it was parsed from.
+type uriCache struct {
+	src []byte
+	uri parser.URI
+	ok  bool
+}
+
+// get parses src unless it is the slice parsed last. A Host gives the same slice until the URI is set; set() forgets it.
+func (u *uriCache) get(src []byte) *parser.URI {
+	if len(src) == 0 {
+		return nil
+	}
+	if len(u.src) != len(src) || &u.src[0] != &src[0] {
+		u.src = src
+		u.ok = parser.ParseURI(src, &u.uri) == parser.OK
+	}
+	if !u.ok {
+		return nil
+	}
+	return &u.uri
+}
+
+func (u *uriCache) forget() { u.src = nil }
+
+// requestURI is the current Request-URI parsed, nil when it is no SIP URI.
+func (c *Ctx) requestURI() *parser.URI { return c.ruri.get(c.Host.RequestURI()) }
+
+func (c *Ctx) dstURI() *parser.URI { return c.duri.get(c.Host.DstURI()) }
+
+// NewCtx makes a shard's run context for any Program.
+func NewCtx(h Host) *Ctx {
+	c := &Ctx{Host: h}
+	c.buf = make([]byte, 0, scratchBytes)
+	c.line = make([]byte, 0, lineBytes+64)
+	c.reasons = map[string]string{}
+	return c
+}
+
+// begin readies c for one run of p.
+func (c *Ctx) begin(p *Program) {
+	c.msg = c.Host.Msg()
+	c.prog = p
+	c.stop = next
+	c.depth = 0
+	c.Return = 1
+	c.Fault = nil
+	c.buf = c.buf[:0]
+	if len(c.vars) < p.nvars {
+		// Once per program: a reload may bring more variables.
+		c.vars = append(c.vars, make([]variable, p.nvars-len(c.vars))...)
+		for i := range c.vars {
+			c.vars[i].v = intOf(0)
+		}
+		c.dirty = make([]int32, 0, p.nvars)
+	}
+}
+
+// end lets go of the message.
+func (c *Ctx) end() {
+	for _, i := range c.dirty {
+		c.vars[i].v = intOf(0)
+		c.vars[i].dirty = false
+	}
+	c.dirty = c.dirty[:0]
+	c.msg = nil
+	c.ruri.forget()
+	c.duri.forget()
+}
+
+// Request runs request_route on the message behind c.Host and allocates nothing. A program without request_route drops every request.
+func (p *Program) Request(c *Ctx) Outcome {
+	if p.main == nil {
+		return Ended
+	}
+	c.begin(p)
+	k := p.main.body(c)
+	c.end()
+	switch k {
+	case exit:
+		return Exited
+	case drop:
+		return Dropped
+	case fault:
+		return Faulted
+	}
+	return Ended
+}
+
+// route runs a sub-route. Falling off its end is return 1.
+func (c *Ctx) route(rt *routeCode) ctl {
+	if c.depth >= c.prog.maxRecursion {
+		return c.failed(&rt.tooDeep)
+	}
+	c.depth++
+	k := rt.body(c)
+	c.depth--
+	switch k {
+	case next:
+		c.Return = 1
+	case ret:
+		k = next
+	}
+	return k
+}
+
+// failed ends the run because of a limit.
+func (c *Ctx) failed(why *Diagnostic) ctl {
+	c.Fault = why
+	c.stop = fault
+	return fault
+}
+
+// zero is what a function's 0 means: exit, unless something else stopped the script inside it.
+func (c *Ctx) zero() ctl {
+	if c.stop == next {
+		c.stop = exit
+	}
+	return c.stop
+}
+
+// setVar keeps v in variable i; false when it is too long.
+func (c *Ctx) setVar(i int32, v Value) bool {
+	x := &c.vars[i]
+	if !x.dirty {
+		x.dirty = true
+		c.dirty = append(c.dirty, i)
+	}
+	switch v.Kind {
+	case strValue:
+		if len(v.S) > varBytes {
+			return false
+		}
+		// v.S may be a view of this very buffer: append moves overlapping bytes as memmove does.
+		x.buf = append(x.buf[:0], v.S...)
+		x.v = Value{Kind: strValue, S: x.buf}
+	case nullValue:
+		// $var(x) = $null makes it 0 (5.6.3).
+		x.v = intOf(0)
+	default:
+		x.v = v
+	}
+	return true
+}
+
+// concat joins the string readings of a and b in the scratch room; false when there is no room.
+func (c *Ctx) concat(a, b *Value) (Value, bool) {
+	// Numbers need at most 20 bytes each.
+	if len(c.buf)+len(a.S)+len(b.S)+40 > cap(c.buf) {
+		return Value{}, false
+	}
+	start := len(c.buf)
+	c.buf = a.appendStr(c.buf)
+	c.buf = b.appendStr(c.buf)
+	return Value{Kind: strValue, S: c.buf[start:len(c.buf):len(c.buf)]}, true
+}
+
+// reason turns a reason phrase made at run time into a string without allocating each time: scripts make few different ones.
+func (c *Ctx) reason(b []byte) string {
+	if s, ok := c.reasons[string(b)]; ok {
+		return s
+	}
+	if len(c.reasons) >= maxReasons || len(b) > maxReasonBytes {
+		return ""
+	}
+	s := string(b)
+	c.reasons[s] = s
+	return s
+}

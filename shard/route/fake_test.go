@@ -1,0 +1,146 @@
+package route
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"viaduct/parser"
+)
+
+// fakeHost records calls and answers what the test says. Functions without an answer are true.
+type fakeHost struct {
+	msg     parser.Message
+	ruri    []byte
+	duri    []byte
+	src     netip.AddrPort
+	rcv     netip.AddrPort
+	proto   Transport
+	level   int
+	quiet   bool // record nothing: for timing and allocation tests
+	answers map[string]int
+	calls   []string
+	ruriBuf []byte
+}
+
+func newFake(t testing.TB, msg string) *fakeHost {
+	t.Helper()
+	h := &fakeHost{answers: map[string]int{}, proto: UDP, level: 3,
+		src: netip.MustParseAddrPort("127.0.0.1:15998"), rcv: netip.MustParseAddrPort("127.0.0.1:5060")}
+	if r := h.msg.Parse([]byte(msg)); r != parser.OK {
+		t.Fatalf("test message does not parse: %v\n%s", r, msg)
+	}
+	h.ruri = h.msg.Bytes(h.msg.URI)
+	return h
+}
+
+func (h *fakeHost) did(name string, args ...any) int {
+	if h.quiet {
+		return 1
+	}
+	return h.record(name, args)
+}
+
+func (h *fakeHost) record(name string, args []any) int {
+	s := make([]string, len(args))
+	for i, a := range args {
+		s[i] = fmt.Sprint(a)
+	}
+	h.calls = append(h.calls, name+"("+strings.Join(s, ",")+")")
+	if r, ok := h.answers[name]; ok {
+		return r
+	}
+	return 1
+}
+
+func (h *fakeHost) Msg() *Message          { return &h.msg }
+func (h *fakeHost) RequestURI() []byte     { return h.ruri }
+func (h *fakeHost) DstURI() []byte         { return h.duri }
+func (h *fakeHost) Source() netip.AddrPort { return h.src }
+func (h *fakeHost) Received() netip.AddrPort {
+	return h.rcv
+}
+func (h *fakeHost) Transport() Transport { return h.proto }
+func (h *fakeHost) LogLevel() int        { return h.level }
+
+func (h *fakeHost) SetRequestURI(uri []byte) int {
+	if r, ok := h.answers["SetRequestURI"]; ok && r < 0 {
+		return r
+	}
+	// A new slice each time, as a Host that keeps versions would: the old view must not change under a reader.
+	h.ruri = append([]byte(nil), uri...)
+	return 1
+}
+
+func (h *fakeHost) SetDstURI(uri []byte) int {
+	h.duri = append([]byte(nil), uri...)
+	return 1
+}
+
+func (h *fakeHost) IsMyself(host []byte, port int, proto Transport) bool {
+	return string(host) == "127.0.0.1" && (port == 0 || port == 5060) || string(host) == "[::1]" || string(host) == "proxy.example.com"
+}
+
+func (h *fakeHost) MaxForwards(limit int) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("MaxForwards", limit)
+}
+
+func (h *fakeHost) SanityCheck(m, u uint32) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("SanityCheck", m, u)
+}
+
+func (h *fakeHost) Reply(code int, reason string, how StatefulReply) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did([]string{"Reply", "ReplyAny", "ReplyTM"}[how], code, reason)
+}
+func (h *fakeHost) ReplyError() int { return h.did("ReplyError") }
+func (h *fakeHost) CheckTrans() int {
+	if h.quiet {
+		return -1
+	}
+	return h.did("CheckTrans")
+}
+func (h *fakeHost) PrecheckTrans() int {
+	if h.quiet {
+		return -1
+	}
+	return h.did("PrecheckTrans")
+}
+func (h *fakeHost) NewTran() int     { return h.did("NewTran") }
+func (h *fakeHost) Relay() int       { return h.did("Relay") }
+func (h *fakeHost) Forward() int     { return h.did("Forward") }
+func (h *fakeHost) RecordRoute() int { return h.did("RecordRoute") }
+func (h *fakeHost) LooseRoute() int  { return h.did("LooseRoute") }
+func (h *fakeHost) SelectDst(set, alg, limit int, setURI bool) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("SelectDst", set, alg, limit, setURI)
+}
+
+func (h *fakeHost) Log(level int, line []byte) {
+	if !h.quiet {
+		h.calls = append(h.calls, fmt.Sprintf("log %d %s", level, line))
+	}
+}
+
+// request is a SIP request with all a script may ask for; kind is "METHOD uri", tag goes into To.
+func request(kind, tag string) string {
+	method, uri, _ := strings.Cut(kind, " ")
+	if tag != "" {
+		tag = ";tag=" + tag
+	}
+	return method + " " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:15998;branch=z9hG4bKabc\r\nMax-Forwards: 70\r\n" +
+		"From: \"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1\r\nTo: <sip:bob@b.example.com>" + tag + "\r\nCall-ID: cid-1@x\r\n" +
+		"CSeq: 7 " + method + "\r\nUser-Agent: ua/1.0\r\nX-Foo: one\r\nX-Foo:  two \r\nContact: <sip:alice@127.0.0.1:15998>\r\n" +
+		"Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
+}

@@ -1,0 +1,104 @@
+package route
+
+import "strconv"
+
+// format is a text with variables in it, compiled: xlog's argument, or a function's string argument.
+type format struct {
+	parts []formatPart
+	text  string // the whole when there are no variables
+	plain bool
+}
+
+// formatPart is a piece of text, then a variable (or none).
+type formatPart struct {
+	text []byte
+	pv   *pvCode
+}
+
+// format compiles s: $name, $name(inner), $(…) are variables, $$ is a dollar sign.
+func (cc *compiler) format(pos Pos, s string) *format {
+	f := &format{text: s, plain: true}
+	var text []byte
+	for i := 0; i < len(s); {
+		if s[i] != '$' {
+			text = append(text, s[i])
+			i++
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '$' {
+			text = append(text, '$')
+			i += 2
+			continue
+		}
+		n := pvLen(s[i:])
+		if n < 0 {
+			cc.ld.errorf(pos, "variable is not closed in the text: ) is missing in %s", clip(s[i:]))
+			return nil
+		}
+		if n == 1 {
+			cc.ld.errorf(pos, "a variable name is missing behind $ in the text; write $$ for a dollar sign")
+			return nil
+		}
+		pv := cc.pvText(pos, s[i+1:i+n])
+		if pv == nil {
+			return nil
+		}
+		f.parts = append(f.parts, formatPart{text: text, pv: pv})
+		f.plain = false
+		text = nil
+		i += n
+	}
+	f.parts = append(f.parts, formatPart{text: text})
+	if f.plain {
+		f.text = string(text)
+	}
+	return f
+}
+
+var nullText = []byte("<null>")
+
+// append writes the text with its variables into dst, at most limit bytes in all; false when something was cut.
+func (f *format) append(c *Ctx, dst []byte, limit int) ([]byte, bool) {
+	whole := true
+	for i := range f.parts {
+		p := &f.parts[i]
+		dst, whole = appendUpTo(dst, p.text, limit, whole)
+		if p.pv == nil {
+			continue
+		}
+		switch {
+		case p.pv.bytes != nil:
+			b, ok := p.pv.bytes(c)
+			if !ok {
+				b = nullText
+			}
+			dst, whole = appendUpTo(dst, b, limit, whole)
+		case p.pv.num != nil:
+			if n, ok := p.pv.num(c); !ok {
+				dst, whole = appendUpTo(dst, nullText, limit, whole)
+			} else if len(dst)+20 <= limit {
+				dst = strconv.AppendInt(dst, n, 10)
+			}
+		default:
+			switch v := p.pv.any(c); v.Kind {
+			case nullValue:
+				dst, whole = appendUpTo(dst, nullText, limit, whole)
+			case intValue:
+				if len(dst)+20 <= limit {
+					dst = strconv.AppendInt(dst, v.N, 10)
+				}
+			default:
+				dst, whole = appendUpTo(dst, v.S, limit, whole)
+			}
+		}
+	}
+	return dst, whole
+}
+
+// appendUpTo appends b or what of it fits below limit.
+func appendUpTo(dst, b []byte, limit int, whole bool) ([]byte, bool) {
+	if room := limit - len(dst); len(b) > room {
+		return append(dst, b[:max(room, 0)]...), false
+	}
+	return append(dst, b...), whole
+}

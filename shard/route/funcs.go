@@ -1,0 +1,368 @@
+package route
+
+import (
+	"strings"
+
+	"viaduct/parser"
+)
+
+// funcDef is one function a script can call. build is given a call whose number of arguments fits.
+type funcDef struct {
+	min, max int
+	build    func(cc *compiler, x *callExpr) callFn
+	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0: none.
+	soon int
+}
+
+// host is a function without arguments. f is the code itself: one indirection less than a method value of Host.
+func host(f callFn) *funcDef {
+	return &funcDef{build: func(*compiler, *callExpr) callFn { return f }}
+}
+
+// The functions by module. Those of known.txt only are Kamailio's and not ours yet.
+var (
+	tmFuncs, tmxFuncs, slFuncs, rrFuncs, maxfwdFuncs, siputilsFuncs map[string]*funcDef
+	textopsFuncs, sanityFuncs, dispatcherFuncs, xlogFuncs, kexFuncs map[string]*funcDef
+	coreFuncs                                                       map[string]*funcDef
+)
+
+// defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
+func defineFuncs() {
+	tmFuncs = map[string]*funcDef{
+		"t_relay":       {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Relay() }).build},
+		"t_check_trans": host(func(c *Ctx) int { return c.Host.CheckTrans() }),
+		"t_newtran":     host(func(c *Ctx) int { return c.Host.NewTran() }),
+		"t_reply":       {min: 2, max: 2, build: reply(InTransaction)},
+		"t_send_reply":  {min: 2, max: 2, build: reply(IfTransaction)},
+	}
+	tmxFuncs = map[string]*funcDef{"t_precheck_trans": host(func(c *Ctx) int { return c.Host.PrecheckTrans() })}
+	slFuncs = map[string]*funcDef{
+		"sl_send_reply":  {min: 2, max: 2, build: reply(Stateless)},
+		"send_reply":     {min: 2, max: 2, build: reply(IfTransaction)},
+		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }),
+	}
+	rrFuncs = map[string]*funcDef{
+		"record_route": {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build},
+		"loose_route":  host(func(c *Ctx) int { return c.Host.LooseRoute() }),
+	}
+	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": {min: 1, max: 1, build: maxForwards}}
+	siputilsFuncs = map[string]*funcDef{
+		"has_totag":  {build: hasToTag},
+		"is_request": {build: isRequest(true)},
+		"is_reply":   {build: isRequest(false)},
+	}
+	textopsFuncs = map[string]*funcDef{"is_method": {min: 1, max: 1, build: isMethod}}
+	sanityFuncs = map[string]*funcDef{"sanity_check": {max: 2, build: sanityCheck}}
+	dispatcherFuncs = map[string]*funcDef{
+		"ds_select_dst":    {min: 2, max: 3, build: selectDst(false)},
+		"ds_select_domain": {min: 2, max: 3, build: selectDst(true)},
+	}
+	kexFuncs = map[string]*funcDef{
+		"is_myself":   {min: 1, max: 1, build: isMyself},
+		"setdsturi":   {min: 1, max: 1, build: setDstFunc},
+		"resetdsturi": {build: resetDst},
+		"isdsturiset": {build: isDstSet},
+	}
+	coreFuncs = map[string]*funcDef{
+		"forward":    {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Forward() }).build},
+		"log":        {min: 1, max: 2, build: logFunc},
+		"revert_uri": {build: revertURI},
+	}
+	for _, n := range []string{"rewriteuri", "seturi"} {
+		coreFuncs[n] = &funcDef{min: 1, max: 1, build: rewriteURI}
+	}
+	xlogFuncs = map[string]*funcDef{"xlog": {min: 1, max: 2, build: xlogFunc}}
+	for n, level := range xlogLevels {
+		xlogFuncs[n] = &funcDef{min: 1, max: 1, build: xlogAt(level)}
+	}
+}
+
+// call compiles f(args); nil after an error.
+func (cc *compiler) call(x *callExpr) callFn {
+	if x.name == "route" {
+		return cc.routeCallOf(x)
+	}
+	d := cc.lookup(x)
+	if d == nil {
+		return nil
+	}
+	n := len(x.args)
+	switch {
+	case d.soon > 0 && n >= d.soon:
+		cc.ld.errorf(x.pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet", x.name, count(n, "argument"))
+		return nil
+	case n < d.min || n > d.max:
+		want := count(d.min, "argument")
+		if d.max > d.min {
+			want = itoa(int64(d.min)) + " to " + count(d.max, "argument")
+		}
+		cc.ld.errorf(x.pos, "%s takes %s, not %d", x.name, want, n)
+		return nil
+	}
+	return d.build(cc, x)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return itoa(int64(n)) + " " + what + "s"
+}
+
+// lookup finds the function among the core's and the loaded modules'; otherwise it says why there is none.
+func (cc *compiler) lookup(x *callExpr) *funcDef {
+	if x.name == "forward" {
+		cc.prog.usesForward = true
+	}
+	if d := coreFuncs[x.name]; d != nil {
+		return d
+	}
+	for m := range cc.loaded {
+		if d := modules[m]; d != nil && d.funcs[x.name] != nil {
+			return d.funcs[x.name]
+		}
+	}
+	for _, m := range sortedKeys(modules) {
+		if modules[m].funcs[x.name] != nil {
+			cc.ld.errorf(x.pos, "%s needs loadmodule \"%s.so\" before this line", x.name, m)
+			return nil
+		}
+	}
+	if m := knownFunc(x.name, cc.loaded); m != "" {
+		where := " (module " + m + ")"
+		if m == "core" {
+			where = ""
+		}
+		cc.ld.errorf(x.pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.name, where)
+		return nil
+	}
+	names := append(allFuncNames(), sortedKeys(coreFuncs)...)
+	cc.ld.errorf(x.pos, "unknown function %s%s", x.name, didYouMean(x.name, append(names, "route", "exit", "return", "drop")))
+	return nil
+}
+
+// allFuncNames are all functions of all modules, ours and Kamailio's.
+func allFuncNames() []string {
+	set := map[string]bool{}
+	for _, m := range modules {
+		for n := range m.funcs {
+			set[n] = true
+		}
+	}
+	for _, k := range known() {
+		for n := range k.funcs {
+			set[n] = true
+		}
+	}
+	return sortedKeys(set)
+}
+
+// routeConst is the target of route(NAME) with a name known at load; nil for other calls.
+func (cc *compiler) routeConst(x *callExpr, cond bool) *routeCode {
+	if x.name != "route" || len(x.args) != 1 {
+		return nil
+	}
+	var name string
+	switch a := x.args[0].(type) {
+	case *strLit:
+		name = a.s
+	case *intLit:
+		name = itoa(a.n)
+	default:
+		return nil
+	}
+	cc.refs = append(cc.refs, routeRef{name: name, pos: x.args[0].at(), cond: cond})
+	return cc.routeNamed(name)
+}
+
+// routeNamed gives the code cell of a route, which may be filled later.
+func (cc *compiler) routeNamed(name string) *routeCode {
+	rt := cc.byName[name]
+	if rt == nil {
+		rt = &routeCode{name: name}
+		cc.byName[name] = rt
+	}
+	return rt
+}
+
+func routeCall(rt *routeCode) callFn {
+	return func(c *Ctx) int {
+		if k := c.route(rt); k != next {
+			c.stop = k
+			return 0
+		}
+		return c.Return
+	}
+}
+
+// routeCallOf compiles route(X) as a number.
+func (cc *compiler) routeCallOf(x *callExpr) callFn {
+	if rt := cc.routeConst(x, true); rt != nil {
+		return routeCall(rt)
+	}
+	cc.ld.errorf(x.pos, "route() with a computed name is not supported yet")
+	return nil
+}
+
+// intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in ds_select_dst("1", "4").
+type intArg struct {
+	n   int
+	val valFn // nil: n is known
+}
+
+func (a *intArg) get(c *Ctx) int {
+	if a.val == nil {
+		return a.n
+	}
+	v := a.val(c)
+	return int(v.int())
+}
+
+func (cc *compiler) intArg(x *callExpr, i int, what string, min, max int64) (intArg, bool) {
+	e := x.args[i]
+	if v, ok := constant(e); ok {
+		n := v.int()
+		if s, isStr := e.(*strLit); isStr {
+			if strings.HasPrefix(s.s, "$") {
+				f := cc.format(s.pos, s.s)
+				if f == nil {
+					return intArg{}, false
+				}
+				if len(f.parts) == 2 && len(f.parts[0].text) == 0 && len(f.parts[1].text) == 0 {
+					return intArg{val: f.parts[0].pv.value()}, true
+				}
+			}
+			if itoa(n) != s.s {
+				cc.ld.errorf(s.pos, "%s wants a number for %s, not %s", x.name, what, quote(clip(s.s)))
+				return intArg{}, false
+			}
+		}
+		if n < min || n > max {
+			cc.ld.errorf(e.at(), "%s: %s is %d; the range is %d..%d", x.name, what, n, min, max)
+			return intArg{}, false
+		}
+		return intArg{n: int(n)}, true
+	}
+	return intArg{val: cc.value(e)}, true
+}
+
+// textArg is argument i as text with variables.
+func (cc *compiler) textArg(x *callExpr, i int) *format {
+	switch e := x.args[i].(type) {
+	case *strLit:
+		return cc.format(e.pos, e.s)
+	case *intLit:
+		s := itoa(e.n)
+		return &format{text: s, plain: true, parts: []formatPart{{text: []byte(s)}}}
+	case *pvExpr:
+		if pv := cc.pv(e); pv != nil {
+			return &format{parts: []formatPart{{pv: pv}, {}}}
+		}
+		return nil
+	}
+	// Any other expression: its value is printed.
+	val := cc.value(x.args[i])
+	return &format{parts: []formatPart{{pv: &pvCode{any: val}}, {}}}
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return -1
+}
+
+// reply builds sl_send_reply and its kin.
+func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
+	return func(cc *compiler, x *callExpr) callFn {
+		code, ok := cc.intArg(x, 0, "the code", 100, 699)
+		phrase := cc.textArg(x, 1)
+		if !ok || phrase == nil {
+			return nil
+		}
+		if code.val == nil && phrase.plain {
+			n, s := code.n, phrase.text
+			return func(c *Ctx) int { return c.Host.Reply(n, s, how) }
+		}
+		cc.scratch = true
+		return func(c *Ctx) int {
+			n := code.get(c)
+			if n < 100 || n > 699 {
+				n = 500
+			}
+			if phrase.plain {
+				return c.Host.Reply(n, phrase.text, how)
+			}
+			start := len(c.buf)
+			c.buf, _ = phrase.append(c, c.buf, min(start+maxReasonBytes, cap(c.buf)))
+			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
+		}
+	}
+}
+
+func maxForwards(cc *compiler, x *callExpr) callFn {
+	limit, ok := cc.intArg(x, 0, "the limit", 1, 255)
+	if !ok {
+		return nil
+	}
+	if limit.val == nil {
+		n := limit.n
+		return func(c *Ctx) int { return c.Host.MaxForwards(n) }
+	}
+	return func(c *Ctx) int { return c.Host.MaxForwards(min(max(limit.get(c), 1), 255)) }
+}
+
+func sanityCheck(cc *compiler, x *callExpr) callFn {
+	msg, uri := intArg{n: int(cc.set.Sanity.DefaultMsgChecks)}, intArg{n: int(cc.set.Sanity.DefaultURIChecks)}
+	ok := true
+	if len(x.args) > 0 {
+		msg, ok = cc.intArg(x, 0, "the checks", 0, 1<<32-1)
+	}
+	if len(x.args) > 1 && ok {
+		uri, ok = cc.intArg(x, 1, "the URI checks", 0, 1<<32-1)
+	}
+	if !ok {
+		return nil
+	}
+	if msg.val == nil && uri.val == nil {
+		m, u := uint32(msg.n), uint32(uri.n)
+		return func(c *Ctx) int { return c.Host.SanityCheck(m, u) }
+	}
+	return func(c *Ctx) int { return c.Host.SanityCheck(uint32(msg.get(c)), uint32(uri.get(c))) }
+}
+
+func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
+	return func(cc *compiler, x *callExpr) callFn {
+		set, ok1 := cc.intArg(x, 0, "the set", 0, 1<<31-1)
+		alg, ok2 := cc.intArg(x, 1, "the algorithm", 0, 1<<31-1)
+		limit, ok3 := intArg{}, true
+		if len(x.args) > 2 {
+			limit, ok3 = cc.intArg(x, 2, "the limit", 0, 1<<31-1)
+		}
+		if !ok1 || !ok2 || !ok3 {
+			return nil
+		}
+		if set.val == nil && alg.val == nil && limit.val == nil {
+			s, a, l := set.n, alg.n, limit.n
+			return func(c *Ctx) int { return c.Host.SelectDst(s, a, l, setURI) }
+		}
+		return func(c *Ctx) int { return c.Host.SelectDst(set.get(c), alg.get(c), limit.get(c), setURI) }
+	}
+}
+
+// hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
+func hasToTag(*compiler, *callExpr) callFn {
+	return func(c *Ctx) int {
+		to, r := c.msg.To()
+		if r == parser.OK && to.Tag.Len > 0 {
+			return 1
+		}
+		return -1
+	}
+}
+
+func isRequest(want bool) func(cc *compiler, x *callExpr) callFn {
+	return func(*compiler, *callExpr) callFn {
+		return func(c *Ctx) int { return truth(c.msg.IsRequest == want) }
+	}
+}

@@ -1,0 +1,249 @@
+package route
+
+import (
+	"bytes"
+	"strings"
+
+	"viaduct/parser"
+)
+
+// methodBits are the methods that have a number in package parser.
+var methodBits = map[string]parser.Method{
+	"INVITE": parser.INVITE, "ACK": parser.ACK, "BYE": parser.BYE, "CANCEL": parser.CANCEL, "OPTIONS": parser.OPTIONS,
+	"REGISTER": parser.REGISTER, "SUBSCRIBE": parser.SUBSCRIBE, "NOTIFY": parser.NOTIFY, "PUBLISH": parser.PUBLISH, "INFO": parser.INFO,
+	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE, "PRACK": parser.PRACK,
+}
+
+// isMethod is is_method("A|B"): the request's method, in a response that of CSeq. The argument's case does not matter, the
+// message's does (RFC 3261 §7.1).
+func isMethod(cc *compiler, x *callExpr) callFn {
+	mask, others, ok := cc.methods(x)
+	if !ok {
+		return nil
+	}
+	return func(c *Ctx) int {
+		m := c.msg.Method
+		if !c.msg.IsRequest {
+			cs, r := c.msg.CSeq()
+			if r != parser.OK {
+				return -1
+			}
+			m = cs.Method
+		}
+		if mask>>m&1 != 0 {
+			return 1
+		}
+		if m != parser.MethodOther || others == nil {
+			return -1
+		}
+		// Slow path: a method without a number.
+		name, _ := readMethodOf(c)
+		for _, o := range others {
+			if bytes.Equal(name, o) {
+				return 1
+			}
+		}
+		return -1
+	}
+}
+
+// methods reads the list of is_method: a bit for each method with a number, the names of the others.
+func (cc *compiler) methods(x *callExpr) (mask uint32, others [][]byte, ok bool) {
+	s, ok := x.args[0].(*strLit)
+	if !ok || strings.Contains(s.s, "$") {
+		cc.ld.errorf(x.args[0].at(), "is_method with a variable is not supported yet: write \"INVITE|ACK\"")
+		return 0, nil, false
+	}
+	for _, w := range strings.Split(s.s, "|") {
+		w = strings.ToUpper(strings.TrimSpace(w))
+		switch m, known := methodBits[w]; {
+		case known:
+			mask |= 1 << m
+		case !isToken(w):
+			cc.ld.errorf(s.pos, "is_method: %s is no list of methods such as \"INVITE|ACK\"", quote(clip(s.s)))
+			return 0, nil, false
+		default:
+			others = append(others, []byte(w))
+		}
+	}
+	return mask, others, true
+}
+
+// methodMask is the list of is_method when all of it have numbers.
+func (cc *compiler) methodMask(x *callExpr) (uint32, bool) {
+	mask, others, ok := cc.methods(x)
+	return mask, ok && others == nil
+}
+
+// isToken tells whether s is a token (RFC 3261 §25.1).
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !isNameByte(c) && !strings.ContainsRune("-.!%*+`'~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Levels of xlog and log (core cookbook, "debug").
+const logErr = -1
+
+var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CRIT": -2, "L_ERR": -1, "L_WARN": 0, "L_NOTICE": 1,
+	"L_INFO": 2, "L_DBG": 3}
+
+var xlogLevels = map[string]int{"xdbg": 3, "xinfo": 2, "xnotice": 1, "xwarn": 0, "xerr": -1, "xbug": -4, "xcrit": -2, "xalert": -5}
+
+// xlogFunc is xlog("text") at level error, and xlog("L_INFO", "text").
+func xlogFunc(cc *compiler, x *callExpr) callFn {
+	level := logErr
+	if len(x.args) == 2 {
+		var ok bool
+		if level, ok = cc.level(x); !ok {
+			return nil
+		}
+	}
+	return cc.logLine(x, len(x.args)-1, level, cc.set.XLog.Prefix)
+}
+
+func xlogAt(level int) func(cc *compiler, x *callExpr) callFn {
+	return func(cc *compiler, x *callExpr) callFn { return cc.logLine(x, 0, level, cc.set.XLog.Prefix) }
+}
+
+// level reads the first of two arguments: a word in quotes or a number.
+func (cc *compiler) level(x *callExpr) (int, bool) {
+	switch e := x.args[0].(type) {
+	case *strLit:
+		if n, ok := levelWords[e.s]; ok {
+			return n, true
+		}
+		if n := atoi([]byte(e.s)); itoa(n) == e.s {
+			return int(n), true
+		}
+		cc.ld.errorf(e.pos, "unknown level %s%s", quote(clip(e.s)), didYouMean(e.s, sortedKeys(levelWords)))
+	case *intLit:
+		return int(e.n), true
+	default:
+		cc.ld.errorf(e.at(), "the level must be a word such as \"L_INFO\" or a number")
+	}
+	return 0, false
+}
+
+// logFunc is the core's log("text"), log(level, "text"): plain text, no variables. Without a level it is a debug line.
+func logFunc(cc *compiler, x *callExpr) callFn {
+	level := 3
+	if len(x.args) == 2 {
+		var ok bool
+		if level, ok = cc.level(x); !ok {
+			return nil
+		}
+	}
+	s, ok := x.args[len(x.args)-1].(*strLit)
+	if !ok {
+		cc.ld.errorf(x.args[len(x.args)-1].at(), "log takes a text in quotes; xlog takes variables")
+		return nil
+	}
+	line := []byte(strings.TrimRight(s.s, "\r\n"))
+	return func(c *Ctx) int {
+		if level <= c.Host.LogLevel() {
+			c.Host.Log(level, line)
+		}
+		return 1
+	}
+}
+
+// logLine formats argument i into the context's line buffer.
+func (cc *compiler) logLine(x *callExpr, i, level int, prefix string) callFn {
+	f := cc.textArg(x, i)
+	if f == nil {
+		return nil
+	}
+	pre := []byte(prefix)
+	limit := min(cc.set.XLog.BufBytes, lineBytes)
+	return func(c *Ctx) int {
+		if level > c.Host.LogLevel() {
+			return 1
+		}
+		line := append(c.line[:0], pre...)
+		line, whole := f.append(c, line, limit)
+		if c.stop != next {
+			return 0
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if !whole {
+			line = append(line, "…"...)
+		}
+		c.Host.Log(level, line)
+		return 1
+	}
+}
+
+// revertURI is revert_uri(): the Request-URI as received.
+func revertURI(*compiler, *callExpr) callFn {
+	return func(c *Ctx) int {
+		c.ruri.forget()
+		return c.Host.SetRequestURI(c.msg.Bytes(c.msg.URI))
+	}
+}
+
+// rewriteURI is seturi("sip:…").
+func rewriteURI(cc *compiler, x *callExpr) callFn {
+	f := cc.textArg(x, 0)
+	if f == nil {
+		return nil
+	}
+	cc.scratch = true
+	return func(c *Ctx) int {
+		b, ok := c.expand(f)
+		if !ok {
+			return -1
+		}
+		return truth(setRURI(c, Value{Kind: strValue, S: b}) == setDone)
+	}
+}
+
+// expand writes f into the scratch room; false when it does not fit.
+func (c *Ctx) expand(f *format) ([]byte, bool) {
+	start := len(c.buf)
+	out, whole := f.append(c, c.buf, cap(c.buf))
+	c.buf = out
+	return out[start:len(out):len(out)], whole
+}
+
+func setDstFunc(cc *compiler, x *callExpr) callFn {
+	f := cc.textArg(x, 0)
+	if f == nil {
+		return nil
+	}
+	cc.scratch = true
+	return func(c *Ctx) int {
+		b, ok := c.expand(f)
+		if !ok {
+			return -1
+		}
+		return truth(setDstURI(c, Value{Kind: strValue, S: b}) == setDone)
+	}
+}
+
+func resetDst(*compiler, *callExpr) callFn {
+	return func(c *Ctx) int { return truth(setDstURI(c, Value{}) == setDone) }
+}
+
+func isDstSet(*compiler, *callExpr) callFn {
+	return func(c *Ctx) int { return truth(len(c.Host.DstURI()) > 0) }
+}
+
+// isMyself is is_myself(uri).
+func isMyself(cc *compiler, x *callExpr) callFn {
+	f := cc.textArg(x, 0)
+	if f == nil {
+		return nil
+	}
+	cc.scratch = true
+	return func(c *Ctx) int {
+		b, ok := c.expand(f)
+		if !ok || parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
+			return -1
+		}
+		return truth(c.Host.IsMyself(c.huri.HostBytes(), int(c.huri.Port), AnyTransport))
+	}
+}

@@ -1,0 +1,162 @@
+package route
+
+import (
+	"strconv"
+	"time"
+)
+
+// globalTakesPath are globals whose value may be a bare path.
+var globalTakesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true, "run_dir": true,
+	"user": true, "uid": true, "group": true, "gid": true, "advertised_address": true}
+
+// globals are the core parameters by name, aliases included (Kamailio 5.6 core cookbook). Those with idle are accepted with a warning.
+var globals map[string]*paramDef
+
+// globalNames lists them for suggestions.
+func globalNames() []string { return append(sortedKeys(globals), "listen", "alias") }
+
+func init() {
+	word := func(f func(*Settings) *string) *paramDef {
+		return &paramDef{any: true, set: func(s *Settings, v valueLit) {
+			if v.kind == litInt && v.str == "" {
+				v.str = strconv.FormatInt(v.num, 10)
+			}
+			*f(s) = v.str
+		}}
+	}
+	port := func(f func(*Settings) *uint16) *paramDef {
+		return &paramDef{min: 1, max: 65535, set: func(s *Settings, v valueLit) { *f(s) = uint16(v.num) }}
+	}
+	negated := func(f func(*Settings) *bool) *paramDef {
+		return &paramDef{max: 1, set: func(s *Settings, v valueLit) { *f(s) = v.num == 0 }}
+	}
+	proto := &paramDef{any: true, set: func(s *Settings, v valueLit) { s.Core.UDPMTUTryProto, _ = transportWord(v.str) }}
+	core := func(f func(*CoreSettings) *int, min, max int64) *paramDef {
+		return number(min, max, func(s *Settings) *int { return f(&s.Core) })
+	}
+	flag := func(f func(*CoreSettings) *bool) *paramDef {
+		return toggle(func(s *Settings) *bool { return f(&s.Core) })
+	}
+	seconds := func(f func(*CoreSettings) *time.Duration) *paramDef {
+		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Core) })
+	}
+	globals = map[string]*paramDef{
+		"port":                    port(func(s *Settings) *uint16 { return &s.Core.Port }),
+		"children":                core(func(c *CoreSettings) *int { return &c.Children }, 0, 4096),
+		"debug":                   core(func(c *CoreSettings) *int { return &c.Debug }, -100, 100),
+		"log_stderror":            flag(func(c *CoreSettings) *bool { return &c.LogStderr }),
+		"log_name":                text(func(s *Settings) *string { return &s.Core.LogName }),
+		"log_prefix":              text(func(s *Settings) *string { return &s.Core.LogPrefix }),
+		"fork":                    flag(func(c *CoreSettings) *bool { return &c.Fork }),
+		"disable_tcp":             flag(func(c *CoreSettings) *bool { return &c.DisableTCP }),
+		"enable_tls":              flag(func(c *CoreSettings) *bool { return &c.EnableTLS }),
+		"disable_tls":             negated(func(s *Settings) *bool { return &s.Core.EnableTLS }),
+		"enable_sctp":             core(func(c *CoreSettings) *int { return &c.EnableSCTP }, 0, 2),
+		"disable_sctp":            {max: 1, set: func(s *Settings, v valueLit) { s.Core.EnableSCTP = 1 - int(v.num) }},
+		"auto_aliases":            flag(func(c *CoreSettings) *bool { return &c.AutoAliases }),
+		"dns":                     flag(func(c *CoreSettings) *bool { return &c.DNS }),
+		"rev_dns":                 flag(func(c *CoreSettings) *bool { return &c.RevDNS }),
+		"mhomed":                  flag(func(c *CoreSettings) *bool { return &c.MHomed }),
+		"check_via":               flag(func(c *CoreSettings) *bool { return &c.CheckVia }),
+		"advertised_address":      word(func(s *Settings) *string { return &s.Core.AdvertisedAddress }),
+		"advertised_port":         port(func(s *Settings) *uint16 { return &s.Core.AdvertisedPort }),
+		"server_header":           text(func(s *Settings) *string { return &s.Core.ServerHeader }),
+		"user_agent_header":       text(func(s *Settings) *string { return &s.Core.UserAgentHeader }),
+		"server_signature":        flag(func(c *CoreSettings) *bool { return &c.ServerSignature }),
+		"sip_warning":             core(func(c *CoreSettings) *int { return &c.SIPWarning }, 0, 1),
+		"reply_to_via":            flag(func(c *CoreSettings) *bool { return &c.ReplyToVia }),
+		"force_rport":             flag(func(c *CoreSettings) *bool { return &c.ForceRPort }),
+		"local_rport":             flag(func(c *CoreSettings) *bool { return &c.LocalRPort }),
+		"max_recursive_level":     core(func(c *CoreSettings) *int { return &c.MaxRecursion }, 1, 10000),
+		"max_while_loops":         core(func(c *CoreSettings) *int { return &c.MaxWhileLoops }, 0, 1<<31-1),
+		"max_branches":            core(func(c *CoreSettings) *int { return &c.MaxBranches }, 1, 30),
+		"udp_mtu":                 core(func(c *CoreSettings) *int { return &c.UDPMTU }, 0, 65535),
+		"udp_mtu_try_proto":       proto,
+		"maxbuffer":               core(func(c *CoreSettings) *int { return &c.RecvBufferBytes }, 0, 1<<31-1),
+		"maxsndbuffer":            core(func(c *CoreSettings) *int { return &c.SendBufferBytes }, 0, 1<<31-1),
+		"shm_mem_size":            core(func(c *CoreSettings) *int { return &c.ShmMB }, 1, 16777216),
+		"shm_force_alloc":         flag(func(c *CoreSettings) *bool { return &c.ShmForceAlloc }),
+		"mlock_pages":             flag(func(c *CoreSettings) *bool { return &c.MlockPages }),
+		"tcp_children":            core(func(c *CoreSettings) *int { return &c.TCPChildren }, 0, 4096),
+		"tcp_max_connections":     core(func(c *CoreSettings) *int { return &c.TCPMaxConnections }, 0, 1<<24),
+		"tcp_connection_lifetime": seconds(func(c *CoreSettings) *time.Duration { return &c.TCPLifetime }),
+		"tcp_connect_timeout":     seconds(func(c *CoreSettings) *time.Duration { return &c.TCPConnectTimeout }),
+		"tcp_send_timeout":        seconds(func(c *CoreSettings) *time.Duration { return &c.TCPSendTimeout }),
+		"tcp_conn_wq_max":         core(func(c *CoreSettings) *int { return &c.TCPConnWQMaxBytes }, 0, 1<<31-1),
+		"tcp_wq_max":              core(func(c *CoreSettings) *int { return &c.TCPWQMaxBytes }, 0, 1<<31-1),
+		"user":                    word(func(s *Settings) *string { return &s.Core.User }),
+		"group":                   word(func(s *Settings) *string { return &s.Core.Group }),
+		"chroot":                  text(func(s *Settings) *string { return &s.Core.Chroot }),
+		"workdir":                 text(func(s *Settings) *string { return &s.Core.WorkDir }),
+		"exit_timeout":            seconds(func(c *CoreSettings) *time.Duration { return &c.ExitTimeout }),
+		"server_id":               core(func(c *CoreSettings) *int { return &c.ServerID }, 0, 1<<31-1),
+		"tos":                     {any: true, set: func(s *Settings, v valueLit) { s.Core.TOS = tosValue(v) }},
+	}
+	for alias, name := range map[string]string{"uid": "user", "gid": "group", "wdir": "workdir", "ser_kill_timeout": "exit_timeout",
+		"tls_enable": "enable_tls", "tls_disable": "disable_tls", "shm": "shm_mem_size", "shm_mem": "shm_mem_size"} {
+		globals[alias] = globals[name]
+	}
+	for why, names := range idleGlobals {
+		for _, n := range names {
+			globals[n] = idleAny(why)
+		}
+	}
+	// A chroot is a promise; what a global cannot do must not pass silently for one that can.
+	for n, d := range globals {
+		if d.set == nil && d.idle == "" {
+			panic("BUG: global without meaning: " + n)
+		}
+	}
+}
+
+// tosValue reads a number or one of the kernel's names (netinet/ip.h).
+func tosValue(v valueLit) int {
+	switch v.str {
+	case "IPTOS_LOWDELAY":
+		return 0x10
+	case "IPTOS_THROUGHPUT":
+		return 0x08
+	case "IPTOS_RELIABILITY":
+		return 0x04
+	case "IPTOS_MINCOST":
+		return 0x02
+	}
+	return int(v.num)
+}
+
+// idleGlobals are core parameters that are accepted without effect, by the reason the warning gives.
+var idleGlobals = map[string][]string{
+	"the arena has no debug allocator": {"memdbg", "mem_dbg", "memlog", "mem_log", "mem_join", "mem_safety", "mem_status_mode", "mem_summary"},
+	"the logger of the service manager decides": {"log_facility", "log_engine_type", "log_engine_data", "log_prefix_mode", "syslog_facility",
+		"corelog", "latency_log", "latency_cfg_log", "latency_limit_db", "latency_limit_action", "sip_parser_log", "verbose_startup"},
+	"shards take the place of worker processes": {"socket_workers", "async_workers", "async_nonblock", "async_usleep", "async_workers_group",
+		"fork_delay", "modinit_delay", "wait_worker1_mode", "wait_worker1_time", "wait_worker1_usleep", "route_locks_size",
+		"real_time", "rt_policy", "rt_prio", "rt_timer1_policy", "rt_ftimer_policy", "rt_timer1_prio", "rt_fast_timer_prio", "rt_ftimer_prio",
+		"rt_timer2_policy", "rt_stimer_policy", "rt_timer2_prio", "rt_stimer_prio"},
+	"the resolver has its own cache and asks outside the call path": {"dns_cache_init", "dns_cache_mem", "dns_cache_gc_interval",
+		"dns_cache_flags", "dns_cache_max_ttl", "dns_cache_min_ttl", "dns_cache_negative_ttl", "dns_cache_del_nonexp",
+		"dns_cache_delete_nonexpired", "dns_cache_rec_pref", "dns_naptr_ignore_rfc", "dns_retr_no", "dns_retr_time",
+		"dns_search_full_match", "dns_servers_no", "dns_srv_lb", "dns_srv_loadbalancing", "dns_try_ipv6", "dns_try_naptr",
+		"dns_sctp_pref", "dns_tcp_pref", "dns_tls_pref", "dns_udp_pref", "dns_use_search_list", "use_dns_cache", "use_dns_failover",
+		"dns_sctp_preference", "dns_tcp_preference", "dns_tls_preference", "dns_udp_preference"},
+	"streams are not there yet": {"tcp_accept_aliases", "tcp_accept_haproxy", "tcp_accept_hep3", "tcp_accept_no_cl", "tcp_accept_unique",
+		"tcp_async", "tcp_buf_write", "tcp_clone_rcvbuf", "tcp_connection_match", "tcp_crlf_ping", "tcp_defer_accept", "tcp_delayed_ack",
+		"tcp_fd_cache", "tcp_keepalive", "tcp_keepcnt", "tcp_keepidle", "tcp_keepintvl", "tcp_linger2", "tcp_no_connect",
+		"tcp_poll_method", "tcp_rd_buf_size", "tcp_reuse_port", "tcp_script_mode", "tcp_source_ipv4", "tcp_source_ipv6", "tcp_syncnt",
+		"tcp_wait_data", "tcp_wq_blk_size", "tls_port_no", "tls_max_connections", "tcp_msg_read_timeout", "tcp_msg_data_timeout"},
+	"SCTP is not there": {"sctp_children", "sctp_socket_rcvbuf", "sctp_socket_receive_buffer", "sctp_socket_sndbuf", "sctp_socket_send_buffer",
+		"sctp_autoclose", "sctp_send_ttl", "sctp_send_retries", "sctp_assoc_tracking", "sctp_assoc_reuse", "sctp_max_assocs",
+		"sctp_srto_initial", "sctp_srto_max", "sctp_srto_min", "sctp_asocmaxrxt", "sctp_init_max_attempts", "sctp_init_max_timeo",
+		"sctp_hbinterval", "sctp_pathmaxrxt", "sctp_sack_delay", "sctp_sack_freq", "sctp_max_burst"},
+	"datagrams leave in batches already": {"udp4_raw", "udp4_raw_mtu", "udp4_raw_ttl"},
+	"the destination blocklist is not there yet": {"use_dst_blocklist", "use_dst_blacklist", "dst_blocklist_init", "dst_blacklist_init",
+		"dst_blocklist_expire", "dst_blocklist_ttl", "dst_blacklist_expire", "dst_blacklist_ttl", "dst_blocklist_mem", "dst_blacklist_mem",
+		"dst_blocklist_gc_interval", "dst_blacklist_gc_interval", "dst_blocklist_udp_imask", "dst_blocklist_tcp_imask",
+		"dst_blocklist_tls_imask", "dst_blocklist_sctp_imask"},
+	"it has no meaning here": {"disable_core_dump", "open_files_limit", "description", "descr", "desc", "pv_buffer_size", "pv_buffer_slots",
+		"pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table", "stats_name_separator", "statistics",
+		"kemi.onsend_route_callback", "rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl", "http_reply_parse", "http_reply_hack",
+		"received_route_mode", "onsend_route_reply", "ipv6_hex_style", "phone2tel", "xavp_via_params", "xavp_via_fields",
+		"uri_host_extra_chars", "hdr_name_extra_chars", "sip_parser_mode", "pmtu_discovery"},
+	"listen on the address itself": {"auto_bind_ipv6", "bind_ipv6_link_local", "ip_free_bind", "ipfreebind", "ip_nonlocal_bind"},
+}

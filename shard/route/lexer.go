@@ -1,0 +1,449 @@
+package route
+
+import (
+	"strconv"
+	"strings"
+)
+
+// frame is one text being read: the file, an included file, or the value of a define.
+type frame struct {
+	file string
+	src  string
+	off  int
+	line int
+	bol  int    // offset of the current line's first byte
+	def  string // name of the define this is the value of, empty for a file
+	at   Pos    // def: place of the macro's name
+}
+
+// lexer turns text into tokens and carries out the preprocessor (preproc.go) on the way, as the directives
+// act on what follows them.
+type lexer struct {
+	ld     *loader
+	stack  []frame
+	defs   map[string]string
+	substs []subst
+	conds  []condition // open #!ifdef, innermost last
+	bytes  int         // read so far, against maxFileBytes
+	prev   int         // where the last token ended, to tell glued ones; -1 after a change of frame
+	bol    bool
+}
+
+func newLexer(ld *loader) *lexer {
+	return &lexer{ld: ld, defs: map[string]string{}, prev: -1}
+}
+
+// top is the text being read.
+func (lx *lexer) top() *frame { return &lx.stack[len(lx.stack)-1] }
+
+// pos is the place of offset off of the top frame.
+func (f *frame) pos(off int) Pos {
+	if f.def != "" {
+		return f.at
+	}
+	return Pos{File: f.file, Line: f.line, Col: off - f.bol + 1}
+}
+
+func (lx *lexer) here() Pos { return lx.top().pos(lx.top().off) }
+
+// push starts reading src; false when a limit forbids it.
+func (lx *lexer) push(f frame) bool {
+	lx.bytes += len(f.src)
+	if lx.bytes > maxFileBytes {
+		lx.ld.errorf(f.at, "configuration is larger than %d MiB with includes and defines", maxFileBytes>>20)
+		return false
+	}
+	f.line = 1
+	lx.stack = append(lx.stack, f)
+	lx.prev = -1
+	return true
+}
+
+// newline counts a line feed at offset off.
+func (f *frame) newline(off int) {
+	f.line++
+	f.bol = off + 1
+}
+
+// next is the next token after preprocessing.
+func (lx *lexer) next() token {
+	for {
+		lx.skipBlank()
+		f := lx.top()
+		if f.off >= len(f.src) {
+			if len(lx.stack) == 1 {
+				return token{kind: tokEOF, pos: lx.here(), bol: true}
+			}
+			lx.stack = lx.stack[:len(lx.stack)-1]
+			lx.prev = -1
+			if f.def == "" {
+				lx.bol = true
+			}
+			continue
+		}
+		if lx.directive() {
+			continue
+		}
+		t := lx.token()
+		if t.kind == tokIdent && lx.expand(&t) {
+			continue
+		}
+		return t
+	}
+}
+
+// expand pushes the value of the define t names. A define without value vanishes.
+func (lx *lexer) expand(t *token) bool {
+	v, ok := lx.defs[t.text]
+	if !ok {
+		return false
+	}
+	depth := 0
+	for i := range lx.stack {
+		if lx.stack[i].def == t.text {
+			return false
+		}
+		if lx.stack[i].def != "" {
+			depth++
+		}
+	}
+	if depth >= maxMacroDepth {
+		lx.ld.errorf(t.pos, "defines nest deeper than %d at %s", maxMacroDepth, t.text)
+		return false
+	}
+	lx.push(frame{file: t.pos.File, src: v, def: t.text, at: t.pos})
+	return true
+}
+
+// skipBlank passes white space and comments.
+func (lx *lexer) skipBlank() {
+	f := lx.top()
+	for f.off < len(f.src) {
+		switch c := f.src[f.off]; {
+		case c == '\n':
+			f.newline(f.off)
+			f.off++
+			lx.bol = true
+		case c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v':
+			f.off++
+		case c == '\\' && f.off+1 < len(f.src) && f.src[f.off+1] == '\n':
+			f.off++
+		case c == '#' && !isDirective(f.src[f.off:]):
+			f.skipLine()
+		case strings.HasPrefix(f.src[f.off:], "//"):
+			f.skipLine()
+		case strings.HasPrefix(f.src[f.off:], "/*"):
+			lx.skipComment(f)
+		default:
+			return
+		}
+	}
+}
+
+// skipLine goes to the line feed, which it leaves.
+func (f *frame) skipLine() {
+	if i := strings.IndexByte(f.src[f.off:], '\n'); i >= 0 {
+		f.off += i
+	} else {
+		f.off = len(f.src)
+	}
+}
+
+func (lx *lexer) skipComment(f *frame) {
+	start := f.pos(f.off)
+	depth := 0
+	for f.off < len(f.src) {
+		switch s := f.src[f.off:]; {
+		case strings.HasPrefix(s, "/*"):
+			depth++ // Kamailio's comments nest
+			f.off += 2
+		case strings.HasPrefix(s, "*/"):
+			f.off += 2
+			if depth--; depth == 0 {
+				return
+			}
+		case s[0] == '\n':
+			f.newline(f.off)
+			lx.bol = true
+			f.off++
+		default:
+			f.off++
+		}
+	}
+	lx.ld.errorf(start, "comment is not closed: */ is missing")
+}
+
+// operators, longest first within their first byte.
+var operators = []string{
+	"==", "=~", "=>", "=", "!=", "!~", "!", "<=", "<<", "<", ">=", ">>", ">", "&&", "&", "||", "|",
+	"+=", "+", "-", "*", "/", "%", "^", "~", "(", ")", "{", "}", "[", "]", ";", ",", ":", ".", "?",
+}
+
+// token reads one token at a byte that is neither blank nor comment.
+func (lx *lexer) token() token {
+	f := lx.top()
+	start := f.off
+	t := token{pos: f.pos(start), glued: start == lx.prev && !lx.bol, bol: lx.bol}
+	lx.bol = false
+	c := f.src[start]
+	switch {
+	case isNameStart(c):
+		t.kind = tokIdent
+		f.off += nameLen(f.src[start:])
+		t.text = f.src[start:f.off]
+	case c >= '0' && c <= '9':
+		lx.number(f, &t)
+	case c == '"' || c == '\'':
+		lx.str(f, &t)
+	case c == '$':
+		lx.pv(f, &t)
+	case c == '@' && start+1 < len(f.src) && isNameStart(f.src[start+1]):
+		t.kind = tokSel
+		f.off++
+		for f.off < len(f.src) && (isNameByte(f.src[f.off]) || f.src[f.off] == '.') {
+			f.off++
+		}
+		t.text = f.src[start+1 : f.off]
+	default:
+		t.kind = tokOp
+		for _, op := range operators {
+			if strings.HasPrefix(f.src[start:], op) {
+				t.text = op
+				break
+			}
+		}
+		if t.text == "" {
+			// A byte no rule knows becomes an operator of its own: the parser says what it expected instead.
+			t.text = f.src[start : start+runeLen(f.src[start:])]
+		}
+		f.off += len(t.text)
+	}
+	t.raw = f.src[start:f.off]
+	lx.prev = f.off
+	return t
+}
+
+// number reads an integer or an IPv4 address.
+func (lx *lexer) number(f *frame, t *token) {
+	s := f.src[f.off:]
+	if n := ipv4Len(s); n > 0 {
+		t.kind, t.text = tokIPv4, s[:n]
+		f.off += n
+		return
+	}
+	n := 0
+	base := 10
+	switch {
+	case len(s) > 2 && (s[1] == 'x' || s[1] == 'X') && s[0] == '0' && hexVal(s[2]) >= 0:
+		base, n = 16, 2
+		for n < len(s) && hexVal(s[n]) >= 0 {
+			n++
+		}
+	case len(s) > 2 && s[0] == '0' && s[1] == 'b' && (s[2] == '0' || s[2] == '1'):
+		base, n = 2, 2
+		for n < len(s) && (s[n] == '0' || s[n] == '1') {
+			n++
+		}
+	default:
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		if n > 1 && s[0] == '0' {
+			base = 8
+		}
+	}
+	digits := s[:n]
+	if base == 16 || base == 2 {
+		digits = s[2:n]
+	}
+	v, err := strconv.ParseInt(digits, base, 64)
+	if err != nil && base == 8 {
+		// "08" inside a joined word such as a version or host; as a number it is refused by whoever reads num.
+		v, err = strconv.ParseInt(digits, 10, 64)
+	}
+	if err != nil {
+		lx.ld.errorf(t.pos, "number %s is out of range", clip(s[:n]))
+	}
+	t.kind, t.num, t.text = tokInt, v, s[:n]
+	f.off += n
+}
+
+// ipv4Len is the length of the IPv4 address s starts with, 0 if there is none.
+func ipv4Len(s string) int {
+	i := 0
+	for part := 0; part < 4; part++ {
+		if part > 0 {
+			if i >= len(s) || s[i] != '.' {
+				return 0
+			}
+			i++
+		}
+		d, v := 0, 0
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' && d < 4 {
+			v = v*10 + int(s[i]-'0')
+			i++
+			d++
+		}
+		if d == 0 || d > 3 || v > 255 {
+			return 0
+		}
+	}
+	return i
+}
+
+// str reads a quoted string. Double quotes know escapes, single quotes do not (Kamailio 5.6: 'a\tb' keeps its backslash).
+func (lx *lexer) str(f *frame, t *token) {
+	q := f.src[f.off]
+	i := f.off + 1
+	var b strings.Builder
+	for i < len(f.src) && f.src[i] != q {
+		c := f.src[i]
+		switch {
+		case c == '\n':
+			f.newline(i)
+			b.WriteByte(c)
+			i++
+		case c == '\\' && q == '"' && i+1 < len(f.src):
+			i += unescape(f, i, &b)
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	if i >= len(f.src) {
+		lx.ld.errorf(t.pos, "string is not closed: %c is missing", q)
+		f.off = i
+	} else {
+		f.off = i + 1
+	}
+	t.kind = tokStr
+	t.text = lx.substitute(b.String())
+}
+
+// unescape writes what the escape at f.src[i] stands for and tells its length.
+func unescape(f *frame, i int, b *strings.Builder) int {
+	c := f.src[i+1]
+	switch c {
+	case 'n':
+		b.WriteByte('\n')
+	case 't':
+		b.WriteByte('\t')
+	case 'r':
+		b.WriteByte('\r')
+	case 'a':
+		b.WriteByte('\a')
+	case 'v':
+		b.WriteByte('\v')
+	case '\\', '"':
+		b.WriteByte(c)
+	case '\n':
+		// A backslash at the end of a line joins the lines.
+		f.newline(i + 1)
+	case 'x':
+		n, v := 2, 0
+		for n < 4 && i+n < len(f.src) && hexVal(f.src[i+n]) >= 0 {
+			v = v<<4 | hexVal(f.src[i+n])
+			n++
+		}
+		if n == 2 {
+			b.WriteString("\\x")
+			return 2
+		}
+		b.WriteByte(byte(v))
+		return n
+	case '0', '1', '2', '3', '4', '5', '6', '7':
+		n, v := 1, 0
+		for n < 4 && i+n < len(f.src) && f.src[i+n] >= '0' && f.src[i+n] <= '7' {
+			v = v<<3 | int(f.src[i+n]-'0')
+			n++
+		}
+		b.WriteByte(byte(v))
+		return n
+	default:
+		b.WriteByte('\\')
+		b.WriteByte(c)
+	}
+	return 2
+}
+
+// pv reads a pseudo-variable: $name, $name(inner), $(name{transformation}[index]).
+func (lx *lexer) pv(f *frame, t *token) {
+	n := pvLen(f.src[f.off:])
+	if n < 0 {
+		lx.ld.errorf(t.pos, "variable is not closed: ) is missing")
+		n = -n
+	}
+	t.kind = tokPV
+	t.text = f.src[f.off+1 : f.off+n]
+	for i := f.off; i < f.off+n; i++ {
+		if f.src[i] == '\n' {
+			f.newline(i)
+		}
+	}
+	f.off += n
+	if t.text == "" {
+		lx.ld.errorf(t.pos, "a variable name is missing behind $")
+	}
+}
+
+// pvLen is the length of the variable s starts with, dollar sign included; negative when its parenthesis is not closed.
+func pvLen(s string) int {
+	i := 1
+	if i < len(s) && s[i] == '?' {
+		return 2
+	}
+	for i < len(s) && isNameByte(s[i]) {
+		i++
+	}
+	if i >= len(s) || s[i] != '(' {
+		return i
+	}
+	depth := 0
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -len(s)
+}
+
+func isNameStart(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+}
+
+func isNameByte(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
+
+func nameLen(s string) int {
+	n := 0
+	for n < len(s) && isNameByte(s[n]) {
+		n++
+	}
+	return n
+}
+
+func hexVal(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// runeLen is the length of the UTF-8 sequence s starts with, at least 1.
+func runeLen(s string) int {
+	n := 1
+	for s[0] >= 0x80 && n < len(s) && n < 4 && s[n]&0xC0 == 0x80 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,38 @@
+package route
+
+// Limits of this package. Each says what happens when it is reached.
+const (
+	// maxIncludeDepth is how deep include_file may nest (Kamailio 5.6 manual: 10). Beyond: load error.
+	maxIncludeDepth = 10
+	// maxMacroDepth is how deep defines may expand into each other. Beyond: load error; a define never expands inside itself.
+	maxMacroDepth = 32
+	// maxNesting is how deep blocks and parentheses may nest, so that no file can exhaust the stack of the parser. Beyond: load error.
+	maxNesting = 200
+	// maxErrors ends a load early: nobody reads the hundred-and-first message. Beyond: one line says so.
+	maxErrors = 100
+	// maxFileBytes is the largest configuration file, includes and defines counted as often as they are read. Beyond: load error.
+	maxFileBytes = 16 << 20
+	// maxVars is how many different $var() names one program may have. Beyond: load error.
+	maxVars = 1024
+
+	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
+	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
+	scratchBytes = 128 << 10
+	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond: Faulted.
+	varBytes = 64 << 10
+	// lineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line is cut and ends in "…", which a
+	// log may do and a URI may not.
+	lineBytes = 4096
+
+	// defaultRecursion, defaultWhileLoops: see CoreSettings.
+	defaultRecursion  = 256
+	defaultWhileLoops = 100
+)
+
+// Reason phrases made at run time are kept so that the same one is not allocated again.
+const (
+	// maxReasons is how many one shard keeps. Beyond: the Host gets an empty phrase and uses the standard one of the code.
+	maxReasons = 256
+	// maxReasonBytes is the longest one. Beyond: likewise.
+	maxReasonBytes = 128
+)

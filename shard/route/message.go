@@ -1,0 +1,20 @@
+package route
+
+import "viaduct/parser"
+
+// Message is the parsed message the Host hands out.
+type Message = parser.Message
+
+// Transport is the protocol a message arrived on or a URI asks for.
+type Transport = parser.Transport
+
+// The transports a script can name; AnyTransport stands for all.
+const (
+	AnyTransport = parser.TransportNone
+	UDP          = parser.UDP
+	TCP          = parser.TCP
+	TLS          = parser.TLS
+	SCTP         = parser.SCTP
+	WS           = parser.WS
+	WSS          = parser.WSS
+)

@@ -1,0 +1,102 @@
+package route
+
+import "time"
+
+var slParams = map[string]*paramDef{
+	"default_code":             number(300, 699, func(s *Settings) *int { return &s.SL.DefaultCode }),
+	"default_reason":           text(func(s *Settings) *string { return &s.SL.DefaultReason }),
+	"bind_tm":                  toggle(func(s *Settings) *bool { return &s.SL.BindTM }),
+	"rich_redirect":            idleNumber("contacts of a 3xx made here carry no parameters"),
+	"event_callback_fl_ack":    idleText("there is no embedded interpreter"),
+	"event_callback_lres_sent": idleText("there is no embedded interpreter"),
+}
+
+var rrParams = map[string]*paramDef{
+	"enable_full_lr":                 toggle(func(s *Settings) *bool { return &s.RR.EnableFullLR }),
+	"append_fromtag":                 toggle(func(s *Settings) *bool { return &s.RR.AppendFromtag }),
+	"enable_double_rr":               number(0, 2, func(s *Settings) *int { return &s.RR.EnableDoubleRR }),
+	"add_username":                   toggle(func(s *Settings) *bool { return &s.RR.AddUsername }),
+	"enable_socket_mismatch_warning": toggle(func(s *Settings) *bool { return &s.RR.EnableSocketMismatchWarning }),
+	"force_send_socket":              toggle(func(s *Settings) *bool { return &s.RR.ForceSendSocket }),
+	"custom_user_avp":                text(func(s *Settings) *string { return &s.RR.CustomUserAVP }),
+	"ignore_sips":                    idleNumber("Record-Route is sips when the Request-URI is (RFC 3261 §16.6 item 4)"),
+	"sockname_mode":                  idleNumber("Record-Route carries addresses, not socket names"),
+}
+
+var maxfwdParams = map[string]*paramDef{
+	"max_limit": number(1, 255, func(s *Settings) *int { return &s.MaxFwd.MaxLimit }),
+}
+
+var sanityParams = map[string]*paramDef{
+	"default_checks": bits(func(s *Settings) *uint32 { return &s.Sanity.DefaultMsgChecks }),
+	"uri_checks":     bits(func(s *Settings) *uint32 { return &s.Sanity.DefaultURIChecks }),
+	"proxy_require":  text(func(s *Settings) *string { return &s.Sanity.ProxyRequire }),
+	"autodrop":       toggle(func(s *Settings) *bool { return &s.Sanity.AutoDrop }),
+	"noreply":        toggle(func(s *Settings) *bool { return &s.Sanity.NoReply }),
+}
+
+var xlogParams = map[string]*paramDef{
+	"buf_size":       number(1, lineBytes, func(s *Settings) *int { return &s.XLog.BufBytes }),
+	"prefix":         text(func(s *Settings) *string { return &s.XLog.Prefix }),
+	"force_color":    idleNumber("lines are not coloured"),
+	"long_format":    idleNumber("lines carry no process id: the logger adds what it wants"),
+	"prefix_mode":    idleNumber("the prefix is plain text"),
+	"log_facility":   idleText("one facility serves all lines"),
+	"log_colors":     idleText("lines are not coloured"),
+	"methods_filter": idleNumber("all methods are logged"),
+}
+
+// ctlParams and jsonrpcsParams are accepted so that a stock configuration starts; viaductctl has its own socket.
+var ctlParams = map[string]*paramDef{
+	"binrpc": idleText(ownSocket), "fifo": idleText(ownSocket), "ctl": idleText(ownSocket),
+	"mode": idleNumber(ownSocket), "user": idleAny(ownSocket), "group": idleAny(ownSocket),
+	"autoconversion": idleNumber(ownSocket), "binrpc_buffer_size": idleNumber(ownSocket),
+	"binrpc_max_body_size": idleNumber(ownSocket), "binrpc_struct_max_body_size": idleNumber(ownSocket),
+}
+
+var jsonrpcsParams = map[string]*paramDef{
+	"pretty_format": idleNumber(ownSocket), "transport": idleNumber(ownSocket), "fifo_name": idleText(ownSocket),
+	"fifo_mode": idleAny(ownSocket), "fifo_group": idleAny(ownSocket), "fifo_user": idleAny(ownSocket), "fifo_reply_dir": idleText(ownSocket),
+	"dgram_socket": idleText(ownSocket), "dgram_workers": idleNumber(ownSocket), "dgram_mode": idleAny(ownSocket),
+	"dgram_group": idleAny(ownSocket), "dgram_user": idleAny(ownSocket), "dgram_timeout": idleNumber(ownSocket),
+}
+
+const ownSocket = "viaductctl has its own socket"
+
+var dispatcherParams = map[string]*paramDef{
+	"list_file":     text(func(s *Settings) *string { return &s.Dispatcher.ListFile }),
+	"list_optional": toggle(func(s *Settings) *bool { return &s.Dispatcher.ListOptional }),
+	"flags":         number(0, 3, func(s *Settings) *int { return &s.Dispatcher.Flags }),
+	"force_dst":     toggle(func(s *Settings) *bool { return &s.Dispatcher.ForceDst }),
+	"use_default":   toggle(func(s *Settings) *bool { return &s.Dispatcher.UseDefault }),
+	"hash_pvar":     text(func(s *Settings) *string { return &s.Dispatcher.HashPVar }),
+
+	"ds_ping_interval":           span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.PingInterval }),
+	"ds_ping_method":             text(func(s *Settings) *string { return &s.Dispatcher.PingMethod }),
+	"ds_ping_from":               text(func(s *Settings) *string { return &s.Dispatcher.PingFrom }),
+	"ds_ping_reply_codes":        text(func(s *Settings) *string { return &s.Dispatcher.PingReplyCodes }),
+	"ds_ping_latency_stats":      toggle(func(s *Settings) *bool { return &s.Dispatcher.PingLatency }),
+	"ds_latency_estimator_alpha": number(1, 999, func(s *Settings) *int { return &s.Dispatcher.LatencyAlpha }),
+	"ds_probing_mode":            number(0, 3, func(s *Settings) *int { return &s.Dispatcher.ProbingMode }),
+	"ds_probing_threshold":       number(1, 1<<31-1, func(s *Settings) *int { return &s.Dispatcher.ProbingThreshold }),
+	"ds_inactive_threshold":      number(1, 1<<31-1, func(s *Settings) *int { return &s.Dispatcher.InactiveThreshold }),
+
+	"ds_hash_size":           number(0, 24, func(s *Settings) *int { return &s.Dispatcher.HashSize }),
+	"ds_hash_expire":         span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashExpire }),
+	"ds_hash_initexpire":     span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashInitExpire }),
+	"ds_hash_check_interval": span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashCheckInterval }),
+	"outbound_proxy":         text(func(s *Settings) *string { return &s.Dispatcher.OutboundProxy }),
+	"ds_default_socket":      text(func(s *Settings) *string { return &s.Dispatcher.DefaultSocket }),
+	"reload_delta":           span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.ReloadDelta }),
+
+	"xavp_dst":        idleText("the failover list is kept in the transaction, not in an XAVP"),
+	"xavp_ctx":        idleText("the failover list is kept in the transaction, not in an XAVP"),
+	"xavp_dst_mode":   idleNumber("the failover list is kept in the transaction, not in an XAVP"),
+	"xavp_ctx_mode":   idleNumber("the failover list is kept in the transaction, not in an XAVP"),
+	"ds_timer_mode":   idleNumber("probes have their own goroutine already"),
+	"ds_attrs_none":   idleNumber("attributes are not exported to variables yet"),
+	"ds_load_mode":    idleNumber("a list with a bad line is refused as a whole"),
+	"ds_dns_mode":     idleNumber("names are resolved when a call needs them, from a cache"),
+	"ds_dns_interval": idleNumber("names are resolved when a call needs them, from a cache"),
+	"ds_dns_ttl":      idleNumber("names are resolved when a call needs them, from a cache"),
+}

@@ -1,0 +1,197 @@
+package route
+
+import "strings"
+
+// binaryPrec is how tightly an operator binds, higher is tighter. Measured on Kamailio 5.6.3: 1|2==2 is 1|(2==2),
+// 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
+var binaryPrec = map[string]int{
+	"||": 1, "or": 1,
+	"&&": 2, "and": 2,
+	"|":  3,
+	"&":  4,
+	"^":  5,
+	"<<": 6, ">>": 6,
+	"==": 7, "!=": 7, "=~": 7, "!~": 7, "eq": 7, "ne": 7, "ieq": 7, "ine": 7,
+	"<": 8, ">": 8, "<=": 8, ">=": 8,
+	"+": 9, "-": 9,
+	"*": 10, "/": 10, "%": 10, "mod": 10,
+}
+
+// canonicalOp gives the one spelling the compiler sees.
+func canonicalOp(s string) string {
+	switch s {
+	case "or":
+		return "||"
+	case "and":
+		return "&&"
+	case "mod":
+		return "%"
+	}
+	return s
+}
+
+// expr reads an expression.
+func (p *syntax) expr() expr { return p.binary(0) }
+
+func (p *syntax) binary(min int) expr {
+	p.enter()
+	defer p.leave()
+	return p.binaryRest(p.unary(), min)
+}
+
+// binaryRest goes on behind a first operand: precedence climbing, all operators associate to the left.
+func (p *syntax) binaryRest(l expr, min int) expr {
+	for n := 0; ; n++ {
+		if p.t.kind != tokOp && p.t.kind != tokIdent {
+			return l
+		}
+		prec, ok := binaryPrec[p.t.text]
+		if !ok || prec <= min {
+			return l
+		}
+		if n > maxNesting*10 {
+			p.fail("expression has too many operators")
+		}
+		op, pos := canonicalOp(p.t.text), p.t.pos
+		p.advance()
+		r := p.binary(prec)
+		l = &binaryExpr{pos: pos, op: op, l: l, r: r}
+	}
+}
+
+// unary reads the prefix operators.
+func (p *syntax) unary() expr {
+	pos := p.t.pos
+	op := ""
+	switch {
+	case p.op("!") || p.op("-") || p.op("~"):
+		op = p.t.text
+	case p.word("not"):
+		op = "!"
+	case p.word("defined"):
+		op = "defined"
+	}
+	if op == "" {
+		return p.primary()
+	}
+	p.enter()
+	defer p.leave()
+	p.advance()
+	x := p.unary()
+	if n, ok := x.(*intLit); ok && op == "-" {
+		return &intLit{pos: pos, n: -n.n}
+	}
+	return &unaryExpr{pos: pos, op: op, x: x}
+}
+
+// primary reads an operand.
+func (p *syntax) primary() expr {
+	t := p.t
+	switch t.kind {
+	case tokInt:
+		p.advance()
+		return &intLit{t.pos, t.num}
+	case tokStr:
+		// Adjacent strings are one.
+		s := ""
+		for p.t.kind == tokStr {
+			s += p.t.text
+			p.advance()
+		}
+		return &strLit{t.pos, s}
+	case tokIPv4:
+		return &ipLit{t.pos, p.ipLiteral()}
+	case tokPV:
+		p.advance()
+		return &pvExpr{t.pos, t.text}
+	case tokSel:
+		p.advance()
+		return &selExpr{t.pos, t.text}
+	case tokIdent:
+		return p.name()
+	case tokOp:
+		switch {
+		case p.op("("):
+			return p.parenthesis()
+		case p.op("["), p.op(":"):
+			return &ipLit{t.pos, p.ipLiteral()}
+		}
+	}
+	p.fail("expected a value, found %s", t.describe())
+	return nil
+}
+
+// ipLiteral reads an address or network as one word. "[2001:db8::1]", "::1", "10.0.0.0/8".
+func (p *syntax) ipLiteral() string {
+	s := ""
+	for first := true; first || p.t.glued; first = false {
+		if p.t.kind != tokInt && p.t.kind != tokIPv4 && p.t.kind != tokIdent && !p.op(":") && !p.op("[") && !p.op("]") && !p.op("/") {
+			break
+		}
+		s += p.t.raw
+		p.advance()
+	}
+	return s
+}
+
+// parenthesis reads (expr), or the casts (int) and (str) with their operand.
+func (p *syntax) parenthesis() expr {
+	pos := p.t.pos
+	p.advance()
+	p.enter()
+	defer p.leave()
+	x := p.expr()
+	p.expect(")", "behind the expression")
+	if n, ok := x.(*nameExpr); ok && (n.name == "int" || n.name == "str") {
+		return &unaryExpr{pos: pos, op: "(" + n.name + ")", x: p.unary()}
+	}
+	return x
+}
+
+// name reads a call or a bare word.
+func (p *syntax) name() expr {
+	t := p.t
+	p.advance()
+	if p.op("(") {
+		return p.call(t)
+	}
+	name := t.text
+	if p.op(":") && p.t.glued && name == "msg" {
+		p.advance()
+		if !p.word("len") {
+			p.fail("expected len behind msg:, found %s", p.t.describe())
+		}
+		p.advance()
+		name = "msg:len"
+	}
+	return &nameExpr{pos: t.pos, name: name}
+}
+
+func (p *syntax) call(t token) expr {
+	p.advance()
+	p.enter()
+	defer p.leave()
+	if t.text == "route" {
+		pos := p.t.pos
+		var arg expr
+		if p.t.kind == tokIdent || p.t.kind == tokInt {
+			arg = &strLit{pos, p.routeName(")")}
+		} else {
+			arg = p.expr()
+		}
+		p.expect(")", "behind route(")
+		return &callExpr{pos: t.pos, name: "route", args: []expr{arg}, parens: true}
+	}
+	c := &callExpr{pos: t.pos, name: t.text, parens: true}
+	for !p.op(")") {
+		if len(c.args) > 0 {
+			p.expect(",", "between the arguments of "+t.text)
+		}
+		c.args = append(c.args, p.expr())
+	}
+	p.advance()
+	if n := strings.ToLower(t.text); (n == "strlen" || n == "strempty") && len(c.args) == 1 {
+		return &unaryExpr{pos: t.pos, op: n, x: c.args[0]}
+	}
+	return c
+}

@@ -1,0 +1,233 @@
+package route
+
+// block reads { statements } and appends them to *body as they come, so that what stood before an error is kept.
+func (p *syntax) block(body *[]stmt, what string) {
+	open := p.t.pos
+	p.expect("{", "before "+what)
+	p.enter()
+	defer p.leave()
+	for !p.op("}") {
+		if p.t.kind == tokEOF {
+			p.failAt(open, "block is not closed: } is missing")
+		}
+		if p.ld.full() {
+			panic(bail{})
+		}
+		if !p.guard(func() { p.statement(body) }) {
+			p.skipStatement()
+		}
+	}
+	p.advance()
+}
+
+// skipStatement goes behind the statement an error stood in: behind its semicolon or block, or before the brace that
+// ends the surrounding one.
+func (p *syntax) skipStatement() {
+	depth := 0
+	for p.t.kind != tokEOF {
+		switch {
+		case p.op("{"):
+			depth++
+		case p.op("}"):
+			if depth == 0 {
+				return
+			}
+			if depth--; depth == 0 {
+				p.advance()
+				return
+			}
+		case p.op(";") && depth == 0:
+			p.advance()
+			return
+		}
+		p.advance()
+	}
+}
+
+// body reads a block or one statement.
+func (p *syntax) body(what string) []stmt {
+	var list []stmt
+	if p.op("{") {
+		p.block(&list, what)
+		return list
+	}
+	p.enter()
+	defer p.leave()
+	p.statement(&list)
+	return list
+}
+
+// statement reads one statement; a lone semicolon is none.
+func (p *syntax) statement(list *[]stmt) {
+	if p.op(";") {
+		p.advance()
+		return
+	}
+	switch p.t.kind {
+	case tokIdent:
+		switch p.t.text {
+		case "if":
+			*list = append(*list, p.ifStatement())
+			return
+		case "while":
+			pos := p.t.pos
+			p.advance()
+			cond := p.condition("while")
+			*list = append(*list, &whileStmt{pos: pos, cond: cond, body: p.body("the body of while")})
+			return
+		case "switch":
+			*list = append(*list, p.switchStatement())
+			return
+		case "return", "exit", "drop", "break":
+			*list = append(*list, p.jump())
+			return
+		case "else":
+			p.fail("else without if")
+		case "case", "default":
+			p.fail("%s outside of switch", p.t.text)
+		case "for":
+			p.fail("there is no for: use while")
+		}
+	case tokOp:
+		if p.op("{") {
+			// A bare block is its statements.
+			p.block(list, "a block")
+			return
+		}
+	}
+	pos := p.t.pos
+	x := p.expr()
+	if p.op("=") {
+		to, ok := x.(*pvExpr)
+		if !ok {
+			p.failAt(pos, "only a variable can be assigned to")
+		}
+		p.advance()
+		value := p.expr()
+		p.endStatement()
+		*list = append(*list, &assignStmt{pos: pos, to: to, x: value})
+		return
+	}
+	p.endStatement()
+	*list = append(*list, &exprStmt{pos: pos, x: x})
+}
+
+// endStatement wants the semicolon.
+func (p *syntax) endStatement() {
+	if !p.op(";") {
+		p.fail("expected \";\" behind the statement, found %s", p.t.describe())
+	}
+	p.advance()
+}
+
+func (p *syntax) condition(word string) expr {
+	p.expect("(", "behind "+word)
+	p.enter()
+	defer p.leave()
+	if p.op(")") {
+		p.fail("the condition of %s is missing", word)
+	}
+	x := p.expr()
+	if p.op("=") {
+		p.fail("= assigns; the comparison is ==")
+	}
+	p.expect(")", "behind the condition of "+word)
+	return x
+}
+
+func (p *syntax) ifStatement() stmt {
+	// else if chains are read in a loop: a long one must not count as deep.
+	root := &ifStmt{pos: p.t.pos}
+	for s := root; ; {
+		p.advance()
+		s.cond = p.condition("if")
+		s.then = p.body("the body of if")
+		if !p.word("else") {
+			return root
+		}
+		s.hasElse = true
+		p.advance()
+		if !p.word("if") {
+			s.els = p.body("the body of else")
+			return root
+		}
+		n := &ifStmt{pos: p.t.pos}
+		s.els = []stmt{n}
+		s = n
+	}
+}
+
+func (p *syntax) switchStatement() stmt {
+	s := &switchStmt{pos: p.t.pos}
+	p.advance()
+	s.x = p.condition("switch")
+	p.expect("{", "behind switch")
+	p.enter()
+	defer p.leave()
+	def := false
+	for !p.op("}") {
+		c := caseClause{pos: p.t.pos}
+		switch {
+		case p.word("case"):
+			p.advance()
+			if p.op("/") {
+				p.fail("case with a regular expression is not supported yet; use =~ in an if")
+			}
+			c.x = p.expr()
+		case p.word("default"):
+			if def {
+				p.fail("second default in one switch")
+			}
+			def = true
+			p.advance()
+		default:
+			p.fail("expected case or default, found %s", p.t.describe())
+		}
+		p.expect(":", "behind case")
+		for !p.op("}") && !p.word("case") && !p.word("default") {
+			if p.t.kind == tokEOF {
+				p.failAt(s.pos, "switch is not closed: } is missing")
+			}
+			if !p.guard(func() { p.statement(&c.body) }) {
+				p.skipStatement()
+			}
+		}
+		s.cases = append(s.cases, c)
+	}
+	p.advance()
+	return s
+}
+
+// jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses it for return only.
+func (p *syntax) jump() stmt {
+	s := &jumpStmt{pos: p.t.pos, word: p.t.text}
+	p.advance()
+	if p.op("(") && s.word != "return" {
+		p.advance()
+		if !p.op(")") {
+			s.x = p.expr()
+		}
+		p.expect(")", "behind "+s.word+"(")
+		if s.x != nil && s.word != "break" {
+			p.ld.warnf(s.x.at(), "the value of %s has no effect", s.word)
+		}
+		s.x = nil
+	} else if s.word == "return" && !p.op(";") {
+		if p.op("(") {
+			// return() is return.
+			p.advance()
+			if p.op(")") {
+				p.advance()
+				p.endStatement()
+				return s
+			}
+			x := p.expr()
+			p.expect(")", "behind return(")
+			s.x = p.binaryRest(x, 0)
+		} else {
+			s.x = p.expr()
+		}
+	}
+	p.endStatement()
+	return s
+}

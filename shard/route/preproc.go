@@ -1,0 +1,327 @@
+package route
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// condition is one open #!ifdef or #!ifndef.
+type condition struct {
+	pos  Pos
+	els  bool // #!else was seen
+	fram int  // len(stack) when it was opened: a file closes what it opens
+}
+
+// subst is one #!subst: it acts on all strings read after it.
+type subst struct {
+	re     *regexp.Regexp
+	repl   string
+	global bool
+}
+
+// directives by name. include_file and import_file work without a prefix too.
+var directives = map[string]bool{
+	"define": true, "def": true, "ifdef": true, "ifndef": true, "else": true, "endif": true,
+	"trydef": true, "trydefine": true, "redefine": true, "redef": true,
+	"subst": true, "substdef": true, "substdefs": true,
+	"defenv": true, "defenvs": true, "trydefenv": true, "trydefenvs": true, "include_file": true, "import_file": true,
+	"KAMAILIO": true, "kamailio": true, "SER": true, "ser": true, "OPENSER": true, "openser": true, "ALL": true, "all": true,
+	"MAXCOMPAT": true, "maxcompat": true, "VIADUCT": true,
+}
+
+// isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and anything else is a comment.
+func isDirective(s string) bool {
+	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') && directives[s[2:2+nameLen(s[2:])]]
+}
+
+// directive carries out the directive at the current offset; false when there is none.
+func (lx *lexer) directive() bool {
+	f := lx.top()
+	s := f.src[f.off:]
+	at := f.pos(f.off)
+	var name string
+	switch {
+	case isDirective(s):
+		name = s[2 : 2+nameLen(s[2:])]
+		f.off += 2 + len(name)
+	case strings.HasPrefix(s, "include_file") || strings.HasPrefix(s, "import_file"):
+		name = s[:nameLen(s)]
+		if name != "include_file" && name != "import_file" {
+			return false
+		}
+		f.off += len(name)
+	default:
+		return false
+	}
+	if name == "include_file" || name == "import_file" {
+		lx.include(at, name == "import_file")
+		return true
+	}
+	arg := lx.argument(f)
+	switch name {
+	case "define", "def":
+		lx.define(at, arg, func(n string) bool {
+			if _, dup := lx.defs[n]; dup {
+				lx.ld.errorf(at, "%s is defined already; #!redefine changes it, #!trydef keeps it", n)
+				return false
+			}
+			return true
+		})
+	case "trydef", "trydefine":
+		lx.define(at, arg, func(n string) bool { _, dup := lx.defs[n]; return !dup })
+	case "redefine", "redef":
+		lx.define(at, arg, func(string) bool { return true })
+	case "ifdef", "ifndef":
+		lx.ifdef(at, arg, name == "ifdef")
+	case "else":
+		lx.els(at)
+	case "endif":
+		if n := len(lx.conds); n == 0 {
+			lx.ld.errorf(at, "#!endif without #!ifdef")
+		} else {
+			lx.conds = lx.conds[:n-1]
+		}
+	case "subst", "substdef", "substdefs":
+		lx.subst(at, name, arg)
+	case "defenv", "defenvs", "trydefenv", "trydefenvs":
+		lx.defenv(at, name, arg)
+	}
+	return true
+}
+
+// argument is the rest of the line, backslash-joined lines included, blanks trimmed.
+func (lx *lexer) argument(f *frame) string {
+	var b strings.Builder
+	for f.off < len(f.src) {
+		c := f.src[f.off]
+		if c == '\\' {
+			rest := strings.TrimPrefix(f.src[f.off+1:], "\r")
+			if strings.HasPrefix(rest, "\n") {
+				f.off = len(f.src) - len(rest)
+				f.newline(f.off)
+				f.off++
+				b.WriteByte(' ')
+				continue
+			}
+		}
+		if c == '\n' {
+			break
+		}
+		b.WriteByte(c)
+		f.off++
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// define handles "NAME" and "NAME VALUE".
+func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
+	n := nameLen(arg)
+	if n == 0 || !isNameStart(arg[0]) {
+		lx.ld.errorf(at, "#!define needs a name")
+		return
+	}
+	name := arg[:n]
+	if allow(name) {
+		lx.defs[name] = strings.TrimSpace(arg[n:])
+	}
+}
+
+// ifdef opens a region and skips it when the condition does not hold.
+func (lx *lexer) ifdef(at Pos, arg string, want bool) {
+	name := arg[:nameLen(arg)]
+	if name == "" {
+		lx.ld.errorf(at, "#!ifdef needs a name")
+	}
+	_, defined := lx.defs[name]
+	lx.conds = append(lx.conds, condition{pos: at, fram: len(lx.stack)})
+	if defined != want {
+		lx.skipRegion(true)
+	}
+}
+
+// els is met at the end of an active first part: the second one is skipped.
+func (lx *lexer) els(at Pos) {
+	n := len(lx.conds)
+	if n == 0 {
+		lx.ld.errorf(at, "#!else without #!ifdef")
+		return
+	}
+	if lx.conds[n-1].els {
+		lx.ld.errorf(at, "second #!else of the #!ifdef at %s", lx.conds[n-1].pos)
+	}
+	lx.conds[n-1].els = true
+	lx.skipRegion(false)
+}
+
+// skipRegion passes lines up to the #!endif of the innermost condition, or its #!else if stopAtElse.
+func (lx *lexer) skipRegion(stopAtElse bool) {
+	f := lx.top()
+	depth := 0
+	for f.off < len(f.src) {
+		line := f.src[f.off:]
+		if i := strings.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		at := f.pos(f.off)
+		s := strings.TrimLeft(line, " \t\r")
+		word := ""
+		if isDirective(s) {
+			word = s[2 : 2+nameLen(s[2:])]
+		}
+		f.off += len(line)
+		if f.off < len(f.src) {
+			f.newline(f.off)
+			f.off++
+		}
+		lx.bol = true
+		switch word {
+		case "ifdef", "ifndef":
+			depth++
+		case "endif":
+			if depth == 0 {
+				lx.conds = lx.conds[:len(lx.conds)-1]
+				return
+			}
+			depth--
+		case "else":
+			if depth > 0 {
+				break
+			}
+			c := &lx.conds[len(lx.conds)-1]
+			if c.els {
+				lx.ld.errorf(at, "second #!else of the #!ifdef at %s", c.pos)
+			}
+			c.els = true
+			if stopAtElse {
+				return
+			}
+		}
+	}
+}
+
+// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the name too,
+// substdefs defines it as a string.
+func (lx *lexer) subst(at Pos, name, arg string) {
+	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""), "\""), "'"), "'")
+	if arg == "" {
+		lx.ld.errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		return
+	}
+	parts := strings.Split(arg[1:], arg[:1])
+	if len(parts) != 3 || parts[0] == "" {
+		lx.ld.errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		return
+	}
+	expr := parts[0]
+	s := subst{repl: parts[1]}
+	for _, f := range parts[2] {
+		switch f {
+		case 'g':
+			s.global = true
+		case 'i':
+			expr = "(?i)" + expr
+		default:
+			lx.ld.errorf(at, "#!%s knows the flags g and i, not %q", name, f)
+			return
+		}
+	}
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		lx.ld.errorf(at, "#!%s: %v", name, err)
+		return
+	}
+	s.re = re
+	lx.substs = append(lx.substs, s)
+	switch name {
+	case "substdef":
+		lx.define(at, parts[0]+" "+parts[1], func(string) bool { return true })
+	case "substdefs":
+		lx.define(at, parts[0]+" "+quote(parts[1]), func(string) bool { return true })
+	}
+}
+
+// substitute applies all #!subst to a string.
+func (lx *lexer) substitute(s string) string {
+	for _, x := range lx.substs {
+		if x.global {
+			s = x.re.ReplaceAllLiteralString(s, x.repl)
+		} else if m := x.re.FindStringIndex(s); m != nil {
+			s = s[:m[0]] + x.repl + s[m[1]:]
+		}
+	}
+	return s
+}
+
+// defenv handles ID=ENVVAR and ENVVAR.
+func (lx *lexer) defenv(at Pos, name, arg string) {
+	id, env, two := strings.Cut(arg, "=")
+	if !two {
+		env = id
+	}
+	v, ok := os.LookupEnv(env)
+	if !ok {
+		if !strings.HasPrefix(name, "try") {
+			lx.ld.errorf(at, "environment variable %s is not set; #!trydefenv tolerates that", clip(env))
+		}
+		return
+	}
+	if strings.HasSuffix(name, "envs") {
+		v = quote(v)
+	}
+	lx.define(at, id+" "+v, func(string) bool { return true })
+}
+
+// include reads the string behind include_file and pushes the file: relative to the current directory first,
+// then to the including file's (semantics of Kamailio 5.6).
+func (lx *lexer) include(at Pos, optional bool) {
+	lx.skipBlank()
+	t := token{kind: tokEOF, pos: at}
+	if f := lx.top(); f.off < len(f.src) {
+		t = lx.token()
+	}
+	if t.kind != tokStr || t.text == "" {
+		lx.ld.errorf(at, "include_file needs a file name in quotes")
+		return
+	}
+	depth := 0
+	dir := ""
+	for i := range lx.stack {
+		if lx.stack[i].def == "" {
+			depth++
+			dir = filepath.Dir(lx.stack[i].file)
+		}
+	}
+	if depth > maxIncludeDepth {
+		lx.ld.errorf(at, "include_file nests deeper than %d", maxIncludeDepth)
+		return
+	}
+	path := t.text
+	src, err := lx.ld.readFile(path)
+	if err != nil && !filepath.IsAbs(path) {
+		beside := filepath.Join(dir, path)
+		if b, err2 := lx.ld.readFile(beside); err2 == nil {
+			src, err, path = b, nil, beside
+		}
+	}
+	if err != nil {
+		if !optional {
+			lx.ld.errorf(at, "cannot include %s: %v", quote(t.text), err)
+		}
+		return
+	}
+	if _, dup := lx.ld.seen[path]; !dup {
+		lx.ld.seen[path] = len(lx.ld.seen)
+	}
+	if lx.push(frame{file: path, src: string(src), at: at}) {
+		lx.bol = true
+	}
+}
+
+// finish reports what the end of the file leaves open.
+func (lx *lexer) finish() {
+	for _, c := range lx.conds {
+		lx.ld.errorf(c.pos, "#!ifdef is not closed: #!endif is missing")
+	}
+}

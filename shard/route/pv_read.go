@@ -1,0 +1,210 @@
+package route
+
+import (
+	"viaduct/parser"
+)
+
+// Readers of what a message, its source and its target are. Each gives a view and whether there is something.
+
+func readMethod(c *Ctx) ([]byte, bool) { return c.msg.MethodBytes(), c.msg.IsRequest }
+
+// readMethodOf is $rm: the method, in a response that of CSeq.
+func readMethodOf(c *Ctx) ([]byte, bool) {
+	if c.msg.IsRequest {
+		return c.msg.MethodBytes(), true
+	}
+	cs, r := c.msg.CSeq()
+	return c.msg.Bytes(cs.MethodName), r == parser.OK
+}
+
+func readRURI(c *Ctx) ([]byte, bool) {
+	b := c.Host.RequestURI()
+	return b, len(b) > 0
+}
+
+func readOrigURI(c *Ctx) ([]byte, bool) { return c.msg.Bytes(c.msg.URI), c.msg.IsRequest }
+
+func readDstURI(c *Ctx) ([]byte, bool) {
+	b := c.Host.DstURI()
+	return b, len(b) > 0
+}
+
+func readStatus(c *Ctx) ([]byte, bool) {
+	if c.msg.IsRequest || len(c.msg.Raw) < 12 {
+		return nil, false
+	}
+	// "SIP/2.0 200 …": the three digits of a parsed status line.
+	i := int(c.msg.StartLine.Off) + len("SIP/2.0 ")
+	return c.msg.Raw[i : i+3 : i+3], true
+}
+
+func readPhrase(c *Ctx) ([]byte, bool) { return c.msg.Bytes(c.msg.Phrase), !c.msg.IsRequest }
+
+// fromURI and toURI are parsed on use; scripts rarely ask twice.
+func (c *Ctx) fromURI() *parser.URI {
+	b, ok := readFromURI(c)
+	return c.headerURI(b, ok)
+}
+
+func (c *Ctx) toURI() *parser.URI {
+	b, ok := readToURI(c)
+	return c.headerURI(b, ok)
+}
+
+func (c *Ctx) headerURI(b []byte, ok bool) *parser.URI {
+	if !ok || parser.ParseURI(b, &c.huri) != parser.OK {
+		return nil
+	}
+	return &c.huri
+}
+
+func readFromURI(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.From()
+	if r != parser.OK {
+		return nil, false
+	}
+	return c.msg.Bytes(a.URI), true
+}
+
+func readToURI(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.To()
+	if r != parser.OK {
+		return nil, false
+	}
+	return c.msg.Bytes(a.URI), true
+}
+
+func readFromTag(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.From()
+	if r != parser.OK || a.Tag.Len == 0 {
+		return nil, false
+	}
+	return c.msg.Bytes(a.Tag), true
+}
+
+func readToTag(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.To()
+	if r != parser.OK || a.Tag.Len == 0 {
+		return nil, false
+	}
+	return c.msg.Bytes(a.Tag), true
+}
+
+func readFromName(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.From()
+	if r != parser.OK || a.Display.Len == 0 {
+		return nil, false
+	}
+	return c.msg.Bytes(a.Display), true
+}
+
+func readToName(c *Ctx) ([]byte, bool) {
+	a, r := c.msg.To()
+	if r != parser.OK || a.Display.Len == 0 {
+		return nil, false
+	}
+	return c.msg.Bytes(a.Display), true
+}
+
+func readCallID(c *Ctx) ([]byte, bool) {
+	b := c.msg.CallID()
+	return b, b != nil
+}
+
+func readCSeq(c *Ctx) (int64, bool) {
+	cs, r := c.msg.CSeq()
+	return int64(cs.Number), r == parser.OK
+}
+
+func readMsgType(c *Ctx) (int64, bool) {
+	if c.msg.IsRequest {
+		return 1, true
+	}
+	return 2, true
+}
+
+// first is the value of the first header of kind k.
+func (c *Ctx) first(k parser.Kind) ([]byte, bool) {
+	i := c.msg.First(k)
+	if i < 0 {
+		return nil, false
+	}
+	return c.msg.Bytes(c.msg.Headers[i].Value), true
+}
+
+func readUserAgent(c *Ctx) ([]byte, bool)   { return c.first(parser.KindUserAgent) }
+func readContact(c *Ctx) ([]byte, bool)     { return c.first(parser.KindContact) }
+func readContentType(c *Ctx) ([]byte, bool) { return c.first(parser.KindContentType) }
+
+func readContentLength(c *Ctx) (int64, bool) {
+	n, r := c.msg.ContentLength()
+	return int64(n), r == parser.OK && n >= 0
+}
+
+func readBody(c *Ctx) ([]byte, bool) {
+	b := c.msg.Body()
+	return b, len(b) > 0
+}
+
+// readHdr is $(hdr(name)[at]).
+func readHdr(c *Ctx, name string, at int) ([]byte, bool) {
+	m := c.msg
+	if at < 0 {
+		n := 0
+		for i := m.HeaderByName(name, 0); i >= 0; i = m.HeaderByName(name, i+1) {
+			n++
+		}
+		if at += n; at < 0 {
+			return nil, false
+		}
+	}
+	i := m.HeaderByName(name, 0)
+	for ; i >= 0 && at > 0; at-- {
+		i = m.HeaderByName(name, i+1)
+	}
+	if i < 0 {
+		return nil, false
+	}
+	return m.Bytes(m.Headers[i].Value), true
+}
+
+// readSrcIP is $si: no brackets (5.6.3). The text is made in the scratch room.
+func readSrcIP(c *Ctx) ([]byte, bool) {
+	start := len(c.buf)
+	c.buf = c.Host.Source().Addr().Unmap().WithZone("").AppendTo(c.buf)
+	return c.buf[start:len(c.buf):len(c.buf)], true
+}
+
+func readRcvIP(c *Ctx) ([]byte, bool) {
+	start := len(c.buf)
+	c.buf = c.Host.Received().Addr().Unmap().WithZone("").AppendTo(c.buf)
+	return c.buf[start:len(c.buf):len(c.buf)], true
+}
+
+func readProto(c *Ctx) ([]byte, bool) { return transportName(c.Host.Transport()) }
+
+var (
+	udpName, tcpName, tlsName    = []byte("udp"), []byte("tcp"), []byte("tls")
+	sctpName, wsName, wssName    = []byte("sctp"), []byte("ws"), []byte("wss")
+	upperUDP, upperTCP, upperTLS = []byte("UDP"), []byte("TCP"), []byte("TLS")
+	upperSCTP, upperWS, upperWSS = []byte("SCTP"), []byte("WS"), []byte("WSS")
+)
+
+// transportName is the lower-case name of t.
+func transportName(t Transport) ([]byte, bool) {
+	switch t {
+	case UDP:
+		return udpName, true
+	case TCP:
+		return tcpName, true
+	case TLS:
+		return tlsName, true
+	case SCTP:
+		return sctpName, true
+	case WS:
+		return wsName, true
+	case WSS:
+		return wssName, true
+	}
+	return nil, false
+}

@@ -1,0 +1,199 @@
+package route
+
+import (
+	"bytes"
+	"strconv"
+
+	"viaduct/parser"
+)
+
+// uriPart picks a piece of a URI.
+type uriPart func(u *parser.URI) ([]byte, bool)
+
+func userOf(u *parser.URI) ([]byte, bool)   { return u.UserBytes(), u.User.Len > 0 }
+func hostOf(u *parser.URI) ([]byte, bool)   { return u.HostBytes(), u.Host.Len > 0 }
+func schemeOf(u *parser.URI) ([]byte, bool) { return u.SchemeName.Of(u.Raw), true }
+
+// part applies p to what u gives.
+func part(u func(c *Ctx) *parser.URI, p uriPart) func(c *Ctx) ([]byte, bool) {
+	return func(c *Ctx) ([]byte, bool) {
+		if x := u(c); x != nil {
+			return p(x)
+		}
+		return nil, false
+	}
+}
+
+func ruriPart(p uriPart) func(c *Ctx) ([]byte, bool) { return part((*Ctx).requestURI, p) }
+func dstPart(p uriPart) func(c *Ctx) ([]byte, bool)  { return part((*Ctx).dstURI, p) }
+func fromPart(p uriPart) func(c *Ctx) ([]byte, bool) { return part((*Ctx).fromURI, p) }
+func toPart(p uriPart) func(c *Ctx) ([]byte, bool)   { return part((*Ctx).toURI, p) }
+func origPart(p uriPart) func(c *Ctx) ([]byte, bool) { return part((*Ctx).origURI, p) }
+
+// origURI is the Request-URI as received.
+func (c *Ctx) origURI() *parser.URI {
+	u, r := c.msg.RequestURI()
+	if r != parser.OK {
+		return nil
+	}
+	return u
+}
+
+// portOf is the port a URI means: 5060 or 5061 when none is written ($rp of sip:h is 5060 in 5.6.3).
+func portOf(u *parser.URI) (int64, bool) {
+	if u == nil {
+		return 0, false
+	}
+	return int64(u.EffectivePort()), true
+}
+
+func ruriPort(c *Ctx) (int64, bool) { return portOf(c.requestURI()) }
+func origPort(c *Ctx) (int64, bool) { return portOf(c.origURI()) }
+func dstPort(c *Ctx) (int64, bool)  { return portOf(c.dstURI()) }
+
+// transportOf is the transport parameter's protocol, or what the scheme implies.
+func transportOf(u *parser.URI) Transport {
+	t := u.Transport()
+	switch {
+	case t != AnyTransport:
+		return t
+	case u.Scheme == parser.SIPS:
+		return TLS
+	}
+	return UDP
+}
+
+// ruriTransport is $rP, in capitals (5.6.3).
+func ruriTransport(c *Ctx) ([]byte, bool) {
+	u := c.requestURI()
+	if u == nil {
+		return nil, false
+	}
+	switch transportOf(u) {
+	case UDP:
+		return upperUDP, true
+	case TCP:
+		return upperTCP, true
+	case TLS:
+		return upperTLS, true
+	case SCTP:
+		return upperSCTP, true
+	case WS:
+		return upperWS, true
+	case WSS:
+		return upperWSS, true
+	}
+	return nil, false
+}
+
+// dstTransport is $dP, in small letters (5.6.3).
+func dstTransport(c *Ctx) ([]byte, bool) {
+	u := c.dstURI()
+	if u == nil {
+		return nil, false
+	}
+	return transportName(transportOf(u))
+}
+
+// text is v as bytes; a number is written into the scratch room.
+func (c *Ctx) text(v *Value) []byte {
+	if v.Kind != intValue {
+		return v.S
+	}
+	start := len(c.buf)
+	c.buf = v.appendStr(c.buf)
+	return c.buf[start:len(c.buf):len(c.buf)]
+}
+
+func done(r int) setResult {
+	if r < 0 {
+		return setRefused
+	}
+	return setDone
+}
+
+// setRURI is $ru = v.
+func setRURI(c *Ctx, v Value) setResult {
+	b := c.text(&v)
+	if len(b) == 0 {
+		return setRefused
+	}
+	c.ruri.forget()
+	return done(c.Host.SetRequestURI(b))
+}
+
+// setDstURI is $du = v; $null removes it.
+func setDstURI(c *Ctx, v Value) setResult {
+	c.duri.forget()
+	return done(c.Host.SetDstURI(c.text(&v)))
+}
+
+type whichPart uint8
+
+const (
+	userPart whichPart = iota
+	hostPart
+	portPart
+)
+
+// setPart is $rU, $rd or $rp = v: the Request-URI is written anew with that part changed. $null and "" remove user and port.
+func setPart(which whichPart) func(c *Ctx, v Value) setResult {
+	return func(c *Ctx, v Value) setResult {
+		u := c.requestURI()
+		if u == nil || u.Host.Len == 0 {
+			return setRefused
+		}
+		b := c.text(&v)
+		if which == hostPart && len(b) == 0 || bytes.ContainsAny(b, " \t\r\n") {
+			return setRefused
+		}
+		if which == portPart && len(b) > 0 {
+			if n := atoi(b); n < 1 || n > 65535 {
+				return setRefused
+			}
+		}
+		return c.rebuild(u, which, b)
+	}
+}
+
+// rebuild writes scheme:user:password@host:port;params?headers with one part replaced.
+func (c *Ctx) rebuild(u *parser.URI, which whichPart, b []byte) setResult {
+	raw := u.Raw
+	if len(c.buf)+len(raw)+len(b)+8 > cap(c.buf) {
+		return setTooLong
+	}
+	start := len(c.buf)
+	out := append(c.buf, raw[:u.SchemeName.End()]...)
+	out = append(out, ':')
+	user := u.UserBytes()
+	if which == userPart {
+		user = b
+	}
+	if len(user) > 0 {
+		out = append(out, user...)
+		if u.Password.Len > 0 {
+			out = append(append(out, ':'), u.Password.Of(raw)...)
+		}
+		out = append(out, '@')
+	}
+	if which == hostPart {
+		out = append(out, b...)
+	} else {
+		out = append(out, u.HostBytes()...)
+	}
+	switch {
+	case which == portPart && len(b) > 0:
+		out = append(append(out, ':'), b...)
+	case which != portPart && u.Port != 0:
+		out = strconv.AppendUint(append(out, ':'), uint64(u.Port), 10)
+	}
+	if u.Params.Len > 0 {
+		out = append(out, u.Params.Of(raw)...)
+	}
+	if u.HasHeaders {
+		out = append(append(out, '?'), u.Headers.Of(raw)...)
+	}
+	c.buf = out
+	c.ruri.forget()
+	return done(c.Host.SetRequestURI(out[start:len(out):len(out)]))
+}

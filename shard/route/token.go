@@ -1,0 +1,51 @@
+package route
+
+// tokenKind classes a token. Keywords are plain identifiers: the parser knows where a name may stand, so a host called
+// "forward" needs no quotes here (Kamailio wants them).
+type tokenKind uint8
+
+const (
+	tokEOF   tokenKind = iota
+	tokIdent           // [A-Za-z_][A-Za-z0-9_]*
+	tokInt             // decimal, 0x hex, 0 octal, 0b binary; value in num
+	tokStr             // quoted, decoded in text
+	tokIPv4            // four decimal numbers with dots
+	tokPV              // $…, text is what follows the dollar sign
+	tokSel             // @…
+	tokOp              // punctuation; text is the operator
+)
+
+// token is one lexical unit with the place it was read from. Inside a macro that is the place of the macro's name.
+type token struct {
+	kind  tokenKind
+	text  string // decoded string, name, operator
+	raw   string // as written; what joined host names and paths are made of
+	num   int64
+	pos   Pos
+	glued bool // no white space between the token before and this one
+	bol   bool // first token of its line
+}
+
+// is tells whether t is the operator or identifier s.
+func (t *token) is(s string) bool { return (t.kind == tokOp || t.kind == tokIdent) && t.text == s }
+
+// describe names t in an error message.
+func (t *token) describe() string {
+	switch t.kind {
+	case tokEOF:
+		return "end of file"
+	case tokStr:
+		return "string " + quote(clip(t.text))
+	case tokPV:
+		return "$" + clip(t.text)
+	}
+	return "\"" + clip(t.raw) + "\""
+}
+
+// clip keeps error messages to one line.
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}

@@ -1,0 +1,151 @@
+package route
+
+import "strconv"
+
+// valueKind is the type of a Value.
+type valueKind uint8
+
+const (
+	nullValue valueKind = iota // undefined: $null, a header that is not there
+	intValue
+	strValue
+)
+
+// Value is the result of an expression. Integers have 64 bits here (Kamailio 5.6: 32, wrapping). S is a view: of the message,
+// of the program's constants, of a $var's buffer or of the run's scratch room; it lives until the statement ends.
+type Value struct {
+	N    int64
+	S    []byte
+	Kind valueKind
+}
+
+func intOf(n int64) Value { return Value{Kind: intValue, N: n} }
+
+func boolOf(b bool) Value {
+	if b {
+		return Value{Kind: intValue, N: 1}
+	}
+	return Value{Kind: intValue}
+}
+
+// strOf is b, or null when it is not there.
+func strOf(b []byte, ok bool) Value {
+	if !ok {
+		return Value{}
+	}
+	return Value{Kind: strValue, S: b}
+}
+
+// int is the integer reading of v: int(undef)=0, int("")=0, int("123")=123, int("abc")=0 (core cookbook, "Operators").
+func (v *Value) int() int64 {
+	switch v.Kind {
+	case intValue:
+		return v.N
+	case strValue:
+		return atoi(v.S)
+	}
+	return 0
+}
+
+// truth: only numbers above 0 are true, strings by their integer reading. Measured on 5.6.3: if(-1), if("abc") and if($rU) are false.
+func (v *Value) truth() bool { return v.int() > 0 }
+
+// atoi reads a whole string as a decimal number with sign; anything else is 0, as is what does not fit.
+func atoi(b []byte) int64 {
+	i, neg := 0, false
+	if len(b) > 1 && (b[0] == '-' || b[0] == '+') {
+		neg = b[0] == '-'
+		i = 1
+	}
+	if i == len(b) || len(b)-i > 18 {
+		return 0
+	}
+	var n int64
+	for ; i < len(b); i++ {
+		if b[i] < '0' || b[i] > '9' {
+			return 0
+		}
+		n = n*10 + int64(b[i]-'0')
+	}
+	if neg {
+		return -n
+	}
+	return n
+}
+
+// appendStr appends the string reading of v: str(undef)="", str(123)="123".
+func (v *Value) appendStr(dst []byte) []byte {
+	switch v.Kind {
+	case intValue:
+		return strconv.AppendInt(dst, v.N, 10)
+	case strValue:
+		return append(dst, v.S...)
+	}
+	return dst
+}
+
+// sameStr tells whether the string reading of v is b.
+func (v *Value) sameStr(b []byte) bool {
+	switch v.Kind {
+	case intValue:
+		var tmp [24]byte
+		return string(strconv.AppendInt(tmp[:0], v.N, 10)) == string(b)
+	case strValue:
+		return string(v.S) == string(b)
+	}
+	return len(b) == 0
+}
+
+// equal is ==. The left operand decides the type; undef on the left takes the type of the right, undef on the right equals
+// undef only (5.6.3: 0 == $null and "" == $null are false, $null == 0 and $null == "" are true).
+func (v *Value) equal(r *Value) bool {
+	switch {
+	case v.Kind == nullValue && r.Kind == intValue:
+		return r.N == 0
+	case v.Kind == nullValue:
+		return len(r.S) == 0
+	case r.Kind == nullValue:
+		return false
+	case v.Kind == intValue:
+		return v.N == r.int()
+	}
+	return r.sameStr(v.S)
+}
+
+// equalStr is eq: both as strings.
+func (v *Value) equalStr(r *Value) bool {
+	if v.Kind == strValue {
+		return r.sameStr(v.S)
+	}
+	if r.Kind == strValue || v.Kind == nullValue {
+		return v.sameStr(r.S) && r.Kind != intValue
+	}
+	return r.Kind == intValue && v.N == r.N
+}
+
+// unquoted bytes that need no escape in a double-quoted string.
+func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < 0x7f || c >= 0x80 }
+
+// quote writes s as a double-quoted string of the language, so that the lexer reads s again.
+func quote(s string) string {
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case plain(c):
+			b = append(b, c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, '\\', 'x', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+		}
+	}
+	return string(append(b, '"'))
+}

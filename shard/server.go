@@ -1,0 +1,322 @@
+package shard
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	mrand "math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Shards   int                  // 1 to MaxShards
+	Listens  []netio.ListenConfig // at least one
+	Program  *route.Program
+	Settings *route.Settings
+	Targets  *balance.Table  // nil: no destination sets
+	Arena    shm.Config      // Bytes at least; Shards and Layout are filled in here
+	Steer    netio.SteerMode // of datagrams to their owner by the kernel
+	CPUs     []int           // shards are pinned to these in turn; empty: those this process may use
+	Logger   *slog.Logger    // nil: slog.Default()
+}
+
+// Validate says which field is out of its range and what to change.
+func (c *Config) Validate() error {
+	switch {
+	case c.Shards < 1 || c.Shards > MaxShards:
+		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards, MaxShards)
+	case len(c.Listens) == 0:
+		return errors.New("no address to listen on: add listen=udp:ADDRESS:PORT or -l")
+	case c.Program == nil || c.Settings == nil:
+		return errors.New("no routing program")
+	}
+	return nil
+}
+
+// shared is what the shards of a server have in common. After Start the fields
+// are read-only, but for the atomic ones, which the control plane writes.
+type shared struct {
+	listeners []*netio.Listener
+	egress    *netio.Group
+	logger    *slog.Logger
+	logLevel  int
+	lines     chan logLine
+	linesLost atomic.Uint64
+	random    func() uint64
+
+	stopping      atomic.Bool
+	draining      atomic.Bool
+	tables        atomic.Pointer[balance.Table]
+	tablesVersion atomic.Uint64
+}
+
+// Server is the shards, running.
+type Server struct {
+	cfg     Config
+	arena   *shm.Arena
+	group   *netio.Group
+	shared  *shared
+	workers []*worker
+	done    sync.WaitGroup
+	logDone chan struct{}
+	stop    sync.Once
+}
+
+// Layout is the hash of the records this build keeps in the arena.
+func Layout() uint64 { return shm.LayoutOf(txn.Tx{}, txn.Branch{}, balance.Picks{}) }
+
+// Start binds the addresses and starts the shards; datagrams are served when it
+// returns. Errors say what to change.
+func Start(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	cfg.Arena.Shards, cfg.Arena.Layout = cfg.Shards, Layout()
+	arena, err := shm.Create(cfg.Arena)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger.Info("arena ready", "arena", arena.Describe())
+	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, MHomed: cfg.Settings.Core.MHomed, Logger: cfg.Logger})
+	if err != nil {
+		arena.Close()
+		return nil, err
+	}
+	s := &Server{cfg: cfg, arena: arena, group: group, logDone: make(chan struct{}), shared: &shared{
+		listeners: group.Listeners(), egress: group, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
+		lines: make(chan logLine, 1024), random: newRandom(),
+	}}
+	s.shared.tables.Store(cfg.Targets)
+	s.shared.tablesVersion.Store(1)
+	for i := range cfg.Shards {
+		w, err := s.newWorker(i)
+		if err != nil {
+			group.Close()
+			arena.Close()
+			return nil, err
+		}
+		s.workers = append(s.workers, w)
+	}
+	for _, w := range s.workers {
+		w.connect(s.workers)
+	}
+	go s.log()
+	cpus := cfg.CPUs
+	if len(cpus) == 0 {
+		cpus = allowedCPUs()
+	}
+	for i, w := range s.workers {
+		s.done.Add(1)
+		go func() {
+			defer s.done.Done()
+			w.run(cpus[i%len(cpus)])
+		}()
+	}
+	return s, nil
+}
+
+// newWorker makes shard i, not yet running.
+func (s *Server) newWorker(i int) (*worker, error) {
+	port := s.group.Port(i)
+	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
+	w.clock = newClock()
+	if err := w.assemble(port, s.group, s.cfg.Settings, newRandom()); err != nil {
+		return nil, err
+	}
+	for l := range s.shared.listeners {
+		w.listeners = append(w.listeners, uint16(l))
+	}
+	if i == 0 {
+		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
+		if err != nil {
+			return nil, err
+		}
+		w.prober = newProber(probes, s.cfg.Shards)
+	}
+	return w, nil
+}
+
+// assemble joins transaction table, proxy core and routing context. The caller
+// has filled in what they need to exist: number, arena, clock, shared.
+func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
+	w.out = out
+	w.slab = w.arena.Slab(w.number)
+	w.count = w.arena.Counters(w.number)
+	w.core = proxy.New(proxyConfig(w, out, egress, set))
+	tx, err := txn.New(txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: w.core,
+		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches})
+	if err != nil {
+		return err
+	}
+	w.tx = tx
+	w.core.SetTable(tx)
+	w.core.SetTargets(w.shared.tables.Load())
+	w.seenTables = w.shared.tablesVersion.Load()
+	w.session.w = w
+	w.ctx = route.NewCtx(&w.session)
+	return nil
+}
+
+// connect opens the rings to and from the other shards.
+func (w *worker) connect(all []*worker) {
+	h := &w.handover
+	h.to, h.from = make([]*shm.Ring, len(all)), make([]*shm.Ring, len(all))
+	h.bells, h.dirty = make([]*shm.Doorbell, len(all)), make([]bool, len(all))
+	for i := range all {
+		h.bells[i] = w.arena.Doorbell(i)
+		if i != w.number {
+			h.to[i], h.from[i] = w.arena.Ring(w.number, i), w.arena.Ring(i, w.number)
+		}
+	}
+}
+
+// proxyConfig reads the proxy's part of the settings.
+func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
+	c := proxy.Config{
+		Listeners: w.shared.listeners, Egress: egress, Sender: out, Arena: w.arena, Counters: w.count,
+		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
+		ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
+		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
+		OnTarget: w.shared.targetEvent,
+	}
+	if set.TM.AutoInv100 {
+		c.TryingReason = set.TM.AutoInv100Reason
+	}
+	if set.Core.ServerSignature {
+		c.ServerHeader = "Server: Viaduct"
+		if set.Core.ServerHeader != "" {
+			c.ServerHeader = strings.TrimRight(set.Core.ServerHeader, "\r\n")
+		}
+	}
+	for _, a := range set.Core.Alias {
+		c.Aliases = append(c.Aliases, proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port)})
+	}
+	return c
+}
+
+// timers reads tm's timers. Those it has no name for are the RFC's.
+func timers(tm *route.TMSettings) txn.Timers {
+	t := txn.DefaultTimers()
+	t.T1, t.T2 = tm.T1, tm.T2
+	t.B, t.C = tm.FrTimer, tm.FrInvTimer
+	t.H = 64 * tm.T1
+	t.J, t.L, t.M = tm.WtTimer, tm.WtTimer, tm.WtTimer
+	t.MaxInvite, t.MaxNonInvite = tm.MaxInvLifetime, tm.MaxNonInvLifetime
+	return t
+}
+
+// probeConfig reads the dispatcher's ping parameters.
+func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
+	codes, err := balance.ParseReplyCodes(d.PingReplyCodes)
+	if err != nil {
+		return balance.ProbeConfig{}, fmt.Errorf("ds_ping_reply_codes: %w", err)
+	}
+	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode), Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes}
+	return c, c.Validate()
+}
+
+// SetTargets replaces the destination sets; each shard picks them up with its
+// next batch.
+func (s *Server) SetTargets(t *balance.Table) {
+	s.shared.tables.Store(t)
+	s.shared.tablesVersion.Add(1)
+}
+
+// Targets is the destination sets in use, nil if there are none.
+func (s *Server) Targets() *balance.Table { return s.shared.tables.Load() }
+
+// Listeners are the addresses served, as bound.
+func (s *Server) Listeners() []*netio.Listener { return s.group.Listeners() }
+
+// Steering says how datagrams find their owner: by the kernel or by hand-off,
+// and why.
+func (s *Server) Steering() string { return s.group.Steering() }
+
+// Drain refuses new calls with 503 and waits until every transaction under way
+// has its final response, at most timeout. It reports how many have not.
+func (s *Server) Drain(timeout time.Duration) (left int) {
+	s.shared.draining.Store(true)
+	for deadline := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
+		left = 0
+		for i := range s.workers {
+			left += int(atomic.LoadUint64(&s.arena.Counters(i)[GaugeUnanswered]))
+		}
+		if left == 0 || !time.Now().Before(deadline) {
+			return left
+		}
+	}
+}
+
+// Stop ends the shards and closes sockets and arena. It may be called twice.
+func (s *Server) Stop() {
+	s.stop.Do(func() {
+		s.shared.stopping.Store(true)
+		for i := range s.workers {
+			s.arena.Doorbell(i).Ring()
+		}
+		s.done.Wait()
+		close(s.shared.lines)
+		<-s.logDone
+		if err := errors.Join(s.group.Close(), s.arena.Close()); err != nil {
+			s.shared.logger.Warn("closing", "error", err)
+		}
+	})
+}
+
+// newRandom is a generator seeded by the kernel, for branches: one per shard, not
+// safe for more than one goroutine. ChaCha8's output cannot be guessed from
+// earlier output.
+func newRandom() func() uint64 {
+	var seed [32]byte
+	rand.Read(seed[:]) // never fails (crypto/rand)
+	return mrand.NewChaCha8(seed).Uint64
+}
+
+// newClock aligns Go's monotonic clock with the kernel's once.
+func newClock() clock {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
+	return clock{time.Now(), ts.Nano()}
+}
+
+// pin ties the calling thread to a CPU. It is an optimisation: where a container
+// forbids it, the shard runs all the same.
+func pin(cpu int) {
+	var set unix.CPUSet
+	set.Set(cpu)
+	_ = unix.SchedSetaffinity(0, &set)
+}
+
+// allowedCPUs are those this process may use.
+func allowedCPUs() (cpus []int) {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) == nil {
+		for i := range len(set) * bits.UintSize {
+			if set.IsSet(i) {
+				cpus = append(cpus, i)
+			}
+		}
+	}
+	if len(cpus) == 0 {
+		cpus = []int{0}
+	}
+	return cpus
+}

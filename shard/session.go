@@ -1,0 +1,178 @@
+package shard
+
+import (
+	"net/netip"
+
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
+
+// session is what the routing program sees of one request: the doors of
+// route.Host, each a step of package proxy. A worker has one and uses it again
+// for every request.
+type session struct {
+	w     *worker
+	acted bool // something was sent on or answered
+}
+
+var _ route.Host = (*session)(nil)
+
+func (s *session) begin()              { s.acted = false }
+func (s *session) r() *proxy.Request   { return &s.w.core.Request }
+func (s *session) Msg() *route.Message { return s.r().M }
+
+func (s *session) RequestURI() []byte { return s.r().RequestURI() }
+func (s *session) SetRequestURI(uri []byte) int {
+	return truth(s.r().SetRequestURI(uri))
+}
+func (s *session) DstURI() []byte { return s.r().DstURI() }
+func (s *session) SetDstURI(uri []byte) int {
+	return truth(s.r().SetDstURI(uri))
+}
+
+func (s *session) Source() netip.AddrPort { return s.r().Src.AddrPort() }
+func (s *session) Received() netip.AddrPort {
+	return s.w.shared.listeners[s.r().Listener].Addr.AddrPort()
+}
+func (s *session) Transport() route.Transport { return route.UDP }
+
+func (s *session) IsMyself(host []byte, port int, proto route.Transport) bool {
+	return (proto == route.AnyTransport || proto == route.UDP) && s.w.core.IsMyself(host, port)
+}
+
+// truth is Kamailio's spelling of a bool.
+func truth(ok bool) int {
+	if ok {
+		return 1
+	}
+	return -1
+}
+
+func (s *session) MaxForwards(limit int) int { return truth(s.r().MaxForwards(limit)) }
+
+func (s *session) Reply(code int, reason string, mode route.StatefulReply) int {
+	r := s.r()
+	if mode == route.InTransaction && r.Tx == nil {
+		return -1
+	}
+	s.acted = true // an ACK, which nothing answers, is done with as well
+	return truth(r.Reply(code, reason, ""))
+}
+
+func (s *session) ReplyError() int {
+	s.acted = true
+	return truth(s.r().ReplyError())
+}
+
+// CheckTrans: retransmissions and ACKs to non-2xx finals never get here, so what
+// is left is a new request, or a CANCEL whose INVITE is known or not.
+func (s *session) CheckTrans() int { return truth(s.r().Invite != nil) }
+
+// PrecheckTrans: nobody else works on the same transaction, since it has one
+// shard.
+func (s *session) PrecheckTrans() int { return -1 }
+
+func (s *session) NewTran() int { return truth(s.r().NewTransaction()) }
+
+func (s *session) Relay() int {
+	ok := s.r().Relay()
+	s.acted = s.acted || ok
+	return truth(ok)
+}
+
+func (s *session) Forward() int {
+	ok := s.r().Forward()
+	s.acted = s.acted || ok
+	return truth(ok)
+}
+
+func (s *session) RecordRoute() int {
+	s.r().RecordRoute()
+	return 1
+}
+
+func (s *session) LooseRoute() int { return truth(s.r().LooseRoute()) }
+
+func (s *session) SelectDst(set, algorithm, limit int, setURI bool) int {
+	return truth(s.r().SelectTarget(set, balance.Algorithm(algorithm), limit, setURI))
+}
+
+func (s *session) Log(level int, line []byte) { s.w.shared.log(level, line) }
+func (s *session) LogLevel() int              { return s.w.shared.logLevel }
+
+// The checks of sanity_check() that §16.3 step 1 does not already make for every
+// message (Kamailio 5.6, module sanity).
+const (
+	sanityURIs     = 1024 // parse the URIs named by the second mask
+	sanityExpires  = 256  // Expires is a number
+	sanityURIRURI  = 1
+	sanityURIFrom  = 2
+	sanityURITo    = 4
+	sanityURICntct = 8
+)
+
+// SanityCheck: version, scheme, mandatory headers, Via, CSeq, Content-Length and
+// Proxy-Require are checked before the program runs, always.
+func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
+	m := s.r().M
+	if msgChecks&sanityExpires != 0 && m.Has(parser.KindExpires) {
+		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); !digits(v) {
+			return s.insane("Bad Expires")
+		}
+	}
+	if msgChecks&sanityURIs == 0 {
+		return 1
+	}
+	if uriChecks&sanityURIRURI != 0 {
+		u, reason := m.RequestURI()
+		if reason != parser.OK {
+			return s.insane("Bad Request-URI")
+		}
+		if u.Scheme == parser.SchemeOther {
+			s.acted = true
+			s.r().Reply(416, "Unsupported URI Scheme", "")
+			return -1
+		}
+	}
+	if uriChecks&sanityURIFrom != 0 {
+		if a, reason := m.From(); reason != parser.OK || badURI(a.URI.Of(m.Raw)) {
+			return s.insane("Bad From URI")
+		}
+	}
+	if uriChecks&sanityURITo != 0 {
+		if a, reason := m.To(); reason != parser.OK || badURI(a.URI.Of(m.Raw)) {
+			return s.insane("Bad To URI")
+		}
+	}
+	if uriChecks&sanityURICntct != 0 && m.Has(parser.KindContact) {
+		for v := m.Values(parser.KindContact); v.Next(); {
+			var a parser.NameAddr
+			if string(v.Value.Of(m.Raw)) != "*" && parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK {
+				return s.insane("Bad Contact")
+			}
+		}
+	}
+	return 1
+}
+
+func badURI(b []byte) bool {
+	var u parser.URI
+	return parser.ParseURI(b, &u) != parser.OK
+}
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+func (s *session) insane(phrase string) int {
+	s.acted = true
+	s.r().Reply(400, phrase, "")
+	return -1
+}

@@ -1,0 +1,89 @@
+package shard
+
+import (
+	"encoding/json"
+	"sync/atomic"
+
+	"viaduct/netio"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+)
+
+// ShardStats is a reading of one shard's counters.
+type ShardStats struct {
+	Shard    int
+	Counters []NamedCount      // all of them, in a fixed order
+	Dropped  map[string]uint64 // datagrams without an answer, by reason; those not zero
+	Refused  map[string]uint64 // requests answered with an error of ours before the routing program saw them, by reason
+}
+
+// NamedCount is one counter or gauge.
+type NamedCount struct {
+	Name  string
+	Value uint64
+}
+
+// Value is a counter by name, 0 if there is none.
+func (s *ShardStats) Value(name string) uint64 {
+	for _, c := range s.Counters {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return 0
+}
+
+// MarshalJSON gives one flat object: shard first, then every counter by name,
+// then the two maps.
+func (s *ShardStats) MarshalJSON() ([]byte, error) {
+	b := []byte(`{"shard":`)
+	v, err := json.Marshal(s.Shard)
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, v...)
+	field := func(name string, value any) {
+		k, _ := json.Marshal(name)
+		v, _ := json.Marshal(value)
+		b = append(append(append(append(b, ','), k...), ':'), v...)
+	}
+	for _, c := range s.Counters {
+		field(c.Name, c.Value)
+	}
+	field("dropped", s.Dropped)
+	field("refused", s.Refused)
+	return append(b, '}'), nil
+}
+
+// Stats reads every shard's counters. The shards do not notice: each word has one
+// writer and is read whole.
+func (s *Server) Stats() []ShardStats {
+	out := make([]ShardStats, len(s.workers))
+	for i := range out {
+		c := s.arena.Counters(i)
+		read := func(n int) uint64 { return atomic.LoadUint64(&c[n]) }
+		st := ShardStats{Shard: i, Dropped: map[string]uint64{}, Refused: map[string]uint64{}}
+		for n := 1; n < countEnd; n++ {
+			st.Counters = append(st.Counters, NamedCount{counterNames[n], read(n)})
+		}
+		for n, name := range txn.CounterNames {
+			st.Counters = append(st.Counters, NamedCount{name, read(txn.CounterBase + 1 + n)})
+		}
+		for n, name := range proxy.CounterNames {
+			st.Counters = append(st.Counters, NamedCount{name, read(proxy.CounterBase + 1 + n)})
+		}
+		for r := range int(numReasons) {
+			if v := read(dropBase + r); v > 0 {
+				st.Dropped[Reason(r).String()] = v
+			}
+			if v := read(refuseBase + r); v > 0 {
+				st.Refused[Reason(r).String()] = v
+			}
+		}
+		out[i] = st
+	}
+	return out
+}
+
+// SteerStats are the counters of the kernel's steering program.
+func (s *Server) SteerStats() (netio.SteerStats, error) { return s.group.SteerStats() }

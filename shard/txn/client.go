@@ -1,0 +1,360 @@
+package txn
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shm"
+)
+
+// Destination is where a branch goes.
+type Destination struct {
+	Addr     netio.Addr
+	Listener uint16 // through which it leaves
+	Target   uint16 // the user's name for it, 0: none
+}
+
+// Tx is the transaction that br belongs to.
+func (t *Table) Tx(br *Branch) *Tx { return t.tx(br.tx) }
+
+// Target is the user's name for the destination.
+func (br *Branch) Target() uint16 { return br.target }
+
+// Listener is the listener the request left by.
+func (br *Branch) Listener() int { return int(br.listener) }
+
+// Addr is where the request went.
+func (br *Branch) Addr() netio.Addr { return br.dst }
+
+// SentAt is when the request was first sent, in ns.
+func (br *Branch) SentAt() int64 { return br.sentAt }
+
+// Heard tells whether any response came back.
+func (br *Branch) Heard() bool { return br.status != 0 }
+
+// State is the client machine's state.
+func (br *Branch) State() State { return br.state }
+
+// TimerC tells whether br was cancelled because Timer C fired.
+func (br *Branch) TimerC() bool { return br.flags&brTimerC != 0 }
+
+// Request is the bytes that were sent, nil once they are not needed any more.
+// It is a view, valid until br ends.
+func (t *Table) Request(br *Branch) []byte {
+	if br.request == 0 {
+		return nil
+	}
+	return t.storedBytes(br.request)
+}
+
+// ViaOffset is where our branch value stands in Request.
+func (br *Branch) ViaOffset() int { return int(br.viaOff) }
+
+// NewBranch reserves a client transaction of tx, so that its Via can be written;
+// Send or Discard must follow. nil: the arena is full, or tx has Config.MaxBranches.
+func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
+	if tx.total >= t.maxBr {
+		return nil
+	}
+	off, ok := t.slab.Alloc(KindBranch, branchBytes)
+	if !ok {
+		t.count[CountArenaFull]++
+		return nil
+	}
+	br := t.branch(off)
+	h := br.Header
+	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target}
+	br.Header = h
+	br.Owner = br.tx
+	br.method = tx.method
+	return br
+}
+
+// Discard gives back a branch that was not sent.
+func (t *Table) Discard(br *Branch) {
+	t.drop(&br.request)
+	t.slab.Free(t.offOf(&br.node))
+}
+
+// Room reserves n bytes for the request of br, to be filled before Send; nil: the
+// arena is full.
+func (t *Table) Room(br *Branch, n int) []byte {
+	off, ok := t.slab.Alloc(KindMessage, shm.HeaderBytes+n)
+	if !ok {
+		t.count[CountArenaFull]++
+		return nil
+	}
+	h := shm.Ptr[shm.Header](t.arena, off)
+	h.Owner, h.Len = t.offOf(&br.node), uint32(n)
+	br.request = off
+	return t.arena.Bytes(off, 0, n)
+}
+
+// Send starts the client machine of br with the bytes in its Room, in which our
+// branch value stands at viaOffset.
+func (t *Table) Send(tx *Tx, br *Branch, viaOffset int) {
+	off := t.offOf(&br.node)
+	br.viaOff = uint16(viaOffset)
+	t.slab.Publish(br.request)
+	br.sentAt = t.now
+	br.state = Trying
+	br.endAt = t.now + int64(t.timers.B) // Timers B and F
+	if tx.Invite() {
+		br.state = Calling
+	}
+	br.intervalMs = uint32(t.timers.T1.Milliseconds()) // Timers A and E
+	br.retransAt = t.now + int64(t.timers.T1)
+	t.link(tx, off)
+	t.armClient(off, br)
+	t.slab.Publish(off)
+	t.count[CountBranches]++
+	t.send(br.listener, &br.dst, off, br.request)
+}
+
+// link appends the branch at off to tx's.
+func (t *Table) link(tx *Tx, off shm.Off) {
+	ref := &tx.first
+	for *ref != 0 {
+		ref = &t.branch(*ref).nextBranch
+	}
+	*ref = off
+	tx.live++
+	tx.total++
+}
+
+func (t *Table) armClient(off shm.Off, br *Branch) {
+	due := br.endAt
+	if br.retransAt != 0 && br.retransAt < due {
+		due = br.retransAt
+	}
+	t.arm(off, &br.node, due)
+}
+
+// setEnd replaces the client machine's deadline and stops its retransmissions.
+func (t *Table) setEnd(br *Branch, endAt int64) {
+	br.endAt, br.retransAt = endAt, 0
+	t.arm(t.offOf(&br.node), &br.node, endAt)
+}
+
+// Response feeds the response m to the client machine of br. It reports whether
+// the response is for the user; if not it was absorbed, or acknowledged again.
+// The ACK to a non-2xx final is sent here (§17.1.1.3).
+func (t *Table) Response(br *Branch, m *parser.Message) bool {
+	var forUser bool
+	switch {
+	case br.flags&brCancel != 0:
+		t.responseToCancel(br, int(m.Status))
+	case parser.Method(br.method) == parser.INVITE:
+		forUser = t.responseInvite(br, m)
+	default:
+		forUser = t.responseNonInvite(br, int(m.Status))
+	}
+	if !forUser {
+		t.count[CountAbsorbed]++
+	}
+	return forUser
+}
+
+// responseInvite is figure 5 with RFC 6026's Accepted.
+func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
+	status := int(m.Status)
+	switch br.state {
+	case Calling, Proceeding:
+		br.status = uint16(status)
+		switch {
+		case status < 200:
+			br.state = Proceeding
+			if br.flags&brCancelled == 0 && (status > 100 || br.retransAt != 0) {
+				// §16.7 step 2: Timer C starts with the first provisional and again with each but a 100.
+				t.setEnd(br, t.now+int64(t.timers.C))
+			}
+			if br.flags&brCancelPending != 0 {
+				t.sendCancel(br)
+			}
+			return status > 100 // hop by hop (§16.7 step 4)
+		case status < 300:
+			br.state = Accepted
+			br.flags |= brFinal
+			t.drop(&br.request)
+			t.setEnd(br, t.now+int64(t.timers.M))
+		default:
+			br.state = Completed
+			br.flags |= brFinal
+			t.acknowledge(br, m)
+			t.setEnd(br, t.now+int64(t.timers.D))
+		}
+		return true
+	case Accepted:
+		return status >= 200 && status < 300 // Timer M: forward each repetition
+	case Completed:
+		if status >= 200 && status < 300 {
+			return true // a fork further down answered late (§16.7 step 5)
+		}
+		if status >= 300 && br.request != 0 {
+			t.count[CountResentReq]++
+			t.send(br.listener, &br.dst, 0, br.request) // the ACK again
+		}
+	}
+	return false
+}
+
+// responseNonInvite is figure 6.
+func (t *Table) responseNonInvite(br *Branch, status int) bool {
+	if br.state != Trying && br.state != Proceeding {
+		return false // Timer K
+	}
+	br.status = uint16(status)
+	if status < 200 {
+		if br.state == Trying {
+			br.state = Proceeding
+			br.intervalMs = uint32(t.timers.T2.Milliseconds()) // Timer E runs on at T2
+		}
+		return true
+	}
+	br.state = Completed
+	br.flags |= brFinal
+	t.drop(&br.request)
+	t.setEnd(br, t.now+int64(t.timers.T4))
+	return true
+}
+
+// responseToCancel ends the CANCEL's machine; what the caller hears is the
+// INVITE's own final (§9.1).
+func (t *Table) responseToCancel(br *Branch, status int) {
+	if status < 200 || br.state == Completed {
+		return
+	}
+	br.state = Completed
+	t.drop(&br.request)
+	t.setEnd(br, t.now+int64(t.timers.T4))
+}
+
+// TransportError tells that what br sent did not leave, or did not arrive
+// (§17.1.4, §18.4; RFC 3261 §16.9 takes it as a 503). It counts only while no
+// response has come: a late ICMP error does not end a call in progress.
+func (t *Table) TransportError(br *Branch) {
+	if br.flags&(brEnded|brFinal) != 0 || br.status != 0 || (br.state != Calling && br.state != Trying) {
+		return
+	}
+	if br.flags&brCancel != 0 {
+		t.end(br)
+		return
+	}
+	t.user.BranchFailed(t.tx(br.tx), br)
+	t.end(br)
+}
+
+// SendFailed is TransportError for a token that the Sender gave back.
+func (t *Table) SendFailed(token uint64) {
+	if token != 0 && t.slab.Live(shm.Off(token), KindBranch) {
+		t.TransportError(t.branch(shm.Off(token)))
+	}
+}
+
+// expireClient is what the client machine does when its deadline passes.
+func (t *Table) expireClient(off shm.Off, br *Branch) {
+	if br.retransAt != 0 && br.retransAt <= t.now && t.now < br.endAt {
+		t.resend(off, br)
+		return
+	}
+	if t.now < br.endAt {
+		t.armClient(off, br)
+		return
+	}
+	switch {
+	case br.flags&(brCancel|brFinal) != 0: // Timers D, K and M; a CANCEL that nobody answered
+		t.end(br)
+	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE && br.flags&brCancelled == 0:
+		// §16.8, Timer C with a provisional: cancel, and take what comes of it.
+		br.flags |= brTimerC
+		t.sendCancel(br)
+	default: // Timers B and F; or the cancelled INVITE that never got its final
+		t.count[CountTimeouts]++
+		t.user.BranchTimeout(t.tx(br.tx), br)
+		t.end(br)
+	}
+}
+
+// resend is Timers A and E.
+func (t *Table) resend(off shm.Off, br *Branch) {
+	t.count[CountResentReq]++
+	br.resends++
+	next := int64(br.intervalMs) * 2
+	limit := maxRetransmitInterval.Milliseconds() // §17.1.1.2: Timer A doubles without a cap
+	if br.state == Proceeding || parser.Method(br.method) != parser.INVITE || br.flags&brCancel != 0 {
+		limit = t.timers.T2.Milliseconds() // §17.1.2.2
+	}
+	br.intervalMs = uint32(min(next, limit))
+	br.retransAt = after(br.retransAt, br.intervalMs, t.now)
+	t.armClient(off, br)
+	if br.request != 0 {
+		t.send(br.listener, &br.dst, off, br.request)
+	}
+}
+
+// end gives back br, its copies and its CANCEL, and the transaction if that was
+// the last thing it waited for.
+func (t *Table) end(br *Branch) {
+	if br.flags&brEnded != 0 {
+		return
+	}
+	br.flags |= brEnded
+	br.state = Terminated
+	off := t.offOf(&br.node)
+	t.disarm(off, &br.node)
+	t.drop(&br.request)
+	if br.flags&brCancel != 0 {
+		parent := t.branch(br.tx)
+		if parent.cancel == off {
+			parent.cancel = 0
+		}
+		t.later(off)
+		return
+	}
+	if br.cancel != 0 {
+		t.end(t.branch(br.cancel))
+	}
+	tx := t.tx(br.tx)
+	ref := &tx.first
+	for *ref != off {
+		if *ref == 0 {
+			panic("BUG: a branch is not in its transaction's list")
+		}
+		ref = &t.branch(*ref).nextBranch
+	}
+	*ref = br.nextBranch
+	tx.live--
+	t.later(off)
+	if tx.live == 0 && tx.state == Terminated {
+		t.freeTx(t.offOf(&tx.node), tx)
+	}
+}
+
+// Branches calls f for each branch of tx that has not ended, oldest first, until
+// f returns false. f may end the branch it is given.
+func (t *Table) Branches(tx *Tx, f func(*Branch) bool) {
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		off = br.nextBranch
+		if !f(br) {
+			return
+		}
+	}
+}
+
+// Pending is how many branches may still bring a final response.
+func (t *Table) Pending(tx *Tx) (n int) {
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		if br.flags&(brFinal|brEnded) == 0 {
+			n++
+		}
+		off = br.nextBranch
+	}
+	return n
+}
+
+// after is the next time of a series: counted from when the last one was due, so
+// that a tick's rounding does not add up, unless the shard was late.
+func after(due int64, intervalMs uint32, now int64) int64 {
+	return max(due+int64(intervalMs)*1e6, now+1)
+}

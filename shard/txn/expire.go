@@ -1,0 +1,36 @@
+package txn
+
+// Expire fires every timer that is due at the time last told. It works through
+// at most budget records and reports whether that was all; the rest comes at
+// the next call, so that a burst of time-outs does not keep datagrams waiting.
+func (t *Table) Expire(budget int) bool {
+	w := &t.wheel
+	for now := t.now >> tickShift; ; {
+		slot := uint32(w.tick) & wheelMask
+		for off := w.heads[slot]; off != 0; off = w.heads[slot] {
+			if budget == 0 {
+				return false
+			}
+			budget--
+			n := t.node(off)
+			due := n.due
+			t.disarm(off, n)
+			if due > t.now {
+				t.arm(off, n, due) // beyond the horizon when it was armed
+				continue
+			}
+			if n.Kind == KindTx {
+				t.expireServer(off, t.tx(off))
+			} else {
+				t.expireClient(off, t.branch(off))
+			}
+		}
+		if w.tick >= now {
+			return true
+		}
+		w.tick++
+		if w.armed == 0 {
+			w.tick = now
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package txn
+
+import (
+	"viaduct/parser"
+	"viaduct/shm"
+)
+
+// acknowledge answers the non-2xx final m of br with the hop's own ACK
+// (§17.1.1.3) and keeps the ACK in the request's place, to be sent again for
+// each repetition of the final.
+func (t *Table) acknowledge(br *Branch, m *parser.Message) {
+	off := t.offOf(&br.node)
+	ack := shm.Off(0)
+	if to := m.First(parser.KindTo); to >= 0 && br.request != 0 {
+		if b := t.hopRequest(br, "ACK", m.Headers[to].Line.Of(m.Raw)); b != nil {
+			ack = t.store(off, KindMessage, b)
+			if ack == 0 {
+				t.count[CountUnstored]++
+				t.out.Begin(int(br.listener), &br.dst, 0)
+				t.out.Append(append([]byte(nil), b...)) // Slow path: the arena is full; the queue keeps its bytes by reference.
+				t.out.End()
+			}
+		}
+	}
+	t.drop(&br.request)
+	if ack != 0 {
+		br.request = ack
+		t.send(br.listener, &br.dst, 0, ack)
+	}
+}
+
+// Cancel accepts a CANCEL of tx: each pending branch that has had a provisional
+// is cancelled at once, the others as soon as they have one (§9.1, §16.10).
+func (t *Table) Cancel(tx *Tx) {
+	tx.flags |= txCanceled
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		off = br.nextBranch
+		t.CancelBranch(br)
+	}
+}
+
+// CancelBranch is Cancel for one branch.
+func (t *Table) CancelBranch(br *Branch) {
+	switch {
+	case br.flags&(brFinal|brEnded|brCancelled|brCancelPending) != 0 || parser.Method(br.method) != parser.INVITE:
+	case br.state == Calling:
+		br.flags |= brCancelPending
+	default:
+		t.sendCancel(br)
+	}
+}
+
+// sendCancel sends the CANCEL of br, a client transaction of its own with the
+// INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
+func (t *Table) sendCancel(br *Branch) {
+	br.flags = br.flags&^brCancelPending | brCancelled
+	t.setEnd(br, t.now+64*int64(t.timers.T1))
+	if br.request == 0 {
+		return
+	}
+	m := &t.stored
+	if m.Parse(t.storedBytes(br.request)) != parser.OK {
+		return // an INVITE we forwarded as it was
+	}
+	to := m.First(parser.KindTo)
+	if to < 0 {
+		return
+	}
+	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw))
+	off, ok := t.slab.Alloc(KindBranch, branchBytes)
+	if !ok {
+		t.count[CountArenaFull]++
+		return
+	}
+	parent := t.offOf(&br.node)
+	c := t.branch(off)
+	h := c.Header
+	*c = Branch{tx: parent, cookie: t.random(), dst: br.dst, listener: br.listener}
+	c.Header = h
+	c.Owner = parent
+	c.method = uint8(parser.CANCEL)
+	c.flags = brCancel
+	c.state = Trying
+	c.sentAt = t.now
+	if c.request = t.store(off, KindMessage, b); c.request == 0 {
+		t.slab.Free(off)
+		return
+	}
+	c.endAt = t.now + 64*int64(t.timers.T1) // Timer F
+	c.intervalMs = uint32(t.timers.T1.Milliseconds())
+	c.retransAt = t.now + int64(t.timers.T1)
+	br.cancel = off
+	t.armClient(off, c)
+	t.slab.Publish(off)
+	t.count[CountBranches]++
+	t.send(c.listener, &c.dst, off, c.request)
+}
+
+// hopRequest writes an ACK or CANCEL for the INVITE that br sent: its
+// Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, and the
+// To line given (§9.1, §17.1.1.3). The result lies in the table's scratch until
+// the next call; nil if the INVITE cannot be read.
+func (t *Table) hopRequest(br *Branch, method string, toLine []byte) []byte {
+	m := &t.stored
+	if m.Parse(t.storedBytes(br.request)) != parser.OK {
+		return nil
+	}
+	cseq, reason := m.CSeq()
+	from, callID := m.First(parser.KindFrom), m.First(parser.KindCallID)
+	if reason != parser.OK || from < 0 || callID < 0 || len(m.Headers) == 0 {
+		return nil
+	}
+	b := append(t.scratch[:0], method...)
+	b = append(b, ' ')
+	b = append(b, m.Bytes(m.URI)...)
+	b = append(b, " SIP/2.0\r\n"...)
+	b = append(b, m.Headers[0].Line.Of(m.Raw)...) // package proxy writes our Via first, as a row of its own
+	b = append(b, "Max-Forwards: 70\r\n"...)
+	for i := m.First(parser.KindRoute); i >= 0; i = m.Next(i) {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	b = append(b, m.Headers[from].Line.Of(m.Raw)...)
+	b = append(b, toLine...)
+	b = append(b, m.Headers[callID].Line.Of(m.Raw)...)
+	b = append(b, "CSeq: "...)
+	b = appendDecimal(b, cseq.Number)
+	b = append(b, ' ')
+	b = append(b, method...)
+	b = append(b, "\r\nContent-Length: 0\r\n\r\n"...)
+	t.scratch = b[:0]
+	return b
+}
+
+func appendDecimal(b []byte, v uint32) []byte {
+	var d [10]byte
+	i := len(d)
+	for {
+		i--
+		d[i] = byte('0' + v%10)
+		if v /= 10; v == 0 {
+			return append(b, d[i:]...)
+		}
+	}
+}

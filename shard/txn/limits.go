@@ -1,0 +1,64 @@
+package txn
+
+import "time"
+
+// Limits of this package.
+const (
+	// maxKeyBytes bounds the match key of a request. A longer one (a branch of
+	// several hundred bytes) keeps its first bytes and a hash of the rest.
+	maxKeyBytes = 512
+
+	// MaxBranches is how many branches one transaction may have, serial ones
+	// included (Kamailio's max_branches goes to 30 as well). Reached: no further
+	// destination is tried and the best answer so far goes upstream.
+	MaxBranches = 30
+
+	// limboSlots is how many slots may wait for [Table.Reclaim] before the list
+	// grows. A batch of 64 messages leaves at most a few per message.
+	limboSlots = 1024
+
+	// bucketBytes is how much arena stands behind one bucket of the hash index:
+	// with one transaction per 1 KiB of arena, what a busy shard holds, its load
+	// is one half.
+	bucketBytes = 512
+
+	// minBuckets and maxBuckets bound the index: 16 KiB and 256 MiB.
+	minBuckets, maxBuckets = 1 << 12, 1 << 26
+)
+
+// Timers are the durations of RFC 3261 table 4 and RFC 6026, as tm's parameters
+// set them. All must be positive except MaxInvite and MaxNonInvite.
+type Timers struct {
+	T1 time.Duration // retr_timer1: first interval of Timers A, E and G
+	T2 time.Duration // retr_timer2: longest interval of Timers E and G
+	T4 time.Duration // Timers I and K: how long a message may linger in the network
+
+	B time.Duration // fr_timer: an INVITE without any response (Timer B), and Timer F
+	C time.Duration // fr_inv_timer: an INVITE after a provisional response (§16.6 step 11)
+	D time.Duration // how long a client absorbs repeated finals of an INVITE
+	H time.Duration // how long a server waits for the ACK
+	J time.Duration // wt_timer: how long a non-INVITE server answers repeats
+	L time.Duration // RFC 6026: how long an INVITE server absorbs repeats after a 2xx
+	M time.Duration // RFC 6026: how long an INVITE client forwards repeated 2xx
+
+	MaxInvite    time.Duration // max_inv_lifetime: a whole INVITE transaction; 0: no bound but Timer C
+	MaxNonInvite time.Duration // max_noninv_lifetime: a whole non-INVITE transaction; 0: no bound but Timer F
+}
+
+// DefaultTimers are the RFC's values.
+func DefaultTimers() Timers {
+	const t1 = 500 * time.Millisecond
+	return Timers{
+		T1: t1, T2: 4 * time.Second, T4: 5 * time.Second,
+		B: 64 * t1, C: 185 * time.Second, D: 32 * time.Second, H: 64 * t1,
+		J: 64 * t1, L: 64 * t1, M: 64 * t1,
+	}
+}
+
+// lifeGuard bounds a transaction that nobody answers and that has no branch:
+// the routing program made it and left it. RFC 3261 has no timer for it.
+const lifeGuard = 32 * time.Second
+
+// maxRetransmitInterval stops Timer A's doubling from overflowing when fr_timer
+// was set to hours; the RFC's own series ends at 32 s.
+const maxRetransmitInterval = 64 * time.Second

@@ -1,0 +1,127 @@
+package txn
+
+import (
+	"viaduct/netio"
+	"viaduct/shm"
+)
+
+// Kinds of arena slots this package owns. They are written into shm.Header.Kind
+// and are part of the arena's layout.
+const (
+	KindTx      = 0x10 // a Tx
+	KindBranch  = 0x11 // a Branch
+	KindMessage = 0x12 // bytes of a message that may be sent again
+	KindKey     = 0x13 // a match key too long for its Tx
+)
+
+// State is a state of one of the four machines of RFC 3261 §17; the names are
+// those of its figures 5 to 8 and of RFC 6026 §7.
+type State uint8
+
+// The zero State is no state: a record that was just reserved.
+const (
+	Calling    State = iota + 1 // figure 5, INVITE client
+	Trying                      // figures 6 and 8, non-INVITE
+	Proceeding                  // all four
+	Accepted                    // RFC 6026 §7.1 and §7.2, INVITE after a 2xx
+	Completed                   // all four
+	Confirmed                   // figure 7, INVITE server after the ACK
+	Terminated                  // all four
+)
+
+var stateNames = [...]string{"None", "Calling", "Trying", "Proceeding", "Accepted", "Completed", "Confirmed", "Terminated"}
+
+func (s State) String() string { return stateNames[s] }
+
+// node is what the timer wheel sees of a record: the first fields of Tx and
+// Branch alike.
+type node struct {
+	shm.Header
+	due        int64   // deadline in ns of the shard's clock; 0: not armed
+	next, prev shm.Off // neighbours in the wheel's slot
+	slot       uint32  // wheel slot while armed
+	live       uint8   // Tx: branches that have not ended. Branch: unused
+	state      State
+	method     uint8 // parser.Method of the request
+	flags      uint8
+}
+
+// Flags of a Tx.
+const (
+	txCanceled  = 1 << iota // a CANCEL for it was accepted
+	txUnmatched             // no longer in the hash index
+	txAnswered              // a final response went upstream
+)
+
+// Flags of a Branch.
+const (
+	brCancel        = 1 << iota // this record is the CANCEL of an INVITE branch
+	brCancelPending             // to be cancelled as soon as a provisional arrives (§9.1)
+	brCancelled                 // its CANCEL was sent
+	brTimerC                    // cancelled because Timer C fired, not by the caller
+	brFinal                     // a final response was received
+	brEnded                     // given back; the record only waits for Reclaim
+)
+
+// keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
+// Kamailio's keys need 50 to 70 bytes; a longer one gets a slot of its own.
+const keyInlineBytes = 80
+
+// userBytes is the room a Tx keeps for its user.
+const userBytes = 48
+
+// Tx is a server transaction and the root of the branches it was relayed on:
+// 256 bytes in the arena.
+//
+//	Tx ── first ─→ Branch ── next ─→ Branch ── …
+//	 │                │
+//	 └─ reply         ├─ request   (bytes sent, for Timer A/E, CANCEL, ACK)
+//	    (bytes)       └─ cancel ─→ Branch (brCancel)
+type Tx struct {
+	node
+	key        uint64  // hash of the match key, keyed per process
+	hashNext   shm.Off // next in the bucket
+	first      shm.Off // branches, oldest first
+	reply      shm.Off // last response sent, for retransmissions; 0: none
+	keyExtra   shm.Off // the match key when it is longer than keyInlineBytes
+	replyTo    netio.Addr
+	endAt      int64 // Timers H, I, J, L, or the life guard
+	retransAt  int64 // Timer G; 0: none
+	created    int64
+	intervalMs uint32 // Timer G's present interval
+	listener   uint16
+	status     uint16 // last status sent upstream; 0: none
+	keyLen     uint16
+	total      uint8 // branches ever made
+	UserFlags  uint8 // the user's own, see User
+	_          uint32
+	user       [userBytes]byte
+	keyInline  [keyInlineBytes]byte
+}
+
+// Branch is a client transaction: 128 bytes in the arena.
+type Branch struct {
+	node
+	tx         shm.Off
+	nextBranch shm.Off
+	cookie     uint64 // the secret part of our Via branch
+	dst        netio.Addr
+	request    shm.Off // the bytes sent
+	cancel     shm.Off // the CANCEL's Branch
+	endAt      int64   // Timers B, C, D, F, K, M
+	retransAt  int64   // Timers A, E; 0: none
+	sentAt     int64
+	intervalMs uint32 // present interval of Timer A or E
+	listener   uint16
+	target     uint16 // the user's name for the destination; 0: none
+	viaOff     uint16 // where our Via's branch value stands in the request bytes
+	status     uint16 // last status received
+	resends    uint8
+	_          [3]byte
+}
+
+// Sizes of the records, checked against their structs below.
+const (
+	txBytes     = 256
+	branchBytes = 128
+)

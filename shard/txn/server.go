@@ -1,0 +1,238 @@
+package txn
+
+import (
+	"viaduct/parser"
+	"viaduct/shm"
+)
+
+// Invite tells whether tx is an INVITE's.
+func (tx *Tx) Invite() bool { return parser.Method(tx.method) == parser.INVITE }
+
+// Method is the method of the request that made tx.
+func (tx *Tx) Method() parser.Method { return parser.Method(tx.method) }
+
+// State is the server machine's state.
+func (tx *Tx) State() State { return tx.state }
+
+// Status is the last status sent upstream; 0 if none was.
+func (tx *Tx) Status() int { return int(tx.status) }
+
+// Answered tells whether a final response went upstream.
+func (tx *Tx) Answered() bool { return tx.flags&txAnswered != 0 }
+
+// Canceled tells whether the caller cancelled it.
+func (tx *Tx) Canceled() bool { return tx.flags&txCanceled != 0 }
+
+// Listener is the listener the request came in by and responses leave by.
+func (tx *Tx) Listener() int { return int(tx.listener) }
+
+// Live is how many branches have not ended.
+func (tx *Tx) Live() int { return int(tx.live) }
+
+// User is room for the user's own state, in the arena: no pointers in it. It is
+// zero when tx is made and lasts as long as tx.
+func (tx *Tx) User() *[userBytes]byte { return &tx.user }
+
+// Repeat handles a request that matches tx: a retransmission, which gets the
+// last response again and ends here. It reports false where there is nothing to
+// repeat yet: the INVITE deserves another 100 (§17.2.1), which the caller makes
+// from the request at hand instead of our keeping a copy of it.
+func (t *Table) Repeat(tx *Tx) bool {
+	t.count[CountAbsorbed]++
+	switch {
+	case tx.state == Accepted: // RFC 6026 §7.1: absorbed, the 2xx is the UAS core's to repeat
+	case tx.reply != 0:
+		t.count[CountResentReply]++
+		t.send(tx.listener, &tx.replyTo, 0, tx.reply)
+	default:
+		return !tx.Invite() || tx.state != Proceeding
+	}
+	return true
+}
+
+// Ack handles an ACK that matches the INVITE transaction tx. It reports whether
+// the ACK ends here: one for a non-2xx final does (§17.2.1); one for a 2xx is a
+// request of its own, wrongly given the INVITE's branch, and goes on.
+func (t *Table) Ack(tx *Tx) bool {
+	switch tx.state {
+	case Completed:
+		// Timer I: absorb further ACKs. The response is not needed any more.
+		tx.state = Confirmed
+		tx.retransAt = 0
+		t.drop(&tx.reply)
+		t.rearmServer(tx, t.now+int64(t.timers.T4))
+	case Accepted:
+		return false
+	}
+	t.count[CountAbsorbed]++
+	return true
+}
+
+// Respond sends a response with the given status through tx. The segments are
+// its bytes, referenced until the shard flushes. It reports false if the
+// machine's state forbids the response (§17.2): it was not sent.
+func (t *Table) Respond(tx *Tx, status int, segments [][]byte) bool {
+	if tx.Invite() {
+		return t.respondInvite(tx, status, segments)
+	}
+	return t.respondNonInvite(tx, status, segments)
+}
+
+// respondInvite is figure 7 with RFC 6026's Accepted.
+func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
+	switch tx.state {
+	case Proceeding:
+		switch {
+		case status == 100:
+			t.pass(tx, segments) // made anew for each retransmission, see Repeat
+		case status < 200:
+			t.keep(tx, segments)
+		case status < 300:
+			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each.
+			tx.state = Accepted
+			t.answered(tx)
+			t.pass(tx, segments)
+			t.drop(&tx.reply)
+			t.rearmServer(tx, t.now+int64(t.timers.L))
+		default:
+			// §17.2.1, Timers G and H.
+			tx.state = Completed
+			t.answered(tx)
+			t.keep(tx, segments)
+			tx.intervalMs = uint32(t.timers.T1.Milliseconds())
+			tx.retransAt = t.now + int64(t.timers.T1)
+			t.rearmServer(tx, t.now+int64(t.timers.H))
+		}
+	case Accepted, Completed, Confirmed, Terminated:
+		// A 2xx is forwarded whatever was sent before (§16.7 step 5); anything else is late.
+		if status < 200 || status >= 300 {
+			return false
+		}
+		t.pass(tx, segments)
+	}
+	tx.status = uint16(status)
+	return true
+}
+
+// respondNonInvite is figure 8 with RFC 4320.
+func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
+	if tx.state != Trying && tx.state != Proceeding {
+		return false
+	}
+	if status < 200 {
+		tx.state = Proceeding
+		if status != 100 {
+			return false // RFC 4320 §4.1: nothing but a 100, and that not early
+		}
+		t.keep(tx, segments)
+	} else {
+		// Timer J.
+		tx.state = Completed
+		t.answered(tx)
+		t.keep(tx, segments)
+		t.rearmServer(tx, t.now+int64(t.timers.J))
+	}
+	tx.status = uint16(status)
+	return true
+}
+
+// rearmServer sets the server machine's end and arms the earlier of it and Timer G.
+func (t *Table) rearmServer(tx *Tx, endAt int64) {
+	tx.endAt = endAt
+	due := endAt
+	if tx.retransAt != 0 && tx.retransAt < due {
+		due = tx.retransAt
+	}
+	t.arm(t.offOf(&tx.node), &tx.node, due)
+}
+
+// pass sends a response that nobody will ask us to repeat.
+func (t *Table) pass(tx *Tx, segments [][]byte) {
+	t.out.Begin(int(tx.listener), &tx.replyTo, 0)
+	for _, s := range segments {
+		t.out.Append(s)
+	}
+	t.out.End()
+}
+
+// keep sends a response and keeps its bytes for retransmissions. Without room
+// for them it is sent all the same and not repeated.
+func (t *Table) keep(tx *Tx, segments [][]byte) {
+	n := 0
+	for _, s := range segments {
+		n += len(s)
+	}
+	off, ok := t.slab.Alloc(KindMessage, shm.HeaderBytes+n)
+	if !ok {
+		t.count[CountArenaFull]++
+		t.count[CountUnstored]++
+		t.drop(&tx.reply) // an older response must not be repeated in its place
+		t.pass(tx, segments)
+		return
+	}
+	b := t.arena.Bytes(off, 0, n)[:0]
+	for _, s := range segments {
+		b = append(b, s...)
+	}
+	h := shm.Ptr[shm.Header](t.arena, off)
+	h.Owner, h.Len = t.offOf(&tx.node), uint32(n)
+	t.slab.Publish(off)
+	t.drop(&tx.reply)
+	tx.reply = off
+	t.send(tx.listener, &tx.replyTo, 0, off)
+}
+
+// expireServer is what the server machine does when its deadline passes.
+func (t *Table) expireServer(off shm.Off, tx *Tx) {
+	if tx.retransAt != 0 && tx.retransAt <= t.now && t.now < tx.endAt {
+		// §17.2.1, Timer G: doubling up to T2.
+		if tx.reply != 0 {
+			t.count[CountResentReply]++
+			t.send(tx.listener, &tx.replyTo, 0, tx.reply)
+		}
+		tx.intervalMs = min(2*tx.intervalMs, uint32(t.timers.T2.Milliseconds()))
+		tx.retransAt = after(tx.retransAt, tx.intervalMs, t.now)
+		t.rearmServer(tx, tx.endAt)
+		return
+	}
+	if t.now < tx.endAt {
+		t.rearmServer(tx, tx.endAt)
+		return
+	}
+	switch tx.state {
+	case Trying, Proceeding:
+		t.expireGuard(tx)
+	case Completed:
+		if tx.Invite() {
+			t.count[CountNoAck]++ // Timer H
+		}
+		t.terminate(tx)
+	default: // Timers I and L
+		t.terminate(tx)
+	}
+}
+
+// expireGuard ends a transaction whose whole life took too long
+// (max_inv_lifetime, max_noninv_lifetime), or that has nobody to answer it.
+func (t *Table) expireGuard(tx *Tx) {
+	limit := t.timers.MaxNonInvite
+	if tx.Invite() {
+		limit = t.timers.MaxInvite
+	}
+	if tx.live == 0 {
+		t.terminate(tx)
+		return
+	}
+	t.rearmServer(tx, t.now+int64(lifeGuard))
+	if limit <= 0 {
+		return // the branches' own timers bound it
+	}
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		off = br.nextBranch
+		if br.flags&(brEnded|brFinal) == 0 {
+			br.endAt = t.now
+			t.arm(t.offOf(&br.node), &br.node, t.now)
+		}
+	}
+}

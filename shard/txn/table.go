@@ -1,0 +1,282 @@
+package txn
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math/bits"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shm"
+)
+
+// Sender takes datagrams for the shard's send queue. Segments are kept by
+// reference until the shard flushes. token comes back with a failure of this
+// datagram; it is the offset of the Branch that sent it, or 0. netio.Port is one.
+type Sender interface {
+	Begin(listener int, dst *netio.Addr, token uint64)
+	Append(segment []byte)
+	End()
+}
+
+// User is told what a transaction cannot decide. Its calls come from
+// [Table.Expire] and [Table.TransportError]; br is over when they return.
+type User interface {
+	// BranchTimeout: no final response came in time (Timers B, C or F).
+	BranchTimeout(tx *Tx, br *Branch)
+	// BranchFailed: the request could not be sent, or an ICMP error said that it
+	// did not arrive (§17.1.4, §18.4).
+	BranchFailed(tx *Tx, br *Branch)
+}
+
+// Random gives 64 unpredictable bits.
+type Random func() uint64
+
+// Config is what a Table is made of.
+type Config struct {
+	Shard    int
+	Arena    *shm.Arena
+	Timers   Timers
+	Sender   Sender
+	User     User
+	Counters *shm.Counters
+	Random   Random
+	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own limit: that limit.
+	MaxBranches int
+	Now         int64 // ns; all times given later come from the same clock
+}
+
+// Table holds the transactions of one shard. See the package comment for who may
+// use it.
+type Table struct {
+	shard   int
+	arena   *shm.Arena
+	slab    *shm.Slab
+	out     Sender
+	user    User
+	count   *shm.Counters
+	random  Random
+	timers  Timers
+	now     int64
+	seed    maphash.Seed
+	seed2   maphash.Seed
+	buckets []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
+	mask    uint64
+	maxBr   uint8
+	held    int // server transactions alive
+	open    int // of those, without a final response
+	wheel   wheel
+	keyBuf  []byte
+	scratch []byte         // for ACK and CANCEL being built
+	stored  parser.Message // for reading a request sent earlier
+	limbo   []shm.Off
+}
+
+// New makes an empty table.
+func New(c Config) (*Table, error) {
+	n := c.Arena.TotalBytes() / bucketBytes
+	n = min(max(n, minBuckets), maxBuckets)
+	n = 1 << (bits.Len64(uint64(n)) - 1)
+	buckets, err := shm.NewIndex(int(n))
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{
+		shard: c.Shard, arena: c.Arena, slab: c.Arena.Slab(c.Shard), out: c.Sender, user: c.User, count: c.Counters,
+		random: c.Random, timers: c.Timers, now: c.Now, seed: maphash.MakeSeed(), seed2: maphash.MakeSeed(),
+		buckets: buckets, mask: uint64(n) - 1,
+		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
+	}
+	t.maxBr = MaxBranches
+	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
+		t.maxBr = uint8(c.MaxBranches)
+	}
+	t.wheel.init(c.Now)
+	return t, nil
+}
+
+// SetNow tells the time, once per batch, in ns.
+func (t *Table) SetNow(now int64) { t.now = now }
+
+// Shard is the number of the shard the table belongs to.
+func (t *Table) Shard() int { return t.shard }
+
+// Held is how many server transactions are alive.
+func (t *Table) Held() int { return t.held }
+
+// Unanswered is how many of them have had no final response.
+func (t *Table) Unanswered() int { return t.open }
+
+// NextDue is when the next timer fires; ok is false if none is armed.
+func (t *Table) NextDue() (due int64, ok bool) { return t.wheel.nextDue() }
+
+// Reclaim gives back the slots that ended during the batch. Call it when nothing
+// in the send queue refers to the arena any more.
+func (t *Table) Reclaim() {
+	for _, off := range t.limbo {
+		t.slab.Free(off)
+	}
+	t.limbo = t.limbo[:0]
+}
+
+func (t *Table) node(off shm.Off) *node     { return shm.Ptr[node](t.arena, off) }
+func (t *Table) tx(off shm.Off) *Tx         { return shm.Ptr[Tx](t.arena, off) }
+func (t *Table) branch(off shm.Off) *Branch { return shm.Ptr[Branch](t.arena, off) }
+func (t *Table) offOf(n *node) shm.Off      { return shm.OffOf(t.arena, n) }
+func (t *Table) later(off shm.Off)          { t.limbo = append(t.limbo, off) }
+
+// Match finds the server transaction with that key (§17.2.3), or nil.
+func (t *Table) Match(k Key) *Tx {
+	for off := shm.Off(t.buckets[k.hash&t.mask]); off != 0; {
+		tx := t.tx(off)
+		if tx.key == k.hash && bytes.Equal(t.keyBytes(tx), k.bytes) {
+			return tx
+		}
+		off = tx.hashNext
+	}
+	return nil
+}
+
+func (t *Table) keyBytes(tx *Tx) []byte {
+	if tx.keyExtra != 0 {
+		return t.arena.Bytes(tx.keyExtra, 0, int(tx.keyLen))
+	}
+	return tx.keyInline[:tx.keyLen]
+}
+
+// NewServer makes the server transaction of a request with that key, which must
+// not match one already. Responses will go to replyTo through listener. nil: the
+// arena is full.
+func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
+	off, ok := t.slab.Alloc(KindTx, txBytes)
+	if !ok {
+		t.count[CountArenaFull]++
+		return nil
+	}
+	tx := t.tx(off)
+	h := tx.Header
+	*tx = Tx{key: k.hash, replyTo: *replyTo, listener: listener, keyLen: uint16(len(k.bytes)), created: t.now}
+	tx.Header = h
+	if len(k.bytes) <= keyInlineBytes {
+		copy(tx.keyInline[:], k.bytes)
+	} else if tx.keyExtra = t.store(off, KindKey, k.bytes); tx.keyExtra == 0 {
+		t.slab.Free(off)
+		return nil
+	}
+	tx.method = uint8(method)
+	tx.state = Trying
+	guard := t.timers.MaxNonInvite
+	if method == parser.INVITE {
+		tx.state = Proceeding // §17.2.1: entered at once, the TU sends the 100
+		guard = t.timers.MaxInvite
+	}
+	if guard <= 0 {
+		guard = lifeGuard
+	}
+	tx.endAt = t.now + int64(guard)
+	bucket := &t.buckets[k.hash&t.mask]
+	tx.hashNext = shm.Off(*bucket)
+	*bucket = uint32(off)
+	t.arm(off, &tx.node, tx.endAt)
+	t.slab.Publish(off)
+	t.held++
+	t.open++
+	t.count[CountTx]++
+	return tx
+}
+
+// store copies b into a slot owned by owner; 0: the arena is full.
+func (t *Table) store(owner shm.Off, kind shm.Kind, b []byte) shm.Off {
+	off, ok := t.slab.Alloc(kind, shm.HeaderBytes+len(b))
+	if !ok {
+		t.count[CountArenaFull]++
+		return 0
+	}
+	copy(t.arena.Bytes(off, 0, len(b)), b)
+	h := shm.Ptr[shm.Header](t.arena, off)
+	h.Owner, h.Len = owner, uint32(len(b))
+	t.slab.Publish(off)
+	return off
+}
+
+// storedBytes are the bytes of a slot filled by store.
+func (t *Table) storedBytes(off shm.Off) []byte {
+	return t.arena.Bytes(off, 0, int(shm.Ptr[shm.Header](t.arena, off).Len))
+}
+
+// drop sets a slot aside for Reclaim and clears the reference to it.
+func (t *Table) drop(ref *shm.Off) {
+	if *ref != 0 {
+		t.later(*ref)
+		*ref = 0
+	}
+}
+
+// unmatch takes tx out of the hash index: no request belongs to it any more.
+func (t *Table) unmatch(tx *Tx) {
+	if tx.flags&txUnmatched != 0 {
+		return
+	}
+	tx.flags |= txUnmatched
+	self := uint32(t.offOf(&tx.node))
+	bucket := &t.buckets[tx.key&t.mask]
+	if *bucket == self {
+		*bucket = uint32(tx.hashNext)
+		return
+	}
+	for off := shm.Off(*bucket); off != 0; {
+		p := t.tx(off)
+		if uint32(p.hashNext) == self {
+			p.hashNext = tx.hashNext
+			return
+		}
+		off = p.hashNext
+	}
+	panic("BUG: a transaction is not in its hash chain")
+}
+
+// terminate ends the server side. The record goes when its last branch does.
+func (t *Table) terminate(tx *Tx) {
+	t.answered(tx)
+	tx.state = Terminated
+	t.unmatch(tx)
+	off := t.offOf(&tx.node)
+	t.disarm(off, &tx.node)
+	t.drop(&tx.reply)
+	t.drop(&tx.keyExtra)
+	if tx.live == 0 {
+		t.freeTx(off, tx)
+	}
+}
+
+// Terminate ends a transaction that will never be answered, silently (RFC 4320
+// §4.2: no 408 to a non-INVITE).
+func (t *Table) Terminate(tx *Tx) {
+	if tx.state != Terminated {
+		t.terminate(tx)
+	}
+}
+
+// answered notes that tx has had its final response, or never will.
+func (t *Table) answered(tx *Tx) {
+	if tx.flags&txAnswered == 0 {
+		tx.flags |= txAnswered
+		t.open--
+	}
+}
+
+func (t *Table) freeTx(off shm.Off, tx *Tx) {
+	if tx.first != 0 {
+		panic("BUG: a transaction ends before its branches")
+	}
+	t.later(off)
+	t.held--
+	t.count[CountTxFreed]++
+}
+
+// send queues the stored bytes at off.
+func (t *Table) send(listener uint16, dst *netio.Addr, token shm.Off, off shm.Off) {
+	t.out.Begin(int(listener), dst, uint64(token))
+	t.out.Append(t.storedBytes(off))
+	t.out.End()
+}
