@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/tools/txtar"
 
 	"viaduct/netio"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
+	"viaduct/shard/txn"
 	"viaduct/shm"
 )
 
@@ -31,6 +33,7 @@ import (
 //	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
 //	answer FROM STATUS PHRASE to M  the same for the last request of method M
 //	wait DURATION                   time passes; timers fire when due
+//	restart                         the process is killed and another attaches its arena
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
 //	out TO [+TIME]                  what must leave next, and when since the last step that was no out
 //	silence                         nothing left since (written by hand where it is the point)
@@ -51,6 +54,7 @@ type flow struct {
 	stepAt   int64
 	now      int64
 	rnd      uint64
+	settings *route.Settings
 }
 
 type sentDatagram struct {
@@ -98,7 +102,7 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { arena.Close() })
-	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart}
+	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings}
 	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
 		ap, ok := l.Addr(5060)
@@ -128,6 +132,33 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 	}
 	f.tell()
 	return f
+}
+
+// restart does what a new process does with the arena of one that was killed: it
+// attaches, recovers, and rebuilds what is not kept.
+func (f *flow) restart() {
+	f.t.Helper()
+	fd, err := unix.Dup(int(f.w.arena.File().Fd()))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	arena, err := shm.AttachFile(os.NewFile(uintptr(fd), "arena"), Layout())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { arena.Close() })
+	if _, err := arena.Recover(func(owner, part shm.Off) bool { return txn.Holds(arena, owner, part) }); err != nil {
+		f.t.Fatal(err)
+	}
+	held := f.w.tx.Held()
+	f.w = &worker{shards: 1, arena: arena, shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
+		f.t.Fatal(err)
+	}
+	f.tell()
+	if n := f.w.tx.Rebuild(); n != held {
+		f.t.Errorf("%d transactions were taken over, want %d", n, held)
+	}
 }
 
 func (f *flow) random() uint64 {
@@ -254,6 +285,8 @@ func (f *flow) step(name, body string) {
 		f.wait(d)
 	case "icmp":
 		f.unreachable(words[1])
+	case "restart":
+		f.restart()
 	default:
 		f.t.Fatalf("no such step: %q", name)
 	}
@@ -309,7 +342,7 @@ func TestFlowsWithoutRoom(t *testing.T) {
 			}
 			for n := 0; ; n++ {
 				f, _ := runFlow(t, a, n, false)
-				full := f.w.count[arenaFullCounter]
+				full := f.w.count[txn.CountArenaFull]
 				f.endsClean()
 				if full == 0 {
 					break

@@ -44,6 +44,30 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
+// BenchmarkRendezvous is the receipt of rendezvous.go: chunks and conditional moves against one target after the other.
+func BenchmarkRendezvous(b *testing.B) {
+	for _, attrs := range []string{"", "weight=1%d"} {
+		for _, n := range []int{8, 16, 100} {
+			pl := mustParse(b, nTargets(n, attrs), Config{}, nil).Set(1).current()
+			f := func(name string, order func(*plan, uint64, int, *Picks)) {
+				b.Run(fmt.Sprintf("weighted=%v/targets=%d/%s", attrs != "", n, name), func(b *testing.B) {
+					key := uint64(1)
+					for b.Loop() {
+						key += 0x9e3779b97f4a7c15
+						var p Picks
+						order(pl, key, MaxPicks, &p)
+						if int(p.N) != min(n, MaxPicks) {
+							b.Fatalf("%d picks", p.N)
+						}
+					}
+				})
+			}
+			f("chunks", (*plan).rendezvous)
+			f("plain", plainRendezvous)
+		}
+	}
+}
+
 // BenchmarkSelectParallel has all processors take turns from one set: the price of the shared counter.
 func BenchmarkSelectParallel(b *testing.B) {
 	for _, a := range []Algorithm{CallIDHash, RoundRobin, Weights} {

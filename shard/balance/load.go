@@ -277,6 +277,7 @@ func (tb *Table) makeSets(cfg Config, known map[string]*Target, prev *Table) {
 		if w := s.mixedWeights(); w != "" {
 			tb.Warnings = append(tb.Warnings, w)
 		}
+		s.equalWeights = s.haveEqualWeights()
 		s.rebuild()
 	}
 }

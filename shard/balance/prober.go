@@ -66,7 +66,7 @@ func (c *ProbeConfig) Validate() error {
 // ReplyCodes is a set of response codes, 100 to 699.
 type ReplyCodes [(600 + 63) / 64]uint64
 
-// ParseReplyCodes reads ds_ping_reply_codes, for example "class=2;code=403;code=488;class=3".
+// ParseReplyCodes reads ds_ping_reply_codes, for example "class=2;code=403;code=488;class=3". The error does not name the parameter.
 func ParseReplyCodes(s string) (ReplyCodes, error) {
 	var rc ReplyCodes
 	for part := range strings.SplitSeq(s, ";") {
@@ -84,7 +84,7 @@ func ParseReplyCodes(s string) (ReplyCodes, error) {
 		case name == "code" && err == nil && n >= 100 && n <= 699:
 			rc.add(n)
 		default:
-			return ReplyCodes{}, fmt.Errorf("ds_ping_reply_codes: %q: write class=1 to class=6 or code=100 to code=699, separated by semicolons", part)
+			return ReplyCodes{}, fmt.Errorf("%q: write class=1 to class=6 or code=100 to code=699, separated by semicolons", part)
 		}
 	}
 	return rc, nil

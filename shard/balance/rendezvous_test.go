@@ -1,8 +1,10 @@
 package balance
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -22,24 +24,32 @@ func TestSort8(t *testing.T) {
 	}
 }
 
-// plainRendezvous is the oracle: all scores, sorted by the library.
-func plainRendezvous(pl *plan, key uint64, limit int) (uids []uint16) {
-	var all []uint64
-	for i := range pl.seeds {
-		var c [chunkTargets]uint64
-		all = append(all, pl.scores(key, i, &c)[0])
-	}
-	slices.SortFunc(all, func(a, b uint64) int {
-		if a > b {
-			return -1
+// plainRendezvous is the oracle and the baseline: one target after the other is put where it belongs.
+func plainRendezvous(pl *plan, key uint64, limit int, p *Picks) {
+	var scores [MaxPicks]uint64
+	n := 0
+	for i, seed := range pl.seeds {
+		x := mix(key ^ seed)
+		if !pl.equal {
+			x = ^math.Float64bits(negLog(x) * pl.inv[i])
 		}
-		return 1
-	})
-	for _, x := range all {
-		uids = append(uids, uint16(x))
+		x &^= 0xffff
+		if n == limit {
+			if x <= scores[n-1] {
+				continue
+			}
+			n--
+		}
+		at := n
+		for at > 0 && scores[at-1] < x {
+			scores[at], p.UID[at] = scores[at-1], p.UID[at-1]
+			at--
+		}
+		scores[at], p.UID[at] = x, pl.uids[i]
+		n++
 	}
-	uids = append(uids, pl.spare...)
-	return uids[:min(limit, len(uids))]
+	p.N = uint8(n)
+	p.addFrom(pl.spare, 0, limit)
 }
 
 func TestRendezvousEqualsPlain(t *testing.T) {
@@ -49,11 +59,31 @@ func TestRendezvousEqualsPlain(t *testing.T) {
 			tb := mustParse(t, nTargets(n, attrs), Config{}, nil)
 			for range 20 {
 				key, limit := rng.Uint64(), 1+rng.IntN(MaxPicks)
+				want := Picks{Set: 1}
 				var p Picks
 				tb.Select(1, CallIDHash, Key{Hash: key}, limit, &p)
-				if want := plainRendezvous(tb.Set(1).current(), key, limit); !slices.Equal(p.UID[:p.N], want) {
-					t.Fatalf("%d targets, limit %d, %q: got %v, want %v", n, limit, attrs, p.UID[:p.N], want)
+				plainRendezvous(tb.Set(1).current(), key, limit, &want)
+				if p != want {
+					t.Fatalf("%d targets, limit %d, %q: got %v, want %v", n, limit, attrs, p, want)
 				}
+			}
+		}
+	}
+}
+
+// Nodes that read the same sets from files in another order, with other priorities and sets around, pick the same.
+func TestNodesAgree(t *testing.T) {
+	for _, attrs := range []string{"", "weight=%d"} {
+		lines := strings.Split(strings.TrimSpace(nTargets(12, attrs)), "\n")
+		a := mustParse(t, strings.Join(lines, "\n"), Config{}, nil)
+		slices.Reverse(lines)
+		b := mustParse(t, "7 sip:10.7.7.7\n"+strings.ReplaceAll(strings.Join(lines, "\n"), "sip:10.0.0.5:5060 0 0", "SIP:10.0.0.5;transport=udp 8 3"), Config{ProbingThreshold: 4}, nil)
+		for key := range uint64(2000) {
+			var p, q Picks
+			a.Select(1, CallIDHash, Key{Hash: mix(key)}, 11, &p)
+			b.Select(1, CallIDHash, Key{Hash: mix(key)}, 11, &q)
+			if p != q {
+				t.Fatalf("%q: %v and %v", attrs, p, q)
 			}
 		}
 	}

@@ -15,14 +15,19 @@ type Set struct {
 
 	useDefault bool
 	turns      *turns
-	plan       atomic.Pointer[plan] // partner: turns.gen
+
+	// equalWeights: all weights above 0 are the same. It belongs to the set and not to the plan, since scores with and without
+	// weights may differ in the order of near ties, and a target that goes down must not move another's calls.
+	equalWeights bool
+
+	plan atomic.Pointer[plan] // partner: turns.gen
 }
 
 // plan is what selection needs of the usable targets, computed when their usability changes rather than at each call. It is
 // immutable. A selection may use a plan that a state change has just outdated; NextTarget looks at the state again.
 type plan struct {
 	gen      uint32
-	equal    bool   // all weights are the same
+	equal    bool   // all weights are the same, those of unusable targets included: see Set.equalWeights
 	fallback uint16 // UID of the default target, 0: none
 
 	usable []uint16 // UIDs in set order, the default aside
@@ -80,22 +85,20 @@ func (s *Set) rebuild() *plan {
 		}
 	}
 	weight := func(t *Target) uint64 { return uint64(t.Attrs.Weight) }
+	pl.equal = s.equalWeights
 	if len(weighted) == 0 {
-		weighted, pl.spare = usable, nil
+		weighted, pl.spare, pl.equal = usable, nil, true
 		weight = func(*Target) uint64 { return 1 }
 	}
 	var common, sum uint64
 	for _, t := range weighted {
 		common = gcd(weight(t), common)
 	}
-	pl.equal = true
 	for _, t := range weighted {
-		w := weight(t) / common
-		pl.equal = pl.equal && w == 1
-		sum += w
+		sum += weight(t) / common
 		pl.uids = append(pl.uids, t.UID)
 		pl.seeds = append(pl.seeds, t.seed)
-		pl.inv = append(pl.inv, 1/float64(w))
+		pl.inv = append(pl.inv, 1/float64(weight(t)))
 		pl.ends = append(pl.ends, sum)
 	}
 	pl.step = stride(sum)
@@ -145,6 +148,20 @@ func largestTerm(a, b uint64) uint64 {
 		return whole
 	}
 	return largest
+}
+
+// haveEqualWeights computes equalWeights.
+func (s *Set) haveEqualWeights() bool {
+	first := 0
+	for _, t := range s.Targets {
+		switch w := t.Attrs.Weight; {
+		case first == 0:
+			first = w
+		case w != 0 && w != first:
+			return false
+		}
+	}
+	return true
 }
 
 // mixedWeights warns when only some targets have a weight: Kamailio counts the others as 0, and gives what lacks to 100 to the last.

@@ -1,8 +1,5 @@
 package route
 
-// file is a parsed configuration: items in the order they were read.
-type file struct{ items []item }
-
 // item is one top-level thing; the kind says which fields count.
 type item struct {
 	kind itemKind

@@ -188,15 +188,6 @@ func (cc *compiler) addrComparison(n *nameExpr, d *coreValue, x *binaryExpr, not
 		s = r.s
 	case *strLit:
 		s = r.s
-	case *binaryExpr:
-		if l, ok := r.l.(*ipLit); ok && r.op == "/" {
-			switch m := r.r.(type) {
-			case *ipLit:
-				s = l.s + "/" + m.s
-			case *intLit:
-				s = l.s + "/" + itoa(m.n)
-			}
-		}
 	}
 	if s == "" {
 		cc.ld.errorf(x.r.at(), "%s is compared with an address, a network or myself", n.name)

@@ -3,6 +3,8 @@ package route
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,7 +23,6 @@ type fakeHost struct {
 	quiet   bool // record nothing: for timing and allocation tests
 	answers map[string]int
 	calls   []string
-	ruriBuf []byte
 }
 
 func newFake(t testing.TB, msg string) *fakeHost {
@@ -143,4 +144,24 @@ func request(kind, tag string) string {
 		"From: \"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1\r\nTo: <sip:bob@b.example.com>" + tag + "\r\nCall-ID: cid-1@x\r\n" +
 		"CSeq: 7 " + method + "\r\nUser-Agent: ua/1.0\r\nX-Foo: one\r\nX-Foo:  two \r\nContact: <sip:alice@127.0.0.1:15998>\r\n" +
 		"Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
+}
+
+// fuzzSeeds are the configuration files of testdata and the default one.
+func fuzzSeeds(t testing.TB) []string {
+	t.Helper()
+	seeds := []string{string(Default())}
+	for _, pattern := range []string{"testdata/peers/*.cfg", "testdata/accept/*.cfg", "testdata/refuse/*.cfg"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files at %s: %v", pattern, err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seeds = append(seeds, string(b))
+		}
+	}
+	return seeds
 }

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -186,7 +187,12 @@ func (lx *lexer) token() token {
 	t := token{pos: f.pos(start), glued: start == lx.prev && !lx.bol, bol: lx.bol}
 	lx.bol = false
 	c := f.src[start]
+	n := ipLen(f.src[start:])
 	switch {
+	case n > 0:
+		t.kind = tokIP
+		f.off += n
+		t.text = f.src[start:f.off]
 	case isNameStart(c):
 		t.kind = tokIdent
 		f.off += nameLen(f.src[start:])
@@ -223,14 +229,9 @@ func (lx *lexer) token() token {
 	return t
 }
 
-// number reads an integer or an IPv4 address.
+// number reads an integer.
 func (lx *lexer) number(f *frame, t *token) {
 	s := f.src[f.off:]
-	if n := ipv4Len(s); n > 0 {
-		t.kind, t.text = tokIPv4, s[:n]
-		f.off += n
-		return
-	}
 	n := 0
 	base := 10
 	switch {
@@ -268,7 +269,35 @@ func (lx *lexer) number(f *frame, t *token) {
 	f.off += n
 }
 
-// ipv4Len is the length of the IPv4 address s starts with, 0 if there is none.
+// ipLen is the length of the IPv4 address or bare IPv6 address s starts with, 0 if there is none. A colon behind an IPv6 address
+// (case ::1:) is not part of it; two colons at least must be, so that host:port is none.
+func ipLen(s string) int {
+	n, dots, colons := 0, 0, 0
+	for n < len(s) && (hexVal(s[n]) >= 0 || s[n] == '.' || s[n] == ':') {
+		switch s[n] {
+		case '.':
+			dots++
+		case ':':
+			colons++
+		}
+		n++
+	}
+	if dots < 3 && colons < 2 || n < len(s) && isNameByte(s[n]) && colons >= 2 {
+		return 0
+	}
+	if colons < 2 {
+		return ipv4Len(s)
+	}
+	if s[n-1] == ':' && n > 2 && s[n-2] != ':' {
+		n--
+	}
+	if ip, err := netip.ParseAddr(s[:n]); err != nil || !ip.Is6() {
+		return 0
+	}
+	return n
+}
+
+// ipv4Len is the length of the dotted quad s starts with.
 func ipv4Len(s string) int {
 	i := 0
 	for part := 0; part < 4; part++ {

@@ -208,6 +208,9 @@ func (cc *compiler) finish(start Pos) {
 				r.name)
 		}
 	}
+	for _, rt := range cc.prog.routes {
+		rt.last = nil
+	}
 	if cc.prog.main == nil && len(cc.ld.errs) == 0 {
 		cc.ld.errorf(start, "there is no request_route")
 	}

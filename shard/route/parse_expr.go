@@ -99,7 +99,7 @@ func (p *syntax) primary() expr {
 			p.advance()
 		}
 		return &strLit{t.pos, s}
-	case tokIPv4:
+	case tokIP:
 		return &ipLit{t.pos, p.ipLiteral()}
 	case tokPV:
 		p.advance()
@@ -113,7 +113,7 @@ func (p *syntax) primary() expr {
 		switch {
 		case p.op("("):
 			return p.parenthesis()
-		case p.op("["), p.op(":"):
+		case p.op("["):
 			return &ipLit{t.pos, p.ipLiteral()}
 		}
 	}
@@ -121,14 +121,28 @@ func (p *syntax) primary() expr {
 	return nil
 }
 
-// ipLiteral reads an address or network as one word. "[2001:db8::1]", "::1", "10.0.0.0/8".
+// ipLiteral reads an address or network as one word: "[2001:db8::1]", "::1", "10.0.0.0/8", "10.0.0.0/255.0.0.0".
 func (p *syntax) ipLiteral() string {
 	s := ""
-	for first := true; first || p.t.glued; first = false {
-		if p.t.kind != tokInt && p.t.kind != tokIPv4 && p.t.kind != tokIdent && !p.op(":") && !p.op("[") && !p.op("]") && !p.op("/") {
-			break
+	bracket := p.op("[")
+	if bracket {
+		p.advance()
+	}
+	if p.t.kind != tokIP {
+		p.fail("expected an address, found %s", p.t.describe())
+	}
+	s = p.t.text
+	p.advance()
+	if bracket {
+		p.expect("]", "behind the address")
+		s = "[" + s + "]"
+	}
+	if p.op("/") && p.t.glued {
+		p.advance()
+		if p.t.kind != tokInt && p.t.kind != tokIP {
+			p.fail("expected the length of a network or its mask behind \"/\", found %s", p.t.describe())
 		}
-		s += p.t.raw
+		s += "/" + p.t.text
 		p.advance()
 	}
 	return s
@@ -138,6 +152,11 @@ func (p *syntax) ipLiteral() string {
 func (p *syntax) parenthesis() expr {
 	pos := p.t.pos
 	p.advance()
+	return p.inParenthesis(pos)
+}
+
+// inParenthesis goes on behind the opening one.
+func (p *syntax) inParenthesis(pos Pos) expr {
 	p.enter()
 	defer p.leave()
 	x := p.expr()

@@ -53,7 +53,7 @@ func (p *syntax) startsHost() bool {
 	if p.t.bol {
 		return false
 	}
-	return p.t.kind == tokIdent || p.t.kind == tokStr || p.t.kind == tokIPv4 || p.t.kind == tokInt || p.op("[")
+	return p.t.kind == tokIdent || p.t.kind == tokStr || p.t.kind == tokIP || p.t.kind == tokInt || p.op("[")
 }
 
 // socket takes [proto:]host[:port] apart.

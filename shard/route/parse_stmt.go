@@ -215,15 +215,14 @@ func (p *syntax) jump() stmt {
 	} else if s.word == "return" && !p.op(";") {
 		if p.op("(") {
 			// return() is return.
+			pos := p.t.pos
 			p.advance()
 			if p.op(")") {
 				p.advance()
 				p.endStatement()
 				return s
 			}
-			x := p.expr()
-			p.expect(")", "behind return(")
-			s.x = p.binaryRest(x, 0)
+			s.x = p.binaryRest(p.inParenthesis(pos), 0)
 		} else {
 			s.x = p.expr()
 		}

@@ -9,7 +9,7 @@ const (
 	tokIdent           // [A-Za-z_][A-Za-z0-9_]*
 	tokInt             // decimal, 0x hex, 0 octal, 0b binary; value in num
 	tokStr             // quoted, decoded in text
-	tokIPv4            // four decimal numbers with dots
+	tokIP              // dotted quad, or IPv6 without brackets
 	tokPV              // $…, text is what follows the dollar sign
 	tokSel             // @…
 	tokOp              // punctuation; text is the operator
@@ -25,9 +25,6 @@ type token struct {
 	glued bool // no white space between the token before and this one
 	bol   bool // first token of its line
 }
-
-// is tells whether t is the operator or identifier s.
-func (t *token) is(s string) bool { return (t.kind == tokOp || t.kind == tokIdent) && t.text == s }
 
 // describe names t in an error message.
 func (t *token) describe() string {

@@ -1,5 +1,0 @@
-package shard
-
-import "viaduct/shard/txn"
-
-const arenaFullCounter = txn.CountArenaFull

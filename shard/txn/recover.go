@@ -1,0 +1,93 @@
+package txn
+
+import (
+	"hash/maphash"
+
+	"viaduct/shm"
+)
+
+// A process that attaches the arena of one that was killed finds records whose
+// every field is whole: each store here is of one word, records are published
+// last, and parts before what refers to them. What may be missing is the last
+// step of a change: a new state with the old deadline, which is earlier and
+// therefore ends the transaction sooner than need be, or a reply without its
+// state. Lists through records (hash chains, wheel slots) are not believed.
+
+// Holds tells shm.Arena.Recover whether a record refers to one of its parts; one
+// that it does not refer to was on its way in or out, and is given back.
+func Holds(a *shm.Arena, owner, part shm.Off) bool {
+	h := shm.Ptr[shm.Header](a, owner)
+	switch h.Kind {
+	case KindTx:
+		tx := shm.Ptr[Tx](a, owner)
+		if tx.reply == part || tx.keyExtra == part {
+			return true
+		}
+		for off, n := tx.first, 0; off != 0 && n <= MaxBranches; n++ {
+			if off == part {
+				return true
+			}
+			if b := shm.Ptr[shm.Header](a, off); b.Kind != KindBranch || !b.Live() {
+				return false
+			}
+			off = shm.Ptr[Branch](a, off).nextBranch
+		}
+	case KindBranch:
+		br := shm.Ptr[Branch](a, owner)
+		return br.request == part || br.cancel == part
+	}
+	return false
+}
+
+// Rebuild makes hash index and timer wheel anew from the records in the arena,
+// after shm.Arena.Recover, and before the first message. It ends what has no end
+// of its own any more, and returns how many transactions it took over.
+func (t *Table) Rebuild() int {
+	var ended []shm.Off
+	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
+		switch h.Kind {
+		case KindTx:
+			tx := t.tx(off)
+			tx.hashNext, tx.due, tx.next, tx.prev, tx.live = 0, 0, 0, 0, 0
+			if tx.flags&txAnswered == 0 {
+				t.open++
+			}
+			t.held++
+			if tx.state == Terminated {
+				ended = append(ended, off)
+				return true
+			}
+			tx.flags &^= txUnmatched
+			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
+			bucket := &t.buckets[tx.key&t.mask]
+			tx.hashNext, *bucket = shm.Off(*bucket), uint32(off)
+			t.rearmServer(tx, tx.endAt)
+		case KindBranch:
+			br := t.branch(off)
+			br.due, br.next, br.prev = 0, 0, 0
+			t.armClient(off, br)
+		}
+		return true
+	})
+	// Lists of branches are cut where a branch did not survive; counts follow from them.
+	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
+		if h.Kind == KindTx {
+			tx := t.tx(off)
+			for ref := &tx.first; *ref != 0; ref = &t.branch(*ref).nextBranch {
+				if !t.slab.Live(*ref, KindBranch) || t.branch(*ref).flags&brEnded != 0 {
+					*ref = 0
+					break
+				}
+				tx.live++
+			}
+		}
+		return true
+	})
+	for _, off := range ended {
+		if tx := t.tx(off); tx.live == 0 {
+			t.freeTx(off, tx)
+		}
+	}
+	t.Reclaim()
+	return t.held
+}
