@@ -79,6 +79,8 @@ func (lx *lexer) next() token {
 			lx.prev = -1
 			if f.def == "" {
 				lx.bol = true
+			} else {
+				lx.prev = lx.top().off // what follows the macro's name is glued to its value
 			}
 			continue
 		}
@@ -112,7 +114,12 @@ func (lx *lexer) expand(t *token) bool {
 		lx.ld.errorf(t.pos, "defines nest deeper than %d at %s", maxMacroDepth, t.text)
 		return false
 	}
-	lx.push(frame{file: t.pos.File, src: v, def: t.text, at: t.pos})
+	if lx.push(frame{file: t.pos.File, src: v, def: t.text, at: t.pos}) {
+		lx.bol = t.bol
+		if t.glued {
+			lx.prev = 0
+		}
+	}
 	return true
 }
 

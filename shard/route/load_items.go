@@ -101,14 +101,23 @@ func (cc *compiler) modParam(it *item) {
 		cc.ld.errorf(it.pos, "%s is no module name", quote(clip(it.name)))
 		return
 	}
-	matched := false
+	var matching, having []string
 	for _, m := range sortedKeys(cc.loaded) {
 		if re.MatchString(m) {
-			matched = true
-			cc.oneParam(m, it)
+			matching = append(matching, m)
+			if d := modules[m]; d == nil || d.params[it.param] != nil || known()[m].params[it.param] {
+				having = append(having, m)
+			}
 		}
 	}
-	if matched {
+	if len(having) > 0 {
+		// Of a|b, one that has the parameter is enough.
+		matching = having
+	}
+	for _, m := range matching {
+		cc.oneParam(m, it)
+	}
+	if len(matching) > 0 {
 		return
 	}
 	if strings.ContainsAny(it.name, "|*.[(") {
