@@ -3,7 +3,6 @@ package shard
 import (
 	"encoding/hex"
 
-	"viaduct/netio"
 	"viaduct/netio/steer"
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -47,8 +46,8 @@ func (p *prober) tick(w *worker) {
 	}
 	for _, pr := range p.probes {
 		to := pr.Target.PingAddr
-		by := w.shared.egress.Egress(&to, 0)
-		if by < 0 {
+		by := w.core.ProbeBy(pr.Target)
+		if by < 0 || pr.Target.PingTransport != balance.UDP {
 			p.outcome(w, pr.ID, 0)
 			continue
 		}
@@ -120,7 +119,3 @@ func (p *prober) outcome(w *worker, id uint64, code int) {
 		w.shared.targetEvent(o.Target, o.Event, "probe")
 	}
 }
-
-var _ interface {
-	Egress(dst *netio.Addr, receivedBy int) int
-} = (*netio.Group)(nil)

@@ -45,6 +45,22 @@ func (c *Config) Validate() error {
 	case c.Program == nil || c.Settings == nil:
 		return errors.New("no routing program")
 	}
+	return reachable(c.Targets)
+}
+
+// reachable refuses destinations that no listener of this build can reach, rather
+// than sending them what they do not understand.
+func reachable(targets *balance.Table) error {
+	if targets == nil {
+		return nil
+	}
+	for _, set := range targets.Sets() {
+		for _, t := range set.Targets {
+			if t.Transport != balance.UDP {
+				return fmt.Errorf("dispatcher list, line %d: %s wants a stream transport, and only UDP is served so far: take it out or set it to udp", t.Line, t.URI)
+			}
+		}
+	}
 	return nil
 }
 
@@ -234,10 +250,14 @@ func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
 }
 
 // SetTargets replaces the destination sets; each shard picks them up with its
-// next batch.
-func (s *Server) SetTargets(t *balance.Table) {
+// next batch. With an error the old ones stay.
+func (s *Server) SetTargets(t *balance.Table) error {
+	if err := reachable(t); err != nil {
+		return err
+	}
 	s.shared.tables.Store(t)
 	s.shared.tablesVersion.Add(1)
+	return nil
 }
 
 // Targets is the destination sets in use, nil if there are none.

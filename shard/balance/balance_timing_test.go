@@ -87,22 +87,14 @@ func BenchmarkSelectParallel(b *testing.B) {
 	}
 }
 
-// BenchmarkSuccess is what every response costs.
+// BenchmarkSuccess is what every response costs, at 256 of them in a millisecond.
 func BenchmarkSuccess(b *testing.B) {
 	x := mustParse(b, nTargets(1, ""), Config{}, nil).Targets()[0]
-	f := func(name string, step int) {
-		b.Run(name, func(b *testing.B) {
-			i := 0
-			for b.Loop() {
-				i += step
-				if x.Success(int64(i>>8)) != NoEvent {
-					b.Fatal("an event")
-				}
-			}
-		})
+	for i := range b.N { // b.Loop costs more than what is measured
+		if x.Success(int64(i>>8)) != NoEvent {
+			b.Fatal("an event")
+		}
 	}
-	f("same-ms", 0)
-	f("256-a-ms", 1)
 }
 
 // BenchmarkNextTarget is the first attempt.

@@ -26,7 +26,7 @@ type ProbeConfig struct {
 	Method   string        // ds_ping_method; "": OPTIONS
 	From     string        // ds_ping_from, a URI; "": sip:dispatcher@localhost
 
-	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0: 4 s, which is T1's doublings up to T2. Kamailio waits
+	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0: 4 s, in which a request over UDP is sent four times. Kamailio waits
 	// for tm's 30 s then, and notices a dead target ten calls too late.
 	Timeout time.Duration
 

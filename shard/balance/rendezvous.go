@@ -18,7 +18,8 @@ func mix(x uint64) uint64 {
 // Scores are computed a chunk at a time, so that the multiplications of one target overlap with the next one's, and sorted
 // without branches, since nothing could predict them: min and max compile to conditional moves.
 //
-// RECEIPT
+// Receipt: BenchmarkRendezvous, whole list of 8 targets 41 ns (plain 115), weighted 97 ns (216), of 16 229 ns (266),
+// of 100 as the plain one within a tenth; Xeon 2.5 GHz, 2026-11-21.
 func (pl *plan) rendezvous(key uint64, limit int, p *Picks) {
 	var chunk [chunkTargets]uint64
 	n := min(limit, len(pl.seeds))

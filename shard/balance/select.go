@@ -24,7 +24,7 @@ const (
 
 	// Weights gives, in every window of as many calls as the weights sum up to (their common divisor removed), each target exactly
 	// its weight, whatever their number and sum, as long as no state changes. An inactive target's share goes to
-	// the others in proportion. Kamailio fills a table of 100 slots once: weights beyond 100 in sum are cut, what lacks
+	// the others in proportion, exactly; what it fails is drawn likewise. Kamailio fills a table of 100 slots once: weights beyond 100 in sum are cut, what lacks
 	// to 100 goes to the last target, and an inactive target's slots to its next neighbour.
 	Weights Algorithm = 9
 )
@@ -52,7 +52,7 @@ type Picks struct {
 const pickDefault = 1
 
 // Select chooses from a set by an algorithm and writes the targets to try, best first, into p. limit caps the list, first
-// choice included; 0 means MaxPicks, 1 no failover. False: the set does not exist, the algorithm is not available (Validate
+// choice included; 0 means MaxPicks, 1 no failover (what the dispatcher module does unless its flags have 2). False: the set does not exist, the algorithm is not available (Validate
 // says so at start-up) or nothing in the set may be used. It does not allocate, and may be called from any shard.
 func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool {
 	*p = Picks{Set: uint32(set)}

@@ -115,7 +115,7 @@ func gcd(a, b uint64) uint64 {
 
 // stride picks a step with no divisor in common with sum, so that k·step mod sum visits every position once in sum turns
 // (exact), and near the golden section of it, so that it visits every stretch evenly (smooth). How evenly depends on the
-// continued fraction of step/sum: the smaller its largest term the better (Niederreiter 1992, theorem 3.4), hence the best
+// continued fraction of step/sum: the smaller its largest term the better (Kuipers and Niederreiter 1974, chapter 2), hence the best
 // of the steps around the golden section is taken.
 func stride(sum uint64) uint64 {
 	if sum < 3 {

@@ -99,6 +99,7 @@ func TestTransitions(t *testing.T) {
 	f("0", "F", "TX1")
 	f("0", "F F", "TX2")
 	f("0", "F F S", "AX0")
+	f("0", "S F F S", "AX0") // all in one millisecond
 	f("0", "F F S F F", "TX2")
 	f("0", "F F F", "IX0 lost dst-down")
 	f("0", "t t", "TX2")

@@ -29,6 +29,7 @@ func (r *Request) where(to *txn.Destination) bool {
 	if r.dstAddr.Family != 0 {
 		to.Addr, to.Target = r.dstAddr, r.target
 	} else {
+		to.Target = 0
 		text := r.dst
 		if text == nil {
 			text = r.RequestURI()
@@ -48,7 +49,7 @@ func (r *Request) where(to *txn.Destination) bool {
 			return r.fail(codeUnresolvable)
 		}
 	}
-	by := c.cfg.Egress.Egress(&to.Addr, r.Listener)
+	by := c.leavesBy(&to.Addr, to.Target, r.Listener)
 	if by < 0 {
 		return r.fail(codeSendError)
 	}

@@ -218,7 +218,7 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	if t == nil || sent == nil || t.Addr.Family == 0 {
 		return false
 	}
-	by := c.cfg.Egress.Egress(&t.Addr, tx.Listener())
+	by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
 	if by < 0 {
 		return false
 	}
