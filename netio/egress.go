@@ -104,6 +104,12 @@ func (e *egress) ask(dst *Addr, firstOfFamily int) int {
 			}
 		}
 	}
+	e.remember(dst, generation, listener)
+	return listener
+}
+
+// remember gives up if another shard is writing the same slot: the next message asks again.
+func (e *egress) remember(dst *Addr, generation uint64, listener int) {
 	ip, zoneFamily := egressKey(dst)
 	s := e.slot(ip, zoneFamily)
 	seq := s.seq.Load()
@@ -114,7 +120,6 @@ func (e *egress) ask(dst *Addr, firstOfFamily int) int {
 		s.answer.Store(generation<<16 | uint64(listener+1))
 		s.seq.Store(seq + 2)
 	}
-	return listener
 }
 
 // sourceTowards connects an unbound UDP socket, which sends nothing, and looks at the address it got. A fresh socket for each question: a connected one keeps its

@@ -34,10 +34,16 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 	if len(cfgs) == 0 || len(cfgs) > maxListeners {
 		return nil, fmt.Errorf("cannot listen on %d addresses: 1 to %d are possible", len(cfgs), maxListeners)
 	}
+	listed := make(map[Addr]bool, len(cfgs))
 	for i := range cfgs {
-		if err := cfgs[i].validate(cfgs[:i]); err != nil {
+		if err := cfgs[i].validate(); err != nil {
 			return nil, err
 		}
+		a := AddrFrom(cfgs[i].Addr)
+		if listed[a] && a.Port != 0 {
+			return nil, fmt.Errorf("cannot listen on %s: the address is listed twice", cfgs[i].Addr)
+		}
+		listed[a] = true
 	}
 	g := &Group{firstOf: [2]int{-1, -1}}
 	if err := g.open(cfgs, shards, opt, log); err != nil {
@@ -47,7 +53,7 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 	return g, nil
 }
 
-func (c *ListenConfig) validate(before []ListenConfig) error {
+func (c *ListenConfig) validate() error {
 	switch {
 	case !c.Addr.IsValid():
 		return errors.New("cannot listen on an empty address")
@@ -61,11 +67,6 @@ func (c *ListenConfig) validate(before []ListenConfig) error {
 		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host", c.Addr)
 	case strings.ContainsAny(c.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
 		return fmt.Errorf("cannot listen on %s: the advertised host %q has characters that a header cannot carry", c.Addr, c.AdvertiseHost)
-	}
-	for _, b := range before {
-		if c.Addr.Port() != 0 && AddrFrom(b.Addr) == AddrFrom(c.Addr) {
-			return fmt.Errorf("cannot listen on %s: the address is listed twice", c.Addr)
-		}
 	}
 	return nil
 }

@@ -100,7 +100,8 @@ type ICMPError struct {
 type PortStats struct {
 	RecvDatagrams, RecvBatches, RecvTruncated, RecvBytes uint64
 	SentDatagrams, SendBatches, SentBytes                uint64 // datagrams and bytes the kernel took
-	SendFailed, SendAgain, SendRetried                   uint64 // SendAgain is the part of SendFailed due to EAGAIN; SendRetried: sends repeated after another datagram's error
+	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN
+	SendRetried                                          uint64 // sends repeated because the first try returned an error, perhaps another datagram's
 	ICMPErrors                                           uint64
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -12,9 +13,11 @@ import (
 )
 
 // Receipts (2 vCPU KVM guest, Xeon family 6 model 207, Linux 6.18.44, go1.26.8, 2026-11-21, `go test -run - -bench . -benchtime 0.3s ./netio`) stand at the
-// benchmarks. Loopback: the whole receive path up to the socket's queue runs inside the send. The host is shared; believe ratios, not absolute times.
+// benchmarks, the least of several runs while the machine was busy with other work: believe differences and ratios, not absolute times. Over loopback the whole
+// receive path up to the socket's queue runs inside the send.
 
-// BenchmarkEcho sends full batches of 800-byte messages in five segments and receives them, both through Ports. RECEIPT_ECHO
+// BenchmarkEcho sends full batches of 800-byte messages in five segments and receives them, both through Ports. 600 ns to receive
+// and 2,700 ns to send a datagram.
 func BenchmarkEcho(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	segment := bytes.Repeat([]byte("s"), 160)
@@ -40,7 +43,8 @@ func BenchmarkEcho(b *testing.B) {
 	b.ReportMetric(float64(receiving.Nanoseconds())/float64(n), "recv-ns/datagram")
 }
 
-// BenchmarkSingle is the same with batches of one: what a lightly loaded shard pays. RECEIPT_SINGLE
+// BenchmarkSingle is the same with batches of one: what a lightly loaded shard pays. 5.6 µs to send,
+// look for and receive one.
 func BenchmarkSingle(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	segment := bytes.Repeat([]byte("s"), 160)
@@ -54,13 +58,14 @@ func BenchmarkSingle(b *testing.B) {
 	}
 }
 
-// BenchmarkSegments sends batches of 840-byte messages made of 1, 2, 5 and 8 segments; RECEIPT_SEGMENTS
+// BenchmarkSegments sends batches of 840-byte messages made of 1, 2, 5 and 8 segments; one segment 1,580 to 2,810 ns per message,
+// two +26 to 78, five +85 to 173, eight +140 to 251 (six runs). By reference instead of gathered, for 450 to 1,400 bytes, five were +196 to 375 and eight +322
+// to 503 the same day.
 func BenchmarkSegments(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	memory := make([]byte, BatchDatagrams*4096)
 	counts := []int{1, 2, 5, 8}
-	spent := make([]time.Duration, len(counts))
-	n := 0
+	batchNs := make([][]float64, len(counts))
 	for b.Loop() {
 		for k, segments := range counts {
 			t0 := time.Now()
@@ -73,20 +78,20 @@ func BenchmarkSegments(b *testing.B) {
 				from.End()
 			}
 			from.Flush()
-			spent[k] += time.Since(t0)
+			batchNs[k] = append(batchNs[k], float64(time.Since(t0).Nanoseconds()))
 			if len(to.Recv(0)) != BatchDatagrams {
 				b.Fatal("not everything arrived")
 			}
 			to.Release()
 		}
-		n += BatchDatagrams
 	}
-	for k, segments := range counts {
-		b.ReportMetric(float64(spent[k].Nanoseconds())/float64(n), fmt.Sprintf("%d-segments-ns", segments))
+	b.ReportMetric(medianExcess(batchNs[0], nil)/BatchDatagrams, "1-segment-ns")
+	for k, segments := range counts[1:] {
+		b.ReportMetric(medianExcess(batchNs[k+1], batchNs[0])/BatchDatagrams, fmt.Sprintf("%d-segments-added-ns", segments))
 	}
 }
 
-// BenchmarkDrops asks for the drop counter by SO_MEMINFO: RECEIPT_DROPS
+// BenchmarkDrops asks for the drop counter by SO_MEMINFO: 300 ns, once a second.
 func BenchmarkDrops(b *testing.B) {
 	_, p, _ := pair(b, "127.0.0.1:0")
 	for b.Loop() {
@@ -97,7 +102,7 @@ func BenchmarkDrops(b *testing.B) {
 }
 
 // BenchmarkDropMessages is the price of the other way, SO_RXQ_OVFL: receiving full batches on a socket that has dropped once, in turn without and with a control
-// message per datagram. RECEIPT_MESSAGES
+// message per datagram. 372 to 627 ns without, +65 to 105 with.
 func BenchmarkDropMessages(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	unix.SetsockoptInt(to.fds[0], unix.SOL_SOCKET, unix.SO_RCVBUF, 512<<10)
@@ -111,8 +116,7 @@ func BenchmarkDropMessages(b *testing.B) {
 		b.Fatal("nothing was dropped")
 	}
 	var control [BatchDatagrams][32]byte
-	var spent [2]time.Duration
-	n := 0
+	var batchNs [2][]float64
 	for b.Loop() {
 		for with := range 2 {
 			unix.SetsockoptInt(to.fds[0], unix.SOL_SOCKET, unix.SO_RXQ_OVFL, with)
@@ -134,7 +138,7 @@ func BenchmarkDropMessages(b *testing.B) {
 					b.Fatal("no control message")
 				}
 			}
-			spent[with] += time.Since(t0)
+			batchNs[with] = append(batchNs[with], float64(time.Since(t0).Nanoseconds()))
 			for i := range to.rx.hdrs {
 				to.rx.hdrs[i].Control = nil
 				to.rx.hdrs[i].SetControllen(0)
@@ -144,13 +148,23 @@ func BenchmarkDropMessages(b *testing.B) {
 			}
 			to.Release()
 		}
-		n += BatchDatagrams
 	}
-	b.ReportMetric(float64(spent[0].Nanoseconds())/float64(n), "without-ns/datagram")
-	b.ReportMetric(float64(spent[1].Nanoseconds())/float64(n), "with-ns/datagram")
+	b.ReportMetric(medianExcess(batchNs[0], nil)/BatchDatagrams, "without-ns/datagram")
+	b.ReportMetric(medianExcess(batchNs[1], batchNs[0])/BatchDatagrams, "added-ns/datagram")
 }
 
-// BenchmarkWait looks without waiting, as a raw system call and as one that tells the scheduler. RECEIPT_WAIT
+// medianExcess is the median of the differences between measurements made in turn, so that phases of a shared host fall out; base nil means zeros.
+func medianExcess(measured, base []float64) float64 {
+	differences := slices.Clone(measured)
+	for i := range base {
+		differences[i] -= base[i]
+	}
+	slices.Sort(differences)
+	return differences[len(differences)/2]
+}
+
+// BenchmarkWait looks without waiting, as a raw system call and as one that tells the scheduler. 185 ns and
+// 435 ns.
 func BenchmarkWait(b *testing.B) {
 	p, _, _ := pair(b, "127.0.0.1:0")
 	b.Run("look", func(b *testing.B) {
@@ -169,7 +183,7 @@ func BenchmarkWait(b *testing.B) {
 	})
 }
 
-// BenchmarkEgress asks for the listener of a destination with mhomed: RECEIPT_EGRESS
+// BenchmarkEgress asks for the listener of a destination with mhomed: 27 ns from the cache, 7.5 µs from the kernel.
 func BenchmarkEgress(b *testing.B) {
 	g := mustListen(b, 1, Options{MHomed: true}, "127.0.0.1:0")
 	dst := AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))
@@ -190,7 +204,7 @@ func BenchmarkEgress(b *testing.B) {
 	})
 }
 
-// BenchmarkAppendTo writes an address as in a received parameter. RECEIPT_APPEND
+// BenchmarkAppendTo writes an address as in a received parameter. 31 ns, netip 72 ns.
 func BenchmarkAppendTo(b *testing.B) {
 	ap := netip.MustParseAddrPort("192.168.100.200:15060")
 	a := AddrFrom(ap)

@@ -99,7 +99,8 @@ func (p *Port) Shard() int { return p.shard }
 func (p *Port) Stats() *PortStats { return &p.stats }
 
 // Wait sleeps until a socket has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
-// with nothing. Doorbells are eventfds, watched from the first Wait that names them; they need not be read, as each ring counts once (edge-triggered).
+// with nothing. Doorbells are eventfds, watched from the first Wait that names them until the Port is closed, so they must stay open. They need not be read: each ring
+// is seen once (edge-triggered).
 //
 // A look does not tell the Go scheduler, which would cost more than the call; a sleep does, so that other goroutines may have the processor.
 // epoll_pwait2 (Linux 5.11) sleeps to the nanosecond; without it sleeps are rounded up to milliseconds.

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,6 +147,43 @@ func TestMHomed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEgressCacheIsShared has many goroutines read and write the same few slots: no answer may belong to another destination or generation.
+func TestEgressCacheIsShared(t *testing.T) {
+	e := &egress{}
+	e.generation.Store(1)
+	dst := make([]Addr, 20000) // several per slot
+	for i := range dst {
+		dst[i] = AddrFrom(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 5060))
+	}
+	listenerOf := func(i int, generation uint64) int { return (i*31 + int(generation)*7) % 60000 }
+	var hits atomic.Int64
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			for n := range 50000 {
+				i := (n/8*7919 + g) % len(dst)
+				generation := e.generation.Load()
+				if got, ok := e.cached(&dst[i]); ok {
+					hits.Add(1)
+					if got != listenerOf(i, generation) && e.generation.Load() == generation {
+						t.Errorf("destination %d: listener %d, want %d", i, got, listenerOf(i, generation))
+						return
+					}
+					continue
+				}
+				e.remember(&dst[i], generation, listenerOf(i, generation))
+				if n%5000 == 0 {
+					e.generation.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if hits.Load() == 0 {
+		t.Error("the cache never had an answer")
+	}
 }
 
 // TestUnreachable: what the routing refuses is reported per message.

@@ -10,9 +10,9 @@ import (
 // sendBatch collects the messages of one listener until Flush. It is built once; slots and gather memory are used from the start on, so small batches stay
 // warm.
 //
-// A message of one segment is sent from where it is. More segments are copied together: the kernel takes 45 to 65 ns for each further one, while copying costs
-// once 50 to 200 ns for 450 to 1,400 bytes, so that five segments gain 70 to 130 ns and eight 200 to 270 (medians of 500 runs in random order, batches of
-// 64 over loopback; BenchmarkSegments; Xeon 6/207 guest, Linux 6.18.44, 2026-11-21).
+// A message of one segment is sent from where it is. More segments are copied together: the kernel takes 45 to 65 ns for each further one, copying 50 to 200 ns once
+// for 450 to 1,400 bytes. So two and three segments cost the same either way, five gain 70 to 130 ns and eight 200 to 270 (medians of 500 batches of 64 in random
+// order over loopback, Xeon 6/207 guest, Linux 6.18.44, 2026-11-21; BenchmarkSegments shows what is left).
 type sendBatch struct {
 	fd        int
 	listener  int16

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,49 @@ func TestKernelAgreesWithPlainKey(t *testing.T) {
 		})
 	}
 }
+
+// TestKernelAgreesOnMutations changes a few bytes of the corpus at random, with a preference for those that mean something.
+func TestKernelAgreesOnMutations(t *testing.T) {
+	const shards, rounds = 8, 5000
+	g := newGroup(t, shards, unix.AF_INET)
+	sender := udpSocket(t, unix.AF_INET)
+	random := rand.New(rand.NewPCG(7, 8))
+	buffer := make([]byte, 65536)
+	messages := corpus(t)
+	const telling = "\r\n\n: \tiIcCall-ID\x00\x20\x21\x1f\x80\xff"
+	before, steered := g.counts(t), 0
+	for range rounds {
+		data := bytes.Clone(messages[random.IntN(len(messages))].data)
+		for range 1 + random.IntN(4) {
+			at, b := random.IntN(len(data)+1), telling[random.IntN(len(telling))]
+			switch {
+			case at == len(data) || random.IntN(3) == 0:
+				data = slices.Insert(data, at, b)
+			case random.IntN(2) == 0:
+				data[at] = b
+			default:
+				data = slices.Delete(data, at, at+1)
+			}
+		}
+		if bytes.Count(data, []byte{'\n'}) >= 64 || manyBlanks.Match(data) {
+			continue // the kernel may give up
+		}
+		must(t, unix.Sendto(sender, data, 0, g.addr))
+		shard, _ := g.receive(t, buffer)
+		after := g.counts(t)
+		key := plainKey(data)
+		if got, want := after.Steered-before.Steered == 1, key != nil; got != want || want && shard != Owner(key, shards) {
+			t.Fatalf("arrived at shard %d, steered %v; the key is %q in\n%q", shard, got, key, data)
+		}
+		if key != nil {
+			steered++
+		}
+		before = after
+	}
+	t.Logf("%d of %d steered", steered, rounds)
+}
+
+var manyBlanks = regexp.MustCompile(`[ \t]{17}`)
 
 // TestLargeDatagram: the payload of a large datagram is not linear in the kernel; loopback has an MTU of 65,536 bytes, so it stays in one piece.
 func TestLargeDatagram(t *testing.T) {

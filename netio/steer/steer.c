@@ -11,10 +11,10 @@
 //
 // Rules that keep the verifier content, each of them paid for:
 //   - Every loop is a bpf_loop callback (Linux 5.17): it is checked once, not per round, and loads with CAP_BPF alone. Bounded loops would need CAP_PERFMON.
-//   - Every offset is masked right before the read, and the compiler is not told why (hide), else it proves the mask useless and leaves it out.
-//   - Positions start from a number that the verifier cannot know (zero), else each newline found is a new state.
+//   - What loops carry lives in the per-CPU map value, not on the stack (see struct scratch). On the stack this program took 6,800 verified instructions instead of
+//     644, and did not load with CAP_BPF alone.
+//   - Every position is masked right before the read, and neither compiler nor verifier knows anything about it then (see at).
 //   - Find first, parse later: the search carries out nothing but a position.
-//   - The key of the select call lives in the map value: on the stack it is refused without CAP_PERFMON.
 //
 // Little-endian only: "the first marked byte" is the lowest.
 
@@ -28,7 +28,7 @@ typedef __u64 u64;
 #define UDP_HEADER 8
 #define SEARCHED 2048           // bytes of the payload that are looked at
 #define SLACK 320               // a masked position plus the longest value plus one word stays inside the buffer
-#define MIN_BYTES 12            // "A\ni:x\n" and less cannot be SIP
+#define MIN_BYTES 12            // less has no room for a start line and a Call-ID
 #define LINES 64                // header lines looked at: caps the price of hostile lines of two bytes
 #define ROUNDS (SEARCHED / 16 + LINES)
 #define BLANKS 16
