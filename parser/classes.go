@@ -98,7 +98,10 @@ func trimLWS(b []byte, i, j int) (int, int) {
 
 // The scans below look at eight bytes at a time. Each marks a byte in its top bit; marks above the lowest one
 // may be wrong (the subtraction borrows), so that a scan asks "is there any" or looks at the lowest.
-// Receipt: BenchmarkScanValue, BenchmarkScanURI, classes_timing_test.go.
+//
+// Receipt: BenchmarkScanURI, a URI of 31 bytes: 17.2 ns, with the table 29.2 ns (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18,
+// go1.26.8, 2026-11-21). The same for parameter values gained nothing (24.2 against 25.4 ns for a branch of 35 bytes: more
+// bytes to tell apart), so those use the table.
 const (
 	ones = 0x0101010101010101
 	tops = 0x8080808080808080
@@ -130,32 +133,19 @@ func visible(b []byte) bool {
 	return bad&tops == 0
 }
 
-// uriBytes tells whether b is all of classURI.
-func uriBytes(b []byte) bool {
-	if len(b) < 8 {
-		return run(b, 0, classURI) == len(b)
+// uriRun is run(b, i, classURI).
+func uriRun(b []byte, i int) int {
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if stop := notURI(w) & tops; stop != 0 {
+			return i + bits.TrailingZeros64(stop)>>3
+		}
+		i += 8
 	}
-	bad := notURI(binary.LittleEndian.Uint64(b[len(b)-8:]))
-	for ; len(b) >= 8; b = b[8:] {
-		bad |= notURI(binary.LittleEndian.Uint64(b))
-	}
-	return bad&tops == 0
+	return run(b, i, classURI)
 }
 
 // notURI marks bytes outside classURI. "<" and ">" differ in one bit.
 func notURI(w uint64) uint64 {
 	return notVisible(w) | equals(w, '"') | equals(w|2*ones, '>')
-}
-
-// valueRun is run(b, i, classValue).
-func valueRun(b []byte, i int) int {
-	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		stop := (notURI(w) | equals(w, ',') | equals(w, ';')) & tops
-		if stop != 0 {
-			return i + bits.TrailingZeros64(stop)>>3
-		}
-		i += 8
-	}
-	return run(b, i, classValue)
 }

@@ -70,7 +70,7 @@ func genericParam(b []byte, semi int) (name, value Span, end, next int) {
 			if e = quotedEnd(b, i); e < 0 {
 				return name, value, 0, -1
 			}
-		} else if e = valueRun(b, i); e == i {
+		} else if e = run(b, i, classValue); e == i {
 			return name, value, 0, -1
 		}
 		value = span(i, e)

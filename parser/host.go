@@ -73,7 +73,6 @@ func parseIPv6(b []byte) (addr netip.Addr, ok bool) {
 				return addr, false
 			}
 			n += copy(ip[n:], v4[:])
-			i = len(b)
 			break
 		}
 		if i == start || i-start > 4 {

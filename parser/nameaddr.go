@@ -21,8 +21,8 @@ type NameAddr struct {
 }
 
 const (
-	wordTag  = 0x3d676174 // "tag=", folded
-	low4Byte = 1<<32 - 1
+	wordSIP = 0x3a706973 // "sip:", folded
+	wordTag = 0x3d676174 // "tag=", folded
 )
 
 // ParseNameAddr reads the one value s of b, as Values or a Header gives it. A comma outside quotes
@@ -58,12 +58,12 @@ func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 
 	// "<" addr-spec ">".
 	a.Bracket = true
-	gt := bytes.IndexByte(b[i:], '>')
-	if gt < 0 || !plausibleURI(b[i+1:i+gt]) {
+	gt := uriRun(b, i+1)
+	if gt == len(b) || b[gt] != '>' || !hasScheme(b[i+1:gt]) {
 		return BadNameAddr
 	}
-	a.URI = span(i+1, i+gt)
-	return a.params(b, i+gt+1)
+	a.URI = span(i+1, gt)
+	return a.params(b, gt+1)
 }
 
 // tokens tells whether b is *(token LWS) (the unquoted display-name; the missing LWS in front of "<"
@@ -86,7 +86,7 @@ func (a *NameAddr) addrSpec(b []byte, i int) Reason {
 	for e < len(b) && is(b[e], classURI) && b[e] != ';' && b[e] != ',' {
 		e++
 	}
-	if !plausibleURI(b[i:e]) {
+	if !hasScheme(b[i:e]) {
 		return BadNameAddr
 	}
 	a.URI = span(i, e)
@@ -106,7 +106,7 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 		// ";tag=token" without white space, the parameter From and To have.
 		if x := b[i+1:]; len(x) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordTag && is(x[4], classValue) {
 			i += 5
-			e := valueRun(b, i)
+			e := run(b, i, classValue)
 			if a.Tag.Len != 0 {
 				return BadNameAddr
 			}
@@ -135,13 +135,13 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 	return OK
 }
 
-// plausibleURI tells whether u has a scheme, something behind it, and no byte a URI may not have.
-func plausibleURI(u []byte) bool {
-	c := bytes.IndexByte(u, ':')
-	if c <= 0 || c == len(u)-1 || !isLetter(u[0]) || run(u[:c], 1, classScheme) != c {
-		return false
+// hasScheme tells whether u is a scheme, a colon and something behind it. Its bytes are of classURI already.
+func hasScheme(u []byte) bool {
+	if len(u) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(u))) == wordSIP {
+		return true
 	}
-	return uriBytes(u[c+1:])
+	c := run(u, 0, classScheme)
+	return c > 0 && c < len(u)-1 && u[c] == ':' && isLetter(u[0])
 }
 
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }

@@ -12,7 +12,7 @@ import (
 //
 //  1. skip line ends in front of the start line (RFC 3261 §7.5)
 //  2. cut the start line at its spaces
-//  3. find the line ends; per header row find the colon in the first 24 bytes, which gives name
+//  3. find the line ends; per header row find the colon in the first 16 bytes, which gives name
 //     and Kind; a line that starts with white space goes to the row above it
 //  4. stop at the empty line: what follows is the body and is not read
 //
@@ -75,66 +75,69 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 		lines, scan = m.lines.find(b, scan)
 		for _, lf := range m.lines.end[:lines] {
 			lf := int(lf)
-			if n >= len(rows) || len(b)-p < 16 {
-				goto slow
+			if n < len(rows) {
+				if kind := rows[n].read(b, p, lf); kind != KindOther {
+					m.enter(kind, n)
+					n++
+					p = lf + 1
+					continue
+				}
 			}
-			{
-				// The name: everything in front of the first colon, if a table knows it.
-				var (
-					x    = b[p:]
-					w0   = binary.LittleEndian.Uint64(x)
-					name int
-					kind Kind
-				)
-				if c := colonsIn(w0); c != 0 {
-					name = bits.TrailingZeros64(c) >> 3
-					kind = kindOfShort(foldWord(w0 & bytesBelow(c)))
-				} else {
-					w1 := binary.LittleEndian.Uint64(x[8:])
-					if c = colonsIn(w1); c == 0 {
-						goto slow
-					}
-					name = 8 + bits.TrailingZeros64(c)>>3
-					kind = kindOfLong(foldWord(w0), foldWord(w1&bytesBelow(c)))
-				}
-				if kind == KindOther {
-					goto slow
-				}
-
-				// The value: one space in front of it and CRLF behind it are the rule.
-				x = b[p+name+1 : lf]
-				end := len(x) - 1
-				if end < 3 || x[0] != ' ' || x[1] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
-					goto slow
-				}
-				h := &rows[n]
-				h.Line = Span{uint32(p), uint32(lf + 1 - p)}
-				h.Name = Span{uint32(p), uint32(name)}
-				h.Value = Span{uint32(p + name + 2), uint32(end - 1)}
-				h.Kind = kind
-				h.Folded = false
-				m.enter(kind, n)
-				n++
-				p = lf + 1
-				continue
-			}
-		slow:
 			// Slow path: whatever is not "Known-Name: value".
-			{
-				step, r := m.slowRow(b, p, lf, &rows, n)
-				reason = firstReason(reason, r)
-				if step < 0 {
-					m.Headers = rows[:n:n]
-					return reason
-				}
-				n += step
-				p = lf + 1
+			step, r := m.slowRow(b, p, lf, &rows, n)
+			reason = firstReason(reason, r)
+			if step < 0 {
+				m.Headers = rows[:n:n]
+				return reason
 			}
+			n += step
+			p = lf + 1
 		}
 	}
 	m.Headers = rows[:n:n]
 	m.HeaderEnd, m.BodyStart = uint32(p), uint32(len(b))
 	return firstReason(reason, NoHeaderEnd)
+}
+
+// read fills h from the line b[p:lf] if it is "Known-Name: value" CR; else it gives KindOther and h is not touched.
+// A function of its own because its few values stay in registers, which in the loop they do not.
+func (h *Header) read(b []byte, p, lf int) Kind {
+	if len(b)-p < 16 {
+		return KindOther
+	}
+	// The name: everything in front of the first colon, if a table knows it.
+	var (
+		x    = b[p:]
+		w0   = binary.LittleEndian.Uint64(x)
+		name int
+		kind Kind
+	)
+	if c := colonsIn(w0); c != 0 {
+		name = bits.TrailingZeros64(c) >> 3
+		kind = kindOfShort(foldWord(w0 & bytesUpTo(c)))
+	} else {
+		w1 := binary.LittleEndian.Uint64(x[8:])
+		if c = colonsIn(w1); c == 0 {
+			return KindOther
+		}
+		name = 8 + bits.TrailingZeros64(c)>>3
+		kind = kindOfLong(foldWord(w0), foldWord(w1&bytesUpTo(c)))
+	}
+	if kind == KindOther {
+		return KindOther
+	}
+
+	// The value: one space in front of it and CRLF behind it are the rule.
+	end := lf - p - 1
+	if name+3 >= end || end >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
+		return KindOther
+	}
+	h.Line = Span{uint32(p), uint32(end + 2)}
+	h.Name = Span{uint32(p), uint32(name)}
+	h.Value = Span{uint32(p + name + 2), uint32(end - name - 2)}
+	h.Kind = kind
+	h.Folded = false
+	return kind
 }
 
 // enter notes that row n is of kind k.
@@ -149,7 +152,7 @@ func (m *Message) enter(k Kind, n int) {
 }
 
 // slowRow takes any line: the empty line (step is -1: done), a fold, an unknown name, white space in front of
-// the colon, an empty value, a name longer than 15 bytes, no name at all. step is the number of rows that came of it. rows
+// the colon, an empty value, a name of 16 bytes or more, no name at all. step is the number of rows that came of it. rows
 // may be replaced by a longer slice.
 func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int, r Reason) {
 	switch c := b[p]; {
@@ -161,7 +164,7 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 		if n == 0 || (*rows)[n-1].Line.End() != uint32(p) {
 			return 0, BadHeader
 		}
-		m.fold(&(*rows)[n-1], lf)
+		(*rows)[n-1].fold(b, p, lf)
 		return 0, OK
 	}
 	// token *( SP / HTAB ) ":" (RFC 3261 §25.1, HCOLON).
@@ -195,34 +198,19 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 	return 1, OK
 }
 
-// fold takes the line that ends at lf into the row h.
-func (m *Message) fold(h *Header, lf int) {
-	b := m.Raw
+// fold takes the line b[p:lf] into the row. It looks at this line only: a value of ten thousand
+// folds must not cost ten thousand passes over it.
+func (h *Header) fold(b []byte, p, lf int) {
 	h.Folded = true
 	h.Line.Len = uint32(lf+1) - h.Line.Off
-	i := int(h.Value.Off)
-	if h.Value.Len == 0 {
-		i = skipLWS(b[:lf], i)
+	i, e := trimLWS(b, p, lf)
+	switch {
+	case e <= i: // white space only
+	case h.Value.Len == 0:
+		h.Value = span(i, e)
+	default:
+		h.Value.Len = uint32(e) - h.Value.Off
 	}
-	_, e := trimLWS(b, i, lf)
-	h.Value = span(i, e)
-}
-
-func (m *Message) finishHeaders(rows []Header, n int, seen, twice uint64, bodyStart int) {
-	m.Headers = rows[:n:n]
-	m.seen, m.twice = seen, twice
-	m.BodyStart = uint32(bodyStart)
-}
-
-// grow is the overflow rule: the first message with more than InlineHeaders rows costs one
-// allocation of MaxHeaders rows, kept for good. nil when those are full as well.
-func (m *Message) grow(rows []Header) []Header {
-	if m.many != nil {
-		return nil
-	}
-	m.many = make([]Header, MaxHeaders)
-	copy(m.many, rows)
-	return m.many
 }
 
 // firstReason keeps the reason found first.
@@ -240,5 +228,5 @@ func colonsIn(w uint64) uint64 {
 	return (w - 0x0101010101010101) & ^w & 0x8080808080808080
 }
 
-// bytesBelow masks the bytes below the one whose top bit is the lowest bit set in c.
-func bytesBelow(c uint64) uint64 { return (c ^ (c - 1)) >> 8 }
+// bytesUpTo masks the bytes up to and with the one whose top bit is the lowest bit set in c.
+func bytesUpTo(c uint64) uint64 { return c ^ (c - 1) }

@@ -3,6 +3,7 @@ package parser
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // Words of the start line, little-endian, folded to lower case where case does not count.
@@ -35,14 +36,24 @@ func (m *Message) parseStartLine(b []byte, p int) (next int, reason Reason) {
 	m.Phrase = Span{}
 
 	// Request-Line = Method SP Request-URI SP SIP-Version, each SP exactly one (RFC 3261 §7.1).
-	sp := bytes.IndexByte(line, ' ')
 	tail := len(line) - 8
+	sp := 0
+	if tail > 0 {
+		// The method and its space fit in a word, but for REGISTER and SUBSCRIBE.
+		w := binary.LittleEndian.Uint64(line)
+		if c := equals(w, ' ') & tops; c != 0 {
+			sp = bits.TrailingZeros64(c) >> 3
+			m.Method = methodOfWord(w & bytesUpTo(c))
+		} else {
+			sp = bytes.IndexByte(line, ' ')
+			m.Method = MethodOf(line[:max(sp, 0)])
+		}
+	}
 	if sp > 0 && tail > sp+1 &&
 		foldWord(binary.LittleEndian.Uint64(line[tail:])) == wordSpaceVersion &&
 		bytes.IndexByte(line[sp+1:tail], ' ') < 0 {
 		m.MethodName = Span{uint32(p), uint32(sp)}
 		m.URI = span(p+sp+1, p+tail)
-		m.Method = MethodOf(line[:sp])
 		if m.Method != MethodOther || run(line[:sp], 0, classToken) == sp {
 			return next, OK
 		}

@@ -41,7 +41,7 @@ func ParseURI(b []byte, u *URI) Reason {
 	case TEL:
 		return u.parseTel(b, c+1)
 	}
-	if run(b, c+1, classURI) != len(b) {
+	if uriRun(b, c+1) != len(b) {
 		return BadURI
 	}
 	return OK
@@ -137,7 +137,7 @@ func (u *URI) parseTel(b []byte, i int) Reason {
 	if e < len(b) && b[e] == ';' {
 		u.Params = span(e, len(b))
 	}
-	if e == i || run(b, e, classURI) != len(b) {
+	if e == i || uriRun(b, e) != len(b) {
 		return BadURI
 	}
 	return OK

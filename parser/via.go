@@ -36,6 +36,7 @@ func (v *Via) ParamsEnd() uint32 { return v.Value.End() }
 const (
 	wordVersionSlash = 0x2f302e322f706973 // "sip/2.0/"
 	wordBranch       = 0x003d68636e617262 // "branch="
+	wordRPor         = 0x726f7072         // "rpor"
 	wordCookie       = 0x004b62344768397a // "z9hG4bK", not folded: exact
 	low7Bytes        = 1<<56 - 1
 )
@@ -107,7 +108,7 @@ func (v *Via) parse(b []byte, i int) (next int, r Reason) {
 	e := run(b, i, classToken)
 	v.TransportName = span(i, e)
 	v.Transport = TransportOf(b[i:e])
-	if e == i || e == len(b) || is(b[e], classToken) {
+	if e == i {
 		return 0, BadVia
 	}
 	i = skipLWS(b, e)
@@ -116,27 +117,30 @@ func (v *Via) parse(b []byte, i int) (next int, r Reason) {
 	}
 
 	// sent-by: host [ COLON port ].
+	host := i
 	e = hostEnd(b, i)
 	if e < 0 {
 		return 0, BadVia
 	}
-	v.Host = span(i, e)
-	v.SentBy = v.Host
+	v.Host = span(host, e)
 	i = e
-	if i < len(b) && b[i] > ' ' && b[i] != ':' {
-		// The usual case: parameters, a comma, or something wrong.
-	} else if i = skipLWS(b, i); i < len(b) && b[i] == ':' {
-		i = skipLWS(b, i+1)
-		port, e := number(b, i, 65535)
-		if e <= i || port == 0 {
+	if i < len(b) && b[i] <= ' ' {
+		i = skipLWS(b, i)
+	}
+	if i < len(b) && b[i] == ':' {
+		port, end := number(b, skipLWS(b, i+1), 65535)
+		if end < 0 || port == 0 {
 			return 0, BadVia
 		}
 		v.Port = uint16(port)
-		v.SentBy.Len = uint32(e) - v.SentBy.Off
-		i = skipLWS(b, e)
+		e = end
+		if i = e; i < len(b) && b[i] <= ' ' {
+			i = skipLWS(b, i)
+		}
 	}
+	v.SentBy = span(host, e)
 
-	v.Value.Len = v.SentBy.End() - v.Value.Off
+	v.Value.Len = uint32(e) - v.Value.Off
 	if i == len(b) || b[i] == ',' {
 		return i, OK
 	}
@@ -173,7 +177,7 @@ func (v *Via) param(b []byte, semi int) int {
 	// ";branch=token" without white space, the parameter every Via has.
 	if x := b[semi+1:]; len(x) > 8 && foldWord(binary.LittleEndian.Uint64(x)&low7Bytes) == wordBranch && is(x[7], classValue) {
 		i := semi + 8
-		e := valueRun(b, i)
+		e := run(b, i, classValue)
 		if v.Branch.Len != 0 {
 			return -1
 		}
@@ -183,6 +187,13 @@ func (v *Via) param(b []byte, semi int) int {
 			e = skipLWS(b, e)
 		}
 		return paramFollows(b, e)
+	}
+	if x := b[semi+1:]; (len(x) == 5 || len(x) > 5 && x[5] == ';') && v.RPortParam.Len == 0 &&
+		foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordRPor && x[4]|0x20 == 't' {
+		// ";rport" without a value (RFC 3581), as every client behind NAT sends it.
+		v.RPortParam = Span{uint32(semi), 6}
+		v.Value.Len = uint32(semi) + 6 - v.Value.Off
+		return semi + 6
 	}
 	name, value, end, i := genericParam(b, semi)
 	if i < 0 {
