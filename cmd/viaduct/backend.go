@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"viaduct/shard"
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+	"viaduct/shm"
+)
+
+const (
+	// arenaDefaultMB and arenaDefaultShardMB make the default of -m: ser(8)'s 64 MB, or 16 MB a shard if that is more, since the rings between
+	// shards come out of it.
+	arenaDefaultMB      = 64
+	arenaDefaultShardMB = 16
+
+	// resolveTimeout bounds the look-up of one destination's host name at start.
+	resolveTimeout = 5 * time.Second
+)
+
+// startShards binds and serves.
+func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
+	return shard.Start(shard.Config{
+		Shards:   c.Shards,
+		Listens:  c.Listens,
+		Program:  c.Program,
+		Settings: c.Settings,
+		Targets:  c.Targets,
+		Arena: shm.Config{
+			Bytes:     int64(c.ArenaMB) << 20,
+			Prefault:  c.Settings.Core.ShmForceAlloc,
+			Mlock:     c.Settings.Core.MlockPages,
+			HugePages: c.HugePages,
+		},
+		Steer:  c.Steer,
+		CPUs:   c.CPUs,
+		Logger: log,
+	})
+}
+
+// loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path counts from -w as in Kamailio, else from the
+// configuration file's folder.
+func (c *Config) loadTargets() (*balance.Table, error) {
+	if !slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == "dispatcher" }) {
+		return nil, nil
+	}
+	d := &c.Settings.Dispatcher
+	path := d.ListFile
+	switch {
+	case filepath.IsAbs(path):
+	case c.WorkDir != "":
+		path = filepath.Join(c.hostWorkDir(), path)
+	case c.ConfigFile != "" && c.ConfigFile != "-":
+		path = filepath.Join(filepath.Dir(c.ConfigFile), path)
+	}
+	table, err := balance.Load(path, balance.Config{
+		ProbingThreshold:  d.ProbingThreshold,
+		InactiveThreshold: d.InactiveThreshold,
+		UseDefault:        d.UseDefault,
+		Resolver:          lookUpHost,
+	}, nil)
+	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Notes = append(c.Notes, table.Warnings...)
+	return table, nil
+}
+
+// lookUpHost resolves a destination's host name, bounded, IPv4 first.
+func lookUpHost(host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, fmt.Errorf("cannot resolve %s: %w", host, err)
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
+	return addrs, nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// binary is the program under test, built once as `make build` builds it.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "viaduct-cmd-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(dir, "viaduct")
+	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-X main.commit=0123456789ab", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the program under test: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	// Other users run it too.
+	os.Chmod(dir, 0o755)
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// result is how a run of the program ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+func runBinary(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%v: %v", args, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%v: still running after 20 s", args)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// writeConfig puts a configuration file into a folder of the test's.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "test.cfg")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// freePort gives a UDP port of 127.0.0.1 that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port)
+}
+
+const goodConfig = `#!KAMAILIO
+listen=udp:127.0.0.1:5066
+alias="sip.example.com"
+request_route {
+	exit;
+}
+`
+
+const badConfig = `#!KAMAILIO
+listen=udp:127.0.0.1:5066
+no_such_parameter=1
+loadmodule "no_such_module.so"
+request_route {
+	no_such_function();
+	exit;
+}
+`
+
+func TestCommandLine(t *testing.T) {
+	good, bad := writeConfig(t, goodConfig), writeConfig(t, badConfig)
+	// f runs the program and wants the exit code and a pattern in each stream; an empty pattern wants nothing there.
+	f := func(args string, code int, stdout, stderr string) {
+		t.Helper()
+		r := runBinary(t, "", strings.Fields(args)...)
+		for _, stream := range []struct{ name, text, want string }{{"stdout", r.stdout, stdout}, {"stderr", r.stderr, stderr}} {
+			if stream.want == "" && stream.text != "" || !regexp.MustCompile(stream.want).MatchString(stream.text) {
+				t.Errorf("viaduct %s: %s is %q, want %q", args, stream.name, stream.text, stream.want)
+			}
+		}
+		if r.code != code {
+			t.Errorf("viaduct %s: exit code %d, want %d", args, r.code, code)
+		}
+	}
+	f("-h", 0, `(?s)^version: viaduct .*Usage: viaduct \[options\].*\n  -x path `, "")
+	f("-h -f /nonexistent", 0, `Usage`, "")
+	f("-V", 0, `^version: viaduct \d+\.\d+\.\d+ \(\w+/linux\) 0123456789ab\n`, "")
+	f("-V -Z", 0, `^version: `, "")
+	f("-Z -V", 255, "", `^Unknown option '-Z'\. Use -h for help\.\n$`)
+	f("-f", 255, "", `^Option '-f' requires an argument\. Use -h for help\.\n$`)
+	f("extra", 255, "", `Unexpected argument 'extra'`)
+
+	f("-c -f "+good, 0, `(?s)Listening on\n  udp:127\.0\.0\.1:5066\nAliases:\n  \S*sip\.example\.com\S*\nconfig file ok`, "")
+	f("-c -l udp:127.0.0.1:5067 -f "+good, 0, `(?s)udp:127\.0\.0\.1:5066\n  udp:127\.0\.0\.1:5067\n`, "")
+	f("-c -l udp:127.0.0.1:5067/sip.example.net:5060 -f "+good, 0, `udp:127\.0\.0\.1:5067 advertise sip\.example\.net:5060\n`, "")
+	f("-c -l 127.0.0.1:5066 -f "+good, 0, `Listening on`, `listed more than once`)
+	f("-c -l tcp:127.0.0.1:5067 -f "+good, 0, `config file ok`, `streams are not served yet: tcp:127\.0\.0\.1`)
+	f("-c", 0, `config file ok`, "")
+	// All errors, with their places, not just the first one.
+	f("-c -f "+bad, 255, "", `(?s):3:\d+: .*no_such_parameter.*:4:\d+: .*no_such_module.*:6:\d+: .*no_such_function.*errors, configuration is not usable\n$`)
+	// Those of the command line too.
+	f("-c -n x -b y -l 127.0.0.1:x -f "+bad, 255, "", `(?s)no_such_function.*-n x.*-b y.*-l 127\.0\.0\.1:x`)
+	f("-D -E -f "+bad, 255, "", `(?s):3:\d+: .*:6:\d+: `)
+	f("-f "+bad, 255, "", `(?s):3:\d+: .*:6:\d+: `) // a daemon's parent tells it
+	f("-c -f /nonexistent/viaduct.cfg", 255, "", `cannot read the configuration: .*no such file`)
+	f("-D -E -f /nonexistent/viaduct.cfg", 255, "", `cannot read the configuration: .*no such file`)
+
+	f("-c -m x", 255, "", `bad shmem size number: -m x`)
+	f("-c -m 0", 255, "", `out of limits shmem size number: -m 0`)
+	f("-c -m 16777217", 255, "", `out of limits shmem size number: -m 16777217`)
+	f("-c -n x", 255, `Listening`, `bad process number: -n x`)
+	f("-c -n 65", 255, `Listening`, `out of limits number of shards: 65`)
+	f("-c -n 0", 0, `config file ok`, "")
+	f("-c -n -3", 0, `config file ok`, "")
+	f("-c -N 2", 0, `config file ok`, `streams are not served yet: -N has no effect`)
+	f("-c -N x", 255, `Listening`, `bad process number: -N x`)
+	f("-c -T", 0, `config file ok`, "")
+	f("-c -T -N 2", 255, `Listening`, `TCP support disabled`)
+	f("-c -N 2 -T", 255, `Listening`, `TCP support disabled`)
+	f("-c -rR", 0, `config file ok`, `looking names up \(-r, -R`)
+	f("-c -vK", 0, `config file ok`, "")
+	f("-c -b 0", 255, `Listening`, `bad receive buffer size number: -b 0`)
+	f("-c -b 1048576", 0, `config file ok`, "")
+	f("-c -l 127.0.0.1:99999", 255, `Listening`, `bad listen address: -l 127\.0\.0\.1:99999: port "99999"`)
+	f("-c -l no_such_interface!", 255, `Listening`, `no_such_interface!`) // no host name either, so DNS is not asked
+	f("-c -l lo:5068", 0, `udp:127\.0\.0\.1:5068\n`, "")
+	f("-c -T -l tcp:127.0.0.1", 255, `Listening`, `no address to listen on`)
+	f("-c -u no-such-user", 255, `Listening`, `bad user name: -u no-such-user`)
+	f("-c -g no-such-group", 255, `Listening`, `bad group name: -g no-such-group`)
+	f("-c -w /nonexistent/folder", 255, `Listening`, `bad folder: -w`)
+	f("-c -t /nonexistent/folder", 255, `Listening`, `bad folder: -t`)
+	f("-c --steer=perhaps", 255, `Listening`, `bad steering mode: --steer=perhaps`)
+	f("-c --steer=off", 0, `config file ok`, "")
+}
+
+func TestConfigFromStandardInput(t *testing.T) {
+	if r := runBinary(t, goodConfig, "-c", "-f", "-"); r.code != 0 || !strings.Contains(r.stdout, "udp:127.0.0.1:5066") {
+		t.Errorf("%+v", r)
+	}
+	if r := runBinary(t, badConfig, "-c", "-f-"); r.code != 255 || !strings.Contains(r.stderr, "<stdin>:3:") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// -c binds nothing: it works beside somebody who holds the port.
+func TestCheckBindsNothing(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if r := runBinary(t, "", "-c", "-l", "udp:"+conn.LocalAddr().String()); r.code != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := runBinary(t, "", "-D", "-E", "-l", "udp:"+conn.LocalAddr().String()); r.code != 255 || !strings.Contains(r.stderr, "the address is taken") {
+		t.Errorf("port in use: %+v", r)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+)
+
+// checkOnly is -c: what would be bound and answered to, every error and every note, and nothing else done.
+func checkOnly(out, errOut io.Writer, c *Config, err error) error {
+	for _, note := range c.Notes {
+		fmt.Fprintf(errOut, "warning: %s\n", note)
+	}
+	if c.Program != nil { // else its listen lines are not known
+		printAddresses(out, c)
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, errorText(err))
+		n := countErrors(err)
+		if n == 1 {
+			return told(errOut, "1 error, configuration is not usable")
+		}
+		return told(errOut, fmt.Sprintf("%d errors, configuration is not usable", n))
+	}
+	fmt.Fprintln(out, "config file ok, exiting...")
+	return nil
+}
+
+func printAddresses(out io.Writer, c *Config) {
+	fmt.Fprintln(out, "Listening on")
+	for _, l := range c.Listens {
+		fmt.Fprintf(out, "  %s\n", listenText(l))
+	}
+	fmt.Fprintln(out, "Aliases:")
+	for _, a := range c.Settings.Core.Alias {
+		port := "*"
+		if a.Port != 0 {
+			port = strconv.Itoa(int(a.Port))
+		}
+		fmt.Fprintf(out, "  %s:%s:%s\n", transportName(a.Transport), a.Host, port)
+	}
+}
+
+func told(errOut io.Writer, text string) error {
+	fmt.Fprintln(errOut, text)
+	return exitCode(exitFailure)
+}
+
+// errorText is how an error that ends the program is shown. Mistakes in the configuration and on the command line stand alone at the beginning of the
+// line, where editors and scripts look for them; everything else says who speaks.
+func errorText(err error) string {
+	var lines []string
+	for _, e := range leaves(err) {
+		text := e.Error()
+		var usage usageError
+		var inConfig *route.Diagnostic
+		var inList *balance.LineError
+		if !errors.As(e, &usage) && !errors.As(e, &inConfig) && !errors.As(e, &inList) {
+			text = "viaduct: " + text
+		}
+		lines = append(lines, text)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func countErrors(err error) int { return len(leaves(err)) }
+
+// leaves takes joined errors and the configuration's list apart.
+func leaves(err error) (all []error) {
+	var list route.ErrorList
+	switch joined, isJoined := err.(interface{ Unwrap() []error }); {
+	case err == nil:
+	case isJoined:
+		for _, e := range joined.Unwrap() {
+			all = append(all, leaves(e)...)
+		}
+	case errors.As(err, &list):
+		for i := range list {
+			all = append(all, &list[i])
+		}
+	default:
+		all = append(all, err)
+	}
+	return all
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/shard"
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+	"viaduct/shm"
+)
+
+// Limits of the command line.
+const (
+	// arenaMaxMB is the largest -m (ser(8)'s descendants refuse more: 16 TiB).
+	arenaMaxMB = 16777216
+	// shardsMax bounds -n.
+	shardsMax = shard.MaxShards
+)
+
+// Config is everything the process needs to start, after the command line has overridden the configuration file. What concerns the handling of
+// messages stays in Settings.
+type Config struct {
+	// ConfigFile is the routing program's file; "": the built-in one; "-": standard input.
+	ConfigFile string
+	// Settings are the file's globals and module parameters with the command line's overrides; never nil after configure.
+	Settings *route.Settings
+	// Program is the compiled routing program; never nil after configure without errors.
+	Program *route.Program
+
+	// Targets are the destination sets; nil: none.
+	Targets *balance.Table
+	// Listens are the addresses to bind, expanded and each there once; empty is refused.
+	Listens []netio.ListenConfig
+	// Shards is the number of event loops, 1..shardsMax; 0 is refused (the default is the number of usable CPUs).
+	Shards int
+	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
+	CPUs []int
+	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB; 0 is refused.
+	ArenaMB int
+	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
+	Steer netio.SteerMode
+	// HugePages says whether the arena asks for huge pages; zero: no.
+	HugePages shm.HugeMode
+
+	// Foreground keeps the process where it was started; false: a daemon.
+	Foreground bool
+	// LogStderr logs to standard error; false: to syslog.
+	LogStderr bool
+	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and errors.
+	LogDebug int
+	// LogIdent and LogFacility are syslog's name and facility of this process; "": viaduct, LOG_DAEMON.
+	LogIdent, LogFacility string
+
+	// User and Group are what the process becomes after binding, name or number; "": stays.
+	User, Group string
+	// Chroot is the new root folder after binding; "": none.
+	Chroot string
+	// WorkDir is the working folder, inside Chroot; "": / for a daemon or in a chroot, else unchanged.
+	WorkDir string
+	// PIDFile, FIFO and Socket are paths inside Chroot, relative ones from WorkDir; "": none.
+	PIDFile, FIFO, Socket string
+	// ExitTimeout bounds the draining of calls under way at a stop; 0: stop at once.
+	ExitTimeout time.Duration
+
+	// Notes are what an operator should know though the start goes on: settings without effect, addresses not served.
+	Notes []string
+}
+
+// Validate gives everything that is out of range. Names (users, hosts, interfaces) were resolved before, addresses are bound later.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Settings != nil && c.Program != nil, "no routing program")
+	check(len(c.Listens) > 0, "no address to listen on: only UDP is served so far, give one with -l udp:address or listen=udp:address")
+	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
+	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
+	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
+	for _, l := range c.Listens {
+		check(l.RecvBufferBytes >= 0, "receive buffer cap is negative: %d", l.RecvBufferBytes)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/control"
+	"viaduct/netio"
+	"viaduct/shard/route"
+	"viaduct/shm"
+)
+
+// options are the command line by phases, before the configuration file is read.
+type options struct {
+	debug     int  // number of -d
+	logStderr bool // -E
+
+	help, version, check, foreground bool
+
+	configFile string
+	source     []byte // of configFile, nil until read
+	arenaMB    int    // 0: -m was not given
+	user       string
+	defines    []string // -A
+
+	late []given // the flags that override the configuration file
+}
+
+// parseOptions runs the first two phases. The first mistake in the order of the command line is the error, unless -h or -V stands before it.
+func parseOptions(args []string) (*options, error) {
+	o := &options{}
+	all := scan(args)
+	for _, g := range all {
+		if g.err == nil && g.flag.phase == phaseLog {
+			switch g.flag.name {
+			case "d":
+				o.debug++
+			case "E":
+				o.logStderr = true
+			}
+		}
+	}
+	for _, g := range all {
+		if g.err != nil {
+			return nil, g.err
+		}
+		switch g.flag.name {
+		case "h":
+			o.help = true
+			return o, nil
+		case "V":
+			o.version = true
+			return o, nil
+		case "c":
+			o.check = true
+			o.logStderr = true
+		case "D":
+			o.foreground = true
+		case "f":
+			if g.value == "" {
+				return nil, fmt.Errorf("bad configuration file: -f needs a name")
+			}
+			o.configFile = g.value
+		case "A":
+			if name, _, _ := strings.Cut(g.value, "="); !defineName.MatchString(name) {
+				return nil, fmt.Errorf("bad define: -A %s (NAME or NAME=VALUE)", g.value)
+			}
+			o.defines = append(o.defines, g.value)
+		case "u":
+			o.user = g.value
+		case "m":
+			n, err := strconv.Atoi(g.value)
+			if err != nil {
+				return nil, fmt.Errorf("bad shmem size number: -m %s", g.value)
+			}
+			if n < 1 || n > arenaMaxMB {
+				return nil, fmt.Errorf("out of limits shmem size number: -m %s (1..%d MB)", g.value, arenaMaxMB)
+			}
+			o.arenaMB = n
+		default:
+			if g.flag.phase == phaseOverride {
+				o.late = append(o.late, g)
+			}
+		}
+	}
+	return o, nil
+}
+
+// defineName is what the preprocessor takes for a name.
+var defineName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// builtInName is what messages call the built-in configuration.
+const builtInName = "built-in"
+
+// readSource reads the configuration file once: standard input can be read only once, and a daemon's parent needs it too.
+func (o *options) readSource(stdin io.Reader) (err error) {
+	switch o.configFile {
+	case "":
+		o.source = route.Default()
+	case "-":
+		if o.source, err = io.ReadAll(stdin); err != nil {
+			return fmt.Errorf("cannot read the configuration from standard input: %w", err)
+		}
+	default:
+		if o.source, err = os.ReadFile(o.configFile); err != nil {
+			return fmt.Errorf("cannot read the configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// sourceName is what messages about the configuration call it.
+func (o *options) sourceName() string {
+	switch o.configFile {
+	case "":
+		return builtInName
+	case "-":
+		return "<stdin>"
+	}
+	return o.configFile
+}
+
+// configure compiles the configuration file, lets the command line override it, and resolves every name. All mistakes are found, not just the first;
+// the Config is fit for -c's listing as far as it was understood even then.
+func (o *options) configure() (*Config, error) {
+	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines})
+	errs := []error{err}
+	if settings == nil { // the command line is checked all the same
+		settings = route.DefaultSettings()
+	}
+	core := &settings.Core
+	c := &Config{
+		ConfigFile:  o.configFile,
+		Program:     program,
+		CPUs:        usableCPUs(),
+		Foreground:  o.foreground || !core.Fork,
+		LogStderr:   o.logStderr || core.LogStderr,
+		LogDebug:    core.Debug,
+		LogIdent:    core.LogName,
+		User:        core.User,
+		Group:       core.Group,
+		Chroot:      core.Chroot,
+		WorkDir:     core.WorkDir,
+		ExitTimeout: core.ExitTimeout,
+	}
+	for i := range warnings {
+		c.Notes = append(c.Notes, warnings[i].Error())
+	}
+	if o.debug > 0 {
+		c.LogDebug = o.debug
+	}
+	if o.user != "" {
+		c.User = o.user
+	}
+	// The file's `children` comes from a machine and a server where workers share sockets; -n is obeyed as it stands.
+	c.Shards = min(len(c.CPUs), shardsMax)
+
+	own := *settings // the loaded settings are not ours to change
+	c.Settings = &own
+	own.Core.Debug = c.LogDebug
+	errs = append(errs, o.override(c)...)
+	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB, max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
+
+	configs, notes, listenErrs := expandListens(own.Core.Listen, own.Core.Port, own.Core.RecvBufferBytes)
+	c.Listens = configs
+	c.Notes = append(c.Notes, notes...)
+	errs = append(errs, listenErrs...)
+
+	if _, err := control.LookupIdentity(c.User, c.Group); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Targets, err = c.loadTargets(); err != nil {
+		errs = append(errs, err)
+	}
+	if program != nil && len(listenErrs) == 0 {
+		errs = append(errs, c.Validate())
+	}
+	return c, errors.Join(errs...)
+}
+
+// override runs the last phase of the command line.
+func (o *options) override(c *Config) (errs []error) {
+	core := &c.Settings.Core
+	streamWorkers := ""
+	for _, g := range o.late {
+		switch g.flag.name {
+		case "l":
+			l, err := parseListen(g.value)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			core.Listen = append(core.Listen[:len(core.Listen):len(core.Listen)], l)
+		case "n":
+			n, err := strconv.Atoi(g.value)
+			switch {
+			case err != nil:
+				errs = append(errs, fmt.Errorf("bad process number: -n %s", g.value))
+			case n > 0:
+				c.Shards = n
+			default: // as for ser(8): the default
+				c.Shards = min(len(c.CPUs), shardsMax)
+			}
+		case "N":
+			if n, err := strconv.Atoi(g.value); err != nil {
+				errs = append(errs, fmt.Errorf("bad process number: -N %s", g.value))
+			} else {
+				core.TCPChildren = n
+			}
+			streamWorkers = g.value
+		case "T":
+			core.DisableTCP, core.EnableTLS = true, false
+		case "b":
+			n, err := strconv.Atoi(g.value)
+			if err != nil || n <= 0 {
+				errs = append(errs, fmt.Errorf("bad receive buffer size number: -b %s", g.value))
+				continue
+			}
+			core.RecvBufferBytes = n
+		case "r":
+			core.DNS = true
+		case "R":
+			core.RevDNS = true
+		case "v", "K": // always done, see docs/flags.md
+		case "g":
+			c.Group = g.value
+		case "t":
+			c.Chroot = g.value
+		case "w":
+			c.WorkDir = g.value
+		case "P":
+			c.PIDFile = g.value
+		case "i":
+			c.FIFO = g.value
+		case "x":
+			c.Socket = g.value
+		case "huge":
+			mode, known := map[string]shm.HugeMode{"off": shm.HugeOff, "try": shm.HugeTry}[g.value]
+			if !known {
+				errs = append(errs, fmt.Errorf("bad huge page mode: --huge=%s (off or try)", g.value))
+			}
+			c.HugePages = mode
+		case "steer":
+			mode, known := map[string]netio.SteerMode{"auto": netio.SteerAuto, "on": netio.SteerOn, "off": netio.SteerOff}[g.value]
+			if !known {
+				errs = append(errs, fmt.Errorf("bad steering mode: --steer=%s (auto, on or off)", g.value))
+			}
+			c.Steer = mode
+		}
+	}
+	if streamWorkers != "" {
+		if core.DisableTCP {
+			errs = append(errs, fmt.Errorf("TCP support disabled: -N %s has no use", streamWorkers))
+		} else {
+			c.Notes = append(c.Notes, "streams are not served yet: -N has no effect")
+		}
+	}
+	if core.DNS || core.RevDNS {
+		c.Notes = append(c.Notes, "received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, dns, rev_dns) is not done yet")
+	}
+	for _, dir := range []struct{ flag, path string }{{"-t", c.Chroot}, {"-w", c.hostWorkDir()}} {
+		if dir.path == "" {
+			continue
+		}
+		if st, err := os.Stat(dir.path); err != nil {
+			errs = append(errs, fmt.Errorf("bad folder: %s: %w", dir.flag, err))
+		} else if !st.IsDir() {
+			errs = append(errs, fmt.Errorf("bad folder: %s: %s is no folder", dir.flag, dir.path))
+		}
+	}
+	return errs
+}
+
+// workDir is the folder to change to after binding, "" for none.
+func (c *Config) workDir() string {
+	if c.WorkDir == "" && (!c.Foreground || c.Chroot != "") {
+		return "/"
+	}
+	return c.WorkDir
+}
+
+// hostWorkDir is where WorkDir is now, "" for none: a relative one counts from the new root in a chroot, else from where we are.
+func (c *Config) hostWorkDir() string {
+	if c.WorkDir == "" || c.Chroot == "" {
+		return c.WorkDir
+	}
+	return filepath.Join(c.Chroot, c.WorkDir)
+}
+
+// hostPath is where a path that will be used after chroot and chdir is now; "" stays "".
+func (c *Config) hostPath(path string) string {
+	if path == "" {
+		return ""
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.workDir(), path)
+	}
+	if c.Chroot == "" {
+		return path
+	}
+	return filepath.Join(c.Chroot, filepath.Join("/", path)) // the inner Join keeps .. inside
+}
+
+func firstPositive(values ...int) int {
+	for _, v := range values {
+		if v > 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+// usableCPUs are the processors this process may run on (taskset, cpusets).
+func usableCPUs() []int {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return []int{0}
+	}
+	var cpus []int
+	for i := 0; len(cpus) < set.Count(); i++ {
+		if set.IsSet(i) {
+			cpus = append(cpus, i)
+		}
+	}
+	return cpus
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/control"
+	"viaduct/shard"
+)
+
+// process is the running program around the shards. Its steps stand in the order they are taken.
+type process struct {
+	config *Config
+	daemon *control.Daemon // nil in the foreground
+
+	log       *control.Log
+	logStderr bool // where log goes: as configured, or since there is no syslog
+	notifier  *control.Notifier
+	server    *shard.Server
+	status    *control.StatusService
+	pidFile   string // to remove; "" until written
+	signals   chan os.Signal
+
+	started  time.Time
+	draining atomic.Bool // set by the main goroutine, read by status clients
+}
+
+// start runs open, and writes what went wrong into a log that is not the terminal too.
+func (p *process) start() error {
+	err := p.open()
+	if err != nil && p.log != nil && !p.logStderr {
+		p.log.Always.Error("start failed", "error", err)
+	}
+	return err
+}
+
+// open goes from a Config to bound sockets and working shards. The order is ser(8)'s: bind, chroot, working folder, pid file, then group and user;
+// whatever needs the world outside a chroot is opened before it.
+func (p *process) open() (err error) {
+	c := p.config
+	p.started = time.Now()
+
+	// A reader of our log that went away must not take the calls with it, nor may a hangup of the terminal.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	p.signals = make(chan os.Signal, 8)
+	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+
+	p.openLog()
+	for _, note := range c.Notes {
+		p.log.Warn(note)
+	}
+	identity, err := control.LookupIdentity(c.User, c.Group)
+	if err != nil {
+		return err
+	}
+	if c.PIDFile != "" {
+		if err := control.CheckPIDFile(c.hostPath(c.PIDFile)); err != nil {
+			return err
+		}
+	}
+	if p.notifier, err = control.OpenNotifier(); err != nil {
+		p.log.Warn("readiness will not be announced", "error", err)
+	}
+	setRuntime(c.Shards)
+
+	if p.server, err = startShards(c, p.log.Logger); err != nil {
+		return err
+	}
+	if err := p.enter(); err != nil {
+		return err
+	}
+	if c.PIDFile != "" {
+		if err := control.CreatePIDFile(c.PIDFile); err != nil {
+			return err
+		}
+		p.pidFile = c.PIDFile
+		if err := identity.Own(c.PIDFile); err != nil {
+			return err
+		}
+	}
+	if err := p.openStatus(identity); err != nil {
+		return err
+	}
+	if err := identity.Become(); err != nil {
+		return err
+	}
+	return p.ready()
+}
+
+// openLog never fails: without syslog it is standard error.
+func (p *process) openLog() {
+	c := control.LogConfig{Stderr: p.config.LogStderr, Debug: p.config.LogDebug, Ident: p.config.LogIdent, Facility: p.config.LogFacility}
+	var err error
+	if p.log, err = control.OpenLog(c); err != nil { // no syslog on this machine is no reason to refuse calls
+		c.Stderr = true
+		p.log, _ = control.OpenLog(c)
+		p.log.Warn("logging to standard error", "reason", err)
+	}
+	p.logStderr = c.Stderr
+}
+
+// setRuntime fits the Go runtime to pinned shards. Each shard keeps a P for good, so others must remain for the rest of the process: GOMAXPROCS is the
+// shards + 2. Call state is outside the Go heap, so the heap is small and nearly still; collecting it at five times its live size instead of
+// twice costs a few megabytes and makes collections, whose workers would compete with the shards, that much rarer. GOGC and GOMEMLIMIT in the environment win.
+func setRuntime(shards int) {
+	if want := shards + 2; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// gcPercent is GOGC when the environment has none.
+const gcPercent = 400
+
+// enter goes into the chroot and the working folder.
+func (p *process) enter() error {
+	if dir := p.config.Chroot; dir != "" {
+		if err := unix.Chroot(dir); err != nil {
+			return fmt.Errorf("cannot chroot to %s (root may): %w", dir, err)
+		}
+		if err := os.Chdir("/"); err != nil {
+			return fmt.Errorf("cannot enter the chroot: %w", err)
+		}
+	}
+	if dir := p.config.workDir(); dir != "" {
+		if err := os.Chdir(dir); err != nil {
+			return fmt.Errorf("cannot change to the working folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// openStatus makes the FIFO and the socket that were asked for.
+func (p *process) openStatus(identity *control.Identity) error {
+	c := p.config
+	p.status = control.NewStatusService(control.Commands{"status": p.statusReport, "stats": p.statsReport}, p.log)
+	if c.Socket != "" {
+		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
+			return err
+		}
+	}
+	if c.FIFO != "" {
+		return p.status.ListenFIFO(c.FIFO, identity)
+	}
+	return nil
+}
+
+// ready tells everybody who waits: the log, the service manager, the parent of a daemon.
+func (p *process) ready() error {
+	p.log.Always.Info("viaduct ready", "version", version, "commit", commitID(), "pid", os.Getpid(), "shards", p.config.Shards,
+		"listen", p.listens(), "steering", p.server.Steering(), "arena_mb", p.config.ArenaMB, "config", configName(p.config.ConfigFile))
+	if err := p.daemon.Ready(p.config.LogStderr); err != nil {
+		return fmt.Errorf("the start was interrupted: %w", err)
+	}
+	p.notifier.Ready("serving")
+	return nil
+}
+
+func configName(file string) string {
+	if file == "" {
+		return builtInName
+	}
+	return file
+}
+
+// drainLook is how often a draining process looks whether calls are left.
+const drainLook = 50 * time.Millisecond
+
+// wait is the rest of the life: signals and the watchdog, until a signal ends it. Everything that touches the shards runs in this goroutine, or in the
+// status service, which close ends first: they unmap their memory when they stop.
+func (p *process) wait() {
+	var watchdog, look <-chan time.Time // look: nil until a stop was asked for
+	if every := p.notifier.WatchdogInterval(); every > 0 {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		watchdog = ticker.C
+	}
+	var deadline time.Time
+	for {
+		select {
+		case <-watchdog:
+			p.notifier.Alive()
+		case <-look:
+			left := p.server.Drain(0)
+			if left == 0 || !time.Now().Before(deadline) {
+				p.log.Always.Info("viaduct drained", "transactions_left", left)
+				return
+			}
+		case sig := <-p.signals:
+			switch {
+			case sig == syscall.SIGUSR1:
+				for _, line := range control.StatsLines(p.server.Stats()) {
+					p.log.Raw(line)
+				}
+			case look != nil:
+				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(), "transactions_left", p.server.Drain(0))
+				return
+			default:
+				p.log.Always.Info("viaduct draining", "signal", sig.String(), "timeout", p.config.ExitTimeout)
+				p.notifier.Stopping()
+				p.draining.Store(true)
+				p.server.Drain(0)
+				deadline = time.Now().Add(p.config.ExitTimeout)
+				ticker := time.NewTicker(drainLook)
+				defer ticker.Stop()
+				look = ticker.C
+			}
+		}
+	}
+}
+
+// close takes back what start made, in the opposite order, as far as it got.
+func (p *process) close() {
+	if p.status != nil {
+		p.status.Close()
+	}
+	if p.server != nil {
+		p.server.Stop()
+		p.log.Always.Info("viaduct stopped")
+	}
+	if p.pidFile != "" {
+		if err := os.Remove(p.pidFile); err != nil && p.log != nil {
+			// The user we became may not write that folder. The next start replaces a stale file.
+			p.log.Debug("pid file stays behind", "file", filepath.Base(p.pidFile), "error", err)
+		}
+	}
+	if p.log != nil {
+		p.log.Close()
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"time"
+
+	"viaduct/control"
+)
+
+// statusReport answers "status": who we are and how we do, one object.
+func (p *process) statusReport() any {
+	state := "serving"
+	if p.draining.Load() {
+		state = "draining"
+	}
+	return struct {
+		Name          string   `json:"name"`
+		Version       string   `json:"version"`
+		Commit        string   `json:"commit"`
+		PID           int      `json:"pid"`
+		State         string   `json:"state"` // serving, draining
+		UptimeSeconds int64    `json:"uptime_seconds"`
+		Shards        int      `json:"shards"`
+		Listen        []string `json:"listen"`
+		Steering      string   `json:"steering"`
+		ArenaMB       int      `json:"arena_mb"`
+		LogLinesLost  uint64   `json:"log_lines_lost"`
+		GoHeapBytes   uint64   `json:"go_heap_bytes"`
+	}{
+		"viaduct", version, commitID(), os.Getpid(), state, int64(time.Since(p.started).Seconds()), p.config.Shards,
+		p.listens(), p.server.Steering(), p.config.ArenaMB, p.log.Lost(), control.GoHeapBytes(),
+	}
+}
+
+// statsReport answers "stats": the counters of every shard, the same objects that SIGUSR1 logs one a line.
+func (p *process) statsReport() any {
+	lines := control.StatsLines(p.server.Stats())
+	shards := make([]json.RawMessage, len(lines))
+	for i := range lines {
+		shards[i] = lines[i]
+	}
+	return map[string]any{"shards": shards}
+}
+
+// listens are the addresses as bound, "udp:127.0.0.1:5060".
+func (p *process) listens() (all []string) {
+	for _, l := range p.server.Listeners() {
+		all = append(all, "udp:"+l.Addr.AddrPort().String())
+	}
+	return all
+}

@@ -1,0 +1,24 @@
+package control
+
+import "time"
+
+const (
+	// logQueueLines bounds the lines waiting for stderr or syslog. A slow or stuck log (disk full, stopped terminal) must not hold anybody up:
+	// further lines are dropped and counted, and the count is logged when the queue moves again. At 200 bytes a line this is 0.8 MB.
+	logQueueLines = 4096
+
+	// logFlushTimeout bounds how long a leaving process waits for its last lines.
+	logFlushTimeout = 2 * time.Second
+
+	// commandBytes is the longest line a client of the FIFO or socket may send; longer ones end the connection.
+	commandBytes = 512
+
+	// statusClients bounds the connections served at once on the status socket; the next one waits in the backlog.
+	statusClients = 16
+
+	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so long.
+	statusIdleTimeout = 30 * time.Second
+
+	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a line feed (pid_max ≤ 4194304, proc(5)).
+	pidFileBytes = 32
+)

@@ -1,0 +1,251 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// LevelNotice lies between information and warning, where syslog and Kamailio's debug=1 have it.
+const LevelNotice = slog.Level(2)
+
+// SlogLevel gives the slog level for Kamailio's `debug` numbers: -5..-1 errors only, 0 also warnings, 1 notices, 2 information, 3 and more everything.
+func SlogLevel(debug int) slog.Level {
+	switch {
+	case debug < 0:
+		return slog.LevelError
+	case debug == 0:
+		return slog.LevelWarn
+	case debug == 1:
+		return LevelNotice
+	case debug == 2:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// facilities are the names `log_facility` may have (syslog(3)).
+var facilities = map[string]syslog.Priority{
+	"LOG_AUTH": syslog.LOG_AUTH, "LOG_AUTHPRIV": syslog.LOG_AUTHPRIV, "LOG_CRON": syslog.LOG_CRON, "LOG_DAEMON": syslog.LOG_DAEMON,
+	"LOG_FTP": syslog.LOG_FTP, "LOG_KERN": syslog.LOG_KERN, "LOG_LPR": syslog.LOG_LPR, "LOG_MAIL": syslog.LOG_MAIL, "LOG_NEWS": syslog.LOG_NEWS,
+	"LOG_SYSLOG": syslog.LOG_SYSLOG, "LOG_USER": syslog.LOG_USER, "LOG_UUCP": syslog.LOG_UUCP,
+	"LOG_LOCAL0": syslog.LOG_LOCAL0, "LOG_LOCAL1": syslog.LOG_LOCAL1, "LOG_LOCAL2": syslog.LOG_LOCAL2, "LOG_LOCAL3": syslog.LOG_LOCAL3,
+	"LOG_LOCAL4": syslog.LOG_LOCAL4, "LOG_LOCAL5": syslog.LOG_LOCAL5, "LOG_LOCAL6": syslog.LOG_LOCAL6, "LOG_LOCAL7": syslog.LOG_LOCAL7,
+}
+
+// LogConfig says where the log goes and how much of it.
+type LogConfig struct {
+	Stderr   bool   // to standard error; false: to syslog
+	Debug    int    // Kamailio's level, see SlogLevel
+	Ident    string // syslog's name of us; "" is viaduct
+	Facility string // LOG_DAEMON, LOG_LOCAL0 …; "" is LOG_DAEMON
+}
+
+// Log is the process's log: the embedded Logger for lines that the level may hold back, Always for the few an operator must see whatever the level
+// is (ready, draining, stopped). Safe for all goroutines; no call of it blocks on the place the lines go to.
+type Log struct {
+	*slog.Logger
+	Always *slog.Logger
+	sink   *sink
+}
+
+// OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside. With Stderr it cannot fail.
+func OpenLog(c LogConfig) (*Log, error) {
+	s := &sink{queue: make(chan logLine, logQueueLines), stop: make(chan struct{}), done: make(chan struct{})}
+	if c.Stderr {
+		s.write = func(_ severity, line []byte) error { _, err := os.Stderr.Write(line); return err }
+	} else {
+		facility, ident := syslog.LOG_DAEMON, c.Ident
+		if c.Facility != "" {
+			known := false
+			if facility, known = facilities[c.Facility]; !known {
+				return nil, fmt.Errorf("unknown log facility %s (syslog(3) names LOG_DAEMON, LOG_LOCAL0 …)", c.Facility)
+			}
+		}
+		if ident == "" {
+			ident = "viaduct"
+		}
+		w, err := syslog.New(facility|syslog.LOG_INFO, ident)
+		if err != nil {
+			return nil, fmt.Errorf("cannot reach syslog (%w): log to standard error with -E", err)
+		}
+		s.write = func(sev severity, line []byte) error {
+			text := string(bytes.TrimRight(line, "\n"))
+			switch sev {
+			case sevError:
+				return w.Err(text)
+			case sevWarning:
+				return w.Warning(text)
+			case sevNotice:
+				return w.Notice(text)
+			case sevInfo:
+				return w.Info(text)
+			}
+			return w.Debug(text)
+		}
+	}
+	go s.run()
+	l := &Log{sink: s}
+	l.Logger = slog.New(newHandler(s, SlogLevel(c.Debug), c.Stderr))
+	l.Always = slog.New(newHandler(s, slog.LevelDebug, c.Stderr))
+	return l, nil
+}
+
+// Raw puts one line into the log as it is, without time or level: the machine-readable ones.
+func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, append(bytes.Clone(line), '\n')) }
+
+// Lost is the number of lines dropped because the place they go to was slower than we.
+func (l *Log) Lost() uint64 { return l.sink.lost.Load() }
+
+// Close waits, bounded, until what was logged is written. Lines logged after it are lost.
+func (l *Log) Close() {
+	l.sink.once.Do(func() { close(l.sink.stop) })
+	select {
+	case <-l.sink.done:
+	case <-time.After(logFlushTimeout):
+	}
+}
+
+type severity uint8
+
+const (
+	sevError severity = iota
+	sevWarning
+	sevNotice
+	sevInfo
+	sevDebug
+	severities
+)
+
+func severityOf(l slog.Level) severity {
+	switch {
+	case l >= slog.LevelError:
+		return sevError
+	case l >= slog.LevelWarn:
+		return sevWarning
+	case l >= LevelNotice:
+		return sevNotice
+	case l >= slog.LevelInfo:
+		return sevInfo
+	}
+	return sevDebug
+}
+
+type logLine struct {
+	severity severity
+	text     []byte
+}
+
+// sink is the bounded queue in front of the place lines go to, with the one goroutine that writes there.
+type sink struct {
+	write func(severity, []byte) error
+	queue chan logLine
+	lost  atomic.Uint64 // written by put, read by run and Lost
+	stop  chan struct{} // closed by Close, once
+	once  sync.Once
+	done  chan struct{} // closed when run has written what was queued at Close
+}
+
+func (s *sink) put(sev severity, text []byte) {
+	select {
+	case s.queue <- logLine{sev, text}:
+	default:
+		s.lost.Add(1)
+	}
+}
+
+func (s *sink) run() {
+	defer close(s.done)
+	var told uint64
+	emit := func(l logLine) {
+		_ = s.write(l.severity, l.text) // nowhere is left to report a log that fails
+		if n := s.lost.Load(); n != told {
+			_ = s.write(sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n))
+			told = n
+		}
+	}
+	for {
+		select {
+		case l := <-s.queue:
+			emit(l)
+		case <-s.stop:
+			for {
+				select {
+				case l := <-s.queue:
+					emit(l)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// handler gives each record to the text handler of its severity, whose writer knows that severity: slog's own handlers lose the level on the way
+// to their writer, and syslog needs it.
+type handler struct {
+	level slog.Leveler
+	by    [severities]slog.Handler
+}
+
+// sinkWriter is the io.Writer of one severity. slog calls it once a record, with the whole line.
+type sinkWriter struct {
+	sink     *sink
+	severity severity
+}
+
+func (w sinkWriter) Write(p []byte) (int, error) {
+	w.sink.put(w.severity, bytes.Clone(p))
+	return len(p), nil
+}
+
+var _ io.Writer = sinkWriter{}
+
+func newHandler(s *sink, level slog.Level, withTime bool) slog.Handler {
+	h := &handler{level: level}
+	opt := &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) > 0 {
+			return a
+		}
+		switch {
+		case a.Key == slog.TimeKey && !withTime, a.Key == slog.LevelKey && !withTime:
+			return slog.Attr{} // syslog has its own
+		case a.Key == slog.LevelKey && a.Value.Any() == LevelNotice:
+			a.Value = slog.StringValue("NOTICE")
+		}
+		return a
+	}}
+	for sev := range severities {
+		h.by[sev] = slog.NewTextHandler(sinkWriter{s, sev}, opt)
+	}
+	return h
+}
+
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
+
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	return h.by[severityOf(r.Level)].Handle(ctx, r)
+}
+
+func (h *handler) each(f func(slog.Handler) slog.Handler) slog.Handler {
+	c := &handler{level: h.level}
+	for i, inner := range h.by {
+		c.by[i] = f(inner)
+	}
+	return c
+}
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.each(func(inner slog.Handler) slog.Handler { return inner.WithAttrs(attrs) })
+}
+
+func (h *handler) WithGroup(name string) slog.Handler {
+	return h.each(func(inner slog.Handler) slog.Handler { return inner.WithGroup(name) })
+}

@@ -1,0 +1,71 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// CheckPIDFile says whether a process may start that will write its number to path: nil when there is no file or it names a process that is gone.
+// A file that names a living process, or holds no number, is refused: somebody else's file is not overwritten. Called before sockets are bound:
+// with SO_REUSEPORT a second instance would take calls from the first until it found out.
+func CheckPIDFile(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the pid file: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, pidFileBytes))
+	if err != nil {
+		return fmt.Errorf("cannot read the pid file: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || pid <= 0 {
+		return fmt.Errorf("pid file %s exists and does not hold a process number: remove it if it is not in use", path)
+	}
+	if pid == os.Getpid() {
+		return nil // the first process of a container meets the file of its former life with its own number
+	}
+	// EPERM: it lives, under another user.
+	if err := unix.Kill(pid, 0); err == nil || errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("already running: pid file %s names the living process %d", path, pid)
+	}
+	return nil
+}
+
+// CreatePIDFile writes this process's number to path by CheckPIDFile's rules. The file is made anew, so that of two processes that start at once
+// one loses here.
+func CreatePIDFile(path string) error {
+	for attempt := 0; ; attempt++ {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil {
+			_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
+			if closeErr := f.Close(); err == nil {
+				err = closeErr
+			}
+			if err != nil {
+				os.Remove(path)
+				return fmt.Errorf("cannot write the pid file: %w", err)
+			}
+			return nil
+		}
+		if !errors.Is(err, fs.ErrExist) || attempt > 0 {
+			return fmt.Errorf("cannot create the pid file: %w", err)
+		}
+		if err := CheckPIDFile(path); err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot replace the stale pid file: %w", err)
+		}
+	}
+}

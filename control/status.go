@@ -1,0 +1,273 @@
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Commands answers the commands of the FIFO and the Unix socket: by name, a value that becomes one line of JSON. They run in the goroutine of the
+// client that asked, several at a time.
+type Commands map[string]func() any
+
+// answer runs one line a client sent.
+func (c Commands) answer(line string) []byte {
+	var v any
+	if f := c[line]; f != nil {
+		v = f()
+	} else {
+		v = map[string]string{"error": fmt.Sprintf("unknown command %q: status and stats are known", line)}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: answer to %q is no JSON: %v", line, err))
+	}
+	return append(b, '\n')
+}
+
+// StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with mode 0660 and removed by Close.
+//
+//	socket   a line "status" in, a line of JSON out, as often as the client likes
+//	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO NAME, which the client made in the same
+//	         folder and reads from; a name with a slash is refused, or a client could have us write anywhere
+type StatusService struct {
+	commands Commands
+	log      *Log
+
+	listener *net.UnixListener
+	fifo     *os.File
+	paths    []string // to remove
+	closed   chan struct{}
+	wg       sync.WaitGroup // every goroutine of the service
+
+	mu    sync.Mutex
+	conns map[*net.UnixConn]struct{} // guarded by mu; nil once Close has begun
+}
+
+// NewStatusService makes a service that listens nowhere yet.
+func NewStatusService(commands Commands, log *Log) *StatusService {
+	return &StatusService{commands: commands, log: log, closed: make(chan struct{}), conns: map[*net.UnixConn]struct{}{}}
+}
+
+// withMask runs f while new files get mode 0660 at most. Only at start-up: the mask belongs to the whole process.
+func withMask(f func() error) error {
+	old := unix.Umask(0o117)
+	defer unix.Umask(old)
+	return f()
+}
+
+// ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a file that is no socket, is refused.
+func (s *StatusService) ListenUnix(path string, owner *Identity) error {
+	switch st, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("cannot use the status socket: %w", err)
+	case st.Mode()&fs.ModeSocket == 0:
+		return fmt.Errorf("status socket %s exists and is no socket: remove it or choose another path", path)
+	default:
+		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			conn.Close()
+			return fmt.Errorf("status socket %s is in use by a living process", path)
+		} else if !errors.Is(err, unix.ECONNREFUSED) {
+			return fmt.Errorf("cannot tell whether status socket %s is in use: %w", path, err)
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("cannot replace the stale status socket: %w", err)
+		}
+	}
+	err := withMask(func() (err error) {
+		s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot listen on the status socket: %w", err)
+	}
+	s.listener.SetUnlinkOnClose(false) // Close does it, for both kinds alike
+	s.paths = append(s.paths, path)
+	if err := owner.Own(path); err != nil {
+		return err
+	}
+	s.wg.Add(1)
+	go s.accept()
+	return nil
+}
+
+func (s *StatusService) accept() {
+	defer s.wg.Done()
+	slots := make(chan struct{}, statusClients)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-s.closed:
+			return
+		}
+		conn, err := s.listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors: it passes
+			s.log.Warn("cannot accept on the status socket", "error", err)
+			time.Sleep(100 * time.Millisecond)
+			<-slots
+			continue
+		}
+		if !s.keep(conn) {
+			return
+		}
+		go func() {
+			defer func() { s.drop(conn); <-slots }()
+			s.serve(conn)
+		}()
+	}
+}
+
+// keep counts a connection in, unless Close has begun.
+func (s *StatusService) keep(conn *net.UnixConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		conn.Close()
+		return false
+	}
+	s.conns[conn] = struct{}{}
+	s.wg.Add(1)
+	return true
+}
+
+func (s *StatusService) drop(conn *net.UnixConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn.Close()
+	delete(s.conns, conn)
+	s.wg.Done()
+}
+
+func (s *StatusService) serve(conn *net.UnixConn) {
+	in := bufio.NewScanner(conn)
+	in.Buffer(make([]byte, 0, commandBytes), commandBytes)
+	for {
+		_ = conn.SetDeadline(time.Now().Add(statusIdleTimeout))
+		if !in.Scan() {
+			return
+		}
+		if _, err := conn.Write(s.commands.answer(strings.TrimSpace(in.Text()))); err != nil {
+			return
+		}
+	}
+}
+
+// ListenFIFO opens the FIFO. One that nobody reads is replaced; one that is read, or a file that is no FIFO, is refused.
+func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
+	switch st, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("cannot use the status FIFO: %w", err)
+	case st.Mode()&fs.ModeNamedPipe == 0:
+		return fmt.Errorf("status FIFO %s exists and is no FIFO: remove it or choose another path", path)
+	default:
+		// Opening for writing without waiting succeeds only while somebody reads (fifo(7)).
+		if fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+			unix.Close(fd)
+			return fmt.Errorf("status FIFO %s is in use by a living process", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("cannot replace the stale status FIFO: %w", err)
+		}
+	}
+	if err := withMask(func() error { return unix.Mkfifo(path, 0o660) }); err != nil {
+		return fmt.Errorf("cannot make the status FIFO %s: %w", path, err)
+	}
+	s.paths = append(s.paths, path)
+	// Open for both, so that it never ends when a client closes; non-blocking, so that Close wakes the reader.
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("cannot open the status FIFO: %w", err)
+	}
+	s.fifo = f
+	if err := owner.Own(path); err != nil {
+		return err
+	}
+	s.wg.Add(1)
+	go s.readFIFO(filepath.Dir(path))
+	return nil
+}
+
+func (s *StatusService) readFIFO(dir string) {
+	defer s.wg.Done()
+	in := bufio.NewReaderSize(s.fifo, commandBytes)
+	for {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull): // what follows up to the line's end is read as further commands, which will be unknown
+			s.log.Warn("command on the status FIFO is too long", "limit_bytes", commandBytes)
+			continue
+		case err != nil:
+			return
+		}
+		command, reply, hasReply := strings.Cut(strings.TrimSpace(string(line)), " ")
+		if command == "" {
+			continue
+		}
+		answer := s.commands.answer(command)
+		if !hasReply {
+			s.log.Raw(answer[:len(answer)-1])
+			continue
+		}
+		if err := replyFIFO(dir, strings.TrimSpace(reply), answer); err != nil {
+			s.log.Warn("cannot answer on a reply FIFO", "error", err)
+		}
+	}
+}
+
+// replyFIFO writes to a client's FIFO without ever waiting for the client: an answer fits the pipe's buffer, or is cut.
+func replyFIFO(dir, name string, answer []byte) error {
+	if strings.ContainsRune(name, '/') || name == "" || name == "." || name == ".." {
+		return fmt.Errorf("reply FIFO %q: give a name in %s", name, dir)
+	}
+	fd, err := unix.Open(filepath.Join(dir, name), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("reply FIFO %s (make it and read from it before asking): %w", name, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return fmt.Errorf("%s is no FIFO", name)
+	}
+	if _, err := unix.Write(fd, answer); err != nil {
+		return fmt.Errorf("reply FIFO %s: %w", name, err)
+	}
+	return nil
+}
+
+// Close ends every connection, removes what was made, and returns when no command runs any more: what commands look at may go away after it.
+func (s *StatusService) Close() {
+	close(s.closed)
+	s.mu.Lock()
+	for conn := range s.conns {
+		conn.Close()
+	}
+	s.conns = nil
+	s.mu.Unlock()
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.fifo != nil {
+		s.fifo.Close()
+	}
+	s.wg.Wait()
+	for _, path := range s.paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.log.Warn("cannot remove", "error", err)
+		}
+	}
+}
