@@ -133,7 +133,7 @@ func (m *Message) RequestURI() (*URI, Reason) {
 
 // Check does what RFC 3261 §16.3 step 1 asks: every field that forwarding needs is present,
 // single and well formed. Call it after a Parse that gave OK. It fills the caches of
-// TopVia, CSeq, From, To, MaxForwards, ContentLength and RequestURI.
+// TopVia, CSeq and ContentLength, and for a request those of From, To, MaxForwards and RequestURI.
 //
 // The order is that of use when an error response is built: without a Via none can be sent.
 // Route, Record-Route and Contact are not looked at: whoever routes by them parses them.
@@ -148,13 +148,19 @@ func (m *Message) Check() Reason {
 	if _, r := m.CSeq(); r != OK {
 		return r
 	}
-	if _, r := m.From(); r != OK {
-		return r
-	}
-	if _, r := m.To(); r != OK {
-		return r
-	}
-	if m.IsRequest {
+	if !m.IsRequest {
+		// A response finds its way by Via and its transaction by branch and CSeq (§16.7): what From and To say is the
+		// user agents' business, as long as both are there, once.
+		if r := m.countFromTo(); r != OK {
+			return r
+		}
+	} else {
+		if _, r := m.From(); r != OK {
+			return r
+		}
+		if _, r := m.To(); r != OK {
+			return r
+		}
 		if _, r := m.MaxForwards(); r != OK {
 			return r
 		}
@@ -171,6 +177,21 @@ func (m *Message) Check() Reason {
 	}
 	if n > len(m.Raw)-int(m.BodyStart) {
 		return ShortBody
+	}
+	return OK
+}
+
+// countFromTo asks for exactly one From and one To.
+func (m *Message) countFromTo() Reason {
+	switch {
+	case m.First(KindFrom) < 0:
+		return MissingFrom
+	case m.HasMany(KindFrom):
+		return DoubledFrom
+	case m.First(KindTo) < 0:
+		return MissingTo
+	case m.HasMany(KindTo):
+		return DoubledTo
 	}
 	return OK
 }
