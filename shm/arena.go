@@ -43,9 +43,6 @@ type Config struct {
 	Path string
 }
 
-// ErrNotSupported is wrapped by errors about a kernel feature that is missing; they name the least version.
-var ErrNotSupported = errors.New("not supported")
-
 // Arena is the mapped memory. Its methods may be called by any goroutine; what they return follows the package's ownership table.
 type Arena struct {
 	// base is the mapping: outside the Go heap, of g.bytes bytes, valid until Close.

@@ -39,7 +39,7 @@ const (
 //	| State         | Kind | Class| Flags  | Len          | Owner        |
 //	+---------------+------+------+--------+--------------+--------------+
 type Header struct {
-	// State is stored last, with release semantics, by Publish and Free. Others read it with State32.
+	// State is stored last, with release semantics, by Publish, and first by Free. Others ask Live.
 	State uint32
 	// Kind is what Alloc was given.
 	Kind Kind

@@ -48,7 +48,7 @@ const (
 
 // Rings, mailboxes, locks.
 const (
-	// MinRingBytes is the smallest ring: it always takes one UDP datagram of 65,507 bytes with 2 KiB of the pusher's own.
+	// MinRingBytes is the smallest ring: it always takes one UDP datagram of 65,507 bytes with 1 KiB of the pusher's own.
 	MinRingBytes = 128 << 10
 	// DefaultRingBytes is used for Config.RingBytes 0, unless the rings of all pairs together would take more than a
 	// quarter of the arena: then MinRingBytes.

@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"fmt"
 	"sync/atomic"
 	"unsafe"
 
@@ -98,12 +99,21 @@ func (a *Arena) NewLockSet(n int) (*LockSet, bool) {
 	return set, true
 }
 
-// LockSetAt is the set at off, as told by Off in this process or another.
+// LockSetAt is the set at off, as told by Off in this process or another. It panics if there is none.
 func (a *Arena) LockSetAt(off Off) *LockSet {
+	set := a.lockSetAt(off)
+	if set == nil {
+		h := Ptr[lockSetHead](a, off)
+		panic(fmt.Sprintf("BUG: shm lock set expected at %#x, kind %d with %d locks found", uint32(off), h.Kind, h.n))
+	}
+	return set
+}
+
+func (a *Arena) lockSetAt(off Off) *LockSet {
 	h := Ptr[lockSetHead](a, off)
-	room := a.slotBytes(off, &h.Header)/Align - 1
-	if h.Kind != KindLockSet || h.n == 0 || int(h.n) > room {
-		panic("BUG: shm lock set expected at this offset")
+	room := uint32(a.slotBytes(off, &h.Header)/Align - 1)
+	if h.Kind != KindLockSet || h.n == 0 || h.n > room {
+		return nil
 	}
 	// The slot's memory after its head, in bounds by the check above, until Dealloc.
 	first := (*Lock)(unsafe.Add(unsafe.Pointer(h), unsafe.Sizeof(*h)))

@@ -2,6 +2,7 @@ package shm
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,6 +94,9 @@ func TestLockSetSemantics(t *testing.T) {
 	case <-done:
 		t.Fatal("got a held lock")
 	case <-time.After(20 * time.Millisecond):
+	}
+	if atomic.LoadUint32(&set.locks[2].word) != 2 {
+		t.Error("the waiter spins instead of sleeping")
 	}
 	set.Release(2)
 	<-done

@@ -22,14 +22,13 @@ const prepareBlock = 64 << 20
 
 // prepare faults, enlarges and locks the pages as asked, and says what came of it. Only memory that cannot be had is an error.
 func (a *Arena) prepare(c Config) (string, error) {
-	var notes []string
+	start := time.Now()
 	huge := "huge pages off"
 	if c.HugePages == HugeTry {
 		huge = a.hugePages()
 	}
 	fault := "not pre-faulted"
 	if c.Prefault || c.HugePages == HugeTry {
-		start := time.Now()
 		how, err := a.prefault()
 		if err != nil {
 			return "", err
@@ -40,7 +39,7 @@ func (a *Arena) prepare(c Config) (string, error) {
 	if c.Mlock {
 		locked = a.mlock()
 	}
-	return strings.Join(append(notes, fault, huge, locked), ", "), nil
+	return fault + ", " + huge + ", " + locked, nil
 }
 
 // hugePages turns the arena into huge pages if the pool has not done so already.

@@ -136,7 +136,9 @@ func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 	a.ready = true
 	a.shared.Walk(func(off Off, h *Header) bool {
 		if h.Kind == KindLockSet {
-			r.Locks += a.LockSetAt(off).freeAll()
+			if set := a.lockSetAt(off); set != nil {
+				r.Locks += set.freeAll()
+			}
 		}
 		return true
 	})
@@ -153,6 +155,9 @@ func (a *Arena) reclaim(holds func(owner, part Off) bool, r *Recovered) {
 			r.LiveBytes += size
 			return true
 		case slotFree:
+			if h.State != StateFree {
+				atomic.StoreUint32(&h.State, StateFree) // damaged: rebuild goes by the state alone
+			}
 			return true
 		case slotUnpublished:
 			r.Unpublished++

@@ -1,9 +1,9 @@
 package shm
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // benchArena is small enough to stay in the cache, so that the numbers are those of the code.
@@ -164,43 +164,40 @@ func BenchmarkRing700Unbatched(b *testing.B) {
 func BenchmarkRing700Across(b *testing.B) {
 	a := benchArena(b, 64<<20)
 	r := a.Ring(0, 1)
-	stop := make(chan int)
-	total := 0
+	var last atomic.Int64 // bytes in all, once known
+	done := make(chan int64)
 	go func() {
-		n, idle := 0, time.Now()
-		for {
+		n := int64(0)
+		for last.Load() == 0 || n < last.Load() {
 			rec := r.Next()
 			if rec == nil {
 				r.Release()
-				if n > 0 && time.Since(idle) > 200*time.Millisecond {
-					stop <- n
-					return
-				}
-				continue
+				runtime.Gosched()
 			}
-			n += len(rec)
-			if n%(700*32) == 0 {
+			if n += int64(len(rec)); n%(700*32) == 0 {
 				r.Release()
-				idle = time.Now()
 			}
 		}
+		done <- n
 	}()
 	var data [700]byte
-	for i := 0; b.Loop(); i++ {
+	total := int64(0)
+	for b.Loop() {
 		rec := r.Reserve(700)
 		for rec == nil {
 			r.Publish()
+			runtime.Gosched()
 			rec = r.Reserve(700)
 		}
 		copy(rec, data[:])
 		r.Commit()
-		total += 700
-		if i%32 == 31 {
+		if total += 700; total%(700*32) == 0 {
 			r.Publish()
 		}
 	}
 	r.Publish()
-	if got := <-stop; got != total {
+	last.Store(total)
+	if got := <-done; got != total {
 		b.Fatalf("%d bytes of %d", got, total)
 	}
 }
