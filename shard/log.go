@@ -48,7 +48,7 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	case balance.Down:
 		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
 	case balance.Up:
-		s.queue(logLine{slog.LevelInfo, "destination up again", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+		s.queue(logLine{slog.LevelWarn, "destination up again", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
 	}
 }
 

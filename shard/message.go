@@ -149,6 +149,9 @@ func (w *worker) decide() {
 // fault is a routing program that ran into a limit: the request is answered if
 // nothing has been decided about it.
 func (w *worker) fault() {
+	if f := w.ctx.Fault; f != nil && w.stacks.allow(time.Now()) {
+		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short", []any{"at", f.Error()}})
+	}
 	if w.session.acted {
 		w.drop(ProgramFault)
 		return

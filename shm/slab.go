@@ -12,11 +12,12 @@ import (
 // Chunks with room form a list per class, the one last freed into first; slots freed in a chunk are a stack. So the memory that
 // comes back is the memory that is in the cache.
 type Slab struct {
-	a      *Arena
-	words  *slabWords // in the arena, until Close
-	shard  int
-	refuse int   // Allocs till the refused one, -1: none
-	scarce int64 // chunks in the pool below which no empty one is kept
+	a       *Arena
+	words   *slabWords // in the arena, until Close
+	shard   int
+	refuse  int   // Allocs till the refused one, -1: none
+	reserve int64 // chunks of the pool that Alloc leaves alone
+	scarce  int64 // chunks in the pool below which no empty one is kept
 
 	heads [numClasses]uint32 // first chunk with room, index+1; 0: none
 	spare [numClasses]uint32 // the empty chunk kept, index+1; it may have been taken into use again
@@ -100,9 +101,9 @@ func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 	}
 	class := classOf[(bytes+Align-1)/Align]
 	if s.heads[class] == 0 {
-		n := s.a.pool.take()
+		n := s.takeChunk()
 		if n < 0 && s.Trim() {
-			n = s.a.pool.take()
+			n = s.takeChunk()
 		}
 		if n < 0 {
 			s.words.Refused++
@@ -120,6 +121,18 @@ func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 	off, ok := s.Alloc(kind, bytes)
 	s.refuse = count
 	return off, ok
+}
+
+// Reserve makes Alloc leave that many bytes of the pool alone, in whole chunks, until it is called again; 0, the state at first, is no
+// reserve. Slots of chunks the slab already holds are given out all the same. For work that is to be refused before other work is.
+func (s *Slab) Reserve(bytes uint64) { s.reserve = int64((bytes + chunkBytes - 1) / chunkBytes) }
+
+// takeChunk takes a chunk from the pool, unless only the reserve is left; -1: none.
+func (s *Slab) takeChunk() int {
+	if s.reserve > 0 && s.a.pool.free.Load() <= s.reserve {
+		return -1
+	}
+	return s.a.pool.take()
 }
 
 // Publish makes the slot live: everything written to it before is visible to whoever sees it live, and survives the process. It

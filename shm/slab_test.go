@@ -175,6 +175,31 @@ func TestMisuse(t *testing.T) {
 	mustPanic(t, "shard 3", func() { a.Counters(3) })
 }
 
+// TestReserve: with a reserve Alloc serves from the chunks it has and takes none of the last; without it goes on to the end.
+func TestReserve(t *testing.T) {
+	a := newTest(t, 4<<20, 1)
+	s := a.Slab(0)
+	s.Reserve(2 * chunkBytes)
+	var all []Off
+	fill := func() {
+		for off, ok := s.Alloc(1, 4096); ok; off, ok = s.Alloc(1, 4096) {
+			all = append(all, off)
+		}
+	}
+	fill()
+	if left := a.PoolBytes(); left != 2*chunkBytes {
+		t.Errorf("%d bytes of the pool are left, want %d", left, 2*chunkBytes)
+	}
+	s.Reserve(0)
+	fill()
+	if uint64(len(all))*4096 != a.TotalBytes() {
+		t.Errorf("%d slots of 4096, want all of %d bytes", len(all), a.TotalBytes())
+	}
+	for _, off := range all {
+		s.Free(off)
+	}
+}
+
 func TestRefuse(t *testing.T) {
 	a := newTest(t, 8<<20, 1)
 	f := func(nth int, want string) {

@@ -38,7 +38,7 @@ func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
 		Targets:  c.Targets,
 		Arena: shm.Config{
 			Bytes:     int64(c.ArenaMB) << 20,
-			Prefault:  c.Settings.Core.ShmForceAlloc,
+			Prefault:  true, // shm_force_alloc or not: a page fault on the packet path is worse than a second at start
 			Mlock:     c.Settings.Core.MlockPages,
 			HugePages: c.HugePages,
 		},

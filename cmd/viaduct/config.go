@@ -42,7 +42,7 @@ type Config struct {
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
-	// HugePages says whether the arena asks for huge pages; zero: no.
+	// HugePages says whether the arena asks for huge pages; zero: no (the default is to try).
 	HugePages shm.HugeMode
 
 	// Foreground keeps the process where it was started; false: a daemon.

@@ -138,6 +138,7 @@ func (o *options) configure() (*Config, error) {
 	}
 	core := &settings.Core
 	c := &Config{
+		HugePages:   shm.HugeTry,
 		ConfigFile:  o.configFile,
 		Program:     program,
 		CPUs:        usableCPUs(),

@@ -53,7 +53,7 @@ var flags = []flag{
 	{"i", "path", phaseOverride, "make a FIFO that takes status and stats"},
 	{"x", "path", phaseOverride, "make a Unix socket that answers status and stats"},
 	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
-	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, which also touches all of it at start (default: off)"},
+	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, where the kernel has them (default: try)"},
 }
 
 func flagNamed(name string) *flag {

@@ -15,10 +15,13 @@ const (
 	// longer list is a loop or an attack. Reached: 400.
 	maxRouteValues = 64
 
-	// reserveShare is the part of the arena (1/reserveShare) that new calls may
-	// not touch: requests inside a dialog, CANCEL and responses still find room
-	// when new calls are refused with 503.
+	// reserveShare is the part of the arena's pool (1/reserveShare) that new calls
+	// may not take from: requests inside a dialog, CANCEL and responses still find
+	// room when new calls are refused with 503. At least reserveLeast, which is a
+	// chunk of 256 KiB for each record a request needs (transaction, branch, copy,
+	// response), but never more than a quarter of the arena.
 	reserveShare = 16
+	reserveLeast = 1 << 20
 
 	// retryAfterSeconds goes into a 503 made because the arena is full: long
 	// enough for a second's worth of transactions to end, short enough not to

@@ -1,6 +1,11 @@
 package proxy
 
-import "viaduct/parser"
+import (
+	"cmp"
+	"slices"
+
+	"viaduct/parser"
+)
 
 // RecordRoute asks for our Record-Route on the request (§16.6 step 4). It is
 // written when the request leaves, since only then both listeners are known.
@@ -108,16 +113,23 @@ func (r *Request) cut(s parser.Span) {
 	}
 }
 
-// planCuts writes the cuts. Neighbouring values of one row may overlap in the
-// comma they share, so each begins where the one before ended.
+// planCuts writes the cuts in the order of the message. Neighbouring values of one
+// row share a comma, so that their cuts overlap or touch; a row of which every
+// value is cut goes with its name, for an empty Route is malformed (§20.34).
 func (r *Request) planCuts(p *Plan) {
-	done := uint32(0)
-	for i, s := range r.cuts[:r.nCuts] {
-		if i > 0 && s.Off < done {
-			s = parser.Span{Off: done, Len: s.End() - done}
+	cuts := r.cuts[:r.nCuts]
+	slices.SortFunc(cuts, func(a, b parser.Span) int { return cmp.Compare(a.Off, b.Off) })
+	for i := 0; i < len(cuts); {
+		from, to := cuts[i].Off, cuts[i].End()
+		for i++; i < len(cuts) && cuts[i].Off <= to; i++ {
+			to = max(to, cuts[i].End())
 		}
-		p.Cut(s.Off, s.Len)
-		done = s.End()
+		for row := r.M.First(parser.KindRoute); row >= 0; row = r.M.Next(row) {
+			if h := &r.M.Headers[row]; from <= h.Value.Off && h.Value.End() <= to {
+				from, to = min(from, h.Line.Off), max(to, h.Line.End())
+			}
+		}
+		p.Cut(from, to-from)
 	}
 }
 

@@ -112,8 +112,29 @@ func (r *Request) Relay() bool {
 	case r.M.Method == parser.CANCEL && c.cfg.DropUnmatched:
 		return true
 	}
-	to := &r.to
-	if !r.ready() || !r.where(to) || !r.NewTransaction() {
+	if !r.ready() || !r.where(&r.to) {
+		return false
+	}
+	c.tx.Reserve(r.reserve())
+	ok := r.relayTo(&r.to)
+	c.tx.Reserve(0)
+	return ok
+}
+
+// reserve is how much of the arena the request must leave alone: a request that
+// opens a dialog is refused while only the reserve is left, so that calls in
+// progress go on.
+func (r *Request) reserve() uint64 {
+	if r.HasToTag() || r.M.Method == parser.CANCEL {
+		return 0
+	}
+	return r.core.reserve
+}
+
+// relayTo makes the transaction, if there is none yet, and its next branch.
+func (r *Request) relayTo(to *txn.Destination) bool {
+	c := r.core
+	if !r.newTransaction() {
 		return false
 	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 {
@@ -163,22 +184,20 @@ func (r *Request) noRoom() bool {
 	return true // answered: the routing program has nothing left to do
 }
 
-// NewTransaction makes the server transaction of the request if it has none yet.
-// A request that opens a dialog is refused while the arena has only its reserve
-// left, so that calls in progress go on.
+// NewTransaction makes the server transaction of the request if it has none yet
+// (t_newtran). False: the arena has no room for it; ReplyError answers 503.
 func (r *Request) NewTransaction() bool {
-	c := r.core
-	if r.Tx != nil {
-		return true
-	}
-	if !r.HasToTag() && r.M.Method != parser.CANCEL && c.cfg.Arena.FreeBytes() < c.reserve {
-		return r.fail(503)
-	}
-	r.Tx = c.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
+	r.core.tx.Reserve(r.reserve())
+	ok := r.newTransaction()
+	r.core.tx.Reserve(0)
+	return ok
+}
+
+func (r *Request) newTransaction() bool {
 	if r.Tx == nil {
-		return r.fail(503)
+		r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 	}
-	return true
+	return r.Tx != nil || r.fail(503)
 }
 
 // cancel is §16.10: the CANCEL gets its own 200 at once, the branches are

@@ -90,10 +90,9 @@ type (
 
 // caseClause is one case of a switch; x is nil for default. Control falls through to the next without break.
 type caseClause struct {
-	pos    Pos
-	x      expr
-	regexp bool // case /re/:
-	body   []stmt
+	pos  Pos
+	x    expr
+	body []stmt
 }
 
 func (s *ifStmt) at() Pos     { return s.pos }

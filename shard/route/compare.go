@@ -12,9 +12,9 @@ func (cc *compiler) comparison(x *binaryExpr) condFn {
 	case "=~", "!~":
 		return cc.match(x)
 	case "eq", "ne":
-		return cc.typed(x, (*Value).equalStr, x.op == "ne")
+		return cc.typed(x, asStrings, x.op == "ne")
 	case "ieq", "ine":
-		return cc.typed(x, func(a, b *Value) bool { return a.int() == b.int() }, x.op == "ine")
+		return cc.typed(x, asNumbers, x.op == "ine")
 	case "<":
 		return cc.order(x, func(a, b int64) bool { return a < b })
 	case ">":
@@ -65,11 +65,33 @@ func (cc *compiler) equality(x *binaryExpr) condFn {
 			}
 		}
 	}
-	return cc.typed(x, (*Value).equal, not)
+	return cc.typed(x, byLeft, not)
+}
+
+// sameness is how two values are compared: a function value in its place would move both to the heap.
+type sameness uint8
+
+const (
+	byLeft     sameness = iota // ==
+	asStrings                  // eq
+	asNumbers                  // ieq
+	ignoreCase                 // == of a text keyword
+)
+
+func (how sameness) holds(a, b *Value) bool {
+	switch how {
+	case asStrings:
+		return a.equalStr(b)
+	case asNumbers:
+		return a.int() == b.int()
+	case ignoreCase:
+		return a.equalFold(b)
+	}
+	return a.equal(b)
 }
 
 // typed compiles a comparison of two values.
-func (cc *compiler) typed(x *binaryExpr, same func(a, b *Value) bool, not bool) condFn {
+func (cc *compiler) typed(x *binaryExpr, how sameness, not bool) condFn {
 	l, r := cc.operand(x.l), cc.operand(x.r)
 	return func(c *Ctx) int {
 		a := l(c)
@@ -80,7 +102,7 @@ func (cc *compiler) typed(x *binaryExpr, same func(a, b *Value) bool, not bool) 
 		if c.stop != next {
 			return -1
 		}
-		return answer(same(&a, &b), not)
+		return answer(how.holds(&a, &b), not)
 	}
 }
 

@@ -110,6 +110,18 @@ func (cc *compiler) callCond(x *callExpr) condFn {
 	if call == nil {
 		return func(*Ctx) int { return 0 }
 	}
+	if x.name == "is_method" {
+		if mask, simple := cc.methodMask(x); simple {
+			return func(c *Ctx) int {
+				if m := c.msg; m.IsRequest && mask>>m.Method&1 != 0 || !m.IsRequest && call(c) > 0 {
+					c.Return = 1
+					return 1
+				}
+				c.Return = -1
+				return 0
+			}
+		}
+	}
 	return func(c *Ctx) int {
 		r := call(c)
 		c.Return = r

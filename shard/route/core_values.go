@@ -86,7 +86,7 @@ func (cc *compiler) coreComparison(n *nameExpr, x *binaryExpr) condFn {
 			want, ok = &strLit{w.pos, w.name}, true
 		}
 		if !ok {
-			return cc.typed(x, (*Value).equalFold, not)
+			return cc.typed(x, ignoreCase, not)
 		}
 		lit, read := []byte(want.s), d.bytes
 		return func(c *Ctx) int {
@@ -94,7 +94,7 @@ func (cc *compiler) coreComparison(n *nameExpr, x *binaryExpr) condFn {
 			return answer(there && len(b) == len(lit) && bytes.EqualFold(b, lit), not)
 		}
 	case coreNumber:
-		return cc.typed(x, (*Value).equal, not)
+		return cc.typed(x, byLeft, not)
 	case coreProto:
 		want, ok := wordArg(cc, x.r, "a protocol: UDP, TCP, TLS, SCTP, WS or WSS", transportWord)
 		if !ok {

@@ -182,14 +182,22 @@ func (c *Ctx) setVar(i int32, v Value) bool {
 	return true
 }
 
-// concat joins the string readings of a and b in the scratch room; false when there is no room.
+// concat joins the string readings of a and b in the scratch room; false when there is no room. When a is what was written there
+// last, b goes right behind it, so that a+b+c+d costs its length and not its square.
 func (c *Ctx) concat(a, b *Value) (Value, bool) {
-	// Numbers need at most 20 bytes each.
-	if len(c.buf)+len(a.S)+len(b.S)+40 > cap(c.buf) {
+	start := len(c.buf) - len(a.S)
+	tail := a.Kind == strValue && len(a.S) > 0 && start >= 0 && &c.buf[start] == &a.S[0]
+	need := len(b.S) + 40 // a number has at most 20 bytes
+	if !tail {
+		start = len(c.buf)
+		need += len(a.S)
+	}
+	if len(c.buf)+need > cap(c.buf) {
 		return Value{}, false
 	}
-	start := len(c.buf)
-	c.buf = a.appendStr(c.buf)
+	if !tail {
+		c.buf = a.appendStr(c.buf)
+	}
 	c.buf = b.appendStr(c.buf)
 	return Value{Kind: strValue, S: c.buf[start:len(c.buf):len(c.buf)]}, true
 }

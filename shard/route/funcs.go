@@ -290,11 +290,16 @@ func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
 			if n < 100 || n > 699 {
 				n = 500
 			}
+			start := len(c.buf)
+			if !phrase.plain {
+				c.buf, _ = phrase.append(c, c.buf, min(start+maxReasonBytes, cap(c.buf)))
+			}
+			if c.stop != next {
+				return 0 // an argument ended the script
+			}
 			if phrase.plain {
 				return c.Host.Reply(n, phrase.text, how)
 			}
-			start := len(c.buf)
-			c.buf, _ = phrase.append(c, c.buf, min(start+maxReasonBytes, cap(c.buf)))
 			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
 		}
 	}
@@ -309,7 +314,13 @@ func maxForwards(cc *compiler, x *callExpr) callFn {
 		n := limit.n
 		return func(c *Ctx) int { return c.Host.MaxForwards(n) }
 	}
-	return func(c *Ctx) int { return c.Host.MaxForwards(min(max(limit.get(c), 1), 255)) }
+	return func(c *Ctx) int {
+		n := limit.get(c)
+		if c.stop != next {
+			return 0
+		}
+		return c.Host.MaxForwards(min(max(n, 1), 255))
+	}
 }
 
 func sanityCheck(cc *compiler, x *callExpr) callFn {
@@ -328,7 +339,13 @@ func sanityCheck(cc *compiler, x *callExpr) callFn {
 		m, u := uint32(msg.n), uint32(uri.n)
 		return func(c *Ctx) int { return c.Host.SanityCheck(m, u) }
 	}
-	return func(c *Ctx) int { return c.Host.SanityCheck(uint32(msg.get(c)), uint32(uri.get(c))) }
+	return func(c *Ctx) int {
+		m, u := msg.get(c), uri.get(c)
+		if c.stop != next {
+			return 0
+		}
+		return c.Host.SanityCheck(uint32(m), uint32(u))
+	}
 }
 
 func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
@@ -346,7 +363,13 @@ func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
 			s, a, l := set.n, alg.n, limit.n
 			return func(c *Ctx) int { return c.Host.SelectDst(s, a, l, setURI) }
 		}
-		return func(c *Ctx) int { return c.Host.SelectDst(set.get(c), alg.get(c), limit.get(c), setURI) }
+		return func(c *Ctx) int {
+			s, a, l := set.get(c), alg.get(c), limit.get(c)
+			if c.stop != next {
+				return 0
+			}
+			return c.Host.SelectDst(s, a, l, setURI)
+		}
 	}
 }
 

@@ -193,20 +193,23 @@ func rewriteURI(cc *compiler, x *callExpr) callFn {
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
-		b, ok := c.expand(f)
-		if !ok {
-			return -1
+		b, r := c.expand(f)
+		if r <= 0 {
+			return r
 		}
 		return truth(setRURI(c, Value{Kind: strValue, S: b}) == setDone)
 	}
 }
 
-// expand writes f into the scratch room; false when it does not fit.
-func (c *Ctx) expand(f *format) ([]byte, bool) {
+// expand writes f into the scratch room. The number is 1, -1 when it does not fit, 0 when a call in it ended the script.
+func (c *Ctx) expand(f *format) ([]byte, int) {
 	start := len(c.buf)
 	out, whole := f.append(c, c.buf, cap(c.buf))
 	c.buf = out
-	return out[start:len(out):len(out)], whole
+	if c.stop != next {
+		return nil, 0
+	}
+	return out[start:len(out):len(out)], truth(whole)
 }
 
 func setDstFunc(cc *compiler, x *callExpr) callFn {
@@ -216,9 +219,9 @@ func setDstFunc(cc *compiler, x *callExpr) callFn {
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
-		b, ok := c.expand(f)
-		if !ok {
-			return -1
+		b, r := c.expand(f)
+		if r <= 0 {
+			return r
 		}
 		return truth(setDstURI(c, Value{Kind: strValue, S: b}) == setDone)
 	}
@@ -240,8 +243,11 @@ func isMyself(cc *compiler, x *callExpr) callFn {
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
-		b, ok := c.expand(f)
-		if !ok || parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
+		b, r := c.expand(f)
+		if r <= 0 {
+			return r
+		}
+		if parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
 			return -1
 		}
 		return truth(c.Host.IsMyself(c.huri.HostBytes(), int(c.huri.Port), AnyTransport))

@@ -127,7 +127,7 @@ func tosValue(v valueLit) int {
 // idleGlobals are core parameters that are accepted without effect, by the reason the warning gives.
 var idleGlobals = map[string][]string{
 	"the arena has no debug allocator": {"memdbg", "mem_dbg", "memlog", "mem_log", "mem_join", "mem_safety", "mem_status_mode", "mem_summary"},
-	"the logger of the service manager decides": {"log_facility", "log_engine_type", "log_engine_data", "log_prefix_mode", "syslog_facility",
+	"the logger of the service manager decides": {"log_facility", "log_engine_type", "log_engine_data", "log_prefix_mode",
 		"corelog", "latency_log", "latency_cfg_log", "latency_limit_db", "latency_limit_action", "sip_parser_log", "verbose_startup"},
 	"shards take the place of worker processes": {"socket_workers", "async_workers", "async_nonblock", "async_usleep", "async_workers_group",
 		"fork_delay", "modinit_delay", "wait_worker1_mode", "wait_worker1_time", "wait_worker1_usleep", "route_locks_size",
@@ -153,9 +153,9 @@ var idleGlobals = map[string][]string{
 		"dst_blocklist_expire", "dst_blocklist_ttl", "dst_blacklist_expire", "dst_blacklist_ttl", "dst_blocklist_mem", "dst_blacklist_mem",
 		"dst_blocklist_gc_interval", "dst_blacklist_gc_interval", "dst_blocklist_udp_imask", "dst_blocklist_tcp_imask",
 		"dst_blocklist_tls_imask", "dst_blocklist_sctp_imask"},
-	"it has no meaning here": {"disable_core_dump", "open_files_limit", "description", "descr", "desc", "pv_buffer_size", "pv_buffer_slots",
-		"pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table", "stats_name_separator", "statistics",
-		"kemi.onsend_route_callback", "rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl", "http_reply_parse", "http_reply_hack",
+	"it has no meaning here": {"disable_core_dump", "open_files_limit", "pv_buffer_size", "pv_buffer_slots",
+		"pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table", "stats_name_separator",
+		"rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl", "http_reply_parse", "http_reply_hack",
 		"received_route_mode", "onsend_route_reply", "ipv6_hex_style", "phone2tel", "xavp_via_params", "xavp_via_fields",
 		"uri_host_extra_chars", "hdr_name_extra_chars", "sip_parser_mode", "pmtu_discovery"},
 	"listen on the address itself": {"auto_bind_ipv6", "bind_ipv6_link_local", "ip_free_bind", "ipfreebind", "ip_nonlocal_bind"},

@@ -101,23 +101,14 @@ func (cc *compiler) modParam(it *item) {
 		cc.ld.errorf(it.pos, "%s is no module name", quote(clip(it.name)))
 		return
 	}
-	var matching, having []string
+	matched := false
 	for _, m := range sortedKeys(cc.loaded) {
 		if re.MatchString(m) {
-			matching = append(matching, m)
-			if d := modules[m]; d == nil || d.params[it.param] != nil || known()[m].params[it.param] {
-				having = append(having, m)
-			}
+			matched = true
+			cc.oneParam(m, it) // each one that matches must have it (5.6.3)
 		}
 	}
-	if len(having) > 0 {
-		// Of a|b, one that has the parameter is enough.
-		matching = having
-	}
-	for _, m := range matching {
-		cc.oneParam(m, it)
-	}
-	if len(matching) > 0 {
+	if matched {
 		return
 	}
 	if strings.ContainsAny(it.name, "|*.[(") {

@@ -1,12 +1,15 @@
 package route
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
+	"time"
 )
 
-// loadFile loads a file of testdata.
+// loadFile loads a file of testdata, or the embedded default.cfg.
 func loadFile(t testing.TB, path string) (*Program, *Settings, Warnings) {
 	t.Helper()
 	src, err := os.ReadFile(path)
@@ -20,41 +23,155 @@ func loadFile(t testing.TB, path string) (*Program, *Settings, Warnings) {
 	return p, s, w
 }
 
-func TestPeers(t *testing.T) {
-	for _, n := range []string{"lb", "stateful", "stateless"} {
-		_, _, w := loadFile(t, "testdata/peers/"+n+".cfg")
-		for i := range w {
-			t.Log(w[i].Error())
-		}
+// TestPeerSettings holds what the shared benchmark file asks for.
+func TestPeerSettings(t *testing.T) {
+	_, s, w := loadFile(t, "testdata/peers/lb.cfg")
+	want := DefaultSettings()
+	want.Core.Debug, want.Core.LogStderr, want.Core.Children, want.Core.DisableTCP = 0, true, 2, true
+	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060, Pos: Pos{"lb.cfg", 7, 8}}}
+	want.TM.FrTimer, want.TM.FrInvTimer = 30*time.Second, 120*time.Second
+	want.Modules = s.Modules
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
-	_, _, w, err := Load("default.cfg", Default(), Options{})
-	if err != nil {
-		t.Fatal(err)
+	if len(s.Modules) != 10 || s.Modules[9].Name != "dispatcher" || s.Modules[9].Pos != (Pos{"lb.cfg", 23, 12}) {
+		t.Errorf("modules %v", s.Modules)
 	}
-	for i := range w {
-		t.Log(w[i].Error())
+	if len(w) != 2 || w[0].Error() != "lb.cfg:6:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many" {
+		t.Errorf("warnings %v", w)
 	}
 }
 
-func TestLB(t *testing.T) {
-	p, _, _ := loadFile(t, "testdata/peers/lb.cfg")
-	h := newFake(t, request("INVITE sip:bob@127.0.0.1:5060", ""))
-	h.answers["PrecheckTrans"] = -1
-	h.answers["CheckTrans"] = -1
-	c := NewCtx(h)
-	o := p.Request(c)
-	t.Log(o, h.calls)
+func TestDefaultLoads(t *testing.T) {
+	_, s, w, err := Load("default.cfg", Default(), Options{})
+	if err != nil || len(w) != 0 || !s.Dispatcher.ListOptional {
+		t.Error(err, w)
+	}
 }
 
-func BenchmarkLB(b *testing.B) {
-	p, _, _ := loadFile(b, "testdata/peers/lb.cfg")
-	h := newFake(b, request("INVITE sip:bob@127.0.0.1:5060", ""))
-	h.quiet = true
-	c := NewCtx(h)
-	b.ReportAllocs()
-	for b.Loop() {
-		if p.Request(c) != Exited {
-			b.Fatal("x")
+// TestSettings sets one thing each and reads it back.
+func TestSettings(t *testing.T) {
+	f := func(line string, got func(s *Settings) any, want any) {
+		t.Helper()
+		_, s, _, err := loadText(allModules+line+"\nrequest_route { exit; }", nil)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			return
 		}
+		if g := got(s); fmt.Sprint(g) != fmt.Sprint(want) {
+			t.Errorf("%s gives %v, want %v", line, g, want)
+		}
+	}
+	tm := func(name, value string, got func(s *Settings) any, want any) {
+		t.Helper()
+		f(`modparam("tm", "`+name+`", `+value+`)`, got, want)
+	}
+	tm("retr_timer1", "250", func(s *Settings) any { return s.TM.T1 }, 250*time.Millisecond)
+	tm("retr_timer2", "2000", func(s *Settings) any { return s.TM.T2 }, 2*time.Second)
+	tm("max_inv_lifetime", "180000", func(s *Settings) any { return s.TM.MaxInvLifetime }, 3*time.Minute)
+	tm("max_noninv_lifetime", "32000", func(s *Settings) any { return s.TM.MaxNonInvLifetime }, 32*time.Second)
+	tm("wt_timer", "5000", func(s *Settings) any { return s.TM.WtTimer }, 5*time.Second)
+	tm("auto_inv_100", "no", func(s *Settings) any { return s.TM.AutoInv100 }, false)
+	tm("auto_inv_100_reason", `"Tr" "ying"`, func(s *Settings) any { return s.TM.AutoInv100Reason }, "Trying")
+	tm("blst_503_max_timeout", "60", func(s *Settings) any { return s.TM.BlstMax }, time.Minute)
+	tm("blst_methods_lookup", "4294967287", func(s *Settings) any { return s.TM.BlstMethodsLookup }, uint32(4294967287))
+	tm("faked_reply_prio", "-1", func(s *Settings) any { return s.TM.FakedReplyPrio }, -1)
+	f(`modparam("tm|sl", "default_code", 501)`, func(s *Settings) any { return []int{s.TM.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
+	f(`modparam("tmx", "precheck_trans", 0)`, func(s *Settings) any { return s.TM.PrecheckTrans }, false)
+	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.RR.EnableDoubleRR }, 2)
+	f(`modparam("rr", "append_fromtag", yes)`, func(s *Settings) any { return s.RR.AppendFromtag }, true)
+	f(`modparam("maxfwd", "max_limit", 20)`, func(s *Settings) any { return s.MaxFwd.MaxLimit }, 20)
+	f(`modparam("sanity", "default_checks", 1511)`, func(s *Settings) any { return s.Sanity.DefaultMsgChecks }, 1511)
+	f(`modparam("sanity", "autodrop", 0)`, func(s *Settings) any { return s.Sanity.AutoDrop }, false)
+	f(`modparam("dispatcher", "list_file", "/etc/d.list")`, func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
+	f(`modparam("dispatcher", "ds_ping_interval", 30)`, func(s *Settings) any { return s.Dispatcher.PingInterval }, 30*time.Second)
+	f(`modparam("dispatcher", "ds_hash_expire", 60)`, func(s *Settings) any { return s.Dispatcher.HashExpire }, time.Minute)
+	f(`modparam("xlog", "buf_size", 100)`, func(s *Settings) any { return s.XLog.BufBytes }, 100)
+	f(`debug=-3`, func(s *Settings) any { return s.Core.Debug }, -3)
+	f(`port=5070`, func(s *Settings) any { return s.Core.Port }, 5070)
+	f(`disable_tls=no`, func(s *Settings) any { return s.Core.EnableTLS }, true)
+	f(`uid=sip`, func(s *Settings) any { return s.Core.User }, "sip")
+	f(`gid=1000`, func(s *Settings) any { return s.Core.Group }, "1000")
+	f(`wdir="/var/x"`, func(s *Settings) any { return s.Core.WorkDir }, "/var/x")
+	f(`workdir=/var/x`, func(s *Settings) any { return s.Core.WorkDir }, "/var/x")
+	f(`tos=IPTOS_LOWDELAY`, func(s *Settings) any { return s.Core.TOS }, 0x10)
+	f(`tos=0xb8`, func(s *Settings) any { return s.Core.TOS }, 0xb8)
+	f(`udp_mtu_try_proto=TCP`, func(s *Settings) any { return s.Core.UDPMTUTryProto }, TCP)
+	f(`advertised_address=sip.example.com`, func(s *Settings) any { return s.Core.AdvertisedAddress }, "sip.example.com")
+	f(`mhomed=1`, func(s *Settings) any { return s.Core.MHomed }, true)
+	f(`shm_mem_size=2048`, func(s *Settings) any { return s.Core.ShmMB }, 2048)
+	f(`tcp_connection_lifetime=3605;tcp_children=4`, func(s *Settings) any { return []any{s.Core.TCPLifetime, s.Core.TCPChildren} },
+		[]any{3605 * time.Second, 4})
+
+	listen := func(line, want string) {
+		t.Helper()
+		f(line, func(s *Settings) any {
+			text := ""
+			for _, l := range s.Core.Listen {
+				text += fmt.Sprintf("%v %s %d %s %d %s;", l.Transport == UDP, l.Host, l.Port, l.AdvertiseHost, l.AdvertisePort, l.Name)
+			}
+			return text
+		}, want)
+	}
+	listen(`listen=udp:10.0.0.1:5060`, "true 10.0.0.1 5060  0 ;")
+	listen(`listen=UDP:10.0.0.1`, "true 10.0.0.1 0  0 ;")
+	listen(`listen=eth0:5062`, "false eth0 5062  0 ;")
+	listen(`listen=udp:[2001:db8::1]:5060 advertise [2001:db8::2]:5070`, "true 2001:db8::1 5060 [2001:db8::2] 5070 ;")
+	listen(`listen=udp:10.0.0.1:5060 advertise sip.example-1.com`, "true 10.0.0.1 5060 sip.example-1.com 0 ;")
+	listen(`listen=udp:10.0.0.1:5060 advertise "sip.example.com":5070 name "s1"`, "true 10.0.0.1 5060 sip.example.com 5070 s1;")
+	listen("listen=udp:10.0.0.1:5060 udp:10.0.0.2:5060\nlisten=lo", "true 10.0.0.1 5060  0 ;true 10.0.0.2 5060  0 ;false lo 0  0 ;")
+	listen("#!define IP 10.0.0.1\n#!define PORT 5080\nlisten=udp:IP:PORT advertise IP:PORT", "true 10.0.0.1 5080 10.0.0.1 5080 ;")
+	listen("#!substdef \"!MY_IP!10.0.0.3!g\"\nlisten=udp:MY_IP:5060", "true 10.0.0.3 5060  0 ;")
+	f(`alias=a.example.com udp:b.example.com:5060 "c-d.example.com"`, func(s *Settings) any {
+		return []any{len(s.Core.Alias), s.Core.Alias[0].Host, s.Core.Alias[1].Port, s.Core.Alias[2].Host}
+	}, "[3 a.example.com 5060 c-d.example.com]")
+}
+
+// TestListenAddr turns a literal into an address.
+func TestListenAddr(t *testing.T) {
+	f := func(host string, port uint16, want string) {
+		t.Helper()
+		l := Listen{Host: host, Port: port}
+		a, ok := l.Addr(5060)
+		if got := a.String(); ok != (want != "") || ok && got != want {
+			t.Errorf("%s %d is %s %v, want %s", host, port, got, ok, want)
+		}
+	}
+	f("10.0.0.1", 0, "10.0.0.1:5060")
+	f("::1", 5070, "[::1]:5070")
+	f("eth0", 5070, "")
+}
+
+// TestEveryParameterDoesSomething: each either changes the settings or says that it has no effect.
+func TestEveryParameterDoesSomething(t *testing.T) {
+	check := func(name string, d *paramDef) {
+		if (d.set == nil) == (d.idle == "") {
+			t.Errorf("%s must have either an effect or a reason for having none", name)
+			return
+		}
+		if d.idle != "" {
+			return
+		}
+		changed := false
+		for _, v := range []valueLit{{kind: litInt, num: d.min}, {kind: litInt, num: d.max}, {kind: litStr, str: "other"},
+			{kind: litWord, str: "TCP"}, {kind: litInt, num: 7}} {
+			if d.kind == numberParam && v.kind != litInt && !d.any || d.kind == stringParam && v.kind != litStr {
+				continue
+			}
+			s := DefaultSettings()
+			d.set(s, v)
+			changed = changed || !reflect.DeepEqual(s, DefaultSettings())
+		}
+		if !changed {
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+	for m, def := range modules {
+		for n, d := range def.params {
+			check(m+"."+n, d)
+		}
+	}
+	for n, d := range globals {
+		check(n, d)
 	}
 }

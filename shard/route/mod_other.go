@@ -48,7 +48,7 @@ var xlogParams = map[string]*paramDef{
 
 // ctlParams and jsonrpcsParams are accepted so that a stock configuration starts; viaductctl has its own socket.
 var ctlParams = map[string]*paramDef{
-	"binrpc": idleText(ownSocket), "fifo": idleText(ownSocket), "ctl": idleText(ownSocket),
+	"binrpc": idleText(ownSocket), "fifo": idleText(ownSocket),
 	"mode": idleNumber(ownSocket), "user": idleAny(ownSocket), "group": idleAny(ownSocket),
 	"autoconversion": idleNumber(ownSocket), "binrpc_buffer_size": idleNumber(ownSocket),
 	"binrpc_max_body_size": idleNumber(ownSocket), "binrpc_struct_max_body_size": idleNumber(ownSocket),

@@ -9,13 +9,17 @@ type syntax struct {
 	lx    *lexer
 	t     token // current
 	nest  int
+	read  int // tokens so far, to see that an error makes progress
 	items []item
 }
 
 // bail unwinds one statement or item after an error.
 type bail struct{}
 
-func (p *syntax) advance() { p.t = p.lx.next() }
+func (p *syntax) advance() {
+	p.t = p.lx.next()
+	p.read++
+}
 
 // fail records an error at the current token and unwinds.
 func (p *syntax) fail(format string, args ...any) {
@@ -74,7 +78,11 @@ func (p *syntax) file() []item {
 			p.advance()
 			continue
 		}
+		before := p.read
 		if !p.guard(p.item) {
+			if p.read == before {
+				p.advance()
+			}
 			p.resync()
 		}
 	}
@@ -197,7 +205,7 @@ func (p *syntax) literal(what string) valueLit {
 	case p.t.kind == tokIdent && boolWord(p.t.text) >= 0:
 		v.kind, v.num, v.str = litInt, int64(boolWord(p.t.text)), p.t.text
 		p.advance()
-	case p.t.kind == tokIdent:
+	case p.t.kind == tokIdent || p.t.kind == tokIP:
 		v.kind, v.str = litWord, p.t.text
 		p.advance()
 	default:

@@ -23,24 +23,36 @@ func (p *syntax) block(body *[]stmt, what string) {
 // skipStatement goes behind the statement an error stood in: behind its semicolon or block, or before the brace that
 // ends the surrounding one.
 func (p *syntax) skipStatement() {
-	depth := 0
+	braces, parens := 0, 0
 	for p.t.kind != tokEOF {
 		switch {
+		case p.op("("):
+			parens++
+		case p.op(")"):
+			parens = max(parens-1, 0)
 		case p.op("{"):
-			depth++
+			braces, parens = braces+1, 0
 		case p.op("}"):
-			if depth == 0 {
+			if braces == 0 {
 				return
 			}
-			if depth--; depth == 0 {
+			parens = 0
+			if braces--; braces == 0 {
 				p.advance()
 				return
 			}
-		case p.op(";") && depth == 0:
+		case p.op(";") && braces == 0 && parens == 0:
 			p.advance()
 			return
 		}
 		p.advance()
+	}
+}
+
+// skipToCase goes to the next case, default or end of the switch an error stood in.
+func (p *syntax) skipToCase() {
+	for p.t.kind != tokEOF && !p.op("}") && !p.word("case") && !p.word("default") {
+		p.skipStatement()
 	}
 }
 
@@ -167,23 +179,13 @@ func (p *syntax) switchStatement() stmt {
 	def := false
 	for !p.op("}") {
 		c := caseClause{pos: p.t.pos}
-		switch {
-		case p.word("case"):
-			p.advance()
-			if p.op("/") {
-				p.fail("case with a regular expression is not supported yet; use =~ in an if")
+		if !p.guard(func() { p.caseHead(&c, &def) }) {
+			p.skipToCase()
+			if p.t.kind == tokEOF {
+				panic(bail{})
 			}
-			c.x = p.expr()
-		case p.word("default"):
-			if def {
-				p.fail("second default in one switch")
-			}
-			def = true
-			p.advance()
-		default:
-			p.fail("expected case or default, found %s", p.t.describe())
+			continue
 		}
-		p.expect(":", "behind case")
 		for !p.op("}") && !p.word("case") && !p.word("default") {
 			if p.t.kind == tokEOF {
 				p.failAt(s.pos, "switch is not closed: } is missing")
@@ -196,6 +198,28 @@ func (p *syntax) switchStatement() stmt {
 	}
 	p.advance()
 	return s
+}
+
+// caseHead reads case x: or default:.
+func (p *syntax) caseHead(c *caseClause, def *bool) {
+	switch {
+	case p.word("case"):
+		p.advance()
+		if p.op("/") {
+			p.fail("case with a regular expression is not supported yet; use =~ in an if")
+		}
+		c.x = p.expr()
+	case p.word("default"):
+		t := p.t
+		p.advance()
+		if *def {
+			p.failAt(t.pos, "second default in one switch")
+		}
+		*def = true
+	default:
+		p.fail("expected case or default, found %s", p.t.describe())
+	}
+	p.expect(":", "behind case")
 }
 
 // jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses it for return only.

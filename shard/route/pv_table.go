@@ -33,7 +33,7 @@ func init() {
 		"ci": str(readCallID),
 		"cs": num(readCSeq),
 		"rm": str(readMethodOf),
-		"rs": status, "T_reply_code": nil,
+		"rs": status,
 		"rr": str(readPhrase),
 		"ua": str(readUserAgent),
 		"ct": str(readContact),
@@ -47,35 +47,30 @@ func init() {
 		"si": temp(str(readSrcIP)), "sp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Source().Port()), true }),
 		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Received().Port()), true }),
 		"pr": proto, "proto": proto,
-		"af": nil,
 
 		"rc": rc, "retcode": rc, "?": rc,
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
 		"hdr":  {inner: true, make: makeHdr},
 		"var":  {inner: true, make: makeVar},
 	}
-	delete(pvs, "T_reply_code")
-	delete(pvs, "af")
 }
 
-// knownPVs are variables Kamailio 5.6 has and Viaduct has not yet.
+// knownPVs are variables Kamailio 5.6 has (pseudo-variables cookbook) and Viaduct has not yet.
 var knownPVs = map[string]bool{}
 
 func init() {
 	for _, n := range []string{
-		"avp", "xavp", "xavu", "xavi", "shv", "sht", "shtex", "shtcn", "shtcv", "shtitkey", "shtitval", "shtrecord", "sel", "dsv", "dsg",
-		"Ad", "adu", "aa", "Ai", "aU", "ad", "ar", "auth", "AU", "ai", "au", "cnt", "br", "branch", "bf", "bF", "bfl", "cfg", "conid",
-		"csb", "ctu", "def", "defn", "defv", "di", "dir", "dip", "dlg", "dlg_ctx", "dlg_var", "ds", "dns", "env", "err", "expires",
-		"fs", "fsn", "fv", "fb", "hn", "hdrc", "hdr_", "hfl", "hfitname", "hfitbody", "http", "ipopsloc", "K", "lsock", "m", "mf", "mF", "mi", "mG",
-		"msg", "nh", "ns", "oP", "pd", "pn", "pp", "prefix", "pU", "pu", "python", "rcv", "RAi", "RAp", "RAu", "RAut", "rdir",
-		"re", "Rn", "Ru", "Rut", "rv", "sas", "sbranch", "sf", "sF", "sndto", "snd", "src", "stat", "statsd", "su", "sut",
-		"T", "T_branch", "T_branch_idx", "T_inv", "T_rpl", "T_req", "T_reply_code", "T_reply_last", "T_reply_reason", "T_reply_ruid", "tb",
-		"TV", "td", "tdb", "tf", "tfl", "time", "timef", "timel", "tls", "TF", "TLf", "Ts", "TS", "tz", "u", "ul", "uac_req", "uid", "uri",
-		"version", "vn", "via0", "via1", "viaZ", "ruid", "xml", "x_hdr", "x_fu", "x_fU", "x_fd", "x_fn", "x_tu", "x_tU", "x_td", "x_tn",
-		"xavp_", "vz", "Rc", "rG", "location_ua", "jsonrpl", "siprec", "C", "cti", "msgbuf", "hfu", "notify_reply", "mct", "af", "dsx", "ksr",
+		"AU", "Au", "BM_time_diff", "RAi", "RAp", "RAu", "RAut", "Rn", "Ru", "Rut", "TF", "TS", "TV", "T_branch", "T_branch_idx",
+		"T_inv", "T_reply_code", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
+		"aa", "ad", "adu", "af", "ai", "ar", "au", "avp", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
+		"conid", "csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
+		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fs", "fsn", "fti", "hdrc", "hfitbody",
+		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl", "pU", "pd", "pn", "pp",
+		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch", "sel",
+		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
+		"siz", "snd", "sndfrom", "sndto", "stat", "su", "sut", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
+		"version", "vn", "vz", "xavi", "xavp", "xavu",
 	} {
-		if pvs[n] == nil {
-			knownPVs[n] = true
-		}
+		knownPVs[n] = true
 	}
 }

@@ -13,15 +13,31 @@ func didYouMean(name string, names []string) string {
 	return ""
 }
 
-// nearest is the name closest to name: at most a third of its letters differ, the first in order on a tie.
+// nearest is the name closest to name: one letter wrong in a short name, two from five letters on, three from nine. Letters of the
+// wrong case count less than others; on a tie the first in order wins.
 func nearest(name string, names []string) string {
 	sorted := append([]string(nil), names...)
 	sort.Strings(sorted)
-	best, bestAt := len(name)/3+1, ""
+	reach := 1
+	if len(name) > 4 {
+		reach = 2
+	}
+	if len(name) > 8 {
+		reach = 3
+	}
+	best, bestAt := 2*reach+2, ""
 	low := strings.ToLower(name)
 	for _, n := range sorted {
-		if d := editDistance(low, strings.ToLower(n), best); d <= best && n != name && (bestAt == "" || d < best) {
-			best, bestAt = d, n
+		d := editDistance(low, strings.ToLower(n), reach)
+		if d > reach || n == name {
+			continue
+		}
+		score := 2 * d
+		if editDistance(name, n, reach) > d {
+			score++
+		}
+		if score < best {
+			best, bestAt = score, n
 		}
 	}
 	return bestAt

@@ -107,6 +107,10 @@ func (t *Table) Held() int { return t.held }
 // Unanswered is how many of them have had no final response.
 func (t *Table) Unanswered() int { return t.open }
 
+// Reserve makes new records and copies leave that many bytes of the arena's pool
+// alone until it is called again; 0: none.
+func (t *Table) Reserve(bytes uint64) { t.slab.Reserve(bytes) }
+
 // NextDue is when the next timer fires; ok is false if none is armed.
 func (t *Table) NextDue() (due int64, ok bool) { return t.wheel.nextDue() }
 

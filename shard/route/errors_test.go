@@ -1,0 +1,239 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// loadText loads a text with every module above it; the text starts at line 1 of x.cfg.
+func loadText(src string, files map[string]string) (*Program, *Settings, Warnings, error) {
+	read := func(path string) ([]byte, error) {
+		if s, ok := files[path]; ok {
+			return []byte(s), nil
+		}
+		return nil, os.ErrNotExist
+	}
+	return Load("x.cfg", []byte(src), Options{ReadFile: read})
+}
+
+const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" loadmodule "maxfwd.so" ` +
+	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so"` + "\n"
+
+// TestErrors holds the text and the place of each error: all of a file, in order.
+func TestErrors(t *testing.T) {
+	f := func(src string, want ...string) {
+		t.Helper()
+		_, _, _, err := loadText(src, nil)
+		got := ""
+		var list ErrorList
+		if errors.As(err, &list) {
+			got = strings.ReplaceAll(list.Error(), "x.cfg:", "")
+		}
+		if w := strings.Join(want, "\n"); got != w {
+			t.Errorf("%s\ngives\n%s\nwant\n%s", src, got, w)
+		}
+	}
+	in := func(body string, want ...string) {
+		t.Helper()
+		f(allModules+"request_route {\n"+body+"\n}", want...)
+	}
+	// Names.
+	f("childern=2\nrequest_route { exit; }", `1:1: unknown core parameter childern; did you mean children?`)
+	f("foo bar\nrequest_route { exit; }", `1:1: unknown word foo`)
+	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
+	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
+	in(` append_hf("X: y");`, `3:2: append_hf (module textops) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` setflag(1);`, `3:2: setflag is known to Kamailio, not implemented by Viaduct yet`)
+	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` t_relay("udp:1.2.3.4");`, `3:2: t_relay with 1 argument is known to Kamailio, not implemented by Viaduct yet`)
+	f("request_route {\n t_relay();\n}", `2:2: t_relay needs loadmodule "tm.so" before this line`)
+	f("request_route {\n t_relay();\n}\nloadmodule \"tm.so\"", `2:2: t_relay needs loadmodule "tm.so" before this line`)
+	in(` route(A);`+"\n}\nroute[B] { exit; }\nroute[AA] {\n exit;", `3:8: there is no route[A]; did you mean AA?`)
+	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $rP?`)
+	in(` if ($avp(x) == 1) exit;`, `3:6: $avp is known to Kamailio, not implemented by Viaduct yet`)
+	in(` if ($(ru{s.len}) == 1) exit;`, `3:6: transformations are not supported yet: $(ru{s.len})`)
+	in(` xlog("$foo $rU");`, `3:7: unknown variable $foo`)
+	in(` if (methd == "INVITE") exit;`, `3:6: unknown word methd; did you mean method?; text needs quotes`)
+	in(` exi;`, `3:2: unknown statement exi; did you mean exit?`)
+	f(`loadmodule "slx.so"`+"\nrequest_route { exit; }", `1:12: unknown module slx; did you mean sl?`)
+	f(`loadmodule "usrloc.so"`+"\nmodparam(\"usrloc\", \"db_mode\", 0)\nrequest_route { exit; }",
+		`1:12: module usrloc is known to Kamailio, not implemented by Viaduct yet`)
+	f(allModules+`modparam("tm", "fr_tmier", 1)`+"\nrequest_route { exit; }", `2:16: module tm has no parameter "fr_tmier"; did you mean fr_timer?`)
+	f(allModules+`modparam("pv", "shvset", "a=i:1")`+"\nrequest_route { exit; }", `2:16: pv.shvset is known to Kamailio, not implemented by Viaduct yet`)
+	f(`modparam("tm", "fr_timer", 1)`+"\nloadmodule \"tm.so\"\nrequest_route { exit; }",
+		`1:10: module tm is not loaded: loadmodule "tm.so" must stand above`)
+	f(`modparam("tn", "fr_timer", 1)`+"\nrequest_route { exit; }", `1:10: unknown module tn; did you mean tm?`)
+	f(`modparam("a|b", "fr_timer", 1)`+"\nrequest_route { exit; }", `1:10: no module that is loaded matches "a|b"`)
+
+	// Types and ranges.
+	f(`children="2"`+"\nrequest_route { exit; }", `1:10: children wants a number, not the string "2"`)
+	f(`max_branches=31`+"\nrequest_route { exit; }", `1:14: max_branches is 31; the range is 1..30`)
+	f(`log_name=5`+"\nrequest_route { exit; }", `1:10: log_name wants a string in quotes, not the number 5`)
+	f(allModules+`modparam("tm", "fr_timer", "30000")`+"\nrequest_route { exit; }", `2:28: tm.fr_timer wants a number, not the string "30000"`)
+	f(allModules+`modparam("tm", "fr_timer", 0)`+"\nrequest_route { exit; }", `2:28: tm.fr_timer is 0; the range is 1..2147483647`)
+	f(allModules+`modparam("tm", "default_reason", 1)`+"\nrequest_route { exit; }", `2:34: tm.default_reason wants a string in quotes, not the number 1`)
+	in(` sl_send_reply("20", "x");`, `3:16: sl_send_reply: the code is 20; the range is 100..699`)
+	in(` sl_send_reply("abc", "x");`, `3:16: sl_send_reply wants a number for the code, not "abc"`)
+	in(` sl_send_reply("200");`, `3:2: sl_send_reply takes 2 arguments, not 1`)
+	in(` ds_select_dst("1");`, `3:2: ds_select_dst takes 2 to 3 arguments, not 1`)
+	in(` has_totag(1);`, `3:2: has_totag takes 0 arguments, not 1`)
+	in(` mf_process_maxfwd_header("0");`, `3:27: mf_process_maxfwd_header: the limit is 0; the range is 1..255`)
+	in(` is_method("INVITE|");`, `3:12: is_method: "INVITE|" is no list of methods such as "INVITE|ACK"`)
+	in(` $var(x) = "a" - 1;`, `3:12: - needs a number, not the string "a"`)
+	in(` if ("10" > 9) exit;`, `3:6: > needs a number, not the string "10"`)
+	in(` $var(x) = 5 / 0;`, `3:14: division by zero`)
+	in(` $ci = "x";`, `3:2: $ci cannot be assigned to`)
+	in(` if (proto == FOO) exit;`, `3:15: expected a protocol: UDP, TCP, TLS, SCTP, WS or WSS`)
+	in(` if (src_ip == "1.2.3") exit;`, `3:16: "1.2.3" is neither an address nor a network`)
+	in(` if (src_ip < 1.2.3.4) exit;`, `3:6: src_ip can only be compared with == or !=`)
+	in(` if (method == myself) exit;`, `3:6: method cannot be compared with myself`)
+	in(` if (uri =~ "(") exit;`, "3:13: bad pattern: missing closing ): `(?is)(`")
+	in(` if (to_ip == 1.2.3.4) exit;`, `3:6: to_ip belongs in onsend_route, which is not supported yet`)
+	in(` xlog("L_WARNING", "x");`, `3:7: unknown level "L_WARNING"; did you mean L_WARN?`)
+
+	// Statements.
+	in(` break;`, `3:2: break outside of switch and while; return leaves a route`)
+	in(` exit`, `4:1: expected ";" behind the statement, found "}"`)
+	in(` if () exit;`, `3:6: the condition of if is missing`)
+	in(` if ($rU = "x") exit;`, `3:10: = assigns; the comparison is ==`)
+	in(` else exit;`, `3:2: else without if`)
+	in(` 1 + 2;`, `3:2: this expression has no effect`)
+	in(` $var(x) += 1;`, `3:10: expected ";" behind the statement, found "+="`)
+	in(` switch ($rU) { case "a": exit; default: drop; default: drop; }`, `3:48: second default in one switch`)
+	in(` switch ($rU) { case /a/: exit; }`, `3:22: case with a regular expression is not supported yet; use =~ in an if`)
+	in(` for (;;) exit;`, `3:2: there is no for: use while`)
+	f("request_route {\n if (1) {\n  exit;\n}", `1:15: block is not closed: } is missing`)
+	f("request_route { exit; }\nfailure_route[X] { exit; }", `2:15: failure_route is not supported yet`)
+	f("request_route { exit; }\nrequest_route { exit; }", `2:1: second request_route; the first stands at 1:1`)
+	f("request_route { exit; }\nroute[A] { exit; }\nroute[A] { exit; }", `3:7: second route[A]; the first stands at 2:7`)
+	f("debug=1", `1:1: there is no request_route`)
+
+	// Sockets.
+	f("listen=udp:1.2.3.4:99999\nrequest_route { exit; }", `1:8: port "99999" is not 1..65535`)
+	f("listen=udp:\nrequest_route { exit; }", `1:8: host is missing in "udp:"`)
+	f("listen=udp:[::1:5060\nrequest_route { exit; }", `1:8: IPv6 address is not closed: ] is missing in udp:[::1:5060`)
+	f("listen=udp:[foo]:5060\nrequest_route { exit; }", `1:8: "foo" is not an IPv6 address`)
+	f("listen=udp:1.2.3.4:5060 advertise udp:1.2.3.4\nrequest_route { exit; }",
+		`1:35: the advertised address has no protocol of its own: write host[:port]`)
+
+	// Preprocessor and tokens.
+	f("#!define A 1\n#!define A 2\nrequest_route { exit; }", `2:1: A is defined already; #!redefine changes it, #!trydef keeps it`)
+	f("request_route { exit; }\n#!ifdef A\nfoo", `2:1: #!ifdef is not closed: #!endif is missing`)
+	f("request_route { exit; }\n#!endif\n", `2:1: #!endif without #!ifdef`)
+	f("#!else\nrequest_route { exit; }", `1:1: #!else without #!ifdef`)
+	f("include_file \"no.cfg\"\nrequest_route { exit; }", `1:1: cannot include "no.cfg": file does not exist`)
+	f("#!subst \"/(/x/\"\nrequest_route { exit; }", "1:1: #!subst: error parsing regexp: missing closing ): `(`")
+	f("/* a\nrequest_route { exit; }", `1:1: comment is not closed: */ is missing`)
+	f("request_route { log(\"a); }", `1:15: block is not closed: } is missing`, `1:21: string is not closed: " is missing`,
+		`1:27: expected "," between the arguments of log, found end of file`)
+	f("children=99999999999999999999\nrequest_route { exit; }", `1:10: number 99999999999999999999 is out of range`,
+		`1:10: children is 9223372036854775807; the range is 0..4096`)
+
+	// All at once.
+	f("childern=2\nport=99999\nrequest_route {\n foo();\n if ($xx == 1) {\n  bar();\n }\n exit\n}\nroute[A] { t_relay(); }",
+		`1:1: unknown core parameter childern; did you mean children?`, `2:6: port is 99999; the range is 1..65535`,
+		`4:2: unknown function foo`, `5:6: unknown variable $xx`, `6:3: unknown function bar`,
+		`9:1: expected ";" behind the statement, found "}"`, `10:12: t_relay needs loadmodule "tm.so" before this line`)
+}
+
+// TestWarnings holds the text and place of what does not stop a start.
+func TestWarnings(t *testing.T) {
+	f := func(src string, want ...string) {
+		t.Helper()
+		_, _, warns, err := loadText(src, nil)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			return
+		}
+		got := make([]string, len(warns))
+		for i := range warns {
+			got[i] = strings.TrimPrefix(warns[i].Error(), "x.cfg:")
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s\nwarns\n%s\nwant\n%s", src, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	f("children=8\nrequest_route { exit; }", `1:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many`)
+	f("memdbg=5\nlog_facility=LOG_LOCAL0\nrequest_route { exit; }", `1:1: memdbg has no effect: the arena has no debug allocator`,
+		`2:1: log_facility has no effect: the logger of the service manager decides`)
+	f("mpath=\"/x\"\nrequest_route { exit; }", `1:7: the module path has no effect: all modules are built in`)
+	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
+		`1:12: module ctl has nothing to do: viaductctl has its own socket`, `2:17: ctl.binrpc has no effect: viaductctl has its own socket`)
+	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
+		`1:12: module corex has nothing to do: of corex only what the core does anyway is there`,
+		`2:19: corex.alias_subdomains has no effect: of corex only what the core does anyway is there`)
+	f("loadmodule \"tm.so\"\nmodparam(\"tm\", \"unix_tx_timeout\", 500)\nrequest_route { exit; }",
+		`2:16: tm.unix_tx_timeout has no effect: no Unix-socket transactions exist`)
+	f("pbx.ip = \"1.2.3.4\" desc \"x\"\nrequest_route { exit; }", `1:1: pbx.ip is kept nowhere yet: $sel(cfg_get.…) is not supported`)
+	f("request_route { drop(1); }", `1:22: the value of drop has no effect`)
+	f("listen=udp:1.2.3.4:5060 virtual\nrequest_route { exit; }",
+		`1:25: virtual has no effect: an address is myself whether or not this host has it at present`)
+	f("request_route { switch ($rs) { case 1: exit; case 1: drop; } }",
+		`1:46: this case is never reached: the same value stands above`)
+	f("loadmodule \"textops.so\"\nrequest_route { if (route(A)) exit; }\nroute[A] { is_method(\"BYE\"); }",
+		`2:27: route[A] may run off its end, which counts as true; Kamailio takes the value of the last function there: write return`)
+}
+
+func TestTooManyErrors(t *testing.T) {
+	_, _, _, err := loadText("request_route {\n"+strings.Repeat(" foo();\n", 500)+"}", nil)
+	var list ErrorList
+	if !errors.As(err, &list) || len(list) != maxErrors+1 || !strings.Contains(list[maxErrors].Text, "more than 100 errors") {
+		t.Errorf("%d errors, last %v", len(list), list[len(list)-1])
+	}
+}
+
+func TestNestingLimit(t *testing.T) {
+	for _, src := range []string{
+		"request_route { $var(x) = " + strings.Repeat("(", 100000) + "1" + strings.Repeat(")", 100000) + "; }",
+		"request_route { $var(x) = " + strings.Repeat("!", 100000) + "1; }",
+		"request_route " + strings.Repeat("{", 100000) + "exit;" + strings.Repeat("}", 100000),
+		"request_route { " + strings.Repeat("if (1) ", 100000) + "exit; }",
+		"request_route { $var(x) = 1" + strings.Repeat(" + 1", 100000) + "; }",
+		"#!define A B B\n#!define B C C\n#!define C A A\nrequest_route { A }",
+	} {
+		if _, _, _, err := loadText(src, nil); err == nil {
+			t.Errorf("%.40s… is accepted", src)
+		}
+	}
+	chain := "request_route { " + strings.Repeat("if ($rs == 1) exit; else ", 5000) + "exit; }"
+	if _, _, _, err := loadText(chain, nil); err != nil {
+		t.Errorf("a long chain of else if is refused: %v", err)
+	}
+}
+
+func TestIncludes(t *testing.T) {
+	files := map[string]string{"a.cfg": "include_file \"sub/b.cfg\"\n", "sub/b.cfg": "include_file \"c.cfg\"\n", "sub/c.cfg": "route[C] { exit; }\n",
+		"bad.cfg": "\n foo();", "loop.cfg": "include_file \"loop.cfg\"\n"}
+	if _, _, _, err := loadText("include_file \"a.cfg\"\nimport_file \"none.cfg\"\nrequest_route { route(C); }", files); err != nil {
+		t.Error(err)
+	}
+	f := func(src, want string) {
+		t.Helper()
+		if _, _, _, err := loadText(src, files); err == nil || err.Error() != want {
+			t.Errorf("%s gives %v, want %s", src, err, want)
+		}
+	}
+	f("request_route {\ninclude_file \"bad.cfg\"\n}", `bad.cfg:2:2: unknown function foo`)
+	f("request_route { exit; }\n!!include_file \"loop.cfg\"", `loop.cfg:1:1: include_file nests deeper than 10`)
+}
+
+func TestDefinesFromCommandLine(t *testing.T) {
+	src := "#!ifdef A\n#!ifndef B\nrequest_route { exit; }\n#!endif\n#!endif\nport=C\n"
+	_, s, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "C=5070"}})
+	if err != nil || s.Core.Port != 5070 {
+		t.Error(err, s)
+	}
+	if _, _, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "B", "C=5070"}}); err == nil {
+		t.Error("B should hide the route")
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, _, _, err := Load("/nowhere/x.cfg", nil, Options{})
+	if want := "/nowhere/x.cfg:1:1: cannot read the configuration: open /nowhere/x.cfg: no such file or directory"; fmt.Sprint(err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

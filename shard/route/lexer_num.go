@@ -1,0 +1,132 @@
+package route
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// number reads an integer.
+func (lx *lexer) number(f *frame, t *token) {
+	s := f.src[f.off:]
+	n := 0
+	base := 10
+	switch {
+	case len(s) > 2 && (s[1] == 'x' || s[1] == 'X') && s[0] == '0' && hexVal(s[2]) >= 0:
+		base, n = 16, 2
+		for n < len(s) && hexVal(s[n]) >= 0 {
+			n++
+		}
+	case len(s) > 2 && s[0] == '0' && s[1] == 'b' && (s[2] == '0' || s[2] == '1'):
+		base, n = 2, 2
+		for n < len(s) && (s[n] == '0' || s[n] == '1') {
+			n++
+		}
+	default:
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		if n > 1 && s[0] == '0' {
+			base = 8
+		}
+	}
+	digits := s[:n]
+	if base == 16 || base == 2 {
+		digits = s[2:n]
+	}
+	v, err := strconv.ParseInt(digits, base, 64)
+	if err != nil && base == 8 {
+		// "08" inside a joined word such as a version or host; as a number it is refused by whoever reads num.
+		v, err = strconv.ParseInt(digits, 10, 64)
+	}
+	if err != nil {
+		lx.ld.errorf(t.pos, "number %s is out of range", clip(s[:n]))
+	}
+	t.kind, t.num, t.text = tokInt, v, s[:n]
+	f.off += n
+}
+
+// ipLen is the length of the IPv4 address or bare IPv6 address s starts with, 0 if there is none. A colon behind an IPv6 address
+// (case ::1:) is not part of it; two colons at least must be, so that host:port is none.
+func ipLen(s string) int {
+	n, dots, colons := 0, 0, 0
+	for n < len(s) && (hexVal(s[n]) >= 0 || s[n] == '.' || s[n] == ':') {
+		switch s[n] {
+		case '.':
+			dots++
+		case ':':
+			colons++
+		}
+		n++
+	}
+	if dots < 3 && colons < 2 || n < len(s) && isNameByte(s[n]) && colons >= 2 {
+		return 0
+	}
+	if colons < 2 {
+		return ipv4Len(s)
+	}
+	if s[n-1] == ':' && n > 2 && s[n-2] != ':' {
+		n--
+	}
+	if ip, err := netip.ParseAddr(s[:n]); err != nil || !ip.Is6() {
+		return 0
+	}
+	return n
+}
+
+// ipv4Len is the length of the dotted quad s starts with.
+func ipv4Len(s string) int {
+	i := 0
+	for part := 0; part < 4; part++ {
+		if part > 0 {
+			if i >= len(s) || s[i] != '.' {
+				return 0
+			}
+			i++
+		}
+		d, v := 0, 0
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' && d < 4 {
+			v = v*10 + int(s[i]-'0')
+			i++
+			d++
+		}
+		if d == 0 || d > 3 || v > 255 {
+			return 0
+		}
+	}
+	return i
+}
+
+func isNameStart(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+}
+
+func isNameByte(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
+
+func nameLen(s string) int {
+	n := 0
+	for n < len(s) && isNameByte(s[n]) {
+		n++
+	}
+	return n
+}
+
+func hexVal(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// runeLen is the length of the UTF-8 sequence s starts with, at least 1.
+func runeLen(s string) int {
+	n := 1
+	for s[0] >= 0x80 && n < len(s) && n < 4 && s[n]&0xC0 == 0x80 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,419 @@
+package route
+
+import (
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// runBody runs a request_route body, with further routes behind a line "%%", on h and gives the outcome.
+func runBody(t testing.TB, h *fakeHost, body string) (Outcome, *Ctx) {
+	t.Helper()
+	body, routes, _ := strings.Cut(body, "%%")
+	p, _, _, err := loadText(allModules+`modparam("xlog", "prefix", "")`+"\nrequest_route {\n"+body+"\n}\n"+routes, nil)
+	if err != nil {
+		t.Fatalf("%s\nis refused: %v", body, err)
+	}
+	c := NewCtx(h)
+	o := p.Request(c)
+	// The same context must give the same again: nothing may leak from one message to the next.
+	calls, ruri, duri := h.calls, h.ruri, h.duri
+	h.calls, h.ruri, h.duri = nil, h.msg.Bytes(h.msg.URI), nil
+	if o2 := p.Request(c); o2 != o || strings.Join(h.calls, "\n") != strings.Join(calls, "\n") {
+		t.Errorf("%s\ngives %d %q, then %d %q", body, o, calls, o2, h.calls)
+	}
+	h.calls, h.ruri, h.duri = calls, ruri, duri
+	return o, c
+}
+
+// TestValues prints expressions. All were measured on Kamailio 5.6.3 with this message, unless a deviation is named.
+func TestValues(t *testing.T) {
+	f := func(body, want string) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:bob@127.0.0.1:5060;x=1", ""))
+		runBody(t, h, "$var(s)=\"5x\"; $var(n)=5; $var(e)=\"\"; $var(z)=0; $var(abc)=\"abc\";\n"+body+"%%route[R5] { return 5; }\nroute[R0] { return 0; }"+
+			"\nroute[RN] { return -3; }\nroute[EMPTY] { if (0) exit; }")
+		got := strings.ReplaceAll(strings.Join(h.calls, "|"), "log -1 ", "")
+		if got != want {
+			t.Errorf("%s gives %s, want %s", body, got, want)
+		}
+	}
+	v := func(x, want string) {
+		t.Helper()
+		f("$var(x) = "+x+"; xlog(\"$var(x)\\n\");", want)
+	}
+	cond := func(x, want string) {
+		t.Helper()
+		f("if ("+x+") xlog(\"yes\"); else xlog(\"no\");", want)
+	}
+	// Arithmetic and text.
+	v(`2 + 3 * 4 - 1`, "13")
+	v(`1 << 2 + 1`, "8")
+	v(`7 mod 4`, "3")
+	v(`-7 / 2`, "-3")
+	v(`~ 5`, "-6")
+	v(`! 0 + 1`, "2")
+	v(`0x10 + 010`, "24")
+	v(`2147483647 + 1`, "2147483648") // Kamailio wraps at 32 bits
+	v(`$var(s) + $var(n)`, "5x5")
+	v(`$var(n) + $var(s)`, "5")
+	v(`$hdr(No) + "x"`, "x")
+	v(`$hdr(No) + 5`, "5")
+	v(`"a" + 1 + 2`, "a12")
+	v(`(str)12 + "x"`, "12x")
+	v(`(int)"12"`, "12")
+	v(`strlen($rU)`, "3")
+	v(`strlen(1234)`, "4")
+	v(`strempty($hdr(No))`, "1")
+	v(`defined $hdr(No)`, "0")
+	v(`selval(1==1, "x", "y")`, "x")
+	v(`5 / $var(z)`, "division by zero at x.cfg:5:13|0") // there: no assignment
+	v(`"sip:" + $rU + "@" + $fd`, "sip:bob@a.example.com")
+	v(`"a\tb$rU"`, "a\tb$rU")
+	v(`$null`, "0")
+	v(`$var(never)`, "0")
+	// Comparison: the left operand decides.
+	v(`$var(z) == ""`, "1")
+	v(`0 == ""`, "1") // semantics C13; 5.6.3 refuses the literal
+	v(`0 eq ""`, "0")
+	v(`"a" ieq "b"`, "1")
+	v(`$null == $null`, "1")
+	v(`$null == 0`, "1")
+	v(`$null == ""`, "1")
+	v(`$null != 0`, "0")
+	v(`$var(z) == $null`, "0")
+	v(`$var(z) != $null`, "1")
+	v(`$var(e) == $null`, "0")
+	v(`$var(e) eq $null`, "1") // 5.6.3 says 0, its manual str(undef)==""
+	v(`$hdr(No) == $null`, "1")
+	v(`$hdr(No) != $null`, "0")
+	v(`$rU != $null`, "1")
+	v(`$hdr(No) == 0`, "1")
+	v(`$hdr(No) == "x"`, "0")
+	v(`$hdr(No) != "x"`, "1")
+	v(`$var(n) == $var(s)`, "0")
+	v(`$var(s) == $var(n)`, "0")
+	v(`$var(z) == $var(abc)`, "1")
+	v(`$var(abc) ieq $var(z)`, "1")
+	v(`$var(e) == 0`, "0")
+	v(`$rU == "BOB"`, "0")
+	v(`method == "invite"`, "1")
+	v(`uri == "SIP:BOB@127.0.0.1:5060;X=1"`, "1")
+	v(`"abc" =~ "^A.c$"`, "1")
+	v(`$rU !~ "^x"`, "1")
+	v(`$rU == "bob" && $rm == "INVITE" || 0`, "1")
+	v(`$var(n) > 4 && 5 >= $var(n) && $var(n) < 6 && $var(n) <= 5`, "1")
+	v(`$var(n) ine 5 || $var(n) ne "5"`, "0")
+	v(`is_method("INVITE") + 5`, "6")
+	v(`is_method("BYE") + 5`, "5")
+	v(`-is_method("BYE")`, "0")
+	v(`is_method("REGISTER")`, "-1")
+	v(`!is_method("REGISTER")`, "1")
+	// Routes as values: their number when assigned, true or false within an expression.
+	v(`route(R5)`, "5")
+	v(`route(R5) == 5`, "0")
+	v(`route(R5) == 1`, "1")
+	v(`route(R5) + 1`, "2")
+	f(`if (route(RN)) xlog("yes"); else xlog("no $rc $retcode $?");`, "no -3 -3 -3")
+	f(`route(R5); xlog("$rc");`, "5")
+	f(`route(EMPTY); xlog("$rc");`, "1")
+	f(`if (route(R0)) xlog("yes"); xlog("no");`, "")
+	f(`$var(x) = route(R0) || 1; xlog("no");`, "")
+	f(`if (!route(R0) || 1) xlog("yes"); xlog("no");`, "")
+	f(`$rU = "a" + route(R0); xlog("no");`, "")
+	// What is true.
+	cond(`-1`, "no")
+	cond(`"abc"`, "no")
+	cond(`"5"`, "yes")
+	cond(`$rU`, "no")
+	cond(`$null`, "no")
+	cond(`$var(n)`, "yes")
+	cond(`$var(never)`, "no")
+	cond(`not 0 and 1`, "yes")
+	// Where it came from.
+	cond(`src_ip == 127.0.0.1 && src_ip == 127.0.0.0/8 && src_ip == "127.0.0.1" && src_ip == 127.0.0.0/255.0.0.0`, "yes")
+	cond(`src_ip != 127.0.0.2 && src_ip != ::1 && src_ip != [::1]/128`, "yes")
+	cond(`src_port == 15998 && proto == UDP && proto != tcp && af == INET && af != INET6 && dst_port == 5060 && dst_ip == 127.0.0.1`, "yes")
+	cond(`uri == myself && src_ip == myself && from_uri != myself`, "yes")
+	cond(`is_myself("$ru") && is_myself("sip:x@127.0.0.1")`, "yes")
+	cond(`to_uri =~ "^sip:bob@" && from_uri =~ "ALICE"`, "yes")
+	cond(`msg:len > 100`, "yes")
+	cond(`method == INVITE && method != "ACK" && method == $rm`, "yes")
+	cond(`status == "200"`, "no")
+	cond(`is_request() && !is_reply()`, "yes")
+	cond(`is_method("FOO|invite")`, "yes")
+	cond(`is_method("FOO")`, "no")
+	// Control.
+	f(`while (1) { $var(i) = $var(i) + 1; if ($var(i) == 3) break; } xlog("$var(i)");`, "3")
+	f(`while ($var(i) < 1000) $var(i) = $var(i) + 1; xlog("$var(i)");`, "while at x.cfg:5:1 was ended after max_while_loops iterations|100")
+	f(`switch (2) { case 1: xlog("1"); case 2: xlog("2"); case 3: xlog("3"); break; default: xlog("d"); }`, "2|3")
+	f(`switch ($rU) { case "bob": xlog("bob"); break; default: xlog("d"); }`, "bob")
+	f(`switch ($rU) { default: xlog("d"); case "x": xlog("x"); }`, "d|x")
+	f(`switch ($rU) { case "x": xlog("x"); } xlog("end");`, "end")
+	f(`while (1) { switch (1) { case 1: break; } $var(i) = $var(i) + 1; if ($var(i) > 2) break; } xlog("$var(i)");`, "3")
+	// Lines.
+	f(`xlog("100% $$5 $rU$rm ($rU) $rU@$rd $hdr(x-FOO)");`, "100% $5 bobINVITE (bob) bob@127.0.0.1 one")
+	f(`xlog("L_INFO", "a"); xlog(3, "b"); xwarn("c"); xdbg("d"); log("e\n"); log(1, "f"); log("L_ALERT", "g");`,
+		"log 2 a|log 3 b|log 0 c|log 3 d|log 3 e|log 1 f|log -5 g")
+	f(`xlog("x" + $rU + 5); xlog($rU); xlog(5);`, "xbob5|bob|5")
+}
+
+// TestVariables reads what a request has. The table is what Kamailio 5.6.3 printed for it.
+func TestVariables(t *testing.T) {
+	h := newFake(t, request("INVITE sip:bob@127.0.0.1:15999;x=1", ""))
+	f := func(name, want string) {
+		t.Helper()
+		h.calls = nil
+		runBody(t, h, `xlog("`+name+`");`)
+		if got := strings.TrimPrefix(h.calls[0], "log -1 "); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	f("$ru|$rd|$rU|$rp|$rP|$rm|$rs|$rr|$rz", "sip:bob@127.0.0.1:15999;x=1|127.0.0.1|bob|15999|UDP|INVITE|<null>|<null>|sip")
+	f("$fu|$fU|$fd|$ft|$fn", "sip:alice@a.example.com:5070|alice|a.example.com|ft1|\"Alice A\"")
+	f("$tu|$tU|$td|$tt|$tn", "sip:bob@b.example.com|bob|b.example.com|<null>|<null>")
+	f("$ci|$cs|$si|$sp|$du|$dd|$dp|$dP|$ua", "cid-1@x|7|127.0.0.1|15998|<null>|<null>|<null>|<null>|ua/1.0")
+	f("$pr|$proto|$Ri|$Rp|$mt|$cT|$cl|$rb", "udp|udp|127.0.0.1|5060|1|text/plain|4|body")
+	f("$ct|$ou|$oU|$od|$op", "<sip:alice@127.0.0.1:15998>|sip:bob@127.0.0.1:15999;x=1|bob|127.0.0.1|15999")
+	f("$rc|$retcode|$?|$$|$var(x)|$null", "1|1|1|$|0|<null>")
+	f("$hdr(x-foo)|$(hdr(X-Foo)[1])|$(hdr(X-Foo)[-1])|$(hdr(X-Foo)[-2])|$(hdr(X-Foo)[2])|$hdr(No)|$hdr(f)",
+		"one|two|two|one|<null>|<null>|\"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1")
+	f("$(rU)x$(rd)", "bobx127.0.0.1")
+	h.src, h.proto = netip.MustParseAddrPort("[2001:db8::7]:5060"), TLS
+	f("$si|$proto", "2001:db8::7|tls")
+	h.src = netip.MustParseAddrPort("[::ffff:1.2.3.4]:5060")
+	f("$si", "1.2.3.4")
+}
+
+// TestSetURI changes the Request-URI and the outbound URI.
+func TestSetURI(t *testing.T) {
+	f := func(body, ruri, duri string) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:bob@127.0.0.1:15999;x=1", ""))
+		runBody(t, h, body)
+		if string(h.ruri) != ruri || string(h.duri) != duri {
+			t.Errorf("%s leaves %s and %s, want %s and %s", body, h.ruri, h.duri, ruri, duri)
+		}
+	}
+	orig := "sip:bob@127.0.0.1:15999;x=1"
+	f(`$rU = "carol"; $rd = "example.org"; $rp = 5099;`, "sip:carol@example.org:5099;x=1", "")
+	f(`$ru = "sip:new.example.com";`, "sip:new.example.com", "")
+	f(`$ru = "sip:new.example.com"; $rU = "x"; if ($rU == "x") $rd = $rU + "y";`, "sip:x@xy", "")
+	f(`$rU = $null;`, "sip:127.0.0.1:15999;x=1", "")
+	f(`$rp = $null;`, "sip:bob@127.0.0.1;x=1", "")
+	f(`$rU = "00" + $rU;`, "sip:00bob@127.0.0.1:15999;x=1", "")
+	f(`$ru = "sip:a:pw@h:5;p=1?X=y"; $rU = "b";`, "sip:b:pw@h:5;p=1?X=y", "")
+	f(`$ru = "sip:[::1]:5"; $rp = 6; $rU = "u";`, "sip:u@[::1]:6", "")
+	f(`$du = "sip:1.2.3.4:5;transport=tcp"; if ($dP == "tcp" && $dp == 5 && $dd == "1.2.3.4") $du = $du + ";y";`, orig, "sip:1.2.3.4:5;transport=tcp;y")
+	f(`$du = "sip:1.2.3.4"; $du = $null;`, orig, "")
+	f(`setdsturi("sip:$rU@h"); if (isdsturiset()) resetdsturi(); if (isdsturiset()) $rU = "no";`, orig, "")
+	f(`seturi("sip:$rU@h"); `, "sip:bob@h", "")
+	f(`rewriteuri("sip:q@h"); revert_uri();`, orig, "")
+	// Refused, and the old one stays: what would be no URI.
+	f(`$rd = "";`, orig, "")
+	f(`$rU = "a b";`, orig, "")
+	f(`$rp = 99999;`, orig, "")
+	f(`$rp = "abc";`, orig, "")
+	f(`$ru = "";`, orig, "")
+}
+
+// TestPeerFlows runs the peer files: what arrives, what the script does.
+func TestPeerFlows(t *testing.T) {
+	f := func(file, kind, tag string, answers map[string]int, want string) {
+		t.Helper()
+		p, _, _ := loadFile(t, file)
+		h := newFake(t, request(kind, tag))
+		h.answers = answers
+		p.Request(NewCtx(h))
+		if got := strings.Join(h.calls, " "); got != want {
+			t.Errorf("%s %s gives\n%s, want\n%s", file, kind, got, want)
+		}
+	}
+	type m = map[string]int
+	const lb, stateful, stateless = "testdata/peers/lb.cfg", "testdata/peers/stateful.cfg", "testdata/peers/stateless.cfg"
+	const sane = "MaxForwards(70) SanityCheck(17895,7) "
+	fresh := m{"PrecheckTrans": -1, "CheckTrans": -1}
+	f(lb, "INVITE sip:b@h", "", fresh, sane+"PrecheckTrans() CheckTrans() RecordRoute() SelectDst(1,0,0,false) Relay()")
+	f(lb, "INVITE sip:b@h", "", m{}, sane+"PrecheckTrans() CheckTrans()")
+	f(lb, "INVITE sip:b@h", "", m{"PrecheckTrans": -1, "CheckTrans": 0}, sane+"PrecheckTrans() CheckTrans()")
+	f(lb, "INVITE sip:b@h", "", m{"MaxForwards": -1}, "MaxForwards(70) Reply(483,Too Many Hops)")
+	f(lb, "INVITE sip:b@h", "", m{"SanityCheck": -1}, "MaxForwards(70) SanityCheck(17895,7)")
+	f(lb, "INVITE sip:b@h", "", m{"SanityCheck": 0}, "MaxForwards(70) SanityCheck(17895,7)")
+	f(lb, "INVITE sip:b@h", "", m{"PrecheckTrans": -1, "CheckTrans": -1, "SelectDst": -1},
+		sane+"PrecheckTrans() CheckTrans() RecordRoute() SelectDst(1,0,0,false) Reply(503,No destination)")
+	f(lb, "INVITE sip:b@h", "", m{"PrecheckTrans": -1, "CheckTrans": -1, "Relay": -1},
+		sane+"PrecheckTrans() CheckTrans() RecordRoute() SelectDst(1,0,0,false) Relay() ReplyError()")
+	f(lb, "MESSAGE sip:b@h", "", fresh, sane+"PrecheckTrans() CheckTrans() SelectDst(1,0,0,false) Relay()")
+	f(lb, "OPTIONS sip:127.0.0.1:5060", "", fresh, sane+"PrecheckTrans() CheckTrans() Reply(200,Keepalive)")
+	f(lb, "OPTIONS sip:u@127.0.0.1:5060", "", fresh, sane+"PrecheckTrans() CheckTrans() SelectDst(1,0,0,false) Relay()")
+	f(lb, "OPTIONS sip:other.example.com", "", fresh, sane+"PrecheckTrans() CheckTrans() SelectDst(1,0,0,false) Relay()")
+	f(lb, "CANCEL sip:b@h", "", m{}, sane+"CheckTrans() Relay()")
+	f(lb, "CANCEL sip:b@h", "", m{"CheckTrans": -1}, sane+"CheckTrans()")
+	f(lb, "ACK sip:b@h", "", m{"CheckTrans": 0}, sane+"SelectDst(1,0,0,false) Relay()")
+	f(lb, "BYE sip:b@h", "t1", m{}, sane+"LooseRoute() Relay()")
+	f(lb, "BYE sip:b@h", "t1", m{"LooseRoute": -1}, sane+"LooseRoute() Reply(404,Not here)")
+	f(lb, "ACK sip:b@h", "t1", m{"LooseRoute": -1}, sane+"LooseRoute() CheckTrans() Relay()")
+	f(lb, "ACK sip:b@h", "t1", m{"LooseRoute": -1, "CheckTrans": 0}, sane+"LooseRoute() CheckTrans()")
+	f(stateful, "INVITE sip:b@h", "", fresh, "MaxForwards(70) CheckTrans() RecordRoute() Relay()")
+	f(stateful, "BYE sip:b@h", "t1", m{"Relay": -1}, "MaxForwards(70) LooseRoute() Relay() ReplyError()")
+	f(stateful, "CANCEL sip:b@h", "", m{}, "MaxForwards(70) CheckTrans() Relay()")
+	f(stateful, "ACK sip:b@h", "t1", m{"LooseRoute": -1}, "MaxForwards(70) LooseRoute() CheckTrans() Relay()")
+	f(stateless, "INVITE sip:b@h", "", m{}, "MaxForwards(70) RecordRoute() Forward()")
+	f(stateless, "ACK sip:b@h", "t1", m{}, "MaxForwards(70) LooseRoute() Forward()")
+
+	const def = "default.cfg"
+	notRouted := m{"PrecheckTrans": -1, "CheckTrans": -1, "LooseRoute": -1}
+	begin := sane + "PrecheckTrans() CheckTrans() LooseRoute() "
+	f(def, "INVITE sip:b@proxy.example.com", "", notRouted, begin+"RecordRoute() SelectDst(1,0,0,false) Relay()")
+	f(def, "INVITE sip:b@elsewhere.example.com", "", notRouted, begin+"Reply(403,Relaying denied)")
+	f(def, "INVITE sip:b@proxy.example.com", "", fresh, begin+"Reply(403,Preloaded Route denied)")
+	f(def, "OPTIONS sip:proxy.example.com", "", notRouted, begin+"Reply(200,Keepalive)")
+	f(def, "REGISTER sip:proxy.example.com", "", notRouted, begin+"Reply(405,Method Not Allowed)")
+	f(def, "INVITE sip:b@proxy.example.com", "", m{"PrecheckTrans": -1, "CheckTrans": -1, "LooseRoute": -1, "SelectDst": -1},
+		begin+"RecordRoute() SelectDst(1,0,0,false) Reply(503,No destination)")
+	f(def, "BYE sip:b@elsewhere.example.com", "t1", notRouted, sane+"LooseRoute() Reply(404,Not here)")
+	f(def, "BYE sip:b@elsewhere.example.com", "t1", fresh, sane+"LooseRoute() Relay()")
+	f(def, "ACK sip:b@elsewhere.example.com", "", m{"CheckTrans": -1}, sane+"CheckTrans()")
+}
+
+// TestOutcomes tells the ends of a script apart.
+func TestOutcomes(t *testing.T) {
+	f := func(body string, want Outcome) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:b@h", ""))
+		if o, _ := runBody(t, h, body); o != want {
+			t.Errorf("%s ends as %d, want %d", body, o, want)
+		}
+	}
+	f(`log("x");`, Ended)
+	f(`return;`, Ended)
+	f(`return(5);`, Ended)
+	f(`return -1;`, Ended)
+	f(`return(0);`, Exited)
+	f(`return $var(x);`, Exited)
+	f(`exit;`, Exited)
+	f(`drop;`, Dropped)
+	f(`route(A);%%route[A] { drop; }`, Dropped)
+	f(`if (route(A)) exit;%%route[A] { drop; }`, Dropped)
+	f(`while (route(A)) exit;%%route[A] { drop; }`, Dropped)
+	f(`switch (route(A)) { default: exit; }%%route[A] { drop; }`, Dropped)
+	f(`$rU = route(A) + "x";%%route[A] { drop; }`, Dropped)
+	f(`return route(A);%%route[A] { drop; }`, Dropped)
+	f(`route(A);%%route[A] { route(A); }`, Faulted)
+	f(`$var(x) = "0123456789"; while (1) { $var(x) = $var(x) + $var(x); }`, Faulted)
+}
+
+// TestFaults names the place.
+func TestFaults(t *testing.T) {
+	f := func(body, want string) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:b@h", ""))
+		_, c := runBody(t, h, body)
+		if c.Fault == nil || c.Fault.Error() != want {
+			t.Errorf("%.80s: fault %v, want %s", body, c.Fault, want)
+		}
+	}
+	f("route(A);%%\nroute[A] { route(A); }", "x.cfg:7:7: route(A) is nested deeper than max_recursive_level")
+	f(`$var(x) = "0123456789"; while (1) { $var(x) = $var(x) + $var(x); }`, "x.cfg:4:37: value of $var(x) is too long")
+	f(`$var(x) = $mb + `+strings.Repeat(`$mb + `, 800)+`"";`, "x.cfg:4:2265: string is too long")
+}
+
+// TestReply covers the replies a script makes.
+func TestReply(t *testing.T) {
+	f := func(body, want string) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:bob@h", ""))
+		runBody(t, h, body)
+		if got := strings.Join(h.calls, " "); got != want {
+			t.Errorf("%s gives %s, want %s", body, got, want)
+		}
+	}
+	f(`sl_send_reply("404", "Not here"); send_reply(503, "No"); t_reply("480", "Gone"); t_send_reply("486", "Busy");`,
+		"Reply(404,Not here) ReplyAny(503,No) ReplyTM(480,Gone) ReplyAny(486,Busy)")
+	f(`$var(c) = 404; sl_send_reply("$var(c)", "No $rU"); sl_send_reply($var(c), $rU + "!");`, "Reply(404,No bob) Reply(404,bob!)")
+	f(`sl_send_reply("$rU", "x");`, "Reply(500,x)") // no code at all
+	f(`if (!ds_select_dst("$var(s)", 4)) exit; ds_select_domain(2, "4", "3"); mf_process_maxfwd_header(10); sanity_check();`,
+		"SelectDst(0,4,0,false) SelectDst(2,4,3,true) MaxForwards(10) SanityCheck(3047,7)")
+}
+
+// TestArgumentEndsScript: what an argument stops does not happen.
+func TestArgumentEndsScript(t *testing.T) {
+	f := func(call string) {
+		t.Helper()
+		h := newFake(t, request("INVITE sip:bob@h", ""))
+		o, _ := runBody(t, h, call+" log(\"not reached\");%%route[R0] { return 0; }")
+		if o != Exited || len(h.calls) != 0 || string(h.ruri) != "sip:bob@h" || len(h.duri) != 0 {
+			t.Errorf("%s ends as %d with %v", call, o, h.calls)
+		}
+	}
+	f(`sl_send_reply(200, "x" + route(R0));`)
+	f(`sl_send_reply(200 + route(R0), "x");`)
+	f(`ds_select_dst(1 + route(R0), 1);`)
+	f(`mf_process_maxfwd_header(1 + route(R0));`)
+	f(`sanity_check(1, 1 + route(R0));`)
+	f(`xlog("x" + route(R0));`)
+	f(`seturi("sip:" + route(R0));`)
+	f(`setdsturi("sip:" + route(R0));`)
+	f(`if (is_myself("sip:" + route(R0))) exit; else drop;`)
+	f(`$ru = "sip:" + route(R0);`)
+	f(`$var(x) = selval(route(R0), 1, 2);`)
+	f(`while (1 + route(R0)) exit;`)
+	f(`switch (route(R0)) { default: drop; }`)
+	f(`return 1 + route(R0);`)
+	f(`if (route(R0) == 1) exit; else drop;`)
+	f(`if ("a" + route(R0) =~ "a") exit; else drop;`)
+	f(`if (defined route(R0)) exit; else drop;`)
+}
+
+// TestSharedByShards runs one program in several contexts at once; the race detector watches.
+func TestSharedByShards(t *testing.T) {
+	p, _, _ := loadFile(t, "testdata/accept/production.cfg")
+	var wg sync.WaitGroup
+	for range 4 {
+		h := newFake(t, request("INVITE sip:bob@c.example.com", ""))
+		wg.Go(func() {
+			c := NewCtx(h)
+			for range 100 {
+				h.calls, h.ruri, h.duri = nil, h.msg.Bytes(h.msg.URI), nil
+				if p.Request(c) != Exited || h.calls[len(h.calls)-1] != "Relay()" {
+					t.Error(h.calls)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestIsMethodOfResponse(t *testing.T) {
+	h := newFake(t, "SIP/2.0 200 Fine\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n"+
+		"Call-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
+	runBody(t, h, `if (is_method("INVITE") && is_reply() && status == "200") xlog("$rm $rs $rr $mt"); if (!is_method("BYE")) log("ok");`)
+	if got := strings.Join(h.calls, "|"); got != "log -1 INVITE 200 Fine 2|log 3 ok" {
+		t.Error(got)
+	}
+}
+
+func TestLogLevelIsAsked(t *testing.T) {
+	h := newFake(t, request("INVITE sip:bob@h", ""))
+	h.level = 0
+	runBody(t, h, `xinfo("a"); xwarn("b"); log("c"); xlog("`+strings.Repeat("long ", 900)+`");`)
+	if len(h.calls) != 2 || h.calls[0] != "log 0 b" || !strings.HasSuffix(h.calls[1], "…") || len(h.calls[1]) != len("log -1 ")+lineBytes+len("…") {
+		t.Errorf("%d lines, the last of %d bytes", len(h.calls), len(h.calls[len(h.calls)-1]))
+	}
+}
+
+// TestNoVariableIsBoth: what works is not listed as missing.
+func TestNoVariableIsBoth(t *testing.T) {
+	for n := range knownPVs {
+		if pvs[n] != nil {
+			t.Errorf("$%s works and is listed as not implemented", n)
+		}
+	}
+	for n := range pvs {
+		if nameLen(n) != len(n) && n != "?" {
+			t.Errorf("%q can never be written", n)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+// Package outside holds the tests that look at viaduct as its users do: the built program, real sockets, and peers that were not written here
+// (SIPp, sipsak), with the proxy Kamailio as proof that the scenarios themselves are right. It has no code of its own and nothing imports it.
+//
+//	           lb.cfg with other ports, dispatcher.list
+//	                          │
+//	caller ── UDP ──▶ the built viaduct ── UDP ──▶ callees
+//	SIPp or a socket          │                    SIPp or a socket
+//	                          └ stderr: "viaduct ready", and the counters at SIGUSR1
+//
+// Rules of the house: loopback only; every port is found free, never fixed; a program that was started is ended by its process number when its
+// test ends; what needs a program that is missing skips and says which package brings it. Protocol rows are driven by sockets (matrix_*_test.go, one
+// case per row of RFC 3261 behaviour), load and order by SIPp (calls_test.go), trouble by signals (failover, drain, full arena, kill -9).
+//
+// When not to add here: what needs a long timer or an exact order of events belongs to the flows in shard/testdata, which run on a virtual clock.
+package outside

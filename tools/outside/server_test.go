@@ -1,0 +1,483 @@
+package outside
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take that should take no time. The machines that run this are shared.
+const patience = 10 * time.Second
+
+// socketBytes is the receive buffer of proxy and peers: room for the second or so that a busy machine may not run them at all. A 180 that
+// is lost in a full buffer is lost for good.
+const socketBytes = "4194304"
+
+// binary is the program under test, built once as `make build` builds it.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "viaduct-outside-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(dir, "viaduct")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/viaduct")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the program under test: %v\n%s", err, out)
+		os.RemoveAll(dir)
+		os.Exit(1)
+	}
+	// Most tests wait for timers of others, hence more of them at a time than there are processors.
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", "8")
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// heavy lets one test at a time load both processors; the others, which mostly wait, go on beside it.
+var heavy sync.Mutex
+
+func loads(t *testing.T) {
+	heavy.Lock()
+	t.Cleanup(heavy.Unlock)
+}
+
+var ports struct {
+	sync.Mutex
+	next int
+}
+
+// freePort gives a UDP port that nobody has on any address, and gives none twice. It stays below the range from which the kernel picks
+// (net.ipv4.ip_local_port_range), so that no socket of another test can take it before it is used.
+func freePort(t *testing.T) int {
+	t.Helper()
+	ports.Lock()
+	defer ports.Unlock()
+	if ports.next == 0 {
+		ports.next = 10000 + rand.IntN(15000)
+	}
+	for range 1000 {
+		ports.next += 4 // SIPp takes the three above its media port too
+		if ports.next > 32000 {
+			ports.next = 10000
+		}
+		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) {
+			return ports.next
+		}
+	}
+	t.Fatal("no free UDP port found")
+	return 0
+}
+
+// inUse tells whether somebody has the port; an address that this machine has not is in nobody's way.
+func inUse(ip string, port int) bool {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip), Port: port})
+	if err == nil {
+		conn.Close()
+	}
+	return err != nil && strings.Contains(err.Error(), "in use")
+}
+
+// setup says how to start the program under test. The zero value is the load balancer on 127.0.0.1, one shard.
+type setup struct {
+	config  string           // a file of bench/peers; "": lb.cfg
+	edits   []string         // old, new, … texts in it; each old one must be there
+	targets []netip.AddrPort // set 1
+	listen  netip.AddrPort   // zero: a free port of 127.0.0.1
+	shards  int              // 0: 1
+	arenaMB int              // 0: 64
+	flags   []string
+}
+
+// params is an edit that puts module parameters behind those of lb.cfg.
+func params(lines ...string) []string {
+	const anchor = `modparam("rr", "append_fromtag", 0)`
+	return []string{anchor, anchor + "\n" + strings.Join(lines, "\n")}
+}
+
+// folder writes the configuration and gives the folder it is in. The same folder serves Kamailio.
+func (s *setup) folder(t *testing.T) string {
+	t.Helper()
+	if s.config == "" {
+		s.config = "lb.cfg"
+	}
+	if !s.listen.IsValid() {
+		s.listen = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(freePort(t)))
+	}
+	b, err := os.ReadFile(filepath.Join("../../bench/peers", s.config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	edits := append([]string{"listen=udp:127.0.0.1:5060", "listen=udp:" + s.listen.String()}, s.edits...)
+	for i := 0; i < len(edits); i += 2 {
+		if !strings.Contains(text, edits[i]) {
+			t.Fatalf("%s has no %q to replace", s.config, edits[i])
+		}
+		text = strings.Replace(text, edits[i], edits[i+1], 1)
+	}
+	var list strings.Builder
+	for _, a := range s.targets {
+		fmt.Fprintf(&list, "1 sip:%s\n", a)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{s.config: text, "dispatcher.list": list.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// server is a program under test, running.
+type server struct {
+	*process
+	setup
+	addr netip.AddrPort
+	dir  string
+}
+
+// start runs viaduct and waits until it serves. It is stopped when the test ends, and the test fails if it ended by itself or complained of itself.
+func start(t *testing.T, s setup) *server {
+	t.Helper()
+	return startIn(t, s.folder(t), s)
+}
+
+// startIn is start with a folder that is there already.
+func startIn(t *testing.T, dir string, s setup) *server {
+	t.Helper()
+	s.shards = max(s.shards, 1)
+	if s.arenaMB == 0 {
+		s.arenaMB = 64
+	}
+	args := append([]string{"-f", s.config, "-D", "-E", "-w", dir, "-n", strconv.Itoa(s.shards), "-m", strconv.Itoa(s.arenaMB),
+		"-b", socketBytes}, s.flags...)
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	srv := &server{process: run(t, "viaduct", cmd), setup: s, addr: s.listen, dir: dir}
+	srv.waitLine(t, 0, "viaduct ready")
+	t.Cleanup(func() {
+		if srv.ended() {
+			if !srv.expected {
+				t.Errorf("viaduct ended by itself: %v\n%s", srv.err, srv.tail())
+			}
+		} else {
+			// A second one stops at once; sent too early it would melt into the first.
+			for end := time.Now().Add(patience); !srv.ended() && time.Now().Before(end); srv.wait(100 * time.Millisecond) {
+				srv.cmd.Process.Signal(syscall.SIGTERM)
+			}
+			if !srv.ended() {
+				t.Errorf("viaduct does not end at SIGTERM\n%s", srv.tail())
+			} else if srv.err != nil {
+				t.Errorf("viaduct ended with %v at SIGTERM\n%s", srv.err, srv.tail())
+			}
+		}
+		if text := srv.text(); strings.Contains(text, "panicked") || strings.Contains(text, "goroutine ") {
+			t.Errorf("viaduct complains of itself:\n%s", text)
+		}
+	})
+	return srv
+}
+
+// startKamailio runs Kamailio with the same configuration, one worker: with more it swaps a 180 and a 200 that follow each other closely.
+func startKamailio(t *testing.T, s setup) *server {
+	t.Helper()
+	dir := s.folder(t)
+	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", "64", "-M", "8", "-x", "tlsf", "-X", "tlsf")
+	cmd.Dir = dir
+	srv := &server{process: run(t, "kamailio", cmd), setup: s, addr: s.listen, dir: dir}
+	// Its first process stops the others at SIGTERM; SIGKILL would leave them.
+	t.Cleanup(func() {
+		srv.cmd.Process.Signal(syscall.SIGTERM)
+		srv.wait(patience)
+	})
+	srv.awaitBound(t, s.listen)
+	return srv
+}
+
+// counters are one shard's numbers at SIGUSR1.
+type counters struct {
+	Shard   int               `json:"shard"`
+	Dropped map[string]uint64 `json:"dropped"`
+	Refused map[string]uint64 `json:"refused"`
+	count   map[string]uint64
+}
+
+// stats asks for the counters of every shard.
+func (s *server) stats(t *testing.T) []counters {
+	t.Helper()
+	from := s.lines()
+	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	out := make([]counters, s.shards)
+	for i := range out {
+		line := s.waitLine(t, from, fmt.Sprintf(`{"shard":%d,`, i))
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(line), &out[i]); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		if err := json.Unmarshal([]byte(line), &all); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		out[i].count = map[string]uint64{}
+		for name, raw := range all {
+			if v, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
+				out[i].count[name] = v
+			}
+		}
+		for _, name := range []string{"datagrams_in", "datagrams_out", "requests", "replies", "transactions", "retransmissions_absorbed", "handed_off", "arena_used_bytes"} {
+			if _, ok := out[i].count[name]; !ok {
+				t.Errorf("the counters of shard %d lack %s: %s", i, name, line)
+			}
+		}
+	}
+	return out
+}
+
+// sum adds a counter up over the shards.
+func sum(all []counters, name string) (n uint64) {
+	for i := range all {
+		n += all[i].count[name]
+	}
+	return n
+}
+
+// dropped adds up what was dropped for a reason.
+func dropped(all []counters, reason string) (n uint64) {
+	for i := range all {
+		n += all[i].Dropped[reason]
+	}
+	return n
+}
+
+// residentBytes is the memory the process has, shared memory it touched included.
+func (s *server) residentBytes(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := strings.Fields(string(b))
+	pages, err := strconv.ParseInt(f[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// process is a program that was started, and what it wrote.
+type process struct {
+	name     string
+	cmd      *exec.Cmd
+	done     chan struct{}
+	err      error  // after done
+	expected bool   // the test ends it itself
+	errors   string // a file it writes its errors to; "": none
+
+	mu   sync.Mutex
+	out  []string
+	more chan struct{} // closed and replaced with each line
+}
+
+// run starts a program. It is killed when the test ends if it is still there then.
+func run(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: name, cmd: cmd, done: make(chan struct{}), more: make(chan struct{})}
+	r, w := io.Pipe()
+	cmd.Stderr = w
+	if cmd.Stdout == nil {
+		cmd.Stdout = w
+	}
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		in := bufio.NewReader(r)
+		for {
+			line, err := in.ReadString('\n')
+			if line != "" {
+				p.add(strings.TrimRight(line, "\n"))
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		p.err = cmd.Wait()
+		w.Close()
+		<-read
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		if !p.ended() {
+			cmd.Process.Kill()
+			cmd.Process.Signal(syscall.SIGCONT)
+			p.wait(patience)
+		}
+	})
+	return p
+}
+
+func (p *process) add(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = append(p.out, line)
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait reports whether the program has ended within the time.
+func (p *process) wait(d time.Duration) bool {
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// lines is how many it wrote so far.
+func (p *process) lines() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.out)
+}
+
+func (p *process) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.out, "\n")
+}
+
+// errorFile is the beginning of that file.
+func (p *process) errorFile() string {
+	if p.errors == "" {
+		return ""
+	}
+	b, err := os.ReadFile(p.errors)
+	if err != nil {
+		return "(no error file)"
+	}
+	return string(b[:min(len(b), 3000)])
+}
+
+// tail is the end of what it wrote.
+func (p *process) tail() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.out[max(0, len(p.out)-30):], "\n")
+}
+
+// waitLine waits for a line with text in it, from line number from on.
+func (p *process) waitLine(t *testing.T, from int, text string) string {
+	t.Helper()
+	deadline := time.After(patience)
+	for ended := false; ; {
+		p.mu.Lock()
+		lines, more := p.out[from:], p.more
+		p.mu.Unlock()
+		for _, line := range lines {
+			if strings.Contains(line, text) {
+				return line
+			}
+		}
+		if ended {
+			t.Fatalf("%s ended (%v) without writing %q:\n%s", p.name, p.err, text, p.tail())
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			ended = true // one more look: its last lines came before
+		case <-deadline:
+			t.Fatalf("%s does not write %q:\n%s", p.name, text, p.tail())
+		}
+	}
+}
+
+// awaitBound waits until somebody has the address.
+func (p *process) awaitBound(t *testing.T, a netip.AddrPort) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if bound(t, a) {
+			return
+		}
+		if p.ended() {
+			t.Fatalf("%s ended (%v) before it had its port:\n%s\n%s", p.name, p.err, p.tail(), p.errorFile())
+		}
+	}
+	t.Fatalf("%s does not take port %d:\n%s", p.name, a.Port(), p.tail())
+}
+
+// bound asks the kernel's table: to try the address would take it from the program that is about to.
+func bound(t *testing.T, a netip.AddrPort) bool {
+	t.Helper()
+	table := "/proc/net/udp"
+	if a.Addr().Is6() {
+		table = "/proc/net/udp6"
+	}
+	b, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(b), fmt.Sprintf(":%04X 0000", a.Port())) // local port, then the remote address of no connection
+}
+
+// needs gives the path of a program that was not written here, or skips.
+func needs(t *testing.T, program, debian string) string {
+	t.Helper()
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
+		path := filepath.Join(dir, program)
+		if st, err := os.Stat(path); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	t.Skipf("needs %s (package %s)", program, debian)
+	return ""
+}
+
+// steering is what the program said about it at start.
+func (s *server) steering(t *testing.T) string {
+	t.Helper()
+	line := s.waitLine(t, 0, "viaduct ready")
+	_, after, ok := strings.Cut(line, "steering=")
+	if !ok {
+		t.Fatalf("no steering in %q", line)
+	}
+	return after
+}
