@@ -62,6 +62,13 @@ func (u *uriCache) get(src []byte) *parser.URI {
 
 func (u *uriCache) forget() { u.src = nil }
 
+// moved passes on the result of a function of the Host that may have set Request-URI or outbound URI.
+func (c *Ctx) moved(result int) int {
+	c.ruri.forget()
+	c.duri.forget()
+	return result
+}
+
 // requestURI is the current Request-URI parsed, nil when it is no SIP URI.
 func (c *Ctx) requestURI() *parser.URI { return c.ruri.get(c.Host.RequestURI()) }
 

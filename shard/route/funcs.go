@@ -43,7 +43,7 @@ func defineFuncs() {
 	}
 	rrFuncs = map[string]*funcDef{
 		"record_route": {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build},
-		"loose_route":  host(func(c *Ctx) int { return c.Host.LooseRoute() }),
+		"loose_route":  host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }),
 	}
 	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": {min: 1, max: 1, build: maxForwards}}
 	siputilsFuncs = map[string]*funcDef{
@@ -361,14 +361,14 @@ func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
 		}
 		if set.val == nil && alg.val == nil && limit.val == nil {
 			s, a, l := set.n, alg.n, limit.n
-			return func(c *Ctx) int { return c.Host.SelectDst(s, a, l, setURI) }
+			return func(c *Ctx) int { return c.moved(c.Host.SelectDst(s, a, l, setURI)) }
 		}
 		return func(c *Ctx) int {
 			s, a, l := set.get(c), alg.get(c), limit.get(c)
 			if c.stop != next {
 				return 0
 			}
-			return c.Host.SelectDst(s, a, l, setURI)
+			return c.moved(c.Host.SelectDst(s, a, l, setURI))
 		}
 	}
 }

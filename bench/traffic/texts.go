@@ -1,0 +1,59 @@
+package traffic
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// texts is everything written before the first call.
+type texts struct {
+	invite, cancel, ackFailure, options [][]template // by caller, by target
+	dialog                              []template   // by caller: what follows the Request-URI of ACK and BYE
+	inviteBody                          []string     // by caller
+	target                              []string
+	answerer                            []answererTexts
+}
+
+type answererTexts struct {
+	uri     string // its Contact
+	empty   string // Contact and the end of a response without a body
+	session string // Contact, the end of the headers, SDP
+	body    string // SDP
+}
+
+const emptyEnd = "Content-Length: 0\r\n\r\n"
+
+func (t *texts) write(cfg *Config, callers, answerers []*socket) {
+	for _, a := range answerers {
+		uri := "sip:bob@" + a.local.String()
+		contact := "Contact: <" + uri + ">\r\n"
+		body := sdp(a.local.Addr().String(), a.local.Port())
+		t.answerer = append(t.answerer, answererTexts{
+			uri: uri, empty: contact + emptyEnd, body: body,
+			session: contact + "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body,
+		})
+	}
+	t.target = cfg.Targets
+	if len(t.target) == 0 {
+		for _, a := range t.answerer {
+			t.target = append(t.target, a.uri)
+		}
+	}
+	for _, s := range callers {
+		var invite, cancel, ackFailure, options []template
+		for _, target := range t.target {
+			invite = append(invite, newTemplate(inviteText(s.local, target, cfg.RPort)))
+			cancel = append(cancel, newTemplate(cancelText(s.local, target, cfg.RPort)))
+			ackFailure = append(ackFailure, newTemplate(ackFailureText(s.local, target, cfg.RPort)))
+			to := target
+			if cfg.Path == Proxy {
+				to = fmt.Sprintf("sip:%s", cfg.Server) // asks the server itself, as a neighbour's keepalive does
+			}
+			options = append(options, newTemplate(optionsText(s.local, to, cfg.RPort)))
+		}
+		t.invite, t.cancel = append(t.invite, invite), append(t.cancel, cancel)
+		t.ackFailure, t.options = append(t.ackFailure, ackFailure), append(t.options, options)
+		t.dialog = append(t.dialog, newTemplate(dialogTop(s.local, cfg.RPort)))
+		t.inviteBody = append(t.inviteBody, sdp(s.local.Addr().String(), s.local.Port()))
+	}
+}
