@@ -72,7 +72,7 @@ func TestDestinationHangs(t *testing.T) {
 	t.Parallel()
 	uas, at := startUAS(t, 3, "uas-probed", loopback4)
 	srv := start(t, setup{targets: at, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`,
-		`modparam("dispatcher", "ds_probing_mode", 1)`), `"fr_timer", 30000`, `"fr_timer", 2000`)})
+		`modparam("dispatcher", "ds_probing_mode", 1)`, `modparam("tm", "retr_timer1", 1500)`), `"fr_timer", 30000`, `"fr_timer", 2000`)})
 	calls := func(n, rate int) figures {
 		t.Helper()
 		uac := startUAC(t, "uac", srv.addr, n, rate)
