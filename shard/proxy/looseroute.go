@@ -20,8 +20,7 @@ func (r *Request) LooseRoute() bool {
 	if !m.Has(parser.KindRoute) {
 		return false
 	}
-	var uri parser.URI
-	if parser.ParseURI(r.RequestURI(), &uri) == parser.OK && uri.LR() && c.ours(&uri) {
+	if uri := r.parsedURI(); uri != nil && uri.LR() && c.ours(uri) {
 		return r.strictUpstream()
 	}
 	routes := m.Values(parser.KindRoute)

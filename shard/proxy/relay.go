@@ -30,18 +30,19 @@ func (r *Request) where(to *txn.Destination) bool {
 		to.Addr, to.Target = r.dstAddr, r.target
 	} else {
 		to.Target = 0
-		text := r.dst
-		if text == nil {
-			text = r.RequestURI()
+		u := &r.scratchURI
+		if r.dst == nil {
+			u = r.parsedURI()
+		} else if parser.ParseURI(r.dst, u) != parser.OK {
+			u = nil
 		}
-		var u parser.URI
-		if parser.ParseURI(text, &u) != parser.OK {
+		if u == nil {
 			return r.fail(400)
 		}
 		if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
 			return r.fail(416)
 		}
-		if u.Scheme == parser.SIPS || (u.Transport() != parser.TransportNone && u.Transport() != parser.UDP) || !destination(&u, &to.Addr) {
+		if u.Scheme == parser.SIPS || (u.Transport() != parser.TransportNone && u.Transport() != parser.UDP) || !destination(u, &to.Addr) {
 			c.count[CountUnresolvable]++
 			return r.fail(codeUnresolvable)
 		}

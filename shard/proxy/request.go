@@ -39,6 +39,7 @@ type Request struct {
 	nCuts       int
 	tail        parser.Span     // strict upstream: the last Route value, taken as Request-URI
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
+	scratchURI  parser.URI      // of uri or dst
 	lastCode    int             // what ReplyError answers
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
 	Answered    bool            // a final response was sent from here
@@ -139,6 +140,22 @@ func (r *Request) RequestURI() []byte {
 		return r.uri
 	}
 	return r.M.Bytes(r.M.URI)
+}
+
+// parsedURI is the Request-URI as it stands now, parsed; nil if it is no URI. As
+// received it was parsed when the message was checked.
+func (r *Request) parsedURI() *parser.URI {
+	if r.uri == nil {
+		u, reason := r.M.RequestURI()
+		if reason != parser.OK {
+			return nil
+		}
+		return u
+	}
+	if parser.ParseURI(r.uri, &r.scratchURI) != parser.OK {
+		return nil
+	}
+	return &r.scratchURI
 }
 
 // SetRequestURI replaces it with a copy of uri; false: too long, or not a URI.

@@ -119,7 +119,7 @@ type CoreSettings struct {
 	UDPMTU int
 	// UDPMTUTryProto is the stream protocol used then (`udp_mtu_try_proto`); AnyTransport: none.
 	UDPMTUTryProto Transport
-	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 262144.
+	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 4194304 (Kamailio 262144, which holds about a hundred datagrams).
 	RecvBufferBytes int
 	// SendBufferBytes likewise (`maxsndbuffer`); 0: kernel default.
 	SendBufferBytes int
@@ -314,7 +314,7 @@ func DefaultSettings() *Settings {
 	return &Settings{
 		Core: CoreSettings{
 			Port: 5060, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 262144, TCPMaxConnections: 2048, TCPLifetime: 120 * time.Second,
+			MaxBranches: 12, RecvBufferBytes: 4 << 20, TCPMaxConnections: 2048, TCPLifetime: 120 * time.Second,
 			TCPConnectTimeout: 10 * time.Second, TCPSendTimeout: 10 * time.Second, TCPConnWQMaxBytes: 32 << 10,
 			TCPWQMaxBytes: 10 << 20, ExitTimeout: 60 * time.Second, EnableSCTP: 2,
 		},
