@@ -16,8 +16,8 @@ const (
 	// IPv6 jumbograms (RFC 2675) would be, and are reported as Truncated.
 	MaxDatagramBytes = 65535
 
-	// defaultRecvBufferBytes is the cap for ListenConfig.RecvBufferBytes 0, in the kernel's count. It is the usual one of SIP servers.
-	defaultRecvBufferBytes = 256 << 10
+	// defaultRecvBufferBytes is the cap for ListenConfig.RecvBufferBytes 0, in the kernel's count. SIP servers usually take 256 KiB, which holds a hundred datagrams.
+	defaultRecvBufferBytes = 4 << 20
 
 	// maxRecvBufferBytes is the largest cap accepted. The kernel keeps the doubled value in an int32.
 	maxRecvBufferBytes = 1 << 30

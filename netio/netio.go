@@ -27,7 +27,7 @@ type ListenConfig struct {
 	// AdvertisePort goes with AdvertiseHost; 0 writes no port, which lets peers use SRV (RFC 3263 §4.2).
 	AdvertisePort uint16
 	// RecvBufferBytes is the cap up to which the receive buffer is raised (-b), as the kernel counts it: twice the payload it can hold (socket(7)).
-	// 0 means 256 KiB. A default of the kernel above the cap is left alone.
+	// 0 means 4 MiB. A default of the kernel above the cap is left alone.
 	RecvBufferBytes int
 }
 
