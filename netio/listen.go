@@ -81,6 +81,7 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 		if err != nil {
 			return fmt.Errorf("cannot set up shard %d: %w", shard, err)
 		}
+		p.noSegment = opt.NoSegment
 		g.ports = append(g.ports, p)
 	}
 	for i := range cfgs {

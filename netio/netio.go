@@ -42,9 +42,11 @@ const (
 
 // Options are the settings of a Group as a whole.
 type Options struct {
-	Steer  SteerMode    // one shard never needs steering and gets none, whatever is set here
-	MHomed bool         // choose the sending listener by the route to the destination: see Group.Egress
-	Logger *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
+	Steer SteerMode // one shard never needs steering and gets none, whatever is set here
+	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT).
+	NoSegment bool
+	MHomed    bool         // choose the sending listener by the route to the destination: see Group.Egress
+	Logger    *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
 }
 
 // Listener describes one listen address. It is shared by all shards and immutable.
@@ -100,6 +102,7 @@ type ICMPError struct {
 type PortStats struct {
 	RecvDatagrams, RecvBatches, RecvTruncated, RecvBytes uint64
 	SentDatagrams, SendBatches, SentBytes                uint64 // datagrams and bytes the kernel took
+	SentSegmented                                        uint64 // datagrams of those that left together with others (UDP_SEGMENT)
 	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN
 	SendRetried                                          uint64 // sends repeated because the first try returned an error, perhaps another datagram's
 	ICMPErrors                                           uint64

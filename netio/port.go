@@ -17,6 +17,7 @@ type Port struct {
 	doorbells []int // watched so far
 
 	hasPwait2  bool
+	noSegment  bool          // each message leaves by itself
 	timeout    unix.Timespec // here and not on the stack: the kernel reads it through a pointer
 	epollEvent []unix.EpollEvent
 	ready      []uint16
@@ -77,6 +78,7 @@ func (p *Port) add(fd int) error {
 		batch.free()
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
+	batch.segment.off = batch.segment.off || p.noSegment
 	p.fds = append(p.fds, fd)
 	p.tx = append(p.tx, batch)
 	p.drops = append(p.drops, dropCount{})

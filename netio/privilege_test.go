@@ -220,7 +220,7 @@ func TestFullSendBuffer(t *testing.T) {
 		}
 		dst := AddrFrom(netip.MustParseAddrPort("10.1.0.99:5060"))
 		for i := range 20 {
-			p.Queue(0, &dst, uint64(i), make([]byte, 1400))
+			p.Queue(0, &dst, uint64(i), make([]byte, segmentBytesMax+1+i)) // too long to leave together
 		}
 		p.Flush()
 		failures, sent := p.Failures(), int(p.Stats().SentDatagrams)

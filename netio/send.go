@@ -25,6 +25,7 @@ type sendBatch struct {
 	iovs      [BatchDatagrams]unix.Iovec
 	names     [BatchDatagrams]unix.RawSockaddrInet6
 	tokens    [BatchDatagrams]uint64
+	segment   segmenter
 }
 
 func newSendBatch(listener, fd int) (*sendBatch, error) {
@@ -39,13 +40,18 @@ func newSendBatch(listener, fd int) (*sendBatch, error) {
 		h.Iov = &b.iovs[i]
 		h.Iovlen = 1
 	}
+	b.segment.off = true
+	if fd >= 0 {
+		b.segment.init(fd)
+	}
 	return b, nil
 }
 
 func (b *sendBatch) free() error { return unix.Munmap(b.gather) }
 
 // Begin starts a message to dst from the listener's address; Append adds its bytes and End completes it. token names it in Failures. A listener of -1 (what
-// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener leave in the order of their Begin. If the listener's batch
+// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener to one destination
+// leave in the order of their Begin. If the listener's batch
 // is full it is sent first, so Begin may be a system call.
 func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	if p.open != nil {
@@ -132,7 +138,8 @@ func (p *Port) Failures() []SendFailure {
 	return p.failures
 }
 
-// send empties one batch. The messages leave strictly in order: one that fails is reported and skipped, never put behind a later one.
+// send empties one batch, in groups where messages can leave together (segment.go). Else they leave strictly in order: one that fails is reported and
+// skipped, never put behind a later one.
 //
 //   - The kernel stops at the first message that fails and reports how many left before it; only a failure of the first one is visible as an errno.
 //   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own result (IP_RECVERR in ip(7)), once. So each failing
@@ -140,6 +147,10 @@ func (p *Port) Failures() []SendFailure {
 //   - A full send buffer (EAGAIN) fails the rest of the batch: waiting would stop the shard, keeping it would need the segments beyond Flush. SIP repeats
 //     what is lost (RFC 3261 §17).
 func (p *Port) send(b *sendBatch) {
+	if b.n > 1 && !b.segment.off && b.segment.plan(b) {
+		p.sendGrouped(b)
+		return
+	}
 	tried := -1
 	for i := 0; i < b.n; {
 		sent, errno := b.sendmmsg(i)

@@ -31,8 +31,10 @@ type Config struct {
 	Targets  *balance.Table  // nil: no destination sets
 	Arena    shm.Config      // Bytes at least; Shards and Layout are filled in here
 	Steer    netio.SteerMode // of datagrams to their owner by the kernel
-	CPUs     []int           // shards are pinned to these in turn; empty: those this process may use
-	Logger   *slog.Logger    // nil: slog.Default()
+	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT).
+	NoSegment bool
+	CPUs      []int        // shards are pinned to these in turn; empty: those this process may use
+	Logger    *slog.Logger // nil: slog.Default()
 }
 
 // Validate says which field is out of its range and what to change.
@@ -111,7 +113,7 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
-	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, MHomed: cfg.Settings.Core.MHomed, Logger: cfg.Logger})
+	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed, Logger: cfg.Logger})
 	if err != nil {
 		arena.Close()
 		return nil, err

@@ -22,7 +22,7 @@ const (
 	callsUnderWay  = 128
 	fixedRate      = 4000
 	viaductMB      = 2048
-	viaductHoldMB  = 3072 // "one million INVITE transactions held open in at most 3.0 GiB"
+	viaductHoldMB  = 2048 // resident memory is to stay within 3.0 GiB with a million INVITE transactions held open
 	kamailioHoldMB = 8192
 )
 

@@ -42,9 +42,10 @@ func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
 			Mlock:     c.Settings.Core.MlockPages,
 			HugePages: c.HugePages,
 		},
-		Steer:  c.Steer,
-		CPUs:   c.CPUs,
-		Logger: log,
+		NoSegment: c.NoSegment,
+		Steer:     c.Steer,
+		CPUs:      c.CPUs,
+		Logger:    log,
 	})
 }
 

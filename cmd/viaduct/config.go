@@ -42,6 +42,8 @@ type Config struct {
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
+	// NoSegment sends each datagram by itself; false: those to one destination leave together where the kernel can cut them up.
+	NoSegment bool
 	// HugePages says whether the arena asks for huge pages; zero: no (the default is to try).
 	HugePages shm.HugeMode
 

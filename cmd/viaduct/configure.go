@@ -243,6 +243,11 @@ func (o *options) override(c *Config) (errs []error) {
 			c.FIFO = g.value
 		case "x":
 			c.Socket = g.value
+		case "segment":
+			if g.value != "auto" && g.value != "off" {
+				errs = append(errs, fmt.Errorf("bad segmentation mode: --segment=%s (auto or off)", g.value))
+			}
+			c.NoSegment = g.value == "off"
 		case "huge":
 			mode, known := map[string]shm.HugeMode{"off": shm.HugeOff, "try": shm.HugeTry}[g.value]
 			if !known {

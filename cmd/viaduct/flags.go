@@ -53,6 +53,7 @@ var flags = []flag{
 	{"i", "path", phaseOverride, "make a FIFO that takes status and stats"},
 	{"x", "path", phaseOverride, "make a Unix socket that answers status and stats"},
 	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
+	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up (default: auto)"},
 	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, where the kernel has them (default: try)"},
 }
 

@@ -1,0 +1,131 @@
+package netio
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestSegmentPlan checks the rules of a group on random batches: each message once, those of a destination in order, equal sizes but for a shorter last one.
+func TestSegmentPlan(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	b, err := newSendBatch(0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.free()
+	for range 3000 {
+		b.n = 1 + rng.IntN(BatchDatagrams)
+		sizes := []uint64{0, 1, 300, 420, 700, 1400, 1401, 20000, 60000}
+		for i := range b.n {
+			to := Addr{IP: [16]byte{127, 0, 0, byte(rng.IntN(3))}, Port: uint16(7000 + rng.IntN(3)), Family: 4}
+			b.hdrs[i].Namelen = writeSockaddr(&to, &b.names[i])
+			b.iovs[i].Len = sizes[rng.IntN(1+rng.IntN(len(sizes)))]
+		}
+		s := &b.segment
+		s.plan(b)
+		seen := make([]bool, b.n)
+		lastOf := map[[2]uint32]int{}
+		for k := range s.n {
+			g := &s.groups[k]
+			n, total, short := 0, uint64(0), false
+			for i := int(g.first); ; i = int(s.nextInto[i]) - 1 {
+				if seen[i] {
+					t.Fatalf("message %d leaves twice", i)
+				}
+				seen[i] = true
+				key := [2]uint32{b.names[i].Flowinfo, uint32(b.names[i].Port)}
+				if last, ok := lastOf[key]; ok && last > i {
+					t.Fatalf("message %d overtakes %d", last, i)
+				}
+				lastOf[key] = i
+				size := b.iovs[i].Len
+				if !sameDestination(b, int(g.first), i) || short || size > uint64(g.size) || (n > 0 && g.size > segmentBytesMax) {
+					t.Fatalf("message %d of %d bytes is in a group of %d", i, size, g.size)
+				}
+				short = size < uint64(g.size)
+				n++
+				total += size
+				if s.nextInto[i] == 0 {
+					break
+				}
+			}
+			if n != int(g.count) || total != uint64(g.bytes) || (n > 1 && total > groupBytesMax) {
+				t.Fatalf("group of %d messages, %d bytes says %d, %d", n, total, g.count, g.bytes)
+			}
+		}
+		for i, ok := range seen {
+			if !ok {
+				t.Fatalf("message %d does not leave", i)
+			}
+		}
+	}
+}
+
+// TestSegmentation sends batches of mixed sizes to two sockets: every datagram arrives whole and in the order of its destination, and some left together.
+func TestSegmentation(t *testing.T) {
+	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
+	p := g.Port(0)
+	if p.tx[0].segment.off {
+		t.Skip("needs UDP_SEGMENT (Linux 4.18)")
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	var want [3][][]byte
+	sizes := []int{300, 300, 420, 700, 1390, 3000}
+	for n := range 200 {
+		k := 1 + rng.IntN(2)
+		m := bytes.Repeat(fmt.Appendf(nil, "%06d ", n), 500)[:sizes[rng.IntN(len(sizes))]]
+		want[k] = append(want[k], m)
+		p.Queue(0, &g.Listeners()[k].Addr, uint64(n), m[:100], m[100:])
+	}
+	p.Flush()
+	if f := p.Failures(); len(f) != 0 {
+		t.Fatalf("%d failures, the first %v", len(f), f[0].Errno)
+	}
+	for k := 1; k <= 2; k++ {
+		for deadline := time.Now().Add(5 * time.Second); len(want[k]) > 0; {
+			for _, pkt := range p.Recv(k) {
+				if !bytes.Equal(pkt.Data, want[k][0]) {
+					t.Fatalf("destination %d: got %d bytes %q…, want %d bytes %q…", k, len(pkt.Data), pkt.Data[:7], len(want[k][0]), want[k][0][:7])
+				}
+				want[k] = want[k][1:]
+			}
+			p.Release()
+			if time.Now().After(deadline) {
+				t.Fatalf("destination %d: %d datagrams are missing", k, len(want[k]))
+			}
+		}
+	}
+	if p.Stats().SentSegmented == 0 || p.Stats().SentDatagrams != 200 {
+		t.Errorf("%d datagrams sent, %d of them together", p.Stats().SentDatagrams, p.Stats().SentSegmented)
+	}
+}
+
+// TestSegmentationFails: of a group that the kernel refuses each message fails by itself, with its own token.
+func TestSegmentationFails(t *testing.T) {
+	g := mustListen(t, 1, Options{}, "127.0.0.1:0")
+	p := g.Port(0)
+	nowhere := Addr{IP: [16]byte{255, 255, 255, 255}, Port: 9, Family: 4} // broadcast without SO_BROADCAST: EACCES
+	me := g.Listeners()[0].Addr
+	for n := range 4 {
+		p.Queue(0, &nowhere, uint64(n+1), []byte("0123456789"))
+		p.Queue(0, &me, 0, []byte("to myself"))
+	}
+	p.Flush()
+	f := p.Failures()
+	if len(f) != 4 {
+		t.Fatalf("%d failures, want 4", len(f))
+	}
+	for i := range f {
+		if f[i].Token != uint64(i+1) || f[i].Errno != unix.EACCES {
+			t.Errorf("failure %d: token %d, %v", i, f[i].Token, f[i].Errno)
+		}
+	}
+	if n := p.Stats().SentDatagrams; n != 4 {
+		t.Errorf("%d datagrams left, want 4", n)
+	}
+}
