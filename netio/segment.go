@@ -100,9 +100,11 @@ func (s *segmenter) plan(b *sendBatch) bool {
 
 // destinationHash spreads destinations over the slots: mostly they differ in port or in the last bytes of the address.
 func destinationHash(n *unix.RawSockaddrInet6) uint32 {
-	h := uint32(n.Port) ^ n.Flowinfo ^ uint32(n.Addr[14])<<8 ^ uint32(n.Addr[15]) // IPv4: the address lies where IPv6 has Flowinfo
-	h *= 0x9e3779b1
-	return h >> 25
+	h := uint32(n.Port) ^ n.Flowinfo // IPv4: the address lies where IPv6 has Flowinfo
+	if n.Family != unix.AF_INET {
+		h ^= uint32(n.Addr[14])<<8 ^ uint32(n.Addr[15]) // behind an IPv4 address the last user's bytes are still there
+	}
+	return h * 0x9e3779b1 >> 25
 }
 
 func sameDestination(b *sendBatch, i, j int) bool {

@@ -24,6 +24,9 @@ func TestSegmentPlan(t *testing.T) {
 		for i := range b.n {
 			to := Addr{IP: [16]byte{127, 0, 0, byte(rng.IntN(3))}, Port: uint16(7000 + rng.IntN(3)), Family: 4}
 			b.hdrs[i].Namelen = writeSockaddr(&to, &b.names[i])
+			if rng.IntN(8) == 0 {
+				b.names[i].Addr = [16]byte{15: byte(i)} // left by an IPv6 destination
+			}
 			b.iovs[i].Len = sizes[rng.IntN(1+rng.IntN(len(sizes)))]
 		}
 		s := &b.segment
