@@ -23,6 +23,9 @@ const (
 	// idleWait bounds a sleep, so that a stop, a new destination set and the gauges are never later than this.
 	idleWait = 250 * time.Millisecond
 
+	// dropsEvery is how often the kernel is asked how many datagrams it dropped: a system call per socket.
+	dropsEvery = time.Second
+
 	// sendRounds bounds how often a batch is flushed again because failed sends were replaced by others.
 	sendRounds = 4
 

@@ -49,6 +49,7 @@ type worker struct {
 	listeners  []uint16 // all of them, for busy rounds
 	busy       int      // rounds since epoll was asked last
 	timersLeft bool     // timersPerRound was reached
+	dropsAt    int64    // when the kernel was last asked for its drops
 	seenTables uint64   // the version of the destination sets in use
 }
 
@@ -182,6 +183,14 @@ func (w *worker) reclaim() {
 
 // gauges copies what others keep into the counter block.
 func (w *worker) gauges() {
+	if now := w.clock.now(); now-w.dropsAt >= int64(dropsEvery) {
+		w.dropsAt = now
+		n := uint64(0)
+		for _, l := range w.listeners {
+			n += w.port.Drops(int(l))
+		}
+		w.count[CountKernelDrops] = n
+	}
 	s := w.port.Stats()
 	w.count[CountBatches] = s.RecvBatches
 	w.count[CountDatagramsOut] = s.SentDatagrams
