@@ -73,11 +73,11 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	case status == 503 && c.cfg.Remap503:
 		// §16.7 step 6: our own overload is not what the 503 says.
 		status = 500
-		c.planStatus(p, m, "500 Server Internal Error")
+		c.planStatus(p, m, status, "Server Internal Error")
 	case status == 487 && br.TimerC() && !tx.Canceled():
 		// The caller did not cancel, Timer C did: to the caller it is a time-out.
 		status = c.cfg.TimeoutStatus
-		c.planStatus(p, m, "408 Request Timeout")
+		c.planStatus(p, m, status, "Request Timeout")
 	}
 	p.Cut(via.Cut.Off, via.Cut.Len)
 	if c.tx.Respond(tx, status, p.Segments()) {
@@ -95,16 +95,18 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 }
 
 // planStatus replaces code and reason phrase.
-func (c *Core) planStatus(p *Plan, m *parser.Message, text string) {
+func (c *Core) planStatus(p *Plan, m *parser.Message, code int, phrase string) {
 	const at = len("SIP/2.0 ")
-	b := append(c.take(len(text)), text...)
+	b := append(appendInt(c.take(len(phrase)+4), code), ' ')
+	b = append(b, phrase...)
 	p.Replace(m.StartLine.Off+uint32(at), m.StartLine.Len-uint32(at), b)
 }
 
 // forwardStateless passes a response on by its next Via alone (§16.11, §18.2.2).
 func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	vias := m.Values(parser.KindVia)
-	if !vias.Next() || !vias.Next() {
+	vias.Next() // ours
+	if !vias.Next() {
 		return NoViaLeft
 	}
 	var next parser.Via

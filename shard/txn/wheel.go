@@ -25,11 +25,10 @@ const (
 )
 
 type wheel struct {
-	heads  []shm.Off // wheelSlots
-	used   [wheelSlots / 64]uint64
-	tick   int64 // the last tick whose slot was expired
-	armed  int
-	atNode func(shm.Off) *node
+	heads []shm.Off // wheelSlots
+	used  [wheelSlots / 64]uint64
+	tick  int64 // the last tick whose slot was expired
+	armed int
 }
 
 func (w *wheel) init(now int64) {
