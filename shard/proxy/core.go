@@ -1,0 +1,247 @@
+package proxy
+
+import (
+	"strconv"
+	"strings"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// Egress chooses the listener a datagram to dst leaves by, given the one its
+// request came in by; -1: none has that family. netio.Group is one.
+type Egress interface {
+	Egress(dst *netio.Addr, receivedBy int) int
+}
+
+// Alias is a name that is ours besides the listeners' own.
+type Alias struct {
+	Host string // lower case; IPv6 in brackets
+	Port int    // 0: every port
+}
+
+// Config is what a Core is made of. It is read once.
+type Config struct {
+	Listeners []*netio.Listener
+	Aliases   []Alias
+	Egress    Egress
+	Sender    txn.Sender
+	Arena     *shm.Arena
+	Counters  *shm.Counters
+
+	ServerHeader   string // "Server: …" line for responses made here, without CRLF; "": none
+	TryingReason   string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
+	FullLR         bool   // ";lr=on" instead of ";lr"
+	AppendFromtag  bool   // ";ftag=" in Record-Route
+	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
+	ForceRPort     bool   // treat every request as if its Via had rport
+	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
+	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
+	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
+	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
+
+	// OnTarget is told that a destination went down or came back; why is "call". It must not block.
+	OnTarget func(t *balance.Target, e balance.Event, why string)
+}
+
+// listenerText is what is written about a listener into messages.
+type listenerText struct {
+	via    []byte // "Via: SIP/2.0/UDP host:port;branch="
+	sentBy []byte
+	route  []byte // "Record-Route: <sip:host:port"
+	host   []byte // lower case, of the advertised name or the address
+	port   int
+	addr   netio.Addr
+}
+
+// Core makes the proxy's decisions for one shard. See the package comment.
+type Core struct {
+	cfg       Config
+	tx        *txn.Table
+	out       txn.Sender
+	count     *shm.Counters
+	listeners []listenerText
+	table     *balance.Table
+	sockets   map[uint16]int // listener forced by a destination's socket attribute, by UID
+	now       int64
+	reserve   uint64 // bytes of the arena that new calls leave alone
+	plan      Plan
+	stored    parser.Message // for requests read back from the arena
+	scratch   []byte
+	segs      [3][]byte
+	Request   Request
+}
+
+// New makes a Core. SetTable must be called before the first message.
+func New(cfg Config) *Core {
+	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, scratch: make([]byte, 0, scratchBytes),
+		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
+	for _, l := range cfg.Listeners {
+		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port)}
+		t.via = append(append([]byte("Via: SIP/2.0/UDP "), l.SentBy...), ";branch="...)
+		t.route = append([]byte("Record-Route: <sip:"), l.SentBy...)
+		t.host = l.Addr.AppendHost(nil)
+		if l.AdvertiseHost != "" {
+			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)
+		}
+		c.listeners = append(c.listeners, t)
+	}
+	c.Request.core = c
+	return c
+}
+
+// SetTable gives the Core the transactions it works on: they need each other.
+func (c *Core) SetTable(t *txn.Table) { c.tx = t }
+
+// SetTargets replaces the destination sets; nil: there are none.
+func (c *Core) SetTargets(t *balance.Table) {
+	c.table = t
+	clear(c.sockets)
+	if t == nil {
+		return
+	}
+	for _, set := range t.Sets() {
+		for _, target := range set.Targets {
+			if by, ok := c.socketNamed(target.Attrs.Socket); ok {
+				c.sockets[target.UID] = by
+			}
+		}
+	}
+}
+
+// socketNamed is the listener that a destination's socket attribute
+// ("udp:host:port") names.
+func (c *Core) socketNamed(name string) (listener int, ok bool) {
+	_, hostPort, found := strings.Cut(name, ":")
+	if !found {
+		return 0, false
+	}
+	for i := range c.listeners {
+		l := &c.listeners[i]
+		if equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String() {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// ProbeBy is the listener a probe of t leaves by: its ping_socket, else its
+// socket, else the choice of Egress. -1: none.
+func (c *Core) ProbeBy(t *balance.Target) int {
+	if by, ok := c.socketNamed(t.Attrs.PingSocket); ok {
+		return by
+	}
+	return c.leavesBy(&t.PingAddr, t.UID, 0)
+}
+
+// leavesBy is the listener a request to a destination leaves by: the one its
+// socket attribute names, else the choice of Egress. -1: none.
+func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
+	if target != 0 && len(c.sockets) > 0 {
+		if by, ok := c.sockets[target]; ok {
+			return by
+		}
+	}
+	return c.cfg.Egress.Egress(to, receivedBy)
+}
+
+// SetNow tells the time, once per batch, in ns.
+func (c *Core) SetNow(now int64) { c.now = now }
+
+// Release forgets what was made for the batch. Call it after the send queue was
+// flushed.
+func (c *Core) Release() { c.scratch = c.scratch[:0] }
+
+// take is n bytes that last until Release.
+func (c *Core) take(n int) []byte {
+	used := len(c.scratch)
+	if used+n > cap(c.scratch) {
+		// Slow path: an unusually large batch of unusually large inserts.
+		c.count[CountScratchMiss]++
+		return make([]byte, 0, n)
+	}
+	c.scratch = c.scratch[:used+n]
+	return c.scratch[used : used : used+n]
+}
+
+// IsMyself tells whether host (a name, or an address with IPv6 in brackets) and
+// port (0: none written) name this proxy: a listener, what it advertises, or an
+// alias.
+func (c *Core) IsMyself(host []byte, port int) bool {
+	var a netio.Addr
+	if numeric := parseIP(host, &a); numeric {
+		for i := range c.listeners {
+			l := &c.listeners[i]
+			if l.addr.SameIP(&a) && samePort(port, int(l.addr.Port)) {
+				return true
+			}
+		}
+	}
+	for i := range c.listeners {
+		l := &c.listeners[i]
+		if equalFold(host, l.host) && (l.port == 0 || samePort(port, l.port)) {
+			return true
+		}
+	}
+	for i := range c.cfg.Aliases {
+		a := &c.cfg.Aliases[i]
+		if equalFold(host, []byte(a.Host)) && (a.Port == 0 || samePort(port, a.Port)) {
+			return true
+		}
+	}
+	return false
+}
+
+func samePort(written, ours int) bool {
+	if written == 0 {
+		written = defaultPort
+	}
+	return written == ours
+}
+
+// ours tells whether a URI names this proxy.
+func (c *Core) ours(u *parser.URI) bool {
+	if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
+		return false
+	}
+	return c.IsMyself(u.HostBytes(), int(u.Port))
+}
+
+// viaIsOurs tells whether a sent-by is one we write. Without the check anybody
+// could have us forward responses (matrix of RFC 3261 §18.1.2).
+func (c *Core) viaIsOurs(sentBy []byte) bool {
+	for i := range c.listeners {
+		if equalFold(sentBy, c.listeners[i].sentBy) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalFold(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := a[i], b[i]
+		if x != y && (x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func appendLower(b, s []byte) []byte {
+	for _, c := range s {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+func appendInt(b []byte, v int) []byte { return strconv.AppendInt(b, int64(v), 10) }
