@@ -1,11 +1,13 @@
 package shard
 
 import (
-	"encoding/hex"
+	"fmt"
+	"strconv"
 
 	"viaduct/netio/steer"
 	"viaduct/parser"
 	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
 )
 
 // prober sends the dispatcher's OPTIONS and hears their answers. The first shard
@@ -51,21 +53,13 @@ func (p *prober) tick(w *worker) {
 			p.outcome(w, pr.ID, 0)
 			continue
 		}
-		branch := append([]byte(probeBranch), hexID(pr.ID)...)
+		branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
 		b := p.p.AppendRequest(nil, pr, w.shared.listeners[by].SentBy, branch)
 		w.out.Begin(by, &to, 0)
 		w.out.Append(b)
 		w.out.End()
 		w.count[CountProbesSent]++
 	}
-}
-
-func hexID(id uint64) []byte {
-	var b [8]byte
-	for i := range b {
-		b[i] = byte(id >> (56 - 8*i))
-	}
-	return hex.AppendEncode(nil, b[:])
 }
 
 // answered takes the response at hand if it answers a probe.
@@ -88,21 +82,14 @@ func isProbe(branch []byte) bool {
 
 // failed takes an ICMP error if it is a probe's.
 func (p *prober) failed(w *worker, quoted []byte) bool {
-	for i := 0; i+len(probeBranch)+16 <= len(quoted); i++ {
-		if quoted[i] == 'z' && isProbe(quoted[i:]) {
-			var id [8]byte
-			if _, err := hex.Decode(id[:], quoted[i+len(probeBranch):i+len(probeBranch)+16]); err != nil {
-				return false
-			}
-			v := uint64(0)
-			for _, c := range id {
-				v = v<<8 | uint64(c)
-			}
-			p.outcome(w, v, 0)
-			return true
-		}
+	branch := proxy.OurBranch(quoted)
+	if !isProbe(branch) {
+		return false
 	}
-	return false
+	if id, err := strconv.ParseUint(string(branch[len(probeBranch):]), 16, 64); err == nil {
+		p.outcome(w, id, 0)
+	}
+	return true
 }
 
 // outcome reports a response, or with code 0 that the probe did not arrive.

@@ -65,7 +65,8 @@ type Core struct {
 	count     *shm.Counters
 	listeners []listenerText
 	table     *balance.Table
-	sockets   map[uint16]int // listener forced by a destination's socket attribute, by UID
+	suspects  map[uint16]int64 // since when a destination has let a call time out, by UID; ms
+	sockets   map[uint16]int   // listener forced by a destination's socket attribute, by UID
 	now       int64
 	reserve   uint64 // bytes of the arena that new calls leave alone
 	plan      Plan
@@ -77,7 +78,7 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, scratch: make([]byte, 0, scratchBytes),
+	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
 		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port)}
@@ -100,6 +101,7 @@ func (c *Core) SetTable(t *txn.Table) { c.tx = t }
 func (c *Core) SetTargets(t *balance.Table) {
 	c.table = t
 	clear(c.sockets)
+	clear(c.suspects)
 	if t == nil {
 		return
 	}

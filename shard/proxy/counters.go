@@ -13,11 +13,12 @@ const (
 	CountScratchMiss                       // inserts that did not fit the batch's scratch
 	CountAckAbsorbed                       // ACKs to responses that were made here
 	CountUnresolvable                      // requests whose destination is no address
+	CountNotForked                         // second t_relay()s of a request: forking is not there yet
 	CounterEnd
 )
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
-	"scratch_misses", "acks_absorbed", "unresolvable",
+	"scratch_misses", "acks_absorbed", "unresolvable", "not_forked",
 }

@@ -11,6 +11,11 @@ const (
 	// 64 messages of up to 2 KiB. Beyond it single allocations serve, counted.
 	scratchBytes = 128 << 10
 
+	// maxDatagramBytes is the longest UDP payload over IPv4 (RFC 768, RFC 791):
+	// 65,535 less the headers of UDP and IP. A request that our rows make longer
+	// is refused with 513.
+	maxDatagramBytes = 65507
+
 	// maxRouteValues is how many Route values of a request are looked at; a
 	// longer list is a loop or an attack. Reached: 400.
 	maxRouteValues = 64

@@ -53,8 +53,16 @@ func (p *Plan) Insert(at uint32, with []byte) { p.Replace(at, 0, with) }
 // Cut removes n bytes at offset at.
 func (p *Plan) Cut(at, n uint32) { p.Replace(at, n, nil) }
 
-// OK tells whether every edit found room.
-func (p *Plan) OK() bool { return !p.full }
+// verdict is 0 if the plan can be carried out, else the status that says why not.
+func (p *Plan) verdict() int {
+	switch {
+	case p.full:
+		return codeInternal
+	case p.bytes > maxDatagramBytes:
+		return codeTooLarge
+	}
+	return 0
+}
 
 // Bytes is the length of the edited message.
 func (p *Plan) Bytes() int { return p.bytes }

@@ -20,6 +20,7 @@ const (
 	codeSendError    = 477
 	codeUnresolvable = 478
 	codeInternal     = 500
+	codeTooLarge     = 513
 )
 
 // where finds the destination of the request: the outbound URI, else the
@@ -75,6 +76,8 @@ func (r *Request) ReplyError() bool {
 		return r.Reply(483, "Too Many Hops", "")
 	case 503:
 		return r.Unavailable()
+	case codeTooLarge:
+		return r.Reply(codeTooLarge, "Message Too Large", "")
 	case codeSendError:
 		return r.Reply(codeSendError, "No Way To Next Hop", "")
 	case codeUnresolvable:
@@ -138,14 +141,22 @@ func (r *Request) relayTo(to *txn.Destination) bool {
 	if !r.newTransaction() {
 		return false
 	}
+	if r.Tx.Live() > 0 {
+		// Forking is not there yet: the first t_relay stands, and what it brings goes upstream.
+		c.count[CountNotForked]++
+		return true
+	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 {
 		r.Trying()
 	}
+	r.Tx.UserFlags = 0
 	if r.picks.N > 0 {
 		*picksOf(r.Tx) = r.picks
-		r.Tx.UserFlags = 0
 		if r.pickURI {
-			r.Tx.UserFlags = pickedURI
+			r.Tx.UserFlags |= pickedURI
+		}
+		if r.recordRoute {
+			r.Tx.UserFlags |= recordedRoute
 		}
 	}
 	br := c.tx.NewBranch(r.Tx, *to)
@@ -153,10 +164,10 @@ func (r *Request) relayTo(to *txn.Destination) bool {
 		return r.noRoom()
 	}
 	p := &c.plan
-	viaOff := r.plan(p, br, int(to.Listener))
-	if !p.OK() {
+	r.plan(p, br, int(to.Listener))
+	if code := p.verdict(); code != 0 {
 		c.tx.Discard(br)
-		return r.fail(codeInternal)
+		return r.fail(code)
 	}
 	room := c.tx.Room(br, p.Bytes())
 	if room == nil {
@@ -164,13 +175,16 @@ func (r *Request) relayTo(to *txn.Destination) bool {
 		return r.noRoom()
 	}
 	p.WriteTo(room)
-	c.tx.Send(r.Tx, br, viaOff)
+	c.tx.Send(r.Tx, br)
 	c.count[CountForwarded]++
 	return true
 }
 
-// pickedURI in Tx.UserFlags: failover rewrites the Request-URI too.
-const pickedURI = 1
+// What failover must know, in Tx.UserFlags.
+const (
+	pickedURI     = 1 << iota // the Request-URI is rewritten too
+	recordedRoute             // our Record-Route names the listener it left by
+)
 
 // picksOf is the failover list kept in a transaction.
 func picksOf(tx *txn.Tx) *balance.Picks { return shm.View[balance.Picks](tx.User()[:]) }
@@ -210,33 +224,25 @@ func (r *Request) cancel() bool {
 	return true
 }
 
-// plan plans the edits of §16.6 for a request that leaves with a transaction. It
-// returns the offset at which our branch value will stand.
-func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy int) int {
+// plan plans the edits of §16.6 for a request that leaves with a transaction.
+func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy int) {
 	c := r.core
 	via := c.listeners[leavesBy].via
 	head := c.take(len(via) + 512)
 	head = append(head, via...)
-	branchAt := len(head)
-	head = c.tx.AppendBranch(head, br)
-	start := r.planRequest(p, head, leavesBy)
-	return start + branchAt
+	r.planRequest(p, c.tx.AppendBranch(head, br), leavesBy)
 }
 
 // planRequest plans everything but the branch: head is our Via row without line
-// end, to which the rows that go in beside it are added. It returns the length
-// of the start line as it leaves, with its line end.
-func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) int {
+// end, to which the rows that go in beside it are added.
+func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) {
 	m := r.M
 	p.Reset(m.Raw[:end(m)])
-	start := int(m.HeaderStart)
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off) // line ends before the request line (§7.5)
-		start -= int(m.StartLine.Off)
 	}
 	if r.uri != nil {
 		p.Replace(m.URI.Off, m.URI.Len, r.uri)
-		start += len(r.uri) - int(m.URI.Len)
 	}
 	head = append(head, "\r\n"...)
 	if r.recordRoute {
@@ -255,7 +261,6 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) int {
 		at := m.HeaderEnd
 		p.Insert(at, r.appendRoute)
 	}
-	return start
 }
 
 // Forward sends the request without a transaction (forward(), and ACK): the
@@ -272,8 +277,8 @@ func (r *Request) Forward() bool {
 	head = r.appendStatelessBranch(head)
 	p := &c.plan
 	r.planRequest(p, head, int(to.Listener))
-	if !p.OK() {
-		return r.fail(codeInternal)
+	if code := p.verdict(); code != 0 {
+		return r.fail(code)
 	}
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	c.count[CountForwarded]++

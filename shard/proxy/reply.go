@@ -57,9 +57,6 @@ func (r *Request) Reply(code int, reason, header string) bool {
 		return false
 	}
 	b := r.reply(code, reason, header)
-	if code >= 200 {
-		r.Answered = true
-	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
 	if r.Tx != nil {

@@ -37,12 +37,10 @@ type Request struct {
 	pickURI     bool // the set's choice replaces the Request-URI
 	cuts        [8]parser.Span
 	nCuts       int
-	tail        parser.Span     // strict upstream: the last Route value, taken as Request-URI
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
 	lastCode    int             // what ReplyError answers
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
-	Answered    bool            // a final response was sent from here
 }
 
 // Begin starts on the request m that came from src by listener. It reports false
@@ -52,10 +50,10 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.M, r.Src, r.Listener = m, *src, listener
 	r.Tx, r.Invite = nil, nil
 	r.received, r.maxForwards, r.hasMF, r.recordRoute = false, -1, false, false
-	r.uri, r.dst, r.target, r.pickURI, r.nCuts, r.tail, r.appendRoute = nil, nil, 0, false, 0, parser.Span{}, nil
+	r.uri, r.dst, r.target, r.pickURI, r.nCuts, r.appendRoute = nil, nil, 0, false, 0, nil
 	r.dstAddr.Family = 0
 	r.picks.N, r.picks.Next = 0, 0
-	r.lastCode, r.Answered = 0, false
+	r.lastCode = 0
 	via, reason := m.TopVia()
 	r.via = via
 	if reason != parser.OK {
@@ -125,7 +123,11 @@ func (r *Request) planVia(p *Plan) {
 		b = append(b, ";rport="...)
 		b = appendInt(b, int(r.Src.Port))
 		if !via.RPortParam.Empty() {
-			p.Cut(via.RPortParam.Off, via.RPortParam.Len)
+			from := via.RPortParam.Off
+			for from > 0 && blank(r.M.Raw[from-1]) {
+				from-- // a fold that led to it would be left as a line of blanks, which some take for the end of the headers
+			}
+			p.Cut(from, via.RPortParam.End()-from)
 		}
 	}
 	if !via.ReceivedParam.Empty() {
@@ -165,6 +167,10 @@ func (r *Request) SetRequestURI(uri []byte) bool {
 		return false
 	}
 	r.uri = append(r.uriBuf[:0], uri...)
+	if r.pickURI {
+		// The program overrides what a set put into the Request-URI.
+		r.dstAddr.Family, r.target, r.picks.N, r.pickURI = 0, 0, 0, false
+	}
 	return true
 }
 
@@ -263,3 +269,5 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	}
 	return t.Addr.AppendTo(b)
 }
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -44,14 +46,14 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 		c.count[txn.CountStrayReplies]++
 		return Stray, 0
 	}
+	if !via.More && m.Next(via.Row) < 0 && !br.OfCancel() {
+		return NoViaLeft, 0 // whoever made it did not answer our request, which had the caller's Via below ours
+	}
 	if t := c.targetOf(br); t != nil {
 		t.Success(c.now / 1e6)
 	}
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
-	}
-	if !via.More && m.Next(via.Row) < 0 {
-		return NoViaLeft, 0
 	}
 	c.upstream(c.tx.Tx(br), br, m, via)
 	return Forwarded, 0
@@ -177,19 +179,63 @@ func (c *Core) event(t *balance.Target, e balance.Event) {
 // (§16.8).
 func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if t := c.targetOf(br); t != nil && !br.Heard() {
-		c.event(t, t.FailTimeout(br.SentAt()/1e6, c.now/1e6))
+		c.suspect(t, br)
 	}
 	switch {
 	case tx.Answered() || tx.State() == txn.Terminated:
-	case !tx.Canceled() && !br.Heard() && c.failover(tx, br):
+	case !tx.Canceled() && !br.Heard() && c.tx.TimeLeft(tx) && c.failover(tx, br):
 	case c.tx.Pending(tx) > 1: // br itself is still counted
 	case !tx.Invite():
 		c.tx.Terminate(tx) // RFC 4320 §4.2: no 408 to a non-INVITE
-	case tx.Canceled():
-		c.replyLater(tx, br, 487, "Request Terminated")
 	default:
-		c.replyLater(tx, br, c.cfg.TimeoutStatus, "Request Timeout")
+		c.timedOut(tx, br)
 	}
+}
+
+// timedOut answers an INVITE that nobody else answers.
+func (c *Core) timedOut(tx *txn.Tx, br *txn.Branch) {
+	if tx.Canceled() {
+		c.replyLater(tx, br, 487, "Request Terminated")
+		return
+	}
+	c.replyLater(tx, br, c.cfg.TimeoutStatus, "Request Timeout")
+}
+
+// suspect books a call that a destination did not answer at all. One alone may be
+// a request it does not like; the second one without a sign of life between them
+// counts.
+func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
+	nowMs := c.now / 1e6
+	since, known := c.suspects[t.UID]
+	if !known || t.LastResponseMs() >= since {
+		c.suspects[t.UID] = nowMs
+		return
+	}
+	if e := t.FailTimeout(br.SentAt()/1e6, nowMs); e != balance.NoEvent {
+		delete(c.suspects, t.UID)
+		c.event(t, e)
+	}
+}
+
+// Expired is txn.User's: the transaction has lasted longer than max_inv_lifetime
+// or max_noninv_lifetime allows, whatever its destinations do.
+func (c *Core) Expired(tx *txn.Tx) {
+	if !tx.Answered() && tx.Invite() {
+		c.tx.Branches(tx, func(br *txn.Branch) bool {
+			if c.tx.Request(br) == nil {
+				return true
+			}
+			c.timedOut(tx, br)
+			return false
+		})
+	}
+	if !tx.Answered() {
+		c.tx.Terminate(tx)
+	}
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		c.tx.Abandon(br)
+		return true
+	})
 }
 
 // BranchFailed is txn.User's: the request did not reach the destination (§16.9:
@@ -210,19 +256,26 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 }
 
 // failover sends what br sent to the next destination of its set, with a branch
-// of its own (RFC 3263 §4.3).
+// of its own (RFC 3263 §4.3). A destination that is reached by another listener is
+// passed over if our Record-Route, which names this one, stands in the request.
 func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
-	if c.table == nil {
-		return false
-	}
-	t := picksOf(tx).NextTarget(c.table)
 	sent := c.tx.Request(br)
-	if t == nil || sent == nil || t.Addr.Family == 0 {
+	if c.table == nil || sent == nil {
 		return false
 	}
-	by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
-	if by < 0 {
-		return false
+	var t *balance.Target
+	by := -1
+	for {
+		if t = picksOf(tx).NextTarget(c.table); t == nil {
+			return false
+		}
+		if t.Addr.Family == 0 {
+			continue
+		}
+		by = c.leavesBy(&t.Addr, t.UID, tx.Listener())
+		if by >= 0 && (by == br.Listener() || tx.UserFlags&recordedRoute == 0) {
+			break
+		}
 	}
 	next := c.tx.NewBranch(tx, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID})
 	if next == nil {
@@ -234,11 +287,9 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	}
 	m, p := &c.stored, &c.plan
 	p.Reset(sent)
-	start := int(m.HeaderStart)
 	if tx.UserFlags&pickedURI != 0 {
 		uri := c.targetURI(c.take(int(m.URI.Len)+64), m.Bytes(m.URI), t)
 		p.Replace(m.URI.Off, m.URI.Len, uri)
-		start += len(uri) - int(m.URI.Len)
 	}
 	via := c.listeners[by].via
 	row := c.tx.AppendBranch(append(c.take(len(via)+txn.BranchBytes+2), via...), next)
@@ -249,34 +300,45 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		return false
 	}
 	p.WriteTo(room)
-	c.tx.Send(tx, next, start+len(via))
+	c.tx.Send(tx, next)
 	c.count[CountFailover]++
 	c.count[CountForwarded]++
 	return true
 }
 
 // NotDelivered gives an ICMP error to the transaction it hit. quoted is the
-// beginning of the datagram that did not arrive: our Via is its first row. It
-// reports the shard whose datagram it was; ok is false if that cannot be told.
+// beginning of the datagram that did not arrive. It reports the shard whose
+// datagram it was; ok is false if that cannot be told.
 func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
-	id, ok := branchIn(quoted)
+	branch := OurBranch(quoted)
+	if len(branch) < txn.BranchBytes {
+		return 0, false
+	}
+	id, ok := txn.ParseBranch(branch[:txn.BranchBytes])
 	if !ok {
 		return 0, false
 	}
 	if id.Shard == c.tx.Shard() {
-		if br := c.tx.MatchSent(id); br != nil {
+		if br := c.tx.At(id); br != nil {
 			c.tx.TransportError(br)
 		}
 	}
 	return id.Shard, true
 }
 
-// branchIn finds our branch value in the beginning of a request of ours.
-func branchIn(b []byte) (txn.BranchID, bool) {
-	for i := 0; i+txn.BranchBytes <= len(b); i++ {
-		if b[i] == 'z' && string(b[i:i+len(txn.BranchPrefix)]) == txn.BranchPrefix {
-			return txn.ParseBranch(b[i : i+txn.BranchBytes])
-		}
+// OurBranch is what follows "branch=" in the first row of a request that left
+// here: our Via. Nil if that is not what the bytes are.
+func OurBranch(sent []byte) []byte {
+	i := bytes.Index(sent, []byte("\r\nVia: SIP/2.0/UDP "))
+	if i < 0 || bytes.IndexByte(sent, '\n') != i+1 {
+		return nil // not the first row
 	}
-	return txn.BranchID{}, false
+	row := sent[i+2:]
+	if e := bytes.IndexByte(row, '\r'); e >= 0 {
+		row = row[:e]
+	}
+	if _, branch, ok := bytes.Cut(row, []byte(";branch=")); ok {
+		return branch
+	}
+	return nil
 }

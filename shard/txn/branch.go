@@ -49,8 +49,8 @@ func ParseBranch(b []byte) (id BranchID, ok bool) {
 	return BranchID{int(shard), shm.Off(off), cookie}, ok1 && ok2 && ok3
 }
 
-// branchAt is the live branch that id names, or nil.
-func (t *Table) branchAt(id BranchID) *Branch {
+// At is the live branch that id names, or nil.
+func (t *Table) At(id BranchID) *Branch {
 	if id.Shard != t.shard || !t.slab.Live(id.off, KindBranch) {
 		return nil
 	}
@@ -64,7 +64,7 @@ func (t *Table) branchAt(id BranchID) *Branch {
 // MatchResponse finds the client transaction a response belongs to (§17.1.3:
 // the top Via's branch and the CSeq's method), or nil.
 func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
-	br := t.branchAt(id)
+	br := t.At(id)
 	if br == nil {
 		return nil
 	}
@@ -83,10 +83,6 @@ func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	}
 	return br
 }
-
-// MatchSent finds the client transaction whose request, or its beginning, the
-// kernel gives back with an ICMP error; nil if it is none of ours.
-func (t *Table) MatchSent(id BranchID) *Branch { return t.branchAt(id) }
 
 const hexDigits = "0123456789abcdef"
 

@@ -46,9 +46,6 @@ func (t *Table) Request(br *Branch) []byte {
 	return t.storedBytes(br.request)
 }
 
-// ViaOffset is where our branch value stands in Request.
-func (br *Branch) ViaOffset() int { return int(br.viaOff) }
-
 // NewBranch reserves a client transaction of tx, so that its Via can be written;
 // Send or Discard must follow. nil: the arena is full, or tx has Config.MaxBranches.
 func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
@@ -89,11 +86,9 @@ func (t *Table) Room(br *Branch, n int) []byte {
 	return t.arena.Bytes(off, 0, n)
 }
 
-// Send starts the client machine of br with the bytes in its Room, in which our
-// branch value stands at viaOffset.
-func (t *Table) Send(tx *Tx, br *Branch, viaOffset int) {
+// Send starts the client machine of br with the bytes in its Room.
+func (t *Table) Send(tx *Tx, br *Branch) {
 	off := t.offOf(&br.node)
-	br.viaOff = uint16(viaOffset)
 	t.slab.Publish(br.request)
 	br.sentAt = t.now
 	br.state = Trying
@@ -228,6 +223,19 @@ func (t *Table) responseToCancel(br *Branch, status int) {
 	t.setEnd(br, t.now+int64(t.timers.T4))
 }
 
+// Abandon ends a branch that nobody waits for any more. One that had a
+// provisional is cancelled instead, and ends with what comes of that (§9.1).
+func (t *Table) Abandon(br *Branch) {
+	if br.state == Proceeding && parser.Method(br.method) == parser.INVITE {
+		t.CancelBranch(br)
+	} else if br.flags&brFinal == 0 {
+		t.end(br)
+	}
+}
+
+// OfCancel tells whether br is the CANCEL of another branch.
+func (br *Branch) OfCancel() bool { return br.flags&brCancel != 0 }
+
 // TransportError tells that what br sent did not leave, or did not arrive
 // (§17.1.4, §18.4; RFC 3261 §16.9 takes it as a 503). It counts only while no
 // response has come: a late ICMP error does not end a call in progress.
@@ -277,7 +285,6 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 // resend is Timers A and E.
 func (t *Table) resend(off shm.Off, br *Branch) {
 	t.count[CountResentReq]++
-	br.resends++
 	next := int64(br.intervalMs) * 2
 	limit := maxRetransmitInterval.Milliseconds() // §17.1.1.2: Timer A doubles without a cap
 	if br.state == Proceeding || parser.Method(br.method) != parser.INVITE || br.flags&brCancel != 0 {

@@ -68,6 +68,9 @@ func (t *Table) sendCancel(br *Branch) {
 		return
 	}
 	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw))
+	if b == nil {
+		return
+	}
 	off, ok := t.slab.Alloc(KindBranch, branchBytes)
 	if !ok {
 		t.count[CountArenaFull]++
@@ -90,9 +93,9 @@ func (t *Table) sendCancel(br *Branch) {
 	c.endAt = t.now + 64*int64(t.timers.T1) // Timer F
 	c.intervalMs = uint32(t.timers.T1.Milliseconds())
 	c.retransAt = t.now + int64(t.timers.T1)
-	br.cancel = off
 	t.armClient(off, c)
 	t.slab.Publish(off)
+	br.cancel = off // last: what is referred to is published
 	t.count[CountBranches]++
 	t.send(c.listener, &c.dst, off, c.request)
 }

@@ -51,6 +51,7 @@ const (
 	txCanceled  = 1 << iota // a CANCEL for it was accepted
 	txUnmatched             // no longer in the hash index
 	txAnswered              // a final response went upstream
+	txExpired               // its lifetime is over: no further destination is tried
 )
 
 // Flags of a Branch.
@@ -87,7 +88,7 @@ type Tx struct {
 	replyTo    netio.Addr
 	endAt      int64 // Timers H, I, J, L, or the life guard
 	retransAt  int64 // Timer G; 0: none
-	created    int64
+	_          int64
 	intervalMs uint32 // Timer G's present interval
 	listener   uint16
 	status     uint16 // last status sent upstream; 0: none
@@ -114,10 +115,9 @@ type Branch struct {
 	intervalMs uint32 // present interval of Timer A or E
 	listener   uint16
 	target     uint16 // the user's name for the destination; 0: none
-	viaOff     uint16 // where our Via's branch value stands in the request bytes
+	_          uint16
 	status     uint16 // last status received
-	resends    uint8
-	_          [3]byte
+	_          [4]byte
 }
 
 // Sizes of the records, checked against their structs below.

@@ -65,21 +65,20 @@ func (t *Table) Rebuild() int {
 		case KindBranch:
 			br := t.branch(off)
 			br.due, br.next, br.prev = 0, 0, 0
+			if br.flags&brEnded != 0 {
+				return true // was on its way out: taken from its list below
+			}
+			if c := br.cancel; c != 0 && (!t.slab.Live(c, KindBranch) || t.branch(c).tx != off || t.branch(c).flags&brEnded != 0) {
+				br.cancel = 0
+			}
 			t.armClient(off, br)
 		}
 		return true
 	})
-	// Lists of branches are cut where a branch did not survive; counts follow from them.
+	// Branches that had ended leave their lists; counts follow from what stays.
 	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
 		if h.Kind == KindTx {
-			tx := t.tx(off)
-			for ref := &tx.first; *ref != 0; ref = &t.branch(*ref).nextBranch {
-				if !t.slab.Live(*ref, KindBranch) || t.branch(*ref).flags&brEnded != 0 {
-					*ref = 0
-					break
-				}
-				tx.live++
-			}
+			t.relink(t.tx(off))
 		}
 		return true
 	})
@@ -90,4 +89,30 @@ func (t *Table) Rebuild() int {
 	}
 	t.Reclaim()
 	return t.held
+}
+
+// relink takes the branches that had ended out of tx's list and counts the others.
+func (t *Table) relink(tx *Tx) {
+	for ref := &tx.first; *ref != 0; {
+		off := *ref
+		if !t.slab.Live(off, KindBranch) {
+			*ref = 0
+			return
+		}
+		br := t.branch(off)
+		if br.flags&brEnded == 0 {
+			tx.live++
+			ref = &br.nextBranch
+			continue
+		}
+		*ref = br.nextBranch
+		t.drop(&br.request)
+		if br.cancel != 0 && t.slab.Live(br.cancel, KindBranch) && t.branch(br.cancel).tx == off {
+			c := t.branch(br.cancel)
+			t.disarm(br.cancel, &c.node)
+			t.drop(&c.request)
+			t.later(br.cancel)
+		}
+		t.later(off)
+	}
 }

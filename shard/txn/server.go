@@ -219,20 +219,24 @@ func (t *Table) expireGuard(tx *Tx) {
 	if tx.Invite() {
 		limit = t.timers.MaxInvite
 	}
-	if tx.live == 0 {
+	switch {
+	case tx.live == 0:
 		t.terminate(tx)
-		return
+	case limit <= 0 || tx.flags&txExpired != 0:
+		t.rearmServer(tx, t.now+int64(lifeGuard)) // the branches' own timers bound it
+	default:
+		tx.flags |= txExpired
+		t.rearmServer(tx, t.now+int64(lifeGuard))
+		t.user.Expired(tx)
 	}
-	t.rearmServer(tx, t.now+int64(lifeGuard))
-	if limit <= 0 {
-		return // the branches' own timers bound it
+}
+
+// TimeLeft tells whether tx has enough of its lifetime left for another
+// destination to answer.
+func (t *Table) TimeLeft(tx *Tx) bool {
+	limit := t.timers.MaxNonInvite
+	if tx.Invite() {
+		limit = t.timers.MaxInvite
 	}
-	for off := tx.first; off != 0; {
-		br := t.branch(off)
-		off = br.nextBranch
-		if br.flags&(brEnded|brFinal) == 0 {
-			br.endAt = t.now
-			t.arm(t.offOf(&br.node), &br.node, t.now)
-		}
-	}
+	return tx.flags&txExpired == 0 && (limit <= 0 || tx.endAt-t.now > int64(t.timers.T1))
 }

@@ -22,6 +22,8 @@ type Sender interface {
 // User is told what a transaction cannot decide. Its calls come from
 // [Table.Expire] and [Table.TransportError]; br is over when they return.
 type User interface {
+	// Expired: the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime) and branches of it are under way.
+	Expired(tx *Tx)
 	// BranchTimeout: no final response came in time (Timers B, C or F).
 	BranchTimeout(tx *Tx, br *Branch)
 	// BranchFailed: the request could not be sent, or an ICMP error said that it
@@ -63,8 +65,9 @@ type Table struct {
 	buckets []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
 	mask    uint64
 	maxBr   uint8
-	held    int // server transactions alive
-	open    int // of those, without a final response
+	held    int   // server transactions alive
+	open    int   // of those, without a final response
+	final   int64 // when one had its final response last, ns
 	wheel   wheel
 	keyBuf  []byte
 	scratch []byte         // for ACK and CANCEL being built
@@ -110,6 +113,9 @@ func (t *Table) Unanswered() int { return t.open }
 // Reserve makes new records and copies leave that many bytes of the arena's pool
 // alone until it is called again; 0: none.
 func (t *Table) Reserve(bytes uint64) { t.slab.Reserve(bytes) }
+
+// LastFinal is when a transaction had its final response last, in ns.
+func (t *Table) LastFinal() int64 { return t.final }
 
 // NextDue is when the next timer fires; ok is false if none is armed.
 func (t *Table) NextDue() (due int64, ok bool) { return t.wheel.nextDue() }
@@ -159,7 +165,7 @@ func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, list
 	}
 	tx := t.tx(off)
 	h := tx.Header
-	*tx = Tx{key: k.hash, replyTo: *replyTo, listener: listener, keyLen: uint16(len(k.bytes)), created: t.now}
+	*tx = Tx{key: k.hash, replyTo: *replyTo, listener: listener, keyLen: uint16(len(k.bytes))}
 	tx.Header = h
 	if len(k.bytes) <= keyInlineBytes {
 		copy(tx.keyInline[:], k.bytes)
@@ -266,6 +272,7 @@ func (t *Table) answered(tx *Tx) {
 	if tx.flags&txAnswered == 0 {
 		tx.flags |= txAnswered
 		t.open--
+		t.final = t.now
 	}
 }
 
