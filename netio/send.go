@@ -107,6 +107,14 @@ func (p *Port) End() {
 	p.open = nil
 }
 
+// Abandon forgets the message begun, if there is one: for a caller that cannot complete it.
+func (p *Port) Abandon() {
+	if p.open != nil {
+		p.open.gathering = false
+		p.open = nil
+	}
+}
+
 // Queue is Begin, Append for each segment, and End.
 func (p *Port) Queue(listener int, dst *Addr, token uint64, segments ...[]byte) {
 	p.Begin(listener, dst, token)

@@ -73,6 +73,7 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 	} else {
 		options = append(options,
 			option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
+			option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT}, // fragmented by us, not refused; as above
 			option{unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1})
 	}
 	for _, o := range options {

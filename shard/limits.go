@@ -23,6 +23,12 @@ const (
 	// idleWait bounds a sleep, so that a stop, a new destination set and the gauges are never later than this.
 	idleWait = 250 * time.Millisecond
 
+	// recoverEvery is how often a destination that calls found dead is asked whether it is back: one OPTIONS a second.
+	recoverEvery = time.Second
+
+	// drainLinger is how long a shutdown waits behind the last final response: the ACK of a call just answered is still on its way.
+	drainLinger = 2 * time.Second
+
 	// dropsEvery is how often the kernel is asked how many datagrams it dropped: a system call per socket.
 	dropsEvery = time.Second
 

@@ -2,7 +2,10 @@ package shard
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
 	"viaduct/parser"
@@ -46,11 +49,13 @@ type worker struct {
 	clock          clock
 	stacks         stackLimit
 
-	listeners  []uint16 // all of them, for busy rounds
-	busy       int      // rounds since epoll was asked last
-	timersLeft bool     // timersPerRound was reached
-	dropsAt    int64    // when the kernel was last asked for its drops
-	seenTables uint64   // the version of the destination sets in use
+	listeners  []uint16     // all of them, for busy rounds
+	busy       int          // rounds since epoll was asked last
+	timersLeft bool         // timersPerRound was reached
+	failed     []uint64     // tokens of the sends that failed in this round
+	lastFinal  atomic.Int64 // when a transaction had its final response last, ns; read by Drain
+	dropsAt    int64        // when the kernel was last asked for its drops
+	seenTables uint64       // the version of the destination sets in use
 }
 
 // clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
@@ -75,10 +80,8 @@ func (w *worker) run(cpu int) {
 			got += w.receive(l)
 		}
 		got += w.takeHandedOver()
-		w.timersLeft = !w.tx.Expire(timersPerRound)
-		if w.prober != nil {
-			w.prober.tick(w)
-		}
+		w.expire()
+		w.probe()
 		w.flush()
 		w.busy = busyNext(w.busy, got)
 	}
@@ -138,12 +141,36 @@ func (w *worker) receive(listener uint16) int {
 	return len(packets)
 }
 
+// expire is step 7.
+func (w *worker) expire() {
+	defer w.contain()
+	w.timersLeft = !w.tx.Expire(timersPerRound)
+}
+
+func (w *worker) probe() {
+	defer w.contain()
+	if w.prober != nil {
+		w.prober.tick(w)
+	}
+}
+
+// refused tells whether an error says that the destination cannot be reached, as
+// opposed to what only concerns this host or this datagram: a full queue, a size,
+// a packet filter.
+func refused(e unix.Errno) bool {
+	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
+}
+
 // icmp gives the errors of a socket's error queue to the transactions they hit,
 // here or on another shard: the kernel knows nothing of Call-IDs here.
 func (w *worker) icmp(listener int) {
+	defer w.contain()
 	w.startBatch()
 	for _, e := range w.port.Errors(listener) {
 		w.count[CountICMPErrors]++
+		if !refused(e.Errno) {
+			continue // too big, prohibited by a router: not the destination's fault, the timers see to it
+		}
 		if w.prober != nil && w.prober.failed(w, e.Payload) {
 			continue
 		}
@@ -160,18 +187,28 @@ func (w *worker) flush() {
 	// is told to its transaction with the next batch's failures.
 	for range sendRounds {
 		w.port.Flush()
-		failures := w.port.Failures()
-		if len(failures) == 0 {
+		w.failed = w.failed[:0]
+		for _, f := range w.port.Failures() {
+			w.count[CountSendFailed]++
+			if refused(f.Errno) {
+				w.failed = append(w.failed, f.Token)
+			} // else Timer A or E sends it again
+		}
+		if len(w.failed) == 0 {
 			break
 		}
-		for _, f := range failures {
-			w.count[CountSendFailed]++
-			w.tx.SendFailed(f.Token)
+		for _, token := range w.failed {
+			w.sendFailed(token)
 		}
 	}
 	w.port.Release()
 	w.reclaim()
 	w.gauges()
+}
+
+func (w *worker) sendFailed(token uint64) {
+	defer w.contain()
+	w.tx.SendFailed(token)
 }
 
 // reclaim gives back what the batch referred to: nothing is queued any more.
@@ -195,6 +232,7 @@ func (w *worker) gauges() {
 	w.count[CountBatches] = s.RecvBatches
 	w.count[CountDatagramsOut] = s.SentDatagrams
 	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
+	w.lastFinal.Store(w.tx.LastFinal())
 	w.count[GaugeTransactions] = uint64(w.tx.Held())
 	w.count[GaugeUnanswered] = uint64(w.tx.Unanswered())
 	w.count[GaugeArenaUsed] = w.slab.UsedBytes()

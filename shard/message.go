@@ -233,8 +233,13 @@ func (w *worker) contain() {
 	if v := recover(); v != nil {
 		w.count[CountPanics]++
 		w.drop(Panicked)
+		if w.port != nil {
+			w.port.Abandon()
+		}
+		w.tx.Reserve(0)
 		if w.stacks.allow(time.Now()) {
-			slog.Error("handling a message panicked: the message is lost, please report", "shard", w.number, "panic", v, "stack", string(debug.Stack()))
+			w.shared.queue(logLine{slog.LevelError, "handling a message panicked: the message is lost, please report",
+				[]any{"shard", w.number, "panic", v, "stack", string(debug.Stack())}})
 		}
 	}
 }

@@ -233,7 +233,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 // timers reads tm's timers. Those it has no name for are the RFC's.
 func timers(tm *route.TMSettings) txn.Timers {
 	t := txn.DefaultTimers()
-	t.T1, t.T2 = tm.T1, tm.T2
+	t.T1, t.T2 = tm.T1, max(tm.T2, tm.T1) // a T2 below T1 would repeat without a pause
 	t.B, t.C = tm.FrTimer, tm.FrInvTimer
 	t.H = 64 * tm.T1
 	t.J, t.L, t.M = tm.WtTimer, tm.WtTimer, tm.WtTimer
@@ -247,7 +247,8 @@ func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
 	if err != nil {
 		return balance.ProbeConfig{}, fmt.Errorf("ds_ping_reply_codes: %w", err)
 	}
-	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode), Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes}
+	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode), Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes,
+		Recover: recoverEvery}
 	return c, c.Validate()
 }
 
@@ -273,13 +274,17 @@ func (s *Server) Listeners() []*netio.Listener { return s.group.Listeners() }
 func (s *Server) Steering() string { return s.group.Steering() }
 
 // Drain refuses new calls with 503 and waits until every transaction under way
-// has its final response, at most timeout. It reports how many have not.
+// has its final response and drainLinger has gone by since, for the ACKs, at most
+// timeout. It reports how many transactions, or shards that linger, are left.
 func (s *Server) Drain(timeout time.Duration) (left int) {
 	s.shared.draining.Store(true)
 	for deadline := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
 		left = 0
-		for i := range s.workers {
+		for i, w := range s.workers {
 			left += int(atomic.LoadUint64(&s.arena.Counters(i)[GaugeUnanswered]))
+			if last := w.lastFinal.Load(); last != 0 && w.clock.now()-last < int64(drainLinger) {
+				left++
+			}
 		}
 		if left == 0 || !time.Now().Before(deadline) {
 			return left

@@ -65,7 +65,9 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 }
 
 // responseTarget works out where responses to the request go, and what the top
-// Via must say about it (§18.2.1, §18.2.2; RFC 3581 §4).
+// Via must say about it (§18.2.1, §18.2.2; RFC 3581 §4). maddr is not followed:
+// it would let anybody have our answers, and their repetitions, sent to anybody
+// else; it was made for multicast, which is not served.
 func (r *Request) responseTarget() {
 	via := r.via
 	r.replyTo = r.Src
@@ -78,16 +80,6 @@ func (r *Request) responseTarget() {
 		r.replyTo.Port = via.Port
 		if via.Port == 0 {
 			r.replyTo.Port = defaultPort
-		}
-	}
-	if !via.MAddr.Empty() {
-		var m netio.Addr
-		if parseIP(via.MAddr.Of(r.M.Raw), &m) && !broadcast(&m) {
-			r.replyTo.IP, r.replyTo.Family, r.replyTo.Zone = m.IP, m.Family, 0
-			r.replyTo.Port = via.Port
-			if via.Port == 0 {
-				r.replyTo.Port = defaultPort
-			}
 		}
 	}
 }

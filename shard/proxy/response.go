@@ -71,15 +71,10 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
-	switch {
-	case status == 503 && c.cfg.Remap503:
+	if status == 503 && c.cfg.Remap503 {
 		// §16.7 step 6: our own overload is not what the 503 says.
 		status = 500
 		c.planStatus(p, m, status, "Server Internal Error")
-	case status == 487 && br.TimerC() && !tx.Canceled():
-		// The caller did not cancel, Timer C did: to the caller it is a time-out.
-		status = c.cfg.TimeoutStatus
-		c.planStatus(p, m, status, "Request Timeout")
 	}
 	p.Cut(via.Cut.Off, via.Cut.Len)
 	if c.tx.Respond(tx, status, p.Segments()) {
@@ -116,11 +111,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	if parser.ParseVia(m.Raw, vias.Value, &next) != parser.OK {
 		return NoViaLeft
 	}
-	host := next.Host
-	switch {
-	case !next.MAddr.Empty():
-		host = next.MAddr
-	case !next.Received.Empty():
+	host := next.Host // maddr is not followed, see Request.responseTarget
+	if !next.Received.Empty() {
 		host = next.Received
 	}
 	if !parseIP(host.Of(m.Raw), &to) || broadcast(&to) {
@@ -128,7 +120,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 		return NoViaLeft
 	}
 	to.Port = next.Port
-	if next.RPort != 0 && next.MAddr.Empty() {
+	if next.RPort != 0 {
 		to.Port = next.RPort
 	}
 	if to.Port == 0 {

@@ -34,9 +34,6 @@ func (br *Branch) Heard() bool { return br.status != 0 }
 // State is the client machine's state.
 func (br *Branch) State() State { return br.state }
 
-// TimerC tells whether br was cancelled because Timer C fired.
-func (br *Branch) TimerC() bool { return br.flags&brTimerC != 0 }
-
 // Request is the bytes that were sent, nil once they are not needed any more.
 // It is a view, valid until br ends.
 func (t *Table) Request(br *Branch) []byte {
@@ -273,8 +270,9 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		t.end(br)
 	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE && br.flags&brCancelled == 0:
 		// §16.8, Timer C with a provisional: cancel, and take what comes of it.
-		br.flags |= brTimerC
 		t.sendCancel(br)
+		t.count[CountTimeouts]++
+		t.user.BranchTimeout(t.tx(br.tx), br)
 	default: // Timers B and F; or the cancelled INVITE that never got its final
 		t.count[CountTimeouts]++
 		t.user.BranchTimeout(t.tx(br.tx), br)

@@ -55,7 +55,7 @@ func (t *Table) CancelBranch(br *Branch) {
 // INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
 func (t *Table) sendCancel(br *Branch) {
 	br.flags = br.flags&^brCancelPending | brCancelled
-	t.setEnd(br, t.now+64*int64(t.timers.T1))
+	t.setEnd(br, t.now+t.cancelWait())
 	if br.request == 0 {
 		return
 	}
@@ -90,7 +90,7 @@ func (t *Table) sendCancel(br *Branch) {
 		t.slab.Free(off)
 		return
 	}
-	c.endAt = t.now + 64*int64(t.timers.T1) // Timer F
+	c.endAt = t.now + t.cancelWait() // Timer F
 	c.intervalMs = uint32(t.timers.T1.Milliseconds())
 	c.retransAt = t.now + int64(t.timers.T1)
 	t.armClient(off, c)
@@ -99,6 +99,10 @@ func (t *Table) sendCancel(br *Branch) {
 	t.count[CountBranches]++
 	t.send(c.listener, &c.dst, off, c.request)
 }
+
+// cancelWait is how long a CANCEL and the final it asks for may take: 64·T1
+// (§9.1), or fr_timer if that is shorter.
+func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.timers.B)) }
 
 // hopRequest writes an ACK or CANCEL for the INVITE that br sent: its
 // Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, and the

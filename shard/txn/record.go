@@ -59,7 +59,6 @@ const (
 	brCancel        = 1 << iota // this record is the CANCEL of an INVITE branch
 	brCancelPending             // to be cancelled as soon as a provisional arrives (§9.1)
 	brCancelled                 // its CANCEL was sent
-	brTimerC                    // cancelled because Timer C fired, not by the caller
 	brFinal                     // a final response was received
 	brEnded                     // given back; the record only waits for Reclaim
 )

@@ -20,11 +20,13 @@ type Sender interface {
 }
 
 // User is told what a transaction cannot decide. Its calls come from
-// [Table.Expire] and [Table.TransportError]; br is over when they return.
+// [Table.Expire] and [Table.TransportError]; br is over when they return, Timer C
+// aside.
 type User interface {
 	// Expired: the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime) and branches of it are under way.
 	Expired(tx *Tx)
-	// BranchTimeout: no final response came in time (Timers B, C or F).
+	// BranchTimeout: no final response came in time (Timers B, C or F). After
+	// Timer C br goes on until its CANCEL brought its final, or did not.
 	BranchTimeout(tx *Tx, br *Branch)
 	// BranchFailed: the request could not be sent, or an ICMP error said that it
 	// did not arrive (§17.1.4, §18.4).

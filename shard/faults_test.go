@@ -1,0 +1,210 @@
+package shard
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+	"viaduct/shard/balance"
+)
+
+func request(method, uri, callID, branch string) []byte {
+	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: %s\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", method, uri, branch, callID, method)
+}
+
+// down counts the destinations that selection passes over.
+func (f *flow) down() (n int) {
+	for _, s := range f.w.shared.tables.Load().Sets() {
+		for _, t := range s.Targets {
+			if !t.State().Usable() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// count is how many datagrams left that begin with start, for any destination.
+func (f *flow) count(start string) (n int) {
+	for _, d := range f.sent {
+		if strings.HasPrefix(string(d.bytes), start) {
+			n++
+		}
+	}
+	return n
+}
+
+const threeTargets = "1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n"
+
+// TestLifetimeIsNoFault: with fr_timer and max_noninv_lifetime alike, the end of a transaction's life is neither blamed on a destination nor followed by another
+// attempt.
+func TestLifetimeIsNoFault(t *testing.T) {
+	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`, "", 1), threeTargets, 16<<20)
+	f.receive("127.0.0.1:6000", request("MESSAGE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	first := f.sent[0].to
+	f.wait(40 * time.Second)
+	for _, d := range f.sent {
+		if d.to != first {
+			t.Errorf("the MESSAGE went on to %s", d.to)
+		}
+	}
+	if n := f.down(); n != 0 {
+		t.Errorf("%d destinations are down", n)
+	}
+	f.endsClean()
+}
+
+// TestInviteLifetime: max_inv_lifetime ends the transaction with 408, whatever destinations are left.
+func TestInviteLifetime(t *testing.T) {
+	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`, "modparam(\"tm\", \"fr_timer\", 5000)\nmodparam(\"tm\", \"max_inv_lifetime\", 6000)", 1), threeTargets, 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.wait(6100 * time.Millisecond)
+	if n := f.count("SIP/2.0 408"); n != 1 {
+		t.Errorf("%d 408 after the lifetime, want 1", n)
+	}
+	invites := f.count("INVITE ")
+	f.wait(60 * time.Second)
+	if n := f.count("INVITE "); n != invites {
+		t.Errorf("%d INVITEs left after the 408", n-invites)
+	}
+	f.endsClean()
+}
+
+// TestOneSilentCall: a call that no destination answers does not take the idle ones out; the second one does.
+func TestOneSilentCall(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), threeTargets, 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.wait(150 * time.Second)
+	if n := f.down(); n != 0 {
+		t.Errorf("%d destinations are down after one call", n)
+	}
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c2", "2"))
+	f.wait(150 * time.Second)
+	if n := f.down(); n != 3 {
+		t.Errorf("%d destinations are down after two silent calls, want 3", n)
+	}
+	f.endsClean()
+}
+
+// TestAnswerWithoutTheCallersVia is no answer: the destination did not get that from our request.
+func TestAnswerWithoutTheCallersVia(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	answer := answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", "")
+	f.receive("127.0.0.1:7000", []byte(strings.Replace(string(answer), "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n", "", 1)))
+	f.wait(40 * time.Second)
+	if n := f.count("SIP/2.0 408"); n == 0 {
+		t.Error("the caller heard nothing")
+	}
+	f.endsClean()
+}
+
+// TestSecondRelay: forking is not there yet, so a second t_relay changes nothing.
+func TestSecondRelay(t *testing.T) {
+	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `$du = "sip:127.0.0.1:7000"; t_relay(); $du = "sip:127.0.0.1:7001"; t_relay(); exit; if (!ds_select_dst("1", "0")) {`, 1)
+	f := newFlow(t, cfg, defaultTargets, 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	if n := f.count("INVITE "); n != 1 {
+		t.Errorf("%d INVITEs left, want 1", n)
+	}
+	f.endsClean()
+}
+
+// TestProgramOverridesTheSet: what the program puts into the Request-URI after ds_select_domain is where the request goes.
+func TestProgramOverridesTheSet(t *testing.T) {
+	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `if (ds_select_domain("1", "4")) { $ru = "sip:x@127.0.0.9:5099"; } else {`, 1)
+	f := newFlow(t, cfg, defaultTargets, 16<<20)
+	f.receive("127.0.0.1:6000", request("MESSAGE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.9:5099" {
+		t.Errorf("sent %d, the first to %s", len(f.sent), f.sent[0].to)
+	}
+	f.endsClean()
+}
+
+// TestFailoverKeepsToTheListener that our Record-Route names.
+func TestFailoverKeepsToTheListener(t *testing.T) {
+	cfg := strings.Replace(defaultConfig(t), "listen=udp:127.0.0.1:5060", "listen=udp:127.0.0.1:5060\nlisten=udp:[::1]:5060", 1)
+	cfg = strings.Replace(cfg, `ds_select_dst("1", "0")`, `ds_select_dst("1", "8")`, 1)
+	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000 0 10\n1 sip:[::1]:7001 0 5\n1 sip:127.0.0.1:7002 0 1\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.unreachable("127.0.0.1:7000")
+	if last := f.sent[len(f.sent)-1].to; last != "127.0.0.1:7002" {
+		t.Errorf("failover went to %s", last)
+	}
+	f.endsClean()
+}
+
+// TestMaddrIsNotFollowed: nobody chooses where our answers go but by where a request came from.
+func TestMaddrIsNotFollowed(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
+	f.receive("127.0.0.1:6000", []byte(strings.Replace(string(request("OPTIONS", "sip:127.0.0.1:5060", "c1", "1")), ";branch", ";maddr=127.0.0.9;branch", 1)))
+	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.1:6000" {
+		t.Errorf("the answer went to %s", f.sent[0].to)
+	}
+	f.endsClean()
+}
+
+// TestOwnTroubleIsNotTheDestinations: errors of this host fail no transaction and take no destination out.
+func TestOwnTroubleIsNotTheDestinations(t *testing.T) {
+	f := func(e unix.Errno, want bool) {
+		t.Helper()
+		if refused(e) != want {
+			t.Errorf("%v: refused is %v", e, !want)
+		}
+	}
+	f(unix.ECONNREFUSED, true)
+	f(unix.EHOSTUNREACH, true)
+	f(unix.ENETUNREACH, true)
+	f(unix.ENOBUFS, false)
+	f(unix.EAGAIN, false)
+	f(unix.EPERM, false)
+	f(unix.EMSGSIZE, false)
+}
+
+// TestTooLargeToForward: a request that our Via makes longer than a datagram gets 513, and its destination stays in.
+func TestTooLargeToForward(t *testing.T) {
+	s, _ := startServer(t, 1, netio.SteerAuto)
+	uac, err := net.Dial("udp4", s.Listeners()[0].Addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer uac.Close()
+	big := strings.Replace(string(request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1")), "CSeq", "X-Padding: "+strings.Repeat("x", 65200)+"\r\nCSeq", 1)
+	big = strings.Replace(big, "127.0.0.1:6000", uac.LocalAddr().String(), 1)
+	if _, err := uac.Write([]byte(big)); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 65536)
+	for code := "100"; code == "100"; {
+		uac.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := uac.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		if code = string(b[8:11]); code != "100" && code != "513" {
+			t.Errorf("got %s, want 513", code)
+		}
+	}
+	if target := s.Targets().Set(1).Targets[0]; target.State() != balance.State(0) {
+		t.Errorf("the destination is %v", target.State())
+	}
+}
+
+// TestPanicCostsItsMessage: a panic in one message is counted, and the next is served.
+func TestPanicCostsItsMessage(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
+	program := f.w.program
+	f.w.program = nil // the routing program's first use panics
+	f.receive("127.0.0.1:6000", request("OPTIONS", "sip:127.0.0.1:5060", "c1", "1"))
+	f.w.program = program
+	f.receive("127.0.0.1:6000", request("OPTIONS", "sip:127.0.0.1:5060", "c2", "2"))
+	if f.w.count[CountPanics] != 1 || f.count("SIP/2.0 200") != 1 {
+		t.Errorf("%d panics counted, %d answers", f.w.count[CountPanics], f.count("SIP/2.0 200"))
+	}
+	f.w.count[CountPanics] = 0
+	f.endsClean()
+}
