@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/balance"
+	"viaduct/shard/route"
 )
 
 func request(method, uri, callID, branch string) []byte {
@@ -206,5 +208,44 @@ func TestPanicCostsItsMessage(t *testing.T) {
 		t.Errorf("%d panics counted, %d answers", f.w.count[CountPanics], f.count("SIP/2.0 200"))
 	}
 	f.w.count[CountPanics] = 0
+	f.endsClean()
+}
+
+// TestBuiltInIsNoOpenRelay: with the built-in program a To tag and a Route made up by a stranger lead nowhere, while the calls it set up go on, after a restart
+// too.
+func TestBuiltInIsNoOpenRelay(t *testing.T) {
+	cfg := "listen=udp:127.0.0.1:5060\n" + string(route.Default())
+	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000\n", 16<<20)
+	forged := func(method, uri, routes string) {
+		t.Helper()
+		f.sent = nil
+		m := strings.Replace(string(request(method, uri, "forged", method+uri[len(uri)-3:])), "To: <sip:bob@b>", routes+"To: <sip:bob@b>;tag=forged", 1)
+		f.receive("127.0.0.1:6000", []byte(m))
+		for _, d := range f.sent {
+			if d.to != "127.0.0.1:6000" {
+				t.Errorf("%s %s with %q went to %s", method, uri, routes, d.to)
+			}
+		}
+	}
+	for _, method := range []string{"INVITE", "ACK", "BYE", "MESSAGE"} {
+		forged(method, "sip:victim@127.0.0.66:5066", "Route: <sip:127.0.0.1:5060;lr>\r\n")
+		forged(method, "sip:victim@127.0.0.66:5067", "Route: <sip:127.0.0.1:5060;lr;vm=0123456789abcdef>\r\n")
+		forged(method, "sip:us@127.0.0.1:5060", "Route: <sip:127.0.0.1:5060;lr>, <sip:127.0.0.66:5066;lr>\r\n")
+		forged(method, "sip:victim@127.0.0.66:5068", "Route: <sip:127.0.0.66:5066;lr>\r\n")
+		forged(method, "sip:127.0.0.1:5060;lr", "Route: <sip:victim@127.0.0.66:5066>\r\n")
+	}
+	f.sent = nil
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "real", "r1"))
+	recorded := regexp.MustCompile(`Record-Route: (<[^>]*>)`).FindSubmatch(f.lastTo["127.0.0.1:7000 INVITE"])
+	if recorded == nil {
+		t.Fatal("the INVITE has no Record-Route")
+	}
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", ""))
+	f.restart()
+	f.sent = nil
+	f.receive("127.0.0.1:6000", []byte(strings.Replace(string(request("BYE", "sip:bob@127.0.0.1:7000", "real", "r2")), "To: <sip:bob@b>", fmt.Sprintf("Route: %s\r\nTo: <sip:bob@b>;tag=u", recorded[1]), 1)))
+	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.1:7000" {
+		t.Errorf("the BYE of a call of ours did not pass: %d sent", len(f.sent))
+	}
 	f.endsClean()
 }

@@ -2,11 +2,13 @@ package shard
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/bits"
 	mrand "math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -215,6 +217,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent,
 	}
+	if set.RR.SignRoutes {
+		c.RouteKey = routeKey()
+	}
 	if set.TM.AutoInv100 {
 		c.TryingReason = set.TM.AutoInv100Reason
 	}
@@ -228,6 +233,19 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		c.Aliases = append(c.Aliases, proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port)})
 	}
 	return c
+}
+
+// routeKey is the secret behind the marks in Record-Route: made of the host's
+// identity (machine-id(5)), so that calls outlive the process. Where there is none
+// it is random, and calls set up before a restart are not relayed after it.
+func routeKey() []byte {
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil || len(id) < 16 {
+		id = make([]byte, 32)
+		rand.Read(id) // never fails (crypto/rand)
+	}
+	key := sha256.Sum256(append([]byte("viaduct record-route "), id...))
+	return key[:]
 }
 
 // timers reads tm's timers. Those it has no name for are the RFC's.

@@ -34,6 +34,7 @@ type Config struct {
 
 	ServerHeader   string // "Server: …" line for responses made here, without CRLF; "": none
 	TryingReason   string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
+	RouteKey       []byte // secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
 	FullLR         bool   // ";lr=on" instead of ";lr"
 	AppendFromtag  bool   // ";ftag=" in Record-Route
 	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
@@ -73,6 +74,7 @@ type Core struct {
 	stored    parser.Message // for requests read back from the arena
 	scratch   []byte
 	segs      [3][]byte
+	markBuf   []byte // secret and Call-ID, to be hashed
 	Request   Request
 }
 

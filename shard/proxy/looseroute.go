@@ -2,6 +2,9 @@ package proxy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
 	"slices"
 
 	"viaduct/parser"
@@ -21,14 +24,20 @@ func (r *Request) LooseRoute() bool {
 		return false
 	}
 	if uri := r.parsedURI(); uri != nil && uri.LR() && c.ours(uri) {
-		return r.strictUpstream()
+		return r.marked(uri) && r.strictUpstream()
 	}
 	routes := m.Values(parser.KindRoute)
 	var top parser.URI
 	if !nextRoute(m, &routes, &top) {
 		return false
 	}
+	if c.cfg.RouteKey != nil && !c.ours(&top) {
+		return false
+	}
 	if c.ours(&top) {
+		if !r.marked(&top) {
+			return false
+		}
 		r.cut(routes.Cut)
 		// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
 		_, double := top.Param("r2")
@@ -155,6 +164,10 @@ func (r *Request) appendRouteRow(b []byte, listener int, double bool) []byte {
 	if c.cfg.FullLR {
 		b = append(b, "=on"...)
 	}
+	if c.cfg.RouteKey != nil {
+		b = append(append(append(b, ';'), markParam...), '=')
+		b = c.appendMark(b, r.M.CallID())
+	}
 	if c.cfg.AppendFromtag {
 		if from, reason := r.M.From(); reason == parser.OK && !from.Tag.Empty() {
 			b = append(b, ";ftag="...)
@@ -162,4 +175,34 @@ func (r *Request) appendRouteRow(b []byte, listener int, double bool) []byte {
 		}
 	}
 	return append(b, ">\r\n"...)
+}
+
+// markParam is the parameter of our Record-Route that proves that we wrote it for
+// this call. Without such a mark anybody could make up a To tag and a Route and
+// have us relay to anywhere.
+const markParam = "vm"
+
+// markBytes is its length: 64 bits in hexadecimal. Guessing one takes 2^63 tries,
+// each a datagram.
+const markBytes = 16
+
+// appendMark appends the mark of a call: the beginning of a hash over the secret
+// and the Call-ID, the same from every shard and, as the secret is the host's,
+// from the next process.
+func (c *Core) appendMark(b, callID []byte) []byte {
+	c.markBuf = append(append(c.markBuf[:0], c.cfg.RouteKey...), callID...)
+	sum := sha256.Sum256(c.markBuf)
+	return hex.AppendEncode(b, sum[:markBytes/2])
+}
+
+// marked tells whether a Route value of ours carries the mark of this call, or
+// none is asked for.
+func (r *Request) marked(u *parser.URI) bool {
+	c := r.core
+	if c.cfg.RouteKey == nil {
+		return true
+	}
+	got, ok := u.Param(markParam)
+	var want [markBytes]byte
+	return ok && subtle.ConstantTimeCompare(got, c.appendMark(want[:0], r.M.CallID())) == 1
 }

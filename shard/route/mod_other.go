@@ -18,6 +18,7 @@ var rrParams = map[string]*paramDef{
 	"add_username":                   toggle(func(s *Settings) *bool { return &s.RR.AddUsername }),
 	"enable_socket_mismatch_warning": toggle(func(s *Settings) *bool { return &s.RR.EnableSocketMismatchWarning }),
 	"force_send_socket":              toggle(func(s *Settings) *bool { return &s.RR.ForceSendSocket }),
+	"sign_routes":                    toggle(func(s *Settings) *bool { return &s.RR.SignRoutes }),
 	"custom_user_avp":                text(func(s *Settings) *string { return &s.RR.CustomUserAVP }),
 	"ignore_sips":                    idleNumber("Record-Route is sips when the Request-URI is (RFC 3261 §16.6 item 4)"),
 	"sockname_mode":                  idleNumber("Record-Route carries addresses, not socket names"),

@@ -228,6 +228,9 @@ type RRSettings struct {
 	EnableSocketMismatchWarning bool
 	// ForceSendSocket uses the second route's socket (`force_send_socket`); default false.
 	ForceSendSocket bool
+	// SignRoutes puts a mark into Record-Route that loose_route() asks for: only requests of calls that were set up through this
+	// host follow their Route. It is a parameter of ours (sign_routes), default false.
+	SignRoutes bool
 	// CustomUserAVP (`custom_user_avp`) is kept as text.
 	CustomUserAVP string
 }
