@@ -177,6 +177,9 @@ func configName(file string) string {
 // drainLook is how often a draining process looks whether calls are left.
 const drainLook = 50 * time.Millisecond
 
+// signalGrace is how long after the first stop signal another one says nothing new.
+const signalGrace = 100 * time.Millisecond
+
 // wait is the rest of the life: signals and the watchdog, until a signal ends it. Everything that touches the shards runs in this goroutine, or in the
 // status service, which close ends first: they unmap their memory when they stop.
 func (p *process) wait() {
@@ -186,7 +189,7 @@ func (p *process) wait() {
 		defer ticker.Stop()
 		watchdog = ticker.C
 	}
-	var deadline time.Time
+	var asked, deadline time.Time
 	for {
 		select {
 		case <-watchdog:
@@ -203,6 +206,8 @@ func (p *process) wait() {
 				for _, line := range control.StatsLines(p.server.Stats()) {
 					p.log.Raw(line)
 				}
+			case look != nil && time.Since(asked) < signalGrace:
+				// A supervisor that tells process and group tells us twice.
 			case look != nil:
 				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(), "transactions_left", p.server.Drain(0))
 				return
@@ -211,7 +216,8 @@ func (p *process) wait() {
 				p.notifier.Stopping()
 				p.draining.Store(true)
 				p.server.Drain(0)
-				deadline = time.Now().Add(p.config.ExitTimeout)
+				asked = time.Now()
+				deadline = asked.Add(p.config.ExitTimeout)
 				ticker := time.NewTicker(drainLook)
 				defer ticker.Stop()
 				look = ticker.C

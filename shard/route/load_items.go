@@ -65,6 +65,9 @@ func (ld *loader) global(it *item, set *Settings) {
 		return
 	}
 	d.set(set, it.val)
+	if unhonoured[it.name] {
+		ld.warnf(it.pos, "%s has no effect yet", it.name)
+	}
 	if it.name == "children" {
 		ld.warnf(it.pos, "children has no effect: Viaduct runs one shard per CPU; -n sets how many")
 	}
@@ -144,6 +147,9 @@ func (cc *compiler) oneParam(module string, it *item) {
 			cc.ld.warnf(it.paramPos, "%s has no effect: %s", full, d.idle)
 		} else {
 			d.set(cc.set, it.val)
+			if unhonoured[module+"."+it.param] {
+				cc.ld.warnf(it.paramPos, "%s has no effect yet", full)
+			}
 		}
 	}
 }
