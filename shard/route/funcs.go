@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"viaduct/parser"
+	"viaduct/shard/balance"
 )
 
 // funcDef is one function a script can call. build is given a call whose number of arguments fits.
@@ -357,6 +358,10 @@ func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
 			limit, ok3 = cc.intArg(x, 2, "the limit", 0, 1<<31-1)
 		}
 		if !ok1 || !ok2 || !ok3 {
+			return nil
+		}
+		if a := balance.Algorithm(alg.n); alg.val == nil && !a.Available() {
+			cc.ld.errorf(x.args[1].at(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
 			return nil
 		}
 		if set.val == nil && alg.val == nil && limit.val == nil {

@@ -349,7 +349,7 @@ func TestArgumentEndsScript(t *testing.T) {
 	}
 	f(`sl_send_reply(200, "x" + route(R0));`)
 	f(`sl_send_reply(200 + route(R0), "x");`)
-	f(`ds_select_dst(1 + route(R0), 1);`)
+	f(`ds_select_dst(1 + route(R0), 4);`)
 	f(`mf_process_maxfwd_header(1 + route(R0));`)
 	f(`sanity_check(1, 1 + route(R0));`)
 	f(`xlog("x" + route(R0));`)
