@@ -57,5 +57,8 @@ func (s *Server) log() {
 	defer close(s.logDone)
 	for l := range s.shared.lines {
 		s.shared.logger.Log(context.Background(), l.level, l.text, l.attrs...)
+		if n := s.shared.linesLost.Swap(0); n > 0 {
+			s.shared.logger.Warn("log lines were lost: the queue was full", "lines", n)
+		}
 	}
 }
