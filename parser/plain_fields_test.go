@@ -198,7 +198,8 @@ func (m *plainMessage) check() Reason {
 	if m.isRequest && method != m.method {
 		return CSeqMethodMismatch
 	}
-	nameAddr := func(v string) bool { _, ok := plainParseNameAddr(v); return ok }
+	// In a response From and To are only counted: a proxy forwards it by Via alone (RFC 3261 §16.7).
+	nameAddr := func(v string) bool { _, ok := plainParseNameAddr(v); return ok || !m.isRequest }
 	if r := single(KindFrom, MissingFrom, nameAddr); r != OK {
 		return r
 	}
