@@ -29,8 +29,14 @@ const (
 	// drainLinger is how long a shutdown waits behind the last final response: the ACK of a call just answered is still on its way.
 	drainLinger = 2 * time.Second
 
-	// dropsEvery is how often the kernel is asked how many datagrams it dropped: a system call per socket.
-	dropsEvery = time.Second
+	// onceEvery is how often the kernel is asked how many datagrams it dropped (a system call per socket) and how long the shard waited
+	// for its CPU.
+	onceEvery = time.Second
+
+	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it gives up its CPU.
+	// Steal by a hypervisor does not count; a backup or a log rotation is over sooner.
+	starvedShare   = 0.2
+	starvedSeconds = 2
 
 	// sendRounds bounds how often a batch is flushed again because failed sends were replaced by others.
 	sendRounds = 4

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -54,7 +55,8 @@ type worker struct {
 	timersLeft bool         // timersPerRound was reached
 	failed     []uint64     // tokens of the sends that failed in this round
 	lastFinal  atomic.Int64 // when a transaction had its final response last, ns; read by Drain
-	dropsAt    int64        // when the kernel was last asked for its drops
+	place      place        // where it runs
+	onceAt     int64        // when the work of once a second was done last, ns
 	seenTables uint64       // the version of the destination sets in use
 }
 
@@ -69,9 +71,10 @@ type clock struct {
 func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
 
 // run is the shard's life. It returns when the server stops.
-func (w *worker) run(cpu int) {
+func (w *worker) run(cpus []int) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine and its CPU mask with it
-	pin(cpu)
+	w.place.settle(cpus, w.number, w.shards, w.clock.now())
+	defer w.place.leave()
 	for !w.shared.stopping.Load() {
 		ready := w.wait()
 		w.startBatch()
@@ -220,8 +223,11 @@ func (w *worker) reclaim() {
 
 // gauges copies what others keep into the counter block.
 func (w *worker) gauges() {
-	if now := w.clock.now(); now-w.dropsAt >= int64(dropsEvery) {
-		w.dropsAt = now
+	if now := w.clock.now(); now-w.onceAt >= int64(onceEvery) {
+		w.onceAt = now
+		if moved, share := w.place.watch(now); moved {
+			w.shared.queue(logLine{slog.LevelWarn, "this shard had to wait for its CPU: it may use the others now", []any{"shard", w.number, "waiting_percent", int(100 * share)}})
+		}
 		n := uint64(0)
 		for _, l := range w.listeners {
 			n += w.port.Drops(int(l))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	mrand "math/rand/v2"
 	"os"
 	"strings"
@@ -143,11 +142,11 @@ func Start(cfg Config) (*Server, error) {
 	if len(cpus) == 0 {
 		cpus = allowedCPUs()
 	}
-	for i, w := range s.workers {
+	for _, w := range s.workers {
 		s.done.Add(1)
 		go func() {
 			defer s.done.Done()
-			w.run(cpus[i%len(cpus)])
+			w.run(cpus)
 		}()
 	}
 	return s, nil
@@ -340,28 +339,4 @@ func newClock() clock {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
 	return clock{time.Now(), ts.Nano()}
-}
-
-// pin ties the calling thread to a CPU. It is an optimisation: where a container
-// forbids it, the shard runs all the same.
-func pin(cpu int) {
-	var set unix.CPUSet
-	set.Set(cpu)
-	_ = unix.SchedSetaffinity(0, &set)
-}
-
-// allowedCPUs are those this process may use.
-func allowedCPUs() (cpus []int) {
-	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) == nil {
-		for i := range len(set) * bits.UintSize {
-			if set.IsSet(i) {
-				cpus = append(cpus, i)
-			}
-		}
-	}
-	if len(cpus) == 0 {
-		cpus = []int{0}
-	}
-	return cpus
 }
