@@ -10,7 +10,7 @@ const (
 	// logFlushTimeout bounds how long a leaving process waits for its last lines.
 	logFlushTimeout = 2 * time.Second
 
-	// commandBytes is the longest line a client of the FIFO or socket may send; longer ones end the connection.
+	// commandBytes is the longest line a client of the FIFO or socket may send; a longer one ends the connection, or is skipped on the FIFO.
 	commandBytes = 512
 
 	// statusClients bounds the connections served at once on the status socket; the next one waits in the backlog.

@@ -205,14 +205,21 @@ func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 func (s *StatusService) readFIFO(dir string) {
 	defer s.wg.Done()
 	in := bufio.NewReaderSize(s.fifo, commandBytes)
+	tooLong := false // the line under way, up to its end
 	for {
 		line, err := in.ReadSlice('\n')
 		switch {
-		case errors.Is(err, bufio.ErrBufferFull): // what follows up to the line's end is read as further commands, which will be unknown
-			s.log.Warn("command on the status FIFO is too long", "limit_bytes", commandBytes)
+		case errors.Is(err, bufio.ErrBufferFull):
+			if !tooLong {
+				s.log.Warn("command on the status FIFO is too long", "limit_bytes", commandBytes)
+			}
+			tooLong = true
 			continue
 		case err != nil:
 			return
+		case tooLong:
+			tooLong = false // the end of it
+			continue
 		}
 		command, reply, hasReply := strings.Cut(strings.TrimSpace(string(line)), " ")
 		if command == "" {

@@ -199,8 +199,13 @@ func TestStatusFIFO(t *testing.T) {
 	}
 	say("status plain\n")
 	waitFor("plain is no FIFO")
-	say(strings.Repeat("x", 2*commandBytes) + "\n")
+	say(strings.Repeat("x", 20*commandBytes) + "\n")
 	waitFor("too long")
+	say("status plain2\n")
+	waitFor("plain2") // and nothing of the long line is left
+	if n := strings.Count(logged(), "too long"); n != 1 {
+		t.Errorf("one long line is logged %d times", n)
+	}
 
 	s.Close()
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {

@@ -14,8 +14,16 @@ import (
 
 // Limits of the command line.
 const (
+	// sourceMaxBytes is the longest configuration file. Real ones have some hundred KB; this keeps an endless one (a device, a pipe that never
+	// closes) from filling the memory.
+	sourceMaxBytes = 16 << 20
+
 	// arenaMaxMB is the largest -m (ser(8)'s descendants refuse more: 16 TiB).
 	arenaMaxMB = 16777216
+
+	// arenaLeastShardMB is what a shard needs where there are several: each size class in use holds a chunk of 256 KiB, and the first
+	// shards to fill theirs would leave none for the last.
+	arenaLeastShardMB = 2
 	// shardsMax bounds -n.
 	shardsMax = shard.MaxShards
 )
@@ -38,7 +46,7 @@ type Config struct {
 	Shards int
 	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
 	CPUs []int
-	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB; 0 is refused.
+	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and arenaLeastShardMB for each of several shards; 0 is refused.
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
@@ -83,6 +91,8 @@ func (c *Config) Validate() error {
 	check(len(c.Listens) > 0, "no address to listen on: only UDP is served so far, give one with -l udp:address or listen=udp:address")
 	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
 	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
+	check(c.Shards <= 1 || c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for %d shards: write at least -m %d (%d MB a shard), or a smaller -n",
+		c.ArenaMB, c.Shards, arenaLeastShardMB*c.Shards, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	for _, l := range c.Listens {
 		check(l.RecvBufferBytes >= 0, "receive buffer cap is negative: %d", l.RecvBufferBytes)

@@ -106,15 +106,29 @@ func (o *options) readSource(stdin io.Reader) (err error) {
 	case "":
 		o.source = route.Default()
 	case "-":
-		if o.source, err = io.ReadAll(stdin); err != nil {
+		if o.source, err = readBounded(stdin); err != nil {
 			return fmt.Errorf("cannot read the configuration from standard input: %w", err)
 		}
 	default:
-		if o.source, err = os.ReadFile(o.configFile); err != nil {
+		f, err := os.Open(o.configFile)
+		if err != nil {
 			return fmt.Errorf("cannot read the configuration: %w", err)
+		}
+		defer f.Close()
+		if o.source, err = readBounded(f); err != nil {
+			return fmt.Errorf("cannot read the configuration %s: %w", o.configFile, err)
 		}
 	}
 	return nil
+}
+
+// readBounded reads at most sourceMaxBytes.
+func readBounded(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, sourceMaxBytes+1))
+	if err == nil && len(b) > sourceMaxBytes {
+		err = fmt.Errorf("it is longer than %d MiB: is this the right file?", sourceMaxBytes>>20)
+	}
+	return b, err
 }
 
 // sourceName is what messages about the configuration call it.

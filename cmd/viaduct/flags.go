@@ -96,6 +96,10 @@ func scan(args []string) (all []given) {
 			return
 		}
 		*i++
+		if args[*i] == "" { // an unset variable of a script: taken as it is, it would silently mean "none"
+			wrong("Option '%s' requires an argument that is not empty.", shown)
+			return
+		}
 		all = append(all, given{flag: f, value: args[*i]})
 	}
 	for i := 0; i < len(args); i++ {
@@ -114,6 +118,8 @@ func scan(args []string) (all []given) {
 				wrong("Unknown option '--%s'.", name)
 			case f.arg == "" && hasValue:
 				wrong("Option '--%s' takes no argument.", name)
+			case hasValue && value == "":
+				wrong("Option '--%s' requires an argument.", name)
 			case f.arg == "" || hasValue:
 				all = append(all, given{flag: f, value: value})
 			default:

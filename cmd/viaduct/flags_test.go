@@ -62,8 +62,26 @@ func TestScan(t *testing.T) {
 	f("--n=1", "!Unknown option '--n'. Use -h for help.")
 	f("--help=1", "!Option '--help' takes no argument. Use -h for help.")
 	f("-c extra", "c !Unexpected argument 'extra'. Use -h for help.")
+	f("--steer=", "!Option '--steer' requires an argument. Use -h for help.")
 	f("-- -c", "!Unexpected argument '-c'. Use -h for help.")
 	f("-", "!Unexpected argument '-'. Use -h for help.")
+}
+
+// An empty word after a switch is a script's unset variable.
+func TestScanEmptyArgument(t *testing.T) {
+	all := scan([]string{"-P", "", "-n", "2"})
+	if len(all) != 2 || all[0].err == nil || !strings.Contains(all[0].err.Error(), "'-P' requires an argument that is not empty") || all[1].value != "2" {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestReadBounded(t *testing.T) {
+	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes))); err != nil {
+		t.Error(err)
+	}
+	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes+1))); err == nil || !strings.Contains(err.Error(), "16 MiB") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestParseOptions(t *testing.T) {
