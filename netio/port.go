@@ -27,6 +27,7 @@ type Port struct {
 	tx    []*sendBatch // by listener
 	void  *sendBatch   // messages without a listener: they only fail
 	open  *sendBatch   // between Begin and End, else nil
+	flow  uint32       // of the messages begun now
 	dirty []*sendBatch // with messages in it, in order of their first
 
 	failures      []SendFailure

@@ -8,17 +8,16 @@ import (
 
 // Messages of a batch that go to the same destination may leave as one buffer which the kernel cuts up again behind routing, netfilter and queueing
 // (UDP_SEGMENT, Linux 4.18: generic segmentation offload; a network card that can do it cuts even later). On the wire each message is a datagram of its own.
-// The kernel cuts at one size and lets the last piece be shorter, so a message may join the group of its destination while all before it were as long as the
-// first and it is not longer:
+// The kernel cuts at one size and lets the last piece be shorter. So the messages of a destination leave the longest first, and any two of them fit:
 //
-//	to A: 700 700 420 | 420 | 700 350 |     three buffers instead of six
+//	to A: 420 700 350 700 420  as queued: 420 | 700 350 | 700 420    sorted: 700 700 420 | 420 350
 //
-// A message joins no group but the newest of its destination, so that messages to one destination leave in the order of their Begin; those to different
-// destinations may overtake one another within a batch.
+// Order is kept where it means something: messages of one flow (see [Port.Flow]) to one destination leave in the order of their Begin, and so does whatever
+// belongs to no flow. Messages of different flows may overtake one another within a batch, as may those to different destinations.
 //
-// Receipt: a call of lb.cfg at saturation took 35.1 instead of 40.3 us of CPU (medians of 4 alternating runs, eight callers, eight destinations, loopback, Xeon
-// 2.5 GHz 2-vCPU guest, Linux 6.18.44, 2026-11-21); BenchmarkSegmentation has the cost per datagram with and without. How much it brings depends on how many
-// messages of a batch go to the same peer: two of them have an even chance to fit.
+// Receipt: a call of lb.cfg at saturation took 35.1 us of CPU with groups of neighbours instead of 40.3 us without groups (medians of 4 alternating runs, eight
+// callers, eight destinations, loopback, Xeon 2.5 GHz 2-vCPU guest, Linux 6.18.44, 2026-11-21); BenchmarkSegmentation has the cost per datagram of
+// either way. How much it brings depends on how many messages of a batch go to the same peer.
 type segmenter struct {
 	off      bool // the kernel does not know the option, or the device cannot checksum
 	n        int  // groups
@@ -26,9 +25,17 @@ type segmenter struct {
 	hdrs     [BatchDatagrams]mmsghdr
 	iovs     [BatchDatagrams]unix.Iovec
 	control  [BatchDatagrams]segmentControl
-	newest   [destinationSlots]uint8 // group index + 1 by hash of the destination; a collision starts a group
-	nextInto [BatchDatagrams]uint8   // message behind this one in its group, + 1
+	nextInto [BatchDatagrams]uint8 // message behind this one in its group, + 1
+
+	slots  [destinationSlots]uint8 // index in dests + 1, by hash, the next free slot on collision
+	nDests int
+	dests  [BatchDatagrams]destination
+	nextTo [BatchDatagrams]uint8 // message behind this one to the same destination, + 1
+	run    [BatchDatagrams]uint8 // messages of one destination and of different flows
 }
+
+// destination is the messages of a batch to one address, linked through nextTo.
+type destination struct{ first, last, count uint8 }
 
 // group is the messages that leave together, linked through nextInto.
 type group struct {
@@ -54,8 +61,8 @@ const (
 	// groupBytesMax bounds a group: the kernel's own limit is a 16-bit IP length.
 	groupBytesMax = 60000
 
-	// destinationSlots is how many destinations of a batch are told apart without collision, more or less; a batch has 64 messages.
-	destinationSlots = 128
+	// destinationSlots is the size of the hash table of a batch's destinations: twice the messages, so that it is never full.
+	destinationSlots = 2 * BatchDatagrams
 
 	controlBytes = uint64(unsafe.Sizeof(unix.Cmsghdr{})) + 8
 )
@@ -73,29 +80,106 @@ func (s *segmenter) init(fd int) {
 
 // plan groups the messages of b and reports whether any two of them leave together.
 func (s *segmenter) plan(b *sendBatch) bool {
-	clear(s.newest[:])
+	s.sort(b)
 	s.n = 0
-	for i := range b.n {
-		size := uint32(b.iovs[i].Len)
-		slot := &s.newest[destinationHash(&b.names[i])]
-		s.nextInto[i] = 0
-		if *slot != 0 {
-			g := &s.groups[*slot-1]
-			if !g.closed && size <= g.size && size > 0 && g.bytes+size <= groupBytesMax && sameDestination(b, int(g.first), i) {
-				s.nextInto[g.last] = uint8(i) + 1
-				g.last = uint8(i)
-				g.count++
-				g.bytes += size
-				g.closed = size < g.size
-				continue
+	for k := range s.nDests {
+		d := &s.dests[k]
+		if d.count == 1 {
+			s.group(b, d.first)
+			continue
+		}
+		// A run ends in front of a message whose flow is in it already, or that has none.
+		run, g := s.run[:0], (*group)(nil)
+		for i := d.first; ; i = s.nextTo[i] - 1 {
+			if s.inRun(b, run, i) {
+				g = s.groupRun(b, run, g)
+				run = run[:0]
+			}
+			run = append(run, i)
+			if s.nextTo[i] == 0 {
+				break
 			}
 		}
-		g := &s.groups[s.n]
-		*g = group{first: uint8(i), last: uint8(i), count: 1, size: size, bytes: size, closed: size > segmentBytesMax}
-		s.n++
-		*slot = uint8(s.n)
+		s.groupRun(b, run, g)
 	}
 	return s.n < b.n
+}
+
+// sort makes the list of destinations.
+func (s *segmenter) sort(b *sendBatch) {
+	clear(s.slots[:])
+	s.nDests = 0
+	for i := range b.n {
+		s.nextTo[i] = 0
+		for slot := destinationHash(&b.names[i]); ; slot = (slot + 1) % destinationSlots {
+			k := s.slots[slot]
+			if k == 0 {
+				s.dests[s.nDests] = destination{uint8(i), uint8(i), 1}
+				s.nDests++
+				s.slots[slot] = uint8(s.nDests)
+				break
+			}
+			if d := &s.dests[k-1]; sameDestination(b, int(d.first), i) {
+				s.nextTo[d.last] = uint8(i) + 1
+				d.last = uint8(i)
+				d.count++
+				break
+			}
+		}
+	}
+}
+
+// inRun tells whether message i must not be in the same run as those before it.
+func (s *segmenter) inRun(b *sendBatch, run []uint8, i uint8) bool {
+	if len(run) == 0 {
+		return false
+	}
+	f := b.flows[i]
+	if f == 0 || b.flows[run[len(run)-1]] == 0 {
+		return true
+	}
+	for _, j := range run {
+		if b.flows[j] == f {
+			return true
+		}
+	}
+	return false
+}
+
+// groupRun sorts a run by length, the longest first, and groups it. Those of one length keep their order. g is the destination's newest group, the only one
+// that may be added to: everything in it left before; nil: none. The newest one is returned.
+func (s *segmenter) groupRun(b *sendBatch, run []uint8, g *group) *group {
+	for n := 1; n < len(run); n++ {
+		i, k := run[n], n
+		for size := b.iovs[i].Len; k > 0 && b.iovs[run[k-1]].Len < size; k-- {
+			run[k] = run[k-1]
+		}
+		run[k] = i
+	}
+	for _, i := range run {
+		size := uint32(b.iovs[i].Len)
+		if g == nil || g.closed || size > g.size || size == 0 || g.bytes+size > groupBytesMax {
+			g = s.group(b, i)
+			continue
+		}
+		s.nextInto[g.last] = i + 1
+		s.nextInto[i] = 0
+		g.last = i
+		g.count++
+		g.bytes += size
+		g.closed = size < g.size
+	}
+	return g
+}
+
+// group starts a group with message i.
+func (s *segmenter) group(b *sendBatch, i uint8) *group {
+	size := uint32(b.iovs[i].Len)
+	g := &s.groups[s.n]
+	*g = group{first: i, last: i, count: 1, size: size, bytes: size, closed: size > segmentBytesMax}
+	s.nextInto[i] = 0
+	s.n++
+	return g
 }
 
 // destinationHash spreads destinations over the slots: mostly they differ in port or in the last bytes of the address.

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSegmentPlan checks the rules of a group on random batches: each message once, those of a destination in order, equal sizes but for a shorter last one.
+// TestSegmentPlan checks the rules of a group on random batches: each message once, those of a flow to a destination in order, equal sizes but for a shorter
+// last one, and any two neighbours in length of a destination together.
 func TestSegmentPlan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	b, err := newSendBatch(0, -1)
@@ -28,11 +29,12 @@ func TestSegmentPlan(t *testing.T) {
 				b.names[i].Addr = [16]byte{15: byte(i)} // left by an IPv6 destination
 			}
 			b.iovs[i].Len = sizes[rng.IntN(1+rng.IntN(len(sizes)))]
+			b.flows[i] = uint32(rng.IntN(20))
 		}
 		s := &b.segment
 		s.plan(b)
 		seen := make([]bool, b.n)
-		lastOf := map[[2]uint32]int{}
+		lastOf := map[[3]uint32]int{}
 		for k := range s.n {
 			g := &s.groups[k]
 			n, total, short := 0, uint64(0), false
@@ -41,11 +43,13 @@ func TestSegmentPlan(t *testing.T) {
 					t.Fatalf("message %d leaves twice", i)
 				}
 				seen[i] = true
-				key := [2]uint32{b.names[i].Flowinfo, uint32(b.names[i].Port)}
-				if last, ok := lastOf[key]; ok && last > i {
-					t.Fatalf("message %d overtakes %d", last, i)
+				to := [3]uint32{b.names[i].Flowinfo, uint32(b.names[i].Port), b.flows[i]}
+				for flow := range uint32(20) { // what has no flow keeps its place among all
+					if last, ok := lastOf[[3]uint32{to[0], to[1], flow}]; ok && last > i && (flow == to[2] || flow == 0 || to[2] == 0) {
+						t.Fatalf("message %d of flow %d overtakes %d of flow %d", last, flow, i, to[2])
+					}
 				}
-				lastOf[key] = i
+				lastOf[to] = i
 				size := b.iovs[i].Len
 				if !sameDestination(b, int(g.first), i) || short || size > uint64(g.size) || (n > 0 && g.size > segmentBytesMax) {
 					t.Fatalf("message %d of %d bytes is in a group of %d", i, size, g.size)
@@ -67,6 +71,36 @@ func TestSegmentPlan(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSegmentPlanPairs: messages of different flows to one destination leave by two at least, whatever their order.
+func TestSegmentPlanPairs(t *testing.T) {
+	f := func(want int, sizes ...uint64) {
+		t.Helper()
+		b, err := newSendBatch(0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.free()
+		to := Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
+		for i, size := range sizes {
+			b.hdrs[i].Namelen = writeSockaddr(&to, &b.names[i])
+			b.iovs[i].Len = size
+			b.flows[i] = uint32(1 + i)
+		}
+		b.n = len(sizes)
+		if b.segment.plan(b); b.segment.n != want {
+			t.Errorf("%v: %d groups, want %d", sizes, b.segment.n, want)
+		}
+	}
+	f(1, 700)
+	f(1, 420, 700)
+	f(1, 700, 420)
+	f(2, 420, 700, 350, 700, 420)
+	f(2, 1, 2, 3, 4)
+	f(1, 5, 5, 5, 5, 4)
+	f(3, 1401, 1401, 1400)
+	f(2, 1400, 0)
 }
 
 // TestSegmentation sends batches of mixed sizes to two sockets: every datagram arrives whole and in the order of its destination, and some left together.

@@ -5,23 +5,27 @@ import (
 	"testing"
 )
 
-// BenchmarkSegmentation sends batches of 64 messages of mixed sizes to one and to eight destinations, each message by itself and grouped; per datagram.
+// BenchmarkSegmentation sends batches of 64 messages of mixed sizes to one and to eight destinations, each message by itself, grouped in order (one flow) and
+// grouped freely (a flow each); per datagram.
 func BenchmarkSegmentation(b *testing.B) {
 	for _, destinations := range []int{1, 8} {
-		for _, off := range []bool{true, false} {
-			b.Run(fmt.Sprintf("%d destinations/grouped=%v", destinations, !off), func(b *testing.B) {
+		for _, how := range []string{"singly", "in order", "freely"} {
+			b.Run(fmt.Sprintf("%d destinations/%s", destinations, how), func(b *testing.B) {
 				addrs := []string{"127.0.0.1:0"}
 				for range destinations {
 					addrs = append(addrs, "127.0.0.1:0")
 				}
 				g := mustListen(b, 1, Options{}, addrs...)
 				p := g.Port(0)
-				p.tx[0].segment.off = off
+				p.tx[0].segment.off = how == "singly"
 				message := make([]byte, 800)
 				sizes := []int{330, 420, 700, 400, 780, 500, 420}
 				b.ResetTimer()
 				for n := 0; n < b.N; {
 					for i := range BatchDatagrams {
+						if how == "freely" {
+							p.Flow(uint32(1 + i))
+						}
 						p.Queue(0, &g.Listeners()[1+i%destinations].Addr, 0, message[:sizes[i%len(sizes)]])
 						n++
 					}

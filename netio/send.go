@@ -25,6 +25,7 @@ type sendBatch struct {
 	iovs      [BatchDatagrams]unix.Iovec
 	names     [BatchDatagrams]unix.RawSockaddrInet6
 	tokens    [BatchDatagrams]uint64
+	flows     [BatchDatagrams]uint32
 	segment   segmenter
 }
 
@@ -50,8 +51,8 @@ func newSendBatch(listener, fd int) (*sendBatch, error) {
 func (b *sendBatch) free() error { return unix.Munmap(b.gather) }
 
 // Begin starts a message to dst from the listener's address; Append adds its bytes and End completes it. token names it in Failures. A listener of -1 (what
-// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener to one destination
-// leave in the order of their Begin. If the listener's batch
+// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener and one flow
+// to one destination leave in the order of their Begin. If the listener's batch
 // is full it is sent first, so Begin may be a system call.
 func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	if p.open != nil {
@@ -71,8 +72,13 @@ func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	b.hdrs[b.n].Namelen = writeSockaddr(dst, &b.names[b.n])
 	b.iovs[b.n] = unix.Iovec{}
 	b.tokens[b.n] = token
+	b.flows[b.n] = p.flow
 	p.open = b
 }
+
+// Flow names what the messages begun from now on belong to: a call, by a hash of its Call-ID. Messages of different flows may overtake one another, which
+// lets more of them leave together (segment.go). 0 is no flow: such a message keeps its place among all others to its destination.
+func (p *Port) Flow(flow uint32) { p.flow = flow }
 
 // Append adds a segment to the message begun; any number is possible. The bytes may be referenced and must stay as they are until Flush.
 func (p *Port) Append(segment []byte) {

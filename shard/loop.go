@@ -83,6 +83,7 @@ func (w *worker) run(cpus []int) {
 			got += w.receive(l)
 		}
 		got += w.takeHandedOver()
+		w.port.Flow(0) // timers fire for any call: what they send keeps its place
 		w.expire()
 		w.probe()
 		w.flush()

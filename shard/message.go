@@ -62,6 +62,9 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 // message is steps 5 and 6 for a message that is ours.
 func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 	m := &w.m
+	if w.port != nil {
+		w.port.Flow(steer.Flow(m.CallID()))
+	}
 	switch {
 	case reason == parser.Empty:
 		w.drop(Reason(reason)) // a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
