@@ -138,8 +138,11 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 			agreeVia(t, m.Raw, mustVia(t, m), w)
 		}
 	}
-	for _, k := range []Kind{KindVia, KindRoute, KindContact, KindSupported} {
+	for _, k := range []Kind{KindVia, KindRoute, KindRecordRoute, KindContact, KindSupported, KindProxyRequire, KindPath} {
 		agreeValues(t, m, want, k)
+	}
+	if want.check() == OK {
+		agreeFields(t, m, want)
 	}
 }
 
