@@ -9,5 +9,5 @@ targets=$(go test -list '^Fuzz' "$@" | awk '/^Fuzz/ { name[n++] = $1 } $1 == "ok
 [ -n "$targets" ] || { echo "no fuzz targets in $*" >&2; exit 1; }
 while read -r pkg name; do
 	echo "fuzz $pkg $name ($time)"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x "$pkg" </dev/null
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime=10x "$pkg" </dev/null
 done <<<"$targets"
