@@ -200,7 +200,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 			br.state = Proceeding
 			br.intervalMs = uint32(t.timers.T2.Milliseconds()) // Timer E runs on at T2
 		}
-		return true
+		return status > 100 // hop by hop (§16.7 step 5: a 100 is never forwarded)
 	}
 	br.state = Completed
 	br.flags |= brFinal
