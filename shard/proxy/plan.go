@@ -80,7 +80,7 @@ func (p *Plan) Segments() [][]byte {
 		if len(e.with) > 0 {
 			out = append(out, e.with)
 		}
-		pos = e.at + e.cut
+		pos = max(pos, e.at+e.cut)
 	}
 	if pos < len(p.raw) {
 		out = append(out, p.raw[pos:])
@@ -93,9 +93,11 @@ func (p *Plan) WriteTo(b []byte) {
 	pos, n := 0, 0
 	for i := range p.edits[:p.n] {
 		e := &p.edits[i]
-		n += copy(b[n:], p.raw[pos:e.at])
+		if e.at > pos {
+			n += copy(b[n:], p.raw[pos:e.at])
+		}
 		n += copy(b[n:], e.with)
-		pos = e.at + e.cut
+		pos = max(pos, e.at+e.cut)
 	}
 	n += copy(b[n:], p.raw[pos:])
 	if n != len(b) {
