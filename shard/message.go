@@ -70,10 +70,10 @@ func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 		w.drop(Reason(reason)) // a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
 	case reason == parser.TooLarge:
 		w.drop(Reason(reason))
-	case reason == parser.BadStatusLine, reason == parser.BadStatusCode, !m.IsRequest && reason != parser.OK && m.Status != 0:
-		w.drop(Reason(reason))
-	case m.IsRequest || reason != parser.OK:
+	case m.IsRequest:
 		w.request(p, reason)
+	case reason != parser.OK:
+		w.drop(Reason(reason)) // what begins like a response is never answered
 	default:
 		w.response(p)
 	}
@@ -195,7 +195,7 @@ func (w *worker) unsupported() string {
 	n := 0
 	for v := w.m.Values(parser.KindProxyRequire); v.Next(); n++ {
 		if n > 0 {
-			b = append(b, ", "...)
+			b = append(b, ',') // no space: the answer is not to be longer than the request
 		}
 		b = append(b, v.Value.Of(w.m.Raw)...)
 	}

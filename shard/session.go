@@ -57,13 +57,23 @@ func (s *session) Reply(code int, reason string, mode route.StatefulReply) int {
 	if mode == route.InTransaction && r.Tx == nil {
 		return -1
 	}
-	s.acted = true // an ACK, which nothing answers, is done with as well
-	return truth(r.Reply(code, reason, ""))
+	return s.answered(r.Reply(code, reason, ""))
 }
 
-func (s *session) ReplyError() int {
+func (s *session) ReplyError() int { return s.answered(s.r().ReplyError()) }
+
+// answered notes that the request is done with, even if no answer could leave: to
+// an ACK none may, and one that is longer than a datagram cannot.
+func (s *session) answered(ok bool) int {
+	if !ok && !s.acted {
+		if s.r().M.Method == parser.ACK {
+			s.w.drop(StrayAck)
+		} else {
+			s.w.drop(Unanswerable)
+		}
+	}
 	s.acted = true
-	return truth(s.r().ReplyError())
+	return truth(ok)
 }
 
 // CheckTrans: retransmissions and ACKs to non-2xx finals never get here, so what
@@ -131,8 +141,7 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 			return s.insane("Bad Request-URI")
 		}
 		if u.Scheme == parser.SchemeOther {
-			s.acted = true
-			s.r().Reply(416, "Unsupported URI Scheme", "")
+			s.answered(s.r().Reply(416, "Unsupported URI Scheme", ""))
 			return -1
 		}
 	}
@@ -172,7 +181,6 @@ func digits(b []byte) bool {
 }
 
 func (s *session) insane(phrase string) int {
-	s.acted = true
-	s.r().Reply(400, phrase, "")
+	s.answered(s.r().Reply(400, phrase, ""))
 	return -1
 }

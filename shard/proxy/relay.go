@@ -95,9 +95,10 @@ func (r *Request) Unavailable() bool {
 var retryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 
 // ready makes sure the request may leave at all: Max-Forwards was looked at
-// (§16.3 step 3), whether or not the routing program did so itself.
+// (§16.3 step 3), whether or not the routing program did so itself. If it did not,
+// §16.6 step 3 holds to the letter: one less, and 70 where there is none.
 func (r *Request) ready() bool {
-	if r.maxForwards < 0 && !r.MaxForwards(70) {
+	if r.maxForwards < 0 && !r.countHop(70, parser.MaxMaxForwards) {
 		return r.fail(483)
 	}
 	return true

@@ -50,13 +50,17 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 
 // Reply answers the request under way: through its transaction if it has one,
 // else statelessly. header is a whole header row with its CRLF, or "". It reports
-// false if there is nothing to answer (an ACK, or no usable Via).
+// false if there is nothing to answer (an ACK, or no usable Via), or if the
+// response, which repeats much of the request, is longer than a datagram.
 func (r *Request) Reply(code int, reason, header string) bool {
 	c := r.core
 	if r.via == nil || r.M.Method == parser.ACK {
 		return false
 	}
 	b := r.reply(code, reason, header)
+	if len(b) > maxDatagramBytes {
+		return false
+	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
 	if r.Tx != nil {

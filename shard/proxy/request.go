@@ -45,7 +45,8 @@ type Request struct {
 
 // Begin starts on the request m that came from src by listener. It reports false
 // if its top Via does not say where responses go, so that nothing can be
-// answered.
+// answered. A Via that is malformed behind its sent-by does say so: the 400 about
+// it finds its way (RFC 4475 §3.1.2.1).
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.M, r.Src, r.Listener = m, *src, listener
 	r.Tx, r.Invite = nil, nil
@@ -55,12 +56,15 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode = 0
 	via, reason := m.TopVia()
-	r.via = via
-	if reason != parser.OK {
+	if reason != parser.OK && via.SentBy.Empty() {
 		r.via = nil
 		return false
 	}
+	r.via = via
 	r.responseTarget()
+	if reason != parser.OK {
+		r.received = false // no place in it is sure to be the end of its parameters: it goes back as it came
+	}
 	return true
 }
 
@@ -188,16 +192,20 @@ func (r *Request) SetDstURI(uri []byte) bool {
 // MaxForwards is §16.3 step 3 and §16.6 step 3: it reports false if the value is
 // 0; else the header will say one less, or limit where there is none. A value
 // above limit is lowered to it.
-func (r *Request) MaxForwards(limit int) bool {
+func (r *Request) MaxForwards(limit int) bool { return r.countHop(limit, limit) }
+
+// countHop is MaxForwards with a value for a request that has none, and another
+// that none may exceed.
+func (r *Request) countHop(absent, most int) bool {
 	v, reason := r.M.MaxForwards()
 	switch {
 	case reason != parser.OK || v == 0:
 		return false
 	case v < 0:
-		r.maxForwards = limit
+		r.maxForwards = absent
 	default:
 		r.hasMF = true
-		r.maxForwards = min(v-1, limit)
+		r.maxForwards = min(v-1, most)
 	}
 	return true
 }
