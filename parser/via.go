@@ -11,7 +11,7 @@ import "encoding/binary"
 type Via struct {
 	Value         Span   // the value, without surrounding white space and comma
 	TransportName Span   // as written
-	SentBy        Span   // host and port as written
+	SentBy        Span   // host and port as written; Len 0 if they, or what is in front of them, are malformed
 	Host          Span   // IPv6 with its brackets
 	Params        Span   // from the first ";" to the end; Len 0 if none
 	Branch        Span   // value; Len 0 if none
@@ -138,14 +138,14 @@ func (v *Via) parse(b []byte, i int) (next int, r Reason) {
 			i = skipLWS(b, i)
 		}
 	}
+	if i < len(b) && b[i] != ',' && b[i] != ';' {
+		return 0, BadVia
+	}
+	// Only now: who answers a Via that is malformed further on must not take half a port for a port.
 	v.SentBy = span(host, e)
-
 	v.Value.Len = uint32(e) - v.Value.Off
 	if i == len(b) || b[i] == ',' {
 		return i, OK
-	}
-	if b[i] != ';' {
-		return 0, BadVia
 	}
 	v.Params.Off = uint32(i)
 	for i < len(b) && b[i] == ';' {

@@ -97,8 +97,11 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if w.absorb() {
 		return
 	}
-	if m.Has(parser.KindProxyRequire) && m.Method != parser.ACK && m.Method != parser.CANCEL {
-		w.refuse(ProxyRequire, 420, "Bad Extension", w.unsupported())
+	if m.Has(parser.KindRoute) && !r.RoutesReadable() {
+		w.malformed(parser.BadRoute)
+		return
+	}
+	if m.Has(parser.KindProxyRequire) && m.Method != parser.ACK && m.Method != parser.CANCEL && !w.supported() {
 		return
 	}
 	if w.shared.draining.Load() && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
@@ -188,18 +191,25 @@ var badPhrases = func() (p [parser.NumReasons]string) {
 	return p
 }()
 
-// unsupported lists the Proxy-Require tags, none of which this proxy has
-// (§16.3 step 5). Slow path.
-func (w *worker) unsupported() string {
+// supported is §16.3 step 5: it reports true if Proxy-Require asks for nothing.
+// Whatever it asks for, this proxy does not have. Slow path.
+func (w *worker) supported() bool {
 	b := []byte("Unsupported: ")
 	n := 0
-	for v := w.m.Values(parser.KindProxyRequire); v.Next(); n++ {
+	v := w.m.Values(parser.KindProxyRequire)
+	for ; v.Next(); n++ {
 		if n > 0 {
 			b = append(b, ',') // no space: the answer is not to be longer than the request
 		}
 		b = append(b, v.Value.Of(w.m.Raw)...)
 	}
-	return string(append(b, "\r\n"...))
+	switch {
+	case v.Reason != parser.OK:
+		w.refuse(Reason(v.Reason), 400, "Bad Proxy-Require", "")
+	case n > 0:
+		w.refuse(ProxyRequire, 420, "Bad Extension", string(append(b, "\r\n"...)))
+	}
+	return n == 0 && v.Reason == parser.OK
 }
 
 // response is steps 5 and 6 for a response.

@@ -95,6 +95,23 @@ func (r *Request) strictUpstream() bool {
 	return true
 }
 
+// RoutesReadable tells whether the Route values that decide the next hop are well
+// formed (§16.3 step 1): two Record-Routes of ours and the one behind them at
+// most. What stands further down is for those further on.
+func (r *Request) RoutesReadable() bool {
+	routes := r.M.Values(parser.KindRoute)
+	var u parser.URI
+	for range 3 {
+		if !nextRoute(r.M, &routes, &u) {
+			return routes.Reason == parser.OK
+		}
+		if !r.core.ours(&u) {
+			break
+		}
+	}
+	return true
+}
+
 // nextRoute steps to the next Route value and parses its URI; false at the end or
 // where the list is malformed (then v.Reason is not OK).
 func nextRoute(m *parser.Message, v *parser.Values, u *parser.URI) bool {

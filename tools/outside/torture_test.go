@@ -462,7 +462,7 @@ func TestTortureJudge(t *testing.T) {
 	f(forward, edited("Forwards: 6", "Forwards: 7"), "Max-Forwards")
 	f(forward, edited(";received=127.0.0.9", ""), "received")
 	f(forward, edited("Record-Route: <sip:127.0.0.1:5060;lr>\r\n", ""), "Record-Route")
-	f(forward, edited("Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK2\r\n", ""), "no Via of the proxy")
+	f(forward, edited("Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK2\r\n", ""), "topmost Via")
 	f(forward, edited("sip:a@b", "sip:a@c"), "changed")
 	late := copied(text)
 	late.returnAt = 4000
