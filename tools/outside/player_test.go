@@ -20,8 +20,9 @@ type player struct {
 	hops                           int  // Max-Forwards is lowered to it; 0: it is not
 	destination, elsewhere, canary *peer
 	sender                         *peer
-	replies                        []*peer // the sender's address, every port where replies may come
-	canaries                       int
+	replies                        []*peer         // the sender's address, every port where replies may come
+	canaries                       int             // sent behind the message in play
+	seen                           map[string]bool // that arrived
 }
 
 // newPlayer starts the proxy with s, whose set 1 is the destination.
@@ -111,10 +112,13 @@ func (p *player) play(t *testing.T, name string, from *peer, raw []byte) *fate {
 		after = p.srv.stats(t)
 		diff := func(name string) uint64 { return sum(after, name) - sum(before, name) }
 		o.absorbed = diff("retransmissions_absorbed") + diff("acks_absorbed")
-		o.created = diff("transactions_created") - 1
+		o.created = diff("transactions_created") - uint64(p.canaries)
 		o.unsent = diff("send_failed")
 		o.dropped = reasons(before[0].Dropped, after[0].Dropped)
 		o.refused = reasons(before[0].Refused, after[0].Refused)
+		if n := int(diff("requests_forwarded")) - p.canaries; n != len(o.forwarded) {
+			t.Errorf("%s: the proxy counts %d requests forwarded, the destination has %d", name, n, len(o.forwarded))
+		}
 		due, patient = int(diff("replies_own")+diff("replies_forwarded")-1-diff("send_failed")), 2*time.Second
 		if n := diff("panics"); n > 0 {
 			t.Errorf("%s: a panic was contained:\n%s", name, p.srv.text())
@@ -152,25 +156,18 @@ func reasons(before, after map[string]uint64) (grown []string) {
 // within a second, on a machine that does nothing else: so it may try again.
 func (p *player) serve(t *testing.T, name string, o *fate) {
 	t.Helper()
+	p.canaries = 0
 	for try := range 3 {
 		d := p.canary.call(p.srv.addr)
 		d.uri = "sip:canary@" + p.destination.addr.String()
 		p.canary.send(p.srv.addr, d.text("OPTIONS", d.branch))
 		p.canaries++
-		for end := time.Now().Add(time.Second << (2 * try)); time.Now().Before(end); {
-			m := p.destination.next(time.Until(end))
-			if m == nil {
-				break
-			}
-			if m.get("Call-ID") != d.id {
-				if !strings.HasPrefix(m.get("Call-ID"), "outside-") {
-					o.forwarded = append(o.forwarded, m)
+		end := time.Now().Add(time.Second << (2 * try))
+		for p.take(o, time.Until(end), d.id) {
+			for m := p.canary.next(time.Until(end)); m != nil; m = p.canary.next(time.Until(end)) {
+				if m.status() == 200 && m.get("Call-ID") == d.id {
+					return
 				}
-				continue
-			}
-			p.destination.reply(m, 200, "Alive", "canary")
-			if m := p.canary.next(time.Until(end)); m != nil && m.status() == 200 && m.get("Call-ID") == d.id {
-				return
 			}
 		}
 		if p.srv.ended() {
@@ -178,6 +175,34 @@ func (p *player) serve(t *testing.T, name string, o *fate) {
 		}
 	}
 	t.Fatalf("%s: the OPTIONS sent after it is not served\n%s", name, p.srv.tail())
+}
+
+// take takes what arrives at the destination until it is this canary, which it answers.
+func (p *player) take(o *fate, d time.Duration, canary string) bool {
+	for end := time.Now().Add(d); ; {
+		m := p.destination.next(time.Until(end))
+		switch {
+		case m == nil:
+			return false
+		case m.get("Call-ID") == canary:
+			p.destination.reply(m, 200, "Alive", "canary")
+			return true
+		case !strings.HasPrefix(m.get("Call-ID"), "outside-") && p.isNew(m):
+			o.forwarded = append(o.forwarded, m)
+		}
+	}
+}
+
+// isNew is false for what arrived before: a test that does not get the processor for half a second sees retransmissions.
+func (p *player) isNew(m *message) bool {
+	if p.seen[string(m.raw)] {
+		return false
+	}
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	p.seen[string(m.raw)] = true
+	return true
 }
 
 // gather sorts what the sender got, due messages at least.
@@ -190,15 +215,16 @@ func (p *player) gather(o *fate, due int, d time.Duration) {
 		if m == nil {
 			break
 		}
-		switch m.status() {
-		case 100:
+		switch {
+		case !p.isNew(m):
+		case m.status() == 100:
 			o.trying = append(o.trying, m)
 		default:
 			o.answers, o.at = append(o.answers, m), append(o.at, at)
 		}
 	}
 	for m := p.elsewhere.next(0); m != nil; m = p.elsewhere.next(0) {
-		o.astray = append(o.astray, m)
+		o.astray = append(o.astray, m) // a retransmission is as wrong here
 	}
 }
 
