@@ -133,8 +133,8 @@ func (p *player) play(t *testing.T, name string, from *peer, raw []byte) *fate {
 		}
 	}
 	for _, m := range o.forwarded {
-		if m.method() == "ACK" || m.status() > 0 {
-			continue
+		if m.method() == "ACK" || m.status() > 0 || bareLF(m.raw) {
+			continue // the peers here do not understand rows that end in LF alone
 		}
 		p.destination.reply(m, fromDestination, "Taken", "destination")
 		o.returned, o.returnAt = p.arrived(patience)
@@ -289,9 +289,9 @@ func (p *player) undo(sent []byte, m *message, recordRoutes int) (received []byt
 	default:
 		var old, now int
 		_, digits, _ := strings.Cut(sentRows[theirs], ":")
-		fmt.Sscanf(digits, "%d", &old)
+		fmt.Sscanf(strings.TrimSpace(digits), "%d", &old)
 		_, digits, _ = strings.Cut(rows[mine], ":")
-		fmt.Sscanf(digits, "%d", &now)
+		fmt.Sscanf(strings.TrimSpace(digits), "%d", &now)
 		want := old - 1
 		if p.hops > 0 {
 			want = min(want, p.hops)
@@ -336,4 +336,9 @@ func rowsOf(head string) (rows []string) {
 func nameOf(row string) string {
 	name, _, _ := strings.Cut(row, ":")
 	return strings.TrimSpace(name)
+}
+
+func bareLF(b []byte) bool {
+	b, _, _ = bytes.Cut(b, []byte("\r\n\r\n"))
+	return bytes.Contains(bytes.ReplaceAll(b, []byte("\r\n"), nil), []byte("\n"))
 }
