@@ -194,7 +194,12 @@ var badPhrases = func() (p [parser.NumReasons]string) {
 // supported is §16.3 step 5: it reports true if Proxy-Require asks for nothing.
 // Whatever it asks for, this proxy does not have. Slow path.
 func (w *worker) supported() bool {
-	b := []byte("Unsupported: ")
+	const name = "Unsupported: "
+	room := len(name) + len("\r\n")
+	for i := w.m.First(parser.KindProxyRequire); i >= 0; i = w.m.Next(i) {
+		room += int(w.m.Headers[i].Line.Len)
+	}
+	b := append(make([]byte, 0, room), name...)
 	n := 0
 	v := w.m.Values(parser.KindProxyRequire)
 	for ; v.Next(); n++ {
