@@ -26,11 +26,10 @@ func (r *Request) LooseRoute() bool {
 	if uri := r.parsedURI(); uri != nil && uri.LR() && c.ours(uri) {
 		return r.marked(uri) && r.strictUpstream()
 	}
-	routes := m.Values(parser.KindRoute)
-	var top parser.URI
-	if !nextRoute(m, &routes, &top) {
+	if !r.readTopRoute() {
 		return false
 	}
+	routes, top := r.routes, r.topRoute
 	if c.cfg.RouteKey != nil && !c.ours(&top) {
 		return false
 	}
@@ -97,19 +96,32 @@ func (r *Request) strictUpstream() bool {
 
 // RoutesReadable tells whether the Route values that decide the next hop are well
 // formed (§16.3 step 1): two Record-Routes of ours and the one behind them at
-// most. What stands further down is for those further on.
+// most. What stands further down is for those further on. LooseRoute goes on from
+// the first, which is not parsed again.
 func (r *Request) RoutesReadable() bool {
-	routes := r.M.Values(parser.KindRoute)
-	var u parser.URI
-	for range 3 {
-		if !nextRoute(r.M, &routes, &u) {
-			return routes.Reason == parser.OK
-		}
+	if !r.readTopRoute() {
+		return false
+	}
+	routes, u := r.routes, r.topRoute
+	for range 2 {
 		if !r.core.ours(&u) {
 			break
 		}
+		if !nextRoute(r.M, &routes, &u) {
+			return routes.Reason == parser.OK
+		}
 	}
 	return true
+}
+
+// readTopRoute reads the first Route value once per request; false: malformed.
+func (r *Request) readTopRoute() bool {
+	if !r.routesRead {
+		r.routesRead = true
+		r.routes = r.M.Values(parser.KindRoute)
+		nextRoute(r.M, &r.routes, &r.topRoute)
+	}
+	return r.routes.Reason == parser.OK
 }
 
 // nextRoute steps to the next Route value and parses its URI; false at the end or

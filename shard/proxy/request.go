@@ -37,6 +37,9 @@ type Request struct {
 	pickURI     bool // the set's choice replaces the Request-URI
 	cuts        [8]parser.Span
 	nCuts       int
+	routes      parser.Values   // behind the first Route value, if that was read
+	topRoute    parser.URI      // of that value
+	routesRead  bool            // it was
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
 	lastCode    int             // what ReplyError answers
@@ -53,6 +56,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.received, r.maxForwards, r.hasMF, r.recordRoute = false, -1, false, false
 	r.uri, r.dst, r.target, r.pickURI, r.nCuts, r.appendRoute = nil, nil, 0, false, 0, nil
 	r.dstAddr.Family = 0
+	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode = 0
 	via, reason := m.TopVia()
