@@ -121,6 +121,16 @@ func (p *Port) Abandon() {
 	}
 }
 
+// Forget drops everything that is queued, and the failures: for a caller whose Flush panicked, before the segments' memory is another's.
+func (p *Port) Forget() {
+	p.Abandon()
+	for _, b := range p.dirty {
+		b.n, b.used, b.dirty, b.gathering = 0, 0, false, false
+	}
+	p.dirty = p.dirty[:0]
+	p.failuresTaken = true
+}
+
 // Queue is Begin, Append for each segment, and End.
 func (p *Port) Queue(listener int, dst *Addr, token uint64, segments ...[]byte) {
 	p.Begin(listener, dst, token)

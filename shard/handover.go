@@ -124,8 +124,11 @@ func (w *worker) takeHandedOver() (got int) {
 // handed handles one record.
 func (w *worker) handed(rec []byte) {
 	defer w.contain()
+	w.step = stepDatagram
 	w.count[CountTakenOver]++
 	if binary.NativeEndian.Uint16(rec[26:]) == handedICMP {
+		w.step = stepTransport
+		w.tx.Begin()
 		w.core.NotDelivered(rec[handedHeader:])
 		return
 	}

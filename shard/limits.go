@@ -43,4 +43,7 @@ const (
 
 	// stacksPerSecond bounds the log of contained panics: each names its stack, and a thousand of the same help nobody.
 	stacksPerSecond = 1
+
+	// brokenRoundPause keeps a shard whose rounds panic outside of all steps from using up its processor.
+	brokenRoundPause = 10 * time.Millisecond
 )

@@ -3,6 +3,7 @@ package shard
 import (
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,7 @@ type worker struct {
 	prober         *prober // nil on all shards but one
 	clock          clock
 	stacks         stackLimit
+	step           step // what contain finds at work
 
 	listeners  []uint16     // all of them, for busy rounds
 	busy       int          // rounds since epoll was asked last
@@ -75,20 +77,32 @@ func (w *worker) run(cpus []int) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine and its CPU mask with it
 	w.place.settle(cpus, w.number, w.shards, w.clock.now())
 	defer w.place.leave()
+	debug.SetPanicOnFault(true) // a wild offset into the arena is a panic like others, and contained
 	for !w.shared.stopping.Load() {
-		ready := w.wait()
-		w.startBatch()
-		got := 0
-		for _, l := range ready {
-			got += w.receive(l)
+		if !w.round() {
+			time.Sleep(brokenRoundPause) // Slow path: it may be the same again at once
 		}
-		got += w.takeHandedOver()
-		w.port.Flow(0) // timers fire for any call: what they send keeps its place
-		w.expire()
-		w.probe()
-		w.flush()
-		w.busy = busyNext(w.busy, got)
 	}
+}
+
+// round is one turn of the loop; false: it did not get to its end. Whatever a message, a timer or a peer can influence is contained closer to
+// where it happens, so that a round loses nothing but its culprit.
+func (w *worker) round() (whole bool) {
+	defer w.contain()
+	w.step = stepRound
+	ready := w.wait()
+	w.startBatch()
+	got := 0
+	for _, l := range ready {
+		got += w.receive(l)
+	}
+	got += w.takeHandedOver()
+	w.port.Flow(0) // timers fire for any call: what they send keeps its place
+	w.expire()
+	w.probe()
+	w.flush()
+	w.busy = busyNext(w.busy, got)
+	return true
 }
 
 // busyNext counts the rounds for which a full batch is taken as proof of more;
@@ -145,14 +159,17 @@ func (w *worker) receive(listener uint16) int {
 	return len(packets)
 }
 
-// expire is step 7.
+// expire is step 7. After a panic in one record's timer the others fire in the next round, which follows at once.
 func (w *worker) expire() {
 	defer w.contain()
+	w.step = stepTimer
+	w.tx.Begin()
 	w.timersLeft = !w.tx.Expire(timersPerRound)
 }
 
 func (w *worker) probe() {
 	defer w.contain()
+	w.step = stepRound
 	if w.prober != nil {
 		w.prober.tick(w)
 	}
@@ -168,28 +185,44 @@ func refused(e unix.Errno) bool {
 // icmp gives the errors of a socket's error queue to the transactions they hit,
 // here or on another shard: the kernel knows nothing of Call-IDs here.
 func (w *worker) icmp(listener int) {
-	defer w.contain()
 	w.startBatch()
 	for _, e := range w.port.Errors(listener) {
 		w.count[CountICMPErrors]++
 		if !refused(e.Errno) {
 			continue // too big, prohibited by a router: not the destination's fault, the timers see to it
 		}
-		if w.prober != nil && w.prober.failed(w, e.Payload) {
-			continue
-		}
-		if shard, ok := w.core.NotDelivered(e.Payload); ok && shard != w.number {
-			w.handover.icmp(w, shard, e.Payload)
-		}
+		w.notDelivered(e.Payload)
+	}
+}
+
+// notDelivered gives one ICMP error, by what it quotes, to the probe or transaction it hit.
+func (w *worker) notDelivered(quoted []byte) {
+	defer w.contain()
+	w.step = stepTransport
+	w.tx.Begin()
+	if w.prober != nil && w.prober.failed(w, quoted) {
+		return
+	}
+	if shard, ok := w.core.NotDelivered(quoted); ok && shard != w.number {
+		w.handover.icmp(w, shard, quoted)
 	}
 }
 
 // flush is step 8: what was decided leaves, then its memory is free again.
 func (w *worker) flush() {
+	w.sendQueued()
+	w.giveBack()
+	w.gauges()
+}
+
+func (w *worker) sendQueued() {
+	defer w.contain()
+	w.step = stepQueue
 	w.handover.publish()
 	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
 	// is told to its transaction with the next batch's failures.
 	for range sendRounds {
+		w.step = stepQueue
 		w.port.Flush()
 		w.failed = w.failed[:0]
 		for _, f := range w.port.Failures() {
@@ -205,13 +238,20 @@ func (w *worker) flush() {
 			w.sendFailed(token)
 		}
 	}
+}
+
+// giveBack is the end of a batch. A slot that cannot be freed is left behind by the next one.
+func (w *worker) giveBack() {
+	defer w.contain()
+	w.step = stepQueue
 	w.port.Release()
 	w.reclaim()
-	w.gauges()
 }
 
 func (w *worker) sendFailed(token uint64) {
 	defer w.contain()
+	w.step = stepTransport
+	w.tx.Begin()
 	w.tx.SendFailed(token)
 }
 

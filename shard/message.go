@@ -2,7 +2,6 @@ package shard
 
 import (
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"viaduct/netio"
@@ -25,10 +24,11 @@ func (w *worker) refuse(r Reason, code int, phrase, header string) {
 	w.count[refuseBase+int(r)]++
 }
 
-// datagram takes one received datagram through steps 3 to 6. A panic costs this
-// message alone.
+// datagram takes one received datagram through steps 3 to 6. A panic costs its
+// transaction alone.
 func (w *worker) datagram(p *netio.Packet) {
 	defer w.contain()
+	w.step = stepDatagram
 	w.count[CountDatagramsIn]++
 	if p.Truncated {
 		w.drop(Truncated)
@@ -87,6 +87,7 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		w.drop(Unanswerable)
 		return
 	}
+	w.step = stepRequest
 	if reason == parser.OK {
 		reason = m.Check()
 	}
@@ -128,6 +129,7 @@ func (w *worker) absorb() bool {
 	if tx == nil {
 		return false
 	}
+	w.step = stepAbsorb
 	if !w.tx.Repeat(tx) {
 		r.Tx = tx
 		r.Trying()
@@ -137,6 +139,7 @@ func (w *worker) absorb() bool {
 
 // decide is step 6: the operator's program says what becomes of the request.
 func (w *worker) decide() {
+	w.step = stepDecide
 	s := &w.session
 	s.begin()
 	if w.program.Request(w.ctx) == route.Faulted {
@@ -220,6 +223,8 @@ func (w *worker) supported() bool {
 // response is steps 5 and 6 for a response.
 func (w *worker) response(p *netio.Packet) {
 	w.count[CountReplies]++
+	w.step = stepResponse
+	w.tx.Begin()
 	if reason := w.m.Check(); reason != parser.OK {
 		w.drop(Reason(reason))
 		return
@@ -244,34 +249,4 @@ func (w *worker) response(p *netio.Packet) {
 		}
 		w.handover.datagram(w, shard, p)
 	}
-}
-
-// contain keeps a panic from costing more than the message at hand.
-func (w *worker) contain() {
-	if v := recover(); v != nil {
-		w.count[CountPanics]++
-		w.drop(Panicked)
-		if w.port != nil {
-			w.port.Abandon()
-		}
-		w.tx.Reserve(0)
-		if w.stacks.allow(time.Now()) {
-			w.shared.queue(logLine{slog.LevelError, "handling a message panicked: the message is lost, please report",
-				[]any{"shard", w.number, "panic", v, "stack", string(debug.Stack())}})
-		}
-	}
-}
-
-// stackLimit lets stacksPerSecond through.
-type stackLimit struct {
-	second int64
-	n      int
-}
-
-func (l *stackLimit) allow(now time.Time) bool {
-	if s := now.Unix(); s != l.second {
-		l.second, l.n = s, 0
-	}
-	l.n++
-	return l.n <= stacksPerSecond
 }

@@ -41,6 +41,10 @@ const (
 	// cycle, was not written by us: such slots are reclaimed.
 	maxOwnerDepth = 8
 
+	// recentSlots is how many of the slots it allocated last a slab remembers, a power of two: more than one message can take, with every branch that
+	// package txn allows (30), its CANCEL, and the bytes of both. What is older was finished long ago.
+	recentSlots = 128
+
 	// spareFloor is how many chunks the pool must still have, per slab, for a slab to keep one empty chunk of a class
 	// against thrashing. Below it every empty chunk goes back at once, so that what is scarce is shared.
 	spareFloor = 8

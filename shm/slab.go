@@ -16,12 +16,16 @@ type Slab struct {
 	words   *slabWords // in the arena, until Close
 	shard   int
 	refuse  int   // Allocs till the refused one, -1: none
+	panics  bool  // instead
 	reserve int64 // chunks of the pool that Alloc leaves alone
 	scarce  int64 // chunks in the pool below which no empty one is kept
 
 	heads [numClasses]uint32 // first chunk with room, index+1; 0: none
 	spare [numClasses]uint32 // the empty chunk kept, index+1; it may have been taken into use again
-	_     [128]byte          // keeps the next shard's slab out of our lines
+
+	recent [recentSlots]Off // the slots allocated last, a ring, see Unfinished
+	allocs uint32           // where recent goes on
+	_      [128]byte        // keeps the next shard's slab out of our lines
 }
 
 func (s *Slab) init(a *Arena, shard int) {
@@ -60,6 +64,7 @@ func (s *Slab) Alloc(kind Kind, bytes int) (Off, bool) {
 	h := s.a.header(off)
 	c.free = h.Owner
 	*h = Header{State: StateReserved, Kind: kind, Class: class}
+	s.remember(off)
 	s.words.Used += uint64(k.bytes)
 	if c.used++; c.used == k.slots {
 		s.unlink(class, i, c)
@@ -75,6 +80,7 @@ func (s *Slab) carve(kind Kind, class uint8, i uint32) Off {
 	off := Off(s.a.firstOff + (i-1)*chunkUnits + w.count()*k.units)
 	*s.a.header(off) = Header{State: StateReserved, Kind: kind, Class: class}
 	c.store(w + 1)
+	s.remember(off)
 	s.words.Used += uint64(k.bytes)
 	if c.used++; c.used == k.slots {
 		s.unlink(class, i, c)
@@ -93,6 +99,9 @@ func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 	if s.refuse >= 0 {
 		s.refuse--
 		if s.refuse < 0 {
+			if s.panics {
+				panic("shm alloc: the panic that a test asked for")
+			}
 			return 0, false
 		}
 	}
@@ -269,6 +278,7 @@ func (s *Slab) allocSpan(kind Kind, n int) (Off, bool) {
 		s.a.chunks[i].store(wordOf(chunkSpanTail, spanClass, s.shard, 0))
 	}
 	s.a.chunks[first].store(wordOf(chunkSpan, spanClass, s.shard, uint32(n)))
+	s.remember(off)
 	s.words.Chunks += uint64(n)
 	s.words.Used += uint64(n) * chunkBytes
 	return off, true
@@ -298,4 +308,7 @@ func (s *Slab) Refused() uint64 { return atomic.LoadUint64(&s.words.Refused) }
 
 // Refuse makes one Alloc fail as if the arena were full: the next one for 0, the one after it for 1, and so on; -1 takes it
 // back. For tests that fail everything once.
-func (s *Slab) Refuse(nth int) { s.refuse = max(nth, -1) }
+func (s *Slab) Refuse(nth int) { s.refuse, s.panics = max(nth, -1), false }
+
+// RefuseByPanic is Refuse with a panic in the place of the refusal: for tests of what a panic leaves behind.
+func (s *Slab) RefuseByPanic(nth int) { s.refuse, s.panics = max(nth, -1), true }

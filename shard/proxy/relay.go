@@ -282,6 +282,7 @@ func (r *Request) Forward() bool {
 		return r.fail(code)
 	}
 	c.send(int(to.Listener), &to.Addr, p.Segments())
+	r.done = true
 	c.count[CountForwarded]++
 	c.count[CountStateless]++
 	return true

@@ -69,6 +69,7 @@ func (r *Request) Reply(code int, reason, header string) bool {
 	c.out.Begin(r.Listener, &r.replyTo, 0)
 	c.out.Append(b)
 	c.out.End()
+	r.done = r.done || code >= 200
 	return true
 }
 

@@ -43,6 +43,7 @@ type Request struct {
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
 	lastCode    int             // what ReplyError answers
+	done        bool            // a final response left, or the request itself without a transaction
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
 }
 
@@ -58,7 +59,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.dstAddr.Family = 0
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
-	r.lastCode = 0
+	r.lastCode, r.done = 0, false
 	via, reason := m.TopVia()
 	if reason != parser.OK && via.SentBy.Empty() {
 		r.via = nil

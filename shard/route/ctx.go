@@ -85,6 +85,9 @@ func NewCtx(h Host) *Ctx {
 
 // begin readies c for one run of p.
 func (c *Ctx) begin(p *Program) {
+	if c.msg != nil {
+		c.end() // a panic cut the run before short: its variables and its URIs, whose memory holds another message by now, are not this one's
+	}
 	c.msg = c.Host.Msg()
 	c.prog = p
 	c.stop = next

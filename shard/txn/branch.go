@@ -72,6 +72,7 @@ func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	if reason != parser.OK {
 		return nil
 	}
+	t.hand = id.off
 	if cseq.Method == parser.CANCEL && br.method == uint8(parser.INVITE) {
 		if br.cancel == 0 {
 			return nil

@@ -171,8 +171,8 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		default:
 			br.state = Completed
 			br.flags |= brFinal
-			t.acknowledge(br, m)
 			t.setEnd(br, t.now+int64(t.timers.D))
+			t.acknowledge(br, m)
 		}
 		return true
 	case Accepted:
@@ -181,7 +181,11 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		if status >= 200 && status < 300 {
 			return true // a fork further down answered late (§16.7 step 5)
 		}
-		if status >= 300 && br.request != 0 {
+		switch {
+		case status < 300 || br.request == 0:
+		case t.storedBytes(br.request)[0] != 'A':
+			t.acknowledge(br, m) // a panic cut the first off: the INVITE is still there
+		default:
 			t.count[CountResentReq]++
 			t.send(br.listener, &br.dst, 0, br.request) // the ACK again
 		}
@@ -244,8 +248,10 @@ func (t *Table) TransportError(br *Branch) {
 		t.end(br)
 		return
 	}
+	t.hand = t.offOf(&br.node)
 	t.user.BranchFailed(t.tx(br.tx), br)
 	t.end(br)
+	t.hand = 0
 }
 
 // SendFailed is TransportError for a token that the Sender gave back.

@@ -19,11 +19,13 @@ func (t *Table) Expire(budget int) bool {
 				t.arm(off, n, due) // beyond the horizon when it was armed
 				continue
 			}
+			t.hand = off
 			if n.Kind == KindTx {
 				t.expireServer(off, t.tx(off))
 			} else {
 				t.expireClient(off, t.branch(off))
 			}
+			t.hand = 0
 		}
 		if w.tick >= now {
 			return true

@@ -61,6 +61,7 @@ const (
 	brCancelled                 // its CANCEL was sent
 	brFinal                     // a final response was received
 	brEnded                     // given back; the record only waits for Reclaim
+	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and

@@ -89,16 +89,16 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			t.keep(tx, segments)
 		case status < 300:
 			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each.
+			t.pass(tx, segments) // before the state: a response that a panic stopped was not sent
 			tx.state = Accepted
 			t.answered(tx)
-			t.pass(tx, segments)
 			t.drop(&tx.reply)
 			t.rearmServer(tx, t.now+int64(t.timers.L))
 		default:
 			// §17.2.1, Timers G and H.
+			t.keep(tx, segments)
 			tx.state = Completed
 			t.answered(tx)
-			t.keep(tx, segments)
 			tx.intervalMs = uint32(t.timers.T1.Milliseconds())
 			tx.retransAt = t.now + int64(t.timers.T1)
 			t.rearmServer(tx, t.now+int64(t.timers.H))
@@ -127,9 +127,9 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		t.keep(tx, segments)
 	} else {
 		// Timer J.
+		t.keep(tx, segments)
 		tx.state = Completed
 		t.answered(tx)
-		t.keep(tx, segments)
 		t.rearmServer(tx, t.now+int64(t.timers.J))
 	}
 	tx.status = uint16(status)
@@ -186,13 +186,13 @@ func (t *Table) keep(tx *Tx, segments [][]byte) {
 func (t *Table) expireServer(off shm.Off, tx *Tx) {
 	if tx.retransAt != 0 && tx.retransAt <= t.now && t.now < tx.endAt {
 		// §17.2.1, Timer G: doubling up to T2.
+		tx.intervalMs = min(2*tx.intervalMs, uint32(t.timers.T2.Milliseconds()))
+		tx.retransAt = after(tx.retransAt, tx.intervalMs, t.now)
+		t.rearmServer(tx, tx.endAt)
 		if tx.reply != 0 {
 			t.count[CountResentReply]++
 			t.send(tx.listener, &tx.replyTo, 0, tx.reply)
 		}
-		tx.intervalMs = min(2*tx.intervalMs, uint32(t.timers.T2.Milliseconds()))
-		tx.retransAt = after(tx.retransAt, tx.intervalMs, t.now)
-		t.rearmServer(tx, tx.endAt)
 		return
 	}
 	if t.now < tx.endAt {

@@ -75,6 +75,8 @@ type Table struct {
 	scratch []byte         // for ACK and CANCEL being built
 	stored  parser.Message // for reading a request sent earlier
 	limbo   []shm.Off
+	freed   int     // of limbo, by a Reclaim that did not get to its end
+	hand    shm.Off // the record at work in this step, see InHand
 }
 
 // New makes an empty table.
@@ -125,10 +127,12 @@ func (t *Table) NextDue() (due int64, ok bool) { return t.wheel.nextDue() }
 // Reclaim gives back the slots that ended during the batch. Call it when nothing
 // in the send queue refers to the arena any more.
 func (t *Table) Reclaim() {
-	for _, off := range t.limbo {
+	for t.freed < len(t.limbo) {
+		off := t.limbo[t.freed]
+		t.freed++ // before: a slot that cannot be freed panics once, not for ever
 		t.slab.Free(off)
 	}
-	t.limbo = t.limbo[:0]
+	t.limbo, t.freed = t.limbo[:0], 0
 }
 
 func (t *Table) node(off shm.Off) *node     { return shm.Ptr[node](t.arena, off) }

@@ -1,0 +1,356 @@
+package shard
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+	"viaduct/shard/txn"
+)
+
+// Every flow is run again and again, each time with a fault in another place. The points where faults are put:
+//
+//	Begin, Append and End of the sender; each random number; each door of the routing program (route.Host), on the way in and on the way out;
+//	each call to the user of the transaction layer, the same; each slot that is allocated
+//
+// After each run nothing may be left, what left on the wire must be right, and the whole flow must run on the same worker as its text says: the canary.
+
+// eachFlow runs f for every flow.
+func eachFlow(t *testing.T, f func(*testing.T, *txtar.Archive)) {
+	files, err := filepath.Glob("testdata/flows/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no flows: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, a)
+		})
+	}
+}
+
+// faultAt makes a hook that panics at its nth call and the burst-1 calls after it.
+func faultAt(n, burst int) (point func(), reached *int) {
+	calls := 0
+	return func() {
+		calls++
+		if calls > n && calls <= n+burst {
+			panic(fmt.Sprintf("the fault at point %d", calls-1))
+		}
+	}, &calls
+}
+
+// equipped is a flow that hands its faults out in all their places.
+func equipped(t *testing.T, a *txtar.Archive) *flow {
+	config, targets := flowFiles(t, a)
+	f := newFlow(t, config, targets, 16<<20)
+	f.faulty = true
+	f.equip = func() {
+		f.w.ctx.Host = &faultyHost{&f.w.session, f}
+		f.rewire(&faultyUser{f.w.core, f})
+	}
+	f.equip()
+	return f
+}
+
+// again readies the worker for the flow's next run: as clean as the one before left it.
+func (f *flow) again(a *txtar.Archive) {
+	f.point, f.timeless, f.branches = nil, true, nil
+	clear(f.lastTo)
+	f.sent, f.all, f.arrived = nil, nil, nil
+	f.w.slab.Refuse(-1)
+	f.w.count[CountPanics] = 0
+	f.freshTargets(a)
+}
+
+func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string) {
+	config, targets = defaultConfig(t), defaultTargets
+	for _, s := range a.Files {
+		switch s.Name {
+		case "config":
+			config = string(s.Data)
+		case "targets":
+			targets = string(s.Data)
+		}
+	}
+	return config, targets
+}
+
+// rewire gives the worker a transaction layer with another user.
+func (f *flow) rewire(user txn.User) {
+	tx, err := txn.New(txn.Config{Arena: f.w.arena, Timers: timers(&f.settings.TM), Sender: f, User: user,
+		Counters: f.w.count, Random: f.random, Now: f.now, MaxBranches: f.settings.Core.MaxBranches})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.w.tx = tx
+	f.w.core.SetTable(tx)
+	f.tell()
+}
+
+// faultyUser is the user of the transaction layer with a point before and behind each call.
+type faultyUser struct {
+	txn.User
+	f *flow
+}
+
+func (u *faultyUser) Expired(tx *txn.Tx) {
+	u.f.inject()
+	u.User.Expired(tx)
+	u.f.inject()
+}
+
+func (u *faultyUser) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
+	u.f.inject()
+	u.User.BranchTimeout(tx, br)
+	u.f.inject()
+}
+
+func (u *faultyUser) BranchFailed(tx *txn.Tx, br *txn.Branch) {
+	u.f.inject()
+	u.User.BranchFailed(tx, br)
+	u.f.inject()
+}
+
+// faultyHost is the routing program's host with a point before and behind each call that does something.
+type faultyHost struct {
+	route.Host
+	f *flow
+}
+
+func (h *faultyHost) around(call func() int) int {
+	h.f.inject()
+	n := call()
+	h.f.inject()
+	return n
+}
+
+func (h *faultyHost) Msg() *route.Message { h.f.inject(); return h.Host.Msg() }
+func (h *faultyHost) RequestURI() []byte  { h.f.inject(); return h.Host.RequestURI() }
+func (h *faultyHost) DstURI() []byte      { h.f.inject(); return h.Host.DstURI() }
+func (h *faultyHost) Source() netip.AddrPort {
+	h.f.inject()
+	return h.Host.Source()
+}
+func (h *faultyHost) SetRequestURI(b []byte) int {
+	return h.around(func() int { return h.Host.SetRequestURI(b) })
+}
+func (h *faultyHost) SetDstURI(b []byte) int {
+	return h.around(func() int { return h.Host.SetDstURI(b) })
+}
+func (h *faultyHost) IsMyself(host []byte, port int, proto route.Transport) bool {
+	h.f.inject()
+	return h.Host.IsMyself(host, port, proto)
+}
+func (h *faultyHost) MaxForwards(n int) int {
+	return h.around(func() int { return h.Host.MaxForwards(n) })
+}
+func (h *faultyHost) SanityCheck(a, b uint32) int {
+	return h.around(func() int { return h.Host.SanityCheck(a, b) })
+}
+func (h *faultyHost) Reply(code int, reason string, m route.StatefulReply) int {
+	return h.around(func() int { return h.Host.Reply(code, reason, m) })
+}
+func (h *faultyHost) ReplyError() int    { return h.around(h.Host.ReplyError) }
+func (h *faultyHost) CheckTrans() int    { return h.around(h.Host.CheckTrans) }
+func (h *faultyHost) PrecheckTrans() int { return h.around(h.Host.PrecheckTrans) }
+func (h *faultyHost) NewTran() int       { return h.around(h.Host.NewTran) }
+func (h *faultyHost) Relay() int         { return h.around(h.Host.Relay) }
+func (h *faultyHost) Forward() int       { return h.around(h.Host.Forward) }
+func (h *faultyHost) RecordRoute() int   { return h.around(h.Host.RecordRoute) }
+func (h *faultyHost) LooseRoute() int    { return h.around(h.Host.LooseRoute) }
+func (h *faultyHost) SelectDst(set, algorithm, limit int, setURI bool) int {
+	return h.around(func() int { return h.Host.SelectDst(set, algorithm, limit, setURI) })
+}
+
+// TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the containment itself panics.
+func TestFlowsPanicEverywhere(t *testing.T) {
+	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
+		f := equipped(t, a)
+		want := f.wanted(a)
+		for _, burst := range []int{1, 2, 1 << 30} {
+			for n := 0; ; n++ {
+				f.again(a)
+				point, calls := faultAt(n, burst)
+				f.point = point
+				f.play(a, false)
+				if burst == 1<<30 {
+					f.point = nil // the cause is gone; what it left behind is not
+				}
+				f.endsClean()
+				if *calls <= n {
+					break
+				}
+				if f.w.count[CountPanics] == 0 {
+					t.Error("no panic was counted")
+				}
+				f.checkWire(burst == 1, want)
+				f.canary(a)
+				if t.Failed() {
+					t.Fatalf("the flow with %d panics from point %d on", burst, n)
+				}
+			}
+		}
+	})
+}
+
+// TestFlowsPanicInAlloc: the same for each slot.
+func TestFlowsPanicInAlloc(t *testing.T) {
+	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
+		f := equipped(t, a)
+		want := f.wanted(a)
+		for n := 0; ; n++ {
+			f.again(a)
+			f.w.slab.RefuseByPanic(n)
+			f.play(a, false)
+			f.endsClean()
+			if f.w.count[CountPanics] == 0 {
+				break
+			}
+			f.checkWire(true, want)
+			f.canary(a)
+			if t.Failed() {
+				t.Fatalf("the flow with a panic in allocation %d", n)
+			}
+		}
+	})
+}
+
+// canary runs the flow as its text says, on the worker that had the faults.
+func (f *flow) canary(a *txtar.Archive) {
+	f.t.Helper()
+	f.again(a)
+	f.play(a, true)
+	f.endsClean()
+}
+
+// freshTargets makes all destinations as good as new.
+func (f *flow) freshTargets(a *txtar.Archive) {
+	_, targets := flowFiles(f.t, a)
+	if f.w.shared.tables.Load() == nil {
+		return
+	}
+	tb, err := balance.Parse("targets", []byte(targets), balance.Config{}, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.w.shared.tables.Store(tb)
+	f.w.core.SetTargets(tb)
+}
+
+// transactionOf names the transaction a message belongs to at the end that sent the request: the top Via's branch and the method, an ACK being its INVITE's.
+func transactionOf(m *parser.Message) (string, bool) {
+	via, reason := m.TopVia()
+	cseq, reason2 := m.CSeq()
+	if reason != parser.OK || reason2 != parser.OK {
+		return "", false
+	}
+	return fmt.Sprintf("%s %s %d", via.Branch.Of(m.Raw), cseq.Method, cseq.Number), true
+}
+
+// finals are the statuses of the final responses that left, by transaction, in order.
+func (f *flow) finals() map[string][]int {
+	all := map[string][]int{}
+	for _, d := range f.all {
+		var m parser.Message
+		if !strings.HasPrefix(string(d.bytes), "SIP/2.0 ") {
+			continue
+		}
+		if reason := m.Parse(d.bytes); reason != parser.OK {
+			f.t.Errorf("a response left that cannot be read (%v):\n%s", reason, d.bytes)
+			continue
+		}
+		key, ok := transactionOf(&m)
+		if !ok {
+			continue // its request had no CSeq that could be read
+		}
+		if strings.Contains(key, " ACK ") {
+			f.t.Errorf("an ACK was answered:\n%s", d.bytes)
+		}
+		if m.Status >= 200 {
+			all[key] = append(all[key], int(m.Status))
+		}
+	}
+	return all
+}
+
+// wanted are the transactions that have a final response when nothing fails.
+func (f *flow) wanted(a *txtar.Archive) map[string][]int {
+	f.play(a, false)
+	f.endsClean()
+	if n := f.w.count[CountPanics]; n != 0 {
+		f.t.Fatalf("%d panics where none was asked for", n)
+	}
+	return f.finals()
+}
+
+// checkWire judges what left: one final for each transaction of the caller, or the same again; another only if it is a 2xx to an INVITE, which goes up
+// whatever was sent before (§16.7 step 5). With complete each transaction that should have had one has one.
+func (f *flow) checkWire(complete bool, want map[string][]int) {
+	f.t.Helper()
+	finals := f.finals()
+	for key, codes := range finals {
+		if several(want[key]) {
+			continue // requests that share a branch: their own fault
+		}
+		first := 0
+		for _, code := range codes {
+			if code/100 == 2 && strings.Contains(key, " INVITE ") {
+				continue
+			}
+			if first == 0 {
+				first = code
+			}
+			if code != first {
+				f.t.Errorf("%s was answered with %v", key, codes)
+				break
+			}
+		}
+		for i, code := range codes {
+			if i > 0 && code/100 != 2 && codes[0]/100 == 2 {
+				f.t.Errorf("%s was answered with %v", key, codes)
+				break
+			}
+		}
+	}
+	if !complete || f.w.program.UsesForward() {
+		return // without a transaction what is lost is lost, and the ends repeat it; these here do not
+	}
+	for key := range want {
+		if len(finals[key]) == 0 && f.asked(key) {
+			f.t.Errorf("%s had no final response, without a fault %v", key, want[key])
+		}
+	}
+}
+
+// several tells whether different finals are among codes.
+func several(codes []int) bool {
+	for _, code := range codes {
+		if code != codes[0] && code/100 != 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// asked tells whether the request of a transaction arrived.
+func (f *flow) asked(key string) bool {
+	for _, b := range f.arrived {
+		var m parser.Message
+		m.Parse(b)
+		if k, ok := transactionOf(&m); ok && k == key && m.IsRequest {
+			return true
+		}
+	}
+	return false
+}

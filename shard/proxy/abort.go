@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// AbortedTransaction makes a transaction for the answer that Abort is to give, if it can: it answers the retransmissions too, of which each would
+// panic again.
+func (r *Request) AbortedTransaction() {
+	if r.Tx != nil && r.Tx.State() == txn.Terminated {
+		r.Tx = nil // given up before its last answer was made
+	}
+	if r.Tx == nil && !r.done && !r.core.cfg.StatelessReply && r.M.Method != parser.ACK {
+		r.newTransaction()
+	}
+}
+
+// Abort answers the request under way with 500 (§21.5.1) after a panic, unless it was answered, or sent on without a transaction, or is an ACK. It
+// reports whether the answer left. Where the program forwards without transactions (§16.11) a request that has none stays unanswered, and is repeated: it
+// may be a retransmission of one that went on, whose own final is on its way.
+func (r *Request) Abort() bool {
+	if r.done || r.Tx == nil && r.core.cfg.StatelessReply {
+		return false
+	}
+	if r.Tx != nil && r.Tx.Answered() {
+		return false
+	}
+	return r.Reply(codeInternal, "Server Internal Error", "")
+}
+
+// Stranded tells whether tx has no final response and nobody left who could bring one. over is a branch that is about to end, nil: none.
+func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
+	n := c.tx.Pending(tx)
+	if over != nil && !over.Final() && over.State() != txn.Terminated {
+		n--
+	}
+	return n <= 0 && !tx.Answered() && tx.State() != txn.Terminated
+}
+
+// Fail answers a transaction with 500 after a panic. Its request is gone from the receive buffers; what the answer needs stands in what was sent
+// downstream, or in the response at hand (nil: it is none). It reports whether the answer left.
+func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		if c.tx.Request(br) == nil || br.Final() {
+			return true // nothing kept, or an ACK
+		}
+		c.replyLater(tx, br, codeInternal, "Server Internal Error")
+		return false
+	})
+	if tx.State() == txn.Terminated {
+		return false
+	}
+	return tx.Answered() || m != nil && c.replyFrom(tx, m)
+}
+
+// replyFrom answers 500 with what a response brought along: its Vias below ours, From, To, Call-ID and CSeq.
+func (c *Core) replyFrom(tx *txn.Tx, m *parser.Message) bool {
+	via, reason := m.TopVia()
+	if reason != parser.OK {
+		return false
+	}
+	b := appendStatus(c.take(int(m.HeaderEnd)+256+len(c.cfg.ServerHeader)), codeInternal, "Server Internal Error")
+	row := m.Headers[via.Row].Line
+	c.plan.Reset(m.Raw[:row.End()])
+	c.plan.Cut(0, row.Off)
+	c.plan.Cut(via.Cut.Off, via.Cut.Len) // the whole row, or our value alone
+	for _, s := range c.plan.Segments() {
+		b = append(b, s...)
+	}
+	for i := m.Next(via.Row); i >= 0; i = m.Next(i) {
+		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	b = c.appendEnd(appendDialogRows(b, m, codeInternal), "")
+	c.count[CountRepliesOwn]++
+	c.segs[0] = b
+	return c.tx.Respond(tx, codeInternal, c.segs[:1])
+}
