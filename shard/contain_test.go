@@ -1,12 +1,17 @@
 package shard
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/tools/txtar"
 
 	"viaduct/parser"
@@ -65,7 +70,7 @@ func equipped(t *testing.T, a *txtar.Archive) *flow {
 
 // again readies the worker for the flow's next run: as clean as the one before left it.
 func (f *flow) again(a *txtar.Archive) {
-	f.point, f.timeless, f.branches = nil, true, nil
+	f.point, f.refuse, f.failures, f.timeless, f.branches = nil, nil, nil, true, nil
 	clear(f.lastTo)
 	f.sent, f.all, f.arrived = nil, nil, nil
 	f.w.slab.Refuse(-1)
@@ -194,7 +199,7 @@ func TestFlowsPanicEverywhere(t *testing.T) {
 				if f.w.count[CountPanics] == 0 {
 					t.Error("no panic was counted")
 				}
-				f.checkWire(burst == 1, want)
+				f.checkWire(burst == 1, "", want)
 				f.canary(a)
 				if t.Failed() {
 					t.Fatalf("the flow with %d panics from point %d on", burst, n)
@@ -217,13 +222,93 @@ func TestFlowsPanicInAlloc(t *testing.T) {
 			if f.w.count[CountPanics] == 0 {
 				break
 			}
-			f.checkWire(true, want)
+			f.checkWire(true, "", want)
 			f.canary(a)
 			if t.Failed() {
 				t.Fatalf("the flow with a panic in allocation %d", n)
 			}
 		}
 	})
+}
+
+// TestFlowsSendsFail: each datagram of each flow does not leave, then none from there on.
+func TestFlowsSendsFail(t *testing.T) {
+	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
+		f := equipped(t, a)
+		f.faulty = false
+		want := f.wanted(a)
+		for _, errno := range []unix.Errno{unix.ECONNREFUSED, unix.ENETUNREACH, unix.EAGAIN, unix.EPERM} {
+			for _, burst := range []int{1, 1 << 30} {
+				for n := 0; ; n++ {
+					f.again(a)
+					sends, request := 0, false
+					f.refuse = func(d sentDatagram) unix.Errno {
+						sends++
+						if sends <= n || sends > n+burst {
+							return 0
+						}
+						request = request || !strings.HasPrefix(string(d.bytes), "SIP/2.0 ")
+						return errno
+					}
+					f.play(a, false)
+					f.endsClean()
+					if sends <= n {
+						break
+					}
+					// A request that did not leave fails over, is answered for, or is sent again by its timer. What did not go up is not sent again
+					// when it is a 2xx, which is its sender's to repeat.
+					f.checkWire(burst == 1 && request, " INVITE ", want)
+					f.canary(a)
+					if t.Failed() {
+						t.Fatalf("the flow with %d sends failing from %d on: %v", burst, n, errno)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestPanicsAreLoggedOnce: each is counted, stacksPerSecond are logged, with the stack of what panicked; the message in the line is what it was then.
+func TestPanicsAreLoggedOnce(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
+	f.faulty = true
+	f.w.shared.lines = make(chan logLine, 1000)
+	const panics = 300
+	begin := time.Now()
+	for i := range panics {
+		f.point = func() { f.point = nil; panic(fmt.Errorf("fault %d", i)) }
+		f.receive("127.0.0.1:6000", request("OPTIONS", "sip:127.0.0.1:5060", fmt.Sprintf("c%d", i), fmt.Sprint(i)))
+	}
+	most := stacksPerSecond * (int(time.Since(begin)/time.Second) + 2)
+	if n := f.w.count[CountPanics]; n != panics {
+		t.Errorf("%d panics are counted, want %d", n, panics)
+	}
+	if n := f.w.count[refuseBase+int(Panicked)]; n != panics || f.count("SIP/2.0 500") != panics {
+		t.Errorf("%d requests are counted as answered, %d answers left, want %d", n, f.count("SIP/2.0 500"), panics)
+	}
+	if n := len(f.w.shared.lines); n < 1 || n > most {
+		t.Errorf("%d lines are logged, want 1 to %d", n, most)
+	}
+	var b bytes.Buffer
+	l := <-f.w.shared.lines
+	slog.New(slog.NewTextHandler(&b, nil)).Log(context.Background(), l.level, l.text, l.attrs...)
+	for _, part := range []string{"level=ERROR", `panic="fault 0"`, "shard=0", "panics=1", "(*flow).inject", "(*worker).datagram"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("%q is missing in the line:\n%s", part, b.String())
+		}
+	}
+	f.endsClean()
+
+	limit, second := stackLimit{}, time.Unix(1000, 0)
+	allowed := 0
+	for i := range 50 {
+		if limit.allow(second.Add(time.Duration(i) * 100 * time.Millisecond)) {
+			allowed++
+		}
+	}
+	if allowed != 5*stacksPerSecond {
+		t.Errorf("%d stacks in five seconds, want %d", allowed, 5*stacksPerSecond)
+	}
 }
 
 // canary runs the flow as its text says, on the worker that had the faults.
@@ -295,8 +380,9 @@ func (f *flow) wanted(a *txtar.Archive) map[string][]int {
 }
 
 // checkWire judges what left: one final for each transaction of the caller, or the same again; another only if it is a 2xx to an INVITE, which goes up
-// whatever was sent before (§16.7 step 5). With complete each transaction that should have had one has one.
-func (f *flow) checkWire(complete bool, want map[string][]int) {
+// whatever was sent before (§16.7 step 5). With complete each transaction of that method
+// ("": any) that should have had one has one.
+func (f *flow) checkWire(complete bool, method string, want map[string][]int) {
 	f.t.Helper()
 	finals := f.finals()
 	for key, codes := range finals {
@@ -327,7 +413,7 @@ func (f *flow) checkWire(complete bool, want map[string][]int) {
 		return // without a transaction what is lost is lost, and the ends repeat it; these here do not
 	}
 	for key := range want {
-		if len(finals[key]) == 0 && f.asked(key) {
+		if len(finals[key]) == 0 && strings.Contains(key, method) && f.asked(key) {
 			f.t.Errorf("%s had no final response, without a fault %v", key, want[key])
 		}
 	}

@@ -56,13 +56,15 @@ type flow struct {
 	rnd      uint64
 	settings *route.Settings
 
-	point    func()         // called wherever package contain_test injects faults; nil: nowhere
-	equip    func()         // called with each new worker, restarts included
-	all      []sentDatagram // everything that left
-	arrived  [][]byte       // everything that was received
-	open     bool           // a datagram was begun
-	faulty   bool           // panics are the test's own
-	timeless bool           // out steps are compared without their times
+	point    func()                        // called wherever package contain_test injects faults; nil: nowhere
+	refuse   func(sentDatagram) unix.Errno // what becomes of a datagram; 0, or nil: it leaves
+	failures []netio.SendFailure           // not yet told
+	equip    func()                        // called with each new worker, restarts included
+	all      []sentDatagram                // everything that left
+	arrived  [][]byte                      // everything that was received
+	open     bool                          // a datagram was begun
+	faulty   bool                          // panics are the test's own
+	timeless bool                          // out steps are compared without their times
 }
 
 type sentDatagram struct {
@@ -104,6 +106,13 @@ func (f *flow) End() {
 	f.inject()
 	f.open = false
 	d := f.sent[len(f.sent)-1]
+	if f.refuse != nil {
+		if errno := f.refuse(d); errno != 0 {
+			f.sent = f.sent[:len(f.sent)-1]
+			f.failures = append(f.failures, netio.SendFailure{Token: d.token, Errno: errno})
+			return
+		}
+	}
 	f.all = append(f.all, d)
 	f.lastTo[d.to] = d.bytes
 	method, _, _ := strings.Cut(string(d.bytes), " ")
@@ -222,7 +231,7 @@ func (f *flow) receive(from string, b []byte) {
 		}
 	}
 	f.w.datagram(&netio.Packet{Data: b, Src: src, Listener: listener})
-	f.w.reclaim()
+	f.endBatch()
 }
 
 // wait lets time pass, millisecond by millisecond while timers are due.
@@ -238,8 +247,20 @@ func (f *flow) wait(d time.Duration) {
 		for again := true; again; again = f.w.timersLeft {
 			f.w.expire()
 		}
-		f.w.reclaim()
+		f.endBatch()
 	}
+}
+
+// endBatch does what flush does behind the sockets.
+func (f *flow) endBatch() {
+	for range sendRounds {
+		failures := f.failures
+		f.failures = nil
+		if !f.w.sendsFailed(failures) {
+			break
+		}
+	}
+	f.w.reclaim()
 }
 
 // unreachable gives an ICMP error for the last datagram sent to an address.
@@ -249,7 +270,7 @@ func (f *flow) unreachable(to string) {
 		f.t.Fatalf("icmp: nothing was sent to %s", to)
 	}
 	f.w.notDelivered(b[:min(len(b), 520)])
-	f.w.reclaim()
+	f.endBatch()
 }
 
 var ourBranch = regexp.MustCompile(`z9hG4bKt[0-9a-f]{26}`)

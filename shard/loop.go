@@ -224,20 +224,25 @@ func (w *worker) sendQueued() {
 	for range sendRounds {
 		w.step = stepQueue
 		w.port.Flush()
-		w.failed = w.failed[:0]
-		for _, f := range w.port.Failures() {
-			w.count[CountSendFailed]++
-			if refused(f.Errno) {
-				w.failed = append(w.failed, f.Token)
-			} // else Timer A or E sends it again
-		}
-		if len(w.failed) == 0 {
+		if !w.sendsFailed(w.port.Failures()) {
 			break
 		}
-		for _, token := range w.failed {
-			w.sendFailed(token)
-		}
 	}
+}
+
+// sendsFailed tells the transactions whose requests cannot reach their destination; false: there are none.
+func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
+	w.failed = w.failed[:0]
+	for _, f := range failures {
+		w.count[CountSendFailed]++
+		if refused(f.Errno) {
+			w.failed = append(w.failed, f.Token)
+		} // else Timer A or E sends it again
+	}
+	for _, token := range w.failed {
+		w.sendFailed(token)
+	}
+	return len(w.failed) > 0
 }
 
 // giveBack is the end of a batch. A slot that cannot be freed is left behind by the next one.
