@@ -165,9 +165,9 @@ func (s *sink) run() {
 	defer close(s.done)
 	var told uint64
 	emit := func(l logLine) {
-		_ = s.write(l.severity, l.text) // nowhere is left to report a log that fails
+		s.line(l)
 		if n := s.lost.Load(); n != told {
-			_ = s.write(sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n))
+			s.line(logLine{sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n)})
 			told = n
 		}
 	}
@@ -186,6 +186,16 @@ func (s *sink) run() {
 			}
 		}
 	}
+}
+
+// line writes one line. Nowhere is left to report a log that fails; one that panics costs its line.
+func (s *sink) line(l logLine) {
+	defer func() {
+		if recover() != nil {
+			s.lost.Add(1)
+		}
+	}()
+	_ = s.write(l.severity, l.text)
 }
 
 // handler gives each record to the text handler of its severity, whose writer knows that severity: slog's own handlers lose the level on the way

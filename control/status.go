@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,18 @@ import (
 // client that asked, several at a time.
 type Commands map[string]func() any
 
-// answer runs one line a client sent.
+// answer runs one line a client sent. A panic costs the answer: whoever may ask must not be able to end the process.
+func (s *StatusService) answer(line string) (answer []byte) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.log.Error("contained a panic in a status command, please report", "command", line, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			answer = []byte(`{"error":"the command failed, see the log"}` + "\n")
+		}
+	}()
+	return s.commands.answer(line)
+}
+
+// answer runs one line.
 func (c Commands) answer(line string) []byte {
 	var v any
 	if f := c[line]; f != nil {
@@ -160,7 +172,7 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 		if !in.Scan() {
 			return
 		}
-		if _, err := conn.Write(s.commands.answer(strings.TrimSpace(in.Text()))); err != nil {
+		if _, err := conn.Write(s.answer(strings.TrimSpace(in.Text()))); err != nil {
 			return
 		}
 	}
@@ -225,7 +237,7 @@ func (s *StatusService) readFIFO(dir string) {
 		if command == "" {
 			continue
 		}
-		answer := s.commands.answer(command)
+		answer := s.answer(command)
 		if !hasReply {
 			s.log.Raw(answer[:len(answer)-1])
 			continue

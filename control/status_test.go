@@ -82,6 +82,60 @@ func TestStatusSocket(t *testing.T) {
 	}
 }
 
+// TestStatusCommandPanics: it costs its answer, and the next is given.
+func TestStatusCommandPanics(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s, logged := testService(t)
+	s.commands["stats"] = func() any { panic("no stats") }
+	s.commands["bad"] = func() any { return make(chan int) } // no JSON
+	if err := s.ListenUnix(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, command := range []string{"stats", "bad"} {
+		if v := ask(t, conn, command); v["error"] == nil {
+			t.Errorf("%s: the answer is %v", command, v)
+		}
+	}
+	if v := ask(t, conn, "status"); v["shards"] != 2.0 {
+		t.Errorf("the answer is %v", v)
+	}
+	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(logged(), "no stats") || !strings.Contains(logged(), "TestStatusCommandPanics"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log says %q", logged())
+		}
+	}
+}
+
+// TestLogWriterPanics: the line is lost, and counted, and the next is written.
+func TestLogWriterPanics(t *testing.T) {
+	out := make(chan string, 3)
+	log := testLog(3, false, func(_ severity, line []byte) error {
+		if strings.Contains(string(line), "first") {
+			panic("write")
+		}
+		out <- string(line)
+		return nil
+	})
+	log.Info("first")
+	log.Info("second")
+	for range 2 {
+		select {
+		case <-out: // the loss, and the second
+		case <-time.After(5 * time.Second):
+			t.Fatal("nothing was written")
+		}
+	}
+	if log.Lost() != 1 {
+		t.Errorf("%d lines are counted as lost", log.Lost())
+	}
+}
+
 func TestStatusSocketOverlongLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	s, _ := testService(t)

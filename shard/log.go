@@ -56,9 +56,20 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 func (s *Server) log() {
 	defer close(s.logDone)
 	for l := range s.shared.lines {
-		s.shared.logger.Log(context.Background(), l.level, l.text, l.attrs...)
+		s.write(l)
 		if n := s.shared.linesLost.Swap(0); n > 0 {
-			s.shared.logger.Warn("log lines were lost: the queue was full", "lines", n)
+			s.write(logLine{slog.LevelWarn, "log lines were lost: the queue was full", []any{"lines", n}})
 		}
 	}
+}
+
+// write gives one line to the logger. What is logged comes from messages, and the logger is the embedding program's: a panic in it costs the line, not
+// the calls.
+func (s *Server) write(l logLine) {
+	defer func() {
+		if recover() != nil {
+			s.shared.linesLost.Add(1)
+		}
+	}()
+	s.shared.logger.Log(context.Background(), l.level, l.text, l.attrs...)
 }
