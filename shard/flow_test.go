@@ -68,10 +68,11 @@ type flow struct {
 }
 
 type sentDatagram struct {
-	to    string
-	at    int64
-	bytes []byte
-	token uint64
+	to        string
+	at        int64
+	bytes     []byte
+	token     uint64
+	stateless bool // a response of ours to a request without a transaction
 }
 
 // flow is the worker's Sender and Egress.
@@ -106,6 +107,7 @@ func (f *flow) End() {
 	f.inject()
 	f.open = false
 	d := f.sent[len(f.sent)-1]
+	d.stateless = (f.w.step == stepRequest || f.w.step == stepDecide) && f.w.core.Request.Tx == nil
 	if f.refuse != nil {
 		if errno := f.refuse(d); errno != 0 {
 			f.sent = f.sent[:len(f.sent)-1]
