@@ -85,6 +85,29 @@ func (m *Message) parseMaxForwards() Reason {
 	return m.doubled(KindMaxForwards, DoubledMaxForwards)
 }
 
+// MaxBreadth is 0 to MaxMaxBreadth; -1 if there is none (RFC 5393 §5.3.3.1 says what then) or it is malformed. It is
+// single: two of them are malformed. Only a proxy that forks needs it, so Check does not ask.
+func (m *Message) MaxBreadth() (int, Reason) {
+	if m.cached&(1<<fieldMaxBreadth) == 0 {
+		m.cached |= 1 << fieldMaxBreadth
+		m.maxBreadth, m.reasons[fieldMaxBreadth] = m.parseMaxBreadth()
+	}
+	return m.maxBreadth, m.reasons[fieldMaxBreadth]
+}
+
+func (m *Message) parseMaxBreadth() (int, Reason) {
+	row := m.First(KindMaxBreadth)
+	if row < 0 {
+		return -1, OK
+	}
+	v := m.Headers[row].Value
+	n, e := number(m.Raw[:v.End()], int(v.Off), MaxMaxBreadth)
+	if e != int(v.End()) || m.HasMany(KindMaxBreadth) {
+		return -1, BadMaxBreadth
+	}
+	return int(n), OK
+}
+
 // ContentLength is the value of the Content-Length, 0 to 2^31-1; -1 if there is none (legal in a
 // datagram: RFC 3261 §18.3) or it is malformed. Several rows with the same value count as one.
 func (m *Message) ContentLength() (int, Reason) {

@@ -31,6 +31,7 @@ func seeds(tb testing.TB) (all [][]byte) {
 		"A b SIP/2.0\r\n: x\r\n\r\n", "A b SIP/2.0\r\n x\r\n\r\n", "A b SIP/2.0\r\nX y: z\r\n folded\r\nTo:\r\n\r\n", "A b SIP/2.0\r\nTo:  \r\n  \r\n x\r\r\n\r\n",
 		"A b SIP/3.0\r\nv:\r\n\r\n", "A  b SIP/2.0\r\n\r\n", "A b SIP/2.0\r\nTo\x00: x\r\nSupported\x00\x00: x\r\n\r\n", "A b sip/2.00\r\n\r\n", "A \tb SIP/2.1\r\n\r\n",
 		"A sip:u@[::1]:5 SIP/2.0\r\nv: SIP/2.0/UDP [::1]:5060;branch=z9hG4bK, sip/2.0/tls a\r\ni: a\r\nCSeq: 1 A\r\nf: <sip:a>;tag=1\r\nt: b<sip:b>\r\nl: 0\r\nRoute: <sip:a;lr>,\r\n <sip:b,c>;x=\",\"\r\nRoute: <x:y>\r\n\r\n",
+		"A b SIP/2.0\r\nMax-Breadth: 60\r\n\r\n", "A b SIP/2.0\r\nmax-breadth: 6x\r\n\r\n",
 		"A sip:a SIP/2.0\r\nCall-ID: x\r\nVia: SIP/2.0/UDP h;ttl=3;maddr=m;received=1.2.3.4;rport=7;branch=\"q\\\"\"\r\n\r\n",
 	} {
 		all = append(all, []byte(s))
@@ -132,6 +133,10 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 	}
 	if r, w := m.Check(), want.check(); r != w {
 		t.Fatalf("Check: %v, plain %v", r, w)
+	}
+	n, r := m.MaxBreadth()
+	if w, wr := want.maxBreadth(); n != w || r != wr {
+		t.Fatalf("Max-Breadth: %d %v, plain %d %v", n, r, w, wr)
 	}
 	if m.Has(KindVia) {
 		if w, ok := want.topVia(); ok {
@@ -250,6 +255,8 @@ func describe(m *Message) string {
 	fmt.Fprintf(&s, "%+v %v\n", *to, r)
 	mf, r := m.MaxForwards()
 	fmt.Fprintln(&s, mf, r)
+	mb, r := m.MaxBreadth()
+	fmt.Fprintln(&s, mb, r)
 	cl, r := m.ContentLength()
 	fmt.Fprintln(&s, cl, r, len(m.Body()))
 	uri, r := m.RequestURI()

@@ -13,6 +13,7 @@ const (
 	KindCallID
 	KindCSeq
 	KindMaxForwards
+	KindMaxBreadth
 	KindRoute
 	KindRecordRoute
 	KindContact

@@ -23,6 +23,10 @@ const (
 	// MaxMaxForwards is the largest Max-Forwards (RFC 3261 §20.22: 0 to 255).
 	MaxMaxForwards = 255
 
+	// MaxMaxBreadth is the largest Max-Breadth. RFC 5393 §5.3.3 sets no limit (its default is 60); this one keeps it
+	// an int on every machine. Beyond: Reason BadMaxBreadth.
+	MaxMaxBreadth = 1<<31 - 1
+
 	// MinStatus and MaxStatus bound a Status-Code (RFC 3261 §21, §7.2: 1xx to 6xx).
 	MinStatus = 100
 	MaxStatus = 699

@@ -40,6 +40,7 @@ type Message struct {
 	reasons       [numFields]Reason
 	contentLength int
 	maxForwards   int
+	maxBreadth    int
 	cseq          CSeq
 	via           Via
 	from, to      NameAddr
@@ -58,6 +59,7 @@ const (
 	fieldTo
 	fieldCSeq
 	fieldMaxForwards
+	fieldMaxBreadth
 	fieldContentLength
 	fieldURI
 	numFields

@@ -28,6 +28,7 @@ func TestNoAllocation(t *testing.T) {
 			m.From()
 			m.To()
 			m.MaxForwards()
+			m.MaxBreadth()
 			m.ContentLength()
 			m.RequestURI()
 			m.Body()
@@ -280,6 +281,35 @@ func TestCheck(t *testing.T) {
 	f("f: <sip:bob@sip.example.com>;tag=as61d4f\r\n", "", MissingFrom)
 	f("\r\nf: ", "\r\nf f: ", BadHeader)
 	f("\r\n\r\n", "\r\n", NoHeaderEnd)
+}
+
+// TestMaxBreadth: what it is, and that Check does not ask for it.
+func TestMaxBreadth(t *testing.T) {
+	var m Message
+	f := func(rows string, want int, reason Reason) {
+		t.Helper()
+		b := strings.Replace(string(byeRequest), "Max-Forwards:", rows+"Max-Forwards:", 1)
+		if r := m.Parse([]byte(b)); r != OK {
+			t.Fatalf("%q: %v", rows, r)
+		}
+		if r := m.Check(); r != OK {
+			t.Errorf("%q: Check gives %v", rows, r)
+		}
+		for range 2 {
+			if n, r := m.MaxBreadth(); n != want || r != reason {
+				t.Errorf("%q: %d %v, want %d %v", rows, n, r, want, reason)
+			}
+		}
+	}
+	f("", -1, OK)
+	f("Max-Breadth: 0\r\n", 0, OK)
+	f("MAX-BREADTH : 60 \r\n", 60, OK)
+	f("Max-Breadth: 2147483647\r\n", 2147483647, OK)
+	f("Max-Breadth: 2147483648\r\n", -1, BadMaxBreadth)
+	f("Max-Breadth: -1\r\n", -1, BadMaxBreadth)
+	f("Max-Breadth: 6 0\r\n", -1, BadMaxBreadth)
+	f("Max-Breadth:\r\n", -1, BadMaxBreadth)
+	f("Max-Breadth: 60\r\nMax-Breadth: 60\r\n", -1, BadMaxBreadth)
 }
 
 // TestValues shows the walk over a list, and what Cut and Before remove.

@@ -50,6 +50,7 @@ var headerNames = [NumKinds][2]string{
 	KindCallID:             {"Call-ID", "i"},
 	KindCSeq:               {"CSeq"},
 	KindMaxForwards:        {"Max-Forwards"},
+	KindMaxBreadth:         {"Max-Breadth"},
 	KindRoute:              {"Route"},
 	KindRecordRoute:        {"Record-Route"},
 	KindContact:            {"Contact", "m"},

@@ -244,6 +244,20 @@ func (m *plainMessage) check() Reason {
 	return OK
 }
 
+// maxBreadth is -1 if there is none or it is malformed.
+func (m *plainMessage) maxBreadth() (int, Reason) {
+	rows := m.of(KindMaxBreadth)
+	if len(rows) == 0 {
+		return -1, OK
+	}
+	v := string(rows[0].value.Of(m.raw))
+	n, err := strconv.ParseUint(v, 10, 31)
+	if err != nil || len(rows) > 1 || !plainDigits.MatchString(v) {
+		return -1, BadMaxBreadth
+	}
+	return int(n), OK
+}
+
 // topVia reads the first value of the first Via row: it has to be well formed, and so has the comma behind it.
 func (m *plainMessage) topVia() (plainViaValue, bool) {
 	v := string(m.of(KindVia)[0].value.Of(m.raw))

@@ -44,6 +44,7 @@ const (
 	CSeqMethodMismatch   // CSeq method and request line differ (§8.1.1.5; 501 is allowed when Method is MethodOther)
 	DoubledMaxForwards   // more than one Max-Forwards
 	BadMaxForwards       // Max-Forwards is not a number, or exceeds MaxMaxForwards
+	BadMaxBreadth        // Max-Breadth is not a number, exceeds MaxMaxBreadth or stands there twice (RFC 5393 §5.3; Check does not ask)
 	BadContentLength     // Content-Length is not a number (a minus sign is none), or exceeds 2^31-1
 	ContentLengthDiffers // several Content-Lengths with different values
 	ShortBody            // Content-Length is larger than the body that is there (§18.3)
@@ -95,6 +96,7 @@ var reasonNames = [NumReasons]string{
 	CSeqMethodMismatch:   "CSeq method mismatch",
 	DoubledMaxForwards:   "doubled Max-Forwards",
 	BadMaxForwards:       "bad Max-Forwards",
+	BadMaxBreadth:        "bad Max-Breadth",
 	BadContentLength:     "bad Content-Length",
 	ContentLengthDiffers: "differing Content-Length",
 	ShortBody:            "body shorter than Content-Length",
