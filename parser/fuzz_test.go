@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -390,30 +391,71 @@ func FuzzHostIP(f *testing.F) {
 	})
 }
 
-// FuzzLineEnds holds the assembly against the Go loop and both against one byte at a time.
-func FuzzLineEnds(f *testing.F) {
+// FuzzLines holds the assembly against the Go loop and both against one byte at a time.
+func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\n\n\nc"))
 	f.Add(bytes.Repeat([]byte{'\n'}, 600))
+	f.Add(bytes.Repeat([]byte("a\r\nb\n\n\ncccccccccccccccccc@cccccccccccccc"), 200))
+	f.Add(allBytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		b = append(b, make([]byte, blockBytes)...)
-		blocks := min(len(b)/blockBytes, lineBlocks)
-		var fast, swar [lineBlocks]uint64
-		lineEnds(b, &fast, blocks)
-		lineEndsGo(b, &swar, blocks)
-		for i := range blocks * blockBytes {
-			want := b[i] == '\n'
-			if fast[i/64]>>(i%64)&1 != 0 != want || swar[i/64]>>(i%64)&1 != 0 != want {
-				t.Fatalf("byte %d is %q: %x, %x", i, b[i], fast[i/64], swar[i/64])
+		for _, p := range []int{0, len(b) / 2} {
+			fast := agreeLines(t, b, p)
+			had := hasPlain
+			if !setPlain(false) {
+				continue
 			}
-		}
-		for _, set := range [][]uint64{fast[blocks:], swar[blocks:]} {
-			for _, s := range set {
-				if s != 0 {
-					t.Fatalf("wrote behind block %d", blocks)
-				}
+			swar := agreeLines(t, b, p)
+			setPlain(had)
+			if !slices.Equal(fast, swar) {
+				t.Fatalf("from %d: %v, Go %v", p, fast, swar)
 			}
 		}
 	})
+}
+
+// allBytes is each byte value once, the LFs of it where they were.
+func allBytes() (b []byte) {
+	for c := range 256 {
+		b = append(b, byte(c))
+	}
+	return b
+}
+
+// agreeLines walks over b from p on and returns every offset that first and find gave and where each stretch ended.
+func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
+	t.Helper()
+	var l lines
+	want := p
+	next := func(lf int) {
+		t.Helper()
+		if n := bytes.IndexByte(b[want:], '\n'); lf != want+n || n < 0 {
+			t.Fatalf("LF at %d, the next from %d on is %d further", lf, want, n)
+		}
+		want = lf + 1
+		seen = append(seen, lf)
+	}
+	if lf := l.first(b, p); lf >= 0 {
+		next(lf)
+	}
+	for {
+		for ; l.next < l.n; l.next++ {
+			next(int(l.end[l.next]))
+		}
+		if plain := bytes.IndexByte(b[want:min(l.scanned, len(b))], '\n'); plain >= 0 {
+			t.Fatalf("LF at %d is missing, scanned to %d", want+plain, l.scanned)
+		}
+		for i := p &^ 63; hasPlain && i < min(l.scanned, len(b)); i++ {
+			end := run(b, i, classHost)
+			if got := l.plain(i); got > end || got < min(end, i+57, max(i, plainBlocks*blockBytes)) && got < l.scanned {
+				t.Fatalf("plain(%d) = %d of %q, want %d", i, got, b[i:], end)
+			}
+		}
+		seen = append(seen, -l.scanned)
+		if l.scanned >= len(b) {
+			return seen
+		}
+		l.find(b)
+	}
 }
 
 // FuzzScans holds the eight-bytes-at-a-time scans against the table.

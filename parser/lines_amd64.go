@@ -1,10 +1,32 @@
 package parser
 
-// lineEnds sets set[k] to the LFs in b[64*k:64*k+64] for k < blocks, bit j for byte j. b has 64*blocks bytes, and
-// blocks is 1 to lineBlocks: nothing is checked. SSE2, which every amd64 has.
-//
-// Receipt: BenchmarkLineEnds, 512 bytes: 18 ns, lineEndsGo 158 ns. One bytes.IndexByte per line, which needs no assembly, made
-// Parse of inviteSDP 300 ns instead of 210 (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-21).
-//
+import "golang.org/x/sys/cpu"
+
+// hasPlain tells whether lines.stop is written: plain can be asked. AVX2 and BMI have come with the same processors since
+// 2013; older ones run the Go code. A variable so that a test can take it away.
+var hasPlain = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
+
+// findLines lists the LFs in b in end, each increased by base, the offset of b in the message. It looks at no more than blocks
+// blocks of 64 bytes, ends early behind one with an empty line or when the list is half full, and returns the length of the list and
+// the offset behind the last block. stop gets a word for each block and one of set bits; see type lines.
+// Where b is not the whole message, 64 bytes of that are in front of it; else it has 64 bytes.
+func findLines(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n, next int) {
+	if hasPlain {
+		return findLinesAVX2(b, base, blocks, end, stop)
+	}
+	return findLinesGo(b, base, blocks, end)
+}
+
 //go:noescape
-func lineEnds(b []byte, set *[lineBlocks]uint64, blocks int)
+func findLinesAVX2(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n, next int)
+
+// knownRows is knownRowsGo.
+func (m *Message) knownRows(b []byte, rows []Header, n, p int) (rowsNow, lineStart int) {
+	if hasPlain {
+		return knownRowsAVX2(m, b, rows, n, p)
+	}
+	return m.knownRowsGo(b, rows, n, p)
+}
+
+//go:noescape
+func knownRowsAVX2(m *Message, b []byte, rows []Header, n, p int) (rowsNow, lineStart int)

@@ -2,8 +2,14 @@
 
 package parser
 
-// lineEnds sets set[k] to the LFs in b[64*k:64*k+64] for k < blocks, bit j for byte j. b has 64*blocks bytes, and
-// blocks is 1 to lineBlocks.
-func lineEnds(b []byte, set *[lineBlocks]uint64, blocks int) {
-	lineEndsGo(b, set, blocks)
+// hasPlain tells whether lines.stop is written: plain can be asked.
+const hasPlain = false
+
+// findLines lists the LFs in b; see lines_amd64.go.
+func findLines(b []byte, base, blocks int, end *[lineCap]uint32, _ *byte) (n, next int) {
+	return findLinesGo(b, base, blocks, end)
+}
+
+func (m *Message) knownRows(b []byte, rows []Header, n, p int) (int, int) {
+	return m.knownRowsGo(b, rows, n, p)
 }

@@ -2,41 +2,29 @@ package parser
 
 import "testing"
 
-// BenchmarkLineEnds: the receipt of the assembly.
-func BenchmarkLineEnds(b *testing.B) {
-	var set [lineBlocks]uint64
-	b.Run("assembly", func(b *testing.B) {
-		b.SetBytes(lineBlocks * blockBytes)
-		for b.Loop() {
-			if lineEnds(inviteSDP, &set, lineBlocks); set[0]&(1<<52) == 0 {
-				b.Fatalf("%x", set)
-			}
-		}
-	})
-	b.Run("go", func(b *testing.B) {
-		b.SetBytes(lineBlocks * blockBytes)
-		for b.Loop() {
-			if lineEndsGo(inviteSDP, &set, lineBlocks); set[0]&(1<<52) == 0 {
-				b.Fatalf("%x", set)
-			}
-		}
-	})
-}
-
-// BenchmarkFindLines is lineEnds with the listing of the members.
-func BenchmarkFindLines(b *testing.B) {
+// BenchmarkLines: the receipt of the assembly. One run is the header section of inviteSDP.
+func BenchmarkLines(b *testing.B) {
 	var l lines
-	for b.Loop() {
-		if n, _ := l.find(inviteSDP, 53); n < 12 {
-			b.Fatal(n)
+	count := func(b *testing.B) {
+		b.SetBytes(int64(len(inviteSDP)))
+		for b.Loop() {
+			if l.first(inviteSDP, 0); l.n < 13 {
+				b.Fatal(l.n)
+			}
 		}
+	}
+	had := hasPlain
+	b.Run("assembly", count)
+	if setPlain(false) {
+		b.Run("go", count)
+		setPlain(had)
 	}
 }
 
 func BenchmarkStartLine(b *testing.B) {
 	var m Message
 	for b.Loop() {
-		if n, r := m.parseStartLine(inviteSDP, 0); n != 53 || r != OK {
+		if n, r := m.parseStartLine(inviteSDP, 0, 52); n != 53 || r != OK {
 			b.Fatal(n, r)
 		}
 	}

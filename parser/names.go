@@ -3,42 +3,31 @@ package parser
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
-// A header name is recognised without a loop: load it and its colon as one or two words, fold the letters to lower case, look
-// the words up in a perfect hash table. One multiplication and one comparison per word; no chain, no branch
-// on the name except for its length. The few names longer than two words take a plain search.
+// A header name is recognised without a loop: load it and its colon as two words, fold the letters to lower case, look
+// the words up in a perfect hash table. One multiplication and one comparison; no chain, no branch
+// on the name. The few names longer than two words take a plain search.
 //
 // Receipt: BenchmarkKindOf, eleven header lines: 130 ns with cutting the value and writing the row down, against 296 ns for a loop
 // to the colon and a switch on length and first byte (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-21).
 
-// shortMultiplier and longMultiplier make no two names of one table collide. Found by trying random odd numbers; a new name
-// that collides needs a new one (addName says so).
-const (
-	shortMultiplier = 0x6c487cc0fd4eef0d
-	longMultiplier  = 0x730ad2626b1c2f8f
-)
-
-type shortName struct {
-	w    uint64 // the folded name with its colon, little-endian, zero-padded
-	kind Kind
-}
-
-type longName struct {
-	w0, w1 uint64 // likewise
-	kind   Kind
-}
+// nameMultiplier makes no two names collide. Found by trying random odd numbers; a new name
+// that collides needs a new one (addName says so). rows_amd64.s has it as well.
+const nameMultiplier = 0xef5b3e3391769381
 
 type longestName struct {
 	name string // lower case
 	kind Kind
 }
 
+// The names of up to 15 bytes. A free slot has a key of zeros, which no name has: each ends with its colon.
 var (
-	shortNames   [128]shortName // up to 7 bytes
-	longNames    [128]longName  // 8 to 15
-	longestNames []longestName  // more
+	nameKeys     [256][2]uint64 // the folded name with its colon, little-endian, zero-padded
+	nameKinds    [256]Kind
+	longestNames []longestName // the longer names
 )
 
 // headerNames are the long and, where one exists, the compact form (RFC 3261 §7.3.3, §20;
@@ -124,14 +113,11 @@ func addName(name string, k Kind) {
 		return
 	}
 	w0, w1 := nameWords([]byte(name))
-	s, l := &shortNames[shortHash(w0)], &longNames[longHash(w0, w1)]
-	if len(name) < 8 && s.kind == KindOther {
-		*s = shortName{w0, k}
-	} else if len(name) >= 8 && l.kind == KindOther {
-		*l = longName{w0, w1, k}
-	} else {
+	h := nameHash(w0, w1)
+	if nameKinds[h] != KindOther {
 		panic(fmt.Sprintf("BUG: header name %q collides: find another multiplier", name))
 	}
+	nameKeys[h], nameKinds[h] = [2]uint64{w0, w1}, k
 }
 
 // nameWords loads and folds a name of up to 15 bytes and appends the colon. Without the colon "To" and "To\x00" would be the
@@ -147,23 +133,15 @@ func nameWords(name []byte) (w0, w1 uint64) {
 // `{|}~ DEL, or stay above 0x7f. "-" has no bit 6, so CR (0x0d) never passes for it.
 func foldWord(w uint64) uint64 { return w | w&0x4040404040404040>>1 }
 
-func shortHash(w uint64) uint64     { return w * shortMultiplier >> 57 }
-func longHash(w0, w1 uint64) uint64 { return (w0 ^ w1<<1) * longMultiplier >> 57 }
-
-// kindOfShort looks up a name of up to 7 bytes and its colon, folded and zero-padded.
-func kindOfShort(w uint64) Kind {
-	e := &shortNames[shortHash(w)]
-	if e.w == w {
-		return e.kind
-	}
-	return KindOther
+func nameHash(w0, w1 uint64) uint8 {
+	return uint8((w0 ^ bits.RotateLeft64(w1, 1)) * nameMultiplier >> 56)
 }
 
-// kindOfLong looks up a name of 8 to 15 bytes and its colon, folded and zero-padded.
-func kindOfLong(w0, w1 uint64) Kind {
-	e := &longNames[longHash(w0, w1)]
-	if e.w0 == w0 && e.w1 == w1 {
-		return e.kind
+// kindOfWords looks up a name of up to 15 bytes and its colon, folded and zero-padded.
+func kindOfWords(w0, w1 uint64) Kind {
+	h := nameHash(w0, w1)
+	if k := &nameKeys[h]; k[0] == w0 && k[1] == w1 {
+		return nameKinds[h]
 	}
 	return KindOther
 }
@@ -178,11 +156,7 @@ func KindOf(name []byte) Kind {
 		}
 		return KindOther
 	}
-	w0, w1 := nameWords(name)
-	if len(name) < 8 {
-		return kindOfShort(w0)
-	}
-	return kindOfLong(w0, w1)
+	return kindOfWords(nameWords(name))
 }
 
 // kindOfString is KindOf for a name that is a string.

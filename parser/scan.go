@@ -11,10 +11,11 @@ import (
 // The work, in order:
 //
 //  1. skip line ends in front of the start line (RFC 3261 §7.5)
-//  2. cut the start line at its spaces
-//  3. find the line ends; per header row find the colon in the first 16 bytes, which gives name
+//  2. look at every byte up to the empty line, 64 at a time: where lines end, where a plain word ends (lines.go)
+//  3. cut the start line at its spaces
+//  4. per header row find the colon in the first 16 bytes, which gives name
 //     and Kind; a line that starts with white space goes to the row above it
-//  4. stop at the empty line: what follows is the body and is not read
+//  5. stop at the empty line: what follows is the body and is not read
 //
 // A fault is remembered and the work goes on where that is possible: a 400 or 505 is
 // built from the Via, From, To, Call-ID and CSeq of the faulty message.
@@ -33,7 +34,8 @@ func (m *Message) Parse(b []byte) Reason {
 		m.forget()
 		return Empty
 	}
-	p, reason := m.parseStartLine(b, p)
+	lf := m.lines.first(b, p)
+	p, reason := m.parseStartLine(b, p, lf)
 	if r := m.parseHeaders(b, p); reason == OK {
 		reason = r
 	}
@@ -61,7 +63,7 @@ func onlyNULs(b []byte) bool {
 //
 // Line ends are found first, a stretch at a time (lines.go), so that the rows do not wait for one another: where the
 // next row starts is known before this one is understood, and the processor works on several at once.
-// The loop knows one thing only, a row with a name of the table; everything else, the
+// knownRows knows one thing only, a row with a name of the table; everything else, the
 // empty line included, does not match and is sorted out on the slow path.
 func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	rows := m.few[:]
@@ -70,33 +72,48 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	}
 	m.HeaderStart = uint32(p)
 	n := 0 // rows so far
-	for scan := p; scan < len(b); {
-		var lines int
-		lines, scan = m.lines.find(b, scan)
-		for _, lf := range m.lines.end[:lines] {
-			lf := int(lf)
-			if n < len(rows) {
-				if kind := rows[n].read(b, p, lf); kind != KindOther {
-					m.enter(kind, n)
-					n++
-					p = lf + 1
-					continue
-				}
+	for l := &m.lines; ; {
+		n, p = m.knownRows(b, rows, n, p)
+		if l.next == l.n {
+			if l.scanned >= len(b) {
+				break
 			}
-			// Slow path: whatever is not "Known-Name: value".
-			step, r := m.slowRow(b, p, lf, &rows, n)
-			reason = firstReason(reason, r)
-			if step < 0 {
-				m.Headers = rows[:n:n]
-				return reason
-			}
-			n += step
-			p = lf + 1
+			l.find(b)
+			continue
 		}
+		// Slow path: whatever is not "Known-Name: value".
+		lf := int(l.end[l.next&(lineCap-1)])
+		step, r := m.slowRow(b, p, lf, &rows, n)
+		reason = firstReason(reason, r)
+		if step < 0 {
+			m.Headers = rows[:n:n]
+			return reason
+		}
+		n += step
+		l.next++
+		p = lf + 1
 	}
 	m.Headers = rows[:n:n]
 	m.HeaderEnd, m.BodyStart = uint32(p), uint32(len(b))
 	return firstReason(reason, NoHeaderEnd)
+}
+
+// knownRowsGo takes rows as long as they are of the one known form, from offset p on: it advances m.lines.next, and returns
+// the number of rows and the offset of the first line it did not take.
+func (m *Message) knownRowsGo(b []byte, rows []Header, n, p int) (int, int) {
+	l := &m.lines
+	for l.next < l.n && n < len(rows) {
+		lf := int(l.end[l.next&(lineCap-1)])
+		kind := rows[n].read(b, p, lf)
+		if kind == KindOther {
+			break
+		}
+		m.enter(kind, n)
+		l.next++
+		n++
+		p = lf + 1
+	}
+	return n, p
 }
 
 // read fills h from the line b[p:lf] if it is "Known-Name: value" CR; else it gives KindOther and h is not touched.
@@ -114,14 +131,14 @@ func (h *Header) read(b []byte, p, lf int) Kind {
 	)
 	if c := colonsIn(w0); c != 0 {
 		name = bits.TrailingZeros64(c) >> 3
-		kind = kindOfShort(foldWord(w0 & bytesUpTo(c)))
+		kind = kindOfWords(foldWord(w0&bytesUpTo(c)), 0)
 	} else {
 		w1 := binary.LittleEndian.Uint64(x[8:])
 		if c = colonsIn(w1); c == 0 {
 			return KindOther
 		}
 		name = 8 + bits.TrailingZeros64(c)>>3
-		kind = kindOfLong(foldWord(w0), foldWord(w1&bytesUpTo(c)))
+		kind = kindOfWords(foldWord(w0), foldWord(w1&bytesUpTo(c)))
 	}
 	if kind == KindOther {
 		return KindOther

@@ -12,12 +12,12 @@ const (
 	wordVersionSpace = 0x20302e322f706973 // "sip/2.0 "
 )
 
-// parseStartLine cuts the line at offset p and returns the offset behind it.
-func (m *Message) parseStartLine(b []byte, p int) (next int, reason Reason) {
+// parseStartLine cuts the line at offset p, whose LF is at lf (-1: it has none), and returns the offset behind it.
+func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) {
 	end := len(b)
 	next = end
-	if lf := bytes.IndexByte(b[p:], '\n'); lf >= 0 {
-		end = p + lf
+	if lf >= 0 {
+		end = lf
 		next = end + 1
 		if end > p && b[end-1] == '\r' {
 			end--

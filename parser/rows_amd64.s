@@ -1,0 +1,125 @@
+#include "go_asm.h"
+#include "textflag.h"
+
+// keep, loaded 15-n bytes from its start, keeps the first n+1 bytes of a register.
+DATA keep<>+0(SB)/8, $-1
+DATA keep<>+8(SB)/8, $-1
+DATA keep<>+16(SB)/8, $0
+DATA keep<>+24(SB)/8, $0
+GLOBL keep<>(SB), RODATA|NOPTR, $32
+DATA colons<>+0(SB)/1, $0x3a
+GLOBL colons<>(SB), RODATA|NOPTR, $1
+DATA bit5<>+0(SB)/1, $0x20
+GLOBL bit5<>(SB), RODATA|NOPTR, $1
+
+// func knownRowsAVX2(m *Message, b []byte, rows []Header, n, p int) (rowsNow, lineStart int)
+//
+// knownRowsGo, line by line. The name is looked up as kindOfWords does, both words at a time.
+//
+//	SI  b          DI  m              R8  p, where the line starts
+//	R9  n          R10 &rows[n]       R11 m.lines.next
+//	BX  its LF     CX  length of the name, then its kind
+TEXT ·knownRowsAVX2(SB), NOSPLIT, $0-88
+	MOVQ m+0(FP), DI
+	MOVQ b_base+8(FP), SI
+	MOVQ n+56(FP), R9
+	MOVQ p+64(FP), R8
+	IMUL3Q $Header__size, R9, R10
+	ADDQ rows_base+32(FP), R10
+	MOVQ (Message_lines+lines_next)(DI), R11
+	MOVQ $const_nameMultiplier, R12
+	VPBROADCASTB colons<>(SB), X0
+	VPBROADCASTB bit5<>(SB), X1
+
+row:
+	CMPQ R11, (Message_lines+lines_n)(DI)
+	JGE done
+	CMPQ R9, rows_len+40(FP)
+	JGE done
+	MOVL (Message_lines+lines_end)(DI)(R11*4), BX
+	LEAQ 16(R8), AX
+	CMPQ AX, b_len+16(FP)
+	JGT done
+
+	// The name: everything in front of the first colon, folded.
+	VMOVDQU (SI)(R8*1), X2
+	VPCMPEQB X0, X2, X3
+	VPMOVMSKB X3, CX
+	TESTL CX, CX
+	JZ done
+	TZCNTL CX, CX
+	LEAQ keep<>+15(SB), AX
+	SUBQ CX, AX
+	VPSRLW $1, X2, X3
+	VPAND X1, X3, X3
+	VPOR X2, X3, X2
+	VPAND (AX), X2, X2
+	VMOVQ X2, AX
+	VPEXTRQ $1, X2, DX
+	ROLQ $1, DX
+	XORQ DX, AX
+	IMULQ R12, AX
+	SHRQ $56, AX
+	LEAQ ·nameKinds(SB), DX
+	MOVBLZX (DX)(AX*1), R13
+	SHLQ $4, AX
+	LEAQ ·nameKeys(SB), DX
+	VPCMPEQB (DX)(AX*1), X2, X3
+	VPMOVMSKB X3, AX
+	CMPL AX, $0xffff
+	JNE done
+
+	// The value: one space in front of it and CRLF behind it are the rule.
+	LEAQ (R8)(CX*1), AX
+	LEAQ 4(AX), DX
+	CMPQ DX, BX
+	JGE done
+	CMPB 1(SI)(AX*1), $0x20
+	JNE done
+	CMPB 2(SI)(AX*1), $0x20
+	JLS done
+	CMPB -1(SI)(BX*1), $0x0d
+	JNE done
+	CMPB -2(SI)(BX*1), $0x20
+	JLS done
+
+	MOVL R8, (Header_Line+Span_Off)(R10)
+	MOVL R8, (Header_Name+Span_Off)(R10)
+	MOVL CX, (Header_Name+Span_Len)(R10)
+	ADDL $2, AX
+	MOVL AX, (Header_Value+Span_Off)(R10)
+	LEAL -1(BX), DX
+	SUBL AX, DX
+	MOVL DX, (Header_Value+Span_Len)(R10)
+	INCL BX
+	MOVL BX, DX
+	SUBL R8, DX
+	MOVL DX, (Header_Line+Span_Len)(R10)
+	MOVL BX, R8
+	MOVB R13, Header_Kind(R10)
+	MOVB $0, Header_Folded(R10)
+
+	// enter
+	MOVQ Message_seen(DI), AX
+	BTSQ R13, AX
+	JCS again
+	MOVQ AX, Message_seen(DI)
+	MOVW R9, Message_first(DI)(R13*2)
+
+next:
+	INCQ R11
+	INCQ R9
+	ADDQ $Header__size, R10
+	JMP row
+
+again:
+	MOVQ Message_twice(DI), AX
+	BTSQ R13, AX
+	MOVQ AX, Message_twice(DI)
+	JMP next
+
+done:
+	MOVQ R11, (Message_lines+lines_next)(DI)
+	MOVQ R9, rowsNow+72(FP)
+	MOVQ R8, lineStart+80(FP)
+	RET
