@@ -83,19 +83,18 @@ func proxyReads(m *Message) Reason {
 	from, _ := m.From()
 	to, _ := m.To()
 	for _, a := range [...]*NameAddr{from, to} {
-		var u URI
-		if r := ParseURI(a.URI.Of(m.Raw), &u); r != OK {
+		if r := a.CheckURI(m.Raw); r != OK {
 			return r
 		}
 	}
 	if m.MaxForwards(); to.Tag.Len > 0 {
 		for v := m.Values(KindRoute); v.Next(); {
 			var a NameAddr
-			if r := ParseNameAddr(m.Raw, v.Value, &a); r != OK {
+			if r := m.NameAddr(v.Value, &a); r != OK {
 				return r
 			}
 			var u URI
-			if r := ParseURI(a.URI.Of(m.Raw), &u); r != OK || !u.LR() {
+			if r := m.ParseURI(a.URI, &u); r != OK || !u.LR() {
 				return BadRoute
 			}
 		}

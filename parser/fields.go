@@ -27,6 +27,9 @@ func (m *Message) parseCSeq() Reason {
 		return MissingCSeq
 	}
 	v := m.Headers[row].Value
+	if hasPlain && m.parsePlainCSeq(v) {
+		return OK
+	}
 	b := m.Raw[:v.End()]
 	n, e := number(b, int(v.Off), MaxCSeq)
 	if e < 0 {
@@ -51,6 +54,28 @@ func (m *Message) parseCSeq() Reason {
 		return firstReason(m.doubled(KindCSeq, DoubledCSeq), CSeqMethodMismatch)
 	}
 	return m.doubled(KindCSeq, DoubledCSeq)
+}
+
+// parsePlainCSeq reads a CSeq of up to eight digits, one space and a method that is known, in a request its own; false: it is
+// something else.
+func (m *Message) parsePlainCSeq(v Span) bool {
+	i, end := int(v.Off), int(v.End())
+	n, sp := number(m.Raw[:end], i, MaxCSeq)
+	if sp < 0 || byteAt(m.Raw, sp) != ' ' || sp >= end || m.HasMany(KindCSeq) {
+		return false
+	}
+	name := m.Raw[sp+1 : end]
+	method := m.Method
+	if !m.IsRequest {
+		method = MethodOf(name)
+	} else if string(name) != string(m.MethodName.Of(m.Raw)) {
+		return false
+	}
+	if method == MethodOther {
+		return false
+	}
+	m.cseq = CSeq{uint32(n), span(sp+1, end), method}
+	return true
 }
 
 // doubled is r if there are several rows of kind k.
@@ -142,7 +167,7 @@ func (m *Message) parseContentLength() Reason {
 func (m *Message) RequestURI() (*URI, Reason) {
 	if m.cached&(1<<fieldURI) == 0 {
 		m.cached |= 1 << fieldURI
-		r := ParseURI(m.URI.Of(m.Raw), &m.requestURI)
+		r := m.ParseURI(m.URI, &m.requestURI)
 		switch {
 		case r != OK:
 			r = BadRequestURI

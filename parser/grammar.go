@@ -1,5 +1,7 @@
 package parser
 
+import "encoding/binary"
+
 // Pieces of grammar that several fields share. In all of them b ends where the header's value ends, i is an
 // offset into b, and -1 means malformed.
 
@@ -21,6 +23,34 @@ func number(b []byte, i int, limit uint64) (n uint64, end int) {
 		return 0, -1
 	}
 	return n, i
+}
+
+// decimal is the number b[i:e] if that is 1 to 8 digits, and -1 if it is anything else, or stands in the first 8 bytes of b.
+// number says what it is then.
+//
+// The digits are moved to the most significant end of a word, where the bytes in front of them become zeros, and then
+// joined in pairs three times.
+func decimal(b []byte, i, e int) int {
+	n := e - i
+	if n-1 > 7 || n < 1 || e < 8 || e > len(b) {
+		return -1
+	}
+	others := uint(64-8*n) & 63 // bits of the bytes in front
+	w := (binary.LittleEndian.Uint64(b[e-8:]) ^ '0'*ones) >> others << others
+	if (w+(0x7f-9)*ones|w)&tops != 0 {
+		return -1
+	}
+	w = w * (10<<8 + 1) >> 8 & 0x00ff00ff00ff00ff
+	w = w * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
+	return int(w * (10000<<32 + 1) >> 32)
+}
+
+// byteAt is b[i], and NUL where there is none.
+func byteAt(b []byte, i int) byte {
+	if uint(i) < uint(len(b)) {
+		return b[i]
+	}
+	return 0
 }
 
 // hostEnd is the offset behind the host that starts at i: a name, an IPv4 address or a bracketed

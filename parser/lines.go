@@ -76,8 +76,8 @@ func (l *lines) find(b []byte) {
 
 // plain is the end of a run of bytes of classHost that starts at i. It may give less than the whole run, never more.
 func (l *lines) plain(i int) int {
-	k := i >> 3
-	if k > len(l.stop)-8 {
+	k := uint(i) >> 3
+	if k > uint(len(l.stop)-8) {
 		return i
 	}
 	// 57 bits are left of a word that is shifted by up to 7.

@@ -18,6 +18,16 @@ type NameAddr struct {
 	Params  Span // header parameters from the first ";" on; Len 0 if none
 	Tag     Span // value of the tag parameter; Len 0 if none
 	Bracket bool // the URI stands in angle brackets
+	good    bool // CheckURI needs not look
+}
+
+// CheckURI is what ParseURI says about the URI. b is the message.
+func (a *NameAddr) CheckURI(b []byte) Reason {
+	if a.good {
+		return OK
+	}
+	var u URI
+	return ParseURI(a.URI.Of(b), &u)
 }
 
 const (
@@ -64,6 +74,76 @@ func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	}
 	a.URI = span(i+1, gt)
 	return a.params(b, gt+1)
+}
+
+// NameAddr is ParseNameAddr for the value s of a header of m.
+func (m *Message) NameAddr(s Span, a *NameAddr) Reason {
+	if hasPlain && s.End() <= m.HeaderEnd && m.parsePlainNameAddr(s, a) {
+		return OK
+	}
+	return ParseNameAddr(m.Raw, s, a)
+}
+
+// parsePlainNameAddr is ParseNameAddr for the value s of a header of the usual form: a display name of words of classHost, quoted or
+// not, or none; a URI that plainURI knows; ";tag=" or nothing. False: it is something else, and a is not touched.
+func (m *Message) parsePlainNameAddr(s Span, a *NameAddr) bool {
+	b := m.Raw
+	i, end := int(s.Off), int(s.End())
+	lt := i
+	var display Span
+	switch byteAt(b, i) {
+	case '<':
+	case '"':
+		e := m.lines.plain(i + 1)
+		for byteAt(b, e) == ' ' {
+			e = m.lines.plain(e + 1)
+		}
+		if byteAt(b, e) != '"' {
+			return false
+		}
+		display = span(i, e+1)
+		lt = e + 1
+		if byteAt(b, lt) == ' ' {
+			lt++
+		}
+	default:
+		e := m.lines.plain(i)
+		for byteAt(b, e) == ' ' && byteAt(b, e+1) != '<' {
+			word := e + 1
+			if e = m.lines.plain(word); e == word {
+				return false
+			}
+		}
+		if e == i || byteAt(b, e) != ' ' {
+			return false
+		}
+		display = span(i, e)
+		lt = e + 1
+	}
+	if byteAt(b, lt) != '<' {
+		return false
+	}
+	_, _, _, gt, _ := m.plainURI(lt + 1)
+	if byteAt(b, gt) != '>' {
+		return false
+	}
+	var tag, params Span
+	if e := gt + 1; e != end {
+		t := e + 5
+		if t > len(b) || b[e] != ';' || binary.LittleEndian.Uint32(b[e+1:]) != wordTag {
+			return false
+		}
+		if e = m.lines.plain(t); e < end && is(b[e], classValue) {
+			e = run(b[:end], e, classValue)
+		}
+		if e != end || e == t {
+			return false
+		}
+		params, tag = span(gt+1, end), span(t, end)
+	}
+	a.Value, a.Display, a.URI, a.Params, a.Tag = s, display, span(lt+1, gt), params, tag
+	a.Bracket, a.good = true, true
+	return true
 }
 
 // tokens tells whether b is *(token LWS) (the unquoted display-name; the missing LWS in front of "<"
@@ -173,7 +253,7 @@ func (m *Message) parseSingle(k Kind, a *NameAddr, missing Reason) Reason {
 		*a = NameAddr{}
 		return missing
 	}
-	r := ParseNameAddr(m.Raw, m.Headers[row].Value, a)
+	r := m.NameAddr(m.Headers[row].Value, a)
 	switch {
 	case m.HasMany(k):
 		return missing + 1

@@ -71,7 +71,7 @@ row:
 
 	// The value: one space in front of it and CRLF behind it are the rule.
 	LEAQ (R8)(CX*1), AX
-	LEAQ 4(AX), DX
+	LEAQ 3(AX), DX
 	CMPQ DX, BX
 	JGE done
 	CMPB 1(SI)(AX*1), $0x20

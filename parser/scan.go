@@ -63,8 +63,8 @@ func onlyNULs(b []byte) bool {
 //
 // Line ends are found first, a stretch at a time (lines.go), so that the rows do not wait for one another: where the
 // next row starts is known before this one is understood, and the processor works on several at once.
-// knownRows knows one thing only, a row with a name of the table; everything else, the
-// empty line included, does not match and is sorted out on the slow path.
+// knownRows knows one thing only, a row with a name of the table; everything else
+// does not match and is sorted out on the slow path.
 func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	rows := m.few[:]
 	if m.many != nil {
@@ -81,8 +81,13 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 			l.find(b)
 			continue
 		}
-		// Slow path: whatever is not "Known-Name: value".
 		lf := int(l.end[l.next&(lineCap-1)])
+		if p+1 == lf && b[p] == '\r' {
+			m.Headers = rows[:n:n]
+			m.HeaderEnd, m.BodyStart = uint32(p), uint32(lf+1)
+			return reason
+		}
+		// Slow path: whatever is not "Known-Name: value".
 		step, r := m.slowRow(b, p, lf, &rows, n)
 		reason = firstReason(reason, r)
 		if step < 0 {
@@ -146,7 +151,7 @@ func (h *Header) read(b []byte, p, lf int) Kind {
 
 	// The value: one space in front of it and CRLF behind it are the rule.
 	end := lf - p - 1
-	if name+3 >= end || end >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
+	if name+2 >= end || end >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
 		return KindOther
 	}
 	h.Line = Span{uint32(p), uint32(end + 2)}
@@ -168,12 +173,12 @@ func (m *Message) enter(k Kind, n int) {
 	}
 }
 
-// slowRow takes any line: the empty line (step is -1: done), a fold, an unknown name, white space in front of
+// slowRow takes any line but CRLF: LF alone (step is -1: done), a fold, an unknown name, white space in front of
 // the colon, an empty value, a name of 16 bytes or more, no name at all. step is the number of rows that came of it. rows
 // may be replaced by a longer slice.
 func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int, r Reason) {
 	switch c := b[p]; {
-	case c == '\n' || c == '\r' && p+1 == lf:
+	case c == '\n':
 		m.HeaderEnd, m.BodyStart = uint32(p), uint32(lf+1)
 		return -1, OK
 	case c == ' ' || c == '\t':

@@ -1,6 +1,9 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // URI is a parsed URI (RFC 3261 §19.1; tel: RFC 3966). Offsets are into Raw. Of a scheme
 // other than sip and sips only SchemeName and Opaque are set, and for tel User and Params.
@@ -125,6 +128,82 @@ func (u *URI) parseSIP(b []byte, i int) Reason {
 		return BadHost
 	}
 	return BadURI
+}
+
+// plainURI reads a SIP URI of the usual form from offset i of the message:
+//
+//	"sip:" [ user "@" ] host [ ":" port ] *( ";" / "=" / plain )
+//
+// where user (but for a "+" in front), host and plain are of classHost. at is the offset in front of the host, hostEnd and portEnd are
+// those behind host and port, end that behind the whole; 0 if it is something else. That the URI ends there is for the
+// caller to see: then ParseURI finds it good.
+func (m *Message) plainURI(i int) (at, hostEnd, portEnd, end int, port uint16) {
+	b := m.Raw
+	if i+4 > len(b) || binary.LittleEndian.Uint32(b[i:]) != wordSIP {
+		return 0, 0, 0, 0, 0
+	}
+	at = i + 3
+	user := i + 4
+	if byteAt(b, user) == '+' {
+		user++
+	}
+	e := m.lines.plain(user)
+	if byteAt(b, e) == '@' {
+		if e == i+4 {
+			return 0, 0, 0, 0, 0
+		}
+		at = e
+		e = m.lines.plain(e + 1)
+	} else if user != i+4 {
+		return 0, 0, 0, 0, 0
+	}
+	if e == at+1 {
+		return 0, 0, 0, 0, 0
+	}
+	hostEnd = e
+	if byteAt(b, e) == ':' {
+		e = m.lines.plain(e + 1)
+		n := decimal(b, hostEnd+1, e)
+		if n-1 > 65535-1 || n < 1 {
+			return 0, 0, 0, 0, 0
+		}
+		port = uint16(n)
+	}
+	portEnd = e
+	for c := byteAt(b, e); c == ';' || e > portEnd && c == '='; c = byteAt(b, e) {
+		e = m.lines.plain(e + 1)
+	}
+	return at, hostEnd, portEnd, e, port
+}
+
+// ParseURI is parser.ParseURI for the piece s of m's start line or headers.
+func (m *Message) ParseURI(s Span, u *URI) Reason {
+	if hasPlain && s.End() <= m.HeaderEnd && m.parsePlainURI(s, u) {
+		return OK
+	}
+	return ParseURI(s.Of(m.Raw), u)
+}
+
+// parsePlainURI is ParseURI of s if that is of the usual form; false: it is not, and u is not touched.
+func (m *Message) parsePlainURI(s Span, u *URI) bool {
+	i := int(s.Off)
+	at, hostEnd, portEnd, end, port := m.plainURI(i)
+	if end != int(s.End()) || end == 0 {
+		return false
+	}
+	u.clear(s.Of(m.Raw))
+	u.SchemeName = Span{0, 3}
+	u.Opaque = span(4, end-i)
+	if at > i+3 {
+		u.User = span(4, at-i)
+	}
+	u.Host = span(at+1-i, hostEnd-i)
+	if end > portEnd {
+		u.Params = span(portEnd-i, end-i)
+	}
+	u.Port = port
+	u.Scheme = SIP
+	return true
 }
 
 // parseTel reads what follows "tel:" (RFC 3966 §3): the number and its parameters.

@@ -1,5 +1,11 @@
 package parser
 
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
 // Values walks the values of a list header, across rows, quotes and angle brackets
 // respected:
 //
@@ -116,22 +122,35 @@ const needsValue = 1<<KindVia | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindConta
 // valueEnd is the offset of the comma behind the value that starts at i, or len(b); -1 if a quote or
 // bracket does not end.
 func valueEnd(b []byte, i int) int {
-	for i < len(b) {
-		switch b[i] {
+	for {
+		switch i = listMark(b, i); byteAt(b, i) {
 		case ',':
 			return i
 		case '"':
 			if i = quotedEnd(b, i); i < 0 {
 				return -1
 			}
-			continue
 		case '<':
-			for i++; i < len(b) && b[i] != '>'; i++ {
-			}
-			if i == len(b) {
+			gt := bytes.IndexByte(b[i:], '>')
+			if gt < 0 {
 				return -1
 			}
+			i += gt + 1
+		default:
+			return i
 		}
+	}
+}
+
+// listMark is the offset of the first comma, quote or opening bracket of b[i:]; len(b) if there is none.
+func listMark(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if stop := (equals(w, ',') | equals(w, '"') | equals(w, '<')) & tops; stop != 0 {
+			return i + bits.TrailingZeros64(stop)>>3
+		}
+	}
+	for i < len(b) && b[i] != ',' && b[i] != '"' && b[i] != '<' {
 		i++
 	}
 	return i

@@ -37,6 +37,11 @@ const (
 	wordVersionSlash = 0x2f302e322f706973 // "sip/2.0/"
 	wordBranch       = 0x003d68636e617262 // "branch="
 	wordRPor         = 0x726f7072         // "rpor"
+	wordParamBranch  = 0x3d68636e6172623b // ";branch="
+	wordParamRPort   = 0x000074726f70723b // ";rport"
+	wordUDP          = 0x20504455         // "UDP "
+	wordProtocol     = 0x2f302e322f504953 // "SIP/2.0/", not folded
+	low6Bytes        = 1<<48 - 1
 	wordCookie       = 0x004b62344768397a // "z9hG4bK", not folded: exact
 	low7Bytes        = 1<<56 - 1
 )
@@ -67,6 +72,9 @@ func (m *Message) parseTopVia() Reason {
 	}
 	h := &m.Headers[row]
 	v.Row = row
+	if hasPlain && m.parsePlainVia(h, v) {
+		return OK
+	}
 	b := m.Raw[:h.Value.End()]
 	next, r := v.parse(b, int(h.Value.Off))
 	v.Cut = h.Line
@@ -82,6 +90,67 @@ func (m *Message) parseTopVia() Reason {
 		v.Cut = span(int(v.Value.Off), next)
 	}
 	return OK
+}
+
+// parsePlainVia is parse of a whole row of the usual form: one value, over UDP, the host of classHost, no parameters but one branch
+// and one rport without a value. False: it is something else.
+func (m *Message) parsePlainVia(h *Header, v *Via) bool {
+	b := m.Raw
+	i, end := int(h.Value.Off), int(h.Value.End())
+	host := i + len("SIP/2.0/UDP ")
+	// A value ends at least two bytes before the headers do, but a word may reach further.
+	if host > end || end+8 > len(b) ||
+		binary.LittleEndian.Uint64(b[i:]) != wordProtocol || binary.LittleEndian.Uint32(b[i+8:]) != wordUDP {
+		return false
+	}
+	hostEnd := m.lines.plain(host)
+	if hostEnd == host {
+		return false
+	}
+	e, port := hostEnd, 0
+	if byteAt(b, e) == ':' {
+		e = m.lines.plain(e + 1)
+		if port = decimal(b, hostEnd+1, e); port < 1 || port > 65535 {
+			return false
+		}
+	}
+	sentBy := span(host, e)
+	var branch, rport Span
+	cookie := false
+	for e < end {
+		w := binary.LittleEndian.Uint64(b[e:])
+		switch {
+		case w == wordParamBranch && branch.Len == 0:
+			s := e + 8
+			if e = m.lines.plain(s); e < end && is(b[e], classValue) {
+				e = run(b[:end], e, classValue)
+			}
+			if e == s {
+				return false
+			}
+			branch = span(s, e)
+			cookie = e-s >= 7 && binary.LittleEndian.Uint64(b[s:])&low7Bytes == wordCookie
+		case w&low6Bytes == wordParamRPort && rport.Len == 0 && (e+6 == end || byteAt(b, e+6) == ';'):
+			rport = Span{uint32(e), 6}
+			e += 6
+		default:
+			return false
+		}
+	}
+	*v = Via{}
+	v.Value = h.Value
+	v.TransportName = Span{uint32(i) + 8, 3}
+	v.Transport = UDP
+	v.SentBy = sentBy
+	v.Host = span(host, hostEnd)
+	v.Port = uint16(port)
+	if s := sentBy.End(); s < h.Value.End() {
+		v.Params = Span{s, h.Value.End() - s}
+	}
+	v.Branch, v.RPortParam, v.HasCookie = branch, rport, cookie
+	v.Cut = h.Line
+	v.Row = m.First(KindVia)
+	return true
 }
 
 // ParseVia reads the one Via value s of b, as Values gives it.

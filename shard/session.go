@@ -146,12 +146,12 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 		}
 	}
 	if uriChecks&sanityURIFrom != 0 {
-		if a, reason := m.From(); reason != parser.OK || badURI(a.URI.Of(m.Raw)) {
+		if a, reason := m.From(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
 			return s.insane("Bad From URI")
 		}
 	}
 	if uriChecks&sanityURITo != 0 {
-		if a, reason := m.To(); reason != parser.OK || badURI(a.URI.Of(m.Raw)) {
+		if a, reason := m.To(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
 			return s.insane("Bad To URI")
 		}
 	}
@@ -164,11 +164,6 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 		}
 	}
 	return 1
-}
-
-func badURI(b []byte) bool {
-	var u parser.URI
-	return parser.ParseURI(b, &u) != parser.OK
 }
 
 func digits(b []byte) bool {

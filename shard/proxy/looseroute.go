@@ -131,11 +131,11 @@ func nextRoute(m *parser.Message, v *parser.Values, u *parser.URI) bool {
 		return false
 	}
 	var a parser.NameAddr
-	if reason := parser.ParseNameAddr(m.Raw, v.Value, &a); reason != parser.OK {
+	if reason := m.NameAddr(v.Value, &a); reason != parser.OK {
 		v.Reason = reason
 		return false
 	}
-	if reason := parser.ParseURI(a.URI.Of(m.Raw), u); reason != parser.OK {
+	if reason := m.ParseURI(a.URI, u); reason != parser.OK {
 		v.Reason = reason
 		return false
 	}
