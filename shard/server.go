@@ -252,8 +252,8 @@ func timers(tm *route.TMSettings) txn.Timers {
 	t := txn.DefaultTimers()
 	t.T1, t.T2 = tm.T1, max(tm.T2, tm.T1) // a T2 below T1 would repeat without a pause
 	t.B, t.C = tm.FrTimer, tm.FrInvTimer
-	t.H = 64 * tm.T1
-	t.J, t.L, t.M = tm.WtTimer, tm.WtTimer, tm.WtTimer
+	t.H, t.T4 = 64*tm.T1, tm.T4
+	t.D, t.J, t.L, t.M = tm.WtTimer, tm.WtTimer, tm.WtTimer, tm.WtTimer
 	t.MaxInvite, t.MaxNonInvite = tm.MaxInvLifetime, tm.MaxNonInvLifetime
 	return t
 }

@@ -10,6 +10,7 @@ var tmParams = map[string]*paramDef{
 	"max_noninv_lifetime": span(time.Millisecond, 0, maxMillis,
 		func(s *Settings) *time.Duration { return &s.TM.MaxNonInvLifetime }),
 	"wt_timer":                 span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.TM.WtTimer }),
+	"t4_timer":                 span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T4 }), // not Kamailio's, which has no such timer
 	"retr_timer1":              span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T1 }),
 	"retr_timer2":              span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T2 }),
 	"restart_fr_on_each_reply": toggle(func(s *Settings) *bool { return &s.TM.FrInvRestart }),

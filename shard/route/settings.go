@@ -149,6 +149,7 @@ type CoreSettings struct {
 type TMSettings struct {
 	T1 time.Duration // retr_timer1: RFC 3261 T1; default 500 ms
 	T2 time.Duration // retr_timer2: T2; default 4 s
+	T4 time.Duration // t4_timer: T4, Timers I and K; default 5 s
 	// FrTimer: no reply at all to an INVITE (Timer B), no final reply to others (Timer F); default 64*T1 = 32 s (Kamailio 30 s).
 	FrTimer time.Duration
 	// FrInvTimer: no final reply after a provisional one, Timer C; default 181 s, for §16.6 item 11 wants more than 3 minutes
@@ -159,7 +160,7 @@ type TMSettings struct {
 	// (Kamailio 180 s, which would cut a call that rings on with 180s). MaxNonInvLifetime: default 64*T1 = 32 s.
 	MaxInvLifetime    time.Duration
 	MaxNonInvLifetime time.Duration // max_noninv_lifetime
-	// WtTimer: how long a completed transaction absorbs retransmissions (`wt_timer`), Timers J, L, M; default 64*T1 = 32 s
+	// WtTimer: how long a completed transaction absorbs retransmissions (`wt_timer`), Timers D, J, L, M; default 64*T1 = 32 s
 	// (RFC 6026 §7.1; Kamailio 5 s).
 	WtTimer time.Duration
 	// AutoInv100 sends 100 Trying at t_relay (`auto_inv_100`), default true; AutoInv100Reason is its phrase.
@@ -322,7 +323,7 @@ func DefaultSettings() *Settings {
 			TCPWQMaxBytes: 10 << 20, ExitTimeout: 60 * time.Second, EnableSCTP: 2,
 		},
 		TM: TMSettings{
-			T1: t1, T2: 4 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
+			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
 			MaxNonInvLifetime: 64 * t1, WtTimer: 64 * t1,
 			AutoInv100: true, AutoInv100Reason: "trying -- your call is important to us",
 			FailureReplyMode: 3, Remap503: true, CancelBMethod: 1, UnmatchedCancel: 1, AggregateChallenges: true,

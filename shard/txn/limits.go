@@ -31,15 +31,15 @@ const (
 type Timers struct {
 	T1 time.Duration // retr_timer1: first interval of Timers A, E and G
 	T2 time.Duration // retr_timer2: longest interval of Timers E and G
-	T4 time.Duration // Timers I and K: how long a message may linger in the network
+	T4 time.Duration // t4_timer: Timers I and K: how long a message may linger in the network
 
 	B time.Duration // fr_timer: an INVITE without any response (Timer B), and Timer F
 	C time.Duration // fr_inv_timer: an INVITE after a provisional response (§16.6 step 11)
-	D time.Duration // how long a client absorbs repeated finals of an INVITE
-	H time.Duration // how long a server waits for the ACK
+	D time.Duration // wt_timer: how long a client absorbs repeated finals of an INVITE
+	H time.Duration // 64·T1: how long a server waits for the ACK
 	J time.Duration // wt_timer: how long a non-INVITE server answers repeats
-	L time.Duration // RFC 6026: how long an INVITE server absorbs repeats after a 2xx
-	M time.Duration // RFC 6026: how long an INVITE client forwards repeated 2xx
+	L time.Duration // wt_timer, RFC 6026: how long an INVITE server absorbs repeats after a 2xx
+	M time.Duration // wt_timer, RFC 6026: how long an INVITE client forwards repeated 2xx
 
 	MaxInvite    time.Duration // max_inv_lifetime: a whole INVITE transaction; 0: no bound but Timer C
 	MaxNonInvite time.Duration // max_noninv_lifetime: a whole non-INVITE transaction; 0: no bound but Timer F
