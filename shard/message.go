@@ -109,6 +109,7 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		w.refuse(Draining, 503, "Service Unavailable", "Retry-After: 5\r\n")
 		return
 	}
+	r.StripMaddr()
 	w.decide()
 }
 

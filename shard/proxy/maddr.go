@@ -1,0 +1,42 @@
+package proxy
+
+import "viaduct/parser"
+
+// StripMaddr is §16.4: a maddr in the Request-URI that names this proxy was only
+// meant to bring the request here, so it goes, with the port that belongs to it,
+// if the request came in by the port and transport that the URI says. What is
+// left is looked at as if they had not been there.
+func (r *Request) StripMaddr() {
+	u := r.parsedURI()
+	if u == nil || u.Params.Len == 0 || (u.Scheme != parser.SIP && u.Scheme != parser.SIPS) {
+		return
+	}
+	maddr, ok := u.Param("maddr")
+	if !ok {
+		return
+	}
+	// Slow path: nobody has sent one in years.
+	c := r.core
+	if t := u.Transport(); u.Scheme == parser.SIPS || t != parser.TransportNone && t != parser.UDP || // it came by UDP
+		int(u.EffectivePort()) != int(c.listeners[r.Listener].addr.Port) || !c.IsMyself(maddr, int(u.Port)) || len(u.Raw) > len(r.uriBuf) {
+		return
+	}
+	b := append(r.uriBuf[:0], u.Raw[:u.Host.End()]...)
+	for params := u.Params.Of(u.Raw); len(params) > 0; {
+		n := 1
+		for n < len(params) && params[n] != ';' {
+			n++
+		}
+		if !isMaddr(params[1:n]) {
+			b = append(b, params[:n]...)
+		}
+		params = params[n:]
+	}
+	r.uri = append(b, u.Raw[u.Params.End():]...)
+}
+
+// isMaddr tells whether a parameter is the one, of whatever value.
+func isMaddr(p []byte) bool {
+	const name = "maddr"
+	return len(p) >= len(name) && equalFold(p[:len(name)], []byte(name)) && (len(p) == len(name) || p[len(name)] == '=')
+}
