@@ -212,7 +212,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	c := proxy.Config{
 		Listeners: w.shared.listeners, Egress: egress, Sender: out, Arena: w.arena, Counters: w.count,
 		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
-		ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
+		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent,
 	}

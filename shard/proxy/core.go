@@ -38,6 +38,7 @@ type Config struct {
 	FullLR         bool   // ";lr=on" instead of ";lr"
 	AppendFromtag  bool   // ";ftag=" in Record-Route
 	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
+	LocalRPort     bool   // our own Via asks for rport (RFC 3581 §3)
 	ForceRPort     bool   // treat every request as if its Via had rport
 	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
@@ -84,7 +85,11 @@ func New(cfg Config) *Core {
 		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port)}
-		t.via = append(append([]byte("Via: SIP/2.0/UDP "), l.SentBy...), ";branch="...)
+		t.via = append([]byte("Via: SIP/2.0/UDP "), l.SentBy...)
+		if cfg.LocalRPort {
+			t.via = append(t.via, ";rport"...)
+		}
+		t.via = append(t.via, ";branch="...)
 		t.route = append([]byte("Record-Route: <sip:"), l.SentBy...)
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
