@@ -45,6 +45,7 @@ func (r *Request) LooseRoute() bool {
 		}
 		if double && c.ours(&top) {
 			r.cut(routes.Cut)
+			r.side = c.listenerAt(&top)
 			if !nextRoute(m, &routes, &top) {
 				return routes.Reason == parser.OK
 			}
@@ -87,6 +88,7 @@ func (r *Request) strictUpstream() bool {
 		routes := m.Values(parser.KindRoute)
 		nextRoute(m, &routes, &first)
 		r.cut(routes.Cut)
+		r.side = r.core.listenerAt(&first)
 		if n > 2 && nextRoute(m, &routes, &first) {
 			return r.SetDstURI(first.Raw)
 		}
@@ -122,6 +124,17 @@ func (r *Request) readTopRoute() bool {
 		nextRoute(r.M, &r.routes, &r.topRoute)
 	}
 	return r.routes.Reason == parser.OK
+}
+
+// listenerAt is the listener whose Record-Route a URI is, -1 if it is none's.
+func (c *Core) listenerAt(u *parser.URI) int {
+	for i := range c.listeners {
+		l := &c.listeners[i]
+		if equalFold(u.HostBytes(), l.host) && samePort(int(u.Port), l.port) {
+			return i
+		}
+	}
+	return -1
 }
 
 // nextRoute steps to the next Route value and parses its URI; false at the end or

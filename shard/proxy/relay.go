@@ -51,7 +51,10 @@ func (r *Request) where(to *txn.Destination) bool {
 			return r.fail(codeUnresolvable)
 		}
 	}
-	by := c.leavesBy(&to.Addr, to.Target, r.Listener)
+	by := r.side
+	if by < 0 || c.listeners[by].addr.Family != to.Addr.Family {
+		by = c.leavesBy(&to.Addr, to.Target, r.Listener)
+	}
 	if by < 0 {
 		return r.fail(codeSendError)
 	}

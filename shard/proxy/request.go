@@ -40,6 +40,7 @@ type Request struct {
 	routes      parser.Values   // behind the first Route value, if that was read
 	topRoute    parser.URI      // of that value
 	routesRead  bool            // it was
+	side        int             // the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658 §3); -1: none does
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
 	lastCode    int             // what ReplyError answers
@@ -59,7 +60,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.dstAddr.Family = 0
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
-	r.lastCode, r.done = 0, false
+	r.lastCode, r.side, r.done = 0, -1, false
 	via, reason := m.TopVia()
 	if reason != parser.OK && via.SentBy.Empty() {
 		r.via = nil

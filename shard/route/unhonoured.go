@@ -13,6 +13,6 @@ var unhonoured = map[string]bool{
 	"tm.local_cancel_reason": true, "tm.e2e_cancel_reason": true, "tm.pass_provisional_replies": true, "tm.default_code": true,
 	"tm.default_reason": true,
 
-	"rr.add_username": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
+	"rr.add_username": true, "rr.force_send_socket": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
 	"dispatcher.outbound_proxy": true, "sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
 }
