@@ -17,7 +17,7 @@ func bench3(t *testing.T, s setup) (srv *server, caller, callee *peer) {
 }
 
 // Row 3, RFC 3261 §16.3 step 3: Max-Forwards 0 is not forwarded.
-func TestMaxForwardsZero(t *testing.T) {
+func TestRow03MaxForwardsZero(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	d.invite("-Max-Forwards", "Max-Forwards: 0")
@@ -31,7 +31,7 @@ func TestMaxForwardsZero(t *testing.T) {
 }
 
 // Row 4, §16.6 step 3: Max-Forwards is decremented, and added as 70 where it is not.
-func TestMaxForwards(t *testing.T) {
+func TestRow04MaxForwards(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	f := func(want string, extra ...string) {
 		t.Helper()
@@ -51,7 +51,7 @@ func TestMaxForwards(t *testing.T) {
 }
 
 // Row 5, §16.3 step 5: an unknown Proxy-Require is refused with its list, except on ACK and CANCEL.
-func TestProxyRequire(t *testing.T) {
+func TestRow05ProxyRequire(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	d.invite("Proxy-Require: foo, bar")
@@ -79,7 +79,7 @@ func TestProxyRequire(t *testing.T) {
 }
 
 // Row 6, §16.3: unknown methods, headers and parameters pass untouched, and so does the body.
-func TestUnknownThingsPassUntouched(t *testing.T) {
+func TestRow06UnknownThingsPassUntouched(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	d.uri = "sip:callee;odd=%41@example.com;x-param=\"\";transport=udp"
@@ -115,7 +115,7 @@ func untouchable(b []byte) string {
 }
 
 // Row 7, §7.3: compact names, folding, case and commas mean the same, down to the transaction a request belongs to.
-func TestSpellings(t *testing.T) {
+func TestRow07Spellings(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	plain := d.text("INVITE", d.branch)
@@ -146,7 +146,7 @@ func TestSpellings(t *testing.T) {
 }
 
 // Rows 10 and 20, §16.6 steps 4 and 8: our Record-Route stands on top, our Via has our address and a branch of its own.
-func TestRecordRouteAndVia(t *testing.T) {
+func TestRow10Row20RecordRouteAndVia(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	branches := map[string]bool{}
 	for range 3 {
@@ -181,7 +181,7 @@ func TestRecordRouteAndVia(t *testing.T) {
 }
 
 // Row 13, §16.4: the first Route, which is ours, is removed, and the Request-URI leads on. ACK to a 2xx likewise, with a new branch (row 46).
-func TestLooseRouting(t *testing.T) {
+func TestRow13Row46LooseRouting(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	invite, ack := d.establish(callee)
@@ -212,7 +212,7 @@ func TestLooseRouting(t *testing.T) {
 }
 
 // Row 14, §16.4: a strict router before us put our Record-Route value into the Request-URI; the last Route is the real one.
-func TestStrictRouterUpstream(t *testing.T) {
+func TestRow14StrictRouterUpstream(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
@@ -228,7 +228,7 @@ func TestStrictRouterUpstream(t *testing.T) {
 }
 
 // The same with our value in the route set as well, as one row and as two: the last value leads on, and none of ours stays.
-func TestStrictRouterUpstreamTwice(t *testing.T) {
+func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
@@ -246,7 +246,7 @@ func TestStrictRouterUpstreamTwice(t *testing.T) {
 }
 
 // Rows 15 and 16, §16.6 steps 6 and 7: the next Route is where it goes; a strict router there finds itself in the Request-URI.
-func TestNextRoute(t *testing.T) {
+func TestRow15Row16NextRoute(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	hop := newPeer(t, "the next hop")
 	d := caller.call(srv.addr)
@@ -276,7 +276,7 @@ func TestNextRoute(t *testing.T) {
 }
 
 // Row 49, §18.3: what stands behind the body is not part of the message; a body that is too short makes it a bad one.
-func TestContentLength(t *testing.T) {
+func TestRow49ContentLength(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
 	caller.send(srv.addr, d.text("MESSAGE", d.branch, "-Content-Length", "Content-Length: 3")+"abcNOISE")

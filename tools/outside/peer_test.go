@@ -16,6 +16,7 @@ import (
 type message struct {
 	raw   []byte
 	from  netip.AddrPort
+	at    time.Time // of arrival
 	start string
 	rows  []row // headers in order, unfolded
 	body  []byte
@@ -140,6 +141,7 @@ func newPeerAt(t *testing.T, name string, addr netip.AddrPort) *peer {
 				continue // an ICMP error of something sent earlier
 			}
 			m := readMessage(bytes.Clone(b[:n]), from)
+			m.at = time.Now()
 			if p.answersProbes.Load() && m.method() == "OPTIONS" {
 				conn.WriteToUDPAddrPort([]byte(replyText(m, addr, 200, "OK", "probed")), from)
 				continue

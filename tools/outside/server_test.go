@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		flag.Set("test.parallel", "8")
+		flag.Set("test.parallel", "16")
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
@@ -62,13 +62,17 @@ func loads(t *testing.T) {
 
 // setup says how to start the program under test. The zero value is the load balancer on 127.0.0.1, one shard.
 type setup struct {
-	config  string           // a file of bench/peers; "": lb.cfg
-	edits   []string         // old, new, … texts in it; each old one must be there
-	targets []netip.AddrPort // set 1
-	listen  netip.AddrPort   // zero: a free port of 127.0.0.1
-	shards  int              // 0: 1
-	arenaMB int              // 0: 64
-	flags   []string
+	config      string           // a file of bench/peers; "": lb.cfg
+	program     string           // routes of its own instead of lb.cfg's, below the same globals and modules
+	advertise   string           // what the listener says of itself: host:port
+	targetAttrs string           // attributes of each target in the list; {other} stands for the address of the last -l flag
+	builtIn     bool             // run without -f
+	edits       []string         // old, new, … texts in it; each old one must be there
+	targets     []netip.AddrPort // set 1
+	listen      netip.AddrPort   // zero: a free port of 127.0.0.1
+	shards      int              // 0: 1
+	arenaMB     int              // 0: 64
+	flags       []string
 }
 
 // params is an edit that puts module parameters behind those of lb.cfg.
@@ -91,7 +95,14 @@ func (s *setup) folder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	text := string(b)
-	edits := append([]string{"listen=udp:127.0.0.1:5060", "listen=udp:" + s.listen.String()}, s.edits...)
+	if s.program != "" {
+		globals, _, ok := strings.Cut(text, "request_route {")
+		if !ok {
+			t.Fatalf("%s has no request_route", s.config)
+		}
+		text = globals + s.program
+	}
+	edits := append([]string{"listen=udp:127.0.0.1:5060", listenLine(s)}, s.edits...)
 	for i := 0; i < len(edits); i += 2 {
 		if !strings.Contains(text, edits[i]) {
 			t.Fatalf("%s has no %q to replace", s.config, edits[i])
@@ -100,7 +111,11 @@ func (s *setup) folder(t *testing.T) string {
 	}
 	var list strings.Builder
 	for _, a := range s.targets {
-		fmt.Fprintf(&list, "1 sip:%s\n", a)
+		fmt.Fprintf(&list, "1 sip:%s", a)
+		if s.targetAttrs != "" {
+			fmt.Fprintf(&list, " 0 0 %s", strings.ReplaceAll(s.targetAttrs, "{other}", strings.TrimPrefix(s.flags[len(s.flags)-1], "udp:")))
+		}
+		list.WriteString("\n")
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{s.config: text, "dispatcher.list": list.String()} {
@@ -109,6 +124,14 @@ func (s *setup) folder(t *testing.T) string {
 		}
 	}
 	return dir
+}
+
+func listenLine(s *setup) string {
+	line := "listen=udp:" + s.listen.String()
+	if s.advertise != "" {
+		line += " advertise " + s.advertise
+	}
+	return line
 }
 
 // server is a program under test, running.
@@ -132,8 +155,12 @@ func startIn(t *testing.T, dir string, s setup) *server {
 	if s.arenaMB == 0 {
 		s.arenaMB = 64
 	}
-	args := append([]string{"-f", s.config, "-D", "-E", "-w", dir, "-n", strconv.Itoa(s.shards), "-m", strconv.Itoa(s.arenaMB),
-		"-b", socketBytes}, s.flags...)
+	from := []string{"-f", s.config}
+	if s.builtIn {
+		from = []string{"-l", "udp:" + s.listen.String()}
+	}
+	args := append(append(from, "-D", "-E", "-w", dir, "-n", strconv.Itoa(s.shards), "-m", strconv.Itoa(s.arenaMB),
+		"-b", socketBytes), s.flags...)
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
 	srv := &server{process: run(t, "viaduct", cmd), setup: s, addr: s.listen, dir: dir}

@@ -277,7 +277,7 @@ var (
 
 // RFC 4475: every message is survived, a plain request after it is served, and what comes of it is exactly what a proxy should do, as far as that is not listed
 // as not yet met. Messages of other transports are judged as datagrams until there are streams.
-func TestRFC4475(t *testing.T) {
+func TestRow68RFC4475(t *testing.T) {
 	t.Parallel()
 	runs := []struct {
 		name string
