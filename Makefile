@@ -54,8 +54,10 @@ demo: build ## one call through Viaduct, message by message (ARGS=…)
 	$(GO) run ./bench/demo $(ARGS)
 
 .PHONY: soak
-soak: build ## the load of the benchmark for SOAKTIME (default 10m), watching losses and memory
+soak: build ## the load of the benchmark for SOAKTIME (default 10m), watching losses and memory; then every timer at full length
 	$(GO) run ./bench/run -only loss -soak $(SOAKTIME) $(ARGS)
+	@$(GO) build -buildvcs=false -o bin/testreport ./tools/testreport
+	@$(GO) test -json -count=1 -timeout 20m -parallel 32 ./tools/outside -run '^TestRow' -long 2>&1 | bin/testreport
 
 .PHONY: install
 install: build ## install the binary, its unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
