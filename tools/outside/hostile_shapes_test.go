@@ -9,7 +9,7 @@ import (
 // Sizes: thousands of rows and values, and datagrams as long as they get.
 func TestHostileSizes(t *testing.T) {
 	t.Parallel()
-	h := newHostile(t)
+	h := newHostile(t).withTwin()
 	// add puts rows in front of Contact; fill makes the message total bytes long.
 	add := func(rows string) string { return h.text("Contact:", rows+"Contact:") }
 	fill := func(total int, before, unit, behind string) string {
