@@ -54,7 +54,7 @@ func (w *worker) contain() {
 	}
 	w.handover.handed = false
 	w.timersLeft = true
-	w.attempt(w.tx.Undo)
+	w.attempt(w.tx.Undo) // before anything else is made: Undo knows the slots allocated last
 	answered := false
 	switch at {
 	case stepRequest, stepDecide:

@@ -312,6 +312,174 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	}
 }
 
+// panicOn makes f panic once, when the datagram that begins with start is being begun, and says whether it did.
+func (f *flow) panicOn(start string) (done *bool) {
+	done = new(bool)
+	f.point = func() {
+		if !*done && f.open && len(f.sent) > 0 && strings.HasPrefix(string(f.sent[len(f.sent)-1].bytes), start) {
+			*done = true
+			panic("at " + start)
+		}
+	}
+	return done
+}
+
+// TestRelayedAndPanicked: the program relays and then panics. The caller hears 500 once, whatever it repeats, and the callee is cancelled as soon as the RFC
+// lets us (§9.1).
+func TestRelayedAndPanicked(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	f.w.ctx.Host = &panicAfterRelay{&f.w.session}
+	invite := request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1")
+	f.receive("127.0.0.1:6000", invite)
+	f.receive("127.0.0.1:6000", invite)
+	if n := f.w.count[CountPanics]; n != 1 {
+		t.Errorf("%d panics, want 1: the retransmission is absorbed", n)
+	}
+	if f.count("SIP/2.0 500") != 2 || f.count("INVITE ") != 1 || f.count("CANCEL ") != 0 {
+		t.Errorf("%d 500, %d INVITE, %d CANCEL left", f.count("SIP/2.0 500"), f.count("INVITE "), f.count("CANCEL "))
+	}
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "180 Ringing", "u", ""))
+	if f.count("CANCEL ") != 1 {
+		t.Errorf("%d CANCELs left after the 180, want 1", f.count("CANCEL "))
+	}
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "487 Request Terminated", "u", ""))
+	if f.count("SIP/2.0 487") != 0 || f.count("ACK ") != 1 {
+		t.Errorf("%d 487 went up, %d ACKs down", f.count("SIP/2.0 487"), f.count("ACK "))
+	}
+	f.endsClean()
+}
+
+type panicAfterRelay struct{ route.Host }
+
+func (h *panicAfterRelay) Relay() int {
+	h.Host.Relay()
+	panic("after t_relay")
+}
+
+// TestCancelPanicked: the program panics over a CANCEL. It hears 500, and its INVITE is cancelled all the same.
+func TestCancelPanicked(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "180 Ringing", "u", ""))
+	f.w.ctx.Host = &panicAtRelay{&f.w.session}
+	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	if f.count("SIP/2.0 500") != 1 || f.count("CANCEL ") != 1 {
+		t.Errorf("%d 500, %d CANCELs left", f.count("SIP/2.0 500"), f.count("CANCEL "))
+	}
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "487 Request Terminated", "u", ""))
+	if f.count("SIP/2.0 487") != 1 {
+		t.Error("the caller did not hear the 487")
+	}
+	f.endsClean()
+}
+
+// TestProgramForgetsWhatPanicked: neither variables nor parsed URIs of a run that panicked are seen by the next, whose message lies in the same memory.
+func TestProgramForgetsWhatPanicked(t *testing.T) {
+	cfg := strings.Replace(defaultConfig(t), "request_route {", `request_route {
+	if ($var(seen) == 1) { sl_send_reply("488", "Seen"); exit; }
+	$var(seen) = 1;
+	if ($rU == "carol") { sl_send_reply("480", "Carol is out"); exit; }`, 1)
+	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	frame := request("INVITE", "sip:bobby@127.0.0.1:5060", "c1", "1")
+	f.w.ctx.Host = &panicAtRelay{&f.w.session}
+	f.receive("127.0.0.1:6000", frame)
+	f.w.ctx.Host = &f.w.session
+	copy(frame, request("INVITE", "sip:carol@127.0.0.1:5060", "c2", "2")) // of the same length, as in a receive buffer
+	f.receive("127.0.0.1:6000", frame)
+	if f.count("SIP/2.0 500") != 1 || f.count("SIP/2.0 480") != 1 {
+		t.Errorf("%d 500, %d 480, %d 488", f.count("SIP/2.0 500"), f.count("SIP/2.0 480"), f.count("SIP/2.0 488"))
+	}
+	f.endsClean()
+}
+
+type panicAtRelay struct{ route.Host }
+
+func (h *panicAtRelay) Relay() int { panic("at t_relay") }
+
+// TestCancelCutOff: what panics is the making of our own CANCEL. It is made again, once.
+func TestCancelCutOff(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.w.slab.RefuseByPanic(0) // the CANCEL's record
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "180 Ringing", "u", ""))
+	if f.w.count[CountPanics] != 1 || f.count("CANCEL ") != 1 {
+		t.Errorf("%d panics, %d CANCELs left", f.w.count[CountPanics], f.count("CANCEL "))
+	}
+	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "487 Request Terminated", "u", ""))
+	if f.count("SIP/2.0 487") != 1 {
+		t.Error("the caller did not hear the 487")
+	}
+	f.endsClean()
+}
+
+// TestFinalCutOff: the final response's way up panics. The caller hears 500 at once, the called side's repetition of a 486 gets its ACK, and that of a 200 goes
+// up.
+func TestFinalCutOff(t *testing.T) {
+	f := func(answer, want string, acks int) {
+		t.Helper()
+		f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+		f.faulty = true
+		f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+		response := answerTo(f.lastTo["127.0.0.1:7000 INVITE"], answer, "u", "")
+		cut := f.panicOn("SIP/2.0 " + answer[:3])
+		f.receive("127.0.0.1:7000", response)
+		if !*cut || f.count("SIP/2.0 500") != 1 {
+			t.Errorf("%s: cut off: %v, %d 500 left", answer, *cut, f.count("SIP/2.0 500"))
+		}
+		f.receive("127.0.0.1:7000", response)
+		if got := f.count(want); got != acks {
+			t.Errorf("%s repeated: %d %s left, want %d", answer, got, want, acks)
+		}
+		f.endsClean()
+	}
+	f("486 Busy Here", "ACK ", 2)
+	f("200 OK", "SIP/2.0 200", 1)
+}
+
+// TestTimerPanicsAlone: of a hundred branches whose time is over, one panics. The others end in the same instant.
+func TestTimerPanicsAlone(t *testing.T) {
+	f := newFlow(t, strings.Replace(defaultConfig(t), "debug=0", "debug=-3", 1), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	calls := 0
+	f.rewire(&panicAtTimeout{f.w.core, &calls})
+	for i := range 100 {
+		f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", fmt.Sprintf("c%d", i), fmt.Sprint(i)))
+	}
+	f.wait(30100 * time.Millisecond)
+	if calls != 100 || f.w.count[CountPanics] != 1 || f.count("SIP/2.0 500") != 1 {
+		t.Errorf("%d time-outs, %d panics, %d 500", calls, f.w.count[CountPanics], f.count("SIP/2.0 500"))
+	}
+	answered := map[string]bool{}
+	for _, d := range f.all {
+		if s := string(d.bytes); strings.HasPrefix(s, "SIP/2.0 408") {
+			_, id, _ := strings.Cut(s, "Call-ID: ")
+			id, _, _ = strings.Cut(id, "\r\n")
+			answered[id] = true
+		}
+	}
+	if len(answered) != 99 {
+		t.Errorf("%d callers heard 408, want 99", len(answered))
+	}
+	f.endsClean()
+}
+
+type panicAtTimeout struct {
+	txn.User
+	calls *int
+}
+
+func (u *panicAtTimeout) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
+	if *u.calls++; *u.calls == 50 {
+		panic("the fiftieth")
+	}
+	u.User.BranchTimeout(tx, br)
+}
+
 // canary runs the flow as its text says, on the worker that had the faults.
 func (f *flow) canary(a *txtar.Archive) {
 	f.t.Helper()
