@@ -441,6 +441,26 @@ func TestFinalCutOff(t *testing.T) {
 	f("200 OK", "SIP/2.0 200", 1)
 }
 
+// TestAckCutOff: the making of our ACK panics. The INVITE is not sent again, neither by its timer nor in the place of the ACK, which the repeated final gets.
+func TestAckCutOff(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.faulty = true
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	response := answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "486 Busy Here", "u", "")
+	f.w.slab.RefuseByPanic(0) // the ACK's slot
+	f.receive("127.0.0.1:7000", response)
+	if f.count("ACK ") != 0 || f.count("SIP/2.0 500") != 1 {
+		t.Errorf("%d ACKs, %d 500 left", f.count("ACK "), f.count("SIP/2.0 500"))
+	}
+	f.wait(time.Second)
+	f.receive("127.0.0.1:7000", response)
+	f.receive("127.0.0.1:7000", response)
+	if f.count("ACK ") != 2 || f.count("INVITE ") != 1 {
+		t.Errorf("%d ACKs, %d INVITEs left, want 2 and 1", f.count("ACK "), f.count("INVITE "))
+	}
+	f.endsClean()
+}
+
 // TestTimerPanicsAlone: of a hundred branches whose time is over, one panics. The others end in the same instant.
 func TestTimerPanicsAlone(t *testing.T) {
 	f := newFlow(t, strings.Replace(defaultConfig(t), "debug=0", "debug=-3", 1), "1 sip:127.0.0.1:7000\n", 16<<20)
