@@ -230,19 +230,33 @@ func isLetter(c byte) bool { return c|0x20-'a' < 26 }
 // Parse, and as far as it was read when the Reason is not OK.
 func (m *Message) From() (*NameAddr, Reason) {
 	if m.cached&(1<<fieldFrom) == 0 {
-		m.cached |= 1 << fieldFrom
-		m.reasons[fieldFrom] = m.parseSingle(KindFrom, &m.from, MissingFrom)
+		m.readFrom()
 	}
 	return &m.from, m.reasons[fieldFrom]
+}
+
+// readFrom is not inlined, so that its caller is.
+//
+//go:noinline
+func (m *Message) readFrom() {
+	m.cached |= 1 << fieldFrom
+	m.reasons[fieldFrom] = m.parseSingle(KindFrom, &m.from, MissingFrom)
 }
 
 // To is the To value; see From.
 func (m *Message) To() (*NameAddr, Reason) {
 	if m.cached&(1<<fieldTo) == 0 {
-		m.cached |= 1 << fieldTo
-		m.reasons[fieldTo] = m.parseSingle(KindTo, &m.to, MissingTo)
+		m.readTo()
 	}
 	return &m.to, m.reasons[fieldTo]
+}
+
+// readTo is not inlined, so that its caller is.
+//
+//go:noinline
+func (m *Message) readTo() {
+	m.cached |= 1 << fieldTo
+	m.reasons[fieldTo] = m.parseSingle(KindTo, &m.to, MissingTo)
 }
 
 // parseSingle reads the header of kind k, which must be there once. The reasons doubled and

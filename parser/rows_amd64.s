@@ -11,6 +11,8 @@ DATA colons<>+0(SB)/1, $0x3a
 GLOBL colons<>(SB), RODATA|NOPTR, $1
 DATA bit5<>+0(SB)/1, $0x20
 GLOBL bit5<>(SB), RODATA|NOPTR, $1
+DATA multiplier<>+0(SB)/8, $const_nameMultiplier
+GLOBL multiplier<>(SB), RODATA|NOPTR, $8
 
 // func knownRowsAVX2(m *Message, b []byte, rows []Header, n, p int) (rowsNow, lineStart int)
 //
@@ -18,7 +20,8 @@ GLOBL bit5<>(SB), RODATA|NOPTR, $1
 //
 //	SI  b          DI  m              R8  p, where the line starts
 //	R9  n          R10 &rows[n]       R11 m.lines.next
-//	BX  its LF     CX  length of the name, then its kind
+//	BX  its LF     CX  length of the name
+//	R12 m.seen     R13 its kind
 TEXT ·knownRowsAVX2(SB), NOSPLIT, $0-88
 	MOVQ m+0(FP), DI
 	MOVQ b_base+8(FP), SI
@@ -27,7 +30,7 @@ TEXT ·knownRowsAVX2(SB), NOSPLIT, $0-88
 	IMUL3Q $Header__size, R9, R10
 	ADDQ rows_base+32(FP), R10
 	MOVQ (Message_lines+lines_next)(DI), R11
-	MOVQ $const_nameMultiplier, R12
+	MOVQ Message_seen(DI), R12
 	VPBROADCASTB colons<>(SB), X0
 	VPBROADCASTB bit5<>(SB), X1
 
@@ -58,7 +61,7 @@ row:
 	VPEXTRQ $1, X2, DX
 	ROLQ $1, DX
 	XORQ DX, AX
-	IMULQ R12, AX
+	IMULQ multiplier<>(SB), AX
 	SHRQ $56, AX
 	LEAQ ·nameKinds(SB), DX
 	MOVBLZX (DX)(AX*1), R13
@@ -96,14 +99,11 @@ row:
 	SUBL R8, DX
 	MOVL DX, (Header_Line+Span_Len)(R10)
 	MOVL BX, R8
-	MOVB R13, Header_Kind(R10)
-	MOVB $0, Header_Folded(R10)
+	MOVW R13, Header_Kind(R10) // and Folded, which follows it: false
 
 	// enter
-	MOVQ Message_seen(DI), AX
-	BTSQ R13, AX
+	BTSQ R13, R12
 	JCS again
-	MOVQ AX, Message_seen(DI)
 	MOVW R9, Message_first(DI)(R13*2)
 
 next:
@@ -119,6 +119,7 @@ again:
 	JMP next
 
 done:
+	MOVQ R12, Message_seen(DI)
 	MOVQ R11, (Message_lines+lines_next)(DI)
 	MOVQ R9, rowsNow+72(FP)
 	MOVQ R8, lineStart+80(FP)

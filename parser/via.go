@@ -50,10 +50,17 @@ const (
 // valid until the next Parse, and as far as it was read when the Reason is not OK.
 func (m *Message) TopVia() (*Via, Reason) {
 	if m.cached&(1<<fieldVia) == 0 {
-		m.cached |= 1 << fieldVia
-		m.reasons[fieldVia] = m.parseTopVia()
+		m.readTopVia()
 	}
 	return &m.via, m.reasons[fieldVia]
+}
+
+// readTopVia is not inlined, so that its caller is.
+//
+//go:noinline
+func (m *Message) readTopVia() {
+	m.cached |= 1 << fieldVia
+	m.reasons[fieldVia] = m.parseTopVia()
 }
 
 // HasMagicCookie tells whether the topmost branch starts with z9hG4bK: then it identifies the transaction, else
@@ -70,11 +77,11 @@ func (m *Message) parseTopVia() Reason {
 		*v = Via{}
 		return MissingVia
 	}
-	h := &m.Headers[row]
-	v.Row = row
-	if hasPlain && m.parsePlainVia(h, v) {
+	if hasPlain && m.parsePlainVia(row, v) {
 		return OK
 	}
+	h := &m.Headers[row]
+	v.Row = row
 	b := m.Raw[:h.Value.End()]
 	next, r := v.parse(b, int(h.Value.Off))
 	v.Cut = h.Line
@@ -94,8 +101,9 @@ func (m *Message) parseTopVia() Reason {
 
 // parsePlainVia is parse of a whole row of the usual form: one value, over UDP, the host of classHost, no parameters but one branch
 // and one rport without a value. False: it is something else.
-func (m *Message) parsePlainVia(h *Header, v *Via) bool {
+func (m *Message) parsePlainVia(row int, v *Via) bool {
 	b := m.Raw
+	h := &m.Headers[row]
 	i, end := int(h.Value.Off), int(h.Value.End())
 	host := i + len("SIP/2.0/UDP ")
 	// A value ends at least two bytes before the headers do, but a word may reach further.
@@ -149,7 +157,7 @@ func (m *Message) parsePlainVia(h *Header, v *Via) bool {
 	}
 	v.Branch, v.RPortParam, v.HasCookie = branch, rport, cookie
 	v.Cut = h.Line
-	v.Row = m.First(KindVia)
+	v.Row = row
 	return true
 }
 
