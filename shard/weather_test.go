@@ -246,7 +246,9 @@ func hopAck(invite []byte, final *parser.Message) []byte {
 		case i == 0:
 			b.WriteString(strings.Replace(line, "INVITE", "ACK", 1) + "\r\n")
 		case name == "to" || name == "t":
-			b.Write(final.Headers[final.First(parser.KindTo)].Line.Of(final.Raw))
+			if to := final.First(parser.KindTo); to >= 0 { // a 400 may lack it, as its request did
+				b.Write(final.Headers[to].Line.Of(final.Raw))
+			}
 		case name == "cseq":
 			b.WriteString(strings.Replace(line, "INVITE", "ACK", 1) + "\r\n")
 		case name == "via" || name == "v" || name == "from" || name == "f" || name == "call-id" || name == "i" || name == "max-forwards" || name == "route":
