@@ -201,7 +201,9 @@ func TestFlowsPanicEverywhere(t *testing.T) {
 					t.Error("no panic was counted")
 				}
 				f.checkWire(burst == 1, "", want)
-				f.canary(a)
+				if burst == 1 || n%4 == 0 {
+					f.canary(a)
+				}
 				if t.Failed() {
 					t.Fatalf("the flow with %d panics from point %d on", burst, n)
 				}
@@ -232,13 +234,14 @@ func TestFlowsPanicInAlloc(t *testing.T) {
 	})
 }
 
-// TestFlowsSendsFail: each datagram of each flow does not leave, then none from there on.
+// TestFlowsSendsFail: each datagram of each flow does not leave, then none from there on; once since its destination is gone, once for reasons of our own
+// (TestOwnTroubleIsNotTheDestinations has which errno is which).
 func TestFlowsSendsFail(t *testing.T) {
 	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
 		f := equipped(t, a)
 		f.faulty = false
 		want := f.wanted(a)
-		for _, errno := range []unix.Errno{unix.ECONNREFUSED, unix.ENETUNREACH, unix.EAGAIN, unix.EPERM} {
+		for _, errno := range []unix.Errno{unix.ECONNREFUSED, unix.EAGAIN} {
 			for _, burst := range []int{1, 1 << 30} {
 				for n := 0; ; n++ {
 					f.again(a)

@@ -223,7 +223,7 @@ func TestNonInviteClient(t *testing.T) { // figure 6
 	f("Trying", "Timer E", "OPTIONS", "Trying")
 	f("Trying", "Timer F", "timeout↑", "Terminated")
 	f("Trying", "error", "failed↑", "Terminated")
-	f("Trying", "100", "100↑", "Proceeding")
+	f("Trying", "100", "", "Proceeding") // figure 6 passes it up; hop by hop (§16.7 step 4)
 	f("Trying", "183", "183↑", "Proceeding")
 	f("Trying", "200", "200↑", "Completed")
 	f("Trying", "404", "404↑", "Completed")
@@ -231,7 +231,7 @@ func TestNonInviteClient(t *testing.T) { // figure 6
 	f("Proceeding", "Timer E at T2", "OPTIONS", "Proceeding")
 	f("Proceeding", "Timer F", "timeout↑", "Terminated")
 	f("Proceeding", "error", "", "Proceeding") // figure 6 ends and tells; a peer that has spoken is there, and an ICMP error may be late
-	f("Proceeding", "100", "100↑", "Proceeding")
+	f("Proceeding", "100", "", "Proceeding")
 	f("Proceeding", "200", "200↑", "Completed")
 	f("Proceeding", "500", "500↑", "Completed")
 	f("Proceeding", "CANCEL", "", "Proceeding")
