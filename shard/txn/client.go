@@ -353,10 +353,13 @@ func (t *Table) Branches(tx *Tx, f func(*Branch) bool) {
 }
 
 // Pending is how many branches may still bring a final response.
-func (t *Table) Pending(tx *Tx) (n int) {
+func (t *Table) Pending(tx *Tx) int { return t.PendingBut(tx, nil) }
+
+// PendingBut is Pending without over, which is about to end.
+func (t *Table) PendingBut(tx *Tx, over *Branch) (n int) {
 	for off := tx.first; off != 0; {
 		br := t.branch(off)
-		if br.flags&(brFinal|brEnded) == 0 {
+		if br.flags&(brFinal|brEnded) == 0 && br != over {
 			n++
 		}
 		off = br.nextBranch
