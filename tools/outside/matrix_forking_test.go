@@ -31,7 +31,7 @@ func fork(t *testing.T, callees int, program string, s setup) (srv *server, call
 	if *against == "kamailio" {
 		return startKamailio(t, s), caller, all
 	}
-	return start(t, s), caller, all
+	return start(t, patient(s)), caller, all
 }
 
 // parallel forks to the first n callees at once.

@@ -13,7 +13,16 @@ func bench3(t *testing.T, s setup) (srv *server, caller, callee *peer) {
 	t.Parallel()
 	caller, callee = newPeer(t, "the caller"), newPeer(t, "the callee")
 	s.targets = []netip.AddrPort{callee.addr}
-	return start(t, s), caller, callee
+	return start(t, patient(s)), caller, callee
+}
+
+// patient lets the proxy repeat late what the peers do not answer at once: on a busy machine they may not run for a while. Tests that watch timers set
+// their own.
+func patient(s setup) setup {
+	if !s.timers && s.config != "stateless.cfg" {
+		s.edits = append(s.edits, params(`modparam("tm", "retr_timer1", 2000)`)...)
+	}
+	return s
 }
 
 // Row 3, RFC 3261 §16.3 step 3: Max-Forwards 0 is not forwarded.
@@ -56,8 +65,8 @@ func TestRow05ProxyRequire(t *testing.T) {
 	d := caller.call(srv.addr)
 	d.invite("Proxy-Require: foo, bar")
 	m := caller.expect("420")
-	if got := m.get("Unsupported"); got != "foo, bar" {
-		t.Errorf("Unsupported: %q, want foo, bar", got)
+	if got := strings.ReplaceAll(m.get("Unsupported"), " ", ""); got != "foo,bar" {
+		t.Errorf("Unsupported: %q, want foo,bar", got)
 	}
 	d.ack(m)
 	callee.silence(beat)
@@ -106,7 +115,7 @@ func untouchable(b []byte) string {
 	for _, line := range strings.Split(head, "\r\n") {
 		name, _, _ := strings.Cut(line, ":")
 		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "via", "v", "max-forwards", "record-route":
+		case "via", "v", "max-forwards", "max-breadth", "record-route":
 			continue
 		}
 		keep = append(keep, line)

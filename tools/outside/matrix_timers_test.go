@@ -38,7 +38,7 @@ func timed(t *testing.T, quick clock, f func(t *testing.T, k clock)) {
 
 // setup is lb.cfg with the clock.
 func (k clock) setup() setup {
-	s := setup{edits: []string{`modparam("tm", "fr_timer", 30000)`, "", `modparam("tm", "fr_inv_timer", 120000)`, ""}}
+	s := setup{timers: true, edits: []string{`modparam("tm", "fr_timer", 30000)`, "", `modparam("tm", "fr_inv_timer", 120000)`, ""}}
 	if !k.full {
 		var lines []string
 		for name, d := range map[string]time.Duration{"retr_timer1": k.t1, "retr_timer2": k.t2, "t4_timer": k.t4, "fr_timer": k.b, "fr_inv_timer": k.c, "wt_timer": k.wt} {

@@ -128,7 +128,7 @@ func TestRow32CancelOfUnknown(t *testing.T) {
 
 // Rows 33 and 34, §17.1.1.2: an INVITE is repeated after T1, 2·T1, …, byte by byte, until a provisional response stops that.
 func TestRow33Row34InviteIsRepeated(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := bench3(t, setup{timers: true})
 	d := caller.call(srv.addr)
 	began := time.Now()
 	d.invite()
@@ -166,7 +166,7 @@ func TestRow35Row36FailureIsAcknowledged(t *testing.T) {
 
 // Row 37, §17.1.2.2: another request is repeated likewise. Row 38: its response is passed on once, however often it comes.
 func TestRow37Row38NonInviteIsRepeated(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := bench3(t, setup{timers: true})
 	began := time.Now()
 	caller.call(srv.addr).request("MESSAGE")
 	m := callee.expect("MESSAGE")
@@ -206,7 +206,7 @@ func TestRow39RepeatedInviteIsAbsorbed(t *testing.T) {
 
 // Row 40, §17.2.1: a failure is repeated by Timer G until its ACK. Row 41: the ACK, however often, goes no further.
 func TestRow40Row41FailureIsRepeatedUntilAcknowledged(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := bench3(t, setup{timers: true})
 	d := caller.call(srv.addr)
 	d.invite()
 	caller.expect("100")

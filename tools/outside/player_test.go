@@ -278,6 +278,9 @@ func (p *player) undo(sent []byte, m *message, recordRoutes int) (received []byt
 		foreign = foreign || strings.EqualFold(nameOf(r), "Record-Route")
 		return false
 	})
+	if n := index(rows, "Max-Breadth"); n >= 0 && rows[n] == "Max-Breadth: 60" && !bytes.Contains(sent, []byte("Max-Breadth")) {
+		rows = slices.Delete(rows, n, n+1) // RFC 5393 §5.3.3 asks for it
+	}
 	if recordRoutes != 0 {
 		return nil, fmt.Sprintf("%d Record-Routes are missing", recordRoutes)
 	}

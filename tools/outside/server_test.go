@@ -66,6 +66,7 @@ type setup struct {
 	program     string           // routes of its own instead of lb.cfg's, below the same globals and modules
 	advertise   string           // what the listener says of itself: host:port
 	targetAttrs string           // attributes of each target in the list; {other} stands for the address of the last -l flag
+	timers      bool             // the timers are the test's own; else by-hand tests repeat late, see patient
 	builtIn     bool             // run without -f
 	edits       []string         // old, new, … texts in it; each old one must be there
 	targets     []netip.AddrPort // set 1

@@ -232,7 +232,7 @@ func TestKillAndRestart(t *testing.T) {
 // A flood of INVITEs to a callee that says nothing fills the memory for calls: what does not fit is refused with 503 and Retry-After, calls that are
 // established go on, the process does not grow, and when the flood's transactions are over new calls are taken again.
 func TestFullArena(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{arenaMB: 4, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
+	srv, caller, callee := bench3(t, setup{arenaMB: 4, timers: true, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
 		`modparam("tm", "retr_timer1", 200)`,
 		`modparam("tm", "retr_timer2", 1000)`), `"fr_timer", 30000`, `"fr_timer", 3000`)})
 	callee.answersProbes.Store(true) // silence towards calls alone does not take it out
