@@ -193,7 +193,7 @@ func startIn(t *testing.T, dir string, s setup) *server {
 func startKamailio(t *testing.T, s setup) *server {
 	t.Helper()
 	dir := s.folder(t)
-	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", "64", "-M", "8", "-x", "tlsf", "-X", "tlsf")
+	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", strconv.Itoa(max(s.arenaMB, 64)), "-M", "16", "-x", "tlsf", "-X", "tlsf")
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	srv := &server{process: run(t, "kamailio", cmd), setup: s, addr: s.listen, dir: dir}
