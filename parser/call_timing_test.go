@@ -89,12 +89,8 @@ func proxyReads(m *Message) Reason {
 	}
 	if m.MaxForwards(); to.Tag.Len > 0 {
 		for v := m.Values(KindRoute); v.Next(); {
-			var a NameAddr
-			if r := m.NameAddr(v.Value, &a); r != OK {
-				return r
-			}
 			var u URI
-			if r := m.ParseURI(a.URI, &u); r != OK || !u.LR() {
+			if r := m.NameAddrURI(v.Value, &u); r != OK || !u.LR() {
 				return BadRoute
 			}
 		}

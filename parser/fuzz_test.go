@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -151,12 +152,65 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 			agreeVia(t, m.Raw, mustVia(t, m), w)
 		}
 	}
+	agreeHeaderReaders(t, m)
 	for _, k := range []Kind{KindVia, KindRoute, KindRecordRoute, KindContact, KindSupported, KindProxyRequire, KindPath} {
 		agreeValues(t, m, want, k)
 	}
 	if want.check() == OK {
 		agreeFields(t, m, want)
 	}
+}
+
+// agreeHeaderReaders holds NameAddr, NameAddrURI and ParseURI of the message against the functions, for every value and for
+// pieces of it.
+func agreeHeaderReaders(t *testing.T, m *Message) {
+	t.Helper()
+	f := func(s Span) {
+		t.Helper()
+		var a, wantA NameAddr
+		r, want := m.NameAddr(s, &a), ParseNameAddr(m.Raw, s, &wantA)
+		if good := a.good; good {
+			var u URI
+			if r := ParseURI(a.URI.Of(m.Raw), &u); r != OK {
+				t.Fatalf("%q: the URI counts as good, ParseURI says %v", s.Of(m.Raw), r)
+			}
+		}
+		a.good = false
+		if r != want || a != wantA {
+			t.Fatalf("NameAddr(%q): %v %+v, want %v %+v", s.Of(m.Raw), r, a, want, wantA)
+		}
+		var u, wantU URI
+		r = m.NameAddrURI(s, &u)
+		if want == OK {
+			want = ParseURI(wantA.URI.Of(m.Raw), &wantU)
+		}
+		if r != want || r == OK && !sameURI(&u, &wantU) {
+			t.Fatalf("NameAddrURI(%q): %v %+v, want %v %+v", s.Of(m.Raw), r, u, want, wantU)
+		}
+		r, want = m.ParseURI(s, &u), ParseURI(s.Of(m.Raw), &wantU)
+		if r != want || !sameURI(&u, &wantU) {
+			t.Fatalf("ParseURI(%q): %v %+v, want %v %+v", s.Of(m.Raw), r, u, want, wantU)
+		}
+	}
+	f(m.URI)
+	for i := range m.Headers {
+		v := m.Headers[i].Value
+		f(v)
+		for n := range min(v.Len, 100) {
+			f(Span{v.Off, n})
+			f(Span{v.Off + n, v.Len - n})
+		}
+		if i == 20 {
+			break
+		}
+	}
+	f(Span{m.BodyStart, uint32(len(m.Raw)) - m.BodyStart})
+}
+
+func sameURI(a, b *URI) bool {
+	x, y := *a, *b
+	x.Raw, y.Raw = nil, nil
+	return bytes.Equal(a.Raw, b.Raw) && reflect.DeepEqual(x, y)
 }
 
 func mustVia(t *testing.T, m *Message) *Via {

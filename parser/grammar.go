@@ -28,15 +28,14 @@ func number(b []byte, i int, limit uint64) (n uint64, end int) {
 // decimal is the number b[i:e] if that is 1 to 8 digits, and -1 if it is anything else, or stands in the first 8 bytes of b.
 // number says what it is then.
 //
-// The digits are moved to the most significant end of a word, where the bytes in front of them become zeros, and then
+// The digits are loaded as the most significant end of a word, the bytes in front of them become zeros, and then all are
 // joined in pairs three times.
 func decimal(b []byte, i, e int) int {
-	n := e - i
-	if n-1 > 7 || n < 1 || e < 8 || e > len(b) {
+	n := uint(e - i - 1)
+	if n > 7 || e < 8 || e > len(b) {
 		return -1
 	}
-	others := uint(64-8*n) & 63 // bits of the bytes in front
-	w := (binary.LittleEndian.Uint64(b[e-8:]) ^ '0'*ones) >> others << others
+	w := (binary.LittleEndian.Uint64(b[e-8:]) ^ '0'*ones) & lastBytes[n]
 	if (w+(0x7f-9)*ones|w)&tops != 0 {
 		return -1
 	}
@@ -44,6 +43,9 @@ func decimal(b []byte, i, e int) int {
 	w = w * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
 	return int(w * (10000<<32 + 1) >> 32)
 }
+
+// lastBytes[n] has the n+1 most significant bytes set.
+var lastBytes = [8]uint64{0xff << 56, 0xffff << 48, 0xffffff << 40, 0xffffffff << 32, 1<<64 - 1<<24, 1<<64 - 1<<16, 1<<64 - 1<<8, 1<<64 - 1}
 
 // byteAt is b[i], and NUL where there is none.
 func byteAt(b []byte, i int) byte {

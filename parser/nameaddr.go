@@ -84,9 +84,29 @@ func (m *Message) NameAddr(s Span, a *NameAddr) Reason {
 	return ParseNameAddr(m.Raw, s, a)
 }
 
-// parsePlainNameAddr is ParseNameAddr for the value s of a header of the usual form: a display name of words of classHost, quoted or
-// not, or none; a URI that plainURI knows; ";tag=" or nothing. False: it is something else, and a is not touched.
+// NameAddrURI is NameAddr and then ParseURI of its URI, which is kept by reference in u: what a Route asks for.
+func (m *Message) NameAddrURI(s Span, u *URI) Reason {
+	var a NameAddr
+	if hasPlain && s.End() <= m.HeaderEnd {
+		if p := m.plainNameAddr(s, &a); p.end != 0 {
+			u.setPlain(m.Raw, a.URI, &p)
+			return OK
+		}
+	}
+	if r := ParseNameAddr(m.Raw, s, &a); r != OK {
+		return r
+	}
+	return ParseURI(a.URI.Of(m.Raw), u)
+}
+
 func (m *Message) parsePlainNameAddr(s Span, a *NameAddr) bool {
+	p := m.plainNameAddr(s, a)
+	return p.end != 0
+}
+
+// plainNameAddr is ParseNameAddr for the value s of a header of the usual form: a display name of words of classHost, quoted or
+// not, or none; a URI that plainURI knows; ";tag=" or nothing. An end of 0: it is something else, and a is not touched.
+func (m *Message) plainNameAddr(s Span, a *NameAddr) (uri plainURI) {
 	b := m.Raw
 	i, end := int(s.Off), int(s.End())
 	lt := i
@@ -99,7 +119,7 @@ func (m *Message) parsePlainNameAddr(s Span, a *NameAddr) bool {
 			e = m.lines.plain(e + 1)
 		}
 		if byteAt(b, e) != '"' {
-			return false
+			return plainURI{}
 		}
 		display = span(i, e+1)
 		lt = e + 1
@@ -108,42 +128,46 @@ func (m *Message) parsePlainNameAddr(s Span, a *NameAddr) bool {
 		}
 	default:
 		e := m.lines.plain(i)
+		if e == i {
+			return plainURI{}
+		}
 		for byteAt(b, e) == ' ' && byteAt(b, e+1) != '<' {
 			word := e + 1
 			if e = m.lines.plain(word); e == word {
-				return false
+				return plainURI{}
 			}
 		}
-		if e == i || byteAt(b, e) != ' ' {
-			return false
+		if byteAt(b, e) != ' ' {
+			return plainURI{}
 		}
 		display = span(i, e)
 		lt = e + 1
 	}
 	if byteAt(b, lt) != '<' {
-		return false
+		return plainURI{}
 	}
-	_, _, _, gt, _ := m.plainURI(lt + 1)
+	uri = m.plainURI(lt + 1)
+	gt := uri.end
 	if byteAt(b, gt) != '>' {
-		return false
+		return plainURI{}
 	}
 	var tag, params Span
 	if e := gt + 1; e != end {
 		t := e + 5
 		if t > len(b) || b[e] != ';' || binary.LittleEndian.Uint32(b[e+1:]) != wordTag {
-			return false
+			return plainURI{}
 		}
 		if e = m.lines.plain(t); e < end && is(b[e], classValue) {
 			e = run(b[:end], e, classValue)
 		}
 		if e != end || e == t {
-			return false
+			return plainURI{}
 		}
 		params, tag = span(gt+1, end), span(t, end)
 	}
 	a.Value, a.Display, a.URI, a.Params, a.Tag = s, display, span(lt+1, gt), params, tag
 	a.Bracket, a.good = true, true
-	return true
+	return uri
 }
 
 // tokens tells whether b is *(token LWS) (the unquoted display-name; the missing LWS in front of "<"

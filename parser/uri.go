@@ -130,19 +130,26 @@ func (u *URI) parseSIP(b []byte, i int) Reason {
 	return BadURI
 }
 
+// plainURI is where the parts of a URI are: offsets into the message. A struct of four so that it is returned in registers.
+type plainURI struct {
+	at      int // in front of the host: the "@" or the scheme's ":"
+	hostEnd int // behind it
+	portEnd int // behind the port; hostEnd if none is written
+	end     int // behind the URI
+}
+
 // plainURI reads a SIP URI of the usual form from offset i of the message:
 //
 //	"sip:" [ user "@" ] host [ ":" port ] *( ";" / "=" / plain )
 //
-// where user (but for a "+" in front), host and plain are of classHost. at is the offset in front of the host, hostEnd and portEnd are
-// those behind host and port, end that behind the whole; 0 if it is something else. That the URI ends there is for the
+// where user (but for a "+" in front), host and plain are of classHost. An end of 0: it is something else. That the URI ends there is for the
 // caller to see: then ParseURI finds it good.
-func (m *Message) plainURI(i int) (at, hostEnd, portEnd, end int, port uint16) {
+func (m *Message) plainURI(i int) plainURI {
 	b := m.Raw
 	if i+4 > len(b) || binary.LittleEndian.Uint32(b[i:]) != wordSIP {
-		return 0, 0, 0, 0, 0
+		return plainURI{}
 	}
-	at = i + 3
+	at := i + 3
 	user := i + 4
 	if byteAt(b, user) == '+' {
 		user++
@@ -150,30 +157,30 @@ func (m *Message) plainURI(i int) (at, hostEnd, portEnd, end int, port uint16) {
 	e := m.lines.plain(user)
 	if byteAt(b, e) == '@' {
 		if e == i+4 {
-			return 0, 0, 0, 0, 0
+			return plainURI{}
 		}
 		at = e
 		e = m.lines.plain(e + 1)
 	} else if user != i+4 {
-		return 0, 0, 0, 0, 0
+		return plainURI{}
 	}
 	if e == at+1 {
-		return 0, 0, 0, 0, 0
+		return plainURI{}
 	}
-	hostEnd = e
+	hostEnd := e
 	if byteAt(b, e) == ':' {
 		e = m.lines.plain(e + 1)
-		n := decimal(b, hostEnd+1, e)
-		if n-1 > 65535-1 || n < 1 {
-			return 0, 0, 0, 0, 0
+		if port := decimal(b, hostEnd+1, e); port < 1 || port > 65535 {
+			return plainURI{}
 		}
-		port = uint16(n)
 	}
-	portEnd = e
-	for c := byteAt(b, e); c == ';' || e > portEnd && c == '='; c = byteAt(b, e) {
-		e = m.lines.plain(e + 1)
+	portEnd := e
+	if byteAt(b, e) == ';' {
+		for c := byte(';'); c == ';' || c == '='; c = byteAt(b, e) {
+			e = m.lines.plain(e + 1)
+		}
 	}
-	return at, hostEnd, portEnd, e, port
+	return plainURI{at, hostEnd, portEnd, e}
 }
 
 // ParseURI is parser.ParseURI for the piece s of m's start line or headers.
@@ -186,24 +193,31 @@ func (m *Message) ParseURI(s Span, u *URI) Reason {
 
 // parsePlainURI is ParseURI of s if that is of the usual form; false: it is not, and u is not touched.
 func (m *Message) parsePlainURI(s Span, u *URI) bool {
-	i := int(s.Off)
-	at, hostEnd, portEnd, end, port := m.plainURI(i)
-	if end != int(s.End()) || end == 0 {
+	p := m.plainURI(int(s.Off))
+	if p.end != int(s.End()) || p.end == 0 {
 		return false
 	}
-	u.clear(s.Of(m.Raw))
-	u.SchemeName = Span{0, 3}
-	u.Opaque = span(4, end-i)
-	if at > i+3 {
-		u.User = span(4, at-i)
-	}
-	u.Host = span(at+1-i, hostEnd-i)
-	if end > portEnd {
-		u.Params = span(portEnd-i, end-i)
-	}
-	u.Port = port
-	u.Scheme = SIP
+	u.setPlain(m.Raw, s, &p)
 	return true
+}
+
+// setPlain fills u from the parts of the URI s of the message b.
+func (u *URI) setPlain(b []byte, s Span, p *plainURI) {
+	u.clear(s.Of(b))
+	i := int(s.Off)
+	u.SchemeName = Span{0, 3}
+	u.Opaque = Span{4, s.Len - 4}
+	if p.at > i+3 {
+		u.User = span(4, p.at-i)
+	}
+	u.Host = span(p.at+1-i, p.hostEnd-i)
+	if p.portEnd > p.hostEnd {
+		u.Port = uint16(decimal(b, p.hostEnd+1, p.portEnd))
+	}
+	if p.end > p.portEnd {
+		u.Params = span(p.portEnd-i, p.end-i)
+	}
+	u.Scheme = SIP
 }
 
 // parseTel reads what follows "tel:" (RFC 3966 §3): the number and its parameters.

@@ -143,12 +143,7 @@ func nextRoute(m *parser.Message, v *parser.Values, u *parser.URI) bool {
 	if !v.Next() {
 		return false
 	}
-	var a parser.NameAddr
-	if reason := m.NameAddr(v.Value, &a); reason != parser.OK {
-		v.Reason = reason
-		return false
-	}
-	if reason := m.ParseURI(a.URI, u); reason != parser.OK {
+	if reason := m.NameAddrURI(v.Value, u); reason != parser.OK {
 		v.Reason = reason
 		return false
 	}
