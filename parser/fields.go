@@ -283,7 +283,7 @@ func (m *Message) checkPlain() bool {
 	} else if m.reasons[fieldVia] != OK {
 		return false
 	}
-	if !visible(m.plainValue(KindCallID).Of(m.Raw)) || !m.parsePlainCSeq(m.plainValue(KindCSeq)) {
+	if !m.plainCallID(m.plainValue(KindCallID)) || !m.parsePlainCSeq(m.plainValue(KindCSeq)) {
 		return false
 	}
 	m.cached |= 1 << fieldCSeq
@@ -312,6 +312,19 @@ func (m *Message) checkPlain() bool {
 	}
 	n, r := m.ContentLength()
 	return r == OK && n <= len(m.Raw)-int(m.BodyStart)
+}
+
+// plainCallID is visible, word by word.
+func (m *Message) plainCallID(s Span) bool {
+	end := int(s.End())
+	e := m.lines.plain(int(s.Off))
+	for e < end {
+		if c := byteAt(m.Raw, e); c-0x21 > 0x7e-0x21 {
+			return false
+		}
+		e = m.lines.plain(e + 1)
+	}
+	return s.Len > 0
 }
 
 // plainValue is the value of the first row of kind k, which exists.

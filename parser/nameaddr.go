@@ -89,7 +89,7 @@ func (m *Message) NameAddrURI(s Span, u *URI) Reason {
 	var a NameAddr
 	if hasPlain && s.End() <= m.HeaderEnd {
 		if p := m.plainNameAddr(s, &a); p.end != 0 {
-			u.setPlain(m.Raw, a.URI, &p)
+			m.setPlainURI(a.URI, u, p)
 			return OK
 		}
 	}
@@ -154,7 +154,7 @@ func (m *Message) plainNameAddr(s Span, a *NameAddr) (uri plainURI) {
 	var tag, params Span
 	if e := gt + 1; e != end {
 		t := e + 5
-		if t > len(b) || b[e] != ';' || binary.LittleEndian.Uint32(b[e+1:]) != wordTag {
+		if t > len(b) || b[e] != ';' || word32(b, e+1) != wordTag {
 			return plainURI{}
 		}
 		if e = m.lines.plain(t); e < end && is(b[e], classValue) {

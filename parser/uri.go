@@ -1,9 +1,6 @@
 package parser
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // URI is a parsed URI (RFC 3261 §19.1; tel: RFC 3966). Offsets are into Raw. Of a scheme
 // other than sip and sips only SchemeName and Opaque are set, and for tel User and Params.
@@ -146,7 +143,7 @@ type plainURI struct {
 // caller to see: then ParseURI finds it good.
 func (m *Message) plainURI(i int) plainURI {
 	b := m.Raw
-	if i+4 > len(b) || binary.LittleEndian.Uint32(b[i:]) != wordSIP {
+	if i+4 > len(b) || word32(b, i) != wordSIP {
 		return plainURI{}
 	}
 	at := i + 3
@@ -197,13 +194,13 @@ func (m *Message) parsePlainURI(s Span, u *URI) bool {
 	if p.end != int(s.End()) || p.end == 0 {
 		return false
 	}
-	u.setPlain(m.Raw, s, &p)
+	m.setPlainURI(s, u, p)
 	return true
 }
 
-// setPlain fills u from the parts of the URI s of the message b.
-func (u *URI) setPlain(b []byte, s Span, p *plainURI) {
-	u.clear(s.Of(b))
+// setPlainURI fills u from the parts of the URI s.
+func (m *Message) setPlainURI(s Span, u *URI, p plainURI) {
+	u.clear(s.Of(m.Raw))
 	i := int(s.Off)
 	u.SchemeName = Span{0, 3}
 	u.Opaque = Span{4, s.Len - 4}
@@ -212,7 +209,7 @@ func (u *URI) setPlain(b []byte, s Span, p *plainURI) {
 	}
 	u.Host = span(p.at+1-i, p.hostEnd-i)
 	if p.portEnd > p.hostEnd {
-		u.Port = uint16(decimal(b, p.hostEnd+1, p.portEnd))
+		u.Port = uint16(decimal(m.Raw, p.hostEnd+1, p.portEnd))
 	}
 	if p.end > p.portEnd {
 		u.Params = span(p.portEnd-i, p.end-i)

@@ -108,7 +108,7 @@ func (m *Message) parsePlainVia(row int, v *Via) bool {
 	host := i + len("SIP/2.0/UDP ")
 	// A value ends at least two bytes before the headers do, but a word may reach further.
 	if host > end || end+8 > len(b) ||
-		binary.LittleEndian.Uint64(b[i:]) != wordProtocol || binary.LittleEndian.Uint32(b[i+8:]) != wordUDP {
+		word64(b, i) != wordProtocol || word32(b, i+8) != wordUDP {
 		return false
 	}
 	hostEnd := m.lines.plain(host)
@@ -126,7 +126,7 @@ func (m *Message) parsePlainVia(row int, v *Via) bool {
 	var branch, rport Span
 	cookie := false
 	for e < end {
-		w := binary.LittleEndian.Uint64(b[e:])
+		w := word64(b, e)
 		switch {
 		case w == wordParamBranch && branch.Len == 0:
 			s := e + 8
@@ -137,7 +137,7 @@ func (m *Message) parsePlainVia(row int, v *Via) bool {
 				return false
 			}
 			branch = span(s, e)
-			cookie = e-s >= 7 && binary.LittleEndian.Uint64(b[s:])&low7Bytes == wordCookie
+			cookie = e-s >= 7 && word64(b, s)&low7Bytes == wordCookie
 		case w&low6Bytes == wordParamRPort && rport.Len == 0 && (e+6 == end || byteAt(b, e+6) == ';'):
 			rport = Span{uint32(e), 6}
 			e += 6
