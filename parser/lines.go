@@ -38,6 +38,15 @@ type lines struct {
 
 // first starts on a message and returns the offset of the first LF at or behind p; -1 if there is none.
 func (l *lines) first(b []byte, p int) int {
+	if p == 0 && l.findFirst(b) && l.n > 0 {
+		l.next = 1
+		return int(l.end[0])
+	}
+	// Slow path: line ends in front of the start line, or a very short message.
+	return l.slowFirst(b, p)
+}
+
+func (l *lines) slowFirst(b []byte, p int) int {
 	l.scanned = p &^ (blockBytes - 1)
 	for {
 		l.find(b)

@@ -20,13 +20,23 @@ func findLines(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n,
 //go:noescape
 func findLinesAVX2(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n, next int)
 
-// knownRows is knownRowsGo.
-func (m *Message) knownRows(b []byte, rows []Header, n, p int) (rowsNow, lineStart int) {
-	if hasPlain {
-		return knownRowsAVX2(m, b, rows, n, p)
+// findFirst is find at the start of a message, without its questions; false: they have to be asked.
+func (l *lines) findFirst(b []byte) bool {
+	if !hasPlain || len(b) < blockBytes {
+		return false
 	}
-	return m.knownRowsGo(b, rows, n, p)
+	l.next = 0
+	l.n, l.scanned = findLinesAVX2(b, 0, plainBlocks, &l.end, &l.stop[0])
+	return true
+}
+
+// knownRows is knownRowsGo.
+func (m *Message) knownRows(rows []Header, n, p int) (rowsNow, lineStart int) {
+	if hasPlain {
+		return knownRowsAVX2(m, n, p)
+	}
+	return m.knownRowsGo(rows, n, p)
 }
 
 //go:noescape
-func knownRowsAVX2(m *Message, b []byte, rows []Header, n, p int) (rowsNow, lineStart int)
+func knownRowsAVX2(m *Message, n, p int) (rowsNow, lineStart int)

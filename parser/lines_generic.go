@@ -10,6 +10,10 @@ func findLines(b []byte, base, blocks int, end *[lineCap]uint32, _ *byte) (n, ne
 	return findLinesGo(b, base, blocks, end)
 }
 
-func (m *Message) knownRows(b []byte, rows []Header, n, p int) (int, int) {
-	return m.knownRowsGo(b, rows, n, p)
+// findFirst is for machines that have a shorter way; see lines_amd64.go.
+func (l *lines) findFirst([]byte) bool { return false }
+
+// knownRows is knownRowsGo.
+func (m *Message) knownRows(rows []Header, n, p int) (int, int) {
+	return m.knownRowsGo(rows, n, p)
 }

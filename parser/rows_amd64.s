@@ -14,7 +14,7 @@ GLOBL bit5<>(SB), RODATA|NOPTR, $1
 DATA multiplier<>+0(SB)/8, $const_nameMultiplier
 GLOBL multiplier<>(SB), RODATA|NOPTR, $8
 
-// func knownRowsAVX2(m *Message, b []byte, rows []Header, n, p int) (rowsNow, lineStart int)
+// func knownRowsAVX2(m *Message, n, p int) (rowsNow, lineStart int)
 //
 // knownRowsGo, line by line. The name is looked up as kindOfWords does, both words at a time.
 //
@@ -22,13 +22,22 @@ GLOBL multiplier<>(SB), RODATA|NOPTR, $8
 //	R9  n          R10 &rows[n]       R11 m.lines.next
 //	BX  its LF     CX  length of the name
 //	R12 m.seen     R13 its kind
-TEXT ·knownRowsAVX2(SB), NOSPLIT, $0-88
+TEXT ·knownRowsAVX2(SB), NOSPLIT, $8-40
 	MOVQ m+0(FP), DI
-	MOVQ b_base+8(FP), SI
-	MOVQ n+56(FP), R9
-	MOVQ p+64(FP), R8
-	IMUL3Q $Header__size, R9, R10
-	ADDQ rows_base+32(FP), R10
+	MOVQ Message_Raw(DI), SI
+	MOVQ n+8(FP), R9
+	MOVQ p+16(FP), R8
+	MOVQ $const_MaxHeaders, AX
+	MOVQ Message_many(DI), R10
+	TESTQ R10, R10
+	JNZ rows
+	MOVQ $const_InlineHeaders, AX
+	LEAQ Message_few(DI), R10
+
+rows:
+	MOVQ AX, room-8(SP)
+	IMUL3Q $Header__size, R9, AX
+	ADDQ AX, R10
 	MOVQ (Message_lines+lines_next)(DI), R11
 	MOVQ Message_seen(DI), R12
 	VPBROADCASTB colons<>(SB), X0
@@ -37,11 +46,11 @@ TEXT ·knownRowsAVX2(SB), NOSPLIT, $0-88
 row:
 	CMPQ R11, (Message_lines+lines_n)(DI)
 	JGE done
-	CMPQ R9, rows_len+40(FP)
+	CMPQ R9, room-8(SP)
 	JGE done
 	MOVL (Message_lines+lines_end)(DI)(R11*4), BX
 	LEAQ 16(R8), AX
-	CMPQ AX, b_len+16(FP)
+	CMPQ AX, (Message_Raw+8)(DI)
 	JGT done
 
 	// The name: everything in front of the first colon, folded.
@@ -121,6 +130,6 @@ again:
 done:
 	MOVQ R12, Message_seen(DI)
 	MOVQ R11, (Message_lines+lines_next)(DI)
-	MOVQ R9, rowsNow+72(FP)
-	MOVQ R8, lineStart+80(FP)
+	MOVQ R9, rowsNow+24(FP)
+	MOVQ R8, lineStart+32(FP)
 	RET

@@ -73,7 +73,7 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	m.HeaderStart = uint32(p)
 	n := 0 // rows so far
 	for l := &m.lines; ; {
-		n, p = m.knownRows(b, rows, n, p)
+		n, p = m.knownRows(rows, n, p)
 		if l.next == l.n {
 			if l.scanned >= len(b) {
 				break
@@ -104,9 +104,9 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 }
 
 // knownRowsGo takes rows as long as they are of the one known form, from offset p on: it advances m.lines.next, and returns
-// the number of rows and the offset of the first line it did not take.
-func (m *Message) knownRowsGo(b []byte, rows []Header, n, p int) (int, int) {
-	l := &m.lines
+// the number of rows and the offset of the first line it did not take. rows is m.many, or m.few while there is no m.many.
+func (m *Message) knownRowsGo(rows []Header, n, p int) (int, int) {
+	b, l := m.Raw, &m.lines
 	for l.next < l.n && n < len(rows) {
 		lf := int(l.end[l.next&(lineCap-1)])
 		kind := rows[n].read(b, p, lf)
