@@ -9,6 +9,7 @@ import (
 // Words of the start line, little-endian, folded to lower case where case does not count.
 const (
 	wordSpaceVersion = 0x302e322f70697320 // " sip/2.0"
+	wordSIPSlash     = 0x2f706973         // "sip/"
 	wordVersionSpace = 0x20302e322f706973 // "sip/2.0 "
 )
 
@@ -26,7 +27,7 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 	m.StartLine = span(p, end)
 	m.Status, m.Method = 0, MethodOther
 	line := b[p:end]
-	if len(line) >= 4 && equalFold(line[:4], "sip/") {
+	if len(line) >= 4 && foldWord(uint64(word32(line, 0))) == wordSIPSlash {
 		// A method is a token and has no slash, so this can only be meant as a status line.
 		m.IsRequest = false
 		m.MethodName, m.URI = Span{}, Span{}
@@ -40,7 +41,7 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 	sp := 0
 	if tail > 0 {
 		// The method and its space fit in a word, but for REGISTER and SUBSCRIBE.
-		w := binary.LittleEndian.Uint64(line)
+		w := word64(line, 0)
 		if c := equals(w, ' ') & tops; c != 0 {
 			sp = bits.TrailingZeros64(c) >> 3
 			m.Method = methodOfWord(w & bytesUpTo(c))
@@ -50,8 +51,8 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 		}
 	}
 	if sp > 0 && tail > sp+1 &&
-		foldWord(binary.LittleEndian.Uint64(line[tail:])) == wordSpaceVersion &&
-		bytes.IndexByte(line[sp+1:tail], ' ') < 0 {
+		foldWord(word64(line, tail)) == wordSpaceVersion &&
+		(m.startURI(p+sp+1, p+tail) || bytes.IndexByte(line[sp+1:tail], ' ') < 0) {
 		m.MethodName = Span{uint32(p), uint32(sp)}
 		m.URI = span(p+sp+1, p+tail)
 		if m.Method != MethodOther || run(line[:sp], 0, classToken) == sp {
@@ -59,6 +60,22 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 		}
 	}
 	return next, m.slowRequestLine(line, p)
+}
+
+// startURI parses the Request-URI from i to end if it is of the usual form: then it has no space, and Check
+// will ask for it anyway. False: it is something else.
+func (m *Message) startURI(i, end int) bool {
+	if !hasPlain {
+		return false
+	}
+	u := m.plainURI(i)
+	if u.end != end {
+		return false
+	}
+	m.setPlainURI(span(i, end), &m.requestURI, u)
+	m.cached |= 1 << fieldURI
+	m.reasons[fieldURI] = OK
+	return true
 }
 
 // slowRequestLine takes what it can from a line that is not a proper SIP/2.0 request line and says what is wrong.
@@ -110,6 +127,15 @@ func versionOf(v []byte) int {
 // parseStatusLine reads Status-Line = SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2). The space
 // behind the code may be missing when the phrase is empty: nobody needs it.
 func (m *Message) parseStatusLine(line []byte, p int) Reason {
+	if len(line) > 11 && line[11] == ' ' && foldWord(word64(line, 0)) == wordVersionSpace {
+		c1, c2, c3 := line[8]-'0', line[9]-'0', line[10]-'0'
+		code := uint16(c1)*100 + uint16(c2)*10 + uint16(c3)
+		if c1-1 < 6 && c2 < 10 && c3 < 10 {
+			m.Status = code
+			m.Phrase = span(p+12, p+len(line))
+			return OK
+		}
+	}
 	reason := OK
 	i := 8
 	if len(line) < 8 || foldWord(binary.LittleEndian.Uint64(line)) != wordVersionSpace {
