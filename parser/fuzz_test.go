@@ -284,8 +284,9 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 			if j == i {
 				j++
 			}
-			if (j < i || j > i) && string(left.Bytes(v.Value)) != plain[j] {
-				t.Fatalf("without %v %d: value %d is %q, want %q", k, i, j, left.Bytes(v.Value), plain[j])
+			// A carriage return alone that ends the value in front of the cut joins a line feed alone behind it: together they are a line end.
+			if got := string(left.Bytes(v.Value)); got != plain[j] && (j != i-1 || got != strings.TrimSuffix(plain[j], "\r")) {
+				t.Fatalf("without %v %d: value %d is %q, want %q", k, i, j, got, plain[j])
 			}
 		}
 		if j == i {
