@@ -13,6 +13,13 @@
 // A message that fails either question stays usable: the indices that exist can be
 // read, so that a response can be built from its Via, From, To, Call-ID and CSeq.
 //
+// # Two ways
+//
+// Ordinary messages take a short way: one look at 64 bytes at a time says where lines and words end (lines.go), and a field of
+// the usual form is cut at those ends (the functions with "plain" in their names). What is of another form, and
+// everything on a machine without AVX2, takes the long way, which knows the whole grammar. Both give the same; the fuzz tests
+// hold them against each other and against a third reader made of regular expressions.
+//
 // # Ownership
 //
 // A Message keeps the buffer given to Parse by reference until the next Parse. Every

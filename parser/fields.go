@@ -269,7 +269,8 @@ const (
 // checkPlain is Check for a message all of whose fields are of the usual form: it tells whether that is so and Check
 // gives OK. It fills the same caches. Most messages end here; what is not decided here, Check asks field by field.
 //
-// Receipt: BenchmarkIndexAndCheck RECEIPT
+// Receipt: BenchmarkIndexAndCheck 406 ns field by field, 367 ns so; BenchmarkCallMessages/check 2312 and 2123 ns (Xeon 2.5 GHz,
+// 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22).
 func (m *Message) checkPlain() bool {
 	if m.seen&neededKinds != neededKinds || m.twice&singleKinds != 0 {
 		return false

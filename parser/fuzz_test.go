@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,17 @@ func seeds(tb testing.TB) (all [][]byte) {
 		all = append(all, b)
 	}
 	all = append(all, inviteSDP, okResponse, byeRequest)
+	all = append(all, callMessages(tb)...)
+	// More headers than have their words marked, in front of the fields and behind them.
+	long := bytes.Repeat([]byte("Subject: a subject of more than fifty bytes, as nobody writes it by hand\r\n"), 30)
+	for _, n := range []int{30, 55, 60} {
+		head, fields, _ := bytes.Cut(byeRequest, []byte("\r\n"))
+		b := append(bytes.Clone(head), "\r\n"...)
+		for range n {
+			b = append(b, long[:len(long)/30]...)
+		}
+		all = append(all, append(b, fields...))
+	}
 	for _, s := range []string{
 		"", "\r\n\r\n", "\x00\x00\x00\x00", "\n", "INVITE", "INVITE sip:a SIP/2.0", "SIP/2.0 200 OK\r\n\r\n", "SIP/2.0 200\n\n", "SIP/2.0\r\n\r\n",
 		"\r\n\r\nOPTIONS sip:a@b SIP/2.0\nv:SIP/2.0/UDP h\n\tx\n\n",
@@ -523,15 +535,32 @@ func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 	}
 }
 
-// FuzzScans holds the eight-bytes-at-a-time scans against the table.
+// FuzzScans holds the eight-bytes-at-a-time scans against the table, one byte at a time and strconv.
 func FuzzScans(f *testing.F) {
 	f.Add([]byte("abcdefghijklmno\x7f"))
 	f.Add([]byte("<>\",;=\xff\xff\x00!#"))
+	f.Add([]byte("Port: 01234567890123/:999999999x5060"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if got, want := visible(b), plainVisible.Match(b); got != want {
 			t.Fatalf("visible(%q) = %v", b, got)
 		}
 		for i := range b {
+			for e := i; e <= len(b) && e < i+12; e++ {
+				want := -1
+				if n, err := strconv.Atoi(string(b[i:e])); err == nil && e-i <= 8 && e >= 8 && plainDigits.Match(b[i:e]) {
+					want = n
+				}
+				if got := decimal(b, i, e); got != want {
+					t.Fatalf("decimal(%q) = %d, want %d", b[i:e], got, want)
+				}
+			}
+			mark := bytes.IndexAny(b[i:], ",\"<") + i
+			if mark < i {
+				mark = len(b)
+			}
+			if got := listMark(b, i); got != mark {
+				t.Fatalf("listMark(%q, %d) = %d, want %d", b, i, got, mark)
+			}
 			if got, want := uriRun(b, i), run(b, i, classURI); got != want {
 				t.Fatalf("uriRun(%q, %d) = %d, want %d", b, i, got, want)
 			}

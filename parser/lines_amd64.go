@@ -17,6 +17,11 @@ func findLines(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n,
 	return findLinesGo(b, base, blocks, end)
 }
 
+// Receipt: BenchmarkLines, the eight blocks of inviteSDP's headers: 61 ns, findLinesGo 256 ns and without the words. An SSE2 version that
+// found only the LFs took 44 ns; the words it did not find cost BenchmarkFields/TopVia 79 ns instead of 33 ns, and BenchmarkCallMessages/check
+// 3572 ns instead of 1942 ns (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22). Three entries of the list
+// without asking, instead of four, made BenchmarkCallMessages/parse 240 ns slower: the last block of many messages has four LFs.
+//
 //go:noescape
 func findLinesAVX2(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n, next int)
 

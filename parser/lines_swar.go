@@ -6,7 +6,7 @@ import (
 )
 
 // findLinesGo is findLines in Go, eight bytes at a time: what machines without AVX2 run, and the oracle of the
-// assembly. It does not look for words: hasPlain is false.
+// assembly. It does not look for words: it runs where hasPlain is false.
 func findLinesGo(b []byte, base, blocks int, end *[lineCap]uint32) (n, next int) {
 	before := uint64(0)
 	for range blocks {
