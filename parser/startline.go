@@ -52,18 +52,17 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 	}
 	if sp > 0 && tail > sp+1 &&
 		foldWord(word64(line, tail)) == wordSpaceVersion &&
+		(m.Method != MethodOther || run(line[:sp], 0, classToken) == sp) &&
 		(m.startURI(p+sp+1, p+tail) || bytes.IndexByte(line[sp+1:tail], ' ') < 0) {
 		m.MethodName = Span{uint32(p), uint32(sp)}
 		m.URI = span(p+sp+1, p+tail)
-		if m.Method != MethodOther || run(line[:sp], 0, classToken) == sp {
-			return next, OK
-		}
+		return next, OK
 	}
 	return next, m.slowRequestLine(line, p)
 }
 
 // startURI parses the Request-URI from i to end if it is of the usual form: then it has no space, and Check
-// will ask for it anyway. False: it is something else.
+// will ask for it anyway. The rest of the line is known to be good. False: it is something else.
 func (m *Message) startURI(i, end int) bool {
 	if !hasPlain {
 		return false
