@@ -2,6 +2,7 @@ package shard
 
 import (
 	"net/netip"
+	"time"
 
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -108,6 +109,32 @@ func (s *session) LooseRoute() int { return truth(s.r().LooseRoute()) }
 func (s *session) SelectDst(set, algorithm, limit int, setURI bool) int {
 	return truth(s.r().SelectTarget(set, balance.Algorithm(algorithm), limit, setURI))
 }
+
+// The doors of failure, branch and reply routes: filled in by the forking work.
+// Until then they say no.
+func (s *session) OnFailure(n int) int                                    { return -1 }
+func (s *session) OnBranch(n int) int                                     { return -1 }
+func (s *session) OnReply(n int) int                                      { return -1 }
+func (s *session) Armed(kind route.RouteKind) int                         { return 0 }
+func (s *session) AppendBranch(uri []byte, q int) int                     { return -1 }
+func (s *session) ClearBranches() int                                     { return -1 }
+func (s *session) LoadContacts(mode int) int                              { return -1 }
+func (s *session) NextContacts() int                                      { return -1 }
+func (s *session) RelayTo(dst route.RelayDst, flags route.RelayFlags) int { return -1 }
+func (s *session) SetFr(frInv, fr time.Duration) int                      { return -1 }
+func (s *session) ResetFr() int                                           { return -1 }
+func (s *session) DropReplies(how route.DropHow) int                      { return -1 }
+func (s *session) NextDst(setURI bool) int                                { return -1 }
+func (s *session) MarkDst(state string) int                               { return -1 }
+func (s *session) ReplyStatus() int                                       { return 0 }
+func (s *session) BranchIndex() int                                       { return -1 }
+func (s *session) Cancelled() bool                                        { return false }
+func (s *session) BranchTimedOut() bool                                   { return false }
+func (s *session) BranchReplied() bool                                    { return false }
+func (s *session) AnyTimeout() bool                                       { return false }
+func (s *session) AnyReplied() bool                                       { return false }
+func (s *session) Flags() uint32                                          { return 0 }
+func (s *session) SetFlags(flags uint32)                                  {}
 
 func (s *session) Log(level int, line []byte) { s.w.shared.log(level, line) }
 func (s *session) LogLevel() int              { return s.w.shared.logLevel }

@@ -18,8 +18,9 @@ const (
 type run struct {
 	msg   *Message
 	prog  *Program
-	stop  ctl // why an expression ended early; next while nothing did
-	depth int // nested route() calls
+	kind  RouteKind // of the route the run began with
+	stop  ctl       // why an expression ended early; next while nothing did
+	depth int       // nested route() calls
 	buf   []byte
 	line  []byte // xlog's
 	vars  []variable
@@ -118,12 +119,43 @@ func (c *Ctx) end() {
 }
 
 // Request runs request_route on the message behind c.Host and allocates nothing. A program without request_route drops every request.
-func (p *Program) Request(c *Ctx) Outcome {
-	if p.main == nil {
+func (p *Program) Request(c *Ctx) Outcome { return p.enter(c, p.main, RequestRoute) }
+
+// Failure runs failure route n, a number Host.OnFailure was given. c.Host stands for the request as the transaction saved it. A number
+// the program has no route for ends at once, as an empty route would; likewise in Branch and Reply.
+func (p *Program) Failure(c *Ctx, n int) Outcome {
+	return p.enter(c, numbered(p.failures, n), FailureRoute)
+}
+
+// Branch runs branch route n. c.Host stands for the request with the Request-URI and outbound URI of one branch. Dropped: the branch
+// is not sent.
+func (p *Program) Branch(c *Ctx, n int) Outcome {
+	return p.enter(c, numbered(p.branches, n), BranchRoute)
+}
+
+// Reply runs onreply route n. c.Host stands for the response. Dropped: a provisional response is not passed on, a final one is all the
+// same.
+func (p *Program) Reply(c *Ctx, n int) Outcome { return p.enter(c, numbered(p.replies, n), ReplyRoute) }
+
+// CoreReply runs the reply route that has no name, on a response whose transaction has not been looked for. Dropped: it is dropped.
+func (p *Program) CoreReply(c *Ctx) Outcome { return p.enter(c, p.coreReply, CoreReplyRoute) }
+
+// numbered is the route with the 1-based number n, nil if there is none.
+func numbered(list []*routeCode, n int) *routeCode {
+	if n < 1 || n > len(list) {
+		return nil
+	}
+	return list[n-1]
+}
+
+// enter runs rt as the message's route.
+func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
+	if rt == nil {
 		return Ended
 	}
 	c.begin(p)
-	k := p.main.body(c)
+	c.kind = kind
+	k := rt.body(c)
 	c.end()
 	switch k {
 	case exit:

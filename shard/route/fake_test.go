@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"viaduct/parser"
 )
@@ -23,6 +24,11 @@ type fakeHost struct {
 	quiet   bool // record nothing: for timing and allocation tests
 	answers map[string]int
 	calls   []string
+
+	armed  [CoreReplyRoute]int
+	status int // of ReplyStatus
+	branch int // of BranchIndex
+	flags  uint32
 }
 
 func newFake(t testing.TB, msg string) *fakeHost {
@@ -127,6 +133,79 @@ func (h *fakeHost) SelectDst(set, alg, limit int, setURI bool) int {
 	}
 	return h.did("SelectDst", set, alg, limit, setURI)
 }
+
+func (h *fakeHost) OnFailure(n int) int { return h.arm(FailureRoute, n) }
+func (h *fakeHost) OnBranch(n int) int  { return h.arm(BranchRoute, n) }
+func (h *fakeHost) OnReply(n int) int   { return h.arm(ReplyRoute, n) }
+func (h *fakeHost) Armed(kind RouteKind) int {
+	return h.armed[kind]
+}
+
+func (h *fakeHost) arm(kind RouteKind, n int) int {
+	h.armed[kind] = n
+	if h.quiet {
+		return 1
+	}
+	return h.did([]string{"", "OnFailure", "OnBranch", "OnReply"}[kind], n)
+}
+
+func (h *fakeHost) AppendBranch(uri []byte, q int) int {
+	if h.quiet {
+		return 1
+	}
+	if uri == nil {
+		return h.did("AppendBranch", q)
+	}
+	return h.did("AppendBranch", string(uri), q)
+}
+func (h *fakeHost) ClearBranches() int { return h.did("ClearBranches") }
+func (h *fakeHost) LoadContacts(mode int) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("LoadContacts", mode)
+}
+func (h *fakeHost) NextContacts() int { return h.did("NextContacts") }
+func (h *fakeHost) RelayTo(dst RelayDst, flags RelayFlags) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("RelayTo", dst.Set, uint8(dst.Proto), string(dst.Host), dst.Port, uint32(flags))
+}
+func (h *fakeHost) SetFr(frInv, fr time.Duration) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("SetFr", frInv, fr)
+}
+func (h *fakeHost) ResetFr() int { return h.did("ResetFr") }
+func (h *fakeHost) DropReplies(how DropHow) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("DropReplies", uint8(how))
+}
+func (h *fakeHost) NextDst(setURI bool) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("NextDst", setURI)
+}
+func (h *fakeHost) MarkDst(state string) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("MarkDst", state)
+}
+func (h *fakeHost) ReplyStatus() int      { return h.status }
+func (h *fakeHost) BranchIndex() int      { return h.branch }
+func (h *fakeHost) Cancelled() bool       { return h.answers["Cancelled"] > 0 }
+func (h *fakeHost) BranchTimedOut() bool  { return h.answers["BranchTimedOut"] > 0 }
+func (h *fakeHost) BranchReplied() bool   { return h.answers["BranchReplied"] > 0 }
+func (h *fakeHost) AnyTimeout() bool      { return h.answers["AnyTimeout"] > 0 }
+func (h *fakeHost) AnyReplied() bool      { return h.answers["AnyReplied"] > 0 }
+func (h *fakeHost) Flags() uint32         { return h.flags }
+func (h *fakeHost) SetFlags(flags uint32) { h.flags = flags }
 
 func (h *fakeHost) Log(level int, line []byte) {
 	if !h.quiet {

@@ -1,5 +1,5 @@
 // Package route is step 4 of a packet's journey: it runs the operator's routing program, written in Kamailio's native
-// configuration language, on one request.
+// configuration language, on one message.
 //
 // Load reads a configuration file once, at start-up or reload, and compiles its routes into Go closures. The resulting
 // Program is immutable and shared by all shards; a reload makes a new one beside it and swaps a pointer. Running a
@@ -12,7 +12,10 @@
 // t_relay() does lives behind Host, which package shard implements.
 package route
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Outcome is how a run of a route ended. The reply code, the destination and everything else the script decided has
 // already gone through Host by then.
@@ -31,14 +34,16 @@ const (
 )
 
 // Host is one message's doors into the proxy. Package shard implements it, one value per shard. All calls come from the
-// shard's own goroutine while Request runs. Results called int follow Kamailio: above 0 is true, below 0 is false, 0
+// shard's own goroutine while a route runs. Results called int follow Kamailio: above 0 is true, below 0 is false, 0
 // ends the script as `exit` does. Byte slices given to the Host are valid until the call returns, byte slices given by
 // the Host until the next Set call of the same thing or the end of the run.
 type Host interface {
-	// Msg is the message as received; no edit of the script shows in it.
+	// Msg is the message as received; no edit of the script shows in it. In a failure route and a branch route it is the request, in a
+	// reply route the response.
 	Msg() *Message
 
-	// RequestURI is the current Request-URI: as received, or as last set.
+	// RequestURI is the current Request-URI: as received, or as last set; in a branch route that of the branch. It is empty in a reply
+	// route, as is DstURI, and nothing can be set there.
 	RequestURI() []byte
 	// SetRequestURI replaces it; the Host copies uri. Below 0: no room or not a URI.
 	SetRequestURI(uri []byte) int
@@ -47,7 +52,7 @@ type Host interface {
 	// SetDstURI replaces it, empty removes it; the Host copies uri.
 	SetDstURI(uri []byte) int
 
-	// Source is where the message came from.
+	// Source is where the message came from: for a failure or branch route the request, for a reply route the response.
 	Source() netip.AddrPort
 	// Received is the listener the message came in on.
 	Received() netip.AddrPort
@@ -88,6 +93,59 @@ type Host interface {
 	// Request-URI). limit caps the list kept for failover, 0 is no cap.
 	SelectDst(set, algorithm, limit int, setURI bool) int
 
+	// OnFailure, OnBranch and OnReply are t_on_failure(), t_on_branch() and t_on_reply(): arm route n of that kind (Program.Failure and so
+	// on take the same number) for the transaction of this request, also before there is one. 0 disarms. A run of a failure route begins
+	// with no failure route armed, as in Kamailio: the one that runs was used up. Below 0: no room.
+	OnFailure(n int) int
+	OnBranch(n int) int
+	OnReply(n int) int
+	// Armed is the number that OnFailure (FailureRoute), OnBranch or OnReply was last given, 0 when none is armed (t_is_set).
+	Armed(kind RouteKind) int
+
+	// AppendBranch is append_branch(): one more target for the next Relay. uri nil: the current Request-URI and outbound URI. q is in
+	// thousandths, 0..1000, below 0: none given. The Host copies uri. Below 0: no room, or not a URI.
+	AppendBranch(uri []byte, q int) int
+	// ClearBranches is clear_branches(): forgets what AppendBranch added since the run began.
+	ClearBranches() int
+	// LoadContacts is t_load_contacts(mode): takes the Request-URI and all appended branches and sorts them by q, for NextContacts.
+	// Mode 0: descending, equal ones at once. Above 0 also when there is only one target and hence nothing to do.
+	LoadContacts(mode int) int
+	// NextContacts is t_next_contacts(): makes the next group the Request-URI and the appended branches. 1: done; -2: none left, or
+	// nothing was loaded; -1: no room.
+	NextContacts() int
+	// RelayTo is t_relay_to(), t_relay_to_udp() and t_relay(host, port): as Relay, but to dst. dst.Host is valid until RelayTo returns.
+	RelayTo(dst RelayDst, flags RelayFlags) int
+	// SetFr is t_set_fr(): the final response timers of this transaction, or of the one this run creates. 0 leaves one as it is.
+	SetFr(frInv, fr time.Duration) int
+	// ResetFr is t_reset_fr(): the timers of the settings again.
+	ResetFr() int
+	// DropReplies is t_drop_replies(): which responses received so far can no longer become the final one.
+	DropReplies(how DropHow) int
+	// NextDst is ds_next_dst (setURI false) and ds_next_domain (true): the next destination of the list SelectDst made. Below 0: none left.
+	NextDst(setURI bool) int
+	// MarkDst is ds_mark_dst(): the state of the destination used last. state is one of "a", "i", "d" and "t", or one of these with "p"
+	// behind it.
+	MarkDst(state string) int
+
+	// ReplyStatus is $T_reply_code and what t_check_status() looks at: in a failure route the code of the best response (408 after a
+	// timeout, 503 after a transport error), in a reply route that of the response, in request_route the code sent last, else 0.
+	ReplyStatus() int
+	// BranchIndex is $T_branch_idx: in a branch route and in onreply_route[NAME] the branch's number in its transaction, from 0; else -1.
+	BranchIndex() int
+	// Cancelled is t_is_canceled(): the caller's CANCEL came.
+	Cancelled() bool
+	// BranchTimedOut and BranchReplied are t_branch_timeout() and t_branch_replied(), of the branch whose response a failure route is run
+	// for: it ended by a timer; it had a response before that end.
+	BranchTimedOut() bool
+	BranchReplied() bool
+	// AnyTimeout and AnyReplied are t_any_timeout() and t_any_replied(): the same of any branch of the transaction.
+	AnyTimeout() bool
+	AnyReplied() bool
+	// Flags are the message flags of setflag(), resetflag() and isflagset(). They live on in the transaction: what request_route set, a
+	// branch, failure or reply route sees.
+	Flags() uint32
+	SetFlags(flags uint32)
+
 	// Log takes one line of xlog() or log(), without line feed; level runs from -5 (alert) over -1 (error), 0 (warning), 1 (notice),
 	// 2 (info) to 3 (debug). It must not block: the Host bounds and counts. It is called only for levels LogLevel lets pass.
 	Log(level int, line []byte)
@@ -107,12 +165,69 @@ const (
 	InTransaction
 )
 
+// RelayDst is where RelayTo sends the request.
+type RelayDst struct {
+	// Set: Host and Port name the destination. Otherwise it is $du, else the Request-URI, over Proto.
+	Set bool
+	// Proto is AnyTransport when the script left it open: then that of the destination's URI, or with Set UDP.
+	Proto Transport
+	// Host is a name, an IPv4 address, or an IPv6 address in brackets.
+	Host []byte
+	// Port is 0 when none was given.
+	Port int
+}
+
+// RelayFlags are the flags of t_relay_to().
+type RelayFlags uint32
+
+const (
+	// RelayNo100: no 100 (Trying) is sent for this request.
+	RelayNo100 RelayFlags = 1 << iota
+	// RelayNoReply: no response is sent when relaying fails; the script answers.
+	RelayNoReply
+	// RelayNoFailover: no other address of the same name is tried.
+	RelayNoFailover
+)
+
+// DropHow says which responses t_drop_replies() drops.
+type DropHow uint8
+
+const (
+	// DropAll: all received so far.
+	DropAll DropHow = iota
+	// DropLast: those of the branches added last.
+	DropLast
+	// DropNone: none.
+	DropNone
+)
+
+// RouteKind says what a route is run for.
+type RouteKind uint8
+
+const (
+	// RequestRoute is request_route: every request.
+	RequestRoute RouteKind = iota
+	// FailureRoute is failure_route[NAME]: all branches of a transaction failed.
+	FailureRoute
+	// BranchRoute is branch_route[NAME]: a request is about to leave on one branch.
+	BranchRoute
+	// ReplyRoute is onreply_route[NAME]: a response to a transaction's branch came.
+	ReplyRoute
+	// CoreReplyRoute is the onreply_route, or reply_route, that has no name: any response came, its transaction is not looked for yet.
+	CoreReplyRoute
+)
+
 // Program is a compiled configuration file. It is immutable and safe for all shards at once.
 type Program struct {
 	main         *routeCode // request_route, nil if there is none
+	failures     []*routeCode
+	branches     []*routeCode
+	replies      []*routeCode // onreply_route[NAME]
+	coreReply    *routeCode   // the one without a name, nil if there is none
 	routes       []*routeCode
 	nvars        int // distinct $var() names
 	usesForward  bool
+	numbering    uint64
 	maxRecursion int
 	maxLoops     int64
 }
@@ -140,3 +255,10 @@ type Ctx struct {
 
 // UsesForward tells whether the program can forward statelessly, so that responses without a transaction are expected.
 func (p *Program) UsesForward() bool { return p.usesForward }
+
+// HasCoreReply tells whether there is a reply route without a name, so that CoreReply must be run for each response.
+func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
+
+// Numbering is a hash of the names behind the numbers given to OnFailure, OnBranch and OnReply. Who keeps such a number longer than the
+// Program compares it: after a reload or a restart with another file, the same number may name another route.
+func (p *Program) Numbering() uint64 { return p.numbering }
