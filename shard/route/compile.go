@@ -12,16 +12,21 @@ type (
 // compiler turns the syntax tree into closures. Errors go to the loader and compilation goes on, so that all are found; the result is
 // thrown away then.
 type compiler struct {
-	ld      *loader
-	prog    *Program
-	set     *Settings
-	vars    map[string]int32
-	byName  map[string]*routeCode
-	defined map[string]Pos
-	refs    []routeRef
-	loaded  map[string]bool
-	inLoop  int  // depth of while and switch around the statement
-	scratch bool // the expression compiled last makes strings
+	ld       *loader
+	prog     *Program
+	set      *Settings
+	vars     map[string]int32
+	byName   map[string]*routeCode
+	defined  map[string]Pos
+	refs     []routeRef
+	loaded   map[string]bool
+	numbers  map[armKey]int   // of the routes that can be armed
+	runFor   map[string]kinds // what route[NAME] is run for, by name
+	kind     kinds            // what the block being compiled is checked as
+	contacts bool             // tm's contacts_avp is set
+	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
+	inLoop   int              // depth of while and switch around the statement
+	scratch  bool             // the expression compiled last makes strings
 }
 
 // routeRef is a route(NAME) to be checked when all routes are known.

@@ -31,8 +31,8 @@ type run struct {
 	reasons    map[string]string
 }
 
-// variable is one $var(). It starts at 0 for each message. Kamailio keeps it in the worker process from message to message,
-// where its value depends on which worker came before; that is not worth having.
+// variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which come later, again. Kamailio keeps it
+// in the worker process from message to message, where its value depends on what that worker did before; that is not worth having.
 type variable struct {
 	v     Value
 	buf   []byte
@@ -153,10 +153,15 @@ func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
 	if rt == nil {
 		return Ended
 	}
-	c.begin(p)
-	c.kind = kind
-	k := rt.body(c)
-	c.end()
+	var k ctl
+	if c.msg != nil && c.prog == p && kind != RequestRoute && kind != CoreReplyRoute {
+		k = c.within(rt, kind)
+	} else {
+		c.begin(p)
+		c.kind = kind
+		k = rt.body(c)
+		c.end()
+	}
 	switch k {
 	case exit:
 		return Exited
@@ -165,7 +170,22 @@ func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
 	case fault:
 		return Faulted
 	}
+	c.Fault = nil
 	return Ended
+}
+
+// within runs rt inside another run: t_relay() makes branches, and each has its branch route. The $var are those of the outer run, as
+// in Kamailio. (After a panic a run looks as if it never ended; what follows may then see its $var, until the next request.)
+func (c *Ctx) within(rt *routeCode, kind RouteKind) ctl {
+	msg, outer, stop, result, mark := c.msg, c.kind, c.stop, c.Return, len(c.buf)
+	c.msg, c.kind, c.stop, c.Return = c.Host.Msg(), kind, next, 1
+	c.ruri.forget()
+	c.duri.forget()
+	k := rt.body(c)
+	c.msg, c.kind, c.stop, c.Return, c.buf = msg, outer, stop, result, c.buf[:mark]
+	c.ruri.forget()
+	c.duri.forget()
+	return k
 }
 
 // route runs a sub-route. Falling off its end is return 1.

@@ -20,7 +20,7 @@ func loadText(src string, files map[string]string) (*Program, *Settings, Warning
 }
 
 const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" loadmodule "maxfwd.so" ` +
-	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so"` + "\n"
+	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so" loadmodule "corex.so"` + "\n"
 
 // TestErrors holds the text and the place of each error: all of a file, in order.
 func TestErrors(t *testing.T) {
@@ -46,9 +46,9 @@ func TestErrors(t *testing.T) {
 	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
 	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
 	in(` append_hf("X: y");`, `3:2: append_hf (module textops) is known to Kamailio, not implemented by Viaduct yet`)
-	in(` setflag(1);`, `3:2: setflag is known to Kamailio, not implemented by Viaduct yet`)
+	in(` force_rport();`, `3:2: force_rport is known to Kamailio, not implemented by Viaduct yet`)
 	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
-	in(` t_relay("udp:1.2.3.4");`, `3:2: t_relay with 1 argument is known to Kamailio, not implemented by Viaduct yet`)
+	in(` t_relay("udp:1.2.3.4");`, `3:2: t_relay takes no arguments, or host and port; t_relay_to takes "proto:host:port" and flags`)
 	f("request_route {\n t_relay();\n}", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	f("request_route {\n t_relay();\n}\nloadmodule \"tm.so\"", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	in(` route(A);`+"\n}\nroute[B] { exit; }\nroute[AA] {\n exit;", `3:8: there is no route[A]; did you mean AA?`)
@@ -108,7 +108,14 @@ func TestErrors(t *testing.T) {
 	in(` switch ($rU) { case /a/: exit; }`, `3:22: case with a regular expression is not supported yet; use =~ in an if`)
 	in(` for (;;) exit;`, `3:2: there is no for: use while`)
 	f("request_route {\n if (1) {\n  exit;\n}", `1:15: block is not closed: } is missing`)
-	f("request_route { exit; }\nfailure_route[X] { exit; }", `2:15: failure_route is not supported yet`)
+	f("request_route { exit; }\nonsend_route { exit; }", `2:1: onsend_route is not supported yet`)
+	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:13: event_route is not supported yet`, `2:33: unknown function foo`)
+	f("request_route { exit; }\nfailure_route[A] { exit; }\nfailure_route[A] { exit; }",
+		`3:15: second failure_route[A]; the first stands at 2:15`)
+	f("request_route { exit; }\nreply_route { exit; }\nonreply_route { exit; }", `3:1: second reply_route; the first stands at 2:1`)
+	f("request_route { exit; }\nreply_route[A] { exit; }", `2:13: reply_route has no name`)
+	f("request_route { exit; }\n"+manyRoutes("failure_route", 256),
+		`257:15: more than 255 routes of the kind failure_route`)
 	f("request_route { exit; }\nrequest_route { exit; }", `2:1: second request_route; the first stands at 1:1`)
 	f("request_route { exit; }\nroute[A] { exit; }\nroute[A] { exit; }", `3:7: second route[A]; the first stands at 2:7`)
 	f("debug=1", `1:1: there is no request_route`)
@@ -141,6 +148,92 @@ func TestErrors(t *testing.T) {
 		`9:1: expected ";" behind the statement, found "}"`, `10:12: t_relay needs loadmodule "tm.so" before this line`)
 }
 
+func manyRoutes(kind string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%s[R%d] { exit; }\n", kind, i)
+	}
+	return b.String()
+}
+
+// TestErrorsInRoutes holds the errors of what failure, branch and reply routes are for.
+func TestErrorsInRoutes(t *testing.T) {
+	in := func(head, body string, want ...string) {
+		t.Helper()
+		_, _, _, err := loadText(allModules+"request_route { exit; } failure_route[FAIL] { exit; } branch_route[BRANCH] { exit; } "+
+			"onreply_route[REPLY] { exit; }\n"+head+" {\n"+body+"\n}", nil)
+		got := ""
+		if err != nil {
+			got = strings.ReplaceAll(err.Error(), "x.cfg:", "")
+		}
+		if w := strings.Join(want, "\n"); got != w {
+			t.Errorf("%s { %s }\ngives\n%s\nwant\n%s", head, body, got, w)
+		}
+	}
+	const sub, fail, branch, reply, core = "route[S]", "failure_route[F]", "branch_route[B]", "onreply_route[R]", "reply_route"
+	// Where a function may be called, as kamailio -c 5.6.3 has it; a route[NAME] is checked as request_route there.
+	in(branch, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in branch_route`)
+	in(reply, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in onreply_route[NAME]`)
+	in(core, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in reply_route`)
+	in("onreply_route", ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in reply_route`)
+	in("onreply_route[0]", ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in reply_route`)
+	in(sub, ` t_drop_replies();`, `4:2: t_drop_replies may be called in failure_route, not in route[S], which counts as request_route`)
+	in(branch, ` append_branch();`, `4:2: append_branch may be called in request_route and failure_route, not in branch_route`)
+	in(fail, ` sl_send_reply("404", "x");`, `4:2: sl_send_reply may be called in request_route, not in failure_route`)
+	in(fail, ` loose_route();`, `4:2: loose_route may be called in request_route, not in failure_route`)
+	in(branch, ` t_reply("404", "x");`,
+		`4:2: t_reply may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not in branch_route`)
+	in(reply, ` t_reply("404", "x");`, `4:2: t_reply in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
+	in(branch, ` record_route();`, `4:2: record_route in branch_route is known to Kamailio, not implemented by Viaduct yet`)
+	in(branch, ` if (t_check_status("4..")) exit;`,
+		`4:6: t_check_status may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not in branch_route`)
+	in(branch, ` $var(x) = t_on_branch("BRANCH");`, `4:12: t_on_branch may be called in request_route and failure_route, not in branch_route`)
+	in(core, ` t_on_reply("REPLY");`,
+		`4:2: t_on_reply may be called in request_route, failure_route, branch_route and onreply_route[NAME], not in reply_route`)
+	in(reply, ` ds_next_dst();`, `4:2: ds_next_dst may be called in request_route and failure_route, not in onreply_route[NAME]`)
+	// Names of routes: each kind has its own.
+	in(fail, ` t_on_failure("FIAL");`, `4:15: there is no failure_route[FIAL]; did you mean FAIL?`)
+	in(fail, ` t_on_branch("FAIL");`, `4:14: there is no branch_route[FAIL]`)
+	in(fail, ` t_on_reply("REPLAY");`, `4:13: there is no onreply_route[REPLAY]; did you mean REPLY?`)
+	in(fail, ` t_on_failure("$var(x)");`, `4:15: there is no failure_route[$var(x)]`)
+	in(fail, ` t_on_failure($var(x));`, `4:15: t_on_failure wants the name of a route in quotes, known at load`)
+	in(fail, ` t_on_failure();`, `4:2: t_on_failure takes 1 argument, not 0`)
+	in(fail, ` route(FAIL);`, `4:8: there is no route[FAIL]`)
+	in(fail, ` t_is_set("failure");`, `4:11: t_is_set: "failure" is neither failure_route, branch_route nor onreply_route`)
+	// Arguments.
+	in(fail, ` t_check_status("4(");`, "4:17: bad pattern: missing closing ): `(?i)4(`")
+	in(fail, ` t_check_status("$var(x)");`, `4:17: the pattern of t_check_status must be a string that is known at load`)
+	in(fail, ` t_check_status(486);`, `4:17: the pattern of t_check_status must be a string that is known at load`)
+	in(fail, ` t_drop_replies("z");`, `4:17: t_drop_replies: "z" is none of "a" (all), "l" (last) and "n" (none)`)
+	in(fail, ` t_set_fr("abc");`, `4:11: t_set_fr wants a number for fr_inv_timeout, not "abc"`)
+	in(fail, ` t_set_fr(1, 99999999999);`, `4:14: t_set_fr: fr_timeout is 99999999999; the range is 0..2147483647`)
+	in(fail, ` t_load_contacts(5);`, `4:18: t_load_contacts: the mode is 5; the range is 0..1`)
+	in(fail, ` append_branch("garbage");`, `4:16: append_branch: "garbage" is no URI`)
+	in(fail, ` append_branch("sip:a@b", "5");`, `4:27: append_branch: q is "5"; it is a number from 0 to 1, as in "0.7"`)
+	in(fail, ` append_branch("sip:a@b", "0.5", 1);`, `4:2: append_branch takes 0 to 2 arguments, not 3`)
+	in(fail, ` ds_mark_dst("xx");`, `4:14: ds_mark_dst: "xx" is no state: "a", "i", "d" or "t", and "p" for probing`)
+	in(fail, ` setflag(32);`, `4:10: setflag: flag 32 does not exist; the range is 0..31`)
+	in(fail, ` setflag(FLT_ACC);`, `4:10: setflag wants the number of a flag, 0 to 31; flags have no names yet`)
+	in(fail, ` t_relay_to("udp:h:99999");`, `4:13: t_relay_to: "udp:h:99999" is not proto:host:port`)
+	in(fail, ` t_relay_to("udp:h h");`, `4:13: t_relay_to: "h h" is no host`)
+	in(fail, ` t_relay_to("0x10");`, `4:13: t_relay_to: flags are 16; the range is 0..7`)
+	in(fail, ` t_relay_to("h", "x");`, `4:18: t_relay_to wants a number for the flags, not "x"`)
+	in(fail, ` t_relay_to_udp("h");`, `4:2: t_relay_to_udp takes no arguments, or host and port`)
+	in(fail, ` t_relay_to_udp("h", 0);`, `4:22: t_relay_to_udp: the port is 0; the range is 1..65535`)
+	in(fail, ` t_relay("h", $var(x));`, `4:15: t_relay wants a port that is known at load`)
+	in(fail, ` strip("x");`, `4:8: strip wants a number for the count, not "x"`)
+	in(fail, ` strip();`, `4:2: strip takes 1 argument, not 0`)
+	in(fail, ` $T_reply_code = 5;`, `4:2: $T_reply_code cannot be assigned to`)
+	in(reply, ` if ($T_rpl == 1) exit;`, `4:6: $T_rpl is known to Kamailio, not implemented by Viaduct yet`)
+	// Allowed: every route has these.
+	for _, kind := range []string{"route[S]", fail, branch, reply, core} {
+		in(kind, ` if (isflagset(1)) { setflag(0); resetflag(31); } t_is_set("branch_route"); $var(x) = t_get_status_code();
+			log("x"); xlog("$T_reply_code $T_branch_idx $rs $rr $rm"); $ru = "sip:a@b"; $du = $null; strip(1); if (status =~ "18[03]") drop;
+			is_method("INVITE"); if ($rs > 180 || status == 180 || status == "180") exit; route(S2); t_is_reply_route();
+			switch ($rs) { case 180: exit; default: drop; }`+"\n}\nroute[S2] { return 2;")
+	}
+}
+
 // TestWarnings holds the text and place of what does not stop a start.
 func TestWarnings(t *testing.T) {
 	f := func(src string, want ...string) {
@@ -165,8 +258,19 @@ func TestWarnings(t *testing.T) {
 	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
 		`1:12: module ctl has nothing to do: viaductctl has its own socket`, `2:17: ctl.binrpc has no effect: viaductctl has its own socket`)
 	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
-		`1:12: module corex has nothing to do: of corex only what the core does anyway is there`,
-		`2:19: corex.alias_subdomains has no effect: of corex only what the core does anyway is there`)
+		`2:19: corex.alias_subdomains has no effect: of corex only append_branch is there`)
+	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",
+		`2:1: failure_route without a name is never run: no function can arm it`,
+		`3:14: branch_route without a name is never run: no function can arm it`)
+	f("loadmodule \"tm.so\"\nrequest_route { t_on_branch(\"B\"); route(A); }\nroute[A] { route(B); }\nroute[B] { t_relay(); return; }\n"+
+		"branch_route[B] { route(A); }\nreply_route { if (1 + route(B) > 1) exit; }",
+		`4:12: t_relay fails where route[B] is run for branch_route and reply_route: it may be called in request_route and failure_route`)
+	f("loadmodule \"tm.so\"\nrequest_route { if (t_check_status(\"4\\\\d\\\\d\")) exit; if (t_check_status(\"^8\")) exit; t_load_contacts(); }",
+		`2:36: \d is a digit here and the letter d in Kamailio's patterns: write [0-9]`, `2:73: no status from 100 to 699 matches "^8"`,
+		`2:86: Kamailio needs modparam("tm", "contacts_avp", …) for t_load_contacts, and fails without`)
+	f("loadmodule \"tm.so\"\nmodparam(\"tm\", \"contacts_avp\", \"c\")\nrequest_route { t_load_contacts(); setuser(\"x$rU\"); }",
+		`2:16: tm.contacts_avp has no effect: the contacts are kept in the transaction, not in an XAVP`,
+		`3:44: Kamailio's setuser takes "x$rU" as it stands; here variables in it are filled in`)
 	f("loadmodule \"tm.so\"\nmodparam(\"tm\", \"unix_tx_timeout\", 500)\nrequest_route { exit; }",
 		`2:16: tm.unix_tx_timeout has no effect: no Unix-socket transactions exist`)
 	f("pbx.ip = \"1.2.3.4\" desc \"x\"\nrequest_route { exit; }", `1:1: pbx.ip is kept nowhere yet: $sel(cfg_get.…) is not supported`)

@@ -170,7 +170,8 @@ func (h *fakeHost) RelayTo(dst RelayDst, flags RelayFlags) int {
 	if h.quiet {
 		return 1
 	}
-	return h.did("RelayTo", dst.Set, uint8(dst.Proto), string(dst.Host), dst.Port, uint32(flags))
+	proto, _ := transportName(dst.Proto)
+	return h.did("RelayTo", dst.Set, string(proto), string(dst.Host), dst.Port, uint32(flags))
 }
 func (h *fakeHost) SetFr(frInv, fr time.Duration) int {
 	if h.quiet {

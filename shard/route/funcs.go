@@ -13,7 +13,15 @@ type funcDef struct {
 	build    func(cc *compiler, x *callExpr) callFn
 	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0: none.
 	soon int
+	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we not yet. Measured with 5.6.3.
+	in, soonIn kinds
 }
+
+// only keeps a function to the routes of in.
+func (d *funcDef) only(in kinds) *funcDef { d.in = in; return d }
+
+// later names the routes the function may be called in by Kamailio and not here yet.
+func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
 
 // host is a function without arguments. f is the code itself: one indirection less than a method value of Host.
 func host(f callFn) *funcDef {
@@ -24,39 +32,71 @@ func host(f callFn) *funcDef {
 var (
 	tmFuncs, tmxFuncs, slFuncs, rrFuncs, maxfwdFuncs, siputilsFuncs map[string]*funcDef
 	textopsFuncs, sanityFuncs, dispatcherFuncs, xlogFuncs, kexFuncs map[string]*funcDef
-	coreFuncs                                                       map[string]*funcDef
+	corexFuncs, coreFuncs                                           map[string]*funcDef
 )
 
 // defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
 func defineFuncs() {
+	call := func(f callFn) *funcDef { return host(f) }
 	tmFuncs = map[string]*funcDef{
-		"t_relay":       {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Relay() }).build},
-		"t_check_trans": host(func(c *Ctx) int { return c.Host.CheckTrans() }),
-		"t_newtran":     host(func(c *Ctx) int { return c.Host.NewTran() }),
-		"t_reply":       {min: 2, max: 2, build: reply(InTransaction)},
-		"t_send_reply":  {min: 2, max: 2, build: reply(IfTransaction)},
+		"t_relay":           (&funcDef{max: 2, build: relay}).only(inRequest | inFailure),
+		"t_relay_to":        (&funcDef{max: 2, build: relayTo}).only(inRequest | inFailure),
+		"t_relay_to_udp":    (&funcDef{max: 2, build: relayOver(UDP)}).only(inRequest | inFailure),
+		"t_relay_to_tcp":    (&funcDef{max: 2, build: relayOver(TCP)}).only(inRequest | inFailure),
+		"t_relay_to_tls":    (&funcDef{max: 2, build: relayOver(TLS)}).only(inRequest | inFailure),
+		"t_relay_to_sctp":   (&funcDef{max: 2, build: relayOver(SCTP)}).only(inRequest | inFailure),
+		"t_check_trans":     call(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
+		"t_newtran":         call(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
+		"t_reply":           (&funcDef{min: 2, max: 2, build: reply(InTransaction)}).only(inRequest | inFailure).later(inReplies),
+		"t_send_reply":      (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
+		"t_on_failure":      (&funcDef{min: 1, max: 1, build: arm(FailureRoute)}).only(inTransaction),
+		"t_on_branch":       (&funcDef{min: 1, max: 1, build: arm(BranchRoute)}).only(inRequest | inFailure),
+		"t_on_reply":        (&funcDef{min: 1, max: 1, build: arm(ReplyRoute)}).only(inTransaction),
+		"t_is_set":          {min: 1, max: 1, build: isSet},
+		"t_check_status":    (&funcDef{min: 1, max: 1, build: checkStatus}).only(anywhere &^ inBranch),
+		"t_get_status_code": {build: statusCode},
+		"t_drop_replies":    (&funcDef{max: 1, build: dropReplies}).only(inFailure),
+		"t_set_fr":          (&funcDef{min: 1, max: 2, build: setFr}).only(inTransaction),
+		"t_reset_fr":        call(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction),
+		"t_load_contacts":   (&funcDef{max: 1, build: loadContacts}).only(inRequest | inFailure),
+		"t_next_contacts":   call(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
+		"t_is_canceled":     call(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
+		"t_branch_timeout":  call(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
+		"t_branch_replied":  call(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
+		"t_any_timeout":     call(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction),
+		"t_any_replied":     call(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction),
 	}
-	tmxFuncs = map[string]*funcDef{"t_precheck_trans": host(func(c *Ctx) int { return c.Host.PrecheckTrans() })}
+	tmxFuncs = map[string]*funcDef{
+		"t_precheck_trans":   call(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
+		"t_is_request_route": {build: isRunFor(inRequest)},
+		"t_is_failure_route": {build: isRunFor(inFailure)},
+		"t_is_branch_route":  {build: isRunFor(inBranch)},
+		"t_is_reply_route":   {build: isRunFor(inReplies)},
+	}
 	slFuncs = map[string]*funcDef{
-		"sl_send_reply":  {min: 2, max: 2, build: reply(Stateless)},
-		"send_reply":     {min: 2, max: 2, build: reply(IfTransaction)},
-		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }),
+		"sl_send_reply":  (&funcDef{min: 2, max: 2, build: reply(Stateless)}).only(inRequest),
+		"send_reply":     (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
+		"sl_reply_error": call(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
 	}
 	rrFuncs = map[string]*funcDef{
-		"record_route": {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build},
-		"loose_route":  host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }),
+		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
+			only(inRequest | inFailure).later(inBranch),
+		"loose_route": call(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
 	}
-	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": {min: 1, max: 1, build: maxForwards}}
+	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
 	siputilsFuncs = map[string]*funcDef{
 		"has_totag":  {build: hasToTag},
 		"is_request": {build: isRequest(true)},
 		"is_reply":   {build: isRequest(false)},
 	}
 	textopsFuncs = map[string]*funcDef{"is_method": {min: 1, max: 1, build: isMethod}}
-	sanityFuncs = map[string]*funcDef{"sanity_check": {max: 2, build: sanityCheck}}
+	sanityFuncs = map[string]*funcDef{"sanity_check": (&funcDef{max: 2, build: sanityCheck}).only(inRequest | inReplies)}
 	dispatcherFuncs = map[string]*funcDef{
-		"ds_select_dst":    {min: 2, max: 3, build: selectDst(false)},
-		"ds_select_domain": {min: 2, max: 3, build: selectDst(true)},
+		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),
+		"ds_select_domain": (&funcDef{min: 2, max: 3, build: selectDst(true)}).only(inRequest | inFailure),
+		"ds_next_dst":      call(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
+		"ds_next_domain":   call(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
+		"ds_mark_dst":      (&funcDef{max: 1, build: markDst}).only(inRequest | inFailure | inReplies),
 	}
 	kexFuncs = map[string]*funcDef{
 		"is_myself":   {min: 1, max: 1, build: isMyself},
@@ -64,13 +104,33 @@ func defineFuncs() {
 		"resetdsturi": {build: resetDst},
 		"isdsturiset": {build: isDstSet},
 	}
+	corexFuncs = map[string]*funcDef{"append_branch": (&funcDef{max: 2, build: appendBranch}).only(inRequest | inFailure)}
 	coreFuncs = map[string]*funcDef{
-		"forward":    {max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Forward() }).build},
+		"forward":    (&funcDef{max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Forward() }).build}).only(inRequest),
 		"log":        {min: 1, max: 2, build: logFunc},
 		"revert_uri": {build: revertURI},
+		"userphone":  {build: addUserPhone},
+		"strip":      {min: 1, max: 1, build: strip(false)},
+		"strip_tail": {min: 1, max: 1, build: strip(true)},
+		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
+
+		"clear_branches": call(func(c *Ctx) int { return c.Host.ClearBranches() }).only(inRequest | inFailure).later(inBranch | inReplies),
+		"setflag":        {min: 1, max: 1, build: setFlag},
+		"resetflag":      {min: 1, max: 1, build: resetFlag},
+		"isflagset":      {min: 1, max: 1, build: isFlagSet},
 	}
-	for _, n := range []string{"rewriteuri", "seturi"} {
-		coreFuncs[n] = &funcDef{min: 1, max: 1, build: rewriteURI}
+	for names, d := range map[string]*funcDef{
+		"seturi rewriteuri":                            {min: 1, max: 1, build: rewriteURI},
+		"sethost seth rewritehost":                     {min: 1, max: 1, build: editURI(newHost)},
+		"sethostport sethp rewritehostport":            {min: 1, max: 1, build: editURI(newHostPort)},
+		"sethostporttrans sethpt rewritehostporttrans": {min: 1, max: 1, build: editURI(newHostPortTrans)},
+		"setuser setu rewriteuser":                     {min: 1, max: 1, build: editURI(newUser)},
+		"setuserpass setup rewriteuserpass":            {min: 1, max: 1, build: editURI(newUserPass)},
+		"setport setp rewriteport":                     {min: 1, max: 1, build: editURI(newPort)},
+	} {
+		for _, n := range strings.Fields(names) {
+			coreFuncs[n] = d
+		}
 	}
 	xlogFuncs = map[string]*funcDef{"xlog": {min: 1, max: 2, build: xlogFunc}}
 	for n, level := range xlogLevels {
@@ -84,7 +144,7 @@ func (cc *compiler) call(x *callExpr) callFn {
 		return cc.routeCallOf(x)
 	}
 	d := cc.lookup(x)
-	if d == nil {
+	if d == nil || !cc.mayCall(x, d) {
 		return nil
 	}
 	n := len(x.args)
@@ -100,7 +160,7 @@ func (cc *compiler) call(x *callExpr) callFn {
 		cc.ld.errorf(x.pos, "%s takes %s, not %d", x.name, want, n)
 		return nil
 	}
-	return d.build(cc, x)
+	return cc.guarded(x, d, d.build(cc, x))
 }
 
 func count(n int, what string) string {
@@ -160,16 +220,8 @@ func allFuncNames() []string {
 
 // routeConst is the target of route(NAME) with a name known at load; nil for other calls.
 func (cc *compiler) routeConst(x *callExpr, cond bool) *routeCode {
-	if x.name != "route" || len(x.args) != 1 {
-		return nil
-	}
-	var name string
-	switch a := x.args[0].(type) {
-	case *strLit:
-		name = a.s
-	case *intLit:
-		name = itoa(a.n)
-	default:
+	name, ok := routeArg(x)
+	if !ok {
 		return nil
 	}
 	cc.refs = append(cc.refs, routeRef{name: name, pos: x.args[0].at(), cond: cond})

@@ -191,6 +191,7 @@ func rewriteURI(cc *compiler, x *callExpr) callFn {
 	if f == nil {
 		return nil
 	}
+	cc.literalThere(x, f)
 	cc.scratch = true
 	return func(c *Ctx) int {
 		b, r := c.expand(f)

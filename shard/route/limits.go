@@ -15,6 +15,10 @@ const (
 	// maxVars is how many different $var() names one program may have. Beyond: load error.
 	maxVars = 1024
 
+	// maxArmable is how many routes of one kind a program may have, so that the number of one fits a transaction's record. Beyond: load
+	// error.
+	maxArmable = 255
+
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
 	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
 	scratchBytes = 128 << 10

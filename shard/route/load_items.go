@@ -11,7 +11,7 @@ func (ld *loader) compile(file string, items []item) (*Program, *Settings) {
 	set := DefaultSettings()
 	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
-		defined: map[string]Pos{}, loaded: map[string]bool{}}
+		defined: map[string]Pos{}, loaded: map[string]bool{}, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.kind {
@@ -35,6 +35,7 @@ func (ld *loader) compile(file string, items []item) (*Program, *Settings) {
 	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they stand. What is loaded is taken
 	// at the route's place.
 	cc.loaded = map[string]bool{}
+	cc.plan(items)
 	for i := range items {
 		switch it := &items[i]; it.kind {
 		case itemLoadModule:
@@ -131,6 +132,9 @@ func (cc *compiler) oneParam(module string, it *item) {
 	if m == nil {
 		return // reported at its loadmodule
 	}
+	if module == "tm" && it.param == "contacts_avp" {
+		cc.contacts = true
+	}
 	d := m.params[it.param]
 	full := module + "." + it.param
 	switch {
@@ -156,38 +160,52 @@ func (cc *compiler) oneParam(module string, it *item) {
 
 // route compiles one routing block.
 func (cc *compiler) route(it *item) {
-	name := it.name
-	main := false
-	switch it.kindName {
-	case "request_route":
-		main = true
-	case "route":
-		main = name == "" || name == "0"
-	default:
+	kind, ok := it.runKind()
+	if !ok {
 		cc.ld.errorf(it.pos, "%s is not supported yet", it.kindName)
+		cc.kind, cc.sub = anywhere, nil
 		cc.block(it.body) // its errors are worth knowing all the same
 		return
 	}
-	if main {
-		if it.kindName == "request_route" && name != "" {
-			cc.ld.errorf(it.pos, "request_route has no name")
+	if it.named && (it.kindName == "request_route" || it.kindName == "reply_route") {
+		cc.ld.errorf(it.pos, "%s has no name", it.kindName)
+	}
+	// what stands in the errors; route without a name is request_route, and so on
+	what, rt := it.kindName+"["+it.name+"]", (*routeCode)(nil)
+	switch {
+	case it.kindName == "route" && !it.unnamed():
+		rt = cc.routeNamed(it.name)
+	case kind == RequestRoute:
+		what, rt = "request_route", &routeCode{name: "request_route"}
+	case kind == CoreReplyRoute:
+		what, rt = "reply_route", &routeCode{name: "reply_route"}
+	case it.unnamed():
+		cc.ld.warnf(it.pos, "%s without a name is never run: no function can arm it", it.kindName)
+		rt = &routeCode{name: it.kindName}
+	default:
+		n := cc.numbers[armKey{kind, it.name}]
+		if n == 0 {
+			return // too many, reported
 		}
-		if cc.prog.main != nil {
-			cc.ld.errorf(it.pos, "second request_route; the first stands at %s", cc.defined["request_route"])
-			return
-		}
-		cc.defined["request_route"] = it.pos
-		rt := &routeCode{name: "request_route"}
+		rt = (*cc.prog.armable(kind))[n-1]
+	}
+	if at, dup := cc.defined[what]; dup {
+		cc.ld.errorf(it.pos, "second %s; the first stands at %s", what, at)
+		return
+	}
+	cc.defined[what] = it.pos
+	cc.kind, cc.sub = 1<<kind, nil
+	switch what {
+	case "request_route":
 		cc.prog.main = rt
-		cc.fill(rt, it)
-		return
+	case "reply_route":
+		cc.prog.coreReply = rt
+	default:
+		if it.kindName == "route" {
+			cc.sub = rt
+		}
 	}
-	if at, dup := cc.defined["route "+name]; dup {
-		cc.ld.errorf(it.pos, "second route[%s]; the first stands at %s", name, at)
-		return
-	}
-	cc.defined["route "+name] = it.pos
-	cc.fill(cc.routeNamed(name), it)
+	cc.fill(rt, it)
 }
 
 func (cc *compiler) fill(rt *routeCode, it *item) {

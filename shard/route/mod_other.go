@@ -62,6 +62,13 @@ var jsonrpcsParams = map[string]*paramDef{
 	"dgram_group": idleAny(ownSocket), "dgram_user": idleAny(ownSocket), "dgram_timeout": idleNumber(ownSocket),
 }
 
+var corexParams = map[string]*paramDef{
+	"alias_subdomains": idleText(noCorex), "dns_cache": idleText(noCorex), "evcb_reply_out": idleText(noCorex),
+	"nio_intercept": idleNumber(noCorex), "nio_min_msg_len": idleNumber(noCorex), "nio_msg_avp": idleText(noCorex),
+}
+
+const noCorex = "of corex only append_branch is there"
+
 const ownSocket = "viaductctl has its own socket"
 
 var dispatcherParams = map[string]*paramDef{

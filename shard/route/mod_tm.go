@@ -56,11 +56,11 @@ var tmParams = map[string]*paramDef{
 	"reply_relay_mode":        idleNumber("responses are relayed in the order of arrival: one call, one shard"),
 	"rich_redirect":           idleNumber("contacts of a 3xx made here carry no parameters"),
 	"enable_uac_fr":           idleNumber("requests of our own have their timers always"),
-	"contacts_avp":            idleText("serial forking by AVP is not there yet"),
-	"contact_flows_avp":       idleText("serial forking by AVP is not there yet"),
+	"contacts_avp":            idleText("the contacts are kept in the transaction, not in an XAVP"),
+	"contact_flows_avp":       idleText("the contacts are kept in the transaction, not in an XAVP"),
 	"fr_timer_avp":            idleText("timers by AVP are obsolete: t_set_fr"),
 	"fr_inv_timer_avp":        idleText("timers by AVP are obsolete: t_set_fr"),
-	"xavp_contact":            idleText("serial forking by XAVP is not there yet"),
+	"xavp_contact":            idleText("contacts carry no attributes yet"),
 }
 
 // maxMillis and maxSeconds bound times so that arithmetic on them cannot overflow: 24 days and 10 years.

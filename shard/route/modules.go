@@ -99,7 +99,7 @@ func init() {
 		"dispatcher": {params: dispatcherParams, funcs: dispatcherFuncs},
 		"xlog":       {params: xlogParams, funcs: xlogFuncs},
 		"kex":        {funcs: kexFuncs},
-		"corex":      {idle: "of corex only what the core does anyway is there"},
+		"corex":      {params: corexParams, funcs: corexFuncs},
 		"ctl":        {params: ctlParams, idle: "viaductctl has its own socket"},
 		"cfg_rpc":    {idle: "viaductctl reads and sets the configuration"},
 		"jsonrpcs":   {params: jsonrpcsParams, idle: "viaductctl takes the place of the JSON-RPC transports"},

@@ -48,6 +48,9 @@ func init() {
 		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Received().Port()), true }),
 		"pr": proto, "proto": proto,
 
+		"T_reply_code": num(func(c *Ctx) (int64, bool) { return int64(c.replyStatus()), true }),
+		"T_branch_idx": num(func(c *Ctx) (int64, bool) { return int64(c.Host.BranchIndex()), true }),
+
 		"rc": rc, "retcode": rc, "?": rc,
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
 		"hdr":  {inner: true, make: makeHdr},
@@ -60,8 +63,8 @@ var knownPVs = map[string]bool{}
 
 func init() {
 	for _, n := range []string{
-		"AU", "Au", "BM_time_diff", "RAi", "RAp", "RAu", "RAut", "Rn", "Ru", "Rut", "TF", "TS", "TV", "T_branch", "T_branch_idx",
-		"T_inv", "T_reply_code", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
+		"AU", "Au", "BM_time_diff", "RAi", "RAp", "RAu", "RAut", "Rn", "Ru", "Rut", "TF", "TS", "TV", "T_branch",
+		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
 		"aa", "ad", "adu", "af", "ai", "ar", "au", "avp", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
 		"conid", "csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
 		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fs", "fsn", "fti", "hdrc", "hfitbody",

@@ -2,7 +2,6 @@ package route
 
 import (
 	"bytes"
-	"strconv"
 
 	"viaduct/parser"
 )
@@ -152,48 +151,15 @@ func setPart(which whichPart) func(c *Ctx, v Value) setResult {
 				return setRefused
 			}
 		}
-		return c.rebuild(u, which, b)
-	}
-}
-
-// rebuild writes scheme:user:password@host:port;params?headers with one part replaced.
-func (c *Ctx) rebuild(u *parser.URI, which whichPart, b []byte) setResult {
-	raw := u.Raw
-	if len(c.buf)+len(raw)+len(b)+8 > cap(c.buf) {
-		return setTooLong
-	}
-	start := len(c.buf)
-	out := append(c.buf, raw[:u.SchemeName.End()]...)
-	out = append(out, ':')
-	user := u.UserBytes()
-	if which == userPart {
-		user = b
-	}
-	if len(user) > 0 {
-		out = append(out, user...)
-		if u.Password.Len > 0 {
-			out = append(append(out, ':'), u.Password.Of(raw)...)
+		p := partsOf(u)
+		switch which {
+		case userPart:
+			p.user = b
+		case hostPart:
+			p.host = b
+		case portPart:
+			p.port = uint16(atoi(b))
 		}
-		out = append(out, '@')
+		return c.setParts(&p)
 	}
-	if which == hostPart {
-		out = append(out, b...)
-	} else {
-		out = append(out, u.HostBytes()...)
-	}
-	switch {
-	case which == portPart && len(b) > 0:
-		out = append(append(out, ':'), b...)
-	case which != portPart && u.Port != 0:
-		out = strconv.AppendUint(append(out, ':'), uint64(u.Port), 10)
-	}
-	if u.Params.Len > 0 {
-		out = append(out, u.Params.Of(raw)...)
-	}
-	if u.HasHeaders {
-		out = append(append(out, '?'), u.Headers.Of(raw)...)
-	}
-	c.buf = out
-	c.ruri.forget()
-	return done(c.Host.SetRequestURI(out[start:len(out):len(out)]))
 }

@@ -66,7 +66,7 @@ type Host interface {
 	// (RFC 3261 §16.3 item 3).
 	MaxForwards(limit int) int
 	// SanityCheck is sanity_check(); both arguments are bit masks, see SanityMsg and SanityURI. It has answered the request when it
-	// returns below 0 (unless Settings.Sanity.AutoReply is 0).
+	// returns below 0 (unless Settings.Sanity.AutoReply is 0). In a reply route it looks and answers nothing.
 	SanityCheck(msgChecks, uriChecks uint32) int
 	// Reply is sl_send_reply() and send_reply(): code is 100..699. send_reply() within a transaction is stateful.
 	Reply(code int, reason string, stateful StatefulReply) int
@@ -128,7 +128,8 @@ type Host interface {
 	MarkDst(state string) int
 
 	// ReplyStatus is $T_reply_code and what t_check_status() looks at: in a failure route the code of the best response (408 after a
-	// timeout, 503 after a transport error), in a reply route that of the response, in request_route the code sent last, else 0.
+	// timeout, 503 after a transport error), in request_route and a branch route the code sent last, 0 if none was. In a reply route the
+	// response says it, and nobody asks.
 	ReplyStatus() int
 	// BranchIndex is $T_branch_idx: in a branch route and in onreply_route[NAME] the branch's number in its transaction, from 0; else -1.
 	BranchIndex() int
@@ -241,13 +242,14 @@ type routeCode struct {
 }
 
 // Ctx is what one shard needs to run programs: one per shard, made once by NewCtx, used for one message at a time. Nothing in it
-// points to a message after Request has returned.
+// points to a message after a run has returned. A Host may run a branch or failure route from inside a call that a run made, as Relay
+// does; its Msg and URIs must be those of that route until it has returned, and then again the outer one's.
 type Ctx struct {
-	// Host must be set before the first run and may be changed between runs.
+	// Host must be set before the first run and may be changed between runs, also for a run inside another one.
 	Host Host
 	// Return is the value the last route or function left ($rc, $retcode).
 	Return int
-	// Fault says why the outcome was Faulted, nil otherwise. It is made at load, hence costs nothing.
+	// Fault says why the outcome of the run that ended last was Faulted, nil if it was not. It is made at load, hence costs nothing.
 	Fault *Diagnostic
 
 	run

@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +217,307 @@ func TestSetURI(t *testing.T) {
 	f(`$rp = 99999;`, orig, "")
 	f(`$rp = "abc";`, orig, "")
 	f(`$ru = "";`, orig, "")
+}
+
+// TestRewriteURI holds the core functions that edit the Request-URI to what Kamailio 5.6.3 left. "-" is a refusal: the call is false and
+// the URI stays; 5.6.3 says true there and is left with what it cannot parse.
+func TestRewriteURI(t *testing.T) {
+	from := []string{"sip:bob:pw@1.2.3.4:5;p=1?X=y", "sip:1.2.3.4", "sips:bob@[::1]:7;transport=tcp", "tel:+12345;x=y", "sip:bob@h;user=phone"}
+	f := func(call string, want ...string) {
+		t.Helper()
+		for i, uri := range from {
+			h := newFake(t, request("INVITE sip:bob@h", ""))
+			runBody(t, h, `$ru = "`+uri+`"; if (`+call+`) xlog("yes"); else xlog("no");`)
+			w, log := want[i], "log -1 yes"
+			if w == "-" {
+				w, log = uri, "log -1 no"
+			}
+			if string(h.ruri) != w || h.calls[0] != log {
+				t.Errorf("%s of %s leaves %s, %s; want %s, %s", call, uri, h.ruri, h.calls[0], w, log)
+			}
+		}
+	}
+	f(`sethost("h")`, "sip:bob:pw@h:5;p=1?X=y", "sip:h", "sips:bob@h:7;transport=tcp", "sip:+12345;x=y@h;user=phone", from[4])
+	f(`rewritehost("")`, "-", "-", "-", "-", "-")
+	f(`seth("a b")`, "-", "-", "-", "-", "-")
+	f(`sethostport("h:99")`, "sip:bob:pw@h:99;p=1?X=y", "sip:h:99", "sips:bob@h:99;transport=tcp", "sip:+12345;x=y@h:99;user=phone",
+		"sip:bob@h:99;user=phone")
+	f(`sethp("h")`, "sip:bob:pw@h;p=1?X=y", "sip:h", "sips:bob@h;transport=tcp", "sip:+12345;x=y@h;user=phone", from[4])
+	f(`rewritehostport("[::2]")`, "sip:bob:pw@[::2];p=1?X=y", "sip:[::2]", "sips:bob@[::2];transport=tcp", "sip:+12345;x=y@[::2];user=phone",
+		"sip:bob@[::2];user=phone")
+	f(`sethostport("h:")`, "-", "-", "-", "-", "-")
+	f(`sethostporttrans("h:9;transport=tcp")`, "sip:bob:pw@h:9;transport=tcp;p=1?X=y", "sip:h:9;transport=tcp", "sips:bob@h:9;transport=tcp",
+		"sip:+12345;x=y@h:9;transport=tcp;user=phone", "sip:bob@h:9;transport=tcp;user=phone")
+	f(`sethpt("h:9")`, "sip:bob:pw@h:9;p=1?X=y", "sip:h:9", "sips:bob@h:9", "sip:+12345;x=y@h:9;user=phone", "sip:bob@h:9;user=phone")
+	f(`setuser("u")`, "sip:u:pw@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y", "sip:u@h;user=phone")
+	f(`setu("")`, "sip:1.2.3.4:5;p=1?X=y", from[1], "sips:[::1]:7;transport=tcp", "-", "sip:h;user=phone")
+	f(`rewriteuser("a@b")`, "-", "-", "-", "-", "-")
+	f(`setuserpass("u:q")`, "sip:u:q@1.2.3.4:5;p=1?X=y", "sip:u:q@1.2.3.4", "sips:u:q@[::1]:7;transport=tcp", "-", "sip:u:q@h;user=phone")
+	f(`setup("u")`, "sip:u@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y", "sip:u@h;user=phone")
+	f(`setport("77")`, "sip:bob:pw@1.2.3.4:77;p=1?X=y", "sip:1.2.3.4:77", "sips:bob@[::1]:77;transport=tcp", "-", "sip:bob@h:77;user=phone")
+	f(`setp("")`, "sip:bob:pw@1.2.3.4;p=1?X=y", from[1], "sips:bob@[::1];transport=tcp", "-", from[4])
+	f(`rewriteport("99999")`, "-", "-", "-", "-", "-")
+	f(`strip(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:2345;x=y", "sip:b@h;user=phone")
+	f(`strip(9)`, "sip:1.2.3.4:5;p=1?X=y", from[1], "sips:[::1]:7;transport=tcp", "-", "sip:h;user=phone")
+	f(`strip_tail(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:+123;x=y", "sip:b@h;user=phone")
+	f(`strip_tail(0)`, from...)
+	f(`prefix("00")`, "sip:00bob:pw@1.2.3.4:5;p=1?X=y", "sip:00@1.2.3.4", "sips:00bob@[::1]:7;transport=tcp", "tel:00+12345;x=y",
+		"sip:00bob@h;user=phone")
+	f(`userphone()`, "sip:bob:pw@1.2.3.4:5;p=1;user=phone?X=y", "sip:1.2.3.4;user=phone", "sips:bob@[::1]:7;transport=tcp;user=phone", from[3],
+		from[4])
+	f(`seturi("sip:new")`, "sip:new", "sip:new", "sip:new", "sip:new", "sip:new")
+	// Ours alone: variables are filled in.
+	f(`prefix("$rm")`, "sip:INVITEbob:pw@1.2.3.4:5;p=1?X=y", "sip:INVITE@1.2.3.4", "sips:INVITEbob@[::1]:7;transport=tcp",
+		"tel:INVITE+12345;x=y", "sip:INVITEbob@h;user=phone")
+}
+
+// response is a SIP response to a request of the method.
+func response(status, method string) string {
+	return "SIP/2.0 " + status + "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n" +
+		"Call-ID: x\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n"
+}
+
+// runRoute runs a body as a route of the kind; routes behind "%%" are further ones.
+func runRoute(t testing.TB, h *fakeHost, kind RouteKind, body string) (Outcome, *Ctx) {
+	t.Helper()
+	body, routes, _ := strings.Cut(body, "%%")
+	head := [...]string{"request_route", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route"}[kind]
+	src := allModules + `modparam("xlog", "prefix", "")` + "\n" + head + " {\n" + body + "\n}\n" + routes
+	if kind != RequestRoute {
+		src += "\nrequest_route { exit; }"
+	}
+	src += "\nfailure_route[F1] { exit; } failure_route[F2] { exit; } branch_route[B1] { exit; } onreply_route[R1] { exit; }"
+	p, _, _, err := loadText(src, nil)
+	if err != nil {
+		t.Fatalf("%s\nis refused: %v", body, err)
+	}
+	c := NewCtx(h)
+	switch kind {
+	case RequestRoute:
+		return p.Request(c), c
+	case FailureRoute:
+		return p.Failure(c, 1), c
+	case BranchRoute:
+		return p.Branch(c, 1), c
+	case ReplyRoute:
+		return p.Reply(c, 1), c
+	}
+	if !p.HasCoreReply() {
+		t.Error("there is a reply_route")
+	}
+	return p.CoreReply(c), c
+}
+
+// TestTransactionFunctions: what a script says, and what the Host is told.
+func TestTransactionFunctions(t *testing.T) {
+	f := func(kind RouteKind, body, want string) {
+		t.Helper()
+		msg := request("INVITE sip:bob@h", "")
+		if kind == ReplyRoute || kind == CoreReplyRoute {
+			msg = response("183 Session Progress", "INVITE")
+		}
+		h := newFake(t, msg)
+		h.status, h.branch = 486, 2
+		h.answers = map[string]int{"Cancelled": 1, "NextContacts": -2, "BranchTimedOut": 1, "AnyReplied": 1}
+		runRoute(t, h, kind, body)
+		if got := strings.ReplaceAll(strings.Join(h.calls, " "), "log -1 ", ""); got != want {
+			t.Errorf("%s gives %s, want %s", body, got, want)
+		}
+	}
+	for _, kind := range []RouteKind{RequestRoute, FailureRoute} {
+		n := "1"
+		if kind == FailureRoute {
+			n = "2" // behind X
+		}
+		f(kind, `t_on_failure("F1"); t_on_branch("B1"); t_on_reply("R1");`, "OnFailure("+n+") OnBranch(1) OnReply(1)")
+		f(kind, `t_on_branch("B1"); if (t_is_set("branch_route") && !t_is_set("failure_route")) t_on_branch("0"); t_on_failure("");
+			if (t_is_set("branch_route")) exit; t_on_reply(0); xlog("end");`, "OnBranch(1) OnBranch(0) OnFailure(0) OnReply(0) end")
+		f(kind, `append_branch(); append_branch(""); append_branch("sip:a@$rd", "0.25"); append_branch("sip:a@b", "$hdr(No)");`,
+			"AppendBranch(-1) AppendBranch(-1) AppendBranch(sip:a@h,250)") // a q that is none is refused
+		f(kind, `append_branch("", "1"); append_branch("sip:a@b", ".5"); append_branch("sip:a@b", "0.7778"); append_branch("sip:a@b", "0.0");`,
+			"AppendBranch(1000) AppendBranch(sip:a@b,500) AppendBranch(sip:a@b,777) AppendBranch(sip:a@b,0)")
+		f(kind, `clear_branches(); t_load_contacts(); t_load_contacts("1"); $var(r) = t_next_contacts(); xlog("$var(r)");`,
+			"ClearBranches() LoadContacts(0) LoadContacts(1) NextContacts() -2")
+		f(kind, `t_relay(); t_relay_to(); t_relay_to("0x05"); t_relay_to(2);`, "Relay() RelayTo(false,,,0,0) RelayTo(false,,,0,5) RelayTo(false,,,0,2)")
+		f(kind, `t_relay_to("tcp:h:5061", "1"); t_relay_to("h"); t_relay_to("h:7"); t_relay_to("udp:[::1]:7", 1); t_relay_to("tls:[::1]");`,
+			"RelayTo(true,tcp,h,5061,1) RelayTo(true,,h,0,0) RelayTo(true,,h,7,0) RelayTo(true,udp,[::1],7,1) RelayTo(true,tls,[::1],0,0)")
+		f(kind, `t_relay("h", "7"); t_relay_to_udp("1.2.3.4", 5070); t_relay_to_tcp("::1", "5060"); t_relay_to_udp();`,
+			"RelayTo(true,udp,h,7,0) RelayTo(true,udp,1.2.3.4,5070,0) RelayTo(true,tcp,[::1],5060,0) RelayTo(false,udp,,0,0)")
+		f(kind, `ds_next_dst(); ds_next_domain(); ds_mark_dst(); ds_mark_dst("PI"); ds_mark_dst("a"); ds_mark_dst("tp"); ds_mark_dst("p");`,
+			"NextDst(false) NextDst(true) MarkDst(i) MarkDst(ip) MarkDst(a) MarkDst(tp) MarkDst(ap)")
+		f(kind, `if (t_branch_timeout()) xlog("timeout"); if (!t_branch_replied()) xlog("silent");`, "timeout silent")
+		f(kind, `t_reply("480", "Gone"); send_reply(480, "Gone");`, "ReplyTM(480,Gone) ReplyAny(480,Gone)")
+	}
+	f(FailureRoute, `t_drop_replies(); t_drop_replies("a"); t_drop_replies("l"); t_drop_replies("n");`,
+		"DropReplies(0) DropReplies(0) DropReplies(1) DropReplies(2)")
+	for _, kind := range []RouteKind{RequestRoute, FailureRoute, BranchRoute, ReplyRoute} {
+		f(kind, `t_set_fr(30000); t_set_fr("0", 1500); $var(i) = 7; t_set_fr($var(i), "$var(i)"); $var(i) = -7; t_set_fr($var(i)); t_reset_fr();`,
+			"SetFr(30s,0s) SetFr(0s,1.5s) SetFr(7ms,7ms) ResetFr()")
+		f(kind, `if (t_is_canceled()) xlog("canceled"); if (!t_any_timeout() && t_any_replied()) xlog("replied");`, "canceled replied")
+	}
+	f(CoreReplyRoute, `ds_mark_dst("a"); sanity_check("17604", "6");`, "MarkDst(a) SanityCheck(17604,6)")
+	// What a route knows of where it is.
+	const where = `xlog("$T_reply_code $T_branch_idx $rs $rr $rm $mt"); $var(s) = t_get_status_code(); xlog("$var(s)");
+		if (t_is_request_route()) xlog("request"); if (t_is_failure_route()) xlog("failure"); if (t_is_branch_route()) xlog("branch");
+		if (t_is_reply_route()) xlog("reply"); if (status =~ "^18[03]$") xlog("=~"); if (status == "183" && status == 183 && $rs == 183) xlog("==");`
+	f(RequestRoute, where, "486 2 <null> <null> INVITE 1 486 request")
+	f(FailureRoute, where, "486 2 <null> <null> INVITE 1 486 failure")
+	f(BranchRoute, where, "486 2 <null> <null> INVITE 1 486 branch")
+	f(ReplyRoute, where, "183 2 183 Session Progress INVITE 2 183 reply =~ ==")
+	f(CoreReplyRoute, where, "183 2 183 Session Progress INVITE 2 183 reply =~ ==")
+	// A route[NAME] is what calls it.
+	f(FailureRoute, `route(A);%%route[A] { route(B); } route[B] { if (t_is_failure_route()) xlog("failure"); }`, "failure")
+	f(BranchRoute, `if (!route(A)) xlog("no");%%route[A] { if (t_relay()) return 1; return -1; }`, "no")
+	f(BranchRoute, `if (!route(A)) xlog("no");%%route[A] { if (t_is_branch_route()) { append_branch("sip:a@b" + route(Z)); } return -1; }
+		route[Z] { exit; }`, "no") // not even the arguments are evaluated
+	// Flags.
+	f(ReplyRoute, `setflag(0); setflag(31); resetflag(0); if (isflagset(31) && !isflagset(0)) xlog("31");`, "31")
+}
+
+// TestCheckStatus: the patterns are found as regexec(3) finds them in Kamailio (measured with 486 on 5.6.3), tried on all codes at once.
+func TestCheckStatus(t *testing.T) {
+	f := func(pattern string, in, out []int) {
+		t.Helper()
+		for _, status := range append(in, out...) {
+			h := newFake(t, request("INVITE sip:bob@h", ""))
+			h.status = status
+			want := Exited
+			if slices.Contains(out, status) {
+				want = Dropped
+			}
+			if o, _ := runRoute(t, h, FailureRoute, `if (t_check_status("`+pattern+`")) exit; drop;`); o != want {
+				t.Errorf("%s and %d: outcome %d, want %d", pattern, status, o, want)
+			}
+		}
+	}
+	f("486|408", []int{486, 408}, []int{404, 480, 699, 100, 0})
+	f("(486)|(408)", []int{486, 408}, []int{404, 480, 699, 100, 0})
+	f("^5..", []int{500, 503, 599}, []int{450, 600, 400, 0, 699})
+	f("3[0-9][0-9]", []int{300, 302, 399}, []int{400, 299, 0, 700, 30})
+	f("3[0-9][0-9]$", []int{300}, []int{400})
+	f("[[:digit:]]{3}", []int{100, 486, 699}, []int{0, 99, 700, -1, 1 << 40})
+	f("8", []int{180, 408, 486, 580}, []int{200, 404})
+	f("[^4]86", []int{586}, []int{486})
+	f("4{2}", []int{440, 644}, []int{404})
+	f("^(4(0[48]|8[06])|6..)$", []int{404, 408, 480, 486, 600, 603}, []int{400, 407, 481, 500})
+	f(`4\\.`, nil, []int{400})
+	f("", []int{100, 699}, []int{0})
+	h := newFake(t, response("183 X", "INVITE"))
+	h.status = 486 // nobody asks
+	if o, _ := runRoute(t, h, ReplyRoute, `if (t_check_status("183")) drop;`); o != Dropped {
+		t.Error("a reply route goes by the response's own status")
+	}
+}
+
+// TestRouteOutcomes: how each kind of route ends, what it can fail with, and numbers without a route.
+func TestRouteOutcomes(t *testing.T) {
+	f := func(body string, want Outcome) {
+		t.Helper()
+		for kind := RequestRoute; kind <= CoreReplyRoute; kind++ {
+			h := newFake(t, request("INVITE sip:b@h", ""))
+			o, c := runRoute(t, h, kind, body)
+			if o != want || (c.Fault != nil) != (want == Faulted) {
+				t.Errorf("%s in a route of kind %d ends as %d (%v), want %d", body, kind, o, c.Fault, want)
+			}
+			if c.msg != nil || len(c.dirty) != 0 {
+				t.Errorf("%s in a route of kind %d leaves something behind", body, kind)
+			}
+		}
+	}
+	f(`log("x");`, Ended)
+	f(`return -1;`, Ended)
+	f(`return 0;`, Exited)
+	f(`exit;`, Exited)
+	f(`drop;`, Dropped)
+	f(`drop();`, Dropped)
+	f(`if (route(A)) exit;%%route[A] { drop; }`, Dropped)
+	f(`route(A);%%route[A] { route(A); }`, Faulted)
+	f(`$var(x) = "0123456789"; while (1) { $var(x) = $var(x) + $var(x); }`, Faulted)
+	f(`while (1) { $var(i) = $var(i) + 1; } if ($var(i) == 100) drop;`, Dropped)
+	p, _, _, err := loadText("request_route { exit; } failure_route[A] { drop; }", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCtx(newFake(t, request("INVITE sip:b@h", "")))
+	for _, o := range []Outcome{p.Failure(c, 0), p.Failure(c, 2), p.Failure(c, -1), p.Branch(c, 1), p.Reply(c, 1), p.CoreReply(c)} {
+		if o != Ended {
+			t.Errorf("a route that is not there ends as %d", o)
+		}
+	}
+	if p.HasCoreReply() || p.Failure(c, 1) != Dropped {
+		t.Error("there is one failure route and no reply_route")
+	}
+}
+
+// branching runs a branch route from inside Relay, as the proxy does.
+type branching struct {
+	*fakeHost
+	run func()
+}
+
+func (h *branching) Relay() int { h.run(); return 1 }
+
+// TestRouteWithin runs a branch route inside a request's run: its Request-URI and its end are its own, the $var are shared.
+func TestRouteWithin(t *testing.T) {
+	p, _, _, err := loadText(allModules+`modparam("xlog", "prefix", "")`+`
+	request_route { $var(x) = "out"; $ru = "sip:out@h"; $var(y) = "a" + $rU + route(R); xlog("$var(x) $var(y) $rU $rc"); t_relay(); xlog("$rU"); }
+	route[R] { t_relay(); return 5; }
+	branch_route[B] { xlog("$var(x) $ru $rd"); $var(x) = "in" + $rU; $rU = "b" + $rU; if ($rU == "bbranch") drop; }
+	branch_route[LONG] { $var(x) = "0123456789"; while (1) { $var(x) = $var(x) + $var(x); } }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, outer := newFake(t, request("INVITE sip:branch@b", "")), newFake(t, request("INVITE sip:out@h", ""))
+	h := &branching{fakeHost: outer}
+	c := NewCtx(h)
+	h.run = func() {
+		c.Host = inner
+		inner.ruri = []byte("sip:branch@b")
+		if o := p.Branch(c, 1); o != Dropped {
+			t.Errorf("the branch route ends as %d", o)
+		}
+		c.Host = h
+	}
+	if o := p.Request(c); o != Ended {
+		t.Errorf("ends as %d", o)
+	}
+	want := "log -1 inbranch aout1 out 5|log -1 out"
+	if got := strings.Join(outer.calls, "|"); got != want {
+		t.Errorf("the request's run gives %s, want %s", got, want)
+	}
+	if got := strings.Join(inner.calls, "|"); got != "log -1 out sip:branch@b b|log -1 inbranch sip:branch@b b" {
+		t.Errorf("the branch's runs give %s", got)
+	}
+	// A fault inside ends the inner run only.
+	h.run = func() {
+		if o := p.Branch(c, 2); o != Faulted || c.Fault == nil {
+			t.Errorf("ends as %d, %v", o, c.Fault)
+		}
+	}
+	if o := p.Request(c); o != Ended || c.Fault != nil {
+		t.Errorf("ends as %d, %v", o, c.Fault)
+	}
+}
+
+// TestNumbering: the hash changes when a number may mean another route.
+func TestNumbering(t *testing.T) {
+	seen := map[uint64]string{}
+	for _, src := range []string{"", "failure_route[A] { exit; }", "branch_route[A] { exit; }", "onreply_route[A] { exit; }",
+		"failure_route[B] { exit; }", "failure_route[A] { exit; } failure_route[B] { exit; }", "failure_route[B] { exit; } failure_route[A] { exit; }",
+		"failure_route[AB] { exit; }"} {
+		p, _, _, err := loadText("request_route { exit; } "+src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, dup := seen[p.Numbering()]; dup {
+			t.Errorf("%q and %q have the same numbering", src, other)
+		}
+		seen[p.Numbering()] = src
+		again, _, _, _ := loadText("request_route { drop; } reply_route { exit; } "+src, nil)
+		if again.Numbering() != p.Numbering() {
+			t.Errorf("%q: the numbering depends on more than the names", src)
+		}
+	}
 }
 
 // TestPeerFlows runs the peer files: what arrives, what the script does.

@@ -1,0 +1,248 @@
+package route
+
+import "strings"
+
+// kinds is a set of RouteKind: those a block may be run for, or those a function may be called in.
+type kinds uint8
+
+const (
+	inRequest   kinds = 1 << RequestRoute
+	inFailure   kinds = 1 << FailureRoute
+	inBranch    kinds = 1 << BranchRoute
+	inReply     kinds = 1 << ReplyRoute
+	inCoreReply kinds = 1 << CoreReplyRoute
+
+	inReplies = inReply | inCoreReply
+	// inTransaction are the routes that know the transaction, or may still make it.
+	inTransaction = inRequest | inFailure | inBranch | inReply
+	anywhere      = inTransaction | inCoreReply
+)
+
+// kindWords are the routes as a file writes them.
+var kindWords = [...]string{
+	RequestRoute: "request_route", FailureRoute: "failure_route", BranchRoute: "branch_route", ReplyRoute: "onreply_route[NAME]",
+	CoreReplyRoute: "reply_route",
+}
+
+// String lists the routes: "request_route and failure_route".
+func (k kinds) String() string {
+	var words []string
+	for i, w := range kindWords {
+		if k>>i&1 != 0 {
+			words = append(words, w)
+		}
+	}
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+// namedKinds are the routes that functions arm by name.
+var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute, "onreply_route": ReplyRoute}
+
+// plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is run for, before any is compiled.
+func (cc *compiler) plan(items []item) {
+	for i := range items {
+		it := &items[i]
+		kind, ok := namedKinds[it.kindName]
+		if it.kind != itemRoute || !ok || it.unnamed() {
+			continue
+		}
+		key := armKey{kind, it.name}
+		if cc.numbers[key] != 0 {
+			continue // reported where it is compiled
+		}
+		list := cc.prog.armable(kind)
+		if len(*list) == maxArmable {
+			cc.ld.errorf(it.pos, "more than %d routes of the kind %s", maxArmable, it.kindName)
+			continue
+		}
+		*list = append(*list, &routeCode{name: it.name})
+		cc.numbers[key] = len(*list)
+	}
+	cc.prog.numbering = cc.prog.hashNames()
+	cc.reach(items)
+}
+
+// unnamed tells whether the route has no name; 0 is Kamailio's spelling of none.
+func (it *item) unnamed() bool { return it.name == "" || it.name == "0" }
+
+// armKey names a route that can be armed: each kind has its own names.
+type armKey struct {
+	kind RouteKind
+	name string
+}
+
+// armable is the list of a kind's routes.
+func (p *Program) armable(kind RouteKind) *[]*routeCode {
+	switch kind {
+	case FailureRoute:
+		return &p.failures
+	case BranchRoute:
+		return &p.branches
+	}
+	return &p.replies
+}
+
+// hashNames is FNV-1a over all names, kind by kind.
+func (p *Program) hashNames() uint64 {
+	h := uint64(14695981039346656037)
+	for _, list := range [][]*routeCode{p.failures, p.branches, p.replies} {
+		for _, rt := range list {
+			for i := range len(rt.name) {
+				h = (h ^ uint64(rt.name[i])) * 1099511628211
+			}
+			h = (h ^ 0) * 1099511628211
+		}
+		h = (h ^ 1) * 1099511628211
+	}
+	return h
+}
+
+// reach spreads what each route is run for along route(NAME), until nothing changes: at most one round per nested route.
+func (cc *compiler) reach(items []item) {
+	calls := map[string][]string{} // route[NAME] to the names it calls
+	run := func(from kinds, names []string) (more bool) {
+		for _, n := range names {
+			if cc.runFor[n]|from != cc.runFor[n] {
+				cc.runFor[n] |= from
+				more = true
+			}
+		}
+		return more
+	}
+	for i := range items {
+		it := &items[i]
+		if it.kind != itemRoute {
+			continue
+		}
+		var w callees
+		w.stmts(it.body)
+		if it.kindName == "route" && !it.unnamed() {
+			calls[it.name] = w.names
+		} else if k, ok := it.runKind(); ok {
+			run(1<<k, w.names)
+		}
+	}
+	for more := true; more; {
+		more = false
+		for name, to := range calls {
+			more = run(cc.runFor[name], to) || more
+		}
+	}
+}
+
+// runKind is what a block that is no route[NAME] is run for.
+func (it *item) runKind() (RouteKind, bool) {
+	switch it.kindName {
+	case "request_route", "route":
+		return RequestRoute, true
+	case "reply_route":
+		return CoreReplyRoute, true
+	case "onreply_route":
+		if it.unnamed() {
+			return CoreReplyRoute, true
+		}
+	}
+	k, ok := namedKinds[it.kindName]
+	return k, ok
+}
+
+// callees collects the names in route(NAME).
+type callees struct{ names []string }
+
+func (w *callees) stmts(list []stmt) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *ifStmt:
+			w.expr(s.cond)
+			w.stmts(s.then)
+			w.stmts(s.els)
+		case *whileStmt:
+			w.expr(s.cond)
+			w.stmts(s.body)
+		case *switchStmt:
+			w.expr(s.x)
+			for i := range s.cases {
+				w.stmts(s.cases[i].body)
+			}
+		case *assignStmt:
+			w.expr(s.x)
+		case *jumpStmt:
+			w.expr(s.x)
+		case *exprStmt:
+			w.expr(s.x)
+		}
+	}
+}
+
+func (w *callees) expr(x expr) {
+	switch x := x.(type) {
+	case *unaryExpr:
+		w.expr(x.x)
+	case *binaryExpr:
+		w.expr(x.l)
+		w.expr(x.r)
+	case *callExpr:
+		if name, ok := routeArg(x); ok {
+			w.names = append(w.names, name)
+		}
+		for _, a := range x.args {
+			w.expr(a)
+		}
+	}
+}
+
+// routeArg is NAME of route(NAME).
+func routeArg(x *callExpr) (string, bool) {
+	if x.name != "route" || len(x.args) != 1 {
+		return "", false
+	}
+	switch a := x.args[0].(type) {
+	case *strLit:
+		return a.s, true
+	case *intLit:
+		return itoa(a.n), true
+	}
+	return "", false
+}
+
+// mayCall tells whether d may be called where x stands; otherwise it says where it may. A route[NAME] counts as request_route, whoever
+// calls it (5.6.3).
+func (cc *compiler) mayCall(x *callExpr, d *funcDef) bool {
+	in, soon := d.in, d.soonIn
+	if in == 0 {
+		in = anywhere
+	}
+	switch {
+	case cc.kind&in != 0:
+		return true
+	case cc.kind&soon != 0:
+		cc.ld.errorf(x.pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.name, cc.kind)
+	case cc.sub != nil:
+		cc.ld.errorf(x.pos, "%s may be called in %s, not in route[%s], which counts as request_route", x.name, in|soon, clip(cc.sub.name))
+	default:
+		cc.ld.errorf(x.pos, "%s may be called in %s, not in %s", x.name, in|soon, cc.kind)
+	}
+	return false
+}
+
+// guarded makes f fail where a route[NAME] is run for something d must not be called in, which shows only at run time.
+func (cc *compiler) guarded(x *callExpr, d *funcDef, f callFn) callFn {
+	in := d.in
+	if cc.sub == nil || in == 0 || f == nil {
+		return f
+	}
+	bad := cc.runFor[cc.sub.name] &^ in
+	if bad == 0 {
+		return f
+	}
+	cc.ld.warnf(x.pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.name, clip(cc.sub.name), bad, in)
+	return func(c *Ctx) int {
+		if in>>c.kind&1 == 0 {
+			return -1
+		}
+		return f(c)
+	}
+}
