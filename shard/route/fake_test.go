@@ -29,6 +29,9 @@ type fakeHost struct {
 	status int // of ReplyStatus
 	branch int // of BranchIndex
 	flags  uint32
+
+	room [4][]byte
+	turn int
 }
 
 func newFake(t testing.TB, msg string) *fakeHost {
@@ -76,13 +79,25 @@ func (h *fakeHost) SetRequestURI(uri []byte) int {
 		return r
 	}
 	// A new slice each time, as a Host that keeps versions would: the old view must not change under a reader.
-	h.ruri = append([]byte(nil), uri...)
+	h.ruri = append(h.fresh(), uri...)
 	return 1
 }
 
 func (h *fakeHost) SetDstURI(uri []byte) int {
-	h.duri = append([]byte(nil), uri...)
+	h.duri = append(h.fresh(), uri...)
 	return 1
+}
+
+// fresh is room for a URI; a quiet host takes turns, so that it allocates nothing.
+func (h *fakeHost) fresh() []byte {
+	if !h.quiet {
+		return nil
+	}
+	h.turn = (h.turn + 1) % len(h.room)
+	if h.room[h.turn] == nil {
+		h.room[h.turn] = make([]byte, 0, 256)
+	}
+	return h.room[h.turn][:0]
 }
 
 func (h *fakeHost) IsMyself(host []byte, port int, proto Transport) bool {

@@ -88,8 +88,19 @@ var errorLine = regexp.MustCompile(`parse error in config file .*?, (?:from )?li
 // compareRefused wants exactly those of names refused that not56 lists. names is by line of src.
 func compareRefused(t *testing.T, src string, names map[int]string) {
 	t.Helper()
+	refused := refusedLines(t, src+"request_route { exit; }\n", names)
+	for _, n := range names {
+		if refused[n] != (not56[n] != "") {
+			t.Errorf("%s: refused %v by %s, but listed as %q", n, refused[n], kamailioPath, not56[n])
+		}
+	}
+}
+
+// refusedLines are those of names, by line of src, that Kamailio refuses.
+func refusedLines(t *testing.T, src string, names map[int]string) map[string]bool {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "x.cfg")
-	lines := strings.Split(src+"request_route { exit; }\n", "\n")
+	lines := strings.Split(src, "\n")
 	refused := map[string]bool{}
 	// One run may report the first syntax error only: blank what is refused and ask again.
 	for again := true; again; {
@@ -108,9 +119,62 @@ func compareRefused(t *testing.T, src string, names map[int]string) {
 			lines[n-1] = ""
 		}
 	}
-	for _, n := range names {
-		if refused[n] != (not56[n] != "") {
-			t.Errorf("%s: refused %v by %s, but listed as %q", n, refused[n], kamailioPath, not56[n])
+	return refused
+}
+
+// sampleArgs are arguments for functions that do not take none.
+var sampleArgs = map[string]string{
+	"t_reply": `"404", "x"`, "t_send_reply": `"404", "x"`, "sl_send_reply": `"404", "x"`, "send_reply": `"404", "x"`,
+	"t_on_failure": `"F"`, "t_on_branch": `"B"`, "t_on_reply": `"R"`, "t_is_set": `"failure_route"`, "t_check_status": `"4.."`,
+	"t_set_fr": "1000", "mf_process_maxfwd_header": `"10"`, "is_method": `"INVITE"`, "ds_select_dst": `"1", "0"`, "ds_select_domain": `"1", "0"`,
+	"is_myself": `"sip:a@b"`, "setdsturi": `"sip:a@b"`, "log": `"x"`, "strip": "1", "strip_tail": "1", "prefix": `"0"`,
+	"setflag": "1", "resetflag": "1", "isflagset": "1", "seturi": `"sip:a@b"`, "rewriteuri": `"sip:a@b"`, "setport": `"5"`, "setp": `"5"`,
+	"rewriteport": `"5"`, "sethost": `"h"`, "seth": `"h"`, "rewritehost": `"h"`, "sethostport": `"h"`, "sethp": `"h"`, "rewritehostport": `"h"`,
+	"sethostporttrans": `"h"`, "sethpt": `"h"`, "rewritehostporttrans": `"h"`, "setuser": `"u"`, "setu": `"u"`, "rewriteuser": `"u"`,
+	"setuserpass": `"u"`, "setup": `"u"`, "rewriteuserpass": `"u"`, "xlog": `"x"`, "xdbg": `"x"`, "xinfo": `"x"`, "xnotice": `"x"`, "xwarn": `"x"`,
+	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
+}
+
+// notThere are functions Kamailio accepts in routes where we never shall.
+var notThere = map[string]string{"forward": "it forwards a request, once"}
+
+// TestFunctionsAsKamailio asks Kamailio of each function, in each kind of route, whether it may be called there.
+func TestFunctionsAsKamailio(t *testing.T) {
+	needKamailio(t)
+	funcs := map[string]*funcDef{}
+	for _, m := range modules {
+		for n, d := range m.funcs {
+			funcs[n] = d
+		}
+	}
+	for n, d := range coreFuncs {
+		funcs[n] = d
+	}
+	load := strings.ReplaceAll(allModules, `" loadmodule`, "\"\nloadmodule")
+	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
+	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route"} {
+		end := "}" + others
+		if head != "request_route" {
+			end += "request_route { exit; }\n"
+		}
+		src, names := load+head+" {\n", map[int]string{}
+		for _, n := range sortedKeys(funcs) {
+			names[strings.Count(src, "\n")+1] = n
+			src += n + "(" + sampleArgs[n] + ");\n"
+		}
+		refused := refusedLines(t, src+end, names)
+		for _, n := range sortedKeys(funcs) {
+			_, _, _, err := loadText(load+head+" { "+n+"("+sampleArgs[n]+"); "+end, nil)
+			soon := err != nil && strings.Contains(err.Error(), " is known to Kamailio, not implemented by Viaduct yet")
+			switch {
+			case err != nil && !soon && !strings.Contains(err.Error(), " may be called in "):
+				t.Errorf("%s: %v", n, err)
+			case (err != nil) == refused[n]:
+			case refused[n]:
+				t.Errorf("%s in %s is refused by %s and accepted here", n, head, kamailioPath)
+			case !soon && notThere[n] == "":
+				t.Errorf("%s in %s is accepted by %s and refused here: %v", n, head, kamailioPath, err)
+			}
 		}
 	}
 }

@@ -139,7 +139,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add(s)
 	}
 	h := newFake(f, request("INVITE sip:bob@127.0.0.1:5060;transport=tcp", "t1"))
-	h.quiet = true
+	rh := newFake(f, response("183 Early", "INVITE"))
+	h.quiet, rh.quiet = true, true
 	c := NewCtx(h)
 	f.Fuzz(func(t *testing.T, src string) {
 		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }})
@@ -159,6 +160,13 @@ func FuzzLoad(f *testing.F) {
 		p.maxLoops = min(max(p.maxLoops, 1), 10) // 0 means forever, and nested loops multiply
 		p.maxRecursion = min(p.maxRecursion, 8)
 		p.Request(c)
+		c.Host = rh
+		p.Reply(c, 1)
+		p.CoreReply(c)
+		c.Host = h
+		h.ruri = h.msg.Bytes(h.msg.URI)
+		p.Failure(c, 1)
+		p.Branch(c, 1)
 		if c.msg != nil || len(c.dirty) != 0 {
 			t.Fatal("a run left something behind")
 		}

@@ -149,3 +149,78 @@ func TestNoAllocation(t *testing.T) {
 	}
 	f("the long script", p, newFake(t, request("INVITE sip:bob@127.0.0.1:5060", "")))
 }
+
+// TestNoAllocationInRoutes is the same for failure, branch and reply routes.
+func TestNoAllocationInRoutes(t *testing.T) {
+	f := func(name string, p *Program, h *fakeHost, run func(c *Ctx) Outcome) {
+		t.Helper()
+		h.quiet, h.status = true, 503
+		c := NewCtx(h)
+		for range 4 {
+			run(c)
+		}
+		if n := testing.AllocsPerRun(200, func() { run(c) }); n != 0 {
+			t.Errorf("%s allocates %v times per run", name, n)
+		}
+		if c.Fault != nil {
+			t.Errorf("%s: %v", name, c.Fault)
+		}
+	}
+	invite := func() *fakeHost { return newFake(t, request("INVITE sip:0049100@127.0.0.1:5060", "")) }
+	p, _, _ := loadFile(t, "testdata/accept/forking.cfg")
+	for n := 1; n <= len(p.failures); n++ {
+		f("failure route "+itoa(int64(n)), p, invite(), func(c *Ctx) Outcome { return p.Failure(c, n) })
+	}
+	f("branch route", p, invite(), func(c *Ctx) Outcome { return p.Branch(c, 1) })
+	for n := 1; n <= len(p.replies); n++ {
+		f("reply route "+itoa(int64(n)), p, newFake(t, response("183 Early", "INVITE")), func(c *Ctx) Outcome { return p.Reply(c, n) })
+	}
+	f("reply_route", p, newFake(t, response("200 OK", "OPTIONS")), p.CoreReply)
+	f("request_route", p, invite(), p.Request)
+
+	body := `t_on_failure("F"); t_on_branch("B"); t_on_reply("R"); append_branch(); append_branch("sip:a@$rd", "0.$var(z)"); append_branch("sip:a@b", "0.7");
+	clear_branches(); t_load_contacts(); t_next_contacts(); t_relay_to("udp:h:5060", 1); t_relay("h", 5060); t_relay_to_udp(); t_set_fr($var(z), "5");
+	t_reset_fr(); t_drop_replies("l"); ds_next_dst(); ds_next_domain(); ds_mark_dst("ip"); if (t_check_status("^5") && t_is_set("failure_route")) setflag(3);
+	if (isflagset(3) && t_get_status_code() == 503 && $T_reply_code == 503 && $T_branch_idx == 0) resetflag(3); t_is_failure_route(); t_is_canceled();
+	sethost("h"); sethostport("[::1]:5"); sethostporttrans("h:9;transport=tcp"); setuser("u$rm"); setuserpass("u:p"); setport("77"); strip(1); prefix("00");
+	strip_tail(1); userphone(); revert_uri(); seturi("tel:+1"); prefix("0"); sethost("h"); t_any_replied(); t_branch_timeout(); t_reply("404", "No $rU");`
+	p, _, _, err := loadText(allModules+"request_route { exit; } failure_route[F] {"+body+"} branch_route[B] { $rU = \"x\"; } onreply_route[R] { exit; }", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f("the long failure route", p, invite(), func(c *Ctx) Outcome { return p.Failure(c, 1) })
+	h := &branching{fakeHost: invite()}
+	h.quiet = true
+	p, _, _, err = loadText(allModules+"request_route { $var(x) = \"a\" + $rU; t_relay(); } branch_route[B] { $var(x) = $var(x) + \"x\"; }", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCtx(h)
+	h.run = func() { p.Branch(c, 1) }
+	p.Request(c)
+	if n := testing.AllocsPerRun(200, func() { p.Request(c) }); n != 0 {
+		t.Errorf("a branch route within a run allocates %v times", n)
+	}
+}
+
+// BenchmarkRoutes runs the failure, branch and reply route of forking.cfg that do most.
+func BenchmarkRoutes(b *testing.B) {
+	p, _, _ := loadFile(b, "testdata/accept/forking.cfg")
+	bench := func(name, msg string, want Outcome, run func(c *Ctx) Outcome) {
+		b.Run(name, func(b *testing.B) {
+			h := newFake(b, msg)
+			h.quiet, h.status, h.level = true, 503, 0
+			c := NewCtx(h)
+			b.ReportAllocs()
+			for b.Loop() {
+				if o := run(c); o != want {
+					b.Fatalf("outcome %d", o)
+				}
+			}
+		})
+	}
+	bench("failure", request("INVITE sip:00491@127.0.0.1:5060", ""), Exited, func(c *Ctx) Outcome { return p.Failure(c, 1) })
+	bench("branch", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, func(c *Ctx) Outcome { return p.Branch(c, 1) })
+	bench("reply", response("183 Session Progress", "INVITE"), Ended, func(c *Ctx) Outcome { return p.Reply(c, 2) })
+	bench("reply_route", response("183 Session Progress", "INVITE"), Ended, p.CoreReply)
+}
