@@ -57,14 +57,28 @@ func (cc *compiler) format(pos Pos, s string) *format {
 
 var nullText = []byte("<null>")
 
-// append writes the text with its variables into dst, at most limit bytes in all; false when something was cut.
+// appendScratch writes the text with its variables behind what is in the scratch room, at most limit bytes in all; false when something
+// was cut. A variable may need scratch room itself: it is given what lies behind the text so far.
+func (f *format) appendScratch(c *Ctx, limit int) (whole bool) {
+	c.buf, whole = f.write(c, c.buf, limit, true)
+	return whole
+}
+
+// append writes the text with its variables into dst, which lies outside of the scratch room; otherwise it is appendScratch.
 func (f *format) append(c *Ctx, dst []byte, limit int) ([]byte, bool) {
+	return f.write(c, dst, limit, false)
+}
+
+func (f *format) write(c *Ctx, dst []byte, limit int, scratch bool) ([]byte, bool) {
 	whole := true
 	for i := range f.parts {
 		p := &f.parts[i]
 		dst, whole = appendUpTo(dst, p.text, limit, whole)
 		if p.pv == nil {
 			continue
+		}
+		if scratch {
+			c.buf = dst
 		}
 		switch {
 		case p.pv.bytes != nil:

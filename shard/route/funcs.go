@@ -345,7 +345,7 @@ func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
 			}
 			start := len(c.buf)
 			if !phrase.plain {
-				c.buf, _ = phrase.append(c, c.buf, min(start+maxReasonBytes, cap(c.buf)))
+				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
 			}
 			if c.stop != next {
 				return 0 // an argument ended the script

@@ -205,12 +205,11 @@ func rewriteURI(cc *compiler, x *callExpr) callFn {
 // expand writes f into the scratch room. The number is 1, -1 when it does not fit, 0 when a call in it ended the script.
 func (c *Ctx) expand(f *format) ([]byte, int) {
 	start := len(c.buf)
-	out, whole := f.append(c, c.buf, cap(c.buf))
-	c.buf = out
+	whole := f.appendScratch(c, cap(c.buf))
 	if c.stop != next {
 		return nil, 0
 	}
-	return out[start:len(out):len(out)], truth(whole)
+	return c.buf[start:len(c.buf):len(c.buf)], truth(whole)
 }
 
 func setDstFunc(cc *compiler, x *callExpr) callFn {

@@ -210,6 +210,7 @@ func TestSetURI(t *testing.T) {
 	f(`$du = "sip:1.2.3.4"; $du = $null;`, orig, "")
 	f(`setdsturi("sip:$rU@h"); if (isdsturiset()) resetdsturi(); if (isdsturiset()) $rU = "no";`, orig, "")
 	f(`seturi("sip:$rU@h"); `, "sip:bob@h", "")
+	f(`seturi("sip:$rU@$si:$sp;r=$Ri"); setdsturi("sip:$Ri:$Rp;x=$si");`, "sip:bob@127.0.0.1:15998;r=127.0.0.1", "sip:127.0.0.1:5060;x=127.0.0.1")
 	f(`rewriteuri("sip:q@h"); revert_uri();`, orig, "")
 	// Refused, and the old one stays: what would be no URI.
 	f(`$rd = "";`, orig, "")
@@ -633,6 +634,8 @@ func TestReply(t *testing.T) {
 	}
 	f(`sl_send_reply("404", "Not here"); send_reply(503, "No"); t_reply("480", "Gone"); t_send_reply("486", "Busy");`,
 		"Reply(404,Not here) ReplyAny(503,No) ReplyTM(480,Gone) ReplyAny(486,Busy)")
+	f(`sl_send_reply(404, "$rU from $si:$sp at $Ri"); if (is_myself("sip:$rU@$Ri") && !is_myself("sip:$Ri@$rU")) log("x");`,
+		"Reply(404,bob from 127.0.0.1:15998 at 127.0.0.1) log 3 x")
 	f(`$var(c) = 404; sl_send_reply("$var(c)", "No $rU"); sl_send_reply($var(c), $rU + "!");`, "Reply(404,No bob) Reply(404,bob!)")
 	f(`sl_send_reply("$rU", "x");`, "Reply(500,x)") // no code at all
 	f(`if (!ds_select_dst("$var(s)", 4)) exit; ds_select_domain(2, "4", "3"); mf_process_maxfwd_header(10); sanity_check();`,
