@@ -70,10 +70,16 @@ func (c *Ctx) moved(result int) int {
 	return result
 }
 
-// requestURI is the current Request-URI parsed, nil when it is no SIP URI.
-func (c *Ctx) requestURI() *parser.URI { return c.ruri.get(c.Host.RequestURI()) }
+// requestURI is the current Request-URI parsed, nil when it is no SIP URI, and in a reply route.
+func (c *Ctx) requestURI() *parser.URI {
+	b, _ := readRURI(c)
+	return c.ruri.get(b)
+}
 
-func (c *Ctx) dstURI() *parser.URI { return c.duri.get(c.Host.DstURI()) }
+func (c *Ctx) dstURI() *parser.URI {
+	b, _ := readDstURI(c)
+	return c.duri.get(b)
+}
 
 // NewCtx makes a shard's run context for any Program.
 func NewCtx(h Host) *Ctx {

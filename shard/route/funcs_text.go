@@ -180,8 +180,7 @@ func (cc *compiler) logLine(x *callExpr, i, level int, prefix string) callFn {
 // revertURI is revert_uri(): the Request-URI as received.
 func revertURI(*compiler, *callExpr) callFn {
 	return func(c *Ctx) int {
-		c.ruri.forget()
-		return c.Host.SetRequestURI(c.msg.Bytes(c.msg.URI))
+		return truth(setRURI(c, Value{Kind: strValue, S: c.msg.Bytes(c.msg.URI)}) == setDone)
 	}
 }
 
@@ -232,7 +231,10 @@ func resetDst(*compiler, *callExpr) callFn {
 }
 
 func isDstSet(*compiler, *callExpr) callFn {
-	return func(c *Ctx) int { return truth(len(c.Host.DstURI()) > 0) }
+	return func(c *Ctx) int {
+		_, set := readDstURI(c)
+		return truth(set)
+	}
 }
 
 // isMyself is is_myself(uri).

@@ -18,6 +18,9 @@ func readMethodOf(c *Ctx) ([]byte, bool) {
 }
 
 func readRURI(c *Ctx) ([]byte, bool) {
+	if !c.msg.IsRequest {
+		return nil, false
+	}
 	b := c.Host.RequestURI()
 	return b, len(b) > 0
 }
@@ -25,6 +28,9 @@ func readRURI(c *Ctx) ([]byte, bool) {
 func readOrigURI(c *Ctx) ([]byte, bool) { return c.msg.Bytes(c.msg.URI), c.msg.IsRequest }
 
 func readDstURI(c *Ctx) ([]byte, bool) {
+	if !c.msg.IsRequest {
+		return nil, false
+	}
 	b := c.Host.DstURI()
 	return b, len(b) > 0
 }

@@ -114,7 +114,7 @@ func done(r int) setResult {
 // setRURI is $ru = v.
 func setRURI(c *Ctx, v Value) setResult {
 	b := c.text(&v)
-	if len(b) == 0 {
+	if len(b) == 0 || !c.msg.IsRequest {
 		return setRefused
 	}
 	c.ruri.forget()
@@ -123,6 +123,9 @@ func setRURI(c *Ctx, v Value) setResult {
 
 // setDstURI is $du = v; $null removes it.
 func setDstURI(c *Ctx, v Value) setResult {
+	if !c.msg.IsRequest {
+		return setRefused
+	}
 	c.duri.forget()
 	return done(c.Host.SetDstURI(c.text(&v)))
 }

@@ -42,8 +42,8 @@ type Host interface {
 	// reply route the response.
 	Msg() *Message
 
-	// RequestURI is the current Request-URI: as received, or as last set; in a branch route that of the branch. It is empty in a reply
-	// route, as is DstURI, and nothing can be set there.
+	// RequestURI is the current Request-URI: as received, or as last set; in a branch route that of the branch. In a reply route nobody
+	// asks for it, nor for DstURI, or sets them.
 	RequestURI() []byte
 	// SetRequestURI replaces it; the Host copies uri. Below 0: no room or not a URI.
 	SetRequestURI(uri []byte) int

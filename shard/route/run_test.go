@@ -375,6 +375,28 @@ func TestTransactionFunctions(t *testing.T) {
 	f(ReplyRoute, `setflag(0); setflag(31); resetflag(0); if (isflagset(31) && !isflagset(0)) xlog("31");`, "31")
 }
 
+// TestSetInRoutes assigns in each kind of route. A response has no Request-URI: nothing is asked of the Host, or set.
+func TestSetInRoutes(t *testing.T) {
+	const set = `$ru = "sip:new@n;x"; $rU = "u"; $rd = "d"; $rp = 7; $du = "sip:o"; $var(x) = $rU + "@" + $rd; setuser("v"); prefix("0"); strip(1);
+		setdsturi("sip:p"); userphone(); xlog("$ru $du $var(x) $rp $dd");`
+	for kind := RequestRoute; kind <= BranchRoute; kind++ {
+		h := newFake(t, request("INVITE sip:bob@h", ""))
+		runRoute(t, h, kind, set)
+		if got := strings.Join(h.calls, "|"); got != "log -1 sip:v@d:7;x;user=phone sip:p u@d 7 p" || string(h.ruri) != "sip:v@d:7;x;user=phone" {
+			t.Errorf("kind %d: %s, %s", kind, got, h.ruri)
+		}
+	}
+	for kind := ReplyRoute; kind <= CoreReplyRoute; kind++ {
+		h := newFake(t, response("183 X", "INVITE"))
+		h.ruri, h.duri = []byte("sip:stale@h"), []byte("sip:stale")
+		runRoute(t, h, kind, set+`if (revert_uri() || seturi("sip:x") || isdsturiset() || uri == myself || $dd != $null || resetdsturi()) xlog("no");`)
+		if got := strings.Join(h.calls, "|"); got != "log -1 <null> <null> @ <null> <null>" || string(h.ruri) != "sip:stale@h" ||
+			string(h.duri) != "sip:stale" {
+			t.Errorf("kind %d: %s, %s", kind, got, h.ruri)
+		}
+	}
+}
+
 // TestCheckStatus: the patterns are found as regexec(3) finds them in Kamailio (measured with 486 on 5.6.3), tried on all codes at once.
 func TestCheckStatus(t *testing.T) {
 	f := func(pattern string, in, out []int) {
