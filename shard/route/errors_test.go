@@ -188,6 +188,13 @@ func TestErrorsInRoutes(t *testing.T) {
 	in(branch, ` if (t_check_status("4..")) exit;`,
 		`4:6: t_check_status may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not in branch_route`)
 	in(branch, ` $var(x) = t_on_branch("BRANCH");`, `4:12: t_on_branch may be called in request_route and failure_route, not in branch_route`)
+	in(reply, ` t_on_failure("FAIL"); t_on_reply("REPLY"); t_any_replied(); t_any_timeout(); t_reset_fr(); ds_mark_dst();`,
+		`4:2: t_on_failure in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
+		`4:24: t_on_reply in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
+		`4:45: t_any_replied in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
+		`4:62: t_any_timeout in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
+		`4:79: t_reset_fr in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
+		`4:93: ds_mark_dst in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
 	in(core, ` t_on_reply("REPLY");`,
 		`4:2: t_on_reply may be called in request_route, failure_route, branch_route and onreply_route[NAME], not in reply_route`)
 	in(reply, ` ds_next_dst();`, `4:2: ds_next_dst may be called in request_route and failure_route, not in onreply_route[NAME]`)

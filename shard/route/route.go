@@ -37,6 +37,10 @@ const (
 // shard's own goroutine while a route runs. Results called int follow Kamailio: above 0 is true, below 0 is false, 0
 // ends the script as `exit` does. Byte slices given to the Host are valid until the call returns, byte slices given by
 // the Host until the next Set call of the same thing or the end of the run.
+//
+// In a reply route only what a response can be asked for is called: Msg, Source, Received, Transport, IsMyself, SanityCheck, SetFr, Armed,
+// BranchIndex, Cancelled, Flags, SetFlags, Log and LogLevel. In a branch route it is these, the URIs, OnFailure, OnReply, ResetFr,
+// ReplyStatus, AnyTimeout and AnyReplied.
 type Host interface {
 	// Msg is the message as received; no edit of the script shows in it. In a failure route and a branch route it is the request, in a
 	// reply route the response.

@@ -352,11 +352,13 @@ func TestTransactionFunctions(t *testing.T) {
 	f(FailureRoute, `t_drop_replies(); t_drop_replies("a"); t_drop_replies("l"); t_drop_replies("n");`,
 		"DropReplies(0) DropReplies(0) DropReplies(1) DropReplies(2)")
 	for _, kind := range []RouteKind{RequestRoute, FailureRoute, BranchRoute, ReplyRoute} {
-		f(kind, `t_set_fr(30000); t_set_fr("0", 1500); $var(i) = 7; t_set_fr($var(i), "$var(i)"); $var(i) = -7; t_set_fr($var(i)); t_reset_fr();`,
-			"SetFr(30s,0s) SetFr(0s,1.5s) SetFr(7ms,7ms) ResetFr()")
-		f(kind, `if (t_is_canceled()) xlog("canceled"); if (!t_any_timeout() && t_any_replied()) xlog("replied");`, "canceled replied")
+		f(kind, `t_set_fr(30000); t_set_fr("0", 1500); $var(i) = 7; t_set_fr($var(i), "$var(i)"); $var(i) = -7; t_set_fr($var(i));
+			if (t_is_canceled()) xlog("canceled");`, "SetFr(30s,0s) SetFr(0s,1.5s) SetFr(7ms,7ms) canceled")
 	}
-	f(CoreReplyRoute, `ds_mark_dst("a"); sanity_check("17604", "6");`, "MarkDst(a) SanityCheck(17604,6)")
+	for _, kind := range []RouteKind{RequestRoute, FailureRoute, BranchRoute} {
+		f(kind, `t_reset_fr(); if (!t_any_timeout() && t_any_replied()) xlog("replied");`, "ResetFr() replied")
+	}
+	f(CoreReplyRoute, `sanity_check("17604", "6");`, "SanityCheck(17604,6)")
 	// What a route knows of where it is.
 	const where = `xlog("$T_reply_code $T_branch_idx $rs $rr $rm $mt"); $var(s) = t_get_status_code(); xlog("$var(s)");
 		if (t_is_request_route()) xlog("request"); if (t_is_failure_route()) xlog("failure"); if (t_is_branch_route()) xlog("branch");
