@@ -37,7 +37,6 @@ var (
 
 // defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
 func defineFuncs() {
-	call := func(f callFn) *funcDef { return host(f) }
 	tmFuncs = map[string]*funcDef{
 		"t_relay":           (&funcDef{max: 2, build: relay}).only(inRequest | inFailure),
 		"t_relay_to":        (&funcDef{max: 2, build: relayTo}).only(inRequest | inFailure),
@@ -45,8 +44,8 @@ func defineFuncs() {
 		"t_relay_to_tcp":    (&funcDef{max: 2, build: relayOver(TCP)}).only(inRequest | inFailure),
 		"t_relay_to_tls":    (&funcDef{max: 2, build: relayOver(TLS)}).only(inRequest | inFailure),
 		"t_relay_to_sctp":   (&funcDef{max: 2, build: relayOver(SCTP)}).only(inRequest | inFailure),
-		"t_check_trans":     call(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
-		"t_newtran":         call(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
+		"t_check_trans":     host(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
+		"t_newtran":         host(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
 		"t_reply":           (&funcDef{min: 2, max: 2, build: reply(InTransaction)}).only(inRequest | inFailure).later(inReplies),
 		"t_send_reply":      (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
 		"t_on_failure":      (&funcDef{min: 1, max: 1, build: arm(FailureRoute)}).only(inTransaction &^ inReply).later(inReply),
@@ -57,17 +56,17 @@ func defineFuncs() {
 		"t_get_status_code": {build: statusCode},
 		"t_drop_replies":    (&funcDef{max: 1, build: dropReplies}).only(inFailure),
 		"t_set_fr":          (&funcDef{min: 1, max: 2, build: setFr}).only(inTransaction),
-		"t_reset_fr":        call(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction &^ inReply).later(inReply),
+		"t_reset_fr":        host(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction &^ inReply).later(inReply),
 		"t_load_contacts":   (&funcDef{max: 1, build: loadContacts}).only(inRequest | inFailure),
-		"t_next_contacts":   call(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
-		"t_is_canceled":     call(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
-		"t_branch_timeout":  call(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
-		"t_branch_replied":  call(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
-		"t_any_timeout":     call(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction &^ inReply).later(inReply),
-		"t_any_replied":     call(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
+		"t_next_contacts":   host(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
+		"t_is_canceled":     host(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
+		"t_branch_timeout":  host(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
+		"t_branch_replied":  host(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
+		"t_any_timeout":     host(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction &^ inReply).later(inReply),
+		"t_any_replied":     host(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
 	}
 	tmxFuncs = map[string]*funcDef{
-		"t_precheck_trans":   call(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
+		"t_precheck_trans":   host(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
 		"t_is_request_route": {build: isRunFor(inRequest)},
 		"t_is_failure_route": {build: isRunFor(inFailure)},
 		"t_is_branch_route":  {build: isRunFor(inBranch)},
@@ -76,12 +75,12 @@ func defineFuncs() {
 	slFuncs = map[string]*funcDef{
 		"sl_send_reply":  (&funcDef{min: 2, max: 2, build: reply(Stateless)}).only(inRequest),
 		"send_reply":     (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"sl_reply_error": call(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
+		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
 	}
 	rrFuncs = map[string]*funcDef{
 		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
 			only(inRequest | inFailure).later(inBranch),
-		"loose_route": call(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
+		"loose_route": host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
 	}
 	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
 	siputilsFuncs = map[string]*funcDef{
@@ -94,8 +93,8 @@ func defineFuncs() {
 	dispatcherFuncs = map[string]*funcDef{
 		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),
 		"ds_select_domain": (&funcDef{min: 2, max: 3, build: selectDst(true)}).only(inRequest | inFailure),
-		"ds_next_dst":      call(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
-		"ds_next_domain":   call(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
+		"ds_next_dst":      host(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
+		"ds_next_domain":   host(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
 		"ds_mark_dst":      (&funcDef{max: 1, build: markDst}).only(inRequest | inFailure).later(inReplies),
 	}
 	kexFuncs = map[string]*funcDef{
@@ -114,7 +113,7 @@ func defineFuncs() {
 		"strip_tail": {min: 1, max: 1, build: strip(true)},
 		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
 
-		"clear_branches": call(func(c *Ctx) int { return c.Host.ClearBranches() }).only(inRequest | inFailure).later(inBranch | inReplies),
+		"clear_branches": host(func(c *Ctx) int { return c.Host.ClearBranches() }).only(inRequest | inFailure).later(inBranch | inReplies),
 		"setflag":        {min: 1, max: 1, build: setFlag},
 		"resetflag":      {min: 1, max: 1, build: resetFlag},
 		"isflagset":      {min: 1, max: 1, build: isFlagSet},

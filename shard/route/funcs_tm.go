@@ -12,7 +12,7 @@ import (
 
 // What transactions, branches and responses are steered with: modules tm and tmx, and the core's flags and branches.
 
-// text1 is argument i as a text known at load.
+// textKnown is argument i as a text known at load.
 func (cc *compiler) textKnown(x *callExpr, i int, what string) (string, bool) {
 	switch a := x.args[i].(type) {
 	case *strLit:
