@@ -103,8 +103,11 @@ func (w *worker) abortRequest(at step) (answered bool) {
 		w.cancelRest(r.Tx)
 	}
 	if r.M.Method == parser.CANCEL && r.Invite != nil {
-		w.attempt(func() { w.tx.Cancel(r.Invite) })
+		w.attempt(func() { w.tx.Cancel(r.Invite, nil) })
 		w.cancelRest(r.Invite)
+		if !r.Invite.Answered() && w.core.Stranded(r.Invite, nil) {
+			w.attempt(func() { w.core.Fail(r.Invite, nil) }) // cancel_b_method 0: nobody is waited for
+		}
 	}
 	return answered
 }

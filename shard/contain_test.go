@@ -94,8 +94,9 @@ func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string) {
 
 // rewire gives the worker a transaction layer with another user.
 func (f *flow) rewire(user txn.User) {
-	tx, err := txn.New(txn.Config{Arena: f.w.arena, Timers: timers(&f.settings.TM), Sender: f, User: user,
-		Counters: f.w.count, Random: f.random, Now: f.now, MaxBranches: f.settings.Core.MaxBranches})
+	c := txnConfig(f.w, f, user, f.settings, f.random)
+	c.Now = f.now
+	tx, err := txn.New(c)
 	if err != nil {
 		f.t.Fatal(err)
 	}

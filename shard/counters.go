@@ -61,6 +61,8 @@ const (
 	StrayAck                                         // an ACK the routing program did not send on
 	Unanswerable                                     // a bad request whose Via does not say where an answer goes
 	ProxyRequire                                     // an extension we do not have (§16.3 step 5)
+	LoopDetected                                     // it was here before, unchanged (RFC 5393 §4.2)
+	BadMaxBreadth                                    // no number, or twice (RFC 5393 §5.3)
 	Draining                                         // new calls while shutting down
 	ProgramDrop                                      // the routing program neither answered nor forwarded
 	ProgramFault                                     // the routing program ran into a limit
@@ -76,7 +78,7 @@ var _ [128 - int(proxy.CounterEnd)]struct{}
 
 var reasonNames = [...]string{
 	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",
-	"unsupported Proxy-Require", "draining", "dropped by program", "program fault", "panic",
+	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "dropped by program", "program fault", "panic",
 }
 
 // String names the reason as it appears in the statistics.

@@ -98,6 +98,14 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if w.absorb() {
 		return
 	}
+	if r.Looped() {
+		w.refuse(LoopDetected, 482, "Loop Detected", "")
+		return
+	}
+	if !r.ReadBreadth() {
+		w.refuse(BadMaxBreadth, 400, "Bad Max-Breadth", "")
+		return
+	}
 	if m.Has(parser.KindRoute) && !r.RoutesReadable() {
 		w.malformed(parser.BadRoute)
 		return
@@ -159,14 +167,19 @@ func (w *worker) decide() {
 // fault is a routing program that ran into a limit: the request is answered if
 // nothing has been decided about it.
 func (w *worker) fault() {
-	if f := w.ctx.Fault; f != nil && w.stacks.allow(time.Now()) {
-		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short", []any{"at", f.Error()}})
-	}
+	w.faulted(w.ctx)
 	if w.session.acted {
 		w.drop(ProgramFault)
 		return
 	}
 	w.refuse(ProgramFault, 500, "Server Internal Error", "")
+}
+
+// faulted says in the log which limit it was.
+func (w *worker) faulted(c *route.Ctx) {
+	if f := c.Fault; f != nil && w.stacks.allow(time.Now()) {
+		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short", []any{"at", f.Error()}})
+	}
 }
 
 // malformed answers a request that fails §16.3 step 1.
@@ -231,6 +244,11 @@ func (w *worker) response(p *netio.Packet) {
 		return
 	}
 	if w.prober != nil && w.prober.answered(w) {
+		return
+	}
+	w.session.src, w.session.listener = p.Src, int(p.Listener)
+	if w.program.HasCoreReply() && !w.session.coreReply() {
+		w.drop(ProgramDrop)
 		return
 	}
 	fate, shard := w.core.Response(&w.m)

@@ -190,3 +190,33 @@ func BenchmarkCall(b *testing.B) {
 		})
 	}
 }
+
+// forkCall is a call whose first target is busy; a failure route sends it on to two others, the last of which answers, and the CANCEL of
+// the other waits for its provisional.
+func (c *caller) forkCall() {
+	c.n = (c.n + 1) % 99999999
+	c.now += 300_000
+	c.w.tx.SetNow(c.now)
+	c.w.core.SetNow(c.now)
+	c.request(tmplInvite)
+	c.expect("INVITE ")
+	c.reply("SIP/2.0 486 Busy Here\r\n", tmpl180)
+	c.expect("INVITE ")
+	c.reply("SIP/2.0 180 Ringing\r\n", tmpl180)
+	c.expect("SIP/2.0 180")
+	c.replyAgain("SIP/2.0 200 OK\r\n", tmpl200)
+	c.expect("SIP/2.0 200")
+	c.w.tx.Expire(timersPerRound)
+	c.w.reclaim()
+}
+
+// TestForkedCallAllocatesNothing: nor does a call with a saved request, a failure, a branch and a reply route.
+func TestForkedCallAllocatesNothing(t *testing.T) {
+	c := newCaller(t, "fork.cfg")
+	for range 2000 {
+		c.forkCall()
+	}
+	if n := testing.AllocsPerRun(2000, c.forkCall); n != 0 {
+		t.Errorf("%.2f heap allocations per call, want none", n)
+	}
+}

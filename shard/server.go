@@ -97,7 +97,7 @@ type Server struct {
 }
 
 // Layout is the hash of the records this build keeps in the arena.
-func Layout() uint64 { return shm.LayoutOf(txn.Tx{}, txn.Branch{}, balance.Picks{}) }
+func Layout() uint64 { return shm.LayoutOf(txn.Tx{}, txn.Branch{}, balance.Picks{}, proxy.Saved{}) }
 
 // Start binds the addresses and starts the shards; datagrams are served when it
 // returns. Errors say what to change.
@@ -180,8 +180,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.slab = w.arena.Slab(w.number)
 	w.count = w.arena.Counters(w.number)
 	w.core = proxy.New(proxyConfig(w, out, egress, set))
-	tx, err := txn.New(txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: w.core,
-		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches})
+	tx, err := txn.New(txnConfig(w, out, w.core, set, random))
 	if err != nil {
 		return err
 	}
@@ -214,7 +213,11 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
-		OnTarget: w.shared.targetEvent,
+		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
+		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
+		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode),
+		LocalReason:    set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
+		Script: script{&w.session}, Numbering: w.program.Numbering(),
 	}
 	if set.RR.SignRoutes {
 		c.RouteKey = routeKey()
@@ -247,6 +250,13 @@ func routeKey() []byte {
 	return key[:]
 }
 
+// txnConfig reads the transaction layer's part of the settings.
+func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, random func() uint64) txn.Config {
+	return txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
+		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches,
+		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
+}
+
 // timers reads tm's timers. Those it has no name for are the RFC's.
 func timers(tm *route.TMSettings) txn.Timers {
 	t := txn.DefaultTimers()
@@ -256,6 +266,11 @@ func timers(tm *route.TMSettings) txn.Timers {
 	t.D, t.J, t.L, t.M = tm.WtTimer, tm.WtTimer, tm.WtTimer, tm.WtTimer
 	t.MaxInvite, t.MaxNonInvite = tm.MaxInvLifetime, tm.MaxNonInvLifetime
 	return t
+}
+
+// cancelBefore reads cancel_b_method.
+func cancelBefore(method int) txn.CancelBefore {
+	return [...]txn.CancelBefore{txn.CancelFakes, txn.CancelWaits, txn.CancelLeaves}[method]
 }
 
 // probeConfig reads the dispatcher's ping parameters.

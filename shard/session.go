@@ -2,40 +2,84 @@ package shard
 
 import (
 	"net/netip"
-	"time"
 
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
+	"viaduct/shard/txn"
 )
 
-// session is what the routing program sees of one request: the doors of
+// session is what the routing program sees of one message: the doors of
 // route.Host, each a step of package proxy. A worker has one and uses it again
-// for every request.
+// for every message. The doors that belong to forking are in session_fork.go.
 type session struct {
 	w     *worker
-	acted bool // something was sent on or answered
+	kind  route.RouteKind // of the route that runs
+	acted bool            // something was sent on or answered
+
+	// In a reply route:
+	response *parser.Message
+	tx       *txn.Tx     // nil in the one without a name
+	branch   *txn.Branch // the same
+	src      netio.Addr
+	listener int
 }
 
 var _ route.Host = (*session)(nil)
 
-func (s *session) begin()              { s.acted = false }
-func (s *session) r() *proxy.Request   { return &s.w.core.Request }
-func (s *session) Msg() *route.Message { return s.r().M }
+func (s *session) begin()            { s.acted, s.kind = false, route.RequestRoute }
+func (s *session) r() *proxy.Request { return &s.w.core.Request }
 
-func (s *session) RequestURI() []byte { return s.r().RequestURI() }
+// ofResponse tells whether the route that runs is given a response.
+func (s *session) ofResponse() bool { return s.kind >= route.ReplyRoute }
+
+func (s *session) Msg() *route.Message {
+	if s.ofResponse() {
+		return s.response
+	}
+	return s.r().M
+}
+
+func (s *session) RequestURI() []byte {
+	if s.ofResponse() {
+		return nil
+	}
+	return s.r().RequestURI()
+}
 func (s *session) SetRequestURI(uri []byte) int {
+	if s.ofResponse() {
+		return -1
+	}
 	return truth(s.r().SetRequestURI(uri))
 }
-func (s *session) DstURI() []byte { return s.r().DstURI() }
+func (s *session) DstURI() []byte {
+	if s.ofResponse() {
+		return nil
+	}
+	return s.r().DstURI()
+}
 func (s *session) SetDstURI(uri []byte) int {
+	if s.ofResponse() {
+		return -1
+	}
 	return truth(s.r().SetDstURI(uri))
 }
 
-func (s *session) Source() netip.AddrPort { return s.r().Src.AddrPort() }
+func (s *session) Source() netip.AddrPort {
+	if s.ofResponse() {
+		return s.src.AddrPort()
+	}
+	return s.r().Src.AddrPort()
+}
+
 func (s *session) Received() netip.AddrPort {
-	return s.w.shared.listeners[s.r().Listener].Addr.AddrPort()
+	by := s.r().Listener
+	if s.ofResponse() {
+		by = s.listener
+	}
+	return s.w.shared.listeners[by].Addr.AddrPort()
 }
 func (s *session) Transport() route.Transport { return route.UDP }
 
@@ -55,7 +99,7 @@ func (s *session) MaxForwards(limit int) int { return truth(s.r().MaxForwards(li
 
 func (s *session) Reply(code int, reason string, mode route.StatefulReply) int {
 	r := s.r()
-	if mode == route.InTransaction && r.Tx == nil {
+	if mode == route.InTransaction && r.Tx == nil || s.ofResponse() {
 		return -1
 	}
 	return s.answered(r.Reply(code, reason, ""))
@@ -110,32 +154,6 @@ func (s *session) SelectDst(set, algorithm, limit int, setURI bool) int {
 	return truth(s.r().SelectTarget(set, balance.Algorithm(algorithm), limit, setURI))
 }
 
-// The doors of failure, branch and reply routes: filled in by the forking work.
-// Until then they say no.
-func (s *session) OnFailure(n int) int                                    { return -1 }
-func (s *session) OnBranch(n int) int                                     { return -1 }
-func (s *session) OnReply(n int) int                                      { return -1 }
-func (s *session) Armed(kind route.RouteKind) int                         { return 0 }
-func (s *session) AppendBranch(uri []byte, q int) int                     { return -1 }
-func (s *session) ClearBranches() int                                     { return -1 }
-func (s *session) LoadContacts(mode int) int                              { return -1 }
-func (s *session) NextContacts() int                                      { return -1 }
-func (s *session) RelayTo(dst route.RelayDst, flags route.RelayFlags) int { return -1 }
-func (s *session) SetFr(frInv, fr time.Duration) int                      { return -1 }
-func (s *session) ResetFr() int                                           { return -1 }
-func (s *session) DropReplies(how route.DropHow) int                      { return -1 }
-func (s *session) NextDst(setURI bool) int                                { return -1 }
-func (s *session) MarkDst(state string) int                               { return -1 }
-func (s *session) ReplyStatus() int                                       { return 0 }
-func (s *session) BranchIndex() int                                       { return -1 }
-func (s *session) Cancelled() bool                                        { return false }
-func (s *session) BranchTimedOut() bool                                   { return false }
-func (s *session) BranchReplied() bool                                    { return false }
-func (s *session) AnyTimeout() bool                                       { return false }
-func (s *session) AnyReplied() bool                                       { return false }
-func (s *session) Flags() uint32                                          { return 0 }
-func (s *session) SetFlags(flags uint32)                                  {}
-
 func (s *session) Log(level int, line []byte) { s.w.shared.log(level, line) }
 func (s *session) LogLevel() int              { return s.w.shared.logLevel }
 
@@ -153,7 +171,7 @@ const (
 // SanityCheck: version, scheme, mandatory headers, Via, CSeq, Content-Length and
 // Proxy-Require are checked before the program runs, always.
 func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
-	m := s.r().M
+	m := s.Msg()
 	if msgChecks&sanityExpires != 0 && m.Has(parser.KindExpires) {
 		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); !digits(v) {
 			return s.insane("Bad Expires")
@@ -168,6 +186,9 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 			return s.insane("Bad Request-URI")
 		}
 		if u.Scheme == parser.SchemeOther {
+			if s.ofResponse() {
+				return -1
+			}
 			s.answered(s.r().Reply(416, "Unsupported URI Scheme", ""))
 			return -1
 		}
@@ -203,6 +224,9 @@ func digits(b []byte) bool {
 }
 
 func (s *session) insane(phrase string) int {
+	if s.ofResponse() {
+		return -1
+	}
 	s.answered(s.r().Reply(400, phrase, ""))
 	return -1
 }

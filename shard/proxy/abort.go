@@ -38,37 +38,14 @@ func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
 // downstream, or in the response at hand (nil: it is none). It reports whether the answer left.
 func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
 	c.tx.Branches(tx, func(br *txn.Branch) bool {
-		if c.tx.Request(br) == nil || br.Final() {
-			return true // nothing kept, or an ACK
+		sent := c.tx.Request(br)
+		if sent == nil || c.stored.Parse(sent) != parser.OK {
+			return true
 		}
-		c.replyLater(tx, br, codeInternal, "Server Internal Error")
-		return false
+		return !c.replyLike(tx, &c.stored, codeInternal, "Server Internal Error")
 	})
 	if tx.State() == txn.Terminated {
 		return false
 	}
-	return tx.Answered() || m != nil && c.replyFrom(tx, m)
-}
-
-// replyFrom answers 500 with what a response brought along: its Vias below ours, From, To, Call-ID and CSeq.
-func (c *Core) replyFrom(tx *txn.Tx, m *parser.Message) bool {
-	via, reason := m.TopVia()
-	if reason != parser.OK {
-		return false
-	}
-	b := appendStatus(c.take(int(m.HeaderEnd)+256+len(c.cfg.ServerHeader)), codeInternal, "Server Internal Error")
-	row := m.Headers[via.Row].Line
-	c.plan.Reset(m.Raw[:row.End()])
-	c.plan.Cut(0, row.Off)
-	c.plan.Cut(via.Cut.Off, via.Cut.Len) // the whole row, or our value alone
-	for _, s := range c.plan.Segments() {
-		b = append(b, s...)
-	}
-	for i := m.Next(via.Row); i >= 0; i = m.Next(i) {
-		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
-	}
-	b = c.appendEnd(appendDialogRows(b, m, codeInternal), "")
-	c.count[CountRepliesOwn]++
-	c.segs[0] = b
-	return c.tx.Respond(tx, codeInternal, c.segs[:1])
+	return tx.Answered() || m != nil && c.replyLike(tx, m, codeInternal, "Server Internal Error")
 }

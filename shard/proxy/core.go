@@ -44,6 +44,18 @@ type Config struct {
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
 	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
+	DefaultCode    int    // what one gets whose routes decided nothing: 500
+	DefaultReason  string // its phrase
+
+	Disable6xxBlock     bool // a 6xx is like any other failure
+	AggregateChallenges bool // a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
+	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
+	E2EReason           bool // a CANCEL takes the caller's Reason along
+
+	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
+
+	Script    Script // the operator's routes; nil: none
+	Numbering uint64 // of the program behind the route numbers: those of another one are not believed
 
 	// OnTarget is told that a destination went down or came back; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
@@ -72,7 +84,9 @@ type Core struct {
 	now       int64
 	reserve   uint64 // bytes of the arena that new calls leave alone
 	plan      Plan
-	stored    parser.Message // for requests read back from the arena
+	stored    parser.Message  // for messages read back from the arena
+	resumed   parser.Message  // the request of a failure route
+	atHand    *parser.Message // the response under way, while a transaction is concluded
 	scratch   []byte
 	segs      [3][]byte
 	markBuf   []byte // secret and Call-ID, to be hashed
@@ -162,7 +176,7 @@ func (c *Core) SetNow(now int64) { c.now = now }
 
 // Release forgets what was made for the batch. Call it after the send queue was
 // flushed.
-func (c *Core) Release() { c.scratch = c.scratch[:0] }
+func (c *Core) Release() { c.scratch, c.atHand = c.scratch[:0], nil }
 
 // take is n bytes that last until Release.
 func (c *Core) take(n int) []byte {

@@ -4,21 +4,21 @@ package proxy
 const (
 	CounterBase = 96
 
-	CountForwarded    = CounterBase + iota // requests forwarded, both ways, failover included
-	CountStateless                         // requests forwarded without a transaction
-	CountRepliesFwd                        // responses forwarded
-	CountRepliesOwn                        // responses made here
-	CountFailover                          // requests sent again to another destination
-	CountShed                              // requests refused with 503 because the arena is full
-	CountScratchMiss                       // inserts that did not fit the batch's scratch
-	CountAckAbsorbed                       // ACKs to responses that were made here
-	CountUnresolvable                      // requests whose destination is no address
-	CountNotForked                         // second t_relay()s of a request: forking is not there yet
+	CountForwarded      = CounterBase + iota // requests forwarded, both ways, failover included
+	CountStateless                           // requests forwarded without a transaction
+	CountRepliesFwd                          // responses forwarded
+	CountRepliesOwn                          // responses made here
+	CountFailover                            // requests sent again to another destination
+	CountShed                                // requests refused with 503 because the arena is full
+	CountScratchMiss                         // inserts that did not fit the batch's scratch
+	CountAckAbsorbed                         // ACKs to responses that were made here
+	CountUnresolvable                        // requests whose destination is no address
+	CountTooManyTargets                      // targets that append_branch() had no room for, or that are no URI
 	CounterEnd
 )
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
-	"scratch_misses", "acks_absorbed", "unresolvable", "not_forked",
+	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets",
 }

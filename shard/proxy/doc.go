@@ -3,7 +3,8 @@
 // For a request the routing program has looked at, it plans the edits of RFC
 // 3261 §16.6 (Via, Record-Route, Max-Forwards, Route), picks where it goes and
 // sends it, with a transaction or without. For a response it is §16.7, and for
-// what never came §16.8 and §16.9.
+// what never came §16.8 and §16.9. A request may have several branches, at once or
+// one after the other; [Script] is how the operator's routes take part in that.
 //
 // # Ownership
 //

@@ -16,6 +16,13 @@ const (
 	// is refused with 513.
 	maxDatagramBytes = 65507
 
+	// maxTargets is how many further targets append_branch may add for one relay:
+	// Kamailio's default of max_branches. Reached: append_branch is false.
+	maxTargets = 12
+
+	// defaultBreadth is the Max-Breadth of a request that has none (RFC 5393 §5.3.3).
+	defaultBreadth = 60
+
 	// maxRouteValues is how many Route values of a request are looked at; a
 	// longer list is a loop or an attack. Reached: 400.
 	maxRouteValues = 64

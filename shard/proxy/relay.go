@@ -75,6 +75,8 @@ func (r *Request) ReplyError() bool {
 		return r.Reply(400, "Bad Request-URI", "")
 	case 416:
 		return r.Reply(416, "Unsupported URI Scheme", "")
+	case 440:
+		return r.Reply(440, "Max-Breadth Exceeded", "")
 	case 483:
 		return r.Reply(483, "Too Many Hops", "")
 	case 503:
@@ -120,11 +122,11 @@ func (r *Request) Relay() bool {
 	case r.M.Method == parser.CANCEL && c.cfg.DropUnmatched:
 		return true
 	}
-	if !r.ready() || !r.where(&r.to) {
+	if r.branching || !r.ready() {
 		return false
 	}
 	c.tx.Reserve(r.reserve())
-	ok := r.relayTo(&r.to)
+	ok := r.relay()
 	c.tx.Reserve(0)
 	return ok
 }
@@ -133,70 +135,81 @@ func (r *Request) Relay() bool {
 // opens a dialog is refused while only the reserve is left, so that calls in
 // progress go on.
 func (r *Request) reserve() uint64 {
-	if r.HasToTag() || r.M.Method == parser.CANCEL {
+	if r.HasToTag() || r.M.Method == parser.CANCEL || r.Tx != nil && r.Tx.Total() > 0 {
 		return 0
 	}
 	return r.core.reserve
 }
 
-// relayTo makes the transaction, if there is none yet, and its next branch.
-func (r *Request) relayTo(to *txn.Destination) bool {
-	c := r.core
+// relay makes the transaction, if there is none yet, and its next branches.
+func (r *Request) relay() bool {
+	c, n := r.core, r.nMore
+	if r.fresh {
+		n++
+	}
+	if n == 0 || r.Tx != nil && r.closed() {
+		return r.fail(codeInternal)
+	}
+	one := n == 1 && r.fresh && r.armed.branch == 0
+	if one && !r.where(&r.to) {
+		return false
+	}
+	shares, ok := r.shares(n)
+	if !ok && r.M.Method != parser.CANCEL {
+		return r.fail(440)
+	}
 	if !r.newTransaction() {
 		return false
 	}
-	if r.Tx.Live() > 0 {
-		// Forking is not there yet: the first t_relay stands, and what it brings goes upstream.
-		c.count[CountNotForked]++
-		return true
-	}
-	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 {
+	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.no100 && !r.resumed {
 		r.Trying()
 	}
-	r.Tx.UserFlags = 0
-	if r.picks.N > 0 {
-		*picksOf(r.Tx) = r.picks
-		if r.pickURI {
-			r.Tx.UserFlags |= pickedURI
-		}
-		if r.recordRoute {
-			r.Tx.UserFlags |= recordedRoute
-		}
+	r.keepPicks()
+	if r.Tx.BestStatus() != 0 {
+		r.Tx.UserFlags |= bestEarlier
 	}
-	br := c.tx.NewBranch(r.Tx, *to)
+	if !r.save() {
+		return r.noRoom()
+	}
+	if !one {
+		return r.fork(shares)
+	}
+	r.to.Breadth = uint16(shares.next())
+	br := c.tx.NewBranch(r.Tx, r.to)
 	if br == nil {
 		return r.noRoom()
 	}
-	p := &c.plan
-	r.plan(p, br, int(to.Listener))
-	if code := p.verdict(); code != 0 {
-		c.tx.Discard(br)
+	r.fresh = false
+	if code := r.launch(br); code == 503 {
+		return r.noRoom()
+	} else if code != 0 {
 		return r.fail(code)
 	}
-	room := c.tx.Room(br, p.Bytes())
-	if room == nil {
-		c.tx.Discard(br)
-		return r.noRoom()
-	}
-	p.WriteTo(room)
-	c.tx.Send(r.Tx, br)
-	c.count[CountForwarded]++
+	r.relayed = true
 	return true
 }
 
-// What failover must know, in Tx.UserFlags.
-const (
-	pickedURI     = 1 << iota // the Request-URI is rewritten too
-	recordedRoute             // our Record-Route names the listener it left by
-)
+// closed tells whether the transaction takes no more branches: it is answered,
+// the caller gave up, or a 6xx came (§16.7 step 5).
+func (r *Request) closed() bool {
+	return r.Tx.Answered() || r.Tx.Canceled() || r.Tx.UserFlags&noMoreTargets != 0
+}
 
 // picksOf is the failover list kept in a transaction.
 func picksOf(tx *txn.Tx) *balance.Picks { return shm.View[balance.Picks](tx.User()[:]) }
 
 // noRoom gives up a transaction for which the arena has no room: the caller hears
 // 503, and the 503 itself needs none.
+//
+// A transaction that has branches goes on with those.
 func (r *Request) noRoom() bool {
 	c := r.core
+	if r.Tx.Total() > 0 {
+		if r.Tx.BestStatus() == 0 {
+			c.note(r.Tx, 503, true)
+		}
+		return r.fail(503)
+	}
 	c.tx.Terminate(r.Tx)
 	r.Tx = nil
 	r.Unavailable()
@@ -215,8 +228,12 @@ func (r *Request) NewTransaction() bool {
 func (r *Request) newTransaction() bool {
 	if r.Tx == nil {
 		r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
+		if r.Tx == nil {
+			return r.fail(503)
+		}
+		r.Tx.SetLoop(r.loopHash())
 	}
-	return r.Tx != nil || r.fail(503)
+	return true
 }
 
 // cancel is §16.10: the CANCEL gets its own 200 at once, the branches are
@@ -224,22 +241,41 @@ func (r *Request) newTransaction() bool {
 func (r *Request) cancel() bool {
 	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when the arena is full: answered all the same
 	r.Reply(200, "canceling", "")
-	r.core.tx.Cancel(r.Invite)
+	c, tx := r.core, r.Invite
+	c.tx.Cancel(tx, r.reasonRows())
+	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
+		c.conclude(tx, nil) // cancel_b_method 0
+	}
 	return true
 }
 
+// reasonRows are the Reason rows of a CANCEL (RFC 3326), which go on with ours.
+func (r *Request) reasonRows() (rows []byte) {
+	m := r.M
+	if !r.core.cfg.E2EReason {
+		return nil
+	}
+	for i := m.HeaderByName("Reason", 0); i >= 0; i = m.HeaderByName("Reason", i+1) {
+		if rows == nil {
+			rows = r.core.take(len(m.Raw))
+		}
+		rows = append(rows, m.Headers[i].Line.Of(m.Raw)...)
+	}
+	return rows
+}
+
 // plan plans the edits of §16.6 for a request that leaves with a transaction.
-func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy int) {
+func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy, share int) {
 	c := r.core
 	via := c.listeners[leavesBy].via
 	head := c.take(len(via) + 512)
 	head = append(head, via...)
-	r.planRequest(p, c.tx.AppendBranch(head, br), leavesBy)
+	r.planRequest(p, c.tx.AppendBranch(head, br), leavesBy, share)
 }
 
 // planRequest plans everything but the branch: head is our Via row without line
 // end, to which the rows that go in beside it are added.
-func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) {
+func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	m := r.M
 	p.Reset(m.Raw[:end(m)])
 	if m.StartLine.Off > 0 {
@@ -257,9 +293,11 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy int) {
 		head = append(head, decimals[r.maxForwards]...)
 		head = append(head, "\r\n"...)
 	}
+	head = r.appendBreadth(head, share)
 	p.Insert(m.HeaderStart, head)
 	r.planVia(p)
 	r.planMaxForwards(p)
+	r.planBreadth(p, share)
 	r.planCuts(p)
 	if r.appendRoute != nil {
 		at := m.HeaderEnd
@@ -276,11 +314,15 @@ func (r *Request) Forward() bool {
 	if !r.ready() || !r.where(to) {
 		return false
 	}
+	shares, ok := r.shares(1)
+	if !ok && r.M.Method != parser.ACK && r.M.Method != parser.CANCEL {
+		return r.fail(440)
+	}
 	via := c.listeners[to.Listener].via
 	head := append(c.take(len(via)+512), via...)
 	head = r.appendStatelessBranch(head)
 	p := &c.plan
-	r.planRequest(p, head, int(to.Listener))
+	r.planRequest(p, head, int(to.Listener), shares.each)
 	if code := p.verdict(); code != 0 {
 		return r.fail(code)
 	}

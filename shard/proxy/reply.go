@@ -63,8 +63,12 @@ func (r *Request) Reply(code int, reason, header string) bool {
 	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
-	if r.Tx != nil {
-		return c.tx.Respond(r.Tx, code, c.segs[:1])
+	if tx := r.Tx; tx != nil {
+		ok := c.tx.Respond(tx, code, c.segs[:1])
+		if ok && code >= 200 && tx.Live() > 0 {
+			c.tx.CancelOthers(tx, nil, c.localReason(code)) // the program answered while branches are under way
+		}
+		return ok
 	}
 	c.out.Begin(r.Listener, &r.replyTo, 0)
 	c.out.Append(b)
@@ -154,23 +158,26 @@ func (c *Core) appendEnd(b []byte, header string) []byte {
 	return append(b, "Content-Length: 0\r\n\r\n"...)
 }
 
-// replyLater answers a transaction whose request is gone from the receive
-// buffers: what is needed still stands in the request sent downstream, below our
-// own Via.
-func (c *Core) replyLater(tx *txn.Tx, br *txn.Branch, code int, reason string) {
-	sent := c.tx.Request(br)
-	if sent == nil || c.stored.Parse(sent) != parser.OK {
-		c.tx.Terminate(tx)
-		return
+// replyLike answers a transaction with the rows of m, which has our own Via on
+// top: a request sent downstream, or a response to it. false: it could not.
+func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason string) bool {
+	via, bad := m.TopVia()
+	if bad != parser.OK {
+		return false
 	}
-	m := &c.stored
-	b := appendStatus(c.take(len(sent)+256+len(c.cfg.ServerHeader)), code, reason)
-	for i := m.Next(m.First(parser.KindVia)); i >= 0; i = m.Next(i) {
+	b := appendStatus(c.take(len(m.Raw)+256+len(c.cfg.ServerHeader)), code, reason)
+	if via.More {
+		// Another Via follows ours in the same row, as only a user agent may join them.
+		row := &m.Headers[via.Row]
+		b = append(b, m.Raw[row.Line.Off:via.Cut.Off]...)
+		b = append(b, m.Raw[via.Cut.End():row.Line.End()]...)
+	}
+	for i := m.Next(via.Row); i >= 0; i = m.Next(i) {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
 	b = appendDialogRows(b, m, code)
 	b = c.appendEnd(b, "")
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
-	c.tx.Respond(tx, code, c.segs[:1])
+	return c.tx.Respond(tx, code, c.segs[:1])
 }

@@ -33,6 +33,8 @@ type Request struct {
 	dstBuf      [1024]byte
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
 	target      uint16     // the set's name for it
+	lastTarget  uint16     // the destination of a set that was chosen last, for MarkTarget
+	fresh       bool       // the Request-URI is a target of the next Relay: as received, or set since the last one
 	picks       balance.Picks
 	pickURI     bool // the set's choice replaces the Request-URI
 	cuts        [8]parser.Span
@@ -46,6 +48,21 @@ type Request struct {
 	lastCode    int             // what ReplyError answers
 	done        bool            // a final response left, or the request itself without a transaction
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
+	maxBreadth  int             // Max-Breadth as received; -1: absent
+
+	// What a transaction takes along for the routes that run later, see saved.go.
+	armed     armed
+	timers    finalTimers
+	base      decisions // in a failure route: what it began with
+	Flags     uint32    // the message flags of the routing program
+	no100     bool      // this Relay sends no 100
+	relayed   bool      // a Relay made branches since Begin
+	resumed   bool      // in a failure route: the request is read back from the arena
+	branching bool      // in a branch route: Request-URI and outbound URI are those of the branch
+
+	more   [maxTargets]target // further targets of the next Relay, in order
+	nMore  int
+	loaded contacts
 }
 
 // Begin starts on the request m that came from src by listener. It reports false
@@ -61,6 +78,10 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode, r.side, r.done = 0, -1, false
+	r.fresh, r.maxBreadth = true, -1
+	r.armed, r.timers, r.Flags = armed{}, finalTimers{}, 0
+	r.no100, r.resumed, r.branching, r.relayed = false, false, false, false
+	r.nMore, r.loaded.n, r.lastTarget = 0, 0, 0
 	via, reason := m.TopVia()
 	if reason != parser.OK && via.SentBy.Empty() {
 		r.via = nil
@@ -169,6 +190,7 @@ func (r *Request) SetRequestURI(uri []byte) bool {
 		return false
 	}
 	r.uri = append(r.uriBuf[:0], uri...)
+	r.fresh = true
 	if r.pickURI {
 		// The program overrides what a set put into the Request-URI.
 		r.dstAddr.Family, r.target, r.picks.N, r.pickURI = 0, 0, 0, false
@@ -187,6 +209,7 @@ func (r *Request) SetDstURI(uri []byte) bool {
 		r.dst = nil
 		return true
 	}
+	r.fresh = true // as Kamailio has it: t_relay in a failure route follows a new $du
 	var u parser.URI
 	if len(uri) > len(r.dstBuf) || parser.ParseURI(uri, &u) != parser.OK {
 		return false
@@ -194,6 +217,19 @@ func (r *Request) SetDstURI(uri []byte) bool {
 	r.dst = append(r.dstBuf[:0], uri...)
 	return true
 }
+
+// SetNextHop makes an address the destination of the next Relay, whatever the
+// Request-URI says; false: no room.
+func (r *Request) SetNextHop(host []byte, port int) bool {
+	b := append(append(r.core.take(len(host)+16), "sip:"...), host...)
+	if port != 0 {
+		b = appendInt(append(b, ':'), port)
+	}
+	return r.SetDstURI(b)
+}
+
+// Quiet keeps the next Relay from sending a 100.
+func (r *Request) Quiet(on bool) { r.no100 = on }
 
 // MaxForwards is §16.3 step 3 and §16.6 step 3: it reports false if the value is
 // 0; else the header will say one less, or limit where there is none. A value
@@ -250,17 +286,44 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 	if !c.table.Select(set, algorithm, balance.Key{Hash: xxhash.Sum64(r.M.CallID())}, limit, &r.picks) {
 		return false
 	}
+	return r.NextTarget(replaceURI)
+}
+
+// NextTarget takes the next destination of the list that SelectTarget made
+// (ds_next_dst, ds_next_domain); false: none is left.
+func (r *Request) NextTarget(replaceURI bool) bool {
+	c := r.core
+	if c.table == nil {
+		return false
+	}
 	t := r.picks.NextTarget(c.table)
 	if t == nil {
 		return false
 	}
+	r.fresh = true
 	r.target, r.dstAddr, r.pickURI = t.UID, t.Addr, replaceURI
+	r.lastTarget = t.UID
 	if replaceURI {
 		r.uri = c.targetURI(r.uriBuf[:0], r.RequestURI(), t)
 		r.dst = nil
 	} else {
 		r.dst = append(r.dstBuf[:0], t.URI...)
 	}
+	return true
+}
+
+// MarkTarget sets the state of the destination that was chosen last
+// (ds_mark_dst); false: none was.
+func (r *Request) MarkTarget(to balance.State) bool {
+	c := r.core
+	if c.table == nil || r.lastTarget == 0 {
+		return false
+	}
+	t := c.table.Target(r.lastTarget)
+	if t == nil {
+		return false
+	}
+	c.event(t, t.Mark(to, c.now/1e6))
 	return true
 }
 

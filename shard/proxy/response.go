@@ -5,7 +5,6 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
-	"viaduct/shard/balance"
 	"viaduct/shard/txn"
 )
 
@@ -60,35 +59,53 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 }
 
 // upstream passes a response on (§16.7 steps 3 to 9). A provisional and a 2xx go
-// at once; another final goes once no branch is left that could do better.
+// at once; another final is chosen from when no branch is left that could do
+// better, see best.go.
 func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
 	status := int(m.Status)
-	if status >= 300 && (tx.Answered() || c.tx.Pending(tx) > 0) {
+	if tx.Saved() != 0 && !c.passes(tx, br, m) {
 		return
 	}
+	if status >= 300 {
+		c.final(tx, br, m, via)
+		return
+	}
+	if status < 200 && !tx.Invite() {
+		return // RFC 4320 §4.1: a non-INVITE has no provisional but a 100, which is hop by hop
+	}
+	c.forward(tx, m, via, nil)
+	if status >= 200 && tx.Invite() {
+		// §16.7 step 10: the others are not needed any more.
+		c.tx.CancelOthers(tx, br, c.localReason(200))
+	}
+}
+
+// forward sends m upstream without our Via, with more rows at the end of its
+// headers.
+func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []byte) {
 	p := &c.plan
 	p.Reset(m.Raw[:end(m)])
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
-	if status == 503 && c.cfg.Remap503 {
-		// §16.7 step 6: our own overload is not what the 503 says.
-		status = 500
-		c.planStatus(p, m, status, "Server Internal Error")
-	}
+	status := c.planRemap(p, m)
 	p.Cut(via.Cut.Off, via.Cut.Len)
+	if len(more) > 0 {
+		p.Insert(m.HeaderEnd, more)
+	}
 	if c.tx.Respond(tx, status, p.Segments()) {
 		c.count[CountRepliesFwd]++
 	}
-	if status >= 200 && status < 300 && tx.Invite() {
-		// §16.7 step 10: the others are not needed any more.
-		c.tx.Branches(tx, func(other *txn.Branch) bool {
-			if other != br {
-				c.tx.CancelBranch(other)
-			}
-			return true
-		})
+}
+
+// planRemap writes the status that m goes up with: a 503 says that the
+// destination is overloaded, not that we are (§16.7 step 6).
+func (c *Core) planRemap(p *Plan, m *parser.Message) int {
+	if m.Status == 503 && c.cfg.Remap503 {
+		c.planStatus(p, m, 500, "Server Internal Error")
+		return 500
 	}
+	return int(m.Status)
 }
 
 // planStatus replaces code and reason phrase.
@@ -150,152 +167,6 @@ func (c *Core) listenerOf(sentBy []byte) int {
 		}
 	}
 	return 0
-}
-
-// targetOf is the destination of a set that br went to, nil if it was none or is
-// gone.
-func (c *Core) targetOf(br *txn.Branch) *balance.Target {
-	if br.Target() == 0 || c.table == nil {
-		return nil
-	}
-	return c.table.Target(br.Target())
-}
-
-func (c *Core) event(t *balance.Target, e balance.Event) {
-	if e != balance.NoEvent && c.cfg.OnTarget != nil {
-		c.cfg.OnTarget(t, e, "call")
-	}
-}
-
-// BranchTimeout is txn.User's: the destination said nothing, or nothing final
-// (§16.8).
-func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
-	if t := c.targetOf(br); t != nil && !br.Heard() {
-		c.suspect(t, br)
-	}
-	switch {
-	case tx.Answered() || tx.State() == txn.Terminated:
-	case !tx.Canceled() && !br.Heard() && c.tx.TimeLeft(tx) && c.failover(tx, br):
-	case c.tx.Pending(tx) > 1: // br itself is still counted
-	case !tx.Invite():
-		c.tx.Terminate(tx) // RFC 4320 §4.2: no 408 to a non-INVITE
-	default:
-		c.timedOut(tx, br)
-	}
-}
-
-// timedOut answers an INVITE that nobody else answers.
-func (c *Core) timedOut(tx *txn.Tx, br *txn.Branch) {
-	if tx.Canceled() {
-		c.replyLater(tx, br, 487, "Request Terminated")
-		return
-	}
-	c.replyLater(tx, br, c.cfg.TimeoutStatus, "Request Timeout")
-}
-
-// suspect books a call that a destination did not answer at all. One alone may be
-// a request it does not like; the second one without a sign of life between them
-// counts.
-func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
-	nowMs := c.now / 1e6
-	since, known := c.suspects[t.UID]
-	if !known || t.LastResponseMs() >= since {
-		c.suspects[t.UID] = nowMs
-		return
-	}
-	if e := t.FailTimeout(br.SentAt()/1e6, nowMs); e != balance.NoEvent {
-		delete(c.suspects, t.UID)
-		c.event(t, e)
-	}
-}
-
-// Expired is txn.User's: the transaction has lasted longer than max_inv_lifetime
-// or max_noninv_lifetime allows, whatever its destinations do.
-func (c *Core) Expired(tx *txn.Tx) {
-	if !tx.Answered() && tx.Invite() {
-		c.tx.Branches(tx, func(br *txn.Branch) bool {
-			if c.tx.Request(br) == nil {
-				return true
-			}
-			c.timedOut(tx, br)
-			return false
-		})
-	}
-	if !tx.Answered() {
-		c.tx.Terminate(tx)
-	}
-	c.tx.Branches(tx, func(br *txn.Branch) bool {
-		c.tx.Abandon(br)
-		return true
-	})
-}
-
-// BranchFailed is txn.User's: the request did not reach the destination (§16.9:
-// as if it had answered 503, which we do not pass on).
-func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
-	if t := c.targetOf(br); t != nil {
-		c.event(t, t.Fail(c.now/1e6))
-	}
-	switch {
-	case tx.Answered() || tx.State() == txn.Terminated:
-	case !tx.Canceled() && c.failover(tx, br):
-	case c.tx.Pending(tx) > 1:
-	case tx.Canceled():
-		c.replyLater(tx, br, 487, "Request Terminated")
-	default:
-		c.replyLater(tx, br, codeInternal, "Server Internal Error")
-	}
-}
-
-// failover sends what br sent to the next destination of its set, with a branch
-// of its own (RFC 3263 §4.3). A destination that is reached by another listener is
-// passed over if our Record-Route, which names this one, stands in the request.
-func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
-	sent := c.tx.Request(br)
-	if c.table == nil || sent == nil {
-		return false
-	}
-	var t *balance.Target
-	by := -1
-	for {
-		if t = picksOf(tx).NextTarget(c.table); t == nil {
-			return false
-		}
-		if t.Addr.Family == 0 {
-			continue
-		}
-		by = c.leavesBy(&t.Addr, t.UID, tx.Listener())
-		if by >= 0 && (by == br.Listener() || tx.UserFlags&recordedRoute == 0) {
-			break
-		}
-	}
-	next := c.tx.NewBranch(tx, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID})
-	if next == nil {
-		return false
-	}
-	if c.stored.Parse(sent) != parser.OK {
-		c.tx.Discard(next)
-		return false
-	}
-	m, p := &c.stored, &c.plan
-	p.Reset(sent)
-	if tx.UserFlags&pickedURI != 0 {
-		uri := c.targetURI(c.take(int(m.URI.Len)+64), m.Bytes(m.URI), t)
-		p.Replace(m.URI.Off, m.URI.Len, uri)
-	}
-	via := c.listeners[by].via
-	row := c.tx.AppendBranch(append(c.take(len(via)+txn.BranchBytes+2), via...), next)
-	p.Replace(m.Headers[0].Line.Off, m.Headers[0].Line.Len, append(row, "\r\n"...))
-	room := c.tx.Room(next, p.Bytes())
-	if room == nil {
-		c.tx.Discard(next)
-		return false
-	}
-	p.WriteTo(room)
-	c.tx.Send(tx, next)
-	c.count[CountFailover]++
-	c.count[CountForwarded]++
-	return true
 }
 
 // NotDelivered gives an ICMP error to the transaction it hit. quoted is the

@@ -6,12 +6,11 @@ var unhonoured = map[string]bool{
 	"tos": true, "udp_mtu": true, "udp_mtu_try_proto": true, "maxsndbuffer": true, "reply_to_via": true, "sip_warning": true,
 	"user_agent_header": true, "advertised_address": true, "advertised_port": true, "log_prefix": true,
 
-	"tm.restart_fr_on_each_reply": true, "tm.cancel_b_method": true, "tm.noisy_ctimer": true, "tm.relay_100": true,
-	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.disable_6xx_block": true, "tm.blst_503": true,
+	"tm.noisy_ctimer": true, "tm.relay_100": true,
+	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.blst_503": true,
 	"tm.blst_503_def_timeout": true, "tm.blst_503_min_timeout": true, "tm.blst_503_max_timeout": true,
 	"tm.blst_methods_add": true, "tm.blst_methods_lookup": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
-	"tm.local_cancel_reason": true, "tm.e2e_cancel_reason": true, "tm.pass_provisional_replies": true, "tm.default_code": true,
-	"tm.default_reason": true,
+	"tm.pass_provisional_replies": true,
 
 	"rr.add_username": true, "rr.force_send_socket": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
 	"dispatcher.outbound_proxy": true, "sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,

@@ -68,7 +68,7 @@ func (t *Table) CancelRest(tx *Tx) {
 		if br.flags&(brCancelled|brCancelAgain|brFinal) == brCancelled && br.cancel == 0 {
 			br.flags = br.flags&^brCancelled | brCancelAgain
 		}
-		t.CancelBranch(br)
+		t.CancelBranch(br, nil)
 		return true
 	})
 }

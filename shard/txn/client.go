@@ -11,6 +11,7 @@ type Destination struct {
 	Addr     netio.Addr
 	Listener uint16 // through which it leaves
 	Target   uint16 // the user's name for it, 0: none
+	Breadth  uint16 // share of the request's Max-Breadth, 0: none
 }
 
 // Tx is the transaction that br belongs to.
@@ -31,13 +32,36 @@ func (br *Branch) SentAt() int64 { return br.sentAt }
 // Heard tells whether any response came back.
 func (br *Branch) Heard() bool { return br.status != 0 }
 
+// Breadth is the branch's share of the request's Max-Breadth.
+func (br *Branch) Breadth() int { return int(br.breadth) }
+
+// Index is the branch's number in its transaction, from 0.
+func (br *Branch) Index() int { return int(br.index) }
+
+// ReplyRoute is a number the user keeps with the branch.
+func (br *Branch) ReplyRoute() int { return int(br.replyRoute) }
+
+// SetReplyRoute sets it.
+func (br *Branch) SetReplyRoute(n int) { br.replyRoute = uint16(n) }
+
+// Lost tells whether the user was told that the branch failed or timed out. A
+// final other than a 2xx that still comes is that of its CANCEL.
+func (br *Branch) Lost() bool { return br.flags&brLost != 0 }
+
+// lose notes that; false: it was known already.
+func (br *Branch) lose() bool {
+	was := br.flags & brLost
+	br.flags |= brLost
+	return was == 0
+}
+
 // State is the client machine's state.
 func (br *Branch) State() State { return br.state }
 
-// Request is the bytes that were sent, nil once they are not needed any more.
+// Request is the bytes that were sent, nil once a final response came.
 // It is a view, valid until br ends.
 func (t *Table) Request(br *Branch) []byte {
-	if br.request == 0 {
+	if br.request == 0 || br.flags&brFinal != 0 { // after it there may be the ACK
 		return nil
 	}
 	return t.storedBytes(br.request)
@@ -56,7 +80,7 @@ func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	}
 	br := t.branch(off)
 	h := br.Header
-	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target}
+	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total}
 	br.Header = h
 	br.Owner = br.tx
 	br.method = tx.method
@@ -89,7 +113,7 @@ func (t *Table) Send(tx *Tx, br *Branch) {
 	t.slab.Publish(br.request)
 	br.sentAt = t.now
 	br.state = Trying
-	br.endAt = t.now + int64(t.timers.B) // Timers B and F
+	br.endAt = t.now + t.timerB(tx)
 	if tx.Invite() {
 		br.state = Calling
 	}
@@ -154,13 +178,14 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		br.status = uint16(status)
 		switch {
 		case status < 200:
+			first := br.state == Calling
 			br.state = Proceeding
-			if br.flags&brCancelled == 0 && (status > 100 || br.retransAt != 0) {
+			if br.flags&brCancelled == 0 && (first || status > 100 && !t.keepC) {
 				// §16.7 step 2: Timer C starts with the first provisional and again with each but a 100.
-				t.setEnd(br, t.now+int64(t.timers.C))
+				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
 			}
 			if br.flags&brCancelPending != 0 {
-				t.sendCancel(br)
+				t.sendCancel(br, nil)
 			}
 			return status > 100 // hop by hop (§16.7 step 4)
 		case status < 300:
@@ -216,7 +241,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 // responseToCancel ends the CANCEL's machine; what the caller hears is the
 // INVITE's own final (§9.1).
 func (t *Table) responseToCancel(br *Branch, status int) {
-	if status < 200 || br.state == Completed {
+	if status < 200 || br.state == Completed || br.sentAt == 0 {
 		return
 	}
 	br.state = Completed
@@ -228,7 +253,7 @@ func (t *Table) responseToCancel(br *Branch, status int) {
 // provisional is cancelled instead, and ends with what comes of that (§9.1).
 func (t *Table) Abandon(br *Branch) {
 	if br.state == Proceeding && parser.Method(br.method) == parser.INVITE {
-		t.CancelBranch(br)
+		t.CancelBranch(br, nil)
 	} else if br.flags&brFinal == 0 {
 		t.end(br)
 	}
@@ -249,7 +274,9 @@ func (t *Table) TransportError(br *Branch) {
 		return
 	}
 	t.hand = t.offOf(&br.node)
-	t.user.BranchFailed(t.tx(br.tx), br)
+	if br.lose() {
+		t.user.BranchFailed(t.tx(br.tx), br)
+	}
 	t.end(br)
 	t.hand = 0
 }
@@ -276,12 +303,16 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		t.end(br)
 	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE && br.flags&brCancelled == 0:
 		// §16.8, Timer C with a provisional: cancel, and take what comes of it.
-		t.sendCancel(br)
+		t.sendCancel(br, nil)
 		t.count[CountTimeouts]++
-		t.user.BranchTimeout(t.tx(br.tx), br)
+		if br.lose() {
+			t.user.BranchTimeout(t.tx(br.tx), br)
+		}
 	default: // Timers B and F; or the cancelled INVITE that never got its final
 		t.count[CountTimeouts]++
-		t.user.BranchTimeout(t.tx(br.tx), br)
+		if br.lose() {
+			t.user.BranchTimeout(t.tx(br.tx), br)
+		}
 		t.end(br)
 	}
 }
@@ -352,6 +383,19 @@ func (t *Table) Branches(tx *Tx, f func(*Branch) bool) {
 	}
 }
 
+// BreadthInUse is the sum of the shares of Max-Breadth of the branches that may
+// still bring a final response.
+func (t *Table) BreadthInUse(tx *Tx) (n int) {
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		if br.flags&(brFinal|brEnded|brLost) == 0 {
+			n += int(br.breadth)
+		}
+		off = br.nextBranch
+	}
+	return n
+}
+
 // Pending is how many branches may still bring a final response.
 func (t *Table) Pending(tx *Tx) int { return t.PendingBut(tx, nil) }
 
@@ -359,7 +403,7 @@ func (t *Table) Pending(tx *Tx) int { return t.PendingBut(tx, nil) }
 func (t *Table) PendingBut(tx *Tx, over *Branch) (n int) {
 	for off := tx.first; off != 0; {
 		br := t.branch(off)
-		if br.flags&(brFinal|brEnded) == 0 && br != over {
+		if br.flags&(brFinal|brEnded|brLost) == 0 && br != over {
 			n++
 		}
 		off = br.nextBranch

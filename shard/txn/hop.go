@@ -12,7 +12,7 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 	off := t.offOf(&br.node)
 	ack := shm.Off(0)
 	if to := m.First(parser.KindTo); to >= 0 && br.request != 0 {
-		if b := t.hopRequest(br, "ACK", m.Headers[to].Line.Of(m.Raw)); b != nil {
+		if b := t.hopRequest(br, "ACK", m.Headers[to].Line.Of(m.Raw), nil); b != nil {
 			ack = t.store(off, KindMessage, b)
 			if ack == 0 {
 				t.count[CountUnstored]++
@@ -31,31 +31,65 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 
 // Cancel accepts a CANCEL of tx: each pending branch that has had a provisional
 // is cancelled at once, the others as soon as they have one (§9.1, §16.10).
-func (t *Table) Cancel(tx *Tx) {
+//
+// reason is whole Reason rows (RFC 3326) for the CANCELs, or nil.
+func (t *Table) Cancel(tx *Tx, reason []byte) {
 	tx.flags |= txCanceled
+	t.CancelOthers(tx, nil, reason)
+}
+
+// CancelOthers cancels every branch of tx but one, which may be nil.
+func (t *Table) CancelOthers(tx *Tx, but *Branch, reason []byte) {
 	for off := tx.first; off != 0; {
 		br := t.branch(off)
 		off = br.nextBranch
-		t.CancelBranch(br)
+		if br != but {
+			t.CancelBranch(br, reason)
+		}
 	}
 }
 
-// CancelBranch is Cancel for one branch.
-func (t *Table) CancelBranch(br *Branch) {
+// CancelBranch is Cancel for one branch. A CANCEL that has to wait for a
+// provisional is written at once where it has a Reason, which is gone later.
+func (t *Table) CancelBranch(br *Branch, reason []byte) {
 	switch {
 	case br.flags&(brFinal|brEnded|brCancelled|brCancelPending) != 0 || parser.Method(br.method) != parser.INVITE:
-	case br.state == Calling:
+	case br.state == Calling && t.before != CancelLeaves:
 		br.flags |= brCancelPending
+		if t.before == CancelFakes {
+			br.flags |= brLost
+			br.retransAt = 0
+		}
+		if len(reason) > 0 {
+			t.writeCancel(br, reason)
+		}
 	default:
-		t.sendCancel(br)
+		t.sendCancel(br, reason)
 	}
 }
 
 // sendCancel sends the CANCEL of br, a client transaction of its own with the
 // INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
-func (t *Table) sendCancel(br *Branch) {
+func (t *Table) sendCancel(br *Branch, reason []byte) {
 	br.flags = br.flags&^brCancelPending | brCancelled
 	t.setEnd(br, t.now+t.cancelWait())
+	if br.cancel == 0 {
+		t.writeCancel(br, reason)
+	}
+	if br.cancel == 0 {
+		return
+	}
+	c := t.branch(br.cancel)
+	c.sentAt = t.now
+	c.endAt = t.now + t.cancelWait() // Timer F
+	c.intervalMs = uint32(t.timers.T1.Milliseconds())
+	c.retransAt = t.now + int64(t.timers.T1)
+	t.armClient(br.cancel, c)
+	t.send(c.listener, &c.dst, br.cancel, c.request)
+}
+
+// writeCancel makes the record of br's CANCEL, not yet under way.
+func (t *Table) writeCancel(br *Branch, reason []byte) {
 	if br.request == 0 {
 		return
 	}
@@ -67,7 +101,7 @@ func (t *Table) sendCancel(br *Branch) {
 	if to < 0 {
 		return
 	}
-	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw))
+	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw), reason)
 	if b == nil {
 		return
 	}
@@ -85,19 +119,13 @@ func (t *Table) sendCancel(br *Branch) {
 	c.method = uint8(parser.CANCEL)
 	c.flags = brCancel
 	c.state = Trying
-	c.sentAt = t.now
 	if c.request = t.store(off, KindMessage, b); c.request == 0 {
 		t.slab.Free(off)
 		return
 	}
-	c.endAt = t.now + t.cancelWait() // Timer F
-	c.intervalMs = uint32(t.timers.T1.Milliseconds())
-	c.retransAt = t.now + int64(t.timers.T1)
-	t.armClient(off, c)
 	t.slab.Publish(off)
 	br.cancel = off // last: what is referred to is published
 	t.count[CountBranches]++
-	t.send(c.listener, &c.dst, off, c.request)
 }
 
 // cancelWait is how long a CANCEL and the final it asks for may take: 64·T1
@@ -106,9 +134,9 @@ func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.t
 
 // hopRequest writes an ACK or CANCEL for the INVITE that br sent: its
 // Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, and the
-// To line given (§9.1, §17.1.1.3). The result lies in the table's scratch until
+// To line given (§9.1, §17.1.1.3), and more rows. The result lies in the table's scratch until
 // the next call; nil if the INVITE cannot be read.
-func (t *Table) hopRequest(br *Branch, method string, toLine []byte) []byte {
+func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byte {
 	m := &t.stored
 	if m.Parse(t.storedBytes(br.request)) != parser.OK {
 		return nil
@@ -134,7 +162,9 @@ func (t *Table) hopRequest(br *Branch, method string, toLine []byte) []byte {
 	b = appendDecimal(b, cseq.Number)
 	b = append(b, ' ')
 	b = append(b, method...)
-	b = append(b, "\r\nContent-Length: 0\r\n\r\n"...)
+	b = append(b, "\r\n"...)
+	b = append(b, more...)
+	b = append(b, "Content-Length: 0\r\n\r\n"...)
 	t.scratch = b[:0]
 	return b
 }

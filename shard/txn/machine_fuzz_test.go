@@ -32,7 +32,7 @@ var moves = map[string]map[[2]txn.State]string{
 		{txn.Completed, gone}:           "time",  // Timer H
 		{txn.Confirmed, gone}:           "time"}, // Timer I
 	"other server": { // figure 8
-		{txn.Trying, txn.Proceeding}:    "response answer",
+		{txn.Trying, txn.Proceeding}:    "response answer time",
 		{txn.Trying, txn.Completed}:     "response answer error",
 		{txn.Trying, gone}:              "time relay", // RFC 4320 §4.2
 		{txn.Proceeding, txn.Completed}: "response answer error",
@@ -271,7 +271,7 @@ func (p *play) step() {
 	case 4:
 		if s, tx := p.one(); tx != nil && s.invite {
 			p.begin("cancel", "%d", s.name)
-			p.table.Cancel(tx)
+			p.table.Cancel(tx, nil)
 			p.end()
 		}
 	case 5:
@@ -457,7 +457,7 @@ func (p *play) upstream(br *txn.Branch, status int) {
 	if status >= 200 && status < 300 && tx.Invite() {
 		p.table.Branches(tx, func(other *txn.Branch) bool {
 			if other != br {
-				p.table.CancelBranch(other)
+				p.table.CancelBranch(other, nil)
 			}
 			return true
 		})
@@ -533,7 +533,7 @@ func (p *play) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 		p.fatalf("a time-out at %q of a branch in state %v", p.event, br.State())
 	}
 	switch {
-	case tx.Answered() || tx.State() == txn.Terminated || p.table.Pending(tx) > 1:
+	case tx.Answered() || tx.State() == txn.Terminated || p.table.Pending(tx) > 0:
 	case !tx.Invite():
 		p.table.Terminate(tx) // RFC 4320 §4.2
 	case tx.Canceled():
@@ -543,11 +543,14 @@ func (p *play) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
+// StillTrying is the 100 of RFC 4320.
+func (p *play) StillTrying(tx *txn.Tx) { p.send(tx, 100) }
+
 func (p *play) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if p.event != "error" {
 		p.fatalf("a transport error at %q", p.event)
 	}
-	if !tx.Answered() && tx.State() != txn.Terminated && p.table.Pending(tx) <= 1 {
+	if !tx.Answered() && tx.State() != txn.Terminated && p.table.Pending(tx) == 0 {
 		p.send(tx, 500)
 	}
 }

@@ -44,6 +44,7 @@ func (x *machine) Append(b []byte) {
 func (x *machine) Expired(*Tx)                { x.did = append(x.did, "expired↑") }
 func (x *machine) BranchTimeout(*Tx, *Branch) { x.did = append(x.did, "timeout↑") }
 func (x *machine) BranchFailed(*Tx, *Branch)  { x.did = append(x.did, "failed↑") }
+func (x *machine) StillTrying(*Tx)            {} // TestStillTrying
 
 // text is a message as the machines see it.
 func text(start, method string) []byte {
@@ -108,7 +109,7 @@ func (x *machine) client(event string) {
 	case event == "error":
 		x.TransportError(x.br)
 	case event == "CANCEL":
-		x.CancelBranch(x.br)
+		x.CancelBranch(x.br, nil)
 	case x.Response(x.br, x.parse(text("SIP/2.0 "+event+" Text", x.name))):
 		x.did = append(x.did, event+"↑")
 	}

@@ -12,6 +12,7 @@ const (
 	KindBranch  = 0x11 // a Branch
 	KindMessage = 0x12 // bytes of a message that may be sent again
 	KindKey     = 0x13 // a match key too long for its Tx
+	KindSaved   = 0x14 // a Saved: a request and the decisions about it
 )
 
 // State is a state of one of the four machines of RFC 3261 §17; the names are
@@ -62,11 +63,12 @@ const (
 	brFinal                     // a final response was received
 	brEnded                     // given back; the record only waits for Reclaim
 	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
+	brLost                      // its time was over or it did not arrive: that was its outcome, whatever still comes
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
 // Kamailio's keys need 50 to 70 bytes; a longer one gets a slot of its own.
-const keyInlineBytes = 80
+const keyInlineBytes = 70
 
 // userBytes is the room a Tx keeps for its user.
 const userBytes = 48
@@ -76,8 +78,10 @@ const userBytes = 48
 //
 //	Tx ── first ─→ Branch ── next ─→ Branch ── …
 //	 │                │
-//	 └─ reply         ├─ request   (bytes sent, for Timer A/E, CANCEL, ACK)
-//	    (bytes)       └─ cancel ─→ Branch (brCancel)
+//	 ├─ reply         ├─ request   (bytes sent, for Timer A/E, CANCEL, ACK)
+//	 │  (bytes)       └─ cancel ─→ Branch (brCancel)
+//	 ├─ best, challenges   (bytes) only while several branches are tried
+//	 └─ saved         (Saved)      only with a route armed
 type Tx struct {
 	node
 	key        uint64  // hash of the match key, keyed per process
@@ -86,17 +90,20 @@ type Tx struct {
 	reply      shm.Off // last response sent, for retransmissions; 0: none
 	keyExtra   shm.Off // the match key when it is longer than keyInlineBytes
 	replyTo    netio.Addr
-	endAt      int64 // Timers H, I, J, L, or the life guard
-	retransAt  int64 // Timer G; 0: none
-	_          int64
+	endAt      int64  // Timers H, I, J, L, or the life guard
+	retransAt  int64  // Timer G; for a non-INVITE when the 100 of RFC 4320 is due; 0: none
+	loop       uint64 // hash of what the request was routed by, see SetLoop
 	intervalMs uint32 // Timer G's present interval
 	listener   uint16
 	status     uint16 // last status sent upstream; 0: none
 	keyLen     uint16
-	total      uint8 // branches ever made
-	UserFlags  uint8 // the user's own, see User
-	_          uint32
+	total      uint8   // branches ever made
+	UserFlags  uint8   // the user's own, see User
+	saved      shm.Off // the request and what was decided about it; 0: not kept
 	user       [userBytes]byte
+	best       shm.Off // the best final response so far, if it had to wait
+	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
+	bestStatus uint16  // 0: none so far
 	keyInline  [keyInlineBytes]byte
 }
 
@@ -115,9 +122,11 @@ type Branch struct {
 	intervalMs uint32 // present interval of Timer A or E
 	listener   uint16
 	target     uint16 // the user's name for the destination; 0: none
-	_          uint16
+	breadth    uint16 // share of the request's Max-Breadth (RFC 5393 §5.3); 0: none counted
 	status     uint16 // last status received
-	_          [4]byte
+	replyRoute uint16 // the user's, see ReplyRoute
+	index      uint8  // number in its transaction, from 0
+	_          uint8
 }
 
 // Sizes of the records, checked against their structs below.

@@ -20,7 +20,7 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	switch h.Kind {
 	case KindTx:
 		tx := shm.Ptr[Tx](a, owner)
-		if tx.reply == part || tx.keyExtra == part {
+		if tx.reply == part || tx.keyExtra == part || tx.saved == part || tx.best == part || tx.challenges == part {
 			return true
 		}
 		for off, n := tx.first, 0; off != 0 && n <= MaxBranches; n++ {
@@ -71,7 +71,9 @@ func (t *Table) Rebuild() int {
 			if c := br.cancel; c != 0 && (!t.slab.Live(c, KindBranch) || t.branch(c).tx != off || t.branch(c).flags&brEnded != 0) {
 				br.cancel = 0
 			}
-			t.armClient(off, br)
+			if br.endAt != 0 { // else a CANCEL that waits for a provisional
+				t.armClient(off, br)
+			}
 		}
 		return true
 	})

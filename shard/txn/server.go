@@ -26,6 +26,9 @@ func (tx *Tx) Canceled() bool { return tx.flags&txCanceled != 0 }
 // Listener is the listener the request came in by and responses leave by.
 func (tx *Tx) Listener() int { return int(tx.listener) }
 
+// Total is how many branches were ever made.
+func (tx *Tx) Total() int { return int(tx.total) }
+
 // Live is how many branches have not ended.
 func (tx *Tx) Live() int { return int(tx.live) }
 
@@ -130,6 +133,7 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		t.keep(tx, segments)
 		tx.state = Completed
 		t.answered(tx)
+		tx.retransAt = 0
 		t.rearmServer(tx, t.now+int64(t.timers.J))
 	}
 	tx.status = uint16(status)
@@ -158,25 +162,13 @@ func (t *Table) pass(tx *Tx, segments [][]byte) {
 // keep sends a response and keeps its bytes for retransmissions. Without room
 // for them it is sent all the same and not repeated.
 func (t *Table) keep(tx *Tx, segments [][]byte) {
-	n := 0
-	for _, s := range segments {
-		n += len(s)
-	}
-	off, ok := t.slab.Alloc(KindMessage, shm.HeaderBytes+n)
-	if !ok {
-		t.count[CountArenaFull]++
+	off := t.join(tx, segments)
+	if off == 0 {
 		t.count[CountUnstored]++
 		t.drop(&tx.reply) // an older response must not be repeated in its place
 		t.pass(tx, segments)
 		return
 	}
-	b := t.arena.Bytes(off, 0, n)[:0]
-	for _, s := range segments {
-		b = append(b, s...)
-	}
-	h := shm.Ptr[shm.Header](t.arena, off)
-	h.Owner, h.Len = t.offOf(&tx.node), uint32(n)
-	t.slab.Publish(off)
 	t.drop(&tx.reply)
 	tx.reply = off
 	t.send(tx.listener, &tx.replyTo, 0, off)
@@ -185,6 +177,14 @@ func (t *Table) keep(tx *Tx, segments [][]byte) {
 // expireServer is what the server machine does when its deadline passes.
 func (t *Table) expireServer(off shm.Off, tx *Tx) {
 	if tx.retransAt != 0 && tx.retransAt <= t.now && t.now < tx.endAt {
+		if !tx.Invite() {
+			tx.retransAt = 0
+			t.rearmServer(tx, tx.endAt)
+			if tx.state == Trying {
+				t.user.StillTrying(tx)
+			}
+			return
+		}
 		// §17.2.1, Timer G: doubling up to T2.
 		tx.intervalMs = min(2*tx.intervalMs, uint32(t.timers.T2.Milliseconds()))
 		tx.retransAt = after(tx.retransAt, tx.intervalMs, t.now)

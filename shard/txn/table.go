@@ -31,10 +31,24 @@ type User interface {
 	// BranchFailed: the request could not be sent, or an ICMP error said that it
 	// did not arrive (§17.1.4, §18.4).
 	BranchFailed(tx *Tx, br *Branch)
+	// StillTrying: a non-INVITE has no final response at the time when the caller's
+	// Timer E has reached T2: now, and not earlier, a 100 may be sent (RFC 4320 §4.1).
+	StillTrying(tx *Tx)
 }
 
 // Random gives 64 unpredictable bits.
 type Random func() uint64
+
+// CancelBefore is tm's cancel_b_method: how a branch is cancelled that has had no
+// provisional response.
+type CancelBefore uint8
+
+// The zero value is what §9.1 asks for.
+const (
+	CancelWaits  CancelBefore = iota // the CANCEL waits for the provisional (1)
+	CancelFakes                      // it waits, but the branch counts as answered with 487 at once (0)
+	CancelLeaves                     // it is sent at once (2)
+)
 
 // Config is what a Table is made of.
 type Config struct {
@@ -47,7 +61,11 @@ type Config struct {
 	Random   Random
 	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own limit: that limit.
 	MaxBranches int
-	Now         int64 // ns; all times given later come from the same clock
+	// CancelBefore is what becomes of a branch that is cancelled before it had a provisional.
+	CancelBefore CancelBefore
+	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it (restart_fr_on_each_reply 0).
+	KeepTimerC bool
+	Now        int64 // ns; all times given later come from the same clock
 }
 
 // Table holds the transactions of one shard. See the package comment for who may
@@ -67,6 +85,9 @@ type Table struct {
 	buckets []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
 	mask    uint64
 	maxBr   uint8
+	stillAt int64 // how old a non-INVITE is when it may have its 100
+	before  CancelBefore
+	keepC   bool
 	held    int   // server transactions alive
 	open    int   // of those, without a final response
 	final   int64 // when one had its final response last, ns
@@ -98,6 +119,11 @@ func New(c Config) (*Table, error) {
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
+	t.before, t.keepC = c.CancelBefore, c.KeepTimerC
+	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
+		t.stillAt += int64(i)
+	}
+	t.stillAt = max(t.stillAt, int64(c.Timers.T1))
 	t.wheel.init(c.Now)
 	return t, nil
 }
@@ -190,10 +216,15 @@ func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, list
 		guard = lifeGuard
 	}
 	tx.endAt = t.now + int64(guard)
+	due := tx.endAt
+	if method != parser.INVITE {
+		tx.retransAt = t.now + t.stillAt
+		due = min(due, tx.retransAt)
+	}
 	bucket := &t.buckets[k.hash&t.mask]
 	tx.hashNext = shm.Off(*bucket)
 	*bucket = uint32(off)
-	t.arm(off, &tx.node, tx.endAt)
+	t.arm(off, &tx.node, due)
 	t.slab.Publish(off)
 	t.held++
 	t.open++
@@ -260,6 +291,9 @@ func (t *Table) terminate(tx *Tx) {
 	t.disarm(off, &tx.node)
 	t.drop(&tx.reply)
 	t.drop(&tx.keyExtra)
+	t.drop(&tx.saved)
+	t.drop(&tx.best)
+	t.drop(&tx.challenges)
 	if tx.live == 0 {
 		t.freeTx(off, tx)
 	}
@@ -279,6 +313,8 @@ func (t *Table) answered(tx *Tx) {
 		tx.flags |= txAnswered
 		t.open--
 		t.final = t.now
+		t.drop(&tx.best)
+		t.drop(&tx.challenges)
 	}
 }
 

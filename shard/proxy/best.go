@@ -1,0 +1,294 @@
+package proxy
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// The response context of a transaction (§16.7): provisionals and 2xx go up as
+// they come; of the other finals one goes up, when no branch is pending any more.
+// What the choice needs stands in the Tx: the status of the best so far, and a
+// copy of it if others had to be waited for. A call with one branch keeps no copy.
+
+// rank orders final responses, the best lowest (§16.7 step 6): a 6xx, else the
+// lowest class; in the 4xx those that tell the caller what to do differently; what
+// came from elsewhere before what was made here; and a 503 only when there is
+// nothing else.
+func rank(status int, local bool) int {
+	n := 2 * 10
+	switch status {
+	case 401:
+		n = 0
+	case 407:
+		n = 2
+	case 415:
+		n = 4
+	case 420:
+		n = 6
+	case 484:
+		n = 8
+	case 503:
+		n = 1000
+	}
+	if local {
+		n++
+	}
+	if status >= 600 {
+		return n
+	}
+	return n + status/100*100
+}
+
+// note takes a final response into account, received or (local) made here. It
+// reports whether it is the best so far; the copy of the one before is then gone.
+func (c *Core) note(tx *txn.Tx, status int, local bool) bool {
+	if best := tx.BestStatus(); best != 0 && rank(status, local) >= rank(best, tx.UserFlags&bestLocal != 0) {
+		return false
+	}
+	c.tx.SetBest(tx, status)
+	tx.UserFlags &^= bestLocal | bestTimeout | bestEarlier
+	if local {
+		tx.UserFlags |= bestLocal
+		if status == 408 {
+			tx.UserFlags |= bestTimeout
+		}
+	}
+	return true
+}
+
+// final is a final response other than a 2xx.
+func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
+	if tx.Answered() || tx.State() == txn.Terminated || br.Lost() {
+		return
+	}
+	status := int(m.Status)
+	tx.UserFlags |= anyReplied
+	if status >= 600 && !c.cfg.Disable6xxBlock {
+		// §16.7 step 5: nobody else needs to be asked.
+		tx.UserFlags |= noMoreTargets
+		c.tx.CancelOthers(tx, br, c.localReason(status))
+	}
+	if challenge(tx.BestStatus()) && rank(status, false) < rank(tx.BestStatus(), false) {
+		c.keepBestChallenges(tx)
+	}
+	best := c.note(tx, status, false)
+	if !best && challenge(status) {
+		c.keepChallenges(tx, m)
+	}
+	pending := c.tx.Pending(tx) > 0
+	silent := status == 408 && !tx.Invite() // RFC 4320 §4.2: see sendBest
+	if best && !pending && !silent && c.failureRoute(tx) == 0 {
+		c.forward(tx, m, via, c.challenges(tx, status))
+		return
+	}
+	if best {
+		p := &c.plan
+		p.Reset(m.Raw[m.StartLine.Off:end(m)])
+		p.Cut(via.Cut.Off-m.StartLine.Off, via.Cut.Len)
+		c.tx.KeepBest(tx, p.Segments())
+	}
+	if !pending {
+		c.atHand = m
+		c.conclude(tx, br)
+		c.atHand = nil
+	}
+}
+
+// conclude: no branch of tx is pending and none brought a 2xx. br, which may be
+// nil, is the one that ended last.
+func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
+	if !c.runFailure(tx) {
+		c.sendBest(tx, br)
+	}
+}
+
+// sendBest answers tx with the best response it had.
+func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
+	status, local := tx.BestStatus(), tx.UserFlags&bestLocal != 0
+	switch {
+	case tx.Canceled() && (status == 0 || local):
+		c.answer(tx, br, 487, "Request Terminated")
+		return
+	case status == 0:
+		c.answer(tx, br, c.cfg.DefaultCode, c.cfg.DefaultReason)
+		return
+	case status == 408 && !tx.Invite():
+		// RFC 4320 §4.2: no 408 to a non-INVITE. One that was received comes early: the
+		// transaction stays until its time is over, to absorb the caller's repetitions.
+		if local {
+			c.tx.Terminate(tx)
+		}
+		return
+	}
+	m := &c.stored
+	if kept := c.tx.Best(tx); kept != nil && m.Parse(kept) == parser.OK {
+		p := &c.plan
+		p.Reset(kept)
+		more := c.challenges(tx, status)
+		status = c.planRemap(p, m)
+		if len(more) > 0 {
+			p.Insert(m.HeaderEnd, more)
+		}
+		if c.tx.Respond(tx, status, p.Segments()) {
+			c.count[CountRepliesFwd]++
+		}
+		return
+	}
+	switch {
+	case status == 503 && (local || c.cfg.Remap503):
+		c.answer(tx, br, codeInternal, "Server Internal Error")
+	case status == 408 && local:
+		c.answer(tx, br, c.cfg.TimeoutStatus, "Request Timeout")
+	default:
+		c.answer(tx, br, status, phrase(status)) // there was no room for a copy
+	}
+}
+
+// challenge tells whether a response asks for credentials.
+func challenge(status int) bool { return status == 401 || status == 407 }
+
+// challenges are the rows of others that go up with a 401 or 407 (§16.7 step 7).
+func (c *Core) challenges(tx *txn.Tx, status int) []byte {
+	if !challenge(status) || !c.cfg.AggregateChallenges {
+		return nil
+	}
+	return c.tx.Challenges(tx)
+}
+
+// keepBestChallenges keeps the rows of the best response so far, which is about to
+// be replaced.
+func (c *Core) keepBestChallenges(tx *txn.Tx) {
+	if kept := c.tx.Best(tx); kept != nil && c.stored.Parse(kept) == parser.OK {
+		c.keepChallenges(tx, &c.stored)
+	}
+}
+
+// keepChallenges keeps the challenges of m.
+func (c *Core) keepChallenges(tx *txn.Tx, m *parser.Message) {
+	if !c.cfg.AggregateChallenges {
+		return
+	}
+	for i := range m.Headers {
+		if k := m.Headers[i].Kind; k == parser.KindWWWAuthenticate || k == parser.KindProxyAuthenticate {
+			c.tx.AddChallenge(tx, m.Headers[i].Line.Of(m.Raw))
+		}
+	}
+}
+
+// answer makes the final response to a transaction whose request may be gone from
+// the receive buffers: from what was saved of it, else from what a branch sent,
+// else from the response at hand, which has the same rows.
+func (c *Core) answer(tx *txn.Tx, br *txn.Branch, code int, reason string) {
+	if c.resume(tx) {
+		c.Request.Reply(code, reason, "")
+		return
+	}
+	sent := []byte(nil)
+	if br != nil {
+		sent = c.tx.Request(br)
+	}
+	if sent == nil {
+		c.tx.Branches(tx, func(other *txn.Branch) bool {
+			sent = c.tx.Request(other)
+			return sent == nil
+		})
+	}
+	m := &c.stored
+	switch {
+	case sent != nil && m.Parse(sent) == parser.OK:
+	case c.atHand != nil:
+		m = c.atHand
+	default:
+		c.tx.Terminate(tx)
+		return
+	}
+	if !c.replyLike(tx, m, code, reason) {
+		c.tx.Terminate(tx)
+	}
+}
+
+// StillTrying is txn.User's: the 100 of RFC 4320 §4.1 is due.
+func (c *Core) StillTrying(tx *txn.Tx) {
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		if sent := c.tx.Request(br); sent != nil && c.stored.Parse(sent) == parser.OK {
+			c.replyLike(tx, &c.stored, 100, "Trying")
+			return false
+		}
+		return true
+	})
+}
+
+// DropReplies forgets the responses that came so far (t_drop_replies), or those of
+// the branches made last: only the best is kept, so that it goes if it is one of
+// those, and nothing stands in for it.
+func (r *Request) DropReplies(last bool) {
+	if r.Tx == nil || r.Tx.Answered() || last && r.Tx.UserFlags&bestEarlier != 0 {
+		return
+	}
+	r.core.tx.DropBest(r.Tx)
+	r.Tx.UserFlags &^= bestLocal | bestTimeout | bestEarlier
+}
+
+// BestStatus is the status of the best response so far; after a CANCEL that of the
+// 487 that will go up if none better was received. 0: none.
+func (r *Request) BestStatus() int {
+	status := r.Tx.BestStatus()
+	if r.Tx.Canceled() && (status == 0 || r.has(bestLocal)) {
+		return 487
+	}
+	return status
+}
+
+// What a failure route asks about the best response and about all branches.
+
+// BestTimedOut tells whether the best response stands for a branch that timed out.
+func (r *Request) BestTimedOut() bool { return r.has(bestTimeout) }
+
+// BestReplied tells whether the best response was received.
+func (r *Request) BestReplied() bool {
+	return r.Tx != nil && r.Tx.BestStatus() != 0 && !r.has(bestLocal)
+}
+
+// AnyTimedOut tells whether any branch timed out.
+func (r *Request) AnyTimedOut() bool { return r.has(anyTimeout) }
+
+// AnyReplied tells whether any branch had a final response.
+func (r *Request) AnyReplied() bool { return r.has(anyReplied) }
+
+func (r *Request) has(flag uint8) bool { return r.Tx != nil && r.Tx.UserFlags&flag != 0 }
+
+// localReason is the Reason row (RFC 3326) of a CANCEL that a final response of
+// another branch is the reason for.
+func (c *Core) localReason(status int) []byte {
+	switch {
+	case !c.cfg.LocalReason:
+		return nil
+	case status == 200:
+		return elsewhere
+	}
+	b := appendInt(append(c.take(40), "Reason: SIP;cause="...), status)
+	return append(b, "\r\n"...)
+}
+
+var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")
+
+// phrase is the reason phrase of a response of which only the status is known.
+func phrase(status int) string {
+	switch {
+	case status == 404:
+		return "Not Found"
+	case status == 480:
+		return "Temporarily Unavailable"
+	case status == 486:
+		return "Busy Here"
+	case status == 487:
+		return "Request Terminated"
+	case status >= 600:
+		return "Global Failure"
+	case status >= 500:
+		return "Server Failure"
+	case status >= 400:
+		return "Request Failure"
+	}
+	return "Redirection"
+}

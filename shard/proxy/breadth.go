@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"viaduct/parser"
+)
+
+// RFC 5393 §5.3 bounds how many branches a request may have in the whole network
+// at one time. Each request but ACK and CANCEL carries Max-Breadth, and the shares
+// of the branches under way never sum up to more than the request came with.
+//
+// A request that came without is taken as one with 60 (§5.3.3). It did not bind
+// anybody before us, so a second relay beside branches under way divides 60 again;
+// max_branches bounds that.
+
+// breadth deals out the shares of one relay: each target the same, and one more to
+// the first ones until nothing is left over.
+type breadth struct{ each, over int }
+
+// next is the share of the next target.
+func (b *breadth) next() int {
+	if b.over > 0 {
+		b.over--
+		return b.each + 1
+	}
+	return b.each
+}
+
+// ReadBreadth reads Max-Breadth; false: there is one and it is no number, or more
+// than one.
+func (r *Request) ReadBreadth() bool {
+	m := r.M
+	if !m.Has(parser.KindMaxBreadth) {
+		return true
+	}
+	row := m.First(parser.KindMaxBreadth)
+	v := m.Headers[row].Value.Of(m.Raw)
+	if len(v) == 0 || len(v) > 10 || m.HasMany(parser.KindMaxBreadth) {
+		return false
+	}
+	n := 0
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return false
+		}
+		n = min(n*10+int(c-'0'), 1<<16-1) // the value may always be lowered
+	}
+	r.maxBreadth = n
+	return true
+}
+
+// shares divides what is left of the request's breadth between n targets; false:
+// there is less than one for each.
+func (r *Request) shares(n int) (b breadth, ok bool) {
+	left := defaultBreadth
+	if r.maxBreadth >= 0 {
+		left = r.maxBreadth
+		if r.Tx != nil {
+			left -= r.core.tx.BreadthInUse(r.Tx)
+		}
+	}
+	if n == 0 || left < n {
+		return b, false
+	}
+	if n == 1 {
+		return breadth{each: left}, true // the common request: no division
+	}
+	return breadth{left / n, left % n}, true
+}
+
+// defaultBreadthRow goes into a request that has none and one target.
+var defaultBreadthRow = []byte("Max-Breadth: " + string(decimals[defaultBreadth]) + "\r\n")
+
+// appendBreadth appends the row where there is none.
+func (r *Request) appendBreadth(b []byte, share int) []byte {
+	switch {
+	case r.M.Has(parser.KindMaxBreadth) || r.M.Method == parser.ACK || r.M.Method == parser.CANCEL:
+		return b
+	case share == defaultBreadth:
+		return append(b, defaultBreadthRow...)
+	}
+	b = append(b, "Max-Breadth: "...)
+	return append(appendInt(b, share), "\r\n"...)
+}
+
+// planBreadth replaces the value there is.
+func (r *Request) planBreadth(p *Plan, share int) {
+	m := r.M
+	if !m.Has(parser.KindMaxBreadth) || m.Method == parser.ACK || m.Method == parser.CANCEL {
+		return
+	}
+	v := m.Headers[m.First(parser.KindMaxBreadth)].Value
+	p.Replace(v.Off, v.Len, appendInt(r.core.take(8), share))
+}

@@ -1,0 +1,413 @@
+package proxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// bench is a Core between a caller and any number of targets, with routes written in Go.
+type bench struct {
+	t     *testing.T
+	c     *Core
+	now   int64
+	arena *shm.Arena
+	sent  []sent
+	m     parser.Message // the request or response at hand
+
+	failure func(r *Request, route int)
+	branch  func(r *Request, route int) bool
+	reply   func(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool
+}
+
+type sent struct{ to, text string }
+
+func (b *bench) Begin(_ int, to *netio.Addr, _ uint64) {
+	b.sent = append(b.sent, sent{to: to.String()})
+}
+func (b *bench) Append(s []byte)             { b.sent[len(b.sent)-1].text += string(s) }
+func (b *bench) End()                        {}
+func (b *bench) Egress(*netio.Addr, int) int { return 0 }
+
+func (b *bench) Failure(r *Request, route int) {
+	if b.failure != nil {
+		b.failure(r, route)
+	}
+}
+
+func (b *bench) Branch(r *Request, route int) bool {
+	return b.branch == nil || b.branch(r, route)
+}
+
+func (b *bench) Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
+	return b.reply == nil || b.reply(tx, br, m, route)
+}
+
+func newBench(t *testing.T, change func(*Config)) *bench {
+	t.Helper()
+	arena, err := shm.Create(shm.Config{Bytes: 8 << 20, Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { arena.Close() })
+	b := &bench{t: t, now: int64(time.Hour), arena: arena}
+	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
+	cfg := Config{Listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}, Egress: b, Sender: b, Arena: arena, Counters: arena.Counters(0),
+		TryingReason: "Trying", Remap503: true, TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error", AggregateChallenges: true,
+		LocalReason: true, Script: b, Numbering: 7}
+	if change != nil {
+		change(&cfg)
+	}
+	b.c = New(cfg)
+	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: arena.Counters(0),
+		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.c.SetTable(tb)
+	b.c.SetNow(b.now)
+	return b
+}
+
+// request begins a request from 127.0.0.1:6000 and looks at its Max-Forwards, as a routing program does.
+func (b *bench) request(method, more string) *Request {
+	b.t.Helper()
+	text := fmt.Sprintf("%s sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\n"+
+		"Call-ID: c1\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n", method, method, more)
+	if reason := b.m.Parse([]byte(text)); reason != parser.OK {
+		b.t.Fatal(reason)
+	}
+	r := &b.c.Request
+	if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.ReadBreadth() {
+		b.t.Fatal("not taken")
+	}
+	r.Key = b.c.tx.Key(&b.m, b.m.Method)
+	return r
+}
+
+// answer answers the last request of that method sent to a port.
+func (b *bench) answer(port int, method, status string) {
+	b.t.Helper()
+	to := fmt.Sprintf("127.0.0.1:%d", port)
+	for i := len(b.sent) - 1; i >= 0; i-- {
+		if s := b.sent[i]; s.to == to && strings.HasPrefix(s.text, method+" ") {
+			var rows []string
+			for _, row := range strings.Split(s.text, "\r\n") {
+				name, _, _ := strings.Cut(row, ":")
+				switch name {
+				case "To":
+					row += ";tag=t"
+					fallthrough
+				case "Via", "From", "Call-ID", "CSeq":
+					rows = append(rows, row)
+				}
+			}
+			text := "SIP/2.0 " + status + "\r\n" + strings.Join(rows, "\r\n") + "\r\nContent-Length: 0\r\n\r\n"
+			if reason := b.m.Parse([]byte(text)); reason != parser.OK {
+				b.t.Fatal(reason)
+			}
+			b.c.Response(&b.m)
+			return
+		}
+	}
+	b.t.Fatalf("no %s was sent to %s", method, to)
+}
+
+func (b *bench) wait(d time.Duration) {
+	for end := b.now + int64(d); b.now < end; {
+		b.now = min(b.now+int64(50*time.Millisecond), end)
+		b.c.SetNow(b.now)
+		b.c.tx.SetNow(b.now)
+		b.c.tx.Expire(1000)
+	}
+}
+
+// took lists what was sent since the last call, "to first line", ACKs left out, and ends the batch.
+func (b *bench) took() string {
+	var l []string
+	for _, s := range b.sent {
+		line, _, _ := strings.Cut(s.text, "\r\n")
+		if !strings.HasPrefix(line, "ACK ") {
+			l = append(l, s.to[len("127.0.0.1:"):]+" "+strings.TrimSuffix(strings.TrimPrefix(line, "SIP/2.0 "), " SIP/2.0"))
+		}
+	}
+	b.c.Release()
+	b.c.tx.Reclaim()
+	b.sent = b.sent[:0]
+	return strings.Join(l, ", ")
+}
+
+func (b *bench) want(want string) {
+	b.t.Helper()
+	if got := b.took(); got != want {
+		b.t.Errorf("sent\n\t%s\nwant\n\t%s", got, want)
+	}
+}
+
+// TestFailureRoute: the route sees the request as it was left and the best response, and goes on from there.
+func TestFailureRoute(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.RecordRoute()
+	r.MaxForwards(10)
+	r.Flags = 0x80
+	r.Arm(OnFailure, 3)
+	if !r.Relay() {
+		t.Fatal("not relayed")
+	}
+	runs := 0
+	b.failure = func(r *Request, route int) {
+		runs++
+		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || !r.BestReplied() || r.BestTimedOut() || r.Armed(OnFailure) != 0 {
+			t.Errorf("route %d, status %d, flags %#x, armed %d", route, r.BestStatus(), r.Flags, r.Armed(OnFailure))
+		}
+		if r.Relay() {
+			t.Error("relayed without a new target")
+		}
+		if !r.AppendBranch([]byte("sip:carol@127.0.0.1:7001"), -1) || !r.Relay() {
+			t.Error("not relayed again")
+		}
+	}
+	b.answer(7000, "INVITE", "486 Busy Here")
+	var second string
+	for _, s := range b.sent {
+		if s.to == "127.0.0.1:7001" {
+			second = s.text
+		}
+	}
+	if strings.Count(second, "Record-Route:") != 1 || !strings.Contains(second, "Max-Forwards: 10\r\n") || strings.Count(second, "Via:") != 2 {
+		t.Errorf("the second branch is\n%s", second)
+	}
+	b.answer(7001, "INVITE", "404 Not Found")
+	if runs != 1 {
+		t.Errorf("the failure route ran %d times", runs)
+	}
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 486 Busy Here")
+}
+
+// TestFailureRouteOfAnotherProgram is not run: its number means another route now.
+func TestFailureRouteOfAnotherProgram(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.Arm(OnFailure, 1)
+	r.Relay()
+	b.failure = func(*Request, int) { t.Error("it ran") }
+	b.c.cfg.Numbering++
+	b.answer(7000, "INVITE", "486 Busy Here")
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
+}
+
+// TestTimeoutReachesTheFailureRoute as a 408, a transport error as a 503; answered, the transaction is over.
+func TestTimeoutReachesTheFailureRoute(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.Arm(OnFailure, 1)
+	r.SetFinalTimers(0, time.Second)
+	r.Relay()
+	b.failure = func(r *Request, _ int) {
+		if r.BestStatus() != 408 || !r.BestTimedOut() || !r.AnyTimedOut() || r.AnyReplied() {
+			t.Errorf("status %d", r.BestStatus())
+		}
+		r.Arm(OnFailure, 2)
+		r.SetRequestURI([]byte("sip:bob@127.0.0.1:7001"))
+		r.Relay()
+	}
+	b.wait(1100 * time.Millisecond)
+	b.failure = func(r *Request, route int) {
+		if route != 2 || !r.AnyTimedOut() {
+			t.Errorf("route %d", route)
+		}
+		r.Reply(480, "Gone", "")
+	}
+	b.c.NotDelivered([]byte(b.sent[len(b.sent)-1].text))
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:bob@127.0.0.1:7001, 6000 480 Gone")
+}
+
+// TestBranchRoute: what it changes is the branch's own, what it drops does not leave, a reply route armed in it hears that branch alone.
+func TestBranchRoute(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.Arm(OnBranch, 5)
+	r.Arm(OnReply, 1)
+	r.AppendBranch([]byte("sip:two@127.0.0.1:7001"), -1)
+	r.AppendBranch([]byte("sip:three@127.0.0.1:7002"), -1)
+	var seen []string
+	b.branch = func(r *Request, route int) bool {
+		seen = append(seen, fmt.Sprint(route, " ", r.Tx.Total(), " ", string(r.RequestURI())))
+		switch len(seen) {
+		case 1:
+			r.SetRequestURI([]byte("sip:one@127.0.0.1:7003"))
+			r.Arm(OnReply, 2)
+		case 2:
+			return false
+		}
+		return true
+	}
+	if !r.Relay() || string(r.RequestURI()) != "sip:bob@127.0.0.1:7000" {
+		t.Errorf("afterwards the Request-URI is %s", r.RequestURI())
+	}
+	if got := strings.Join(seen, ", "); got != "5 0 sip:bob@127.0.0.1:7000, 5 1 sip:two@127.0.0.1:7001, 5 1 sip:three@127.0.0.1:7002" {
+		t.Errorf("the route saw %s", got)
+	}
+	var heard []string
+	b.reply = func(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
+		heard = append(heard, fmt.Sprint(br.Index(), " ", m.Status, " ", route))
+		return m.Status != 183
+	}
+	b.answer(7003, "INVITE", "180 Ringing")
+	b.answer(7002, "INVITE", "183 Progress")
+	b.answer(7002, "INVITE", "486 Busy Here")
+	if got := strings.Join(heard, ", "); got != "0 180 2, 1 183 1, 1 486 1" {
+		t.Errorf("the reply routes heard %s", got)
+	}
+	b.want("6000 100 Trying, 7003 INVITE sip:one@127.0.0.1:7003, 7002 INVITE sip:three@127.0.0.1:7002, 6000 180 Ringing")
+}
+
+// TestContacts: sorted by q, handed out group by group, those without a q last, and kept for the failure route.
+func TestContacts(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	for i, q := range []int{300, 900, 900, 0} {
+		r.AppendBranch(fmt.Appendf(nil, "sip:c%d@127.0.0.1:%d", i, 7001+i), q)
+	}
+	if !r.LoadContacts() || !r.NextContacts() {
+		t.Fatal("nothing loaded")
+	}
+	r.Arm(OnFailure, 1)
+	r.Relay()
+	b.failure = func(r *Request, _ int) {
+		if r.NextContacts() {
+			r.Arm(OnFailure, 1)
+			r.Relay()
+		}
+	}
+	for _, port := range []int{7002, 7003, 7001, 7004, 7000} {
+		b.answer(port, "INVITE", "486 Busy Here")
+	}
+	b.want("6000 100 Trying, 7002 INVITE sip:c1@127.0.0.1:7002, 7003 INVITE sip:c2@127.0.0.1:7003, 7001 INVITE sip:c0@127.0.0.1:7001, " +
+		"7004 INVITE sip:c3@127.0.0.1:7004, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
+}
+
+// TestReplyModes: what is left of a first leg's responses when a second one fails (failure_reply_mode).
+func TestReplyModes(t *testing.T) {
+	f := func(mode ReplyMode, again bool, want string) {
+		t.Helper()
+		b := newBench(t, func(c *Config) { c.FailureReplies = mode })
+		r := b.request("INVITE", "")
+		r.Arm(OnFailure, 1)
+		r.Relay()
+		b.failure = func(r *Request, route int) {
+			if route == 1 {
+				r.SetRequestURI([]byte("sip:bob@127.0.0.1:7001"))
+				if again {
+					r.Arm(OnFailure, 2)
+				}
+				r.Relay()
+			}
+		}
+		b.answer(7000, "INVITE", "484 Address Incomplete")
+		b.answer(7001, "INVITE", "480 Temporarily Unavailable")
+		if got := b.sent[len(b.sent)-1].text[len("SIP/2.0 "):][:3]; got != want {
+			t.Errorf("mode %d, again %v: %s, want %s", mode, again, got, want)
+		}
+	}
+	f(KeepAll, false, "484")
+	f(KeepAll, true, "484")
+	f(KeepNone, false, "480")
+	f(KeepNone, true, "500")
+	f(KeepLastLeg, false, "480")
+	f(KeepLastLeg, true, "480")
+}
+
+// TestRank: §16.7 step 6, from the best to the worst.
+func TestRank(t *testing.T) {
+	type final struct {
+		status int
+		local  bool
+	}
+	order := []final{{603, false}, {302, false}, {401, false}, {407, false}, {415, false}, {420, false}, {484, false}, {486, false}, {408, true}, {500, false}, {503, false}, {503, true}}
+	for i := range order[1:] {
+		a, b := order[i], order[i+1]
+		if rank(a.status, a.local) >= rank(b.status, b.local) {
+			t.Errorf("%v does not come before %v", a, b)
+		}
+	}
+	if rank(486, false) != rank(404, false) {
+		t.Error("of two of the same class the first counts")
+	}
+}
+
+// TestBreadth: shares never sum to more than the request came with, and targets beyond it make 440.
+func TestBreadth(t *testing.T) {
+	f := func(header string, targets int, want string) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", header)
+		for i := 1; i < targets; i++ {
+			r.AppendBranch(fmt.Appendf(nil, "sip:c@127.0.0.1:%d", 7000+i), -1)
+		}
+		got := ""
+		if !r.Relay() {
+			r.ReplyError()
+		}
+		for _, s := range b.sent {
+			for _, row := range strings.Split(s.text, "\r\n") {
+				if v, ok := strings.CutPrefix(row, "Max-Breadth: "); ok {
+					got += v + " "
+				} else if strings.HasPrefix(row, "SIP/2.0 4") {
+					got += row[8:11] + " "
+				}
+			}
+		}
+		if got = strings.TrimSpace(got); got != want {
+			t.Errorf("%q, %d targets: %s, want %s", header, targets, got, want)
+		}
+	}
+	f("", 1, "60")
+	f("", 7, "9 9 9 9 8 8 8")
+	f("Max-Breadth: 1\r\n", 1, "1")
+	f("Max-Breadth: 2\r\n", 2, "1 1")
+	f("Max-Breadth: 5\r\n", 2, "3 2")
+	f("Max-Breadth: 1\r\n", 2, "440")
+	f("Max-Breadth: 0\r\n", 1, "440")
+	f("Max-Breadth: 4294967295\r\n", 1, "65535")
+
+	bad := func(header string) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", "")
+		_ = b.m.Parse([]byte("INVITE sip:b@c SIP/2.0\r\n" + header + "\r\n\r\n"))
+		r.M = &b.m
+		if r.ReadBreadth() {
+			t.Errorf("%q is taken", header)
+		}
+	}
+	bad("Max-Breadth: five")
+	bad("Max-Breadth: -1")
+	bad("Max-Breadth:")
+	bad("Max-Breadth: 99999999999")
+	bad("Max-Breadth: 1\r\nMax-Breadth: 1")
+}
+
+// TestSecondRelayBeside: what a first relay took is not there for a second one, unless the request came without Max-Breadth.
+func TestSecondRelayBeside(t *testing.T) {
+	f := func(header string, want bool) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", header)
+		r.Relay()
+		r.SetRequestURI([]byte("sip:bob@127.0.0.1:7001"))
+		if got := r.Relay(); got != want {
+			t.Errorf("%q: the second relay is %v", header, got)
+		}
+	}
+	f("", true)
+	f("Max-Breadth: 10\r\n", false)
+}

@@ -1,0 +1,246 @@
+package proxy
+
+import (
+	"cmp"
+	"slices"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/txn"
+)
+
+// target is one member of the target set (§16.5): a Request-URI and where it goes.
+type target struct {
+	uri  []byte     // nil: the Request-URI as received
+	dst  []byte     // outbound URI, nil: none
+	addr netio.Addr // where dst points, if a set chose it
+	uid  uint16     // the set's name for it
+	q    int16      // q-value in thousandths; below 0: none given
+}
+
+// contacts are the targets that LoadContacts took, best first, and where
+// NextContacts goes on.
+type contacts struct {
+	at, n uint8
+	list  [maxTargets + 1]target
+}
+
+// AppendBranch adds a target to the next Relay. Without a URI it is the current
+// Request-URI with the outbound URI, which is then used up; with one it has the
+// outbound URI all the same, as Kamailio 5.6 does it. false: no room, or not a
+// URI.
+func (r *Request) AppendBranch(uri []byte, q int) bool {
+	if r.nMore == len(r.more) || len(uri) > len(r.uriBuf) || len(uri) > 0 && !isURI(uri) {
+		r.core.count[CountTooManyTargets]++
+		return false
+	}
+	t := r.mainTarget()
+	t.q = int16(q)
+	if len(uri) > 0 {
+		t.uri = r.core.keep(uri)
+		if t.uid != 0 && r.pickURI {
+			t.addr.Family, t.uid = 0, 0 // the set chose the host of another Request-URI
+		}
+	} else {
+		r.dst, r.dstAddr.Family, r.target = nil, 0, 0
+	}
+	r.more[r.nMore] = t
+	r.nMore++
+	return true
+}
+
+func isURI(b []byte) bool {
+	var u parser.URI
+	return parser.ParseURI(b, &u) == parser.OK
+}
+
+// ClearBranches forgets the targets added.
+func (r *Request) ClearBranches() { r.nMore = 0 }
+
+// mainTarget is the Request-URI as a target, its bytes good for the batch.
+func (r *Request) mainTarget() target {
+	c := r.core
+	return target{c.keep(r.uri), c.keep(r.dst), r.dstAddr, r.target, -1}
+}
+
+// setTarget makes t the Request-URI and outbound URI.
+func (r *Request) setTarget(t *target) {
+	r.uri, r.dst, r.dstAddr, r.target = t.uri, t.dst, t.addr, t.uid
+}
+
+// keep copies b into the scratch of the batch.
+func (c *Core) keep(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append(c.take(len(b)), b...)
+}
+
+// LoadContacts takes the target set of the next Relay, for NextContacts to hand
+// out by q (t_load_contacts). One without a q comes last. With a single target
+// there is nothing to sort, and nothing is loaded.
+func (r *Request) LoadContacts() bool {
+	l := &r.loaded
+	if r.nMore == 0 {
+		l.n = 0
+		return true
+	}
+	l.at, l.n = 0, 0
+	if r.fresh {
+		l.list[0] = r.mainTarget()
+		l.n = 1
+	}
+	l.n += uint8(copy(l.list[l.n:], r.more[:r.nMore]))
+	slices.SortStableFunc(l.list[:l.n], func(a, b target) int {
+		return cmp.Compare(b.q, a.q)
+	})
+	r.nMore, r.fresh = 0, false
+	return true
+}
+
+// NextContacts makes the contacts of the best q that is left the targets of the
+// next Relay; false: none are left.
+func (r *Request) NextContacts() bool {
+	l := &r.loaded
+	if l.at >= l.n {
+		return false
+	}
+	first := &l.list[l.at]
+	r.setTarget(first)
+	r.pickURI, r.fresh, r.nMore = false, true, 0
+	for l.at++; l.at < l.n && l.list[l.at].q == first.q && r.nMore < len(r.more); l.at++ {
+		r.more[r.nMore] = l.list[l.at]
+		r.nMore++
+	}
+	return true
+}
+
+// fork sends the request to each of its targets (§16.6). A target that cannot be
+// sent to counts as one that answered 503 (§16.9). false: none was sent to.
+func (r *Request) fork(shares breadth) bool {
+	c, sent := r.core, 0
+	main, picks := r.mainTarget(), r.picks
+	for i := -1; i < r.nMore; i++ {
+		t := &main
+		switch {
+		case i >= 0:
+			t = &r.more[i]
+		case !r.fresh:
+			continue
+		}
+		r.setTarget(t)
+		if r.try(shares.next()) {
+			sent++
+		}
+		if r.Tx == nil {
+			return true // no room at all: answered
+		}
+	}
+	r.setTarget(&main)
+	r.picks, r.nMore, r.fresh = picks, 0, false
+	if sent > 0 {
+		r.relayed = true
+		return true
+	}
+	if r.lastCode == 0 {
+		r.lastCode = codeInternal // the branch routes dropped every one
+	}
+	if !r.resumed {
+		c.tx.DropBest(r.Tx) // the routing program answers, or nobody
+	}
+	return false
+}
+
+// try makes one branch for the target that the Request-URI is now.
+func (r *Request) try(share int) bool {
+	c, reply := r.core, 0
+	if r.armed.branch != 0 && c.cfg.Script != nil {
+		var send bool
+		if reply, send = r.branchRoute(); !send {
+			return false
+		}
+	}
+	if !r.where(&r.to) {
+		c.note(r.Tx, 503, true)
+		return false
+	}
+	r.to.Breadth = uint16(share)
+	br := c.tx.NewBranch(r.Tx, r.to)
+	if br == nil {
+		r.fail(503)
+		c.note(r.Tx, 503, true)
+		return false
+	}
+	br.SetReplyRoute(reply)
+	if code := r.launch(br); code != 0 {
+		r.fail(code)
+		c.note(r.Tx, 503, true)
+		return false
+	}
+	return true
+}
+
+// branchRoute runs the armed branch route on the branch about to be made. reply is
+// the reply route that it armed for this branch alone, 0: none.
+func (r *Request) branchRoute() (reply int, send bool) {
+	before := r.armed.reply
+	r.branching = true
+	send = r.core.cfg.Script.Branch(r, int(r.armed.branch))
+	r.branching = false
+	if r.armed.reply != before {
+		reply = int(r.armed.reply)
+		r.armed.reply = before
+	}
+	return reply, send
+}
+
+// launch writes the request of br and sends it; else the status that says why
+// not.
+func (r *Request) launch(br *txn.Branch) (code int) {
+	c, p := r.core, &r.core.plan
+	r.plan(p, br, br.Listener(), br.Breadth())
+	if code := p.verdict(); code != 0 {
+		c.tx.Discard(br)
+		return code
+	}
+	room := c.tx.Room(br, p.Bytes())
+	if room == nil {
+		c.tx.Discard(br)
+		return 503
+	}
+	p.WriteTo(room)
+	c.tx.Send(r.Tx, br)
+	c.count[CountForwarded]++
+	return 0
+}
+
+// The proxy's own flags of a transaction, in Tx.UserFlags.
+const (
+	pickedURI     = 1 << iota // failover rewrites the Request-URI too
+	recordedRoute             // our Record-Route names the listener it left by
+	bestLocal                 // the best response so far was made here
+	bestTimeout               // it stands for a branch that timed out
+	anyTimeout                // a branch timed out
+	anyReplied                // a branch had a response
+	noMoreTargets             // a 6xx came (§16.7 step 5)
+	bestEarlier               // the best response is from before the last relay
+)
+
+// keepPicks notes in the transaction what failover must know.
+func (r *Request) keepPicks() {
+	r.Tx.UserFlags &^= pickedURI | recordedRoute
+	if r.picks.N == 0 {
+		if r.Tx.Total() > 0 {
+			*picksOf(r.Tx) = balance.Picks{}
+		}
+		return
+	}
+	*picksOf(r.Tx) = r.picks
+	if r.pickURI {
+		r.Tx.UserFlags |= pickedURI
+	}
+	if r.recordRoute {
+		r.Tx.UserFlags |= recordedRoute
+	}
+}

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// A request loops when it comes back unchanged in everything that decided where
+// it went (RFC 5393 §4.2): each round would go the same way, and with forking
+// their number doubles. One that comes back with another Request-URI or Route set
+// is a spiral and passes. Call-ID, From tag and CSeq need no comparing: the Via
+// that says it was here carries a secret of the very transaction.
+//
+// The address it came from is one of the inputs. A feature server that we send a
+// call to and that hands it back unchanged is no loop: the routing program sees
+// where it comes from ($si) and goes on differently. A real loop comes from the
+// same neighbour each time and is found one round later.
+
+// loopHash is the hash of those inputs. It is kept in the transaction, so it must
+// mean the same to the next process.
+func (r *Request) loopHash() uint64 {
+	m := r.M
+	h := xxhash.Sum64(m.Bytes(m.URI))
+	if m.Has(parser.KindRoute) {
+		for i := m.First(parser.KindRoute); i >= 0; i = m.Next(i) {
+			h = (h ^ xxhash.Sum64(m.Headers[i].Value.Of(m.Raw))) * 0x9e3779b97f4a7c15
+		}
+	}
+	h = (h ^ binary.LittleEndian.Uint64(r.Src.IP[:])) * 0xff51afd7ed558ccd
+	return (h ^ binary.LittleEndian.Uint64(r.Src.IP[8:])) * 0xc4ceb9fe1a85ec53
+}
+
+// Looped tells whether the request was here before, just like this, and waits for
+// what becomes of that.
+func (r *Request) Looped() bool {
+	m := r.M
+	if m.Method == parser.ACK || !r.via.More && !m.HasMany(parser.KindVia) {
+		return false // it comes from whoever made it
+	}
+	hash := uint64(0)
+	for v := m.Values(parser.KindVia); v.Next(); {
+		var via parser.Via
+		if parser.ParseVia(m.Raw, v.Value, &via) != parser.OK {
+			return false
+		}
+		id, ok := txn.ParseBranch(via.Branch.Of(m.Raw))
+		if !ok || !r.core.viaIsOurs(via.SentBy.Of(m.Raw)) {
+			continue
+		}
+		br := r.core.tx.At(id)
+		if br == nil {
+			continue
+		}
+		if hash == 0 {
+			hash = r.loopHash()
+		}
+		if tx := r.core.tx.Tx(br); tx.Method() == m.Method && tx.Loop() == hash {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,377 @@
+package proxy
+
+import (
+	"time"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// Script runs the operator's routes where the Core comes to them. The numbers are
+// those given to [Request.Arm].
+type Script interface {
+	// Failure: every branch is final and none was a 2xx. r is the request as it was
+	// saved. r.Relay makes further branches, r.Reply answers; with neither, the best
+	// response goes up.
+	Failure(r *Request, route int)
+	// Branch: one branch is about to leave. Request-URI and outbound URI of r are
+	// that branch's own. false: it does not leave.
+	Branch(r *Request, route int) (send bool)
+	// Reply: a response of br came and is not passed on yet. false: a provisional is
+	// not passed on; a final is all the same.
+	Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
+}
+
+// RouteKind is a kind of route that a request arms.
+type RouteKind uint8
+
+// The kinds.
+const (
+	OnFailure RouteKind = iota
+	OnBranch
+	OnReply
+)
+
+// armed are the routes a transaction will run, by their numbers in the routing
+// program; 0: none.
+type armed struct{ failure, branch, reply uint16 }
+
+// finalTimers are a transaction's own Timers B and C in ms; 0: the settings'.
+type finalTimers struct{ fr, frInv uint32 }
+
+// Saved is what a transaction keeps of its request for the routes that run later:
+// the request as received and the decisions taken about it, so that a failure
+// route goes on from there and record_route() done once stays done. Each failure
+// route of a transaction begins with what request_route had decided: what an
+// earlier one did to Request-URI and outbound URI was for its own branches (as in
+// Kamailio 5.6). Flags, routes armed, timers and contacts go on. It is one slot
+// of the arena that belongs to the Tx, without pointers, so that it means the same
+// to the next process:
+//
+//	+------------+---------+-----+-----+-------+---------------------+
+//	| Saved      | request | URI | dst | Route | URI and dst of each |
+//	| (fixed)    |         |     |     |       | contact left        |
+//	+------------+---------+-----+-----+-------+---------------------+
+//	              rawLen    uriLen dstLen routeLen
+//
+// A Relay writes a new one and swaps; only single words are ever changed in place.
+// The list for failover is not in it: it stands in the Tx for everybody.
+type Saved struct {
+	txn.Saved
+	numbering   uint64 // of the program that the route numbers belong to
+	src         netio.Addr
+	dstAddr     netio.Addr
+	textLen     uint32 // of all that follows the fixed part
+	rawLen      uint32
+	flags       uint32 // message flags
+	bits        uint32 // savedReceived…
+	maxForwards int32
+	maxBreadth  int32
+	failure     uint16
+	branch      uint16
+	reply       uint16
+	uriLen      uint16
+	dstLen      uint16
+	routeLen    uint16
+	listener    uint16
+	target      uint16
+	nCuts       uint8
+	nContacts   uint8
+	lastTarget  uint16
+	side        int16 // listener that a second Route of ours names, -1: none
+	_           [6]uint8
+	cuts        [8]parser.Span
+	contacts    [maxTargets + 1]savedContact
+}
+
+type savedContact struct {
+	addr           netio.Addr
+	uriLen, dstLen uint16
+	uid            uint16
+	q              int16
+}
+
+// Saved.bits.
+const (
+	savedHasMF = 1 << iota
+	savedRecordRoute
+	savedPickURI
+	savedURI   // there is a new Request-URI
+	savedDst   // there is an outbound URI
+	savedRoute // a Route row is appended
+)
+
+// savedBytes is the size of the fixed part.
+const savedBytes = 616 // TestSavedLayout
+
+// Arm arms a route for the transaction of the request; 0 disarms. false: the
+// number is too high.
+func (r *Request) Arm(kind RouteKind, route int) bool {
+	if route < 0 || route > 1<<16-1 {
+		return false
+	}
+	*r.armed.of(kind) = uint16(route)
+	return r.relayedSave()
+}
+
+// relayedSave notes a decision in the transaction when the request has been
+// relayed already; else the next Relay does.
+func (r *Request) relayedSave() bool {
+	return !r.relayed || r.branching || r.Tx == nil || r.Tx.State() == txn.Terminated || r.save()
+}
+
+// Armed is the number of the route armed, 0: none.
+func (r *Request) Armed(kind RouteKind) int { return int(*r.armed.of(kind)) }
+
+func (a *armed) of(kind RouteKind) *uint16 {
+	switch kind {
+	case OnFailure:
+		return &a.failure
+	case OnBranch:
+		return &a.branch
+	}
+	return &a.reply
+}
+
+// SetFinalTimers sets how long the transaction waits: fr for a first response
+// (Timers B and F), frInv for the final one of an INVITE that rings (Timer C). 0
+// leaves one as it is (t_set_fr). false: the arena has no room.
+func (r *Request) SetFinalTimers(frInv, fr time.Duration) bool {
+	r.timers.set(frInv, fr)
+	return r.relayedSave()
+}
+
+func (f *finalTimers) set(frInv, fr time.Duration) {
+	if frInv > 0 {
+		f.frInv = uint32(min(max(frInv.Milliseconds(), 1), 1<<31-1))
+	}
+	if fr > 0 {
+		f.fr = uint32(min(max(fr.Milliseconds(), 1), 1<<31-1))
+	}
+}
+
+// ResetFinalTimers goes back to the settings' (t_reset_fr).
+func (r *Request) ResetFinalTimers() {
+	r.timers = finalTimers{}
+	r.relayedSave()
+}
+
+// save keeps the request if something will ask for it: a route that runs later, or
+// the transaction's own timers. false: the arena has no room.
+func (r *Request) save() bool {
+	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.Tx.Saved() == 0 {
+		return true
+	}
+	// Slow path: not for a request that is relayed and forgotten.
+	if r.writeSaved() {
+		return true
+	}
+	if r.Tx.Saved() == 0 {
+		return false
+	}
+	// What was kept before stays; the words about later routes can be changed where they are.
+	s := r.core.saved(r.Tx)
+	s.failure, s.branch, s.reply, s.flags = r.armed.failure, r.armed.branch, r.armed.reply, r.Flags
+	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	return true
+}
+
+// decisions are what the routing program decided about where and how the request
+// leaves.
+type decisions struct {
+	uri, dst, appendRoute       []byte
+	dstAddr                     netio.Addr
+	target                      uint16
+	pickURI, recordRoute, hasMF bool
+	maxForwards, nCuts, side    int
+	cuts                        [8]parser.Span
+}
+
+func (r *Request) decisions() decisions {
+	return decisions{r.uri, r.dst, r.appendRoute, r.dstAddr, r.target, r.pickURI, r.recordRoute, r.hasMF, r.maxForwards, r.nCuts, r.side, r.cuts}
+}
+
+func (r *Request) writeSaved() bool {
+	c, l := r.core, &r.loaded
+	if !r.resumed {
+		r.base = r.decisions()
+	}
+	d := &r.base
+	raw := r.M.Raw[:end(r.M)]
+	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute)
+	for i := l.at; i < l.n; i++ {
+		n += len(l.list[i].uri) + len(l.list[i].dst)
+	}
+	off := c.tx.NewSaved(r.Tx, n)
+	if off == 0 {
+		return false
+	}
+	s := shm.Ptr[Saved](c.cfg.Arena, off)
+	h := s.Saved.Header
+	*s = Saved{numbering: c.cfg.Numbering, src: r.Src, dstAddr: d.dstAddr, textLen: uint32(n - savedBytes), rawLen: uint32(len(raw)), flags: r.Flags,
+		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
+		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
+		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
+	s.Saved.Header = h
+	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	bit := func(set bool, b uint32) {
+		if set {
+			s.bits |= b
+		}
+	}
+	bit(d.hasMF, savedHasMF)
+	bit(d.recordRoute, savedRecordRoute)
+	bit(d.pickURI, savedPickURI)
+	bit(d.uri != nil, savedURI)
+	bit(d.dst != nil, savedDst)
+	bit(d.appendRoute != nil, savedRoute)
+	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
+	b = append(append(append(append(b, raw...), d.uri...), d.dst...), d.appendRoute...)
+	for i := range s.contacts[:s.nContacts] {
+		t := &l.list[int(l.at)+i]
+		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
+		b = append(append(b, t.uri...), t.dst...)
+	}
+	c.tx.SetSaved(r.Tx, off)
+	return true
+}
+
+// saved is what tx keeps of its request, nil if nothing.
+func (c *Core) saved(tx *txn.Tx) *Saved {
+	if tx.Saved() == 0 {
+		return nil
+	}
+	return shm.Ptr[Saved](c.cfg.Arena, tx.Saved())
+}
+
+// failureRoute is the failure route that tx will run, 0: none. The numbers of
+// another routing program, from before a restart, mean nothing.
+func (c *Core) failureRoute(tx *txn.Tx) int {
+	if s := c.saved(tx); s != nil && s.numbering == c.cfg.Numbering && c.cfg.Script != nil {
+		return int(s.failure)
+	}
+	return 0
+}
+
+// passes runs the reply route of br, if it has one, and reports whether m is
+// passed on.
+func (c *Core) passes(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
+	s := c.saved(tx)
+	if s.numbering != c.cfg.Numbering || c.cfg.Script == nil {
+		return true
+	}
+	route := br.ReplyRoute()
+	if route == 0 {
+		route = int(s.reply)
+	}
+	return route == 0 || c.cfg.Script.Reply(tx, br, m, route) || m.Status >= 200
+}
+
+// resume makes the request that tx keeps the request under way, as it was when
+// request_route relayed it. The message is the Core's own: the shard's holds the response
+// at hand.
+func (c *Core) resume(tx *txn.Tx) bool {
+	s, r, m := c.saved(tx), &c.Request, &c.resumed
+	if s == nil {
+		return false
+	}
+	left := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen))
+	text := func(n int, there bool) []byte {
+		if !there {
+			return nil
+		}
+		b := left[:n:n]
+		left = left[n:]
+		return b
+	}
+	if m.Parse(text(int(s.rawLen), true)) != parser.OK || !r.Begin(m, &s.src, int(s.listener)) {
+		return false
+	}
+	r.Tx, r.resumed, r.fresh = tx, true, false
+	r.maxForwards, r.maxBreadth, r.hasMF = int(s.maxForwards), int(s.maxBreadth), s.bits&savedHasMF != 0
+	r.recordRoute, r.pickURI = s.bits&savedRecordRoute != 0, s.bits&savedPickURI != 0
+	r.uri = text(int(s.uriLen), s.bits&savedURI != 0)
+	r.dst = text(int(s.dstLen), s.bits&savedDst != 0)
+	r.appendRoute = text(int(s.routeLen), s.bits&savedRoute != 0)
+	r.dstAddr, r.target, r.picks = s.dstAddr, s.target, *picksOf(tx)
+	r.cuts, r.nCuts = s.cuts, int(s.nCuts)
+	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
+	r.armed = armed{s.failure, s.branch, s.reply}
+	r.side = int(s.side)
+	r.lastTarget, r.base = s.lastTarget, r.decisions()
+	r.loaded.at, r.loaded.n = 0, s.nContacts
+	for i := range s.contacts[:s.nContacts] {
+		k := &s.contacts[i]
+		uri := text(int(k.uriLen), k.uriLen > 0)
+		r.loaded.list[i] = target{uri, text(int(k.dstLen), k.dstLen > 0), k.addr, k.uid, k.q}
+	}
+	return true
+}
+
+// runFailure runs the failure route of tx, which is used up by that (a route that
+// wants to come again arms itself). It reports whether it made something of the
+// transaction: an answer, or new branches.
+func (c *Core) runFailure(tx *txn.Tx) bool {
+	route := c.failureRoute(tx)
+	if route == 0 || !c.resume(tx) {
+		return false
+	}
+	c.saved(tx).failure = 0
+	r := &c.Request
+	r.armed.failure = 0
+	before := tx.UserFlags & bestEarlier
+	c.cfg.Script.Failure(r, route)
+	if tx.State() == txn.Terminated || tx.Answered() {
+		return true
+	}
+	more := c.tx.Pending(tx) > 0
+	switch mode := c.cfg.FailureReplies; {
+	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:
+		r.DropReplies(false)
+	}
+	return more
+}
+
+// ReplyMode is tm's failure_reply_mode, with its numbers: what is left of the
+// responses that came before a failure route when the best is chosen after it.
+type ReplyMode uint8
+
+// The modes.
+const (
+	KeepAll     ReplyMode = iota // all of them, as §16.7 step 6 has it
+	KeepNone                     // none
+	KeepEarlier                  // those of the branches made last are forgotten
+	KeepLastLeg                  // if the route made new branches none, else all
+)
+
+// TxFlags are the message flags that tx keeps; SetTxFlags replaces them, if it
+// keeps any.
+func (c *Core) TxFlags(tx *txn.Tx) uint32 {
+	if s := c.saved(tx); s != nil {
+		return s.flags
+	}
+	return 0
+}
+
+// SetTxFlags replaces the message flags that tx keeps, if it keeps any.
+func (c *Core) SetTxFlags(tx *txn.Tx, flags uint32) {
+	if s := c.saved(tx); s != nil {
+		s.flags = flags
+	}
+}
+
+// SetTxTimers is SetFinalTimers for a transaction under way: the timer that runs
+// next is the first to follow it. false: it keeps nothing of its request.
+func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
+	s := c.saved(tx)
+	if s == nil {
+		return false
+	}
+	f := finalTimers{s.FrMs, s.FrInvMs}
+	f.set(frInv, fr)
+	s.FrMs, s.FrInvMs = f.fr, f.frInv
+	return true
+}

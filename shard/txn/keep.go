@@ -1,0 +1,148 @@
+package txn
+
+import (
+	"time"
+
+	"viaduct/shm"
+)
+
+// What a transaction keeps besides its branches, each in a slot of its own that
+// belongs to the Tx and is only there where it is needed:
+//
+//	best        the best final response so far, while others are waited for (§16.7 step 6)
+//	challenges  rows of the 401s and 407s that are not the best (§16.7 step 7)
+//	saved       the request and what was decided about it, for routes that run later
+//
+// A slot is published before the Tx refers to it, and what it replaces is freed
+// after, so that a process killed between the two leaves the old one in force.
+
+// Saved is the head of what the user keeps of a request. The user's own record
+// begins with it.
+type Saved struct {
+	shm.Header
+	FrMs    uint32 // this transaction's Timer B or F, t_set_fr; 0: the table's
+	FrInvMs uint32 // its Timer C
+}
+
+// NewSaved reserves a slot of n bytes, which begins with a Saved, for the request
+// of tx; SetSaved must follow. 0: the arena is full.
+func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
+	off, ok := t.slab.Alloc(KindSaved, n)
+	if !ok {
+		t.count[CountArenaFull]++
+		return 0
+	}
+	shm.Ptr[shm.Header](t.arena, off).Owner = t.offOf(&tx.node)
+	return off
+}
+
+// SetSaved makes the slot at off, now filled, the one of tx.
+func (t *Table) SetSaved(tx *Tx, off shm.Off) {
+	t.slab.Publish(off)
+	t.replace(&tx.saved, off)
+}
+
+// replace puts off in the place of what ref names, which is then freed.
+func (t *Table) replace(ref *shm.Off, off shm.Off) {
+	if old := *ref; old != 0 {
+		t.later(old)
+	}
+	*ref = off
+}
+
+// Saved is the slot that SetSaved was given, 0 if there is none. It is valid until
+// tx is terminated.
+func (tx *Tx) Saved() shm.Off { return tx.saved }
+
+// timerB is how long a request of tx waits for a response (Timers B and F).
+func (t *Table) timerB(tx *Tx) int64 {
+	if tx.saved != 0 {
+		if ms := shm.Ptr[Saved](t.arena, tx.saved).FrMs; ms != 0 {
+			return int64(ms) * int64(time.Millisecond)
+		}
+	}
+	return int64(t.timers.B)
+}
+
+// timerC is how long an INVITE of tx may ring (Timer C).
+func (t *Table) timerC(tx *Tx) int64 {
+	if tx.saved != 0 {
+		if ms := shm.Ptr[Saved](t.arena, tx.saved).FrInvMs; ms != 0 {
+			return int64(ms) * int64(time.Millisecond)
+		}
+	}
+	return int64(t.timers.C)
+}
+
+// BestStatus is the status given to SetBest last, 0: none.
+func (tx *Tx) BestStatus() int { return int(tx.bestStatus) }
+
+// SetBest notes the status of the best final response so far and forgets the copy
+// of the one before.
+func (t *Table) SetBest(tx *Tx, status int) {
+	t.drop(&tx.best)
+	tx.bestStatus = uint16(status)
+}
+
+// KeepBest keeps a copy of it. Without room there is its status alone.
+func (t *Table) KeepBest(tx *Tx, segments [][]byte) {
+	t.replace(&tx.best, t.join(tx, segments))
+}
+
+// Best is that copy, nil if there is none. A view, valid until the next SetBest or
+// final response, and then for the batch.
+func (t *Table) Best(tx *Tx) []byte {
+	if tx.best == 0 {
+		return nil
+	}
+	return t.storedBytes(tx.best)
+}
+
+// AddChallenge adds a row to the challenges. Without room it is left out.
+func (t *Table) AddChallenge(tx *Tx, row []byte) {
+	if off := t.join(tx, [][]byte{t.Challenges(tx), row}); off != 0 {
+		t.replace(&tx.challenges, off)
+	}
+}
+
+// Challenges are the rows added, nil if there are none.
+func (t *Table) Challenges(tx *Tx) []byte {
+	if tx.challenges == 0 {
+		return nil
+	}
+	return t.storedBytes(tx.challenges)
+}
+
+// DropBest forgets best response and challenges (t_drop_replies).
+func (t *Table) DropBest(tx *Tx) {
+	t.SetBest(tx, 0)
+	t.drop(&tx.challenges)
+}
+
+// join copies segments into a slot of tx; 0: the arena is full.
+func (t *Table) join(tx *Tx, segments [][]byte) shm.Off {
+	n := 0
+	for _, s := range segments {
+		n += len(s)
+	}
+	off, ok := t.slab.Alloc(KindMessage, shm.HeaderBytes+n)
+	if !ok {
+		t.count[CountArenaFull]++
+		return 0
+	}
+	b := t.arena.Bytes(off, 0, n)[:0]
+	for _, s := range segments {
+		b = append(b, s...)
+	}
+	h := shm.Ptr[shm.Header](t.arena, off)
+	h.Owner, h.Len = t.offOf(&tx.node), uint32(n)
+	t.slab.Publish(off)
+	return off
+}
+
+// SetLoop notes a hash of what the request was routed by, for whoever looks for
+// loops (RFC 5393 §4.2.2). Loop gives it back.
+func (tx *Tx) SetLoop(h uint64) { tx.loop = h }
+
+// Loop is what SetLoop was given.
+func (tx *Tx) Loop() uint64 { return tx.loop }
