@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -51,6 +52,17 @@ func TestMain(m *testing.M) {
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
+
+// watchSources looks at every folder of the sources, while tests run. `go test` repeats an earlier result until something changes that a test itself has
+// looked at (`go help cache`), and the program under test is built by another process.
+var watchSources = sync.OnceValue(func() error {
+	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "bin") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+})
 
 // heavy lets one test at a time load both processors; the others, which mostly wait, go on beside it.
 var heavy sync.Mutex
@@ -152,6 +164,9 @@ func start(t *testing.T, s setup) *server {
 // startIn is start with a folder that is there already.
 func startIn(t *testing.T, dir string, s setup) *server {
 	t.Helper()
+	if err := watchSources(); err != nil {
+		t.Fatal(err)
+	}
 	s.shards = max(s.shards, 1)
 	if s.arenaMB == 0 {
 		s.arenaMB = 64
