@@ -541,6 +541,7 @@ func TestRow100SubscribeForks(t *testing.T) {
 func TestRow53TryingToNonInvite(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		began := time.Now()
 		branch := d.request("OPTIONS")

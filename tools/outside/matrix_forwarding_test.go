@@ -103,7 +103,7 @@ func TestRow28UnavailableBecomes500(t *testing.T) {
 	for want, s := range map[string]setup{"500": {}, "503": {edits: params(`modparam("tm", "remap_503_500", 0)`)}} {
 		caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
 		s.targets = []netip.AddrPort{callee.addr}
-		srv := start(t, s)
+		srv := start(t, patient(s))
 		for _, method := range []string{"INVITE", "MESSAGE"} {
 			d := caller.call(srv.addr)
 			caller.send(srv.addr, d.text(method, d.branch))
@@ -125,7 +125,7 @@ func TestRow31PortUnreachable(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
 	nobody := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
-	srv := start(t, setup{targets: []netip.AddrPort{nobody, callee.addr}})
+	srv := start(t, patient(setup{targets: []netip.AddrPort{nobody, callee.addr}}))
 	failovers := uint64(0)
 	for i := 0; i < 64 && failovers == 0; i++ { // the Call-ID chooses who is first
 		d := caller.call(srv.addr)

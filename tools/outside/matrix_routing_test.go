@@ -21,7 +21,7 @@ func twoSided(t *testing.T, calleeSide netip.Addr, s setup) (srv *server, other 
 	other = netip.AddrPortFrom(calleeSide, uint16(freePort(t)))
 	s.targets = []netip.AddrPort{callee.addr}
 	s.flags = append(s.flags, "-l", "udp:"+other.String())
-	return start(t, s), other, caller, callee
+	return start(t, patient(s)), other, caller, callee
 }
 
 // bothWays makes a call through a proxy with two sides and has each end send requests by the route set it was given (§12.1): every one arrives, leaves
@@ -222,7 +222,7 @@ func TestRow67OwnRPort(t *testing.T) {
 		if on {
 			s.edits = []string{"dns=off\n", "dns=off\nlocal_rport=yes\n"}
 		}
-		srv := start(t, s)
+		srv := start(t, patient(s))
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")

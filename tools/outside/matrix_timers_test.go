@@ -174,6 +174,7 @@ func TestRow26SilentUAS408(t *testing.T) {
 func TestRow30TimerC(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")
@@ -199,6 +200,7 @@ func TestRow30TimerC(t *testing.T) {
 func TestRow30TimerCRestarts(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")
@@ -255,6 +257,7 @@ func TestRow34ProvisionalStopsTimerA(t *testing.T) {
 func TestRow36TimerD(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")
@@ -336,6 +339,7 @@ func TestRow37TimerEInProceeding(t *testing.T) {
 func TestRow38TimerK(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.request("MESSAGE")
 		m := callee.expect("MESSAGE")
@@ -377,6 +381,7 @@ func (s *server) statsOnce(t *testing.T, ok func([]counters) bool) []counters {
 func TestRow40TimersGAndH(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")
@@ -399,6 +404,7 @@ func TestRow40TimersGAndH(t *testing.T) {
 func TestRow41TimerI(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.invite()
 		caller.expect("100")
@@ -428,6 +434,7 @@ func TestRow41TimerI(t *testing.T) {
 func TestRow42TimerJ(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.establish(callee)
 		branch := d.request("BYE")
@@ -454,6 +461,7 @@ func TestRow42TimerJ(t *testing.T) {
 func TestRow44Row45TimersLAndM(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
+		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		again := *d
 		began := time.Now() // timers L and M start later

@@ -113,7 +113,7 @@ func TestRow66RPort(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
 	second := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
-	srv := start(t, setup{targets: []netip.AddrPort{callee.addr}, flags: []string{"-l", "udp:" + second.String()}})
+	srv := start(t, patient(setup{targets: []netip.AddrPort{callee.addr}, flags: []string{"-l", "udp:" + second.String()}}))
 	for _, proxy := range []netip.AddrPort{srv.addr, second} {
 		for _, sentBy := range []string{"192.0.2.7:1", "behind.nat.example", caller.addr.String()} {
 			d := caller.call(proxy)

@@ -105,7 +105,7 @@ func TestRow02UnknownScheme416(t *testing.T) {
 	for _, s := range []setup{{}, {program: relay}} {
 		caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
 		s.targets = []netip.AddrPort{callee.addr}
-		srv := start(t, s)
+		srv := start(t, patient(s))
 		d := caller.call(srv.addr)
 		d.uri = "nobodyKnowsThisScheme:x"
 		d.invite()

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		flag.Set("test.parallel", "16")
+		flag.Set("test.parallel", "10")
 	}
 	code := m.Run()
 	os.RemoveAll(dir)

@@ -199,7 +199,7 @@ func TestKillAndRestart(t *testing.T) {
 	srv.wait(patience)
 	s := srv.setup
 	s.targets, s.edits, s.shards = []netip.AddrPort{other.addr}, nil, 1
-	again := start(t, s)
+	again := start(t, patient(s))
 	if again.addr != srv.addr {
 		t.Fatalf("restarted on %v, was on %v", again.addr, srv.addr)
 	}
