@@ -129,7 +129,7 @@ func (w *worker) abortTransaction(at step) {
 	}
 	stranded := false
 	if br == nil {
-		stranded = !tx.Answered() && tx.State() != txn.Terminated // max_inv_lifetime
+		stranded = (tx.Expired() || tx.Over()) && !tx.Answered() && tx.State() != txn.Terminated // max_inv_lifetime; not the 100 of RFC 4320
 	} else {
 		w.attempt(func() { stranded = w.core.Stranded(tx, over) })
 	}

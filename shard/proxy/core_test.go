@@ -326,6 +326,25 @@ func TestReplyModes(t *testing.T) {
 	f(KeepLastLeg, true, "480")
 }
 
+// TestStillTryingIsRepeated: once the 100 of RFC 4320 has left, a retransmission gets it again, and before nothing.
+func TestStillTryingIsRepeated(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("OPTIONS", "")
+	r.Relay()
+	tx := r.Tx
+	b.wait(3400 * time.Millisecond)
+	b.c.tx.Repeat(tx)
+	for _, s := range b.sent {
+		if s.to == "127.0.0.1:6000" {
+			t.Errorf("too early: %s", s.text)
+		}
+	}
+	b.took()
+	b.wait(150 * time.Millisecond)
+	b.c.tx.Repeat(tx)
+	b.want("7000 OPTIONS sip:bob@127.0.0.1:7000, 6000 100 Trying, 6000 100 Trying") // Timer E of ours as well
+}
+
 // TestRank: §16.7 step 6, from the best to the worst.
 func TestRank(t *testing.T) {
 	type final struct {

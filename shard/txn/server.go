@@ -23,6 +23,9 @@ func (tx *Tx) Answered() bool { return tx.flags&txAnswered != 0 }
 // Canceled tells whether the caller cancelled it.
 func (tx *Tx) Canceled() bool { return tx.flags&txCanceled != 0 }
 
+// Expired tells whether its lifetime is over (max_inv_lifetime, max_noninv_lifetime).
+func (tx *Tx) Expired() bool { return tx.flags&txExpired != 0 }
+
 // Listener is the listener the request came in by and responses leave by.
 func (tx *Tx) Listener() int { return int(tx.listener) }
 
