@@ -12,31 +12,32 @@ import (
 
 // rank orders final responses, the best lowest (§16.7 step 6): a 6xx, else the
 // lowest class; in the 4xx those that tell the caller what to do differently; what
-// came from elsewhere before what was made here; and a 503 only when there is
-// nothing else.
+// came from elsewhere before what was made here; the lowest code; and a 503 only
+// when there is nothing else.
 func rank(status int, local bool) int {
-	n := 2 * 10
+	const class, here = 1000, 500
+	n := 10 + status%100
 	switch status {
 	case 401:
 		n = 0
 	case 407:
-		n = 2
+		n = 1
 	case 415:
-		n = 4
+		n = 2
 	case 420:
-		n = 6
+		n = 3
 	case 484:
-		n = 8
+		n = 4
 	case 503:
-		n = 1000
+		n = 10 * class
 	}
 	if local {
-		n++
+		n += here
 	}
 	if status >= 600 {
 		return n
 	}
-	return n + status/100*100
+	return n + status/100*class
 }
 
 // note takes a final response into account, received or (local) made here. It

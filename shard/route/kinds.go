@@ -93,7 +93,7 @@ func (p *Program) hashNames() uint64 {
 			for i := range len(rt.name) {
 				h = (h ^ uint64(rt.name[i])) * 1099511628211
 			}
-			h = (h ^ 0) * 1099511628211
+			h *= 1099511628211 // the end of a name
 		}
 		h = (h ^ 1) * 1099511628211
 	}

@@ -86,7 +86,6 @@ type play struct {
 	arena    *shm.Arena
 	table    *txn.Table
 	timers   txn.Timers
-	maxInv   time.Duration
 	now      int64
 	rnd      uint64
 	event    string

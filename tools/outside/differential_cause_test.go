@@ -97,7 +97,9 @@ func plainRow(r *messages.Row) string {
 		v = "<sip:bob@example.com>"
 	case "Max-Forwards", "CSeq":
 		v = strings.Join(strings.Fields(v), " ")
-		v = strings.TrimLeft(v[:len(v)-1], "0") + v[len(v)-1:]
+		if n := len(v) - 1; n > 0 {
+			v = strings.TrimLeft(v[:n], "0") + v[n:]
+		}
 	case "Via", "Route", "Record-Route", "Content-Length":
 		v = genericParams.ReplaceAllString(quotedRun.ReplaceAllString(v, `"q"`), "")
 	case "Content-Type":

@@ -325,7 +325,6 @@ func (p *player) undo(sent []byte, m *message, recordRoutes int) (received []byt
 			if !strings.Contains(sentRows[theirs], ";rport") {
 				return nil, "rport was added"
 			}
-			sent = bytes.Replace(sent, []byte(sentRows[theirs]), []byte(strings.Replace(sentRows[theirs], ";rport", "", 1)), 1)
 		}
 	}
 	return []byte(start + "\r\n" + strings.Join(append(rows, "", body), "\r\n")), wrong

@@ -95,10 +95,9 @@ func documentedOutcomes(t *testing.T) map[string]string {
 // tortureRun is one way of forwarding the set.
 type tortureRun struct {
 	*player
-	byURI         bool   // the Request-URI and Route decide, not a destination set
-	recordRouted  string // methods that get a Record-Route
-	strictRouter  bool   // a Route without lr is followed (§16.6 step 6)
-	toDestination string // what a host that leads to the destination is written as
+	byURI        bool   // the Request-URI and Route decide, not a destination set
+	recordRouted string // methods that get a Record-Route
+	strictRouter bool   // a Route without lr is followed (§16.6 step 6)
 }
 
 var (
