@@ -47,12 +47,9 @@ func (c *Core) note(tx *txn.Tx, status int, local bool) bool {
 		return false
 	}
 	c.tx.SetBest(tx, status)
-	tx.UserFlags &^= bestLocal | bestTimeout | bestEarlier
+	tx.UserFlags &^= bestLocal | bestHeard | bestEarlier
 	if local {
 		tx.UserFlags |= bestLocal
-		if status == 408 {
-			tx.UserFlags |= bestTimeout
-		}
 	}
 	return true
 }
@@ -63,7 +60,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		return
 	}
 	status := int(m.Status)
-	tx.UserFlags |= anyReplied
+	if br.Provisional() {
+		tx.UserFlags |= anyReplied
+	}
 	if status >= 600 && !c.cfg.Disable6xxBlock {
 		// §16.7 step 5: nobody else needs to be asked.
 		tx.UserFlags |= noMoreTargets
@@ -75,6 +74,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	best := c.note(tx, status, false)
 	if !best && challenge(status) {
 		c.keepChallenges(tx, m)
+	}
+	if best && br.Provisional() {
+		tx.UserFlags |= bestHeard
 	}
 	pending := c.tx.Pending(tx) > 0
 	silent := status == 408 && !tx.Invite() // RFC 4320 §4.2: see sendBest
@@ -93,6 +95,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		c.conclude(tx, br)
 		c.atHand = nil
 	}
+	tx.UserFlags |= anyReplied // for the routes that run later
 }
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
@@ -227,7 +230,7 @@ func (r *Request) DropReplies(last bool) {
 		return
 	}
 	r.core.tx.DropBest(r.Tx)
-	r.Tx.UserFlags &^= bestLocal | bestTimeout | bestEarlier
+	r.Tx.UserFlags &^= bestLocal | bestHeard | bestEarlier
 }
 
 // BestStatus is the status of the best response so far; after a CANCEL that of the
@@ -243,18 +246,29 @@ func (r *Request) BestStatus() int {
 // What a failure route asks about the best response and about all branches.
 
 // BestTimedOut tells whether the best response stands for a branch that timed out.
-func (r *Request) BestTimedOut() bool { return r.has(bestTimeout) }
-
-// BestReplied tells whether the best response was received.
-func (r *Request) BestReplied() bool {
-	return r.Tx != nil && r.Tx.BestStatus() != 0 && !r.has(bestLocal)
+func (r *Request) BestTimedOut() bool {
+	return r.has(bestLocal) && r.Tx.BestStatus() == 408
 }
+
+// BestReplied tells whether the branch of the best response had a response before
+// that one: a destination that rang is not dead.
+func (r *Request) BestReplied() bool { return r.has(bestHeard) }
 
 // AnyTimedOut tells whether any branch timed out.
 func (r *Request) AnyTimedOut() bool { return r.has(anyTimeout) }
 
-// AnyReplied tells whether any branch had a final response.
-func (r *Request) AnyReplied() bool { return r.has(anyReplied) }
+// AnyReplied tells whether any branch had a response before the one at hand.
+func (r *Request) AnyReplied() bool {
+	if r.Tx == nil {
+		return false
+	}
+	found := r.has(anyReplied)
+	r.core.tx.Branches(r.Tx, func(br *txn.Branch) bool {
+		found = found || br.Provisional()
+		return !found
+	})
+	return found
+}
 
 func (r *Request) has(flag uint8) bool { return r.Tx != nil && r.Tx.UserFlags&flag != 0 }
 

@@ -165,7 +165,7 @@ func TestFailureRoute(t *testing.T) {
 	runs := 0
 	b.failure = func(r *Request, route int) {
 		runs++
-		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || !r.BestReplied() || r.BestTimedOut() || r.Armed(OnFailure) != 0 {
+		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || r.BestReplied() || r.AnyReplied() || r.BestTimedOut() || r.Armed(OnFailure) != 0 {
 			t.Errorf("route %d, status %d, flags %#x, armed %d", route, r.BestStatus(), r.Flags, r.Armed(OnFailure))
 		}
 		if r.Relay() {
@@ -189,7 +189,36 @@ func TestFailureRoute(t *testing.T) {
 	if runs != 1 {
 		t.Errorf("the failure route ran %d times", runs)
 	}
-	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 486 Busy Here")
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 404 Not Found")
+}
+
+// TestFailureRouteAfterRinging: what came before the time-out tells a destination that rang from a dead one.
+func TestFailureRouteAfterRinging(t *testing.T) {
+	f := func(before string, want bool) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", "")
+		r.Arm(OnFailure, 1)
+		r.SetFinalTimers(time.Second, time.Second)
+		r.Relay()
+		runs := 0
+		b.failure = func(r *Request, _ int) {
+			runs++
+			if !r.BestTimedOut() || r.BestReplied() != want || r.AnyReplied() != want {
+				t.Errorf("after %q: timed out %v, replied %v, any %v", before, r.BestTimedOut(), r.BestReplied(), r.AnyReplied())
+			}
+		}
+		if before != "" {
+			b.answer(7000, "INVITE", before)
+		}
+		b.wait(1500 * time.Millisecond)
+		if runs != 1 {
+			t.Errorf("after %q the failure route ran %d times", before, runs)
+		}
+	}
+	f("", false)
+	f("100 Trying", true)
+	f("180 Ringing", true)
 }
 
 // TestFailureRouteOfAnotherProgram is not run: its number means another route now.
@@ -245,6 +274,7 @@ func TestBranchRoute(t *testing.T) {
 		case 1:
 			r.SetRequestURI([]byte("sip:one@127.0.0.1:7003"))
 			r.Arm(OnReply, 2)
+			r.Flags = 4
 		case 2:
 			return false
 		}
@@ -255,6 +285,12 @@ func TestBranchRoute(t *testing.T) {
 	}
 	if got := strings.Join(seen, ", "); got != "5 0 sip:bob@127.0.0.1:7000, 5 1 sip:two@127.0.0.1:7001, 5 1 sip:three@127.0.0.1:7002" {
 		t.Errorf("the route saw %s", got)
+	}
+	if r.Armed(OnBranch) != 0 {
+		t.Error("the branch route is armed for the next relay too")
+	}
+	if got := b.c.TxFlags(r.Tx); got != 4 {
+		t.Errorf("later routes see flags %#x, the branch route set 4", got)
 	}
 	var heard []string
 	b.reply = func(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {

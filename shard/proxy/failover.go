@@ -34,7 +34,13 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if !br.Heard() && c.tx.TimeLeft(tx) && c.failover(tx, br) {
 		return
 	}
-	c.note(tx, 408, true)
+	heard := br.Provisional()
+	if heard {
+		tx.UserFlags |= anyReplied
+	}
+	if c.note(tx, 408, true) && heard {
+		tx.UserFlags |= bestHeard
+	}
 	if c.tx.Pending(tx) == 0 {
 		c.conclude(tx, br)
 	}

@@ -139,6 +139,10 @@ func (r *Request) fork(shares breadth) bool {
 	}
 	r.setTarget(&main)
 	r.picks, r.nMore, r.fresh = picks, 0, false
+	r.armed.branch = 0 // used up: a route that relays again arms it again
+	if s := c.saved(r.Tx); s != nil {
+		s.branch, s.flags = 0, r.Flags // what branch routes set is for the later routes too
+	}
 	if sent > 0 {
 		r.relayed = true
 		return true
@@ -220,9 +224,9 @@ const (
 	pickedURI     = 1 << iota // failover rewrites the Request-URI too
 	recordedRoute             // our Record-Route names the listener it left by
 	bestLocal                 // the best response so far was made here
-	bestTimeout               // it stands for a branch that timed out
+	bestHeard                 // its branch had a provisional response before
 	anyTimeout                // a branch timed out
-	anyReplied                // a branch had a response
+	anyReplied                // a branch had a response before the one at hand
 	noMoreTargets             // a 6xx came (§16.7 step 5)
 	bestEarlier               // the best response is from before the last relay
 )

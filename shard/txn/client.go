@@ -29,6 +29,9 @@ func (br *Branch) Addr() netio.Addr { return br.dst }
 // SentAt is when the request was first sent, in ns.
 func (br *Branch) SentAt() int64 { return br.sentAt }
 
+// Provisional tells whether a provisional response came, a 100 included.
+func (br *Branch) Provisional() bool { return br.flags&brHeard != 0 }
+
 // Heard tells whether any response came back.
 func (br *Branch) Heard() bool { return br.status != 0 }
 
@@ -180,6 +183,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		case status < 200:
 			first := br.state == Calling
 			br.state = Proceeding
+			br.flags |= brHeard
 			if br.flags&brCancelled == 0 && (first || status > 100 && !t.keepC) {
 				// §16.7 step 2: Timer C starts with the first provisional and again with each but a 100.
 				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
@@ -225,6 +229,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 	}
 	br.status = uint16(status)
 	if status < 200 {
+		br.flags |= brHeard
 		if br.state == Trying {
 			br.state = Proceeding
 			br.intervalMs = uint32(t.timers.T2.Milliseconds()) // Timer E runs on at T2

@@ -63,6 +63,7 @@ const (
 	brFinal                     // a final response was received
 	brEnded                     // given back; the record only waits for Reclaim
 	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
+	brHeard                     // a provisional response came, a 100 included
 	brLost                      // its time was over or it did not arrive: that was its outcome, whatever still comes
 )
 
