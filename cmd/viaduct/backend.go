@@ -77,6 +77,14 @@ func (c *Config) loadTargets() (*balance.Table, error) {
 		return nil, err
 	}
 	c.Notes = append(c.Notes, table.Warnings...)
+	if c.Program != nil {
+		// A warning: the set may come with the next list. Until then each such call fails.
+		for _, s := range c.Program.Selections() {
+			if err := table.Validate(s.Set, balance.Algorithm(s.Algorithm)); err != nil {
+				c.Notes = append(c.Notes, s.Pos.String()+": "+err.Error())
+			}
+		}
+	}
 	return table, nil
 }
 

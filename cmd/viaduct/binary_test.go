@@ -190,3 +190,29 @@ func TestCheckBindsNothing(t *testing.T) {
 		t.Errorf("port in use: %+v", r)
 	}
 }
+
+// What the program asks of the destination list is held against it at start, with its place.
+func TestSelectionsAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("d.list", "1 sip:127.0.0.1:7000 0 0 weight=5\n1 sip:127.0.0.1:7001\n")
+	f := func(call, want string) {
+		t.Helper()
+		config := write("d.cfg", "loadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"d.list\")\nrequest_route {\n\t"+call+";\n\tt_relay();\n}\n")
+		r := runBinary(t, "", "-c", "-f", config)
+		found := strings.Contains(r.stderr, "d.cfg:5:2: ")
+		if r.code != 0 || found != (want != "") || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: exit %d, want %q in:\n%s", call, r.code, want, r.stderr)
+		}
+	}
+	f(`ds_select_dst("1", "0")`, "")
+	f(`ds_select_dst("$rU", "0")`, "")
+	f(`ds_select_dst("7", "0")`, "d.cfg:5:2: set 7 does not exist: the destination list has 1")
+	f(`ds_select_domain("1", "9")`, "d.cfg:5:2: algorithm 9 (weights): set 1: sip:127.0.0.1:7001 has no weight=")
+}

@@ -415,6 +415,13 @@ func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
 			cc.ld.errorf(x.args[1].at(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
 			return nil
 		}
+		if alg.val == nil {
+			sel := Selection{Pos: x.pos, Set: -1, Algorithm: alg.n}
+			if set.val == nil {
+				sel.Set = set.n
+			}
+			cc.prog.selections = append(cc.prog.selections, sel)
+		}
 		if set.val == nil && alg.val == nil && limit.val == nil {
 			s, a, l := set.n, alg.n, limit.n
 			return func(c *Ctx) int { return c.moved(c.Host.SelectDst(s, a, l, setURI)) }

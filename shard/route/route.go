@@ -233,9 +233,19 @@ type Program struct {
 	nvars        int // distinct $var() names
 	usesForward  bool
 	numbering    uint64
+	selections   []Selection
 	maxRecursion int
 	maxLoops     int64
 }
+
+// Selection is a call of ds_select_dst or ds_select_domain whose algorithm is known at load, for whoever has the destination list to hold against it.
+type Selection struct {
+	Pos            Pos
+	Set, Algorithm int // set -1: known at run time only
+}
+
+// Selections are the program's, in the order of the file.
+func (p *Program) Selections() []Selection { return p.selections }
 
 // routeCode is one compiled routing block.
 type routeCode struct {
