@@ -151,17 +151,16 @@ func (w *worker) decide() {
 	w.step = stepDecide
 	s := &w.session
 	s.begin()
-	if w.program.Request(w.ctx) == route.Faulted {
+	switch {
+	case w.program.Request(w.ctx) == route.Faulted:
 		w.fault()
-		return
+	case s.acted:
+	case w.m.Method == parser.ACK:
+		w.drop(StrayAck)
+	default:
+		w.drop(ProgramDrop)
 	}
-	if !s.acted {
-		if w.m.Method == parser.ACK {
-			w.drop(StrayAck)
-		} else {
-			w.drop(ProgramDrop)
-		}
-	}
+	w.core.Finish()
 }
 
 // fault is a routing program that ran into a limit: the request is answered if

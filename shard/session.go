@@ -110,7 +110,7 @@ func (s *session) ReplyError() int { return s.answered(s.r().ReplyError()) }
 // answered notes that the request is done with, even if no answer could leave: to
 // an ACK none may, and one that is longer than a datagram cannot.
 func (s *session) answered(ok bool) int {
-	if !ok && !s.acted {
+	if !ok && !s.acted && s.r().Tx == nil { // else its state forbids that status, and another one is still possible
 		if s.r().M.Method == parser.ACK {
 			s.w.drop(StrayAck)
 		} else {

@@ -40,10 +40,24 @@ func rank(status int, local bool) int {
 	return n + status/100*class
 }
 
+// better tells whether a final response of tx is better than the best so far. A
+// 408 to a non-INVITE loses to everything: it will not be sent (RFC 4320 §4.2), and
+// must not keep another's answer from the caller.
+func (c *Core) better(tx *txn.Tx, status int, local bool) bool {
+	best := tx.BestStatus()
+	switch {
+	case best == 0:
+		return true
+	case !tx.Invite() && (status == 408 || best == 408):
+		return status != 408
+	}
+	return rank(status, local) < rank(best, tx.UserFlags&bestLocal != 0)
+}
+
 // note takes a final response into account, received or (local) made here. It
 // reports whether it is the best so far; the copy of the one before is then gone.
 func (c *Core) note(tx *txn.Tx, status int, local bool) bool {
-	if best := tx.BestStatus(); best != 0 && rank(status, local) >= rank(best, tx.UserFlags&bestLocal != 0) {
+	if !c.better(tx, status, local) {
 		return false
 	}
 	c.tx.SetBest(tx, status)
@@ -68,7 +82,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		tx.UserFlags |= noMoreTargets
 		c.tx.CancelOthers(tx, br, c.localReason(status))
 	}
-	if challenge(tx.BestStatus()) && rank(status, false) < rank(tx.BestStatus(), false) {
+	if challenge(tx.BestStatus()) && c.better(tx, status, false) {
 		c.keepBestChallenges(tx)
 	}
 	best := c.note(tx, status, false)

@@ -73,24 +73,25 @@ type listenerText struct {
 
 // Core makes the proxy's decisions for one shard. See the package comment.
 type Core struct {
-	cfg       Config
-	tx        *txn.Table
-	out       txn.Sender
-	count     *shm.Counters
-	listeners []listenerText
-	table     *balance.Table
-	suspects  map[uint16]int64 // since when a destination has let a call time out, by UID; ms
-	sockets   map[uint16]int   // listener forced by a destination's socket attribute, by UID
-	now       int64
-	reserve   uint64 // bytes of the arena that new calls leave alone
-	plan      Plan
-	stored    parser.Message  // for messages read back from the arena
-	resumed   parser.Message  // the request of a failure route
-	atHand    *parser.Message // the response under way, while a transaction is concluded
-	scratch   []byte
-	segs      [3][]byte
-	markBuf   []byte // secret and Call-ID, to be hashed
-	Request   Request
+	cfg        Config
+	tx         *txn.Table
+	out        txn.Sender
+	count      *shm.Counters
+	listeners  []listenerText
+	table      *balance.Table
+	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
+	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
+	now        int64
+	reserve    uint64 // bytes of the arena that new calls leave alone
+	plan       Plan
+	stored     parser.Message  // for messages read back from the arena
+	resumed    parser.Message  // the request of a failure route
+	atHand     *parser.Message // the response under way, while a transaction is concluded
+	scratch    []byte
+	segs       [3][]byte
+	markBuf    []byte // secret and Call-ID, to be hashed
+	Request    Request
+	concluding *txn.Tx // a transaction whose last branches a CANCEL ended, see Finish
 }
 
 // New makes a Core. SetTable must be called before the first message.

@@ -396,6 +396,28 @@ func TestRank(t *testing.T) {
 	}
 }
 
+// TestNonInvite408 loses to whatever else came, in any order: it will not be sent (RFC 4320 §4.2).
+func TestNonInvite408(t *testing.T) {
+	f := func(first, second, want string) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("OPTIONS", "")
+		r.AppendBranch([]byte("sip:two@127.0.0.1:7001"), -1)
+		r.Relay()
+		b.answer(7000, "OPTIONS", first)
+		b.answer(7001, "OPTIONS", second)
+		if want != "" {
+			want = ", " + want
+		}
+		b.want("7000 OPTIONS sip:bob@127.0.0.1:7000, 7001 OPTIONS sip:two@127.0.0.1:7001" + want)
+	}
+	f("408 Late", "480 Gone", "6000 480 Gone")
+	f("480 Gone", "408 Late", "6000 480 Gone")
+	f("408 Late", "500 Broken", "6000 500 Broken")
+	f("503 Full", "408 Late", "6000 500 Server Internal Error")
+	f("408 Late", "408 Late", "")
+}
+
 // TestBreadth: shares never sum to more than the request came with, and targets beyond it make 440.
 func TestBreadth(t *testing.T) {
 	f := func(header string, targets int, want string) {

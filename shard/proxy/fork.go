@@ -139,7 +139,13 @@ func (r *Request) fork(shares breadth) bool {
 	}
 	r.setTarget(&main)
 	r.picks, r.nMore, r.fresh = picks, 0, false
-	r.armed.branch = 0 // used up: a route that relays again arms it again
+	if r.armed.branch != 0 {
+		r.armed.branch = 0 // used up: a route that relays again arms it again
+		if r.armed.failure == 0 {
+			// Failover sends what a branch sent; what a branch route made of it, or would not have let leave, is for that destination alone.
+			*picksOf(r.Tx) = balance.Picks{}
+		}
+	}
 	if s := c.saved(r.Tx); s != nil {
 		s.branch, s.flags = 0, r.Flags // what branch routes set is for the later routes too
 	}

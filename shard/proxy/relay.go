@@ -239,14 +239,28 @@ func (r *Request) newTransaction() bool {
 // cancel is §16.10: the CANCEL gets its own 200 at once, the branches are
 // cancelled, and what becomes of the INVITE comes back by itself.
 func (r *Request) cancel() bool {
+	if r.Tx != nil && r.Tx.Answered() {
+		return true // relayed before
+	}
 	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when the arena is full: answered all the same
 	r.Reply(200, "canceling", "")
 	c, tx := r.core, r.Invite
 	c.tx.Cancel(tx, r.reasonRows())
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
-		c.conclude(tx, nil) // cancel_b_method 0
+		c.concluding = tx // cancel_b_method 0
 	}
 	return true
+}
+
+// Finish does what had to wait for the end of the program: a failure route makes
+// the request under way its own.
+func (c *Core) Finish() {
+	if tx := c.concluding; tx != nil {
+		c.concluding = nil
+		if !tx.Answered() {
+			c.conclude(tx, nil)
+		}
+	}
 }
 
 // reasonRows are the Reason rows of a CANCEL (RFC 3326), which go on with ours.

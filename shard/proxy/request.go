@@ -72,6 +72,7 @@ type Request struct {
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.M, r.Src, r.Listener = m, *src, listener
 	r.Tx, r.Invite = nil, nil
+	r.core.concluding = nil
 	r.received, r.maxForwards, r.hasMF, r.recordRoute = false, -1, false, false
 	r.uri, r.dst, r.target, r.pickURI, r.nCuts, r.appendRoute = nil, nil, 0, false, 0, nil
 	r.dstAddr.Family = 0
