@@ -249,3 +249,86 @@ func TestBuiltInIsNoOpenRelay(t *testing.T) {
 	}
 	f.endsClean()
 }
+
+// forkConfig is a configuration that forks, with that request_route and whatever follows it.
+func forkConfig(body string) string {
+	head := "listen=udp:127.0.0.1:5060\n"
+	for _, m := range []string{"tm", "tmx", "pv", "sl", "rr", "textops", "corex", "dispatcher", "xlog"} {
+		head += "loadmodule \"" + m + ".so\"\n"
+	}
+	return head + "request_route {\nif (is_method(\"CANCEL|ACK\")) { t_relay(); exit; }\n" + body
+}
+
+// leaves are the start lines of what left, with where to.
+func (f *flow) leaves(start string) (all []string) {
+	for _, d := range f.sent {
+		if line, _, _ := strings.Cut(string(d.bytes), "\r\n"); strings.HasPrefix(line, start) {
+			all = append(all, d.to+" "+line)
+		}
+	}
+	return all
+}
+
+// TestBranchRouteOverridesTheSet: each branch goes where its own Request-URI says, whatever a set had chosen.
+func TestBranchRouteOverridesTheSet(t *testing.T) {
+	f := newFlow(t, forkConfig(`ds_select_domain("1", "8"); append_branch(); ds_next_domain(); t_on_branch("B"); t_relay(); }
+branch_route[B] { $ru = "sip:x@127.0.0.9:5099"; }
+`), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	for _, line := range f.leaves("INVITE") {
+		if line != "127.0.0.9:5099 INVITE sip:x@127.0.0.9:5099 SIP/2.0" {
+			t.Error(line)
+		}
+	}
+	if n := f.count("INVITE "); n != 2 {
+		t.Errorf("%d INVITEs left, want 2", n)
+	}
+	f.endsClean()
+}
+
+// TestFailoverStaysInItsSet: a branch of one set is not followed by the next destination of another's.
+func TestFailoverStaysInItsSet(t *testing.T) {
+	f := newFlow(t, forkConfig(`ds_select_dst("1", "8"); append_branch(); ds_select_dst("2", "8"); t_relay(); }
+`), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n2 sip:127.0.0.1:8000 0 10\n2 sip:127.0.0.1:8001 0 5\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.sent = nil
+	f.unreachable("127.0.0.1:7000")
+	if left := f.leaves("INVITE"); len(left) != 0 {
+		t.Errorf("after a destination of set 1 failed: %v", left)
+	}
+	f.unreachable("127.0.0.1:8000")
+	if left := f.leaves("INVITE"); len(left) != 1 || !strings.HasPrefix(left[0], "127.0.0.1:8001 ") {
+		t.Errorf("after a destination of set 2 failed: %v", left)
+	}
+	f.endsClean()
+}
+
+// TestNoFailoverPastABranchRoute: what a branch route made is for that destination, and the next one might have been dropped.
+func TestNoFailoverPastABranchRoute(t *testing.T) {
+	f := newFlow(t, forkConfig(`ds_select_dst("1", "8"); t_on_branch("B"); t_relay(); }
+branch_route[B] { if ($du =~ ":7001") drop; }
+`), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.sent = nil
+	f.unreachable("127.0.0.1:7000")
+	if len(f.leaves("INVITE")) != 0 || f.count("SIP/2.0 500") != 1 {
+		t.Errorf("left: %v", f.leaves(""))
+	}
+	f.endsClean()
+}
+
+// TestCancelKeepsItsRequest: with cancel_b_method 0 the INVITE is over at once, but its failure route waits for the end of the program that relays the CANCEL.
+func TestCancelKeepsItsRequest(t *testing.T) {
+	f := newFlow(t, strings.Replace(forkConfig(`$ru = "sip:bob@127.0.0.1:7000"; t_on_failure("F"); t_relay(); }
+failure_route[F] { t_reply("480", "From F"); }
+`), `{ t_relay(); exit; }`, `{ t_relay(); if (is_method("CANCEL") && $ru == "sip:bob@127.0.0.1:5060") xlog("still the CANCEL"); else t_reply("500", "not the CANCEL"); t_relay(); exit; }`, 1), "", 16<<20)
+	f.settings.TM.CancelBMethod = 0
+	f.restart()
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	f.sent = nil
+	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	if got := strings.Join(f.leaves("SIP/2.0"), ", "); got != "127.0.0.1:6000 SIP/2.0 200 canceling, 127.0.0.1:6000 SIP/2.0 480 From F" {
+		t.Errorf("left: %s", got)
+	}
+	f.endsClean()
+}

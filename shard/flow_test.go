@@ -65,7 +65,11 @@ type flow struct {
 	open     bool                          // a datagram was begun
 	faulty   bool                          // panics are the test's own
 	timeless bool                          // out steps are compared without their times
+	held     []heldSegment                 // queued by reference in this batch
 }
+
+// heldSegment is bytes that must stay as they are until the batch is flushed, and what they were.
+type heldSegment struct{ at, was []byte }
 
 type sentDatagram struct {
 	to        string
@@ -102,6 +106,7 @@ func (f *flow) Append(b []byte) {
 	f.inject()
 	d := &f.sent[len(f.sent)-1]
 	d.bytes = append(d.bytes, b...)
+	f.held = append(f.held, heldSegment{b, bytes.Clone(b)})
 }
 func (f *flow) End() {
 	f.inject()
@@ -262,6 +267,12 @@ func (f *flow) endBatch() {
 			break
 		}
 	}
+	for _, h := range f.held {
+		if !bytes.Equal(h.at, h.was) {
+			f.t.Errorf("queued bytes changed before they were flushed: %q, now %q", h.was, h.at)
+		}
+	}
+	f.held = f.held[:0]
 	f.w.reclaim()
 }
 

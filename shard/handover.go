@@ -125,9 +125,13 @@ func (w *worker) takeHandedOver() (got int) {
 func (w *worker) handed(rec []byte) {
 	defer w.contain()
 	w.step = stepDatagram
+	w.handover.handed = true // a panic in the record before may have reset it
 	w.count[CountTakenOver]++
 	if binary.NativeEndian.Uint16(rec[26:]) == handedICMP {
 		w.step = stepTransport
+		if w.port != nil {
+			w.port.Flow(0) // not the call of the record before
+		}
 		w.tx.Begin()
 		w.core.NotDelivered(rec[handedHeader:])
 		return

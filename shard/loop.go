@@ -220,13 +220,14 @@ func (w *worker) sendQueued() {
 	w.step = stepQueue
 	w.handover.publish()
 	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
-	// is told to its transaction with the next batch's failures.
+	// is told to its transaction with the next batch's failures. Nothing stays queued: what it refers to is given back next.
+	w.port.Flush()
 	for range sendRounds {
-		w.step = stepQueue
-		w.port.Flush()
 		if !w.sendsFailed(w.port.Failures()) {
 			break
 		}
+		w.step = stepQueue
+		w.port.Flush()
 	}
 }
 

@@ -157,6 +157,8 @@ func (w *worker) decide() {
 	case s.acted:
 	case w.m.Method == parser.ACK:
 		w.drop(StrayAck)
+	case w.core.Request.Unfinished():
+		s.ReplyError() // as Kamailio does: the program did not look at what t_relay said
 	default:
 		w.drop(ProgramDrop)
 	}

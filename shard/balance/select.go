@@ -1,6 +1,8 @@
 package balance
 
 import (
+	"slices"
+
 	"github.com/cespare/xxhash/v2"
 )
 
@@ -47,6 +49,9 @@ type Picks struct {
 	_     uint8            // explicit: the record is read by other processes
 	UID   [MaxPicks]uint16 // in the order to try
 }
+
+// Has tells whether a destination is in the list, tried or not.
+func (p *Picks) Has(uid uint16) bool { return slices.Contains(p.UID[:p.N], uid) }
 
 // pickDefault marks the last entry as the set's default, which is tried even when it is inactive.
 const pickDefault = 1

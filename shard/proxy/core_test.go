@@ -221,6 +221,21 @@ func TestFailureRouteAfterRinging(t *testing.T) {
 	f("180 Ringing", true)
 }
 
+// TestRefusedDstChangesNothing: the request is not sent to the failed target again.
+func TestRefusedDstChangesNothing(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.Arm(OnFailure, 1)
+	r.Relay()
+	b.failure = func(r *Request, _ int) {
+		if r.SetDstURI([]byte("not a uri")) || r.Relay() {
+			t.Error("taken for a new target")
+		}
+	}
+	b.answer(7000, "INVITE", "486 Busy Here")
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
+}
+
 // TestFailureRouteOfAnotherProgram is not run: its number means another route now.
 func TestFailureRouteOfAnotherProgram(t *testing.T) {
 	b := newBench(t, nil)

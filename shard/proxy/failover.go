@@ -102,6 +102,9 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	if c.table == nil || sent == nil || br.Target() == 0 || tx.Canceled() || tx.UserFlags&noMoreTargets != 0 || c.failureRoute(tx) != 0 {
 		return false
 	}
+	if !picksOf(tx).Has(br.Target()) {
+		return false // one branch of several, of another set than the one whose list was kept
+	}
 	var t *balance.Target
 	by := -1
 	for {

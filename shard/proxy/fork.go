@@ -120,7 +120,7 @@ func (r *Request) NextContacts() bool {
 // sent to counts as one that answered 503 (§16.9). false: none was sent to.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
-	main, picks := r.mainTarget(), r.picks
+	main, picks, pickURI := r.mainTarget(), r.picks, r.pickURI
 	for i := -1; i < r.nMore; i++ {
 		t := &main
 		switch {
@@ -130,15 +130,14 @@ func (r *Request) fork(shares breadth) bool {
 			continue
 		}
 		r.setTarget(t)
+		// An address that a set wrote into the Request-URI goes when a branch route writes another one.
+		r.pickURI = t.addr.Family != 0 && t.dst == nil
 		if r.try(shares.next()) {
 			sent++
 		}
-		if r.Tx == nil {
-			return true // no room at all: answered
-		}
 	}
 	r.setTarget(&main)
-	r.picks, r.nMore, r.fresh = picks, 0, false
+	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	if r.armed.branch != 0 {
 		r.armed.branch = 0 // used up: a route that relays again arms it again
 		if r.armed.failure == 0 {

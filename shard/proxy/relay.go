@@ -68,6 +68,16 @@ func (r *Request) fail(code int) bool {
 	return false
 }
 
+// Unfinished tells whether the request is left without an answer and without
+// anybody who could bring one: a Relay failed, or a transaction was made and
+// forgotten. Its caller must not wait for ever, least of all after a 100.
+func (r *Request) Unfinished() bool {
+	if r.Tx != nil {
+		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0
+	}
+	return r.lastCode != 0 && !r.done && r.M.Method != parser.CANCEL
+}
+
 // ReplyError answers what the last failure stands for (sl_reply_error).
 func (r *Request) ReplyError() bool {
 	switch r.lastCode {

@@ -205,16 +205,16 @@ func (r *Request) DstURI() []byte { return r.dst }
 // SetDstURI replaces it with a copy of uri, or removes it when uri is empty;
 // false: too long, or not a URI.
 func (r *Request) SetDstURI(uri []byte) bool {
+	var u parser.URI
+	if len(uri) > len(r.dstBuf) || len(uri) > 0 && parser.ParseURI(uri, &u) != parser.OK {
+		return false
+	}
 	r.dstAddr.Family, r.target, r.picks.N = 0, 0, 0
 	if len(uri) == 0 {
 		r.dst = nil
 		return true
 	}
 	r.fresh = true // as Kamailio has it: t_relay in a failure route follows a new $du
-	var u parser.URI
-	if len(uri) > len(r.dstBuf) || parser.ParseURI(uri, &u) != parser.OK {
-		return false
-	}
 	r.dst = append(r.dstBuf[:0], uri...)
 	return true
 }

@@ -307,3 +307,30 @@ func TestNonInviteServer(t *testing.T) { // figure 8; RFC 4320 §4.1
 	f("Completed", "404", "no", "Completed")
 	f("Completed", "Timer J", "", "Terminated")
 }
+
+// TestNothingIsFreedBeforeReclaim: what the send queue may refer to keeps its slot until the batch is over.
+func TestNothingIsFreedBeforeReclaim(t *testing.T) {
+	f := func(what string, x *machine, act func()) {
+		t.Helper()
+		before := x.slab.UsedBytes()
+		act()
+		if used := x.slab.UsedBytes(); used < before {
+			t.Errorf("%s: %d bytes were freed within the batch", what, before-used)
+		}
+		held := x.slab.UsedBytes()
+		x.Reclaim()
+		if used := x.slab.UsedBytes(); used >= held {
+			t.Errorf("%s: nothing was freed after the batch", what)
+		}
+	}
+	x := newMachine(t, "INVITE")
+	f("a 200 takes the place of the request", x, func() { x.client("200") })
+	x = newMachine(t, "INVITE")
+	x.server("486")
+	x.Reclaim()
+	f("the ACK ends the copy of the 486", x, func() { x.server("ACK") })
+	x = newMachine(t, "OPTIONS")
+	f("a final ends the copy of the request", x, func() { x.client("200") })
+	x = newMachine(t, "OPTIONS")
+	f("the transaction ends", x, func() { x.end(x.br); x.terminate(x.tx) })
+}
