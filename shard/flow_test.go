@@ -209,6 +209,8 @@ func (f *flow) restart() {
 	if n := f.w.tx.Rebuild(); n != held {
 		f.t.Errorf("%d transactions were taken over, want %d", n, held)
 	}
+	f.w.core.Recover()
+	f.endBatch()
 }
 
 func (f *flow) random() uint64 {

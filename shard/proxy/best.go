@@ -120,6 +120,26 @@ func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
+// Recover ends, in a process that took over the transactions of one that was
+// killed, those INVITEs whose last final had been taken and had not gone up yet:
+// the called side would only be acknowledged again. A 2xx comes again by itself
+// (§13.3.1.4).
+func (c *Core) Recover() {
+	c.tx.Transactions(func(tx *txn.Tx) {
+		if !tx.Invite() || tx.Answered() || tx.Live() == 0 || c.tx.Pending(tx) > 0 {
+			return
+		}
+		accepted := false
+		c.tx.Branches(tx, func(br *txn.Branch) bool {
+			accepted = accepted || br.State() == txn.Accepted
+			return true
+		})
+		if !accepted {
+			c.conclude(tx, nil)
+		}
+	})
+}
+
 // sendBest answers tx with the best response it had.
 func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	status, local := tx.BestStatus(), tx.UserFlags&bestLocal != 0
@@ -202,12 +222,14 @@ func (c *Core) answer(tx *txn.Tx, br *txn.Branch, code int, reason string) {
 		return
 	}
 	sent := []byte(nil)
-	if br != nil {
+	if br != nil && !br.Final() {
 		sent = c.tx.Request(br)
 	}
 	if sent == nil {
 		c.tx.Branches(tx, func(other *txn.Branch) bool {
-			sent = c.tx.Request(other)
+			if !other.Final() { // else it is an ACK, which has our Via alone
+				sent = c.tx.Request(other)
+			}
 			return sent == nil
 		})
 	}

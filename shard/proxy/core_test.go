@@ -24,6 +24,7 @@ type bench struct {
 
 	failure func(r *Request, route int)
 	branch  func(r *Request, route int) bool
+	failing string // what begins so kills the process when it is sent
 	reply   func(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool
 }
 
@@ -32,7 +33,12 @@ type sent struct{ to, text string }
 func (b *bench) Begin(_ int, to *netio.Addr, _ uint64) {
 	b.sent = append(b.sent, sent{to: to.String()})
 }
-func (b *bench) Append(s []byte)             { b.sent[len(b.sent)-1].text += string(s) }
+func (b *bench) Append(s []byte) {
+	if b.failing != "" && strings.HasPrefix(string(s), b.failing) {
+		panic("killed")
+	}
+	b.sent[len(b.sent)-1].text += string(s)
+}
 func (b *bench) End()                        {}
 func (b *bench) Egress(*netio.Addr, int) int { return 0 }
 
@@ -234,6 +240,35 @@ func TestRefusedDstChangesNothing(t *testing.T) {
 	}
 	b.answer(7000, "INVITE", "486 Busy Here")
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
+}
+
+// TestKilledBeforeTheAnswer: the process dies when the last final was taken, before it, or another one, went up. The next one sends what was kept.
+func TestKilledBeforeTheAnswer(t *testing.T) {
+	b := newBench(t, nil)
+	r := b.request("INVITE", "")
+	r.AppendBranch([]byte("sip:carol@127.0.0.1:7001"), -1)
+	r.Relay()
+	b.answer(7001, "INVITE", "404 Not Found")
+	b.failing = "ACK"
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the final was not acknowledged")
+			}
+		}()
+		b.answer(7000, "INVITE", "486 Busy Here")
+	}()
+	b.failing, b.sent = "", nil
+	tb, err := txn.New(txn.Config{Arena: b.arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: b.arena.Counters(0), Random: func() uint64 { return 5 }, Now: b.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := tb.Rebuild(); n != 1 {
+		t.Fatalf("%d transactions were taken over", n)
+	}
+	b.c.SetTable(tb)
+	b.c.Recover()
+	b.want("6000 404 Not Found")
 }
 
 // TestFailureRouteOfAnotherProgram is not run: its number means another route now.

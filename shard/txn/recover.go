@@ -39,6 +39,21 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	return false
 }
 
+// Transactions calls f for each transaction that has not ended. f may make and end
+// branches, and answer. It walks the whole arena: for recovery, not for work.
+func (t *Table) Transactions(f func(*Tx)) {
+	var all []shm.Off
+	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
+		if h.Kind == KindTx && t.tx(off).state != Terminated {
+			all = append(all, off)
+		}
+		return true
+	})
+	for _, off := range all {
+		f(t.tx(off))
+	}
+}
+
 // Rebuild makes hash index and timer wheel anew from the records in the arena,
 // after shm.Arena.Recover, and before the first message. It ends what has no end
 // of its own any more, and returns how many transactions it took over.
