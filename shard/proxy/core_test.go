@@ -535,3 +535,84 @@ func TestSecondRelayBeside(t *testing.T) {
 	f("", true)
 	f("Max-Breadth: 10\r\n", false)
 }
+
+// TestTimersFollow: branches under way follow the transaction's own timers from when they are set, wherever that is.
+func TestTimersFollow(t *testing.T) {
+	const second = time.Second
+	start := func() (*bench, *Request) {
+		b := newBench(t, nil)
+		return b, b.request("INVITE", "")
+	}
+	const gone = "6000 408 Request Timeout"
+	ends := func(b *bench, name, early, late string) {
+		t.Helper()
+		b.took()
+		b.wait(900 * time.Millisecond)
+		count := func() (n int) {
+			for _, s := range strings.Split(b.took(), ", ") {
+				if s == early || s == late {
+					n++
+				}
+			}
+			return n
+		}
+		if n := count(); n != 0 {
+			t.Errorf("%s: it ended early", name)
+		}
+		b.wait(200 * time.Millisecond)
+		if n := count(); n != 2 {
+			t.Errorf("%s: %d of the two messages that end it", name, n)
+		}
+	}
+
+	b, r := start() // a reply route, on a 180
+	r.Arm(OnReply, 1)
+	r.Relay()
+	b.reply = func(tx *txn.Tx, _ *txn.Branch, _ *parser.Message, _ int) bool {
+		return b.c.SetTxTimers(tx, second, 0)
+	}
+	b.wait(2 * second)
+	b.answer(7000, "INVITE", "180 Ringing")
+	ends(b, "reply route", "7000 CANCEL sip:bob@127.0.0.1:7000", gone)
+
+	b, r = start() // request_route, after the relay
+	r.Relay()
+	r.SetFinalTimers(0, second)
+	b.took()
+	b.wait(900 * time.Millisecond)
+	b.want("7000 INVITE sip:bob@127.0.0.1:7000")
+	b.wait(200 * time.Millisecond)
+	b.want(gone)
+
+	b, r = start() // and back to the settings'
+	r.SetFinalTimers(0, second)
+	r.Relay()
+	r.ResetFinalTimers()
+	b.took()
+	b.wait(1200 * time.Millisecond)
+	b.want("7000 INVITE sip:bob@127.0.0.1:7000")
+
+	b, r = start() // a branch route of the second branch: the first follows too
+	r.SetRequestURI([]byte("sip:rob@127.0.0.1:7000"))
+	r.AppendBranch([]byte("sip:two@127.0.0.1:7001"), -1)
+	r.Arm(OnBranch, 1)
+	b.branch = func(r *Request, _ int) bool {
+		if string(r.RequestURI()) == "sip:two@127.0.0.1:7001" {
+			r.SetRequestURI([]byte("sip:third@127.0.0.1:7002"))
+			r.Arm(OnReply, 9)
+			return r.SetFinalTimers(second, 0)
+		}
+		return true
+	}
+	r.Relay()
+	if s := b.c.saved(r.Tx); s == nil || s.reply != 0 || s.FrInvMs != 1000 {
+		t.Errorf("a branch route's timers are kept as %+v", s)
+	}
+	tx := r.Tx
+	b.answer(7000, "INVITE", "180 Ringing")
+	b.answer(7002, "INVITE", "180 Ringing")
+	ends(b, "branch route", "7000 CANCEL sip:rob@127.0.0.1:7000", "7002 CANCEL sip:third@127.0.0.1:7002")
+	if !b.c.resume(tx) || string(b.c.Request.RequestURI()) != "sip:rob@127.0.0.1:7000" {
+		t.Error("what is kept is a branch's Request-URI")
+	}
+}

@@ -121,6 +121,11 @@ func (r *Request) NextContacts() bool {
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, picks, pickURI := r.mainTarget(), r.picks, r.pickURI
+	if !r.resumed {
+		r.base = r.decisions()
+		r.base.uri, r.base.dst = main.uri, main.dst
+	}
+	r.forking = true
 	for i := -1; i < r.nMore; i++ {
 		t := &main
 		switch {
@@ -136,6 +141,7 @@ func (r *Request) fork(shares breadth) bool {
 			sent++
 		}
 	}
+	r.forking = false
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	if r.armed.branch != 0 {
@@ -191,15 +197,20 @@ func (r *Request) try(share int) bool {
 }
 
 // branchRoute runs the armed branch route on the branch about to be made. reply is
-// the reply route that it armed for this branch alone, 0: none.
+// the reply route that it armed for this branch alone, 0: none. Timers that it set
+// are the whole transaction's: the branches already sent follow too, as in
+// Kamailio 5.6.
 func (r *Request) branchRoute() (reply int, send bool) {
-	before := r.armed.reply
+	before, timers := r.armed.reply, r.timers
 	r.branching = true
 	send = r.core.cfg.Script.Branch(r, int(r.armed.branch))
 	r.branching = false
 	if r.armed.reply != before {
 		reply = int(r.armed.reply)
 		r.armed.reply = before
+	}
+	if r.timers != timers && r.save() {
+		r.core.tx.Retime(r.Tx, r.timers.fr != timers.fr, r.timers.frInv != timers.frInv)
 	}
 	return reply, send
 }

@@ -53,12 +53,13 @@ type Request struct {
 	// What a transaction takes along for the routes that run later, see saved.go.
 	armed     armed
 	timers    finalTimers
-	base      decisions // in a failure route: what it began with
+	base      decisions // in a failure route and in fork: what it began with
 	Flags     uint32    // the message flags of the routing program
 	no100     bool      // this Relay sends no 100
 	relayed   bool      // a Relay made branches since Begin
 	resumed   bool      // in a failure route: the request is read back from the arena
 	branching bool      // in a branch route: Request-URI and outbound URI are those of the branch
+	forking   bool      // in fork: the Request-URI is that of a branch, and base what request_route had decided
 
 	more   [maxTargets]target // further targets of the next Relay, in order
 	nMore  int
@@ -81,7 +82,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.lastCode, r.side, r.done = 0, -1, false
 	r.fresh, r.maxBreadth = true, -1
 	r.armed, r.timers, r.Flags = armed{}, finalTimers{}, 0
-	r.no100, r.resumed, r.branching, r.relayed = false, false, false, false
+	r.no100, r.resumed, r.branching, r.forking, r.relayed = false, false, false, false, false
 	r.nMore, r.loaded.n, r.lastTarget = 0, 0, 0
 	via, reason := m.TopVia()
 	if reason != parser.OK && via.SentBy.Empty() {

@@ -138,9 +138,20 @@ func (a *armed) of(kind RouteKind) *uint16 {
 // SetFinalTimers sets how long the transaction waits: fr for a first response
 // (Timers B and F), frInv for the final one of an INVITE that rings (Timer C). 0
 // leaves one as it is (t_set_fr). false: the arena has no room.
+//
+// Branches under way follow, from now on. In a branch route that happens when it is
+// over, see branchRoute.
 func (r *Request) SetFinalTimers(frInv, fr time.Duration) bool {
 	r.timers.set(frInv, fr)
-	return r.relayedSave()
+	return r.relayedSave() && r.retime(fr > 0, frInv > 0)
+}
+
+// retime makes the branches under way follow the timers saved.
+func (r *Request) retime(fr, frInv bool) bool {
+	if r.relayed && !r.branching && r.Tx != nil && r.Tx.State() != txn.Terminated {
+		r.core.tx.Retime(r.Tx, fr, frInv)
+	}
+	return true
 }
 
 func (f *finalTimers) set(frInv, fr time.Duration) {
@@ -156,6 +167,7 @@ func (f *finalTimers) set(frInv, fr time.Duration) {
 func (r *Request) ResetFinalTimers() {
 	r.timers = finalTimers{}
 	r.relayedSave()
+	r.retime(true, true)
 }
 
 // save keeps the request if something will ask for it: a route that runs later, or
@@ -195,7 +207,7 @@ func (r *Request) decisions() decisions {
 
 func (r *Request) writeSaved() bool {
 	c, l := r.core, &r.loaded
-	if !r.resumed {
+	if !r.resumed && !r.forking {
 		r.base = r.decisions()
 	}
 	d := &r.base
@@ -363,8 +375,8 @@ func (c *Core) SetTxFlags(tx *txn.Tx, flags uint32) {
 	}
 }
 
-// SetTxTimers is SetFinalTimers for a transaction under way: the timer that runs
-// next is the first to follow it. false: it keeps nothing of its request.
+// SetTxTimers is SetFinalTimers for a transaction under way. false: it keeps
+// nothing of its request.
 func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
 	s := c.saved(tx)
 	if s == nil {
@@ -373,5 +385,6 @@ func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
 	f := finalTimers{s.FrMs, s.FrInvMs}
 	f.set(frInv, fr)
 	s.FrMs, s.FrInvMs = f.fr, f.frInv
+	c.tx.Retime(tx, fr > 0, frInv > 0)
 	return true
 }

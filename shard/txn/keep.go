@@ -74,6 +74,30 @@ func (t *Table) timerC(tx *Tx) int64 {
 	return int64(t.timers.C)
 }
 
+// Retime makes the branches of tx that wait for a response follow its own timers,
+// which changed: the one that runs begins anew with what it has now (b: Timers B
+// and F; c: Timer C). What was cancelled keeps the time of its CANCEL (§9.1).
+func (t *Table) Retime(tx *Tx, b, c bool) {
+	for off := tx.first; off != 0; {
+		br := t.branch(off)
+		this := off
+		off = br.nextBranch
+		if br.flags&(brFinal|brEnded|brCancelled) != 0 || br.endAt == 0 {
+			continue
+		}
+		rings := br.state == Proceeding && tx.Invite()
+		switch {
+		case rings && c:
+			br.endAt = t.now + t.timerC(tx)
+		case !rings && b:
+			br.endAt = t.now + t.timerB(tx)
+		default:
+			continue
+		}
+		t.armClient(this, br)
+	}
+}
+
 // BestStatus is the status given to SetBest last, 0: none.
 func (tx *Tx) BestStatus() int { return int(tx.bestStatus) }
 
