@@ -616,3 +616,27 @@ func TestTimersFollow(t *testing.T) {
 		t.Error("what is kept is a branch's Request-URI")
 	}
 }
+
+// TestRefusedTargets: what append_branch() does not take is counted for what it is.
+func TestRefusedTargets(t *testing.T) {
+	f := func(uri string, more int, bad, many uint64) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", "")
+		for range more {
+			r.AppendBranch([]byte("sip:c@127.0.0.1"), -1)
+		}
+		if ok := r.AppendBranch([]byte(uri), -1); ok != (bad+many == 0) {
+			t.Errorf("%.20q beside %d: %v", uri, more, ok)
+		}
+		if got, full := b.c.count[CountBadTarget], b.c.count[CountTooManyTargets]; got != bad || full != many {
+			t.Errorf("%.20q beside %d: %d bad, %d too many", uri, more, got, full)
+		}
+	}
+	f("sip:c@127.0.0.1", maxTargets-1, 0, 0)
+	f("sip:c@127.0.0.1", maxTargets, 0, 1)
+	f("", maxTargets, 0, 1)
+	f("sip:c@@", 0, 1, 0)
+	f("sip:c@"+strings.Repeat("1", 1024), 0, 1, 0)
+	f("sip:c@@", maxTargets, 1, 0)
+}

@@ -13,12 +13,13 @@ const (
 	CountScratchMiss                         // inserts that did not fit the batch's scratch
 	CountAckAbsorbed                         // ACKs to responses that were made here
 	CountUnresolvable                        // requests whose destination is no address
-	CountTooManyTargets                      // targets that append_branch() had no room for, or that are no URI
+	CountTooManyTargets                      // targets that append_branch() had no room for
+	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
 	CounterEnd
 )
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
-	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets",
+	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets",
 }

@@ -31,7 +31,11 @@ type contacts struct {
 // outbound URI all the same, as Kamailio 5.6 does it. false: no room, or not a
 // URI.
 func (r *Request) AppendBranch(uri []byte, q int) bool {
-	if r.nMore == len(r.more) || len(uri) > len(r.uriBuf) || len(uri) > 0 && !isURI(uri) {
+	switch {
+	case len(uri) > len(r.uriBuf) || len(uri) > 0 && !isURI(uri):
+		r.core.count[CountBadTarget]++
+		return false
+	case r.nMore == len(r.more):
 		r.core.count[CountTooManyTargets]++
 		return false
 	}
