@@ -640,3 +640,36 @@ func TestRefusedTargets(t *testing.T) {
 	f("sip:c@"+strings.Repeat("1", 1024), 0, 1, 0)
 	f("sip:c@@", maxTargets, 1, 0)
 }
+
+// TestCancelLeaves whatever Reason the caller gives: what does not fit is left out.
+func TestCancelLeaves(t *testing.T) {
+	f := func(invite, reason string, rows int, leftOut uint64) {
+		t.Helper()
+		b := newBench(t, func(c *Config) { c.E2EReason = true })
+		r := b.request("INVITE", invite)
+		r.Relay()
+		tx := r.Tx
+		b.answer(7000, "INVITE", "180 Ringing")
+		r = b.request("CANCEL", reason)
+		r.Invite = tx
+		r.Relay()
+		for _, s := range b.sent {
+			if s.to == "127.0.0.1:7000" && strings.HasPrefix(s.text, "CANCEL ") {
+				if n := strings.Count(s.text, "Reason: "); n != rows || len(s.text) > maxDatagramBytes {
+					t.Errorf("the CANCEL has %d rows of %d and %d bytes", n, rows, len(s.text))
+				}
+				if n := b.c.count[CountRowsLeftOut]; n != leftOut {
+					t.Errorf("%d rows were left out, want %d", n, leftOut)
+				}
+				return
+			}
+		}
+		t.Error("no CANCEL was sent")
+	}
+	const why = "Reason: SIP;cause=600\r\n"
+	long := "Reason: SIP;text=\"" + strings.Repeat("x", 40000) + "\"\r\n"
+	f("", why+why, 2, 0)
+	f("", long+why+long, 1, 2)
+	f("", strings.Repeat(why, 50), maxReasonBytes/len(why), 50-uint64(maxReasonBytes/len(why)))
+	f("Route: <sip:127.0.0.1:7000;lr;x="+strings.Repeat("x", maxDatagramBytes-510)+">\r\n", strings.Repeat(why, 40), 0, 0)
+}

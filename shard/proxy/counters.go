@@ -15,11 +15,12 @@ const (
 	CountUnresolvable                        // requests whose destination is no address
 	CountTooManyTargets                      // targets that append_branch() had no room for
 	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
+	CountRowsLeftOut                         // header rows of others that did not fit into a message of ours: Reason, challenges
 	CounterEnd
 )
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
-	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets",
+	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 }

@@ -1,5 +1,7 @@
 package proxy
 
+import "viaduct/shard/txn"
+
 // Limits of this package.
 const (
 	// maxEdits is how many places of one message may be edited. Our own edits
@@ -11,10 +13,14 @@ const (
 	// 64 messages of up to 2 KiB. Beyond it single allocations serve, counted.
 	scratchBytes = 128 << 10
 
-	// maxDatagramBytes is the longest UDP payload over IPv4 (RFC 768, RFC 791):
-	// 65,535 less the headers of UDP and IP. A request that our rows make longer
-	// is refused with 513.
-	maxDatagramBytes = 65507
+	// maxDatagramBytes is the longest message sent. A request that our rows make
+	// longer is refused with 513.
+	maxDatagramBytes = txn.MaxPayloadBytes
+
+	// maxReasonBytes is how much of a CANCEL's Reason rows (RFC 3326) goes on with
+	// ours: a row for SIP and one for Q.850 need 100. Further rows are left out,
+	// counted.
+	maxReasonBytes = 1024
 
 	// maxTargets is how many further targets append_branch may add for one relay:
 	// Kamailio's default of max_branches. Reached: append_branch is false.

@@ -273,17 +273,23 @@ func (c *Core) Finish() {
 	}
 }
 
-// reasonRows are the Reason rows of a CANCEL (RFC 3326), which go on with ours.
+// reasonRows are the Reason rows of a CANCEL (RFC 3326), which go on with ours, as
+// many as maxReasonBytes hold.
 func (r *Request) reasonRows() (rows []byte) {
 	m := r.M
 	if !r.core.cfg.E2EReason {
 		return nil
 	}
 	for i := m.HeaderByName("Reason", 0); i >= 0; i = m.HeaderByName("Reason", i+1) {
-		if rows == nil {
-			rows = r.core.take(len(m.Raw))
+		row := m.Headers[i].Line.Of(m.Raw)
+		if len(rows)+len(row) > maxReasonBytes {
+			r.core.count[CountRowsLeftOut]++
+			continue
 		}
-		rows = append(rows, m.Headers[i].Line.Of(m.Raw)...)
+		if rows == nil {
+			rows = r.core.take(maxReasonBytes)
+		}
+		rows = append(rows, row...)
 	}
 	return rows
 }

@@ -102,6 +102,10 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 		return
 	}
 	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw), reason)
+	if len(b) > MaxPayloadBytes && len(reason) > 0 {
+		// Why may be left out (RFC 3326 §2), that it is cancelled may not.
+		b = t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw), nil)
+	}
 	if b == nil {
 		return
 	}

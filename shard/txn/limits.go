@@ -13,6 +13,11 @@ const (
 	// destination is tried and the best answer so far goes upstream.
 	MaxBranches = 30
 
+	// MaxPayloadBytes is the longest UDP payload over IPv4 (RFC 768, RFC 791):
+	// 65,535 less the headers of UDP and IP. A CANCEL that a Reason makes longer
+	// leaves without it.
+	MaxPayloadBytes = 65507
+
 	// limboSlots is how many slots may wait for [Table.Reclaim] before the list
 	// grows. A batch of 64 messages leaves at most a few per message.
 	limboSlots = 1024
