@@ -12,17 +12,23 @@ import (
 // anybody before us, so a second relay beside branches under way divides 60 again;
 // max_branches bounds that.
 
-// breadth deals out the shares of one relay: each target the same, and one more to
-// the first ones until nothing is left over.
-type breadth struct{ each, over int }
+// breadth is what one relay deals out: each target an equal part of what is left,
+// rounded up, so that the shares differ by one at most.
+type breadth struct{ left, targets int }
 
 // next is the share of the next target.
 func (b *breadth) next() int {
-	if b.over > 0 {
-		b.over--
-		return b.each + 1
+	if b.targets <= 1 {
+		return b.left // the common request: no division
 	}
-	return b.each
+	return (b.left + b.targets - 1) / b.targets
+}
+
+// dealt tells that the target at hand is done with; share is what it left with, 0
+// if it did not leave, so that the others have its part.
+func (b *breadth) dealt(share int) {
+	b.left -= share
+	b.targets--
 }
 
 // ReadBreadth reads Max-Breadth; false: there is one and it is no number, or more
@@ -61,10 +67,7 @@ func (r *Request) shares(n int) (b breadth, ok bool) {
 	if n == 0 || left < n {
 		return b, false
 	}
-	if n == 1 {
-		return breadth{each: left}, true // the common request: no division
-	}
-	return breadth{left / n, left % n}, true
+	return breadth{left, n}, true
 }
 
 // defaultBreadthRow goes into a request that has none and one target.

@@ -503,6 +503,44 @@ func TestBreadth(t *testing.T) {
 	f("Max-Breadth: 0\r\n", 1, "440")
 	f("Max-Breadth: 4294967295\r\n", 1, "65535")
 
+	// What cannot be sent to has no share: in front, behind, kept back by a branch route that comes before.
+	among := func(want string, drop bool, ports ...int) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", "Max-Breadth: 60\r\n")
+		for i, port := range ports {
+			uri := fmt.Appendf(nil, "sip:c@127.0.0.1:%d", port)
+			if port == 0 {
+				uri = []byte("sip:c@example.com")
+			}
+			if i == 0 {
+				r.SetRequestURI(uri)
+			} else {
+				r.AppendBranch(uri, -1)
+			}
+		}
+		if drop {
+			r.Arm(OnBranch, 1)
+		}
+		b.branch = func(r *Request, _ int) bool { return string(r.RequestURI()) != "sip:c@127.0.0.1:7009" }
+		r.Relay()
+		got := ""
+		for _, s := range b.sent {
+			if _, v, ok := strings.Cut(s.text, "Max-Breadth: "); ok && strings.HasPrefix(s.text, "INVITE ") {
+				v, _, _ = strings.Cut(v, "\r\n")
+				got += v + " "
+			}
+		}
+		if got = strings.TrimSpace(got); got != want {
+			t.Errorf("%v: %s, want %s", ports, got, want)
+		}
+	}
+	among("60", false, 7000, 0, 0, 0, 0, 0, 0)
+	among("60", false, 0, 0, 0, 7000)
+	among("30 30", false, 7000, 0, 7001)
+	among("20 40", true, 7000, 7009, 7001)
+	among("60", true, 7009, 7009, 7001)
+
 	bad := func(header string) {
 		t.Helper()
 		b := newBench(t, nil)

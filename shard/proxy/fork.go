@@ -122,6 +122,10 @@ func (r *Request) NextContacts() bool {
 
 // fork sends the request to each of its targets (§16.6). A target that cannot be
 // sent to counts as one that answered 503 (§16.9). false: none was sent to.
+//
+// Its share of Max-Breadth goes to the others. Without a branch route that is known
+// before the first one leaves; what a branch route or a full arena keeps back is
+// known when it happens, so that only those behind it have its share.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, picks, pickURI := r.mainTarget(), r.picks, r.pickURI
@@ -130,20 +134,40 @@ func (r *Request) fork(shares breadth) bool {
 		r.base.uri, r.base.dst = main.uri, main.dst
 	}
 	r.forking = true
-	for i := -1; i < r.nMore; i++ {
+	first, nowhere := 0, 0 // a bit for each target that cannot be sent to
+	if !r.fresh {
+		first = 1
+	}
+	at := func(i int) {
 		t := &main
-		switch {
-		case i >= 0:
-			t = &r.more[i]
-		case !r.fresh:
-			continue
+		if i > 0 {
+			t = &r.more[i-1]
 		}
 		r.setTarget(t)
 		// An address that a set wrote into the Request-URI goes when a branch route writes another one.
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
-		if r.try(shares.next()) {
-			sent++
+	}
+	if r.armed.branch == 0 || c.cfg.Script == nil {
+		for i := first; i <= r.nMore; i++ {
+			if at(i); !r.where(&r.to) {
+				c.note(r.Tx, 503, true)
+				nowhere |= 1 << i
+				shares.dealt(0)
+			}
 		}
+	}
+	for i := first; i <= r.nMore; i++ {
+		if nowhere>>i&1 != 0 {
+			continue
+		}
+		at(i)
+		share := shares.next()
+		if r.try(share) {
+			sent++
+		} else {
+			share = 0
+		}
+		shares.dealt(share)
 	}
 	r.forking = false
 	r.setTarget(&main)

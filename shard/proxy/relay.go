@@ -352,7 +352,7 @@ func (r *Request) Forward() bool {
 	head := append(c.take(len(via)+512), via...)
 	head = r.appendStatelessBranch(head)
 	p := &c.plan
-	r.planRequest(p, head, int(to.Listener), shares.each)
+	r.planRequest(p, head, int(to.Listener), shares.next())
 	if code := p.verdict(); code != 0 {
 		return r.fail(code)
 	}
