@@ -164,9 +164,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 		p.Reset(kept)
 		more := c.challenges(tx, status)
 		status = c.planRemap(p, m)
-		if len(more) > 0 {
-			p.Insert(m.HeaderEnd, more)
-		}
+		c.planChallenges(p, m, more)
 		if c.tx.Respond(tx, status, p.Segments()) {
 			c.count[CountRepliesFwd]++
 		}
@@ -201,16 +199,59 @@ func (c *Core) keepBestChallenges(tx *txn.Tx) {
 	}
 }
 
-// keepChallenges keeps the challenges of m.
+// keepChallenges keeps the challenges of m, at most a datagram of them from all
+// branches: more cannot go up anyway.
 func (c *Core) keepChallenges(tx *txn.Tx, m *parser.Message) {
 	if !c.cfg.AggregateChallenges {
 		return
 	}
+	room := maxDatagramBytes - len(c.tx.Challenges(tx))
+	var rows []byte
 	for i := range m.Headers {
 		if k := m.Headers[i].Kind; k == parser.KindWWWAuthenticate || k == parser.KindProxyAuthenticate {
-			c.tx.AddChallenge(tx, m.Headers[i].Line.Of(m.Raw))
+			row := m.Headers[i].Line.Of(m.Raw)
+			if len(row) > room {
+				c.count[CountRowsLeftOut]++
+				continue
+			}
+			if rows == nil {
+				rows = c.take(len(m.Raw))
+			}
+			rows = append(rows, row...)
+			room -= len(row)
 		}
 	}
+	if rows != nil {
+		c.tx.AddChallenge(tx, rows) // at once: each addition copies what is there
+	}
+}
+
+// planChallenges puts as many of rows at the end of m's headers as the datagram has
+// room for. Without them a response fits always: what it loses with our Via is more
+// than planRemap adds.
+func (c *Core) planChallenges(p *Plan, m *parser.Message, rows []byte) {
+	for len(rows) > 0 {
+		n := len(rows)
+		if p.Bytes()+n > maxDatagramBytes {
+			n = rowBytes(rows)
+		}
+		if p.Bytes()+n <= maxDatagramBytes && p.n < maxEdits {
+			p.Insert(m.HeaderEnd, rows[:n])
+		} else {
+			c.count[CountRowsLeftOut]++
+		}
+		rows = rows[n:]
+	}
+}
+
+// rowBytes is the length of the first row, folds included.
+func rowBytes(rows []byte) int {
+	for i := 1; i < len(rows); i++ {
+		if rows[i-1] == '\n' && rows[i] != ' ' && rows[i] != '\t' {
+			return i
+		}
+	}
+	return len(rows)
 }
 
 // answer makes the final response to a transaction whose request may be gone from

@@ -711,3 +711,77 @@ func TestCancelLeaves(t *testing.T) {
 	f("", strings.Repeat(why, 50), maxReasonBytes/len(why), 50-uint64(maxReasonBytes/len(why)))
 	f("Route: <sip:127.0.0.1:7000;lr;x="+strings.Repeat("x", maxDatagramBytes-510)+">\r\n", strings.Repeat(why, 40), 0, 0)
 }
+
+// toCaller is the last response that the caller got; it fits a datagram.
+func (b *bench) toCaller() string {
+	b.t.Helper()
+	for i := len(b.sent) - 1; i >= 0; i-- {
+		if s := b.sent[i]; s.to == "127.0.0.1:6000" {
+			if len(s.text) > maxDatagramBytes {
+				b.t.Errorf("%.20q has %d bytes", s.text, len(s.text))
+			}
+			return s.text
+		}
+	}
+	b.t.Fatal("the caller got nothing")
+	return ""
+}
+
+// TestChallengesFit: those that make the response longer than a datagram are left out, row by row.
+func TestChallengesFit(t *testing.T) {
+	long := func(c string) string { return "\r\nWWW-Authenticate: Digest\r\n realm=" + strings.Repeat(c, 40000) }
+	const short = "\r\nProxy-Authenticate: Digest realm=s"
+	f := func(want string, leftOut uint64, finals ...string) {
+		t.Helper()
+		b := newBench(t, nil)
+		r := b.request("INVITE", "")
+		for i := 1; i < len(finals); i++ {
+			r.AppendBranch(fmt.Appendf(nil, "sip:c@127.0.0.1:%d", 7000+i), -1)
+		}
+		r.Relay()
+		for i, status := range finals {
+			b.answer(7000+i, "INVITE", status)
+		}
+		up, got := b.toCaller(), ""
+		if b.m.Parse([]byte(up)) != parser.OK {
+			t.Fatal("what went up is malformed")
+		}
+		for _, h := range b.m.Headers {
+			if h.Kind == parser.KindWWWAuthenticate || h.Kind == parser.KindProxyAuthenticate {
+				row := strings.TrimSpace(string(h.Line.Of(b.m.Raw)))
+				got += row[len(row)-1:]
+			}
+		}
+		if n := b.c.count[CountRowsLeftOut]; up[8:11] != "401" || got != want || n != leftOut {
+			t.Errorf("a %s with the challenges %q went up, %d left out; want %q, %d", up[8:11], got, n, want, leftOut)
+		}
+	}
+	f("a", 1, "401 U"+long("a"), "401 U"+long("b"))
+	f("as", 1, "401 U"+long("a"), "407 U"+long("b")+short)
+	f("as", 2, "401 U"+long("a"), "401 U"+long("b"), "401 U"+long("c")+short)
+	f("as", 1, "407 U"+long("b")+short, "401 U"+long("a")) // the best one comes last
+	f("sas", 0, "401 U"+short, "401 U"+long("a"), "407 U"+short)
+}
+
+// TestOwnRepliesFit: a response made here, which repeats the request's Vias, leaves without what is not needed if it is too long.
+func TestOwnRepliesFit(t *testing.T) {
+	via := "Via: SIP/2.0/UDP 127.0.0.1:6001;branch=z9hG4bK-2;x="
+	f := func(viaBytes int, relayed bool) {
+		t.Helper()
+		b := newBench(t, func(c *Config) { c.ServerHeader = "Server: " + strings.Repeat("s", 300) })
+		r := b.request("INVITE", via+strings.Repeat("x", viaBytes-len(via)-2)+"\r\n")
+		if relayed {
+			r.Relay()
+			b.took()
+			b.wait(33 * time.Second) // Timer B; what was sent is all there is
+		} else if !r.Reply(503, "Service Unavailable", retryAfter) {
+			t.Error("not answered")
+		}
+		if up := b.toCaller(); !strings.HasPrefix(up, "SIP/2.0 503 ") && !strings.HasPrefix(up, "SIP/2.0 408 ") || !strings.Contains(up, ";tag=vd") {
+			t.Errorf("the caller got %.30q", up)
+		}
+	}
+	f(1000, false)
+	f(65100, false)
+	f(65100, true)
+}

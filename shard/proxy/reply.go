@@ -51,15 +51,19 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 // Reply answers the request under way: through its transaction if it has one,
 // else statelessly. header is a whole header row with its CRLF, or "". It reports
 // false if there is nothing to answer (an ACK, or no usable Via), or if the
-// response, which repeats much of the request, is longer than a datagram.
+// response, which repeats much of the request, is longer than a datagram even
+// without phrase, header and Server.
 func (r *Request) Reply(code int, reason, header string) bool {
 	c := r.core
 	if r.via == nil || r.M.Method == parser.ACK {
 		return false
 	}
-	b := r.reply(code, reason, header)
+	b := r.reply(code, reason, header, c.cfg.ServerHeader)
 	if len(b) > maxDatagramBytes {
-		return false
+		c.count[CountRowsLeftOut]++
+		if b = r.reply(code, "", "", ""); len(b) > maxDatagramBytes {
+			return false
+		}
 	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
@@ -86,9 +90,9 @@ func (r *Request) Trying() {
 
 // reply writes a response to the request under way (§8.2.6): its Vias, From, To,
 // Call-ID and CSeq as they came, row by row.
-func (r *Request) reply(code int, reason, header string) []byte {
+func (r *Request) reply(code int, reason, header, server string) []byte {
 	c, m := r.core, r.M
-	n := 128 + len(reason) + len(header) + len(c.cfg.ServerHeader) + 80
+	n := 128 + len(reason) + len(header) + len(server) + 80
 	for i := range m.Headers {
 		switch m.Headers[i].Kind {
 		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq, parser.KindTimestamp:
@@ -107,7 +111,7 @@ func (r *Request) reply(code int, reason, header string) []byte {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
 	b = appendDialogRows(b, m, code)
-	return c.appendEnd(b, header)
+	return appendEnd(b, header, server)
 }
 
 func appendStatus(b []byte, code int, reason string) []byte {
@@ -149,10 +153,10 @@ func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
 	return b
 }
 
-func (c *Core) appendEnd(b []byte, header string) []byte {
+func appendEnd(b []byte, header, server string) []byte {
 	b = append(b, header...)
-	if c.cfg.ServerHeader != "" {
-		b = append(b, c.cfg.ServerHeader...)
+	if server != "" {
+		b = append(b, server...)
 		b = append(b, "\r\n"...)
 	}
 	return append(b, "Content-Length: 0\r\n\r\n"...)
@@ -165,7 +169,21 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason string)
 	if bad != parser.OK {
 		return false
 	}
-	b := appendStatus(c.take(len(m.Raw)+256+len(c.cfg.ServerHeader)), code, reason)
+	b := like(c.take(len(m.Raw)+256+len(c.cfg.ServerHeader)), m, via, code, reason, c.cfg.ServerHeader)
+	if len(b) > maxDatagramBytes {
+		c.count[CountRowsLeftOut]++
+		if b = like(b[:0], m, via, code, "", ""); len(b) > maxDatagramBytes {
+			return false
+		}
+	}
+	c.count[CountRepliesOwn]++
+	c.segs[0] = b
+	return c.tx.Respond(tx, code, c.segs[:1])
+}
+
+// like appends a response with the rows of m behind its top Via.
+func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, server string) []byte {
+	b = appendStatus(b, code, reason)
 	if via.More {
 		// Another Via follows ours in the same row, as only a user agent may join them.
 		row := &m.Headers[via.Row]
@@ -176,8 +194,5 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason string)
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
 	b = appendDialogRows(b, m, code)
-	b = c.appendEnd(b, "")
-	c.count[CountRepliesOwn]++
-	c.segs[0] = b
-	return c.tx.Respond(tx, code, c.segs[:1])
+	return appendEnd(b, "", server)
 }

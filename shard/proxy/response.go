@@ -90,9 +90,7 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	}
 	status := c.planRemap(p, m)
 	p.Cut(via.Cut.Off, via.Cut.Len)
-	if len(more) > 0 {
-		p.Insert(m.HeaderEnd, more)
-	}
+	c.planChallenges(p, m, more)
 	if c.tx.Respond(tx, status, p.Segments()) {
 		c.count[CountRepliesFwd]++
 	}

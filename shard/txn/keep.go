@@ -122,9 +122,9 @@ func (t *Table) Best(tx *Tx) []byte {
 	return t.storedBytes(tx.best)
 }
 
-// AddChallenge adds a row to the challenges. Without room it is left out.
-func (t *Table) AddChallenge(tx *Tx, row []byte) {
-	if off := t.join(tx, [][]byte{t.Challenges(tx), row}); off != 0 {
+// AddChallenge adds rows to the challenges. Without room they are left out.
+func (t *Table) AddChallenge(tx *Tx, rows []byte) {
+	if off := t.join(tx, [][]byte{t.Challenges(tx), rows}); off != 0 {
 		t.replace(&tx.challenges, off)
 	}
 }
