@@ -16,12 +16,13 @@ import (
 // rounded up, so that the shares differ by one at most.
 type breadth struct{ left, targets int }
 
-// next is the share of the next target.
-func (b *breadth) next() int {
-	if b.targets <= 1 {
+// next is the share of the next target, if at most that many branches can be made.
+func (b *breadth) next(most int) int {
+	n := min(b.targets, most)
+	if n <= 1 {
 		return b.left // the common request: no division
 	}
-	return (b.left + b.targets - 1) / b.targets
+	return (b.left + n - 1) / n
 }
 
 // dealt tells that the target at hand is done with; share is what it left with, 0

@@ -72,7 +72,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 		change(&cfg)
 	}
 	b.c = New(cfg)
-	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: arena.Counters(0),
+	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: arena.Counters(0), MaxBranches: 8,
 		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
 	if err != nil {
 		t.Fatal(err)
@@ -540,6 +540,8 @@ func TestBreadth(t *testing.T) {
 	among("30 30", false, 7000, 0, 7001)
 	among("20 40", true, 7000, 7009, 7001)
 	among("60", true, 7009, 7009, 7001)
+	among("8 8 8 8 7 7 7 7", false, 7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7010) // max_branches
+	among("8 8 8 8 7 7 7 7", true, 7000, 7009, 7002, 7003, 7004, 7005, 7006, 7007, 7008)
 
 	bad := func(header string) {
 		t.Helper()

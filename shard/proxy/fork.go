@@ -161,7 +161,7 @@ func (r *Request) fork(shares breadth) bool {
 			continue
 		}
 		at(i)
-		share := shares.next()
+		share := shares.next(c.tx.BranchesLeft(r.Tx))
 		if r.try(share) {
 			sent++
 		} else {

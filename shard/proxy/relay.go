@@ -184,7 +184,7 @@ func (r *Request) relay() bool {
 	if !one {
 		return r.fork(shares)
 	}
-	r.to.Breadth = uint16(shares.next())
+	r.to.Breadth = uint16(shares.next(1))
 	br := c.tx.NewBranch(r.Tx, r.to)
 	if br == nil {
 		return r.noRoom()
@@ -352,7 +352,7 @@ func (r *Request) Forward() bool {
 	head := append(c.take(len(via)+512), via...)
 	head = r.appendStatelessBranch(head)
 	p := &c.plan
-	r.planRequest(p, head, int(to.Listener), shares.next())
+	r.planRequest(p, head, int(to.Listener), shares.next(1))
 	if code := p.verdict(); code != 0 {
 		return r.fail(code)
 	}

@@ -70,6 +70,9 @@ func (t *Table) Request(br *Branch) []byte {
 	return t.storedBytes(br.request)
 }
 
+// BranchesLeft is how many more branches tx may have.
+func (t *Table) BranchesLeft(tx *Tx) int { return int(t.maxBr) - int(tx.total) }
+
 // NewBranch reserves a client transaction of tx, so that its Via can be written;
 // Send or Discard must follow. nil: the arena is full, or tx has Config.MaxBranches.
 func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
