@@ -5,8 +5,9 @@ import "viaduct/shard/txn"
 // Limits of this package.
 const (
 	// maxEdits is how many places of one message may be edited. Our own edits
-	// are at most nine (request line, head, received, rport, Max-Forwards and up
-	// to four Route values); the rest is the routing program's.
+	// are at most 16: leading line ends, Request-URI, head, received and rport of
+	// the Via (three), Max-Forwards, Max-Breadth, up to eight Route values, and the
+	// Route of a strict router.
 	maxEdits = 32
 
 	// scratchBytes is room for what is inserted into the messages of one batch:

@@ -56,7 +56,8 @@ type finalTimers struct{ fr, frInv uint32 }
 //	+------------+---------+-----+-----+-------+---------------------+
 //	              rawLen    uriLen dstLen routeLen
 //
-// A Relay writes a new one and swaps; only single words are ever changed in place.
+// A Relay writes a new one and swaps. In place only single words are changed, each
+// of which leaves a valid record: routes used up, flags, timers.
 // The list for failover is not in it: it stands in the Tx for everybody.
 type Saved struct {
 	txn.Saved

@@ -130,7 +130,7 @@ type Branch struct {
 	_          uint8
 }
 
-// Sizes of the records, checked against their structs below.
+// Sizes of the records; a test holds them against their structs.
 const (
 	txBytes     = 256
 	branchBytes = 128
