@@ -17,6 +17,30 @@ import (
 	"viaduct/netio/steer"
 )
 
+// Proto is the transport of a listener, and hence of what arrives and leaves by it.
+type Proto uint8
+
+// The transports of RFC 3261 §18 and RFC 7118. The zero value is UDP.
+const (
+	UDP Proto = iota
+	TCP
+	TLS
+	WS
+	WSS
+)
+
+// String gives the transport as a Via spells it (RFC 3261 §25.1, RFC 7118 §4).
+func (p Proto) String() string { return [...]string{"UDP", "TCP", "TLS", "WS", "WSS"}[p] }
+
+// Reliable tells whether the transport repeats what is lost, so that SIP does not (RFC 3261 §17).
+func (p Proto) Reliable() bool { return p != UDP }
+
+// Secure tells whether the transport is TLS, or WebSocket over it.
+func (p Proto) Secure() bool { return p == TLS || p == WSS }
+
+// DefaultPort is the port of a URI that names none: 5060, or 5061 over TLS (RFC 3261 §19.1.2); 80 and 443 for WebSocket (RFC 7118 §8).
+func (p Proto) DefaultPort() uint16 { return [...]uint16{5060, 5060, 5061, 80, 443}[p] }
+
 // ListenConfig is one address to listen on.
 type ListenConfig struct {
 	// Addr is a concrete address; a wildcard is refused, since replies must leave from the address the request came to (RFC 3261 §18.2.2): see Expand.
@@ -52,6 +76,7 @@ type Options struct {
 // Listener describes one listen address. It is shared by all shards and immutable.
 type Listener struct {
 	Index  int    // position in Group.Listeners, the number that Recv, Queue and Packet use
+	Proto  Proto  // UDP for those of a Group
 	Addr   Addr   // the bound address with its real port
 	SentBy []byte // "host:port" or "host" as it goes into Via and Record-Route: the advertised name, else Addr; not to be written to
 	// AdvertiseHost and AdvertisePort are the configured ones ("" and 0 if none).
