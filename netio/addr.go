@@ -11,13 +11,13 @@ import (
 //
 //	 0               16    18  19  20      24
 //	+----------------+-----+---+---+-------+
-//	| IP             | Port|Fam| 0 | Zone  |
+//	| IP             | Port|Fam|Prt| Zone  |
 //	+----------------+-----+---+---+-------+
 type Addr struct {
 	IP     [16]byte // network order; IPv4 in the first four bytes
 	Port   uint16   // host order
 	Family uint8    // 4, 6, or 0 for none
-	_      [1]byte
+	Proto  Proto    // transport to be used towards it, or that was used; UDP for all that a Port receives
 	Zone   uint32 // interface index of a link-local IPv6 address (RFC 4007 §6), else 0
 }
 

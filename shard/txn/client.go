@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"time"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shm"
@@ -123,13 +125,15 @@ func (t *Table) Send(tx *Tx, br *Branch) {
 	if tx.Invite() {
 		br.state = Calling
 	}
-	br.intervalMs = uint32(t.timers.T1.Milliseconds()) // Timers A and E
-	br.retransAt = t.now + int64(t.timers.T1)
+	if !br.dst.Proto.Reliable() {
+		br.intervalMs = uint32(t.timers.T1.Milliseconds()) // Timers A and E
+		br.retransAt = t.now + int64(t.timers.T1)
+	}
 	t.link(tx, off)
 	t.armClient(off, br)
 	t.slab.Publish(off)
 	t.count[CountBranches]++
-	t.send(br.listener, &br.dst, off, br.request)
+	t.send(br.listener, &br.dst, br.token(off), br.request)
 }
 
 // link appends the branch at off to tx's.
@@ -203,7 +207,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		default:
 			br.state = Completed
 			br.flags |= brFinal
-			t.setEnd(br, t.now+int64(t.timers.D))
+			t.setEnd(br, t.now+br.linger(t.timers.D))
 			t.acknowledge(br, m)
 		}
 		return true
@@ -242,7 +246,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 	br.state = Completed
 	br.flags |= brFinal
 	t.drop(&br.request)
-	t.setEnd(br, t.now+int64(t.timers.T4))
+	t.setEnd(br, t.now+br.linger(t.timers.T4))
 	return true
 }
 
@@ -254,8 +258,20 @@ func (t *Table) responseToCancel(br *Branch, status int) {
 	}
 	br.state = Completed
 	t.drop(&br.request)
-	t.setEnd(br, t.now+int64(t.timers.T4))
+	t.setEnd(br, t.now+br.linger(t.timers.T4))
 }
+
+// linger is Timer D or K: how long repetitions of a final are absorbed. A reliable transport brings none (§17.1.1.2, §17.1.2.2).
+func (br *Branch) linger(d time.Duration) int64 {
+	if br.dst.Proto.Reliable() {
+		return 0
+	}
+	return int64(d)
+}
+
+// token names br for a Sender: its offset, and enough of its cookie to tell it from the next record in the same slot, for a failure over a stream may
+// be told seconds later.
+func (br *Branch) token(off shm.Off) uint64 { return br.cookie<<32 | uint64(off) }
 
 // Abandon ends a branch that nobody waits for any more. One that had a
 // provisional is cancelled instead, and ends with what comes of that (§9.1).
@@ -289,10 +305,22 @@ func (t *Table) TransportError(br *Branch) {
 	t.hand = 0
 }
 
+// Sent is the branch whose datagram had that token, nil if it has ended.
+func (t *Table) Sent(token uint64) *Branch {
+	off := shm.Off(token)
+	if off == 0 || !t.slab.Live(off, KindBranch) {
+		return nil
+	}
+	if br := t.branch(off); br.token(off) == token && br.flags&brEnded == 0 {
+		return br
+	}
+	return nil
+}
+
 // SendFailed is TransportError for a token that the Sender gave back.
 func (t *Table) SendFailed(token uint64) {
-	if token != 0 && t.slab.Live(shm.Off(token), KindBranch) {
-		t.TransportError(t.branch(shm.Off(token)))
+	if br := t.Sent(token); br != nil {
+		t.TransportError(br)
 	}
 }
 
@@ -337,7 +365,7 @@ func (t *Table) resend(off shm.Off, br *Branch) {
 	br.retransAt = after(br.retransAt, br.intervalMs, t.now)
 	t.armClient(off, br)
 	if br.request != 0 {
-		t.send(br.listener, &br.dst, off, br.request)
+		t.send(br.listener, &br.dst, br.token(off), br.request)
 	}
 }
 

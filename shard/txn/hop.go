@@ -82,10 +82,12 @@ func (t *Table) sendCancel(br *Branch, reason []byte) {
 	c := t.branch(br.cancel)
 	c.sentAt = t.now
 	c.endAt = t.now + t.cancelWait() // Timer F
-	c.intervalMs = uint32(t.timers.T1.Milliseconds())
-	c.retransAt = t.now + int64(t.timers.T1)
+	if !c.dst.Proto.Reliable() {
+		c.intervalMs = uint32(t.timers.T1.Milliseconds())
+		c.retransAt = t.now + int64(t.timers.T1)
+	}
 	t.armClient(br.cancel, c)
-	t.send(c.listener, &c.dst, br.cancel, c.request)
+	t.send(c.listener, &c.dst, c.token(br.cancel), c.request)
 }
 
 // writeCancel makes the record of br's CANCEL, not yet under way.

@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"time"
+
 	"viaduct/parser"
 	"viaduct/shm"
 )
@@ -66,7 +68,7 @@ func (t *Table) Ack(tx *Tx) bool {
 		tx.state = Confirmed
 		tx.retransAt = 0
 		t.drop(&tx.reply)
-		t.rearmServer(tx, t.now+int64(t.timers.T4))
+		t.rearmServer(tx, t.now+tx.linger(t.timers.T4))
 	case Accepted:
 		return false
 	}
@@ -105,8 +107,10 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			t.keep(tx, segments)
 			tx.state = Completed
 			t.answered(tx)
-			tx.intervalMs = uint32(t.timers.T1.Milliseconds())
-			tx.retransAt = t.now + int64(t.timers.T1)
+			if !tx.replyTo.Proto.Reliable() {
+				tx.intervalMs = uint32(t.timers.T1.Milliseconds())
+				tx.retransAt = t.now + int64(t.timers.T1)
+			}
 			t.rearmServer(tx, t.now+int64(t.timers.H))
 		}
 	case Accepted, Completed, Confirmed, Terminated:
@@ -137,10 +141,18 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		tx.state = Completed
 		t.answered(tx)
 		tx.retransAt = 0
-		t.rearmServer(tx, t.now+int64(t.timers.J))
+		t.rearmServer(tx, t.now+tx.linger(t.timers.J))
 	}
 	tx.status = uint16(status)
 	return true
+}
+
+// linger is Timer I or J: how long repetitions of the ACK or the request are absorbed. A reliable transport brings none (§17.2.1, §17.2.2).
+func (tx *Tx) linger(d time.Duration) int64 {
+	if tx.replyTo.Proto.Reliable() {
+		return 0
+	}
+	return int64(d)
 }
 
 // rearmServer sets the server machine's end and arms the earlier of it and Timer G.
@@ -163,8 +175,13 @@ func (t *Table) pass(tx *Tx, segments [][]byte) {
 }
 
 // keep sends a response and keeps its bytes for retransmissions. Without room
-// for them it is sent all the same and not repeated.
+// for them it is sent all the same and not repeated. Over a reliable transport
+// nobody asks again.
 func (t *Table) keep(tx *Tx, segments [][]byte) {
+	if tx.replyTo.Proto.Reliable() {
+		t.pass(tx, segments)
+		return
+	}
 	off := t.join(tx, segments)
 	if off == 0 {
 		t.count[CountUnstored]++

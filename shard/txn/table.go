@@ -12,7 +12,7 @@ import (
 
 // Sender takes datagrams for the shard's send queue. Segments are kept by
 // reference until the shard flushes. token comes back with a failure of this
-// datagram; it is the offset of the Branch that sent it, or 0. netio.Port is one.
+// message; it names the Branch that sent it, or is 0. netio.Port is one, for UDP.
 type Sender interface {
 	Begin(listener int, dst *netio.Addr, token uint64)
 	Append(segment []byte)
@@ -328,8 +328,8 @@ func (t *Table) freeTx(off shm.Off, tx *Tx) {
 }
 
 // send queues the stored bytes at off.
-func (t *Table) send(listener uint16, dst *netio.Addr, token shm.Off, off shm.Off) {
-	t.out.Begin(int(listener), dst, uint64(token))
+func (t *Table) send(listener uint16, dst *netio.Addr, token uint64, off shm.Off) {
+	t.out.Begin(int(listener), dst, token)
 	t.out.Append(t.storedBytes(off))
 	t.out.End()
 }
