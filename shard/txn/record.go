@@ -13,6 +13,7 @@ const (
 	KindMessage = 0x12 // bytes of a message that may be sent again
 	KindKey     = 0x13 // a match key too long for its Tx
 	KindSaved   = 0x14 // a Saved: a request and the decisions about it
+	KindSpares  = 0x15 // Spares: further addresses of one branch's destination
 )
 
 // State is a state of one of the four machines of RFC 3261 §17; the names are
@@ -69,7 +70,7 @@ const (
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
 // Kamailio's keys need 50 to 70 bytes; a longer one gets a slot of its own.
-const keyInlineBytes = 70
+const keyInlineBytes = 66
 
 // userBytes is the room a Tx keeps for its user.
 const userBytes = 48
@@ -82,6 +83,7 @@ const userBytes = 48
 //	 ├─ reply         ├─ request   (bytes sent, for Timer A/E, CANCEL, ACK)
 //	 │  (bytes)       └─ cancel ─→ Branch (brCancel)
 //	 ├─ best, challenges   (bytes) only while several branches are tried
+//	 ├─ spares → …         (Spares) only where a name has several addresses
 //	 └─ saved         (Saved)      only with a route armed
 type Tx struct {
 	node
@@ -104,6 +106,7 @@ type Tx struct {
 	user       [userBytes]byte
 	best       shm.Off // the best final response so far, if it had to wait
 	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
+	spares     shm.Off // further addresses, one Spares for each branch that has some
 	bestStatus uint16  // 0: none so far
 	keyInline  [keyInlineBytes]byte
 }

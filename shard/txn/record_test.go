@@ -3,6 +3,8 @@ package txn
 import (
 	"testing"
 	"unsafe"
+
+	"viaduct/netio"
 )
 
 // TestSizes: the records fit the slots asked for them, and stay what they are on purpose.
@@ -15,4 +17,6 @@ func TestSizes(t *testing.T) {
 	}
 	f("Tx", unsafe.Sizeof(Tx{}), txBytes)
 	f("Branch", unsafe.Sizeof(Branch{}), branchBytes)
+	f("Spares", unsafe.Sizeof(Spares{}), sparesBytes)
+	f("Addr", unsafe.Sizeof(netio.Addr{}), addrBytes)
 }

@@ -20,6 +20,15 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	switch h.Kind {
 	case KindTx:
 		tx := shm.Ptr[Tx](a, owner)
+		for off, n := tx.spares, 0; off != 0 && n <= MaxBranches; n++ {
+			if off == part {
+				return true
+			}
+			if h := shm.Ptr[shm.Header](a, off); h.Kind != KindSpares || !h.Live() {
+				break
+			}
+			off = shm.Ptr[Spares](a, off).next
+		}
 		if tx.reply == part || tx.keyExtra == part || tx.saved == part || tx.best == part || tx.challenges == part {
 			return true
 		}

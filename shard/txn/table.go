@@ -294,6 +294,7 @@ func (t *Table) terminate(tx *Tx) {
 	t.drop(&tx.saved)
 	t.drop(&tx.best)
 	t.drop(&tx.challenges)
+	t.dropSpares(tx)
 	if tx.live == 0 {
 		t.freeTx(off, tx)
 	}

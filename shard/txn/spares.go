@@ -1,0 +1,103 @@
+package txn
+
+import (
+	"viaduct/netio"
+	"viaduct/shm"
+)
+
+// Spares are the addresses of a branch's destination that are left to try when the
+// one it went to fails (RFC 3263 §4.3): a slot of the Tx, chained from it, so that a
+// call to a single address pays nothing.
+//
+//	+--------+--------------+-----------+--------+
+//	| Spares | n × Addr     | domain    |        |
+//	+--------+--------------+-----------+--------+
+//	           at: the next   domainLen
+//
+// The next branch inherits what is left: its number is stored over the old one,
+// one word at a time like everything that changes in place.
+type Spares struct {
+	shm.Header
+	next      shm.Off
+	domainLen uint16
+	branch    uint8 // index of the branch they belong to
+	n, at     uint8
+	_         [7]uint8
+}
+
+const (
+	sparesBytes = 32
+	addrBytes   = 24
+)
+
+// KeepSpares keeps the addresses to try after the one that the branch with that
+// index goes to, and the name they are addresses of. false: the arena has no room,
+// and there will be no other try.
+func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) bool {
+	n := sparesBytes + addrBytes*len(list) + len(domain)
+	off, ok := t.slab.Alloc(KindSpares, n)
+	if !ok {
+		t.count[CountArenaFull]++
+		return false
+	}
+	s := shm.Ptr[Spares](t.arena, off)
+	h := s.Header
+	*s = Spares{next: tx.spares, domainLen: uint16(len(domain)), branch: uint8(index), n: uint8(len(list))}
+	s.Header = h
+	s.Owner = t.offOf(&tx.node)
+	b := shm.Tail[Spares](t.arena, off, n-sparesBytes)
+	for i := range list {
+		*shm.View[netio.Addr](b[i*addrBytes:]) = list[i]
+	}
+	copy(b[len(list)*addrBytes:], domain)
+	t.slab.Publish(off)
+	tx.spares = off
+	return true
+}
+
+// NextSpare takes the next address of the branch with that index, and tells the
+// name it is one of, a view valid for the batch. The branch that goes there is told
+// by InheritSpares. false: none is left.
+func (t *Table) NextSpare(tx *Tx, index int) (to netio.Addr, domain []byte, ok bool) {
+	s, off := t.sparesOf(tx, index)
+	if s == nil || s.at == s.n {
+		return netio.Addr{}, nil, false
+	}
+	b := shm.Tail[Spares](t.arena, off, int(s.n)*addrBytes+int(s.domainLen))
+	to = *shm.View[netio.Addr](b[int(s.at)*addrBytes:])
+	s.at++
+	return to, b[int(s.n)*addrBytes:], true
+}
+
+// Spares tells whether the branch with that index has addresses left.
+func (t *Table) Spares(tx *Tx, index int) bool {
+	s, _ := t.sparesOf(tx, index)
+	return s != nil && s.at < s.n
+}
+
+// InheritSpares gives what one branch has left to the one made after it.
+func (t *Table) InheritSpares(tx *Tx, from, to int) {
+	if s, _ := t.sparesOf(tx, from); s != nil {
+		s.branch = uint8(to)
+	}
+}
+
+func (t *Table) sparesOf(tx *Tx, index int) (*Spares, shm.Off) {
+	for off := tx.spares; off != 0; {
+		s := shm.Ptr[Spares](t.arena, off)
+		if int(s.branch) == index {
+			return s, off
+		}
+		off = s.next
+	}
+	return nil, 0
+}
+
+func (t *Table) dropSpares(tx *Tx) {
+	for off := tx.spares; off != 0; {
+		next := shm.Ptr[Spares](t.arena, off).next
+		t.later(off)
+		off = next
+	}
+	tx.spares = 0
+}
