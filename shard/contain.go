@@ -49,8 +49,8 @@ func (w *worker) contain() {
 	w.step = stepRound
 	w.panicked(v)
 	w.abandon()
-	if at == stepQueue && w.port != nil {
-		w.port.Forget()
+	if at == stepQueue && w.outlet != nil {
+		w.outlet.forget()
 	}
 	w.handover.handed = false
 	w.timersLeft = true

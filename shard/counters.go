@@ -30,6 +30,9 @@ const (
 	CountBytesIn
 	CountBytesOut
 	CountProbesSent
+	CountStreamsIn    // messages that came over streams
+	CountReopened     // responses whose connection was gone, sent over a new one (§18.2.2)
+	CountNoWayBack    // responses whose connection was gone, and no other could be opened
 	GaugeTransactions // server transactions alive
 	GaugeUnanswered   // of those, without a final response
 	GaugeArenaUsed    // bytes of this shard's slots in use
@@ -44,6 +47,7 @@ var counterNames = map[int]string{
 	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full", CountSendFailed: "send_failed",
 	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBatches: "batches", CountPanics: "panics",
 	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
+	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened", CountNoWayBack: "no_way_back",
 	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered", GaugeArenaUsed: "arena_used_bytes",
 }
 

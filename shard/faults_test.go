@@ -128,15 +128,31 @@ func TestProgramOverridesTheSet(t *testing.T) {
 	f.endsClean()
 }
 
-// TestFailoverKeepsToTheListener that our Record-Route names.
-func TestFailoverKeepsToTheListener(t *testing.T) {
+// TestFailoverToTheOtherFamily writes our Record-Route rows anew, for the listener that the request leaves by now (RFC 5658 §3).
+func TestFailoverToTheOtherFamily(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), "listen=udp:127.0.0.1:5060", "listen=udp:127.0.0.1:5060\nlisten=udp:[::1]:5060", 1)
 	cfg = strings.Replace(cfg, `ds_select_dst("1", "0")`, `ds_select_dst("1", "8")`, 1)
 	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000 0 10\n1 sip:[::1]:7001 0 5\n1 sip:127.0.0.1:7002 0 1\n", 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.unreachable("127.0.0.1:7000")
-	if last := f.sent[len(f.sent)-1].to; last != "127.0.0.1:7002" {
-		t.Errorf("failover went to %s", last)
+	last := f.sent[len(f.sent)-1]
+	if last.to != "[::1]:7001" {
+		t.Errorf("failover went to %s", last.to)
+	}
+	rows := "Via: SIP/2.0/UDP [::1]:5060;branch=" + "*" + "\r\nRecord-Route: <sip:[::1]:5060;r2=on;lr*>\r\nRecord-Route: <sip:127.0.0.1:5060;r2=on;lr*>\r\n"
+	var got []string
+	for _, row := range strings.SplitAfter(string(last.bytes), "\r\n")[1:4] {
+		if head, _, found := strings.Cut(row, ";vm="); found {
+			row = head + "*>\r\n"
+		} else if head, _, found := strings.Cut(row, "branch="); found {
+			row = head + "branch=*\r\n"
+		} else {
+			row = strings.Replace(row, ">", "*>", 1)
+		}
+		got = append(got, row)
+	}
+	if strings.Join(got, "") != rows || strings.Count(string(last.bytes), "Record-Route:") != 2 {
+		t.Errorf("it has\n%swant\n%s", strings.Join(got, ""), rows)
 	}
 	f.endsClean()
 }

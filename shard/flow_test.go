@@ -126,11 +126,12 @@ func (f *flow) End() {
 	f.lastTo[d.to+" "+method] = d.bytes
 }
 func (f *flow) Egress(to *netio.Addr, by int) int {
-	if l := f.w.shared.listeners; l[by].Addr.Family == to.Family {
+	fits := func(l *netio.Listener) bool { return l.Addr.Family == to.Family && l.Proto == to.Proto }
+	if by >= 0 && fits(f.w.shared.listeners[by]) {
 		return by
 	}
 	for i, l := range f.w.shared.listeners {
-		if l.Addr.Family == to.Family {
+		if fits(l) {
 			return i
 		}
 	}

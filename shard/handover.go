@@ -12,7 +12,7 @@ import (
 //
 //	 0        16     18    19   20     24         26     28
 //	+---------+------+-----+----+------+----------+------+-----…
-//	| src IP  | port | fam | 0  | zone | listener | kind | bytes
+//	| src IP  | port | fam | prt| zone | listener | kind | bytes
 //	+---------+------+-----+----+------+----------+------+-----…
 //
 // Records are published and the owner is woken once per batch. Taken records stay
@@ -59,7 +59,7 @@ func (h *handover) put(owner int, kind uint16, src *netio.Addr, listener uint16,
 	}
 	copy(rec, src.IP[:])
 	binary.NativeEndian.PutUint16(rec[16:], src.Port)
-	rec[18], rec[19] = src.Family, 0
+	rec[18], rec[19] = src.Family, uint8(src.Proto)
 	binary.NativeEndian.PutUint32(rec[20:], src.Zone)
 	binary.NativeEndian.PutUint16(rec[24:], listener)
 	binary.NativeEndian.PutUint16(rec[26:], kind)
@@ -139,7 +139,7 @@ func (w *worker) handed(rec []byte) {
 	p := &w.handover.packet
 	copy(p.Src.IP[:], rec)
 	p.Src.Port = binary.NativeEndian.Uint16(rec[16:])
-	p.Src.Family = rec[18]
+	p.Src.Family, p.Src.Proto = rec[18], netio.Proto(rec[19])
 	p.Src.Zone = binary.NativeEndian.Uint32(rec[20:])
 	p.Listener = binary.NativeEndian.Uint16(rec[24:])
 	p.Data = rec[handedHeader:]

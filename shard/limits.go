@@ -11,6 +11,20 @@ const (
 	// handedPerRound is how many datagrams of one ring a shard takes before it looks at its own sockets again.
 	handedPerRound = 64
 
+	// streamsPerRound is how many messages that came over streams a shard takes before it looks at its sockets again.
+	streamsPerRound = 64
+
+	// mailsPerRound is the same for answers of the resolver.
+	mailsPerRound = 64
+
+	// mailAgain is when a mail is posted again that found the shard's mailbox full.
+	mailAgain = 5 * time.Millisecond
+
+	// maxParked and maxParkedBytes bound the messages without a transaction that a shard keeps until a name is resolved: a second of 250 ACKs.
+	// Beyond them a message whose destination is not known yet is refused, or dropped if nothing may be answered.
+	maxParked      = 256
+	maxParkedBytes = 1 << 20
+
 	// timersPerRound is how many timers fire before the shard looks at its sockets again; 2,000 of them are about a millisecond.
 	timersPerRound = 2000
 

@@ -34,6 +34,8 @@ import (
 type worker struct {
 	number, shards int
 	port           *netio.Port // nil in tests without sockets
+	streams        streams     // nil: no listener is a stream's
+	outlet         *outlet     // out, unless a test has its own
 	out            txn.Sender
 	arena          *shm.Arena
 	slab           *shm.Slab
@@ -45,6 +47,8 @@ type worker struct {
 	session        session
 	m              parser.Message
 	handover       handover
+	names          names
+	mailbox        *shm.Mailbox
 	doorbell       *shm.Doorbell
 	shared         *shared // with the other shards, and written by the control plane
 	prober         *prober // nil on all shards but one
@@ -96,7 +100,9 @@ func (w *worker) round() (whole bool) {
 	for _, l := range ready {
 		got += w.receive(l)
 	}
+	got += w.takeStreams()
 	got += w.takeHandedOver()
+	got += w.takeMail()
 	w.port.Flow(0) // timers fire for any call: what they send keeps its place
 	w.expire()
 	w.probe()
@@ -127,7 +133,7 @@ func (w *worker) wait() []uint16 {
 	}
 	if timeout > 0 {
 		w.doorbell.Arm()
-		if w.handover.waiting() {
+		if w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() {
 			timeout = 0
 		}
 	}
@@ -221,13 +227,17 @@ func (w *worker) sendQueued() {
 	w.handover.publish()
 	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
 	// is told to its transaction with the next batch's failures. Nothing stays queued: what it refers to is given back next.
-	w.port.Flush()
+	w.outlet.flush()
 	for range sendRounds {
-		if !w.sendsFailed(w.port.Failures()) {
+		failed := w.sendsFailed(w.port.Failures())
+		if w.streams != nil && w.streamsFailed(w.streams.Failures()) {
+			failed = true
+		}
+		if !failed {
 			break
 		}
 		w.step = stepQueue
-		w.port.Flush()
+		w.outlet.flush()
 	}
 }
 
@@ -238,6 +248,7 @@ func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 		w.count[CountSendFailed]++
 		if refused(f.Errno) {
 			w.failed = append(w.failed, f.Token)
+			w.report(f.Token, proxy.SendFailed)
 		} // else Timer A or E sends it again
 	}
 	for _, token := range w.failed {
@@ -251,6 +262,9 @@ func (w *worker) giveBack() {
 	defer w.contain()
 	w.step = stepQueue
 	w.port.Release()
+	if w.streams != nil {
+		w.streams.Release()
+	}
 	w.reclaim()
 }
 
@@ -285,6 +299,7 @@ func (w *worker) gauges() {
 	w.count[CountBatches] = s.RecvBatches
 	w.count[CountDatagramsOut] = s.SentDatagrams
 	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
+	w.count[CountReopened], w.count[CountNoWayBack] = w.outlet.reopened, w.outlet.lost
 	w.lastFinal.Store(w.tx.LastFinal())
 	w.count[GaugeTransactions] = uint64(w.tx.Held())
 	w.count[GaugeUnanswered] = uint64(w.tx.Unanswered())

@@ -49,7 +49,7 @@ func (p *prober) tick(w *worker) {
 	for _, pr := range p.probes {
 		to := pr.Target.PingAddr
 		by := w.core.ProbeBy(pr.Target)
-		if by < 0 || pr.Target.PingTransport != balance.UDP {
+		if by < 0 {
 			p.outcome(w, pr.ID, 0)
 			continue
 		}

@@ -26,12 +26,15 @@ import (
 // Config is what a Server is made of.
 type Config struct {
 	Shards   int                  // 1 to MaxShards
-	Listens  []netio.ListenConfig // at least one
+	Listens  []netio.ListenConfig // of datagrams
+	Streams  StreamConfig         // listeners of connections; at least one of either
 	Program  *route.Program
 	Settings *route.Settings
-	Targets  *balance.Table  // nil: no destination sets
-	Arena    shm.Config      // Bytes at least; Shards and Layout are filled in here
-	Steer    netio.SteerMode // of datagrams to their owner by the kernel
+	Targets  *balance.Table                          // nil: no destination sets
+	Resolver proxy.Resolver                          // nil: names lead nowhere
+	Blocked  func(*shm.Arena) (proxy.Blocked, error) // makes the blacklist in the arena; nil: none
+	Arena    shm.Config                              // Bytes at least; Shards and Layout are filled in here
+	Steer    netio.SteerMode                         // of datagrams to their owner by the kernel
 	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT).
 	NoSegment bool
 	CPUs      []int        // shards are pinned to these in turn; empty: those this process may use
@@ -43,24 +46,28 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Shards < 1 || c.Shards > MaxShards:
 		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards, MaxShards)
-	case len(c.Listens) == 0:
+	case len(c.Listens) == 0 && len(c.Streams.Listens) == 0:
 		return errors.New("no address to listen on: add listen=udp:ADDRESS:PORT or -l")
 	case c.Program == nil || c.Settings == nil:
 		return errors.New("no routing program")
 	}
-	return reachable(c.Targets)
+	return c.reachable(c.Targets)
 }
 
 // reachable refuses destinations that no listener of this build can reach, rather
 // than sending them what they do not understand.
-func reachable(targets *balance.Table) error {
+func (c *Config) reachable(targets *balance.Table) error {
 	if targets == nil {
 		return nil
 	}
+	served := map[string]bool{"UDP": len(c.Listens) > 0}
+	for i := range c.Streams.Listens {
+		served[c.Streams.Listens[i].Proto.String()] = true
+	}
 	for _, set := range targets.Sets() {
 		for _, t := range set.Targets {
-			if t.Transport != balance.UDP {
-				return fmt.Errorf("dispatcher list, line %d: %s wants a stream transport, and only UDP is served so far: take it out or set it to udp", t.Line, t.URI)
+			if name := t.Transport.String(); !served[name] {
+				return fmt.Errorf("dispatcher list, line %d: %s is reached by %s, and no listener serves that: add listen=%s:ADDRESS:PORT, or write another transport", t.Line, t.URI, name, strings.ToLower(name))
 			}
 		}
 	}
@@ -71,7 +78,9 @@ func reachable(targets *balance.Table) error {
 // are read-only, but for the atomic ones, which the control plane writes.
 type shared struct {
 	listeners []*netio.Listener
-	egress    *netio.Group
+	egress    proxy.Egress
+	resolver  proxy.Resolver
+	blocked   proxy.Blocked
 	logger    *slog.Logger
 	logLevel  int
 	lines     chan logLine
@@ -97,7 +106,9 @@ type Server struct {
 }
 
 // Layout is the hash of the records this build keeps in the arena.
-func Layout() uint64 { return shm.LayoutOf(txn.Tx{}, txn.Branch{}, balance.Picks{}, proxy.Saved{}) }
+func Layout() uint64 {
+	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{})
+}
 
 // Start binds the addresses and starts the shards; datagrams are served when it
 // returns. Errors say what to change.
@@ -120,9 +131,10 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, arena: arena, group: group, logDone: make(chan struct{}), shared: &shared{
-		listeners: group.Listeners(), egress: group, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
+		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
 		lines: make(chan logLine, 1024), random: newRandom(),
 	}}
+	s.shared.egress = &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
 	for i := range cfg.Shards {
@@ -157,10 +169,11 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	port := s.group.Port(i)
 	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
-	if err := w.assemble(port, s.group, s.cfg.Settings, newRandom()); err != nil {
+	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
+	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}
-	for l := range s.shared.listeners {
+	for l := range s.group.Listeners() {
 		w.listeners = append(w.listeners, uint16(l))
 	}
 	if i == 0 {
@@ -177,6 +190,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 // has filled in what they need to exist: number, arena, clock, shared.
 func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
 	w.out = out
+	w.mailbox = w.arena.Mailbox(w.number)
+	w.names.w = w
 	w.slab = w.arena.Slab(w.number)
 	w.count = w.arena.Counters(w.number)
 	w.core = proxy.New(proxyConfig(w, out, egress, set))
@@ -209,15 +224,18 @@ func (w *worker) connect(all []*worker) {
 // proxyConfig reads the proxy's part of the settings.
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
-		Listeners: w.shared.listeners, Egress: egress, Sender: out, Arena: w.arena, Counters: w.count,
+		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Blocked: w.shared.blocked, Sender: out, Arena: w.arena, Counters: w.count,
 		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
-		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode),
-		LocalReason:    set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
+		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU,
+		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
 		Script: script{&w.session}, Numbering: w.program.Numbering(),
+	}
+	if w.shared.resolver != nil {
+		c.Names = &w.names
 	}
 	if set.RR.SignRoutes {
 		c.RouteKey = routeKey()
@@ -287,7 +305,7 @@ func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
 // SetTargets replaces the destination sets; each shard picks them up with its
 // next batch. With an error the old ones stay.
 func (s *Server) SetTargets(t *balance.Table) error {
-	if err := reachable(t); err != nil {
+	if err := s.cfg.reachable(t); err != nil {
 		return err
 	}
 	s.shared.tables.Store(t)
@@ -299,7 +317,7 @@ func (s *Server) SetTargets(t *balance.Table) error {
 func (s *Server) Targets() *balance.Table { return s.shared.tables.Load() }
 
 // Listeners are the addresses served, as bound.
-func (s *Server) Listeners() []*netio.Listener { return s.group.Listeners() }
+func (s *Server) Listeners() []*netio.Listener { return s.shared.listeners }
 
 // Steering says how datagrams find their owner: by the kernel or by hand-off,
 // and why.

@@ -81,10 +81,34 @@ func (s *session) Received() netip.AddrPort {
 	}
 	return s.w.shared.listeners[by].Addr.AddrPort()
 }
-func (s *session) Transport() route.Transport { return route.UDP }
+
+// transports are the language's names, by netio.Proto.
+var transports = [...]route.Transport{netio.UDP: route.UDP, netio.TCP: route.TCP, netio.TLS: route.TLS, netio.WS: route.WS, netio.WSS: route.WSS}
+
+// protoOf is the netio.Proto of a transport; false: it is any, or none that is served.
+func protoOf(t route.Transport) (netio.Proto, bool) {
+	for proto, name := range transports {
+		if name == t {
+			return netio.Proto(proto), true
+		}
+	}
+	return 0, false
+}
+
+func (s *session) Transport() route.Transport {
+	by := s.r().Listener
+	if s.ofResponse() {
+		by = s.listener
+	}
+	return transports[s.w.shared.listeners[by].Proto]
+}
 
 func (s *session) IsMyself(host []byte, port int, proto route.Transport) bool {
-	return (proto == route.AnyTransport || proto == route.UDP) && s.w.core.IsMyself(host, port)
+	if proto == route.AnyTransport {
+		return s.w.core.IsMyself(host, port, proxy.AnyProto)
+	}
+	p, ok := protoOf(proto)
+	return ok && s.w.core.IsMyself(host, port, 1<<p)
 }
 
 // truth is Kamailio's spelling of a bool.

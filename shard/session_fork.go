@@ -111,12 +111,17 @@ func (s *session) NextContacts() int {
 }
 
 // RelayTo: no failure is answered here in any case, so that RelayNoReply asks for
-// nothing, and names are not resolved, so that there is no further address.
+// nothing.
 func (s *session) RelayTo(dst route.RelayDst, flags route.RelayFlags) int {
-	if dst.Proto != route.AnyTransport && dst.Proto != route.UDP {
-		return -1
-	}
 	r := s.r()
+	if dst.Proto != route.AnyTransport {
+		proto, ok := protoOf(dst.Proto)
+		if !ok {
+			return -1
+		}
+		r.ForceProto(int(proto))
+		defer r.ForceProto(-1)
+	}
 	if dst.Set && !r.SetNextHop(dst.Host, dst.Port) {
 		return -1
 	}

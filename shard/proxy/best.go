@@ -74,6 +74,12 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		return
 	}
 	status := int(m.Status)
+	if status == 503 {
+		c.overloaded(br, m, tx.Method())
+		if c.nextAddress(tx, br, c.tx.Answered()) {
+			return // RFC 3263 §4.3
+		}
+	}
 	if br.Provisional() {
 		tx.UserFlags |= anyReplied
 	}
@@ -162,6 +168,8 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	if kept := c.tx.Best(tx); kept != nil && m.Parse(kept) == parser.OK {
 		p := &c.plan
 		p.Reset(kept)
+		p.over(tx.Proto())
+		c.planLength(p, m, tx.Proto())
 		more := c.challenges(tx, status)
 		status = c.planRemap(p, m)
 		c.planChallenges(p, m, more)

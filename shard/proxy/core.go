@@ -11,11 +11,15 @@ import (
 	"viaduct/shm"
 )
 
-// Egress chooses the listener a datagram to dst leaves by, given the one its
-// request came in by; -1: none has that family. netio.Group is one.
+// Egress chooses the listener a message to dst leaves by, given the one its
+// request came in by; -1: none has that family and transport.
 type Egress interface {
 	Egress(dst *netio.Addr, receivedBy int) int
 }
+
+// Domains is a Sender that wants to know whose certificate the other side must
+// show (RFC 5922): the name holds for the message begun next.
+type Domains interface{ Domain(name []byte) }
 
 // Alias is a name that is ours besides the listeners' own.
 type Alias struct {
@@ -28,6 +32,9 @@ type Config struct {
 	Listeners []*netio.Listener
 	Aliases   []Alias
 	Egress    Egress
+	Resolver  Resolver  // nil: a name leads nowhere
+	Names     NameAsker // nil: nothing waits for a name
+	Blocked   Blocked   // nil: every destination may be sent to
 	Sender    txn.Sender
 	Arena     *shm.Arena
 	Counters  *shm.Counters
@@ -52,6 +59,8 @@ type Config struct {
 	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
 	E2EReason           bool // a CANCEL takes the caller's Reason along
 
+	UDPMTU int // bytes; a longer request goes by TCP if it can (§18.1.1); 0: never
+
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
 	Script    Script // the operator's routes; nil: none
@@ -65,8 +74,9 @@ type Config struct {
 type listenerText struct {
 	via    []byte // "Via: SIP/2.0/UDP host:port;branch="
 	sentBy []byte
-	route  []byte // "Record-Route: <sip:host:port"
+	param  []byte // ";transport=tcp" of its Record-Route; empty: none is needed
 	host   []byte // lower case, of the advertised name or the address
+	proto  netio.Proto
 	port   int
 	addr   netio.Addr
 }
@@ -78,6 +88,11 @@ type Core struct {
 	out        txn.Sender
 	count      *shm.Counters
 	listeners  []listenerText
+	protos     uint8 // bit 1<<Proto of each listener
+	families   uint8 // 1 for IPv4, 2 for IPv6
+	endpoints  [MaxEndpoints]Endpoint
+	targets    [maxTargets + 1]target // of a relay that goes on
+	domains    Domains
 	table      *balance.Table
 	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
@@ -99,19 +114,21 @@ func New(cfg Config) *Core {
 	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
 		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
 	for _, l := range cfg.Listeners {
-		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port)}
-		t.via = append([]byte("Via: SIP/2.0/UDP "), l.SentBy...)
+		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
+		t.via = append([]byte("Via: SIP/2.0/"+l.Proto.String()+" "), l.SentBy...)
 		if cfg.LocalRPort {
 			t.via = append(t.via, ";rport"...)
 		}
 		t.via = append(t.via, ";branch="...)
-		t.route = append([]byte("Record-Route: <sip:"), l.SentBy...)
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
 			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)
 		}
 		c.listeners = append(c.listeners, t)
+		c.protos |= 1 << l.Proto
+		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
+	c.domains, _ = cfg.Sender.(Domains)
 	c.Request.core = c
 	return c
 }
@@ -139,13 +156,13 @@ func (c *Core) SetTargets(t *balance.Table) {
 // socketNamed is the listener that a destination's socket attribute
 // ("udp:host:port") names.
 func (c *Core) socketNamed(name string) (listener int, ok bool) {
-	_, hostPort, found := strings.Cut(name, ":")
+	proto, hostPort, found := strings.Cut(name, ":")
 	if !found {
 		return 0, false
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String() {
+		if strings.EqualFold(proto, l.proto.String()) && (equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String()) {
 			return i, true
 		}
 	}
@@ -165,7 +182,7 @@ func (c *Core) ProbeBy(t *balance.Target) int {
 // socket attribute names, else the choice of Egress. -1: none.
 func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
 	if target != 0 && len(c.sockets) > 0 {
-		if by, ok := c.sockets[target]; ok {
+		if by, ok := c.sockets[target]; ok && c.listeners[by].proto == to.Proto {
 			return by
 		}
 	}
@@ -192,21 +209,21 @@ func (c *Core) take(n int) []byte {
 }
 
 // IsMyself tells whether host (a name, or an address with IPv6 in brackets) and
-// port (0: none written) name this proxy: a listener, what it advertises, or an
-// alias.
-func (c *Core) IsMyself(host []byte, port int) bool {
+// port (0: none written) name this proxy: a listener of one of the transports
+// protos (bit 1<<Proto), what it advertises, or an alias.
+func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	var a netio.Addr
 	if numeric := parseIP(host, &a); numeric {
 		for i := range c.listeners {
 			l := &c.listeners[i]
-			if l.addr.SameIP(&a) && samePort(port, int(l.addr.Port)) {
+			if l.addr.SameIP(&a) && protos>>l.proto&1 != 0 && l.samePort(port, int(l.addr.Port)) {
 				return true
 			}
 		}
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if equalFold(host, l.host) && (l.port == 0 || samePort(port, l.port)) {
+		if equalFold(host, l.host) && protos>>l.proto&1 != 0 && (l.port == 0 || l.samePort(port, l.port)) {
 			return true
 		}
 	}
@@ -217,6 +234,17 @@ func (c *Core) IsMyself(host []byte, port int) bool {
 		}
 	}
 	return false
+}
+
+// AnyProto asks IsMyself for all transports.
+const AnyProto = 0xff
+
+// samePort compares a port as written, 0 for none, with one of the listener's.
+func (l *listenerText) samePort(written, ours int) bool {
+	if written == 0 {
+		return int(l.proto.DefaultPort()) == ours
+	}
+	return written == ours
 }
 
 func samePort(written, ours int) bool {
@@ -231,7 +259,7 @@ func (c *Core) ours(u *parser.URI) bool {
 	if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
 		return false
 	}
-	return c.IsMyself(u.HostBytes(), int(u.Port))
+	return c.IsMyself(u.HostBytes(), int(u.Port), AnyProto)
 }
 
 // viaIsOurs tells whether a sent-by is one we write. Without the check anybody

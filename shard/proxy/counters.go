@@ -16,6 +16,11 @@ const (
 	CountTooManyTargets                      // targets that append_branch() had no room for
 	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
 	CountRowsLeftOut                         // header rows of others that did not fit into a message of ours: Reason, challenges
+	CountBlocked                             // destinations passed over because the blacklist names them
+	CountWaited                              // relays that waited for a name
+	CountParked                              // requests without a transaction that were set aside for a name
+	CountToStream                            // requests too long for a datagram, sent by TCP instead (udp_mtu)
+	CountNextAddress                         // requests sent again to another address of the same name
 	CounterEnd
 )
 
@@ -23,4 +28,5 @@ const (
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
+	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 }

@@ -31,8 +31,11 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 		return
 	}
 	tx.UserFlags |= anyTimeout
-	if !br.Heard() && c.tx.TimeLeft(tx) && c.failover(tx, br) {
-		return
+	if !br.Heard() {
+		c.report(br, TimedOut, tx.Method())
+		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br)) || c.failover(tx, br)) {
+			return
+		}
 	}
 	heard := br.Provisional()
 	if heard {
@@ -85,7 +88,7 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if t := c.targetOf(br); t != nil {
 		c.event(t, t.Fail(c.now/1e6))
 	}
-	if tx.Answered() || tx.State() == txn.Terminated || c.failover(tx, br) {
+	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br)) || c.failover(tx, br) {
 		return
 	}
 	c.note(tx, 503, true)
@@ -95,8 +98,7 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 }
 
 // failover sends what br sent to the next destination of its set, with a branch
-// of its own (RFC 3263 §4.3), unless a failure route decides about that. A destination that is reached by another listener is
-// passed over if our Record-Route, which names this one, stands in the request.
+// of its own (RFC 3263 §4.3), unless a failure route decides about that.
 func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	sent := c.tx.Request(br)
 	if c.table == nil || sent == nil || br.Target() == 0 || tx.Canceled() || tx.UserFlags&noMoreTargets != 0 || c.failureRoute(tx) != 0 {
@@ -105,46 +107,105 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	if !picksOf(tx).Has(br.Target()) {
 		return false // one branch of several, of another set than the one whose list was kept
 	}
-	var t *balance.Target
-	by := -1
 	for {
-		if t = picksOf(tx).NextTarget(c.table); t == nil {
+		t := picksOf(tx).NextTarget(c.table)
+		if t == nil {
 			return false
 		}
-		if t.Addr.Family == 0 {
+		if t.Addr.Family == 0 || c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&t.Addr, tx.Method()) {
 			continue
 		}
-		by = c.leavesBy(&t.Addr, t.UID, tx.Listener())
-		if by >= 0 && (by == br.Listener() || tx.UserFlags&recordedRoute == 0) {
-			break
+		by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
+		if by < 0 {
+			continue
 		}
+		var domain []byte
+		if t.Addr.Proto.Secure() {
+			domain = append(c.take(len(t.Host)), t.Host...)
+		}
+		if c.again(tx, br, sent, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID}, t, domain) == nil {
+			return false
+		}
+		c.count[CountFailover]++
+		return true
 	}
-	next := c.tx.NewBranch(tx, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID, Breadth: uint16(br.Breadth())})
-	if next == nil {
+}
+
+// nextAddress sends what br sent to the next address of the name it was sent to,
+// with a branch of its own (RFC 3263 §4.3). sent is the request; br may be over.
+func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte) bool {
+	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated || tx.UserFlags&noMoreTargets != 0 {
 		return false
+	}
+	for {
+		to, domain, ok := c.tx.NextSpare(tx, br.Index())
+		if !ok {
+			return false
+		}
+		by := c.leavesBy(&to, br.Target(), tx.Listener())
+		if by < 0 || c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&to, tx.Method()) {
+			continue
+		}
+		next := c.again(tx, br, sent, txn.Destination{Addr: to, Listener: uint16(by), Target: br.Target()}, nil, domain)
+		if next == nil {
+			return false
+		}
+		c.tx.InheritSpares(tx, br.Index(), next.Index())
+		c.count[CountNextAddress]++
+		return true
+	}
+}
+
+// again sends the request of br once more, elsewhere: a new branch, hence a new Via,
+// and our Record-Route rows behind it for the listener it leaves by now. t, if not
+// nil, is the destination whose host replaces that of the Request-URI where a set
+// chose it. nil: no room, or what was sent cannot be read.
+func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination, t *balance.Target, domain []byte) *txn.Branch {
+	m, p := &c.stored, &c.plan
+	if m.Parse(sent) != parser.OK || len(m.Headers) == 0 {
+		return nil
+	}
+	to.Breadth = uint16(br.Breadth())
+	next := c.tx.NewBranch(tx, to)
+	if next == nil {
+		return nil
 	}
 	next.SetReplyRoute(br.ReplyRoute())
-	if c.stored.Parse(sent) != parser.OK {
-		c.tx.Discard(next)
-		return false
-	}
-	m, p := &c.stored, &c.plan
 	p.Reset(sent)
-	if tx.UserFlags&pickedURI != 0 {
+	p.over(to.Addr.Proto)
+	if t != nil && tx.UserFlags&pickedURI != 0 {
 		uri := c.targetURI(c.take(int(m.URI.Len)+64), m.Bytes(m.URI), t)
 		p.Replace(m.URI.Off, m.URI.Len, uri)
 	}
-	via := c.listeners[by].via
-	row := c.tx.AppendBranch(append(c.take(len(via)+txn.BranchBytes+2), via...), next)
-	p.Replace(m.Headers[0].Line.Off, m.Headers[0].Line.Len, append(row, "\r\n"...))
+	via := c.listeners[to.Listener].via
+	head := c.tx.AppendBranch(append(c.take(len(via)+512), via...), next)
+	head = append(head, "\r\n"...)
+	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
+	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {
+		rows := 1
+		if br.Listener() != tx.Listener() && c.cfg.DoubleRR {
+			rows = 2
+		}
+		for i := 1; i <= rows && i < len(m.Headers) && m.Headers[i].Kind == parser.KindRecordRoute; i++ {
+			until = m.Headers[i].Line.End()
+		}
+		secure := hasScheme(m.Bytes(m.URI), "sips:")
+		head = c.appendRecordRoute(head, m, tx.Listener(), int(to.Listener), secure)
+	}
+	head = c.appendLength(head, m, to.Addr.Proto)
+	p.Replace(from, until-from, head)
+	if p.verdict() != 0 {
+		c.tx.Discard(next)
+		return nil
+	}
 	room := c.tx.Room(next, p.Bytes())
 	if room == nil {
 		c.tx.Discard(next)
-		return false
+		return nil
 	}
 	p.WriteTo(room)
+	c.tell(to.Addr.Proto, domain)
 	c.tx.Send(tx, next)
-	c.count[CountFailover]++
 	c.count[CountForwarded]++
-	return true
+	return next
 }

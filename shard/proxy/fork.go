@@ -205,6 +205,9 @@ func (r *Request) try(share int) bool {
 		}
 	}
 	if !r.where(&r.to) {
+		if r.unresolved && c.cfg.Names != nil {
+			c.cfg.Names.AskName(&r.query, Waiting{}) // a branch route chose another name: this branch is lost, the next call finds it
+		}
 		c.note(r.Tx, 503, true)
 		return false
 	}
@@ -246,8 +249,20 @@ func (r *Request) branchRoute() (reply int, send bool) {
 // launch writes the request of br and sends it; else the status that says why
 // not.
 func (r *Request) launch(br *txn.Branch) (code int) {
-	c, p := r.core, &r.core.plan
+	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
+	to := br.Addr()
+	if by := r.tooLong(p, br.Listener(), &to); by >= 0 {
+		// §18.1.1: by TCP, and as a datagram after all if that is refused.
+		w.n = min(w.n, len(w.list)-1)
+		copy(w.list[1:], w.list[:w.n])
+		w.list[0] = to
+		w.n++
+		to.Proto = netio.TCP
+		br.Redirect(to, by)
+		r.plan(p, br, by, br.Breadth())
+		c.count[CountToStream]++
+	}
 	if code := p.verdict(); code != 0 {
 		c.tx.Discard(br)
 		return code
@@ -258,6 +273,10 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 		return 503
 	}
 	p.WriteTo(room)
+	if w.n > 0 {
+		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
+	}
+	c.tell(to.Proto, w.domain)
 	c.tx.Send(r.Tx, br)
 	c.count[CountForwarded]++
 	return 0
@@ -266,7 +285,7 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 // The proxy's own flags of a transaction, in Tx.UserFlags.
 const (
 	pickedURI     = 1 << iota // failover rewrites the Request-URI too
-	recordedRoute             // our Record-Route names the listener it left by
+	recordedRoute             // our Record-Route stands behind our Via
 	bestLocal                 // the best response so far was made here
 	bestHeard                 // its branch had a provisional response before
 	anyTimeout                // a branch timed out
@@ -278,6 +297,9 @@ const (
 // keepPicks notes in the transaction what failover must know.
 func (r *Request) keepPicks() {
 	r.Tx.UserFlags &^= pickedURI | recordedRoute
+	if r.recordRoute {
+		r.Tx.UserFlags |= recordedRoute
+	}
 	if r.picks.N == 0 {
 		if r.Tx.Total() > 0 {
 			*picksOf(r.Tx) = balance.Picks{}
@@ -287,8 +309,5 @@ func (r *Request) keepPicks() {
 	*picksOf(r.Tx) = r.picks
 	if r.pickURI {
 		r.Tx.UserFlags |= pickedURI
-	}
-	if r.recordRoute {
-		r.Tx.UserFlags |= recordedRoute
 	}
 }

@@ -18,6 +18,13 @@ const (
 	// longer is refused with 513.
 	maxDatagramBytes = txn.MaxPayloadBytes
 
+	// maxStreamBytes is the longest message sent over a stream: tcp_rd_buf_size's default is 64 KiB and its most is 16 MiB, and what we add is
+	// little. A longer one is refused with 513.
+	maxStreamBytes = 1 << 20
+
+	// maxWaits is how often one relay may wait for a name: a target set has maxTargets+1 of them at most, and each is asked for once.
+	maxWaits = maxTargets + 2
+
 	// maxReasonBytes is how much of a CANCEL's Reason rows (RFC 3326) goes on with
 	// ours: a row for SIP and one for Q.850 need 100. Further rows are left out,
 	// counted.

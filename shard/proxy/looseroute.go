@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"viaduct/netio"
 	"viaduct/parser"
 )
 
@@ -128,9 +129,13 @@ func (r *Request) readTopRoute() bool {
 
 // listenerAt is the listener whose Record-Route a URI is, -1 if it is none's.
 func (c *Core) listenerAt(u *parser.URI) int {
+	proto, _, ok := protoOf(u)
+	if !ok {
+		return -1
+	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if equalFold(u.HostBytes(), l.host) && samePort(int(u.Port), l.port) {
+		if proto == l.proto && equalFold(u.HostBytes(), l.host) && (int(u.Port) == l.port || l.samePort(int(u.Port), l.port)) {
 			return i
 		}
 	}
@@ -181,19 +186,38 @@ func (r *Request) planCuts(p *Plan) {
 // appendRecordRoute appends our Record-Route rows for a request that came by one
 // listener and leaves by another: one where they are the same, else two, the
 // side it leaves by on top (RFC 5658 §3).
-func (r *Request) appendRecordRoute(b []byte, leavesBy int) []byte {
-	c := r.core
-	double := leavesBy != r.Listener && c.cfg.DoubleRR
-	b = r.appendRouteRow(b, leavesBy, double)
+func (c *Core) appendRecordRoute(b []byte, m *parser.Message, receivedBy, leavesBy int, secure bool) []byte {
+	double := leavesBy != receivedBy && c.cfg.DoubleRR
+	b = c.appendRouteRow(b, m, leavesBy, double, secure)
 	if double {
-		b = r.appendRouteRow(b, r.Listener, double)
+		b = c.appendRouteRow(b, m, receivedBy, double, secure)
 	}
 	return b
 }
 
-func (r *Request) appendRouteRow(b []byte, listener int, double bool) []byte {
-	c := r.core
-	b = append(b, c.listeners[listener].route...)
+// secure tells whether the request asks for TLS on its whole way: then our
+// Record-Route says sips too (§16.6 step 4).
+func (r *Request) secure() bool {
+	if hasScheme(r.RequestURI(), "sips:") {
+		return true
+	}
+	return r.M.Has(parser.KindRoute) && r.readTopRoute() && r.topRoute.Scheme == parser.SIPS
+}
+
+func hasScheme(uri []byte, scheme string) bool {
+	return len(uri) > len(scheme) && equalFold(uri[:len(scheme)], []byte(scheme))
+}
+
+func (c *Core) appendRouteRow(b []byte, m *parser.Message, listener int, double, secure bool) []byte {
+	l := &c.listeners[listener]
+	if secure && l.proto.Secure() {
+		b = append(append(b, "Record-Route: <sips:"...), l.sentBy...)
+		if l.proto == netio.WSS {
+			b = append(b, ";transport=ws"...)
+		}
+	} else {
+		b = append(append(append(b, "Record-Route: <sip:"...), l.sentBy...), l.param...)
+	}
 	if double {
 		b = append(b, ";r2=on"...)
 	}
@@ -203,12 +227,12 @@ func (r *Request) appendRouteRow(b []byte, listener int, double bool) []byte {
 	}
 	if c.cfg.RouteKey != nil {
 		b = append(append(append(b, ';'), markParam...), '=')
-		b = c.appendMark(b, r.M.CallID())
+		b = c.appendMark(b, m.CallID())
 	}
 	if c.cfg.AppendFromtag {
-		if from, reason := r.M.From(); reason == parser.OK && !from.Tag.Empty() {
+		if from, reason := m.From(); reason == parser.OK && !from.Tag.Empty() {
 			b = append(b, ";ftag="...)
-			b = append(b, from.Tag.Of(r.M.Raw)...)
+			b = append(b, from.Tag.Of(m.Raw)...)
 		}
 	}
 	return append(b, ">\r\n"...)

@@ -17,8 +17,9 @@ func (r *Request) StripMaddr() {
 	}
 	// Slow path: nobody has sent one in years.
 	c := r.core
-	if t := u.Transport(); u.Scheme == parser.SIPS || t != parser.TransportNone && t != parser.UDP || // it came by UDP
-		int(u.EffectivePort()) != int(c.listeners[r.Listener].addr.Port) || !c.IsMyself(maddr, int(u.Port)) || len(u.Raw) > len(r.uriBuf) {
+	by := &c.listeners[r.Listener]
+	if proto, _, ok := protoOf(u); !ok || proto != by.proto ||
+		int(u.EffectivePort()) != int(by.addr.Port) || !c.IsMyself(maddr, int(u.Port), 1<<by.proto) || len(u.Raw) > len(r.uriBuf) {
 		return
 	}
 	b := append(r.uriBuf[:0], u.Raw[:u.Host.End()]...)

@@ -1,5 +1,7 @@
 package proxy
 
+import "viaduct/netio"
+
 // Plan is a list of edits of one message: what is cut out where, and what comes
 // in its place. The message itself is not touched; [Plan.Segments] gives the
 // pieces of the edited message in order, an iovec of original bytes and inserted
@@ -13,6 +15,7 @@ package proxy
 // in.
 type Plan struct {
 	raw   []byte
+	most  int // bytes that the transport takes
 	n     int
 	bytes int
 	edits [maxEdits]edit
@@ -27,7 +30,14 @@ type edit struct {
 
 // Reset begins a plan for raw, which is kept by reference.
 func (p *Plan) Reset(raw []byte) {
-	p.raw, p.n, p.bytes, p.full = raw, 0, len(raw), false
+	p.raw, p.n, p.bytes, p.full, p.most = raw, 0, len(raw), false, maxDatagramBytes
+}
+
+// over says which transport the message is for.
+func (p *Plan) over(proto netio.Proto) {
+	if proto.Reliable() {
+		p.most = maxStreamBytes
+	}
 }
 
 // Replace puts with, kept by reference, in the place of cut bytes at offset at.
@@ -58,7 +68,7 @@ func (p *Plan) verdict() int {
 	switch {
 	case p.full:
 		return codeInternal
-	case p.bytes > maxDatagramBytes:
+	case p.bytes > p.most:
 		return codeTooLarge
 	}
 	return 0

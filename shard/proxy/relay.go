@@ -23,45 +23,6 @@ const (
 	codeTooLarge     = 513
 )
 
-// where finds the destination of the request: the outbound URI, else the
-// Request-URI. false: it has none; ReplyError knows why.
-func (r *Request) where(to *txn.Destination) bool {
-	c := r.core
-	if r.dstAddr.Family != 0 {
-		to.Addr, to.Target = r.dstAddr, r.target
-	} else {
-		to.Target = 0
-		u := &r.scratchURI
-		if r.dst == nil {
-			u = r.parsedURI()
-		} else if parser.ParseURI(r.dst, u) != parser.OK {
-			u = nil
-		}
-		if u == nil {
-			return r.fail(400)
-		}
-		if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
-			return r.fail(416)
-		}
-		if u.Scheme == parser.SIPS || (u.Transport() != parser.TransportNone && u.Transport() != parser.UDP) || !destination(u, &to.Addr) {
-			c.count[CountUnresolvable]++
-			return r.fail(codeUnresolvable)
-		}
-		if broadcast(&to.Addr) {
-			return r.fail(codeUnresolvable)
-		}
-	}
-	by := r.side
-	if by < 0 || c.listeners[by].addr.Family != to.Addr.Family {
-		by = c.leavesBy(&to.Addr, to.Target, r.Listener)
-	}
-	if by < 0 {
-		return r.fail(codeSendError)
-	}
-	to.Listener = uint16(by)
-	return true
-}
-
 // fail notes what ReplyError is to answer.
 func (r *Request) fail(code int) bool {
 	r.lastCode = code
@@ -73,7 +34,7 @@ func (r *Request) fail(code int) bool {
 // forgotten. Its caller must not wait for ever, least of all after a 100.
 func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
-		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0
+		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 && !r.core.waits(r.Tx)
 	}
 	return r.lastCode != 0 && !r.done && r.M.Method != parser.CANCEL
 }
@@ -162,7 +123,10 @@ func (r *Request) relay() bool {
 	}
 	one := n == 1 && r.fresh && r.armed.branch == 0
 	if one && !r.where(&r.to) {
-		return false
+		return r.unresolved && r.wait()
+	}
+	if !one && r.awaitsName() {
+		return r.wait()
 	}
 	shares, ok := r.shares(n)
 	if !ok && r.M.Method != parser.CANCEL {
@@ -259,6 +223,10 @@ func (r *Request) cancel() bool {
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
 		c.concluding = tx // cancel_b_method 0
 	}
+	if c.waits(tx) && c.tx.Pending(tx) == 0 {
+		c.stopWaiting(tx) // for a name: nothing was sent that could bring a 487
+		c.concluding = tx
+	}
 	return true
 }
 
@@ -308,6 +276,7 @@ func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy, share int) {
 func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	m := r.M
 	p.Reset(m.Raw[:end(m)])
+	p.over(r.core.listeners[leavesBy].proto)
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off) // line ends before the request line (§7.5)
 	}
@@ -316,8 +285,9 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	}
 	head = append(head, "\r\n"...)
 	if r.recordRoute {
-		head = r.appendRecordRoute(head, leavesBy)
+		head = r.core.appendRecordRoute(head, m, r.Listener, leavesBy, r.secure())
 	}
+	head = r.core.appendLength(head, m, r.core.listeners[leavesBy].proto)
 	if !r.hasMF {
 		head = append(head, "Max-Forwards: "...)
 		head = append(head, decimals[r.maxForwards]...)
@@ -341,26 +311,52 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 func (r *Request) Forward() bool {
 	c := r.core
 	to := &r.to
-	if !r.ready() || !r.where(to) {
+	if !r.ready() {
 		return false
+	}
+	if !r.where(to) {
+		return r.unresolved && r.park()
 	}
 	shares, ok := r.shares(1)
 	if !ok && r.M.Method != parser.ACK && r.M.Method != parser.CANCEL {
 		return r.fail(440)
 	}
-	via := c.listeners[to.Listener].via
-	head := append(c.take(len(via)+512), via...)
-	head = r.appendStatelessBranch(head)
-	p := &c.plan
-	r.planRequest(p, head, int(to.Listener), shares.next(1))
+	p, share := &c.plan, shares.next(1)
+	r.planStateless(p, to, share)
+	if by := r.tooLong(p, int(to.Listener), &to.Addr); by >= 0 {
+		to.Addr.Proto, to.Listener = netio.TCP, uint16(by)
+		r.planStateless(p, to, share)
+	}
 	if code := p.verdict(); code != 0 {
 		return r.fail(code)
 	}
+	c.tell(to.Addr.Proto, r.ways.domain)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
 	c.count[CountForwarded]++
 	c.count[CountStateless]++
 	return true
+}
+
+func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
+	via := r.core.listeners[to.Listener].via
+	head := append(r.core.take(len(via)+512), via...)
+	r.planRequest(p, r.appendStatelessBranch(head), int(to.Listener), share)
+}
+
+// tooLong is the listener by which a request leaves that is too long for the
+// datagram it was planned as (§18.1.1); -1: it may leave as planned.
+func (r *Request) tooLong(p *Plan, by int, to *netio.Addr) int {
+	c := r.core
+	if c.cfg.UDPMTU == 0 || p.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP {
+		return -1
+	}
+	stream := *to
+	stream.Proto = netio.TCP
+	if c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&stream, r.M.Method) {
+		return -1
+	}
+	return c.leavesBy(&stream, 0, by)
 }
 
 func (c *Core) send(listener int, to *netio.Addr, segments [][]byte) {
@@ -394,6 +390,12 @@ func (r *Request) appendStatelessBranch(b []byte) []byte {
 	b = append(b, statelessPrefix...)
 	for _, x := range d {
 		b = append(b, "0123456789abcdef"[x>>4], "0123456789abcdef"[x&15])
+	}
+	if r.Src.Proto.Reliable() {
+		// The response goes back over the caller's connection, and nothing but its port tells which that is.
+		for shift := 12; shift >= 0; shift -= 4 {
+			b = append(b, "0123456789abcdef"[r.Src.Port>>shift&15])
+		}
 	}
 	return b
 }

@@ -51,15 +51,23 @@ type Request struct {
 	maxBreadth  int             // Max-Breadth as received; -1: absent
 
 	// What a transaction takes along for the routes that run later, see saved.go.
-	armed     armed
-	timers    finalTimers
-	base      decisions // in a failure route and in fork: what it began with
-	Flags     uint32    // the message flags of the routing program
-	no100     bool      // this Relay sends no 100
-	relayed   bool      // a Relay made branches since Begin
-	resumed   bool      // in a failure route: the request is read back from the arena
-	branching bool      // in a branch route: Request-URI and outbound URI are those of the branch
-	forking   bool      // in fork: the Request-URI is that of a branch, and base what request_route had decided
+	armed  armed
+	timers finalTimers
+	base   decisions // in a failure route and in fork: what it began with
+	Flags  uint32    // the message flags of the routing program
+	no100  bool      // this Relay sends no 100
+	// Where it goes, as far as names and transports are concerned; see transport.go.
+	ways       ways
+	query      NameQuery
+	unresolved bool  // where: nobody knows yet where query leads
+	forced     int   // listener that force_send_socket() names; -1: none
+	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
+	waits      int   // how often this relay has waited for a name
+
+	relayed   bool // a Relay made branches since Begin
+	resumed   bool // in a failure route: the request is read back from the arena
+	branching bool // in a branch route: Request-URI and outbound URI are those of the branch
+	forking   bool // in fork: the Request-URI is that of a branch, and base what request_route had decided
 
 	more   [maxTargets]target // further targets of the next Relay, in order
 	nMore  int
@@ -80,6 +88,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode, r.side, r.done = 0, -1, false
+	r.forced, r.forceProto, r.waits, r.unresolved = -1, 0, 0, false
 	r.fresh, r.maxBreadth = true, -1
 	r.armed, r.timers, r.Flags = armed{}, finalTimers{}, 0
 	r.no100, r.resumed, r.branching, r.forking, r.relayed = false, false, false, false, false
@@ -107,6 +116,9 @@ func (r *Request) responseTarget() {
 	var host netio.Addr
 	literal := parseIP(via.Host.Of(r.M.Raw), &host)
 	r.received = !literal || !host.SameIP(&r.Src)
+	if r.Src.Proto.Reliable() {
+		return // back over the connection it came by; what becomes of it without that, the Sender knows
+	}
 	if !via.RPortParam.Empty() || r.core.cfg.ForceRPort {
 		r.received = true // RFC 3581 §4: with rport always
 	} else {
@@ -230,6 +242,18 @@ func (r *Request) SetNextHop(host []byte, port int) bool {
 	return r.SetDstURI(b)
 }
 
+// ForceProto makes the next Relay use a transport, whatever the URI says; -1: the
+// URI says it.
+func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
+
+// ForceListener makes the request leave by a listener, or by the one with its
+// address and the destination's transport (force_send_socket); -1: by the one that
+// suits the destination.
+func (r *Request) ForceListener(listener int) { r.forced = listener }
+
+// Forced is what ForceListener was given last.
+func (r *Request) Forced() int { return r.forced }
+
 // Quiet keeps the next Relay from sending a 100.
 func (r *Request) Quiet(on bool) { r.no100 = on }
 
@@ -338,7 +362,7 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 		b = append(b, u.UserBytes()...)
 		b = append(b, '@')
 	}
-	return t.Addr.AppendTo(b)
+	return append(t.Addr.AppendTo(b), transportParams[t.Addr.Proto]...)
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

@@ -31,7 +31,7 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	branch := via.Branch.Of(m.Raw)
 	id, ok := txn.ParseBranch(branch)
 	if !ok {
-		if c.cfg.StatelessReply && len(branch) == len(statelessPrefix)+16 && string(branch[:len(statelessPrefix)]) == statelessPrefix {
+		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) && string(branch[:len(statelessPrefix)]) == statelessPrefix {
 			return c.forwardStateless(m, via), 0
 		}
 		c.count[txn.CountStrayReplies]++
@@ -88,8 +88,10 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
+	p.over(tx.Proto())
 	status := c.planRemap(p, m)
 	p.Cut(via.Cut.Off, via.Cut.Len)
+	c.planLength(p, m, tx.Proto())
 	c.planChallenges(p, m, more)
 	if c.tx.Respond(tx, status, p.Segments()) {
 		c.count[CountRepliesFwd]++
@@ -112,6 +114,13 @@ func (c *Core) planStatus(p *Plan, m *parser.Message, code int, phrase string) {
 	b := append(appendInt(c.take(len(phrase)+4), code), ' ')
 	b = append(b, phrase...)
 	p.Replace(m.StartLine.Off+uint32(at), m.StartLine.Len-uint32(at), b)
+}
+
+// planLength adds the Content-Length that a stream needs.
+func (c *Core) planLength(p *Plan, m *parser.Message, proto netio.Proto) {
+	if proto.Reliable() && !m.Has(parser.KindContentLength) {
+		p.Insert(m.HeaderEnd, c.appendLength(c.take(32), m, proto))
+	}
 }
 
 // forwardStateless passes a response on by its next Via alone (§16.11, §18.2.2).
@@ -138,17 +147,34 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	if next.RPort != 0 {
 		to.Port = next.RPort
 	}
+	switch next.Transport {
+	case parser.TCP:
+		to.Proto = netio.TCP
+	case parser.TLS:
+		to.Proto = netio.TLS
+	case parser.WS:
+		to.Proto = netio.WS
+	case parser.WSS:
+		to.Proto = netio.WSS
+	}
 	if to.Port == 0 {
-		to.Port = defaultPort
+		to.Port = to.Proto.DefaultPort()
+	}
+	if branch := top.Branch.Of(m.Raw); to.Proto.Reliable() && len(branch) == len(statelessPrefix)+20 {
+		if port, ok := hexPort(branch[len(branch)-4:]); ok {
+			to.Port = port // of the caller's connection, see appendStatelessBranch
+		}
 	}
 	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our own Via names unless
-	// the request changed sides; then the family decides.
-	by := c.listenerOf(top.SentBy.Of(m.Raw))
+	// the request changed sides; then family and transport decide.
+	by := c.listenerOf(m.Raw, top)
 	if by = c.cfg.Egress.Egress(&to, by); by < 0 {
 		return NoViaLeft
 	}
 	p := &c.plan
 	p.Reset(m.Raw[:end(m)])
+	p.over(to.Proto)
+	c.planLength(p, m, to.Proto)
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
@@ -158,13 +184,26 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	return Forwarded
 }
 
-func (c *Core) listenerOf(sentBy []byte) int {
+// listenerOf is the listener that a Via of ours names.
+func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
+	sentBy, proto := via.SentBy.Of(raw), via.TransportName.Of(raw)
 	for i := range c.listeners {
-		if equalFold(sentBy, c.listeners[i].sentBy) {
+		if l := &c.listeners[i]; equalFold(sentBy, l.sentBy) && equalFold(proto, []byte(l.proto.String())) {
 			return i
 		}
 	}
 	return 0
+}
+
+func hexPort(b []byte) (port uint16, ok bool) {
+	for _, c := range b {
+		d := hexDigit(c)
+		if d < 0 {
+			return 0, false
+		}
+		port = port<<4 | uint16(d)
+	}
+	return port, port != 0
 }
 
 // NotDelivered gives an ICMP error to the transaction it hit. quoted is the
@@ -181,6 +220,9 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	}
 	if id.Shard == c.tx.Shard() {
 		if br := c.tx.At(id); br != nil {
+			if br.Untried() {
+				c.report(br, Refused, c.tx.Tx(br).Method())
+			}
 			c.tx.TransportError(br)
 		}
 	}
@@ -190,7 +232,7 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 // OurBranch is what follows "branch=" in the first row of a request that left
 // here: our Via. Nil if that is not what the bytes are.
 func OurBranch(sent []byte) []byte {
-	i := bytes.Index(sent, []byte("\r\nVia: SIP/2.0/UDP "))
+	i := bytes.Index(sent, []byte("\r\nVia: SIP/2.0/UDP ")) // what ICMP speaks of is a datagram
 	if i < 0 || bytes.IndexByte(sent, '\n') != i+1 {
 		return nil // not the first row
 	}

@@ -82,7 +82,10 @@ type Saved struct {
 	nContacts   uint8
 	lastTarget  uint16
 	side        int16 // listener that a second Route of ours names, -1: none
-	_           [6]uint8
+	forced      int16 // listener that the program names, -1: none
+	nWaiting    uint8 // of contacts, behind nContacts: the target set of a relay that waits for a name
+	tries       uint8 // how often it has waited
+	_           [2]uint8
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact
 }
@@ -102,6 +105,8 @@ const (
 	savedURI   // there is a new Request-URI
 	savedDst   // there is an outbound URI
 	savedRoute // a Route row is appended
+	savedWaits // a relay waits for a name
+	savedFresh // its first target is the Request-URI
 )
 
 // savedBytes is the size of the fixed part.
@@ -178,7 +183,7 @@ func (r *Request) save() bool {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.
-	if r.writeSaved() {
+	if r.writeSaved(false) {
 		return true
 	}
 	if r.Tx.Saved() == 0 {
@@ -206,8 +211,21 @@ func (r *Request) decisions() decisions {
 	return decisions{r.uri, r.dst, r.appendRoute, r.dstAddr, r.target, r.pickURI, r.recordRoute, r.hasMF, r.maxForwards, r.nCuts, r.side, r.cuts}
 }
 
-func (r *Request) writeSaved() bool {
+// writeSaved writes the slot anew. waits: with the target set of the relay, which
+// waits for a name. false: the arena has no room, or the slot none for all targets.
+func (r *Request) writeSaved(waits bool) bool {
 	c, l := r.core, &r.loaded
+	var main target
+	nWaiting := 0
+	if waits {
+		main, nWaiting = r.mainTarget(), r.nMore
+		if r.fresh {
+			nWaiting++
+		}
+		if nWaiting+int(l.n-l.at) > maxTargets+1 {
+			return false
+		}
+	}
 	if !r.resumed && !r.forking {
 		r.base = r.decisions()
 	}
@@ -216,6 +234,10 @@ func (r *Request) writeSaved() bool {
 	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute)
 	for i := l.at; i < l.n; i++ {
 		n += len(l.list[i].uri) + len(l.list[i].dst)
+	}
+	for i := range nWaiting {
+		t := r.waitingTarget(i, &main)
+		n += len(t.uri) + len(t.dst)
 	}
 	off := c.tx.NewSaved(r.Tx, n)
 	if off == 0 {
@@ -227,7 +249,7 @@ func (r *Request) writeSaved() bool {
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
-		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(r.forced), nWaiting: uint8(nWaiting), tries: uint8(r.waits), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
 	s.Saved.Header = h
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	bit := func(set bool, b uint32) {
@@ -241,6 +263,8 @@ func (r *Request) writeSaved() bool {
 	bit(d.uri != nil, savedURI)
 	bit(d.dst != nil, savedDst)
 	bit(d.appendRoute != nil, savedRoute)
+	bit(waits, savedWaits)
+	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
 	b = append(append(append(append(b, raw...), d.uri...), d.dst...), d.appendRoute...)
 	for i := range s.contacts[:s.nContacts] {
@@ -248,8 +272,48 @@ func (r *Request) writeSaved() bool {
 		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
 		b = append(append(b, t.uri...), t.dst...)
 	}
+	for i := range nWaiting {
+		t := r.waitingTarget(i, &main)
+		s.contacts[int(s.nContacts)+i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
+		b = append(append(b, t.uri...), t.dst...)
+	}
 	c.tx.SetSaved(r.Tx, off)
 	return true
+}
+
+// waitingTarget is the i-th target of a relay that waits.
+func (r *Request) waitingTarget(i int, main *target) *target {
+	if r.fresh {
+		if i == 0 {
+			return main
+		}
+		i--
+	}
+	return &r.more[i]
+}
+
+// waiting is the target set of a relay that waits; its bytes are good for the batch.
+func (c *Core) waiting(s *Saved, off shm.Off) []target {
+	text := shm.Tail[Saved](c.cfg.Arena, off, int(s.textLen))
+	text = text[int(s.rawLen)+int(s.uriLen)+int(s.dstLen)+int(s.routeLen):]
+	list := c.targets[:0]
+	for i := range s.contacts[:s.nContacts+s.nWaiting] {
+		k := &s.contacts[i]
+		uri, dst := text[:k.uriLen:k.uriLen], text[k.uriLen:k.uriLen+k.dstLen:k.uriLen+k.dstLen]
+		text = text[k.uriLen+k.dstLen:]
+		if i < int(s.nContacts) {
+			continue
+		}
+		list = append(list, target{nilIfEmpty(uri), nilIfEmpty(dst), k.addr, k.uid, k.q})
+	}
+	return list
+}
+
+func nilIfEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 // saved is what tx keeps of its request, nil if nothing.
@@ -313,7 +377,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.cuts, r.nCuts = s.cuts, int(s.nCuts)
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
 	r.armed = armed{s.failure, s.branch, s.reply}
-	r.side = int(s.side)
+	r.side, r.forced = int(s.side), int(s.forced)
 	r.lastTarget, r.base = s.lastTarget, r.decisions()
 	r.loaded.at, r.loaded.n = 0, s.nContacts
 	for i := range s.contacts[:s.nContacts] {
@@ -340,7 +404,7 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 	if tx.State() == txn.Terminated || tx.Answered() {
 		return true
 	}
-	more := c.tx.Pending(tx) > 0
+	more := c.tx.Pending(tx) > 0 || c.waits(tx)
 	switch mode := c.cfg.FailureReplies; {
 	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:
 		r.DropReplies(false)

@@ -28,6 +28,11 @@ func (br *Branch) Listener() int { return int(br.listener) }
 // Addr is where the request went.
 func (br *Branch) Addr() netio.Addr { return br.dst }
 
+// Redirect changes where a branch goes that was not sent yet.
+func (br *Branch) Redirect(to netio.Addr, listener int) {
+	br.dst, br.listener = to, uint16(listener)
+}
+
 // SentAt is when the request was first sent, in ns.
 func (br *Branch) SentAt() int64 { return br.sentAt }
 
@@ -58,6 +63,11 @@ func (br *Branch) lose() bool {
 	was := br.flags & brLost
 	br.flags |= brLost
 	return was == 0
+}
+
+// Untried tells whether nothing came back yet and nothing ended br: an error about what it sent counts.
+func (br *Branch) Untried() bool {
+	return br.flags&(brEnded|brFinal|brCancel|brLost) == 0 && br.status == 0 && (br.state == Calling || br.state == Trying)
 }
 
 // State is the client machine's state.
@@ -161,11 +171,15 @@ func (t *Table) setEnd(br *Branch, endAt int64) {
 	t.arm(t.offOf(&br.node), &br.node, endAt)
 }
 
+// Answered is the request that the response at hand answers, as it was sent: a view, valid for the batch. Nil if it is not kept any more.
+func (t *Table) Answered() []byte { return t.answeredBy }
+
 // Response feeds the response m to the client machine of br. It reports whether
 // the response is for the user; if not it was absorbed, or acknowledged again.
 // The ACK to a non-2xx final is sent here (§17.1.1.3).
 func (t *Table) Response(br *Branch, m *parser.Message) bool {
 	var forUser bool
+	t.answeredBy = t.Request(br)
 	switch {
 	case br.flags&brCancel != 0:
 		t.responseToCancel(br, int(m.Status))

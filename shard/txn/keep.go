@@ -54,6 +54,25 @@ func (t *Table) replace(ref *shm.Off, off shm.Off) {
 // tx is terminated.
 func (tx *Tx) Saved() shm.Off { return tx.saved }
 
+// OffOf is where tx stands in the arena, for a mail about it; ByKey finds it again.
+func (t *Table) OffOf(tx *Tx) shm.Off { return t.offOf(&tx.node) }
+
+// Key tells tx from any other that may stand in its slot later.
+func (tx *Tx) Key() uint64 { return tx.key }
+
+// ByKey is the transaction at off, nil if it has ended. off comes from outside and
+// may be anything.
+func (t *Table) ByKey(off shm.Off, key uint64) *Tx {
+	if off == 0 || !t.slab.Live(off, KindTx) {
+		return nil
+	}
+	if tx := t.tx(off); tx.key == key && tx.state != Terminated {
+		t.hand = off
+		return tx
+	}
+	return nil
+}
+
 // timerB is how long a request of tx waits for a response (Timers B and F).
 func (t *Table) timerB(tx *Tx) int64 {
 	if tx.saved != 0 {

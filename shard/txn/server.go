@@ -3,6 +3,7 @@ package txn
 import (
 	"time"
 
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shm"
 )
@@ -30,6 +31,9 @@ func (tx *Tx) Expired() bool { return tx.flags&txExpired != 0 }
 
 // Listener is the listener the request came in by and responses leave by.
 func (tx *Tx) Listener() int { return int(tx.listener) }
+
+// Proto is the transport the request came by and responses leave by.
+func (tx *Tx) Proto() netio.Proto { return tx.replyTo.Proto }
 
 // Total is how many branches were ever made.
 func (tx *Tx) Total() int { return int(tx.total) }

@@ -71,33 +71,34 @@ type Config struct {
 // Table holds the transactions of one shard. See the package comment for who may
 // use it.
 type Table struct {
-	shard   int
-	arena   *shm.Arena
-	slab    *shm.Slab
-	out     Sender
-	user    User
-	count   *shm.Counters
-	random  Random
-	timers  Timers
-	now     int64
-	seed    maphash.Seed
-	seed2   maphash.Seed
-	buckets []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
-	mask    uint64
-	maxBr   uint8
-	stillAt int64 // how old a non-INVITE is when it may have its 100
-	before  CancelBefore
-	keepC   bool
-	held    int   // server transactions alive
-	open    int   // of those, without a final response
-	final   int64 // when one had its final response last, ns
-	wheel   wheel
-	keyBuf  []byte
-	scratch []byte         // for ACK and CANCEL being built
-	stored  parser.Message // for reading a request sent earlier
-	limbo   []shm.Off
-	freed   int     // of limbo, by a Reclaim that did not get to its end
-	hand    shm.Off // the record at work in this step, see InHand
+	shard      int
+	arena      *shm.Arena
+	slab       *shm.Slab
+	out        Sender
+	user       User
+	count      *shm.Counters
+	random     Random
+	timers     Timers
+	now        int64
+	seed       maphash.Seed
+	seed2      maphash.Seed
+	buckets    []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
+	mask       uint64
+	maxBr      uint8
+	stillAt    int64 // how old a non-INVITE is when it may have its 100
+	before     CancelBefore
+	keepC      bool
+	held       int   // server transactions alive
+	open       int   // of those, without a final response
+	final      int64 // when one had its final response last, ns
+	wheel      wheel
+	keyBuf     []byte
+	scratch    []byte         // for ACK and CANCEL being built
+	stored     parser.Message // for reading a request sent earlier
+	answeredBy []byte         // see Answered
+	limbo      []shm.Off
+	freed      int     // of limbo, by a Reclaim that did not get to its end
+	hand       shm.Off // the record at work in this step, see InHand
 }
 
 // New makes an empty table.

@@ -1,0 +1,135 @@
+package shard
+
+import (
+	"sync/atomic"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shm"
+)
+
+// Kinds of mail, the first word of a shm.Mail.
+const (
+	mailResolved = 1 // a relay that waited: transaction, key
+	mailParked   = 2 // a parked message: its number
+)
+
+// names is what a shard does for requests whose destination is a name that nobody
+// has looked up yet: it asks the resolver, which answers by a mail to the shard.
+// Kept here, outside the arena, are only messages without a transaction; a process
+// that dies loses them, as the network may have.
+type names struct {
+	w      *worker
+	parked map[uint64]*parkedMessage
+	next   uint64
+	bytes  int
+	asked  atomic.Int64 // answers under way
+}
+
+// parkedMessage is a message that waits for a name.
+type parkedMessage struct {
+	packet netio.Packet
+}
+
+// AskName asks where q leads, for the relay w.
+func (n *names) AskName(q *proxy.NameQuery, wait proxy.Waiting) bool {
+	if wait.Tx == 0 {
+		return n.ask(q, nil)
+	}
+	return n.ask(q, &shm.Mail{mailResolved, wait.Tx, wait.Key})
+}
+
+// ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are views: the resolver copies them.
+func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
+	w := n.w
+	if mail == nil {
+		return w.shared.resolver.Ask(q, func() {})
+	}
+	m := *mail
+	n.asked.Add(1)
+	if w.shared.resolver.Ask(q, func() { n.post(m) }) {
+		return true
+	}
+	n.asked.Add(-1)
+	return false
+}
+
+// post brings a mail to the shard, from any goroutine. A full box is looked at again: a relay whose mail is lost would wait for ever.
+func (n *names) post(m shm.Mail) {
+	box := n.w.mailbox
+	if box.Post(&m) {
+		n.w.doorbell.Ring()
+		n.asked.Add(-1)
+		return
+	}
+	n.w.doorbell.Ring()
+	time.AfterFunc(mailAgain, func() {
+		if n.w.shared.stopping.Load() {
+			n.asked.Add(-1)
+			return
+		}
+		n.post(m)
+	})
+}
+
+// Park keeps a copy of a message until q has an answer.
+func (n *names) Park(q *proxy.NameQuery, m *parser.Message, src *netio.Addr, listener int) bool {
+	if len(n.parked) >= maxParked || n.bytes+len(m.Raw) > maxParkedBytes {
+		return false
+	}
+	if n.parked == nil {
+		n.parked = make(map[uint64]*parkedMessage)
+	}
+	n.next++
+	if !n.ask(q, &shm.Mail{mailParked, n.next}) {
+		return false
+	}
+	n.parked[n.next] = &parkedMessage{netio.Packet{Data: append([]byte(nil), m.Raw...), Src: *src, Listener: uint16(listener)}}
+	n.bytes += len(m.Raw)
+	return true
+}
+
+// takeMail handles what other goroutines have to tell.
+func (w *worker) takeMail() (got int) {
+	var m shm.Mail
+	for got < mailsPerRound && w.mailbox.Take(&m) {
+		got++
+		w.mail(&m)
+	}
+	return got
+}
+
+func (w *worker) mail(m *shm.Mail) {
+	defer w.contain()
+	w.step = stepTransport
+	w.tx.Begin()
+	switch m[0] {
+	case mailResolved:
+		w.resolved(proxy.Waiting{Tx: m[1], Key: m[2]})
+	case mailParked:
+		w.unpark(m[1])
+	}
+}
+
+// resolved goes on with a relay that waited for a name.
+func (w *worker) resolved(wait proxy.Waiting) {
+	if w.port != nil {
+		w.port.Flow(0)
+	}
+	w.core.Resolved(wait)
+	w.core.Finish()
+}
+
+// unpark runs a message again that waited for a name.
+func (w *worker) unpark(number uint64) {
+	p := w.names.parked[number]
+	if p == nil {
+		return
+	}
+	delete(w.names.parked, number)
+	w.names.bytes -= len(p.packet.Data)
+	w.step = stepDatagram
+	w.message(&p.packet, w.m.Parse(p.packet.Data))
+}

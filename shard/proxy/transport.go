@@ -1,0 +1,320 @@
+package proxy
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// transportParams are the transport parameters of our URIs, by Proto.
+var transportParams = [...][]byte{netio.UDP: nil, netio.TCP: []byte(";transport=tcp"), netio.TLS: []byte(";transport=tls"), netio.WS: []byte(";transport=ws"), netio.WSS: []byte(";transport=wss")}
+
+// protoOf is the transport that a SIP URI asks for; given: by a transport
+// parameter or by the scheme, else it is only what is usual (RFC 3263 §4.1). ok is
+// false for one that is not served, and for sips over UDP (RFC 3261 §26.2.2).
+func protoOf(u *parser.URI) (proto netio.Proto, given, ok bool) {
+	secure := u.Scheme == parser.SIPS
+	switch u.Transport() {
+	case parser.TransportNone:
+		if secure {
+			return netio.TLS, true, true
+		}
+		return netio.UDP, false, true
+	case parser.UDP:
+		return netio.UDP, true, !secure
+	case parser.TCP:
+		if secure {
+			return netio.TLS, true, true
+		}
+		return netio.TCP, true, true
+	case parser.TLS:
+		return netio.TLS, true, true
+	case parser.WS:
+		if secure {
+			return netio.WSS, true, true
+		}
+		return netio.WS, true, true
+	case parser.WSS:
+		return netio.WSS, true, true
+	}
+	return 0, true, false
+}
+
+// Blocked tells which destinations are not to be tried: the blacklist.
+type Blocked interface {
+	// Blocked tells whether a request of that method may not be sent there now. It does not wait and allocates nothing.
+	Blocked(to *netio.Addr, method parser.Method) bool
+	// Report tells that a request of that method failed at that address. retryAfter is that of a 503 in seconds, below 0: it had none.
+	Report(to *netio.Addr, why Failing, method parser.Method, retryAfter int)
+}
+
+// Failing is how a destination failed.
+type Failing uint8
+
+// What Report is told.
+const (
+	TimedOut      Failing = iota // no response at all, not even a 100
+	Overloaded                   // a 503
+	SendFailed                   // a message could not be sent, or the connection broke
+	ConnectFailed                // no connection could be made
+	Refused                      // ICMP said that nobody is there
+)
+
+// Report tells the blacklist how the destination of br failed.
+func (c *Core) Report(br *txn.Branch, why Failing) { c.report(br, why, c.tx.Tx(br).Method()) }
+
+// report tells the blacklist about the destination of br.
+func (c *Core) report(br *txn.Branch, why Failing, method parser.Method) {
+	if c.cfg.Blocked != nil {
+		to := br.Addr()
+		c.cfg.Blocked.Report(&to, why, method, -1)
+	}
+}
+
+// overloaded tells the blacklist about a 503, with its Retry-After (§20.33).
+func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Method) {
+	if c.cfg.Blocked == nil {
+		return
+	}
+	seconds := -1
+	if i := m.HeaderByName("Retry-After", 0); i >= 0 {
+		seconds = leadingNumber(m.Headers[i].Value.Of(m.Raw))
+	}
+	to := br.Addr()
+	c.cfg.Blocked.Report(&to, Overloaded, method, seconds)
+}
+
+// leadingNumber is the number that b begins with, a comment or parameters behind
+// it; -1: none, or one beyond a year of seconds.
+func leadingNumber(b []byte) int {
+	n := -1
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			break
+		}
+		if n = max(n, 0)*10 + int(c-'0'); n > 366*24*3600 {
+			return -1
+		}
+	}
+	return n
+}
+
+// ways are the addresses that one destination may be reached by, best first.
+type ways struct {
+	n      int
+	list   [MaxEndpoints]netio.Addr
+	domain []byte // the name they are addresses of; nil: numbers were given
+}
+
+// where finds the destination of the request: the outbound URI, else the
+// Request-URI. false: it has none, and ReplyError knows why; or nobody knows yet
+// where its name leads (r.unresolved).
+func (r *Request) where(to *txn.Destination) bool {
+	r.unresolved = false
+	w := &r.ways
+	w.n, w.domain = 0, nil
+	to.Target = r.target
+	if r.dstAddr.Family != 0 {
+		w.n, w.list[0] = 1, r.dstAddr
+		if r.dstAddr.Proto.Secure() {
+			w.domain = r.domainOf()
+		}
+	} else if !r.lookUp(w) {
+		return false
+	}
+	return r.choose(to)
+}
+
+// domainOf is the host that the destination's URI names.
+func (r *Request) domainOf() []byte {
+	if c := r.core; r.target != 0 && c.table != nil {
+		if t := c.table.Target(r.target); t != nil {
+			return append(c.take(len(t.Host)), t.Host...)
+		}
+	}
+	u := &r.scratchURI
+	if r.dst == nil {
+		u = r.parsedURI()
+	} else if parser.ParseURI(r.dst, u) != parser.OK {
+		u = nil
+	}
+	if u == nil {
+		return nil
+	}
+	return u.HostBytes()
+}
+
+// lookUp fills w with where the URI leads (RFC 3263 §4).
+func (r *Request) lookUp(w *ways) bool {
+	c := r.core
+	u := &r.scratchURI
+	if r.dst == nil {
+		u = r.parsedURI()
+	} else if parser.ParseURI(r.dst, u) != parser.OK {
+		u = nil
+	}
+	switch {
+	case u == nil:
+		return r.fail(400)
+	case u.Scheme != parser.SIP && u.Scheme != parser.SIPS:
+		return r.fail(416)
+	}
+	proto, given, ok := protoOf(u)
+	if !ok {
+		c.count[CountUnresolvable]++
+		return r.fail(codeUnresolvable)
+	}
+	if r.forceProto != 0 {
+		proto, given = netio.Proto(r.forceProto-1), true
+		if u.Scheme == parser.SIPS && !proto.Secure() {
+			return r.fail(codeUnresolvable)
+		}
+	}
+	if !given && r.side >= 0 && u.Port != 0 {
+		proto = c.listeners[r.side].proto // the second of two Routes says how the other side is reached (RFC 5658 §3)
+	}
+	w.domain = u.HostBytes()
+	a := &w.list[0]
+	if destination(u, a) {
+		a.Proto = proto
+		if u.Port == 0 {
+			a.Port = proto.DefaultPort()
+		}
+		w.n = 1
+		if !given && proto == netio.UDP && c.protos&1 == 0 {
+			r.withoutUDP(w, u.Port)
+		}
+		return true
+	}
+	return r.resolve(w, u, proto, given)
+}
+
+// withoutUDP is what is left for an address without transport when no listener is UDP's.
+func (r *Request) withoutUDP(w *ways, port uint16) {
+	for _, proto := range [...]netio.Proto{netio.TCP, netio.TLS} {
+		if r.core.protos>>proto&1 != 0 {
+			w.list[0].Proto = proto
+			if port == 0 {
+				w.list[0].Port = proto.DefaultPort()
+			}
+			return
+		}
+	}
+}
+
+// resolve asks the resolver's cache.
+func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool) bool {
+	c := r.core
+	if c.cfg.Resolver == nil {
+		c.count[CountUnresolvable]++
+		return r.fail(codeUnresolvable)
+	}
+	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: u.Scheme == parser.SIPS,
+		Protos: c.protos, Families: c.families, Seed: r.seed()}
+	if maddr, ok := u.Param("maddr"); ok {
+		r.query.Host = maddr // §16.6 step 7
+	}
+	n, answer := c.cfg.Resolver.Lookup(&r.query, c.endpoints[:])
+	switch answer {
+	case Resolved:
+		for i := range n {
+			w.list[i] = c.endpoints[i].Addr
+			w.list[i].Proto = c.endpoints[i].Proto
+		}
+		w.n = n
+		return true
+	case Unknown:
+		r.unresolved = true
+		return r.fail(codeUnresolvable)
+	}
+	c.count[CountUnresolvable]++
+	if answer == Failed {
+		return r.fail(503)
+	}
+	return r.fail(codeUnresolvable)
+}
+
+// seed is the same for all requests of one transaction, its retransmissions, its
+// CANCEL and its ACK, so that they go to one address (RFC 3263 §4.2); other
+// transactions draw their own.
+func (r *Request) seed() uint64 {
+	cseq, _ := r.M.CSeq()
+	return (xxhash.Sum64(r.M.CallID()) ^ uint64(cseq.Number)) * 0x9e3779b97f4a7c15
+}
+
+// choose takes the first way that a listener leads to and that is not blocked; the
+// others behind it are left in r.ways.
+func (r *Request) choose(to *txn.Destination) bool {
+	c, w := r.core, &r.ways
+	code := codeUnresolvable
+	for i := range w.n {
+		a := &w.list[i]
+		if broadcast(a) {
+			continue
+		}
+		by := r.leavesBy(a, to.Target)
+		if by < 0 {
+			if c.protos>>a.Proto&1 != 0 {
+				code = codeSendError
+			}
+			continue
+		}
+		if c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(a, r.M.Method) {
+			c.count[CountBlocked]++
+			code = codeSendError
+			continue
+		}
+		to.Addr, to.Listener = *a, uint16(by)
+		w.n = copy(w.list[:], w.list[i+1:w.n])
+		return true
+	}
+	w.n = 0
+	return r.fail(code)
+}
+
+// leavesBy is the listener the request leaves by towards a: the one that the
+// program, or the second of two Routes of ours, names, else Core.leavesBy.
+func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
+	c := r.core
+	if by := r.forced; by >= 0 && c.listeners[by].addr.Family == a.Family {
+		if by = c.withProto(by, a.Proto); by >= 0 {
+			return by
+		}
+	}
+	if by := r.side; by >= 0 && c.listeners[by].addr.Family == a.Family && c.listeners[by].proto == a.Proto {
+		return by
+	}
+	return c.leavesBy(a, target, r.Listener)
+}
+
+// withProto is the listener that shares its address with listener by and has that
+// transport, -1 if there is none: force_send_socket() names a socket, the
+// destination its transport.
+func (c *Core) withProto(by int, proto netio.Proto) int {
+	l := &c.listeners[by]
+	if l.proto == proto {
+		return by
+	}
+	found := -1
+	for i := range c.listeners {
+		o := &c.listeners[i]
+		if o.proto == proto && o.addr.SameIP(&l.addr) {
+			if o.addr.Port == l.addr.Port {
+				return i
+			}
+			if found < 0 {
+				found = i
+			}
+		}
+	}
+	return found
+}
+
+// tell names the domain whose certificate the next message's receiver must show.
+func (c *Core) tell(proto netio.Proto, domain []byte) {
+	if proto.Secure() && c.domains != nil {
+		c.domains.Domain(domain)
+	}
+}

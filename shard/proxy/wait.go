@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// A relay that needs a name which nobody has looked up yet waits in the arena: its
+// transaction is made, the caller has its 100, and the saved request holds the
+// target set. The resolver's answer comes as a mail that names the transaction, and
+// the relay goes on. Nothing else waits with it.
+//
+//	Relay ─→ where: unresolved ─→ wait: save, Ask ─→ … ─→ Resolved: resume, relay
+//
+// A process that takes over the arena of one that was killed asks again (Recover).
+// What leaves without a transaction cannot wait in one: it is parked as it was
+// received, and the routing program runs again when the name is known.
+
+// Waiting names a relay that waits for a name, for the mail that ends it.
+type Waiting struct {
+	Tx  uint64 // offset of the transaction
+	Key uint64 // tells it from another one in the same slot
+}
+
+// NameAsker is what the shard does for a relay that waits: it asks, and sees to it that
+// [Core.Resolved] is called with w on the shard's own goroutine. false: too many questions are open.
+type NameAsker interface {
+	AskName(q *NameQuery, w Waiting) bool
+	// Park keeps a copy of the message and runs it again as if it had just arrived when q has an answer. false: no room.
+	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool
+}
+
+// waits tells whether tx waits for a name.
+func (c *Core) waits(tx *txn.Tx) bool {
+	s := c.saved(tx)
+	return s != nil && s.bits&savedWaits != 0
+}
+
+// stopWaiting forgets that it does: what comes of the question finds nothing to go on with.
+func (c *Core) stopWaiting(tx *txn.Tx) {
+	if s := c.saved(tx); s != nil {
+		s.bits &^= savedWaits
+	}
+}
+
+// awaitsName tells whether the name of any target of the relay has to be waited
+// for. What a branch route makes of a target is not known yet.
+func (r *Request) awaitsName() bool {
+	if r.core.cfg.Resolver == nil {
+		return false
+	}
+	main, pickURI := r.mainTarget(), r.pickURI
+	found := r.fresh && !r.where(&r.to) && r.unresolved
+	for i := 0; i < r.nMore && !found; i++ {
+		r.setTarget(&r.more[i])
+		r.pickURI = false
+		found = !r.where(&r.to) && r.unresolved
+	}
+	if !found {
+		r.setTarget(&main)
+		r.pickURI = pickURI
+		return false
+	}
+	name := r.core.keep(r.query.Host)
+	r.setTarget(&main)
+	r.pickURI = pickURI
+	r.query.Host = name
+	return true
+}
+
+// wait puts the relay off until r.query has an answer.
+func (r *Request) wait() bool {
+	c := r.core
+	if r.waits >= maxWaits || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
+		c.count[CountUnresolvable]++
+		return r.fail(codeUnresolvable)
+	}
+	if !r.newTransaction() {
+		return false
+	}
+	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.no100 && !r.resumed {
+		r.Trying()
+	}
+	r.keepPicks()
+	r.waits++
+	if !r.writeSaved(true) {
+		return r.noRoom()
+	}
+	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {
+		c.stopWaiting(r.Tx)
+		return r.fail(503)
+	}
+	r.relayed = true
+	c.count[CountWaited]++
+	return true
+}
+
+// park sets a request without a transaction aside.
+func (r *Request) park() bool {
+	c := r.core
+	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
+		c.count[CountUnresolvable]++
+		return r.fail(codeUnresolvable)
+	}
+	r.done = true
+	c.count[CountParked]++
+	return true
+}
+
+// Resolved goes on with the relay that waited. Whatever ended meanwhile, by a
+// CANCEL or by its time, is not found.
+func (c *Core) Resolved(w Waiting) {
+	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
+	if tx == nil || tx.Answered() || tx.State() == txn.Terminated || !c.waits(tx) {
+		return
+	}
+	s := c.saved(tx)
+	list, tries, fresh := c.waiting(s, tx.Saved()), int(s.tries), s.bits&savedFresh != 0
+	s.bits &^= savedWaits
+	r := &c.Request
+	if !c.resume(tx) {
+		c.sendBest(tx, nil)
+		return
+	}
+	r.waits = tries
+	r.restoreTargets(list, fresh)
+	c.tx.Reserve(r.reserve())
+	ok := r.relay()
+	c.tx.Reserve(0)
+	if !ok && c.tx.Pending(tx) == 0 && !tx.Answered() && !c.waits(tx) {
+		if tx.Total() > 0 || tx.BestStatus() != 0 {
+			c.conclude(tx, nil)
+			return
+		}
+		r.ReplyError()
+	}
+}
+
+// restoreTargets makes the target set that was saved the one of the next Relay.
+func (r *Request) restoreTargets(list []target, fresh bool) {
+	r.nMore = 0
+	r.fresh = fresh
+	for i := range list {
+		t := &list[i]
+		if i == 0 && fresh {
+			r.setTarget(t)
+			r.pickURI = t.addr.Family != 0 && t.dst == nil
+			continue
+		}
+		r.more[r.nMore] = *t
+		r.nMore++
+	}
+}
+
+// AskAgain asks for the names that relays of a killed process were waiting for.
+// Their targets are those saved; the one that is unresolved is found by trying.
+func (c *Core) AskAgain() {
+	c.tx.Transactions(func(tx *txn.Tx) {
+		if c.waits(tx) {
+			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
+		}
+	})
+}
+
+// appendLength appends a Content-Length for a message that has none and leaves by a
+// stream, where its end could not be told otherwise (§18.3, §20.14).
+func (c *Core) appendLength(b []byte, m *parser.Message, proto netio.Proto) []byte {
+	if !proto.Reliable() || m.Has(parser.KindContentLength) {
+		return b
+	}
+	b = appendInt(append(b, "Content-Length: "...), len(m.Body()))
+	return append(b, "\r\n"...)
+}

@@ -1,0 +1,5 @@
+package shard
+
+import "viaduct/netio"
+
+type StreamConfig struct{ Listens []struct{ Proto netio.Proto } }
