@@ -20,6 +20,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
 	"viaduct/shm"
@@ -28,6 +29,9 @@ import (
 // Call flows are text: testdata/flows/*.txtar, one story each. A flow runs one
 // shard without sockets on a clock of its own. Its steps are the archive's files:
 //
+//	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown until it was asked for and resolved
+//	resolved                        the resolver's answers arrive
+//	broken ADDRESS                  the last message sent to ADDRESS over a stream could not be delivered
 //	config                          the routing program (default: lb.cfg); targets: the dispatcher list
 //	in FROM                         a datagram arrives from that address
 //	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
@@ -62,10 +66,11 @@ type flow struct {
 	equip    func()                        // called with each new worker, restarts included
 	all      []sentDatagram                // everything that left
 	arrived  [][]byte                      // everything that was received
-	open     bool                          // a datagram was begun
-	faulty   bool                          // panics are the test's own
-	timeless bool                          // out steps are compared without their times
-	held     []heldSegment                 // queued by reference in this batch
+	names    *flowNames
+	open     bool          // a datagram was begun
+	faulty   bool          // panics are the test's own
+	timeless bool          // out steps are compared without their times
+	held     []heldSegment // queued by reference in this batch
 }
 
 // heldSegment is bytes that must stay as they are until the batch is flushed, and what they were.
@@ -80,19 +85,86 @@ type sentDatagram struct {
 }
 
 // flow is the worker's Sender and Egress.
-func (f *flow) Begin(_ int, to *netio.Addr, token uint64) {
+func (f *flow) Begin(listener int, to *netio.Addr, token uint64) {
 	f.inject()
 	if f.open {
 		f.t.Error("a datagram begins before the end of another")
 	}
 	f.open = true
-	f.sent = append(f.sent, sentDatagram{to: to.String(), at: f.now, token: token})
+	if f.w.shared.listeners[listener].Proto != to.Proto {
+		f.t.Errorf("to %s by %s leaves by a listener of %s", to, to.Proto, f.w.shared.listeners[listener].Proto)
+	}
+	f.sent = append(f.sent, sentDatagram{to: written(to), at: f.now, token: token})
 }
 
 // Abandon forgets the datagram that was begun, as netio.Port does.
 func (f *flow) Abandon() {
 	if f.open {
 		f.open, f.sent = false, f.sent[:len(f.sent)-1]
+	}
+}
+
+// written is an address as the steps have it: "tcp:" and its like in front of one that is not UDP's.
+func written(a *netio.Addr) string {
+	if a.Proto == netio.UDP {
+		return a.String()
+	}
+	return strings.ToLower(a.Proto.String()) + ":" + a.String()
+}
+
+// read is the way back.
+func read(text string) (netio.Addr, error) {
+	var proto netio.Proto
+	for p := netio.TCP; p <= netio.WSS; p++ {
+		if rest, ok := strings.CutPrefix(text, strings.ToLower(p.String())+":"); ok {
+			text, proto = rest, p
+		}
+	}
+	ap, err := netip.ParseAddrPort(text)
+	a := netio.AddrFrom(ap)
+	a.Proto = proto
+	return a, err
+}
+
+// flowNames is the flow's Resolver: a name is unknown until it was asked for and the answers came.
+type flowNames struct {
+	known   map[string][]proxy.Endpoint
+	asked   map[string]bool // answered already
+	waiting []func()
+	names   []string
+}
+
+func (n *flowNames) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (int, proxy.Answer) {
+	name := strings.ToLower(string(q.Host))
+	switch list, known := n.known[name]; {
+	case !n.asked[name]:
+		return 0, proxy.Unknown
+	case !known:
+		return 0, proxy.Nowhere
+	default:
+		return copy(out, list), proxy.Resolved
+	}
+}
+
+func (n *flowNames) Ask(q *proxy.NameQuery, done func()) bool {
+	n.names = append(n.names, strings.ToLower(string(q.Host)))
+	n.waiting = append(n.waiting, done)
+	return true
+}
+
+// resolve lets the answers to all questions arrive.
+func (f *flow) resolve() {
+	n := f.names
+	for _, name := range n.names {
+		n.asked[name] = true
+	}
+	waiting := n.waiting
+	n.names, n.waiting = nil, nil
+	for _, done := range waiting {
+		done()
+	}
+	for f.w.takeMail() > 0 {
+		f.endBatch()
 	}
 }
 
@@ -141,6 +213,12 @@ func (f *flow) Egress(to *netio.Addr, by int) int {
 // newFlow makes a worker on its own clock, with room for arenaBytes.
 func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 	t.Helper()
+	return newNamedFlow(t, config, targets, nil, arenaBytes)
+}
+
+// newNamedFlow is newFlow with a resolver that knows names; nil: without one.
+func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy.Endpoint, arenaBytes int64) *flow {
+	t.Helper()
 	program, settings, _, err := route.Load("flow.cfg", []byte(config), route.Options{})
 	if err != nil {
 		t.Fatalf("config: %v", err)
@@ -151,6 +229,7 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 	}
 	t.Cleanup(func() { arena.Close() })
 	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings}
+	f.names = &flowNames{known: names, asked: map[string]bool{}}
 	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
 		ap, ok := l.Addr(5060)
@@ -158,6 +237,7 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 			t.Fatalf("listen %q is no address", l.Host)
 		}
 		a := netio.AddrFrom(ap)
+		proto, _ := protoOf(l.Transport)
 		sentBy := a.String()
 		if l.AdvertiseHost != "" {
 			sentBy = l.AdvertiseHost
@@ -165,7 +245,10 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 				sentBy += ":" + strconv.Itoa(int(l.AdvertisePort))
 			}
 		}
-		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort})
+		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Proto: proto, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort})
+	}
+	if names != nil {
+		sh.resolver = f.names
 	}
 	if targets != "" {
 		tb, err := balance.Parse("targets", []byte(targets), balance.Config{}, nil)
@@ -174,7 +257,7 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 		}
 		sh.tables.Store(tb)
 	}
-	f.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), flowStart}}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}}
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +282,7 @@ func (f *flow) restart() {
 		f.t.Fatal(err)
 	}
 	held := f.w.tx.Held()
-	f.w = &worker{shards: 1, arena: arena, shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
 	}
@@ -210,7 +293,9 @@ func (f *flow) restart() {
 	if n := f.w.tx.Rebuild(); n != held {
 		f.t.Errorf("%d transactions were taken over, want %d", n, held)
 	}
+	f.names.waiting, f.names.names = nil, nil // those questions died with their process
 	f.w.core.Recover()
+	f.w.core.AskAgain()
 	f.endBatch()
 }
 
@@ -227,15 +312,14 @@ func (f *flow) tell() {
 
 // receive lets a datagram arrive and ends the batch.
 func (f *flow) receive(from string, b []byte) {
-	ap, err := netip.ParseAddrPort(from)
+	src, err := read(from)
 	if err != nil {
 		f.t.Fatalf("address %q: %v", from, err)
 	}
 	f.arrived = append(f.arrived, b)
-	src := netio.AddrFrom(ap)
 	listener := uint16(0)
 	for i, l := range f.w.shared.listeners {
-		if l.Addr.Family == src.Family {
+		if l.Addr.Family == src.Family && l.Proto == src.Proto {
 			listener = uint16(i)
 			break
 		}
@@ -360,6 +444,19 @@ func (f *flow) step(name, body string) {
 		f.wait(d)
 	case "icmp":
 		f.unreachable(words[1])
+	case "resolved":
+		f.resolve()
+	case "broken":
+		for i := len(f.all) - 1; ; i-- {
+			if i < 0 {
+				f.t.Fatalf("%s: nothing was sent there", name)
+			}
+			if f.all[i].to == words[1] && f.all[i].token != 0 {
+				f.w.streamsFailed([]streamFailure{{Token: f.all[i].token}})
+				f.endBatch()
+				break
+			}
+		}
 	case "restart":
 		f.restart()
 	default:
@@ -433,16 +530,34 @@ func TestFlowsWithoutRoom(t *testing.T) {
 // runFlow runs a story. With compare its out steps must match; the archive
 // returned has those that left. refuse is the slot the arena refuses, -1: none.
 func runFlow(t *testing.T, a *txtar.Archive, refuse int, compare bool) (*flow, *txtar.Archive) {
-	config, targets := defaultConfig(t), defaultTargets
+	config, targets, names := defaultConfig(t), defaultTargets, ""
 	for _, s := range a.Files {
 		switch s.Name {
+		case "names":
+			names = string(s.Data)
 		case "config":
 			config = string(s.Data)
 		case "targets":
 			targets = string(s.Data)
 		}
 	}
-	f := newFlow(t, config, targets, 16<<20)
+	var known map[string][]proxy.Endpoint
+	for line := range strings.Lines(names) {
+		words := strings.Fields(line)
+		var list []proxy.Endpoint
+		for _, w := range words[1:] {
+			a, err := read(w)
+			if err != nil {
+				t.Fatalf("names: %v", err)
+			}
+			list = append(list, proxy.Endpoint{Addr: a, Proto: a.Proto})
+		}
+		if known == nil {
+			known = map[string][]proxy.Endpoint{}
+		}
+		known[words[0]] = list
+	}
+	f := newNamedFlow(t, config, targets, known, 16<<20)
 	f.w.slab.Refuse(refuse)
 	return f, f.play(a, compare)
 }
@@ -466,7 +581,7 @@ func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 	for _, s := range a.Files {
 		kind, _, _ := strings.Cut(s.Name, " ")
 		switch kind {
-		case "config", "targets":
+		case "config", "targets", "names":
 			out.Files = append(out.Files, s)
 		case "silence":
 			if compare && len(f.sent) > 0 {
@@ -505,7 +620,7 @@ func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 // possible tells whether an answer has something to answer.
 func (f *flow) possible(step string) bool {
 	words := strings.Fields(step)
-	if words[0] != "answer" && words[0] != "icmp" {
+	if words[0] != "answer" && words[0] != "icmp" && words[0] != "broken" {
 		return true
 	}
 	key := words[1]

@@ -157,11 +157,13 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 	}
 	for _, t := range r.targets {
 		old := known[t.identity]
-		resolve := func(host string, port uint16, last netio.Addr) netio.Addr {
+		resolve := func(host string, port uint16, by Transport, last netio.Addr) netio.Addr {
 			ip, err := lookup(host)
 			switch {
 			case err == nil:
-				return netio.AddrFrom(netip.AddrPortFrom(ip, port))
+				a := netio.AddrFrom(netip.AddrPortFrom(ip, port))
+				a.Proto = by.proto()
+				return a
 			case err == errNoResolver:
 				r.failAt(t.Line, 1, "%s: %v: write the IP address", host, err)
 			case last.Family != 0:
@@ -176,11 +178,11 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 			last, lastPing = old.Addr, old.PingAddr
 		}
 		if _, err := netip.ParseAddr(t.Host); err == nil || t.Flags&NoDNS == 0 || cfg.Resolver == nil {
-			t.Addr = resolve(t.Host, t.Port, last)
+			t.Addr = resolve(t.Host, t.Port, t.Transport, last)
 		}
 		t.PingAddr, t.PingTransport = t.Addr, t.Transport
 		if proxy := t.Attrs.proxy; proxy != nil {
-			t.PingAddr, t.PingTransport = resolve(proxy.Host, proxy.Port, lastPing), proxy.Transport
+			t.PingAddr, t.PingTransport = resolve(proxy.Host, proxy.Port, proxy.Transport, lastPing), proxy.Transport
 		}
 	}
 	return warnings

@@ -2,6 +2,9 @@ package balance
 
 import "viaduct/netio"
 
+// Transport and netio.Proto number alike.
+var _ = [1]struct{}{}[uint8(UDP)-uint8(netio.UDP)|uint8(TCP)-uint8(netio.TCP)|uint8(TLS)-uint8(netio.TLS)|uint8(WS)-uint8(netio.WS)|uint8(WSS)-uint8(netio.WSS)]
+
 // Target is one line of the file. It is read-only after Parse except for its live state.
 type Target struct {
 	UID       uint16     // names the target in Picks and probes; 1-65535; the same in every snapshot that holds it
@@ -40,6 +43,14 @@ const (
 	WSS
 	SCTP
 )
+
+// proto is the transport as an Addr has it. For SCTP, which no listener serves, it is UDP: package shard refuses the target.
+func (t Transport) proto() netio.Proto {
+	if t > WSS {
+		return netio.UDP
+	}
+	return netio.Proto(t)
+}
 
 // String gives the transport as in a Via.
 func (t Transport) String() string {
