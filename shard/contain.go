@@ -22,6 +22,7 @@ const (
 	stepResponse              // the message is a response; txn.Table.InHand is its branch, once found
 	stepTimer                 // InHand is the record whose timer fired
 	stepTransport             // InHand is the branch whose request did not leave or arrive
+	stepResolved              // InHand is the transaction whose relay goes on, since its name is known
 	stepQueue                 // the send queue is being emptied
 )
 
@@ -36,6 +37,7 @@ const (
 //	            final (§16.7 step 5).
 //	timer       a message to be repeated is lost; a branch or transaction at its end ends, and its caller hears 500. A non-INVITE ends silently, for its
 //	            caller has given up by now (RFC 4320 §4.2).
+//	resolved    as for a final: 500, unless branches were sent already.
 //	transport   the branch ends, and 500 goes up when no other is left.
 //	queue       what is queued is lost, and repeated by its timers.
 //
@@ -59,7 +61,7 @@ func (w *worker) contain() {
 	switch at {
 	case stepRequest, stepDecide:
 		answered = w.abortRequest(at)
-	case stepResponse, stepTimer, stepTransport:
+	case stepResponse, stepTimer, stepTransport, stepResolved:
 		w.abortTransaction(at)
 	}
 	w.attempt(w.tx.Undo) // of what the containment itself did not bring to its end
@@ -128,7 +130,9 @@ func (w *worker) abortTransaction(at step) {
 		over = br
 	}
 	stranded := false
-	if br == nil {
+	if at == stepResolved {
+		w.attempt(func() { stranded = w.core.Stranded(tx, nil) })
+	} else if br == nil {
 		stranded = (tx.Expired() || tx.Over()) && !tx.Answered() && tx.State() != txn.Terminated // max_inv_lifetime; not the 100 of RFC 4320
 	} else {
 		w.attempt(func() { stranded = w.core.Stranded(tx, over) })

@@ -17,6 +17,7 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
 )
@@ -58,8 +59,8 @@ func faultAt(n, burst int) (point func(), reached *int) {
 
 // equipped is a flow that hands its faults out in all their places.
 func equipped(t *testing.T, a *txtar.Archive) *flow {
-	config, targets := flowFiles(t, a)
-	f := newFlow(t, config, targets, 16<<20)
+	config, targets, names := flowFiles(t, a)
+	f := newNamedFlow(t, config, targets, names, 16<<20)
 	f.faulty = true
 	f.equip = func() {
 		f.w.ctx.Host = &faultyHost{&f.w.session, f}
@@ -76,10 +77,12 @@ func (f *flow) again(a *txtar.Archive) {
 	f.sent, f.all, f.arrived = nil, nil, nil
 	f.w.slab.Refuse(-1)
 	f.w.count[CountPanics] = 0
+	f.names.waiting, f.names.names = nil, nil
+	clear(f.names.asked)
 	f.freshTargets(a)
 }
 
-func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string) {
+func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string, names map[string][]proxy.Endpoint) {
 	config, targets = defaultConfig(t), defaultTargets
 	for _, s := range a.Files {
 		switch s.Name {
@@ -87,9 +90,21 @@ func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string) {
 			config = string(s.Data)
 		case "targets":
 			targets = string(s.Data)
+		case "names":
+			names = map[string][]proxy.Endpoint{}
+			for line := range strings.Lines(string(s.Data)) {
+				words := strings.Fields(line)
+				for _, w := range words[1:] {
+					a, err := read(w)
+					if err != nil {
+						t.Fatalf("names: %v", err)
+					}
+					names[words[0]] = append(names[words[0]], proxy.Endpoint{Addr: a, Proto: a.Proto})
+				}
+			}
 		}
 	}
-	return config, targets
+	return config, targets, names
 }
 
 // rewire gives the worker a transaction layer with another user.
@@ -514,7 +529,7 @@ func (f *flow) canary(a *txtar.Archive) {
 
 // freshTargets makes all destinations as good as new.
 func (f *flow) freshTargets(a *txtar.Archive) {
-	_, targets := flowFiles(f.t, a)
+	_, targets, _ := flowFiles(f.t, a)
 	if f.w.shared.tables.Load() == nil {
 		return
 	}

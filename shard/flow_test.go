@@ -530,34 +530,8 @@ func TestFlowsWithoutRoom(t *testing.T) {
 // runFlow runs a story. With compare its out steps must match; the archive
 // returned has those that left. refuse is the slot the arena refuses, -1: none.
 func runFlow(t *testing.T, a *txtar.Archive, refuse int, compare bool) (*flow, *txtar.Archive) {
-	config, targets, names := defaultConfig(t), defaultTargets, ""
-	for _, s := range a.Files {
-		switch s.Name {
-		case "names":
-			names = string(s.Data)
-		case "config":
-			config = string(s.Data)
-		case "targets":
-			targets = string(s.Data)
-		}
-	}
-	var known map[string][]proxy.Endpoint
-	for line := range strings.Lines(names) {
-		words := strings.Fields(line)
-		var list []proxy.Endpoint
-		for _, w := range words[1:] {
-			a, err := read(w)
-			if err != nil {
-				t.Fatalf("names: %v", err)
-			}
-			list = append(list, proxy.Endpoint{Addr: a, Proto: a.Proto})
-		}
-		if known == nil {
-			known = map[string][]proxy.Endpoint{}
-		}
-		known[words[0]] = list
-	}
-	f := newNamedFlow(t, config, targets, known, 16<<20)
+	config, targets, names := flowFiles(t, a)
+	f := newNamedFlow(t, config, targets, names, 16<<20)
 	f.w.slab.Refuse(refuse)
 	return f, f.play(a, compare)
 }

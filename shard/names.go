@@ -103,7 +103,7 @@ func (w *worker) takeMail() (got int) {
 
 func (w *worker) mail(m *shm.Mail) {
 	defer w.contain()
-	w.step = stepTransport
+	w.step = stepResolved
 	w.tx.Begin()
 	switch m[0] {
 	case mailResolved:

@@ -31,7 +31,7 @@ func (r *Request) Abort() bool {
 
 // Stranded tells whether tx has no final response and nobody left who could bring one. over is a branch that is about to end, nil: none.
 func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
-	return c.tx.PendingBut(tx, over) == 0 && !tx.Answered() && tx.State() != txn.Terminated
+	return c.tx.PendingBut(tx, over) == 0 && !c.waits(tx) && !tx.Answered() && tx.State() != txn.Terminated
 }
 
 // Fail answers a transaction with 500 after a panic. Its request is gone from the receive buffers; what the answer needs stands in what was sent
@@ -46,6 +46,9 @@ func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
 	})
 	if tx.State() == txn.Terminated {
 		return false
+	}
+	if !tx.Answered() && c.resume(tx) && c.Request.Reply(codeInternal, "Server Internal Error", "") {
+		return true // nothing was sent yet: it waited for a name
 	}
 	return tx.Answered() || m != nil && c.replyLike(tx, m, codeInternal, "Server Internal Error")
 }

@@ -120,7 +120,7 @@ func (c *Core) Resolved(w Waiting) {
 	list, tries, fresh := c.waiting(s, tx.Saved()), int(s.tries), s.bits&savedFresh != 0
 	s.bits &^= savedWaits
 	r := &c.Request
-	if !c.resume(tx) {
+	if tx.Canceled() || !c.resume(tx) {
 		c.sendBest(tx, nil)
 		return
 	}
