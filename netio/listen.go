@@ -219,6 +219,9 @@ func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *
 	return fds, nil
 }
 
+// SentBy gives the text for Via and Record-Route of a listener whose other fields are set: for engines that make listeners of their own.
+func SentBy(l *Listener) []byte { return sentBy(l) }
+
 // sentBy gives the text for Via and Record-Route (RFC 3261 §25.1, sent-by): IPv6 in brackets, and a port only where one was configured or bound.
 func sentBy(l *Listener) []byte {
 	if l.AdvertiseHost == "" {

@@ -1,0 +1,291 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+)
+
+// listen opens the sockets.
+func (e *Engine) listen() error {
+	n := len(e.cfg.Listeners)
+	e.listeners = make([]listener, n)
+	for i := range e.cfg.Listeners {
+		cfg := &e.cfg.Listeners[i]
+		l := &e.listeners[i]
+		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
+		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort}
+		if cfg.AllowWS {
+			l.twin = cfg.WSListener - e.base
+		}
+		if e.cfg.twinOf(i) < 0 {
+			s, err := e.open(cfg)
+			if err != nil {
+				return fmt.Errorf("cannot listen on %s %s: %w", cfg.Proto, cfg.Addr, err)
+			}
+			l.socket = s
+			l.Addr = netio.AddrFrom(s.Addr().(*net.TCPAddr).AddrPort())
+		}
+	}
+	for i := range e.listeners {
+		l := &e.listeners[i]
+		if t := e.cfg.twinOf(i); t >= 0 {
+			l.Addr = e.listeners[t].Addr
+		}
+		l.SentBy = netio.SentBy(&l.Listener)
+		e.public = append(e.public, &l.Listener)
+	}
+	return nil
+}
+
+func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
+	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, rc syscall.RawConn) (err error) {
+		if e.cfg.ReusePort {
+			if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }); cerr != nil {
+				return cerr
+			}
+		}
+		return err
+	}}
+	// Go sets SO_REUSEADDR, and listens with net.core.somaxconn.
+	nl, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	s := nl.(*net.TCPListener)
+	if e.cfg.Backlog > 0 {
+		rc, err := s.SyscallConn()
+		if err == nil {
+			cerr := rc.Control(func(fd uintptr) { err = unix.Listen(int(fd), e.cfg.Backlog) })
+			err = errors.Join(err, cerr)
+		}
+		if err != nil {
+			_ = s.Close()
+			return nil, fmt.Errorf("cannot set the backlog: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// acceptAll is the life of an acceptor. Without descriptors it waits and tries again: established connections go on meanwhile.
+func (e *Engine) acceptAll(l *listener) {
+	defer e.accept.Done()
+	backoff := acceptBackoffMin
+	for {
+		nc, err := l.socket.AcceptTCP()
+		if err == nil {
+			backoff = acceptBackoffMin
+			e.accepted(l, nc)
+			continue
+		}
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO), errors.Is(err, unix.EPERM):
+			continue // the peer has gone again, or a firewall said no
+		}
+		// EMFILE, ENFILE, ENOBUFS, ENOMEM, and what may come.
+		e.stats.acceptFailed.Add(1)
+		e.log.report(logAccept, "cannot accept a connection: raise `ulimit -n` or lower tcp_max_connections if files are short", "listener", l.Addr.String(), "error", err)
+		if e.reserve.hangUp(l.socket) {
+			e.stats.rejected(NoDescriptor)
+		}
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-time.After(backoff):
+		}
+		backoff = min(2*backoff, acceptBackoffMax)
+	}
+}
+
+// reserve is a descriptor to give up when there is no other: the connection that waits is accepted with it and closed, so that its peer hears at once.
+type reserve struct {
+	mu sync.Mutex
+	f  *os.File
+}
+
+func (r *reserve) open() (err error) {
+	r.f, err = os.Open(os.DevNull)
+	return err
+}
+
+func (r *reserve) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f != nil {
+		_ = r.f.Close()
+		r.f = nil
+	}
+}
+
+// hangUp accepts one connection and closes it.
+func (r *reserve) hangUp(s *net.TCPListener) (did bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f != nil {
+		_ = r.f.Close()
+		r.f = nil
+		_ = s.SetDeadline(time.Now().Add(10 * time.Millisecond)) // another acceptor may have been faster
+		nc, err := s.AcceptTCP()
+		_ = s.SetDeadline(time.Time{})
+		if err == nil {
+			_ = nc.SetLinger(0)
+			_ = nc.Close()
+			did = true
+		}
+	}
+	r.f, _ = os.Open(os.DevNull)
+	return did
+}
+
+// prefixes are allowed peers.
+type prefixes []netip.Prefix
+
+func (p prefixes) has(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for i := range p {
+		if p[i].Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// accepted takes in a new connection, or refuses it.
+func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
+	peer := netio.AddrFrom(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
+	local := netio.AddrFrom(nc.LocalAddr().(*net.TCPAddr).AddrPort())
+	c := &conn{e: e, k: key{addr: peer, listener: uint16(l.Index)}, peer: peer, local: local, proto: l.proto, fd: -1, blocked: true}
+	if why := e.book(c); why != OK {
+		e.stats.rejected(why)
+		_ = nc.SetLinger(0) // a reset, not a FIN: no TIME_WAIT is kept for what was refused
+		_ = nc.Close()
+		return
+	}
+	c.ipBooked = peer
+	if !e.sources.enter(peer, e.limits, e.now()) {
+		c.ipBooked = netio.Addr{}
+		e.unbook(c)
+		e.stats.rejected(TooManyFromSource)
+		_ = nc.SetLinger(0)
+		_ = nc.Close()
+		return
+	}
+	e.stats.accepted.Add(1)
+	if l.from == nil && !l.proto.Secure() {
+		e.enter(c, nc)
+		return
+	}
+	if e.admitting.Add(1) > admitsAtOnce+admitsWaiting {
+		e.admitting.Add(-1)
+		e.stats.admitsRefused.Add(1)
+		e.stats.rejected(DialBusy)
+		e.unbook(c)
+		_ = nc.SetLinger(0)
+		_ = nc.Close()
+		return
+	}
+	e.pending.Add(1)
+	go e.admitConn(l, c, nc)
+}
+
+// enter puts an accepted or dialled connection into the table and a loop. Its loop releases it from then on.
+func (e *Engine) enter(c *conn, nc *net.TCPConn) {
+	e.tune(nc)
+	c.id = e.lastID.Add(1)
+	c.born = e.now()
+	c.deadline = c.born + int64(e.limits.ConnectTimeout.Load())
+	e.registry.put(c)
+	e.table.put(c.k, c)
+	e.enroll(c, nc)
+}
+
+// enroll gives the connection to a loop; nc is gnet's from then on.
+func (e *Engine) enroll(c *conn, nc *net.TCPConn) {
+	_, err := e.client.EnrollContext(nc, c)
+	if err == nil && c.opens.Load() == 0 {
+		err = errNotOpened
+	}
+	if err == nil {
+		return
+	}
+	e.log.report(logAccept, "cannot give a connection to an event loop: raise `ulimit -n` if files are short", "error", err)
+	c.condemn(NoDescriptor, 0)
+	c.release()
+}
+
+// book counts a connection, if the limits allow it.
+func (e *Engine) book(c *conn) Reason {
+	if e.opened.Add(1) > e.limits.MaxConnections.Load() {
+		e.opened.Add(-1)
+		return TooMany
+	}
+	if c.proto.Secure() && e.openedTLS.Add(1) > e.limits.TLSMaxConnections.Load() {
+		e.openedTLS.Add(-1)
+		e.opened.Add(-1)
+		return TooMany
+	}
+	return OK
+}
+
+func (e *Engine) unbook(c *conn) {
+	if c.ipBooked.Family != 0 {
+		e.sources.leave(c.ipBooked)
+	}
+	if c.proto.Secure() {
+		e.openedTLS.Add(-1)
+	}
+	e.opened.Add(-1)
+}
+
+// sources counts accepted connections by address.
+type sources struct {
+	mu   sync.Mutex
+	open map[netio.Addr]int32
+	rate map[netio.Addr]int32
+	sec  int64
+}
+
+// enter counts one; false: it is one too many.
+func (s *sources) enter(a netio.Addr, limits *Limits, now int64) bool {
+	a.Port = 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if limit := limits.AcceptRate.Load(); limit > 0 {
+		if sec := now / int64(time.Second); sec != s.sec || s.rate == nil || len(s.rate) >= maxSources {
+			s.sec, s.rate = sec, make(map[netio.Addr]int32)
+		}
+		if int64(s.rate[a]) >= limit {
+			return false
+		}
+		s.rate[a]++
+	}
+	if limit := limits.AcceptIPLimit.Load(); limit > 0 && int64(s.open[a]) >= limit {
+		return false
+	}
+	if s.open == nil {
+		s.open = make(map[netio.Addr]int32)
+	}
+	s.open[a]++
+	return true
+}
+
+func (s *sources) leave(a netio.Addr) {
+	a.Port = 0
+	s.mu.Lock()
+	if s.open[a]--; s.open[a] <= 0 {
+		delete(s.open, a)
+	}
+	s.mu.Unlock()
+}

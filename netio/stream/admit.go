@@ -1,0 +1,67 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"viaduct/netio"
+)
+
+// admitConn is what an accepted connection goes through before it is one: PROXY header, TLS handshake. It has a goroutine for so long, of a bounded number.
+func (e *Engine) admitConn(l *listener, c *conn, nc *net.TCPConn) {
+	defer e.pending.Done()
+	defer e.admitting.Add(-1)
+	ctx, cancel := context.WithTimeout(e.ctx, e.limits.AdmitTimeout.Load())
+	defer cancel()
+	err := e.admitWithin(ctx, l, c, nc)
+	if err != nil {
+		_ = nc.Close()
+		e.unbook(c)
+		return
+	}
+	e.enter(c, nc)
+}
+
+func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.TCPConn) error {
+	select {
+	case e.admits <- struct{}{}:
+		defer func() { <-e.admits }()
+	case <-ctx.Done():
+		e.stats.admitTimeouts.Add(1)
+		return ctx.Err()
+	}
+	if l.from.has(c.peer.AddrPort().Addr()) {
+		src, err := readProxy(ctx, nc)
+		if err != nil {
+			e.stats.proxyErrors.Add(1)
+			return err
+		}
+		if src.Family != 0 {
+			c.k.addr = src
+		}
+	}
+	if !l.proto.Secure() {
+		return nil
+	}
+	if err := e.secure(ctx, c, nc, true); err != nil {
+		e.stats.handshakesFailed.Add(1)
+		return err
+	}
+	e.stats.handshakes.Add(1)
+	return nil
+}
+
+// secure runs a TLS handshake.
+func (e *Engine) secure(ctx context.Context, c *conn, nc *net.TCPConn, server bool) error {
+	return errors.New("no TLS here yet")
+}
+
+func netipWithPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
+}
+
+func readProxy(ctx context.Context, nc *net.TCPConn) (netio.Addr, error) {
+	return netio.Addr{}, errors.New("no PROXY yet")
+}

@@ -1,0 +1,134 @@
+package stream
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"viaduct/netio"
+)
+
+// Config says what an Engine is to do.
+type Config struct {
+	// Base is the number of the first listener here, in the numbering of the whole process that Packet.Listener and Begin use.
+	Base int
+	// Listeners are the addresses, in the order of their numbers.
+	Listeners []Listen
+	// Shards is the number of Ports, 1 to 1024. Loops is the number of event loops, 0 for one.
+	Shards, Loops int
+	// Owner names the shard of a message, 0 to Shards-1. It runs on the event loops, on several at once, and must not keep the bytes.
+	Owner func(message []byte) int
+	// Ring wakes a shard; any goroutine. It is called after something was put where the Port finds it.
+	Ring func(shard int)
+	// Fatal is told once if the event loops end without having been asked to. Nil panics instead: nothing would come or go any more.
+	Fatal func(error)
+	// Limits are read while the engine runs; nil means NewLimits.
+	Limits *Limits
+	// TLS gives the configurations; nil if there is no TLS or WSS, and then none is dialled.
+	TLS TLS
+	// KeepAlive is the time without traffic after which the kernel probes the peer (tcp_keepidle), KeepAliveInterval between probes (tcp_keepintvl), KeepAliveCount how many
+	// unanswered ones end the connection (tcp_keepcnt). Zero leaves the kernel's; KeepAlive < 0 sends none.
+	KeepAlive, KeepAliveInterval time.Duration
+	KeepAliveCount               int
+	// Backlog is the length of the listen queue (listen(2)); 0 means the kernel's net.core.somaxconn.
+	Backlog int
+	// ReusePort sets SO_REUSEPORT on the listeners, so that a successor can open them meanwhile.
+	ReusePort bool
+	// Logger; nil means slog.Default(). Never one line per message; each kind at most once a second.
+	Logger *slog.Logger
+}
+
+// TLS gives configurations per connection, so that certificates can change while the engine runs. Its methods are called from many goroutines and must not block. A nil
+// *tls.Config refuses the connection.
+type TLS interface {
+	Server(listener int, local netio.Addr) *tls.Config
+	// Client is for a connection to dst, whose certificate has to name domain ("" if the peer has no name).
+	Client(listener int, domain string, dst netio.Addr) *tls.Config
+}
+
+// Listen is one address to listen on.
+type Listen struct {
+	Proto netio.Proto // any but UDP
+	// Addr is a concrete address: connections are opened from it too, and it goes into Via. Port 0 lets the kernel choose.
+	Addr netip.AddrPort
+	// AdvertiseHost and AdvertisePort are as in netio.ListenConfig.
+	AdvertiseHost string
+	AdvertisePort uint16
+	// AllowWS on a TCP or TLS listener lets connections that begin with an HTTP request become connections of listener WSListener, a number as Packet.Listener has it, of proto WS
+	// or WSS. That listener has the same address and opens no socket.
+	AllowWS    bool
+	WSListener int
+	// ProxyFrom are the peers that must begin with a PROXY header (haproxy's proxy-protocol.txt). From all others it is an error.
+	ProxyFrom []netip.Prefix
+}
+
+// Validate tells what is wrong with the configuration.
+func (c *Config) Validate() error {
+	switch {
+	case c.Shards < 1 || c.Shards > maxShards:
+		return fmt.Errorf("cannot serve %d shards: 1 to %d are possible", c.Shards, maxShards)
+	case c.Loops < 0 || c.Loops > maxLoops:
+		return fmt.Errorf("cannot run %d event loops: 1 to %d are possible", c.Loops, maxLoops)
+	case c.Owner == nil || c.Ring == nil:
+		return errors.New("cannot run streams without Owner and Ring")
+	case c.Base < 0 || c.Base+len(c.Listeners) > 1<<14:
+		return fmt.Errorf("cannot number %d listeners from %d on: 16384 are possible in all", len(c.Listeners), c.Base)
+	}
+	listed := make(map[netip.AddrPort]bool)
+	for i := range c.Listeners {
+		l := &c.Listeners[i]
+		if err := c.validate(i); err != nil {
+			return fmt.Errorf("cannot listen on %s %s: %w", strings.ToLower(l.Proto.String()), l.Addr, err)
+		}
+		if c.twinOf(i) >= 0 {
+			continue
+		}
+		if listed[l.Addr] && l.Addr.Port() != 0 {
+			return fmt.Errorf("cannot listen on %s: the address is listed twice", l.Addr)
+		}
+		listed[l.Addr] = true
+	}
+	return nil
+}
+
+func (c *Config) validate(i int) error {
+	l := &c.Listeners[i]
+	switch {
+	case l.Proto == netio.UDP || l.Proto > netio.WSS:
+		return errors.New("only tcp, tls, ws and wss are streams")
+	case l.Proto.Secure() && c.TLS == nil:
+		return errors.New("TLS needs a certificate")
+	case !l.Addr.IsValid() || l.Addr.Addr().IsUnspecified() || l.Addr.Addr().IsMulticast():
+		return errors.New("list the addresses themselves: this one cannot be the source of a connection")
+	case l.AdvertiseHost == "" && l.AdvertisePort != 0:
+		return errors.New("an advertised port needs an advertised host")
+	case strings.ContainsAny(l.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
+		return fmt.Errorf("the advertised host %q has characters that a header cannot carry", l.AdvertiseHost)
+	}
+	if l.AllowWS {
+		t := l.WSListener - c.Base
+		if t < 0 || t >= len(c.Listeners) || !pair(l.Proto, c.Listeners[t].Proto) {
+			return fmt.Errorf("the WebSocket connections of this listener need one of the matching proto, %d is none", l.WSListener)
+		}
+	}
+	return nil
+}
+
+// pair tells whether connections of a listener of proto p may become those of proto ws.
+func pair(p, ws netio.Proto) bool {
+	return p == netio.TCP && ws == netio.WS || p == netio.TLS && ws == netio.WSS
+}
+
+// twinOf gives the index of the listener whose WebSocket connections become those of listener i; -1 if i has a socket of its own.
+func (c *Config) twinOf(i int) int {
+	for j := range c.Listeners {
+		if c.Listeners[j].AllowWS && c.Listeners[j].WSListener == c.Base+i {
+			return j
+		}
+	}
+	return -1
+}

@@ -1,0 +1,200 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+)
+
+// dialer runs the connects, a bounded number at once.
+type dialer struct {
+	mu      sync.Mutex
+	running int
+	queue   []*conn
+	stopped bool
+}
+
+// dial makes a connection to k, or gives the one that another shard makes just now. Messages wait in it until it is established.
+func (e *Engine) dial(k key, l *listener, domain string) (*conn, Reason) {
+	switch {
+	case l.proto == netio.WS || l.proto == netio.WSS:
+		return nil, NoConnection // browsers do not listen (RFC 7118 §5.2)
+	case k.addr.Family != l.Addr.Family || k.addr.Port == 0:
+		return nil, NoListener
+	case e.stopping.Load():
+		return nil, Stopping
+	}
+	c := &conn{e: e, id: e.lastID.Add(1), k: k, peer: k.addr, proto: l.proto, outgoing: true, domain: domain, fd: -1, blocked: true, born: e.now()}
+	c.deadline = c.born + int64(e.limits.ConnectTimeout.Load())
+	if why := e.book(c); why != OK {
+		e.stats.rejected(why)
+		return nil, why
+	}
+	if old := e.table.getOrPut(k, c); old != c {
+		e.unbook(c)
+		return old, OK
+	}
+	e.registry.put(c)
+	if k.slot != 0 || k.domain != 0 {
+		// Answers look for it by address alone.
+		plain := k
+		plain.slot, plain.domain = 0, 0
+		if e.table.getOrPut(plain, c) == c {
+			c.mu.Lock()
+			c.aliases = append(c.aliases, plain)
+			c.mu.Unlock()
+		}
+	}
+	if !e.dials.start(e, c) {
+		c.condemn(DialBusy, 0)
+		c.release()
+		return nil, DialBusy
+	}
+	return c, OK
+}
+
+// start runs the dial of c, now or when another has ended; false: too many wait.
+func (d *dialer) start(e *Engine, c *conn) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.stopped:
+		return false
+	case d.running < dialsAtOnce:
+		d.running++
+		e.pending.Add(1)
+		go d.run(e, c)
+		return true
+	case len(d.queue) < dialsWaiting:
+		d.queue = append(d.queue, c)
+		return true
+	}
+	return false
+}
+
+// run dials c, and then what waits.
+func (d *dialer) run(e *Engine, c *conn) {
+	defer e.pending.Done()
+	for {
+		e.dialNow(c)
+		d.mu.Lock()
+		if len(d.queue) == 0 {
+			d.running--
+			d.mu.Unlock()
+			return
+		}
+		c = d.queue[0]
+		d.queue[0] = nil
+		d.queue = d.queue[1:]
+		d.mu.Unlock()
+	}
+}
+
+// stop lets no dial begin any more; those that wait fail by their context.
+func (d *dialer) stop() {
+	d.mu.Lock()
+	d.stopped = true
+	d.mu.Unlock()
+}
+
+func (e *Engine) dialNow(c *conn) {
+	ctx, cancel := context.WithDeadline(e.ctx, e.began.Add(time.Duration(c.deadline)))
+	defer cancel()
+	nc, why, errno := e.connect(ctx, c)
+	if nc != nil && !c.alive() {
+		// A limit was reached while it was connecting.
+		_ = nc.Close()
+		nc = nil
+	}
+	if nc == nil {
+		c.condemn(why, errno)
+		c.release()
+		return
+	}
+	e.tune(nc)
+	e.enroll(c, nc)
+}
+
+// connect opens the connection from the listener's address, TLS included.
+func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason, errno unix.Errno) {
+	l := &e.listeners[int(c.k.listener)-e.base]
+	from := l.Addr.AddrPort()
+	d := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netipWithPort(from, 0)),
+		KeepAlive: -1,
+		Control: func(_, _ string, rc syscall.RawConn) error {
+			return rc.Control(func(fd uintptr) {
+				// The port is chosen at connect, by the whole 4-tuple: else an address has as many connections as ports (ip(7), since Linux 4.2). Older kernels do without.
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+			})
+		},
+	}
+	conn, err := d.DialContext(ctx, "tcp", c.k.addr.AddrPort().String())
+	if err != nil {
+		why, errno = connectError(err)
+		if e.stopping.Load() {
+			why = Stopping
+		}
+		return nil, why, errno
+	}
+	nc = conn.(*net.TCPConn)
+	c.local = netio.AddrFrom(nc.LocalAddr().(*net.TCPAddr).AddrPort())
+	if c.proto.Secure() {
+		if err := e.secure(ctx, c, nc, false); err != nil {
+			_ = nc.Close()
+			if ctx.Err() != nil {
+				return nil, ConnectTimeout, 0
+			}
+			return nil, HandshakeFailed, 0
+		}
+	}
+	return nc, OK, 0
+}
+
+func connectError(err error) (Reason, unix.Errno) {
+	var errno syscall.Errno
+	if errors.As(err, &errno) && errno != unix.ETIMEDOUT {
+		if errno == unix.EMFILE || errno == unix.ENFILE {
+			return NoDescriptor, errno
+		}
+		return ConnectFailed, errno
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errno == unix.ETIMEDOUT {
+		return ConnectTimeout, unix.ETIMEDOUT
+	}
+	return ConnectFailed, errno
+}
+
+// tune sets the options of a socket; one that cannot be set is left as it is.
+func (e *Engine) tune(nc *net.TCPConn) {
+	rc, err := nc.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = rc.Control(func(fd uintptr) {
+		s := int(fd)
+		_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		if e.cfg.KeepAlive >= 0 {
+			_ = unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		}
+		for _, o := range []struct{ name, value int }{
+			{unix.TCP_KEEPIDLE, int(e.cfg.KeepAlive / time.Second)},
+			{unix.TCP_KEEPINTVL, int(e.cfg.KeepAliveInterval / time.Second)},
+			{unix.TCP_KEEPCNT, e.cfg.KeepAliveCount},
+			// Bytes nobody acknowledges: the kernel gives up some time after we would have, and so also on what it took from us (RFC 5482, tcp(7)).
+			{unix.TCP_USER_TIMEOUT, int(2 * e.limits.SendTimeout.Load() / time.Millisecond)},
+		} {
+			if o.value > 0 {
+				_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, o.name, o.value)
+			}
+		}
+	})
+}

@@ -1,0 +1,293 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+)
+
+// Engine is all streams of the process. Its methods may be called from any goroutine.
+type Engine struct {
+	cfg       Config
+	base      int
+	limits    *Limits
+	log       limitedLog
+	began     time.Time
+	listeners []listener
+	public    []*netio.Listener
+	ports     []*Port
+	loops     []*loop
+	client    *gnet.Client
+	watcher   *watcher
+
+	table    table
+	registry registry
+	lastID   atomic.Uint64
+	queued   atomic.Int64 // bytes that peers refuse: Limits.WqMax
+	inflight atomic.Int64 // bytes that loops have not tried to write
+	inbound  atomic.Int64 // bytes in the shards' queues
+
+	opened    atomic.Int64 // connections: Limits.MaxConnections
+	openedTLS atomic.Int64
+	sources   sources
+	admits    chan struct{}
+	admitting atomic.Int64
+	dials     dialer
+	resumes   chan struct{}
+	reserve   reserve
+	stats     counters
+
+	ctx      context.Context // ends dials and handshakes
+	cancel   context.CancelFunc
+	accept   sync.WaitGroup // acceptors
+	pending  sync.WaitGroup // dials and admissions
+	draining atomic.Bool
+	stopping atomic.Bool
+	stopped  chan struct{} // closed when the loops have ended
+	fatality sync.Once
+	closing  sync.Once
+}
+
+// listener is one of Config.Listeners.
+type listener struct {
+	netio.Listener
+	proto  netio.Proto
+	twin   int // index of the WebSocket listener of this address, -1 none
+	from   prefixes
+	socket *net.TCPListener // nil for a twin
+}
+
+// Start opens the listeners and runs the event loops. Either everything runs afterwards or nothing.
+func Start(cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Loops == 0 {
+		cfg.Loops = 1
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	e := &Engine{cfg: cfg, base: cfg.Base, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}),
+		admits: make(chan struct{}, admitsAtOnce), resumes: make(chan struct{}, resumesAtOnce)}
+	if e.limits == nil {
+		e.limits = NewLimits()
+	}
+	e.log.to, e.log.base = cfg.Logger, e.began
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.table.init()
+	e.registry.init()
+	for shard := range cfg.Shards {
+		e.ports = append(e.ports, newPort(e, shard))
+	}
+	if err := e.start(); err != nil {
+		e.Close()
+		return nil, err
+	}
+	for i := range e.listeners {
+		if e.listeners[i].socket != nil {
+			e.accept.Add(1)
+			go e.acceptAll(&e.listeners[i])
+		}
+	}
+	return e, nil
+}
+
+func (e *Engine) start() (err error) {
+	if err := e.reserve.open(); err != nil {
+		return fmt.Errorf("cannot keep a file descriptor in reserve: %w", err)
+	}
+	if e.watcher, err = newWatcher(e); err != nil {
+		return err
+	}
+	go e.watcher.run()
+	if err := e.startLoops(); err != nil {
+		return fmt.Errorf("cannot start the event loops: %w", err)
+	}
+	return e.listen()
+}
+
+// startLoops runs gnet's loops and finds out which is which: the balancer gives each new connection to the loop with the fewest, so of the first ones each gets its own.
+func (e *Engine) startLoops() (err error) {
+	e.client, err = gnet.NewClient(handler{e}, gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithLockOSThread(false), gnet.WithReadBufferCap(readBytes),
+		gnet.WithLogger(gnetLog{&e.log}), gnet.WithTCPNoDelay(gnet.TCPNoDelay))
+	if err != nil {
+		return err
+	}
+	if err := e.client.Start(); err != nil {
+		e.client = nil
+		return err
+	}
+	for i := range e.cfg.Loops {
+		l := &loop{e: e, index: i, bell: -1, parked: make(map[*conn]struct{}), touched: make([]bool, e.cfg.Shards), hasRung: make([]bool, e.cfg.Shards)}
+		l.now = e.now()
+		l.wheel.tick = l.now / int64(tickEvery)
+		e.loops = append(e.loops, l)
+		if err := e.connectBell(l); err != nil {
+			return err
+		}
+		for _, other := range e.loops[:i] {
+			if other.el == l.el {
+				return errors.New("two control connections came to one loop")
+			}
+		}
+	}
+	e.pending.Add(1)
+	go e.tick()
+	return nil
+}
+
+func (e *Engine) connectBell(l *loop) error {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	l.bell = fds[0]
+	f := os.NewFile(uintptr(fds[1]), "")
+	nc, err := net.FileConn(f)
+	_ = f.Close()
+	if err != nil {
+		return err
+	}
+	if _, err := e.client.EnrollContext(nc, &control{l}); err != nil {
+		return err
+	}
+	if l.el == nil {
+		return errNotOpened
+	}
+	return nil
+}
+
+// tick makes every loop look at its timers.
+func (e *Engine) tick() {
+	defer e.pending.Done()
+	t := time.NewTicker(tickEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-t.C:
+		}
+		for _, l := range e.loops {
+			l.ticked.Store(true)
+			l.ring()
+		}
+	}
+}
+
+func (e *Engine) loopOf(el gnet.EventLoop) *loop {
+	for _, l := range e.loops {
+		if l.el == el {
+			return l
+		}
+	}
+	panic("BUG: an event loop that is none of ours")
+}
+
+// now is ns since the engine's start, of the monotonic clock.
+func (e *Engine) now() int64 { return int64(time.Since(e.began)) }
+
+// fatal tells once that the engine cannot go on.
+func (e *Engine) fatal(what string) {
+	e.fatality.Do(func() {
+		err := errors.New("streams: " + what)
+		if e.cfg.Fatal == nil {
+			panic(err)
+		}
+		go e.cfg.Fatal(err)
+	})
+}
+
+// Port gives the end of one shard. It belongs to the shard's goroutine from then on.
+func (e *Engine) Port(shard int) *Port { return e.ports[shard] }
+
+// Listeners gives the listen addresses; Index is their number in the process. The slice and its elements must not be written to.
+func (e *Engine) Listeners() []*netio.Listener { return e.public }
+
+func (e *Engine) protoOf(number int) netio.Proto {
+	if i := number - e.base; i >= 0 && i < len(e.listeners) {
+		return e.listeners[i].proto
+	}
+	return netio.TCP
+}
+
+// StopAccepting closes the listeners; connections stay.
+func (e *Engine) StopAccepting() {
+	if e.draining.Swap(true) {
+		return
+	}
+	for i := range e.listeners {
+		if s := e.listeners[i].socket; s != nil {
+			_ = s.Close()
+		}
+	}
+	e.accept.Wait()
+}
+
+// Drain stops accepting and waits until everything queued is written, or ctx ends; then Close.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.StopAccepting()
+	t := time.NewTicker(tickEvery / 10)
+	defer t.Stop()
+	for e.queued.Load() != 0 || e.inflight.Load() != 0 {
+		select {
+		case <-ctx.Done():
+			err := fmt.Errorf("cannot write %d bytes in time: %w", e.queued.Load()+e.inflight.Load(), ctx.Err())
+			e.Close()
+			return err
+		case <-t.C:
+		}
+	}
+	e.Close()
+	return nil
+}
+
+// Close ends everything: listeners, dials, connections, loops. The Ports may be read afterwards, until Release.
+func (e *Engine) Close() { e.closing.Do(e.close) }
+
+func (e *Engine) close() {
+	e.StopAccepting()
+	e.stopping.Store(true)
+	e.cancel()
+	e.dials.stop()
+	e.pending.Wait()
+	for _, c := range e.registry.some(int(^uint(0) >> 1)) {
+		c.condemn(Stopping, 0)
+	}
+	if e.watcher != nil {
+		e.watcher.end()
+	}
+	// Every connection is in a loop by now, or on its way back to one; the loops close and release them before they end.
+	deadline := time.Now().Add(closeWait)
+	for e.opened.Load() > 0 && len(e.loops) == e.cfg.Loops && time.Now().Before(deadline) {
+		for _, l := range e.loops {
+			l.ring()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if e.client != nil {
+		_ = e.client.Stop()
+	}
+	close(e.stopped)
+	for _, l := range e.loops {
+		if l.bell >= 0 {
+			_ = unix.Close(l.bell)
+		}
+	}
+	if e.watcher != nil {
+		e.watcher.close()
+	}
+	e.reserve.close()
+}

@@ -1,0 +1,146 @@
+package stream
+
+import (
+	"sync/atomic"
+	"time"
+
+	"viaduct/netio"
+)
+
+// Limits are those an operator may change while the engine runs; each is read anew wherever it matters. The zero value is not usable: see NewLimits. The names of
+// Kamailio's parameters stand in brackets (its core cookbook, "TCP Parameters").
+type Limits struct {
+	// ConnWqMax [tcp_conn_wq_max] bounds the bytes that one connection's peer has not let us write; WqMax [tcp_wq_max] those of all together. A message that would bring the
+	// sum above is refused, and its connection closed: bytes of a message are never left out.
+	ConnWqMax, WqMax atomic.Int64
+	// SendTimeout [tcp_send_timeout]: how long a blocked connection may let no byte leave. ConnectTimeout [tcp_connect_timeout]: from the first message to the established
+	// connection, TLS included.
+	SendTimeout, ConnectTimeout Duration
+	// Lifetime [tcp_connection_lifetime]: a connection with nothing read or written for so long is closed.
+	Lifetime Duration
+	// MessageTimeout [tcp_msg_read_timeout]: from the first byte of a message to its last. It is not renewed by single bytes.
+	MessageTimeout Duration
+	// AdmitTimeout bounds PROXY header and TLS handshake of an accepted connection, waiting included [tls: handshake timeouts].
+	AdmitTimeout Duration
+	// MaxConnections [tcp_max_connections] bounds the connections, TLSMaxConnections [tls_max_connections] those of them with TLS. One more is refused.
+	MaxConnections, TLSMaxConnections atomic.Int64
+	// AcceptIPLimit [tcp_accept_iplimit] bounds the accepted connections of one source address; 0 is no limit. AcceptRate does so for new ones in a second.
+	AcceptIPLimit, AcceptRate atomic.Int64
+	// MaxMessage [rd_buf_size] is the length of a message from which on it is refused (513).
+	MaxMessage atomic.Int64
+	// ConnsPerDestination is how many connections are opened to one destination: shard i uses the one of number i modulo this.
+	ConnsPerDestination atomic.Int64
+}
+
+// Duration is a time.Duration that may be changed while others read it.
+type Duration struct{ ns atomic.Int64 }
+
+// Load gives the duration.
+func (d *Duration) Load() time.Duration { return time.Duration(d.ns.Load()) }
+
+// Store sets it.
+func (d *Duration) Store(v time.Duration) { d.ns.Store(int64(v)) }
+
+// NewLimits gives the defaults, Kamailio's but for MaxMessage, which is what the parser takes.
+func NewLimits() *Limits {
+	l := &Limits{}
+	l.ConnWqMax.Store(32 << 10)
+	l.WqMax.Store(10 << 20)
+	l.SendTimeout.Store(10 * time.Second)
+	l.ConnectTimeout.Store(10 * time.Second)
+	l.Lifetime.Store(120 * time.Second)
+	l.MessageTimeout.Store(20 * time.Second)
+	l.AdmitTimeout.Store(10 * time.Second)
+	l.MaxConnections.Store(2048)
+	l.TLSMaxConnections.Store(2048)
+	l.AcceptIPLimit.Store(1024)
+	l.MaxMessage.Store(netio.MaxDatagramBytes)
+	l.ConnsPerDestination.Store(1)
+	return l
+}
+
+const (
+	// maxLoops bounds Config.Loops: that of gnet (gnet.go, determineEventLoops).
+	maxLoops = 256
+
+	// maxShards bounds Config.Shards.
+	maxShards = 1024
+
+	// queueMessages is the length of a shard's queue, a power of two. A full one parks the connections that have more for it, until half of it is taken.
+	queueMessages = 4096
+
+	// inboundBytes bounds the messages in all shards' queues together; beyond it as if the queue were full.
+	inboundBytes = 64 << 20
+
+	// stalledBytes bounds what a parked connection keeps: what one read of the event loop (readBytes) may leave over, and records or frames begun before it. Beyond it the connection
+	// is closed, which no read can cause (a check of ours, not of the peer).
+	stalledBytes = 1 << 20
+
+	// readBytes is what an event loop reads at once, for all its connections into the same memory.
+	readBytes = 64 << 10
+
+	// inflightConnBytes and inflightBytes bound what shards have sent and the event loop has not tried to write yet, per connection and in all. ConnWqMax and WqMax do not hold for it: they
+	// are for bytes that the peer's side refuses, not for those of one batch. Beyond it the connection is closed as if its queue were full.
+	inflightConnBytes = 1 << 20
+	inflightBytes     = 64 << 20
+
+	// writeSegments is how many messages one write takes: beyond 64 the gain per message is gone (netio's BatchDatagrams).
+	writeSegments = 64
+
+	// dialsAtOnce bounds the connects and handshakes under way; dialsWaiting those that wait for one of them to end, beyond which a message fails at once.
+	dialsAtOnce  = 256
+	dialsWaiting = 4096
+
+	// admitsAtOnce bounds the PROXY headers and TLS handshakes of accepted connections under way, admitsWaiting those in wait. More are closed: a storm of reconnecting peers must not take
+	// the CPU from established ones, nor make each wait until it gives up and tries again.
+	admitsAtOnce  = 64
+	admitsWaiting = 1024
+
+	// failuresKept bounds the failures a shard has not taken. Beyond it they are counted and lost: the transaction's timers see to it.
+	failuresKept = 64 << 10
+
+	// sentRemembered and sentRememberFor are how many written tokens a connection remembers and for how long: Timer B and F, 64 × T1 (RFC 3261 §17.1). The oldest is forgotten first.
+	sentRemembered  = 64
+	sentRememberFor = 32 * time.Second
+
+	// maxAliases bounds the alias ports of one connection (Kamailio has 12, TCP_CON_MAX_ALIASES). Further ones are refused.
+	maxAliases = 12
+
+	// cacheConns bounds a Port's own list of connections; a full one is thrown away, and refilled from the table of all.
+	cacheConns = 16 << 10
+
+	// maxSources bounds the table of AcceptRate. A full one is emptied: for at most a second some sources get more than their share.
+	maxSources = 64 << 10
+
+	// lingerFor is how long a connection stays after a message that cannot be framed, so that its answer can be sent; it reads and drops meanwhile, which keeps the kernel from
+	// resetting the connection under the answer (RFC 9112 §9.6 has the same for HTTP).
+	lingerFor = 2 * time.Second
+
+	// tickEvery is how often each loop looks at its timers, wheelSlots × tickEvery how far its wheel reaches. Later ones are looked at once per turn.
+	tickEvery  = 100 * time.Millisecond
+	wheelSlots = 512
+
+	// partialStep is how much is added at a time to a message begun whose length is not known yet, so that what follows it is rarely copied twice.
+	partialStep = 2048
+
+	// pooledBytes is the longest buffer that is kept for the next message.
+	pooledBytes = 8 << 10
+
+	// resumesAtOnce bounds the parked connections that are on their way back to their event loop; the next ones follow at the next tick.
+	resumesAtOnce = 64
+
+	// acceptBackoffMax is the longest pause of an acceptor without descriptors, acceptBackoffMin the first; each is twice the one before.
+	acceptBackoffMin = 5 * time.Millisecond
+	acceptBackoffMax = time.Second
+
+	// closeWait bounds how long Close waits for the loops to close what they have.
+	closeWait = 5 * time.Second
+
+	// logEvery bounds each kind of log line.
+	logEvery = time.Second
+
+	// proxyLineBytes is the longest PROXY header of version 1 (proxy-protocol.txt §2.1); proxyBinaryBytes what follows the length of version 2 at most: its addresses and TLVs.
+	// The 16-bit field allows 64 KiB, nobody sends a tenth of it.
+	proxyLineBytes   = 107
+	proxyBinaryBytes = 4096
+)

@@ -1,0 +1,472 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// loop is one event loop of gnet with what is ours in it. Except for the words named as others', it belongs to that loop's goroutine.
+//
+// Others reach it through a connection of its own, one end of a socket pair: a byte there is an event like any other, costs no allocation and, with rung, one write per burst.
+type loop struct {
+	e     *Engine
+	index int
+	el    gnet.EventLoop
+	bell  int // our end of the pair
+
+	rung    atomic.Bool          // others': a byte is on its way
+	waiting atomic.Pointer[conn] // others': connections that have something for us, newest first
+	resume  atomic.Bool          // others': a shard has room again
+	ticked  atomic.Bool          // others': look at the timers
+	touched []bool               // others', one per shard: see Port.touch
+
+	now       int64
+	wheel     wheel
+	parked    map[*conn]struct{}
+	iov       [writeSegments]unix.Iovec
+	ringing   []int  // shards that got something in this callback
+	hasRung   []bool // the same, by shard
+	cur       *conn  // whose bytes are being fed
+	feedError Reason
+}
+
+// control is the context of a loop's own connection.
+type control struct{ l *loop }
+
+// wake puts c on the list of those that have something for the loop; any goroutine. ring makes the loop look.
+func (l *loop) wake(c *conn) {
+	if c.waiting.Swap(true) {
+		return
+	}
+	for {
+		head := l.waiting.Load()
+		c.next = head
+		if l.waiting.CompareAndSwap(head, c) {
+			return
+		}
+	}
+}
+
+// ring makes the loop look at its list; any goroutine.
+func (l *loop) ring() {
+	if l.rung.Load() || l.rung.Swap(true) {
+		return
+	}
+	one := [1]byte{1}
+	for {
+		if _, err := unix.Write(l.bell, one[:]); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// handler is the callbacks of gnet. A panic in one of them costs its connection.
+type handler struct{ e *Engine }
+
+func (h handler) OnBoot(gnet.Engine) gnet.Action       { return gnet.None }
+func (h handler) OnShutdown(gnet.Engine)               {}
+func (h handler) OnTick() (time.Duration, gnet.Action) { return time.Hour, gnet.None }
+func (h handler) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
+	switch c := g.Context().(type) {
+	case *control:
+		c.l.el = g.EventLoop()
+		return nil, gnet.None
+	case *conn:
+		return nil, h.e.loopOf(g.EventLoop()).open(c, g)
+	}
+	return nil, gnet.Close
+}
+
+func (h handler) OnTraffic(g gnet.Conn) (action gnet.Action) {
+	switch c := g.Context().(type) {
+	case *control:
+		_, _ = g.Discard(-1)
+		defer h.contain()
+		c.l.serve()
+		return gnet.None
+	case *conn:
+		return c.lp.traffic(c)
+	}
+	return gnet.Close
+}
+
+func (h handler) OnClose(g gnet.Conn, err error) (action gnet.Action) {
+	defer h.contain()
+	switch c := g.Context().(type) {
+	case *control:
+		if !h.e.stopping.Load() {
+			h.e.fatal("an event loop ended")
+		}
+	case *conn:
+		if c.lp != nil {
+			c.lp.closed(c, err)
+		}
+	}
+	return gnet.None
+}
+
+// contain is the last net: a panic outside of any connection's turn.
+func (h handler) contain() {
+	if r := recover(); r != nil {
+		h.e.stats.panics.Add(1)
+		h.e.log.report(logPanic, "a panic in an event loop", "panic", r, "stack", string(debug.Stack()))
+	}
+}
+
+// contain is deferred where bytes of a peer are handled: whatever is wrong costs that connection.
+func (l *loop) contain(c *conn, action *gnet.Action) {
+	if r := recover(); r != nil {
+		l.e.stats.panics.Add(1)
+		l.e.log.report(logPanic, "a panic closed a connection", "panic", r, "connection", c.id, "stack", string(debug.Stack()))
+		c.condemn(Panicked, 0)
+		*action = gnet.Close
+	}
+}
+
+// open takes a connection into the loop: a new one, or one that was parked.
+func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
+	l.now = l.e.now()
+	defer l.ringShards()
+	defer l.contain(c, &action)
+	c.mu.Lock()
+	again := c.lp != nil
+	parkedFD := c.fd
+	c.lp = l
+	c.opens.Add(1)
+	c.g, c.fd = g, g.Fd()
+	isDead := c.st == dead
+	if c.st == connecting {
+		c.st = open
+	}
+	c.mu.Unlock()
+	if again {
+		delete(l.parked, c)
+		c.isParked, c.resuming = false, false
+		l.unwatch(c, parkedFD)
+		_ = unix.Close(parkedFD)
+	} else {
+		l.e.stats.opened(c)
+	}
+	if isDead {
+		return gnet.Close
+	}
+	if !again {
+		c.seen.Store(l.now)
+	}
+	l.schedule(c)
+	if !again {
+		l.cur = c
+		c.layers.begin(l, c)
+	}
+	if !l.flush(c) {
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// traffic is everything that arrives on one connection.
+func (l *loop) traffic(c *conn) (action gnet.Action) {
+	l.now = l.e.now()
+	defer l.ringShards()
+	defer l.contain(c, &action)
+	in, _ := c.g.Next(-1)
+	if !c.alive() {
+		return gnet.Close
+	}
+	c.seen.Store(l.now)
+	l.e.stats.bytesIn.Add(uint64(len(in)))
+	if c.lingering {
+		return gnet.None
+	}
+	l.feed(c, in)
+	if !l.flush(c) {
+		return gnet.Close
+	}
+	if len(c.stalled) > 0 {
+		return l.park(c)
+	}
+	return gnet.None
+}
+
+// feed gives bytes from the wire to the layers, and what they make of them to the framing.
+func (l *loop) feed(c *conn, in []byte) {
+	if c.layers.none() {
+		l.plain(c, in)
+		return
+	}
+	c.layers.feed(l, c, in)
+}
+
+// closed is the end of a connection in gnet: of the connection, or of its time in the loop only if it parks.
+func (l *loop) closed(c *conn, err error) {
+	l.now = l.e.now()
+	defer l.ringShards()
+	if c.parking {
+		c.parking = false
+		c.g = nil
+		c.isParked = true
+		l.parked[c] = struct{}{}
+		return
+	}
+	c.g = nil
+	l.end(c, err)
+}
+
+// end is the last thing that happens to a connection that has been in a loop.
+func (l *loop) end(c *conn, err error) {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	c.condemn(closedBy(errno), errno)
+	delete(l.parked, c)
+	c.isParked = false
+	l.wheel.remove(c)
+	c.mu.Lock()
+	why := c.why
+	errno = c.errno
+	c.mu.Unlock()
+	l.closeWriting(c, why, errno)
+	for _, m := range c.stalled {
+		l.e.stats.stalledLost.Add(1)
+		m.free()
+	}
+	c.stalled = nil
+	c.partial = nil
+	c.layers.end()
+	c.release()
+}
+
+// closedBy gives the reason of an end that the peer, or the kernel, has brought.
+func closedBy(errno syscall.Errno) Reason {
+	if errno != 0 {
+		return Reset
+	}
+	return Closed
+}
+
+// serve is what others asked for: connections with something to write or to end, room in a shard, timers.
+func (l *loop) serve() {
+	l.now = l.e.now()
+	l.rung.Store(false) // before the lists are read: who comes later rings again
+	head := l.waiting.Swap(nil)
+	var first *conn
+	for head != nil { // the oldest first
+		head, head.next, first = head.next, first, head
+	}
+	for first != nil {
+		c := first
+		first = c.next
+		c.next = nil
+		c.waiting.Store(false) // before its outbox is read
+		l.service(c)
+	}
+	if l.ticked.Swap(false) {
+		l.wheel.expire(l.now, l.lookAt)
+		l.resume.Store(true)
+	}
+	if l.resume.Swap(false) && len(l.parked) > 0 {
+		l.resumeParked()
+	}
+	l.ringShards()
+}
+
+// service writes what a connection has, or closes a dead one.
+func (l *loop) service(c *conn) {
+	var action gnet.Action
+	func() {
+		defer l.contain(c, &action)
+		if c.released {
+			return
+		}
+		if !c.alive() || !l.flush(c) {
+			action = gnet.Close
+			return
+		}
+		l.schedule(c)
+	}()
+	if action == gnet.Close {
+		l.shut(c)
+	}
+}
+
+// shut closes a dead connection, wherever it is.
+func (l *loop) shut(c *conn) {
+	switch {
+	case c.released:
+	case c.g != nil:
+		_ = l.el.Close(c.g) // calls closed
+	case c.resuming && !c.resumeFailed.Load():
+		// On its way back: open finds it dead.
+	default:
+		l.unwatch(c, c.fd)
+		_ = unix.Close(c.fd)
+		l.end(c, nil)
+	}
+}
+
+// schedule puts the connection into the wheel for the first thing that can become due.
+func (l *loop) schedule(c *conn) {
+	at := c.seen.Load() + c.lifetimeNs()
+	if c.messageBy != 0 {
+		at = min(at, c.messageBy)
+	}
+	if c.lingerBy != 0 {
+		at = min(at, c.lingerBy)
+	}
+	c.mu.Lock()
+	if c.blocked && c.deadline != 0 {
+		at = min(at, c.deadline)
+	}
+	c.mu.Unlock()
+	l.wheel.before(c, at)
+}
+
+func (c *conn) lifetimeNs() int64 {
+	if d := c.lifetime.Load(); d > 0 {
+		return d
+	}
+	return int64(c.e.limits.Lifetime.Load())
+}
+
+func (l *loop) lookAt(c *conn) {
+	var action gnet.Action
+	defer l.contain(c, &action) // the next connections of the tick have their turn; this one is woken by condemn, and closed then
+	l.due(c)
+}
+
+// due looks at a connection whose time in the wheel has come.
+func (l *loop) due(c *conn) {
+	c.mu.Lock()
+	lateWrite := c.blocked && c.queued > 0 && l.now > c.deadline
+	c.mu.Unlock()
+	why := OK
+	switch {
+	case lateWrite:
+		why = SendTimeout
+	case c.messageBy != 0 && l.now > c.messageBy && !c.isParked:
+		why = SlowMessage
+	case c.lingerBy != 0 && l.now > c.lingerBy:
+		why = BadFraming
+	case l.now > c.seen.Load()+c.lifetimeNs() && !c.isParked:
+		why = Idle
+	}
+	if why == OK {
+		l.schedule(c)
+		return
+	}
+	c.condemn(why, 0)
+	l.shut(c)
+}
+
+// park takes a connection out of the loop while its shard has no room for what it brought: nothing is read from it any more, its peer's window closes. gnet has no
+// way to stop reading. SO_RCVLOWAT would not do: the kernel reports a socket readable all the same when its window is nearly full (tcp_epollin_ready, net/ipv4/tcp.c, Linux 6.18), and raises its
+// receive buffer to hold the mark. So the connection is closed there, and lives on as a duplicate.
+func (l *loop) park(c *conn) gnet.Action {
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		c.condemn(NoDescriptor, 0)
+		return gnet.Close
+	}
+	watched := c.watched
+	l.unwatch(c, c.fd)
+	c.mu.Lock()
+	c.fd = fd
+	c.mu.Unlock()
+	if watched {
+		l.watch(c)
+	}
+	c.parking = true
+	l.e.stats.parked.Add(1)
+	return gnet.Close
+}
+
+// resumeParked brings back those whose messages find room now.
+func (l *loop) resumeParked() {
+	for c := range l.parked {
+		if c.resuming {
+			continue
+		}
+		var action gnet.Action
+		func() {
+			defer l.contain(c, &action)
+			l.unstall(c)
+			if !l.flush(c) {
+				action = gnet.Close
+			}
+		}()
+		switch {
+		case action == gnet.Close:
+			l.shut(c)
+		case len(c.stalled) == 0:
+			select {
+			case l.e.resumes <- struct{}{}:
+				c.resuming = true
+				go l.e.enrollAgain(l, c, c.fd)
+			default: // at the next tick
+			}
+		}
+	}
+}
+
+// enrollAgain gives a parked connection back to its loop; a goroutine of its own, since gnet's answer comes from the loop.
+func (e *Engine) enrollAgain(l *loop, c *conn, fd int) {
+	defer func() { <-e.resumes }()
+	if err := enrollFD(l, c, fd); err != nil {
+		e.log.report(logResume, "cannot go on reading from a connection", "error", err)
+		c.resumeFailed.Store(true)
+		c.condemn(NoDescriptor, 0)
+		l.wake(c) // condemned before or not
+		l.ring()
+	}
+}
+
+func enrollFD(l *loop, c *conn, fd int) error {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(dup), "")
+	nc, err := net.FileConn(f)
+	_ = f.Close()
+	if err != nil {
+		return err
+	}
+	opens := c.opens.Load()
+	done, err := l.el.Enroll(gnet.NewContext(context.Background(), c), nc)
+	if err != nil {
+		_ = nc.Close()
+		return err
+	}
+	select {
+	case r, ok := <-done:
+		if ok && r.Err != nil {
+			return r.Err
+		}
+		if c.opens.Load() == opens {
+			return errNotOpened
+		}
+		return nil
+	case <-l.e.stopped:
+		return nil
+	}
+}
+
+// errNotOpened: gnet says nothing when epoll_ctl fails (eventloop_unix.go, register0, v2.10.0), but has closed the descriptor.
+var errNotOpened = errors.New("the event loop did not take the connection")
+
+// ringShards wakes the shards that got something.
+func (l *loop) ringShards() {
+	for _, s := range l.ringing {
+		l.hasRung[s] = false
+		l.e.cfg.Ring(s)
+	}
+	l.ringing = l.ringing[:0]
+}

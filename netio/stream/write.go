@@ -1,0 +1,345 @@
+package stream
+
+import (
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"viaduct/netio"
+)
+
+// What a queued piece has been through already.
+type level uint8
+
+const (
+	levelMessage level = iota // a SIP message
+	levelFramed               // nothing more to do for WebSocket
+	levelWire                 // as it goes to the kernel
+)
+
+// outMsg is one message on its way to a connection. It belongs to the Port until End, then to the connection's outbox (mu), then to its loop.
+type outMsg struct {
+	data  []byte
+	off   int // bytes of data that the kernel has
+	token uint64
+	shard int32
+	level level
+	next  *outMsg
+}
+
+var outMsgs = sync.Pool{New: func() any { return new(outMsg) }}
+
+func newOutMsg() *outMsg {
+	m := outMsgs.Get().(*outMsg)
+	m.data = m.data[:0]
+	m.off, m.token, m.shard, m.level, m.next = 0, 0, 0, levelMessage, nil
+	return m
+}
+
+func (m *outMsg) free() {
+	if cap(m.data) > pooledBytes {
+		m.data = nil
+	}
+	m.next = nil
+	outMsgs.Put(m)
+}
+
+// What enqueue did.
+type enqueued uint8
+
+const (
+	queuedOK enqueued = iota
+	gone              // the connection is dead: look for another
+	refused           // a limit: the connection has to go
+)
+
+// enqueue puts m behind what the connection has to write, or says why not; m stays the caller's then. Any goroutine.
+//
+// The limits are for bytes that the peer refuses to take: a connection whose last write went through takes a whole batch, and block applies them to what
+// the kernel leaves of it. The first message of a connection that is not established yet is not held against ConnWqMax.
+func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason) {
+	e := c.e
+	n := len(m.data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.st == dead:
+		return gone, Closed
+	case !c.blocked:
+		if c.inflight+n > inflightConnBytes || e.inflight.Load()+int64(n) > inflightBytes {
+			return refused, QueueFull
+		}
+		c.inflight += n
+		e.inflight.Add(int64(n))
+	default:
+		if c.queued > 0 && e.now() > c.deadline {
+			if c.st == connecting {
+				return refused, ConnectTimeout
+			}
+			return refused, SendTimeout
+		}
+		first := c.st == connecting && c.queued == 0
+		if !e.admit(c.queued, n, first) {
+			return refused, QueueFull
+		}
+		c.queued += n
+	}
+	if c.tail == nil {
+		c.head = m
+	} else {
+		c.tail.next = m
+	}
+	c.tail = m
+	if closeAfter {
+		c.closeAfter = true
+	}
+	return queuedOK, OK
+}
+
+// admit books n bytes more on a blocked connection that has queued, if the limits allow it.
+func (e *Engine) admit(queued, n int, first bool) bool {
+	if !first && int64(queued+n) > e.limits.ConnWqMax.Load() {
+		return false
+	}
+	if e.queued.Add(int64(n)) > e.limits.WqMax.Load() {
+		e.queued.Add(-int64(n))
+		return false
+	}
+	return true
+}
+
+// flush writes what the connection has to write, as far as the kernel takes it; false: the connection is condemned. The loop's.
+func (l *loop) flush(c *conn) bool {
+	for {
+		if !l.take(c) {
+			return false
+		}
+		if c.writing == nil {
+			return l.drained(c)
+		}
+		n, errno := l.write(c)
+		if n > 0 {
+			l.wrote(c, n)
+		}
+		switch errno {
+		case 0:
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return l.block(c)
+		default:
+			c.condemn(Closed, errno)
+			return false
+		}
+	}
+}
+
+// take moves what is in the outbox behind what is being written, in the form of the wire.
+func (l *loop) take(c *conn) bool {
+	c.mu.Lock()
+	if c.st == dead {
+		c.mu.Unlock()
+		return false
+	}
+	head, tail := c.head, c.tail
+	c.head, c.tail = nil, nil
+	c.mu.Unlock()
+	if head == nil {
+		return true
+	}
+	if c.layers.none() {
+		c.appendWriting(head, tail)
+		return true
+	}
+	grown := 0
+	var err error
+	for m := head; m != nil; {
+		next := m.next
+		m.next = nil
+		before := len(m.data)
+		if err == nil {
+			err = c.layers.wrap(m)
+		}
+		grown += len(m.data) - before
+		c.appendWriting(m, m) // on an error too: it is freed and reported with the rest
+		m = next
+	}
+	c.mu.Lock()
+	c.uncount(-grown)
+	c.mu.Unlock()
+	if err != nil {
+		c.condemn(BadRecord, 0)
+		return false
+	}
+	return true
+}
+
+func (c *conn) appendWriting(head, tail *outMsg) {
+	if c.writing == nil {
+		c.writing = head
+	} else {
+		c.writeTail.next = head
+	}
+	c.writeTail = tail
+}
+
+// write gives the kernel up to writeSegments messages at once.
+func (l *loop) write(c *conn) (n int, errno unix.Errno) {
+	m := c.writing
+	if m.next == nil {
+		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
+	}
+	iovs := 0
+	for ; m != nil && iovs < writeSegments; m = m.next {
+		// The kernel reads the messages' memory during the call only; they are in c.writing, which keeps them, and m.off < len(m.data).
+		l.iov[iovs].Base = &m.data[m.off]
+		l.iov[iovs].SetLen(len(m.data) - m.off)
+		iovs++
+	}
+	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&l.iov[0])), uintptr(iovs)))
+	clear(l.iov[:iovs])
+	return n, errno
+}
+
+// The socket is non-blocking (Go's net made it so), hence RawSyscall: netio sends so too.
+func result(r, _ uintptr, errno unix.Errno) (int, unix.Errno) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), 0
+}
+
+// wrote takes n bytes off what is being written.
+func (l *loop) wrote(c *conn, n int) {
+	now := l.now
+	c.seen.Store(now)
+	l.e.stats.bytesOut.Add(uint64(n))
+	left := n
+	messages := uint64(0)
+	for m := c.writing; m != nil; m = c.writing {
+		rest := len(m.data) - m.off
+		if left < rest {
+			m.off += left
+			break
+		}
+		left -= rest
+		c.writing = m.next
+		if m.token != 0 {
+			c.remember(m.token, m.shard, now)
+		}
+		if m.level == levelMessage {
+			messages++
+			c.answered = c.lingering
+		}
+		m.free()
+	}
+	l.e.stats.messagesOut.Add(messages)
+	c.mu.Lock()
+	c.uncount(n)
+	if c.blocked {
+		// Renewed whenever bytes leave: a slow reader is not a dead one.
+		c.deadline = now + int64(l.e.limits.SendTimeout.Load())
+	}
+	c.mu.Unlock()
+}
+
+// drained is the end of a flush that wrote everything; false: the connection was to go then.
+func (l *loop) drained(c *conn) bool {
+	c.mu.Lock()
+	if c.head != nil {
+		// Somebody put more there meanwhile, and has woken us for it.
+		c.mu.Unlock()
+		return true
+	}
+	if c.blocked {
+		c.blocked = false
+		c.deadline = 0
+		if c.queued != 0 {
+			panic("BUG: bytes left in the books of a connection that has written all")
+		}
+	}
+	over := c.closeAfter
+	c.mu.Unlock()
+	if over {
+		return !c.condemn(Requested, 0)
+	}
+	if c.answered && !c.shut {
+		c.shut = true
+		_ = unix.Shutdown(c.fd, unix.SHUT_WR) // the peer closes, or lingerBy comes
+	}
+	return true
+}
+
+// block notes that the kernel takes no more. What it left must fit the limits, message by message, as if it had been sent while the connection was blocked.
+func (l *loop) block(c *conn) bool {
+	e := l.e
+	c.mu.Lock()
+	if c.st == dead {
+		c.mu.Unlock()
+		return false
+	}
+	if !c.blocked {
+		total := c.inflight
+		c.inflight = 0
+		e.inflight.Add(-int64(total))
+		c.blocked = true
+		c.deadline = l.now + int64(e.limits.SendTimeout.Load())
+		fits := true
+		for m := c.writing; m != nil && fits; m = m.next {
+			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
+				c.queued += len(m.data) - m.off
+			}
+		}
+		for m := c.head; m != nil && fits; m = m.next {
+			if fits = e.admit(c.queued, len(m.data), false); fits {
+				c.queued += len(m.data)
+			}
+		}
+		if !fits {
+			// What is over the limit is dropped with the rest, and has to be in the books for that.
+			e.queued.Add(int64(total - c.queued))
+			c.queued = total
+			c.mu.Unlock()
+			c.condemn(QueueFull, 0)
+			return false
+		}
+	}
+	deadline := c.deadline
+	c.mu.Unlock()
+	l.wheel.before(c, deadline)
+	return l.watch(c)
+}
+
+// closeWriting drops what was on its way, and tells those whose messages were written a moment ago. The loop's, when the connection ends.
+func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
+	bytes := 0
+	for m := c.writing; m != nil; m = m.next {
+		bytes += len(m.data) - m.off
+	}
+	c.mu.Lock()
+	c.uncount(bytes)
+	c.mu.Unlock()
+	head := c.writing
+	c.writing, c.writeTail = nil, nil
+	c.failAll(head, failureReason(why), errno, true)
+	if why == Requested || why == Idle {
+		return // ours to end: nobody waits for an answer on an idle connection
+	}
+	for _, t := range c.sent {
+		if l.now-t.at <= int64(sentRememberFor) {
+			l.e.ports[t.shard].report(Failure{Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: ClosedAfterSend, Errno: errno, Established: true})
+		}
+	}
+	c.sent = nil
+}
+
+// Failure tells that one message was not delivered, or perhaps not.
+type Failure struct {
+	Token       uint64
+	Listener    int
+	Dst         netio.Addr
+	Proto       netio.Proto
+	Reason      Reason
+	Errno       unix.Errno // what the kernel said, 0 if it did not
+	Established bool       // the connection had been
+}
