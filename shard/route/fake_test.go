@@ -30,6 +30,8 @@ type fakeHost struct {
 	branch int // of BranchIndex
 	flags  uint32
 
+	fakeStreams
+
 	room [4][]byte
 	turn int
 }

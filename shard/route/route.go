@@ -39,9 +39,13 @@ const (
 // the Host until the next Set call of the same thing or the end of the run.
 //
 // In a reply route only what a response can be asked for is called: Msg, Source, Received, Transport, IsMyself, SanityCheck, SetFr, Armed,
-// BranchIndex, Cancelled, Flags, SetFlags, Log and LogLevel. In a branch route it is these, the URIs, OnFailure, OnReply, ResetFr,
-// ReplyStatus, AnyTimeout and AnyReplied.
+// BranchIndex, Cancelled, Flags, SetFlags, Log and LogLevel, and the doors of StreamHost, BlocklistHost and EditHost. In a branch route it is these,
+// the URIs, OnFailure, OnReply, ResetFr, ReplyStatus, AnyTimeout and AnyReplied.
 type Host interface {
+	StreamHost
+	BlocklistHost
+	EditHost
+
 	// Msg is the message as received; no edit of the script shows in it. In a failure route and a branch route it is the request, in a
 	// reply route the response.
 	Msg() *Message
