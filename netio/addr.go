@@ -18,7 +18,7 @@ type Addr struct {
 	Port   uint16   // host order
 	Family uint8    // 4, 6, or 0 for none
 	Proto  Proto    // transport to be used towards it, or that was used; UDP for all that a Port receives
-	Zone   uint32 // interface index of a link-local IPv6 address (RFC 4007 §6), else 0
+	Zone   uint32   // interface index of a link-local IPv6 address (RFC 4007 §6), else 0
 }
 
 // AddrFrom converts ap. An IPv4-mapped IPv6 address becomes IPv4, since that is what leaves on the wire. A zone may be a number or an interface name;

@@ -22,7 +22,7 @@ type Group struct {
 	firstOf   [2]int  // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
 }
 
-// Listen opens shards sockets on each address. Either all of them are open afterwards or none.
+// Listen opens shards sockets on each address, which may be none: then the Ports only wait and ring. Either all of them are open afterwards or none.
 func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 	log := opt.Logger
 	if log == nil {
@@ -31,8 +31,8 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 	if shards < 1 || shards > steer.MaxShards {
 		return nil, fmt.Errorf("cannot serve %d shards: 1 to %d are possible", shards, steer.MaxShards)
 	}
-	if len(cfgs) == 0 || len(cfgs) > maxListeners {
-		return nil, fmt.Errorf("cannot listen on %d addresses: 1 to %d are possible", len(cfgs), maxListeners)
+	if len(cfgs) > maxListeners {
+		return nil, fmt.Errorf("cannot listen on %d addresses: up to %d are possible", len(cfgs), maxListeners)
 	}
 	listed := make(map[Addr]bool, len(cfgs))
 	for i := range cfgs {

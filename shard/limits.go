@@ -14,6 +14,12 @@ const (
 	// streamsPerRound is how many messages that came over streams a shard takes before it looks at its sockets again.
 	streamsPerRound = 64
 
+	// streamLoops is how many event loops the streams have at most without -N: a loop only copies and writes, one keeps several shards busy.
+	streamLoops = 4
+
+	// closeStreamsWithin bounds how long a stop waits for what connections have not taken yet.
+	closeStreamsWithin = 2 * time.Second
+
 	// mailsPerRound is the same for answers of the resolver.
 	mailsPerRound = 64
 

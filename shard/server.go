@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	mrand "math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
@@ -27,7 +30,7 @@ import (
 type Config struct {
 	Shards   int                  // 1 to MaxShards
 	Listens  []netio.ListenConfig // of datagrams
-	Streams  StreamConfig         // listeners of connections; at least one of either
+	Streams  stream.Config        // of connections, of which its Listeners count; at least one of either. The server fills in numbers, owner and bells
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table                          // nil: no destination sets
@@ -46,7 +49,7 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Shards < 1 || c.Shards > MaxShards:
 		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards, MaxShards)
-	case len(c.Listens) == 0 && len(c.Streams.Listens) == 0:
+	case len(c.Listens) == 0 && len(c.Streams.Listeners) == 0:
 		return errors.New("no address to listen on: add listen=udp:ADDRESS:PORT or -l")
 	case c.Program == nil || c.Settings == nil:
 		return errors.New("no routing program")
@@ -61,8 +64,8 @@ func (c *Config) reachable(targets *balance.Table) error {
 		return nil
 	}
 	served := map[string]bool{"UDP": len(c.Listens) > 0}
-	for i := range c.Streams.Listens {
-		served[c.Streams.Listens[i].Proto.String()] = true
+	for i := range c.Streams.Listeners {
+		served[c.Streams.Listeners[i].Proto.String()] = true
 	}
 	for _, set := range targets.Sets() {
 		for _, t := range set.Targets {
@@ -98,6 +101,7 @@ type Server struct {
 	cfg     Config
 	arena   *shm.Arena
 	group   *netio.Group
+	streams *stream.Engine // nil: no listener is a stream's
 	shared  *shared
 	workers []*worker
 	done    sync.WaitGroup
@@ -134,12 +138,24 @@ func Start(cfg Config) (*Server, error) {
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
 		lines: make(chan logLine, 1024), random: newRandom(),
 	}}
+	if cfg.Blocked != nil {
+		if s.shared.blocked, err = cfg.Blocked(arena); err != nil {
+			return nil, errors.Join(err, group.Close(), arena.Close())
+		}
+	}
+	if err := s.startStreams(); err != nil {
+		return nil, errors.Join(err, group.Close(), arena.Close())
+	}
+	if s.streams != nil {
+		s.shared.listeners = append(slices.Clip(s.shared.listeners), s.streams.Listeners()...)
+	}
 	s.shared.egress = &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
 	for i := range cfg.Shards {
 		w, err := s.newWorker(i)
 		if err != nil {
+			s.closeStreams()
 			group.Close()
 			arena.Close()
 			return nil, err
@@ -169,6 +185,9 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	port := s.group.Port(i)
 	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
+	if s.streams != nil {
+		w.streams = &streamPort{p: s.streams.Port(i)}
+	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
@@ -350,12 +369,25 @@ func (s *Server) Stop() {
 			s.arena.Doorbell(i).Ring()
 		}
 		s.done.Wait()
+		s.closeStreams()
 		close(s.shared.lines)
 		<-s.logDone
 		if err := errors.Join(s.group.Close(), s.arena.Close()); err != nil {
 			s.shared.logger.Warn("closing", "error", err)
 		}
 	})
+}
+
+// closeStreams writes what is queued, within closeStreamsWithin, and ends the connections.
+func (s *Server) closeStreams() {
+	if s.streams == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeStreamsWithin)
+	defer cancel()
+	if err := s.streams.Drain(ctx); err != nil {
+		s.shared.logger.Warn("closing streams", "error", err)
+	}
 }
 
 // newRandom is a generator seeded by the kernel, for branches: one per shard, not

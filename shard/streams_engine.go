@@ -1,0 +1,99 @@
+package shard
+
+import (
+	"sync"
+
+	"viaduct/netio"
+	"viaduct/netio/steer"
+	"viaduct/netio/stream"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+)
+
+// streamPort is a stream.Port as the shard sees it.
+type streamPort struct {
+	p      *stream.Port
+	failed []streamFailure
+}
+
+var _ streams = (*streamPort)(nil)
+
+func (s *streamPort) Recv(most int) []netio.Packet { return s.p.Recv(most) }
+func (s *streamPort) Waiting() bool                { return s.p.Waiting() }
+func (s *streamPort) Append(segment []byte)        { s.p.Append(segment) }
+func (s *streamPort) Abandon()                     { s.p.Abandon() }
+func (s *streamPort) Flush()                       { s.p.Flush() }
+func (s *streamPort) Forget()                      { s.p.Forget() }
+func (s *streamPort) Release()                     { s.p.Release() }
+
+func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
+	to := *dst
+	to.Proto = 0 // the listener says it, and connections are found by address alone
+	s.p.Begin(listener, &to, token)
+}
+
+func (s *streamPort) End(connect bool, domain []byte) (ok bool) {
+	if !connect || len(domain) > 0 {
+		s.p.Options(stream.SendOptions{NoConnect: !connect, Domain: string(domain)})
+	}
+	s.p.End()
+	return s.p.Last() != stream.NoConnection
+}
+
+// Failures translates the engine's. A message that a limit of ours kept back is not its destination's fault.
+func (s *streamPort) Failures() []streamFailure {
+	s.failed = s.failed[:0]
+	for _, f := range s.p.Failures() {
+		t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed}
+		t.Dst.Proto = f.Proto
+		switch f.Reason {
+		case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
+			t.Why, t.Blames = proxy.ConnectFailed, true
+		case stream.SendTimeout:
+			t.Blames = true
+		case stream.Closed, stream.ClosedAfterSend:
+			t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may
+			t.Written = f.Reason == stream.ClosedAfterSend
+		}
+		s.failed = append(s.failed, t)
+	}
+	return s.failed
+}
+
+// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. It is nil if there is none.
+func (s *Server) startStreams() error {
+	c := s.cfg.Streams
+	if len(c.Listeners) == 0 {
+		return nil
+	}
+	c.Base, c.Shards, c.Logger = len(s.group.Listeners()), s.cfg.Shards, s.cfg.Logger
+	if c.Loops == 0 {
+		c.Loops = min(c.Shards, streamLoops)
+	}
+	c.Owner = streamOwner(c.Shards)
+	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }
+	engine, err := stream.Start(c)
+	if err != nil {
+		return err
+	}
+	s.streams = engine
+	return nil
+}
+
+// streamOwner names the shard of a message that came over a stream: that of its Call-ID, as for datagrams. Without one any will do: it is answered with 400.
+func streamOwner(shards int) func([]byte) int {
+	if shards == 1 {
+		return func([]byte) int { return 0 }
+	}
+	// Several event loops ask at once, each for a view of its own.
+	pool := sync.Pool{New: func() any { return new(parser.Message) }}
+	return func(message []byte) int {
+		m := pool.Get().(*parser.Message)
+		defer pool.Put(m)
+		m.Parse(message)
+		if id := m.CallID(); len(id) > 0 {
+			return steer.Owner(id, shards)
+		}
+		return 0
+	}
+}

@@ -1,5 +1,0 @@
-package shard
-
-import "viaduct/netio"
-
-type StreamConfig struct{ Listens []struct{ Proto netio.Proto } }
