@@ -228,7 +228,7 @@ func (o *options) override(c *Config) (errs []error) {
 			if n, err := strconv.Atoi(g.value); err != nil {
 				errs = append(errs, fmt.Errorf("bad process number: -N %s", g.value))
 			} else {
-				core.TCPChildren = n
+				c.Settings.Stream.Children = n
 			}
 			streamWorkers = g.value
 		case "T":

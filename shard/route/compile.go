@@ -25,6 +25,7 @@ type compiler struct {
 	kind     kinds            // what the block being compiled is checked as
 	contacts bool             // tm's contacts_avp is set
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
+	event    string           // the name of the event_route being checked, empty in other blocks
 	inLoop   int              // depth of while and switch around the statement
 	scratch  bool             // the expression compiled last makes strings
 }

@@ -20,7 +20,8 @@ func loadText(src string, files map[string]string) (*Program, *Settings, Warning
 }
 
 const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" loadmodule "maxfwd.so" ` +
-	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so" loadmodule "corex.so"` + "\n"
+	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so" loadmodule "corex.so" ` +
+	`loadmodule "blst.so" loadmodule "nathelper.so" loadmodule "tcpops.so" loadmodule "path.so" loadmodule "xhttp.so" loadmodule "tls.so" loadmodule "websocket.so"` + "\n"
 
 // TestErrors holds the text and the place of each error: all of a file, in order.
 func TestErrors(t *testing.T) {
@@ -46,13 +47,13 @@ func TestErrors(t *testing.T) {
 	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
 	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
 	in(` append_hf("X: y");`, `3:2: append_hf (module textops) is known to Kamailio, not implemented by Viaduct yet`)
-	in(` force_rport();`, `3:2: force_rport is known to Kamailio, not implemented by Viaduct yet`)
+	in(` udp_mtu_try_proto(TCP);`, `3:2: udp_mtu_try_proto is known to Kamailio, not implemented by Viaduct yet`)
 	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` t_relay("udp:1.2.3.4");`, `3:2: t_relay takes no arguments, or host and port; t_relay_to takes "proto:host:port" and flags`)
 	f("request_route {\n t_relay();\n}", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	f("request_route {\n t_relay();\n}\nloadmodule \"tm.so\"", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	in(` route(A);`+"\n}\nroute[B] { exit; }\nroute[AA] {\n exit;", `3:8: there is no route[A]; did you mean AA?`)
-	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $rP?`)
+	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $af?`)
 	in(` if ($avp(x) == 1) exit;`, `3:6: $avp is known to Kamailio, not implemented by Viaduct yet`)
 	in(` if ($(ru{s.len}) == 1) exit;`, `3:6: transformations are not supported yet: $(ru{s.len})`)
 	in(` xlog("$foo $rU");`, `3:7: unknown variable $foo`)
@@ -265,7 +266,7 @@ func TestWarnings(t *testing.T) {
 	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
 		`1:12: module ctl has nothing to do: viaductctl has its own socket`, `2:17: ctl.binrpc has no effect: viaductctl has its own socket`)
 	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
-		`2:19: corex.alias_subdomains has no effect: of corex only append_branch is there`)
+		`2:19: corex.alias_subdomains has no effect: of corex only append_branch and set_send_socket are there`)
 	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",
 		`2:1: failure_route without a name is never run: no function can arm it`,
 		`3:14: branch_route without a name is never run: no function can arm it`)

@@ -105,7 +105,7 @@ func defineFuncs() {
 	}
 	corexFuncs = map[string]*funcDef{"append_branch": (&funcDef{max: 2, build: appendBranch}).only(inRequest | inFailure)}
 	coreFuncs = map[string]*funcDef{
-		"forward":    (&funcDef{max: 0, soon: 1, build: host(func(c *Ctx) int { return c.Host.Forward() }).build}).only(inRequest),
+		"forward":    (&funcDef{max: 2, build: forward}).only(inRequest),
 		"log":        {min: 1, max: 2, build: logFunc},
 		"revert_uri": {build: revertURI},
 		"userphone":  {build: addUserPhone},
@@ -131,6 +131,7 @@ func defineFuncs() {
 			coreFuncs[n] = d
 		}
 	}
+	defineStreamFuncs()
 	xlogFuncs = map[string]*funcDef{"xlog": {min: 1, max: 2, build: xlogFunc}}
 	for n, level := range xlogLevels {
 		xlogFuncs[n] = &funcDef{min: 1, max: 1, build: xlogAt(level)}
@@ -171,7 +172,7 @@ func count(n int, what string) string {
 
 // lookup finds the function among the core's and the loaded modules'; otherwise it says why there is none.
 func (cc *compiler) lookup(x *callExpr) *funcDef {
-	if x.name == "forward" {
+	if statelessForwards[x.name] {
 		cc.prog.usesForward = true
 	}
 	if d := coreFuncs[x.name]; d != nil {

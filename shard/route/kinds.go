@@ -220,6 +220,8 @@ func (cc *compiler) mayCall(x *callExpr, d *funcDef) bool {
 		return true
 	case cc.kind&soon != 0:
 		cc.ld.errorf(x.pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.name, cc.kind)
+	case cc.event != "":
+		cc.ld.errorf(x.pos, "%s may be called in %s, not in event_route[%s], which counts as request_route", x.name, in|soon, clip(cc.event))
 	case cc.sub != nil:
 		cc.ld.errorf(x.pos, "%s may be called in %s, not in route[%s], which counts as request_route", x.name, in|soon, clip(cc.sub.name))
 	default:

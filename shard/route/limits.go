@@ -19,6 +19,9 @@ const (
 	// error.
 	maxArmable = 255
 
+	// maxProxyNets is how many networks tcp_proxy_from may name: each new connection is held against all of them. Beyond: load error.
+	maxProxyNets = 256
+
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
 	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
 	scratchBytes = 128 << 10

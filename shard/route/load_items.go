@@ -69,6 +69,11 @@ func (ld *loader) global(it *item, set *Settings) {
 	if unhonoured[it.name] {
 		ld.warnf(it.pos, "%s has no effect yet", it.name)
 	}
+	if d.note != nil {
+		if note := d.note(it.val); note != "" {
+			ld.warnf(it.pos, "%s %s", it.name, note)
+		}
+	}
 	if it.name == "children" {
 		ld.warnf(it.pos, "children has no effect: Viaduct runs one shard per CPU; -n sets how many")
 	}
@@ -93,6 +98,9 @@ func (cc *compiler) loadModule(it *item) {
 	}
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, Module{Name: name, Pos: it.pos})
+	if name == "websocket" {
+		cc.set.WebSocket.Loaded = true
+	}
 	if d.idle != "" {
 		cc.ld.warnf(it.pos, "module %s has nothing to do: %s", name, d.idle)
 	}
@@ -154,6 +162,11 @@ func (cc *compiler) oneParam(module string, it *item) {
 			if unhonoured[module+"."+it.param] {
 				cc.ld.warnf(it.paramPos, "%s has no effect yet", full)
 			}
+			if d.note != nil {
+				if note := d.note(it.val); note != "" {
+					cc.ld.warnf(it.paramPos, "%s %s", full, note)
+				}
+			}
 		}
 	}
 }
@@ -161,6 +174,20 @@ func (cc *compiler) oneParam(module string, it *item) {
 // route compiles one routing block.
 func (cc *compiler) route(it *item) {
 	kind, ok := it.runKind()
+	if why := cc.neverRun(it); why != "" {
+		what := it.kindName + "[" + it.name + "]"
+		if at, dup := cc.defined[what]; dup {
+			cc.ld.errorf(it.pos, "second %s; the first stands at %s", what, at)
+			return
+		}
+		cc.defined[what] = it.pos
+		cc.ld.warnf(it.pos, "%s is checked and never run: %s", what, why)
+		cc.kind, cc.sub, cc.event = inRequest, nil, it.name // as kamailio -c does
+		forwards, selections := cc.prog.usesForward, cc.prog.selections
+		cc.block(it.body)
+		cc.event, cc.prog.usesForward, cc.prog.selections = "", forwards, selections
+		return
+	}
 	if !ok {
 		cc.ld.errorf(it.pos, "%s is not supported yet", it.kindName)
 		cc.kind, cc.sub = anywhere, nil
@@ -206,6 +233,23 @@ func (cc *compiler) route(it *item) {
 		}
 	}
 	cc.fill(rt, it)
+}
+
+// neverRun says why the events of an event route do not reach the script here, "" for those whose absence would be missed.
+func (cc *compiler) neverRun(it *item) string {
+	if it.kindName != "event_route" {
+		return ""
+	}
+	switch it.name {
+	case "xhttp:request":
+		if cc.loaded["websocket"] {
+			return "Viaduct answers the WebSocket handshake itself, and no other HTTP request"
+		}
+		return "no HTTP is spoken, and WebSocket needs loadmodule \"websocket.so\""
+	case "websocket:closed", "tcp:closed", "tcp:timeout", "tcp:reset":
+		return "viaductctl lists connections and counts those that ended"
+	}
+	return ""
 }
 
 func (cc *compiler) fill(rt *routeCode, it *item) {

@@ -101,7 +101,7 @@ func TestSettings(t *testing.T) {
 	f(`advertised_address=sip.example.com`, func(s *Settings) any { return s.Core.AdvertisedAddress }, "sip.example.com")
 	f(`mhomed=1`, func(s *Settings) any { return s.Core.MHomed }, true)
 	f(`shm_mem_size=2048`, func(s *Settings) any { return s.Core.ShmMB }, 2048)
-	f(`tcp_connection_lifetime=3605;tcp_children=4`, func(s *Settings) any { return []any{s.Core.TCPLifetime, s.Core.TCPChildren} },
+	f(`tcp_connection_lifetime=3605;tcp_children=4`, func(s *Settings) any { return []any{s.Stream.Lifetime, s.Stream.Children} },
 		[]any{3605 * time.Second, 4})
 
 	listen := func(line, want string) {
@@ -155,7 +155,7 @@ func TestEveryParameterDoesSomething(t *testing.T) {
 		}
 		changed := false
 		for _, v := range []valueLit{{kind: litInt, num: d.min}, {kind: litInt, num: d.max}, {kind: litStr, str: "other"},
-			{kind: litWord, str: "TCP"}, {kind: litInt, num: 7}} {
+			{kind: litWord, str: "TCP"}, {kind: litInt, num: 7}, {kind: litStr, str: "10.0.0.1"}, {kind: litStr, str: "::1"}} {
 			if d.kind == numberParam && v.kind != litInt && !d.any || d.kind == stringParam && v.kind != litStr {
 				continue
 			}

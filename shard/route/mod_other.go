@@ -67,7 +67,7 @@ var corexParams = map[string]*paramDef{
 	"nio_intercept": idleNumber(noCorex), "nio_min_msg_len": idleNumber(noCorex), "nio_msg_avp": idleText(noCorex),
 }
 
-const noCorex = "of corex only append_branch is there"
+const noCorex = "of corex only append_branch and set_send_socket are there"
 
 const ownSocket = "viaductctl has its own socket"
 

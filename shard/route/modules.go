@@ -22,6 +22,8 @@ type paramDef struct {
 	set      func(*Settings, valueLit)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
+	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or "": nothing.
+	well, note func(v valueLit) string
 }
 
 type paramKind uint8
@@ -33,6 +35,13 @@ const (
 
 // check tells what is wrong with v, or "".
 func (d *paramDef) check(v valueLit) string {
+	if why := d.checkKind(v); why != "" || d.well == nil {
+		return why
+	}
+	return d.well(v)
+}
+
+func (d *paramDef) checkKind(v valueLit) string {
 	if d.any {
 		return ""
 	}
@@ -100,6 +109,13 @@ func init() {
 		"xlog":       {params: xlogParams, funcs: xlogFuncs},
 		"kex":        {funcs: kexFuncs},
 		"corex":      {params: corexParams, funcs: corexFuncs},
+		"tls":        {params: tlsParams, funcs: tlsFuncs},
+		"websocket":  {params: websocketParams, funcs: websocketFuncs},
+		"xhttp":      {params: xhttpParams, funcs: xhttpFuncs},
+		"nathelper":  {params: nathelperParams, funcs: nathelperFuncs},
+		"tcpops":     {params: tcpopsParams, funcs: tcpopsFuncs},
+		"blst":       {funcs: blstFuncs},
+		"path":       {params: pathParams, funcs: pathFuncs},
 		"ctl":        {params: ctlParams, idle: "viaductctl has its own socket"},
 		"cfg_rpc":    {idle: "viaductctl reads and sets the configuration"},
 		"jsonrpcs":   {params: jsonrpcsParams, idle: "viaductctl takes the place of the JSON-RPC transports"},

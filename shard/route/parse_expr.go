@@ -206,6 +206,12 @@ func (p *syntax) call(t token) expr {
 		if len(c.args) > 0 {
 			p.expect(",", "between the arguments of "+t.text)
 		}
+		if bareArgs[t.text] && (p.t.kind == tokIdent || p.t.kind == tokIP || p.op("[")) {
+			// A host, a socket, uri:host or uri:port, as the core takes them without quotes.
+			pos := p.t.pos
+			c.args = append(c.args, &strLit{pos, p.joined("a host", ",", ")")})
+			continue
+		}
 		c.args = append(c.args, p.expr())
 	}
 	p.advance()

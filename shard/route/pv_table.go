@@ -56,6 +56,7 @@ func init() {
 		"hdr":  {inner: true, make: makeHdr},
 		"var":  {inner: true, make: makeVar},
 	}
+	defineStreamPVs()
 }
 
 // knownPVs are variables Kamailio 5.6 has (pseudo-variables cookbook) and Viaduct has not yet.
@@ -63,16 +64,22 @@ var knownPVs = map[string]bool{}
 
 func init() {
 	for _, n := range []string{
-		"AU", "Au", "BM_time_diff", "RAi", "RAp", "RAu", "RAut", "Rn", "Ru", "Rut", "TF", "TS", "TV", "T_branch",
+		"AU", "Au", "BM_time_diff", "TF", "TS", "TV", "T_branch",
 		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
-		"aa", "ad", "adu", "af", "ai", "ar", "au", "avp", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
-		"conid", "csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
-		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fs", "fsn", "fti", "hdrc", "hfitbody",
+		"aa", "ad", "adu", "ai", "ar", "au", "avp", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
+		"csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
+		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hdrc", "hfitbody",
 		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl", "pU", "pd", "pn", "pp",
 		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch", "sel",
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
-		"siz", "snd", "sndfrom", "sndto", "stat", "su", "sut", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
+		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version", "vn", "vz", "xavi", "xavp", "xavu",
+		// Of module tls, what is not in tlsFields.
+		"tls", "tls_peer_raw_cert", "tls_my_raw_cert", "tls_peer_urlencoded_cert", "tls_my_urlencoded_cert", "tls_peer_subject_locality",
+		"tls_peer_issuer_locality", "tls_my_subject_locality", "tls_my_issuer_locality", "tls_peer_subject_country", "tls_peer_issuer_country",
+		"tls_my_subject_country", "tls_my_issuer_country", "tls_peer_subject_state", "tls_peer_issuer_state", "tls_my_subject_state",
+		"tls_my_issuer_state", "tls_peer_subject_unit", "tls_peer_issuer_unit", "tls_my_subject_unit", "tls_my_issuer_unit",
+		"tls_peer_subject_uid", "tls_my_subject_uid", "rr_count", "rr_top_count", "tcp",
 	} {
 		knownPVs[n] = true
 	}

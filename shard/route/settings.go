@@ -16,6 +16,13 @@ type Settings struct {
 	Sanity     SanitySettings
 	Dispatcher DispatcherSettings
 	XLog       XLogSettings
+	Stream     StreamSettings
+	DNS        DNSSettings
+	Blocklist  BlocklistSettings
+	TLS        TLSSettings
+	WebSocket  WebSocketSettings
+	NAT        NATSettings
+	Path       PathSettings
 	Modules    []Module // as loaded, in file order
 }
 
@@ -30,7 +37,7 @@ type Listen struct {
 	Transport Transport // AnyTransport: none written, hence UDP and TCP
 	// Host is an address, a host name or an interface name, brackets removed.
 	Host string
-	// Port is 1..65535; 0: none written, hence CoreSettings.Port.
+	// Port is 1..65535; 0: none written, hence CoreSettings.Port, for TLS and WSS CoreSettings.TLSPort.
 	Port uint16
 	// AdvertiseHost is what Via and Record-Route show instead of Host; empty: nothing advertised. IPv6 keeps its brackets.
 	AdvertiseHost string
@@ -67,6 +74,8 @@ type CoreSettings struct {
 	Listen []Listen // empty: all IPv4 interfaces (ser(8) -l)
 	Alias  []Alias
 	Port   uint16 // port: for listen lines without one; default 5060
+	// TLSPort is for TLS and WSS listeners without port (`tls_port_no`); default 5061.
+	TLSPort uint16
 	// Children is the number of UDP workers asked for (`children`); 0: not set. Viaduct's shards stand for them; ser(8) -n counts.
 	Children int
 	// Debug is the log level -5..3 and above; default 0 (`debug`).
@@ -129,14 +138,6 @@ type CoreSettings struct {
 	ShmMB int
 	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), MlockPages locks it (`mlock_pages`); default false.
 	ShmForceAlloc, MlockPages bool
-	// TCPChildren, TCPMaxConnections, and time-outs of streams: 0: default.
-	TCPChildren       int           // tcp_children, -N
-	TCPMaxConnections int           // tcp_max_connections, default 2048
-	TCPLifetime       time.Duration // tcp_connection_lifetime, default 120 s
-	TCPConnectTimeout time.Duration // tcp_connect_timeout, default 10 s
-	TCPSendTimeout    time.Duration // tcp_send_timeout, default 10 s
-	TCPConnWQMaxBytes int           // tcp_conn_wq_max, default 32768
-	TCPWQMaxBytes     int           // tcp_wq_max, default 10 MiB
 	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty: unset (`user`, `group`, `chroot`, `workdir`).
 	User, Group, Chroot, WorkDir string
 	// ExitTimeout: kill after this long at shutdown (`exit_timeout`, `ser_kill_timeout`); default 60 s.
@@ -315,12 +316,10 @@ const (
 // DefaultSettings are the settings of an empty configuration file.
 func DefaultSettings() *Settings {
 	const t1 = 500 * time.Millisecond
-	return &Settings{
+	s := &Settings{
 		Core: CoreSettings{
 			Port: 5060, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 4 << 20, TCPMaxConnections: 2048, TCPLifetime: 120 * time.Second,
-			TCPConnectTimeout: 10 * time.Second, TCPSendTimeout: 10 * time.Second, TCPConnWQMaxBytes: 32 << 10,
-			TCPWQMaxBytes: 10 << 20, ExitTimeout: 60 * time.Second, EnableSCTP: 2,
+			MaxBranches: 12, RecvBufferBytes: 4 << 20, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		TM: TMSettings{
 			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
@@ -343,4 +342,6 @@ func DefaultSettings() *Settings {
 		},
 		XLog: XLogSettings{BufBytes: lineBytes, Prefix: "<script>: "},
 	}
+	s.streamDefaults()
+	return s
 }

@@ -3,13 +3,11 @@ package route
 // unhonoured are the settings that are read and checked, and that nothing acts on yet: a file that names one is told so. Whoever makes one
 // work takes it out of here.
 var unhonoured = map[string]bool{
-	"tos": true, "udp_mtu": true, "udp_mtu_try_proto": true, "maxsndbuffer": true, "reply_to_via": true, "sip_warning": true,
+	"tos": true, "maxsndbuffer": true, "reply_to_via": true, "sip_warning": true,
 	"user_agent_header": true, "advertised_address": true, "advertised_port": true, "log_prefix": true,
 
 	"tm.noisy_ctimer": true, "tm.relay_100": true,
-	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.blst_503": true,
-	"tm.blst_503_def_timeout": true, "tm.blst_503_min_timeout": true, "tm.blst_503_max_timeout": true,
-	"tm.blst_methods_add": true, "tm.blst_methods_lookup": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
+	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
 	"tm.pass_provisional_replies": true,
 
 	"rr.add_username": true, "rr.force_send_socket": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
