@@ -276,7 +276,9 @@ func TestGarbageRecordsEndTheSession(t *testing.T) {
 func TestClientCertificates(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		cert, pool := issue(t, "client.example.org")
-		ask := func(server, _ *tls.Config) { server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, pool }
+		ask := func(server, _ *tls.Config) {
+			server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, pool
+		}
 		show := func(_, client *tls.Config) { client.Certificates = []tls.Certificate{cert} }
 		server, client := couple(t, version, ask, show)
 		if got := server.State().PeerCertificates[0].DNSNames[0]; got != "client.example.org" {
