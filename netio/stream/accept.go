@@ -183,7 +183,7 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 		return
 	}
 	e.stats.accepted.Add(1)
-	if l.from == nil && !l.proto.Secure() {
+	if !l.proto.Secure() && !l.from.has(peer.AddrPort().Addr()) {
 		e.enter(c, nc)
 		return
 	}

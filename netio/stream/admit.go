@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-
-	"viaduct/netio"
 )
 
 // admitConn is what an accepted connection goes through before it is one: PROXY header, TLS handshake. It has a goroutine for so long, of a bounded number.
@@ -56,12 +53,4 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 // secure runs a TLS handshake.
 func (e *Engine) secure(ctx context.Context, c *conn, nc *net.TCPConn, server bool) error {
 	return errors.New("no TLS here yet")
-}
-
-func netipWithPort(a netip.AddrPort, port uint16) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr(), port)
-}
-
-func readProxy(ctx context.Context, nc *net.TCPConn) (netio.Addr, error) {
-	return netio.Addr{}, errors.New("no PROXY yet")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -128,7 +129,7 @@ func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Rea
 	l := &e.listeners[int(c.k.listener)-e.base]
 	from := l.Addr.AddrPort()
 	d := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netipWithPort(from, 0)),
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.Addr(), 0)),
 		KeepAlive: -1,
 		Control: func(_, _ string, rc syscall.RawConn) error {
 			return rc.Control(func(fd uintptr) {
