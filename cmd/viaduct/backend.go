@@ -33,6 +33,7 @@ func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
 	return shard.Start(shard.Config{
 		Shards:   c.Shards,
 		Listens:  c.Listens,
+		Streams:  c.streamConfig(),
 		Program:  c.Program,
 		Settings: c.Settings,
 		Targets:  c.Targets,

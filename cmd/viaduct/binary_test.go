@@ -128,7 +128,7 @@ func TestCommandLine(t *testing.T) {
 	f("-c -l udp:127.0.0.1:5067 -f "+good, 0, `(?s)udp:127\.0\.0\.1:5066\n  udp:127\.0\.0\.1:5067\n`, "")
 	f("-c -l udp:127.0.0.1:5067/sip.example.net:5060 -f "+good, 0, `udp:127\.0\.0\.1:5067 advertise sip\.example\.net:5060\n`, "")
 	f("-c -l 127.0.0.1:5066 -f "+good, 0, `Listening on`, `listed more than once`)
-	f("-c -l tcp:127.0.0.1:5067 -f "+good, 0, `config file ok`, `streams are not served yet: tcp:127\.0\.0\.1`)
+	f("-c -l tcp:127.0.0.1:5067 -f "+good, 0, `tcp:127\.0\.0\.1:5067`, ``)
 	f("-c", 0, `config file ok`, "")
 	// All errors, with their places, not just the first one.
 	f("-c -f "+bad, 255, "", `(?s):3:\d+: .*no_such_parameter.*:4:\d+: .*no_such_module.*:6:\d+: .*no_such_function.*errors, configuration is not usable\n$`)
@@ -146,7 +146,7 @@ func TestCommandLine(t *testing.T) {
 	f("-c -n 65", 255, `Listening`, `out of limits number of shards: 65`)
 	f("-c -n 0", 0, `config file ok`, "")
 	f("-c -n -3", 0, `config file ok`, "")
-	f("-c -N 2", 0, `config file ok`, `streams are not served yet: -N has no effect`)
+	f("-c -N 2", 0, `config file ok`, ``)
 	f("-c -N x", 255, `Listening`, `bad process number: -N x`)
 	f("-c -T", 0, `config file ok`, "")
 	f("-c -T -N 2", 255, `Listening`, `TCP support disabled`)

@@ -33,8 +33,8 @@ func checkOnly(out, errOut io.Writer, c *Config, err error) error {
 
 func printAddresses(out io.Writer, c *Config) {
 	fmt.Fprintln(out, "Listening on")
-	for _, l := range c.Listens {
-		fmt.Fprintf(out, "  %s\n", listenText(l))
+	for _, text := range c.texts() {
+		fmt.Fprintf(out, "  %s\n", text)
 	}
 	fmt.Fprintln(out, "Aliases:")
 	for _, a := range c.Settings.Core.Alias {

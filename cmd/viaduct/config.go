@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/shard"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
@@ -40,8 +41,9 @@ type Config struct {
 
 	// Targets are the destination sets; nil: none.
 	Targets *balance.Table
-	// Listens are the addresses to bind, expanded and each there once; empty is refused.
+	// Listens are the addresses to bind for datagrams, Streams those for connections, expanded and each there once; both empty is refused.
 	Listens []netio.ListenConfig
+	Streams []stream.Listen
 	// Shards is the number of event loops, 1..shardsMax; 0 is refused (the default is the number of usable CPUs).
 	Shards int
 	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
@@ -88,7 +90,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(c.Settings != nil && c.Program != nil, "no routing program")
-	check(len(c.Listens) > 0, "no address to listen on: only UDP is served so far, give one with -l udp:address or listen=udp:address")
+	check(len(c.Listens)+len(c.Streams) > 0, "no address to listen on: give one with -l udp:address or listen=udp:address")
 	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
 	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
 	check(c.Shards <= 1 || c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for %d shards: write at least -m %d (%d MB a shard), or a smaller -n",

@@ -184,9 +184,9 @@ func (o *options) configure() (*Config, error) {
 	errs = append(errs, o.override(c)...)
 	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB, max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
 
-	configs, notes, listenErrs := expandListens(own.Core.Listen, own.Core.Port, own.Core.RecvBufferBytes)
-	c.Listens = configs
-	c.Notes = append(c.Notes, notes...)
+	all, listenErrs := expandListens(&own)
+	c.Listens, c.Streams = all.datagrams, all.streams
+	c.Notes = append(c.Notes, all.notes...)
 	errs = append(errs, listenErrs...)
 
 	if _, err := control.LookupIdentity(c.User, c.Group); err != nil {
@@ -279,8 +279,6 @@ func (o *options) override(c *Config) (errs []error) {
 	if streamWorkers != "" {
 		if core.DisableTCP {
 			errs = append(errs, fmt.Errorf("TCP support disabled: -N %s has no use", streamWorkers))
-		} else {
-			c.Notes = append(c.Notes, "streams are not served yet: -N has no effect")
 		}
 	}
 	if core.DNS || core.RevDNS {

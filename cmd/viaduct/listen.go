@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/shard/route"
 )
 
@@ -88,51 +89,140 @@ func splitHostPort(text string) (host string, port uint16, err error) {
 	return host, port, nil
 }
 
-// expandListens turns listen lines into the addresses to bind. Streams are not served yet: a line that asks for them alone becomes a note, one that
-// names no protocol is bound for UDP.
-func expandListens(lines []route.Listen, defaultPort uint16, recvBufferBytes int) (configs []netio.ListenConfig, notes []string, errs []error) {
-	seen := map[netip.AddrPort]bool{}
-	add := func(l route.Listen) {
-		port := l.Port
-		if port == 0 {
-			port = defaultPort
+// listens are the addresses to bind.
+type listens struct {
+	datagrams []netio.ListenConfig
+	streams   []stream.Listen
+	notes     []string
+}
+
+// expandListens turns listen lines into the addresses to bind, each once. A line without protocol asks for UDP and TCP. What is asked for and switched
+// off becomes a note. TCP and TLS listeners speak WebSocket too where module websocket is loaded (RFC 7118): then a listener of that kind, without a
+// socket of its own, stands behind all others for each of them.
+func expandListens(s *route.Settings) (all listens, errs []error) {
+	core := &s.Core
+	lines := core.Listen
+	if len(lines) == 0 {
+		lines = []route.Listen{{}}
+	}
+	seen := map[string]bool{}
+	once := func(proto netio.Proto, addr netip.AddrPort) bool {
+		// TCP, TLS and WebSocket share the port numbers; those of UDP are others.
+		key := fmt.Sprint(proto == netio.UDP, addr)
+		if seen[key] {
+			all.notes = append(all.notes, fmt.Sprintf("%s:%s is listed more than once and bound once", strings.ToLower(proto.String()), addr))
 		}
-		expanded, err := netio.Expand(l.Host, port)
-		if err != nil {
-			errs = append(errs, err)
-			return
-		}
-		for _, c := range expanded {
-			if seen[c.Addr] {
-				notes = append(notes, fmt.Sprintf("udp:%s is listed more than once and bound once", c.Addr))
-				continue
-			}
-			seen[c.Addr] = true
-			c.AdvertiseHost, c.AdvertisePort = l.AdvertiseHost, l.AdvertisePort
-			c.RecvBufferBytes = recvBufferBytes
-			configs = append(configs, c)
-		}
+		first := !seen[key]
+		seen[key] = true
+		return first
 	}
 	for _, l := range lines {
-		if l.Transport != route.AnyTransport && l.Transport != route.UDP {
-			notes = append(notes, fmt.Sprintf("streams are not served yet: %s:%s is not bound", transportName(l.Transport), l.Host))
+		protos := protosOf(l, core, &all)
+		for _, proto := range protos {
+			port := l.Port
+			if port == 0 {
+				port = core.Port
+				if proto.Secure() {
+					port = core.TLSPort
+				}
+			}
+			expanded, err := netio.Expand(l.Host, port)
+			if err != nil {
+				errs = append(errs, err)
+				break
+			}
+			for _, c := range expanded {
+				if !once(proto, c.Addr) {
+					continue
+				}
+				if proto == netio.UDP {
+					c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
+					all.datagrams = append(all.datagrams, c)
+					continue
+				}
+				t := stream.Listen{Proto: proto, Addr: c.Addr, AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort}
+				if s.Stream.AcceptHAProxy {
+					t.ProxyFrom = proxyFrom(s)
+				}
+				all.streams = append(all.streams, t)
+			}
+		}
+	}
+	if s.WebSocket.Loaded {
+		all.addWebSocket()
+	}
+	return all, errs
+}
+
+// protosOf are the protocols that a listen line asks for and that are not switched off.
+func protosOf(l route.Listen, core *route.CoreSettings, all *listens) []netio.Proto {
+	off := func(why string) []netio.Proto {
+		all.notes = append(all.notes, fmt.Sprintf("%s:%s is not bound: %s", transportName(l.Transport), l.Host, why))
+		return nil
+	}
+	switch l.Transport {
+	case route.UDP:
+		return []netio.Proto{netio.UDP}
+	case route.AnyTransport:
+		if core.DisableTCP {
+			return []netio.Proto{netio.UDP}
+		}
+		return []netio.Proto{netio.UDP, netio.TCP}
+	case route.SCTP:
+		return off("SCTP is not served")
+	}
+	proto := map[route.Transport]netio.Proto{route.TCP: netio.TCP, route.TLS: netio.TLS, route.WS: netio.WS, route.WSS: netio.WSS}[l.Transport]
+	switch {
+	case core.DisableTCP:
+		return off("disable_tcp=yes or -T")
+	case proto.Secure() && !core.EnableTLS:
+		return off("write enable_tls=yes, and loadmodule \"tls.so\" with a certificate")
+	}
+	return []netio.Proto{proto}
+}
+
+// proxyFrom is who may send a PROXY header: without a list everybody who can reach the port, as with Kamailio.
+func proxyFrom(s *route.Settings) []netip.Prefix {
+	if len(s.Stream.ProxyFrom) > 0 {
+		return s.Stream.ProxyFrom
+	}
+	return []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+}
+
+// addWebSocket puts a listener for WebSocket behind the others for each that may change to it.
+func (all *listens) addWebSocket() {
+	twins := map[netio.Proto]netio.Proto{netio.TCP: netio.WS, netio.TLS: netio.WSS}
+	for i := range all.streams {
+		l := &all.streams[i]
+		proto, changes := twins[l.Proto]
+		if !changes {
 			continue
 		}
-		add(l)
+		l.AllowWS, l.WSListener = true, len(all.datagrams)+len(all.streams)
+		twin := *l
+		twin.Proto, twin.AllowWS, twin.WSListener, twin.ProxyFrom = proto, false, 0, nil
+		all.streams = append(all.streams, twin)
 	}
-	if len(lines) == 0 {
-		add(route.Listen{})
+}
+
+// texts are the addresses as a listing has them.
+func (c *Config) texts() (list []string) {
+	for _, l := range c.Listens {
+		list = append(list, listenText(netio.UDP, l.Addr, l.AdvertiseHost, l.AdvertisePort))
 	}
-	return configs, notes, errs
+	for _, l := range c.Streams {
+		list = append(list, listenText(l.Proto, l.Addr, l.AdvertiseHost, l.AdvertisePort))
+	}
+	return list
 }
 
 // listenText gives "udp:127.0.0.1:5060" or "udp:127.0.0.1:5060 advertise sip.example.com".
-func listenText(c netio.ListenConfig) string {
-	text := "udp:" + c.Addr.String()
-	if c.AdvertiseHost != "" {
-		text += " advertise " + c.AdvertiseHost
-		if c.AdvertisePort != 0 {
-			text += ":" + strconv.Itoa(int(c.AdvertisePort))
+func listenText(proto netio.Proto, addr netip.AddrPort, host string, port uint16) string {
+	text := strings.ToLower(proto.String()) + ":" + addr.String()
+	if host != "" {
+		text += " advertise " + host
+		if port != 0 {
+			text += ":" + strconv.Itoa(int(port))
 		}
 	}
 	return text

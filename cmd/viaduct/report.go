@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"time"
 
 	"viaduct/control"
@@ -46,7 +47,7 @@ func (p *process) statsReport() any {
 // listens are the addresses as bound, "udp:127.0.0.1:5060".
 func (p *process) listens() (all []string) {
 	for _, l := range p.server.Listeners() {
-		all = append(all, "udp:"+l.Addr.AddrPort().String())
+		all = append(all, strings.ToLower(l.Proto.String())+":"+l.Addr.AddrPort().String())
 	}
 	return all
 }
