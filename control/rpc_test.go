@@ -126,6 +126,30 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
+// FuzzCall: whatever the line, the answer is one line of JSON, and a fault has a code and a reason.
+func FuzzCall(f *testing.F) {
+	f.Add(`test.echo "x" 0x5 y`)
+	f.Add(`cfg.set_now_int core debug -5`)
+	f.Add(`dst_blocklist.add 192.0.2.1 5060 1 64`)
+	f.Add("system.methodHelp \x00\xff")
+	r := NewRPC()
+	RegisterVars(r, &Vars{})
+	RegisterCore(r, "v", time.Now())
+	RegisterBlocklist(r, nil, nil)
+	RegisterDNS(r, nil)
+	r.Register(echoRPC().methods["test.echo"])
+	f.Fuzz(func(t *testing.T, line string) {
+		got := r.Call(line)
+		if !json.Valid(got) || slices.Index(got, '\n') != len(got)-1 {
+			t.Fatalf("%q: %q", line, got)
+		}
+		var fault struct{ Error *Fault }
+		if json.Unmarshal(got, &fault) == nil && fault.Error != nil && (fault.Error.Code < 400 || fault.Error.Message == "") {
+			t.Fatalf("%q: %q", line, got)
+		}
+	})
+}
+
 func TestDidYouMean(t *testing.T) {
 	f := func(name string, want string, names ...string) {
 		t.Helper()

@@ -86,7 +86,7 @@ func NewStatusService(commands Commands, log *Log) *StatusService {
 func (s *StatusService) Serve(r *RPC) {
 	s.rpc = r
 	for name, f := range s.commands {
-		r.Register(&Method{Name: name, Help: "Tells the same as the command of this name.", Call: func(Args) (any, error) { return f(), nil }})
+		r.Register(&Method{Name: name, Help: "Answers as docs/flags.md says of -x.", Call: func(Args) (any, error) { return f(), nil }})
 	}
 }
 

@@ -7,10 +7,14 @@
 // # Ownership
 //
 //	Listed, Look       any shard, on the packet's path: no lock, no allocation, a bounded number of steps
+//	Collect            a goroutine of its own
 //	Add, GC            anybody, never waits: who finds the table busy is told so
 //	AddWaiting, View,  operators: they wait for the table's lock, and hold it for a bounded number of entries at a time
 //	Delete, DeleteAll
 //	Settings, Stats    anybody, atomics
+//
+// Times are milliseconds of one clock, the callers': the same for every shard, for operators, and for the process that adopts the table
+// (the wall clock, or CLOCK_MONOTONIC while the machine runs).
 //
 // # How readers and writers meet
 //

@@ -36,6 +36,9 @@ const (
 	// operatorBatch is how many nodes or buckets View, Delete and DeleteAll look at before they let others have the lock.
 	operatorBatch = 256
 
+	// collectPause is what Collect waits between two parts of a round: longer than a part takes.
+	collectPause = time.Millisecond
+
 	// OwnerBytes is the longest name of who listed an entry; a longer one is cut.
 	OwnerBytes = 8
 

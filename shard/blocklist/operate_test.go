@@ -150,3 +150,30 @@ func TestBusy(t *testing.T) {
 		t.Errorf("%v", v)
 	}
 }
+
+// Collect gives ended entries back by itself, and ends with its stop.
+func TestCollect(t *testing.T) {
+	table := testTable(t, func(c *Config) { c.MemBytes, c.GCInterval = 1<<20, time.Millisecond })
+	for i := range 5000 {
+		a := addr("198.51.100.1:1")
+		a.Port = uint16(i)
+		table.Add(netio.TCP, a, Cause{Reasons: Connect, TTL: time.Second}, 0)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { defer close(done); table.Collect(stop, func() int64 { return 1000 }) }()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if used, _ := table.MemInfo(); used == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v", table.Stats())
+		}
+	}
+	close(stop)
+	<-done
+	if n := table.Stats().Expired; n != 5000 {
+		t.Errorf("%d", n)
+	}
+	never := testTable(t, func(c *Config) { c.GCInterval = 0 })
+	never.Collect(nil, nil) // returns at once
+}

@@ -1,6 +1,9 @@
 package blocklist
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // sweepBucket gives a chain's ended entries back. Under the lock.
 func (t *Table) sweepBucket(b *Bucket, nowMs int64) (freed int) {
@@ -66,4 +69,26 @@ func (t *Table) GC(nowMs int64) (freed int, done bool) {
 	}
 	defer t.root.lock.Release()
 	return t.sweep(nowMs, sweepBuckets, 0)
+}
+
+// Collect runs GC every dst_blacklist_gc_interval until stop is closed; at once if there is no interval or no table. A round rests
+// collectPause between its parts, so that no shard finds the table busy for long.
+func (t *Table) Collect(stop <-chan struct{}, nowMs func() int64) {
+	if t.start.GCInterval == 0 || t.root == nil {
+		return
+	}
+	wait := time.NewTimer(t.start.GCInterval)
+	defer wait.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-wait.C:
+		}
+		if _, done := t.GC(nowMs()); done {
+			wait.Reset(t.start.GCInterval)
+		} else {
+			wait.Reset(collectPause)
+		}
+	}
 }

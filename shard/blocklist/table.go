@@ -21,6 +21,7 @@ type Table struct {
 
 	start Config
 	settings
+	_      [64]byte // keeps what every look-up reads apart from what hits write
 	counts counts
 }
 
