@@ -10,8 +10,14 @@ const (
 	// logFlushTimeout bounds how long a leaving process waits for its last lines.
 	logFlushTimeout = 2 * time.Second
 
-	// commandBytes is the longest line a client of the FIFO or socket may send; a longer one ends the connection, or is skipped on the FIFO.
-	commandBytes = 512
+	// MaxCommandBytes is the longest line a client of the FIFO or socket may send; a longer one ends the connection, or is skipped on the FIFO.
+	// PIPE_BUF: up to there the lines of several writers to the FIFO do not mix (pipe(7)).
+	MaxCommandBytes = 4096
+
+	// viewRecords bounds the records of one answer: 2 MB of JSON. What is left out is told in a last record. viewPage is how many are
+	// copied at a time.
+	viewRecords = 10_000
+	viewPage    = 256
 
 	// statusClients bounds the connections served at once on the status socket; the next one waits in the backlog.
 	statusClients = 16

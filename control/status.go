@@ -27,8 +27,15 @@ func (s *StatusService) answer(line string) (answer []byte) {
 		if v := recover(); v != nil {
 			s.log.Error("contained a panic in a status command, please report", "command", line, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			answer = []byte(`{"error":"the command failed, see the log"}` + "\n")
+			if s.rpc != nil {
+				answer = faultLine(Faultf(500, "the command failed, see the log"))
+			}
 		}
 	}()
+	name, _, _ := strings.Cut(line, " ")
+	if s.rpc != nil && s.commands[name] == nil {
+		return s.rpc.Call(line)
+	}
 	return s.commands.answer(line)
 }
 
@@ -52,8 +59,12 @@ func (c Commands) answer(line string) []byte {
 //	socket   a line "status" in, a line of JSON out, as often as the client likes
 //	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO NAME, which the client made in the same
 //	         folder and reads from; a name with a slash is refused, or a client could have us write anywhere
+//
+// With Serve the methods of an RPC are answered as well. Since they take arguments, on the FIFO the reply's name has a > before it and comes
+// last: "core.uptime >NAME".
 type StatusService struct {
 	commands Commands
+	rpc      *RPC // nil: commands only
 	log      *Log
 
 	listener *net.UnixListener
@@ -69,6 +80,14 @@ type StatusService struct {
 // NewStatusService makes a service that listens nowhere yet.
 func NewStatusService(commands Commands, log *Log) *StatusService {
 	return &StatusService{commands: commands, log: log, closed: make(chan struct{}), conns: map[*net.UnixConn]struct{}{}}
+}
+
+// Serve answers the methods of r beside the commands. Before the first Listen.
+func (s *StatusService) Serve(r *RPC) {
+	s.rpc = r
+	for name, f := range s.commands {
+		r.Register(&Method{Name: name, Help: "Answers as docs/flags.md says of -x.", Call: func(Args) (any, error) { return f(), nil }})
+	}
 }
 
 // withMask runs f while new files get mode 0660 at most. Only at start-up: the mask belongs to the whole process.
@@ -166,7 +185,7 @@ func (s *StatusService) drop(conn *net.UnixConn) {
 
 func (s *StatusService) serve(conn *net.UnixConn) {
 	in := bufio.NewScanner(conn)
-	in.Buffer(make([]byte, 0, commandBytes), commandBytes)
+	in.Buffer(make([]byte, 0, MaxCommandBytes), MaxCommandBytes)
 	for {
 		_ = conn.SetDeadline(time.Now().Add(statusIdleTimeout))
 		if !in.Scan() {
@@ -216,14 +235,14 @@ func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 
 func (s *StatusService) readFIFO(dir string) {
 	defer s.wg.Done()
-	in := bufio.NewReaderSize(s.fifo, commandBytes)
+	in := bufio.NewReaderSize(s.fifo, MaxCommandBytes)
 	tooLong := false // the line under way, up to its end
 	for {
 		line, err := in.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			if !tooLong {
-				s.log.Warn("command on the status FIFO is too long", "limit_bytes", commandBytes)
+				s.log.Warn("command on the status FIFO is too long", "limit_bytes", MaxCommandBytes)
 			}
 			tooLong = true
 			continue
@@ -233,7 +252,7 @@ func (s *StatusService) readFIFO(dir string) {
 			tooLong = false // the end of it
 			continue
 		}
-		command, reply, hasReply := strings.Cut(strings.TrimSpace(string(line)), " ")
+		command, reply, hasReply := s.cutReply(strings.TrimSpace(string(line)))
 		if command == "" {
 			continue
 		}
@@ -246,6 +265,18 @@ func (s *StatusService) readFIFO(dir string) {
 			s.log.Warn("cannot answer on a reply FIFO", "error", err)
 		}
 	}
+}
+
+// cutReply splits a line of the FIFO into what is asked and where the answer goes.
+func (s *StatusService) cutReply(line string) (command, reply string, ok bool) {
+	if at := strings.LastIndex(line, " >"); at >= 0 && s.rpc != nil && !strings.ContainsAny(line[at:], "\"\t") {
+		return strings.TrimSpace(line[:at]), line[at+2:], true
+	}
+	command, reply, ok = strings.Cut(line, " ")
+	if s.rpc != nil && s.commands[command] == nil {
+		return line, "", false
+	}
+	return command, reply, ok
 }
 
 // replyFIFO writes to a client's FIFO without ever waiting for the client: an answer fits the pipe's buffer, or is cut.

@@ -149,7 +149,7 @@ func TestStatusSocketOverlongLine(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	conn.Write([]byte(strings.Repeat("x", 10*commandBytes)))
+	conn.Write([]byte(strings.Repeat("x", 10*MaxCommandBytes)))
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("an endless line was answered: %d %v", n, err)
 	}
@@ -253,7 +253,7 @@ func TestStatusFIFO(t *testing.T) {
 	}
 	say("status plain\n")
 	waitFor("plain is no FIFO")
-	say(strings.Repeat("x", 20*commandBytes) + "\n")
+	say(strings.Repeat("x", 20*MaxCommandBytes) + "\n")
 	waitFor("too long")
 	say("status plain2\n")
 	waitFor("plain2") // and nothing of the long line is left

@@ -1,0 +1,204 @@
+package control
+
+import (
+	"strings"
+	"time"
+)
+
+// oldSpellings are the names before Kamailio 5.5, and the older word for expire.
+func oldSpellings(name string) (old []string) {
+	if s := strings.Replace(name, "blocklist", "blacklist", 1); s != name {
+		old = append(old, s)
+		if t, ok := strings.CutSuffix(s, "_expire"); ok {
+			old = append(old, t+"_ttl")
+		}
+	}
+	return old
+}
+
+// RegisterCore adds core.version and core.uptime.
+func RegisterCore(r *RPC, version string, started time.Time) {
+	r.Register(
+		&Method{Name: "core.version", Help: "Tells which program this is.", Call: func(Args) (any, error) { return version, nil }},
+		&Method{Name: "core.uptime", Help: "Tells since when the process runs.", Call: func(Args) (any, error) {
+			now := time.Now()
+			return struct {
+				Now     string `json:"now"`
+				UpSince string `json:"up_since"`
+				Uptime  int64  `json:"uptime"` // seconds
+			}{now.Format(time.ANSIC), started.Format(time.ANSIC), int64(now.Sub(started) / time.Second)}, nil
+		}},
+	)
+}
+
+// TCPInfo is the answer to core.tcp_info, Kamailio's fields.
+type TCPInfo struct {
+	Readers              int    `json:"readers"`
+	MaxConnections       int    `json:"max_connections"`
+	MaxTLSConnections    int    `json:"max_tls_connections"`
+	OpenedConnections    int    `json:"opened_connections"`
+	OpenedTLSConnections int    `json:"opened_tls_connections"`
+	WriteQueuedBytes     uint64 `json:"write_queued_bytes"`
+}
+
+// TCPConn is one row of core.tcp_list, Kamailio's fields.
+type TCPConn struct {
+	ID       uint64 `json:"id"`
+	Type     string `json:"type"`     // TCP, TLS, WS, WSS
+	State    string `json:"state"`    // CONN_OK, CONN_ACCEPT, CONN_CONNECT, CONN_EOF, CONN_BAD, CONN_ERROR, CONN_INIT
+	Timeout  int64  `json:"timeout"`  // seconds till it is closed for idleness
+	Lifetime int64  `json:"lifetime"` // seconds it may be idle
+	RefCount int    `json:"ref_count"`
+	SrcIP    string `json:"src_ip"`
+	SrcPort  uint16 `json:"src_port"`
+	DstIP    string `json:"dst_ip"`
+	DstPort  uint16 `json:"dst_port"`
+}
+
+// TCP is what the methods core.tcp_* ask, from any goroutine.
+type TCP interface {
+	TCPInfo() TCPInfo
+	TCPOptions() map[string]int64
+	// TCPList gives most connections at most; more tells that there are others.
+	TCPList(most int) (all []TCPConn, more bool)
+}
+
+// RegisterTCP adds the methods core.tcp_*. nil: each says that TCP support is disabled.
+func RegisterTCP(r *RPC, tcp TCP) {
+	register := func(name, help string, call func() any) {
+		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
+			if tcp == nil {
+				return nil, Faultf(500, "tcp support disabled")
+			}
+			return call(), nil
+		}})
+	}
+	register("core.tcp_info", "Tells how many connections there are, and may be.", func() any { return tcp.TCPInfo() })
+	register("core.tcp_options", "Shows the settings of streams.", func() any { return tcp.TCPOptions() })
+	register("core.tcp_list", "Lists the connections.", func() any {
+		rows, more := tcp.TCPList(viewRecords)
+		all := make([]any, 0, len(rows)+1)
+		for _, row := range rows {
+			all = append(all, row)
+		}
+		if more {
+			all = append(all, map[string]bool{"more": true})
+		}
+		return all
+	})
+}
+
+// TLSInfo is the answer to tls.info, Kamailio's fields.
+type TLSInfo struct {
+	MaxConnections            int    `json:"max_connections"`
+	OpenedConnections         int    `json:"opened_connections"`
+	ClearTextWriteQueuedBytes uint64 `json:"clear_text_write_queued_bytes"`
+}
+
+// TLS is what the methods tls.* ask, from any goroutine.
+type TLS interface {
+	// Reload reads certificates and keys again. An error leaves the old ones in use.
+	Reload() error
+	TLSInfo() TLSInfo
+}
+
+// RegisterTLS adds the methods tls.*. nil: each says that TLS support is disabled.
+func RegisterTLS(r *RPC, tls TLS) {
+	register := func(name, help string, call func() (any, error)) {
+		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
+			if tls == nil {
+				return nil, Faultf(500, "tls support disabled")
+			}
+			return call()
+		}})
+	}
+	register("tls.info", "Tells how many TLS connections there are, and may be.", func() (any, error) { return tls.TLSInfo(), nil })
+	register("tls.reload", "Reads certificates and keys again; connections there are keep theirs.", func() (any, error) {
+		if err := tls.Reload(); err != nil {
+			return nil, Faultf(500, "TLS configuration not reloaded: %s", err)
+		}
+		return "Ok. TLS configuration reloaded.", nil
+	})
+}
+
+// DNSEntry is one entry of the resolver's cache.
+type DNSEntry struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`           // A, AAAA, SRV, NAPTR, CNAME
+	ExpiresS int64    `json:"expires in (s)"` // 0 or less: it is over
+	Negative bool     `json:"negative"`       // the name has no such records
+	Records  []string `json:"records"`        // as in a zone file
+}
+
+// DNS is what the methods dns.* ask, from any goroutine.
+type DNS interface {
+	// DNSView gives most entries at most; more tells that there are others.
+	DNSView(most int) (all []DNSEntry, more bool)
+	// DNSLookup tells what the cache holds, without asking a server.
+	DNSLookup(kind, name string) (DNSEntry, bool)
+	DNSDelete(kind, name string) bool
+	DNSDeleteAll() int
+	DNSMemInfo() (usedBytes, maxBytes int)
+}
+
+// RegisterDNS adds the methods dns.*. nil: each says that there is no cache.
+func RegisterDNS(r *RPC, dns DNS) {
+	register := func(name, help string, params []Param, call func(Args) (any, error)) {
+		r.Register(&Method{Name: name, Help: help, Params: params, Call: func(a Args) (any, error) {
+			if dns == nil {
+				return nil, Faultf(500, "dns cache support disabled")
+			}
+			return call(a)
+		}})
+	}
+	key := []Param{{Name: "type"}, {Name: "name"}}
+	types := []string{"A", "AAAA", "CNAME", "NAPTR", "SRV"}
+	kind := func(a Args) (string, error) {
+		k := strings.ToUpper(a.Text(0))
+		for _, t := range types {
+			if k == t {
+				return k, nil
+			}
+		}
+		return "", Faultf(400, "there is no type %q of records; %s are cached", a.Text(0), strings.Join(types, ", "))
+	}
+	register("dns.view", "Shows the resolver's cache.", nil, func(Args) (any, error) {
+		rows, more := dns.DNSView(viewRecords)
+		all := make([]any, 0, len(rows)+1)
+		for _, row := range rows {
+			all = append(all, row)
+		}
+		if more {
+			all = append(all, map[string]bool{"more": true})
+		}
+		return all, nil
+	})
+	register("dns.lookup", "Tells what the cache holds of a name; no server is asked.", key, func(a Args) (any, error) {
+		k, err := kind(a)
+		if err != nil {
+			return nil, err
+		}
+		e, ok := dns.DNSLookup(k, a.Text(1))
+		if !ok {
+			return nil, Faultf(404, "Not found")
+		}
+		return e, nil
+	})
+	register("dns.delete", "Takes one entry out of the cache.", key, func(a Args) (any, error) {
+		k, err := kind(a)
+		if err != nil {
+			return nil, err
+		}
+		if !dns.DNSDelete(k, a.Text(1)) {
+			return nil, Faultf(404, "Not found")
+		}
+		return nil, nil
+	})
+	register("dns.delete_all", "Empties the cache.", nil, func(Args) (any, error) {
+		return map[string]int{"deleted": dns.DNSDeleteAll()}, nil
+	})
+	register("dns.mem_info", "Tells the bytes that the cache uses, and may use.", nil, func(Args) (any, error) {
+		used, most := dns.DNSMemInfo()
+		return map[string]int{"used": used, "max": most}, nil
+	})
+}

@@ -1,0 +1,165 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Var is a setting that operators read, and perhaps change, while the process runs: cfg.get, cfg.set_now_int, cfg.set_now_string.
+type Var struct {
+	Group, Name string
+	Aliases     []string // older spellings of Name: answered, not listed
+	Help        string   // with the unit
+	Min, Max    int64    // range of a number, both included
+	Get         func() any
+	Set         func(any) error // nil: read-only. Gets an int64 or a string, as Get gives
+	ReadOnly    string          // why there is no Set, "it is fixed at start" if it is left out
+}
+
+// Vars are the variables by group and name. Registered at start-up, then read from any goroutine; Get and Set must be fit for that.
+type Vars struct {
+	groups map[string]map[string]*Var // names with aliases
+}
+
+// Register adds variables; one that there is already, or whose Get gives neither int64 nor string, is a bug.
+func (r *Vars) Register(all ...Var) {
+	if r.groups == nil {
+		r.groups = map[string]map[string]*Var{}
+	}
+	for _, v := range all {
+		switch v.Get().(type) {
+		case int64, string:
+		default:
+			panic(fmt.Sprintf("BUG: variable %s.%s gives a %T, neither int64 nor string", v.Group, v.Name, v.Get()))
+		}
+		g := r.groups[v.Group]
+		if g == nil {
+			g = map[string]*Var{}
+			r.groups[v.Group] = g
+		}
+		for _, name := range append([]string{v.Name}, v.Aliases...) {
+			if g[name] != nil {
+				panic(fmt.Sprintf("BUG: variable %s.%s is registered twice", v.Group, name))
+			}
+			g[name] = &v
+		}
+	}
+}
+
+func (r *Vars) group(name string) (map[string]*Var, error) {
+	if g := r.groups[name]; g != nil {
+		return g, nil
+	}
+	return nil, Faultf(400, "there is no group %q of variables%s", name, didYouMean(name, slices.Sorted(maps.Keys(r.groups)), "cfg.list lists them"))
+}
+
+func (r *Vars) find(group, name string) (*Var, error) {
+	g, err := r.group(group)
+	if err != nil {
+		return nil, err
+	}
+	if v := g[name]; v != nil {
+		return v, nil
+	}
+	return nil, Faultf(400, "there is no variable %s.%s%s", group, name, didYouMean(name, slices.Sorted(maps.Keys(g)), "cfg.list lists them"))
+}
+
+// list names a group's variables, or all.
+func (r *Vars) list(group string) ([]string, error) {
+	all := []string{}
+	if group != "" {
+		if _, err := r.group(group); err != nil {
+			return nil, err
+		}
+	}
+	for g, vars := range r.groups {
+		for name, v := range vars {
+			if name == v.Name && (group == "" || group == g) {
+				all = append(all, g+": "+name)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// set checks and sets. value is an int64 or a string.
+func (r *Vars) set(group, name string, value any) error {
+	v, err := r.find(group, name)
+	if err != nil {
+		return err
+	}
+	if v.Set == nil {
+		why := v.ReadOnly
+		if why == "" {
+			why = "it is fixed at start"
+		}
+		return Faultf(400, "%s.%s is read-only: %s", group, name, why)
+	}
+	n, isInt := value.(int64)
+	switch _, wantInt := v.Get().(int64); {
+	case wantInt && !isInt:
+		return Faultf(400, "%s.%s is a number: use cfg.set_now_int", group, name)
+	case !wantInt && isInt:
+		return Faultf(400, "%s.%s is a text: use cfg.set_now_string", group, name)
+	case wantInt && (n < v.Min || n > v.Max):
+		return Faultf(400, "%s.%s: %d is out of range, %d to %d", group, name, n, v.Min, v.Max)
+	}
+	if err := v.Set(value); err != nil {
+		return Faultf(400, "%s", err)
+	}
+	return nil
+}
+
+// help is one sentence about a variable.
+func (v *Var) help() string {
+	s := v.Help
+	if _, ok := v.Get().(int64); ok {
+		s += fmt.Sprintf(" A number, %d to %d.", v.Min, v.Max)
+	} else {
+		s += " A text."
+	}
+	if v.Set == nil {
+		s += " Read-only."
+	}
+	return s
+}
+
+// RegisterVars adds the methods cfg.*.
+func RegisterVars(r *RPC, vars *Vars) {
+	group, name := Param{Name: "group"}, Param{Name: "name"}
+	r.Register(
+		&Method{Name: "cfg.list", Help: "Names the variables, of one group or all.", Params: []Param{{Name: "group", Optional: true}},
+			Call: func(a Args) (any, error) { return vars.list(a.Text(0)) }},
+		&Method{Name: "cfg.get", Help: "Reads a variable, or all of a group.", Params: []Param{group, {Name: "name", Optional: true}}, Call: func(a Args) (any, error) {
+			if a.Len() == 2 {
+				v, err := vars.find(a.Text(0), a.Text(1))
+				if err != nil {
+					return nil, err
+				}
+				return v.Get(), nil
+			}
+			g, err := vars.group(a.Text(0))
+			if err != nil {
+				return nil, err
+			}
+			all := map[string]any{}
+			for _, v := range g {
+				all[v.Name] = v.Get()
+			}
+			return all, nil
+		}},
+		&Method{Name: "cfg.help", Help: "Tells what a variable is for.", Params: []Param{group, name}, Call: func(a Args) (any, error) {
+			v, err := vars.find(a.Text(0), a.Text(1))
+			if err != nil {
+				return nil, err
+			}
+			return v.help(), nil
+		}},
+		&Method{Name: "cfg.set_now_int", Help: "Sets a number from now on.", Params: []Param{group, name, {Name: "value", Kind: Int}},
+			Call: func(a Args) (any, error) { return nil, vars.set(a.Text(0), a.Text(1), a.Int(2, 0)) }},
+		&Method{Name: "cfg.set_now_string", Help: "Sets a text from now on.", Params: []Param{group, name, {Name: "value"}},
+			Call: func(a Args) (any, error) { return nil, vars.set(a.Text(0), a.Text(1), a.Text(2)) }},
+	)
+}

@@ -1,0 +1,90 @@
+package blocklist
+
+import (
+	"strings"
+
+	"viaduct/netio"
+)
+
+// Reason says why a destination is listed: flags with Kamailio's values, several at once.
+type Reason uint8
+
+// The reasons of Kamailio's dst_blocklist.h.
+const (
+	IPv6       Reason = 0x01 // the address is IPv6; set by Add itself
+	SendError  Reason = 0x02 // a send failed, or timed out on an established connection
+	Connect    Reason = 0x04 // connect refused, unreachable, timed out
+	ICMP       Reason = 0x08 // an ICMP error came back; Kamailio defines it and never sets it, hence Config.ICMP
+	Timeout    Reason = 0x10 // no response at all to a stateful request
+	Busy503    Reason = 0x20 // it answered 503
+	Prohibited Reason = 0x40 // an operator or the routing program said so
+	Permanent  Reason = 0x80 // never ends, is kept by DeleteAll
+)
+
+var reasonNames = [...]string{"ipv6", "send", "connect", "icmp", "timeout", "503", "prohibited", "permanent"}
+
+// String names the flags, "timeout,503".
+func (r Reason) String() string {
+	var all []string
+	for i, name := range reasonNames {
+		if r&(1<<i) != 0 {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// AnyProto stands for every protocol, in an entry or in a look-up. Not a transport: no method of netio.Proto takes it.
+const AnyProto netio.Proto = 0xff
+
+// protoNames are lower case as in Kamailio's answers, by code.
+var protoNames = [...]string{"any", "udp", "tcp", "tls", "ws", "wss"}
+
+// codeOf is a protocol as nodes hold it: 0 is the wildcard.
+func codeOf(p netio.Proto) uint8 { return uint8(p) + 1 }
+
+// ProtoName is "udp", "tcp", "tls", "ws", "wss" or "any".
+func ProtoName(p netio.Proto) string {
+	if c := codeOf(p); int(c) < len(protoNames) {
+		return protoNames[c]
+	}
+	return "unknown"
+}
+
+// ParseProto is the way back, in any case of letters.
+func ParseProto(name string) (netio.Proto, bool) {
+	for code, n := range protoNames {
+		if strings.EqualFold(n, name) {
+			return netio.Proto(code) - 1, true
+		}
+	}
+	return 0, false
+}
+
+// Verdict is what became of an Add.
+type Verdict uint8
+
+// Each is counted, see Stats.
+const (
+	Added   Verdict = iota // a new entry
+	Updated                // an entry there was: flags added, expiry set anew
+	Off                    // the switch use_dst_blacklist is off
+	Ignored                // every reason is in an ignore mask, or the address is none
+	Full                   // no room, nor anything expired
+	Busy                   // another holds the table; only from Add, which does not wait
+)
+
+var verdictNames = [...]string{"Added", "Updated", "Off", "Ignored", "Full", "Busy"}
+
+func (v Verdict) String() string { return verdictNames[v] }
+
+// Owner is who listed an entry last: "timeout", "admin", "rpc", a function of the routing program.
+type Owner [OwnerBytes]byte
+
+// OwnerOf cuts what is too long.
+func OwnerOf(name string) (o Owner) {
+	copy(o[:], name)
+	return o
+}
+
+func (o Owner) String() string { return strings.TrimRight(string(o[:]), "\x00") }
