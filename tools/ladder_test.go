@@ -15,7 +15,7 @@ var rungs = [][]string{
 	{"shard"},
 	{"shard/route"},
 	{"shard/proxy"},
-	{"shard/balance", "shard/location"},
+	{"shard/balance", "shard/blocklist", "shard/location"},
 	{"shard/txn"},
 	{"netio", "parser"},
 	{"shm"},
