@@ -411,6 +411,9 @@ func (s *Server) NowMs() int64 {
 	return c.now() / 1e6
 }
 
+// StreamLoops is how many event loops it has.
+func (s *Server) StreamLoops() int { return s.cfg.Streams.Loops }
+
 // Streams is the stream engine, nil if no listener is a stream's.
 func (s *Server) Streams() *stream.Engine { return s.streams }
 
