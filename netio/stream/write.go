@@ -45,6 +45,13 @@ func (m *outMsg) free() {
 	outMsgs.Put(m)
 }
 
+// shrink gives back what the message does not use, before it waits for a peer: the limits count its bytes, and should bound the memory.
+func (m *outMsg) shrink() {
+	if cap(m.data) > 2*len(m.data)+spareBytes {
+		m.data = append(make([]byte, 0, len(m.data)), m.data...)
+	}
+}
+
 // What enqueue did.
 type enqueued uint8
 
@@ -84,6 +91,7 @@ func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason) {
 			return refused, QueueFull
 		}
 		c.queued += n
+		m.shrink()
 	}
 	if c.tail == nil {
 		c.head = m
@@ -158,7 +166,7 @@ func (l *loop) take(c *conn) bool {
 		m.next = nil
 		before := len(m.data)
 		if err == nil {
-			err = c.layers.wrap(m)
+			err = c.layers.wrap(l, m)
 		}
 		grown += len(m.data) - before
 		c.appendWriting(m, m) // on an error too: it is freed and reported with the rest
@@ -258,10 +266,14 @@ func (l *loop) drained(c *conn) bool {
 			panic("BUG: bytes left in the books of a connection that has written all")
 		}
 	}
-	over := c.closeAfter
+	over, why := c.closeAfter, c.closeWhy
 	c.mu.Unlock()
 	if over {
-		return !c.condemn(Requested, 0)
+		if why == OK {
+			why = Requested
+		}
+		c.condemn(why, 0)
+		return false
 	}
 	if c.answered && !c.shut {
 		c.shut = true
@@ -288,11 +300,13 @@ func (l *loop) block(c *conn) bool {
 		for m := c.writing; m != nil && fits; m = m.next {
 			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
 				c.queued += len(m.data) - m.off
+				m.shrink()
 			}
 		}
 		for m := c.head; m != nil && fits; m = m.next {
 			if fits = e.admit(c.queued, len(m.data), false); fits {
 				c.queued += len(m.data)
+				m.shrink()
 			}
 		}
 		if !fits {
