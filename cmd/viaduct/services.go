@@ -77,6 +77,7 @@ func (c *Config) openTLS() (*tlsdomains.Store, error) {
 		if !filepath.IsAbs(opts.File) {
 			opts.File = filepath.Join(opts.Dir, opts.File)
 		}
+		return tlsdomains.Open(opts)
 	}
 	opts.Default = tlsdomains.Settings{
 		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
