@@ -335,7 +335,8 @@ func findNamed(params []byte, name string) (start, end int) {
 	return findParam(params, append(tmp[:0], name...))
 }
 
-// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none.
+// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none, or one
+// that is somebody else's, without a tilde (5.6.3).
 func takeAlias(cc *compiler, _ *callExpr) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
@@ -351,10 +352,13 @@ func takeAlias(cc *compiler, _ *callExpr) callFn {
 		}
 		_, value, _ := bytes.Cut(p.mid[i:end], []byte{'='})
 		host, value, ok1 := bytes.Cut(value, []byte{'~'})
+		if !ok1 {
+			return 2
+		}
 		portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
 		ip, isAddr := addrOf(host)
 		port := atoi(portText)
-		if !ok1 || !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
+		if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
 			return -1
 		}
 		word, _ := transportName(aliasDigits[proto[0]-'0'])
