@@ -54,7 +54,7 @@ const (
 
 // natTest is nat_uac_test(tests): true when one of them says so.
 func natTest(cc *compiler, x *callExpr) callFn {
-	flags, ok := cc.intArg(x, 0, "the tests", 0, 511)
+	flags, ok := cc.intArg(x, 0, "the mask", 0, 511)
 	if !ok {
 		return nil
 	}
@@ -297,7 +297,8 @@ func aliasDigit(t Transport) byte {
 	return '0'
 }
 
-// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; one that is there goes.
+// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are there go,
+// for the first one is followed when the URI comes back.
 func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int, proto Transport) int {
 	if len(c.buf)+len(u.Raw)+len(name)+80 > cap(c.buf) {
 		return -1
@@ -307,17 +308,19 @@ func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.
 	if !a.Bracket {
 		out = append(out, '<') // the parameters behind are the header field's (RFC 3261 §20.10)
 	}
-	params, rest := u.Params.Of(u.Raw), []byte(nil)
+	params := u.Params.Of(u.Raw)
 	front, back := u.Raw, []byte(nil)
 	if u.HasHeaders {
 		i := int(u.Headers.Off) - 1
 		front, back = u.Raw[:i], u.Raw[i:]
 	}
 	front = front[:len(front)-len(params)]
-	if i, end := findNamed(params, name); i >= 0 {
-		params, rest = params[:i], params[end:]
+	out = append(out, front...)
+	for i, end := findNamed(params, name); i >= 0; i, end = findNamed(params, name) {
+		out = append(out, params[:i]...)
+		params = params[end:]
 	}
-	out = append(append(append(out, front...), params...), rest...)
+	out = append(out, params...)
 	out = append(append(append(out, ';'), name...), '=')
 	out = strconv.AppendUint(append(appendHost(out, ip), '~'), uint64(port), 10)
 	out = append(out, '~', aliasDigit(proto))

@@ -154,18 +154,18 @@ func TestNATTest(t *testing.T) {
 	f(newFake(t, invite("sip:x@y", "203.0.113.5:5070", "*", "203.0.113.5")).from(UDP, "203.0.113.5:5070"))
 	f(newFake(t, invite("sip:x@y", "[2001:db8::5]:5070", "<sip:a@[2001:db8::5]:5070>", "203.0.113.5")).from(UDP, "[2001:db8::5]:5070"), 256)
 
-	g := func(mode, body, want string) {
+}
+
+func TestPrivateAddresses(t *testing.T) {
+	holds := func(head, cond string) {
 		t.Helper()
-		if got := runOn(t, newFake(t, request("INVITE sip:bob@b", "")), "", body); got != want {
-			t.Errorf("%s %s gives %s, want %s", mode, body, got, want)
+		if got := runOn(t, newFake(t, request("INVITE sip:bob@b", "")), head, `if (`+cond+`) xlog("yes");`); got != "yes" {
+			t.Errorf("%s%s does not hold", head, cond)
 		}
 	}
-	g("", `if (is_rfc1918("192.0.0.200") && is_rfc1918("192.0.0.1") && is_rfc1918("10.255.255.255")) xlog("1");`, "1")
-	g("", `if (!is_rfc1918("$rd") && !is_rfc1918("11.0.0.1") && !is_rfc1918("172.32.0.1") && !is_rfc1918("fd00::1")) xlog("1");`, "1")
-	if got := runOn(t, newFake(t, request("INVITE sip:bob@b", "")), `loadmodule "nathelper.so" modparam("nathelper", "nat_addr_mode", 0)`+"\n",
-		`if (!is_rfc1918("192.0.0.200") && is_rfc1918("192.0.0.1")) xlog("1");`); got != "1" {
-		t.Errorf("nat_addr_mode 0 gives %s", got)
-	}
+	holds("", `is_rfc1918("192.0.0.200") && is_rfc1918("192.0.0.1") && is_rfc1918("10.255.255.255")`)
+	holds("", `!is_rfc1918("$rd") && !is_rfc1918("11.0.0.1") && !is_rfc1918("172.32.0.1") && !is_rfc1918("fd00::1")`)
+	holds(`loadmodule "nathelper.so" modparam("nathelper", "nat_addr_mode", 0)`+"\n", `!is_rfc1918("192.0.0.200") && is_rfc1918("192.0.0.1")`)
 }
 
 // TestContactEdits holds what leaves of a Contact. In 5.6.3 the alias is put in front of the other parameters, and one that is there stays
@@ -240,4 +240,86 @@ func TestAliasComesBack(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStreamsNoAllocation: a run asks and edits without the heap, for IPv4 and IPv6 and where the message is odd.
+func TestStreamsNoAllocation(t *testing.T) {
+	body := `
+	force_send_socket(udp:127.0.0.1:5060); set_send_socket("tcp:$Ri:$Rp"); set_send_socket_name("s$Rp"); $fs = "udp:" + $Ri; $fsn = "a"; $fs = $null;
+	force_tcp_alias(); force_tcp_alias($sp); set_advertised_address("h"); set_advertised_port($sp); force_rport(); add_local_rport();
+	set_forward_close(); forward(uri:host, uri:port); forward_tls("h", 5); tcp_set_connection_lifetime("$conid", $sp); tcp_keepalive_enable("1", "2", "3");
+	tcp_keepalive_disable(); tcp_conid_alive("$conid"); tcp_conid_state($conid); ws_close(1000, "bye $rU"); tcp_close_connection();
+	blst_add($sp); blst_add_retry_after(1, 2); blst_set_ignore(4); blst_clear_ignore(); blst_is_blocklisted(); blst_del();
+	nat_uac_test(511); nat_uac_test("$var(z)"); is_rfc1918("$si"); is_rfc1918("$rd"); fix_nated_contact(); add_contact_alias(); set_contact_alias();
+	add_contact_alias("$si", "$sp", "$proto"); handle_ruri_alias(); add_path("u$Rp"); add_path_received("u", "x=$Rp"); is_peer_verified();
+	if (proto == WSS && $tls_cipher_bits > 5 || $tls_version == "x") exit;
+	xlog("$su $sut $Ru $Rut $RAi $RAp $RAu $RAut $Rn $fs $fsn $conid $hu $tls_version $tls_peer_subject_cn $tls_peer_verified");`
+	p, _, _, err := loadText(allModules+"request_route {"+body+"}", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*fakeHost{
+		newFake(t, invite("sip:x@y;alias=1.2.3.4~5~2", "10.0.0.1:7", "<sip:a@10.0.0.1:7;ob?x=y>", "10.0.0.1")).from(TCP, "192.0.2.7:40000"),
+		newFake(t, invite("sip:x@[::1];alias=[::1]~5~6", "[2001:db8::1]", "sip:a@[2001:db8::9]", "2001:db8::1")).from(WSS, "[2001:db8::7]:40000"),
+		newFake(t, invite("sip:x@y;alias=:::~5~6", "a:b", "<sip:a@h>, *, <sip:b@1.2.3.4.5>", "1:2:3")).from(UDP, "[::ffff:192.0.2.7]:1"),
+	} {
+		h.quiet, h.conn, h.tls = true, 5, map[TLSField]string{TLSVersion: "", TLSCipherBits: ""}
+		c := NewCtx(h)
+		p.Request(c)
+		if n := testing.AllocsPerRun(200, func() { p.Request(c) }); n != 0 {
+			t.Errorf("%s allocates %v times per request", h.msg.Raw, n)
+		}
+		if c.Fault != nil {
+			t.Error(c.Fault)
+		}
+	}
+}
+
+// FuzzContactAlias: whatever the Contact, what takes its place is one URI, or one in brackets, whose alias leads back to the source.
+func FuzzContactAlias(f *testing.F) {
+	for _, s := range []string{"<sip:a@h>", "sip:a@h;x=1", "\"D\" <sips:a:b@[::1]:5;alias=9.9.9.9~1~1;ob?Route=x&y=z>;q=1", "*", "<tel:+49;phone-context=x>",
+		"<sip:a@h;alias>", "<sip:a@h;alias=x?alias=y>", "<sip:a@h?>", "<sip:h;ALIAS=1;aliases=2>"} {
+		f.Add(s, byte(0))
+	}
+	p, _, _, err := loadText(allModules+"request_route { add_contact_alias(); fix_nated_contact(); }", nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	back, _, _, err := loadText(allModules+"request_route { handle_ruri_alias(); }", nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, contact string, proto byte) {
+		h := &fakeHost{answers: map[string]int{}, level: 3}
+		msg := invite("sip:x@y", "h", contact, "127.0.0.1")
+		if h.msg.Parse([]byte(msg)) != parser.OK || strings.ContainsAny(contact, "\r\n") {
+			return
+		}
+		h.ruri = h.msg.Bytes(h.msg.URI)
+		h.from(aliasDigits[1+int(proto)%(len(aliasDigits)-1)], "192.0.2.7:40000")
+		p.Request(NewCtx(h))
+		for _, call := range h.calls {
+			_, text, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(call, "ReplaceContact("), ")"), ",")
+			if strings.Contains(contact, ",") {
+				return // the first comma need not be the one between the arguments
+			}
+			uri := strings.TrimSuffix(strings.TrimPrefix(text, "<"), ">")
+			var u parser.URI
+			if r := parser.ParseURI([]byte(uri), &u); r != parser.OK {
+				t.Fatalf("%q becomes %q, which is no URI: %v", contact, text, r)
+			}
+			if !strings.Contains(text, "192.0.2.7~40000~") {
+				continue
+			}
+			b := &fakeHost{answers: map[string]int{}, level: 3}
+			if b.msg.Parse([]byte(invite("sip:x@y", "h", "<sip:a@h>", "127.0.0.1"))) != parser.OK {
+				t.Fatal("the plain message does not parse")
+			}
+			b.ruri = []byte(uri)
+			back.Request(NewCtx(b))
+			if !strings.HasPrefix(string(b.duri), "sip:192.0.2.7:40000") {
+				t.Fatalf("%q becomes %q, which leads to %q", contact, text, b.duri)
+			}
+		}
+	})
 }
