@@ -131,13 +131,13 @@ func TestErrors(t *testing.T) {
 	f("event_route[tcp:closed] { exit; }\nevent_route[tcp:closed] { exit; }\nrequest_route { exit; }",
 		`2:13: second event_route[tcp:closed]; the first stands at 1:13`)
 	f("tcp_conn_wq_max=2000000\ntcp_rd_buf_size=100\ntcp_proxy_from=\"10.0.0.0/33\"\ntcp_proxy_from=\"\"\ntcp_source_ipv6=1.2.3.4\n"+
-		"tcp_conections_per_destination=2\ntcp_connections_per_destination=65\ndst_blocklist_udp_imask=256\nrequest_route { exit; }",
+		"udp_mtu_try_proto=WS\ntcp_conections_per_destination=2\ntcp_connections_per_destination=65\ndst_blocklist_udp_imask=256\nrequest_route { exit; }",
 		`1:17: tcp_conn_wq_max is 2000000; the range is 0..1048576`, `2:17: tcp_rd_buf_size is 100; the range is 512..16777216`,
 		`3:16: tcp_proxy_from is a list of addresses and networks such as "10.0.0.0/8, 2001:db8::1"; "10.0.0.0/33" is neither`,
 		`4:16: tcp_proxy_from is empty: write the addresses and networks that may send the PROXY protocol`,
 		`5:17: tcp_source_ipv6 is no IPv6 address: "1.2.3.4"`,
-		`6:1: unknown core parameter tcp_conections_per_destination; did you mean tcp_connections_per_destination?`,
-		`7:33: tcp_connections_per_destination is 65; the range is 1..64`, `8:25: dst_blocklist_udp_imask is 256; the range is 0..255`)
+		`6:19: udp_mtu_try_proto is "WS"; it is one of UDP, TCP, TLS and SCTP`, `7:1: unknown core parameter tcp_conections_per_destination; did you mean tcp_connections_per_destination?`,
+		`8:33: tcp_connections_per_destination is 65; the range is 1..64`, `9:25: dst_blocklist_udp_imask is 256; the range is 0..255`)
 	f(allModules+`modparam("tls", "tls_method", "TLSv1")`+"\n"+`modparam("tls", "tls_method", "x")`+"\n"+`modparam("tls", "verify_client", "maybe")`+"\n"+
 		`modparam("tls", "engine", "gem")`+"\n"+`modparam("websocket", "sub_protocols", 2)`+"\n"+`modparam("websocket", "ping_application_data", "")`+"\n"+
 		`modparam("nathelper", "alias_name", "a b")`+"\nrequest_route { exit; }",

@@ -82,6 +82,10 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_clone_rcvbuf": idleAny("a message is copied once as it is"),
 		"tcp_accept_hep3":  idleAny("HEP is not spoken"),
 
+		"tls_verify": idleAny(byModuleTLS), "tls_require_certificate": idleAny(byModuleTLS), "tls_handshake_timeout": idleAny(byModuleTLS),
+		"tls_send_timeout": idleAny(byModuleTLS), "tls_certificate": idleAny(byModuleTLS), "tls_private_key": idleAny(byModuleTLS),
+		"tls_ca_list": idleAny(byModuleTLS), "tls_log": idleAny(byModuleTLS),
+
 		// Parameters of ours.
 		"tcp_connections_per_destination": num(1, 64, func(s *StreamSettings) *int { return &s.PerDestination }),
 		"tcp_handshake_max":               num(1, 65536, func(s *StreamSettings) *int { return &s.HandshakeMax }),
@@ -92,6 +96,9 @@ func streamGlobals() map[string]*paramDef {
 		}, set: func(s *Settings, v valueLit) { s.Stream.ProxyFrom, _ = prefixes(v.str) }},
 	}
 }
+
+// byModuleTLS is about globals that nothing has read since there is a module.
+const byModuleTLS = "the parameters of module tls take its place"
 
 // unbracket takes the brackets off an IPv6 address.
 func unbracket(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]") }
@@ -138,6 +145,7 @@ func dnsGlobals() map[string]*paramDef {
 		"dns_retr_time":          seconds(-1, func(s *DNSSettings) *time.Duration { return &s.RetryTime }),
 		"dns_retr_no":            num(-1, 100, func(s *DNSSettings) *int { return &s.RetryCount }),
 		"dns_servers_no":         num(-1, 100, func(s *DNSSettings) *int { return &s.Servers }),
+		"dns_slow_query_ms":      span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.DNS.SlowQuery }),
 		"dns_use_search_list":    flag(func(s *DNSSettings) *bool { return &s.SearchList }),
 		"dns_search_full_match":  flag(func(s *DNSSettings) *bool { return &s.SearchFullMatch }),
 		"dns_try_ipv6":           flag(func(s *DNSSettings) *bool { return &s.TryIPv6 }),

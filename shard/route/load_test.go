@@ -183,6 +183,19 @@ func TestListenAddr(t *testing.T) {
 	f("10.0.0.1", 0, "10.0.0.1:5060")
 	f("::1", 5070, "[::1]:5070")
 	f("eth0", 5070, "")
+	port := func(proto Transport, written, want uint16) {
+		t.Helper()
+		if got := DefaultSettings().Core.PortOf(&Listen{Transport: proto, Port: written}); got != want {
+			t.Errorf("protocol %d port %d listens on %d, want %d", proto, written, got, want)
+		}
+	}
+	port(AnyTransport, 0, 5060)
+	port(UDP, 0, 5060)
+	port(TCP, 0, 5060)
+	port(TLS, 0, 5061)
+	port(WS, 0, 80)
+	port(WSS, 0, 443)
+	port(WSS, 7443, 7443)
 }
 
 // TestEveryParameterDoesSomething: each either changes the settings or says that it has no effect.

@@ -78,6 +78,8 @@ type DNSSettings struct {
 	RetryCount int
 	// Servers is how many of resolv.conf's are used (`dns_servers_no`); below 0 (default): all.
 	Servers int
+	// SlowQuery logs a look-up that takes longer (`dns_slow_query_ms`); 0 (default): none.
+	SlowQuery time.Duration
 	// SearchList: names with few dots are tried with resolv.conf's search domains (`dns_use_search_list`); SearchFullMatch: an answer must be
 	// for such a name (`dns_search_full_match`). Default false for ours, since a SIP host is a full name (Kamailio yes); true.
 	SearchList, SearchFullMatch bool
