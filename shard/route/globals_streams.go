@@ -77,10 +77,11 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_script_mode":         num(0, 1, func(s *StreamSettings) *int { return &s.ScriptMode }),
 		"tls_port_no":             {min: 1, max: 65535, set: func(s *Settings, v valueLit) { s.Core.TLSPort = uint16(v.num) }},
 
-		"tcp_fd_cache":     idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
-		"tcp_poll_method":  idleAny("connections are polled with epoll"),
-		"tcp_clone_rcvbuf": idleAny("a message is copied once as it is"),
-		"tcp_accept_hep3":  idleAny("HEP is not spoken"),
+		"tcp_fd_cache":         idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
+		"tcp_poll_method":      idleAny("connections are polled with epoll"),
+		"tcp_clone_rcvbuf":     idleAny("a message is copied once as it is"),
+		"tcp_accept_hep3":      idleAny("HEP is not spoken"),
+		"tcp_msg_data_timeout": idleAny("tcp_msg_read_timeout is for a message from its first byte to its last"),
 
 		"tls_verify": idleAny(byModuleTLS), "tls_require_certificate": idleAny(byModuleTLS), "tls_handshake_timeout": idleAny(byModuleTLS),
 		"tls_send_timeout": idleAny(byModuleTLS), "tls_certificate": idleAny(byModuleTLS), "tls_private_key": idleAny(byModuleTLS),

@@ -55,7 +55,8 @@ type StreamSettings struct {
 	ReusePort bool
 	// SourceIPv4 and SourceIPv6 are where outgoing connections come from (`tcp_source_ipv4`, `tcp_source_ipv6`); invalid: the listener's.
 	SourceIPv4, SourceIPv6 netip.Addr
-	// ConnMatch: how a response finds its connection (`tcp_connection_match`); 0: by peer and number, 1: by local address, too. Default 0.
+	// ConnMatch 1 looks first for a connection that has the local port, too, and not only both addresses and the peer's port
+	// (`tcp_connection_match`); default 0.
 	ConnMatch int
 	// ScriptMode 1 keeps a connection whose message the script refused (`tcp_script_mode`), 0 closes it. Default 0.
 	ScriptMode int
@@ -107,7 +108,8 @@ type DNSSettings struct {
 	CacheKB    int
 	DelNonExp  bool
 	GCInterval time.Duration
-	// RecPref is `dns_cache_rec_pref`: 0 whatever came last, 1 prefer expired ones out, 2 prefer new, 3 prefer those with the longer life.
+	// RecPref is what stays when an answer is there already (`dns_cache_rec_pref`): 0 (default) nobody looks, 1 the old, 2 the new, 3 the one with
+	// the longer life.
 	RecPref int
 }
 
