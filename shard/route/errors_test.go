@@ -121,6 +121,7 @@ func TestErrors(t *testing.T) {
 	in(` add_contact_alias("1.1.1.1");`, `3:2: add_contact_alias takes no arguments, or an address, a port and a protocol`)
 	in(` ws_close(1000);`, `3:2: ws_close takes no arguments, or a status and a reason, and then a connection`)
 	in(` ws_close(99, "x");`, `3:11: ws_close: the status is 99; the range is 1000..4999`)
+	in(` ws_close(1006, "x");`, `3:11: ws_close: no Close frame may carry the status 1006 (RFC 6455 §7.4.1)`)
 	in(` $conid = 5;`, `3:2: $conid cannot be assigned to`)
 	in(` if ($tls_peer_subject_cm == "x") exit;`, `3:6: unknown variable $tls_peer_subject_cm; did you mean $tls_peer_subject_cn?`)
 	in(` if ($tls_peer_raw_cert == "x") exit;`, `3:6: $tls_peer_raw_cert is known to Kamailio, not implemented by Viaduct yet`)
@@ -147,7 +148,7 @@ func TestErrors(t *testing.T) {
 		`5:17: tls.engine is known to Kamailio, not implemented by Viaduct yet`,
 		`6:40: websocket.sub_protocols leaves SIP out, and MSRP is not spoken: write 1`,
 		`7:48: websocket.ping_application_data has 0 bytes; a control frame holds 1 to 125 (RFC 6455 §5.5)`,
-		`8:37: nathelper.alias_name is "a b"; a parameter's name is letters, digits and -.!%*_+`+"`'~")
+		`8:37: nathelper.alias_name is "a b"; a parameter's name is up to 64 letters, digits and -.!%*_+`+"`'~")
 
 	// Statements.
 	in(` break;`, `3:2: break outside of switch and while; return leaves a route`)

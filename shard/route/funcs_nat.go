@@ -334,7 +334,7 @@ func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.
 
 // findNamed is findParam with a name that is a string.
 func findNamed(params []byte, name string) (start, end int) {
-	var tmp [64]byte
+	var tmp [maxAliasName]byte
 	return findParam(params, append(tmp[:0], name...))
 }
 

@@ -132,6 +132,7 @@ type BlocklistSettings struct {
 
 // TLSSettings are the tls module's parameters.
 type TLSSettings struct {
+	Loaded bool // loadmodule "tls.so"
 	// Config is a file with the profiles of servers and clients, in the format of Kamailio's tls.cfg (config); empty: the parameters below are
 	// the one profile. A path that starts with neither "." nor "/" is relative to the folder of the main configuration file.
 	Config string

@@ -61,6 +61,9 @@ func TestStreamDoors(t *testing.T) {
 	f(`tcp_close_connection(); tcp_close_connection($conid); ws_close(); ws_close(4001, "bye $rU"); ws_close("1001", "x", $conid);`,
 		"CloseConn(0,0,)|CloseConn(17,0,)|CloseConn(0,1000,)|CloseConn(0,4001,bye bob)|CloseConn(17,1001,x)")
 	f(`ws_close(1000, "`+strings.Repeat("x", 200)+`");`, "CloseConn(0,1000,"+strings.Repeat("x", 123)+")")
+	f(`ws_close(1000, "`+strings.Repeat("ä", 100)+`");`, "CloseConn(0,1000,"+strings.Repeat("ä", 61)+")")
+	f(`ws_close(1000, "a`+"\xff"+`");`, "CloseConn(0,1000,)")
+	f(`$var(x) = 1005; ws_close($var(x), "x"); xlog("$rc");`, "-1")
 	f(`tcp_conid_alive("$conid"); xlog("$rc"); tcp_conid_state(5); tcp_conid_alive(0); xlog("$rc");`, "ConnState(17)|1|ConnState(5)|-1")
 	f(`$var(x) = -5; tcp_keepalive_enable($var(x), 1, 1); xlog("$rc"); $var(x) = 99999999999; tcp_set_connection_lifetime($var(x)); xlog("$rc");`, "-1|-1")
 
@@ -198,6 +201,24 @@ func TestContactEdits(t *testing.T) {
 	f(`fix_nated_contact();`, "<sip:a@10.0.0.1:7;ob>;q=1", "ReplaceContact(sip:a@10.0.0.1:7;ob,sip:a@192.0.2.7:40000;ob)|1")
 	f(`fix_nated_contact();`, "sip:[::1], \"D\" <sip:b@k;x>", "ReplaceContact(sip:[::1],sip:192.0.2.7:40000)|ReplaceContact(sip:b@k;x,sip:b@192.0.2.7:40000;x)|1")
 	f(`fix_nated_contact();`, "*", "-1")
+}
+
+// TestContactOfResponse: in a reply route it is the response's Contact that changes, and its source that is looked at.
+func TestContactOfResponse(t *testing.T) {
+	p, _, _, err := loadText(allModules+"request_route { exit; }\nonreply_route[R] { if (nat_uac_test(64)) { add_contact_alias(); force_tcp_alias(); blst_add(9); } }", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newFake(t, request("INVITE sip:bob@b", "")).from(WS, "192.0.2.7:40000")
+	if r := h.msg.Parse([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/WS h;branch=z9hG4bKabc\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: x\r\n" +
+		"CSeq: 1 INVITE\r\nContact: <sip:df7jal23ls0d@invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n")); r != parser.OK {
+		t.Fatal(r)
+	}
+	p.Reply(NewCtx(h), 1)
+	want := "ReplaceContact(sip:df7jal23ls0d@invalid;transport=ws,sip:df7jal23ls0d@invalid;transport=ws;alias=192.0.2.7~40000~5)|AliasConn(0)|BlockSource(9s)"
+	if got := strings.Join(h.calls, "|"); got != want {
+		t.Errorf("does %s, want %s", got, want)
+	}
 }
 
 // TestRequestAlias holds handle_ruri_alias. Measured on 5.6.3, but for wss, which is ws there.
