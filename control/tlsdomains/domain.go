@@ -45,13 +45,13 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	v, ok := methods[method]
 	switch {
 	case ok:
-	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23" || method == "any":
+	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23":
 		v = methods[""]
 		r.warn(s.of("method"), "method = %s is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused (RFC 8996)", s.Method)
 	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" || method == "sslv3":
 		r.problem(s.of("method"), "method = %s is refused (RFC 8996); write TLSv1.2+", s.Method)
 	default:
-		r.problem(s.of("method"), "unknown method %q%s", s.Method, didYouMean(s.Method, methodNames))
+		r.problem(s.of("method"), "unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method, didYouMean(s.Method, methodNames))
 	}
 	return v[0], v[1]
 }
