@@ -50,8 +50,10 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	g(verifying, other.issue(t, "example.com"), "", "", "unknown authority")
 	g(named, ca.issue(t, "trunk.example.net"), "192.0.2.9", "trunk.example.net", "")
 	g(named, ca.issue(t, "trunk.example.net"), "", "trunk.example.net", "")
-	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net", "not for trunk.example.net")
-	g(named, ca.issue(t, "trunk.example.net"), "example.com", "trunk.example.net", "not for example.com")
+	g(named, ca.issue(t, "192.0.2.9"), "192.0.2.9", "trunk.example.net", "")
+	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net", "for example.com, not for 192.0.2.9 or trunk.example.net")
+	g(named, ca.issue(t, "trunk.example.net"), "example.com", "trunk.example.net", "")
+	g(named, ca.issue(t, "sip1.example.com"), "example.com", "trunk.example.net", "not for example.com or trunk.example.net")
 	g("[client:default]\nverify_certificate = no\n", other.issue(t, "nobody"), "example.com", "example.com", "")
 	g("[client:default]\nrequire_certificate = yes\nca_list = ca.pem\n", other.issue(t, "example.com"), "example.com", "example.com", "unknown authority")
 	// Nobody has said anything about clients: verified, by the system's CAs.

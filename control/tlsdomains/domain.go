@@ -261,14 +261,16 @@ func (d *domain) sni(name string) string {
 	return ""
 }
 
-// expect is the name that the certificate must have: the domain of the URI (RFC 5922 §7.3), never the host that SRV led to. Where the URI has an address, the operator may
-// have said in that address's domain what it is called.
-func (d *domain) expect(name string) string {
-	name = canonical(name)
-	if d.kind == forAddr && d.ServerName != "" && (name == "" || isAddress(name)) {
-		return d.ServerName
+// expect are the names of which the certificate must have one: the domain of the URI (RFC 5922 §7.3), never the host that SRV led to; and in the domain of an address the name
+// that the operator has written there, who knows what stands on that address. None: nobody in particular is expected.
+func (d *domain) expect(name string) (names []string) {
+	if name = canonical(name); name != "" {
+		names = append(names, name)
 	}
-	return name
+	if d.kind == forAddr && d.ServerName != "" {
+		names = append(names, canonical(d.ServerName))
+	}
+	return names
 }
 
 func isAddress(name string) bool {

@@ -150,7 +150,7 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 	known := map[netip.AddrPort]bool{}
 	for _, l := range o.Listeners {
-		l = netip.AddrPortFrom(l.Addr().Unmap(), l.Port())
+		l = netip.AddrPortFrom(l.Addr().Unmap().WithZone(""), l.Port())
 		known[l] = true
 		if snap.server(l, "") == nil {
 			r.problem(place{file: o.File}, "no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
@@ -234,7 +234,7 @@ func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 }
 
 // Client is the configuration for one connection to dst whose certificate has to be that of domain, the host part of the URI that is being followed; "" if it has none,
-// and then the certificate has only to come from a CA we believe. The listener's number is not needed.
+// and then the certificate has only to come from a CA we believe, unless the domain says by its server_name who is expected. The listener's number is not needed.
 func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
 	return s.now.Load().client(addrPort(dst), domain).dial(domain)
 }
