@@ -81,6 +81,10 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 	}
 	if cert := d.certificate(f, r, now); cert != nil {
 		d.config.Certificates = []tls.Certificate{*cert}
+		if s.role == client {
+			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows it to any that asks, and peers rely on that.
+			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+		}
 	}
 	cas := d.authorities(f, r)
 	if s.CRL != "" {
@@ -157,23 +161,25 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 
 // authorities reads ca_list and ca_path and gives the CAs.
 func (d *domain) authorities(f *files, r *report) (cas []*x509.Certificate) {
-	if d.CAList != "" {
-		list, err := f.authorities(d.CAList)
+	take := func(key, name string, read func(string) (*bundle, error)) []*x509.Certificate {
+		if name == "" {
+			return nil
+		}
+		b, err := read(name)
 		if err != nil {
-			r.problem(d.of("ca_list"), "ca_list %s: %v", d.CAList, err)
+			r.problem(d.of(key), "%s %s: %v", key, name, err)
+			return nil
 		}
-		cas = append(cas, list...)
-		if d.role == server && d.asks() != notAsked { // only those of the list are told to clients, as with Kamailio
-			d.config.ClientCAs = pool(list)
+		for _, why := range b.skipped {
+			r.warn(d.of(key), "%s %s: left out: %s", key, name, why)
 		}
+		return b.cas
 	}
-	if d.CAPath != "" {
-		list, err := f.authoritiesIn(d.CAPath)
-		if err != nil {
-			r.problem(d.of("ca_path"), "ca_path %s: %v", d.CAPath, err)
-		}
-		cas = append(cas, list...)
+	cas = take("ca_list", d.CAList, f.authorities)
+	if len(cas) > 0 && d.role == server && d.asks() != notAsked { // only those of the list are told to clients, as with Kamailio
+		d.config.ClientCAs = pool(cas)
 	}
+	cas = append(cas[:len(cas):len(cas)], take("ca_path", d.CAPath, f.authoritiesIn)...)
 	d.roots = pool(cas)
 	return cas
 }

@@ -171,8 +171,8 @@ func TestClientCertificates(t *testing.T) {
 				continue
 			}
 			if want == "believed" || want == "not believed" {
-				if err != nil || clientErr != nil || (s.VerifyPeer(here, &cs) == nil) != (want == "believed") {
-					t.Errorf("%s: %v, %v; VerifyPeer: %v, want %s", settings, err, clientErr, s.VerifyPeer(here, &cs), want)
+				if err != nil || clientErr != nil || (s.VerifyClient(here, &cs) == nil) != (want == "believed") {
+					t.Errorf("%s: %v, %v; VerifyClient: %v, want %s", settings, err, clientErr, s.VerifyClient(here, &cs), want)
 				}
 				continue
 			}

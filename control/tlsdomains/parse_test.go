@@ -153,7 +153,7 @@ certificate = .
 		"tls.cfg:17:1: [server:default] is there already, in line 1",
 		"tls.cfg:20:11: ca_list empty.pem: there is no CERTIFICATE in empty.pem",
 		"tls.cfg:21:7: crl a.pem: there is no X509 CRL in it",
-		"tls.cfg:24:11: ca_list broken.pem: broken.pem: certificate 1: x509: malformed certificate",
+		"tls.cfg:24:11: ca_list broken.pem: certificate 1 of broken.pem: x509: malformed certificate",
 		"tls.cfg:25:11: ca_path nowhere: cannot read it: open nowhere: no such file or directory",
 		`tls.cfg:26:10: unknown method "TLS1.2"; did you mean TLSv1.2?; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+`,
 		"tls.cfg:27:15: certificate .: " + filepath.Clean(f.dir) + " is a folder; name a file",
@@ -184,6 +184,8 @@ func TestWarnings(t *testing.T) {
 	g("ca_list = ca.pem\ncrl = crl.pem", "tls.cfg:5:7: crl crl.pem: the list of CN=CA has expired at ")
 	g("ca_list = ca.pem\nverify_client = on\nverify_certificate = yes", "tls.cfg:5:17: verify_client = on beats verify_certificate and require_certificate")
 	g("[client:default]\nverify_client = on", "tls.cfg:5:17: verify_client is for servers")
+	f.write("some.pem", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"+ca.pem())
+	g("ca_list = some.pem", "tls.cfg:4:11: ca_list some.pem: left out: certificate 1 of ")
 	g("certificate = s.pem", "tls.cfg:4:1: certificate is set again; the later value counts")
 }
 

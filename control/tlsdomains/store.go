@@ -250,15 +250,24 @@ func (s *Store) ClientByID(id, name string) *tls.Config {
 	return nil
 }
 
-// VerifyPeer tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
-// optional_no_ca, which lets everybody in. The error says why not.
-func (s *Store) VerifyPeer(local netio.Addr, cs *tls.ConnectionState) error {
+// VerifyClient tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
+// optional_no_ca, which lets everybody in. The error says why not. (The VerifiedChains of a tls.ConnectionState stay empty: the domains verify by their own rules.)
+func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().server(addrPort(local), cs.ServerName)
 	if d == nil {
 		return errNoDomain
 	}
 	if err := d.verify(cs.PeerCertificates, time.Now()); err != nil {
 		return fmt.Errorf("the client's certificate: %w", err)
+	}
+	return nil
+}
+
+// VerifyServer tells the same of the server's certificate of a connection that we opened to dst for the domain name; it matters where verify_certificate is off.
+func (s *Store) VerifyServer(name string, dst netio.Addr, cs *tls.ConnectionState) error {
+	d := s.now.Load().client(addrPort(dst), name)
+	if err := d.verifyServer(*cs, d.expect(name)); err != nil {
+		return fmt.Errorf("the server's certificate: %w", err)
 	}
 	return nil
 }
