@@ -118,7 +118,8 @@ func TestServerNameSelectsTheCertificate(t *testing.T) {
 	f2(here, "plain.example.com", "plain")
 	f2(here, "unknown.example.com", "addr")
 	f2(v6, "", "other")
-	f2(v6, "unknown.example.com", "other")
+	f2(v6, "v6.example.com", "other")
+	f2(v6, "unknown.example.com", "default")
 }
 
 func TestVersions(t *testing.T) {

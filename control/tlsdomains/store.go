@@ -163,40 +163,59 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 }
 
-// server chooses the domain for a connection to local whose client named sni ("" if it did not): by name before by address, an address's own names before those for any
-// address; then the address's domain without a name, its first one with a name, and the default. nil if there is none.
+// server chooses the domain for a connection to local whose client named sni, "" if it did not; nil if there is none. By name: the address's, then any's. Then the
+// address's domain without a name. A client that named nobody gets the address's first domain next, one that named somebody else the default (as Kamailio 5.6 does, tried).
 func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
-	return choose(snap.servers, snap.defaultServer, local, canonical(sni))
+	f := find(snap.servers, local, canonical(sni))
+	if sni == "" {
+		return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultServer)
+	}
+	return firstOf(f.named, f.anyNamed, f.unnamed, snap.defaultServer, f.first)
 }
 
-// client chooses likewise for a connection to dst that is to reach name.
+// client chooses the domain for a connection to dst that is to reach name. What is written for an address is for whatever is reached there.
 func (snap *snapshot) client(dst netip.AddrPort, name string) *domain {
-	return choose(snap.clients, snap.defaultClient, dst, canonical(name))
+	f := find(snap.clients, dst, canonical(name))
+	return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultClient)
 }
 
-func choose(list []*domain, fallback *domain, addr netip.AddrPort, name string) *domain {
-	var anyNamed, unnamed, first *domain
-	for _, d := range list {
-		switch {
-		case d.kind == forAny:
-			if anyNamed == nil && d.named(name) {
-				anyNamed = d
-			}
-		case d.addr != addr:
-		case d.named(name):
-			return d
-		case d.ServerName == "" && unnamed == nil:
-			unnamed = d
-		case first == nil:
-			first = d
+// found are the first domains of each kind that are for one address and name.
+type found struct {
+	named    *domain // of the address, whose server_name fits
+	anyNamed *domain // of any address, whose server_name fits
+	unnamed  *domain // of the address, without server_name
+	first    *domain // of the address, whose server_name does not fit
+}
+
+func find(list []*domain, addr netip.AddrPort, name string) (f found) {
+	keep := func(p **domain, d *domain) {
+		if *p == nil {
+			*p = d
 		}
 	}
-	for _, d := range []*domain{anyNamed, unnamed, first} {
+	for _, d := range list {
+		switch fits := d.named(name); {
+		case d.kind == forAny && fits:
+			keep(&f.anyNamed, d)
+		case d.kind == forAny || d.addr != addr:
+		case fits:
+			keep(&f.named, d)
+		case d.ServerName == "":
+			keep(&f.unnamed, d)
+		default:
+			keep(&f.first, d)
+		}
+	}
+	return f
+}
+
+func firstOf(ds ...*domain) *domain {
+	for _, d := range ds {
 		if d != nil {
 			return d
 		}
 	}
-	return fallback
+	return nil
 }
 
 func addrPort(a netio.Addr) netip.AddrPort {
