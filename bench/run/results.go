@@ -22,6 +22,12 @@ type Results struct {
 	Held                         []Held
 	Loss                         []Soak
 	Stopped                      []Stopped
+	TCP, TLS                     *Streams
+}
+
+// Streams is the call over TCP or TLS, in the two ways of Saturation and Fixed.
+type Streams struct {
+	Saturation, Fixed *Comparison
 }
 
 // Comparison is several contenders under the same load, one run of each per round.
