@@ -47,8 +47,16 @@ func invented() *Results {
 		}},
 		Fixed:     &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("forwarder", run(4000, 30, 40)), row("kamailio-lb", run(4000, 150, 1376)), row("viaduct-lb", run(4000, 45, 60))}},
 		Keepalive: &Comparison{Args: []string{"-mode", "options"}, Rows: []Row{row("viaduct-lb", run(200000, 4.2, 0))}},
-		Shards:    table,
-		Spread:    &Spread{Shards: 4, Busiest: 1050, Mean: 1000, HandedOff: 3, Run: run(40000, 25, 0)},
+		TCP: &Streams{
+			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tcp", run(9000, 110, 9000)), row("viaduct-tcp", run(27000, 36, 400))}},
+			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tcp", run(4000, 130, 2000)), row("viaduct-tcp", run(4000, 60, 90))}},
+		},
+		TLS: &Streams{
+			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tls", run(8000, 120, 9000))}},
+			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tls", run(4000, 150, 3000))}},
+		},
+		Shards: table,
+		Spread: &Spread{Shards: 4, Busiest: 1050, Mean: 1000, HandedOff: 3, Run: run(40000, 25, 0)},
 		Held: []Held{
 			{Name: "Viaduct lb.cfg", Calls: 1000000, MemoryMB: 3072, ResidentBefore: 3100 << 20, ResidentHeld: 3110 << 20, ResidentAfter: 3110 << 20, ArenaBefore: 4096, ArenaHeld: 2000004096, ArenaAfter: 4096, HeapBefore: 5 << 20, HeapHeld: 5 << 20, HeapAfter: 5 << 20, Run: run(1, 1, 1)},
 			{Name: "Kamailio lb.cfg", Calls: 200000, MemoryMB: 8192, ResidentBefore: 10 << 20, ResidentHeld: 3000 << 20, ResidentAfter: 3000 << 20, Run: run(1, 1, 1)},
@@ -81,7 +89,7 @@ func TestReportGolden(t *testing.T) {
 		t.Errorf("differs from %s; if meant, run with -update and read it:\n%s", golden, got)
 	}
 	// Each plot the page shows must be there.
-	for _, name := range []string{"calls", "cpu", "cpu-fixed", "latency"} {
+	for _, name := range []string{"calls", "cpu", "cpu-fixed", "latency", "calls-streams", "cpu-streams"} {
 		path := filepath.Join(plotFolder, name+".svg")
 		if !strings.Contains(string(got), "("+path+")") {
 			t.Errorf("the page does not show %s", path)
