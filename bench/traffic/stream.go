@@ -37,10 +37,11 @@ func openStream(local netip.AddrPort) (int, error) {
 		return -1, fmt.Errorf("cannot open a TCP socket: %w", err)
 	}
 	// The port of an earlier run may still have connections in TIME-WAIT.
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
-		err = unix.Bind(fd, at)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("cannot set up a TCP socket: %w", err)
 	}
-	if err != nil {
+	if err := unix.Bind(fd, at); err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("cannot bind TCP %s: %w", local, err)
 	}
@@ -217,7 +218,7 @@ func (e *Engine) cut(s *socket, b []byte) {
 			b = b[2:] // RFC 3261 §7.5, and the keep-alive of RFC 5626
 		}
 		window := b[:min(len(b), frameBytes)]
-		if bytes.Index(window, endOfHeaders) < 0 {
+		if !bytes.Contains(window, endOfHeaders) {
 			if len(window) == frameBytes {
 				e.unframed(s)
 				return
