@@ -4,6 +4,11 @@
 //	load -server 127.0.0.1:5060 -rate 4000 -duration 10s               # open loop: how long does a call wait
 //	load -path direct -concurrent 128 -duration 5s                     # no server: the generator's own ceiling
 //	load -mode hold -calls 1000000 -hold 30s                           # a million INVITE transactions at once
+//	load -transport tls -server 127.0.0.1:5061                         # over TLS, one connection per caller port
+//
+// and what a server has besides calls (package trouble), until a line comes on standard input:
+//
+//	load idle -connections 100000       load deaf -rate 2000       load storm -server 127.0.0.1:5061 -rate 200
 //
 // Exit status: 0 every call completed and nothing was lost, wrong or late; 1 the run could not be done; 2 the command line is wrong; 3 it
 // was done and something was not as it should be.
@@ -33,6 +38,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && neighbours[os.Args[1]] != nil {
+		os.Exit(neighbour(os.Args[1], os.Args[2:]))
+	}
 	options, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
