@@ -47,6 +47,7 @@ type loader struct {
 	phases chan string
 	done   chan struct{}
 	result traffic.Outcome
+	last   []byte // the line that result was read from
 	err    error
 	once   sync.Once
 }
@@ -87,7 +88,7 @@ func (l *loader) read(out io.Reader) {
 			continue
 		}
 		if err := json.Unmarshal(lines.Bytes(), &l.result); err == nil {
-			reported = true
+			reported, l.last = true, bytes.Clone(lines.Bytes())
 		}
 	}
 	close(l.phases)

@@ -100,6 +100,8 @@ func (r *Results) Print(out io.Writer) error {
 	r.printMemory(p)
 	r.printSoak(p)
 	r.printStopped(p)
+	r.printIdle(p)
+	r.printStuck(p)
 	r.printCommands(p)
 	return p.err
 }

@@ -23,6 +23,8 @@ type Results struct {
 	Loss                         []Soak
 	Stopped                      []Stopped
 	TCP, TLS                     *Streams
+	Idle                         []Idle
+	Stuck                        []Stuck
 }
 
 // Streams is the call over TCP or TLS, in the two ways of Saturation and Fixed.
