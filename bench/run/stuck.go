@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,25 +140,42 @@ func (b *bench) stuckWith(ctx context.Context, c contender, k *stuckCase) (*Stuc
 	return row, err
 }
 
-// limitFiles leaves every process of the server so many descriptors above the highest it has.
+// limitFiles leaves every process of the server so many descriptors. New ones take the lowest numbers, and there may be gaps.
 func (s *server) limitFiles(left int) error {
 	for _, pid := range s.pids() {
 		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		if err != nil {
 			return fmt.Errorf("cannot see the server's files: %w", err)
 		}
-		highest := 0
+		var open []int
 		for _, f := range list {
 			if n, err := strconv.Atoi(f.Name()); err == nil {
-				highest = max(highest, n)
+				open = append(open, n)
 			}
 		}
-		limit := unix.Rlimit{Cur: uint64(highest + 1 + left), Max: uint64(highest + 1 + left)}
-		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		n := uint64(limitLeaving(open, left))
+		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil); err != nil {
 			return fmt.Errorf("cannot limit the server's files: %w", err)
 		}
 	}
 	return nil
+}
+
+// limitLeaving is the RLIMIT_NOFILE below which left numbers are free beside those open.
+func limitLeaving(open []int, left int) int {
+	limit := left
+	for _, n := range sortedInts(open) {
+		if n < limit {
+			limit++
+		}
+	}
+	return limit
+}
+
+func sortedInts(v []int) []int {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return s
 }
 
 // Stuck is one server with one kind of trouble.

@@ -33,7 +33,8 @@ type IdleCounts struct {
 	Unanswered int `json:"unanswered"`
 	Closed     int `json:"closed"`
 	// Stopped says why fewer were tried than asked for.
-	Stopped string  `json:"stopped,omitempty"`
+	Stopped string `json:"stopped,omitempty"`
+	// Seconds is how long opening took.
 	Seconds float64 `json:"seconds"`
 }
 
@@ -89,8 +90,9 @@ func (d *Idle) Open(stop <-chan struct{}) {
 			break
 		}
 		d.wait()
-		d.giveUp()
+		d.giveUp(patience)
 	}
+	d.giveUp(0)
 	d.Counts.Seconds = time.Since(began).Seconds()
 }
 
@@ -206,12 +208,12 @@ func (d *Idle) heard(c *idleConn) {
 	d.Counts.Open++
 }
 
-// giveUp goes on without those that have waited too long. They stay open.
-func (d *Idle) giveUp() {
+// giveUp goes on without those that have waited for longest. If they are connected they stay open.
+func (d *Idle) giveUp(longest time.Duration) {
 	for len(d.waiting) > 0 {
 		c := &d.conns[d.waiting[0]]
 		if c.state == idleConnecting || c.state == idleAsked {
-			if time.Since(c.since) < patience {
+			if time.Since(c.since) < longest {
 				return
 			}
 			d.onWay--
