@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/url"
@@ -131,4 +132,35 @@ func (a *authority) client() *tls.Config {
 // server is that of a peer with a certificate for these names.
 func (a *authority) server(names ...string) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{a.make(names...)}}
+}
+
+// configure writes the tls.cfg of a proxy that shows the certificate of 127.0.0.1 and trusts the authority, and gives its path. In more text {dir} is the
+// folder of the certificates.
+func (a *authority) configure(t *testing.T, verified bool, more string) string {
+	t.Helper()
+	verify := "no"
+	if verified {
+		verify = "yes"
+	}
+	text := fmt.Sprintf(`[server:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+private_key = {dir}/127.0.0.1.key
+certificate = {dir}/127.0.0.1.pem
+ca_list = {dir}/ca.pem
+
+[client:default]
+method = TLSv1.2+
+verify_certificate = %[1]s
+require_certificate = %[1]s
+private_key = {dir}/127.0.0.1.key
+certificate = {dir}/127.0.0.1.pem
+ca_list = {dir}/ca.pem
+`, verify) + more
+	path := filepath.Join(a.dir, "tls.cfg")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "{dir}", a.dir)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

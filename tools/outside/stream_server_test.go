@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,30 +63,7 @@ func startStreams(t *testing.T, s streamSetup) *streamServer {
 		s.globals = append(s.globals, "tcp_accept_no_cl=yes") // Kamailio reads the HTTP request as a message, and a GET has no Content-Length
 		s.modules = append(s.modules, `loadmodule "xhttp.so"`, `loadmodule "websocket.so"`, `loadmodule "nathelper.so"`)
 	}
-	verify := "no"
-	if s.verify {
-		verify = "yes"
-	}
-	text := fmt.Sprintf(`[server:default]
-method = TLSv1.2+
-verify_certificate = no
-require_certificate = no
-private_key = {dir}/127.0.0.1.key
-certificate = {dir}/127.0.0.1.pem
-ca_list = {dir}/ca.pem
-
-[client:default]
-method = TLSv1.2+
-verify_certificate = %[1]s
-require_certificate = %[1]s
-private_key = {dir}/127.0.0.1.key
-certificate = {dir}/127.0.0.1.pem
-ca_list = {dir}/ca.pem
-`, verify) + s.tlsCfg
-	tlsCfg := filepath.Join(s.ca.dir, "tls.cfg")
-	if err := os.WriteFile(tlsCfg, []byte(strings.ReplaceAll(text, "{dir}", s.ca.dir)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	tlsCfg := s.ca.configure(t, s.verify, s.tlsCfg)
 	const lastModule = `loadmodule "dispatcher.so"`
 	s.edits = append(s.edits,
 		"disable_tcp=yes\n", fmt.Sprintf("disable_tcp=no\nenable_tls=yes\nlisten=tcp:%v\nlisten=tls:%v\n%s\n", srv.tcp, srv.tls, strings.Join(s.globals, "\n")),
