@@ -15,6 +15,7 @@ func relayed(t *testing.T, callerOver, calleeOver string, s streamSetup) (srv *s
 	t.Parallel()
 	srv = startStreams(t, s)
 	caller, callee = srv.caller(t, "the caller", callerOver), srv.callee(t, "the callee", calleeOver)
+	callee.once.Store(true)
 	d = caller.call(srv.at(callerOver))
 	d.uri = callee.contact("callee")
 	return srv, d, caller, callee
@@ -67,6 +68,17 @@ func TestRow48ResponseOnStreams(t *testing.T) {
 		again.close()
 	}
 	other.connection().alive()
+}
+
+// Row 21, §16.6 step 1, §18.3: what came in a datagram without Content-Length gets one for the stream; the body is the same, whatever is in it.
+func TestRow21ContentLengthOnStreams(t *testing.T) {
+	_, d, caller, callee := relayed(t, "UDP", overTCP, streamSetup{})
+	body := "--b\r\n\x00\x01\r\n\r\nSIP/2.0 200 OK\r\n\r\n\xff--b--"
+	caller.send(d.proxy, d.text("MESSAGE", d.branch, "-Content-Length", "Content-Type: multipart/mixed;boundary=b")+body)
+	m := answered(caller, callee, "MESSAGE")
+	if string(m.body) != body || len(m.all("Content-Length")) != 1 {
+		t.Errorf("arrives as\n%q", m.raw)
+	}
 }
 
 // Row 49, §18.3: on streams Content-Length alone says where a body ends: more is waited for, and what is left begins the next message.

@@ -66,17 +66,6 @@ func (n *nameserver) add(zone ...string) {
 	}
 }
 
-// forget takes away the records of a name.
-func (n *nameserver) forget(name string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for k := range n.records {
-		if strings.HasPrefix(k, dns.Fqdn(name)+" ") {
-			delete(n.records, k)
-		}
-	}
-}
-
 // mute lets queries for a name go unanswered, or answers them again.
 func (n *nameserver) mute(name string, on bool) {
 	n.mu.Lock()

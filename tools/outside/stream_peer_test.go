@@ -53,8 +53,8 @@ type streamEnds struct {
 type stream struct {
 	peer  *peer
 	conn  net.Conn
-	frame bool         // WebSocket
-	reads sync.Mutex   // held: the peer has stopped reading
+	frame bool // WebSocket
+	reads gate
 	out   sync.Mutex   // one writer at a time: the reader answers pings
 	empty atomic.Int64 // CRLFs between messages that came in
 	pongs atomic.Int64 // of WebSocket
@@ -292,15 +292,25 @@ func (s *stream) deliver(b []byte) {
 	s.peer.in <- m
 }
 
-// gated waits with reading while the lock is held.
+// gate is shut while its peer has stopped reading.
+type gate struct {
+	mu   sync.Mutex
+	shut chan struct{} // nil: open
+}
+
+// gated waits with reading while the gate is shut.
 type gated struct {
 	io.Reader
-	gate *sync.Mutex
+	*gate
 }
 
 func (g gated) Read(b []byte) (int, error) {
-	g.gate.Lock()
-	g.gate.Unlock()
+	g.mu.Lock()
+	shut := g.shut
+	g.mu.Unlock()
+	if shut != nil {
+		<-shut
+	}
 	return g.Reader.Read(b)
 }
 
@@ -312,9 +322,19 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.s.conn.Write(b)
 }
 
-// stopReading lets what arrives stay in the kernel, after one more read at most. goOn ends it.
-func (s *stream) stopReading() { s.reads.Lock() }
-func (s *stream) goOn()        { s.reads.Unlock() }
+// stopReading lets what arrives stay in the kernel, after one more read at most. goOn ends it, and must come before the test ends.
+func (s *stream) stopReading() {
+	s.reads.mu.Lock()
+	defer s.reads.mu.Unlock()
+	s.reads.shut = make(chan struct{})
+}
+
+func (s *stream) goOn() {
+	s.reads.mu.Lock()
+	defer s.reads.mu.Unlock()
+	close(s.reads.shut)
+	s.reads.shut = nil
+}
 
 // write sends bytes as they are, or as one text frame.
 func (s *stream) write(b []byte) error {
@@ -373,16 +393,6 @@ func (s *stream) noticed() {
 		}
 		return !remote.Match(b) // established, or waiting for its own close
 	})
-}
-
-// expectGone wants the proxy to end the connection.
-func (s *stream) expectGone() {
-	s.peer.t.Helper()
-	select {
-	case <-s.gone:
-	case <-time.After(patience):
-		s.peer.t.Fatalf("the connection of %s stays open", s.peer.name)
-	}
 }
 
 // alive wants the connection to be there.
