@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -369,108 +368,4 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 		}
 		return false
 	})
-}
-
-// deaf is an IPv6 port where connections are neither taken nor refused: its queue is full (listen(2)), hence SYNs go unanswered.
-func deaf(t *testing.T) uint16 {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Skipf("needs IPv6: %v", err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	addr := &syscall.SockaddrInet6{Port: freePort(t), Addr: [16]byte{15: 1}}
-	if err := syscall.Bind(fd, addr); err != nil {
-		t.Skipf("needs the address ::1: %v", err)
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	// A queue of 0 holds one or two.
-	for range 4 {
-		c, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { syscall.Close(c) })
-		if err := syscall.Connect(c, addr); err != nil && err != syscall.EINPROGRESS {
-			t.Fatal(err)
-		}
-	}
-	return uint16(addr.Port)
-}
-
-// Row 99, RFC 6157 §4, RFC 8305: a destination whose IPv6 address is dead, whether it refuses or is silent, is reached by its IPv4 address, and long before any
-// timer of the call or of the connection has run out.
-func TestRow99DeadFamily(t *testing.T) {
-	needsIPv6(t)
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		port func(*testing.T) uint16
-	}{{"refuses", func(t *testing.T) uint16 { return uint16(freePort(t)) }}, {"is silent", deaf}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			port := c.port(t)
-			callee := listenerAt(t, "the callee", overTCP, netip.AddrPortFrom(loopback4, port))
-			n := newNameserver(t, "dual.example.net 60 IN AAAA ::1", "dual.example.net 60 IN A 127.0.0.1")
-			six := netip.AddrPortFrom(netip.IPv6Loopback(), uint16(freePort(t)))
-			srv := startStreams(t, streamSetup{globals: append(locating(t, n.addr), "listen=tcp:"+six.String(), "tcp_connect_timeout=25")})
-			caller := newPeer(t, "the caller")
-			d := caller.call(srv.addr)
-			d.uri = fmt.Sprintf("sip:callee@dual.example.net:%d;transport=tcp", port)
-			// expect waits for less than half of the connection's own time-out, and of fr_timer: 30 s.
-			d.establish(callee)
-			d.request("BYE")
-			callee.reply(callee.expect("BYE"), 200, "OK", "")
-			caller.expect("200")
-		})
-	}
-}
-
-// Row 88, RFC 5922 §7.1, §4: the certificate is held against the domain of the URI, not against the host that SRV names.
-func TestRow88DomainCertificate(t *testing.T) {
-	t.Parallel()
-	ca, stranger := newAuthority(t), newAuthority(t)
-	ca.issue("127.0.0.1")
-	hosts := map[string]*peer{}
-	n := newNameserver(t, "gw.example.net 60 IN A 127.0.0.1")
-	add := func(domain string, a *authority, names ...string) {
-		hosts[domain] = listener(t, "the host of "+domain, overTLS, loopback4, withTLS(a.server(names...)), withSips())
-		n.add(fmt.Sprintf("_sips._tcp.%s 60 IN SRV 1 1 %d gw.example.net", domain, hosts[domain].addr.Port()))
-	}
-	add("dns.example.org", ca, "dns.example.org")
-	add("uri.example.org", ca, "sip:uri.example.org")
-	add("several.example.org", ca, "gw.example.net", "sip:other.example.org", "sip:several.example.org")
-	add("srv.example.org", ca, "gw.example.net")                           // the host that SRV names
-	add("other.example.org", ca, "sip:elsewhere.example.org")              // another domain
-	add("wild.example.org", ca, "*.example.org")                           // §7.2: wildcards do not match
-	add("both.example.org", ca, "sip:not.example.org", "both.example.org") // §7.1: with SIP URIs there, DNS names do not count
-	add("stranger.example.org", stranger, "stranger.example.org")          // not signed by whom we trust
-	srv := startStreams(t, streamSetup{ca: ca, verify: true, globals: locating(t, n.addr)})
-	caller := dialer(t, "the caller", overTLS, srv.tls, withTLS(ca.client()), withSips())
-	for _, good := range []string{"dns.example.org", "uri.example.org", "several.example.org"} {
-		d := caller.call(srv.tls)
-		d.uri = "sips:callee@" + good
-		d.invite()
-		m := hosts[good].expect("INVITE")
-		hosts[good].reply(m, 486, "Busy Here", "callee")
-		hosts[good].expect("ACK")
-		caller.expect("100")
-		d.ack(caller.expect("486"))
-	}
-	for _, bad := range []string{"srv.example.org", "other.example.org", "wild.example.org", "both.example.org", "stranger.example.org"} {
-		d := caller.call(srv.tls)
-		d.uri = "sips:callee@" + bad
-		d.invite()
-		m := caller.next(patience)
-		for m != nil && m.status() == 100 {
-			m = caller.next(patience)
-		}
-		if m == nil || m.status() < 400 {
-			t.Fatalf("%s gets %v", bad, m)
-		}
-		d.ack(m)
-		hosts[bad].silence(0)
-	}
 }

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -312,25 +311,4 @@ func TestRow19Transports(t *testing.T) {
 			throughBoth(t, d, caller, callee, srv.at(c[1]))
 		})
 	}
-}
-
-// Row 19, RFC 5658, RFC 6157 §4: the same over TCP from IPv4 to IPv6.
-func TestRow19StreamFamilies(t *testing.T) {
-	needsIPv6(t)
-	six := netip.AddrPortFrom(netip.IPv6Loopback(), uint16(freePort(t)))
-	t.Parallel()
-	srv := startStreams(t, streamSetup{globals: []string{"listen=tcp:" + six.String()}})
-	caller, callee := srv.caller(t, "the caller", overTCP), listener(t, "the callee", overTCP, netip.IPv6Loopback())
-	d := caller.call(srv.tcp)
-	d.uri = callee.contact("callee")
-	throughBoth(t, d, caller, callee, six)
-}
-
-func needsIPv6(t *testing.T) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Skipf("needs IPv6 on the loopback interface: %v", err)
-	}
-	ln.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -224,5 +225,53 @@ func TestRow89TLSVersions(t *testing.T) {
 		d.uri = callee.contact("callee")
 		d.request("MESSAGE")
 		answered(caller, callee, "MESSAGE")
+	}
+}
+
+// Row 88, RFC 5922 §7.1, §4: the certificate is held against the domain of the URI, not against the host that SRV names.
+func TestRow88DomainCertificate(t *testing.T) {
+	t.Parallel()
+	ca, stranger := newAuthority(t), newAuthority(t)
+	ca.issue("127.0.0.1")
+	hosts := map[string]*peer{}
+	n := newNameserver(t, "gw.example.net 60 IN A 127.0.0.1")
+	add := func(domain string, a *authority, names ...string) {
+		hosts[domain] = listener(t, "the host of "+domain, overTLS, loopback4, withTLS(a.server(names...)), withSips())
+		n.add(fmt.Sprintf("_sips._tcp.%s 60 IN SRV 1 1 %d gw.example.net", domain, hosts[domain].addr.Port()))
+	}
+	add("dns.example.org", ca, "dns.example.org")
+	add("uri.example.org", ca, "sip:uri.example.org")
+	add("several.example.org", ca, "gw.example.net", "sip:other.example.org", "sip:several.example.org")
+	add("srv.example.org", ca, "gw.example.net")                           // the host that SRV names
+	add("other.example.org", ca, "sip:elsewhere.example.org")              // another domain
+	add("wild.example.org", ca, "*.example.org")                           // §7.2: wildcards do not match
+	add("both.example.org", ca, "sip:not.example.org", "both.example.org") // §7.1: with SIP URIs there, DNS names do not count
+	add("stranger.example.org", stranger, "stranger.example.org")          // not signed by whom we trust
+	add("user.example.org", ca, "sip:bob@user.example.org")                // §7.1: a person, not a domain
+	srv := startStreams(t, streamSetup{ca: ca, verify: true, globals: locating(t, n.addr)})
+	caller := dialer(t, "the caller", overTLS, srv.tls, withTLS(ca.client()), withSips())
+	for _, good := range []string{"dns.example.org", "uri.example.org", "several.example.org"} {
+		d := caller.call(srv.tls)
+		d.uri = "sips:callee@" + good
+		d.invite()
+		m := hosts[good].expect("INVITE")
+		hosts[good].reply(m, 486, "Busy Here", "callee")
+		hosts[good].expect("ACK")
+		caller.expect("100")
+		d.ack(caller.expect("486"))
+	}
+	for _, bad := range []string{"srv.example.org", "other.example.org", "wild.example.org", "both.example.org", "stranger.example.org", "user.example.org"} {
+		d := caller.call(srv.tls)
+		d.uri = "sips:callee@" + bad
+		d.invite()
+		m := caller.next(patience)
+		for m != nil && m.status() == 100 {
+			m = caller.next(patience)
+		}
+		if m == nil || m.status() < 400 {
+			t.Fatalf("%s gets %v", bad, m)
+		}
+		d.ack(m)
+		hosts[bad].silence(0)
 	}
 }
