@@ -117,13 +117,10 @@ func (p *process) rpc() *control.RPC {
 	vars.Register(control.StreamVars(p.limits)...)
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
-	control.RegisterDNS(r, p.dns())
+	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
 	control.RegisterVars(r, vars)
 	return r
 }
-
-// dns is what dns.* asks; nil: the names have no cache to be looked at.
-func (p *process) dns() control.DNS { return nil }
 
 // reloadTLS reads the TLS domains again; what is strange about them goes into the log.
 func (p *process) reloadTLS() error {
