@@ -3,7 +3,6 @@ package trouble
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,10 +80,9 @@ func (d *Idle) Close() {
 // closed.
 func (d *Idle) Open(stop <-chan struct{}) {
 	began := time.Now()
-	perSource := portsPerSource()
 	for !isClosed(stop) {
 		for d.onWay < together && len(d.conns) < d.count && d.Counts.Stopped == "" {
-			d.start(len(d.conns) / perSource)
+			d.start(source(len(d.conns)))
 		}
 		if d.onWay == 0 {
 			break
@@ -100,28 +98,22 @@ func (d *Idle) Open(stop <-chan struct{}) {
 func (d *Idle) Watch() { d.wait() }
 
 // start begins one connection from the given source address.
-func (d *Idle) start(source int) {
+func (d *Idle) start(from [4]byte) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		d.Counts.Stopped = fmt.Sprintf("cannot open a socket: %v", err) // EMFILE: what is open is all there will be
-		return
-	}
-	if source >= maxSources {
-		unix.Close(fd)
-		d.Counts.Stopped = "no source address left"
 		return
 	}
 	d.conns = append(d.conns, idleConn{fd: int32(fd), since: time.Now()})
 	place := int32(len(d.conns) - 1)
 	c := &d.conns[place]
 	// The port is chosen at connect(2), by the whole four-tuple (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
-	from := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(firstSource + source)}}
 	err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	if err == nil {
 		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // no TIME-WAIT of so many
 	}
 	if err == nil {
-		err = unix.Bind(fd, from)
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: from})
 	}
 	if err == nil {
 		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(d.server.Port()), Addr: d.server.Addr().As4()})
@@ -229,13 +221,10 @@ func (d *Idle) giveUp(longest time.Duration) {
 	}
 }
 
-// portsPerSource is how many connections one source address may have to one server.
-func portsPerSource() int {
-	low, high := 32768, 60999
-	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		_, _ = fmt.Sscan(string(b), &low, &high) // the kernel's own defaults else
-	}
-	return max(high-low-portsSpared, 1)
+// source is the address that the n-th connection comes from.
+func source(n int) [4]byte {
+	n /= perSource
+	return [4]byte{127, 0, byte(1 + n/sourcesPerNet), byte(1 + n%sourcesPerNet)}
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -15,11 +15,11 @@ const (
 	// longestWait bounds one wait for events, so that a stop is heard.
 	longestWait = 50 * time.Millisecond
 
-	// portsSpared of the local port range are left to others: each source address has its own, but listeners on all addresses share them.
-	portsSpared = 2000
-	// firstSource is the last byte of the first source address, 127.0.0.32, and maxSources how many there may be.
-	firstSource = 32
-	maxSources  = 200
+	// perSource is how many connections come from one address. The ports of one would suffice for 28,000 (ip_local_port_range), but a server may
+	// bound the connections of one peer: Viaduct at 1024 (tcp_accept_iplimit). Sources are 127.0.1.1 and on, sourcesPerNet for each third byte,
+	// which is enough for MaxConnections.
+	perSource     = 1000
+	sourcesPerNet = 250
 
 	// deafBuffer is asked for as the receive buffer of a peer that does not read, so that it is soon full. The kernel doubles it.
 	deafBuffer = 4096

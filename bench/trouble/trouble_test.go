@@ -167,6 +167,21 @@ func TestIdleIsBounded(t *testing.T) {
 	}
 }
 
+func TestSourcesAreManyAndOnLoopback(t *testing.T) {
+	of := map[[4]byte]int{}
+	for n := range MaxConnections {
+		of[source(n)]++
+	}
+	for a, n := range of {
+		if a[0] != 127 || n > perSource {
+			t.Errorf("%v: %d connections", a, n)
+		}
+	}
+	if len(of) < MaxConnections/perSource {
+		t.Errorf("only %d sources", len(of))
+	}
+}
+
 // What the deaf peers leave in the way stays there: nothing but the kernel's buffers moves.
 func TestDeafNeverReads(t *testing.T) {
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
