@@ -287,7 +287,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 	after := srv.streamCounters(t)
 	counted(t, before, after, "sendq_full", 1)
 	t.Logf("refused after %d messages of 16 KB", sent)
-	if queued := after["current_write_queued"]; queued > 65536 {
+	if queued := after["current_write_queue_size"]; queued > 65536 {
 		t.Errorf("%d bytes are queued for peers, want no more than tcp_conn_wq_max", queued)
 	}
 }
