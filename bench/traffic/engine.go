@@ -169,6 +169,7 @@ func (e *Engine) Run() Report {
 		r.Sockets.Overflowed += s.overflowed()
 	}
 	r.PerAnswerer = append(r.PerAnswerer, e.account.answerer[:len(e.answerers)]...)
+	r.TLS, r.TLSOut = e.agreed(false), e.agreed(true)
 	e.windowReport(&r)
 	r.HoldOpenSeconds, r.HoldReleaseSeconds = e.hold.openSeconds, e.hold.releaseSeconds
 	return r
