@@ -52,12 +52,15 @@ func (e *Engine) listen() error {
 
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, rc syscall.RawConn) (err error) {
-		if e.cfg.ReusePort {
-			if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }); cerr != nil {
-				return cerr
+		cerr := rc.Control(func(fd uintptr) {
+			if e.cfg.ReusePort {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
-		}
-		return err
+			if s := int((e.cfg.DeferAccept + time.Second - 1) / time.Second); s > 0 && err == nil {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, s)
+			}
+		})
+		return errors.Join(err, cerr)
 	}}
 	// Go sets SO_REUSEADDR, and listens with net.core.somaxconn.
 	nl, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
@@ -189,10 +192,10 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 		e.enter(c, nc)
 		return
 	}
-	if e.admitting.Add(1) > admitsAtOnce+admitsWaiting {
+	if e.admitting.Add(1) > e.limits.MaxAdmitting.Load() {
 		e.admitting.Add(-1)
 		e.stats.admitsRefused.Add(1)
-		e.stats.rejected(DialBusy)
+		e.stats.rejected(TooManyHandshakes)
 		e.unbook(c)
 		_ = nc.SetLinger(0)
 		_ = nc.Close()

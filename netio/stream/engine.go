@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,14 +36,19 @@ type Engine struct {
 	table    table
 	registry registry
 	lastID   atomic.Uint64
+
+	_        [64]byte     // all shards and loops write these three: apart from each other and the rest
 	queued   atomic.Int64 // bytes that peers refuse: Limits.WqMax
+	_        [56]byte
 	inflight atomic.Int64 // bytes that loops have not tried to write
+	_        [56]byte
 	inbound  atomic.Int64 // bytes in the shards' queues
+	_        [56]byte
 
 	opened    atomic.Int64 // connections: Limits.MaxConnections
 	openedTLS atomic.Int64
 	sources   sources
-	admits    chan struct{}
+	gates     chan struct{} // see gate
 	admitting atomic.Int64
 	dials     dialer
 	resumes   chan struct{}
@@ -82,7 +88,7 @@ func Start(cfg Config) (*Engine, error) {
 		cfg.Logger = slog.Default()
 	}
 	e := &Engine{cfg: cfg, base: cfg.Base, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}),
-		admits: make(chan struct{}, admitsAtOnce), resumes: make(chan struct{}, resumesAtOnce)}
+		gates: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), resumes: make(chan struct{}, resumesAtOnce)}
 	if e.limits == nil {
 		e.limits = NewLimits()
 	}
