@@ -178,17 +178,15 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 		_ = nc.Close()
 		return
 	}
-	c.ipBooked = peer
-	if !e.sources.enter(peer, e.limits, e.now()) {
-		c.ipBooked = netio.Addr{}
+	proxied := l.from.has(peer.AddrPort().Addr())
+	if !proxied && !e.bookSource(c, peer) { // else the client behind it counts, not the proxy
 		e.unbook(c)
-		e.stats.rejected(TooManyFromSource)
 		_ = nc.SetLinger(0)
 		_ = nc.Close()
 		return
 	}
 	e.stats.accepted.Add(1)
-	if !l.proto.Secure() && !l.from.has(peer.AddrPort().Addr()) {
+	if !l.proto.Secure() && !proxied {
 		e.enter(c, nc)
 		return
 	}
@@ -258,6 +256,16 @@ func (e *Engine) unbook(c *conn) {
 		e.openedTLS.Add(-1)
 	}
 	e.opened.Add(-1)
+}
+
+// bookSource counts the connection for its source.
+func (e *Engine) bookSource(c *conn, a netio.Addr) bool {
+	if !e.sources.enter(a, e.limits, e.now()) {
+		e.stats.rejected(TooManyFromSource)
+		return false
+	}
+	c.ipBooked = a
+	return true
 }
 
 // sources counts accepted connections by address.

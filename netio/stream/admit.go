@@ -29,6 +29,9 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 		}
 		if src.Family != 0 {
 			c.k.addr = src
+			if !e.bookSource(c, src) {
+				return errProxy
+			}
 		}
 	}
 	if !l.proto.Secure() {

@@ -135,6 +135,10 @@ const (
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
 
+	// userTimeoutSpare is the least by which the kernel's time-out for unacknowledged bytes is longer than Limits.SendTimeout, else it is as long again: ours should come first, since
+	// it says more.
+	userTimeoutSpare = 5 * time.Second
+
 	// closeWait bounds how long Close waits for the loops to close what they have.
 	closeWait = 5 * time.Second
 

@@ -179,12 +179,12 @@ func TestLoopEndIsFatal(t *testing.T) {
 	told := make(chan error, 10)
 	r := newRig(t, 1, func(c *Config) { c.Fatal = func(err error) { told <- err } })
 	c := r.dial(0)
+	r.wait("the connection", func() bool { return r.e.Stats().Established == 1 })
 	_ = r.e.client.Stop() // what a failing epoll_wait does to it
 	if err := <-told; err == nil {
 		t.Fatal("no error")
 	}
 	ended(t, c)
-	r.e.client = nil
 	r.e.Close()
 	if len(told) != 0 {
 		t.Fatal("told twice")
