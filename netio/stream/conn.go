@@ -89,14 +89,18 @@ type conn struct {
 	st         state
 	lp         *loop // its loop; nil until it is in one
 	head, tail *outMsg
-	queued     int    // bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
-	inflight   int    // the same while not blocked: what the loop has not tried yet
-	blocked    bool   // the kernel, or the connect, has let us wait
-	deadline   int64  // while blocked: when to give up
-	aliases    []key  // besides k
-	closeAfter bool   // close when all is written
-	closeWhy   Reason // why then; OK: a sender asked for it
-	why        Reason // of the end, once dead
+	queued     int         // bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
+	inflight   int         // the same while not blocked: what the loop has not tried yet
+	busy       bool        // the loop has something of it to write: see direct
+	plain      bool        // what is sent goes to the kernel as it is: no TLS, no WebSocket, and that is decided
+	blocked    bool        // the kernel, or the connect, has let us wait
+	deadline   int64       // while blocked: when to give up
+	aliases    []key       // besides k
+	sent       []sentToken // written lately
+	sentAt     int         // where the oldest stands once sent is full
+	closeAfter bool        // close when all is written
+	closeWhy   Reason      // why then; OK: a sender asked for it
+	why        Reason      // of the end, once dead
 	errno      unix.Errno
 
 	opens        atomic.Uint32 // how often a loop took it
@@ -122,8 +126,6 @@ type conn struct {
 	messageBy          int64    // when the message begun must be complete; 0: none begun
 	lingerBy           int64
 	writing, writeTail *outMsg // taken from head; on their way as they are
-	sent               []sentToken
-	sentAt             int // where the oldest stands once sent is full
 	wheelNext          *conn
 	wheelPrev          **conn
 	wheelAt            int64
@@ -136,7 +138,7 @@ type sentToken struct {
 	shard int32
 }
 
-// remember keeps the token of a message that was written.
+// remember keeps the token of a message that was written. mu is held.
 func (c *conn) remember(token uint64, shard int32, now int64) {
 	t := sentToken{token, now, shard}
 	if len(c.sent) < sentRemembered {
@@ -161,7 +163,7 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.head, c.tail = nil, nil
 	outBytes := 0
 	for m := head; m != nil; m = m.next {
-		outBytes += len(m.data)
+		outBytes += len(m.data) - m.off
 	}
 	c.uncount(outBytes)
 	aliases := c.aliases

@@ -118,6 +118,7 @@ func (l *loop) replyWire(c *conn, b []byte) {
 	m.level = levelWire
 	m.data = append(m.data, b...)
 	c.mu.Lock()
+	c.busy = true // until drained: a shard must not write into the middle of it
 	fits := c.st != dead
 	switch {
 	case !fits:
@@ -254,6 +255,9 @@ func (l *loop) decide(c *conn, in []byte) bool {
 	}
 	c.undecided = false
 	c.messageBy = 0
+	c.mu.Lock()
+	c.plain = !isGet && c.layers.none()
+	c.mu.Unlock()
 	if isGet {
 		t := &l.e.listeners[l.e.listeners[int(c.k.listener)-l.e.base].twin]
 		c.mu.Lock()

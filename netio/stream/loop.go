@@ -27,7 +27,7 @@ type loop struct {
 	waiting atomic.Pointer[conn] // others': connections that have something for us, newest first
 	resume  atomic.Bool          // others': a shard has room again
 	ticked  atomic.Bool          // others': look at the timers
-	touched []bool               // others', one per shard: see Port.touch
+	touched []bool               // others', one per shard: see Port.wake
 
 	now     int64
 	wheel   wheel
@@ -146,6 +146,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	c.lp = l
 	c.opens.Add(1)
 	c.g, c.fd = g, g.Fd()
+	c.plain = c.layers.none() && !c.undecided
 	isDead := c.st == dead
 	if c.st == connecting {
 		c.st = open

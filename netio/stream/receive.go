@@ -116,6 +116,9 @@ func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 func (l *loop) linger(c *conn) {
 	l.e.stats.faults.Add(1)
 	c.lingering = true
+	c.mu.Lock()
+	c.plain = false // the loop writes the answer, and then shuts the sending side
+	c.mu.Unlock()
 	c.lingerBy = l.now + int64(lingerFor)
 	l.wheel.before(c, c.lingerBy)
 	c.dropPartial()

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"viaduct/netio"
 )
 
@@ -30,6 +32,8 @@ type outbound struct {
 	opts    SendOptions
 	last    Reason
 	touched []*loop // whose bells Flush rings
+	written []*conn // to be written by Flush
+	iov     [writeSegments]unix.Iovec
 
 	mu       sync.Mutex // of those below
 	failed   []Failure
@@ -104,8 +108,15 @@ func (p *Port) Abandon() {
 // Forget is for a caller that panicked: what is queued is sent all the same, since it is copied.
 func (p *Port) Forget() { p.Abandon() }
 
-// Flush wakes the event loops that have something to write since the last Flush. Without it they find it at their next tick.
+// Flush writes what was sent since the last Flush, or wakes the event loops that have to. Without it nothing leaves.
 func (p *Port) Flush() {
+	for i, c := range p.out.written {
+		if l := p.direct(c); l != nil {
+			p.wake(c, l)
+		}
+		p.out.written[i] = nil
+	}
+	p.out.written = p.out.written[:0]
 	for _, l := range p.out.touched {
 		l.touched[p.shard] = false
 		l.ring()
@@ -129,7 +140,12 @@ func (p *Port) send(m *outMsg) Reason {
 		}
 		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:
-			p.touch(c, l)
+			if n := len(p.out.written); l != nil && (n == 0 || p.out.written[n-1] != c) { // without a loop: written when it opens
+				p.out.written = append(p.out.written, c)
+			}
+			if l != nil && o.opts.Lifetime > 0 {
+				p.wake(c, l) // it has a timer to set
+			}
 			return OK
 		case refused:
 			c.condemn(why, 0)
@@ -142,11 +158,8 @@ func (p *Port) send(m *outMsg) Reason {
 	return Closed
 }
 
-// touch notes that c has something for its loop.
-func (p *Port) touch(c *conn, l *loop) {
-	if l == nil {
-		return // it writes when it opens
-	}
+// wake notes that c has something for its loop l, which Flush rings.
+func (p *Port) wake(c *conn, l *loop) {
 	l.wake(c)
 	if !l.touched[p.shard] {
 		l.touched[p.shard] = true
@@ -221,7 +234,9 @@ func (p *Port) Lifetime(listener int, src *netio.Addr, d time.Duration) bool {
 	c.mu.Lock()
 	l := c.lp
 	c.mu.Unlock()
-	p.touch(c, l)
+	if l != nil {
+		p.wake(c, l)
+	}
 	return true
 }
 

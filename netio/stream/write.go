@@ -151,6 +151,7 @@ func (l *loop) take(c *conn) bool {
 	}
 	head, tail := c.head, c.tail
 	c.head, c.tail = nil, nil
+	c.busy = c.busy || head != nil
 	c.mu.Unlock()
 	if head == nil {
 		return true
@@ -224,6 +225,7 @@ func (l *loop) wrote(c *conn, n int) {
 	l.e.stats.bytesOut.Add(uint64(n))
 	left := n
 	messages := uint64(0)
+	c.mu.Lock()
 	for m := c.writing; m != nil; m = c.writing {
 		rest := len(m.data) - m.off
 		if left < rest {
@@ -242,7 +244,6 @@ func (l *loop) wrote(c *conn, n int) {
 		m.free()
 	}
 	l.e.stats.messagesOut.Add(messages)
-	c.mu.Lock()
 	c.uncount(n)
 	if c.blocked {
 		// Renewed whenever bytes leave: a slow reader is not a dead one.
@@ -259,6 +260,7 @@ func (l *loop) drained(c *conn) bool {
 		c.mu.Unlock()
 		return true
 	}
+	c.busy = false
 	if c.blocked {
 		c.blocked = false
 		c.deadline = 0
@@ -304,8 +306,8 @@ func (l *loop) block(c *conn) bool {
 			}
 		}
 		for m := c.head; m != nil && fits; m = m.next {
-			if fits = e.admit(c.queued, len(m.data), false); fits {
-				c.queued += len(m.data)
+			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
+				c.queued += len(m.data) - m.off
 				m.shrink()
 			}
 		}
@@ -336,8 +338,10 @@ func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	head := c.writing
 	c.writing, c.writeTail = nil, nil
 	c.failAll(head, failureReason(why), errno, true)
+	c.mu.Lock()
 	sent := c.sent
 	c.sent = nil
+	c.mu.Unlock()
 	if why == Requested || why == Idle {
 		return // ours to end: nobody waits for an answer on an idle connection
 	}

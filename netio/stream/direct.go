@@ -1,0 +1,89 @@
+package stream
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// direct writes what c has in its outbox in the sender's own thread, if nothing of c is on its way in its loop and nothing but the kernel lies between a message and the wire:
+// waking the loop for it costs two changes of threads. At 4,000 calls a second on one core, where nearly every message finds everybody asleep, that was 46 µs of 176 µs of CPU
+// per call (load -transport tcp -rate 4000, Xeon 2.5 GHz, Linux 6.18, 2026-11-26; at saturation, where one wake-up serves many messages, it made no difference).
+//
+// It gives the loop to wake for what is left, nil if nothing is: a connection that is blocked, closing, being written by its loop, with TLS or WebSocket.
+//
+// Who writes when is decided under mu, which is held during the call to the kernel, so that the descriptor cannot be closed meanwhile (condemn comes first, and needs mu):
+//
+//	loop                                        shard
+//	take: busy = true, outbox → writing         direct: busy: wake the loop, which has not drained yet
+//	drained, outbox empty: busy = false         direct: !busy: writing is empty, the outbox is all there is
+func (p *Port) direct(c *conn) (left *loop) {
+	now := p.e.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.head == nil {
+		return nil
+	}
+	if c.st != open || c.blocked || c.busy || !c.plain || c.closeAfter {
+		return c.lp
+	}
+	for c.head != nil {
+		n, errno := p.writeOut(c)
+		if n > 0 {
+			c.wroteOut(n, now)
+		}
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return c.lp // full: the loop waits for room; broken: it finds out for itself
+		}
+	}
+	return nil
+}
+
+// writeOut gives the kernel up to writeSegments messages of the outbox. mu is held.
+func (p *Port) writeOut(c *conn) (n int, errno unix.Errno) {
+	m := c.head
+	if m.next == nil {
+		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
+	}
+	iov := &p.out.iov
+	iovs := 0
+	for ; m != nil && iovs < writeSegments; m = m.next {
+		// The kernel reads the messages' memory during the call only; they stand in the outbox, which keeps them, and m.off < len(m.data).
+		iov[iovs].Base = &m.data[m.off]
+		iov[iovs].SetLen(len(m.data) - m.off)
+		iovs++
+	}
+	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(iovs)))
+	clear(iov[:iovs])
+	return n, errno
+}
+
+// wroteOut takes n bytes off the outbox. mu is held.
+func (c *conn) wroteOut(n int, now int64) {
+	c.seen.Store(now)
+	c.e.stats.bytesOut.Add(uint64(n))
+	c.uncount(n)
+	messages := uint64(0)
+	for m := c.head; m != nil; m = c.head {
+		rest := len(m.data) - m.off
+		if n < rest {
+			m.off += n
+			break
+		}
+		n -= rest
+		if c.head = m.next; c.head == nil {
+			c.tail = nil
+		}
+		if m.token != 0 {
+			c.remember(m.token, m.shard, now)
+		}
+		if m.level == levelMessage {
+			messages++
+		}
+		m.free()
+	}
+	c.e.stats.messagesOut.Add(messages)
+}
