@@ -211,6 +211,12 @@ func (r *Resolver) readHosts(st stamp) error {
 	return nil
 }
 
+func (r *Resolver) inHosts(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[setKey{name, dns.TypeA}] != nil || r.hosts[setKey{name, dns.TypeAAAA}] != nil
+}
+
 // parseHosts reads hosts(5): an address, then its names.
 func parseHosts(b []byte) map[setKey]*rrset {
 	records := map[setKey][]record{}

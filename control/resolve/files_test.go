@@ -59,8 +59,9 @@ func TestFiles(t *testing.T) {
 	f("sip:BOX.test", "UDP 127.0.0.9:5060")
 	f("sip:six.test:5060", "UDP [::1]:5060")
 	f("sip:blocked.test:5060", "nowhere")
-	if n := one.times("A box.test.") + one.times("AAAA box.test."); n != 0 {
-		t.Errorf("a name of the hosts file was asked for %d times", n)
+	f("sip:six.test;transport=tcp", "TCP [::1]:5060")
+	if n := one.times("A box.test.") + one.times("AAAA box.test.") + one.times("NAPTR box.test.") + one.times("SRV _sip._tcp.six.test."); n != 0 {
+		t.Errorf("names of the hosts file were asked for %d times", n)
 	}
 
 	write(t, hosts, "127.0.0.10 box\n")

@@ -79,7 +79,7 @@ func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (
 	}
 	q := r.asked[key]
 	if q == nil {
-		if !allowed || r.closed || len(r.asked) >= questionsMax {
+		if !allowed || len(r.asked) >= questionsMax {
 			r.counts.overflow.Add(1)
 			tell <- r.fallback(key, now)
 			return false

@@ -30,11 +30,14 @@ type Resolver struct {
 
 	files files
 
-	// mu guards what follows, and the writing of table. It is never held while anything blocks.
-	mu      sync.Mutex
+	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a shard's thread. mu comes before it where both are held.
+	flying  sync.Mutex
 	closed  bool
 	flights map[planKey]*flight
 	waiters int
+
+	// mu guards what follows, and the writing of table. It is never held while anything blocks, but while the cache is sorted.
+	mu      sync.Mutex
 	asked   map[setKey]*question
 	sets    map[setKey]*rrset // the records
 	statics map[setKey]*rrset // the operators' own
@@ -78,9 +81,9 @@ func open(s Settings, clock func() int64) (*Resolver, error) {
 
 // Close ends what is under way: callers still waiting get their done. Lookup goes on to answer from what it has, Ask refuses.
 func (r *Resolver) Close() {
-	r.mu.Lock()
+	r.flying.Lock()
 	r.closed = true
-	r.mu.Unlock()
+	r.flying.Unlock()
 	r.cancel()
 	r.tasks.Wait()
 }
@@ -152,7 +155,7 @@ func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) 
 	return buf[:len(host)], rooted, true
 }
 
-// flight is one query being resolved. Its waiters are guarded by Resolver.mu.
+// flight is one query being resolved. done is guarded by Resolver.flying.
 type flight struct {
 	planKey
 	renews bool // nobody waits: records near their end count as gone
@@ -164,11 +167,18 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	var buf [nameBytes + 1]byte
 	host, rooted, ok := fold(q.Host, &buf)
 	if !ok { // Lookup knows this answer
-		return r.spawn(func() { r.call(done) })
+		if !r.enter() {
+			return false
+		}
+		go func() {
+			defer r.tasks.Done()
+			r.call(done)
+		}()
+		return true
 	}
 	key := planKey{string(host), packBits(q, rooted)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	if r.closed || r.waiters >= waitersMax {
 		r.counts.refused.Add(1)
 		return false
@@ -188,21 +198,18 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	return true
 }
 
-func (r *Resolver) spawn(f func()) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done. False: it is closed.
+func (r *Resolver) enter() bool {
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	if r.closed {
 		return false
 	}
 	r.tasks.Add(1)
-	go func() {
-		defer r.tasks.Done()
-		f()
-	}()
 	return true
 }
 
-// launch starts a flight; the caller holds mu and has looked at closed.
+// launch starts a flight; the caller holds flying and has looked at closed.
 func (r *Resolver) launch(key planKey, renews bool) *flight {
 	f := &flight{planKey: key, renews: renews}
 	r.flights[key] = f
@@ -230,10 +237,12 @@ func (r *Resolver) fly(f *flight) {
 		r.mu.Unlock()
 	}
 	r.publish(p)
+	r.mu.Unlock()
+	r.flying.Lock() // who joined since the answer was published finds it too
 	delete(r.flights, f.planKey)
 	done := f.done
 	r.waiters -= len(done)
-	r.mu.Unlock()
+	r.flying.Unlock()
 	for _, d := range done {
 		r.call(d)
 	}
@@ -303,8 +312,8 @@ func (r *Resolver) renew() {
 	if p == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	for p != nil {
 		next := p.wantedNext
 		p.wantedNext = nil
