@@ -131,3 +131,45 @@ func TestSearch(t *testing.T) {
 	f(true, "sip:in:5060", "UDP 127.0.0.4:5060")
 	f(true, "sip:deep.in:5060", "nowhere") // enough dots: as it is
 }
+
+func TestSet(t *testing.T) {
+	s := Defaults()
+	f := func(name string, value int, ok bool) {
+		t.Helper()
+		err := s.Set(name, value)
+		if err == nil {
+			err = s.Validate()
+		}
+		if (err == nil) != ok {
+			t.Errorf("%s = %d: %v", name, value, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), name) {
+			t.Errorf("%s = %d: the error %q does not name it", name, value, err)
+		}
+		if err != nil {
+			s = Defaults()
+		}
+	}
+	for _, name := range Names() {
+		switch {
+		case strings.HasSuffix(name, "_pref"):
+			f(name, -1, true)
+		case name == "dns_cache_mem":
+			f(name, 500, true)
+			f(name, 1<<40, false)
+			f(name, 0, false)
+		case strings.HasSuffix(name, "_ttl"), strings.HasSuffix(name, "_time"), strings.HasSuffix(name, "_no"), name == "dns_timeout", name == "dns_cache_gc_interval":
+			f(name, 5, true)
+			f(name, 1<<40, false)
+			f(name, -2, false)
+		default:
+			f(name, 1, true)
+			f(name, 99, false)
+		}
+	}
+	f("dns_cache_flags", 5, true)
+	f("dns_nonsense", 1, false)
+	if s.Set("dns_cache_negative_ttl", 7) != nil || s.NegativeTTL != 7*time.Second || s.Set("dns_cache_init", 0) != nil || s.Cache {
+		t.Errorf("%+v", s)
+	}
+}

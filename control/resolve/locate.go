@@ -26,7 +26,7 @@ type search struct {
 	renewAt int64
 	goodTo  int64
 	failed  bool // some part is not known
-	partial bool // some part is not known or stale: the answer is for a moment
+	partial bool // some part is not known: the answer is to be renewed soon
 	groups  []group
 }
 
@@ -74,8 +74,8 @@ func (s *search) plan(epoch uint64) *plan {
 	now := s.r.clock()
 	p := &plan{planKey: s.f.planKey, epoch: epoch, groups: s.groups, spread: s.r.set.Weights, first: !s.r.set.Failover}
 	s.expires = min(s.expires, now+int64(fileLife))
-	if s.partial {
-		s.expires = min(s.expires, now+int64(partialHold))
+	if s.partial { // what is there may serve its time; the rest is asked for again soon
+		s.renewAt = min(s.renewAt, now+int64(partialHold))
 	}
 	switch {
 	case len(s.groups) > 0:

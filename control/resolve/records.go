@@ -53,7 +53,7 @@ func newSet(key setKey, st state, records []record, now int64, ttl time.Duration
 	// A tenth of the life early, and not more than ten seconds: a name in use never makes a caller wait.
 	s.renewAt = s.expires - min(int64(ttl)/10, int64(10*time.Second))
 	s.used.Store(now)
-	s.bytes = int(unsafe.Sizeof(*s)) + len(key.name)
+	s.bytes = int(unsafe.Sizeof(*s)) + entryBytes + len(key.name)
 	for i := range records {
 		c := &records[i]
 		s.bytes += int(unsafe.Sizeof(*c)) + len(c.target) + len(c.service) + len(c.flags) + len(c.re)
