@@ -62,10 +62,8 @@ func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 				continue
 			}
 			m, err := r.exchange(ctx, addr, key, retry)
-			if ctx.Err() != nil && err != nil {
-				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-					r.heard(addr, false)
-				}
+			if err != nil && ctx.Err() != nil { // our time is over, which says little about this server
+				r.counts.timeouts.Add(1)
 				return answer{state: broken}
 			}
 			r.heard(addr, err == nil)
@@ -108,7 +106,8 @@ func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey
 	return m, err
 }
 
-// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2), and waits for what answers it.
+// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the
+// kernel), and waits for what answers it. The socket is connected: the kernel drops what comes from elsewhere.
 func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey, edns bool) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.Id = uint16(rand.Uint32())

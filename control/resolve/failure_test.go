@@ -285,3 +285,40 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("no server at all: %s, want failed", got)
 	}
 }
+
+// TestParts: what happens when the servers fail one type of question and answer the others.
+func TestParts(t *testing.T) {
+	records := []string{
+		`p.test. 60 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.p.test.`, "_sip._tcp.p.test. 60 IN SRV 0 1 5061 h.test.",
+		"_sip._udp.p.test. 60 IN SRV 0 1 5060 h.test.", "_sip._udp.p.test. 60 IN SRV 1 1 5062 i.test.", "p.test. 60 IN A 127.0.0.99",
+		host, "i.test. 60 IN A 127.0.0.2"}
+	f := func(name, broken, want, healed string) {
+		t.Helper()
+		z := serve(t, records...)
+		z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
+			if !strings.HasPrefix(dns.TypeToString[q.Question[0].Qtype]+" "+q.Question[0].Name, broken) {
+				return false
+			}
+			return rcode(dns.RcodeServerFailure)(w, q)
+		})
+		r, c := startAt(t, func(s *Settings) { s.IPv4Only = true }, z.addr)
+		q := query("sip:p.test")
+		if got := locate(t, r, q); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+		// The answer is asked for again soon, and is there meanwhile.
+		z.mischief(nil)
+		c.forward(t, r, partialHold+time.Second)
+		if got := lookup(r, q); got != want && want != "failed" {
+			t.Errorf("%s: %s meanwhile, want %s", name, got, want)
+		}
+		until(t, name+" healed", func() bool { return locate(t, r, q) == healed })
+	}
+	f("NAPTR fails", "NAPTR", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061", "TCP 127.0.0.1:5061")
+	f("SRV fails", "SRV _sip._tcp", "failed", "TCP 127.0.0.1:5061")
+	f("one target fails", "A h.test", "failed", "TCP 127.0.0.1:5061")
+	records = records[1:]
+	f("one of two targets fails", "A h.test", "UDP 127.0.0.2:5062", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("all SRV fail", "SRV", "failed", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("addresses of the domain fail", "A p.test", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+}

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -104,6 +105,7 @@ func TestOpenErrors(t *testing.T) {
 	f(func(s *Settings) { s.GCInterval = 0 }, "dns_cache_gc_interval")
 	f(func(s *Settings) { s.Timeout = 0 }, "dns_timeout")
 	f(func(s *Settings) { s.IPv4Only, s.IPv6Only = true, true }, "dns_cache_flags")
+	f(func(s *Settings) { s.Servers = make([]netip.AddrPort, 1) }, "DNS servers")
 	f(func(s *Settings) { s.ResolvConf = t.TempDir() }, "DNS servers")
 	f(func(s *Settings) { s.Hosts = t.TempDir() }, "hosts")
 	s := Defaults()
@@ -171,5 +173,33 @@ func TestSet(t *testing.T) {
 	f("dns_nonsense", 1, false)
 	if s.Set("dns_cache_negative_ttl", 7) != nil || s.NegativeTTL != 7*time.Second || s.Set("dns_cache_init", 0) != nil || s.Cache {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestDocument: docs/dns.md names every setting there is, and no other.
+func TestDocument(t *testing.T) {
+	b, err := os.ReadFile("../../docs/dns.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "\n## Settings")
+	table, _, _ = strings.Cut(table, "\n## ")
+	told := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if cell, ok := strings.CutPrefix(line, "| `"); ok {
+			cell, _, _ = strings.Cut(cell, " |")
+			for _, name := range strings.Split(cell, ", ") {
+				told[strings.Trim(name, "`")] = true
+			}
+		}
+	}
+	for _, name := range Names() {
+		if !told[name] {
+			t.Errorf("docs/dns.md does not tell what %s is", name)
+		}
+		delete(told, name)
+	}
+	for name := range told {
+		t.Errorf("docs/dns.md tells of %s, which is no setting", name)
 	}
 }

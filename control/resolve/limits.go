@@ -28,6 +28,10 @@ const (
 	// records the best by priority stay.
 	recordsMax = 64
 
+	// endpointsMax bounds the endpoints one plan holds (28 bytes each), for Lookup to draw proxy.MaxEndpoints of. Many targets
+	// share it evenly, so that each may be drawn.
+	endpointsMax = 512
+
 	// strayMax is how many datagrams that do not answer the question are read before the server counts as silent: a forger gets so many guesses.
 	strayMax = 16
 

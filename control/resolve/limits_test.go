@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"viaduct/shard/proxy"
+
 	"github.com/miekg/dns"
 )
 
@@ -82,6 +84,58 @@ func TestMemory(t *testing.T) {
 	r.DeleteAllForce()
 	if m := r.MemInfo(); m.UsedBytes != 0 || m.Plans != 0 || m.Sets != 0 {
 		t.Errorf("after all was deleted: %+v", m)
+	}
+}
+
+// TestLeastRecentlyUsed: of names that lead somewhere, those nobody calls go first.
+func TestLeastRecentlyUsed(t *testing.T) {
+	r, c := startAt(t, func(s *Settings) { s.MemoryBytes = 64 << 10 })
+	for i := range 800 {
+		r.mu.Lock()
+		r.publish(&plan{planKey: planKey{fmt.Sprintf("n%d.test", i), packBits(query("sip:x"), false)}, answer: proxy.Resolved, epoch: r.epoch.Load(),
+			renewAt: forever, deadAt: forever, groups: []group{{targets: make([]target, 1), zeros: 1}}})
+		r.mu.Unlock()
+		c.ahead.Add(int64(time.Millisecond))
+		if i%40 == 0 {
+			c.forward(t, r, time.Second)
+			if _, a := r.Lookup(query("sip:n0.test"), nil); a != proxy.Resolved {
+				t.Fatalf("after %d others a name in use is gone", i)
+			}
+		}
+	}
+	if _, a := r.Lookup(query("sip:n1.test"), nil); a != proxy.Unknown || r.Stats().Evicted == 0 {
+		t.Errorf("a name nobody uses is still there: answer %d, %d evicted", a, r.Stats().Evicted)
+	}
+}
+
+// TestPlanSize: a zone full of addresses does not make a plan without end.
+func TestPlanSize(t *testing.T) {
+	var records []string
+	for i := range 64 {
+		records = append(records, fmt.Sprintf("_sip._udp.p.test. 60 IN SRV 0 1 5060 h%d.test.", i))
+		for j := range 64 {
+			records = append(records, fmt.Sprintf("h%d.test. 60 IN A 127.0.%d.%d", i, i, j+1))
+		}
+	}
+	z := serve(t, records...)
+	r := start(t, nil, z.addr)
+	q := query("sip:p.test;transport=udp")
+	if got := strings.Count(locate(t, r, q), ","); got != proxy.MaxEndpoints-1 {
+		t.Errorf("%d endpoints", got+1)
+	}
+	total := 0
+	r.table.each(func(p *plan) {
+		for _, g := range p.groups {
+			for _, t := range g.targets {
+				total += len(t.first) + len(t.second)
+			}
+		}
+	})
+	if total == 0 || total > endpointsMax {
+		t.Errorf("the plan holds %d endpoints, want %d at most", total, endpointsMax)
+	}
+	if n := r.Stats().Questions; n > questionsPerQuery+1 {
+		t.Errorf("one query put %d questions", n)
 	}
 }
 

@@ -22,6 +22,8 @@ type search struct {
 	f   *flight
 
 	left    int   // questions it may still put to servers
+	room    int   // endpoints the plan may still hold
+	share   int   // and those of one target and family
 	expires int64 // of the first record that ends
 	renewAt int64
 	goodTo  int64
@@ -42,7 +44,7 @@ func (r *Resolver) locate(f *flight) (p *plan) {
 	}()
 	ctx, cancel := context.WithTimeout(r.ctx, r.set.Timeout)
 	defer cancel()
-	s := &search{r: r, ctx: ctx, f: f, left: questionsPerQuery, expires: forever, renewAt: forever, goodTo: forever}
+	s := &search{r: r, ctx: ctx, f: f, left: questionsPerQuery, room: endpointsMax, share: recordsMax, expires: forever, renewAt: forever, goodTo: forever}
 	for _, name := range r.candidates(f) {
 		s.name(name)
 		if len(s.groups) > 0 || s.failed {
@@ -283,6 +285,7 @@ func (s *search) services(ask []service) (found bool) {
 	}
 	s.failed = false // what is known leads somewhere
 	known := s.addresses(want)
+	s.share = max(endpointsMax/2/max(len(want), 1), 4)
 	for i, k := range keys {
 		if set := sets[k]; set != nil && set.state == present {
 			s.group(set.records, ask[i].proto, known)
