@@ -251,10 +251,10 @@ func TestGlue(t *testing.T) {
 	}
 }
 
-// TestPanic: whoever panics, only the query pays.
+// TestPanic: whoever panics, and wherever, only the query pays.
 func TestPanic(t *testing.T) {
 	z := serve(t, host)
-	r := start(t, nil, z.addr)
+	r, c := startAt(t, nil, z.addr)
 	q := query("sip:h.test:5060")
 	second := make(chan struct{})
 	if !r.Ask(q, func() { panic("a caller's") }) || !r.Ask(q, func() { close(second) }) {
@@ -264,7 +264,32 @@ func TestPanic(t *testing.T) {
 	if r.Stats().Panics != 1 {
 		t.Errorf("%d panics counted", r.Stats().Panics)
 	}
-	if got := locate(t, r, q); got != "UDP 127.0.0.1:5060" {
+	for fuse := range int64(60) { // at the first reading of the clock, the second, …
+		before := r.Stats().Panics
+		r.DeleteAll()
+		c.fuse.Store(fuse + 1)
+		wait(t, r, query("sip:h.test"))
+		until(t, "the end of the questions", func() bool { return r.MemInfo().Questions == 0 && r.MemInfo().Flights == 0 })
+		if c.fuse.Swap(0) == 0 && r.Stats().Panics == before {
+			t.Fatalf("fuse %d: no panic was counted", fuse)
+		}
+		r.DeleteAll()
+		if got := locate(t, r, q); got != "UDP 127.0.0.1:5060" {
+			t.Fatalf("after a panic at reading %d: %s", fuse, got)
+		}
+	}
+}
+
+// TestLost: a lost datagram costs a repeat.
+func TestLost(t *testing.T) {
+	z := serve(t, host)
+	var asked sync.Map
+	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
+		_, again := asked.LoadOrStore(q.Question[0], true)
+		return !again
+	})
+	r := start(t, func(s *Settings) { s.RetryTime = 200 * time.Millisecond }, z.addr)
+	if got := locate(t, r, query("sip:h.test:5060")); got != "UDP 127.0.0.1:5060" {
 		t.Errorf("%s", got)
 	}
 }

@@ -70,8 +70,10 @@ func (r *Resolver) runFiles() {
 			return
 		case <-tick.C:
 		}
-		r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
-		r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+		r.call(func() {
+			r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
+			r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+		})
 	}
 }
 

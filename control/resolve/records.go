@@ -137,16 +137,29 @@ func (r *Resolver) fallback(key setKey, now int64) *rrset {
 func (r *Resolver) ask(q *question) {
 	defer r.tasks.Done()
 	r.counts.questions.Add(1)
-	got := r.fetch(q.setKey)
-	now := r.clock()
+	s := r.resolved(q.setKey)
 	r.mu.Lock()
-	s := r.settle(q.setKey, &got, now)
 	delete(r.asked, q.setKey)
 	tell := q.tell
 	r.mu.Unlock()
 	for _, c := range tell {
 		c <- s
 	}
+}
+
+// resolved is the set that comes of asking for key. A panic, say of the message library over a forged answer, costs this question only.
+func (r *Resolver) resolved(key setKey) (s *rrset) {
+	defer func() {
+		if recover() != nil {
+			r.counts.panics.Add(1)
+			s = newSet(key, broken, nil, r.now.Load(), failureHold)
+		}
+	}()
+	got := r.fetch(key)
+	now := r.clock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settle(key, &got, now)
 }
 
 // settle turns an answer into the set that is kept. The caller holds mu.

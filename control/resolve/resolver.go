@@ -222,22 +222,7 @@ func (r *Resolver) launch(key planKey, renews bool) *flight {
 // fly resolves, publishes, and tells those who wait.
 func (r *Resolver) fly(f *flight) {
 	defer r.tasks.Done()
-	const tries = 3
-	var p *plan
-	for i := 1; ; i++ {
-		p = r.locate(f)
-		r.mu.Lock()
-		if p.epoch == r.epoch.Load() {
-			break
-		}
-		if i == tries { // somebody keeps changing records: the last answer for a moment
-			p.epoch, p.deadAt = r.epoch.Load(), min(p.deadAt, r.clock()+int64(failureHold))
-			break
-		}
-		r.mu.Unlock()
-	}
-	r.publish(p)
-	r.mu.Unlock()
+	r.call(func() { r.answer(f) })
 	r.flying.Lock() // who joined since the answer was published finds it too
 	delete(r.flights, f.planKey)
 	done := f.done
@@ -248,14 +233,39 @@ func (r *Resolver) fly(f *flight) {
 	}
 }
 
-// call shields the resolver from its callers.
-func (r *Resolver) call(done func()) {
+// answer publishes a plan for f. One that a new epoch overtook would be unknown again, so it is made anew.
+func (r *Resolver) answer(f *flight) {
+	const tries = 3
+	for i := 1; ; i++ {
+		p := r.locate(f)
+		if r.publishIfNew(p, i == tries) {
+			return
+		}
+	}
+}
+
+// publishIfNew publishes p if it is of this epoch. At last it does so in any case, for a moment: somebody keeps changing records.
+func (r *Resolver) publishIfNew(p *plan, last bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.epoch.Load(); p.epoch != now {
+		if !last {
+			return false
+		}
+		p.epoch, p.deadAt = now, min(p.deadAt, r.clock()+int64(failureHold))
+	}
+	r.publish(p)
+	return true
+}
+
+// call shields the process from f: its callers' code, and bugs of ours.
+func (r *Resolver) call(f func()) {
 	defer func() {
 		if recover() != nil {
 			r.counts.panics.Add(1)
 		}
 	}()
-	done()
+	f()
 }
 
 // publish puts p where Lookup finds it; the caller holds mu. A failure does not take the place of an older answer that may still serve: one bad
@@ -294,15 +304,17 @@ func (r *Resolver) runClock() {
 			return
 		case <-tick.C:
 		}
-		now := r.clock()
-		r.now.Store(max(now, r.now.Load()))
-		r.renew()
-		if now-swept >= int64(r.set.GCInterval) {
-			swept = now
-			r.mu.Lock()
-			r.sweep(now)
-			r.mu.Unlock()
-		}
+		r.call(func() {
+			now := r.clock()
+			r.now.Store(max(now, r.now.Load()))
+			r.renew()
+			if now-swept >= int64(r.set.GCInterval) {
+				swept = now
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.sweep(now)
+			}
+		})
 	}
 }
 
