@@ -74,7 +74,7 @@ func TestMischief(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			liar, good := serve(t), serve(t, host)
 			liar.mischief(f)
-			r := start(t, func(s *Settings) { s.RetryTime = 200 * time.Millisecond; s.IPv4Only = true }, liar.addr, good.addr)
+			r := start(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, liar.addr, good.addr)
 			if got, want := locate(t, r, query("sip:h.test:5060")), "UDP 127.0.0.1:5060"; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
@@ -141,7 +141,7 @@ func TestNoEDNS(t *testing.T) {
 // TestSilence: a server that drops everything costs the waiting query its time, and no other query anything; and one failure does not poison.
 func TestSilence(t *testing.T) {
 	z := serve(t, host, "known.test. 60 IN A 127.0.0.2")
-	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 100*time.Millisecond, 1, 500*time.Millisecond }, z.addr)
+	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 400*time.Millisecond, 1, 2*time.Second }, z.addr)
 	known := query("sip:known.test:5060")
 	if got := locate(t, r, known); got != "UDP 127.0.0.2:5060" {
 		t.Fatal(got)
@@ -201,7 +201,7 @@ func TestDeadAddressType(t *testing.T) {
 func TestServerHealth(t *testing.T) {
 	dead, good := serve(t), serve(t, host, "i.test. 60 IN A 127.0.0.1", "j.test. 60 IN A 127.0.0.1")
 	dead.mischief(drop)
-	r, c := startAt(t, func(s *Settings) { s.RetryTime = 100 * time.Millisecond; s.IPv4Only = true }, dead.addr, good.addr)
+	r, c := startAt(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, dead.addr, good.addr)
 	f := func(name string, asked int) {
 		t.Helper()
 		before := dead.total()
@@ -288,7 +288,7 @@ func TestLost(t *testing.T) {
 		_, again := asked.LoadOrStore(q.Question[0], true)
 		return !again
 	})
-	r := start(t, func(s *Settings) { s.RetryTime = 200 * time.Millisecond }, z.addr)
+	r := start(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond }, z.addr)
 	if got := locate(t, r, query("sip:h.test:5060")); got != "UDP 127.0.0.1:5060" {
 		t.Errorf("%s", got)
 	}

@@ -151,7 +151,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		w.WriteMsg(m)
 		return true
 	})
-	r, c := startAt(t, func(s *Settings) { s.MemoryBytes = 64 << 10 }, z.addr)
+	r, c := startAt(t, func(s *Settings) { s.MemoryBytes, s.RetryTime, s.Timeout = 64<<10, 20*time.Second, time.Minute }, z.addr)
 	var shards, waiters, operator sync.WaitGroup
 	stop := make(chan struct{})
 	operator.Add(1)
@@ -191,8 +191,11 @@ func TestEverybodyAtOnce(t *testing.T) {
 				switch got := lookup(r, q); got {
 				case "unknown":
 					waiters.Add(1)
-					if !r.Ask(q, waiters.Done) {
+					done := make(chan struct{})
+					if !r.Ask(q, func() { close(done); waiters.Done() }) {
 						waiters.Done()
+					} else if i%50 == 0 {
+						<-done
 					}
 				case "UDP 127.0.0.1:5060", "UDP 127.0.0.2:5060", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5060":
 					resolved.Add(1)
