@@ -16,15 +16,8 @@ import (
 // errStray ends the listening for an answer among strayMax others.
 var errStray = errors.New("only datagrams that do not answer the question")
 
-// fetch asks for key, over as many links of CNAME as servers leave to us. A panic, say of the message library over a forged answer, costs this
-// question only.
+// fetch asks for key, over as many links of CNAME as servers leave to us.
 func (r *Resolver) fetch(key setKey) (got answer) {
-	defer func() {
-		if recover() != nil {
-			r.counts.panics.Add(1)
-			got = answer{state: broken}
-		}
-	}()
 	r.mu.Lock()
 	limit := r.servers.patience(r.set.Timeout)
 	r.mu.Unlock()
@@ -51,8 +44,9 @@ func (r *Resolver) fetch(key setKey) (got answer) {
 
 // rounds asks one server after the other, and those that kept silent again, until one gives an answer of use.
 func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
+	now := r.clock()
 	r.mu.Lock()
-	servers := r.servers.order(r.clock())
+	servers := r.servers.order(now)
 	rounds, retry := r.servers.rounds, r.servers.retry
 	r.mu.Unlock()
 	useless := make([]bool, len(servers)) // it answered, and asking again would not help
@@ -62,10 +56,8 @@ func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 				continue
 			}
 			m, err := r.exchange(ctx, addr, key, retry)
-			if ctx.Err() != nil && err != nil {
-				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-					r.heard(addr, false)
-				}
+			if err != nil && ctx.Err() != nil { // our time is over, which says little about this server
+				r.counts.timeouts.Add(1)
 				return answer{state: broken}
 			}
 			r.heard(addr, err == nil)
@@ -86,9 +78,10 @@ func (r *Resolver) heard(addr netip.AddrPort, answered bool) {
 	if !answered {
 		r.counts.timeouts.Add(1)
 	}
+	now := r.clock()
 	r.mu.Lock()
-	r.servers.heard(addr, answered, r.clock())
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.servers.heard(addr, answered, now)
 }
 
 // exchange asks one server: by UDP with EDNS0, without it if the server does not know it (RFC 6891 §7), by TCP if the answer is truncated
@@ -108,7 +101,8 @@ func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey
 	return m, err
 }
 
-// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2), and waits for what answers it.
+// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the
+// kernel), and waits for what answers it. The socket is connected: the kernel drops what comes from elsewhere.
 func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey, edns bool) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.Id = uint16(rand.Uint32())

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,7 +74,7 @@ func TestMischief(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			liar, good := serve(t), serve(t, host)
 			liar.mischief(f)
-			r := start(t, func(s *Settings) { s.RetryTime = 200 * time.Millisecond; s.IPv4Only = true }, liar.addr, good.addr)
+			r := start(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, liar.addr, good.addr)
 			if got, want := locate(t, r, query("sip:h.test:5060")), "UDP 127.0.0.1:5060"; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
@@ -142,7 +141,7 @@ func TestNoEDNS(t *testing.T) {
 // TestSilence: a server that drops everything costs the waiting query its time, and no other query anything; and one failure does not poison.
 func TestSilence(t *testing.T) {
 	z := serve(t, host, "known.test. 60 IN A 127.0.0.2")
-	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 100*time.Millisecond, 1, 500*time.Millisecond }, z.addr)
+	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 400*time.Millisecond, 1, 2*time.Second }, z.addr)
 	known := query("sip:known.test:5060")
 	if got := locate(t, r, known); got != "UDP 127.0.0.2:5060" {
 		t.Fatal(got)
@@ -186,90 +185,6 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-func TestStale(t *testing.T) {
-	z := serve(t, host)
-	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Timeout = 100*time.Millisecond, time.Second; s.IPv4Only = true }, z.addr)
-	q := query("sip:h.test:5060")
-	const want = "UDP 127.0.0.1:5060"
-	if got := locate(t, r, q); got != want {
-		t.Fatal(got)
-	}
-	for _, f := range []func(dns.ResponseWriter, *dns.Msg) bool{drop, rcode(dns.RcodeServerFailure)} {
-		z.mischief(f)
-		c.forward(t, r, 2*time.Minute) // beyond grace: the caller waits, the servers fail, the old answer serves
-		if got := lookup(r, q); got != "unknown" {
-			t.Errorf("past its grace: %s, want unknown", got)
-		}
-		if got := locate(t, r, q); got != want {
-			t.Errorf("while servers fail: %s, want %s", got, want)
-		}
-	}
-	if list, _ := r.View(10); len(list) != 1 || !list[0].Stale {
-		t.Errorf("view %+v, want one stale entry", list)
-	}
-	// Within the grace the old answer is given at once and the new one fetched behind.
-	z.mischief(nil)
-	z.set(t, "h.test. 60 IN A 127.0.0.2")
-	c.forward(t, r, staleHold+time.Second)
-	if got := lookup(r, q); got != want {
-		t.Errorf("within the grace: %s, want %s", got, want)
-	}
-	until(t, "the renewed answer", func() bool { return lookup(r, q) == "UDP 127.0.0.2:5060" })
-	// Beyond the bound nothing serves any more.
-	z.mischief(drop)
-	c.forward(t, r, 25*time.Hour)
-	if got := locate(t, r, q); got != "failed" {
-		t.Errorf("after a day: %s, want failed", got)
-	}
-	// A server that says so makes a name go, stale or not.
-	z.mischief(nil)
-	c.forward(t, r, time.Minute)
-	locate(t, r, q)
-	z.set(t)
-	c.forward(t, r, time.Hour)
-	if got := locate(t, r, q); got != "nowhere" {
-		t.Errorf("after NXDOMAIN: %s, want nowhere", got)
-	}
-}
-
-// TestRenewal: a name in use is renewed before it ends, so that nobody waits.
-func TestRenewal(t *testing.T) {
-	z := serve(t, host)
-	r, c := startAt(t, func(s *Settings) { s.IPv4Only = true }, z.addr)
-	q := query("sip:h.test:5060")
-	locate(t, r, q)
-	for i := range 3 {
-		before := z.times("A h.test.")
-		c.forward(t, r, 57*time.Second)
-		if got := lookup(r, q); got != "UDP 127.0.0.1:5060" {
-			t.Fatalf("round %d: %s", i, got)
-		}
-		until(t, "the renewal", func() bool { return z.times("A h.test.") > before && r.MemInfo().Flights == 0 })
-	}
-	if got := r.Stats().Renewals; got != 3 {
-		t.Errorf("%d renewals, want 3", got)
-	}
-}
-
-func TestNegative(t *testing.T) {
-	z := serve(t)
-	r, c := startAt(t, func(s *Settings) { s.IPv4Only = true; s.NegativeTTL = 30 * time.Second }, z.addr)
-	q := query("sip:gone.test:5060")
-	for range 5 {
-		if got := locate(t, r, q); got != "nowhere" {
-			t.Fatal(got)
-		}
-	}
-	if n := z.times("A gone.test."); n != 1 {
-		t.Errorf("asked %d times within the negative time to live, want once", n)
-	}
-	z.set(t, "gone.test. 60 IN A 127.0.0.1")
-	c.forward(t, r, 31*time.Second)
-	if got := locate(t, r, q); got != "UDP 127.0.0.1:5060" {
-		t.Errorf("after it: %s", got)
-	}
-}
-
 // TestDeadAddressType: a server that drops AAAA does not hold the call up for its whole time, and does not make the name fail.
 func TestDeadAddressType(t *testing.T) {
 	z := serve(t, host)
@@ -286,7 +201,7 @@ func TestDeadAddressType(t *testing.T) {
 func TestServerHealth(t *testing.T) {
 	dead, good := serve(t), serve(t, host, "i.test. 60 IN A 127.0.0.1", "j.test. 60 IN A 127.0.0.1")
 	dead.mischief(drop)
-	r, c := startAt(t, func(s *Settings) { s.RetryTime = 100 * time.Millisecond; s.IPv4Only = true }, dead.addr, good.addr)
+	r, c := startAt(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, dead.addr, good.addr)
 	f := func(name string, asked int) {
 		t.Helper()
 		before := dead.total()
@@ -336,84 +251,10 @@ func TestGlue(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
-	z := serve(t)
-	z.mischief(drop)
-	r := start(t, func(s *Settings) { s.RetryTime, s.Retries = 30*time.Second, 0; s.Timeout = time.Minute }, z.addr)
-	var called atomic.Int64
-	open := 0
-	for i := range flightsMax + 10 {
-		if r.Ask(query(fmt.Sprintf("sip:n%d.test:5060", i)), func() { called.Add(1) }) {
-			open++
-		}
-	}
-	if open != flightsMax {
-		t.Errorf("%d queries open, want %d", open, flightsMax)
-	}
-	if n := r.Stats().Refused; n != 10 {
-		t.Errorf("%d refused, want 10", n)
-	}
-	if !r.Ask(query("sip:n1.test:5060"), func() { called.Add(1) }) {
-		t.Error("a query under way cannot be joined")
-	}
-	r.Close() // everybody gets their done, exactly once
-	if n := called.Load(); n != int64(open+1) {
-		t.Errorf("done was called %d times, want %d", n, open+1)
-	}
-	if r.Ask(query("sip:late.test"), func() {}) {
-		t.Error("Ask after Close")
-	}
-	r.Close()
-}
-
-func TestMemory(t *testing.T) {
-	z := serve(t)
-	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
-		m := new(dns.Msg).SetReply(q)
-		if strings.HasPrefix(q.Question[0].Name, "bad") {
-			m.Rcode = dns.RcodeNameError
-			soa, _ := dns.NewRR("test. 300 IN SOA ns.test. root.test. 1 1 1 1 300")
-			m.Ns = append(m.Ns, soa)
-		} else {
-			rr, _ := dns.NewRR(q.Question[0].Name + " 300 IN A 127.0.0.1")
-			m.Answer = append(m.Answer, rr)
-		}
-		w.WriteMsg(m)
-		return true
-	})
-	const limit = 64 << 10
-	r := start(t, func(s *Settings) { s.MemoryBytes, s.IPv4Only = limit, true }, z.addr)
-	good := query("sip:good.test:5060")
-	locate(t, r, good)
-	for i := range 500 {
-		if got := locate(t, r, query(fmt.Sprintf("sip:bad%d.test:5060", i))); got != "nowhere" {
-			t.Fatal(got)
-		}
-		if m := r.MemInfo(); m.UsedBytes > limit {
-			t.Fatalf("%d bytes used, the cap is %d", m.UsedBytes, limit)
-		}
-	}
-	if got := lookup(r, good); got != "UDP 127.0.0.1:5060" {
-		t.Errorf("names that lead nowhere pushed out one that does: %s", got)
-	}
-	for i := range 500 {
-		if got := locate(t, r, query(fmt.Sprintf("sip:g%d.test:5060", i))); got != "UDP 127.0.0.1:5060" {
-			t.Fatal(got)
-		}
-	}
-	if m := r.MemInfo(); m.UsedBytes > limit || r.Stats().Evicted == 0 {
-		t.Errorf("%d bytes used, %d evicted", m.UsedBytes, r.Stats().Evicted)
-	}
-	r.DeleteAllForce()
-	if m := r.MemInfo(); m.UsedBytes != 0 || m.Plans != 0 || m.Sets != 0 {
-		t.Errorf("after all was deleted: %+v", m)
-	}
-}
-
-// TestPanic: whoever panics, only the query pays.
+// TestPanic: whoever panics, and wherever, only the query pays.
 func TestPanic(t *testing.T) {
 	z := serve(t, host)
-	r := start(t, nil, z.addr)
+	r, c := startAt(t, nil, z.addr)
 	q := query("sip:h.test:5060")
 	second := make(chan struct{})
 	if !r.Ask(q, func() { panic("a caller's") }) || !r.Ask(q, func() { close(second) }) {
@@ -423,7 +264,32 @@ func TestPanic(t *testing.T) {
 	if r.Stats().Panics != 1 {
 		t.Errorf("%d panics counted", r.Stats().Panics)
 	}
-	if got := locate(t, r, q); got != "UDP 127.0.0.1:5060" {
+	for fuse := range int64(60) { // at the first reading of the clock, the second, …
+		before := r.Stats().Panics
+		r.DeleteAll()
+		c.fuse.Store(fuse + 1)
+		wait(t, r, query("sip:h.test"))
+		until(t, "the end of the questions", func() bool { return r.MemInfo().Questions == 0 && r.MemInfo().Flights == 0 })
+		if c.fuse.Swap(0) == 0 && r.Stats().Panics == before {
+			t.Fatalf("fuse %d: no panic was counted", fuse)
+		}
+		r.DeleteAll()
+		if got := locate(t, r, q); got != "UDP 127.0.0.1:5060" {
+			t.Fatalf("after a panic at reading %d: %s", fuse, got)
+		}
+	}
+}
+
+// TestLost: a lost datagram costs a repeat.
+func TestLost(t *testing.T) {
+	z := serve(t, host)
+	var asked sync.Map
+	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
+		_, again := asked.LoadOrStore(q.Question[0], true)
+		return !again
+	})
+	r := start(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond }, z.addr)
+	if got := locate(t, r, query("sip:h.test:5060")); got != "UDP 127.0.0.1:5060" {
 		t.Errorf("%s", got)
 	}
 }
@@ -443,4 +309,41 @@ func TestUnreachable(t *testing.T) {
 	if got := locate(t, start(t, nil, netip.AddrPort(closed)), query("sip:h.test:5060")); got != "failed" {
 		t.Errorf("no server at all: %s, want failed", got)
 	}
+}
+
+// TestParts: what happens when the servers fail one type of question and answer the others.
+func TestParts(t *testing.T) {
+	records := []string{
+		`p.test. 60 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.p.test.`, "_sip._tcp.p.test. 60 IN SRV 0 1 5061 h.test.",
+		"_sip._udp.p.test. 60 IN SRV 0 1 5060 h.test.", "_sip._udp.p.test. 60 IN SRV 1 1 5062 i.test.", "p.test. 60 IN A 127.0.0.99",
+		host, "i.test. 60 IN A 127.0.0.2"}
+	f := func(name, broken, want, healed string) {
+		t.Helper()
+		z := serve(t, records...)
+		z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
+			if !strings.HasPrefix(dns.TypeToString[q.Question[0].Qtype]+" "+q.Question[0].Name, broken) {
+				return false
+			}
+			return rcode(dns.RcodeServerFailure)(w, q)
+		})
+		r, c := startAt(t, func(s *Settings) { s.IPv4Only = true }, z.addr)
+		q := query("sip:p.test")
+		if got := locate(t, r, q); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+		// The answer is asked for again soon, and is there meanwhile.
+		z.mischief(nil)
+		c.forward(t, r, partialHold+time.Second)
+		if got := lookup(r, q); got != want && want != "failed" {
+			t.Errorf("%s: %s meanwhile, want %s", name, got, want)
+		}
+		until(t, name+" healed", func() bool { return locate(t, r, q) == healed })
+	}
+	f("NAPTR fails", "NAPTR", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061", "TCP 127.0.0.1:5061")
+	f("SRV fails", "SRV _sip._tcp", "failed", "TCP 127.0.0.1:5061")
+	f("one target fails", "A h.test", "failed", "TCP 127.0.0.1:5061")
+	records = records[1:]
+	f("one of two targets fails", "A h.test", "UDP 127.0.0.2:5062", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("all SRV fail", "SRV", "failed", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("addresses of the domain fail", "A p.test", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
 }

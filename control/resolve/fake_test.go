@@ -149,9 +149,15 @@ func (z *zone) answer(q *dns.Msg, udp bool) *dns.Msg {
 type clock struct {
 	start time.Time
 	ahead atomic.Int64
+	fuse  atomic.Int64 // the reading at which it panics, counted down; 0: never
 }
 
-func (c *clock) now() int64 { return int64(time.Since(c.start)) + c.ahead.Load() }
+func (c *clock) now() int64 {
+	if c.fuse.Load() > 0 && c.fuse.Add(-1) == 0 {
+		panic("the clock's")
+	}
+	return int64(time.Since(c.start)) + c.ahead.Load()
+}
 
 // forward lets so much time pass for r, up to Lookup's clock.
 func (c *clock) forward(t testing.TB, r *Resolver, d time.Duration) {

@@ -70,8 +70,10 @@ func (r *Resolver) runFiles() {
 			return
 		case <-tick.C:
 		}
-		r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
-		r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+		r.call(func() {
+			r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
+			r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+		})
 	}
 }
 
@@ -209,6 +211,12 @@ func (r *Resolver) readHosts(st stamp) error {
 	r.hosts = hosts
 	r.newEpoch()
 	return nil
+}
+
+func (r *Resolver) inHosts(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[setKey{name, dns.TypeA}] != nil || r.hosts[setKey{name, dns.TypeAAAA}] != nil
 }
 
 // parseHosts reads hosts(5): an address, then its names.

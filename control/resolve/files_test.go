@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -59,8 +60,9 @@ func TestFiles(t *testing.T) {
 	f("sip:BOX.test", "UDP 127.0.0.9:5060")
 	f("sip:six.test:5060", "UDP [::1]:5060")
 	f("sip:blocked.test:5060", "nowhere")
-	if n := one.times("A box.test.") + one.times("AAAA box.test."); n != 0 {
-		t.Errorf("a name of the hosts file was asked for %d times", n)
+	f("sip:six.test;transport=tcp", "TCP [::1]:5060")
+	if n := one.times("A box.test.") + one.times("AAAA box.test.") + one.times("NAPTR box.test.") + one.times("SRV _sip._tcp.six.test."); n != 0 {
+		t.Errorf("names of the hosts file were asked for %d times", n)
 	}
 
 	write(t, hosts, "127.0.0.10 box\n")
@@ -103,6 +105,7 @@ func TestOpenErrors(t *testing.T) {
 	f(func(s *Settings) { s.GCInterval = 0 }, "dns_cache_gc_interval")
 	f(func(s *Settings) { s.Timeout = 0 }, "dns_timeout")
 	f(func(s *Settings) { s.IPv4Only, s.IPv6Only = true, true }, "dns_cache_flags")
+	f(func(s *Settings) { s.Servers = make([]netip.AddrPort, 1) }, "DNS servers")
 	f(func(s *Settings) { s.ResolvConf = t.TempDir() }, "DNS servers")
 	f(func(s *Settings) { s.Hosts = t.TempDir() }, "hosts")
 	s := Defaults()
@@ -129,4 +132,74 @@ func TestSearch(t *testing.T) {
 	f(false, "sip:box", "UDP 127.0.0.3:5060")
 	f(true, "sip:in:5060", "UDP 127.0.0.4:5060")
 	f(true, "sip:deep.in:5060", "nowhere") // enough dots: as it is
+}
+
+func TestSet(t *testing.T) {
+	s := Defaults()
+	f := func(name string, value int, ok bool) {
+		t.Helper()
+		err := s.Set(name, value)
+		if err == nil {
+			err = s.Validate()
+		}
+		if (err == nil) != ok {
+			t.Errorf("%s = %d: %v", name, value, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), name) {
+			t.Errorf("%s = %d: the error %q does not name it", name, value, err)
+		}
+		if err != nil {
+			s = Defaults()
+		}
+	}
+	for _, name := range Names() {
+		switch {
+		case strings.HasSuffix(name, "_pref"):
+			f(name, -1, true)
+		case name == "dns_cache_mem":
+			f(name, 500, true)
+			f(name, 1<<40, false)
+			f(name, 0, false)
+		case strings.HasSuffix(name, "_ttl"), strings.HasSuffix(name, "_time"), strings.HasSuffix(name, "_no"), name == "dns_timeout", name == "dns_cache_gc_interval":
+			f(name, 5, true)
+			f(name, 1<<40, false)
+			f(name, -2, false)
+		default:
+			f(name, 1, true)
+			f(name, 99, false)
+		}
+	}
+	f("dns_cache_flags", 5, true)
+	f("dns_nonsense", 1, false)
+	if s.Set("dns_cache_negative_ttl", 7) != nil || s.NegativeTTL != 7*time.Second || s.Set("dns_cache_init", 0) != nil || s.Cache {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestDocument: docs/dns.md names every setting there is, and no other.
+func TestDocument(t *testing.T) {
+	b, err := os.ReadFile("../../docs/dns.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "\n## Settings")
+	table, _, _ = strings.Cut(table, "\n## ")
+	told := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if cell, ok := strings.CutPrefix(line, "| `"); ok {
+			cell, _, _ = strings.Cut(cell, " |")
+			for _, name := range strings.Split(cell, ", ") {
+				told[strings.Trim(name, "`")] = true
+			}
+		}
+	}
+	for _, name := range Names() {
+		if !told[name] {
+			t.Errorf("docs/dns.md does not tell what %s is", name)
+		}
+		delete(told, name)
+	}
+	for name := range told {
+		t.Errorf("docs/dns.md tells of %s, which is no setting", name)
+	}
 }

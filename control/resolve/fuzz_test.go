@@ -67,7 +67,7 @@ func FuzzAnswer(f *testing.F) {
 		if !slices.IsSortedFunc(got.records, func(a, b record) int { return int(a.order) - int(b.order) }) {
 			t.Fatalf("not by priority: %v", got.records)
 		}
-		s := &search{r: r, f: &flight{planKey: planKey{"h.test", packBits(query("sip:h.test"), false)}}, expires: forever}
+		s := &search{r: r, f: &flight{planKey: planKey{"h.test", packBits(query("sip:h.test"), false)}}, room: endpointsMax, share: 1, expires: forever}
 		hosts := map[string]addresses{}
 		for _, c := range got.records {
 			if strings.HasSuffix(c.target, ".") && !strings.HasSuffix(c.target, `\.`) {

@@ -28,6 +28,10 @@ const (
 	// records the best by priority stay.
 	recordsMax = 64
 
+	// endpointsMax bounds the endpoints one plan holds (28 bytes each), for Lookup to draw proxy.MaxEndpoints of. Many targets
+	// share it evenly, so that each may be drawn.
+	endpointsMax = 512
+
 	// strayMax is how many datagrams that do not answer the question are read before the server counts as silent: a forger gets so many guesses.
 	strayMax = 16
 
@@ -41,6 +45,9 @@ const (
 	// confBytes and hostsBytes bound what is read of resolv.conf and hosts. A longer file is refused whole: half of it would be a silent lie.
 	confBytes  = 64 << 10
 	hostsBytes = 4 << 20
+
+	// entryBytes is what a set costs beyond itself, in maps and allocation, as the memory cap counts it.
+	entryBytes = 96
 
 	// staticMax bounds the records operators add by hand; they count as memory, yet are never evicted.
 	staticMax = 4096
@@ -62,7 +69,7 @@ const (
 	// failureHold is how long a failure without any older answer stays: callers meanwhile get Failed at once, then the servers are asked again.
 	failureHold = time.Second
 
-	// partialHold is the life of an answer that lacks a part the servers did not give in time. It is renewed after it.
+	// partialHold is when an answer that lacks a part the servers did not give in time is renewed.
 	partialHold = 5 * time.Second
 
 	// staleHold is the life of a stale answer before the servers are tried again (RFC 8767 §4: 30 seconds).

@@ -2,6 +2,8 @@ package resolve
 
 import (
 	"testing"
+
+	"viaduct/netio"
 )
 
 func TestLocate(t *testing.T) {
@@ -71,6 +73,29 @@ func TestLocate(t *testing.T) {
 	f("sip:bad host", "nowhere")
 	f("sip:127.0.0.5", "UDP 127.0.0.5:5060")
 	f("sips:[::1]:5099", "TLS [::1]:5099")
+
+	// WebSocket has neither NAPTR nor SRV; only a listener.
+	ws := query("sip:a.test;transport=ws")
+	ws.Protos |= 1 << netio.WS
+	if got, want := locate(t, r, ws), "WS 127.0.0.1:80"; got != want {
+		t.Errorf("transport=ws leads to %s, want %s", got, want)
+	}
+	// Only what our listeners can send by.
+	g := func(protos uint8, uri, want string) {
+		t.Helper()
+		q := query(uri)
+		q.Protos = protos
+		if got := locate(t, r, q); got != want {
+			t.Errorf("%s with transports %#x leads to %s, want %s", uri, protos, got, want)
+		}
+	}
+	g(udp, "sip:naptr.test", "UDP 127.0.0.1:5070")
+	g(tls, "sip:naptr.test", "TLS 127.0.0.1:5072")
+	g(tcp, "sip:srv.test", "TCP 127.0.0.2:5082, TCP [::1]:5082")
+	g(tcp, "sip:a.test:5070", "TCP 127.0.0.1:5070")
+	g(udp, "sips:naptr.test", "nowhere")
+	g(udp, "sip:naptr.test;transport=tcp", "nowhere")
+	g(0, "sip:a.test", "nowhere")
 
 	for what, want := range map[string]int{"NAPTR a.test.": 1, "SRV _sip._tcp.naptr.test.": 1, "A srv.test.": 1, "NAPTR srv.test.": 1, "NAPTR none.test.": 1} {
 		if got := z.times(what); got != want {

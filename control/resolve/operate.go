@@ -87,6 +87,10 @@ func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, e
 	if err != nil {
 		return Entry{}, err
 	}
+	if !r.enter() {
+		return Entry{}, errors.New("the resolver is closed")
+	}
+	defer r.tasks.Done()
 	ctx, cancel := context.WithTimeout(ctx, r.set.Timeout)
 	defer cancel()
 	tell := make(chan *rrset, 1)
@@ -253,6 +257,8 @@ type MemInfo struct {
 func (r *Resolver) MemInfo() MemInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	return MemInfo{
 		UsedBytes: r.bytes, LimitBytes: r.set.MemoryBytes, Plans: r.table.plans, Sets: len(r.sets), Statics: len(r.statics), Hosts: len(r.hosts),
 		Flights: len(r.flights), Waiters: r.waiters, Questions: len(r.asked),

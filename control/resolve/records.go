@@ -53,7 +53,7 @@ func newSet(key setKey, st state, records []record, now int64, ttl time.Duration
 	// A tenth of the life early, and not more than ten seconds: a name in use never makes a caller wait.
 	s.renewAt = s.expires - min(int64(ttl)/10, int64(10*time.Second))
 	s.used.Store(now)
-	s.bytes = int(unsafe.Sizeof(*s)) + len(key.name)
+	s.bytes = int(unsafe.Sizeof(*s)) + entryBytes + len(key.name)
 	for i := range records {
 		c := &records[i]
 		s.bytes += int(unsafe.Sizeof(*c)) + len(c.target) + len(c.service) + len(c.flags) + len(c.re)
@@ -79,7 +79,7 @@ func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (
 	}
 	q := r.asked[key]
 	if q == nil {
-		if !allowed || r.closed || len(r.asked) >= questionsMax {
+		if !allowed || len(r.asked) >= questionsMax {
 			r.counts.overflow.Add(1)
 			tell <- r.fallback(key, now)
 			return false
@@ -137,16 +137,29 @@ func (r *Resolver) fallback(key setKey, now int64) *rrset {
 func (r *Resolver) ask(q *question) {
 	defer r.tasks.Done()
 	r.counts.questions.Add(1)
-	got := r.fetch(q.setKey)
-	now := r.clock()
+	s := r.resolved(q.setKey)
 	r.mu.Lock()
-	s := r.settle(q.setKey, &got, now)
 	delete(r.asked, q.setKey)
 	tell := q.tell
 	r.mu.Unlock()
 	for _, c := range tell {
 		c <- s
 	}
+}
+
+// resolved is the set that comes of asking for key. A panic, say of the message library over a forged answer, costs this question only.
+func (r *Resolver) resolved(key setKey) (s *rrset) {
+	defer func() {
+		if recover() != nil {
+			r.counts.panics.Add(1)
+			s = newSet(key, broken, nil, r.now.Load(), failureHold)
+		}
+	}()
+	got := r.fetch(key)
+	now := r.clock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settle(key, &got, now)
 }
 
 // settle turns an answer into the set that is kept. The caller holds mu.

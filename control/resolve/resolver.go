@@ -30,11 +30,14 @@ type Resolver struct {
 
 	files files
 
-	// mu guards what follows, and the writing of table. It is never held while anything blocks.
-	mu      sync.Mutex
+	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a shard's thread. mu comes before it where both are held.
+	flying  sync.Mutex
 	closed  bool
 	flights map[planKey]*flight
 	waiters int
+
+	// mu guards what follows, and the writing of table. It is never held while anything blocks, but while the cache is sorted.
+	mu      sync.Mutex
 	asked   map[setKey]*question
 	sets    map[setKey]*rrset // the records
 	statics map[setKey]*rrset // the operators' own
@@ -78,9 +81,9 @@ func open(s Settings, clock func() int64) (*Resolver, error) {
 
 // Close ends what is under way: callers still waiting get their done. Lookup goes on to answer from what it has, Ask refuses.
 func (r *Resolver) Close() {
-	r.mu.Lock()
+	r.flying.Lock()
 	r.closed = true
-	r.mu.Unlock()
+	r.flying.Unlock()
 	r.cancel()
 	r.tasks.Wait()
 }
@@ -152,7 +155,7 @@ func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) 
 	return buf[:len(host)], rooted, true
 }
 
-// flight is one query being resolved. Its waiters are guarded by Resolver.mu.
+// flight is one query being resolved. done is guarded by Resolver.flying.
 type flight struct {
 	planKey
 	renews bool // nobody waits: records near their end count as gone
@@ -164,11 +167,18 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	var buf [nameBytes + 1]byte
 	host, rooted, ok := fold(q.Host, &buf)
 	if !ok { // Lookup knows this answer
-		return r.spawn(func() { r.call(done) })
+		if !r.enter() {
+			return false
+		}
+		go func() {
+			defer r.tasks.Done()
+			r.call(done)
+		}()
+		return true
 	}
 	key := planKey{string(host), packBits(q, rooted)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	if r.closed || r.waiters >= waitersMax {
 		r.counts.refused.Add(1)
 		return false
@@ -188,21 +198,18 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	return true
 }
 
-func (r *Resolver) spawn(f func()) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done. False: it is closed.
+func (r *Resolver) enter() bool {
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	if r.closed {
 		return false
 	}
 	r.tasks.Add(1)
-	go func() {
-		defer r.tasks.Done()
-		f()
-	}()
 	return true
 }
 
-// launch starts a flight; the caller holds mu and has looked at closed.
+// launch starts a flight; the caller holds flying and has looked at closed.
 func (r *Resolver) launch(key planKey, renews bool) *flight {
 	f := &flight{planKey: key, renews: renews}
 	r.flights[key] = f
@@ -215,38 +222,50 @@ func (r *Resolver) launch(key planKey, renews bool) *flight {
 // fly resolves, publishes, and tells those who wait.
 func (r *Resolver) fly(f *flight) {
 	defer r.tasks.Done()
-	const tries = 3
-	var p *plan
-	for i := 1; ; i++ {
-		p = r.locate(f)
-		r.mu.Lock()
-		if p.epoch == r.epoch.Load() {
-			break
-		}
-		if i == tries { // somebody keeps changing records: the last answer for a moment
-			p.epoch, p.deadAt = r.epoch.Load(), min(p.deadAt, r.clock()+int64(failureHold))
-			break
-		}
-		r.mu.Unlock()
-	}
-	r.publish(p)
+	r.call(func() { r.answer(f) })
+	r.flying.Lock() // who joined since the answer was published finds it too
 	delete(r.flights, f.planKey)
 	done := f.done
 	r.waiters -= len(done)
-	r.mu.Unlock()
+	r.flying.Unlock()
 	for _, d := range done {
 		r.call(d)
 	}
 }
 
-// call shields the resolver from its callers.
-func (r *Resolver) call(done func()) {
+// answer publishes a plan for f. One that a new epoch overtook would be unknown again, so it is made anew.
+func (r *Resolver) answer(f *flight) {
+	const tries = 3
+	for i := 1; ; i++ {
+		p := r.locate(f)
+		if r.publishIfNew(p, i == tries) {
+			return
+		}
+	}
+}
+
+// publishIfNew publishes p if it is of this epoch. At last it does so in any case, for a moment: somebody keeps changing records.
+func (r *Resolver) publishIfNew(p *plan, last bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.epoch.Load(); p.epoch != now {
+		if !last {
+			return false
+		}
+		p.epoch, p.deadAt = now, min(p.deadAt, r.clock()+int64(failureHold))
+	}
+	r.publish(p)
+	return true
+}
+
+// call shields the process from f: its callers' code, and bugs of ours.
+func (r *Resolver) call(f func()) {
 	defer func() {
 		if recover() != nil {
 			r.counts.panics.Add(1)
 		}
 	}()
-	done()
+	f()
 }
 
 // publish puts p where Lookup finds it; the caller holds mu. A failure does not take the place of an older answer that may still serve: one bad
@@ -285,15 +304,17 @@ func (r *Resolver) runClock() {
 			return
 		case <-tick.C:
 		}
-		now := r.clock()
-		r.now.Store(max(now, r.now.Load()))
-		r.renew()
-		if now-swept >= int64(r.set.GCInterval) {
-			swept = now
-			r.mu.Lock()
-			r.sweep(now)
-			r.mu.Unlock()
-		}
+		r.call(func() {
+			now := r.clock()
+			r.now.Store(max(now, r.now.Load()))
+			r.renew()
+			if now-swept >= int64(r.set.GCInterval) {
+				swept = now
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.sweep(now)
+			}
+		})
 	}
 }
 
@@ -303,8 +324,8 @@ func (r *Resolver) renew() {
 	if p == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.flying.Lock()
+	defer r.flying.Unlock()
 	for p != nil {
 		next := p.wantedNext
 		p.wantedNext = nil

@@ -3,6 +3,7 @@ package resolve
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -91,6 +92,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("dns_cache_mem is %d KB: write a number from 64 to 1048576", s.MemoryBytes>>10)
 	case s.IPv4Only && s.IPv6Only:
 		return fmt.Errorf("dns_cache_flags asks for IPv4 only and IPv6 only: drop 1 or 2")
+	case slices.ContainsFunc(s.Servers, func(a netip.AddrPort) bool { return !a.IsValid() || a.Port() == 0 }):
+		return fmt.Errorf("DNS servers %v: write an address and a port for each", s.Servers)
 	case len(s.Servers) > serversMax:
 		return fmt.Errorf("%d DNS servers: name %d at most", len(s.Servers), serversMax)
 	}
