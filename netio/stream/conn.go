@@ -94,6 +94,7 @@ type conn struct {
 	blocked    bool   // the kernel, or the connect, has let us wait
 	deadline   int64  // while blocked: when to give up
 	aliases    []key  // besides k
+	cancel     func() // ends the dial under way
 	closeAfter bool   // close when all is written
 	closeWhy   Reason // why then; OK: a sender asked for it
 	why        Reason // of the end, once dead
@@ -166,6 +167,7 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.uncount(outBytes)
 	aliases := c.aliases
 	c.aliases = nil
+	cancel := c.cancel
 	k := c.k // an undecided connection's changes, under mu
 	c.mu.Unlock()
 
@@ -179,6 +181,9 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	if lp != nil {
 		lp.wake(c)
 		lp.ring()
+	}
+	if cancel != nil {
+		cancel()
 	}
 	return true
 }
