@@ -79,7 +79,6 @@ type conn struct {
 	outgoing bool
 	domain   string     // whose certificate the peer had to show
 	born     int64      // ns
-	tlsInfo  *TLSInfo   // written before anybody sees the connection
 	ipBooked netio.Addr // the source whose AcceptIPLimit it counts for
 
 	lifetime atomic.Int64 // ns; 0 means Limits.Lifetime
@@ -89,15 +88,16 @@ type conn struct {
 	st         state
 	lp         *loop // its loop; nil until it is in one
 	head, tail *outMsg
-	queued     int    // bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
-	inflight   int    // the same while not blocked: what the loop has not tried yet
-	blocked    bool   // the kernel, or the connect, has let us wait
-	deadline   int64  // while blocked: when to give up
-	aliases    []key  // besides k
-	cancel     func() // ends the dial under way
-	closeAfter bool   // close when all is written
-	closeWhy   Reason // why then; OK: a sender asked for it
-	why        Reason // of the end, once dead
+	queued     int      // bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
+	inflight   int      // the same while not blocked: what the loop has not tried yet
+	blocked    bool     // the kernel, or the connect, has let us wait
+	deadline   int64    // while blocked: when to give up
+	aliases    []key    // besides k
+	tlsInfo    *TLSInfo // nil unless TLS, and its handshake over
+	cancel     func()   // ends the dial under way
+	closeAfter bool     // close when all is written
+	closeWhy   Reason   // why then; OK: a sender asked for it
+	why        Reason   // of the end, once dead
 	errno      unix.Errno
 
 	opens        atomic.Uint32 // how often a loop took it

@@ -172,7 +172,9 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	if len(state.PeerCertificates) > 0 {
 		info.Peer = state.PeerCertificates[0]
 	}
+	c.mu.Lock()
 	c.tlsInfo = info
+	c.mu.Unlock()
 	c.layers.tls = s
 	return nil
 }
@@ -223,6 +225,8 @@ type TLSInfo struct {
 // TLSInfo describes a connection by its number (Port.Conn); nil if it is not TLS, or gone.
 func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 	if c := e.registry.get(id); c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		return c.tlsInfo
 	}
 	return nil
