@@ -165,6 +165,9 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	s, err := tlslayer.Handshake(ctx, g, cfg, server)
 	g.leave()
 	if err != nil {
+		if !e.stopping.Load() {
+			e.log.report(logHandshake, "a TLS handshake failed", "peer", c.peer.String(), "listener", c.k.listener, "accepted", server, "error", err)
+		}
 		return err
 	}
 	state := s.State()

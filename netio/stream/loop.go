@@ -146,6 +146,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	isDead := c.st == dead
 	if c.st == connecting {
 		c.st = open
+		c.deadline = l.now + int64(l.e.limits.SendTimeout.Load()) // for what waited for this
 		l.e.stats.opened(c)
 	}
 	c.mu.Unlock()
