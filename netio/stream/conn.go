@@ -79,7 +79,6 @@ type conn struct {
 	outgoing bool
 	domain   string     // whose certificate the peer had to show
 	born     int64      // ns
-	tlsInfo  *TLSInfo   // written before anybody sees the connection
 	ipBooked netio.Addr // the source whose AcceptIPLimit it counts for
 
 	lifetime atomic.Int64 // ns; 0 means Limits.Lifetime
@@ -98,6 +97,8 @@ type conn struct {
 	aliases    []key       // besides k
 	sent       []sentToken // written lately
 	sentAt     int         // where the oldest stands once sent is full
+	tlsInfo    *TLSInfo    // nil unless TLS, and its handshake over
+	cancel     func()      // ends the dial under way
 	closeAfter bool        // close when all is written
 	closeWhy   Reason      // why then; OK: a sender asked for it
 	why        Reason      // of the end, once dead
@@ -168,6 +169,7 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.uncount(outBytes)
 	aliases := c.aliases
 	c.aliases = nil
+	cancel := c.cancel
 	k := c.k // an undecided connection's changes, under mu
 	c.mu.Unlock()
 
@@ -181,6 +183,9 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	if lp != nil {
 		lp.wake(c)
 		lp.ring()
+	}
+	if cancel != nil {
+		cancel()
 	}
 	return true
 }

@@ -116,7 +116,16 @@ func (d *dialer) stop() {
 func (e *Engine) dialNow(c *conn) {
 	ctx, cancel := context.WithDeadline(e.ctx, e.began.Add(time.Duration(c.deadline)))
 	defer cancel()
+	c.mu.Lock()
+	c.cancel = cancel
+	if c.st == dead {
+		cancel()
+	}
+	c.mu.Unlock()
 	nc, why, errno := e.connect(ctx, c)
+	c.mu.Lock()
+	c.cancel = nil
+	c.mu.Unlock()
 	if nc != nil && !c.alive() {
 		// A limit was reached while it was connecting.
 		_ = nc.Close()

@@ -15,6 +15,17 @@
 //
 // Received bytes are leased: valid until Port.Release. Sent bytes are copied by Append.
 //
+// # Limits and order
+//
+// What a peer does not take is bounded as Kamailio bounds it (Limits.ConnWqMax, WqMax, SendTimeout), with one difference: it writes a message to the socket at once, here it
+// waits for its event loop, a few microseconds. So the limits count only from when the kernel has refused bytes. Messages by one connection leave and arrive in order;
+// those of one shard to one destination do too, since they use one connection.
+//
+// A connection whose shard has no room for its messages is parked: nothing is read from it until there is. A connection is never paused for another's sake.
+//
+// A failed message is told of by its token in Port.Failures, once. A message that was written is told of when its connection ends within 32 s without our doing: its
+// peer may not have read it. A response has no token; Port.Last tells at once whether its connection is still there.
+//
 // # When not to use it
 //
 // For datagrams: netio. For clients of other protocols: this engine knows SIP's framing only.

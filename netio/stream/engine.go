@@ -235,6 +235,9 @@ func (e *Engine) isBroken() bool {
 // Port gives the end of one shard. It belongs to the shard's goroutine from then on.
 func (e *Engine) Port(shard int) *Port { return e.ports[shard] }
 
+// Limits are those in use, to be read and changed.
+func (e *Engine) Limits() *Limits { return e.limits }
+
 // Listeners gives the listen addresses; Index is their number in the process. The slice and its elements must not be written to.
 func (e *Engine) Listeners() []*netio.Listener { return e.public }
 

@@ -1,12 +1,10 @@
 package stream
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,100 +159,6 @@ func TestCloseAfter(t *testing.T) {
 	ended(t, c)
 }
 
-// A shard that does not take its messages stops those who send them, and loses none. Others go on.
-func TestFullShardParksConnections(t *testing.T) {
-	r := newRig(t, 2)
-	const conns, each = 3, 4000
-	var wrote atomic.Int64
-	for i := range conns {
-		c := r.dial(0)
-		go func() {
-			for n := range each {
-				if _, err := c.Write([]byte(message(fmt.Sprintf("%d %d shard=0", i, n), 1500))); err != nil {
-					t.Error(err)
-					return
-				}
-				wrote.Add(1)
-			}
-		}()
-	}
-	r.wait("parked connections", func() bool { return r.e.Stats().Parked >= conns })
-	healthy := r.dial(0)
-	r.write(healthy, message("healthy shard=1", 0))
-	src := r.recv(1, 1)[0].src
-	m := message("answer", 0)
-	r.send(1, 100, src, 0, m)
-	if s := read(t, healthy, len(m)); s != m {
-		t.Fatal(s)
-	}
-	if s := r.e.Stats(); s.MessagesIn > queueMessages+1 || s.CurrentOpened != conns+1 {
-		t.Fatalf("%+v", s)
-	}
-	var next [conns]int
-	for range conns * each {
-		var i, n int
-		if _, err := fmt.Sscanf(callID(r.recv(0, 1)[0].data), "%d %d", &i, &n); err != nil {
-			t.Fatal(err)
-		}
-		if next[i] != n {
-			t.Fatalf("connection %d: message %d, want %d", i, n, next[i])
-		}
-		next[i]++
-	}
-	if s := r.e.Stats(); s.StalledLost != 0 || wrote.Load() != conns*each {
-		t.Fatalf("%+v", s)
-	}
-}
-
-func callID(m string) string {
-	_, after, _ := strings.Cut(m, "Call-ID: ")
-	id, _, _ := strings.Cut(after, "\r\n")
-	return id
-}
-
-// A parked connection is still written to, and its end is found when it is read again.
-func TestParkedConnectionIsWrittenTo(t *testing.T) {
-	r := newRig(t, 1)
-	c := r.dial(0)
-	burst := strings.Repeat(message("x", 0), 100)
-	go func() {
-		for range 60 {
-			if _, err := c.Write([]byte(burst)); err != nil {
-				t.Error(err)
-			}
-		}
-		_ = c.CloseWrite()
-	}()
-	r.wait("a parked connection", func() bool { return r.e.Stats().Parked > 0 })
-	src := netio.AddrFrom(c.LocalAddr().(*net.TCPAddr).AddrPort())
-	m := message("to the parked", 100)
-	for range 20 {
-		if why := r.send(0, 100, src, 0, m); why != OK {
-			t.Fatal(why)
-		}
-	}
-	if s := read(t, c, 20*len(m)); s != strings.Repeat(m, 20) {
-		t.Fatal("messages differ")
-	}
-	r.recv(0, 6000)
-	r.wait("the end", func() bool { return r.e.Stats().CurrentOpened == 0 })
-}
-
-func TestParkedConnectionsEndWithTheEngine(t *testing.T) {
-	r := newRig(t, 1)
-	c := r.dial(0)
-	go func() {
-		for {
-			if _, err := c.Write([]byte(strings.Repeat(message("x", 0), 100))); err != nil {
-				return
-			}
-		}
-	}()
-	r.wait("a parked connection", func() bool { return r.e.Stats().Parked > 0 })
-	r.e.Close()
-	ended(t, c)
-}
-
 // Without descriptors the acceptor waits, peers hear it, and established connections go on. In a process of its own, for the limit is the process's.
 func TestNoDescriptors(t *testing.T) {
 	if os.Getenv("STREAM_NO_DESCRIPTORS") == "" {
@@ -290,10 +194,11 @@ func TestNoDescriptors(t *testing.T) {
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(r.e.Listeners()[0].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	r.wait("accept to fail", func() bool { return r.e.Stats().AcceptFailed > 0 })
+	// Most often accept fails; it may catch a descriptor that was just closed, and then the event loop cannot have its own.
+	r.wait("accept to fail", func() bool { s := r.e.Stats(); return s.AcceptFailed > 0 || s.Ended[NoDescriptor] > 0 })
 	r.wait("the peer to be told", func() bool {
-		_, err := unix.Read(fd, make([]byte, 1))
-		return err == unix.ECONNRESET
+		n, err := unix.Read(fd, make([]byte, 1))
+		return err == unix.ECONNRESET || err == nil && n == 0
 	})
 	m := message("during", 0)
 	r.write(c, m)
@@ -312,10 +217,9 @@ func TestNoDescriptors(t *testing.T) {
 	again := r.dial(0)
 	r.write(again, m)
 	r.recv(0, 1)
-	if s := r.e.Stats(); s.Rejected[NoDescriptor] == 0 {
+	if s := r.e.Stats(); s.Rejected[NoDescriptor]+s.Ended[NoDescriptor] == 0 {
 		t.Fatalf("%+v", s)
 	}
-	time.Sleep(10 * time.Millisecond)
 }
 
 func TestHandshakeStorm(t *testing.T) {

@@ -167,6 +167,9 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	s, err := tlslayer.Handshake(ctx, g, cfg, server)
 	g.leave()
 	if err != nil {
+		if !e.stopping.Load() {
+			e.log.report(logHandshake, "a TLS handshake failed", "peer", c.peer.String(), "listener", c.k.listener, "accepted", server, "error", err)
+		}
 		return err
 	}
 	state := s.State()
@@ -179,7 +182,9 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 			info.Verified = v.VerifyServer(c.domain, c.peer, &state) == nil
 		}
 	}
+	c.mu.Lock()
 	c.tlsInfo = info
+	c.mu.Unlock()
 	c.layers.tls = s
 	return nil
 }
@@ -236,6 +241,8 @@ type TLSInfo struct {
 // TLSInfo describes a connection by its number (Port.Conn); nil if it is not TLS, or gone.
 func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 	if c := e.registry.get(id); c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		return c.tlsInfo
 	}
 	return nil

@@ -70,14 +70,15 @@ const (
 	// maxShards bounds Config.Shards.
 	maxShards = 1024
 
-	// queueMessages is the length of a shard's queue, a power of two. With buffers of pooledBytes at most it is bound to 32 MiB besides inboundBytes. A full one parks the connections that have more for it, until half of it is taken.
+	// queueMessages is the length of a shard's queue, a power of two. A full one parks the connections that have more for it, until half of it is taken. A short message may occupy
+	// pooledBytes, so a full queue holds 32 MiB at most, besides what inboundBytes counts.
 	queueMessages = 4096
 
 	// inboundBytes bounds the messages in all shards' queues together; beyond it as if the queue were full.
 	inboundBytes = 64 << 20
 
-	// stalledBytes bounds what a parked connection keeps: what one read of the event loop (readBytes) may leave over, and records or frames begun before it. Beyond it the connection
-	// is closed, which no read can cause (a check of ours, not of the peer).
+	// stalledBytes bounds the begin of a message, or what follows one whose shard has no room: one read of the event loop (readBytes) and a message or TLS record begun before it. It is
+	// far above both, and beyond it the connection is closed.
 	stalledBytes = 1 << 20
 
 	// readBytes is what an event loop reads at once, for all its connections into the same memory.

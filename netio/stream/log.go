@@ -12,6 +12,7 @@ const (
 	logPanic = iota
 	logAccept
 	logResume
+	logHandshake
 	logGnet
 	logKinds
 )

@@ -39,11 +39,13 @@ func (s *counters) rejected(why Reason) {
 func (s *counters) ended(c *conn, was state, why Reason, errno unix.Errno) {
 	if was == open {
 		s.established.Add(-1)
-	} else if c.outgoing && why != Stopping {
-		s.connectFailed.Add(1)
 	}
 	s.byReason[why].Add(1)
 	switch why {
+	case ConnectFailed, ConnectTimeout, HandshakeFailed, NoDescriptor, DialBusy:
+		if c.outgoing {
+			s.connectFailed.Add(1)
+		}
 	case Idle:
 		s.conTimeout.Add(1)
 	case Reset:

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"sync"
 	"unsafe"
 
@@ -261,15 +262,17 @@ func (l *loop) drained(c *conn) bool {
 		return true
 	}
 	c.busy = false
+	left := 0
 	if c.blocked {
 		c.blocked = false
 		c.deadline = 0
-		if c.queued != 0 {
-			panic("BUG: bytes left in the books of a connection that has written all")
-		}
+		left = c.queued
 	}
 	over, why := c.closeAfter, c.closeWhy
 	c.mu.Unlock()
+	if left != 0 {
+		panic(fmt.Sprintf("BUG: %d bytes in the books of connection %d, which has written all", left, c.id))
+	}
 	if over {
 		if why == OK {
 			why = Requested
