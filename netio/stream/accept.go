@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
+	"viaduct/netio/stream/wslayer"
 )
 
 // listen opens the sockets.
@@ -24,6 +25,7 @@ func (e *Engine) listen() error {
 		cfg := &e.cfg.Listeners[i]
 		l := &e.listeners[i]
 		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
+		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins}
 		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort}
 		if cfg.AllowWS {
 			l.twin = cfg.WSListener - e.base
@@ -207,7 +209,13 @@ func (e *Engine) enter(c *conn, nc *net.TCPConn) {
 	c.born = e.now()
 	c.deadline = c.born + int64(e.limits.ConnectTimeout.Load())
 	e.registry.put(c)
-	e.table.put(c.k, c)
+	l := &e.listeners[int(c.k.listener)-e.base]
+	if l.proto == netio.WS || l.proto == netio.WSS {
+		c.layers.ws = wslayer.New(&l.ws)
+	}
+	if c.undecided = l.twin >= 0; !c.undecided {
+		e.table.put(c.k, c)
+	}
 	e.enroll(c, nc)
 }
 

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"net"
 )
 
@@ -48,9 +47,4 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 	}
 	e.stats.handshakes.Add(1)
 	return nil
-}
-
-// secure runs a TLS handshake.
-func (e *Engine) secure(ctx context.Context, c *conn, nc *net.TCPConn, server bool) error {
-	return errors.New("no TLS here yet")
 }

@@ -78,6 +78,7 @@ type conn struct {
 	outgoing bool
 	domain   string     // whose certificate the peer had to show
 	born     int64      // ns
+	tlsInfo  *TLSInfo   // written before anybody sees the connection
 	ipBooked netio.Addr // the source whose AcceptIPLimit it counts for
 
 	lifetime atomic.Int64 // ns; 0 means Limits.Lifetime
@@ -93,6 +94,7 @@ type conn struct {
 	deadline   int64  // while blocked: when to give up
 	aliases    []key  // besides k
 	closeAfter bool   // close when all is written
+	closeWhy   Reason // why then; OK: a sender asked for it
 	why        Reason // of the end, once dead
 	errno      unix.Errno
 
@@ -111,6 +113,7 @@ type conn struct {
 	lingering          bool // what comes is dropped
 	answered, shut     bool // while lingering: an answer left; the sending side is closed
 	resuming           bool
+	undecided          bool // a listener with AllowWS, and no byte came yet: in no table
 	isParked           bool // g is nil, the loop keeps it in parked
 	f                  framer
 	partial            []byte   // the begin of a message, or what follows a stalled one
@@ -162,10 +165,11 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.uncount(outBytes)
 	aliases := c.aliases
 	c.aliases = nil
+	k := c.k // an undecided connection's changes, under mu
 	c.mu.Unlock()
 
 	e := c.e
-	e.table.drop(c.k, c)
+	e.table.drop(k, c)
 	for _, k := range aliases {
 		e.table.drop(k, c)
 	}

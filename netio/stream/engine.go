@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
+	"viaduct/netio/stream/wslayer"
 )
 
 // Engine is all streams of the process. Its methods may be called from any goroutine.
@@ -64,6 +65,7 @@ type listener struct {
 	netio.Listener
 	proto  netio.Proto
 	twin   int // index of the WebSocket listener of this address, -1 none
+	ws     wslayer.Config
 	from   prefixes
 	socket *net.TCPListener // nil for a twin
 }
@@ -131,6 +133,9 @@ func (e *Engine) startLoops() (err error) {
 	}
 	for i := range e.cfg.Loops {
 		l := &loop{e: e, index: i, bell: -1, parked: make(map[*conn]struct{}), touched: make([]bool, e.cfg.Shards), hasRung: make([]bool, e.cfg.Shards)}
+		l.emitPlain = func(b []byte) { l.plain(l.cur, b) }
+		l.emitMessage = func(b []byte) { l.deliver(l.cur, b, Whole) }
+		l.replyFrame = func(b []byte) { l.reply(l.cur, levelFramed, b) }
 		l.now = e.now()
 		l.wheel.tick = l.now / int64(tickEvery)
 		e.loops = append(e.loops, l)

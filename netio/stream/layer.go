@@ -1,14 +1,211 @@
 package stream
 
-// layers are what lies between the bytes of the wire and those of SIP.
-type layers struct{}
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
 
-func (y *layers) none() bool { return true }
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
 
-func (y *layers) begin(l *loop, c *conn) {}
+	"viaduct/netio/stream/tlslayer"
+	"viaduct/netio/stream/wslayer"
+)
 
-func (y *layers) feed(l *loop, c *conn, in []byte) {}
+// layers are what lies between the bytes of the wire and those of SIP: TLS, WebSocket, both, or nothing. They belong to the loop, after the handshake.
+//
+//	wire ─▶ tls.Feed ─▶ plain ─▶ ws.Feed ─▶ messages
+//	wire ◀─ tls.Seal ◀───────── ws Frame ◀─ messages
+type layers struct {
+	tls *tlslayer.Session
+	ws  *wslayer.Session
+}
 
-func (y *layers) wrap(m *outMsg) error { return nil }
+func (y *layers) none() bool { return y.tls == nil && y.ws == nil }
 
-func (y *layers) end() {}
+// begin takes what the TLS handshake has read too far.
+func (y *layers) begin(l *loop, c *conn) {
+	if y.tls != nil {
+		y.feed(l, c, nil)
+	}
+}
+
+// feed takes bytes from the wire.
+func (y *layers) feed(l *loop, c *conn, in []byte) {
+	l.cur = c
+	defer func() { l.cur = nil }()
+	if y.tls == nil {
+		l.plain(c, in)
+		return
+	}
+	err := y.tls.Feed(in, l.emitPlain)
+	if b := y.tls.Pending(); len(b) > 0 {
+		l.replyWire(c, b)
+	}
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		l.finish(c, Closed)
+	default:
+		l.finish(c, BadRecord)
+	}
+}
+
+// websocket takes bytes of a WebSocket connection.
+func (y *layers) websocket(l *loop, c *conn, in []byte) {
+	if c.lingering {
+		return
+	}
+	_, err := y.ws.Feed(in, l.emitMessage, l.replyFrame)
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		l.finish(c, Closed)
+	default:
+		l.finish(c, BadRecord)
+	}
+}
+
+// wrap brings a message into the form of the wire. The two buffers change places, so that none is made.
+func (y *layers) wrap(l *loop, m *outMsg) (err error) {
+	if y.ws != nil && m.level == levelMessage {
+		l.scratch = wslayer.Frame(l.scratch[:0], m.data)
+		m.data, l.scratch = l.scratch, m.data
+	}
+	if y.tls != nil && m.level != levelWire {
+		l.scratch, err = y.tls.Seal(l.scratch[:0], m.data)
+		m.data, l.scratch = l.scratch, m.data
+	}
+	return err
+}
+
+// farewell says goodbye as the layers have it, to a peer that is closed by us. It is written if the kernel takes it at once.
+func (y *layers) farewell(c *conn) {
+	if y.none() || c.writing != nil || c.fd < 0 {
+		return
+	}
+	var b []byte
+	if y.ws != nil {
+		b = y.ws.Close(nil, ws.StatusGoingAway, "")
+	}
+	if y.tls != nil {
+		if len(b) > 0 {
+			b, _ = y.tls.Seal(nil, b)
+		}
+		b = y.tls.Close(b)
+	}
+	if len(b) > 0 {
+		_, _ = unix.Write(c.fd, b)
+	}
+}
+
+func (y *layers) end() { y.tls, y.ws = nil, nil }
+
+// replyWire puts bytes that are ready for the wire behind what is on its way. They must not wait in the outbox: what stands there is sealed later, and would be read before them.
+func (l *loop) replyWire(c *conn, b []byte) {
+	m := newOutMsg()
+	m.level = levelWire
+	m.data = append(m.data, b...)
+	c.mu.Lock()
+	fits := c.st != dead
+	switch {
+	case !fits:
+	case c.blocked:
+		if fits = l.e.admit(c.queued, len(b), false); fits {
+			c.queued += len(b)
+		}
+	default:
+		c.inflight += len(b)
+		l.e.inflight.Add(int64(len(b)))
+	}
+	c.mu.Unlock()
+	if !fits {
+		m.free()
+		c.condemn(QueueFull, 0)
+		return
+	}
+	c.appendWriting(m, m)
+}
+
+// finish closes a connection when everything queued is written, or lingerFor is over; nothing more is read.
+func (l *loop) finish(c *conn, why Reason) {
+	c.mu.Lock()
+	c.closeAfter, c.closeWhy = true, why
+	c.mu.Unlock()
+	c.lingering = true
+	c.lingerBy = l.now + int64(lingerFor)
+	l.wheel.before(c, c.lingerBy)
+}
+
+// secure runs a TLS handshake in the calling goroutine.
+func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) error {
+	var cfg *tls.Config
+	if server {
+		cfg = e.cfg.TLS.Server(int(c.k.listener), c.local)
+	} else {
+		cfg = e.cfg.TLS.Client(int(c.k.listener), c.domain, c.peer)
+	}
+	if cfg == nil {
+		return errors.New("no TLS configuration for this connection")
+	}
+	s, err := tlslayer.Handshake(ctx, nc, cfg, server)
+	if err != nil {
+		return err
+	}
+	state := s.State()
+	info := &TLSInfo{Version: state.Version, CipherSuite: state.CipherSuite, ServerName: state.ServerName, Verified: len(state.VerifiedChains) > 0}
+	if len(state.PeerCertificates) > 0 {
+		info.Peer = state.PeerCertificates[0]
+	}
+	c.tlsInfo = info
+	c.layers.tls = s
+	return nil
+}
+
+// TLSInfo describes a TLS connection.
+type TLSInfo struct {
+	Version, CipherSuite uint16
+	ServerName           string            // what the client asked for
+	Peer                 *x509.Certificate // nil if it showed none
+	Verified             bool              // Peer leads to a trusted certificate
+}
+
+// TLSInfo describes a connection by its number (Port.Conn); nil if it is not TLS, or gone.
+func (e *Engine) TLSInfo(id uint64) *TLSInfo {
+	if c := e.registry.get(id); c != nil {
+		return c.tlsInfo
+	}
+	return nil
+}
+
+// decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes; false: they are too few, and kept.
+func (l *loop) decide(c *conn, in []byte) bool {
+	const get = "GET "
+	begin := c.partial[:len(c.partial):len(c.partial)]
+	begin = append(begin, in[:min(len(in), len(get))]...)
+	isGet := len(begin) >= len(get) && string(begin[:len(get)]) == get
+	if !isGet && len(begin) < len(get) && string(begin) == get[:len(begin)] {
+		c.keep(in)
+		c.messageBy = l.now + int64(l.e.limits.MessageTimeout.Load())
+		l.wheel.before(c, c.messageBy)
+		return false
+	}
+	c.undecided = false
+	c.messageBy = 0
+	if isGet {
+		t := &l.e.listeners[l.e.listeners[int(c.k.listener)-l.e.base].twin]
+		c.mu.Lock()
+		c.k.listener = uint16(t.Index)
+		c.proto = t.proto
+		c.mu.Unlock()
+		c.layers.ws = wslayer.New(&t.ws)
+	}
+	l.e.table.put(c.k, c)
+	if !c.alive() { // condemned meanwhile, before it was there to be dropped
+		l.e.table.drop(c.k, c)
+	}
+	return true
+}

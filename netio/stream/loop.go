@@ -29,14 +29,16 @@ type loop struct {
 	ticked  atomic.Bool          // others': look at the timers
 	touched []bool               // others', one per shard: see Port.touch
 
-	now       int64
-	wheel     wheel
-	parked    map[*conn]struct{}
-	iov       [writeSegments]unix.Iovec
-	ringing   []int  // shards that got something in this callback
-	hasRung   []bool // the same, by shard
-	cur       *conn  // whose bytes are being fed
-	feedError Reason
+	now     int64
+	wheel   wheel
+	parked  map[*conn]struct{}
+	iov     [writeSegments]unix.Iovec
+	ringing []int  // shards that got something in this callback
+	hasRung []bool // the same, by shard
+	cur     *conn  // whose bytes are being fed
+	scratch []byte // see layers.wrap
+	// What the layers call, for cur: made once.
+	emitPlain, emitMessage, replyFrame func([]byte)
 }
 
 // control is the context of a loop's own connection.
@@ -164,11 +166,13 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	}
 	l.schedule(c)
 	if !again {
-		l.cur = c
 		c.layers.begin(l, c)
 	}
 	if !l.flush(c) {
 		return gnet.Close
+	}
+	if len(c.stalled) > 0 {
+		return l.park(c)
 	}
 	return gnet.None
 }
@@ -199,10 +203,6 @@ func (l *loop) traffic(c *conn) (action gnet.Action) {
 
 // feed gives bytes from the wire to the layers, and what they make of them to the framing.
 func (l *loop) feed(c *conn, in []byte) {
-	if c.layers.none() {
-		l.plain(c, in)
-		return
-	}
 	c.layers.feed(l, c, in)
 }
 
@@ -233,6 +233,9 @@ func (l *loop) end(c *conn, err error) {
 	why := c.why
 	errno = c.errno
 	c.mu.Unlock()
+	if why == Requested || why == Idle || why == Stopping {
+		c.layers.farewell(c)
+	}
 	l.closeWriting(c, why, errno)
 	for _, m := range c.stalled {
 		l.e.stats.stalledLost.Add(1)
@@ -307,8 +310,9 @@ func (l *loop) shut(c *conn) {
 		// On its way back: open finds it dead.
 	default:
 		l.unwatch(c, c.fd)
-		_ = unix.Close(c.fd)
+		fd := c.fd
 		l.end(c, nil)
+		_ = unix.Close(fd)
 	}
 }
 

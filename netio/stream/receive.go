@@ -5,6 +5,19 @@ import "bytes"
 // plain takes SIP bytes of one connection, what is left of a read after the layers, and hands over every complete message. The bytes are used in place where no message was
 // begun before; a message is copied once, for its shard.
 func (l *loop) plain(c *conn, in []byte) {
+	if c.undecided && len(in) > 0 {
+		if !l.decide(c, in) {
+			return
+		}
+		if c.layers.ws != nil && len(c.partial) > 0 {
+			in = append(c.partial, in...)
+			c.partial = nil
+		}
+	}
+	if c.layers.ws != nil {
+		c.layers.websocket(l, c, in)
+		return
+	}
 	limit := int(l.e.limits.MaxMessage.Load())
 	for len(in) > 0 && !c.lingering && c.alive() {
 		if len(c.stalled) > 0 {

@@ -158,7 +158,7 @@ func (l *loop) take(c *conn) bool {
 		m.next = nil
 		before := len(m.data)
 		if err == nil {
-			err = c.layers.wrap(m)
+			err = c.layers.wrap(l, m)
 		}
 		grown += len(m.data) - before
 		c.appendWriting(m, m) // on an error too: it is freed and reported with the rest
@@ -258,10 +258,14 @@ func (l *loop) drained(c *conn) bool {
 			panic("BUG: bytes left in the books of a connection that has written all")
 		}
 	}
-	over := c.closeAfter
+	over, why := c.closeAfter, c.closeWhy
 	c.mu.Unlock()
 	if over {
-		return !c.condemn(Requested, 0)
+		if why == OK {
+			why = Requested
+		}
+		c.condemn(why, 0)
+		return false
 	}
 	if c.answered && !c.shut {
 		c.shut = true
