@@ -20,6 +20,7 @@ import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -33,11 +34,12 @@ type Config struct {
 	Streams  stream.Config        // of connections, of which its Listeners count; at least one of either. The server fills in numbers, owner and bells
 	Program  *route.Program
 	Settings *route.Settings
-	Targets  *balance.Table                          // nil: no destination sets
-	Resolver proxy.Resolver                          // nil: names lead nowhere
-	Blocked  func(*shm.Arena) (proxy.Blocked, error) // makes the blacklist in the arena; nil: none
-	Arena    shm.Config                              // Bytes at least; Shards and Layout are filled in here
-	Steer    netio.SteerMode                         // of datagrams to their owner by the kernel
+	Targets  *balance.Table // nil: no destination sets
+	Resolver proxy.Resolver // nil: names lead nowhere
+	// Blocklist is what the destination blacklist is to do; nil: there is none, and it cannot be switched on.
+	Blocklist *blocklist.Config
+	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
+	Steer     netio.SteerMode // of datagrams to their owner by the kernel
 	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT).
 	NoSegment bool
 	CPUs      []int        // shards are pinned to these in turn; empty: those this process may use
@@ -83,7 +85,7 @@ type shared struct {
 	listeners []*netio.Listener
 	egress    proxy.Egress
 	resolver  proxy.Resolver
-	blocked   proxy.Blocked
+	list      *blocklist.Table // the destination blacklist, nil: there is none
 	logger    *slog.Logger
 	logLevel  int
 	lines     chan logLine
@@ -106,12 +108,14 @@ type Server struct {
 	workers []*worker
 	done    sync.WaitGroup
 	logDone chan struct{}
+	stopped chan struct{} // closed when the stop begins
 	stop    sync.Once
 }
 
 // Layout is the hash of the records this build keeps in the arena.
 func Layout() uint64 {
-	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{})
+	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{},
+		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{})
 }
 
 // Start binds the addresses and starts the shards; datagrams are served when it
@@ -134,12 +138,12 @@ func Start(cfg Config) (*Server, error) {
 		arena.Close()
 		return nil, err
 	}
-	s := &Server{cfg: cfg, arena: arena, group: group, logDone: make(chan struct{}), shared: &shared{
+	s := &Server{cfg: cfg, arena: arena, group: group, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
 		lines: make(chan logLine, 1024), random: newRandom(),
 	}}
-	if cfg.Blocked != nil {
-		if s.shared.blocked, err = cfg.Blocked(arena); err != nil {
+	if cfg.Blocklist != nil {
+		if s.shared.list, err = blocklist.New(arena, *cfg.Blocklist); err != nil {
 			return nil, errors.Join(err, group.Close(), arena.Close())
 		}
 	}
@@ -166,6 +170,10 @@ func Start(cfg Config) (*Server, error) {
 		w.connect(s.workers)
 	}
 	go s.log()
+	if s.shared.list != nil {
+		s.done.Add(1)
+		go s.collect()
+	}
 	cpus := cfg.CPUs
 	if len(cpus) == 0 {
 		cpus = allowedCPUs()
@@ -243,7 +251,7 @@ func (w *worker) connect(all []*worker) {
 // proxyConfig reads the proxy's part of the settings.
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
-		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Blocked: w.shared.blocked, Sender: out, Arena: w.arena, Counters: w.count,
+		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
 		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
@@ -255,6 +263,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	}
 	if w.shared.resolver != nil {
 		c.Names = &w.names
+	}
+	if w.shared.list != nil {
+		c.Blocked = &blocked{w, w.shared.list}
 	}
 	if set.RR.SignRoutes {
 		c.RouteKey = routeKey()
@@ -365,6 +376,7 @@ func (s *Server) Drain(timeout time.Duration) (left int) {
 func (s *Server) Stop() {
 	s.stop.Do(func() {
 		s.shared.stopping.Store(true)
+		close(s.stopped)
 		for i := range s.workers {
 			s.arena.Doorbell(i).Ring()
 		}
@@ -377,6 +389,33 @@ func (s *Server) Stop() {
 		}
 	})
 }
+
+// collect gives back what ended in the blacklist, now and then. A panic in it ends it, not the calls: entries then end when they are met.
+func (s *Server) collect() {
+	defer s.done.Done()
+	defer func() {
+		if v := recover(); v != nil {
+			s.shared.queue(logLine{slog.LevelError, "contained a panic in the blacklist's collector, please report", []any{"panic", fmt.Sprint(v)}})
+		}
+	}()
+	clock := newClock()
+	s.shared.list.Collect(s.stopped, func() int64 { return clock.now() / 1e6 })
+}
+
+// Blocklist is the destination blacklist, nil if there is none. Its times are those of Now.
+func (s *Server) Blocklist() *blocklist.Table { return s.shared.list }
+
+// NowMs is the clock of the blacklist, CLOCK_MONOTONIC in milliseconds.
+func (s *Server) NowMs() int64 {
+	c := newClock()
+	return c.now() / 1e6
+}
+
+// StreamLoops is how many event loops it has.
+func (s *Server) StreamLoops() int { return s.cfg.Streams.Loops }
+
+// Streams is the stream engine, nil if no listener is a stream's.
+func (s *Server) Streams() *stream.Engine { return s.streams }
 
 // closeStreams writes what is queued, within closeStreamsWithin, and ends the connections.
 func (s *Server) closeStreams() {

@@ -71,6 +71,7 @@ func (s *Server) startStreams() error {
 		c.Loops = min(c.Shards, streamLoops)
 	}
 	c.Owner = streamOwner(c.Shards)
+	s.cfg.Streams.Loops = c.Loops
 	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }
 	engine, err := stream.Start(c)
 	if err != nil {

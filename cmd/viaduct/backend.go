@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"viaduct/shard"
@@ -29,14 +29,26 @@ const (
 )
 
 // startShards binds and serves.
-func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
+func (p *process) startShards() (*shard.Server, error) {
+	c := p.config
+	streams := c.streamConfig()
+	streams.Limits = p.limits
+	if p.tls != nil {
+		streams.TLS = p.tls
+	}
+	streams.Fatal = func(err error) {
+		p.log.Always.Error("the event loops ended: viaduct stops, since no connection would be served any more", "error", err)
+		p.signals <- syscall.SIGTERM
+	}
 	return shard.Start(shard.Config{
-		Shards:   c.Shards,
-		Listens:  c.Listens,
-		Streams:  c.streamConfig(),
-		Program:  c.Program,
-		Settings: c.Settings,
-		Targets:  c.Targets,
+		Shards:    c.Shards,
+		Listens:   c.Listens,
+		Streams:   streams,
+		Program:   c.Program,
+		Settings:  c.Settings,
+		Targets:   c.Targets,
+		Resolver:  p.resolver,
+		Blocklist: blocklistConfig(c.Settings),
 		Arena: shm.Config{
 			Bytes:     int64(c.ArenaMB) << 20,
 			Prefault:  true, // shm_force_alloc or not: a page fault on the packet path is worse than a second at start
@@ -46,7 +58,7 @@ func startShards(c *Config, log *slog.Logger) (*shard.Server, error) {
 		NoSegment: c.NoSegment,
 		Steer:     c.Steer,
 		CPUs:      c.CPUs,
-		Logger:    log,
+		Logger:    p.log.Logger,
 	})
 }
 

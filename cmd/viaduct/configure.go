@@ -192,6 +192,12 @@ func (o *options) configure() (*Config, error) {
 	if _, err := control.LookupIdentity(c.User, c.Group); err != nil {
 		errs = append(errs, err)
 	}
+	if _, err := resolverSettings(&own.DNS); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.openTLS(); err != nil {
+		errs = append(errs, err)
+	}
 	if c.Targets, err = c.loadTargets(); err != nil {
 		errs = append(errs, err)
 	}

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/control"
+	"viaduct/control/resolve"
+	"viaduct/control/tlsdomains"
+	"viaduct/netio/stream"
 	"viaduct/shard"
 )
 
@@ -25,6 +28,9 @@ type process struct {
 	log       *control.Log
 	logStderr bool // where log goes: as configured, or since there is no syslog
 	notifier  *control.Notifier
+	resolver  *resolve.Resolver
+	tls       *tlsdomains.Store // nil: no listener has TLS
+	limits    *stream.Limits    // of streams, changed by cfg.set_now_int
 	server    *shard.Server
 	status    *control.StatusService
 	pidFile   string // to remove; "" until written
@@ -72,7 +78,10 @@ func (p *process) open() (err error) {
 	}
 	setRuntime(c.Shards)
 
-	if p.server, err = startShards(c, p.log.Logger); err != nil {
+	if err := p.openServices(); err != nil {
+		return err
+	}
+	if p.server, err = p.startShards(); err != nil {
 		return err
 	}
 	if err := p.enter(); err != nil {
@@ -145,6 +154,7 @@ func (p *process) enter() error {
 func (p *process) openStatus(identity *control.Identity) error {
 	c := p.config
 	p.status = control.NewStatusService(control.Commands{"status": p.statusReport, "stats": p.statsReport}, p.log)
+	p.status.Serve(p.rpc())
 	if c.Socket != "" {
 		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
 			return err
@@ -234,6 +244,9 @@ func (p *process) close() {
 	if p.server != nil {
 		p.server.Stop()
 		p.log.Always.Info("viaduct stopped")
+	}
+	if p.resolver != nil {
+		p.resolver.Close()
 	}
 	if p.pidFile != "" {
 		if err := os.Remove(p.pidFile); err != nil && p.log != nil {

@@ -60,6 +60,13 @@ func (y *layers) websocket(l *loop, c *conn, in []byte) {
 		return
 	}
 	_, err := y.ws.Feed(in, l.emitMessage, l.replyFrame)
+	switch upgraded := y.ws.Request() != nil; {
+	case upgraded:
+		c.messageBy = 0
+	case c.messageBy == 0:
+		c.messageBy = l.now + int64(l.e.limits.MessageTimeout.Load())
+		l.wheel.before(c, c.messageBy)
+	}
 	switch {
 	case err == nil:
 	case err == io.EOF:

@@ -66,7 +66,7 @@ const (
 	// maxShards bounds Config.Shards.
 	maxShards = 1024
 
-	// queueMessages is the length of a shard's queue, a power of two. A full one parks the connections that have more for it, until half of it is taken.
+	// queueMessages is the length of a shard's queue, a power of two. With buffers of pooledBytes at most it is bound to 32 MiB besides inboundBytes. A full one parks the connections that have more for it, until half of it is taken.
 	queueMessages = 4096
 
 	// inboundBytes bounds the messages in all shards' queues together; beyond it as if the queue were full.
@@ -125,6 +125,9 @@ const (
 
 	// pooledBytes is the longest buffer that is kept for the next message.
 	pooledBytes = 8 << 10
+
+	// spareBytes is how much more than twice its length a message may occupy while it waits for its peer.
+	spareBytes = 256
 
 	// resumesAtOnce bounds the parked connections that are on their way back to their event loop; the next ones follow at the next tick.
 	resumesAtOnce = 64

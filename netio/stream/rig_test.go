@@ -9,8 +9,11 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
 )
@@ -117,6 +120,16 @@ func (r *rig) dial(i int) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
+// turnedAway opens a connection that is closed at once; the reset may come before connect has returned.
+func (r *rig) turnedAway(i int) {
+	r.t.Helper()
+	if c, err := net.Dial("tcp", r.addr(i)); err == nil {
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+		ended(r.t, c)
+	}
+}
+
 func (r *rig) write(c net.Conn, s string) {
 	r.t.Helper()
 	if _, err := c.Write([]byte(s)); err != nil {
@@ -199,4 +212,10 @@ func ended(t testing.TB, c net.Conn) {
 			return
 		}
 	}
+}
+
+// smallBuffer makes a socket take little that nobody reads.
+func smallBuffer(_, _ string, rc syscall.RawConn) (err error) {
+	_ = rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 2304) })
+	return err
 }

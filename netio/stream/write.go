@@ -45,6 +45,13 @@ func (m *outMsg) free() {
 	outMsgs.Put(m)
 }
 
+// shrink gives back what the message does not use, before it waits for a peer: the limits count its bytes, and should bound the memory.
+func (m *outMsg) shrink() {
+	if cap(m.data) > 2*len(m.data)+spareBytes {
+		m.data = append(make([]byte, 0, len(m.data)), m.data...)
+	}
+}
+
 // What enqueue did.
 type enqueued uint8
 
@@ -84,6 +91,7 @@ func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason) {
 			return refused, QueueFull
 		}
 		c.queued += n
+		m.shrink()
 	}
 	if c.tail == nil {
 		c.head = m
@@ -292,11 +300,13 @@ func (l *loop) block(c *conn) bool {
 		for m := c.writing; m != nil && fits; m = m.next {
 			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
 				c.queued += len(m.data) - m.off
+				m.shrink()
 			}
 		}
 		for m := c.head; m != nil && fits; m = m.next {
 			if fits = e.admit(c.queued, len(m.data), false); fits {
 				c.queued += len(m.data)
+				m.shrink()
 			}
 		}
 		if !fits {

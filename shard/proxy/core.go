@@ -189,6 +189,9 @@ func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
 	return c.cfg.Egress.Egress(to, receivedBy)
 }
 
+// Now is the time told last, in ns.
+func (c *Core) Now() int64 { return c.now }
+
 // SetNow tells the time, once per batch, in ns.
 func (c *Core) SetNow(now int64) { c.now = now }
 

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"viaduct/control"
+	"viaduct/control/resolve"
+	"viaduct/control/tlsdomains"
+	"viaduct/netio"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/route"
+)
+
+// blocklistConfig is what the settings say about the destination blacklist.
+func blocklistConfig(s *route.Settings) *blocklist.Config {
+	c := blocklist.DefaultConfig()
+	b, tm := &s.Blocklist, &s.TM
+	c.Init, c.Use, c.Expire, c.MemBytes, c.GCInterval, c.ICMP = b.Init, b.Use && b.Init, b.Expire, b.MemKB<<10, b.GCInterval, b.ICMP
+	for proto, mask := range map[netio.Proto]route.BlockReasons{
+		netio.UDP: b.UDPIgnore, netio.TCP: b.TCPIgnore, netio.TLS: b.TLSIgnore, netio.WS: b.TCPIgnore, netio.WSS: b.TLSIgnore,
+	} {
+		c.IMask[proto] = blocklist.Reason(mask)
+	}
+	c.Use503, c.Def503, c.Min503, c.Max503 = tm.Blst503, tm.BlstDef, tm.BlstMin, tm.BlstMax
+	c.MethodsAdd, c.MethodsLookup = tm.BlstMethodsAdd, tm.BlstMethodsLookup
+	return &c
+}
+
+// resolverSettings is what the settings say about names.
+func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
+	s := resolve.Defaults()
+	s.Cache = d.Cache && d.CacheInit
+	s.TryIPv6, s.TryNAPTR, s.IgnoreOrder = d.TryIPv6, d.TryNAPTR, d.NAPTRIgnoreRFC
+	s.UDPPref, s.TCPPref, s.TLSPref = d.UDPPref, d.TCPPref, d.TLSPref
+	s.Failover, s.Weights = d.Failover, d.SRVLB
+	s.UseSearch, s.FullMatch = d.SearchList, d.SearchFullMatch
+	if d.RetryTime > 0 {
+		s.RetryTime = d.RetryTime
+	}
+	if d.RetryCount >= 0 {
+		s.Retries = d.RetryCount
+	}
+	if d.Servers > 0 {
+		s.ServersMax = d.Servers
+	}
+	s.MemoryBytes = max(d.CacheKB<<10, 64<<10)
+	s.MinTTL, s.NegativeTTL = d.MinTTL, d.NegativeTTL
+	if d.MaxTTL > 0 {
+		s.MaxTTL = d.MaxTTL
+	}
+	if d.GCInterval > 0 {
+		s.GCInterval = d.GCInterval
+	}
+	s.ResolvConf, s.Hosts = d.ResolvConf, d.HostsFile
+	if err := s.SetCacheFlags(d.CacheFlags); err != nil {
+		return s, err
+	}
+	return s, s.Validate()
+}
+
+// openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them: outgoing connections use it too. nil: there is none.
+func (c *Config) openTLS() (*tlsdomains.Store, error) {
+	s := &c.Settings.TLS
+	opts := tlsdomains.Options{Dir: c.configDir()}
+	for _, l := range c.Streams {
+		if l.Proto.Secure() {
+			opts.Listeners = append(opts.Listeners, l.Addr)
+		}
+	}
+	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
+		return nil, nil
+	}
+	if s.Config != "" {
+		opts.File = s.Config
+		if !filepath.IsAbs(opts.File) {
+			opts.File = filepath.Join(opts.Dir, opts.File)
+		}
+	}
+	opts.Default = tlsdomains.Settings{
+		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
+		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate, VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
+	}
+	return tlsdomains.Open(opts)
+}
+
+// configDir is the folder of the configuration file, "." for one that has none.
+func (c *Config) configDir() string {
+	if c.ConfigFile == "" || c.ConfigFile == "-" {
+		return "."
+	}
+	return filepath.Dir(c.ConfigFile)
+}
+
+// rpc is what operators may ask at -i and -x.
+func (p *process) rpc() *control.RPC {
+	r := control.NewRPC()
+	vars := &control.Vars{}
+	control.RegisterCore(r, versionLine(), p.started)
+	list := p.server.Blocklist()
+	control.RegisterBlocklist(r, list, p.server.NowMs)
+	vars.Register(control.BlocklistVars(list)...)
+	vars.Register(control.Var{Group: "core", Name: "debug", Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
+		Get: func() any { return int64(p.config.LogDebug) }, ReadOnly: "it is fixed at start: -d or debug="})
+	var tcp control.TCP
+	var tls control.TLS
+	if engine := p.server.Streams(); engine != nil {
+		s := &control.Streams{Engine: engine, Limits: p.limits, Loops: p.server.StreamLoops()}
+		tcp = s
+		if p.tls != nil {
+			s.Again = p.reloadTLS
+			tls = s
+		}
+	}
+	vars.Register(control.StreamVars(p.limits)...)
+	control.RegisterTCP(r, tcp)
+	control.RegisterTLS(r, tls)
+	control.RegisterDNS(r, p.dns())
+	control.RegisterVars(r, vars)
+	return r
+}
+
+// dns is what dns.* asks; nil: the names have no cache to be looked at.
+func (p *process) dns() control.DNS { return nil }
+
+// reloadTLS reads the TLS domains again; what is strange about them goes into the log.
+func (p *process) reloadTLS() error {
+	if err := p.tls.Reload(); err != nil {
+		return err
+	}
+	for _, w := range p.tls.Warnings() {
+		p.log.Warn(w.String())
+	}
+	p.log.Always.Info("TLS domains read again")
+	return nil
+}
+
+// openServices makes what the shards ask and what the operator talks to about it: before the chroot, where their files are.
+func (p *process) openServices() (err error) {
+	c := p.config
+	settings, err := resolverSettings(&c.Settings.DNS)
+	if err != nil {
+		return err
+	}
+	if p.resolver, err = resolve.Open(settings); err != nil {
+		return err
+	}
+	if p.tls, err = c.openTLS(); err != nil {
+		return fmt.Errorf("cannot use the TLS configuration:\n%w", err)
+	}
+	if p.tls != nil {
+		for _, w := range p.tls.Warnings() {
+			p.log.Warn(w.String())
+		}
+	}
+	p.limits = streamLimits(&c.Settings.Stream)
+	return nil
+}
+
+// hasModule tells whether the file loads a module.
+func (c *Config) hasModule(name string) bool {
+	return slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == name })
+}

@@ -1,0 +1,56 @@
+package resolve
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+func newSeed() maphash.Seed { return maphash.MakeSeed() }
+
+// counts are the totals since start. hits and misses are written by every shard, so they keep off each other's lines and the rest's.
+type counts struct {
+	_      [64]byte
+	hits   atomic.Uint64
+	_      [56]byte
+	misses atomic.Uint64
+	_      [56]byte
+
+	flights, joined, refused, renewals, failed, stale         atomic.Uint64
+	questions, overflow, timeouts, tcp, bad, strays, rejected atomic.Uint64
+	evicted, expired, panics, reread, unreadable              atomic.Uint64
+}
+
+// Stats are the totals since start.
+type Stats struct {
+	Hits       uint64 // look-ups answered from the cache
+	Misses     uint64 // and those that were not
+	Flights    uint64 // queries resolved
+	Joined     uint64 // callers who joined one under way
+	Refused    uint64 // callers refused: too many queries or waiters
+	Renewals   uint64 // queries resolved behind the callers' backs
+	Failed     uint64 // queries that ended in failure
+	Stale      uint64 // answers held on to since the servers failed
+	Questions  uint64 // questions sent to servers, repeats not counted
+	Overflow   uint64 // questions not put: questionsMax or questionsPerQuery
+	Timeouts   uint64 // times a server did not answer
+	TCP        uint64 // times a truncated answer was asked for again over TCP
+	Bad        uint64 // answers that were of no use: SERVFAIL, REFUSED, lame, loops
+	Strays     uint64 // datagrams that did not answer the question: forged, late or broken
+	Rejected   uint64 // records left out of answers: too many, or addresses nobody can send to
+	Evicted    uint64 // entries removed for room
+	Expired    uint64 // entries removed since their time was over
+	Panics     uint64 // bugs of ours, at the cost of one query each
+	Reread     uint64 // times resolv.conf or hosts was read after a change
+	Unreadable uint64 // times that failed; the last good reading stays
+}
+
+// Stats reads the counters.
+func (r *Resolver) Stats() Stats {
+	c := &r.counts
+	return Stats{
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Flights: c.flights.Load(), Joined: c.joined.Load(), Refused: c.refused.Load(),
+		Renewals: c.renewals.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(), Questions: c.questions.Load(), Overflow: c.overflow.Load(),
+		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), Bad: c.bad.Load(), Strays: c.strays.Load(), Rejected: c.rejected.Load(),
+		Evicted: c.evicted.Load(), Expired: c.expired.Load(), Panics: c.panics.Load(), Reread: c.reread.Load(), Unreadable: c.unreadable.Load(),
+	}
+}

@@ -1,0 +1,192 @@
+package resolve
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// errStray ends the listening for an answer among strayMax others.
+var errStray = errors.New("only datagrams that do not answer the question")
+
+// fetch asks for key, over as many links of CNAME as servers leave to us. A panic, say of the message library over a forged answer, costs this
+// question only.
+func (r *Resolver) fetch(key setKey) (got answer) {
+	defer func() {
+		if recover() != nil {
+			r.counts.panics.Add(1)
+			got = answer{state: broken}
+		}
+	}()
+	r.mu.Lock()
+	limit := r.servers.patience(r.set.Timeout)
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(r.ctx, limit)
+	defer cancel()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return answer{state: broken}
+	}
+	ttl := r.set.MaxTTL
+	at := key
+	for range chainMax + 1 {
+		got = r.rounds(ctx, at)
+		got.ttl = min(got.ttl, ttl)
+		if got.more == "" || got.state == broken {
+			return got
+		}
+		at.name, ttl = got.more, got.ttl
+		if got.state == missing && ttl == noSOAHold { // the bound of read, which is not the link's
+			ttl = r.set.MaxTTL
+		}
+	}
+	return answer{state: broken}
+}
+
+// rounds asks one server after the other, and those that kept silent again, until one gives an answer of use.
+func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
+	r.mu.Lock()
+	servers := r.servers.order(r.clock())
+	rounds, retry := r.servers.rounds, r.servers.retry
+	r.mu.Unlock()
+	useless := make([]bool, len(servers)) // it answered, and asking again would not help
+	for range rounds {
+		for i, addr := range servers {
+			if useless[i] {
+				continue
+			}
+			m, err := r.exchange(ctx, addr, key, retry)
+			if ctx.Err() != nil && err != nil {
+				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+					r.heard(addr, false)
+				}
+				return answer{state: broken}
+			}
+			r.heard(addr, err == nil)
+			if err != nil {
+				continue
+			}
+			if got := r.read(m, key); got.state != broken {
+				return got
+			}
+			r.counts.bad.Add(1)
+			useless[i] = true
+		}
+	}
+	return answer{state: broken}
+}
+
+func (r *Resolver) heard(addr netip.AddrPort, answered bool) {
+	if !answered {
+		r.counts.timeouts.Add(1)
+	}
+	r.mu.Lock()
+	r.servers.heard(addr, answered, r.clock())
+	r.mu.Unlock()
+}
+
+// exchange asks one server: by UDP with EDNS0, without it if the server does not know it (RFC 6891 §7), by TCP if the answer is truncated
+// (RFC 7766 §5).
+func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey, wait time.Duration) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	m, err := r.over(ctx, "udp", addr, key, true)
+	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeBadVers) {
+		m, err = r.over(ctx, "udp", addr, key, false)
+	}
+	if err == nil && m.Truncated {
+		r.counts.tcp.Add(1)
+		whole, err := r.over(ctx, "tcp", addr, key, false)
+		return whole, err
+	}
+	return m, err
+}
+
+// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2), and waits for what answers it.
+func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey, edns bool) (*dns.Msg, error) {
+	q := new(dns.Msg)
+	q.Id = uint16(rand.Uint32())
+	q.RecursionDesired = true
+	q.Question = []dns.Question{{Name: dns.Fqdn(key.name), Qtype: key.typ, Qclass: dns.ClassINET}}
+	if edns {
+		q.SetEdns0(udpPayloadBytes, false)
+	}
+	wire, err := q.Pack()
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr.String())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // also when the resolver closes
+	defer stop()
+	if network == "tcp" {
+		return r.overTCP(conn, wire, q)
+	}
+	if _, err = conn.Write(wire); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 4096) // some servers send more than was offered
+	for range strayMax {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		if m := r.match(buf[:n], q); m != nil {
+			return m, nil
+		}
+	}
+	return nil, errStray
+}
+
+// overTCP is RFC 1035 §4.2.2: a length before each message.
+func (r *Resolver) overTCP(conn net.Conn, wire []byte, q *dns.Msg) (*dns.Msg, error) {
+	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(wire))), wire...)); err != nil {
+		return nil, err
+	}
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(conn, buf); err != nil {
+		return nil, err
+	}
+	if m := r.match(buf, q); m != nil && !m.Truncated {
+		return m, nil
+	}
+	return nil, errStray
+}
+
+// match gives the message in wire if it answers q: a response with its id and its question (RFC 5452 §9.1). Else it is counted: the datagram may be
+// forged, so that it says nothing of the server either.
+func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
+	m := new(dns.Msg)
+	err := m.Unpack(wire)
+	// A truncated message may end in the midst of a record: its header and question are what counts.
+	if err != nil && !m.Truncated || m.Id != q.Id || !m.Response || m.Opcode != dns.OpcodeQuery {
+		r.counts.strays.Add(1)
+		return nil
+	}
+	if len(m.Question) == 0 && m.Rcode == dns.RcodeFormatError { // a server that could not read the question cannot repeat it
+		return m
+	}
+	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype || m.Question[0].Qclass != dns.ClassINET ||
+		canonical(m.Question[0].Name) != canonical(q.Question[0].Name) {
+		r.counts.strays.Add(1)
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,256 @@
+package resolve
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// files is what resolv.conf and hosts looked like when they were read. Only Open and the goroutine of runFiles touch it.
+type files struct{ conf, hosts stamp }
+
+// stamp tells one version of a file from the next.
+type stamp struct {
+	exists bool
+	size   int64
+	change time.Time
+	info   os.FileInfo
+}
+
+func stampOf(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	switch {
+	case path == "" || errors.Is(err, fs.ErrNotExist):
+		return stamp{}, nil
+	case err != nil:
+		return stamp{}, err
+	}
+	return stamp{exists: true, size: info.Size(), change: info.ModTime(), info: info}, nil
+}
+
+func (s *stamp) same(o *stamp) bool {
+	return s.exists == o.exists && s.size == o.size && s.change.Equal(o.change) && (!s.exists || os.SameFile(s.info, o.info))
+}
+
+// readFiles reads both files for the first time.
+func (r *Resolver) readFiles() error {
+	var err error
+	if r.files.conf, err = stampOf(r.set.ResolvConf); err == nil {
+		err = r.readConf(r.files.conf)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the DNS servers: %w", err)
+	}
+	if r.files.hosts, err = stampOf(r.set.Hosts); err == nil {
+		err = r.readHosts(r.files.hosts)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the hosts file: %w", err)
+	}
+	return nil
+}
+
+// runFiles reads the files again when they change. It has a goroutine of its own, since a file system may hang.
+func (r *Resolver) runFiles() {
+	defer r.tasks.Done()
+	tick := time.NewTicker(fileTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
+		r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+	}
+}
+
+func (r *Resolver) reread(path string, last *stamp, read func(stamp) error) {
+	now, err := stampOf(path)
+	if err == nil && now.same(last) {
+		return
+	}
+	if err == nil {
+		err = read(now)
+		*last = now // a bad version is not read twice
+	}
+	if err != nil {
+		r.counts.unreadable.Add(1)
+		return
+	}
+	r.counts.reread.Add(1)
+}
+
+// slurp reads a file of at most so many bytes.
+func slurp(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		return nil, fmt.Errorf("%s is longer than %d bytes: shorten it", path, most)
+	}
+	return b, err
+}
+
+func (r *Resolver) readConf(st stamp) error {
+	var b []byte
+	if st.exists {
+		var err error
+		if b, err = slurp(r.set.ResolvConf, confBytes); err != nil {
+			return err
+		}
+	}
+	l := parseConf(b)
+	if len(r.set.Servers) > 0 {
+		l.list = nil
+		for _, a := range r.set.Servers {
+			l.list = append(l.list, server{addr: a})
+		}
+	}
+	if len(l.list) == 0 { // as resolv.conf(5) has it
+		l.list = []server{{addr: netip.MustParseAddrPort("127.0.0.1:53")}}
+	}
+	if n := r.set.ServersMax; n > 0 && n < len(l.list) {
+		l.list = l.list[:n]
+	}
+	if r.set.RetryTime > 0 {
+		l.retry = r.set.RetryTime
+	}
+	if r.set.Retries >= 0 {
+		l.rounds = r.set.Retries + 1
+	}
+	if !r.set.UseSearch {
+		l.search = nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.servers.adopt(l)
+	r.epoch.Add(1)
+	return nil
+}
+
+// parseConf reads resolv.conf(5): nameserver, search, domain, options. As there, a line it does not understand has no effect. nameserver may have a
+// port here (192.0.2.1:5353, [2001:db8::1]:5353).
+func parseConf(b []byte) serverList {
+	l := serverList{retry: 2 * time.Second, rounds: 2, ndots: 1}
+	for line := range bytes.Lines(b) {
+		if i := bytes.IndexAny(line, "#;"); i >= 0 {
+			line = line[:i]
+		}
+		word := strings.Fields(string(line))
+		if len(word) < 2 {
+			continue
+		}
+		switch word[0] {
+		case "nameserver":
+			if a, ok := parseServer(word[1]); ok && len(l.list) < serversMax {
+				l.list = append(l.list, server{addr: a})
+			}
+		case "search", "domain": // the last one counts
+			l.search = nil
+			for _, d := range word[1:] {
+				if d = canonical(d); d != "" && len(l.search) < searchMax {
+					l.search = append(l.search, d)
+				}
+			}
+		case "options":
+			for _, o := range word[1:] {
+				name, value, _ := strings.Cut(o, ":")
+				n, err := strconv.Atoi(value)
+				switch {
+				case name == "rotate":
+					l.rotate = true
+				case err != nil || n < 0:
+				case name == "timeout":
+					l.retry = time.Duration(min(max(n, 1), 30)) * time.Second
+				case name == "attempts":
+					l.rounds = min(max(n, 1), 5)
+				case name == "ndots":
+					l.ndots = min(n, 15)
+				}
+			}
+		}
+	}
+	return l
+}
+
+func parseServer(s string) (netip.AddrPort, bool) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(a, 53), true
+	}
+	ap, err := netip.ParseAddrPort(s)
+	return ap, err == nil && ap.Port() != 0
+}
+
+func (r *Resolver) readHosts(st stamp) error {
+	var b []byte
+	if st.exists {
+		var err error
+		if b, err = slurp(r.set.Hosts, hostsBytes); err != nil {
+			return err
+		}
+	}
+	hosts := parseHosts(b)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hosts = hosts
+	r.epoch.Add(1)
+	return nil
+}
+
+// parseHosts reads hosts(5): an address, then its names.
+func parseHosts(b []byte) map[setKey]*rrset {
+	records := map[setKey][]record{}
+	for line := range bytes.Lines(b) {
+		if i := bytes.IndexByte(line, '#'); i >= 0 {
+			line = line[:i]
+		}
+		word := strings.Fields(string(line))
+		if len(word) < 2 {
+			continue
+		}
+		addr, err := netip.ParseAddr(word[0])
+		if err != nil || !sendable(addr) {
+			continue
+		}
+		addr = addr.Unmap().WithZone("")
+		for _, name := range word[1:] {
+			key := setKey{canonical(name), typeOf(addr)}
+			if len(records[key]) < recordsMax {
+				records[key] = append(records[key], record{addr: addr})
+			}
+		}
+	}
+	hosts := make(map[setKey]*rrset, len(records))
+	for key, list := range records {
+		hosts[key] = fixed(key, list)
+	}
+	return hosts
+}
+
+// fixed makes a set that time does not end.
+func fixed(key setKey, records []record) *rrset {
+	s := newSet(key, present, records, 0, 0)
+	s.expires, s.renewAt, s.goodTo = forever, forever, forever
+	return s
+}
+
+func typeOf(a netip.Addr) uint16 {
+	if a.Is4() {
+		return dns.TypeA
+	}
+	return dns.TypeAAAA
+}

@@ -1,0 +1,317 @@
+package resolve
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"viaduct/shard/proxy"
+)
+
+const endpointBytes = int(unsafe.Sizeof(proxy.Endpoint{}))
+
+// Resolver implements proxy.Resolver.
+type Resolver struct {
+	set   Settings
+	start time.Time
+	now   atomic.Int64 // nanoseconds since start, as of the last clockTick: Lookup's clock, which costs it no system call
+	epoch atomic.Uint64
+	// wanted is a stack of plans to renew: Lookup pushes, the clock's goroutine takes them all. Its partner is plan.wanted.
+	wanted atomic.Pointer[plan]
+	table  table
+	counts counts
+
+	ctx    context.Context // ends at Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	slots  chan struct{} // one token a socket
+
+	files files
+
+	// mu guards what follows, and the writing of table. It is never held while anything blocks.
+	mu      sync.Mutex
+	closed  bool
+	flights map[planKey]*flight
+	waiters int
+	asked   map[setKey]*question
+	sets    map[setKey]*rrset // the records
+	statics map[setKey]*rrset // the operators' own
+	hosts   map[setKey]*rrset // the hosts file's
+	servers serverList
+	bytes   int // of plans, sets and statics
+}
+
+var _ proxy.Resolver = (*Resolver)(nil)
+
+// Open checks the settings, reads the files and starts the resolver's clock. A file that cannot be read is an error now; later the last good
+// reading stays in force.
+func Open(s Settings) (*Resolver, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if !s.Cache {
+		s.StaleMax = 0
+	}
+	r := &Resolver{
+		set: s, start: time.Now(),
+		slots:   make(chan struct{}, socketsMax),
+		flights: map[planKey]*flight{}, asked: map[setKey]*question{},
+		sets: map[setKey]*rrset{}, statics: map[setKey]*rrset{}, hosts: map[setKey]*rrset{},
+	}
+	r.table.seed = newSeed()
+	if err := r.readFiles(); err != nil {
+		return nil, err
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.tasks.Add(2)
+	go r.runClock()
+	go r.runFiles()
+	return r, nil
+}
+
+// Close ends what is under way: callers still waiting get their done. Lookup goes on to answer from what it has, Ask refuses.
+func (r *Resolver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	r.tasks.Wait()
+}
+
+// clock is the precise time, for all but Lookup.
+func (r *Resolver) clock() int64 { return int64(time.Since(r.start)) }
+
+// Lookup answers from the plans. It is the packet's path: no lock, no allocation, no system call.
+func (r *Resolver) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (n int, a proxy.Answer) {
+	var buf [nameBytes + 1]byte
+	host, rooted, ok := fold(q.Host, &buf)
+	if !ok {
+		return 0, proxy.Nowhere
+	}
+	bits := packBits(q, rooted)
+	p := r.table.find(r.table.hash(host, bits), host, bits)
+	now := r.now.Load()
+	if p == nil || p.epoch != r.epoch.Load() || now >= p.deadAt {
+		r.counts.misses.Add(1)
+		return 0, proxy.Unknown
+	}
+	if now >= p.renewAt && p.wanted.Load() == 0 && p.wanted.CompareAndSwap(0, 1) {
+		r.want(p)
+	}
+	if p.used.Load() != now {
+		p.used.Store(now)
+	}
+	r.counts.hits.Add(1)
+	if p.answer != proxy.Resolved {
+		return 0, p.answer
+	}
+	return p.pick(q.Seed, out), proxy.Resolved
+}
+
+// want puts p on the list of renewals.
+func (r *Resolver) want(p *plan) {
+	for {
+		head := r.wanted.Load()
+		p.wantedNext = head
+		if r.wanted.CompareAndSwap(head, p) {
+			return
+		}
+	}
+}
+
+// fold gives the host in lower case without trailing dot, in buf. Not ok: no host name (RFC 3261 §25.1 hostname, and "_", which is seen in the wild)
+// or too long, so that no server need be asked.
+func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) {
+	if n := len(host); n > 0 && host[n-1] == '.' {
+		host, rooted = host[:n-1], true
+	}
+	if len(host) == 0 || len(host) > nameBytes {
+		return nil, false, false
+	}
+	label := 0
+	for i, c := range host {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		case 'A' <= c && c <= 'Z':
+			c |= 0x20
+		case c == '.' && label > 0:
+			label = -1
+		case c == ':' || c == '[' || c == ']': // an IPv6 literal
+		default:
+			return nil, false, false
+		}
+		if label++; label > 63 {
+			return nil, false, false
+		}
+		buf[i] = c
+	}
+	return buf[:len(host)], rooted, true
+}
+
+// flight is one query being resolved. Its waiters are guarded by Resolver.mu.
+type flight struct {
+	planKey
+	renews bool // nobody waits: records near their end count as gone
+	done   []func()
+}
+
+// Ask resolves in a goroutine of its own.
+func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
+	var buf [nameBytes + 1]byte
+	host, rooted, ok := fold(q.Host, &buf)
+	if !ok { // Lookup knows this answer
+		return r.spawn(func() { r.call(done) })
+	}
+	key := planKey{string(host), packBits(q, rooted)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.waiters >= waitersMax {
+		r.counts.refused.Add(1)
+		return false
+	}
+	f := r.flights[key]
+	switch {
+	case f != nil:
+		r.counts.joined.Add(1)
+	case len(r.flights) >= flightsMax:
+		r.counts.refused.Add(1)
+		return false
+	default:
+		f = r.launch(key, false)
+	}
+	f.done = append(f.done, done)
+	r.waiters++
+	return true
+}
+
+func (r *Resolver) spawn(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.tasks.Add(1)
+	go func() {
+		defer r.tasks.Done()
+		f()
+	}()
+	return true
+}
+
+// launch starts a flight; the caller holds mu and has looked at closed.
+func (r *Resolver) launch(key planKey, renews bool) *flight {
+	f := &flight{planKey: key, renews: renews}
+	r.flights[key] = f
+	r.counts.flights.Add(1)
+	r.tasks.Add(1)
+	go r.fly(f)
+	return f
+}
+
+// fly resolves, publishes, and tells those who wait.
+func (r *Resolver) fly(f *flight) {
+	defer r.tasks.Done()
+	const tries = 3
+	var p *plan
+	for i := 1; ; i++ {
+		p = r.locate(f)
+		r.mu.Lock()
+		if p.epoch == r.epoch.Load() {
+			break
+		}
+		if i == tries { // somebody keeps changing records: the last answer for a moment
+			p.epoch, p.deadAt = r.epoch.Load(), min(p.deadAt, r.clock()+int64(failureHold))
+			break
+		}
+		r.mu.Unlock()
+	}
+	r.publish(p)
+	delete(r.flights, f.planKey)
+	done := f.done
+	r.waiters -= len(done)
+	r.mu.Unlock()
+	for _, d := range done {
+		r.call(d)
+	}
+}
+
+// call shields the resolver from its callers.
+func (r *Resolver) call(done func()) {
+	defer func() {
+		if recover() != nil {
+			r.counts.panics.Add(1)
+		}
+	}()
+	done()
+}
+
+// publish puts p where Lookup finds it; the caller holds mu. A failure does not take the place of an older answer that may still serve: one bad
+// minute of the servers must not lose a name that works (RFC 8767 §4).
+func (r *Resolver) publish(p *plan) {
+	now := r.clock()
+	r.now.Store(max(now, r.now.Load()))
+	p.hash = r.table.hashString(p.host, p.bits)
+	if p.answer == proxy.Failed {
+		r.counts.failed.Add(1)
+		old := r.table.find(p.hash, []byte(p.host), p.bits)
+		if old != nil && old.answer == proxy.Resolved && old.epoch == p.epoch && old.goodTo > now {
+			p = &plan{planKey: p.planKey, hash: p.hash, epoch: p.epoch, answer: old.answer, goodTo: old.goodTo, spread: old.spread, first: old.first,
+				groups: old.groups, renewAt: now + int64(staleHold), deadAt: now + int64(staleHold+grace)}
+			r.counts.stale.Add(1)
+		}
+	}
+	p.used.Store(now)
+	p.bytes = p.measure()
+	r.bytes += p.bytes
+	if old := r.table.insert(p); old != nil {
+		r.bytes -= old.bytes
+	}
+	r.evict(p)
+}
+
+// runClock moves Lookup's clock, starts renewals and sweeps.
+func (r *Resolver) runClock() {
+	defer r.tasks.Done()
+	tick := time.NewTicker(clockTick)
+	defer tick.Stop()
+	swept := r.clock()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := r.clock()
+		r.now.Store(max(now, r.now.Load()))
+		r.renew()
+		if now-swept >= int64(r.set.GCInterval) {
+			swept = now
+			r.mu.Lock()
+			r.sweep(now)
+			r.mu.Unlock()
+		}
+	}
+}
+
+// renew starts flights for the plans Lookup wanted. One that finds no room is wanted again by the next Lookup.
+func (r *Resolver) renew() {
+	p := r.wanted.Swap(nil)
+	if p == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p != nil {
+		next := p.wantedNext
+		p.wantedNext = nil
+		if r.flights[p.planKey] == nil && !r.closed && len(r.flights) < flightsMax*3/4 {
+			r.counts.renewals.Add(1)
+			r.launch(p.planKey, true)
+		} else {
+			p.wanted.Store(0)
+		}
+		p = next
+	}
+}

@@ -1,0 +1,88 @@
+package control
+
+import (
+	"time"
+
+	"viaduct/netio/stream"
+)
+
+// Streams answers core.tcp_* and tls.info for an engine.
+type Streams struct {
+	Engine *stream.Engine
+	Limits *stream.Limits
+	Loops  int          // event loops
+	Again  func() error // reads the TLS domains again; nil: there are none
+}
+
+// TCPInfo is core.tcp_info.
+func (s *Streams) TCPInfo() TCPInfo {
+	t := s.Engine.Stats()
+	return TCPInfo{
+		Readers: s.Loops, MaxConnections: int(s.Limits.MaxConnections.Load()), MaxTLSConnections: int(s.Limits.TLSMaxConnections.Load()),
+		OpenedConnections: int(t.CurrentOpened), OpenedTLSConnections: int(t.CurrentOpenedTLS), WriteQueuedBytes: uint64(t.CurrentWriteQueued),
+	}
+}
+
+// TCPOptions is core.tcp_options: the variables of group tcp.
+func (s *Streams) TCPOptions() map[string]int64 {
+	all := map[string]int64{}
+	for _, v := range StreamVars(s.Limits) {
+		if n, ok := v.Get().(int64); ok {
+			all[v.Name] = n
+		}
+	}
+	return all
+}
+
+// TCPList is core.tcp_list.
+func (s *Streams) TCPList(most int) (all []TCPConn, more bool) {
+	for _, c := range s.Engine.List(most + 1) {
+		if len(all) == most {
+			return all, true
+		}
+		all = append(all, TCPConn{
+			ID: c.ID, Type: c.Proto.String(), State: c.State, Timeout: int64(c.Timeout / time.Second), Lifetime: int64(c.Lifetime / time.Second), RefCount: 1,
+			SrcIP: c.Src.AddrPort().Addr().String(), SrcPort: c.Src.Port, DstIP: c.Dst.AddrPort().Addr().String(), DstPort: c.Dst.Port,
+		})
+	}
+	return all, false
+}
+
+// TLSInfo is tls.info.
+func (s *Streams) TLSInfo() TLSInfo {
+	t := s.Engine.Stats()
+	return TLSInfo{MaxConnections: int(s.Limits.TLSMaxConnections.Load()), OpenedConnections: int(t.CurrentOpenedTLS)}
+}
+
+// Reload is tls.reload.
+func (s *Streams) Reload() error { return s.Again() }
+
+// StreamVars are the limits of streams that can be changed while they run, Kamailio's names in group tcp. What is lowered holds for what comes; no
+// connection is closed for it. The numbers of connections cannot be raised beyond those of the start: descriptors were counted then.
+func StreamVars(l *stream.Limits) []Var {
+	number := func(name, help string, low, high int64, at interface {
+		Load() int64
+		Store(int64)
+	}) Var {
+		return Var{Group: "tcp", Name: name, Help: help, Min: low, Max: high, Get: func() any { return at.Load() },
+			Set: func(v any) error { at.Store(v.(int64)); return nil }}
+	}
+	seconds := func(name, help string, at *stream.Duration) Var {
+		return Var{Group: "tcp", Name: name, Help: help + ", seconds", Min: 1, Max: 1 << 31, Get: func() any { return int64(at.Load() / time.Second) },
+			Set: func(v any) error { at.Store(time.Duration(v.(int64)) * time.Second); return nil }}
+	}
+	return []Var{
+		number("conn_wq_max", "bytes that may wait for one connection", 0, 1<<20, &l.ConnWqMax),
+		number("wq_max", "bytes that may wait for all connections", 0, 1<<30, &l.WqMax),
+		seconds("send_timeout", "how long a connection may take no byte", &l.SendTimeout),
+		seconds("connect_timeout", "how long a connection may take to be made", &l.ConnectTimeout),
+		seconds("connection_lifetime", "how long a connection may be idle", &l.Lifetime),
+		seconds("msg_read_timeout", "how long a message may take to come", &l.MessageTimeout),
+		number("max_connections", "connections", 0, l.MaxConnections.Load(), &l.MaxConnections),
+		number("tls_max_connections", "connections with TLS", 0, l.TLSMaxConnections.Load(), &l.TLSMaxConnections),
+		number("accept_iplimit", "accepted connections of one address; 0: no limit", 0, 1<<31, &l.AcceptIPLimit),
+		number("accept_rate", "new connections of one address in a second; 0: no limit", 0, 1<<31, &l.AcceptRate),
+		number("rd_buf_size", "bytes of the longest message", 512, 16<<20, &l.MaxMessage),
+		number("connections_per_destination", "connections kept to one destination", 1, 64, &l.ConnsPerDestination),
+	}
+}

@@ -1,0 +1,107 @@
+package tlsdomains
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one mistake in the configuration, or one thing worth a warning.
+type Problem struct {
+	File         string // "" if it came from a module parameter
+	Line, Column int    // from 1; 0 if the whole file is meant
+	Text         string // what is wrong and what to write
+}
+
+func (p Problem) String() string {
+	switch {
+	case p.File == "":
+		return p.Text
+	case p.Line == 0:
+		return p.File + ": " + p.Text
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
+}
+
+// Problems are all mistakes of one reading, in the file's order.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// place is where in the configuration something was written.
+type place struct {
+	file         string
+	line, column int
+}
+
+// report collects what one reading finds.
+type report struct {
+	problems, warnings Problems
+}
+
+func (r *report) problem(at place, format string, args ...any) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (r *report) warn(at place, format string, args ...any) {
+	if len(r.warnings) < maxProblems {
+		r.warnings = append(r.warnings, Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	}
+}
+
+// err gives the problems sorted by line, nil if there are none.
+func (r *report) err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return r.problems
+}
+
+// didYouMean is "; did you mean X?" for the nearest name, or nothing when none is near: at most a third of its letters may differ.
+func didYouMean(name string, names []string) string {
+	best, bestDist := "", len(name)/3+1
+	for _, n := range names {
+		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < bestDist {
+			best, bestDist = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// distance counts the letters to insert, drop or change to come from a to b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, row[j]+1, before+1)
+		}
+	}
+	return row[len(b)]
+}

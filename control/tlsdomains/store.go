@@ -1,0 +1,264 @@
+package tlsdomains
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"viaduct/netio"
+)
+
+// Options say where the domains come from.
+type Options struct {
+	// File is the tls.cfg; relative names in it count from its folder. "" takes Default alone.
+	File string
+	// Default are the parameters of the tls module, and those of the core's globals, as [server:default] and [client:default]. With a File they do not count, as with Kamailio.
+	Default Settings
+	// Dir is the folder from which relative names of Default count: that of the main configuration file.
+	Dir string
+	// Listeners are the addresses of all TLS and WSS listeners: each needs a domain with a certificate for clients that name no server, and a domain for an address of ours that is
+	// none of them is a mistake. Empty checks neither.
+	Listeners []netip.AddrPort
+}
+
+// Store has the domains of a process. All methods may be called from any goroutine; none but Reload takes long.
+type Store struct {
+	opts Options
+	now  atomic.Pointer[snapshot]
+
+	reload sync.Mutex // one reading at a time
+
+	// fronts are the configurations given to listeners, by local address. They hold the keys of the session tickets, which crypto/tls makes and changes daily, and
+	// nothing of a snapshot.
+	frontsMu sync.Mutex
+	fronts   map[netio.Addr]*tls.Config
+}
+
+// snapshot is all that one reading gave. It does not change.
+type snapshot struct {
+	servers, clients             []*domain // those for addresses and any, in the file's order
+	defaultServer, defaultClient *domain   // defaultServer may be nil
+	warnings                     Problems
+}
+
+// Open reads the domains. Its error has all that is wrong, one line each.
+func Open(opts Options) (*Store, error) {
+	s := &Store{opts: opts, fronts: map[netio.Addr]*tls.Config{}}
+	if err := s.Reload(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Reload reads everything again and swaps it in, files of certificates included, or changes nothing and says all that is wrong. Connections that stand stay as they are. A
+// session ticket from before is taken: its client's certificate is checked anew against the CAs and revocation lists of now, and its keys live on.
+func (s *Store) Reload() error {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	snap, err := s.opts.read(time.Now())
+	if err != nil {
+		return err
+	}
+	s.now.Store(snap)
+	return nil
+}
+
+// Warnings are what the last reading that worked found strange.
+func (s *Store) Warnings() Problems { return s.now.Load().warnings }
+
+// read makes a snapshot of what the files say now.
+func (o *Options) read(now time.Time) (*snapshot, error) {
+	r := &report{}
+	var sections []*section
+	dir := o.Dir
+	if o.File != "" {
+		dir = filepath.Dir(o.File)
+		data, err := readBounded(o.File, configBytes)
+		if err != nil {
+			return nil, Problems{{File: o.File, Text: err.Error()}}
+		}
+		if o.Default != (Settings{}) {
+			r.warn(place{file: o.File}, "the tls module's own parameters about domains do not count beside its config")
+		}
+		sections = parse(o.File, string(data), r)
+	} else {
+		sections = o.fromSettings()
+	}
+	snap := &snapshot{}
+	f := newFiles(dir)
+	for _, sec := range sections {
+		snap.add(load(sec, f, r, now), r)
+	}
+	if snap.defaultClient == nil {
+		// Kamailio would verify nothing then. Nobody has asked for that, so the safe choice it is.
+		snap.defaultClient = load(&section{role: client, at: place{file: o.File}, Settings: Settings{VerifyCertificate: true}}, f, r, now)
+	}
+	o.checkListeners(snap, r)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	snap.warnings = r.warnings
+	return snap, nil
+}
+
+// fromSettings makes the two default domains of the module's parameters. Without a certificate there is no server's.
+func (o *Options) fromSettings() (sections []*section) {
+	if o.Default.Certificate != "" || len(o.Listeners) > 0 {
+		s := &section{role: server, Settings: o.Default}
+		sections = append(sections, s)
+	}
+	if o.Default != (Settings{}) {
+		c := &section{role: client, Settings: o.Default}
+		c.VerifyClient = "" // the server's, here
+		sections = append(sections, c)
+	}
+	return sections
+}
+
+// add puts a domain in its place and refuses a second one for the same connections.
+func (snap *snapshot) add(d *domain, r *report) {
+	list, fallback := &snap.servers, &snap.defaultServer
+	if d.role == client {
+		list, fallback = &snap.clients, &snap.defaultClient
+	}
+	if d.kind == forDefault {
+		if *fallback != nil {
+			r.problem(d.at, "%s is there already, in line %d", d.title(), (*fallback).at.line)
+			return
+		}
+		*fallback = d
+		return
+	}
+	for _, other := range *list {
+		if other.kind == d.kind && other.addr == d.addr && canonical(other.ServerName) == canonical(d.ServerName) && other.ServerNameMode == d.ServerNameMode && other.ServerID == d.ServerID {
+			r.problem(d.at, "%s is there already, in line %d, with the same server_name; give it another, or join them", d.title(), other.at.line)
+			return
+		}
+	}
+	*list = append(*list, d)
+}
+
+// checkListeners compares the servers' domains with the listeners.
+func (o *Options) checkListeners(snap *snapshot, r *report) {
+	if len(o.Listeners) == 0 {
+		return
+	}
+	known := map[netip.AddrPort]bool{}
+	for _, l := range o.Listeners {
+		l = netip.AddrPortFrom(l.Addr().Unmap(), l.Port())
+		known[l] = true
+		if snap.server(l, "") == nil {
+			r.problem(place{file: o.File}, "no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
+		}
+	}
+	for _, d := range snap.servers {
+		if d.kind == forAddr && !known[d.addr] {
+			r.problem(d.at, "%s: there is no TLS listener on that address", d.title())
+		}
+	}
+}
+
+// server chooses the domain for a connection to local whose client named sni ("" if it did not): by name before by address, an address's own names before those for any
+// address; then the address's domain without a name, its first one with a name, and the default. nil if there is none.
+func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
+	return choose(snap.servers, snap.defaultServer, local, canonical(sni))
+}
+
+// client chooses likewise for a connection to dst that is to reach name.
+func (snap *snapshot) client(dst netip.AddrPort, name string) *domain {
+	return choose(snap.clients, snap.defaultClient, dst, canonical(name))
+}
+
+func choose(list []*domain, fallback *domain, addr netip.AddrPort, name string) *domain {
+	var anyNamed, unnamed, first *domain
+	for _, d := range list {
+		switch {
+		case d.kind == forAny:
+			if anyNamed == nil && d.named(name) {
+				anyNamed = d
+			}
+		case d.addr != addr:
+		case d.named(name):
+			return d
+		case d.ServerName == "" && unnamed == nil:
+			unnamed = d
+		case first == nil:
+			first = d
+		}
+	}
+	for _, d := range []*domain{anyNamed, unnamed, first} {
+		if d != nil {
+			return d
+		}
+	}
+	return fallback
+}
+
+func addrPort(a netio.Addr) netip.AddrPort {
+	ap := a.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().WithZone(""), ap.Port()) // a tls.cfg has no zones
+}
+
+var errNoDomain = errors.New("no TLS domain for this address")
+
+// Server is the configuration for connections accepted on local; nil if no domain is for it. It stays right over every Reload. The listener's number is not needed.
+func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
+	addr := addrPort(local)
+	if snap := s.now.Load(); snap.server(addr, "") == nil && len(snap.servers) == 0 {
+		return nil
+	}
+	s.frontsMu.Lock()
+	defer s.frontsMu.Unlock()
+	if cfg := s.fronts[local]; cfg != nil {
+		return cfg
+	}
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			d := s.now.Load().server(addr, hello.ServerName)
+			if d == nil {
+				return nil, errNoDomain
+			}
+			return d.config, nil
+		},
+	}
+	if len(s.fronts) < maxFronts {
+		s.fronts[local] = cfg
+	}
+	return cfg
+}
+
+// Client is the configuration for one connection to dst whose certificate has to be that of domain, the host part of the URI that is being followed; "" if it has none,
+// and then the certificate has only to come from a CA we believe. The listener's number is not needed.
+func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
+	return s.now.Load().client(addrPort(dst), domain).dial(domain)
+}
+
+// ClientByID is Client for the domain with that server_id; nil if there is none.
+func (s *Store) ClientByID(id, name string) *tls.Config {
+	snap := s.now.Load()
+	for _, d := range append([]*domain{snap.defaultClient}, snap.clients...) {
+		if id != "" && d.ServerID == id {
+			return d.dial(name)
+		}
+	}
+	return nil
+}
+
+// VerifyPeer tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
+// optional_no_ca, which lets everybody in. The error says why not.
+func (s *Store) VerifyPeer(local netio.Addr, cs *tls.ConnectionState) error {
+	d := s.now.Load().server(addrPort(local), cs.ServerName)
+	if d == nil {
+		return errNoDomain
+	}
+	if err := d.verify(cs.PeerCertificates, time.Now()); err != nil {
+		return fmt.Errorf("the client's certificate: %w", err)
+	}
+	return nil
+}

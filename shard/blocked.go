@@ -1,0 +1,79 @@
+package shard
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/proxy"
+)
+
+// blocked is one shard's view of the blacklist that all of them share.
+type blocked struct {
+	w    *worker
+	list *blocklist.Table
+}
+
+var _ proxy.Blocked = (*blocked)(nil)
+
+// methodBits are tm's numbers of the methods in blst_methods_add and blst_methods_lookup.
+func methodBit(m parser.Method) uint32 {
+	switch m {
+	case parser.INVITE:
+		return blocklist.MethodInvite
+	case parser.CANCEL:
+		return blocklist.MethodCancel
+	case parser.ACK:
+		return blocklist.MethodAck
+	case parser.BYE:
+		return blocklist.MethodBye
+	case parser.INFO:
+		return blocklist.MethodInfo
+	case parser.REGISTER:
+		return blocklist.MethodRegister
+	case parser.SUBSCRIBE:
+		return blocklist.MethodSubscribe
+	case parser.NOTIFY:
+		return blocklist.MethodNotify
+	}
+	return blocklist.MethodOther
+}
+
+// Blocked tells whether a request of that method may not go there now.
+func (b *blocked) Blocked(to *netio.Addr, method parser.Method) bool {
+	if !b.list.Enabled() || !b.list.Checks(methodBit(method)) {
+		return false
+	}
+	addr := *to
+	addr.Proto = 0
+	return b.list.Listed(to.Proto, &addr, b.w.core.Now()/1e6)
+}
+
+// Report lists a destination that failed, as far as the settings want it.
+func (b *blocked) Report(to *netio.Addr, why proxy.Failing, method parser.Method, retryAfter int) {
+	if !b.list.Enabled() {
+		return
+	}
+	var cause blocklist.Cause
+	switch why {
+	case proxy.TimedOut:
+		if !b.list.ListsTimeout(methodBit(method)) {
+			return
+		}
+		cause = blocklist.Cause{Reasons: blocklist.Timeout, Owner: "timeout"}
+	case proxy.Overloaded:
+		ttl, ok := b.list.TTL503(int64(max(retryAfter, 0)), retryAfter >= 0)
+		if !ok {
+			return
+		}
+		cause = blocklist.Cause{Reasons: blocklist.Busy503, TTL: ttl, Owner: "503"}
+	case proxy.SendFailed:
+		cause = blocklist.Cause{Reasons: blocklist.SendError, Owner: "send"}
+	case proxy.ConnectFailed:
+		cause = blocklist.Cause{Reasons: blocklist.Connect, Owner: "connect"}
+	case proxy.Refused:
+		cause = blocklist.Cause{Reasons: blocklist.ICMP, Owner: "icmp"}
+	}
+	addr := *to
+	addr.Proto = 0
+	b.list.Add(to.Proto, &addr, cause, b.w.core.Now()/1e6)
+}
