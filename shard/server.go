@@ -194,7 +194,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
 	if s.streams != nil {
-		w.streams = &streamPort{p: s.streams.Port(i)}
+		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
@@ -231,6 +231,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTargets(w.shared.tables.Load())
 	w.seenTables = w.shared.tablesVersion.Load()
 	w.session.w = w
+	w.aliases = set.Stream.AcceptAliases && w.conns != nil
 	w.ctx = route.NewCtx(&w.session)
 	return nil
 }

@@ -25,11 +25,15 @@ type session struct {
 	branch   *txn.Branch // the same
 	src      netio.Addr
 	listener int
+
+	replyIgnore route.BlockReasons // blst_rpl_set_ignore of the message at hand
+
+	conn uint64 // the connection that brought the message at hand, by its number; 0: none, or that is not known
 }
 
 var _ route.Host = (*session)(nil)
 
-func (s *session) begin()            { s.acted, s.kind = false, route.RequestRoute }
+func (s *session) begin()            { s.acted, s.kind, s.replyIgnore = false, route.RequestRoute, 0 }
 func (s *session) r() *proxy.Request { return &s.w.core.Request }
 
 // ofResponse tells whether the route that runs is given a response.

@@ -62,6 +62,8 @@ type Listen struct {
 	// or WSS. That listener has the same address and opens no socket.
 	AllowWS    bool
 	WSListener int
+	// Name is netio.Listener's.
+	Name string
 	// Origins are the origins of web pages whose WebSocket connections are let in; empty lets all in (wslayer.Config).
 	Origins []string
 	// ProxyFrom are the peers that must begin with a PROXY header (haproxy's proxy-protocol.txt). From all others it is an error.

@@ -167,6 +167,7 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	if len(state.PeerCertificates) > 0 {
 		info.Peer = state.PeerCertificates[0]
 	}
+	info.Own = ownCertificate(cfg)
 	c.tlsInfo = info
 	c.layers.tls = s
 	return nil
@@ -177,6 +178,7 @@ type TLSInfo struct {
 	Version, CipherSuite uint16
 	ServerName           string            // what the client asked for
 	Peer                 *x509.Certificate // nil if it showed none
+	Own                  *x509.Certificate // ours; nil if none was shown, or the configuration does not tell which
 	Verified             bool              // Peer leads to a trusted certificate
 }
 

@@ -289,6 +289,7 @@ func (l *loop) service(c *conn) {
 		if c.released {
 			return
 		}
+		l.perform(c)
 		if !c.alive() || !l.flush(c) {
 			action = gnet.Close
 			return

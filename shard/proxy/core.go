@@ -93,6 +93,9 @@ type Core struct {
 	endpoints  [MaxEndpoints]Endpoint
 	targets    [maxTargets + 1]target // of a relay that goes on
 	domains    Domains
+	wisher     txn.Wisher
+	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised
+	Reply      Reply    // the response under way
 	table      *balance.Table
 	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
@@ -129,7 +132,9 @@ func New(cfg Config) *Core {
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
 	c.domains, _ = cfg.Sender.(Domains)
-	c.Request.core = c
+	c.wisher, _ = cfg.Sender.(txn.Wisher)
+	c.Request.core, c.Reply.core = c, c
+	c.Reply.Begin()
 	return c
 }
 
@@ -270,6 +275,11 @@ func (c *Core) ours(u *parser.URI) bool {
 func (c *Core) viaIsOurs(sentBy []byte) bool {
 	for i := range c.listeners {
 		if equalFold(sentBy, c.listeners[i].sentBy) {
+			return true
+		}
+	}
+	for _, shown := range c.advertised {
+		if equalFold(sentBy, shown) {
 			return true
 		}
 	}
