@@ -134,7 +134,7 @@ type DNSEntry struct {
 type DNS interface {
 	// DNSView gives most entries at most; more tells that there are others.
 	DNSView(most int) (all []DNSEntry, more bool)
-	// DNSLookup tells what the cache holds, without asking a server.
+	// DNSLookup tells what the cache holds, or the servers say.
 	DNSLookup(kind, name string) (DNSEntry, bool)
 	DNSDelete(kind, name string) bool
 	DNSDeleteAll() int

@@ -56,7 +56,7 @@ func TestListenRefuses(t *testing.T) {
 		}
 	}
 	at := func(s string) ListenConfig { return ListenConfig{Addr: netip.MustParseAddrPort(s)} }
-	f("listen on 0 addresses", 1)
+	f("listen on 16385 addresses", 1, make([]ListenConfig, maxListeners+1)...)
 	f("empty address", 1, ListenConfig{})
 	f("list the addresses themselves", 1, at("0.0.0.0:5060"))
 	f("list the addresses themselves", 1, at("[::]:5060"))

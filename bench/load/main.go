@@ -4,6 +4,11 @@
 //	load -server 127.0.0.1:5060 -rate 4000 -duration 10s               # open loop: how long does a call wait
 //	load -path direct -concurrent 128 -duration 5s                     # no server: the generator's own ceiling
 //	load -mode hold -calls 1000000 -hold 30s                           # a million INVITE transactions at once
+//	load -transport tls -server 127.0.0.1:5061                         # over TLS, one connection per caller port
+//
+// and what a server has besides calls (package trouble), until a line comes on standard input:
+//
+//	load idle -connections 100000       load deaf -rate 2000       load storm -server 127.0.0.1:5061 -rate 200
 //
 // Exit status: 0 every call completed and nothing was lost, wrong or late; 1 the run could not be done; 2 the command line is wrong; 3 it
 // was done and something was not as it should be.
@@ -33,6 +38,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && neighbours[os.Args[1]] != nil {
+		os.Exit(neighbour(os.Args[1], os.Args[2:]))
+	}
 	options, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -64,6 +72,7 @@ func parse(args []string) (*options, error) {
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	mode := f.String("mode", "call", "what a call is: call, hold (INVITEs kept ringing), options")
 	path := f.String("path", "proxy", "what is between the ends: proxy, raw (a forwarder that changes nothing), direct (nothing)")
+	transport := f.String("transport", "udp", "how messages travel: udp, tcp, tls (certificates are made at the start)")
 	role := f.String("role", "both", "which ends to be: both, caller, answerer")
 	server := f.String("server", "127.0.0.1:5060", "address of the server")
 	ip := f.String("ip", "127.0.0.1", "address of callers and answerers")
@@ -112,6 +121,7 @@ func parse(args []string) (*options, error) {
 	}
 	c.Mode = traffic.Mode(choose("mode", *mode, "call", "hold", "options"))
 	c.Path = traffic.Path(choose("path", *path, "proxy", "raw", "direct"))
+	c.Transport = traffic.Transport(choose("transport", *transport, "udp", "tcp", "tls"))
 	c.Release = traffic.Release(choose("release", *release, "cancel", "final", "none"))
 	ports := func(name, list string) []netip.AddrPort {
 		a, e := addresses(*ip, list)
@@ -133,7 +143,7 @@ func parse(args []string) (*options, error) {
 	}
 	if *targets != "" {
 		for _, a := range ports("targets", *targets) {
-			c.Targets = append(c.Targets, "sip:bob@"+a.String())
+			c.Targets = append(c.Targets, c.Transport.URI("bob", a))
 			if !contains(c.Answerers, a) {
 				c.Outside = true
 			}
@@ -247,7 +257,9 @@ func run(o *options, in io.Reader, out io.Writer) (status int, err error) {
 		return 0, err
 	}
 	defer e.Close()
-	debug.SetGCPercent(-1) // nothing is allocated from here on, so there is nothing to collect
+	if o.traffic.Transport != traffic.TLS {
+		debug.SetGCPercent(-1) // nothing is allocated from here on, so there is nothing to collect; crypto/tls allocates per record
+	}
 	result.Report = e.Run()
 	if n := result.WindowCompleted; n > 0 && result.ServerCPUSeconds > 0 {
 		result.ServerCPUUsPerCall = result.ServerCPUSeconds * 1e6 / float64(n)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func TestParse(t *testing.T) {
 	ok("-answerers 7000,7002 -targets 7000-7002", func(o *options) bool { return o.traffic.Outside && len(o.traffic.Targets) == 3 })
 	ok("-answerers 7000-7003 -silent 7002", func(o *options) bool { return o.traffic.Silent[2] && len(o.traffic.Silent) == 1 })
 	ok("-watch 12,13 -path raw", func(o *options) bool { return len(o.watch) == 2 && o.traffic.Path == traffic.Raw })
-	for _, bad := range []string{"-mode x", "-path x", "-role x", "-server x", "-callers 0-99", "-watch x", "extra", "-release x"} {
+	for _, bad := range []string{"-mode x", "-path x", "-role x", "-server x", "-callers 0-99", "-transport sctp", "-watch x", "extra", "-release x"} {
 		if _, err := parse(strings.Fields(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -71,5 +72,47 @@ func TestRunDirect(t *testing.T) {
 	var text strings.Builder
 	if err := summary(&text, &result); err != nil || !strings.Contains(text.String(), "completed 200") {
 		t.Errorf("%v: %s", err, text.String())
+	}
+}
+
+func TestParseTrouble(t *testing.T) {
+	ok := func(name, line string, check func(*troubleOptions) bool) {
+		t.Helper()
+		o, err := parseTrouble(name, strings.Fields(line))
+		if err != nil || !check(o) {
+			t.Errorf("%s %q: %+v, %v", name, line, o, err)
+		}
+	}
+	ok("idle", "-connections 7", func(o *troubleOptions) bool { return o.connections == 7 && o.server.Port() == 5060 })
+	ok("deaf", "-at 127.0.0.1:9 -rate 3", func(o *troubleOptions) bool { return o.at.Port() == 9 && o.rate == 3 })
+	ok("storm", "-server 127.0.0.1:5061 -longest 2s", func(o *troubleOptions) bool { return o.server.Port() == 5061 && o.longest == 2*time.Second })
+	for _, bad := range []string{"-server x", "-at x", "-rate x", "extra"} {
+		if _, err := parseTrouble("deaf", strings.Fields(bad)); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestStopping(t *testing.T) {
+	<-stopping(strings.NewReader("\n"), time.Hour)
+	<-stopping(strings.NewReader(""), time.Hour)
+	in, out := io.Pipe()
+	defer out.Close()
+	<-stopping(in, time.Millisecond)
+}
+
+// Over connections, too, the whole command.
+func TestRunStreams(t *testing.T) {
+	for _, transport := range []string{"tcp", "tls"} {
+		o, err := parse(strings.Fields("-json -path direct -sleep -callers 26810-26811 -answerers 26820-26821 -concurrent 8 -calls 200 -duration 0 -warmup 0 -transport " + transport))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		status, err := run(o, strings.NewReader(""), &out)
+		var result traffic.Outcome
+		if e := json.Unmarshal([]byte(out.String()), &result); err != nil || e != nil || status != 0 || !result.Clean() {
+			t.Errorf("%s: status %d, %v, %v: %s", transport, status, err, e, out.String())
+		}
 	}
 }

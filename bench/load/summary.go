@@ -41,8 +41,8 @@ func summary(out io.Writer, r *traffic.Outcome) error {
 		fmt.Fprintf(w, "\tfinal %d: %d\n", status, r.Finals[status])
 	}
 	fmt.Fprintf(w, "answerers\t%s\n", strings.Trim(fmt.Sprint(r.PerAnswerer), "[]"))
-	if s := r.Sockets; s.Refused+s.Unsent+s.Overflowed+s.Truncated > 0 {
-		fmt.Fprintf(w, "sockets\trefused %d, unsent %d, overflowed %d, truncated %d\n", s.Refused, s.Unsent, s.Overflowed, s.Truncated)
+	if s := r.Sockets; s != (traffic.SocketErrors{}) {
+		fmt.Fprintf(w, "sockets\trefused %d, unsent %d, overflowed %d, truncated %d, closed %d\n", s.Refused, s.Unsent, s.Overflowed, s.Truncated, s.Closed)
 	}
 	return w.Flush()
 }

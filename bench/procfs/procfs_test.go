@@ -67,3 +67,22 @@ func TestThisProcess(t *testing.T) {
 		t.Error("processor 0 has never been busy")
 	}
 }
+
+func TestTCPPages(t *testing.T) {
+	f := func(text string, want int64) {
+		t.Helper()
+		if got := tcpPages(text); got != want {
+			t.Errorf("%q: %d pages, want %d", text, got, want)
+		}
+	}
+	f("sockets: used 27\nTCP: inuse 4 orphan 0 tw 1 alloc 6 mem 12\nUDP: inuse 2 mem 3\n", 12)
+	f("UDP: inuse 2 mem 3\n", 0)
+	f("TCP: inuse 4 mem\n", 0)
+	f("", 0)
+}
+
+func TestMemoryIsThere(t *testing.T) {
+	if AvailableMemory() <= 0 || KernelMemory() <= 0 {
+		t.Errorf("available %d, kernel %d", AvailableMemory(), KernelMemory())
+	}
+}

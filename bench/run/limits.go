@@ -22,6 +22,8 @@ const (
 	// plainWarmup is for servers without call state.
 	plainWarmup = 2 * time.Second
 
+	// streamWarmup precedes the window of the scenarios idle and stuck, whose rates fill no server's memory; trouble begins halfway through it.
+	streamWarmup = 3 * time.Second
 	// window is the measured part of a run: with the 10 ms resolution of process times, an error below 0.2 %.
 	window = 8 * time.Second
 

@@ -19,7 +19,7 @@ import (
 
 // loadArgs is the command line of the generator for a running server.
 func (b *bench) loadArgs(s *server, args ...string) []string {
-	out := []string{"-json", "-server", serverAddress, "-callers", callerPorts, "-answerers", answererPorts, "-watch", strconv.Itoa(s.cmd.Process.Pid)}
+	out := []string{"-json", "-server", s.contender.address(), "-transport", strings.ToLower(s.contender.transport.String()), "-callers", callerPorts, "-answerers", answererPorts, "-watch", strconv.Itoa(s.cmd.Process.Pid)}
 	if len(s.cores) == 1 {
 		out = append(out, "-watch-core", strconv.Itoa(s.cores[0]))
 	}
@@ -47,6 +47,7 @@ type loader struct {
 	phases chan string
 	done   chan struct{}
 	result traffic.Outcome
+	last   []byte // the line that result was read from
 	err    error
 	once   sync.Once
 }
@@ -87,7 +88,7 @@ func (l *loader) read(out io.Reader) {
 			continue
 		}
 		if err := json.Unmarshal(lines.Bytes(), &l.result); err == nil {
-			reported = true
+			reported, l.last = true, bytes.Clone(lines.Bytes())
 		}
 	}
 	close(l.phases)

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"viaduct/bench/trouble"
 )
 
 // Config is what the command line decides.
@@ -42,6 +44,10 @@ type Config struct {
 	Segment bool
 	// HeldCalls is how many INVITE transactions the memory scenario holds open; 0: one million, or 20,000 with Quick.
 	HeldCalls int
+	// IdleConnections is how many the idle scenario opens; 0: 100,000, or 2,000 with Quick. Limits of the machine lower it.
+	IdleConnections int
+	// Peer measures Kamailio in the idle scenario, too.
+	Peer bool
 	// SoakTime is how long the loss scenario lasts; 0: 60 s, or 4 s with Quick.
 	SoakTime time.Duration
 }
@@ -53,6 +59,9 @@ func (c *Config) Validate() error {
 	}
 	if c.ServerCore == c.LoadCore {
 		return errors.New("-server-core and -load-core must differ: a server that shares its processor with the load is measured wrongly")
+	}
+	if c.IdleConnections < 0 || c.IdleConnections > trouble.MaxConnections {
+		return fmt.Errorf("-idle %d: want 1 to %d", c.IdleConnections, trouble.MaxConnections)
 	}
 	for _, name := range c.Only {
 		if findScenario(name) == nil {
@@ -85,6 +94,8 @@ func mainStatus() int {
 	flag.BoolVar(&c.Quick, "quick", false, "a few seconds each: shows that it works, measures little")
 	flag.BoolVar(&c.Segment, "segment", true, "at saturation of one shard, let the generator cut up sends in the kernel (UDP_SEGMENT)")
 	flag.IntVar(&c.HeldCalls, "held", 0, "INVITE transactions held open in the memory scenario; default 1,000,000, 20,000 with -quick")
+	flag.IntVar(&c.IdleConnections, "idle", 0, "connections of the idle scenario; default 100,000, 2,000 with -quick; lowered to what limits allow")
+	flag.BoolVar(&c.Peer, "peer", false, "measure Kamailio in the idle scenario, too")
 	flag.DurationVar(&c.SoakTime, "soak", 0, "length of the loss scenario; default 60s, 4s with -quick")
 	flag.BoolVar(&list, "list", false, "list the scenarios and end")
 	flag.BoolVar(&isolate, "isolate", false, "run in a network namespace of its own (needs the right to make one)")

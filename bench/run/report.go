@@ -58,6 +58,7 @@ func (r *Results) charts() map[string]*plot.Chart {
 	add("cpu", "CPU per call at saturation", "µs, less is better", spread, 1, r.Saturation, cpuPerCall)
 	add("cpu-fixed", "CPU per call at 4,000 calls/s", "µs, less is better", spread, 1, r.Fixed, cpuPerCall)
 	add("latency", "INVITE→180 at 4,000 calls/s", "µs, 99th percentile, less is better", spread, 0, r.Fixed, ringP99)
+	r.streamCharts(charts, spread)
 	return charts
 }
 
@@ -94,10 +95,13 @@ func (r *Results) Print(out io.Writer) error {
 			p.f("| %s | %s | %s |\n", row.Name, triple(row.values(callsPerSecond), 0), triple(row.values(cpuPerCall), 1))
 		}
 	}
+	r.printStreams(p)
 	r.printShards(p)
 	r.printMemory(p)
 	r.printSoak(p)
 	r.printStopped(p)
+	r.printIdle(p)
+	r.printStuck(p)
 	r.printCommands(p)
 	return p.err
 }
@@ -129,9 +133,7 @@ func (r *Results) printComparison(p *printer, title, plotA, plotB string, c *Com
 			p.f("| %s | %s | %s | %s | %.0f %% | %d | %d | %d | %d |\n", row.Name, triple(row.values(callsPerSecond), 0), cpu, against, 100*share, lost, resent, swapped, failed)
 		}
 	}
-	if n := c.disturbed(); n > 0 {
-		p.f("\n**Runs that had to share their processors with other work, and mean little: %d.**\n", n)
-	}
+	p.disturbed(c)
 	p.f("\nMessages are sums over all rounds: lost ones never arrived, resent ones were sent again for want of an answer, swapped ones overtook another\nof their call.\n")
 	var lines []string
 	for _, cfg := range []string{"stateless", "stateful", "lb"} {
@@ -161,6 +163,13 @@ type printer struct {
 func (p *printer) f(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.out, format, args...)
+	}
+}
+
+// disturbed says how many runs of c mean little.
+func (p *printer) disturbed(c *Comparison) {
+	if n := c.disturbed(); n > 0 {
+		p.f("\n**Runs that had to share their processors with other work, and mean little: %d.**\n", n)
 	}
 }
 

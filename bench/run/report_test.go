@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"viaduct/bench/traffic"
+	"viaduct/bench/trouble"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -47,13 +48,28 @@ func invented() *Results {
 		}},
 		Fixed:     &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("forwarder", run(4000, 30, 40)), row("kamailio-lb", run(4000, 150, 1376)), row("viaduct-lb", run(4000, 45, 60))}},
 		Keepalive: &Comparison{Args: []string{"-mode", "options"}, Rows: []Row{row("viaduct-lb", run(200000, 4.2, 0))}},
-		Shards:    table,
-		Spread:    &Spread{Shards: 4, Busiest: 1050, Mean: 1000, HandedOff: 3, Run: run(40000, 25, 0)},
+		TCP: &Streams{
+			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tcp", run(9000, 110, 9000)), row("viaduct-tcp", run(27000, 36, 400))}},
+			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tcp", run(4000, 130, 2000)), row("viaduct-tcp", run(4000, 60, 90))}},
+		},
+		TLS: &Streams{
+			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tls", run(8000, 120, 9000))}},
+			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tls", run(4000, 150, 3000))}},
+		},
+		Shards: table,
+		Spread: &Spread{Shards: 4, Busiest: 1050, Mean: 1000, HandedOff: 3, Run: run(40000, 25, 0)},
 		Held: []Held{
 			{Name: "Viaduct lb.cfg", Calls: 1000000, MemoryMB: 3072, ResidentBefore: 3100 << 20, ResidentHeld: 3110 << 20, ResidentAfter: 3110 << 20, ArenaBefore: 4096, ArenaHeld: 2000004096, ArenaAfter: 4096, HeapBefore: 5 << 20, HeapHeld: 5 << 20, HeapAfter: 5 << 20, Run: run(1, 1, 1)},
 			{Name: "Kamailio lb.cfg", Calls: 200000, MemoryMB: 8192, ResidentBefore: 10 << 20, ResidentHeld: 3000 << 20, ResidentAfter: 3000 << 20, Run: run(1, 1, 1)},
 		},
-		Loss:    []Soak{{Name: "Viaduct lb.cfg", Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
+		Loss: []Soak{{Name: "Viaduct lb.cfg", Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
+		Idle: []Idle{{Name: "Viaduct stateful-tcp.cfg", Asked: 100000, Tried: 19500, Why: "a process may open 20000 files (RLIMIT_NOFILE, ulimit -n)",
+			Counts: trouble.IdleCounts{Asked: 19500, Open: 19400, Refused: 10, Unanswered: 20, Closed: 70}, ResidentBefore: 600 << 20, ResidentWith: 640 << 20,
+			KernelBefore: 100 << 20, KernelWith: 230 << 20, Before: run(500, 60, 110), With: run(500, 60, 130)}},
+		Stuck: []Stuck{
+			{Name: "Viaduct stateful-all.cfg", Trouble: "none", TCP: run(500, 60, 110), UDP: run(500, 60, 100)},
+			{Name: "Viaduct stateful-all.cfg", Trouble: "no descriptor left", Detail: "of 256 connections 40 served", TCP: run(500, 60, 150), UDP: run(500, 60, 120)},
+		},
 		Stopped: []Stopped{{Name: "Viaduct lb.cfg", All: run(4000, 30, 120), One: stoppedOne}},
 	}
 }
@@ -81,7 +97,7 @@ func TestReportGolden(t *testing.T) {
 		t.Errorf("differs from %s; if meant, run with -update and read it:\n%s", golden, got)
 	}
 	// Each plot the page shows must be there.
-	for _, name := range []string{"calls", "cpu", "cpu-fixed", "latency"} {
+	for _, name := range []string{"calls", "cpu", "cpu-fixed", "latency", "calls-streams", "cpu-streams"} {
 		path := filepath.Join(plotFolder, name+".svg")
 		if !strings.Contains(string(got), "("+path+")") {
 			t.Errorf("the page does not show %s", path)
@@ -147,6 +163,33 @@ func TestThousands(t *testing.T) {
 	f(12345.67, 1, "12,345.7")
 }
 
+func TestLimitLeaving(t *testing.T) {
+	f := func(want, left int, open ...int) {
+		t.Helper()
+		if got := limitLeaving(open, left); got != want {
+			t.Errorf("limitLeaving(%v, %d) = %d, want %d", open, left, got, want)
+		}
+	}
+	f(5, 5)
+	f(8, 5, 0, 1, 2)
+	f(8, 5, 2, 0, 1, 251)
+	f(5, 3, 0, 1, 5)
+	f(7, 3, 0, 1, 5, 4)
+	f(0, 0, 0, 1, 2)
+}
+
+func TestIdleRoom(t *testing.T) {
+	f := func(asked int) {
+		t.Helper()
+		n, why := idleRoom(asked)
+		if n < 1 || n > asked || (n < asked) != (why != "") {
+			t.Errorf("room for %d of %d, %q", n, asked, why)
+		}
+	}
+	f(10)
+	f(trouble.MaxConnections)
+}
+
 func TestValidate(t *testing.T) {
 	good := Config{Rounds: 1, ServerCore: 0, LoadCore: 1, Peers: "../peers"}
 	if err := good.Validate(); err != nil {
@@ -163,5 +206,6 @@ func TestValidate(t *testing.T) {
 	bad("no rounds", func(c *Config) { c.Rounds = 0 })
 	bad("one processor", func(c *Config) { c.LoadCore = 0 })
 	bad("unknown scenario", func(c *Config) { c.Only = []string{"saturaton"} })
+	bad("too many idle connections", func(c *Config) { c.IdleConnections = trouble.MaxConnections + 1 })
 	bad("wrong folder", func(c *Config) { c.Peers = "." })
 }

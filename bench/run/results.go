@@ -22,6 +22,14 @@ type Results struct {
 	Held                         []Held
 	Loss                         []Soak
 	Stopped                      []Stopped
+	TCP, TLS                     *Streams
+	Idle                         []Idle
+	Stuck                        []Stuck
+}
+
+// Streams is the call over TCP or TLS, in the two ways of Saturation and Fixed.
+type Streams struct {
+	Saturation, Fixed *Comparison
 }
 
 // Comparison is several contenders under the same load, one run of each per round.

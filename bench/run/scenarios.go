@@ -28,7 +28,11 @@ func init() {
 		{"spread", "one source port against four shards: the busiest shard and the mean", spreadOnePort},
 		{"hold", "a million INVITE transactions held open: memory before, held and after", hold},
 		{"loss", "80 % of saturation for a minute: nothing lost, nothing sent twice", loss},
+		{"tcp", "the call over TCP: calls per second, CPU per call at saturation and at a fixed rate", overTCP},
+		{"tls", "the same over TLS", overTLS},
 		{"stop", "one of eight destinations stopped under load: what the calls to the others notice", stopDestination},
+		{"idle", "100,000 idle TCP connections: memory, and what calls on others notice", idle},
+		{"stuck", "a peer that never reads, TLS handshakes, no descriptor left: what the others' calls notice", stuck},
 	}
 }
 
@@ -65,7 +69,7 @@ func (b *bench) times(c contender) (warmup, measure time.Duration) {
 
 func saturation(ctx context.Context, b *bench, r *Results) error {
 	args := []string{"-concurrent", strconv.Itoa(callsUnderWay)}
-	if b.cfg.Segment {
+	if b.cfg.Segment { // all of this field is UDP
 		args = append(args, "-segment")
 	}
 	c, err := b.compare(ctx, "saturation", b.field(), args)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/bench/procfs"
+	"viaduct/bench/traffic"
 )
 
 // contender is one server in one configuration.
@@ -27,6 +29,7 @@ type contender struct {
 	cfg       string // configuration file in the folder of peers
 	batched   bool   // the forwarder with batches
 	group     int    // colour in plots
+	transport traffic.Transport
 }
 
 type kind uint8
@@ -47,6 +50,20 @@ var contenders = []contender{
 	{key: "viaduct-stateful", name: "Viaduct stateful.cfg", kind: kindViaduct, cfg: "stateful.cfg", group: 2},
 	{key: "kamailio-lb", name: "Kamailio lb.cfg", kind: kindKamailio, cfg: "lb.cfg", group: 1},
 	{key: "viaduct-lb", name: "Viaduct lb.cfg", kind: kindViaduct, cfg: "lb.cfg", group: 2},
+	{key: "kamailio-tcp", name: "Kamailio stateful-tcp.cfg", kind: kindKamailio, cfg: "stateful-tcp.cfg", group: 1, transport: traffic.TCP},
+	{key: "viaduct-tcp", name: "Viaduct stateful-tcp.cfg", kind: kindViaduct, cfg: "stateful-tcp.cfg", group: 2, transport: traffic.TCP},
+	{key: "kamailio-tls", name: "Kamailio stateful-tls.cfg", kind: kindKamailio, cfg: "stateful-tls.cfg", group: 1, transport: traffic.TLS},
+	{key: "viaduct-tls", name: "Viaduct stateful-tls.cfg", kind: kindViaduct, cfg: "stateful-tls.cfg", group: 2, transport: traffic.TLS},
+	{key: "kamailio-all", name: "Kamailio stateful-all.cfg", kind: kindKamailio, cfg: "stateful-all.cfg", group: 1, transport: traffic.TCP},
+	{key: "viaduct-all", name: "Viaduct stateful-all.cfg", kind: kindViaduct, cfg: "stateful-all.cfg", group: 2, transport: traffic.TCP},
+}
+
+// address is where c serves its transport.
+func (c *contender) address() string {
+	if c.transport == traffic.TLS {
+		return secureAddress
+	}
+	return serverAddress
 }
 
 func contenderKeys() []string {
@@ -57,12 +74,12 @@ func contenderKeys() []string {
 	return keys
 }
 
-// field gives those of the keys that are installed and chosen; all keys if none are given.
+// field gives those of the keys that are installed and chosen; all of UDP if none are given.
 func (b *bench) field(keys ...string) []contender {
 	have := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio, kindViaduct: b.viaduct}
 	var out []contender
 	for _, c := range contenders {
-		if have[c.kind] != "" && (len(keys) == 0 || contains(keys, c.key)) && (len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
+		if have[c.kind] != "" && (len(keys) == 0 && c.transport == traffic.UDP || contains(keys, c.key)) && (len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
 			out = append(out, c)
 		}
 	}
@@ -72,9 +89,10 @@ func (b *bench) field(keys ...string) []contender {
 // serverOptions are what scenarios vary.
 type serverOptions struct {
 	workers int    // shards or children; 0: 1 for Viaduct, 2 for Kamailio, as in bench/peers
-	memory  int    // -m, MB; 0: viaductMB
+	memory  int    // -m, MB; 0: viaductMB, or streamKamailioMB
 	cores   []int  // processors; nil: Config.ServerCore
 	dir     string // folder of the configuration; "": bench/peers
+	defines []string
 }
 
 // arguments is the command line of a contender, without the program.
@@ -82,6 +100,9 @@ func (c *contender) arguments(o serverOptions) []string {
 	workers, memory := o.workers, o.memory
 	if memory == 0 {
 		memory = viaductMB
+		if c.kind == kindKamailio && c.transport != traffic.UDP {
+			memory = streamKamailioMB
+		}
 	}
 	switch c.kind {
 	case kindForwarder:
@@ -96,13 +117,22 @@ func (c *contender) arguments(o serverOptions) []string {
 			workers = 2
 		}
 		// Without tlsf the Debian package runs a debug allocator, ten times slower.
-		return []string{"-f", c.cfg, "-DD", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory), "-M", "16", "-x", "tlsf", "-X", "tlsf"}
+		return append([]string{"-f", c.cfg, "-DD", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory), "-M", "16", "-x", "tlsf", "-X", "tlsf"},
+			o.definitions()...)
 	default:
 		if workers == 0 {
 			workers = 1
 		}
-		return []string{"-f", c.cfg, "-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}
+		return append([]string{"-f", c.cfg, "-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}, o.definitions()...)
 	}
+}
+
+func (o *serverOptions) definitions() []string {
+	var out []string
+	for _, d := range o.defines {
+		out = append(out, "-A", d)
+	}
+	return out
 }
 
 // server is one that runs.
@@ -123,8 +153,14 @@ func (b *bench) start(ctx context.Context, c contender, o serverOptions) (*serve
 	if o.cores == nil {
 		o.cores = []int{b.cfg.ServerCore}
 	}
-	if err := portsFree(); err != nil {
+	if err := portsFree(c.transport); err != nil {
 		return nil, err
+	}
+	if c.transport != traffic.UDP {
+		var err error
+		if o.defines, err = b.certificate(); err != nil {
+			return nil, err
+		}
 	}
 	program := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio, kindViaduct: b.viaduct}[c.kind]
 	log, err := newLogFile(filepath.Join(b.dir, c.key+".log"))
@@ -186,27 +222,38 @@ func (s *server) ready(ctx context.Context) error {
 		if line != "" && !bytes.Contains(s.log.text(), []byte(line)) {
 			continue
 		}
-		if s.contender.kind == kindForwarder || answers() {
+		if s.contender.kind == kindForwarder || answers(&s.contender) {
 			return nil
 		}
 	}
 	return fmt.Errorf("not ready after %v", readyTime)
 }
 
-func answers() bool {
-	conn, err := net.Dial("udp", serverAddress)
+func answers(c *contender) bool {
+	conn, err := dialServer(c.transport)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
 	local := conn.LocalAddr().String()
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
-	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKr%s\r\nMax-Forwards: 0\r\nFrom: <sip:bench@%s>;tag=r%s\r\n"+
-		"To: <sip:%s>\r\nCall-ID: r%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", serverAddress, local, id, local, id, serverAddress, id)
+	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bKr%s\r\nMax-Forwards: 0\r\nFrom: <sip:bench@%s>;tag=r%s\r\n"+
+		"To: <sip:%s>\r\nCall-ID: r%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", serverAddress, c.transport, local, id, local, id, serverAddress, id)
 	_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	reply := make([]byte, 2048)
 	n, err := conn.Read(reply)
 	return err == nil && bytes.HasPrefix(reply[:n], []byte("SIP/2.0 483"))
+}
+
+func dialServer(t traffic.Transport) (net.Conn, error) {
+	d := net.Dialer{Timeout: time.Second}
+	switch t {
+	case traffic.TCP:
+		return d.Dial("tcp", serverAddress)
+	case traffic.TLS:
+		return tls.DialWithDialer(&d, "tcp", secureAddress, &tls.Config{InsecureSkipVerify: true}) // our own certificate, on loopback
+	}
+	return d.Dial("udp", serverAddress)
 }
 
 // stop ends the server and everything it started, by process group, and waits for it.
@@ -230,17 +277,30 @@ func groupAlive(pgid int) bool { return syscall.Kill(-pgid, 0) == nil }
 func (s *server) pids() []int { return procfs.Tree(s.cmd.Process.Pid) }
 
 // portsFree says which port of the bench is taken, before a server fails with less to say.
-func portsFree() error {
+func portsFree(t traffic.Transport) error {
 	check := []int{5060}
 	for i := range portCount {
 		check = append(check, firstCaller+i, firstAnswerer+i)
 	}
+	taken := func(network string, port int, err error) error {
+		return fmt.Errorf("%s 127.0.0.1:%d is needed and taken (%w): stop what uses it (ss -lunpt), or give -isolate", network, port, err)
+	}
 	for _, port := range check {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		if err != nil {
-			return fmt.Errorf("UDP 127.0.0.1:%d is needed and taken (%w): stop what uses it (ss -lunp), or give -isolate", port, err)
+			return taken("UDP", port, err)
 		}
 		conn.Close()
+	}
+	if t == traffic.UDP {
+		return nil
+	}
+	for _, port := range append(check, 5061) {
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			return taken("TCP", port, err)
+		}
+		l.Close()
 	}
 	return nil
 }

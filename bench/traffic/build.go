@@ -96,24 +96,31 @@ func sdp(host string, port uint16) string {
 		" RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n"
 }
 
-func via(caller netip.AddrPort, letter string, rport bool) string {
-	r := ""
-	if rport {
-		r = ";rport"
-	}
-	return fmt.Sprintf("Via: SIP/2.0/UDP %s%s;branch=%s%s%s\r\n", caller, r, branchCookie, letter, idMark)
+// style is what all requests of one caller share.
+type style struct {
+	caller    netip.AddrPort
+	transport Transport
+	rport     bool
 }
 
-// inviteText is the INVITE from caller for target, the Request-URI.
-func inviteText(caller netip.AddrPort, target string, rport bool) string {
-	body := sdp(caller.Addr().String(), caller.Port())
-	return fmt.Sprintf("INVITE %s SIP/2.0\r\n", target) + via(caller, "i", rport) +
+func (y style) via(letter string) string {
+	r := ""
+	if y.rport {
+		r = ";rport"
+	}
+	return fmt.Sprintf("Via: SIP/2.0/%s %s%s;branch=%s%s%s\r\n", y.transport, y.caller, r, branchCookie, letter, idMark)
+}
+
+// inviteText is the INVITE for target, the Request-URI.
+func (y style) inviteText(target string) string {
+	body := sdp(y.caller.Addr().String(), y.caller.Port())
+	return fmt.Sprintf("INVITE %s SIP/2.0\r\n", target) + y.via("i") +
 		"Max-Forwards: 70\r\n" +
-		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", caller, idMark) +
+		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", y.caller, idMark) +
 		fmt.Sprintf("To: <%s>\r\n", target) +
-		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, caller.Addr()) +
+		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, y.caller.Addr()) +
 		"CSeq: 1 INVITE\r\n" +
-		fmt.Sprintf("Contact: <sip:alice@%s>\r\n", caller) +
+		fmt.Sprintf("Contact: <sip:alice@%s%s>\r\n", y.caller, y.transport.parameter()) +
 		"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n" +
 		"User-Agent: bench/load\r\n" +
 		"Content-Type: application/sdp\r\n" +
@@ -122,39 +129,39 @@ func inviteText(caller netip.AddrPort, target string, rport bool) string {
 
 // hopText is a request that repeats the INVITE's top Via, From, To and number: CANCEL (RFC 3261 §9.1) and the ACK to a failure (§17.1.1.3).
 // The To line of the ACK is the response's, so it ends before it.
-func cancelText(caller netip.AddrPort, target string, rport bool) string {
-	return fmt.Sprintf("CANCEL %s SIP/2.0\r\n", target) + via(caller, "i", rport) +
+func (y style) cancelText(target string) string {
+	return fmt.Sprintf("CANCEL %s SIP/2.0\r\n", target) + y.via("i") +
 		"Max-Forwards: 70\r\n" +
-		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", caller, idMark) +
+		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", y.caller, idMark) +
 		fmt.Sprintf("To: <%s>\r\n", target) +
-		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, caller.Addr()) +
+		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, y.caller.Addr()) +
 		"CSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n"
 }
 
 // ackFailureText lacks the To line and the end, which the caller appends from the response.
-func ackFailureText(caller netip.AddrPort, target string, rport bool) string {
-	return fmt.Sprintf("ACK %s SIP/2.0\r\n", target) + via(caller, "i", rport) +
+func (y style) ackFailureText(target string) string {
+	return fmt.Sprintf("ACK %s SIP/2.0\r\n", target) + y.via("i") +
 		"Max-Forwards: 70\r\n" +
-		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", caller, idMark) +
-		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, caller.Addr()) +
+		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", y.caller, idMark) +
+		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, y.caller.Addr()) +
 		"CSeq: 1 ACK\r\nContent-Length: 0\r\n"
 }
 
-func optionsText(caller netip.AddrPort, target string, rport bool) string {
-	return fmt.Sprintf("OPTIONS %s SIP/2.0\r\n", target) + via(caller, "o", rport) +
+func (y style) optionsText(target string) string {
+	return fmt.Sprintf("OPTIONS %s SIP/2.0\r\n", target) + y.via("o") +
 		"Max-Forwards: 70\r\n" +
-		fmt.Sprintf("From: <sip:alice@%s>;tag=f%s\r\n", caller, idMark) +
+		fmt.Sprintf("From: <sip:alice@%s>;tag=f%s\r\n", y.caller, idMark) +
 		fmt.Sprintf("To: <%s>\r\n", target) +
-		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, caller.Addr()) +
+		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, y.caller.Addr()) +
 		"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 }
 
 // dialogTop and dialogEnd are the parts of ACK and BYE that do not depend on the 200; between them come Route and To.
-func dialogTop(caller netip.AddrPort, rport bool) string {
-	return " SIP/2.0\r\n" + via(caller, "a", rport) +
+func (y style) dialogTop() string {
+	return " SIP/2.0\r\n" + y.via("a") +
 		"Max-Forwards: 70\r\n" +
-		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", caller, idMark) +
-		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, caller.Addr())
+		fmt.Sprintf("From: \"Alice\" <sip:alice@%s>;tag=f%s\r\n", y.caller, idMark) +
+		fmt.Sprintf("Call-ID: %s-%s@%s\r\n", idMark, slotMark, y.caller.Addr())
 }
 
 const dialogEnd = "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"

@@ -43,14 +43,38 @@ const (
 	Direct
 )
 
+// Transport is how messages travel.
+type Transport uint8
+
+const (
+	// UDP gives each caller and each answerer one socket.
+	UDP Transport = iota
+	// TCP gives each caller one connection to the server; answerers take the connections that the server opens.
+	TCP
+	// TLS is TCP with TLS, certificates made at the start and no resumption.
+	TLS
+)
+
+func (t Transport) String() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
+
+// parameter is what a SIP URI says of the transport (RFC 3261 §19.1.1); the default goes without saying.
+func (t Transport) parameter() string { return [...]string{"", ";transport=tcp", ";transport=tls"}[t] }
+
+// URI is the SIP URI of user at an address reached over t.
+func (t Transport) URI(user string, at netip.AddrPort) string {
+	return "sip:" + user + "@" + at.String() + t.parameter()
+}
+
 // Config is what an Engine does. Zero means the stated default where one is stated.
 type Config struct {
 	Mode Mode
 	Path Path
+	// Transport is that of both sides.
+	Transport Transport
 
 	// Server is where callers send requests, and from where answerers get them. Not used with Direct.
 	Server netip.AddrPort
-	// Callers are the callers' addresses, one socket each, 1 to MaxPorts. Port 0 takes any free port. Empty: only answer.
+	// Callers are the callers' addresses, one socket or connection each, 1 to MaxPorts. Port 0 takes any free port. Empty: only answer.
 	Callers []netip.AddrPort
 	// Answerers are the answerers' addresses, 0 to MaxPorts. Empty: only call.
 	Answerers []netip.AddrPort
@@ -140,6 +164,9 @@ func (c *Config) Normalize() error {
 	}
 	if c.Path == Direct && len(c.Callers) != len(c.Answerers) {
 		return fmt.Errorf("direct calls need as many callers as answerers: have %d and %d", len(c.Callers), len(c.Answerers))
+	}
+	if c.Segment && c.Transport != UDP {
+		return fmt.Errorf("segmentation is for UDP: %s has no datagrams to cut", c.Transport)
 	}
 	if c.TickEvery == 0 {
 		c.TickEvery = time.Second

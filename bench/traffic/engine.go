@@ -1,6 +1,8 @@
 package traffic
 
 import (
+	"crypto/tls"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -13,7 +15,7 @@ import (
 // Engine runs the calls of one Config. It belongs to the goroutine that calls Run; other goroutines may only close the channels of Config.
 type Engine struct {
 	cfg       Config
-	sockets   []*socket // callers, then answerers
+	sockets   []*socket // answerers, callers, then the connections taken
 	callers   []*socket
 	answerers []*socket
 	poll      *poller
@@ -22,6 +24,12 @@ type Engine struct {
 	table     *table
 	texts     texts
 	account   account
+
+	// Of TLS: handshakes under way, where their ends are heard of, and what was last read and is not yet decrypted.
+	tlsConfig *tls.Config
+	shaking   int
+	shaken    chan shaken
+	cipher    []byte
 
 	epoch  time.Time
 	now    int64 // ns since epoch, read once per batch
@@ -85,16 +93,21 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) open() error {
+func (e *Engine) open() (err error) {
+	if e.poll, err = newPoller(); err != nil {
+		return err
+	}
+	if e.cfg.Transport != UDP {
+		return e.openStreams()
+	}
 	// Answerers first: with Direct, callers connect to their ports.
-	answerers := make([]*socket, len(e.cfg.Answerers))
 	for i, a := range e.cfg.Answerers {
 		s, err := openSocket(a, e.cfg.Segment, &e.account.sockets)
 		if err != nil {
 			return err
 		}
 		s.answerer, s.index = true, i
-		answerers[i] = s
+		e.answerers = append(e.answerers, s)
 		e.sockets = append(e.sockets, s)
 	}
 	for i, a := range e.cfg.Callers {
@@ -106,25 +119,82 @@ func (e *Engine) open() error {
 		e.callers = append(e.callers, s)
 		e.sockets = append(e.sockets, s)
 	}
-	e.answerers = answerers
-	for _, s := range e.sockets {
+	for i, s := range e.sockets {
 		peer := e.cfg.Server
 		if e.cfg.Path == Direct && s.answerer {
 			peer = e.callers[s.index].local
 		} else if e.cfg.Path == Direct {
 			peer = e.answerers[s.index].local
 		}
-		if err := s.connect(peer); err != nil {
+		if err := errors.Join(s.connect(peer), e.poll.add(s, i)); err != nil {
 			return err
 		}
 	}
-	var err error
-	e.poll, err = newPoller(e.sockets)
-	return err
+	return nil
+}
+
+// openStreams listens for the answerers and connects the callers.
+func (e *Engine) openStreams() (err error) {
+	e.shaken = make(chan shaken, maxSockets) // no handshake waits for us to hear of its end
+	if e.cfg.Transport == TLS {
+		e.cipher = make([]byte, cipherBytes)
+		if e.tlsConfig, err = newTLSConfig(); err != nil {
+			return err
+		}
+	}
+	for i, a := range e.cfg.Answerers {
+		s, err := e.listen(a)
+		if err != nil {
+			return err
+		}
+		s.answerer, s.index = true, i
+		e.answerers = append(e.answerers, s)
+		e.sockets = append(e.sockets, s)
+		if err := e.poll.add(s, i); err != nil {
+			return err
+		}
+	}
+	for i, a := range e.cfg.Callers {
+		peer := e.cfg.Server
+		if e.cfg.Path == Direct {
+			peer = e.answerers[i].local
+		}
+		s, err := e.dial(a, peer)
+		if err != nil {
+			return err
+		}
+		s.index = i
+		e.callers = append(e.callers, s)
+		e.sockets = append(e.sockets, s)
+		if e.cfg.Transport == TLS {
+			e.handshake(s, nil)
+		}
+	}
+	// Until the handshakes are over nothing is expected but connections; each ends by itself in time.
+	for e.shaking > 0 {
+		for i := range e.poll.wait(int64(time.Millisecond)) {
+			if s := e.sockets[e.poll.events[i].Fd]; s.stream.listening {
+				e.accept(s)
+			}
+		}
+		if err := e.takeShaken(); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.callers {
+		if err := e.poll.add(s, len(e.answerers)+s.index); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close releases sockets and memory. The report stays readable.
 func (e *Engine) Close() {
+	for ; e.shaking > 0; e.shaking-- {
+		h := <-e.shaken // it has a deadline
+		h.c.close()
+	}
 	for _, s := range e.sockets {
 		s.close()
 	}
@@ -210,8 +280,15 @@ func (e *Engine) batch() {
 		e.idle += e.now - before
 	}
 	for i := range n {
-		s := e.sockets[e.poll.events[i].Fd]
-		e.drain(s)
+		event := &e.poll.events[i]
+		if s := e.sockets[event.Fd]; s.stream != nil {
+			e.drainStream(s, event.Events)
+		} else {
+			e.drain(s)
+		}
+	}
+	if e.shaking > 0 {
+		_ = e.takeShaken() // a failure is counted, and its calls are lost
 	}
 	e.startDue()
 	if e.now-e.swept >= int64(sweepInterval) {
@@ -238,19 +315,24 @@ func (e *Engine) drain(s *socket) {
 			e.account.faults[faultMalformed]++
 			continue
 		}
-		if e.cfg.OnArrival != nil {
-			e.cfg.OnArrival(s.answerer, s.index, b)
-		}
-		switch {
-		case s.answerer && e.m.isRequest:
-			e.request(s, b)
-		case !s.answerer && !e.m.isRequest:
-			e.response(s, b)
-		default:
-			e.account.faults[faultPort]++
-		}
+		e.arrived(s, b)
 	}
 	s.flush()
+}
+
+// arrived gives the message b, which is indexed, to the end it came to.
+func (e *Engine) arrived(s *socket, b []byte) {
+	if e.cfg.OnArrival != nil {
+		e.cfg.OnArrival(s.answerer, s.index, b)
+	}
+	switch {
+	case s.answerer && e.m.isRequest:
+		e.request(s, b)
+	case !s.answerer && !e.m.isRequest:
+		e.response(s, b)
+	default:
+		e.account.faults[faultPort]++
+	}
 }
 
 func (e *Engine) flush() {

@@ -101,8 +101,10 @@ func (e *Engine) releaseSome() {
 		if e.cfg.Release == ReleaseFinal {
 			c.state = stateProceeding
 			t.due[slot] = c.giveUp
-			e.sendFailure(e.answerers[c.answerer-1], c, t.echoOf(slot)[:c.echoLen])
-			e.startAnswerTimer(c, slot)
+			if s := e.outlet(int(c.answerer) - 1); s != nil {
+				e.sendFailure(s, c, t.echoOf(slot)[:c.echoLen])
+				e.startAnswerTimer(c, slot)
+			}
 			continue
 		}
 		e.sent(c, kindCancel)

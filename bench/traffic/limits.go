@@ -37,6 +37,23 @@ const (
 	// it the kernel cuts it down to net.core.rmem_max.
 	socketBufferBytes = 16 << 20
 
+	// maxSockets bounds the sockets of one generator: a UDP socket or a listening one per port, and the connections taken, of which a server
+	// opens one per answerer and, with several processes, perhaps more. A further connection is closed and counted.
+	maxSockets = 8 * MaxPorts
+
+	// listenBacklog is what an answerer's port holds of connections not taken yet.
+	listenBacklog = 256
+
+	// connectTime bounds one connection's opening, handshakeTime its TLS handshake; after it the run is not done.
+	connectTime   = 5 * time.Second
+	handshakeTime = 10 * time.Second
+
+	// cipherBytes is read from a TLS connection at a time: four records.
+	cipherBytes = 64 << 10
+
+	// maxPendingBytes bounds what one connection has not been able to send. A server that takes nothing for so long has its connection closed.
+	maxPendingBytes = 16 << 20
+
 	// DefaultT1 is RFC 3261 §17.1.1.1, Table 4.
 	DefaultT1 = 500 * time.Millisecond
 

@@ -24,9 +24,9 @@ func everyMessage(t testing.TB) map[string][]byte {
 		return bytes.Replace(b, []byte("Via: "), []byte("Record-Route: <sip:127.0.0.1;lr>, <sip:127.0.0.2;lr;x=\"a,b\">\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1.2\r\nVia: "), 1)
 	}
 	out := map[string][]byte{
-		"INVITE":  proxied(fill(inviteText(testCaller, target, true))),
-		"CANCEL":  fill(cancelText(testCaller, target, false)),
-		"OPTIONS": fill(optionsText(testCaller, target, false)),
+		"INVITE":  proxied(fill(style{testCaller, UDP, true}.inviteText(target))),
+		"CANCEL":  fill(style{testCaller, UDP, false}.cancelText(target)),
+		"OPTIONS": fill(style{testCaller, UDP, false}.optionsText(target)),
 	}
 	var m message
 	respond := func(request, status, end string, tag []byte) []byte {
@@ -45,7 +45,7 @@ func everyMessage(t testing.TB) map[string][]byte {
 	if !m.scan(out["200"]) {
 		t.Fatal("200 does not scan")
 	}
-	top := newTemplate(dialogTop(testCaller, false))
+	top := newTemplate(style{testCaller, UDP, false}.dialogTop())
 	out["ACK"] = appendAck(nil, &top, &testID, 0x1a2b, out["200"], &m)
 	out["BYE"] = bytes.Clone(out["ACK"])
 	byeFromAck(out["BYE"])
@@ -57,7 +57,7 @@ func everyMessage(t testing.TB) map[string][]byte {
 	if !m.scan(failure) {
 		t.Fatal("486 does not scan")
 	}
-	ack := fill(ackFailureText(testCaller, target, false))
+	ack := fill(style{testCaller, UDP, false}.ackFailureText(target))
 	out["486"] = failure
 	out["ACK 486"] = append(append(ack, m.to.in(failure)...), "\r\n"...)
 	return out

@@ -46,12 +46,15 @@ func (r *receiver) datagram(i int) (b []byte, ok bool) {
 }
 
 // socket is one UDP port of a caller or an answerer, connected to the server: the kernel then looks up no route per datagram and gives us
-// nothing from anybody else.
+// nothing from anybody else. With a stream it is one connection, or the port that takes an answerer's connections.
 type socket struct {
 	fd       int
 	local    netip.AddrPort
 	answerer bool
-	index    int // among the ports of its side
+	index    int     // among the ports of its side
+	stream   *stream // nil: UDP
+	poll     *poller
+	place    int // in poll, and in Engine.sockets
 
 	// Datagrams queued stand in frames in the order they came and in lanes in the order they will leave.
 	frames []byte
@@ -100,6 +103,8 @@ type SocketErrors struct {
 	Overflowed uint64 `json:"overflowed"`
 	// Truncated counts datagrams larger than frameBytes.
 	Truncated uint64 `json:"truncated"`
+	// Closed counts connections that ended, failed or could not be taken before the run was over.
+	Closed uint64 `json:"closed"`
 }
 
 func sockaddr(a netip.AddrPort) (unix.Sockaddr, int) {
@@ -169,6 +174,9 @@ func (s *socket) receive(r *receiver) int {
 
 // frame gives the empty buffer of the next datagram to send, sending the queue first if it is full. Fill it and call queue.
 func (s *socket) frame() []byte {
+	if s.stream != nil {
+		return s.stream.frame(s)
+	}
 	if s.queued == batchDatagrams {
 		s.flush()
 	}
@@ -178,6 +186,10 @@ func (s *socket) frame() []byte {
 
 // queue takes b, which must be what frame gave, filled.
 func (s *socket) queue(b []byte, l int) {
+	if s.stream != nil {
+		s.stream.queue(s, b)
+		return
+	}
 	if len(b) > frameBytes || &b[0] != &s.frames[s.queued*frameBytes] {
 		panic(fmt.Sprintf("BUG: datagram of %d bytes was not built in the frame of queue place %d", len(b), s.queued))
 	}
@@ -226,6 +238,10 @@ func (s *socket) arrange() int {
 
 // flush sends what is queued. A datagram the kernel refuses is dropped and counted; timers will send it again.
 func (s *socket) flush() {
+	if s.stream != nil {
+		s.stream.flush(s)
+		return
+	}
 	sends := s.arrange()
 	sent, attempts := 0, 0
 	for sent < sends {
@@ -249,6 +265,9 @@ func (s *socket) flush() {
 
 // overflowed is how many datagrams found the receive buffer full since the socket was opened (SK_MEMINFO_DROPS, Linux 4.12).
 func (s *socket) overflowed() uint64 {
+	if s.stream != nil {
+		return 0 // TCP loses nothing
+	}
 	const skMeminfoDrops = 8
 	var info [9]uint32
 	size := uint32(unsafe.Sizeof(info))
@@ -260,27 +279,47 @@ func (s *socket) overflowed() uint64 {
 	return uint64(info[skMeminfoDrops])
 }
 
-func (s *socket) close() { unix.Close(s.fd) }
+func (s *socket) close() {
+	if s.stream != nil {
+		if s.stream.closed {
+			return
+		}
+		s.stream.closed = true
+	}
+	unix.Close(s.fd) // which takes it out of the epoll set
+}
 
 // poller is one epoll set over all sockets.
 type poller struct {
 	fd     int
-	events [2 * MaxPorts]unix.EpollEvent
+	events [maxSockets]unix.EpollEvent
 }
 
-func newPoller(sockets []*socket) (*poller, error) {
+func newPoller() (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create epoll: %w", err)
 	}
-	for i, s := range sockets {
-		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)} // Fd is ours to choose: the socket's place in the list
-		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
-			unix.Close(fd)
-			return nil, fmt.Errorf("cannot watch the socket of %s: %w", s.local, err)
-		}
-	}
 	return &poller{fd: fd}, nil
+}
+
+// add watches s, whose place in the list of sockets the events will give.
+func (p *poller) add(s *socket, place int) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(place)} // Fd is ours to choose
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
+		return fmt.Errorf("cannot watch the socket of %s: %w", s.local, err)
+	}
+	s.poll, s.place = p, place
+	return nil
+}
+
+// watch has the events tell also, or no longer, that s takes more to send.
+func (p *poller) watch(s *socket, writing bool) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(s.place)}
+	if writing {
+		event.Events |= unix.EPOLLOUT
+	}
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, s.fd, &event)
 }
 
 // wait returns how many entries of events are ready. Without a time to wait it keeps the processor from the Go scheduler, as it returns at

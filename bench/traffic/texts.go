@@ -25,7 +25,7 @@ const emptyEnd = "Content-Length: 0\r\n\r\n"
 
 func (t *texts) write(cfg *Config, callers, answerers []*socket) {
 	for _, a := range answerers {
-		uri := "sip:bob@" + a.local.String()
+		uri := cfg.Transport.URI("bob", a.local)
 		contact := "Contact: <" + uri + ">\r\n"
 		body := sdp(a.local.Addr().String(), a.local.Port())
 		t.answerer = append(t.answerer, answererTexts{
@@ -40,20 +40,21 @@ func (t *texts) write(cfg *Config, callers, answerers []*socket) {
 		}
 	}
 	for _, s := range callers {
+		y := style{s.local, cfg.Transport, cfg.RPort}
 		var invite, cancel, ackFailure, options []template
 		for _, target := range t.target {
-			invite = append(invite, newTemplate(inviteText(s.local, target, cfg.RPort)))
-			cancel = append(cancel, newTemplate(cancelText(s.local, target, cfg.RPort)))
-			ackFailure = append(ackFailure, newTemplate(ackFailureText(s.local, target, cfg.RPort)))
+			invite = append(invite, newTemplate(y.inviteText(target)))
+			cancel = append(cancel, newTemplate(y.cancelText(target)))
+			ackFailure = append(ackFailure, newTemplate(y.ackFailureText(target)))
 			to := target
 			if cfg.Path == Proxy {
-				to = fmt.Sprintf("sip:%s", cfg.Server) // asks the server itself, as a neighbour's keepalive does
+				to = fmt.Sprintf("sip:%s%s", cfg.Server, cfg.Transport.parameter()) // asks the server itself, as a neighbour's keepalive does
 			}
-			options = append(options, newTemplate(optionsText(s.local, to, cfg.RPort)))
+			options = append(options, newTemplate(y.optionsText(to)))
 		}
 		t.invite, t.cancel = append(t.invite, invite), append(t.cancel, cancel)
 		t.ackFailure, t.options = append(t.ackFailure, ackFailure), append(t.options, options)
-		t.dialog = append(t.dialog, newTemplate(dialogTop(s.local, cfg.RPort)))
+		t.dialog = append(t.dialog, newTemplate(y.dialogTop()))
 		t.inviteBody = append(t.inviteBody, sdp(s.local.Addr().String(), s.local.Port()))
 	}
 }

@@ -26,6 +26,10 @@ func (e *Engine) callerTimer(c *call, slot, now uint32) {
 		e.finish(c, slot, outcomeAbandoned)
 		return
 	}
+	if e.cfg.Transport != UDP {
+		e.table.due[slot] = c.giveUp // Timer A and E are for unreliable transports
+		return
+	}
 	s := e.callers[c.caller]
 	next := min(uint32(c.interval)*2, 1<<16-1)
 	switch c.state {
@@ -54,7 +58,9 @@ func (e *Engine) callerTimer(c *call, slot, now uint32) {
 
 // answererTimer repeats the final answer to INVITE until it is acknowledged (§13.3.1.4, Timer G and H of §17.2.1).
 func (e *Engine) answererTimer(c *call, slot, now uint32) {
-	e.repeatAnswer(e.answerers[c.answerer-1], c, slot)
+	if s := e.outlet(int(c.answerer) - 1); s != nil {
+		e.repeatAnswer(s, c, slot)
+	}
 	next := min(uint32(c.answerInterval)*2, e.t2)
 	c.answerInterval = uint16(next)
 	e.table.dueAnswer[slot] = now + next

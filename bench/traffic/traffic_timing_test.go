@@ -19,7 +19,7 @@ func BenchmarkScan(b *testing.B) {
 
 func BenchmarkInvite(b *testing.B) {
 	b.ReportAllocs()
-	t := newTemplate(inviteText(testCaller, "sip:bob@127.0.0.1:7000", false))
+	t := newTemplate(style{testCaller, UDP, false}.inviteText("sip:bob@127.0.0.1:7000"))
 	buffer := make([]byte, 0, frameBytes)
 	for b.Loop() {
 		if out := t.appendTo(buffer, &testID, 7); len(out) != len(t.bytes) {

@@ -77,6 +77,7 @@ func (c *Config) openTLS() (*tlsdomains.Store, error) {
 		if !filepath.IsAbs(opts.File) {
 			opts.File = filepath.Join(opts.Dir, opts.File)
 		}
+		return tlsdomains.Open(opts)
 	}
 	opts.Default = tlsdomains.Settings{
 		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
@@ -116,13 +117,10 @@ func (p *process) rpc() *control.RPC {
 	vars.Register(control.StreamVars(p.limits)...)
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
-	control.RegisterDNS(r, p.dns())
+	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
 	control.RegisterVars(r, vars)
 	return r
 }
-
-// dns is what dns.* asks; nil: the names have no cache to be looked at.
-func (p *process) dns() control.DNS { return nil }
 
 // reloadTLS reads the TLS domains again; what is strange about them goes into the log.
 func (p *process) reloadTLS() error {

@@ -83,6 +83,7 @@ func (r *Resolver) read(m *dns.Msg, key setKey) answer {
 	switch {
 	case a.state == missing && name != key.name: // the chain leads out of what this server knows
 		a.more = name
+		return a
 	case a.state == missing && referral && !m.Authoritative: // lame: it points at others, and we asked for recursion
 		return answer{state: broken}
 	}

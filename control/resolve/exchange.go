@@ -45,9 +45,6 @@ func (r *Resolver) fetch(key setKey) (got answer) {
 			return got
 		}
 		at.name, ttl = got.more, got.ttl
-		if got.state == missing && ttl == noSOAHold { // the bound of read, which is not the link's
-			ttl = r.set.MaxTTL
-		}
 	}
 	return answer{state: broken}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,8 +145,29 @@ func (z *zone) answer(q *dns.Msg, udp bool) *dns.Msg {
 	return m
 }
 
-// open gives a resolver that asks the servers given and reads no file of the host.
-func open(t testing.TB, change func(*Settings), servers ...netip.AddrPort) *Resolver {
+// clock is the resolver's, which a test can set forward.
+type clock struct {
+	start time.Time
+	ahead atomic.Int64
+}
+
+func (c *clock) now() int64 { return int64(time.Since(c.start)) + c.ahead.Load() }
+
+// forward lets so much time pass for r, up to Lookup's clock.
+func (c *clock) forward(t testing.TB, r *Resolver, d time.Duration) {
+	c.ahead.Add(int64(d))
+	due := c.now()
+	until(t, "the clock's tick", func() bool { return r.now.Load() >= due })
+}
+
+// start gives a resolver that asks the servers given and reads no file of the host.
+func start(t testing.TB, change func(*Settings), servers ...netip.AddrPort) *Resolver {
+	t.Helper()
+	r, _ := startAt(t, change, servers...)
+	return r
+}
+
+func startAt(t testing.TB, change func(*Settings), servers ...netip.AddrPort) (*Resolver, *clock) {
 	t.Helper()
 	s := Defaults()
 	s.ResolvConf, s.Hosts, s.Servers = "", "", servers
@@ -153,12 +175,13 @@ func open(t testing.TB, change func(*Settings), servers ...netip.AddrPort) *Reso
 	if change != nil {
 		change(&s)
 	}
-	r, err := Open(s)
+	c := &clock{start: time.Now()}
+	r, err := open(s, c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return r
+	return r, c
 }
 
 const (

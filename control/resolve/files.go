@@ -138,7 +138,7 @@ func (r *Resolver) readConf(st stamp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers.adopt(l)
-	r.epoch.Add(1)
+	r.newEpoch()
 	return nil
 }
 
@@ -207,7 +207,7 @@ func (r *Resolver) readHosts(st stamp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts = hosts
-	r.epoch.Add(1)
+	r.newEpoch()
 	return nil
 }
 

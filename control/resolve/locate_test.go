@@ -33,7 +33,7 @@ func TestLocate(t *testing.T) {
 		`loop2.test. 60 IN CNAME loop.test.`,
 		`text.test. 60 IN TXT "nothing else"`,
 	)
-	r := open(t, nil, z.addr)
+	r := start(t, nil, z.addr)
 	f := func(uri, want string) {
 		t.Helper()
 		if got := locate(t, r, query(uri)); got != want {

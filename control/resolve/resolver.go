@@ -15,8 +15,8 @@ const endpointBytes = int(unsafe.Sizeof(proxy.Endpoint{}))
 // Resolver implements proxy.Resolver.
 type Resolver struct {
 	set   Settings
-	start time.Time
-	now   atomic.Int64 // nanoseconds since start, as of the last clockTick: Lookup's clock, which costs it no system call
+	clock func() int64 // nanoseconds since the start: the precise time, for all but Lookup
+	now   atomic.Int64 // the same as of the last clockTick: Lookup's clock, which costs it no system call
 	epoch atomic.Uint64
 	// wanted is a stack of plans to renew: Lookup pushes, the clock's goroutine takes them all. Its partner is plan.wanted.
 	wanted atomic.Pointer[plan]
@@ -48,6 +48,11 @@ var _ proxy.Resolver = (*Resolver)(nil)
 // Open checks the settings, reads the files and starts the resolver's clock. A file that cannot be read is an error now; later the last good
 // reading stays in force.
 func Open(s Settings) (*Resolver, error) {
+	start := time.Now()
+	return open(s, func() int64 { return int64(time.Since(start)) })
+}
+
+func open(s Settings, clock func() int64) (*Resolver, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -55,7 +60,7 @@ func Open(s Settings) (*Resolver, error) {
 		s.StaleMax = 0
 	}
 	r := &Resolver{
-		set: s, start: time.Now(),
+		set: s, clock: clock,
 		slots:   make(chan struct{}, socketsMax),
 		flights: map[planKey]*flight{}, asked: map[setKey]*question{},
 		sets: map[setKey]*rrset{}, statics: map[setKey]*rrset{}, hosts: map[setKey]*rrset{},
@@ -79,9 +84,6 @@ func (r *Resolver) Close() {
 	r.cancel()
 	r.tasks.Wait()
 }
-
-// clock is the precise time, for all but Lookup.
-func (r *Resolver) clock() int64 { return int64(time.Since(r.start)) }
 
 // Lookup answers from the plans. It is the packet's path: no lock, no allocation, no system call.
 func (r *Resolver) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (n int, a proxy.Answer) {

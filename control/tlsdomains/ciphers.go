@@ -34,22 +34,22 @@ var absent = strings.Fields(`COMPLEMENTOFDEFAULT COMPLEMENTOFALL MEDIUM LOW EXP 
 	MD5 SHA SHA1 PSK kPSK aPSK kRSAPSK kDHEPSK kECDHEPSK SRP kSRP aSRP SUITEB128 SUITEB192 CBC KRB5`)
 
 // cipherList reads a cipher list in the language of ciphers(1): words between colons, commas or blanks; a word may be a suite, a class, or classes joined by +; ! takes out
-// for good, - takes out, + moves to the end, @… is about OpenSSL's order. Suites of TLS 1.3 are not a matter of this list, neither in OpenSSL nor in crypto/tls.
+// for good, - takes out, + moves to the end; @STRENGTH and @SECLEVEL=n, also at the end of a word, are OpenSSL's own and skipped. Suites of TLS 1.3 are not a matter of this list, neither in OpenSSL nor in crypto/tls.
 // unused are the words that meant nothing here.
 func cipherList(list string) (ids []uint16, unused []string, err error) {
 	var banned []uint16
 	for _, w := range strings.FieldsFunc(list, func(c rune) bool { return c == ':' || c == ',' || c == ' ' || c == '\t' }) {
 		op := byte(0)
 		word := w
-		if strings.IndexByte("!-+@", w[0]) >= 0 {
+		if strings.IndexByte("!-+", w[0]) >= 0 {
 			op, word = w[0], w[1:]
 		}
-		if op == '@' {
+		if word, _, _ = strings.Cut(word, "@"); word == "" {
 			continue
 		}
 		match, known := matching(word)
 		if !known {
-			return nil, nil, fmt.Errorf("unknown cipher %q%s", word, didYouMean(word, cipherNames()))
+			return nil, nil, fmt.Errorf("unknown cipher %q%s", word, didYouMean(word, append(cipherNames(), suites[0].tags...)))
 		}
 		has := func(id uint16) bool { return slices.Contains(match, id) }
 		switch op {

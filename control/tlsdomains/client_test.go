@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"viaduct/netio"
 )
@@ -50,8 +52,10 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	g(verifying, other.issue(t, "example.com"), "", "", "unknown authority")
 	g(named, ca.issue(t, "trunk.example.net"), "192.0.2.9", "trunk.example.net", "")
 	g(named, ca.issue(t, "trunk.example.net"), "", "trunk.example.net", "")
-	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net", "not for trunk.example.net")
-	g(named, ca.issue(t, "trunk.example.net"), "example.com", "trunk.example.net", "not for example.com")
+	g(named, ca.issue(t, "192.0.2.9"), "192.0.2.9", "trunk.example.net", "")
+	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net", "for example.com, not for 192.0.2.9 or trunk.example.net")
+	g(named, ca.issue(t, "trunk.example.net"), "example.com", "trunk.example.net", "")
+	g(named, ca.issue(t, "sip1.example.com"), "example.com", "trunk.example.net", "not for example.com or trunk.example.net")
 	g("[client:default]\nverify_certificate = no\n", other.issue(t, "nobody"), "example.com", "example.com", "")
 	g("[client:default]\nrequire_certificate = yes\nca_list = ca.pem\n", other.issue(t, "example.com"), "example.com", "example.com", "unknown authority")
 	// Nobody has said anything about clients: verified, by the system's CAs.
@@ -118,4 +122,39 @@ func TestClientDomains(t *testing.T) {
 	if s.ClientByID("nobody", "") != nil || s.ClientByID("", "") != nil {
 		t.Error("an unknown server_id gave a domain")
 	}
+}
+
+// A server may name other CAs than ours when it asks; our certificate is shown all the same, as OpenSSL does.
+func TestCertificateIsShownToWhoeverAsks(t *testing.T) {
+	ca, f := newAuthority(t, "CA", nil), newFolder(t)
+	f.put("c", ca.issue(t, "CN=c"))
+	s := f.open("[client:default]\ncertificate = c.pem\nprivate_key = c.key\n")
+	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "x")}, ClientAuth: tls.RequireAnyClientCert, ClientCAs: newAuthority(t, "Other", nil).pool()}
+	cs, _, serverErr, err := shake(t, server, s.Client(0, "x", there))
+	if err != nil || serverErr != nil || cs.PeerCertificates[0].Subject.CommonName != "c" {
+		t.Errorf("%v, %v", serverErr, err)
+	}
+}
+
+func TestServersMayBeRevoked(t *testing.T) {
+	ca, f, later := newAuthority(t, "CA", nil), newFolder(t), time.Now().Add(time.Hour)
+	bad := ca.issue(t, "example.com")
+	f.write("ca.pem", ca.pem())
+	f.write("crl.pem", ca.revoke(t, later, bad))
+	s := f.open("[client:default]\nverify_certificate = yes\nca_list = ca.pem\ncrl = crl.pem\n[client:any]\nserver_name = lax.example.com\nca_list = ca.pem\n")
+	g := func(cert tls.Certificate, domain, want string) {
+		t.Helper()
+		var sni string
+		_, cs, _, err := shake(t, serve(cert, &sni), s.Client(0, domain, there))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", domain, err, want)
+		}
+		if believed := s.VerifyServer(domain, there, &cs); err == nil && (believed == nil) != slices.Contains(cert.Leaf.DNSNames, domain) {
+			t.Errorf("%s: VerifyServer: %v", domain, believed)
+		}
+	}
+	g(bad, "example.com", "is revoked")
+	g(ca.issue(t, "example.com"), "example.com", "")
+	g(ca.issue(t, "lax.example.com"), "lax.example.com", "")
+	g(bad, "lax.example.com", "")
 }

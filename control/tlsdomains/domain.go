@@ -45,13 +45,13 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	v, ok := methods[method]
 	switch {
 	case ok:
-	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23" || method == "any":
+	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23":
 		v = methods[""]
 		r.warn(s.of("method"), "method = %s is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused (RFC 8996)", s.Method)
 	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" || method == "sslv3":
 		r.problem(s.of("method"), "method = %s is refused (RFC 8996); write TLSv1.2+", s.Method)
 	default:
-		r.problem(s.of("method"), "unknown method %q%s", s.Method, didYouMean(s.Method, methodNames))
+		r.problem(s.of("method"), "unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method, didYouMean(s.Method, methodNames))
 	}
 	return v[0], v[1]
 }
@@ -81,6 +81,10 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 	}
 	if cert := d.certificate(f, r, now); cert != nil {
 		d.config.Certificates = []tls.Certificate{*cert}
+		if s.role == client {
+			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows it to any that asks, and peers rely on that.
+			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+		}
 	}
 	cas := d.authorities(f, r)
 	if s.CRL != "" {
@@ -157,23 +161,25 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 
 // authorities reads ca_list and ca_path and gives the CAs.
 func (d *domain) authorities(f *files, r *report) (cas []*x509.Certificate) {
-	if d.CAList != "" {
-		list, err := f.authorities(d.CAList)
+	take := func(key, name string, read func(string) (*bundle, error)) []*x509.Certificate {
+		if name == "" {
+			return nil
+		}
+		b, err := read(name)
 		if err != nil {
-			r.problem(d.of("ca_list"), "ca_list %s: %v", d.CAList, err)
+			r.problem(d.of(key), "%s %s: %v", key, name, err)
+			return nil
 		}
-		cas = append(cas, list...)
-		if d.role == server && d.asks() != notAsked { // only those of the list are told to clients, as with Kamailio
-			d.config.ClientCAs = pool(list)
+		for _, why := range b.skipped {
+			r.warn(d.of(key), "%s %s: left out: %s", key, name, why)
 		}
+		return b.cas
 	}
-	if d.CAPath != "" {
-		list, err := f.authoritiesIn(d.CAPath)
-		if err != nil {
-			r.problem(d.of("ca_path"), "ca_path %s: %v", d.CAPath, err)
-		}
-		cas = append(cas, list...)
+	cas = take("ca_list", d.CAList, f.authorities)
+	if len(cas) > 0 && d.role == server && d.asks() != notAsked { // only those of the list are told to clients, as with Kamailio
+		d.config.ClientCAs = pool(cas)
 	}
+	cas = append(cas[:len(cas):len(cas)], take("ca_path", d.CAPath, f.authoritiesIn)...)
 	d.roots = pool(cas)
 	return cas
 }
@@ -261,14 +267,16 @@ func (d *domain) sni(name string) string {
 	return ""
 }
 
-// expect is the name that the certificate must have: the domain of the URI (RFC 5922 §7.3), never the host that SRV led to. Where the URI has an address, the operator may
-// have said in that address's domain what it is called.
-func (d *domain) expect(name string) string {
-	name = canonical(name)
-	if d.kind == forAddr && d.ServerName != "" && (name == "" || isAddress(name)) {
-		return d.ServerName
+// expect are the names of which the certificate must have one: the domain of the URI (RFC 5922 §7.3), never the host that SRV led to; and in the domain of an address the name
+// that the operator has written there, who knows what stands on that address. None: nobody in particular is expected.
+func (d *domain) expect(name string) (names []string) {
+	if name = canonical(name); name != "" {
+		names = append(names, name)
 	}
-	return name
+	if d.kind == forAddr && d.ServerName != "" {
+		names = append(names, canonical(d.ServerName))
+	}
+	return names
 }
 
 func isAddress(name string) bool {

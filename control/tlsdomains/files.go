@@ -16,11 +16,11 @@ import (
 type files struct {
 	dir  string // relative names count from here
 	data map[string][]byte
-	cas  map[string][]*x509.Certificate
+	cas  map[string]*bundle
 }
 
 func newFiles(dir string) *files {
-	return &files{dir: dir, data: map[string][]byte{}, cas: map[string][]*x509.Certificate{}}
+	return &files{dir: dir, data: map[string][]byte{}, cas: map[string]*bundle{}}
 }
 
 // path is where a name of the configuration points to.
@@ -65,30 +65,68 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// bundle is what a ca_list or ca_path holds.
+type bundle struct {
+	cas     []*x509.Certificate
+	skipped []string // certificates that cannot be read, and why: they are not believed, the others are
+}
+
+// add reads the certificates of one file.
+func (b *bundle) add(path string, data []byte) {
+	for n := 1; ; {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return
+		}
+		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			b.skipped = append(b.skipped, fmt.Sprintf("certificate %d of %s: %v", n, path, err))
+		} else {
+			b.cas = append(b.cas, cert)
+		}
+		n++
+	}
+}
+
+// usable is an error if no certificate could be read.
+func (b *bundle) usable(path string) error {
+	switch {
+	case len(b.cas) > 0:
+		return nil
+	case len(b.skipped) > 0:
+		return errors.New(b.skipped[0])
+	}
+	return fmt.Errorf("there is no CERTIFICATE in %s", path)
+}
+
 // authorities reads the certificates of a ca_list.
-func (f *files) authorities(name string) ([]*x509.Certificate, error) {
+func (f *files) authorities(name string) (*bundle, error) {
 	path := f.path(name)
-	if cas, ok := f.cas[path]; ok {
-		return cas, nil
+	if b := f.cas[path]; b != nil {
+		return b, nil
 	}
 	data, err := f.read(name)
 	if err != nil {
 		return nil, err
 	}
-	cas, err := certificates(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	b := &bundle{}
+	b.add(path, data)
+	if err := b.usable(path); err != nil {
+		return nil, err
 	}
-	if len(cas) == 0 {
-		return nil, fmt.Errorf("there is no CERTIFICATE in %s", path)
-	}
-	f.cas[path] = cas
-	return cas, nil
+	f.cas[path] = b
+	return b, nil
 }
 
 // authoritiesIn reads the certificates of every file of a ca_path. The names that c_rehash makes do not matter, so links to the same file count once.
-func (f *files) authoritiesIn(name string) (cas []*x509.Certificate, err error) {
+func (f *files) authoritiesIn(name string) (*bundle, error) {
 	path := f.path(name)
+	if b := f.cas[path]; b != nil {
+		return b, nil
+	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read it: %w", err)
@@ -96,7 +134,7 @@ func (f *files) authoritiesIn(name string) (cas []*x509.Certificate, err error) 
 	if len(entries) > maxCAFiles {
 		return nil, fmt.Errorf("more than %d files in %s", maxCAFiles, path)
 	}
-	seen := map[string]bool{}
+	b, seen := &bundle{}, map[string]bool{}
 	for _, e := range entries {
 		file, err := filepath.EvalSymlinks(filepath.Join(path, e.Name()))
 		if err != nil || seen[file] {
@@ -111,33 +149,13 @@ func (f *files) authoritiesIn(name string) (cas []*x509.Certificate, err error) 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		more, err := certificates(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		cas = append(cas, more...)
+		b.add(file, data)
 	}
-	if len(cas) == 0 {
-		return nil, fmt.Errorf("there is no CERTIFICATE in any file of %s", path)
+	if err := b.usable("any file of " + path); err != nil {
+		return nil, err
 	}
-	return cas, nil
-}
-
-func certificates(data []byte) (certs []*x509.Certificate, err error) {
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return certs, nil
-		}
-		if block.Type != "CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d: %w", len(certs)+1, err)
-		}
-		certs = append(certs, cert)
-	}
+	f.cas[path] = b
+	return b, nil
 }
 
 // unusableKey says why a private key cannot be used, where crypto/tls would be brief.

@@ -118,7 +118,8 @@ func TestServerNameSelectsTheCertificate(t *testing.T) {
 	f2(here, "plain.example.com", "plain")
 	f2(here, "unknown.example.com", "addr")
 	f2(v6, "", "other")
-	f2(v6, "unknown.example.com", "other")
+	f2(v6, "v6.example.com", "other")
+	f2(v6, "unknown.example.com", "default")
 }
 
 func TestVersions(t *testing.T) {
@@ -171,8 +172,8 @@ func TestClientCertificates(t *testing.T) {
 				continue
 			}
 			if want == "believed" || want == "not believed" {
-				if err != nil || clientErr != nil || (s.VerifyPeer(here, &cs) == nil) != (want == "believed") {
-					t.Errorf("%s: %v, %v; VerifyPeer: %v, want %s", settings, err, clientErr, s.VerifyPeer(here, &cs), want)
+				if err != nil || clientErr != nil || (s.VerifyClient(here, &cs) == nil) != (want == "believed") {
+					t.Errorf("%s: %v, %v; VerifyClient: %v, want %s", settings, err, clientErr, s.VerifyClient(here, &cs), want)
 				}
 				continue
 			}

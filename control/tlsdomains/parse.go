@@ -123,7 +123,7 @@ func title(body string, at place, r *report) *section {
 			r.problem(at, "%q is no address with a port; write [%s:default], [%s:any] or [%s:192.0.2.1:5061]", which, s.role, s.role, s.role)
 			return nil
 		}
-		s.kind, s.addr = forAddr, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+		s.kind, s.addr = forAddr, netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
 	}
 	return s
 }

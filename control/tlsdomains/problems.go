@@ -71,9 +71,9 @@ func (r *report) err() error {
 	return r.problems
 }
 
-// didYouMean is "; did you mean X?" for the nearest name, or nothing when none is near: at most a third of its letters may differ.
+// didYouMean is "; did you mean X?" for the nearest name, or nothing when none is near: as many letters as a third of it and one more may differ.
 func didYouMean(name string, names []string) string {
-	best, bestDist := "", len(name)/3+1
+	best, bestDist := "", len(name)/3+2
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < bestDist {
 			best, bestDist = n, d

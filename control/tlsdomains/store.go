@@ -150,7 +150,7 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 	known := map[netip.AddrPort]bool{}
 	for _, l := range o.Listeners {
-		l = netip.AddrPortFrom(l.Addr().Unmap(), l.Port())
+		l = netip.AddrPortFrom(l.Addr().Unmap().WithZone(""), l.Port())
 		known[l] = true
 		if snap.server(l, "") == nil {
 			r.problem(place{file: o.File}, "no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
@@ -163,40 +163,59 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 }
 
-// server chooses the domain for a connection to local whose client named sni ("" if it did not): by name before by address, an address's own names before those for any
-// address; then the address's domain without a name, its first one with a name, and the default. nil if there is none.
+// server chooses the domain for a connection to local whose client named sni, "" if it did not; nil if there is none. By name: the address's, then any's. Then the
+// address's domain without a name. A client that named nobody gets the address's first domain next, one that named somebody else the default (as Kamailio 5.6 does, tried).
 func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
-	return choose(snap.servers, snap.defaultServer, local, canonical(sni))
+	f := find(snap.servers, local, canonical(sni))
+	if sni == "" {
+		return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultServer)
+	}
+	return firstOf(f.named, f.anyNamed, f.unnamed, snap.defaultServer, f.first)
 }
 
-// client chooses likewise for a connection to dst that is to reach name.
+// client chooses the domain for a connection to dst that is to reach name. What is written for an address is for whatever is reached there.
 func (snap *snapshot) client(dst netip.AddrPort, name string) *domain {
-	return choose(snap.clients, snap.defaultClient, dst, canonical(name))
+	f := find(snap.clients, dst, canonical(name))
+	return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultClient)
 }
 
-func choose(list []*domain, fallback *domain, addr netip.AddrPort, name string) *domain {
-	var anyNamed, unnamed, first *domain
-	for _, d := range list {
-		switch {
-		case d.kind == forAny:
-			if anyNamed == nil && d.named(name) {
-				anyNamed = d
-			}
-		case d.addr != addr:
-		case d.named(name):
-			return d
-		case d.ServerName == "" && unnamed == nil:
-			unnamed = d
-		case first == nil:
-			first = d
+// found are the first domains of each kind that are for one address and name.
+type found struct {
+	named    *domain // of the address, whose server_name fits
+	anyNamed *domain // of any address, whose server_name fits
+	unnamed  *domain // of the address, without server_name
+	first    *domain // of the address, whose server_name does not fit
+}
+
+func find(list []*domain, addr netip.AddrPort, name string) (f found) {
+	keep := func(p **domain, d *domain) {
+		if *p == nil {
+			*p = d
 		}
 	}
-	for _, d := range []*domain{anyNamed, unnamed, first} {
+	for _, d := range list {
+		switch fits := d.named(name); {
+		case d.kind == forAny && fits:
+			keep(&f.anyNamed, d)
+		case d.kind == forAny || d.addr != addr:
+		case fits:
+			keep(&f.named, d)
+		case d.ServerName == "":
+			keep(&f.unnamed, d)
+		default:
+			keep(&f.first, d)
+		}
+	}
+	return f
+}
+
+func firstOf(ds ...*domain) *domain {
+	for _, d := range ds {
 		if d != nil {
 			return d
 		}
 	}
-	return fallback
+	return nil
 }
 
 func addrPort(a netio.Addr) netip.AddrPort {
@@ -234,7 +253,7 @@ func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 }
 
 // Client is the configuration for one connection to dst whose certificate has to be that of domain, the host part of the URI that is being followed; "" if it has none,
-// and then the certificate has only to come from a CA we believe. The listener's number is not needed.
+// and then the certificate has only to come from a CA we believe, unless the domain says by its server_name who is expected. The listener's number is not needed.
 func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
 	return s.now.Load().client(addrPort(dst), domain).dial(domain)
 }
@@ -250,15 +269,24 @@ func (s *Store) ClientByID(id, name string) *tls.Config {
 	return nil
 }
 
-// VerifyPeer tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
-// optional_no_ca, which lets everybody in. The error says why not.
-func (s *Store) VerifyPeer(local netio.Addr, cs *tls.ConnectionState) error {
+// VerifyClient tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
+// optional_no_ca, which lets everybody in. The error says why not. (The VerifiedChains of a tls.ConnectionState stay empty: the domains verify by their own rules.)
+func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().server(addrPort(local), cs.ServerName)
 	if d == nil {
 		return errNoDomain
 	}
 	if err := d.verify(cs.PeerCertificates, time.Now()); err != nil {
 		return fmt.Errorf("the client's certificate: %w", err)
+	}
+	return nil
+}
+
+// VerifyServer tells the same of the server's certificate of a connection that we opened to dst for the domain name; it matters where verify_certificate is off.
+func (s *Store) VerifyServer(name string, dst netio.Addr, cs *tls.ConnectionState) error {
+	d := s.now.Load().client(addrPort(dst), name)
+	if err := d.verifyServer(*cs, d.expect(name)); err != nil {
+		return fmt.Errorf("the server's certificate: %w", err)
 	}
 	return nil
 }

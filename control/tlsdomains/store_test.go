@@ -119,9 +119,19 @@ func TestReloadsKeepNothing(t *testing.T) {
 			}
 		}
 	}
+	files := func() int {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(open)
+	}
 	reloads(100)
-	before := heap()
+	before, opened := heap(), files()
 	reloads(1000)
+	if n := files(); n > opened {
+		t.Errorf("1,000 reloads left %d files open", n-opened)
+	}
 	// One snapshot has some 20 KB: 1,000 of them would be 20 MB.
 	if after := heap(); after > before+2<<20 {
 		t.Errorf("1,000 reloads: the heap went from %d to %d bytes", before, after)

@@ -61,17 +61,18 @@ func (d *domain) verifyClient(cs tls.ConnectionState) error {
 	return d.verify(cs.PeerCertificates, time.Now())
 }
 
-// verifyServer is VerifyConnection of a client that wants to reach name, "" for nobody in particular.
-func (d *domain) verifyServer(cs tls.ConnectionState, name string) error {
+// verifyServer is VerifyConnection of a client. The certificate must be for one of names, if there are any.
+func (d *domain) verifyServer(cs tls.ConnectionState, names []string) error {
 	if err := d.verify(cs.PeerCertificates, time.Now()); err != nil {
 		return err
 	}
-	if cert := cs.PeerCertificates[0]; name != "" && !Matches(cert, name) {
-		names := strings.Join(Identities(cert), ", ")
-		if names == "" {
-			names = "no SIP domain at all"
-		}
-		return fmt.Errorf("the certificate is for %s, not for %s (RFC 5922 §7)", names, name)
+	cert := cs.PeerCertificates[0]
+	if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return Matches(cert, n) }) {
+		return nil
 	}
-	return nil
+	own := strings.Join(Identities(cert), ", ")
+	if own == "" {
+		own = "no SIP domain at all"
+	}
+	return fmt.Errorf("the certificate is for %s, not for %s (RFC 5922 §7)", own, strings.Join(names, " or "))
 }

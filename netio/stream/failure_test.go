@@ -87,8 +87,10 @@ func TestAlias(t *testing.T) {
 	r.write(c, message("x", 0))
 	src := r.recv(0, 1)[0].src
 	p := r.e.Port(0)
-	if !p.Alias(100, &src, 5070) || !p.Alias(100, &src, 5070) {
-		t.Fatal("no alias")
+	for range 2 { // the second is the same one
+		if !p.Alias(100, &src, 5070) {
+			t.Fatal("no alias")
+		}
 	}
 	alias := src
 	alias.Port = 5070

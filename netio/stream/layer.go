@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
+	"viaduct/netio"
 	"viaduct/netio/stream/tlslayer"
 	"viaduct/netio/stream/wslayer"
 )
@@ -166,11 +167,22 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	info := &TLSInfo{Version: state.Version, CipherSuite: state.CipherSuite, ServerName: state.ServerName, Verified: len(state.VerifiedChains) > 0}
 	if len(state.PeerCertificates) > 0 {
 		info.Peer = state.PeerCertificates[0]
+		if v, ok := e.cfg.TLS.(Verifier); ok && server {
+			info.Verified = v.VerifyClient(c.local, &state) == nil
+		} else if ok {
+			info.Verified = v.VerifyServer(c.domain, c.peer, &state) == nil
+		}
 	}
 	info.Own = ownCertificate(cfg)
 	c.tlsInfo = info
 	c.layers.tls = s
 	return nil
+}
+
+// Verifier is a TLS that verifies peers by rules of its own (RFC 5922) instead of crypto/tls's, and tells what came of it.
+type Verifier interface {
+	VerifyClient(local netio.Addr, state *tls.ConnectionState) error
+	VerifyServer(domain string, peer netio.Addr, state *tls.ConnectionState) error
 }
 
 // TLSInfo describes a TLS connection.

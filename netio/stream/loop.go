@@ -148,6 +148,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	isDead := c.st == dead
 	if c.st == connecting {
 		c.st = open
+		l.e.stats.opened(c)
 	}
 	c.mu.Unlock()
 	if again {
@@ -155,8 +156,6 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 		c.isParked, c.resuming = false, false
 		l.unwatch(c, parkedFD)
 		_ = unix.Close(parkedFD)
-	} else {
-		l.e.stats.opened(c)
 	}
 	if isDead {
 		return gnet.Close

@@ -50,6 +50,9 @@ func (r *rig) echo(fd int, in, answer, back []byte, burst int) {
 	}
 	for got := 0; got < burst*len(answer); {
 		n, err := unix.Read(fd, back)
+		if err == unix.EINTR {
+			continue
+		}
 		if n <= 0 {
 			r.t.Fatal(n, err)
 		}

@@ -53,7 +53,7 @@ func TestErrors(t *testing.T) {
 	f("request_route {\n t_relay();\n}", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	f("request_route {\n t_relay();\n}\nloadmodule \"tm.so\"", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	in(` route(A);`+"\n}\nroute[B] { exit; }\nroute[AA] {\n exit;", `3:8: there is no route[A]; did you mean AA?`)
-	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $af?`)
+	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $rP?`)
 	in(` if ($avp(x) == 1) exit;`, `3:6: $avp is known to Kamailio, not implemented by Viaduct yet`)
 	in(` if ($(ru{s.len}) == 1) exit;`, `3:6: transformations are not supported yet: $(ru{s.len})`)
 	in(` xlog("$foo $rU");`, `3:7: unknown variable $foo`)
@@ -96,6 +96,59 @@ func TestErrors(t *testing.T) {
 	in(` if (uri =~ "(") exit;`, "3:13: bad pattern: missing closing ): `(?is)(`")
 	in(` if (to_ip == 1.2.3.4) exit;`, `3:6: to_ip belongs in onsend_route, which is not supported yet`)
 	in(` xlog("L_WARNING", "x");`, `3:7: unknown level "L_WARNING"; did you mean L_WARN?`)
+
+	// Streams and what belongs to them.
+	in(` forward_tcp();`, `3:2: forward_tcp takes 1 to 2 arguments, not 0`)
+	in(` forward("h h");`, `3:10: forward: "h h" is no host`)
+	in(` forward(h, 70000);`, `3:13: forward: the port is 70000; the range is 1..65535`)
+	in(` forward_tls(h, $rp);`, `3:17: forward_tls wants a port that is known at load`)
+	in(` force_send_socket(udp:h:0);`, `3:20: force_send_socket: "udp:h:0" is not proto:host:port`)
+	in(` set_send_socket("udp:h h");`, `3:18: set_send_socket: "h h" is no host`)
+	in(` set_advertised_address("");`, `3:25: set_advertised_address: the host is empty`)
+	in(` set_advertised_port(0);`, `3:22: set_advertised_port: the port is 0; the range is 1..65535`)
+	in(` force_tcp_alias(65536);`, `3:18: force_tcp_alias: the port is 65536; the range is 1..65535`)
+	in(` set_froward_close();`, `3:2: unknown function set_froward_close; did you mean set_forward_close?`)
+	in(` tcp_keepalive_enable(1, 2);`, `3:2: tcp_keepalive_enable takes 3 to 4 arguments, not 2`)
+	in(` tcp_keepalive_enable("60", "200", "5");`, `3:29: tcp_keepalive_enable: the count is 200; the range is 0..127`)
+	in(` tcp_set_connection_lifetime("soon");`, `3:30: tcp_set_connection_lifetime wants a number for the lifetime, not "soon"`)
+	in(` tcp_get_conid("h:5", "$var(x)");`, `3:2: tcp_get_conid (module tcpops) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` fix_nated_sdp("1");`, `3:2: fix_nated_sdp (module nathelper) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` blst_add(-1);`, `3:11: blst_add: the time is -1; the range is 0..315360000`)
+	in(` blst_add_retry_after(60, 5);`, `3:2: blst_add_retry_after: the least time, 60, is above the longest, 5`)
+	in(` blst_set_ignore(256);`, `3:18: blst_set_ignore: the mask is 256; the range is 0..255`)
+	in(` nat_uac_test("1024");`, `3:15: nat_uac_test: the mask is 1024; the range is 0..511`)
+	in(` is_rfc1918("h");`, `3:13: is_rfc1918: "h" is no address`)
+	in(` add_contact_alias("1.1.1.1");`, `3:2: add_contact_alias takes no arguments, or an address, a port and a protocol`)
+	in(` ws_close(1000);`, `3:2: ws_close takes no arguments, or a status and a reason, and then a connection`)
+	in(` ws_close(99, "x");`, `3:11: ws_close: the status is 99; the range is 1000..4999`)
+	in(` ws_close(1006, "x");`, `3:11: ws_close: no Close frame may carry the status 1006 (RFC 6455 §7.4.1)`)
+	in(` $conid = 5;`, `3:2: $conid cannot be assigned to`)
+	in(` if ($tls_peer_subject_cm == "x") exit;`, `3:6: unknown variable $tls_peer_subject_cm; did you mean $tls_peer_subject_cn?`)
+	in(` if ($tls_peer_raw_cert == "x") exit;`, `3:6: $tls_peer_raw_cert is known to Kamailio, not implemented by Viaduct yet`)
+	f("request_route { blst_add(); }", `1:17: blst_add needs loadmodule "blst.so" before this line`)
+	f("loadmodule \"tm.so\"\nevent_route[xhttp:request] { t_drop_replies(); foo(); }\nrequest_route { exit; }",
+		`2:30: t_drop_replies may be called in failure_route, not in event_route[xhttp:request], which counts as request_route`,
+		`2:48: unknown function foo`)
+	f("event_route[tcp:closed] { exit; }\nevent_route[tcp:closed] { exit; }\nrequest_route { exit; }",
+		`2:13: second event_route[tcp:closed]; the first stands at 1:13`)
+	f("tcp_conn_wq_max=2000000\ntcp_rd_buf_size=100\ntcp_proxy_from=\"10.0.0.0/33\"\ntcp_proxy_from=\"\"\ntcp_source_ipv6=1.2.3.4\n"+
+		"udp_mtu_try_proto=WS\ntcp_conections_per_destination=2\ntcp_connections_per_destination=65\ndst_blocklist_udp_imask=256\nrequest_route { exit; }",
+		`1:17: tcp_conn_wq_max is 2000000; the range is 0..1048576`, `2:17: tcp_rd_buf_size is 100; the range is 512..16777216`,
+		`3:16: tcp_proxy_from is a list of addresses and networks such as "10.0.0.0/8, 2001:db8::1"; "10.0.0.0/33" is neither`,
+		`4:16: tcp_proxy_from is empty: write the addresses and networks that may send the PROXY protocol`,
+		`5:17: tcp_source_ipv6 is no IPv6 address: "1.2.3.4"`,
+		`6:19: udp_mtu_try_proto is "WS"; it is one of UDP, TCP, TLS and SCTP`, `7:1: unknown core parameter tcp_conections_per_destination; did you mean tcp_connections_per_destination?`,
+		`8:33: tcp_connections_per_destination is 65; the range is 1..64`, `9:25: dst_blocklist_udp_imask is 256; the range is 0..255`)
+	f(allModules+`modparam("tls", "tls_method", "TLSv1")`+"\n"+`modparam("tls", "tls_method", "x")`+"\n"+`modparam("tls", "verify_client", "maybe")`+"\n"+
+		`modparam("tls", "engine", "gem")`+"\n"+`modparam("websocket", "sub_protocols", 2)`+"\n"+`modparam("websocket", "ping_application_data", "")`+"\n"+
+		`modparam("nathelper", "alias_name", "a b")`+"\nrequest_route { exit; }",
+		`2:31: tls.tls_method is "TLSv1", which RFC 8996 forbids: write "TLSv1.2+"`,
+		`3:31: tls.tls_method is "x"; it is one of TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+`,
+		`4:34: tls.verify_client is "maybe"; it is one of off, optional, optional_no_ca, on`,
+		`5:17: tls.engine is known to Kamailio, not implemented by Viaduct yet`,
+		`6:40: websocket.sub_protocols leaves SIP out, and MSRP is not spoken: write 1`,
+		`7:48: websocket.ping_application_data has 0 bytes; a control frame holds 1 to 125 (RFC 6455 §5.5)`,
+		`8:37: nathelper.alias_name is "a b"; a parameter's name is up to 64 letters, digits and -.!%*_+`+"`'~")
 
 	// Statements.
 	in(` break;`, `3:2: break outside of switch and while; return leaves a route`)
@@ -281,6 +334,25 @@ func TestWarnings(t *testing.T) {
 		`3:44: Kamailio's setuser takes "x$rU" as it stands; here variables in it are filled in`)
 	f("loadmodule \"tm.so\"\nmodparam(\"tm\", \"unix_tx_timeout\", 500)\nrequest_route { exit; }",
 		`2:16: tm.unix_tx_timeout has no effect: no Unix-socket transactions exist`)
+	f("tcp_async=no\ntcp_fd_cache=yes\nrequest_route { exit; }",
+		`1:1: tcp_async has no effect: what a socket does not take is queued always, since nobody may wait for it`,
+		`2:1: tcp_fd_cache has no effect: a connection belongs to one event loop: there is no descriptor to pass`)
+	f("loadmodule \"tls.so\"\nmodparam(\"tls\", \"tls_method\", \"TLSv1+\")\nmodparam(\"tls\", \"tls_force_run\", 1)\nrequest_route { exit; }",
+		`2:17: tls.tls_method means TLSv1.2+ here: RFC 8996 forbids what is older`, `3:17: tls.tls_force_run has no effect: crypto/tls is used, not OpenSSL`)
+	f("loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"xhttp.so\"\nloadmodule \"websocket.so\"\nmodparam(\"websocket\", \"sub_protocols\", 3)\n"+
+		"request_route { xhttp_reply(\"404\", \"x\", \"\", \"\"); }\nevent_route[xhttp:request] { if (ws_handle_handshake()) exit; "+
+		"xhttp_reply(\"404\", \"x\", \"\", \"\"); }\nevent_route[websocket:closed] { exit; }",
+		`5:23: websocket.sub_protocols asks for MSRP, which is not spoken: only sip is offered`,
+		`6:17: xhttp_reply has nothing to do: of HTTP only the WebSocket handshake is answered, and never by the script`,
+		`7:13: event_route[xhttp:request] is checked and never run: Viaduct answers the WebSocket handshake itself, and no other HTTP request`,
+		`7:34: ws_handle_handshake has nothing to do: Viaduct answers the WebSocket handshake itself`,
+		`8:13: event_route[websocket:closed] is checked and never run: viaductctl lists connections and counts those that ended`)
+	f("event_route[xhttp:request] { exit; }\nrequest_route { exit; }",
+		`1:13: event_route[xhttp:request] is checked and never run: no HTTP is spoken, and WebSocket needs loadmodule "websocket.so"`)
+	f("loadmodule \"pv.so\"\nloadmodule \"corex.so\"\nlisten=udp:1.2.3.4:5060 name \"s1\"\nrequest_route { set_send_socket_name(\"s11\"); set_send_socket_name(\"s1\"); }",
+		`4:38: no listen line has the name "s11"; did you mean s1?`)
+	f("loadmodule \"nathelper.so\"\nrequest_route { fix_nated_register(); }",
+		`2:17: fix_nated_register has nothing to do: there is no registrar that could keep the address`)
 	f("pbx.ip = \"1.2.3.4\" desc \"x\"\nrequest_route { exit; }", `1:1: pbx.ip is kept nowhere yet: $sel(cfg_get.…) is not supported`)
 	f("request_route { drop(1); }", `1:22: the value of drop has no effect`)
 	f("listen=udp:1.2.3.4:5060 virtual\nrequest_route { exit; }",

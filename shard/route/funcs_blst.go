@@ -74,7 +74,7 @@ func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *callExpr) call
 		mask := intArg{n: 255}
 		if len(x.args) > 0 {
 			var ok bool
-			if mask, ok = cc.intArg(x, 0, "the reasons", 0, 255); !ok {
+			if mask, ok = cc.intArg(x, 0, "the mask", 0, 255); !ok {
 				return nil
 			}
 		}

@@ -54,7 +54,7 @@ const (
 
 // natTest is nat_uac_test(tests): true when one of them says so.
 func natTest(cc *compiler, x *callExpr) callFn {
-	flags, ok := cc.intArg(x, 0, "the tests", 0, 511)
+	flags, ok := cc.intArg(x, 0, "the mask", 0, 511)
 	if !ok {
 		return nil
 	}
@@ -297,7 +297,8 @@ func aliasDigit(t Transport) byte {
 	return '0'
 }
 
-// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; one that is there goes.
+// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are there go,
+// for the first one is followed when the URI comes back.
 func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int, proto Transport) int {
 	if len(c.buf)+len(u.Raw)+len(name)+80 > cap(c.buf) {
 		return -1
@@ -307,17 +308,19 @@ func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.
 	if !a.Bracket {
 		out = append(out, '<') // the parameters behind are the header field's (RFC 3261 §20.10)
 	}
-	params, rest := u.Params.Of(u.Raw), []byte(nil)
+	params := u.Params.Of(u.Raw)
 	front, back := u.Raw, []byte(nil)
 	if u.HasHeaders {
 		i := int(u.Headers.Off) - 1
 		front, back = u.Raw[:i], u.Raw[i:]
 	}
 	front = front[:len(front)-len(params)]
-	if i, end := findNamed(params, name); i >= 0 {
-		params, rest = params[:i], params[end:]
+	out = append(out, front...)
+	for i, end := findNamed(params, name); i >= 0; i, end = findNamed(params, name) {
+		out = append(out, params[:i]...)
+		params = params[end:]
 	}
-	out = append(append(append(out, front...), params...), rest...)
+	out = append(out, params...)
 	out = append(append(append(out, ';'), name...), '=')
 	out = strconv.AppendUint(append(appendHost(out, ip), '~'), uint64(port), 10)
 	out = append(out, '~', aliasDigit(proto))
@@ -331,11 +334,12 @@ func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.
 
 // findNamed is findParam with a name that is a string.
 func findNamed(params []byte, name string) (start, end int) {
-	var tmp [64]byte
+	var tmp [maxAliasName]byte
 	return findParam(params, append(tmp[:0], name...))
 }
 
-// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none.
+// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none, or one
+// that is somebody else's, without a tilde (5.6.3).
 func takeAlias(cc *compiler, _ *callExpr) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
@@ -351,10 +355,13 @@ func takeAlias(cc *compiler, _ *callExpr) callFn {
 		}
 		_, value, _ := bytes.Cut(p.mid[i:end], []byte{'='})
 		host, value, ok1 := bytes.Cut(value, []byte{'~'})
+		if !ok1 {
+			return 2
+		}
 		portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
 		ip, isAddr := addrOf(host)
 		port := atoi(portText)
-		if !ok1 || !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
+		if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
 			return -1
 		}
 		word, _ := transportName(aliasDigits[proto[0]-'0'])

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"fmt"
 	"maps"
 	"strconv"
 	"time"
@@ -31,7 +32,13 @@ func init() {
 	negated := func(f func(*Settings) *bool) *paramDef {
 		return &paramDef{max: 1, set: func(s *Settings, v valueLit) { *f(s) = v.num == 0 }}
 	}
-	proto := &paramDef{any: true, set: func(s *Settings, v valueLit) { s.Core.UDPMTUTryProto, _ = transportWord(v.str) }}
+	proto := &paramDef{any: true, well: func(v valueLit) string {
+		switch t, _ := transportWord(v.str); t {
+		case UDP, TCP, TLS, SCTP:
+			return ""
+		}
+		return fmt.Sprintf("is %s; it is one of UDP, TCP, TLS and SCTP", quote(clip(v.str)))
+	}, set: func(s *Settings, v valueLit) { s.Core.UDPMTUTryProto, _ = transportWord(v.str) }}
 	core := func(f func(*CoreSettings) *int, min, max int64) *paramDef {
 		return number(min, max, func(s *Settings) *int { return f(&s.Core) })
 	}

@@ -77,10 +77,15 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_script_mode":         num(0, 1, func(s *StreamSettings) *int { return &s.ScriptMode }),
 		"tls_port_no":             {min: 1, max: 65535, set: func(s *Settings, v valueLit) { s.Core.TLSPort = uint16(v.num) }},
 
-		"tcp_fd_cache":     idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
-		"tcp_poll_method":  idleAny("connections are polled with epoll"),
-		"tcp_clone_rcvbuf": idleAny("a message is copied once as it is"),
-		"tcp_accept_hep3":  idleAny("HEP is not spoken"),
+		"tcp_fd_cache":         idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
+		"tcp_poll_method":      idleAny("connections are polled with epoll"),
+		"tcp_clone_rcvbuf":     idleAny("a message is copied once as it is"),
+		"tcp_accept_hep3":      idleAny("HEP is not spoken"),
+		"tcp_msg_data_timeout": idleAny("tcp_msg_read_timeout is for a message from its first byte to its last"),
+
+		"tls_verify": idleAny(byModuleTLS), "tls_require_certificate": idleAny(byModuleTLS), "tls_handshake_timeout": idleAny(byModuleTLS),
+		"tls_send_timeout": idleAny(byModuleTLS), "tls_certificate": idleAny(byModuleTLS), "tls_private_key": idleAny(byModuleTLS),
+		"tls_ca_list": idleAny(byModuleTLS), "tls_log": idleAny(byModuleTLS),
 
 		// Parameters of ours.
 		"tcp_connections_per_destination": num(1, 64, func(s *StreamSettings) *int { return &s.PerDestination }),
@@ -92,6 +97,9 @@ func streamGlobals() map[string]*paramDef {
 		}, set: func(s *Settings, v valueLit) { s.Stream.ProxyFrom, _ = prefixes(v.str) }},
 	}
 }
+
+// byModuleTLS is about globals that nothing has read since there is a module.
+const byModuleTLS = "the parameters of module tls take its place"
 
 // unbracket takes the brackets off an IPv6 address.
 func unbracket(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]") }
@@ -138,6 +146,7 @@ func dnsGlobals() map[string]*paramDef {
 		"dns_retr_time":          seconds(-1, func(s *DNSSettings) *time.Duration { return &s.RetryTime }),
 		"dns_retr_no":            num(-1, 100, func(s *DNSSettings) *int { return &s.RetryCount }),
 		"dns_servers_no":         num(-1, 100, func(s *DNSSettings) *int { return &s.Servers }),
+		"dns_slow_query_ms":      span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.DNS.SlowQuery }),
 		"dns_use_search_list":    flag(func(s *DNSSettings) *bool { return &s.SearchList }),
 		"dns_search_full_match":  flag(func(s *DNSSettings) *bool { return &s.SearchFullMatch }),
 		"dns_try_ipv6":           flag(func(s *DNSSettings) *bool { return &s.TryIPv6 }),

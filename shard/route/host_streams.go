@@ -78,7 +78,8 @@ type EditHost interface {
 	// Host copies text. A second call with the same old replaces the first. Below 0: no room, or old overlaps another edit.
 	ReplaceContact(old parser.Span, text []byte) int
 	// AddPath is add_path() and add_path_received(): prepends a Path header field (RFC 3327 §5.1) with our address; user is its user part,
-	// params goes behind ";lr" as it is, and received adds ";received=" with the source. Below 0: no room, or not possible with this message.
+	// params goes behind ";lr" as it is, and received
+	// adds ";received=" with the source as a URI, escaped ("sip:192.0.2.1:5070%3Btransport%3Dtcp", 5.6.3). Below 0: no room, or not possible with this message.
 	AddPath(user, params []byte, received bool) int
 }
 

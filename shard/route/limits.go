@@ -22,6 +22,11 @@ const (
 	// maxProxyNets is how many networks tcp_proxy_from may name: each new connection is held against all of them. Beyond: load error.
 	maxProxyNets = 256
 
+	// maxAliasName is the longest alias_name. Beyond: load error.
+	maxAliasName = 64
+	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
+	closeReasonBytes = 123
+
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
 	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
 	scratchBytes = 128 << 10

@@ -98,8 +98,11 @@ func (cc *compiler) loadModule(it *item) {
 	}
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, Module{Name: name, Pos: it.pos})
-	if name == "websocket" {
+	switch name {
+	case "websocket":
 		cc.set.WebSocket.Loaded = true
+	case "tls":
+		cc.set.TLS.Loaded = true
 	}
 	if d.idle != "" {
 		cc.ld.warnf(it.pos, "module %s has nothing to do: %s", name, d.idle)

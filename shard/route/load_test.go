@@ -103,6 +103,34 @@ func TestSettings(t *testing.T) {
 	f(`shm_mem_size=2048`, func(s *Settings) any { return s.Core.ShmMB }, 2048)
 	f(`tcp_connection_lifetime=3605;tcp_children=4`, func(s *Settings) any { return []any{s.Stream.Lifetime, s.Stream.Children} },
 		[]any{3605 * time.Second, 4})
+	f(`tcp_send_timeout=-1;tcp_connection_lifetime=-1`, func(s *Settings) any { return []any{s.Stream.SendTimeout, s.Stream.Lifetime} },
+		[]any{10 * time.Second, maxSeconds * time.Second})
+	f(`tcp_wait_data=2500`, func(s *Settings) any { return s.Stream.WaitData }, 2500*time.Millisecond)
+	f(`tcp_buf_write=yes;tcp_conn_wq_max=1048576;tcp_wq_max=1073741824`, func(s *Settings) any { return []any{s.Stream.ConnWQMaxBytes, s.Stream.WQMaxBytes} },
+		[]any{1 << 20, 1 << 30})
+	f(`tcp_source_ipv4=10.0.0.1;tcp_source_ipv6=[2001:db8::1]`, func(s *Settings) any { return []any{s.Stream.SourceIPv4, s.Stream.SourceIPv6} },
+		"[10.0.0.1 2001:db8::1]")
+	f(`tcp_proxy_from="10.0.0.0/8, 192.0.2.1 2001:db8::/32"`, func(s *Settings) any { return s.Stream.ProxyFrom }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32]")
+	f(`tcp_connections_per_destination=4;tcp_handshake_max=8;tcp_accept_rate=100`,
+		func(s *Settings) any {
+			return []any{s.Stream.PerDestination, s.Stream.HandshakeMax, s.Stream.AcceptRate}
+		}, "[4 8 100]")
+	f(`tls_port_no=5071`, func(s *Settings) any { return s.Core.TLSPort }, 5071)
+	f(`use_dst_blacklist=on;dst_blacklist_ttl=5;dst_blocklist_mem=7`,
+		func(s *Settings) any { return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB} }, []any{true, 5 * time.Second, 7})
+	f(`dst_blacklist_udp_imask=16;dst_blocklist_tls_imask=0x06;dst_blocklist_icmp=1`,
+		func(s *Settings) any { return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP} }, "[16 6 true]")
+	f(`use_dns_failover=off;dns_try_naptr=no;dns_srv_loadbalancing=off`,
+		func(s *Settings) any { return []any{s.DNS.Failover, s.DNS.TryNAPTR, s.DNS.SRVLB} }, "[false false false]")
+	f(`dns_retr_time=2;dns_retr_no=1;dns_cache_max_ttl=4294967295;dns_tls_preference=50`,
+		func(s *Settings) any { return []any{s.DNS.RetryTime, s.DNS.RetryCount, s.DNS.MaxTTL, s.DNS.TLSPref} }, []any{2 * time.Second, 1, maxSeconds * time.Second, 50})
+	f(`dns_cache_max_ttl=-1;dns_resolv_conf="/x";dns_hosts_file="/y"`,
+		func(s *Settings) any { return []any{s.DNS.MaxTTL, s.DNS.ResolvConf, s.DNS.HostsFile} }, "[0s /x /y]")
+	f(`modparam("tls", "tls_method", "SSLv23")`, func(s *Settings) any { return s.TLS.Method }, "TLSv1.2+")
+	f(`modparam("tls", "connection_timeout", -1)`, func(s *Settings) any { return s.TLS.ConnectionTimeout }, -time.Second)
+	f(`modparam("tls", "config", "/etc/tls.cfg")`, func(s *Settings) any { return s.TLS.Config }, "/etc/tls.cfg")
+	f(`modparam("websocket", "keepalive_timeout", 30)`, func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepaliveTimeout} }, "[true 30s]")
+	f(`modparam("nathelper", "alias_name", "via")`, func(s *Settings) any { return s.NAT.AliasName }, "via")
 
 	listen := func(line, want string) {
 		t.Helper()
@@ -123,6 +151,20 @@ func TestSettings(t *testing.T) {
 	listen("listen=udp:10.0.0.1:5060 udp:10.0.0.2:5060\nlisten=lo", "true 10.0.0.1 5060  0 ;true 10.0.0.2 5060  0 ;false lo 0  0 ;")
 	listen("#!define IP 10.0.0.1\n#!define PORT 5080\nlisten=udp:IP:PORT advertise IP:PORT", "true 10.0.0.1 5080 10.0.0.1 5080 ;")
 	listen("#!substdef \"!MY_IP!10.0.0.3!g\"\nlisten=udp:MY_IP:5060", "true 10.0.0.3 5060  0 ;")
+	streams := func(line, want string) {
+		t.Helper()
+		f(line, func(s *Settings) any {
+			text := ""
+			for _, l := range s.Core.Listen {
+				proto, _ := transportName(l.Transport)
+				text += fmt.Sprintf("%s %s %d %s %s;", proto, l.Host, l.Port, l.AdvertiseHost, l.Name)
+			}
+			return text
+		}, want)
+	}
+	streams(`listen=tcp:10.0.0.1`, "tcp 10.0.0.1 0  ;")
+	streams(`listen=tls:1.2.3.4:5061 advertise sip.example.com:5061 name "t"`, "tls 1.2.3.4 5061 sip.example.com t;")
+	streams(`listen=ws:10.0.0.1:80 wss:[::1]:443`, "ws 10.0.0.1 80  ;wss ::1 443  ;")
 	f(`alias=a.example.com udp:b.example.com:5060 "c-d.example.com"`, func(s *Settings) any {
 		return []any{len(s.Core.Alias), s.Core.Alias[0].Host, s.Core.Alias[1].Port, s.Core.Alias[2].Host}
 	}, "[3 a.example.com 5060 c-d.example.com]")
@@ -141,6 +183,19 @@ func TestListenAddr(t *testing.T) {
 	f("10.0.0.1", 0, "10.0.0.1:5060")
 	f("::1", 5070, "[::1]:5070")
 	f("eth0", 5070, "")
+	port := func(proto Transport, written, want uint16) {
+		t.Helper()
+		if got := DefaultSettings().Core.PortOf(&Listen{Transport: proto, Port: written}); got != want {
+			t.Errorf("protocol %d port %d listens on %d, want %d", proto, written, got, want)
+		}
+	}
+	port(AnyTransport, 0, 5060)
+	port(UDP, 0, 5060)
+	port(TCP, 0, 5060)
+	port(TLS, 0, 5061)
+	port(WS, 0, 80)
+	port(WSS, 0, 443)
+	port(WSS, 7443, 7443)
 }
 
 // TestEveryParameterDoesSomething: each either changes the settings or says that it has no effect.

@@ -139,8 +139,8 @@ var nathelperParams = map[string]*paramDef{
 
 var contactAliasParam = &paramDef{kind: stringParam,
 	well: func(v valueLit) string {
-		if !isToken(v.str) {
-			return fmt.Sprintf("is %s; a parameter's name is letters, digits and -.!%%*_+`'~", quote(clip(v.str)))
+		if !isToken(v.str) || len(v.str) > maxAliasName {
+			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", quote(clip(v.str)))
 		}
 		return ""
 	},

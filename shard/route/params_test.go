@@ -27,7 +27,7 @@ var not56 = map[string]string{
 // specialValue are values for those that want neither 1 nor just any string.
 var specialValue = map[string]string{
 	"udp_mtu_try_proto": "TCP", "tcp_source_ipv4": "127.0.0.1", "tcp_source_ipv6": "::1", "log_facility": "LOG_LOCAL0", "tcp_poll_method": "poll",
-	"ipv6_hex_style": `"c"`, "user": `"root"`, "uid": `"root"`, "group": `"root"`, "gid": `"root"`,
+	"tls_certificate": `"x"`, "tls_private_key": `"x"`, "tls_ca_list": `"x"`, "ipv6_hex_style": `"c"`, "user": `"root"`, "uid": `"root"`, "group": `"root"`, "gid": `"root"`,
 	"log_engine_type": `"x"`, "log_engine_data": `"x"`, "async_workers_group": `"name=x"`, "stats_name_separator": `"_"`, "rundir": `"/"`, "run_dir": `"/"`,
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,

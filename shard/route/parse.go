@@ -238,7 +238,8 @@ func (p *syntax) global(t token) {
 	p.advance()
 	it := item{kind: itemGlobal, pos: t.pos, name: t.text}
 	if globalTakesPath[t.text] && p.t.kind != tokStr {
-		it.val = valueLit{pos: p.t.pos, kind: litStr, str: p.joined("a path")}
+		it.val = valueLit{pos: p.t.pos, kind: litStr}
+		it.val.str = p.joined("a path")
 	} else {
 		it.val = p.literal("a value")
 	}

@@ -25,7 +25,6 @@ func defineStreamPVs() {
 		"Ru":  temp(addrURI(received, false)),
 		"Rut": temp(addrURI(received, true)),
 		"Rn":  str(func(c *Ctx) ([]byte, bool) { b := c.Host.ReceivedName(); return b, len(b) > 0 }),
-		"af":  str(readFamily),
 
 		"RAi":  temp(readAdvertised),
 		"RAp":  num(readAdvertisedPort),
@@ -92,15 +91,6 @@ func (c *Ctx) withTransport(start int, full bool) []byte {
 		c.buf = append(append(c.buf, ";transport="...), word...)
 	}
 	return c.buf[start:len(c.buf):len(c.buf)]
-}
-
-var familyIPv4, familyIPv6 = []byte("IPv4"), []byte("IPv6")
-
-func readFamily(c *Ctx) ([]byte, bool) {
-	if c.Host.Source().Addr().Unmap().Is6() {
-		return familyIPv6, true
-	}
-	return familyIPv4, true
 }
 
 // readAdvertised is $RAi: what the listener shows, or its own address.

@@ -3,6 +3,8 @@ package route
 import (
 	"net/netip"
 	"time"
+
+	"viaduct/parser"
 )
 
 // Settings is what the globals and modparam lines of a file ask for. Load starts from DefaultSettings and overwrites
@@ -37,7 +39,7 @@ type Listen struct {
 	Transport Transport // AnyTransport: none written, hence UDP and TCP
 	// Host is an address, a host name or an interface name, brackets removed.
 	Host string
-	// Port is 1..65535; 0: none written, hence CoreSettings.Port, for TLS and WSS CoreSettings.TLSPort.
+	// Port is 1..65535; 0: none written, see CoreSettings.PortOf.
 	Port uint16
 	// AdvertiseHost is what Via and Record-Route show instead of Host; empty: nothing advertised. IPv6 keeps its brackets.
 	AdvertiseHost string
@@ -61,6 +63,19 @@ func (l *Listen) Addr(defaultPort uint16) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, port), true
 }
 
+// PortOf is the port of a listen line: the one written, or that of its protocol. WebSocket has those a URI without port means (RFC 7118 §5.2).
+func (c *CoreSettings) PortOf(l *Listen) uint16 {
+	switch {
+	case l.Port != 0:
+		return l.Port
+	case l.Transport == TLS:
+		return c.TLSPort
+	case l.Transport == WS || l.Transport == WSS:
+		return parser.DefaultPort(parser.SIP, l.Transport)
+	}
+	return c.Port
+}
+
 // Alias is one `alias=` line: a name that IsMyself accepts.
 type Alias struct {
 	Transport Transport // AnyTransport: every protocol
@@ -74,7 +89,7 @@ type CoreSettings struct {
 	Listen []Listen // empty: all IPv4 interfaces (ser(8) -l)
 	Alias  []Alias
 	Port   uint16 // port: for listen lines without one; default 5060
-	// TLSPort is for TLS and WSS listeners without port (`tls_port_no`); default 5061.
+	// TLSPort is for TLS listeners without port (`tls_port_no`); default 5061.
 	TLSPort uint16
 	// Children is the number of UDP workers asked for (`children`); 0: not set. Viaduct's shards stand for them; ser(8) -n counts.
 	Children int

@@ -55,7 +55,8 @@ type StreamSettings struct {
 	ReusePort bool
 	// SourceIPv4 and SourceIPv6 are where outgoing connections come from (`tcp_source_ipv4`, `tcp_source_ipv6`); invalid: the listener's.
 	SourceIPv4, SourceIPv6 netip.Addr
-	// ConnMatch: how a response finds its connection (`tcp_connection_match`); 0: by peer and number, 1: by local address, too. Default 0.
+	// ConnMatch 1 looks first for a connection that has the local port, too, and not only both addresses and the peer's port
+	// (`tcp_connection_match`); default 0.
 	ConnMatch int
 	// ScriptMode 1 keeps a connection whose message the script refused (`tcp_script_mode`), 0 closes it. Default 0.
 	ScriptMode int
@@ -78,6 +79,8 @@ type DNSSettings struct {
 	RetryCount int
 	// Servers is how many of resolv.conf's are used (`dns_servers_no`); below 0 (default): all.
 	Servers int
+	// SlowQuery logs a look-up that takes longer (`dns_slow_query_ms`); 0 (default): none.
+	SlowQuery time.Duration
 	// SearchList: names with few dots are tried with resolv.conf's search domains (`dns_use_search_list`); SearchFullMatch: an answer must be
 	// for such a name (`dns_search_full_match`). Default false for ours, since a SIP host is a full name (Kamailio yes); true.
 	SearchList, SearchFullMatch bool
@@ -105,7 +108,8 @@ type DNSSettings struct {
 	CacheKB    int
 	DelNonExp  bool
 	GCInterval time.Duration
-	// RecPref is `dns_cache_rec_pref`: 0 whatever came last, 1 prefer expired ones out, 2 prefer new, 3 prefer those with the longer life.
+	// RecPref is what stays when an answer is there already (`dns_cache_rec_pref`): 0 (default) nobody looks, 1 the old, 2 the new, 3 the one with
+	// the longer life.
 	RecPref int
 }
 
@@ -128,6 +132,7 @@ type BlocklistSettings struct {
 
 // TLSSettings are the tls module's parameters.
 type TLSSettings struct {
+	Loaded bool // loadmodule "tls.so"
 	// Config is a file with the profiles of servers and clients, in the format of Kamailio's tls.cfg (config); empty: the parameters below are
 	// the one profile. A path that starts with neither "." nor "/" is relative to the folder of the main configuration file.
 	Config string

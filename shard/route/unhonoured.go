@@ -5,6 +5,7 @@ package route
 var unhonoured = map[string]bool{
 	"tos": true, "maxsndbuffer": true, "reply_to_via": true, "sip_warning": true,
 	"user_agent_header": true, "advertised_address": true, "advertised_port": true, "log_prefix": true,
+	"dns_slow_query_ms": true,
 
 	"tm.noisy_ctimer": true, "tm.relay_100": true,
 	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var against = flag.String("against", "viaduct", "which proxy the rows about forking are played through: viaduct, or kamailio to try the tests themselves")
+var against = flag.String("against", "viaduct", "which proxy the rows about forking and streams are played through: viaduct, or kamailio to try the tests themselves")
 
 // fork is a proxy between a caller and callees. In the program {0}, {1}, … stand for the callees' addresses and {us} for the proxy's.
 func fork(t *testing.T, callees int, program string, s setup) (srv *server, caller *peer, all []*peer) {

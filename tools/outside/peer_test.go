@@ -20,6 +20,7 @@ type message struct {
 	start string
 	rows  []row // headers in order, unfolded
 	body  []byte
+	link  *stream // it came by; nil: by a datagram
 }
 
 type row struct{ name, value string }
@@ -103,13 +104,15 @@ func param(value, name string) string {
 
 func (m *message) String() string { return m.start }
 
-// peer is one end of calls: a socket, with everything that arrives in a queue.
+// peer is one end of calls: a socket, with everything that arrives in a queue. One that speaks over streams has stream ends instead of the socket.
 type peer struct {
 	t    *testing.T
 	name string
-	conn *net.UDPConn
+	conn *net.UDPConn // nil: streams
 	addr netip.AddrPort
 	in   chan *message
+
+	streamEnds
 
 	answersProbes atomic.Bool // OPTIONS get their 200 at once and are not queued
 	once          atomic.Bool // requests and failures that are byte for byte repeated are not queued again: the machine may be slow
@@ -165,6 +168,10 @@ func newPeerAt(t *testing.T, name string, addr netip.AddrPort) *peer {
 
 func (p *peer) send(to netip.AddrPort, text string) {
 	p.t.Helper()
+	if p.conn == nil {
+		p.link(to).send(text)
+		return
+	}
 	if _, err := p.conn.WriteToUDPAddrPort([]byte(text), to); err != nil {
 		p.t.Fatal(err)
 	}
@@ -240,13 +247,13 @@ func (d *dialog) text(method, branch string, extra ...string) string {
 		to += ";tag=" + d.toTag
 	}
 	rows := []string{
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=%s", d.peer.addr, branch),
+		fmt.Sprintf("Via: SIP/2.0/%s %s;branch=%s", d.peer.protocol(), d.peer.host(), branch),
 		"Max-Forwards: 70",
 		"From: <sip:caller@example.com>;tag=c" + d.branch[len("z9hG4bK"):],
 		"To: " + to,
 		"Call-ID: " + d.id,
 		fmt.Sprintf("CSeq: %d %s", d.cseq, method),
-		fmt.Sprintf("Contact: <sip:caller@%s>", d.peer.addr),
+		fmt.Sprintf("Contact: <%s>", d.peer.contact("caller")),
 	}
 	for _, r := range d.routes {
 		rows = append(rows, "Route: "+r)
@@ -318,10 +325,19 @@ func (d *dialog) establish(callee *peer) (invite, ack *message) {
 // reply answers a request: toTag "" leaves To as it is.
 func (p *peer) reply(m *message, code int, phrase, toTag string, extra ...string) {
 	p.t.Helper()
-	p.send(m.from, replyText(m, p.addr, code, phrase, toTag, extra...))
+	text := responseText(m, p.contact("callee"), code, phrase, toTag, extra...)
+	if m.link != nil {
+		m.link.send(text) // §18.2.2: by the connection the request came by
+		return
+	}
+	p.send(m.from, text)
 }
 
 func replyText(m *message, contact netip.AddrPort, code int, phrase, toTag string, extra ...string) string {
+	return responseText(m, "sip:callee@"+contact.String(), code, phrase, toTag, extra...)
+}
+
+func responseText(m *message, contact string, code int, phrase, toTag string, extra ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", code, phrase)
 	for _, r := range m.rows {
@@ -335,7 +351,7 @@ func replyText(m *message, contact netip.AddrPort, code int, phrase, toTag strin
 			fmt.Fprintf(&b, "%s: %s\r\n", r.name, r.value)
 		}
 	}
-	fmt.Fprintf(&b, "Contact: <sip:callee@%s>\r\n", contact)
+	fmt.Fprintf(&b, "Contact: <%s>\r\n", contact)
 	for _, e := range extra {
 		b.WriteString(e + "\r\n")
 	}

@@ -22,7 +22,7 @@ var ports struct {
 	next int
 }
 
-// freePort gives a UDP port that nobody has on any address, and gives none twice. It stays below the range from which the kernel picks
+// freePort gives a port that nobody has on any address, over UDP and TCP, and gives none twice. It stays below the range from which the kernel picks
 // (net.ipv4.ip_local_port_range), so that no socket of another test can take it before it is used.
 func freePort(t *testing.T) int {
 	t.Helper()
@@ -36,12 +36,21 @@ func freePort(t *testing.T) int {
 		if ports.next > 32000 {
 			ports.next = 10000
 		}
-		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) {
+		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) && !tcpInUse(ports.next) {
 			return ports.next
 		}
 	}
-	t.Fatal("no free UDP port found")
+	t.Fatal("no free port found")
 	return 0
+}
+
+// tcpInUse tells whether somebody listens at the port, on any address.
+func tcpInUse(port int) bool {
+	ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err == nil {
+		ln.Close()
+	}
+	return err != nil
 }
 
 // inUse tells whether somebody has the port; an address that this machine has not is in nobody's way.

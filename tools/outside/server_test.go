@@ -207,7 +207,12 @@ func startIn(t *testing.T, dir string, s setup) *server {
 // startKamailio runs Kamailio with the same configuration, one worker: with more it swaps a 180 and a 200 that follow each other closely.
 func startKamailio(t *testing.T, s setup) *server {
 	t.Helper()
-	dir := s.folder(t)
+	return startKamailioIn(t, s.folder(t), s)
+}
+
+// startKamailioIn is startKamailio with a folder that is there already.
+func startKamailioIn(t *testing.T, dir string, s setup) *server {
+	t.Helper()
 	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", strconv.Itoa(max(s.arenaMB, 64)), "-M", "16", "-x", "tlsf", "-X", "tlsf")
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}

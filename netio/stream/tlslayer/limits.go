@@ -10,5 +10,5 @@ const (
 	pendingBytes = 128 << 10
 
 	// A session's input needs no limit here: crypto/tls keeps at most one record (16 KiB and 2 KiB of overhead, RFC 5246 §6.2.3) and one handshake message
-	// (64 KiB, its maxHandshake), and fails beyond.
+	// (64 KiB, its maxHandshake), and fails beyond. Measured with Go 1.26: a server's session holds 14 KB, one that has had records of 16 KiB up to 62 KB for good.
 )
