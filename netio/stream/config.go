@@ -43,7 +43,7 @@ type Config struct {
 }
 
 // TLS gives configurations per connection, so that certificates can change while the engine runs. Its methods are called from many goroutines and must not block. A nil
-// *tls.Config refuses the connection.
+// *tls.Config refuses the connection. A server's GetConfigForClient may be asked again after the handshake, with no more than the server's name.
 type TLS interface {
 	Server(listener int, local netio.Addr) *tls.Config
 	// Client is for a connection to dst, whose certificate has to name domain ("" if the peer has no name).

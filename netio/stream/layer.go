@@ -173,7 +173,7 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 			info.Verified = v.VerifyServer(c.domain, c.peer, &state) == nil
 		}
 	}
-	info.Own = ownCertificate(cfg)
+	info.Own = ownCertificate(cfg, state.ServerName)
 	c.tlsInfo = info
 	c.layers.tls = s
 	return nil

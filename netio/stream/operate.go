@@ -184,9 +184,19 @@ func (l *loop) perform(c *conn) {
 	}
 }
 
-// ownCertificate is what we show with a configuration, if it has one certificate: which of several it was, crypto/tls does not tell.
-func ownCertificate(cfg *tls.Config) *x509.Certificate {
-	if len(cfg.Certificates) != 1 || cfg.GetCertificate != nil || cfg.GetClientCertificate != nil || cfg.GetConfigForClient != nil {
+// ownCertificate is what we show with a configuration, if that is certain; nil where it has several, or none. A server's configurations by name are asked with the name of this
+// connection alone, as TLS says that they may be (Config.TLS).
+func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
+	if cfg.GetConfigForClient != nil {
+		chosen, err := cfg.GetConfigForClient(&tls.ClientHelloInfo{ServerName: serverName})
+		if err != nil {
+			return nil
+		}
+		if chosen != nil {
+			cfg = chosen
+		}
+	}
+	if len(cfg.Certificates) != 1 || cfg.GetCertificate != nil || cfg.GetClientCertificate != nil {
 		return nil
 	}
 	return cfg.Certificates[0].Leaf
