@@ -86,3 +86,28 @@ func StreamVars(l *stream.Limits) []Var {
 		number("connections_per_destination", "connections kept to one destination", 1, 64, &l.ConnsPerDestination),
 	}
 }
+
+// StreamCounters are an engine's totals and gauges under Kamailio's names of group tcp where it has them, and why connections ended or were refused, zeros left out.
+func StreamCounters(e *stream.Engine) map[string]any {
+	s := e.Stats()
+	ended, rejected := map[string]uint64{}, map[string]uint64{}
+	for r := range s.Ended {
+		name := stream.Reason(r).String()
+		if n := s.Ended[r]; n > 0 {
+			ended[name] = n
+		}
+		if n := s.Rejected[r]; n > 0 {
+			rejected[name] = n
+		}
+	}
+	return map[string]any{
+		"established": s.Established, "passive_open": s.PassiveOpen, "connect_success": s.ConnectSuccess, "connect_failed": s.ConnectFailed,
+		"local_reject": s.LocalReject, "con_timeout": s.ConTimeout, "con_reset": s.ConReset, "send_timeout": s.SendTimeout, "sendq_full": s.SendqFull,
+		"current_opened_connections": s.CurrentOpened, "current_opened_tls_connections": s.CurrentOpenedTLS, "current_write_queue_size": s.CurrentWriteQueued,
+		"current_inflight_bytes": s.CurrentInflight, "current_inbound_bytes": s.CurrentInbound, "accept_failed": s.AcceptFailed,
+		"bytes_in": s.BytesIn, "bytes_out": s.BytesOut, "messages_in": s.MessagesIn, "messages_out": s.MessagesOut, "pings": s.Pings, "faults": s.Faults,
+		"panics": s.Panics, "parked": s.Parked, "stalled_lost": s.StalledLost, "handshakes": s.Handshakes, "handshakes_failed": s.HandshakesFailed,
+		"admits_refused": s.AdmitsRefused, "admit_timeouts": s.AdmitTimeouts, "proxy_errors": s.ProxyErrors, "failures_lost": s.FailuresLost,
+		"ended": ended, "rejected": rejected,
+	}
+}

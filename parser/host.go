@@ -93,6 +93,12 @@ func parseIPv6(b []byte) (addr netip.Addr, ok bool) {
 			}
 			gap = n
 			i++
+			// RFC 5118 §4.10: RFC 3261's grammar wrote "::" and ":" in front of an IPv4 tail, and so do some.
+			if i < len(b) && b[i] == ':' {
+				if _, v4 := parseIPv4(b[i+1:]); v4 {
+					i++
+				}
+			}
 		}
 	}
 	if gap < 0 {

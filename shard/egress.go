@@ -24,7 +24,7 @@ func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	}
 	if dst.Proto == netio.UDP {
 		if in != nil && in.Proto != netio.UDP {
-			receivedBy = e.near(dst, in)
+			receivedBy = e.near(dst, in) // -1: the group finds one
 		}
 		return e.group.Egress(dst, receivedBy)
 	}
@@ -61,7 +61,7 @@ func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 
 func (e *egress) sameIP(dst *netio.Addr, like *netio.Listener) int {
 	for i, l := range e.listeners {
-		if l.Proto == dst.Proto && l.Addr.SameIP(&like.Addr) {
+		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && l.Addr.SameIP(&like.Addr) {
 			return i
 		}
 	}

@@ -40,6 +40,9 @@ func summary(out io.Writer, r *traffic.Outcome) error {
 	for _, status := range sortedKeys(r.Finals) {
 		fmt.Fprintf(w, "\tfinal %d: %d\n", status, r.Finals[status])
 	}
+	if r.TLS != "" {
+		fmt.Fprintf(w, "TLS\tcallers %s, answerers %s\n", r.TLS, r.TLSOut)
+	}
 	fmt.Fprintf(w, "answerers\t%s\n", strings.Trim(fmt.Sprint(r.PerAnswerer), "[]"))
 	if s := r.Sockets; s != (traffic.SocketErrors{}) {
 		fmt.Fprintf(w, "sockets\trefused %d, unsent %d, overflowed %d, truncated %d, closed %d\n", s.Refused, s.Unsent, s.Overflowed, s.Truncated, s.Closed)

@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"time"
-
-	"viaduct/bench/procfs"
 )
 
 // Defaults of the memory scenario.
@@ -83,6 +81,7 @@ func (b *bench) holdFolder() (string, error) {
 	return dir, errors.Join(os.WriteFile(filepath.Join(dir, "lb.cfg"), text, 0o644), os.WriteFile(filepath.Join(dir, "dispatcher.list"), list, 0o644))
 }
 
+// holdWith takes the figures of one server.
 func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory, calls int) (*Held, error) {
 	s, err := b.start(ctx, c, serverOptions{dir: dir, memory: memory})
 	if err != nil {
@@ -90,15 +89,8 @@ func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory, c
 	}
 	defer s.stop()
 	m := &Held{Name: c.name, Calls: calls, MemoryMB: memory}
-	// Kamailio is several processes sharing one memory, so its shares are added; Viaduct is one.
-	resident := func() int64 {
-		if c.kind == kindKamailio {
-			return procfs.PSS(s.pids())
-		}
-		return procfs.RSS(s.pids())
-	}
 	look := func(resident64 *int64, arena, heap *uint64) error {
-		*resident64 = resident()
+		*resident64 = s.resident()
 		if c.kind != kindViaduct {
 			return nil
 		}

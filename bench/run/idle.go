@@ -158,7 +158,7 @@ func (b *bench) idleWith(ctx context.Context, c contender, dir string, row *Idle
 	return l.counts(&row.Counts)
 }
 
-// resident is VmRSS or, for several processes that share memory, the sum of their shares.
+// resident is VmRSS or, for Kamailio, which is several processes sharing one memory, the sum of their shares.
 func (s *server) resident() int64 {
 	if s.contender.kind == kindKamailio {
 		return procfs.PSS(s.pids())

@@ -87,7 +87,7 @@ func (r *Results) printStopped(p *printer) {
 
 func (r *Results) printCommands(p *printer) {
 	p.f("\n## Commands\n\nThe whole page:\n\n    make bench\n\nThe servers, in `bench/peers`, pinned to processor %d:\n\n", r.Config.ServerCore)
-	for _, c := range []contender{contenders[0], findContender("kamailio-lb"), findContender("viaduct-lb")} {
+	for _, c := range []contender{contenders[0], findContender("kamailio-lb"), findContender("viaduct-lb"), findContender("kamailio-tcp"), findContender("viaduct-tcp")} {
 		program := [...]string{kindForwarder: "forwarder", kindKamailio: "kamailio", kindViaduct: "viaduct"}[c.kind]
 		p.f("    %s %s\n", program, strings.Join(c.arguments(serverOptions{dir: "$PWD"}), " "))
 	}

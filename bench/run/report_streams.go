@@ -48,9 +48,23 @@ func (r *Results) printStreams(p *printer) {
 			continue
 		}
 		p.f("\n### %s\n", s.name)
+		printAgreed(p, s.Saturation)
 		r.printStreamRows(p, s.key, s.Saturation, false)
 		r.printStreamRows(p, s.key, s.Fixed, true)
 	}
+}
+
+// printAgreed says what each server's connections used: the choice is the server's, and suites do not cost the same.
+func printAgreed(p *printer, c *Comparison) {
+	if c == nil {
+		return
+	}
+	for i := range c.Rows {
+		if row := &c.Rows[i]; len(row.Runs) > 0 && row.Runs[0].TLS != "" {
+			p.f("\n- %s: %s with callers, %s with answerers", row.Name, row.Runs[0].TLS, row.Runs[0].TLSOut)
+		}
+	}
+	p.f("\n")
 }
 
 func (r *Results) printStreamRows(p *printer, key string, c *Comparison, latency bool) {

@@ -127,6 +127,9 @@ type Report struct {
 	// CPUUsPerCall is the generator's own processor time per call in the window, BusyUsPerCall the part not spent polling for work.
 	CPUUsPerCall  float64 `json:"own_cpu_us_per_call"`
 	BusyUsPerCall float64 `json:"own_busy_us_per_call"`
+	// TLS is the version and cipher suite that the server chose for the callers' connections, TLSOut that of the connections it opened.
+	TLS    string `json:"tls,omitempty"`
+	TLSOut string `json:"tls_out,omitempty"`
 	// HoldOpenSeconds and HoldReleaseSeconds are how long opening and releasing took.
 	HoldOpenSeconds    float64 `json:"hold_open_seconds,omitempty"`
 	HoldReleaseSeconds float64 `json:"hold_release_seconds,omitempty"`

@@ -149,6 +149,17 @@ func (e *Engine) takeShaken() error {
 	return nil
 }
 
+// agreed is what the first connection of a side has agreed upon, "" without TLS.
+func (e *Engine) agreed(answerer bool) string {
+	for _, s := range e.sockets {
+		if s.answerer == answerer && s.stream != nil && s.stream.secure != nil {
+			state := s.stream.secure.tls.ConnectionState()
+			return tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+		}
+	}
+	return ""
+}
+
 // newTLSConfig is for both ends. It trusts everyone: the peer is a server of the bench on loopback. Every connection makes a full handshake.
 func newTLSConfig() (*tls.Config, error) {
 	certificate, err := Certificate()

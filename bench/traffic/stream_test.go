@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,33 @@ func TestUnframedConnectionIsGivenUp(t *testing.T) {
 	f("more than a message may be", "Content-Length: 0\r\n", "Content-Length: 999999\r\n")
 	f("no end", "Contact: ", "X: "+strings.Repeat("x", 2*frameBytes)+"\r\nContact: ")
 	f("rubbish", "SIP/2.0 180", "SIP/2.0 1x0")
+}
+
+// The plain stream allocates nothing per message, as UDP does not.
+func TestStreamsAllocateNothing(t *testing.T) {
+	var before, after runtime.MemStats
+	cfg := Config{Path: Direct, Concurrent: 32, Warmup: 100 * time.Millisecond, Duration: 300 * time.Millisecond}
+	cfg.OnWindow = func(open bool) {
+		if open {
+			runtime.ReadMemStats(&before)
+		} else {
+			runtime.ReadMemStats(&after)
+		}
+	}
+	r := throughStreams(t, cfg, nil, nil)
+	if r.WindowCompleted < 50 {
+		t.Fatalf("%+v", r)
+	}
+	if n := after.Mallocs - before.Mallocs; n > r.WindowCompleted/10+20 {
+		t.Errorf("%d allocations in %d calls", n, r.WindowCompleted)
+	}
+}
+
+func TestTLSIsReported(t *testing.T) {
+	r := throughStreams(t, Config{Path: Direct, Transport: TLS, Concurrent: 2, Calls: 10}, nil, nil)
+	if !strings.HasPrefix(r.TLS, "TLS 1.3 TLS_") || r.TLSOut != r.TLS {
+		t.Errorf("%q, %q", r.TLS, r.TLSOut)
+	}
 }
 
 func TestNobodyListens(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -214,6 +215,9 @@ func (p *process) wait() {
 			switch {
 			case sig == syscall.SIGUSR1:
 				for _, line := range control.StatsLines(p.server.Stats()) {
+					p.log.Raw(line)
+				}
+				if line, err := json.Marshal(p.commonStats()); err == nil {
 					p.log.Raw(line)
 				}
 			case look != nil && time.Since(asked) < signalGrace:

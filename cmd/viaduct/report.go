@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"viaduct/control"
+	"viaduct/shard/blocklist"
 )
 
 // statusReport answers "status": who we are and how we do, one object.
@@ -41,7 +42,22 @@ func (p *process) statsReport() any {
 	for i := range lines {
 		shards[i] = lines[i]
 	}
-	return map[string]any{"shards": shards}
+	all := p.commonStats()
+	all["shards"] = shards
+	return all
+}
+
+// commonStats are the counters of what the shards share: streams, names, the blacklist.
+func (p *process) commonStats() map[string]any {
+	all := map[string]any{"dns": p.resolver.Stats()}
+	if engine := p.server.Streams(); engine != nil {
+		all["tcp"] = control.StreamCounters(engine)
+	}
+	if list := p.server.Blocklist(); list != nil {
+		counts, _ := list.StatsGet(blocklist.AllStats, false)
+		all["dst_blocklist"] = counts
+	}
+	return all
 }
 
 // listens are the addresses as bound, "udp:127.0.0.1:5060".

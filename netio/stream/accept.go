@@ -52,12 +52,15 @@ func (e *Engine) listen() error {
 
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, rc syscall.RawConn) (err error) {
-		if e.cfg.ReusePort {
-			if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }); cerr != nil {
-				return cerr
+		cerr := rc.Control(func(fd uintptr) {
+			if e.cfg.ReusePort {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
-		}
-		return err
+			if s := int((e.cfg.DeferAccept + time.Second - 1) / time.Second); s > 0 && err == nil {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, s)
+			}
+		})
+		return errors.Join(err, cerr)
 	}}
 	// Go sets SO_REUSEADDR, and listens with net.core.somaxconn.
 	nl, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
@@ -175,24 +178,22 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 		_ = nc.Close()
 		return
 	}
-	c.ipBooked = peer
-	if !e.sources.enter(peer, e.limits, e.now()) {
-		c.ipBooked = netio.Addr{}
+	proxied := l.from.has(peer.AddrPort().Addr())
+	if !proxied && !e.bookSource(c, peer) { // else the client behind it counts, not the proxy
 		e.unbook(c)
-		e.stats.rejected(TooManyFromSource)
 		_ = nc.SetLinger(0)
 		_ = nc.Close()
 		return
 	}
 	e.stats.accepted.Add(1)
-	if !l.proto.Secure() && !l.from.has(peer.AddrPort().Addr()) {
+	if !l.proto.Secure() && !proxied {
 		e.enter(c, nc)
 		return
 	}
-	if e.admitting.Add(1) > admitsAtOnce+admitsWaiting {
+	if e.admitting.Add(1) > e.limits.MaxAdmitting.Load() {
 		e.admitting.Add(-1)
 		e.stats.admitsRefused.Add(1)
-		e.stats.rejected(DialBusy)
+		e.stats.rejected(TooManyHandshakes)
 		e.unbook(c)
 		_ = nc.SetLinger(0)
 		_ = nc.Close()
@@ -255,6 +256,16 @@ func (e *Engine) unbook(c *conn) {
 		e.openedTLS.Add(-1)
 	}
 	e.opened.Add(-1)
+}
+
+// bookSource counts the connection for its source.
+func (e *Engine) bookSource(c *conn, a netio.Addr) bool {
+	if !e.sources.enter(a, e.limits, e.now()) {
+		e.stats.rejected(TooManyFromSource)
+		return false
+	}
+	c.ipBooked = a
+	return true
 }
 
 // sources counts accepted connections by address.

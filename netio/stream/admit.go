@@ -21,13 +21,6 @@ func (e *Engine) admitConn(l *listener, c *conn, nc *net.TCPConn) {
 }
 
 func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.TCPConn) error {
-	select {
-	case e.admits <- struct{}{}:
-		defer func() { <-e.admits }()
-	case <-ctx.Done():
-		e.stats.admitTimeouts.Add(1)
-		return ctx.Err()
-	}
 	if l.from.has(c.peer.AddrPort().Addr()) {
 		src, err := readProxy(ctx, nc)
 		if err != nil {
@@ -36,6 +29,9 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 		}
 		if src.Family != 0 {
 			c.k.addr = src
+			if !e.bookSource(c, src) {
+				return errProxy
+			}
 		}
 	}
 	if !l.proto.Secure() {
@@ -43,6 +39,9 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 	}
 	if err := e.secure(ctx, c, nc, true); err != nil {
 		e.stats.handshakesFailed.Add(1)
+		if ctx.Err() != nil {
+			e.stats.admitTimeouts.Add(1)
+		}
 		return err
 	}
 	e.stats.handshakes.Add(1)

@@ -34,6 +34,12 @@ type Config struct {
 	// unanswered ones end the connection (tcp_keepcnt). Zero leaves the kernel's; KeepAlive < 0 sends none.
 	KeepAlive, KeepAliveInterval time.Duration
 	KeepAliveCount               int
+	// SynCount is how often a SYN is repeated (tcp_syncnt), FinWait how long an orphaned connection stays in FIN-WAIT-2 (tcp_linger2); 0 leaves the kernel's. QuickAck sends the first
+	// acknowledgements at once (the opposite of tcp_delayed_ack). DeferAccept wakes the acceptor only when bytes are there, or so much time has passed (tcp_defer_accept); 0 is off.
+	SynCount    int
+	FinWait     time.Duration
+	QuickAck    bool
+	DeferAccept time.Duration
 	// Backlog is the length of the listen queue (listen(2)); 0 means the kernel's net.core.somaxconn.
 	Backlog int
 	// ReusePort sets SO_REUSEPORT on the listeners, so that a successor can open them meanwhile.

@@ -25,6 +25,7 @@ const (
 	QueueFull                // Limits.ConnWqMax or WqMax would be exceeded
 	TooMany                  // Limits.MaxConnections or TLSMaxConnections
 	TooManyFromSource        // Limits.AcceptIPLimit or AcceptRate
+	TooManyHandshakes        // Limits.MaxAdmitting
 	DialBusy                 // too many connects under way
 	Closed                   // the connection ended before the message was written
 	Reset                    // the same, by a reset or a time-out of the kernel's: see Errno
@@ -42,7 +43,7 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"none", "no_connection", "no_listener", "connect_failed", "connect_timeout", "handshake_failed", "send_timeout", "queue_full", "too_many_connections", "too_many_from_source",
+var reasonNames = [reasons]string{"none", "no_connection", "no_listener", "connect_failed", "connect_timeout", "handshake_failed", "send_timeout", "queue_full", "too_many_connections", "too_many_from_source", "too_many_handshakes",
 	"dial_busy", "closed", "reset", "closed_after_send", "idle", "slow_message", "bad_framing", "junk", "message_too_long", "bad_record", "requested", "stopping", "panic", "no_descriptor"}
 
 // String names the reason as metrics do.

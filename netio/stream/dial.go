@@ -24,7 +24,7 @@ type dialer struct {
 }
 
 // dial makes a connection to k, or gives the one that another shard makes just now. Messages wait in it until it is established.
-func (e *Engine) dial(k key, l *listener, domain string) (*conn, Reason) {
+func (e *Engine) dial(k key, l *listener, o *SendOptions) (*conn, Reason) {
 	switch {
 	case l.proto == netio.WS || l.proto == netio.WSS:
 		return nil, NoConnection // browsers do not listen (RFC 7118 §5.2)
@@ -33,8 +33,15 @@ func (e *Engine) dial(k key, l *listener, domain string) (*conn, Reason) {
 	case e.stopping.Load():
 		return nil, Stopping
 	}
-	c := &conn{e: e, id: e.lastID.Add(1), k: k, peer: k.addr, proto: l.proto, outgoing: true, domain: domain, fd: -1, blocked: true, born: e.now()}
-	c.deadline = c.born + int64(e.limits.ConnectTimeout.Load())
+	c := &conn{e: e, id: e.lastID.Add(1), k: k, peer: k.addr, proto: l.proto, outgoing: true, fd: -1, blocked: true, born: e.now()}
+	if l.proto.Secure() {
+		c.domain = o.Domain
+	}
+	timeout := o.ConnectTimeout
+	if timeout <= 0 {
+		timeout = e.limits.ConnectTimeout.Load()
+	}
+	c.deadline = c.born + int64(timeout)
 	if why := e.book(c); why != OK {
 		e.stats.rejected(why)
 		return nil, why
@@ -135,6 +142,9 @@ func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Rea
 			return rc.Control(func(fd uintptr) {
 				// The port is chosen at connect, by the whole 4-tuple: else an address has as many connections as ports (ip(7), since Linux 4.2). Older kernels do without.
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+				if e.cfg.SynCount > 0 {
+					_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SYNCNT, e.cfg.SynCount)
+				}
 			})
 		},
 	}
@@ -183,6 +193,9 @@ func (e *Engine) tune(nc *net.TCPConn) {
 	_ = rc.Control(func(fd uintptr) {
 		s := int(fd)
 		_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		if e.cfg.QuickAck {
+			_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+		}
 		if e.cfg.KeepAlive >= 0 {
 			_ = unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 		}
@@ -190,8 +203,9 @@ func (e *Engine) tune(nc *net.TCPConn) {
 			{unix.TCP_KEEPIDLE, int(e.cfg.KeepAlive / time.Second)},
 			{unix.TCP_KEEPINTVL, int(e.cfg.KeepAliveInterval / time.Second)},
 			{unix.TCP_KEEPCNT, e.cfg.KeepAliveCount},
+			{unix.TCP_LINGER2, int(e.cfg.FinWait / time.Second)},
 			// Bytes nobody acknowledges: the kernel gives up some time after we would have, and so also on what it took from us (RFC 5482, tcp(7)).
-			{unix.TCP_USER_TIMEOUT, int(2 * e.limits.SendTimeout.Load() / time.Millisecond)},
+			{unix.TCP_USER_TIMEOUT, int((e.limits.SendTimeout.Load() + max(e.limits.SendTimeout.Load(), userTimeoutSpare)) / time.Millisecond)},
 		} {
 			if o.value > 0 {
 				_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, o.name, o.value)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,14 +36,19 @@ type Engine struct {
 	table    table
 	registry registry
 	lastID   atomic.Uint64
+
+	_        [64]byte     // all shards and loops write these three: apart from each other and the rest
 	queued   atomic.Int64 // bytes that peers refuse: Limits.WqMax
+	_        [56]byte
 	inflight atomic.Int64 // bytes that loops have not tried to write
+	_        [56]byte
 	inbound  atomic.Int64 // bytes in the shards' queues
+	_        [56]byte
 
 	opened    atomic.Int64 // connections: Limits.MaxConnections
 	openedTLS atomic.Int64
 	sources   sources
-	admits    chan struct{}
+	gates     chan struct{} // see gate
 	admitting atomic.Int64
 	dials     dialer
 	resumes   chan struct{}
@@ -56,6 +62,7 @@ type Engine struct {
 	draining atomic.Bool
 	stopping atomic.Bool
 	stopped  chan struct{} // closed when the loops have ended
+	broken   chan struct{} // closed when one has without having been asked
 	fatality sync.Once
 	closing  sync.Once
 }
@@ -81,8 +88,8 @@ func Start(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	e := &Engine{cfg: cfg, base: cfg.Base, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}),
-		admits: make(chan struct{}, admitsAtOnce), resumes: make(chan struct{}, resumesAtOnce)}
+	e := &Engine{cfg: cfg, base: cfg.Base, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}), broken: make(chan struct{}),
+		gates: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), resumes: make(chan struct{}, resumesAtOnce)}
 	if e.limits == nil {
 		e.limits = NewLimits()
 	}
@@ -207,12 +214,22 @@ func (e *Engine) now() int64 { return int64(time.Since(e.began)) }
 // fatal tells once that the engine cannot go on.
 func (e *Engine) fatal(what string) {
 	e.fatality.Do(func() {
+		close(e.broken)
 		err := errors.New("streams: " + what)
 		if e.cfg.Fatal == nil {
 			panic(err)
 		}
 		go e.cfg.Fatal(err)
 	})
+}
+
+func (e *Engine) isBroken() bool {
+	select {
+	case <-e.broken:
+		return true
+	default:
+		return false
+	}
 }
 
 // Port gives the end of one shard. It belongs to the shard's goroutine from then on.
@@ -238,7 +255,20 @@ func (e *Engine) StopAccepting() {
 			_ = s.Close()
 		}
 	}
-	e.accept.Wait()
+	e.await(&e.accept)
+}
+
+// await waits for goroutines that may wait for an event loop, unless those have ended against our will.
+func (e *Engine) await(wg *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-e.broken:
+	}
 }
 
 // Drain stops accepting and waits until everything queued is written, or ctx ends; then Close.
@@ -267,7 +297,7 @@ func (e *Engine) close() {
 	e.stopping.Store(true)
 	e.cancel()
 	e.dials.stop()
-	e.pending.Wait()
+	e.await(&e.pending)
 	for _, c := range e.registry.some(int(^uint(0) >> 1)) {
 		c.condemn(Stopping, 0)
 	}
@@ -276,13 +306,13 @@ func (e *Engine) close() {
 	}
 	// Every connection is in a loop by now, or on its way back to one; the loops close and release them before they end.
 	deadline := time.Now().Add(closeWait)
-	for e.opened.Load() > 0 && len(e.loops) == e.cfg.Loops && time.Now().Before(deadline) {
+	for e.opened.Load() > 0 && !e.isBroken() && len(e.loops) == e.cfg.Loops && time.Now().Before(deadline) {
 		for _, l := range e.loops {
 			l.ring()
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if e.client != nil {
+	if e.client != nil && !e.isBroken() { // gnet would close again what has been closed
 		_ = e.client.Stop()
 	}
 	close(e.stopped)

@@ -300,9 +300,10 @@ func TestNoDescriptors(t *testing.T) {
 	r.recv(0, 1)
 	r.send(0, 100, src, 0, m)
 	read(t, c, len(m))
-	_, dst := netio.Addr{}, netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 9, Family: 4}
+	// A dial fails for the same reason, if it does not catch the reserve while the acceptor uses it: then nobody listens there.
+	dst := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 9, Family: 4}
 	r.send(0, 100, dst, 3, m)
-	if f := r.failure(0); f.Reason != NoDescriptor || f.Token != 3 {
+	if f := r.failure(0); f.Reason != NoDescriptor && f.Reason != ConnectFailed || f.Token != 3 {
 		t.Fatalf("%+v", f)
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
@@ -319,14 +320,14 @@ func TestNoDescriptors(t *testing.T) {
 
 func TestHandshakeStorm(t *testing.T) {
 	pki := newCerts(t)
-	r := newRig(t, 1, allTransports(pki), func(c *Config) { c.Limits.AcceptIPLimit.Store(0); c.Limits.AdmitTimeout.Store(2 * time.Second) })
+	r := newRig(t, 1, allTransports(pki), func(c *Config) { c.Limits.MaxAdmitting.Store(50); c.Limits.AdmitTimeout.Store(time.Second) })
 	before := r.dialTLS(onTLS, pki)
-	for range admitsAtOnce + admitsWaiting + 100 {
+	for range 150 {
 		if c, err := net.Dial("tcp", r.addr(1)); err == nil {
 			t.Cleanup(func() { c.Close() })
 		}
 	}
-	r.wait("refusals", func() bool { return r.e.Stats().AdmitsRefused >= 100 })
+	r.wait("refusals", func() bool { return r.e.Stats().AdmitsRefused == 100 })
 	m := message("established", 0)
 	r.write(before, m)
 	src := r.recv(0, 1)[0].src

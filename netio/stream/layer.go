@@ -159,7 +159,12 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	if cfg == nil {
 		return errors.New("no TLS configuration for this connection")
 	}
-	s, err := tlslayer.Handshake(ctx, nc, cfg, server)
+	g := &gate{Conn: nc, ctx: ctx, slots: e.gates}
+	if err := g.enter(); err != nil {
+		return err
+	}
+	s, err := tlslayer.Handshake(ctx, g, cfg, server)
+	g.leave()
 	if err != nil {
 		return err
 	}
@@ -183,6 +188,41 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 type Verifier interface {
 	VerifyClient(local netio.Addr, state *tls.ConnectionState) error
 	VerifyServer(domain string, peer netio.Addr, state *tls.ConnectionState) error
+}
+
+// gate lets only so many handshakes compute at once, half of the processors' number: a storm of them leaves the rest to the event loops and shards. A handshake gives its slot
+// back while it waits for its peer, so that silent peers take none.
+type gate struct {
+	net.Conn
+	ctx   context.Context
+	slots chan struct{}
+	in    bool
+}
+
+func (g *gate) enter() error {
+	select {
+	case g.slots <- struct{}{}:
+		g.in = true
+		return nil
+	case <-g.ctx.Done():
+		return g.ctx.Err()
+	}
+}
+
+func (g *gate) leave() {
+	if g.in {
+		g.in = false
+		<-g.slots
+	}
+}
+
+func (g *gate) Read(b []byte) (int, error) {
+	g.leave()
+	n, err := g.Conn.Read(b)
+	if e := g.enter(); e != nil && err == nil {
+		err = e
+	}
+	return n, err
 }
 
 // TLSInfo describes a TLS connection.

@@ -24,6 +24,9 @@ type Limits struct {
 	AdmitTimeout Duration
 	// MaxConnections [tcp_max_connections] bounds the connections, TLSMaxConnections [tls_max_connections] those of them with TLS. One more is refused.
 	MaxConnections, TLSMaxConnections atomic.Int64
+	// MaxAdmitting bounds the accepted connections before the end of PROXY header and handshake. More are closed: in a storm of reconnecting peers it is better that some get through
+	// than that each waits until it gives up and tries again. Those under way share half of the processors (see gate).
+	MaxAdmitting atomic.Int64
 	// AcceptIPLimit [tcp_accept_iplimit] bounds the accepted connections of one source address; 0 is no limit. AcceptRate does so for new ones in a second.
 	AcceptIPLimit, AcceptRate atomic.Int64
 	// MaxMessage [rd_buf_size] is the length of a message from which on it is refused (513).
@@ -53,6 +56,7 @@ func NewLimits() *Limits {
 	l.AdmitTimeout.Store(10 * time.Second)
 	l.MaxConnections.Store(2048)
 	l.TLSMaxConnections.Store(2048)
+	l.MaxAdmitting.Store(1024)
 	l.AcceptIPLimit.Store(1024)
 	l.MaxMessage.Store(netio.MaxDatagramBytes)
 	l.ConnsPerDestination.Store(1)
@@ -87,14 +91,9 @@ const (
 	// writeSegments is how many messages one write takes: beyond 64 the gain per message is gone (netio's BatchDatagrams).
 	writeSegments = 64
 
-	// dialsAtOnce bounds the connects and handshakes under way; dialsWaiting those that wait for one of them to end, beyond which a message fails at once.
-	dialsAtOnce  = 256
+	// dialsAtOnce bounds the connects and handshakes under way, each a goroutine; dialsWaiting those that wait for one of them to end, beyond which a message fails at once.
+	dialsAtOnce  = 1024
 	dialsWaiting = 4096
-
-	// admitsAtOnce bounds the PROXY headers and TLS handshakes of accepted connections under way, admitsWaiting those in wait. More are closed: a storm of reconnecting peers must not take
-	// the CPU from established ones, nor make each wait until it gives up and tries again.
-	admitsAtOnce  = 64
-	admitsWaiting = 1024
 
 	// failuresKept bounds the failures a shard has not taken. Beyond it they are counted and lost: the transaction's timers see to it.
 	failuresKept = 64 << 10
@@ -141,6 +140,10 @@ const (
 	// acceptBackoffMax is the longest pause of an acceptor without descriptors, acceptBackoffMin the first; each is twice the one before.
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
+
+	// userTimeoutSpare is the least by which the kernel's time-out for unacknowledged bytes is longer than Limits.SendTimeout, else it is as long again: ours should come first, since
+	// it says more.
+	userTimeoutSpare = 5 * time.Second
 
 	// closeWait bounds how long Close waits for the loops to close what they have.
 	closeWait = 5 * time.Second

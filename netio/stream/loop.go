@@ -33,6 +33,7 @@ type loop struct {
 	wheel   wheel
 	parked  map[*conn]struct{}
 	iov     [writeSegments]unix.Iovec
+	pushed  uint64 // messages handed over in this callback
 	ringing []int  // shards that got something in this callback
 	hasRung []bool // the same, by shard
 	cur     *conn  // whose bytes are being fed
@@ -468,6 +469,10 @@ var errNotOpened = errors.New("the event loop did not take the connection")
 
 // ringShards wakes the shards that got something.
 func (l *loop) ringShards() {
+	if l.pushed > 0 {
+		l.e.stats.messagesIn.Add(l.pushed)
+		l.pushed = 0
+	}
 	for _, s := range l.ringing {
 		l.hasRung[s] = false
 		l.e.cfg.Ring(s)

@@ -146,7 +146,7 @@ func (l *loop) push(m *inMsg) bool {
 		q.starved.Store(true)
 		return false
 	}
-	e.stats.messagesIn.Add(1)
+	l.pushed++
 	if !l.hasRung[shard] {
 		l.hasRung[shard] = true
 		l.ringing = append(l.ringing, shard)
@@ -189,7 +189,7 @@ func (l *loop) reply(c *conn, as level, b []byte) bool {
 	m := newOutMsg()
 	m.level = as
 	m.data = append(m.data, b...)
-	did, why := c.enqueue(m, false)
+	did, why, _ := c.enqueue(m, false)
 	if did == queuedOK {
 		return true
 	}

@@ -219,3 +219,5 @@ func smallBuffer(_, _ string, rc syscall.RawConn) (err error) {
 	_ = rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 2304) })
 	return err
 }
+
+func netipAddrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }

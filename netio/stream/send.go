@@ -16,6 +16,8 @@ type SendOptions struct {
 	NoConnect bool
 	// CloseAfter closes the connection when the message, and all before it, are written.
 	CloseAfter bool
+	// ConnectTimeout is in place of Limits.ConnectTimeout if the message opens a connection; 0 leaves that.
+	ConnectTimeout time.Duration
 	// Lifetime is the connection's from now on, in place of Limits.Lifetime; 0 leaves it.
 	Lifetime time.Duration
 }
@@ -62,6 +64,11 @@ func (p *Port) Append(b []byte) { p.out.m.data = append(p.out.m.data, b...) }
 func (p *Port) End() {
 	m := p.out.m
 	p.out.m = nil
+	if len(m.data) == 0 {
+		m.free()
+		p.out.last, p.out.opts = OK, SendOptions{}
+		return
+	}
 	p.out.last = p.send(m)
 	p.out.opts = SendOptions{}
 	if why := p.out.last; why != OK {
@@ -112,35 +119,31 @@ func (p *Port) send(m *outMsg) Reason {
 	if o.to.addr.Family == 0 {
 		return NoListener
 	}
-	if len(m.data) == 0 {
-		return OK // nothing to write; freed here, since nobody else will
-	}
 	for range 4 {
-		c, why := p.find()
+		c, k, why := p.find()
 		if c == nil {
 			return why
 		}
 		if o.opts.Lifetime > 0 {
 			c.lifetime.Store(int64(o.opts.Lifetime))
 		}
-		switch did, why := c.enqueue(m, o.opts.CloseAfter); did {
+		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:
-			p.touch(c)
+			p.touch(c, l)
 			return OK
 		case refused:
 			c.condemn(why, 0)
 			return why
 		}
-		p.e.table.drop(c.k, c) // it is about to be dropped by whoever condemned it
+		// Dead, and about to be dropped by whoever condemned it.
+		delete(o.cache, k)
+		p.e.table.drop(k, c)
 	}
 	return Closed
 }
 
 // touch notes that c has something for its loop.
-func (p *Port) touch(c *conn) {
-	c.mu.Lock()
-	l := c.lp
-	c.mu.Unlock()
+func (p *Port) touch(c *conn, l *loop) {
 	if l == nil {
 		return // it writes when it opens
 	}
@@ -151,10 +154,10 @@ func (p *Port) touch(c *conn) {
 	}
 }
 
-// find gives the connection for the message: this shard's own, one that exists, or a new one.
-func (p *Port) find() (*conn, Reason) {
+// find gives the connection for the message: this shard's own, one that exists, or a new one. It may be dead by then. k is what it was found by.
+func (p *Port) find() (c *conn, k key, why Reason) {
 	o := &p.out
-	k := o.to
+	k = o.to
 	l := &p.e.listeners[int(k.listener)-p.e.base]
 	if l.proto.Secure() && o.opts.Domain != "" {
 		k.domain = p.e.table.domain(o.opts.Domain)
@@ -163,12 +166,9 @@ func (p *Port) find() (*conn, Reason) {
 		k.slot = uint16(p.shard % int(min(n, 1<<15)))
 	}
 	if c := o.cache[k]; c != nil {
-		if c.alive() {
-			return c, OK
-		}
-		delete(o.cache, k)
+		return c, k, OK
 	}
-	c := p.e.table.get(k)
+	c = p.e.table.get(k)
 	if c == nil && (k.slot != 0 || k.domain != 0) {
 		// What the peer opened, or has an alias, is the one to use: it may be behind a NAT. Of ours only one that proved the name.
 		if a := p.e.table.get(o.to); a != nil && (!a.outgoing || a.domain == o.opts.Domain && k.slot == 0) {
@@ -181,18 +181,17 @@ func (p *Port) find() (*conn, Reason) {
 			p.e.table.drop(k, c)
 		}
 		if o.opts.NoConnect {
-			return nil, NoConnection
+			return nil, k, NoConnection
 		}
-		var why Reason
-		if c, why = p.e.dial(k, l, o.opts.Domain); c == nil {
-			return nil, why
+		if c, why = p.e.dial(k, l, &o.opts); c == nil {
+			return nil, k, why
 		}
 	}
 	if len(o.cache) >= cacheConns {
 		clear(o.cache)
 	}
 	o.cache[k] = c
-	return c, OK
+	return c, k, OK
 }
 
 func (c *conn) alive() bool {
@@ -219,7 +218,10 @@ func (p *Port) Lifetime(listener int, src *netio.Addr, d time.Duration) bool {
 		return false
 	}
 	c.lifetime.Store(int64(d))
-	p.touch(c)
+	c.mu.Lock()
+	l := c.lp
+	c.mu.Unlock()
+	p.touch(c, l)
 	return true
 }
 

@@ -82,8 +82,8 @@ type Stats struct {
 	StalledLost        uint64 // messages lost because their connection ended while they waited
 	Handshakes         uint64
 	HandshakesFailed   uint64
-	AdmitsRefused      uint64 // closed because too many handshakes were waiting
-	AdmitTimeouts      uint64 // closed because the wait for a handshake took too long
+	AdmitsRefused      uint64 // closed because of Limits.MaxAdmitting
+	AdmitTimeouts      uint64 // closed because the handshake took too long
 	ProxyErrors        uint64
 	FailuresLost       uint64          // failures that a shard never took
 	Ended              [reasons]uint64 // connections, by why they ended

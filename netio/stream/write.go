@@ -64,31 +64,31 @@ const (
 // enqueue puts m behind what the connection has to write, or says why not; m stays the caller's then. Any goroutine.
 //
 // The limits are for bytes that the peer refuses to take: a connection whose last write went through takes a whole batch, and block applies them to what
-// the kernel leaves of it. The first message of a connection that is not established yet is not held against ConnWqMax.
-func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason) {
+// the kernel leaves of it. lp is the loop to wake, nil while there is none. The first message of a connection that is not established yet is not held against ConnWqMax.
+func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason, lp *loop) {
 	e := c.e
 	n := len(m.data)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.st == dead:
-		return gone, Closed
+		return gone, Closed, nil
 	case !c.blocked:
 		if c.inflight+n > inflightConnBytes || e.inflight.Load()+int64(n) > inflightBytes {
-			return refused, QueueFull
+			return refused, QueueFull, nil
 		}
 		c.inflight += n
 		e.inflight.Add(int64(n))
 	default:
 		if c.queued > 0 && e.now() > c.deadline {
 			if c.st == connecting {
-				return refused, ConnectTimeout
+				return refused, ConnectTimeout, nil
 			}
-			return refused, SendTimeout
+			return refused, SendTimeout, nil
 		}
 		first := c.st == connecting && c.queued == 0
 		if !e.admit(c.queued, n, first) {
-			return refused, QueueFull
+			return refused, QueueFull, nil
 		}
 		c.queued += n
 		m.shrink()
@@ -102,7 +102,7 @@ func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason) {
 	if closeAfter {
 		c.closeAfter = true
 	}
-	return queuedOK, OK
+	return queuedOK, OK, c.lp
 }
 
 // admit books n bytes more on a blocked connection that has queued, if the limits allow it.
@@ -336,15 +336,16 @@ func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	head := c.writing
 	c.writing, c.writeTail = nil, nil
 	c.failAll(head, failureReason(why), errno, true)
+	sent := c.sent
+	c.sent = nil
 	if why == Requested || why == Idle {
 		return // ours to end: nobody waits for an answer on an idle connection
 	}
-	for _, t := range c.sent {
+	for _, t := range sent {
 		if l.now-t.at <= int64(sentRememberFor) {
 			l.e.ports[t.shard].report(Failure{Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: ClosedAfterSend, Errno: errno, Established: true})
 		}
 	}
-	c.sent = nil
 }
 
 // Failure tells that one message was not delivered, or perhaps not.

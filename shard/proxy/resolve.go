@@ -58,6 +58,7 @@ func parseIPv4(b []byte, ip []byte) bool {
 // address included.
 func parseIPv6(b []byte, a *netio.Addr) bool {
 	var ip [16]byte
+	var v4 [4]byte
 	n, gap := 0, -1
 	if len(b) >= 2 && b[0] == ':' && b[1] == ':' {
 		gap, b = 0, b[2:]
@@ -100,6 +101,9 @@ func parseIPv6(b []byte, a *netio.Addr) bool {
 				return false
 			}
 			gap, b = n, b[1:]
+			if len(b) > 0 && b[0] == ':' && parseIPv4(b[1:], v4[:]) {
+				b = b[1:] // RFC 5118 §4.10: RFC 3261's grammar has a third colon in front of an IPv4 tail
+			}
 		}
 	}
 	if gap >= 0 {

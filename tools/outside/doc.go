@@ -17,7 +17,7 @@
 //
 // Timers are watched on a clock of a fifth, and with -long, as `make soak` has it, on the RFC's own. The rows about forking and streams can be
 // played through Kamailio too, to try the tests themselves: -against kamailio. It fails those where it is known to differ (rows 12, sips in Route alone; 24, no
-// new branches; 51, TCP refused; 57; 59) and cannot be pointed to a resolver of a test's own (rows 60 to 64, 88, 99).
+// new branches; 50, broken Content-Length; 51, TCP refused; 57; 59) and cannot be pointed to a resolver of a test's own (rows 60 to 64, 88, 99).
 //
 // When not to add here: what needs an exact order of events belongs to the flows in shard/testdata, which run on a virtual clock.
 package outside

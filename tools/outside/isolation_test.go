@@ -176,14 +176,19 @@ func counted(t *testing.T, before, after map[string]int64, name string, atLeast 
 	}
 }
 
-// descriptors is how many file descriptors the program has open.
-func (p *process) descriptors(t *testing.T) int {
+// highestDescriptor is the largest number of a file descriptor that the program has open.
+func (p *process) highestDescriptor(t *testing.T) (highest uint64) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(entries)
+	for _, e := range entries {
+		if n, err := strconv.ParseUint(e.Name(), 10, 32); err == nil {
+			highest = max(highest, n)
+		}
+	}
+	return highest
 }
 
 // The process has no descriptor left (EMFILE): connections that want in wait or are refused, those that are there go on, and when descriptors are free again
@@ -195,7 +200,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	calls := startTraffic(t, srv, "UDP", overTCP, overTLS, overWS)
 	before := srv.streamCounters(t)
 	const spare = 10
-	limit := uint64(srv.descriptors(t) + spare)
+	limit := srv.highestDescriptor(t) + 1 + spare
 	if err := unix.Prlimit(srv.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -219,9 +224,6 @@ func TestDescriptorsRunOut(t *testing.T) {
 		flood = append(flood, conn)
 	}
 	calls.goOn(20)
-	if n := srv.descriptors(t); uint64(n) > limit {
-		t.Errorf("%d descriptors with a limit of %d", n, limit)
-	}
 	end()
 	eventually(t, "a connection to be taken again", func() bool {
 		p := newStreamPeer(t, "a caller who came late", overTCP)
@@ -285,12 +287,13 @@ func TestPeerThatNeverReads(t *testing.T) {
 	after := srv.streamCounters(t)
 	counted(t, before, after, "sendq_full", 1)
 	t.Logf("refused after %d messages of 16 KB", sent)
-	if queued := after["current_write_queued"]; queued > 65536 {
+	if queued := after["current_write_queue_size"]; queued > 65536 {
 		t.Errorf("%d bytes are queued for peers, want no more than tcp_conn_wq_max", queued)
 	}
 }
 
-// Two hundred want to shake hands at once, half of them begin and say no more: the others get their sessions, and calls go on.
+// Two hundred want to shake hands at once, half of them begin and say no more: the others get their sessions, at once or when they try again, as phones do
+// after a network was down; every one that was turned away is counted, and calls go on.
 func TestHandshakeStorm(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -299,7 +302,7 @@ func TestHandshakeStorm(t *testing.T) {
 	before := srv.streamCounters(t)
 	const each = 100
 	var all sync.WaitGroup
-	var good atomic.Int64
+	var good, again atomic.Int64
 	silent := make([]net.Conn, each)
 	for i := range each {
 		all.Go(func() {
@@ -314,13 +317,21 @@ func TestHandshakeStorm(t *testing.T) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), slowStart)
 			defer cancel()
-			conn, err := (&tls.Dialer{Config: srv.ca.client()}).DialContext(ctx, "tcp", srv.tls.String())
-			if err != nil {
-				t.Errorf("handshake %d: %v", i, err)
-				return
+			for {
+				conn, err := (&tls.Dialer{Config: srv.ca.client()}).DialContext(ctx, "tcp", srv.tls.String())
+				if err == nil {
+					conn.Close()
+					good.Add(1)
+					return
+				}
+				again.Add(1)
+				select {
+				case <-time.After(100 * time.Millisecond):
+				case <-ctx.Done():
+					t.Errorf("handshake %d: %v", i, err)
+					return
+				}
 			}
-			conn.Close()
-			good.Add(1)
 		})
 	}
 	calls.goOn(5)
@@ -338,4 +349,11 @@ func TestHandshakeStorm(t *testing.T) {
 	after := srv.streamCounters(t)
 	counted(t, before, after, "passive_open", 2*each)
 	counted(t, before, after, "handshakes", each)
+	turned := int64(0)
+	for _, name := range []string{"handshakes_failed", "admits_refused", "admit_timeouts", "local_reject"} {
+		turned += after[name] - before[name]
+	}
+	if n := again.Load(); n > turned && *against != "kamailio" {
+		t.Errorf("%d handshakes failed, and only %d are counted: %v", n, turned, after)
+	}
 }

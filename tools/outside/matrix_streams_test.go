@@ -80,6 +80,28 @@ func TestRow21ContentLengthOnStreams(t *testing.T) {
 	}
 }
 
+// Row 48: a browser that has gone cannot be reached at what its Via says, and nobody tries: its answer is dropped and counted, the callee is served to the end.
+func TestRow48NoWayBack(t *testing.T) {
+	srv, d, caller, callee := relayed(t, overWS, "UDP", streamSetup{ws: true})
+	d.invite()
+	m := callee.expect("INVITE")
+	caller.expect("100")
+	line := caller.connection()
+	line.close()
+	line.noticed()
+	callee.reply(m, 486, "Busy Here", "callee")
+	callee.expect("ACK")
+	if *against != "kamailio" {
+		eventually(t, "the answer to be counted", func() bool { return sum(srv.stats(t), "no_way_back") == 1 })
+	}
+	other := srv.caller(t, "another browser", overWS)
+	e := other.call(srv.tcp)
+	e.uri = callee.contact("callee")
+	e.request("MESSAGE")
+	answered(other, callee, "MESSAGE")
+	caller.silence(0)
+}
+
 // Row 49, §18.3: on streams Content-Length alone says where a body ends: more is waited for, and what is left begins the next message.
 func TestRow49ContentLengthOnStreams(t *testing.T) {
 	srv, d, caller, callee := relayed(t, overTCP, "UDP", streamSetup{})
@@ -106,16 +128,16 @@ func TestRow49ContentLengthOnStreams(t *testing.T) {
 	answered(fresh, callee, "MESSAGE")
 }
 
-// refusedOrGone wants the proxy to answer 400 or to end the connection: §18.3 leaves the choice. Answers to what came before may pass first.
+// refusedOrGone wants the proxy to answer 400 (513) or to end the connection: §18.3 leaves the choice. Answers to what came before may pass first.
 func refusedOrGone(t *testing.T, p *peer, line *stream) {
 	t.Helper()
 	eventually(t, "a 400 or the end of the connection", func() bool {
 		select {
 		case m := <-p.in:
-			if m.status() != 400 && m.status() != 200 {
+			if m.status() != 400 && m.status() != 513 && m.status() != 200 {
 				t.Fatalf("%s got\n%s", p.name, m.raw)
 			}
-			return m.status() == 400
+			return m.status() >= 400
 		case <-line.gone:
 			return true
 		default:
@@ -175,6 +197,27 @@ func TestRow50Framing(t *testing.T) {
 	line.send(d.text("MESSAGE", d.branch, "-Content-Length") + behind.text("MESSAGE", behind.branch))
 	refusedOrGone(t, caller, line)
 	callee.silence(beat)
+}
+
+// Row 50: a Content-Length that is no number, two that differ, and one beyond what is taken (513, §21.5.7): the message does not pass, nor what stands behind it, and
+// the connection ends or the sender is told.
+func TestRow50BrokenContentLength(t *testing.T) {
+	srv, _, _, callee := relayed(t, overTCP, "UDP", streamSetup{})
+	for _, rows := range [][]string{{"Content-Length: abc"}, {"Content-Length: -1"}, {"Content-Length: 0x10"}, {"Content-Length: 99999999999999999999"}, {"Content-Length: 0", "l: 5"},
+		{"Content-Length: 400000000"}} {
+		caller := srv.caller(t, fmt.Sprintf("who sends %q", rows), overTCP)
+		d, behind := caller.call(srv.tcp), caller.call(srv.tcp)
+		d.uri, behind.uri = callee.contact("callee"), callee.contact("callee")
+		line := caller.connection()
+		line.send(d.text("MESSAGE", d.branch, append([]string{"-Content-Length"}, rows...)...) + "12345" + behind.text("MESSAGE", behind.branch))
+		refusedOrGone(t, caller, line)
+	}
+	callee.silence(beat)
+	fresh := srv.caller(t, "a new connection", overTCP)
+	d := fresh.call(srv.tcp)
+	d.uri = callee.contact("callee")
+	d.request("MESSAGE")
+	answered(fresh, callee, "MESSAGE")
 }
 
 // Row 51, §18.1.1: a request that is too large for a datagram goes by TCP, and by UDP after all where nobody takes it.

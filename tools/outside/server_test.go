@@ -215,12 +215,14 @@ func startKamailioIn(t *testing.T, dir string, s setup) *server {
 	t.Helper()
 	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", strconv.Itoa(max(s.arenaMB, 64)), "-M", "16", "-x", "tlsf", "-X", "tlsf")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	srv := &server{process: run(t, "kamailio", cmd), setup: s, addr: s.listen, dir: dir}
-	// Its first process stops the others at SIGTERM; SIGKILL would leave them.
+	// Its first process stops the others at SIGTERM; SIGKILL would leave them. With TLS it happens that it waits for them for ever: then the whole group.
 	t.Cleanup(func() {
 		srv.cmd.Process.Signal(syscall.SIGTERM)
-		srv.wait(patience)
+		if !srv.wait(patience) {
+			syscall.Kill(-srv.cmd.Process.Pid, syscall.SIGKILL)
+		}
 	})
 	srv.awaitBound(t, s.listen)
 	return srv
