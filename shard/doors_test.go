@@ -1,6 +1,15 @@
 package shard
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -314,4 +323,44 @@ func (s *wishStreams) End(w txn.Wishes, _ []byte) bool {
 		s.did += " close"
 	}
 	return w&txn.NoConnect == 0
+}
+
+// TestDoorsToTLS: what a program reads of the connection's certificates.
+func TestDoorsToTLS(t *testing.T) {
+	uri, _ := url.Parse("sip:pbx.example")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "pbx.example", Organization: []string{"Example"}, Country: []string{"DE"}},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0), DNSNames: []string{"pbx.example", "b.example"}, EmailAddresses: []string{"a@b.example"},
+		IPAddresses: []net.IP{{127, 0, 0, 1}}, URIs: []*url.URL{uri}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(info *stream.TLSInfo, phrase, want string) {
+		t.Helper()
+		f := newFlow(t, doorsHead+"request_route {\nsl_send_reply(\"200\", \""+phrase+"\");\n}\n", "", 16<<20)
+		f.conns.tls = info
+		if got := answered(t, f, "tcp:127.0.0.1:6000"); got != want {
+			t.Errorf("%s: got %q, want %q", phrase, got, want)
+		}
+	}
+	both := &stream.TLSInfo{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: "sip.example", Peer: cert, Own: cert, Verified: true}
+	bare := &stream.TLSInfo{Version: tls.VersionTLS12, CipherSuite: tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
+	ask(both, "$tls_version $tls_cipher_info $tls_cipher_bits", "TLSv1.3 TLS_AES_128_GCM_SHA256 128")
+	ask(bare, "$tls_version $tls_cipher_bits", "TLSv1.2 256")
+	ask(both, "$tls_peer_server_name $tls_peer_verified", "sip.example 1")
+	ask(bare, "$tls_peer_verified $tls_peer_expired", "0 0")
+	ask(both, "$tls_peer_subject", "/C=DE/O=Example/CN=pbx.example")
+	ask(both, "$tls_peer_subject_cn $tls_my_issuer_organization $tls_peer_serial $tls_my_version", "pbx.example Example 4711 3")
+	ask(both, "$tls_peer_san_hostname $tls_my_san_email $tls_peer_san_uri $tls_my_san_ip", "pbx.example a@b.example sip:pbx.example 127.0.0.1")
+	ask(both, "$tls_peer_expired $tls_peer_selfsigned $tls_peer_revoked", "1 1 0")
+	ask(bare, "$tls_peer_subject $tls_my_subject", "<null> <null>")
+	ask(nil, "$tls_version", "<null>")
 }

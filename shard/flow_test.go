@@ -68,8 +68,8 @@ type flow struct {
 	all      []sentDatagram                // everything that left
 	arrived  [][]byte                      // everything that was received
 	names    *flowNames
-	open     bool          // a datagram was begun
-	wishes   txn.Wishes    // of the next one
+	open     bool       // a datagram was begun
+	wishes   txn.Wishes // of the next one
 	conns    *flowConns
 	faulty   bool          // panics are the test's own
 	timeless bool          // out steps are compared without their times

@@ -18,6 +18,7 @@ type session struct {
 	w     *worker
 	kind  route.RouteKind // of the route that runs
 	acted bool            // something was sent on or answered
+	shown []shownListener // the listeners
 
 	// In a reply route:
 	response *parser.Message

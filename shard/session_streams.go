@@ -15,6 +15,20 @@ import (
 
 // The doors to listeners, sent-bys and edits. Those to connections are in session_conns.go.
 
+// shownListener is what programs see of a listener, made once.
+type shownListener struct {
+	name, socket, advertised []byte
+	port                     int
+}
+
+func showListeners(listeners []*netio.Listener) (shown []shownListener) {
+	for _, l := range listeners {
+		socket := append(bytes.ToLower([]byte(l.Proto.String())), ':')
+		shown = append(shown, shownListener{[]byte(l.Name), l.Addr.AppendTo(socket), []byte(l.AdvertiseHost), int(l.AdvertisePort)})
+	}
+	return shown
+}
+
 // receivedBy is the listener that the message at hand came in by.
 func (s *session) receivedBy() int {
 	if s.ofResponse() {
@@ -104,23 +118,21 @@ func (s *session) SendSocket() []byte {
 	if by < 0 {
 		return nil
 	}
-	l := s.w.shared.listeners[by]
-	b := append(make([]byte, 0, 64), bytes.ToLower([]byte(l.Proto.String()))...)
-	return l.Addr.AppendTo(append(b, ':'))
+	return s.shown[by].socket
 }
 
 func (s *session) SendSocketName() []byte {
 	if by := s.forced(); by >= 0 {
-		return []byte(s.w.shared.listeners[by].Name)
+		return s.shown[by].name
 	}
 	return nil
 }
 
-func (s *session) ReceivedName() []byte { return []byte(s.w.shared.listeners[s.receivedBy()].Name) }
+func (s *session) ReceivedName() []byte { return s.shown[s.receivedBy()].name }
 
 func (s *session) Advertised() (host []byte, port int) {
-	l := s.w.shared.listeners[s.receivedBy()]
-	return []byte(l.AdvertiseHost), int(l.AdvertisePort)
+	l := &s.shown[s.receivedBy()]
+	return l.advertised, l.port
 }
 
 func (s *session) SetAdvertised(host []byte, port int) int {

@@ -230,7 +230,7 @@ type TLSInfo struct {
 	Version, CipherSuite uint16
 	ServerName           string            // what the client asked for
 	Peer                 *x509.Certificate // nil if it showed none
-	Own                  *x509.Certificate // ours; nil if none was shown, or the configuration does not tell which
+	Own                  *x509.Certificate // what we have to show; nil if that is nothing, or one of several
 	Verified             bool              // Peer leads to a trusted certificate
 }
 

@@ -184,7 +184,7 @@ func (l *loop) perform(c *conn) {
 	}
 }
 
-// ownCertificate is what we show with a configuration, if that is certain; nil where it has several, or none. A server's configurations by name are asked with the name of this
+// ownCertificate is what we have to show with a configuration, if that is certain; nil where it has several, or none. A server's configurations by name are asked with the name of this
 // connection alone, as TLS says that they may be (Config.TLS).
 func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
 	if cfg.GetConfigForClient != nil {
@@ -199,5 +199,13 @@ func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
 	if len(cfg.Certificates) != 1 || cfg.GetCertificate != nil || cfg.GetClientCertificate != nil {
 		return nil
 	}
-	return cfg.Certificates[0].Leaf
+	own := &cfg.Certificates[0]
+	if own.Leaf != nil || len(own.Certificate) == 0 {
+		return own.Leaf
+	}
+	leaf, err := x509.ParseCertificate(own.Certificate[0]) // Slow path: tls.X509KeyPair fills in Leaf since Go 1.23
+	if err != nil {
+		return nil
+	}
+	return leaf
 }

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -190,4 +192,33 @@ func TestTasksAreBounded(t *testing.T) {
 	c.ask(func(*loop, *conn) { panic("a task of the test's") })
 	r.wait("the end", func() bool { return r.e.State(id) == ConnGone })
 	r.brought(r.dial(0))
+}
+
+// named is a TLS whose certificates are chosen by name, as tlsdomains has it.
+type named struct{ *certs }
+
+func (n named) Server(l int, a netio.Addr) *tls.Config {
+	cfg := n.certs.Server(l, a)
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName != "proxy.example" {
+			return nil, errors.New("not here")
+		}
+		return cfg, nil
+	}}
+}
+
+// TestOwnCertificate: a connection knows which certificate of ours its peer saw.
+func TestOwnCertificate(t *testing.T) {
+	pki := newCerts(t)
+	for _, tls := range []TLS{pki, named{pki}} {
+		r := newRig(t, 1, allTransports(pki), func(c *Config) { c.TLS = tls })
+		id, _ := r.brought(r.dialTLS(onTLS, pki))
+		info := r.e.TLSInfo(id)
+		if info == nil || info.Own == nil || info.Own.Subject.CommonName != "proxy.example" || info.Peer != nil || info.ServerName != "proxy.example" {
+			t.Errorf("%T: %+v", tls, info)
+		}
+	}
+	if leaf := ownCertificate(&tls.Config{}, ""); leaf != nil {
+		t.Error("a certificate out of nowhere")
+	}
 }

@@ -42,6 +42,7 @@ type Config struct {
 	ServerHeader   string // "Server: …" line for responses made here, without CRLF; "": none
 	TryingReason   string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
 	RouteKey       []byte // secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
+	UseReceived    bool   // LooseRoute goes where our Route's received parameter says
 	FullLR         bool   // ";lr=on" instead of ";lr"
 	AppendFromtag  bool   // ";ftag=" in Record-Route
 	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
