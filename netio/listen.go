@@ -151,7 +151,7 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 			return err
 		}
 	}
-	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort}
+	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
 	l.SentBy = sentBy(l)
 	for shard, fd := range fds {
 		if err := g.ports[shard].add(fd); err != nil {

@@ -50,6 +50,8 @@ type ListenConfig struct {
 	AdvertiseHost string
 	// AdvertisePort goes with AdvertiseHost; 0 writes no port, which lets peers use SRV (RFC 3263 §4.2).
 	AdvertisePort uint16
+	// Name is what the operator calls the listener, "" for nothing.
+	Name string
 	// RecvBufferBytes is the cap up to which the receive buffer is raised (-b), as the kernel counts it: twice the payload it can hold (socket(7)).
 	// 0 means 4 MiB. A default of the kernel above the cap is left alone.
 	RecvBufferBytes int
@@ -82,6 +84,7 @@ type Listener struct {
 	// AdvertiseHost and AdvertisePort are the configured ones ("" and 0 if none).
 	AdvertiseHost string
 	AdvertisePort uint16
+	Name          string // the configured one
 	// RecvBufferBytes is what getsockopt(SO_RCVBUF) reports for each of the sockets.
 	RecvBufferBytes int
 }

@@ -195,6 +195,30 @@ func (h *faultyHost) SelectDst(set, algorithm, limit int, setURI bool) int {
 	return h.around(func() int { return h.Host.SelectDst(set, algorithm, limit, setURI) })
 }
 
+func (h *faultyHost) ForceSocket(b []byte) int {
+	return h.around(func() int { return h.Host.ForceSocket(b) })
+}
+func (h *faultyHost) ForceSocketName(b []byte) int {
+	return h.around(func() int { return h.Host.ForceSocketName(b) })
+}
+func (h *faultyHost) SetAdvertised(host []byte, port int) int {
+	return h.around(func() int { return h.Host.SetAdvertised(host, port) })
+}
+func (h *faultyHost) ForwardTo(dst route.RelayDst) int {
+	return h.around(func() int { return h.Host.ForwardTo(dst) })
+}
+func (h *faultyHost) AddLocalRPort() int { return h.around(h.Host.AddLocalRPort) }
+func (h *faultyHost) ForceRPort() int    { return h.around(h.Host.ForceRPort) }
+func (h *faultyHost) SetStreamFlag(flag route.StreamFlag) int {
+	return h.around(func() int { return h.Host.SetStreamFlag(flag) })
+}
+func (h *faultyHost) ReplaceContact(old parser.Span, text []byte) int {
+	return h.around(func() int { return h.Host.ReplaceContact(old, text) })
+}
+func (h *faultyHost) AddPath(user, params []byte, received bool) int {
+	return h.around(func() int { return h.Host.AddPath(user, params, received) })
+}
+
 // TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the containment itself panics.
 func TestFlowsPanicEverywhere(t *testing.T) {
 	eachFlow(t, func(t *testing.T, a *txtar.Archive) {

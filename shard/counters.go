@@ -70,6 +70,9 @@ const (
 	Draining                                         // new calls while shutting down
 	ProgramDrop                                      // the routing program neither answered nor forwarded
 	ProgramFault                                     // the routing program ran into a limit
+	MissingLength                                    // a stream's message without Content-Length (§18.3)
+	BadLength                                        // one whose Content-Length is no number, or two
+	TooLong                                          // one longer than tcp_rd_buf_size
 	Panicked                                         // handling it panicked: contained, counted
 	numReasons
 )
@@ -82,7 +85,7 @@ var _ [128 - int(proxy.CounterEnd)]struct{}
 
 var reasonNames = [...]string{
 	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",
-	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "dropped by program", "program fault", "panic",
+	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "dropped by program", "program fault", "missing Content-Length on a stream", "bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
 }
 
 // String names the reason as it appears in the statistics.

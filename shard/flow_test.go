@@ -19,6 +19,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
@@ -39,7 +40,7 @@ import (
 //	wait DURATION                   time passes; timers fire when due
 //	restart                         the process is killed and another attaches its arena
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
-//	out TO [+TIME]                  what must leave next, and when since the last step that was no out
+//	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when since the last step that was no out
 //	silence                         nothing left since (written by hand where it is the point)
 //
 // Branches of ours are written {B1}, {B2}… in the order they appear, in both
@@ -67,7 +68,9 @@ type flow struct {
 	all      []sentDatagram                // everything that left
 	arrived  [][]byte                      // everything that was received
 	names    *flowNames
-	open     bool          // a datagram was begun
+	open     bool       // a datagram was begun
+	wishes   txn.Wishes // of the next one
+	conns    *flowConns
 	faulty   bool          // panics are the test's own
 	timeless bool          // out steps are compared without their times
 	held     []heldSegment // queued by reference in this batch
@@ -78,6 +81,8 @@ type heldSegment struct{ at, was []byte }
 
 type sentDatagram struct {
 	to        string
+	by        int        // the listener
+	wishes    txn.Wishes // of its stream
 	at        int64
 	bytes     []byte
 	token     uint64
@@ -94,7 +99,8 @@ func (f *flow) Begin(listener int, to *netio.Addr, token uint64) {
 	if f.w.shared.listeners[listener].Proto != to.Proto {
 		f.t.Errorf("to %s by %s leaves by a listener of %s", to, to.Proto, f.w.shared.listeners[listener].Proto)
 	}
-	f.sent = append(f.sent, sentDatagram{to: written(to), at: f.now, token: token})
+	f.sent = append(f.sent, sentDatagram{to: written(to), by: listener, at: f.now, token: token, wishes: f.wishes})
+	f.wishes = 0
 }
 
 // Abandon forgets the datagram that was begun, as netio.Port does.
@@ -102,7 +108,11 @@ func (f *flow) Abandon() {
 	if f.open {
 		f.open, f.sent = false, f.sent[:len(f.sent)-1]
 	}
+	f.wishes = 0
 }
+
+// Wish is what the datagram begun next asks of its stream.
+func (f *flow) Wish(w txn.Wishes) { f.wishes = w }
 
 // written is an address as the steps have it: "tcp:" and its like in front of one that is not UDP's.
 func written(a *netio.Addr) string {
@@ -245,7 +255,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 				sentBy += ":" + strconv.Itoa(int(l.AdvertisePort))
 			}
 		}
-		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Proto: proto, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort})
+		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Proto: proto, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort, Name: l.Name})
 	}
 	if names != nil {
 		sh.resolver = f.names
@@ -261,8 +271,15 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
 		t.Fatal(err)
 	}
+	f.conns = &flowConns{ids: map[netio.Addr]uint64{}}
+	f.connect()
 	f.tell()
 	return f
+}
+
+// connect lets the worker ask for connections.
+func (f *flow) connect() {
+	f.w.conns, f.w.aliases = f.conns, f.settings.Stream.AcceptAliases
 }
 
 // restart does what a new process does with the arena of one that was killed: it
@@ -286,6 +303,7 @@ func (f *flow) restart() {
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
 	}
+	f.connect()
 	f.tell()
 	if f.equip != nil {
 		f.equip()
@@ -324,7 +342,12 @@ func (f *flow) receive(from string, b []byte) {
 			break
 		}
 	}
-	f.w.datagram(&netio.Packet{Data: b, Src: src, Listener: listener})
+	p := &netio.Packet{Data: b, Src: src, Listener: listener}
+	if src.Proto.Reliable() {
+		f.w.streamed(p, f.conns.Find(int(listener), &src), stream.Whole)
+	} else {
+		f.w.datagram(p)
+	}
 	f.endBatch()
 }
 
@@ -473,6 +496,12 @@ func (f *flow) next() (name, body string, ok bool) {
 	d := f.sent[0]
 	f.sent = f.sent[1:]
 	name = "out " + d.to
+	if d.wishes&txn.NoConnect != 0 {
+		name += " noconnect"
+	}
+	if d.wishes&txn.CloseAfter != 0 {
+		name += " close"
+	}
 	if late := time.Duration(d.at - f.stepAt).Round(10 * time.Millisecond); late > 0 && !f.timeless {
 		name += " +" + late.String()
 	}

@@ -35,6 +35,8 @@ type worker struct {
 	number, shards int
 	port           *netio.Port // nil in tests without sockets
 	streams        streams     // nil: no listener is a stream's
+	conns          connections // the same
+	aliases        bool        // tcp_accept_aliases, and conns is there
 	outlet         *outlet     // out, unless a test has its own
 	out            txn.Sender
 	arena          *shm.Arena

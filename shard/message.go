@@ -248,6 +248,7 @@ func (w *worker) response(p *netio.Packet) {
 		return
 	}
 	w.session.src, w.session.listener = p.Src, int(p.Listener)
+	w.core.Reply.Begin()
 	if w.program.HasCoreReply() && !w.session.coreReply() {
 		w.drop(ProgramDrop)
 		return

@@ -2,8 +2,10 @@ package shard
 
 import (
 	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/parser"
 	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
 )
 
 // streams is what a shard needs of its end of the stream engine. stream.Port is
@@ -13,14 +15,17 @@ type streams interface {
 	Waiting() bool
 	Begin(listener int, dst *netio.Addr, token uint64)
 	Append(segment []byte)
-	// End hands the message over. connect: a connection may be opened for it; domain: whose certificate the other side must show ("": its
+	// End hands the message over. domain: whose certificate the other side must show ("": its
 	// address is all that is known). false: there is no connection, and none may be opened.
-	End(connect bool, domain []byte) (ok bool)
+	End(w txn.Wishes, domain []byte) (ok bool)
 	Abandon()
 	Flush()
 	Forget()
 	Release()
 	Failures() []streamFailure
+	// Conn is the number of the connection that brought the i-th packet of the last Recv, and Fault what is wrong with its framing.
+	Conn(i int) uint64
+	Fault(i int) stream.Fault
 }
 
 // streamFailure is a message that did not reach its peer by a stream.
@@ -46,6 +51,7 @@ type outlet struct {
 	dst       netio.Addr
 	token     uint64
 	domain    []byte
+	wishes    txn.Wishes
 	segments  [][]byte // referenced until End, for a second try
 	reopened  uint64   // responses whose connection was gone, sent over another one
 	lost      uint64   // responses that had no way
@@ -78,18 +84,26 @@ func (o *outlet) End() {
 		return
 	}
 	o.streaming = false
-	domain := o.domain
-	o.domain = nil
+	domain, w := o.domain, o.wishes
+	o.domain, o.wishes = nil, 0
 	response := o.token == 0 && len(o.segments) > 0 && len(o.segments[0]) > 8 && string(o.segments[0][:8]) == "SIP/2.0 "
-	if o.streams.End(!response, domain) || !response {
+	noConnect := w&txn.NoConnect != 0
+	if response {
+		w |= txn.NoConnect
+	}
+	if o.streams.End(w, domain) || !response {
 		return
 	}
-	o.reopen()
+	if noConnect {
+		o.lost++
+		return
+	}
+	o.reopen(w &^ txn.NoConnect)
 }
 
 // reopen sends a response whose connection is gone over a new one, to the address
 // the request came from and the port its Via names (RFC 3261 §18.2.2). Slow path.
-func (o *outlet) reopen() {
+func (o *outlet) reopen(w txn.Wishes) {
 	var n int
 	for _, s := range o.segments {
 		n += len(s)
@@ -115,7 +129,7 @@ func (o *outlet) reopen() {
 	}
 	o.streams.Begin(o.listener, &to, 0)
 	o.streams.Append(b)
-	if !o.streams.End(true, via.Host.Of(b)) {
+	if !o.streams.End(w, via.Host.Of(b)) {
 		o.lost++
 		return
 	}
@@ -126,10 +140,13 @@ func (o *outlet) reopen() {
 // until the batch is flushed.
 func (o *outlet) Domain(name []byte) { o.domain = name }
 
+// Wish is what the next message, which leaves by a stream, asks of it.
+func (o *outlet) Wish(w txn.Wishes) { o.wishes = w }
+
 // Abandon forgets the message begun.
 func (o *outlet) Abandon() {
 	if o.streaming {
-		o.streaming, o.domain = false, nil
+		o.streaming, o.domain, o.wishes = false, nil, 0
 		o.streams.Abandon()
 		return
 	}

@@ -194,7 +194,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
 	if s.streams != nil {
-		w.streams = &streamPort{p: s.streams.Port(i)}
+		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
@@ -230,7 +230,8 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTable(tx)
 	w.core.SetTargets(w.shared.tables.Load())
 	w.seenTables = w.shared.tablesVersion.Load()
-	w.session.w = w
+	w.session.w, w.session.shown = w, showListeners(w.shared.listeners)
+	w.aliases = set.Stream.AcceptAliases && w.conns != nil
 	w.ctx = route.NewCtx(&w.session)
 	return nil
 }
@@ -252,7 +253,7 @@ func (w *worker) connect(all []*worker) {
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
 		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
-		FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
+		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,

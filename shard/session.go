@@ -18,6 +18,7 @@ type session struct {
 	w     *worker
 	kind  route.RouteKind // of the route that runs
 	acted bool            // something was sent on or answered
+	shown []shownListener // the listeners
 
 	// In a reply route:
 	response *parser.Message
@@ -25,11 +26,15 @@ type session struct {
 	branch   *txn.Branch // the same
 	src      netio.Addr
 	listener int
+
+	replyIgnore route.BlockReasons // blst_rpl_set_ignore of the message at hand
+
+	conn uint64 // the connection that brought the message at hand, by its number; 0: none, or that is not known
 }
 
 var _ route.Host = (*session)(nil)
 
-func (s *session) begin()            { s.acted, s.kind = false, route.RequestRoute }
+func (s *session) begin()            { s.acted, s.kind, s.replyIgnore = false, route.RequestRoute, 0 }
 func (s *session) r() *proxy.Request { return &s.w.core.Request }
 
 // ofResponse tells whether the route that runs is given a response.

@@ -1,7 +1,12 @@
 package shard
 
 import (
+	"bytes"
+	"time"
+
 	"viaduct/netio"
+	"viaduct/netio/stream"
+	"viaduct/parser"
 	"viaduct/shard/proxy"
 )
 
@@ -13,20 +18,105 @@ func (w *worker) takeStreams() int {
 	}
 	packets := w.streams.Recv(streamsPerRound)
 	for i := range packets {
-		w.streamed(&packets[i])
+		w.streamed(&packets[i], w.streams.Conn(i), w.streams.Fault(i))
 	}
 	return len(packets)
 }
 
-// streamed takes one message through steps 3 to 6. A panic costs its transaction
+// streamed takes one message, brought by the connection of that number, through steps 3 to 6. A panic costs its transaction
 // alone.
-func (w *worker) streamed(p *netio.Packet) {
+func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	defer w.contain()
 	w.step = stepDatagram
 	w.count[CountStreamsIn]++
 	p.Src.Proto = w.shared.listeners[p.Listener].Proto
-	w.message(p, w.m.Parse(p.Data))
+	reason := w.m.Parse(p.Data)
+	if fault != stream.Whole {
+		w.faulty(p, fault)
+		return
+	}
+	w.session.conn = conn
+	if w.aliases && w.m.IsRequest && reason == parser.OK {
+		w.alias(conn)
+	}
+	w.message(p, reason)
+	w.session.conn = 0 // contain does so after a panic
 }
+
+// faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are there; then its connection is
+// closed by the engine, since what follows cannot be told apart.
+func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
+	reason, code, phrase := MissingLength, 400, "Missing Content-Length"
+	switch fault {
+	case stream.BadLength:
+		reason, phrase = BadLength, "Bad Content-Length"
+	case stream.TooLong:
+		reason, code, phrase = TooLong, 513, "Message Too Large"
+	}
+	if !w.m.IsRequest {
+		w.drop(reason)
+		return
+	}
+	w.count[CountRequests]++
+	if !w.core.Request.Begin(&w.m, &p.Src, int(p.Listener)) {
+		w.drop(Unanswerable)
+		return
+	}
+	w.step = stepRequest
+	w.refuse(reason, code, phrase, "")
+}
+
+// alias lets the connection serve requests to the sent-by of the request that it brought, if its Via says ";alias" (RFC 5923 §5):
+// tcp_accept_aliases. The address is the connection's own, only the port is the peer's word.
+func (w *worker) alias(conn uint64) {
+	via, reason := w.m.TopVia()
+	if reason != parser.OK || via.Params.Empty() || !hasParam(via.Params.Of(w.m.Raw), "alias") {
+		return
+	}
+	port := via.Port
+	if port == 0 {
+		port = defaultSIPPort(via.Transport)
+	}
+	w.conns.AliasOf(conn, port)
+}
+
+// hasParam tells whether a parameter list has one of that name, in any case of letters. Quoted strings have no business in a Via's.
+func hasParam(params []byte, name string) bool {
+	for len(params) > 0 {
+		params = params[1:] // its ";"
+		end := bytes.IndexByte(params, ';')
+		if end < 0 {
+			end = len(params)
+		}
+		p, _, _ := bytes.Cut(params[:end], []byte("="))
+		if bytes.EqualFold(bytes.TrimSpace(p), []byte(name)) {
+			return true
+		}
+		params = params[end:]
+	}
+	return false
+}
+
+// defaultSIPPort is that of a sent-by without one (RFC 3261 §18.2.2).
+func defaultSIPPort(t parser.Transport) uint16 {
+	if t == parser.TLS {
+		return netio.TLS.DefaultPort()
+	}
+	return netio.TCP.DefaultPort()
+}
+
+// connections are what routing programs do with single connections, by number; stream.Engine has them.
+type connections interface {
+	State(conn uint64) stream.ConnState
+	Find(listener int, peer *netio.Addr) uint64
+	SetLifetime(conn uint64, d time.Duration) bool
+	SetKeepAlive(conn uint64, idle time.Duration, count int, interval time.Duration) bool
+	CloseWell(conn uint64, status int, reason []byte) bool
+	AliasOf(conn uint64, port uint16) bool
+	TLSInfo(conn uint64) *stream.TLSInfo
+}
+
+var _ connections = (*stream.Engine)(nil)
 
 // streamsFailed tells the transactions whose requests could not be sent over a
 // stream, and the blacklist about destinations that are to blame; false: there are

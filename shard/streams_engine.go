@@ -8,23 +8,38 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/parser"
 	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
 )
 
 // streamPort is a stream.Port as the shard sees it.
 type streamPort struct {
 	p      *stream.Port
+	from   int // packets taken since Release, before the last Recv
+	taken  int // and with it
 	failed []streamFailure
 }
 
 var _ streams = (*streamPort)(nil)
 
-func (s *streamPort) Recv(most int) []netio.Packet { return s.p.Recv(most) }
-func (s *streamPort) Waiting() bool                { return s.p.Waiting() }
-func (s *streamPort) Append(segment []byte)        { s.p.Append(segment) }
-func (s *streamPort) Abandon()                     { s.p.Abandon() }
-func (s *streamPort) Flush()                       { s.p.Flush() }
-func (s *streamPort) Forget()                      { s.p.Forget() }
-func (s *streamPort) Release()                     { s.p.Release() }
+func (s *streamPort) Recv(most int) []netio.Packet {
+	packets := s.p.Recv(most)
+	s.from = s.taken
+	s.taken += len(packets)
+	return packets
+}
+
+func (s *streamPort) Release() {
+	s.from, s.taken = 0, 0
+	s.p.Release()
+}
+
+func (s *streamPort) Conn(i int) uint64        { return s.p.Conn(s.from + i) }
+func (s *streamPort) Fault(i int) stream.Fault { return s.p.Fault(s.from + i) }
+func (s *streamPort) Waiting() bool            { return s.p.Waiting() }
+func (s *streamPort) Append(segment []byte)    { s.p.Append(segment) }
+func (s *streamPort) Abandon()                 { s.p.Abandon() }
+func (s *streamPort) Flush()                   { s.p.Flush() }
+func (s *streamPort) Forget()                  { s.p.Forget() }
 
 func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	to := *dst
@@ -32,9 +47,9 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	s.p.Begin(listener, &to, token)
 }
 
-func (s *streamPort) End(connect bool, domain []byte) (ok bool) {
-	if !connect || len(domain) > 0 {
-		s.p.Options(stream.SendOptions{NoConnect: !connect, Domain: string(domain)})
+func (s *streamPort) End(w txn.Wishes, domain []byte) (ok bool) {
+	if w != 0 || len(domain) > 0 {
+		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: string(domain)})
 	}
 	s.p.End()
 	return s.p.Last() != stream.NoConnection

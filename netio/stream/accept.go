@@ -26,7 +26,7 @@ func (e *Engine) listen() error {
 		l := &e.listeners[i]
 		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
 		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins}
-		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort}
+		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
 		if cfg.AllowWS {
 			l.twin = cfg.WSListener - e.base
 		}

@@ -49,7 +49,7 @@ type Config struct {
 }
 
 // TLS gives configurations per connection, so that certificates can change while the engine runs. Its methods are called from many goroutines and must not block. A nil
-// *tls.Config refuses the connection.
+// *tls.Config refuses the connection. A server's GetConfigForClient may be asked again after the handshake, with no more than the server's name.
 type TLS interface {
 	Server(listener int, local netio.Addr) *tls.Config
 	// Client is for a connection to dst, whose certificate has to name domain ("" if the peer has no name).
@@ -68,6 +68,8 @@ type Listen struct {
 	// or WSS. That listener has the same address and opens no socket.
 	AllowWS    bool
 	WSListener int
+	// Name is netio.Listener's.
+	Name string
 	// Origins are the origins of web pages whose WebSocket connections are let in; empty lets all in (wslayer.Config).
 	Origins []string
 	// ProxyFrom are the peers that must begin with a PROXY header (haproxy's proxy-protocol.txt). From all others it is an error.

@@ -106,6 +106,7 @@ type conn struct {
 
 	opens        atomic.Uint32 // how often a loop took it
 	resumeFailed atomic.Bool
+	tasks        atomic.Pointer[task] // others': see ask
 
 	waiting atomic.Bool // in its loop's list of those that have something
 	next    *conn       // in that list

@@ -182,6 +182,7 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 			info.Verified = v.VerifyServer(c.domain, c.peer, &state) == nil
 		}
 	}
+	info.Own = ownCertificate(cfg, state.ServerName)
 	c.mu.Lock()
 	c.tlsInfo = info
 	c.mu.Unlock()
@@ -235,6 +236,7 @@ type TLSInfo struct {
 	Version, CipherSuite uint16
 	ServerName           string            // what the client asked for
 	Peer                 *x509.Certificate // nil if it showed none
+	Own                  *x509.Certificate // what we have to show; nil if that is nothing, or one of several
 	Verified             bool              // Peer leads to a trusted certificate
 }
 

@@ -106,6 +106,12 @@ const (
 	// maxAliases bounds the alias ports of one connection (Kamailio has 12, TCP_CON_MAX_ALIASES). Further ones are refused.
 	maxAliases = 12
 
+	// tasksPerConn bounds what others have asked of a connection's loop and it has not done yet. Beyond it they are told that it was not done.
+	tasksPerConn = 16
+
+	// closeReasonBytes is what a Close frame holds beside the status (RFC 6455 §5.5). A longer reason is cut.
+	closeReasonBytes = 123
+
 	// cacheConns bounds a Port's own list of connections; a full one is thrown away, and refilled from the table of all.
 	cacheConns = 16 << 10
 

@@ -288,6 +288,7 @@ func (l *loop) service(c *conn) {
 		if c.released {
 			return
 		}
+		l.perform(c)
 		if !c.alive() || !l.flush(c) {
 			action = gnet.Close
 			return

@@ -108,6 +108,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		p := &c.plan
 		p.Reset(m.Raw[m.StartLine.Off:end(m)])
 		p.Cut(via.Cut.Off-m.StartLine.Off, via.Cut.Len)
+		c.Reply.plan(p, m.StartLine.Off)
 		c.tx.KeepBest(tx, p.Segments())
 	}
 	if !pending {

@@ -42,6 +42,7 @@ type Config struct {
 	ServerHeader   string // "Server: …" line for responses made here, without CRLF; "": none
 	TryingReason   string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
 	RouteKey       []byte // secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
+	UseReceived    bool   // LooseRoute goes where our Route's received parameter says
 	FullLR         bool   // ";lr=on" instead of ";lr"
 	AppendFromtag  bool   // ";ftag=" in Record-Route
 	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
@@ -93,6 +94,9 @@ type Core struct {
 	endpoints  [MaxEndpoints]Endpoint
 	targets    [maxTargets + 1]target // of a relay that goes on
 	domains    Domains
+	wisher     txn.Wisher
+	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised
+	Reply      Reply    // the response under way
 	table      *balance.Table
 	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
@@ -129,7 +133,9 @@ func New(cfg Config) *Core {
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
 	c.domains, _ = cfg.Sender.(Domains)
-	c.Request.core = c
+	c.wisher, _ = cfg.Sender.(txn.Wisher)
+	c.Request.core, c.Reply.core = c, c
+	c.Reply.Begin()
 	return c
 }
 
@@ -270,6 +276,11 @@ func (c *Core) ours(u *parser.URI) bool {
 func (c *Core) viaIsOurs(sentBy []byte) bool {
 	for i := range c.listeners {
 		if equalFold(sentBy, c.listeners[i].sentBy) {
+			return true
+		}
+	}
+	for _, shown := range c.advertised {
+		if equalFold(sentBy, shown) {
 			return true
 		}
 	}

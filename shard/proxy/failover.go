@@ -171,14 +171,14 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	next.SetReplyRoute(br.ReplyRoute())
+	next.SetMarks(br.Marks())
 	p.Reset(sent)
 	p.over(to.Addr.Proto)
 	if t != nil && tx.UserFlags&pickedURI != 0 {
 		uri := c.targetURI(c.take(int(m.URI.Len)+64), m.Bytes(m.URI), t)
 		p.Replace(m.URI.Off, m.URI.Len, uri)
 	}
-	via := c.listeners[to.Listener].via
-	head := c.tx.AppendBranch(append(c.take(len(via)+512), via...), next)
+	head := c.tx.AppendBranch(c.viaLike(m, br.Listener(), int(to.Listener)), next)
 	head = append(head, "\r\n"...)
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
 	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {
@@ -204,7 +204,7 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	p.WriteTo(room)
-	c.tell(to.Addr.Proto, domain)
+	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
 	c.tx.Send(tx, next)
 	c.count[CountForwarded]++
 	return next

@@ -147,7 +147,9 @@ func (r *Request) fork(shares breadth) bool {
 		// An address that a set wrote into the Request-URI goes when a branch route writes another one.
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
-	if r.armed.branch == 0 || c.cfg.Script == nil {
+	shared := r.armed.branch == 0 || c.cfg.Script == nil
+	common := r.leave
+	if shared {
 		for i := first; i <= r.nMore; i++ {
 			if at(i); !r.where(&r.to) {
 				c.note(r.Tx, 503, true)
@@ -162,6 +164,9 @@ func (r *Request) fork(shares breadth) bool {
 		}
 		at(i)
 		share := shares.next(c.tx.BranchesLeft(r.Tx))
+		if !shared {
+			r.leave = common // what a branch route chose is for its branch
+		}
 		if r.try(share) {
 			sent++
 		} else {
@@ -170,6 +175,7 @@ func (r *Request) fork(shares breadth) bool {
 		shares.dealt(share)
 	}
 	r.forking = false
+	r.leave = common
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	if r.armed.branch != 0 {
@@ -276,7 +282,8 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 	if w.n > 0 {
 		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
 	}
-	c.tell(to.Proto, w.domain)
+	br.SetMarks(r.leave.marks())
+	c.tell(to.Proto, w.domain, r.leave.wishes)
 	c.tx.Send(r.Tx, br)
 	c.count[CountForwarded]++
 	return 0

@@ -5,9 +5,9 @@ import "viaduct/shard/txn"
 // Limits of this package.
 const (
 	// maxEdits is how many places of one message may be edited. Our own edits
-	// are at most 16: leading line ends, Request-URI, head, received and rport of
-	// the Via (three), Max-Forwards, Max-Breadth, up to eight Route values, and the
-	// Route of a strict router.
+	// are at most 24: leading line ends, Request-URI, head, received and rport of
+	// the Via (three), Max-Forwards, Max-Breadth, up to eight Route values, the
+	// Route of a strict router, and up to eight Contact values.
 	maxEdits = 32
 
 	// scratchBytes is room for what is inserted into the messages of one batch:
@@ -21,6 +21,19 @@ const (
 	// maxStreamBytes is the longest message sent over a stream: tcp_rd_buf_size's default is 64 KiB and its most is 16 MiB, and what we add is
 	// little. A longer one is refused with 513.
 	maxStreamBytes = 1 << 20
+
+	// maxContactEdits is how many Contact values one message may have rewritten (fix_nated_contact, add_contact_alias), maxContactText the
+	// longest text put in: a URI of the longest kind. Reached: the function is false.
+	maxContactEdits = 8
+	maxContactText  = 1024
+
+	// maxPathBytes bounds user and parameters of our Path row. Reached: add_path is false.
+	maxPathBytes = 512
+
+	// maxAdvertised bounds the sent-bys that set_advertised_address and set_advertised_port may have shown since the start, of all listeners
+	// together: each response is looked at for them. Reached: the function is false. maxSentByHost is the longest name (RFC 1035 §2.3.4).
+	maxAdvertised = 64
+	maxSentByHost = 255
 
 	// maxWaits is how often one relay may wait for a name: a target set has maxTargets+1 of them at most, and each is asked for once.
 	maxWaits = maxTargets + 2

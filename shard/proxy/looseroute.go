@@ -19,7 +19,44 @@ func (r *Request) RecordRoute() { r.recordRoute = true }
 // next one, if any, the destination. It reports whether the request follows a
 // Route set; false means there is no Route, so the target is the Request-URI
 // alone, or the set is malformed.
+//
+// A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the registered address go if the settings
+// want it (use_received), whatever stands behind it.
 func (r *Request) LooseRoute() bool {
+	var received []byte
+	if !r.followRoutes(&received) {
+		return false
+	}
+	if received != nil && r.core.cfg.UseReceived {
+		if b, ok := unescaped(r.core.take(len(received)), received); ok {
+			r.SetDstURI(b) // what is no URI counts as not there
+		}
+	}
+	return true
+}
+
+// unescaped appends s with its %HH resolved (§25.1, escaped); false: a % without two digits.
+func unescaped(b, s []byte) ([]byte, bool) {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
+				return nil, false
+			}
+			hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2])
+			if hi < 0 || lo < 0 {
+				return nil, false
+			}
+			c = byte(hi<<4 | lo)
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return b, true
+}
+
+// followRoutes is LooseRoute but for the received parameter of our own value, which it gives back.
+func (r *Request) followRoutes(received *[]byte) bool {
 	c, m := r.core, r.M
 	if !m.Has(parser.KindRoute) {
 		return false
@@ -41,6 +78,9 @@ func (r *Request) LooseRoute() bool {
 		r.cut(routes.Cut)
 		// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
 		_, double := top.Param("r2")
+		if v, ok := top.Param("received"); ok {
+			*received = v
+		}
 		if !nextRoute(m, &routes, &top) {
 			return routes.Reason == parser.OK
 		}

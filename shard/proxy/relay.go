@@ -206,6 +206,9 @@ func (r *Request) newTransaction() bool {
 			return r.fail(503)
 		}
 		r.Tx.SetLoop(r.loopHash())
+		if r.replyWish != 0 {
+			r.Tx.SetReplyWishes(r.replyWish)
+		}
 	}
 	return true
 }
@@ -265,10 +268,7 @@ func (r *Request) reasonRows() (rows []byte) {
 // plan plans the edits of §16.6 for a request that leaves with a transaction.
 func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy, share int) {
 	c := r.core
-	via := c.listeners[leavesBy].via
-	head := c.take(len(via) + 512)
-	head = append(head, via...)
-	r.planRequest(p, c.tx.AppendBranch(head, br), leavesBy, share)
+	r.planRequest(p, c.tx.AppendBranch(r.viaHead(leavesBy), br), leavesBy, share)
 }
 
 // planRequest plans everything but the branch: head is our Via row without line
@@ -294,11 +294,13 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 		head = append(head, "\r\n"...)
 	}
 	head = r.appendBreadth(head, share)
+	head = append(head, r.leave.path...)
 	p.Insert(m.HeaderStart, head)
 	r.planVia(p)
 	r.planMaxForwards(p)
 	r.planBreadth(p, share)
 	r.planCuts(p)
+	r.leave.plan(p, 0)
 	if r.appendRoute != nil {
 		at := m.HeaderEnd
 		p.Insert(at, r.appendRoute)
@@ -330,7 +332,7 @@ func (r *Request) Forward() bool {
 	if code := p.verdict(); code != 0 {
 		return r.fail(code)
 	}
-	c.tell(to.Addr.Proto, r.ways.domain)
+	c.tell(to.Addr.Proto, r.ways.domain, r.leave.wishes)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
 	c.count[CountForwarded]++
@@ -339,9 +341,7 @@ func (r *Request) Forward() bool {
 }
 
 func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
-	via := r.core.listeners[to.Listener].via
-	head := append(r.core.take(len(via)+512), via...)
-	r.planRequest(p, r.appendStatelessBranch(head), int(to.Listener), share)
+	r.planRequest(p, r.appendStatelessBranch(r.viaHead(int(to.Listener))), int(to.Listener), share)
 }
 
 // tooLong is the listener by which a request leaves that is too long for the

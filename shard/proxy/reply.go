@@ -74,6 +74,11 @@ func (r *Request) Reply(code int, reason, header string) bool {
 		}
 		return ok
 	}
+	w := r.replyWish
+	if code < 200 {
+		w &^= txn.CloseAfter
+	}
+	c.tell(r.replyTo.Proto, nil, w)
 	c.out.Begin(r.Listener, &r.replyTo, 0)
 	c.out.Append(b)
 	c.out.End()

@@ -60,9 +60,11 @@ type Request struct {
 	ways       ways
 	query      NameQuery
 	unresolved bool  // where: nobody knows yet where query leads
-	forced     int   // listener that force_send_socket() names; -1: none
 	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
 	waits      int   // how often this relay has waited for a name
+	leave      leaving
+	symmetric  bool       // responses go to the source, and the Via says so, as if it had asked (force_rport)
+	replyWish  txn.Wishes // of responses to the request
 
 	relayed   bool // a Relay made branches since Begin
 	resumed   bool // in a failure route: the request is read back from the arena
@@ -88,7 +90,9 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode, r.side, r.done = 0, -1, false
-	r.forced, r.forceProto, r.waits, r.unresolved = -1, 0, 0, false
+	r.forceProto, r.waits, r.unresolved = 0, 0, false
+	r.leave.reset()
+	r.symmetric, r.replyWish = r.core.cfg.ForceRPort, 0
 	r.fresh, r.maxBreadth = true, -1
 	r.armed, r.timers, r.Flags = armed{}, finalTimers{}, 0
 	r.no100, r.resumed, r.branching, r.forking, r.relayed = false, false, false, false, false
@@ -119,7 +123,7 @@ func (r *Request) responseTarget() {
 	if r.Src.Proto.Reliable() {
 		return // back over the connection it came by; what becomes of it without that, the Sender knows
 	}
-	if !via.RPortParam.Empty() || r.core.cfg.ForceRPort {
+	if !via.RPortParam.Empty() || r.symmetric {
 		r.received = true // RFC 3581 §4: with rport always
 	} else {
 		r.replyTo.Port = via.Port
@@ -156,7 +160,7 @@ func (r *Request) planVia(p *Plan) {
 	} else {
 		b = r.Src.AppendHost(b)
 	}
-	if !via.RPortParam.Empty() || c.cfg.ForceRPort {
+	if !via.RPortParam.Empty() || r.symmetric {
 		b = append(b, ";rport="...)
 		b = appendInt(b, int(r.Src.Port))
 		if !via.RPortParam.Empty() {
@@ -172,6 +176,9 @@ func (r *Request) planVia(p *Plan) {
 	}
 	p.Insert(via.ParamsEnd(), b)
 }
+
+// Resumed tells whether the message is read back from the arena, for a route that runs later.
+func (r *Request) Resumed() bool { return r.resumed }
 
 // RequestURI is the Request-URI as it stands now.
 func (r *Request) RequestURI() []byte {
@@ -245,14 +252,6 @@ func (r *Request) SetNextHop(host []byte, port int) bool {
 // ForceProto makes the next Relay use a transport, whatever the URI says; -1: the
 // URI says it.
 func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
-
-// ForceListener makes the request leave by a listener, or by the one with its
-// address and the destination's transport (force_send_socket); -1: by the one that
-// suits the destination.
-func (r *Request) ForceListener(listener int) { r.forced = listener }
-
-// Forced is what ForceListener was given last.
-func (r *Request) Forced() int { return r.forced }
 
 // Quiet keeps the next Relay from sending a 100.
 func (r *Request) Quiet(on bool) { r.no100 = on }

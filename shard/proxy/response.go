@@ -25,11 +25,14 @@ const (
 // whose it is.
 func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	via, reason := m.TopVia()
-	if reason != parser.OK || !c.viaIsOurs(via.SentBy.Of(m.Raw)) {
+	if reason != parser.OK {
 		return NotOurs, 0
 	}
 	branch := via.Branch.Of(m.Raw)
 	id, ok := txn.ParseBranch(branch)
+	if !c.viaIsOurs(via.SentBy.Of(m.Raw)) && (!ok || id.Shard == c.tx.Shard() && c.tx.At(id) == nil) {
+		return NotOurs, 0 // with a branch that is alive it is: nobody guesses one, and what we show may have changed with a restart
+	}
 	if !ok {
 		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) && string(branch[:len(statelessPrefix)]) == statelessPrefix {
 			return c.forwardStateless(m, via), 0
@@ -93,7 +96,8 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	p.Cut(via.Cut.Off, via.Cut.Len)
 	c.planLength(p, m, tx.Proto())
 	c.planChallenges(p, m, more)
-	if c.tx.Respond(tx, status, p.Segments()) {
+	c.Reply.plan(p, 0)
+	if c.respond(tx, status, p.Segments()) {
 		c.count[CountRepliesFwd]++
 	}
 }
@@ -168,7 +172,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our own Via names unless
 	// the request changed sides; then family and transport decide.
 	by := c.listenerOf(m.Raw, top)
-	if by = c.cfg.Egress.Egress(&to, by); by < 0 {
+	if by = c.Reply.by(&to, c.cfg.Egress.Egress(&to, by)); by < 0 {
 		return NoViaLeft
 	}
 	p := &c.plan
@@ -179,6 +183,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 		p.Cut(0, m.StartLine.Off)
 	}
 	p.Cut(top.Cut.Off, top.Cut.Len)
+	c.Reply.plan(p, 0)
+	c.tell(to.Proto, nil, c.Reply.wishes)
 	c.send(by, &to, p.Segments())
 	c.count[CountRepliesFwd]++
 	return Forwarded

@@ -50,11 +50,11 @@ type finalTimers struct{ fr, frInv uint32 }
 // of the arena that belongs to the Tx, without pointers, so that it means the same
 // to the next process:
 //
-//	+------------+---------+-----+-----+-------+---------------------+
-//	| Saved      | request | URI | dst | Route | URI and dst of each |
-//	| (fixed)    |         |     |     |       | contact left        |
-//	+------------+---------+-----+-----+-------+---------------------+
-//	              rawLen    uriLen dstLen routeLen
+//	+------------+---------+-----+-----+-------+-------+---------------------+
+//	| Saved      | request | URI | dst | Route | extra | URI and dst of each |
+//	| (fixed)    |         |     |     |       |       | contact left        |
+//	+------------+---------+-----+-----+-------+-------+---------------------+
+//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, texts put into Contact
 //
 // A Relay writes a new one and swaps. In place only single words are changed, each
 // of which leaves a valid record: routes used up, flags, timers.
@@ -85,9 +85,23 @@ type Saved struct {
 	forced      int16 // listener that the program names, -1: none
 	nWaiting    uint8 // of contacts, behind nContacts: the target set of a relay that waits for a name
 	tries       uint8 // how often it has waited
+	wishes      uint8
+	ignore      uint8
+	extraLen    uint16 // what follows routeLen: the three below, and the texts of the edits
+	hostLen     uint16 // shown in our Via
+	port        uint16
+	pathLen     uint16
+	replyWish   uint8
+	nEdits      uint8
 	_           [2]uint8
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact
+	edits       [maxContactEdits]savedEdit
+}
+
+type savedEdit struct {
+	old     parser.Span
+	textLen uint32
 }
 
 type savedContact struct {
@@ -107,10 +121,12 @@ const (
 	savedRoute // a Route row is appended
 	savedWaits // a relay waits for a name
 	savedFresh // its first target is the Request-URI
+	savedRPort // our Via asks for rport
+	savedSymmetric
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 616 // TestSavedLayout
+const savedBytes = 720 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
@@ -205,10 +221,11 @@ type decisions struct {
 	pickURI, recordRoute, hasMF bool
 	maxForwards, nCuts, side    int
 	cuts                        [8]parser.Span
+	leave                       leaving
 }
 
 func (r *Request) decisions() decisions {
-	return decisions{r.uri, r.dst, r.appendRoute, r.dstAddr, r.target, r.pickURI, r.recordRoute, r.hasMF, r.maxForwards, r.nCuts, r.side, r.cuts}
+	return decisions{r.uri, r.dst, r.appendRoute, r.dstAddr, r.target, r.pickURI, r.recordRoute, r.hasMF, r.maxForwards, r.nCuts, r.side, r.cuts, r.leave}
 }
 
 // writeSaved writes the slot anew. waits: with the target set of the relay, which
@@ -231,7 +248,7 @@ func (r *Request) writeSaved(waits bool) bool {
 	}
 	d := &r.base
 	raw := r.M.Raw[:end(r.M)]
-	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute)
+	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute) + d.leave.textLen()
 	for i := l.at; i < l.n; i++ {
 		n += len(l.list[i].uri) + len(l.list[i].dst)
 	}
@@ -249,7 +266,7 @@ func (r *Request) writeSaved(waits bool) bool {
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
-		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(r.forced), nWaiting: uint8(nWaiting), tries: uint8(r.waits), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), wishes: uint8(d.leave.wishes), ignore: d.leave.ignore, replyWish: uint8(r.replyWish), nWaiting: uint8(nWaiting), tries: uint8(r.waits), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
 	s.Saved.Header = h
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	bit := func(set bool, b uint32) {
@@ -263,10 +280,13 @@ func (r *Request) writeSaved(waits bool) bool {
 	bit(d.uri != nil, savedURI)
 	bit(d.dst != nil, savedDst)
 	bit(d.appendRoute != nil, savedRoute)
+	bit(d.leave.rport, savedRPort)
+	bit(r.symmetric, savedSymmetric)
 	bit(waits, savedWaits)
 	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
 	b = append(append(append(append(b, raw...), d.uri...), d.dst...), d.appendRoute...)
+	b = d.leave.save(s, b)
 	for i := range s.contacts[:s.nContacts] {
 		t := &l.list[int(l.at)+i]
 		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
@@ -295,7 +315,7 @@ func (r *Request) waitingTarget(i int, main *target) *target {
 // waiting is the target set of a relay that waits; its bytes are good for the batch.
 func (c *Core) waiting(s *Saved, off shm.Off) []target {
 	text := shm.Tail[Saved](c.cfg.Arena, off, int(s.textLen))
-	text = text[int(s.rawLen)+int(s.uriLen)+int(s.dstLen)+int(s.routeLen):]
+	text = text[int(s.rawLen)+int(s.uriLen)+int(s.dstLen)+int(s.routeLen)+int(s.extraLen):]
 	list := c.targets[:0]
 	for i := range s.contacts[:s.nContacts+s.nWaiting] {
 		k := &s.contacts[i]
@@ -377,7 +397,12 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.cuts, r.nCuts = s.cuts, int(s.nCuts)
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
 	r.armed = armed{s.failure, s.branch, s.reply}
-	r.side, r.forced = int(s.side), int(s.forced)
+	r.side = int(s.side)
+	r.leave.restore(s, text)
+	r.replyWish = txn.Wishes(s.replyWish)
+	if s.bits&savedSymmetric != 0 && !r.symmetric {
+		r.symmetric, r.received, r.replyTo = true, true, r.Src
+	}
 	r.lastTarget, r.base = s.lastTarget, r.decisions()
 	r.loaded.at, r.loaded.n = 0, s.nContacts
 	for i := range s.contacts[:s.nContacts] {
@@ -452,4 +477,36 @@ func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
 	s.FrMs, s.FrInvMs = f.fr, f.frInv
 	c.tx.Retime(tx, fr > 0, frInv > 0)
 	return true
+}
+
+// textLen is how long the texts are that save writes.
+func (l *leaving) textLen() int {
+	n := len(l.host) + len(l.path)
+	for i := range l.list[:l.n] {
+		n += len(l.list[i].text)
+	}
+	return n
+}
+
+// save writes l into s, its texts behind b.
+func (l *leaving) save(s *Saved, b []byte) []byte {
+	s.extraLen, s.hostLen, s.port, s.pathLen, s.nEdits = uint16(l.textLen()), uint16(len(l.host)), l.port, uint16(len(l.path)), uint8(l.n)
+	b = append(append(b, l.host...), l.path...)
+	for i := range l.list[:l.n] {
+		e := &l.list[i]
+		s.edits[i] = savedEdit{e.old, uint32(len(e.text))}
+		b = append(b, e.text...)
+	}
+	return b
+}
+
+// restore reads it back; text takes the next bytes.
+func (l *leaving) restore(s *Saved, text func(n int, there bool) []byte) {
+	l.forced, l.wishes, l.ignore, l.rport, l.port = int(s.forced), txn.Wishes(s.wishes), s.ignore, s.bits&savedRPort != 0, s.port
+	l.host, l.path = text(int(s.hostLen), s.hostLen > 0), text(int(s.pathLen), s.pathLen > 0)
+	l.n = int(s.nEdits)
+	for i := range l.list[:l.n] {
+		e := &s.edits[i]
+		l.list[i] = contactEdit{e.old, text(int(e.textLen), true)}
+	}
 }

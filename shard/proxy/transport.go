@@ -67,7 +67,7 @@ func (c *Core) Report(br *txn.Branch, why Failing) { c.report(br, why, c.tx.Tx(b
 
 // report tells the blacklist about the destination of br.
 func (c *Core) report(br *txn.Branch, why Failing, method parser.Method) {
-	if c.cfg.Blocked != nil {
+	if c.cfg.Blocked != nil && !ignores(br, why) {
 		to := br.Addr()
 		c.cfg.Blocked.Report(&to, why, method, -1)
 	}
@@ -75,7 +75,7 @@ func (c *Core) report(br *txn.Branch, why Failing, method parser.Method) {
 
 // overloaded tells the blacklist about a 503, with its Retry-After (§20.33).
 func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Method) {
-	if c.cfg.Blocked == nil {
+	if c.cfg.Blocked == nil || ignores(br, Overloaded) {
 		return
 	}
 	seconds := -1
@@ -278,7 +278,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 // program, or the second of two Routes of ours, names, else Core.leavesBy.
 func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 	c := r.core
-	if by := r.forced; by >= 0 && c.listeners[by].addr.Family == a.Family {
+	if by := r.leave.forced; by >= 0 && c.listeners[by].addr.Family == a.Family {
 		if by = c.withProto(by, a.Proto); by >= 0 {
 			return by
 		}
@@ -312,9 +312,13 @@ func (c *Core) withProto(by int, proto netio.Proto) int {
 	return found
 }
 
-// tell names the domain whose certificate the next message's receiver must show.
-func (c *Core) tell(proto netio.Proto, domain []byte) {
+// tell names the domain whose certificate the next message's receiver must show, and what
+// the message asks of its stream.
+func (c *Core) tell(proto netio.Proto, domain []byte, w txn.Wishes) {
 	if proto.Secure() && c.domains != nil {
 		c.domains.Domain(domain)
+	}
+	if w != 0 && proto.Reliable() && c.wisher != nil {
+		c.wisher.Wish(w)
 	}
 }

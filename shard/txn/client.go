@@ -54,6 +54,12 @@ func (br *Branch) ReplyRoute() int { return int(br.replyRoute) }
 // SetReplyRoute sets it.
 func (br *Branch) SetReplyRoute(n int) { br.replyRoute = uint16(n) }
 
+// Marks is a byte the user keeps with the branch.
+func (br *Branch) Marks() uint8 { return br.marks }
+
+// SetMarks sets it.
+func (br *Branch) SetMarks(m uint8) { br.marks = m }
+
 // Lost tells whether the user was told that the branch failed or timed out. A
 // final other than a 2xx that still comes is that of its CANCEL.
 func (br *Branch) Lost() bool { return br.flags&brLost != 0 }

@@ -50,10 +50,12 @@ type node struct {
 
 // Flags of a Tx.
 const (
-	txCanceled  = 1 << iota // a CANCEL for it was accepted
-	txUnmatched             // no longer in the hash index
-	txAnswered              // a final response went upstream
-	txExpired               // its lifetime is over: no further destination is tried
+	txCanceled   = 1 << iota // a CANCEL for it was accepted
+	txUnmatched              // no longer in the hash index
+	txAnswered               // a final response went upstream
+	txExpired                // its lifetime is over: no further destination is tried
+	txNoConnect              // its responses leave on a connection there is, see Wishes
+	txCloseAfter             // a final one closes it
 )
 
 // Flags of a Branch.
@@ -130,7 +132,7 @@ type Branch struct {
 	status     uint16 // last status received
 	replyRoute uint16 // the user's, see ReplyRoute
 	index      uint8  // number in its transaction, from 0
-	_          uint8
+	marks      uint8  // the user's, see Marks
 }
 
 // Sizes of the records; a test holds them against their structs.

@@ -35,6 +35,9 @@ func (tx *Tx) Listener() int { return int(tx.listener) }
 // Proto is the transport the request came by and responses leave by.
 func (tx *Tx) Proto() netio.Proto { return tx.replyTo.Proto }
 
+// ReplyTo is where responses go.
+func (tx *Tx) ReplyTo() netio.Addr { return tx.replyTo }
+
 // Total is how many branches were ever made.
 func (tx *Tx) Total() int { return int(tx.total) }
 
@@ -96,19 +99,19 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 	case Proceeding:
 		switch {
 		case status == 100:
-			t.pass(tx, segments) // made anew for each retransmission, see Repeat
+			t.pass(tx, status, segments) // made anew for each retransmission, see Repeat
 		case status < 200:
-			t.keep(tx, segments)
+			t.keep(tx, status, segments)
 		case status < 300:
 			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each.
-			t.pass(tx, segments) // before the state: a response that a panic stopped was not sent
+			t.pass(tx, status, segments) // before the state: a response that a panic stopped was not sent
 			tx.state = Accepted
 			t.answered(tx)
 			t.drop(&tx.reply)
 			t.rearmServer(tx, t.now+int64(t.timers.L))
 		default:
 			// §17.2.1, Timers G and H.
-			t.keep(tx, segments)
+			t.keep(tx, status, segments)
 			tx.state = Completed
 			t.answered(tx)
 			if !tx.replyTo.Proto.Reliable() {
@@ -122,7 +125,7 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 		if status < 200 || status >= 300 {
 			return false
 		}
-		t.pass(tx, segments)
+		t.pass(tx, status, segments)
 	}
 	tx.status = uint16(status)
 	return true
@@ -138,10 +141,10 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		if status != 100 {
 			return false // RFC 4320 §4.1: nothing but a 100, and that not early
 		}
-		t.keep(tx, segments)
+		t.keep(tx, status, segments)
 	} else {
 		// Timer J.
-		t.keep(tx, segments)
+		t.keep(tx, status, segments)
 		tx.state = Completed
 		t.answered(tx)
 		tx.retransAt = 0
@@ -170,7 +173,10 @@ func (t *Table) rearmServer(tx *Tx, endAt int64) {
 }
 
 // pass sends a response that nobody will ask us to repeat.
-func (t *Table) pass(tx *Tx, segments [][]byte) {
+func (t *Table) pass(tx *Tx, status int, segments [][]byte) {
+	if tx.flags&(txNoConnect|txCloseAfter) != 0 {
+		t.wish(tx, status)
+	}
 	t.out.Begin(int(tx.listener), &tx.replyTo, 0)
 	for _, s := range segments {
 		t.out.Append(s)
@@ -181,16 +187,16 @@ func (t *Table) pass(tx *Tx, segments [][]byte) {
 // keep sends a response and keeps its bytes for retransmissions. Without room
 // for them it is sent all the same and not repeated. Over a reliable transport
 // nobody asks again.
-func (t *Table) keep(tx *Tx, segments [][]byte) {
+func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 	if tx.replyTo.Proto.Reliable() {
-		t.pass(tx, segments)
+		t.pass(tx, status, segments)
 		return
 	}
 	off := t.join(tx, segments)
 	if off == 0 {
 		t.count[CountUnstored]++
 		t.drop(&tx.reply) // an older response must not be repeated in its place
-		t.pass(tx, segments)
+		t.pass(tx, status, segments)
 		return
 	}
 	t.drop(&tx.reply)

@@ -1,0 +1,324 @@
+package proxy
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// leaving is what the routing program has decided about how the request leaves, beside where to. Its texts are good for the
+// batch; Saved keeps them for later routes. What a branch route decides is for its branch alone, see fork.
+type leaving struct {
+	forced int        // listener that force_send_socket() names; -1: none
+	wishes txn.Wishes // of the stream it leaves on
+	ignore uint8      // reasons that list no destination, see ignores
+	rport  bool       // our Via asks for rport, whatever the settings say
+	port   uint16     // shown in our Via instead of the listener's; 0: that
+	host   []byte     // the same; nil: that
+	path   []byte     // our Path row; nil: none
+	edits
+}
+
+// reset forgets all of it. Texts and edits beyond n are left as they are: this is once per request.
+func (l *leaving) reset() {
+	l.forced, l.wishes, l.ignore, l.rport, l.port, l.host, l.path, l.n = -1, 0, 0, false, 0, nil, nil, 0
+}
+
+// ForceListener makes the request leave by a listener, or by the one with its
+// address and the destination's transport (force_send_socket); -1: by the one that
+// suits the destination.
+func (r *Request) ForceListener(listener int) { r.leave.forced = listener }
+
+// Forced is what ForceListener was given last.
+func (r *Request) Forced() int { return r.leave.forced }
+
+// Wish adds to what the request asks of the stream it leaves on.
+func (r *Request) Wish(w txn.Wishes) { r.leave.wishes |= w }
+
+// ReplyWish adds to what the responses to the request ask of theirs.
+func (r *Request) ReplyWish(w txn.Wishes) {
+	r.replyWish |= w
+	if r.Tx != nil {
+		r.Tx.SetReplyWishes(r.Tx.ReplyWishes() | w)
+	}
+}
+
+// Ignore says which reasons, bits of Kamailio's blst_set_ignore, put no destination of the request on the blacklist.
+func (r *Request) Ignore(mask uint8) { r.leave.ignore = mask }
+
+// Ignored is what Ignore was given last.
+func (r *Request) Ignored() uint8 { return r.leave.ignore }
+
+// The marks of a branch are one byte: the reasons to ignore, of which the first and last bit are none that a failure has, and in
+// these the wishes.
+const (
+	markNoConnect  = 1 << 0
+	markCloseAfter = 1 << 7
+	markIgnore     = 0x7e
+)
+
+func (l *leaving) marks() uint8 {
+	m := l.ignore & markIgnore
+	if l.wishes&txn.NoConnect != 0 {
+		m |= markNoConnect
+	}
+	if l.wishes&txn.CloseAfter != 0 {
+		m |= markCloseAfter
+	}
+	return m
+}
+
+func wishesOf(marks uint8) (w txn.Wishes) {
+	if marks&markNoConnect != 0 {
+		w |= txn.NoConnect
+	}
+	if marks&markCloseAfter != 0 {
+		w |= txn.CloseAfter
+	}
+	return w
+}
+
+// IgnoreOf replaces the mask of a branch that is under way.
+func IgnoreOf(br *txn.Branch, mask uint8) {
+	br.SetMarks(br.Marks()&^markIgnore | mask&markIgnore)
+}
+
+// IgnoredOf is the mask of a branch.
+func IgnoredOf(br *txn.Branch) uint8 { return br.Marks() & markIgnore }
+
+// failingBits are the reasons as bits of a mask.
+var failingBits = [...]uint8{TimedOut: 0x10, Overloaded: 0x20, SendFailed: 0x02, ConnectFailed: 0x04, Refused: 0x08}
+
+// ignores tells whether a failure of br is not to be told to the blacklist.
+func ignores(br *txn.Branch, why Failing) bool { return br.Marks()&failingBits[why] != 0 }
+
+// RPort makes our Via ask for rport (RFC 3581 §3).
+func (r *Request) RPort() { r.leave.rport = true }
+
+// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport); false: a transaction
+// has taken note already.
+func (r *Request) Symmetric() bool {
+	if r.Tx != nil && !r.symmetric || r.via == nil {
+		return false
+	}
+	r.symmetric, r.received = true, true
+	r.replyTo = r.Src
+	return true
+}
+
+// Advertise shows host and port in our Via instead of the listener's; nil and 0 leave that part as it is. false: too many names
+// were shown before, or host is too long.
+//
+// A response is ours by the sent-by that it brings back (§18.1.2), so what was ever shown is remembered.
+func (r *Request) Advertise(host []byte, port int) bool {
+	l := &r.leave
+	if len(host) > maxSentByHost || port < 0 || port > 65535 {
+		return false
+	}
+	was := *l
+	if host != nil {
+		l.host = r.core.keep(host)
+	}
+	if port != 0 {
+		l.port = uint16(port)
+	}
+	for i := range r.core.listeners {
+		if !r.core.remember(l.sentBy(r.core, i)) {
+			*l = was
+			return false
+		}
+	}
+	return true
+}
+
+// remember takes a sent-by for one of ours; false: no room.
+func (c *Core) remember(sentBy []byte) bool {
+	switch {
+	case c.viaIsOurs(sentBy):
+		return true
+	case len(c.advertised) >= maxAdvertised:
+		return false
+	}
+	c.advertised = append(c.advertised, append([]byte(nil), sentBy...))
+	return true
+}
+
+// sentBy is what our Via shows of a listener.
+func (l *leaving) sentBy(c *Core, listener int) []byte {
+	t := &c.listeners[listener]
+	if l.host == nil && l.port == 0 {
+		return t.sentBy
+	}
+	host, port := t.host, t.port
+	if l.host != nil {
+		host = l.host
+	}
+	if l.port != 0 {
+		port = int(l.port)
+	}
+	b := append(c.take(len(host)+6), host...)
+	if port != 0 {
+		b = appendInt(append(b, ':'), port)
+	}
+	return b
+}
+
+// viaHead begins our Via row, up to its branch.
+func (r *Request) viaHead(listener int) []byte {
+	c, l := r.core, &r.leave
+	if l.host == nil && l.port == 0 && !l.rport {
+		via := c.listeners[listener].via
+		return append(c.take(len(via)+512), via...)
+	}
+	return c.appendVia(c.take(1024), listener, l.sentBy(c, listener), l.rport) // Slow path
+}
+
+// viaLike begins our Via row for a request that is sent again: what the program had shown in the one before stays.
+func (c *Core) viaLike(m *parser.Message, before, listener int) []byte {
+	via, reason := m.TopVia()
+	if reason == parser.OK {
+		sentBy, rport := via.SentBy.Of(m.Raw), !via.RPortParam.Empty()
+		if own := c.listeners[before].sentBy; string(own) != string(sentBy) {
+			return c.appendVia(c.take(1024), listener, sentBy, rport)
+		} else if rport != c.cfg.LocalRPort {
+			return c.appendVia(c.take(1024), listener, c.listeners[listener].sentBy, rport)
+		}
+	}
+	v := c.listeners[listener].via
+	return append(c.take(len(v)+512), v...)
+}
+
+func (c *Core) appendVia(b []byte, listener int, sentBy []byte, rport bool) []byte {
+	b = append(append(b, "Via: SIP/2.0/"...), c.listeners[listener].proto.String()...)
+	b = append(append(b, ' '), sentBy...)
+	if rport || c.cfg.LocalRPort {
+		b = append(b, ";rport"...)
+	}
+	return append(b, ";branch="...)
+}
+
+// AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the request, through which
+// requests for the registered address are to come back. received adds where it came from. false: no room, or one
+// was added before.
+func (r *Request) AddPath(user, params []byte, received bool) bool {
+	c, t := r.core, &r.core.listeners[r.Listener]
+	if r.leave.path != nil || len(user)+len(params) > maxPathBytes {
+		return false
+	}
+	b := append(c.take(len(user)+len(params)+len(t.sentBy)+160), "Path: <sip:"...)
+	if len(user) > 0 {
+		b = append(append(b, user...), '@')
+	}
+	b = append(append(append(b, t.sentBy...), t.param...), ";lr"...)
+	if received {
+		b = r.Src.AppendTo(append(b, ";received=sip:"...))
+		if p := transportParams[t.proto]; len(p) > 0 {
+			// A parameter's value has neither ";" nor "=" (§25.1, paramchar), so they are escaped.
+			b = append(append(b, "%3Btransport%3D"...), p[len(";transport="):]...)
+		}
+	}
+	if len(params) > 0 {
+		if params[0] != ';' {
+			b = append(b, ';')
+		}
+		b = append(b, params...)
+	}
+	r.leave.path = append(b, ">\r\n"...)
+	return true
+}
+
+// ReplaceContact puts text in the place of old, a part of a Contact value, when the request leaves; false: no room, or old
+// overlaps another edit.
+func (r *Request) ReplaceContact(old parser.Span, text []byte) bool {
+	return r.leave.put(r.core, old, text)
+}
+
+// edits are changes to Contact values.
+type edits struct {
+	n    int
+	list [maxContactEdits]contactEdit
+}
+
+type contactEdit struct {
+	old  parser.Span
+	text []byte
+}
+
+// put adds one, or replaces the one of the same place.
+func (e *edits) put(c *Core, old parser.Span, text []byte) bool {
+	if len(text) > maxContactText {
+		return false
+	}
+	for i := range e.list[:e.n] {
+		o := &e.list[i]
+		switch {
+		case o.old == old:
+			o.text = c.keep(text)
+			return true
+		case old.Off < o.old.End() && o.old.Off < old.End():
+			return false
+		}
+	}
+	if e.n == len(e.list) {
+		return false
+	}
+	e.list[e.n] = contactEdit{old, c.keep(text)}
+	e.n++
+	return true
+}
+
+// plan writes them; from is where p's bytes begin in the message.
+func (e *edits) plan(p *Plan, from uint32) {
+	for i := range e.list[:e.n] {
+		o := &e.list[i]
+		p.Replace(o.old.Off-from, o.old.Len, o.text)
+	}
+}
+
+// Reply is what reply routes have decided about how the response under way is passed on.
+type Reply struct {
+	listener int // that it leaves by; -1: that of its request
+	wishes   txn.Wishes
+	core     *Core
+	edits
+}
+
+// Begin starts on the next response.
+func (p *Reply) Begin() { p.listener, p.wishes, p.n = -1, 0, 0 }
+
+// ForceListener makes it leave by another listener, as far as its transport and family fit. Over a stream it leaves on
+// its request's connection whatever is asked for (§18.2.2).
+func (p *Reply) ForceListener(listener int) { p.listener = listener }
+
+// Forced is what ForceListener was given last.
+func (p *Reply) Forced() int { return p.listener }
+
+// Wish adds to what it asks of its stream.
+func (p *Reply) Wish(w txn.Wishes) { p.wishes |= w }
+
+// ReplaceContact is Request.ReplaceContact for the response.
+func (p *Reply) ReplaceContact(old parser.Span, text []byte) bool { return p.put(p.core, old, text) }
+
+// by is the listener that a response to tx, or to that address, leaves by.
+func (p *Reply) by(to *netio.Addr, usual int) int {
+	if p.listener < 0 || to.Proto != netio.UDP {
+		return usual
+	}
+	if l := &p.core.listeners[p.listener]; l.addr.Family != to.Family {
+		return usual
+	}
+	if by := p.core.withProto(p.listener, to.Proto); by >= 0 {
+		return by
+	}
+	return usual
+}
+
+// respond passes the response planned to tx.
+func (c *Core) respond(tx *txn.Tx, status int, segments [][]byte) bool {
+	p := &c.Reply
+	if p.listener < 0 && p.wishes == 0 {
+		return c.tx.Respond(tx, status, segments)
+	}
+	to := tx.ReplyTo() // Slow path: a reply route has chosen
+	return c.tx.RespondBy(tx, p.by(&to, tx.Listener()), p.wishes, status, segments)
+}
