@@ -11,8 +11,10 @@ import (
 )
 
 // park takes a connection out of the loop while its shard has no room for what it brought: nothing is read from it any more, its peer's window closes. gnet has no
-// way to stop reading. SO_RCVLOWAT would not do: the kernel reports a socket readable all the same when its window is nearly full (tcp_epollin_ready, net/ipv4/tcp.c, Linux 6.18), and raises its
-// receive buffer to hold the mark. So the connection is closed there, and lives on as a duplicate.
+// way to stop reading, so the connection is closed there, and lives on as a duplicate of its descriptor.
+//
+// SO_RCVLOWAT would not do. The kernel caps it at half of tcp_rmem's maximum and raises the receive buffer to hold it: with 32 MiB there a socket was readable again after
+// 16 MiB, all in kernel memory (Linux 6.18, 2026-11-26); and it is readable whatever the mark when its window is nearly full (tcp_epollin_ready, net/ipv4/tcp.c).
 func (l *loop) park(c *conn) gnet.Action {
 	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

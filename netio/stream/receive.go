@@ -144,9 +144,15 @@ func (l *loop) push(m *inMsg) bool {
 	}
 	q := e.ports[shard].q
 	n := len(m.data)
-	if e.inbound.Add(int64(n)) > inboundBytes || !q.push(m) {
+	tooMuch := e.inbound.Add(int64(n)) > inboundBytes
+	if tooMuch || !q.push(m) {
 		e.inbound.Add(-int64(n))
 		q.starved.Store(true)
+		if !tooMuch && q.length() <= queueMessages/2 {
+			// The shard emptied its queue before it could see starved, and may sleep by now.
+			l.resume.Store(true)
+			l.ring()
+		}
 		return false
 	}
 	l.pushed++
