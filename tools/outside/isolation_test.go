@@ -176,19 +176,27 @@ func counted(t *testing.T, before, after map[string]int64, name string, atLeast 
 	}
 }
 
-// highestDescriptor is the largest number of a file descriptor that the program has open.
-func (p *process) highestDescriptor(t *testing.T) (highest uint64) {
+// descriptorLimit is the limit that leaves the program so many file descriptors: the lowest numbers that are free are the ones it gets.
+func (p *process) descriptorLimit(t *testing.T, spare int) (limit uint64) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	open := map[uint64]bool{}
 	for _, e := range entries {
-		if n, err := strconv.ParseUint(e.Name(), 10, 32); err == nil {
-			highest = max(highest, n)
+		n, err := strconv.ParseUint(e.Name(), 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open[n] = true
+	}
+	for ; spare > 0; limit++ {
+		if !open[limit] {
+			spare--
 		}
 	}
-	return highest
+	return limit
 }
 
 // The process has no descriptor left (EMFILE): connections that want in wait or are refused, those that are there go on, and when descriptors are free again
@@ -200,7 +208,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	calls := startTraffic(t, srv, "UDP", overTCP, overTLS, overWS)
 	before := srv.streamCounters(t)
 	const spare = 10
-	limit := srv.highestDescriptor(t) + 1 + spare
+	limit := srv.descriptorLimit(t, spare)
 	if err := unix.Prlimit(srv.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
 		t.Fatal(err)
 	}
