@@ -294,6 +294,9 @@ func TestOutletWishes(t *testing.T) {
 	send(response, 0, 0, "7000 noconnect, 7001") // its connection is gone: §18.2.2
 	send(response, 0, txn.CloseAfter, "7000 noconnect close, 7001 close")
 	send(response, 0, txn.NoConnect, "7000 noconnect")
+	o.never = txn.NoConnect // tcp_no_connect
+	send("INVITE sip:a@b SIP/2.0\r\n\r\n", 5, 0, "7000 noconnect")
+	o.never = 0
 	if o.lost != 1 || o.reopened != 2 {
 		t.Errorf("lost %d, reopened %d", o.lost, o.reopened)
 	}

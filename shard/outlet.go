@@ -44,6 +44,7 @@ type outlet struct {
 	streams   streams
 	first     int // number of the first stream listener
 	by        []*netio.Listener
+	never     txn.Wishes // what every message asks for: NoConnect with tcp_no_connect
 
 	// The message over a stream that is being put together:
 	streaming bool
@@ -84,7 +85,7 @@ func (o *outlet) End() {
 		return
 	}
 	o.streaming = false
-	domain, w := o.domain, o.wishes
+	domain, w := o.domain, o.wishes|o.never
 	o.domain, o.wishes = nil, 0
 	response := o.token == 0 && len(o.segments) > 0 && len(o.segments[0]) > 8 && string(o.segments[0][:8]) == "SIP/2.0 "
 	noConnect := w&txn.NoConnect != 0

@@ -197,6 +197,9 @@ func (s *Server) newWorker(i int) (*worker, error) {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
+	if s.cfg.Settings.Stream.NoConnect {
+		w.outlet.never = txn.NoConnect
+	}
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}
