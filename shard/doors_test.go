@@ -17,6 +17,7 @@ import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/blocklist"
+	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
 )
 
@@ -314,7 +315,7 @@ func (s *wishStreams) Begin(_ int, dst *netio.Addr, _ uint64) {
 	s.to = port
 }
 func (s *wishStreams) Append([]byte) {}
-func (s *wishStreams) End(w txn.Wishes, _ []byte) bool {
+func (s *wishStreams) End(w txn.Wishes, _ []byte, _ proxy.Patience) bool {
 	if s.did != "" {
 		s.did += ", "
 	}

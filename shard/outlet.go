@@ -17,7 +17,7 @@ type streams interface {
 	Append(segment []byte)
 	// End hands the message over. domain: whose certificate the other side must show ("": its
 	// address is all that is known). false: there is no connection, and none may be opened.
-	End(w txn.Wishes, domain []byte) (ok bool)
+	End(w txn.Wishes, domain []byte, p proxy.Patience) (ok bool)
 	Abandon()
 	Flush()
 	Forget()
@@ -44,6 +44,7 @@ type outlet struct {
 	streams   streams
 	first     int // number of the first stream listener
 	by        []*netio.Listener
+	patience  func(token uint64) proxy.Patience
 	never     txn.Wishes // what every message asks for: NoConnect with tcp_no_connect
 
 	// The message over a stream that is being put together:
@@ -92,7 +93,11 @@ func (o *outlet) End() {
 	if response {
 		w |= txn.NoConnect
 	}
-	if o.streams.End(w, domain) || !response {
+	var p proxy.Patience
+	if o.token != 0 && o.patience != nil {
+		p = o.patience(o.token)
+	}
+	if o.streams.End(w, domain, p) || !response {
 		return
 	}
 	if noConnect {
@@ -130,7 +135,7 @@ func (o *outlet) reopen(w txn.Wishes) {
 	}
 	o.streams.Begin(o.listener, &to, 0)
 	o.streams.Append(b)
-	if !o.streams.End(w, via.Host.Of(b)) {
+	if !o.streams.End(w, via.Host.Of(b), proxy.Patience{}) {
 		o.lost++
 		return
 	}

@@ -200,6 +200,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	if s.cfg.Settings.Stream.NoConnect {
 		w.outlet.never = txn.NoConnect
 	}
+	w.outlet.patience = func(token uint64) proxy.Patience { return w.core.Patience(token) }
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}

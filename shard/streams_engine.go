@@ -47,9 +47,9 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	s.p.Begin(listener, &to, token)
 }
 
-func (s *streamPort) End(w txn.Wishes, domain []byte) (ok bool) {
-	if w != 0 || len(domain) > 0 {
-		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: string(domain)})
+func (s *streamPort) End(w txn.Wishes, domain []byte, p proxy.Patience) (ok bool) {
+	if w != 0 || len(domain) > 0 || p != (proxy.Patience{}) {
+		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: string(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
 	}
 	s.p.End()
 	return s.p.Last() != stream.NoConnection
@@ -64,7 +64,7 @@ func (s *streamPort) Failures() []streamFailure {
 		switch f.Reason {
 		case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
 			t.Why, t.Blames = proxy.ConnectFailed, true
-		case stream.SendTimeout:
+		case stream.SendTimeout, stream.Reset:
 			t.Blames = true
 		case stream.Closed, stream.ClosedAfterSend:
 			t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may

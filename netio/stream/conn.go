@@ -81,8 +81,9 @@ type conn struct {
 	born     int64      // ns
 	ipBooked netio.Addr // the source whose AcceptIPLimit it counts for
 
-	lifetime atomic.Int64 // ns; 0 means Limits.Lifetime
-	seen     atomic.Int64 // when a byte came or went last, ns. The loop writes, operators read.
+	lifetime    atomic.Int64 // ns; 0 means Limits.Lifetime
+	sendTimeout atomic.Int64 // ns; 0 means Limits.SendTimeout
+	seen        atomic.Int64 // when a byte came or went last, ns. The loop writes, operators read.
 
 	mu         sync.Mutex
 	st         state

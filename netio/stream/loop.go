@@ -147,7 +147,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	isDead := c.st == dead
 	if c.st == connecting {
 		c.st = open
-		c.deadline = l.now + int64(l.e.limits.SendTimeout.Load()) // for what waited for this
+		c.deadline = l.now + c.sendTimeoutNs() // for what waited for this
 		l.e.stats.opened(c)
 	}
 	c.mu.Unlock()
@@ -338,6 +338,13 @@ func (c *conn) lifetimeNs() int64 {
 		return d
 	}
 	return int64(c.e.limits.Lifetime.Load())
+}
+
+func (c *conn) sendTimeoutNs() int64 {
+	if d := c.sendTimeout.Load(); d > 0 {
+		return d
+	}
+	return int64(c.e.limits.SendTimeout.Load())
 }
 
 func (l *loop) lookAt(c *conn) {

@@ -20,6 +20,8 @@ type SendOptions struct {
 	CloseAfter bool
 	// ConnectTimeout is in place of Limits.ConnectTimeout if the message opens a connection; 0 leaves that.
 	ConnectTimeout time.Duration
+	// SendTimeout is the connection's from now on, in place of Limits.SendTimeout; 0 leaves it.
+	SendTimeout time.Duration
 	// Lifetime is the connection's from now on, in place of Limits.Lifetime; 0 leaves it.
 	Lifetime time.Duration
 }
@@ -137,6 +139,9 @@ func (p *Port) send(m *outMsg) Reason {
 		}
 		if o.opts.Lifetime > 0 {
 			c.lifetime.Store(int64(o.opts.Lifetime))
+		}
+		if o.opts.SendTimeout > 0 {
+			c.sendTimeout.Store(int64(o.opts.SendTimeout))
 		}
 		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:

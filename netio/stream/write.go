@@ -248,7 +248,7 @@ func (l *loop) wrote(c *conn, n int) {
 	c.uncount(n)
 	if c.blocked {
 		// Renewed whenever bytes leave: a slow reader is not a dead one.
-		c.deadline = now + int64(l.e.limits.SendTimeout.Load())
+		c.deadline = now + c.sendTimeoutNs()
 	}
 	c.mu.Unlock()
 }
@@ -300,7 +300,7 @@ func (l *loop) block(c *conn) bool {
 		c.inflight = 0
 		e.inflight.Add(-int64(total))
 		c.blocked = true
-		c.deadline = l.now + int64(e.limits.SendTimeout.Load())
+		c.deadline = l.now + c.sendTimeoutNs()
 		fits := true
 		for m := c.writing; m != nil && fits; m = m.next {
 			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {

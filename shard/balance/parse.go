@@ -281,6 +281,10 @@ func (r *reader) attr(s string, at int, a *Attrs) {
 		number(&a.OCRate, 0, 100)
 	case "cc":
 		number(&a.CC, 0, 1)
+	case "connect_timeout":
+		number(&a.ConnectTimeoutMs, 1, 600000)
+	case "send_timeout":
+		number(&a.SendTimeoutMs, 1, 600000)
 	}
 }
 

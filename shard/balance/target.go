@@ -76,5 +76,8 @@ type Attrs struct {
 	OCRate     int    // initial rate of loss, per cent
 	CC         int    // congestion control, 0 or 1 (algorithm 11)
 
+	// ConnectTimeoutMs and SendTimeoutMs are this target's own tcp_connect_timeout and tcp_send_timeout; 0: those of the core. Attributes of ours, Kamailio passes over them.
+	ConnectTimeoutMs, SendTimeoutMs int
+
 	proxy *Target // OBProxy taken apart
 }

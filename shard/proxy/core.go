@@ -3,6 +3,7 @@ package proxy
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"viaduct/netio"
 	"viaduct/parser"
@@ -100,6 +101,7 @@ type Core struct {
 	table      *balance.Table
 	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
+	patience   map[uint16]Patience
 	now        int64
 	reserve    uint64 // bytes of the arena that new calls leave alone
 	plan       Plan
@@ -115,7 +117,7 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
+	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
 		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
@@ -146,6 +148,7 @@ func (c *Core) SetTable(t *txn.Table) { c.tx = t }
 func (c *Core) SetTargets(t *balance.Table) {
 	c.table = t
 	clear(c.sockets)
+	clear(c.patience)
 	clear(c.suspects)
 	if t == nil {
 		return
@@ -155,8 +158,24 @@ func (c *Core) SetTargets(t *balance.Table) {
 			if by, ok := c.socketNamed(target.Attrs.Socket); ok {
 				c.sockets[target.UID] = by
 			}
+			if a := &target.Attrs; a.ConnectTimeoutMs|a.SendTimeoutMs != 0 {
+				c.patience[target.UID] = Patience{time.Duration(a.ConnectTimeoutMs) * time.Millisecond, time.Duration(a.SendTimeoutMs) * time.Millisecond}
+			}
 		}
 	}
+}
+
+// Patience is how long a destination's connection may take to be made, and may take no byte. 0: as long as any other's.
+type Patience struct{ Connect, Send time.Duration }
+
+// Patience is that of the destination that the message with that token goes to.
+func (c *Core) Patience(token uint64) (p Patience) {
+	if len(c.patience) > 0 {
+		if br := c.tx.Sent(token); br != nil {
+			p = c.patience[br.Target()]
+		}
+	}
+	return p
 }
 
 // socketNamed is the listener that a destination's socket attribute
