@@ -31,6 +31,8 @@ type Limits struct {
 	AcceptIPLimit, AcceptRate atomic.Int64
 	// MaxMessage [rd_buf_size] is the length of a message from which on it is refused (513).
 	MaxMessage atomic.Int64
+	// AcceptNoLength [tcp_accept_no_cl]: a message without Content-Length has no body, against RFC 3261 §18.3. False: it is a Fault.
+	AcceptNoLength atomic.Bool
 	// ConnsPerDestination is how many connections are opened to one destination: shard i uses the one of number i modulo this.
 	ConnsPerDestination atomic.Int64
 }

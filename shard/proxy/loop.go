@@ -48,7 +48,7 @@ func (r *Request) Looped() bool {
 			return false
 		}
 		id, ok := txn.ParseBranch(via.Branch.Of(m.Raw))
-		if !ok || !r.core.viaIsOurs(via.SentBy.Of(m.Raw)) {
+		if !ok {
 			continue
 		}
 		br := r.core.tx.At(id)

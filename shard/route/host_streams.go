@@ -29,7 +29,8 @@ type StreamHost interface {
 	ForwardTo(dst RelayDst) int
 	// AddLocalRPort is add_local_rport(): our Via in this request asks for rport (RFC 3581 §3).
 	AddLocalRPort() int
-	// ForceRPort is force_rport(): the response to this request goes to its source, and Via says so, as if it had carried rport.
+	// ForceRPort is force_rport(): the response to this request goes to its source, and Via says so, as if it had carried rport. Below 0: a
+	// transaction has noted already where it goes (t_newtran).
 	ForceRPort() int
 
 	// AliasConn is force_tcp_alias(): the connection the message came on also serves requests to the source address and port (RFC 5923, by
@@ -93,7 +94,7 @@ const (
 	ForwardClose
 	// ReplyNoConnect: the response leaves on a connection that is there, or not at all (set_reply_no_connect).
 	ReplyNoConnect
-	// ReplyClose: the connection is closed once the response is sent (set_reply_close).
+	// ReplyClose: the connection is closed once the final response is sent (set_reply_close): who hangs up after a 100 keeps the answer.
 	ReplyClose
 )
 
