@@ -24,7 +24,7 @@ func (c *Core) event(t *balance.Target, e balance.Event) {
 // BranchTimeout is txn.User's: the destination said nothing, or nothing final
 // (§16.8). It counts as a 408.
 func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
-	if t := c.targetOf(br); t != nil && !br.Heard() {
+	if t := c.targetOf(br); t != nil && !br.Heard() && !c.tx.Spares(tx, br.Index()) {
 		c.suspect(t, br)
 	}
 	if tx.Answered() || tx.State() == txn.Terminated {
@@ -85,7 +85,8 @@ func (c *Core) Expired(tx *txn.Tx) {
 // BranchFailed is txn.User's: the request did not reach the destination (§16.9:
 // as if it had answered 503, which we do not pass on).
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
-	if t := c.targetOf(br); t != nil {
+	// A name is not down while it has another address.
+	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
 		c.event(t, t.Fail(c.now/1e6))
 	}
 	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br)) || c.failover(tx, br) {
