@@ -1,6 +1,10 @@
 package proxy
 
-import "viaduct/shard/txn"
+import (
+	"time"
+
+	"viaduct/shard/txn"
+)
 
 // Limits of this package.
 const (
@@ -35,8 +39,12 @@ const (
 	maxAdvertised = 64
 	maxSentByHost = 255
 
-	// maxWaits is how often one relay may wait for a name: a target set has maxTargets+1 of them at most, and each is asked for once.
-	maxWaits = maxTargets + 2
+	// waitsBeyond is how often a relay may wait for names beyond one for each further target: for the first, and once more where an answer
+	// was forgotten before it was used. Each wait is bounded by dns_timeout.
+	waitsBeyond = 2
+
+	// longestWait is what a transaction must have left to live when its relay waits again: a resolver answers within dns_timeout, 10 s.
+	longestWait = 12 * time.Second
 
 	// maxReasonBytes is how much of a CANCEL's Reason rows (RFC 3326) goes on with
 	// ours: a row for SIP and one for Q.850 need 100. Further rows are left out,

@@ -261,6 +261,9 @@ func (t *Table) expireGuard(tx *Tx) {
 	}
 }
 
+// Left is how long tx lives on if nothing more is done about it.
+func (t *Table) Left(tx *Tx) time.Duration { return time.Duration(tx.endAt - t.now) }
+
 // TimeLeft tells whether tx has enough of its lifetime left for another
 // destination to answer.
 func (t *Table) TimeLeft(tx *Tx) bool {
