@@ -46,7 +46,7 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 		s.ServersMax = d.Servers
 	}
 	s.MemoryBytes = max(d.CacheKB<<10, 64<<10)
-	s.MinTTL, s.NegativeTTL = d.MinTTL, d.NegativeTTL
+	s.MinTTL, s.NegativeTTL, s.Timeout, s.StaleMax = d.MinTTL, d.NegativeTTL, d.Timeout, d.StaleTTL
 	if d.MaxTTL > 0 {
 		s.MaxTTL = d.MaxTTL
 	}
@@ -63,7 +63,7 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 // openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them: outgoing connections use it too. nil: there is none.
 func (c *Config) openTLS() (*tlsdomains.Store, error) {
 	s := &c.Settings.TLS
-	opts := tlsdomains.Options{Dir: c.configDir()}
+	opts := tlsdomains.Options{Dir: c.configDir(), NoSessions: !s.SessionCache}
 	for _, l := range c.Streams {
 		if l.Proto.Secure() {
 			opts.Listeners = append(opts.Listeners, l.Addr)
@@ -152,7 +152,7 @@ func (p *process) openServices() (err error) {
 			p.log.Warn(w.String())
 		}
 	}
-	p.limits = streamLimits(&c.Settings.Stream)
+	p.limits = streamLimits(c.Settings)
 	return nil
 }
 
