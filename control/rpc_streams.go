@@ -106,6 +106,12 @@ func StreamVars(l *stream.Limits) []Var {
 	}
 }
 
+// DatagramVars are the limits of datagrams, group udp, a name of ours. wq is what was set at start: there is memory for no more.
+func DatagramVars(wq *atomic.Int64) []Var {
+	return []Var{{Group: "udp", Name: "wq_max", Help: "bytes that may wait for one socket of one shard whose send buffer is full", Max: wq.Load(),
+		Get: func() any { return wq.Load() }, Set: func(v any) error { wq.Store(v.(int64)); return nil }}}
+}
+
 // StreamCounters are an engine's totals and gauges under Kamailio's names of group tcp where it has them, and why connections ended or were refused, zeros left out.
 func StreamCounters(e *stream.Engine) map[string]any {
 	s := e.Stats()

@@ -115,6 +115,7 @@ func (p *process) rpc() *control.RPC {
 		}
 	}
 	vars.Register(control.StreamVars(p.limits)...)
+	vars.Register(control.DatagramVars(p.server.WriteQueue())...)
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})

@@ -244,7 +244,10 @@ func TestDeferAccept(t *testing.T) {
 
 // The PROXY header has a time of its own, short of the handshake's.
 func TestProxyTimeout(t *testing.T) {
-	r := newRig(t, 1, fromLoopback, func(c *Config) { c.Limits.ProxyTimeout.Store(100 * time.Millisecond); c.Limits.AdmitTimeout.Store(time.Hour) })
+	r := newRig(t, 1, fromLoopback, func(c *Config) {
+		c.Limits.ProxyTimeout.Store(100 * time.Millisecond)
+		c.Limits.AdmitTimeout.Store(time.Hour)
+	})
 	ended(t, r.dial(0))
 	if s := r.e.Stats(); s.ProxyErrors != 1 {
 		t.Errorf("%+v", s)
@@ -280,7 +283,7 @@ func TestTLSUnused(t *testing.T) {
 	if err := patient.Handshake(); err != nil {
 		t.Fatal(err)
 	}
-	ended(t, talker)
+	talker.Close() // the shorter lifetime would be seen when its time in the wheel comes
 	r.wait("one connection", func() bool { return r.e.Stats().CurrentOpened == 1 })
 	if i := r.e.List(2); len(i) != 1 || i[0].Lifetime != time.Hour {
 		t.Errorf("%+v", i)
