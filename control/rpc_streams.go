@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -68,10 +69,22 @@ func StreamVars(l *stream.Limits) []Var {
 		return Var{Group: "tcp", Name: name, Help: help, Min: low, Max: high, Get: func() any { return at.Load() },
 			Set: func(v any) error { at.Store(v.(int64)); return nil }}
 	}
-	seconds := func(name, help string, at *stream.Duration) Var {
-		return Var{Group: "tcp", Name: name, Help: help + ", seconds", Min: 1, Max: 1 << 31, Get: func() any { return int64(at.Load() / time.Second) },
-			Set: func(v any) error { at.Store(time.Duration(v.(int64)) * time.Second); return nil }}
+	// Below 0 is the default, as in the file; of the lifetime it is the longest there is.
+	seconds := func(name, help string, below time.Duration, at *stream.Duration) Var {
+		return Var{Group: "tcp", Name: name, Help: fmt.Sprintf("%s, seconds; -1: %d", help, below/time.Second), Min: -1, Max: 1 << 31, Get: func() any { return int64(at.Load() / time.Second) },
+			Set: func(v any) error {
+				switch n := v.(int64); {
+				case n < 0:
+					at.Store(below)
+				case n == 0:
+					return fmt.Errorf("tcp.%s: 0 would end everything at once; write a number of seconds, or -1 for %d", name, below/time.Second)
+				default:
+					at.Store(time.Duration(n) * time.Second)
+				}
+				return nil
+			}}
 	}
+	def := stream.NewLimits()
 	millis := func(name, help string, at *stream.Duration) Var {
 		return Var{Group: "tcp", Name: name, Help: help + ", milliseconds", Min: 1, Max: 1 << 31, Get: func() any { return int64(at.Load() / time.Millisecond) },
 			Set: func(v any) error { at.Store(time.Duration(v.(int64)) * time.Millisecond); return nil }}
@@ -87,10 +100,10 @@ func StreamVars(l *stream.Limits) []Var {
 	return []Var{
 		number("conn_wq_max", "bytes that may wait for one connection", 0, 1<<20, &l.ConnWqMax),
 		number("wq_max", "bytes that may wait for all connections", 0, 1<<30, &l.WqMax),
-		seconds("send_timeout", "how long a connection may take no byte", &l.SendTimeout),
-		seconds("connect_timeout", "how long a connection may take to be made", &l.ConnectTimeout),
-		seconds("connection_lifetime", "how long a connection may be idle", &l.Lifetime),
-		seconds("msg_read_timeout", "how long a message may take to come", &l.MessageTimeout),
+		seconds("send_timeout", "how long a connection may take no byte", def.SendTimeout.Load(), &l.SendTimeout),
+		seconds("connect_timeout", "how long a connection may take to be made", def.ConnectTimeout.Load(), &l.ConnectTimeout),
+		seconds("connection_lifetime", "how long a connection may be idle", 1<<31*time.Second, &l.Lifetime),
+		seconds("msg_read_timeout", "how long a message may take to come", def.MessageTimeout.Load(), &l.MessageTimeout),
 		number("max_connections", "connections", 0, l.MaxConnections.Load(), &l.MaxConnections),
 		number("tls_max_connections", "connections with TLS", 0, l.TLSMaxConnections.Load(), &l.TLSMaxConnections),
 		number("accept_iplimit", "accepted connections of one address; 0: no limit", 0, 1<<31, &l.AcceptIPLimit),

@@ -62,6 +62,15 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 
 // openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them: outgoing connections use it too. nil: there is none.
 func (c *Config) openTLS() (*tlsdomains.Store, error) {
+	opts := c.tlsOptions()
+	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
+		return nil, nil
+	}
+	return tlsdomains.Open(opts)
+}
+
+// tlsOptions is what the settings say about the TLS domains.
+func (c *Config) tlsOptions() tlsdomains.Options {
 	s := &c.Settings.TLS
 	opts := tlsdomains.Options{Dir: c.configDir(), NoSessions: !s.SessionCache}
 	for _, l := range c.Streams {
@@ -69,21 +78,18 @@ func (c *Config) openTLS() (*tlsdomains.Store, error) {
 			opts.Listeners = append(opts.Listeners, l.Addr)
 		}
 	}
-	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
-		return nil, nil
-	}
 	if s.Config != "" {
 		opts.File = s.Config
 		if !filepath.IsAbs(opts.File) {
 			opts.File = filepath.Join(opts.Dir, opts.File)
 		}
-		return tlsdomains.Open(opts)
+		return opts
 	}
 	opts.Default = tlsdomains.Settings{
 		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
 		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate, VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
 	}
-	return tlsdomains.Open(opts)
+	return opts
 }
 
 // configDir is the folder of the configuration file, "." for one that has none.

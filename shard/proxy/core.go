@@ -170,6 +170,9 @@ func (cfg *Config) show(t *listenerText) {
 	}
 }
 
+// SentBy is what Via shows of a listener. It is not to be written to.
+func (c *Core) SentBy(listener int) []byte { return c.listeners[listener].shown.sentBy }
+
 // SetTable gives the Core the transactions it works on: they need each other.
 func (c *Core) SetTable(t *txn.Table) { c.tx = t }
 

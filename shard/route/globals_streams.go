@@ -200,6 +200,8 @@ func blocklistGlobals() map[string]*paramDef {
 	mask := func(f func(*BlocklistSettings) *BlockReasons) *paramDef {
 		return &paramDef{max: 255, set: func(s *Settings, v valueLit) { *f(&s.Blocklist) = BlockReasons(v.num) }}
 	}
+	sctp := mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore })
+	sctp.note = func(valueLit) string { return "has no effect: SCTP is not there" }
 	expire := seconds(func(b *BlocklistSettings) *time.Duration { return &b.Expire })
 	named := map[string]*paramDef{
 		"use_dst_%s":         toggle(func(s *Settings) *bool { return &s.Blocklist.Use }),
@@ -211,7 +213,7 @@ func blocklistGlobals() map[string]*paramDef {
 		"dst_%s_udp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.UDPIgnore }),
 		"dst_%s_tcp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TCPIgnore }),
 		"dst_%s_tls_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TLSIgnore }),
-		"dst_%s_sctp_imask":  mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore }),
+		"dst_%s_sctp_imask":  sctp,
 		// Of ours.
 		"dst_%s_icmp": toggle(func(s *Settings) *bool { return &s.Blocklist.ICMP }),
 	}
