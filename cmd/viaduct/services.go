@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"viaduct/control"
 	"viaduct/control/resolve"
@@ -161,9 +160,4 @@ func (p *process) openServices() (err error) {
 	}
 	p.limits = streamLimits(c.Settings)
 	return nil
-}
-
-// hasModule tells whether the file loads a module.
-func (c *Config) hasModule(name string) bool {
-	return slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == name })
 }

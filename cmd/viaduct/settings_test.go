@@ -155,6 +155,10 @@ func TestStreamNotesAndValues(t *testing.T) {
 	if w := webSocket(s); w.KeepAlive != 0 {
 		t.Errorf("%+v", w)
 	}
+	s.Stream.SynCount, s.Stream.KeepCount, s.Stream.KeepIdle = 500, 500, 24*time.Hour
+	if c := (&Config{Settings: s}).streamConfig(); c.SynCount != 127 || c.KeepAliveCount != 127 || c.KeepAlive != 32767*time.Second {
+		t.Errorf("%+v", c)
+	}
 	s.TLS.ConnectionTimeout = -time.Second
 	l := streamLimits(s)
 	if l.TLSUnused.Load() != unusedForEver || l.MaxAdmitting.Load() != 1024 {

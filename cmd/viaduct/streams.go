@@ -13,17 +13,24 @@ import (
 func (c *Config) streamConfig() stream.Config {
 	s := &c.Settings.Stream
 	cfg := stream.Config{Listeners: c.Streams, Loops: min(s.Children, shardsMax), Limits: streamLimits(c.Settings), Backlog: listenBacklog}
-	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = s.SynCount, time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second
+	// What is beyond the kernel's bounds it would refuse, and leave its default.
+	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = min(s.SynCount, tcpCountMax), time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second
 	cfg.QuickAck, cfg.ListenPort, cfg.SourceIPv4, cfg.SourceIPv6 = !s.DelayedAck, s.ReusePort, s.SourceIPv4, s.SourceIPv6
 	cfg.NoCloseNotify, cfg.WS = !c.Settings.TLS.SendCloseNotify, webSocket(c.Settings)
 	switch {
 	case !s.Keepalive:
 		cfg.KeepAlive = -1
 	default:
-		cfg.KeepAlive, cfg.KeepAliveInterval, cfg.KeepAliveCount = s.KeepIdle, s.KeepInterval, s.KeepCount
+		cfg.KeepAlive, cfg.KeepAliveInterval, cfg.KeepAliveCount = min(s.KeepIdle, tcpKeepMax), min(s.KeepInterval, tcpKeepMax), min(s.KeepCount, tcpCountMax)
 	}
 	return cfg
 }
+
+// tcpCountMax and tcpKeepMax are the kernel's MAX_TCP_SYNCNT and MAX_TCP_KEEPCNT, and its MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL (include/net/tcp.h).
+const (
+	tcpCountMax = 127
+	tcpKeepMax  = 32767 * time.Second
+)
 
 // webSocket is what the settings say about WebSocket connections.
 func webSocket(s *route.Settings) stream.WebSocket {

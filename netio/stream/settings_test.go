@@ -89,9 +89,12 @@ func TestAcceptUnique(t *testing.T) {
 	n.Close()
 	r.wait("the second connection to end", func() bool { return r.e.Stats().CurrentOpened == 1 })
 	r.e.Limits().AcceptUnique.Store(true)
-	n = again()
-	defer n.Close()
-	ended(t, n)
+	if n, err := from(c.LocalAddr().String(), r.addr(1)); err == nil { // else the reset was faster than connect
+		defer n.Close()
+		_ = n.SetDeadline(time.Now().Add(30 * time.Second))
+		ended(t, n)
+	}
+	r.wait("the refusal", func() bool { return r.e.Stats().Rejected[NotUnique] == 1 })
 	if s := r.e.Stats(); s.Rejected[NotUnique] != 1 || s.CurrentOpened != 1 {
 		t.Errorf("%+v", s)
 	}
