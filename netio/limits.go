@@ -22,9 +22,12 @@ const (
 	// maxRecvBufferBytes is the largest cap accepted. The kernel keeps the doubled value in an int32.
 	maxRecvBufferBytes = 1 << 30
 
-	// sendBufferBytes is what each socket asks for sending, in the kernel's count; a clamp by net.core.wmem_max is accepted silently, since a full send buffer is
-	// reported per message as EAGAIN. It holds a batch of full-sized messages several times over.
+	// sendBufferBytes is what each socket asks for sending, in the kernel's count; a clamp by net.core.wmem_max is accepted silently, since what a full send
+	// buffer does not take waits (Options.WriteQueue). It holds a batch of full-sized messages several times over.
 	sendBufferBytes = 1 << 20
+
+	// maxWriteQueueBytes bounds Options.WriteQueue: 16 MiB are a second and more of a shard's sending. What it says beyond is not used.
+	maxWriteQueueBytes = 16 << 20
 
 	// icmpBatch is how many error-queue entries one Errors call takes; the rest keeps the listener in Events.Errored.
 	icmpBatch = 16

@@ -82,6 +82,9 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 			return fmt.Errorf("cannot set up shard %d: %w", shard, err)
 		}
 		p.noSegment = opt.NoSegment
+		if p.writeQueue = opt.WriteQueue; p.writeQueue != nil {
+			p.queueBytes = int(min(max(p.writeQueue.Load(), 0), maxWriteQueueBytes))
+		}
 		g.ports = append(g.ports, p)
 	}
 	for i := range cfgs {

@@ -11,6 +11,7 @@ package netio
 import (
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -71,8 +72,11 @@ type Options struct {
 	Steer SteerMode // one shard never needs steering and gets none, whatever is set here
 	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT).
 	NoSegment bool
-	MHomed    bool         // choose the sending listener by the route to the destination: see Group.Egress
-	Logger    *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
+	// WriteQueue bounds the bytes that wait for one socket of one shard whose send buffer is full; nil or 0: none do. There is memory for as much as it says at start:
+	// later it may be lowered, and raised to that again.
+	WriteQueue *atomic.Int64
+	MHomed     bool         // choose the sending listener by the route to the destination: see Group.Egress
+	Logger     *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
 }
 
 // Listener describes one listen address. It is shared by all shards and immutable.
@@ -110,7 +114,7 @@ type SendFailure struct {
 	Token    uint64     // what Begin or Queue was given
 	Dst      Addr       // where it should have gone
 	Listener int16      // through which listener; -1 if none was given
-	Errno    unix.Errno // EAGAIN: the socket's send buffer is full; else what the kernel said (EPERM, ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EAFNOSUPPORT …)
+	Errno    unix.Errno // EAGAIN: the socket's send buffer is full, and its queue; else what the kernel said (EPERM, ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EAFNOSUPPORT …)
 }
 
 // ICMPError is one entry of a socket's error queue (IP_RECVERR, IPV6_RECVERR in ip(7)): a datagram of ours that was refused later on. Type and Code are those of
@@ -131,7 +135,8 @@ type PortStats struct {
 	RecvDatagrams, RecvBatches, RecvTruncated, RecvBytes uint64
 	SentDatagrams, SendBatches, SentBytes                uint64 // datagrams and bytes the kernel took
 	SentSegmented                                        uint64 // datagrams of those that left together with others (UDP_SEGMENT)
-	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN
+	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN: the socket is full, and Options.WriteQueue reached
+	SendQueued                                           uint64 // messages that had to wait for a full socket
 	SendRetried                                          uint64 // sends repeated because the first try returned an error, perhaps another datagram's
 	ICMPErrors                                           uint64
 }

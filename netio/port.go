@@ -3,6 +3,7 @@ package netio
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,8 @@ type Port struct {
 
 	hasPwait2  bool
 	noSegment  bool          // each message leaves by itself
+	writeQueue *atomic.Int64 // bytes that may wait for one socket: Options.WriteQueue
+	queueBytes int           // the same at start, for which there is memory
 	timeout    unix.Timespec // here and not on the stack: the kernel reads it through a pointer
 	epollEvent []unix.EpollEvent
 	ready      []uint16
@@ -80,6 +83,10 @@ func (p *Port) add(fd int) error {
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
 	batch.segment.off = batch.segment.off || p.noSegment
+	if err := batch.backlog.init(p.queueBytes); err != nil {
+		batch.free()
+		return err
+	}
 	p.fds = append(p.fds, fd)
 	p.tx = append(p.tx, batch)
 	p.drops = append(p.drops, dropCount{})
@@ -132,6 +139,9 @@ func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 		}
 		if e.Events&unix.EPOLLIN != 0 {
 			p.ready = append(p.ready, uint16(e.Fd))
+		}
+		if e.Events&unix.EPOLLOUT != 0 {
+			p.drain(p.tx[e.Fd])
 		}
 		if e.Events&unix.EPOLLERR != 0 {
 			p.errored = append(p.errored, uint16(e.Fd))

@@ -228,10 +228,13 @@ func (p *Port) sendGrouped(b *sendBatch) {
 	s := &b.segment
 	s.fill(b)
 	for k := 0; k < s.n; {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(&s.hdrs[k])), uintptr(s.n-k), unix.MSG_DONTWAIT, 0, 0)
+		n, errno := 0, unix.EAGAIN
+		if b.backlog.count == 0 { // else what comes behind waits too
+			n, errno = b.kernel(&s.hdrs[k], s.n-k)
+		}
 		if errno == 0 {
 			p.stats.SendBatches++
-			for end := k + int(n); k < end; k++ {
+			for end := k + n; k < end; k++ {
 				g := &s.groups[k]
 				p.stats.SentDatagrams += uint64(g.count)
 				p.stats.SentBytes += uint64(g.bytes)
@@ -259,7 +262,10 @@ func (p *Port) sendGrouped(b *sendBatch) {
 // Slow path: sendSingly tries one message, and once more after the error of another (see send).
 func (p *Port) sendSingly(b *sendBatch, i int) {
 	for try := 0; ; try++ {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(&b.hdrs[i])), 1, unix.MSG_DONTWAIT, 0, 0)
+		n, errno := 0, unix.EAGAIN
+		if b.backlog.count == 0 {
+			n, errno = b.kernel(&b.hdrs[i], 1)
+		}
 		switch {
 		case errno == 0 && n == 1:
 			p.stats.SendBatches++
@@ -267,8 +273,7 @@ func (p *Port) sendSingly(b *sendBatch, i int) {
 			p.stats.SentBytes += uint64(b.hdrs[i].Len)
 			return
 		case errno == unix.EAGAIN:
-			p.stats.SendAgain++
-			p.fail(b, i, errno)
+			p.keepOne(b, i)
 			return
 		case try > 0:
 			p.fail(b, i, errno)

@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -27,6 +28,10 @@ type sendBatch struct {
 	tokens    [BatchDatagrams]uint64
 	flows     [BatchDatagrams]uint32
 	segment   segmenter
+	backlog   backlog
+	late      mmsghdr // of the one that leaves the backlog
+	lateIov   unix.Iovec
+	injected  func(n int) (int, unix.Errno) // nil but in tests, which have no other way to fill a socket's buffer: loopback takes a datagram off it at once
 }
 
 func newSendBatch(listener, fd int) (*sendBatch, error) {
@@ -48,7 +53,7 @@ func newSendBatch(listener, fd int) (*sendBatch, error) {
 	return b, nil
 }
 
-func (b *sendBatch) free() error { return unix.Munmap(b.gather) }
+func (b *sendBatch) free() error { return errors.Join(unix.Munmap(b.gather), b.backlog.free()) }
 
 // Begin starts a message to dst from the listener's address; Append adds its bytes and End completes it. token names it in Failures. A listener of -1 (what
 // Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener and one flow
@@ -168,9 +173,13 @@ func (p *Port) Failures() []SendFailure {
 //   - The kernel stops at the first message that fails and reports how many left before it; only a failure of the first one is visible as an errno.
 //   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own result (IP_RECVERR in ip(7)), once. So each failing
 //     message is tried once more, and only its second failure is its own.
-//   - A full send buffer (EAGAIN) fails the rest of the batch: waiting would stop the shard, keeping it would need the segments beyond Flush. SIP repeats
-//     what is lost (RFC 3261 §17).
+//   - A full send buffer (EAGAIN) puts the rest of the batch into the socket's backlog, and what comes behind it too. What the backlog does not take fails.
 func (p *Port) send(b *sendBatch) {
+	if b.backlog.count > 0 && !p.drain(b) {
+		p.keep(b, 0)
+		b.n, b.used = 0, 0
+		return
+	}
 	if b.n > 1 && !b.segment.off && b.segment.plan(b) {
 		p.sendGrouped(b)
 		return
@@ -187,10 +196,8 @@ func (p *Port) send(b *sendBatch) {
 				i++
 			}
 		case errno == unix.EAGAIN:
-			for ; i < b.n; i++ {
-				p.stats.SendAgain++
-				p.fail(b, i, errno)
-			}
+			p.keep(b, i)
+			i = b.n
 		case tried < i && b.fd >= 0:
 			tried = i
 			p.stats.SendRetried++
@@ -208,23 +215,37 @@ func (b *sendBatch) sendmmsg(first int) (sent int, errno unix.Errno) {
 	if b.fd < 0 {
 		return 0, unix.EAFNOSUPPORT
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(&b.hdrs[first])), uintptr(b.n-first), unix.MSG_DONTWAIT, 0, 0)
+	return b.kernel(&b.hdrs[first], b.n-first)
+}
+
+// kernel gives it n messages from h on.
+func (b *sendBatch) kernel(h *mmsghdr, n int) (sent int, errno unix.Errno) {
+	if b.injected != nil {
+		if n, errno = b.injected(n); errno != 0 {
+			return 0, errno
+		}
+	}
+	r, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(h)), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(n), 0
+	return int(r), 0
 }
 
 // Slow path: fail records one message that did not leave.
 func (p *Port) fail(b *sendBatch, i int, errno unix.Errno) {
+	p.failed(b.tokens[i], b.listener, errno, &b.names[i])
+}
+
+func (p *Port) failed(token uint64, listener int16, errno unix.Errno, name *unix.RawSockaddrInet6) {
 	if p.failuresTaken {
 		p.failures = p.failures[:0]
 		p.failuresTaken = false
 	}
 	p.stats.SendFailed++
-	f := SendFailure{Token: b.tokens[i], Listener: b.listener, Errno: errno}
-	if b.names[i].Family != unix.AF_MAX {
-		readSockaddr(&b.names[i], &f.Dst)
+	f := SendFailure{Token: token, Listener: listener, Errno: errno}
+	if name.Family != unix.AF_MAX {
+		readSockaddr(name, &f.Dst)
 	}
 	p.failures = append(p.failures, f)
 }

@@ -30,6 +30,8 @@ const (
 	CountBytesIn
 	CountBytesOut
 	CountProbesSent
+	CountSendQueued   // datagrams that had to wait, since our send buffer was full
+	CountQueueFull    // datagrams not sent, since udp_wq_max had been reached
 	CountStreamsIn    // messages that came over streams
 	CountReopened     // responses whose connection was gone, sent over a new one (§18.2.2)
 	CountNoWayBack    // responses whose connection was gone, and no other could be opened
@@ -47,6 +49,7 @@ var counterNames = map[int]string{
 	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full", CountSendFailed: "send_failed",
 	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBatches: "batches", CountPanics: "panics",
 	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
+	CountSendQueued: "datagrams_queued", CountQueueFull: "datagram_queue_full",
 	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened", CountNoWayBack: "no_way_back",
 	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered", GaugeArenaUsed: "arena_used_bytes",
 }

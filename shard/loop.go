@@ -301,6 +301,7 @@ func (w *worker) gauges() {
 	w.count[CountBatches] = s.RecvBatches
 	w.count[CountDatagramsOut] = s.SentDatagrams
 	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
+	w.count[CountSendQueued], w.count[CountQueueFull] = s.SendQueued, s.SendAgain
 	w.count[CountReopened], w.count[CountNoWayBack] = w.outlet.reopened, w.outlet.lost
 	w.lastFinal.Store(w.tx.LastFinal())
 	w.count[GaugeTransactions] = uint64(w.tx.Held())

@@ -54,7 +54,7 @@ func (p *prober) tick(w *worker) {
 			continue
 		}
 		branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
-		b := p.p.AppendRequest(nil, pr, w.shared.listeners[by].SentBy, branch)
+		b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
 		w.out.Begin(by, &to, 0)
 		w.out.Append(b)
 		w.out.End()

@@ -100,16 +100,17 @@ type shared struct {
 
 // Server is the shards, running.
 type Server struct {
-	cfg     Config
-	arena   *shm.Arena
-	group   *netio.Group
-	streams *stream.Engine // nil: no listener is a stream's
-	shared  *shared
-	workers []*worker
-	done    sync.WaitGroup
-	logDone chan struct{}
-	stopped chan struct{} // closed when the stop begins
-	stop    sync.Once
+	cfg        Config
+	arena      *shm.Arena
+	group      *netio.Group
+	streams    *stream.Engine // nil: no listener is a stream's
+	writeQueue *atomic.Int64  // netio.Options.WriteQueue
+	shared     *shared
+	workers    []*worker
+	done       sync.WaitGroup
+	logDone    chan struct{}
+	stopped    chan struct{} // closed when the stop begins
+	stop       sync.Once
 }
 
 // Layout is the hash of the records this build keeps in the arena.
@@ -133,12 +134,14 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
-	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed, Logger: cfg.Logger})
+	writeQueue := new(atomic.Int64)
+	writeQueue.Store(int64(cfg.Settings.Core.UDPWQMaxBytes))
+	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed, WriteQueue: writeQueue, Logger: cfg.Logger})
 	if err != nil {
 		arena.Close()
 		return nil, err
 	}
-	s := &Server{cfg: cfg, arena: arena, group: group, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
+	s := &Server{cfg: cfg, arena: arena, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
 		lines: make(chan logLine, 1024), random: newRandom(),
 	}}
@@ -284,6 +287,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 			c.ServerHeader = strings.TrimRight(set.Core.ServerHeader, "\r\n")
 		}
 	}
+	if c.AdvertisedHost, c.AdvertisedPort = set.Core.AdvertisedAddress, int(set.Core.AdvertisedPort); strings.Contains(c.AdvertisedHost, ":") && c.AdvertisedHost[0] != '[' {
+		c.AdvertisedHost = "[" + c.AdvertisedHost + "]" // an IPv6 address (RFC 3261 §25.1, IPv6reference)
+	}
 	for _, a := range set.Core.Alias {
 		c.Aliases = append(c.Aliases, proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port)})
 	}
@@ -406,6 +412,9 @@ func (s *Server) collect() {
 	clock := newClock()
 	s.shared.list.Collect(s.stopped, func() int64 { return clock.now() / 1e6 })
 }
+
+// WriteQueue is udp_wq_max, the bytes that may wait for one socket of one shard whose send buffer is full: it may be lowered, and raised again.
+func (s *Server) WriteQueue() *atomic.Int64 { return s.writeQueue }
 
 // Blocklist is the destination blacklist, nil if there is none. Its times are those of Now.
 func (s *Server) Blocklist() *blocklist.Table { return s.shared.list }

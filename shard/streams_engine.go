@@ -75,6 +75,14 @@ func (s *streamPort) Failures() []streamFailure {
 	return s.failed
 }
 
+// StreamLoops is how many event loops carry the streams when so many are asked for, 0 for as many as suit the shards.
+func StreamLoops(asked, shards int) int {
+	if asked <= 0 {
+		return min(shards, streamLoops)
+	}
+	return min(asked, MaxShards)
+}
+
 // startStreams starts the engine for the stream listeners, numbered behind those of datagrams. It is nil if there is none.
 func (s *Server) startStreams() error {
 	c := s.cfg.Streams
@@ -82,9 +90,7 @@ func (s *Server) startStreams() error {
 		return nil
 	}
 	c.Base, c.Shards, c.Logger = len(s.group.Listeners()), s.cfg.Shards, s.cfg.Logger
-	if c.Loops == 0 {
-		c.Loops = min(c.Shards, streamLoops)
-	}
+	c.Loops = StreamLoops(c.Loops, c.Shards)
 	c.Owner = streamOwner(c.Shards)
 	s.cfg.Streams.Loops = c.Loops
 	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }

@@ -105,6 +105,9 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 	if len(lines) == 0 {
 		lines = []route.Listen{{}}
 	}
+	if len(s.Stream.ProxyFrom) > 0 && !s.Stream.AcceptHAProxy {
+		all.notes = append(all.notes, "tcp_proxy_from has no effect: write tcp_accept_haproxy=yes too")
+	}
 	seen := map[string]bool{}
 	once := func(proto netio.Proto, addr netip.AddrPort) bool {
 		// TCP, TLS and WebSocket share the port numbers; those of UDP are others.
@@ -136,11 +139,11 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 					continue
 				}
 				if proto == netio.UDP {
-					c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
+					c.Name, c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.Name, l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
 					all.datagrams = append(all.datagrams, c)
 					continue
 				}
-				t := stream.Listen{Proto: proto, Addr: c.Addr, AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort}
+				t := stream.Listen{Proto: proto, Addr: c.Addr, AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort, Name: l.Name}
 				if s.Stream.AcceptHAProxy {
 					t.ProxyFrom = proxyFrom(s)
 				}

@@ -77,7 +77,7 @@ func (p *process) open() (err error) {
 	if p.notifier, err = control.OpenNotifier(); err != nil {
 		p.log.Warn("readiness will not be announced", "error", err)
 	}
-	setRuntime(c.Shards)
+	setRuntime(c.Shards, c.streamLoops())
 
 	if err := p.openServices(); err != nil {
 		return err
@@ -119,10 +119,12 @@ func (p *process) openLog() {
 }
 
 // setRuntime fits the Go runtime to pinned shards. Each shard keeps a P for good, so others must remain for the rest of the process: GOMAXPROCS is the
-// shards + 2. Call state is outside the Go heap, so the heap is small and nearly still; collecting it at five times its live size instead of
+// shards + 2. An event loop of streams sleeps in a system call with its P; where no other is idle, the runtime takes it away and looks every 20 µs whether
+// to. With two more for each loop it does not: 111 against 130 µs of CPU per call over TCP at 4,000 calls/s on one core (medians of three, alternating;
+// load -transport tcp -rate 4000, Xeon 2.5 GHz, Linux 6.18, 2026-11-26), and the same at saturation. Call state is outside the Go heap, so the heap is small and nearly still; collecting it at five times its live size instead of
 // twice costs a few megabytes and makes collections, whose workers would compete with the shards, that much rarer. GOGC and GOMEMLIMIT in the environment win.
-func setRuntime(shards int) {
-	if want := shards + 2; runtime.GOMAXPROCS(0) < want {
+func setRuntime(shards, loops int) {
+	if want := shards + 2 + 2*loops; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
 	if os.Getenv("GOGC") == "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"viaduct/control"
 	"viaduct/control/resolve"
@@ -46,7 +45,7 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 		s.ServersMax = d.Servers
 	}
 	s.MemoryBytes = max(d.CacheKB<<10, 64<<10)
-	s.MinTTL, s.NegativeTTL = d.MinTTL, d.NegativeTTL
+	s.MinTTL, s.NegativeTTL, s.Timeout, s.StaleMax = d.MinTTL, d.NegativeTTL, d.Timeout, d.StaleTTL
 	if d.MaxTTL > 0 {
 		s.MaxTTL = d.MaxTTL
 	}
@@ -62,28 +61,34 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 
 // openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them: outgoing connections use it too. nil: there is none.
 func (c *Config) openTLS() (*tlsdomains.Store, error) {
+	opts := c.tlsOptions()
+	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
+		return nil, nil
+	}
+	return tlsdomains.Open(opts)
+}
+
+// tlsOptions is what the settings say about the TLS domains.
+func (c *Config) tlsOptions() tlsdomains.Options {
 	s := &c.Settings.TLS
-	opts := tlsdomains.Options{Dir: c.configDir()}
+	opts := tlsdomains.Options{Dir: c.configDir(), NoSessions: !s.SessionCache}
 	for _, l := range c.Streams {
 		if l.Proto.Secure() {
 			opts.Listeners = append(opts.Listeners, l.Addr)
 		}
-	}
-	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
-		return nil, nil
 	}
 	if s.Config != "" {
 		opts.File = s.Config
 		if !filepath.IsAbs(opts.File) {
 			opts.File = filepath.Join(opts.Dir, opts.File)
 		}
-		return tlsdomains.Open(opts)
+		return opts
 	}
 	opts.Default = tlsdomains.Settings{
 		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
 		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate, VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
 	}
-	return tlsdomains.Open(opts)
+	return opts
 }
 
 // configDir is the folder of the configuration file, "." for one that has none.
@@ -115,6 +120,7 @@ func (p *process) rpc() *control.RPC {
 		}
 	}
 	vars.Register(control.StreamVars(p.limits)...)
+	vars.Register(control.DatagramVars(p.server.WriteQueue())...)
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
@@ -152,11 +158,6 @@ func (p *process) openServices() (err error) {
 			p.log.Warn(w.String())
 		}
 	}
-	p.limits = streamLimits(&c.Settings.Stream)
+	p.limits = streamLimits(c.Settings)
 	return nil
-}
-
-// hasModule tells whether the file loads a module.
-func (c *Config) hasModule(name string) bool {
-	return slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == name })
 }

@@ -24,6 +24,8 @@ type Options struct {
 	// Listeners are the addresses of all TLS and WSS listeners: each needs a domain with a certificate for clients that name no server, and a domain for an address of ours that is
 	// none of them is a mistake. Empty checks neither.
 	Listeners []netip.AddrPort
+	// NoSessions gives and takes no session tickets: every handshake is a full one (session_cache=no).
+	NoSessions bool
 }
 
 // Store has the domains of a process. All methods may be called from any goroutine; none but Reload takes long.
@@ -92,7 +94,9 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 	snap := &snapshot{}
 	f := newFiles(dir)
 	for _, sec := range sections {
-		snap.add(load(sec, f, r, now), r)
+		d := load(sec, f, r, now)
+		d.config.SessionTicketsDisabled = o.NoSessions
+		snap.add(d, r)
 	}
 	if snap.defaultClient == nil {
 		// Kamailio would verify nothing then. Nobody has asked for that, so the safe choice it is.

@@ -96,6 +96,28 @@ func TestSessionTicketsOverReloads(t *testing.T) {
 	}
 }
 
+// Without sessions every handshake is a full one, after a reload too.
+func TestNoSessions(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		ca, f := newAuthority(t, "CA", nil), newFolder(t)
+		f.put("s", ca.issue(t, "s.example.com"))
+		f.write("tls.cfg", oneServer)
+		s, err := Open(Options{File: filepath.Join(f.dir, "tls.cfg"), NoSessions: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &tls.Config{ServerName: "s.example.com", RootCAs: ca.pool(), MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+		for i := range 4 {
+			if cs, _, err, _ := shake(t, s.Server(0, here), client); err != nil || cs.DidResume {
+				t.Fatalf("version %x, handshake %d: resumed %v, %v", version, i, cs.DidResume, err)
+			}
+			if err := s.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestReloadsKeepNothing(t *testing.T) {
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
 	f.put("s", ca.issue(t, "s.example.com"))

@@ -25,7 +25,7 @@ func (e *Engine) listen() error {
 		cfg := &e.cfg.Listeners[i]
 		l := &e.listeners[i]
 		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
-		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins}
+		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins, CORS: e.cfg.WS.CORS}
 		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
 		if cfg.AllowWS {
 			l.twin = cfg.WSListener - e.base
@@ -53,7 +53,7 @@ func (e *Engine) listen() error {
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, rc syscall.RawConn) (err error) {
 		cerr := rc.Control(func(fd uintptr) {
-			if e.cfg.ReusePort {
+			if e.cfg.ReusePort || e.cfg.ListenPort {
 				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
 			if s := int((e.cfg.DeferAccept + time.Second - 1) / time.Second); s > 0 && err == nil {
@@ -172,7 +172,13 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 	peer := netio.AddrFrom(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
 	local := netio.AddrFrom(nc.LocalAddr().(*net.TCPAddr).AddrPort())
 	c := &conn{e: e, k: key{addr: peer, listener: uint16(l.Index)}, peer: peer, local: local, proto: l.proto, fd: -1, blocked: true}
-	if why := e.book(c); why != OK {
+	why := OK
+	if e.limits.AcceptUnique.Load() && e.hasPeer(peer) {
+		why = NotUnique
+	} else {
+		why = e.book(c)
+	}
+	if why != OK {
 		e.stats.rejected(why)
 		_ = nc.SetLinger(0) // a reset, not a FIN: no TIME_WAIT is kept for what was refused
 		_ = nc.Close()
@@ -201,6 +207,16 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 	}
 	e.pending.Add(1)
 	go e.admitConn(l, c, nc)
+}
+
+// hasPeer tells whether peer has a connection with any listener. One that has said nothing yet to a listener with AllowWS is not seen.
+func (e *Engine) hasPeer(peer netio.Addr) bool {
+	for i := range e.listeners {
+		if c := e.table.get(key{addr: peer, listener: uint16(e.base + i)}); c != nil && c.peer == peer && c.alive() {
+			return true
+		}
+	}
+	return false
 }
 
 // enter puts an accepted or dialled connection into the table and a loop. Its loop releases it from then on.

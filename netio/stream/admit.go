@@ -22,7 +22,12 @@ func (e *Engine) admitConn(l *listener, c *conn, nc *net.TCPConn) {
 
 func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.TCPConn) error {
 	if l.from.has(c.peer.AddrPort().Addr()) {
-		src, err := readProxy(ctx, nc)
+		headerCtx, cancel := ctx, context.CancelFunc(func() {})
+		if d := e.limits.ProxyTimeout.Load(); d > 0 {
+			headerCtx, cancel = context.WithTimeout(ctx, d)
+		}
+		src, err := readProxy(headerCtx, nc)
+		cancel()
 		if err != nil {
 			e.stats.proxyErrors.Add(1)
 			return err

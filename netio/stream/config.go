@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"viaduct/netio"
+	"viaduct/netio/stream/wslayer"
 )
 
 // Config says what an Engine is to do.
@@ -40,6 +41,15 @@ type Config struct {
 	FinWait     time.Duration
 	QuickAck    bool
 	DeferAccept time.Duration
+	// SourceIPv4 and SourceIPv6 are where connections we make come from (tcp_source_ipv4, tcp_source_ipv6); invalid: the listener's address.
+	SourceIPv4, SourceIPv6 netip.Addr
+	// ListenPort lets them come from the listener's port too (tcp_reuse_port), where that is possible: else, as when the pair of addresses and ports is in use, from any. It needs
+	// SO_REUSEPORT on the listeners, which lets another process of the same user bind them (socket(7)).
+	ListenPort bool
+	// NoCloseNotify ends TLS connections without close_notify (tls: send_close_notify=no), against RFC 8446 §6.1.
+	NoCloseNotify bool
+	// WS is for all WebSocket listeners.
+	WS WebSocket
 	// Backlog is the length of the listen queue (listen(2)); 0 means the kernel's net.core.somaxconn.
 	Backlog int
 	// ReusePort sets SO_REUSEPORT on the listeners, so that a successor can open them meanwhile.
@@ -76,6 +86,18 @@ type Listen struct {
 	ProxyFrom []netip.Prefix
 }
 
+// WebSocket are the settings of Kamailio's module websocket.
+type WebSocket struct {
+	// KeepAlive is how long nothing may come or go before a frame is sent (keepalive_timeout); 0: none is. A Ping that nothing answers for as long ends the connection.
+	KeepAlive time.Duration
+	// Pong sends Pongs, which nobody answers (RFC 6455 §5.5.3), in place of Pings (keepalive_mechanism).
+	Pong bool
+	// Data is in these frames (ping_application_data), at most 125 bytes (§5.5).
+	Data []byte
+	// CORS is what the answer to an upgrade says of its origin (cors_mode).
+	CORS wslayer.CORS
+}
+
 // Validate tells what is wrong with the configuration.
 func (c *Config) Validate() error {
 	switch {
@@ -87,6 +109,15 @@ func (c *Config) Validate() error {
 		return errors.New("cannot run streams without Owner and Ring")
 	case c.Base < 0 || c.Base+len(c.Listeners) > 1<<14:
 		return fmt.Errorf("cannot number %d listeners from %d on: 16384 are possible in all", len(c.Listeners), c.Base)
+	}
+	if a := c.SourceIPv4; a.IsValid() && !a.Is4() {
+		return fmt.Errorf("cannot connect from %s: it is no IPv4 address", a)
+	}
+	if a := c.SourceIPv6; a.IsValid() && !a.Is6() {
+		return fmt.Errorf("cannot connect from %s: it is no IPv6 address", a)
+	}
+	if n := len(c.WS.Data); n > wslayer.ControlBytes || c.WS.KeepAlive < 0 {
+		return fmt.Errorf("cannot keep WebSocket connections alive every %v with %d bytes: up to %d are possible", c.WS.KeepAlive, n, wslayer.ControlBytes)
 	}
 	listed := make(map[netip.AddrPort]bool)
 	for i := range c.Listeners {

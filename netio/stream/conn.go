@@ -40,11 +40,13 @@ const (
 	Stopping                 // the engine stops
 	Panicked                 // a bug of ours
 	NoDescriptor             // no file descriptor was left
+	NotUnique                // Limits.AcceptUnique
+	Unanswered               // a Ping of WebSocket.KeepAlive
 	reasons
 )
 
 var reasonNames = [reasons]string{"none", "no_connection", "no_listener", "connect_failed", "connect_timeout", "handshake_failed", "send_timeout", "queue_full", "too_many_connections", "too_many_from_source", "too_many_handshakes",
-	"dial_busy", "closed", "reset", "closed_after_send", "idle", "slow_message", "bad_framing", "junk", "message_too_long", "bad_record", "requested", "stopping", "panic", "no_descriptor"}
+	"dial_busy", "closed", "reset", "closed_after_send", "idle", "slow_message", "bad_framing", "junk", "message_too_long", "bad_record", "requested", "stopping", "panic", "no_descriptor", "not_unique", "unanswered"}
 
 // String names the reason as metrics do.
 func (r Reason) String() string {
@@ -83,6 +85,7 @@ type conn struct {
 
 	lifetime    atomic.Int64 // ns; 0 means Limits.Lifetime
 	sendTimeout atomic.Int64 // ns; 0 means Limits.SendTimeout
+	unused      atomic.Bool  // Limits.TLSUnused is the lifetime so far
 	seen        atomic.Int64 // when a byte came or went last, ns. The loop writes, operators read.
 
 	mu         sync.Mutex
@@ -128,6 +131,7 @@ type conn struct {
 	stalled            []*inMsg // complete, and their shard has no room
 	messageBy          int64    // when the message begun must be complete; 0: none begun
 	lingerBy           int64
+	pinged             bool    // a Ping of ours left, and nothing came since
 	writing, writeTail *outMsg // taken from head; on their way as they are
 	wheelNext          *conn
 	wheelPrev          **conn

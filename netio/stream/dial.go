@@ -30,6 +30,8 @@ func (e *Engine) dial(k key, l *listener, o *SendOptions) (*conn, Reason) {
 		return nil, NoConnection // browsers do not listen (RFC 7118 §5.2)
 	case k.addr.Family != l.Addr.Family || k.addr.Port == 0:
 		return nil, NoListener
+	case e.limits.NoConnect.Load():
+		return nil, NoConnection
 	case e.stopping.Load():
 		return nil, Stopping
 	}
@@ -140,15 +142,32 @@ func (e *Engine) dialNow(c *conn) {
 	e.enroll(c, nc)
 }
 
-// connect opens the connection from the listener's address, TLS included.
-func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason, errno unix.Errno) {
-	l := &e.listeners[int(c.k.listener)-e.base]
+// source is where connections of a listener come from.
+func (e *Engine) source(l *listener) netip.AddrPort {
 	from := l.Addr.AddrPort()
+	addr, port := from.Addr(), from.Port()
+	switch s4, s6 := e.cfg.SourceIPv4, e.cfg.SourceIPv6; {
+	case addr.Is4() && s4.IsValid():
+		addr = s4
+	case addr.Is6() && s6.IsValid():
+		addr = s6
+	}
+	if !e.cfg.ListenPort {
+		port = 0
+	}
+	return netip.AddrPortFrom(addr, port)
+}
+
+// dialFrom opens a TCP connection. From a port of the caller's choice it may fail where any other port would do: then it is tried from one of those.
+func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (net.Conn, error) {
 	d := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from.Addr(), 0)),
+		LocalAddr: net.TCPAddrFromAddrPort(from),
 		KeepAlive: -1,
 		Control: func(_, _ string, rc syscall.RawConn) error {
 			return rc.Control(func(fd uintptr) {
+				if from.Port() != 0 {
+					_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+				}
 				// The port is chosen at connect, by the whole 4-tuple: else an address has as many connections as ports (ip(7), since Linux 4.2). Older kernels do without.
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 				if e.cfg.SynCount > 0 {
@@ -157,7 +176,17 @@ func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Rea
 			})
 		},
 	}
-	conn, err := d.DialContext(ctx, "tcp", c.k.addr.AddrPort().String())
+	nc, err := d.DialContext(ctx, "tcp", to)
+	if from.Port() != 0 && (errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EACCES)) {
+		// The pair of addresses and ports is in use or in TIME_WAIT; or we have changed our user since the listener was bound.
+		return e.dialFrom(ctx, netip.AddrPortFrom(from.Addr(), 0), to)
+	}
+	return nc, err
+}
+
+// connect opens the connection, TLS included.
+func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason, errno unix.Errno) {
+	conn, err := e.dialFrom(ctx, e.source(&e.listeners[int(c.k.listener)-e.base]), c.k.addr.AddrPort().String())
 	if err != nil {
 		why, errno = connectError(err)
 		if e.stopping.Load() {

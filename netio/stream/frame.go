@@ -35,12 +35,13 @@ type framer struct {
 	bad     bool // Content-Length no number, or two that differ
 	started bool // the start line was seen
 	crlf    uint8
-	pings   int // double CRLFs since the last taken
+	pings   int  // double CRLFs since the last taken
+	noCL    bool // a message without Content-Length has no body: Limits.AcceptNoCL
 }
 
 // reset makes ready for the next message; f.crlf goes on over messages only through leading CRLFs.
 func (f *framer) reset() {
-	*f = framer{length: -1, crlf: f.crlf, pings: f.pings}
+	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL}
 }
 
 // whole is the length of the message once the headers are known, else 0.
@@ -83,6 +84,8 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 	switch {
 	case f.bad:
 		return frameMessage, f.body, BadLength
+	case f.length < 0 && f.noCL:
+		return frameMessage, f.body, Whole
 	case f.length < 0:
 		return frameMessage, f.body, NoLength
 	case f.length > limit-f.body:

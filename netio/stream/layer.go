@@ -60,10 +60,14 @@ func (y *layers) websocket(l *loop, c *conn, in []byte) {
 	if c.lingering {
 		return
 	}
+	had := y.ws.Request() != nil
 	_, err := y.ws.Feed(in, l.emitMessage, l.replyFrame)
 	switch upgraded := y.ws.Request() != nil; {
 	case upgraded:
 		c.messageBy = 0
+		if !had {
+			l.schedule(c) // its first Ping
+		}
 	case c.messageBy == 0:
 		c.messageBy = l.now + int64(l.e.limits.MessageTimeout.Load())
 		l.wheel.before(c, c.messageBy)
@@ -103,7 +107,9 @@ func (y *layers) farewell(c *conn) {
 		if len(b) > 0 {
 			b, _ = y.tls.Seal(nil, b)
 		}
-		b = y.tls.Close(b)
+		if !c.e.cfg.NoCloseNotify {
+			b = y.tls.Close(b)
+		}
 	}
 	if len(b) > 0 {
 		_, _ = unix.Write(c.fd, b)

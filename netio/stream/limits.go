@@ -20,11 +20,14 @@ type Limits struct {
 	Lifetime Duration
 	// MessageTimeout [tcp_msg_read_timeout]: from the first byte of a message to its last. It is not renewed by single bytes.
 	MessageTimeout Duration
-	// AdmitTimeout bounds PROXY header and TLS handshake of an accepted connection, waiting included [tls: handshake timeouts].
-	AdmitTimeout Duration
+	// AdmitTimeout bounds PROXY header and TLS handshake of an accepted connection, waiting included [tls: handshake timeouts]. ProxyTimeout [tcp_wait_data] is for the header alone;
+	// 0 leaves AdmitTimeout.
+	AdmitTimeout, ProxyTimeout Duration
+	// TLSUnused [tls: connection_timeout] is in place of Lifetime for a TLS connection on which nothing came or went since its handshake; 0 leaves Lifetime.
+	TLSUnused Duration
 	// MaxConnections [tcp_max_connections] bounds the connections, TLSMaxConnections [tls_max_connections] those of them with TLS. One more is refused.
 	MaxConnections, TLSMaxConnections atomic.Int64
-	// MaxAdmitting bounds the accepted connections before the end of PROXY header and handshake. More are closed: in a storm of reconnecting peers it is better that some get through
+	// MaxAdmitting [tcp_handshake_max, of ours] bounds the accepted connections before the end of PROXY header and handshake. More are closed: in a storm of reconnecting peers it is better that some get through
 	// than that each waits until it gives up and tries again. Those under way share half of the processors (see gate).
 	MaxAdmitting atomic.Int64
 	// AcceptIPLimit [tcp_accept_iplimit] bounds the accepted connections of one source address; 0 is no limit. AcceptRate does so for new ones in a second.
@@ -35,6 +38,14 @@ type Limits struct {
 	AcceptNoLength atomic.Bool
 	// ConnsPerDestination is how many connections are opened to one destination: shard i uses the one of number i modulo this.
 	ConnsPerDestination atomic.Int64
+	// CRLFPing [tcp_crlf_ping] answers double CRLFs (RFC 5626 §4.4.1); false drops them. A WebSocket's are answered always (RFC 7118 §6).
+	CRLFPing atomic.Bool
+	// AcceptNoCL [tcp_accept_no_cl] takes a message without Content-Length for one without a body, against RFC 3261 §18.3.
+	AcceptNoCL atomic.Bool
+	// AcceptUnique [tcp_accept_unique] refuses a connection from an address and port that has one already, to another listener of ours.
+	AcceptUnique atomic.Bool
+	// NoConnect [tcp_no_connect]: no connection is made, so that what has none fails at once.
+	NoConnect atomic.Bool
 }
 
 // Duration is a time.Duration that may be changed while others read it.
@@ -62,6 +73,7 @@ func NewLimits() *Limits {
 	l.AcceptIPLimit.Store(1024)
 	l.MaxMessage.Store(netio.MaxDatagramBytes)
 	l.ConnsPerDestination.Store(1)
+	l.CRLFPing.Store(true)
 	return l
 }
 

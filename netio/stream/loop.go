@@ -162,6 +162,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	}
 	if !again {
 		c.seen.Store(l.now)
+		c.unused.Store(c.proto.Secure())
 	}
 	l.schedule(c)
 	if !again {
@@ -186,6 +187,7 @@ func (l *loop) traffic(c *conn) (action gnet.Action) {
 		return gnet.Close
 	}
 	c.seen.Store(l.now)
+	c.pinged = false
 	l.e.stats.bytesIn.Add(uint64(len(in)))
 	if c.lingering {
 		return gnet.None
@@ -319,6 +321,9 @@ func (l *loop) shut(c *conn) {
 // schedule puts the connection into the wheel for the first thing that can become due.
 func (l *loop) schedule(c *conn) {
 	at := c.seen.Load() + c.lifetimeNs()
+	if k := l.keepAlive(c); k > 0 {
+		at = min(at, c.seen.Load()+k)
+	}
 	if c.messageBy != 0 {
 		at = min(at, c.messageBy)
 	}
@@ -336,6 +341,9 @@ func (l *loop) schedule(c *conn) {
 func (c *conn) lifetimeNs() int64 {
 	if d := c.lifetime.Load(); d > 0 {
 		return d
+	}
+	if d := c.e.limits.TLSUnused.Load(); d > 0 && c.unused.Load() {
+		return int64(d)
 	}
 	return int64(c.e.limits.Lifetime.Load())
 }
@@ -368,6 +376,8 @@ func (l *loop) due(c *conn) {
 		why = BadFraming
 	case l.now > c.seen.Load()+c.lifetimeNs() && !c.isParked:
 		why = Idle
+	default:
+		why = l.keepUp(c)
 	}
 	if why == OK {
 		l.schedule(c)

@@ -5,6 +5,9 @@ import "bytes"
 // plain takes SIP bytes of one connection, what is left of a read after the layers, and hands over every complete message. The bytes are used in place where no message was
 // begun before; a message is copied once, for its shard.
 func (l *loop) plain(c *conn, in []byte) {
+	if c.unused.Load() {
+		l.used(c)
+	}
 	if c.undecided && len(in) > 0 {
 		if !l.decide(c, in) {
 			return
@@ -78,6 +81,7 @@ func (c *conn) dropPartial() {
 
 // frames hands over the messages that b begins with, and returns their length. b starts where the message that c.f is at starts.
 func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
+	c.f.noCL = l.e.limits.AcceptNoCL.Load()
 	for used < len(b) {
 		kind, n, fault := c.f.next(b[used:], limit)
 		switch kind {
@@ -86,7 +90,9 @@ func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 		case frameIdle:
 			used += n
 			if c.f.pings > 0 {
-				l.pong(c, c.f.pings)
+				if l.e.limits.CRLFPing.Load() {
+					l.pong(c, c.f.pings)
+				}
 				c.f.pings = 0
 			}
 			continue

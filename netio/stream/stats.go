@@ -15,6 +15,7 @@ type counters struct {
 	acceptFailed                                      atomic.Uint64
 	conTimeout, conReset, sendTimeout, sendqFull      atomic.Uint64
 	bytesIn, bytesOut, messagesIn, messagesOut, pings atomic.Uint64
+	keepAlives                                        atomic.Uint64
 	faults, panics, parked, stalledLost               atomic.Uint64
 	handshakes, handshakesFailed                      atomic.Uint64
 	admitsRefused, admitTimeouts, proxyErrors         atomic.Uint64
@@ -78,6 +79,7 @@ type Stats struct {
 	MessagesIn         uint64
 	MessagesOut        uint64
 	Pings              uint64
+	KeepAlives         uint64 // Pings and Pongs of WebSocket.KeepAlive
 	Faults             uint64 // messages with a Fault
 	Panics             uint64
 	Parked             uint64 // times a connection had to wait for a full shard
@@ -100,7 +102,7 @@ func (e *Engine) Stats() Stats {
 		LocalReject: s.localReject.Load(), ConTimeout: s.conTimeout.Load(), ConReset: s.conReset.Load(), SendTimeout: s.sendTimeout.Load(), SendqFull: s.sendqFull.Load(),
 		CurrentOpened: e.opened.Load(), CurrentOpenedTLS: e.openedTLS.Load(), CurrentWriteQueued: e.queued.Load(), CurrentInflight: e.inflight.Load(), CurrentInbound: e.inbound.Load(),
 		AcceptFailed: s.acceptFailed.Load(), BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), MessagesIn: s.messagesIn.Load(), MessagesOut: s.messagesOut.Load(),
-		Pings: s.pings.Load(), Faults: s.faults.Load(), Panics: s.panics.Load(), Parked: s.parked.Load(), StalledLost: s.stalledLost.Load(),
+		Pings: s.pings.Load(), KeepAlives: s.keepAlives.Load(), Faults: s.faults.Load(), Panics: s.panics.Load(), Parked: s.parked.Load(), StalledLost: s.stalledLost.Load(),
 		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(), AdmitsRefused: s.admitsRefused.Load(), AdmitTimeouts: s.admitTimeouts.Load(), ProxyErrors: s.proxyErrors.Load(),
 	}
 	for i := range s.byReason {

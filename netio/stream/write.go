@@ -223,6 +223,9 @@ func result(r, _ uintptr, errno unix.Errno) (int, unix.Errno) {
 func (l *loop) wrote(c *conn, n int) {
 	now := l.now
 	c.seen.Store(now)
+	if c.unused.Load() {
+		l.used(c)
+	}
 	l.e.stats.bytesOut.Add(uint64(n))
 	left := n
 	messages := uint64(0)

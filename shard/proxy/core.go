@@ -61,6 +61,11 @@ type Config struct {
 	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
 	E2EReason           bool // a CANCEL takes the caller's Reason along
 
+	// AdvertisedHost and AdvertisedPort are what our Via shows of every listener, in place of its own and of what it advertises, and nothing else does
+	// (advertised_address, advertised_port); "" and 0 leave that part.
+	AdvertisedHost string
+	AdvertisedPort int
+
 	UDPMTU int // bytes; a longer request goes by TCP if it can (§18.1.1); 0: never
 
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
@@ -72,10 +77,17 @@ type Config struct {
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
 
+// shown is a sent-by and its parts.
+type shown struct {
+	sentBy, host []byte
+	port         int // 0: none
+}
+
 // listenerText is what is written about a listener into messages.
 type listenerText struct {
 	via    []byte // "Via: SIP/2.0/UDP host:port;branch="
-	sentBy []byte
+	shown  shown  // the sent-by in it
+	sentBy []byte // that of Record-Route and Path
 	param  []byte // ";transport=tcp" of its Record-Route; empty: none is needed
 	host   []byte // lower case, of the advertised name or the address
 	proto  netio.Proto
@@ -121,15 +133,16 @@ func New(cfg Config) *Core {
 		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
-		t.via = append([]byte("Via: SIP/2.0/"+l.Proto.String()+" "), l.SentBy...)
-		if cfg.LocalRPort {
-			t.via = append(t.via, ";rport"...)
-		}
-		t.via = append(t.via, ";branch="...)
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
 			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)
 		}
+		cfg.show(&t)
+		t.via = append([]byte("Via: SIP/2.0/"+l.Proto.String()+" "), t.shown.sentBy...)
+		if cfg.LocalRPort {
+			t.via = append(t.via, ";rport"...)
+		}
+		t.via = append(t.via, ";branch="...)
 		c.listeners = append(c.listeners, t)
 		c.protos |= 1 << l.Proto
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
@@ -140,6 +153,27 @@ func New(cfg Config) *Core {
 	c.Reply.Begin()
 	return c
 }
+
+// show fills in what Via shows of a listener.
+func (cfg *Config) show(t *listenerText) {
+	t.shown = shown{t.sentBy, t.host, t.port}
+	if cfg.AdvertisedHost == "" && cfg.AdvertisedPort == 0 {
+		return
+	}
+	if cfg.AdvertisedHost != "" {
+		t.shown.host = []byte(cfg.AdvertisedHost)
+	}
+	if cfg.AdvertisedPort != 0 {
+		t.shown.port = cfg.AdvertisedPort
+	}
+	t.shown.sentBy = append([]byte(nil), t.shown.host...)
+	if t.shown.port != 0 {
+		t.shown.sentBy = appendInt(append(t.shown.sentBy, ':'), t.shown.port)
+	}
+}
+
+// SentBy is what Via shows of a listener. It is not to be written to.
+func (c *Core) SentBy(listener int) []byte { return c.listeners[listener].shown.sentBy }
 
 // SetTable gives the Core the transactions it works on: they need each other.
 func (c *Core) SetTable(t *txn.Table) { c.tx = t }
@@ -294,7 +328,7 @@ func (c *Core) ours(u *parser.URI) bool {
 // could have us forward responses (matrix of RFC 3261 §18.1.2).
 func (c *Core) viaIsOurs(sentBy []byte) bool {
 	for i := range c.listeners {
-		if equalFold(sentBy, c.listeners[i].sentBy) {
+		if equalFold(sentBy, c.listeners[i].shown.sentBy) || equalFold(sentBy, c.listeners[i].sentBy) {
 			return true
 		}
 	}

@@ -147,9 +147,9 @@ func (c *Core) remember(sentBy []byte) bool {
 func (l *leaving) sentBy(c *Core, listener int) []byte {
 	t := &c.listeners[listener]
 	if l.host == nil && l.port == 0 {
-		return t.sentBy
+		return t.shown.sentBy
 	}
-	host, port := t.host, t.port
+	host, port := t.shown.host, t.shown.port
 	if l.host != nil {
 		host = l.host
 	}
@@ -178,10 +178,10 @@ func (c *Core) viaLike(m *parser.Message, before, listener int) []byte {
 	via, reason := m.TopVia()
 	if reason == parser.OK {
 		sentBy, rport := via.SentBy.Of(m.Raw), !via.RPortParam.Empty()
-		if own := c.listeners[before].sentBy; string(own) != string(sentBy) {
+		if own := c.listeners[before].shown.sentBy; string(own) != string(sentBy) {
 			return c.appendVia(c.take(1024), listener, sentBy, rport)
 		} else if rport != c.cfg.LocalRPort {
-			return c.appendVia(c.take(1024), listener, c.listeners[listener].sentBy, rport)
+			return c.appendVia(c.take(1024), listener, c.listeners[listener].shown.sentBy, rport)
 		}
 	}
 	v := c.listeners[listener].via

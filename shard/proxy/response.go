@@ -194,7 +194,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
 	sentBy, proto := via.SentBy.Of(raw), via.TransportName.Of(raw)
 	for i := range c.listeners {
-		if l := &c.listeners[i]; equalFold(sentBy, l.sentBy) && equalFold(proto, []byte(l.proto.String())) {
+		if l := &c.listeners[i]; equalFold(sentBy, l.shown.sentBy) && equalFold(proto, []byte(l.proto.String())) {
 			return i
 		}
 	}

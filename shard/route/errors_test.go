@@ -315,6 +315,11 @@ func TestWarnings(t *testing.T) {
 	f("children=8\nrequest_route { exit; }", `1:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many`)
 	f("memdbg=5\nlog_facility=LOG_LOCAL0\nrequest_route { exit; }", `1:1: memdbg has no effect: the arena has no debug allocator`,
 		`2:1: log_facility has no effect: the logger of the service manager decides`)
+	f("tcp_wq_blk_size=2100\ntcp_connection_match=0\ndns_cache_rec_pref=1\ndns_cache_delete_nonexpired=1\ntcp_script_mode=1\ndns_sctp_pref=5\ndst_blacklist_sctp_imask=2\nrequest_route { exit; }",
+		`1:1: tcp_wq_blk_size has no effect: the queue has no blocks`,
+		`2:1: tcp_connection_match is always 1: connections belong to a listener, and so to its address and port`,
+		`3:1: dns_cache_rec_pref has no effect yet`, `4:1: dns_cache_delete_nonexpired has no effect yet`, `5:1: tcp_script_mode has no effect yet`,
+		`6:1: dns_sctp_pref has no effect: SCTP is not there`, `7:1: dst_blacklist_sctp_imask has no effect: SCTP is not there`)
 	f("mpath=\"/x\"\nrequest_route { exit; }", `1:7: the module path has no effect: all modules are built in`)
 	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
 		`1:12: module ctl has nothing to do: viaductctl has its own socket`, `2:17: ctl.binrpc has no effect: viaductctl has its own socket`)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -48,6 +49,13 @@ func init() {
 	seconds := func(f func(*CoreSettings) *time.Duration) *paramDef {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Core) })
 	}
+	advertised := word(func(s *Settings) *string { return &s.Core.AdvertisedAddress })
+	advertised.well = func(v valueLit) string {
+		if v.kind == litInt && v.str == "" || len(v.str) <= maxAdvertisedName && v.str != "" && !strings.ContainsAny(v.str, " \t\r\n;,?<>\"\x00") {
+			return ""
+		}
+		return fmt.Sprintf("is %s: write a host name or an address", quote(clip(v.str)))
+	}
 	globals = map[string]*paramDef{
 		"port":                port(func(s *Settings) *uint16 { return &s.Core.Port }),
 		"children":            core(func(c *CoreSettings) *int { return &c.Children }, 0, 4096),
@@ -66,7 +74,7 @@ func init() {
 		"rev_dns":             flag(func(c *CoreSettings) *bool { return &c.RevDNS }),
 		"mhomed":              flag(func(c *CoreSettings) *bool { return &c.MHomed }),
 		"check_via":           flag(func(c *CoreSettings) *bool { return &c.CheckVia }),
-		"advertised_address":  word(func(s *Settings) *string { return &s.Core.AdvertisedAddress }),
+		"advertised_address":  advertised,
 		"advertised_port":     port(func(s *Settings) *uint16 { return &s.Core.AdvertisedPort }),
 		"server_header":       text(func(s *Settings) *string { return &s.Core.ServerHeader }),
 		"user_agent_header":   text(func(s *Settings) *string { return &s.Core.UserAgentHeader }),

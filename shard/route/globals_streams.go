@@ -41,6 +41,13 @@ func streamGlobals() map[string]*paramDef {
 		}
 		return ""
 	}
+	match := num(0, 1, func(s *StreamSettings) *int { return &s.ConnMatch })
+	match.note = func(v valueLit) string {
+		if v.num == 0 {
+			return "is always 1: connections belong to a listener, and so to its address and port"
+		}
+		return ""
+	}
 	return map[string]*paramDef{
 		"tcp_children":            num(0, 4096, func(s *StreamSettings) *int { return &s.Children }),
 		"tcp_max_connections":     num(0, 1<<24, func(s *StreamSettings) *int { return &s.MaxConnections }),
@@ -58,7 +65,6 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_async":               async,
 		"tcp_conn_wq_max":         num(0, 1<<20, func(s *StreamSettings) *int { return &s.ConnWQMaxBytes }),
 		"tcp_wq_max":              num(0, 1<<30, func(s *StreamSettings) *int { return &s.WQMaxBytes }),
-		"tcp_wq_blk_size":         num(1, 65535, func(s *StreamSettings) *int { return &s.WQBlockBytes }),
 		"tcp_rd_buf_size":         num(512, 16777216, func(s *StreamSettings) *int { return &s.ReadBufferBytes }),
 		"tcp_crlf_ping":           flag(func(s *StreamSettings) *bool { return &s.CRLFPing }),
 		"tcp_keepalive":           flag(func(s *StreamSettings) *bool { return &s.Keepalive }),
@@ -73,10 +79,11 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_reuse_port":          flag(func(s *StreamSettings) *bool { return &s.ReusePort }),
 		"tcp_source_ipv4":         source(false, func(s *StreamSettings) *netip.Addr { return &s.SourceIPv4 }),
 		"tcp_source_ipv6":         source(true, func(s *StreamSettings) *netip.Addr { return &s.SourceIPv6 }),
-		"tcp_connection_match":    num(0, 1, func(s *StreamSettings) *int { return &s.ConnMatch }),
+		"tcp_connection_match":    match,
 		"tcp_script_mode":         num(0, 1, func(s *StreamSettings) *int { return &s.ScriptMode }),
 		"tls_port_no":             {min: 1, max: 65535, set: func(s *Settings, v valueLit) { s.Core.TLSPort = uint16(v.num) }},
 
+		"tcp_wq_blk_size":      idleAny("the queue has no blocks"),
 		"tcp_fd_cache":         idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
 		"tcp_poll_method":      idleAny("connections are polled with epoll"),
 		"tcp_clone_rcvbuf":     idleAny("a message is copied once as it is"),
@@ -90,6 +97,7 @@ func streamGlobals() map[string]*paramDef {
 		// Parameters of ours.
 		"tcp_connections_per_destination": num(1, 64, func(s *StreamSettings) *int { return &s.PerDestination }),
 		"tcp_handshake_max":               num(1, 65536, func(s *StreamSettings) *int { return &s.HandshakeMax }),
+		"udp_wq_max":                      number(0, 16<<20, func(s *Settings) *int { return &s.Core.UDPWQMaxBytes }),
 		"tcp_accept_rate":                 num(0, 1<<24, func(s *StreamSettings) *int { return &s.AcceptRate }),
 		"tcp_proxy_from": {kind: stringParam, well: func(v valueLit) string {
 			_, why := prefixes(v.str)
@@ -142,6 +150,13 @@ func dnsGlobals() map[string]*paramDef {
 	file := func(f func(*DNSSettings) *string) *paramDef {
 		return text(func(s *Settings) *string { return f(&s.DNS) })
 	}
+	sctp := num(-10, 1<<30, func(s *DNSSettings) *int { return &s.SCTPPref })
+	sctp.note = func(v valueLit) string {
+		if v.num >= 0 {
+			return "has no effect: SCTP is not there"
+		}
+		return ""
+	}
 	return map[string]*paramDef{
 		"dns_retr_time":          seconds(-1, func(s *DNSSettings) *time.Duration { return &s.RetryTime }),
 		"dns_retr_no":            num(-1, 100, func(s *DNSSettings) *int { return &s.RetryCount }),
@@ -155,12 +170,12 @@ func dnsGlobals() map[string]*paramDef {
 		"dns_udp_pref":           num(-10, 1<<30, func(s *DNSSettings) *int { return &s.UDPPref }),
 		"dns_tcp_pref":           num(-10, 1<<30, func(s *DNSSettings) *int { return &s.TCPPref }),
 		"dns_tls_pref":           num(-10, 1<<30, func(s *DNSSettings) *int { return &s.TLSPref }),
-		"dns_sctp_pref":          num(-10, 1<<30, func(s *DNSSettings) *int { return &s.SCTPPref }),
+		"dns_sctp_pref":          sctp,
 		"dns_srv_lb":             flag(func(s *DNSSettings) *bool { return &s.SRVLB }),
 		"use_dns_failover":       flag(func(s *DNSSettings) *bool { return &s.Failover }),
 		"use_dns_cache":          flag(func(s *DNSSettings) *bool { return &s.Cache }),
 		"dns_cache_init":         flag(func(s *DNSSettings) *bool { return &s.CacheInit }),
-		"dns_cache_flags":        num(0, 4, func(s *DNSSettings) *int { return &s.CacheFlags }),
+		"dns_cache_flags":        num(0, 7, func(s *DNSSettings) *int { return &s.CacheFlags }),
 		"dns_cache_negative_ttl": seconds(0, func(s *DNSSettings) *time.Duration { return &s.NegativeTTL }),
 		"dns_cache_min_ttl":      seconds(0, func(s *DNSSettings) *time.Duration { return &s.MinTTL }),
 		"dns_cache_max_ttl":      unbounded(func(s *DNSSettings) *time.Duration { return &s.MaxTTL }),
@@ -170,8 +185,10 @@ func dnsGlobals() map[string]*paramDef {
 		"dns_cache_rec_pref":     num(0, 3, func(s *DNSSettings) *int { return &s.RecPref }),
 
 		// Parameters of ours.
-		"dns_resolv_conf": file(func(s *DNSSettings) *string { return &s.ResolvConf }),
-		"dns_hosts_file":  file(func(s *DNSSettings) *string { return &s.HostsFile }),
+		"dns_timeout":         span(time.Second, 1, 60, func(s *Settings) *time.Duration { return &s.DNS.Timeout }),
+		"dns_cache_stale_ttl": seconds(0, func(s *DNSSettings) *time.Duration { return &s.StaleTTL }),
+		"dns_resolv_conf":     file(func(s *DNSSettings) *string { return &s.ResolvConf }),
+		"dns_hosts_file":      file(func(s *DNSSettings) *string { return &s.HostsFile }),
 	}
 }
 
@@ -183,6 +200,8 @@ func blocklistGlobals() map[string]*paramDef {
 	mask := func(f func(*BlocklistSettings) *BlockReasons) *paramDef {
 		return &paramDef{max: 255, set: func(s *Settings, v valueLit) { *f(&s.Blocklist) = BlockReasons(v.num) }}
 	}
+	sctp := mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore })
+	sctp.note = func(valueLit) string { return "has no effect: SCTP is not there" }
 	expire := seconds(func(b *BlocklistSettings) *time.Duration { return &b.Expire })
 	named := map[string]*paramDef{
 		"use_dst_%s":         toggle(func(s *Settings) *bool { return &s.Blocklist.Use }),
@@ -194,7 +213,7 @@ func blocklistGlobals() map[string]*paramDef {
 		"dst_%s_udp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.UDPIgnore }),
 		"dst_%s_tcp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TCPIgnore }),
 		"dst_%s_tls_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TLSIgnore }),
-		"dst_%s_sctp_imask":  mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore }),
+		"dst_%s_sctp_imask":  sctp,
 		// Of ours.
 		"dst_%s_icmp": toggle(func(s *Settings) *bool { return &s.Blocklist.ICMP }),
 	}

@@ -22,6 +22,9 @@ const (
 	// maxProxyNets is how many networks tcp_proxy_from may name: each new connection is held against all of them. Beyond: load error.
 	maxProxyNets = 256
 
+	// maxAdvertisedName is the longest advertised_address: a host name (RFC 1035 §2.3.4).
+	maxAdvertisedName = 255
+
 	// maxAliasName is the longest alias_name. Beyond: load error.
 	maxAliasName = 64
 	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.

@@ -120,6 +120,9 @@ type CoreSettings struct {
 	LocalRPort bool
 	// MHomed: choose the sending socket by the kernel's route (`mhomed`); default false.
 	MHomed bool
+	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max, of ours; 0..16 MiB), default 256 KiB; 0: nothing waits.
+	// Beyond: sending fails.
+	UDPWQMaxBytes int
 	// AdvertisedAddress and AdvertisedPort go into Via only (`advertised_address`, `advertised_port`); empty and 0: unset.
 	AdvertisedAddress string
 	AdvertisedPort    uint16
@@ -334,7 +337,7 @@ func DefaultSettings() *Settings {
 	s := &Settings{
 		Core: CoreSettings{
 			Port: 5060, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 4 << 20, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
+			MaxBranches: 12, RecvBufferBytes: 4 << 20, UDPWQMaxBytes: 256 << 10, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		TM: TMSettings{
 			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,

@@ -33,9 +33,8 @@ type StreamSettings struct {
 	ProxyFrom     []netip.Prefix
 	// Async queues what the socket does not take (`tcp_async`, `tcp_buf_write`); default true. It is always so here: false is warned of.
 	Async bool
-	// ConnWQMaxBytes caps the queue of one connection (`tcp_conn_wq_max`, 0..1 MiB), WQMaxBytes all queues (`tcp_wq_max`, 0..1 GiB),
-	// WQBlockBytes is the least block (`tcp_wq_blk_size`): 32768, 10 MiB, 2100.
-	ConnWQMaxBytes, WQMaxBytes, WQBlockBytes int
+	// ConnWQMaxBytes caps the queue of one connection (`tcp_conn_wq_max`, 0..1 MiB), WQMaxBytes all queues (`tcp_wq_max`, 0..1 GiB): 32768, 10 MiB.
+	ConnWQMaxBytes, WQMaxBytes int
 	// ReadBufferBytes is the longest message (`tcp_rd_buf_size`, 512..16 MiB); default 65535 (Kamailio 16384), as long as a datagram can be.
 	ReadBufferBytes int
 	// CRLFPing answers CRLFCRLF with CRLF (`tcp_crlf_ping`, RFC 5626 §4.4.1); default true.
@@ -51,18 +50,19 @@ type StreamSettings struct {
 	DelayedAck                     bool
 	// NoConnect: no connection is ever made (`tcp_no_connect`); default false.
 	NoConnect bool
-	// ReusePort lets outgoing connections leave from the listener's port (`tcp_reuse_port`); default false.
+	// ReusePort lets outgoing connections leave from the listener's port (`tcp_reuse_port`), where it is not in use for the same destination; default false.
 	ReusePort bool
 	// SourceIPv4 and SourceIPv6 are where outgoing connections come from (`tcp_source_ipv4`, `tcp_source_ipv6`); invalid: the listener's.
 	SourceIPv4, SourceIPv6 netip.Addr
-	// ConnMatch 1 looks first for a connection that has the local port, too, and not only both addresses and the peer's port
-	// (`tcp_connection_match`); default 0.
+	// ConnMatch 1 looks for a connection that has the local port, too, and not only both addresses and the peer's port (`tcp_connection_match`). It is
+	// always so here: 0 is warned of.
 	ConnMatch int
 	// ScriptMode 1 keeps a connection whose message the script refused (`tcp_script_mode`), 0 closes it. Default 0.
 	ScriptMode int
 	// PerDestination is how many connections one shard keeps to one destination (tcp_connections_per_destination, of ours; 1..64), default 1.
 	PerDestination int
-	// HandshakeMax is how many TLS handshakes run at once (tcp_handshake_max, of ours; 1..65536), default 256. Beyond: connections wait.
+	// HandshakeMax is how many accepted connections may be before the end of their PROXY header and TLS handshake (tcp_handshake_max, of ours; 1..65536),
+	// default 1024. Beyond: a new one is closed at once, so that of a storm of peers that come back some get through. Half of the processors work for them.
 	HandshakeMax int
 	// AcceptRate caps new connections per second from one address (tcp_accept_rate, of ours); 0 (default): no cap.
 	AcceptRate int
@@ -111,6 +111,9 @@ type DNSSettings struct {
 	// RecPref is what stays when an answer is there already (`dns_cache_rec_pref`): 0 (default) nobody looks, 1 the old, 2 the new, 3 the one with
 	// the longer life.
 	RecPref int
+	// Timeout bounds a look-up over all its questions (dns_timeout, of ours; 1..60 s), default 10 s. StaleTTL is how long past its end an answer may serve
+	// while the servers fail (dns_cache_stale_ttl, of ours; RFC 8767), default a day, 0: not at all.
+	Timeout, StaleTTL time.Duration
 }
 
 // BlocklistSettings are the globals about the destination blocklist. Kamailio until 5.4 says blacklist in the names, since 5.5 blocklist; both are
@@ -195,13 +198,14 @@ func (s *Settings) streamDefaults() {
 	s.Stream = StreamSettings{
 		MaxConnections: 2048, TLSMaxConnections: 2048, ConnectTimeout: 10 * time.Second, SendTimeout: 10 * time.Second, Lifetime: 120 * time.Second,
 		WaitData: 5 * time.Second, MsgReadTimeout: 20 * time.Second, AcceptIPLimit: 1024, Async: true,
-		ConnWQMaxBytes: 32 << 10, WQMaxBytes: 10 << 20, WQBlockBytes: 2100, ReadBufferBytes: 65535, CRLFPing: true, Keepalive: true,
-		DelayedAck: true, PerDestination: 1, HandshakeMax: 256,
+		ConnWQMaxBytes: 32 << 10, WQMaxBytes: 10 << 20, ReadBufferBytes: 65535, CRLFPing: true, Keepalive: true,
+		DelayedAck: true, PerDestination: 1, HandshakeMax: 1024,
 	}
 	s.DNS = DNSSettings{
 		ResolvConf: "/etc/resolv.conf", HostsFile: "/etc/hosts", RetryTime: -1, RetryCount: -1, Servers: -1, SearchFullMatch: true,
 		TryIPv6: true, TryNAPTR: true, UDPPref: 30, TCPPref: 20, TLSPref: 10, SCTPPref: -1, SRVLB: true, Failover: true, Cache: true, CacheInit: true,
 		NegativeTTL: 60 * time.Second, CacheKB: 500, GCInterval: 120 * time.Second,
+		Timeout: 10 * time.Second, StaleTTL: 24 * time.Hour,
 	}
 	s.Blocklist = BlocklistSettings{Init: true, Expire: 60 * time.Second, MemKB: 250, GCInterval: 60 * time.Second}
 	s.TLS = TLSSettings{

@@ -88,12 +88,17 @@ func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
 
 // Ping appends a ping with no more than 125 bytes of payload; the pong that answers it is taken in silence.
 func Ping(dst, payload []byte) []byte {
-	return appendFrame(dst, ws.OpPing, payload[:min(len(payload), controlBytes)])
+	return appendFrame(dst, ws.OpPing, payload[:min(len(payload), ControlBytes)])
+}
+
+// Pong appends a pong that answers nothing, which is allowed and not answered (RFC 6455 §5.5.3).
+func Pong(dst, payload []byte) []byte {
+	return appendFrame(dst, ws.OpPong, payload[:min(len(payload), ControlBytes)])
 }
 
 // appendClose appends a close frame with a code and a reason.
 func appendClose(dst []byte, code ws.StatusCode, reason string) []byte {
-	reason = reason[:min(len(reason), controlBytes-2)]
+	reason = reason[:min(len(reason), ControlBytes-2)]
 	dst = append(dst, 0x80|byte(ws.OpClose), byte(2+len(reason)))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
 	return append(dst, reason...)

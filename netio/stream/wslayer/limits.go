@@ -16,8 +16,8 @@ const (
 	// maxHeaderBytes is the largest Config.HeaderBytes.
 	maxHeaderBytes = 1 << 20
 
-	// controlBytes is the longest payload of a control frame (RFC 6455 §5.5). Beyond it the connection is closed with 1002.
-	controlBytes = ws.MaxControlFramePayloadSize
+	// ControlBytes is the longest payload of a control frame (RFC 6455 §5.5). Beyond it the connection is closed with 1002.
+	ControlBytes = ws.MaxControlFramePayloadSize
 
 	// keepBytes is how large a buffer an idle session keeps for the next message that comes in pieces. What a longer message needed is given back.
 	keepBytes = 4 << 10

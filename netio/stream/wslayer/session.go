@@ -18,7 +18,18 @@ type Config struct {
 	// Origins are the origins of web pages that may connect ("https://phone.example.com"), compared without regard to case; empty lets all in. A client that is
 	// no browser sends no Origin and always may (RFC 6455 §10.2).
 	Origins []string
+	// CORS is what the answer to an upgrade says of its origin.
+	CORS CORS
 }
+
+// CORS is what Access-Control-Allow-Origin says in the answer to an upgrade. The WebSocket protocol does not need it: it is for what stands between.
+type CORS uint8
+
+const (
+	CORSNone   CORS = iota // there is none
+	CORSAny                // *
+	CORSOrigin             // the request's Origin, if it has one
+)
 
 // Validate says what is out of range.
 func (c *Config) Validate() error {
@@ -76,7 +87,7 @@ type Session struct {
 	left       int
 	fragmented bool      // a data message began and has not ended
 	op         ws.OpCode // of that message
-	control    [controlBytes]byte
+	control    [ControlBytes]byte
 	controlLen int
 
 	out []byte // replies are built here

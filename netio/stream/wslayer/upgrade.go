@@ -65,7 +65,7 @@ func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 		return in[end-had:]
 	}
 	s.request = &Request{URI: strings.Clone(req.RequestURI), Host: strings.Clone(req.Host), Origin: strings.Clone(req.Header.Get("Origin"))}
-	s.out = appendUpgraded(s.out[:0], req.Header.Get("Sec-WebSocket-Key"))
+	s.out = appendUpgraded(s.out[:0], req.Header.Get("Sec-WebSocket-Key"), s.allowOrigin())
 	reply(s.out)
 	return in[end-had:]
 }
@@ -125,10 +125,24 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-func appendUpgraded(dst []byte, key string) []byte {
+// allowOrigin is the value of Access-Control-Allow-Origin; "" for none. The Origin came through http.ReadRequest, which lets no line end into a value.
+func (s *Session) allowOrigin() string {
+	switch s.cfg.CORS {
+	case CORSAny:
+		return "*"
+	case CORSOrigin:
+		return s.request.Origin
+	}
+	return ""
+}
+
+func appendUpgraded(dst []byte, key, allowOrigin string) []byte {
 	sum := sha1.Sum([]byte(key + acceptGUID))
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: "+Subprotocol+"\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	if allowOrigin != "" {
+		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), allowOrigin...)
+	}
 	return append(dst, "\r\n\r\n"...)
 }
 

@@ -36,6 +36,31 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// What the answer says of the request's origin.
+func TestCORS(t *testing.T) {
+	f := func(mode CORS, request, want string) {
+		t.Helper()
+		s, h := New(&Config{CORS: mode}), &heard{}
+		if _, err := s.Feed([]byte(request), h.emit, h.reply); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(h.replies)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want || len(resp.Header["Access-Control-Allow-Origin"]) > 1 {
+			t.Errorf("mode %d: %q, want %q", mode, got, want)
+		}
+	}
+	noOrigin := strings.Replace(goodRequest, "Origin: https://phone.example.com\r\n", "", 1)
+	f(CORSNone, goodRequest, "")
+	f(CORSAny, goodRequest, "*")
+	f(CORSAny, noOrigin, "*")
+	f(CORSOrigin, goodRequest, "https://phone.example.com")
+	f(CORSOrigin, noOrigin, "")
+}
+
 func TestRefusedUpgrades(t *testing.T) {
 	f := func(request string, status int, headers ...string) {
 		t.Helper()
