@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// SIPp's calls, whose sides may be TCP or UDP each: over one connection for all calls (t1) or one for each (tn), by one shard or four. A 200 that overtakes its 180 fails a call.
+// SIPp's calls, whose sides may be TCP or UDP each: over one connection for all calls (t1) or one for each (tn), by one shard or four, and four connections to one destination. A 200 that overtakes its 180 fails a call.
 func TestSippStreams(t *testing.T) {
 	t.Parallel()
-	f := func(caller, callee string, shards int) {
+	f := func(caller, callee string, shards int, globals ...string) {
 		t.Run(fmt.Sprintf("%s to %s, %d shards", caller, callee, shards), func(t *testing.T) {
 			loads(t)
 			const calls = 1000
@@ -30,7 +30,7 @@ func TestSippStreams(t *testing.T) {
 				t.Fatal("lb.cfg chooses its destination in another way")
 			}
 			program = strings.Replace(program, choice, fmt.Sprintf("$du = %q;\n\tif ($du == $null) {", to), 1)
-			srv := startStreams(t, streamSetup{setup: setup{program: program, targets: []netip.AddrPort{uas.addr}, edits: patientT1, shards: shards}})
+			srv := startStreams(t, streamSetup{setup: setup{program: program, targets: []netip.AddrPort{uas.addr}, edits: patientT1, shards: shards}, globals: globals})
 			at := srv.addr
 			if caller != "u1" {
 				at = srv.tcp
@@ -49,6 +49,6 @@ func TestSippStreams(t *testing.T) {
 		})
 	}
 	f("t1", "u1", 1)
-	f("u1", "t1", 4)
+	f("u1", "t1", 4, "tcp_connections_per_destination=4")
 	f("tn", "t1", 4)
 }
