@@ -147,11 +147,10 @@ func (f *framer) headers(b []byte) frameKind {
 	}
 }
 
-// startLine tells whether a line can be the first of a SIP message, by the version at its start (a response) or end (a request), any version.
+// startLine tells whether a line can be the first of a SIP message, by the version at its start (a response) or end (a request), any version. Blanks behind
+// that version are wrong (RFC 4475 §3.1.2.10), but the message is framed: its reader has an answer to it.
 func startLine(line []byte) bool {
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
+	line = bytes.TrimRight(line, " \t\r")
 	if version(line) {
 		return true
 	}

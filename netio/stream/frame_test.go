@@ -70,6 +70,7 @@ func TestFrame(t *testing.T) {
 	f("SIP/2.0 200 OK\nl:1\n\nz", whole("SIP/2.0 200 OK\nl:1\n\nz"))
 	f("\r\n\r\n\r\nOPTIONS x sip/7.1\r\nl:0\r\n\r\n", "pings 1", whole("OPTIONS x sip/7.1\r\nl:0\r\n\r\n"))
 	f("\r\r\n\r\n", "pings 1")
+	f("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n", whole("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n")) // RFC 4475 §3.1.2.10
 
 	bad := func(fault Fault, row string) {
 		t.Helper()
@@ -90,6 +91,8 @@ func TestFrame(t *testing.T) {
 	f("GET / HTTP/1.1\r\n", fmt.Sprint("end ", frameJunk))
 	f("\x16\x03\x01", fmt.Sprint("end ", frameJunk))
 	f("\x00", fmt.Sprint("end ", frameJunk))
+	f(" \t\r\n", fmt.Sprint("end ", frameJunk))
+	f("hello \n", fmt.Sprint("end ", frameJunk))
 	f("hello\n", fmt.Sprint("end ", frameJunk))
 	f(" INVITE x SIP/2.0\r\n", fmt.Sprint("end ", frameJunk))
 	f(req+"A: "+strings.Repeat("x", testLimit), fmt.Sprint("end ", frameHuge))

@@ -105,7 +105,7 @@ var (
 	lastDomain   = regexp.MustCompile(`[A-Za-z0-9.\-]*(example|company)\.(com|net|org)`)
 )
 
-// copy is the message as it is sent. There are no streams yet: what came over one is sent in a datagram, with a Via that says so.
+// copy is the message as it is sent in a datagram: what came over a stream gets a Via that says so. TestRFC4475Streams sends it as it is.
 func (r *tortureRun) copy(c *tortureCase) []byte {
 	m := bytes.Clone(c.message)
 	if slices.Contains(sharedBranch, c.name) {
@@ -292,7 +292,7 @@ var (
 )
 
 // RFC 4475: every message is survived, a plain request after it is served, and what comes of it is exactly what a proxy should do, as far as that is not listed
-// as not yet met. Messages of other transports are judged as datagrams until there are streams.
+// as not yet met. Messages of other transports are judged as datagrams here; TestRFC4475Streams has them over streams.
 func TestRow68RFC4475(t *testing.T) {
 	t.Parallel()
 	runs := []struct {
