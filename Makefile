@@ -19,12 +19,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/viaduct
+build: ## build bin/viaduct and bin/viaductctl
 	@mkdir -p bin
-	@$(BUILD) -o bin/viaduct ./cmd/viaduct
+	@$(BUILD) -o bin/ ./cmd/viaduct ./cmd/viaductctl
 
 .PHONY: run
-run: build ## build and serve in the foreground with the built-in configuration, log to stderr (ARGS="-l udp:127.0.0.1:5060 …")
+run: build ## build and serve in the foreground with the built-in configuration, log to stderr (ARGS="-l 127.0.0.1:5060 …")
 	exec bin/viaduct -D -E $(ARGS)
 
 .PHONY: test
@@ -60,8 +60,9 @@ soak: build ## the load of the benchmark for SOAKTIME (default 10m), watching lo
 	@$(GO) test -json -count=1 -timeout 20m -parallel 32 ./tools/outside -run '^TestRow' -long 2>&1 | bin/testreport
 
 .PHONY: install
-install: build ## install the binary, its unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
+install: build ## install both binaries, unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
 	install -D -m 0755 bin/viaduct $(DESTDIR)$(PREFIX)/sbin/viaduct
+	install -D -m 0755 bin/viaductctl $(DESTDIR)$(PREFIX)/bin/viaductctl
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|g' cmd/viaduct/viaduct.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/viaduct.service
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md LICENSE docs/*.md

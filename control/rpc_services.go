@@ -173,7 +173,7 @@ func RegisterDNS(r *RPC, dns DNS) {
 		}
 		return all, nil
 	})
-	register("dns.lookup", "Tells what the cache holds of a name; no server is asked.", key, func(a Args) (any, error) {
+	register("dns.lookup", "Tells what the cache holds of a name, and asks the servers where it holds nothing.", key, func(a Args) (any, error) {
 		k, err := kind(a)
 		if err != nil {
 			return nil, err

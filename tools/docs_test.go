@@ -130,7 +130,7 @@ func snippets(doc, text string) (all []snippet) {
 	return all
 }
 
-// TestSnippets runs the blocks in a folder that looks like the checkout after `make build`: bin/viaduct and the files of the tree, read-only by link.
+// TestSnippets runs the blocks in a folder that looks like the checkout after `make build`: bin/viaduct, bin/viaductctl and the files of the tree, read-only by link.
 func TestSnippets(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {
@@ -140,7 +140,9 @@ func TestSnippets(t *testing.T) {
 		}
 	}
 	must(os.Mkdir(filepath.Join(dir, "bin"), 0o755))
-	must(os.Symlink(viaduct(t), filepath.Join(dir, "bin", "viaduct")))
+	for _, name := range []string{"viaduct", "viaductctl"} {
+		must(os.Symlink(filepath.Join(filepath.Dir(viaduct(t)), name), filepath.Join(dir, "bin", name)))
+	}
 	abs, err := filepath.Abs(top)
 	must(err)
 	entries, err := os.ReadDir(top)

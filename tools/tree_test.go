@@ -118,7 +118,7 @@ var buildViaduct = sync.OnceValues(func() (string, error) {
 	}
 	builtIn = dir
 	bin := filepath.Join(dir, "viaduct")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "./cmd/viaduct")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "./cmd/viaduct", "./cmd/viaductctl")
 	cmd.Dir = top
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", &buildError{string(out)}
@@ -130,7 +130,7 @@ var builtIn string
 
 type buildError struct{ output string }
 
-func (e *buildError) Error() string { return "cmd/viaduct does not build:\n" + e.output }
+func (e *buildError) Error() string { return "cmd does not build:\n" + e.output }
 
 func viaduct(t *testing.T) string {
 	t.Helper()

@@ -32,10 +32,10 @@ var flags = []flag{
 	{"c", "", phaseFirst, "check the configuration, print aliases and listen addresses, bind nothing"},
 	{"f", "file", phaseFirst, "configuration file, - for standard input (default: the built-in one)"},
 	{"A", "define", phaseFirst, "define NAME or NAME=VALUE for the configuration's preprocessor; repeatable"},
-	{"l", "address", phaseOverride, "listen on [proto:]address[:port][/advertised[:port]]; address is an IP, a host or an interface;\nrepeatable, adds to the file's (default: every IPv4 interface, port 5060)"},
+	{"l", "address", phaseOverride, "listen on [proto:]address[:port][/advertised[:port]]; proto is udp, tcp, tls, ws or wss, none is UDP and TCP;\naddress is an IP, a host or an interface; repeatable, adds to the file's (default: every IPv4 interface)"},
 	{"n", "number", phaseOverride, "shards: event loops, one CPU each (default: the CPUs this process may use)"},
-	{"N", "number", phaseOverride, "workers for streams; accepted, streams are not served yet"},
-	{"T", "", phaseOverride, "no TCP (and no TLS)"},
+	{"N", "number", phaseOverride, "event loops for streams (default: one a shard, 4 at most)"},
+	{"T", "", phaseOverride, "no TCP, hence no TLS and no WebSocket"},
 	{"m", "MB", phaseFirst, "memory for call state, fixed at start (default: 64, or 16 a shard)"},
 	{"b", "bytes", phaseOverride, "cap for the receive buffer of a socket, as the kernel counts it (default: 4194304)"},
 	{"r", "", phaseOverride, "look up Via hosts in DNS before adding received=; accepted, not done yet"},
@@ -50,8 +50,8 @@ var flags = []flag{
 	{"t", "dir", phaseOverride, "chroot to dir after binding"},
 	{"w", "dir", phaseOverride, "working directory (default: / for a daemon, else unchanged)"},
 	{"P", "file", phaseOverride, "write the process number to file; refuse to start if it names a living process"},
-	{"i", "path", phaseOverride, "make a FIFO that takes status and stats"},
-	{"x", "path", phaseOverride, "make a Unix socket that answers status and stats"},
+	{"i", "path", phaseOverride, "make a FIFO that takes the methods of docs/rpc.md"},
+	{"x", "path", phaseOverride, "make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
 	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
 	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up (default: auto)"},
 	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, where the kernel has them (default: try)"},
@@ -168,6 +168,6 @@ func printUsage(out io.Writer) {
 	}
 	fmt.Fprint(out, `
 Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once.
-USR1 logs the counters of each shard as a line of JSON. HUP is ignored.
+USR1 logs the counters, JSON: a line for each shard, and one of streams, names and the blocklist. HUP is ignored.
 `)
 }

@@ -3,7 +3,7 @@
 //
 //	acceptor ─┐                        ┌─ queue ──▶ shard 0: Port.Recv … Release
 //	dialer  ──┴─▶ event loop (gnet) ───┤
-//	              frames, writes       └─ queue ──▶ shard n: Port.Begin … End, Flush ──▶ outbox of the connection ──▶ its event loop
+//	              frames, writes       └─ queue ──▶ shard n: Port.Begin … End, Flush ──▶ the wire, or outbox of the connection ──▶ its event loop
 //
 // Listeners and dials are ours (accept.go, dial.go), a connection joins one of the event loops when it is ready: after PROXY header and TLS handshake. gnet reads; what is
 // written stays in our queues until the kernel takes it, since those of gnet have no limit.
@@ -17,8 +17,8 @@
 //
 // # Limits and order
 //
-// What a peer does not take is bounded as Kamailio bounds it (Limits.ConnWqMax, WqMax, SendTimeout), with one difference: it writes a message to the socket at once, here it
-// waits for its event loop, a few microseconds. So the limits count only from when the kernel has refused bytes. Messages by one connection leave and arrive in order;
+// What a peer does not take is bounded as Kamailio bounds it (Limits.ConnWqMax, WqMax, SendTimeout), with one difference: it writes each message to the socket at once, here what
+// a shard cannot write itself (direct.go) waits for the event loop, a few microseconds. So the limits count only from when the kernel has refused bytes. Messages by one connection leave and arrive in order;
 // those of one shard to one destination do too, since they use one connection.
 //
 // A connection whose shard has no room for its messages is parked: nothing is read from it until there is. A connection is never paused for another's sake.

@@ -8,7 +8,7 @@ import (
 // StreamSettings are the globals about TCP, and about TLS and WebSocket connections as far as these are TCP connections.
 // CoreSettings.DisableTCP and EnableTLS say whether there are any. Times and sizes are Kamailio's where nothing else is said.
 type StreamSettings struct {
-	// Children is the number of stream workers asked for (`tcp_children`, -N); 0: not set. Shards stand for them.
+	// Children is the number of event loops (`tcp_children`, -N); 0: not set.
 	Children int
 	// MaxConnections caps all connections (`tcp_max_connections`), TLSMaxConnections those with TLS (`tls_max_connections`); default 2048.
 	// Beyond: an incoming one is closed at once, an outgoing one is not made.
