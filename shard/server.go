@@ -265,9 +265,12 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
-		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU,
+		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
 		Script: script{&w.session}, Numbering: w.program.Numbering(),
+	}
+	if set.Core.UDPMTUTryProto == route.TLS {
+		c.MTUProto = netio.TLS
 	}
 	if w.shared.resolver != nil {
 		c.Names = &w.names

@@ -234,7 +234,7 @@ func (o *options) override(c *Config) (errs []error) {
 			if n, err := strconv.Atoi(g.value); err != nil {
 				errs = append(errs, fmt.Errorf("bad process number: -N %s", g.value))
 			} else {
-				c.Settings.Stream.Children = n
+				c.Settings.Stream.Children = max(n, 0) // as for -n: the default
 			}
 			streamWorkers = g.value
 		case "T":

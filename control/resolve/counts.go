@@ -22,26 +22,26 @@ type counts struct {
 
 // Stats are the totals since start.
 type Stats struct {
-	Hits       uint64 // look-ups answered from the cache
-	Misses     uint64 // and those that were not
-	Flights    uint64 // queries resolved
-	Joined     uint64 // callers who joined one under way
-	Refused    uint64 // callers refused: too many queries or waiters
-	Renewals   uint64 // queries resolved behind the callers' backs
-	Failed     uint64 // queries that ended in failure
-	Stale      uint64 // answers held on to since the servers failed
-	Questions  uint64 // questions sent to servers, repeats not counted
-	Overflow   uint64 // questions not put: questionsMax or questionsPerQuery
-	Timeouts   uint64 // times a server did not answer
-	TCP        uint64 // times a truncated answer was asked for again over TCP
-	Bad        uint64 // answers that were of no use: SERVFAIL, REFUSED, lame, loops
-	Strays     uint64 // datagrams that did not answer the question: forged, late or broken
-	Rejected   uint64 // records left out of answers: too many, or addresses nobody can send to
-	Evicted    uint64 // entries removed for room
-	Expired    uint64 // entries removed since their time was over
-	Panics     uint64 // bugs of ours, at the cost of one query each
-	Reread     uint64 // times resolv.conf or hosts was read after a change
-	Unreadable uint64 // times that failed; the last good reading stays
+	Hits       uint64 `json:"hits"`       // look-ups answered from the cache
+	Misses     uint64 `json:"misses"`     // and those that were not
+	Flights    uint64 `json:"flights"`    // queries resolved
+	Joined     uint64 `json:"joined"`     // callers who joined one under way
+	Refused    uint64 `json:"refused"`    // callers refused: too many queries or waiters
+	Renewals   uint64 `json:"renewals"`   // queries resolved behind the callers' backs
+	Failed     uint64 `json:"failed"`     // queries that ended in failure
+	Stale      uint64 `json:"stale"`      // answers held on to since the servers failed
+	Questions  uint64 `json:"questions"`  // questions sent to servers, repeats not counted
+	Overflow   uint64 `json:"overflow"`   // questions not put: questionsMax or questionsPerQuery
+	Timeouts   uint64 `json:"timeouts"`   // times a server did not answer
+	TCP        uint64 `json:"tcp"`        // times a truncated answer was asked for again over TCP
+	Bad        uint64 `json:"bad"`        // answers that were of no use: SERVFAIL, REFUSED, lame, loops
+	Strays     uint64 `json:"strays"`     // datagrams that did not answer the question: forged, late or broken
+	Rejected   uint64 `json:"rejected"`   // records left out of answers: too many, or addresses nobody can send to
+	Evicted    uint64 `json:"evicted"`    // entries removed for room
+	Expired    uint64 `json:"expired"`    // entries removed since their time was over
+	Panics     uint64 `json:"panics"`     // bugs of ours, at the cost of one query each
+	Reread     uint64 `json:"reread"`     // times resolv.conf or hosts was read after a change
+	Unreadable uint64 `json:"unreadable"` // times that failed; the last good reading stays
 }
 
 // Stats reads the counters.

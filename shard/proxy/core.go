@@ -66,7 +66,8 @@ type Config struct {
 	AdvertisedHost string
 	AdvertisedPort int
 
-	UDPMTU int // bytes; a longer request goes by TCP if it can (§18.1.1); 0: never
+	UDPMTU   int         // bytes; a longer request goes by TCP if it can (§18.1.1); 0: never
+	MTUProto netio.Proto // the stream it goes by then: TCP or TLS
 
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 

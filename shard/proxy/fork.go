@@ -264,7 +264,7 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 		copy(w.list[1:], w.list[:w.n])
 		w.list[0] = to
 		w.n++
-		to.Proto = netio.TCP
+		to.Proto = c.cfg.MTUProto
 		br.Redirect(to, by)
 		r.plan(p, br, by, br.Breadth())
 		c.count[CountToStream]++

@@ -326,7 +326,7 @@ func (r *Request) Forward() bool {
 	p, share := &c.plan, shares.next(1)
 	r.planStateless(p, to, share)
 	if by := r.tooLong(p, int(to.Listener), &to.Addr); by >= 0 {
-		to.Addr.Proto, to.Listener = netio.TCP, uint16(by)
+		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
 		r.planStateless(p, to, share)
 	}
 	if code := p.verdict(); code != 0 {
@@ -352,7 +352,7 @@ func (r *Request) tooLong(p *Plan, by int, to *netio.Addr) int {
 		return -1
 	}
 	stream := *to
-	stream.Proto = netio.TCP
+	stream.Proto = c.cfg.MTUProto
 	if c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&stream, r.M.Method) {
 		return -1
 	}

@@ -30,8 +30,8 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	}
 	branch := via.Branch.Of(m.Raw)
 	id, ok := txn.ParseBranch(branch)
-	if !c.viaIsOurs(via.SentBy.Of(m.Raw)) && (!ok || id.Shard == c.tx.Shard() && c.tx.At(id) == nil) {
-		return NotOurs, 0 // with a branch that is alive it is: nobody guesses one, and what we show may have changed with a restart
+	if sentBy := via.SentBy.Of(m.Raw); !c.viaIsOurs(sentBy) && (!ok || id.Shard == c.tx.Shard() && !c.wrote(id, sentBy)) {
+		return NotOurs, 0
 	}
 	if !ok {
 		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) && string(branch[:len(statelessPrefix)]) == statelessPrefix {
@@ -59,6 +59,21 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	}
 	c.upstream(c.tx.Tx(br), br, m, via)
 	return Forwarded, 0
+}
+
+// wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a process before this
+// one, or with another configuration.
+func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
+	br := c.tx.At(id)
+	if br == nil {
+		return false
+	}
+	sent := c.tx.Request(br)
+	if sent == nil || c.stored.Parse(sent) != parser.OK {
+		return false
+	}
+	via, reason := c.stored.TopVia()
+	return reason == parser.OK && equalFold(via.SentBy.Of(sent), sentBy) && c.remember(sentBy)
 }
 
 // upstream passes a response on (§16.7 steps 3 to 9). A provisional and a 2xx go

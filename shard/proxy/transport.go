@@ -261,7 +261,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 			}
 			continue
 		}
-		if c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(a, r.M.Method) {
+		if c.cfg.Blocked != nil && r.M.Method != parser.ACK && c.cfg.Blocked.Blocked(a, r.M.Method) { // an ACK to a 2xx goes where the call is
 			c.count[CountBlocked]++
 			code = codeSendError
 			continue
