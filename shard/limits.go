@@ -20,6 +20,9 @@ const (
 	// closeStreamsWithin bounds how long a stop waits for what connections have not taken yet.
 	closeStreamsWithin = 2 * time.Second
 
+	// maxNames is how many domains of TLS peers a shard remembers as strings; beyond it it begins anew.
+	maxNames = 1024
+
 	// mailsPerRound is the same for answers of the resolver.
 	mailsPerRound = 64
 

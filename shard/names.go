@@ -35,19 +35,15 @@ type parkedMessage struct {
 
 // AskName asks where q leads, for the relay w.
 func (n *names) AskName(q *proxy.NameQuery, wait proxy.Waiting) bool {
-	if wait.Tx == 0 {
-		return n.ask(q, nil)
-	}
 	return n.ask(q, &shm.Mail{mailResolved, wait.Tx, wait.Key})
 }
 
+// Learn asks for nobody.
+func (n *names) Learn(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func() {}) }
+
 // ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are views: the resolver copies them.
 func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
-	w := n.w
-	if mail == nil {
-		return w.shared.resolver.Ask(q, func() {})
-	}
-	m := *mail
+	w, m := n.w, *mail
 	n.asked.Add(1)
 	if w.shared.resolver.Ask(q, func() { n.post(m) }) {
 		return true

@@ -17,6 +17,7 @@ type streamPort struct {
 	from   int // packets taken since Release, before the last Recv
 	taken  int // and with it
 	failed []streamFailure
+	names  map[string]string // domains as the engine wants them, so that a message allocates none
 }
 
 var _ streams = (*streamPort)(nil)
@@ -49,10 +50,26 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 
 func (s *streamPort) End(w txn.Wishes, domain []byte, p proxy.Patience) (ok bool) {
 	if w != 0 || len(domain) > 0 || p != (proxy.Patience{}) {
-		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: string(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
+		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
 	}
 	s.p.End()
 	return s.p.Last() != stream.NoConnection
+}
+
+// name is domain as a string, one for all messages to it.
+func (s *streamPort) name(domain []byte) string {
+	if len(domain) == 0 {
+		return ""
+	}
+	if name, ok := s.names[string(domain)]; ok {
+		return name
+	}
+	if s.names == nil || len(s.names) >= maxNames {
+		s.names = make(map[string]string)
+	}
+	name := string(domain)
+	s.names[name] = name
+	return name
 }
 
 // Failures translates the engine's. A message that a limit of ours kept back is not its destination's fault.

@@ -76,7 +76,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	status := int(m.Status)
 	if status == 503 {
 		c.overloaded(br, m, tx.Method())
-		if c.nextAddress(tx, br, c.tx.Answered()) {
+		if c.nextAddress(tx, br, c.tx.Answered(), false) {
 			return // RFC 3263 §4.3
 		}
 	}
@@ -98,7 +98,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if best && br.Provisional() {
 		tx.UserFlags |= bestHeard
 	}
-	pending := c.tx.Pending(tx) > 0
+	pending := c.undecided(tx)
 	silent := status == 408 && !tx.Invite() // RFC 4320 §4.2: see sendBest
 	if best && !pending && !silent && c.failureRoute(tx) == 0 {
 		c.forward(tx, m, via, c.challenges(tx, status))
@@ -118,6 +118,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	}
 	tx.UserFlags |= anyReplied // for the routes that run later
 }
+
+// undecided tells whether something may still come of tx: a branch is pending, or a target waits for its name.
+func (c *Core) undecided(tx *txn.Tx) bool { return c.tx.Pending(tx) > 0 || c.waits(tx) }
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
 // nil, is the one that ended last.

@@ -18,10 +18,6 @@ type Egress interface {
 	Egress(dst *netio.Addr, receivedBy int) int
 }
 
-// Domains is a Sender that wants to know whose certificate the other side must
-// show (RFC 5922): the name holds for the message begun next.
-type Domains interface{ Domain(name []byte) }
-
 // Alias is a name that is ours besides the listeners' own.
 type Alias struct {
 	Host string // lower case; IPv6 in brackets
@@ -107,7 +103,7 @@ type Core struct {
 	families   uint8 // 1 for IPv4, 2 for IPv6
 	endpoints  [MaxEndpoints]Endpoint
 	targets    [maxTargets + 1]target // of a relay that goes on
-	domains    Domains
+	domains    txn.Domains
 	wisher     txn.Wisher
 	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised
 	Reply      Reply    // the response under way
@@ -148,7 +144,7 @@ func New(cfg Config) *Core {
 		c.protos |= 1 << l.Proto
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
-	c.domains, _ = cfg.Sender.(Domains)
+	c.domains, _ = cfg.Sender.(txn.Domains)
 	c.wisher, _ = cfg.Sender.(txn.Wisher)
 	c.Request.core, c.Reply.core = c, c
 	c.Reply.Begin()

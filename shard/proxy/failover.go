@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
 	"viaduct/shard/txn"
@@ -33,7 +34,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	tx.UserFlags |= anyTimeout
 	if !br.Heard() {
 		c.report(br, TimedOut, tx.Method())
-		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br)) || c.failover(tx, br)) {
+		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) || c.failover(tx, br)) {
 			return
 		}
 	}
@@ -44,7 +45,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if c.note(tx, 408, true) && heard {
 		tx.UserFlags |= bestHeard
 	}
-	if c.tx.Pending(tx) == 0 {
+	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
 }
@@ -89,11 +90,11 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
 		c.event(t, t.Fail(c.now/1e6))
 	}
-	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br)) || c.failover(tx, br) {
+	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return
 	}
 	c.note(tx, 503, true)
-	if c.tx.Pending(tx) == 0 {
+	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
 }
@@ -113,7 +114,7 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		if t == nil {
 			return false
 		}
-		if t.Addr.Family == 0 || c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&t.Addr, tx.Method()) {
+		if t.Addr.Family == 0 || c.blocks(&t.Addr, tx.Method()) {
 			continue
 		}
 		by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
@@ -133,8 +134,8 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 }
 
 // nextAddress sends what br sent to the next address of the name it was sent to,
-// with a branch of its own (RFC 3263 §4.3). sent is the request; br may be over.
-func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte) bool {
+// with a branch of its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its destination.
+func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool) bool {
 	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated || tx.UserFlags&noMoreTargets != 0 {
 		return false
 	}
@@ -143,8 +144,11 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte) bool {
 		if !ok {
 			return false
 		}
+		if was := br.Addr(); to.Proto == netio.UDP && was.Proto.Reliable() && to.SameIP(&was) && to.Port == was.Port && !failed {
+			continue // the same peer by datagram after all is for when it cannot be reached by a stream (RFC 3261 §18.1.1)
+		}
 		by := c.leavesBy(&to, br.Target(), tx.Listener())
-		if by < 0 || c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&to, tx.Method()) {
+		if by < 0 || c.blocks(&to, tx.Method()) {
 			continue
 		}
 		next := c.again(tx, br, sent, txn.Destination{Addr: to, Listener: uint16(by), Target: br.Target()}, nil, domain)
@@ -173,6 +177,35 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	}
 	next.SetReplyRoute(br.ReplyRoute())
 	next.SetMarks(br.Marks())
+	c.planAgain(tx, br, next, sent, to, t)
+	if by := c.tooLong(tx.Method(), int(to.Listener), &to.Addr); by >= 0 && !br.Addr().Proto.Reliable() {
+		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
+		next.Redirect(to.Addr, by)
+		c.planAgain(tx, br, next, sent, to, t)
+		c.count[CountToStream]++
+	}
+	if p.verdict() != 0 {
+		c.tx.Discard(next)
+		return nil
+	}
+	room := c.tx.Room(next, p.Bytes())
+	if room == nil {
+		c.tx.Discard(next)
+		return nil
+	}
+	p.WriteTo(room)
+	if t != nil && to.Addr.Proto.Secure() && len(domain) > 0 {
+		c.tx.KeepSpares(tx, next.Index(), nil, domain)
+	}
+	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
+	c.tx.Send(tx, next)
+	c.count[CountForwarded]++
+	return next
+}
+
+// planAgain plans what c.stored, the request that br sent, becomes as that of next.
+func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.Destination, t *balance.Target) {
+	m, p := &c.stored, &c.plan
 	p.Reset(sent)
 	p.over(to.Addr.Proto)
 	if t != nil && tx.UserFlags&pickedURI != 0 {
@@ -195,18 +228,4 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	}
 	head = c.appendLength(head, m, to.Addr.Proto)
 	p.Replace(from, until-from, head)
-	if p.verdict() != 0 {
-		c.tx.Discard(next)
-		return nil
-	}
-	room := c.tx.Room(next, p.Bytes())
-	if room == nil {
-		c.tx.Discard(next)
-		return nil
-	}
-	p.WriteTo(room)
-	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
-	c.tx.Send(tx, next)
-	c.count[CountForwarded]++
-	return next
 }

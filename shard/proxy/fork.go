@@ -152,7 +152,9 @@ func (r *Request) fork(shares breadth) bool {
 	if shared {
 		for i := first; i <= r.nMore; i++ {
 			if at(i); !r.where(&r.to) {
-				c.note(r.Tx, 503, true)
+				if !r.blocked {
+					c.note(r.Tx, 503, true)
+				}
 				nowhere |= 1 << i
 				shares.dealt(0)
 			}
@@ -212,9 +214,11 @@ func (r *Request) try(share int) bool {
 	}
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
-			c.cfg.Names.AskName(&r.query, Waiting{}) // a branch route chose another name: this branch is lost, the next call finds it
+			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
-		c.note(r.Tx, 503, true)
+		if !r.blocked { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+			c.note(r.Tx, 503, true)
+		}
 		return false
 	}
 	r.to.Breadth = uint16(share)
@@ -258,7 +262,7 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
 	to := br.Addr()
-	if by := r.tooLong(p, br.Listener(), &to); by >= 0 {
+	if by := c.tooLong(r.M.Method, br.Listener(), &to); by >= 0 {
 		// §18.1.1: by TCP, and as a datagram after all if that is refused.
 		w.n = min(w.n, len(w.list)-1)
 		copy(w.list[1:], w.list[:w.n])
@@ -279,7 +283,7 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 		return 503
 	}
 	p.WriteTo(room)
-	if w.n > 0 {
+	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
 		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
 	}
 	br.SetMarks(r.leave.marks())

@@ -226,9 +226,11 @@ func (r *Request) cancel() bool {
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
 		c.concluding = tx // cancel_b_method 0
 	}
-	if c.waits(tx) && c.tx.Pending(tx) == 0 {
-		c.stopWaiting(tx) // for a name: nothing was sent that could bring a 487
-		c.concluding = tx
+	if c.waits(tx) {
+		c.stopWaiting(tx)
+		if c.tx.Pending(tx) == 0 {
+			c.concluding = tx // nothing was sent that could bring a 487
+		}
 	}
 	return true
 }
@@ -325,7 +327,7 @@ func (r *Request) Forward() bool {
 	}
 	p, share := &c.plan, shares.next(1)
 	r.planStateless(p, to, share)
-	if by := r.tooLong(p, int(to.Listener), &to.Addr); by >= 0 {
+	if by := c.tooLong(r.M.Method, int(to.Listener), &to.Addr); by >= 0 {
 		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
 		r.planStateless(p, to, share)
 	}
@@ -344,16 +346,15 @@ func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
 	r.planRequest(p, r.appendStatelessBranch(r.viaHead(int(to.Listener))), int(to.Listener), share)
 }
 
-// tooLong is the listener by which a request leaves that is too long for the
+// tooLong is the listener by which the request that c.plan has leaves, which is too long for the
 // datagram it was planned as (§18.1.1); -1: it may leave as planned.
-func (r *Request) tooLong(p *Plan, by int, to *netio.Addr) int {
-	c := r.core
-	if c.cfg.UDPMTU == 0 || p.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP {
+func (c *Core) tooLong(method parser.Method, by int, to *netio.Addr) int {
+	if c.cfg.UDPMTU == 0 || c.plan.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP {
 		return -1
 	}
 	stream := *to
 	stream.Proto = c.cfg.MTUProto
-	if c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(&stream, r.M.Method) {
+	if c.blocks(&stream, method) {
 		return -1
 	}
 	return c.leavesBy(&stream, 0, by)

@@ -60,6 +60,7 @@ type Request struct {
 	ways       ways
 	query      NameQuery
 	unresolved bool  // where: nobody knows yet where query leads
+	blocked    bool  // where: the blacklist keeps it back
 	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
 	waits      int   // how often this relay has waited for a name
 	leave      leaving

@@ -244,11 +244,21 @@ func (r *Request) seed() uint64 {
 	return (xxhash.Sum64(r.M.CallID()) ^ uint64(cseq.Number)) * 0x9e3779b97f4a7c15
 }
 
+// blocks asks the blacklist, and counts what it keeps back.
+func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
+	if c.cfg.Blocked == nil || !c.cfg.Blocked.Blocked(to, method) {
+		return false
+	}
+	c.count[CountBlocked]++
+	return true
+}
+
 // choose takes the first way that a listener leads to and that is not blocked; the
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
 	code := codeUnresolvable
+	r.blocked = false
 	for i := range w.n {
 		a := &w.list[i]
 		if broadcast(a) {
@@ -261,8 +271,8 @@ func (r *Request) choose(to *txn.Destination) bool {
 			}
 			continue
 		}
-		if c.cfg.Blocked != nil && r.M.Method != parser.ACK && c.cfg.Blocked.Blocked(a, r.M.Method) { // an ACK to a 2xx goes where the call is
-			c.count[CountBlocked]++
+		if r.M.Method != parser.ACK && c.blocks(a, r.M.Method) { // an ACK to a 2xx goes where the call is
+			r.blocked = true
 			code = codeSendError
 			continue
 		}

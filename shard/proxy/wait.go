@@ -14,7 +14,8 @@ import (
 //
 //	Relay ─→ where: unresolved ─→ wait: save, Ask ─→ … ─→ Resolved: resume, relay
 //
-// A process that takes over the arena of one that was killed asks again (Recover).
+// A process that takes over the arena of one that was killed asks again: AskAgain, behind
+// Recover. No process does yet: the take-over is proven by the flows of package shard.
 // What leaves without a transaction cannot wait in one: it is parked as it was
 // received, and the routing program runs again when the name is known.
 
@@ -28,6 +29,8 @@ type Waiting struct {
 // [Core.Resolved] is called with w on the shard's own goroutine. false: too many questions are open.
 type NameAsker interface {
 	AskName(q *NameQuery, w Waiting) bool
+	// Learn asks for nobody: the next request finds the answer.
+	Learn(q *NameQuery)
 	// Park keeps a copy of the message and runs it again as if it had just arrived when q has an answer. false: no room.
 	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool
 }
@@ -121,7 +124,9 @@ func (c *Core) Resolved(w Waiting) {
 	s.bits &^= savedWaits
 	r := &c.Request
 	if tx.Canceled() || !c.resume(tx) {
-		c.sendBest(tx, nil)
+		if c.tx.Pending(tx) == 0 {
+			c.sendBest(tx, nil)
+		}
 		return
 	}
 	r.waits = tries
@@ -154,7 +159,8 @@ func (r *Request) restoreTargets(list []target, fresh bool) {
 	}
 }
 
-// AskAgain asks for the names that relays of a killed process were waiting for.
+// AskAgain asks for the names that relays of a killed process were waiting for; for
+// the process that takes over, once, behind Recover.
 // Their targets are those saved; the one that is unresolved is found by trying.
 func (c *Core) AskAgain() {
 	c.tx.Transactions(func(tx *txn.Tx) {

@@ -16,6 +16,7 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 			ack = t.store(off, KindMessage, b)
 			if ack == 0 {
 				t.count[CountUnstored]++
+				t.tellDomain(br)
 				t.out.Begin(int(br.listener), &br.dst, 0)
 				t.out.Append(append([]byte(nil), b...)) // Slow path: the arena is full; the queue keeps its bytes by reference.
 				t.out.End()
@@ -25,6 +26,7 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 	t.drop(&br.request)
 	if ack != 0 {
 		br.request = ack
+		t.tellDomain(br)
 		t.send(br.listener, &br.dst, 0, ack)
 	}
 }
@@ -87,6 +89,7 @@ func (t *Table) sendCancel(br *Branch, reason []byte) {
 		c.retransAt = t.now + int64(t.timers.T1)
 	}
 	t.armClient(br.cancel, c)
+	t.tellDomain(br)
 	t.send(c.listener, &c.dst, c.token(br.cancel), c.request)
 }
 

@@ -31,7 +31,7 @@ const (
 )
 
 // KeepSpares keeps the addresses to try after the one that the branch with that
-// index goes to, and the name they are addresses of. false: the arena has no room,
+// index goes to, none at all where only their name counts, and that name. false: the arena has no room,
 // and there will be no other try.
 func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) bool {
 	n := sparesBytes + addrBytes*len(list) + len(domain)
@@ -53,6 +53,26 @@ func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) 
 	t.slab.Publish(off)
 	tx.spares = off
 	return true
+}
+
+// Domains is a Sender that wants to know whose certificate the other side must
+// show (RFC 5922): the name holds for the message begun next.
+type Domains interface{ Domain(name []byte) }
+
+// tellDomain names the domain that a further message of br is for, so that it
+// finds the connection of the request and not another name's at the same address.
+func (t *Table) tellDomain(br *Branch) {
+	if !br.dst.Proto.Secure() {
+		return
+	}
+	d, ok := t.out.(Domains)
+	if !ok {
+		return
+	}
+	if s, off := t.sparesOf(t.tx(br.tx), int(br.index)); s != nil {
+		b := shm.Tail[Spares](t.arena, off, int(s.n)*addrBytes+int(s.domainLen))
+		d.Domain(b[int(s.n)*addrBytes:])
+	}
 }
 
 // NextSpare takes the next address of the branch with that index, and tells the
