@@ -212,3 +212,33 @@ func playStream(t *testing.T, srv *streamServer, transport string, destination *
 	}
 	return strings.Join(parts, ", ")
 }
+
+// RFC 4475 §3.1.1.7: longreq leaves over TCP where the destination is reached by that, whatever it came by, with all that it has.
+func TestLongRequestToTCP(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join(tortureDir, "longreq.dat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	destination := listener(t, "the destination", overTCP, loopback4)
+	srv := startStreams(t, streamSetup{setup: setup{program: byRoute(t), targets: []netip.AddrPort{destination.addr}, transport: "tcp"}})
+	caller := srv.caller(t, "the caller", overTCP)
+	caller.connection().send(string(raw))
+	m, sent := destination.expect("INVITE"), readMessage(raw, netip.AddrPort{})
+	vias, theirs := append(m.all("Via"), m.all("v")...), append(sent.all("Via"), sent.all("v")...)
+	if len(vias) != len(theirs)+1 || !strings.HasPrefix(vias[0], "SIP/2.0/TCP ") {
+		t.Errorf("%d Vias of %d arrive, the first is %.60s", len(vias), len(theirs), m.get("Via"))
+	}
+	if !bytes.Equal(m.body, sent.body) {
+		t.Errorf("the body arrives as %q", m.body)
+	}
+	for _, name := range []string{"Call-ID", "From", "To", "F", "T", "I", "CSeq", "Contact", "Unknown-LongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLong-Name"} {
+		if m.get(name) != sent.get(name) {
+			t.Errorf("%s arrives as %q", name, m.get(name))
+		}
+	}
+	destination.reply(m, 486, "Busy Here", "destination")
+	destination.expect("ACK")
+	caller.expect("100")
+	caller.expect("486")
+}
