@@ -78,6 +78,7 @@ type setup struct {
 	program     string           // routes of its own instead of lb.cfg's, below the same globals and modules
 	advertise   string           // what the listener says of itself: host:port
 	targetAttrs string           // attributes of each target in the list; {other} stands for the address of the last -l flag
+	transport   string           // of each target's URI; "": none
 	timers      bool             // the timers are the test's own; else by-hand tests repeat late, see patient
 	builtIn     bool             // run without -f
 	edits       []string         // old, new, … texts in it; each old one must be there
@@ -125,8 +126,15 @@ func (s *setup) folder(t *testing.T) string {
 	var list strings.Builder
 	for _, a := range s.targets {
 		fmt.Fprintf(&list, "1 sip:%s", a)
+		if s.transport != "" {
+			list.WriteString(";transport=" + s.transport)
+		}
 		if s.targetAttrs != "" {
-			fmt.Fprintf(&list, " 0 0 %s", strings.ReplaceAll(s.targetAttrs, "{other}", strings.TrimPrefix(s.flags[len(s.flags)-1], "udp:")))
+			attrs := s.targetAttrs
+			if len(s.flags) > 0 {
+				attrs = strings.ReplaceAll(attrs, "{other}", strings.TrimPrefix(s.flags[len(s.flags)-1], "udp:"))
+			}
+			fmt.Fprintf(&list, " 0 0 %s", attrs)
 		}
 		list.WriteString("\n")
 	}

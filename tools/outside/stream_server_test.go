@@ -27,6 +27,7 @@ type streamSetup struct {
 	ws      bool       // WebSocket is let in
 	verify  bool       // certificates of destinations are verified
 	ca      *authority // whose certificates are there already
+	other   bool       // Kamailio, whatever -against says
 }
 
 // webSocket is the event route by which Kamailio lets WebSocket connections in.
@@ -69,7 +70,7 @@ func startStreams(t *testing.T, s streamSetup) *streamServer {
 		"disable_tcp=yes\n", fmt.Sprintf("disable_tcp=no\nenable_tls=yes\nlisten=tcp:%v\nlisten=tls:%v\n%s\n", srv.tcp, srv.tls, strings.Join(s.globals, "\n")),
 		lastModule, strings.Join(append([]string{lastModule, `loadmodule "tls.so"`,
 			fmt.Sprintf(`modparam("tls", "config", %q)`, tlsCfg)}, s.modules...), "\n"))
-	if *against == "kamailio" {
+	if *against == "kamailio" || s.other {
 		srv.server = startKamailio(t, s.setup)
 	} else {
 		srv.server = start(t, patient(s.setup))

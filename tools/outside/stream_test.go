@@ -56,7 +56,7 @@ func (s *stream) readMessages(from io.Reader) error {
 			if len(bytes.TrimRight(line, "\r\n")) == 0 {
 				break
 			}
-			if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(strings.TrimSpace(name), "Content-Length") {
+			if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(strings.TrimSpace(name), "Content-Length") || strings.EqualFold(strings.TrimSpace(name), "l") {
 				if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil || length < 0 || length > longestMessage {
 					return fmt.Errorf("a Content-Length of %q", strings.TrimSpace(value))
 				}

@@ -22,6 +22,7 @@ type tortureCase struct {
 	name, transport, kind string
 	actions               []string // udp_action, best first
 	statuses              []string // udp_status
+	overStream            string   // tcp_action: "same" as udp_action, "close", "wait-then-close", "two-messages"
 	replyPort             string
 	contentLength         string
 	bodyBytes             string
@@ -40,7 +41,7 @@ func tortureCases(t *testing.T, dir string) (all []tortureCase) {
 	for _, line := range lines[1:] {
 		f := strings.Split(line, "\t")
 		get := func(name string) string { return f[slices.Index(names, name)] }
-		c := tortureCase{name: get("name"), transport: get("transport"), kind: get("kind"), replyPort: get("reply_port"),
+		c := tortureCase{name: get("name"), transport: get("transport"), kind: get("kind"), overStream: get("tcp_action"), replyPort: get("reply_port"),
 			contentLength: get("content_length"), bodyBytes: get("body_bytes"), branch: get("top_branch"),
 			actions: strings.Split(get("udp_action"), "|"), statuses: strings.Split(get("udp_status"), ",")}
 		if c.message, err = os.ReadFile(filepath.Join(dir, c.name+".dat")); err != nil {
