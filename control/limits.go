@@ -20,7 +20,10 @@ const (
 	viewPage    = 256
 
 	// statusClients bounds the connections served at once on the status socket; the next one waits in the backlog.
-	statusClients = 16
+	statusClients = 64
+
+	// statusFirstLine is how long a client may take for its first line: one that connects and says nothing must not keep others out for long.
+	statusFirstLine = 3 * time.Second
 
 	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so long.
 	statusIdleTimeout = 30 * time.Second

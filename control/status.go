@@ -186,8 +186,8 @@ func (s *StatusService) drop(conn *net.UnixConn) {
 func (s *StatusService) serve(conn *net.UnixConn) {
 	in := bufio.NewScanner(conn)
 	in.Buffer(make([]byte, 0, MaxCommandBytes), MaxCommandBytes)
-	for {
-		_ = conn.SetDeadline(time.Now().Add(statusIdleTimeout))
+	for wait := statusFirstLine; ; wait = statusIdleTimeout {
+		_ = conn.SetDeadline(time.Now().Add(wait))
 		if !in.Scan() {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"viaduct/control/tlsdomains"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
 )
@@ -60,7 +61,9 @@ func errorText(err error) string {
 		var usage usageError
 		var inConfig *route.Diagnostic
 		var inList *balance.LineError
-		if !errors.As(e, &usage) && !errors.As(e, &inConfig) && !errors.As(e, &inList) {
+		var inTLS tlsdomains.Problem
+		placed := errors.As(e, &inTLS) && inTLS.File != ""
+		if !placed && !errors.As(e, &usage) && !errors.As(e, &inConfig) && !errors.As(e, &inList) {
 			text = "viaduct: " + text
 		}
 		lines = append(lines, text)

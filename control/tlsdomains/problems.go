@@ -23,6 +23,9 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
 
+// Error is String.
+func (p Problem) Error() string { return p.String() }
+
 // Problems are all mistakes of one reading, in the file's order.
 type Problems []Problem
 
@@ -32,6 +35,16 @@ func (ps Problems) Error() string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the problems one by one, each once.
+func (ps Problems) Unwrap() (all []error) {
+	for i, p := range ps {
+		if !slices.Contains(ps[:i], p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // place is where in the configuration something was written.

@@ -122,7 +122,9 @@ func (r *Request) responseTarget() {
 	literal := parseIP(via.Host.Of(r.M.Raw), &host)
 	r.received = !literal || !host.SameIP(&r.Src)
 	if r.Src.Proto.Reliable() {
-		return // back over the connection it came by; what becomes of it without that, the Sender knows
+		// Back over the connection it came by; what becomes of it without that, the Sender knows. RFC 3581 §4 names no transport.
+		r.received = r.received || !via.RPortParam.Empty() || r.core.cfg.ForceRPort
+		return
 	}
 	if !via.RPortParam.Empty() || r.symmetric {
 		r.received = true // RFC 3581 §4: with rport always
