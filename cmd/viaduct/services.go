@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"viaduct/control"
 	"viaduct/control/resolve"
 	"viaduct/control/tlsdomains"
@@ -140,9 +142,24 @@ func (p *process) reloadTLS() error {
 	return nil
 }
 
+// sparedFiles is what the process opens besides connections: sockets of shards, the arena, bells, logs, clients of the status socket.
+const sparedFiles = 256
+
+// warnOfFiles tells when more connections are allowed than there are file descriptors.
+func (p *process) warnOfFiles() {
+	c := p.config
+	want := uint64(c.Settings.Stream.MaxConnections + sparedFiles)
+	var files unix.Rlimit
+	if len(c.Streams) > 0 && unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil && files.Cur < want {
+		p.log.Warn(fmt.Sprintf("tcp_max_connections=%d does not fit into the %d files this process may open: raise `ulimit -n` (LimitNOFILE) to %d, or lower it",
+			c.Settings.Stream.MaxConnections, files.Cur, want))
+	}
+}
+
 // openServices makes what the shards ask and what the operator talks to about it: before the chroot, where their files are.
 func (p *process) openServices() (err error) {
 	c := p.config
+	p.warnOfFiles()
 	settings, err := resolverSettings(&c.Settings.DNS)
 	if err != nil {
 		return err
