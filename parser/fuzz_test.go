@@ -449,7 +449,7 @@ func plainHasParam(params, name string) bool {
 }
 
 func FuzzHostIP(f *testing.F) {
-	for _, s := range []string{"1.2.3.4", "01.2.3.4", "1.2.3.256", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1::2::3", "[::1]", "12345::", "::1%eth0", "1:2", "a.b"} {
+	for _, s := range []string{"1.2.3.4", "01.2.3.4", "1.2.3.256", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1::2::3", "[::1]", "12345::", "::1%eth0", "1:2", "a.b", "1:::1.2.3.4", ":::1.2.3.4", "1:::1.2.3.4.5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -459,6 +459,11 @@ func FuzzHostIP(f *testing.F) {
 			bare = s[1 : len(s)-1]
 			if !strings.Contains(bare, ":") {
 				bare = "" // brackets are for IPv6
+			}
+		}
+		if head, tail, found := strings.Cut(bare, ":::"); found && head != "" {
+			if v4, err := netip.ParseAddr(tail); err == nil && v4.Is4() {
+				bare = head + "::" + tail // RFC 5118 §4.10; net/netip does not take it
 			}
 		}
 		want, err := netip.ParseAddr(bare)

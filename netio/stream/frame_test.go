@@ -142,6 +142,9 @@ func merged(in []string) (out []string) {
 			pings += n
 			continue
 		}
+		if strings.HasPrefix(s, "end ") {
+			s = "end"
+		}
 		out = append(out, s)
 	}
 	return append(out, fmt.Sprint(pings))

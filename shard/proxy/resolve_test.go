@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"viaduct/netio"
@@ -11,7 +12,7 @@ import (
 // FuzzParseIP compares the literals parseIP takes with net/netip's, which needs a string.
 func FuzzParseIP(f *testing.F) {
 	for _, s := range []string{"127.0.0.1", "255.255.255.255", "1.2.3", "01.2.3.4", "1.2.3.256", "::", "::1", "[::1]", "2001:db8::1", "1:2:3:4:5:6:7:8", "1::8", "::ffff:1.2.3.4",
-		"1:2:3:4:5:6:7::", ":1", "1:", "1:::2", "1::2::3", "12345::", "[", "[]", "::1.2.3.4.5", "fe80::1%eth0", "1:2:3:4:5:6:7:8:9"} {
+		"1:2:3:4:5:6:7::", ":1", "1:", "1:::2", "1::2::3", "12345::", "[", "[]", "::1.2.3.4.5", "fe80::1%eth0", "1:2:3:4:5:6:7:8:9", "1:::1.2.3.4", ":::1.2.3.4", "1:::1.2.3.4.5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -22,6 +23,11 @@ func FuzzParseIP(f *testing.F) {
 			plain = s[1 : len(s)-1]
 			if v4, err := netip.ParseAddr(plain); err == nil && v4.Is4() {
 				plain = "" // brackets are IPv6's
+			}
+		}
+		if head, tail, found := strings.Cut(plain, ":::"); found && head != "" {
+			if v4, err := netip.ParseAddr(tail); err == nil && v4.Is4() {
+				plain = head + "::" + tail // RFC 5118 §4.10; net/netip does not take it
 			}
 		}
 		want, err := netip.ParseAddr(plain)
