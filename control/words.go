@@ -1,6 +1,10 @@
 package control
 
-import "strings"
+import (
+	"strings"
+
+	"viaduct/shard/route/suggest"
+)
 
 // splitWords splits a line at blanks. A word may be quoted, wholly or in part: "a \"b\"", with \" \\ \n \t inside. A leading - means
 // nothing.
@@ -59,41 +63,10 @@ func JoinWords(words []string) string {
 	return b.String()
 }
 
-// didYouMean ends a sentence about an unknown name: with the nearest there is (one letter wrong in a short name, two from five letters on,
-// three from nine), or with the hint where to look.
+// didYouMean ends a sentence about an unknown name: with the nearest there is, or with the hint where to look.
 func didYouMean(name string, names []string, hint string) string {
-	best, least := "", min((len(name)+3)/4, 3)+1
-	for _, n := range names {
-		if d := distance(strings.ToLower(name), strings.ToLower(n), least); d < least {
-			best, least = n, d
-		}
-	}
-	if best != "" {
-		return "; did you mean " + best + "?"
+	if near := suggest.DidYouMean(name, names); near != "" {
+		return near
 	}
 	return "; " + hint
-}
-
-// distance is Levenshtein's: bytes to insert, delete or replace; at least limit when it is not below.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

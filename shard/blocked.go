@@ -15,7 +15,7 @@ type blocked struct {
 
 var _ proxy.Blocked = (*blocked)(nil)
 
-// methodBits are tm's numbers of the methods in blst_methods_add and blst_methods_lookup.
+// methodBit is tm's number of a method in blst_methods_add and blst_methods_lookup.
 func methodBit(m parser.Method) uint32 {
 	switch m {
 	case parser.INVITE:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"viaduct/shard/route/suggest"
 )
 
 // suite is one TLS 1.2 cipher suite that crypto/tls calls secure, as ciphers(1) knows it.
@@ -49,7 +51,7 @@ func cipherList(list string) (ids []uint16, unused []string, err error) {
 		}
 		match, known := matching(word)
 		if !known {
-			return nil, nil, fmt.Errorf("unknown cipher %q%s", word, didYouMean(word, append(cipherNames(), suites[0].tags...)))
+			return nil, nil, fmt.Errorf("unknown cipher %q%s", word, suggest.DidYouMean(word, append(cipherNames(), suites[0].tags...)))
 		}
 		has := func(id uint16) bool { return slices.Contains(match, id) }
 		switch op {

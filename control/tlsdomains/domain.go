@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"viaduct/shard/route/suggest"
 )
 
 // clients says what a server wants of its clients' certificates.
@@ -51,7 +53,7 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" || method == "sslv3":
 		r.problem(s.of("method"), "method = %s is refused (RFC 8996); write TLSv1.2+", s.Method)
 	default:
-		r.problem(s.of("method"), "unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method, didYouMean(s.Method, methodNames))
+		r.problem(s.of("method"), "unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method, suggest.DidYouMean(s.Method, methodNames))
 	}
 	return v[0], v[1]
 }

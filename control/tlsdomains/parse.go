@@ -3,6 +3,8 @@ package tlsdomains
 import (
 	"net/netip"
 	"strings"
+
+	"viaduct/shard/route/suggest"
 )
 
 // role says on which side of a connection a domain is used.
@@ -109,7 +111,7 @@ func title(body string, at place, r *report) *section {
 	case "client", "cli":
 		s.role = client
 	default:
-		r.problem(at, "unknown role %q%s; write [server:…] or [client:…]", side, didYouMean(side, []string{"server", "client"}))
+		r.problem(at, "unknown role %q%s; write [server:…] or [client:…]", side, suggest.DidYouMean(side, []string{"server", "client"}))
 		return nil
 	}
 	switch which = strings.TrimSpace(which); strings.ToLower(which) {
@@ -141,7 +143,7 @@ func assign(s *section, body string, at place, r *report) {
 	valueAt.column += len(body) - len(rest)
 	k := findSetting(name)
 	if k == nil || strings.HasPrefix(strings.ToLower(name), "tls_") && !strings.EqualFold(name, "tls_method") { // the core's globals have no place here
-		r.problem(at, "unknown setting %q%s", name, didYouMean(name, settingNames()))
+		r.problem(at, "unknown setting %q%s", name, suggest.DidYouMean(name, settingNames()))
 		return
 	}
 	v, problem := word(rest)

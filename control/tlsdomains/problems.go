@@ -83,38 +83,3 @@ func (r *report) err() error {
 	})
 	return r.problems
 }
-
-// didYouMean is "; did you mean X?" for the nearest name, or nothing when none is near: as many letters as a third of it and one more may differ.
-func didYouMean(name string, names []string) string {
-	best, bestDist := "", len(name)/3+2
-	for _, n := range names {
-		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < bestDist {
-			best, bestDist = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
-}
-
-// distance counts the letters to insert, drop or change to come from a to b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
-}

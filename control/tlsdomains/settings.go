@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"viaduct/shard/route/suggest"
 )
 
 // Settings are what one domain can be told. The zero Settings are Kamailio's defaults, but for the method.
@@ -67,7 +69,7 @@ var settings = []setting{
 func (s *Settings) Set(name, value string) error {
 	k := findSetting(name)
 	if k == nil {
-		return fmt.Errorf("unknown TLS setting %q%s", name, didYouMean(name, settingNames()))
+		return fmt.Errorf("unknown TLS setting %q%s", name, suggest.DidYouMean(name, settingNames()))
 	}
 	if err := k.set(s, value); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -1,5 +1,7 @@
 package route
 
+import "viaduct/shard/route/suggest"
+
 // The shapes of compiled code. A condition is 1, 0, or -1 when the script stopped inside it (Ctx.stop says how). A call gives
 // Kamailio's number: above 0 true, below 0 false, 0 stop.
 type (
@@ -277,7 +279,7 @@ func (cc *compiler) exprStmt(s *exprStmt) stmtFn {
 	x, ok := s.x.(*callExpr)
 	if !ok {
 		if n, bare := s.x.(*nameExpr); bare {
-			cc.ld.errorf(n.pos, "unknown statement %s%s", n.name, didYouMean(n.name, cc.statementNames()))
+			cc.ld.errorf(n.pos, "unknown statement %s%s", n.name, suggest.DidYouMean(n.name, cc.statementNames()))
 			return nil
 		}
 		cc.ld.errorf(s.pos, "this expression has no effect")

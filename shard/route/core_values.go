@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"viaduct/parser"
+	"viaduct/shard/route/suggest"
 )
 
 // coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook, "Core Keywords").
@@ -66,7 +67,7 @@ func (cc *compiler) unknownName(x *nameExpr) {
 	case x.name == "myself":
 		cc.ld.errorf(x.pos, "myself stands on the right of ==, as in uri == myself")
 	default:
-		cc.ld.errorf(x.pos, "unknown word %s%s; text needs quotes", x.name, didYouMean(x.name, sortedKeys(coreValues)))
+		cc.ld.errorf(x.pos, "unknown word %s%s; text needs quotes", x.name, suggest.DidYouMean(x.name, sortedKeys(coreValues)))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/balance"
+	"viaduct/shard/route/suggest"
 )
 
 // funcDef is one function a script can call. build is given a call whose number of arguments fits.
@@ -198,7 +199,7 @@ func (cc *compiler) lookup(x *callExpr) *funcDef {
 		return nil
 	}
 	names := append(allFuncNames(), sortedKeys(coreFuncs)...)
-	cc.ld.errorf(x.pos, "unknown function %s%s", x.name, didYouMean(x.name, append(names, "route", "exit", "return", "drop")))
+	cc.ld.errorf(x.pos, "unknown function %s%s", x.name, suggest.DidYouMean(x.name, append(names, "route", "exit", "return", "drop")))
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package route
 
-import "strings"
+import (
+	"strings"
+
+	"viaduct/shard/route/suggest"
+)
 
 // The functions of modules that are about streams, their sockets and what they arrive on.
 var tlsFuncs, websocketFuncs, xhttpFuncs, tcpopsFuncs, blstFuncs, nathelperFuncs, pathFuncs map[string]*funcDef
@@ -154,7 +158,7 @@ func (cc *compiler) socketNamed(pos Pos, name string) {
 			names = append(names, n)
 		}
 	}
-	cc.ld.warnf(pos, "no listen line has the name %s%s", quote(clip(name)), didYouMean(name, names))
+	cc.ld.warnf(pos, "no listen line has the name %s%s", quote(clip(name)), suggest.DidYouMean(name, names))
 }
 
 // aliasConn is force_tcp_alias([port]).

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"viaduct/parser"
+	"viaduct/shard/route/suggest"
 )
 
 // methodBits are the methods that have a number in package parser.
@@ -119,7 +120,7 @@ func (cc *compiler) level(x *callExpr) (int, bool) {
 		if n := atoi([]byte(e.s)); itoa(n) == e.s {
 			return int(n), true
 		}
-		cc.ld.errorf(e.pos, "unknown level %s%s", quote(clip(e.s)), didYouMean(e.s, sortedKeys(levelWords)))
+		cc.ld.errorf(e.pos, "unknown level %s%s", quote(clip(e.s)), suggest.DidYouMean(e.s, sortedKeys(levelWords)))
 	case *intLit:
 		return int(e.n), true
 	default:

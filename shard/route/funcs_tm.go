@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"viaduct/parser"
+	"viaduct/shard/route/suggest"
 )
 
 // What transactions, branches and responses are steered with: modules tm and tmx, and the core's flags and branches.
@@ -54,7 +55,7 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
 		names = append(names, rt.name)
 	}
 	word := strings.TrimSuffix(kindWords[kind], "[NAME]")
-	cc.ld.errorf(pos, "there is no %s[%s]%s", word, clip(name), didYouMean(name, names))
+	cc.ld.errorf(pos, "there is no %s[%s]%s", word, clip(name), suggest.DidYouMean(name, names))
 }
 
 // isSet is t_is_set("failure_route").
@@ -66,7 +67,7 @@ func isSet(cc *compiler, x *callExpr) callFn {
 	kind, known := namedKinds[what]
 	if !known {
 		cc.ld.errorf(x.args[0].at(), "t_is_set: %s is neither failure_route, branch_route nor onreply_route%s", quote(clip(what)),
-			didYouMean(what, sortedKeys(namedKinds)))
+			suggest.DidYouMean(what, sortedKeys(namedKinds)))
 		return nil
 	}
 	return func(c *Ctx) int { return truth(c.Host.Armed(kind) != 0) }

@@ -3,6 +3,8 @@ package route
 import (
 	"regexp"
 	"strings"
+
+	"viaduct/shard/route/suggest"
 )
 
 // compile turns the items, in file order, into settings and a program. Order matters as in Kamailio: a function, a modparam
@@ -54,7 +56,7 @@ func (ld *loader) compile(file string, items []item) (*Program, *Settings) {
 func (ld *loader) global(it *item, set *Settings) {
 	d := globals[it.name]
 	if d == nil {
-		ld.errorf(it.pos, "unknown core parameter %s%s", it.name, didYouMean(it.name, globalNames()))
+		ld.errorf(it.pos, "unknown core parameter %s%s", it.name, suggest.DidYouMean(it.name, globalNames()))
 		return
 	}
 	if d.idle != "" {
@@ -86,7 +88,7 @@ func (cc *compiler) loadModule(it *item) {
 		if _, ok := known()[name]; ok && name != "core" {
 			cc.ld.errorf(it.pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
 		} else {
-			cc.ld.errorf(it.pos, "unknown module %s%s", clip(name), didYouMean(name, moduleNames()))
+			cc.ld.errorf(it.pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, moduleNames()))
 		}
 		// Its functions and parameters are reported as what they are, not as missing this module.
 		cc.loaded[name] = true
@@ -132,7 +134,7 @@ func (cc *compiler) modParam(it *item) {
 	}
 	_, theirs := known()[it.name]
 	if modules[it.name] == nil && !theirs {
-		cc.ld.errorf(it.pos, "unknown module %s%s", clip(it.name), didYouMean(it.name, moduleNames()))
+		cc.ld.errorf(it.pos, "unknown module %s%s", clip(it.name), suggest.DidYouMean(it.name, moduleNames()))
 		return
 	}
 	cc.ld.errorf(it.pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.name, it.name)
@@ -154,7 +156,7 @@ func (cc *compiler) oneParam(module string, it *item) {
 	case d == nil && known()[module].params[it.param]:
 		cc.ld.errorf(it.paramPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
 	case d == nil:
-		cc.ld.errorf(it.paramPos, "module %s has no parameter %s%s", module, quote(clip(it.param)), didYouMean(it.param, paramNames(module)))
+		cc.ld.errorf(it.paramPos, "module %s has no parameter %s%s", module, quote(clip(it.param)), suggest.DidYouMean(it.param, paramNames(module)))
 	default:
 		if why := d.check(it.val); why != "" {
 			cc.ld.errorf(it.val.pos, "%s %s", full, why)
@@ -273,7 +275,7 @@ func (cc *compiler) finish(start Pos) {
 	for _, r := range cc.refs {
 		rt := cc.byName[r.name]
 		if rt.body == nil {
-			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), didYouMean(r.name, names))
+			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), suggest.DidYouMean(r.name, names))
 		} else if r.cond && endsInCall(rt.last) {
 			cc.ld.warnf(r.pos, "route[%s] may run off its end, which counts as true; Kamailio takes the value of the last function there: write return",
 				r.name)

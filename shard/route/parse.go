@@ -1,6 +1,10 @@
 package route
 
-import "strings"
+import (
+	"strings"
+
+	"viaduct/shard/route/suggest"
+)
 
 // syntax reads tokens into the syntax tree. An error is recorded and the parser goes on behind the statement or item it
 // stands in, so that one run finds all of them.
@@ -253,7 +257,7 @@ func (p *syntax) unknownItem(t token) {
 		names = append(names, w)
 	}
 	if globals[t.text] == nil {
-		p.failAt(t.pos, "unknown word %s%s", t.text, didYouMean(t.text, append(names, globalNames()...)))
+		p.failAt(t.pos, "unknown word %s%s", t.text, suggest.DidYouMean(t.text, append(names, globalNames()...)))
 	}
 	p.fail("expected \"=\" behind %s, found %s", t.text, p.t.describe())
 }

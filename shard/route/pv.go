@@ -3,6 +3,8 @@ package route
 import (
 	"strconv"
 	"strings"
+
+	"viaduct/shard/route/suggest"
 )
 
 // pvCode is a compiled pseudo-variable: bytes for one that is text, num for one that is a number.
@@ -88,7 +90,7 @@ func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 		if knownPVs[name] {
 			cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
 		} else {
-			cc.ld.errorf(pos, "unknown variable $%s%s", clip(name), didYouMean("$"+name, dollar(sortedKeys(pvs))))
+			cc.ld.errorf(pos, "unknown variable $%s%s", clip(name), suggest.DidYouMean("$"+name, dollar(sortedKeys(pvs))))
 		}
 		return nil
 	}

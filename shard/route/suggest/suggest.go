@@ -1,30 +1,25 @@
-package route
+// Package suggest finds the name somebody meant: for the messages about a word in a file or on a command line that nothing is called.
+package suggest
 
 import (
 	"sort"
 	"strings"
 )
 
-// didYouMean is "; did you mean X?" for the nearest name, or nothing when none is near.
-func didYouMean(name string, names []string) string {
+// DidYouMean is "; did you mean X?" for the nearest name, or nothing when none is near.
+func DidYouMean(name string, names []string) string {
 	if n := nearest(name, names); n != "" {
 		return "; did you mean " + n + "?"
 	}
 	return ""
 }
 
-// nearest is the name closest to name: one letter wrong in a short name, two from five letters on, three from nine. Letters of the
-// wrong case count less than others; on a tie the first in order wins.
+// nearest is the name closest to name: one letter wrong in a short name, two from five letters on, three from nine, four from thirteen. Letters
+// of the wrong case count less than others; on a tie the first in order wins.
 func nearest(name string, names []string) string {
 	sorted := append([]string(nil), names...)
 	sort.Strings(sorted)
-	reach := 1
-	if len(name) > 4 {
-		reach = 2
-	}
-	if len(name) > 8 {
-		reach = 3
-	}
+	reach := min(max((len(name)+3)/4, 1), 4)
 	best, bestAt := 2*reach+2, ""
 	low := strings.ToLower(name)
 	for _, n := range sorted {
