@@ -1,10 +1,6 @@
 package stream
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // direct writes what c has in its outbox in the sender's own thread, if nothing of c is on its way in its loop and nothing but the kernel lies between a message and the wire:
 // waking the loop for it costs two changes of threads. At 4,000 calls a second on one core, where nearly every message finds everybody asleep, a call takes 121 µs of CPU with it
@@ -28,7 +24,7 @@ func (p *Port) direct(c *conn) (left *loop) {
 		return c.lp
 	}
 	for c.head != nil {
-		n, errno := p.writeOut(c)
+		n, errno := write(c.fd, c.head, &p.out.iov)
 		if n > 0 {
 			c.wroteOut(n, now)
 		}
@@ -40,25 +36,6 @@ func (p *Port) direct(c *conn) (left *loop) {
 		}
 	}
 	return nil
-}
-
-// writeOut gives the kernel up to writeSegments messages of the outbox. mu is held.
-func (p *Port) writeOut(c *conn) (n int, errno unix.Errno) {
-	m := c.head
-	if m.next == nil {
-		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
-	}
-	iov := &p.out.iov
-	iovs := 0
-	for ; m != nil && iovs < writeSegments; m = m.next {
-		// The kernel reads the messages' memory during the call only; they stand in the outbox, which keeps them, and m.off < len(m.data).
-		iov[iovs].Base = &m.data[m.off]
-		iov[iovs].SetLen(len(m.data) - m.off)
-		iovs++
-	}
-	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(iovs)))
-	clear(iov[:iovs])
-	return n, errno
 }
 
 // wroteOut takes n bytes off the outbox. mu is held.

@@ -127,7 +127,7 @@ func (l *loop) flush(c *conn) bool {
 		if c.writing == nil {
 			return l.drained(c)
 		}
-		n, errno := l.write(c)
+		n, errno := write(c.fd, c.writing, &l.iov)
 		if n > 0 {
 			l.wrote(c, n)
 		}
@@ -193,21 +193,20 @@ func (c *conn) appendWriting(head, tail *outMsg) {
 	c.writeTail = tail
 }
 
-// write gives the kernel up to writeSegments messages at once.
-func (l *loop) write(c *conn) (n int, errno unix.Errno) {
-	m := c.writing
+// write gives the kernel the list m, up to writeSegments messages of it at once. The caller owns the list and keeps fd open; iov is its own, for the call.
+func write(fd int, m *outMsg, iov *[writeSegments]unix.Iovec) (n int, errno unix.Errno) {
 	if m.next == nil {
-		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
+		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
 	}
 	iovs := 0
 	for ; m != nil && iovs < writeSegments; m = m.next {
-		// The kernel reads the messages' memory during the call only; they are in c.writing, which keeps them, and m.off < len(m.data).
-		l.iov[iovs].Base = &m.data[m.off]
-		l.iov[iovs].SetLen(len(m.data) - m.off)
+		// The kernel reads the messages' memory during the call only; the list keeps them, and m.off < len(m.data).
+		iov[iovs].Base = &m.data[m.off]
+		iov[iovs].SetLen(len(m.data) - m.off)
 		iovs++
 	}
-	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&l.iov[0])), uintptr(iovs)))
-	clear(l.iov[:iovs])
+	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(iovs)))
+	clear(iov[:iovs])
 	return n, errno
 }
 

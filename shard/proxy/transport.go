@@ -134,27 +134,27 @@ func (r *Request) domainOf() []byte {
 			return append(c.take(len(t.Host)), t.Host...)
 		}
 	}
-	u := &r.scratchURI
-	if r.dst == nil {
-		u = r.parsedURI()
-	} else if parser.ParseURI(r.dst, u) != parser.OK {
-		u = nil
+	if u := r.nextURI(); u != nil {
+		return u.HostBytes()
 	}
-	if u == nil {
+	return nil
+}
+
+// nextURI is the URI that says where the request goes: the outbound one, else the Request-URI; nil if it cannot be read. Good until the next call.
+func (r *Request) nextURI() *parser.URI {
+	if r.dst == nil {
+		return r.parsedURI()
+	}
+	if parser.ParseURI(r.dst, &r.scratchURI) != parser.OK {
 		return nil
 	}
-	return u.HostBytes()
+	return &r.scratchURI
 }
 
 // lookUp fills w with where the URI leads (RFC 3263 §4).
 func (r *Request) lookUp(w *ways) bool {
 	c := r.core
-	u := &r.scratchURI
-	if r.dst == nil {
-		u = r.parsedURI()
-	} else if parser.ParseURI(r.dst, u) != parser.OK {
-		u = nil
-	}
+	u := r.nextURI()
 	switch {
 	case u == nil:
 		return r.fail(400)
