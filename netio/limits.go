@@ -1,13 +1,19 @@
 package netio
 
 const (
-	// BatchDatagrams is how many datagrams one recvmmsg takes or one sendmmsg sends at most. Beyond it the next call takes the rest. The kernel's own limit is
-	// UIO_MAXIOV, 1024; the gain per datagram is gone well before 64, and 64 hot frames still fit the second-level cache.
-	BatchDatagrams = 64
+	// RecvBatch is how many datagrams one recvmmsg takes at most; the next call takes the rest. The kernel's own limit is UIO_MAXIOV, 1024. The gain of fewer
+	// system calls is gone well before 64. What more brings is that more messages of a batch have the same destination and leave together (segment.go): a call of lb.cfg
+	// took 15.8, 14.9 and 14.2 us of CPU with 64, 128 and 256 (medians of 4 alternating runs at saturation, 2 vCPU guest, Linux 6.18.44, 2026-11-26). A batch is what has
+	// arrived meanwhile, so an idle shard's are as small as before.
+	RecvBatch = 256
+
+	// SendBatch is how many messages a listener's queue holds: with twice as many as were received, what a batch of INVITEs causes (each
+	// goes on, and is answered 100) leaves in one piece. A power of two.
+	SendBatch = 2 * RecvBatch
 
 	// gatherBytes is the memory in which a listener's queue joins segments: a full batch of 2 KiB messages and the largest possible message behind it. A queue with
 	// less than oversizeBytes left is sent early. Only the pages in use are touched.
-	gatherBytes = BatchDatagrams*2048 + oversizeBytes
+	gatherBytes = SendBatch*2048 + oversizeBytes
 
 	// oversizeBytes is the length from which the kernel refuses any UDP datagram (EMSGSIZE). Longer messages are cut to it and refused.
 	oversizeBytes = MaxDatagramBytes + 1

@@ -25,7 +25,7 @@ func BenchmarkEcho(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		t0 := time.Now()
-		for i := range BatchDatagrams {
+		for i := range RecvBatch {
 			from.Queue(0, dst, uint64(i), segment, segment, segment, segment, segment)
 		}
 		from.Flush()
@@ -33,7 +33,7 @@ func BenchmarkEcho(b *testing.B) {
 		packets := to.Recv(0)
 		sending += t1.Sub(t0)
 		receiving += time.Since(t1)
-		if len(packets) != BatchDatagrams || len(packets[63].Data) != 800 {
+		if len(packets) != RecvBatch || len(packets[63].Data) != 800 {
 			b.Fatalf("received %d packets", len(packets))
 		}
 		n += len(packets)
@@ -63,13 +63,13 @@ func BenchmarkSingle(b *testing.B) {
 // to 503 the same day.
 func BenchmarkSegments(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
-	memory := make([]byte, BatchDatagrams*4096)
+	memory := make([]byte, RecvBatch*4096)
 	counts := []int{1, 2, 5, 8}
 	batchNs := make([][]float64, len(counts))
 	for b.Loop() {
 		for k, segments := range counts {
 			t0 := time.Now()
-			for i := range BatchDatagrams {
+			for i := range RecvBatch {
 				frame := memory[i*4096:]
 				from.Begin(0, dst, 0)
 				for s := range segments {
@@ -79,15 +79,15 @@ func BenchmarkSegments(b *testing.B) {
 			}
 			from.Flush()
 			batchNs[k] = append(batchNs[k], float64(time.Since(t0).Nanoseconds()))
-			if len(to.Recv(0)) != BatchDatagrams {
+			if len(to.Recv(0)) != RecvBatch {
 				b.Fatal("not everything arrived")
 			}
 			to.Release()
 		}
 	}
-	b.ReportMetric(medianExcess(batchNs[0], nil)/BatchDatagrams, "1-segment-ns")
+	b.ReportMetric(medianExcess(batchNs[0], nil)/RecvBatch, "1-segment-ns")
 	for k, segments := range counts[1:] {
-		b.ReportMetric(medianExcess(batchNs[k+1], batchNs[0])/BatchDatagrams, fmt.Sprintf("%d-segments-added-ns", segments))
+		b.ReportMetric(medianExcess(batchNs[k+1], batchNs[0])/RecvBatch, fmt.Sprintf("%d-segments-added-ns", segments))
 	}
 }
 
@@ -115,12 +115,12 @@ func BenchmarkDropMessages(b *testing.B) {
 	if to.Drops(0) == 0 {
 		b.Fatal("nothing was dropped")
 	}
-	var control [BatchDatagrams][32]byte
+	var control [RecvBatch][32]byte
 	var batchNs [2][]float64
 	for b.Loop() {
 		for with := range 2 {
 			unix.SetsockoptInt(to.fds[0], unix.SOL_SOCKET, unix.SO_RXQ_OVFL, with)
-			for range BatchDatagrams {
+			for range RecvBatch {
 				from.Queue(0, dst, 0, message)
 			}
 			from.Flush()
@@ -143,14 +143,14 @@ func BenchmarkDropMessages(b *testing.B) {
 				to.rx.hdrs[i].Control = nil
 				to.rx.hdrs[i].SetControllen(0)
 			}
-			if len(packets) != BatchDatagrams {
+			if len(packets) != RecvBatch {
 				b.Fatalf("%d arrived", len(packets))
 			}
 			to.Release()
 		}
 	}
-	b.ReportMetric(medianExcess(batchNs[0], nil)/BatchDatagrams, "without-ns/datagram")
-	b.ReportMetric(medianExcess(batchNs[1], batchNs[0])/BatchDatagrams, "added-ns/datagram")
+	b.ReportMetric(medianExcess(batchNs[0], nil)/RecvBatch, "without-ns/datagram")
+	b.ReportMetric(medianExcess(batchNs[1], batchNs[0])/RecvBatch, "added-ns/datagram")
 }
 
 // medianExcess is the median of the differences between measurements made in turn, so that phases of a shared host fall out; base nil means zeros.

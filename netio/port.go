@@ -59,7 +59,7 @@ func newPort(shard, listeners int, hasPwait2 bool) (*Port, error) {
 		ready:      make([]uint16, 0, listeners),
 		errored:    make([]uint16, 0, listeners),
 		dirty:      make([]*sendBatch, 0, listeners+1),
-		failures:   make([]SendFailure, 0, BatchDatagrams),
+		failures:   make([]SendFailure, 0, SendBatch),
 		void:       void,
 	}
 	if err := p.rx.init(); err != nil {

@@ -84,7 +84,7 @@ func TestSendAndReceive(t *testing.T) {
 func TestOrderAndAutomaticFlush(t *testing.T) {
 	for _, segments := range []int{1, 5, 100} {
 		from, to, dst := pair(t, "127.0.0.1:0")
-		const messages = 5 * BatchDatagrams / 2
+		const messages = 5 * SendBatch / 2
 		var texts [messages]string
 		for i := range texts {
 			from.Begin(0, dst, uint64(i))
@@ -216,10 +216,10 @@ func TestFramesAreLeased(t *testing.T) {
 		noFailures(t, p)
 	}
 	send(0, 40)
-	send(1, 40)
+	send(1, RecvBatch-24)
 	first, second := p.Recv(0), p.Recv(1)
-	if len(first) != 40 || len(second) != BatchDatagrams-40 || p.Recv(1) != nil {
-		t.Fatalf("received %d and %d datagrams, want 40 and the %d frames left, then nothing", len(first), len(second), BatchDatagrams-40)
+	if len(first) != 40 || len(second) != RecvBatch-40 || p.Recv(1) != nil {
+		t.Fatalf("received %d and %d datagrams, want 40 and the %d frames left, then nothing", len(first), len(second), RecvBatch-40)
 	}
 	for i := range first {
 		if want := fmt.Sprintf("0/%d", i); string(first[i].Data) != want || first[i].Src != g.Listeners()[0].Addr || cap(first[i].Data) != len(want) {
@@ -232,7 +232,7 @@ func TestFramesAreLeased(t *testing.T) {
 		}
 	}
 	p.Release()
-	if rest := p.Recv(1); len(rest) != 16 || string(rest[0].Data) != "1/24" {
+	if rest := p.Recv(1); len(rest) != 16 || string(rest[0].Data) != fmt.Sprintf("1/%d", RecvBatch-40) {
 		t.Fatalf("after Release: %d datagrams", len(rest))
 	}
 }

@@ -23,18 +23,18 @@ const frameStrideBytes = 64 << 10
 
 // recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so that small batches always meet the same warm ones.
 type recvBatch struct {
-	area    []byte // mmap: BatchDatagrams frames, frameStrideBytes apart
+	area    []byte // mmap: RecvBatch frames, frameStrideBytes apart
 	leased  int    // frames handed out since the last Release
-	hdrs    [BatchDatagrams]mmsghdr
-	iovs    [BatchDatagrams]unix.Iovec
-	names   [BatchDatagrams]unix.RawSockaddrInet6
-	packets [BatchDatagrams]Packet
+	hdrs    [RecvBatch]mmsghdr
+	iovs    [RecvBatch]unix.Iovec
+	names   [RecvBatch]unix.RawSockaddrInet6
+	packets [RecvBatch]Packet
 }
 
 func (r *recvBatch) init() error {
-	area, err := unix.Mmap(-1, 0, BatchDatagrams*frameStrideBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	area, err := unix.Mmap(-1, 0, RecvBatch*frameStrideBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
-		return fmt.Errorf("cannot map %d bytes for receiving: %w", BatchDatagrams*frameStrideBytes, err)
+		return fmt.Errorf("cannot map %d bytes for receiving: %w", RecvBatch*frameStrideBytes, err)
 	}
 	r.area = area
 	for i := range r.hdrs {
@@ -55,12 +55,12 @@ func (r *recvBatch) free() error {
 	return unix.Munmap(area)
 }
 
-// Recv takes up to BatchDatagrams datagrams from a listener's socket, without waiting. Frames are leased until Release: a second Recv before it gets what is
-// left of the BatchDatagrams frames, and nothing once they are used up. The result, in order of arrival, is valid until Release.
+// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting. Frames are leased until Release: a second Recv before it gets what is
+// left of the RecvBatch frames, and nothing once they are used up. The result, in order of arrival, is valid until Release.
 func (p *Port) Recv(listener int) []Packet {
 	r := &p.rx
 	first := r.leased
-	if first == BatchDatagrams {
+	if first == RecvBatch {
 		return nil
 	}
 	n := p.recvmmsg(p.fds[listener], first)
@@ -98,7 +98,7 @@ func (p *Port) fill(pk *Packet, i int, listener uint16) {
 func (p *Port) recvmmsg(fd, first int) int {
 	for range 4 {
 		// The kernel writes to hdrs, names and frames while the call lasts; all of them are part of p.rx or mapped until close.
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(BatchDatagrams-first), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(RecvBatch-first), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			return int(n)

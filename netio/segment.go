@@ -1,6 +1,8 @@
 package netio
 
 import (
+	"math/bits"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,34 +15,45 @@ import (
 //	to A: 420 700 350 700 420  as queued: 420 | 700 350 | 700 420    sorted: 700 700 420 | 420 350
 //
 // Order is kept where it means something: messages of one flow (see [Port.Flow]) to one destination leave in the order of their Begin, and so does whatever
-// belongs to no flow. Messages of different flows may overtake one another within a batch, as may those to different destinations.
+// belongs to no flow. Messages of different flows may overtake one another within a batch, as may those to different destinations. So what is sorted is a rank: the first
+// messages of all flows to a destination, then the second ones of those that have two, and so on. A 180 and the 200 behind it have two ranks, and all the 180s of a batch leave together, then
+// all the 200s:
 //
-// Receipt: a call of lb.cfg at saturation took 35.1 us of CPU with groups of neighbours instead of 40.3 us without groups (medians of 4 alternating runs, eight
-// callers, eight destinations, loopback, Xeon 2.5 GHz 2-vCPU guest, Linux 6.18.44, 2026-11-21); BenchmarkSegmentation has the cost per datagram of
-// either way. How much it brings depends on how many messages of a batch go to the same peer.
+//	to A: 180 of a, 200 of a, 180 of b, 200 of b    leave as: 180 of a, 180 of b | 200 of a, 200 of b
+//
+// Receipt: see docs/design.md, The cost of sending; BenchmarkSegmentation has the cost per datagram of either way. How much it brings depends on how many messages of a batch go to
+// the same peer.
 type segmenter struct {
 	off      bool // the kernel does not know the option, or the device cannot checksum
 	n        int  // groups
-	groups   [BatchDatagrams]group
-	hdrs     [BatchDatagrams]mmsghdr
-	iovs     [BatchDatagrams]unix.Iovec
-	control  [BatchDatagrams]segmentControl
-	nextInto [BatchDatagrams]uint8 // message behind this one in its group, + 1
+	groups   [SendBatch]group
+	hdrs     [SendBatch]mmsghdr
+	iovs     [SendBatch]unix.Iovec
+	control  [SendBatch]segmentControl
+	nextInto [SendBatch]uint16 // message behind this one in its group, + 1
 
-	slots  [destinationSlots]uint8 // index in dests + 1, by hash, the next free slot on collision
+	slots  [2 * SendBatch]uint16 // index in dests + 1, by hash, the next free slot on collision: never full
 	nDests int
-	dests  [BatchDatagrams]destination
-	nextTo [BatchDatagrams]uint8 // message behind this one to the same destination, + 1
-	run    [BatchDatagrams]uint8 // messages of one destination and of different flows
+	dests  [SendBatch]destination
+	nextTo [SendBatch]uint16 // message behind this one to the same destination, + 1
+
+	flows [2 * SendBatch]uint16 // newest message of a flow to a destination, + 1, as slots
+	toOf  [SendBatch]uint16     // its destination
+	rank  [SendBatch]uint16
+	keys  [SendBatch]uint64
 }
 
 // destination is the messages of a batch to one address, linked through nextTo.
-type destination struct{ first, last, count uint8 }
+type destination struct {
+	first, last, count uint16
+	floor              uint16 // the lowest rank for what comes: above all that has no flow
+	top                uint16 // the highest rank there is
+}
 
 // group is the messages that leave together, linked through nextInto.
 type group struct {
-	first, last uint8
-	count       uint8
+	first, last uint16
+	count       uint16
 	closed      bool   // the last one was shorter: nothing may follow
 	size        uint32 // of each but the last
 	bytes       uint32
@@ -61,8 +74,12 @@ const (
 	// groupBytesMax bounds a group: the kernel's own limit is a 16-bit IP length.
 	groupBytesMax = 60000
 
-	// destinationSlots is the size of the hash table of a batch's destinations: twice the messages, so that it is never full.
-	destinationSlots = 2 * BatchDatagrams
+	// segmentsMax bounds it as well: the kernel's UDP_MAX_SEGMENTS, 64 until Linux 6.9 made it 128.
+	segmentsMax = 64
+
+	// The tables of a plan are as large as the next power of two beyond 2n-1, and its indexes 16 bits wide.
+	_ = uint(-(SendBatch & (SendBatch - 1)))
+	_ = uint(1<<14 - SendBatch)
 
 	controlBytes = uint64(unsafe.Sizeof(unix.Cmsghdr{})) + 8
 )
@@ -83,82 +100,88 @@ func (s *segmenter) plan(b *sendBatch) bool {
 	s.sort(b)
 	s.n = 0
 	for k := range s.nDests {
-		d := &s.dests[k]
-		if d.count == 1 {
+		if d := &s.dests[k]; d.count == 1 {
 			s.group(b, d.first)
-			continue
+		} else {
+			s.groupAll(b, d)
 		}
-		// A run ends in front of a message whose flow is in it already, or that has none.
-		run, g := s.run[:0], (*group)(nil)
-		for i := d.first; ; i = s.nextTo[i] - 1 {
-			if s.inRun(b, run, i) {
-				g = s.groupRun(b, run, g)
-				run = run[:0]
-			}
-			run = append(run, i)
-			if s.nextTo[i] == 0 {
-				break
-			}
-		}
-		s.groupRun(b, run, g)
 	}
 	return s.n < b.n
 }
 
-// sort makes the list of destinations.
+// sort makes the list of destinations and ranks their messages.
 func (s *segmenter) sort(b *sendBatch) {
-	clear(s.slots[:])
+	width := bits.Len(uint(2*b.n - 1))
+	slots, flows, shift := s.slots[:1<<width], s.flows[:1<<width], 32-width
+	clear(slots)
+	clear(flows)
 	s.nDests = 0
-	for i := range b.n {
-		s.nextTo[i] = 0
-		for slot := destinationHash(&b.names[i]); ; slot = (slot + 1) % destinationSlots {
-			k := s.slots[slot]
-			if k == 0 {
-				s.dests[s.nDests] = destination{uint8(i), uint8(i), 1}
-				s.nDests++
-				s.slots[slot] = uint8(s.nDests)
-				break
+	for i := range uint16(b.n) {
+		k := s.destination(b, slots, shift, i)
+		s.toOf[i] = k
+		d := &s.dests[k]
+		if b.flows[i] == 0 {
+			if d.count > 1 {
+				d.top++
 			}
-			if d := &s.dests[k-1]; sameDestination(b, int(d.first), i) {
-				s.nextTo[d.last] = uint8(i) + 1
-				d.last = uint8(i)
-				d.count++
-				break
-			}
+			s.rank[i], d.floor = d.top, d.top+1
+			continue
+		}
+		rank := d.floor
+		slot := s.flowSlot(b, flows, shift, i)
+		if last := *slot; last != 0 {
+			rank = max(rank, s.rank[last-1]+1)
+		}
+		*slot = i + 1
+		s.rank[i], d.top = rank, max(d.top, rank)
+	}
+}
+
+// destination finds where message i goes, and adds it there.
+func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint16) uint16 {
+	s.nextTo[i] = 0
+	for slot := hash(destinationWord(&b.names[i]), shift); ; slot = (slot + 1) & (len(slots) - 1) {
+		k := slots[slot]
+		if k == 0 {
+			s.dests[s.nDests] = destination{first: i, last: i, count: 1}
+			s.nDests++
+			slots[slot] = uint16(s.nDests)
+			return uint16(s.nDests - 1)
+		}
+		if d := &s.dests[k-1]; sameDestination(b, int(d.first), int(i)) {
+			s.nextTo[d.last] = i + 1
+			d.last = i
+			d.count++
+			return k - 1
 		}
 	}
 }
 
-// inRun tells whether message i must not be in the same run as those before it.
-func (s *segmenter) inRun(b *sendBatch, run []uint8, i uint8) bool {
-	if len(run) == 0 {
-		return false
-	}
-	f := b.flows[i]
-	if f == 0 || b.flows[run[len(run)-1]] == 0 {
-		return true
-	}
-	for _, j := range run {
-		if b.flows[j] == f {
-			return true
+// flowSlot is where the newest message of i's flow to its destination is noted; empty: there is none.
+func (s *segmenter) flowSlot(b *sendBatch, flows []uint16, shift int, i uint16) *uint16 {
+	for slot := hash(b.flows[i]^uint32(s.toOf[i])<<16, shift); ; slot = (slot + 1) & (len(flows) - 1) {
+		p := &flows[slot]
+		if *p == 0 || b.flows[*p-1] == b.flows[i] && s.toOf[*p-1] == s.toOf[i] {
+			return p
 		}
 	}
-	return false
 }
 
-// groupRun sorts a run by length, the longest first, and groups it. Those of one length keep their order. g is the destination's newest group, the only one
-// that may be added to: everything in it left before; nil: none. The newest one is returned.
-func (s *segmenter) groupRun(b *sendBatch, run []uint8, g *group) *group {
-	for n := 1; n < len(run); n++ {
-		i, k := run[n], n
-		for size := b.iovs[i].Len; k > 0 && b.iovs[run[k-1]].Len < size; k-- {
-			run[k] = run[k-1]
-		}
-		run[k] = i
+// groupAll sorts the messages of a destination by rank, then by length, the longest first, then as they came, and groups them. Only the newest group may be added
+// to: everything in it leaves before.
+func (s *segmenter) groupAll(b *sendBatch, d *destination) {
+	keys := s.keys[:0]
+	for next := d.first + 1; next != 0; next = s.nextTo[next-1] {
+		i := next - 1
+		short := 1<<16 - min(b.iovs[i].Len, 1<<16)
+		keys = append(keys, uint64(s.rank[i])<<48|short<<16|uint64(i))
 	}
-	for _, i := range run {
+	slices.Sort(keys)
+	g := (*group)(nil)
+	for _, key := range keys {
+		i := uint16(key)
 		size := uint32(b.iovs[i].Len)
-		if g == nil || g.closed || size > g.size || size == 0 || g.bytes+size > groupBytesMax {
+		if g == nil || g.closed || size > g.size || size == 0 || g.bytes+size > groupBytesMax || g.count == segmentsMax {
 			g = s.group(b, i)
 			continue
 		}
@@ -169,11 +192,10 @@ func (s *segmenter) groupRun(b *sendBatch, run []uint8, g *group) *group {
 		g.bytes += size
 		g.closed = size < g.size
 	}
-	return g
 }
 
 // group starts a group with message i.
-func (s *segmenter) group(b *sendBatch, i uint8) *group {
+func (s *segmenter) group(b *sendBatch, i uint16) *group {
 	size := uint32(b.iovs[i].Len)
 	g := &s.groups[s.n]
 	*g = group{first: i, last: i, count: 1, size: size, bytes: size, closed: size > segmentBytesMax}
@@ -182,13 +204,16 @@ func (s *segmenter) group(b *sendBatch, i uint8) *group {
 	return g
 }
 
-// destinationHash spreads destinations over the slots: mostly they differ in port or in the last bytes of the address.
-func destinationHash(n *unix.RawSockaddrInet6) uint32 {
+// hash spreads words over 1<<(32-shift) slots.
+func hash(word uint32, shift int) int { return int(word * 0x9e3779b1 >> shift) }
+
+// destinationWord is what of a destination is hashed: mostly they differ in port or in the last bytes of the address.
+func destinationWord(n *unix.RawSockaddrInet6) uint32 {
 	h := uint32(n.Port) ^ n.Flowinfo // IPv4: the address lies where IPv6 has Flowinfo
 	if n.Family != unix.AF_INET {
 		h ^= uint32(n.Addr[14])<<8 ^ uint32(n.Addr[15]) // behind an IPv4 address the last user's bytes are still there
 	}
-	return h * 0x9e3779b1 >> 25
+	return h
 }
 
 func sameDestination(b *sendBatch, i, j int) bool {

@@ -20,7 +20,7 @@ func TestSegmentPlan(t *testing.T) {
 	}
 	defer b.free()
 	for range 3000 {
-		b.n = 1 + rng.IntN(BatchDatagrams)
+		b.n = 1 + rng.IntN(SendBatch)
 		sizes := []uint64{0, 1, 300, 420, 700, 1400, 1401, 20000, 60000}
 		for i := range b.n {
 			to := Addr{IP: [16]byte{127, 0, 0, byte(rng.IntN(3))}, Port: uint16(7000 + rng.IntN(3)), Family: 4}
@@ -101,6 +101,70 @@ func TestSegmentPlanPairs(t *testing.T) {
 	f(1, 5, 5, 5, 5, 4)
 	f(3, 1401, 1401, 1400)
 	f(2, 1400, 0)
+}
+
+// TestSegmentPlanRanks: what waits for nothing leaves first, so that a flow with two messages does not part those of the others.
+func TestSegmentPlanRanks(t *testing.T) {
+	type message struct {
+		flow uint32
+		size uint64
+		to   byte
+	}
+	f := func(want string, messages ...message) {
+		t.Helper()
+		b, err := newSendBatch(0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.free()
+		for i, m := range messages {
+			b.hdrs[i].Namelen = writeSockaddr(&Addr{IP: [16]byte{127, 0, 0, m.to}, Port: 7000, Family: 4}, &b.names[i])
+			b.iovs[i].Len = m.size
+			b.flows[i] = m.flow
+		}
+		b.n = len(messages)
+		s := &b.segment
+		s.plan(b)
+		got := ""
+		for k := range s.n {
+			if k > 0 {
+				got += "| "
+			}
+			for i := s.groups[k].first + 1; i != 0; i = s.nextInto[i-1] {
+				got += fmt.Sprint(i-1, " ")
+			}
+		}
+		if got != want {
+			t.Errorf("%v: leave as %s, want %s", messages, got, want)
+		}
+	}
+	ring, ok := uint64(359), uint64(632)
+	f("0 2 4 | 1 3 5 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{2, ok, 0}, message{3, ring, 0}, message{3, ok, 0})
+	f("0 2 | 1 | 3 5 | 4 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{1, ring, 1}, message{1, ok, 1}, message{2, ring, 1}) // a flow to another destination is another
+	f("0 | 1 2 3 ", message{1, ring, 0}, message{0, ok, 0}, message{2, ok, 0}, message{1, ring, 0})                                                   // nothing passes what has no flow
+	f("0 | 1 | 2 ", message{0, 100, 0}, message{0, 200, 0}, message{0, 300, 0})
+	f("0 1 2 ", message{0, 300, 0}, message{0, 300, 0}, message{0, 200, 0})
+}
+
+// TestSegmentPlanMany: a group has at most as many messages as the oldest kernel takes, and a full batch to one place is planned as well.
+func TestSegmentPlanMany(t *testing.T) {
+	b, err := newSendBatch(0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.free()
+	for _, flows := range []int{0, 1, SendBatch} {
+		for i := range SendBatch {
+			b.hdrs[i].Namelen = writeSockaddr(&Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}, &b.names[i])
+			b.iovs[i].Len = 300
+			b.flows[i] = uint32(min(1+i, flows))
+		}
+		b.n = SendBatch
+		b.segment.plan(b)
+		if b.segment.n != SendBatch/segmentsMax {
+			t.Errorf("%d flows: %d groups", flows, b.segment.n)
+		}
+	}
 }
 
 // TestSegmentation sends batches of mixed sizes to two sockets: every datagram arrives whole and in the order of its destination, and some left together.

@@ -22,7 +22,7 @@ func BenchmarkSegmentation(b *testing.B) {
 				sizes := []int{330, 420, 700, 400, 780, 500, 420}
 				b.ResetTimer()
 				for n := 0; n < b.N; {
-					for i := range BatchDatagrams {
+					for i := range SendBatch {
 						if how == "freely" {
 							p.Flow(uint32(1 + i))
 						}

@@ -22,11 +22,11 @@ type sendBatch struct {
 	gathering bool   // the open message is in gather, from used on
 	used      int    // bytes of gather that complete messages occupy
 	gather    []byte // mmap of gatherBytes
-	hdrs      [BatchDatagrams]mmsghdr
-	iovs      [BatchDatagrams]unix.Iovec
-	names     [BatchDatagrams]unix.RawSockaddrInet6
-	tokens    [BatchDatagrams]uint64
-	flows     [BatchDatagrams]uint32
+	hdrs      [SendBatch]mmsghdr
+	iovs      [SendBatch]unix.Iovec
+	names     [SendBatch]unix.RawSockaddrInet6
+	tokens    [SendBatch]uint64
+	flows     [SendBatch]uint32
 	segment   segmenter
 	backlog   backlog
 	late      mmsghdr // of the one that leaves the backlog
@@ -67,7 +67,7 @@ func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	if listener >= 0 {
 		b = p.tx[listener]
 	}
-	if b.n == BatchDatagrams || b.used+oversizeBytes > gatherBytes {
+	if b.n == SendBatch || b.used+oversizeBytes > gatherBytes {
 		p.send(b)
 	}
 	if !b.dirty {

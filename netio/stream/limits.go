@@ -103,7 +103,7 @@ const (
 	inflightConnBytes = 1 << 20
 	inflightBytes     = 64 << 20
 
-	// writeSegments is how many messages one write takes: beyond 64 the gain per message is gone (netio's BatchDatagrams).
+	// writeSegments is how many messages one write takes: beyond 64 the gain per message is gone.
 	writeSegments = 64
 
 	// dialsAtOnce bounds the connects and handshakes under way, each a goroutine; dialsWaiting those that wait for one of them to end, beyond which a message fails at once.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"viaduct/netio"
 	"viaduct/shard/txn"
 )
 
@@ -15,8 +16,8 @@ const (
 	maxEdits = 32
 
 	// scratchBytes is room for what is inserted into the messages of one batch:
-	// 64 messages of up to 2 KiB. Beyond it single allocations serve, counted.
-	scratchBytes = 128 << 10
+	// 2 KiB for each that is received. Beyond it single allocations serve, counted.
+	scratchBytes = netio.RecvBatch * 2048
 
 	// maxDatagramBytes is the longest message sent. A request that our rows make
 	// longer is refused with 513.

@@ -19,8 +19,8 @@ const (
 	MaxPayloadBytes = 65507
 
 	// limboSlots is how many slots may wait for [Table.Reclaim] before the list
-	// grows. A batch of 64 messages leaves at most a few per message.
-	limboSlots = 1024
+	// grows. A batch leaves at most a few per message.
+	limboSlots = 4096
 
 	// bucketBytes is how much arena stands behind one bucket of the hash index:
 	// with one transaction per 1 KiB of arena, what a busy shard holds, its load
