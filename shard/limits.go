@@ -52,14 +52,22 @@ const (
 	// drainLinger is how long a shutdown waits behind the last final response: the ACK of a call just answered is still on its way.
 	drainLinger = 2 * time.Second
 
-	// onceEvery is how often the kernel is asked how many datagrams it dropped (a system call per socket) and how long the shard waited
-	// for its CPU.
+	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket.
 	onceEvery = time.Second
 
-	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it gives up its CPU.
-	// Steal by a hypervisor does not count; a backup or a log rotation is over sooner.
+	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it leaves its CPU.
+	// A backup or a log rotation is over sooner. restSeconds is how long it stays where it went at least, roamSeconds after how many seconds without a better place it
+	// is let go.
 	starvedShare   = 0.2
 	starvedSeconds = 2
+	restSeconds    = 5
+	roamSeconds    = 10
+
+	// A shard moves to where its share of a CPU is moreRoom times what it is; fewerStrangers times, if it gets away from other programs there, and moreStrangers times, if
+	// it gets among them. moreStrangers * fewerStrangers > 1, or it would come and go.
+	moreRoom       = 1.25
+	fewerStrangers = 0.6
+	moreStrangers  = 2.0
 
 	// sendRounds bounds how often a batch is flushed again because failed sends were replaced by others.
 	sendRounds = 4

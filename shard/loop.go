@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -63,7 +62,7 @@ type worker struct {
 	timersLeft bool         // timersPerRound was reached
 	failed     []uint64     // tokens of the sends that failed in this round
 	lastFinal  atomic.Int64 // when a transaction had its final response last, ns; read by Drain
-	place      place        // where it runs
+	thread     atomic.Int32 // its id, once it runs; read by placement
 	onceAt     int64        // when the work of once a second was done last, ns
 	seenTables uint64       // the version of the destination sets in use
 }
@@ -81,8 +80,8 @@ func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
 // run is the shard's life. It returns when the server stops.
 func (w *worker) run(cpus []int) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine and its CPU mask with it
-	w.place.settle(cpus, w.number, w.shards, w.clock.now())
-	defer w.place.leave()
+	settle(cpus, w.number, w.shards)
+	w.thread.Store(int32(unix.Gettid()))
 	debug.SetPanicOnFault(true) // a wild offset into the arena is a panic like others, and contained
 	for !w.shared.stopping.Load() {
 		if !w.round() {
@@ -288,9 +287,6 @@ func (w *worker) reclaim() {
 func (w *worker) gauges() {
 	if now := w.clock.now(); now-w.onceAt >= int64(onceEvery) {
 		w.onceAt = now
-		if moved, share := w.place.watch(now); moved {
-			w.shared.queue(logLine{slog.LevelWarn, "this shard had to wait for its CPU: it may use the others now", []any{"shard", w.number, "waiting_percent", int(100 * share)}})
-		}
 		n := uint64(0)
 		for _, l := range w.listeners {
 			n += w.port.Drops(int(l))

@@ -181,6 +181,9 @@ func Start(cfg Config) (*Server, error) {
 	if len(cpus) == 0 {
 		cpus = allowedCPUs()
 	}
+	if len(cpus) > 1 {
+		s.done.Go(func() { newPlacement(cpus, s.workers, cfg.Logger).run(s.stopped) })
+	}
 	for _, w := range s.workers {
 		s.done.Add(1)
 		go func() {

@@ -166,8 +166,9 @@ func shards(ctx context.Context, b *bench, r *Results) error {
 		for _, c := range field {
 			for _, n := range []int{1, 2, 4, 8} {
 				// The generator sleeps when it has nothing to do, since it shares its processor. No UDP_SEGMENT: a program that steers by
-				// content would see only the first of each bundle.
-				out, err := b.measure(ctx, c, serverOptions{workers: n, cores: both}, []string{"-sleep", "-concurrent", strconv.Itoa(callsUnderWay)})
+				// content would see only the first of each bundle. As many calls under way for each shard as one alone has elsewhere: a batch is
+				// what has arrived meanwhile, and eight shards that share 128 calls have none.
+				out, err := b.measure(ctx, c, serverOptions{workers: n, cores: both}, []string{"-sleep", "-concurrent", strconv.Itoa(callsUnderWay * n)})
 				if err != nil {
 					return err
 				}
