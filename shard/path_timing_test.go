@@ -162,7 +162,7 @@ func (c *caller) replyAgain(status string, tmpl []byte) {
 // TestCallAllocatesNothing: the promise of the whole path, timers included, once
 // buffers have grown to their size.
 func TestCallAllocatesNothing(t *testing.T) {
-	for _, config := range []string{"lb.cfg", "stateful.cfg"} {
+	for _, config := range []string{"lb.cfg", "stateful.cfg", "stateless.cfg"} {
 		c := newCaller(t, config)
 		for range 2000 {
 			c.call()
@@ -176,7 +176,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 // BenchmarkCall is one call through parser, transactions, routing program and
 // proxy: six datagrams in, seven out. The kernel's part is not in it.
 func BenchmarkCall(b *testing.B) {
-	for _, config := range []string{"lb.cfg", "stateful.cfg"} {
+	for _, config := range []string{"lb.cfg", "stateful.cfg", "stateless.cfg"} {
 		b.Run(config, func(b *testing.B) {
 			c := newCaller(b, config)
 			for range 1000 {

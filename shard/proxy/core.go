@@ -118,6 +118,7 @@ type Core struct {
 	resumed    parser.Message  // the request of a failure route
 	atHand     *parser.Message // the response under way, while a transaction is concluded
 	scratch    []byte
+	replyTo    netio.Addr // of the response forwarded without a transaction: it would escape
 	segs       [3][]byte
 	markBuf    []byte // secret and Call-ID, to be hashed
 	Request    Request

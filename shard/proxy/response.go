@@ -150,7 +150,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 		return NoViaLeft
 	}
 	var next parser.Via
-	var to netio.Addr
+	to := &c.replyTo
+	*to = netio.Addr{}
 	if parser.ParseVia(m.Raw, vias.Value, &next) != parser.OK {
 		return NoViaLeft
 	}
@@ -158,7 +159,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	if !next.Received.Empty() {
 		host = next.Received
 	}
-	if !parseIP(host.Of(m.Raw), &to) || broadcast(&to) {
+	if !parseIP(host.Of(m.Raw), to) || broadcast(to) {
 		c.count[CountUnresolvable]++
 		return NoViaLeft
 	}
@@ -166,16 +167,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	if next.RPort != 0 {
 		to.Port = next.RPort
 	}
-	switch next.Transport {
-	case parser.TCP:
-		to.Proto = netio.TCP
-	case parser.TLS:
-		to.Proto = netio.TLS
-	case parser.WS:
-		to.Proto = netio.WS
-	case parser.WSS:
-		to.Proto = netio.WSS
-	}
+	to.Proto = viaProto(&next)
 	if to.Port == 0 {
 		to.Port = to.Proto.DefaultPort()
 	}
@@ -187,7 +179,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our own Via names unless
 	// the request changed sides; then family and transport decide.
 	by := c.listenerOf(m.Raw, top)
-	if by = c.Reply.by(&to, c.cfg.Egress.Egress(&to, by)); by < 0 {
+	if by = c.Reply.by(to, c.cfg.Egress.Egress(to, by)); by < 0 {
 		return NoViaLeft
 	}
 	p := &c.plan
@@ -200,16 +192,16 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	p.Cut(top.Cut.Off, top.Cut.Len)
 	c.Reply.plan(p, 0)
 	c.tell(to.Proto, nil, c.Reply.wishes)
-	c.send(by, &to, p.Segments())
+	c.send(by, to, p.Segments())
 	c.count[CountRepliesFwd]++
 	return Forwarded
 }
 
 // listenerOf is the listener that a Via of ours names.
 func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
-	sentBy, proto := via.SentBy.Of(raw), via.TransportName.Of(raw)
+	sentBy, proto := via.SentBy.Of(raw), viaProto(via)
 	for i := range c.listeners {
-		if l := &c.listeners[i]; equalFold(sentBy, l.shown.sentBy) && equalFold(proto, []byte(l.proto.String())) {
+		if l := &c.listeners[i]; l.proto == proto && equalFold(sentBy, l.shown.sentBy) {
 			return i
 		}
 	}

@@ -11,6 +11,21 @@ import (
 // transportParams are the transport parameters of our URIs, by Proto.
 var transportParams = [...][]byte{netio.UDP: nil, netio.TCP: []byte(";transport=tcp"), netio.TLS: []byte(";transport=tls"), netio.WS: []byte(";transport=ws"), netio.WSS: []byte(";transport=wss")}
 
+// viaProto is the transport that a Via names; UDP stands for those we do not have.
+func viaProto(v *parser.Via) netio.Proto {
+	switch v.Transport {
+	case parser.TCP:
+		return netio.TCP
+	case parser.TLS:
+		return netio.TLS
+	case parser.WS:
+		return netio.WS
+	case parser.WSS:
+		return netio.WSS
+	}
+	return netio.UDP
+}
+
 // protoOf is the transport that a SIP URI asks for; given: by a transport
 // parameter or by the scheme, else it is only what is usual (RFC 3263 §4.1). ok is
 // false for one that is not served, and for sips over UDP (RFC 3261 §26.2.2).

@@ -170,6 +170,9 @@ func (t *Table) later(off shm.Off)          { t.limbo = append(t.limbo, off) }
 
 // Match finds the server transaction with that key (§17.2.3), or nil.
 func (t *Table) Match(k Key) *Tx {
+	if t.held == 0 {
+		return nil // a bucket is a cache miss: 0.5 us a call to a stateless program
+	}
 	for off := shm.Off(t.buckets[k.hash&t.mask]); off != 0; {
 		tx := t.tx(off)
 		if tx.key == k.hash && bytes.Equal(t.keyBytes(tx), k.bytes) {
