@@ -33,11 +33,13 @@ func View[T any](b []byte) *T {
 // NewIndex is a zeroed table of n words outside the arena and outside the Go heap: for indexes that are rebuilt rather than
 // recovered, too large for the collector to carry around. It lasts as long as the process. Huge pages are asked for, since
 // access is random: without them each look-up also misses the TLB.
-func NewIndex(n int) ([]uint32, error) {
-	b, err := unix.Mmap(-1, 0, n*4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+func NewIndex(n int) ([]uint64, error) {
+	b, err := unix.Mmap(-1, 0, n*8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
-		return nil, fmt.Errorf("cannot map an index of %d MiB: %w", n*4>>20, err)
+		return nil, fmt.Errorf("cannot map an index of %d MiB: %w", n*8>>20, err)
 	}
-	_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // a hint: without it the table is slower, not wrong
-	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), n), nil
+	// Hints: without them the table is slower, not wrong. Its pages are made now (Linux 5.14), so that no call waits for one.
+	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+	_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n), nil
 }

@@ -15,11 +15,12 @@ const (
 	CountUnstored                          // messages sent without a copy to repeat them from
 	CountNoAck                             // INVITE server transactions that ended by Timer H
 	CountStrayReplies                      // responses that match no client transaction
+	CountIndexFull                         // transactions that the index had no room for
 	CounterEnd
 )
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"transactions_created", "transactions_freed", "branches_created", "retransmissions_absorbed",
-	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing", "stray_replies",
+	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing", "stray_replies", "index_full",
 }

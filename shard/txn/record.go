@@ -90,7 +90,6 @@ const userBytes = 48
 type Tx struct {
 	node
 	key        uint64  // hash of the match key, keyed per process
-	hashNext   shm.Off // next in the bucket
 	first      shm.Off // branches, oldest first
 	reply      shm.Off // last response sent, for retransmissions; 0: none
 	keyExtra   shm.Off // the match key when it is longer than keyInlineBytes

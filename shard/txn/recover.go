@@ -11,7 +11,7 @@ import (
 // last, and parts before what refers to them. What may be missing is the last
 // step of a change: a new state with the old deadline, which is earlier and
 // therefore ends the transaction sooner than need be, or a reply without its
-// state. Lists through records (hash chains, wheel slots) are not believed.
+// state. Lists through records (wheel slots) are not believed.
 
 // Holds tells shm.Arena.Recover whether a record refers to one of its parts; one
 // that it does not refer to was on its way in or out, and is given back.
@@ -72,7 +72,7 @@ func (t *Table) Rebuild() int {
 		switch h.Kind {
 		case KindTx:
 			tx := t.tx(off)
-			tx.hashNext, tx.due, tx.next, tx.prev, tx.live = 0, 0, 0, 0, 0
+			tx.due, tx.next, tx.prev, tx.live = 0, 0, 0, 0
 			if tx.flags&txAnswered == 0 {
 				t.open++
 			}
@@ -83,8 +83,9 @@ func (t *Table) Rebuild() int {
 			}
 			tx.flags &^= txUnmatched
 			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
-			bucket := &t.buckets[tx.key&t.mask]
-			tx.hashNext, *bucket = shm.Off(*bucket), uint32(off)
+			if !t.index.put(tx.key, off) {
+				tx.flags |= txUnmatched // not in a table as large as the one before; if it is, repeats of its request are new to us
+			}
 			t.rearmServer(tx, tx.endAt)
 		case KindBranch:
 			br := t.branch(off)

@@ -3,7 +3,6 @@ package txn
 import (
 	"bytes"
 	"hash/maphash"
-	"math/bits"
 
 	"viaduct/netio"
 	"viaduct/parser"
@@ -82,8 +81,7 @@ type Table struct {
 	now        int64
 	seed       maphash.Seed
 	seed2      maphash.Seed
-	buckets    []uint32 // shm.Off of the first Tx of each chain; outside the Go heap
-	mask       uint64
+	index      index
 	maxBr      uint8
 	stillAt    int64 // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
@@ -103,17 +101,14 @@ type Table struct {
 
 // New makes an empty table.
 func New(c Config) (*Table, error) {
-	n := c.Arena.TotalBytes() / bucketBytes
-	n = min(max(n, minBuckets), maxBuckets)
-	n = 1 << (bits.Len64(uint64(n)) - 1)
-	buckets, err := shm.NewIndex(int(n))
+	x, err := newIndex(c.Arena.TotalBytes(), c.Arena.Shards())
 	if err != nil {
 		return nil, err
 	}
 	t := &Table{
 		shard: c.Shard, arena: c.Arena, slab: c.Arena.Slab(c.Shard), out: c.Sender, user: c.User, count: c.Counters,
 		random: c.Random, timers: c.Timers, now: c.Now, seed: maphash.MakeSeed(), seed2: maphash.MakeSeed(),
-		buckets: buckets, mask: uint64(n) - 1,
+		index:  x,
 		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
 	}
 	t.maxBr = MaxBranches
@@ -171,14 +166,15 @@ func (t *Table) later(off shm.Off)          { t.limbo = append(t.limbo, off) }
 // Match finds the server transaction with that key (§17.2.3), or nil.
 func (t *Table) Match(k Key) *Tx {
 	if t.held == 0 {
-		return nil // a bucket is a cache miss: 0.5 us a call to a stateless program
+		return nil // the index is a cache miss: 0.5 us a call to a stateless program
 	}
-	for off := shm.Off(t.buckets[k.hash&t.mask]); off != 0; {
-		tx := t.tx(off)
-		if tx.key == k.hash && bytes.Equal(t.keyBytes(tx), k.bytes) {
-			return tx
+	x, tag := &t.index, tagOf(k.hash)
+	for i := tag & x.mask; x.slots[i] != 0; i = (i + 1) & x.mask {
+		if e := x.slots[i]; uint32(e>>32) == tag {
+			if tx := t.tx(shm.Off(e)); tx.key == k.hash && bytes.Equal(t.keyBytes(tx), k.bytes) {
+				return tx
+			}
 		}
-		off = tx.hashNext
 	}
 	return nil
 }
@@ -192,8 +188,12 @@ func (t *Table) keyBytes(tx *Tx) []byte {
 
 // NewServer makes the server transaction of a request with that key, which must
 // not match one already. Responses will go to replyTo through listener. nil: the
-// arena is full.
+// arena or the index is full.
 func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
+	if t.index.used == t.index.most {
+		t.count[CountIndexFull]++
+		return nil
+	}
 	off, ok := t.slab.Alloc(KindTx, txBytes)
 	if !ok {
 		t.count[CountArenaFull]++
@@ -225,9 +225,7 @@ func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, list
 		tx.retransAt = t.now + t.stillAt
 		due = min(due, tx.retransAt)
 	}
-	bucket := &t.buckets[k.hash&t.mask]
-	tx.hashNext = shm.Off(*bucket)
-	*bucket = uint32(off)
+	t.index.put(k.hash, off) // there is room
 	t.arm(off, &tx.node, due)
 	t.slab.Publish(off)
 	t.held++
@@ -269,21 +267,9 @@ func (t *Table) unmatch(tx *Tx) {
 		return
 	}
 	tx.flags |= txUnmatched
-	self := uint32(t.offOf(&tx.node))
-	bucket := &t.buckets[tx.key&t.mask]
-	if *bucket == self {
-		*bucket = uint32(tx.hashNext)
-		return
+	if !t.index.remove(tx.key, t.offOf(&tx.node)) {
+		panic("BUG: a transaction is not in the index")
 	}
-	for off := shm.Off(*bucket); off != 0; {
-		p := t.tx(off)
-		if uint32(p.hashNext) == self {
-			p.hashNext = tx.hashNext
-			return
-		}
-		off = p.hashNext
-	}
-	panic("BUG: a transaction is not in its hash chain")
 }
 
 // terminate ends the server side. The record goes when its last branch does.
