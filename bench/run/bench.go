@@ -23,6 +23,7 @@ const (
 	callsUnderWay  = 128
 	fixedRate      = 4000
 	viaductMB      = 2048
+	viaductFullMB  = 4096 // 32 s of 65,000 calls/s are 2.1 GB of finished transactions
 	viaductHoldMB  = 2048 // resident memory is to stay within 3.0 GiB with a million INVITE transactions held open
 	kamailioHoldMB = 8192
 	// streamKamailioMB keeps Kamailio from refusing calls for want of memory: at 10,000 calls/s over TCP it has 1.6 GB of finished transactions.

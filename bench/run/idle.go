@@ -131,7 +131,7 @@ func (b *bench) idleWith(ctx context.Context, c contender, dir string, row *Idle
 	defer s.stop()
 	warmup, measure := streamWarmup, window
 	if b.cfg.Quick {
-		warmup, measure = b.times(c)
+		warmup, measure = b.times(c, false)
 	}
 	calls := func() (traffic.Outcome, error) {
 		return b.runLoad(ctx, warmup+measure, b.loadArgs(s, "-callers", "6000-6001", "-answerers", "7000-7001", "-rate", strconv.Itoa(idleRate),

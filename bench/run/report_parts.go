@@ -62,7 +62,7 @@ func (r *Results) printSoak(p *printer) {
 	if len(r.Loss) == 0 {
 		return
 	}
-	p.f("\n## Loss\n\nAt 80 %% of the saturation measured just before, on the same process.\n")
+	p.f("\n## Loss\n\nAt 80 %% of the saturation measured just before, on the same process and in the same way.\n")
 	p.table("| | calls/s | for | calls | lost | resent | duplicated | swapped | failed | INVITE→180 p99 µs |", "|---|---|---|---|---|---|---|---|---|---|")
 	for i := range r.Loss {
 		s := &r.Loss[i]
@@ -91,6 +91,7 @@ func (r *Results) printCommands(p *printer) {
 		program := [...]string{kindForwarder: "forwarder", kindKamailio: "kamailio", kindViaduct: "viaduct"}[c.kind]
 		p.f("    %s %s\n", program, strings.Join(c.arguments(serverOptions{dir: "$PWD"}), " "))
 	}
+	p.f("\nWhere it is filled with finished transactions first, Viaduct has `-m %d`.\n", viaductFullMB)
 	p.f("\nThe generator alone, against a server on %s:\n\n    go run ./bench/load -concurrent %d\n    go run ./bench/load -rate %d\n", serverAddress, callsUnderWay, fixedRate)
 }
 

@@ -57,12 +57,14 @@ func scenarioNames() []string {
 }
 
 // times are the lengths of one run.
-func (b *bench) times(c contender) (warmup, measure time.Duration) {
+func (b *bench) times(c contender, steady bool) (warmup, measure time.Duration) {
 	switch {
 	case b.cfg.Quick:
 		return 500 * time.Millisecond, 1500 * time.Millisecond
 	case c.kind == kindForwarder || c.cfg == "stateless.cfg":
 		return plainWarmup, window
+	case steady && c.kind == kindViaduct:
+		return steadyWarmup, window
 	}
 	return statefulWarmup, window
 }
@@ -72,25 +74,25 @@ func saturation(ctx context.Context, b *bench, r *Results) error {
 	if b.cfg.Segment { // all of this field is UDP
 		args = append(args, "-segment")
 	}
-	c, err := b.compare(ctx, "saturation", b.field(), args)
+	c, err := b.compare(ctx, "saturation", b.field(), serverOptions{steady: true}, args)
 	r.Saturation = c
 	return err
 }
 
 func fixed(ctx context.Context, b *bench, r *Results) error {
-	c, err := b.compare(ctx, "fixed", b.field(), []string{"-rate", strconv.Itoa(fixedRate)})
+	c, err := b.compare(ctx, "fixed", b.field(), serverOptions{}, []string{"-rate", strconv.Itoa(fixedRate)})
 	r.Fixed = c
 	return err
 }
 
 func keepalive(ctx context.Context, b *bench, r *Results) error {
-	c, err := b.compare(ctx, "keepalive", b.field("kamailio-lb", "viaduct-lb"), []string{"-mode", "options", "-concurrent", strconv.Itoa(callsUnderWay)})
+	c, err := b.compare(ctx, "keepalive", b.field("kamailio-lb", "viaduct-lb"), serverOptions{}, []string{"-mode", "options", "-concurrent", strconv.Itoa(callsUnderWay)})
 	r.Keepalive = c
 	return err
 }
 
 // compare measures the field in rounds, each contender once per round, so that a change of the machine's speed meets all of them.
-func (b *bench) compare(ctx context.Context, name string, field []contender, args []string) (*Comparison, error) {
+func (b *bench) compare(ctx context.Context, name string, field []contender, o serverOptions, args []string) (*Comparison, error) {
 	if len(field) == 0 {
 		return nil, errAbsent
 	}
@@ -101,7 +103,7 @@ func (b *bench) compare(ctx context.Context, name string, field []contender, arg
 	for round := range b.cfg.Rounds {
 		for i, contender := range field {
 			c.Rows[i].Key, c.Rows[i].Name, c.Rows[i].Group = contender.key, contender.name, contender.group
-			out, err := b.measureUndisturbed(ctx, contender, args)
+			out, err := b.measureUndisturbed(ctx, contender, o, args)
 			if err != nil {
 				return nil, err
 			}
@@ -122,13 +124,13 @@ func brief(o *traffic.Outcome) string {
 }
 
 // measureUndisturbed measures again, a few times, when others had part of the processors.
-func (b *bench) measureUndisturbed(ctx context.Context, c contender, args []string) (out traffic.Outcome, err error) {
+func (b *bench) measureUndisturbed(ctx context.Context, c contender, o serverOptions, args []string) (out traffic.Outcome, err error) {
 	tries := disturbedTries
 	if b.cfg.Quick {
 		tries = 1
 	}
 	for range tries {
-		out, err = b.measure(ctx, c, serverOptions{}, args)
+		out, err = b.measure(ctx, c, o, args)
 		if err != nil || !out.Disturbed() {
 			return out, err
 		}
@@ -143,7 +145,7 @@ func (b *bench) measure(ctx context.Context, c contender, o serverOptions, args 
 		return traffic.Outcome{}, err
 	}
 	defer s.stop()
-	warmup, measure := b.times(c)
+	warmup, measure := b.times(c, o.steady)
 	out, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append([]string{"-warmup", warmup.String(), "-duration", measure.String()}, args...)...))
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", c.name, err)
@@ -196,7 +198,7 @@ func spreadOnePort(ctx context.Context, b *bench, r *Results) error {
 	if err != nil {
 		return err
 	}
-	_, measure := b.times(field[0])
+	_, measure := b.times(field[0], false)
 	args := b.loadArgs(s, "-callers", strconv.Itoa(firstCaller), "-sleep", "-concurrent", strconv.Itoa(callsUnderWay), "-warmup", "0", "-duration", measure.String())
 	out, err := b.runLoad(ctx, measure, args)
 	if err != nil {
@@ -237,13 +239,17 @@ func loss(ctx context.Context, b *bench, r *Results) error {
 
 // lossOf finds the saturation of c on this machine now, and loads the same process with 80 % of it.
 func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, r *Results) error {
-	s, err := b.start(ctx, c, serverOptions{})
+	s, err := b.start(ctx, c, serverOptions{steady: true})
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	warmup, measure := b.times(c)
-	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay)))
+	warmup, measure := b.times(c, true)
+	args := []string{}
+	if b.cfg.Segment {
+		args = append(args, "-segment")
+	}
+	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append(args, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
 	if err != nil {
 		return err
 	}
@@ -251,7 +257,7 @@ func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, r *
 	if rate < 1 {
 		return fmt.Errorf("%s completed no calls", c.name)
 	}
-	out, err := b.runLoad(ctx, soak, b.loadArgs(s, "-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64)))
+	out, err := b.runLoad(ctx, soak, b.loadArgs(s, append(args, "-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,7 @@ func (b *bench) field(keys ...string) []contender {
 type serverOptions struct {
 	workers int    // shards or children; 0: 1 for Viaduct, 2 for Kamailio, as in bench/peers
 	memory  int    // -m, MB; 0: viaductMB, or streamKamailioMB
+	steady  bool   // warm up until as many transactions end as begin, with memory for them
 	cores   []int  // processors; nil: Config.ServerCore
 	dir     string // folder of the configuration; "": bench/peers
 	defines []string
@@ -102,6 +103,9 @@ func (c *contender) arguments(o serverOptions) []string {
 		memory = viaductMB
 		if c.kind == kindKamailio && c.transport != traffic.UDP {
 			memory = streamKamailioMB
+		}
+		if c.kind == kindViaduct && o.steady {
+			memory = viaductFullMB
 		}
 	}
 	switch c.kind {

@@ -43,7 +43,7 @@ func (b *bench) stopOne(ctx context.Context, c contender, row *Stopped) error {
 		return err
 	}
 	defer answerer.stop()
-	_, measure := b.times(c)
+	_, measure := b.times(c, false)
 	var others []string
 	for i := range portCount {
 		if port := firstAnswerer + i; port != stoppedPort {

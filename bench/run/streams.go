@@ -24,10 +24,10 @@ func (b *bench) streams(ctx context.Context, transport string) (*Streams, error)
 	field := b.field("kamailio-"+transport, "viaduct-"+transport)
 	var s Streams
 	var err error
-	if s.Saturation, err = b.compare(ctx, transport, field, []string{"-concurrent", strconv.Itoa(callsUnderWay)}); err != nil {
+	if s.Saturation, err = b.compare(ctx, transport, field, serverOptions{}, []string{"-concurrent", strconv.Itoa(callsUnderWay)}); err != nil {
 		return nil, err
 	}
-	s.Fixed, err = b.compare(ctx, transport+" fixed", field, []string{"-rate", strconv.Itoa(fixedRate)})
+	s.Fixed, err = b.compare(ctx, transport+" fixed", field, serverOptions{}, []string{"-rate", strconv.Itoa(fixedRate)})
 	return &s, err
 }
 
