@@ -206,6 +206,21 @@ func TestSendTimeout(t *testing.T) {
 	}
 }
 
+// The kernel's own time-out of a blocked connection (TCP_USER_TIMEOUT) has the same name as ours; keep-alive probes that nobody answers have not.
+func TestClosedBy(t *testing.T) {
+	f := func(blocked bool, errno unix.Errno, want Reason) {
+		t.Helper()
+		c := &conn{blocked: blocked}
+		if got := c.closedBy(errno); got != want {
+			t.Errorf("blocked %v, %v: %v, want %v", blocked, errno, got, want)
+		}
+	}
+	f(true, unix.ETIMEDOUT, SendTimeout)
+	f(false, unix.ETIMEDOUT, Reset)
+	f(true, unix.ECONNRESET, Reset)
+	f(true, 0, Closed)
+}
+
 // A peer that reads slowly is no dead one: whenever bytes leave the time starts again, and every byte arrives.
 func TestDripReader(t *testing.T) {
 	const timeout = time.Second

@@ -226,7 +226,7 @@ func (l *loop) closed(c *conn, err error) {
 func (l *loop) end(c *conn, err error) {
 	var errno syscall.Errno
 	errors.As(err, &errno)
-	c.condemn(closedBy(errno), errno)
+	c.condemn(c.closedBy(errno), errno)
 	delete(l.parked, c)
 	c.isParked = false
 	l.wheel.remove(c)
@@ -249,11 +249,19 @@ func (l *loop) end(c *conn, err error) {
 }
 
 // closedBy gives the reason of an end that the peer, or the kernel, has brought.
-func closedBy(errno syscall.Errno) Reason {
-	if errno != 0 {
-		return Reset
+func (c *conn) closedBy(errno syscall.Errno) Reason {
+	switch errno {
+	case 0:
+		return Closed
+	case unix.ETIMEDOUT:
+		c.mu.Lock()
+		late := c.blocked
+		c.mu.Unlock()
+		if late {
+			return SendTimeout // TCP_USER_TIMEOUT came before our own look at it
+		}
 	}
-	return Closed
+	return Reset
 }
 
 // serve is what others asked for: connections with something to write or to end, room in a shard, timers.
