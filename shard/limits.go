@@ -1,6 +1,10 @@
 package shard
 
-import "time"
+import (
+	"time"
+
+	"viaduct/netio"
+)
 
 // Limits of this package.
 const (
@@ -8,11 +12,12 @@ const (
 	// a ring in the arena.
 	MaxShards = 64
 
-	// handedPerRound is how many datagrams of one ring a shard takes before it looks at its own sockets again.
-	handedPerRound = 64
+	// handedPerRound is how many datagrams of one ring a shard takes before it looks at its own sockets again: as many as of a socket, so that what another shard hands
+	// on in a batch is not overtaken by our own.
+	handedPerRound = netio.RecvBatch
 
-	// streamsPerRound is how many messages that came over streams a shard takes before it looks at its sockets again.
-	streamsPerRound = 64
+	// streamsPerRound is the same for messages that came over streams.
+	streamsPerRound = netio.RecvBatch
 
 	// streamLoops is how many event loops the streams have at most without -N: a loop only copies and writes, one keeps several shards busy.
 	streamLoops = 4
@@ -56,15 +61,16 @@ const (
 	onceEvery = time.Second
 
 	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it leaves its CPU.
-	// A backup or a log rotation is over sooner. restSeconds is how long it stays where it went at least, roamSeconds after how many seconds without a better place it
-	// is let go.
+	// A backup or a log rotation is over sooner. restSeconds is how long it stays where it went at least, twice as long with each further move, restDoublings times:
+	// strangers that come and go may send it around, but ever more rarely. roamSeconds is after how long without a better place it is let go.
 	starvedShare   = 0.2
 	starvedSeconds = 2
 	restSeconds    = 5
+	restDoublings  = 10 // 85 minutes
 	roamSeconds    = 10
 
 	// A shard moves to where its share of a CPU is moreRoom times what it is; fewerStrangers times, if it gets away from other programs there, and moreStrangers times, if
-	// it gets among them. moreStrangers * fewerStrangers > 1, or it would come and go.
+	// it gets among them. moreStrangers * fewerStrangers > 1, or one between two CPUs would come and go.
 	moreRoom       = 1.25
 	fewerStrangers = 0.6
 	moreStrangers  = 2.0

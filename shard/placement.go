@@ -19,28 +19,34 @@ import (
 // Calls are spread evenly by Call-ID, so what counts is the share of a CPU that the worst placed shard has. Two shards on one CPU go well
 // together: each works off a batch and sleeps. Beside a foreign thread a shard waits for slices of milliseconds, and on its account the kernel pulls a woken shard to
 // the CPU of whoever woke it. So of two places with much the same share the one without strangers is better; and pinning a shard elsewhere is better than
-// unpinning it, which is left for when there is no such place.
+// unpinning it, which is left for when there is no such place for long, and is for good.
 //
 // Receipt: lb.cfg with 2, 4 and 8 shards on two CPUs, the generator on one of them, 128 calls under way: 37, 45 and 37 thousand calls/s where starved shards
-// were unpinned, 34, 34 and 37 where they stayed, 53, 46 and 45 where they were moved like this (2 vCPU guest, Linux 6.18.44, 2026-11-26).
+// were unpinned, 34, 34 and 37 where they stayed, 51, 46 and 41 where they were moved like this, the seconds before the move included (2 vCPU guest, Linux 6.18.44, 2026-11-26).
 type placement struct {
 	cpus   []int
 	seats  []seat
 	logger *slog.Logger
 	last   map[int]cpuTime // /proc/stat, when last looked at
 	at     time.Time
+
+	// The kernel; tests have their own.
+	times func(thread int) (ran, waited int64, ok bool)
+	stat  func() ([]byte, error)
+	allow func(thread int, cpus ...int) error
 }
 
 // seat is where a shard runs.
 type seat struct {
 	thread      *atomic.Int32 // its id; 0: not running yet
 	cpu         int
-	roams       bool // not pinned any more
+	roams       bool // not pinned any more, or not to be moved
 	known       bool // ran and waited are of the last look
 	ran, waited int64
 	used, wait  float64 // shares of the last second that it ran, and that it waited
 	starved     int     // seconds in a row
 	rest        int     // seconds until it may be moved again
+	moves       int     // so far
 }
 
 // load is what one CPU does.
@@ -56,7 +62,7 @@ func (l load) room(n int) float64 { return max(1-l.foreign, 0.01) / float64(n) }
 type move struct{ shard, cpu int }
 
 func newPlacement(cpus []int, workers []*worker, logger *slog.Logger) *placement {
-	p := &placement{cpus: cpus, logger: logger, at: time.Now()}
+	p := &placement{cpus: cpus, logger: logger, at: time.Now(), times: threadTimes, stat: func() ([]byte, error) { return os.ReadFile("/proc/stat") }, allow: allow}
 	for _, w := range workers {
 		p.seats = append(p.seats, seat{thread: &w.thread, cpu: firstCPU(cpus, w.number)})
 	}
@@ -76,47 +82,51 @@ func (p *placement) run(stopped <-chan struct{}) {
 		select {
 		case <-stopped:
 			return
-		case now := <-tick.C:
-			if loads := p.look(now); loads != nil {
-				for _, m := range decide(p.seats, loads) {
-					p.carryOut(m, loads)
-				}
-			}
+		case <-tick.C:
+			p.second(time.Now()) // not the tick's time, which a late goroutine is long past
 		}
 	}
 }
 
-// look measures the second that is over. nil: nobody starves, or the kernel does not say what there is to know.
-func (p *placement) look(now time.Time) map[int]load {
-	span := now.Sub(p.at).Seconds()
-	p.at = now
-	starving := false
-	for i := range p.seats {
-		p.seats[i].look(span)
-		starving = starving || p.seats[i].starved > 0
+// second looks, and moves who has to be moved.
+func (p *placement) second(now time.Time) {
+	if loads, starving := p.look(now); starving {
+		for _, m := range decide(p.seats, loads) {
+			p.carryOut(m, loads)
+		}
 	}
-	if !starving { // /proc/stat of a large machine is not free
-		p.last = nil
-		return nil
-	}
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return nil
-	}
-	before := p.last
-	p.last = parseStat(b)
-	if before == nil {
-		return nil
-	}
-	return loadsOf(p.cpus, p.seats, before, p.last)
 }
 
-func (s *seat) look(span float64) {
+// look measures the second that is over. What the kernel does not say of a CPU is missing in loads.
+func (p *placement) look(now time.Time) (loads map[int]load, starving bool) {
+	span := now.Sub(p.at).Seconds()
+	p.at = now
+	for i := range p.seats {
+		p.seats[i].look(span, p.times)
+		starving = starving || p.seats[i].starved > 0
+	}
+	before := p.last
+	p.last = nil
+	if !starving { // /proc/stat of a large machine is not free
+		return nil, false
+	}
+	b, err := p.stat()
+	if err != nil {
+		return nil, true
+	}
+	p.last = parseStat(b)
+	if before == nil {
+		return nil, false // the first of two
+	}
+	return loadsOf(p.cpus, p.seats, before, p.last), true
+}
+
+func (s *seat) look(span float64, times func(int) (int64, int64, bool)) {
 	thread := int(s.thread.Load())
 	if thread == 0 || s.roams || span <= 0 {
 		return
 	}
-	ran, waited, ok := threadTimes(thread)
+	ran, waited, ok := times(thread)
 	if ok && s.known {
 		s.used, s.wait = float64(ran-s.ran)/1e9/span, float64(waited-s.waited)/1e9/span
 	}
@@ -150,7 +160,7 @@ func loadsOf(cpus []int, seats []seat, before, after map[int]cpuTime) map[int]lo
 	return loads
 }
 
-// decide says who goes where, the one that waits longest first. Only one CPU is left by some in one second: what that changes for the others is measured first.
+// decide says who goes where, the one that waits longest first. In one second only one CPU is left by some: what that changes for the others is measured first.
 func decide(seats []seat, loads map[int]load) (moves []move) {
 	order := make([]int, len(seats))
 	for i := range order {
@@ -164,20 +174,20 @@ func decide(seats []seat, loads map[int]load) (moves []move) {
 			continue
 		}
 		here, known := loads[s.cpu]
-		if cpu := bestPlace(s.cpu, loads); cpu >= 0 && known {
-			there := loads[cpu]
-			if there.room(there.shards+1) >= here.room(here.shards)*hurdle(here, there) {
-				from = s.cpu
-				here.shards--
-				there.shards++
-				loads[s.cpu], loads[cpu] = here, there
-				moves = append(moves, move{i, cpu})
-				continue
-			}
+		cpu := -1
+		if known {
+			cpu = bestPlace(s.cpu, loads)
 		}
-		// Where it waits for other shards it would wait anywhere.
-		if !known || s.starved >= roamSeconds && here.foreign >= starvedShare {
-			moves = append(moves, move{i, -1})
+		switch {
+		case cpu >= 0:
+			from = s.cpu
+			there := loads[cpu]
+			here.shards--
+			there.shards++
+			loads[s.cpu], loads[cpu] = here, there
+			moves = append(moves, move{i, cpu})
+		case s.starved >= roamSeconds && (!known || here.foreign >= starvedShare): // where it waits for other shards it would wait anywhere
+			return append(moves, move{i, -1})
 		}
 	}
 	return moves
@@ -194,16 +204,17 @@ func hurdle(here, there load) float64 {
 	return moreRoom
 }
 
-// bestPlace is the CPU other than this one that offers most; -1: there is none.
-func bestPlace(not int, loads map[int]load) int {
-	best := -1
-	for cpu, l := range loads {
-		if cpu == not {
+// bestPlace is where a shard of the CPU from gains most by going; -1: nowhere enough. What it gains is its share there against the hurdle.
+func bestPlace(from int, loads map[int]load) int {
+	here := loads[from]
+	best, most := -1, 1.0
+	for cpu, there := range loads {
+		if cpu == from {
 			continue
 		}
-		b := loads[best]
-		if best < 0 || cmp.Or(cmp.Compare(l.room(l.shards+1), b.room(b.shards+1)), cmp.Compare(best, cpu)) > 0 {
-			best = cpu
+		gain := there.room(there.shards+1) / (here.room(here.shards) * hurdle(here, there))
+		if gain > most || gain == most && (best < 0 || cpu < best) {
+			best, most = cpu, gain
 		}
 	}
 	return best
@@ -216,18 +227,23 @@ func (p *placement) carryOut(m move, loads map[int]load) {
 		to = p.cpus
 	}
 	attrs := []any{"shard", m.shard, "from_cpu", s.cpu, "waiting_percent", int(100 * s.wait), "others_percent", int(100 * loads[s.cpu].foreign)}
-	if err := allow(int(s.thread.Load()), to...); err != nil {
+	if err := p.allow(int(s.thread.Load()), to...); err != nil {
+		s.roams = true // it would fail again
 		p.logger.Warn("this shard has to wait for its CPU, and cannot be moved", append(attrs, "error", err)...)
-	} else if m.cpu < 0 {
+		return
+	}
+	if m.cpu < 0 {
 		s.roams = true
 		p.logger.Warn("this shard had to wait for its CPU: it may use the others now", attrs...)
-	} else {
-		s.cpu = m.cpu
-		p.logger.Warn("this shard had to wait for its CPU: it has moved", append(attrs, "to_cpu", m.cpu)...)
+		return
 	}
+	p.logger.Warn("this shard had to wait for its CPU: it has moved", append(attrs, "to_cpu", m.cpu)...)
+	s.cpu = m.cpu
+	s.starved, s.rest = 0, restSeconds<<min(s.moves, restDoublings)
+	s.moves++
 	for i := range p.seats {
-		if n := &p.seats[i]; i == m.shard || n.cpu == m.cpu {
-			n.starved, n.rest = 0, restSeconds // the neighbours', too: who has just been joined is not to run away from it
+		if n := &p.seats[i]; n.cpu == m.cpu {
+			n.starved, n.rest = 0, max(n.rest, restSeconds) // who has just been joined is not to run away from it
 		}
 	}
 }

@@ -1,7 +1,11 @@
 package shard
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -76,39 +80,173 @@ func TestDecide(t *testing.T) {
 	long.starved = roamSeconds
 	f("at last anywhere", []seat{long, quiet(1)}, map[int]load{0: {1, 0.5}, 1: {1, 0.5}}, move{0, -1})
 	f("where that helps", []seat{long, quiet(0)}, map[int]load{0: {2, 0}, 1: {2, 0}})
-	f("nothing known of its CPU", []seat{starving(7, 0.5)}, map[int]load{0: {1, 0}}, move{0, -1})
+	f("one in a second", []seat{long, long}, map[int]load{0: {2, 0.5}, 1: {0, 0.99}}, move{0, -1})
+	f("nothing known of its CPU", []seat{starving(7, 0.5)}, map[int]load{0: {1, 0}})
+	long.cpu = 7
+	f("nor after long", []seat{long}, map[int]load{0: {1, 0}}, move{0, -1})
+	long.cpu = 0
+	f("a shard's company rather than a stranger's", []seat{starving(0, 0.5), quiet(2)}, map[int]load{0: {1, 0.6}, 1: {0, 0.45}, 2: {1, 0}}, move{0, 2})
+	f("not only the roomiest", []seat{starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), quiet(2), quiet(2)},
+		map[int]load{0: {4, 0}, 1: {0, 0.55}, 2: {2, 0}}, move{0, 2})
+	f("a hurdle is to be reached", []seat{starving(0, 0.5), starving(0, 0.5)}, map[int]load{0: {2, 0}, 1: {0, 0.1}}, move{0, 1})
+	f("just not", []seat{starving(0, 0.5), quiet(1), quiet(1), quiet(1)}, map[int]load{0: {1, 0.71}, 1: {3, 0.35}})
 	long.roams = true
 	f("once", []seat{long}, map[int]load{0: {1, 0.5}, 1: {0, 0}})
 }
 
-// TestDecideSettles: with any strangers on any CPUs, shards come to rest: decisions repeated under the same load end.
-func TestDecideSettles(t *testing.T) {
-	for _, foreign := range [][]float64{{0, 0.7}, {0, 0.5}, {0.1, 0.3}, {0.5, 0.5}, {0, 0, 0.9, 0.9}, {0, 0.2, 0.4, 0.6}, {0.3, 0.1, 0, 0.8}} {
-		for shards := 1; shards <= 12; shards++ {
-			seats := make([]seat, shards)
-			for i := range seats {
-				seats[i] = seat{cpu: i % len(foreign), wait: 0.5}
-			}
-			moved := -1
-			for round := range 100 {
-				loads := map[int]load{}
-				for cpu, share := range foreign {
-					loads[cpu] = load{foreign: share}
-				}
-				for i := range seats {
-					l := loads[seats[i].cpu]
-					l.shards++
-					loads[seats[i].cpu] = l
-					seats[i].starved = starvedSeconds
-				}
-				for _, m := range decide(seats, loads) {
-					seats[m.shard].cpu, moved = m.cpu, round
-				}
-			}
-			if moved > 50 {
-				t.Errorf("strangers %v, %d shards: they still move", foreign, shards)
-			}
+// machine is what placement sees, made up: seconds in which shards that want all they can get share CPUs with strangers.
+type machine struct {
+	p       *placement
+	now     time.Time
+	foreign []float64 // by CPU
+	busy    []int64   // /proc/stat, ticks
+	ran     []int64   // by shard, ns
+	waited  []int64
+	mask    [][]int // set by allow
+	allowed error
+	warned  int
+}
+
+func newMachine(shards int, foreign ...float64) *machine {
+	m := &machine{now: time.Unix(1000, 0), foreign: foreign, busy: make([]int64, len(foreign)), ran: make([]int64, shards), waited: make([]int64, shards), mask: make([][]int, shards)}
+	cpus := make([]int, len(foreign))
+	for i := range cpus {
+		cpus[i] = i
+	}
+	var workers []*worker
+	for i := range shards {
+		w := &worker{number: i}
+		w.thread.Store(int32(100 + i))
+		m.mask[i] = []int{firstCPU(cpus, i)}
+		workers = append(workers, w)
+	}
+	m.p = newPlacement(cpus, workers, slog.New(m))
+	m.p.at = m.now
+	m.p.times = func(thread int) (int64, int64, bool) { return m.ran[thread-100], m.waited[thread-100], true }
+	m.p.allow = func(thread int, cpus ...int) error {
+		if m.allowed == nil {
+			m.mask[thread-100] = slices.Clone(cpus)
 		}
+		return m.allowed
+	}
+	m.p.stat = func() ([]byte, error) {
+		var b []byte
+		for cpu, busy := range m.busy {
+			b = fmt.Appendf(b, "cpu%d %d 0 0 %d 0 0 0 0\n", cpu, busy, int64(m.now.Unix()*100)-busy)
+		}
+		return b, nil
+	}
+	return m
+}
+
+func (m *machine) Enabled(context.Context, slog.Level) bool  { return true }
+func (m *machine) Handle(context.Context, slog.Record) error { m.warned++; return nil }
+func (m *machine) WithAttrs([]slog.Attr) slog.Handler        { return m }
+func (m *machine) WithGroup(string) slog.Handler             { return m }
+
+// second passes: each shard has its part of what strangers leave of its CPU, and waits for the rest.
+func (m *machine) second() {
+	m.now = m.now.Add(time.Second)
+	here := make([]int, len(m.foreign))
+	for _, mask := range m.mask {
+		if len(mask) == 1 {
+			here[mask[0]]++
+		}
+	}
+	for i, mask := range m.mask {
+		if len(mask) == 1 {
+			share := (1 - m.foreign[mask[0]]) / float64(here[mask[0]])
+			m.ran[i] += int64(share * 1e9)
+			m.waited[i] += int64((1 - share) * 1e9)
+		}
+	}
+	for cpu, n := range here {
+		if m.busy[cpu] += int64(m.foreign[cpu] * 100); n > 0 {
+			m.busy[cpu] += int64((1 - m.foreign[cpu]) * 100)
+		}
+	}
+	m.p.second(m.now)
+}
+
+// TestPlacementMoves plays the seconds of a stranger that comes and goes.
+func TestPlacementMoves(t *testing.T) {
+	m := newMachine(2, 0, 0)
+	for range 20 {
+		m.second()
+	}
+	if m.warned > 0 {
+		t.Fatalf("two shards with a CPU each have moved: %v", m.mask)
+	}
+	m.foreign[1] = 0.7
+	seconds := 0
+	for ; m.mask[1][0] == 1 && seconds < 10; seconds++ {
+		m.second()
+	}
+	if m.mask[1][0] != 0 || seconds != starvedSeconds || m.warned != 1 {
+		t.Fatalf("after %d seconds: %v, %d lines in the log", seconds, m.mask, m.warned)
+	}
+	m.foreign[1] = 0
+	for seconds = 0; m.mask[0][0] == m.mask[1][0] && seconds < 60; seconds++ {
+		m.second()
+	}
+	if seconds < restSeconds || seconds > restSeconds+starvedSeconds+1 {
+		t.Errorf("one went back after %d seconds", seconds)
+	}
+}
+
+// TestPlacementRoams: without a better place it is let go, once; where the kernel refuses that it stays, and the log has one line.
+func TestPlacementRoams(t *testing.T) {
+	for _, refused := range []error{nil, unix.EINVAL} {
+		m := newMachine(1, 0.5, 0.5)
+		m.allowed = refused
+		for range roamSeconds {
+			m.second()
+		}
+		if m.warned > 0 {
+			t.Fatalf("%v: too early", refused)
+		}
+		for range 60 {
+			m.second()
+		}
+		if want := map[bool]int{true: 2, false: 1}[refused == nil]; m.warned != 1 || len(m.mask[0]) != want {
+			t.Errorf("%v: %d lines in the log, may use %v", refused, m.warned, m.mask[0])
+		}
+	}
+}
+
+// TestPlacementBlind: without /proc/stat there is nowhere to go but anywhere.
+func TestPlacementBlind(t *testing.T) {
+	m := newMachine(1, 0.5, 0)
+	m.p.stat = func() ([]byte, error) { return nil, os.ErrNotExist }
+	for range 60 {
+		m.second()
+	}
+	if m.warned != 1 || len(m.mask[0]) != 2 {
+		t.Errorf("%d lines in the log, may use %v", m.warned, m.mask[0])
+	}
+}
+
+// TestPlacementSettles: with any strangers on any CPUs shards come to rest, or move ever more rarely.
+func TestPlacementSettles(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	f := func(shards int, foreign ...float64) {
+		t.Helper()
+		m := newMachine(shards, foreign...)
+		for range 3000 {
+			m.second()
+		}
+		if most := (2 + restDoublings) * shards; m.warned > most {
+			t.Errorf("strangers %v, %d shards: %d moves in 3000 seconds", foreign, shards, m.warned)
+		}
+	}
+	f(6, 0.4, 0.75, 0.6)
+	f(6, 0.2, 0, 0.5)
+	for range 300 {
+		foreign := make([]float64, 2+rng.IntN(7))
+		for i := range foreign {
+			foreign[i] = float64(rng.IntN(20)) / 20
+		}
+		f(1+rng.IntN(16), foreign...)
 	}
 }
 
