@@ -21,7 +21,7 @@ import (
 //
 //	to A: 180 of a, 200 of a, 180 of b, 200 of b    leave as: 180 of a, 180 of b | 200 of a, 200 of b
 //
-// Receipt: see docs/design.md, The cost of sending; BenchmarkSegmentation has the cost per datagram of either way. How much it brings depends on how many messages of a batch go to
+// Receipt: see docs/design.md, Sending; BenchmarkSegmentation has the cost per datagram of either way. How much it brings depends on how many messages of a batch go to
 // the same peer.
 type segmenter struct {
 	off      bool // the kernel does not know the option, or the device cannot checksum
@@ -32,7 +32,7 @@ type segmenter struct {
 	control  [SendBatch]segmentControl
 	nextInto [SendBatch]uint16 // message behind this one in its group, + 1
 
-	slots  [2 * SendBatch]uint16 // index in dests + 1, by hash, the next free slot on collision: never full
+	slots  [2 * SendBatch]uint16 // index in dests + 1, by hash, the next free slot on collision; of n messages the first power of two beyond 2n-1: never full
 	nDests int
 	dests  [SendBatch]destination
 	nextTo [SendBatch]uint16 // message behind this one to the same destination, + 1
@@ -77,7 +77,7 @@ const (
 	// segmentsMax bounds it as well: the kernel's UDP_MAX_SEGMENTS, 64 until Linux 6.9 made it 128.
 	segmentsMax = 64
 
-	// The tables of a plan are as large as the next power of two beyond 2n-1, and its indexes 16 bits wide.
+	// The tables of a plan are cut to a power of two, and its indexes are 16 bits wide.
 	_ = uint(-(SendBatch & (SendBatch - 1)))
 	_ = uint(1<<14 - SendBatch)
 

@@ -30,6 +30,9 @@ func TestSegmentPlan(t *testing.T) {
 			}
 			b.iovs[i].Len = sizes[rng.IntN(1+rng.IntN(len(sizes)))]
 			b.flows[i] = uint32(rng.IntN(20))
+			if b.flows[i] >= 15 {
+				b.flows[i] *= 0x9e3779b9
+			}
 		}
 		s := &b.segment
 		s.plan(b)
@@ -45,6 +48,9 @@ func TestSegmentPlan(t *testing.T) {
 				seen[i] = true
 				to := [3]uint32{b.names[i].Flowinfo, uint32(b.names[i].Port), b.flows[i]}
 				for flow := range uint32(20) { // what has no flow keeps its place among all
+					if flow >= 15 {
+						flow *= 0x9e3779b9
+					}
 					if last, ok := lastOf[[3]uint32{to[0], to[1], flow}]; ok && last > i && (flow == to[2] || flow == 0 || to[2] == 0) {
 						t.Fatalf("message %d of flow %d overtakes %d of flow %d", last, flow, i, to[2])
 					}
@@ -60,6 +66,9 @@ func TestSegmentPlan(t *testing.T) {
 				if s.nextInto[i] == 0 {
 					break
 				}
+			}
+			if n > segmentsMax {
+				t.Fatalf("a group of %d messages", n)
 			}
 			if n != int(g.count) || total != uint64(g.bytes) || (n > 1 && total > groupBytesMax) {
 				t.Fatalf("group of %d messages, %d bytes says %d, %d", n, total, g.count, g.bytes)
@@ -164,6 +173,25 @@ func TestSegmentPlanMany(t *testing.T) {
 		if b.segment.n != SendBatch/segmentsMax {
 			t.Errorf("%d flows: %d groups", flows, b.segment.n)
 		}
+	}
+}
+
+// TestSegmentPlanBytes: a group's bytes stay below what an IP datagram may carry.
+func TestSegmentPlanBytes(t *testing.T) {
+	b, err := newSendBatch(0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.free()
+	for i := range 64 {
+		b.hdrs[i].Namelen = writeSockaddr(&Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}, &b.names[i])
+		b.iovs[i].Len = 1400
+		b.flows[i] = uint32(1 + i)
+	}
+	b.n = 64
+	b.segment.plan(b)
+	if s := &b.segment; s.n != 2 || s.groups[0].bytes > groupBytesMax || s.groups[0].count != groupBytesMax/1400 {
+		t.Errorf("%d groups, the first of %d bytes", s.n, s.groups[0].bytes)
 	}
 }
 

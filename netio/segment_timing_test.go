@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkSegmentation sends batches of 64 messages of mixed sizes to one and to eight destinations, each message by itself, grouped in order (one flow) and
+// BenchmarkSegmentation sends full batches of messages of mixed sizes to one and to eight destinations, each message by itself, grouped in order (one flow) and
 // grouped freely (a flow each); per datagram.
 func BenchmarkSegmentation(b *testing.B) {
 	for _, destinations := range []int{1, 8} {

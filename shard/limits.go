@@ -60,6 +60,9 @@ const (
 	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket.
 	onceEvery = time.Second
 
+	// shedQuiet is how long no request may have been refused for want of room before the log says that this is over.
+	shedQuiet = 10 * time.Second
+
 	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it leaves its CPU.
 	// A backup or a log rotation is over sooner. restSeconds is how long it stays where it went at least, twice as long with each further move, restDoublings times:
 	// strangers that come and go may send it around, but ever more rarely. roamSeconds is after how long without a better place it is let go.

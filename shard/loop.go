@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -65,6 +66,9 @@ type worker struct {
 	thread     atomic.Int32 // its id, once it runs; read by placement
 	onceAt     int64        // when the work of once a second was done last, ns
 	seenTables uint64       // the version of the destination sets in use
+	shed       uint64       // requests refused for want of room, when last looked at
+	shedSince  uint64       // the same when that began
+	shedAt     int64        // when one was refused last, ns; 0: the log has said that it is over
 }
 
 // clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
@@ -283,6 +287,24 @@ func (w *worker) reclaim() {
 	w.tx.Reclaim()
 }
 
+// watchRoom tells the log when requests begin to be refused because there is no room for their transactions, and when that is over.
+func (w *worker) watchRoom(now int64) {
+	before, count := w.shed, w.count[proxy.CountShed]
+	w.shed = count
+	switch {
+	case count != before:
+		if w.shedAt == 0 {
+			w.shedSince = before
+			w.shared.queue(logLine{slog.LevelWarn, "no room for more calls: new ones get 503; raise -m if the load is meant", []any{"shard", w.number,
+				"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes()}})
+		}
+		w.shedAt = now
+	case w.shedAt != 0 && now-w.shedAt >= int64(shedQuiet):
+		w.shedAt = 0
+		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again", []any{"shard", w.number, "refused", count - w.shedSince}})
+	}
+}
+
 // gauges copies what others keep into the counter block.
 func (w *worker) gauges() {
 	if now := w.clock.now(); now-w.onceAt >= int64(onceEvery) {
@@ -292,6 +314,7 @@ func (w *worker) gauges() {
 			n += w.port.Drops(int(l))
 		}
 		w.count[CountKernelDrops] = n
+		w.watchRoom(now)
 	}
 	s := w.port.Stats()
 	w.count[CountBatches] = s.RecvBatches

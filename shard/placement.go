@@ -234,7 +234,7 @@ func (p *placement) carryOut(m move, loads map[int]load) {
 	}
 	if m.cpu < 0 {
 		s.roams = true
-		p.logger.Warn("this shard had to wait for its CPU: it may use the others now", attrs...)
+		p.logger.Warn("this shard had to wait for its CPU: it may use the others from now on", attrs...)
 		return
 	}
 	p.logger.Warn("this shard had to wait for its CPU: it has moved", append(attrs, "to_cpu", m.cpu)...)

@@ -24,7 +24,7 @@
 //     So a transaction and its buffers come to life in one store, and die in one.
 //   - Several fields of a live record change together through a Pair: write the other version, then flip one word.
 //   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process. Recover rebuilds them by
-//     walking the slots; so must whoever keeps hash chains or timer wheels over records.
+//     walking the slots; so must whoever keeps an index or a timer wheel over records.
 //
 // Order of work for a record with parts: allocate the parts, set their Header.Owner to the record, fill, Publish them; fill
 // the record, Publish it. To end: Free the record first, then its parts, and allocate nothing in between (a new record in the

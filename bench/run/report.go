@@ -83,8 +83,8 @@ func (r *Results) Print(out io.Writer) error {
 	p.f("\nThe call is INVITE (SDP), 180, 200 (SDP), ACK, BYE, 200 over UDP on loopback, from eight ports to eight: six datagrams through the server, a\n")
 	p.f("seventh (100) from a stateful one. The server has processor %d, the generator processor %d. CPU is user and system time of all processes of\n", r.Config.ServerCore, r.Config.LoadCore)
 	p.f("the server, per finished call. The configuration files in `bench/peers` run unchanged on both servers. The raw forwarder moves the same\n")
-	p.f("datagrams between the same sockets and reads nothing: the floor. At saturation and for losses a server is first filled with finished\n")
-	p.f("transactions until as many end as begin: Kamailio keeps one 5 s (wt_timer), Viaduct 32 s (64*T1).\n")
+	p.f("datagrams between the same sockets and reads nothing: the floor. In the sections Saturation and Loss a server is first filled with\n")
+	p.f("finished transactions until as many end as begin: Kamailio keeps one 5 s (wt_timer), Viaduct 32 s (64*T1).\n")
 	r.printComparison(p, "Saturation", "calls", "cpu", r.Saturation, false)
 	r.printComparison(p, "Fixed rate", "cpu-fixed", "latency", r.Fixed, true)
 	if c := r.Keepalive; c != nil {

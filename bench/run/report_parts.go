@@ -9,7 +9,9 @@ import (
 func (r *Results) printShards(p *printer) {
 	if t := r.Shards; t != nil {
 		p.f("\n## Shards\n\n`lb.cfg` with `-n` shards (Kamailio: children), server on both processors, generator on one of them: what sharding costs where\n")
-		p.f("there are fewer processors than shards, not how far it scales. %d calls under way for each shard.\n", callsUnderWay)
+		p.f("there are fewer processors than shards, not how far it scales. %d calls under way for each shard: a\n", callsUnderWay)
+		p.f("batch is what has arrived meanwhile, and shards that share few calls have none. The generator sleeps between messages and does not\n")
+		p.f("bundle them, and the servers warm up for %d s, so compare with no other table.\n", int(statefulWarmup.Seconds()))
 		p.table("| | -n | calls/s | CPU µs per call | swapped | failed |", "|---|---|---|---|---|---|")
 		for i := range t.Rows {
 			s := &t.Rows[i]

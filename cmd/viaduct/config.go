@@ -48,7 +48,7 @@ type Config struct {
 	Shards int
 	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
 	CPUs []int
-	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and arenaLeastShardMB for each of several shards; 0 is refused.
+	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and arenaLeastShardMB for each shard; 0 is refused.
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
@@ -93,7 +93,7 @@ func (c *Config) Validate() error {
 	check(len(c.Listens)+len(c.Streams) > 0, "no address to listen on: give one with -l udp:address or listen=udp:address")
 	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
 	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
-	check(c.Shards <= 1 || c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for %d shards: write at least -m %d (%d MB a shard), or a smaller -n",
+	check(c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for %d shards: write at least -m %d (%d MB a shard), or a smaller -n",
 		c.ArenaMB, c.Shards, arenaLeastShardMB*c.Shards, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	for _, l := range c.Listens {

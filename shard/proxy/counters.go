@@ -9,7 +9,7 @@ const (
 	CountRepliesFwd                          // responses forwarded
 	CountRepliesOwn                          // responses made here
 	CountFailover                            // requests sent again to another destination
-	CountShed                                // requests refused with 503 because the arena is full
+	CountShed                                // requests refused with 503 because arena or index are full
 	CountScratchMiss                         // inserts that did not fit the batch's scratch
 	CountAckAbsorbed                         // ACKs to responses that were made here
 	CountUnresolvable                        // requests whose destination is no address

@@ -71,7 +71,7 @@ const (
 	reserveShare = 16
 	reserveLeast = 1 << 20
 
-	// retryAfterSeconds goes into a 503 made because the arena is full: long
+	// retryAfterSeconds goes into a 503 made because there is no room: long
 	// enough for a second's worth of transactions to end, short enough not to
 	// empty the peer's route for a burst.
 	retryAfterSeconds = 2

@@ -219,7 +219,7 @@ func (r *Request) cancel() bool {
 	if r.Tx != nil && r.Tx.Answered() {
 		return true // relayed before
 	}
-	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when the arena is full: answered all the same
+	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when there is no room: answered all the same
 	r.Reply(200, "canceling", "")
 	c, tx := r.core, r.Invite
 	c.tx.Cancel(tx, r.reasonRows())

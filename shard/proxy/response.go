@@ -197,7 +197,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	return Forwarded
 }
 
-// listenerOf is the listener that a Via of ours names.
+// listenerOf is the listener that a Via of ours names; one of a transport we do not have is taken for UDP.
 func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
 	sentBy, proto := via.SentBy.Of(raw), viaProto(via)
 	for i := range c.listeners {

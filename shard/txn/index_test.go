@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"viaduct/netio"
+	"viaduct/parser"
 	"viaduct/shm"
 )
 
@@ -111,4 +113,58 @@ func TestIndexSize(t *testing.T) {
 	f(64<<20, 1, 1<<18)
 	f(64<<20, 4, 1<<16)
 	f(64<<20, 3, 1<<16)
+}
+
+// TestIndexFull: a transaction without room in the index is refused and counted, and takes nothing; what is there is found, ends, and makes room.
+func TestIndexFull(t *testing.T) {
+	u := &user{}
+	tb := u.table(t, DefaultTimers())
+	tb.index.most = 2
+	key := func(i uint64) Key { return Key{hash: i << 32, bytes: []byte{byte(i)}} }
+	open := func(i uint64) *Tx {
+		return tb.NewServer(key(i), parser.INVITE, &netio.Addr{Family: 4, Port: 5060}, 0)
+	}
+	first, second := open(1), open(2)
+	used := tb.arena.UsedBytes()
+	if first == nil || second == nil || open(3) != nil || tb.Held() != 2 || tb.arena.UsedBytes() != used || tb.count[CountIndexFull] != 1 || tb.count[CountArenaFull] != 0 {
+		t.Fatalf("%v %v, %d held, counted %d and %d", first, second, tb.Held(), tb.count[CountIndexFull], tb.count[CountArenaFull])
+	}
+	if tb.Match(key(1)) != first || tb.Match(key(2)) != second || tb.Match(key(3)) != nil {
+		t.Error("a full index finds the wrong ones")
+	}
+	tb.Terminate(first)
+	tb.Reclaim()
+	if tb.Match(key(1)) != nil || open(3) == nil {
+		t.Error("what ended makes no room")
+	}
+	tb.Terminate(second)
+	tb.Terminate(tb.Match(key(3)))
+	tb.Reclaim()
+	if tb.Held() != 0 || tb.index.used != 0 || tb.arena.UsedBytes() != 0 {
+		t.Errorf("%d held, %d in the index, %d bytes at the end", tb.Held(), tb.index.used, tb.arena.UsedBytes())
+	}
+}
+
+// TestRebuildIndexFull: taken over by a smaller index, a transaction is held and ends though no repeat of its request finds it.
+func TestRebuildIndexFull(t *testing.T) {
+	u := &user{}
+	tb := u.table(t, DefaultTimers())
+	for i := range byte(4) {
+		if tb.NewServer(Key{hash: uint64(i) << 32, bytes: []byte{i}}, parser.INVITE, &netio.Addr{Family: 4, Port: 5060}, 0) == nil {
+			t.Fatal("no transaction")
+		}
+	}
+	next, err := New(Config{Arena: tb.arena, Timers: DefaultTimers(), Sender: nowhere{}, User: u, Counters: tb.count, Random: tb.random, Now: tb.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.index.most = 2
+	if n := next.Rebuild(); n != 4 || next.index.used != 2 || next.count[CountIndexFull] != 2 {
+		t.Fatalf("%d taken over, %d in the index, counted %d", n, next.index.used, next.count[CountIndexFull])
+	}
+	next.Transactions(func(tx *Tx) { next.Terminate(tx) })
+	next.Reclaim()
+	if next.Held() != 0 || next.index.used != 0 {
+		t.Errorf("%d held, %d in the index at the end", next.Held(), next.index.used)
+	}
 }

@@ -84,6 +84,7 @@ func (t *Table) Rebuild() int {
 			tx.flags &^= txUnmatched
 			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
 			if !t.index.put(tx.key, off) {
+				t.count[CountIndexFull]++
 				tx.flags |= txUnmatched // not in a table as large as the one before; if it is, repeats of its request are new to us
 			}
 			t.rearmServer(tx, tx.endAt)
