@@ -93,7 +93,7 @@ func (c *Config) Validate() error {
 	check(len(c.Listens)+len(c.Streams) > 0, "no address to listen on: give one with -l udp:address or listen=udp:address")
 	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
 	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
-	check(c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for %d shards: write at least -m %d (%d MB a shard), or a smaller -n",
+	check(c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for -n %d: write at least -m %d (%d MB a shard), or a smaller -n",
 		c.ArenaMB, c.Shards, arenaLeastShardMB*c.Shards, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	for _, l := range c.Listens {
