@@ -89,7 +89,7 @@ func (b *bench) field(keys ...string) []contender {
 // serverOptions are what scenarios vary.
 type serverOptions struct {
 	workers int    // shards or children; 0: 1 for Viaduct, 2 for Kamailio, as in bench/peers
-	memory  int    // -m, MB; 0: viaductMB, or streamKamailioMB
+	memory  int    // -m, MB; 0: viaductMB, or kamailioMB
 	steady  bool   // warm up until as many transactions end as begin, with memory for them
 	cores   []int  // processors; nil: Config.ServerCore
 	dir     string // folder of the configuration; "": bench/peers
@@ -101,10 +101,10 @@ func (c *contender) arguments(o serverOptions) []string {
 	workers, memory := o.workers, o.memory
 	if memory == 0 {
 		memory = viaductMB
-		if c.kind == kindKamailio && c.transport != traffic.UDP {
-			memory = streamKamailioMB
-		}
-		if c.kind == kindViaduct && o.steady {
+		switch {
+		case c.kind == kindKamailio:
+			memory = kamailioMB
+		case o.steady:
 			memory = viaductFullMB
 		}
 	}

@@ -43,6 +43,6 @@ func TestArguments(t *testing.T) {
 	}
 	f("forwarder", serverOptions{}, "127.0.0.1 5060 6000 7000 8")
 	f("forwarder-batched", serverOptions{}, "-b 127.0.0.1 5060 6000 7000 8")
-	f("kamailio-lb", serverOptions{dir: "x"}, "-f lb.cfg -DD -E -w x -n 2 -m 2048 -M 16 -x tlsf -X tlsf")
+	f("kamailio-lb", serverOptions{dir: "x"}, "-f lb.cfg -DD -E -w x -n 2 -m 4096 -M 16 -x tlsf -X tlsf")
 	f("viaduct-lb", serverOptions{dir: "x", workers: 4, memory: 3072}, "-f lb.cfg -D -E -w x -n 4 -m 3072")
 }
