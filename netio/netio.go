@@ -54,7 +54,7 @@ type ListenConfig struct {
 	// Name is what the operator calls the listener, "" for nothing.
 	Name string
 	// RecvBufferBytes is the cap up to which the receive buffer is raised (-b), as the kernel counts it: twice the payload it can hold (socket(7)).
-	// 0 means 4 MiB. A default of the kernel above the cap is left alone.
+	// 0 means 16 MiB. A default of the kernel above the cap is left alone.
 	RecvBufferBytes int
 }
 

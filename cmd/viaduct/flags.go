@@ -37,7 +37,7 @@ var flags = []flag{
 	{"N", "number", phaseOverride, "event loops for streams (default: one a shard, 4 at most)"},
 	{"T", "", phaseOverride, "no TCP, hence no TLS and no WebSocket"},
 	{"m", "MB", phaseFirst, "memory for call state, fixed at start (default: 64, or 16 a shard)"},
-	{"b", "bytes", phaseOverride, "cap for the receive buffer of a socket, as the kernel counts it (default: 4194304)"},
+	{"b", "bytes", phaseOverride, "cap for the receive buffer of a socket, as the kernel counts it (default: 16777216)"},
 	{"r", "", phaseOverride, "look up Via hosts in DNS before adding received=; accepted, not done yet"},
 	{"R", "", phaseOverride, "the same by reverse DNS; accepted, not done yet"},
 	{"v", "", phaseOverride, "drop replies whose top Via is not ours: always done"},

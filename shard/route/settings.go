@@ -146,7 +146,7 @@ type CoreSettings struct {
 	UDPMTU int
 	// UDPMTUTryProto is the stream protocol used then (`udp_mtu_try_proto`); AnyTransport: none.
 	UDPMTUTryProto Transport
-	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 4194304 (Kamailio 262144, which holds about a hundred datagrams).
+	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio 262144, which holds about a hundred datagrams).
 	RecvBufferBytes int
 	// SendBufferBytes likewise (`maxsndbuffer`); 0: kernel default.
 	SendBufferBytes int
@@ -337,7 +337,7 @@ func DefaultSettings() *Settings {
 	s := &Settings{
 		Core: CoreSettings{
 			Port: 5060, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 4 << 20, UDPWQMaxBytes: 256 << 10, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
+			MaxBranches: 12, RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		TM: TMSettings{
 			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
