@@ -69,11 +69,16 @@ func (b *bench) times(c contender, steady bool) (warmup, measure time.Duration) 
 	return statefulWarmup, window
 }
 
-func saturation(ctx context.Context, b *bench, r *Results) error {
-	args := []string{"-concurrent", strconv.Itoa(callsUnderWay)}
-	if b.cfg.Segment { // all of this field is UDP
+// bundled lets the generator cut up its sends in the kernel, if that is wanted.
+func (b *bench) bundled(args ...string) []string {
+	if b.cfg.Segment {
 		args = append(args, "-segment")
 	}
+	return args
+}
+
+func saturation(ctx context.Context, b *bench, r *Results) error {
+	args := b.bundled("-concurrent", strconv.Itoa(callsUnderWay)) // all of this field is UDP
 	c, err := b.compare(ctx, "saturation", b.field(), serverOptions{steady: true}, args)
 	r.Saturation = c
 	return err
@@ -245,11 +250,7 @@ func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, r *
 	}
 	defer s.stop()
 	warmup, measure := b.times(c, true)
-	args := []string{}
-	if b.cfg.Segment {
-		args = append(args, "-segment")
-	}
-	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append(args, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
+	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, b.bundled("-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
 	if err != nil {
 		return err
 	}
@@ -257,7 +258,7 @@ func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, r *
 	if rate < 1 {
 		return fmt.Errorf("%s completed no calls", c.name)
 	}
-	out, err := b.runLoad(ctx, soak, b.loadArgs(s, append(args, "-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
+	out, err := b.runLoad(ctx, soak, b.loadArgs(s, b.bundled("-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
 	if err != nil {
 		return err
 	}
