@@ -155,23 +155,44 @@ func mapNew(f *os.File, bytes int64, name string, hugetlb bool) (b backing, err 
 }
 
 // mapFile maps the whole of a file, shared, at a huge page boundary, between two stretches without access.
+//
+// The place is reserved, then given up and taken again by MAP_FIXED_NOREPLACE (Linux 4.17; older kernels take it for a wish). Plain MAP_FIXED over the
+// reservation would do with one call less, but where it fails, as it does for a hugetlb pool without pages, Linux leaves a gap. Another thread, the
+// Go runtime's too, may map memory there before the reservation can be unmapped, and would lose it.
 func mapFile(f *os.File, bytes int64) (backing, error) {
-	b := backing{bytes: bytes, file: f}
-	fail := func(err error) (backing, error) {
+	b := backing{bytes: bytes, file: f, slack: 2 * hugeBytes}
+	err := error(unix.EEXIST)
+	for tries := 0; tries < mapTries && errors.Is(err, unix.EEXIST); tries++ {
+		b.base, b.reserved, err = mapBetween(int(f.Fd()), uintptr(bytes))
+	}
+	if err != nil {
 		return backing{}, fmt.Errorf("cannot map %d MB: %w; lower -m, raise `ulimit -v`, or see vm.overcommit_memory", bytes>>20, err)
 	}
-	slack := int64(2 * hugeBytes)
-	r, err := unix.MmapPtr(-1, 0, nil, uintptr(bytes+slack), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-	if err != nil {
-		return fail(err)
-	}
-	at := unsafe.Add(r, hugeBytes-int64(uintptr(r)%hugeBytes))
-	if _, err := unix.MmapPtr(int(f.Fd()), 0, at, uintptr(bytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
-		_ = unix.MunmapPtr(r, uintptr(bytes+slack))
-		return fail(err)
-	}
-	b.base, b.reserved, b.slack = at, r, slack
 	return b, nil
+}
+
+// mapTries is how often another thread may be quicker: each time it took the lower of two calls in a row.
+const mapTries = 16
+
+// mapBetween is one try of mapFile. EEXIST: another thread has mapped something where the file was to be. After an error nothing of ours is mapped.
+func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error) {
+	r, err := unix.MmapPtr(-1, 0, nil, bytes+2*hugeBytes, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := hugeBytes - uintptr(r)%hugeBytes
+	at, behind := unsafe.Add(r, before), unsafe.Add(r, before+bytes)
+	if err = unix.MunmapPtr(at, bytes); err != nil {
+		return nil, nil, errors.Join(err, unix.MunmapPtr(r, bytes+2*hugeBytes))
+	}
+	got, err := unix.MmapPtr(fd, 0, at, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE)
+	if err == nil && got == at {
+		return at, r, nil
+	}
+	if err == nil {
+		err = errors.Join(unix.EEXIST, unix.MunmapPtr(got, bytes))
+	}
+	return nil, nil, errors.Join(err, unix.MunmapPtr(r, before), unix.MunmapPtr(behind, 2*hugeBytes-before))
 }
 
 // slice views the mapping for system calls that want one. The mapping's memory, all of it, until close.
