@@ -70,7 +70,7 @@ const (
 // Options are the settings of a Group as a whole.
 type Options struct {
 	Steer SteerMode // one shard never needs steering and gets none, whatever is set here
-	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT).
+	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT), and receives each by itself (UDP_GRO).
 	NoSegment bool
 	// WriteQueue bounds the bytes that wait for one socket of one shard whose send buffer is full; nil or 0: none do. There is memory for as much as it says at start:
 	// later it may be lowered, and raised to that again.
@@ -133,6 +133,7 @@ type ICMPError struct {
 // PortStats are totals since Listen. Single writer: the Port's goroutine, which is also the only one allowed to read them; it copies them to its counters.
 type PortStats struct {
 	RecvDatagrams, RecvBatches, RecvTruncated, RecvBytes uint64
+	RecvBundled                                          uint64 // datagrams of those that arrived together with others (UDP_GRO)
 	SentDatagrams, SendBatches, SentBytes                uint64 // datagrams and bytes the kernel took
 	SentSegmented                                        uint64 // datagrams of those that left together with others (UDP_SEGMENT)
 	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN: the socket is full, and Options.WriteQueue reached

@@ -3,6 +3,7 @@ package netio
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -108,7 +109,7 @@ func (p *Port) Shard() int { return p.shard }
 // Stats returns the totals since Listen, to be read by the Port's goroutine only. The pointer stays the same.
 func (p *Port) Stats() *PortStats { return &p.stats }
 
-// Wait sleeps until a socket has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
+// Wait sleeps until a socket or a received bundle has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
 // with nothing. Doorbells are eventfds, watched from the first Wait that names them until the Port is closed, so they must stay open. They need not be read: each ring
 // is seen once (edge-triggered).
 //
@@ -121,6 +122,9 @@ func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 				return Events{Errno: errno}
 			}
 		}
+	}
+	if p.rx.waiting() {
+		timeoutNs = 0
 	}
 	n, errno := p.epollWait(timeoutNs)
 	p.ready, p.errored = p.ready[:0], p.errored[:0]
@@ -146,6 +150,9 @@ func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 		if e.Events&unix.EPOLLERR != 0 {
 			p.errored = append(p.errored, uint16(e.Fd))
 		}
+	}
+	if p.rx.waiting() && !slices.Contains(p.ready, p.rx.from[p.rx.next]) {
+		p.ready = append(p.ready, p.rx.from[p.rx.next])
 	}
 	ev.Ready, ev.Errored = p.ready, p.errored
 	return ev

@@ -190,6 +190,7 @@ func TestLargestDatagrams(t *testing.T) {
 
 func TestTruncationIsReported(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
+	apart(to)
 	to.rx.iovs[1].Len = 100 // no real datagram is longer than a frame
 	for range 3 {
 		from.Queue(0, dst, 0, make([]byte, 200))

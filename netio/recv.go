@@ -22,13 +22,42 @@ type mmsghdr struct {
 const frameStrideBytes = 64 << 10
 
 // recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so that small batches always meet the same warm ones.
+//
+// What its sender bundled (UDP_SEGMENT) may arrive in one frame: with UDP_GRO (Linux 5.0) the kernel leaves it whole on its way through this host, and makes
+// bundles itself of what a network card receives in a row from one sender, all of one length but a shorter last one. It costs one receive for many datagrams,
+// and what waits in the socket takes fewer buffers. Frames are cut up as Packets are asked for:
+//
+//	area     | 700 700 700 420 | 350 | 700 700 | free …
+//	                   ^at      next=0         ^read=3
 type recvBatch struct {
 	area    []byte // mmap: RecvBatch frames, frameStrideBytes apart
-	leased  int    // frames handed out since the last Release
+	read    int    // frames that hold something, or that Packets refer to
+	next    int    // the first of them that is not used up; next == read: all are
+	at      int    // how much of it is
+	given   int    // Packets handed out since the last Release
+	frames  int    // used up since the last recvmmsg
+	pieces  int    // Packets that these were
 	hdrs    [RecvBatch]mmsghdr
 	iovs    [RecvBatch]unix.Iovec
 	names   [RecvBatch]unix.RawSockaddrInet6
+	control [RecvBatch]bundleControl
+	from    [RecvBatch]uint16 // listener
 	packets [RecvBatch]Packet
+}
+
+// bundleControl is the control message that comes with a bundle (struct cmsghdr, then an int, padded): the length of each datagram but the last.
+type bundleControl struct {
+	unix.Cmsghdr
+	size int32
+	_    [4]byte
+}
+
+// each is the length that the kernel gave; 0: the frame is one datagram.
+func (c *bundleControl) each(h *unix.Msghdr) int {
+	if h.Controllen == 0 || c.Level != unix.IPPROTO_UDP || c.Type != unix.UDP_GRO {
+		return 0
+	}
+	return int(c.size)
 }
 
 func (r *recvBatch) init() error {
@@ -42,11 +71,18 @@ func (r *recvBatch) init() error {
 		r.iovs[i] = unix.Iovec{Base: &frame[0], Len: MaxDatagramBytes}
 		h := &r.hdrs[i].Msghdr
 		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
-		h.Namelen = unix.SizeofSockaddrInet6
 		h.Iov = &r.iovs[i]
 		h.Iovlen = 1
+		h.Control = (*byte)(unsafe.Pointer(&r.control[i]))
+		r.renew(h)
 	}
 	return nil
+}
+
+// renew says how much room there is: the kernel writes how much it used.
+func (r *recvBatch) renew(h *unix.Msghdr) {
+	h.Namelen = unix.SizeofSockaddrInet6
+	h.Controllen = uint64(unsafe.Sizeof(bundleControl{}))
 }
 
 func (r *recvBatch) free() error {
@@ -55,50 +91,92 @@ func (r *recvBatch) free() error {
 	return unix.Munmap(area)
 }
 
-// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting. Frames are leased until Release: a second Recv before it gets what is
-// left of the RecvBatch frames, and nothing once they are used up. The result, in order of arrival, is valid until Release.
+// waiting tells whether a frame has something left.
+func (r *recvBatch) waiting() bool { return r.next < r.read }
+
+// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting. They are leased until Release: a second Recv before it gets what is
+// left of RecvBatch, and nothing once they are used up. What is left of a bundle comes first, whatever the listener: Packet.Listener says which.
+// The result, in order of arrival, is valid until Release.
 func (p *Port) Recv(listener int) []Packet {
 	r := &p.rx
-	first := r.leased
-	if first == RecvBatch {
+	first := r.given
+	if !r.waiting() && first < RecvBatch {
+		p.fill(listener)
+	}
+	for r.given < RecvBatch && r.waiting() {
+		p.cut()
+	}
+	if first == r.given {
 		return nil
 	}
-	n := p.recvmmsg(p.fds[listener], first)
-	if n == 0 {
-		return nil
-	}
-	r.leased += n
-	p.stats.RecvBatches++
-	p.stats.RecvDatagrams += uint64(n)
-	packets := r.packets[first : first+n : first+n]
-	for i := range packets {
-		p.fill(&packets[i], first+i, uint16(listener))
-	}
-	return packets
+	return r.packets[first:r.given:r.given]
 }
 
-func (p *Port) fill(pk *Packet, i int, listener uint16) {
+// fill reads frames: as many as there may be Packets, fewer if the frames before were bundles.
+func (p *Port) fill(listener int) {
 	r := &p.rx
+	if r.given == 0 {
+		r.read, r.next = 0, 0
+	}
+	most := RecvBatch - max(r.given, r.read)
+	if most == 0 {
+		return
+	}
+	if r.pieces > r.frames {
+		most = max(most*r.frames/r.pieces, 1)
+	}
+	n := p.recvmmsg(p.fds[listener], r.read, most)
+	if n == 0 {
+		return
+	}
+	r.frames, r.pieces = 0, 0
+	for i := range n {
+		r.from[r.read+i] = uint16(listener)
+	}
+	r.read += n
+	p.stats.RecvBatches++
+}
+
+// cut makes the next Packet.
+func (p *Port) cut() {
+	r := &p.rx
+	i := r.next
 	h := &r.hdrs[i]
-	start := i * frameStrideBytes
 	length := min(int(h.Len), MaxDatagramBytes)
-	pk.Data = r.area[start : start+length : start+length]
-	pk.Listener = listener
+	end := length
+	if size := r.control[i].each(&h.Msghdr); size > 0 && size < length {
+		end = min(r.at+size, length)
+		p.stats.RecvBundled++
+	}
+	start := i * frameStrideBytes
+	pk := &r.packets[r.given]
+	pk.Data = r.area[start+r.at : start+end : start+end]
+	pk.Listener = r.from[i]
 	readSockaddr(&r.names[i], &pk.Src)
-	h.Namelen = unix.SizeofSockaddrInet6 // the kernel wrote the length it used
-	pk.Truncated = h.Flags&unix.MSG_TRUNC != 0
-	p.stats.RecvBytes += uint64(length)
-	if pk.Truncated {
+	pk.Truncated = false
+	p.stats.RecvDatagrams++
+	p.stats.RecvBytes += uint64(end - r.at)
+	r.given++
+	r.pieces++
+	r.at = end
+	if end < length {
+		return
+	}
+	if h.Flags&unix.MSG_TRUNC != 0 {
+		pk.Truncated = true
 		p.stats.RecvTruncated++
 	}
+	r.renew(&h.Msghdr)
+	r.next, r.at = i+1, 0
+	r.frames++
 }
 
-// recvmmsg reads into the frames from first on. An error pending on the socket (ICMP, see IP_RECVERR in ip(7)) is returned once in place of datagrams; it is
-// in the error queue as well, so the call is repeated.
-func (p *Port) recvmmsg(fd, first int) int {
+// recvmmsg reads into at most so many frames from first on. An error pending on the socket (ICMP, see IP_RECVERR in ip(7)) is returned once in place of
+// datagrams; it is in the error queue as well, so the call is repeated.
+func (p *Port) recvmmsg(fd, first, most int) int {
 	for range 4 {
-		// The kernel writes to hdrs, names and frames while the call lasts; all of them are part of p.rx or mapped until close.
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(RecvBatch-first), unix.MSG_DONTWAIT, 0, 0)
+		// The kernel writes to hdrs, names, control and frames while the call lasts; all of them are part of p.rx or mapped until close.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(most), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			return int(n)
@@ -109,8 +187,8 @@ func (p *Port) recvmmsg(fd, first int) int {
 	return 0
 }
 
-// Release gives all leased frames back. Packets and their Data must not be used any more: Flush first if queued messages refer to them.
-func (p *Port) Release() { p.rx.leased = 0 }
+// Release gives all leased datagrams back. Packets and their Data must not be used any more: Flush first if queued messages refer to them.
+func (p *Port) Release() { p.rx.given = 0 }
 
 // readSockaddr converts what the kernel wrote as a sender's address: struct sockaddr_in or sockaddr_in6, both no longer than 28 bytes.
 func readSockaddr(sa *unix.RawSockaddrInet6, a *Addr) {
@@ -153,8 +231,8 @@ type dropCount struct {
 // skMeminfoDrops is SK_MEMINFO_DROPS, the index of the drop counter among the words of SO_MEMINFO (linux/sock_diag.h, Linux 4.12).
 const skMeminfoDrops = 8
 
-// Drops returns how many datagrams the kernel has dropped at this listener's socket, because its receive buffer was full or a checksum was wrong. It is one
-// system call; ask once a second, and at least once per 2³² drops.
+// Drops returns how many datagrams the kernel has dropped at this listener's socket, because its receive buffer was full or a checksum was wrong. A bundle
+// counts as one. It is one system call; ask once a second, and at least once per 2³² drops.
 //
 // SO_RXQ_OVFL would deliver the same number with each datagram. Its control message costs nothing while nothing was ever dropped, then 65 to 105 ns per datagram
 // for ever after (BenchmarkDropMessages), when the machine is busy as it is; and a socket that gets no more datagrams never tells its last drops.

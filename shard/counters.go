@@ -24,7 +24,7 @@ const (
 	CountRingFull  // hand-offs that found the ring full: dropped
 	CountSendFailed
 	CountICMPErrors
-	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count)
+	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what was bundled, one for all)
 	CountBatches
 	CountPanics
 	CountBytesIn

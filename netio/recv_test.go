@@ -1,0 +1,200 @@
+package netio
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// apart has every datagram arrive by itself: for tests of something else.
+func apart(p *Port) {
+	for _, fd := range p.fds {
+		unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 0) // before Linux 5.0 it is so anyway
+	}
+}
+
+// needsBundles skips where the kernel cannot send or receive them.
+func needsBundles(t testing.TB, p *Port) {
+	t.Helper()
+	if p.tx[0].segment.off {
+		t.Skip("needs UDP_SEGMENT (Linux 4.18)")
+	}
+	if on, err := unix.GetsockoptInt(p.fds[0], unix.IPPROTO_UDP, unix.UDP_GRO); err != nil || on == 0 {
+		t.Skip("needs UDP_GRO (Linux 5.0)")
+	}
+}
+
+// Bundles of every length, with a shorter last one, empty ones and single datagrams between them arrive in order, cut as they were, whichever socket is asked,
+// and however often frames are given back in between; what was given out stays as it is until then.
+func TestBundlesAreCut(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(host, func(t *testing.T) {
+			from := mustListen(t, 1, Options{}, host).Port(0)
+			g := mustListen(t, 1, Options{}, host, host)
+			to := g.Port(0)
+			needsBundles(t, to)
+			rng := rand.New(rand.NewPCG(5, 6))
+			sent := 0
+			for range 300 {
+				var want [2][][]byte
+				for range 1 + rng.IntN(40) {
+					k, size := rng.IntN(2), rng.IntN(1401)
+					if rng.IntN(20) == 0 {
+						size = rng.IntN(3)
+					}
+					for range 1 + rng.IntN(70) {
+						sent++
+						m := bytes.Repeat(fmt.Appendf(nil, "%07d ", sent), 1+size/8)[:size]
+						want[k] = append(want[k], m)
+						from.Queue(0, &g.Listeners()[k].Addr, 0, m)
+					}
+				}
+				from.Flush()
+				noFailures(t, from)
+				for deadline := time.Now().Add(5 * time.Second); len(want[0])+len(want[1]) > 0; {
+					if time.Now().After(deadline) {
+						t.Fatalf("%d and %d datagrams are missing", len(want[0]), len(want[1]))
+					}
+					if rng.IntN(4) == 0 {
+						if ev := to.Wait(int64(time.Second)); len(ev.Ready) == 0 {
+							t.Fatal("Wait knows of nothing")
+						}
+					}
+					var leased []Packet
+					var check [][]byte
+					for range 1 + rng.IntN(3) {
+						for _, pk := range to.Recv(rng.IntN(2)) {
+							k := pk.Listener
+							if len(want[k]) == 0 || !bytes.Equal(pk.Data, want[k][0]) || pk.Truncated || pk.Src.Port == 0 || cap(pk.Data) != len(pk.Data) {
+								t.Fatalf("listener %d: got %d bytes from %v: %.8q", k, len(pk.Data), pk.Src, pk.Data)
+							}
+							leased, check = append(leased, pk), append(check, want[k][0])
+							want[k] = want[k][1:]
+						}
+					}
+					for i, pk := range leased {
+						if !bytes.Equal(pk.Data, check[i]) {
+							t.Fatalf("a leased datagram was written over: %.8q, was %.8q", pk.Data, check[i])
+						}
+					}
+					if len(leased) > RecvBatch {
+						t.Fatalf("%d leased", len(leased))
+					}
+					to.Release()
+				}
+				if rest := to.Recv(0); rest != nil || to.rx.waiting() {
+					t.Fatalf("%d datagrams too many", len(rest))
+				}
+			}
+			s := to.Stats()
+			if s.RecvDatagrams != uint64(sent) || s.RecvBytes != from.Stats().SentBytes || s.RecvBundled < s.RecvDatagrams/2 || s.RecvBundled > s.RecvDatagrams {
+				t.Errorf("of %d datagrams %d counted, %d bundled; of %d bytes %d", sent, s.RecvDatagrams, s.RecvBundled, from.Stats().SentBytes, s.RecvBytes)
+			}
+		})
+	}
+}
+
+// A bundle longer than a batch is left for the next ones. Until it is used up Wait does not sleep and names its listener, and no other is asked.
+func TestBundleOutlastsBatch(t *testing.T) {
+	from := mustListen(t, 1, Options{}, "127.0.0.1:0").Port(0)
+	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0")
+	p := g.Port(0)
+	needsBundles(t, p)
+	for i := range 3 * RecvBatch / 2 {
+		from.Queue(0, &g.Listeners()[1].Addr, 0, fmt.Appendf(nil, "%07d", i))
+	}
+	from.Flush()
+	from.Queue(0, &g.Listeners()[0].Addr, 0, []byte("other"))
+	from.Flush()
+	if got := p.Recv(1); len(got) != RecvBatch || string(got[RecvBatch-1].Data) != fmt.Sprintf("%07d", RecvBatch-1) {
+		t.Fatalf("%d datagrams", len(got))
+	}
+	if got := p.Recv(0); got != nil {
+		t.Fatalf("%d datagrams beyond the batch", len(got))
+	}
+	p.Release()
+	if ev := p.Wait(int64(time.Minute)); !slices.Contains(ev.Ready, 0) || !slices.Contains(ev.Ready, 1) {
+		t.Fatalf("ready: %v", ev.Ready)
+	}
+	got := p.Recv(0)
+	if len(got) != RecvBatch/2 || string(got[0].Data) != fmt.Sprintf("%07d", RecvBatch) || got[0].Listener != 1 {
+		t.Fatalf("%d datagrams, the first %q", len(got), got[0].Data)
+	}
+	if got = p.Recv(0); len(got) != 1 || string(got[0].Data) != "other" || got[0].Listener != 0 {
+		t.Fatalf("got %v, want the other listener's", got)
+	}
+	p.Release()
+	if p.rx.waiting() || len(p.Wait(0).Ready) != 0 {
+		t.Error("something is left")
+	}
+}
+
+// After bundles fewer frames are read, so that little is left over; after single datagrams as many as ever.
+func TestFramesForBundles(t *testing.T) {
+	from, to, dst := pair(t, "127.0.0.1:0")
+	needsBundles(t, to)
+	send := func(n, size int) {
+		for i := range n {
+			from.Queue(0, dst, 0, make([]byte, size+i%2*(size&1)))
+		}
+		from.Flush()
+	}
+	for range 4 {
+		send(10*RecvBatch, 100)
+		receiveAll(to, 0)
+	}
+	send(3*RecvBatch, 100)
+	to.Recv(0)
+	to.Release()
+	if left := to.rx.read - to.rx.next; left > 1 {
+		t.Errorf("%d bundles were read that the batch has no room for", left)
+	}
+	receiveAll(to, 0)
+	apart(to)
+	send(4*RecvBatch, 100)
+	for range 2 {
+		to.Recv(0)
+		to.Release()
+	}
+	if got := to.Recv(0); len(got) != RecvBatch {
+		t.Errorf("%d datagrams, want a whole batch", len(got))
+	}
+}
+
+// What a frame has no room for is cut, and the datagram says so; those before it are whole.
+func TestBundleIsTruncated(t *testing.T) {
+	from, to, dst := pair(t, "127.0.0.1:0")
+	needsBundles(t, to)
+	to.rx.iovs[0].Len = 500 // no real bundle is longer than a frame
+	for range 3 {
+		from.Queue(0, dst, 0, make([]byte, 200))
+	}
+	from.Flush()
+	got := receiveAll(to, 0)
+	if len(got) != 3 || got[0].Truncated || got[1].Truncated || !got[2].Truncated || len(got[2].Data) != 100 || to.Stats().RecvTruncated != 1 {
+		t.Errorf("received %+v", got)
+	}
+}
+
+// Bundles are for sockets to which no kernel program steers single datagrams, and not if they are switched off.
+func TestBundlesAreOff(t *testing.T) {
+	on := func(g *Group) bool {
+		v, err := unix.GetsockoptInt(g.Port(0).fds[0], unix.IPPROTO_UDP, unix.UDP_GRO)
+		return err == nil && v != 0
+	}
+	if on(mustListen(t, 1, Options{NoSegment: true}, "127.0.0.1:0")) {
+		t.Error("on although NoSegment is set")
+	}
+	if g := mustListen(t, 2, Options{}, "127.0.0.1:0"); g.Steering() == "kernel" && on(g) {
+		t.Error("on although the kernel program steers")
+	}
+	if _, to, _ := pair(t, "127.0.0.1:0"); !to.tx[0].segment.off && !on(mustListen(t, 2, Options{Steer: SteerOff}, "127.0.0.1:0")) {
+		needsBundles(t, to)
+		t.Error("off without steering")
+	}
+}
