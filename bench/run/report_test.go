@@ -42,12 +42,13 @@ func invented() *Results {
 	return &Results{
 		Machine: Machine{Processor: "A processor", Kernel: "Linux 6.18 x86_64", Processors: 2, MemoryGiB: 23.5, SoftIRQ: "part of the process that causes it"},
 		Commit:  "0123456789ab", Date: "2026-01-02", Versions: []string{"Kamailio: version 5.6.3"}, Missing: []string{"nothing else"},
-		Config: Config{Rounds: 2, ServerCore: 0, LoadCore: 1},
+		Config: Config{Rounds: 2, ServerCore: 0, LoadCore: 1, Segment: true},
 		Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{
 			row("forwarder", run(60000, 15, 0), run(62000, 16, 0)),
 			row("kamailio-lb", swapped, run(10000, 100, 1000)),
 			row("viaduct-lb", run(45000, 20, 150), disturbed),
 		}},
+		Single:    &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("forwarder", run(60000, 15, 0)), row("viaduct-lb", run(41000, 24, 150))}},
 		Fixed:     &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("forwarder", run(4000, 30, 40)), row("kamailio-lb", run(4000, 150, 1376)), row("viaduct-lb", run(4000, 45, 60))}},
 		Keepalive: &Comparison{Args: []string{"-mode", "options"}, Rows: []Row{row("viaduct-lb", run(200000, 4.2, 0))}},
 		TCP: &Streams{

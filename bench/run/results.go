@@ -17,6 +17,7 @@ type Results struct {
 	Config   Config
 
 	Saturation, Fixed, Keepalive *Comparison
+	Single                       *Comparison // as Saturation, the generator sending each datagram by itself
 	Shards                       *ShardTable
 	Spread                       *Spread
 	Held                         []Held

@@ -22,6 +22,7 @@ var scenarios []scenario
 func init() {
 	scenarios = []scenario{
 		{"saturation", "calls per second with 128 calls always under way, and CPU per call", saturation},
+		{"single", "the same with a generator that sends each datagram by itself", single},
 		{"fixed", "CPU per call and latency at 4,000 calls/s", fixed},
 		{"keepalive", "OPTIONS answered by the server, 128 always under way", keepalive},
 		{"shards", "1, 2, 4 and 8 shards, server and load sharing two processors", shards},
@@ -81,6 +82,16 @@ func saturation(ctx context.Context, b *bench, r *Results) error {
 	args := b.bundled("-concurrent", strconv.Itoa(callsUnderWay)) // all of this field is UDP
 	c, err := b.compare(ctx, "saturation", b.field(), serverOptions{steady: true}, args)
 	r.Saturation = c
+	return err
+}
+
+// single is saturation without bundles: what peers across a network are like. Where the generator may not bundle anyway it is left out.
+func single(ctx context.Context, b *bench, r *Results) error {
+	if !b.cfg.Segment {
+		return errAbsent
+	}
+	c, err := b.compare(ctx, "single", b.field("forwarder", "viaduct-stateless", "kamailio-lb", "viaduct-lb"), serverOptions{steady: true}, []string{"-concurrent", strconv.Itoa(callsUnderWay)})
+	r.Single = c
 	return err
 }
 
@@ -235,34 +246,43 @@ func loss(ctx context.Context, b *bench, r *Results) error {
 		}
 	}
 	for _, c := range field {
-		if err := b.lossOf(ctx, c, soak, r); err != nil {
+		if err := b.lossOf(ctx, c, soak, b.cfg.Segment, r); err != nil {
 			return err
+		}
+		if b.cfg.Segment && c.kind == kindViaduct {
+			if err := b.lossOf(ctx, c, soak, false, r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // lossOf finds the saturation of c on this machine now, and loads the same process with 80 % of it.
-func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, r *Results) error {
+func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, bundled bool, r *Results) error {
+	name, sends := c.name, b.bundled()
+	if !bundled {
+		name, sends = name+", sent one by one", nil
+	}
 	s, err := b.start(ctx, c, serverOptions{steady: true})
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	warmup, measure := b.times(c, true)
-	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, b.bundled("-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
+	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append(sends, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
 	if err != nil {
 		return err
 	}
 	rate := full.CallsPerSecond * 0.8
 	if rate < 1 {
-		return fmt.Errorf("%s completed no calls", c.name)
+		return fmt.Errorf("%s completed no calls", name)
 	}
-	out, err := b.runLoad(ctx, soak, b.loadArgs(s, b.bundled("-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
+	out, err := b.runLoad(ctx, soak, b.loadArgs(s, append(sends, "-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
 	if err != nil {
 		return err
 	}
-	r.Loss = append(r.Loss, Soak{Name: c.name, Rate: rate, Seconds: soak.Seconds(), Run: out})
-	b.say("loss %-20s %.0f calls/s for %v: %s", c.name, rate, soak, brief(&out))
+	r.Loss = append(r.Loss, Soak{Name: name, Rate: rate, Seconds: soak.Seconds(), Run: out})
+	b.say("loss %-20s %.0f calls/s for %v: %s", name, rate, soak, brief(&out))
 	return nil
 }
