@@ -233,13 +233,13 @@ func TestKernelDropsAreCounted(t *testing.T) {
 		from.Flush()
 		noFailures(t, from)
 		received += uint64(len(receiveAll(to, 0)))
-		if drops := to.Drops(0); drops == 0 || received+drops != 1000*(round+1) {
+		if drops := to.RecvQueue(0).Drops; drops == 0 || received+drops != 1000*(round+1) {
 			t.Fatalf("round %d: %d received, %d dropped, %d sent", round, received, drops, 1000*(round+1))
 		}
 	}
 	d := to.drops[0]
 	to.drops[0] = dropCount{last: ^uint32(0) - 9, total: 5} // as if the 32-bit counter of the kernel were about to wrap
-	if got, want := to.Drops(0), 5+10+d.total; got != want {
+	if got, want := to.RecvQueue(0).Drops, 5+10+d.total; got != want {
 		t.Errorf("past the wrap: %d, want %d", got, want)
 	}
 }

@@ -103,7 +103,7 @@ func BenchmarkSegments(b *testing.B) {
 func BenchmarkDrops(b *testing.B) {
 	_, p, _ := pair(b, "127.0.0.1:0")
 	for b.Loop() {
-		if p.Drops(0) != 0 {
+		if p.RecvQueue(0).Drops != 0 {
 			b.Fatal("drops counted")
 		}
 	}
@@ -121,7 +121,7 @@ func BenchmarkDropMessages(b *testing.B) {
 	}
 	from.Flush()
 	receiveAll(to, 0)
-	if to.Drops(0) == 0 {
+	if to.RecvQueue(0).Drops == 0 {
 		b.Fatal("nothing was dropped")
 	}
 	var control [RecvBatch][32]byte

@@ -335,7 +335,7 @@ func TestNoAllocation(t *testing.T) {
 				p.Release()
 			}
 		}
-		p.Drops(0)
+		p.RecvQueue(0)
 	}
 	round()
 	if received != 140 {

@@ -71,6 +71,7 @@ const (
 	LoopDetected                                     // it was here before, unchanged (RFC 5393 §4.2)
 	BadMaxBreadth                                    // no number, or twice (RFC 5393 §5.3)
 	Draining                                         // new calls while shutting down
+	Overloaded                                       // new calls while more arrives than can be handled
 	ProgramDrop                                      // the routing program neither answered nor forwarded
 	ProgramFault                                     // the routing program ran into a limit
 	MissingLength                                    // a stream's message without Content-Length (§18.3)
@@ -88,7 +89,7 @@ var _ [128 - int(proxy.CounterEnd)]struct{}
 
 var reasonNames = [...]string{
 	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",
-	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "dropped by program", "program fault", "missing Content-Length on a stream", "bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
+	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "overloaded", "dropped by program", "program fault", "missing Content-Length on a stream", "bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
 }
 
 // String names the reason as it appears in the statistics.

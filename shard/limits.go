@@ -60,7 +60,26 @@ const (
 	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket.
 	onceEvery = time.Second
 
-	// shedQuiet is how long no request may have been refused for want of room before the log says that this is over.
+	// longBatch is from how many datagrams on a batch is worth asking how long the queue is: a system call of 300 ns.
+	longBatch = 64
+
+	// New calls are refused when a socket's queue has not been less than queueHalf of its buffer for standingAfter: none at queueHalf, all at queueFull. What was last
+	// worked off within that time was a pause, not overload: 500 ms is also T1, after which peers send again. The share falls by 1 in shareFalls at most.
+	queueHalf     = 0.5
+	queueFull     = 0.875
+	standingAfter = 500 * time.Millisecond
+	shareFalls    = 2 * time.Second
+
+	// smallBuffer is below what the length of a queue says little: it holds less than four batches of ordinary datagrams, each of which takes datagramOverhead besides
+	// its bytes (struct sk_buff, struct skb_shared_info and rounding, Linux 6.18).
+	smallBuffer      = 4 * netio.RecvBatch * 1280
+	datagramOverhead = 576
+
+	// A queue from which the kernel dropped something in the last lossQuiet is not short, and each look that finds more of that adds shareOfLoss.
+	lossQuiet   = 100 * time.Millisecond
+	shareOfLoss = 0.05
+
+	// shedQuiet is how long no request may have been refused before the log says that this is over.
 	shedQuiet = 10 * time.Second
 
 	// starvedShare of its time, starvedSeconds in a row: so long may a shard be ready to work without being let, before it leaves its CPU.

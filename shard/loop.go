@@ -64,11 +64,14 @@ type worker struct {
 	failed     []uint64     // tokens of the sends that failed in this round
 	lastFinal  atomic.Int64 // when a transaction had its final response last, ns; read by Drain
 	thread     atomic.Int32 // its id, once it runs; read by placement
+	batchAt    int64        // when the batch began, ns
 	onceAt     int64        // when the work of once a second was done last, ns
 	seenTables uint64       // the version of the destination sets in use
-	shed       uint64       // requests refused for want of room, when last looked at
-	shedSince  uint64       // the same when that began
-	shedAt     int64        // when one was refused last, ns; 0: the log has said that it is over
+	noRoom     spell        // requests refused for want of room
+	tooMuch    spell        // the same since more arrived than the shard can handle
+	overload   overload
+	long       []longRead // of this round
+	dropsOf    []uint64   // by listener, as far as known
 }
 
 // clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
@@ -102,9 +105,11 @@ func (w *worker) round() (whole bool) {
 	ready := w.wait()
 	w.startBatch()
 	got := 0
+	w.long = w.long[:0]
 	for _, l := range ready {
 		got += w.receive(l)
 	}
+	w.watchQueues()
 	got += w.takeStreams()
 	got += w.takeHandedOver()
 	got += w.takeMail()
@@ -153,6 +158,7 @@ func (w *worker) wait() []uint16 {
 // startBatch tells everybody the time and picks up what the control plane changed.
 func (w *worker) startBatch() {
 	now := w.clock.now()
+	w.batchAt = now
 	w.tx.SetNow(now)
 	w.core.SetNow(now)
 	if v := w.shared.tablesVersion.Load(); v != w.seenTables {
@@ -163,9 +169,13 @@ func (w *worker) startBatch() {
 
 // receive is steps 2 to 6 for one socket.
 func (w *worker) receive(listener uint16) int {
+	before := w.port.Stats().RecvBytes
 	packets := w.port.Recv(int(listener))
 	for i := range packets {
 		w.datagram(&packets[i])
+	}
+	if len(packets) >= longBatch || len(packets) > 0 && w.port.More() {
+		w.long = append(w.long, longRead{listener, int(w.port.Stats().RecvBytes-before) + len(packets)*datagramOverhead})
 	}
 	return len(packets)
 }
@@ -289,32 +299,47 @@ func (w *worker) reclaim() {
 
 // watchRoom tells the log when requests begin to be refused because there is no room for their transactions, and when that is over.
 func (w *worker) watchRoom(now int64) {
-	before, count := w.shed, w.count[proxy.CountShed]
-	w.shed = count
-	switch {
-	case count != before:
-		if w.shedAt == 0 {
-			w.shedSince = before
-			w.shared.queue(logLine{slog.LevelWarn, "no room for more calls: new ones get 503; raise -m if the load is meant", []any{"shard", w.number,
-				"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes()}})
-		}
-		w.shedAt = now
-	case w.shedAt != 0 && now-w.shedAt >= int64(shedQuiet):
-		w.shedAt = 0
-		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again", []any{"shard", w.number, "refused", count - w.shedSince}})
+	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
+	case began:
+		w.shared.queue(logLine{slog.LevelWarn, "no room for more calls: new ones get 503; raise -m if the load is meant", []any{"shard", w.number,
+			"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes()}})
+	case ended:
+		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again", []any{"shard", w.number, "refused", n}})
 	}
+}
+
+// spell follows a counter that moves for a while and then rests.
+type spell struct {
+	count, before uint64 // when last looked at, and when the spell began
+	at            int64  // when it moved last, ns; 0: no spell
+}
+
+// look reports that a spell began, or that one ended and how far the counter moved in it: when it has not for shedQuiet.
+func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) {
+	was := s.count
+	s.count = count
+	switch {
+	case count != was:
+		if began = s.at == 0; began {
+			s.before = was
+		}
+		s.at = now
+	case s.at != 0 && now-s.at >= int64(shedQuiet):
+		s.at = 0
+		return false, true, count - s.before
+	}
+	return began, false, 0
 }
 
 // gauges copies what others keep into the counter block.
 func (w *worker) gauges() {
 	if now := w.clock.now(); now-w.onceAt >= int64(onceEvery) {
 		w.onceAt = now
-		n := uint64(0)
 		for _, l := range w.listeners {
-			n += w.port.Drops(int(l))
+			w.queueOf(l)
 		}
-		w.count[CountKernelDrops] = n
 		w.watchRoom(now)
+		w.watchLoad(now)
 	}
 	s := w.port.Stats()
 	w.count[CountBatches] = s.RecvBatches

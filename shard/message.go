@@ -98,6 +98,9 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if w.absorb() {
 		return
 	}
+	if w.overloaded() {
+		return
+	}
 	if r.Looped() {
 		w.refuse(LoopDetected, 482, "Loop Detected", "")
 		return

@@ -42,8 +42,10 @@ type Config struct {
 	Steer     netio.SteerMode // of datagrams to their owner by the kernel
 	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT).
 	NoSegment bool
-	CPUs      []int        // shards are pinned to these in turn; empty: those this process may use
-	Logger    *slog.Logger // nil: slog.Default()
+	// NoShed handles every new call, however long the queues of the sockets are; false: in overload some are refused, so that the others succeed.
+	NoShed bool
+	CPUs   []int        // shards are pinned to these in turn; empty: those this process may use
+	Logger *slog.Logger // nil: slog.Default()
 }
 
 // Validate says which field is out of its range and what to change.
@@ -213,6 +215,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	for l := range s.group.Listeners() {
 		w.listeners = append(w.listeners, uint16(l))
 	}
+	w.long, w.dropsOf = make([]longRead, 0, len(w.listeners)), make([]uint64, len(w.listeners))
+	w.overload.off, w.overload.shortAt = s.cfg.NoShed, w.clock.now()
 	if i == 0 {
 		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
 		if err != nil {

@@ -56,6 +56,7 @@ func (p *process) startShards() (*shard.Server, error) {
 			HugePages: c.HugePages,
 		},
 		NoSegment: c.NoSegment,
+		NoShed:    c.NoShed,
 		Steer:     c.Steer,
 		CPUs:      c.CPUs,
 		Logger:    p.log.Logger,

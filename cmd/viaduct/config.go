@@ -54,6 +54,8 @@ type Config struct {
 	Steer netio.SteerMode
 	// NoSegment sends each datagram by itself; false: those to one destination leave together where the kernel can cut them up.
 	NoSegment bool
+	// NoShed takes new calls under overload as well; false: some are refused.
+	NoShed bool
 	// HugePages says whether the arena asks for huge pages; zero: no (the default is to try).
 	HugePages shm.HugeMode
 

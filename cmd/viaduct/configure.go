@@ -268,6 +268,11 @@ func (o *options) override(c *Config) (errs []error) {
 				errs = append(errs, fmt.Errorf("bad segmentation mode: --segment=%s (auto or off)", g.value))
 			}
 			c.NoSegment = g.value == "off"
+		case "shed":
+			if g.value != "auto" && g.value != "off" {
+				errs = append(errs, fmt.Errorf("bad mode of shedding: --shed=%s (auto or off)", g.value))
+			}
+			c.NoShed = g.value == "off"
 		case "huge":
 			mode, known := map[string]shm.HugeMode{"off": shm.HugeOff, "try": shm.HugeTry}[g.value]
 			if !known {

@@ -776,7 +776,7 @@ func TestOwnRepliesFit(t *testing.T) {
 			r.Relay()
 			b.took()
 			b.wait(33 * time.Second) // Timer B; what was sent is all there is
-		} else if !r.Reply(503, "Service Unavailable", retryAfter) {
+		} else if !r.Reply(503, "Service Unavailable", RetryAfter) {
 			t.Error("not answered")
 		}
 		if up := b.toCaller(); !strings.HasPrefix(up, "SIP/2.0 503 ") && !strings.HasPrefix(up, "SIP/2.0 408 ") || !strings.Contains(up, ";tag=vd") {

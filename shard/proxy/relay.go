@@ -65,10 +65,11 @@ func (r *Request) ReplyError() bool {
 // Unavailable answers 503 with Retry-After, statelessly: there is no room.
 func (r *Request) Unavailable() bool {
 	r.core.count[CountShed]++
-	return r.Reply(503, "Service Unavailable", retryAfter)
+	return r.Reply(503, "Service Unavailable", RetryAfter)
 }
 
-var retryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
+// RetryAfter is the header of a 503 that says: not now.
+var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 
 // ready makes sure the request may leave at all: Max-Forwards was looked at
 // (§16.3 step 3), whether or not the routing program did so itself. If it did not,
