@@ -1,12 +1,18 @@
 package netio
 
 const (
-	// RecvBatch is how many datagrams one recvmmsg takes at most; the next call takes the rest. The kernel's own limit is UIO_MAXIOV, 1024. The gain of fewer
-	// system calls is gone well before 64. What more brings is that more messages of a batch have the same destination and leave together (segment.go): a call of lb.cfg
+	// RecvBatch is how many datagrams one Recv takes at most; the next one takes the rest. What more brings is that more messages of a batch have the same destination and leave together (segment.go): a call of lb.cfg
 	// took 15.8, 14.9 and 14.2 us of CPU with 64, 128 and 256 (medians of 4 alternating runs at saturation, 2 vCPU guest, Linux 6.18.44, 2026-11-26). A batch is what has
 	// arrived meanwhile, so an idle shard's are as small as before. It costs memory only
 	// where datagrams are long: 256 of 64 KiB have touched 16 MiB of frames for good.
 	RecvBatch = 256
+
+	// RecvMost is what Recv returns at most: all of a bundle that it has begun, 128 datagrams at most (UDP_MAX_SEGMENTS, Linux 6.9).
+	RecvMost = RecvBatch + 127
+
+	// recvFrames is how many frames one recvmmsg reads at most: a batch of single datagrams is read by eight calls, at 5 ns a datagram. Each frame may be a bundle,
+	// and other sockets wait until all that was read is handed out.
+	recvFrames = 32
 
 	// SendBatch is how many messages a listener's queue holds: with twice as many as were received, what a batch of INVITEs causes (each
 	// goes on, and is answered 100) leaves in one piece. A power of two.

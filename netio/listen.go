@@ -88,8 +88,16 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 		g.ports = append(g.ports, p)
 	}
 	for i := range cfgs {
-		if err := g.openListener(i, &cfgs[i], opt, log); err != nil {
+		if err := g.openListener(i, &cfgs[i], opt.Steer, log); err != nil {
 			return fmt.Errorf("cannot listen on udp %s: %w", cfgs[i].Addr, err)
+		}
+	}
+	// Where the kernel program steers, a bundle would go where its first datagram belongs.
+	if !opt.NoSegment && g.programs == nil {
+		for _, p := range g.ports {
+			for _, fd := range p.fds {
+				_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) // before Linux 5.0 each arrives by itself
+			}
 		}
 	}
 	if opt.MHomed {
@@ -139,7 +147,7 @@ func (g *Group) giveUpSteering(reason error, log *slog.Logger) {
 }
 
 // openListener opens every shard's socket on one address. A port chosen by the kernel may be taken between the probe and the first bind; then another is chosen.
-func (g *Group) openListener(index int, cfg *ListenConfig, opt Options, log *slog.Logger) error {
+func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *slog.Logger) error {
 	var addr netip.AddrPort
 	var fds []int
 	for attempt := 1; ; attempt++ {
@@ -147,7 +155,7 @@ func (g *Group) openListener(index int, cfg *ListenConfig, opt Options, log *slo
 		if addr, err = probeFree(cfg.Addr); err != nil {
 			return err
 		}
-		if fds, err = g.bindShards(index, addr, opt.Steer, log); err == nil {
+		if fds, err = g.bindShards(index, addr, mode, log); err == nil {
 			break
 		}
 		if cfg.Addr.Port() != 0 || !errors.Is(err, unix.EADDRINUSE) || attempt == bindAttempts {
@@ -174,10 +182,6 @@ func (g *Group) openListener(index int, cfg *ListenConfig, opt Options, log *slo
 			return fmt.Errorf("cannot set the receive buffer: %w", err)
 		}
 		l.RecvBufferBytes = gotBytes
-		// Where the kernel program steers, a bundle would go where its first datagram belongs.
-		if !opt.NoSegment && g.programs == nil {
-			_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) // before Linux 5.0 each arrives by itself
-		}
 	}
 	if l.RecvBufferBytes < wantBytes/2*2 {
 		warnClamped(log, addr, wantBytes, l.RecvBufferBytes)

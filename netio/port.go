@@ -37,9 +37,10 @@ type Port struct {
 	failures      []SendFailure
 	failuresTaken bool // Failures was called: the next failure starts a new list
 
-	icmp  *icmpBatchBuffers // built at the first error
-	drops []dropCount       // by listener
-	stats PortStats
+	icmp     *icmpBatchBuffers // built at the first error
+	drops    []dropCount       // by listener
+	perFrame []int             // by listener: how many datagrams a frame held of late
+	stats    PortStats
 }
 
 const doorbellToken = -1
@@ -91,6 +92,7 @@ func (p *Port) add(fd int) error {
 	p.fds = append(p.fds, fd)
 	p.tx = append(p.tx, batch)
 	p.drops = append(p.drops, dropCount{})
+	p.perFrame = append(p.perFrame, 1)
 	return nil
 }
 
@@ -109,9 +111,9 @@ func (p *Port) Shard() int { return p.shard }
 // Stats returns the totals since Listen, to be read by the Port's goroutine only. The pointer stays the same.
 func (p *Port) Stats() *PortStats { return &p.stats }
 
-// Wait sleeps until a socket or a received bundle has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
-// with nothing. Doorbells are eventfds, watched from the first Wait that names them until the Port is closed, so they must stay open. They need not be read: each ring
-// is seen once (edge-triggered).
+// Wait sleeps until a socket has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
+// with nothing, and only looks while datagrams are Waiting. Doorbells are eventfds, watched from the first Wait that names them until the Port is closed, so they must
+// stay open. They need not be read: each ring is seen once (edge-triggered).
 //
 // A look does not tell the Go scheduler, which would cost more than the call; a sleep does, so that other goroutines may have the processor.
 // epoll_pwait2 (Linux 5.11) sleeps to the nanosecond; without it sleeps are rounded up to milliseconds.
@@ -133,7 +135,7 @@ func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 		if errno != unix.EINTR {
 			ev.Errno = errno
 		}
-		return ev
+		n = 0
 	}
 	for i := range p.epollEvent[:n] {
 		e := &p.epollEvent[i]

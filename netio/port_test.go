@@ -209,6 +209,7 @@ func TestTruncationIsReported(t *testing.T) {
 func TestFramesAreLeased(t *testing.T) {
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "[::1]:0")
 	p := g.Port(0)
+	apart(p)
 	send := func(listener, n int) {
 		for i := range n {
 			p.Queue(listener, &g.Listeners()[listener].Addr, 0, fmt.Appendf(nil, "%d/%d", listener, i))

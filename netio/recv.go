@@ -15,7 +15,7 @@ type mmsghdr struct {
 }
 
 // frameStrideBytes is the distance of two frames. A frame holds any datagram, but only the pages that datagrams reach are ever touched: an ordinary message
-// costs one page of the 16.
+// costs one page of the 16, a bundle all of them. So a shard's frames take 1 MiB, and up to 16 MiB where all of them have held bundles or long datagrams.
 //
 // Two segments per datagram (2 or 4 KiB of dense warm frames, the rest elsewhere) and strides that spread the frames over cache sets were tried: receiving
 // and reading 400, 800 or 1,400 bytes took the same within 6 ns of 390 to 440 in every layout (paired medians of 400 runs, Xeon 6/207 guest, Linux 6.18, 2026-11-21).
@@ -23,9 +23,9 @@ const frameStrideBytes = 64 << 10
 
 // recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so that small batches always meet the same warm ones.
 //
-// What its sender bundled (UDP_SEGMENT) may arrive in one frame: with UDP_GRO (Linux 5.0) the kernel leaves it whole on its way through this host, and makes
-// bundles itself of what a network card receives in a row from one sender, all of one length but a shorter last one. It costs one receive for many datagrams,
-// and what waits in the socket takes fewer buffers. Frames are cut up as Packets are asked for:
+// What its sender bundled (UDP_SEGMENT) may arrive in one frame: with UDP_GRO (Linux 5.0) the kernel leaves such a bundle whole on its way through this host. It also
+// makes bundles itself, of datagrams in a row from one sender that a network card received, if they are of one length (the last may be shorter). That saves
+// receives, and the kernel's buffers for what waits. Frames are cut up as Packets are asked for:
 //
 //	area     | 700 700 700 420 | 350 | 700 700 | free …
 //	                   ^at      next=0         ^read=3
@@ -35,15 +35,13 @@ type recvBatch struct {
 	next    int    // the first of them that is not used up; next == read: all are
 	at      int    // how much of it is
 	given   int    // Packets handed out since the last Release
-	frames  int    // used up since the last recvmmsg
-	pieces  int    // Packets that these were
-	more    bool   // than Recv returned last, perhaps
+	dry     bool   // the kernel had nothing more when it was asked last
 	hdrs    [RecvBatch]mmsghdr
 	iovs    [RecvBatch]unix.Iovec
 	names   [RecvBatch]unix.RawSockaddrInet6
 	control [RecvBatch]bundleControl
 	from    [RecvBatch]uint16 // listener
-	packets [RecvBatch]Packet
+	packets [RecvMost]Packet
 }
 
 // bundleControl is the control message that comes with a bundle (struct cmsghdr, then an int, padded): the length of each datagram but the last.
@@ -95,53 +93,65 @@ func (r *recvBatch) free() error {
 // waiting tells whether a frame has something left.
 func (r *recvBatch) waiting() bool { return r.next < r.read }
 
-// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting. They are leased until Release: a second Recv before it gets what is
-// left of RecvBatch, and nothing once they are used up. What is left of a bundle comes first, whatever the listener: Packet.Listener says which.
+// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting, and what is behind the last one in its bundle: RecvMost at most. They are leased until
+// Release: a second Recv before it gets what is left of RecvBatch, and nothing once they are used up. What was read before comes first, whatever the listener:
+// Packet.Listener says which.
 // The result, in order of arrival, is valid until Release.
 func (p *Port) Recv(listener int) []Packet {
 	r := &p.rx
 	first := r.given
-	r.more = true
-	if !r.waiting() && first < RecvBatch {
-		p.fill(listener)
-	}
-	for r.given < RecvBatch && r.waiting() {
-		p.cut()
+	r.dry = false
+	p.cutAll()
+	// As many frames as there may be Packets, if they hold as much as those before. Few at a time: what has been read is handed out before any other socket's.
+	for r.given < RecvBatch && !r.dry && p.fill(listener, min(max((RecvBatch-r.given)/p.perFrame[listener], 1), recvFrames)) {
+		read, given := r.read-r.next, r.given
+		p.cutAll()
+		if used := read - (r.read - r.next); used > 0 {
+			p.perFrame[listener] = (r.given - given + used - 1) / used
+		}
 	}
 	if first == r.given {
 		return nil
 	}
+	p.stats.RecvBatches++
 	return r.packets[first:r.given:r.given]
 }
 
-// fill reads frames: as many as there may be Packets, fewer if the frames before were bundles.
-func (p *Port) fill(listener int) {
+// More tells whether there may be more than the last Recv returned; false: the kernel had no more when it was asked.
+func (p *Port) More() bool { return !p.rx.dry }
+
+// Waiting tells whether datagrams have been read that no Recv has returned yet.
+func (p *Port) Waiting() bool { return p.rx.waiting() }
+
+// fill reads up to so many frames; false: there is nothing to read, or no frame to read it to before the next Release. All frames read before are used up.
+func (p *Port) fill(listener, frames int) bool {
 	r := &p.rx
 	if r.given == 0 {
 		r.read, r.next = 0, 0
 	}
-	most := RecvBatch - max(r.given, r.read)
-	if most == 0 {
-		return
+	frames = min(frames, RecvBatch-r.read)
+	if frames == 0 {
+		return false
 	}
-	if r.pieces > r.frames {
-		most = max(most*r.frames/r.pieces, 1)
-	}
-	n := p.recvmmsg(p.fds[listener], r.read, most)
-	r.more = n == most
+	n := p.recvmmsg(p.fds[listener], r.read, frames)
+	r.dry = n < frames
 	if n == 0 {
-		return
+		return false
 	}
-	r.frames, r.pieces = 0, 0
 	for i := range n {
 		r.from[r.read+i] = uint16(listener)
 	}
 	r.read += n
-	p.stats.RecvBatches++
+	return true
 }
 
-// More tells whether there may be more than the last Recv returned; false: the kernel had no more when it was asked.
-func (p *Port) More() bool { return p.rx.more }
+// cutAll makes Packets of what was read: RecvBatch, and those behind in the same bundle, so that it need not be kept for later.
+func (p *Port) cutAll() {
+	r := &p.rx
+	for r.waiting() && (r.given < RecvBatch || r.at > 0 && r.given < len(r.packets)) {
+		p.cut()
+	}
+}
 
 // cut makes the next Packet.
 func (p *Port) cut() {
@@ -163,7 +173,6 @@ func (p *Port) cut() {
 	p.stats.RecvDatagrams++
 	p.stats.RecvBytes += uint64(end - r.at)
 	r.given++
-	r.pieces++
 	r.at = end
 	if end < length {
 		return
@@ -174,7 +183,6 @@ func (p *Port) cut() {
 	}
 	r.renew(&h.Msghdr)
 	r.next, r.at = i+1, 0
-	r.frames++
 }
 
 // recvmmsg reads into at most so many frames from first on. An error pending on the socket (ICMP, see IP_RECVERR in ip(7)) is returned once in place of

@@ -25,6 +25,7 @@ const (
 	CountSendFailed
 	CountICMPErrors
 	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what was bundled, one for all)
+	CountBundled // datagrams that arrived together with others (UDP_GRO)
 	CountBatches
 	CountPanics
 	CountBytesIn
@@ -47,7 +48,7 @@ const (
 var counterNames = map[int]string{
 	CountDatagramsIn: "datagrams_in", CountDatagramsOut: "datagrams_out", CountRequests: "requests", CountReplies: "replies",
 	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full", CountSendFailed: "send_failed",
-	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBatches: "batches", CountPanics: "panics",
+	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBundled: "datagrams_bundled", CountBatches: "batches", CountPanics: "panics",
 	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
 	CountSendQueued: "datagrams_queued", CountQueueFull: "datagram_queue_full",
 	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened", CountNoWayBack: "no_way_back",

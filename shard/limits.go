@@ -68,7 +68,7 @@ const (
 	queueHalf     = 0.5
 	queueFull     = 0.875
 	standingAfter = 500 * time.Millisecond
-	shareFalls    = 2 * time.Second
+	shareFalls    = time.Second
 
 	// smallBuffer is below what the length of a queue says little: it holds less than four batches of ordinary datagrams, each of which takes datagramOverhead besides
 	// its bytes (struct sk_buff, struct skb_shared_info and rounding, Linux 6.18).

@@ -59,6 +59,7 @@ type worker struct {
 	step           step // what contain finds at work
 
 	listeners  []uint16     // all of them, for busy rounds
+	turn       int          // rounds so far: which socket is read first
 	busy       int          // rounds since epoll was asked last
 	timersLeft bool         // timersPerRound was reached
 	failed     []uint64     // tokens of the sends that failed in this round
@@ -106,8 +107,9 @@ func (w *worker) round() (whole bool) {
 	w.startBatch()
 	got := 0
 	w.long = w.long[:0]
-	for _, l := range ready {
-		got += w.receive(l)
+	w.turn++
+	for i := range ready {
+		got += w.receive(ready[(i+w.turn)%len(ready)]) // the first may have all of the batch
 	}
 	w.watchQueues()
 	got += w.takeStreams()
@@ -141,7 +143,7 @@ func (w *worker) wait() []uint16 {
 	} else if due, ok := w.tx.NextDue(); ok {
 		timeout = min(timeout, max(due-w.clock.now(), 0))
 	}
-	if timeout > 0 {
+	if timeout > 0 && !w.port.Waiting() {
 		w.doorbell.Arm()
 		if w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() {
 			timeout = 0
@@ -342,7 +344,7 @@ func (w *worker) gauges() {
 		w.watchLoad(now)
 	}
 	s := w.port.Stats()
-	w.count[CountBatches] = s.RecvBatches
+	w.count[CountBatches], w.count[CountBundled] = s.RecvBatches, s.RecvBundled
 	w.count[CountDatagramsOut] = s.SentDatagrams
 	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
 	w.count[CountSendQueued], w.count[CountQueueFull] = s.SendQueued, s.SendAgain

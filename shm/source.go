@@ -165,14 +165,23 @@ func mapFile(f *os.File, bytes int64) (backing, error) {
 	for tries := 0; tries < mapTries && errors.Is(err, unix.EEXIST); tries++ {
 		b.base, b.reserved, err = mapBetween(int(f.Fd()), uintptr(bytes))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return backing{}, fmt.Errorf("cannot map %d MB: other threads took the place %d times in a row; start again", bytes>>20, mapTries)
+	case err != nil:
 		return backing{}, fmt.Errorf("cannot map %d MB: %w; lower -m, raise `ulimit -v`, or see vm.overcommit_memory", bytes>>20, err)
 	}
 	return b, nil
 }
 
-// mapTries is how often another thread may be quicker: each time it took the lower of two calls in a row.
+// mapTries is how often another thread may map something into the place between giving it up and taking it: two system calls in a row.
 const mapTries = 16
+
+// What tests change: how the place is taken (0 is what a kernel before 4.17 makes of it: a wish), and what happens while it is given up.
+var (
+	mapAt      = unix.MAP_FIXED_NOREPLACE
+	mapGivenUp func(at unsafe.Pointer)
+)
 
 // mapBetween is one try of mapFile. EEXIST: another thread has mapped something where the file was to be. After an error nothing of ours is mapped.
 func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error) {
@@ -185,7 +194,10 @@ func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error
 	if err = unix.MunmapPtr(at, bytes); err != nil {
 		return nil, nil, errors.Join(err, unix.MunmapPtr(r, bytes+2*hugeBytes))
 	}
-	got, err := unix.MmapPtr(fd, 0, at, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE)
+	if mapGivenUp != nil {
+		mapGivenUp(at)
+	}
+	got, err := unix.MmapPtr(fd, 0, at, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|mapAt)
 	if err == nil && got == at {
 		return at, r, nil
 	}

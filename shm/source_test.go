@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"fmt"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -70,4 +71,80 @@ func TestMapFileBesideOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What another thread maps while the place is given up stays: the next try goes elsewhere, and of the failed one nothing stays mapped. So it is with a kernel that
+// takes MAP_FIXED_NOREPLACE for a wish.
+func TestMapFileTakenPlace(t *testing.T) {
+	const bytes = 6 << 20
+	f := func(name string, at int, failing int, wantErr bool) {
+		t.Run(name, func(t *testing.T) {
+			was := mapAt
+			defer func() { mapAt, mapGivenUp = was, nil }()
+			mapAt = at
+			var theirs []unsafe.Pointer
+			mapGivenUp = func(at unsafe.Pointer) {
+				if len(theirs) == failing {
+					return
+				}
+				p, err := unix.MmapPtr(-1, 0, unsafe.Add(at, 4<<20), pageBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED_NOREPLACE)
+				if err != nil {
+					t.Fatal(err)
+				}
+				*(*byte)(p) = 42
+				theirs = append(theirs, p)
+			}
+			fd, err := unix.MemfdCreate("viaduct-test", unix.MFD_CLOEXEC)
+			if err != nil {
+				t.Skip("memfd_create: ", err)
+			}
+			file := os.NewFile(uintptr(fd), "memfd")
+			defer file.Close()
+			if err := unix.Ftruncate(fd, bytes); err != nil {
+				t.Fatal(err)
+			}
+			mapped := mappedBytes(t)
+			b, err := mapFile(file, bytes)
+			if (err != nil) != wantErr || len(theirs) != failing {
+				t.Fatalf("%v after %d tries", err, len(theirs))
+			}
+			if err == nil {
+				b.slice()[0], b.slice()[bytes-1] = 1, 1
+				b.file = nil // closed above
+				if err := b.close(); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, p := range theirs {
+				if *(*byte)(p) != 42 {
+					t.Error("another's memory has changed")
+				}
+				if err := unix.MunmapPtr(p, pageBytes); err != nil {
+					t.Error(err)
+				}
+			}
+			if left := mappedBytes(t) - mapped; left >= hugeBytes/2 {
+				t.Errorf("%d bytes stay mapped", left)
+			}
+		})
+	}
+	f("first place", unix.MAP_FIXED_NOREPLACE, 0, false)
+	f("third place", unix.MAP_FIXED_NOREPLACE, 2, false)
+	f("none", unix.MAP_FIXED_NOREPLACE, mapTries, true)
+	f("third place, old kernel", 0, 2, false)
+	f("none, old kernel", 0, mapTries, true)
+}
+
+// mappedBytes is the size of the address space in use (proc_pid_statm(5)).
+func mappedBytes(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages int64
+	if _, err := fmt.Sscan(string(b), &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * pageBytes
 }

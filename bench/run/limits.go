@@ -33,6 +33,9 @@ const (
 	// disturbedTries bounds how often a run that others disturbed is repeated before it is taken as it is, and the report says so.
 	disturbedTries = 3
 
+	// overloadFactor is how much of saturation the scenario overload offers.
+	overloadFactor = 1.5
+
 	// stopWarmup precedes the window of the scenario stop; the destination is stopped halfway through it.
 	stopWarmup = 2 * time.Second
 

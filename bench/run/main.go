@@ -155,7 +155,7 @@ func run(ctx context.Context, c *Config) error {
 			if ctx.Err() != nil {
 				return fmt.Errorf("interrupted in %s", s.name)
 			}
-			if !errors.Is(err, errAbsent) {
+			if !errors.Is(err, errAbsent) && !errors.Is(err, errSame) {
 				failed = append(failed, fmt.Errorf("scenario %s: %w", s.name, err))
 			}
 			b.say("scenario %s: %v", s.name, err)

@@ -83,7 +83,7 @@ func (r *Results) Print(out io.Writer) error {
 	p.f("\nThe call is INVITE (SDP), 180, 200 (SDP), ACK, BYE, 200 over UDP on loopback, from eight ports to eight: six datagrams through the server, a\n")
 	p.f("seventh (100) from a stateful one. The server has processor %d, the generator processor %d. CPU is user and system time of all processes of\n", r.Config.ServerCore, r.Config.LoadCore)
 	p.f("the server, per finished call. The configuration files in `bench/peers` run unchanged on both servers. The raw forwarder moves the same\n")
-	p.f("datagrams between the same sockets and reads nothing: the floor. In the sections Saturation, One by one and Loss a server is first filled with\n")
+	p.f("datagrams between the same sockets and reads nothing: the floor. At saturation and in the section Loss a server is first filled with\n")
 	p.f("finished transactions until as many end as begin: Kamailio keeps one 5 s (wt_timer), Viaduct 32 s (64*T1).\n")
 	r.printComparison(p, "Saturation", "calls", "cpu", r.Saturation, false)
 	r.printComparison(p, "One by one", "", "", r.Single, false)
@@ -101,6 +101,7 @@ func (r *Results) Print(out io.Writer) error {
 	r.printShards(p)
 	r.printMemory(p)
 	r.printSoak(p)
+	r.printOverload(p)
 	r.printStopped(p)
 	r.printIdle(p)
 	r.printStuck(p)
@@ -117,9 +118,10 @@ func (r *Results) printComparison(p *printer, title, plotA, plotB string, c *Com
 	switch {
 	case c == r.Saturation && r.Config.Segment:
 		p.f("\nThe generator bundles what it sends (UDP_SEGMENT), or it would not outrun the servers. On one host a bundle arrives whole. Viaduct takes it so\n")
-		p.f("(UDP_GRO); for the others the kernel cuts it up first, at the generator's cost. The next section has none.\n")
+		p.f("(UDP_GRO); for the others the kernel cuts it up first, at the generator's cost.\n")
 	case c == r.Single:
-		p.f("\nAs before, but the generator sends each datagram by itself, as peers across a network do whose card makes no bundles. Viaduct still bundles what it sends.\n")
+		p.f("\nSaturation with a generator that sends each datagram by itself (no `-segment`), as peers across a network do whose card makes no bundles. Viaduct\n")
+		p.f("still bundles what it sends.\n")
 	}
 	if plotA != "" {
 		p.f("\n![%s](%s/%s.svg)\n![%s](%s/%s.svg)\n", plotA, plotFolder, plotA, plotB, plotFolder, plotB)

@@ -73,6 +73,19 @@ func (r *Results) printSoak(p *printer) {
 	}
 }
 
+func (r *Results) printOverload(p *printer) {
+	if len(r.Overload) == 0 {
+		return
+	}
+	p.f("\n## Overload\n\n%g times the saturation measured just before, on the same process; the generator bundles nothing and gives calls up after 8 s. Refused is 503.\n", overloadFactor)
+	p.table("| | offered calls/s | for | completed calls/s | of saturation | refused | lost | resent | given up | INVITE→180 p99 µs |", "|---|---|---|---|---|---|---|---|---|---|")
+	for i := range r.Overload {
+		s := &r.Overload[i]
+		p.f("| %s | %s | %.0f s | %s | %.0f %% | %d | %d | %d | %d | %s |\n", s.Name, thousands(s.Rate, 0), s.Seconds, thousands(s.Run.CallsPerSecond, 0),
+			100*s.Run.CallsPerSecond/max(s.Saturation, 1), s.Run.Finals[503], s.Run.Lost, s.Run.Retransmitted, s.Run.Abandoned+s.Run.Unfinished, thousands(s.Run.Ringing.P99Us, 0))
+	}
+}
+
 func (r *Results) printStopped(p *printer) {
 	if len(r.Stopped) == 0 {
 		return

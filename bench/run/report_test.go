@@ -43,7 +43,7 @@ func invented() *Results {
 		Machine: Machine{Processor: "A processor", Kernel: "Linux 6.18 x86_64", Processors: 2, MemoryGiB: 23.5, SoftIRQ: "part of the process that causes it"},
 		Commit:  "0123456789ab", Date: "2026-01-02", Versions: []string{"Kamailio: version 5.6.3"}, Missing: []string{"nothing else"},
 		Config: Config{Rounds: 2, ServerCore: 0, LoadCore: 1, Segment: true},
-		Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{
+		Saturation: &Comparison{Args: []string{"-segment", "-concurrent", "128"}, Rows: []Row{
 			row("forwarder", run(60000, 15, 0), run(62000, 16, 0)),
 			row("kamailio-lb", swapped, run(10000, 100, 1000)),
 			row("viaduct-lb", run(45000, 20, 150), disturbed),
@@ -65,7 +65,8 @@ func invented() *Results {
 			{Name: "Viaduct lb.cfg", Calls: 1000000, MemoryMB: 3072, ResidentBefore: 3100 << 20, ResidentHeld: 3110 << 20, ResidentAfter: 3110 << 20, ArenaBefore: 4096, ArenaHeld: 2000004096, ArenaAfter: 4096, HeapBefore: 5 << 20, HeapHeld: 5 << 20, HeapAfter: 5 << 20, Run: run(1, 1, 1)},
 			{Name: "Kamailio lb.cfg", Calls: 200000, MemoryMB: 8192, ResidentBefore: 10 << 20, ResidentHeld: 3000 << 20, ResidentAfter: 3000 << 20, Run: run(1, 1, 1)},
 		},
-		Loss: []Soak{{Name: "Viaduct lb.cfg", Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
+		Overload: []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 45000, Seconds: 20, Run: run(27000, 36, 50000)}},
+		Loss:     []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
 		Idle: []Idle{{Name: "Viaduct stateful-tcp.cfg", Asked: 100000, Tried: 19500, Why: "a process may open 20000 files (RLIMIT_NOFILE, ulimit -n)",
 			Counts: trouble.IdleCounts{Asked: 19500, Open: 19400, Refused: 10, Unanswered: 20, Closed: 70}, ResidentBefore: 600 << 20, ResidentWith: 640 << 20,
 			KernelBefore: 100 << 20, KernelWith: 230 << 20, Before: run(500, 60, 110), With: run(500, 60, 130)}},

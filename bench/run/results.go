@@ -21,7 +21,7 @@ type Results struct {
 	Shards                       *ShardTable
 	Spread                       *Spread
 	Held                         []Held
-	Loss                         []Soak
+	Loss, Overload               []Soak
 	Stopped                      []Stopped
 	TCP, TLS                     *Streams
 	Idle                         []Idle
@@ -156,11 +156,12 @@ func (h *Held) perCall() float64 {
 	return float64(h.ResidentHeld-h.ResidentBefore) / float64(h.Calls)
 }
 
-// Soak is a long run at a rate.
+// Soak is a long run at a rate, a share of the saturation just before.
 type Soak struct {
-	Name          string
-	Rate, Seconds float64
-	Run           traffic.Outcome
+	Name             string
+	Saturation, Rate float64 // calls/s
+	Seconds          float64
+	Run              traffic.Outcome
 }
 
 // Stopped is the same load with all destinations and with one stopped.

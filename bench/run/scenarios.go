@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"viaduct/bench/traffic"
@@ -29,6 +30,7 @@ func init() {
 		{"spread", "one source port against four shards: the busiest shard and the mean", spreadOnePort},
 		{"hold", "a million INVITE transactions held open: memory before, held and after", hold},
 		{"loss", "80 % of saturation for a minute: nothing lost, nothing sent twice", loss},
+		{"overload", "1.5 times saturation for 20 s: how many calls still succeed", overload},
 		{"tcp", "the call over TCP: calls per second, CPU per call at saturation and at a fixed rate", overTCP},
 		{"tls", "the same over TLS", overTLS},
 		{"stop", "one of eight destinations stopped under load: what the calls to the others notice", stopDestination},
@@ -39,6 +41,9 @@ func init() {
 
 // errAbsent is a scenario whose contenders are not installed, or not chosen: left out and reported, not failed.
 var errAbsent = errors.New("none of its contenders is here")
+
+// errSame is a comparison that would repeat another one: left out as well.
+var errSame = errors.New("the generator bundles nothing, so it would be saturation again")
 
 func findScenario(name string) *scenario {
 	for i := range scenarios {
@@ -88,7 +93,7 @@ func saturation(ctx context.Context, b *bench, r *Results) error {
 // single is saturation without bundles: what peers across a network are like. Where the generator may not bundle anyway it is left out.
 func single(ctx context.Context, b *bench, r *Results) error {
 	if !b.cfg.Segment {
-		return errAbsent
+		return errSame
 	}
 	c, err := b.compare(ctx, "single", b.field("forwarder", "viaduct-stateless", "kamailio-lb", "viaduct-lb"), serverOptions{steady: true}, []string{"-concurrent", strconv.Itoa(callsUnderWay)})
 	r.Single = c
@@ -258,31 +263,66 @@ func loss(ctx context.Context, b *bench, r *Results) error {
 	return nil
 }
 
-// lossOf finds the saturation of c on this machine now, and loads the same process with 80 % of it.
+// lossOf offers c 80 % of its saturation.
 func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, bundled bool, r *Results) error {
 	name, sends := c.name, b.bundled()
 	if !bundled {
 		name, sends = name+", sent one by one", nil
 	}
-	s, err := b.start(ctx, c, serverOptions{steady: true})
+	s, err := b.shareOfSaturation(ctx, c, name, serverOptions{steady: true}, 0.8, soak, sends)
+	if err == nil {
+		r.Loss = append(r.Loss, s)
+	}
+	return err
+}
+
+// overload offers more than saturation, for as long as the first calls that get no answer are given up. Datagrams leave one by one, so that the generator's sockets
+// do not overflow.
+func overload(ctx context.Context, b *bench, r *Results) error {
+	field := b.field("kamailio-lb", "viaduct-lb")
+	if len(field) == 0 {
+		return errAbsent
+	}
+	length := 20 * time.Second
+	if b.cfg.Quick {
+		length = 3 * time.Second
+	}
+	for _, c := range field {
+		modes := [][]string{nil}
+		if c.kind == kindViaduct {
+			modes = append(modes, []string{"--shed", "off"})
+		}
+		for _, flags := range modes {
+			s, err := b.shareOfSaturation(ctx, c, strings.Join(append([]string{c.name}, flags...), " "), serverOptions{steady: true, flags: flags}, overloadFactor, length, []string{"-give-up", "8s"})
+			if err != nil {
+				return err
+			}
+			r.Overload = append(r.Overload, s)
+		}
+	}
+	return nil
+}
+
+// shareOfSaturation finds the saturation of c on this machine now, and loads the same process with a share of it.
+func (b *bench) shareOfSaturation(ctx context.Context, c contender, name string, o serverOptions, share float64, length time.Duration, sends []string) (Soak, error) {
+	s, err := b.start(ctx, c, o)
 	if err != nil {
-		return err
+		return Soak{}, err
 	}
 	defer s.stop()
 	warmup, measure := b.times(c, true)
 	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append(sends, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
 	if err != nil {
-		return err
+		return Soak{}, err
 	}
-	rate := full.CallsPerSecond * 0.8
+	rate := full.CallsPerSecond * share
 	if rate < 1 {
-		return fmt.Errorf("%s completed no calls", name)
+		return Soak{}, fmt.Errorf("%s completed no calls", name)
 	}
-	out, err := b.runLoad(ctx, soak, b.loadArgs(s, append(sends, "-warmup", "0", "-duration", soak.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
+	out, err := b.runLoad(ctx, length, b.loadArgs(s, append(sends, "-warmup", "0", "-duration", length.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
 	if err != nil {
-		return err
+		return Soak{}, err
 	}
-	r.Loss = append(r.Loss, Soak{Name: name, Rate: rate, Seconds: soak.Seconds(), Run: out})
-	b.say("loss %-20s %.0f calls/s for %v: %s", name, rate, soak, brief(&out))
-	return nil
+	b.say("%.2f of saturation %-20s %.0f calls/s for %v: %s", share, name, rate, length, brief(&out))
+	return Soak{Name: name, Saturation: full.CallsPerSecond, Rate: rate, Seconds: length.Seconds(), Run: out}, nil
 }

@@ -94,6 +94,7 @@ type serverOptions struct {
 	cores   []int  // processors; nil: Config.ServerCore
 	dir     string // folder of the configuration; "": bench/peers
 	defines []string
+	flags   []string // more of them, at the end
 }
 
 // arguments is the command line of a contender, without the program.
@@ -127,7 +128,7 @@ func (c *contender) arguments(o serverOptions) []string {
 		if workers == 0 {
 			workers = 1
 		}
-		return append([]string{"-f", c.cfg, "-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}, o.definitions()...)
+		return append([]string{"-f", c.cfg, "-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}, append(o.definitions(), o.flags...)...)
 	}
 }
 

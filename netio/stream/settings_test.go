@@ -288,7 +288,10 @@ func TestTLSUnused(t *testing.T) {
 	}
 	talker.Close() // the shorter lifetime would be seen when its time in the wheel comes
 	// A connection is counted from its handshake on, and listed once it has a loop.
-	r.wait("the patient one alone", func() bool { i := r.e.List(2); return r.e.Stats().CurrentOpened == 1 && len(i) == 1 && i[0].Lifetime == time.Hour })
+	r.wait("the patient one alone", func() bool {
+		i := r.e.List(2)
+		return r.e.Stats().CurrentOpened == 1 && len(i) == 1 && i[0].Lifetime == time.Hour
+	})
 	r.write(patient, message("x", 0))
 	r.recv(0, 1)
 	ended(t, patient)

@@ -17,7 +17,7 @@ const (
 
 	// scratchBytes is room for what is inserted into the messages of one batch:
 	// 2 KiB for each that is received. Beyond it single allocations serve, counted.
-	scratchBytes = netio.RecvBatch * 2048
+	scratchBytes = netio.RecvMost * 2048
 
 	// maxDatagramBytes is the longest message sent. A request that our rows make
 	// longer is refused with 513.
