@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -72,6 +73,7 @@ func (p *Port) Errors(listener int) []ICMPError {
 	for i := range int(n) {
 		if e, ok := q.parse(i); ok {
 			found = append(found, e)
+			p.alone.add(&e.Dst, time.Now().UnixNano())
 		}
 	}
 	p.stats.ICMPErrors += uint64(len(found))

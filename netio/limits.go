@@ -1,5 +1,7 @@
 package netio
 
+import "time"
+
 const (
 	// RecvBatch is how many datagrams one Recv takes at most; the next one takes the rest. What more brings is that more messages of a batch have the same destination and leave together (segment.go): a call of lb.cfg
 	// took 15.8, 14.9 and 14.2 us of CPU with 64, 128 and 256 (medians of 4 alternating runs at saturation, 2 vCPU guest, Linux 6.18.44, 2026-11-26). A batch is what has
@@ -42,6 +44,11 @@ const (
 
 	// maxWriteQueueBytes bounds Options.WriteQueue: 16 MiB are a second and more of a shard's sending. What it says beyond is not used.
 	maxWriteQueueBytes = 16 << 20
+
+	// aloneFor is how long after an ICMP error messages to its destination leave one by one: as long as a transaction may send again, 64*T1 (RFC 3261 §17.1), and a
+	// little. 1<<aloneBits such destinations are remembered.
+	aloneFor  = 35 * time.Second
+	aloneBits = 6
 
 	// icmpBatch is how many error-queue entries one Errors call takes; the rest keeps the listener in Events.Errored.
 	icmpBatch = 16

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -18,8 +19,9 @@ type Group struct {
 	ports     []*Port
 	programs  []*steer.Program // per listener; nil without kernel steering
 	steering  string
-	egress    *egress // nil unless mhomed
-	firstOf   [2]int  // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
+	unsteered atomic.Int32 // listeners whose program was taken off again
+	egress    *egress      // nil unless mhomed
+	firstOf   [2]int       // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
 }
 
 // Listen opens shards sockets on each address, which may be none: then the Ports only wait and ring. Either all of them are open afterwards or none.
@@ -258,7 +260,23 @@ func (g *Group) Shards() int { return len(g.ports) }
 func (g *Group) Listeners() []*Listener { return g.listeners }
 
 // Steering says who chooses the shard of a datagram, for start-up logs and metrics: "kernel", "none: one shard" or "user: " and the reason.
-func (g *Group) Steering() string { return g.steering }
+func (g *Group) Steering() string {
+	if n := g.unsteered.Load(); n > 0 {
+		return fmt.Sprintf("%s, but not for %d of %d listeners, where it brought most to wrong shards", g.steering, n, len(g.listeners))
+	}
+	return g.steering
+}
+
+// Unsteer takes the kernel program off a listener's sockets, for all shards and for good: from then on the kernel spreads datagrams by their 4-tuple. Any goroutine may
+// call it. It is for datagrams that arrive in bundles, which the program sees only the first of: steered, a call's messages come to its shard now straight and now
+// through another shard, and overtake one another; unsteered, what one peer sends takes one way. Reports whether there was a program (SO_DETACH_REUSEPORT_BPF, Linux 5.3).
+func (g *Group) Unsteer(listener int) bool {
+	if g.programs == nil || unix.SetsockoptInt(g.ports[0].fds[listener], unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
+		return false
+	}
+	g.unsteered.Add(1)
+	return true
+}
 
 // SteerStats adds up the kernel programs' counters; zeros without them. A few µs per listener: read it every few seconds.
 func (g *Group) SteerStats() (SteerStats, error) {

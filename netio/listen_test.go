@@ -286,3 +286,37 @@ func TestExpand(t *testing.T) {
 		}
 	})
 }
+
+// Without its program a listener's datagrams are spread by their 4-tuple: all of one sender go to one shard. Others keep theirs.
+func TestUnsteer(t *testing.T) {
+	g := mustListen(t, 4, Options{}, "127.0.0.1:0", "127.0.0.1:0")
+	if g.Steering() != "kernel" {
+		t.Skip("needs steering by the kernel: ", g.Steering())
+	}
+	if !g.Unsteer(1) || g.Unsteer(1) {
+		t.Error("the program can be taken off once")
+	}
+	if s := g.Steering(); !strings.Contains(s, "1 of 2 listeners") {
+		t.Errorf("steering is %q", s)
+	}
+	from := mustListen(t, 1, Options{}, "127.0.0.1:0").Port(0)
+	for l, wantShards := range []int{4, 1} {
+		for i := range 200 {
+			from.Queue(0, &g.Listeners()[l].Addr, 0, fmt.Appendf(nil, "OPTIONS sip:x SIP/2.0\r\nCall-ID: %d\r\n\r\n", i))
+			from.Flush()
+		}
+		shards, all := 0, 0
+		for shard := range 4 {
+			n := len(receiveAll(g.Port(shard), l))
+			if all += n; n > 0 {
+				shards++
+			}
+		}
+		if shards != wantShards || all != 200 {
+			t.Errorf("listener %d: %d datagrams on %d shards, want %d", l, all, shards, wantShards)
+		}
+	}
+	if mustListen(t, 2, Options{Steer: SteerOff}, "127.0.0.1:0").Unsteer(0) {
+		t.Error("there was no program to take off")
+	}
+}

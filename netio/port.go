@@ -33,6 +33,7 @@ type Port struct {
 	open  *sendBatch   // between Begin and End, else nil
 	flow  uint32       // of the messages begun now
 	dirty []*sendBatch // with messages in it, in order of their first
+	alone aloneList
 
 	failures      []SendFailure
 	failuresTaken bool // Failures was called: the next failure starts a new list
@@ -48,9 +49,12 @@ const doorbellToken = -1
 func newPort(shard, listeners int, hasPwait2 bool) (*Port, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
+		if err == unix.EMFILE {
+			return nil, fmt.Errorf("cannot create an epoll instance: too many open files, raise `ulimit -n`: %w", err)
+		}
 		return nil, fmt.Errorf("cannot create an epoll instance: %w", err)
 	}
-	void, err := newSendBatch(-1, -1)
+	void, err := newSendBatch(-1, -1, new(aloneList))
 	if err != nil {
 		unix.Close(epfd)
 		return nil, err
@@ -75,7 +79,7 @@ func newPort(shard, listeners int, hasPwait2 bool) (*Port, error) {
 // add takes over the shard's socket on the next listener.
 func (p *Port) add(fd int) error {
 	index := len(p.fds)
-	batch, err := newSendBatch(index, fd)
+	batch, err := newSendBatch(index, fd, &p.alone)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package netio
 import (
 	"math/bits"
 	"slices"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ import (
 //
 // Receipt: see docs/design.md, Sending; BenchmarkSegmentation has the cost per datagram of either way. How much it brings depends on how many messages of a batch go to
 // the same peer.
+//
+// What goes where an ICMP error came from leaves message by message for a while: of a bundle the error names only the first, and the others would not learn of it.
 type segmenter struct {
 	off      bool // the kernel does not know the option, or the device cannot checksum
 	n        int  // groups
@@ -37,6 +40,9 @@ type segmenter struct {
 	dests  [SendBatch]destination
 	nextTo [SendBatch]uint16 // message behind this one to the same destination, + 1
 
+	alone *aloneList // the Port's
+	now   int64      // of this plan, ns; only while alone has something
+
 	flows [2 * SendBatch]uint16 // newest message of a flow to a destination, + 1, as slots
 	toOf  [SendBatch]uint16     // its destination
 	rank  [SendBatch]uint16
@@ -48,6 +54,7 @@ type destination struct {
 	first, last, count uint16
 	floor              uint16 // the lowest rank for what comes: above all that has no flow
 	top                uint16 // the highest rank there is
+	alone              bool   // nothing there leaves together
 }
 
 // group is the messages that leave together, linked through nextInto.
@@ -100,9 +107,14 @@ func (s *segmenter) plan(b *sendBatch) bool {
 	s.sort(b)
 	s.n = 0
 	for k := range s.nDests {
-		if d := &s.dests[k]; d.count == 1 {
+		switch d := &s.dests[k]; {
+		case d.count == 1:
 			s.group(b, d.first)
-		} else {
+		case d.alone:
+			for next := d.first + 1; next != 0; next = s.nextTo[next-1] {
+				s.group(b, next-1)
+			}
+		default:
 			s.groupAll(b, d)
 		}
 	}
@@ -116,6 +128,9 @@ func (s *segmenter) sort(b *sendBatch) {
 	clear(slots)
 	clear(flows)
 	s.nDests = 0
+	if s.alone.n > 0 {
+		s.now = time.Now().UnixNano()
+	}
 	for i := range uint16(b.n) {
 		k := s.destination(b, slots, shift, i)
 		s.toOf[i] = k
@@ -143,7 +158,7 @@ func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint1
 	for slot := hash(destinationWord(&b.names[i]), shift); ; slot = (slot + 1) & (len(slots) - 1) {
 		k := slots[slot]
 		if k == 0 {
-			s.dests[s.nDests] = destination{first: i, last: i, count: 1}
+			s.dests[s.nDests] = destination{first: i, last: i, count: 1, alone: s.alone.n > 0 && s.alone.has(&b.names[i], s.now)}
 			s.nDests++
 			slots[slot] = uint16(s.nDests)
 			return uint16(s.nDests - 1)
@@ -217,13 +232,40 @@ func destinationWord(n *unix.RawSockaddrInet6) uint32 {
 }
 
 func sameDestination(b *sendBatch, i, j int) bool {
-	if b.hdrs[i].Namelen != b.hdrs[j].Namelen {
-		return false
+	return b.hdrs[i].Namelen == b.hdrs[j].Namelen && sameName(&b.names[i], &b.names[j])
+}
+
+// sameName compares addresses of one family, or of two.
+func sameName(a, b *unix.RawSockaddrInet6) bool {
+	if a.Family == unix.AF_INET { // behind an IPv4 address there is what the last user left
+		return b.Family == unix.AF_INET && a.Port == b.Port && a.Flowinfo == b.Flowinfo
 	}
-	if b.names[i].Family == unix.AF_INET {
-		return b.names[i].Port == b.names[j].Port && b.names[i].Flowinfo == b.names[j].Flowinfo
+	return *a == *b
+}
+
+// aloneList is the destinations to which messages leave one by one, a table of one slot for each hash: a newcomer takes the place of another, whose messages leave
+// together again.
+type aloneList struct {
+	n     int // slots ever used; 0: none is
+	slots [1 << aloneBits]struct {
+		name  unix.RawSockaddrInet6
+		until int64 // ns
 	}
-	return b.names[i] == b.names[j]
+}
+
+func (a *aloneList) add(dst *Addr, now int64) {
+	var name unix.RawSockaddrInet6
+	writeSockaddr(dst, &name)
+	slot := &a.slots[hash(destinationWord(&name), 32-aloneBits)]
+	if slot.until == 0 {
+		a.n++
+	}
+	slot.name, slot.until = name, now+int64(aloneFor)
+}
+
+func (a *aloneList) has(name *unix.RawSockaddrInet6, now int64) bool {
+	slot := &a.slots[hash(destinationWord(name), 32-aloneBits)]
+	return now < slot.until && sameName(name, &slot.name)
 }
 
 // fill writes the groups as the kernel wants them.

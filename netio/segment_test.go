@@ -14,7 +14,7 @@ import (
 // last one, and any two neighbours in length of a destination together.
 func TestSegmentPlan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	b, err := newSendBatch(0, -1)
+	b, err := newSendBatch(0, -1, new(aloneList))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestSegmentPlan(t *testing.T) {
 func TestSegmentPlanPairs(t *testing.T) {
 	f := func(want int, sizes ...uint64) {
 		t.Helper()
-		b, err := newSendBatch(0, -1)
+		b, err := newSendBatch(0, -1, new(aloneList))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestSegmentPlanRanks(t *testing.T) {
 	}
 	f := func(want string, messages ...message) {
 		t.Helper()
-		b, err := newSendBatch(0, -1)
+		b, err := newSendBatch(0, -1, new(aloneList))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func TestSegmentPlanRanks(t *testing.T) {
 
 // TestSegmentPlanMany: a group has at most as many messages as the oldest kernel takes, and a full batch to one place is planned as well.
 func TestSegmentPlanMany(t *testing.T) {
-	b, err := newSendBatch(0, -1)
+	b, err := newSendBatch(0, -1, new(aloneList))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestSegmentPlanMany(t *testing.T) {
 
 // TestSegmentPlanBytes: a group's bytes stay below what an IP datagram may carry.
 func TestSegmentPlanBytes(t *testing.T) {
-	b, err := newSendBatch(0, -1)
+	b, err := newSendBatch(0, -1, new(aloneList))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,5 +256,47 @@ func TestSegmentationFails(t *testing.T) {
 	}
 	if n := p.Stats().SentDatagrams; n != 4 {
 		t.Errorf("%d datagrams left, want 4", n)
+	}
+}
+
+// After an ICMP error messages to its destination leave one by one, and each is refused by itself; those to others leave together as before.
+func TestAloneAfterICMP(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(host, func(t *testing.T) {
+			g := mustListen(t, 1, Options{}, host, host)
+			p := g.Port(0)
+			if p.tx[0].segment.off {
+				t.Skip("needs UDP_SEGMENT (Linux 4.18)")
+			}
+			gone := mustListen(t, 1, Options{}, host)
+			closed := gone.Listeners()[0].Addr
+			gone.Close()
+			send := func() (errors int, together uint64) {
+				before := p.Stats().SentSegmented
+				for i := range 8 {
+					p.Flow(uint32(i + 1))
+					p.Queue(0, &closed, 0, fmt.Appendf(nil, "nobody %d", i))
+					p.Queue(0, &g.Listeners()[1].Addr, 0, []byte("somebody"))
+				}
+				p.Flush()
+				for e := p.Errors(0); len(e) > 0; e = p.Errors(0) {
+					errors += len(e)
+				}
+				receiveAll(p, 1)
+				return errors, p.Stats().SentSegmented - before
+			}
+			if n, together := send(); n != 1 || together != 16 {
+				t.Errorf("first %d errors, %d left together", n, together)
+			}
+			if n, together := send(); n != 8 || together != 8 {
+				t.Errorf("then %d errors, %d left together", n, together)
+			}
+			for i := range p.alone.slots {
+				p.alone.slots[i].until = min(p.alone.slots[i].until, 1) // as if it were long ago
+			}
+			if n, together := send(); n != 1 || together != 16 {
+				t.Errorf("later %d errors, %d left together", n, together)
+			}
+		})
 	}
 }

@@ -34,7 +34,7 @@ type sendBatch struct {
 	injected  func(n int) (int, unix.Errno) // nil but in tests, which have no other way to fill a socket's buffer: loopback takes a datagram off it at once
 }
 
-func newSendBatch(listener, fd int) (*sendBatch, error) {
+func newSendBatch(listener, fd int, alone *aloneList) (*sendBatch, error) {
 	gather, err := unix.Mmap(-1, 0, gatherBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %d bytes for sending: %w", gatherBytes, err)
@@ -46,7 +46,7 @@ func newSendBatch(listener, fd int) (*sendBatch, error) {
 		h.Iov = &b.iovs[i]
 		h.Iovlen = 1
 	}
-	b.segment.off = true
+	b.segment.off, b.segment.alone = true, alone
 	if fd >= 0 {
 		b.segment.init(fd)
 	}

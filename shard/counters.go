@@ -25,7 +25,7 @@ const (
 	CountSendFailed
 	CountICMPErrors
 	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what was bundled, one for all)
-	CountBundled // datagrams that arrived together with others (UDP_GRO)
+	CountBundled     // datagrams that arrived together with others (UDP_GRO)
 	CountBatches
 	CountPanics
 	CountBytesIn

@@ -22,7 +22,9 @@ type handover struct {
 	to, from []*shm.Ring // by shard; nil for this one
 	bells    []*shm.Doorbell
 	dirty    []bool
-	handed   bool // the message at hand came through a ring: it is not handed on again
+	crowded  bool  // a ring may be more than half full
+	heldAt   int64 // since when sockets are not read for it, ns; 0: they are
+	handed   bool  // the message at hand came through a ring: it is not handed on again
 	packet   netio.Packet
 }
 
@@ -69,11 +71,33 @@ func (h *handover) put(owner int, kind uint16, src *netio.Addr, listener uint16,
 	return true
 }
 
+// holdsBack tells whether the sockets must wait since a ring to another shard is more than half full: the kernel has more room than a ring. It has had its chance after
+// holdFor; then what finds the ring full is dropped, so that a shard that hangs does not stop the others.
+func (h *handover) holdsBack(now int64) bool {
+	if !h.crowded {
+		return false
+	}
+	h.crowded = false
+	for _, r := range h.to {
+		if r != nil && r.Free() < r.Cap()/2 {
+			h.crowded = true
+			break
+		}
+	}
+	switch {
+	case !h.crowded:
+		h.heldAt = 0
+	case h.heldAt == 0:
+		h.heldAt = now
+	}
+	return h.crowded && now-h.heldAt < int64(holdFor)
+}
+
 // publish lets the others see what was given to them, and wakes those asleep.
 func (h *handover) publish() {
 	for i, d := range h.dirty {
 		if d {
-			h.dirty[i] = false
+			h.dirty[i], h.crowded = false, true // looked at before the next batch
 			if h.to[i].Publish() {
 				h.bells[i].Ring()
 			}

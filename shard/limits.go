@@ -16,6 +16,10 @@ const (
 	// on in a batch is not overtaken by our own.
 	handedPerRound = netio.RecvBatch
 
+	// A shard reads no sockets for holdFor at most while a ring to another one is more than half full; it looks again after holdPause.
+	holdFor   = 100 * time.Millisecond
+	holdPause = 50 * time.Microsecond
+
 	// streamsPerRound is the same for messages that came over streams.
 	streamsPerRound = netio.RecvBatch
 
@@ -59,6 +63,11 @@ const (
 
 	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket.
 	onceEvery = time.Second
+
+	// So many datagrams in a second, and 1/strayShare of all, must have come to a wrong shard before a listener is no longer steered by the kernel. Bundles bring half
+	// or more of theirs to wrong ones; a stranger who hides his Call-IDs from the kernel needs as large a part of the traffic.
+	strayLeast = 256
+	strayShare = 4
 
 	// longBatch is from how many datagrams on a batch is worth asking how long the queue is: a system call of 300 ns.
 	longBatch = 64

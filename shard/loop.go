@@ -73,6 +73,7 @@ type worker struct {
 	overload   overload
 	long       []longRead // of this round
 	dropsOf    []uint64   // by listener, as far as known
+	strays     []strays   // by listener
 }
 
 // clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
@@ -107,11 +108,16 @@ func (w *worker) round() (whole bool) {
 	w.startBatch()
 	got := 0
 	w.long = w.long[:0]
-	w.turn++
-	for i := range ready {
-		got += w.receive(ready[(i+w.turn)%len(ready)]) // the first may have all of the batch
+	if w.handover.holdsBack(w.batchAt) {
+		pause := unix.NsecToTimespec(int64(holdPause))
+		_ = unix.Nanosleep(&pause, nil) // a signal ends it early
+	} else {
+		w.turn++
+		for i := range ready {
+			got += w.receive(ready[(i+w.turn)%len(ready)]) // the first may have all of the batch
+		}
+		w.watchQueues()
 	}
-	w.watchQueues()
 	got += w.takeStreams()
 	got += w.takeHandedOver()
 	got += w.takeMail()
@@ -342,6 +348,7 @@ func (w *worker) gauges() {
 		}
 		w.watchRoom(now)
 		w.watchLoad(now)
+		w.watchStrays()
 	}
 	s := w.port.Stats()
 	w.count[CountBatches], w.count[CountBundled] = s.RecvBatches, s.RecvBundled

@@ -52,9 +52,12 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 		return false
 	}
 	owner := steer.Owner(callID, w.shards)
+	s := &w.strays[p.Listener]
+	s.arrived++
 	if owner == w.number {
 		return false
 	}
+	s.foreign++
 	w.handover.datagram(w, owner, p)
 	return true
 }

@@ -93,6 +93,7 @@ type shared struct {
 	lines     chan logLine
 	linesLost atomic.Uint64
 	random    func() uint64
+	unsteer   func(listener int) bool // see netio.Group; nil in tests without sockets
 
 	stopping      atomic.Bool
 	draining      atomic.Bool
@@ -145,7 +146,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, arena: arena, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
-		lines: make(chan logLine, 1024), random: newRandom(),
+		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer,
 	}}
 	if cfg.Blocklist != nil {
 		if s.shared.list, err = blocklist.New(arena, *cfg.Blocklist); err != nil {
@@ -216,6 +217,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 		w.listeners = append(w.listeners, uint16(l))
 	}
 	w.long, w.dropsOf = make([]longRead, 0, len(w.listeners)), make([]uint64, len(w.listeners))
+	w.strays = make([]strays, len(w.listeners))
 	w.overload.off, w.overload.shortAt = s.cfg.NoShed, w.clock.now()
 	if i == 0 {
 		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)

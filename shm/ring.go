@@ -103,6 +103,16 @@ func (r *Ring) Reserve(n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(r.data, at+ringWordBytes)), n)[:n:n]
 }
 
+// Cap is the ring's size in bytes.
+func (r *Ring) Cap() int { return int(r.cap) }
+
+// Free is how many bytes the consumer has left to the producer, about: records take a few more than their own, and must not wrap. The producer's question; it reads a line
+// that the consumer writes.
+func (r *Ring) Free() int {
+	r.headSeen = atomic.LoadUint64(r.head)
+	return int(r.cap - (r.pos - r.headSeen))
+}
+
 // Commit ends the record that Reserve gave out. The consumer sees it at the next Publish.
 func (r *Ring) Commit() {
 	if r.reserved == 0 {
