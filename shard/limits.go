@@ -84,7 +84,8 @@ const (
 	smallBuffer      = 4 * netio.RecvBatch * 1280
 	datagramOverhead = 576
 
-	// A queue from which the kernel dropped something in the last lossQuiet is not short, and each look that finds more of that adds shareOfLoss.
+	// A queue from which the kernel dropped something in the last lossQuiet is not short, and each look that finds more of that adds shareOfLoss, or goes
+	// straight to the part that was lost.
 	lossQuiet   = 100 * time.Millisecond
 	shareOfLoss = 0.05
 

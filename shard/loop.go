@@ -183,7 +183,7 @@ func (w *worker) receive(listener uint16) int {
 		w.datagram(&packets[i])
 	}
 	if len(packets) >= longBatch || len(packets) > 0 && w.port.More() {
-		w.long = append(w.long, longRead{listener, int(w.port.Stats().RecvBytes-before) + len(packets)*datagramOverhead})
+		w.long = append(w.long, longRead{listener, len(packets), int(w.port.Stats().RecvBytes-before) + len(packets)*datagramOverhead})
 	}
 	return len(packets)
 }

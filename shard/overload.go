@@ -31,10 +31,12 @@ type overload struct {
 	// Of this round: how full the fullest buffer is, 0 to 1, and whether one is, or was before it was read.
 	fill float64
 	full bool
+	read uint64 // datagrams, from the sockets seen
 }
 
-// see takes in one socket of a round: what it holds now, and how much was read from it before.
-func (o *overload) see(q netio.RecvQueue, readBytes int) {
+// see takes in one socket of a round: what it holds now, and how many datagrams of how many bytes were read from it before.
+func (o *overload) see(q netio.RecvQueue, read, readBytes int) {
+	o.read += uint64(read)
 	if q.BufferBytes >= smallBuffer {
 		o.fill = max(o.fill, q.Fill())
 	}
@@ -43,11 +45,14 @@ func (o *overload) see(q netio.RecvQueue, readBytes int) {
 
 // look draws the conclusions from a round: drops is how many datagrams the kernel has dropped in all.
 func (o *overload) look(now int64, drops uint64) {
-	fill, lost := o.fill, o.full && drops != o.drops // else what was dropped had a wrong checksum, which anybody can send
-	o.fill, o.full, o.drops = 0, false, drops
+	fill, lost, read := o.fill, uint64(0), o.read
+	if o.full { // else what was dropped had a wrong checksum, which anybody can send
+		lost = drops - o.drops
+	}
+	o.fill, o.full, o.read, o.drops = 0, false, 0, drops
 	elapsed := now - o.now
 	o.now = now
-	if lost {
+	if lost > 0 {
 		o.lostAt = now
 	}
 	if fill <= queueHalf && !o.losing() {
@@ -57,8 +62,8 @@ func (o *overload) look(now int64, drops uint64) {
 		return
 	}
 	share := max(o.share-float64(elapsed)/float64(shareFalls), 0)
-	if lost {
-		share += shareOfLoss
+	if lost > 0 {
+		share = max(share+shareOfLoss, float64(lost)/float64(lost+read))
 	}
 	o.share = min(max(share, (fill-queueHalf)/(queueFull-queueHalf)), 1)
 }
@@ -91,6 +96,7 @@ func (o *overload) refuses() bool {
 // longRead is a batch from a socket whose queue is worth a look. The bytes are in the kernel's count, about.
 type longRead struct {
 	listener  uint16
+	read      int
 	readBytes int
 }
 
@@ -105,7 +111,7 @@ func (w *worker) watchQueues() {
 		return
 	}
 	for _, l := range w.long {
-		o.see(w.queueOf(l.listener), l.readBytes)
+		o.see(w.queueOf(l.listener), l.read, l.readBytes)
 	}
 	o.look(now, w.count[CountKernelDrops])
 }

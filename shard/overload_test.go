@@ -53,7 +53,7 @@ func (m *queueModel) run(d time.Duration, arrivePerMs float64) {
 		if n < longBatch && m.o.calm(int64(m.now*1e6)) {
 			continue
 		}
-		m.o.see(netio.RecvQueue{UsedBytes: uint32(m.waiting * 1280), BufferBytes: uint32(m.room * 1280)}, n*1280)
+		m.o.see(netio.RecvQueue{UsedBytes: uint32(m.waiting * 1280), BufferBytes: uint32(m.room * 1280)}, n, n*1280)
 		m.o.look(int64(m.now*1e6), uint64(m.drops))
 	}
 	m.drops -= before
@@ -116,7 +116,7 @@ func TestOverloadIsNotForged(t *testing.T) {
 	m := newQueueModel(3000, 50)
 	for range 3000 {
 		m.run(time.Millisecond, 45)
-		m.o.see(netio.RecvQueue{UsedBytes: 100 * 1280, BufferBytes: 3000 * 1280}, 256*1280)
+		m.o.see(netio.RecvQueue{UsedBytes: 100 * 1280, BufferBytes: 3000 * 1280}, 256, 256*1280)
 		m.o.look(int64(m.now*1e6), m.o.drops+3)
 		if m.o.share != 0 || m.refused != 0 {
 			t.Fatal("calls are refused")
