@@ -69,11 +69,11 @@ func (p *Port) Errors(listener int) []ICMPError {
 		unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		return nil
 	}
-	found := q.errors[:0]
+	found, now := q.errors[:0], time.Now().UnixNano()
 	for i := range int(n) {
 		if e, ok := q.parse(i); ok {
 			found = append(found, e)
-			p.alone.add(&e.Dst, time.Now().UnixNano())
+			p.alone.add(&e.Dst, now)
 		}
 	}
 	p.stats.ICMPErrors += uint64(len(found))

@@ -12,7 +12,7 @@ const (
 	// RecvMost is what Recv returns at most: all of a bundle that it has begun, 128 datagrams at most (UDP_MAX_SEGMENTS, Linux 6.9).
 	RecvMost = RecvBatch + 127
 
-	// recvFrames is how many frames one recvmmsg reads at most: a batch of single datagrams is read by eight calls, at 5 ns a datagram. Each frame may be a bundle,
+	// recvFrames is how many frames one recvmmsg reads at most: a batch of single datagrams is read by eight calls, for 10 ns a datagram more than by one (328 against 318 ns, medians of three, 2026-11-26). Each frame may be a bundle,
 	// and other sockets wait until all that was read is handed out.
 	recvFrames = 32
 

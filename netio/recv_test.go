@@ -18,15 +18,43 @@ func apart(p *Port) {
 	}
 }
 
-// needsBundles skips where the kernel cannot send or receive them.
-func needsBundles(t testing.TB, p *Port) {
+// needsSegments skips where the kernel cannot cut up what is sent. It asks a socket of its own: that p does without is no reason, but a failure.
+func needsSegments(t testing.TB, p *Port) {
 	t.Helper()
-	if p.tx[0].segment.off {
+	if !kernelHas(t, unix.UDP_SEGMENT, 1000) {
 		t.Skip("needs UDP_SEGMENT (Linux 4.18)")
 	}
-	if on, err := unix.GetsockoptInt(p.fds[0], unix.IPPROTO_UDP, unix.UDP_GRO); err != nil || on == 0 {
+	if p.tx[0].segment.off {
+		t.Fatal("the kernel has UDP_SEGMENT, and it is not used")
+	}
+}
+
+// needsBundles skips where the kernel cannot send or receive them, likewise.
+func needsBundles(t testing.TB, p *Port) {
+	t.Helper()
+	needsSegments(t, p)
+	if !kernelHas(t, unix.UDP_GRO, 1) {
 		t.Skip("needs UDP_GRO (Linux 5.0)")
 	}
+	if !bundles(p) {
+		t.Fatal("the kernel has UDP_GRO, and it is not used")
+	}
+}
+
+func kernelHas(t testing.TB, option, value int) bool {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, option, value) == nil
+}
+
+// bundles tells whether p's first socket receives them.
+func bundles(p *Port) bool {
+	on, err := unix.GetsockoptInt(p.fds[0], unix.IPPROTO_UDP, unix.UDP_GRO)
+	return err == nil && on != 0
 }
 
 // Bundles of every length, with a shorter last one, empty ones and single datagrams between them arrive in order, cut as they were, whichever socket is asked,
@@ -243,18 +271,13 @@ func TestBundleIsTruncated(t *testing.T) {
 
 // Bundles are for sockets to which no kernel program steers single datagrams, and not if they are switched off.
 func TestBundlesAreOff(t *testing.T) {
-	on := func(g *Group) bool {
-		v, err := unix.GetsockoptInt(g.Port(0).fds[0], unix.IPPROTO_UDP, unix.UDP_GRO)
-		return err == nil && v != 0
-	}
-	if on(mustListen(t, 1, Options{NoSegment: true}, "127.0.0.1:0")) {
+	if bundles(mustListen(t, 1, Options{NoSegment: true}, "127.0.0.1:0").Port(0)) {
 		t.Error("on although NoSegment is set")
 	}
-	if g := mustListen(t, 2, Options{}, "127.0.0.1:0"); g.Steering() == "kernel" && on(g) {
+	if g := mustListen(t, 2, Options{}, "127.0.0.1:0"); g.Steering() == "kernel" && bundles(g.Port(0)) {
 		t.Error("on although the kernel program steers")
 	}
-	if _, to, _ := pair(t, "127.0.0.1:0"); !to.tx[0].segment.off && !on(mustListen(t, 2, Options{Steer: SteerOff}, "127.0.0.1:0")) {
-		needsBundles(t, to)
+	if kernelHas(t, unix.UDP_GRO, 1) && !bundles(mustListen(t, 2, Options{Steer: SteerOff}, "127.0.0.1:0").Port(0)) {
 		t.Error("off without steering")
 	}
 }

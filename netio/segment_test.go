@@ -199,9 +199,7 @@ func TestSegmentPlanBytes(t *testing.T) {
 func TestSegmentation(t *testing.T) {
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
 	p := g.Port(0)
-	if p.tx[0].segment.off {
-		t.Skip("needs UDP_SEGMENT (Linux 4.18)")
-	}
+	needsSegments(t, p)
 	rng := rand.New(rand.NewPCG(3, 4))
 	var want [3][][]byte
 	sizes := []int{300, 300, 420, 700, 1390, 3000}
@@ -265,9 +263,7 @@ func TestAloneAfterICMP(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			g := mustListen(t, 1, Options{}, host, host)
 			p := g.Port(0)
-			if p.tx[0].segment.off {
-				t.Skip("needs UDP_SEGMENT (Linux 4.18)")
-			}
+			needsSegments(t, p)
 			gone := mustListen(t, 1, Options{}, host)
 			closed := gone.Listeners()[0].Addr
 			gone.Close()

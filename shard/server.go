@@ -40,7 +40,7 @@ type Config struct {
 	Blocklist *blocklist.Config
 	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
 	Steer     netio.SteerMode // of datagrams to their owner by the kernel
-	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT).
+	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT), and receives each by itself (UDP_GRO).
 	NoSegment bool
 	// NoShed handles every new call, however long the queues of the sockets are; false: in overload some are refused, so that the others succeed.
 	NoShed bool

@@ -2,8 +2,8 @@ package shard
 
 import "log/slog"
 
-// strays counts, for one listener and second, what came to this shard though the kernel program should have brought it to another. Some always do: a Call-ID in a compact
-// or folded header, which the program does not read. Many mean that a peer on this host, or behind a virtual network, sends bundles: the program sees only the first
+// strays counts, for one listener and second, what came to this shard though the kernel program should have brought it to another. Some may: where the program finds no
+// Call-ID it leaves the choice to the kernel. Many mean that a peer on this host, or behind a virtual network, sends bundles: the program sees only the first
 // datagram of each.
 type strays struct{ arrived, foreign uint32 }
 

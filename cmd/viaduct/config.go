@@ -52,7 +52,7 @@ type Config struct {
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
-	// NoSegment sends each datagram by itself; false: those to one destination leave together where the kernel can cut them up.
+	// NoSegment sends each datagram by itself; false: those to one destination leave together where the kernel can cut them up, and are received so where they arrive so.
 	NoSegment bool
 	// NoShed takes new calls under overload as well; false: some are refused.
 	NoShed bool

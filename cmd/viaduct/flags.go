@@ -53,7 +53,7 @@ var flags = []flag{
 	{"i", "path", phaseOverride, "make a FIFO that takes the methods of docs/rpc.md"},
 	{"x", "path", phaseOverride, "make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
 	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
-	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up (default: auto)"},
+	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up, and receive them so (default: auto)"},
 	{"shed", "mode", phaseOverride, "auto or off: refuse part of the new calls while more arrives than can be handled (default: auto)"},
 	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, where the kernel has them (default: try)"},
 }
