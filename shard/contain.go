@@ -105,7 +105,7 @@ func (w *worker) abortRequest(at step) (answered bool) {
 		w.endUnanswered(r.Tx)
 		w.cancelRest(r.Tx)
 	}
-	if r.M.Method == parser.CANCEL && r.Invite != nil {
+	if r.M.Method == parser.CANCEL && r.Invite != nil && r.Invite.Invite() {
 		w.attempt(func() { w.tx.Cancel(r.Invite, nil) })
 		w.cancelRest(r.Invite)
 		if !r.Invite.Answered() && w.core.Stranded(r.Invite, nil) {

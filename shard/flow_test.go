@@ -39,6 +39,7 @@ import (
 //	answer FROM STATUS PHRASE to M  the same for the last request of method M
 //	wait DURATION                   time passes; timers fire when due
 //	restart                         the process is killed and another attaches its arena
+//	anew                            the process is killed and another begins, with an arena of its own
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
 //	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when since the last step that was no out
 //	silence                         nothing left since (written by hand where it is the point)
@@ -317,6 +318,27 @@ func (f *flow) restart() {
 	f.endBatch()
 }
 
+// anew does what a process does that knows nothing of the one before.
+func (f *flow) anew() {
+	f.t.Helper()
+	arena, err := shm.Create(shm.Config{Bytes: int64(f.w.arena.TotalBytes()), Shards: 1, Layout: Layout()})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { arena.Close() })
+	f.w.shared.life++
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
+		f.t.Fatal(err)
+	}
+	f.connect()
+	f.tell()
+	if f.equip != nil {
+		f.equip()
+	}
+	f.names.waiting, f.names.names = nil, nil
+}
+
 func (f *flow) random() uint64 {
 	f.inject()
 	f.rnd++
@@ -396,7 +418,7 @@ func (f *flow) unreachable(to string) {
 	f.endBatch()
 }
 
-var ourBranch = regexp.MustCompile(`z9hG4bKt[0-9a-f]{26}`)
+var ourBranch = regexp.MustCompile(`z9hG4bKt[0-9a-f]{44}`)
 
 // name writes our branches as {B1}, {B2}….
 func (f *flow) name(b []byte) string {
@@ -482,6 +504,8 @@ func (f *flow) step(name, body string) {
 		}
 	case "restart":
 		f.restart()
+	case "anew":
+		f.anew()
 	default:
 		f.t.Fatalf("no such step: %q", name)
 	}

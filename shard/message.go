@@ -137,7 +137,9 @@ func (w *worker) absorb() bool {
 		}
 		return w.core.AcksOurReply(m)
 	case parser.CANCEL:
-		r.Invite = w.tx.Match(w.tx.Key(m, parser.INVITE))
+		if r.Invite = w.tx.Match(w.tx.Key(m, parser.INVITE)); r.Invite == nil {
+			r.Invite = w.cancelled()
+		}
 	}
 	r.Key = w.tx.Key(m, m.Method)
 	tx := w.tx.Match(r.Key)
@@ -150,6 +152,21 @@ func (w *worker) absorb() bool {
 		r.Trying()
 	}
 	return true
+}
+
+// cancelled is the transaction of another method than INVITE that a CANCEL is for, which it does not tell (§9.2); nil: none. A method unknown
+// here is none of those tried. Slow path.
+func (w *worker) cancelled() *txn.Tx {
+	for method := parser.MethodOther + 1; method < parser.NumMethods; method++ {
+		switch method {
+		case parser.INVITE, parser.ACK, parser.CANCEL:
+			continue
+		}
+		if tx := w.tx.Match(w.tx.Key(&w.m, method)); tx != nil {
+			return tx
+		}
+	}
+	return nil
 }
 
 // decide is step 6: the operator's program says what becomes of the request.
@@ -246,7 +263,8 @@ func (w *worker) response(p *netio.Packet) {
 	w.count[CountReplies]++
 	w.step = stepResponse
 	w.tx.Begin()
-	if reason := w.m.Check(); reason != parser.OK {
+	reason := w.m.Check()
+	if reason != parser.OK && !proxy.Drives(&w.m, reason) {
 		w.drop(Reason(reason))
 		return
 	}
@@ -259,7 +277,10 @@ func (w *worker) response(p *netio.Packet) {
 		w.drop(ProgramDrop)
 		return
 	}
-	fate, shard := w.core.Response(&w.m)
+	fate, shard := w.core.Response(&w.m, reason)
+	if fate == proxy.OtherShard && (shard >= w.shards || w.handover.handed) {
+		fate = w.core.Stray(&w.m, reason) // of a process with more shards
+	}
 	switch fate {
 	case proxy.NotOurs:
 		w.drop(ViaNotOurs)
@@ -269,11 +290,8 @@ func (w *worker) response(p *netio.Packet) {
 		w.drop(StrayResponse)
 	case proxy.OtherShard:
 		// Its Call-ID was changed on the way, or it was counted with other shards: the branch is what §17.1.3 goes by.
-		if shard >= w.shards || w.handover.handed {
-			w.count[txn.CountStrayReplies]++
-			w.drop(StrayResponse)
-			return
-		}
 		w.handover.datagram(w, shard, p)
+	case proxy.Unfit:
+		w.drop(Reason(reason))
 	}
 }

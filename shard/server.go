@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,6 +94,8 @@ type shared struct {
 	lines     chan logLine
 	linesLost atomic.Uint64
 	random    func() uint64
+	life      uint32                  // this process, in our Via branches
+	markKey   [2]uint64               // of the marks in them
 	unsteer   func(listener int) bool // see netio.Group; nil in tests without sockets
 
 	stopping      atomic.Bool
@@ -148,6 +151,9 @@ func Start(cfg Config) (*Server, error) {
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
 		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer,
 	}}
+	s.shared.life = uint32(s.shared.random())
+	key := hostKey("via-branch")
+	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
 	if cfg.Blocklist != nil {
 		if s.shared.list, err = blocklist.New(arena, *cfg.Blocklist); err != nil {
 			return nil, errors.Join(err, group.Close(), arena.Close())
@@ -271,7 +277,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
 		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
-		TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
+		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
 		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
@@ -288,7 +294,8 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		c.Blocked = &blocked{w, w.shared.list}
 	}
 	if set.RR.SignRoutes {
-		c.RouteKey = routeKey()
+		key := hostKey("record-route")
+		c.RouteKey = key[:]
 	}
 	if set.TM.AutoInv100 {
 		c.TryingReason = set.TM.AutoInv100Reason
@@ -308,23 +315,24 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	return c
 }
 
-// routeKey is the secret behind the marks in Record-Route: made of the host's
-// identity (machine-id(5)), so that calls outlive the process. Where there is none
-// it is random, and calls set up before a restart are not relayed after it.
-func routeKey() []byte {
-	id, err := os.ReadFile("/etc/machine-id")
-	if err != nil || len(id) < 16 {
-		id = make([]byte, 32)
-		rand.Read(id) // never fails (crypto/rand)
+// hostKey is the secret behind marks of a kind: made of the host's identity (machine-id(5)), so that calls outlive the process. Where there is
+// none, as in most containers, that of the boot takes its place; without either it is random, and calls set up before a restart are
+// not known after it.
+func hostKey(kind string) [sha256.Size]byte {
+	for _, path := range []string{"/etc/machine-id", "/proc/sys/kernel/random/boot_id"} {
+		if id, err := os.ReadFile(path); err == nil && len(id) >= 16 {
+			return sha256.Sum256(append([]byte("viaduct "+kind+" "), id...))
+		}
 	}
-	key := sha256.Sum256(append([]byte("viaduct record-route "), id...))
-	return key[:]
+	var id [32]byte
+	rand.Read(id[:]) // never fails (crypto/rand)
+	return sha256.Sum256(id[:])
 }
 
 // txnConfig reads the transaction layer's part of the settings.
 func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, random func() uint64) txn.Config {
 	return txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
-		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches,
+		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
 		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
 }
 

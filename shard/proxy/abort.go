@@ -50,5 +50,11 @@ func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
 	if !tx.Answered() && c.resume(tx) && c.Request.Reply(codeInternal, "Server Internal Error", "") {
 		return true // nothing was sent yet: it waited for a name
 	}
-	return tx.Answered() || m != nil && c.replyLike(tx, m, codeInternal, "Server Internal Error")
+	if m == nil {
+		return tx.Answered()
+	}
+	if sent := c.tx.Answered(); sent != nil && c.stored.Parse(sent) == parser.OK {
+		m = &c.stored // a response may lack what its request had
+	}
+	return tx.Answered() || c.replyLike(tx, m, codeInternal, "Server Internal Error")
 }

@@ -136,7 +136,7 @@ func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 // (§13.3.1.4).
 func (c *Core) Recover() {
 	c.tx.Transactions(func(tx *txn.Tx) {
-		if !tx.Invite() || tx.Answered() || tx.Live() == 0 || c.tx.Pending(tx) > 0 {
+		if !tx.Invite() || tx.Answered() || tx.Live() == 0 || c.undecided(tx) {
 			return
 		}
 		accepted := false

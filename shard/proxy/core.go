@@ -47,6 +47,7 @@ type Config struct {
 	ForceRPort     bool   // treat every request as if its Via had rport
 	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
+	PassFormer     bool   // a response to what a process before this one sent is passed on by its Via
 	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
 	DefaultCode    int    // what one gets whose routes decided nothing: 500
@@ -116,6 +117,8 @@ type Core struct {
 	plan       Plan
 	stored     parser.Message  // for messages read back from the arena
 	resumed    parser.Message  // the request of a failure route
+	parting    parting         // of the 2xx that is ended
+	mended     parser.Message  // a response that lacks what forwarding needs, with it
 	atHand     *parser.Message // the response under way, while a transaction is concluded
 	scratch    []byte
 	replyTo    netio.Addr // of the response forwarded without a transaction: it would escape

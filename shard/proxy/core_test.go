@@ -119,7 +119,7 @@ func (b *bench) answer(port int, method, status string) {
 			if reason := b.m.Parse([]byte(text)); reason != parser.OK {
 				b.t.Fatal(reason)
 			}
-			b.c.Response(&b.m)
+			b.c.Response(&b.m, parser.OK)
 			return
 		}
 	}

@@ -21,6 +21,10 @@ const (
 	CountParked                              // requests without a transaction that were set aside for a name
 	CountToStream                            // requests too long for a datagram, sent by TCP instead (udp_mtu)
 	CountNextAddress                         // requests sent again to another address of the same name
+	CountLate                                // 2xx of INVITE branches that had been given up on
+	CountLateEnded                           // of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
+	CountMended                              // responses that lacked a Via or another field of their request, and were given it
+	CountFormer                              // responses to what a process before this one sent, passed on by their Via
 	CounterEnd
 )
 
@@ -29,4 +33,5 @@ var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
+	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former",
 }

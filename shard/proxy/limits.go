@@ -56,6 +56,10 @@ const (
 	// Kamailio's default of max_branches. Reached: append_branch is false.
 	maxTargets = 12
 
+	// maxPartingRoutes is how many proxies behind us may have recorded themselves in a call that is ended here. Reached: it is
+	// left to its own timers.
+	maxPartingRoutes = 16
+
 	// defaultBreadth is the Max-Breadth of a request that has none (RFC 5393 §5.3.3).
 	defaultBreadth = 60
 

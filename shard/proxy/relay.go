@@ -223,6 +223,9 @@ func (r *Request) cancel() bool {
 	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when there is no room: answered all the same
 	r.Reply(200, "canceling", "")
 	c, tx := r.core, r.Invite
+	if !tx.Invite() {
+		return true // §9.2, §16.10: answered, without effect
+	}
 	c.tx.Cancel(tx, r.reasonRows())
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
 		c.concluding = tx // cancel_b_method 0

@@ -19,7 +19,7 @@ type Request struct {
 
 	Key    txn.Key // its match key, once it was looked for
 	Tx     *txn.Tx // its server transaction, if it has one by now
-	Invite *txn.Tx // CANCEL: the INVITE it cancels, if that is here
+	Invite *txn.Tx // CANCEL: the INVITE it cancels, if that is here, or another request, which it does not change
 
 	via         *parser.Via
 	replyTo     netio.Addr

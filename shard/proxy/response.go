@@ -16,14 +16,15 @@ const (
 	Forwarded  Fate = iota
 	Absorbed        // a retransmission, or hop by hop
 	NotOurs         // the top Via is not ours (§18.1.2)
-	NoViaLeft       // ours is the only Via: nobody to give it to (§16.7 step 3)
+	NoViaLeft       // without a transaction: no Via is left that says whom to give it to (§16.7 step 3)
 	Stray           // no transaction waits for it (RFC 6026 §7.3)
 	OtherShard      // its branch names another shard
+	Unfit           // it can drive a transaction, and there is none
 )
 
-// Response handles a response (§16.7). When the fate is OtherShard, shard says
-// whose it is.
-func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
+// Response handles a response (§16.7). check is what Check says of it: OK, or a defect that Drives. When the fate is
+// OtherShard, shard says whose it is.
+func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shard int) {
 	via, reason := m.TopVia()
 	if reason != parser.OK {
 		return NotOurs, 0
@@ -31,9 +32,15 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	branch := via.Branch.Of(m.Raw)
 	id, ok := txn.ParseBranch(branch)
 	if sentBy := via.SentBy.Of(m.Raw); !c.viaIsOurs(sentBy) && (!ok || id.Shard == c.tx.Shard() && !c.wrote(id, sentBy)) {
+		if ok && check == parser.OK && c.passFormer(m, via) {
+			return Forwarded, 0 // shown by the program of a process before this one
+		}
 		return NotOurs, 0
 	}
 	if !ok {
+		if check != parser.OK {
+			return Unfit, 0
+		}
 		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) && string(branch[:len(statelessPrefix)]) == statelessPrefix {
 			return c.forwardStateless(m, via), 0
 		}
@@ -45,11 +52,11 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	}
 	br := c.tx.MatchResponse(m, id)
 	if br == nil {
-		c.count[txn.CountStrayReplies]++
-		return Stray, 0
+		return c.Stray(m, check), 0
 	}
-	if !via.More && m.Next(via.Row) < 0 && !br.OfCancel() {
-		return NoViaLeft, 0 // whoever made it did not answer our request, which had the caller's Via below ours
+	whole := check == parser.OK && (via.More || m.Next(via.Row) >= 0)
+	if (!whole || br.Lost()) && !br.OfCancel() {
+		c.tx.Hold(br)
 	}
 	if t := c.targetOf(br); t != nil {
 		t.Success(c.now / 1e6)
@@ -57,8 +64,26 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
 	}
+	if !whole {
+		if m, via = c.mend(m); m == nil {
+			return Absorbed, 0
+		}
+	}
 	c.upstream(c.tx.Tx(br), br, m, via)
 	return Forwarded, 0
+}
+
+// Stray handles a response whose branch, one of ours by its form, names no transaction.
+func (c *Core) Stray(m *parser.Message, check parser.Reason) Fate {
+	via, _ := m.TopVia()
+	switch {
+	case check != parser.OK:
+		return Unfit
+	case c.passFormer(m, via):
+		return Forwarded
+	}
+	c.count[txn.CountStrayReplies]++
+	return Stray
 }
 
 // wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a process before this
@@ -81,6 +106,9 @@ func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
 // better, see best.go.
 func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
 	status := int(m.Status)
+	if br.Lost() && status >= 200 && status < 300 && c.late(tx, br, m) {
+		return
+	}
 	if tx.Saved() != 0 && !c.passes(tx, br, m) {
 		return
 	}
@@ -144,16 +172,30 @@ func (c *Core) planLength(p *Plan, m *parser.Message, proto netio.Proto) {
 
 // forwardStateless passes a response on by its next Via alone (§16.11, §18.2.2).
 func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
+	if !c.nextVia(m) {
+		return NoViaLeft
+	}
+	to := &c.replyTo
+	if branch := top.Branch.Of(m.Raw); to.Proto.Reliable() && len(branch) == len(statelessPrefix)+20 {
+		if port, ok := hexPort(branch[len(branch)-4:]); ok {
+			to.Port = port // of the caller's connection, see appendStatelessBranch
+		}
+	}
+	return c.passOn(m, top)
+}
+
+// nextVia puts into c.replyTo where the Via below ours says that a response goes; false: it does not say.
+func (c *Core) nextVia(m *parser.Message) bool {
 	vias := m.Values(parser.KindVia)
 	vias.Next() // ours
 	if !vias.Next() {
-		return NoViaLeft
+		return false
 	}
 	var next parser.Via
 	to := &c.replyTo
 	*to = netio.Addr{}
 	if parser.ParseVia(m.Raw, vias.Value, &next) != parser.OK {
-		return NoViaLeft
+		return false
 	}
 	host := next.Host // maddr is not followed, see Request.responseTarget
 	if !next.Received.Empty() {
@@ -161,7 +203,7 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	}
 	if !parseIP(host.Of(m.Raw), to) || broadcast(to) {
 		c.count[CountUnresolvable]++
-		return NoViaLeft
+		return false
 	}
 	to.Port = next.Port
 	if next.RPort != 0 {
@@ -171,11 +213,30 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	if to.Port == 0 {
 		to.Port = to.Proto.DefaultPort()
 	}
-	if branch := top.Branch.Of(m.Raw); to.Proto.Reliable() && len(branch) == len(statelessPrefix)+20 {
-		if port, ok := hexPort(branch[len(branch)-4:]); ok {
-			to.Port = port // of the caller's connection, see appendStatelessBranch
-		}
+	return true
+}
+
+// passFormer passes a response on by its next Via where its branch is one of a process before this one: a phone that
+// rang across a restart has to be heard. It reports false if the response is none of those. What is hop by hop is none
+// (§16.7 step 4, RFC 4320 §4.1). Slow path.
+func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
+	if !c.cfg.PassFormer || m.Status == 100 {
+		return false
 	}
+	cseq, reason := m.CSeq()
+	if reason != parser.OK || cseq.Method == parser.CANCEL || m.Status < 200 && cseq.Method != parser.INVITE {
+		return false
+	}
+	if !c.nextVia(m) || !c.tx.Former(top.Branch.Of(m.Raw), &c.replyTo) || c.passOn(m, top) != Forwarded {
+		return false
+	}
+	c.count[CountFormer]++
+	return true
+}
+
+// passOn sends a response whose top Via is ours to c.replyTo.
+func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
+	to := &c.replyTo
 	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our own Via names unless
 	// the request changed sides; then family and transport decide.
 	by := c.listenerOf(m.Raw, top)

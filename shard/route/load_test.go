@@ -69,6 +69,7 @@ func TestSettings(t *testing.T) {
 	tm("retr_timer1", "250", func(s *Settings) any { return s.TM.T1 }, 250*time.Millisecond)
 	tm("retr_timer2", "2000", func(s *Settings) any { return s.TM.T2 }, 2*time.Second)
 	tm("t4_timer", "300", func(s *Settings) any { return s.TM.T4 }, 300*time.Millisecond)
+	tm("pass_former_replies", "0", func(s *Settings) any { return s.TM.PassFormerReplies }, false)
 	tm("max_inv_lifetime", "180000", func(s *Settings) any { return s.TM.MaxInvLifetime }, 3*time.Minute)
 	tm("max_noninv_lifetime", "32000", func(s *Settings) any { return s.TM.MaxNonInvLifetime }, 32*time.Second)
 	tm("wt_timer", "5000", func(s *Settings) any { return s.TM.WtTimer }, 5*time.Second)

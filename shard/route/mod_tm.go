@@ -27,6 +27,7 @@ var tmParams = map[string]*paramDef{
 	"noisy_ctimer":             toggle(func(s *Settings) *bool { return &s.TM.NoisyCTimer }),
 	"relay_100":                toggle(func(s *Settings) *bool { return &s.TM.Relay100 }),
 	"pass_provisional_replies": toggle(func(s *Settings) *bool { return &s.TM.PassProvisionalReplies }),
+	"pass_former_replies":      toggle(func(s *Settings) *bool { return &s.TM.PassFormerReplies }), // not Kamailio's, which passes every stray on
 	"reparse_invite":           toggle(func(s *Settings) *bool { return &s.TM.ReparseInvite }),
 	"local_cancel_reason":      toggle(func(s *Settings) *bool { return &s.TM.LocalCancelReason }),
 	"e2e_cancel_reason":        toggle(func(s *Settings) *bool { return &s.TM.E2ECancelReason }),

@@ -205,6 +205,9 @@ type TMSettings struct {
 	NoisyCTimer bool
 	// Relay100 forwards 100 (`relay_100`); default false (§16.7 item 5 forbids).
 	Relay100 bool
+	// PassFormerReplies passes responses to what a process before this one sent on by their Via: who rang across a restart is heard. It is a
+	// parameter of ours (pass_former_replies), default true.
+	PassFormerReplies bool
 	// PassProvisionalReplies runs callbacks on them (`pass_provisional_replies`).
 	PassProvisionalReplies bool
 	// ReparseInvite builds CANCEL and ACK from what was sent (`reparse_invite`); default true.
@@ -342,7 +345,7 @@ func DefaultSettings() *Settings {
 		TM: TMSettings{
 			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
 			MaxNonInvLifetime: 64 * t1, WtTimer: 64 * t1,
-			AutoInv100: true, AutoInv100Reason: "trying -- your call is important to us",
+			PassFormerReplies: true, AutoInv100: true, AutoInv100Reason: "trying -- your call is important to us",
 			FailureReplyMode: 3, Remap503: true, CancelBMethod: 1, UnmatchedCancel: 1, AggregateChallenges: true,
 			NoisyCTimer: true, ReparseInvite: true, LocalCancelReason: true, E2ECancelReason: true,
 			DefaultCode: 500, DefaultReason: "Server Internal Error", Reply408Code: 408, DelayedReply: true,

@@ -13,7 +13,7 @@ import "viaduct/shm"
 // The shard's containment calls what is here, each in a try of its own: the panic may have its cause in the records.
 
 // Begin says that a step begins: no record is at work.
-func (t *Table) Begin() { t.hand = 0 }
+func (t *Table) Begin() { t.hand, t.answeredBy = 0, nil }
 
 // InHand is the record that the step was working on when it was cut off: the branch whose response came, whose timer fired or whose request did not
 // arrive, with its transaction; or the transaction whose timer fired, and br is nil. Both nil: none, or none yet.
@@ -26,13 +26,17 @@ func (t *Table) InHand() (tx *Tx, br *Branch) {
 		return t.tx(t.hand), nil
 	case KindBranch:
 		br = t.branch(t.hand)
-		owner := br.tx
-		if br.flags&brCancel != 0 {
-			owner = t.branch(owner).tx
-		}
-		return t.tx(owner), br
+		return t.ofBranch(br), br
 	}
 	return nil, nil
+}
+
+// ofBranch is the transaction of br, which may be a CANCEL's.
+func (t *Table) ofBranch(br *Branch) *Tx {
+	if br.flags&brCancel != 0 {
+		br = t.branch(br.tx)
+	}
+	return t.tx(br.tx)
 }
 
 // Undo gives back the slots that were being made when a step was cut off: reserved and not published, of a record that was not, or not yet put into

@@ -1,13 +1,18 @@
 package txn
 
 import (
+	"encoding/binary"
+
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shm"
 )
 
 // Our Via branch names the record that waits for the response:
 //
-//	z9hG4bK t SS OOOOOOOO CCCCCCCCCCCCCCCC
+//	z9hG4bK t SS OOOOOOOO CCCCCCCCCCCCCCCC LLLLLL MMMMMMMMMMMM
+//	        │ │  │        │                │      └ mark: 48 bits of a keyed hash, see Former
+//	        │ │  │        │                └ life: the process that made it
 //	        │ │  │        └ cookie: 64 random bits of this branch
 //	        │ │  └ offset of the Branch in the arena
 //	        │ └ shard
@@ -18,7 +23,10 @@ import (
 // live Branch stands there that carries the same cookie, which nobody can guess.
 const (
 	BranchPrefix = "z9hG4bKt"
-	BranchBytes  = len(BranchPrefix) + 2 + 8 + 16
+	BranchBytes  = len(BranchPrefix) + 2 + 8 + 16 + lifeDigits + markDigits
+
+	lifeDigits, markDigits = 6, 12
+	lifeBits               = 4 * lifeDigits
 )
 
 // AppendBranch appends the Via branch value of br.
@@ -26,7 +34,33 @@ func (t *Table) AppendBranch(b []byte, br *Branch) []byte {
 	b = append(b, BranchPrefix...)
 	b = appendHex(b, uint64(t.shard), 2)
 	b = appendHex(b, uint64(t.offOf(&br.node)), 8)
-	return appendHex(b, br.cookie, 16)
+	b = appendHex(b, br.cookie, 16)
+	b = appendHex(b, uint64(t.life), lifeDigits)
+	return appendHex(b, t.mark(t.life, BranchID{t.shard, t.offOf(&br.node), br.cookie}, &t.ofBranch(br).replyTo), markDigits)
+}
+
+// mark proves that a process with our key made the branch id, for a request whose responses go to caller.
+func (t *Table) mark(life uint32, id BranchID, caller *netio.Addr) uint64 {
+	ip := &caller.IP
+	return sipHash(&t.markKey, &[4]uint64{uint64(life)<<40 | uint64(id.Shard&0xff)<<32 | uint64(id.off), id.cookie,
+		binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])})
+}
+
+// Former tells whether a process before this one, with the same key, made that Via branch, for a request whose
+// responses go to caller's host: then one to it may be passed on, for nothing here could know its transaction. A
+// branch of this process that is not known any more is no such case (RFC 6026 §7.3).
+//
+// The mark binds the branch to the caller's address, so that whoever saw one can have us send to nobody else. What that
+// process sent is answered in the time an INVITE may take to ring, after which nothing of it is passed on any more.
+func (t *Table) Former(branch []byte, caller *netio.Addr) bool {
+	id, ok := ParseBranch(branch)
+	if !ok || t.now-t.born > int64(t.timers.C)+t.lifetime() {
+		return false
+	}
+	tail := branch[BranchBytes-lifeDigits-markDigits:]
+	life, ok1 := parseHex(tail[:lifeDigits])
+	mark, ok2 := parseHex(tail[lifeDigits:])
+	return ok1 && ok2 && uint32(life) != t.life && mark == t.mark(uint32(life), id, caller)&(1<<(4*markDigits)-1)
 }
 
 // BranchID is a decoded Via branch value.
@@ -45,7 +79,7 @@ func ParseBranch(b []byte) (id BranchID, ok bool) {
 	b = b[len(BranchPrefix):]
 	shard, ok1 := parseHex(b[:2])
 	off, ok2 := parseHex(b[2:10])
-	cookie, ok3 := parseHex(b[10:])
+	cookie, ok3 := parseHex(b[10:26]) // who needs the rest reads it, see Former
 	return BranchID{int(shard), shm.Off(off), cookie}, ok1 && ok2 && ok3
 }
 
@@ -74,10 +108,10 @@ func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	}
 	t.hand = id.off
 	if cseq.Method == parser.CANCEL && br.method == uint8(parser.INVITE) {
-		if br.cancel == 0 {
+		if br.cancel == 0 || t.branch(br.cancel).method != uint8(parser.CANCEL) {
 			return nil
 		}
-		return shm.Ptr[Branch](t.arena, br.cancel)
+		return t.branch(br.cancel)
 	}
 	if cseq.Method != parser.Method(br.method) {
 		return nil

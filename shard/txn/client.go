@@ -64,6 +64,9 @@ func (br *Branch) SetMarks(m uint8) { br.marks = m }
 // final other than a 2xx that still comes is that of its CANCEL.
 func (br *Branch) Lost() bool { return br.flags&brLost != 0 }
 
+// Find takes that back: a 2xx came of it, and went up.
+func (br *Branch) Find() { br.flags &^= brLost }
+
 // lose notes that; false: it was known already.
 func (br *Branch) lose() bool {
 	was := br.flags & brLost
@@ -79,14 +82,17 @@ func (br *Branch) Untried() bool {
 // State is the client machine's state.
 func (br *Branch) State() State { return br.state }
 
-// Request is the bytes that were sent, nil once a final response came.
+// Request is the bytes that were sent, nil once a final response came, unless it is held.
 // It is a view, valid until br ends.
 func (t *Table) Request(br *Branch) []byte {
-	if br.request == 0 || br.flags&brFinal != 0 { // after it there may be the ACK
+	if br.request == 0 || br.flags&brFinal != 0 && br.state != Accepted { // after it there may be the ACK
 		return nil
 	}
 	return t.storedBytes(br.request)
 }
+
+// Hold keeps the request of br beyond a 2xx, as long as repetitions of that may come.
+func (t *Table) Hold(br *Branch) { br.flags |= brHeld }
 
 // BranchesLeft is how many more branches tx may have.
 func (t *Table) BranchesLeft(tx *Tx) int { return int(t.maxBr) - int(tx.total) }
@@ -104,7 +110,7 @@ func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	}
 	br := t.branch(off)
 	h := br.Header
-	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total}
+	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total, sentAt: t.now}
 	br.Header = h
 	br.Owner = br.tx
 	br.method = tx.method
@@ -135,7 +141,6 @@ func (t *Table) Room(br *Branch, n int) []byte {
 func (t *Table) Send(tx *Tx, br *Branch) {
 	off := t.offOf(&br.node)
 	t.slab.Publish(br.request)
-	br.sentAt = t.now
 	br.state = Trying
 	br.endAt = t.now + t.timerB(tx)
 	if tx.Invite() {
@@ -218,11 +223,13 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 			if br.flags&brCancelPending != 0 {
 				t.sendCancel(br, nil)
 			}
-			return status > 100 // hop by hop (§16.7 step 4)
+			return status > 100 && br.flags&brKept == 0 // hop by hop (§16.7 step 4); of one given up nobody needs to hear
 		case status < 300:
 			br.state = Accepted
 			br.flags |= brFinal
-			t.drop(&br.request)
+			if br.flags&brHeld == 0 {
+				t.drop(&br.request)
+			}
 			t.setEnd(br, t.now+int64(t.timers.M))
 		default:
 			br.state = Completed
@@ -232,7 +239,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		}
 		return true
 	case Accepted:
-		return status >= 200 && status < 300 // Timer M: forward each repetition
+		return status >= 200 && status < 300 // Timer M: each repetition goes up, or is acknowledged where the first one was dismissed
 	case Completed:
 		if status >= 200 && status < 300 {
 			return true // a fork further down answered late (§16.7 step 5)
@@ -293,14 +300,36 @@ func (br *Branch) linger(d time.Duration) int64 {
 // be told seconds later.
 func (br *Branch) token(off shm.Off) uint64 { return br.cookie<<32 | uint64(off) }
 
-// Abandon ends a branch that nobody waits for any more. One that had a
-// provisional is cancelled instead, and ends with what comes of that (§9.1).
+// Abandon gives up a branch that nobody waits for any more. One that had a
+// provisional is cancelled, and ends with what comes of that (§9.1).
 func (t *Table) Abandon(br *Branch) {
 	if br.state == Proceeding && parser.Method(br.method) == parser.INVITE {
 		t.CancelBranch(br, nil)
-	} else if br.flags&brFinal == 0 {
-		t.end(br)
+	} else if br.flags&(brFinal|brKept) == 0 {
+		t.giveUp(br)
 	}
+}
+
+// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response: 64·T1 (§9.1, §17.1.1.2).
+func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
+
+// giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for 64·T1 from when it was sent or
+// cancelled, silent: a phone that was slow to answer rings all the same and has to be told (§9.1), and a 2xx of it is a
+// call (§16.7 step 5).
+func (t *Table) giveUp(br *Branch) {
+	until := br.sentAt + t.lifetime()
+	if br.flags&brCancelled != 0 {
+		until = t.now + t.lifetime() - t.cancelWait()
+	}
+	if parser.Method(br.method) != parser.INVITE || br.flags&(brEnded|brKept) != 0 || br.request == 0 || until <= t.now {
+		t.end(br)
+		return
+	}
+	br.flags |= brLost | brKept
+	if br.flags&brCancelled == 0 {
+		br.flags |= brCancelPending
+	}
+	t.setEnd(br, until)
 }
 
 // OfCancel tells whether br is the CANCEL of another branch.
@@ -364,12 +393,16 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		if br.lose() {
 			t.user.BranchTimeout(t.tx(br.tx), br)
 		}
+	case br.flags&brKept != 0:
+		t.end(br)
 	default: // Timers B and F; or the cancelled INVITE that never got its final
 		t.count[CountTimeouts]++
 		if br.lose() {
 			t.user.BranchTimeout(t.tx(br.tx), br)
 		}
-		t.end(br)
+		if br.due == 0 { // else it was cancelled just now (cancel_b_method 2), and has the time of that
+			t.giveUp(br)
+		}
 	}
 }
 

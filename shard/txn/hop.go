@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shm"
 )
@@ -11,8 +12,12 @@ import (
 func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 	off := t.offOf(&br.node)
 	ack := shm.Off(0)
-	if to := m.First(parser.KindTo); to >= 0 && br.request != 0 {
-		if b := t.hopRequest(br, "ACK", m.Headers[to].Line.Of(m.Raw), nil); b != nil {
+	if br.request != 0 {
+		var toLine []byte
+		if to := m.First(parser.KindTo); to >= 0 {
+			toLine = m.Headers[to].Line.Of(m.Raw)
+		}
+		if b := t.hopRequest(br, "ACK", toLine, nil); b != nil {
 			ack = t.store(off, KindMessage, b)
 			if ack == 0 {
 				t.count[CountUnstored]++
@@ -74,23 +79,19 @@ func (t *Table) CancelBranch(br *Branch, reason []byte) {
 // INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
 func (t *Table) sendCancel(br *Branch, reason []byte) {
 	br.flags = br.flags&^brCancelPending | brCancelled
-	t.setEnd(br, t.now+t.cancelWait())
+	if br.flags&brKept != 0 {
+		t.setEnd(br, t.now+t.lifetime()) // nobody waits for it
+	} else {
+		t.setEnd(br, t.now+t.cancelWait())
+	}
 	if br.cancel == 0 {
 		t.writeCancel(br, reason)
 	}
 	if br.cancel == 0 {
 		return
 	}
-	c := t.branch(br.cancel)
-	c.sentAt = t.now
-	c.endAt = t.now + t.cancelWait() // Timer F
-	if !c.dst.Proto.Reliable() {
-		c.intervalMs = uint32(t.timers.T1.Milliseconds())
-		c.retransAt = t.now + int64(t.timers.T1)
-	}
-	t.armClient(br.cancel, c)
 	t.tellDomain(br)
-	t.send(c.listener, &c.dst, c.token(br.cancel), c.request)
+	t.sendAside(t.branch(br.cancel), t.cancelWait())
 }
 
 // writeCancel makes the record of br's CANCEL, not yet under way.
@@ -98,52 +99,95 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 	if br.request == 0 {
 		return
 	}
-	m := &t.stored
-	if m.Parse(t.storedBytes(br.request)) != parser.OK {
-		return // an INVITE we forwarded as it was
-	}
-	to := m.First(parser.KindTo)
-	if to < 0 {
-		return
-	}
-	b := t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw), reason)
+	b := t.hopRequest(br, "CANCEL", nil, reason)
 	if len(b) > MaxPayloadBytes && len(reason) > 0 {
 		// Why may be left out (RFC 3326 §2), that it is cancelled may not.
-		b = t.hopRequest(br, "CANCEL", m.Headers[to].Line.Of(m.Raw), nil)
+		b = t.hopRequest(br, "CANCEL", nil, nil)
 	}
 	if b == nil {
 		return
 	}
-	off, ok := t.slab.Alloc(KindBranch, branchBytes)
-	if !ok {
-		t.count[CountArenaFull]++
+	c := t.newAside(br, parser.CANCEL, &br.dst, br.listener)
+	if c == nil {
 		return
 	}
-	parent := t.offOf(&br.node)
-	c := t.branch(off)
-	h := c.Header
-	*c = Branch{tx: parent, cookie: t.random(), dst: br.dst, listener: br.listener}
-	c.Header = h
-	c.Owner = parent
-	c.method = uint8(parser.CANCEL)
-	c.flags = brCancel
-	c.state = Trying
+	off := t.offOf(&c.node)
 	if c.request = t.store(off, KindMessage, b); c.request == 0 {
 		t.slab.Free(off)
 		return
 	}
+	t.setAside(br, c)
+}
+
+// newAside reserves the record of a request of our own that br's is followed by; nil: the arena is full.
+func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, listener uint16) *Branch {
+	off, ok := t.slab.Alloc(KindBranch, branchBytes)
+	if !ok {
+		t.count[CountArenaFull]++
+		return nil
+	}
+	c := t.branch(off)
+	h := c.Header
+	*c = Branch{tx: t.offOf(&br.node), cookie: t.random(), dst: *to, listener: listener}
+	c.Header = h
+	c.Owner = c.tx
+	c.method = uint8(method)
+	c.flags = brCancel
+	c.state = Trying
+	return c
+}
+
+// setAside puts it into br, last: what is referred to is published.
+func (t *Table) setAside(br, c *Branch) {
+	off := t.offOf(&c.node)
 	t.slab.Publish(off)
-	br.cancel = off // last: what is referred to is published
+	br.cancel = off
 	t.count[CountBranches]++
 }
+
+// sendAside starts the machine of such a request (Timers E and F).
+func (t *Table) sendAside(c *Branch, wait int64) {
+	off := t.offOf(&c.node)
+	c.sentAt = t.now
+	c.endAt = t.now + wait
+	if !c.dst.Proto.Reliable() {
+		c.intervalMs = uint32(t.timers.T1.Milliseconds())
+		c.retransAt = t.now + int64(t.timers.T1)
+	}
+	t.armClient(off, c)
+	t.send(c.listener, &c.dst, c.token(off), c.request)
+}
+
+// NewBye reserves the record of the BYE that is to end the call that a 2xx of br made, in the place of its CANCEL; Room and Dismiss, or
+// Discard, must follow. nil: the arena is full.
+func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
+	if br.cancel != 0 {
+		t.end(t.branch(br.cancel))
+	}
+	return t.newAside(br, parser.BYE, to, listener)
+}
+
+// Dismiss sends it. br is known until that is over, so that repetitions of its 2xx can be acknowledged.
+func (t *Table) Dismiss(br, bye *Branch) {
+	t.slab.Publish(bye.request)
+	t.setAside(br, bye)
+	t.setEnd(br, t.now+max(int64(t.timers.M), t.lifetime()))
+	t.sendAside(bye, t.lifetime())
+}
+
+// SetDismissed notes that what br answered is ended here; Dismissed tells.
+func (br *Branch) SetDismissed() { br.flags |= brDismissed }
+
+// Dismissed tells whether the 2xx of br was one nobody wanted.
+func (br *Branch) Dismissed() bool { return br.flags&brDismissed != 0 }
 
 // cancelWait is how long a CANCEL and the final it asks for may take: 64·T1
 // (§9.1), or fr_timer if that is shorter.
 func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.timers.B)) }
 
 // hopRequest writes an ACK or CANCEL for the INVITE that br sent: its
-// Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, and the
-// To line given (§9.1, §17.1.1.3), and more rows. The result lies in the table's scratch until
+// Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, the
+// To line given (§9.1, §17.1.1.3) or else its own, and more rows. The result lies in the table's scratch until
 // the next call; nil if the INVITE cannot be read.
 func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byte {
 	m := &t.stored
@@ -151,9 +195,12 @@ func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byt
 		return nil
 	}
 	cseq, reason := m.CSeq()
-	from, callID := m.First(parser.KindFrom), m.First(parser.KindCallID)
-	if reason != parser.OK || from < 0 || callID < 0 || len(m.Headers) == 0 {
+	from, to, callID := m.First(parser.KindFrom), m.First(parser.KindTo), m.First(parser.KindCallID)
+	if reason != parser.OK || from < 0 || to < 0 || callID < 0 || len(m.Headers) == 0 {
 		return nil
+	}
+	if toLine == nil {
+		toLine = m.Headers[to].Line.Of(m.Raw)
 	}
 	b := append(t.scratch[:0], method...)
 	b = append(b, ' ')

@@ -101,7 +101,7 @@ func (t *Table) Retime(tx *Tx, b, c bool) {
 		br := t.branch(off)
 		this := off
 		off = br.nextBranch
-		if br.flags&(brFinal|brEnded|brCancelled) != 0 || br.endAt == 0 {
+		if br.flags&(brFinal|brEnded|brCancelled|brKept) != 0 || br.endAt == 0 {
 			continue
 		}
 		rings := br.state == Proceeding && tx.Invite()

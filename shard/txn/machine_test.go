@@ -115,6 +115,21 @@ func (x *machine) client(event string) {
 	}
 }
 
+// impatient is client where fr_timer is 1.5 s; "Timer-B" is one event of a path, and "abandon" another.
+func (x *machine) impatient(event string) {
+	x.t.Helper()
+	if short := 1500 * time.Millisecond; x.timers.B != short {
+		x.timers.B = short
+		x.br.endAt = x.br.sentAt + int64(short)
+		x.armClient(x.offOf(&x.br.node), x.br)
+	}
+	if event == "abandon" {
+		x.Abandon(x.br)
+		return
+	}
+	x.client(strings.Replace(event, "-", " ", 1))
+}
+
 // server is an event at the server machine: the request again, "ACK", a timer, or a status from the user.
 func (x *machine) server(event string) {
 	x.t.Helper()
@@ -195,6 +210,35 @@ func TestInviteClient(t *testing.T) { // figure 5; RFC 6026 figure 8
 	f("Accepted", "error", "", "Accepted")
 	f("Accepted", "CANCEL", "", "Accepted")
 	f("Accepted", "Timer M", "", "Terminated")
+}
+
+// TestInviteClientGivenUp: what is over for the user is not over on the other side before 64·T1 (§9.1, §16.7 step 5).
+func TestInviteClientGivenUp(t *testing.T) {
+	f := func(path, from, event, did, to string) {
+		t.Helper()
+		transition(t, "INVITE", (*machine).impatient, branchState, path, from, event, did, to)
+	}
+	f("", "Calling", "Timer B", "timeout↑", "Calling")
+	f("Timer-B", "Calling", "Timer A", "", "Calling") // silent
+	f("Timer-B", "Calling", "100", "CANCEL", "Proceeding")
+	f("Timer-B", "Calling", "180", "CANCEL", "Proceeding") // nobody needs to hear of it
+	f("Timer-B", "Calling", "200", "200↑", "Accepted")
+	f("Timer-B", "Calling", "486", "ACK 486↑", "Completed")
+	f("Timer-B", "Calling", "CANCEL", "", "Calling")
+	f("Timer-B", "Calling", "Timer H", "", "Terminated") // 64·T1
+	f("Timer-B", "Calling", "error", "", "Terminated")
+	f("Timer-B 180", "Proceeding", "487", "ACK 487↑", "Completed")
+	f("Timer-B 180", "Proceeding", "200", "200↑", "Accepted")
+	f("Timer-B 180", "Proceeding", "183", "", "Proceeding")
+	f("Timer-B 180", "Proceeding", "Timer H", "", "Terminated")
+	f("CANCEL Timer-B", "Calling", "180", "CANCEL", "Proceeding")
+	f("180 CANCEL", "Proceeding", "Timer B", "timeout↑", "Proceeding")
+	f("180 CANCEL Timer-B", "Proceeding", "487", "ACK 487↑", "Completed")
+	f("180 CANCEL Timer-B", "Proceeding", "Timer H", "", "Terminated")
+	f("180 Timer-C", "Proceeding", "Timer B", "", "Proceeding")
+	f("180 Timer-C Timer-B", "Proceeding", "487", "ACK 487↑", "Completed")
+	f("abandon", "Calling", "180", "CANCEL", "Proceeding")
+	f("abandon", "Calling", "Timer H", "", "Terminated")
 }
 
 func TestInviteClientCancelled(t *testing.T) { // §9.1

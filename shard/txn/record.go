@@ -41,11 +41,12 @@ type node struct {
 	shm.Header
 	due        int64   // deadline in ns of the shard's clock; 0: not armed
 	next, prev shm.Off // neighbours in the wheel's slot
-	slot       uint32  // wheel slot while armed
-	live       uint8   // Tx: branches that have not ended. Branch: unused
+	slot       uint16  // wheel slot while armed
+	flags      uint16
+	live       uint8 // Tx: branches that have not ended. Branch: unused
 	state      State
 	method     uint8 // parser.Method of the request
-	flags      uint8
+	_          uint8
 }
 
 // Flags of a Tx.
@@ -60,7 +61,7 @@ const (
 
 // Flags of a Branch.
 const (
-	brCancel        = 1 << iota // this record is the CANCEL of an INVITE branch
+	brCancel        = 1 << iota // this record is the CANCEL of an INVITE branch, or the BYE of one whose 2xx nobody wants
 	brCancelPending             // to be cancelled as soon as a provisional arrives (§9.1)
 	brCancelled                 // its CANCEL was sent
 	brFinal                     // a final response was received
@@ -68,6 +69,9 @@ const (
 	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
 	brHeard                     // a provisional response came, a 100 included
 	brLost                      // its time was over or it did not arrive: that was its outcome, whatever still comes
+	brKept                      // an INVITE whose time was over, known for a while longer, see giveUp
+	brDismissed                 // its 2xx came late and was ended here with ACK and BYE
+	brHeld                      // its request stays beyond a 2xx, see Hold
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
@@ -120,11 +124,11 @@ type Branch struct {
 	cookie     uint64 // the secret part of our Via branch
 	dst        netio.Addr
 	request    shm.Off // the bytes sent
-	cancel     shm.Off // the CANCEL's Branch
+	cancel     shm.Off // the Branch of its CANCEL, or of the BYE that ended it
 	endAt      int64   // Timers B, C, D, F, K, M
 	retransAt  int64   // Timers A, E; 0: none
-	sentAt     int64
-	intervalMs uint32 // present interval of Timer A or E
+	sentAt     int64   // when it was made, which is when its request was first sent
+	intervalMs uint32  // present interval of Timer A or E
 	listener   uint16
 	target     uint16 // the user's name for the destination; 0: none
 	breadth    uint16 // share of the request's Max-Breadth (RFC 5393 §5.3); 0: none counted

@@ -60,6 +60,10 @@ type Config struct {
 	Random   Random
 	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own limit: that limit.
 	MaxBranches int
+	// Life tells branches of this process from those of the ones before it on the same address; MarkKey is the secret that they share. See Former. Who
+	// takes over an arena takes over its life.
+	Life    uint32
+	MarkKey [2]uint64
 	// CancelBefore is what becomes of a branch that is cancelled before it had a provisional.
 	CancelBefore CancelBefore
 	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it (restart_fr_on_each_reply 0).
@@ -83,6 +87,9 @@ type Table struct {
 	seed2      maphash.Seed
 	index      index
 	maxBr      uint8
+	life       uint32
+	markKey    [2]uint64
+	born       int64 // when the table was made, ns
 	stillAt    int64 // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
 	keepC      bool
@@ -111,6 +118,7 @@ func New(c Config) (*Table, error) {
 		index:  x,
 		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
 	}
+	t.life, t.markKey, t.born = c.Life&(1<<lifeBits-1), c.MarkKey, c.Now
 	t.maxBr = MaxBranches
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)

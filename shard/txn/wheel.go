@@ -38,7 +38,7 @@ func (w *wheel) init(now int64) {
 
 // slotOf is the slot in which a deadline fires: rounded up, so that nothing
 // fires early, and never the present one, whose turn is over.
-func (w *wheel) slotOf(due int64) uint32 {
+func (w *wheel) slotOf(due int64) uint16 {
 	tick := (due + 1<<tickShift - 1) >> tickShift
 	if tick <= w.tick {
 		tick = w.tick + 1
@@ -46,14 +46,14 @@ func (w *wheel) slotOf(due int64) uint32 {
 	if tick-w.tick >= wheelSlots {
 		tick = w.tick + wheelSlots - 1 // beyond the horizon: goes round again
 	}
-	return uint32(tick) & wheelMask
+	return uint16(tick & wheelMask)
 }
 
 // arm sets the deadline of the record at off, replacing an earlier one.
 func (t *Table) arm(off shm.Off, n *node, due int64) {
 	w := &t.wheel
 	if n.due != 0 {
-		if s := w.slotOf(due); s == n.slot {
+		if w.slotOf(due) == n.slot {
 			n.due = due
 			return
 		}

@@ -1,0 +1,81 @@
+package proxy
+
+import "viaduct/parser"
+
+// What is needed to drive a transaction is less than what is needed to forward. Our Via's branch and the method in CSeq
+// say whose a response is (§17.1.3), and its status what becomes of that: a final is acknowledged and stops the
+// timers. What the caller has to find in it besides, the request said before: its Vias, From, Call-ID and CSeq (§8.2.6.2).
+// So a response that lost some of them goes up with those of the request, and with all that is its own: To tag,
+// Contact, body, the reason for a refusal. One made here in its place would say less, and as a 2xx nothing.
+
+// Drives tells whether a response that Check finds fault with can still drive its transaction.
+func Drives(m *parser.Message, check parser.Reason) bool {
+	switch check {
+	case parser.MissingFrom, parser.DoubledFrom, parser.MissingTo, parser.DoubledTo,
+		parser.MissingCallID, parser.DoubledCallID, parser.BadCallID:
+	default:
+		return false
+	}
+	if _, reason := m.TopVia(); reason != parser.OK {
+		return false
+	}
+	if _, reason := m.CSeq(); reason != parser.OK {
+		return false
+	}
+	n, reason := m.ContentLength()
+	return reason == parser.OK && n <= len(m.Raw)-int(m.BodyStart) // §18.3: one cut short is discarded
+}
+
+// mend gives the response m, which the table took just now, what it lacks of its request. The result and its Via are valid for the batch; nil: the
+// request is not kept any more. What a reply route has changed is changed in the result. Slow path.
+func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
+	sent, asked, p := c.tx.Answered(), &c.stored, &c.plan
+	if sent == nil || asked.Parse(sent) != parser.OK {
+		return nil, nil
+	}
+	rows := c.take(len(sent))
+	to := m.First(parser.KindTo)
+	for i := range asked.Headers {
+		switch h := &asked.Headers[i]; h.Kind {
+		case parser.KindTo:
+			if to >= 0 {
+				h = &m.Headers[to]
+				rows = append(rows, h.Line.Of(m.Raw)...)
+				continue
+			}
+			fallthrough
+		case parser.KindVia, parser.KindFrom, parser.KindCallID, parser.KindCSeq:
+			rows = append(rows, h.Line.Of(sent)...)
+		}
+	}
+	p.Reset(m.Raw[:end(m)])
+	c.Reply.plan(p, 0)
+	c.Reply.n = 0
+	p.Insert(m.HeaderStart, rows)
+	from, until := uint32(0), uint32(0) // what goes: rows of these kinds, those beside each other at once
+	for i := range m.Headers {
+		switch h := &m.Headers[i]; h.Kind {
+		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq:
+			if until != h.Line.Off {
+				p.Cut(from, until-from)
+				from = h.Line.Off
+			}
+			until = h.Line.End()
+		}
+	}
+	p.Cut(from, until-from)
+	if p.verdict() != 0 {
+		return nil, nil
+	}
+	b := c.take(p.Bytes())[:p.Bytes()]
+	p.WriteTo(b)
+	if c.mended.Parse(b) != parser.OK {
+		return nil, nil
+	}
+	via, reason := c.mended.TopVia()
+	if reason != parser.OK {
+		return nil, nil
+	}
+	c.count[CountMended]++
+	return &c.mended, via
+}
