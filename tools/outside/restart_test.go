@@ -1,0 +1,77 @@
+package outside
+
+import (
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCallsRingAcrossRestart: calls ring when the process is killed, or told to end and told again; a new one, with another number of shards, is started on
+// the same address. The phones answer: each caller hears it, and ACK and BYE pass. A caller who was refused hears that as well.
+func TestCallsRingAcrossRestart(t *testing.T) {
+	end := map[string]func(t *testing.T, s *server){
+		"kill": func(t *testing.T, s *server) { s.cmd.Process.Kill() },
+		"term": func(t *testing.T, s *server) {
+			for range 20 { // a second one ends the drain; sent too early it would melt into the first
+				s.cmd.Process.Signal(syscall.SIGTERM)
+				if s.wait(250 * time.Millisecond) {
+					return
+				}
+			}
+		},
+	}
+	for how, stop := range end {
+		for _, shards := range [][2]int{{1, 1}, {2, 1}, {1, 2}} {
+			t.Run(how, func(t *testing.T) {
+				t.Parallel()
+				callee := newPeer(t, "callee")
+				srv := start(t, setup{targets: []netip.AddrPort{callee.addr}, shards: shards[0]})
+				const calls = 8 // over both shards
+				var dialogs []*dialog
+				var invites []*message
+				var callers []*peer
+				for range calls {
+					caller := newPeer(t, "caller")
+					d := caller.call(srv.addr)
+					d.invite()
+					invite := callee.expect("INVITE")
+					callee.reply(invite, 180, "Ringing", "callee")
+					caller.expect("100")
+					caller.expect("180")
+					callers, dialogs, invites = append(callers, caller), append(dialogs, d), append(invites, invite)
+				}
+				srv.expected = true
+				stop(t, srv)
+				if !srv.wait(patience) {
+					t.Fatal("it does not end")
+				}
+				s := srv.setup
+				s.edits, s.shards = nil, shards[1]
+				again := startIn(t, srv.dir, s)
+				for i, d := range dialogs {
+					if i == 0 {
+						callee.reply(invites[i], 486, "Busy Here", "callee")
+						callers[i].expect("486")
+						continue
+					}
+					callee.reply(invites[i], 200, "OK", "callee")
+					ok := callers[i].expect("200")
+					d.confirm(ok)
+					d.request("ACK")
+					callee.expect("ACK")
+					d.request("BYE")
+					callee.reply(callee.expect("BYE"), 200, "OK", "callee")
+					callers[i].expect("200")
+				}
+				all := again.stats(t)
+				if n := sum(all, "replies_of_former"); n != calls {
+					t.Errorf("%d responses of before were passed on, want %d", n, calls)
+				}
+				if n := dropped(all, "stray response"); n != 0 {
+					t.Errorf("%d responses were dropped as strays", n)
+				}
+			})
+		}
+	}
+}
