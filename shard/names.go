@@ -14,6 +14,7 @@ import (
 const (
 	mailResolved = 1 // a relay that waited: transaction, key
 	mailParked   = 2 // a parked message: its number
+	mailWayBack  = 3 // a response whose Via names a host: its token
 )
 
 // names is what a shard does for requests whose destination is a name that nobody
@@ -106,6 +107,9 @@ func (w *worker) mail(m *shm.Mail) {
 		w.resolved(proxy.Waiting{Tx: m[1], Key: m[2]})
 	case mailParked:
 		w.unpark(m[1])
+	case mailWayBack:
+		w.step = stepQueue
+		w.notBack(m[1])
 	}
 }
 

@@ -3,7 +3,6 @@ package shard
 import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
-	"viaduct/parser"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
 )
@@ -57,6 +56,7 @@ type outlet struct {
 	segments  [][]byte // referenced until End, for a second try
 	reopened  uint64   // responses whose connection was gone, sent over another one
 	lost      uint64   // responses that had no way
+	under     wayBack  // responses that try another connection
 }
 
 func (o *outlet) Begin(listener int, dst *netio.Addr, token uint64) {
@@ -105,41 +105,6 @@ func (o *outlet) End() {
 		return
 	}
 	o.reopen(w &^ txn.NoConnect)
-}
-
-// reopen sends a response whose connection is gone over a new one, to the address
-// the request came from and the port its Via names (RFC 3261 §18.2.2). Slow path.
-func (o *outlet) reopen(w txn.Wishes) {
-	var n int
-	for _, s := range o.segments {
-		n += len(s)
-	}
-	b := make([]byte, 0, n)
-	for _, s := range o.segments {
-		b = append(b, s...)
-	}
-	var m parser.Message
-	proto := o.by[o.listener].Proto
-	if m.Parse(b) != parser.OK || proto == netio.WS || proto == netio.WSS {
-		o.lost++ // a browser listens nowhere (RFC 7118 §5)
-		return
-	}
-	via, reason := m.TopVia()
-	if reason != parser.OK {
-		o.lost++
-		return
-	}
-	to := o.dst
-	if to.Port = via.Port; to.Port == 0 {
-		to.Port = proto.DefaultPort()
-	}
-	o.streams.Begin(o.listener, &to, 0)
-	o.streams.Append(b)
-	if !o.streams.End(w, via.Host.Of(b), proxy.Patience{}) {
-		o.lost++
-		return
-	}
-	o.reopened++
 }
 
 // Domain names whose certificate the receiver of the next message must show; valid

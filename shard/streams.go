@@ -129,7 +129,13 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 		if f.Blames && !f.Written {
 			w.report(f.Token, f.Why)
 		}
-		if f.Token != 0 {
+		switch {
+		case isWayBack(f.Token):
+			if !f.Written {
+				told = true
+				w.notBack(f.Token)
+			}
+		case f.Token != 0:
 			told = true
 			w.sendFailed(f.Token)
 		}

@@ -408,7 +408,7 @@ func TestFlowsInBadWeather(t *testing.T) {
 		f := equipped(t, a)
 		f.faulty = false
 		refuses := slices.ContainsFunc(a.Files, func(s txtar.File) bool { return strings.HasPrefix(s.Name, "icmp ") }) // may be before or behind an answer
-		refuses = refuses || strings.Contains(t.Name(), "/late-") || // what comes late may come in time, and the other way round
+		refuses = refuses || strings.Contains(t.Name(), "/late-") ||                                                   // what comes late may come in time, and the other way round
 			slices.ContainsFunc(a.Files, func(s txtar.File) bool {
 				return strings.HasPrefix(s.Name, "in ") && strings.HasPrefix(string(s.Data), "SIP/2.0 ") // nobody repeats a response that is written out
 			})

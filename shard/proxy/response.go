@@ -54,7 +54,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 	if br == nil {
 		return c.Stray(m, check), 0
 	}
-	whole := check == parser.OK && (via.More || m.Next(via.Row) >= 0)
+	whole := check == parser.OK && viaBelow(m, via)
 	if (!whole || br.Lost()) && !br.OfCancel() {
 		c.tx.Hold(br)
 	}
@@ -71,6 +71,20 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 	}
 	c.upstream(c.tx.Tx(br), br, m, via)
 	return Forwarded, 0
+}
+
+// viaBelow tells whether there is a Via below ours, of the form in which everybody writes it. One of another form is replaced by that of the request, which
+// is the same if it was copied from there.
+func viaBelow(m *parser.Message, top *parser.Via) bool {
+	var v []byte
+	if top.More {
+		row := m.Headers[top.Row].Value
+		v = bytes.TrimLeft(m.Raw[top.Cut.End():row.End()], " \t\r\n")
+	} else if i := m.Next(top.Row); i >= 0 {
+		v = m.Headers[i].Value.Of(m.Raw)
+	}
+	const version = "SIP/2.0/"
+	return len(v) > len(version)+len("UDP ") && string(v[:len(version)]) == version
 }
 
 // Stray handles a response whose branch, one of ours by its form, names no transaction.

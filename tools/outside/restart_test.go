@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"fmt"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -74,4 +75,38 @@ func TestCallsRingAcrossRestart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRow48ResponseToViaHost: the connection of a caller is gone, and at the address it came from nobody listens: the response goes to what the host in
+// its Via leads to (RFC 3263 §5), the first time after asking, and then by what is known. What leads nowhere is counted.
+func TestRow48ResponseToViaHost(t *testing.T) {
+	t.Parallel()
+	other := netip.MustParseAddr("127.0.0.2")
+	n := newNameserver(t, "callers.example.net 60 IN A 127.0.0.2", "nobody.example.net 60 IN A 127.0.0.3")
+	srv := startStreams(t, streamSetup{globals: locating(t, n.addr)})
+	callee := newPeer(t, "the callee")
+	f := func(host string, arrives bool) {
+		t.Helper()
+		caller := listener(t, "a caller behind a balancer", overTCP, other)
+		caller.sentBy = fmt.Sprintf("%s:%d", host, caller.addr.Port())
+		line := caller.dial(srv.tcp)
+		d := caller.call(srv.tcp)
+		d.uri = callee.contact("callee")
+		d.invite()
+		m := callee.expect("INVITE")
+		caller.expect("100")
+		line.close()
+		line.noticed()
+		callee.reply(m, 486, "Busy Here", "callee")
+		callee.expect("ACK")
+		if arrives {
+			caller.expect("486")
+			return
+		}
+		eventually(t, "the answer to be counted", func() bool { return sum(srv.stats(t), "no_way_back") == 1 })
+	}
+	f("callers.example.net", true)
+	f("callers.example.net", true)
+	f("127.0.0.2", true)
+	f("nobody.example.net", false)
 }

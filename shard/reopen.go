@@ -1,0 +1,162 @@
+package shard
+
+import (
+	"net/netip"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// A response whose connection is gone goes, over a new one, to the address its request came from and the port that its Via names
+// (RFC 3261 §18.2.2). Nobody may listen there, as behind a balancer of connections: then to where the host in the Via is to be
+// found (RFC 3263 §5), one address after the other. All of this is a slow path.
+
+// wayBack are the responses under way so, the newest ones: who waits longer than it takes for so many others has no more than one try.
+type wayBack struct {
+	next uint64
+	list [maxWayBack]returning
+}
+
+// returning is one of them.
+type returning struct {
+	token    uint64 // of its try that is under way; 0: none is
+	message  []byte
+	host     []byte // of its Via
+	port     uint16 // the same; 0: none
+	wishes   txn.Wishes
+	listener int
+	tried    netio.Addr // first
+	asks     int        // of what its host leads to
+	n, at    int
+	ways     [proxy.MaxEndpoints]netio.Addr
+}
+
+// tokenOf is a token that no branch has: those name a record in the lower half.
+func tokenOf(number uint64) uint64 { return (number + 1) << 32 }
+
+// isWayBack tells whether a token is that of a response.
+func isWayBack(token uint64) bool { return token != 0 && uint32(token) == 0 }
+
+// reopen sends the response at hand, whose connection is gone, over a new one.
+func (o *outlet) reopen(w txn.Wishes) {
+	var n int
+	for _, s := range o.segments {
+		n += len(s)
+	}
+	b := make([]byte, 0, n)
+	for _, s := range o.segments {
+		b = append(b, s...)
+	}
+	var m parser.Message
+	proto := o.by[o.listener].Proto
+	if m.Parse(b) != parser.OK || proto == netio.WS || proto == netio.WSS {
+		o.lost++ // a browser listens nowhere (RFC 7118 §5)
+		return
+	}
+	via, reason := m.TopVia()
+	if reason != parser.OK {
+		o.lost++
+		return
+	}
+	to := o.dst
+	if to.Port = via.Port; to.Port == 0 {
+		to.Port = proto.DefaultPort()
+	}
+	r, token := &returning{message: b, host: via.Host.Of(b), port: via.Port, wishes: w, listener: o.listener, tried: to}, uint64(0)
+	if n <= maxWayBackBytes {
+		token = tokenOf(o.under.next)
+		o.under.list[o.under.next%maxWayBack] = *r
+		r = &o.under.list[o.under.next%maxWayBack]
+		o.under.next++
+	}
+	r.token = token
+	if !o.back(r, &to, o.listener) {
+		o.lost++
+		return
+	}
+	o.reopened++
+}
+
+// back sends r to an address; false: it does not leave.
+func (o *outlet) back(r *returning, to *netio.Addr, listener int) bool {
+	o.streams.Begin(listener, to, r.token)
+	o.streams.Append(r.message)
+	return o.streams.End(r.wishes, r.host, proxy.Patience{})
+}
+
+// of is the response whose try has that token, nil if others took its place.
+func (o *outlet) of(token uint64) *returning {
+	if r := &o.under.list[(token>>32-1)%maxWayBack]; r.token == token {
+		return r
+	}
+	return nil
+}
+
+// notBack is told that the try of a response failed: the next one goes on with what its Via names.
+func (w *worker) notBack(token uint64) {
+	o := w.outlet
+	if o == nil {
+		return
+	}
+	r := o.of(token)
+	if r == nil {
+		o.lost++
+		return
+	}
+	if r.n == 0 && r.asks < 2 && !w.whereBack(r) {
+		return
+	}
+	for r.at < r.n {
+		to := r.ways[r.at]
+		r.at++
+		if to == r.tried {
+			continue
+		}
+		by := w.shared.egress.Egress(&to, r.listener)
+		if by >= 0 && w.shared.listeners[by].Proto == to.Proto && o.back(r, &to, by) {
+			return
+		}
+	}
+	*r = returning{}
+	o.lost++
+}
+
+// whereBack finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a mail goes on.
+func (w *worker) whereBack(r *returning) bool {
+	r.asks++
+	proto := w.shared.listeners[r.listener].Proto
+	if ip, ok := parser.HostIP(r.host); ok {
+		r.ways[0] = netio.AddrFrom(netip.AddrPortFrom(ip, r.tried.Port))
+		r.ways[0].Proto, r.n = proto, 1
+		return true
+	}
+	if w.shared.resolver == nil {
+		return true
+	}
+	q := proxy.NameQuery{Host: r.host, Port: r.port, Proto: proto, HasProto: true, Protos: 1 << proto, Families: w.families()}
+	var list [proxy.MaxEndpoints]proxy.Endpoint
+	switch n, answer := w.shared.resolver.Lookup(&q, list[:]); answer {
+	case proxy.Resolved:
+		for i := range list[:n] {
+			r.ways[i] = list[i].Addr
+			r.ways[i].Proto = list[i].Proto
+		}
+		r.n = n
+	case proxy.Unknown:
+		if r.asks < 2 && w.names.ask(&q, &shm.Mail{mailWayBack, r.token}) {
+			return false
+		}
+	}
+	return true
+}
+
+// families is what the listeners can send by, as a NameQuery has it.
+func (w *worker) families() (f uint8) {
+	for _, l := range w.shared.listeners {
+		f |= 1 << ((l.Addr.Family - 4) / 2)
+	}
+	return f
+}
