@@ -97,8 +97,19 @@ func withMask(f func() error) error {
 	return f()
 }
 
+// CheckSocketPath refuses a path that no Unix socket can have.
+func CheckSocketPath(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("status socket %s: the path has %d bytes, and the kernel takes %d (unix(7)): choose a shorter one", path, len(path), maxSocketPath)
+	}
+	return nil
+}
+
 // ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a file that is no socket, is refused.
 func (s *StatusService) ListenUnix(path string, owner *Identity) error {
+	if err := CheckSocketPath(path); err != nil {
+		return err
+	}
 	switch st, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
