@@ -119,7 +119,7 @@ type Server struct {
 // Layout is the hash of the records this build keeps in the arena.
 func Layout() uint64 {
 	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{},
-		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{})
+		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }
 
 // Start binds the addresses and starts the shards; datagrams are served when it
