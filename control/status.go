@@ -82,11 +82,17 @@ func NewStatusService(commands Commands, log *Log) *StatusService {
 	return &StatusService{commands: commands, log: log, closed: make(chan struct{}), conns: map[*net.UnixConn]struct{}{}}
 }
 
+// commandHelp is what system.methodHelp says of commands.
+var commandHelp = map[string]string{
+	"status": "Tells version, addresses, state (serving or draining), uptime and lost log lines.",
+	"stats":  "Reads every counter of shards, streams, names and the blocklist; docs/counters.md has what each counts.",
+}
+
 // Serve answers the methods of r beside the commands. Before the first Listen.
 func (s *StatusService) Serve(r *RPC) {
 	s.rpc = r
 	for name, f := range s.commands {
-		r.Register(&Method{Name: name, Help: "Answers as docs/flags.md says of -x.", Call: func(Args) (any, error) { return f(), nil }})
+		r.Register(&Method{Name: name, Help: commandHelp[name], Call: func(Args) (any, error) { return f(), nil }})
 	}
 }
 
