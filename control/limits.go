@@ -28,7 +28,8 @@ const (
 	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so long.
 	statusIdleTimeout = 30 * time.Second
 
-	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may take 2 s for what they have not written.
+	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may
+	// take 2 s for what they have not written.
 	releaseTimeout = 5 * time.Second
 
 	// maxSocketPath is the longest path of a Unix socket: sun_path less its final zero (unix(7)).

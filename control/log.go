@@ -101,8 +101,8 @@ func OpenLog(c LogConfig) (*Log, error) {
 // Raw puts one line into the log as it is, without time or level: the machine-readable ones.
 func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, append(bytes.Clone(line), '\n')) }
 
-// Lost is the number of lines dropped because the place they go to was slower than we, or did not take them: a full disk, a pipe that nobody
-// reads any more, a syslog that went away.
+// Lost is the number of lines dropped because the place they go to was slower than we, or did not
+// take them: a full disk, a pipe that nobody reads any more, a syslog that went away.
 func (l *Log) Lost() uint64 { return l.sink.lost.Load() }
 
 // Close waits, bounded, until what was logged is written. Lines logged after it are lost.
@@ -192,7 +192,8 @@ func (s *sink) run() {
 	}
 }
 
-// line writes one line. It returns false if the line did not get where it should: nowhere is left to say so but in the count.
+// line writes one line. It returns false if the line did not get where it should: nowhere is left
+// to say so but in the count.
 func (s *sink) line(l logLine) (written bool) {
 	defer func() {
 		if recover() != nil {

@@ -42,8 +42,9 @@ func CheckPIDFile(path string) error {
 	return nil
 }
 
-// lives tells whether there is a process of that number that can still do something: not a zombie, which only waits for its parent to
-// ask how it ended. Where /proc is not there a zombie counts as living, as kill(2) has it.
+// lives tells whether there is a process of that number that can still do something: not a zombie,
+// which only waits for its parent to ask how it ended. Where /proc is not there a zombie counts as
+// living, as kill(2) has it.
 func lives(pid int) bool {
 	// EPERM: it lives, under another user.
 	if err := unix.Kill(pid, 0); err != nil && !errors.Is(err, unix.EPERM) {
@@ -91,8 +92,8 @@ func CreatePIDFile(path string) error {
 	}
 }
 
-// WriteGroupFile writes the number of this process's group to path, in place of what was there. It says nothing about who runs:
-// that is the pid file's.
+// WriteGroupFile writes the number of this process's group to path, in place of what was there. It
+// says nothing about who runs: that is the pid file's.
 func WriteGroupFile(path string) error {
 	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", unix.Getpgrp()), 0o644); err != nil {
 		return fmt.Errorf("cannot write the file of the process group: %w", err)

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process that drains still holds its ports, and a successor cannot bind them. So while it drains it listens on one abstract Unix socket
-// per address (unix(7): without a file, and seen within the network namespace whose ports it stands for). Connecting is the question:
+// A process that drains still holds its ports, and a successor cannot bind them. So while it drains
+// it listens on one abstract Unix socket per address (unix(7): without a file, and seen within the
+// network namespace whose ports it stands for). Connecting is the question:
 //
 //	draining process                            successor
 //	listen "viaduct-draining/udp:ADDRESS"
@@ -32,7 +33,8 @@ type Release struct {
 	listeners []*net.UnixListener
 }
 
-// OfferRelease lets a successor ask for the listed addresses, each "udp:192.0.2.1:5060". What could not be offered is the error; the rest is.
+// OfferRelease lets a successor ask for the listed addresses, each "udp:192.0.2.1:5060". What could
+// not be offered is the error; the rest is.
 func OfferRelease(addrs []string) (*Release, error) {
 	r := &Release{asked: make(chan struct{})}
 	var errs []error
@@ -56,8 +58,9 @@ func (r *Release) Asked() <-chan struct{} {
 	return r.asked
 }
 
-// accept waits for root or our own user; whoever else asks is told no by the end of the connection. The connection of a successor stays
-// open until the process ends, which tells it that everything is closed.
+// accept waits for root or our own user; whoever else asks is told no by the end of the connection.
+// The connection of a successor stays open until the process ends, which tells it that everything
+// is closed.
 func (r *Release) accept(l *net.UnixListener) {
 	for {
 		conn, err := l.AcceptUnix()
@@ -78,7 +81,8 @@ func (r *Release) accept(l *net.UnixListener) {
 	}
 }
 
-// askers keeps the connections of successors reachable: closed by a finalizer, one would say that we are gone.
+// askers keeps the connections of successors reachable: closed by a finalizer, one would say that
+// we are gone.
 var askers sync.Map
 
 func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
@@ -92,8 +96,9 @@ func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
 	return cred, err
 }
 
-// AskForRelease asks draining processes to let go of the listed addresses and waits until they have ended, releaseTimeout at most. It gives
-// the numbers of those that have; none if nobody drains there, which costs nothing.
+// AskForRelease asks draining processes to let go of the listed addresses and waits until they have
+// ended, releaseTimeout at most. It gives the numbers of those that have; none if nobody drains
+// there, which costs nothing.
 func AskForRelease(addrs []string) (gone []int, err error) {
 	for _, a := range addrs {
 		conn, err := net.Dial("unix", releasePrefix+a)

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A successor that asks has the address when the answer is there: the other process has ended by then.
+// A successor that asks has the address when the answer is there: the other process has ended by
+// then.
 func TestRelease(t *testing.T) {
 	address := fmt.Sprintf("udp:192.0.2.1:%d", os.Getpid())
 	if gone, err := AskForRelease([]string{address}); len(gone) != 0 || err != nil {

@@ -127,9 +127,10 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.decide()
 }
 
-// turnAway is what becomes of a new call while shutting down. Slow path: in the first seconds what came by UDP is left without an
-// answer, for its sender repeats it (RFC 3261 §17.1.1.2), and by then a successor may take it; later, and over streams, where nothing
-// is repeated, 503 sends it elsewhere.
+// turnAway is what becomes of a new call while shutting down. Slow path: in the first seconds what
+// came by UDP is left without an answer, for its sender repeats it (RFC 3261 §17.1.1.2), and by
+// then a successor may take it; later, and over streams, where nothing is repeated, 503 sends it
+// elsewhere.
 func (w *worker) turnAway(p *netio.Packet) {
 	if w.shared.draining.Load() == drainSilent && !p.Src.Proto.Reliable() {
 		w.drop(Draining)

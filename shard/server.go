@@ -44,7 +44,8 @@ type Config struct {
 	NoSegment bool
 	// NoShed handles every new call, however long the queues of the sockets are; false: in overload some are refused, so that the others succeed.
 	NoShed bool
-	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil: nothing is to be done.
+	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil:
+	// nothing is to be done.
 	BeforeBind func() error
 	CPUs       []int        // shards are pinned to these in turn; empty: those this process may use
 	Logger     *slog.Logger // nil: slog.Default()

@@ -153,7 +153,8 @@ func counterTables(text string) (names []string) {
 	return names
 }
 
-// Every counter that a process gives is in docs/counters.md, or docs/streams.md for those of streams, and every one there is given.
+// Every counter that a process gives is in docs/counters.md, or docs/streams.md for those of
+// streams, and every one there is given.
 func TestCountersAreDocumented(t *testing.T) {
 	dir := t.TempDir()
 	config, socket := filepath.Join(dir, "v.cfg"), filepath.Join(dir, "v.sock")

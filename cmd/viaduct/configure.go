@@ -321,8 +321,8 @@ func (o *options) override(c *Config) (errs []error) {
 // pollMethods are what Kamailio's -W may be.
 var pollMethods = []string{"poll", "epoll_lt", "epoll_et", "sigio_rt", "select", "kqueue", "/dev/poll"}
 
-// takenFlag is what becomes of a flag of Kamailio's that has nothing to act on here: scripts that start a proxy give them. What Kamailio
-// refuses is refused.
+// takenFlag is what becomes of a flag of Kamailio's that has nothing to act on here: scripts that
+// start a proxy give them. What Kamailio refuses is refused.
 func takenFlag(g given) (note string, err error) {
 	switch g.flag.name {
 	case "a":

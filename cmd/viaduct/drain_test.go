@@ -71,7 +71,8 @@ func TestDrainWaitsForCalls(t *testing.T) {
 	r := ringing(t)
 	r.signal(syscall.SIGTERM)
 	r.waitLog("viaduct draining", 1)
-	// The call under way holds the process; a new one is left to a successor, and sent elsewhere when none has come.
+	// The call under way holds the process; a new one is left to a successor, and sent elsewhere
+	// when none has come.
 	if got := invite(t, r.port, "second"); len(got) != 0 {
 		t.Errorf("a new call at the beginning of the drain got %q, want no answer", got)
 	}
@@ -129,7 +130,8 @@ func TestSecondSignalAtOnceCounts(t *testing.T) {
 	r.waitLog("viaduct stops at once", 1)
 }
 
-// USR2 is for a service manager that starts a successor next: calls under way do not hold the process.
+// USR2 is for a service manager that starts a successor next: calls under way do not hold the
+// process.
 func TestUSR2StopsAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.pid")
 	r := ringing(t, "-P", path)
@@ -140,7 +142,8 @@ func TestUSR2StopsAtOnce(t *testing.T) {
 	r.waitLog("viaduct stops at once", 1)
 }
 
-// A successor does not find the ports, the pid file and the socket of a process that drains taken, however long a call rings.
+// A successor does not find the ports, the pid file and the socket of a process that drains taken,
+// however long a call rings.
 func TestSuccessorOfADrainingProcess(t *testing.T) {
 	dir := t.TempDir()
 	pid, socket := filepath.Join(dir, "v.pid"), filepath.Join(dir, "v.sock")

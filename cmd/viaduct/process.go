@@ -111,8 +111,8 @@ func (p *process) open() (err error) {
 	return p.ready()
 }
 
-// succeed is the last step before binding: a process that drains on our addresses is asked to let go of them, and the pid file must name
-// nobody who lives.
+// succeed is the last step before binding: a process that drains on our addresses is asked to let
+// go of them, and the pid file must name nobody who lives.
 func (p *process) succeed() error {
 	gone, err := control.AskForRelease(p.config.addresses())
 	for _, pid := range gone {

@@ -8,11 +8,13 @@ import (
 	"viaduct/netio"
 )
 
-// Network is an entry for every address of a prefix, at one port or all: what an operator lists. There are few and they are looked through one
-// by one, after the table proper has said no. Words are atomics for readers; writers hold the lock.
+// Network is an entry for every address of a prefix, at one port or all: what an operator lists.
+// There are few and they are looked through one by one, after the table proper has said no. Words
+// are atomics for readers; writers hold the lock.
 //
-// It counts while its life word is not 0, which is stored last by add and first by delete. Each use of a record has another version in that
-// word, so a reader that finds it as it was has read one network.
+// It counts while its life word is not 0, which is stored last by add and first by delete. Each use
+// of a record has another version in that word, so a reader that finds it as it was has read one
+// network.
 type Network struct {
 	ip      [2]uint64 // masked
 	key     uint64    // zone 32 | port 16, 0: any | family 8 | protocol 8
@@ -107,8 +109,8 @@ func (n *Network) sane() bool {
 	return k.sane() && n.bits <= longest && n.ip[0]&^mask[0]|n.ip[1]&^mask[1] == 0
 }
 
-// AddNetwork lists every address of p, at one port or, if port is 0, all of them, or extends the entry there is. It is AddWaiting otherwise.
-// Full: there are MaxNetworks.
+// AddNetwork lists every address of p, at one port or, if port is 0, all of them, or extends the
+// entry there is. It is AddWaiting otherwise. Full: there are MaxNetworks.
 func (t *Table) AddNetwork(proto netio.Proto, p netip.Prefix, port uint16, c Cause, nowMs int64) Verdict {
 	k, length := networkKey(proto, p, port)
 	addr := k.addr()
@@ -161,7 +163,8 @@ func (t *Table) linkNetwork(k *key, length uint32, r Reason, expires, sinceMs in
 	return false
 }
 
-// renewNetwork gives a record its next version: the owner into the half that does not count, then one store for all of it.
+// renewNetwork gives a record its next version: the owner into the half that does not count, then
+// one store for all of it.
 func (t *Table) renewNetwork(n *Network, r Reason, expires int64, owner uint64) {
 	n.version++
 	atomic.StoreUint64(&n.owner[n.version&1], owner)
@@ -200,7 +203,8 @@ func (t *Table) dropNetworks(which func(*Network) bool) (dropped int) {
 	return dropped
 }
 
-// DeleteNetwork takes one network out, a permanent one too: the one with exactly this protocol, prefix and port. False: there is none.
+// DeleteNetwork takes one network out, a permanent one too: the one with exactly this protocol,
+// prefix and port. False: there is none.
 func (t *Table) DeleteNetwork(proto netio.Proto, p netip.Prefix, port uint16) bool {
 	if t.root == nil {
 		return false
@@ -212,7 +216,8 @@ func (t *Table) DeleteNetwork(proto netio.Proto, p netip.Prefix, port uint16) bo
 	return found != nil && t.dropNetworks(func(n *Network) bool { return n == found }) == 1
 }
 
-// takeNetworks moves in the networks of another table, as far as there is room; one that both have keeps its flags and the later end.
+// takeNetworks moves in the networks of another table, as far as there is room; one that both have
+// keeps its flags and the later end.
 func (t *Table) takeNetworks(from *Table) {
 	for i := range from.root.networks {
 		n := &from.root.networks[i]

@@ -19,8 +19,8 @@ const KindTable = 0x20
 //
 // The networks end the Root.
 //
-// A link is a node's number from 1 on; 0 ends a chain. All but the first line's constants is guarded by lock; used and networksUsed are
-// read without.
+// A link is a node's number from 1 on; 0 ends a chain. All but the first line's constants is
+// guarded by lock; used and networksUsed are read without.
 type Root struct {
 	shm.Header
 	Slots   uint32 // nodes there are, a multiple of blockLen; constant

@@ -131,7 +131,8 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 	}
 }
 
-// cutName reports a name that a hyphen cuts in two: Kamailio refuses those of #!define and #!ifdef, and never meets those of #!defenv.
+// cutName reports a name that a hyphen cuts in two: Kamailio refuses those of #!define and #!ifdef,
+// and never meets those of #!defenv.
 func (lx *lexer) cutName(at Pos, directive, arg string) bool {
 	n := nameLen(arg)
 	if n == 0 || n == len(arg) || arg[n] != '-' {

@@ -119,7 +119,8 @@ func TestDestinationHangs(t *testing.T) {
 	}
 }
 
-// SIGTERM in the middle of calls: new ones are left to a successor and then refused, those under way are finished, and the exit code is 0.
+// SIGTERM in the middle of calls: new ones are left to a successor and then refused, those under
+// way are finished, and the exit code is 0.
 func TestDrain(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{shards: 2})
 	held := caller.call(srv.addr)
