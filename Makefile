@@ -16,7 +16,7 @@ ARGS     ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/viaduct and bin/viaductctl
@@ -60,13 +60,19 @@ soak: build ## the load of the benchmark for SOAKTIME (default 10m), watching lo
 	@$(GO) test -json -count=1 -timeout 20m -parallel 32 ./tools/outside -run '^TestRow' -long 2>&1 | bin/testreport
 
 .PHONY: install
-install: build ## install both binaries, unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
+install: build install-docs ## install both binaries, unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
 	install -D -m 0755 bin/viaduct $(DESTDIR)$(PREFIX)/sbin/viaduct
 	install -D -m 0755 bin/viaductctl $(DESTDIR)$(PREFIX)/bin/viaductctl
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|g' cmd/viaduct/viaduct.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/viaduct.service
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md LICENSE docs/*.md
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/sipp docs/sipp/*.xml
+
+# In the folders of the tree: documents link to one another.
+.PHONY: install-docs
+install-docs: ## install the documents alone
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md BENCHMARKS.md LICENSE
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/bench/plots bench/plots/*.svg
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/sipp docs/sipp/*.xml
 
 .PHONY: clean
 clean: ## remove what was built

@@ -28,6 +28,13 @@ const (
 	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so long.
 	statusIdleTimeout = 30 * time.Second
 
+	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may
+	// take 2 s for what they have not written.
+	releaseTimeout = 5 * time.Second
+
+	// maxSocketPath is the longest path of a Unix socket: sun_path less its final zero (unix(7)).
+	maxSocketPath = 107
+
 	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a line feed (pid_max ≤ 4194304, proc(5)).
 	pidFileBytes = 32
 )

@@ -101,7 +101,8 @@ func OpenLog(c LogConfig) (*Log, error) {
 // Raw puts one line into the log as it is, without time or level: the machine-readable ones.
 func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, append(bytes.Clone(line), '\n')) }
 
-// Lost is the number of lines dropped because the place they go to was slower than we.
+// Lost is the number of lines dropped because the place they go to was slower than we, or did not
+// take them: a full disk, a pipe that nobody reads any more, a syslog that went away.
 func (l *Log) Lost() uint64 { return l.sink.lost.Load() }
 
 // Close waits, bounded, until what was logged is written. Lines logged after it are lost.
@@ -147,7 +148,7 @@ type logLine struct {
 type sink struct {
 	write func(severity, []byte) error
 	queue chan logLine
-	lost  atomic.Uint64 // written by put, read by run and Lost
+	lost  atomic.Uint64 // written by put and run, read by run and Lost
 	stop  chan struct{} // closed by Close, once
 	once  sync.Once
 	done  chan struct{} // closed when run has written what was queued at Close
@@ -165,9 +166,12 @@ func (s *sink) run() {
 	defer close(s.done)
 	var told uint64
 	emit := func(l logLine) {
-		s.line(l)
-		if n := s.lost.Load(); n != told {
-			s.line(logLine{sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n)})
+		if !s.line(l) {
+			s.lost.Add(1)
+			return
+		}
+		// Told once lines get through again: on the way of one that did not, it would be lost too.
+		if n := s.lost.Load(); n != told && s.line(logLine{sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n)}) {
 			told = n
 		}
 	}
@@ -188,14 +192,15 @@ func (s *sink) run() {
 	}
 }
 
-// line writes one line. Nowhere is left to report a log that fails; one that panics costs its line.
-func (s *sink) line(l logLine) {
+// line writes one line. It returns false if the line did not get where it should: nowhere is left
+// to say so but in the count.
+func (s *sink) line(l logLine) (written bool) {
 	defer func() {
 		if recover() != nil {
-			s.lost.Add(1)
+			written = false
 		}
 	}()
-	_ = s.write(l.severity, l.text)
+	return s.write(l.severity, l.text) == nil
 }
 
 // handler gives each record to the text handler of its severity, whose writer knows that severity: slog's own handlers lose the level on the way

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -94,6 +95,31 @@ func TestLogNeverBlocks(t *testing.T) {
 	l.Close()
 	if !strings.Contains(out.String(), "log lines lost") {
 		t.Error("the loss was not logged")
+	}
+}
+
+// Lines that their place does not take are counted, and the count is told once it takes some again.
+func TestLogCountsWhatIsNotTaken(t *testing.T) {
+	taken := false
+	var out bytes.Buffer
+	l := testLog(3, true, func(_ severity, line []byte) error {
+		if taken = taken || bytes.Contains(line, []byte("there is room again")); !taken {
+			return errors.New("no space left on device")
+		}
+		out.Write(line)
+		return nil
+	})
+	for range 5 {
+		l.Info("line")
+	}
+	l.Info("there is room again")
+	l.Info("one more")
+	l.Close()
+	if lost := l.Lost(); lost != 5 {
+		t.Errorf("%d lines lost, want 5", lost)
+	}
+	if n := strings.Count(out.String(), "log lines lost"); n != 1 || !strings.Contains(out.String(), "lines=5 total=5") {
+		t.Errorf("logged\n%s", out.String())
 	}
 }
 

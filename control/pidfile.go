@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,32 @@ func CheckPIDFile(path string) error {
 	if pid == os.Getpid() {
 		return nil // the first process of a container meets the file of its former life with its own number
 	}
-	// EPERM: it lives, under another user.
-	if err := unix.Kill(pid, 0); err == nil || errors.Is(err, unix.EPERM) {
+	if lives(pid) {
 		return fmt.Errorf("already running: pid file %s names the living process %d", path, pid)
 	}
 	return nil
+}
+
+// lives tells whether there is a process of that number that can still do something: not a zombie,
+// which only waits for its parent to ask how it ended. Where /proc is not there a zombie counts as
+// living, as kill(2) has it.
+func lives(pid int) bool {
+	// EPERM: it lives, under another user.
+	if err := unix.Kill(pid, 0); err != nil && !errors.Is(err, unix.EPERM) {
+		return false
+	}
+	dir := "/proc/" + strconv.Itoa(pid)
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return true
+	}
+	// pid (name) state …: the name may hold blanks and parentheses (proc_pid_stat(5)).
+	_, rest, _ := strings.Cut(string(stat[max(bytes.LastIndexByte(stat, ')'), 0):]), " ")
+	if !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X") {
+		return true
+	}
+	threads, err := os.ReadDir(dir + "/task") // the first thread may have ended alone
+	return err == nil && len(threads) > 1
 }
 
 // CreatePIDFile writes this process's number to path by CheckPIDFile's rules. The file is made anew, so that of two processes that start at once
@@ -68,4 +90,13 @@ func CreatePIDFile(path string) error {
 			return fmt.Errorf("cannot replace the stale pid file: %w", err)
 		}
 	}
+}
+
+// WriteGroupFile writes the number of this process's group to path, in place of what was there. It
+// says nothing about who runs: that is the pid file's.
+func WriteGroupFile(path string) error {
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", unix.Getpgrp()), 0o644); err != nil {
+		return fmt.Errorf("cannot write the file of the process group: %w", err)
+	}
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestPIDFile(t *testing.T) {
@@ -21,6 +23,16 @@ func TestPIDFile(t *testing.T) {
 	}
 	defer held.Wait()
 	defer held.Process.Kill()
+
+	// zombie has ended, and its parent has not asked how.
+	zombie := exec.Command("true")
+	if err := zombie.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer zombie.Wait()
+	if err := unix.Waitid(unix.P_PID, zombie.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
 
 	f := func(name, content, wantErr string) {
 		t.Helper()
@@ -47,6 +59,7 @@ func TestPIDFile(t *testing.T) {
 	}
 	f("no file", "absent", "")
 	f("dead process", fmt.Sprintf("%d\n", dead.Process.Pid), "")
+	f("zombie", fmt.Sprintf("%d\n", zombie.Process.Pid), "")
 	f("dead process without line feed", fmt.Sprint(dead.Process.Pid), "")
 	f("own number of a former life", fmt.Sprintf("%d\n", os.Getpid()), "")
 

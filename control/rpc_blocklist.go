@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +16,9 @@ type Blocklist interface {
 	Enabled() bool
 	View(cursor uint32, nowMs int64, out []blocklist.Entry) (n int, next uint32)
 	AddWaiting(netio.Proto, *netio.Addr, blocklist.Cause, int64) blocklist.Verdict
+	AddNetwork(netio.Proto, netip.Prefix, uint16, blocklist.Cause, int64) blocklist.Verdict
 	Delete(netio.Proto, *netio.Addr) bool
+	DeleteNetwork(netio.Proto, netip.Prefix, uint16) bool
 	DeleteAll() int
 	MemInfo() (usedBytes, maxBytes int)
 	StatsGet(name string, reset bool) (map[string]uint64, bool)
@@ -96,9 +99,9 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 		return map[string]int{"used": used, "max": most}, nil
 	})
 	flags := Param{Name: "flags", Kind: Int}
-	register("add", "Lists a destination, for ttl seconds or dst_blocklist_expire; proto is any, udp, tcp, tls, ws, wss, or 0 to 3.",
+	register("add", "Lists a destination, for ttl seconds or dst_blocklist_expire; ip may be a network, 192.0.2.0/24; port 0 is every port; proto is any, udp, tcp, tls, ws, wss, or 0 to 3.",
 		[]Param{ip, port, proto, flags, {Name: "ttl", Kind: Int, Optional: true}}, func(a Args) (any, error) {
-			p, addr, err := destination(a)
+			d, err := destinationOf(a)
 			if err != nil {
 				return nil, err
 			}
@@ -110,22 +113,34 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 				return nil, Faultf(400, "ttl %d is out of range, 1 to %d seconds", ttl, most)
 			}
 			c := blocklist.Cause{Reasons: blocklist.Reason(bits), TTL: time.Duration(ttl) * time.Second, Owner: "rpc"}
-			switch v := list.AddWaiting(p, &addr, c, nowMs()); v {
+			var verdict blocklist.Verdict
+			if d.network {
+				verdict = list.AddNetwork(d.proto, d.prefix, d.port, c, nowMs())
+			} else {
+				verdict = list.AddWaiting(d.proto, &d.addr, c, nowMs())
+			}
+			switch verdict {
 			case blocklist.Added, blocklist.Updated:
 				return nil, nil
 			case blocklist.Off:
 				return nil, Faultf(500, "dst blocklist support disabled")
-			default:
-				return nil, Faultf(400, "Failed to add the entry to the blocklist")
+			case blocklist.Full:
+				if d.network {
+					return nil, Faultf(400, "Failed to add the entry to the blocklist: it takes %d networks", blocklist.MaxNetworks)
+				}
 			}
+			return nil, Faultf(400, "Failed to add the entry to the blocklist")
 		})
 	register("delete", "Takes one entry out, a permanent one too; proto is the entry's own.", []Param{ip, port, proto}, func(a Args) (any, error) {
-		p, addr, err := destination(a)
+		d, err := destinationOf(a)
 		if err != nil {
 			return nil, err
 		}
-		if !list.Delete(p, &addr) {
-			return nil, Faultf(404, "there is no entry %s %s", blocklist.ProtoName(p), addr)
+		switch {
+		case d.network && !list.DeleteNetwork(d.proto, d.prefix, d.port):
+			return nil, Faultf(404, "there is no entry %s %s port %d", blocklist.ProtoName(d.proto), prefixText(d.prefix), d.port)
+		case !d.network && !list.Delete(d.proto, &d.addr):
+			return nil, Faultf(404, "there is no entry %s %s", blocklist.ProtoName(d.proto), d.addr)
 		}
 		return nil, nil
 	})
@@ -143,26 +158,62 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 		})
 }
 
-// destination reads ip, port and proto, the first three arguments.
-func destination(a Args) (p netio.Proto, addr netio.Addr, err error) {
-	ip, perr := netip.ParseAddr(a.Text(0))
-	if perr != nil {
-		if n := len(a.Text(0)); n > 2 && a.Text(0)[0] == '[' && a.Text(0)[n-1] == ']' {
-			ip, perr = netip.ParseAddr(a.Text(0)[1 : n-1])
-		}
-		if perr != nil {
-			return 0, addr, Faultf(400, "Malformed ip address")
-		}
+// destination is what an entry is for: one address and port, or all of a network.
+type destination struct {
+	proto   netio.Proto
+	addr    netio.Addr
+	network bool
+	prefix  netip.Prefix
+	port    uint16 // of the network, 0: all
+}
+
+// destinationOf reads ip, port and proto, the first three arguments.
+func destinationOf(a Args) (d destination, err error) {
+	text := a.Text(0)
+	if n := len(text); n > 2 && text[0] == '[' && text[n-1] == ']' {
+		text = text[1 : n-1]
 	}
 	port := a.Int(1, 0)
-	if port < 1 || port > 65535 {
-		return 0, addr, Faultf(400, "port %d is out of range, 1 to 65535", port)
+	if port < 0 || port > 65535 {
+		return d, Faultf(400, "port %d is out of range, 1 to 65535, or 0 for all", port)
 	}
-	p, ok := protoOf(a.Text(2))
-	if !ok {
-		return 0, addr, Faultf(400, "Unknown protocol")
+	known := false
+	if d.proto, known = protoOf(a.Text(2)); !known {
+		return d, Faultf(400, "Unknown protocol")
 	}
-	return p, netio.AddrFrom(netip.AddrPortFrom(ip, uint16(port))), nil
+	d.port = uint16(port)
+	if strings.Contains(text, "/") {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return d, Faultf(400, "Malformed ip address")
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		if p != p.Masked() {
+			return d, Faultf(400, "%s has bits behind its prefix: write %s", p, p.Masked())
+		}
+		d.network, d.prefix = true, p
+		return d, nil
+	}
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return d, Faultf(400, "Malformed ip address")
+	}
+	d.addr = netio.AddrFrom(netip.AddrPortFrom(ip, uint16(port)))
+	if port == 0 {
+		ip = d.addr.AddrPort().Addr() // an IPv4 address in IPv6's clothes is what it is
+		d.network, d.prefix = true, netip.PrefixFrom(ip, ip.BitLen())
+	}
+	return d, nil
+}
+
+// prefixText is a network as it was given: a single address has no length.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // protoOf reads a name or Kamailio's number: 0 any, 1 UDP, 2 TCP, 3 TLS. 4 is SCTP, which is not served.
@@ -181,9 +232,12 @@ func recordOf(e *blocklist.Entry, nowMs int64) blocklistRecord {
 	if e.Reasons&blocklist.Permanent != 0 {
 		expires = "permanent"
 	}
-	ap := e.Addr.AddrPort()
+	ip := e.Addr.AddrPort().Addr().String()
+	if e.Network {
+		ip = prefixText(e.Prefix())
+	}
 	return blocklistRecord{
-		blocklist.ProtoName(e.Proto), ap.Addr().String(), ap.Port(), expires, uint8(e.Reasons), e.Reasons.String(), e.Owner.String(),
+		blocklist.ProtoName(e.Proto), ip, e.Addr.Port, expires, uint8(e.Reasons), e.Reasons.String(), e.Owner.String(),
 		max(nowMs-e.SinceMs, 0) / 1000,
 	}
 }

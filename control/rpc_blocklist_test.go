@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestBlocklistMethods(t *testing.T) {
 	fault("dst_blocklist.add 192.0.2.4 5060 -1 64", 400, "Unknown protocol")
 	fault("dst_blocklist.add example.org 5060 1 64", 400, "Malformed ip address")
 	fault("dst_blocklist.add [] 5060 1 64", 400, "Malformed ip address")
-	fault("dst_blocklist.add 192.0.2.4 65536 1 64", 400, "port 65536 is out of range, 1 to 65535")
+	fault("dst_blocklist.add 192.0.2.4 65536 1 64", 400, "port 65536 is out of range, 1 to 65535, or 0 for all")
 	fault("dst_blocklist.add 192.0.2.4 5060 1 256", 400, "flags 256 are out of range, 1 to 255: 64 lists by your order, 128 more makes it permanent")
 	fault("dst_blocklist.add 192.0.2.4 5060 1 64 0", 400, "ttl 0 is out of range, 1 to 2073600 seconds")
 	fault("dst_blocklist.add 192.0.2.4 5060 1", 400, "flags is missing; usage: dst_blocklist.add ip port proto flags [ttl]")
@@ -80,6 +81,30 @@ func TestBlocklistMethods(t *testing.T) {
 	fault("dst_blocklist.delete 192.0.2.1 5060 udp", 404, "there is no entry udp 192.0.2.1:5060")
 	f("dst_blocklist.delete_all", `{"deleted":1}`)
 	f("dst_blocklist.mem_info", `{"max":193,"used":64}`)
+
+	// Addresses and networks at every port.
+	f("dst_blocklist.add 198.51.100.7 0 any 64 10", `{}`)
+	f("dst_blocklist.add 2001:db8:1::/48 0 tls 192", `{}`)
+	f("dst_blocklist.add ::ffff:203.0.113.0/120 5060 udp 64", `{}`)
+	f("dst_blocklist.debug", `["tls","2001:db8::1",5061,"permanent",193,"any","198.51.100.7",0,10,64,"tls","2001:db8:1::/48",0,"permanent",193,"udp","203.0.113.0/24",5060,60,64]`)
+	inside := netio.Addr{IP: [16]byte{198, 51, 100, 7}, Family: 4, Port: 5080}
+	if !table.Listed(netio.TCP, &inside, *clock) {
+		t.Error("a port of a listed address is not listed")
+	}
+	fault("dst_blocklist.add 203.0.113.1/24 5060 udp 64", 400, "203.0.113.1/24 has bits behind its prefix: write 203.0.113.0/24")
+	fault("dst_blocklist.add 203.0.113.0/33 5060 udp 64", 400, "Malformed ip address")
+	fault("dst_blocklist.add 203.0.113.0 -1 udp 64", 400, "port -1 is out of range, 1 to 65535, or 0 for all")
+	fault("dst_blocklist.delete 203.0.113.0/24 0 udp", 404, "there is no entry udp 203.0.113.0/24 port 0")
+	fault("dst_blocklist.delete 203.0.113.0 0 udp", 404, "there is no entry udp 203.0.113.0 port 0")
+	f("dst_blocklist.delete 203.0.113.0/24 5060 udp", `{}`)
+	f("dst_blocklist.delete_all", `{"deleted":1}`)
+	f("dst_blocklist.delete 2001:db8:1::/48 0 tls", `{}`)
+	for i := range blocklist.MaxNetworks {
+		f(fmt.Sprintf("dst_blocklist.add 10.%d.0.0/16 0 any 64", i), `{}`)
+	}
+	fault("dst_blocklist.add 10.99.0.0/16 0 any 64", 400, "Failed to add the entry to the blocklist: it takes 64 networks")
+	f("dst_blocklist.delete_all", `{"deleted":64}`)
+	f("dst_blocklist.stats_get bkl_hit_cnt 1", `{"bkl_hit_cnt":1}`)
 
 	x := netio.Addr{IP: [16]byte{0x20, 1, 0xd, 0xb8, 15: 1}, Family: 6, Port: 5061}
 	if !table.Listed(netio.TLS, &x, *clock) {

@@ -273,6 +273,12 @@ func TestMethodsAreDocumented(t *testing.T) {
 	RegisterTCP(r, nil)
 	RegisterTLS(r, nil)
 	RegisterDNS(r, nil)
+	NewStatusService(Commands{"status": nil, "stats": nil}, nil).Serve(r)
+	for name := range commandHelp {
+		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) || commandHelp[name] == "" {
+			t.Errorf("help for %s: %s", name, help)
+		}
+	}
 	documented := map[string]bool{}
 	for _, m := range docMethod.FindAllStringSubmatch(string(text), -1) {
 		documented[m[1]] = true

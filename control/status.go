@@ -82,11 +82,17 @@ func NewStatusService(commands Commands, log *Log) *StatusService {
 	return &StatusService{commands: commands, log: log, closed: make(chan struct{}), conns: map[*net.UnixConn]struct{}{}}
 }
 
+// commandHelp is what system.methodHelp says of commands.
+var commandHelp = map[string]string{
+	"status": "Tells version, addresses, state (serving or draining), uptime and lost log lines.",
+	"stats":  "Reads every counter of shards, streams, names and the blocklist; docs/counters.md has what each counts.",
+}
+
 // Serve answers the methods of r beside the commands. Before the first Listen.
 func (s *StatusService) Serve(r *RPC) {
 	s.rpc = r
 	for name, f := range s.commands {
-		r.Register(&Method{Name: name, Help: "Answers as docs/flags.md says of -x.", Call: func(Args) (any, error) { return f(), nil }})
+		r.Register(&Method{Name: name, Help: commandHelp[name], Call: func(Args) (any, error) { return f(), nil }})
 	}
 }
 
@@ -97,8 +103,19 @@ func withMask(f func() error) error {
 	return f()
 }
 
+// CheckSocketPath refuses a path that no Unix socket can have.
+func CheckSocketPath(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("status socket %s: the path has %d bytes, and the kernel takes %d (unix(7)): choose a shorter one", path, len(path), maxSocketPath)
+	}
+	return nil
+}
+
 // ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a file that is no socket, is refused.
 func (s *StatusService) ListenUnix(path string, owner *Identity) error {
+	if err := CheckSocketPath(path); err != nil {
+		return err
+	}
 	switch st, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

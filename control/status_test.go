@@ -71,6 +71,11 @@ func TestStatusSocket(t *testing.T) {
 		t.Errorf("status again on the same connection: %v", v)
 	}
 
+	long := filepath.Join(filepath.Dir(path), strings.Repeat("s", maxSocketPath))
+	if err := s.ListenUnix(long, nil); err == nil || !strings.Contains(err.Error(), long) || !strings.Contains(err.Error(), "takes 107") {
+		t.Errorf("a long path: %v", err)
+	}
+
 	second, _ := testService(t)
 	if err := second.ListenUnix(path, nil); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("live socket: %v, want it refused", err)

@@ -119,12 +119,24 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if m.Has(parser.KindProxyRequire) && m.Method != parser.ACK && m.Method != parser.CANCEL && !w.supported() {
 		return
 	}
-	if w.shared.draining.Load() && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
-		w.refuse(Draining, 503, "Service Unavailable", "Retry-After: 5\r\n")
+	if w.shared.draining.Load() != serving && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
+		w.turnAway(p)
 		return
 	}
 	r.StripMaddr()
 	w.decide()
+}
+
+// turnAway is what becomes of a new call while shutting down. Slow path: in the first seconds what
+// came by UDP is left without an answer, for its sender repeats it (RFC 3261 §17.1.1.2), and by
+// then a successor may take it; later, and over streams, where nothing is repeated, 503 sends it
+// elsewhere.
+func (w *worker) turnAway(p *netio.Packet) {
+	if w.shared.draining.Load() == drainSilent && !p.Src.Proto.Reliable() {
+		w.drop(Draining)
+		return
+	}
+	w.refuse(Draining, 503, "Service Unavailable", "Retry-After: 5\r\n")
 }
 
 // absorb is step 5: it reports whether the request ends in a transaction.

@@ -45,8 +45,11 @@ type Config struct {
 	NoSegment bool
 	// NoShed handles every new call, however long the queues of the sockets are; false: in overload some are refused, so that the others succeed.
 	NoShed bool
-	CPUs   []int        // shards are pinned to these in turn; empty: those this process may use
-	Logger *slog.Logger // nil: slog.Default()
+	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil:
+	// nothing is to be done.
+	BeforeBind func() error
+	CPUs       []int        // shards are pinned to these in turn; empty: those this process may use
+	Logger     *slog.Logger // nil: slog.Default()
 }
 
 // Validate says which field is out of its range and what to change.
@@ -99,7 +102,7 @@ type shared struct {
 	unsteer   func(listener int) bool // see netio.Group; nil in tests without sockets
 
 	stopping      atomic.Bool
-	draining      atomic.Bool
+	draining      atomic.Uint32 // serving, drainSilent, drainRefuses
 	tables        atomic.Pointer[balance.Table]
 	tablesVersion atomic.Uint64
 }
@@ -117,12 +120,14 @@ type Server struct {
 	logDone    chan struct{}
 	stopped    chan struct{} // closed when the stop begins
 	stop       sync.Once
+
+	drainingSince time.Time // Drain's
 }
 
 // Layout is the hash of the records this build keeps in the arena.
 func Layout() uint64 {
 	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{},
-		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{})
+		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }
 
 // Start binds the addresses and starts the shards; datagrams are served when it
@@ -140,6 +145,11 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
+	if cfg.BeforeBind != nil {
+		if err := cfg.BeforeBind(); err != nil {
+			return nil, errors.Join(err, arena.Close())
+		}
+	}
 	writeQueue := new(atomic.Int64)
 	writeQueue.Store(int64(cfg.Settings.Core.UDPWQMaxBytes))
 	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed, WriteQueue: writeQueue, Logger: cfg.Logger})
@@ -384,12 +394,28 @@ func (s *Server) Listeners() []*netio.Listener { return s.shared.listeners }
 // and why.
 func (s *Server) Steering() string { return s.group.Steering() }
 
-// Drain refuses new calls with 503 and waits until every transaction under way
+// What becomes of new calls: they are served, left without an answer where they
+// came by UDP, or refused.
+const (
+	serving = iota
+	drainSilent
+	drainRefuses
+)
+
+// Drain turns new calls away (see turnAway: refused with 503 once it was called
+// refuseAfter ago for the first time) and waits until every transaction under way
 // has its final response and drainLinger has gone by since, for the ACKs, at most
-// timeout. It reports how many transactions, or shards that linger, are left.
+// timeout. It reports how many transactions, or shards that linger, are left. One
+// goroutine may call it, again and again.
 func (s *Server) Drain(timeout time.Duration) (left int) {
-	s.shared.draining.Store(true)
+	if s.drainingSince.IsZero() {
+		s.drainingSince = time.Now()
+		s.shared.draining.Store(drainSilent)
+	}
 	for deadline := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
+		if time.Since(s.drainingSince) >= refuseAfter {
+			s.shared.draining.Store(drainRefuses)
+		}
 		left = 0
 		for i, w := range s.workers {
 			left += int(atomic.LoadUint64(&s.arena.Counters(i)[GaugeUnanswered]))

@@ -2,7 +2,9 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,14 +105,117 @@ func TestFlagsAreDocumented(t *testing.T) {
 // localLink matches [text](target) where target is a file of ours.
 var localLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
-func TestLinksLeadSomewhere(t *testing.T) {
-	for _, doc := range documents(t) {
-		for _, m := range localLink.FindAllStringSubmatch(read(t, doc), -1) {
-			if _, err := os.Stat(filepath.Join(top, filepath.Dir(doc), m[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", doc, m[1])
+// brokenLinks looks after the links of the documents below root.
+func brokenLinks(t *testing.T, root string, docs []string) {
+	t.Helper()
+	links := 0
+	for _, doc := range docs {
+		text, err := os.ReadFile(filepath.Join(root, doc))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range localLink.FindAllStringSubmatch(string(text), -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", filepath.Join(root, doc), m[1])
 			}
 		}
 	}
+	if links < 20 {
+		t.Errorf("only %d links: the pattern no longer finds them", links)
+	}
+}
+
+func TestLinksLeadSomewhere(t *testing.T) { brokenLinks(t, top, documents(t)) }
+
+// What is installed links to what is installed.
+func TestLinksOfInstalledDocuments(t *testing.T) {
+	dest := t.TempDir()
+	if out, err := exec.Command("make", "-C", top, "install-docs", "DESTDIR="+dest, "PREFIX=/usr").CombinedOutput(); err != nil {
+		t.Fatalf("make install-docs: %v\n%s", err, out)
+	}
+	brokenLinks(t, filepath.Join(dest, "usr/share/doc/viaduct"), documents(t))
+}
+
+var (
+	counterRow = regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|")
+	quotedWord = regexp.MustCompile("`([^`]+)`")
+)
+
+// counterTables are the names in the first columns of a text's tables.
+func counterTables(text string) (names []string) {
+	for _, row := range counterRow.FindAllStringSubmatch(text, -1) {
+		for _, m := range quotedWord.FindAllStringSubmatch(row[1], -1) {
+			names = append(names, m[1])
+		}
+	}
+	return names
+}
+
+// Every counter that a process gives is in docs/counters.md, or docs/streams.md for those of
+// streams, and every one there is given.
+func TestCountersAreDocumented(t *testing.T) {
+	dir := t.TempDir()
+	config, socket := filepath.Join(dir, "v.cfg"), filepath.Join(dir, "v.sock")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	if err := os.WriteFile(config, fmt.Appendf(nil, "use_dst_blocklist=yes\nlisten=%s\nrequest_route { exit; }\n", address), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(viaduct(t), "-D", "-E", "-n", "1", "-m", "16", "-f", config, "-x", socket)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	var out []byte
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if out, err = exec.Command(filepath.Join(filepath.Dir(viaduct(t)), "viaductctl"), "-s", socket, "stats").Output(); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	type object = map[string]any
+	var stats struct {
+		Shards       []object
+		TCP, DNS     object
+		DstBlocklist object `json:"dst_blocklist"`
+	}
+	if err := json.Unmarshal(out, &stats); err != nil || len(stats.Shards) != 1 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	sections := map[string]string{}
+	for _, s := range strings.Split(read(t, "docs/counters.md"), "\n## ")[1:] {
+		title, text, _ := strings.Cut(s, "\n")
+		sections[title] = text
+	}
+	_, streams, _ := strings.Cut(read(t, "docs/streams.md"), "\n## Counters\n")
+	streams, _, _ = strings.Cut(streams, "\n## ")
+	f := func(given object, text string) {
+		t.Helper()
+		names := counterTables(text)
+		for name := range given {
+			if !slices.Contains(names, name) {
+				t.Errorf("counter %s is in no table", name)
+			}
+		}
+		for _, name := range names {
+			if _, ok := given[name]; !ok {
+				t.Errorf("counter %s stands in a table, and no process has it", name)
+			}
+		}
+	}
+	f(stats.Shards[0], sections["Of each shard"])
+	f(stats.TCP, streams)
+	f(stats.DNS, sections["Names: `dns`"])
+	f(stats.DstBlocklist, sections["Destinations to spare: `dst_blocklist`"])
 }
 
 // snippet is one block fenced as ```sh test: it must run and exit 0. Words behind are commands it needs beside ours.

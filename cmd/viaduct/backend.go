@@ -55,11 +55,12 @@ func (p *process) startShards() (*shard.Server, error) {
 			Mlock:     c.Settings.Core.MlockPages,
 			HugePages: c.HugePages,
 		},
-		NoSegment: c.NoSegment,
-		NoShed:    c.NoShed,
-		Steer:     c.Steer,
-		CPUs:      c.CPUs,
-		Logger:    p.log.Logger,
+		NoSegment:  c.NoSegment,
+		NoShed:     c.NoShed,
+		BeforeBind: p.succeed,
+		Steer:      c.Steer,
+		CPUs:       c.CPUs,
+		Logger:     p.log.Logger,
 	})
 }
 

@@ -119,6 +119,8 @@ func TestCommandLine(t *testing.T) {
 	f("-h", 0, `(?s)^version: viaduct .*Usage: viaduct \[options\].*\n  -x path `, "")
 	f("-h -f /nonexistent", 0, `Usage`, "")
 	f("-V", 0, `^version: viaduct \d+\.\d+\.\d+ \(\w+/linux\) 0123456789ab\n`, "")
+	f("-v", 0, `^version: viaduct \d+\.\d+\.\d+ \(\w+/linux\) 0123456789ab\n`, "") // not a daemon
+	f("-I", 0, `^version: `, "")
 	f("-V -Z", 0, `^version: `, "")
 	f("-Z -V", 255, "", `^Unknown option '-Z'\. Use -h for help\.\n$`)
 	f("-f", 255, "", `^Option '-f' requires an argument\. Use -h for help\.\n$`)
@@ -152,7 +154,25 @@ func TestCommandLine(t *testing.T) {
 	f("-c -T -N 2", 255, `Listening`, `TCP support disabled`)
 	f("-c -N 2 -T", 255, `Listening`, `TCP support disabled`)
 	f("-c -rR", 0, `config file ok`, `looking names up \(-r, -R`)
-	f("-c -vK", 0, `config file ok`, "")
+	f("-c -K", 0, `config file ok`, "")
+
+	// What Kamailio's scripts give, with the effect it has here or one warning each.
+	for flag, warning := range map[string]string{
+		"-a no": "", "-a off": "", "-S": "", "-G /nonexistent/file": "",
+		"-a yes": "-a yes has no effect: .*alias=NAME", "-e": "-e has", "-L /usr/lib": "-L has", "-M 8": "-M has", "-O 3": "-O has", "-Q 2": "-Q has",
+		"-W epoll_lt": "-W has", "-X tlsf": "-X has", "-Y /run": "-Y has",
+	} {
+		if warning != "" {
+			warning = `^warning: ` + warning + `[^\n]*\n$`
+		}
+		f("-c "+flag, 0, `config file ok`, warning)
+	}
+	f("-c -a maybe", 255, `Listening`, `bad auto aliases parameter: -a maybe`)
+	f("-c -M x", 255, `Listening`, `bad private mem size number: -M x`)
+	f("-c -O x", 255, `Listening`, `bad optimization level: -O x`)
+	f("-c -W foo", 255, `Listening`, `bad poll method name: -W foo`)
+	f("-c -x /"+strings.Repeat("x", 107), 255, `Listening`, `the path has 108 bytes, and the kernel takes 107`)
+	f("-c -x /"+strings.Repeat("x", 106), 0, `config file ok`, "")
 	f("-c -b 0", 255, `Listening`, `bad receive buffer size number: -b 0`)
 	f("-c -b 1048576", 0, `config file ok`, "")
 	f("-c -l 127.0.0.1:99999", 255, `Listening`, `bad listen address: -l 127\.0\.0\.1:99999: port "99999"`)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"viaduct/control"
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard"
@@ -76,6 +77,8 @@ type Config struct {
 	WorkDir string
 	// PIDFile, FIFO and Socket are paths inside Chroot, relative ones from WorkDir; "": none.
 	PIDFile, FIFO, Socket string
+	// GroupFile is the same for the number of the process group.
+	GroupFile string
 	// ExitTimeout bounds the draining of calls under way at a stop; 0: stop at once.
 	ExitTimeout time.Duration
 
@@ -98,6 +101,9 @@ func (c *Config) Validate() error {
 	check(c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for -n %d: write at least -m %d (%d MB a shard), or a smaller -n",
 		c.ArenaMB, c.Shards, arenaLeastShardMB*c.Shards, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
+	if err := control.CheckSocketPath(c.Socket); err != nil {
+		errs = append(errs, err)
+	}
 	for _, l := range c.Listens {
 		check(l.RecvBufferBytes >= 0, "receive buffer cap is negative: %d", l.RecvBufferBytes)
 	}

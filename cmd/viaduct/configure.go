@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,7 +57,7 @@ func parseOptions(args []string) (*options, error) {
 		case "h":
 			o.help = true
 			return o, nil
-		case "V":
+		case "V", "v", "I":
 			o.version = true
 			return o, nil
 		case "c":
@@ -250,7 +251,7 @@ func (o *options) override(c *Config) (errs []error) {
 			core.DNS = true
 		case "R":
 			core.RevDNS = true
-		case "v", "K": // always done, see docs/flags.md
+		case "K", "S": // always so, see docs/flags.md
 		case "g":
 			c.Group = g.value
 		case "t":
@@ -259,6 +260,8 @@ func (o *options) override(c *Config) (errs []error) {
 			c.WorkDir = g.value
 		case "P":
 			c.PIDFile = g.value
+		case "G":
+			c.GroupFile = g.value
 		case "i":
 			c.FIFO = g.value
 		case "x":
@@ -285,6 +288,13 @@ func (o *options) override(c *Config) (errs []error) {
 				errs = append(errs, fmt.Errorf("bad steering mode: --steer=%s (auto, on or off)", g.value))
 			}
 			c.Steer = mode
+		default:
+			note, err := takenFlag(g)
+			if err != nil {
+				errs = append(errs, err)
+			} else if note != "" {
+				c.Notes = append(c.Notes, note)
+			}
 		}
 	}
 	if streamWorkers != "" {
@@ -306,6 +316,50 @@ func (o *options) override(c *Config) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// pollMethods are what Kamailio's -W may be.
+var pollMethods = []string{"poll", "epoll_lt", "epoll_et", "sigio_rt", "select", "kqueue", "/dev/poll"}
+
+// takenFlag is what becomes of a flag of Kamailio's that has nothing to act on here: scripts that
+// start a proxy give them. What Kamailio refuses is refused.
+func takenFlag(g given) (note string, err error) {
+	switch g.flag.name {
+	case "a":
+		switch strings.ToLower(g.value) {
+		case "yes", "on":
+			return "-a " + g.value + " has no effect: names of listen addresses do not become aliases, write alias=NAME", nil
+		case "no", "off":
+			return "", nil
+		}
+		return "", fmt.Errorf("bad auto aliases parameter: -a %s (yes, no, on or off)", g.value)
+	case "e":
+		return "-e has no effect: log lines have no colours", nil
+	case "L":
+		return "-L has no effect: modules are built in", nil
+	case "M":
+		if n, err := strconv.Atoi(g.value); err != nil || n < 1 {
+			return "", fmt.Errorf("bad private mem size number: -M %s", g.value)
+		}
+		return "-M has no effect: -m is all the memory there is to size", nil
+	case "O":
+		if _, err := strconv.Atoi(g.value); err != nil {
+			return "", fmt.Errorf("bad optimization level: -O %s", g.value)
+		}
+		return "-O has no effect: there is one level of optimization", nil
+	case "Q":
+		return "-Q has no effect: SCTP is not served", nil
+	case "W":
+		if !slices.Contains(pollMethods, g.value) {
+			return "", fmt.Errorf("bad poll method name: -W %s (one of %s)", g.value, strings.Join(pollMethods, ", "))
+		}
+		return "-W has no effect: epoll it is", nil
+	case "X":
+		return "-X has no effect: there is no allocator to choose", nil
+	case "Y":
+		return "-Y has no effect: -i and -x say where they are", nil
+	}
+	panic("BUG: nothing is done about -" + g.flag.name)
 }
 
 // workDir is the folder to change to after binding, "" for none.

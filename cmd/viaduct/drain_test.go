@@ -71,9 +71,19 @@ func TestDrainWaitsForCalls(t *testing.T) {
 	r := ringing(t)
 	r.signal(syscall.SIGTERM)
 	r.waitLog("viaduct draining", 1)
-	// The call under way holds the process; a new one is sent elsewhere.
-	if got := invite(t, r.port, "second"); len(got) != 1 || !strings.HasPrefix(got[0], "SIP/2.0 503 ") {
-		t.Errorf("a new call while draining got %q, want 503", got)
+	// The call under way holds the process; a new one is left to a successor, and sent elsewhere
+	// when none has come.
+	if got := invite(t, r.port, "second"); len(got) != 0 {
+		t.Errorf("a new call at the beginning of the drain got %q, want no answer", got)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got := invite(t, r.port, "second") // and again
+		if len(got) == 1 && strings.HasPrefix(got[0], "SIP/2.0 503 ") {
+			break
+		}
+		if len(got) != 0 || time.Now().After(deadline) {
+			t.Fatalf("a new call while draining got %q, want 503", got)
+		}
 	}
 	select {
 	case <-r.done:
@@ -106,4 +116,62 @@ func TestDrainIsBoundedByExitTimeout(t *testing.T) {
 		t.Errorf("stopped after %v, want exit_timeout, 1 s", d)
 	}
 	r.waitLog("transactions_left=1", 1)
+}
+
+// A supervisor whose second signal follows at once means it.
+func TestSecondSignalAtOnceCounts(t *testing.T) {
+	r := ringing(t)
+	r.signal(syscall.SIGTERM)
+	r.waitLog("viaduct draining", 1)
+	r.signal(syscall.SIGINT)
+	if code := r.ended(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	r.waitLog("viaduct stops at once", 1)
+}
+
+// USR2 is for a service manager that starts a successor next: calls under way do not hold the
+// process.
+func TestUSR2StopsAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.pid")
+	r := ringing(t, "-P", path)
+	r.signal(syscall.SIGUSR2)
+	if code := r.ended(); code != 0 || exists(path) {
+		t.Errorf("exit code %d, pid file there: %v", code, exists(path))
+	}
+	r.waitLog("viaduct stops at once", 1)
+}
+
+// A successor does not find the ports, the pid file and the socket of a process that drains taken,
+// however long a call rings.
+func TestSuccessorOfADrainingProcess(t *testing.T) {
+	dir := t.TempDir()
+	pid, socket := filepath.Join(dir, "v.pid"), filepath.Join(dir, "v.sock")
+	tcp := "tcp:127.0.0.1:" + freePort(t)
+	r := ringing(t, "-P", pid, "-x", socket, "-l", tcp)
+	args := []string{"-P", pid, "-x", socket, "-l", "udp:127.0.0.1:" + r.port, "-l", tcp}
+	client, err := net.Dial("tcp", tcp[len("tcp:"):]) // what it leaves behind keeps nobody from listening
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	early := runBinary(t, "", append([]string{"-D", "-E", "-n", "1", "-m", "16"}, args...)...)
+	if early.code != 255 || !strings.Contains(early.stderr, "already running") {
+		t.Errorf("beside a process that serves: %+v", early)
+	}
+	r.signal(syscall.SIGTERM)
+	r.waitLog("viaduct draining", 1)
+	next := startBinary(t, nil, args...)
+	next.waitLog("a draining process has let go of its ports", 1)
+	if code := r.ended(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	r.waitLog("viaduct lets a successor have its ports", 1)
+	if got := invite(t, r.port, "third"); len(got) == 0 {
+		t.Error("the successor does not answer")
+	}
+	b, err := os.ReadFile(pid)
+	if err != nil || string(b) != fmt.Sprintf("%d\n", next.pid) || !exists(socket) {
+		t.Errorf("pid file %q, %v; socket there: %v", b, err, exists(socket))
+	}
 }

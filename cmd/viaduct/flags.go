@@ -29,6 +29,8 @@ type flag struct {
 var flags = []flag{
 	{"h", "", phaseFirst, "this help"},
 	{"V", "", phaseFirst, "version"},
+	{"v", "", phaseFirst, "version, as with Kamailio"},
+	{"I", "", phaseFirst, "version, as with Kamailio, which has more to tell"},
 	{"c", "", phaseFirst, "check the configuration, print aliases and listen addresses, bind nothing"},
 	{"f", "file", phaseFirst, "configuration file, - for standard input (default: the built-in one)"},
 	{"A", "define", phaseFirst, "define NAME or NAME=VALUE for the configuration's preprocessor; repeatable"},
@@ -40,8 +42,8 @@ var flags = []flag{
 	{"b", "bytes", phaseOverride, "cap for the receive buffer of a socket, as the kernel counts it (default: 16777216)"},
 	{"r", "", phaseOverride, "look up Via hosts in DNS before adding received=; accepted, not done yet"},
 	{"R", "", phaseOverride, "the same by reverse DNS; accepted, not done yet"},
-	{"v", "", phaseOverride, "drop replies whose top Via is not ours: always done"},
-	{"K", "", phaseOverride, "the same as -v (Kamailio's letter)"},
+	{"K", "", phaseOverride, "drop replies whose top Via is not ours: always done"},
+	{"a", "mode", phaseOverride, "yes, no, on or off: accepted, names of listen addresses are no aliases"},
 	{"d", "", phaseLog, "log more; each -d counts: 0 warnings, 1 notices, 2 information, 3 everything"},
 	{"E", "", phaseLog, "log to standard error instead of syslog"},
 	{"D", "", phaseFirst, "stay in the foreground"},
@@ -50,8 +52,18 @@ var flags = []flag{
 	{"t", "dir", phaseOverride, "chroot to dir after binding"},
 	{"w", "dir", phaseOverride, "working directory (default: / for a daemon, else unchanged)"},
 	{"P", "file", phaseOverride, "write the process number to file; refuse to start if it names a living process"},
+	{"G", "file", phaseOverride, "write the process group's number to file"},
 	{"i", "path", phaseOverride, "make a FIFO that takes the methods of docs/rpc.md"},
 	{"x", "path", phaseOverride, "make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
+	{"e", "", phaseOverride, "accepted: log lines have no colours"},
+	{"L", "path", phaseOverride, "accepted: modules are built in"},
+	{"M", "MB", phaseOverride, "accepted: there is no private memory to size"},
+	{"O", "number", phaseOverride, "accepted: there is one level of optimization"},
+	{"Q", "number", phaseOverride, "accepted: SCTP is not served"},
+	{"S", "", phaseOverride, "accepted: SCTP is not served"},
+	{"W", "type", phaseOverride, "accepted: epoll it is"},
+	{"X", "name", phaseOverride, "accepted: there is no allocator to choose"},
+	{"Y", "dir", phaseOverride, "accepted: -i and -x say where they are"},
 	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
 	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up, and receive them so (default: auto)"},
 	{"shed", "mode", phaseOverride, "auto or off: refuse part of the new calls while more arrives than can be handled (default: auto)"},
@@ -168,7 +180,8 @@ func printUsage(out io.Writer) {
 		fmt.Fprintf(out, "  %-14s %s\n", name, strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 17)))
 	}
 	fmt.Fprint(out, `
-Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once.
+Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once, as does
+a successor that starts meanwhile, or USR2.
 USR1 logs the counters, JSON: a line for each shard, and one of streams, names and the blocklist. HUP is ignored.
 `)
 }

@@ -219,6 +219,17 @@ func (c *Config) texts() (list []string) {
 	return list
 }
 
+// addresses are what will be bound, "udp:127.0.0.1:5060".
+func (c *Config) addresses() (list []string) {
+	for _, l := range c.Listens {
+		list = append(list, listenText(netio.UDP, l.Addr, "", 0))
+	}
+	for _, l := range c.Streams {
+		list = append(list, listenText(l.Proto, l.Addr, "", 0))
+	}
+	return list
+}
+
 // listenText gives "udp:127.0.0.1:5060" or "udp:127.0.0.1:5060 advertise sip.example.com".
 func listenText(proto netio.Proto, addr netip.AddrPort, host string, port uint16) string {
 	text := strings.ToLower(proto.String()) + ":" + addr.String()

@@ -35,6 +35,7 @@ type process struct {
 	server    *shard.Server
 	status    *control.StatusService
 	pidFile   string // to remove; "" until written
+	groupFile string // the same
 	signals   chan os.Signal
 
 	started  time.Time
@@ -59,7 +60,7 @@ func (p *process) open() (err error) {
 	// A reader of our log that went away must not take the calls with it, nor may a hangup of the terminal.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	p.signals = make(chan os.Signal, 8)
-	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
 
 	p.openLog()
 	for _, note := range c.Notes {
@@ -68,11 +69,6 @@ func (p *process) open() (err error) {
 	identity, err := control.LookupIdentity(c.User, c.Group)
 	if err != nil {
 		return err
-	}
-	if c.PIDFile != "" {
-		if err := control.CheckPIDFile(c.hostPath(c.PIDFile)); err != nil {
-			return err
-		}
 	}
 	if p.notifier, err = control.OpenNotifier(); err != nil {
 		p.log.Warn("readiness will not be announced", "error", err)
@@ -97,6 +93,15 @@ func (p *process) open() (err error) {
 			return err
 		}
 	}
+	if c.GroupFile != "" {
+		if err := control.WriteGroupFile(c.GroupFile); err != nil {
+			return err
+		}
+		p.groupFile = c.GroupFile
+		if err := identity.Own(c.GroupFile); err != nil {
+			return err
+		}
+	}
 	if err := p.openStatus(identity); err != nil {
 		return err
 	}
@@ -104,6 +109,22 @@ func (p *process) open() (err error) {
 		return err
 	}
 	return p.ready()
+}
+
+// succeed is the last step before binding: a process that drains on our addresses is asked to let
+// go of them, and the pid file must name nobody who lives.
+func (p *process) succeed() error {
+	gone, err := control.AskForRelease(p.config.addresses())
+	for _, pid := range gone {
+		p.log.Always.Info("a draining process has let go of its ports", "pid", pid)
+	}
+	if err != nil {
+		p.log.Warn(err.Error()) // binding will tell
+	}
+	if file := p.config.PIDFile; file != "" {
+		return control.CheckPIDFile(p.config.hostPath(file))
+	}
+	return nil
 }
 
 // openLog never fails: without syslog it is standard error.
@@ -190,9 +211,6 @@ func configName(file string) string {
 // drainLook is how often a draining process looks whether calls are left.
 const drainLook = 50 * time.Millisecond
 
-// signalGrace is how long after the first stop signal another one says nothing new.
-const signalGrace = 100 * time.Millisecond
-
 // wait is the rest of the life: signals and the watchdog, until a signal ends it. Everything that touches the shards runs in this goroutine, or in the
 // status service, which close ends first: they unmap their memory when they stop.
 func (p *process) wait() {
@@ -202,9 +220,13 @@ func (p *process) wait() {
 		defer ticker.Stop()
 		watchdog = ticker.C
 	}
-	var asked, deadline time.Time
+	var deadline time.Time
+	var release *control.Release // nil until a stop was asked for
 	for {
 		select {
+		case <-release.Asked():
+			p.log.Always.Info("viaduct lets a successor have its ports", "transactions_left", p.server.Drain(0))
+			return
 		case <-watchdog:
 			p.notifier.Alive()
 		case <-look:
@@ -222,9 +244,7 @@ func (p *process) wait() {
 				if line, err := json.Marshal(p.commonStats()); err == nil {
 					p.log.Raw(line)
 				}
-			case look != nil && time.Since(asked) < signalGrace:
-				// A supervisor that tells process and group tells us twice.
-			case look != nil:
+			case look != nil || sig == syscall.SIGUSR2:
 				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(), "transactions_left", p.server.Drain(0))
 				return
 			default:
@@ -232,8 +252,11 @@ func (p *process) wait() {
 				p.notifier.Stopping()
 				p.draining.Store(true)
 				p.server.Drain(0)
-				asked = time.Now()
-				deadline = asked.Add(p.config.ExitTimeout)
+				deadline = time.Now().Add(p.config.ExitTimeout)
+				var err error
+				if release, err = control.OfferRelease(p.listens()); err != nil {
+					p.log.Warn(err.Error())
+				}
 				ticker := time.NewTicker(drainLook)
 				defer ticker.Stop()
 				look = ticker.C
@@ -254,10 +277,13 @@ func (p *process) close() {
 	if p.resolver != nil {
 		p.resolver.Close()
 	}
-	if p.pidFile != "" {
-		if err := os.Remove(p.pidFile); err != nil && p.log != nil {
+	for _, file := range []string{p.pidFile, p.groupFile} {
+		if file == "" {
+			continue
+		}
+		if err := os.Remove(file); err != nil && p.log != nil {
 			// The user we became may not write that folder. The next start replaces a stale file.
-			p.log.Debug("pid file stays behind", "file", filepath.Base(p.pidFile), "error", err)
+			p.log.Debug("pid file stays behind", "file", filepath.Base(file), "error", err)
 		}
 	}
 	if p.log != nil {

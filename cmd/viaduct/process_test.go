@@ -182,7 +182,12 @@ func TestPIDFileOfTheProgram(t *testing.T) {
 	if err := os.WriteFile(path, []byte("4194304\n"), 0o644); err != nil { // above pid_max: stale
 		t.Fatal(err)
 	}
-	r := startBinary(t, nil, "-P", path)
+	group := filepath.Join(t.TempDir(), "v.pgid")
+	r := startBinary(t, nil, "-P", path, "-G", group)
+	pgid, err := unix.Getpgid(r.pid)
+	if b, readErr := os.ReadFile(group); err != nil || readErr != nil || string(b) != fmt.Sprintf("%d\n", pgid) {
+		t.Errorf("the file of the process group holds %q, %v; want %d, %v", b, readErr, pgid, err)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil || string(b) != fmt.Sprintf("%d\n", r.pid) {
 		t.Errorf("pid file holds %q, %v; want %d", b, err, r.pid)
@@ -193,7 +198,7 @@ func TestPIDFileOfTheProgram(t *testing.T) {
 	}
 	r.signal(syscall.SIGTERM)
 	r.ended()
-	if exists(path) {
+	if exists(path) || exists(group) {
 		t.Error("pid file is left behind")
 	}
 	if err := os.WriteFile(path, []byte("garbage\n"), 0o644); err != nil {

@@ -93,6 +93,9 @@ func ask(path, line string, wait time.Duration) ([]byte, error) {
 	if len(line)+1 > control.MaxCommandBytes {
 		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most", len(line), control.MaxCommandBytes-1)
 	}
+	if err := control.CheckSocketPath(path); err != nil {
+		return nil, err
+	}
 	conn, err := net.DialTimeout("unix", path, wait)
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach viaduct at %s (is it running with -x %s?): %w", path, path, err)

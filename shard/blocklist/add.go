@@ -67,16 +67,7 @@ func (t *Table) ignored(proto netio.Proto) (mask Reason) {
 // add is Add under the lock.
 func (t *Table) add(proto netio.Proto, addr *netio.Addr, c *Cause, nowMs int64, budget int) Verdict {
 	k := keyOf(codeOf(proto), addr)
-	reasons := c.Reasons &^ IPv6
-	if addr.Family == 6 {
-		reasons |= IPv6
-	}
-	ttl := c.TTL.Milliseconds()
-	if c.TTL <= 0 {
-		ttl = t.expireMs.Load()
-	}
-	expires := min(nowMs+max(ttl, 1), maxExpiry)
-
+	reasons, expires := t.terms(addr, c, nowMs)
 	b := t.bucket(k.hash(&t.root.seed) & t.mask)
 	t.sweepBucket(b, nowMs)
 	n, length := t.exact(b, &k)
@@ -97,6 +88,19 @@ func (t *Table) add(proto netio.Proto, addr *netio.Addr, c *Cause, nowMs int64, 
 	t.link(b, &k, reasons, expires, nowMs, ownerWord(c.Owner))
 	t.counts.added.Add(1)
 	return Added
+}
+
+// terms are the flags of an entry and when it ends.
+func (t *Table) terms(addr *netio.Addr, c *Cause, nowMs int64) (reasons Reason, expires int64) {
+	reasons = c.Reasons &^ IPv6
+	if addr.Family == 6 {
+		reasons |= IPv6
+	}
+	ttl := c.TTL.Milliseconds()
+	if c.TTL <= 0 {
+		ttl = t.expireMs.Load()
+	}
+	return reasons, min(nowMs+max(ttl, 1), maxExpiry)
 }
 
 // exact finds the entry with k's own protocol, wildcard or not, and how many entries the chain has.

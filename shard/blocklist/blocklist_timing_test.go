@@ -1,6 +1,7 @@
 package blocklist
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -38,6 +39,11 @@ func BenchmarkListed(b *testing.B) {
 	f("empty", testTable(b, nil), 0, false)
 	f("miss", filled(b), 10_000, false)
 	f("hit", filled(b), 0, true)
+	networks := filled(b)
+	for i := range MaxNetworks {
+		networks.AddNetwork(AnyProto, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16), 0, Cause{Reasons: Prohibited, TTL: time.Hour}, 0)
+	}
+	f("miss-networks", networks, 10_000, false)
 }
 
 func BenchmarkAdd(b *testing.B) {

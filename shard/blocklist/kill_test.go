@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -164,6 +165,11 @@ func TestAdopt(t *testing.T) {
 		x := proofAddr(i)
 		table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: proofTTL(i%2 == 0), Owner: proofOwner(x, i%2 == 0)}, proofSince(x))
 	}
+	for i := range byte(2) {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, i}), 16)
+		n := netio.AddrFrom(netip.AddrPortFrom(p.Addr(), 0))
+		table.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(i == 0), Owner: proofOwner(&n, i == 0)}, proofSince(&n))
+	}
 	perm := addr("203.0.113.9:9")
 	table.AddWaiting(AnyProto, perm, Cause{Reasons: Prohibited | Permanent, TTL: proofTTL(true), Owner: proofOwner(perm, true)}, proofSince(perm))
 	f := func(memEntries, wantEntries int) {
@@ -175,6 +181,9 @@ func TestAdopt(t *testing.T) {
 		}
 		if used, _ := table.MemInfo(); used != wantEntries*EntryBytes {
 			t.Errorf("room for %d: %d entries", memEntries, used/EntryBytes)
+		}
+		if !table.Listed(netio.UDP, addr("10.1.2.3:4"), 0) || table.root.networksUsed != 2 {
+			t.Errorf("room for %d: %d networks", memEntries, table.root.networksUsed)
 		}
 		if err := judge(table); err != nil {
 			t.Error(err)

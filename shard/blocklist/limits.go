@@ -21,6 +21,10 @@ const (
 	// the hash is keyed, so a chain of 10 is rare. Reached: Add says Full.
 	maxChain = 128
 
+	// MaxNetworks bounds the networks there may be, each a comparison for every look-up that finds
+	// no entry of its own: 64 B of the slot each. Reached: AddNetwork says Full.
+	MaxNetworks = 64
+
 	// lookTries is how often a look-up that was overtaken by a deletion in its bucket walks again before it answers "not
 	// listed", counted in Stats.Torn.
 	lookTries = 4

@@ -10,6 +10,8 @@ import (
 type Entry struct {
 	Proto     netio.Proto // or AnyProto
 	Addr      netio.Addr
+	Network   bool  // it is for all addresses of Addr with Bits, and with a port of 0 for all ports
+	Bits      uint8 // of a network's prefix
 	Reasons   Reason
 	ExpiresMs int64 // of the caller's clock; means nothing with Permanent
 	SinceMs   int64 // when it was listed first
@@ -52,7 +54,7 @@ func (t *Table) find(proto netio.Proto, addr *netio.Addr, nowMs int64, e *Entry)
 		if ended {
 			t.sweepNow(b, nowMs)
 		}
-		return found
+		return found || atomic.LoadUint32(&t.root.networksUsed) != 0 && t.within(&k, nowMs, e)
 	}
 	// Slow path: lookTries nodes left this bucket while we looked.
 	t.counts.torn.Add(1)

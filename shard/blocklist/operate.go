@@ -6,7 +6,7 @@ import (
 	"viaduct/netio"
 )
 
-// View copies entries that have not ended into out, beginning at cursor, and says how many, and where to go on; 0 begins, and 0 means
+// View copies entries that have not ended, networks last, into out, beginning at cursor, and says how many, and where to go on; 0 begins, and 0 means
 // that was all. What is added or deleted between two calls may be in the view or not.
 func (t *Table) View(cursor uint32, nowMs int64, out []Entry) (n int, next uint32) {
 	if t.root == nil {
@@ -15,10 +15,14 @@ func (t *Table) View(cursor uint32, nowMs int64, out []Entry) (n int, next uint3
 	for cursor < t.root.Slots && n < len(out) {
 		n, cursor = t.viewSome(cursor, nowMs, out, n)
 	}
-	if cursor >= t.root.Slots {
+	if cursor < t.root.Slots || n == len(out) {
+		return n, cursor
+	}
+	n, cursor = t.viewNetworks(cursor-t.root.Slots, nowMs, out, n)
+	if cursor >= MaxNetworks {
 		return n, 0
 	}
-	return n, cursor
+	return n, cursor + t.root.Slots
 }
 
 // viewSome is View for operatorBatch nodes at most.
@@ -65,7 +69,9 @@ func (t *Table) DeleteAll() (deleted int) {
 	for i := uint32(0); i < t.root.Buckets; i += operatorBatch {
 		deleted += t.deleteSome(i, min(i+operatorBatch, t.root.Buckets))
 	}
-	return deleted
+	t.root.lock.Get()
+	defer t.root.lock.Release()
+	return deleted + t.dropNetworks(func(n *Network) bool { return lifeReasons(n.life)&Permanent == 0 })
 }
 
 func (t *Table) deleteSome(from, to uint32) (deleted int) {

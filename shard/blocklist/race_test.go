@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +67,16 @@ func prove(e *Entry) error {
 func proofStep(t *Table, rng *rand.Rand, addrs uint32) {
 	a := proofAddr(rng.Uint32N(addrs))
 	odd := rng.IntN(2) == 1
+	if rng.IntN(8) == 0 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(rng.IntN(2 * MaxNetworks))}), 16)
+		n := netio.AddrFrom(netip.AddrPortFrom(p.Addr(), 0))
+		if rng.IntN(3) == 0 {
+			t.DeleteNetwork(netio.UDP, p, 0)
+		} else {
+			t.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(odd), Owner: proofOwner(&n, odd)}, proofSince(&n))
+		}
+		return
+	}
 	switch {
 	case rng.IntN(3) > 0:
 		c := Cause{Reasons: Timeout, TTL: proofTTL(odd), Owner: proofOwner(a, odd)}
@@ -86,6 +97,11 @@ func checkBooks(t *Table) error {
 		}
 		seen[link] = true
 		return nil
+	}
+	for i := range t.root.networks {
+		if n := &t.root.networks[i]; n.life != 0 && (!n.sane() || uint32(i) >= t.root.networksUsed) {
+			return fmt.Errorf("network %d of %d: %+v", i, t.root.networksUsed, *n)
+		}
 	}
 	used, freeNodes := uint32(0), uint32(0)
 	for i := range t.root.Buckets {
@@ -139,6 +155,18 @@ func TestReadersAndWriters(t *testing.T) {
 					}
 					if err != nil {
 						errs <- err
+						return
+					}
+				}
+				x := netio.Addr{IP: [16]byte{10, byte(rng.IntN(2 * MaxNetworks)), 1, 2}, Family: 4, Port: 5060}
+				if e, ok := table.Look(netio.UDP, &x, 0); ok {
+					hits.Add(1)
+					err := prove(&e)
+					if err == nil && !e.Prefix().Contains(x.AddrPort().Addr()) {
+						err = fmt.Errorf("asked for %v, told of %v", x, e.Prefix())
+					}
+					if err != nil {
+						errs <- errors.Join(errors.New("network"), err)
 						return
 					}
 				}

@@ -17,21 +17,25 @@ const KindTable = 0x20
 //	| Root | Buckets × Bucket, 8 B | Slots × Node, 64 B     |
 //	+------+-----------------------+------------------------+
 //
-// A link is a node's number from 1 on; 0 ends a chain. All but the first line's constants is guarded by lock; used is read without.
+// The networks end the Root.
+//
+// A link is a node's number from 1 on; 0 ends a chain. All but the first line's constants is
+// guarded by lock; used and networksUsed are read without.
 type Root struct {
 	shm.Header
 	Slots   uint32 // nodes there are, a multiple of blockLen; constant
 	Buckets uint32 // a power of two; constant
 
-	used     uint32    // nodes in chains, expired ones included
-	free     uint32    // first free node
-	cursor   uint32    // bucket that the next sweep begins with
-	_        uint32    //
-	earliest int64     // no entry ends before, in ms: a lower bound, known from the last whole round of sweeps
-	cycleMin int64     // the same for the round under way
-	seed     [2]uint64 // of the hash, so that nobody outside can aim at a bucket; constant
-	_        [56]byte  // keeps lock and what readers read in lines of their own
-	lock     shm.Lock
+	used         uint32    // nodes in chains, expired ones included
+	free         uint32    // first free node
+	cursor       uint32    // bucket that the next sweep begins with
+	networksUsed uint32    // readers look at so many of networks
+	earliest     int64     // no entry ends before, in ms: a lower bound, known from the last whole round of sweeps
+	cycleMin     int64     // the same for the round under way
+	seed         [2]uint64 // of the hash, so that nobody outside can aim at a bucket; constant
+	_            [56]byte  // keeps lock and what readers read in lines of their own
+	lock         shm.Lock
+	networks     [MaxNetworks]Network
 }
 
 // Bucket heads a chain.
@@ -52,7 +56,7 @@ type Node struct {
 }
 
 const (
-	rootBytes   = 192
+	rootBytes   = 192 + MaxNetworks*64
 	bucketBytes = 8
 )
 

@@ -68,7 +68,8 @@ func (t *Table) GC(nowMs int64) (freed int, done bool) {
 		return 0, false
 	}
 	defer t.root.lock.Release()
-	return t.sweep(nowMs, sweepBuckets, 0)
+	freed, done = t.sweep(nowMs, sweepBuckets, 0)
+	return freed + t.sweepNetworks(nowMs), done
 }
 
 // Collect runs GC every dst_blacklist_gc_interval until stop is closed; at once if there is no interval or no table. A round rests

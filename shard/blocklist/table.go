@@ -150,6 +150,12 @@ func (t *Table) rebuild() {
 		r.used++
 		t.ends(lifeExpires(n.life), lifeReasons(n.life))
 	}
+	for i := range r.networks {
+		if n := &r.networks[i]; n.life != 0 && !n.sane() {
+			*n = Network{}
+		}
+	}
+	t.boundNetworks()
 }
 
 // sane tells whether we could have written the key.
@@ -182,6 +188,7 @@ func (t *Table) take(from *Table) {
 			t.link(b, &k, lifeReasons(n.life), lifeExpires(n.life), n.since, owner)
 		}
 	}
+	t.takeNetworks(from)
 }
 
 // cap is how many entries there may be now.
@@ -199,4 +206,6 @@ func (t *Table) lockNow() bool {
 }
 
 // empty tells, without the lock, whether there is nothing to find.
-func (t *Table) empty() bool { return atomic.LoadUint32(&t.root.used) == 0 }
+func (t *Table) empty() bool {
+	return atomic.LoadUint32(&t.root.used)|atomic.LoadUint32(&t.root.networksUsed) == 0
+}

@@ -12,7 +12,7 @@ import (
 	"viaduct/shm"
 )
 
-func layout() uint64 { return shm.LayoutOf(Root{}, Bucket{}, Node{}) }
+func layout() uint64 { return shm.LayoutOf(Root{}, Bucket{}, Node{}, Network{}) }
 
 func testArena(t testing.TB) *shm.Arena {
 	t.Helper()
@@ -57,6 +57,8 @@ func TestSizes(t *testing.T) {
 	f("Root", unsafe.Sizeof(Root{}), rootBytes)
 	f("Bucket", unsafe.Sizeof(Bucket{}), bucketBytes)
 	f("Node", unsafe.Sizeof(Node{}), EntryBytes)
+	f("Network", unsafe.Sizeof(Network{}), EntryBytes)
+	f("Root.networks", unsafe.Offsetof(Root{}.networks), 192)
 	f("Root.lock", unsafe.Offsetof(Root{}.lock), 128)
 	if n := slotBytes((capacity(MaxMemBytes)+blockLen-1)/blockLen*blockLen, 1<<18); n > shm.MaxSlotBytes {
 		t.Errorf("the largest table has %d bytes, a slot %d", n, shm.MaxSlotBytes)

@@ -183,6 +183,16 @@ func TestErrors(t *testing.T) {
 		`1:35: the advertised address has no protocol of its own: write host[:port]`)
 
 	// Preprocessor and tokens.
+	f("#!define A-B 1\nlisten=udp:127.0.0.1:5060\nrequest_route { exit; }", `1:1: #!define: - is not allowed in a name: write A_B`)
+	f("#!trydef A-B\nrequest_route { exit; }", `1:1: #!define: - is not allowed in a name: write A_B`)
+	f("#!ifndef A-B\n#!endif\nrequest_route { exit; }", `1:1: #!ifdef: - is not allowed in a name: write A_B`)
+	f("#!substdef \"!A-B!x!g\"\n#!define A -5\nchildren=A\nrequest_route { exit; }", `3:10: children is -5; the range is 0..4096`)
+	f("listen=udp:127.0.0.1:5060\ninclude_file b.cfg\nrequest_route { exit; }", `2:1: include_file needs a file name in quotes: write include_file "b.cfg"`)
+	f("listen=udp:127.0.0.1\n#!import_file b.cfg;\nrequest_route { exit; }", `2:1: import_file needs a file name in quotes: write import_file "b.cfg"`)
+	f("include_file\nrequest_route { exit; }", `1:1: include_file needs a file name in quotes: write include_file "FILE"`)
+	f("include_file \"\"\nrequest_route { exit; }", `1:1: include_file needs a file name in quotes: write include_file "FILE"`)
+	f("\uFEFFport=0\nrequest_route { exit; }", `1:6: port is 0; the range is 1..65535`)
+	f("port=5060\n\uFEFFport=0\nrequest_route { exit; }", `2:9: port is 0; the range is 1..65535`)
 	f("#!define A 1\n#!define A 2\nrequest_route { exit; }", `2:1: A is defined already; #!redefine changes it, #!trydef keeps it`)
 	f("request_route { exit; }\n#!ifdef A\nfoo", `2:1: #!ifdef is not closed: #!endif is missing`)
 	f("request_route { exit; }\n#!endif\n", `2:1: #!endif without #!ifdef`)

@@ -45,6 +45,9 @@ func (f *frame) pos(off int) Pos {
 
 func (lx *lexer) here() Pos { return lx.top().pos(lx.top().off) }
 
+// byteOrderMark is U+FEFF (Unicode 15.0 §23.8).
+const byteOrderMark = "\uFEFF"
+
 // push starts reading src; false when a limit forbids it.
 func (lx *lexer) push(f frame) bool {
 	lx.bytes += len(f.src)
@@ -53,6 +56,9 @@ func (lx *lexer) push(f frame) bool {
 		return false
 	}
 	f.line = 1
+	if f.def == "" {
+		f.src = strings.TrimPrefix(f.src, byteOrderMark) // some editors begin UTF-8 with it; Kamailio ignores it too
+	}
 	lx.stack = append(lx.stack, f)
 	lx.prev = -1
 	return true
@@ -136,6 +142,8 @@ func (lx *lexer) skipBlank() {
 			f.off++
 		case c == '#' && !isDirective(f.src[f.off:]):
 			f.skipLine()
+		case c == byteOrderMark[0] && strings.HasPrefix(f.src[f.off:], byteOrderMark): // where files were joined
+			f.off += len(byteOrderMark)
 		case strings.HasPrefix(f.src[f.off:], "//"):
 			f.skipLine()
 		case strings.HasPrefix(f.src[f.off:], "/*"):

@@ -123,9 +123,24 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 		return
 	}
 	name := arg[:n]
+	if lx.cutName(at, "define", arg) {
+		return
+	}
 	if allow(name) {
 		lx.defs[name] = strings.TrimSpace(arg[n:])
 	}
+}
+
+// cutName reports a name that a hyphen cuts in two: Kamailio refuses those of #!define and #!ifdef,
+// and never meets those of #!defenv.
+func (lx *lexer) cutName(at Pos, directive, arg string) bool {
+	n := nameLen(arg)
+	if n == 0 || n == len(arg) || arg[n] != '-' {
+		return false
+	}
+	word := strings.Fields(arg)[0]
+	lx.ld.errorf(at, "#!%s: - is not allowed in a name: write %s", directive, strings.ReplaceAll(clip(word), "-", "_"))
+	return true
 }
 
 // ifdef opens a region and skips it when the condition does not hold.
@@ -134,6 +149,7 @@ func (lx *lexer) ifdef(at Pos, arg string, want bool) {
 	if name == "" {
 		lx.ld.errorf(at, "#!ifdef needs a name")
 	}
+	lx.cutName(at, "ifdef", arg)
 	_, defined := lx.defs[name]
 	lx.conds = append(lx.conds, condition{pos: at, fram: len(lx.stack)})
 	if defined != want {
@@ -234,6 +250,9 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 	}
 	s.re = re
 	lx.substs = append(lx.substs, s)
+	if nameLen(parts[0]) != len(parts[0]) {
+		return // it acts on strings alone: no word of the file is that name
+	}
 	switch name {
 	case "substdef":
 		lx.define(at, parts[0]+" "+parts[1], func(string) bool { return true })
@@ -278,11 +297,24 @@ func (lx *lexer) defenv(at Pos, name, arg string) {
 func (lx *lexer) include(at Pos, optional bool) {
 	lx.skipBlank()
 	t := token{kind: tokEOF, pos: at}
-	if f := lx.top(); f.off < len(f.src) {
+	f := lx.top()
+	if quoted := f.off < len(f.src) && (f.src[f.off] == '"' || f.src[f.off] == '\''); quoted {
 		t = lx.token()
 	}
-	if t.kind != tokStr || t.text == "" {
-		lx.ld.errorf(at, "include_file needs a file name in quotes")
+	if t.text == "" {
+		write := "FILE"
+		if f.line == at.Line && f.off < len(f.src) && t.kind != tokStr {
+			start := f.off
+			f.skipLine() // or the name would be read as part of the line before
+			if words := strings.Fields(strings.TrimRight(f.src[start:f.off], "; \t\r")); len(words) > 0 {
+				write = words[0]
+			}
+		}
+		directive := "include_file"
+		if optional {
+			directive = "import_file"
+		}
+		lx.ld.errorf(at, "%s needs a file name in quotes: write %s %s", directive, directive, quote(write))
 		return
 	}
 	depth := 0

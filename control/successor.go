@@ -1,0 +1,134 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A process that drains still holds its ports, and a successor cannot bind them. So while it drains
+// it listens on one abstract Unix socket per address (unix(7): without a file, and seen within the
+// network namespace whose ports it stands for). Connecting is the question:
+//
+//	draining process                            successor
+//	listen "viaduct-draining/udp:ADDRESS"
+//	                                       ←    connect, when all but binding is done
+//	stop, close every socket, end
+//	                                       →    end of file: bind
+
+// releasePrefix begins the names of the abstract sockets.
+const releasePrefix = "@viaduct-draining/"
+
+// Release is the draining process's end.
+type Release struct {
+	asked     chan struct{}
+	once      sync.Once
+	listeners []*net.UnixListener
+}
+
+// OfferRelease lets a successor ask for the listed addresses, each "udp:192.0.2.1:5060". What could
+// not be offered is the error; the rest is.
+func OfferRelease(addrs []string) (*Release, error) {
+	r := &Release{asked: make(chan struct{})}
+	var errs []error
+	for _, a := range addrs {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: releasePrefix + a, Net: "unix"})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot offer %s to a successor: %w", a, err))
+			continue
+		}
+		r.listeners = append(r.listeners, l)
+		go r.accept(l)
+	}
+	return r, errors.Join(errs...)
+}
+
+// Asked is closed when a successor has asked. nil for the nil Release, which nobody asks.
+func (r *Release) Asked() <-chan struct{} {
+	if r == nil {
+		return nil
+	}
+	return r.asked
+}
+
+// accept waits for root or our own user; whoever else asks is told no by the end of the connection.
+// The connection of a successor stays open until the process ends, which tells it that everything
+// is closed.
+func (r *Release) accept(l *net.UnixListener) {
+	for {
+		conn, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors: it passes
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		cred, err := peerOf(conn)
+		if err != nil || cred.Uid != 0 && int(cred.Uid) != os.Geteuid() {
+			conn.Close()
+			continue
+		}
+		askers.Store(conn, struct{}{})
+		r.once.Do(func() { close(r.asked) })
+	}
+}
+
+// askers keeps the connections of successors reachable: closed by a finalizer, one would say that
+// we are gone.
+var askers sync.Map
+
+func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if ctlErr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); ctlErr != nil {
+		return nil, ctlErr
+	}
+	return cred, err
+}
+
+// AskForRelease asks draining processes to let go of the listed addresses and waits until they have
+// ended, releaseTimeout at most. It gives the numbers of those that have; none if nobody drains
+// there, which costs nothing.
+func AskForRelease(addrs []string) (gone []int, err error) {
+	for _, a := range addrs {
+		conn, err := net.Dial("unix", releasePrefix+a)
+		if err != nil {
+			continue
+		}
+		pid, err := askOne(conn.(*net.UnixConn))
+		conn.Close()
+		if err != nil {
+			return gone, fmt.Errorf("the process that drains on %s does not let go of it: %w", strings.TrimPrefix(a, releasePrefix), err)
+		}
+		gone = append(gone, pid)
+	}
+	return gone, nil
+}
+
+func askOne(conn *net.UnixConn) (pid int, err error) {
+	cred, err := peerOf(conn) // of a connection's far end: who called listen (unix(7))
+	if err != nil {
+		return 0, err
+	}
+	end := time.Now().Add(releaseTimeout)
+	_ = conn.SetReadDeadline(end)
+	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
+		return 0, fmt.Errorf("no answer within %s", releaseTimeout)
+	}
+	for pid = int(cred.Pid); lives(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return 0, fmt.Errorf("process %d does not end", pid)
+		}
+	}
+	return pid, nil
+}
