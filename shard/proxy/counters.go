@@ -12,7 +12,7 @@ const (
 	CountShed                                // requests refused with 503 because arena or index are full
 	CountScratchMiss                         // inserts that did not fit the batch's scratch
 	CountAckAbsorbed                         // ACKs to responses that were made here
-	CountUnresolvable                        // requests whose destination is no address
+	CountUnresolvable                        // targets that lead nowhere: 478, or 503 where the resolver failed
 	CountTooManyTargets                      // targets that append_branch() had no room for
 	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
 	CountRowsLeftOut                         // header rows of others that did not fit into a message of ours: Reason, challenges
@@ -21,6 +21,8 @@ const (
 	CountParked                              // requests without a transaction that were set aside for a name
 	CountToStream                            // requests too long for a datagram, sent by TCP instead (udp_mtu)
 	CountNextAddress                         // requests sent again to another address of the same name
+	CountNoWay                               // targets that no listener leads to, or that the blacklist kept back: 477
+	CountInClear                             // targets of a sips URI that cannot be reached over TLS: 480
 	CounterEnd
 )
 
@@ -29,4 +31,5 @@ var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
+	"no_way", "sips_in_clear",
 }

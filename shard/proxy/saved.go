@@ -123,6 +123,7 @@ const (
 	savedFresh // its first target is the Request-URI
 	savedRPort // our Via asks for rport
 	savedSymmetric
+	savedSips // it is for a sips URI
 )
 
 // savedBytes is the size of the fixed part.
@@ -282,6 +283,7 @@ func (r *Request) writeSaved(waits bool) bool {
 	bit(d.appendRoute != nil, savedRoute)
 	bit(d.leave.rport, savedRPort)
 	bit(r.symmetric, savedSymmetric)
+	bit(r.sips, savedSips)
 	bit(waits, savedWaits)
 	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
@@ -398,6 +400,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
 	r.armed = armed{s.failure, s.branch, s.reply}
 	r.side = int(s.side)
+	r.sips = s.bits&savedSips != 0
 	r.leave.restore(s, text)
 	r.replyWish = txn.Wishes(s.replyWish)
 	if s.bits&savedSymmetric != 0 && !r.symmetric {
