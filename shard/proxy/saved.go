@@ -54,7 +54,7 @@ type finalTimers struct{ fr, frInv uint32 }
 //	| Saved      | request | URI | dst | Route | extra | URI and dst of each |
 //	| (fixed)    |         |     |     |       |       | contact left        |
 //	+------------+---------+-----+-----+-------+-------+---------------------+
-//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, texts put into Contact
+//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, rows of replies, texts put into Contact
 //
 // A Relay writes a new one and swaps. In place only single words are changed, each
 // of which leaves a valid record: routes used up, flags, timers.
@@ -87,13 +87,13 @@ type Saved struct {
 	tries       uint8 // how often it has waited
 	wishes      uint8
 	ignore      uint8
-	extraLen    uint16 // what follows routeLen: the three below, and the texts of the edits
+	extraLen    uint16 // what follows routeLen: the texts of leaving
 	hostLen     uint16 // shown in our Via
 	port        uint16
 	pathLen     uint16
 	replyWish   uint8
 	nEdits      uint8
-	_           [2]uint8
+	rowsLen     uint16 // of replies made here
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact
 	edits       [maxContactEdits]savedEdit
@@ -196,7 +196,7 @@ func (r *Request) ResetFinalTimers() {
 // save keeps the request if something will ask for it: a route that runs later, or
 // the transaction's own timers. false: the arena has no room.
 func (r *Request) save() bool {
-	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.Tx.Saved() == 0 {
+	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.
