@@ -221,6 +221,9 @@ func (h *faultyHost) ReplaceContact(old parser.Span, text []byte) int {
 func (h *faultyHost) AddPath(user, params []byte, received bool) int {
 	return h.around(func() int { return h.Host.AddPath(user, params, received) })
 }
+func (h *faultyHost) AppendToReply(rows []byte) int {
+	return h.around(func() int { return h.Host.AppendToReply(rows) })
+}
 
 // TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the containment itself panics.
 func TestFlowsPanicEverywhere(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"viaduct/shard/txn"
 )
 
-// flowConns are the connections of a flow: each address over a stream has one, numbered in the order they appear.
+// flowConns are the connections of a flow: each address that sent something over a stream has one, numbered in the order they appear.
 type flowConns struct {
 	ids  map[netio.Addr]uint64
 	gone bool // there are none
@@ -33,12 +33,18 @@ func (c *flowConns) Find(_ int, peer *netio.Addr) uint64 {
 	if c.gone {
 		return 0
 	}
-	id := c.ids[*peer]
-	if id == 0 {
-		id = uint64(len(c.ids) + 1)
-		c.ids[*peer] = id
+	return c.ids[*peer]
+}
+
+// arrive is the connection of a peer that sends something.
+func (c *flowConns) arrive(peer *netio.Addr) uint64 {
+	if c.gone {
+		return 0
 	}
-	return id
+	if c.ids[*peer] == 0 {
+		c.ids[*peer] = uint64(len(c.ids) + 1)
+	}
+	return c.ids[*peer]
 }
 
 func (c *flowConns) State(id uint64) stream.ConnState {

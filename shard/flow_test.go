@@ -366,7 +366,7 @@ func (f *flow) receive(from string, b []byte) {
 	}
 	p := &netio.Packet{Data: b, Src: src, Listener: listener}
 	if src.Proto.Reliable() {
-		f.w.streamed(p, f.conns.Find(int(listener), &src), stream.Whole)
+		f.w.streamed(p, f.conns.arrive(&src), stream.Whole)
 	} else {
 		f.w.datagram(p)
 	}

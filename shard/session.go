@@ -124,7 +124,13 @@ func truth(ok bool) int {
 	return -1
 }
 
-func (s *session) MaxForwards(limit int) int { return truth(s.r().MaxForwards(limit)) }
+func (s *session) MaxForwards(limit int) int {
+	added, ok := s.r().MaxForwards(limit)
+	if added {
+		return 2
+	}
+	return truth(ok)
+}
 
 func (s *session) Reply(code int, reason string, mode route.StatefulReply) int {
 	r := s.r()
@@ -177,7 +183,15 @@ func (s *session) RecordRoute() int {
 	return 1
 }
 
-func (s *session) LooseRoute() int { return truth(s.r().LooseRoute()) }
+func (s *session) LooseRoute() int {
+	switch s.r().LooseRoute() {
+	case proxy.Followed:
+		return 1
+	case proxy.UsedUp:
+		return -3
+	}
+	return -1
+}
 
 func (s *session) SelectDst(set, algorithm, limit int, setURI bool) int {
 	return truth(s.r().SelectTarget(set, balance.Algorithm(algorithm), limit, setURI))

@@ -197,6 +197,10 @@ func (s *session) AddPath(user, params []byte, received bool) int {
 	return truth(!s.ofResponse() && s.r().AddPath(user, params, received))
 }
 
+func (s *session) AppendToReply(rows []byte) int {
+	return truth(!s.ofResponse() && s.r().AppendToReply(rows))
+}
+
 // The doors to the blacklist.
 
 // blockTries is how often a shard asks for the table's lock: others hold it for a bounded number of entries at a time.

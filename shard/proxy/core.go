@@ -31,7 +31,9 @@ type Config struct {
 	Egress    Egress
 	Resolver  Resolver  // nil: a name leads nowhere
 	Names     NameAsker // nil: nothing waits for a name
-	Blocked   Blocked   // nil: every destination may be sent to
+	// Connected tells whether a listener has a connection with a peer, nil: none has. It does not wait.
+	Connected func(listener int, peer *netio.Addr) bool
+	Blocked   Blocked // nil: every destination may be sent to
 	Sender    txn.Sender
 	Arena     *shm.Arena
 	Counters  *shm.Counters
@@ -52,6 +54,8 @@ type Config struct {
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
 	DefaultCode    int    // what one gets whose routes decided nothing: 500
 	DefaultReason  string // its phrase
+
+	MaxForwards int // the most that Request.MaxForwards lets leave (max_limit); 0: any
 
 	Disable6xxBlock     bool // a 6xx is like any other failure
 	AggregateChallenges bool // a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)

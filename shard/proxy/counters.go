@@ -12,7 +12,7 @@ const (
 	CountShed                                // requests refused with 503 because arena or index are full
 	CountScratchMiss                         // inserts that did not fit the batch's scratch
 	CountAckAbsorbed                         // ACKs to responses that were made here
-	CountUnresolvable                        // requests whose destination is no address
+	CountUnresolvable                        // targets that lead nowhere: 478, or 503 where the resolver failed
 	CountTooManyTargets                      // targets that append_branch() had no room for
 	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
 	CountRowsLeftOut                         // header rows of others that did not fit into a message of ours: Reason, challenges
@@ -25,6 +25,8 @@ const (
 	CountLateEnded                           // of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
 	CountMended                              // responses that lacked a Via or another field of their request, and were given it
 	CountFormer                              // responses to what a process before this one sent, passed on by their Via
+	CountNoWay                               // targets that no listener leads to, or that the blacklist kept back: 477
+	CountInClear                             // targets of a sips URI that cannot be reached over TLS: 480
 	CounterEnd
 )
 
@@ -34,4 +36,5 @@ var CounterNames = [...]string{
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former",
+	"no_way", "sips_in_clear",
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -109,10 +111,15 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	if !picksOf(tx).Has(br.Target()) {
 		return false // one branch of several, of another set than the one whose list was kept
 	}
+	secure := tx.Secure() || hasScheme(requestURI(sent), "sips:")
 	for {
 		t := picksOf(tx).NextTarget(c.table)
 		if t == nil {
 			return false
+		}
+		if secure && !t.Addr.Proto.Secure() {
+			c.count[CountInClear]++
+			continue
 		}
 		if t.Addr.Family == 0 || c.blocks(&t.Addr, tx.Method()) {
 			continue
@@ -133,6 +140,12 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	}
 }
 
+// requestURI is the Request-URI of a request we have sent.
+func requestURI(sent []byte) []byte {
+	_, rest, _ := bytes.Cut(sent, []byte{' '})
+	return rest
+}
+
 // nextAddress sends what br sent to the next address of the name it was sent to,
 // with a branch of its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its destination.
 func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool) bool {
@@ -148,6 +161,9 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 			continue // the same peer by datagram after all is for when it cannot be reached by a stream (RFC 3261 §18.1.1)
 		}
 		by := c.leavesBy(&to, br.Target(), tx.Listener())
+		if was := br.Addr(); by >= 0 && to.SameIP(&was) && !c.listeners[by].addr.SameIP(&c.listeners[br.Listener()].addr) {
+			by = c.withProto(br.Listener(), to.Proto) // the interface stays: a Route of ours may have named it
+		}
 		if by < 0 || c.blocks(&to, tx.Method()) {
 			continue
 		}

@@ -214,6 +214,7 @@ func (r *Request) try(share int) bool {
 	}
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
+			r.countUnsent(codeUnresolvable)
 			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
 		if !r.blocked { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)

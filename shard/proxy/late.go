@@ -107,7 +107,8 @@ func (c *Core) whereTo(tx *txn.Tx, br *txn.Branch, d *parting) bool {
 	if parser.ParseURI(uri, &u) != parser.OK || u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
 		return false
 	}
-	proto, given, ok := protoOf(&u)
+	secure := hasScheme(d.remote, "sips:") // RFC 5630 §3.3: on each hop
+	proto, given, ok := protoOf(&u, secure)
 	if !ok {
 		return false
 	}
@@ -120,7 +121,7 @@ func (c *Core) whereTo(tx *txn.Tx, br *txn.Branch, d *parting) bool {
 		}
 	default:
 		d.to = br.Addr()
-		q := NameQuery{Host: d.host, Port: u.Port, Proto: proto, HasProto: given, Secure: u.Scheme == parser.SIPS, Protos: c.protos, Families: c.families}
+		q := NameQuery{Host: d.host, Port: u.Port, Proto: proto, HasProto: given, Secure: secure || u.Scheme == parser.SIPS, Protos: c.protos, Families: c.families}
 		if c.cfg.Resolver != nil {
 			if n, answer := c.cfg.Resolver.Lookup(&q, c.endpoints[:]); answer == Resolved && n > 0 {
 				d.to = c.endpoints[0].Addr

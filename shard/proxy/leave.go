@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/txn"
@@ -16,12 +18,13 @@ type leaving struct {
 	port   uint16     // shown in our Via instead of the listener's; 0: that
 	host   []byte     // the same; nil: that
 	path   []byte     // our Path row; nil: none
+	reply  []byte     // rows of responses made here; nil: none
 	edits
 }
 
 // reset forgets all of it. Texts and edits beyond n are left as they are: this is once per request.
 func (l *leaving) reset() {
-	l.forced, l.wishes, l.ignore, l.rport, l.port, l.host, l.path, l.n = -1, 0, 0, false, 0, nil, nil, 0
+	l.forced, l.wishes, l.ignore, l.rport, l.port, l.host, l.path, l.reply, l.n = -1, 0, 0, false, 0, nil, nil, nil, 0
 }
 
 // ForceListener makes the request leave by a listener, or by the one with its
@@ -224,6 +227,49 @@ func (r *Request) AddPath(user, params []byte, received bool) bool {
 		b = append(b, params...)
 	}
 	r.leave.path = append(b, ">\r\n"...)
+	return true
+}
+
+// AppendToReply adds header rows to the responses to the request that are made here from now on
+// (append_to_reply). false: they are no header rows, or there is no room.
+func (r *Request) AppendToReply(rows []byte) bool {
+	had := r.leave.reply
+	if !headerRows(rows) || len(had)+len(rows)+2 > maxReplyRowsBytes {
+		return false
+	}
+	b := append(append(r.core.take(len(had)+len(rows)+2), had...), rows...)
+	if !bytes.HasSuffix(b, crlf) {
+		b = append(b, crlf...)
+	}
+	r.leave.reply = b
+	return r.relayedSave()
+}
+
+var crlf = []byte("\r\n")
+
+// headerRows tells whether b is rows of header fields, the last of them with its line end or
+// without (§7.3.1).
+func headerRows(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	for first := true; len(b) > 0; first = false {
+		row, rest, _ := bytes.Cut(b, crlf)
+		b = rest
+		if len(row) == 0 || bytes.ContainsAny(row, "\r\n\x00") {
+			return false // an empty line would end the headers
+		}
+		if blank(row[0]) {
+			if first {
+				return false
+			}
+			continue // folded
+		}
+		name, _, colon := bytes.Cut(row, []byte{':'})
+		if !colon || len(name) == 0 || bytes.ContainsAny(name, " \t\"<>@,;/?=()[]{}\\") {
+			return false
+		}
+	}
 	return true
 }
 

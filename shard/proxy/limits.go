@@ -35,6 +35,10 @@ const (
 	// maxPathBytes bounds user and parameters of our Path row. Reached: add_path is false.
 	maxPathBytes = 512
 
+	// maxReplyRowsBytes bounds what append_to_reply adds to the responses to one request. Reached:
+	// the function is false.
+	maxReplyRowsBytes = 2048
+
 	// maxAdvertised bounds the sent-bys that set_advertised_address and set_advertised_port may have shown since the start, of all listeners
 	// together: each response is looked at for them. Reached: the function is false. maxSentByHost is the longest name (RFC 1035 §2.3.4).
 	maxAdvertised = 64

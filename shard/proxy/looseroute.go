@@ -15,24 +15,30 @@ import (
 // written when the request leaves, since only then both listeners are known.
 func (r *Request) RecordRoute() { r.recordRoute = true }
 
+// Routed is what LooseRoute made of the Route set.
+type Routed uint8
+
+// What LooseRoute returns.
+const (
+	NotRouted Routed = iota // there is no Route, so the target is the Request-URI alone; or the set is malformed, or not ours to follow
+	Followed                // the request follows its Route set
+	UsedUp                  // all that a request outside of a dialog had was ours: it is gone, and nothing says that we ever let it through
+)
+
 // LooseRoute is §16.4: it takes our own values off the Route set and makes the
-// next one, if any, the destination. It reports whether the request follows a
-// Route set; false means there is no Route, so the target is the Request-URI
-// alone, or the set is malformed.
+// next one, if any, the destination.
 //
 // A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the registered address go if the settings
 // want it (use_received), whatever stands behind it.
-func (r *Request) LooseRoute() bool {
+func (r *Request) LooseRoute() Routed {
 	var received []byte
-	if !r.followRoutes(&received) {
-		return false
-	}
-	if received != nil && r.core.cfg.UseReceived {
+	routed := r.followRoutes(&received)
+	if routed != NotRouted && received != nil && r.core.cfg.UseReceived {
 		if b, ok := unescaped(r.core.take(len(received)), received); ok {
 			r.SetDstURI(b) // what is no URI counts as not there
 		}
 	}
-	return true
+	return routed
 }
 
 // unescaped appends s with its %HH resolved (§25.1, escaped); false: a % without two digits.
@@ -56,85 +62,135 @@ func unescaped(b, s []byte) ([]byte, bool) {
 }
 
 // followRoutes is LooseRoute but for the received parameter of our own value, which it gives back.
-func (r *Request) followRoutes(received *[]byte) bool {
+func (r *Request) followRoutes(received *[]byte) Routed {
 	c, m := r.core, r.M
 	if !m.Has(parser.KindRoute) {
-		return false
+		return NotRouted
 	}
 	if uri := r.parsedURI(); uri != nil && uri.LR() && c.ours(uri) {
-		return r.marked(uri) && r.strictUpstream()
+		if !r.marked(uri) {
+			return NotRouted
+		}
+		_, double := uri.Param("r2")
+		return r.strictUpstream(double)
 	}
 	if !r.readTopRoute() {
-		return false
+		return NotRouted
 	}
 	routes, top := r.routes, r.topRoute
-	if c.cfg.RouteKey != nil && !c.ours(&top) {
-		return false
+	if !c.ours(&top) {
+		if c.cfg.RouteKey != nil {
+			return NotRouted
+		}
+		return r.nextHop(&top, routes.Cut)
 	}
-	if c.ours(&top) {
-		if !r.marked(&top) {
-			return false
-		}
-		r.cut(routes.Cut)
-		// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
-		_, double := top.Param("r2")
-		if v, ok := top.Param("received"); ok {
-			*received = v
-		}
-		if !nextRoute(m, &routes, &top) {
-			return routes.Reason == parser.OK
-		}
-		if double && c.ours(&top) {
-			r.cut(routes.Cut)
-			r.side = c.listenerAt(&top)
-			if !nextRoute(m, &routes, &top) {
-				return routes.Reason == parser.OK
-			}
-		}
+	// A value without our mark leads nowhere. One alone, outside of a dialog, asks for nothing and is removed like any other.
+	marked, before := r.marked(&top), r.nCuts
+	if !marked && r.HasToTag() {
+		return NotRouted
 	}
-	if top.LR() {
-		return r.SetDstURI(top.Raw)
-	}
-	// §16.6 step 6: a strict router gets its own URI as Request-URI and ours at the end of the set.
-	r.appendRoute = append(append(append(c.take(len(r.RequestURI())+16), "Route: <"...), r.RequestURI()...), ">\r\n"...)
 	r.cut(routes.Cut)
-	return r.SetRequestURI(top.Raw)
+	// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
+	_, double := top.Param("r2")
+	if v, ok := top.Param("received"); ok && marked {
+		*received = v
+	}
+	more := nextRoute(m, &routes, &top)
+	if more && double && c.ours(&top) {
+		r.cut(routes.Cut)
+		r.side = c.listenerAt(&top)
+		more = nextRoute(m, &routes, &top)
+	}
+	switch {
+	case routes.Reason != parser.OK:
+		return NotRouted
+	case !more:
+		return r.usedUp()
+	case !marked:
+		r.nCuts, r.side = before, -1
+		return NotRouted
+	}
+	return r.nextHop(&top, routes.Cut)
+}
+
+// usedUp is what a Route set comes to that held nothing but our own values.
+func (r *Request) usedUp() Routed {
+	if r.HasToTag() {
+		return Followed
+	}
+	return UsedUp
+}
+
+// nextHop makes top, the first Route value that is not ours, the next hop (§16.6 item 6).
+func (r *Request) nextHop(top *parser.URI, at parser.Span) Routed {
+	if top.LR() {
+		if !r.SetDstURI(top.Raw) {
+			return NotRouted
+		}
+		return Followed
+	}
+	// A strict router gets its own URI as Request-URI and ours at the end of the set.
+	was := r.RequestURI()
+	row := append(append(append(r.core.take(len(was)+16), "Route: <"...), was...), ">\r\n"...)
+	secure := hasScheme(was, "sips:")
+	if !r.SetRequestURI(top.Raw) {
+		return NotRouted
+	}
+	r.appendRoute, r.sips = row, r.sips || secure
+	r.cut(at)
+	return Followed
 }
 
 // strictUpstream undoes what a strict router before us did: the Request-URI is
-// ours, the real one is the last Route value (§16.4).
-func (r *Request) strictUpstream() bool {
-	m := r.M
-	var last, first parser.URI
-	var lastCut parser.Span
-	n := 0
+// ours, the real one is the last Route value (§16.4). The request then goes on as
+// if it had arrived so: a first value that is ours is removed, and the one behind it
+// is the next hop. double: the Request-URI is the first of two Record-Routes, and so
+// the first value the second.
+func (r *Request) strictUpstream(double bool) Routed {
+	c, m := r.core, r.M
+	var u parser.URI
+	var last parser.Span // of the list, and the URI in it
+	left := 0
 	routes := m.Values(parser.KindRoute)
-	for u := (parser.URI{}); nextRoute(m, &routes, &u); n++ {
-		if n == 0 {
-			first = u
+	for ; nextRoute(m, &routes, &u); left++ {
+		if left == maxRouteValues {
+			return NotRouted
 		}
-		last, lastCut = u, routes.Cut
-		if n == maxRouteValues {
+		last = routes.Cut
+	}
+	if left == 0 || routes.Reason != parser.OK || !r.SetRequestURI(u.Raw) {
+		return NotRouted
+	}
+	r.cut(last)
+	r.sips = r.sips || u.Scheme == parser.SIPS
+	left--
+	routes = m.Values(parser.KindRoute)
+	next := func() bool {
+		if left == 0 {
 			return false
 		}
+		left--
+		return nextRoute(m, &routes, &u)
 	}
-	if n == 0 || !r.SetRequestURI(last.Raw) {
-		return false
+	if !next() {
+		return r.usedUp()
 	}
-	r.cut(lastCut)
-	if n > 1 && !r.core.ours(&first) {
-		return r.SetDstURI(first.Raw)
-	}
-	if n > 1 {
-		routes := m.Values(parser.KindRoute)
-		nextRoute(m, &routes, &first)
+	if c.ours(&u) {
+		_, first := u.Param("r2")
 		r.cut(routes.Cut)
-		r.side = r.core.listenerAt(&first)
-		if n > 2 && nextRoute(m, &routes, &first) {
-			return r.SetDstURI(first.Raw)
+		r.side = c.listenerAt(&u)
+		if !next() {
+			return r.usedUp()
+		}
+		if first && !double && c.ours(&u) {
+			r.cut(routes.Cut)
+			r.side = c.listenerAt(&u)
+			if !next() {
+				return r.usedUp()
+			}
 		}
 	}
-	return true
+	return r.nextHop(&u, routes.Cut)
 }
 
 // RoutesReadable tells whether the Route values that decide the next hop are well
@@ -169,7 +225,7 @@ func (r *Request) readTopRoute() bool {
 
 // listenerAt is the listener whose Record-Route a URI is, -1 if it is none's.
 func (c *Core) listenerAt(u *parser.URI) int {
-	proto, _, ok := protoOf(u)
+	proto, _, ok := protoOf(u, false)
 	if !ok {
 		return -1
 	}
@@ -235,9 +291,9 @@ func (c *Core) appendRecordRoute(b []byte, m *parser.Message, receivedBy, leaves
 	return b
 }
 
-// secure tells whether the request asks for TLS on its whole way: then our
+// secureRoute tells whether the request asks for TLS on its whole way: then our
 // Record-Route says sips too (§16.6 step 4).
-func (r *Request) secure() bool {
+func (r *Request) secureRoute() bool {
 	if hasScheme(r.RequestURI(), "sips:") {
 		return true
 	}
@@ -248,13 +304,19 @@ func hasScheme(uri []byte, scheme string) bool {
 	return len(uri) > len(scheme) && equalFold(uri[:len(scheme)], []byte(scheme))
 }
 
+// appendSecureTransport appends the transport parameter of a sips URI, where it needs one.
+func appendSecureTransport(b []byte, proto netio.Proto) []byte {
+	if proto == netio.WSS {
+		b = append(b, ";transport=ws"...)
+	}
+	return b
+}
+
 func (c *Core) appendRouteRow(b []byte, m *parser.Message, listener int, double, secure bool) []byte {
 	l := &c.listeners[listener]
 	if secure && l.proto.Secure() {
 		b = append(append(b, "Record-Route: <sips:"...), l.sentBy...)
-		if l.proto == netio.WSS {
-			b = append(b, ";transport=ws"...)
-		}
+		b = appendSecureTransport(b, l.proto)
 	} else {
 		b = append(append(append(b, "Record-Route: <sip:"...), l.sentBy...), l.param...)
 	}

@@ -18,7 +18,7 @@ func (r *Request) StripMaddr() {
 	// Slow path: nobody has sent one in years.
 	c := r.core
 	by := &c.listeners[r.Listener]
-	if proto, _, ok := protoOf(u); !ok || proto != by.proto ||
+	if proto, _, ok := protoOf(u, false); !ok || proto != by.proto ||
 		int(u.EffectivePort()) != int(by.addr.Port) || !c.IsMyself(maddr, int(u.Port), 1<<by.proto) || len(u.Raw) > len(r.uriBuf) {
 		return
 	}

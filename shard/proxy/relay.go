@@ -18,15 +18,32 @@ const statelessPrefix = "z9hG4bKs"
 // Codes that ReplyError answers with, Kamailio's numbers.
 const (
 	codeSendError    = 477
+	codeInClear      = 480 // for a sips URI, and no way by TLS; the status is RFC 5630's (§5.3)
 	codeUnresolvable = 478
 	codeInternal     = 500
 	codeTooLarge     = 513
 )
 
-// fail notes what ReplyError is to answer.
+// fail notes what ReplyError is to answer, and counts what keeps the request from leaving.
 func (r *Request) fail(code int) bool {
 	r.lastCode = code
+	r.countUnsent(code)
 	return false
+}
+
+// countUnsent counts a target that is not sent to, once: not while it is only looked at.
+func (r *Request) countUnsent(code int) {
+	if r.looking {
+		return
+	}
+	switch code {
+	case codeSendError:
+		r.core.count[CountNoWay]++
+	case codeInClear:
+		r.core.count[CountInClear]++
+	case codeUnresolvable:
+		r.core.count[CountUnresolvable]++
+	}
 }
 
 // Unfinished tells whether the request is left without an answer and without
@@ -56,10 +73,17 @@ func (r *Request) ReplyError() bool {
 		return r.Reply(codeTooLarge, "Message Too Large", "")
 	case codeSendError:
 		return r.Reply(codeSendError, "No Way To Next Hop", "")
+	case codeInClear:
+		return r.Reply(codeInClear, "Temporarily Unavailable", r.sipsNotAllowed())
 	case codeUnresolvable:
 		return r.Reply(codeUnresolvable, "Unresolvable Destination", "")
 	}
 	return r.Reply(codeInternal, "Server Internal Error", "")
+}
+
+// sipsNotAllowed is the Warning of RFC 5630 §5.3. Slow path.
+func (r *Request) sipsNotAllowed() string {
+	return "Warning: 380 " + string(r.core.SentBy(r.Listener)) + " \"SIPS Not Allowed\"\r\n"
 }
 
 // Unavailable answers 503 with Retry-After, statelessly: there is no room.
@@ -207,6 +231,9 @@ func (r *Request) newTransaction() bool {
 			return r.fail(503)
 		}
 		r.Tx.SetLoop(r.loopHash())
+		if r.secure() {
+			r.Tx.SetSecure()
+		}
 		if r.replyWish != 0 {
 			r.Tx.SetReplyWishes(r.replyWish)
 		}
@@ -291,7 +318,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	}
 	head = append(head, "\r\n"...)
 	if r.recordRoute {
-		head = r.core.appendRecordRoute(head, m, r.Listener, leavesBy, r.secure())
+		head = r.core.appendRecordRoute(head, m, r.Listener, leavesBy, r.secureRoute())
 	}
 	head = r.core.appendLength(head, m, r.core.listeners[leavesBy].proto)
 	if !r.hasMF {

@@ -58,10 +58,10 @@ func (r *Request) Reply(code int, reason, header string) bool {
 	if r.via == nil || r.M.Method == parser.ACK {
 		return false
 	}
-	b := r.reply(code, reason, header, c.cfg.ServerHeader)
+	b := r.reply(code, reason, header, c.cfg.ServerHeader, r.leave.reply)
 	if len(b) > maxDatagramBytes {
 		c.count[CountRowsLeftOut]++
-		if b = r.reply(code, "", "", ""); len(b) > maxDatagramBytes {
+		if b = r.reply(code, "", "", "", nil); len(b) > maxDatagramBytes {
 			return false
 		}
 	}
@@ -94,10 +94,10 @@ func (r *Request) Trying() {
 }
 
 // reply writes a response to the request under way (§8.2.6): its Vias, From, To,
-// Call-ID and CSeq as they came, row by row.
-func (r *Request) reply(code int, reason, header, server string) []byte {
+// Call-ID and CSeq as they came, row by row, and those of ours.
+func (r *Request) reply(code int, reason, header, server string, rows []byte) []byte {
 	c, m := r.core, r.M
-	n := 128 + len(reason) + len(header) + len(server) + 80
+	n := 128 + len(reason) + len(header) + len(server) + len(rows) + 80
 	for i := range m.Headers {
 		switch m.Headers[i].Kind {
 		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq, parser.KindTimestamp:
@@ -115,7 +115,7 @@ func (r *Request) reply(code int, reason, header, server string) []byte {
 	for i := m.Next(r.via.Row); i >= 0; i = m.Next(i) {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
-	b = appendDialogRows(b, m, code)
+	b = append(appendDialogRows(b, m, code), rows...)
 	return appendEnd(b, header, server)
 }
 

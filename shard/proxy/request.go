@@ -59,6 +59,8 @@ type Request struct {
 	// Where it goes, as far as names and transports are concerned; see transport.go.
 	ways       ways
 	query      NameQuery
+	sips       bool  // it is for a sips URI, though neither line says so: a strict router moved it into Route
+	looking    bool  // where: only to see whether a name is unknown; nothing is counted
 	unresolved bool  // where: nobody knows yet where query leads
 	blocked    bool  // where: the blacklist keeps it back
 	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
@@ -91,7 +93,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode, r.side, r.done = 0, -1, false
-	r.forceProto, r.waits, r.unresolved = 0, 0, false
+	r.forceProto, r.waits, r.unresolved, r.looking, r.sips = 0, 0, false, false, false
 	r.leave.reset()
 	r.symmetric, r.replyWish = r.core.cfg.ForceRPort, 0
 	r.fresh, r.maxBreadth = true, -1
@@ -259,10 +261,17 @@ func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
 // Quiet keeps the next Relay from sending a 100.
 func (r *Request) Quiet(on bool) { r.no100 = on }
 
-// MaxForwards is §16.3 step 3 and §16.6 step 3: it reports false if the value is
-// 0; else the header will say one less, or limit where there is none. A value
-// above limit is lowered to it.
-func (r *Request) MaxForwards(limit int) bool { return r.countHop(limit, limit) }
+// MaxForwards is §16.3 step 3 and §16.6 step 3: ok is false if the value is 0; else the
+// header will say one less, and no more than the settings allow, or absent where there is
+// none (added).
+func (r *Request) MaxForwards(absent int) (added, ok bool) {
+	most := r.core.cfg.MaxForwards
+	if most == 0 {
+		most = parser.MaxMaxForwards
+	}
+	ok = r.countHop(absent, most)
+	return ok && !r.hasMF, ok
+}
 
 // countHop is MaxForwards with a value for a request that has none, and another
 // that none may exceed.
@@ -358,13 +367,22 @@ func (r *Request) MarkTarget(to balance.State) bool {
 // targetURI is uri with the host and port of t (ds_select_domain).
 func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	var u parser.URI
-	b = append(b, "sip:"...)
-	if parser.ParseURI(uri, &u) == parser.OK && !u.User.Empty() {
+	ok := parser.ParseURI(uri, &u) == parser.OK
+	scheme := "sip:"
+	if ok && u.Scheme == parser.SIPS {
+		scheme = "sips:" // it stays what it was for: where leaves in clear is not taken
+	}
+	b = append(b, scheme...)
+	if ok && !u.User.Empty() {
 		// uri may lie in b's own array, but no further on than what is written.
 		b = append(b, u.UserBytes()...)
 		b = append(b, '@')
 	}
-	return append(t.Addr.AppendTo(b), transportParams[t.Addr.Proto]...)
+	b = t.Addr.AppendTo(b)
+	if scheme == "sips:" {
+		return appendSecureTransport(b, t.Addr.Proto)
+	}
+	return append(b, transportParams[t.Addr.Proto]...)
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

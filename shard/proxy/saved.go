@@ -54,7 +54,7 @@ type finalTimers struct{ fr, frInv uint32 }
 //	| Saved      | request | URI | dst | Route | extra | URI and dst of each |
 //	| (fixed)    |         |     |     |       |       | contact left        |
 //	+------------+---------+-----+-----+-------+-------+---------------------+
-//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, texts put into Contact
+//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, rows of replies, texts put into Contact
 //
 // A Relay writes a new one and swaps. In place only single words are changed, each
 // of which leaves a valid record: routes used up, flags, timers.
@@ -87,13 +87,13 @@ type Saved struct {
 	tries       uint8 // how often it has waited
 	wishes      uint8
 	ignore      uint8
-	extraLen    uint16 // what follows routeLen: the three below, and the texts of the edits
+	extraLen    uint16 // what follows routeLen: the texts of leaving
 	hostLen     uint16 // shown in our Via
 	port        uint16
 	pathLen     uint16
 	replyWish   uint8
 	nEdits      uint8
-	_           [2]uint8
+	rowsLen     uint16 // of replies made here
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact
 	edits       [maxContactEdits]savedEdit
@@ -123,6 +123,7 @@ const (
 	savedFresh // its first target is the Request-URI
 	savedRPort // our Via asks for rport
 	savedSymmetric
+	savedSips // it is for a sips URI
 )
 
 // savedBytes is the size of the fixed part.
@@ -195,7 +196,7 @@ func (r *Request) ResetFinalTimers() {
 // save keeps the request if something will ask for it: a route that runs later, or
 // the transaction's own timers. false: the arena has no room.
 func (r *Request) save() bool {
-	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.Tx.Saved() == 0 {
+	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.
@@ -282,6 +283,7 @@ func (r *Request) writeSaved(waits bool) bool {
 	bit(d.appendRoute != nil, savedRoute)
 	bit(d.leave.rport, savedRPort)
 	bit(r.symmetric, savedSymmetric)
+	bit(r.sips, savedSips)
 	bit(waits, savedWaits)
 	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
@@ -398,6 +400,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
 	r.armed = armed{s.failure, s.branch, s.reply}
 	r.side = int(s.side)
+	r.sips = s.bits&savedSips != 0
 	r.leave.restore(s, text)
 	r.replyWish = txn.Wishes(s.replyWish)
 	if s.bits&savedSymmetric != 0 && !r.symmetric {

@@ -28,9 +28,10 @@ func viaProto(v *parser.Via) netio.Proto {
 
 // protoOf is the transport that a SIP URI asks for; given: by a transport
 // parameter or by the scheme, else it is only what is usual (RFC 3263 §4.1). ok is
-// false for one that is not served, and for sips over UDP (RFC 3261 §26.2.2).
-func protoOf(u *parser.URI) (proto netio.Proto, given, ok bool) {
-	secure := u.Scheme == parser.SIPS
+// false for one that is not served, and for sips over UDP (RFC 3261 §26.2.2). secure: a
+// sip URI is taken for a sips one (§16.6 item 7).
+func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
+	secure = secure || u.Scheme == parser.SIPS
 	switch u.Transport() {
 	case parser.TransportNone:
 		if secure {
@@ -176,19 +177,17 @@ func (r *Request) lookUp(w *ways) bool {
 	case u.Scheme != parser.SIP && u.Scheme != parser.SIPS:
 		return r.fail(416)
 	}
-	proto, given, ok := protoOf(u)
-	if !ok {
-		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
-	}
+	secure := r.secure() || u.Scheme == parser.SIPS
+	proto, given, ok := protoOf(u, secure)
 	if r.forceProto != 0 {
 		proto, given = netio.Proto(r.forceProto-1), true
-		if u.Scheme == parser.SIPS && !proto.Secure() {
-			return r.fail(codeUnresolvable)
-		}
+		ok = ok && (!secure || proto.Secure())
 	}
-	if !given && r.side >= 0 && u.Port != 0 {
-		proto = c.listeners[r.side].proto // the second of two Routes says how the other side is reached (RFC 5658 §3)
+	if !ok {
+		if secure {
+			return r.fail(codeInClear)
+		}
+		return r.fail(codeUnresolvable)
 	}
 	w.domain = u.HostBytes()
 	a := &w.list[0]
@@ -198,12 +197,43 @@ func (r *Request) lookUp(w *ways) bool {
 			a.Port = proto.DefaultPort()
 		}
 		w.n = 1
-		if !given && proto == netio.UDP && c.protos&1 == 0 {
-			r.withoutUDP(w, u.Port)
+		if !given && proto == netio.UDP {
+			if c.protos&1 == 0 {
+				r.withoutUDP(w, u.Port)
+			}
+			if r.side >= 0 && c.listeners[r.side].proto.Reliable() {
+				r.overConnection(w, u.Port)
+			}
 		}
 		return true
 	}
-	return r.resolve(w, u, proto, given)
+	return r.resolve(w, u, proto, given, secure)
+}
+
+// secure tells whether the request may leave over TLS alone, whatever is said about where it goes
+// (§16.6 item 7, RFC 5630 §5.3): it was for a sips URI, or is by now.
+func (r *Request) secure() bool {
+	return r.sips || hasScheme(r.M.Bytes(r.M.URI), "sips:") || r.uri != nil && hasScheme(r.uri, "sips:")
+}
+
+// overConnection puts the connection that the other side of the dialog has open in front of what its
+// URI says, which is the way once that connection is gone (RFC 3263 §4.1). Slow path: the second of
+// two Routes of ours names a stream and the URI no transport.
+func (r *Request) overConnection(w *ways, port uint16) {
+	c := r.core
+	if c.cfg.Connected == nil {
+		return
+	}
+	a, uri := &w.list[0], w.list[0]
+	if a.Proto = c.listeners[r.side].proto; port == 0 {
+		a.Port = a.Proto.DefaultPort()
+	}
+	switch {
+	case !c.cfg.Connected(r.side, a):
+		*a = uri
+	case c.protos&1 != 0:
+		w.list[1], w.n = uri, 2
+	}
 }
 
 // withoutUDP is what is left for an address without transport when no listener is UDP's.
@@ -220,13 +250,12 @@ func (r *Request) withoutUDP(w *ways, port uint16) {
 }
 
 // resolve asks the resolver's cache.
-func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool) bool {
+func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secure bool) bool {
 	c := r.core
 	if c.cfg.Resolver == nil {
-		c.count[CountUnresolvable]++
 		return r.fail(codeUnresolvable)
 	}
-	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: u.Scheme == parser.SIPS,
+	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: secure,
 		Protos: c.protos, Families: c.families, Seed: r.seed()}
 	if maddr, ok := u.Param("maddr"); ok {
 		r.query.Host = maddr // §16.6 step 7
@@ -242,10 +271,11 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool)
 		return true
 	case Unknown:
 		r.unresolved = true
-		return r.fail(codeUnresolvable)
+		r.lastCode = codeUnresolvable // unless it becomes known: not counted yet
+		return false
 	}
-	c.count[CountUnresolvable]++
 	if answer == Failed {
+		r.countUnsent(codeUnresolvable)
 		return r.fail(503)
 	}
 	return r.fail(codeUnresolvable)
@@ -268,25 +298,40 @@ func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 	return true
 }
 
+// blocks asks the blacklist for the request; what is only looked at is not counted.
+func (r *Request) blocks(to *netio.Addr) bool {
+	if c := r.core; r.looking {
+		return c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(to, r.M.Method)
+	}
+	return r.core.blocks(to, r.M.Method)
+}
+
 // choose takes the first way that a listener leads to and that is not blocked; the
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
 	code := codeUnresolvable
+	secure := r.secure()
 	r.blocked = false
 	for i := range w.n {
 		a := &w.list[i]
 		if broadcast(a) {
 			continue
 		}
+		if secure && !a.Proto.Secure() {
+			code = codeInClear
+			continue
+		}
 		by := r.leavesBy(a, to.Target)
 		if by < 0 {
 			if c.protos>>a.Proto&1 != 0 {
 				code = codeSendError
+			} else if secure {
+				code = codeInClear
 			}
 			continue
 		}
-		if r.M.Method != parser.ACK && c.blocks(a, r.M.Method) { // an ACK to a 2xx goes where the call is
+		if r.M.Method != parser.ACK && r.blocks(a) { // an ACK to a 2xx goes where the call is
 			r.blocked = true
 			code = codeSendError
 			continue
@@ -308,8 +353,11 @@ func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 			return by
 		}
 	}
-	if by := r.side; by >= 0 && c.listeners[by].addr.Family == a.Family && c.listeners[by].proto == a.Proto {
-		return by
+	// A Route of ours says which interface, not which transport (RFC 3263 §4.1).
+	if by := r.side; by >= 0 && c.listeners[by].addr.Family == a.Family {
+		if by = c.withProto(by, a.Proto); by >= 0 {
+			return by
+		}
 	}
 	return c.leavesBy(a, target, r.Listener)
 }

@@ -54,6 +54,8 @@ func (r *Request) awaitsName() bool {
 	if r.core.cfg.Resolver == nil {
 		return false
 	}
+	r.looking = true
+	defer func() { r.looking = false }()
 	main, pickURI := r.mainTarget(), r.pickURI
 	found := r.fresh && !r.where(&r.to) && r.unresolved
 	for i := 0; i < r.nMore && !found; i++ {
@@ -77,7 +79,6 @@ func (r *Request) awaitsName() bool {
 func (r *Request) wait() bool {
 	c := r.core
 	if r.waits >= r.nMore+waitsBeyond || r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
-		c.count[CountUnresolvable]++
 		return r.fail(codeUnresolvable)
 	}
 	if !r.newTransaction() {
@@ -104,7 +105,6 @@ func (r *Request) wait() bool {
 func (r *Request) park() bool {
 	c := r.core
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
-		c.count[CountUnresolvable]++
 		return r.fail(codeUnresolvable)
 	}
 	r.done = true

@@ -135,6 +135,12 @@ func (h *fakeHost) AddPath(user, params []byte, received bool) int {
 	}
 	return h.did("AddPath", string(user), string(params), received)
 }
+func (h *fakeHost) AppendToReply(rows []byte) int {
+	if h.quiet {
+		return 1
+	}
+	return h.did("AppendToReply", string(rows))
+}
 
 // from makes the message one that came over proto from addr.
 func (h *fakeHost) from(proto Transport, addr string) *fakeHost {

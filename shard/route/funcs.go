@@ -85,11 +85,15 @@ func defineFuncs() {
 	}
 	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
 	siputilsFuncs = map[string]*funcDef{
-		"has_totag":  {build: hasToTag},
-		"is_request": {build: isRequest(true)},
-		"is_reply":   {build: isRequest(false)},
+		"has_totag":     {build: hasToTag},
+		"is_request":    {build: isRequest(true)},
+		"is_reply":      {build: isRequest(false)},
+		"options_reply": (&funcDef{build: optionsReply}).only(inRequest),
 	}
-	textopsFuncs = map[string]*funcDef{"is_method": {min: 1, max: 1, build: isMethod}}
+	textopsFuncs = map[string]*funcDef{
+		"is_method":       {min: 1, max: 1, build: isMethod},
+		"append_to_reply": (&funcDef{min: 1, max: 1, build: appendToReply}).only(inRequest | inFailure).later(inBranch),
+	}
 	sanityFuncs = map[string]*funcDef{"sanity_check": (&funcDef{max: 2, build: sanityCheck}).only(inRequest | inReplies)}
 	dispatcherFuncs = map[string]*funcDef{
 		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),

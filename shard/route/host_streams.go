@@ -82,6 +82,11 @@ type EditHost interface {
 	// params goes behind ";lr" as it is, and received
 	// adds ";received=" with the source as a URI, escaped ("sip:192.0.2.1:5070%3Btransport%3Dtcp", 5.6.3). Below 0: no room, or not possible with this message.
 	AddPath(user, params []byte, received bool) int
+	// AppendToReply is append_to_reply(): header rows for every response that is made here to this
+	// request from now on; those of request_route also for what comes later, by a failure route or
+	// a timer. The Host copies rows, and ends the last one if it is not ended. Below 0: no room, or
+	// they are no header rows.
+	AppendToReply(rows []byte) int
 }
 
 // StreamFlag is a wish about the stream a message leaves on.

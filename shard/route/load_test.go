@@ -83,6 +83,7 @@ func TestSettings(t *testing.T) {
 	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.RR.EnableDoubleRR }, 2)
 	f(`modparam("rr", "append_fromtag", yes)`, func(s *Settings) any { return s.RR.AppendFromtag }, true)
 	f(`modparam("maxfwd", "max_limit", 20)`, func(s *Settings) any { return s.MaxFwd.MaxLimit }, 20)
+	f(`modparam("siputils", "options_support", "path")`, func(s *Settings) any { return s.SIPUtils.Supported }, "path")
 	f(`modparam("sanity", "default_checks", 1511)`, func(s *Settings) any { return s.Sanity.DefaultMsgChecks }, 1511)
 	f(`modparam("sanity", "autodrop", 0)`, func(s *Settings) any { return s.Sanity.AutoDrop }, false)
 	f(`modparam("dispatcher", "list_file", "/etc/d.list")`, func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")

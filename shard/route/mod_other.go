@@ -28,6 +28,13 @@ var maxfwdParams = map[string]*paramDef{
 	"max_limit": number(1, 255, func(s *Settings) *int { return &s.MaxFwd.MaxLimit }),
 }
 
+var siputilsParams = map[string]*paramDef{
+	"options_accept":          text(func(s *Settings) *string { return &s.SIPUtils.Accept }),
+	"options_accept_encoding": text(func(s *Settings) *string { return &s.SIPUtils.AcceptEncoding }),
+	"options_accept_language": text(func(s *Settings) *string { return &s.SIPUtils.AcceptLanguage }),
+	"options_support":         text(func(s *Settings) *string { return &s.SIPUtils.Supported }),
+}
+
 var sanityParams = map[string]*paramDef{
 	"default_checks": bits(func(s *Settings) *uint32 { return &s.Sanity.DefaultMsgChecks }),
 	"uri_checks":     bits(func(s *Settings) *uint32 { return &s.Sanity.DefaultURIChecks }),

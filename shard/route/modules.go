@@ -102,7 +102,7 @@ func init() {
 		"sl":         {params: slParams, funcs: slFuncs},
 		"rr":         {params: rrParams, funcs: rrFuncs},
 		"maxfwd":     {params: maxfwdParams, funcs: maxfwdFuncs},
-		"siputils":   {params: nil, funcs: siputilsFuncs},
+		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
 		"textops":    {params: nil, funcs: textopsFuncs},
 		"sanity":     {params: sanityParams, funcs: sanityFuncs},
 		"dispatcher": {params: dispatcherParams, funcs: dispatcherFuncs},

@@ -132,7 +132,7 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 var sampleArgs = map[string]string{
 	"t_reply": `"404", "x"`, "t_send_reply": `"404", "x"`, "sl_send_reply": `"404", "x"`, "send_reply": `"404", "x"`,
 	"t_on_failure": `"F"`, "t_on_branch": `"B"`, "t_on_reply": `"R"`, "t_is_set": `"failure_route"`, "t_check_status": `"4.."`,
-	"t_set_fr": "1000", "mf_process_maxfwd_header": `"10"`, "is_method": `"INVITE"`, "ds_select_dst": `"1", "0"`, "ds_select_domain": `"1", "0"`,
+	"t_set_fr": "1000", "mf_process_maxfwd_header": `"10"`, "is_method": `"INVITE"`, "append_to_reply": `"X: y\r\n"`, "ds_select_dst": `"1", "0"`, "ds_select_domain": `"1", "0"`,
 	"is_myself": `"sip:a@b"`, "setdsturi": `"sip:a@b"`, "log": `"x"`, "strip": "1", "strip_tail": "1", "prefix": `"0"`,
 	"setflag": "1", "resetflag": "1", "isflagset": "1", "seturi": `"sip:a@b"`, "rewriteuri": `"sip:a@b"`, "setport": `"5"`, "setp": `"5"`,
 	"rewriteport": `"5"`, "sethost": `"h"`, "seth": `"h"`, "rewritehost": `"h"`, "sethostport": `"h"`, "sethp": `"h"`, "rewritehostport": `"h"`,

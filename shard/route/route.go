@@ -70,8 +70,9 @@ type Host interface {
 	// aliases or advertised addresses. AnyTransport matches every protocol.
 	IsMyself(host []byte, port int, proto Transport) bool
 
-	// MaxForwards is mf_process_maxfwd_header(limit): decrement, or add the header with limit. Below 0: it was 0 already
-	// (RFC 3261 §16.3 item 3).
+	// MaxForwards is mf_process_maxfwd_header(limit): decrement, to Settings.MaxFwd.MaxLimit at
+	// most, or add the header with limit, which is 2. Below 0: it was 0 already (RFC 3261 §16.3
+	// item 3).
 	MaxForwards(limit int) int
 	// SanityCheck is sanity_check(); both arguments are bit masks, see SanityMsg and SanityURI. It has answered the request when it
 	// returns below 0 (unless Settings.Sanity.AutoReply is 0). In a reply route it looks and answers nothing.
@@ -94,8 +95,9 @@ type Host interface {
 	Forward() int
 	// RecordRoute is record_route(): insert our Record-Route (RFC 3261 §16.6 item 4).
 	RecordRoute() int
-	// LooseRoute is loose_route(): pre-process Route (§16.4). Above 0 when the request follows a route set, so that relaying it is
-	// right; below 0 otherwise.
+	// LooseRoute is loose_route(): pre-process Route (§16.4). Above 0 when the request follows a
+	// route set. -3: outside of a dialog, and the set was ours alone: it is gone, and the request
+	// is one like any other. -1 otherwise.
 	LooseRoute() int
 	// SelectDst is ds_select_dst (setURI false: sets $du) and ds_select_domain (true: rewrites host and port of the
 	// Request-URI). limit caps the list kept for failover, 0 is no cap.

@@ -592,11 +592,14 @@ func TestPeerFlows(t *testing.T) {
 	const def = "default.cfg"
 	notRouted := m{"PrecheckTrans": -1, "CheckTrans": -1, "LooseRoute": -1}
 	begin := sane + "PrecheckTrans() CheckTrans() LooseRoute() "
+	const allow = "AppendToReply(Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, SUBSCRIBE, NOTIFY, REFER, MESSAGE\r\n) "
 	f(def, "INVITE sip:b@proxy.example.com", "", notRouted, begin+"RecordRoute() SelectDst(1,0,0,false) Relay()")
 	f(def, "INVITE sip:b@elsewhere.example.com", "", notRouted, begin+"Reply(403,Relaying denied)")
 	f(def, "INVITE sip:b@proxy.example.com", "", fresh, begin+"Reply(403,Preloaded Route denied)")
-	f(def, "OPTIONS sip:proxy.example.com", "", notRouted, begin+"Reply(200,Keepalive)")
-	f(def, "REGISTER sip:proxy.example.com", "", notRouted, begin+"Reply(405,Method Not Allowed)")
+	f(def, "OPTIONS sip:proxy.example.com", "", notRouted, begin+allow+
+		"AppendToReply(Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n) ReplyAny(200,OK)")
+	f(def, "REGISTER sip:proxy.example.com", "", notRouted, begin+allow+"Reply(405,Method Not Allowed)")
+	f(def, "INVITE sip:b@proxy.example.com", "", m{"PrecheckTrans": -1, "CheckTrans": -1, "LooseRoute": -3}, begin+"RecordRoute() SelectDst(1,0,0,false) Relay()")
 	f(def, "INVITE sip:b@proxy.example.com", "", m{"PrecheckTrans": -1, "CheckTrans": -1, "LooseRoute": -1, "SelectDst": -1},
 		begin+"RecordRoute() SelectDst(1,0,0,false) Reply(503,No destination)")
 	f(def, "BYE sip:b@elsewhere.example.com", "t1", notRouted, sane+"LooseRoute() Reply(404,Not here)")
@@ -666,6 +669,29 @@ func TestReply(t *testing.T) {
 		"SelectDst(0,4,0,false) SelectDst(2,4,3,true) MaxForwards(10) SanityCheck(3047,7)")
 }
 
+// TestOptionsReply: siputils' options_reply() is for an OPTIONS without a user and says what the parameters say (Kamailio 5.6.3).
+func TestOptionsReply(t *testing.T) {
+	f := func(params, line, want string) {
+		t.Helper()
+		h := newFake(t, request(line, ""))
+		prog, _, _, err := loadText(allModules+params+"\nrequest_route { append_to_reply(\"X: $rm\\r\\n\"); if (!options_reply()) log(\"no\"); }\n", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog.Request(NewCtx(h))
+		if got := strings.Join(h.calls, "|"); got != want {
+			t.Errorf("%s gives\n\t%q, want\n\t%q", line, got, want)
+		}
+	}
+	const x = "AppendToReply(X: OPTIONS\r\n)|AppendToReply("
+	f("", "OPTIONS sip:h", x+"Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n)|ReplyAny(200,OK)")
+	f(`modparam("siputils", "options_accept", "application/sdp") modparam("siputils", "options_accept_encoding", "gzip")
+		modparam("siputils", "options_accept_language", "de") modparam("siputils", "options_support", "path")`, "OPTIONS sip:h",
+		x+"Accept: application/sdp\r\nAccept-Encoding: gzip\r\nAccept-Language: de\r\nSupported: path\r\n)|ReplyAny(200,OK)")
+	f("", "OPTIONS sip:bob@h", "AppendToReply(X: OPTIONS\r\n)|log 3 no")
+	f("", "INFO sip:h", "AppendToReply(X: INFO\r\n)|log 3 no")
+}
+
 // TestArgumentEndsScript: what an argument stops does not happen.
 func TestArgumentEndsScript(t *testing.T) {
 	f := func(call string) {
@@ -680,6 +706,7 @@ func TestArgumentEndsScript(t *testing.T) {
 	f(`sl_send_reply(200 + route(R0), "x");`)
 	f(`ds_select_dst(1 + route(R0), 4);`)
 	f(`mf_process_maxfwd_header(1 + route(R0));`)
+	f(`append_to_reply("x" + route(R0));`)
 	f(`sanity_check(1, 1 + route(R0));`)
 	f(`xlog("x" + route(R0));`)
 	f(`seturi("sip:" + route(R0));`)

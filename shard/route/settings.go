@@ -14,6 +14,7 @@ type Settings struct {
 	TM         TMSettings
 	RR         RRSettings
 	MaxFwd     MaxFwdSettings
+	SIPUtils   SIPUtilsSettings
 	SL         SLSettings
 	Sanity     SanitySettings
 	Dispatcher DispatcherSettings
@@ -260,7 +261,18 @@ type RRSettings struct {
 
 // MaxFwdSettings are the maxfwd module's parameters.
 type MaxFwdSettings struct {
-	MaxLimit int // max_limit: largest value let through, 0..255; default 70 for ours as in RFC 3261 §8.1.1.6 (Kamailio 70)
+	// MaxLimit is max_limit: what mf_process_maxfwd_header() lets leave of a value that came,
+	// 1..255; default 70 (RFC 3261 §8.1.1.6).
+	MaxLimit int
+}
+
+// SIPUtilsSettings are the siputils module's parameters: what options_reply() says (RFC 3261
+// §11.2).
+type SIPUtilsSettings struct {
+	Accept         string // options_accept; default "*/*"
+	AcceptEncoding string // options_accept_encoding; default empty: identity alone (§20.2)
+	AcceptLanguage string // options_accept_language; default "en"
+	Supported      string // options_support; default empty
 }
 
 // SLSettings are the sl module's parameters.
@@ -353,7 +365,7 @@ func DefaultSettings() *Settings {
 			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
 		},
 		RR:     RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
-		MaxFwd: MaxFwdSettings{MaxLimit: 70},
+		MaxFwd: MaxFwdSettings{MaxLimit: 70}, SIPUtils: SIPUtilsSettings{Accept: "*/*", AcceptLanguage: "en"},
 		SL:     SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Sanity: SanitySettings{DefaultMsgChecks: SanityMsgDefault, DefaultURIChecks: SanityURIDefault, AutoDrop: true},
 		Dispatcher: DispatcherSettings{

@@ -57,6 +57,7 @@ const (
 	txExpired                // its lifetime is over: no further destination is tried
 	txNoConnect              // its responses leave on a connection there is, see Wishes
 	txCloseAfter             // a final one closes it
+	txSecure                 // its request leaves over TLS alone
 )
 
 // Flags of a Branch.

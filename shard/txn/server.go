@@ -29,6 +29,12 @@ func (tx *Tx) Canceled() bool { return tx.flags&txCanceled != 0 }
 // Expired tells whether its lifetime is over (max_inv_lifetime, max_noninv_lifetime).
 func (tx *Tx) Expired() bool { return tx.flags&txExpired != 0 }
 
+// SetSecure notes that its request may leave over TLS alone.
+func (tx *Tx) SetSecure() { tx.flags |= txSecure }
+
+// Secure tells whether SetSecure was called.
+func (tx *Tx) Secure() bool { return tx.flags&txSecure != 0 }
+
 // Listener is the listener the request came in by and responses leave by.
 func (tx *Tx) Listener() int { return int(tx.listener) }
 

@@ -254,6 +254,25 @@ func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
 	}
 }
 
+// Rows 14 and 15, §16.4 and then §16.6 step 6: strict routers on both sides, with one, two and three Routes.
+func TestRow14Row15StrictBothSides(t *testing.T) {
+	srv, caller, callee := bench3(t, setup{})
+	hop := newPeer(t, "the strict next hop")
+	d := caller.call(srv.addr)
+	d.establish(callee)
+	ours, target, strict, other := d.routes[0], d.uri, "sip:"+hop.addr.String(), "<sip:192.0.2.1;lr>"
+	for _, c := range [][2]string{{"", ""}, {ours + ",", ""}, {"", other + ","}} {
+		d.routes, d.uri = []string{c[0] + "<" + strict + ">," + c[1] + "<" + target + ">"}, "sip:"+srv.addr.String()+";lr"
+		d.request("INFO")
+		m := hop.expect("INFO")
+		if want := c[1] + "<" + target + ">"; m.uri() != strict || strings.Join(m.all("Route"), ",") != want {
+			t.Errorf("with Route %q it arrives as\n%s", d.routes, m.raw)
+		}
+		hop.reply(m, 200, "OK", "")
+		caller.expect("200")
+	}
+}
+
 // Rows 15 and 16, §16.6 steps 6 and 7: the next Route is where it goes; a strict router there finds itself in the Request-URI.
 func TestRow15Row16NextRoute(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})

@@ -355,3 +355,34 @@ func TestRow19Transports(t *testing.T) {
 		})
 	}
 }
+
+// Row 19, RFC 3263 §4.1: the caller came by TCP, and its Contact names no transport. What the callee sends goes there by UDP, for the second Route says which
+// interface it leaves by and nothing more; where the Contact names the port of the caller's own connection, it is that while it is open.
+func TestRow19ContactWithoutTransport(t *testing.T) {
+	srv, _, caller, callee := relayed(t, overTCP, "UDP", streamSetup{})
+	phone := newPeer(t, "the caller's phone")
+	f := func(contact netip.AddrPort, at *peer, protocol string) {
+		t.Helper()
+		d := caller.call(srv.tcp)
+		d.uri = callee.contact("callee")
+		d.invite("-Contact", fmt.Sprintf("Contact: <sip:caller@%v>", contact))
+		invite := callee.expect("INVITE")
+		callee.reply(invite, 200, "OK", "callee")
+		caller.expect("100")
+		d.confirm(caller.expect("200"))
+		d.request("ACK")
+		callee.expect("ACK")
+		e := &dialog{peer: callee, proxy: srv.at("UDP"), id: d.id, uri: fmt.Sprintf("sip:caller@%v", contact), toTag: param(invite.get("From"), "tag"),
+			branch: "z9hG4bKback" + d.branch[7:], routes: invite.all("Record-Route")}
+		e.request("BYE")
+		m := at.expect("BYE")
+		if via := m.get("Via"); !strings.HasPrefix(via, "SIP/2.0/"+protocol+" ") {
+			t.Errorf("the BYE for %v has Via %s", contact, via)
+		}
+		at.reply(m, 200, "OK", "")
+		callee.expect("200")
+	}
+	f(phone.addr, phone, "UDP")
+	here := netip.MustParseAddrPort(caller.connection().conn.LocalAddr().String())
+	f(here, caller, "TCP")
+}

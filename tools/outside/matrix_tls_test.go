@@ -19,7 +19,7 @@ import (
 func secured(t *testing.T) (srv *streamServer, caller, callee *peer) {
 	t.Helper()
 	t.Parallel()
-	srv = startStreams(t, streamSetup{verify: true, setup: setup{program: routes("\tloose_route();\n\troute(RELAY);")}})
+	srv = startStreams(t, streamSetup{verify: true, setup: setup{program: routes("\tloose_route();\n\tif ($rU == \"du\") $du = $hdr(X-Du);\n\troute(RELAY);")}})
 	caller = dialer(t, "the caller", overTLS, srv.tls, withTLS(srv.ca.client()), withSips())
 	callee = listener(t, "the callee", overTLS, loopback4, withTLS(srv.ca.server("127.0.0.1")), withSips())
 	return srv, caller, callee
@@ -131,20 +131,27 @@ func newWire(t *testing.T, addr netip.AddrPort) *wire {
 func TestRow87SipsNeverInClear(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{verify: true, globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"},
-		setup: setup{program: routes("\tloose_route();\n\troute(RELAY);"), edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}}})
+		setup: setup{program: routes("\tloose_route();\n\tif ($rU == \"du\") $du = $hdr(X-Du);\n\troute(RELAY);"), edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}}})
 	gateway := newPeer(t, "a gateway without TLS")
 	inClear := newWire(t, gateway.addr)
 	for _, transport := range []string{"UDP", overTCP, overTLS} {
 		caller := srv.caller(t, "the caller over "+transport, transport)
+		du := ""
 		for _, f := range []func(*dialog){
 			func(d *dialog) { d.uri = "sips:callee@" + gateway.addr.String() },
 			func(d *dialog) { d.uri = "sips:callee@" + gateway.addr.String() + ";transport=tcp" },
 			func(d *dialog) { d.uri = "sips:callee@" + gateway.addr.String() + ";transport=udp" },
 			func(d *dialog) { d.routes = []string{"<sips:" + gateway.addr.String() + ";lr>"} },
+			func(d *dialog) {
+				d.uri, d.routes = "sips:callee@192.0.2.1", []string{"<sip:" + gateway.addr.String() + ";lr>"}
+			},
+			func(d *dialog) { d.uri, du = "sips:du@192.0.2.1", "sip:"+gateway.addr.String() },
+			func(d *dialog) { d.uri, du = "sips:du@192.0.2.1", "sip:"+gateway.addr.String()+";transport=tcp" },
+			func(d *dialog) { d.uri, du = "sips:du@192.0.2.1", "sip:"+gateway.addr.String()+";transport=udp" },
 		} {
 			d := caller.call(srv.at(transport))
 			f(d)
-			d.invite()
+			d.invite("X-Du: " + du)
 			m := caller.next(patience)
 			for m != nil && m.status() == 100 {
 				m = caller.next(patience)

@@ -166,6 +166,54 @@ func TestRow08NoOpenRelay(t *testing.T) {
 	caller.expect("200")
 }
 
+// Row 8, §11.2, §21.4.6: the built-in program answers OPTIONS for itself and says what it lets through, as it does where it refuses a method. A Route that is
+// ours alone is removed and opens nothing.
+func TestRow08BuiltInAnswers(t *testing.T) {
+	t.Parallel()
+	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
+	srv := start(t, setup{builtIn: true, targets: []netip.AddrPort{callee.addr}})
+	f := func(method, want string, rows ...string) {
+		t.Helper()
+		d := caller.call(srv.addr)
+		d.uri = "sip:" + srv.addr.String()
+		d.request(method)
+		m := caller.expect(want)
+		for _, r := range rows {
+			if len(m.all(r)) != 1 {
+				t.Errorf("%s to %s has %d rows of %s", want, method, len(m.all(r)), r)
+			}
+		}
+		allow := "," + strings.ReplaceAll(m.get("Allow"), " ", "") + ","
+		for _, a := range []string{"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"} {
+			if !strings.Contains(allow, ","+a+",") {
+				t.Errorf("%s to %s allows %s and not %s", want, method, m.get("Allow"), a)
+			}
+		}
+		if strings.Contains(allow, ",REGISTER,") || strings.Contains(allow, ",PUBLISH,") {
+			t.Errorf("%s to %s allows %s", want, method, m.get("Allow"))
+		}
+	}
+	f("OPTIONS", "200", "Allow", "Accept", "Accept-Encoding", "Accept-Language", "Supported")
+	f("REGISTER", "405", "Allow")
+	f("PUBLISH", "405", "Allow")
+
+	for uri, want := range map[string]string{"sip:anybody@" + callee.addr.String(): "403", "sip:anybody@" + srv.addr.String(): ""} {
+		d := caller.call(srv.addr)
+		d.uri, d.routes = uri, []string{"<sip:" + srv.addr.String() + ";lr>"}
+		d.request("MESSAGE")
+		if want == "" {
+			m := callee.expect("MESSAGE")
+			if len(m.all("Route")) != 0 {
+				t.Errorf("our own Route was left: %q", m.all("Route"))
+			}
+			callee.reply(m, 200, "OK", "callee")
+			want = "200"
+		}
+		caller.expect(want)
+	}
+	callee.silence(beat)
+}
+
 // Row 9, §21.5.6 and §18.3: another version is 505; what would not fit into a datagram with our rows is 513.
 func TestRow09VersionAndSize(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
