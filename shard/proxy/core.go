@@ -103,6 +103,7 @@ type Core struct {
 	families   uint8 // 1 for IPv4, 2 for IPv6
 	endpoints  [MaxEndpoints]Endpoint
 	targets    [maxTargets + 1]target // of a relay that goes on
+	query      NameQuery              // of a failover; here and not on the stack, which an interface call would make it leave
 	domains    txn.Domains
 	wisher     txn.Wisher
 	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised

@@ -114,23 +114,64 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		if t == nil {
 			return false
 		}
-		if t.Addr.Family == 0 || c.blocks(&t.Addr, tx.Method()) {
-			continue
+		list := c.addressesOf(t, tx)
+		at, by := 0, -1
+		for ; at < len(list); at++ {
+			if by = c.leavesBy(&list[at], t.UID, tx.Listener()); by >= 0 && !broadcast(&list[at]) && !c.blocks(&list[at], tx.Method()) {
+				break
+			}
 		}
-		by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
-		if by < 0 {
+		if at == len(list) {
 			continue
 		}
 		var domain []byte
-		if t.Addr.Proto.Secure() {
+		if list[at].Proto.Secure() {
 			domain = append(c.take(len(t.Host)), t.Host...)
 		}
-		if c.again(tx, br, sent, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID}, t, domain) == nil {
+		next := c.again(tx, br, sent, txn.Destination{Addr: list[at], Listener: uint16(by), Target: t.UID}, t, domain)
+		if next == nil {
 			return false
+		}
+		if rest := list[at+1:]; len(rest) > 0 || len(domain) > 0 {
+			c.tx.KeepSpares(tx, next.Index(), rest, domain)
 		}
 		c.count[CountFailover]++
 		return true
 	}
+}
+
+// addressesOf is where a destination of a set is now, best first. One that is a name is asked for in the
+// resolver's cache: nothing can wait here, so that a name nobody has looked up yet is passed over, and
+// known to the next call.
+func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx) []netio.Addr {
+	w := &c.Request.ways // free: what was made of the last relay is on its way
+	if t.Addr.Family != 0 {
+		w.list[0] = t.Addr
+		return w.list[:1]
+	}
+	var u parser.URI
+	if c.cfg.Resolver == nil || parser.ParseURI(append(c.take(len(t.URI)), t.URI...), &u) != parser.OK {
+		return nil
+	}
+	proto, given, ok := protoOf(&u)
+	if !ok {
+		return nil
+	}
+	c.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone, Secure: u.Scheme == parser.SIPS,
+		Protos: c.protos, Families: c.families, Seed: tx.Key()}
+	n, answer := c.cfg.Resolver.Lookup(&c.query, c.endpoints[:])
+	if answer != Resolved {
+		if answer == Unknown && c.cfg.Names != nil {
+			c.cfg.Names.Learn(&c.query)
+		}
+		c.count[CountUnresolvable]++
+		return nil
+	}
+	for i := range n {
+		w.list[i] = c.endpoints[i].Addr
+		w.list[i].Proto = c.endpoints[i].Proto
+	}
+	return w.list[:n]
 }
 
 // nextAddress sends what br sent to the next address of the name it was sent to,
@@ -194,9 +235,6 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	p.WriteTo(room)
-	if t != nil && to.Addr.Proto.Secure() && len(domain) > 0 {
-		c.tx.KeepSpares(tx, next.Index(), nil, domain)
-	}
 	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
 	c.tx.Send(tx, next)
 	c.count[CountForwarded]++

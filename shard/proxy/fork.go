@@ -151,15 +151,20 @@ func (r *Request) fork(shares breadth) bool {
 	common := r.leave
 	if shared {
 		for i := first; i <= r.nMore; i++ {
-			if at(i); !r.where(&r.to) {
-				if !r.blocked {
+			at(i)
+			uid := r.target
+			if !r.reach(&r.to) {
+				if r.unsent != Listed {
 					c.note(r.Tx, 503, true)
 				}
 				nowhere |= 1 << i
 				shares.dealt(0)
+			} else if r.target != uid {
+				r.keepTarget(i, &main)
 			}
 		}
 	}
+	picks = r.picks
 	for i := first; i <= r.nMore; i++ {
 		if nowhere>>i&1 != 0 {
 			continue
@@ -194,6 +199,9 @@ func (r *Request) fork(shares breadth) bool {
 		r.relayed = true
 		return true
 	}
+	if r.nothingSent() {
+		return true
+	}
 	if r.lastCode == 0 {
 		r.lastCode = codeInternal // the branch routes dropped every one
 	}
@@ -201,6 +209,17 @@ func (r *Request) fork(shares breadth) bool {
 		c.tx.DropBest(r.Tx) // the routing program answers, or nobody
 	}
 	return false
+}
+
+// keepTarget notes that another destination took the place of target i.
+func (r *Request) keepTarget(i int, main *target) {
+	t := main
+	if i > 0 {
+		t = &r.more[i-1]
+	}
+	q := t.q
+	*t = r.mainTarget()
+	t.q = q
 }
 
 // try makes one branch for the target that the Request-URI is now.
@@ -216,7 +235,7 @@ func (r *Request) try(share int) bool {
 		if r.unresolved && c.cfg.Names != nil {
 			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
-		if !r.blocked { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+		if r.unsent != Listed { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
 			c.note(r.Tx, 503, true)
 		}
 		return false

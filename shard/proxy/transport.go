@@ -127,7 +127,7 @@ type ways struct {
 // Request-URI. false: it has none, and ReplyError knows why; or nobody knows yet
 // where its name leads (r.unresolved).
 func (r *Request) where(to *txn.Destination) bool {
-	r.unresolved = false
+	r.unresolved, r.unsent = false, Sent
 	w := &r.ways
 	w.n, w.domain = 0, nil
 	to.Target = r.target
@@ -179,12 +179,12 @@ func (r *Request) lookUp(w *ways) bool {
 	proto, given, ok := protoOf(u)
 	if !ok {
 		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	if r.forceProto != 0 {
 		proto, given = netio.Proto(r.forceProto-1), true
 		if u.Scheme == parser.SIPS && !proto.Secure() {
-			return r.fail(codeUnresolvable)
+			return r.cannot(Unresolvable)
 		}
 	}
 	if !given && r.side >= 0 && u.Port != 0 {
@@ -224,7 +224,7 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool)
 	c := r.core
 	if c.cfg.Resolver == nil {
 		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: u.Scheme == parser.SIPS,
 		Protos: c.protos, Families: c.families, Seed: r.seed()}
@@ -242,13 +242,13 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool)
 		return true
 	case Unknown:
 		r.unresolved = true
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	c.count[CountUnresolvable]++
 	if answer == Failed {
-		return r.fail(503)
+		return r.cannot(NamesSilent)
 	}
-	return r.fail(codeUnresolvable)
+	return r.cannot(Unresolvable)
 }
 
 // seed is the same for all requests of one transaction, its retransmissions, its
@@ -272,8 +272,7 @@ func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
-	code := codeUnresolvable
-	r.blocked = false
+	why := Unresolvable
 	for i := range w.n {
 		a := &w.list[i]
 		if broadcast(a) {
@@ -281,14 +280,13 @@ func (r *Request) choose(to *txn.Destination) bool {
 		}
 		by := r.leavesBy(a, to.Target)
 		if by < 0 {
-			if c.protos>>a.Proto&1 != 0 {
-				code = codeSendError
+			if c.protos>>a.Proto&1 != 0 && why != Listed {
+				why = NoSocket
 			}
 			continue
 		}
 		if r.M.Method != parser.ACK && c.blocks(a, r.M.Method) { // an ACK to a 2xx goes where the call is
-			r.blocked = true
-			code = codeSendError
+			why = Listed
 			continue
 		}
 		to.Addr, to.Listener = *a, uint16(by)
@@ -296,7 +294,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 		return true
 	}
 	w.n = 0
-	return r.fail(code)
+	return r.cannot(why)
 }
 
 // leavesBy is the listener the request leaves by towards a: the one that the

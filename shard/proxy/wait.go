@@ -78,9 +78,10 @@ func (r *Request) wait() bool {
 	c := r.core
 	if r.waits >= r.nMore+waitsBeyond || r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
 		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	if !r.newTransaction() {
+		r.unsent = Sent
 		return false
 	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.no100 && !r.resumed {
@@ -93,7 +94,7 @@ func (r *Request) wait() bool {
 	}
 	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {
 		c.stopWaiting(r.Tx)
-		return r.fail(503)
+		return r.cannot(TooManyNames)
 	}
 	r.relayed = true
 	c.count[CountWaited]++
@@ -105,7 +106,7 @@ func (r *Request) park() bool {
 	c := r.core
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
 		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	r.done = true
 	c.count[CountParked]++
