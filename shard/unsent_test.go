@@ -199,3 +199,21 @@ func TestFullStreamQueue(t *testing.T) {
 		f.endsClean()
 	}
 }
+
+// TestOldResponses: a 200 to a call of before does not put a destination back that its probes have taken out.
+func TestOldResponses(t *testing.T) {
+	f := newFlow(t, unsentHead+"ds_select_dst(\"1\", \"8\"); t_relay(); }", "1 sip:127.0.0.1:7000\n", 16<<20)
+	x := f.w.shared.tables.Load().Targets()[0]
+	f.invite("before")
+	f.wait(50 * time.Millisecond)
+	x.ProbeFail(f.now/1e6, f.now/1e6)
+	for range 3 {
+		f.wait(50 * time.Millisecond)
+		f.step("answer 127.0.0.1:7000 180 Ringing", "")
+	}
+	f.step("answer 127.0.0.1:7000 200 OK", "")
+	if x.State().Usable() {
+		t.Error("it is back")
+	}
+	f.endsClean()
+}

@@ -114,7 +114,7 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 		}
 		p.advance(e, nowMs, random)
 		if e.reason == readmit {
-			outcomes = append(outcomes, Outcome{Target: e.t, Event: e.t.readmit(), RTTMs: -1})
+			outcomes = append(outcomes, Outcome{Target: e.t, Event: e.t.readmit(nowMs), RTTMs: -1})
 			continue
 		}
 		e.id = uint64(e.t.UID)<<48 | random()>>16
@@ -265,9 +265,9 @@ func (p *Prober) finish(e *entry, code int, how ending, nowMs int64) Outcome {
 		return o // the operator took the flag away while the probe was under way
 	}
 	if how == good {
-		o.Event = t.ProbeSuccess(nowMs)
+		o.Event = t.ProbeSuccess(e.sentMs, nowMs)
 	} else {
-		o.Event = t.Fail(nowMs)
+		o.Event = t.ProbeFail(e.sentMs, nowMs)
 	}
 	switch {
 	case p.cfg.Interval == 0:

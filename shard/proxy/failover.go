@@ -88,7 +88,7 @@ func (c *Core) Expired(tx *txn.Tx) {
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	// A name is not down while it has another address.
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
-		c.event(t, t.Fail(c.now/1e6))
+		c.event(t, t.Fail(br.SentAt()/1e6, c.now/1e6))
 	}
 	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return

@@ -52,7 +52,7 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 		return NoViaLeft, 0 // whoever made it did not answer our request, which had the caller's Via below ours
 	}
 	if t := c.targetOf(br); t != nil {
-		t.Success(c.now / 1e6)
+		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
