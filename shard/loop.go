@@ -308,6 +308,12 @@ func (w *worker) sendFailed(token uint64) {
 	defer w.contain()
 	w.step = stepTransport
 	w.tx.Begin()
+	if isProbeToken(token) {
+		if w.prober != nil {
+			w.prober.sendFailed(w, token)
+		}
+		return
+	}
 	w.tx.SendFailed(token)
 }
 

@@ -3,6 +3,8 @@ package shard
 import (
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"viaduct/netio"
 	"viaduct/netio/steer"
 	"viaduct/netio/stream"
@@ -92,6 +94,11 @@ func failureOf(f stream.Failure) streamFailure {
 	case stream.Closed, stream.ClosedAfterSend:
 		t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may
 		t.Written = f.Reason == stream.ClosedAfterSend
+	}
+	switch f.Reason {
+	case stream.Closed, stream.Reset, stream.ClosedAfterSend:
+		t.Again = f.Established && !f.Stuck && f.Errno != unix.ETIMEDOUT
+		t.Ours = f.Outgoing
 	}
 	return t
 }

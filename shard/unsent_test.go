@@ -3,15 +3,21 @@ package shard
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+	"viaduct/shm"
 )
 
 const unsentHead = `listen=udp:127.0.0.1:5060
@@ -216,4 +222,163 @@ func TestOldResponses(t *testing.T) {
 		t.Error("it is back")
 	}
 	f.endsClean()
+}
+
+// tcpServer starts a server with lb.cfg, a listener of each transport and one TCP destination.
+func tcpServer(t *testing.T, target string, interval time.Duration) *Server {
+	t.Helper()
+	program, settings, _, err := route.Load("lb.cfg", []byte(defaultConfig(t)), route.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := parseTargets("1 sip:" + target + ";transport=tcp\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Dispatcher.PingInterval, settings.Dispatcher.ProbingMode = interval, 1
+	here := netip.MustParseAddrPort("127.0.0.1:0")
+	s, err := Start(Config{Shards: 1, Program: program, Settings: settings, Targets: targets, Steer: netio.SteerOff, Listens: []netio.ListenConfig{{Addr: here}},
+		Streams: stream.Config{Listeners: []stream.Listen{{Addr: here, Proto: netio.TCP}}}, Arena: shm.Config{Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// TestProbeRefusedByTCP: a probe whose connection is refused has failed then, not when its time is over.
+func TestProbeRefusedByTCP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // nobody listens there
+	s := tcpServer(t, l.Addr().String(), 500*time.Millisecond)
+	target := s.Targets().Set(1).Targets[0]
+	for began := time.Now(); target.State().Usable(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 3*time.Second { // the time of a probe is 4 s
+			t.Fatal("it is still chosen")
+		}
+	}
+}
+
+// TestBrokenUnderTheRequest: a connection that is there and breaks when a request comes, by FIN or by RST, read or
+// unread, costs no call and no probe: the request comes again over another one, with the same Via.
+func TestBrokenUnderTheRequest(t *testing.T) {
+	for _, how := range []string{"FIN read", "RST read", "RST unread"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		s := tcpServer(t, l.Addr().String(), 0)
+		uac, err := net.Dial("udp4", s.Listeners()[0].Addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer uac.Close()
+		ask := func(id string) {
+			req := strings.ReplaceAll(string(request("INVITE", "sip:bob@127.0.0.1:5060", id, id)), "127.0.0.1:6000", uac.LocalAddr().String())
+			if _, err := uac.Write([]byte(req)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		status := func() string {
+			b := make([]byte, 65536)
+			for {
+				uac.SetReadDeadline(time.Now().Add(5 * time.Second))
+				if _, err := uac.Read(b); err != nil {
+					t.Fatalf("%s: %v", how, err)
+				}
+				if code := string(b[8:11]); code != "100" {
+					return code
+				}
+			}
+		}
+		take := func(c net.Conn) []byte {
+			b := make([]byte, 65536)
+			c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatalf("%s: %v", how, err)
+			}
+			return b[:n]
+		}
+		ask("first")
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write(answerTo(take(c), "486 Busy Here", "uas", ""))
+		if code := status(); code != "486" {
+			t.Fatal(code)
+		}
+		take(c) // the ACK
+		ask("second")
+		var lost []byte
+		if how == "RST unread" {
+			time.Sleep(200 * time.Millisecond) // it is in the socket
+		} else {
+			lost = take(c)
+		}
+		if how == "RST read" {
+			c.(*net.TCPConn).SetLinger(0)
+		}
+		c.Close()
+		again, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := take(again)
+		if lost != nil && !bytes.Equal(got, lost) {
+			t.Errorf("%s: it came again as\n%s\nafter\n%s", how, got, lost)
+		}
+		again.Write(answerTo(got, "480 Gone", "uas", ""))
+		if code := status(); code != "480" {
+			t.Errorf("%s: the call ended with %s", how, code)
+		}
+		// Once only: the second connection is the last.
+		take(again)
+		ask("third")
+		take(again)
+		again.Close()
+		last, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(last)
+		last.Close()
+		if code := status(); code != "500" {
+			t.Errorf("%s: with its second connection broken the call ended with %s", how, code)
+		}
+	}
+}
+
+// TestRetryRefused: with retry_refused one ICMP error about the only destination is passed over, and the second
+// is not; without it, and where there is another destination, the first counts.
+func TestRetryRefused(t *testing.T) {
+	f := func(param, targets string, errors int, want string) {
+		t.Helper()
+		head := strings.Replace(unsentHead, "request_route", param+"\nrequest_route", 1)
+		f := newFlow(t, head+"ds_select_dst(\"1\", \"8\"); t_relay(); }", targets, 16<<20)
+		f.invite("call")
+		for range errors {
+			f.unreachable("127.0.0.1:7000")
+			f.wait(510 * time.Millisecond)
+		}
+		to, status := f.left()
+		if got := fmt.Sprint(len(to), " ", status); got != want {
+			t.Errorf("%s%s%d errors: left for %v, %q; want %s", targets, param, errors, to, status, want)
+		}
+		f.endsClean()
+	}
+	const (
+		on   = `modparam("tm", "retry_refused", 1)`
+		one  = "1 sip:127.0.0.1:7000 0 9\n"
+		both = one + "1 sip:127.0.0.1:7001 0 5\n"
+	)
+	f("", one, 1, "0 500")
+	f(on, one, 1, "1 ")
+	f(on, one, 2, "1 500")
+	f(on, both, 1, "2 ") // to the other one, and by Timer A again
 }

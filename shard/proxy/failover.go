@@ -99,6 +99,36 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
+// SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed an idle
+// connection just then, and has not processed it, or has and knows the repetition by its branch (§18.4). from
+// is the far end of that connection; one that the peer had opened from there is no address to open another to.
+// false: it has failed.
+func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
+	br := c.tx.Sent(token)
+	if br == nil {
+		return false
+	}
+	w := wishesOf(br.Marks())
+	if to := br.Addr(); w&txn.NoConnect != 0 || !ours && to.SameIP(from) && to.Port == from.Port {
+		return false
+	}
+	if tx := c.tx.Tx(br); tx.Answered() || tx.Canceled() || tx.State() == txn.Terminated {
+		return false
+	}
+	if w != 0 && c.wisher != nil {
+		c.wisher.Wish(w)
+	}
+	return c.tx.SendAgain(br)
+}
+
+// spares passes over the first ICMP error about a request for which there is nobody else: its port may be
+// closed for a moment, and Timer A or E knocks again (tm's retry_refused).
+func (c *Core) spares(br *txn.Branch) bool {
+	tx := c.tx.Tx(br)
+	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 && c.tx.PendingBut(tx, br) == 0 &&
+		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.Spare(br)
+}
+
 // failover sends what br sent to the next destination of its set, with a branch
 // of its own (RFC 3263 §4.3), unless a failure route decides about that.
 func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {

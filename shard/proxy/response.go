@@ -233,6 +233,9 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	}
 	if id.Shard == c.tx.Shard() {
 		if br := c.tx.At(id); br != nil {
+			if c.spares(br) {
+				return id.Shard, true
+			}
 			if br.Untried() {
 				c.report(br, Refused, c.tx.Tx(br).Method())
 			}

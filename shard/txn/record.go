@@ -42,7 +42,7 @@ type node struct {
 	due        int64   // deadline in ns of the shard's clock; 0: not armed
 	next, prev shm.Off // neighbours in the wheel's slot
 	slot       uint32  // wheel slot while armed
-	live       uint8   // Tx: branches that have not ended. Branch: unused
+	live       uint8   // Tx: branches that have not ended. Branch: brSentAgain, brSpared
 	state      State
 	method     uint8 // parser.Method of the request
 	flags      uint8
@@ -68,6 +68,12 @@ const (
 	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
 	brHeard                     // a provisional response came, a 100 included
 	brLost                      // its time was over or it did not arrive: that was its outcome, whatever still comes
+)
+
+// What node.live of a Branch has: second chances that it had.
+const (
+	brSentAgain = 1 << iota // over another connection, since the first broke
+	brSpared                // an ICMP error about it was passed over
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
