@@ -128,7 +128,7 @@ func (r *Request) NextContacts() bool {
 // known when it happens, so that only those behind it have its share.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
-	main, picks, pickURI := r.mainTarget(), r.picks, r.pickURI
+	main, pickURI, why := r.mainTarget(), r.pickURI, Sent
 	if !r.resumed {
 		r.base = r.decisions()
 		r.base.uri, r.base.dst = main.uri, main.dst
@@ -154,6 +154,7 @@ func (r *Request) fork(shares breadth) bool {
 			at(i)
 			uid := r.target
 			if !r.reach(&r.to) {
+				why = r.unsent
 				if r.unsent != Listed {
 					c.note(r.Tx, 503, true)
 				}
@@ -164,7 +165,7 @@ func (r *Request) fork(shares breadth) bool {
 			}
 		}
 	}
-	picks = r.picks
+	picks := r.picks
 	for i := first; i <= r.nMore; i++ {
 		if nowhere>>i&1 != 0 {
 			continue
@@ -178,6 +179,7 @@ func (r *Request) fork(shares breadth) bool {
 			sent++
 		} else {
 			share = 0
+			why = max(why, r.unsent)
 		}
 		shares.dealt(share)
 	}
@@ -199,6 +201,7 @@ func (r *Request) fork(shares breadth) bool {
 		r.relayed = true
 		return true
 	}
+	r.unsent = why
 	if r.nothingSent() {
 		return true
 	}
@@ -225,6 +228,7 @@ func (r *Request) keepTarget(i int, main *target) {
 // try makes one branch for the target that the Request-URI is now.
 func (r *Request) try(share int) bool {
 	c, reply := r.core, 0
+	r.unsent = Sent
 	if r.armed.branch != 0 && c.cfg.Script != nil {
 		var send bool
 		if reply, send = r.branchRoute(); !send {

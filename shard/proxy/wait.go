@@ -167,6 +167,7 @@ func (c *Core) AskAgain() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		if c.waits(tx) {
 			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
+			c.Finish()
 		}
 	})
 }
