@@ -211,9 +211,9 @@ func refused(e unix.Errno) bool {
 	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
 }
 
-// hopeless tells whether an error of a send of ours says that nothing to that address will leave, now or
-// in 500 ms: its routes, its family, the rules of this host. A full queue and a packet filter that counts
-// may be over by then.
+// hopeless tells whether an error of a send of ours says that nothing to that address will leave,
+// now or in 500 ms: its routes, its family, the rules of this host. A full queue and a packet
+// filter that counts may be over by then.
 func hopeless(e unix.Errno) bool {
 	switch e {
 	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN, unix.EHOSTDOWN:

@@ -66,12 +66,13 @@ func (p *prober) send(w *worker, pr balance.Probe) {
 	w.count[CountProbesSent]++
 }
 
-// probeToken names a probe for a Sender: the half of its id that has its target. The other half is 0, where a
-// branch's token has its offset in the arena, which never is.
+// probeToken names a probe for a Sender: the half of its id that has its target. The other half is
+// 0, where a branch's token has its offset in the arena, which never is.
 func probeToken(id uint64) uint64    { return id &^ (1<<32 - 1) }
 func isProbeToken(token uint64) bool { return token != 0 && uint32(token) == 0 }
 
-// sendFailed takes the failure of a send if it is a probe's: one refused by TCP is as refused as one by ICMP.
+// sendFailed takes the failure of a send if it is a probe's: one refused by TCP is as refused as
+// one by ICMP.
 func (p *prober) sendFailed(w *worker, token uint64) {
 	if id, ok := p.p.UnderWay(token>>32, 32); ok {
 		p.outcome(w, id, 0)

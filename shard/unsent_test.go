@@ -33,8 +33,8 @@ modparam("tm", "auto_inv_100", 0)
 request_route {
 `
 
-// invite sends one INVITE and lets its names be found. It returns what left for others than the caller, and
-// the status that the caller had.
+// invite sends one INVITE and lets its names be found. It returns what left for others than the
+// caller, and the status that the caller had.
 func (f *flow) invite(callID string) (to []string, status string) {
 	f.t.Helper()
 	f.sent = nil
@@ -58,8 +58,8 @@ func (f *flow) left() (to []string, status string) {
 	return to, status
 }
 
-// TestListedAreNotChosen: while others are free the balancer chooses none that the blocklist names, whatever
-// the algorithm and wherever its list is cut; and those that are free share alike.
+// TestListedAreNotChosen: while others are free the balancer chooses none that the blocklist names,
+// whatever the algorithm and wherever its list is cut; and those that are free share alike.
 func TestListedAreNotChosen(t *testing.T) {
 	const targets = "1 sip:127.0.0.1:7000 0 3\n1 sip:127.0.0.1:7001 0 2\n1 sip:127.0.0.1:7002 0 1\n"
 	for _, limit := range []string{"", `, "1"`, `, "2"`} {
@@ -89,7 +89,8 @@ func TestListedAreNotChosen(t *testing.T) {
 	}
 }
 
-// TestWhatKeepsFromSending: whatever keeps a destination from being sent to leads where a time-out leads.
+// TestWhatKeepsFromSending: whatever keeps a destination from being sent to leads where a time-out
+// leads.
 func TestWhatKeepsFromSending(t *testing.T) {
 	names := map[string][]proxy.Endpoint{"silent.example": nil}
 	here, _ := read("127.0.0.1:7005")
@@ -145,7 +146,8 @@ func TestWhatKeepsFromSending(t *testing.T) {
 	f(`$du = "sip:127.0.0.1:7009"; t_on_failure("F"); `+relay+elsewhr, "", "7002 408")
 	f(`$du = "sip:127.0.0.1:7009"; t_on_failure("F"); `+relay+"failure_route[F] { exit; }\n", "", "477")
 	f(`$du = "sip:127.0.0.1:7009"; `+relay, "", "477")
-	// In the failover of a destination that is silent: a name is gone to as soon as it is known, and passed over else.
+	// In the failover of a destination that is silent: a name is gone to as soon as it is known,
+	// and passed over else.
 	f(`ds_select_dst("1", "8"); `+relay, "1 sip:127.0.0.1:7000 0 9\n1 sip:gone.example 16 8\n1 sip:127.0.0.1:7009 0 7\n1 sip:127.0.0.1:7001 0 5\n", "7000 7001 ")
 	const known = "1 sip:127.0.0.1:7000 0 9\n1 sip:here.example 16 8\n1 sip:127.0.0.1:7001 0 5\n"
 	f(`ds_select_dst("1", "8"); `+relay, known, "7000 7001 ")
@@ -163,8 +165,8 @@ func TestWhatKeepsFromSending(t *testing.T) {
 	w.endsClean()
 }
 
-// TestHopelessSends: what the kernel will not send however often leads on at once; what it may take in a
-// moment waits for Timer A.
+// TestHopelessSends: what the kernel will not send however often leads on at once; what it may take
+// in a moment waits for Timer A.
 func TestHopelessSends(t *testing.T) {
 	f := func(errno unix.Errno, want string) {
 		t.Helper()
@@ -191,8 +193,8 @@ func TestHopelessSends(t *testing.T) {
 	}
 }
 
-// TestFullStreamQueue: a connection that takes no more, and one that cannot be made, lead to the next
-// destination.
+// TestFullStreamQueue: a connection that takes no more, and one that cannot be made, lead to the
+// next destination.
 func TestFullStreamQueue(t *testing.T) {
 	for _, why := range []stream.Reason{stream.QueueFull, stream.ConnectFailed, stream.ConnectTimeout, stream.DialBusy, stream.TooMany, stream.NoConnection} {
 		f := newFlow(t, "listen=tcp:127.0.0.1:5060\n"+unsentHead+`ds_select_dst("1", "8"); if (!t_relay()) sl_reply_error(); }`, "1 sip:127.0.0.1:7000;transport=tcp 0 9\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
@@ -206,7 +208,8 @@ func TestFullStreamQueue(t *testing.T) {
 	}
 }
 
-// TestOldResponses: a 200 to a call of before does not put a destination back that its probes have taken out.
+// TestOldResponses: a 200 to a call of before does not put a destination back that its probes have
+// taken out.
 func TestOldResponses(t *testing.T) {
 	f := newFlow(t, unsentHead+"ds_select_dst(\"1\", \"8\"); t_relay(); }", "1 sip:127.0.0.1:7000\n", 16<<20)
 	x := f.w.shared.tables.Load().Targets()[0]
@@ -246,7 +249,8 @@ func tcpServer(t *testing.T, target string, interval time.Duration) *Server {
 	return s
 }
 
-// TestProbeRefusedByTCP: a probe whose connection is refused has failed then, not when its time is over.
+// TestProbeRefusedByTCP: a probe whose connection is refused has failed then, not when its time is
+// over.
 func TestProbeRefusedByTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -262,8 +266,9 @@ func TestProbeRefusedByTCP(t *testing.T) {
 	}
 }
 
-// TestBrokenUnderTheRequest: a connection that is there and breaks when a request comes, by FIN or by RST, read or
-// unread, costs no call and no probe: the request comes again over another one, with the same Via.
+// TestBrokenUnderTheRequest: a connection that is there and breaks when a request comes, by FIN or
+// by RST, read or unread, costs no call and no probe: the request comes again over another one,
+// with the same Via.
 func TestBrokenUnderTheRequest(t *testing.T) {
 	for _, how := range []string{"FIN read", "RST read", "RST unread"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -354,8 +359,8 @@ func TestBrokenUnderTheRequest(t *testing.T) {
 	}
 }
 
-// TestRetryRefused: with retry_refused one ICMP error about the only destination is passed over, and the second
-// is not; without it, and where there is another destination, the first counts.
+// TestRetryRefused: with retry_refused one ICMP error about the only destination is passed over,
+// and the second is not; without it, and where there is another destination, the first counts.
 func TestRetryRefused(t *testing.T) {
 	f := func(param, targets string, errors int, want string) {
 		t.Helper()

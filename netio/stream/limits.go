@@ -156,8 +156,10 @@ const (
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
 
-	// userTimeoutSpare is by how much the kernel's time-out for unacknowledged bytes is longer than Limits.SendTimeout: ours, which is looked at every tick, should come first. The
-	// kernel's begins with the first byte that is not acknowledged, and comes up to userTimeoutSlack after the last one written.
+	// userTimeoutSpare is by how much the kernel's time-out for unacknowledged bytes is longer than
+	// Limits.SendTimeout: ours, which is looked at every tick, should come first. The kernel's
+	// begins with the first byte that is not acknowledged, and comes up to userTimeoutSlack after
+	// the last one written.
 	userTimeoutSpare = 200 * time.Millisecond
 	userTimeoutSlack = 2 * time.Second
 

@@ -224,8 +224,9 @@ func TestClosedBy(t *testing.T) {
 	f(true, 0, 0, Closed)
 }
 
-// TestSendTimeoutInTheKernel: what the kernel took, and the peer does not, has the same time as what the kernel does not take; a time-out of
-// the message's own too, on a connection that is there already.
+// TestSendTimeoutInTheKernel: what the kernel took, and the peer does not, has the same time as
+// what the kernel does not take; a time-out of the message's own too, on a connection that is there
+// already.
 func TestSendTimeoutInTheKernel(t *testing.T) {
 	f := func(limit time.Duration, o SendOptions) {
 		t.Helper()

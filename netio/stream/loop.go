@@ -365,8 +365,8 @@ func (c *conn) sendTimeoutNs() int64 {
 	return int64(c.e.limits.SendTimeout.Load())
 }
 
-// beImpatient has the kernel give up on bytes that it took and the peer does not, when we would on bytes that it does not take (RFC 5482,
-// tcp(7)): a message is as stuck in its buffer as in ours.
+// beImpatient has the kernel give up on bytes that it took and the peer does not, when we would on
+// bytes that it does not take (RFC 5482, tcp(7)): a message is as stuck in its buffer as in ours.
 func (l *loop) beImpatient(c *conn) {
 	d := c.sendTimeoutNs()
 	if d == c.patience || c.g == nil {

@@ -357,7 +357,8 @@ func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	}
 }
 
-// stuck tells whether a connection ended because its peer took nothing: another one would fare no better.
+// stuck tells whether a connection ended because its peer took nothing: another one would fare no
+// better.
 func stuck(why Reason) bool { return why == SendTimeout || why == QueueFull }
 
 // Failure tells that one message was not delivered, or perhaps not.

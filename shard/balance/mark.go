@@ -33,7 +33,8 @@ func ParseMark(s string) (State, bool) {
 // too, after which a target that must not be pinged is.)
 const ordered = Inactive | Trying | Disabled | Probing | lost | unfit
 
-// SetState puts the target into a state at once, by the operator's order: what was sent before says nothing about it. Probing is set or cleared with it.
+// SetState puts the target into a state at once, by the operator's order: what was sent before says
+// nothing about it. Probing is set or cleared with it.
 func (t *Target) SetState(to State, nowMs int64) Event {
 	to &= ordered &^ (lost | unfit)
 	for {

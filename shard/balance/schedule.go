@@ -230,7 +230,8 @@ func (p *Prober) Response(id uint64, code int, nowMs int64) (o Outcome, ok bool)
 	return p.finish(e, code, how, nowMs), true
 }
 
-// UnderWay is the id of the probe under way whose id begins with those bits, as many as are left when it is shifted right by shift.
+// UnderWay is the id of the probe under way whose id begins with those bits, as many as are left
+// when it is shifted right by shift.
 func (p *Prober) UnderWay(bits uint64, shift uint) (id uint64, ok bool) {
 	e := p.entries[uint16(bits<<shift>>48)]
 	if e == nil || e.id == 0 || e.id>>shift != bits {

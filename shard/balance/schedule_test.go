@@ -337,8 +337,8 @@ func TestDetectionTime(t *testing.T) {
 	}
 }
 
-// TestCallsDoNotCancelProbes: a destination that answers its probes with 503 and its calls with 200 goes out and stays out, whatever
-// the threshold, and comes back when it answers its probes.
+// TestCallsDoNotCancelProbes: a destination that answers its probes with 503 and its calls with 200
+// goes out and stays out, whatever the threshold, and comes back when it answers its probes.
 func TestCallsDoNotCancelProbes(t *testing.T) {
 	for threshold := range 3 {
 		tb := mustParse(t, "1 sip:10.0.0.1", Config{ProbingThreshold: threshold + 1, InactiveThreshold: threshold + 1}, nil)

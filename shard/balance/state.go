@@ -62,9 +62,10 @@ const (
 // String names the event as in Kamailio's event routes.
 func (e Event) String() string { return [...]string{"none", "dst-down", "dst-up"}[e] }
 
-// A word is a target's whole state: flags in bits 0-7, behind them two counts towards the next threshold, of probes in bits 8-31 and
-// of calls in bits 32-55. One word, so that a transition is one compare-and-swap and every shard sees flags and counts together. In A
-// and T the counts are of failures, in I of successes.
+// A word is a target's whole state: flags in bits 0-7, behind them two counts towards the next
+// threshold, of probes in bits 8-31 and of calls in bits 32-55. One word, so that a transition is
+// one compare-and-swap and every shard sees flags and counts together. In A and T the counts are of
+// failures, in I of successes.
 //
 //	      fail, count < probing threshold          fail, count reached
 //	A ───────────────────────────────────▶ T ─────────────────────────▶ I (lost; unfit if it was a probe)
@@ -74,9 +75,10 @@ func (e Event) String() string { return [...]string{"none", "dst-down", "dst-up"
 //	    (of calls only if not unfit)
 //	D: no report changes it.
 //
-// Probes and calls are judged apart: a success takes back only what its own kind failed. A destination that answers its probes with
-// 503 says that it wants no more calls, and the 200s of those it has do not change that; one that answers OPTIONS alone is out
-// once its calls have failed often enough, and gets another chance by its probes.
+// Probes and calls are judged apart: a success takes back only what its own kind failed. A
+// destination that answers its probes with 503 says that it wants no more calls, and the 200s of
+// those it has do not change that; one that answers OPTIONS alone is out once its calls have failed
+// often enough, and gets another chance by its probes.
 type word uint64
 
 // kind says whose report it is: the count it goes to.
@@ -192,7 +194,8 @@ func (l *live) swap(old, new word, nowMs int64) (ev Event, ok bool) {
 // State returns the flags as they are now.
 func (t *Target) State() State { return word(t.live.word.Load()).state() }
 
-// Count returns the failures counted so far (active, trying) or the successes (inactive): of probes or of calls, whichever are more.
+// Count returns the failures counted so far (active, trying) or the successes (inactive): of probes
+// or of calls, whichever are more.
 func (t *Target) Count() int {
 	w := word(t.live.word.Load())
 	return int(max(w.count(ofProbe), w.count(ofCall)))
@@ -250,9 +253,10 @@ func (t *Target) FailTimeout(sentMs, nowMs int64) Event {
 	return t.Fail(sentMs, nowMs)
 }
 
-// Success reports any response of the target, final or not, to a call sent at sentMs. On a plain active target it costs one load, and
-// two stores once per millisecond. A target that calls have lost counts it towards its return if the call was sent since; one that
-// probes have lost, or that somebody set inactive, stays so.
+// Success reports any response of the target, final or not, to a call sent at sentMs. On a plain
+// active target it costs one load, and two stores once per millisecond. A target that calls have
+// lost counts it towards its return if the call was sent since; one that probes have lost, or that
+// somebody set inactive, stays so.
 func (t *Target) Success(sentMs, nowMs int64) Event {
 	if t.live.calmMs.Load() == nowMs {
 		return NoEvent
@@ -260,8 +264,9 @@ func (t *Target) Success(sentMs, nowMs int64) Event {
 	return t.heard(ofCall, sentMs, nowMs)
 }
 
-// ProbeSuccess reports a good answer to a probe sent at sentMs. Unlike Success it also brings back a target that was set inactive by
-// file, script or operator, as in Kamailio; taking a target out for good is what Disabled is for.
+// ProbeSuccess reports a good answer to a probe sent at sentMs. Unlike Success it also brings back
+// a target that was set inactive by file, script or operator, as in Kamailio; taking a target out
+// for good is what Disabled is for.
 func (t *Target) ProbeSuccess(sentMs, nowMs int64) Event {
 	return t.heard(ofProbe, sentMs, nowMs)
 }

@@ -5,9 +5,10 @@ import (
 	"testing"
 )
 
-// run applies events to one target and returns its state as shown, with the count, and whatever event_route would fire. F fails a
-// call, S answers one, B fails a probe, O answers one, each of them sent since the last change, and with old before it sent
-// before all of them; a lone letter marks by script, =x orders by command.
+// run applies events to one target and returns its state as shown, with the count, and whatever
+// event_route would fire. F fails a call, S answers one, B fails a probe, O answers one, each of
+// them sent since the last change, and with old before it sent before all of them; a lone letter
+// marks by script, =x orders by command.
 func run(t *testing.T, x *Target, events string) string {
 	t.Helper()
 	var fired []string

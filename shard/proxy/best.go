@@ -125,8 +125,8 @@ func (c *Core) undecided(tx *txn.Tx) bool { return c.tx.Pending(tx) > 0 || c.wai
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
 // nil, is the one that ended last.
 //
-// A failure route whose relay could send to nobody either is followed by the one it armed, as if its
-// branches had timed out.
+// A failure route whose relay could send to nobody either is followed by the one it armed, as if
+// its branches had timed out.
 func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 	for range maxFutileRelays {
 		if !c.runFailure(tx) {

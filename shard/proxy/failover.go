@@ -99,10 +99,10 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed an idle
-// connection just then, and has not processed it, or has and knows the repetition by its branch (§18.4). from
-// is the far end of that connection; one that the peer had opened from there is no address to open another to.
-// false: it has failed.
+// SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
+// an idle connection just then, and has not processed it, or has and knows the repetition by its
+// branch (§18.4). from is the far end of that connection; one that the peer had opened from there
+// is no address to open another to. false: it has failed.
 func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	br := c.tx.Sent(token)
 	if br == nil {
@@ -121,8 +121,8 @@ func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	return c.tx.SendAgain(br)
 }
 
-// spares passes over the first ICMP error about a request for which there is nobody else: its port may be
-// closed for a moment, and Timer A or E knocks again (tm's retry_refused).
+// spares passes over the first ICMP error about a request for which there is nobody else: its port
+// may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
 func (c *Core) spares(br *txn.Branch) bool {
 	tx := c.tx.Tx(br)
 	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 && c.tx.PendingBut(tx, br) == 0 &&
@@ -170,9 +170,9 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	}
 }
 
-// addressesOf is where a destination of a set is now, best first. One that is a name is asked for in the
-// resolver's cache: nothing can wait here, so that a name nobody has looked up yet is passed over, and
-// known to the next call.
+// addressesOf is where a destination of a set is now, best first. One that is a name is asked for
+// in the resolver's cache: nothing can wait here, so that a name nobody has looked up yet is passed
+// over, and known to the next call.
 func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx) []netio.Addr {
 	w := &c.Request.ways // free: what was made of the last relay is on its way
 	if t.Addr.Family != 0 {

@@ -323,8 +323,8 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 }
 
 // NextTarget takes the next destination of the list that SelectTarget made
-// (ds_next_dst, ds_next_domain), one that the blacklist does not name if there is one; false: none is
-// left.
+// (ds_next_dst, ds_next_domain), one that the blacklist does not name if there is one; false: none
+// is left.
 func (r *Request) NextTarget(replaceURI bool) bool {
 	c := r.core
 	if c.table == nil {
@@ -385,8 +385,9 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	return append(t.Addr.AppendTo(b), transportParams[t.Addr.Proto]...)
 }
 
-// appendHostOf appends host, port and transport of a destination that is a name, as they are written: it
-// is looked up when the request is sent, and a port would keep SRV from it (RFC 3263 §4.2).
+// appendHostOf appends host, port and transport of a destination that is a name, as they are
+// written: it is looked up when the request is sent, and a port would keep SRV from it (RFC 3263
+// §4.2).
 func appendHostOf(b []byte, t *balance.Target) []byte {
 	var u parser.URI
 	if parser.ParseURI([]byte(t.URI), &u) != parser.OK {

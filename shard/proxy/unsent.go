@@ -6,8 +6,8 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Unsent is why a target cannot be sent to. All of them are one kind of failure, which leads where a
-// time-out leads: to the next address of the name, to the next destination of the set, or with a
+// Unsent is why a target cannot be sent to. All of them are one kind of failure, which leads where
+// a time-out leads: to the next address of the name, to the next destination of the set, or with a
 // failure route armed to that failure route. What is wrong with the request itself (a Request-URI
 // that cannot be read, too many hops, no room for its transaction) is none of them: no other target
 // would help.
@@ -68,9 +68,9 @@ func (r *Request) reach(to *txn.Destination) bool {
 	return true
 }
 
-// nothingSent is the end of a relay that could send to none of its targets. With a failure route armed
-// that is what it is for: it runs when the route at work is over. The best response so far is a 503,
-// as if one had been sent to in vain (§16.9).
+// nothingSent is the end of a relay that could send to none of its targets. With a failure route
+// armed that is what it is for: it runs when the route at work is over. The best response so far is
+// a 503, as if one had been sent to in vain (§16.9).
 func (r *Request) nothingSent() bool {
 	c := r.core
 	if r.unsent == Sent || r.armed.failure == 0 || c.cfg.Script == nil || r.Tx == nil && !r.newTransaction() || r.closed() {
@@ -106,8 +106,8 @@ func (c *Core) answerUnsent(tx *txn.Tx) bool {
 	return true
 }
 
-// listed tells whether the blacklist names a destination of a set. What a name leads to is not known yet;
-// and an ACK to a 2xx goes where the call is.
+// listed tells whether the blacklist names a destination of a set. What a name leads to is not
+// known yet; and an ACK to a 2xx goes where the call is.
 func (r *Request) listed(t *balance.Target) bool {
 	return t.Addr.Family != 0 && r.M.Method != parser.ACK && r.core.blocks(&t.Addr, r.M.Method)
 }
@@ -127,9 +127,9 @@ func (r *Request) passListed(t *balance.Target) *balance.Target {
 	}
 }
 
-// drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut before one
-// came that is not. Round robin gives the turn of a listed one to whoever has the next turn, so that the
-// others share alike. nil: nothing is left.
+// drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut
+// before one came that is not. Round robin gives the turn of a listed one to whoever has the next
+// turn, so that the others share alike. nil: nothing is left.
 func (r *Request) drawAgain(set int, algorithm balance.Algorithm, key balance.Key, limit int) (t *balance.Target) {
 	tries := 1
 	if algorithm == balance.RoundRobin {
