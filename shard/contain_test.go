@@ -16,7 +16,6 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"viaduct/parser"
-	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -97,6 +96,7 @@ func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string, names ma
 			names = map[string][]proxy.Endpoint{}
 			for line := range strings.Lines(string(s.Data)) {
 				words := strings.Fields(line)
+				names[words[0]] = nil
 				for _, w := range words[1:] {
 					a, err := read(w)
 					if err != nil {
@@ -563,7 +563,7 @@ func (f *flow) freshTargets(a *txtar.Archive) {
 	if f.w.shared.tables.Load() == nil {
 		return
 	}
-	tb, err := balance.Parse("targets", []byte(targets), balance.Config{}, nil)
+	tb, err := parseTargets(targets)
 	if err != nil {
 		f.t.Fatal(err)
 	}

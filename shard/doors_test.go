@@ -229,12 +229,7 @@ func TestBlockSource(t *testing.T) {
 	t_relay();
 }
 `, "", 16<<20)
-	cfg := blocklist.DefaultConfig()
-	cfg.Use, cfg.Init = true, true
-	list, err := blocklist.New(f.w.arena, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := f.w.shared.list
 	say := func(method, want string) {
 		t.Helper()
 		f.sent = nil
@@ -243,9 +238,8 @@ func TestBlockSource(t *testing.T) {
 			t.Errorf("%s: left %d messages, want 200 %s", method, len(f.sent), want)
 		}
 	}
-	say("INFO", "missing") // there is no list
-	f.w.shared.list = list
-	f.reassemble()
+	say("INFO", "missing") // it is not in use
+	f.list()
 	say("INFO", "listed")
 	say("MESSAGE", "gone")
 	say("MESSAGE", "none")
@@ -264,16 +258,6 @@ func TestBlockSource(t *testing.T) {
 	if n := listed("plain"); n != 1 {
 		t.Errorf("%d entries after a time-out, want 1", n)
 	}
-}
-
-// reassemble makes the worker's parts anew: what it shares has changed.
-func (f *flow) reassemble() {
-	f.t.Helper()
-	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
-		f.t.Fatal(err)
-	}
-	f.connect()
-	f.tell()
 }
 
 // TestOutletWishes: what a message asks for reaches the engine, and the next one asks for nothing.

@@ -21,6 +21,7 @@ import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -30,8 +31,9 @@ import (
 // Call flows are text: testdata/flows/*.txtar, one story each. A flow runs one
 // shard without sockets on a clock of its own. Its steps are the archive's files:
 //
-//	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown until it was asked for and resolved
+//	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown until it was asked for and resolved; a name alone: its servers do not answer
 //	resolved                        the resolver's answers arrive
+//	list ADDRESS                    the destination blocklist has it from now on
 //	broken ADDRESS                  the last message sent to ADDRESS over a stream could not be delivered
 //	config                          the routing program (default: lb.cfg); targets: the dispatcher list
 //	in FROM                         a datagram arrives from that address
@@ -152,6 +154,8 @@ func (n *flowNames) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (int, proxy
 		return 0, proxy.Unknown
 	case !known:
 		return 0, proxy.Nowhere
+	case len(list) == 0:
+		return 0, proxy.Failed
 	default:
 		return copy(out, list), proxy.Resolved
 	}
@@ -262,11 +266,16 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 		sh.resolver = f.names
 	}
 	if targets != "" {
-		tb, err := balance.Parse("targets", []byte(targets), balance.Config{}, nil)
+		tb, err := parseTargets(targets)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sh.tables.Store(tb)
+	}
+	cfg := blocklist.DefaultConfig()
+	cfg.Init = true
+	if sh.list, err = blocklist.New(arena, cfg); err != nil {
+		t.Fatal(err)
 	}
 	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}}
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
@@ -276,6 +285,30 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	f.connect()
 	f.tell()
 	return f
+}
+
+// parseTargets reads a dispatcher list. No name in it is resolved at load.
+func parseTargets(text string) (*balance.Table, error) {
+	return balance.Parse("targets", []byte(text), balance.Config{Resolver: func(host string) ([]netip.Addr, error) {
+		return nil, fmt.Errorf("no flow resolves %s at load", host)
+	}}, nil)
+}
+
+// list puts addresses on the destination blocklist, for ever.
+func (f *flow) list(addresses ...string) {
+	f.t.Helper()
+	if err := f.w.shared.list.Enable(true); err != nil {
+		f.t.Fatal(err)
+	}
+	for _, text := range addresses {
+		a, err := read(text)
+		if err != nil {
+			f.t.Fatalf("listed: %v", err)
+		}
+		proto := a.Proto
+		a.Proto = 0
+		f.w.shared.list.AddWaiting(proto, &a, blocklist.Cause{Reasons: blocklist.Permanent, Owner: "test"}, f.now/1e6)
+	}
 }
 
 // connect lets the worker ask for connections.
@@ -506,6 +539,8 @@ func (f *flow) step(name, body string) {
 		f.restart()
 	case "anew":
 		f.anew()
+	case "list":
+		f.list(words[1])
 	default:
 		f.t.Fatalf("no such step: %q", name)
 	}

@@ -36,6 +36,9 @@ func TestForkedCallsAlwaysEnd(t *testing.T) {
 func anyForkedCall(t *testing.T, cfg, targets string, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	f := newFlow(t, cfg, targets, 16<<20)
+	if seed%3 == 0 {
+		f.list("127.0.0.1:7001")
+	}
 	if rng.IntN(2) == 0 {
 		f.w.slab.Refuse(rng.IntN(40))
 	}

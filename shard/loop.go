@@ -211,6 +211,17 @@ func refused(e unix.Errno) bool {
 	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
 }
 
+// hopeless tells whether an error of a send of ours says that nothing to that address will leave,
+// now or in 500 ms: its routes, its family, the rules of this host. A full queue and a packet
+// filter that counts may be over by then.
+func hopeless(e unix.Errno) bool {
+	switch e {
+	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN, unix.EHOSTDOWN:
+		return true
+	}
+	return refused(e)
+}
+
 // icmp gives the errors of a socket's error queue to the transactions they hit,
 // here or on another shard: the kernel knows nothing of Call-IDs here.
 func (w *worker) icmp(listener int) {
@@ -269,9 +280,11 @@ func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 	w.failed = w.failed[:0]
 	for _, f := range failures {
 		w.count[CountSendFailed]++
-		if refused(f.Errno) {
+		if hopeless(f.Errno) {
 			w.failed = append(w.failed, f.Token)
-			w.report(f.Token, proxy.SendFailed)
+			if refused(f.Errno) {
+				w.report(f.Token, proxy.SendFailed)
+			}
 		} // else Timer A or E sends it again
 	}
 	for _, token := range w.failed {
@@ -295,6 +308,12 @@ func (w *worker) sendFailed(token uint64) {
 	defer w.contain()
 	w.step = stepTransport
 	w.tx.Begin()
+	if isProbeToken(token) {
+		if w.prober != nil {
+			w.prober.sendFailed(w, token)
+		}
+		return
+	}
 	w.tx.SendFailed(token)
 }
 

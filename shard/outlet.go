@@ -34,6 +34,8 @@ type streamFailure struct {
 	Why     proxy.Failing // for the blacklist
 	Blames  bool          // the destination is to blame, not a limit of ours
 	Written bool          // the connection took it, and broke without an answer: it may have arrived
+	Again   bool          // another connection may carry it
+	Ours    bool          // the connection was opened by us
 }
 
 // outlet is a shard's Sender: what leaves by a listener of datagrams goes to the

@@ -47,19 +47,49 @@ func (p *prober) tick(w *worker) {
 		w.shared.targetEvent(o.Target, o.Event, "probe")
 	}
 	for _, pr := range p.probes {
-		to := pr.Target.PingAddr
-		by := w.core.ProbeBy(pr.Target)
-		if by < 0 {
-			p.outcome(w, pr.ID, 0)
-			continue
-		}
-		branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
-		b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
-		w.out.Begin(by, &to, 0)
-		w.out.Append(b)
-		w.out.End()
-		w.count[CountProbesSent]++
+		p.send(w, pr)
 	}
+}
+
+func (p *prober) send(w *worker, pr balance.Probe) {
+	to := pr.Target.PingAddr
+	by := w.core.ProbeBy(pr.Target)
+	if by < 0 {
+		p.outcome(w, pr.ID, 0)
+		return
+	}
+	branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
+	b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
+	w.out.Begin(by, &to, probeToken(pr.ID))
+	w.out.Append(b)
+	w.out.End()
+	w.count[CountProbesSent]++
+}
+
+// probeToken names a probe for a Sender: the half of its id that has its target. The other half is
+// 0, where a branch's token has its offset in the arena, which never is.
+func probeToken(id uint64) uint64    { return id &^ (1<<32 - 1) }
+func isProbeToken(token uint64) bool { return token != 0 && uint32(token) == 0 }
+
+// sendFailed takes the failure of a send if it is a probe's: one refused by TCP is as refused as
+// one by ICMP.
+func (p *prober) sendFailed(w *worker, token uint64) {
+	if id, ok := p.p.UnderWay(token>>32, 32); ok {
+		p.outcome(w, id, 0)
+	}
+}
+
+// again sends a probe whose connection broke over another one, once; false: it has failed.
+func (p *prober) again(w *worker, token uint64) bool {
+	id, ok := p.p.UnderWay(token>>32, 32)
+	if !ok {
+		return false
+	}
+	pr, ok := p.p.Again(id)
+	if ok {
+		p.send(w, pr)
+	}
+	return ok
 }
 
 // answered takes the response at hand if it answers a probe.

@@ -286,7 +286,8 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	c := proxy.Config{
 		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
 		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
-		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503, DropUnmatched: set.TM.UnmatchedCancel == 2,
+		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
+		RetryRefused: set.TM.RetryRefused, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		Connected:  func(listener int, peer *netio.Addr) bool { return w.conns != nil && w.conns.Find(listener, peer) != 0 },
 		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,

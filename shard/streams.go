@@ -125,6 +125,10 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 	told := false
 	for i := range failures {
 		f := &failures[i]
+		if f.Again && f.Token != 0 && w.sendAgain(f) {
+			told = true
+			continue
+		}
 		w.count[CountSendFailed]++
 		if f.Blames && !f.Written {
 			w.report(f.Token, f.Why)
@@ -141,6 +145,17 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 		}
 	}
 	return told
+}
+
+// sendAgain sends what a broken connection has taken along over another one, once. Slow path.
+func (w *worker) sendAgain(f *streamFailure) (sent bool) {
+	defer w.contain()
+	w.step = stepTransport
+	w.tx.Begin()
+	if isProbeToken(f.Token) {
+		return w.prober != nil && w.prober.again(w, f.Token)
+	}
+	return w.core.SendAgain(f.Token, &f.Dst, f.Ours)
 }
 
 // report tells the blacklist about the branch whose message did not leave.

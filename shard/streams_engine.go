@@ -3,6 +3,8 @@ package shard
 import (
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"viaduct/netio"
 	"viaduct/netio/steer"
 	"viaduct/netio/stream"
@@ -76,20 +78,29 @@ func (s *streamPort) name(domain []byte) string {
 func (s *streamPort) Failures() []streamFailure {
 	s.failed = s.failed[:0]
 	for _, f := range s.p.Failures() {
-		t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed}
-		t.Dst.Proto = f.Proto
-		switch f.Reason {
-		case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
-			t.Why, t.Blames = proxy.ConnectFailed, true
-		case stream.SendTimeout, stream.Reset:
-			t.Blames = true
-		case stream.Closed, stream.ClosedAfterSend:
-			t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may
-			t.Written = f.Reason == stream.ClosedAfterSend
-		}
-		s.failed = append(s.failed, t)
+		s.failed = append(s.failed, failureOf(f))
 	}
 	return s.failed
+}
+
+func failureOf(f stream.Failure) streamFailure {
+	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed}
+	t.Dst.Proto = f.Proto
+	switch f.Reason {
+	case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
+		t.Why, t.Blames = proxy.ConnectFailed, true
+	case stream.SendTimeout, stream.Reset:
+		t.Blames = true
+	case stream.Closed, stream.ClosedAfterSend:
+		t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may
+		t.Written = f.Reason == stream.ClosedAfterSend
+	}
+	switch f.Reason {
+	case stream.Closed, stream.Reset, stream.ClosedAfterSend:
+		t.Again = f.Established && !f.Stuck && f.Errno != unix.ETIMEDOUT
+		t.Ours = f.Outgoing
+	}
+	return t
 }
 
 // StreamLoops is how many event loops carry the streams when so many are asked for, 0 for as many as suit the shards.

@@ -331,6 +331,8 @@ func (w *weather) play(a *txtar.Archive, answers map[int]nthRequest) {
 			}
 		case "restart":
 			w.restart()
+		case "list":
+			w.list(words[1])
 		}
 		w.collect()
 	}

@@ -120,9 +120,10 @@ type conn struct {
 	fd                 int       // of g, or the parked duplicate
 	parking            bool
 	released           bool
-	watched            bool // the watcher has fd
-	lingering          bool // what comes is dropped
-	answered, shut     bool // while lingering: an answer left; the sending side is closed
+	patience           int64 // the TCP_USER_TIMEOUT of fd follows from it, ns; 0: not set yet
+	watched            bool  // the watcher has fd
+	lingering          bool  // what comes is dropped
+	answered, shut     bool  // while lingering: an answer left; the sending side is closed
 	resuming           bool
 	undecided          bool // a listener with AllowWS, and no byte came yet: in no table
 	isParked           bool // g is nil, the loop keeps it in parked
@@ -221,7 +222,7 @@ func (c *conn) failAll(m *outMsg, why Reason, errno unix.Errno, established bool
 	for m != nil {
 		next := m.next
 		if m.token != 0 {
-			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: why, Errno: errno, Established: established})
+			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: why, Errno: errno, Established: established, Outgoing: c.outgoing, Stuck: stuck(why)})
 		}
 		m.free()
 		m = next

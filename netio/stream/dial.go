@@ -242,8 +242,6 @@ func (e *Engine) tune(nc *net.TCPConn) {
 			{unix.TCP_KEEPINTVL, int(e.cfg.KeepAliveInterval / time.Second)},
 			{unix.TCP_KEEPCNT, e.cfg.KeepAliveCount},
 			{unix.TCP_LINGER2, int(e.cfg.FinWait / time.Second)},
-			// Bytes nobody acknowledges: the kernel gives up some time after we would have, and so also on what it took from us (RFC 5482, tcp(7)).
-			{unix.TCP_USER_TIMEOUT, int((e.limits.SendTimeout.Load() + max(e.limits.SendTimeout.Load(), userTimeoutSpare)) / time.Millisecond)},
 		} {
 			if o.value > 0 {
 				_ = unix.SetsockoptInt(s, unix.IPPROTO_TCP, o.name, o.value)

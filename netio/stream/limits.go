@@ -156,9 +156,12 @@ const (
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
 
-	// userTimeoutSpare is the least by which the kernel's time-out for unacknowledged bytes is longer than Limits.SendTimeout, else it is as long again: ours should come first, since
-	// it says more.
-	userTimeoutSpare = 5 * time.Second
+	// userTimeoutSpare is by how much the kernel's time-out for unacknowledged bytes is longer than
+	// Limits.SendTimeout: ours, which is looked at every tick, should come first. The kernel's
+	// begins with the first byte that is not acknowledged, and comes up to userTimeoutSlack after
+	// the last one written.
+	userTimeoutSpare = 200 * time.Millisecond
+	userTimeoutSlack = 2 * time.Second
 
 	// closeWait bounds how long Close waits for the loops to close what they have.
 	closeWait = 5 * time.Second

@@ -208,17 +208,53 @@ func TestSendTimeout(t *testing.T) {
 
 // The kernel's own time-out of a blocked connection (TCP_USER_TIMEOUT) has the same name as ours; keep-alive probes that nobody answers have not.
 func TestClosedBy(t *testing.T) {
-	f := func(blocked bool, errno unix.Errno, want Reason) {
+	f := func(blocked bool, idle time.Duration, errno unix.Errno, want Reason) {
 		t.Helper()
 		c := &conn{blocked: blocked}
-		if got := c.closedBy(errno); got != want {
-			t.Errorf("blocked %v, %v: %v, want %v", blocked, errno, got, want)
+		c.sendTimeout.Store(int64(3 * time.Second))
+		c.seen.Store(int64(time.Hour))
+		if got := c.closedBy(errno, int64(time.Hour+idle)); got != want {
+			t.Errorf("blocked %v, idle for %v, %v: %v, want %v", blocked, idle, errno, got, want)
 		}
 	}
-	f(true, unix.ETIMEDOUT, SendTimeout)
-	f(false, unix.ETIMEDOUT, Reset)
-	f(true, unix.ECONNRESET, Reset)
-	f(true, 0, Closed)
+	f(true, time.Minute, unix.ETIMEDOUT, SendTimeout)
+	f(false, 3*time.Second, unix.ETIMEDOUT, SendTimeout) // of what the kernel had taken
+	f(false, time.Minute, unix.ETIMEDOUT, Reset)
+	f(true, 0, unix.ECONNRESET, Reset)
+	f(true, 0, 0, Closed)
+}
+
+// TestSendTimeoutInTheKernel: what the kernel took, and the peer does not, has the same time as
+// what the kernel does not take; a time-out of the message's own too, on a connection that is there
+// already.
+func TestSendTimeoutInTheKernel(t *testing.T) {
+	f := func(limit time.Duration, o SendOptions) {
+		t.Helper()
+		r := newRig(t, 1, func(c *Config) { c.Limits.SendTimeout.Store(limit) })
+		_, dst := r.stuck(0)
+		m := message("stuck", 1000)
+		for range 64 { // far beyond its window, and far below what the kernel takes
+			r.send(0, 100, dst, 0, m)
+		}
+		r.wait("the loop to try", func() bool { return r.e.Stats().CurrentInflight == 0 })
+		began := time.Now()
+		r.e.Port(0).Options(o)
+		if why := r.send(0, 100, dst, 4, m); why != OK {
+			t.Fatal(why)
+		}
+		if got := r.failure(0); got.Token != 4 || got.Errno != unix.ETIMEDOUT || !got.Stuck {
+			t.Fatalf("%+v", got)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("limit %v: it took %v", limit, took)
+		}
+		r.wait("the end", func() bool { return r.e.Stats().CurrentOpened == 0 })
+		if s := r.e.Stats(); s.SendTimeout != 1 {
+			t.Fatalf("%+v", s)
+		}
+	}
+	f(time.Second, SendOptions{})
+	f(time.Hour, SendOptions{SendTimeout: time.Second})
 }
 
 // A peer that reads slowly is no dead one: whenever bytes leave the time starts again, and every byte arrives.

@@ -164,6 +164,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 		c.seen.Store(l.now)
 		c.unused.Store(c.proto.Secure())
 	}
+	l.beImpatient(c)
 	l.schedule(c)
 	if !again {
 		c.layers.begin(l, c)
@@ -226,7 +227,7 @@ func (l *loop) closed(c *conn, err error) {
 func (l *loop) end(c *conn, err error) {
 	var errno syscall.Errno
 	errors.As(err, &errno)
-	c.condemn(c.closedBy(errno), errno)
+	c.condemn(c.closedBy(errno, l.now), errno)
 	delete(l.parked, c)
 	c.isParked = false
 	l.wheel.remove(c)
@@ -249,7 +250,7 @@ func (l *loop) end(c *conn, err error) {
 }
 
 // closedBy gives the reason of an end that the peer, or the kernel, has brought.
-func (c *conn) closedBy(errno syscall.Errno) Reason {
+func (c *conn) closedBy(errno syscall.Errno, now int64) Reason {
 	switch errno {
 	case 0:
 		return Closed
@@ -257,8 +258,8 @@ func (c *conn) closedBy(errno syscall.Errno) Reason {
 		c.mu.Lock()
 		late := c.blocked
 		c.mu.Unlock()
-		if late {
-			return SendTimeout // TCP_USER_TIMEOUT came before our own look at it
+		if late || now-c.seen.Load() <= c.sendTimeoutNs()+int64(userTimeoutSlack) {
+			return SendTimeout // by TCP_USER_TIMEOUT: the kernel had taken what the peer did not
 		}
 	}
 	return Reset
@@ -299,6 +300,7 @@ func (l *loop) service(c *conn) {
 			return
 		}
 		l.perform(c)
+		l.beImpatient(c)
 		if !c.alive() || !l.flush(c) {
 			action = gnet.Close
 			return
@@ -361,6 +363,17 @@ func (c *conn) sendTimeoutNs() int64 {
 		return d
 	}
 	return int64(c.e.limits.SendTimeout.Load())
+}
+
+// beImpatient has the kernel give up on bytes that it took and the peer does not, when we would on
+// bytes that it does not take (RFC 5482, tcp(7)): a message is as stuck in its buffer as in ours.
+func (l *loop) beImpatient(c *conn) {
+	d := c.sendTimeoutNs()
+	if d == c.patience || c.g == nil {
+		return
+	}
+	c.patience = d
+	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int((time.Duration(d)+userTimeoutSpare)/time.Millisecond))
 }
 
 func (l *loop) lookAt(c *conn) {

@@ -44,7 +44,7 @@ func TestSocketOptions(t *testing.T) {
 		f(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4)
 		f(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 		f(unix.IPPROTO_TCP, unix.TCP_LINGER2, 9)
-		f(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 10000)
+		f(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 5200)
 		if c.outgoing {
 			f(unix.IPPROTO_TCP, unix.TCP_SYNCNT, 3)
 		}

@@ -140,15 +140,13 @@ func (p *Port) send(m *outMsg) Reason {
 		if o.opts.Lifetime > 0 {
 			c.lifetime.Store(int64(o.opts.Lifetime))
 		}
-		if o.opts.SendTimeout > 0 {
-			c.sendTimeout.Store(int64(o.opts.SendTimeout))
-		}
+		impatient := o.opts.SendTimeout > 0 && c.sendTimeout.Swap(int64(o.opts.SendTimeout)) != int64(o.opts.SendTimeout)
 		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:
 			if n := len(p.out.written); l != nil && (n == 0 || p.out.written[n-1] != c) { // without a loop: written when it opens
 				p.out.written = append(p.out.written, c)
 			}
-			if l != nil && o.opts.Lifetime > 0 {
+			if l != nil && (impatient || o.opts.Lifetime > 0) {
 				p.wake(c, l) // it has a timer to set
 			}
 			return OK

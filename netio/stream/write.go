@@ -352,10 +352,14 @@ func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	}
 	for _, t := range sent {
 		if l.now-t.at <= int64(sentRememberFor) {
-			l.e.ports[t.shard].report(Failure{Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: ClosedAfterSend, Errno: errno, Established: true})
+			l.e.ports[t.shard].report(Failure{Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: ClosedAfterSend, Errno: errno, Established: true, Outgoing: c.outgoing, Stuck: stuck(why)})
 		}
 	}
 }
+
+// stuck tells whether a connection ended because its peer took nothing: another one would fare no
+// better.
+func stuck(why Reason) bool { return why == SendTimeout || why == QueueFull }
 
 // Failure tells that one message was not delivered, or perhaps not.
 type Failure struct {
@@ -366,4 +370,6 @@ type Failure struct {
 	Reason      Reason
 	Errno       unix.Errno // what the kernel said, 0 if it did not
 	Established bool       // the connection had been
+	Outgoing    bool       // it was opened by us
+	Stuck       bool       // it ended because the peer took nothing
 }

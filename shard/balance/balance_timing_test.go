@@ -91,7 +91,7 @@ func BenchmarkSelectParallel(b *testing.B) {
 func BenchmarkSuccess(b *testing.B) {
 	x := mustParse(b, nTargets(1, ""), Config{}, nil).Targets()[0]
 	for i := range b.N { // b.Loop costs more than what is measured
-		if x.Success(int64(i>>8)) != NoEvent {
+		if x.Success(int64(i>>8), int64(i>>8)) != NoEvent {
 			b.Fatal("an event")
 		}
 	}
@@ -157,9 +157,9 @@ func BenchmarkRebuild(b *testing.B) {
 	x := tb.Targets()[3]
 	var p Picks
 	for b.Loop() {
-		x.SetState(Inactive)
+		x.SetState(Inactive, 1)
 		tb.Select(1, Weights, Key{}, 0, &p)
-		x.SetState(0)
+		x.SetState(0, 1)
 		if tb.Select(1, Weights, Key{}, 0, &p); p.N != 8 {
 			b.Fatalf("%d picks", p.N)
 		}

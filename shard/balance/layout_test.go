@@ -75,7 +75,7 @@ func TestNoAllocation(t *testing.T) {
 				tb.Select(1, a, KeyOf(callID), 0, &p)
 				for x := p.NextTarget(tb); x != nil; x = p.NextTarget(tb) {
 					now++
-					x.Success(now)
+					x.Success(now, now)
 					x.FailTimeout(now, now)
 				}
 			}

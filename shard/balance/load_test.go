@@ -36,7 +36,7 @@ func TestReload(t *testing.T) {
 		t.Helper()
 		tb := mustParse(t, three, Config{}, nil)
 		x := tb.Targets()[0]
-		x.Fail(1)
+		x.Fail(1, 1)
 		uid := x.UID
 		got := "gone"
 		after := mustParse(t, next, cfg, tb)
@@ -71,8 +71,8 @@ func TestReloadSharesState(t *testing.T) {
 	tb := mustParse(t, nTargets(3, ""), Config{ProbingThreshold: 2}, old)
 	y := tb.Target(x.UID)
 	var p Picks
-	for range 3 {
-		if x.Fail(1) != Down {
+	for now := int64(1); now < 6; now += 2 {
+		if x.Fail(now, now) != Down {
 			t.Fatal("no event")
 		}
 		for _, table := range []*Table{old, tb} {
@@ -80,11 +80,11 @@ func TestReloadSharesState(t *testing.T) {
 				t.Fatalf("picked %v while %d is down", p.UID[:p.N], x.UID)
 			}
 		}
-		if y.Success(2) != Up {
+		if y.Success(now+1, now+1) != Up {
 			t.Fatal("no event")
 		}
 	}
-	if y.Fail(3) != NoEvent || x.State() != Trying {
+	if y.Fail(9, 9) != NoEvent || x.State() != Trying {
 		t.Errorf("state %v after the first of two failures", x.State())
 	}
 	// The turn goes on where it was.

@@ -31,14 +31,16 @@ func ParseMark(s string) (State, bool) {
 
 // ordered is what an order sets; the other flags describe the line of the file and stay. (Kamailio's setter clears NoDNS and NoPing
 // too, after which a target that must not be pinged is.)
-const ordered = Inactive | Trying | Disabled | Probing | lost
+const ordered = Inactive | Trying | Disabled | Probing | lost | unfit
 
-// SetState puts the target into a state at once, by the operator's order. Probing is set or cleared with it.
-func (t *Target) SetState(to State) Event {
-	to &= ordered &^ lost
+// SetState puts the target into a state at once, by the operator's order: what was sent before says
+// nothing about it. Probing is set or cleared with it.
+func (t *Target) SetState(to State, nowMs int64) Event {
+	to &= ordered &^ (lost | unfit)
 	for {
 		old := word(t.live.word.Load())
-		if ev, ok := t.live.swap(old, makeWord(old.state()&^ordered|to, 0)); ok {
+		t.live.changedMs.Store(nowMs)
+		if ev, ok := t.live.swap(old, makeWord(old.state()&^ordered|to, 0, 0), nowMs); ok {
 			return ev
 		}
 	}
@@ -48,7 +50,7 @@ func (t *Target) SetState(to State) Event {
 // code goes to inactive at once). A mark of Trying does not bring back an inactive or disabled target.
 func (t *Target) Mark(to State, nowMs int64) Event {
 	if to&(Inactive|Trying|Disabled) != Trying {
-		return t.SetState(to)
+		return t.SetState(to, nowMs)
 	}
 	for {
 		old := word(t.live.word.Load())
@@ -56,8 +58,8 @@ func (t *Target) Mark(to State, nowMs int64) Event {
 		if s&Disabled != 0 {
 			return NoEvent
 		}
-		marked := makeWord(s&^Probing|to&Probing, old.count())
-		if ev, ok := t.live.swap(old, t.afterFailure(marked)); ok {
+		marked := old.flagged(s&^Probing | to&Probing)
+		if ev, ok := t.live.swap(old, t.afterFailure(marked, ofCall), nowMs); ok {
 			return ev
 		}
 	}
@@ -73,22 +75,22 @@ func (t *Target) setProbing(on bool) {
 		} else {
 			s &^= Probing
 		}
-		if _, ok := t.live.swap(old, makeWord(s, old.count())); ok {
+		if _, ok := t.live.swap(old, old.flagged(s), 0); ok { // turns nothing
 			return
 		}
 	}
 }
 
 // readmit lets calls try a lost target that nobody may probe: one failure takes it out again, one response makes it active.
-func (t *Target) readmit() Event {
+func (t *Target) readmit(nowMs int64) Event {
 	for {
 		old := word(t.live.word.Load())
 		s := old.state()
 		if s&Disabled != 0 || s&lost == 0 {
 			return NoEvent
 		}
-		to := makeWord(s&^(Inactive|lost)|Trying, t.probingThreshold-1)
-		if ev, ok := t.live.swap(old, to); ok {
+		to := makeWord(s&^(Inactive|lost|unfit)|Trying, 0, t.probingThreshold-1)
+		if ev, ok := t.live.swap(old, to, nowMs); ok {
 			return ev
 		}
 	}

@@ -36,11 +36,11 @@ func TestConcurrent(t *testing.T) {
 				for x := p.NextTarget(tb); x != nil; x = p.NextTarget(tb) {
 					switch key % 5 {
 					case 0:
-						count(x.Fail(int64(i)))
+						count(x.Fail(int64(i), int64(i)))
 					case 1:
 						count(x.FailTimeout(int64(i)+1, int64(i)+2))
 					default:
-						count(x.Success(int64(i)))
+						count(x.Success(int64(i), int64(i)))
 					}
 				}
 			}
@@ -50,7 +50,7 @@ func TestConcurrent(t *testing.T) {
 		for i := range uint64(2000) {
 			x := first.Targets()[i%8]
 			x.Latency()
-			count(x.SetState([]State{0, Inactive, Disabled, Trying}[mix(i)%4]))
+			count(x.SetState([]State{0, Inactive, Disabled, Trying}[mix(i)%4], int64(i)))
 		}
 	})
 	wg.Go(func() {
@@ -121,12 +121,12 @@ func TestChangeIsSeenAtOnce(t *testing.T) {
 		wg.Go(func() {
 			var p Picks
 			for round := range 2000 {
-				x.SetState(Inactive)
+				x.SetState(Inactive, 1)
 				if tb.Select(1, CallIDHash, Key{Hash: uint64(round)}, 0, &p); p.has(x.UID) {
 					t.Errorf("target %d is picked after it went down", i)
 					return
 				}
-				x.SetState(0)
+				x.SetState(0, 1)
 				if tb.Select(1, CallIDHash, Key{Hash: uint64(round)}, 0, &p); !p.has(x.UID) {
 					t.Errorf("target %d is missing after it came up", i)
 					return
@@ -148,7 +148,7 @@ func ExampleTable_Select() {
 	}
 	for t := p.NextTarget(tb); t != nil; t = p.NextTarget(tb) {
 		fmt.Println("try", t.URI)
-		t.Fail(0)
+		t.Fail(1, 1)
 	}
 	fmt.Println("left:", tb.Select(1, Priority, Key{}, 0, &p))
 	// Output:

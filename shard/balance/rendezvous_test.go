@@ -102,9 +102,9 @@ func TestRendezvousMovesOnlyItsOwn(t *testing.T) {
 			key := Key{Hash: rng.Uint64()}
 			var before, during, after Picks
 			tb.Select(1, CallIDHash, key, 0, &before)
-			lost.SetState(Inactive)
+			lost.SetState(Inactive, 1)
 			tb.Select(1, CallIDHash, key, 0, &during)
-			lost.SetState(0)
+			lost.SetState(0, 1)
 			tb.Select(1, CallIDHash, key, 0, &after)
 			if before != after {
 				t.Fatalf("weights %q: %v came back as %v", attrs, before, after)

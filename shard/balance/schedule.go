@@ -42,6 +42,7 @@ type entry struct {
 	deadlineMs int64
 	resendMs   int64
 	gapMs      int64
+	again      bool // it was sent over a second connection
 }
 
 // reason says why a target is in the schedule.
@@ -114,10 +115,11 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 		}
 		p.advance(e, nowMs, random)
 		if e.reason == readmit {
-			outcomes = append(outcomes, Outcome{Target: e.t, Event: e.t.readmit(), RTTMs: -1})
+			outcomes = append(outcomes, Outcome{Target: e.t, Event: e.t.readmit(nowMs), RTTMs: -1})
 			continue
 		}
 		e.id = uint64(e.t.UID)<<48 | random()>>16
+		e.again = false
 		e.sentMs, e.deadlineMs = nowMs, nowMs+p.cfg.Timeout.Milliseconds()
 		e.gapMs = t1Ms
 		e.resendMs = nowMs + t1Ms
@@ -228,6 +230,26 @@ func (p *Prober) Response(id uint64, code int, nowMs int64) (o Outcome, ok bool)
 	return p.finish(e, code, how, nowMs), true
 }
 
+// UnderWay is the id of the probe under way whose id begins with those bits, as many as are left
+// when it is shifted right by shift.
+func (p *Prober) UnderWay(bits uint64, shift uint) (id uint64, ok bool) {
+	e := p.entries[uint16(bits<<shift>>48)]
+	if e == nil || e.id == 0 || e.id>>shift != bits {
+		return 0, false
+	}
+	return e.id, true
+}
+
+// Again gives a probe to send once more, since its connection broke; false: it was already.
+func (p *Prober) Again(id uint64) (pr Probe, ok bool) {
+	e := p.entries[uint16(id>>48)]
+	if e == nil || id == 0 || e.id != id || e.again {
+		return Probe{}, false
+	}
+	e.again = true
+	return Probe{Target: e.t, ID: id, Resend: true}, true
+}
+
 // SendError reports that a probe could not be sent, or that an ICMP error or a refused connection answered it.
 func (p *Prober) SendError(id uint64, nowMs int64) (o Outcome, ok bool) {
 	e := p.entries[uint16(id>>48)]
@@ -265,9 +287,9 @@ func (p *Prober) finish(e *entry, code int, how ending, nowMs int64) Outcome {
 		return o // the operator took the flag away while the probe was under way
 	}
 	if how == good {
-		o.Event = t.ProbeSuccess(nowMs)
+		o.Event = t.ProbeSuccess(e.sentMs, nowMs)
 	} else {
-		o.Event = t.Fail(nowMs)
+		o.Event = t.ProbeFail(e.sentMs, nowMs)
 	}
 	switch {
 	case p.cfg.Interval == 0:

@@ -141,16 +141,16 @@ func TestReadmit(t *testing.T) {
 	if len(c.done) != 1 || c.done[0].Event != Up || c.done[0].Target != x || x.State() != Trying|NoPing || x.Count() != 2 {
 		t.Fatalf("%v, %v %d", c.done, x.State(), x.Count())
 	}
-	if x.Fail(c.nowMs) != Down {
+	if x.Fail(c.nowMs, c.nowMs) != Down {
 		t.Error("still up after the failed try")
 	}
 	c.run(12 * time.Second)
-	if x.Success(c.nowMs); x.State() != NoPing || x.Count() != 0 {
+	if x.Success(c.nowMs, c.nowMs); x.State() != NoPing || x.Count() != 0 {
 		t.Errorf("%v %d", x.State(), x.Count())
 	}
 	// A disabled target is left alone.
 	run(t, x, "F F F d")
-	if x.readmit() != NoEvent || x.State()&Disabled == 0 {
+	if x.readmit(c.nowMs) != NoEvent || x.State()&Disabled == 0 {
 		t.Error("readmitted against the operator's order")
 	}
 }
@@ -158,7 +158,7 @@ func TestReadmit(t *testing.T) {
 // While probing is paused no request leaves, and a lost target comes back by calls.
 func TestPause(t *testing.T) {
 	tb := mustParse(t, nTargets(5, ""), Config{}, nil)
-	tb.Targets()[0].Fail(1)
+	tb.Targets()[0].Fail(1, 1)
 	c := newClock(t, tb, ProbeConfig{Interval: 5 * time.Second, Mode: ProbeAll})
 	c.answer = func(Probe) int { return 200 }
 	c.p.Pause(true)
@@ -216,7 +216,7 @@ func TestRetransmissionAndTimeout(t *testing.T) {
 func TestAnswersThatDoNotCount(t *testing.T) {
 	tb := mustParse(t, nTargets(2, ""), Config{}, nil)
 	x := tb.Targets()[0]
-	x.Fail(1)
+	x.Fail(1, 1)
 	c := newClock(t, tb, ProbeConfig{})
 	for len(c.sent) == 0 {
 		c.run(50 * time.Millisecond)
@@ -244,18 +244,18 @@ func TestAnswersThatDoNotCount(t *testing.T) {
 		t.Error("the doubled answer is taken")
 	}
 
-	x.Fail(2)
+	x.Fail(c.nowMs+40, c.nowMs+40)
 	for c.firsts() < 2 {
 		c.run(50 * time.Millisecond)
 	}
 	id = c.sent[len(c.sent)-1].ID
-	x.SetState(Disabled)
+	x.SetState(Disabled, c.nowMs)
 	if o, ok := c.p.Response(id, 200, c.nowMs); !ok || o.Event != NoEvent || x.State() != Disabled {
 		t.Errorf("%+v %v: a disabled target changes", o, x.State())
 	}
 
 	y := tb.Targets()[1]
-	y.Fail(1)
+	y.Fail(c.nowMs, c.nowMs)
 	n := c.firsts()
 	for c.firsts() == n {
 		c.run(50 * time.Millisecond)
@@ -271,7 +271,7 @@ func TestAnswersThatDoNotCount(t *testing.T) {
 // A probe under way survives a reload that keeps its target.
 func TestReloadDuringProbe(t *testing.T) {
 	tb := mustParse(t, nTargets(2, ""), Config{}, nil)
-	tb.Targets()[1].Fail(1)
+	tb.Targets()[1].Fail(1, 1)
 	c := newClock(t, tb, ProbeConfig{})
 	for len(c.sent) == 0 {
 		c.run(50 * time.Millisecond)
@@ -333,6 +333,42 @@ func TestDetectionTime(t *testing.T) {
 	for _, x := range tb.Targets() {
 		if x.State().Usable() {
 			t.Errorf("%s is still %v", x.URI, x.State())
+		}
+	}
+}
+
+// TestCallsDoNotCancelProbes: a destination that answers its probes with 503 and its calls with 200
+// goes out and stays out, whatever the threshold, and comes back when it answers its probes.
+func TestCallsDoNotCancelProbes(t *testing.T) {
+	for threshold := range 3 {
+		tb := mustParse(t, "1 sip:10.0.0.1", Config{ProbingThreshold: threshold + 1, InactiveThreshold: threshold + 1}, nil)
+		x := tb.Targets()[0]
+		c := newClock(t, tb, ProbeConfig{Interval: time.Second, Mode: ProbeAll})
+		code := 503
+		c.answer = func(Probe) int {
+			for range 3 {
+				x.Success(c.nowMs-40, c.nowMs) // of a call that the destination has
+			}
+			return code
+		}
+		c.run(time.Duration(threshold+2) * time.Second)
+		if x.State().Usable() {
+			t.Errorf("threshold %d: %v", threshold+1, x.State())
+		}
+		for range 100 {
+			x.Success(c.nowMs, c.nowMs)
+			x.Success(1, c.nowMs)
+		}
+		if c.run(time.Minute); x.State().Usable() {
+			t.Errorf("threshold %d: it is back", threshold+1)
+		}
+		code = 200
+		c.run(time.Duration(threshold) * time.Second)
+		if threshold > 0 && x.State().Usable() {
+			t.Errorf("threshold %d: it is back after %d probes", threshold+1, threshold)
+		}
+		if c.run(2 * time.Second); !x.State().Usable() {
+			t.Errorf("threshold %d: it is not back", threshold+1)
 		}
 	}
 }

@@ -114,6 +114,15 @@ func (p *Picks) NextTarget(tb *Table) *Target {
 // Remaining returns how many entries NextTarget has not looked at yet.
 func (p *Picks) Remaining() int { return int(p.N) - int(p.Next) }
 
+// Cut shortens the list to limit entries from the one that NextTarget returned last on; 0 leaves
+// it.
+func (p *Picks) Cut(limit int) {
+	if most := int(p.Next) - 1 + limit; limit > 0 && most < int(p.N) {
+		p.N = uint8(most)
+		p.Flags &^= pickDefault
+	}
+}
+
 func (p *Picks) add(uid uint16) {
 	p.UID[p.N] = uid
 	p.N++

@@ -39,7 +39,7 @@ func TestPriorityAndRoundRobin(t *testing.T) {
 		t.Helper()
 		tb := mustParse(t, four, cfg, nil)
 		for _, c := range down {
-			at(t, tb, int(c-'0')).SetState(Inactive)
+			at(t, tb, int(c-'0')).SetState(Inactive, 1)
 		}
 		for i, w := range want {
 			if got := list(tb, a, 0, limit); got != w {
@@ -85,8 +85,8 @@ func TestNextTargetLooksAgain(t *testing.T) {
 	if p.Remaining() != 5 || p.NextTarget(tb) != at(t, tb, 5) {
 		t.Fatal("not the first")
 	}
-	at(t, tb, 4).Fail(1)
-	at(t, tb, 2).SetState(Disabled)
+	at(t, tb, 4).Fail(1, 1)
+	at(t, tb, 2).SetState(Disabled, 1)
 	smaller := mustParse(t, "1 sip:10.0.0.1\n1 sip:10.0.0.2\n1 sip:10.0.0.4", Config{}, tb)
 	q := p
 	if x := p.NextTarget(smaller); x == nil || x.Host != "10.0.0.1" {
@@ -97,7 +97,7 @@ func TestNextTargetLooksAgain(t *testing.T) {
 			t.Error("more than there is")
 		}
 	}
-	at(t, tb, 4).Success(2)
+	at(t, tb, 4).Success(2, 2)
 	if x := q.NextTarget(smaller); x == nil || x.Host != "10.0.0.4" {
 		t.Errorf("got %v, want 4, which is up again", x)
 	}
@@ -111,7 +111,7 @@ func TestListsAreComplete(t *testing.T) {
 		for range 50 {
 			usable := 0
 			for _, x := range tb.Targets() {
-				x.SetState([]State{0, 0, Trying, Inactive, Disabled}[rng.IntN(5)])
+				x.SetState([]State{0, 0, Trying, Inactive, Disabled}[rng.IntN(5)], 1)
 			}
 			set := tb.Set(1).Targets
 			for i, x := range set {

@@ -17,6 +17,7 @@ const (
 	NoDNS                      // its host name is not resolved at load
 	NoPing                     // never probed
 	lost                       // Inactive by observation, not by anybody's order: comes back without one
+	unfit                      // lost because probes failed: no call brings it back, probes do
 
 	// StateMask is every bit a file or an operator may set.
 	StateMask = Inactive | Trying | Disabled | Probing | NoDNS | NoPing
@@ -61,24 +62,49 @@ const (
 // String names the event as in Kamailio's event routes.
 func (e Event) String() string { return [...]string{"none", "dst-down", "dst-up"}[e] }
 
-// A word is a target's whole state: flags in bits 0-7, the count towards the next threshold in bits 8-31. One word, so that a
-// transition is one compare-and-swap and every shard sees flags and count together. In A and T the count is
-// of failures, in I of successes.
+// A word is a target's whole state: flags in bits 0-7, behind them two counts towards the next
+// threshold, of probes in bits 8-31 and of calls in bits 32-55. One word, so that a transition is
+// one compare-and-swap and every shard sees flags and counts together. In A and T the counts are of
+// failures, in I of successes.
 //
 //	      fail, count < probing threshold          fail, count reached
-//	A ───────────────────────────────────▶ T ─────────────────────────▶ I (lost)
-//	▲                                      │                             │ fail: count = 0
-//	├──────────────── success ─────────────┘                             │
-//	└──────────────── success, count reached inactive threshold ─────────┘
+//	A ───────────────────────────────────▶ T ─────────────────────────▶ I (lost; unfit if it was a probe)
+//	▲                                      │                             │ fail: count = 0; a probe: unfit
+//	├── success, and the other count is 0 ─┘                             │
+//	└── success, count reached inactive threshold ───────────────────────┘
+//	    (of calls only if not unfit)
 //	D: no report changes it.
-type word uint32
+//
+// Probes and calls are judged apart: a success takes back only what its own kind failed. A
+// destination that answers its probes with 503 says that it wants no more calls, and the 200s of
+// those it has do not change that; one that answers OPTIONS alone is out once its calls have failed
+// often enough, and gets another chance by its probes.
+type word uint64
 
-func makeWord(s State, count uint32) word { return word(uint32(s) | count<<8) }
-func (w word) state() State               { return State(w & 0xff) }
-func (w word) count() uint32              { return uint32(w >> 8) }
+// kind says whose report it is: the count it goes to.
+type kind uint
+
+const (
+	ofProbe kind = 8  // shift of the count
+	ofCall  kind = 32 // the same
+)
+
+const countMask = 1<<24 - 1
+
+func makeWord(s State, probes, calls uint32) word {
+	return word(s) | word(probes)<<ofProbe | word(calls)<<ofCall
+}
+func (w word) state() State        { return State(w & 0xff) }
+func (w word) count(k kind) uint32 { return uint32(w>>k) & countMask }
+
+// with is w with another count.
+func (w word) with(k kind, count uint32) word { return w&^(countMask<<k) | word(count)<<k }
+
+// flagged is w with other flags.
+func (w word) flagged(s State) word { return w&^0xff | word(s) }
 
 // plainMask selects what makes a state other than "active, nothing counted". Probing, NoDNS and NoPing do not matter for that.
-const plainMask = ^uint32(Probing | NoDNS | NoPing)
+const plainMask = ^uint64(Probing | NoDNS | NoPing)
 
 // live is what changes about a target. All snapshots that hold the target share it, and all shards write to it. The first
 // words are what calls touch; the padding keeps them off the cache lines of other targets.
@@ -92,13 +118,24 @@ const plainMask = ^uint32(Probing | NoDNS | NoPing)
 //	                            calmMs = now
 //
 // Then the responses of this one millisecond are not booked and the target is T until the next one. Nothing else depends on it.
+//
+// changedMs is when the target was taken out or put back last, or somebody ordered a state: what was sent up to then says nothing
+// about the target since. It is stored before the word, and read behind it:
+//
+//	shard A (failure)           shard B (response to an old call)
+//	changedMs = now
+//	word = I
+//	                            word is I
+//	                            changedMs: the call is older, nothing changes
+//
+// When A's compare-and-swap fails, some old reports are passed over that would have counted.
 type live struct {
-	word   atomic.Uint32 // partner: every method below; Set.rebuild reads it after turns.gen
-	_      uint32
-	calmMs atomic.Int64
-	lastMs atomic.Int64 // when anything was last heard from the target
-	turns  *turns       // of the target's set
-	_      [32]byte
+	word      atomic.Uint64 // partner: every method below; Set.rebuild reads it after turns.gen
+	calmMs    atomic.Int64
+	lastMs    atomic.Int64 // when anything was last heard from the target
+	turns     *turns       // of the target's set
+	changedMs atomic.Int64
+	_         [24]byte
 
 	latency latencyCell // 64 bytes
 }
@@ -116,8 +153,9 @@ type turns struct {
 
 func newLive(t *Target, tu *turns) *live {
 	l := &live{turns: tu}
-	l.word.Store(uint32(makeWord(t.Flags, 0)))
+	l.word.Store(uint64(makeWord(t.Flags, 0, 0)))
 	l.lastMs.Store(never)
+	l.changedMs.Store(never)
 	l.calmMs.Store(never)
 	l.latency.l.EstMs = float64(t.Attrs.LatencyMs)
 	return l
@@ -127,17 +165,21 @@ func newLive(t *Target, tu *turns) *live {
 const never = math.MinInt64
 
 // swap replaces old by new and reports what that means to selection; ok is false when another shard was faster.
-func (l *live) swap(old, new word) (ev Event, ok bool) {
+func (l *live) swap(old, new word, nowMs int64) (ev Event, ok bool) {
 	if old == new {
 		return NoEvent, true
 	}
-	if !l.word.CompareAndSwap(uint32(old), uint32(new)) {
+	turned := (old^new)&word(Inactive|Disabled) != 0
+	if turned {
+		l.changedMs.Store(nowMs)
+	}
+	if !l.word.CompareAndSwap(uint64(old), uint64(new)) {
 		return NoEvent, false
 	}
-	if uint32(new)&plainMask != 0 {
+	if uint64(new)&plainMask != 0 {
 		l.calmMs.Store(never)
 	}
-	if (old^new)&word(Inactive|Disabled) != 0 {
+	if turned {
 		l.turns.gen.Add(1)
 	}
 	switch was, is := old.state().Usable(), new.state().Usable(); {
@@ -152,34 +194,53 @@ func (l *live) swap(old, new word) (ev Event, ok bool) {
 // State returns the flags as they are now.
 func (t *Target) State() State { return word(t.live.word.Load()).state() }
 
-// Count returns the failures counted so far (active, trying) or the successes (inactive).
-func (t *Target) Count() int { return int(word(t.live.word.Load()).count()) }
+// Count returns the failures counted so far (active, trying) or the successes (inactive): of probes
+// or of calls, whichever are more.
+func (t *Target) Count() int {
+	w := word(t.live.word.Load())
+	return int(max(w.count(ofProbe), w.count(ofCall)))
+}
 
 // LastResponseMs returns when anything was last heard from the target, on the clock given to Success; math.MinInt64: never.
 func (t *Target) LastResponseMs() int64 { return t.live.lastMs.Load() }
 
-// Fail reports that a call or probe failed at the target for certain: an ICMP error, a refused or broken connection, a send
+// Fail reports that a call sent at sentMs failed at the target for certain: an ICMP error, a refused or broken connection, a send
 // error. Use FailTimeout for mere silence.
-func (t *Target) Fail(nowMs int64) Event {
+func (t *Target) Fail(sentMs, nowMs int64) Event { return t.failed(ofCall, sentMs, nowMs) }
+
+// ProbeFail reports that a probe sent at sentMs was not answered, or not well.
+func (t *Target) ProbeFail(sentMs, nowMs int64) Event { return t.failed(ofProbe, sentMs, nowMs) }
+
+func (t *Target) failed(k kind, sentMs, nowMs int64) Event {
 	for {
 		old := word(t.live.word.Load())
-		if ev, ok := t.live.swap(old, t.afterFailure(old)); ok {
+		if sentMs <= t.live.changedMs.Load() {
+			return NoEvent
+		}
+		if ev, ok := t.live.swap(old, t.afterFailure(old, k), nowMs); ok {
 			return ev
 		}
 	}
 }
 
-func (t *Target) afterFailure(w word) word {
-	s, n := w.state(), w.count()
+func (t *Target) afterFailure(w word, k kind) word {
+	s, n := w.state(), w.count(k)
 	switch {
 	case s&Disabled != 0:
 		return w
 	case s&Inactive != 0:
-		return makeWord(s, 0)
+		if k == ofProbe && s&lost != 0 {
+			s |= unfit
+		}
+		return w.with(k, 0).flagged(s)
 	case n+1 < t.probingThreshold:
-		return makeWord(s|Trying, n+1)
+		return w.with(k, n+1).flagged(s | Trying)
 	}
-	return makeWord(s&^Trying|Inactive|lost, 0)
+	s = s&^Trying | Inactive | lost
+	if k == ofProbe {
+		s |= unfit
+	}
+	return makeWord(s, 0, 0)
 }
 
 // FailTimeout reports that a call sent at sentMs got no response at all. It counts only if nothing was heard from the target
@@ -189,28 +250,29 @@ func (t *Target) FailTimeout(sentMs, nowMs int64) Event {
 	if t.live.lastMs.Load() >= sentMs {
 		return NoEvent
 	}
-	return t.Fail(nowMs)
+	return t.Fail(sentMs, nowMs)
 }
 
-// Success reports any response of the target to a call, final or not. On a plain active target it costs one load, and
-// two stores once per millisecond. A target that was lost counts towards its return; one that somebody set inactive
-// stays so, since answers to calls already under way say nothing about that order.
-func (t *Target) Success(nowMs int64) Event {
+// Success reports any response of the target, final or not, to a call sent at sentMs. On a plain
+// active target it costs one load, and two stores once per millisecond. A target that calls have
+// lost counts it towards its return if the call was sent since; one that probes have lost, or that
+// somebody set inactive, stays so.
+func (t *Target) Success(sentMs, nowMs int64) Event {
 	if t.live.calmMs.Load() == nowMs {
 		return NoEvent
 	}
-	return t.heard(nowMs, lost)
+	return t.heard(ofCall, sentMs, nowMs)
 }
 
-// ProbeSuccess reports a good answer to a probe. Unlike Success it also brings back a target that was set inactive by file,
-// script or operator, as in Kamailio; taking a target out for good is what Disabled is for.
-func (t *Target) ProbeSuccess(nowMs int64) Event {
-	return t.heard(nowMs, Inactive)
+// ProbeSuccess reports a good answer to a probe sent at sentMs. Unlike Success it also brings back
+// a target that was set inactive by file, script or operator, as in Kamailio; taking a target out
+// for good is what Disabled is for.
+func (t *Target) ProbeSuccess(sentMs, nowMs int64) Event {
+	return t.heard(ofProbe, sentMs, nowMs)
 }
 
-// Slow path: the first response in a millisecond, or one of a target that is not plain active. returns is the bit an inactive
-// target needs to count it.
-func (t *Target) heard(nowMs int64, returns State) Event {
+// Slow path: the first response in a millisecond, or one of a target that is not plain active.
+func (t *Target) heard(k kind, sentMs, nowMs int64) Event {
 	t.live.lastMs.Store(nowMs)
 	if t.live.word.Load()&plainMask == 0 {
 		t.live.calmMs.Store(nowMs)
@@ -218,21 +280,26 @@ func (t *Target) heard(nowMs int64, returns State) Event {
 	}
 	for {
 		old := word(t.live.word.Load())
-		s, n := old.state(), old.count()
-		var to word
+		if sentMs <= t.live.changedMs.Load() {
+			return NoEvent
+		}
+		s, n := old.state(), old.count(k)
+		to := old
 		switch {
 		case s&Disabled != 0:
 			return NoEvent
 		case s&Inactive == 0:
-			to = makeWord(s&^Trying, 0)
-		case s&returns == 0:
+			if to = old.with(k, 0); to>>ofProbe == 0 {
+				to = makeWord(s&^Trying, 0, 0)
+			}
+		case k == ofCall && s&(lost|unfit) != lost:
 			return NoEvent
 		case n+1 < t.inactiveThreshold:
-			to = makeWord(s, n+1)
+			to = old.with(k, n+1)
 		default:
-			to = makeWord(s&^(Inactive|Trying|lost), 0)
+			to = makeWord(s&^(Inactive|Trying|lost|unfit), 0, 0)
 		}
-		if ev, ok := t.live.swap(old, to); ok {
+		if ev, ok := t.live.swap(old, to, nowMs); ok {
 			return ev
 		}
 	}

@@ -5,29 +5,41 @@ import (
 	"testing"
 )
 
-// run applies events to one target and returns its state as shown, with the count, and whatever event_route would fire. F fails,
-// S answers a call, O answers a probe, a lone letter marks by script, =x orders by command.
+// run applies events to one target and returns its state as shown, with the count, and whatever
+// event_route would fire. F fails a call, S answers one, B fails a probe, O answers one, each of
+// them sent since the last change, and with old before it sent before all of them; a lone letter
+// marks by script, =x orders by command.
 func run(t *testing.T, x *Target, events string) string {
 	t.Helper()
 	var fired []string
+	nowMs := int64(1)
 	for ev := range strings.FieldsSeq(events) {
 		var e Event
+		if nowMs == x.live.changedMs.Load() {
+			nowMs++
+		}
+		sentMs := nowMs
+		if what, old := strings.CutPrefix(ev, "old"); old {
+			ev, sentMs = what, 0
+		}
 		switch {
 		case ev == "F":
-			e = x.Fail(1)
+			e = x.Fail(sentMs, nowMs)
 		case ev == "S":
-			e = x.Success(1)
+			e = x.Success(sentMs, nowMs)
+		case ev == "B":
+			e = x.ProbeFail(sentMs, nowMs)
 		case ev == "O":
-			e = x.ProbeSuccess(1)
+			e = x.ProbeSuccess(sentMs, nowMs)
 		default:
 			to, ok := ParseMark(strings.TrimPrefix(ev, "="))
 			if !ok {
 				t.Fatalf("bad mark %q", ev)
 			}
 			if strings.HasPrefix(ev, "=") {
-				e = x.SetState(to)
+				e = x.SetState(to, nowMs)
 			} else {
-				e = x.Mark(to, 1)
+				e = x.Mark(to, nowMs)
 			}
 		}
 		if e != NoEvent {
@@ -94,6 +106,22 @@ func TestTransitions(t *testing.T) {
 	f("0", "F =i S", "IX0 dst-down") // the order outlives the observation
 	f("0", "F a", "AX0 dst-down dst-up")
 	f("0", "p", "AP0")
+	// A probe takes it out: whatever calls are answered, probes bring it back.
+	f("0", "B", "IX0 lost dst-down")
+	f("0", "B S S", "IX0 lost dst-down")
+	f("0", "B S O", "AX0 dst-down dst-up")
+	f("0", "B oldO", "IX0 lost dst-down")
+	f("0", "B O F S", "AX0 dst-down dst-up dst-down dst-up") // as long as it was a probe's doing
+	f("0", "F B S", "IX0 lost dst-down")                     // lost by calls, and probes say so too
+	f("0", "i B S", "IX0 dst-down")
+	f("0", "i B O", "AX0 dst-down dst-up")
+	// What was sent before the state changed says nothing about it.
+	f("0", "F oldS", "IX0 lost dst-down")
+	f("0", "F oldO", "IX0 lost dst-down")
+	f("0", "F S oldF", "AX0 dst-down dst-up")
+	f("0", "F S oldB", "AX0 dst-down dst-up")
+	f("0", "=a oldF", "AX0")
+	f("0", "ip oldO", "IP0 dst-down")
 
 	cfg = Config{ProbingThreshold: 3, InactiveThreshold: 2}
 	f("0", "F", "TX1")
@@ -108,9 +136,22 @@ func TestTransitions(t *testing.T) {
 	f("0", "F F F S F", "IX0 lost dst-down")
 	f("0", "F F F S F S", "IX1 lost dst-down")
 	f("0", "F F F S S", "AX0 dst-down dst-up")
-	f("0", "F F F O S", "AX0 dst-down dst-up")
+	f("0", "F F F O S", "IX1 lost dst-down") // one of each is not two of either
+	f("0", "F F F O O", "AX0 dst-down dst-up")
+	// The 200s of calls do not cancel failed probes, nor answered probes failed calls.
+	f("0", "B S B S", "TX2")
+	f("0", "B S B S B", "IX0 lost dst-down")
+	f("0", "F O F O F", "IX0 lost dst-down")
+	f("0", "B F", "TX1")
+	f("0", "B F O", "TX1")
+	f("0", "B F O S", "AX0")
+	f("0", "B B F F S O", "AX0")
+	f("0", "B B B O S O", "AX0 dst-down dst-up")
+	f("0", "B B B O B O", "IX1 lost dst-down") // counted from anew
+	f("0", "F F oldS", "AX0")                  // nothing changed yet that it could be older than
 	f("1", "O", "IX1")
-	f("1", "O F O", "IX1")
+	f("1", "O B O", "IX1")
+	f("1", "O F O", "AX0 dst-up")
 	f("1", "O O", "AX0 dst-up")
 	f("9", "O", "IP1")
 	f("2", "F", "TX1")
@@ -147,7 +188,7 @@ func TestFailTimeout(t *testing.T) {
 		t.Helper()
 		x := mustParse(t, "1 sip:10.0.0.1", Config{}, nil).Targets()[0]
 		if lastMs >= 0 {
-			x.Success(lastMs)
+			x.Success(lastMs, lastMs)
 		}
 		if got := x.FailTimeout(sentMs, sentMs+32000); got != want {
 			t.Errorf("last heard %d, sent %d: got %v, want %v", lastMs, sentMs, got, want)

@@ -21,7 +21,7 @@ func TestWeightZero(t *testing.T) {
 			}
 		}
 	}
-	at(t, tb, 2).SetState(Inactive)
+	at(t, tb, 2).SetState(Inactive, 1)
 	for _, a := range []Algorithm{CallIDHash, Weights} {
 		got := map[string]int{}
 		for key := range uint64(100) {
@@ -126,7 +126,7 @@ func isPrime(n int) bool {
 // An inactive target's share goes to the others in proportion, exactly; so does the second choice, nearly.
 func TestWeightsWithoutATarget(t *testing.T) {
 	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=50\n1 sip:10.0.0.2 0 0 weight=30\n1 sip:10.0.0.3 0 0 weight=20", Config{}, nil)
-	at(t, tb, 1).SetState(Inactive)
+	at(t, tb, 1).SetState(Inactive, 1)
 	counts := map[string]int{}
 	for range 500 {
 		counts[list(tb, Weights, 0, 1)]++
@@ -134,7 +134,7 @@ func TestWeightsWithoutATarget(t *testing.T) {
 	if counts["2"] != 300 || counts["3"] != 200 {
 		t.Errorf("got %v, want 2:300 3:200", counts)
 	}
-	at(t, tb, 1).SetState(0)
+	at(t, tb, 1).SetState(0, 1)
 	clear(counts)
 	for range 100000 {
 		counts[list(tb, Weights, 0, 2)]++

@@ -124,10 +124,23 @@ func (c *Core) undecided(tx *txn.Tx) bool { return c.tx.Pending(tx) > 0 || c.wai
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
 // nil, is the one that ended last.
+//
+// A failure route whose relay could send to nobody either is followed by the one it armed, as if
+// its branches had timed out.
 func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
-	if !c.runFailure(tx) {
-		c.sendBest(tx, br)
+	for range maxFutileRelays {
+		if !c.runFailure(tx) {
+			break
+		}
+		if c.concluding != tx {
+			return
+		}
+		c.concluding = nil
+		if tx.Answered() || tx.State() == txn.Terminated || c.undecided(tx) {
+			return
+		}
 	}
+	c.sendBest(tx, br)
 }
 
 // Recover ends, in a process that took over the transactions of one that was
@@ -156,6 +169,8 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	switch {
 	case tx.Canceled() && (status == 0 || local):
 		c.answer(tx, br, 487, "Request Terminated")
+		return
+	case tx.Total() == 0 && (status == 0 || local) && c.answerUnsent(tx):
 		return
 	case status == 0:
 		c.answer(tx, br, c.cfg.DefaultCode, c.cfg.DefaultReason)

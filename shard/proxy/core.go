@@ -50,6 +50,7 @@ type Config struct {
 	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
 	PassFormer     bool   // a response to what a process before this one sent is passed on by its Via
+	RetryRefused   bool   // a request whose only destination refuses it by ICMP is sent once more before it fails
 	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
 	DefaultCode    int    // what one gets whose routes decided nothing: 500
@@ -108,6 +109,7 @@ type Core struct {
 	families   uint8 // 1 for IPv4, 2 for IPv6
 	endpoints  [MaxEndpoints]Endpoint
 	targets    [maxTargets + 1]target // of a relay that goes on
+	query      NameQuery              // of a failover; here and not on the stack, which an interface call would make it leave
 	domains    txn.Domains
 	wisher     txn.Wisher
 	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised

@@ -90,7 +90,7 @@ func (c *Core) Expired(tx *txn.Tx) {
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	// A name is not down while it has another address.
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
-		c.event(t, t.Fail(c.now/1e6))
+		c.event(t, t.Fail(br.SentAt()/1e6, c.now/1e6))
 	}
 	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return
@@ -99,6 +99,36 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
+}
+
+// SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
+// an idle connection just then, and has not processed it, or has and knows the repetition by its
+// branch (§18.4). from is the far end of that connection; one that the peer had opened from there
+// is no address to open another to. false: it has failed.
+func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
+	br := c.tx.Sent(token)
+	if br == nil {
+		return false
+	}
+	w := wishesOf(br.Marks())
+	if to := br.Addr(); w&txn.NoConnect != 0 || !ours && to.SameIP(from) && to.Port == from.Port {
+		return false
+	}
+	if tx := c.tx.Tx(br); tx.Answered() || tx.Canceled() || tx.State() == txn.Terminated {
+		return false
+	}
+	if w != 0 && c.wisher != nil {
+		c.wisher.Wish(w)
+	}
+	return c.tx.SendAgain(br)
+}
+
+// spares passes over the first ICMP error about a request for which there is nobody else: its port
+// may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
+func (c *Core) spares(br *txn.Branch) bool {
+	tx := c.tx.Tx(br)
+	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 && c.tx.PendingBut(tx, br) == 0 &&
+		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.Spare(br)
 }
 
 // failover sends what br sent to the next destination of its set, with a branch
@@ -117,23 +147,30 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		if t == nil {
 			return false
 		}
-		if secure && !t.Addr.Proto.Secure() {
-			c.count[CountInClear]++
-			continue
+		list := c.addressesOf(t, tx, secure)
+		at, by := 0, -1
+		for ; at < len(list); at++ {
+			if secure && !list[at].Proto.Secure() {
+				c.count[CountInClear]++
+				continue
+			}
+			if by = c.leavesBy(&list[at], t.UID, tx.Listener()); by >= 0 && !broadcast(&list[at]) && !c.blocks(&list[at], tx.Method()) {
+				break
+			}
 		}
-		if t.Addr.Family == 0 || c.blocks(&t.Addr, tx.Method()) {
-			continue
-		}
-		by := c.leavesBy(&t.Addr, t.UID, tx.Listener())
-		if by < 0 {
+		if at == len(list) {
 			continue
 		}
 		var domain []byte
-		if t.Addr.Proto.Secure() {
+		if list[at].Proto.Secure() {
 			domain = append(c.take(len(t.Host)), t.Host...)
 		}
-		if c.again(tx, br, sent, txn.Destination{Addr: t.Addr, Listener: uint16(by), Target: t.UID}, t, domain) == nil {
+		next := c.again(tx, br, sent, txn.Destination{Addr: list[at], Listener: uint16(by), Target: t.UID}, t, domain)
+		if next == nil {
 			return false
+		}
+		if rest := list[at+1:]; len(rest) > 0 || len(domain) > 0 {
+			c.tx.KeepSpares(tx, next.Index(), rest, domain)
 		}
 		c.count[CountFailover]++
 		return true
@@ -144,6 +181,40 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 func requestURI(sent []byte) []byte {
 	_, rest, _ := bytes.Cut(sent, []byte{' '})
 	return rest
+}
+
+// addressesOf is where a destination of a set is now, best first. One that is a name is asked for
+// in the resolver's cache: nothing can wait here, so that a name nobody has looked up yet is passed
+// over, and known to the next call.
+func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.Addr {
+	w := &c.Request.ways // free: what was made of the last relay is on its way
+	if t.Addr.Family != 0 {
+		w.list[0] = t.Addr
+		return w.list[:1]
+	}
+	var u parser.URI
+	if c.cfg.Resolver == nil || parser.ParseURI(append(c.take(len(t.URI)), t.URI...), &u) != parser.OK {
+		return nil
+	}
+	proto, given, ok := protoOf(&u, secure)
+	if !ok {
+		return nil
+	}
+	c.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone, Secure: secure || u.Scheme == parser.SIPS,
+		Protos: c.protos, Families: c.families, Seed: tx.Key()}
+	n, answer := c.cfg.Resolver.Lookup(&c.query, c.endpoints[:])
+	if answer != Resolved {
+		if answer == Unknown && c.cfg.Names != nil {
+			c.cfg.Names.Learn(&c.query)
+		}
+		c.count[CountUnresolvable]++
+		return nil
+	}
+	for i := range n {
+		w.list[i] = c.endpoints[i].Addr
+		w.list[i].Proto = c.endpoints[i].Proto
+	}
+	return w.list[:n]
 }
 
 // nextAddress sends what br sent to the next address of the name it was sent to,
@@ -210,9 +281,6 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	p.WriteTo(room)
-	if t != nil && to.Addr.Proto.Secure() && len(domain) > 0 {
-		c.tx.KeepSpares(tx, next.Index(), nil, domain)
-	}
 	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
 	c.tx.Send(tx, next)
 	c.count[CountForwarded]++

@@ -128,7 +128,7 @@ func (r *Request) NextContacts() bool {
 // known when it happens, so that only those behind it have its share.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
-	main, picks, pickURI := r.mainTarget(), r.picks, r.pickURI
+	main, pickURI, why := r.mainTarget(), r.pickURI, Sent
 	if !r.resumed {
 		r.base = r.decisions()
 		r.base.uri, r.base.dst = main.uri, main.dst
@@ -151,15 +151,21 @@ func (r *Request) fork(shares breadth) bool {
 	common := r.leave
 	if shared {
 		for i := first; i <= r.nMore; i++ {
-			if at(i); !r.where(&r.to) {
-				if !r.blocked {
+			at(i)
+			uid := r.target
+			if !r.reach(&r.to) {
+				why = r.unsent
+				if r.unsent != Listed {
 					c.note(r.Tx, 503, true)
 				}
 				nowhere |= 1 << i
 				shares.dealt(0)
+			} else if r.target != uid {
+				r.keepTarget(i, &main)
 			}
 		}
 	}
+	picks := r.picks
 	for i := first; i <= r.nMore; i++ {
 		if nowhere>>i&1 != 0 {
 			continue
@@ -173,6 +179,7 @@ func (r *Request) fork(shares breadth) bool {
 			sent++
 		} else {
 			share = 0
+			why = max(why, r.unsent)
 		}
 		shares.dealt(share)
 	}
@@ -194,6 +201,10 @@ func (r *Request) fork(shares breadth) bool {
 		r.relayed = true
 		return true
 	}
+	r.unsent = why
+	if r.nothingSent() {
+		return true
+	}
 	if r.lastCode == 0 {
 		r.lastCode = codeInternal // the branch routes dropped every one
 	}
@@ -203,9 +214,21 @@ func (r *Request) fork(shares breadth) bool {
 	return false
 }
 
+// keepTarget notes that another destination took the place of target i.
+func (r *Request) keepTarget(i int, main *target) {
+	t := main
+	if i > 0 {
+		t = &r.more[i-1]
+	}
+	q := t.q
+	*t = r.mainTarget()
+	t.q = q
+}
+
 // try makes one branch for the target that the Request-URI is now.
 func (r *Request) try(share int) bool {
 	c, reply := r.core, 0
+	r.unsent = Sent
 	if r.armed.branch != 0 && c.cfg.Script != nil {
 		var send bool
 		if reply, send = r.branchRoute(); !send {
@@ -217,7 +240,7 @@ func (r *Request) try(share int) bool {
 			r.countUnsent(codeUnresolvable)
 			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
-		if !r.blocked { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+		if r.unsent != Listed { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
 			c.note(r.Tx, 503, true)
 		}
 		return false

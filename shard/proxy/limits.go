@@ -51,6 +51,11 @@ const (
 	// longestWait is what a transaction must have left to live when its relay waits again: a resolver answers within dns_timeout, 10 s.
 	longestWait = 12 * time.Second
 
+	// maxFutileRelays is how many failure routes in a row may find nobody to send to: as many as a
+	// transaction may have branches, with Kamailio's most for max_branches. Reached: the best
+	// response so far goes up.
+	maxFutileRelays = 31
+
 	// maxReasonBytes is how much of a CANCEL's Reason rows (RFC 3326) goes on with
 	// ours: a row for SIP and one for Q.850 need 100. Further rows are left out,
 	// counted.

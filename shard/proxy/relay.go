@@ -51,7 +51,7 @@ func (r *Request) countUnsent(code int) {
 // forgotten. Its caller must not wait for ever, least of all after a 100.
 func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
-		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 && !r.core.waits(r.Tx)
+		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 && !r.core.waits(r.Tx) && r.core.concluding != r.Tx
 	}
 	return r.lastCode != 0 && !r.done && r.M.Method != parser.CANCEL
 }
@@ -147,11 +147,16 @@ func (r *Request) relay() bool {
 		return r.fail(codeInternal)
 	}
 	one := n == 1 && r.fresh && r.armed.branch == 0
-	if one && !r.where(&r.to) {
-		return r.unresolved && r.wait()
+	for one && !r.where(&r.to) {
+		if r.unresolved && r.wait() {
+			return true
+		}
+		if !r.passOver() {
+			return r.nothingSent()
+		}
 	}
-	if !one && r.awaitsName() {
-		return r.wait()
+	if !one && r.awaitsName() && r.wait() {
+		return true
 	}
 	shares, ok := r.shares(n)
 	if !ok && r.M.Method != parser.CANCEL {
@@ -271,7 +276,7 @@ func (r *Request) cancel() bool {
 func (c *Core) Finish() {
 	if tx := c.concluding; tx != nil {
 		c.concluding = nil
-		if !tx.Answered() {
+		if !tx.Answered() && tx.State() != txn.Terminated && !c.undecided(tx) {
 			c.conclude(tx, nil)
 		}
 	}
@@ -349,8 +354,13 @@ func (r *Request) Forward() bool {
 	if !r.ready() {
 		return false
 	}
-	if !r.where(to) {
-		return r.unresolved && r.park()
+	for !r.where(to) {
+		if r.unresolved && r.park() {
+			return true
+		}
+		if !r.overtake() {
+			return false
+		}
 	}
 	shares, ok := r.shares(1)
 	if !ok && r.M.Method != parser.ACK && r.M.Method != parser.CANCEL {

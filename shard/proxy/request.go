@@ -59,12 +59,12 @@ type Request struct {
 	// Where it goes, as far as names and transports are concerned; see transport.go.
 	ways       ways
 	query      NameQuery
-	sips       bool  // it is for a sips URI, though neither line says so: a strict router moved it into Route
-	looking    bool  // where: only to see whether a name is unknown; nothing is counted
-	unresolved bool  // where: nobody knows yet where query leads
-	blocked    bool  // where: the blacklist keeps it back
-	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
-	waits      int   // how often this relay has waited for a name
+	sips       bool   // it is for a sips URI, though neither line says so: a strict router moved it into Route
+	looking    bool   // where: only to see whether a name is unknown; nothing is counted
+	unresolved bool   // where: nobody knows yet where query leads
+	unsent     Unsent // where: why it cannot be sent to
+	forceProto uint8  // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
+	waits      int    // how often this relay has waited for a name
 	leave      leaving
 	symmetric  bool       // responses go to the source, and the Via says so, as if it had asked (force_rport)
 	replyWish  txn.Wishes // of responses to the request
@@ -93,7 +93,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
 	r.lastCode, r.side, r.done = 0, -1, false
-	r.forceProto, r.waits, r.unresolved, r.looking, r.sips = 0, 0, false, false, false
+	r.forceProto, r.waits, r.unresolved, r.unsent, r.looking, r.sips = 0, 0, false, Sent, false, false
 	r.leave.reset()
 	r.symmetric, r.replyWish = r.core.cfg.ForceRPort, 0
 	r.fresh, r.maxBreadth = true, -1
@@ -320,20 +320,35 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 	if c.table == nil {
 		return false
 	}
-	if !c.table.Select(set, algorithm, balance.Key{Hash: xxhash.Sum64(r.M.CallID())}, limit, &r.picks) {
+	key := balance.Key{Hash: xxhash.Sum64(r.M.CallID())}
+	if !c.table.Select(set, algorithm, key, limit, &r.picks) {
 		return false
 	}
-	return r.NextTarget(replaceURI)
+	t := r.picks.NextTarget(c.table)
+	if t != nil && r.listed(t) {
+		t = r.drawAgain(set, algorithm, key, limit)
+	}
+	return r.take(t, replaceURI)
 }
 
 // NextTarget takes the next destination of the list that SelectTarget made
-// (ds_next_dst, ds_next_domain); false: none is left.
+// (ds_next_dst, ds_next_domain), one that the blacklist does not name if there is one; false: none
+// is left.
 func (r *Request) NextTarget(replaceURI bool) bool {
 	c := r.core
 	if c.table == nil {
 		return false
 	}
 	t := r.picks.NextTarget(c.table)
+	if t != nil && r.listed(t) {
+		t = r.passListed(t)
+	}
+	return r.take(t, replaceURI)
+}
+
+// take makes t, if it is one, the destination of the request.
+func (r *Request) take(t *balance.Target, replaceURI bool) bool {
+	c := r.core
 	if t == nil {
 		return false
 	}
@@ -378,11 +393,29 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 		b = append(b, u.UserBytes()...)
 		b = append(b, '@')
 	}
+	if t.Addr.Family == 0 {
+		return appendHostOf(b, t)
+	}
 	b = t.Addr.AppendTo(b)
 	if scheme == "sips:" {
 		return appendSecureTransport(b, t.Addr.Proto)
 	}
 	return append(b, transportParams[t.Addr.Proto]...)
+}
+
+// appendHostOf appends host, port and transport of a destination that is a name, as they are
+// written: it is looked up when the request is sent, and a port would keep SRV from it (RFC 3263
+// §4.2).
+func appendHostOf(b []byte, t *balance.Target) []byte {
+	var u parser.URI
+	if parser.ParseURI([]byte(t.URI), &u) != parser.OK {
+		return append(b, t.Host...)
+	}
+	b = append(b, u.HostBytes()...)
+	if u.Port != 0 {
+		b = appendInt(append(b, ':'), int(u.Port))
+	}
+	return append(b, transportParams[netio.Proto(t.Transport)]...)
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

@@ -59,7 +59,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 		c.tx.Hold(br)
 	}
 	if t := c.targetOf(br); t != nil {
-		t.Success(c.now / 1e6)
+		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
@@ -308,6 +308,9 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	}
 	if id.Shard == c.tx.Shard() {
 		if br := c.tx.At(id); br != nil {
+			if c.spares(br) {
+				return id.Shard, true
+			}
 			if br.Untried() {
 				c.report(br, Refused, c.tx.Tx(br).Method())
 			}

@@ -94,6 +94,8 @@ type Saved struct {
 	replyWish   uint8
 	nEdits      uint8
 	rowsLen     uint16 // of replies made here
+	unsent      uint8  // an Unsent: why no target could be sent to
+	_           [3]uint8
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact
 	edits       [maxContactEdits]savedEdit
@@ -257,6 +259,10 @@ func (r *Request) writeSaved(waits bool) bool {
 		t := r.waitingTarget(i, &main)
 		n += len(t.uri) + len(t.dst)
 	}
+	var unsent uint8
+	if before := c.saved(r.Tx); before != nil {
+		unsent = before.unsent
+	}
 	off := c.tx.NewSaved(r.Tx, n)
 	if off == 0 {
 		return false
@@ -267,7 +273,7 @@ func (r *Request) writeSaved(waits bool) bool {
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
-		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), wishes: uint8(d.leave.wishes), ignore: d.leave.ignore, replyWish: uint8(r.replyWish), nWaiting: uint8(nWaiting), tries: uint8(r.waits), nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), wishes: uint8(d.leave.wishes), ignore: d.leave.ignore, replyWish: uint8(r.replyWish), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
 	s.Saved.Header = h
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	bit := func(set bool, b uint32) {
@@ -432,7 +438,7 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 	if tx.State() == txn.Terminated || tx.Answered() {
 		return true
 	}
-	more := c.tx.Pending(tx) > 0 || c.waits(tx)
+	more := c.tx.Pending(tx) > 0 || c.waits(tx) || c.concluding == tx
 	switch mode := c.cfg.FailureReplies; {
 	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:
 		r.DropReplies(false)

@@ -128,7 +128,7 @@ type ways struct {
 // Request-URI. false: it has none, and ReplyError knows why; or nobody knows yet
 // where its name leads (r.unresolved).
 func (r *Request) where(to *txn.Destination) bool {
-	r.unresolved = false
+	r.unresolved, r.unsent = false, Sent
 	w := &r.ways
 	w.n, w.domain = 0, nil
 	to.Target = r.target
@@ -185,9 +185,9 @@ func (r *Request) lookUp(w *ways) bool {
 	}
 	if !ok {
 		if secure {
-			return r.fail(codeInClear)
+			return r.cannot(InClear)
 		}
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	w.domain = u.HostBytes()
 	a := &w.list[0]
@@ -253,7 +253,7 @@ func (r *Request) withoutUDP(w *ways, port uint16) {
 func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secure bool) bool {
 	c := r.core
 	if c.cfg.Resolver == nil {
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: secure,
 		Protos: c.protos, Families: c.families, Seed: r.seed()}
@@ -271,14 +271,14 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 		return true
 	case Unknown:
 		r.unresolved = true
-		r.lastCode = codeUnresolvable // unless it becomes known: not counted yet
+		r.unsent, r.lastCode = Unresolvable, codeUnresolvable // unless it becomes known: not counted yet
 		return false
 	}
 	if answer == Failed {
 		r.countUnsent(codeUnresolvable)
-		return r.fail(503)
+		return r.cannot(NamesSilent)
 	}
-	return r.fail(codeUnresolvable)
+	return r.cannot(Unresolvable)
 }
 
 // seed is the same for all requests of one transaction, its retransmissions, its
@@ -310,30 +310,30 @@ func (r *Request) blocks(to *netio.Addr) bool {
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
-	code := codeUnresolvable
+	why := Unresolvable
 	secure := r.secure()
-	r.blocked = false
 	for i := range w.n {
 		a := &w.list[i]
 		if broadcast(a) {
 			continue
 		}
 		if secure && !a.Proto.Secure() {
-			code = codeInClear
+			why = InClear
 			continue
 		}
 		by := r.leavesBy(a, to.Target)
 		if by < 0 {
-			if c.protos>>a.Proto&1 != 0 {
-				code = codeSendError
-			} else if secure {
-				code = codeInClear
+			if c.protos>>a.Proto&1 == 0 {
+				if secure {
+					why = InClear
+				}
+			} else if why != Listed {
+				why = NoSocket
 			}
 			continue
 		}
 		if r.M.Method != parser.ACK && r.blocks(a) { // an ACK to a 2xx goes where the call is
-			r.blocked = true
-			code = codeSendError
+			why = Listed
 			continue
 		}
 		to.Addr, to.Listener = *a, uint16(by)
@@ -341,7 +341,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 		return true
 	}
 	w.n = 0
-	return r.fail(code)
+	return r.cannot(why)
 }
 
 // leavesBy is the listener the request leaves by towards a: the one that the

@@ -79,9 +79,10 @@ func (r *Request) awaitsName() bool {
 func (r *Request) wait() bool {
 	c := r.core
 	if r.waits >= r.nMore+waitsBeyond || r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	if !r.newTransaction() {
+		r.unsent = Sent
 		return false
 	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.no100 && !r.resumed {
@@ -94,7 +95,7 @@ func (r *Request) wait() bool {
 	}
 	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {
 		c.stopWaiting(r.Tx)
-		return r.fail(503)
+		return r.cannot(TooManyNames)
 	}
 	r.relayed = true
 	c.count[CountWaited]++
@@ -105,7 +106,7 @@ func (r *Request) wait() bool {
 func (r *Request) park() bool {
 	c := r.core
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
-		return r.fail(codeUnresolvable)
+		return r.cannot(Unresolvable)
 	}
 	r.done = true
 	c.count[CountParked]++
@@ -166,6 +167,7 @@ func (c *Core) AskAgain() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		if c.waits(tx) {
 			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
+			c.Finish()
 		}
 	})
 }

@@ -20,6 +20,7 @@ var tmParams = map[string]*paramDef{
 	"failover_reply_codes":     text(func(s *Settings) *string { return &s.TM.FailoverReplyCodes }),
 	"faked_reply_prio":         number(-1<<31, 1<<31-1, func(s *Settings) *int { return &s.TM.FakedReplyPrio }),
 	"remap_503_500":            toggle(func(s *Settings) *bool { return &s.TM.Remap503 }),
+	"retry_refused":            toggle(func(s *Settings) *bool { return &s.TM.RetryRefused }), // not Kamailio's
 	"cancel_b_method":          number(0, 2, func(s *Settings) *int { return &s.TM.CancelBMethod }),
 	"unmatched_cancel":         number(0, 2, func(s *Settings) *int { return &s.TM.UnmatchedCancel }),
 	"aggregate_challenges":     toggle(func(s *Settings) *bool { return &s.TM.AggregateChallenges }),

@@ -15,6 +15,7 @@ var not56 = map[string]string{
 	"rr.sign_routes":           "ours",
 	"tm.t4_timer":              "ours",
 	"tm.pass_former_replies":   "ours",
+	"tm.retry_refused":         "ours",
 	"tm.failover_reply_codes":  "later versions", "tm.reply_408_code": "later versions", "tm.delayed_reply": "later versions",
 	"maxsndbuffer": "later versions", "tcp_msg_read_timeout": "later versions", "tcp_msg_data_timeout": "later versions",
 	"use_dst_blacklist": "up to 5.4", "dst_blacklist_init": "up to 5.4", "dst_blacklist_expire": "up to 5.4",

@@ -192,6 +192,9 @@ type TMSettings struct {
 	FailoverReplyCodes string
 	// FakedReplyPrio: above 0 real replies beat a local 408 (`faked_reply_prio`); default 0.
 	FakedReplyPrio int
+	// RetryRefused sends a request whose only destination refuses it by ICMP once more before it
+	// fails (`retry_refused`, of ours); default false.
+	RetryRefused bool
 	// Remap503 turns a forwarded 503 into 500 (§16.7 item 6; `remap_503_500`); default true.
 	Remap503 bool
 	// CancelBMethod: 0 fake 487, 1 wait for a provisional (§9.1, default), 2 send CANCEL at once (`cancel_b_method`).

@@ -354,6 +354,33 @@ func (t *Table) TransportError(br *Branch) {
 	t.hand = 0
 }
 
+// SendAgain sends the request of br once more, to the same place and with the same Via, so that a
+// peer that has read it takes it for a repetition: the connection that it left on is gone. false:
+// it was done before, or something came back meanwhile.
+func (t *Table) SendAgain(br *Branch) bool {
+	if !br.Untried() || br.request == 0 || br.live&brSentAgain != 0 {
+		return false
+	}
+	br.live |= brSentAgain
+	off := t.offOf(&br.node)
+	t.hand = off
+	t.count[CountResentReq]++
+	t.tellDomain(br)
+	t.send(br.listener, &br.dst, br.token(off), br.request)
+	t.hand = 0
+	return true
+}
+
+// Spare passes over an error about a request that Timer A or E will send again, once; false: it
+// will not, or one was passed over before.
+func (t *Table) Spare(br *Branch) bool {
+	if !br.Untried() || br.retransAt == 0 || br.live&brSpared != 0 {
+		return false
+	}
+	br.live |= brSpared
+	return true
+}
+
 // Sent is the branch whose datagram had that token, nil if it has ended.
 func (t *Table) Sent(token uint64) *Branch {
 	off := shm.Off(token)

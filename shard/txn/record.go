@@ -43,7 +43,7 @@ type node struct {
 	next, prev shm.Off // neighbours in the wheel's slot
 	slot       uint16  // wheel slot while armed
 	flags      uint16
-	live       uint8 // Tx: branches that have not ended. Branch: unused
+	live       uint8 // Tx: branches that have not ended. Branch: brSentAgain, brSpared
 	state      State
 	method     uint8 // parser.Method of the request
 	_          uint8
@@ -73,6 +73,12 @@ const (
 	brKept                      // an INVITE whose time was over, known for a while longer, see giveUp
 	brDismissed                 // its 2xx came late and was ended here with ACK and BYE
 	brHeld                      // its request stays beyond a 2xx, see Hold
+)
+
+// What node.live of a Branch has: second chances that it had.
+const (
+	brSentAgain = 1 << iota // over another connection, since the first broke
+	brSpared                // an ICMP error about it was passed over
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
