@@ -129,7 +129,7 @@ const (
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 720 // TestSavedLayout
+const savedBytes = 728 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
