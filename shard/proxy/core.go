@@ -47,6 +47,7 @@ type Config struct {
 	ForceRPort     bool   // treat every request as if its Via had rport
 	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
+	AcceptControl  bool   // responses repeat control characters of the request as they are: it was not refused for them
 	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
 	DefaultCode    int    // what one gets whose routes decided nothing: 500
