@@ -14,7 +14,7 @@ const (
 	classScheme             // §25.1 scheme behind its first letter: letters, digits, "+", "-", "."
 	classUser               // user and password: unreserved, user-unreserved, "%", and ":" "[" "]" "#" "^" "|" "{" "}" "`" "\" seen in real user parts
 	classURI                // bytes a URI may have: visible ASCII except "<" ">" `"`
-	classValue              // unquoted parameter value: visible ASCII except "," ";" `"` "<" ">" (wider than token and host: "/" "=" "@" occur in branches and tags)
+	classValue              // unquoted parameter value: visible ASCII except "," ";" `"` "<" ">" (wider than token and host: "/" "=" "@" occur in branches and tags), and UTF-8
 	classSpace              // SP and HTAB
 )
 
@@ -42,6 +42,9 @@ var class = func() (t [256]uint8) {
 		if c != ',' && c != ';' {
 			t[c] |= classValue
 		}
+	}
+	for c := 0x80; c <= 0xff; c++ {
+		t[c] |= classValue
 	}
 	set(classSpace, " \t")
 	return t
@@ -114,23 +117,6 @@ func notVisible(w uint64) uint64 { return (w-0x21*ones)&^w | (w + ones) | w }
 func equals(w uint64, c uint64) uint64 {
 	w ^= c * ones
 	return (w - ones) &^ w
-}
-
-// visible tells whether b is not empty and all visible ASCII, 0x21 to 0x7e.
-func visible(b []byte) bool {
-	if len(b) < 8 {
-		for _, c := range b {
-			if c-0x21 > 0x7e-0x21 {
-				return false
-			}
-		}
-		return len(b) > 0
-	}
-	bad := notVisible(binary.LittleEndian.Uint64(b[len(b)-8:]))
-	for ; len(b) >= 8; b = b[8:] {
-		bad |= notVisible(binary.LittleEndian.Uint64(b))
-	}
-	return bad&tops == 0
 }
 
 // uriRun is run(b, i, classURI).

@@ -10,6 +10,9 @@
 // formed? Everything else in the message is nobody's business here and passes
 // untouched. Both answer with a Reason, which names the field.
 //
+// Control tells of control characters that have no place in a message. Parse sees them without looking for
+// them (lines.go); what becomes of such a message is its reader's decision.
+//
 // A message that fails either question stays usable: the indices that exist can be
 // read, so that a response can be built from its Via, From, To, Call-ID and CSeq.
 //

@@ -1,5 +1,7 @@
 package parser
 
+import "bytes"
+
 // CSeq is a parsed CSeq value (RFC 3261 §20.16).
 type CSeq struct {
 	Number     uint32 // 0 to MaxCSeq
@@ -346,8 +348,8 @@ func (m *Message) countFromTo() Reason {
 	return OK
 }
 
-// checkCallID takes any visible ASCII. The grammar is narrower (word [ "@" word ], RFC 3261 §25.1), but base64
-// Call-IDs with "=" and several "@" are about, and a proxy only compares and copies it.
+// checkCallID takes anything on one line. The grammar is narrower (word [ "@" word ], RFC 3261 §25.1), but base64 Call-IDs with
+// "=" and several "@" are about, and blanks and UTF-8, and a proxy only compares and copies it. A fold might be undone on the way.
 func (m *Message) checkCallID() Reason {
 	row := m.First(KindCallID)
 	if row < 0 {
@@ -356,7 +358,8 @@ func (m *Message) checkCallID() Reason {
 	if m.HasMany(KindCallID) {
 		return DoubledCallID
 	}
-	if !visible(m.Headers[row].Value.Of(m.Raw)) {
+	v := m.Headers[row].Value
+	if v.Len == 0 || bytes.IndexByte(v.Of(m.Raw), '\r') >= 0 || bytes.IndexByte(v.Of(m.Raw), '\n') >= 0 {
 		return BadCallID
 	}
 	return OK

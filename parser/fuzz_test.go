@@ -96,6 +96,9 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 	for _, s := range []Span{m.StartLine, m.MethodName, m.URI, m.Phrase} {
 		inside("start line", s)
 	}
+	if want.ended && m.Control != want.control {
+		t.Fatalf("control characters: %v, plain %v", m.Control, want.control)
+	}
 	if len(m.Headers) != len(want.rows) {
 		t.Fatalf("%d rows, plain %d", len(m.Headers), len(want.rows))
 	}
@@ -313,7 +316,7 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 // describe is everything a Message says, as text.
 func describe(m *Message) string {
 	var s strings.Builder
-	fmt.Fprintln(&s, m.StartLine, m.MethodName, m.URI, m.Phrase, m.HeaderStart, m.HeaderEnd, m.BodyStart, m.Status, m.Method, m.IsRequest, m.Headers, m.seen, m.twice)
+	fmt.Fprintln(&s, m.StartLine, m.MethodName, m.URI, m.Phrase, m.HeaderStart, m.HeaderEnd, m.BodyStart, m.Status, m.Method, m.IsRequest, m.Control, m.Headers, m.seen, m.twice)
 	if m.IsRequest || m.Status != 0 {
 		fmt.Fprintln(&s, m.Check())
 	}
@@ -495,7 +498,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// allBytes is each byte value once, the LFs of it where they were.
+// allBytes is each byte value once.
 func allBytes() (b []byte) {
 	for c := range 256 {
 		b = append(b, byte(c))
@@ -503,28 +506,29 @@ func allBytes() (b []byte) {
 	return b
 }
 
-// agreeLines walks over b from p on and returns every offset that first and find gave and where each stretch ended.
+// agreeLines walks over b from p on, stretch by stretch, and returns the entries and where each stretch ended. Then it walks again,
+// line by line.
 func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 	t.Helper()
 	var l lines
-	want := p
-	next := func(lf int) {
-		t.Helper()
-		if n := bytes.IndexByte(b[want:], '\n'); lf != want+n || n < 0 {
-			t.Fatalf("LF at %d, the next from %d on is %d further", lf, want, n)
+	l.scanned = p &^ (blockBytes - 1)
+	for from := l.scanned; l.scanned < len(b); from = l.scanned {
+		l.find(b)
+		var want []int
+		for i := from; i < min(l.scanned, len(b)-1); i++ {
+			if isControl(b[i]) && (i == 0 || i == p&^(blockBytes-1) || !isControl(b[i-1])) {
+				want = append(want, i)
+			}
 		}
-		want = lf + 1
-		seen = append(seen, lf)
-	}
-	if lf := l.first(b, p); lf >= 0 {
-		next(lf)
-	}
-	for {
+		var got []int
 		for ; l.next < l.n; l.next++ {
-			next(int(l.end[l.next]))
+			got = append(got, int(l.end[l.next]))
 		}
-		if plain := bytes.IndexByte(b[want:min(l.scanned, len(b))], '\n'); plain >= 0 {
-			t.Fatalf("LF at %d is missing, scanned to %d", want+plain, l.scanned)
+		if from == p&^(blockBytes-1) && from > 0 && isControl(b[from]) && isControl(b[from-1]) {
+			want = want[1:]
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("from %d to %d of %q: %v, want %v", from, l.scanned, b, got, want)
 		}
 		for i := p &^ 63; hasPlain && i < min(l.scanned, len(b)); i++ {
 			end := run(b, i, classHost)
@@ -532,11 +536,27 @@ func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 				t.Fatalf("plain(%d) = %d of %q, want %d", i, got, b[i:], end)
 			}
 		}
-		seen = append(seen, -l.scanned)
-		if l.scanned >= len(b) {
+		seen = append(append(seen, got...), -l.scanned)
+	}
+	for p < len(b) && (b[p] == '\r' || b[p] == '\n') {
+		p++
+	}
+	if p == len(b) {
+		return seen
+	}
+	for lf, odd := l.first(b, p); ; lf, odd = l.lineEnd(b, p) {
+		if n := bytes.IndexByte(b[p:], '\n'); n < 0 && lf >= 0 || n >= 0 && lf != p+n {
+			t.Fatalf("the line from %d of %q ends at %d, want %d further", p, b, lf, n)
+		}
+		if lf < 0 {
 			return seen
 		}
-		l.find(b)
+		if line := b[p : lf+1]; !odd && bytes.ContainsFunc(bytes.TrimSuffix(line, []byte("\r\n")), func(r rune) bool { return r != '\t' && r < ' ' || r == 0x7f }) {
+			t.Fatalf("%q is not odd", line)
+		}
+		if p = lf + 1; isCRLF(b, p) {
+			p += 2 // an empty line, which no one asks for
+		}
 	}
 }
 
@@ -546,9 +566,6 @@ func FuzzScans(f *testing.F) {
 	f.Add([]byte("<>\",;=\xff\xff\x00!#"))
 	f.Add([]byte("Port: 01234567890123/:999999999x5060"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, want := visible(b), plainVisible.Match(b); got != want {
-			t.Fatalf("visible(%q) = %v", b, got)
-		}
 		for i := range b {
 			for e := i; e <= len(b) && e < i+12; e++ {
 				want := -1

@@ -91,10 +91,14 @@ func paramFollows(b []byte, i int) int {
 
 // genericParam reads SEMI token [ EQUAL ( token / host / quoted-string ) ] (RFC 3261 §25.1, generic-param),
 // the semicolon being at semi. end is the offset behind the parameter, next that behind the white space
-// which follows it. value has its quotes, and Len 0 when there is no "=".
+// which follows it. value has its quotes, and Len 0 when there is no "=", or nothing behind it. Names
+// and values may be of any bytes that leave no doubt where they end: most are nobody's business here.
 func genericParam(b []byte, semi int) (name, value Span, end, next int) {
 	i := skipLWS(b, semi+1)
-	e := run(b, i, classToken)
+	e := i
+	for e < len(b) && b[e] != '=' && is(b[e], classValue) {
+		e++
+	}
 	if e == i {
 		return name, value, 0, -1
 	}
@@ -102,16 +106,18 @@ func genericParam(b []byte, semi int) (name, value Span, end, next int) {
 	end = e
 	i = skipLWS(b, e)
 	if i < len(b) && b[i] == '=' {
-		i = skipLWS(b, i+1)
+		end = i + 1
+		i = skipLWS(b, end)
 		if i < len(b) && b[i] == '"' {
 			if e = quotedEnd(b, i); e < 0 {
 				return name, value, 0, -1
 			}
-		} else if e = run(b, i, classValue); e == i {
-			return name, value, 0, -1
+		} else {
+			e = run(b, i, classValue)
 		}
-		value = span(i, e)
-		end = e
+		if value = span(i, e); e > i {
+			end = e
+		}
 		i = skipLWS(b, e)
 	}
 	return name, value, end, paramFollows(b, i)

@@ -5,7 +5,7 @@ package parser
 // hasPlain tells whether lines.stop is written: plain can be asked.
 const hasPlain = false
 
-// findLines lists the LFs in b; see lines_amd64.go.
+// findLines lists line ends; see lines_amd64.go.
 func findLines(b []byte, base, blocks int, end *[lineCap]uint32, _ *byte) (n, next int) {
 	return findLinesGo(b, base, blocks, end)
 }

@@ -30,6 +30,12 @@ type Message struct {
 	Method    Method // request: its method; MethodOther if unknown here. Response: MethodOther
 	IsRequest bool   // false: a response, or nothing indexed
 
+	// Control tells whether the start line or a header has a control character that RFC 3261 §25.1
+	// has no place for: a CR or LF that is not part of a CRLF, or one that is neither HTAB nor escaped
+	// in a quoted-string. Such a message is indexed all the same, an LF alone taken for a line end;
+	// elements that read it otherwise see other headers. Who takes messages from others refuses it.
+	Control bool
+
 	// seen and twice are sets of Kinds: met, met more than once. seen guards first,
 	// which is therefore never cleared.
 	seen, twice uint64

@@ -1,8 +1,8 @@
 package parser
 
 import (
-	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // NameAddr is a parsed name-addr or addr-spec with header parameters (RFC 3261 §20.10, §25.1): From, To,
@@ -14,7 +14,7 @@ import (
 type NameAddr struct {
 	Value   Span // the whole value
 	Display Span // display name as written, quotes included; Len 0 if none
-	URI     Span // the URI without angle brackets
+	URI     Span // the URI without angle brackets, and without white space in them
 	Params  Span // header parameters from the first ";" on; Len 0 if none
 	Tag     Span // value of the tag parameter; Len 0 if none
 	Bracket bool // the URI stands in angle brackets
@@ -35,45 +35,94 @@ const (
 	wordTag = 0x3d676174 // "tag=", folded
 )
 
-// ParseNameAddr reads the one value s of b, as Values or a Header gives it. A comma outside quotes
-// and brackets is malformed (RFC 4475 §3.1.2.15). The URI is checked for bytes no URI may
-// have and for a scheme, not further: ParseURI does that.
+// ParseNameAddr reads the one value s of b, as Values or a Header gives it. It asks what a proxy has
+// to know: where the URI is, and which tag. So a display name without quotes may be of any bytes
+// but ";", ">" and a quote that does not end, and what is in angle brackets, or the name or value of a
+// parameter, may be of any that leave no doubt where it ends (RFC 3261 §16.3 step 1: components that
+// forwarding does not need stay as they are). ParseURI says whether the URI is one.
+//
+// Malformed is what two readers could take for different things: a second "<", quotes that do not end,
+// two tags or an empty one, two values with a comma between. A comma in a display name is none of these
+// ("Bell, Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it.
 func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	*a = NameAddr{Value: s}
 	b = b[:s.End()]
 	i := int(s.Off)
-	if i == len(b) {
+	lt := bracket(b, i)
+	if lt < 0 {
 		return BadNameAddr
 	}
-
-	// display-name.
-	if c := b[i]; c == '"' {
-		e := quotedEnd(b, i)
-		if e < 0 {
+	if lt == len(b) {
+		return a.addrSpec(b, i)
+	}
+	if lt > i {
+		if uriBeforeComma(b, i, lt) {
 			return BadNameAddr
 		}
+		_, e := trimLWS(b, i, lt)
 		a.Display = span(i, e)
-		if i = skipLWS(b, e); i == len(b) || b[i] != '<' {
-			return BadNameAddr
-		}
-	} else if c != '<' {
-		lt := bytes.IndexByte(b[i:], '<')
-		if lt < 0 || !tokens(b[i:i+lt]) {
-			return a.addrSpec(b, i)
-		}
-		_, e := trimLWS(b, i, i+lt)
-		a.Display = span(i, e)
-		i += lt
 	}
 
 	// "<" addr-spec ">".
 	a.Bracket = true
-	gt := uriRun(b, i+1)
-	if gt == len(b) || b[gt] != '>' || !hasScheme(b[i+1:gt]) {
+	gt := lt + 1
+	for gt < len(b) && b[gt] != '"' && b[gt] != '<' && b[gt] != '>' {
+		gt++
+	}
+	if gt == len(b) || b[gt] != '>' {
 		return BadNameAddr
 	}
-	a.URI = span(i+1, gt)
+	i, e := trimLWS(b, lt+1, gt)
+	if i >= e || slices.ContainsFunc(b[i:e], isControl) {
+		return BadNameAddr
+	}
+	a.URI = span(i, e)
 	return a.params(b, gt+1)
+}
+
+// bracket is the offset of the "<" behind the display name that starts at i; len(b) if there is none in front of the parameters;
+// -1 if a quote does not end, or ">" comes first.
+func bracket(b []byte, i int) int {
+	for i < len(b) {
+		switch b[i] {
+		case '<':
+			return i
+		case ';':
+			return len(b)
+		case '>':
+			return -1
+		case '"':
+			if i = quotedEnd(b, i); i < 0 {
+				return -1
+			}
+		default:
+			i++
+		}
+	}
+	return i
+}
+
+// uriBeforeComma tells whether the display name b[i:end] has, in front of a comma outside quotes, what a reader of lists would take
+// for a URI.
+func uriBeforeComma(b []byte, i, end int) bool {
+	b = b[:end]
+	start := i
+	for i < end {
+		switch b[i] {
+		case '"':
+			i = quotedEnd(b, i) // it ends: bracket has seen to that
+		case ',':
+			s := skipLWS(b, start)
+			if c := run(b, s, classScheme); c > s && isLetter(b[s]) && b[c] == ':' && b[c+1] > ' ' && c+1 < i {
+				return true
+			}
+			i++
+			start = i
+		default:
+			i++
+		}
+	}
+	return false
 }
 
 // NameAddr is ParseNameAddr for the value s of a header of m.
@@ -170,27 +219,11 @@ func (m *Message) plainNameAddr(s Span, a *NameAddr) (uri plainURI) {
 	return uri
 }
 
-// tokens tells whether b is *(token LWS) (the unquoted display-name; the missing LWS in front of "<"
-// is forgiven as RFC 4475 §3.1.1.6 asks).
-func tokens(b []byte) bool {
-	for i := 0; i < len(b); {
-		e := run(b, i, classToken)
-		if e == i {
-			return false
-		}
-		i = skipLWS(b, e)
-	}
-	return true
-}
-
-// addrSpec reads the form without brackets: the URI ends at white space, "," or ";" (RFC 3261 §20.10: a
-// semicolon there starts header parameters).
+// addrSpec reads the form without brackets: the URI ends at white space or ";" (RFC 3261 §20.10: a semicolon there starts header
+// parameters).
 func (a *NameAddr) addrSpec(b []byte, i int) Reason {
-	e := i
-	for e < len(b) && is(b[e], classURI) && b[e] != ';' && b[e] != ',' {
-		e++
-	}
-	if !hasScheme(b[i:e]) {
+	e := run(b, i, classValue)
+	if e == i {
 		return BadNameAddr
 	}
 	a.URI = span(i, e)
@@ -237,15 +270,6 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 	}
 	a.Params = span(first, i)
 	return OK
-}
-
-// hasScheme tells whether u is a scheme, a colon and something behind it. Its bytes are of classURI already.
-func hasScheme(u []byte) bool {
-	if len(u) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(u))) == wordSIP {
-		return true
-	}
-	c := run(u, 0, classScheme)
-	return c > 0 && c < len(u)-1 && u[c] == ':' && isLetter(u[0])
 }
 
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }

@@ -49,10 +49,9 @@ func plainParseVia(s string) (v plainViaValue, ok bool) {
 	for _, q := range plainOneParam.FindAllStringSubmatch(f[4], -1) {
 		if strings.EqualFold(q[1], "ttl") {
 			n, err := strconv.ParseUint(q[2], 10, 8)
-			if err != nil || !plainDigits.MatchString(q[2]) {
-				return v, false
+			if err == nil && plainDigits.MatchString(q[2]) {
+				v.ttl = int(n)
 			}
-			v.ttl = int(n)
 		}
 	}
 	return v, true
@@ -77,16 +76,16 @@ type plainNameAddrValue struct {
 func plainParseNameAddr(s string) (a plainNameAddrValue, ok bool) {
 	var params string
 	if f := plainBracketed.FindStringSubmatch(s); f != nil {
-		_, e := plainTrim([]byte(f[1]+f[2]), 0, len(f[1]+f[2]))
-		a = plainNameAddrValue{display: (f[1] + f[2])[:e], uri: f[3], bracket: true}
-		params = f[4]
+		if plainListed.MatchString(f[1]) {
+			return a, false
+		}
+		_, e := plainTrim([]byte(f[1]), 0, len(f[1]))
+		a = plainNameAddrValue{display: f[1][:e], uri: f[2], bracket: true}
+		params = f[3]
 	} else if f := plainAddrSpec.FindStringSubmatch(s); f != nil {
 		a.uri = f[1]
 		params = f[2]
 	} else {
-		return a, false
-	}
-	if !plainAnyURI.MatchString(a.uri) {
 		return a, false
 	}
 	p, doubled := plainParams(params)
@@ -179,7 +178,7 @@ func (m *plainMessage) check() Reason {
 	if !ok {
 		return BadVia
 	}
-	if r := single(KindCallID, MissingCallID, plainVisible.MatchString); r != OK {
+	if r := single(KindCallID, MissingCallID, plainCallID.MatchString); r != OK {
 		return r
 	}
 	var method string

@@ -19,6 +19,7 @@ type plainRow struct {
 type plainMessage struct {
 	raw                            []byte
 	reason                         Reason
+	ended, control                 bool // the headers end; control is told only then
 	isRequest                      bool
 	method, uri, phrase            string
 	status                         int
@@ -27,13 +28,16 @@ type plainMessage struct {
 }
 
 const (
-	reLWS   = `(?:[ \t\n]|\r\n)*`
-	reLWS1  = `(?:[ \t\n]|\r\n)+`
-	reToken = "[A-Za-z0-9\\-.!%*_+`'~]+"
-	reValue = `[!#-+\--:=?-~]+`
-	reQuote = `"(?:[^"\\]|\\.)*"`
-	reParam = `;` + reLWS + `(?:` + reToken + `)` + reLWS + `(?:=` + reLWS + `(?:` + reQuote + `|` + reValue + `)` + reLWS + `)?`
-	reHost  = `[A-Za-z0-9\-._]+|\[[^\]]*\]`
+	reLWS         = `(?:[ \t\n]|\r\n)*`
+	reLWS1        = `(?:[ \t\n]|\r\n)+`
+	reToken       = "[A-Za-z0-9\\-.!%*_+`'~]+"
+	reValue       = `[!#-+\--:=?-~\x{80}-\x{10FFFF}]+`
+	reName        = `[!#-+\--:?-~\x{80}-\x{10FFFF}]+`
+	reQuote       = `"(?:[^"\\]|\\.)*"`
+	reParam       = `;` + reLWS + `(?:` + reName + `)` + reLWS + `(?:=` + reLWS + `(?:` + reQuote + `|` + reValue + `)?` + reLWS + `)?`
+	reClean       = `[^\x00-\x08\x0a-\x1f\x7f"]|\r\n[ \t]`
+	reCleanQuoted = `[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\r\n]|\\?\r\n[ \t]`
+	reHost        = `[A-Za-z0-9\-._]+|\[[^\]]*\]`
 )
 
 var (
@@ -42,14 +46,17 @@ var (
 	plainVersion   = regexp.MustCompile(`^(?i:sip)/(\d+\.\d+) `)
 	plainCode      = regexp.MustCompile(`(?s)^(\d+)(?: (.*))?$`)
 	plainName      = regexp.MustCompile(`^(` + reToken + `)[ \t]*:`)
-	plainOneParam  = regexp.MustCompile(`(?s);` + reLWS + `(` + reToken + `)` + reLWS + `(?:=` + reLWS + `(` + reQuote + `|` + reValue + `)` + reLWS + `)?`)
+	plainOneParam  = regexp.MustCompile(`(?s);` + reLWS + `(` + reName + `)` + reLWS + `(?:=` + reLWS + `(` + reQuote + `|` + reValue + `)?` + reLWS + `)?`)
 	plainVia       = regexp.MustCompile(`(?s)^(?i:sip)` + reLWS + `/` + reLWS + reToken + reLWS + `/` + reLWS + `(` + reToken + `)` + reLWS1 + `(` + reHost + `)(?:` + reLWS + `:` + reLWS + `(\d+))?` + reLWS + `((?:` + reParam + `)*)$`)
-	plainBracketed = regexp.MustCompile(`(?s)^(?:(` + reQuote + `)` + reLWS + `|((?:` + reToken + reLWS + `)*))<([^>]*)>` + reLWS + `((?:` + reParam + `)*)$`)
-	plainAddrSpec  = regexp.MustCompile(`(?s)^([!#-+\--:=?-~]+)` + reLWS + `((?:` + reParam + `)*)$`)
+	plainBracketed = regexp.MustCompile(`(?s)^((?:` + reQuote + `|[^"<>;])*)<` + reLWS + `([^"<>\x00-\x1f\x7f]*[^"<>\x00-\x20\x7f])` + reLWS + `>` + reLWS + `((?:` + reParam + `)*)$`)
+	plainAddrSpec  = regexp.MustCompile(`(?s)^(` + reValue + `)` + reLWS + `((?:` + reParam + `)*)$`)
+	plainListed    = regexp.MustCompile(`(?s)^(?:(?:` + reQuote + `|[^"])*,)?` + reLWS + `[A-Za-z][A-Za-z0-9+\-.]*:[^\x00-\x20,](?:` + reQuote + `|[^"])*,`)
+	plainRow1      = regexp.MustCompile(`^(?s)[^\x00-\x08\x0a-\x1f\x7f]*\r\n`)
+	plainRows      = regexp.MustCompile(`(?s)^(?:(?:` + reClean + `|"(?:` + reCleanQuoted + `)*(?:"|\\?))*\r\n)*$`)
 	plainAnyURI    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+\-.]*:[!#-;=?-~]+$`)
 	plainCSeq      = regexp.MustCompile(`(?s)^(\d+)` + reLWS1 + `(` + reToken + `)$`)
 	plainDigits    = regexp.MustCompile(`^\d+$`)
-	plainVisible   = regexp.MustCompile(`^[!-~]+$`)
+	plainCallID    = regexp.MustCompile(`^[^\r\n]+$`)
 	plainHost      = regexp.MustCompile(`^(?:` + reHost + `)$`)
 	plainUser      = regexp.MustCompile("^[A-Za-z0-9\\-_.!~*'()&=+$,;?/%:\\[\\]#^|{}`\\\\]+$")
 	plainURITail   = regexp.MustCompile(`^([^:;?\[]*|\[[^\]]*\])(?::(\d+))?(;[!#-;=A-~]*)?(\?[!#-;=?-~]*)?$`)
@@ -102,6 +109,7 @@ func plainParse(b []byte) *plainMessage {
 		}
 		return bytes.TrimSuffix(b[p:p+lf], []byte("\r")), p + lf + 1, true
 	}
+	start := p
 	line, p, _ := cut(p)
 	note(m.startLine(string(line)))
 	m.headerStart = p
@@ -114,11 +122,17 @@ func plainParse(b []byte) *plainMessage {
 			note(NoHeaderEnd)
 			return m
 		case len(line) == 0:
-			m.bodyAt = next
+			m.bodyAt, m.ended = next, true
+			// The line behind the start line is no fold, whatever it looks like: then the start line has a folded row behind it.
+			head := b[start:next]
+			first := plainRow1.Find(head)
+			m.control = first == nil || !plainRows.Match(head[len(first):])
 			return m
 		case line[0] == ' ' || line[0] == '\t':
-			if !open {
+			if p == m.headerStart {
 				note(BadHeader)
+			}
+			if !open {
 				break
 			}
 			r := &m.rows[len(m.rows)-1]
@@ -134,7 +148,13 @@ func plainParse(b []byte) *plainMessage {
 		default:
 			match := plainName.FindSubmatch(line)
 			if open = match != nil; !open {
-				note(BadHeader)
+				// No header: left alone, unless it starts like one that forwarding goes by.
+				word := regexp.MustCompile(`^(?:` + reToken + `)?`).FindString(string(line))
+				switch plainKind(word) {
+				case KindVia, KindFrom, KindTo, KindCallID, KindCSeq, KindMaxForwards, KindMaxBreadth, KindRoute, KindRecordRoute, KindContact,
+					KindContentLength, KindProxyRequire:
+					note(BadHeader)
+				}
 				break
 			}
 			if len(m.rows) == MaxHeaders {

@@ -18,9 +18,13 @@ const (
 	BadStatusLine  // not "SIP-Version SP Status-Code SP Reason-Phrase" (§7.2); headers are indexed
 	BadStatusCode  // not three digits, or outside MinStatus..MaxStatus; headers are indexed
 	BadVersion     // well formed, but not SIP/2.0 (§21.5.6: answer 505); headers are indexed
-	BadHeader      // a header line without colon, or whose name is not a token; lines above it are indexed
+	BadHeader      // the first header line is a fold, or a line is no header but starts with the name of one that we go by; other lines are indexed
 	TooManyHeaders // more than MaxHeaders rows; the first MaxHeaders are indexed
 	NoHeaderEnd    // no empty line behind the headers; the complete lines are indexed
+
+	// Given by nobody here: what to call it if a message is refused for Message.Control.
+
+	ControlCharacter // a control character that has no place there, a CR or LF alone among them
 
 	// Check and the field methods: RFC 3261 §16.3 step 1.
 
@@ -31,13 +35,13 @@ const (
 	EmptyBranch          // the topmost branch is the magic cookie and nothing more (RFC 4475 §3.2.1)
 	MissingFrom          // no From
 	DoubledFrom          // more than one From
-	BadFrom              // From is not a name-addr or addr-spec with parameters
+	BadFrom              // where the URI of From, or its tag, is cannot be told for sure: see ParseNameAddr
 	MissingTo            // no To
 	DoubledTo            // more than one To
-	BadTo                // To is not a name-addr or addr-spec with parameters
+	BadTo                // likewise To
 	MissingCallID        // no Call-ID
 	DoubledCallID        // more than one Call-ID
-	BadCallID            // Call-ID is not word [ "@" word ]
+	BadCallID            // Call-ID is empty or folded
 	MissingCSeq          // no CSeq
 	DoubledCSeq          // more than one CSeq
 	BadCSeq              // CSeq is not "number LWS method", or the number exceeds MaxCSeq
@@ -59,7 +63,7 @@ const (
 	BadURIUser  // the user part of a SIP URI has bytes it may not have, or is empty before "@"
 	BadHost     // host is empty, or neither a name, an IPv4 address nor a bracketed IPv6 address
 	BadPort     // port is empty, not a number, 0, or beyond 65535
-	BadNameAddr // display name, angle brackets or parameters malformed
+	BadNameAddr // where the URI or the tag is cannot be told for sure: angle brackets, quotes or parameters malformed
 
 	// NumReasons is the number of Reasons: the length of an array of counters.
 	NumReasons
@@ -76,6 +80,7 @@ var reasonNames = [NumReasons]string{
 	BadHeader:            "bad header line",
 	TooManyHeaders:       "too many headers",
 	NoHeaderEnd:          "no empty line behind headers",
+	ControlCharacter:     "control character",
 	BadRequestURI:        "bad Request-URI",
 	RequestURIHeaders:    "headers in Request-URI",
 	MissingVia:           "missing Via",

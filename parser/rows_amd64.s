@@ -20,8 +20,8 @@ GLOBL multiplier<>(SB), RODATA|NOPTR, $8
 //
 //	SI  b          DI  m              R8  p, where the line starts
 //	R9  n          R10 &rows[n]       R11 m.lines.next
-//	BX  its LF     CX  length of the name
-//	R12 m.seen     R13 its kind
+//	BX  its CR     CX  length of the name
+//	R12 m.seen     R13 its kind        R14 CRLF
 TEXT ·knownRowsAVX2(SB), NOSPLIT, $8-40
 	MOVQ m+0(FP), DI
 	MOVQ Message_Raw(DI), SI
@@ -40,6 +40,7 @@ rows:
 	ADDQ AX, R10
 	MOVQ (Message_lines+lines_next)(DI), R11
 	MOVQ Message_seen(DI), R12
+	MOVL $0x0a0d, R14
 	VPBROADCASTB colons<>(SB), X0
 	VPBROADCASTB bit5<>(SB), X1
 
@@ -83,16 +84,16 @@ row:
 
 	// The value: one space in front of it and CRLF behind it are the rule.
 	LEAQ (R8)(CX*1), AX
-	LEAQ 3(AX), DX
+	LEAQ 2(AX), DX
 	CMPQ DX, BX
 	JGE done
 	CMPB 1(SI)(AX*1), $0x20
 	JNE done
 	CMPB 2(SI)(AX*1), $0x20
 	JLS done
-	CMPB -1(SI)(BX*1), $0x0d
+	CMPW (SI)(BX*1), R14
 	JNE done
-	CMPB -2(SI)(BX*1), $0x20
+	CMPB -1(SI)(BX*1), $0x20
 	JLS done
 
 	MOVL R8, (Header_Line+Span_Off)(R10)
@@ -100,10 +101,10 @@ row:
 	MOVL CX, (Header_Name+Span_Len)(R10)
 	ADDL $2, AX
 	MOVL AX, (Header_Value+Span_Off)(R10)
-	LEAL -1(BX), DX
+	MOVL BX, DX
 	SUBL AX, DX
 	MOVL DX, (Header_Value+Span_Len)(R10)
-	INCL BX
+	ADDL $2, BX
 	MOVL BX, DX
 	SUBL R8, DX
 	MOVL DX, (Header_Line+Span_Len)(R10)

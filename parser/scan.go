@@ -21,7 +21,7 @@ import (
 // built from the Via, From, To, Call-ID and CSeq of the faulty message.
 func (m *Message) Parse(b []byte) Reason {
 	m.Raw = b
-	m.seen, m.twice, m.cached = 0, 0, 0
+	m.seen, m.twice, m.cached, m.Control = 0, 0, 0, false
 	if len(b) > MaxMessageBytes {
 		m.forget()
 		return TooLarge
@@ -34,10 +34,16 @@ func (m *Message) Parse(b []byte) Reason {
 		m.forget()
 		return Empty
 	}
-	lf := m.lines.first(b, p)
+	lf, odd := m.lines.first(b, p)
+	m.Control = odd
+	start := p
 	p, reason := m.parseStartLine(b, p, lf)
 	if r := m.parseHeaders(b, p); reason == OK {
 		reason = r
+	}
+	if m.Control {
+		// Slow path: there may be something that does not belong there.
+		m.Control = strayControl(b[start:m.BodyStart])
 	}
 	return reason
 }
@@ -74,20 +80,21 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	n := 0 // rows so far
 	for l := &m.lines; ; {
 		n, p = m.knownRows(rows, n, p)
-		if l.next == l.n {
-			if l.scanned >= len(b) {
-				break
-			}
+		if isCRLF(b, p) {
+			m.Headers = rows[:n:n]
+			m.HeaderEnd, m.BodyStart = uint32(p), uint32(p+2)
+			return reason
+		}
+		if l.next == l.n && l.scanned < len(b) {
 			l.find(b)
 			continue
 		}
-		lf := int(l.end[l.next&(lineCap-1)])
-		if p+1 == lf && b[p] == '\r' {
-			m.Headers = rows[:n:n]
-			m.HeaderEnd, m.BodyStart = uint32(p), uint32(lf+1)
-			return reason
-		}
 		// Slow path: whatever is not "Known-Name: value".
+		lf, odd := l.lineEnd(b, p)
+		m.Control = m.Control || odd
+		if lf < 0 {
+			break
+		}
 		step, r := m.slowRow(b, p, lf, &rows, n)
 		reason = firstReason(reason, r)
 		if step < 0 {
@@ -95,7 +102,6 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 			return reason
 		}
 		n += step
-		l.next++
 		p = lf + 1
 	}
 	m.Headers = rows[:n:n]
@@ -108,22 +114,22 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 func (m *Message) knownRowsGo(rows []Header, n, p int) (int, int) {
 	b, l := m.Raw, &m.lines
 	for l.next < l.n && n < len(rows) {
-		lf := int(l.end[l.next&(lineCap-1)])
-		kind := rows[n].read(b, p, lf)
+		cr := int(l.end[l.next&(lineCap-1)])
+		kind := rows[n].read(b, p, cr)
 		if kind == KindOther {
 			break
 		}
 		m.enter(kind, n)
 		l.next++
 		n++
-		p = lf + 1
+		p = cr + 2
 	}
 	return n, p
 }
 
-// read fills h from the line b[p:lf] if it is "Known-Name: value" CR; else it gives KindOther and h is not touched.
+// read fills h from the line b[p:cr] if it is "Known-Name: value" and CRLF is behind it; else it gives KindOther and h is not touched.
 // A function of its own because its few values stay in registers, which in the loop they do not.
-func (h *Header) read(b []byte, p, lf int) Kind {
+func (h *Header) read(b []byte, p, cr int) Kind {
 	if len(b)-p < 16 {
 		return KindOther
 	}
@@ -150,8 +156,8 @@ func (h *Header) read(b []byte, p, lf int) Kind {
 	}
 
 	// The value: one space in front of it and CRLF behind it are the rule.
-	end := lf - p - 1
-	if name+2 >= end || end >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end] != '\r' || x[end-1] <= ' ' {
+	end := cr - p
+	if name+2 >= end || end+1 >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end-1] <= ' ' || x[end] != '\r' || x[end+1] != '\n' {
 		return KindOther
 	}
 	h.Line = Span{uint32(p), uint32(end + 2)}
@@ -173,7 +179,7 @@ func (m *Message) enter(k Kind, n int) {
 	}
 }
 
-// slowRow takes any line but CRLF: LF alone (step is -1: done), a fold, an unknown name, white space in front of
+// slowRow takes any line but CRLF, up to its LF at lf: LF alone (step is -1: done), a fold, an unknown name, white space in front of
 // the colon, an empty value, a name of 16 bytes or more, no name at all. step is the number of rows that came of it. rows
 // may be replaced by a longer slice.
 func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int, r Reason) {
@@ -183,17 +189,24 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 		return -1, OK
 	case c == ' ' || c == '\t':
 		// A fold belongs to the row above it, if that has become one.
-		if n == 0 || (*rows)[n-1].Line.End() != uint32(p) {
+		switch {
+		case uint32(p) == m.HeaderStart:
 			return 0, BadHeader
+		case n > 0 && (*rows)[n-1].Line.End() == uint32(p):
+			(*rows)[n-1].fold(b, p, lf)
 		}
-		(*rows)[n-1].fold(b, p, lf)
 		return 0, OK
 	}
 	// token *( SP / HTAB ) ":" (RFC 3261 §25.1, HCOLON).
 	e := run(b, p, classToken)
 	colon := run(b, e, classSpace)
 	if e == p || colon >= lf || b[colon] != ':' {
-		return 0, BadHeader
+		// It is no header. §16.3 step 1: whatever a proxy does not need, well formed or not, stays as it is. But where
+		// someone could make one of it that we go by, there would be two readings.
+		if goneBy>>(KindOf(b[p:e])&63)&1 != 0 {
+			return 0, BadHeader
+		}
+		return 0, OK
 	}
 	if n == len(*rows) {
 		if m.many != nil {
@@ -219,6 +232,9 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 	m.enter(kind, n)
 	return 1, OK
 }
+
+// goneBy is the set of kinds that forwarding goes by, or that say where a message ends.
+const goneBy = neededKinds | singleKinds | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact | 1<<KindProxyRequire | 1<<KindMaxBreadth
 
 // fold takes the line b[p:lf] into the row. It looks at this line only: a value of ten thousand
 // folds must not cost ten thousand passes over it.

@@ -23,7 +23,7 @@ type Via struct {
 	Row           int    // index in Headers. Set by TopVia only
 	Port          uint16 // of sent-by; 0 if none is written
 	RPort         uint16 // value of rport (RFC 3581); 0 if it has none
-	TTL           uint8  // value of ttl; 0 if none
+	TTL           uint8  // value of ttl; 0 if none, or none that makes sense: only multicast goes by it
 	Transport     Transport
 	HasCookie     bool // the branch starts with z9hG4bK: it identifies the transaction (RFC 3261 §8.1.1.7, §17.2.3)
 	More          bool // another Via value follows in the same row
@@ -281,11 +281,9 @@ func (v *Via) param(b []byte, semi int) int {
 	switch len(n) {
 	case 3:
 		if equalFold(n, "ttl") {
-			t, e := number(b, int(value.Off), 255)
-			if value.Len == 0 || e != int(value.End()) {
-				return -1
+			if t, e := number(b, int(value.Off), 255); e == int(value.End()) {
+				v.TTL = uint8(t)
 			}
-			v.TTL = uint8(t)
 		}
 	case 5:
 		if equalFold(n, "rport") {

@@ -168,5 +168,5 @@ func (w *worker) handed(rec []byte) {
 	p.Listener = binary.NativeEndian.Uint16(rec[24:])
 	p.Data = rec[handedHeader:]
 	p.Truncated = false
-	w.message(p, w.m.Parse(p.Data))
+	w.message(p, w.parse(p.Data))
 }

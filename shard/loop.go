@@ -37,6 +37,7 @@ type worker struct {
 	streams        streams     // nil: no listener is a stream's
 	conns          connections // the same
 	aliases        bool        // tcp_accept_aliases, and conns is there
+	acceptControl  bool        // accept_ctrl_chars
 	outlet         *outlet     // out, unless a test has its own
 	out            txn.Sender
 	arena          *shm.Arena

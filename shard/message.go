@@ -34,11 +34,22 @@ func (w *worker) datagram(p *netio.Packet) {
 		w.drop(Truncated)
 		return
 	}
-	reason := w.m.Parse(p.Data)
+	reason := w.parse(p.Data)
 	if w.shards > 1 && w.foreign(p, reason) {
 		return
 	}
 	w.message(p, reason)
+}
+
+// parse gives the message its shape, over whatever transport it came. Control characters where they
+// have no business are read differently by different elements, so that one of them can be shown a
+// header that another does not see: accept_ctrl_chars lets such a message pass.
+func (w *worker) parse(b []byte) parser.Reason {
+	reason := w.m.Parse(b)
+	if w.m.Control && !w.acceptControl {
+		return parser.ControlCharacter
+	}
+	return reason
 }
 
 // foreign is step 4: it hands the datagram to its owner and reports true, unless

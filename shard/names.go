@@ -131,5 +131,5 @@ func (w *worker) unpark(number uint64) {
 	delete(w.names.parked, number)
 	w.names.bytes -= len(p.packet.Data)
 	w.step = stepDatagram
-	w.message(&p.packet, w.m.Parse(p.packet.Data))
+	w.message(&p.packet, w.parse(p.packet.Data))
 }

@@ -264,6 +264,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.seenTables = w.shared.tablesVersion.Load()
 	w.session.w, w.session.shown = w, showListeners(w.shared.listeners)
 	w.aliases = set.Stream.AcceptAliases && w.conns != nil
+	w.acceptControl = set.Core.AcceptControl
 	w.ctx = route.NewCtx(&w.session)
 	return nil
 }
@@ -312,6 +313,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	if set.TM.AutoInv100 {
 		c.TryingReason = set.TM.AutoInv100Reason
 	}
+	c.AcceptControl = set.Core.AcceptControl
 	if set.Core.ServerSignature {
 		c.ServerHeader = "Server: Viaduct"
 		if set.Core.ServerHeader != "" {

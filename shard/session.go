@@ -249,7 +249,7 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 	if uriChecks&sanityURICntct != 0 && m.Has(parser.KindContact) {
 		for v := m.Values(parser.KindContact); v.Next(); {
 			var a parser.NameAddr
-			if string(v.Value.Of(m.Raw)) != "*" && parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK {
+			if string(v.Value.Of(m.Raw)) != "*" && (parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK || a.CheckURI(m.Raw) != parser.OK) {
 				return s.insane("Bad Contact")
 			}
 		}

@@ -30,7 +30,7 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	w.step = stepDatagram
 	w.count[CountStreamsIn]++
 	p.Src.Proto = w.shared.listeners[p.Listener].Proto
-	reason := w.m.Parse(p.Data)
+	reason := w.parse(p.Data)
 	if fault != stream.Whole {
 		w.faulty(p, fault)
 		return
@@ -50,6 +50,8 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	switch fault {
 	case stream.BadLength:
 		reason, phrase = BadLength, "Bad Content-Length"
+	case stream.StrayLineEnd:
+		reason, phrase = Reason(parser.ControlCharacter), badPhrases[parser.ControlCharacter]
 	case stream.TooLong:
 		reason, code, phrase = TooLong, 513, "Message Too Large"
 	}

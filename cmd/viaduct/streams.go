@@ -13,7 +13,7 @@ import (
 // streamConfig is what the settings say about connections.
 func (c *Config) streamConfig() stream.Config {
 	s := &c.Settings.Stream
-	cfg := stream.Config{Listeners: c.Streams, Loops: c.streamLoops(), Limits: streamLimits(c.Settings), Backlog: listenBacklog}
+	cfg := stream.Config{Listeners: c.Streams, Loops: c.streamLoops(), Limits: streamLimits(c.Settings), AcceptControl: c.Settings.Core.AcceptControl, Backlog: listenBacklog}
 	// What is beyond the kernel's bounds it would refuse, and leave its default.
 	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = min(s.SynCount, tcpCountMax), time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second
 	cfg.QuickAck, cfg.ListenPort, cfg.SourceIPv4, cfg.SourceIPv6 = !s.DelayedAck, s.ReusePort, s.SourceIPv4, s.SourceIPv6

@@ -48,6 +48,9 @@ type Config struct {
 	ListenPort bool
 	// NoCloseNotify ends TLS connections without close_notify (tls: send_close_notify=no), against RFC 8446 §6.1.
 	NoCloseNotify bool
+	// AcceptControl takes an LF alone for a line end of a start line or header, and a CR alone for a character like others (accept_ctrl_chars). False: each is a
+	// Fault, and the connection ends, since whoever reads them otherwise sees other messages behind.
+	AcceptControl bool
 	// WS is for all WebSocket listeners.
 	WS WebSocket
 	// Backlog is the length of the listen queue (listen(2)); 0 means the kernel's net.core.somaxconn.

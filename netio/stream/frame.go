@@ -7,10 +7,11 @@ type Fault uint8
 
 // The faults. The zero value is a whole message.
 const (
-	Whole     Fault = iota
-	NoLength        // no Content-Length, which a stream must have (RFC 3261 §18.3): 400. Data ends with the headers.
-	BadLength       // a Content-Length that is no number, or two that differ: 400. Data ends with the headers.
-	TooLong         // longer than Limits.MaxMessage: 513. Data ends with the headers.
+	Whole        Fault = iota
+	NoLength           // no Content-Length, which a stream must have (RFC 3261 §18.3): 400. Data ends with the headers.
+	BadLength          // a Content-Length that is no number, or two that differ: 400. Data ends with the headers.
+	StrayLineEnd       // an LF without CR in front, or a CR without LF behind, in the start line or a header: 400. Data ends with the headers, an LF taken for a line end.
+	TooLong            // longer than Limits.MaxMessage: 513. Data ends with the headers.
 )
 
 // What framer.next found.
@@ -36,17 +37,20 @@ type framer struct {
 	started bool // the start line was seen
 	crlf    uint8
 	pings   int  // double CRLFs since the last taken
+	lines   int  // line ends so far
+	loose   bool // one of them is an LF alone, or there is a CR alone
+	stray   bool // that does not matter: Config.AcceptControl
 	noCL    bool // a message without Content-Length has no body: Limits.AcceptNoCL
 }
 
 // reset makes ready for the next message; f.crlf goes on over messages only through leading CRLFs.
 func (f *framer) reset() {
-	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL}
+	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL, stray: f.stray}
 }
 
 // whole is the length of the message once the headers are known, else 0.
 func (f *framer) whole() int {
-	if f.body == 0 || f.bad || f.length < 0 {
+	if f.body == 0 || f.bad || f.loose && !f.stray || f.length < 0 {
 		return 0
 	}
 	return f.body + f.length
@@ -82,6 +86,8 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 		}
 	}
 	switch {
+	case f.loose && !f.stray:
+		return frameMessage, f.body, StrayLineEnd
 	case f.bad:
 		return frameMessage, f.body, BadLength
 	case f.length < 0 && f.noCL:
@@ -125,6 +131,8 @@ func (f *framer) headers(b []byte) frameKind {
 			return frameMore
 		}
 		lf := f.seen + i
+		f.lines++
+		f.loose = f.loose || lf == 0 || b[lf-1] != '\r'
 		switch {
 		case !f.started:
 			if !startLine(b[:lf]) {
@@ -136,6 +144,7 @@ func (f *framer) headers(b []byte) frameKind {
 			f.takeRow(b[f.row:f.line])
 			f.body = lf + 1
 			f.seen = lf + 1
+			f.loose = f.loose || bytes.Count(b[:f.body], []byte{'\r'}) != f.lines
 			return frameMessage
 		case f.line > f.row && b[f.line] != ' ' && b[f.line] != '\t':
 			// The line that ended begins a row: the one before is complete.

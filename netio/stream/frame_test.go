@@ -10,8 +10,11 @@ import (
 const testLimit = 2000
 
 // frameAll frames a stream cut into pieces, as plain does.
-func frameAll(pieces ...string) (out []string) {
-	f := framer{}
+func frameAll(pieces ...string) (out []string) { return frameStray(false, pieces...) }
+
+// frameStray is frameAll with or without Config.AcceptControl.
+func frameStray(stray bool, pieces ...string) (out []string) {
+	f := framer{stray: stray}
 	f.reset()
 	rest := ""
 	for _, p := range pieces {
@@ -66,8 +69,6 @@ func TestFrame(t *testing.T) {
 	m("l: 3\r\nContent-Length: 3", "abc")
 	m("Lx: 9\r\nl: 003\r\nContent-Lengths: 7", "abc")
 	m("Subject: x\r\n l: 9\r\nl: 3", "abc")
-	m("Via: x\nl: 3", "abc")
-	f("SIP/2.0 200 OK\nl:1\n\nz", whole("SIP/2.0 200 OK\nl:1\n\nz"))
 	f("\r\n\r\n\r\nOPTIONS x sip/7.1\r\nl:0\r\n\r\n", "pings 1", whole("OPTIONS x sip/7.1\r\nl:0\r\n\r\n"))
 	f("\r\r\n\r\n", "pings 1")
 	f("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n", whole("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n")) // RFC 4475 §3.1.2.10
@@ -87,6 +88,22 @@ func TestFrame(t *testing.T) {
 	bad(TooLong, "l: 2000")
 	bad(TooLong, "l: 99999999999999999999999999")
 	f(req+"\r\n", fmt.Sprint(NoLength, req+"\r\n"))
+
+	m("A: \x1b\x00\r\nl: 0", "") // no doubt about the frame: the parser refuses it
+	stray := func(head, rest string) {
+		t.Helper()
+		f(head+rest, fmt.Sprint(StrayLineEnd, head))
+		if got, want := frameStray(true, head+rest), []string{whole(head + rest)}; !reflect.DeepEqual(got, want) {
+			t.Errorf("accepted: %q\n got %q\nwant %q", head+rest, got, want)
+		}
+	}
+	stray("SIP/2.0 200 OK\nl:1\n\n", "z")
+	stray(req+"Via: x\nl: 3\r\n\r\n", "abc")
+	stray(req+"Via: x\rl: 9\r\nl: 3\r\n\r\n", "abc")
+	stray(req+"l: 3\r\r\n\r\n", "abc")
+	stray(req+"l: 3\r\n\n", "abc")
+	stray("INVITE sip:a@b SIP/2.0\nl: 3\r\n\r\n", "abc")
+	f("\n\r"+req+"l: 3\r\n\r\nabc", whole(req+"l: 3\r\n\r\nabc")) // in front of a message nothing depends on them
 
 	f("GET / HTTP/1.1\r\n", fmt.Sprint("end ", frameJunk))
 	f("\x16\x03\x01", fmt.Sprint("end ", frameJunk))
@@ -117,7 +134,8 @@ func FuzzFrame(f *testing.F) {
 	f.Add("OPTIONS a SIP/2.0\nl: 1\nl: 1\n\nz\r\n", uint64(3))
 	f.Add("OPTIONS a SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\nz", uint64(0xffff))
 	f.Fuzz(func(t *testing.T, in string, cuts uint64) {
-		whole := merged(frameAll(in))
+		stray := cuts&1 != 0
+		whole := merged(frameStray(stray, in))
 		var pieces []string
 		at := 0
 		for i := range in {
@@ -127,7 +145,7 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		pieces = append(pieces, in[at:])
-		if got := merged(frameAll(pieces...)); !reflect.DeepEqual(got, whole) {
+		if got := merged(frameStray(stray, pieces...)); !reflect.DeepEqual(got, whole) {
 			t.Fatalf("cut as %q:\n got %q\nwant %q", pieces, got, whole)
 		}
 	})

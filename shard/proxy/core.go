@@ -51,6 +51,7 @@ type Config struct {
 	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
 	PassFormer     bool   // a response to what a process before this one sent is passed on by its Via
 	RetryRefused   bool   // a request whose only destination refuses it by ICMP is sent once more before it fails
+	AcceptControl  bool   // responses repeat control characters of the request as they are: it was not refused for them
 	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
 	DefaultCode    int    // what one gets whose routes decided nothing: 500

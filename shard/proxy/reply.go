@@ -115,8 +115,32 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	for i := m.Next(r.via.Row); i >= 0; i = m.Next(i) {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
-	b = append(appendDialogRows(b, m, code), rows...)
+	b = appendDialogRows(b, m, code)
+	if m.Control && !c.cfg.AcceptControl {
+		b = withoutControls(b)
+	}
+	b = append(b, rows...)
 	return appendEnd(b, header, server)
+}
+
+// withoutControls is b, rows of a request that is refused for its control characters, with an LF alone made a line end, as it was
+// taken for one, and blanks in place of the others: what may not go downstream must not go upstream either. Slow path.
+func withoutControls(b []byte) []byte {
+	clean := make([]byte, 0, len(b)+64)
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '\r' && i+1 < len(b) && b[i+1] == '\n':
+			clean = append(clean, "\r\n"...)
+			i++
+		case c == '\n':
+			clean = append(clean, "\r\n"...)
+		case c < ' ' && c != '\t' || c == 0x7f:
+			clean = append(clean, ' ')
+		default:
+			clean = append(clean, c)
+		}
+	}
+	return clean
 }
 
 func appendStatus(b []byte, code int, reason string) []byte {

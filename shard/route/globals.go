@@ -74,6 +74,7 @@ func init() {
 		"rev_dns":             flag(func(c *CoreSettings) *bool { return &c.RevDNS }),
 		"mhomed":              flag(func(c *CoreSettings) *bool { return &c.MHomed }),
 		"check_via":           flag(func(c *CoreSettings) *bool { return &c.CheckVia }),
+		"accept_ctrl_chars":   flag(func(c *CoreSettings) *bool { return &c.AcceptControl }),
 		"advertised_address":  advertised,
 		"advertised_port":     port(func(s *Settings) *uint16 { return &s.Core.AdvertisedPort }),
 		"server_header":       text(func(s *Settings) *string { return &s.Core.ServerHeader }),

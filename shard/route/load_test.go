@@ -119,6 +119,8 @@ func TestSettings(t *testing.T) {
 		}, "[4 8 100]")
 	f(`dns_timeout=5;dns_cache_stale_ttl=60;udp_wq_max=1000`, func(s *Settings) any { return []any{s.DNS.Timeout, s.DNS.StaleTTL, s.Core.UDPWQMaxBytes} },
 		[]any{5 * time.Second, time.Minute, 1000})
+	f(``, func(s *Settings) any { return s.Core.AcceptControl }, false)
+	f(`accept_ctrl_chars=yes`, func(s *Settings) any { return s.Core.AcceptControl }, true)
 	f(`tls_port_no=5071`, func(s *Settings) any { return s.Core.TLSPort }, 5071)
 	f(`use_dst_blacklist=on;dst_blacklist_ttl=5;dst_blocklist_mem=7`,
 		func(s *Settings) any { return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB} }, []any{true, 5 * time.Second, 7})

@@ -24,7 +24,7 @@ var not56 = map[string]string{
 	"dst_blacklist_sctp_imask": "up to 5.4", "tcp_accept_iplimit": "later versions",
 	"dst_blacklist_icmp": "ours", "dst_blocklist_icmp": "ours", "dns_resolv_conf": "ours", "dns_hosts_file": "ours",
 	"tcp_proxy_from": "ours", "tcp_accept_rate": "ours", "tcp_connections_per_destination": "ours", "tcp_handshake_max": "ours",
-	"udp_wq_max": "ours", "dns_timeout": "ours", "dns_cache_stale_ttl": "ours",
+	"accept_ctrl_chars": "ours", "udp_wq_max": "ours", "dns_timeout": "ours", "dns_cache_stale_ttl": "ours",
 }
 
 // specialValue are values for those that want neither 1 nor just any string.

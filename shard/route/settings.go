@@ -115,6 +115,9 @@ type CoreSettings struct {
 	// DNS and RevDNS: check by DNS whether Via's host is the source, and leave `received` out if so (`dns`, `rev_dns`, -r, -R).
 	// Default false: RFC 3261 §18.2.1 compares text only.
 	DNS, RevDNS bool
+	// AcceptControl: control characters in a start line or header, and an LF alone for a line end, do not make a message malformed
+	// (accept_ctrl_chars, of ours); default false.
+	AcceptControl bool
 	// CheckVia: drop responses whose top Via is not ours (`check_via`, -v); default false.
 	CheckVia bool
 	// LocalRPort: ask for rport in our own Via (`local_rport`); default false.
