@@ -99,11 +99,22 @@ func (t *Table) At(id BranchID) *Branch {
 	return br
 }
 
+// wrote tells whether branch, of which id was read, ends as we wrote it for br.
+func (t *Table) wrote(br *Branch, id BranchID, branch []byte) bool {
+	tail, le := branch[BranchBytes-lifeDigits-markDigits:], binary.LittleEndian
+	mark := t.mark(t.life, id, &t.ofBranch(br).replyTo)
+	return string(tail[:lifeDigits]) == string(t.lifeText) &&
+		le.Uint64(tail[lifeDigits:]) == hex8(uint32(mark>>16)) && le.Uint32(tail[lifeDigits+8:]) == uint32(hex8(uint32(mark)<<16))
+}
+
 // MatchResponse finds the client transaction a response belongs to (§17.1.3:
 // the top Via's branch and the CSeq's method), or nil.
 func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	br := t.At(id)
 	if br == nil {
+		return nil
+	}
+	if via, _ := m.TopVia(); !t.wrote(br, id, via.Branch.Of(m.Raw)) {
 		return nil
 	}
 	cseq, reason := m.CSeq()
