@@ -56,7 +56,7 @@ func newCaller(tb testing.TB, config string) *caller {
 	c := &caller{tb: tb, now: int64(time.Hour), buf: make([]byte, 0, 4096), last: make([]byte, 0, 4096)}
 	c.uac, c.uas = netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
-	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64),
+	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64),
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.tables.Store(targets)
 	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}}

@@ -24,7 +24,7 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 		br.SetDismissed()
 	}
 	d := &c.parting
-	if !d.read(c, m, c.tx.Answered()) || !c.whereTo(tx, br, d) {
+	if !d.read(c, m, c.tx.Answered()) || !c.whereTo(br, d) {
 		return true
 	}
 	var branch [len(statelessPrefix) + 16]byte
@@ -94,7 +94,7 @@ func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 
 // whereTo finds where the requests of d go: by its first Route, else by the remote target (§12.2.1.1). What a name leads to is only asked for
 // where it is known; else they go where the INVITE went, which was good for that.
-func (c *Core) whereTo(tx *txn.Tx, br *txn.Branch, d *parting) bool {
+func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	uri := d.remote
 	if d.n > 0 {
 		var a parser.NameAddr

@@ -58,7 +58,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 	if (!whole || br.Lost()) && !br.OfCancel() {
 		c.tx.Hold(br)
 	}
-	if t := c.targetOf(br); t != nil {
+	if t := c.targetOf(br); t != nil && !br.Lost() { // what comes late says nothing about now
 		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
 	if !c.tx.Response(br, m) {

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"viaduct/netio"
 	"viaduct/parser"
@@ -31,12 +32,15 @@ const (
 
 // AppendBranch appends the Via branch value of br.
 func (t *Table) AppendBranch(b []byte, br *Branch) []byte {
-	b = append(b, BranchPrefix...)
-	b = appendHex(b, uint64(t.shard), 2)
-	b = appendHex(b, uint64(t.offOf(&br.node)), 8)
-	b = appendHex(b, br.cookie, 16)
-	b = appendHex(b, uint64(t.life), lifeDigits)
-	return appendHex(b, t.mark(t.life, BranchID{t.shard, t.offOf(&br.node), br.cookie}, &t.ofBranch(br).replyTo), markDigits)
+	off, le := t.offOf(&br.node), binary.LittleEndian
+	mark := t.mark(t.life, BranchID{t.shard, off, br.cookie}, &t.ofBranch(br).replyTo)
+	b = append(b, t.branchHead...) // prefix and shard
+	b = le.AppendUint64(b, hex8(uint32(off)))
+	b = le.AppendUint64(b, hex8(uint32(br.cookie>>32)))
+	b = le.AppendUint64(b, hex8(uint32(br.cookie)))
+	b = append(b, t.lifeText...)
+	b = le.AppendUint64(b, hex8(uint32(mark>>16)))
+	return le.AppendUint32(b, uint32(hex8(uint32(mark)<<16)))
 }
 
 // mark proves that a process with our key made the branch id, for a request whose responses go to caller.
@@ -95,11 +99,22 @@ func (t *Table) At(id BranchID) *Branch {
 	return br
 }
 
+// wrote tells whether branch, of which id was read, ends as we wrote it for br.
+func (t *Table) wrote(br *Branch, id BranchID, branch []byte) bool {
+	tail, le := branch[BranchBytes-lifeDigits-markDigits:], binary.LittleEndian
+	mark := t.mark(t.life, id, &t.ofBranch(br).replyTo)
+	return string(tail[:lifeDigits]) == string(t.lifeText) &&
+		le.Uint64(tail[lifeDigits:]) == hex8(uint32(mark>>16)) && le.Uint32(tail[lifeDigits+8:]) == uint32(hex8(uint32(mark)<<16))
+}
+
 // MatchResponse finds the client transaction a response belongs to (§17.1.3:
 // the top Via's branch and the CSeq's method), or nil.
 func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	br := t.At(id)
 	if br == nil {
+		return nil
+	}
+	if via, _ := m.TopVia(); !t.wrote(br, id, via.Branch.Of(m.Raw)) {
 		return nil
 	}
 	cseq, reason := m.CSeq()
@@ -117,6 +132,16 @@ func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 		return nil
 	}
 	return br
+}
+
+// hex8 are the eight hexadecimal digits of v, the first one lowest.
+func hex8(v uint32) uint64 {
+	x := uint64(bits.ReverseBytes32(v))
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x>>4 | x<<8) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return x + 0x3030303030303030 + letters*('a'-'9'-1)
 }
 
 const hexDigits = "0123456789abcdef"

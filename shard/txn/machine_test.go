@@ -25,7 +25,7 @@ import (
 // machine is a table whose sender and user write down what is done.
 type machine struct {
 	*Table
-	t    *testing.T
+	t    testing.TB
 	did  []string
 	tx   *Tx
 	br   *Branch
@@ -62,7 +62,7 @@ func (x *machine) parse(b []byte) *parser.Message {
 }
 
 // newMachine is a server transaction of that method with one branch, which was sent.
-func newMachine(t *testing.T, method string) *machine {
+func newMachine(t testing.TB, method string) *machine {
 	t.Helper()
 	x := &machine{t: t, name: method}
 	a, err := shm.Create(shm.Config{Bytes: 4 << 20, Shards: 1})

@@ -89,8 +89,10 @@ type Table struct {
 	maxBr      uint8
 	life       uint32
 	markKey    [2]uint64
-	born       int64 // when the table was made, ns
-	stillAt    int64 // how old a non-INVITE is when it may have its 100
+	branchHead []byte // of our Via branches, up to the shard
+	lifeText   []byte // life in them
+	born       int64  // when the table was made, ns
+	stillAt    int64  // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
 	keepC      bool
 	held       int   // server transactions alive
@@ -119,6 +121,7 @@ func New(c Config) (*Table, error) {
 		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
 	}
 	t.life, t.markKey, t.born = c.Life&(1<<lifeBits-1), c.MarkKey, c.Now
+	t.branchHead, t.lifeText = appendHex([]byte(BranchPrefix), uint64(c.Shard), 2), appendHex(nil, uint64(t.life), lifeDigits)
 	t.maxBr = MaxBranches
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
