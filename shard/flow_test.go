@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -686,6 +687,9 @@ func (f *flow) possible(step string) bool {
 		return true
 	}
 	key := words[1]
+	if words[0] == "broken" {
+		return slices.ContainsFunc(f.all, func(d sentDatagram) bool { return d.to == key && d.token != 0 })
+	}
 	if n := len(words); n > 3 && words[n-2] == "to" {
 		key += " " + words[n-1]
 	}

@@ -232,8 +232,8 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 			continue // the same peer by datagram after all is for when it cannot be reached by a stream (RFC 3261 §18.1.1)
 		}
 		by := c.leavesBy(&to, br.Target(), tx.Listener())
-		if was := br.Addr(); by >= 0 && to.SameIP(&was) && !c.listeners[by].addr.SameIP(&c.listeners[br.Listener()].addr) {
-			by = c.withProto(br.Listener(), to.Proto) // the interface stays: a Route of ours may have named it
+		if was := br.Addr(); by >= 0 && to.SameIP(&was) && !c.sameInterface(by, br.Listener()) {
+			by = c.withProto(br.Listener(), to.Proto) // a Route of ours may have named the interface
 		}
 		if by < 0 || c.blocks(&to, tx.Method()) {
 			continue

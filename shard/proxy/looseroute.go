@@ -20,9 +20,14 @@ type Routed uint8
 
 // What LooseRoute returns.
 const (
-	NotRouted Routed = iota // there is no Route, so the target is the Request-URI alone; or the set is malformed, or not ours to follow
-	Followed                // the request follows its Route set
-	UsedUp                  // all that a request outside of a dialog had was ours: it is gone, and nothing says that we ever let it through
+	// NotRouted: there is no Route, so the target is the Request-URI alone; or the set is
+	// malformed, or not ours to follow.
+	NotRouted Routed = iota
+	// Followed: the request follows its Route set.
+	Followed
+	// UsedUp: all that a request outside of a dialog had was ours. It is gone, and nothing says
+	// that we ever let the request through.
+	UsedUp
 )
 
 // LooseRoute is §16.4: it takes our own values off the Route set and makes the
@@ -84,7 +89,8 @@ func (r *Request) followRoutes(received *[]byte) Routed {
 		}
 		return r.nextHop(&top, routes.Cut)
 	}
-	// A value without our mark leads nowhere. One alone, outside of a dialog, asks for nothing and is removed like any other.
+	// A value without our mark leads nowhere. One alone, outside of a dialog, asks for nothing
+	// and is removed like any other.
 	marked, before := r.marked(&top), r.nCuts
 	if !marked && r.HasToTag() {
 		return NotRouted

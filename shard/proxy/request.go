@@ -59,7 +59,7 @@ type Request struct {
 	// Where it goes, as far as names and transports are concerned; see transport.go.
 	ways       ways
 	query      NameQuery
-	sips       bool   // it is for a sips URI, though neither line says so: a strict router moved it into Route
+	sips       bool   // it is for a sips URI that a strict router has in Route
 	looking    bool   // where: only to see whether a name is unknown; nothing is counted
 	unresolved bool   // where: nobody knows yet where query leads
 	unsent     Unsent // where: why it cannot be sent to

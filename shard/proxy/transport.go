@@ -362,6 +362,11 @@ func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 	return c.leavesBy(a, target, r.Listener)
 }
 
+// sameInterface tells whether two listeners share their address.
+func (c *Core) sameInterface(a, b int) bool {
+	return c.listeners[a].addr.SameIP(&c.listeners[b].addr)
+}
+
 // withProto is the listener that shares its address with listener by and has that
 // transport, -1 if there is none: force_send_socket() names a socket, the
 // destination its transport.
