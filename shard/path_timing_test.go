@@ -34,7 +34,10 @@ func (c *caller) Append(b []byte)                { c.last = append(c.last, b...)
 func (c *caller) End()                           {}
 func (c *caller) Egress(*netio.Addr, int) int    { return 0 }
 
-func newCaller(tb testing.TB, config string) *caller {
+func newCaller(tb testing.TB, config string) *caller { return newCallerWith(tb, config, 256<<20) }
+
+// newCallerWith is newCaller with an arena of that size.
+func newCallerWith(tb testing.TB, config string, arenaBytes int64) *caller {
 	tb.Helper()
 	text, err := os.ReadFile("testdata/" + config)
 	if err != nil {
@@ -44,7 +47,7 @@ func newCaller(tb testing.TB, config string) *caller {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	arena, err := shm.Create(shm.Config{Bytes: 256 << 20, Shards: 1, Layout: Layout(), Prefault: true})
+	arena, err := shm.Create(shm.Config{Bytes: arenaBytes, Shards: 1, Layout: Layout(), Prefault: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

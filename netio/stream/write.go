@@ -366,4 +366,16 @@ type Failure struct {
 	Reason      Reason
 	Errno       unix.Errno // what the kernel said, 0 if it did not
 	Established bool       // the connection had been
+	Detail      string     // of a handshake: what was wrong
+}
+
+// Text says in words why.
+func (f *Failure) Text() string {
+	switch {
+	case f.Detail != "":
+		return f.Detail
+	case f.Errno != 0:
+		return f.Reason.String() + ": " + f.Errno.Error()
+	}
+	return f.Reason.String()
 }

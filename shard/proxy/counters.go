@@ -24,6 +24,20 @@ const (
 	CounterEnd
 )
 
+// Failures have ranges of their own: finals made here and branches that failed by their cause, and where the code varies by that.
+const (
+	CountFinalCauses     = 256 // + Cause
+	CountBranchCauses    = CountFinalCauses + causeRoom
+	CountProgramCodes    = CountBranchCauses + causeRoom   // + code-300: finals that the routing program made
+	CountDownstreamCodes = CountProgramCodes + numCodes    // + code-300: finals that ended branches
+	FailureCounterEnd    = CountDownstreamCodes + numCodes // below len(shm.Counters)
+
+	causeRoom = 64 // a Tx has six bits for a Cause
+	numCodes  = 400
+)
+
+var _ [causeRoom - int(NumCauses)]struct{}
+
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",

@@ -25,6 +25,9 @@ func (c *Core) event(t *balance.Target, e balance.Event) {
 // BranchTimeout is txn.User's: the destination said nothing, or nothing final
 // (§16.8). It counts as a 408.
 func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
+	if c.tracing {
+		c.traceBranch(br, "the timer of a branch ended", "state", br.State().String())
+	}
 	if t := c.targetOf(br); t != nil && !br.Heard() && !c.tx.Spares(tx, br.Index()) {
 		c.suspect(t, br)
 	}
@@ -32,6 +35,13 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 		return
 	}
 	tx.UserFlags |= anyTimeout
+	cause := TimerFired
+	if br.Provisional() {
+		cause = RangTooLong
+	}
+	if !tx.Canceled() { // else the caller does not wait for it
+		c.branchFailed(br, cause, "")
+	}
 	if !br.Heard() {
 		c.report(br, TimedOut, tx.Method())
 		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) || c.failover(tx, br)) {
@@ -42,7 +52,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if heard {
 		tx.UserFlags |= anyReplied
 	}
-	if c.note(tx, 408, true) && heard {
+	if c.note(tx, 408, cause) && heard {
 		tx.UserFlags |= bestHeard
 	}
 	if !c.undecided(tx) {
@@ -70,8 +80,11 @@ func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
 // or max_noninv_lifetime allows, whatever its destinations do. No failure route
 // runs: there is no time left for what it might try.
 func (c *Core) Expired(tx *txn.Tx) {
+	if c.tracing {
+		c.traceTx(tx, "the lifetime of a transaction ended")
+	}
 	if !tx.Answered() {
-		c.note(tx, 408, true)
+		c.note(tx, 408, LivedTooLong)
 		c.sendBest(tx, nil)
 	}
 	if !tx.Answered() {
@@ -86,6 +99,15 @@ func (c *Core) Expired(tx *txn.Tx) {
 // BranchFailed is txn.User's: the request did not reach the destination (§16.9:
 // as if it had answered 503, which we do not pass on).
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
+	cause, detail := c.failing, c.detail
+	c.failing, c.detail = NoCause, ""
+	if cause == NoCause {
+		cause = NotSent
+	}
+	if c.tracing {
+		c.traceBranch(br, "a branch failed", "cause", cause.String(), "detail", detail)
+	}
+	c.branchFailed(br, cause, detail)
 	// A name is not down while it has another address.
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
 		c.event(t, t.Fail(c.now/1e6))
@@ -93,11 +115,14 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return
 	}
-	c.note(tx, 503, true)
+	c.note(tx, 503, cause)
 	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
 }
+
+// Explain says why the next branch that BranchFailed is told of failed, and in words what else is known.
+func (c *Core) Explain(cause Cause, detail string) { c.failing, c.detail = cause, detail }
 
 // failover sends what br sent to the next destination of its set, with a branch
 // of its own (RFC 3263 §4.3), unless a failure route decides about that.
@@ -199,6 +224,9 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	}
 	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
 	c.tx.Send(tx, next)
+	if c.tracing {
+		c.traceBranch(next, "a branch sent elsewhere", "instead_of", br.Index())
+	}
 	c.count[CountForwarded]++
 	return next
 }

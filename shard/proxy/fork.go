@@ -152,8 +152,9 @@ func (r *Request) fork(shares breadth) bool {
 	if shared {
 		for i := first; i <= r.nMore; i++ {
 			if at(i); !r.where(&r.to) {
+				r.targetFailed(r.lastCause)
 				if !r.blocked {
-					c.note(r.Tx, 503, true)
+					c.note(r.Tx, 503, r.lastCause)
 				}
 				nowhere |= 1 << i
 				shares.dealt(0)
@@ -194,8 +195,8 @@ func (r *Request) fork(shares breadth) bool {
 		r.relayed = true
 		return true
 	}
-	if r.lastCode == 0 {
-		r.lastCode = codeInternal // the branch routes dropped every one
+	if r.lastCause == NoCause {
+		r.lastCause = NoTarget // the branch routes dropped every one
 	}
 	if !r.resumed {
 		c.tx.DropBest(r.Tx) // the routing program answers, or nobody
@@ -216,25 +217,29 @@ func (r *Request) try(share int) bool {
 		if r.unresolved && c.cfg.Names != nil {
 			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
+		r.targetFailed(r.lastCause)
 		if !r.blocked { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
-			c.note(r.Tx, 503, true)
+			c.note(r.Tx, 503, r.lastCause)
 		}
 		return false
 	}
 	r.to.Breadth = uint16(share)
 	br := c.tx.NewBranch(r.Tx, r.to)
 	if br == nil {
-		r.fail(503)
-		c.note(r.Tx, 503, true)
-		return false
+		return r.lost(NoRoom)
 	}
 	br.SetReplyRoute(reply)
-	if code := r.launch(br); code != 0 {
-		r.fail(code)
-		c.note(r.Tx, 503, true)
-		return false
+	if cause := r.launch(br); cause != NoCause {
+		return r.lost(cause)
 	}
 	return true
+}
+
+// lost notes that the target at hand could not be sent to, which counts as a 503 (§16.9).
+func (r *Request) lost(cause Cause) bool {
+	r.targetFailed(cause)
+	r.core.note(r.Tx, 503, cause)
+	return r.fail(cause)
 }
 
 // branchRoute runs the armed branch route on the branch about to be made. reply is
@@ -256,9 +261,8 @@ func (r *Request) branchRoute() (reply int, send bool) {
 	return reply, send
 }
 
-// launch writes the request of br and sends it; else the status that says why
-// not.
-func (r *Request) launch(br *txn.Branch) (code int) {
+// launch writes the request of br and sends it; else it says why not.
+func (r *Request) launch(br *txn.Branch) Cause {
 	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
 	to := br.Addr()
@@ -273,14 +277,14 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 		r.plan(p, br, by, br.Breadth())
 		c.count[CountToStream]++
 	}
-	if code := p.verdict(); code != 0 {
+	if cause := p.verdict(); cause != NoCause {
 		c.tx.Discard(br)
-		return code
+		return cause
 	}
 	room := c.tx.Room(br, p.Bytes())
 	if room == nil {
 		c.tx.Discard(br)
-		return 503
+		return NoRoom
 	}
 	p.WriteTo(room)
 	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
@@ -289,8 +293,11 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 	br.SetMarks(r.leave.marks())
 	c.tell(to.Proto, w.domain, r.leave.wishes)
 	c.tx.Send(r.Tx, br)
+	if c.tracing {
+		c.traceBranch(br, "a branch sent", "uri", string(r.RequestURI()))
+	}
 	c.count[CountForwarded]++
-	return 0
+	return NoCause
 }
 
 // The proxy's own flags of a transaction, in Tx.UserFlags.

@@ -45,7 +45,7 @@ type Request struct {
 	side        int             // the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658 §3); -1: none does
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
-	lastCode    int             // what ReplyError answers
+	lastCause   Cause           // what ReplyError answers for
 	done        bool            // a final response left, or the request itself without a transaction
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
 	maxBreadth  int             // Max-Breadth as received; -1: absent
@@ -90,7 +90,7 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.dstAddr.Family = 0
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
-	r.lastCode, r.side, r.done = 0, -1, false
+	r.lastCause, r.side, r.done = NoCause, -1, false
 	r.forceProto, r.waits, r.unresolved = 0, 0, false
 	r.leave.reset()
 	r.symmetric, r.replyWish = r.core.cfg.ForceRPort, 0

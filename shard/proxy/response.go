@@ -54,6 +54,9 @@ func (c *Core) Response(m *parser.Message) (fate Fate, shard int) {
 	if t := c.targetOf(br); t != nil {
 		t.Success(c.now / 1e6)
 	}
+	if c.tracing {
+		c.traceResponse(br, m)
+	}
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
 	}
@@ -113,6 +116,9 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	c.planChallenges(p, m, more)
 	c.Reply.plan(p, 0)
 	if c.respond(tx, status, p.Segments()) {
+		if c.tracing {
+			c.tracePassed(tx, m, status)
+		}
 		c.count[CountRepliesFwd]++
 	}
 }
@@ -193,6 +199,9 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	c.Reply.plan(p, 0)
 	c.tell(to.Proto, nil, c.Reply.wishes)
 	c.send(by, to, p.Segments())
+	if c.tracing {
+		c.cfg.Trace(m.CallID(), "a response sent on without a transaction", "code", int(m.Status), "to", AddrText(to), "by", c.listenerName(by))
+	}
 	c.count[CountRepliesFwd]++
 	return Forwarded
 }
@@ -236,7 +245,9 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 			if br.Untried() {
 				c.report(br, Refused, c.tx.Tx(br).Method())
 			}
+			c.Explain(PeerUnreachable, "")
 			c.tx.TransportError(br)
+			c.Explain(NoCause, "")
 		}
 	}
 	return id.Shard, true

@@ -172,19 +172,18 @@ func (r *Request) lookUp(w *ways) bool {
 	u := r.nextURI()
 	switch {
 	case u == nil:
-		return r.fail(400)
+		return r.fail(BadTarget)
 	case u.Scheme != parser.SIP && u.Scheme != parser.SIPS:
-		return r.fail(416)
+		return r.fail(UnknownScheme)
 	}
 	proto, given, ok := protoOf(u)
 	if !ok {
-		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.fail(TransportUnavailable)
 	}
 	if r.forceProto != 0 {
 		proto, given = netio.Proto(r.forceProto-1), true
 		if u.Scheme == parser.SIPS && !proto.Secure() {
-			return r.fail(codeUnresolvable)
+			return r.fail(TransportUnavailable)
 		}
 	}
 	if !given && r.side >= 0 && u.Port != 0 {
@@ -223,8 +222,7 @@ func (r *Request) withoutUDP(w *ways, port uint16) {
 func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool) bool {
 	c := r.core
 	if c.cfg.Resolver == nil {
-		c.count[CountUnresolvable]++
-		return r.fail(codeUnresolvable)
+		return r.fail(NameUnresolved)
 	}
 	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: u.Scheme == parser.SIPS,
 		Protos: c.protos, Families: c.families, Seed: r.seed()}
@@ -241,14 +239,12 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given bool)
 		w.n = n
 		return true
 	case Unknown:
-		r.unresolved = true
-		return r.fail(codeUnresolvable)
+		r.unresolved, r.lastCause = true, NameUnresolved
+		return false
+	case Failed:
+		return r.fail(NameServersSilent)
 	}
-	c.count[CountUnresolvable]++
-	if answer == Failed {
-		return r.fail(503)
-	}
-	return r.fail(codeUnresolvable)
+	return r.fail(NoSuchName)
 }
 
 // seed is the same for all requests of one transaction, its retransmissions, its
@@ -272,7 +268,7 @@ func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
-	code := codeUnresolvable
+	cause := AddressUnusable
 	r.blocked = false
 	for i := range w.n {
 		a := &w.list[i]
@@ -281,14 +277,14 @@ func (r *Request) choose(to *txn.Destination) bool {
 		}
 		by := r.leavesBy(a, to.Target)
 		if by < 0 {
-			if c.protos>>a.Proto&1 != 0 {
-				code = codeSendError
+			if cause = TransportUnavailable; c.protos>>a.Proto&1 != 0 {
+				cause = FamilyUnavailable
 			}
 			continue
 		}
 		if r.M.Method != parser.ACK && c.blocks(a, r.M.Method) { // an ACK to a 2xx goes where the call is
 			r.blocked = true
-			code = codeSendError
+			cause = Blocklisted
 			continue
 		}
 		to.Addr, to.Listener = *a, uint16(by)
@@ -296,7 +292,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 		return true
 	}
 	w.n = 0
-	return r.fail(code)
+	return r.fail(cause)
 }
 
 // leavesBy is the listener the request leaves by towards a: the one that the

@@ -65,6 +65,8 @@ type Config struct {
 	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it (restart_fr_on_each_reply 0).
 	KeepTimerC bool
 	Now        int64 // ns; all times given later come from the same clock
+	// Ended is told that a transaction and all its branches are over; nil: nobody is.
+	Ended func(tx *Tx)
 }
 
 // Table holds the transactions of one shard. See the package comment for who may
@@ -97,6 +99,7 @@ type Table struct {
 	limbo      []shm.Off
 	freed      int     // of limbo, by a Reclaim that did not get to its end
 	hand       shm.Off // the record at work in this step, see InHand
+	ended      func(tx *Tx)
 }
 
 // New makes an empty table.
@@ -115,7 +118,7 @@ func New(c Config) (*Table, error) {
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
-	t.before, t.keepC = c.CancelBefore, c.KeepTimerC
+	t.before, t.keepC, t.ended = c.CancelBefore, c.KeepTimerC, c.Ended
 	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
 		t.stillAt += int64(i)
 	}
@@ -137,8 +140,13 @@ func (t *Table) Held() int { return t.held }
 func (t *Table) Unanswered() int { return t.open }
 
 // Reserve makes new records and copies leave that many bytes of the arena's pool
-// alone until it is called again; 0: none.
-func (t *Table) Reserve(bytes uint64) { t.slab.Reserve(bytes) }
+// alone, or of the free slots of each size class (shm.Slab.Reserve), and of the index indexReserve, until it is called again; 0, 0: none.
+func (t *Table) Reserve(pool, each uint64) {
+	t.slab.Reserve(pool, each)
+	if t.index.leave = 0; pool > 0 {
+		t.index.leave = t.index.most / indexReserve
+	}
+}
 
 // LastFinal is when a transaction had its final response last, in ns.
 func (t *Table) LastFinal() int64 { return t.final }
@@ -190,7 +198,7 @@ func (t *Table) keyBytes(tx *Tx) []byte {
 // not match one already. Responses will go to replyTo through listener. nil: the
 // arena or the index is full.
 func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
-	if t.index.used == t.index.most {
+	if t.index.used >= t.index.most-t.index.leave {
 		t.count[CountIndexFull]++
 		return nil
 	}
@@ -312,6 +320,9 @@ func (t *Table) answered(tx *Tx) {
 func (t *Table) freeTx(off shm.Off, tx *Tx) {
 	if tx.first != 0 {
 		panic("BUG: a transaction ends before its branches")
+	}
+	if t.ended != nil {
+		t.ended(tx)
 	}
 	t.later(off)
 	t.held--
