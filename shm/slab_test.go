@@ -213,6 +213,16 @@ func TestReserveOfClasses(t *testing.T) {
 	if _, ok := s.Alloc(1, maxClassBytes+1); ok {
 		t.Error("a span was taken from the reserve")
 	}
+	s.Reserve(0, 0)
+	for _, off := range first[1:] {
+		s.Free(off)
+	}
+	for i := 1; i < len(others); i += 2 {
+		s.Free(others[i])
+	}
+	if s.free != [numClasses]uint32{} && !s.Trim() {
+		t.Errorf("free slots counted in an empty slab: %v", s.free)
+	}
 }
 
 // TestReserve: with a reserve Alloc serves from the chunks it has and takes none of the last; without it goes on to the end.

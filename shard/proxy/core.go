@@ -122,8 +122,6 @@ type Core struct {
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
 	patience   map[uint16]Patience
 	now        int64
-	reserve    uint64 // bytes of the arena's pool that new calls leave alone
-	reserved   uint64 // and of each size class of this shard, once those are taken
 	plan       Plan
 	stored     parser.Message    // for messages read back from the arena
 	resumed    parser.Message    // the request of a failure route
@@ -145,9 +143,6 @@ type Core struct {
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
 	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
-	shards, bytes := uint64(cfg.Arena.Shards()), cfg.Arena.TotalBytes()
-	c.reserve = min(max(bytes/reserveShare, shards*reserveLeast), bytes/2)
-	c.reserved = c.reserve / shards / recordClasses
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
 		t.host = l.Addr.AppendHost(nil)
@@ -194,7 +189,12 @@ func (cfg *Config) show(t *listenerText) {
 func (c *Core) SentBy(listener int) []byte { return c.listeners[listener].shown.sentBy }
 
 // SetTable gives the Core the transactions it works on: they need each other.
-func (c *Core) SetTable(t *txn.Table) { c.tx = t }
+func (c *Core) SetTable(t *txn.Table) {
+	c.tx = t
+	shards, bytes := uint64(c.cfg.Arena.Shards()), c.cfg.Arena.TotalBytes()
+	pool := min(max(bytes/reserveShare, shards*reserveLeast), bytes/2)
+	t.SetReserve(pool, pool/shards/recordClasses)
+}
 
 // SetTargets replaces the destination sets; nil: there are none.
 func (c *Core) SetTargets(t *balance.Table) {

@@ -76,7 +76,7 @@ func (r *Request) Relay() bool {
 	}
 	r.reserve()
 	ok := r.relay()
-	c.tx.Reserve(0, 0)
+	c.tx.Reserve(false)
 	return ok
 }
 
@@ -86,7 +86,7 @@ func (r *Request) reserve() {
 	if r.HasToTag() || r.M.Method == parser.CANCEL || r.Tx != nil && r.Tx.Total() > 0 {
 		return
 	}
-	r.core.tx.Reserve(r.core.reserve, r.core.reserved)
+	r.core.tx.Reserve(true)
 }
 
 // relay makes the transaction, if there is none yet, and its next branches.
@@ -178,7 +178,7 @@ func (r *Request) noRoom() bool {
 func (r *Request) NewTransaction() bool {
 	r.reserve()
 	ok := r.newTransaction()
-	r.core.tx.Reserve(0, 0)
+	r.core.tx.Reserve(false)
 	return ok
 }
 

@@ -140,7 +140,7 @@ func (c *Core) Resolved(w Waiting) {
 	r.restoreTargets(list, fresh)
 	r.reserve()
 	ok := r.relay()
-	c.tx.Reserve(0, 0)
+	c.tx.Reserve(false)
 	if !ok && c.tx.Pending(tx) == 0 && !tx.Answered() && !c.waits(tx) {
 		if tx.Total() > 0 || tx.BestStatus() != 0 {
 			c.conclude(tx, nil)

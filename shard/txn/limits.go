@@ -30,7 +30,8 @@ const (
 	// minIndexSlots and maxIndexSlots bound the index: 32 KiB and 1 GiB. For 2 GiB of arena it is 64 MiB.
 	minIndexSlots, maxIndexSlots = 1 << 12, 1 << 27
 
-	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, as they may not from the arena's reserve.
+	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, or as many records as the arena keeps for other requests,
+	// if that is more.
 	indexReserve = 16
 )
 

@@ -100,6 +100,8 @@ type Table struct {
 	freed      int     // of limbo, by a Reclaim that did not get to its end
 	hand       shm.Off // the record at work in this step, see InHand
 	ended      func(tx *Tx)
+
+	reservePool, reserveEach uint64 // see SetReserve
 }
 
 // New makes an empty table.
@@ -139,13 +141,21 @@ func (t *Table) Held() int { return t.held }
 // Unanswered is how many of them have had no final response.
 func (t *Table) Unanswered() int { return t.open }
 
-// Reserve makes new records and copies leave that many bytes of the arena's pool
-// alone, or of the free slots of each size class (shm.Slab.Reserve), and of the index indexReserve, until it is called again; 0, 0: none.
-func (t *Table) Reserve(pool, each uint64) {
-	t.slab.Reserve(pool, each)
-	if t.index.leave = 0; pool > 0 {
-		t.index.leave = t.index.most / indexReserve
+// SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size class (shm.Slab.Reserve).
+func (t *Table) SetReserve(pool, each uint64) { t.reservePool, t.reserveEach = pool, each }
+
+// Reserve makes new records and copies leave the reserve of the arena alone, and as much of the index, until it is switched
+// off. It reports whether it was on.
+func (t *Table) Reserve(on bool) (was bool) {
+	was = t.index.leave > 0
+	if !on {
+		t.slab.Reserve(0, 0)
+		t.index.leave = 0
+		return was
 	}
+	t.slab.Reserve(t.reservePool, t.reserveEach)
+	t.index.leave = min(max(t.index.most/indexReserve, int(t.reserveEach/txBytes)), t.index.most/2)
+	return was
 }
 
 // LastFinal is when a transaction had its final response last, in ns.
