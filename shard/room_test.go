@@ -37,7 +37,7 @@ func TestWatchRoom(t *testing.T) {
 // TestRoomForDialogs: a flood of new calls that lasts fills an arena of the least size again and again with what ends, and
 // never takes the room of requests inside dialogs: each BYE of twenty a second goes through.
 func TestRoomForDialogs(t *testing.T) {
-	c := newCallerWith(t, "stateful.cfg", proxy.LeastArenaBytes+1<<20)
+	c := newCallerWith(t, "stateful.cfg", proxy.LeastArenaBytes+1<<20, 0)
 	// As long as a BYE, so that both need the same size classes.
 	invite := bytes.Replace(tmplBye, []byte("CSeq: 2 BYE"), []byte("CSeq: 1 INVITE"), 1)
 	invite = bytes.Replace(bytes.Replace(invite, []byte("BYE "), []byte("INVITE "), 1), []byte(">;tag=00000000s"), []byte(">"), 1)
