@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,30 @@ func TestCauses(t *testing.T) {
 	for cause := NoCause + 1; cause < NumCauses; cause++ {
 		if !seen[cause] && cause != ByProgram && cause != RefusedDownstream {
 			t.Errorf("cause %d, %q, has no line here", cause, cause)
+		}
+	}
+}
+
+// TestCausesAreDocumented: docs/failures.md has the table.
+func TestCausesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/failures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cause := NoCause + 1; cause < NumCauses; cause++ {
+		row := &causes[cause]
+		answer, level := "varies", "warning"
+		if row.status != 0 {
+			answer = fmt.Sprintf("%d %s", row.status, row.phrase)
+		}
+		if row.header != "" {
+			answer += ", " + strings.TrimSpace(row.header)
+		}
+		if row.level == levelInfo {
+			level = "information"
+		}
+		if want := fmt.Sprintf("| %s | %s | %s | %s |\n", row.name, answer, level, row.why); !strings.Contains(string(page), want) {
+			t.Errorf("docs/failures.md lacks %s", want)
 		}
 	}
 }
