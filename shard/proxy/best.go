@@ -90,6 +90,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if status >= 600 && !c.cfg.Disable6xxBlock {
 		// §16.7 step 5: nobody else needs to be asked.
 		tx.UserFlags |= noMoreTargets
+		if c.tracing {
+			c.traceTx(tx, "the other branches are cancelled", "since", status)
+		}
 		c.tx.CancelOthers(tx, br, c.localReason(status))
 	}
 	if challenge(tx.BestStatus()) && c.better(tx, status, false) {
@@ -199,13 +202,12 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// bestCause is why the best response of tx was made here. One that an earlier build left without is taken for a
-// branch that was not sent.
+// bestCause is why the best response of tx was made here.
 func (c *Core) bestCause(tx *txn.Tx) Cause {
 	if cause := Cause(tx.BestWhy()); cause != NoCause && cause < NumCauses {
 		return cause
 	}
-	return NotSent
+	return NotSent // a record that another process damaged
 }
 
 // challenge tells whether a response asks for credentials.

@@ -84,6 +84,12 @@ func (c *Core) Expired(tx *txn.Tx) {
 		c.traceTx(tx, "the lifetime of a transaction ended")
 	}
 	if !tx.Answered() {
+		c.tx.Branches(tx, func(br *txn.Branch) bool {
+			if !br.Final() && !br.Lost() && !tx.Canceled() {
+				c.branchFailed(br, LivedTooLong, "")
+			}
+			return true
+		})
 		c.note(tx, 408, LivedTooLong)
 		c.sendBest(tx, nil)
 	}

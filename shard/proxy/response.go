@@ -97,6 +97,9 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	c.forward(tx, m, via, nil)
 	if status >= 200 && tx.Invite() {
 		// §16.7 step 10: the others are not needed any more.
+		if c.tracing && tx.Live() > 1 {
+			c.traceTx(tx, "the other branches are cancelled", "since", status)
+		}
 		c.tx.CancelOthers(tx, br, c.localReason(200))
 	}
 }

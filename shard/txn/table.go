@@ -101,7 +101,9 @@ type Table struct {
 	hand       shm.Off // the record at work in this step, see InHand
 	ended      func(tx *Tx)
 
-	reservePool, reserveEach uint64 // see SetReserve
+	// See SetReserve.
+	reservePool, reserveEach uint64
+	reserveIndex             int
 }
 
 // New makes an empty table.
@@ -142,7 +144,10 @@ func (t *Table) Held() int { return t.held }
 func (t *Table) Unanswered() int { return t.open }
 
 // SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size class (shm.Slab.Reserve).
-func (t *Table) SetReserve(pool, each uint64) { t.reservePool, t.reserveEach = pool, each }
+func (t *Table) SetReserve(pool, each uint64) {
+	t.reservePool, t.reserveEach = pool, each
+	t.reserveIndex = min(max(t.index.most/indexReserve, int(each/txBytes)), t.index.most/2)
+}
 
 // Reserve makes new records and copies leave the reserve of the arena alone, and as much of the index, until it is switched
 // off. It reports whether it was on.
@@ -154,7 +159,7 @@ func (t *Table) Reserve(on bool) (was bool) {
 		return was
 	}
 	t.slab.Reserve(t.reservePool, t.reserveEach)
-	t.index.leave = min(max(t.index.most/indexReserve, int(t.reserveEach/txBytes)), t.index.most/2)
+	t.index.leave = t.reserveIndex
 	return was
 }
 
