@@ -4,6 +4,7 @@ import (
 	"viaduct/parser"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
+	"viaduct/shm"
 )
 
 // The shard's counter block in the arena (shm.Counters): one writer, the shard;
@@ -14,6 +15,7 @@ import (
 //	 96…127  proxy
 //	128…191  datagrams dropped, by Reason
 //	192…255  requests refused with a status, by Reason
+//	256…     proxy: failures by cause and by code
 const (
 	CountDatagramsIn  = 1 + iota
 	CountDatagramsOut // taken by the kernel
@@ -87,6 +89,7 @@ var _ [refuseBase - dropBase - int(numReasons)]struct{}
 var _ [64 - int(countEnd)]struct{}
 var _ [96 - int(txn.CounterEnd)]struct{}
 var _ [128 - int(proxy.CounterEnd)]struct{}
+var _ [len(shm.Counters{}) - proxy.FailureCounterEnd]struct{}
 
 var reasonNames = [...]string{
 	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",

@@ -122,6 +122,10 @@ const (
 	// stacksPerSecond bounds the log of contained panics: each names its stack, and a thousand of the same help nobody.
 	stacksPerSecond = 1
 
+	// failuresPerSecond bounds how many failed requests and branches a shard's log names in a second; those beyond it are counted there. Ten calls show
+	// what is wrong, and a flood of requests that cannot be served must not become one of lines.
+	failuresPerSecond = 10
+
 	// brokenRoundPause keeps a shard whose rounds panic outside of all steps from using up its processor.
 	brokenRoundPause = 10 * time.Millisecond
 )

@@ -59,19 +59,21 @@ type worker struct {
 	stacks         stackLimit
 	step           step // what contain finds at work
 
-	listeners  []uint16     // all of them, for busy rounds
-	turn       int          // rounds so far: which socket is read first
-	busy       int          // rounds since epoll was asked last
-	timersLeft bool         // timersPerRound was reached
-	failed     []uint64     // tokens of the sends that failed in this round
-	lastFinal  atomic.Int64 // when a transaction had its final response last, ns; read by Drain
-	thread     atomic.Int32 // its id, once it runs; read by placement
-	batchAt    int64        // when the batch began, ns
-	onceAt     int64        // when the work of once a second was done last, ns
-	seenTables uint64       // the version of the destination sets in use
-	noRoom     spell        // requests refused for want of room
-	tooMuch    spell        // the same since more arrived than the shard can handle
+	listeners  []uint16            // all of them, for busy rounds
+	turn       int                 // rounds so far: which socket is read first
+	busy       int                 // rounds since epoll was asked last
+	timersLeft bool                // timersPerRound was reached
+	unsent     []netio.SendFailure // in this round
+	lastFinal  atomic.Int64        // when a transaction had its final response last, ns; read by Drain
+	thread     atomic.Int32        // its id, once it runs; read by placement
+	batchAt    int64               // when the batch began, ns
+	onceAt     int64               // when the work of once a second was done last, ns
+	seenTables uint64              // the version of the destination sets in use
+	noRoom     spell               // requests refused for want of room
+	tooMuch    spell               // the same since more arrived than the shard can handle
 	overload   overload
+	failures   failureLimit
+	tracing    bool       // debug level: each step of a call is told
 	long       []longRead // of this round
 	dropsOf    []uint64   // by listener, as far as known
 	strays     []strays   // by listener
@@ -278,20 +280,20 @@ func (w *worker) sendQueued() {
 
 // sendsFailed tells the transactions whose requests cannot reach their destination; false: there are none.
 func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
-	w.failed = w.failed[:0]
+	w.unsent = w.unsent[:0]
 	for _, f := range failures {
 		w.count[CountSendFailed]++
 		if hopeless(f.Errno) {
-			w.failed = append(w.failed, f.Token)
+			w.unsent = append(w.unsent, f)
 			if refused(f.Errno) {
 				w.report(f.Token, proxy.SendFailed)
 			}
 		} // else Timer A or E sends it again
 	}
-	for _, token := range w.failed {
-		w.sendFailed(token)
+	for _, f := range w.unsent {
+		w.sendFailed(f.Token, proxy.PeerUnreachable, f.Errno.Error())
 	}
-	return len(w.failed) > 0
+	return len(w.unsent) > 0
 }
 
 // giveBack is the end of a batch. A slot that cannot be freed is left behind by the next one.
@@ -305,7 +307,8 @@ func (w *worker) giveBack() {
 	w.reclaim()
 }
 
-func (w *worker) sendFailed(token uint64) {
+// sendFailed tells the transaction whose request did not leave, and why.
+func (w *worker) sendFailed(token uint64, cause proxy.Cause, detail string) {
 	defer w.contain()
 	w.step = stepTransport
 	w.tx.Begin()
@@ -315,7 +318,9 @@ func (w *worker) sendFailed(token uint64) {
 		}
 		return
 	}
+	w.core.Explain(cause, detail)
 	w.tx.SendFailed(token)
+	w.core.Explain(proxy.NoCause, "")
 }
 
 // reclaim gives back what the batch referred to: nothing is queued any more.
@@ -369,6 +374,7 @@ func (w *worker) gauges() {
 		w.watchRoom(now)
 		w.watchLoad(now)
 		w.watchStrays()
+		w.watchFailures()
 	}
 	s := w.port.Stats()
 	w.count[CountBatches], w.count[CountBundled] = s.RecvBatches, s.RecvBundled

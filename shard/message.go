@@ -13,11 +13,17 @@ import (
 )
 
 // drop is the one place where a datagram ends without an answer.
-func (w *worker) drop(r Reason) { w.count[dropBase+int(r)]++ }
+func (w *worker) drop(r Reason) {
+	if w.tracing && r != Truncated {
+		w.traceHere("dropped", "reason", r.String())
+	}
+	w.count[dropBase+int(r)]++
+}
 
-// refuse answers the request under way with a status, counted by reason.
-func (w *worker) refuse(r Reason, code int, phrase, header string) {
-	if !w.core.Request.Reply(code, phrase, header) {
+// refuse answers the request under way as its cause asks for, counted by reason. phrase and header stand in
+// place of the cause's own, unless they are "".
+func (w *worker) refuse(r Reason, cause proxy.Cause, phrase, header string) {
+	if !w.core.Request.Refuse(cause, phrase, header) {
 		w.drop(r)
 		return
 	}
@@ -102,6 +108,9 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		return
 	}
 	w.step = stepRequest
+	if w.tracing {
+		w.traceMessage(p)
+	}
 	if reason == parser.OK {
 		reason = m.Check()
 	}
@@ -116,11 +125,11 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		return
 	}
 	if r.Looped() {
-		w.refuse(LoopDetected, 482, "Loop Detected", "")
+		w.refuse(LoopDetected, proxy.Looped, "", "")
 		return
 	}
 	if !r.ReadBreadth() {
-		w.refuse(BadMaxBreadth, 400, "Bad Max-Breadth", "")
+		w.refuse(BadMaxBreadth, proxy.BadBreadth, "", "")
 		return
 	}
 	if m.Has(parser.KindRoute) && !r.RoutesReadable() {
@@ -147,7 +156,7 @@ func (w *worker) turnAway(p *netio.Packet) {
 		w.drop(Draining)
 		return
 	}
-	w.refuse(Draining, 503, "Service Unavailable", "Retry-After: 5\r\n")
+	w.refuse(Draining, proxy.ShuttingDown, "", "")
 }
 
 // absorb is step 5: it reports whether the request ends in a transaction.
@@ -155,10 +164,13 @@ func (w *worker) absorb() bool {
 	m, r := &w.m, &w.core.Request
 	switch m.Method {
 	case parser.ACK:
-		if tx := w.tx.Match(w.tx.Key(m, parser.INVITE)); tx != nil && w.tx.Ack(tx) {
+		if tx := w.tx.Match(w.tx.Key(m, parser.INVITE)); tx != nil && w.tx.Ack(tx) || w.core.AcksOurReply(m) {
+			if w.tracing {
+				w.traceHere("the ACK ends here: it is for a final response of our hop")
+			}
 			return true
 		}
-		return w.core.AcksOurReply(m)
+		return false
 	case parser.CANCEL:
 		if r.Invite = w.tx.Match(w.tx.Key(m, parser.INVITE)); r.Invite == nil {
 			r.Invite = w.cancelled()
@@ -170,6 +182,9 @@ func (w *worker) absorb() bool {
 		return false
 	}
 	w.step = stepAbsorb
+	if w.tracing {
+		w.traceHere("a retransmission: its transaction answers", "state", tx.State().String(), "last_code", tx.Status())
+	}
 	if !w.tx.Repeat(tx) {
 		r.Tx = tx
 		r.Trying()
@@ -197,8 +212,15 @@ func (w *worker) decide() {
 	w.step = stepDecide
 	s := &w.session
 	s.begin()
+	if w.tracing {
+		w.traceHere("request_route entered")
+	}
+	outcome := w.program.Request(w.ctx)
+	if w.tracing {
+		w.traceHere("request_route left", "decided", s.decided())
+	}
 	switch {
-	case w.program.Request(w.ctx) == route.Faulted:
+	case outcome == route.Faulted:
 		w.fault()
 	case s.acted:
 	case w.m.Method == parser.ACK:
@@ -219,7 +241,7 @@ func (w *worker) fault() {
 		w.drop(ProgramFault)
 		return
 	}
-	w.refuse(ProgramFault, 500, "Server Internal Error", "")
+	w.refuse(ProgramFault, proxy.ProgramLimit, "", "")
 }
 
 // faulted says in the log which limit it was.
@@ -231,16 +253,16 @@ func (w *worker) faulted(c *route.Ctx) {
 
 // malformed answers a request that fails §16.3 step 1.
 func (w *worker) malformed(reason parser.Reason) {
-	code, phrase := 400, badPhrases[reason]
+	cause, phrase := proxy.Malformed, badPhrases[reason]
 	switch {
 	case reason == parser.BadVersion:
-		code, phrase = 505, "Version Not Supported"
+		cause, phrase = proxy.BadVersion, ""
 	case reason == parser.TooManyHeaders || reason == parser.TooLarge:
-		code, phrase = 513, "Message Too Large"
+		cause, phrase = proxy.TooLarge, ""
 	case reason == parser.CSeqMethodMismatch && w.m.Method == parser.MethodOther:
-		code, phrase = 501, "Not Implemented"
+		cause, phrase = proxy.UnknownMethod, ""
 	}
-	w.refuse(Reason(reason), code, phrase, "")
+	w.refuse(Reason(reason), cause, phrase, "")
 }
 
 // badPhrases are the reason phrases of 400: "Bad CSeq", "Missing Call-ID".
@@ -274,9 +296,9 @@ func (w *worker) supported() bool {
 	}
 	switch {
 	case v.Reason != parser.OK:
-		w.refuse(Reason(v.Reason), 400, "Bad Proxy-Require", "")
+		w.refuse(Reason(v.Reason), proxy.Malformed, "Bad Proxy-Require", "")
 	case n > 0:
-		w.refuse(ProxyRequire, 420, "Bad Extension", string(append(b, "\r\n"...)))
+		w.refuse(ProxyRequire, proxy.UnsupportedOption, "", string(append(b, "\r\n"...)))
 	}
 	return n == 0 && v.Reason == parser.OK
 }
@@ -286,6 +308,9 @@ func (w *worker) response(p *netio.Packet) {
 	w.count[CountReplies]++
 	w.step = stepResponse
 	w.tx.Begin()
+	if w.tracing {
+		w.traceMessage(p)
+	}
 	reason := w.m.Check()
 	if reason != parser.OK && !proxy.Drives(&w.m, reason) {
 		w.drop(Reason(reason))

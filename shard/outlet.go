@@ -32,6 +32,8 @@ type streamFailure struct {
 	Token   uint64
 	Dst     netio.Addr    // with its transport
 	Why     proxy.Failing // for the blacklist
+	Cause   proxy.Cause   // for counters and log
+	Detail  string        // the same, in words
 	Blames  bool          // the destination is to blame, not a limit of ours
 	Written bool          // the connection took it, and broke without an answer: it may have arrived
 	Again   bool          // another connection may carry it

@@ -134,7 +134,7 @@ func (w *worker) overloaded() bool {
 	if m.Method == parser.ACK || m.Method == parser.CANCEL || m.Method == parser.OPTIONS || r.HasToTag() || urgent(m) || !w.overload.refuses() {
 		return false
 	}
-	w.refuse(Overloaded, 503, "Service Unavailable", proxy.RetryAfter)
+	w.refuse(Overloaded, proxy.InOverload, "", "")
 	return true
 }
 

@@ -34,7 +34,10 @@ func (c *caller) Append(b []byte)                { c.last = append(c.last, b...)
 func (c *caller) End()                           {}
 func (c *caller) Egress(*netio.Addr, int) int    { return 0 }
 
-func newCaller(tb testing.TB, config string) *caller {
+func newCaller(tb testing.TB, config string) *caller { return newCallerWith(tb, config, 256<<20, 0) }
+
+// newCallerWith is newCaller with an arena of that size and a log of that level.
+func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int) *caller {
 	tb.Helper()
 	text, err := os.ReadFile("testdata/" + config)
 	if err != nil {
@@ -44,7 +47,7 @@ func newCaller(tb testing.TB, config string) *caller {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	arena, err := shm.Create(shm.Config{Bytes: 256 << 20, Shards: 1, Layout: Layout(), Prefault: true})
+	arena, err := shm.Create(shm.Config{Bytes: arenaBytes, Shards: 1, Layout: Layout(), Prefault: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -56,7 +59,7 @@ func newCaller(tb testing.TB, config string) *caller {
 	c := &caller{tb: tb, now: int64(time.Hour), buf: make([]byte, 0, 4096), last: make([]byte, 0, 4096)}
 	c.uac, c.uas = netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
-	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64),
+	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 256), logLevel: logLevel,
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.tables.Store(targets)
 	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}}

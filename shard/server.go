@@ -296,6 +296,10 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
 		MaxForwards: set.MaxFwd.MaxLimit, Script: script{&w.session}, Numbering: w.program.Numbering(),
+		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed,
+	}
+	if w.tracing = w.shared.logLevel >= levelDebug; w.tracing {
+		c.Trace = w.trace
 	}
 	if set.Core.UDPMTUTryProto == route.TLS {
 		c.MTUProto = netio.TLS
@@ -345,9 +349,13 @@ func hostKey(kind string) [sha256.Size]byte {
 
 // txnConfig reads the transaction layer's part of the settings.
 func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, random func() uint64) txn.Config {
-	return txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
+	c := txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
 		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
 		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
+	if w.tracing {
+		c.Ended = w.core.Ended
+	}
+	return c
 }
 
 // timers reads tm's timers. Those it has no name for are the RFC's.

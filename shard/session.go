@@ -232,7 +232,7 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 			if s.ofResponse() {
 				return -1
 			}
-			s.answered(s.r().Reply(416, "Unsupported URI Scheme", ""))
+			s.answered(s.r().Refuse(proxy.UnknownScheme, "", ""))
 			return -1
 		}
 	}
@@ -270,6 +270,6 @@ func (s *session) insane(phrase string) int {
 	if s.ofResponse() {
 		return -1
 	}
-	s.answered(s.r().Reply(400, phrase, ""))
+	s.answered(s.r().Refuse(proxy.Malformed, phrase, ""))
 	return -1
 }

@@ -20,6 +20,9 @@ var _ proxy.Script = script{}
 // Failure runs failure_route number n.
 func (s script) Failure(_ *proxy.Request, n int) {
 	defer s.during(route.FailureRoute)()
+	if s.w.tracing {
+		defer s.traceRoute(route.FailureRoute, n, s.r().M.CallID())()
+	}
 	if s.w.program.Failure(s.w.ctx, n) == route.Faulted {
 		s.w.faulted(s.w.ctx)
 	}
@@ -28,6 +31,9 @@ func (s script) Failure(_ *proxy.Request, n int) {
 // Branch runs branch_route number n.
 func (s script) Branch(_ *proxy.Request, n int) (send bool) {
 	defer s.during(route.BranchRoute)()
+	if s.w.tracing {
+		defer s.traceRoute(route.BranchRoute, n, s.r().M.CallID())()
+	}
 	switch s.w.program.Branch(s.w.ctx, n) {
 	case route.Faulted:
 		s.w.faulted(s.w.ctx)
@@ -41,6 +47,9 @@ func (s script) Branch(_ *proxy.Request, n int) (send bool) {
 // Reply runs onreply_route[NAME] number n.
 func (s script) Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) (forward bool) {
 	defer s.during(route.ReplyRoute)()
+	if s.w.tracing {
+		defer s.traceRoute(route.ReplyRoute, n, m.CallID())()
+	}
 	s.response, s.tx, s.branch = m, tx, br
 	switch s.w.program.Reply(s.w.ctx, n) {
 	case route.Faulted:
@@ -63,6 +72,30 @@ func (s *session) coreReply() (forward bool) {
 		return false
 	}
 	return true
+}
+
+// routeWords are the words that routes begin with in a program.
+var routeWords = map[route.RouteKind]string{route.FailureRoute: "failure_route", route.BranchRoute: "branch_route", route.ReplyRoute: "onreply_route"}
+
+// traceRoute tells that a route with a name is entered, and by the function it returns that it is left.
+func (s *session) traceRoute(kind route.RouteKind, n int, callID []byte) (left func()) {
+	name := routeWords[kind] + "[" + s.w.program.RouteName(kind, n) + "]"
+	s.w.trace(callID, name+" entered")
+	return func() { s.w.trace(callID, name+" left") }
+}
+
+// decided says what request_route made of its request so far.
+func (s *session) decided() string {
+	r := s.r()
+	switch {
+	case r.Tx != nil && r.Tx.Answered():
+		return "answered"
+	case r.Tx != nil && r.Tx.Total() > 0:
+		return "relayed"
+	case s.acted:
+		return "answered, sent on, or waiting for a name"
+	}
+	return "nothing"
 }
 
 // during says which kind of route runs, until the function it returns is called.

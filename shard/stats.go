@@ -2,6 +2,7 @@ package shard
 
 import (
 	"encoding/json"
+	"strconv"
 	"sync/atomic"
 
 	"viaduct/netio"
@@ -14,7 +15,10 @@ type ShardStats struct {
 	Shard    int
 	Counters []NamedCount      // all of them, in a fixed order
 	Dropped  map[string]uint64 // datagrams without an answer, by reason; those not zero
-	Refused  map[string]uint64 // requests answered with an error of ours before the routing program saw them, by reason
+	// Failed are the final responses of 300 or more that were made here, and BranchesFailed the branches that did not bring a call about, both by
+	// "code cause" (proxy.Cause); those not zero.
+	Failed, BranchesFailed map[string]uint64
+	Refused                map[string]uint64 // requests answered with an error of ours before the routing program saw them, by reason
 }
 
 // NamedCount is one counter or gauge.
@@ -52,6 +56,8 @@ func (s *ShardStats) MarshalJSON() ([]byte, error) {
 	}
 	field("dropped", s.Dropped)
 	field("refused", s.Refused)
+	field("failed", s.Failed)
+	field("branches_failed", s.BranchesFailed)
 	return append(b, '}'), nil
 }
 
@@ -80,9 +86,31 @@ func (s *Server) Stats() []ShardStats {
 				st.Refused[Reason(r).String()] = v
 			}
 		}
+		st.Failed, st.BranchesFailed = s.failures(read)
 		out[i] = st
 	}
 	return out
+}
+
+// failures reads the counters of failures.
+func (s *Server) failures(read func(int) uint64) (finals, branches map[string]uint64) {
+	finals, branches = map[string]uint64{}, map[string]uint64{}
+	note := func(m map[string]uint64, counter, code int, cause proxy.Cause) {
+		if v := read(counter); v > 0 {
+			m[strconv.Itoa(code)+" "+cause.String()] += v
+		}
+	}
+	w := s.workers[0]
+	for cause := range proxy.NumCauses {
+		code := w.core.FinalStatus(cause)
+		note(finals, proxy.CountFinalCauses+int(cause), code, cause)
+		note(branches, proxy.CountBranchCauses+int(cause), code, cause)
+	}
+	for code := 300; code < 700; code++ {
+		note(finals, proxy.CountProgramCodes+code-300, code, proxy.ByProgram)
+		note(branches, proxy.CountDownstreamCodes+code-300, code, proxy.RefusedDownstream)
+	}
+	return finals, branches
 }
 
 // SteerStats are the counters of the kernel's steering program.

@@ -46,14 +46,14 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 // faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are there; then its connection is
 // closed by the engine, since what follows cannot be told apart.
 func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
-	reason, code, phrase := MissingLength, 400, "Missing Content-Length"
+	reason, cause, phrase := MissingLength, proxy.Malformed, "Missing Content-Length"
 	switch fault {
 	case stream.BadLength:
 		reason, phrase = BadLength, "Bad Content-Length"
 	case stream.StrayLineEnd:
 		reason, phrase = Reason(parser.ControlCharacter), badPhrases[parser.ControlCharacter]
 	case stream.TooLong:
-		reason, code, phrase = TooLong, 513, "Message Too Large"
+		reason, cause, phrase = TooLong, proxy.TooLarge, ""
 	}
 	if !w.m.IsRequest {
 		w.drop(reason)
@@ -65,7 +65,7 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 		return
 	}
 	w.step = stepRequest
-	w.refuse(reason, code, phrase, "")
+	w.refuse(reason, cause, phrase, "")
 }
 
 // alias lets the connection serve requests to the sent-by of the request that it brought, if its Via says ";alias" (RFC 5923 §5):
@@ -143,7 +143,7 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 			}
 		case f.Token != 0:
 			told = true
-			w.sendFailed(f.Token)
+			w.sendFailed(f.Token, f.Cause, f.Detail)
 		}
 	}
 	return told

@@ -84,11 +84,14 @@ func (s *streamPort) Failures() []streamFailure {
 }
 
 func failureOf(f stream.Failure) streamFailure {
-	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed}
+	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed, Cause: proxy.NotSent, Detail: f.Text()}
 	t.Dst.Proto = f.Proto
 	switch f.Reason {
 	case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
-		t.Why, t.Blames = proxy.ConnectFailed, true
+		t.Why, t.Blames, t.Cause = proxy.ConnectFailed, true, proxy.ConnectionFailed
+		if f.Reason == stream.HandshakeFailed {
+			t.Cause = proxy.HandshakeFailed
+		}
 	case stream.SendTimeout, stream.Reset:
 		t.Blames = true
 	case stream.Closed, stream.ClosedAfterSend:

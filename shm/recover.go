@@ -216,6 +216,7 @@ func (a *Arena) relist(i int, w chunkWord) bool {
 	}
 	s.words.Chunks++
 	s.words.Used += uint64(c.used) * uint64(k.bytes)
+	s.free[w.class()] += k.slots - c.used
 	if c.used < k.slots {
 		s.push(w.class(), uint32(i)+1, c)
 	}

@@ -86,8 +86,8 @@ func TestLayoutOfShared(t *testing.T) {
 	f("chunk", unsafe.Sizeof(chunk{}), 64)
 	f("Lock", unsafe.Sizeof(Lock{}), 64)
 	f("lockSetHead", unsafe.Sizeof(lockSetHead{}), 64)
-	f("Counters", unsafe.Sizeof(Counters{}), 2048)
-	f("shardBlock", unsafe.Sizeof(shardBlock{}), 2048+3*64)
+	f("Counters", unsafe.Sizeof(Counters{}), 10240)
+	f("shardBlock", unsafe.Sizeof(shardBlock{}), 10240+3*64)
 	f("mailSlot", unsafe.Sizeof(mailSlot{}), 64)
 	f("Slab%64", unsafe.Sizeof(Slab{})%8, 0)
 	f("Ring producer part", unsafe.Offsetof(Ring{}.pos), 128)
@@ -175,11 +175,61 @@ func TestMisuse(t *testing.T) {
 	mustPanic(t, "shard 3", func() { a.Counters(3) })
 }
 
+// TestReserveOfClasses: what others took of the reserve and gave back stays theirs, and what is left of the pool counts with it.
+func TestReserveOfClasses(t *testing.T) {
+	a := newTest(t, 4<<20, 1)
+	s := a.Slab(0)
+	fill := func(bytes int) (all []Off) {
+		for off, ok := s.Alloc(1, bytes); ok; off, ok = s.Alloc(1, bytes) {
+			all = append(all, off)
+		}
+		return all
+	}
+	const each = chunkBytes
+	s.Reserve(2*chunkBytes, each)
+	first := fill(4096)
+	s.Reserve(0, 0)
+	others := fill(4096)
+	if n := uint64(len(others)) * 4096; n != 2*chunkBytes {
+		t.Fatalf("the others had %d bytes, want the reserve", n)
+	}
+	take := func(want bool, when string) {
+		t.Helper()
+		s.Reserve(2*chunkBytes, each)
+		if off, ok := s.Alloc(1, 4096); ok != want {
+			t.Fatalf("a slot was given out: %v, %s", ok, when)
+		} else if ok {
+			s.Free(off)
+		}
+	}
+	take(false, "with nothing free")
+	for i := 0; i < len(others); i += 2 { // no chunk becomes empty and goes back to the pool
+		s.Free(others[i])
+		take(false, "of those that the others gave back")
+	}
+	s.Free(first[0])
+	take(true, "beyond those")
+	s.Reserve(2*chunkBytes, each)
+	if _, ok := s.Alloc(1, maxClassBytes+1); ok {
+		t.Error("a span was taken from the reserve")
+	}
+	s.Reserve(0, 0)
+	for _, off := range first[1:] {
+		s.Free(off)
+	}
+	for i := 1; i < len(others); i += 2 {
+		s.Free(others[i])
+	}
+	if s.free != [numClasses]uint32{} && !s.Trim() {
+		t.Errorf("free slots counted in an empty slab: %v", s.free)
+	}
+}
+
 // TestReserve: with a reserve Alloc serves from the chunks it has and takes none of the last; without it goes on to the end.
 func TestReserve(t *testing.T) {
 	a := newTest(t, 4<<20, 1)
 	s := a.Slab(0)
-	s.Reserve(2 * chunkBytes)
+	s.Reserve(2*chunkBytes, 0)
 	var all []Off
 	fill := func() {
 		for off, ok := s.Alloc(1, 4096); ok; off, ok = s.Alloc(1, 4096) {
@@ -190,7 +240,7 @@ func TestReserve(t *testing.T) {
 	if left := a.PoolBytes(); left != 2*chunkBytes {
 		t.Errorf("%d bytes of the pool are left, want %d", left, 2*chunkBytes)
 	}
-	s.Reserve(0)
+	s.Reserve(0, 0)
 	fill()
 	if uint64(len(all))*4096 != a.TotalBytes() {
 		t.Errorf("%d slots of 4096, want all of %d bytes", len(all), a.TotalBytes())

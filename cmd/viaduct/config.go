@@ -10,6 +10,7 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/shard"
 	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shm"
 )
@@ -23,9 +24,10 @@ const (
 	// arenaMaxMB is the largest -m (ser(8)'s descendants refuse more: 16 TiB).
 	arenaMaxMB = 16777216
 
-	// arenaLeastShardMB is what a shard needs where there are several: each size class in use holds a chunk of 256 KiB, and the first
-	// shards to fill theirs would leave none for the last.
-	arenaLeastShardMB = 2
+	// arenaLeastMB and arenaLeastShardMB are the least -m: what all shards share (rings, counters, the blocklist), and what each needs so that new
+	// calls never take the room that requests of calls in progress need (proxy.LeastArenaBytes).
+	arenaLeastMB      = 1
+	arenaLeastShardMB = proxy.LeastArenaBytes >> 20
 	// shardsMax bounds -n.
 	shardsMax = shard.MaxShards
 )
@@ -49,7 +51,7 @@ type Config struct {
 	Shards int
 	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
 	CPUs []int
-	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and arenaLeastShardMB for each shard; 0 is refused.
+	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and at least arenaLeastMB and arenaLeastShardMB for each shard; 0 is refused.
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
@@ -98,8 +100,9 @@ func (c *Config) Validate() error {
 	check(len(c.Listens)+len(c.Streams) > 0, "no address to listen on: give one with -l udp:address or listen=udp:address")
 	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
 	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
-	check(c.ArenaMB >= arenaLeastShardMB*c.Shards, "%d MB are too little for -n %d: write at least -m %d (%d MB a shard), or a smaller -n",
-		c.ArenaMB, c.Shards, arenaLeastShardMB*c.Shards, arenaLeastShardMB)
+	least := arenaLeastMB + arenaLeastShardMB*c.Shards
+	check(c.ArenaMB >= least, "%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which one is kept for requests of calls in progress), or a smaller -n",
+		c.ArenaMB, c.Shards, least, arenaLeastMB, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	if err := control.CheckSocketPath(c.Socket); err != nil {
 		errs = append(errs, err)

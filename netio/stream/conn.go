@@ -107,6 +107,7 @@ type conn struct {
 	closeWhy   Reason      // why then; OK: a sender asked for it
 	why        Reason      // of the end, once dead
 	errno      unix.Errno
+	detail     string // of a handshake that failed
 
 	opens        atomic.Uint32 // how often a loop took it
 	resumeFailed atomic.Bool
@@ -217,12 +218,21 @@ func (c *conn) uncount(n int) {
 	}
 }
 
+// failure says what was wrong with the handshake, "" if nothing was.
+func (c *conn) failure() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.detail
+}
+
 // failAll reports and frees the messages of a list.
 func (c *conn) failAll(m *outMsg, why Reason, errno unix.Errno, established bool) {
 	for m != nil {
 		next := m.next
 		if m.token != 0 {
-			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: why, Errno: errno, Established: established, Outgoing: c.outgoing, Stuck: stuck(why)})
+			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr,
+				Proto: c.proto, Reason: why, Errno: errno, Established: established, Outgoing: c.outgoing,
+				Stuck: stuck(why), Detail: c.failure()})
 		}
 		m.free()
 		m = next

@@ -202,6 +202,9 @@ func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Rea
 			if ctx.Err() != nil {
 				return nil, ConnectTimeout, 0
 			}
+			c.mu.Lock()
+			c.detail = err.Error()
+			c.mu.Unlock()
 			return nil, HandshakeFailed, 0
 		}
 	}

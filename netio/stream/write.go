@@ -372,4 +372,16 @@ type Failure struct {
 	Established bool       // the connection had been
 	Outgoing    bool       // it was opened by us
 	Stuck       bool       // it ended because the peer took nothing
+	Detail      string     // of a handshake: what was wrong
+}
+
+// Text says in words why.
+func (f *Failure) Text() string {
+	switch {
+	case f.Detail != "":
+		return f.Detail
+	case f.Errno != 0:
+		return f.Reason.String() + ": " + f.Errno.Error()
+	}
+	return f.Reason.String()
 }

@@ -26,7 +26,7 @@ func (r *Request) Abort() bool {
 	if r.Tx != nil && r.Tx.Answered() {
 		return false
 	}
-	return r.Reply(codeInternal, "Server Internal Error", "")
+	return r.Refuse(Contained, "", "")
 }
 
 // Stranded tells whether tx has no final response and nobody left who could bring one. over is a branch that is about to end, nil: none.
@@ -42,12 +42,12 @@ func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
 		if sent == nil || c.stored.Parse(sent) != parser.OK {
 			return true
 		}
-		return !c.replyLike(tx, &c.stored, codeInternal, "Server Internal Error")
+		return !c.refuseLike(tx, &c.stored, Contained)
 	})
 	if tx.State() == txn.Terminated {
 		return false
 	}
-	if !tx.Answered() && c.resume(tx) && c.Request.Reply(codeInternal, "Server Internal Error", "") {
+	if !tx.Answered() && c.resume(tx) && c.Request.Refuse(Contained, "", "") {
 		return true // nothing was sent yet: it waited for a name
 	}
 	if m == nil {
@@ -56,5 +56,5 @@ func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
 	if sent := c.tx.Answered(); sent != nil && c.stored.Parse(sent) == parser.OK {
 		m = &c.stored // a response may lack what its request had
 	}
-	return tx.Answered() || c.replyLike(tx, m, codeInternal, "Server Internal Error")
+	return tx.Answered() || c.refuseLike(tx, m, Contained)
 }

@@ -54,13 +54,14 @@ func (c *Core) better(tx *txn.Tx, status int, local bool) bool {
 	return rank(status, local) < rank(best, tx.UserFlags&bestLocal != 0)
 }
 
-// note takes a final response into account, received or (local) made here. It
+// note takes a final response into account, received (NoCause) or made here. It
 // reports whether it is the best so far; the copy of the one before is then gone.
-func (c *Core) note(tx *txn.Tx, status int, local bool) bool {
+func (c *Core) note(tx *txn.Tx, status int, cause Cause) bool {
+	local := cause != NoCause
 	if !c.better(tx, status, local) {
 		return false
 	}
-	c.tx.SetBest(tx, status)
+	c.tx.SetBest(tx, status, uint8(cause))
 	tx.UserFlags &^= bestLocal | bestHeard | bestEarlier
 	if local {
 		tx.UserFlags |= bestLocal
@@ -74,6 +75,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		return
 	}
 	status := int(m.Status)
+	if status != 487 || !tx.Canceled() {
+		c.failed(Failure{Cause: RefusedDownstream, Code: status, Branch: true, M: m, Addr: br.Addr()})
+	}
 	if status == 503 {
 		c.overloaded(br, m, tx.Method())
 		if c.nextAddress(tx, br, c.tx.Answered(), false) {
@@ -86,12 +90,15 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if status >= 600 && !c.cfg.Disable6xxBlock {
 		// §16.7 step 5: nobody else needs to be asked.
 		tx.UserFlags |= noMoreTargets
+		if c.tracing {
+			c.traceTx(tx, "the other branches are cancelled", "since", status)
+		}
 		c.tx.CancelOthers(tx, br, c.localReason(status))
 	}
 	if challenge(tx.BestStatus()) && c.better(tx, status, false) {
 		c.keepBestChallenges(tx)
 	}
-	best := c.note(tx, status, false)
+	best := c.note(tx, status, NoCause)
 	if !best && challenge(status) {
 		c.keepChallenges(tx, m)
 	}
@@ -168,12 +175,12 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	status, local := tx.BestStatus(), tx.UserFlags&bestLocal != 0
 	switch {
 	case tx.Canceled() && (status == 0 || local):
-		c.answer(tx, br, 487, "Request Terminated")
+		c.answer(tx, br, CanceledByCaller)
 		return
 	case tx.Total() == 0 && (status == 0 || local) && c.answerUnsent(tx):
 		return
 	case status == 0:
-		c.answer(tx, br, c.cfg.DefaultCode, c.cfg.DefaultReason)
+		c.answer(tx, br, Undecided)
 		return
 	case status == 408 && !tx.Invite():
 		// RFC 4320 §4.2: no 408 to a non-INVITE. One that was received comes early: the
@@ -193,18 +200,29 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 		status = c.planRemap(p, m)
 		c.planChallenges(p, m, more)
 		if c.tx.Respond(tx, status, p.Segments()) {
+			if c.tracing {
+				c.tracePassed(tx, m, status)
+			}
 			c.count[CountRepliesFwd]++
 		}
 		return
 	}
 	switch {
-	case status == 503 && (local || c.cfg.Remap503):
-		c.answer(tx, br, codeInternal, "Server Internal Error")
-	case status == 408 && local:
-		c.answer(tx, br, c.cfg.TimeoutStatus, "Request Timeout")
+	case local:
+		c.answer(tx, br, c.bestCause(tx))
+	case status == 503 && c.cfg.Remap503:
+		c.answerLike(tx, br, codeInternal, internalError)
 	default:
-		c.answer(tx, br, status, phrase(status)) // there was no room for a copy
+		c.answerLike(tx, br, status, phrase(status)) // there was no room for a copy
 	}
+}
+
+// bestCause is why the best response of tx was made here.
+func (c *Core) bestCause(tx *txn.Tx) Cause {
+	if cause := Cause(tx.BestWhy()); cause != NoCause && cause < NumCauses {
+		return cause
+	}
+	return NotSent // a record that another process damaged
 }
 
 // challenge tells whether a response asks for credentials.
@@ -284,11 +302,29 @@ func rowBytes(rows []byte) int {
 // answer makes the final response to a transaction whose request may be gone from
 // the receive buffers: from what was saved of it, else from what a branch sent,
 // else from the response at hand, which has the same rows.
-func (c *Core) answer(tx *txn.Tx, br *txn.Branch, code int, reason string) {
+func (c *Core) answer(tx *txn.Tx, br *txn.Branch, cause Cause) {
 	if c.resume(tx) {
-		c.Request.Reply(code, reason, "")
+		c.Request.Refuse(cause, "", "")
 		return
 	}
+	if m := c.rowsOf(tx, br); m == nil || !c.refuseLike(tx, m, cause) {
+		c.tx.Terminate(tx)
+	}
+}
+
+// answerLike passes the status of a response on whose rows are gone.
+func (c *Core) answerLike(tx *txn.Tx, br *txn.Branch, code int, phrase string) {
+	if c.resume(tx) {
+		c.Request.send(code, phrase, "")
+		return
+	}
+	if m := c.rowsOf(tx, br); m == nil || !c.replyLike(tx, m, code, phrase, "") {
+		c.tx.Terminate(tx)
+	}
+}
+
+// rowsOf is a message with the rows that a response to tx repeats, below our Via; nil: none is left.
+func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 	sent := []byte(nil)
 	if br != nil && !br.Final() {
 		sent = c.tx.Request(br)
@@ -301,25 +337,17 @@ func (c *Core) answer(tx *txn.Tx, br *txn.Branch, code int, reason string) {
 			return sent == nil
 		})
 	}
-	m := &c.stored
-	switch {
-	case sent != nil && m.Parse(sent) == parser.OK:
-	case c.atHand != nil:
-		m = c.atHand
-	default:
-		c.tx.Terminate(tx)
-		return
+	if sent != nil && c.stored.Parse(sent) == parser.OK {
+		return &c.stored
 	}
-	if !c.replyLike(tx, m, code, reason) {
-		c.tx.Terminate(tx)
-	}
+	return c.atHand
 }
 
 // StillTrying is txn.User's: the 100 of RFC 4320 §4.1 is due.
 func (c *Core) StillTrying(tx *txn.Tx) {
 	c.tx.Branches(tx, func(br *txn.Branch) bool {
 		if sent := c.tx.Request(br); sent != nil && c.stored.Parse(sent) == parser.OK {
-			c.replyLike(tx, &c.stored, 100, "Trying")
+			c.replyLike(tx, &c.stored, 100, "Trying", "")
 			return false
 		}
 		return true

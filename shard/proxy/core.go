@@ -77,6 +77,16 @@ type Config struct {
 	Script    Script // the operator's routes; nil: none
 	Numbering uint64 // of the program behind the route numbers: those of another one are not believed
 
+	// Warning makes finals of ours say why, in a Warning row (sip_warning).
+	Warning bool
+	// OnFailure is told of each final response of 300 or more that is made here, and of each branch that failed; nil: nobody is. It
+	// must not block.
+	OnFailure func(f *Failure)
+
+	// Trace is told each step of each call, by its Call-ID, with names and values in turn; nil: nobody is, and nothing is spent on it. It
+	// must not block, and callID is valid during the call.
+	Trace func(callID []byte, step string, attrs ...any)
+
 	// OnTarget is told that a destination went down or came back; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
@@ -120,13 +130,18 @@ type Core struct {
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
 	patience   map[uint16]Patience
 	now        int64
-	reserve    uint64 // bytes of the arena that new calls leave alone
 	plan       Plan
-	stored     parser.Message  // for messages read back from the arena
-	resumed    parser.Message  // the request of a failure route
-	parting    parting         // of the 2xx that is ended
-	mended     parser.Message  // a response that lacks what forwarding needs, with it
-	atHand     *parser.Message // the response under way, while a transaction is concluded
+	stored     parser.Message    // for messages read back from the arena
+	resumed    parser.Message    // the request of a failure route
+	parting    parting           // of the 2xx that is ended
+	mended     parser.Message    // a response that lacks what forwarding needs, with it
+	told       parser.Message    // for what OnFailure is told
+	failure    Failure           // the same
+	failing    Cause             // why what a branch sent did not arrive, while BranchFailed is told
+	detail     string            // the same in words
+	tracing    bool              // Config.Trace is there
+	calls      map[uint64]string // Call-IDs of transactions, while tracing
+	atHand     *parser.Message   // the response under way, while a transaction is concluded
 	scratch    []byte
 	replyTo    netio.Addr // of the response forwarded without a transaction: it would escape
 	segs       [3][]byte
@@ -137,8 +152,7 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
-		reserve: min(max(cfg.Arena.TotalBytes()/reserveShare, reserveLeast), cfg.Arena.TotalBytes()/4)}
+	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
 		t.host = l.Addr.AppendHost(nil)
@@ -158,6 +172,7 @@ func New(cfg Config) *Core {
 	c.domains, _ = cfg.Sender.(txn.Domains)
 	c.wisher, _ = cfg.Sender.(txn.Wisher)
 	c.Request.core, c.Reply.core = c, c
+	c.tracing = cfg.Trace != nil
 	c.Reply.Begin()
 	return c
 }
@@ -184,7 +199,12 @@ func (cfg *Config) show(t *listenerText) {
 func (c *Core) SentBy(listener int) []byte { return c.listeners[listener].shown.sentBy }
 
 // SetTable gives the Core the transactions it works on: they need each other.
-func (c *Core) SetTable(t *txn.Table) { c.tx = t }
+func (c *Core) SetTable(t *txn.Table) {
+	c.tx = t
+	shards, bytes := uint64(c.cfg.Arena.Shards()), c.cfg.Arena.TotalBytes()
+	pool := min(max(bytes/reserveShare, shards*reserveLeast), bytes/2)
+	t.SetReserve(pool, pool/shards/recordClasses)
+}
 
 // SetTargets replaces the destination sets; nil: there are none.
 func (c *Core) SetTargets(t *balance.Table) {

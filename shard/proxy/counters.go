@@ -25,10 +25,22 @@ const (
 	CountLateEnded                           // of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
 	CountMended                              // responses that lacked a Via or another field of their request, and were given it
 	CountFormer                              // responses to what a process before this one sent, passed on by their Via
-	CountNoWay                               // targets that no listener leads to, or that the blacklist kept back: 477
-	CountInClear                             // targets of a sips URI that cannot be reached over TLS: 480
 	CounterEnd
 )
+
+// Failures have ranges of their own: finals made here and branches that failed by their cause, and where the code varies by that.
+const (
+	CountFinalCauses     = 256 // + Cause
+	CountBranchCauses    = CountFinalCauses + causeRoom
+	CountProgramCodes    = CountBranchCauses + causeRoom   // + code-300: finals that the routing program made
+	CountDownstreamCodes = CountProgramCodes + numCodes    // + code-300: finals that ended branches
+	FailureCounterEnd    = CountDownstreamCodes + numCodes // below len(shm.Counters)
+
+	causeRoom = 64 // a Tx has six bits for a Cause
+	numCodes  = 400
+)
+
+var _ [causeRoom - int(NumCauses)]struct{}
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
@@ -36,5 +48,4 @@ var CounterNames = [...]string{
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former",
-	"no_way", "sips_in_clear",
 }

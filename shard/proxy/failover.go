@@ -27,6 +27,9 @@ func (c *Core) event(t *balance.Target, e balance.Event) {
 // BranchTimeout is txn.User's: the destination said nothing, or nothing final
 // (§16.8). It counts as a 408.
 func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
+	if c.tracing {
+		c.traceBranch(br, "the timer of a branch ended", "state", br.State().String())
+	}
 	if t := c.targetOf(br); t != nil && !br.Heard() && !c.tx.Spares(tx, br.Index()) {
 		c.suspect(t, br)
 	}
@@ -34,6 +37,13 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 		return
 	}
 	tx.UserFlags |= anyTimeout
+	cause := TimerFired
+	if br.Provisional() {
+		cause = RangTooLong
+	}
+	if !tx.Canceled() { // else the caller does not wait for it
+		c.branchFailed(br, cause, "")
+	}
 	if !br.Heard() {
 		c.report(br, TimedOut, tx.Method())
 		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) || c.failover(tx, br)) {
@@ -44,7 +54,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if heard {
 		tx.UserFlags |= anyReplied
 	}
-	if c.note(tx, 408, true) && heard {
+	if c.note(tx, 408, cause) && heard {
 		tx.UserFlags |= bestHeard
 	}
 	if !c.undecided(tx) {
@@ -72,8 +82,17 @@ func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
 // or max_noninv_lifetime allows, whatever its destinations do. No failure route
 // runs: there is no time left for what it might try.
 func (c *Core) Expired(tx *txn.Tx) {
+	if c.tracing {
+		c.traceTx(tx, "the lifetime of a transaction ended")
+	}
 	if !tx.Answered() {
-		c.note(tx, 408, true)
+		c.tx.Branches(tx, func(br *txn.Branch) bool {
+			if !br.Final() && !br.Lost() && !tx.Canceled() {
+				c.branchFailed(br, LivedTooLong, "")
+			}
+			return true
+		})
+		c.note(tx, 408, LivedTooLong)
 		c.sendBest(tx, nil)
 	}
 	if !tx.Answered() {
@@ -88,6 +107,15 @@ func (c *Core) Expired(tx *txn.Tx) {
 // BranchFailed is txn.User's: the request did not reach the destination (§16.9:
 // as if it had answered 503, which we do not pass on).
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
+	cause, detail := c.failing, c.detail
+	c.failing, c.detail = NoCause, ""
+	if cause == NoCause {
+		cause = NotSent
+	}
+	if c.tracing {
+		c.traceBranch(br, "a branch failed", "cause", cause.String(), "detail", detail)
+	}
+	c.branchFailed(br, cause, detail)
 	// A name is not down while it has another address.
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
 		c.event(t, t.Fail(br.SentAt()/1e6, c.now/1e6))
@@ -95,11 +123,14 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return
 	}
-	c.note(tx, 503, true)
+	c.note(tx, 503, cause)
 	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
 }
+
+// Explain says why the next branch that BranchFailed is told of failed, and in words what else is known.
+func (c *Core) Explain(cause Cause, detail string) { c.failing, c.detail = cause, detail }
 
 // SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
 // an idle connection just then, and has not processed it, or has and knows the repetition by its
@@ -151,7 +182,6 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		at, by := 0, -1
 		for ; at < len(list); at++ {
 			if secure && !list[at].Proto.Secure() {
-				c.count[CountInClear]++
 				continue
 			}
 			if by = c.leavesBy(&list[at], t.UID, tx.Listener()); by >= 0 && !broadcast(&list[at]) && !c.blocks(&list[at], tx.Method()) {
@@ -283,6 +313,9 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	p.WriteTo(room)
 	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
 	c.tx.Send(tx, next)
+	if c.tracing {
+		c.traceBranch(next, "a branch sent elsewhere", "instead_of", br.Index())
+	}
 	c.count[CountForwarded]++
 	return next
 }

@@ -128,7 +128,7 @@ func (r *Request) NextContacts() bool {
 // known when it happens, so that only those behind it have its share.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
-	main, pickURI, why := r.mainTarget(), r.pickURI, Sent
+	main, pickURI, why := r.mainTarget(), r.pickURI, NoCause
 	if !r.resumed {
 		r.base = r.decisions()
 		r.base.uri, r.base.dst = main.uri, main.dst
@@ -155,8 +155,9 @@ func (r *Request) fork(shares breadth) bool {
 			uid := r.target
 			if !r.reach(&r.to) {
 				why = r.unsent
-				if r.unsent != Listed {
-					c.note(r.Tx, 503, true)
+				r.targetFailed(r.lastCause)
+				if r.unsent != Blocklisted {
+					c.note(r.Tx, 503, r.lastCause)
 				}
 				nowhere |= 1 << i
 				shares.dealt(0)
@@ -205,8 +206,8 @@ func (r *Request) fork(shares breadth) bool {
 	if r.nothingSent() {
 		return true
 	}
-	if r.lastCode == 0 {
-		r.lastCode = codeInternal // the branch routes dropped every one
+	if r.lastCause == NoCause {
+		r.lastCause = NoTarget // the branch routes dropped every one
 	}
 	if !r.resumed {
 		c.tx.DropBest(r.Tx) // the routing program answers, or nobody
@@ -228,7 +229,7 @@ func (r *Request) keepTarget(i int, main *target) {
 // try makes one branch for the target that the Request-URI is now.
 func (r *Request) try(share int) bool {
 	c, reply := r.core, 0
-	r.unsent = Sent
+	r.unsent = NoCause
 	if r.armed.branch != 0 && c.cfg.Script != nil {
 		var send bool
 		if reply, send = r.branchRoute(); !send {
@@ -237,28 +238,31 @@ func (r *Request) try(share int) bool {
 	}
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
-			r.countUnsent(codeUnresolvable)
 			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
 		}
-		if r.unsent != Listed { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
-			c.note(r.Tx, 503, true)
+		r.targetFailed(r.lastCause)
+		if r.unsent != Blocklisted { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+			c.note(r.Tx, 503, r.lastCause)
 		}
 		return false
 	}
 	r.to.Breadth = uint16(share)
 	br := c.tx.NewBranch(r.Tx, r.to)
 	if br == nil {
-		r.fail(503)
-		c.note(r.Tx, 503, true)
-		return false
+		return r.lost(NoRoom)
 	}
 	br.SetReplyRoute(reply)
-	if code := r.launch(br); code != 0 {
-		r.fail(code)
-		c.note(r.Tx, 503, true)
-		return false
+	if cause := r.launch(br); cause != NoCause {
+		return r.lost(cause)
 	}
 	return true
+}
+
+// lost notes that the target at hand could not be sent to, which counts as a 503 (§16.9).
+func (r *Request) lost(cause Cause) bool {
+	r.targetFailed(cause)
+	r.core.note(r.Tx, 503, cause)
+	return r.fail(cause)
 }
 
 // branchRoute runs the armed branch route on the branch about to be made. reply is
@@ -280,9 +284,8 @@ func (r *Request) branchRoute() (reply int, send bool) {
 	return reply, send
 }
 
-// launch writes the request of br and sends it; else the status that says why
-// not.
-func (r *Request) launch(br *txn.Branch) (code int) {
+// launch writes the request of br and sends it; else it says why not.
+func (r *Request) launch(br *txn.Branch) Cause {
 	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
 	to := br.Addr()
@@ -297,14 +300,14 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 		r.plan(p, br, by, br.Breadth())
 		c.count[CountToStream]++
 	}
-	if code := p.verdict(); code != 0 {
+	if cause := p.verdict(); cause != NoCause {
 		c.tx.Discard(br)
-		return code
+		return cause
 	}
 	room := c.tx.Room(br, p.Bytes())
 	if room == nil {
 		c.tx.Discard(br)
-		return 503
+		return NoRoom
 	}
 	p.WriteTo(room)
 	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
@@ -313,8 +316,11 @@ func (r *Request) launch(br *txn.Branch) (code int) {
 	br.SetMarks(r.leave.marks())
 	c.tell(to.Proto, w.domain, r.leave.wishes)
 	c.tx.Send(r.Tx, br)
+	if c.tracing {
+		c.traceBranch(br, "a branch sent", "uri", string(r.RequestURI()))
+	}
 	c.count[CountForwarded]++
-	return 0
+	return NoCause
 }
 
 // The proxy's own flags of a transaction, in Tx.UserFlags.

@@ -78,11 +78,15 @@ const (
 
 	// reserveShare is the part of the arena's pool (1/reserveShare) that new calls
 	// may not take from: requests inside a dialog, CANCEL and responses still find
-	// room when new calls are refused with 503. At least reserveLeast, which is a
-	// chunk of 256 KiB for each record a request needs (transaction, branch, copy,
-	// response), but never more than a quarter of the arena.
-	reserveShare = 16
-	reserveLeast = 1 << 20
+	// room when new calls are refused with 503. At least reserveLeast for each shard, which is a
+	// chunk of 256 KiB for each of the recordClasses size classes that a request needs (transaction, branch, copy,
+	// response), but never more than half of the arena: LeastArenaBytes of a shard leave twice as much for new calls.
+	reserveShare  = 16
+	reserveLeast  = recordClasses * 256 << 10
+	recordClasses = 4
+
+	// LeastArenaBytes is what a shard needs of the arena: the reserve, and two chunks for each class that a new call needs.
+	LeastArenaBytes = 3 * reserveLeast
 
 	// retryAfterSeconds goes into a 503 made because there is no room: long
 	// enough for a second's worth of transactions to end, short enough not to

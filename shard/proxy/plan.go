@@ -63,15 +63,15 @@ func (p *Plan) Insert(at uint32, with []byte) { p.Replace(at, 0, with) }
 // Cut removes n bytes at offset at.
 func (p *Plan) Cut(at, n uint32) { p.Replace(at, n, nil) }
 
-// verdict is 0 if the plan can be carried out, else the status that says why not.
-func (p *Plan) verdict() int {
+// verdict is NoCause if the plan can be carried out, else why not.
+func (p *Plan) verdict() Cause {
 	switch {
 	case p.full:
-		return codeInternal
+		return TooManyEdits
 	case p.bytes > p.most:
-		return codeTooLarge
+		return TooLong
 	}
-	return 0
+	return NoCause
 }
 
 // Bytes is the length of the edited message.

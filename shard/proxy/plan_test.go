@@ -65,12 +65,12 @@ func TestPlanOrder(t *testing.T) {
 	for i := range uint32(maxEdits + 1) {
 		p.Insert(i, []byte("x"))
 	}
-	if p.verdict() != codeInternal {
+	if p.verdict() != TooManyEdits {
 		t.Errorf("verdict %d with an edit too many", p.verdict())
 	}
 	p.Reset(make([]byte, maxDatagramBytes))
 	p.Insert(0, []byte("x"))
-	if p.verdict() != codeTooLarge {
+	if p.verdict() != TooLong {
 		t.Errorf("verdict %d for a message that is too long", p.verdict())
 	}
 }

@@ -15,35 +15,16 @@ import (
 // statelessPrefix begins the branch of a request sent without a transaction.
 const statelessPrefix = "z9hG4bKs"
 
-// Codes that ReplyError answers with, Kamailio's numbers.
-const (
-	codeSendError    = 477
-	codeInClear      = 480 // for a sips URI, and no way by TLS; the status is RFC 5630's (§5.3)
-	codeUnresolvable = 478
-	codeInternal     = 500
-	codeTooLarge     = 513
-)
+// codeInternal is the status of what no other one describes (§21.5.1).
+const codeInternal = 500
 
-// fail notes what ReplyError is to answer, and counts what keeps the request from leaving.
-func (r *Request) fail(code int) bool {
-	r.lastCode = code
-	r.countUnsent(code)
-	return false
-}
-
-// countUnsent counts a target that is not sent to, once: not while it is only looked at.
-func (r *Request) countUnsent(code int) {
-	if r.looking {
-		return
-	}
-	switch code {
-	case codeSendError:
-		r.core.count[CountNoWay]++
-	case codeInClear:
-		r.core.count[CountInClear]++
-	case codeUnresolvable:
+// fail notes what ReplyError is to answer.
+func (r *Request) fail(cause Cause) bool {
+	r.lastCause = cause
+	if status := causes[cause].status; (status == 478 || status == 504) && !r.looking {
 		r.core.count[CountUnresolvable]++
 	}
+	return false
 }
 
 // Unfinished tells whether the request is left without an answer and without
@@ -53,43 +34,23 @@ func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
 		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 && !r.core.waits(r.Tx) && r.core.concluding != r.Tx
 	}
-	return r.lastCode != 0 && !r.done && r.M.Method != parser.CANCEL
+	return r.lastCause != NoCause && !r.done && r.M.Method != parser.CANCEL
 }
 
 // ReplyError answers what the last failure stands for (sl_reply_error).
 func (r *Request) ReplyError() bool {
-	switch r.lastCode {
-	case 400:
-		return r.Reply(400, "Bad Request-URI", "")
-	case 416:
-		return r.Reply(416, "Unsupported URI Scheme", "")
-	case 440:
-		return r.Reply(440, "Max-Breadth Exceeded", "")
-	case 483:
-		return r.Reply(483, "Too Many Hops", "")
-	case 503:
-		return r.Unavailable()
-	case codeTooLarge:
-		return r.Reply(codeTooLarge, "Message Too Large", "")
-	case codeSendError:
-		return r.Reply(codeSendError, "No Way To Next Hop", "")
-	case codeInClear:
-		return r.Reply(codeInClear, "Temporarily Unavailable", r.sipsNotAllowed())
-	case codeUnresolvable:
-		return r.Reply(codeUnresolvable, "Unresolvable Destination", "")
+	switch r.lastCause {
+	case NoCause:
+		return r.Refuse(NoTarget, "", "")
+	case InClear:
+		return r.Refuse(InClear, "", r.sipsNotAllowed())
 	}
-	return r.Reply(codeInternal, "Server Internal Error", "")
+	return r.Refuse(r.lastCause, "", "")
 }
 
 // sipsNotAllowed is the Warning of RFC 5630 §5.3. Slow path.
 func (r *Request) sipsNotAllowed() string {
 	return "Warning: 380 " + string(r.core.SentBy(r.Listener)) + " \"SIPS Not Allowed\"\r\n"
-}
-
-// Unavailable answers 503 with Retry-After, statelessly: there is no room.
-func (r *Request) Unavailable() bool {
-	r.core.count[CountShed]++
-	return r.Reply(503, "Service Unavailable", RetryAfter)
 }
 
 // RetryAfter is the header of a 503 that says: not now.
@@ -100,7 +61,7 @@ var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 // §16.6 step 3 holds to the letter: one less, and 70 where there is none.
 func (r *Request) ready() bool {
 	if r.maxForwards < 0 && !r.countHop(70, parser.MaxMaxForwards) {
-		return r.fail(483)
+		return r.fail(HopsSpent)
 	}
 	return true
 }
@@ -121,20 +82,19 @@ func (r *Request) Relay() bool {
 	if r.branching || !r.ready() {
 		return false
 	}
-	c.tx.Reserve(r.reserve())
+	r.reserve()
 	ok := r.relay()
-	c.tx.Reserve(0)
+	c.tx.Reserve(false)
 	return ok
 }
 
-// reserve is how much of the arena the request must leave alone: a request that
-// opens a dialog is refused while only the reserve is left, so that calls in
-// progress go on.
-func (r *Request) reserve() uint64 {
+// reserve makes the request leave the reserve of the arena alone if it opens a dialog: it is refused while
+// only that is left, so that calls in progress go on.
+func (r *Request) reserve() {
 	if r.HasToTag() || r.M.Method == parser.CANCEL || r.Tx != nil && r.Tx.Total() > 0 {
-		return 0
+		return
 	}
-	return r.core.reserve
+	r.core.tx.Reserve(true)
 }
 
 // relay makes the transaction, if there is none yet, and its next branches.
@@ -144,7 +104,7 @@ func (r *Request) relay() bool {
 		n++
 	}
 	if n == 0 || r.Tx != nil && r.closed() {
-		return r.fail(codeInternal)
+		return r.fail(NoTarget)
 	}
 	one := n == 1 && r.fresh && r.armed.branch == 0
 	for one && !r.where(&r.to) {
@@ -152,6 +112,7 @@ func (r *Request) relay() bool {
 			return true
 		}
 		if !r.passOver() {
+			r.targetFailed(r.lastCause)
 			return r.nothingSent()
 		}
 	}
@@ -160,7 +121,7 @@ func (r *Request) relay() bool {
 	}
 	shares, ok := r.shares(n)
 	if !ok && r.M.Method != parser.CANCEL {
-		return r.fail(440)
+		return r.fail(BreadthSpent)
 	}
 	if !r.newTransaction() {
 		return false
@@ -184,10 +145,11 @@ func (r *Request) relay() bool {
 		return r.noRoom()
 	}
 	r.fresh = false
-	if code := r.launch(br); code == 503 {
+	if cause := r.launch(br); cause == NoRoom {
 		return r.noRoom()
-	} else if code != 0 {
-		return r.fail(code)
+	} else if cause != NoCause {
+		r.targetFailed(cause)
+		return r.fail(cause)
 	}
 	r.relayed = true
 	return true
@@ -210,22 +172,23 @@ func (r *Request) noRoom() bool {
 	c := r.core
 	if r.Tx.Total() > 0 {
 		if r.Tx.BestStatus() == 0 {
-			c.note(r.Tx, 503, true)
+			c.note(r.Tx, 503, NoRoom)
 		}
-		return r.fail(503)
+		r.targetFailed(NoRoom)
+		return r.fail(NoRoom)
 	}
 	c.tx.Terminate(r.Tx)
 	r.Tx = nil
-	r.Unavailable()
+	r.Refuse(NoRoom, "", "")
 	return true // answered: the routing program has nothing left to do
 }
 
 // NewTransaction makes the server transaction of the request if it has none yet
 // (t_newtran). False: the arena has no room for it; ReplyError answers 503.
 func (r *Request) NewTransaction() bool {
-	r.core.tx.Reserve(r.reserve())
+	r.reserve()
 	ok := r.newTransaction()
-	r.core.tx.Reserve(0)
+	r.core.tx.Reserve(false)
 	return ok
 }
 
@@ -233,7 +196,10 @@ func (r *Request) newTransaction() bool {
 	if r.Tx == nil {
 		r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 		if r.Tx == nil {
-			return r.fail(503)
+			return r.fail(NoRoom)
+		}
+		if r.core.tracing {
+			r.traceNew()
 		}
 		r.Tx.SetLoop(r.loopHash())
 		if r.secure() {
@@ -257,6 +223,9 @@ func (r *Request) cancel() bool {
 	c, tx := r.core, r.Invite
 	if !tx.Invite() {
 		return true // §9.2, §16.10: answered, without effect
+	}
+	if c.tracing {
+		c.traceTx(tx, "canceled by the caller", "branches", tx.Live())
 	}
 	c.tx.Cancel(tx, r.reasonRows())
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
@@ -359,12 +328,13 @@ func (r *Request) Forward() bool {
 			return true
 		}
 		if !r.overtake() {
+			r.targetFailed(r.lastCause)
 			return false
 		}
 	}
 	shares, ok := r.shares(1)
 	if !ok && r.M.Method != parser.ACK && r.M.Method != parser.CANCEL {
-		return r.fail(440)
+		return r.fail(BreadthSpent)
 	}
 	p, share := &c.plan, shares.next(1)
 	r.planStateless(p, to, share)
@@ -372,12 +342,16 @@ func (r *Request) Forward() bool {
 		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
 		r.planStateless(p, to, share)
 	}
-	if code := p.verdict(); code != 0 {
-		return r.fail(code)
+	if cause := p.verdict(); cause != NoCause {
+		r.targetFailed(cause)
+		return r.fail(cause)
 	}
 	c.tell(to.Addr.Proto, r.ways.domain, r.leave.wishes)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
+	if c.tracing {
+		r.trace("sent on without a transaction", "method", string(r.M.MethodBytes()), "to", AddrText(&to.Addr), "by", c.listenerName(int(to.Listener)))
+	}
 	c.count[CountForwarded]++
 	c.count[CountStateless]++
 	return true

@@ -48,12 +48,20 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 	return true
 }
 
-// Reply answers the request under way: through its transaction if it has one,
-// else statelessly. header is a whole header row with its CRLF, or "". It reports
+// Reply answers the request under way as the routing program asks for. It reports false as send does.
+func (r *Request) Reply(code int, reason, header string) bool {
+	if code >= 300 {
+		return r.final(ByProgram, code, reason, header)
+	}
+	return r.send(code, reason, header)
+}
+
+// send answers the request under way: through its transaction if it has one,
+// else statelessly. header are whole header rows with their CRLF, or "". It reports
 // false if there is nothing to answer (an ACK, or no usable Via), or if the
 // response, which repeats much of the request, is longer than a datagram even
 // without phrase, header and Server.
-func (r *Request) Reply(code int, reason, header string) bool {
+func (r *Request) send(code int, reason, header string) bool {
 	c := r.core
 	if r.via == nil || r.M.Method == parser.ACK {
 		return false
@@ -64,6 +72,9 @@ func (r *Request) Reply(code int, reason, header string) bool {
 		if b = r.reply(code, "", "", "", nil); len(b) > maxDatagramBytes {
 			return false
 		}
+	}
+	if c.tracing {
+		c.traceAnswer(r.M, code, reason, r.replyTo)
 	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
@@ -193,25 +204,46 @@ func appendEnd(b []byte, header, server string) []byte {
 
 // replyLike answers a transaction with the rows of m, which has our own Via on
 // top: a request sent downstream, or a response to it. false: it could not.
-func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason string) bool {
+func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header string) bool {
 	via, bad := m.TopVia()
 	if bad != parser.OK {
 		return false
 	}
-	b := like(c.take(len(m.Raw)+256+len(c.cfg.ServerHeader)), m, via, code, reason, c.cfg.ServerHeader)
+	b := like(c.take(len(m.Raw)+256+len(header)+len(c.cfg.ServerHeader)), m, via, code, reason, header, c.cfg.ServerHeader)
 	if len(b) > maxDatagramBytes {
 		c.count[CountRowsLeftOut]++
-		if b = like(b[:0], m, via, code, "", ""); len(b) > maxDatagramBytes {
+		if b = like(b[:0], m, via, code, "", "", ""); len(b) > maxDatagramBytes {
 			return false
 		}
+	}
+	if c.tracing {
+		c.traceAnswer(m, code, reason, tx.ReplyTo())
 	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
 	return c.tx.Respond(tx, code, c.segs[:1])
 }
 
+// refuseLike is replyLike for a cause.
+func (c *Core) refuseLike(tx *txn.Tx, m *parser.Message, cause Cause) bool {
+	code, phrase, header := c.refusal(cause)
+	if c.cfg.Warning {
+		header += c.warning(tx.Listener(), cause)
+	}
+	f := Failure{Cause: cause, Code: code, M: m, From: tx.ReplyTo()}
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		f.Addr = br.Addr()
+		return true
+	})
+	if !c.replyLike(tx, m, code, phrase, header) {
+		return false
+	}
+	c.failed(f)
+	return true
+}
+
 // like appends a response with the rows of m behind its top Via.
-func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, server string) []byte {
+func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, header, server string) []byte {
 	b = appendStatus(b, code, reason)
 	if via.More {
 		// Another Via follows ours in the same row, as only a user agent may join them.
@@ -223,5 +255,5 @@ func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, server
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
 	}
 	b = appendDialogRows(b, m, code)
-	return appendEnd(b, "", server)
+	return appendEnd(b, header, server)
 }

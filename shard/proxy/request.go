@@ -45,7 +45,7 @@ type Request struct {
 	side        int             // the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658 §3); -1: none does
 	appendRoute []byte          // strict downstream: goes to the end of the Route set
 	scratchURI  parser.URI      // of uri or dst
-	lastCode    int             // what ReplyError answers
+	lastCause   Cause           // what ReplyError answers for
 	done        bool            // a final response left, or the request itself without a transaction
 	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
 	maxBreadth  int             // Max-Breadth as received; -1: absent
@@ -59,12 +59,12 @@ type Request struct {
 	// Where it goes, as far as names and transports are concerned; see transport.go.
 	ways       ways
 	query      NameQuery
-	sips       bool   // it is for a sips URI that a strict router has in Route
-	looking    bool   // where: only to see whether a name is unknown; nothing is counted
-	unresolved bool   // where: nobody knows yet where query leads
-	unsent     Unsent // where: why it cannot be sent to
-	forceProto uint8  // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
-	waits      int    // how often this relay has waited for a name
+	sips       bool  // it is for a sips URI that a strict router has in Route
+	looking    bool  // where: only to see whether a name is unknown; nothing is counted
+	unresolved bool  // where: nobody knows yet where query leads
+	unsent     Cause // where: why it cannot be sent to
+	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
+	waits      int   // how often this relay has waited for a name
 	leave      leaving
 	symmetric  bool       // responses go to the source, and the Via says so, as if it had asked (force_rport)
 	replyWish  txn.Wishes // of responses to the request
@@ -92,8 +92,8 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.dstAddr.Family = 0
 	r.routesRead = false
 	r.picks.N, r.picks.Next = 0, 0
-	r.lastCode, r.side, r.done = 0, -1, false
-	r.forceProto, r.waits, r.unresolved, r.unsent, r.looking, r.sips = 0, 0, false, Sent, false, false
+	r.lastCause, r.side, r.done = NoCause, -1, false
+	r.forceProto, r.waits, r.unresolved, r.unsent, r.looking, r.sips = 0, 0, false, NoCause, false, false
 	r.leave.reset()
 	r.symmetric, r.replyWish = r.core.cfg.ForceRPort, 0
 	r.fresh, r.maxBreadth = true, -1

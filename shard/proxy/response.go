@@ -61,6 +61,9 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 	if t := c.targetOf(br); t != nil && !br.Lost() { // what comes late says nothing about now
 		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
+	if c.tracing {
+		c.traceResponse(br, m)
+	}
 	if !c.tx.Response(br, m) {
 		return Absorbed, 0
 	}
@@ -136,6 +139,9 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	c.forward(tx, m, via, nil)
 	if status >= 200 && tx.Invite() {
 		// §16.7 step 10: the others are not needed any more.
+		if c.tracing && tx.Live() > 1 {
+			c.traceTx(tx, "the other branches are cancelled", "since", status)
+		}
 		c.tx.CancelOthers(tx, br, c.localReason(200))
 	}
 }
@@ -155,6 +161,9 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	c.planChallenges(p, m, more)
 	c.Reply.plan(p, 0)
 	if c.respond(tx, status, p.Segments()) {
+		if c.tracing {
+			c.tracePassed(tx, m, status)
+		}
 		c.count[CountRepliesFwd]++
 	}
 }
@@ -268,6 +277,9 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
 	c.Reply.plan(p, 0)
 	c.tell(to.Proto, nil, c.Reply.wishes)
 	c.send(by, to, p.Segments())
+	if c.tracing {
+		c.cfg.Trace(m.CallID(), "a response sent on without a transaction", "code", int(m.Status), "to", AddrText(to), "by", c.listenerName(by))
+	}
 	c.count[CountRepliesFwd]++
 	return Forwarded
 }
@@ -314,7 +326,9 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 			if br.Untried() {
 				c.report(br, Refused, c.tx.Tx(br).Method())
 			}
+			c.Explain(PeerUnreachable, "")
 			c.tx.TransportError(br)
+			c.Explain(NoCause, "")
 		}
 	}
 	return id.Shard, true

@@ -94,7 +94,7 @@ type Saved struct {
 	replyWish   uint8
 	nEdits      uint8
 	rowsLen     uint16 // of replies made here
-	unsent      uint8  // an Unsent: why no target could be sent to
+	unsent      uint8  // a Cause: why no target could be sent to
 	_           [3]uint8
 	cuts        [8]parser.Span
 	contacts    [maxTargets + 1]savedContact

@@ -128,7 +128,7 @@ type ways struct {
 // Request-URI. false: it has none, and ReplyError knows why; or nobody knows yet
 // where its name leads (r.unresolved).
 func (r *Request) where(to *txn.Destination) bool {
-	r.unresolved, r.unsent = false, Sent
+	r.unresolved, r.unsent = false, NoCause
 	w := &r.ways
 	w.n, w.domain = 0, nil
 	to.Target = r.target
@@ -173,9 +173,9 @@ func (r *Request) lookUp(w *ways) bool {
 	u := r.nextURI()
 	switch {
 	case u == nil:
-		return r.fail(400)
+		return r.fail(BadTarget)
 	case u.Scheme != parser.SIP && u.Scheme != parser.SIPS:
-		return r.fail(416)
+		return r.fail(UnknownScheme)
 	}
 	secure := r.secure() || u.Scheme == parser.SIPS
 	proto, given, ok := protoOf(u, secure)
@@ -187,7 +187,7 @@ func (r *Request) lookUp(w *ways) bool {
 		if secure {
 			return r.cannot(InClear)
 		}
-		return r.cannot(Unresolvable)
+		return r.cannot(TransportUnavailable)
 	}
 	w.domain = u.HostBytes()
 	a := &w.list[0]
@@ -253,7 +253,7 @@ func (r *Request) withoutUDP(w *ways, port uint16) {
 func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secure bool) bool {
 	c := r.core
 	if c.cfg.Resolver == nil {
-		return r.cannot(Unresolvable)
+		return r.cannot(NameUnresolved)
 	}
 	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: secure,
 		Protos: c.protos, Families: c.families, Seed: r.seed()}
@@ -270,15 +270,12 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 		w.n = n
 		return true
 	case Unknown:
-		r.unresolved = true
-		r.unsent, r.lastCode = Unresolvable, codeUnresolvable // unless it becomes known: not counted yet
+		r.unresolved, r.unsent, r.lastCause = true, NameUnresolved, NameUnresolved // unless it becomes known: not counted yet
 		return false
+	case Failed:
+		return r.cannot(NameServersSilent)
 	}
-	if answer == Failed {
-		r.countUnsent(codeUnresolvable)
-		return r.cannot(NamesSilent)
-	}
-	return r.cannot(Unresolvable)
+	return r.cannot(NoSuchName)
 }
 
 // seed is the same for all requests of one transaction, its retransmissions, its
@@ -310,7 +307,7 @@ func (r *Request) blocks(to *netio.Addr) bool {
 // others behind it are left in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
-	why := Unresolvable
+	cause := AddressUnusable
 	secure := r.secure()
 	for i := range w.n {
 		a := &w.list[i]
@@ -318,22 +315,24 @@ func (r *Request) choose(to *txn.Destination) bool {
 			continue
 		}
 		if secure && !a.Proto.Secure() {
-			why = InClear
+			cause = InClear
 			continue
 		}
 		by := r.leavesBy(a, to.Target)
 		if by < 0 {
-			if c.protos>>a.Proto&1 == 0 {
-				if secure {
-					why = InClear
-				}
-			} else if why != Listed {
-				why = NoSocket
+			switch {
+			case cause == Blocklisted:
+			case c.protos>>a.Proto&1 != 0:
+				cause = FamilyUnavailable
+			case secure:
+				cause = InClear
+			default:
+				cause = TransportUnavailable
 			}
 			continue
 		}
 		if r.M.Method != parser.ACK && r.blocks(a) { // an ACK to a 2xx goes where the call is
-			why = Listed
+			cause = Blocklisted
 			continue
 		}
 		to.Addr, to.Listener = *a, uint16(by)
@@ -341,7 +340,7 @@ func (r *Request) choose(to *txn.Destination) bool {
 		return true
 	}
 	w.n = 0
-	return r.cannot(why)
+	return r.cannot(cause)
 }
 
 // leavesBy is the listener the request leaves by towards a: the one that the

@@ -6,31 +6,17 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Unsent is why a target cannot be sent to. All of them are one kind of failure, which leads where
-// a time-out leads: to the next address of the name, to the next destination of the set, or with a
+// What keeps a target from being sent to is one kind of failure, whatever its cause: the causes
+// from Blocklisted to NameQueriesFull. It leads where a
+// time-out leads: to the next address of the name, to the next destination of the set, or with a
 // failure route armed to that failure route. What is wrong with the request itself (a Request-URI
 // that cannot be read, too many hops, no room for its transaction) is none of them: no other target
 // would help.
-type Unsent uint8
-
-// The causes, in the order of unsentStatus.
-const (
-	Sent         Unsent = iota // none
-	Listed                     // the blacklist names every address
-	NoSocket                   // no listener leads there
-	InClear                    // it is for a sips URI, and not reached by TLS (RFC 5630 §5.3)
-	Unresolvable               // its name leads nowhere, or its transport is not served
-	NamesSilent                // the name servers did not answer
-	TooManyNames               // too many questions are open
-)
-
-// unsentStatus is what ReplyError answers.
-var unsentStatus = [...]int{Sent: 0, Listed: codeSendError, NoSocket: codeSendError, InClear: codeInClear, Unresolvable: codeUnresolvable, NamesSilent: 503, TooManyNames: 503}
 
 // cannot notes why the target at hand cannot be sent to.
-func (r *Request) cannot(why Unsent) bool {
+func (r *Request) cannot(why Cause) bool {
 	r.unsent = why
-	return r.fail(unsentStatus[why])
+	return r.fail(why)
 }
 
 // passOver is overtake, unless a failure or branch route decides about that, as after a time-out.
@@ -41,11 +27,16 @@ func (r *Request) passOver() bool {
 // overtake puts the next destination of the set in the place of the one that cannot be sent to;
 // false: there is none.
 func (r *Request) overtake() bool {
-	if r.unsent == Sent || r.target == 0 || r.core.table == nil || !r.picks.Has(r.target) {
+	if r.unsent == NoCause || r.target == 0 || r.core.table == nil || !r.picks.Has(r.target) {
 		return false
 	}
 	// Slow path: the destination is listed, or its name leads nowhere.
-	fresh := r.fresh
+	fresh, picks, why := r.fresh, r.picks, r.unsent
+	if r.picks.NextTarget(r.core.table) == nil {
+		return false
+	}
+	r.picks = picks
+	r.targetFailed(why)
 	ok := r.NextTarget(r.pickURI)
 	r.fresh = fresh
 	if !ok {
@@ -54,7 +45,7 @@ func (r *Request) overtake() bool {
 	if r.Tx != nil {
 		*picksOf(r.Tx) = r.picks
 	}
-	r.unsent, r.lastCode = Sent, 0
+	r.unsent, r.lastCause = NoCause, NoCause
 	r.core.count[CountFailover]++
 	return true
 }
@@ -74,7 +65,7 @@ func (r *Request) reach(to *txn.Destination) bool {
 // a 503, as if one had been sent to in vain (§16.9).
 func (r *Request) nothingSent() bool {
 	c := r.core
-	if r.unsent == Sent || r.armed.failure == 0 || c.cfg.Script == nil || r.Tx == nil && !r.newTransaction() || r.closed() {
+	if r.unsent == NoCause || r.armed.failure == 0 || c.cfg.Script == nil || r.Tx == nil && !r.newTransaction() || r.closed() {
 		return false
 	}
 	why := r.unsent
@@ -86,7 +77,7 @@ func (r *Request) nothingSent() bool {
 		return r.noRoom()
 	}
 	c.saved(r.Tx).unsent = uint8(why)
-	c.note(r.Tx, 503, true)
+	c.note(r.Tx, 503, why)
 	c.concluding = r.Tx
 	r.fresh, r.nMore, r.relayed = false, 0, true
 	return true
@@ -98,11 +89,11 @@ func (c *Core) answerUnsent(tx *txn.Tx) bool {
 	if s == nil || s.unsent == 0 {
 		return false
 	}
-	status := unsentStatus[s.unsent]
+	why := Cause(s.unsent)
 	if !c.resume(tx) {
 		return false
 	}
-	c.Request.lastCode = status
+	c.Request.lastCause = why
 	c.Request.ReplyError()
 	return true
 }

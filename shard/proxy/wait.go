@@ -79,10 +79,10 @@ func (r *Request) awaitsName() bool {
 func (r *Request) wait() bool {
 	c := r.core
 	if r.waits >= r.nMore+waitsBeyond || r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
-		return r.cannot(Unresolvable)
+		return r.cannot(NameUnresolved)
 	}
 	if !r.newTransaction() {
-		r.unsent = Sent
+		r.unsent = NoCause
 		return false
 	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.no100 && !r.resumed {
@@ -95,9 +95,12 @@ func (r *Request) wait() bool {
 	}
 	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {
 		c.stopWaiting(r.Tx)
-		return r.cannot(TooManyNames)
+		return r.cannot(NameQueriesFull)
 	}
 	r.relayed = true
+	if c.tracing {
+		r.trace("waits for a name", "name", string(r.query.Host))
+	}
 	c.count[CountWaited]++
 	return true
 }
@@ -106,9 +109,12 @@ func (r *Request) wait() bool {
 func (r *Request) park() bool {
 	c := r.core
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
-		return r.cannot(Unresolvable)
+		return r.cannot(NameQueriesFull)
 	}
 	r.done = true
+	if c.tracing {
+		r.trace("set aside until a name is known", "name", string(r.query.Host))
+	}
 	c.count[CountParked]++
 	return true
 }
@@ -132,9 +138,9 @@ func (c *Core) Resolved(w Waiting) {
 	}
 	r.waits = tries
 	r.restoreTargets(list, fresh)
-	c.tx.Reserve(r.reserve())
+	r.reserve()
 	ok := r.relay()
-	c.tx.Reserve(0)
+	c.tx.Reserve(false)
 	if !ok && c.tx.Pending(tx) == 0 && !tx.Answered() && !c.waits(tx) {
 		if tx.Total() > 0 || tx.BestStatus() != 0 {
 			c.conclude(tx, nil)

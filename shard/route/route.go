@@ -278,6 +278,21 @@ type Ctx struct {
 // UsesForward tells whether the program can forward statelessly, so that responses without a transaction are expected.
 func (p *Program) UsesForward() bool { return p.usesForward }
 
+// RouteName is the name of the route with that number; "" if there is none.
+func (p *Program) RouteName(kind RouteKind, n int) string {
+	list := p.failures
+	switch kind {
+	case BranchRoute:
+		list = p.branches
+	case ReplyRoute:
+		list = p.replies
+	}
+	if rt := numbered(list, n); rt != nil {
+		return rt.name
+	}
+	return ""
+}
+
 // HasCoreReply tells whether there is a reply route without a name, so that CoreReply must be run for each response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
 

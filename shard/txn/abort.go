@@ -42,7 +42,7 @@ func (t *Table) ofBranch(br *Branch) *Tx {
 // Undo gives back the slots that were being made when a step was cut off: reserved and not published, of a record that was not, or not yet put into
 // one. Like all that ends during a batch they wait for Reclaim, for a datagram in the send queue may refer to them. The reserve ends as well.
 func (t *Table) Undo() {
-	t.slab.Reserve(0)
+	t.Reserve(false)
 	t.slab.Unfinished(t.holds, func(off shm.Off) {
 		for _, waiting := range t.limbo[t.freed:] {
 			if waiting == off {

@@ -18,6 +18,7 @@ type index struct {
 	mask  uint32
 	used  int
 	most  int
+	leave int // of most, see Table.Reserve
 }
 
 // newIndex makes the index of one of several shards that share an arena.

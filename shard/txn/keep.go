@@ -118,13 +118,22 @@ func (t *Table) Retime(tx *Tx, b, c bool) {
 }
 
 // BestStatus is the status given to SetBest last, 0: none.
-func (tx *Tx) BestStatus() int { return int(tx.bestStatus) }
+func (tx *Tx) BestStatus() int { return int(tx.bestWord & bestStatusMask) }
 
-// SetBest notes the status of the best final response so far and forgets the copy
-// of the one before.
-func (t *Table) SetBest(tx *Tx, status int) {
+// BestWhy is the word that SetBest was given with it.
+func (tx *Tx) BestWhy() uint8 { return uint8(tx.bestWord >> bestStatusBits) }
+
+// A status takes ten bits (RFC 3261 §7.2), which leaves six.
+const (
+	bestStatusBits = 10
+	bestStatusMask = 1<<bestStatusBits - 1
+)
+
+// SetBest notes the status of the best final response so far, with a word of the user's below 64,
+// and forgets the copy of the one before.
+func (t *Table) SetBest(tx *Tx, status int, why uint8) {
 	t.drop(&tx.best)
-	tx.bestStatus = uint16(status)
+	tx.bestWord = uint16(status)&bestStatusMask | uint16(why)<<bestStatusBits
 }
 
 // KeepBest keeps a copy of it. Without room there is its status alone.
@@ -158,7 +167,7 @@ func (t *Table) Challenges(tx *Tx) []byte {
 
 // DropBest forgets best response and challenges (t_drop_replies).
 func (t *Table) DropBest(tx *Tx) {
-	t.SetBest(tx, 0)
+	t.SetBest(tx, 0, 0)
 	t.drop(&tx.challenges)
 }
 

@@ -54,14 +54,14 @@ func TestKeptParts(t *testing.T) {
 			t.Errorf("slot %#x held: %v", off, !want)
 		}
 	}
-	tb.SetBest(tx, 486)
+	tb.SetBest(tx, 486, 0)
 	tb.KeepBest(tx, [][]byte{[]byte("SIP/2.0 486 "), []byte("Busy")})
 	first := tx.best
 	held(first, true)
 	if got := string(tb.Best(tx)); got != "SIP/2.0 486 Busy" || tx.BestStatus() != 486 {
 		t.Errorf("kept %q, %d", got, tx.BestStatus())
 	}
-	tb.SetBest(tx, 401)
+	tb.SetBest(tx, 401, 0)
 	held(first, false)
 	if tb.Best(tx) != nil {
 		t.Error("the copy outlives its status")

@@ -29,6 +29,10 @@ const (
 
 	// minIndexSlots and maxIndexSlots bound the index: 32 KiB and 1 GiB. For 2 GiB of arena it is 64 MiB.
 	minIndexSlots, maxIndexSlots = 1 << 12, 1 << 27
+
+	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, or as many records as the arena keeps for other requests,
+	// if that is more.
+	indexReserve = 16
 )
 
 // Timers are the durations of RFC 3261 table 4 and RFC 6026, as tm's parameters

@@ -119,7 +119,7 @@ type Tx struct {
 	best       shm.Off // the best final response so far, if it had to wait
 	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
 	spares     shm.Off // further addresses, one Spares for each branch that has some
-	bestStatus uint16  // 0: none so far
+	bestWord   uint16  // status of the best response so far, 0: none; in the high six bits the user's word about it
 	keyInline  [keyInlineBytes]byte
 }
 

@@ -198,7 +198,11 @@ func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 		t.pass(tx, status, segments)
 		return
 	}
+	// The copies of what new calls are answered with must not eat what is kept for calls in progress: INVITEs that end all at once, since nobody
+	// answers them, would.
+	was := t.Reserve(tx.Invite())
 	off := t.join(tx, segments)
+	t.Reserve(was)
 	if off == 0 {
 		t.count[CountUnstored]++
 		t.drop(&tx.reply) // an older response must not be repeated in its place

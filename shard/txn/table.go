@@ -69,6 +69,8 @@ type Config struct {
 	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it (restart_fr_on_each_reply 0).
 	KeepTimerC bool
 	Now        int64 // ns; all times given later come from the same clock
+	// Ended is told that a transaction and all its branches are over; nil: nobody is.
+	Ended func(tx *Tx)
 }
 
 // Table holds the transactions of one shard. See the package comment for who may
@@ -106,6 +108,11 @@ type Table struct {
 	limbo      []shm.Off
 	freed      int     // of limbo, by a Reclaim that did not get to its end
 	hand       shm.Off // the record at work in this step, see InHand
+	ended      func(tx *Tx)
+
+	// See SetReserve.
+	reservePool, reserveEach uint64
+	reserveIndex             int
 }
 
 // New makes an empty table.
@@ -126,7 +133,7 @@ func New(c Config) (*Table, error) {
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
-	t.before, t.keepC = c.CancelBefore, c.KeepTimerC
+	t.before, t.keepC, t.ended = c.CancelBefore, c.KeepTimerC, c.Ended
 	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
 		t.stillAt += int64(i)
 	}
@@ -147,9 +154,25 @@ func (t *Table) Held() int { return t.held }
 // Unanswered is how many of them have had no final response.
 func (t *Table) Unanswered() int { return t.open }
 
-// Reserve makes new records and copies leave that many bytes of the arena's pool
-// alone until it is called again; 0: none.
-func (t *Table) Reserve(bytes uint64) { t.slab.Reserve(bytes) }
+// SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size class (shm.Slab.Reserve).
+func (t *Table) SetReserve(pool, each uint64) {
+	t.reservePool, t.reserveEach = pool, each
+	t.reserveIndex = min(max(t.index.most/indexReserve, int(each/txBytes)), t.index.most/2)
+}
+
+// Reserve makes new records and copies leave the reserve of the arena alone, and as much of the index, until it is switched
+// off. It reports whether it was on.
+func (t *Table) Reserve(on bool) (was bool) {
+	was = t.index.leave > 0
+	if !on {
+		t.slab.Reserve(0, 0)
+		t.index.leave = 0
+		return was
+	}
+	t.slab.Reserve(t.reservePool, t.reserveEach)
+	t.index.leave = t.reserveIndex
+	return was
+}
 
 // LastFinal is when a transaction had its final response last, in ns.
 func (t *Table) LastFinal() int64 { return t.final }
@@ -201,7 +224,7 @@ func (t *Table) keyBytes(tx *Tx) []byte {
 // not match one already. Responses will go to replyTo through listener. nil: the
 // arena or the index is full.
 func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
-	if t.index.used == t.index.most {
+	if t.index.used >= t.index.most-t.index.leave {
 		t.count[CountIndexFull]++
 		return nil
 	}
@@ -323,6 +346,9 @@ func (t *Table) answered(tx *Tx) {
 func (t *Table) freeTx(off shm.Off, tx *Tx) {
 	if tx.first != 0 {
 		panic("BUG: a transaction ends before its branches")
+	}
+	if t.ended != nil {
+		t.ended(tx)
 	}
 	t.later(off)
 	t.held--

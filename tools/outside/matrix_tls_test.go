@@ -280,5 +280,16 @@ func TestRow88DomainCertificate(t *testing.T) {
 		}
 		d.ack(m)
 		hosts[bad].silence(0)
+		if want := map[string]string{"srv.example.org": "the certificate is for gw.example.net, not for srv.example.org",
+			"other.example.org": "the certificate is for elsewhere.example.org, not for other.example.org"}[bad]; want != "" {
+			eventually(t, "which name was wanted and which ones the certificate has, in the line of the branch", func() bool {
+				for _, l := range callLines(srv.text(), d.id) {
+					if strings.Contains(l, `msg="branch failed"`) && strings.Contains(l, `cause="handshake failed"`) && strings.Contains(l, want) {
+						return true
+					}
+				}
+				return false
+			})
+		}
 	}
 }

@@ -241,7 +241,11 @@ type counters struct {
 	Shard   int               `json:"shard"`
 	Dropped map[string]uint64 `json:"dropped"`
 	Refused map[string]uint64 `json:"refused"`
-	count   map[string]uint64
+
+	Failed         map[string]uint64 `json:"failed"`
+	BranchesFailed map[string]uint64 `json:"branches_failed"`
+
+	count map[string]uint64
 }
 
 // stats asks for the counters of every shard.

@@ -1,0 +1,295 @@
+package proxy
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/txn"
+)
+
+// Cause is why a final response of 300 or more was made here, or why a branch failed. All that
+// follows from a cause stands in one table, causes: the status and the phrase, the header rows, the
+// name of the counter and the line in the log.
+type Cause uint8
+
+// The causes, in the order in which a request meets them.
+const (
+	NoCause Cause = iota // nothing failed
+
+	// The request itself, before the routing program sees it.
+	Malformed         // §16.3 step 1; the phrase says what
+	BadVersion        // not SIP/2.0 (§21.5.6)
+	UnknownMethod     // CSeq and method differ, and the method is none we know (§16.3 step 1)
+	TooLarge          // more header rows or bytes than are read
+	UnsupportedOption // Proxy-Require (§16.3 step 5)
+	Looped            // §16.3 step 4, RFC 5393 §4.2
+	BadBreadth        // Max-Breadth is no number (RFC 5393 §5.3)
+
+	// This server.
+	ShuttingDown // it takes no new calls
+	InOverload   // more arrives than it can handle
+	NoRoom       // the arena or the index is full
+	Contained    // a panic
+	ProgramLimit // the routing program ran into a limit
+	NoTarget     // the routing program relayed to nobody, or its branch routes dropped every branch
+	Undecided    // all branches are over, and its failure routes decided nothing
+
+	ByProgram // the routing program answered
+
+	// What keeps a request from being sent.
+	BadTarget     // the Request-URI or the outbound URI cannot be read
+	UnknownScheme // it is no SIP URI (§16.3 step 2)
+	HopsSpent     // Max-Forwards (§16.3 step 3)
+	BreadthSpent  // Max-Breadth (RFC 5393 §5.3.3)
+	TooLong       // the message and our rows are longer than may be sent
+	TooManyEdits  // more places of it are to be changed than a Plan holds
+
+	// What keeps one target from being sent to, so that another may do: see unsent.go. Of several
+	// targets the last of these is told.
+	Blocklisted          // every address is on the blocklist
+	FamilyUnavailable    // no listener of the transport has the address family
+	AddressUnusable      // the address names many hosts
+	TransportUnavailable // no listener has the transport that the destination asks for
+	InClear              // it is for a sips URI, and not reached by TLS (RFC 5630 §5.3)
+	NoSuchName           // the name does not exist, or leads nowhere we can send
+	NameUnresolved       // there is no resolver, or it forgot its answer before it was used
+	NameServersSilent    // the name servers failed or did not answer
+	NameQueriesFull      // too many names are being looked up
+
+	// What becomes of a branch.
+	TimerFired        // nothing came (§16.8, Timers B and F)
+	RangTooLong       // no final response came (§16.8, Timer C)
+	LivedTooLong      // max_inv_lifetime, max_noninv_lifetime
+	NotSent           // the message did not leave, or its connection broke
+	ConnectionFailed  // no connection could be made
+	HandshakeFailed   // the connection was made, and its TLS handshake failed
+	PeerUnreachable   // ICMP says that nobody is there
+	CanceledByCaller  // §9.2
+	RefusedDownstream // a final response of 300 or more came: no failure of ours
+	NumCauses
+)
+
+// Levels of the log, in Kamailio's numbers.
+const (
+	levelWarning = 0
+	levelInfo    = 2
+)
+
+// causeRow is what follows from a cause.
+type causeRow struct {
+	name   string // of the counter, and of the log's cause
+	status int    // 0: whoever fails says it
+	phrase string
+	header string // whole rows
+	level  int
+	why    string // for the log: what happened, and what can be done about it
+}
+
+// What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how long (§21.5.4): it is for
+// want of room, overload and a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503,
+// which §16.7 step 6 forbids to pass on), and a 408 if it said nothing. 477 and 478 are Kamailio's for a request that could not be
+// sent. A name server that is silent is an external server that did not answer in time: 504 (§21.5.5), by which the caller knows
+// that the name may be fine, and which no failover upstream takes for an overload.
+var causes = [NumCauses]causeRow{
+	Malformed:         {"malformed", 400, "Bad Request", "", levelInfo, "the request is malformed"},
+	BadVersion:        {"bad version", 505, "Version Not Supported", "", levelInfo, "the request is not SIP/2.0"},
+	UnknownMethod:     {"unknown method", 501, "Not Implemented", "", levelInfo, "CSeq names another method"},
+	TooLarge:          {"too large", 513, "Message Too Large", "", levelInfo, "the request has more header rows or bytes than are read"},
+	UnsupportedOption: {"unsupported Proxy-Require", 420, "Bad Extension", "", levelInfo, "Proxy-Require asks for what this proxy does not have"},
+	Looped:            {"loop", 482, "Loop Detected", "", levelWarning, "the request was here before, unchanged: see where it is sent"},
+	BadBreadth:        {"bad Max-Breadth", 400, "Bad Max-Breadth", "", levelInfo, "Max-Breadth is no number"},
+
+	ShuttingDown: {"shutting down", 503, "Service Unavailable", "Retry-After: 5\r\n", levelInfo, "new calls are not taken any more"},
+	InOverload:   {"overload", 503, "Service Unavailable", RetryAfter, levelInfo, "more arrives than this shard can handle"},
+	NoRoom:       {"no room", 503, "Service Unavailable", RetryAfter, levelInfo, "the memory for call state is full: raise -m"},
+	Contained:    {"panic", codeInternal, internalError, "", levelWarning, "a panic was contained, please report"},
+	ProgramLimit: {"program cut short", codeInternal, internalError, "", levelWarning, "the routing program ran into a limit"},
+	NoTarget:     {"no target", codeInternal, internalError, "", levelWarning, "the routing program relayed to nobody"},
+	Undecided:    {"undecided", 0, "", "", levelWarning, "every branch is over, and no route decided what to answer"},
+
+	ByProgram: {"program", 0, "", "", levelInfo, "the routing program answered"},
+
+	BadTarget:     {"bad target URI", 400, "Bad Request-URI", "", levelWarning, "the URI to send to cannot be read"},
+	UnknownScheme: {"unknown scheme", 416, "Unsupported URI Scheme", "", levelWarning, "the URI to send to is no SIP URI"},
+	HopsSpent:     {"hops spent", 483, "Too Many Hops", "", levelWarning, "Max-Forwards is spent: the request may loop"},
+	BreadthSpent:  {"breadth spent", 440, "Max-Breadth Exceeded", "", levelWarning, "Max-Breadth is spent: the request was forked too often"},
+	TooLong:       {"too long", 513, "Message Too Large", "", levelWarning, "the request is too long to be sent"},
+	TooManyEdits:  {"too many edits", codeInternal, internalError, "", levelWarning, "the request has too many values to be changed"},
+	NoSuchName: {"no such name", 478, unresolvable, "", levelWarning,
+		"the destination's name does not exist, or leads nowhere this proxy can send"},
+	NameServersSilent: {"name servers silent", 504, "Server Time-out", "", levelWarning,
+		"the name servers failed or did not answer for the destination's name"},
+	NameQueriesFull: {"name queries full", 503, "Service Unavailable", RetryAfter, levelWarning,
+		"too many names are being looked up at once"},
+	NameUnresolved: {"name unresolved", 478, unresolvable, "", levelWarning, "the destination's name could not be looked up"},
+	TransportUnavailable: {"transport unavailable", 478, unresolvable, "", levelWarning,
+		"no listener has the transport that the destination asks for: add one with listen="},
+	FamilyUnavailable: {"address family unavailable", 477, noWay, "", levelWarning,
+		"no listener of that transport has the destination's address family: add one with listen="},
+	AddressUnusable: {"unusable address", 478, unresolvable, "", levelWarning, "the destination's address is a broadcast or multicast one"},
+	Blocklisted:     {"blocklisted", 477, noWay, "", levelWarning, "every address of the destination is on the blocklist"},
+	InClear: {"sips in clear", 480, "Temporarily Unavailable", "", levelWarning,
+		"the request is for a sips URI, and its destination is not reached by TLS"},
+
+	TimerFired:   {"timeout", 408, "Request Timeout", "", levelWarning, "nothing came back in time (fr_timer)"},
+	RangTooLong:  {"rang too long", 408, "Request Timeout", "", levelInfo, "no final response came in time (fr_inv_timer)"},
+	LivedTooLong: {"lived too long", 408, "Request Timeout", "", levelWarning, "max_inv_lifetime or max_noninv_lifetime is over"},
+	NotSent:      {"not sent", codeInternal, internalError, "", levelWarning, "the message could not be sent, or its connection broke"},
+	ConnectionFailed: {"connection failed", codeInternal, internalError, "", levelWarning,
+		"no connection could be made to the destination"},
+	HandshakeFailed: {"handshake failed", codeInternal, internalError, "", levelWarning, "the TLS handshake with the destination failed"},
+	PeerUnreachable: {"unreachable", codeInternal, internalError, "", levelWarning,
+		"the network says that nobody listens at the destination (ICMP)"},
+	CanceledByCaller:  {"canceled", 487, "Request Terminated", "", levelInfo, "the caller gave up"},
+	RefusedDownstream: {"response", 0, "", "", levelInfo, "the destination answered so"},
+}
+
+const (
+	internalError = "Server Internal Error"
+	unresolvable  = "Unresolvable Destination"
+	noWay         = "No Way To Next Hop"
+)
+
+// String is the name of the cause, as it stands in counters and log.
+func (c Cause) String() string { return causes[c].name }
+
+// Status is what a request is answered with for that cause, 0: it varies.
+func (c Cause) Status() int { return causes[c].status }
+
+// Why says in words what happened.
+func (c Cause) Why() string { return causes[c].why }
+
+// Level is the log level, in Kamailio's numbers, from which on the log says so.
+func (c Cause) Level() int { return causes[c].level }
+
+// shed tells whether the request was refused since there is no room for it.
+func (c Cause) shed() bool { return c == NoRoom }
+
+// Failure is what is told of a final response made here, or of a branch that failed. It is valid
+// during the call.
+type Failure struct {
+	Cause  Cause
+	Code   int
+	Branch bool            // a branch failed; false: a request was answered
+	M      *parser.Message // the request, or what has its Call-ID; nil: it is gone
+	To     []byte          // the URI it was for; nil: that of M
+	Addr   netio.Addr      // where it was sent; Family 0: nowhere
+	From   netio.Addr      // where the request came from; Family 0: that is not known any more
+	Detail string          // what else is known; "": nothing
+}
+
+// failed counts a failure by code and cause, and tells it. Slow path.
+//
+//go:noinline
+func (c *Core) failed(f Failure) {
+	switch {
+	case f.Branch && f.Cause == RefusedDownstream:
+		c.count[countOfCode(CountDownstreamCodes, f.Code)]++
+	case f.Branch:
+		c.count[CountBranchCauses+int(f.Cause)]++
+	case f.Cause == ByProgram:
+		c.count[countOfCode(CountProgramCodes, f.Code)]++
+	default:
+		c.count[CountFinalCauses+int(f.Cause)]++
+	}
+	if c.cfg.OnFailure != nil {
+		c.failure = f // not on the heap
+		c.cfg.OnFailure(&c.failure)
+	}
+}
+
+// countOfCode is the counter of a status in a range of them. There is none beyond 699.
+func countOfCode(base, code int) int { return base + min(max(code-300, 0), numCodes-1) }
+
+// FinalStatus is the status that a request is answered with for a cause: the table's, but for those that the settings say.
+func (c *Core) FinalStatus(cause Cause) int {
+	switch {
+	case cause == Undecided:
+		return c.cfg.DefaultCode
+	case causes[cause].status == 408:
+		return c.cfg.TimeoutStatus
+	}
+	return causes[cause].status
+}
+
+// refusal is status, phrase and rows that a cause is answered with.
+func (c *Core) refusal(cause Cause) (code int, phrase, header string) {
+	row := &causes[cause]
+	if cause == Undecided {
+		return c.cfg.DefaultCode, c.cfg.DefaultReason, ""
+	}
+	return c.FinalStatus(cause), row.phrase, row.header
+}
+
+// Refuse answers the request under way as its cause asks for. phrase and header, if there are any, stand in
+// place of the table's. It reports whether the answer left.
+func (r *Request) Refuse(cause Cause, phrase, header string) bool {
+	code, usual, rows := r.core.refusal(cause)
+	if phrase == "" {
+		phrase = usual
+	}
+	if header == "" {
+		header = rows
+	}
+	return r.final(cause, code, phrase, header)
+}
+
+// final is a final response for a cause.
+func (r *Request) final(cause Cause, code int, phrase, header string) bool {
+	c := r.core
+	if c.cfg.Warning && cause != ByProgram {
+		header += c.warning(r.Listener, cause)
+	}
+	if !r.send(code, phrase, header) {
+		return false
+	}
+	if cause.shed() {
+		c.count[CountShed]++
+	}
+	f := Failure{Cause: cause, Code: code, M: r.M, To: r.destinationURI(), Addr: r.sentTo(), From: r.Src}
+	if phrase != causes[cause].phrase {
+		f.Detail = phrase
+	}
+	c.failed(f)
+	return true
+}
+
+// destinationURI is the URI that says where the request was to go.
+func (r *Request) destinationURI() []byte {
+	if r.dst != nil {
+		return r.dst
+	}
+	return r.RequestURI()
+}
+
+// sentTo is the address it went to last, if it has branches.
+func (r *Request) sentTo() (a netio.Addr) {
+	if r.Tx != nil {
+		r.core.tx.Branches(r.Tx, func(br *txn.Branch) bool {
+			a = br.Addr()
+			return true
+		})
+	}
+	return a
+}
+
+// warning is the row that says why (§20.43): 399, a miscellaneous warning to be shown or logged, whose
+// agent is what our Via shows. A Reason row would not do: of responses it may stand in those alone whose status provides for it
+// (RFC 3326 §2), and none does.
+func (c *Core) warning(listener int, cause Cause) string {
+	b := append(append([]byte("Warning: 399 "), c.listeners[listener].shown.sentBy...), ` "`...)
+	return string(append(append(b, causes[cause].name...), "\"\r\n"...))
+}
+
+// branchFailed tells that a branch failed, and how.
+func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
+	f := Failure{Cause: cause, Code: c.FinalStatus(cause), Branch: true, Addr: br.Addr(), Detail: detail}
+	if sent := c.tx.Request(br); sent != nil && c.told.Parse(sent) == parser.OK {
+		f.M = &c.told
+	}
+	c.failed(f)
+}
+
+// targetFailed tells that a target of the request under way cannot be sent to.
+func (r *Request) targetFailed(cause Cause) {
+	r.core.failed(Failure{Cause: cause, Code: causes[cause].status, Branch: true, M: r.M, To: r.destinationURI(), From: r.Src})
+}
