@@ -76,8 +76,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shar
 	return Forwarded, 0
 }
 
-// viaBelow tells whether there is a Via below ours, of the form in which everybody writes it. One of another form is replaced by that of the request, which
-// is the same if it was copied from there.
+// viaBelow tells whether there is a Via below ours that can be read.
 func viaBelow(m *parser.Message, top *parser.Via) bool {
 	var v []byte
 	if top.More {
@@ -87,7 +86,13 @@ func viaBelow(m *parser.Message, top *parser.Via) bool {
 		v = m.Headers[i].Value.Of(m.Raw)
 	}
 	const version = "SIP/2.0/"
-	return len(v) > len(version)+len("UDP ") && string(v[:len(version)]) == version
+	if len(v) > len(version)+len("UDP ") && string(v[:len(version)]) == version {
+		return true
+	}
+	// Slow path: few write it otherwise.
+	var next parser.Via
+	vias := m.Values(parser.KindVia)
+	return vias.Next() && vias.Next() && parser.ParseVia(m.Raw, vias.Value, &next) == parser.OK
 }
 
 // Stray handles a response whose branch, one of ours by its form, names no transaction.

@@ -300,38 +300,6 @@ func (br *Branch) linger(d time.Duration) int64 {
 // be told seconds later.
 func (br *Branch) token(off shm.Off) uint64 { return br.cookie<<32 | uint64(off) }
 
-// Abandon gives up a branch that nobody waits for any more. One that had a
-// provisional is cancelled, and ends with what comes of that (§9.1).
-func (t *Table) Abandon(br *Branch) {
-	if br.state == Proceeding && parser.Method(br.method) == parser.INVITE {
-		t.CancelBranch(br, nil)
-	} else if br.flags&(brFinal|brKept) == 0 {
-		t.giveUp(br)
-	}
-}
-
-// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response: 64·T1 (§9.1, §17.1.1.2).
-func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
-
-// giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for 64·T1 from when it was sent or
-// cancelled, silent: a phone that was slow to answer rings all the same and has to be told (§9.1), and a 2xx of it is a
-// call (§16.7 step 5).
-func (t *Table) giveUp(br *Branch) {
-	until := br.sentAt + t.lifetime()
-	if br.flags&brCancelled != 0 {
-		until = t.now + t.lifetime() - t.cancelWait()
-	}
-	if parser.Method(br.method) != parser.INVITE || br.flags&(brEnded|brKept) != 0 || br.request == 0 || until <= t.now {
-		t.end(br)
-		return
-	}
-	br.flags |= brLost | brKept
-	if br.flags&brCancelled == 0 {
-		br.flags |= brCancelPending
-	}
-	t.setEnd(br, until)
-}
-
 // OfCancel tells whether br is the CANCEL of another branch.
 func (br *Branch) OfCancel() bool { return br.flags&brCancel != 0 }
 
