@@ -72,6 +72,7 @@ func TestCauses(t *testing.T) {
 	f(FamilyUnavailable, "address family unavailable", "477 No Way To Next Hop", levelWarning)
 	f(AddressUnusable, "unusable address", "478 Unresolvable Destination", levelWarning)
 	f(Blocklisted, "blocklisted", "477 No Way To Next Hop", levelWarning)
+	f(InClear, "sips in clear", "480 Temporarily Unavailable", levelWarning)
 	f(TimerFired, "timeout", "408 Request Timeout", levelWarning)
 	f(RangTooLong, "rang too long", "408 Request Timeout", levelInfo)
 	f(LivedTooLong, "lived too long", "408 Request Timeout", levelWarning)
@@ -204,7 +205,7 @@ func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 			if b.c.count[CountShed] != 0 {
 				t.Errorf("%s: counted as shed", cause)
 			}
-			if got := b.sent[len(b.sent)-1].text; !strings.HasPrefix(got, fmt.Sprintf("SIP/2.0 %d ", code)) || strings.Contains(got, "Warning:") {
+			if got := b.sent[len(b.sent)-1].text; !strings.HasPrefix(got, fmt.Sprintf("SIP/2.0 %d ", code)) || strings.Contains(got, "Warning: 399") {
 				t.Errorf("%s: answered\n%s", cause, got)
 			}
 		}
@@ -216,10 +217,11 @@ func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 	f(NoSuchName, "sip:bob@name.example", resolver(Nowhere))
 	f(NameUnresolved, "sip:bob@name.example", nil)
 	f(NameQueriesFull, "sip:bob@name.example", func(c *Config) { c.Resolver, c.Names = answering{answer: Unknown}, busyNames{} })
-	f(TransportUnavailable, "sips:bob@127.0.0.1;transport=udp", nil)
+	f(TransportUnavailable, "sip:bob@127.0.0.1;transport=sctp", nil)
 	f(TransportUnavailable, "sip:bob@127.0.0.1;transport=tcp", func(c *Config) { c.Egress = noFamily{} })
 	f(FamilyUnavailable, "sip:bob@[::1]", func(c *Config) { c.Egress = noFamily{} })
 	f(AddressUnusable, "sip:bob@239.1.1.1", nil)
+	f(InClear, "sips:bob@127.0.0.1;transport=udp", nil)
 	f(UnknownScheme, "tel:+15550100", nil)
 	f(Blocklisted, "sip:bob@127.0.0.1", func(c *Config) { c.Blocked = everything{} })
 }
@@ -263,7 +265,7 @@ func TestProgramsFinals(t *testing.T) {
 	if b.c.count[CountProgramCodes+103] != 1 || fmt.Sprint(b.told) != "[403 program: c1 (Forbidden)]" {
 		t.Errorf("counted %d, told %q", b.c.count[CountProgramCodes+103], b.told)
 	}
-	if got := b.sent[len(b.sent)-1].text; strings.Contains(got, "Warning:") {
+	if got := b.sent[len(b.sent)-1].text; strings.Contains(got, "Warning: 399") {
 		t.Errorf("a warning about what the program decided:\n%s", got)
 	}
 }

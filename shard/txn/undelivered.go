@@ -1,0 +1,70 @@
+package txn
+
+import "viaduct/shm"
+
+// What becomes of a branch whose request did not leave or did not arrive.
+
+// TransportError tells that what br sent did not leave, or did not arrive
+// (§17.1.4, §18.4; RFC 3261 §16.9 takes it as a 503). It counts only while no
+// response has come: a late ICMP error does not end a call in progress.
+func (t *Table) TransportError(br *Branch) {
+	if br.flags&(brEnded|brFinal) != 0 || br.status != 0 || (br.state != Calling && br.state != Trying) {
+		return
+	}
+	if br.flags&brCancel != 0 {
+		t.end(br)
+		return
+	}
+	t.hand = t.offOf(&br.node)
+	if br.lose() {
+		t.user.BranchFailed(t.tx(br.tx), br)
+	}
+	t.end(br)
+	t.hand = 0
+}
+
+// SendAgain sends the request of br once more, to the same place and with the same Via, so that a
+// peer that has read it takes it for a repetition: the connection that it left on is gone. false:
+// it was done before, or something came back meanwhile.
+func (t *Table) SendAgain(br *Branch) bool {
+	if !br.Untried() || br.request == 0 || br.live&brSentAgain != 0 {
+		return false
+	}
+	br.live |= brSentAgain
+	off := t.offOf(&br.node)
+	t.hand = off
+	t.count[CountResentReq]++
+	t.tellDomain(br)
+	t.send(br.listener, &br.dst, br.token(off), br.request)
+	t.hand = 0
+	return true
+}
+
+// Spare passes over an error about a request that Timer A or E will send again, once; false: it
+// will not, or one was passed over before.
+func (t *Table) Spare(br *Branch) bool {
+	if !br.Untried() || br.retransAt == 0 || br.live&brSpared != 0 {
+		return false
+	}
+	br.live |= brSpared
+	return true
+}
+
+// Sent is the branch whose datagram had that token, nil if it has ended.
+func (t *Table) Sent(token uint64) *Branch {
+	off := shm.Off(token)
+	if off == 0 || !t.slab.Live(off, KindBranch) {
+		return nil
+	}
+	if br := t.branch(off); br.token(off) == token && br.flags&brEnded == 0 {
+		return br
+	}
+	return nil
+}
+
+// SendFailed is TransportError for a token that the Sender gave back.
+func (t *Table) SendFailed(token uint64) {
+	if br := t.Sent(token); br != nil {
+		t.TransportError(br)
+	}
+}
