@@ -70,7 +70,7 @@ type Config struct {
 	Script    Script // the operator's routes; nil: none
 	Numbering uint64 // of the program behind the route numbers: those of another one are not believed
 
-	// OnTarget is told that a destination went down or came back; why is "call". It must not block.
+	// OnTarget is told that a destination went down or came back, or with NoEvent that the program set its state; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
 
