@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"math"
 	"time"
 
 	"viaduct/netio"
@@ -56,9 +57,6 @@ const (
 	// busyRounds bounds that, so that doorbells and socket errors are seen under constant load.
 	busyRounds = 16
 
-	// idleWait bounds a sleep, so that a stop, a new destination set and the gauges are never later than this.
-	idleWait = 250 * time.Millisecond
-
 	// recoverEvery is how often a destination that calls found dead is asked whether it is back: one OPTIONS a second.
 	recoverEvery = time.Second
 
@@ -70,8 +68,12 @@ const (
 	// drainLinger is how long a shutdown waits behind the last final response: the ACK of a call just answered is still on its way.
 	drainLinger = 2 * time.Second
 
-	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket.
+	// onceEvery is how often the kernel is asked how many datagrams it dropped, a system call per socket, and how long shards waited for their processors. A shard to
+	// which nothing came meanwhile does not ask.
 	onceEvery = time.Second
+
+	// never is after any time, ns.
+	never = math.MaxInt64
 
 	// So many datagrams in a second, and 1/strayShare of all, must have come to a wrong shard before a listener is no longer steered by the kernel. Bundles bring half
 	// or more of theirs to wrong ones; a stranger who hides his Call-IDs from the kernel needs as large a part of the traffic.

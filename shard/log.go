@@ -42,8 +42,12 @@ func slogLevel(level int) slog.Level {
 	return slog.LevelDebug
 }
 
-// targetEvent tells the operator that a destination went down or came back.
+// targetEvent tells the operator that a destination went down or came back, and the shard that probes that something about it changed.
 func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
+	s.targetsChanged.Store(true)
+	if len(s.bells) > 0 {
+		s.bells[probingShard].Ring()
+	}
 	switch e {
 	case balance.Down:
 		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})

@@ -63,11 +63,12 @@ type worker struct {
 	turn       int                 // rounds so far: which socket is read first
 	busy       int                 // rounds since epoll was asked last
 	timersLeft bool                // timersPerRound was reached
+	again      bool                // a round left something undone: the next one does not wait
 	unsent     []netio.SendFailure // in this round
 	lastFinal  atomic.Int64        // when a transaction had its final response last, ns; read by Drain
 	thread     atomic.Int32        // its id, once it runs; read by placement
 	batchAt    int64               // when the batch began, ns
-	onceAt     int64               // when the work of once a second was done last, ns
+	onceDue    int64               // when the work of once a second is to be done, ns; never: nothing has happened since
 	seenTables uint64              // the version of the destination sets in use
 	noRoom     spell               // requests refused for want of room
 	tooMuch    spell               // the same since more arrived than the shard can handle
@@ -98,6 +99,7 @@ func (w *worker) run(cpus []int) {
 	for !w.shared.stopping.Load() {
 		if !w.round() {
 			time.Sleep(brokenRoundPause) // Slow path: it may be the same again at once
+			w.again = true
 		}
 	}
 }
@@ -129,7 +131,19 @@ func (w *worker) round() (whole bool) {
 	w.probe()
 	w.flush()
 	w.busy = busyNext(w.busy, got)
+	if (got > 0 || w.failures.leftOut > 0) && w.onceDue == never {
+		w.stir()
+	}
 	return true
+}
+
+// stir sees to it that what has begun to happen is looked at in a second. Slow path: once a second.
+func (w *worker) stir() {
+	w.onceDue = w.batchAt + int64(onceEvery)
+	select {
+	case w.shared.stirred <- struct{}{}:
+	default: // placement knows
+	}
 }
 
 // busyNext counts the rounds for which a full batch is taken as proof of more;
@@ -146,15 +160,10 @@ func (w *worker) wait() []uint16 {
 	if w.busy > 0 {
 		return w.listeners
 	}
-	timeout := int64(idleWait)
-	if w.timersLeft {
-		timeout = 0
-	} else if due, ok := w.tx.NextDue(); ok {
-		timeout = min(timeout, max(due-w.clock.now(), 0))
-	}
-	if timeout > 0 && !w.port.Waiting() {
+	timeout := w.patience()
+	if timeout != 0 && !w.port.Waiting() {
 		w.doorbell.Arm()
-		if w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() {
+		if w.told() {
 			timeout = 0
 		}
 	}
@@ -164,6 +173,34 @@ func (w *worker) wait() []uint16 {
 		w.icmp(int(l))
 	}
 	return ev.Ready
+}
+
+// patience is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second is due; -1: for ever, nothing is. A shard without traffic sleeps on:
+// each time it wakes, the monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
+func (w *worker) patience() int64 {
+	if w.timersLeft || w.again {
+		w.again = false
+		return 0
+	}
+	due := w.onceDue
+	if w.prober != nil {
+		due = min(due, w.prober.next)
+	}
+	now := w.batchAt // those two do not mind the length of a round
+	if at, ok := w.tx.NextDue(); ok {
+		due, now = min(due, at), w.clock.now()
+	}
+	if due == never {
+		return -1
+	}
+	return max(due-now, 0)
+}
+
+// told is the last look before a sleep, with the bell armed: whatever others have for this shard rings it from here on.
+func (w *worker) told() bool {
+	s := w.shared
+	return w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() ||
+		s.stopping.Load() || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
 }
 
 // startBatch tells everybody the time and picks up what the control plane changed.
@@ -263,9 +300,9 @@ func (w *worker) sendQueued() {
 	w.step = stepQueue
 	w.handover.publish()
 	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
-	// is told to its transaction with the next batch's failures. Nothing stays queued: what it refers to is given back next.
+	// is told to its transaction with the next batch's failures, which follows at once. Nothing stays queued: what it refers to is given back next.
 	w.outlet.flush()
-	for range sendRounds {
+	for i := range sendRounds {
 		failed := w.sendsFailed(w.port.Failures())
 		if w.streams != nil && w.streamsFailed(w.streams.Failures()) {
 			failed = true
@@ -273,6 +310,7 @@ func (w *worker) sendQueued() {
 		if !failed {
 			break
 		}
+		w.again = i == sendRounds-1
 		w.step = stepQueue
 		w.outlet.flush()
 	}
@@ -364,17 +402,25 @@ func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) 
 	return began, false, 0
 }
 
-// gauges copies what others keep into the counter block.
+// onceASecond looks at what is too dear for each round. While a spell of refusing lasts it is done again, to see its end.
+func (w *worker) onceASecond(now int64) {
+	w.onceDue = never
+	for _, l := range w.listeners {
+		w.queueOf(l)
+	}
+	w.watchRoom(now)
+	w.watchLoad(now)
+	w.watchStrays()
+	w.watchFailures()
+	if w.noRoom.at != 0 || w.tooMuch.at != 0 {
+		w.onceDue = now + int64(onceEvery)
+	}
+}
+
+// gauges copies what others keep into the counter block. They hold while the shard sleeps: nothing but a round changes what they show.
 func (w *worker) gauges() {
-	if now := w.clock.now(); now-w.onceAt >= int64(onceEvery) {
-		w.onceAt = now
-		for _, l := range w.listeners {
-			w.queueOf(l)
-		}
-		w.watchRoom(now)
-		w.watchLoad(now)
-		w.watchStrays()
-		w.watchFailures()
+	if w.batchAt >= w.onceDue {
+		w.onceASecond(w.batchAt)
 	}
 	s := w.port.Stats()
 	w.count[CountBatches], w.count[CountBundled] = s.RecvBatches, s.RecvBundled

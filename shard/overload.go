@@ -52,6 +52,9 @@ func (o *overload) look(now int64, drops uint64) {
 	o.fill, o.full, o.read, o.drops = 0, false, 0, drops
 	elapsed := now - o.now
 	o.now = now
+	if elapsed >= int64(standingAfter) {
+		o.shortAt = now // the shard slept, for nothing had come
+	}
 	if lost > 0 {
 		o.lostAt = now
 	}

@@ -139,3 +139,14 @@ func TestUrgent(t *testing.T) {
 		}
 	}
 }
+
+// A shard that slept finds a long queue at once, and has been idle all the time before.
+func TestOverloadAfterSleep(t *testing.T) {
+	m := newQueueModel(4000, 10)
+	m.now += 60_000
+	m.waiting = 3900
+	m.run(time.Second, 0)
+	if m.refused > 0 {
+		t.Errorf("%d calls are refused after a sleep", m.refused)
+	}
+}

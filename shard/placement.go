@@ -69,16 +69,25 @@ func newPlacement(cpus []int, workers []*worker, logger *slog.Logger) *placement
 	return p
 }
 
-// run looks once a second until stopped is closed.
-func (p *placement) run(stopped <-chan struct{}) {
+// run looks once a second while shards have something to do, until stopped is closed. They say so on stirred: one that sleeps waits for nothing.
+func (p *placement) run(stopped, stirred <-chan struct{}) {
 	defer func() { // a panic ends the moving, not the calls
 		if v := recover(); v != nil {
 			p.logger.Error("contained a panic in the placement of shards, please report", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTimer(onceEvery)
 	defer tick.Stop()
 	for {
+		select {
+		case <-stopped:
+			return
+		case <-stirred:
+		}
+		if now := time.Now(); now.Sub(p.at) >= 2*onceEvery {
+			p.second(now) // what the next look is compared with: the rest before it says nothing
+		}
+		tick.Reset(onceEvery)
 		select {
 		case <-stopped:
 			return
@@ -131,7 +140,7 @@ func (s *seat) look(span float64, times func(int) (int64, int64, bool)) {
 		s.used, s.wait = float64(ran-s.ran)/1e9/span, float64(waited-s.waited)/1e9/span
 	}
 	s.ran, s.waited = ran, waited
-	s.rest = max(s.rest-1, 0)
+	s.rest = max(s.rest-max(int(span+0.5), 1), 0)
 	if s.starved++; !ok || !s.known || s.wait < starvedShare {
 		s.starved = 0
 	}

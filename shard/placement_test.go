@@ -279,7 +279,16 @@ func TestStarvedShardLeavesItsCPU(t *testing.T) {
 	}
 	stopped := make(chan struct{})
 	defer close(stopped)
-	go newPlacement(cpus, []*worker{w}, slog.New(slog.DiscardHandler)).run(stopped)
+	stirred := make(chan struct{})
+	go func() { // as a shard does while it works
+		for !stop.Load() {
+			select {
+			case stirred <- struct{}{}:
+			case <-time.After(onceEvery):
+			}
+		}
+	}()
+	go newPlacement(cpus, []*worker{w}, slog.New(slog.DiscardHandler)).run(stopped, stirred)
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		now := cpusOf(int(w.thread.Load()))
 		if !slices.Equal(now, cpus[:1]) {

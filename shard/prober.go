@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"viaduct/netio/steer"
 	"viaduct/parser"
@@ -17,32 +18,50 @@ type prober struct {
 	p        *balance.Prober
 	probes   []balance.Probe
 	outcomes []balance.Outcome
-	lastMs   int64
+	tables   *balance.Table // as of the last look
+	lastAt   int64          // its time, ns
+	next     int64          // when to look next, ns; never: nothing will be due
 }
 
 // probeBranch begins the branch of a probe, followed by its id in hexadecimal.
 const probeBranch = "z9hG4bKp"
 
-// probeTickMs is how often the prober is asked what is due.
-const probeTickMs = 20
+// probeRest is the least between two looks for the sake of what changed: each costs a look at every destination.
+const probeRest = 20 * time.Millisecond
+
+// probingShard is the one that has the prober.
+const probingShard = 0
 
 func newProber(cfg balance.ProbeConfig, shards int) *prober {
 	if shards > 1 {
 		cfg.OwnCallID = func(callID []byte) bool { return steer.Owner(callID, shards) == 0 }
 	}
-	return &prober{p: balance.NewProber(cfg)}
+	return &prober{p: balance.NewProber(cfg), next: never}
 }
 
 // tick sends what is due. Not the packet path: a few probes a second, so that it
 // may allocate.
 func (p *prober) tick(w *worker) {
 	tables := w.shared.tables.Load()
-	nowMs := w.clock.now() / 1e6
-	if tables == nil || nowMs < p.lastMs+probeTickMs {
+	if w.shared.targetsChanged.Load() {
+		w.shared.targetsChanged.Store(false) // before the look: what changes during it is looked at again
+		p.next = min(p.next, p.lastAt+int64(probeRest))
+	}
+	if w.batchAt < p.next && tables == p.tables {
 		return
 	}
-	p.lastMs = nowMs
+	p.lastAt, p.tables = w.batchAt, tables
+	if tables == nil {
+		p.next = never
+		return
+	}
+	p.next = w.batchAt + int64(probeRest) // should this look panic
+	nowMs := w.clock.now() / 1e6
 	p.probes, p.outcomes = p.p.Due(tables, nowMs, w.shared.random, p.probes[:0], p.outcomes[:0])
+	p.next = never
+	if ms, ok := p.p.NextDueMs(); ok {
+		p.next = ms * 1e6
+	}
 	for _, o := range p.outcomes {
 		w.shared.targetEvent(o.Target, o.Event, "probe")
 	}

@@ -103,6 +103,18 @@ type shared struct {
 	draining      atomic.Uint32 // serving, drainSilent, drainRefuses
 	tables        atomic.Pointer[balance.Table]
 	tablesVersion atomic.Uint64
+
+	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all shards, taken by the one that probes.
+	targetsChanged atomic.Bool
+	bells          []*shm.Doorbell // by shard
+	stirred        chan struct{}   // to placement: a shard has had something to do lately
+}
+
+// ringAll wakes the shards to see what the control plane has changed.
+func (s *shared) ringAll() {
+	for _, b := range s.bells {
+		b.Ring()
+	}
 }
 
 // Server is the shards, running.
@@ -157,11 +169,14 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, arena: arena, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
-		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer,
+		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, stirred: make(chan struct{}, 1),
 	}}
 	s.shared.life = uint32(s.shared.random())
 	key := hostKey("via-branch")
 	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
+	for i := range cfg.Shards {
+		s.shared.bells = append(s.shared.bells, arena.Doorbell(i))
+	}
 	if cfg.Blocklist != nil {
 		if s.shared.list, err = blocklist.New(arena, *cfg.Blocklist); err != nil {
 			return nil, errors.Join(err, group.Close(), arena.Close())
@@ -199,7 +214,7 @@ func Start(cfg Config) (*Server, error) {
 		cpus = allowedCPUs()
 	}
 	if len(cpus) > 1 {
-		s.done.Go(func() { newPlacement(cpus, s.workers, cfg.Logger).run(s.stopped) })
+		s.done.Go(func() { newPlacement(cpus, s.workers, cfg.Logger).run(s.stopped, s.shared.stirred) })
 	}
 	for _, w := range s.workers {
 		s.done.Add(1)
@@ -233,7 +248,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	w.long, w.dropsOf = make([]longRead, 0, len(w.listeners)), make([]uint64, len(w.listeners))
 	w.strays = make([]strays, len(w.listeners))
 	w.overload.off, w.overload.shortAt = s.cfg.NoShed, w.clock.now()
-	if i == 0 {
+	if i == probingShard {
 		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
 		if err != nil {
 			return nil, err
@@ -288,6 +303,7 @@ func (s *Server) SetTargets(t *balance.Table) error {
 	}
 	s.shared.tables.Store(t)
 	s.shared.tablesVersion.Add(1)
+	s.shared.ringAll()
 	return nil
 }
 
@@ -341,9 +357,7 @@ func (s *Server) Stop() {
 	s.stop.Do(func() {
 		s.shared.stopping.Store(true)
 		close(s.stopped)
-		for i := range s.workers {
-			s.arena.Doorbell(i).Ring()
-		}
+		s.shared.ringAll()
 		s.done.Wait()
 		s.closeStreams()
 		close(s.shared.lines)

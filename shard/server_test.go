@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,5 +159,54 @@ func TestServerICMP(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestIdleShardsSleep: without traffic a shard does not wake at all, what it shows stays right, and a stop is not late for it.
+func TestIdleShardsSleep(t *testing.T) {
+	s, _ := startServer(t, 2, netio.SteerOff)
+	server := s.Listeners()[0].Addr.String()
+	uac, err := net.Dial("udp4", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer uac.Close()
+	fmt.Fprintf(uac, "OPTIONS sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-idle\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:bob@c>\r\nCall-ID: idle\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr())
+	uac.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := uac.Read(make([]byte, 65536)); err != nil {
+		t.Fatal(err)
+	}
+	sleeps := func() (n int) {
+		for _, w := range s.workers {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/status", w.thread.Load()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, _ := strings.Cut(string(status), "\nvoluntary_ctxt_switches:")
+			var v int
+			if _, err := fmt.Sscan(rest, &v); err != nil {
+				t.Fatal(err)
+			}
+			n += v
+		}
+		return n
+	}
+	time.Sleep(2 * onceEvery) // the last look behind the request
+	before := sleeps()
+	time.Sleep(2 * time.Second)
+	if n := sleeps() - before; n > 2 {
+		t.Errorf("two idle shards woke %d times in two seconds", n)
+	}
+	held := uint64(0)
+	for i := range s.workers {
+		held += atomic.LoadUint64(&s.arena.Counters(i)[GaugeTransactions])
+	}
+	if held != 1 {
+		t.Errorf("%d transactions are shown, one is held", held)
+	}
+	began := time.Now()
+	s.Stop()
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("the stop took %v", d)
 	}
 }

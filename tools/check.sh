@@ -3,7 +3,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() { printf '== %s\n' "$*"; }
+# step ends the one before, with its time, and begins another.
+began=$SECONDS
+step() {
+	((SECONDS == 0)) || printf '   %d s\n' $((SECONDS - began))
+	began=$SECONDS
+	printf '== %s\n' "$*"
+}
 
 step gofmt
 unformatted=$(gofmt -l $(git ls-files --cached --others --exclude-standard '*.go'))
@@ -42,3 +48,5 @@ go test -run '^$' -bench . -benchtime 1x ./... | grep -v 'no test files'
 
 step "fuzz, ${FUZZTIME:-3s} a target"
 FUZZTIME=${FUZZTIME:-3s} tools/fuzz.sh
+
+step "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need from outside Go. Root on a Debian system: through apt-get. Anybody else: names what is missing and goes on;
-# the tests that need it then skip by name, and the closing report lists them.
+# the tests that need it then skip by name, and the closing report lists them. With --list it only says what it would install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,7 +36,7 @@ install() {
 		echo "missing for some tests: $* (Debian package names). Run 'make test' once as root on Debian, or install them; going on without." >&2
 		return
 	fi
-	echo "installing $*"
+	echo "installing for the tests, with apt-get: $*"
 	export DEBIAN_FRONTEND=noninteractive
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
@@ -59,6 +59,13 @@ missing=()
 for need in "${needs[@]}"; do
 	there "${need%=*}" || missing+=("${need##*=}")
 done
+if [ "${1:-}" = --list ]; then # says what it would do, and does nothing
+	printf 'the tests use these Debian packages:'
+	printf ' %s' "${needs[@]##*=}"
+	printf '\nmissing here: %s\n' "${missing[*]:-none}"
+	echo "and the npm packages of tools/outside/browser/package-lock.json, in that folder"
+	exit 0
+fi
 if [ ${#missing[@]} -gt 0 ]; then
 	install "${missing[@]}"
 fi

@@ -81,6 +81,45 @@ func CPU(pids []int) time.Duration {
 	return sum
 }
 
+// ThreadTimes is what the threads of some processes have done.
+type ThreadTimes struct {
+	Ran    time.Duration // as the scheduler counts it, to the nanosecond
+	Sleeps int           // voluntary context switches
+}
+
+// Threads adds up the threads of the processes that are alive now. Without schedstat (CONFIG_SCHED_INFO) Ran is 0.
+func Threads(pids []int) (sum ThreadTimes) {
+	for _, pid := range pids {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid)) // the pattern is valid, so this cannot fail
+		for _, task := range tasks {
+			if b, err := os.ReadFile(task + "/schedstat"); err == nil {
+				sum.Ran += ran(b)
+			}
+			if b, err := os.ReadFile(task + "/status"); err == nil {
+				sum.Sleeps += sleeps(b)
+			}
+		}
+	}
+	return sum
+}
+
+// ran reads a schedstat (Documentation/scheduler/sched-stats.rst): ns on a processor, ns waiting for one, slices.
+func ran(schedstat []byte) time.Duration {
+	first, _, _ := strings.Cut(string(schedstat), " ")
+	ns, _ := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns)
+}
+
+func sleeps(status []byte) int {
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "voluntary_ctxt_switches:"); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(rest))
+			return n
+		}
+	}
+	return 0
+}
+
 // Core is how one processor has spent its time since boot.
 type Core struct {
 	// Busy is all but idle and waiting for I/O, time stolen by other virtual machines included. SoftIRQ is the part in irq and softirq.

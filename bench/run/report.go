@@ -103,6 +103,7 @@ func (r *Results) Print(out io.Writer) error {
 	r.printSoak(p)
 	r.printOverload(p)
 	r.printStopped(p)
+	r.printRest(p)
 	r.printIdle(p)
 	r.printStuck(p)
 	r.printCommands(p)

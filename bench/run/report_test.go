@@ -67,6 +67,7 @@ func invented() *Results {
 		},
 		Overload: []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 45000, Seconds: 20, Run: run(27000, 36, 50000)}},
 		Loss:     []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
+		Rest:     []Rest{{Name: "Kamailio lb.cfg", Percent: []float64{0.91, 0.93}, SleepsPerSecond: []float64{480, 500}}, {Name: "Viaduct lb.cfg", Percent: []float64{0.08, 0.1}, SleepsPerSecond: []float64{20, 24}}},
 		Idle: []Idle{{Name: "Viaduct stateful-tcp.cfg", Asked: 100000, Tried: 19500, Why: "a process may open 20000 files (RLIMIT_NOFILE, ulimit -n)",
 			Counts: trouble.IdleCounts{Asked: 19500, Open: 19400, Refused: 10, Unanswered: 20, Closed: 70}, ResidentBefore: 600 << 20, ResidentWith: 640 << 20,
 			KernelBefore: 100 << 20, KernelWith: 230 << 20, Before: run(500, 60, 110), With: run(500, 60, 130)}},

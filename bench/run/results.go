@@ -24,6 +24,7 @@ type Results struct {
 	Loss, Overload               []Soak
 	Stopped                      []Stopped
 	TCP, TLS                     *Streams
+	Rest                         []Rest
 	Idle                         []Idle
 	Stuck                        []Stuck
 }

@@ -34,6 +34,7 @@ func init() {
 		{"tcp", "the call over TCP: calls per second, CPU per call at saturation and at a fixed rate", overTCP},
 		{"tls", "the same over TLS", overTLS},
 		{"stop", "one of eight destinations stopped under load: what the calls to the others notice", stopDestination},
+		{"rest", "two shards without traffic: the CPU they use all the same", rest},
 		{"idle", "100,000 idle TCP connections: memory, and what calls on others notice", idle},
 		{"stuck", "a peer that never reads, TLS handshakes, no descriptor left: what the others' calls notice", stuck},
 	}

@@ -26,9 +26,10 @@ import (
 type contender struct {
 	key, name string
 	kind      kind
-	cfg       string // configuration file in the folder of peers
+	cfg       string // configuration file in the folder of peers; "": none
 	batched   bool   // the forwarder with batches
 	group     int    // colour in plots
+	apart     bool   // only in scenarios that name it
 	transport traffic.Transport
 }
 
@@ -50,6 +51,7 @@ var contenders = []contender{
 	{key: "viaduct-stateful", name: "Viaduct stateful.cfg", kind: kindViaduct, cfg: "stateful.cfg", group: 2},
 	{key: "kamailio-lb", name: "Kamailio lb.cfg", kind: kindKamailio, cfg: "lb.cfg", group: 1},
 	{key: "viaduct-lb", name: "Viaduct lb.cfg", kind: kindViaduct, cfg: "lb.cfg", group: 2},
+	{key: "viaduct-built-in", name: "Viaduct, built-in program", kind: kindViaduct, group: 2, apart: true},
 	{key: "kamailio-tcp", name: "Kamailio stateful-tcp.cfg", kind: kindKamailio, cfg: "stateful-tcp.cfg", group: 1, transport: traffic.TCP},
 	{key: "viaduct-tcp", name: "Viaduct stateful-tcp.cfg", kind: kindViaduct, cfg: "stateful-tcp.cfg", group: 2, transport: traffic.TCP},
 	{key: "kamailio-tls", name: "Kamailio stateful-tls.cfg", kind: kindKamailio, cfg: "stateful-tls.cfg", group: 1, transport: traffic.TLS},
@@ -79,7 +81,7 @@ func (b *bench) field(keys ...string) []contender {
 	have := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio, kindViaduct: b.viaduct}
 	var out []contender
 	for _, c := range contenders {
-		if have[c.kind] != "" && (len(keys) == 0 && c.transport == traffic.UDP || contains(keys, c.key)) && (len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
+		if have[c.kind] != "" && (len(keys) == 0 && c.transport == traffic.UDP && !c.apart || contains(keys, c.key)) && (len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
 			out = append(out, c)
 		}
 	}
@@ -128,7 +130,11 @@ func (c *contender) arguments(o serverOptions) []string {
 		if workers == 0 {
 			workers = 1
 		}
-		return append([]string{"-f", c.cfg, "-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}, append(o.definitions(), o.flags...)...)
+		args := []string{"-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}
+		if c.cfg != "" {
+			args = append([]string{"-f", c.cfg}, args...)
+		}
+		return append(args, append(o.definitions(), o.flags...)...)
 	}
 }
 

@@ -163,7 +163,10 @@ func (c *clock) now() int64 {
 func (c *clock) forward(t testing.TB, r *Resolver, d time.Duration) {
 	c.ahead.Add(int64(d))
 	due := c.now()
-	until(t, "the clock's tick", func() bool { return r.now.Load() >= due })
+	until(t, "the clock's tick", func() bool {
+		r.wake()
+		return r.now.Load() >= due
+	})
 }
 
 // start gives a resolver that asks the servers given and reads no file of the host.

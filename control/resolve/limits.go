@@ -63,6 +63,9 @@ const (
 	// clockTick is the resolution of Lookup's clock, and the longest a renewal waits to be started.
 	clockTick = 100 * time.Millisecond
 
+	// clockRest is after how long without a look-up the clock rests, so that a process without traffic sleeps.
+	clockRest = time.Second
+
 	// fileTick is how often resolv.conf and hosts are looked at for changes.
 	fileTick = time.Second
 

@@ -17,7 +17,10 @@ type Resolver struct {
 	set   Settings
 	clock func() int64 // nanoseconds since the start: the precise time, for all but Lookup
 	now   atomic.Int64 // the same as of the last clockTick: Lookup's clock, which costs it no system call
-	epoch atomic.Uint64
+	// resting: nobody has looked anything up for clockRest, and now stands still. The first Lookup after it sets now, and wakes the clock through woken.
+	resting atomic.Bool
+	woken   chan struct{}
+	epoch   atomic.Uint64
 	// wanted is a stack of plans to renew: Lookup pushes, the clock's goroutine takes them all. Its partner is plan.wanted.
 	wanted atomic.Pointer[plan]
 	table  table
@@ -64,7 +67,7 @@ func open(s Settings, clock func() int64) (*Resolver, error) {
 	}
 	r := &Resolver{
 		set: s, clock: clock,
-		slots:   make(chan struct{}, socketsMax),
+		slots: make(chan struct{}, socketsMax), woken: make(chan struct{}, 1),
 		flights: map[planKey]*flight{}, asked: map[setKey]*question{},
 		sets: map[setKey]*rrset{}, statics: map[setKey]*rrset{}, hosts: map[setKey]*rrset{},
 	}
@@ -73,6 +76,7 @@ func open(s Settings, clock func() int64) (*Resolver, error) {
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.resting.Store(true)
 	r.tasks.Add(2)
 	go r.runClock()
 	go r.runFiles()
@@ -97,6 +101,9 @@ func (r *Resolver) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (n int, a pr
 	}
 	bits := packBits(q, rooted)
 	p := r.table.find(r.table.hash(host, bits), host, bits)
+	if r.resting.Load() {
+		r.wake()
+	}
 	now := r.now.Load()
 	if p == nil || p.epoch != r.epoch.Load() || now >= p.deadAt {
 		r.counts.misses.Add(1)
@@ -113,6 +120,17 @@ func (r *Resolver) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (n int, a pr
 		return 0, p.answer
 	}
 	return p.pick(q.Seed, out), proxy.Resolved
+}
+
+// wake starts the clock again. Slow path: once a rest.
+func (r *Resolver) wake() {
+	r.now.Store(max(r.clock(), r.now.Load())) // before resting ends: who finds it over reads this
+	if r.resting.Swap(false) {
+		select {
+		case r.woken <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // want puts p on the list of renewals.
@@ -292,22 +310,33 @@ func (r *Resolver) publish(p *plan) {
 	r.evict(p)
 }
 
-// runClock moves Lookup's clock, starts renewals and sweeps.
+// runClock moves Lookup's clock while there are look-ups, starts renewals and sweeps.
 func (r *Resolver) runClock() {
 	defer r.tasks.Done()
-	tick := time.NewTicker(clockTick)
-	defer tick.Stop()
+	timer := time.NewTimer(r.set.GCInterval)
+	defer timer.Stop()
 	swept := r.clock()
+	var asked uint64 // look-ups so far, as last seen
+	askedAt := swept // when there was a new one
 	for {
+		woken := false
 		select {
 		case <-r.ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
+		case <-r.woken:
+			woken = true // by a look-up that may not be counted yet
 		}
 		r.call(func() {
 			now := r.clock()
 			r.now.Store(max(now, r.now.Load()))
-			r.renew()
+			if n := r.counts.hits.Load() + r.counts.misses.Load(); n != asked || woken {
+				asked, askedAt = n, now
+			}
+			if now-askedAt >= int64(clockRest) {
+				r.resting.Store(true)
+			}
+			r.renew() // what is wanted after this is started when the clock wakes
 			if now-swept >= int64(r.set.GCInterval) {
 				swept = now
 				r.mu.Lock()
@@ -315,6 +344,11 @@ func (r *Resolver) runClock() {
 				r.sweep(now)
 			}
 		})
+		if r.resting.Load() {
+			timer.Reset(r.set.GCInterval)
+		} else {
+			timer.Reset(clockTick)
+		}
 	}
 }
 

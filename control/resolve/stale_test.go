@@ -90,3 +90,28 @@ func TestNegative(t *testing.T) {
 		t.Errorf("after it: %s", got)
 	}
 }
+
+// The clock rests when nobody looks anything up. The first look-up after it has the right time all the same, and its renewal is begun.
+func TestClockRests(t *testing.T) {
+	z := serve(t, "h.test. 60 IN A 127.0.0.1")
+	r, c := startAt(t, func(s *Settings) { s.IPv4Only = true }, z.addr)
+	q := query("sip:h.test:5060")
+	locate(t, r, q)
+	until(t, "the rest", r.resting.Load)
+	stood := r.now.Load()
+	time.Sleep(3 * clockTick)
+	if now := r.now.Load(); now != stood {
+		t.Errorf("the clock went on by %v", time.Duration(now-stood))
+	}
+	before := z.times("A h.test.")
+	c.ahead.Add(int64(65 * time.Second)) // past the time to live, within grace
+	if got := lookup(r, q); got != "UDP 127.0.0.1:5060" {
+		t.Fatal(got)
+	}
+	until(t, "the renewal", func() bool { return z.times("A h.test.") > before })
+	until(t, "the next rest", r.resting.Load)
+	c.ahead.Add(int64(10 * time.Minute))
+	if got := lookup(r, q); got != "unknown" {
+		t.Errorf("an answer long dead: %s", got)
+	}
+}

@@ -144,7 +144,9 @@ func (e *Engine) startLoops() (err error) {
 		l.emitMessage = func(b []byte) { l.deliver(l.cur, b, Whole) }
 		l.replyFrame = func(b []byte) { l.reply(l.cur, levelFramed, b) }
 		l.now = e.now()
-		l.wheel.tick = l.now / int64(tickEvery)
+		l.wheel.tick, l.wheel.next, l.armed = l.now/int64(tickEvery), never, never
+		l.timer = time.AfterFunc(time.Hour, l.tick)
+		l.timer.Stop()
 		e.loops = append(e.loops, l)
 		if err := e.connectBell(l); err != nil {
 			return err
@@ -155,8 +157,6 @@ func (e *Engine) startLoops() (err error) {
 			}
 		}
 	}
-	e.pending.Add(1)
-	go e.tick()
 	return nil
 }
 
@@ -179,24 +179,6 @@ func (e *Engine) connectBell(l *loop) error {
 		return errNotOpened
 	}
 	return nil
-}
-
-// tick makes every loop look at its timers.
-func (e *Engine) tick() {
-	defer e.pending.Done()
-	t := time.NewTicker(tickEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-e.ctx.Done():
-			return
-		case <-t.C:
-		}
-		for _, l := range e.loops {
-			l.ticked.Store(true)
-			l.ring()
-		}
-	}
 }
 
 func (e *Engine) loopOf(el gnet.EventLoop) *loop {
@@ -320,9 +302,7 @@ func (e *Engine) close() {
 	}
 	close(e.stopped)
 	for _, l := range e.loops {
-		if l.bell >= 0 {
-			_ = unix.Close(l.bell)
-		}
+		l.closeBell()
 	}
 	if e.watcher != nil {
 		e.watcher.close()

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -136,9 +137,13 @@ const (
 	// resetting the connection under the answer (RFC 9112 §9.6 has the same for HTTP).
 	lingerFor = 2 * time.Second
 
-	// tickEvery is how often each loop looks at its timers, wheelSlots × tickEvery how far its wheel reaches. Later ones are looked at once per turn.
+	// tickEvery is the resolution of a loop's timers, and how often it looks at them at most; wheelSlots × tickEvery how far its wheel reaches. Later ones are looked at once
+	// per turn.
 	tickEvery  = 100 * time.Millisecond
 	wheelSlots = 512
+
+	// never is after any tick.
+	never = math.MaxInt64
 
 	// partialStep is how much is added at a time to a message begun whose length is not known yet, so that what follows it is rarely copied twice.
 	partialStep = 2048

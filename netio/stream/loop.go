@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,7 +19,7 @@ type loop struct {
 	e     *Engine
 	index int
 	el    gnet.EventLoop
-	bell  int // our end of the pair
+	bell  int // our end of the pair; -1 before the start and after the end
 
 	rung    atomic.Bool          // others': a byte is on its way
 	waiting atomic.Pointer[conn] // others': connections that have something for us, newest first
@@ -28,6 +29,9 @@ type loop struct {
 
 	now     int64
 	wheel   wheel
+	timer   *time.Timer // rings for the wheel, by tick
+	belling sync.Mutex  // between tick and the end
+	armed   int64       // the tick it is set to; never: it is not
 	parked  map[*conn]struct{}
 	iov     [writeSegments]unix.Iovec
 	pushed  uint64 // messages handed over in this callback
@@ -66,6 +70,39 @@ func (l *loop) ring() {
 		if _, err := unix.Write(l.bell, one[:]); err != unix.EINTR {
 			return
 		}
+	}
+}
+
+// tick makes the loop look at its timers; the timer's goroutine.
+func (l *loop) tick() {
+	l.belling.Lock() // the descriptor may be somebody else's after closeBell
+	defer l.belling.Unlock()
+	if l.bell >= 0 {
+		l.ticked.Store(true)
+		l.ring()
+	}
+}
+
+// closeBell is for the end, when no loop runs and nobody but the timer rings.
+func (l *loop) closeBell() {
+	l.belling.Lock()
+	defer l.belling.Unlock()
+	l.timer.Stop()
+	if l.bell >= 0 {
+		_ = unix.Close(l.bell)
+		l.bell = -1
+	}
+}
+
+// arm sets the timer for the first tick with something in it: the end of each callback. A loop whose connections have nothing due sleeps.
+func (l *loop) arm() {
+	next := l.wheel.next
+	if len(l.parked) > 0 {
+		next = min(next, l.now/int64(tickEvery)+1) // to resume them
+	}
+	if next < l.armed {
+		l.armed = next
+		l.timer.Reset(time.Duration(next*int64(tickEvery) - l.now))
 	}
 }
 
@@ -135,7 +172,7 @@ func (l *loop) contain(c *conn, action *gnet.Action) {
 // open takes a connection into the loop: a new one, or one that was parked.
 func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 	l.now = l.e.now()
-	defer l.ringShards()
+	defer l.settle()
 	defer l.contain(c, &action)
 	c.mu.Lock()
 	again := c.lp != nil
@@ -181,7 +218,7 @@ func (l *loop) open(c *conn, g gnet.Conn) (action gnet.Action) {
 // traffic is everything that arrives on one connection.
 func (l *loop) traffic(c *conn) (action gnet.Action) {
 	l.now = l.e.now()
-	defer l.ringShards()
+	defer l.settle()
 	defer l.contain(c, &action)
 	in, _ := c.g.Next(-1)
 	if !c.alive() {
@@ -211,7 +248,7 @@ func (l *loop) feed(c *conn, in []byte) {
 // closed is the end of a connection in gnet: of the connection, or of its time in the loop only if it parks.
 func (l *loop) closed(c *conn, err error) {
 	l.now = l.e.now()
-	defer l.ringShards()
+	defer l.settle()
 	if c.parking {
 		c.parking = false
 		c.g = nil
@@ -282,13 +319,14 @@ func (l *loop) serve() {
 		l.service(c)
 	}
 	if l.ticked.Swap(false) {
+		l.armed = never
 		l.wheel.expire(l.now, l.lookAt)
 		l.resume.Store(true)
 	}
 	if l.resume.Swap(false) && len(l.parked) > 0 {
 		l.resumeParked()
 	}
-	l.ringShards()
+	l.settle()
 }
 
 // service writes what a connection has, or closes a dead one.
@@ -408,8 +446,8 @@ func (l *loop) due(c *conn) {
 	l.shut(c)
 }
 
-// ringShards wakes the shards that got something.
-func (l *loop) ringShards() {
+// settle is the end of a callback: it wakes the shards that got something, and sets the loop's timer.
+func (l *loop) settle() {
 	if l.pushed > 0 {
 		l.e.stats.messagesIn.Add(l.pushed)
 		l.pushed = 0
@@ -419,4 +457,5 @@ func (l *loop) ringShards() {
 		l.e.cfg.Ring(s)
 	}
 	l.ringing = l.ringing[:0]
+	l.arm()
 }

@@ -5,6 +5,7 @@ package stream
 type wheel struct {
 	slots [wheelSlots]*conn
 	tick  int64 // the next one to expire
+	next  int64 // no connection is to be looked at before this tick; never: there is none
 }
 
 // before sees to it that c is looked at by time at.
@@ -21,6 +22,7 @@ func (w *wheel) before(c *conn, at int64) {
 		c.wheelNext.wheelPrev = &c.wheelNext
 	}
 	*slot = c
+	w.next = min(w.next, tick)
 }
 
 func (w *wheel) remove(c *conn) {
@@ -56,4 +58,15 @@ func (w *wheel) expire(now int64, look func(*conn)) {
 			w.tick--
 		}
 	}
+	w.next = w.first()
+}
+
+// first is the tick of the next connections to look at.
+func (w *wheel) first() int64 {
+	for i := range int64(wheelSlots) {
+		if w.slots[(w.tick+i)%wheelSlots] != nil {
+			return w.tick + i
+		}
+	}
+	return never
 }

@@ -46,6 +46,9 @@ func TestWheel(t *testing.T) {
 			if now >= at+2*tick {
 				t.Fatalf("now %d: one was due at %d and not looked at", now/tick, at/tick)
 			}
+			if w.next > max(at/tick+1, w.tick) {
+				t.Fatalf("now %d: one is due at %d, and the loop would sleep until %d", now/tick, at/tick, w.next)
+			}
 			if c.wheelPrev == nil {
 				t.Fatal("one fell out of the wheel")
 			}

@@ -1,6 +1,9 @@
 package balance
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // RFC 3261 §17.1.2.2: a request over an unreliable transport is sent again after T1, then at doubled distances up to T2.
 const (
@@ -9,7 +12,8 @@ const (
 )
 
 // Prober decides which targets to probe when, and what an answer or its absence means. It holds no socket and no clock: the
-// caller asks Due every 10 to 100 ms, sends what it gets, and reports answers and send errors. One goroutine uses it.
+// caller asks Due at NextDueMs, and at once when the table or the state of a target has changed, sends what it gets, and reports answers and send errors. One
+// goroutine uses it.
 //
 //	       due: new id, first send                       answer, error
 //	idle ─────────────────────────────────▶ waiting ────────────────────▶ idle
@@ -129,6 +133,20 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 		probes = append(probes, Probe{Target: e.t, ID: e.id})
 	}
 	return probes, outcomes
+}
+
+// NextDueMs is when Due has something to do next, as things were at its last call; ok is false if it never has.
+func (p *Prober) NextDueMs() (ms int64, ok bool) {
+	ms = math.MaxInt64
+	for _, e := range p.list {
+		switch {
+		case e.id != 0:
+			ms = min(ms, e.deadlineMs, e.resendMs)
+		case e.reason != none:
+			ms = min(ms, e.dueMs)
+		}
+	}
+	return ms, ms != math.MaxInt64
 }
 
 // adopt takes over a new table; probes under way to targets that stay go on.

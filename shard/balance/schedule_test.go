@@ -26,9 +26,16 @@ func newClock(t *testing.T, tb *Table, cfg ProbeConfig) *clock {
 
 func (c *clock) run(d time.Duration) {
 	c.t.Helper()
+	untouched := false // since Due was called last
 	for end := c.nowMs + d.Milliseconds(); c.nowMs < end; c.nowMs += 50 {
 		var now []Probe
+		due, ok := c.p.NextDueMs()
+		done := len(c.done)
 		now, c.done = c.p.Due(c.tb, c.nowMs, c.rng.Uint64, nil, c.done)
+		if early := !ok || c.nowMs < due; untouched && early && len(now)+len(c.done)-done > 0 {
+			c.t.Fatalf("%d probes and %d outcomes at %d, and it was said that nothing is due before %d", len(now), len(c.done)-done, c.nowMs, due)
+		}
+		untouched = true
 		c.sent = append(c.sent, now...)
 		for _, pr := range now {
 			if pr.Resend {
@@ -48,6 +55,7 @@ func (c *clock) run(d time.Duration) {
 				c.t.Fatalf("the answer to %x is not taken", pr.ID)
 			}
 			c.done = append(c.done, o)
+			untouched = false
 		}
 	}
 }

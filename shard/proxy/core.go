@@ -87,7 +87,7 @@ type Config struct {
 	// must not block, and callID is valid during the call.
 	Trace func(callID []byte, step string, attrs ...any)
 
-	// OnTarget is told that a destination went down or came back; why is "call". It must not block.
+	// OnTarget is told that a destination went down or came back, or with NoEvent that the program set its state; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
 

@@ -375,7 +375,9 @@ func (r *Request) MarkTarget(to balance.State) bool {
 	if t == nil {
 		return false
 	}
-	c.event(t, t.Mark(to, c.now/1e6))
+	if e := t.Mark(to, c.now/1e6); c.cfg.OnTarget != nil {
+		c.cfg.OnTarget(t, e, "call") // NoEvent as well: what is to be probed may have changed
+	}
 	return true
 }
 

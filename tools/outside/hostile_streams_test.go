@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Streams of mischief, over TCP and TLS and WebSocket upon both. Behind each case a clean request is served on a new connection; at the end, the memory is bounded,
@@ -38,10 +40,11 @@ type hostileStreams struct {
 	bob       *peer
 	files     int
 	n         int
+	sentBy    string // the port its Vias name, where nobody listens
 }
 
 func newHostileStreams(t *testing.T, transport string) *hostileStreams {
-	h := &hostileStreams{t: t, transport: transport, bob: newPeer(t, "bob")}
+	h := &hostileStreams{t: t, transport: transport, bob: newPeer(t, "bob"), sentBy: deafPort(t)}
 	h.srv = startStreams(t, streamSetup{setup: setup{targets: []netip.AddrPort{h.bob.addr}, program: byRoute(t)}, ws: true})
 	h.clean("nothing")
 	h.files = h.descriptors()
@@ -54,6 +57,24 @@ func newHostileStreams(t *testing.T, transport string) *hostileStreams {
 		}
 	})
 	return h
+}
+
+// deafPort is a TCP port of the loopback address that refuses connections until the test ends. The answer to a request whose connection is gone goes there (RFC 3261
+// §18.2.2): at a port that somebody else may serve it would leave a connection behind, which is no leak of ours.
+func deafPort(t *testing.T) string {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(at.(*unix.SockaddrInet4).Port)
 }
 
 // descriptors counts those the proxy has open.
@@ -106,7 +127,7 @@ func (h *hostileStreams) serve(name string, p *peer, id string) {
 // text is hostileBase for a stream.
 func (h *hostileStreams) text(length string) string {
 	h.n++
-	return strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", "5060", "SIP/2.0/UDP", "SIP/2.0/"+h.transport, "Content-Length: 4", "Content-Length: "+length).Replace(hostileBase)
+	return strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", h.sentBy, "SIP/2.0/UDP", "SIP/2.0/"+h.transport, "Content-Length: 4", "Content-Length: "+length).Replace(hostileBase)
 }
 
 // ends sends bytes and wants the proxy to end the connection, behind an answer of want or, for 0, none.

@@ -1,8 +1,11 @@
 package outside
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,9 +51,10 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 		refused, answered = refused+cycleRefused, answered+cycle
 		return cycleRefused, cycle
 	}
-	// A quarter of what is answered at once must be refused before the test goes on.
-	for deadline := time.Now().Add(3 * patience); ; {
+	// cycle is 38 ms in which the shard works for 8, and has more to do than it can. What first sends comes before the flood, so that there is room for it.
+	cycle := func(first func()) (cycleRefused, n int) {
 		signal(syscall.SIGSTOP)
+		first()
 		for range 400 {
 			d := flood.call(srv.addr)
 			out.Write([]byte(d.text("INVITE", d.branch)))
@@ -58,7 +62,11 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 		time.Sleep(30 * time.Millisecond)
 		signal(syscall.SIGCONT)
 		time.Sleep(8 * time.Millisecond)
-		if r, n := count(); r > 10 && r > n/4 {
+		return count()
+	}
+	// A quarter of what is answered at once must be refused before the test goes on.
+	for deadline := time.Now().Add(3 * patience); ; {
+		if r, n := cycle(func() {}); r > 10 && r > n/4 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -66,57 +74,112 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 		}
 	}
 
-	d.request("BYE")
-	urgent := caller.call(srv.addr)
-	urgent.invite("Resource-Priority: ets.0")
-	caller.options(srv.addr)
-	news := newPeer(t, "the new caller")
+	// While it lasts these are sent as over any UDP, again and again until there is an answer: the kernel may have had no room for one.
+	urgent, asks, news := caller.call(srv.addr), caller.call(srv.addr), newPeer(t, "the new caller")
+	asks.uri = "sip:" + srv.addr.String()
+	waiting := make(map[string]*dialog)
 	for range 40 {
-		news.call(srv.addr).invite()
+		d := news.call(srv.addr)
+		waiting[d.id] = d
 	}
-	var bye, invite bool
-	for deadline := time.Now().Add(patience); !bye || !invite; {
-		m := callee.next(time.Until(deadline))
-		if m == nil {
-			t.Fatalf("the callee waits in vain: BYE %v, urgent INVITE %v", bye, invite)
-		}
-		bye = bye || m.method() == "BYE"
-		invite = invite || m.method() == "INVITE" && m.get("Call-ID") == urgent.id
-	}
-	for got := map[int]bool{}; !got[200]; {
-		m := caller.next(patience)
-		if m == nil {
-			t.Fatal("OPTIONS are not answered")
-		}
-		if m.status() >= 300 {
-			t.Fatalf("refused:\n%s", m.raw)
-		}
-		got[m.status()] = true
-	}
+	bye := d.request("BYE")
+	var byeThere, inviteThere, optionsAnswered bool
 	newRefused := 0
-	for range 40 {
-		switch m := news.next(patience); {
-		case m == nil:
-			t.Fatal("a new call is neither taken nor refused")
-		case m.status() == 503:
-			newRefused++
+	for deadline := time.Now().Add(3 * patience); !byeThere || !inviteThere || !optionsAnswered || len(waiting) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain: BYE there %v, urgent INVITE there %v, OPTIONS answered %v, %d new calls neither taken nor refused", byeThere, inviteThere, optionsAnswered, len(waiting))
+		}
+		cycle(func() {
+			if !byeThere {
+				d.peer.send(srv.addr, d.text("BYE", bye))
+			}
+			if !inviteThere {
+				urgent.invite("Resource-Priority: ets.0")
+			}
+			if !optionsAnswered {
+				caller.send(srv.addr, asks.text("OPTIONS", asks.branch))
+			}
+			for _, d := range waiting {
+				d.invite()
+			}
+		})
+		for m := callee.next(0); m != nil; m = callee.next(0) {
+			byeThere = byeThere || m.method() == "BYE"
+			inviteThere = inviteThere || m.method() == "INVITE" && m.get("Call-ID") == urgent.id
+		}
+		for m := caller.next(0); m != nil; m = caller.next(0) {
+			if m.status() >= 300 {
+				t.Fatalf("refused:\n%s", m.raw)
+			}
+			optionsAnswered = optionsAnswered || m.status() == 200 && m.get("Call-ID") == asks.id
+		}
+		for m := news.next(0); m != nil; m = news.next(0) {
+			delete(waiting, m.get("Call-ID"))
+			if m.status() == 503 {
+				newRefused++
+			}
 		}
 	}
 	if newRefused == 0 {
 		t.Error("no new call was refused")
 	}
 
-	time.Sleep(3 * time.Second)
-	count()
+	// When it is over every call is taken again. How long that takes is the machine's affair.
 	later := newPeer(t, "the later caller")
-	for range 20 {
+	laterRefused := 0
+	for deadline, taken := time.Now().Add(3*patience), 0; taken < 20; {
 		later.call(srv.addr).invite()
-		later.expect("100")
+		switch m := later.next(patience); {
+		case m == nil:
+			t.Fatal("a later call is neither taken nor refused")
+		case m.status() == 100:
+			taken++
+		case m.status() != 503 || time.Now().After(deadline):
+			t.Fatalf("a later call gets\n%s", m.raw)
+		default:
+			laterRefused, taken = laterRefused+1, 0
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
-	if s := srv.stats(t)[0]; s.Refused["overloaded"] != uint64(refused+newRefused) {
-		t.Errorf("%d refused as overloaded, %d+%d saw it", s.Refused["overloaded"], refused, newRefused)
+	// Every 503 is counted, and nothing else; what the flood's own socket had no room for was counted and not seen.
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		count()
+		for m := news.next(0); m != nil; m = news.next(0) {
+			if m.status() == 503 {
+				newRefused++
+			}
+		}
+		counted, saw := int(srv.stats(t)[0].Refused["overloaded"]), refused+newRefused+laterRefused
+		lost := udpDrops(t, flood.addr) + udpDrops(t, news.addr)
+		if saw <= counted && counted <= saw+lost {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d refused as overloaded, %d+%d+%d saw it, %d were lost on their way", counted, refused, newRefused, laterRefused, lost)
+		}
 	}
 	if n := strings.Count(srv.text(), "overload: more arrives"); n != 1 {
 		t.Errorf("%d lines in the log say so", n)
 	}
+}
+
+// udpDrops is how many datagrams the kernel had no room for in the socket of addr.
+func udpDrops(t *testing.T, addr netip.AddrPort) int {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/udp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprintf(":%04X", addr.Port())
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) >= 13 && strings.HasSuffix(f[1], port) {
+			n, err := strconv.Atoi(f[12])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no socket of %v in /proc/net/udp", addr)
+	return 0
 }
