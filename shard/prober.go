@@ -152,6 +152,8 @@ func (p *prober) outcome(w *worker, id uint64, code int) {
 		o, ok = p.p.Response(id, code, nowMs)
 	}
 	if ok {
+		// The next look was set for the end of this probe, and the target may be due before that.
+		p.next = min(p.next, p.lastAt+int64(probeRest))
 		w.shared.targetEvent(o.Target, o.Event, "probe")
 	}
 }

@@ -34,11 +34,12 @@ type returning struct {
 	ways     [proxy.MaxEndpoints]netio.Addr
 }
 
-// tokenOf is a token that no branch has: those name a record in the lower half.
-func tokenOf(number uint64) uint64 { return (number + 1) << 32 }
+// tokenOf is a token that no branch has: those name a record in the lower half, and in the place of
+// record 1 is the head of the arena. Tokens of probes have 0 there.
+func tokenOf(number uint64) uint64 { return (number+1)<<32 | 1 }
 
 // isWayBack tells whether a token is that of a response.
-func isWayBack(token uint64) bool { return token != 0 && uint32(token) == 0 }
+func isWayBack(token uint64) bool { return uint32(token) == 1 }
 
 // reopen sends the response at hand, whose connection is gone, over a new one.
 func (o *outlet) reopen(w txn.Wishes) {

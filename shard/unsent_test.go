@@ -99,7 +99,7 @@ func TestWhatKeepsFromSending(t *testing.T) {
 		"sip:[::1]:7000":                   "477", // no listener has its family
 		"sip:127.0.0.1:7000;transport=tcp": "478", // nor its transport
 		"sip:gone.example":                 "478",
-		"sip:silent.example":               "503",
+		"sip:silent.example":               "504",
 	}
 	f := func(body, targets, want string) {
 		t.Helper()
