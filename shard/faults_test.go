@@ -93,6 +93,18 @@ func TestOneSilentCall(t *testing.T) {
 	f.endsClean()
 }
 
+// TestAnswerWithoutTheCallersVia drives its transaction, and the caller hears it with its own Via.
+func TestAnswerWithoutTheCallersVia(t *testing.T) {
+	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
+	answer := answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", "")
+	f.receive("127.0.0.1:7000", []byte(strings.Replace(string(answer), "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n", "", 1)))
+	if n := f.count("SIP/2.0 200"); n != 1 || !strings.Contains(string(f.sent[len(f.sent)-1].bytes), "branch=z9hG4bK-1\r\n") {
+		t.Errorf("the caller heard %d times of it", n)
+	}
+	f.endsClean()
+}
+
 // TestSecondRelay: each t_relay after a new $du makes a branch of its own, one without a new target none.
 func TestSecondRelay(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `$du = "sip:127.0.0.1:7000"; t_relay(); $du = "sip:127.0.0.1:7001"; t_relay(); t_relay(); exit; if (!ds_select_dst("1", "0")) {`, 1)
