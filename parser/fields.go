@@ -358,8 +358,7 @@ func (m *Message) checkCallID() Reason {
 	if m.HasMany(KindCallID) {
 		return DoubledCallID
 	}
-	v := m.Headers[row].Value
-	if v.Len == 0 || bytes.IndexByte(v.Of(m.Raw), '\r') >= 0 || bytes.IndexByte(v.Of(m.Raw), '\n') >= 0 {
+	if v := m.Headers[row].Value.Of(m.Raw); len(v) == 0 || bytes.IndexByte(v, '\n') >= 0 {
 		return BadCallID
 	}
 	return OK

@@ -56,7 +56,7 @@ var (
 	plainAnyURI    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+\-.]*:[!#-;=?-~]+$`)
 	plainCSeq      = regexp.MustCompile(`(?s)^(\d+)` + reLWS1 + `(` + reToken + `)$`)
 	plainDigits    = regexp.MustCompile(`^\d+$`)
-	plainCallID    = regexp.MustCompile(`^[^\r\n]+$`)
+	plainCallID    = regexp.MustCompile(`^[^\n]+$`)
 	plainHost      = regexp.MustCompile(`^(?:` + reHost + `)$`)
 	plainUser      = regexp.MustCompile("^[A-Za-z0-9\\-_.!~*'()&=+$,;?/%:\\[\\]#^|{}`\\\\]+$")
 	plainURITail   = regexp.MustCompile(`^([^:;?\[]*|\[[^\]]*\])(?::(\d+))?(;[!#-;=A-~]*)?(\?[!#-;=?-~]*)?$`)
