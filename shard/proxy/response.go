@@ -92,7 +92,8 @@ func viaBelow(m *parser.Message, top *parser.Via) bool {
 	// Slow path: few write it otherwise.
 	var next parser.Via
 	vias := m.Values(parser.KindVia)
-	return vias.Next() && vias.Next() && parser.ParseVia(m.Raw, vias.Value, &next) == parser.OK
+	vias.Next() // ours
+	return vias.Next() && parser.ParseVia(m.Raw, vias.Value, &next) == parser.OK
 }
 
 // Stray handles a response whose branch, one of ours by its form, names no transaction.
