@@ -118,17 +118,21 @@ func (h *hostile) f(name, text, want string) *fate {
 	return o
 }
 
-// strayControl tells whether there is a control character in front of the body besides HTABs and CRLFs. No test here has quoted-pairs with
-// one.
+// strayControl tells whether there is a control character in front of the body besides HTABs, CRLFs
+// and those of quoted-pairs.
 func strayControl(text string) bool {
 	text = strings.TrimLeft(text, "\r\n")
 	if end := emptyLine.FindStringIndex(text); end != nil {
 		text = text[:end[1]]
 	}
+	text = escapedNUL.ReplaceAllString(text, "") // in a quoted-string it may hold one (§25.1)
 	return strings.ContainsFunc(strings.ReplaceAll(text, "\r\n", ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
-var emptyLine = regexp.MustCompile("\n\r?\n")
+var (
+	emptyLine  = regexp.MustCompile("\n\r?\n")
+	escapedNUL = regexp.MustCompile(`"[^"\r\n]*\\\x00[^"\r\n]*"`)
+)
 
 func (h *hostile) send(from *peer, name, text string) (*fate, []byte) {
 	h.t.Helper()
