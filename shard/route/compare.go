@@ -1,20 +1,22 @@
 package route
 
+import "viaduct/shard/route/syntax"
+
 // comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators. Frequent shapes get code of their own:
 // a string variable against a literal or $null, and the core keywords.
-func (cc *compiler) comparison(x *binaryExpr) condFn {
-	switch x.op {
+func (cc *compiler) comparison(x *syntax.Binary) condFn {
+	switch x.Op {
 	case "==", "!=":
-		if n, ok := x.l.(*nameExpr); ok && coreValues[n.name] != nil {
+		if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil {
 			return cc.coreComparison(n, x)
 		}
 		return cc.equality(x)
 	case "=~", "!~":
 		return cc.match(x)
 	case "eq", "ne":
-		return cc.typed(x, asStrings, x.op == "ne")
+		return cc.typed(x, asStrings, x.Op == "ne")
 	case "ieq", "ine":
-		return cc.typed(x, asNumbers, x.op == "ine")
+		return cc.typed(x, asNumbers, x.Op == "ine")
 	case "<":
 		return cc.order(x, func(a, b int64) bool { return a < b })
 	case ">":
@@ -35,29 +37,29 @@ func answer(is, not bool) int {
 	return 0
 }
 
-func isNull(x expr) bool {
-	pv, ok := x.(*pvExpr)
-	return ok && (pv.text == "null" || pv.text == "(null)")
+func isNull(x syntax.Expr) bool {
+	pv, ok := x.(*syntax.Var)
+	return ok && (pv.Text == "null" || pv.Text == "(null)")
 }
 
 // equality compiles == and != of anything but a core keyword.
-func (cc *compiler) equality(x *binaryExpr) condFn {
-	not := x.op == "!="
-	if p, ok := x.l.(*pvExpr); ok {
+func (cc *compiler) equality(x *syntax.Binary) condFn {
+	not := x.Op == "!="
+	if p, ok := x.L.(*syntax.Var); ok {
 		pv := cc.pv(p)
 		if pv == nil {
 			return func(*Ctx) int { return 0 }
 		}
 		if pv.bytes != nil {
 			read := pv.bytes
-			if isNull(x.r) {
+			if isNull(x.R) {
 				return func(c *Ctx) int {
 					_, there := read(c)
 					return answer(!there, not)
 				}
 			}
-			if s, ok := x.r.(*strLit); ok {
-				want := s.s
+			if s, ok := x.R.(*syntax.Str); ok {
+				want := s.S
 				return func(c *Ctx) int {
 					b, _ := read(c)
 					return answer(string(b) == want, not)
@@ -91,8 +93,8 @@ func (how sameness) holds(a, b *Value) bool {
 }
 
 // typed compiles a comparison of two values.
-func (cc *compiler) typed(x *binaryExpr, how sameness, not bool) condFn {
-	l, r := cc.operand(x.l), cc.operand(x.r)
+func (cc *compiler) typed(x *syntax.Binary, how sameness, not bool) condFn {
+	l, r := cc.operand(x.L), cc.operand(x.R)
 	return func(c *Ctx) int {
 		a := l(c)
 		if c.stop != next {
@@ -106,10 +108,10 @@ func (cc *compiler) typed(x *binaryExpr, how sameness, not bool) condFn {
 	}
 }
 
-func (cc *compiler) order(x *binaryExpr, holds func(a, b int64) bool) condFn {
-	cc.wantNumber(x.l, x.op)
-	cc.wantNumber(x.r, x.op)
-	l, r := cc.operand(x.l), cc.operand(x.r)
+func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) condFn {
+	cc.wantNumber(x.L, x.Op)
+	cc.wantNumber(x.R, x.Op)
+	l, r := cc.operand(x.L), cc.operand(x.R)
 	return func(c *Ctx) int {
 		a := l(c)
 		if c.stop != next {
@@ -125,18 +127,18 @@ func (cc *compiler) order(x *binaryExpr, holds func(a, b int64) bool) condFn {
 }
 
 // match compiles =~.
-func (cc *compiler) match(x *binaryExpr) condFn {
-	re := cc.regex(x.r)
+func (cc *compiler) match(x *syntax.Binary) condFn {
+	re := cc.regex(x.R)
 	var l valFn
-	if n, ok := x.l.(*nameExpr); ok && coreValues[n.name] != nil && coreValues[n.name].value == nil {
-		cc.ld.errorf(x.pos, "%s has no text to match", n.name)
+	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
+		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)
 		return func(*Ctx) int { return 0 }
 	}
-	l = cc.operand(x.l)
+	l = cc.operand(x.L)
 	if re == nil {
 		return func(*Ctx) int { return 0 }
 	}
-	not := x.op == "!~"
+	not := x.Op == "!~"
 	return func(c *Ctx) int {
 		v := l(c)
 		if c.stop != next {

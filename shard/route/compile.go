@@ -1,6 +1,9 @@
 package route
 
-import "viaduct/shard/route/suggest"
+import (
+	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
+)
 
 // The shapes of compiled code. A condition is 1, 0, or -1 when the script stopped inside it (Ctx.stop says how). A call gives
 // Kamailio's number: above 0 true, below 0 false, 0 stop.
@@ -40,7 +43,7 @@ type routeRef struct {
 }
 
 // block compiles a list of statements.
-func (cc *compiler) block(list []stmt) stmtFn {
+func (cc *compiler) block(list []syntax.Stmt) stmtFn {
 	fns := make([]stmtFn, 0, len(list))
 	for _, s := range list {
 		if f := cc.stmt(s); f != nil {
@@ -88,19 +91,19 @@ func sequence(f []stmtFn) stmtFn {
 }
 
 // stmt compiles one statement; nil after an error.
-func (cc *compiler) stmt(s stmt) stmtFn {
+func (cc *compiler) stmt(s syntax.Stmt) stmtFn {
 	switch s := s.(type) {
-	case *ifStmt:
+	case *syntax.If:
 		return cc.ifStmt(s)
-	case *whileStmt:
+	case *syntax.While:
 		return cc.whileStmt(s)
-	case *switchStmt:
+	case *syntax.Switch:
 		return cc.switchStmt(s)
-	case *assignStmt:
+	case *syntax.Assign:
 		return cc.assign(s)
-	case *jumpStmt:
+	case *syntax.Jump:
 		return cc.jump(s)
-	case *exprStmt:
+	case *syntax.ExprStmt:
 		return cc.exprStmt(s)
 	}
 	return nil
@@ -127,7 +130,7 @@ func (cc *compiler) measured(f func()) bool {
 }
 
 // condOf compiles a condition of a statement: scratch room is given back before the body runs.
-func (cc *compiler) condOf(x expr) condFn {
+func (cc *compiler) condOf(x syntax.Expr) condFn {
 	var cond condFn
 	if !cc.measured(func() { cond = cc.cond(x) }) || cond == nil {
 		return cond
@@ -141,12 +144,12 @@ func (cc *compiler) condOf(x expr) condFn {
 }
 
 // whileStmt ends after max_while_loops iterations, logs that and goes on behind the loop, as Kamailio does.
-func (cc *compiler) whileStmt(s *whileStmt) stmtFn {
-	cond := cc.condOf(s.cond)
+func (cc *compiler) whileStmt(s *syntax.While) stmtFn {
+	cond := cc.condOf(s.Cond)
 	cc.inLoop++
-	body := cc.block(s.body)
+	body := cc.block(s.Body)
 	cc.inLoop--
-	runaway := []byte("while at " + s.pos.String() + " was ended after max_while_loops iterations")
+	runaway := []byte("while at " + s.Pos.String() + " was ended after max_while_loops iterations")
 	return func(c *Ctx) ctl {
 		for n := int64(0); ; n++ {
 			switch cond(c) {
@@ -171,34 +174,34 @@ func (cc *compiler) whileStmt(s *whileStmt) stmtFn {
 }
 
 // switchStmt compares with the cases in order and falls through until break.
-func (cc *compiler) switchStmt(s *switchStmt) stmtFn {
+func (cc *compiler) switchStmt(s *syntax.Switch) stmtFn {
 	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
+	uses := cc.measured(func() { x = cc.value(s.X) })
 	type arm struct {
 		val Value
 		any bool
 	}
-	arms := make([]arm, 0, len(s.cases))
-	bodies := make([]stmtFn, 0, len(s.cases))
+	arms := make([]arm, 0, len(s.Cases))
+	bodies := make([]stmtFn, 0, len(s.Cases))
 	def := -1
 	cc.inLoop++
-	for i, cl := range s.cases {
-		a := arm{any: cl.x == nil}
-		if cl.x == nil {
+	for i, cl := range s.Cases {
+		a := arm{any: cl.X == nil}
+		if cl.X == nil {
 			def = i
-		} else if v, ok := constant(cl.x); ok {
+		} else if v, ok := constant(cl.X); ok {
 			a.val = v
 		} else {
-			cc.ld.errorf(cl.x.at(), "case needs a number or a string")
+			cc.ld.errorf(cl.X.At(), "case needs a number or a string")
 		}
 		for j := range arms {
 			if !a.any && !arms[j].any && arms[j].val.Kind == a.val.Kind && arms[j].val.equal(&a.val) {
-				cc.ld.warnf(cl.pos, "this case is never reached: the same value stands above")
+				cc.ld.warnf(cl.Pos, "this case is never reached: the same value stands above")
 				break
 			}
 		}
 		arms = append(arms, a)
-		bodies = append(bodies, cc.block(cl.body))
+		bodies = append(bodies, cc.block(cl.Body))
 	}
 	cc.inLoop--
 	f := func(c *Ctx) ctl {
@@ -234,22 +237,22 @@ func (cc *compiler) switchStmt(s *switchStmt) stmtFn {
 }
 
 // jump compiles return, exit, drop and break.
-func (cc *compiler) jump(s *jumpStmt) stmtFn {
-	switch s.word {
+func (cc *compiler) jump(s *syntax.Jump) stmtFn {
+	switch s.Word {
 	case "exit":
 		return func(*Ctx) ctl { return exit }
 	case "drop":
 		return func(*Ctx) ctl { return drop }
 	case "break":
 		if cc.inLoop == 0 {
-			cc.ld.errorf(s.pos, "break outside of switch and while; return leaves a route")
+			cc.ld.errorf(s.Pos, "break outside of switch and while; return leaves a route")
 		}
 		return func(*Ctx) ctl { return brk }
 	}
-	if s.x == nil {
+	if s.X == nil {
 		return func(c *Ctx) ctl { c.Return = 1; return ret }
 	}
-	if v, ok := constant(s.x); ok {
+	if v, ok := constant(s.X); ok {
 		n := int(v.int())
 		if n == 0 {
 			return func(c *Ctx) ctl { c.Return = 0; return exit }
@@ -257,7 +260,7 @@ func (cc *compiler) jump(s *jumpStmt) stmtFn {
 		return func(c *Ctx) ctl { c.Return = n; return ret }
 	}
 	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
+	uses := cc.measured(func() { x = cc.value(s.X) })
 	f := func(c *Ctx) ctl {
 		v := x(c)
 		if c.stop != next {
@@ -275,14 +278,14 @@ func (cc *compiler) jump(s *jumpStmt) stmtFn {
 }
 
 // exprStmt compiles a call run for its effect; anything else has none.
-func (cc *compiler) exprStmt(s *exprStmt) stmtFn {
-	x, ok := s.x.(*callExpr)
+func (cc *compiler) exprStmt(s *syntax.ExprStmt) stmtFn {
+	x, ok := s.X.(*syntax.Call)
 	if !ok {
-		if n, bare := s.x.(*nameExpr); bare {
-			cc.ld.errorf(n.pos, "unknown statement %s%s", n.name, suggest.DidYouMean(n.name, cc.statementNames()))
+		if n, bare := s.X.(*syntax.Name); bare {
+			cc.ld.errorf(n.Pos, "unknown statement %s%s", n.Name, suggest.DidYouMean(n.Name, cc.statementNames()))
 			return nil
 		}
-		cc.ld.errorf(s.pos, "this expression has no effect")
+		cc.ld.errorf(s.Pos, "this expression has no effect")
 		return nil
 	}
 	if rt := cc.routeConst(x, false); rt != nil {
@@ -319,19 +322,19 @@ func (cc *compiler) statementNames() []string {
 }
 
 // assign compiles $x = value.
-func (cc *compiler) assign(s *assignStmt) stmtFn {
-	pv := cc.pv(s.to)
+func (cc *compiler) assign(s *syntax.Assign) stmtFn {
+	pv := cc.pv(s.To)
 	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
+	uses := cc.measured(func() { x = cc.value(s.X) })
 	if pv == nil || x == nil {
 		return nil
 	}
 	if pv.set == nil {
-		cc.ld.errorf(s.to.pos, "$%s cannot be assigned to", s.to.text)
+		cc.ld.errorf(s.To.Pos, "$%s cannot be assigned to", s.To.Text)
 		return nil
 	}
 	set := pv.set
-	tooLong := &Diagnostic{Pos: s.pos, Text: "value of $" + s.to.text + " is too long"}
+	tooLong := &Diagnostic{Pos: s.Pos, Text: "value of $" + s.To.Text + " is too long"}
 	f := func(c *Ctx) ctl {
 		v := x(c)
 		if c.stop != next {

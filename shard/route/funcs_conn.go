@@ -3,14 +3,16 @@ package route
 import (
 	"time"
 	"unicode/utf8"
+
+	"viaduct/shard/route/syntax"
 )
 
 // The functions of tcpops. A connection's number comes first where there is one more argument than the others need.
 
 // connArgs reads them: the numbers behind the connection's, each within 0 and its limit.
-func (cc *compiler) connArgs(x *callExpr, what []string, limits []int64) (id intArg, rest []intArg, ok bool) {
+func (cc *compiler) connArgs(x *syntax.Call, what []string, limits []int64) (id intArg, rest []intArg, ok bool) {
 	args := 0
-	if len(x.args) > len(what) {
+	if len(x.Args) > len(what) {
 		if id, ok = cc.intArg(x, 0, "the connection", 0, 1<<62); !ok {
 			return id, nil, false
 		}
@@ -40,7 +42,7 @@ func (c *Ctx) refused() int {
 	return -1
 }
 
-func connAlive(cc *compiler, x *callExpr) callFn {
+func connAlive(cc *compiler, x *syntax.Call) callFn {
 	id, ok := cc.intArg(x, 0, "the connection", 0, 1<<62)
 	if !ok {
 		return nil
@@ -54,7 +56,7 @@ func connAlive(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func connState(cc *compiler, x *callExpr) callFn {
+func connState(cc *compiler, x *syntax.Call) callFn {
 	id, ok := cc.intArg(x, 0, "the connection", 0, 1<<62)
 	if !ok {
 		return nil
@@ -68,7 +70,7 @@ func connState(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func connLifetime(cc *compiler, x *callExpr) callFn {
+func connLifetime(cc *compiler, x *syntax.Call) callFn {
 	id, args, ok := cc.connArgs(x, []string{"the lifetime"}, []int64{maxSeconds})
 	if !ok {
 		return nil
@@ -87,7 +89,7 @@ func connLifetime(cc *compiler, x *callExpr) callFn {
 // Linux takes no larger values: tcp(7), MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT and MAX_TCP_KEEPINTVL in include/net/tcp.h (6.1).
 const maxKeepSeconds, maxKeepCount = 32767, 127
 
-func connKeepalive(cc *compiler, x *callExpr) callFn {
+func connKeepalive(cc *compiler, x *syntax.Call) callFn {
 	id, args, ok := cc.connArgs(x, []string{"the idle time", "the count", "the interval"}, []int64{maxKeepSeconds, maxKeepCount, maxKeepSeconds})
 	if !ok {
 		return nil
@@ -105,7 +107,7 @@ func connKeepalive(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func connKeepaliveOff(cc *compiler, x *callExpr) callFn {
+func connKeepaliveOff(cc *compiler, x *syntax.Call) callFn {
 	id, _, ok := cc.connArgs(x, nil, nil)
 	if !ok {
 		return nil
@@ -119,7 +121,7 @@ func connKeepaliveOff(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func closeConn(cc *compiler, x *callExpr) callFn {
+func closeConn(cc *compiler, x *syntax.Call) callFn {
 	id, _, ok := cc.connArgs(x, nil, nil)
 	if !ok {
 		return nil
@@ -134,12 +136,12 @@ func closeConn(cc *compiler, x *callExpr) callFn {
 }
 
 // wsClose is ws_close([status, reason[, connection]]).
-func wsClose(cc *compiler, x *callExpr) callFn {
-	if len(x.args) == 0 {
+func wsClose(cc *compiler, x *syntax.Call) callFn {
+	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.Host.CloseConn(0, 1000, nil) } // normal closure (RFC 6455 §7.4.1)
 	}
-	if len(x.args) == 1 {
-		cc.ld.errorf(x.pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
+	if len(x.Args) == 1 {
+		cc.ld.errorf(x.Pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
 		return nil
 	}
 	status, ok := cc.intArg(x, 0, "the status", 1000, 4999)
@@ -148,11 +150,11 @@ func wsClose(cc *compiler, x *callExpr) callFn {
 		return nil
 	}
 	if status.val == nil && !closeStatus(status.n) {
-		cc.ld.errorf(x.args[0].at(), "ws_close: no Close frame may carry the status %d (RFC 6455 §7.4.1)", status.n)
+		cc.ld.errorf(x.Args[0].At(), "ws_close: no Close frame may carry the status %d (RFC 6455 §7.4.1)", status.n)
 		return nil
 	}
 	id := intArg{}
-	if len(x.args) > 2 {
+	if len(x.Args) > 2 {
 		if id, ok = cc.intArg(x, 2, "the connection", 0, 1<<62); !ok {
 			return nil
 		}

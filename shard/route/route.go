@@ -15,6 +15,8 @@ package route
 import (
 	"net/netip"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 // Outcome is how a run of a route ended. The reply code, the destination and everything else the script decided has
@@ -255,8 +257,8 @@ func (p *Program) Selections() []Selection { return p.selections }
 type routeCode struct {
 	name    string
 	body    stmtFn
-	last    []stmt     // the source, until the load is done
-	tooDeep Diagnostic // what a run that calls it too deep reports
+	last    []syntax.Stmt // the source, until the load is done
+	tooDeep Diagnostic    // what a run that calls it too deep reports
 }
 
 // Ctx is what one shard needs to run programs: one per shard, made once by NewCtx, used for one message at a time. Nothing in it
