@@ -4,7 +4,7 @@ import "viaduct/shard/route/syntax"
 
 // comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators. Frequent shapes get code of their own:
 // a string variable against a literal or $null, and the core keywords.
-func (cc *compiler) comparison(x *syntax.Binary) condFn {
+func (cc *compiler) comparison(x *syntax.Binary) testFn {
 	switch x.Op {
 	case "==", "!=":
 		if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil {
@@ -29,13 +29,15 @@ func (cc *compiler) comparison(x *syntax.Binary) condFn {
 	return nil
 }
 
-// answer turns a truth into a condition's number, inverted for !=.
-func answer(is, not bool) int {
-	if is != not {
-		return 1
-	}
-	return 0
-}
+// answer turns a truth into a test's number, inverted for !=.
+func answer(is, not bool) Result { return truth(is != not) }
+
+// never is what stands for a test after an error.
+func never(*Ctx) Result { return -1 }
+
+// compares are the operators of comparison.
+var compares = map[string]bool{"==": true, "!=": true, "eq": true, "ne": true, "ieq": true, "ine": true, "=~": true, "!~": true,
+	"<": true, ">": true, "<=": true, ">=": true}
 
 func isNull(x syntax.Expr) bool {
 	pv, ok := x.(*syntax.Var)
@@ -43,24 +45,24 @@ func isNull(x syntax.Expr) bool {
 }
 
 // equality compiles == and != of anything but a core keyword.
-func (cc *compiler) equality(x *syntax.Binary) condFn {
+func (cc *compiler) equality(x *syntax.Binary) testFn {
 	not := x.Op == "!="
 	if p, ok := x.L.(*syntax.Var); ok {
 		pv := cc.pv(p)
 		if pv == nil {
-			return func(*Ctx) int { return 0 }
+			return never
 		}
 		if pv.bytes != nil {
 			read := pv.bytes
 			if isNull(x.R) {
-				return func(c *Ctx) int {
+				return func(c *Ctx) Result {
 					_, there := read(c)
 					return answer(!there, not)
 				}
 			}
 			if s, ok := x.R.(*syntax.Str); ok {
 				want := s.S
-				return func(c *Ctx) int {
+				return func(c *Ctx) Result {
 					b, _ := read(c)
 					return answer(string(b) == want, not)
 				}
@@ -93,57 +95,42 @@ func (how sameness) holds(a, b *Value) bool {
 }
 
 // typed compiles a comparison of two values.
-func (cc *compiler) typed(x *syntax.Binary, how sameness, not bool) condFn {
-	l, r := cc.operand(x.L), cc.operand(x.R)
-	return func(c *Ctx) int {
+func (cc *compiler) typed(x *syntax.Binary, how sameness, not bool) testFn {
+	l, r := cc.operands(x.L, x.R)
+	return func(c *Ctx) Result {
 		a := l(c)
-		if c.stop != next {
-			return -1
-		}
 		b := r(c)
-		if c.stop != next {
-			return -1
-		}
 		return answer(how.holds(&a, &b), not)
 	}
 }
 
-func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) condFn {
+func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn {
 	cc.wantNumber(x.L, x.Op)
 	cc.wantNumber(x.R, x.Op)
-	l, r := cc.operand(x.L), cc.operand(x.R)
-	return func(c *Ctx) int {
+	l, r := cc.operands(x.L, x.R)
+	return func(c *Ctx) Result {
 		a := l(c)
-		if c.stop != next {
-			return -1
-		}
 		n := a.int()
 		b := r(c)
-		if c.stop != next {
-			return -1
-		}
 		return answer(holds(n, b.int()), false)
 	}
 }
 
 // match compiles =~.
-func (cc *compiler) match(x *syntax.Binary) condFn {
+func (cc *compiler) match(x *syntax.Binary) testFn {
 	re := cc.regex(x.R)
 	var l valFn
 	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
 		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)
-		return func(*Ctx) int { return 0 }
+		return never
 	}
 	l = cc.operand(x.L)
 	if re == nil {
-		return func(*Ctx) int { return 0 }
+		return never
 	}
 	not := x.Op == "!~"
-	return func(c *Ctx) int {
+	return func(c *Ctx) Result {
 		v := l(c)
-		if c.stop != next {
-			return -1
-		}
 		if v.Kind == intValue {
 			var tmp [24]byte
 			v.S = v.appendStr(tmp[:0])

@@ -24,137 +24,69 @@ func constant(x syntax.Expr) (Value, bool) {
 	return Value{}, false
 }
 
-// cond compiles a condition.
-func (cc *compiler) cond(x syntax.Expr) condFn {
+// cond compiles a condition: the steps that lead to yes or to no. It returns where they are
+// entered; a condition that is known has none.
+func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 	if v, ok := constant(x); ok {
-		r := 0
 		if v.truth() {
-			r = 1
+			return yes
 		}
-		return func(*Ctx) int { return r }
+		return no
 	}
 	switch x := x.(type) {
 	case *syntax.Call:
-		return cc.callCond(x)
+		if x.Name != "selval" {
+			return cc.callTo(x, yes, no, true)
+		}
 	case *syntax.Unary:
 		switch x.Op {
 		case "!":
-			f := cc.cond(x.X)
-			return func(c *Ctx) int {
-				r := f(c)
-				if r < 0 {
-					return r
-				}
-				return r ^ 1
-			}
+			return cc.cond(x.X, no, yes)
 		case "defined":
-			return cc.defined1(x)
+			return cc.test(yes, no, func() testFn { return cc.defined1(x) })
 		}
 	case *syntax.Binary:
+		more := cc.label()
 		switch x.Op {
 		case "&&":
-			l, r := cc.cond(x.L), cc.cond(x.R)
-			return func(c *Ctx) int {
-				if k := l(c); k != 1 {
-					return k
-				}
-				return r(c)
-			}
+			entry := cc.cond(x.L, more, no)
+			cc.define(more, cc.cond(x.R, yes, no))
+			return entry
 		case "||":
-			l, r := cc.cond(x.L), cc.cond(x.R)
-			return func(c *Ctx) int {
-				if k := l(c); k != 0 {
-					return k
-				}
-				return r(c)
-			}
+			entry := cc.cond(x.L, yes, more)
+			cc.define(more, cc.cond(x.R, yes, no))
+			return entry
 		}
-		if f := cc.comparison(x); f != nil {
-			return f
+		if compares[x.Op] {
+			return cc.test(yes, no, func() testFn { return cc.comparison(x) })
 		}
 	case *syntax.Name:
 		if n := coreValues[x.Name]; n == nil {
 			cc.unknownName(x)
-			return func(*Ctx) int { return 0 }
+			return no
 		}
 	}
-	val := cc.value(x)
-	if val == nil {
-		return func(*Ctx) int { return 0 }
-	}
-	return func(c *Ctx) int {
-		v := val(c)
-		if c.stop != next {
-			return -1
+	return cc.test(yes, no, func() testFn {
+		val := cc.value(x)
+		return func(c *Ctx) Result {
+			v := val(c)
+			return answer(v.truth(), false)
 		}
-		if v.truth() {
-			return 1
-		}
-		return 0
-	}
-}
-
-// callCond compiles f(…) as a condition.
-func (cc *compiler) callCond(x *syntax.Call) condFn {
-	if rt := cc.routeConst(x, true); rt != nil {
-		return func(c *Ctx) int {
-			if k := c.route(rt); k != next {
-				c.stop = k
-				return -1
-			}
-			if c.Return > 0 {
-				return 1
-			}
-			return 0
-		}
-	}
-	call := cc.call(x)
-	if call == nil {
-		return func(*Ctx) int { return 0 }
-	}
-	if x.Name == "is_method" {
-		if mask, simple := cc.methodMask(x); simple {
-			return func(c *Ctx) int {
-				if m := c.msg; m.IsRequest && mask>>m.Method&1 != 0 || !m.IsRequest && call(c) > 0 {
-					c.Return = 1
-					return 1
-				}
-				c.Return = -1
-				return 0
-			}
-		}
-	}
-	return func(c *Ctx) int {
-		r := call(c)
-		c.Return = r
-		if r > 0 {
-			return 1
-		}
-		if r < 0 {
-			return 0
-		}
-		c.zero()
-		return -1
-	}
+	})
 }
 
 // defined1 compiles "defined $x".
-func (cc *compiler) defined1(x *syntax.Unary) condFn {
+func (cc *compiler) defined1(x *syntax.Unary) testFn {
 	val := cc.value(x.X)
-	return func(c *Ctx) int {
-		if v := val(c); v.Kind != nullValue {
-			return 1
-		}
-		if c.stop != next {
-			return -1
-		}
-		return 0
+	return func(c *Ctx) Result {
+		v := val(c)
+		return answer(v.Kind != nullValue, false)
 	}
 }
 
-// fromCond is a condition as the value 1 or 0.
-func fromCond(f condFn) valFn {
-	return func(c *Ctx) Value { return boolOf(f(c) == 1) }
+// fromTest is a test as the value 1 or 0.
+func fromTest(f testFn) valFn {
+	return func(c *Ctx) Value { return boolOf(f(c) > 0) }
 }
 
 // value compiles an expression whose value is wanted. It never gives nil.
@@ -180,6 +112,9 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 		cc.unknownName(x)
 		return none
 	case *syntax.Call:
+		if x.Name == "selval" {
+			return cc.selval(x)
+		}
 		return cc.callValue(x)
 	case *syntax.Unary:
 		return cc.unary(x)
@@ -189,58 +124,21 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 	return none
 }
 
-// callValue compiles a call whose number is wanted.
-func (cc *compiler) callValue(x *syntax.Call) valFn {
-	if x.Name == "selval" {
-		return cc.selval(x)
-	}
-	var call callFn
-	if rt := cc.routeConst(x, true); rt != nil {
-		call = routeCall(rt)
-	} else if call = cc.call(x); call == nil {
-		return func(*Ctx) Value { return Value{} }
-	}
-	return func(c *Ctx) Value {
-		r := call(c)
-		c.Return = r
-		if r == 0 {
-			c.zero()
-		}
-		return intOf(int64(r))
-	}
-}
-
 // operand compiles an expression that another one goes on with: a call in there is 1 or 0, not its number. Measured on 5.6.3 with a
 // route that returns 5: route(X) == 1 holds, route(X) + 1 is 2, while $var(x) = route(X) is 5.
 func (cc *compiler) operand(x syntax.Expr) valFn {
 	if call, ok := x.(*syntax.Call); ok && call.Name != "selval" {
-		return fromCond(cc.cond(x))
+		return cc.truthValue(x)
 	}
 	return cc.value(x)
 }
 
-// selval compiles selval(condition, a, b).
-func (cc *compiler) selval(x *syntax.Call) valFn {
-	if len(x.Args) != 3 {
-		cc.ld.errorf(x.Pos, "selval takes 3 arguments, not %d", len(x.Args))
-		return func(*Ctx) Value { return Value{} }
-	}
-	cond, a, b := cc.cond(x.Args[0]), cc.value(x.Args[1]), cc.value(x.Args[2])
-	return func(c *Ctx) Value {
-		switch cond(c) {
-		case 1:
-			return a(c)
-		case 0:
-			return b(c)
-		}
-		return Value{}
-	}
-}
-
 func (cc *compiler) unary(x *syntax.Unary) valFn {
 	switch x.Op {
-	case "!", "defined":
-		return fromCond(cc.cond(x))
+	case "!":
+		return cc.truthValue(x)
+	case "defined":
+		return fromTest(cc.defined1(x))
 	}
 	val := cc.operand(x.X)
 	switch x.Op {
@@ -289,15 +187,17 @@ func isNumber(x syntax.Expr) bool {
 }
 
 func (cc *compiler) binary(x *syntax.Binary) valFn {
-	switch x.Op {
-	case "&&", "||", "==", "!=", "eq", "ne", "ieq", "ine", "=~", "!~", "<", ">", "<=", ">=":
-		return fromCond(cc.cond(x))
+	switch {
+	case x.Op == "&&" || x.Op == "||":
+		return cc.truthValue(x)
+	case compares[x.Op]:
+		return fromTest(cc.comparison(x))
 	}
 	if x.Op != "+" || isNumber(x.L) {
 		cc.wantNumber(x.L, x.Op)
 		cc.wantNumber(x.R, x.Op)
 	}
-	l, r := cc.operand(x.L), cc.operand(x.R)
+	l, r := cc.operands(x.L, x.R)
 	if x.Op == "+" {
 		if isNumber(x.L) {
 			return arith(l, r, func(a, b int64) int64 { return a + b })
@@ -333,12 +233,8 @@ func (cc *compiler) binary(x *syntax.Binary) valFn {
 func arith(l, r valFn, op func(a, b int64) int64) valFn {
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
-		n := a.int() // before r runs: the string behind a may be a $var that r sets
 		b := r(c)
-		return intOf(op(n, b.int()))
+		return intOf(op(a.int(), b.int()))
 	}
 }
 
@@ -347,9 +243,6 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 	zero := []byte("division by zero at " + pos.String())
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		n := a.int()
 		b := r(c)
 		d := b.int()
@@ -367,17 +260,11 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 
 // plus adds or joins: the left operand decides, undef on the left takes the right one's type.
 func (cc *compiler) plus(l, r valFn, pos Pos) valFn {
-	cc.scratch = true
+	cc.scratch, cc.faults = true, true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		b := r(c)
-		if c.stop != next {
-			return Value{}
-		}
 		if a.Kind == intValue || a.Kind == nullValue && b.Kind == intValue {
 			return intOf(a.int() + b.int())
 		}
@@ -391,13 +278,10 @@ func (cc *compiler) plus(l, r valFn, pos Pos) valFn {
 
 // concat joins two values as strings.
 func (cc *compiler) concat(l, r valFn, pos Pos) valFn {
-	cc.scratch = true
+	cc.scratch, cc.faults = true, true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		b := r(c)
 		v, ok := c.concat(&a, &b)
 		if !ok {

@@ -73,10 +73,9 @@ func (cc *compiler) unknownName(x *syntax.Name) {
 }
 
 // coreComparison compiles keyword == x and keyword != x.
-func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) condFn {
+func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 	d := coreValues[n.Name]
 	not := x.Op == "!="
-	never := func(*Ctx) int { return 0 }
 	if w, ok := x.R.(*syntax.Name); ok && w.Name == "myself" {
 		return cc.myself(n, d, not)
 	}
@@ -91,7 +90,7 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) condFn {
 			return cc.typed(x, ignoreCase, not)
 		}
 		lit, read := []byte(want.S), d.bytes
-		return func(c *Ctx) int {
+		return func(c *Ctx) Result {
 			b, there := read(c)
 			return answer(there && len(b) == len(lit) && bytes.EqualFold(b, lit), not)
 		}
@@ -102,13 +101,13 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) condFn {
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) int { return answer(c.Host.Transport() == want, not) }
+		return func(c *Ctx) Result { return answer(c.Host.Transport() == want, not) }
 	case coreFamily:
 		want, ok := wordArg(cc, x.R, "INET or INET6", familyWord)
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) int { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
+		return func(c *Ctx) Result { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
 	}
 	return cc.addrComparison(n, d, x, not)
 }
@@ -148,18 +147,18 @@ func (v *Value) equalFold(r *Value) bool {
 }
 
 // myself compiles uri == myself and its likes.
-func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) condFn {
+func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 	switch {
 	case d.uri != nil:
 		uri := d.uri
-		return func(c *Ctx) int {
+		return func(c *Ctx) Result {
 			u := uri(c)
 			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an address). is_myself() is not so strict.
 			return answer(u != nil && len(u.HostBytes()) > 0 && c.Host.IsMyself(u.HostBytes(), int(u.EffectivePort()), AnyTransport), not)
 		}
 	case d.addr != nil:
 		addr := d.addr
-		return func(c *Ctx) int {
+		return func(c *Ctx) Result {
 			var tmp [64]byte
 			mark := len(c.buf)
 			c.buf = append(c.buf, appendHost(tmp[:0], addr(c).Addr())...)
@@ -169,7 +168,7 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) condFn {
 		}
 	}
 	cc.ld.errorf(n.Pos, "%s cannot be compared with myself", n.Name)
-	return func(*Ctx) int { return 0 }
+	return never
 }
 
 // appendHost appends an address as a URI's host: IPv6 in brackets.
@@ -182,8 +181,7 @@ func appendHost(dst []byte, ip netip.Addr) []byte {
 }
 
 // addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the same in quotes.
-func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary, not bool) condFn {
-	never := func(*Ctx) int { return 0 }
+func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary, not bool) testFn {
 	var s string
 	switch r := x.R.(type) {
 	case *syntax.IP:
@@ -201,7 +199,7 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 		return never
 	}
 	addr := d.addr
-	return func(c *Ctx) int { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
+	return func(c *Ctx) Result { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
 }
 
 // parseNet reads 1.2.3.4, ::1, [::1], a/n and a/mask.

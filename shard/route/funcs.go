@@ -140,11 +140,8 @@ func defineFuncs() {
 	}
 }
 
-// call compiles f(args); nil after an error.
-func (cc *compiler) call(x *syntax.Call) callFn {
-	if x.Name == "route" {
-		return cc.routeCallOf(x)
-	}
+// call compiles f(args), with no where its step leads when it fails; nil after an error.
+func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	d := cc.lookup(x)
 	if d == nil || !cc.mayCall(x, d) {
 		return nil
@@ -162,7 +159,12 @@ func (cc *compiler) call(x *syntax.Call) callFn {
 		cc.ld.errorf(x.Pos, "%s takes %s, not %d", x.Name, want, n)
 		return nil
 	}
-	return cc.guarded(x, d, d.build(cc, x))
+	cc.guard(x, d, no)
+	f := d.build(cc, x)
+	if x.Name == "is_method" && f != nil {
+		return cc.quickMethod(x, f)
+	}
+	return f
 }
 
 func count(n int, what string) string {
@@ -234,29 +236,10 @@ func (cc *compiler) routeConst(x *syntax.Call, cond bool) *routeCode {
 func (cc *compiler) routeNamed(name string) *routeCode {
 	rt := cc.byName[name]
 	if rt == nil {
-		rt = &routeCode{name: name}
+		rt = cc.newRoute(name)
 		cc.byName[name] = rt
 	}
 	return rt
-}
-
-func routeCall(rt *routeCode) callFn {
-	return func(c *Ctx) int {
-		if k := c.route(rt); k != next {
-			c.stop = k
-			return 0
-		}
-		return c.Return
-	}
-}
-
-// routeCallOf compiles route(X) as a number.
-func (cc *compiler) routeCallOf(x *syntax.Call) callFn {
-	if rt := cc.routeConst(x, true); rt != nil {
-		return routeCall(rt)
-	}
-	cc.ld.errorf(x.Pos, "route() with a computed name is not supported yet")
-	return nil
 }
 
 // intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in ds_select_dst("1", "4").
@@ -298,7 +281,7 @@ func (cc *compiler) intArg(x *syntax.Call, i int, what string, min, max int64) (
 		}
 		return intArg{n: int(n)}, true
 	}
-	return intArg{val: cc.value(e)}, true
+	return intArg{val: cc.argument(x, i)}, true
 }
 
 // textArg is argument i as text with variables.
@@ -316,7 +299,7 @@ func (cc *compiler) textArg(x *syntax.Call, i int) *format {
 		return nil
 	}
 	// Any other expression: its value is printed.
-	val := cc.value(x.Args[i])
+	val := cc.argument(x, i)
 	return &format{parts: []formatPart{{pv: &pvCode{any: val}}, {}}}
 }
 
@@ -349,9 +332,6 @@ func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
 			if !phrase.plain {
 				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
 			}
-			if c.stop != next {
-				return 0 // an argument ended the script
-			}
 			if phrase.plain {
 				return c.Host.Reply(n, phrase.text, how)
 			}
@@ -371,9 +351,6 @@ func maxForwards(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := limit.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.MaxForwards(min(max(n, 1), 255))
 	}
 }
@@ -396,9 +373,6 @@ func sanityCheck(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		m, u := msg.get(c), uri.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.SanityCheck(uint32(m), uint32(u))
 	}
 }
@@ -431,9 +405,6 @@ func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
 		}
 		return func(c *Ctx) int {
 			s, a, l := set.get(c), alg.get(c), limit.get(c)
-			if c.stop != next {
-				return 0
-			}
 			return c.moved(c.Host.SelectDst(s, a, l, setURI))
 		}
 	}

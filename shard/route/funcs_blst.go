@@ -18,7 +18,7 @@ func blockSource(cc *compiler, x *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		n, ok := ttl.within(c, maxSeconds)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return c.Host.BlockSource(time.Duration(n) * time.Second)
 	}
@@ -39,7 +39,7 @@ func blockRetryAfter(cc *compiler, x *syntax.Call) callFn {
 		from, ok1 := least.within(c, maxSeconds)
 		to, ok2 := most.within(c, maxSeconds)
 		if !ok1 || !ok2 || from > to {
-			return c.refused()
+			return -1
 		}
 		after, ok := c.retryAfter()
 		if !ok {
@@ -85,7 +85,7 @@ func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *syntax.Call) c
 		return func(c *Ctx) int {
 			n, ok := mask.within(c, 255)
 			if !ok {
-				return c.refused()
+				return -1
 			}
 			now := c.Host.BlockIgnore(whose)
 			if on {

@@ -28,18 +28,10 @@ func (cc *compiler) connArgs(x *syntax.Call, what []string, limits []int64) (id 
 	return id, rest, true
 }
 
-// within reads a at run time; false when it is out of range or ended the script.
+// within reads a at run time; false when it is out of range.
 func (a *intArg) within(c *Ctx, max int) (int, bool) {
 	n := a.get(c)
-	return n, c.stop == next && n >= 0 && n <= max
-}
-
-// refused is what a function is after an argument: false, or the end of the script when that stopped it.
-func (c *Ctx) refused() int {
-	if c.stop != next {
-		return 0
-	}
-	return -1
+	return n, n >= 0 && n <= max
 }
 
 func connAlive(cc *compiler, x *syntax.Call) callFn {
@@ -49,8 +41,8 @@ func connAlive(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next || n <= 0 {
-			return c.refused()
+		if n <= 0 {
+			return -1
 		}
 		return truth(c.Host.ConnState(int64(n)) > 0)
 	}
@@ -63,8 +55,8 @@ func connState(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next || n <= 0 {
-			return c.refused()
+		if n <= 0 {
+			return -1
 		}
 		return int(c.Host.ConnState(int64(n)))
 	}
@@ -80,7 +72,7 @@ func connLifetime(cc *compiler, x *syntax.Call) callFn {
 		n := id.get(c)
 		t, ok := life.within(c, maxSeconds)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return c.Host.SetConnLifetime(int64(n), time.Duration(t)*time.Second)
 	}
@@ -101,7 +93,7 @@ func connKeepalive(cc *compiler, x *syntax.Call) callFn {
 		k, ok2 := tries.within(c, maxKeepCount)
 		v, ok3 := interval.within(c, maxKeepSeconds)
 		if !ok1 || !ok2 || !ok3 {
-			return c.refused()
+			return -1
 		}
 		return c.Host.SetConnKeepalive(int64(n), time.Duration(i)*time.Second, k, time.Duration(v)*time.Second)
 	}
@@ -114,9 +106,6 @@ func connKeepaliveOff(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.SetConnKeepalive(int64(n), 0, 0, 0)
 	}
 }
@@ -128,9 +117,6 @@ func closeConn(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.CloseConn(int64(n), 0, nil)
 	}
 }
@@ -166,8 +152,8 @@ func wsClose(cc *compiler, x *syntax.Call) callFn {
 		if r <= 0 {
 			return r
 		}
-		if c.stop != next || !closeStatus(st) {
-			return c.refused()
+		if !closeStatus(st) {
+			return -1
 		}
 		return c.Host.CloseConn(int64(n), st, closeReason(b))
 	}

@@ -63,7 +63,7 @@ func natTest(cc *compiler, x *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		n, ok := flags.within(c, 511)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return truth(c.natted(n, reserved))
 	}
@@ -267,7 +267,7 @@ func contactAlias(cc *compiler, x *syntax.Call) callFn {
 		t, isProto := transportBytes(pb)
 		a, u := c.contact()
 		if !whole || n == 0 || !isAddr || !isProto || u == nil {
-			return c.refused()
+			return -1
 		}
 		return c.addAlias(&a, u, name, ip, n, t)
 	}

@@ -169,9 +169,6 @@ func aliasConn(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := port.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if n < 0 || n > 65535 {
 			return -1
 		}
@@ -203,9 +200,6 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := port.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if n < 1 || n > 65535 {
 			return -1
 		}

@@ -77,6 +77,21 @@ func (cc *compiler) methodMask(x *syntax.Call) (uint32, bool) {
 	return mask, ok && others == nil
 }
 
+// quickMethod makes is_method of a request one shift, if all the methods it names have numbers. f
+// sees responses.
+func (cc *compiler) quickMethod(x *syntax.Call, f callFn) callFn {
+	mask, simple := cc.methodMask(x)
+	if !simple {
+		return f
+	}
+	return func(c *Ctx) Result {
+		if m := c.msg; m.IsRequest {
+			return truth(mask>>m.Method&1 != 0)
+		}
+		return f(c)
+	}
+}
+
 // isToken tells whether s is a token (RFC 3261 §25.1).
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -167,9 +182,6 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string) callFn 
 		}
 		line := append(c.line[:0], pre...)
 		line, whole := f.append(c, line, limit)
-		if c.stop != next {
-			return 0
-		}
 		line = bytes.TrimRight(line, "\r\n")
 		if !whole {
 			line = append(line, "…"...)
@@ -203,13 +215,10 @@ func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// expand writes f into the scratch room. The number is 1, -1 when it does not fit, 0 when a call in it ended the script.
+// expand writes f into the scratch room. The number is 1, or -1 when it does not fit.
 func (c *Ctx) expand(f *format) ([]byte, int) {
 	start := len(c.buf)
 	whole := f.appendScratch(c, cap(c.buf))
-	if c.stop != next {
-		return nil, 0
-	}
 	return c.buf[start:len(c.buf):len(c.buf)], truth(whole)
 }
 

@@ -180,9 +180,6 @@ func setFr(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		i, f := inv.get(c), fr.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if uint(i) > maxMillis || uint(f) > maxMillis {
 			return -1
 		}
@@ -204,9 +201,6 @@ func loadContacts(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		m := mode.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.moved(c.Host.LoadContacts(m))
 	}
 }

@@ -207,9 +207,6 @@ func strip(tail bool) func(cc *compiler, x *syntax.Call) callFn {
 		cc.scratch = true
 		return func(c *Ctx) int {
 			k := n.get(c)
-			if c.stop != next {
-				return 0
-			}
 			p, ok := c.edited()
 			if !ok || k < 0 {
 				return -1

@@ -50,7 +50,9 @@ func FuzzLoad(f *testing.F) {
 		h.ruri, h.duri = h.msg.Bytes(h.msg.URI), nil
 		p.maxLoops = min(max(p.maxLoops, 1), 10) // 0 means forever, and nested loops multiply
 		p.maxRecursion = min(p.maxRecursion, 8)
-		p.Request(c)
+		if o := p.Request(c); o == Ended && (len(c.buf) != 0 || len(c.frames) != 0 || c.base != 0) {
+			t.Fatalf("a run left %d bytes of scratch room and %d routes behind", len(c.buf), len(c.frames))
+		}
 		c.Host = rh
 		p.Reply(c, 1)
 		p.CoreReply(c)

@@ -62,7 +62,7 @@ func (cc *compiler) plan(items []syntax.Item) {
 			cc.ld.errorf(it.Pos, "more than %d routes of the kind %s", maxArmable, it.Word)
 			continue
 		}
-		*list = append(*list, &routeCode{name: it.Name})
+		*list = append(*list, cc.newRoute(it.Name))
 		cc.numbers[key] = len(*list)
 	}
 	cc.prog.numbering = cc.prog.hashNames()
@@ -231,21 +231,19 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	return false
 }
 
-// guarded makes f fail where a route[NAME] is run for something d must not be called in, which shows only at run time.
-func (cc *compiler) guarded(x *syntax.Call, d *funcDef, f callFn) callFn {
+// guard makes a call fail where a route[NAME] is run for something d must not be called in, which
+// shows only at run time: before any of its arguments is looked at.
+func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 	in := d.in
-	if cc.sub == nil || in == 0 || f == nil {
-		return f
+	if cc.sub == nil || in == 0 {
+		return
 	}
 	bad := cc.runFor[cc.sub.name] &^ in
 	if bad == 0 {
-		return f
+		return
 	}
 	cc.ld.warnf(x.Pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.Name, clip(cc.sub.name), bad, in)
-	return func(c *Ctx) int {
-		if in>>c.kind&1 == 0 {
-			return -1
-		}
-		return f(c)
-	}
+	yes := cc.label()
+	cc.place(step{do: func(c *Ctx) Result { return truth(in>>c.kind&1 != 0) }, yes: yes, no: no, keeps: true})
+	cc.entry = yes
 }

@@ -20,6 +20,11 @@ const (
 	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
 	closeReasonBytes = 123
 
+	// maxSteps is how many steps one run may make, loops and routes counted whole each time.
+	// Beyond: Faulted. It is some ten milliseconds, and loops of max_while_loops within each other
+	// go far beyond.
+	maxSteps = 1 << 20
+
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
 	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
 	scratchBytes = 128 << 10

@@ -191,14 +191,14 @@ func (cc *compiler) route(it *syntax.Item) {
 		cc.ld.warnf(it.Pos, "%s is checked and never run: %s", what, why)
 		cc.kind, cc.sub, cc.event = inRequest, nil, it.Name // as kamailio -c does
 		forwards, selections := cc.prog.usesForward, cc.prog.selections
-		cc.block(it.Body)
+		cc.routeBody(it.Body)
 		cc.event, cc.prog.usesForward, cc.prog.selections = "", forwards, selections
 		return
 	}
 	if !ok {
 		cc.ld.errorf(it.Pos, "%s is not supported yet", it.Word)
 		cc.kind, cc.sub = anywhere, nil
-		cc.block(it.Body) // its errors are worth knowing all the same
+		cc.routeBody(it.Body) // its errors are worth knowing all the same
 		return
 	}
 	if it.Named && (it.Word == "request_route" || it.Word == "reply_route") {
@@ -210,12 +210,12 @@ func (cc *compiler) route(it *syntax.Item) {
 	case it.Word == "route" && !it.Unnamed():
 		rt = cc.routeNamed(it.Name)
 	case kind == RequestRoute:
-		what, rt = "request_route", &routeCode{name: "request_route"}
+		what, rt = "request_route", cc.newRoute("request_route")
 	case kind == CoreReplyRoute:
-		what, rt = "reply_route", &routeCode{name: "reply_route"}
+		what, rt = "reply_route", cc.newRoute("reply_route")
 	case it.Unnamed():
 		cc.ld.warnf(it.Pos, "%s without a name is never run: no function can arm it", it.Word)
-		rt = &routeCode{name: it.Word}
+		rt = cc.newRoute(it.Word)
 	default:
 		n := cc.numbers[armKey{kind, it.Name}]
 		if n == 0 {
@@ -261,7 +261,9 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 
 func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 	rt.tooDeep = Diagnostic{Pos: it.Pos, Text: "route(" + rt.name + ") is nested deeper than max_recursive_level"}
-	rt.body = cc.block(it.Body)
+	start := cc.here()
+	cc.define(rt.label, cc.routeBody(it.Body))
+	rt.size, rt.there = int32(cc.here()-start), true
 	rt.last = it.Body
 	cc.prog.routes = append(cc.prog.routes, rt)
 }
@@ -270,25 +272,26 @@ func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 func (cc *compiler) finish(start Pos) {
 	var names []string
 	for n, rt := range cc.byName {
-		if rt.body != nil {
+		if rt.there {
 			names = append(names, n)
 		}
 	}
 	for _, r := range cc.refs {
 		rt := cc.byName[r.name]
-		if rt.body == nil {
+		if !rt.there {
 			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), suggest.DidYouMean(r.name, names))
 		} else if r.cond && endsInCall(rt.last) {
 			cc.ld.warnf(r.pos, "route[%s] may run off its end, which counts as true; Kamailio takes the value of the last function there: write return",
 				r.name)
 		}
 	}
-	for _, rt := range cc.prog.routes {
-		rt.last = nil
-	}
 	if cc.prog.main == nil && len(cc.ld.Errors) == 0 {
 		cc.ld.errorf(start, "there is no request_route")
 	}
+	if len(cc.ld.Errors) > 0 {
+		return
+	}
+	cc.link()
 }
 
 // endsInCall tells whether the value of a last function call shows as the route's value in Kamailio 5.6.3 (it returns the
