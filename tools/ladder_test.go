@@ -14,6 +14,8 @@ var rungs = [][]string{
 	{"control"},
 	{"shard"},
 	{"shard/route"},
+	{"shard/route/syntax"},
+	{"shard/route/suggest"},
 	{"shard/proxy"},
 	{"shard/balance", "shard/blocklist", "shard/location"},
 	{"shard/txn"},
@@ -23,10 +25,12 @@ var rungs = [][]string{
 
 // only narrows the ladder: these folders may import just the ones named.
 var only = map[string][]string{
-	"netio":  {"shm"},
-	"parser": {},
-	"shm":    {},
-	"bench":  {"parser"}, // it measures the built binary from outside; else a change could speed up both sides
+	"netio":               {"shm"},
+	"parser":              {},
+	"shard/route/syntax":  {"shard/route/suggest"}, // text and tree know no SIP
+	"shard/route/suggest": {},
+	"shm":                 {},
+	"bench":               {"parser"}, // it measures the built binary from outside; else a change could speed up both sides
 }
 
 // outside the ladder: nobody on it may import them.
@@ -122,6 +126,10 @@ func TestLadderRule(t *testing.T) {
 	f("shard/balance", "viaduct/shard/proxy", "higher rung")
 	f("shard/balance", "viaduct/shard/location", "same or a higher rung")
 	f("shard/route", "viaduct/shard", "higher rung")
+	f("shard/route/syntax", "viaduct/shard/route/suggest", "")
+	f("shard/route/syntax", "viaduct/shard/route", "may import only")
+	f("shard/route/syntax", "viaduct/parser", "may import only")
+	f("control/tlsdomains", "viaduct/shard/route/suggest", "")
 	f("shard", "viaduct/control", "higher rung")
 	f("control", "viaduct/cmd/viaduct", "higher rung")
 	f("shard", "viaduct/tools", "nobody may import")

@@ -1,20 +1,22 @@
 package route
 
+import "viaduct/shard/route/syntax"
+
 // comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators. Frequent shapes get code of their own:
 // a string variable against a literal or $null, and the core keywords.
-func (cc *compiler) comparison(x *binaryExpr) condFn {
-	switch x.op {
+func (cc *compiler) comparison(x *syntax.Binary) testFn {
+	switch x.Op {
 	case "==", "!=":
-		if n, ok := x.l.(*nameExpr); ok && coreValues[n.name] != nil {
+		if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil {
 			return cc.coreComparison(n, x)
 		}
 		return cc.equality(x)
 	case "=~", "!~":
 		return cc.match(x)
 	case "eq", "ne":
-		return cc.typed(x, asStrings, x.op == "ne")
+		return cc.typed(x, asStrings, x.Op == "ne")
 	case "ieq", "ine":
-		return cc.typed(x, asNumbers, x.op == "ine")
+		return cc.typed(x, asNumbers, x.Op == "ine")
 	case "<":
 		return cc.order(x, func(a, b int64) bool { return a < b })
 	case ">":
@@ -27,38 +29,40 @@ func (cc *compiler) comparison(x *binaryExpr) condFn {
 	return nil
 }
 
-// answer turns a truth into a condition's number, inverted for !=.
-func answer(is, not bool) int {
-	if is != not {
-		return 1
-	}
-	return 0
-}
+// answer turns a truth into a test's number, inverted for !=.
+func answer(is, not bool) Result { return truth(is != not) }
 
-func isNull(x expr) bool {
-	pv, ok := x.(*pvExpr)
-	return ok && (pv.text == "null" || pv.text == "(null)")
+// never is what stands for a test after an error.
+func never(*Ctx) Result { return -1 }
+
+// compares are the operators of comparison.
+var compares = map[string]bool{"==": true, "!=": true, "eq": true, "ne": true, "ieq": true, "ine": true, "=~": true, "!~": true,
+	"<": true, ">": true, "<=": true, ">=": true}
+
+func isNull(x syntax.Expr) bool {
+	pv, ok := x.(*syntax.Var)
+	return ok && (pv.Text == "null" || pv.Text == "(null)")
 }
 
 // equality compiles == and != of anything but a core keyword.
-func (cc *compiler) equality(x *binaryExpr) condFn {
-	not := x.op == "!="
-	if p, ok := x.l.(*pvExpr); ok {
+func (cc *compiler) equality(x *syntax.Binary) testFn {
+	not := x.Op == "!="
+	if p, ok := x.L.(*syntax.Var); ok {
 		pv := cc.pv(p)
 		if pv == nil {
-			return func(*Ctx) int { return 0 }
+			return never
 		}
 		if pv.bytes != nil {
 			read := pv.bytes
-			if isNull(x.r) {
-				return func(c *Ctx) int {
+			if isNull(x.R) {
+				return func(c *Ctx) Result {
 					_, there := read(c)
 					return answer(!there, not)
 				}
 			}
-			if s, ok := x.r.(*strLit); ok {
-				want := s.s
-				return func(c *Ctx) int {
+			if s, ok := x.R.(*syntax.Str); ok {
+				want := s.S
+				return func(c *Ctx) Result {
 					b, _ := read(c)
 					return answer(string(b) == want, not)
 				}
@@ -91,57 +95,42 @@ func (how sameness) holds(a, b *Value) bool {
 }
 
 // typed compiles a comparison of two values.
-func (cc *compiler) typed(x *binaryExpr, how sameness, not bool) condFn {
-	l, r := cc.operand(x.l), cc.operand(x.r)
-	return func(c *Ctx) int {
+func (cc *compiler) typed(x *syntax.Binary, how sameness, not bool) testFn {
+	l, r := cc.operands(x.L, x.R)
+	return func(c *Ctx) Result {
 		a := l(c)
-		if c.stop != next {
-			return -1
-		}
 		b := r(c)
-		if c.stop != next {
-			return -1
-		}
 		return answer(how.holds(&a, &b), not)
 	}
 }
 
-func (cc *compiler) order(x *binaryExpr, holds func(a, b int64) bool) condFn {
-	cc.wantNumber(x.l, x.op)
-	cc.wantNumber(x.r, x.op)
-	l, r := cc.operand(x.l), cc.operand(x.r)
-	return func(c *Ctx) int {
+func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn {
+	cc.wantNumber(x.L, x.Op)
+	cc.wantNumber(x.R, x.Op)
+	l, r := cc.operands(x.L, x.R)
+	return func(c *Ctx) Result {
 		a := l(c)
-		if c.stop != next {
-			return -1
-		}
 		n := a.int()
 		b := r(c)
-		if c.stop != next {
-			return -1
-		}
 		return answer(holds(n, b.int()), false)
 	}
 }
 
 // match compiles =~.
-func (cc *compiler) match(x *binaryExpr) condFn {
-	re := cc.regex(x.r)
+func (cc *compiler) match(x *syntax.Binary) testFn {
+	re := cc.regex(x.R)
 	var l valFn
-	if n, ok := x.l.(*nameExpr); ok && coreValues[n.name] != nil && coreValues[n.name].value == nil {
-		cc.ld.errorf(x.pos, "%s has no text to match", n.name)
-		return func(*Ctx) int { return 0 }
+	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
+		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)
+		return never
 	}
-	l = cc.operand(x.l)
+	l = cc.operand(x.L)
 	if re == nil {
-		return func(*Ctx) int { return 0 }
+		return never
 	}
-	not := x.op == "!~"
-	return func(c *Ctx) int {
+	not := x.Op == "!~"
+	return func(c *Ctx) Result {
 		v := l(c)
-		if c.stop != next {
-			return -1
-		}
 		if v.Kind == intValue {
 			var tmp [24]byte
 			v.S = v.appendStr(tmp[:0])

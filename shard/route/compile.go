@@ -1,18 +1,12 @@
 package route
 
-import "viaduct/shard/route/suggest"
-
-// The shapes of compiled code. A condition is 1, 0, or -1 when the script stopped inside it (Ctx.stop says how). A call gives
-// Kamailio's number: above 0 true, below 0 false, 0 stop.
-type (
-	stmtFn func(c *Ctx) ctl
-	condFn func(c *Ctx) int
-	callFn func(c *Ctx) int
-	valFn  func(c *Ctx) Value
+import (
+	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
-// compiler turns the syntax tree into closures. Errors go to the loader and compilation goes on, so that all are found; the result is
-// thrown away then.
+// compiler turns the syntax tree into steps. Errors go to the loader and compilation goes on, so
+// that all are found; the result is thrown away then.
 type compiler struct {
 	ld       *loader
 	prog     *Program
@@ -28,9 +22,18 @@ type compiler struct {
 	contacts bool             // tm's contacts_avp is set
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
 	event    string           // the name of the event_route being checked, empty in other blocks
-	inLoop   int              // depth of while and switch around the statement
-	scratch  bool             // the expression compiled last makes strings
+	leave    target           // where break goes: behind the while or switch, outside if there is none
+	scratch  bool             // what was compiled last writes into the scratch room
+	faults   bool             // the expression compiled last may not fit there
+	inside   int              // depth of expressions around what is compiled
+	temps    int32            // temporaries in use
+	entry    target           // where the next step of the atom being compiled is entered
+	labels   []target         // where each label is
+	targets  []*target        // to be linked, outside of the table
 }
+
+// outside is where break goes to outside of while and switch.
+const outside target = 0
 
 // routeRef is a route(NAME) to be checked when all routes are known.
 type routeRef struct {
@@ -39,272 +42,248 @@ type routeRef struct {
 	cond bool // its value is used
 }
 
-// block compiles a list of statements.
-func (cc *compiler) block(list []stmt) stmtFn {
-	fns := make([]stmtFn, 0, len(list))
-	for _, s := range list {
-		if f := cc.stmt(s); f != nil {
-			fns = append(fns, f)
-		}
-	}
-	return sequence(fns)
+// newRoute makes a route that the file may have further on.
+func (cc *compiler) newRoute(name string) *routeCode {
+	return &routeCode{name: name, label: cc.label()}
 }
 
-// sequence runs statements in order. Short ones are unrolled: most blocks are.
-func sequence(f []stmtFn) stmtFn {
-	switch len(f) {
-	case 0:
-		return func(*Ctx) ctl { return next }
-	case 1:
-		return f[0]
-	case 2:
-		a, b := f[0], f[1]
-		return func(c *Ctx) ctl {
-			if k := a(c); k != next {
-				return k
-			}
-			return b(c)
-		}
-	case 3:
-		a, b, d := f[0], f[1], f[2]
-		return func(c *Ctx) ctl {
-			if k := a(c); k != next {
-				return k
-			}
-			if k := b(c); k != next {
-				return k
-			}
-			return d(c)
-		}
+// routeBody compiles a route and returns where it is entered. Who called it finds 1 if it runs off
+// its end.
+func (cc *compiler) routeBody(list []syntax.Stmt) target {
+	end := cc.label()
+	entry := cc.block(list, end)
+	if cc.sub == nil {
+		cc.define(end, toEnded)
+	} else {
+		cc.define(end, cc.returns(nil))
 	}
-	return func(c *Ctx) ctl {
-		for _, s := range f {
-			if k := s(c); k != next {
-				return k
-			}
-		}
+	return entry
+}
+
+// block compiles a list of statements that goes on at next, and returns where it is entered.
+func (cc *compiler) block(list []syntax.Stmt, next target) target {
+	if len(list) == 0 {
 		return next
 	}
-}
-
-// stmt compiles one statement; nil after an error.
-func (cc *compiler) stmt(s stmt) stmtFn {
-	switch s := s.(type) {
-	case *ifStmt:
-		return cc.ifStmt(s)
-	case *whileStmt:
-		return cc.whileStmt(s)
-	case *switchStmt:
-		return cc.switchStmt(s)
-	case *assignStmt:
-		return cc.assign(s)
-	case *jumpStmt:
-		return cc.jump(s)
-	case *exprStmt:
-		return cc.exprStmt(s)
-	}
-	return nil
-}
-
-// scratched gives the scratch room back behind f when the expression in it makes strings.
-func scratched(f stmtFn) stmtFn {
-	return func(c *Ctx) ctl {
-		mark := len(c.buf)
-		k := f(c)
-		c.buf = c.buf[:mark]
-		return k
-	}
-}
-
-// measured compiles with f and tells whether what came out makes strings.
-func (cc *compiler) measured(f func()) bool {
-	outer := cc.scratch
-	cc.scratch = false
-	f()
-	uses := cc.scratch
-	cc.scratch = outer || uses
-	return uses
-}
-
-// condOf compiles a condition of a statement: scratch room is given back before the body runs.
-func (cc *compiler) condOf(x expr) condFn {
-	var cond condFn
-	if !cc.measured(func() { cond = cc.cond(x) }) || cond == nil {
-		return cond
-	}
-	return func(c *Ctx) int {
-		mark := len(c.buf)
-		r := cond(c)
-		c.buf = c.buf[:mark]
-		return r
-	}
-}
-
-// whileStmt ends after max_while_loops iterations, logs that and goes on behind the loop, as Kamailio does.
-func (cc *compiler) whileStmt(s *whileStmt) stmtFn {
-	cond := cc.condOf(s.cond)
-	cc.inLoop++
-	body := cc.block(s.body)
-	cc.inLoop--
-	runaway := []byte("while at " + s.pos.String() + " was ended after max_while_loops iterations")
-	return func(c *Ctx) ctl {
-		for n := int64(0); ; n++ {
-			switch cond(c) {
-			case 0:
-				return next
-			case -1:
-				return c.stop
-			}
-			if n >= c.prog.maxLoops && c.prog.maxLoops > 0 {
-				c.Host.Log(logErr, runaway)
-				return next
-			}
-			switch k := body(c); k {
-			case next:
-			case brk:
-				return next
-			default:
-				return k
-			}
+	first := cc.label()
+	at := first
+	for i, s := range list {
+		after := next
+		if i < len(list)-1 {
+			after = cc.label()
 		}
+		cc.define(at, cc.stmt(s, after))
+		at = after
+	}
+	return first
+}
+
+// stmt compiles one statement that goes on at next, and returns where it is entered.
+func (cc *compiler) stmt(s syntax.Stmt, next target) target {
+	temps := cc.temps
+	defer func() { cc.temps = temps }()
+	switch s := s.(type) {
+	case *syntax.If:
+		return cc.ifStmt(s, next)
+	case *syntax.While:
+		return cc.while(s, next)
+	case *syntax.Switch:
+		return cc.switchStmt(s, next)
+	case *syntax.Assign:
+		return cc.assign(s, next)
+	case *syntax.Jump:
+		return cc.jump(s, next)
+	case *syntax.ExprStmt:
+		return cc.exprStmt(s, next)
+	}
+	return next
+}
+
+// ifStmt compiles if: nothing but its condition has steps, which lead to the blocks.
+func (cc *compiler) ifStmt(s *syntax.If, next target) target {
+	then, els := cc.label(), next
+	if s.HasElse {
+		els = cc.label()
+	}
+	temps := cc.temps
+	entry := cc.cond(s.Cond, then, els)
+	cc.temps = temps
+	cc.define(then, cc.block(s.Then, next))
+	if s.HasElse {
+		cc.define(els, cc.block(s.Else, next))
+	}
+	return entry
+}
+
+// loop is what a while knows at run time.
+type loop struct {
+	turns   int32 // the temporary with their number
+	size    int32 // of the loop in steps
+	runaway []byte
+	tooMany *Diagnostic
+}
+
+// turn is the step between condition and body. After max_while_loops turns it logs that and leaves
+// the loop, as Kamailio does.
+func (l *loop) turn() callFn {
+	return func(c *Ctx) Result {
+		n := &c.temps[c.base+l.turns].N
+		if *n >= c.prog.maxLoops && c.prog.maxLoops > 0 {
+			c.Host.Log(logErr, l.runaway)
+			return -1
+		}
+		*n++
+		if !c.spend(l.size) {
+			return c.failed(l.tooMany)
+		}
+		return 1
 	}
 }
 
-// switchStmt compares with the cases in order and falls through until break.
-func (cc *compiler) switchStmt(s *switchStmt) stmtFn {
-	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
-	type arm struct {
-		val Value
-		any bool
+// while compiles a test, a count and a jump back.
+func (cc *compiler) while(s *syntax.While, next target) target {
+	l := &loop{turns: cc.temp(), tooMany: cc.tooMany(s.Pos),
+		runaway: []byte("while at " + s.Pos.String() + " was ended after max_while_loops iterations")}
+	again, count, body := cc.label(), cc.label(), cc.label()
+	start := cc.here()
+	entry := cc.atom(func() {
+		f := func(c *Ctx) Result { c.temps[c.base+l.turns] = intOf(0); return 1 }
+		cc.place(step{do: f, yes: again, no: again})
+	})
+	temps := cc.temps
+	cc.define(again, cc.cond(s.Cond, count, next))
+	cc.temps = temps
+	cc.define(count, cc.atom(func() {
+		cc.place(step{do: l.turn(), yes: body, no: next})
+	}))
+	cc.define(body, cc.within(s.Body, again, next))
+	l.size = int32(cc.here() - start)
+	return entry
+}
+
+// within compiles a block that break leaves for leave.
+func (cc *compiler) within(list []syntax.Stmt, next, leave target) target {
+	outer := cc.leave
+	cc.leave = leave
+	entry := cc.block(list, next)
+	cc.leave = outer
+	return entry
+}
+
+// oneCase is one case of a switch at run time.
+type oneCase struct {
+	val Value
+	to  *target
+}
+
+// switchStmt compiles a step that looks up where to go on: the first case in order that is equal. A
+// case goes on with the next one until break.
+func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
+	arms := make([]oneCase, 0, len(s.Cases))
+	bodies := make([]target, len(s.Cases)+1)
+	for i := range s.Cases {
+		bodies[i] = cc.label()
 	}
-	arms := make([]arm, 0, len(s.cases))
-	bodies := make([]stmtFn, 0, len(s.cases))
-	def := -1
-	cc.inLoop++
-	for i, cl := range s.cases {
-		a := arm{any: cl.x == nil}
-		if cl.x == nil {
-			def = i
-		} else if v, ok := constant(cl.x); ok {
-			a.val = v
-		} else {
-			cc.ld.errorf(cl.x.at(), "case needs a number or a string")
+	bodies[len(s.Cases)] = next
+	other := next
+	for i, cl := range s.Cases {
+		if cl.X == nil {
+			other = bodies[i]
+			continue
+		}
+		v, ok := constant(cl.X)
+		if !ok {
+			cc.ld.errorf(cl.X.At(), "case needs a number or a string")
 		}
 		for j := range arms {
-			if !a.any && !arms[j].any && arms[j].val.Kind == a.val.Kind && arms[j].val.equal(&a.val) {
-				cc.ld.warnf(cl.pos, "this case is never reached: the same value stands above")
+			if arms[j].val.Kind == v.Kind && arms[j].val.equal(&v) {
+				cc.ld.warnf(cl.Pos, "this case is never reached: the same value stands above")
 				break
 			}
 		}
-		arms = append(arms, a)
-		bodies = append(bodies, cc.block(cl.body))
+		arms = append(arms, oneCase{v, cc.linked(bodies[i])})
 	}
-	cc.inLoop--
-	f := func(c *Ctx) ctl {
-		v := x(c)
-		if c.stop != next {
-			return c.stop
-		}
-		at := def
-		for i := range arms {
-			if !arms[i].any && v.equal(&arms[i].val) {
-				at = i
-				break
+	def := cc.linked(other)
+	entry := cc.atom(func() {
+		var x valFn
+		uses := cc.measured(func() { x = cc.value(s.X) })
+		f := func(c *Ctx) Result {
+			v := x(c)
+			if c.stop != notStopped {
+				return 0
 			}
-		}
-		if at < 0 {
-			return next
-		}
-		for _, b := range bodies[at:] {
-			switch k := b(c); k {
-			case next:
-			case brk:
-				return next
-			default:
-				return k
+			c.stop, c.jump = jumped, *def
+			for i := range arms {
+				if v.equal(&arms[i].val) {
+					c.jump = *arms[i].to
+					break
+				}
 			}
+			return 0
 		}
-		return next
+		if uses {
+			f = cc.released(f)
+		}
+		cc.place(step{do: f, yes: next, no: next})
+	})
+	for i, cl := range s.Cases {
+		cc.define(bodies[i], cc.within(cl.Body, bodies[i+1], next))
 	}
-	if uses {
-		return scratched(f)
-	}
-	return f
+	return entry
 }
 
-// jump compiles return, exit, drop and break.
-func (cc *compiler) jump(s *jumpStmt) stmtFn {
-	switch s.word {
+// jump compiles return, exit, drop and break. Only return has a step.
+func (cc *compiler) jump(s *syntax.Jump, next target) target {
+	switch s.Word {
 	case "exit":
-		return func(*Ctx) ctl { return exit }
+		return toExited
 	case "drop":
-		return func(*Ctx) ctl { return drop }
+		return toDropped
 	case "break":
-		if cc.inLoop == 0 {
-			cc.ld.errorf(s.pos, "break outside of switch and while; return leaves a route")
+		if cc.leave == outside {
+			cc.ld.errorf(s.Pos, "break outside of switch and while; return leaves a route")
 		}
-		return func(*Ctx) ctl { return brk }
+		return cc.leave
 	}
-	if s.x == nil {
-		return func(c *Ctx) ctl { c.Return = 1; return ret }
-	}
-	if v, ok := constant(s.x); ok {
-		n := int(v.int())
-		if n == 0 {
-			return func(c *Ctx) ctl { c.Return = 0; return exit }
+	return cc.returns(s.X)
+}
+
+// returns compiles the step that leaves a route with the value of x, nil being 1. A value of 0 ends
+// the script, as any 0 does.
+func (cc *compiler) returns(x syntax.Expr) target {
+	return cc.atom(func() {
+		f := func(*Ctx) Result { return 1 }
+		if x != nil {
+			var val valFn
+			uses := cc.measured(func() { val = cc.value(x) })
+			f = func(c *Ctx) Result {
+				v := val(c)
+				return int(v.int())
+			}
+			if v, ok := constant(x); ok {
+				n := int(v.int())
+				f = func(*Ctx) Result { return n }
+			}
+			if uses {
+				f = cc.released(f)
+			}
 		}
-		return func(c *Ctx) ctl { c.Return = n; return ret }
-	}
-	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
-	f := func(c *Ctx) ctl {
-		v := x(c)
-		if c.stop != next {
-			return c.stop
-		}
-		if c.Return = int(v.int()); c.Return == 0 {
-			return exit
-		}
-		return ret
-	}
-	if uses {
-		return scratched(f)
-	}
-	return f
+		cc.place(step{do: f, yes: toReturn, no: toReturn, keeps: true})
+	})
 }
 
 // exprStmt compiles a call run for its effect; anything else has none.
-func (cc *compiler) exprStmt(s *exprStmt) stmtFn {
-	x, ok := s.x.(*callExpr)
+func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
+	x, ok := s.X.(*syntax.Call)
 	if !ok {
-		if n, bare := s.x.(*nameExpr); bare {
-			cc.ld.errorf(n.pos, "unknown statement %s%s", n.name, suggest.DidYouMean(n.name, cc.statementNames()))
-			return nil
+		if n, bare := s.X.(*syntax.Name); bare {
+			cc.ld.errorf(n.Pos, "unknown statement %s%s", n.Name, suggest.DidYouMean(n.Name, cc.statementNames()))
+			return next
 		}
-		cc.ld.errorf(s.pos, "this expression has no effect")
-		return nil
-	}
-	if rt := cc.routeConst(x, false); rt != nil {
-		return func(c *Ctx) ctl { return c.route(rt) }
-	}
-	var call callFn
-	uses := cc.measured(func() { call = cc.call(x) })
-	if call == nil {
-		return nil
-	}
-	f := func(c *Ctx) ctl {
-		r := call(c)
-		c.Return = r
-		if r == 0 {
-			return c.zero()
-		}
+		cc.ld.errorf(s.Pos, "this expression has no effect")
 		return next
 	}
-	if uses {
-		return scratched(f)
-	}
-	return f
+	return cc.callTo(x, next, next, false)
 }
 
 // statementNames are the words a statement may begin with.
@@ -319,35 +298,37 @@ func (cc *compiler) statementNames() []string {
 }
 
 // assign compiles $x = value.
-func (cc *compiler) assign(s *assignStmt) stmtFn {
-	pv := cc.pv(s.to)
-	var x valFn
-	uses := cc.measured(func() { x = cc.value(s.x) })
-	if pv == nil || x == nil {
-		return nil
-	}
-	if pv.set == nil {
-		cc.ld.errorf(s.to.pos, "$%s cannot be assigned to", s.to.text)
-		return nil
-	}
-	set := pv.set
-	tooLong := &Diagnostic{Pos: s.pos, Text: "value of $" + s.to.text + " is too long"}
-	f := func(c *Ctx) ctl {
-		v := x(c)
-		if c.stop != next {
-			return c.stop
+func (cc *compiler) assign(s *syntax.Assign, next target) target {
+	return cc.atom(func() {
+		pv := cc.pv(s.To)
+		var x valFn
+		uses := cc.measured(func() { x = cc.value(s.X) })
+		if pv == nil {
+			return
 		}
-		switch set(c, v) {
-		case setTooLong:
-			return c.failed(tooLong)
-		case setRefused:
-			c.Return = -1
+		if pv.set == nil {
+			cc.ld.errorf(s.To.Pos, "$%s cannot be assigned to", s.To.Text)
+			return
 		}
-		return next
-	}
-	// Setting a part of a URI builds the new one in the scratch room.
-	if uses || pv.builds {
-		return scratched(f)
-	}
-	return f
+		set := pv.set
+		tooLong := &Diagnostic{Pos: s.Pos, Text: "value of $" + s.To.Text + " is too long"}
+		f := func(c *Ctx) Result {
+			v := x(c)
+			if c.stop != notStopped {
+				return 0
+			}
+			switch set(c, v) {
+			case setTooLong:
+				return c.failed(tooLong)
+			case setRefused:
+				c.Return = -1
+			}
+			return 1
+		}
+		// Setting a part of a URI builds the new one in the scratch room.
+		if uses || pv.builds {
+			f = cc.released(f)
+		}
+		cc.place(step{do: f, yes: next, no: next})
+	})
 }

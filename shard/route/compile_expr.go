@@ -3,250 +3,150 @@ package route
 import (
 	"regexp"
 	"strings"
+
+	"viaduct/shard/route/syntax"
 )
 
 // constant is the value of a literal.
-func constant(x expr) (Value, bool) {
+func constant(x syntax.Expr) (Value, bool) {
 	switch x := x.(type) {
-	case *intLit:
-		return intOf(x.n), true
-	case *strLit:
-		return Value{Kind: strValue, S: []byte(x.s)}, true
-	case *ipLit:
-		return Value{Kind: strValue, S: []byte(x.s)}, true
-	case *nameExpr:
-		if b := boolWord(x.name); b >= 0 {
+	case *syntax.Int:
+		return intOf(x.N), true
+	case *syntax.Str:
+		return Value{Kind: strValue, S: []byte(x.S)}, true
+	case *syntax.IP:
+		return Value{Kind: strValue, S: []byte(x.S)}, true
+	case *syntax.Name:
+		if b := syntax.BoolWord(x.Name); b >= 0 {
 			return intOf(int64(b)), true
 		}
 	}
 	return Value{}, false
 }
 
-// cond compiles a condition.
-func (cc *compiler) cond(x expr) condFn {
+// cond compiles a condition: the steps that lead to yes or to no. It returns where they are
+// entered; a condition that is known has none.
+func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 	if v, ok := constant(x); ok {
-		r := 0
 		if v.truth() {
-			r = 1
+			return yes
 		}
-		return func(*Ctx) int { return r }
+		return no
 	}
 	switch x := x.(type) {
-	case *callExpr:
-		return cc.callCond(x)
-	case *unaryExpr:
-		switch x.op {
+	case *syntax.Call:
+		if x.Name != "selval" {
+			return cc.callTo(x, yes, no, true)
+		}
+	case *syntax.Unary:
+		switch x.Op {
 		case "!":
-			f := cc.cond(x.x)
-			return func(c *Ctx) int {
-				r := f(c)
-				if r < 0 {
-					return r
-				}
-				return r ^ 1
-			}
+			return cc.cond(x.X, no, yes)
 		case "defined":
-			return cc.defined1(x)
+			return cc.test(yes, no, func() testFn { return cc.defined1(x) })
 		}
-	case *binaryExpr:
-		switch x.op {
+	case *syntax.Binary:
+		more := cc.label()
+		switch x.Op {
 		case "&&":
-			l, r := cc.cond(x.l), cc.cond(x.r)
-			return func(c *Ctx) int {
-				if k := l(c); k != 1 {
-					return k
-				}
-				return r(c)
-			}
+			entry := cc.cond(x.L, more, no)
+			cc.define(more, cc.cond(x.R, yes, no))
+			return entry
 		case "||":
-			l, r := cc.cond(x.l), cc.cond(x.r)
-			return func(c *Ctx) int {
-				if k := l(c); k != 0 {
-					return k
-				}
-				return r(c)
-			}
+			entry := cc.cond(x.L, yes, more)
+			cc.define(more, cc.cond(x.R, yes, no))
+			return entry
 		}
-		if f := cc.comparison(x); f != nil {
-			return f
+		if compares[x.Op] {
+			return cc.test(yes, no, func() testFn { return cc.comparison(x) })
 		}
-	case *nameExpr:
-		if n := coreValues[x.name]; n == nil {
+	case *syntax.Name:
+		if n := coreValues[x.Name]; n == nil {
 			cc.unknownName(x)
-			return func(*Ctx) int { return 0 }
+			return no
 		}
 	}
-	val := cc.value(x)
-	if val == nil {
-		return func(*Ctx) int { return 0 }
-	}
-	return func(c *Ctx) int {
-		v := val(c)
-		if c.stop != next {
-			return -1
+	return cc.test(yes, no, func() testFn {
+		val := cc.value(x)
+		return func(c *Ctx) Result {
+			v := val(c)
+			return answer(v.truth(), false)
 		}
-		if v.truth() {
-			return 1
-		}
-		return 0
-	}
-}
-
-// callCond compiles f(…) as a condition.
-func (cc *compiler) callCond(x *callExpr) condFn {
-	if rt := cc.routeConst(x, true); rt != nil {
-		return func(c *Ctx) int {
-			if k := c.route(rt); k != next {
-				c.stop = k
-				return -1
-			}
-			if c.Return > 0 {
-				return 1
-			}
-			return 0
-		}
-	}
-	call := cc.call(x)
-	if call == nil {
-		return func(*Ctx) int { return 0 }
-	}
-	if x.name == "is_method" {
-		if mask, simple := cc.methodMask(x); simple {
-			return func(c *Ctx) int {
-				if m := c.msg; m.IsRequest && mask>>m.Method&1 != 0 || !m.IsRequest && call(c) > 0 {
-					c.Return = 1
-					return 1
-				}
-				c.Return = -1
-				return 0
-			}
-		}
-	}
-	return func(c *Ctx) int {
-		r := call(c)
-		c.Return = r
-		if r > 0 {
-			return 1
-		}
-		if r < 0 {
-			return 0
-		}
-		c.zero()
-		return -1
-	}
+	})
 }
 
 // defined1 compiles "defined $x".
-func (cc *compiler) defined1(x *unaryExpr) condFn {
-	val := cc.value(x.x)
-	return func(c *Ctx) int {
-		if v := val(c); v.Kind != nullValue {
-			return 1
-		}
-		if c.stop != next {
-			return -1
-		}
-		return 0
+func (cc *compiler) defined1(x *syntax.Unary) testFn {
+	val := cc.value(x.X)
+	return func(c *Ctx) Result {
+		v := val(c)
+		return answer(v.Kind != nullValue, false)
 	}
 }
 
-// fromCond is a condition as the value 1 or 0.
-func fromCond(f condFn) valFn {
-	return func(c *Ctx) Value { return boolOf(f(c) == 1) }
+// fromTest is a test as the value 1 or 0.
+func fromTest(f testFn) valFn {
+	return func(c *Ctx) Value { return boolOf(f(c) > 0) }
 }
 
 // value compiles an expression whose value is wanted. It never gives nil.
-func (cc *compiler) value(x expr) valFn {
+func (cc *compiler) value(x syntax.Expr) valFn {
 	if v, ok := constant(x); ok {
 		return func(*Ctx) Value { return v }
 	}
 	none := func(*Ctx) Value { return Value{} }
 	switch x := x.(type) {
-	case *pvExpr:
+	case *syntax.Var:
 		pv := cc.pv(x)
 		if pv == nil {
 			return none
 		}
 		return pv.value()
-	case *selExpr:
-		cc.ld.errorf(x.pos, "selects (@%s) are not supported yet; most have a pseudo-variable", clip(x.text))
+	case *syntax.Select:
+		cc.ld.errorf(x.Pos, "selects (@%s) are not supported yet; most have a pseudo-variable", clip(x.Text))
 		return none
-	case *nameExpr:
-		if d := coreValues[x.name]; d != nil && d.value != nil {
+	case *syntax.Name:
+		if d := coreValues[x.Name]; d != nil && d.value != nil {
 			return d.value
 		}
 		cc.unknownName(x)
 		return none
-	case *callExpr:
+	case *syntax.Call:
+		if x.Name == "selval" {
+			return cc.selval(x)
+		}
 		return cc.callValue(x)
-	case *unaryExpr:
+	case *syntax.Unary:
 		return cc.unary(x)
-	case *binaryExpr:
+	case *syntax.Binary:
 		return cc.binary(x)
 	}
 	return none
 }
 
-// callValue compiles a call whose number is wanted.
-func (cc *compiler) callValue(x *callExpr) valFn {
-	if x.name == "selval" {
-		return cc.selval(x)
-	}
-	var call callFn
-	if rt := cc.routeConst(x, true); rt != nil {
-		call = routeCall(rt)
-	} else if call = cc.call(x); call == nil {
-		return func(*Ctx) Value { return Value{} }
-	}
-	return func(c *Ctx) Value {
-		r := call(c)
-		c.Return = r
-		if r == 0 {
-			c.zero()
-		}
-		return intOf(int64(r))
-	}
-}
-
 // operand compiles an expression that another one goes on with: a call in there is 1 or 0, not its number. Measured on 5.6.3 with a
 // route that returns 5: route(X) == 1 holds, route(X) + 1 is 2, while $var(x) = route(X) is 5.
-func (cc *compiler) operand(x expr) valFn {
-	if call, ok := x.(*callExpr); ok && call.name != "selval" {
-		return fromCond(cc.cond(x))
+func (cc *compiler) operand(x syntax.Expr) valFn {
+	if call, ok := x.(*syntax.Call); ok && call.Name != "selval" {
+		return cc.truthValue(x)
 	}
 	return cc.value(x)
 }
 
-// selval compiles selval(condition, a, b).
-func (cc *compiler) selval(x *callExpr) valFn {
-	if len(x.args) != 3 {
-		cc.ld.errorf(x.pos, "selval takes 3 arguments, not %d", len(x.args))
-		return func(*Ctx) Value { return Value{} }
+func (cc *compiler) unary(x *syntax.Unary) valFn {
+	switch x.Op {
+	case "!":
+		return cc.truthValue(x)
+	case "defined":
+		return fromTest(cc.defined1(x))
 	}
-	cond, a, b := cc.cond(x.args[0]), cc.value(x.args[1]), cc.value(x.args[2])
-	return func(c *Ctx) Value {
-		switch cond(c) {
-		case 1:
-			return a(c)
-		case 0:
-			return b(c)
-		}
-		return Value{}
-	}
-}
-
-func (cc *compiler) unary(x *unaryExpr) valFn {
-	switch x.op {
-	case "!", "defined":
-		return fromCond(cc.cond(x))
-	}
-	val := cc.operand(x.x)
-	switch x.op {
+	val := cc.operand(x.X)
+	switch x.Op {
 	case "-":
-		cc.wantNumber(x.x, "-")
+		cc.wantNumber(x.X, "-")
 		return func(c *Ctx) Value { v := val(c); return intOf(-v.int()) }
 	case "~":
-		cc.wantNumber(x.x, "~")
+		cc.wantNumber(x.X, "~")
 		return func(c *Ctx) Value { v := val(c); return intOf(^v.int()) }
 	case "(int)":
 		return func(c *Ctx) Value { v := val(c); return intOf(v.int()) }
@@ -263,47 +163,49 @@ func (cc *compiler) unary(x *unaryExpr) valFn {
 		return func(c *Ctx) Value { v := val(c); return boolOf(v.Kind != intValue && len(v.S) == 0) }
 	}
 	// (str): an empty string in front makes it one.
-	return cc.concat(func(*Ctx) Value { return Value{Kind: strValue} }, val, x.pos)
+	return cc.concat(func(*Ctx) Value { return Value{Kind: strValue} }, val, x.Pos)
 }
 
 // wantNumber refuses a string literal where a number is needed, as Kamailio does at load.
-func (cc *compiler) wantNumber(x expr, op string) {
-	if s, ok := x.(*strLit); ok {
-		cc.ld.errorf(s.pos, "%s needs a number, not the string %s", op, quote(clip(s.s)))
+func (cc *compiler) wantNumber(x syntax.Expr, op string) {
+	if s, ok := x.(*syntax.Str); ok {
+		cc.ld.errorf(s.Pos, "%s needs a number, not the string %s", op, quote(clip(s.S)))
 	}
 }
 
 // isNumber tells whether x can only be a number.
-func isNumber(x expr) bool {
+func isNumber(x syntax.Expr) bool {
 	switch x := x.(type) {
-	case *intLit:
+	case *syntax.Int:
 		return true
-	case *unaryExpr:
-		return x.op != "(str)"
-	case *binaryExpr:
-		return x.op != "+" || isNumber(x.l)
+	case *syntax.Unary:
+		return x.Op != "(str)"
+	case *syntax.Binary:
+		return x.Op != "+" || isNumber(x.L)
 	}
 	return false
 }
 
-func (cc *compiler) binary(x *binaryExpr) valFn {
-	switch x.op {
-	case "&&", "||", "==", "!=", "eq", "ne", "ieq", "ine", "=~", "!~", "<", ">", "<=", ">=":
-		return fromCond(cc.cond(x))
+func (cc *compiler) binary(x *syntax.Binary) valFn {
+	switch {
+	case x.Op == "&&" || x.Op == "||":
+		return cc.truthValue(x)
+	case compares[x.Op]:
+		return fromTest(cc.comparison(x))
 	}
-	if x.op != "+" || isNumber(x.l) {
-		cc.wantNumber(x.l, x.op)
-		cc.wantNumber(x.r, x.op)
+	if x.Op != "+" || isNumber(x.L) {
+		cc.wantNumber(x.L, x.Op)
+		cc.wantNumber(x.R, x.Op)
 	}
-	l, r := cc.operand(x.l), cc.operand(x.r)
-	if x.op == "+" {
-		if isNumber(x.l) {
+	l, r := cc.operands(x.L, x.R)
+	if x.Op == "+" {
+		if isNumber(x.L) {
 			return arith(l, r, func(a, b int64) int64 { return a + b })
 		}
 		// A chain a+b+c+d copies its left part again at each step; scripts join four things, not forty.
-		return cc.plus(l, r, x.pos)
+		return cc.plus(l, r, x.Pos)
 	}
-	switch x.op {
+	switch x.Op {
 	case "-":
 		return arith(l, r, func(a, b int64) int64 { return a - b })
 	case "*":
@@ -319,24 +221,20 @@ func (cc *compiler) binary(x *binaryExpr) valFn {
 	case ">>":
 		return arith(l, r, func(a, b int64) int64 { return a >> (uint64(b) & 63) })
 	}
-	if n, ok := x.r.(*intLit); ok && n.n == 0 {
-		cc.ld.errorf(x.pos, "division by zero")
+	if n, ok := x.R.(*syntax.Int); ok && n.N == 0 {
+		cc.ld.errorf(x.Pos, "division by zero")
 	}
-	if x.op == "/" {
-		return divide(l, r, x.pos, func(a, b int64) int64 { return a / b })
+	if x.Op == "/" {
+		return divide(l, r, x.Pos, func(a, b int64) int64 { return a / b })
 	}
-	return divide(l, r, x.pos, func(a, b int64) int64 { return a % b })
+	return divide(l, r, x.Pos, func(a, b int64) int64 { return a % b })
 }
 
 func arith(l, r valFn, op func(a, b int64) int64) valFn {
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
-		n := a.int() // before r runs: the string behind a may be a $var that r sets
 		b := r(c)
-		return intOf(op(n, b.int()))
+		return intOf(op(a.int(), b.int()))
 	}
 }
 
@@ -345,9 +243,6 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 	zero := []byte("division by zero at " + pos.String())
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		n := a.int()
 		b := r(c)
 		d := b.int()
@@ -365,17 +260,11 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 
 // plus adds or joins: the left operand decides, undef on the left takes the right one's type.
 func (cc *compiler) plus(l, r valFn, pos Pos) valFn {
-	cc.scratch = true
+	cc.scratch, cc.faults = true, true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		b := r(c)
-		if c.stop != next {
-			return Value{}
-		}
 		if a.Kind == intValue || a.Kind == nullValue && b.Kind == intValue {
 			return intOf(a.int() + b.int())
 		}
@@ -389,13 +278,10 @@ func (cc *compiler) plus(l, r valFn, pos Pos) valFn {
 
 // concat joins two values as strings.
 func (cc *compiler) concat(l, r valFn, pos Pos) valFn {
-	cc.scratch = true
+	cc.scratch, cc.faults = true, true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
 	return func(c *Ctx) Value {
 		a := l(c)
-		if c.stop != next {
-			return Value{}
-		}
 		b := r(c)
 		v, ok := c.concat(&a, &b)
 		if !ok {
@@ -406,15 +292,15 @@ func (cc *compiler) concat(l, r valFn, pos Pos) valFn {
 }
 
 // regex compiles the right side of =~: POSIX extended, case ignored (core cookbook, "if").
-func (cc *compiler) regex(x expr) *regexp.Regexp {
-	s, ok := x.(*strLit)
+func (cc *compiler) regex(x syntax.Expr) *regexp.Regexp {
+	s, ok := x.(*syntax.Str)
 	if !ok {
-		cc.ld.errorf(x.at(), "the pattern of =~ must be a string that is known at load; patterns from variables are not supported yet")
+		cc.ld.errorf(x.At(), "the pattern of =~ must be a string that is known at load; patterns from variables are not supported yet")
 		return nil
 	}
-	re, err := regexp.Compile("(?is)" + s.s)
+	re, err := regexp.Compile("(?is)" + s.S)
 	if err != nil {
-		cc.ld.errorf(s.pos, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		cc.ld.errorf(s.Pos, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		return nil
 	}
 	return re

@@ -7,6 +7,7 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook, "Core Keywords").
@@ -58,72 +59,71 @@ func init() {
 // onsendOnly are keywords of onsend_route.
 var onsendOnly = map[string]bool{"snd_ip": true, "snd_port": true, "snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
 
-func (cc *compiler) unknownName(x *nameExpr) {
+func (cc *compiler) unknownName(x *syntax.Name) {
 	switch {
-	case coreValues[x.name] != nil:
-		cc.ld.errorf(x.pos, "%s can only be compared with == or !=", x.name)
-	case onsendOnly[x.name]:
-		cc.ld.errorf(x.pos, "%s belongs in onsend_route, which is not supported yet", x.name)
-	case x.name == "myself":
-		cc.ld.errorf(x.pos, "myself stands on the right of ==, as in uri == myself")
+	case coreValues[x.Name] != nil:
+		cc.ld.errorf(x.Pos, "%s can only be compared with == or !=", x.Name)
+	case onsendOnly[x.Name]:
+		cc.ld.errorf(x.Pos, "%s belongs in onsend_route, which is not supported yet", x.Name)
+	case x.Name == "myself":
+		cc.ld.errorf(x.Pos, "myself stands on the right of ==, as in uri == myself")
 	default:
-		cc.ld.errorf(x.pos, "unknown word %s%s; text needs quotes", x.name, suggest.DidYouMean(x.name, sortedKeys(coreValues)))
+		cc.ld.errorf(x.Pos, "unknown word %s%s; text needs quotes", x.Name, suggest.DidYouMean(x.Name, sortedKeys(coreValues)))
 	}
 }
 
 // coreComparison compiles keyword == x and keyword != x.
-func (cc *compiler) coreComparison(n *nameExpr, x *binaryExpr) condFn {
-	d := coreValues[n.name]
-	not := x.op == "!="
-	never := func(*Ctx) int { return 0 }
-	if w, ok := x.r.(*nameExpr); ok && w.name == "myself" {
+func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
+	d := coreValues[n.Name]
+	not := x.Op == "!="
+	if w, ok := x.R.(*syntax.Name); ok && w.Name == "myself" {
 		return cc.myself(n, d, not)
 	}
 	switch d.kind {
 	case coreText:
-		want, ok := x.r.(*strLit)
-		if w, word := x.r.(*nameExpr); word && n.name == "method" {
+		want, ok := x.R.(*syntax.Str)
+		if w, word := x.R.(*syntax.Name); word && n.Name == "method" {
 			// method == INVITE
-			want, ok = &strLit{w.pos, w.name}, true
+			want, ok = &syntax.Str{Pos: w.Pos, S: w.Name}, true
 		}
 		if !ok {
 			return cc.typed(x, ignoreCase, not)
 		}
-		lit, read := []byte(want.s), d.bytes
-		return func(c *Ctx) int {
+		lit, read := []byte(want.S), d.bytes
+		return func(c *Ctx) Result {
 			b, there := read(c)
 			return answer(there && len(b) == len(lit) && bytes.EqualFold(b, lit), not)
 		}
 	case coreNumber:
 		return cc.typed(x, byLeft, not)
 	case coreProto:
-		want, ok := wordArg(cc, x.r, "a protocol: UDP, TCP, TLS, SCTP, WS or WSS", transportWord)
+		want, ok := wordArg(cc, x.R, "a protocol: UDP, TCP, TLS, SCTP, WS or WSS", transportWord)
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) int { return answer(c.Host.Transport() == want, not) }
+		return func(c *Ctx) Result { return answer(c.Host.Transport() == want, not) }
 	case coreFamily:
-		want, ok := wordArg(cc, x.r, "INET or INET6", familyWord)
+		want, ok := wordArg(cc, x.R, "INET or INET6", familyWord)
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) int { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
+		return func(c *Ctx) Result { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
 	}
 	return cc.addrComparison(n, d, x, not)
 }
 
 // wordArg reads a bare word or a string by means of read; what says what was expected.
-func wordArg[T any](cc *compiler, x expr, what string, read func(string) (T, bool)) (T, bool) {
+func wordArg[T any](cc *compiler, x syntax.Expr, what string, read func(string) (T, bool)) (T, bool) {
 	var s string
 	switch x := x.(type) {
-	case *nameExpr:
-		s = x.name
-	case *strLit:
-		s = x.s
+	case *syntax.Name:
+		s = x.Name
+	case *syntax.Str:
+		s = x.S
 	}
 	v, ok := read(s)
 	if !ok {
-		cc.ld.errorf(x.at(), "expected %s", what)
+		cc.ld.errorf(x.At(), "expected %s", what)
 	}
 	return v, ok
 }
@@ -147,18 +147,18 @@ func (v *Value) equalFold(r *Value) bool {
 }
 
 // myself compiles uri == myself and its likes.
-func (cc *compiler) myself(n *nameExpr, d *coreValue, not bool) condFn {
+func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 	switch {
 	case d.uri != nil:
 		uri := d.uri
-		return func(c *Ctx) int {
+		return func(c *Ctx) Result {
 			u := uri(c)
 			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an address). is_myself() is not so strict.
 			return answer(u != nil && len(u.HostBytes()) > 0 && c.Host.IsMyself(u.HostBytes(), int(u.EffectivePort()), AnyTransport), not)
 		}
 	case d.addr != nil:
 		addr := d.addr
-		return func(c *Ctx) int {
+		return func(c *Ctx) Result {
 			var tmp [64]byte
 			mark := len(c.buf)
 			c.buf = append(c.buf, appendHost(tmp[:0], addr(c).Addr())...)
@@ -167,8 +167,8 @@ func (cc *compiler) myself(n *nameExpr, d *coreValue, not bool) condFn {
 			return answer(is, not)
 		}
 	}
-	cc.ld.errorf(n.pos, "%s cannot be compared with myself", n.name)
-	return func(*Ctx) int { return 0 }
+	cc.ld.errorf(n.Pos, "%s cannot be compared with myself", n.Name)
+	return never
 }
 
 // appendHost appends an address as a URI's host: IPv6 in brackets.
@@ -181,26 +181,25 @@ func appendHost(dst []byte, ip netip.Addr) []byte {
 }
 
 // addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the same in quotes.
-func (cc *compiler) addrComparison(n *nameExpr, d *coreValue, x *binaryExpr, not bool) condFn {
-	never := func(*Ctx) int { return 0 }
+func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary, not bool) testFn {
 	var s string
-	switch r := x.r.(type) {
-	case *ipLit:
-		s = r.s
-	case *strLit:
-		s = r.s
+	switch r := x.R.(type) {
+	case *syntax.IP:
+		s = r.S
+	case *syntax.Str:
+		s = r.S
 	}
 	if s == "" {
-		cc.ld.errorf(x.r.at(), "%s is compared with an address, a network or myself", n.name)
+		cc.ld.errorf(x.R.At(), "%s is compared with an address, a network or myself", n.Name)
 		return never
 	}
 	net, ok := parseNet(s)
 	if !ok {
-		cc.ld.errorf(x.r.at(), "%s is neither an address nor a network", quote(clip(s)))
+		cc.ld.errorf(x.R.At(), "%s is neither an address nor a network", quote(clip(s)))
 		return never
 	}
 	addr := d.addr
-	return func(c *Ctx) int { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
+	return func(c *Ctx) Result { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
 }
 
 // parseNet reads 1.2.3.4, ::1, [::1], a/n and a/mask.

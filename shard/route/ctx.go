@@ -2,29 +2,24 @@ package route
 
 import "viaduct/parser"
 
-// ctl is what a statement tells the one around it.
-type ctl uint8
-
-const (
-	next ctl = iota // go on
-	brk             // break: leave the switch or while
-	ret             // return: leave the route
-	exit            // end the script
-	drop
-	fault // a limit was hit, Ctx.Fault says which
-)
-
 // run is the part of Ctx that lives for one message.
 type run struct {
-	msg   *Message
-	prog  *Program
-	kind  RouteKind // of the route the run began with
-	stop  ctl       // why an expression ended early; next while nothing did
-	depth int       // nested route() calls
-	buf   []byte
-	line  []byte // xlog's
-	vars  []variable
-	dirty []int32 // vars that were set in this run
+	msg  *Message
+	prog *Program
+	kind RouteKind // of the route the run began with
+	stop stop
+	jump target // stop: jumped
+	left int32  // steps that the run may still make
+	buf  []byte // the scratch room
+	mark int32  // what of it belongs to routes around this one; each statement gives back what lies behind
+	// temps are the numbers and texts that a statement keeps from one of its steps to the next,
+	// base the first of this route.
+	temps  []Value
+	base   int32
+	frames []frame // of the routes around this one
+	line   []byte  // xlog's
+	vars   []variable
+	dirty  []int32 // vars that were set in this run
 
 	ruri, duri uriCache
 	huri       parser.URI // of From and To
@@ -97,8 +92,9 @@ func (c *Ctx) begin(p *Program) {
 	}
 	c.msg = c.Host.Msg()
 	c.prog = p
-	c.stop = next
-	c.depth = 0
+	c.stop = notStopped
+	c.left = maxSteps
+	c.frames, c.mark, c.base = c.frames[:0], 0, 0
 	c.Return = 1
 	c.Fault = nil
 	c.buf = c.buf[:0]
@@ -110,6 +106,7 @@ func (c *Ctx) begin(p *Program) {
 		}
 		c.dirty = make([]int32, 0, p.nvars)
 	}
+	c.room()
 }
 
 // end lets go of the message.
@@ -159,71 +156,38 @@ func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
 	if rt == nil {
 		return Ended
 	}
-	var k ctl
 	if c.msg != nil && c.prog == p && kind != RequestRoute && kind != CoreReplyRoute {
-		k = c.within(rt, kind)
-	} else {
-		c.begin(p)
-		c.kind = kind
-		k = rt.body(c)
-		c.end()
+		return c.within(rt, kind)
 	}
-	switch k {
-	case exit:
-		return Exited
-	case drop:
-		return Dropped
-	case fault:
-		return Faulted
+	c.begin(p)
+	c.kind = kind
+	o := p.run(c, rt.entry)
+	c.end()
+	if o != Faulted {
+		c.Fault = nil
 	}
-	c.Fault = nil
-	return Ended
+	return o
 }
 
 // within runs rt inside another run: t_relay() makes branches, and each has its branch route. The $var are those of the outer run, as
 // in Kamailio. (After a panic a run looks as if it never ended; what follows may then see its $var, until the next request.)
-func (c *Ctx) within(rt *routeCode, kind RouteKind) ctl {
-	msg, outer, stop, result, mark := c.msg, c.kind, c.stop, c.Return, len(c.buf)
-	c.msg, c.kind, c.stop, c.Return = c.Host.Msg(), kind, next, 1
+func (c *Ctx) within(rt *routeCode, kind RouteKind) Outcome {
+	msg, outer, stop, result, text := c.msg, c.kind, c.stop, c.Return, len(c.buf)
+	mark, base, depth := c.mark, c.base, len(c.frames)
+	c.msg, c.kind, c.stop, c.Return = c.Host.Msg(), kind, notStopped, 1
+	c.mark, c.base = int32(text), base+c.prog.maxTemps
+	c.room()
 	c.ruri.forget()
 	c.duri.forget()
-	k := rt.body(c)
-	c.msg, c.kind, c.stop, c.Return, c.buf = msg, outer, stop, result, c.buf[:mark]
+	o := c.prog.run(c, rt.entry)
+	c.msg, c.kind, c.stop, c.Return, c.buf = msg, outer, stop, result, c.buf[:text]
+	c.mark, c.base, c.frames = mark, base, c.frames[:depth]
 	c.ruri.forget()
 	c.duri.forget()
-	return k
-}
-
-// route runs a sub-route. Falling off its end is return 1.
-func (c *Ctx) route(rt *routeCode) ctl {
-	if c.depth >= c.prog.maxRecursion {
-		return c.failed(&rt.tooDeep)
+	if o != Faulted {
+		c.Fault = nil
 	}
-	c.depth++
-	k := rt.body(c)
-	c.depth--
-	switch k {
-	case next:
-		c.Return = 1
-	case ret:
-		k = next
-	}
-	return k
-}
-
-// failed ends the run because of a limit.
-func (c *Ctx) failed(why *Diagnostic) ctl {
-	c.Fault = why
-	c.stop = fault
-	return fault
-}
-
-// zero is what a function's 0 means: exit, unless something else stopped the script inside it.
-func (c *Ctx) zero() ctl {
-	if c.stop == next {
-		c.stop = exit
-	}
-	return c.stop
+	return o
 }
 
 // setVar keeps v in variable i; false when it is too long.

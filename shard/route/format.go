@@ -1,6 +1,10 @@
 package route
 
-import "strconv"
+import (
+	"strconv"
+
+	"viaduct/shard/route/syntax"
+)
 
 // format is a text with variables in it, compiled: xlog's argument, or a function's string argument.
 type format struct {
@@ -30,7 +34,7 @@ func (cc *compiler) format(pos Pos, s string) *format {
 			i += 2
 			continue
 		}
-		n := pvLen(s[i:])
+		n := syntax.VarLen(s[i:])
 		if n < 0 {
 			cc.ld.errorf(pos, "variable is not closed in the text: ) is missing in %s", clip(s[i:]))
 			return nil

@@ -6,12 +6,13 @@ import (
 	"viaduct/parser"
 	"viaduct/shard/balance"
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // funcDef is one function a script can call. build is given a call whose number of arguments fits.
 type funcDef struct {
 	min, max int
-	build    func(cc *compiler, x *callExpr) callFn
+	build    func(cc *compiler, x *syntax.Call) callFn
 	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0: none.
 	soon int
 	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we not yet. Measured with 5.6.3.
@@ -26,7 +27,7 @@ func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
 
 // host is a function without arguments. f is the code itself: one indirection less than a method value of Host.
 func host(f callFn) *funcDef {
-	return &funcDef{build: func(*compiler, *callExpr) callFn { return f }}
+	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
 
 // The functions by module. Those of known.txt only are Kamailio's and not ours yet.
@@ -143,29 +144,31 @@ func defineFuncs() {
 	}
 }
 
-// call compiles f(args); nil after an error.
-func (cc *compiler) call(x *callExpr) callFn {
-	if x.name == "route" {
-		return cc.routeCallOf(x)
-	}
+// call compiles f(args), with no where its step leads when it fails; nil after an error.
+func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	d := cc.lookup(x)
 	if d == nil || !cc.mayCall(x, d) {
 		return nil
 	}
-	n := len(x.args)
+	n := len(x.Args)
 	switch {
 	case d.soon > 0 && n >= d.soon:
-		cc.ld.errorf(x.pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet", x.name, count(n, "argument"))
+		cc.ld.errorf(x.Pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet", x.Name, count(n, "argument"))
 		return nil
 	case n < d.min || n > d.max:
 		want := count(d.min, "argument")
 		if d.max > d.min {
 			want = itoa(int64(d.min)) + " to " + count(d.max, "argument")
 		}
-		cc.ld.errorf(x.pos, "%s takes %s, not %d", x.name, want, n)
+		cc.ld.errorf(x.Pos, "%s takes %s, not %d", x.Name, want, n)
 		return nil
 	}
-	return cc.guarded(x, d, d.build(cc, x))
+	cc.guard(x, d, no)
+	f := d.build(cc, x)
+	if x.Name == "is_method" && f != nil {
+		return cc.quickMethod(x, f)
+	}
+	return f
 }
 
 func count(n int, what string) string {
@@ -176,34 +179,34 @@ func count(n int, what string) string {
 }
 
 // lookup finds the function among the core's and the loaded modules'; otherwise it says why there is none.
-func (cc *compiler) lookup(x *callExpr) *funcDef {
-	if statelessForwards[x.name] {
+func (cc *compiler) lookup(x *syntax.Call) *funcDef {
+	if statelessForwards[x.Name] {
 		cc.prog.usesForward = true
 	}
-	if d := coreFuncs[x.name]; d != nil {
+	if d := coreFuncs[x.Name]; d != nil {
 		return d
 	}
 	for m := range cc.loaded {
-		if d := modules[m]; d != nil && d.funcs[x.name] != nil {
-			return d.funcs[x.name]
+		if d := modules[m]; d != nil && d.funcs[x.Name] != nil {
+			return d.funcs[x.Name]
 		}
 	}
 	for _, m := range sortedKeys(modules) {
-		if modules[m].funcs[x.name] != nil {
-			cc.ld.errorf(x.pos, "%s needs loadmodule \"%s.so\" before this line", x.name, m)
+		if modules[m].funcs[x.Name] != nil {
+			cc.ld.errorf(x.Pos, "%s needs loadmodule \"%s.so\" before this line", x.Name, m)
 			return nil
 		}
 	}
-	if m := knownFunc(x.name, cc.loaded); m != "" {
+	if m := knownFunc(x.Name, cc.loaded); m != "" {
 		where := " (module " + m + ")"
 		if m == "core" {
 			where = ""
 		}
-		cc.ld.errorf(x.pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.name, where)
+		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name, where)
 		return nil
 	}
 	names := append(allFuncNames(), sortedKeys(coreFuncs)...)
-	cc.ld.errorf(x.pos, "unknown function %s%s", x.name, suggest.DidYouMean(x.name, append(names, "route", "exit", "return", "drop")))
+	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
 	return nil
 }
 
@@ -224,12 +227,12 @@ func allFuncNames() []string {
 }
 
 // routeConst is the target of route(NAME) with a name known at load; nil for other calls.
-func (cc *compiler) routeConst(x *callExpr, cond bool) *routeCode {
+func (cc *compiler) routeConst(x *syntax.Call, cond bool) *routeCode {
 	name, ok := routeArg(x)
 	if !ok {
 		return nil
 	}
-	cc.refs = append(cc.refs, routeRef{name: name, pos: x.args[0].at(), cond: cond})
+	cc.refs = append(cc.refs, routeRef{name: name, pos: x.Args[0].At(), cond: cond})
 	return cc.routeNamed(name)
 }
 
@@ -237,29 +240,10 @@ func (cc *compiler) routeConst(x *callExpr, cond bool) *routeCode {
 func (cc *compiler) routeNamed(name string) *routeCode {
 	rt := cc.byName[name]
 	if rt == nil {
-		rt = &routeCode{name: name}
+		rt = cc.newRoute(name)
 		cc.byName[name] = rt
 	}
 	return rt
-}
-
-func routeCall(rt *routeCode) callFn {
-	return func(c *Ctx) int {
-		if k := c.route(rt); k != next {
-			c.stop = k
-			return 0
-		}
-		return c.Return
-	}
-}
-
-// routeCallOf compiles route(X) as a number.
-func (cc *compiler) routeCallOf(x *callExpr) callFn {
-	if rt := cc.routeConst(x, true); rt != nil {
-		return routeCall(rt)
-	}
-	cc.ld.errorf(x.pos, "route() with a computed name is not supported yet")
-	return nil
 }
 
 // intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in ds_select_dst("1", "4").
@@ -276,13 +260,13 @@ func (a *intArg) get(c *Ctx) int {
 	return int(v.int())
 }
 
-func (cc *compiler) intArg(x *callExpr, i int, what string, min, max int64) (intArg, bool) {
-	e := x.args[i]
+func (cc *compiler) intArg(x *syntax.Call, i int, what string, min, max int64) (intArg, bool) {
+	e := x.Args[i]
 	if v, ok := constant(e); ok {
 		n := v.int()
-		if s, isStr := e.(*strLit); isStr {
-			if strings.HasPrefix(s.s, "$") {
-				f := cc.format(s.pos, s.s)
+		if s, isStr := e.(*syntax.Str); isStr {
+			if strings.HasPrefix(s.S, "$") {
+				f := cc.format(s.Pos, s.S)
 				if f == nil {
 					return intArg{}, false
 				}
@@ -290,36 +274,36 @@ func (cc *compiler) intArg(x *callExpr, i int, what string, min, max int64) (int
 					return intArg{val: f.parts[0].pv.value()}, true
 				}
 			}
-			if itoa(n) != s.s {
-				cc.ld.errorf(s.pos, "%s wants a number for %s, not %s", x.name, what, quote(clip(s.s)))
+			if itoa(n) != s.S {
+				cc.ld.errorf(s.Pos, "%s wants a number for %s, not %s", x.Name, what, quote(clip(s.S)))
 				return intArg{}, false
 			}
 		}
 		if n < min || n > max {
-			cc.ld.errorf(e.at(), "%s: %s is %d; the range is %d..%d", x.name, what, n, min, max)
+			cc.ld.errorf(e.At(), "%s: %s is %d; the range is %d..%d", x.Name, what, n, min, max)
 			return intArg{}, false
 		}
 		return intArg{n: int(n)}, true
 	}
-	return intArg{val: cc.value(e)}, true
+	return intArg{val: cc.argument(x, i)}, true
 }
 
 // textArg is argument i as text with variables.
-func (cc *compiler) textArg(x *callExpr, i int) *format {
-	switch e := x.args[i].(type) {
-	case *strLit:
-		return cc.format(e.pos, e.s)
-	case *intLit:
-		s := itoa(e.n)
+func (cc *compiler) textArg(x *syntax.Call, i int) *format {
+	switch e := x.Args[i].(type) {
+	case *syntax.Str:
+		return cc.format(e.Pos, e.S)
+	case *syntax.Int:
+		s := itoa(e.N)
 		return &format{text: s, plain: true, parts: []formatPart{{text: []byte(s)}}}
-	case *pvExpr:
+	case *syntax.Var:
 		if pv := cc.pv(e); pv != nil {
 			return &format{parts: []formatPart{{pv: pv}, {}}}
 		}
 		return nil
 	}
 	// Any other expression: its value is printed.
-	val := cc.value(x.args[i])
+	val := cc.argument(x, i)
 	return &format{parts: []formatPart{{pv: &pvCode{any: val}}, {}}}
 }
 
@@ -331,8 +315,8 @@ func truth(b bool) int {
 }
 
 // reply builds sl_send_reply and its kin.
-func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		code, ok := cc.intArg(x, 0, "the code", 100, 699)
 		phrase := cc.textArg(x, 1)
 		if !ok || phrase == nil {
@@ -352,9 +336,6 @@ func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
 			if !phrase.plain {
 				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
 			}
-			if c.stop != next {
-				return 0 // an argument ended the script
-			}
 			if phrase.plain {
 				return c.Host.Reply(n, phrase.text, how)
 			}
@@ -363,7 +344,7 @@ func reply(how StatefulReply) func(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func maxForwards(cc *compiler, x *callExpr) callFn {
+func maxForwards(cc *compiler, x *syntax.Call) callFn {
 	limit, ok := cc.intArg(x, 0, "the limit", 1, 255)
 	if !ok {
 		return nil
@@ -374,20 +355,17 @@ func maxForwards(cc *compiler, x *callExpr) callFn {
 	}
 	return func(c *Ctx) int {
 		n := limit.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.MaxForwards(min(max(n, 1), 255))
 	}
 }
 
-func sanityCheck(cc *compiler, x *callExpr) callFn {
+func sanityCheck(cc *compiler, x *syntax.Call) callFn {
 	msg, uri := intArg{n: int(cc.set.Sanity.DefaultMsgChecks)}, intArg{n: int(cc.set.Sanity.DefaultURIChecks)}
 	ok := true
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		msg, ok = cc.intArg(x, 0, "the checks", 0, 1<<32-1)
 	}
-	if len(x.args) > 1 && ok {
+	if len(x.Args) > 1 && ok {
 		uri, ok = cc.intArg(x, 1, "the URI checks", 0, 1<<32-1)
 	}
 	if !ok {
@@ -399,30 +377,27 @@ func sanityCheck(cc *compiler, x *callExpr) callFn {
 	}
 	return func(c *Ctx) int {
 		m, u := msg.get(c), uri.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.SanityCheck(uint32(m), uint32(u))
 	}
 }
 
-func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		set, ok1 := cc.intArg(x, 0, "the set", 0, 1<<31-1)
 		alg, ok2 := cc.intArg(x, 1, "the algorithm", 0, 1<<31-1)
 		limit, ok3 := intArg{}, true
-		if len(x.args) > 2 {
+		if len(x.Args) > 2 {
 			limit, ok3 = cc.intArg(x, 2, "the limit", 0, 1<<31-1)
 		}
 		if !ok1 || !ok2 || !ok3 {
 			return nil
 		}
 		if a := balance.Algorithm(alg.n); alg.val == nil && !a.Available() {
-			cc.ld.errorf(x.args[1].at(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
+			cc.ld.errorf(x.Args[1].At(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
 			return nil
 		}
 		if alg.val == nil {
-			sel := Selection{Pos: x.pos, Set: -1, Algorithm: alg.n}
+			sel := Selection{Pos: x.Pos, Set: -1, Algorithm: alg.n}
 			if set.val == nil {
 				sel.Set = set.n
 			}
@@ -434,16 +409,13 @@ func selectDst(setURI bool) func(cc *compiler, x *callExpr) callFn {
 		}
 		return func(c *Ctx) int {
 			s, a, l := set.get(c), alg.get(c), limit.get(c)
-			if c.stop != next {
-				return 0
-			}
 			return c.moved(c.Host.SelectDst(s, a, l, setURI))
 		}
 	}
 }
 
 // hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
-func hasToTag(*compiler, *callExpr) callFn {
+func hasToTag(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		to, r := c.msg.To()
 		if r == parser.OK && to.Tag.Len > 0 {
@@ -453,8 +425,8 @@ func hasToTag(*compiler, *callExpr) callFn {
 	}
 }
 
-func isRequest(want bool) func(cc *compiler, x *callExpr) callFn {
-	return func(*compiler, *callExpr) callFn {
+func isRequest(want bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(*compiler, *syntax.Call) callFn {
 		return func(c *Ctx) int { return truth(c.msg.IsRequest == want) }
 	}
 }

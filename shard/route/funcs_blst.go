@@ -1,11 +1,15 @@
 package route
 
-import "time"
+import (
+	"time"
+
+	"viaduct/shard/route/syntax"
+)
 
 // blockSource is blst_add([seconds]).
-func blockSource(cc *compiler, x *callExpr) callFn {
+func blockSource(cc *compiler, x *syntax.Call) callFn {
 	ttl := intArg{}
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		var ok bool
 		if ttl, ok = cc.intArg(x, 0, "the time", 0, maxSeconds); !ok {
 			return nil
@@ -14,28 +18,28 @@ func blockSource(cc *compiler, x *callExpr) callFn {
 	return func(c *Ctx) int {
 		n, ok := ttl.within(c, maxSeconds)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return c.Host.BlockSource(time.Duration(n) * time.Second)
 	}
 }
 
 // blockRetryAfter is blst_add_retry_after(min, max): for as long as Retry-After says, within the two. Without Retry-After it is false.
-func blockRetryAfter(cc *compiler, x *callExpr) callFn {
+func blockRetryAfter(cc *compiler, x *syntax.Call) callFn {
 	least, ok1 := cc.intArg(x, 0, "the least time", 0, maxSeconds)
 	most, ok2 := cc.intArg(x, 1, "the longest time", 0, maxSeconds)
 	if !ok1 || !ok2 {
 		return nil
 	}
 	if least.val == nil && most.val == nil && least.n > most.n {
-		cc.ld.errorf(x.pos, "blst_add_retry_after: the least time, %d, is above the longest, %d", least.n, most.n)
+		cc.ld.errorf(x.Pos, "blst_add_retry_after: the least time, %d, is above the longest, %d", least.n, most.n)
 		return nil
 	}
 	return func(c *Ctx) int {
 		from, ok1 := least.within(c, maxSeconds)
 		to, ok2 := most.within(c, maxSeconds)
 		if !ok1 || !ok2 || from > to {
-			return c.refused()
+			return -1
 		}
 		after, ok := c.retryAfter()
 		if !ok {
@@ -69,10 +73,10 @@ func (c *Ctx) retryAfter() (int, bool) {
 }
 
 // blockIgnore is blst_set_ignore([reasons]) and its kin: without reasons all of them.
-func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		mask := intArg{n: 255}
-		if len(x.args) > 0 {
+		if len(x.Args) > 0 {
 			var ok bool
 			if mask, ok = cc.intArg(x, 0, "the mask", 0, 255); !ok {
 				return nil
@@ -81,7 +85,7 @@ func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *callExpr) call
 		return func(c *Ctx) int {
 			n, ok := mask.within(c, 255)
 			if !ok {
-				return c.refused()
+				return -1
 			}
 			now := c.Host.BlockIgnore(whose)
 			if on {

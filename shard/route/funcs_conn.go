@@ -3,14 +3,16 @@ package route
 import (
 	"time"
 	"unicode/utf8"
+
+	"viaduct/shard/route/syntax"
 )
 
 // The functions of tcpops. A connection's number comes first where there is one more argument than the others need.
 
 // connArgs reads them: the numbers behind the connection's, each within 0 and its limit.
-func (cc *compiler) connArgs(x *callExpr, what []string, limits []int64) (id intArg, rest []intArg, ok bool) {
+func (cc *compiler) connArgs(x *syntax.Call, what []string, limits []int64) (id intArg, rest []intArg, ok bool) {
 	args := 0
-	if len(x.args) > len(what) {
+	if len(x.Args) > len(what) {
 		if id, ok = cc.intArg(x, 0, "the connection", 0, 1<<62); !ok {
 			return id, nil, false
 		}
@@ -26,49 +28,41 @@ func (cc *compiler) connArgs(x *callExpr, what []string, limits []int64) (id int
 	return id, rest, true
 }
 
-// within reads a at run time; false when it is out of range or ended the script.
+// within reads a at run time; false when it is out of range.
 func (a *intArg) within(c *Ctx, max int) (int, bool) {
 	n := a.get(c)
-	return n, c.stop == next && n >= 0 && n <= max
+	return n, n >= 0 && n <= max
 }
 
-// refused is what a function is after an argument: false, or the end of the script when that stopped it.
-func (c *Ctx) refused() int {
-	if c.stop != next {
-		return 0
-	}
-	return -1
-}
-
-func connAlive(cc *compiler, x *callExpr) callFn {
+func connAlive(cc *compiler, x *syntax.Call) callFn {
 	id, ok := cc.intArg(x, 0, "the connection", 0, 1<<62)
 	if !ok {
 		return nil
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next || n <= 0 {
-			return c.refused()
+		if n <= 0 {
+			return -1
 		}
 		return truth(c.Host.ConnState(int64(n)) > 0)
 	}
 }
 
-func connState(cc *compiler, x *callExpr) callFn {
+func connState(cc *compiler, x *syntax.Call) callFn {
 	id, ok := cc.intArg(x, 0, "the connection", 0, 1<<62)
 	if !ok {
 		return nil
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next || n <= 0 {
-			return c.refused()
+		if n <= 0 {
+			return -1
 		}
 		return int(c.Host.ConnState(int64(n)))
 	}
 }
 
-func connLifetime(cc *compiler, x *callExpr) callFn {
+func connLifetime(cc *compiler, x *syntax.Call) callFn {
 	id, args, ok := cc.connArgs(x, []string{"the lifetime"}, []int64{maxSeconds})
 	if !ok {
 		return nil
@@ -78,7 +72,7 @@ func connLifetime(cc *compiler, x *callExpr) callFn {
 		n := id.get(c)
 		t, ok := life.within(c, maxSeconds)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return c.Host.SetConnLifetime(int64(n), time.Duration(t)*time.Second)
 	}
@@ -87,7 +81,7 @@ func connLifetime(cc *compiler, x *callExpr) callFn {
 // Linux takes no larger values: tcp(7), MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT and MAX_TCP_KEEPINTVL in include/net/tcp.h (6.1).
 const maxKeepSeconds, maxKeepCount = 32767, 127
 
-func connKeepalive(cc *compiler, x *callExpr) callFn {
+func connKeepalive(cc *compiler, x *syntax.Call) callFn {
 	id, args, ok := cc.connArgs(x, []string{"the idle time", "the count", "the interval"}, []int64{maxKeepSeconds, maxKeepCount, maxKeepSeconds})
 	if !ok {
 		return nil
@@ -99,47 +93,41 @@ func connKeepalive(cc *compiler, x *callExpr) callFn {
 		k, ok2 := tries.within(c, maxKeepCount)
 		v, ok3 := interval.within(c, maxKeepSeconds)
 		if !ok1 || !ok2 || !ok3 {
-			return c.refused()
+			return -1
 		}
 		return c.Host.SetConnKeepalive(int64(n), time.Duration(i)*time.Second, k, time.Duration(v)*time.Second)
 	}
 }
 
-func connKeepaliveOff(cc *compiler, x *callExpr) callFn {
+func connKeepaliveOff(cc *compiler, x *syntax.Call) callFn {
 	id, _, ok := cc.connArgs(x, nil, nil)
 	if !ok {
 		return nil
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.SetConnKeepalive(int64(n), 0, 0, 0)
 	}
 }
 
-func closeConn(cc *compiler, x *callExpr) callFn {
+func closeConn(cc *compiler, x *syntax.Call) callFn {
 	id, _, ok := cc.connArgs(x, nil, nil)
 	if !ok {
 		return nil
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.Host.CloseConn(int64(n), 0, nil)
 	}
 }
 
 // wsClose is ws_close([status, reason[, connection]]).
-func wsClose(cc *compiler, x *callExpr) callFn {
-	if len(x.args) == 0 {
+func wsClose(cc *compiler, x *syntax.Call) callFn {
+	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.Host.CloseConn(0, 1000, nil) } // normal closure (RFC 6455 §7.4.1)
 	}
-	if len(x.args) == 1 {
-		cc.ld.errorf(x.pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
+	if len(x.Args) == 1 {
+		cc.ld.errorf(x.Pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
 		return nil
 	}
 	status, ok := cc.intArg(x, 0, "the status", 1000, 4999)
@@ -148,11 +136,11 @@ func wsClose(cc *compiler, x *callExpr) callFn {
 		return nil
 	}
 	if status.val == nil && !closeStatus(status.n) {
-		cc.ld.errorf(x.args[0].at(), "ws_close: no Close frame may carry the status %d (RFC 6455 §7.4.1)", status.n)
+		cc.ld.errorf(x.Args[0].At(), "ws_close: no Close frame may carry the status %d (RFC 6455 §7.4.1)", status.n)
 		return nil
 	}
 	id := intArg{}
-	if len(x.args) > 2 {
+	if len(x.Args) > 2 {
 		if id, ok = cc.intArg(x, 2, "the connection", 0, 1<<62); !ok {
 			return nil
 		}
@@ -164,8 +152,8 @@ func wsClose(cc *compiler, x *callExpr) callFn {
 		if r <= 0 {
 			return r
 		}
-		if c.stop != next || !closeStatus(st) {
-			return c.refused()
+		if !closeStatus(st) {
+			return -1
 		}
 		return c.Host.CloseConn(int64(n), st, closeReason(b))
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"viaduct/parser"
+	"viaduct/shard/route/syntax"
 )
 
 // The functions of nathelper: what the addresses in a message say about where it comes from, and how to find the way back.
@@ -53,7 +54,7 @@ const (
 )
 
 // natTest is nat_uac_test(tests): true when one of them says so.
-func natTest(cc *compiler, x *callExpr) callFn {
+func natTest(cc *compiler, x *syntax.Call) callFn {
 	flags, ok := cc.intArg(x, 0, "the mask", 0, 511)
 	if !ok {
 		return nil
@@ -62,7 +63,7 @@ func natTest(cc *compiler, x *callExpr) callFn {
 	return func(c *Ctx) int {
 		n, ok := flags.within(c, 511)
 		if !ok {
-			return c.refused()
+			return -1
 		}
 		return truth(c.natted(n, reserved))
 	}
@@ -137,14 +138,14 @@ func (c *Ctx) nattedSDP(tests int, src netip.Addr, reserved bool) bool {
 }
 
 // isPrivate is is_rfc1918("address").
-func isPrivate(cc *compiler, x *callExpr) callFn {
+func isPrivate(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
 	}
 	if f.plain {
 		if _, ok := addrOf([]byte(f.text)); !ok {
-			cc.ld.errorf(x.args[0].at(), "is_rfc1918: %s is no address", quote(clip(f.text)))
+			cc.ld.errorf(x.Args[0].At(), "is_rfc1918: %s is no address", quote(clip(f.text)))
 			return nil
 		}
 	}
@@ -210,8 +211,8 @@ func (c *Ctx) fixContact() int {
 }
 
 // setContactAlias is set_contact_alias([trim]); an alias that is there is taken off in any case, since the way back must be the one seen here.
-func setContactAlias(cc *compiler, x *callExpr) callFn {
-	if len(x.args) > 0 {
+func setContactAlias(cc *compiler, x *syntax.Call) callFn {
+	if len(x.Args) > 0 {
 		if _, ok := cc.intArg(x, 0, "trim", 0, 1); !ok {
 			return nil
 		}
@@ -229,14 +230,14 @@ func setContactAlias(cc *compiler, x *callExpr) callFn {
 }
 
 // contactAlias is add_contact_alias([address, port, protocol]); without arguments 2 where the Contact names the source already.
-func contactAlias(cc *compiler, x *callExpr) callFn {
+func contactAlias(cc *compiler, x *syntax.Call) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
-	if n := len(x.args); n != 0 && n != 3 {
-		cc.ld.errorf(x.pos, "add_contact_alias takes no arguments, or an address, a port and a protocol")
+	if n := len(x.Args); n != 0 && n != 3 {
+		cc.ld.errorf(x.Pos, "add_contact_alias takes no arguments, or an address, a port and a protocol")
 		return nil
 	}
-	if len(x.args) == 0 {
+	if len(x.Args) == 0 {
 		return func(c *Ctx) int {
 			a, u := c.contact()
 			if u == nil {
@@ -266,7 +267,7 @@ func contactAlias(cc *compiler, x *callExpr) callFn {
 		t, isProto := transportBytes(pb)
 		a, u := c.contact()
 		if !whole || n == 0 || !isAddr || !isProto || u == nil {
-			return c.refused()
+			return -1
 		}
 		return c.addAlias(&a, u, name, ip, n, t)
 	}
@@ -340,7 +341,7 @@ func findNamed(params []byte, name string) (start, end int) {
 
 // takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none, or one
 // that is somebody else's, without a tilde (5.6.3).
-func takeAlias(cc *compiler, _ *callExpr) callFn {
+func takeAlias(cc *compiler, _ *syntax.Call) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
 	return func(c *Ctx) int {
@@ -384,7 +385,7 @@ func takeAlias(cc *compiler, _ *callExpr) callFn {
 }
 
 // noRegister is fix_nated_register().
-func noRegister(cc *compiler, x *callExpr) callFn {
-	cc.ld.warnf(x.pos, "fix_nated_register has nothing to do: there is no registrar that could keep the address")
+func noRegister(cc *compiler, x *syntax.Call) callFn {
+	cc.ld.warnf(x.Pos, "fix_nated_register has nothing to do: there is no registrar that could keep the address")
 	return func(*Ctx) int { return 1 }
 }

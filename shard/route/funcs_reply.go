@@ -1,12 +1,15 @@
 package route
 
-import "viaduct/parser"
+import (
+	"viaduct/parser"
+	"viaduct/shard/route/syntax"
+)
 
 // Functions about what responses made here carry besides what RFC 3261 §8.2.6 copies.
 
 // appendToReply is append_to_reply(rows): header rows for every response to this request that is
 // made here from now on.
-func appendToReply(cc *compiler, x *callExpr) callFn {
+func appendToReply(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
@@ -28,7 +31,7 @@ func appendToReply(cc *compiler, x *callExpr) callFn {
 // optionsReply is options_reply(): 200 to an OPTIONS for the proxy itself, with what §11.2 asks for
 // but Allow, which append_to_reply() can add: what a proxy lets through, its program knows. -1 for
 // another method, and for one with a user.
-func optionsReply(cc *compiler, _ *callExpr) callFn {
+func optionsReply(cc *compiler, _ *syntax.Call) callFn {
 	o := &cc.set.SIPUtils
 	rows := []byte("Accept: " + o.Accept + "\r\nAccept-Encoding: " + o.AcceptEncoding +
 		"\r\nAccept-Language: " + o.AcceptLanguage + "\r\nSupported: " + o.Supported + "\r\n")

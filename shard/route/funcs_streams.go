@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // The functions of modules that are about streams, their sockets and what they arrive on.
@@ -11,10 +12,6 @@ var tlsFuncs, websocketFuncs, xhttpFuncs, tcpopsFuncs, blstFuncs, nathelperFuncs
 
 // statelessForwards are the functions after which responses without a transaction are expected.
 var statelessForwards = map[string]bool{"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
-
-// bareArgs are the core functions whose first argument may be a host or a socket without quotes.
-var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true, "forward": true, "forward_udp": true, "forward_tcp": true,
-	"forward_tls": true, "forward_sctp": true}
 
 func defineStreamFuncs() {
 	for n, d := range map[string]*funcDef{
@@ -85,22 +82,22 @@ func streamFlag(flag StreamFlag) *funcDef {
 }
 
 // neverHTTP builds a function for HTTP requests, which the script never sees: it is false.
-func neverHTTP(why string) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
-		for i := range x.args {
+func neverHTTP(why string) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
+		for i := range x.Args {
 			if cc.textArg(x, i) == nil {
 				return nil
 			}
 		}
-		if cc.event == "" || x.name == "ws_handle_handshake" { // the route itself is warned of
-			cc.ld.warnf(x.pos, "%s has nothing to do: %s", x.name, why)
+		if cc.event == "" || x.Name == "ws_handle_handshake" { // the route itself is warned of
+			cc.ld.warnf(x.Pos, "%s has nothing to do: %s", x.Name, why)
 		}
 		return func(*Ctx) int { return -1 }
 	}
 }
 
 // forceSocket is force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
-func forceSocket(cc *compiler, x *callExpr) callFn {
+func forceSocket(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
@@ -126,13 +123,13 @@ func forceSocket(cc *compiler, x *callExpr) callFn {
 }
 
 // forceSocketName is set_send_socket_name("name").
-func forceSocketName(cc *compiler, x *callExpr) callFn {
+func forceSocketName(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
 	}
 	if f.plain {
-		cc.socketNamed(x.args[0].at(), f.text)
+		cc.socketNamed(x.Args[0].At(), f.text)
 		b := []byte(f.text)
 		return func(c *Ctx) int { return c.Host.ForceSocketName(b) }
 	}
@@ -162,9 +159,9 @@ func (cc *compiler) socketNamed(pos Pos, name string) {
 }
 
 // aliasConn is force_tcp_alias([port]).
-func aliasConn(cc *compiler, x *callExpr) callFn {
+func aliasConn(cc *compiler, x *syntax.Call) callFn {
 	port := intArg{}
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		var ok bool
 		if port, ok = cc.intArg(x, 0, "the port", 1, 65535); !ok {
 			return nil
@@ -172,9 +169,6 @@ func aliasConn(cc *compiler, x *callExpr) callFn {
 	}
 	return func(c *Ctx) int {
 		n := port.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if n < 0 || n > 65535 {
 			return -1
 		}
@@ -183,11 +177,11 @@ func aliasConn(cc *compiler, x *callExpr) callFn {
 }
 
 // advertiseHost is set_advertised_address("host").
-func advertiseHost(cc *compiler, x *callExpr) callFn {
+func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 	s, ok := cc.textKnown(x, 0, "a host")
 	if !ok || s == "" {
 		if ok {
-			cc.ld.errorf(x.args[0].at(), "%s: the host is empty", x.name)
+			cc.ld.errorf(x.Args[0].At(), "%s: the host is empty", x.Name)
 		}
 		return nil
 	}
@@ -199,16 +193,13 @@ func advertiseHost(cc *compiler, x *callExpr) callFn {
 }
 
 // advertisePort is set_advertised_port(port).
-func advertisePort(cc *compiler, x *callExpr) callFn {
+func advertisePort(cc *compiler, x *syntax.Call) callFn {
 	port, ok := cc.intArg(x, 0, "the port", 1, 65535)
 	if !ok {
 		return nil
 	}
 	return func(c *Ctx) int {
 		n := port.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if n < 1 || n > 65535 {
 			return -1
 		}
@@ -217,12 +208,12 @@ func advertisePort(cc *compiler, x *callExpr) callFn {
 }
 
 // forward is forward(), forward(host[, port]), and forward_udp(host[, port]) and its kin; host may be uri:host, port uri:port.
-func forward(cc *compiler, x *callExpr) callFn {
-	if len(x.args) == 0 {
+func forward(cc *compiler, x *syntax.Call) callFn {
+	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.Host.Forward() }
 	}
 	proto := AnyTransport
-	if _, word, found := strings.Cut(x.name, "_"); found {
+	if _, word, found := strings.Cut(x.Name, "_"); found {
 		proto, _ = transportWord(word)
 	}
 	name, ok := cc.textKnown(x, 0, "a host")
@@ -230,13 +221,13 @@ func forward(cc *compiler, x *callExpr) callFn {
 		return nil
 	}
 	uriPort, port := false, intArg{}
-	if len(x.args) > 1 {
-		if s, isStr := x.args[1].(*strLit); isStr && s.s == "uri:port" {
+	if len(x.Args) > 1 {
+		if s, isStr := x.Args[1].(*syntax.Str); isStr && s.S == "uri:port" {
 			uriPort = true
 		} else if port, ok = cc.intArg(x, 1, "the port", 1, 65535); !ok {
 			return nil
 		} else if port.val != nil {
-			cc.ld.errorf(x.args[1].at(), "%s wants a port that is known at load", x.name)
+			cc.ld.errorf(x.Args[1].At(), "%s wants a port that is known at load", x.Name)
 			return nil
 		}
 	}
@@ -269,10 +260,10 @@ func forward(cc *compiler, x *callExpr) callFn {
 }
 
 // addPath is add_path([user[, params]]).
-func addPath(received bool) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func addPath(received bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		var parts [2]*format
-		for i := range x.args {
+		for i := range x.Args {
 			if parts[i] = cc.textArg(x, i); parts[i] == nil {
 				return nil
 			}

@@ -6,6 +6,7 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // methodBits are the methods that have a number in package parser.
@@ -17,7 +18,7 @@ var methodBits = map[string]parser.Method{
 
 // isMethod is is_method("A|B"): the request's method, in a response that of CSeq. The argument's case does not matter, the
 // message's does (RFC 3261 §7.1).
-func isMethod(cc *compiler, x *callExpr) callFn {
+func isMethod(cc *compiler, x *syntax.Call) callFn {
 	mask, others, ok := cc.methods(x)
 	if !ok {
 		return nil
@@ -49,19 +50,19 @@ func isMethod(cc *compiler, x *callExpr) callFn {
 }
 
 // methods reads the list of is_method: a bit for each method with a number, the names of the others.
-func (cc *compiler) methods(x *callExpr) (mask uint32, others [][]byte, ok bool) {
-	s, ok := x.args[0].(*strLit)
-	if !ok || strings.Contains(s.s, "$") {
-		cc.ld.errorf(x.args[0].at(), "is_method with a variable is not supported yet: write \"INVITE|ACK\"")
+func (cc *compiler) methods(x *syntax.Call) (mask uint32, others [][]byte, ok bool) {
+	s, ok := x.Args[0].(*syntax.Str)
+	if !ok || strings.Contains(s.S, "$") {
+		cc.ld.errorf(x.Args[0].At(), "is_method with a variable is not supported yet: write \"INVITE|ACK\"")
 		return 0, nil, false
 	}
-	for _, w := range strings.Split(s.s, "|") {
+	for _, w := range strings.Split(s.S, "|") {
 		w = strings.ToUpper(strings.TrimSpace(w))
 		switch m, known := methodBits[w]; {
 		case known:
 			mask |= 1 << m
 		case !isToken(w):
-			cc.ld.errorf(s.pos, "is_method: %s is no list of methods such as \"INVITE|ACK\"", quote(clip(s.s)))
+			cc.ld.errorf(s.Pos, "is_method: %s is no list of methods such as \"INVITE|ACK\"", quote(clip(s.S)))
 			return 0, nil, false
 		default:
 			others = append(others, []byte(w))
@@ -71,15 +72,30 @@ func (cc *compiler) methods(x *callExpr) (mask uint32, others [][]byte, ok bool)
 }
 
 // methodMask is the list of is_method when all of it have numbers.
-func (cc *compiler) methodMask(x *callExpr) (uint32, bool) {
+func (cc *compiler) methodMask(x *syntax.Call) (uint32, bool) {
 	mask, others, ok := cc.methods(x)
 	return mask, ok && others == nil
+}
+
+// quickMethod makes is_method of a request one shift, if all the methods it names have numbers. f
+// sees responses.
+func (cc *compiler) quickMethod(x *syntax.Call, f callFn) callFn {
+	mask, simple := cc.methodMask(x)
+	if !simple {
+		return f
+	}
+	return func(c *Ctx) Result {
+		if m := c.msg; m.IsRequest {
+			return truth(mask>>m.Method&1 != 0)
+		}
+		return f(c)
+	}
 }
 
 // isToken tells whether s is a token (RFC 3261 §25.1).
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; !isNameByte(c) && !strings.ContainsRune("-.!%*+`'~", rune(c)) {
+		if c := s[i]; !syntax.IsNameByte(c) && !strings.ContainsRune("-.!%*+`'~", rune(c)) {
 			return false
 		}
 	}
@@ -95,55 +111,55 @@ var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CR
 var xlogLevels = map[string]int{"xdbg": 3, "xinfo": 2, "xnotice": 1, "xwarn": 0, "xerr": -1, "xbug": -4, "xcrit": -2, "xalert": -5}
 
 // xlogFunc is xlog("text") at level error, and xlog("L_INFO", "text").
-func xlogFunc(cc *compiler, x *callExpr) callFn {
+func xlogFunc(cc *compiler, x *syntax.Call) callFn {
 	level := logErr
-	if len(x.args) == 2 {
+	if len(x.Args) == 2 {
 		var ok bool
 		if level, ok = cc.level(x); !ok {
 			return nil
 		}
 	}
-	return cc.logLine(x, len(x.args)-1, level, cc.set.XLog.Prefix)
+	return cc.logLine(x, len(x.Args)-1, level, cc.set.XLog.Prefix)
 }
 
-func xlogAt(level int) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn { return cc.logLine(x, 0, level, cc.set.XLog.Prefix) }
+func xlogAt(level int) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn { return cc.logLine(x, 0, level, cc.set.XLog.Prefix) }
 }
 
 // level reads the first of two arguments: a word in quotes or a number.
-func (cc *compiler) level(x *callExpr) (int, bool) {
-	switch e := x.args[0].(type) {
-	case *strLit:
-		if n, ok := levelWords[e.s]; ok {
+func (cc *compiler) level(x *syntax.Call) (int, bool) {
+	switch e := x.Args[0].(type) {
+	case *syntax.Str:
+		if n, ok := levelWords[e.S]; ok {
 			return n, true
 		}
-		if n := atoi([]byte(e.s)); itoa(n) == e.s {
+		if n := atoi([]byte(e.S)); itoa(n) == e.S {
 			return int(n), true
 		}
-		cc.ld.errorf(e.pos, "unknown level %s%s", quote(clip(e.s)), suggest.DidYouMean(e.s, sortedKeys(levelWords)))
-	case *intLit:
-		return int(e.n), true
+		cc.ld.errorf(e.Pos, "unknown level %s%s", quote(clip(e.S)), suggest.DidYouMean(e.S, sortedKeys(levelWords)))
+	case *syntax.Int:
+		return int(e.N), true
 	default:
-		cc.ld.errorf(e.at(), "the level must be a word such as \"L_INFO\" or a number")
+		cc.ld.errorf(e.At(), "the level must be a word such as \"L_INFO\" or a number")
 	}
 	return 0, false
 }
 
 // logFunc is the core's log("text"), log(level, "text"): plain text, no variables. Without a level it is a debug line.
-func logFunc(cc *compiler, x *callExpr) callFn {
+func logFunc(cc *compiler, x *syntax.Call) callFn {
 	level := 3
-	if len(x.args) == 2 {
+	if len(x.Args) == 2 {
 		var ok bool
 		if level, ok = cc.level(x); !ok {
 			return nil
 		}
 	}
-	s, ok := x.args[len(x.args)-1].(*strLit)
+	s, ok := x.Args[len(x.Args)-1].(*syntax.Str)
 	if !ok {
-		cc.ld.errorf(x.args[len(x.args)-1].at(), "log takes a text in quotes; xlog takes variables")
+		cc.ld.errorf(x.Args[len(x.Args)-1].At(), "log takes a text in quotes; xlog takes variables")
 		return nil
 	}
-	line := []byte(strings.TrimRight(s.s, "\r\n"))
+	line := []byte(strings.TrimRight(s.S, "\r\n"))
 	return func(c *Ctx) int {
 		if level <= c.Host.LogLevel() {
 			c.Host.Log(level, line)
@@ -153,7 +169,7 @@ func logFunc(cc *compiler, x *callExpr) callFn {
 }
 
 // logLine formats argument i into the context's line buffer.
-func (cc *compiler) logLine(x *callExpr, i, level int, prefix string) callFn {
+func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string) callFn {
 	f := cc.textArg(x, i)
 	if f == nil {
 		return nil
@@ -166,9 +182,6 @@ func (cc *compiler) logLine(x *callExpr, i, level int, prefix string) callFn {
 		}
 		line := append(c.line[:0], pre...)
 		line, whole := f.append(c, line, limit)
-		if c.stop != next {
-			return 0
-		}
 		line = bytes.TrimRight(line, "\r\n")
 		if !whole {
 			line = append(line, "…"...)
@@ -179,14 +192,14 @@ func (cc *compiler) logLine(x *callExpr, i, level int, prefix string) callFn {
 }
 
 // revertURI is revert_uri(): the Request-URI as received.
-func revertURI(*compiler, *callExpr) callFn {
+func revertURI(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		return truth(setRURI(c, Value{Kind: strValue, S: c.msg.Bytes(c.msg.URI)}) == setDone)
 	}
 }
 
 // rewriteURI is seturi("sip:…").
-func rewriteURI(cc *compiler, x *callExpr) callFn {
+func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
@@ -202,17 +215,14 @@ func rewriteURI(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-// expand writes f into the scratch room. The number is 1, -1 when it does not fit, 0 when a call in it ended the script.
+// expand writes f into the scratch room. The number is 1, or -1 when it does not fit.
 func (c *Ctx) expand(f *format) ([]byte, int) {
 	start := len(c.buf)
 	whole := f.appendScratch(c, cap(c.buf))
-	if c.stop != next {
-		return nil, 0
-	}
 	return c.buf[start:len(c.buf):len(c.buf)], truth(whole)
 }
 
-func setDstFunc(cc *compiler, x *callExpr) callFn {
+func setDstFunc(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil
@@ -227,11 +237,11 @@ func setDstFunc(cc *compiler, x *callExpr) callFn {
 	}
 }
 
-func resetDst(*compiler, *callExpr) callFn {
+func resetDst(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int { return truth(setDstURI(c, Value{}) == setDone) }
 }
 
-func isDstSet(*compiler, *callExpr) callFn {
+func isDstSet(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		_, set := readDstURI(c)
 		return truth(set)
@@ -239,7 +249,7 @@ func isDstSet(*compiler, *callExpr) callFn {
 }
 
 // isMyself is is_myself(uri).
-func isMyself(cc *compiler, x *callExpr) callFn {
+func isMyself(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
 		return nil

@@ -9,25 +9,26 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // What transactions, branches and responses are steered with: modules tm and tmx, and the core's flags and branches.
 
 // textKnown is argument i as a text known at load.
-func (cc *compiler) textKnown(x *callExpr, i int, what string) (string, bool) {
-	switch a := x.args[i].(type) {
-	case *strLit:
-		return a.s, true
-	case *intLit:
-		return itoa(a.n), true
+func (cc *compiler) textKnown(x *syntax.Call, i int, what string) (string, bool) {
+	switch a := x.Args[i].(type) {
+	case *syntax.Str:
+		return a.S, true
+	case *syntax.Int:
+		return itoa(a.N), true
 	}
-	cc.ld.errorf(x.args[i].at(), "%s wants %s in quotes, known at load", x.name, what)
+	cc.ld.errorf(x.Args[i].At(), "%s wants %s in quotes, known at load", x.Name, what)
 	return "", false
 }
 
 // arm is t_on_failure("NAME") and its kin; "0" and "" disarm.
-func arm(kind RouteKind) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func arm(kind RouteKind) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		name, ok := cc.textKnown(x, 0, "the name of a route")
 		if !ok {
 			return nil
@@ -35,7 +36,7 @@ func arm(kind RouteKind) func(cc *compiler, x *callExpr) callFn {
 		n := 0
 		if name != "" && name != "0" {
 			if n = cc.numbers[armKey{kind, name}]; n == 0 {
-				cc.noSuchRoute(x.args[0].at(), kind, name)
+				cc.noSuchRoute(x.Args[0].At(), kind, name)
 				return nil
 			}
 		}
@@ -59,22 +60,22 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
 }
 
 // isSet is t_is_set("failure_route").
-func isSet(cc *compiler, x *callExpr) callFn {
+func isSet(cc *compiler, x *syntax.Call) callFn {
 	what, ok := cc.textKnown(x, 0, "failure_route, branch_route or onreply_route")
 	if !ok {
 		return nil
 	}
 	kind, known := namedKinds[what]
 	if !known {
-		cc.ld.errorf(x.args[0].at(), "t_is_set: %s is neither failure_route, branch_route nor onreply_route%s", quote(clip(what)),
+		cc.ld.errorf(x.Args[0].At(), "t_is_set: %s is neither failure_route, branch_route nor onreply_route%s", quote(clip(what)),
 			suggest.DidYouMean(what, sortedKeys(namedKinds)))
 		return nil
 	}
 	return func(c *Ctx) int { return truth(c.Host.Armed(kind) != 0) }
 }
 
-func isRunFor(in kinds) func(cc *compiler, x *callExpr) callFn {
-	return func(*compiler, *callExpr) callFn {
+func isRunFor(in kinds) func(cc *compiler, x *syntax.Call) callFn {
+	return func(*compiler, *syntax.Call) callFn {
 		return func(c *Ctx) int { return truth(in>>c.kind&1 != 0) }
 	}
 }
@@ -88,7 +89,7 @@ func (c *Ctx) replyStatus() int {
 }
 
 // statusCode is t_get_status_code(): the number is the function's value.
-func statusCode(*compiler, *callExpr) callFn {
+func statusCode(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		if n := c.replyStatus(); n > 0 {
 			return n
@@ -109,19 +110,19 @@ func (s *statusSet) has(status int) bool {
 
 // checkStatus is t_check_status("re"): the pattern is found anywhere in the code, as regexec(3) looks for it, unless it is anchored. There
 // are 600 codes, so that all are tried at load and a run is a look into a bitmap.
-func checkStatus(cc *compiler, x *callExpr) callFn {
-	s, ok := x.args[0].(*strLit)
-	if !ok || hasVariable(s.s) {
-		cc.ld.errorf(x.args[0].at(), "the pattern of t_check_status must be a string that is known at load")
+func checkStatus(cc *compiler, x *syntax.Call) callFn {
+	s, ok := x.Args[0].(*syntax.Str)
+	if !ok || hasVariable(s.S) {
+		cc.ld.errorf(x.Args[0].At(), "the pattern of t_check_status must be a string that is known at load")
 		return nil
 	}
-	re, err := regexp.Compile("(?i)" + s.s)
+	re, err := regexp.Compile("(?i)" + s.S)
 	if err != nil {
-		cc.ld.errorf(s.pos, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		cc.ld.errorf(s.Pos, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		return nil
 	}
-	if strings.Contains(s.s, `\d`) {
-		cc.ld.warnf(s.pos, `\d is a digit here and the letter d in Kamailio's patterns: write [0-9]`)
+	if strings.Contains(s.S, `\d`) {
+		cc.ld.warnf(s.Pos, `\d is a digit here and the letter d in Kamailio's patterns: write [0-9]`)
 	}
 	set := new(statusSet)
 	for n := 100; n < 700; n++ {
@@ -130,7 +131,7 @@ func checkStatus(cc *compiler, x *callExpr) callFn {
 		}
 	}
 	if *set == (statusSet{}) {
-		cc.ld.warnf(s.pos, "no status from 100 to 699 matches %s", quote(clip(s.s)))
+		cc.ld.warnf(s.Pos, "no status from 100 to 699 matches %s", quote(clip(s.S)))
 	}
 	return func(c *Ctx) int { return truth(set.has(c.replyStatus())) }
 }
@@ -138,7 +139,7 @@ func checkStatus(cc *compiler, x *callExpr) callFn {
 // hasVariable tells whether a dollar sign in a pattern begins a variable and is no anchor.
 func hasVariable(s string) bool {
 	for i := 0; i+1 < len(s); i++ {
-		if c := s[i+1]; s[i] == '$' && (c == '(' || isNameByte(c) && (c < '0' || c > '9')) {
+		if c := s[i+1]; s[i] == '$' && (c == '(' || syntax.IsNameByte(c) && (c < '0' || c > '9')) {
 			return true
 		}
 	}
@@ -146,9 +147,9 @@ func hasVariable(s string) bool {
 }
 
 // dropReplies is t_drop_replies(["a"|"l"|"n"]).
-func dropReplies(cc *compiler, x *callExpr) callFn {
+func dropReplies(cc *compiler, x *syntax.Call) callFn {
 	how := DropAll
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		s, ok := cc.textKnown(x, 0, `"a", "l" or "n"`)
 		if !ok {
 			return nil
@@ -160,7 +161,7 @@ func dropReplies(cc *compiler, x *callExpr) callFn {
 		case "n", "none":
 			how = DropNone
 		default:
-			cc.ld.errorf(x.args[0].at(), `t_drop_replies: %s is none of "a" (all), "l" (last) and "n" (none)`, quote(clip(s)))
+			cc.ld.errorf(x.Args[0].At(), `t_drop_replies: %s is none of "a" (all), "l" (last) and "n" (none)`, quote(clip(s)))
 			return nil
 		}
 	}
@@ -168,10 +169,10 @@ func dropReplies(cc *compiler, x *callExpr) callFn {
 }
 
 // setFr is t_set_fr(fr_inv[, fr]) in milliseconds.
-func setFr(cc *compiler, x *callExpr) callFn {
+func setFr(cc *compiler, x *syntax.Call) callFn {
 	inv, ok := cc.intArg(x, 0, "fr_inv_timeout", 0, maxMillis)
 	fr := intArg{}
-	if len(x.args) > 1 && ok {
+	if len(x.Args) > 1 && ok {
 		fr, ok = cc.intArg(x, 1, "fr_timeout", 0, maxMillis)
 	}
 	if !ok {
@@ -179,9 +180,6 @@ func setFr(cc *compiler, x *callExpr) callFn {
 	}
 	return func(c *Ctx) int {
 		i, f := inv.get(c), fr.get(c)
-		if c.stop != next {
-			return 0
-		}
 		if uint(i) > maxMillis || uint(f) > maxMillis {
 			return -1
 		}
@@ -190,50 +188,47 @@ func setFr(cc *compiler, x *callExpr) callFn {
 }
 
 // loadContacts is t_load_contacts([mode]).
-func loadContacts(cc *compiler, x *callExpr) callFn {
+func loadContacts(cc *compiler, x *syntax.Call) callFn {
 	mode := intArg{}
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		var ok bool
 		if mode, ok = cc.intArg(x, 0, "the mode", 0, 1); !ok {
 			return nil
 		}
 	}
 	if !cc.contacts {
-		cc.ld.warnf(x.pos, "Kamailio needs modparam(\"tm\", \"contacts_avp\", …) for t_load_contacts, and fails without")
+		cc.ld.warnf(x.Pos, "Kamailio needs modparam(\"tm\", \"contacts_avp\", …) for t_load_contacts, and fails without")
 	}
 	return func(c *Ctx) int {
 		m := mode.get(c)
-		if c.stop != next {
-			return 0
-		}
 		return c.moved(c.Host.LoadContacts(m))
 	}
 }
 
 // appendBranch is append_branch([uri[, q]]).
-func appendBranch(cc *compiler, x *callExpr) callFn {
-	if len(x.args) == 0 {
+func appendBranch(cc *compiler, x *syntax.Call) callFn {
+	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.Host.AppendBranch(nil, -1) }
 	}
 	uri := cc.textArg(x, 0)
 	if uri == nil {
 		return nil
 	}
-	if s, ok := x.args[0].(*strLit); ok && uri.plain && uri.text != "" {
+	if s, ok := x.Args[0].(*syntax.Str); ok && uri.plain && uri.text != "" {
 		var u parser.URI
 		if parser.ParseURI([]byte(uri.text), &u) != parser.OK {
-			cc.ld.errorf(s.pos, "append_branch: %s is no URI", quote(clip(uri.text)))
+			cc.ld.errorf(s.Pos, "append_branch: %s is no URI", quote(clip(uri.text)))
 			return nil
 		}
 	}
 	q := (*format)(nil)
-	if len(x.args) > 1 {
+	if len(x.Args) > 1 {
 		if q = cc.textArg(x, 1); q == nil {
 			return nil
 		}
 		if q.plain {
 			if _, ok := thousandths([]byte(q.text)); !ok && q.text != "" {
-				cc.ld.errorf(x.args[1].at(), "append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", quote(clip(q.text)))
+				cc.ld.errorf(x.Args[1].At(), "append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", quote(clip(q.text)))
 				return nil
 			}
 		}
@@ -287,20 +282,20 @@ func thousandths(b []byte) (int, bool) {
 }
 
 // flagArg is the number of a message flag.
-func (cc *compiler) flagArg(x *callExpr) (uint32, bool) {
-	n, ok := x.args[0].(*intLit)
+func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
+	n, ok := x.Args[0].(*syntax.Int)
 	switch {
 	case !ok:
-		cc.ld.errorf(x.args[0].at(), "%s wants the number of a flag, 0 to 31; flags have no names yet", x.name)
-	case n.n < 0 || n.n > 31:
-		cc.ld.errorf(n.pos, "%s: flag %d does not exist; the range is 0..31", x.name, n.n)
+		cc.ld.errorf(x.Args[0].At(), "%s wants the number of a flag, 0 to 31; flags have no names yet", x.Name)
+	case n.N < 0 || n.N > 31:
+		cc.ld.errorf(n.Pos, "%s: flag %d does not exist; the range is 0..31", x.Name, n.N)
 	default:
-		return 1 << n.n, true
+		return 1 << n.N, true
 	}
 	return 0, false
 }
 
-func setFlag(cc *compiler, x *callExpr) callFn {
+func setFlag(cc *compiler, x *syntax.Call) callFn {
 	bit, ok := cc.flagArg(x)
 	if !ok {
 		return nil
@@ -308,7 +303,7 @@ func setFlag(cc *compiler, x *callExpr) callFn {
 	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() | bit); return 1 }
 }
 
-func resetFlag(cc *compiler, x *callExpr) callFn {
+func resetFlag(cc *compiler, x *syntax.Call) callFn {
 	bit, ok := cc.flagArg(x)
 	if !ok {
 		return nil
@@ -316,7 +311,7 @@ func resetFlag(cc *compiler, x *callExpr) callFn {
 	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() &^ bit); return 1 }
 }
 
-func isFlagSet(cc *compiler, x *callExpr) callFn {
+func isFlagSet(cc *compiler, x *syntax.Call) callFn {
 	bit, ok := cc.flagArg(x)
 	if !ok {
 		return nil
@@ -325,12 +320,12 @@ func isFlagSet(cc *compiler, x *callExpr) callFn {
 }
 
 // relay is t_relay() and t_relay(host, port), the latter over the protocol the request came on.
-func relay(cc *compiler, x *callExpr) callFn {
-	switch len(x.args) {
+func relay(cc *compiler, x *syntax.Call) callFn {
+	switch len(x.Args) {
 	case 0:
 		return func(c *Ctx) int { return c.Host.Relay() }
 	case 1:
-		cc.ld.errorf(x.pos, "t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" and flags")
+		cc.ld.errorf(x.Pos, "t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" and flags")
 		return nil
 	}
 	dst, ok := cc.hostPortArgs(x)
@@ -345,12 +340,12 @@ func relay(cc *compiler, x *callExpr) callFn {
 }
 
 // relayOver is t_relay_to_udp([host, port]) and its kin.
-func relayOver(proto Transport) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func relayOver(proto Transport) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		dst := RelayDst{}
-		switch len(x.args) {
+		switch len(x.Args) {
 		case 1:
-			cc.ld.errorf(x.pos, "%s takes no arguments, or host and port", x.name)
+			cc.ld.errorf(x.Pos, "%s takes no arguments, or host and port", x.Name)
 			return nil
 		case 2:
 			var ok bool
@@ -364,37 +359,37 @@ func relayOver(proto Transport) func(cc *compiler, x *callExpr) callFn {
 }
 
 // hostPortArgs are the arguments host and port; both are known at load, as in Kamailio.
-func (cc *compiler) hostPortArgs(x *callExpr) (RelayDst, bool) {
+func (cc *compiler) hostPortArgs(x *syntax.Call) (RelayDst, bool) {
 	host, ok1 := cc.textKnown(x, 0, "a host")
 	port, ok2 := cc.intArg(x, 1, "the port", 1, 65535)
 	if !ok1 || !ok2 {
 		return RelayDst{}, false
 	}
 	if port.val != nil {
-		cc.ld.errorf(x.args[1].at(), "%s wants a port that is known at load", x.name)
+		cc.ld.errorf(x.Args[1].At(), "%s wants a port that is known at load", x.Name)
 		return RelayDst{}, false
 	}
 	return cc.relayDst(x, host, port.n)
 }
 
 // relayDst checks a host.
-func (cc *compiler) relayDst(x *callExpr, host string, port int) (RelayDst, bool) {
+func (cc *compiler) relayDst(x *syntax.Call, host string, port int) (RelayDst, bool) {
 	if strings.Count(host, ":") > 1 && host[0] != '[' {
 		host = "[" + host + "]" // an IPv6 address may stand without brackets where the port stands apart
 	}
 	var u parser.URI
 	if parser.ParseURI([]byte("sip:"+host), &u) != parser.OK || string(u.HostBytes()) != host {
-		cc.ld.errorf(x.args[0].at(), "%s: %s is no host", x.name, quote(clip(host)))
+		cc.ld.errorf(x.Args[0].At(), "%s: %s is no host", x.Name, quote(clip(host)))
 		return RelayDst{}, false
 	}
 	return RelayDst{Set: true, Host: []byte(host), Port: port}, true
 }
 
 // relayTo is t_relay_to([dst][, flags]): a first argument that is a number is the flags.
-func relayTo(cc *compiler, x *callExpr) callFn {
+func relayTo(cc *compiler, x *syntax.Call) callFn {
 	dst, flags, ok := RelayDst{}, RelayFlags(0), true
-	args := make([]string, len(x.args))
-	for i := range x.args {
+	args := make([]string, len(x.Args))
+	for i := range x.Args {
 		if args[i], ok = cc.textKnown(x, i, "proto:host:port or flags"); !ok {
 			return nil
 		}
@@ -402,12 +397,12 @@ func relayTo(cc *compiler, x *callExpr) callFn {
 	if n := len(args); n > 0 {
 		if f, err := strconv.ParseUint(args[n-1], 0, 32); err == nil {
 			if f > uint64(RelayNo100|RelayNoReply|RelayNoFailover) {
-				cc.ld.errorf(x.args[n-1].at(), "t_relay_to: flags are %d; the range is 0..7", f)
+				cc.ld.errorf(x.Args[n-1].At(), "t_relay_to: flags are %d; the range is 0..7", f)
 				return nil
 			}
 			flags, args = RelayFlags(f), args[:n-1]
 		} else if n == 2 {
-			cc.ld.errorf(x.args[1].at(), "t_relay_to wants a number for the flags, not %s", quote(clip(args[1])))
+			cc.ld.errorf(x.Args[1].At(), "t_relay_to wants a number for the flags, not %s", quote(clip(args[1])))
 			return nil
 		}
 	}
@@ -420,7 +415,7 @@ func relayTo(cc *compiler, x *callExpr) callFn {
 }
 
 // protoHostPort reads "proto:host:port"; proto and port may be left out.
-func (cc *compiler) protoHostPort(x *callExpr, s string) (RelayDst, bool) {
+func (cc *compiler) protoHostPort(x *syntax.Call, s string) (RelayDst, bool) {
 	proto, host, port := AnyTransport, s, 0
 	if word, rest, found := strings.Cut(s, ":"); found {
 		if t, ok := transportWord(word); ok {
@@ -430,7 +425,7 @@ func (cc *compiler) protoHostPort(x *callExpr, s string) (RelayDst, bool) {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		n := atoi([]byte(host[i+1:]))
 		if n < 1 || n > 65535 {
-			cc.ld.errorf(x.args[0].at(), "%s: %s is not proto:host:port", x.name, quote(clip(s)))
+			cc.ld.errorf(x.Args[0].At(), "%s: %s is not proto:host:port", x.Name, quote(clip(s)))
 			return RelayDst{}, false
 		}
 		host, port = host[:i], int(n)
@@ -441,15 +436,15 @@ func (cc *compiler) protoHostPort(x *callExpr, s string) (RelayDst, bool) {
 }
 
 // markDst is ds_mark_dst(["state"]).
-func markDst(cc *compiler, x *callExpr) callFn {
+func markDst(cc *compiler, x *syntax.Call) callFn {
 	state := "i"
-	if len(x.args) > 0 {
+	if len(x.Args) > 0 {
 		s, ok := cc.textKnown(x, 0, "a state")
 		if !ok {
 			return nil
 		}
 		if state, ok = dstState(s); !ok {
-			cc.ld.errorf(x.args[0].at(), `ds_mark_dst: %s is no state: "a", "i", "d" or "t", and "p" for probing`, quote(clip(s)))
+			cc.ld.errorf(x.Args[0].At(), `ds_mark_dst: %s is no state: "a", "i", "d" or "t", and "p" for probing`, quote(clip(s)))
 			return nil
 		}
 	}

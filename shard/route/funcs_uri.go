@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"viaduct/parser"
+	"viaduct/shard/route/syntax"
 )
 
 // The core functions that rewrite the Request-URI. What each leaves was compared with Kamailio 5.6.3 (TestRewriteURI); where it would leave
@@ -81,8 +82,8 @@ func (c *Ctx) edited() (uriParts, bool) {
 }
 
 // editURI builds a function with a text argument that changes parts of the Request-URI.
-func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		f := cc.textArg(x, 0)
 		if f == nil {
 			return nil
@@ -104,9 +105,9 @@ func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *call
 }
 
 // literalThere warns of variables in the text of a core function: Kamailio 5.6 does not fill them in.
-func (cc *compiler) literalThere(x *callExpr, f *format) {
-	if s, ok := x.args[0].(*strLit); ok && !f.plain {
-		cc.ld.warnf(s.pos, "Kamailio's %s takes %s as it stands; here variables in it are filled in", x.name, quote(clip(s.s)))
+func (cc *compiler) literalThere(x *syntax.Call, f *format) {
+	if s, ok := x.Args[0].(*syntax.Str); ok && !f.plain {
+		cc.ld.warnf(s.Pos, "Kamailio's %s takes %s as it stands; here variables in it are filled in", x.Name, quote(clip(s.S)))
 	}
 }
 
@@ -197,8 +198,8 @@ func findParam(params, name []byte) (start, end int) {
 }
 
 // strip is strip(n) and strip_tail(n): the first or last n characters of the user part go.
-func strip(tail bool) func(cc *compiler, x *callExpr) callFn {
-	return func(cc *compiler, x *callExpr) callFn {
+func strip(tail bool) func(cc *compiler, x *syntax.Call) callFn {
+	return func(cc *compiler, x *syntax.Call) callFn {
 		n, ok := cc.intArg(x, 0, "the count", 0, 1<<16)
 		if !ok {
 			return nil
@@ -206,9 +207,6 @@ func strip(tail bool) func(cc *compiler, x *callExpr) callFn {
 		cc.scratch = true
 		return func(c *Ctx) int {
 			k := n.get(c)
-			if c.stop != next {
-				return 0
-			}
 			p, ok := c.edited()
 			if !ok || k < 0 {
 				return -1
@@ -224,7 +222,7 @@ func strip(tail bool) func(cc *compiler, x *callExpr) callFn {
 }
 
 // addUserPhone is userphone(): adds user=phone. A tel URI needs none.
-func addUserPhone(cc *compiler, _ *callExpr) callFn {
+func addUserPhone(cc *compiler, _ *syntax.Call) callFn {
 	cc.scratch = true
 	return func(c *Ctx) int {
 		p, ok := c.edited()

@@ -6,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// globalTakesPath are globals whose value may be a bare path.
-var globalTakesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true, "run_dir": true,
-	"user": true, "uid": true, "group": true, "gid": true, "advertised_address": true, "tcp_source_ipv4": true, "tcp_source_ipv6": true}
+	"viaduct/shard/route/syntax"
+)
 
 // globals are the core parameters by name, aliases included (Kamailio 5.6 core cookbook). Those with idle are accepted with a warning.
 var globals map[string]*paramDef
@@ -20,26 +18,26 @@ func globalNames() []string { return append(sortedKeys(globals), "listen", "alia
 
 func init() {
 	word := func(f func(*Settings) *string) *paramDef {
-		return &paramDef{any: true, set: func(s *Settings, v valueLit) {
-			if v.kind == litInt && v.str == "" {
-				v.str = strconv.FormatInt(v.num, 10)
+		return &paramDef{any: true, set: func(s *Settings, v syntax.Literal) {
+			if v.Kind == syntax.IntLiteral && v.Str == "" {
+				v.Str = strconv.FormatInt(v.Num, 10)
 			}
-			*f(s) = v.str
+			*f(s) = v.Str
 		}}
 	}
 	port := func(f func(*Settings) *uint16) *paramDef {
-		return &paramDef{min: 1, max: 65535, set: func(s *Settings, v valueLit) { *f(s) = uint16(v.num) }}
+		return &paramDef{min: 1, max: 65535, set: func(s *Settings, v syntax.Literal) { *f(s) = uint16(v.Num) }}
 	}
 	negated := func(f func(*Settings) *bool) *paramDef {
-		return &paramDef{max: 1, set: func(s *Settings, v valueLit) { *f(s) = v.num == 0 }}
+		return &paramDef{max: 1, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Num == 0 }}
 	}
-	proto := &paramDef{any: true, well: func(v valueLit) string {
-		switch t, _ := transportWord(v.str); t {
+	proto := &paramDef{any: true, well: func(v syntax.Literal) string {
+		switch t, _ := transportWord(v.Str); t {
 		case UDP, TCP, TLS, SCTP:
 			return ""
 		}
-		return fmt.Sprintf("is %s; it is one of UDP, TCP, TLS and SCTP", quote(clip(v.str)))
-	}, set: func(s *Settings, v valueLit) { s.Core.UDPMTUTryProto, _ = transportWord(v.str) }}
+		return fmt.Sprintf("is %s; it is one of UDP, TCP, TLS and SCTP", quote(clip(v.Str)))
+	}, set: func(s *Settings, v syntax.Literal) { s.Core.UDPMTUTryProto, _ = transportWord(v.Str) }}
 	core := func(f func(*CoreSettings) *int, min, max int64) *paramDef {
 		return number(min, max, func(s *Settings) *int { return f(&s.Core) })
 	}
@@ -50,11 +48,11 @@ func init() {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Core) })
 	}
 	advertised := word(func(s *Settings) *string { return &s.Core.AdvertisedAddress })
-	advertised.well = func(v valueLit) string {
-		if v.kind == litInt && v.str == "" || len(v.str) <= maxAdvertisedName && v.str != "" && !strings.ContainsAny(v.str, " \t\r\n;,?<>\"\x00") {
+	advertised.well = func(v syntax.Literal) string {
+		if v.Kind == syntax.IntLiteral && v.Str == "" || len(v.Str) <= maxAdvertisedName && v.Str != "" && !strings.ContainsAny(v.Str, " \t\r\n;,?<>\"\x00") {
 			return ""
 		}
-		return fmt.Sprintf("is %s: write a host name or an address", quote(clip(v.str)))
+		return fmt.Sprintf("is %s: write a host name or an address", quote(clip(v.Str)))
 	}
 	globals = map[string]*paramDef{
 		"port":                port(func(s *Settings) *uint16 { return &s.Core.Port }),
@@ -68,7 +66,7 @@ func init() {
 		"enable_tls":          flag(func(c *CoreSettings) *bool { return &c.EnableTLS }),
 		"disable_tls":         negated(func(s *Settings) *bool { return &s.Core.EnableTLS }),
 		"enable_sctp":         core(func(c *CoreSettings) *int { return &c.EnableSCTP }, 0, 2),
-		"disable_sctp":        {max: 1, set: func(s *Settings, v valueLit) { s.Core.EnableSCTP = 1 - int(v.num) }},
+		"disable_sctp":        {max: 1, set: func(s *Settings, v syntax.Literal) { s.Core.EnableSCTP = 1 - int(v.Num) }},
 		"auto_aliases":        flag(func(c *CoreSettings) *bool { return &c.AutoAliases }),
 		"dns":                 flag(func(c *CoreSettings) *bool { return &c.DNS }),
 		"rev_dns":             flag(func(c *CoreSettings) *bool { return &c.RevDNS }),
@@ -100,7 +98,7 @@ func init() {
 		"workdir":             text(func(s *Settings) *string { return &s.Core.WorkDir }),
 		"exit_timeout":        seconds(func(c *CoreSettings) *time.Duration { return &c.ExitTimeout }),
 		"server_id":           core(func(c *CoreSettings) *int { return &c.ServerID }, 0, 1<<31-1),
-		"tos":                 {any: true, set: func(s *Settings, v valueLit) { s.Core.TOS = tosValue(v) }},
+		"tos":                 {any: true, set: func(s *Settings, v syntax.Literal) { s.Core.TOS = tosValue(v) }},
 	}
 	maps.Copy(globals, streamGlobals())
 	maps.Copy(globals, dnsGlobals())
@@ -126,8 +124,8 @@ func init() {
 }
 
 // tosValue reads a number or one of the kernel's names (netinet/ip.h).
-func tosValue(v valueLit) int {
-	switch v.str {
+func tosValue(v syntax.Literal) int {
+	switch v.Str {
 	case "IPTOS_LOWDELAY":
 		return 0x10
 	case "IPTOS_THROUGHPUT":
@@ -137,7 +135,7 @@ func tosValue(v valueLit) int {
 	case "IPTOS_MINCOST":
 		return 0x02
 	}
-	return int(v.num)
+	return int(v.Num)
 }
 
 // idleGlobals are core parameters that are accepted without effect, by the reason the warning gives.

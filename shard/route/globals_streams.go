@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 // streamGlobals are the core parameters about streams (core cookbook 5.6, "TCP Parameters", "TLS Parameters").
@@ -20,30 +22,30 @@ func streamGlobals() map[string]*paramDef {
 	}
 	// Below 0 Kamailio takes its default.
 	timeout := func(def time.Duration, f func(*StreamSettings) *time.Duration) *paramDef {
-		return &paramDef{min: -1, max: maxSeconds, set: func(s *Settings, v valueLit) {
-			if *f(&s.Stream) = time.Duration(v.num) * time.Second; v.num < 0 {
+		return &paramDef{min: -1, max: maxSeconds, set: func(s *Settings, v syntax.Literal) {
+			if *f(&s.Stream) = time.Duration(v.Num) * time.Second; v.Num < 0 {
 				*f(&s.Stream) = def
 			}
 		}}
 	}
 	source := func(is6 bool, f func(*StreamSettings) *netip.Addr) *paramDef {
-		return &paramDef{any: true, well: func(v valueLit) string {
-			if a, err := netip.ParseAddr(unbracket(v.str)); err != nil || a.Is6() != is6 {
-				return fmt.Sprintf("is no IPv%d address: %s", map[bool]int{true: 6, false: 4}[is6], quote(clip(v.str)))
+		return &paramDef{any: true, well: func(v syntax.Literal) string {
+			if a, err := netip.ParseAddr(unbracket(v.Str)); err != nil || a.Is6() != is6 {
+				return fmt.Sprintf("is no IPv%d address: %s", map[bool]int{true: 6, false: 4}[is6], quote(clip(v.Str)))
 			}
 			return ""
-		}, set: func(s *Settings, v valueLit) { *f(&s.Stream), _ = netip.ParseAddr(unbracket(v.str)) }}
+		}, set: func(s *Settings, v syntax.Literal) { *f(&s.Stream), _ = netip.ParseAddr(unbracket(v.Str)) }}
 	}
 	async := flag(func(s *StreamSettings) *bool { return &s.Async })
-	async.note = func(v valueLit) string {
-		if v.num == 0 {
+	async.note = func(v syntax.Literal) string {
+		if v.Num == 0 {
 			return "has no effect: what a socket does not take is queued always, since nobody may wait for it"
 		}
 		return ""
 	}
 	match := num(0, 1, func(s *StreamSettings) *int { return &s.ConnMatch })
-	match.note = func(v valueLit) string {
-		if v.num == 0 {
+	match.note = func(v syntax.Literal) string {
+		if v.Num == 0 {
 			return "is always 1: connections belong to a listener, and so to its address and port"
 		}
 		return ""
@@ -81,7 +83,7 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_source_ipv6":         source(true, func(s *StreamSettings) *netip.Addr { return &s.SourceIPv6 }),
 		"tcp_connection_match":    match,
 		"tcp_script_mode":         num(0, 1, func(s *StreamSettings) *int { return &s.ScriptMode }),
-		"tls_port_no":             {min: 1, max: 65535, set: func(s *Settings, v valueLit) { s.Core.TLSPort = uint16(v.num) }},
+		"tls_port_no":             {min: 1, max: 65535, set: func(s *Settings, v syntax.Literal) { s.Core.TLSPort = uint16(v.Num) }},
 
 		"tcp_wq_blk_size":      idleAny("the queue has no blocks"),
 		"tcp_fd_cache":         idleAny("a connection belongs to one event loop: there is no descriptor to pass"),
@@ -99,10 +101,10 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_handshake_max":               num(1, 65536, func(s *StreamSettings) *int { return &s.HandshakeMax }),
 		"udp_wq_max":                      number(0, 16<<20, func(s *Settings) *int { return &s.Core.UDPWQMaxBytes }),
 		"tcp_accept_rate":                 num(0, 1<<24, func(s *StreamSettings) *int { return &s.AcceptRate }),
-		"tcp_proxy_from": {kind: stringParam, well: func(v valueLit) string {
-			_, why := prefixes(v.str)
+		"tcp_proxy_from": {kind: stringParam, well: func(v syntax.Literal) string {
+			_, why := prefixes(v.Str)
 			return why
-		}, set: func(s *Settings, v valueLit) { s.Stream.ProxyFrom, _ = prefixes(v.str) }},
+		}, set: func(s *Settings, v syntax.Literal) { s.Stream.ProxyFrom, _ = prefixes(v.Str) }},
 	}
 }
 
@@ -143,16 +145,16 @@ func dnsGlobals() map[string]*paramDef {
 	}
 	// Below 0 there is no bound, as with 0.
 	unbounded := func(f func(*DNSSettings) *time.Duration) *paramDef {
-		return &paramDef{min: -1, max: 1<<32 - 1, set: func(s *Settings, v valueLit) {
-			*f(&s.DNS) = time.Duration(min(max(v.num, 0), maxSeconds)) * time.Second
+		return &paramDef{min: -1, max: 1<<32 - 1, set: func(s *Settings, v syntax.Literal) {
+			*f(&s.DNS) = time.Duration(min(max(v.Num, 0), maxSeconds)) * time.Second
 		}}
 	}
 	file := func(f func(*DNSSettings) *string) *paramDef {
 		return text(func(s *Settings) *string { return f(&s.DNS) })
 	}
 	sctp := num(-10, 1<<30, func(s *DNSSettings) *int { return &s.SCTPPref })
-	sctp.note = func(v valueLit) string {
-		if v.num >= 0 {
+	sctp.note = func(v syntax.Literal) string {
+		if v.Num >= 0 {
 			return "has no effect: SCTP is not there"
 		}
 		return ""
@@ -198,10 +200,10 @@ func blocklistGlobals() map[string]*paramDef {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Blocklist) })
 	}
 	mask := func(f func(*BlocklistSettings) *BlockReasons) *paramDef {
-		return &paramDef{max: 255, set: func(s *Settings, v valueLit) { *f(&s.Blocklist) = BlockReasons(v.num) }}
+		return &paramDef{max: 255, set: func(s *Settings, v syntax.Literal) { *f(&s.Blocklist) = BlockReasons(v.Num) }}
 	}
 	sctp := mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore })
-	sctp.note = func(valueLit) string { return "has no effect: SCTP is not there" }
+	sctp.note = func(syntax.Literal) string { return "has no effect: SCTP is not there" }
 	expire := seconds(func(b *BlocklistSettings) *time.Duration { return &b.Expire })
 	named := map[string]*paramDef{
 		"use_dst_%s":         toggle(func(s *Settings) *bool { return &s.Blocklist.Use }),

@@ -1,6 +1,10 @@
 package route
 
-import "strings"
+import (
+	"strings"
+
+	"viaduct/shard/route/syntax"
+)
 
 // kinds is a set of RouteKind: those a block may be run for, or those a function may be called in.
 type kinds uint8
@@ -42,31 +46,28 @@ func (k kinds) String() string {
 var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute, "onreply_route": ReplyRoute}
 
 // plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is run for, before any is compiled.
-func (cc *compiler) plan(items []item) {
+func (cc *compiler) plan(items []syntax.Item) {
 	for i := range items {
 		it := &items[i]
-		kind, ok := namedKinds[it.kindName]
-		if it.kind != itemRoute || !ok || it.unnamed() {
+		kind, ok := namedKinds[it.Word]
+		if it.Kind != syntax.RouteItem || !ok || it.Unnamed() {
 			continue
 		}
-		key := armKey{kind, it.name}
+		key := armKey{kind, it.Name}
 		if cc.numbers[key] != 0 {
 			continue // reported where it is compiled
 		}
 		list := cc.prog.armable(kind)
 		if len(*list) == maxArmable {
-			cc.ld.errorf(it.pos, "more than %d routes of the kind %s", maxArmable, it.kindName)
+			cc.ld.errorf(it.Pos, "more than %d routes of the kind %s", maxArmable, it.Word)
 			continue
 		}
-		*list = append(*list, &routeCode{name: it.name})
+		*list = append(*list, cc.newRoute(it.Name))
 		cc.numbers[key] = len(*list)
 	}
 	cc.prog.numbering = cc.prog.hashNames()
 	cc.reach(items)
 }
-
-// unnamed tells whether the route has no name; 0 is Kamailio's spelling of none.
-func (it *item) unnamed() bool { return it.name == "" || it.name == "0" }
 
 // armKey names a route that can be armed: each kind has its own names.
 type armKey struct {
@@ -101,7 +102,7 @@ func (p *Program) hashNames() uint64 {
 }
 
 // reach spreads what each route is run for along route(NAME), until nothing changes: at most one round per nested route.
-func (cc *compiler) reach(items []item) {
+func (cc *compiler) reach(items []syntax.Item) {
 	calls := map[string][]string{} // route[NAME] to the names it calls
 	run := func(from kinds, names []string) (more bool) {
 		for _, n := range names {
@@ -114,14 +115,14 @@ func (cc *compiler) reach(items []item) {
 	}
 	for i := range items {
 		it := &items[i]
-		if it.kind != itemRoute {
+		if it.Kind != syntax.RouteItem {
 			continue
 		}
 		var w callees
-		w.stmts(it.body)
-		if it.kindName == "route" && !it.unnamed() {
-			calls[it.name] = w.names
-		} else if k, ok := it.runKind(); ok {
+		w.stmts(it.Body)
+		if it.Word == "route" && !it.Unnamed() {
+			calls[it.Name] = w.names
+		} else if k, ok := runKind(it); ok {
 			run(1<<k, w.names)
 		}
 	}
@@ -134,83 +135,83 @@ func (cc *compiler) reach(items []item) {
 }
 
 // runKind is what a block that is no route[NAME] is run for.
-func (it *item) runKind() (RouteKind, bool) {
-	switch it.kindName {
+func runKind(it *syntax.Item) (RouteKind, bool) {
+	switch it.Word {
 	case "request_route", "route":
 		return RequestRoute, true
 	case "reply_route":
 		return CoreReplyRoute, true
 	case "onreply_route":
-		if it.unnamed() {
+		if it.Unnamed() {
 			return CoreReplyRoute, true
 		}
 	}
-	k, ok := namedKinds[it.kindName]
+	k, ok := namedKinds[it.Word]
 	return k, ok
 }
 
 // callees collects the names in route(NAME).
 type callees struct{ names []string }
 
-func (w *callees) stmts(list []stmt) {
+func (w *callees) stmts(list []syntax.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
-		case *ifStmt:
-			w.expr(s.cond)
-			w.stmts(s.then)
-			w.stmts(s.els)
-		case *whileStmt:
-			w.expr(s.cond)
-			w.stmts(s.body)
-		case *switchStmt:
-			w.expr(s.x)
-			for i := range s.cases {
-				w.stmts(s.cases[i].body)
+		case *syntax.If:
+			w.expr(s.Cond)
+			w.stmts(s.Then)
+			w.stmts(s.Else)
+		case *syntax.While:
+			w.expr(s.Cond)
+			w.stmts(s.Body)
+		case *syntax.Switch:
+			w.expr(s.X)
+			for i := range s.Cases {
+				w.stmts(s.Cases[i].Body)
 			}
-		case *assignStmt:
-			w.expr(s.x)
-		case *jumpStmt:
-			w.expr(s.x)
-		case *exprStmt:
-			w.expr(s.x)
+		case *syntax.Assign:
+			w.expr(s.X)
+		case *syntax.Jump:
+			w.expr(s.X)
+		case *syntax.ExprStmt:
+			w.expr(s.X)
 		}
 	}
 }
 
-func (w *callees) expr(x expr) {
+func (w *callees) expr(x syntax.Expr) {
 	switch x := x.(type) {
-	case *unaryExpr:
-		w.expr(x.x)
-	case *binaryExpr:
-		w.expr(x.l)
-		w.expr(x.r)
-	case *callExpr:
+	case *syntax.Unary:
+		w.expr(x.X)
+	case *syntax.Binary:
+		w.expr(x.L)
+		w.expr(x.R)
+	case *syntax.Call:
 		if name, ok := routeArg(x); ok {
 			w.names = append(w.names, name)
 		}
-		for _, a := range x.args {
+		for _, a := range x.Args {
 			w.expr(a)
 		}
 	}
 }
 
 // routeArg is NAME of route(NAME).
-func routeArg(x *callExpr) (string, bool) {
-	if x.name != "route" || len(x.args) != 1 {
+func routeArg(x *syntax.Call) (string, bool) {
+	if x.Name != "route" || len(x.Args) != 1 {
 		return "", false
 	}
-	switch a := x.args[0].(type) {
-	case *strLit:
-		return a.s, true
-	case *intLit:
-		return itoa(a.n), true
+	switch a := x.Args[0].(type) {
+	case *syntax.Str:
+		return a.S, true
+	case *syntax.Int:
+		return itoa(a.N), true
 	}
 	return "", false
 }
 
 // mayCall tells whether d may be called where x stands; otherwise it says where it may. A route[NAME] counts as request_route, whoever
 // calls it (5.6.3).
-func (cc *compiler) mayCall(x *callExpr, d *funcDef) bool {
+func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	in, soon := d.in, d.soonIn
 	if in == 0 {
 		in = anywhere
@@ -219,32 +220,30 @@ func (cc *compiler) mayCall(x *callExpr, d *funcDef) bool {
 	case cc.kind&in != 0:
 		return true
 	case cc.kind&soon != 0:
-		cc.ld.errorf(x.pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.name, cc.kind)
+		cc.ld.errorf(x.Pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.Name, cc.kind)
 	case cc.event != "":
-		cc.ld.errorf(x.pos, "%s may be called in %s, not in event_route[%s], which counts as request_route", x.name, in|soon, clip(cc.event))
+		cc.ld.errorf(x.Pos, "%s may be called in %s, not in event_route[%s], which counts as request_route", x.Name, in|soon, clip(cc.event))
 	case cc.sub != nil:
-		cc.ld.errorf(x.pos, "%s may be called in %s, not in route[%s], which counts as request_route", x.name, in|soon, clip(cc.sub.name))
+		cc.ld.errorf(x.Pos, "%s may be called in %s, not in route[%s], which counts as request_route", x.Name, in|soon, clip(cc.sub.name))
 	default:
-		cc.ld.errorf(x.pos, "%s may be called in %s, not in %s", x.name, in|soon, cc.kind)
+		cc.ld.errorf(x.Pos, "%s may be called in %s, not in %s", x.Name, in|soon, cc.kind)
 	}
 	return false
 }
 
-// guarded makes f fail where a route[NAME] is run for something d must not be called in, which shows only at run time.
-func (cc *compiler) guarded(x *callExpr, d *funcDef, f callFn) callFn {
+// guard makes a call fail where a route[NAME] is run for something d must not be called in, which
+// shows only at run time: before any of its arguments is looked at.
+func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 	in := d.in
-	if cc.sub == nil || in == 0 || f == nil {
-		return f
+	if cc.sub == nil || in == 0 {
+		return
 	}
 	bad := cc.runFor[cc.sub.name] &^ in
 	if bad == 0 {
-		return f
+		return
 	}
-	cc.ld.warnf(x.pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.name, clip(cc.sub.name), bad, in)
-	return func(c *Ctx) int {
-		if in>>c.kind&1 == 0 {
-			return -1
-		}
-		return f(c)
-	}
+	cc.ld.warnf(x.Pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.Name, clip(cc.sub.name), bad, in)
+	yes := cc.label()
+	cc.place(step{do: func(c *Ctx) Result { return truth(in>>c.kind&1 != 0) }, yes: yes, no: no, keeps: true})
+	cc.entry = yes
 }

@@ -2,16 +2,6 @@ package route
 
 // Limits of this package. Each says what happens when it is reached.
 const (
-	// maxIncludeDepth is how deep include_file may nest (Kamailio 5.6 manual: 10). Beyond: load error.
-	maxIncludeDepth = 10
-	// maxMacroDepth is how deep defines may expand into each other. Beyond: load error; a define never expands inside itself.
-	maxMacroDepth = 32
-	// maxNesting is how deep blocks and parentheses may nest, so that no file can exhaust the stack of the parser. Beyond: load error.
-	maxNesting = 200
-	// maxErrors ends a load early: nobody reads the hundred-and-first message. Beyond: one line says so.
-	maxErrors = 100
-	// maxFileBytes is the largest configuration file, includes and defines counted as often as they are read. Beyond: load error.
-	maxFileBytes = 16 << 20
 	// maxVars is how many different $var() names one program may have. Beyond: load error.
 	maxVars = 1024
 
@@ -29,6 +19,11 @@ const (
 	maxAliasName = 64
 	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
 	closeReasonBytes = 123
+
+	// maxSteps is how many steps one run may make, loops and routes counted whole each time.
+	// Beyond: Faulted. It is some ten milliseconds, and loops of max_while_loops within each other
+	// go far beyond.
+	maxSteps = 1 << 20
 
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
 	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.

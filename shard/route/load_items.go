@@ -5,32 +5,34 @@ import (
 	"strings"
 
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // compile turns the items, in file order, into settings and a program. Order matters as in Kamailio: a function, a modparam
 // needs its loadmodule above it.
-func (ld *loader) compile(file string, items []item) (*Program, *Settings) {
+func (ld *loader) compile(file *syntax.File) (*Program, *Settings) {
+	items := file.Items
 	set := DefaultSettings()
 	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
 		defined: map[string]Pos{}, loaded: map[string]bool{}, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
-		switch it.kind {
-		case itemGlobal:
+		switch it.Kind {
+		case syntax.SettingItem:
 			ld.global(it, set)
-		case itemListen:
-			set.Core.Listen = append(set.Core.Listen, *it.listen)
-		case itemAlias:
-			l := it.listen
+		case syntax.ListenItem:
+			set.Core.Listen = append(set.Core.Listen, listenOn(it.Socket))
+		case syntax.AliasItem:
+			l := listenOn(it.Socket)
 			set.Core.Alias = append(set.Core.Alias, Alias{Transport: l.Transport, Host: l.Host, Port: l.Port, Pos: l.Pos})
-		case itemCustom:
-			ld.warnf(it.pos, "%s is kept nowhere yet: $sel(cfg_get.…) is not supported", it.name)
-		case itemLoadPath:
-			ld.warnf(it.pos, "the module path has no effect: all modules are built in")
-		case itemLoadModule:
+		case syntax.CustomItem:
+			ld.warnf(it.Pos, "%s is kept nowhere yet: $sel(cfg_get.…) is not supported", it.Name)
+		case syntax.LoadPathItem:
+			ld.warnf(it.Pos, "the module path has no effect: all modules are built in")
+		case syntax.LoadModuleItem:
 			cc.loadModule(it)
-		case itemModParam:
+		case syntax.ModParamItem:
 			cc.modParam(it)
 		}
 	}
@@ -39,67 +41,67 @@ func (ld *loader) compile(file string, items []item) (*Program, *Settings) {
 	cc.loaded = map[string]bool{}
 	cc.plan(items)
 	for i := range items {
-		switch it := &items[i]; it.kind {
-		case itemLoadModule:
-			cc.loaded[moduleName(it.name)] = true
-		case itemRoute:
+		switch it := &items[i]; it.Kind {
+		case syntax.LoadModuleItem:
+			cc.loaded[syntax.ModuleName(it.Name)] = true
+		case syntax.RouteItem:
 			cc.route(it)
 		}
 	}
-	cc.finish(Pos{file, 1, 1})
+	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	return prog, set
 }
 
 // global applies name=value.
-func (ld *loader) global(it *item, set *Settings) {
-	d := globals[it.name]
+func (ld *loader) global(it *syntax.Item, set *Settings) {
+	d := globals[it.Name]
 	if d == nil {
-		ld.errorf(it.pos, "unknown core parameter %s%s", it.name, suggest.DidYouMean(it.name, globalNames()))
+		ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name, suggest.DidYouMean(it.Name, globalNames()))
 		return
 	}
 	if d.idle != "" {
-		ld.warnf(it.pos, "%s has no effect: %s", it.name, d.idle)
+		ld.warnf(it.Pos, "%s has no effect: %s", it.Name, d.idle)
 		return
 	}
-	if why := d.check(it.val); why != "" {
-		ld.errorf(it.val.pos, "%s %s", it.name, why)
+	if why := d.check(it.Val); why != "" {
+		ld.errorf(it.Val.Pos, "%s %s", it.Name, why)
 		return
 	}
-	d.set(set, it.val)
-	if unhonoured[it.name] {
-		ld.warnf(it.pos, "%s has no effect yet", it.name)
+	d.set(set, it.Val)
+	if unhonoured[it.Name] {
+		ld.warnf(it.Pos, "%s has no effect yet", it.Name)
 	}
 	if d.note != nil {
-		if note := d.note(it.val); note != "" {
-			ld.warnf(it.pos, "%s %s", it.name, note)
+		if note := d.note(it.Val); note != "" {
+			ld.warnf(it.Pos, "%s %s", it.Name, note)
 		}
 	}
-	if it.name == "children" {
-		ld.warnf(it.pos, "children has no effect: Viaduct runs one shard per CPU; -n sets how many")
+	if it.Name == "children" {
+		ld.warnf(it.Pos, "children has no effect: Viaduct runs one shard per CPU; -n sets how many")
 	}
 }
 
-func (cc *compiler) loadModule(it *item) {
-	name := moduleName(it.name)
+func (cc *compiler) loadModule(it *syntax.Item) {
+	name := syntax.ModuleName(it.Name)
 	d := modules[name]
 	if d == nil {
 		if _, ok := known()[name]; ok && name != "core" {
-			cc.ld.errorf(it.pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
+			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
 		} else {
-			cc.ld.errorf(it.pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, moduleNames()))
+			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, moduleNames()))
 		}
 		// Its functions and parameters are reported as what they are, not as missing this module.
 		cc.loaded[name] = true
 		return
 	}
 	if cc.loaded[name] {
-		cc.ld.warnf(it.pos, "module %s is loaded already", name)
+		cc.ld.warnf(it.Pos, "module %s is loaded already", name)
 		return
 	}
 	cc.loaded[name] = true
-	cc.set.Modules = append(cc.set.Modules, Module{Name: name, Pos: it.pos})
+	cc.set.Modules = append(cc.set.Modules, Module{Name: name, Pos: it.Pos})
 	switch name {
 	case "websocket":
 		cc.set.WebSocket.Loaded = true
@@ -107,15 +109,15 @@ func (cc *compiler) loadModule(it *item) {
 		cc.set.TLS.Loaded = true
 	}
 	if d.idle != "" {
-		cc.ld.warnf(it.pos, "module %s has nothing to do: %s", name, d.idle)
+		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, d.idle)
 	}
 }
 
 // modParam applies modparam("module", "name", value). The module may be a pattern, mostly a|b.
-func (cc *compiler) modParam(it *item) {
-	re, err := regexp.Compile("^(?:" + it.name + ")$")
+func (cc *compiler) modParam(it *syntax.Item) {
+	re, err := regexp.Compile("^(?:" + it.Name + ")$")
 	if err != nil {
-		cc.ld.errorf(it.pos, "%s is no module name", quote(clip(it.name)))
+		cc.ld.errorf(it.Pos, "%s is no module name", quote(clip(it.Name)))
 		return
 	}
 	matched := false
@@ -128,48 +130,48 @@ func (cc *compiler) modParam(it *item) {
 	if matched {
 		return
 	}
-	if strings.ContainsAny(it.name, "|*.[(") {
-		cc.ld.errorf(it.pos, "no module that is loaded matches %s", quote(clip(it.name)))
+	if strings.ContainsAny(it.Name, "|*.[(") {
+		cc.ld.errorf(it.Pos, "no module that is loaded matches %s", quote(clip(it.Name)))
 		return
 	}
-	_, theirs := known()[it.name]
-	if modules[it.name] == nil && !theirs {
-		cc.ld.errorf(it.pos, "unknown module %s%s", clip(it.name), suggest.DidYouMean(it.name, moduleNames()))
+	_, theirs := known()[it.Name]
+	if modules[it.Name] == nil && !theirs {
+		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name), suggest.DidYouMean(it.Name, moduleNames()))
 		return
 	}
-	cc.ld.errorf(it.pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.name, it.name)
+	cc.ld.errorf(it.Pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.Name, it.Name)
 }
 
-func (cc *compiler) oneParam(module string, it *item) {
+func (cc *compiler) oneParam(module string, it *syntax.Item) {
 	m := modules[module]
 	if m == nil {
 		return // reported at its loadmodule
 	}
-	if module == "tm" && it.param == "contacts_avp" {
+	if module == "tm" && it.Param == "contacts_avp" {
 		cc.contacts = true
 	}
-	d := m.params[it.param]
-	full := module + "." + it.param
+	d := m.params[it.Param]
+	full := module + "." + it.Param
 	switch {
-	case d == nil && known()[module].params[it.param] && m.idle != "":
-		cc.ld.warnf(it.paramPos, "%s has no effect: %s", full, m.idle)
-	case d == nil && known()[module].params[it.param]:
-		cc.ld.errorf(it.paramPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
+	case d == nil && known()[module].params[it.Param] && m.idle != "":
+		cc.ld.warnf(it.ParamPos, "%s has no effect: %s", full, m.idle)
+	case d == nil && known()[module].params[it.Param]:
+		cc.ld.errorf(it.ParamPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
 	case d == nil:
-		cc.ld.errorf(it.paramPos, "module %s has no parameter %s%s", module, quote(clip(it.param)), suggest.DidYouMean(it.param, paramNames(module)))
+		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)), suggest.DidYouMean(it.Param, paramNames(module)))
 	default:
-		if why := d.check(it.val); why != "" {
-			cc.ld.errorf(it.val.pos, "%s %s", full, why)
+		if why := d.check(it.Val); why != "" {
+			cc.ld.errorf(it.Val.Pos, "%s %s", full, why)
 		} else if d.idle != "" {
-			cc.ld.warnf(it.paramPos, "%s has no effect: %s", full, d.idle)
+			cc.ld.warnf(it.ParamPos, "%s has no effect: %s", full, d.idle)
 		} else {
-			d.set(cc.set, it.val)
-			if unhonoured[module+"."+it.param] {
-				cc.ld.warnf(it.paramPos, "%s has no effect yet", full)
+			d.set(cc.set, it.Val)
+			if unhonoured[module+"."+it.Param] {
+				cc.ld.warnf(it.ParamPos, "%s has no effect yet", full)
 			}
 			if d.note != nil {
-				if note := d.note(it.val); note != "" {
-					cc.ld.warnf(it.paramPos, "%s %s", full, note)
+				if note := d.note(it.Val); note != "" {
+					cc.ld.warnf(it.ParamPos, "%s %s", full, note)
 				}
 			}
 		}
@@ -177,55 +179,55 @@ func (cc *compiler) oneParam(module string, it *item) {
 }
 
 // route compiles one routing block.
-func (cc *compiler) route(it *item) {
-	kind, ok := it.runKind()
+func (cc *compiler) route(it *syntax.Item) {
+	kind, ok := runKind(it)
 	if why := cc.neverRun(it); why != "" {
-		what := it.kindName + "[" + it.name + "]"
+		what := it.Word + "[" + it.Name + "]"
 		if at, dup := cc.defined[what]; dup {
-			cc.ld.errorf(it.pos, "second %s; the first stands at %s", what, at)
+			cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)
 			return
 		}
-		cc.defined[what] = it.pos
-		cc.ld.warnf(it.pos, "%s is checked and never run: %s", what, why)
-		cc.kind, cc.sub, cc.event = inRequest, nil, it.name // as kamailio -c does
+		cc.defined[what] = it.Pos
+		cc.ld.warnf(it.Pos, "%s is checked and never run: %s", what, why)
+		cc.kind, cc.sub, cc.event = inRequest, nil, it.Name // as kamailio -c does
 		forwards, selections := cc.prog.usesForward, cc.prog.selections
-		cc.block(it.body)
+		cc.routeBody(it.Body)
 		cc.event, cc.prog.usesForward, cc.prog.selections = "", forwards, selections
 		return
 	}
 	if !ok {
-		cc.ld.errorf(it.pos, "%s is not supported yet", it.kindName)
+		cc.ld.errorf(it.Pos, "%s is not supported yet", it.Word)
 		cc.kind, cc.sub = anywhere, nil
-		cc.block(it.body) // its errors are worth knowing all the same
+		cc.routeBody(it.Body) // its errors are worth knowing all the same
 		return
 	}
-	if it.named && (it.kindName == "request_route" || it.kindName == "reply_route") {
-		cc.ld.errorf(it.pos, "%s has no name", it.kindName)
+	if it.Named && (it.Word == "request_route" || it.Word == "reply_route") {
+		cc.ld.errorf(it.Pos, "%s has no name", it.Word)
 	}
 	// what stands in the errors; route without a name is request_route, and so on
-	what, rt := it.kindName+"["+it.name+"]", (*routeCode)(nil)
+	what, rt := it.Word+"["+it.Name+"]", (*routeCode)(nil)
 	switch {
-	case it.kindName == "route" && !it.unnamed():
-		rt = cc.routeNamed(it.name)
+	case it.Word == "route" && !it.Unnamed():
+		rt = cc.routeNamed(it.Name)
 	case kind == RequestRoute:
-		what, rt = "request_route", &routeCode{name: "request_route"}
+		what, rt = "request_route", cc.newRoute("request_route")
 	case kind == CoreReplyRoute:
-		what, rt = "reply_route", &routeCode{name: "reply_route"}
-	case it.unnamed():
-		cc.ld.warnf(it.pos, "%s without a name is never run: no function can arm it", it.kindName)
-		rt = &routeCode{name: it.kindName}
+		what, rt = "reply_route", cc.newRoute("reply_route")
+	case it.Unnamed():
+		cc.ld.warnf(it.Pos, "%s without a name is never run: no function can arm it", it.Word)
+		rt = cc.newRoute(it.Word)
 	default:
-		n := cc.numbers[armKey{kind, it.name}]
+		n := cc.numbers[armKey{kind, it.Name}]
 		if n == 0 {
 			return // too many, reported
 		}
 		rt = (*cc.prog.armable(kind))[n-1]
 	}
 	if at, dup := cc.defined[what]; dup {
-		cc.ld.errorf(it.pos, "second %s; the first stands at %s", what, at)
+		cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)
 		return
 	}
-	cc.defined[what] = it.pos
+	cc.defined[what] = it.Pos
 	cc.kind, cc.sub = 1<<kind, nil
 	switch what {
 	case "request_route":
@@ -233,7 +235,7 @@ func (cc *compiler) route(it *item) {
 	case "reply_route":
 		cc.prog.coreReply = rt
 	default:
-		if it.kindName == "route" {
+		if it.Word == "route" {
 			cc.sub = rt
 		}
 	}
@@ -241,11 +243,11 @@ func (cc *compiler) route(it *item) {
 }
 
 // neverRun says why the events of an event route do not reach the script here, "" for those whose absence would be missed.
-func (cc *compiler) neverRun(it *item) string {
-	if it.kindName != "event_route" {
+func (cc *compiler) neverRun(it *syntax.Item) string {
+	if it.Word != "event_route" {
 		return ""
 	}
-	switch it.name {
+	switch it.Name {
 	case "xhttp:request":
 		if cc.loaded["websocket"] {
 			return "Viaduct answers the WebSocket handshake itself, and no other HTTP request"
@@ -257,10 +259,12 @@ func (cc *compiler) neverRun(it *item) string {
 	return ""
 }
 
-func (cc *compiler) fill(rt *routeCode, it *item) {
-	rt.tooDeep = Diagnostic{Pos: it.pos, Text: "route(" + rt.name + ") is nested deeper than max_recursive_level"}
-	rt.body = cc.block(it.body)
-	rt.last = it.body
+func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
+	rt.tooDeep = Diagnostic{Pos: it.Pos, Text: "route(" + rt.name + ") is nested deeper than max_recursive_level"}
+	start := cc.here()
+	cc.define(rt.label, cc.routeBody(it.Body))
+	rt.size, rt.there = int32(cc.here()-start), true
+	rt.last = it.Body
 	cc.prog.routes = append(cc.prog.routes, rt)
 }
 
@@ -268,37 +272,38 @@ func (cc *compiler) fill(rt *routeCode, it *item) {
 func (cc *compiler) finish(start Pos) {
 	var names []string
 	for n, rt := range cc.byName {
-		if rt.body != nil {
+		if rt.there {
 			names = append(names, n)
 		}
 	}
 	for _, r := range cc.refs {
 		rt := cc.byName[r.name]
-		if rt.body == nil {
+		if !rt.there {
 			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), suggest.DidYouMean(r.name, names))
 		} else if r.cond && endsInCall(rt.last) {
 			cc.ld.warnf(r.pos, "route[%s] may run off its end, which counts as true; Kamailio takes the value of the last function there: write return",
 				r.name)
 		}
 	}
-	for _, rt := range cc.prog.routes {
-		rt.last = nil
-	}
-	if cc.prog.main == nil && len(cc.ld.errs) == 0 {
+	if cc.prog.main == nil && len(cc.ld.Errors) == 0 {
 		cc.ld.errorf(start, "there is no request_route")
 	}
+	if len(cc.ld.Errors) > 0 {
+		return
+	}
+	cc.link()
 }
 
 // endsInCall tells whether the value of a last function call shows as the route's value in Kamailio 5.6.3 (it returns the
 // last action's value, though its manual says 1, which is what we do).
-func endsInCall(body []stmt) bool {
+func endsInCall(body []syntax.Stmt) bool {
 	if len(body) == 0 {
 		return false
 	}
-	s, ok := body[len(body)-1].(*exprStmt)
+	s, ok := body[len(body)-1].(*syntax.ExprStmt)
 	if !ok {
 		return false
 	}
-	_, ok = s.x.(*callExpr)
+	_, ok = s.X.(*syntax.Call)
 	return ok
 }

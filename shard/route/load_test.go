@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 // loadFile loads a file of testdata, or the embedded default.cfg.
@@ -28,13 +30,13 @@ func TestPeerSettings(t *testing.T) {
 	_, s, w := loadFile(t, "testdata/peers/lb.cfg")
 	want := DefaultSettings()
 	want.Core.Debug, want.Core.LogStderr, want.Core.Children, want.Core.DisableTCP = 0, true, 2, true
-	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060, Pos: Pos{"lb.cfg", 7, 8}}}
+	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060, Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
 	want.TM.FrTimer, want.TM.FrInvTimer = 30*time.Second, 120*time.Second
 	want.Modules = s.Modules
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
-	if len(s.Modules) != 10 || s.Modules[9].Name != "dispatcher" || s.Modules[9].Pos != (Pos{"lb.cfg", 23, 12}) {
+	if len(s.Modules) != 10 || s.Modules[9].Name != "dispatcher" || s.Modules[9].Pos != (Pos{File: "lb.cfg", Line: 23, Col: 12}) {
 		t.Errorf("modules %v", s.Modules)
 	}
 	if len(w) != 2 || w[0].Error() != "lb.cfg:6:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many" {
@@ -215,9 +217,9 @@ func TestEveryParameterDoesSomething(t *testing.T) {
 			return
 		}
 		changed := false
-		for _, v := range []valueLit{{kind: litInt, num: d.min}, {kind: litInt, num: d.max}, {kind: litStr, str: "other"},
-			{kind: litWord, str: "TCP"}, {kind: litInt, num: 7}, {kind: litStr, str: "10.0.0.1"}, {kind: litStr, str: "::1"}} {
-			if d.kind == numberParam && v.kind != litInt && !d.any || d.kind == stringParam && v.kind != litStr {
+		for _, v := range []syntax.Literal{{Kind: syntax.IntLiteral, Num: d.min}, {Kind: syntax.IntLiteral, Num: d.max}, {Kind: syntax.StrLiteral, Str: "other"},
+			{Kind: syntax.WordLiteral, Str: "TCP"}, {Kind: syntax.IntLiteral, Num: 7}, {Kind: syntax.StrLiteral, Str: "10.0.0.1"}, {Kind: syntax.StrLiteral, Str: "::1"}} {
+			if d.kind == numberParam && v.Kind != syntax.IntLiteral && !d.any || d.kind == stringParam && v.Kind != syntax.StrLiteral {
 				continue
 			}
 			s := DefaultSettings()

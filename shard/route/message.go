@@ -1,6 +1,10 @@
 package route
 
-import "viaduct/parser"
+import (
+	"strings"
+
+	"viaduct/parser"
+)
 
 // Message is the parsed message the Host hands out.
 type Message = parser.Message
@@ -18,3 +22,22 @@ const (
 	WS           = parser.WS
 	WSS          = parser.WSS
 )
+
+// transportWord reads udp, TCP and so on.
+func transportWord(s string) (Transport, bool) {
+	switch strings.ToLower(s) {
+	case "udp":
+		return UDP, true
+	case "tcp":
+		return TCP, true
+	case "tls":
+		return TLS, true
+	case "sctp":
+		return SCTP, true
+	case "ws":
+		return WS, true
+	case "wss":
+		return WSS, true
+	}
+	return AnyTransport, false
+}

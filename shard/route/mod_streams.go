@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 const noOpenSSL = "crypto/tls is used, not OpenSSL"
@@ -43,28 +45,28 @@ var tlsParams = map[string]*paramDef{
 // tlsMethodParam is tls_method. What is older than TLS 1.2 is not spoken (RFC 8996): a word for it that reaches up to TLS 1.2 is warned of,
 // one that does not is an error.
 var tlsMethodParam = &paramDef{kind: stringParam,
-	well: func(v valueLit) string {
-		switch strings.ToLower(v.str) {
+	well: func(v syntax.Literal) string {
+		switch strings.ToLower(v.Str) {
 		case "tlsv1.3", "tlsv1.3+", "tlsv1.2", "tlsv1.2+", "tlsv1.1+", "tlsv1+", "sslv23":
 			return ""
 		case "tlsv1.1", "tlsv1", "sslv3", "sslv2":
-			return fmt.Sprintf("is %s, which RFC 8996 forbids: write \"TLSv1.2+\"", quote(clip(v.str)))
+			return fmt.Sprintf("is %s, which RFC 8996 forbids: write \"TLSv1.2+\"", quote(clip(v.Str)))
 		}
-		return fmt.Sprintf("is %s; it is one of TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", quote(clip(v.str)))
+		return fmt.Sprintf("is %s; it is one of TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", quote(clip(v.Str)))
 	},
-	note: func(v valueLit) string {
-		switch strings.ToLower(v.str) {
+	note: func(v syntax.Literal) string {
+		switch strings.ToLower(v.Str) {
 		case "tlsv1.1+", "tlsv1+", "sslv23":
 			return "means TLSv1.2+ here: RFC 8996 forbids what is older"
 		}
 		return ""
 	},
-	set: func(s *Settings, v valueLit) {
-		switch strings.ToLower(v.str) {
+	set: func(s *Settings, v syntax.Literal) {
+		switch strings.ToLower(v.Str) {
 		case "tlsv1.1+", "tlsv1+", "sslv23":
 			s.TLS.Method = "TLSv1.2+"
 		default:
-			s.TLS.Method = v.str
+			s.TLS.Method = v.Str
 		}
 	},
 }
@@ -72,13 +74,13 @@ var tlsMethodParam = &paramDef{kind: stringParam,
 // oneOf is a text that is one of a few words.
 func oneOf(f func(*Settings) *string, words ...string) *paramDef {
 	d := text(f)
-	d.well = func(v valueLit) string {
+	d.well = func(v syntax.Literal) string {
 		for _, w := range words {
-			if v.str == w {
+			if v.Str == w {
 				return ""
 			}
 		}
-		return fmt.Sprintf("is %s; it is one of %s", quote(clip(v.str)), strings.Join(words, ", "))
+		return fmt.Sprintf("is %s; it is one of %s", quote(clip(v.Str)), strings.Join(words, ", "))
 	}
 	return d
 }
@@ -86,22 +88,22 @@ func oneOf(f func(*Settings) *string, words ...string) *paramDef {
 var websocketParams = map[string]*paramDef{
 	"keepalive_mechanism": number(0, 2, func(s *Settings) *int { return &s.WebSocket.Keepalive }),
 	"keepalive_timeout":   span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.WebSocket.KeepaliveTimeout }),
-	"ping_application_data": {kind: stringParam, well: func(v valueLit) string {
-		if n := len(v.str); n < 1 || n > 125 {
+	"ping_application_data": {kind: stringParam, well: func(v syntax.Literal) string {
+		if n := len(v.Str); n < 1 || n > 125 {
 			return fmt.Sprintf("has %s; a control frame holds 1 to 125 (RFC 6455 §5.5)", count(n, "byte"))
 		}
 		return ""
-	}, set: func(s *Settings, v valueLit) { s.WebSocket.PingData = v.str }},
+	}, set: func(s *Settings, v syntax.Literal) { s.WebSocket.PingData = v.Str }},
 	"cors_mode": number(0, 2, func(s *Settings) *int { return &s.WebSocket.CORSMode }),
-	"sub_protocols": {min: 1, max: 3, set: func(s *Settings, v valueLit) { s.WebSocket.SubProtocols = int(v.num) },
-		well: func(v valueLit) string {
-			if v.num&1 == 0 {
+	"sub_protocols": {min: 1, max: 3, set: func(s *Settings, v syntax.Literal) { s.WebSocket.SubProtocols = int(v.Num) },
+		well: func(v syntax.Literal) string {
+			if v.Num&1 == 0 {
 				return "leaves SIP out, and MSRP is not spoken: write 1"
 			}
 			return ""
 		},
-		note: func(v valueLit) string {
-			if v.num&2 != 0 {
+		note: func(v syntax.Literal) string {
+			if v.Num&2 != 0 {
 				return "asks for MSRP, which is not spoken: only sip is offered"
 			}
 			return ""
@@ -138,13 +140,13 @@ var nathelperParams = map[string]*paramDef{
 }
 
 var contactAliasParam = &paramDef{kind: stringParam,
-	well: func(v valueLit) string {
-		if !isToken(v.str) || len(v.str) > maxAliasName {
-			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", quote(clip(v.str)))
+	well: func(v syntax.Literal) string {
+		if !isToken(v.Str) || len(v.Str) > maxAliasName {
+			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", quote(clip(v.Str)))
 		}
 		return ""
 	},
-	set: func(s *Settings, v valueLit) { s.NAT.AliasName = v.str },
+	set: func(s *Settings, v syntax.Literal) { s.NAT.AliasName = v.Str },
 }
 
 var tcpopsParams = map[string]*paramDef{

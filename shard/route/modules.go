@@ -3,8 +3,9 @@ package route
 import (
 	"fmt"
 	"sort"
-	"strings"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 // moduleDef is what Viaduct knows of one Kamailio module. Names that are in known.txt only are Kamailio's and not ours yet.
@@ -19,11 +20,11 @@ type moduleDef struct {
 type paramDef struct {
 	kind     paramKind
 	min, max int64 // of numbers
-	set      func(*Settings, valueLit)
+	set      func(*Settings, syntax.Literal)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
 	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or "": nothing.
-	well, note func(v valueLit) string
+	well, note func(v syntax.Literal) string
 }
 
 type paramKind uint8
@@ -34,30 +35,30 @@ const (
 )
 
 // check tells what is wrong with v, or "".
-func (d *paramDef) check(v valueLit) string {
+func (d *paramDef) check(v syntax.Literal) string {
 	if why := d.checkKind(v); why != "" || d.well == nil {
 		return why
 	}
 	return d.well(v)
 }
 
-func (d *paramDef) checkKind(v valueLit) string {
+func (d *paramDef) checkKind(v syntax.Literal) string {
 	if d.any {
 		return ""
 	}
 	if d.kind == stringParam {
-		if v.kind == litInt {
-			return fmt.Sprintf("wants a string in quotes, not the number %d", v.num)
+		if v.Kind == syntax.IntLiteral {
+			return fmt.Sprintf("wants a string in quotes, not the number %d", v.Num)
 		}
 		return ""
 	}
 	switch {
-	case v.kind == litStr:
-		return fmt.Sprintf("wants a number, not the string %s", quote(clip(v.str)))
-	case v.kind == litWord:
-		return fmt.Sprintf("wants a number, not %q", clip(v.str))
-	case v.num < d.min || v.num > d.max:
-		return fmt.Sprintf("is %d; the range is %d..%d", v.num, d.min, d.max)
+	case v.Kind == syntax.StrLiteral:
+		return fmt.Sprintf("wants a number, not the string %s", quote(clip(v.Str)))
+	case v.Kind == syntax.WordLiteral:
+		return fmt.Sprintf("wants a number, not %q", clip(v.Str))
+	case v.Num < d.min || v.Num > d.max:
+		return fmt.Sprintf("is %d; the range is %d..%d", v.Num, d.min, d.max)
 	}
 	return ""
 }
@@ -65,24 +66,24 @@ func (d *paramDef) checkKind(v valueLit) string {
 // The constructors of parameters: number, switch, text, duration; f names the field.
 
 func number(min, max int64, f func(*Settings) *int) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v valueLit) { *f(s) = int(v.num) }}
+	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = int(v.Num) }}
 }
 
 func bits(f func(*Settings) *uint32) *paramDef {
-	return &paramDef{max: 1<<32 - 1, set: func(s *Settings, v valueLit) { *f(s) = uint32(v.num) }}
+	return &paramDef{max: 1<<32 - 1, set: func(s *Settings, v syntax.Literal) { *f(s) = uint32(v.Num) }}
 }
 
 func toggle(f func(*Settings) *bool) *paramDef {
-	return &paramDef{max: 1, set: func(s *Settings, v valueLit) { *f(s) = v.num != 0 }}
+	return &paramDef{max: 1, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Num != 0 }}
 }
 
 func text(f func(*Settings) *string) *paramDef {
-	return &paramDef{kind: stringParam, set: func(s *Settings, v valueLit) { *f(s) = v.str }}
+	return &paramDef{kind: stringParam, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Str }}
 }
 
 // span is a time given in units of unit.
 func span(unit time.Duration, min, max int64, f func(*Settings) *time.Duration) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v valueLit) { *f(s) = time.Duration(v.num) * unit }}
+	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = time.Duration(v.Num) * unit }}
 }
 
 // idleNumber and idleText are accepted without effect; why goes into the warning.
@@ -123,11 +124,6 @@ func init() {
 		"statistics": {idle: "counters need no module"},
 		"debugger":   {idle: "there is no script debugger"},
 	}
-}
-
-// moduleName takes the path and ".so" off a loadmodule argument.
-func moduleName(arg string) string {
-	return strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".so")
 }
 
 // moduleNames are all module names, ours and Kamailio's.

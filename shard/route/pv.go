@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
 )
 
 // pvCode is a compiled pseudo-variable: bytes for one that is text, num for one that is a number.
@@ -58,7 +59,7 @@ type pvDef struct {
 }
 
 // pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name), $(name(inner)[index]).
-func (cc *compiler) pv(x *pvExpr) *pvCode { return cc.pvText(x.pos, x.text) }
+func (cc *compiler) pv(x *syntax.Var) *pvCode { return cc.pvText(x.Pos, x.Text) }
 
 func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 	name, rest, index := text, "", ""
@@ -72,7 +73,7 @@ func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 			name, index = name[:i], name[i+1:len(name)-1]
 		}
 	}
-	n := nameLen(name)
+	n := syntax.NameLen(name)
 	if name == "?" {
 		n = 1
 	}

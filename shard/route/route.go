@@ -1,20 +1,23 @@
-// Package route is step 4 of a packet's journey: it runs the operator's routing program, written in Kamailio's native
-// configuration language, on one message.
+// Package route is step 4 of a packet's journey: it runs the operator's routing program, written in
+// Kamailio's native configuration language, on one message.
 //
-// Load reads a configuration file once, at start-up or reload, and compiles its routes into Go closures. The resulting
-// Program is immutable and shared by all shards; a reload makes a new one beside it and swaps a pointer. Running a
-// Program allocates nothing, blocks on nothing and logs only through Host.Log.
+// Load reads a configuration file once, at start-up or reload, and compiles its routes into a table
+// of steps: Go functions, each of which says by its result which step is next. The resulting
+// Program is immutable and shared by all shards; a reload makes a new one beside it and swaps a
+// pointer. Running a Program allocates nothing, blocks on nothing and logs only through Host.Log.
 //
-// Ownership: a Ctx belongs to one shard and to one message at a time. Byte slices that pass between the two are views;
-// each door says how long they live.
+// Ownership: a Ctx belongs to one shard and to one message at a time. Byte slices that pass between
+// the two are views; each door says how long they live.
 //
-// When not to use it: this package knows no SIP transaction, no destination set and no socket. What a function such as
-// t_relay() does lives behind Host, which package shard implements.
+// When not to use it: this package knows no SIP transaction, no destination set and no socket. What
+// a function such as t_relay() does lives behind Host, which package shard implements.
 package route
 
 import (
 	"net/netip"
 	"time"
+
+	"viaduct/shard/route/syntax"
 )
 
 // Outcome is how a run of a route ended. The reply code, the destination and everything else the script decided has
@@ -236,7 +239,9 @@ type Program struct {
 	replies      []*routeCode // onreply_route[NAME]
 	coreReply    *routeCode   // the one without a name, nil if there is none
 	routes       []*routeCode
-	nvars        int // distinct $var() names
+	steps        []step
+	nvars        int   // distinct $var() names
+	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool
 	numbering    uint64
 	selections   []Selection
@@ -256,9 +261,12 @@ func (p *Program) Selections() []Selection { return p.selections }
 // routeCode is one compiled routing block.
 type routeCode struct {
 	name    string
-	body    stmtFn
-	last    []stmt     // the source, until the load is done
-	tooDeep Diagnostic // what a run that calls it too deep reports
+	label   target        // where it begins, until the program is linked
+	entry   target        // where it begins, from then on
+	size    int32         // in steps
+	there   bool          // the file has it
+	last    []syntax.Stmt // the source, until the load is done
+	tooDeep Diagnostic    // what a run that calls it too deep reports
 }
 
 // Ctx is what one shard needs to run programs: one per shard, made once by NewCtx, used for one message at a time. Nothing in it

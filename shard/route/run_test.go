@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"viaduct/shard/route/syntax"
 )
 
 // runBody runs a request_route body, with further routes behind a line "%%", on h and gives the outcome.
@@ -768,7 +770,7 @@ func TestNoVariableIsBoth(t *testing.T) {
 		}
 	}
 	for n := range pvs {
-		if nameLen(n) != len(n) && n != "?" {
+		if syntax.NameLen(n) != len(n) && n != "?" {
 			t.Errorf("%q can never be written", n)
 		}
 	}

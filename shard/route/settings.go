@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"viaduct/parser"
+	"viaduct/shard/route/syntax"
 )
 
 // Settings is what the globals and modparam lines of a file ask for. Load starts from DefaultSettings and overwrites
@@ -49,6 +50,12 @@ type Listen struct {
 	// Name is the socket's name (`listen=… name "s1"`), empty: none.
 	Name string
 	Pos  Pos
+}
+
+// listenOn is what a listen or alias line says.
+func listenOn(s *syntax.Socket) Listen {
+	t, _ := transportWord(s.Proto)
+	return Listen{Transport: t, Host: s.Host, Port: s.Port, AdvertiseHost: s.AdvertiseHost, AdvertisePort: s.AdvertisePort, Name: s.Name, Pos: s.Pos}
 }
 
 // Addr is the listen address when Host is an IP literal; defaultPort replaces a missing port.

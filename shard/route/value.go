@@ -122,30 +122,3 @@ func (v *Value) equalStr(r *Value) bool {
 	}
 	return r.Kind == intValue && v.N == r.N
 }
-
-// unquoted bytes that need no escape in a double-quoted string.
-func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < 0x7f || c >= 0x80 }
-
-// quote writes s as a double-quoted string of the language, so that the lexer reads s again.
-func quote(s string) string {
-	b := make([]byte, 0, len(s)+2)
-	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case plain(c):
-			b = append(b, c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, '\\', 'x', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
-		}
-	}
-	return string(append(b, '"'))
-}

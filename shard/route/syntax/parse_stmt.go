@@ -1,7 +1,7 @@
-package route
+package syntax
 
 // block reads { statements } and appends them to *body as they come, so that what stood before an error is kept.
-func (p *syntax) block(body *[]stmt, what string) {
+func (p *parser) block(body *[]Stmt, what string) {
 	open := p.t.pos
 	p.expect("{", "before "+what)
 	p.enter()
@@ -10,7 +10,7 @@ func (p *syntax) block(body *[]stmt, what string) {
 		if p.t.kind == tokEOF {
 			p.failAt(open, "block is not closed: } is missing")
 		}
-		if p.ld.full() {
+		if p.found.Full() {
 			panic(bail{})
 		}
 		if !p.guard(func() { p.statement(body) }) {
@@ -22,7 +22,7 @@ func (p *syntax) block(body *[]stmt, what string) {
 
 // skipStatement goes behind the statement an error stood in: behind its semicolon or block, or before the brace that
 // ends the surrounding one.
-func (p *syntax) skipStatement() {
+func (p *parser) skipStatement() {
 	braces, parens := 0, 0
 	for p.t.kind != tokEOF {
 		switch {
@@ -50,15 +50,15 @@ func (p *syntax) skipStatement() {
 }
 
 // skipToCase goes to the next case, default or end of the switch an error stood in.
-func (p *syntax) skipToCase() {
+func (p *parser) skipToCase() {
 	for p.t.kind != tokEOF && !p.op("}") && !p.word("case") && !p.word("default") {
 		p.skipStatement()
 	}
 }
 
 // body reads a block or one statement.
-func (p *syntax) body(what string) []stmt {
-	var list []stmt
+func (p *parser) body(what string) []Stmt {
+	var list []Stmt
 	if p.op("{") {
 		p.block(&list, what)
 		return list
@@ -70,7 +70,7 @@ func (p *syntax) body(what string) []stmt {
 }
 
 // statement reads one statement; a lone semicolon is none.
-func (p *syntax) statement(list *[]stmt) {
+func (p *parser) statement(list *[]Stmt) {
 	if p.op(";") {
 		p.advance()
 		return
@@ -85,7 +85,7 @@ func (p *syntax) statement(list *[]stmt) {
 			pos := p.t.pos
 			p.advance()
 			cond := p.condition("while")
-			*list = append(*list, &whileStmt{pos: pos, cond: cond, body: p.body("the body of while")})
+			*list = append(*list, &While{Pos: pos, Cond: cond, Body: p.body("the body of while")})
 			return
 		case "switch":
 			*list = append(*list, p.switchStatement())
@@ -110,29 +110,29 @@ func (p *syntax) statement(list *[]stmt) {
 	pos := p.t.pos
 	x := p.expr()
 	if p.op("=") {
-		to, ok := x.(*pvExpr)
+		to, ok := x.(*Var)
 		if !ok {
 			p.failAt(pos, "only a variable can be assigned to")
 		}
 		p.advance()
 		value := p.expr()
 		p.endStatement()
-		*list = append(*list, &assignStmt{pos: pos, to: to, x: value})
+		*list = append(*list, &Assign{Pos: pos, To: to, X: value})
 		return
 	}
 	p.endStatement()
-	*list = append(*list, &exprStmt{pos: pos, x: x})
+	*list = append(*list, &ExprStmt{Pos: pos, X: x})
 }
 
 // endStatement wants the semicolon.
-func (p *syntax) endStatement() {
+func (p *parser) endStatement() {
 	if !p.op(";") {
 		p.fail("expected \";\" behind the statement, found %s", p.t.describe())
 	}
 	p.advance()
 }
 
-func (p *syntax) condition(word string) expr {
+func (p *parser) condition(word string) Expr {
 	p.expect("(", "behind "+word)
 	p.enter()
 	defer p.leave()
@@ -147,38 +147,38 @@ func (p *syntax) condition(word string) expr {
 	return x
 }
 
-func (p *syntax) ifStatement() stmt {
+func (p *parser) ifStatement() Stmt {
 	// else if chains are read in a loop: a long one must not count as deep.
-	root := &ifStmt{pos: p.t.pos}
+	root := &If{Pos: p.t.pos}
 	for s := root; ; {
 		p.advance()
-		s.cond = p.condition("if")
-		s.then = p.body("the body of if")
+		s.Cond = p.condition("if")
+		s.Then = p.body("the body of if")
 		if !p.word("else") {
 			return root
 		}
-		s.hasElse = true
+		s.HasElse = true
 		p.advance()
 		if !p.word("if") {
-			s.els = p.body("the body of else")
+			s.Else = p.body("the body of else")
 			return root
 		}
-		n := &ifStmt{pos: p.t.pos}
-		s.els = []stmt{n}
+		n := &If{Pos: p.t.pos}
+		s.Else = []Stmt{n}
 		s = n
 	}
 }
 
-func (p *syntax) switchStatement() stmt {
-	s := &switchStmt{pos: p.t.pos}
+func (p *parser) switchStatement() Stmt {
+	s := &Switch{Pos: p.t.pos}
 	p.advance()
-	s.x = p.condition("switch")
+	s.X = p.condition("switch")
 	p.expect("{", "behind switch")
 	p.enter()
 	defer p.leave()
 	def := false
 	for !p.op("}") {
-		c := caseClause{pos: p.t.pos}
+		c := Case{Pos: p.t.pos}
 		if !p.guard(func() { p.caseHead(&c, &def) }) {
 			p.skipToCase()
 			if p.t.kind == tokEOF {
@@ -188,27 +188,27 @@ func (p *syntax) switchStatement() stmt {
 		}
 		for !p.op("}") && !p.word("case") && !p.word("default") {
 			if p.t.kind == tokEOF {
-				p.failAt(s.pos, "switch is not closed: } is missing")
+				p.failAt(s.Pos, "switch is not closed: } is missing")
 			}
-			if !p.guard(func() { p.statement(&c.body) }) {
+			if !p.guard(func() { p.statement(&c.Body) }) {
 				p.skipStatement()
 			}
 		}
-		s.cases = append(s.cases, c)
+		s.Cases = append(s.Cases, c)
 	}
 	p.advance()
 	return s
 }
 
 // caseHead reads case x: or default:.
-func (p *syntax) caseHead(c *caseClause, def *bool) {
+func (p *parser) caseHead(c *Case, def *bool) {
 	switch {
 	case p.word("case"):
 		p.advance()
 		if p.op("/") {
 			p.fail("case with a regular expression is not supported yet; use =~ in an if")
 		}
-		c.x = p.expr()
+		c.X = p.expr()
 	case p.word("default"):
 		t := p.t
 		p.advance()
@@ -223,20 +223,20 @@ func (p *syntax) caseHead(c *caseClause, def *bool) {
 }
 
 // jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses it for return only.
-func (p *syntax) jump() stmt {
-	s := &jumpStmt{pos: p.t.pos, word: p.t.text}
+func (p *parser) jump() Stmt {
+	s := &Jump{Pos: p.t.pos, Word: p.t.text}
 	p.advance()
-	if p.op("(") && s.word != "return" {
+	if p.op("(") && s.Word != "return" {
 		p.advance()
 		if !p.op(")") {
-			s.x = p.expr()
+			s.X = p.expr()
 		}
-		p.expect(")", "behind "+s.word+"(")
-		if s.x != nil && s.word != "break" {
-			p.ld.warnf(s.x.at(), "the value of %s has no effect", s.word)
+		p.expect(")", "behind "+s.Word+"(")
+		if s.X != nil && s.Word != "break" {
+			p.found.Warnf(s.X.At(), "the value of %s has no effect", s.Word)
 		}
-		s.x = nil
-	} else if s.word == "return" && !p.op(";") {
+		s.X = nil
+	} else if s.Word == "return" && !p.op(";") {
 		if p.op("(") {
 			// return() is return.
 			pos := p.t.pos
@@ -246,9 +246,9 @@ func (p *syntax) jump() stmt {
 				p.endStatement()
 				return s
 			}
-			s.x = p.binaryRest(p.inParenthesis(pos), 0)
+			s.X = p.binaryRest(p.inParenthesis(pos), 0)
 		} else {
-			s.x = p.expr()
+			s.X = p.expr()
 		}
 	}
 	p.endStatement()

@@ -1,4 +1,4 @@
-package route
+package syntax
 
 import (
 	"net/netip"
@@ -39,7 +39,7 @@ func (lx *lexer) number(f *frame, t *token) {
 		v, err = strconv.ParseInt(digits, 10, 64)
 	}
 	if err != nil {
-		lx.ld.errorf(t.pos, "number %s is out of range", clip(s[:n]))
+		lx.found.Errorf(t.pos, "number %s is out of range", Clip(s[:n]))
 	}
 	t.kind, t.num, t.text = tokInt, v, s[:n]
 	f.off += n
@@ -58,7 +58,7 @@ func ipLen(s string) int {
 		}
 		n++
 	}
-	if dots < 3 && colons < 2 || n < len(s) && isNameByte(s[n]) && colons >= 2 {
+	if dots < 3 && colons < 2 || n < len(s) && IsNameByte(s[n]) && colons >= 2 {
 		return 0
 	}
 	if colons < 2 {
@@ -100,11 +100,13 @@ func isNameStart(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
 }
 
-func isNameByte(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
+// IsNameByte tells whether c may stand in a name.
+func IsNameByte(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
 
-func nameLen(s string) int {
+// NameLen is the length of the name bytes s starts with.
+func NameLen(s string) int {
 	n := 0
-	for n < len(s) && isNameByte(s[n]) {
+	for n < len(s) && IsNameByte(s[n]) {
 		n++
 	}
 	return n

@@ -1,27 +1,28 @@
-package route
+package syntax
 
 import (
-	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // parseText gives the items and errors of a text.
-func parseText(src string) ([]item, *loader) {
-	ld := &loader{opt: Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no files in this test") }}}
-	return ld.parse("x.cfg", src), ld
+func parseText(src string) ([]Item, *Findings) {
+	file, found := Parse("x.cfg", src, Source{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no files in this test") }})
+	return file.Items, found
 }
 
 func TestExpressions(t *testing.T) {
 	f := func(src, want string) {
 		t.Helper()
-		items, ld := parseText("request_route { $var(x) = " + src + "; }")
-		if len(ld.errs) > 0 {
-			t.Errorf("%s: %v", src, ErrorList(ld.errs))
+		items, found := parseText("request_route { $var(x) = " + src + "; }")
+		if len(found.Errors) > 0 {
+			t.Errorf("%s: %v", src, found.Errors)
 			return
 		}
-		got := exprText(items[0].body[0].(*assignStmt).x)
+		got := exprText(items[0].Body[0].(*Assign).X)
 		if got != want {
 			t.Errorf("%s is read as %s, want %s", src, got, want)
 		}
@@ -65,9 +66,9 @@ func TestExpressions(t *testing.T) {
 func TestStatements(t *testing.T) {
 	f := func(src, want string) {
 		t.Helper()
-		items, ld := parseText("request_route {" + src + "}")
-		if len(ld.errs) > 0 {
-			t.Errorf("%s: %v", src, ErrorList(ld.errs))
+		items, found := parseText("request_route {" + src + "}")
+		if len(found.Errors) > 0 {
+			t.Errorf("%s: %v", src, found.Errors)
 			return
 		}
 		got := strings.Join(strings.Fields(printItems(items)), " ")
@@ -95,20 +96,20 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		items, ld := parseText(src)
+		items, found := parseText(src)
 		lines := strings.Split(src, "\n")
-		for _, e := range append(append([]Diagnostic(nil), ld.errs...), ld.warns...) {
+		for _, e := range append(append([]Diagnostic(nil), found.Errors...), found.Warnings...) {
 			if e.Pos.Line < 1 || e.Pos.Line > len(lines) || e.Pos.Col < 1 || e.Pos.Col > len(lines[e.Pos.Line-1])+1 {
 				t.Fatalf("%v lies outside of the file of %d lines\n%q", e, len(lines), src)
 			}
 		}
-		if len(ld.errs) > 0 {
+		if len(found.Errors) > 0 {
 			return
 		}
 		once := printItems(items)
-		again, ld2 := parseText(once)
-		if len(ld2.errs) > 0 {
-			t.Fatalf("printed text is refused: %v\n%s\nof %q", ErrorList(ld2.errs), once, src)
+		again, found2 := parseText(once)
+		if len(found2.Errors) > 0 {
+			t.Fatalf("printed text is refused: %v\n%s\nof %q", found2.Errors, once, src)
 		}
 		if twice := printItems(again); twice != once {
 			t.Fatalf("printed text reads as something else:\n%s\nthen\n%s\nof %q", once, twice, src)
@@ -116,59 +117,22 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// placed fails unless each finding has a text and a place inside the file, in order.
-func placed(t *testing.T, src string, found []Diagnostic) {
+// fuzzSeeds are the configuration files of the package above and its default one.
+func fuzzSeeds(t testing.TB) []string {
 	t.Helper()
-	lines := strings.Split(src, "\n")
-	last := Pos{}
-	for _, d := range found {
-		if d.Pos.File != "x.cfg" || d.Text == "" || d.Pos.Line < 1 || d.Pos.Line > len(lines) || d.Pos.Col < 1 || d.Pos.Col > len(lines[d.Pos.Line-1])+1 {
-			t.Fatalf("%+v lies outside of the file of %d lines\n%q", d, len(lines), src)
+	var seeds []string
+	for _, pattern := range []string{"../default.cfg", "../testdata/peers/*.cfg", "../testdata/accept/*.cfg", "../testdata/refuse/*.cfg"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files at %s: %v", pattern, err)
 		}
-		if d.Pos.Line < last.Line || d.Pos.Line == last.Line && d.Pos.Col < last.Col {
-			t.Fatalf("%v is listed behind %v\n%q", d, last, src)
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seeds = append(seeds, string(b))
 		}
-		last = d.Pos
 	}
-}
-
-// FuzzLoad runs whatever loads: neither Load nor a run may panic, every finding has its place in the file and a text, the errors stand in the order of
-// the file, and a run leaves nothing behind in the context.
-func FuzzLoad(f *testing.F) {
-	for _, s := range fuzzSeeds(f) {
-		f.Add(s)
-	}
-	h := newFake(f, request("INVITE sip:bob@127.0.0.1:5060;transport=tcp", "t1"))
-	rh := newFake(f, response("183 Early", "INVITE"))
-	h.quiet, rh.quiet = true, true
-	c := NewCtx(h)
-	f.Fuzz(func(t *testing.T, src string) {
-		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }})
-		if (err == nil) != (p != nil && s != nil) {
-			t.Fatalf("program %v, settings %v, error %v", p, s, err)
-		}
-		var list ErrorList
-		if err != nil && (!errors.As(err, &list) || len(list) == 0) {
-			t.Fatalf("%#v is no list of errors", err)
-		}
-		placed(t, src, list)
-		placed(t, src, warns)
-		if err != nil {
-			return
-		}
-		h.ruri, h.duri = h.msg.Bytes(h.msg.URI), nil
-		p.maxLoops = min(max(p.maxLoops, 1), 10) // 0 means forever, and nested loops multiply
-		p.maxRecursion = min(p.maxRecursion, 8)
-		p.Request(c)
-		c.Host = rh
-		p.Reply(c, 1)
-		p.CoreReply(c)
-		c.Host = h
-		h.ruri = h.msg.Bytes(h.msg.URI)
-		p.Failure(c, 1)
-		p.Branch(c, 1)
-		if c.msg != nil || len(c.dirty) != 0 {
-			t.Fatal("a run left something behind")
-		}
-	})
+	return seeds
 }

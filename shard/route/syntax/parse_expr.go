@@ -1,4 +1,4 @@
-package route
+package syntax
 
 import "strings"
 
@@ -31,16 +31,16 @@ func canonicalOp(s string) string {
 }
 
 // expr reads an expression.
-func (p *syntax) expr() expr { return p.binary(0) }
+func (p *parser) expr() Expr { return p.binary(0) }
 
-func (p *syntax) binary(min int) expr {
+func (p *parser) binary(min int) Expr {
 	p.enter()
 	defer p.leave()
 	return p.binaryRest(p.unary(), min)
 }
 
 // binaryRest goes on behind a first operand: precedence climbing, all operators associate to the left.
-func (p *syntax) binaryRest(l expr, min int) expr {
+func (p *parser) binaryRest(l Expr, min int) Expr {
 	for n := 0; ; n++ {
 		if p.t.kind != tokOp && p.t.kind != tokIdent {
 			return l
@@ -55,12 +55,12 @@ func (p *syntax) binaryRest(l expr, min int) expr {
 		op, pos := canonicalOp(p.t.text), p.t.pos
 		p.advance()
 		r := p.binary(prec)
-		l = &binaryExpr{pos: pos, op: op, l: l, r: r}
+		l = &Binary{Pos: pos, Op: op, L: l, R: r}
 	}
 }
 
 // unary reads the prefix operators.
-func (p *syntax) unary() expr {
+func (p *parser) unary() Expr {
 	pos := p.t.pos
 	op := ""
 	switch {
@@ -78,19 +78,19 @@ func (p *syntax) unary() expr {
 	defer p.leave()
 	p.advance()
 	x := p.unary()
-	if n, ok := x.(*intLit); ok && op == "-" {
-		return &intLit{pos: pos, n: -n.n}
+	if n, ok := x.(*Int); ok && op == "-" {
+		return &Int{Pos: pos, N: -n.N}
 	}
-	return &unaryExpr{pos: pos, op: op, x: x}
+	return &Unary{Pos: pos, Op: op, X: x}
 }
 
 // primary reads an operand.
-func (p *syntax) primary() expr {
+func (p *parser) primary() Expr {
 	t := p.t
 	switch t.kind {
 	case tokInt:
 		p.advance()
-		return &intLit{t.pos, t.num}
+		return &Int{t.pos, t.num}
 	case tokStr:
 		// Adjacent strings are one.
 		s := ""
@@ -98,15 +98,15 @@ func (p *syntax) primary() expr {
 			s += p.t.text
 			p.advance()
 		}
-		return &strLit{t.pos, s}
+		return &Str{t.pos, s}
 	case tokIP:
-		return &ipLit{t.pos, p.ipLiteral()}
+		return &IP{t.pos, p.ipLiteral()}
 	case tokPV:
 		p.advance()
-		return &pvExpr{t.pos, t.text}
+		return &Var{t.pos, t.text}
 	case tokSel:
 		p.advance()
-		return &selExpr{t.pos, t.text}
+		return &Select{t.pos, t.text}
 	case tokIdent:
 		return p.name()
 	case tokOp:
@@ -114,7 +114,7 @@ func (p *syntax) primary() expr {
 		case p.op("("):
 			return p.parenthesis()
 		case p.op("["):
-			return &ipLit{t.pos, p.ipLiteral()}
+			return &IP{t.pos, p.ipLiteral()}
 		}
 	}
 	p.fail("expected a value, found %s", t.describe())
@@ -122,7 +122,7 @@ func (p *syntax) primary() expr {
 }
 
 // ipLiteral reads an address or network as one word: "[2001:db8::1]", "::1", "10.0.0.0/8", "10.0.0.0/255.0.0.0".
-func (p *syntax) ipLiteral() string {
+func (p *parser) ipLiteral() string {
 	s := ""
 	bracket := p.op("[")
 	if bracket {
@@ -149,26 +149,26 @@ func (p *syntax) ipLiteral() string {
 }
 
 // parenthesis reads (expr), or the casts (int) and (str) with their operand.
-func (p *syntax) parenthesis() expr {
+func (p *parser) parenthesis() Expr {
 	pos := p.t.pos
 	p.advance()
 	return p.inParenthesis(pos)
 }
 
 // inParenthesis goes on behind the opening one.
-func (p *syntax) inParenthesis(pos Pos) expr {
+func (p *parser) inParenthesis(pos Pos) Expr {
 	p.enter()
 	defer p.leave()
 	x := p.expr()
 	p.expect(")", "behind the expression")
-	if n, ok := x.(*nameExpr); ok && (n.name == "int" || n.name == "str") {
-		return &unaryExpr{pos: pos, op: "(" + n.name + ")", x: p.unary()}
+	if n, ok := x.(*Name); ok && (n.Name == "int" || n.Name == "str") {
+		return &Unary{Pos: pos, Op: "(" + n.Name + ")", X: p.unary()}
 	}
 	return x
 }
 
 // name reads a call or a bare word.
-func (p *syntax) name() expr {
+func (p *parser) name() Expr {
 	t := p.t
 	p.advance()
 	if p.op("(") {
@@ -183,40 +183,44 @@ func (p *syntax) name() expr {
 		p.advance()
 		name = "msg:len"
 	}
-	return &nameExpr{pos: t.pos, name: name}
+	return &Name{Pos: t.pos, Name: name}
 }
 
-func (p *syntax) call(t token) expr {
+// bareArgs are the core functions whose first argument may be a host or a socket without quotes.
+var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true, "forward": true,
+	"forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
+
+func (p *parser) call(t token) Expr {
 	p.advance()
 	p.enter()
 	defer p.leave()
 	if t.text == "route" {
 		pos := p.t.pos
-		var arg expr
+		var arg Expr
 		if p.t.kind == tokIdent || p.t.kind == tokInt {
-			arg = &strLit{pos, p.routeName(")")}
+			arg = &Str{pos, p.routeName(")")}
 		} else {
 			arg = p.expr()
 		}
 		p.expect(")", "behind route(")
-		return &callExpr{pos: t.pos, name: "route", args: []expr{arg}, parens: true}
+		return &Call{Pos: t.pos, Name: "route", Args: []Expr{arg}}
 	}
-	c := &callExpr{pos: t.pos, name: t.text, parens: true}
+	c := &Call{Pos: t.pos, Name: t.text}
 	for !p.op(")") {
-		if len(c.args) > 0 {
+		if len(c.Args) > 0 {
 			p.expect(",", "between the arguments of "+t.text)
 		}
 		if bareArgs[t.text] && (p.t.kind == tokIdent || p.t.kind == tokIP || p.op("[")) {
 			// A host, a socket, uri:host or uri:port, as the core takes them without quotes.
 			pos := p.t.pos
-			c.args = append(c.args, &strLit{pos, p.joined("a host", ",", ")")})
+			c.Args = append(c.Args, &Str{pos, p.joined("a host", ",", ")")})
 			continue
 		}
-		c.args = append(c.args, p.expr())
+		c.Args = append(c.Args, p.expr())
 	}
 	p.advance()
-	if n := strings.ToLower(t.text); (n == "strlen" || n == "strempty") && len(c.args) == 1 {
-		return &unaryExpr{pos: t.pos, op: n, x: c.args[0]}
+	if n := strings.ToLower(t.text); (n == "strlen" || n == "strempty") && len(c.Args) == 1 {
+		return &Unary{Pos: t.pos, Op: n, X: c.Args[0]}
 	}
 	return c
 }

@@ -1,4 +1,4 @@
-package route
+package syntax
 
 import (
 	"net/netip"
@@ -8,18 +8,18 @@ import (
 
 // listen reads the sockets of one listen= line: several may stand in a row, each [proto:]host[:port]
 // [advertise host[:port]] [name "…"] [virtual].
-func (p *syntax) listen(key token) {
+func (p *parser) listen(key token) {
 	for n := 0; n == 0 || p.startsHost(); n++ {
-		l := &Listen{Pos: p.t.pos}
+		l := &Socket{Pos: p.t.pos}
 		text := p.joined("an address, a host name or an interface")
-		l.Transport, l.Host, l.Port = p.socket(l.Pos, text)
+		l.Proto, l.Host, l.Port = p.socket(l.Pos, text)
 		if p.word("advertise") {
 			p.advance()
 			pos := p.t.pos
 			text := p.joined("the advertised host")
-			var proto Transport
+			var proto string
 			proto, l.AdvertiseHost, l.AdvertisePort = p.socket(pos, text)
-			if proto != AnyTransport {
+			if proto != "" {
 				p.failAt(pos, "the advertised address has no protocol of its own: write host[:port]")
 			}
 			if strings.Contains(l.AdvertiseHost, ":") {
@@ -31,25 +31,25 @@ func (p *syntax) listen(key token) {
 			l.Name = p.stringOrFail("the socket's name")
 		}
 		if p.word("virtual") {
-			p.ld.warnf(p.t.pos, "virtual has no effect: an address is myself whether or not this host has it at present")
+			p.found.Warnf(p.t.pos, "virtual has no effect: an address is myself whether or not this host has it at present")
 			p.advance()
 		}
-		p.items = append(p.items, item{kind: itemListen, pos: key.pos, listen: l})
+		p.items = append(p.items, Item{Kind: ListenItem, Pos: key.pos, Socket: l})
 	}
 }
 
 // alias reads the names of one alias= line.
-func (p *syntax) alias(key token) {
+func (p *parser) alias(key token) {
 	for n := 0; n == 0 || p.startsHost(); n++ {
-		l := &Listen{Pos: p.t.pos}
-		l.Transport, l.Host, l.Port = p.socket(l.Pos, p.joined("a host name"))
-		p.items = append(p.items, item{kind: itemAlias, pos: key.pos, listen: l})
+		l := &Socket{Pos: p.t.pos}
+		l.Proto, l.Host, l.Port = p.socket(l.Pos, p.joined("a host name"))
+		p.items = append(p.items, Item{Kind: AliasItem, Pos: key.pos, Socket: l})
 	}
 }
 
 // startsHost tells whether the current token goes on with the list on the same line. A list never runs into the
 // next line here; Kamailio would swallow it (core cookbook, "Global Parameters Section").
-func (p *syntax) startsHost() bool {
+func (p *parser) startsHost() bool {
 	if p.t.bol {
 		return false
 	}
@@ -57,11 +57,11 @@ func (p *syntax) startsHost() bool {
 }
 
 // socket takes [proto:]host[:port] apart.
-func (p *syntax) socket(pos Pos, s string) (proto Transport, host string, port uint16) {
+func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 	rest := s
 	if i := strings.IndexByte(rest, ':'); i > 0 {
-		if t, ok := transportWord(rest[:i]); ok {
-			proto, rest = t, rest[i+1:]
+		if word := strings.ToLower(rest[:i]); protoWords[word] {
+			proto, rest = word, rest[i+1:]
 		}
 	}
 	host = rest
@@ -74,49 +74,33 @@ func (p *syntax) socket(pos Pos, s string) (proto Transport, host string, port u
 		host = rest[1:i]
 		rest = rest[i+1:]
 		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
-			p.failAt(pos, "%s is not an IPv6 address", quote(clip(host)))
+			p.failAt(pos, "%s is not an IPv6 address", Quote(Clip(host)))
 		}
 	case strings.Count(rest, ":") == 1:
 		i := strings.IndexByte(rest, ':')
 		host, rest = rest[:i], rest[i:]
 	case strings.Contains(rest, ":"):
-		p.failAt(pos, "an IPv6 address stands in brackets: [%s]", clip(rest))
+		p.failAt(pos, "an IPv6 address stands in brackets: [%s]", Clip(rest))
 	default:
 		rest = ""
 	}
 	if host == "" {
-		p.failAt(pos, "host is missing in %s", quote(clip(s)))
+		p.failAt(pos, "host is missing in %s", Quote(Clip(s)))
 	}
 	for i := 0; i < len(host); i++ {
-		if c := host[i]; !isNameByte(c) && !strings.ContainsRune("-.:%", rune(c)) {
-			p.failAt(pos, "%q does not belong in a host: %s", c, quote(clip(s)))
+		if c := host[i]; !IsNameByte(c) && !strings.ContainsRune("-.:%", rune(c)) {
+			p.failAt(pos, "%q does not belong in a host: %s", c, Quote(Clip(s)))
 		}
 	}
 	if rest != "" {
 		n, err := strconv.ParseUint(strings.TrimPrefix(rest, ":"), 10, 16)
 		if err != nil || rest[0] != ':' || n == 0 {
-			p.failAt(pos, "port %s is not 1..65535", quote(clip(strings.TrimPrefix(rest, ":"))))
+			p.failAt(pos, "port %s is not 1..65535", Quote(Clip(strings.TrimPrefix(rest, ":"))))
 		}
 		port = uint16(n)
 	}
 	return proto, host, port
 }
 
-// transportWord reads udp, TCP and so on.
-func transportWord(s string) (Transport, bool) {
-	switch strings.ToLower(s) {
-	case "udp":
-		return UDP, true
-	case "tcp":
-		return TCP, true
-	case "tls":
-		return TLS, true
-	case "sctp":
-		return SCTP, true
-	case "ws":
-		return WS, true
-	case "wss":
-		return WSS, true
-	}
-	return AnyTransport, false
-}
+// protoWords are the protocols that may stand in front of a host.
+var protoWords = map[string]bool{"udp": true, "tcp": true, "tls": true, "sctp": true, "ws": true, "wss": true}

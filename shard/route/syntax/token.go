@@ -1,4 +1,4 @@
-package route
+package syntax
 
 // tokenKind classes a token. Keywords are plain identifiers: the parser knows where a name may stand, so a host called
 // "forward" needs no quotes here (Kamailio wants them).
@@ -32,17 +32,44 @@ func (t *token) describe() string {
 	case tokEOF:
 		return "end of file"
 	case tokStr:
-		return "string " + quote(clip(t.text))
+		return "string " + Quote(Clip(t.text))
 	case tokPV:
-		return "$" + clip(t.text)
+		return "$" + Clip(t.text)
 	}
-	return "\"" + clip(t.raw) + "\""
+	return "\"" + Clip(t.raw) + "\""
 }
 
-// clip keeps error messages to one line.
-func clip(s string) string {
+// Clip cuts a text that is quoted in an error message, which stays on one line.
+func Clip(s string) string {
 	if len(s) > 40 {
 		return s[:40] + "…"
 	}
 	return s
+}
+
+// plain tells whether c needs no escape in a double-quoted string.
+func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < 0x7f || c >= 0x80 }
+
+// Quote writes s as a double-quoted string of the language, so that the lexer reads s again.
+func Quote(s string) string {
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case plain(c):
+			b = append(b, c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, '\\', 'x', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+		}
+	}
+	return string(append(b, '"'))
 }

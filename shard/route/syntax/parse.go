@@ -1,42 +1,78 @@
-package route
+package syntax
 
 import (
+	"os"
+	"slices"
 	"strings"
 
 	"viaduct/shard/route/suggest"
 )
 
-// syntax reads tokens into the syntax tree. An error is recorded and the parser goes on behind the statement or item it
+// Source says how Parse finds what a file names. The zero value reads the file system.
+type Source struct {
+	// ReadFile reads an include; nil: os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Defines are -A NAME or NAME=VALUE.
+	Defines []string
+	// Settings gives the names that a setting may have, for the message about a word that begins nothing; nil: none.
+	Settings func() []string
+}
+
+// Parse reads src, called name in messages, and what it includes. What is wrong with the text is among the findings, and the tree is
+// what could be read all the same.
+func Parse(name, src string, opt Source) (*File, *Findings) {
+	if opt.ReadFile == nil {
+		opt.ReadFile = os.ReadFile
+	}
+	file, found := &File{Name: name}, &Findings{files: map[string]int{name: 0}}
+	lx := newLexer(opt, found)
+	for _, d := range opt.Defines {
+		name, value, _ := strings.Cut(d, "=")
+		lx.defs[name] = value
+	}
+	for _, d := range []string{"KAMAILIO_5", "KAMAILIO_5_6", "VIADUCT"} {
+		lx.defs[d] = ""
+	}
+	lx.bol = true
+	if lx.push(frame{file: name, src: src, at: Pos{name, 1, 1}}) {
+		p := &parser{opt: opt, found: found, lx: lx}
+		file.Items = p.file()
+	}
+	return file, found
+}
+
+// fileParser reads tokens into the syntax tree. An error is recorded and the parser goes on behind the statement or item it
 // stands in, so that one run finds all of them.
-type syntax struct {
-	ld    *loader
+type parser struct {
+	opt   Source
+	found *Findings
 	lx    *lexer
 	t     token // current
 	nest  int
 	read  int // tokens so far, to see that an error makes progress
-	items []item
+	items []Item
 }
 
 // bail unwinds one statement or item after an error.
 type bail struct{}
 
-func (p *syntax) advance() {
+func (p *parser) advance() {
 	p.t = p.lx.next()
 	p.read++
 }
 
 // fail records an error at the current token and unwinds.
-func (p *syntax) fail(format string, args ...any) {
+func (p *parser) fail(format string, args ...any) {
 	p.failAt(p.t.pos, format, args...)
 }
 
-func (p *syntax) failAt(pos Pos, format string, args ...any) {
-	p.ld.errorf(pos, format, args...)
+func (p *parser) failAt(pos Pos, format string, args ...any) {
+	p.found.Errorf(pos, format, args...)
 	panic(bail{})
 }
 
 // guard runs f and tells whether it came through without an error.
-func (p *syntax) guard(f func()) (ok bool) {
+func (p *parser) guard(f func()) (ok bool) {
 	nest := p.nest
 	defer func() {
 		if r := recover(); r != nil {
@@ -51,17 +87,17 @@ func (p *syntax) guard(f func()) (ok bool) {
 }
 
 // enter counts nesting; leave undoes it.
-func (p *syntax) enter() {
+func (p *parser) enter() {
 	p.nest++
 	if p.nest > maxNesting {
 		p.fail("blocks or parentheses nest deeper than %d", maxNesting)
 	}
 }
 
-func (p *syntax) leave() { p.nest-- }
+func (p *parser) leave() { p.nest-- }
 
 // expect passes the operator op.
-func (p *syntax) expect(op, where string) token {
+func (p *parser) expect(op, where string) token {
 	if p.t.kind != tokOp || p.t.text != op {
 		p.fail("expected %q %s, found %s", op, where, p.t.describe())
 	}
@@ -70,14 +106,14 @@ func (p *syntax) expect(op, where string) token {
 	return t
 }
 
-func (p *syntax) op(s string) bool { return p.t.kind == tokOp && p.t.text == s }
+func (p *parser) op(s string) bool { return p.t.kind == tokOp && p.t.text == s }
 
-func (p *syntax) word(s string) bool { return p.t.kind == tokIdent && p.t.text == s }
+func (p *parser) word(s string) bool { return p.t.kind == tokIdent && p.t.text == s }
 
 // file reads all items.
-func (p *syntax) file() []item {
+func (p *parser) file() []Item {
 	p.advance()
-	for p.t.kind != tokEOF && !p.ld.full() {
+	for p.t.kind != tokEOF && !p.found.Full() {
 		if p.op(";") {
 			p.advance()
 			continue
@@ -101,7 +137,7 @@ var routeWords = map[string]bool{
 }
 
 // resync goes to the next line that starts like an item: a word in the first column, or one that opens a route.
-func (p *syntax) resync() {
+func (p *parser) resync() {
 	for p.t.kind != tokEOF {
 		if p.t.bol && p.t.kind == tokIdent && (p.t.pos.Col == 1 || routeWords[p.t.text] && p.t.text != "route") {
 			return
@@ -111,7 +147,7 @@ func (p *syntax) resync() {
 }
 
 // item reads one top-level item.
-func (p *syntax) item() {
+func (p *parser) item() {
 	if p.t.kind != tokIdent {
 		p.fail("expected a setting, loadmodule, modparam or a route, found %s", p.t.describe())
 	}
@@ -144,7 +180,7 @@ var unsupportedItems = map[string]string{
 	"cfgengine": "the routes of this file are always the native ones", "route_locks_size": "",
 }
 
-func (p *syntax) load(t token) {
+func (p *parser) load(t token) {
 	p.advance()
 	if t.text != "loadmodule" && p.op("=") {
 		p.advance()
@@ -152,32 +188,37 @@ func (p *syntax) load(t token) {
 	if p.t.kind != tokStr || p.t.text == "" {
 		p.fail("%s needs a name in quotes, found %s", t.text, p.t.describe())
 	}
-	it := item{kind: itemLoadModule, pos: p.t.pos, name: p.t.text}
+	it := Item{Kind: LoadModuleItem, Pos: p.t.pos, Name: p.t.text}
 	if t.text != "loadmodule" {
-		it.kind = itemLoadPath
+		it.Kind = LoadPathItem
 	} else {
-		p.lx.defs["MOD_"+moduleName(it.name)] = ""
+		p.lx.defs["MOD_"+ModuleName(it.Name)] = ""
 	}
 	p.advance()
 	p.items = append(p.items, it)
 }
 
+// ModuleName takes the path and ".so" off a loadmodule argument.
+func ModuleName(arg string) string {
+	return strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".so")
+}
+
 // modparam reads ("module", "name", value).
-func (p *syntax) modparam(t token) {
+func (p *parser) modparam(t token) {
 	p.advance()
 	p.expect("(", "behind modparam")
-	it := item{kind: itemModParam, pos: p.t.pos}
-	it.name = p.stringOrFail("the module's name")
+	it := Item{Kind: ModParamItem, Pos: p.t.pos}
+	it.Name = p.stringOrFail("the module's name")
 	p.expect(",", "between the arguments of modparam")
-	it.paramPos = p.t.pos
-	it.param = p.stringOrFail("the parameter's name")
+	it.ParamPos = p.t.pos
+	it.Param = p.stringOrFail("the parameter's name")
 	p.expect(",", "between the arguments of modparam")
-	it.val = p.literal("a number or a string")
+	it.Val = p.literal("a number or a string")
 	p.expect(")", "behind modparam's arguments")
 	p.items = append(p.items, it)
 }
 
-func (p *syntax) stringOrFail(what string) string {
+func (p *parser) stringOrFail(what string) string {
 	if p.t.kind != tokStr {
 		p.fail("expected %s in quotes, found %s", what, p.t.describe())
 	}
@@ -187,30 +228,30 @@ func (p *syntax) stringOrFail(what string) string {
 }
 
 // literal reads a number, a string (adjacent ones are joined) or a bare word.
-func (p *syntax) literal(what string) valueLit {
-	v := valueLit{pos: p.t.pos}
+func (p *parser) literal(what string) Literal {
+	v := Literal{Pos: p.t.pos}
 	switch {
 	case p.t.kind == tokStr:
-		v.kind = litStr
+		v.Kind = StrLiteral
 		for p.t.kind == tokStr {
-			v.str += p.t.text
+			v.Str += p.t.text
 			p.advance()
 		}
 	case p.t.kind == tokInt:
-		v.kind, v.num = litInt, p.t.num
+		v.Kind, v.Num = IntLiteral, p.t.num
 		p.advance()
 	case p.op("-"):
 		p.advance()
 		if p.t.kind != tokInt {
 			p.fail("expected a number behind \"-\", found %s", p.t.describe())
 		}
-		v.kind, v.num = litInt, -p.t.num
+		v.Kind, v.Num = IntLiteral, -p.t.num
 		p.advance()
-	case p.t.kind == tokIdent && boolWord(p.t.text) >= 0:
-		v.kind, v.num, v.str = litInt, int64(boolWord(p.t.text)), p.t.text
+	case p.t.kind == tokIdent && BoolWord(p.t.text) >= 0:
+		v.Kind, v.Num, v.Str = IntLiteral, int64(BoolWord(p.t.text)), p.t.text
 		p.advance()
 	case p.t.kind == tokIdent || p.t.kind == tokIP:
-		v.kind, v.str = litWord, p.t.text
+		v.Kind, v.Str = WordLiteral, p.t.text
 		p.advance()
 	default:
 		p.fail("expected %s, found %s", what, p.t.describe())
@@ -218,8 +259,8 @@ func (p *syntax) literal(what string) valueLit {
 	return v
 }
 
-// boolWord is 1 or 0 for the words that mean true or false, else -1.
-func boolWord(s string) int {
+// BoolWord is 1 or 0 for the words that mean true or false, else -1.
+func BoolWord(s string) int {
 	switch strings.ToLower(s) {
 	case "yes", "true", "on", "enable":
 		return 1
@@ -229,8 +270,12 @@ func boolWord(s string) int {
 	return -1
 }
 
+// takesPath are the settings whose value may be a path, a host or an address without quotes.
+var takesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true, "run_dir": true,
+	"user": true, "uid": true, "group": true, "gid": true, "advertised_address": true, "tcp_source_ipv4": true, "tcp_source_ipv6": true}
+
 // global reads name=value and group.name=value desc "…".
-func (p *syntax) global(t token) {
+func (p *parser) global(t token) {
 	p.advance()
 	if p.op(".") {
 		p.custom(t)
@@ -240,46 +285,50 @@ func (p *syntax) global(t token) {
 		p.unknownItem(t)
 	}
 	p.advance()
-	it := item{kind: itemGlobal, pos: t.pos, name: t.text}
-	if globalTakesPath[t.text] && p.t.kind != tokStr {
-		it.val = valueLit{pos: p.t.pos, kind: litStr}
-		it.val.str = p.joined("a path")
+	it := Item{Kind: SettingItem, Pos: t.pos, Name: t.text}
+	if takesPath[t.text] && p.t.kind != tokStr {
+		it.Val = Literal{Pos: p.t.pos, Kind: StrLiteral}
+		it.Val.Str = p.joined("a path")
 	} else {
-		it.val = p.literal("a value")
+		it.Val = p.literal("a value")
 	}
 	p.items = append(p.items, it)
 }
 
 // unknownItem explains a word that begins nothing known.
-func (p *syntax) unknownItem(t token) {
+func (p *parser) unknownItem(t token) {
 	names := []string{"loadmodule", "loadpath", "mpath", "modparam", "listen", "alias"}
 	for w := range routeWords {
 		names = append(names, w)
 	}
-	if globals[t.text] == nil {
-		p.failAt(t.pos, "unknown word %s%s", t.text, suggest.DidYouMean(t.text, append(names, globalNames()...)))
+	var settings []string
+	if p.opt.Settings != nil {
+		settings = p.opt.Settings()
+	}
+	if !slices.Contains(settings, t.text) {
+		p.failAt(t.pos, "unknown word %s%s", t.text, suggest.DidYouMean(t.text, append(names, settings...)))
 	}
 	p.fail("expected \"=\" behind %s, found %s", t.text, p.t.describe())
 }
 
-func (p *syntax) custom(group token) {
+func (p *parser) custom(group token) {
 	p.advance()
 	if p.t.kind != tokIdent {
 		p.fail("expected a name behind %q, found %s", group.text+".", p.t.describe())
 	}
-	it := item{kind: itemCustom, pos: group.pos, name: group.text + "." + p.t.text}
+	it := Item{Kind: CustomItem, Pos: group.pos, Name: group.text + "." + p.t.text}
 	p.advance()
-	p.expect("=", "behind "+it.name)
-	it.val = p.literal("a number or a string")
+	p.expect("=", "behind "+it.Name)
+	it.Val = p.literal("a number or a string")
 	if p.word("desc") || p.word("descr") || p.word("description") {
 		p.advance()
-		it.param = p.stringOrFail("the description")
+		it.Param = p.stringOrFail("the description")
 	}
 	p.items = append(p.items, it)
 }
 
 // joined reads the tokens that follow each other without white space as one word: a host name, a path, an address.
-func (p *syntax) joined(what string, stop ...string) string {
+func (p *parser) joined(what string, stop ...string) string {
 	s := ""
 	for first := true; p.t.kind != tokEOF; first = false {
 		if !first && (!p.t.glued || p.op(";")) {
@@ -304,21 +353,21 @@ func (p *syntax) joined(what string, stop ...string) string {
 }
 
 // route reads a routing block.
-func (p *syntax) route() {
-	it := item{kind: itemRoute, pos: p.t.pos, kindName: p.t.text}
+func (p *parser) route() {
+	it := Item{Kind: RouteItem, Pos: p.t.pos, Word: p.t.text}
 	p.advance()
 	if p.op("[") {
 		p.advance()
-		it.pos = p.t.pos
-		it.name, it.named = p.routeName("]"), true
+		it.Pos = p.t.pos
+		it.Name, it.Named = p.routeName("]"), true
 		p.expect("]", "behind the route's name")
 	}
-	p.block(&it.body, "the route's body")
+	p.block(&it.Body, "the route's body")
 	p.items = append(p.items, it)
 }
 
 // routeName reads the name of a route up to the bracket that ends it: a word, a number, a string, or core:event.
-func (p *syntax) routeName(end string) string {
+func (p *parser) routeName(end string) string {
 	if p.t.kind == tokStr {
 		s := p.t.text
 		p.advance()

@@ -1,4 +1,4 @@
-package route
+package syntax
 
 import (
 	"os"
@@ -33,7 +33,7 @@ var directives = map[string]bool{
 
 // isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and anything else is a comment.
 func isDirective(s string) bool {
-	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') && directives[s[2:2+nameLen(s[2:])]]
+	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') && directives[s[2:2+NameLen(s[2:])]]
 }
 
 // directive carries out the directive at the current offset; false when there is none.
@@ -44,10 +44,10 @@ func (lx *lexer) directive() bool {
 	var name string
 	switch {
 	case isDirective(s):
-		name = s[2 : 2+nameLen(s[2:])]
+		name = s[2 : 2+NameLen(s[2:])]
 		f.off += 2 + len(name)
 	case strings.HasPrefix(s, "include_file") || strings.HasPrefix(s, "import_file"):
-		name = s[:nameLen(s)]
+		name = s[:NameLen(s)]
 		if name != "include_file" && name != "import_file" {
 			return false
 		}
@@ -64,7 +64,7 @@ func (lx *lexer) directive() bool {
 	case "define", "def":
 		lx.define(at, arg, func(n string) bool {
 			if _, dup := lx.defs[n]; dup {
-				lx.ld.errorf(at, "%s is defined already; #!redefine changes it, #!trydef keeps it", n)
+				lx.found.Errorf(at, "%s is defined already; #!redefine changes it, #!trydef keeps it", n)
 				return false
 			}
 			return true
@@ -79,7 +79,7 @@ func (lx *lexer) directive() bool {
 		lx.els(at)
 	case "endif":
 		if n := len(lx.conds); n == 0 {
-			lx.ld.errorf(at, "#!endif without #!ifdef")
+			lx.found.Errorf(at, "#!endif without #!ifdef")
 		} else {
 			lx.conds = lx.conds[:n-1]
 		}
@@ -117,9 +117,9 @@ func (lx *lexer) argument(f *frame) string {
 
 // define handles "NAME" and "NAME VALUE".
 func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
-	n := nameLen(arg)
+	n := NameLen(arg)
 	if n == 0 || !isNameStart(arg[0]) {
-		lx.ld.errorf(at, "#!define needs a name")
+		lx.found.Errorf(at, "#!define needs a name")
 		return
 	}
 	name := arg[:n]
@@ -134,20 +134,20 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 // cutName reports a name that a hyphen cuts in two: Kamailio refuses those of #!define and #!ifdef,
 // and never meets those of #!defenv.
 func (lx *lexer) cutName(at Pos, directive, arg string) bool {
-	n := nameLen(arg)
+	n := NameLen(arg)
 	if n == 0 || n == len(arg) || arg[n] != '-' {
 		return false
 	}
 	word := strings.Fields(arg)[0]
-	lx.ld.errorf(at, "#!%s: - is not allowed in a name: write %s", directive, strings.ReplaceAll(clip(word), "-", "_"))
+	lx.found.Errorf(at, "#!%s: - is not allowed in a name: write %s", directive, strings.ReplaceAll(Clip(word), "-", "_"))
 	return true
 }
 
 // ifdef opens a region and skips it when the condition does not hold.
 func (lx *lexer) ifdef(at Pos, arg string, want bool) {
-	name := arg[:nameLen(arg)]
+	name := arg[:NameLen(arg)]
 	if name == "" {
-		lx.ld.errorf(at, "#!ifdef needs a name")
+		lx.found.Errorf(at, "#!ifdef needs a name")
 	}
 	lx.cutName(at, "ifdef", arg)
 	_, defined := lx.defs[name]
@@ -161,11 +161,11 @@ func (lx *lexer) ifdef(at Pos, arg string, want bool) {
 func (lx *lexer) els(at Pos) {
 	n := len(lx.conds)
 	if n == 0 {
-		lx.ld.errorf(at, "#!else without #!ifdef")
+		lx.found.Errorf(at, "#!else without #!ifdef")
 		return
 	}
 	if lx.conds[n-1].els {
-		lx.ld.errorf(at, "second #!else of the #!ifdef at %s", lx.conds[n-1].pos)
+		lx.found.Errorf(at, "second #!else of the #!ifdef at %s", lx.conds[n-1].pos)
 	}
 	lx.conds[n-1].els = true
 	lx.skipRegion(false)
@@ -184,7 +184,7 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 		s := strings.TrimLeft(line, " \t\r")
 		word := ""
 		if isDirective(s) {
-			word = s[2 : 2+nameLen(s[2:])]
+			word = s[2 : 2+NameLen(s[2:])]
 		}
 		f.off += len(line)
 		if f.off < len(f.src) {
@@ -207,7 +207,7 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 			}
 			c := &lx.conds[len(lx.conds)-1]
 			if c.els {
-				lx.ld.errorf(at, "second #!else of the #!ifdef at %s", c.pos)
+				lx.found.Errorf(at, "second #!else of the #!ifdef at %s", c.pos)
 			}
 			c.els = true
 			if stopAtElse {
@@ -222,12 +222,12 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 func (lx *lexer) subst(at Pos, name, arg string) {
 	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""), "\""), "'"), "'")
 	if arg == "" {
-		lx.ld.errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
 		return
 	}
 	parts := strings.Split(arg[1:], arg[:1])
 	if len(parts) != 3 || parts[0] == "" {
-		lx.ld.errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
 		return
 	}
 	expr := parts[0]
@@ -239,25 +239,25 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 		case 'i':
 			expr = "(?i)" + expr
 		default:
-			lx.ld.errorf(at, "#!%s knows the flags g and i, not %q", name, f)
+			lx.found.Errorf(at, "#!%s knows the flags g and i, not %q", name, f)
 			return
 		}
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		lx.ld.errorf(at, "#!%s: %v", name, err)
+		lx.found.Errorf(at, "#!%s: %v", name, err)
 		return
 	}
 	s.re = re
 	lx.substs = append(lx.substs, s)
-	if nameLen(parts[0]) != len(parts[0]) {
+	if NameLen(parts[0]) != len(parts[0]) {
 		return // it acts on strings alone: no word of the file is that name
 	}
 	switch name {
 	case "substdef":
 		lx.define(at, parts[0]+" "+parts[1], func(string) bool { return true })
 	case "substdefs":
-		lx.define(at, parts[0]+" "+quote(parts[1]), func(string) bool { return true })
+		lx.define(at, parts[0]+" "+Quote(parts[1]), func(string) bool { return true })
 	}
 }
 
@@ -282,12 +282,12 @@ func (lx *lexer) defenv(at Pos, name, arg string) {
 	v, ok := os.LookupEnv(env)
 	if !ok {
 		if !strings.HasPrefix(name, "try") {
-			lx.ld.errorf(at, "environment variable %s is not set; #!trydefenv tolerates that", clip(env))
+			lx.found.Errorf(at, "environment variable %s is not set; #!trydefenv tolerates that", Clip(env))
 		}
 		return
 	}
 	if strings.HasSuffix(name, "envs") {
-		v = quote(v)
+		v = Quote(v)
 	}
 	lx.define(at, id+" "+v, func(string) bool { return true })
 }
@@ -314,7 +314,7 @@ func (lx *lexer) include(at Pos, optional bool) {
 		if optional {
 			directive = "import_file"
 		}
-		lx.ld.errorf(at, "%s needs a file name in quotes: write %s %s", directive, directive, quote(write))
+		lx.found.Errorf(at, "%s needs a file name in quotes: write %s %s", directive, directive, Quote(write))
 		return
 	}
 	depth := 0
@@ -326,26 +326,24 @@ func (lx *lexer) include(at Pos, optional bool) {
 		}
 	}
 	if depth > maxIncludeDepth {
-		lx.ld.errorf(at, "include_file nests deeper than %d", maxIncludeDepth)
+		lx.found.Errorf(at, "include_file nests deeper than %d", maxIncludeDepth)
 		return
 	}
 	path := t.text
-	src, err := lx.ld.readFile(path)
+	src, err := lx.opt.ReadFile(path)
 	if err != nil && !filepath.IsAbs(path) {
 		beside := filepath.Join(dir, path)
-		if b, err2 := lx.ld.readFile(beside); err2 == nil {
+		if b, err2 := lx.opt.ReadFile(beside); err2 == nil {
 			src, err, path = b, nil, beside
 		}
 	}
 	if err != nil {
 		if !optional {
-			lx.ld.errorf(at, "cannot include %s: %v", quote(t.text), err)
+			lx.found.Errorf(at, "cannot include %s: %v", Quote(t.text), err)
 		}
 		return
 	}
-	if _, dup := lx.ld.seen[path]; !dup {
-		lx.ld.seen[path] = len(lx.ld.seen)
-	}
+	lx.found.read(path)
 	if lx.push(frame{file: path, src: string(src), at: at}) {
 		lx.bol = true
 	}
@@ -354,6 +352,6 @@ func (lx *lexer) include(at Pos, optional bool) {
 // finish reports what the end of the file leaves open.
 func (lx *lexer) finish() {
 	for _, c := range lx.conds {
-		lx.ld.errorf(c.pos, "#!ifdef is not closed: #!endif is missing")
+		lx.found.Errorf(c.pos, "#!ifdef is not closed: #!endif is missing")
 	}
 }

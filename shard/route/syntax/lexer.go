@@ -1,4 +1,4 @@
-package route
+package syntax
 
 import (
 	"strings"
@@ -18,7 +18,8 @@ type frame struct {
 // lexer turns text into tokens and carries out the preprocessor (preproc.go) on the way, as the directives
 // act on what follows them.
 type lexer struct {
-	ld     *loader
+	opt    Source
+	found  *Findings
 	stack  []frame
 	defs   map[string]string
 	substs []subst
@@ -28,8 +29,8 @@ type lexer struct {
 	bol    bool
 }
 
-func newLexer(ld *loader) *lexer {
-	return &lexer{ld: ld, defs: map[string]string{}, prev: -1}
+func newLexer(opt Source, found *Findings) *lexer {
+	return &lexer{opt: opt, found: found, defs: map[string]string{}, prev: -1}
 }
 
 // top is the text being read.
@@ -52,7 +53,7 @@ const byteOrderMark = "\uFEFF"
 func (lx *lexer) push(f frame) bool {
 	lx.bytes += len(f.src)
 	if lx.bytes > maxFileBytes {
-		lx.ld.errorf(f.at, "configuration is larger than %d MiB with includes and defines", maxFileBytes>>20)
+		lx.found.Errorf(f.at, "configuration is larger than %d MiB with includes and defines", maxFileBytes>>20)
 		return false
 	}
 	f.line = 1
@@ -115,7 +116,7 @@ func (lx *lexer) expand(t *token) bool {
 		}
 	}
 	if depth >= maxMacroDepth {
-		lx.ld.errorf(t.pos, "defines nest deeper than %d at %s", maxMacroDepth, t.text)
+		lx.found.Errorf(t.pos, "defines nest deeper than %d at %s", maxMacroDepth, t.text)
 		return false
 	}
 	if lx.push(frame{file: t.pos.File, src: v, def: t.text, at: t.pos}) {
@@ -184,7 +185,7 @@ func (lx *lexer) skipComment(f *frame) {
 			f.off++
 		}
 	}
-	lx.ld.errorf(start, "comment is not closed: */ is missing")
+	lx.found.Errorf(start, "comment is not closed: */ is missing")
 }
 
 // operators, longest first within their first byte.
@@ -208,7 +209,7 @@ func (lx *lexer) token() token {
 		t.text = f.src[start:f.off]
 	case isNameStart(c):
 		t.kind = tokIdent
-		f.off += nameLen(f.src[start:])
+		f.off += NameLen(f.src[start:])
 		t.text = f.src[start:f.off]
 	case c >= '0' && c <= '9':
 		lx.number(f, &t)
@@ -219,7 +220,7 @@ func (lx *lexer) token() token {
 	case c == '@' && start+1 < len(f.src) && isNameStart(f.src[start+1]):
 		t.kind = tokSel
 		f.off++
-		for f.off < len(f.src) && (isNameByte(f.src[f.off]) || f.src[f.off] == '.') {
+		for f.off < len(f.src) && (IsNameByte(f.src[f.off]) || f.src[f.off] == '.') {
 			f.off++
 		}
 		t.text = f.src[start+1 : f.off]
@@ -262,7 +263,7 @@ func (lx *lexer) str(f *frame, t *token) {
 		}
 	}
 	if i >= len(f.src) {
-		lx.ld.errorf(t.pos, "string is not closed: %c is missing", q)
+		lx.found.Errorf(t.pos, "string is not closed: %c is missing", q)
 		f.off = i
 	} else {
 		f.off = i + 1
@@ -319,9 +320,9 @@ func unescape(f *frame, i int, b *strings.Builder) int {
 
 // pv reads a pseudo-variable: $name, $name(inner), $(name{transformation}[index]).
 func (lx *lexer) pv(f *frame, t *token) {
-	n := pvLen(f.src[f.off:])
+	n := VarLen(f.src[f.off:])
 	if n < 0 {
-		lx.ld.errorf(t.pos, "variable is not closed: ) is missing")
+		lx.found.Errorf(t.pos, "variable is not closed: ) is missing")
 		n = -n
 	}
 	t.kind = tokPV
@@ -333,17 +334,17 @@ func (lx *lexer) pv(f *frame, t *token) {
 	}
 	f.off += n
 	if t.text == "" {
-		lx.ld.errorf(t.pos, "a variable name is missing behind $")
+		lx.found.Errorf(t.pos, "a variable name is missing behind $")
 	}
 }
 
-// pvLen is the length of the variable s starts with, dollar sign included; negative when its parenthesis is not closed.
-func pvLen(s string) int {
+// VarLen is the length of the variable s starts with, dollar sign included; negative when its parenthesis is not closed.
+func VarLen(s string) int {
 	i := 1
 	if i < len(s) && s[i] == '?' {
 		return 2
 	}
-	for i < len(s) && isNameByte(s[i]) {
+	for i < len(s) && IsNameByte(s[i]) {
 		i++
 	}
 	if i >= len(s) || s[i] != '(' {

@@ -1,0 +1,306 @@
+package route
+
+import (
+	"slices"
+
+	"viaduct/shard/route/syntax"
+)
+
+// The shapes of compiled code. A function gives Kamailio's number: above 0 true, below 0 false, 0
+// stop. A test gives 1 or -1. What is inside of an expression never ends the script: that is for
+// steps, and those that do stand in front of the expression.
+type (
+	callFn = func(c *Ctx) Result
+	testFn = func(c *Ctx) Result
+	valFn  func(c *Ctx) Value
+)
+
+// label makes a target whose step is not known yet.
+func (cc *compiler) label() target {
+	cc.labels = append(cc.labels, undefined)
+	return firstLabel + target(len(cc.labels)-1)
+}
+
+// undefined is where a label is that has no place yet.
+const undefined target = -1 << 30
+
+// define says where a label is: at a step, an end, or another label.
+func (cc *compiler) define(l, at target) { cc.labels[l-firstLabel] = at }
+
+// here is the index of the next step.
+func (cc *compiler) here() target { return target(len(cc.prog.steps)) }
+
+// place makes a step at the end of the atom being compiled.
+func (cc *compiler) place(s step) {
+	cc.define(cc.entry, cc.here())
+	cc.prog.steps = append(cc.prog.steps, s)
+}
+
+// front makes a step in front of the one the atom ends with.
+func (cc *compiler) front(do callFn) {
+	next := cc.label()
+	cc.place(step{do: do, yes: next, no: next})
+	cc.entry = next
+}
+
+// atom compiles one test, call or statement and returns where it is entered: at the steps that
+// stand in front of it, if it has some. build places its last step, and makes what stands in front
+// before that.
+func (cc *compiler) atom(build func()) target {
+	outer, entry := cc.entry, cc.label()
+	cc.entry = entry
+	build()
+	cc.entry = outer
+	return entry
+}
+
+// link puts steps in the place of labels.
+func (cc *compiler) link() {
+	for i := range cc.prog.steps {
+		s := &cc.prog.steps[i]
+		s.yes, s.no = cc.resolve(s.yes), cc.resolve(s.no)
+	}
+	for _, t := range cc.targets {
+		*t = cc.resolve(*t)
+	}
+	for _, rt := range cc.prog.routes {
+		rt.entry, rt.last = cc.resolve(rt.label), nil
+	}
+}
+
+func (cc *compiler) resolve(t target) target {
+	for t >= firstLabel {
+		t = cc.labels[t-firstLabel]
+	}
+	if t == undefined {
+		panic("BUG: a step of the program has no successor")
+	}
+	return t
+}
+
+// linked is a target outside of the table of steps: it is resolved with the others.
+func (cc *compiler) linked(t target) *target {
+	cc.targets = append(cc.targets, &t)
+	return &t
+}
+
+// measured compiles with f and tells whether what came out writes into the scratch room.
+func (cc *compiler) measured(f func()) bool {
+	outer := cc.scratch
+	cc.scratch = false
+	f()
+	uses := cc.scratch
+	cc.scratch = outer || uses
+	return uses
+}
+
+// released gives the scratch room back behind f, the last step of an atom. Inside of an expression
+// that is what f used itself, since what stands in front of it may be wanted yet.
+func (cc *compiler) released(f callFn) callFn {
+	if cc.inside > 0 {
+		return func(c *Ctx) Result {
+			mark := len(c.buf)
+			r := f(c)
+			c.buf = c.buf[:mark]
+			if c.stop != notStopped {
+				return 0
+			}
+			return r
+		}
+	}
+	return func(c *Ctx) Result {
+		r := f(c)
+		c.buf = c.buf[:c.mark]
+		if c.stop != notStopped {
+			return 0
+		}
+		return r
+	}
+}
+
+// test compiles what is one step of a condition. build gives nil after an error.
+func (cc *compiler) test(yes, no target, build func() testFn) target {
+	return cc.atom(func() {
+		var f testFn
+		uses := cc.measured(func() { f = build() })
+		switch {
+		case f == nil:
+			f = func(*Ctx) Result { return -1 }
+		case uses:
+			f = cc.released(f)
+		}
+		cc.place(step{do: f, yes: yes, no: no})
+	})
+}
+
+// callTo compiles f(…) with all that is done for its arguments in front, and route(X). used says
+// that somebody looks at the result.
+func (cc *compiler) callTo(x *syntax.Call, yes, no target, used bool) target {
+	if x.Name == "route" {
+		return cc.routeCall(x, yes, no, used)
+	}
+	return cc.atom(func() {
+		var f callFn
+		uses := cc.measured(func() { f = cc.call(x, no) })
+		if f != nil && uses {
+			f = cc.released(f)
+		}
+		cc.place(step{do: f, yes: yes, no: no, keeps: true})
+	})
+}
+
+// routeCall compiles route(X). Where its value counts, the step behind the call goes by what the
+// route returned.
+func (cc *compiler) routeCall(x *syntax.Call, yes, no target, used bool) target {
+	rt := cc.routeConst(x, used)
+	if rt == nil {
+		cc.ld.errorf(x.Pos, "route() with a computed name is not supported yet")
+		return no
+	}
+	return cc.atom(func() {
+		at := yes
+		if yes != no {
+			at = cc.label()
+		}
+		back, live, tooMany := cc.linked(at), cc.temps, cc.tooMany(x.Pos)
+		call := func(c *Ctx) Result { return c.push(rt, *back, live, tooMany) }
+		cc.place(step{do: call, yes: rt.label, no: rt.label})
+		if yes != no {
+			cc.define(at, cc.here())
+			returned := func(c *Ctx) Result { return c.Return }
+			cc.prog.steps = append(cc.prog.steps, step{do: returned, yes: yes, no: no})
+		}
+	})
+}
+
+// tooMany is what a run reports that makes too many steps.
+func (cc *compiler) tooMany(pos Pos) *Diagnostic {
+	return &Diagnostic{Pos: pos, Text: "the run makes more than " + itoa(maxSteps) + " steps"}
+}
+
+// temp takes a temporary of the route for what is left of the statement.
+func (cc *compiler) temp() int32 {
+	i := cc.temps
+	cc.temps++
+	cc.prog.maxTemps = max(cc.prog.maxTemps, cc.temps)
+	return i
+}
+
+// read is the value of a temporary.
+func read(i int32) valFn { return func(c *Ctx) Value { return c.temps[c.base+i] } }
+
+// put makes a step that keeps a value in a temporary, as long as the statement lasts.
+func (cc *compiler) put(val valFn, i int32, pos Pos) {
+	cc.scratch = true
+	long := &Diagnostic{Pos: pos, Text: "string is too long"}
+	cc.front(func(c *Ctx) Result {
+		v := val(c)
+		if !c.keep(&v) {
+			c.failed(long)
+		}
+		if c.stop != notStopped {
+			return 0
+		}
+		c.temps[c.base+i] = v
+		return 1
+	})
+}
+
+// callValue compiles a call whose number is wanted.
+func (cc *compiler) callValue(x *syntax.Call) valFn {
+	i, after := cc.temp(), cc.label()
+	cc.inside++
+	cc.define(cc.entry, cc.callTo(x, after, after, true))
+	cc.inside--
+	cc.entry = after
+	cc.front(func(c *Ctx) Result {
+		c.temps[c.base+i] = intOf(int64(c.Return))
+		return 1
+	})
+	return read(i)
+}
+
+// truthValue compiles a condition whose 1 or 0 is wanted and that has calls in it, or parts that
+// are left out.
+func (cc *compiler) truthValue(x syntax.Expr) valFn {
+	i, yes, no, after := cc.temp(), cc.label(), cc.label(), cc.label()
+	cc.inside++
+	cc.define(cc.entry, cc.cond(x, yes, no))
+	cc.inside--
+	for n, at := range []target{no, yes} {
+		v := intOf(int64(n))
+		cc.entry = at
+		f := func(c *Ctx) Result { c.temps[c.base+i] = v; return 1 }
+		cc.place(step{do: f, yes: after, no: after})
+	}
+	cc.entry = after
+	return read(i)
+}
+
+// selval compiles selval(condition, a, b).
+func (cc *compiler) selval(x *syntax.Call) valFn {
+	if len(x.Args) != 3 {
+		cc.ld.errorf(x.Pos, "selval takes 3 arguments, not %d", len(x.Args))
+		return func(*Ctx) Value { return Value{} }
+	}
+	i, yes, no, after := cc.temp(), cc.label(), cc.label(), cc.label()
+	cc.inside++
+	cc.define(cc.entry, cc.cond(x.Args[0], yes, no))
+	for n, at := range []target{yes, no} {
+		cc.entry = at
+		cc.put(cc.value(x.Args[1+n]), i, x.Pos)
+		cc.define(cc.entry, after)
+	}
+	cc.inside--
+	cc.entry = after
+	return read(i)
+}
+
+// operands compiles both sides of an operator. What the left one is counts before a call on the
+// right is made.
+func (cc *compiler) operands(l, r syntax.Expr) (valFn, valFn) {
+	first := cc.operand(l)
+	if calls(r) {
+		first = cc.kept(first, l)
+	}
+	return first, cc.operand(r)
+}
+
+// kept makes a step in front that takes the value of x, unless nothing can change it.
+func (cc *compiler) kept(val valFn, x syntax.Expr) valFn {
+	if _, fixed := constant(x); fixed {
+		return val
+	}
+	if _, call := x.(*syntax.Call); call {
+		return val // has its temporary
+	}
+	i := cc.temp()
+	cc.put(val, i, x.At())
+	return read(i)
+}
+
+// argument compiles argument i of a call as a value. It is taken in front of the call if taking it
+// may end the script, or if a call in a later argument may change it.
+func (cc *compiler) argument(x *syntax.Call, i int) valFn {
+	outer := cc.faults
+	cc.faults = false
+	val := cc.value(x.Args[i])
+	if cc.faults || slices.ContainsFunc(x.Args[i+1:], calls) {
+		val = cc.kept(val, x.Args[i])
+	}
+	cc.faults = cc.faults || outer
+	return val
+}
+
+// calls tells whether x calls anything.
+func calls(x syntax.Expr) bool {
+	switch x := x.(type) {
+	case *syntax.Call:
+		return x.Name != "selval" || slices.ContainsFunc(x.Args, calls)
+	case *syntax.Unary:
+		return calls(x.X)
+	case *syntax.Binary:
+		return calls(x.L) || calls(x.R)
+	}
+	return false
+}

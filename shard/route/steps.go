@@ -1,0 +1,149 @@
+package route
+
+// Result is what a step, or a function of a module, says: above 0 yes, below 0 no. 0 is that the
+// run does not go on as the step says: the script ends as with exit, unless run.stop has something
+// else.
+type Result = int
+
+// step is one step of a program: do does the work, and its result says which step is next.
+type step struct {
+	do      func(c *Ctx) Result
+	yes, no target
+	// keeps says that the result becomes $rc: it is that of a function, or what a route returns.
+	keeps bool
+}
+
+// target is where a run goes on: the index of a step, or one of these ends. While a program is
+// compiled it may be a label too.
+type target int32
+
+const (
+	toEnded   = -1 - target(Ended)
+	toExited  = -1 - target(Exited)
+	toDropped = -1 - target(Dropped)
+	toFaulted = -1 - target(Faulted)
+	// toReturn leaves a route, for the step behind its call.
+	toReturn target = -100
+	// firstLabel is the first target that is a label.
+	firstLabel target = 1 << 30
+)
+
+// stop is why a step's result was 0.
+type stop uint8
+
+const (
+	notStopped stop = iota
+	jumped          // Ctx.jump is the step that is next
+	faulted         // a limit was hit, Ctx.Fault says which
+)
+
+// frame is a route that called another one.
+type frame struct {
+	back  target
+	mark  int32 // its run.mark
+	temps int32 // its run.base
+}
+
+// run goes through the steps from pc on. A route that a run is made for ends it where a called one
+// returns.
+func (p *Program) run(c *Ctx, pc target) Outcome {
+	floor, steps := len(c.frames), p.steps
+	for {
+		for pc >= 0 {
+			s := &steps[pc]
+			r := s.do(c)
+			if s.keeps {
+				c.Return = r
+			}
+			switch {
+			case r > 0:
+				pc = s.yes
+			case r < 0:
+				pc = s.no
+			default:
+				pc = c.stopped()
+			}
+		}
+		if pc != toReturn {
+			return Outcome(-1 - pc)
+		}
+		n := len(c.frames) - 1
+		if n < floor {
+			return Ended
+		}
+		f := c.frames[n]
+		c.frames = c.frames[:n]
+		pc, c.mark, c.base = f.back, f.mark, f.temps
+	}
+}
+
+// stopped is where a run goes on after a step whose result was 0.
+func (c *Ctx) stopped() target {
+	switch c.stop {
+	case jumped:
+		c.stop = notStopped
+		return c.jump
+	case faulted:
+		return toFaulted
+	}
+	return toExited
+}
+
+// failed ends the run because of a limit. The first one counts: what an expression still does
+// behind it is of no account.
+func (c *Ctx) failed(why *Diagnostic) Result {
+	if c.stop != faulted {
+		c.Fault = why
+		c.stop = faulted
+	}
+	return 0
+}
+
+// spend takes n steps off those that a run may make. It is asked where a step may come again: by
+// each turn of a loop for all of the loop, and by each call of a route for all of the route.
+func (c *Ctx) spend(n int32) bool {
+	c.left -= n
+	return c.left >= 0
+}
+
+// push is the step that calls a route. What the caller has in the scratch room and in its first
+// live temporaries stays.
+func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) Result {
+	if len(c.frames) >= c.prog.maxRecursion {
+		return c.failed(&rt.tooDeep)
+	}
+	if !c.spend(rt.size) {
+		return c.failed(tooMany)
+	}
+	c.frames = append(c.frames, frame{back: back, mark: c.mark, temps: c.base})
+	c.mark = int32(len(c.buf))
+	c.base += live
+	c.room()
+	return 1
+}
+
+// room makes room for the temporaries of a route.
+func (c *Ctx) room() {
+	if need := int(c.base + c.prog.maxTemps); need > len(c.temps) {
+		// Slow path: deeper than any run before.
+		c.temps = append(c.temps, make([]Value, need-len(c.temps))...)
+	}
+}
+
+// keep moves the text of v into the scratch room, unless it is what was written there last. It
+// returns false when there is no room.
+func (c *Ctx) keep(v *Value) bool {
+	if v.Kind != strValue || len(v.S) == 0 {
+		return true
+	}
+	if start := len(c.buf) - len(v.S); start >= 0 && &c.buf[start] == &v.S[0] {
+		return true
+	}
+	if len(c.buf)+len(v.S) > cap(c.buf) {
+		return false
+	}
+	start := len(c.buf)
+	c.buf = append(c.buf, v.S...)
+	v.S = c.buf[start:len(c.buf):len(c.buf)]
+	return true
+}

@@ -1,0 +1,96 @@
+package syntax
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Pos is a place in a configuration file: 1-based line and column (in bytes).
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+// String gives file:line:col.
+func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
+
+// Diagnostic is one finding: an error, or a warning.
+type Diagnostic struct {
+	Pos  Pos
+	Text string
+}
+
+// Error gives file:line:col: text.
+func (d *Diagnostic) Error() string { return d.Pos.String() + ": " + d.Text }
+
+// Warnings are findings that do not stop a start: settings without effect, deviations from Kamailio.
+type Warnings []Diagnostic
+
+// ErrorList is every error that was found, in file order.
+type ErrorList []Diagnostic
+
+// Error gives one line per error.
+func (l ErrorList) Error() string {
+	var s string
+	for i := range l {
+		if i > 0 {
+			s += "\n"
+		}
+		s += l[i].Error()
+	}
+	return s
+}
+
+// Findings are what reading a file and its includes brought to light. Who goes on with the tree adds to them.
+type Findings struct {
+	Errors   ErrorList
+	Warnings Warnings
+	files    map[string]int // by name, in order of reading
+}
+
+// Errorf adds an error. The same one at the same place counts once. Behind the hundredth a line says that the rest is not
+// listed, and the rest is lost.
+func (f *Findings) Errorf(pos Pos, format string, args ...any) {
+	if f.Full() {
+		return
+	}
+	d := Diagnostic{pos, fmt.Sprintf(format, args...)}
+	if slices.Contains(f.Errors, d) {
+		return // a macro used twice, or an expression compiled twice
+	}
+	f.Errors = append(f.Errors, d)
+	if f.Full() {
+		f.Errors = append(f.Errors, Diagnostic{pos, fmt.Sprintf("more than %d errors; the rest is not listed", maxErrors)})
+	}
+}
+
+// Warnf adds a warning. The same one at the same place counts once.
+func (f *Findings) Warnf(pos Pos, format string, args ...any) {
+	if d := (Diagnostic{pos, fmt.Sprintf(format, args...)}); !slices.Contains(f.Warnings, d) {
+		f.Warnings = append(f.Warnings, d)
+	}
+}
+
+// Full tells whether more errors would help nobody.
+func (f *Findings) Full() bool { return len(f.Errors) >= maxErrors }
+
+// read notes that a file was read.
+func (f *Findings) read(file string) {
+	if _, again := f.files[file]; !again {
+		f.files[file] = len(f.files)
+	}
+}
+
+// Sort orders errors and warnings by file (in order of reading), line and column; equal places keep their order.
+func (f *Findings) Sort() {
+	f.sort(f.Errors)
+	f.sort(f.Warnings)
+}
+
+func (f *Findings) sort(list []Diagnostic) {
+	slices.SortStableFunc(list, func(a, b Diagnostic) int {
+		byFile := cmp.Compare(f.files[a.Pos.File], f.files[b.Pos.File])
+		return cmp.Or(byFile, cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+}
