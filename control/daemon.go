@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Go process cannot fork: its threads would be gone in the child. So a daemon is the same program started again in its own session, which
-// reports over an inherited pipe:
+// A Go process cannot fork: its threads would be gone in the child. So a daemon is the same program
+// started again in its own session, which reports over an inherited pipe:
 //
 //	parent (the shell waits)          daemon (own session)
 //	start, wait on the pipe     →     read the configuration, bind, chroot, change user
@@ -31,8 +31,9 @@ const (
 	daemonFailed = 'F'
 )
 
-// StartDaemon starts this program again with the same arguments as a daemon, waits until it is ready or has failed, prints its error to stderr and
-// gives the exit code of the calling process. stdin is what the daemon reads as its standard input, nil for nothing.
+// StartDaemon starts this program again with the same arguments as a daemon, waits until it is
+// ready or has failed, prints its error to stderr and gives the exit code of the calling process.
+// stdin is what the daemon reads as its standard input, nil for nothing.
 func StartDaemon(stdin io.Reader, stderr io.Writer) int {
 	const failure = 255
 	fail := func(err error) int {
@@ -87,7 +88,8 @@ func StartDaemon(stdin io.Reader, stderr io.Writer) int {
 	return fail(fmt.Errorf("it ended before it was ready: %w", err))
 }
 
-// Daemon is the daemon's end of the pipe. The nil Daemon is a process in the foreground: its Ready does nothing.
+// Daemon is the daemon's end of the pipe. The nil Daemon is a process in the foreground: its Ready
+// does nothing.
 type Daemon struct{ pipe *os.File }
 
 // DaemonFromEnv tells whether this process was started by StartDaemon; nil if not.
@@ -105,15 +107,17 @@ func DaemonFromEnv() *Daemon {
 	return &Daemon{os.NewFile(uintptr(fd), "pipe to the parent")}
 }
 
-// Ready lets the parent go and lets go of the terminal: standard input and output become /dev/null, standard error too unless the log goes there. An
-// error means that the parent is gone, which is how an interrupted start looks from here.
+// Ready lets the parent go and lets go of the terminal: standard input and output become /dev/null,
+// standard error too unless the log goes there. An error means that the parent is gone, which is
+// how an interrupted start looks from here.
 func (d *Daemon) Ready(keepStderr bool) error {
 	if d == nil {
 		return nil
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		// In a chroot without devices: a pipe whose other end is closed reads as empty and swallows writes with an error nobody looks at.
+		// In a chroot without devices: a pipe whose other end is closed reads as empty and swallows
+		// writes with an error nobody looks at.
 		r, w, pipeErr := os.Pipe()
 		if pipeErr != nil {
 			return errors.Join(err, pipeErr)

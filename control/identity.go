@@ -9,15 +9,17 @@ import (
 	"syscall"
 )
 
-// Identity is whom the process becomes after binding. Look it up before chroot: the user database is outside.
+// Identity is whom the process becomes after binding. Look it up before chroot: the user database
+// is outside.
 type Identity struct {
 	uid, gid int // -1: stays
 	groups   []int
 	setsUser bool
 }
 
-// LookupIdentity resolves -u and -g: each a name or a number, each may be empty. A user without group brings its primary group; a user also brings its
-// supplementary groups. nil, nil when both are empty.
+// LookupIdentity resolves -u and -g: each a name or a number, each may be empty. A user without
+// group brings its primary group; a user also brings its supplementary groups. nil, nil when both
+// are empty.
 func LookupIdentity(userName, groupName string) (*Identity, error) {
 	if userName == "" && groupName == "" {
 		return nil, nil
@@ -40,7 +42,8 @@ func LookupIdentity(userName, groupName string) (*Identity, error) {
 		id.setsUser = true
 		n, numErr := strconv.ParseUint(userName, 10, 31)
 		u, err := user.Lookup(userName)
-		if err != nil && numErr == nil { // only a number that fits: libc cuts others to 32 bits, and 4294967296 would be root
+		// only a number that fits: libc cuts others to 32 bits, and 4294967296 would be root
+		if err != nil && numErr == nil {
 			u, err = user.LookupId(userName)
 		}
 		switch {
@@ -95,8 +98,9 @@ func (id *Identity) Own(path string) error {
 	return nil
 }
 
-// Become changes group, groups and user of the whole process, in that order: each step needs what the next gives up. It is final, and checked: a
-// process that could take root back is an error. Safe on nil, which changes nothing.
+// Become changes group, groups and user of the whole process, in that order: each step needs what
+// the next gives up. It is final, and checked: a process that could take root back is an error.
+// Safe on nil, which changes nothing.
 func (id *Identity) Become() error {
 	if id == nil {
 		return nil

@@ -3,29 +3,34 @@ package control
 import "time"
 
 const (
-	// logQueueLines bounds the lines waiting for stderr or syslog. A slow or stuck log (disk full, stopped terminal) must not hold anybody up:
-	// further lines are dropped and counted, and the count is logged when the queue moves again. At 200 bytes a line this is 0.8 MB.
+	// logQueueLines bounds the lines waiting for stderr or syslog. A slow or stuck log (disk full,
+	// stopped terminal) must not hold anybody up: further lines are dropped and counted, and the
+	// count is logged when the queue moves again. At 200 bytes a line this is 0.8 MB.
 	logQueueLines = 4096
 
 	// logFlushTimeout bounds how long a leaving process waits for its last lines.
 	logFlushTimeout = 2 * time.Second
 
-	// MaxCommandBytes is the longest line a client of the FIFO or socket may send; a longer one ends the connection, or is skipped on the FIFO.
-	// PIPE_BUF: up to there the lines of several writers to the FIFO do not mix (pipe(7)).
+	// MaxCommandBytes is the longest line a client of the FIFO or socket may send; a longer one
+	// ends the connection, or is skipped on the FIFO. PIPE_BUF: up to there the lines of several
+	// writers to the FIFO do not mix (pipe(7)).
 	MaxCommandBytes = 4096
 
-	// viewRecords bounds the records of one answer: 2 MB of JSON. What is left out is told in a last record. viewPage is how many are
-	// copied at a time.
+	// viewRecords bounds the records of one answer: 2 MB of JSON. What is left out is told in a
+	// last record. viewPage is how many are copied at a time.
 	viewRecords = 10_000
 	viewPage    = 256
 
-	// statusClients bounds the connections served at once on the status socket; the next one waits in the backlog.
+	// statusClients bounds the connections served at once on the status socket; the next one waits
+	// in the backlog.
 	statusClients = 64
 
-	// statusFirstLine is how long a client may take for its first line: one that connects and says nothing must not keep others out for long.
+	// statusFirstLine is how long a client may take for its first line: one that connects and says
+	// nothing must not keep others out for long.
 	statusFirstLine = 3 * time.Second
 
-	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so long.
+	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so
+	// long.
 	statusIdleTimeout = 30 * time.Second
 
 	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may
@@ -35,6 +40,7 @@ const (
 	// maxSocketPath is the longest path of a Unix socket: sun_path less its final zero (unix(7)).
 	maxSocketPath = 107
 
-	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a line feed (pid_max ≤ 4194304, proc(5)).
+	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a
+	// line feed (pid_max ≤ 4194304, proc(5)).
 	pidFileBytes = 32
 )

@@ -16,7 +16,8 @@ import (
 // LevelNotice lies between information and warning, where syslog and Kamailio's debug=1 have it.
 const LevelNotice = slog.Level(2)
 
-// SlogLevel gives the slog level for Kamailio's `debug` numbers: -5..-1 errors only, 0 also warnings, 1 notices, 2 information, 3 and more everything.
+// SlogLevel gives the slog level for Kamailio's `debug` numbers: -5..-1 errors only, 0 also
+// warnings, 1 notices, 2 information, 3 and more everything.
 func SlogLevel(debug int) slog.Level {
 	switch {
 	case debug < 0:
@@ -48,15 +49,17 @@ type LogConfig struct {
 	Facility string // LOG_DAEMON, LOG_LOCAL0 …; "" is LOG_DAEMON
 }
 
-// Log is the process's log: the embedded Logger for lines that the level may hold back, Always for the few an operator must see whatever the level
-// is (ready, draining, stopped). Safe for all goroutines; no call of it blocks on the place the lines go to.
+// Log is the process's log: the embedded Logger for lines that the level may hold back, Always for
+// the few an operator must see whatever the level is (ready, draining, stopped). Safe for all
+// goroutines; no call of it blocks on the place the lines go to.
 type Log struct {
 	*slog.Logger
 	Always *slog.Logger
 	sink   *sink
 }
 
-// OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside. With Stderr it cannot fail.
+// OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside.
+// With Stderr it cannot fail.
 func OpenLog(c LogConfig) (*Log, error) {
 	s := &sink{queue: make(chan logLine, logQueueLines), stop: make(chan struct{}), done: make(chan struct{})}
 	if c.Stderr {
@@ -144,7 +147,8 @@ type logLine struct {
 	text     []byte
 }
 
-// sink is the bounded queue in front of the place lines go to, with the one goroutine that writes there.
+// sink is the bounded queue in front of the place lines go to, with the one goroutine that writes
+// there.
 type sink struct {
 	write func(severity, []byte) error
 	queue chan logLine
@@ -203,8 +207,8 @@ func (s *sink) line(l logLine) (written bool) {
 	return s.write(l.severity, l.text) == nil
 }
 
-// handler gives each record to the text handler of its severity, whose writer knows that severity: slog's own handlers lose the level on the way
-// to their writer, and syslog needs it.
+// handler gives each record to the text handler of its severity, whose writer knows that severity:
+// slog's own handlers lose the level on the way to their writer, and syslog needs it.
 type handler struct {
 	level slog.Leveler
 	by    [severities]slog.Handler

@@ -9,13 +9,15 @@ import (
 	"time"
 )
 
-// Notifier tells the service manager how the start and the stop go (sd_notify(3)). The nil Notifier tells nobody.
+// Notifier tells the service manager how the start and the stop go (sd_notify(3)). The nil Notifier
+// tells nobody.
 type Notifier struct {
 	conn     *net.UnixConn
 	watchdog time.Duration
 }
 
-// OpenNotifier connects to the manager named in the environment, nil if there is none. Call it before chroot: the socket is outside.
+// OpenNotifier connects to the manager named in the environment, nil if there is none. Call it
+// before chroot: the socket is outside.
 func OpenNotifier() (*Notifier, error) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -62,5 +64,6 @@ func (n *Notifier) send(state string) {
 		return
 	}
 	_ = n.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = n.conn.Write([]byte(state)) // a manager that does not listen changes nothing for the calls
+	// a manager that does not listen changes nothing for the calls
+	_, _ = n.conn.Write([]byte(state))
 }

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckPIDFile says whether a process may start that will write its number to path: nil when there is no file or it names a process that is gone.
-// A file that names a living process, or holds no number, is refused: somebody else's file is not overwritten. Called before sockets are bound:
+// CheckPIDFile says whether a process may start that will write its number to path: nil when there
+// is no file or it names a process that is gone. A file that names a living process, or holds no
+// number, is refused: somebody else's file is not overwritten. Called before sockets are bound:
 // with SO_REUSEPORT a second instance would take calls from the first until it found out.
 func CheckPIDFile(path string) error {
 	f, err := os.Open(path)
@@ -34,7 +35,8 @@ func CheckPIDFile(path string) error {
 		return fmt.Errorf("pid file %s exists and does not hold a process number: remove it if it is not in use", path)
 	}
 	if pid == os.Getpid() {
-		return nil // the first process of a container meets the file of its former life with its own number
+		// the first process of a container meets the file of its former life with its own number
+		return nil
 	}
 	if lives(pid) {
 		return fmt.Errorf("already running: pid file %s names the living process %d", path, pid)
@@ -64,8 +66,8 @@ func lives(pid int) bool {
 	return err == nil && len(threads) > 1
 }
 
-// CreatePIDFile writes this process's number to path by CheckPIDFile's rules. The file is made anew, so that of two processes that start at once
-// one loses here.
+// CreatePIDFile writes this process's number to path by CheckPIDFile's rules. The file is made
+// anew, so that of two processes that start at once one loses here.
 func CreatePIDFile(path string) error {
 	for attempt := 0; ; attempt++ {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

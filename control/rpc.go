@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// RPC is the set of methods that operators call at the control doors: a line `method arg "quoted arg"` in, a line of JSON out. The zero RPC
-// has no methods; NewRPC has those about itself. Methods are registered at start-up, before the first call; calls come from any
-// goroutine, several at a time.
+// RPC is the set of methods that operators call at the control doors: a line `method arg "quoted
+// arg"` in, a line of JSON out. The zero RPC has no methods; NewRPC has those about itself. Methods
+// are registered at start-up, before the first call; calls come from any goroutine, several at a
+// time.
 type RPC struct {
 	methods map[string]*Method
 }
@@ -23,7 +24,8 @@ type Method struct {
 	Name   string // group.name
 	Help   string // one sentence
 	Params []Param
-	// Call answers; a *Fault goes out as it is, any other error as fault 500. A nil answer goes out as {}.
+	// Call answers; a *Fault goes out as it is, any other error as fault 500. A nil answer goes out
+	// as {}.
 	Call func(Args) (any, error)
 
 	alias bool // an older spelling: answered, not listed
@@ -70,7 +72,8 @@ func (a Args) Int(i int, otherwise int64) int64 {
 	return a.ints[i]
 }
 
-// Fault is a call that failed, with the codes Kamailio's RPC took from SIP: 400 the caller's, 404 not there, 500 ours.
+// Fault is a call that failed, with the codes Kamailio's RPC took from SIP: 400 the caller's, 404
+// not there, 500 ours.
 type Fault struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
@@ -187,8 +190,8 @@ func parseInt(w string) (int64, error) {
 	return strconv.ParseInt(w, 10, 64)
 }
 
-// Call runs one line and gives the line of JSON to answer, with its line end. It does not contain panics of methods: see
-// StatusService.
+// Call runs one line and gives the line of JSON to answer, with its line end. It does not contain
+// panics of methods: see StatusService.
 func (r *RPC) Call(line string) []byte {
 	words, err := splitWords(line)
 	if err == nil && len(words) == 0 {

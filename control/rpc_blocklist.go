@@ -41,8 +41,9 @@ type viewRest struct {
 	Next uint32 `json:"next"`
 }
 
-// RegisterBlocklist adds the methods dst_blocklist.*, and as aliases dst_blacklist.*, as they were called before Kamailio 5.5. nowMs is the
-// clock the shards use with the list. A nil list, or one that is switched off, has every method say so.
+// RegisterBlocklist adds the methods dst_blocklist.*, and as aliases dst_blacklist.*, as they were
+// called before Kamailio 5.5. nowMs is the clock the shards use with the list. A nil list, or one
+// that is switched off, has every method say so.
 func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 	register := func(name, help string, params []Param, call func(Args) (any, error)) {
 		r.Register(&Method{Name: "dst_blocklist." + name, Help: help, Params: params, Call: func(a Args) (any, error) {
@@ -216,7 +217,8 @@ func prefixText(p netip.Prefix) string {
 	return p.String()
 }
 
-// protoOf reads a name or Kamailio's number: 0 any, 1 UDP, 2 TCP, 3 TLS. 4 is SCTP, which is not served.
+// protoOf reads a name or Kamailio's number: 0 any, 1 UDP, 2 TCP, 3 TLS. 4 is SCTP, which is not
+// served.
 func protoOf(word string) (netio.Proto, bool) {
 	if n, err := parseInt(word); err == nil {
 		if n < 0 || n > 3 {
@@ -242,7 +244,8 @@ func recordOf(e *blocklist.Entry, nowMs int64) blocklistRecord {
 	}
 }
 
-// BlocklistVars are the settings of a table: groups core and tm, under both spellings. Times are in seconds.
+// BlocklistVars are the settings of a table: groups core and tm, under both spellings. Times are in
+// seconds.
 func BlocklistVars(t *blocklist.Table) []Var {
 	var one sync.Mutex
 	number := func(group, name, help string, low, high int64, get func(*blocklist.Config) int64, set func(*blocklist.Config, int64)) Var {

@@ -59,8 +59,9 @@ func (s *Streams) TLSInfo() TLSInfo {
 // Reload is tls.reload.
 func (s *Streams) Reload() error { return s.Again() }
 
-// StreamVars are the limits of streams that can be changed while they run, Kamailio's names in group tcp. What is lowered holds for what comes; no
-// connection is closed for it. The numbers of connections cannot be raised beyond those of the start: descriptors were counted then.
+// StreamVars are the limits of streams that can be changed while they run, Kamailio's names in
+// group tcp. What is lowered holds for what comes; no connection is closed for it. The numbers of
+// connections cannot be raised beyond those of the start: descriptors were counted then.
 func StreamVars(l *stream.Limits) []Var {
 	number := func(name, help string, low, high int64, at interface {
 		Load() int64
@@ -119,13 +120,15 @@ func StreamVars(l *stream.Limits) []Var {
 	}
 }
 
-// DatagramVars are the limits of datagrams, group udp, a name of ours. wq is what was set at start: there is memory for no more.
+// DatagramVars are the limits of datagrams, group udp, a name of ours. wq is what was set at start:
+// there is memory for no more.
 func DatagramVars(wq *atomic.Int64) []Var {
 	return []Var{{Group: "udp", Name: "wq_max", Help: "bytes that may wait for one socket of one shard whose send buffer is full", Max: wq.Load(),
 		Get: func() any { return wq.Load() }, Set: func(v any) error { wq.Store(v.(int64)); return nil }}}
 }
 
-// StreamCounters are an engine's totals and gauges under Kamailio's names of group tcp where it has them, and why connections ended or were refused, zeros left out.
+// StreamCounters are an engine's totals and gauges under Kamailio's names of group tcp where it has
+// them, and why connections ended or were refused, zeros left out.
 func StreamCounters(e *stream.Engine) map[string]any {
 	s := e.Stats()
 	ended, rejected := map[string]uint64{}, map[string]uint64{}

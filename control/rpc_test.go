@@ -104,7 +104,8 @@ func TestRegisterTwice(t *testing.T) {
 	f(&Method{Name: "test.new", Help: "x"})
 }
 
-// FuzzWords: what a client joins, we split into the same; a line is split into words or refused, and the words joined are the line's.
+// FuzzWords: what a client joins, we split into the same; a line is split into words or refused,
+// and the words joined are the line's.
 func FuzzWords(f *testing.F) {
 	f.Add("a", `b "c" \`, "\n\t")
 	f.Add("", "-x", "ü \x00 \xff")
@@ -259,8 +260,8 @@ var (
 	docBlock  = regexp.MustCompile("(?ms)^```\n\\$ viaductctl ([^\n]+)\n")
 )
 
-// TestMethodsAreDocumented: docs/rpc.md has every method with its arguments, and no other; its examples name methods there are, with as
-// many arguments as they take.
+// TestMethodsAreDocumented: docs/rpc.md has every method with its arguments, and no other; its
+// examples name methods there are, with as many arguments as they take.
 func TestMethodsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../docs/rpc.md")
 	if err != nil {

@@ -17,11 +17,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Commands answers the commands of the FIFO and the Unix socket: by name, a value that becomes one line of JSON. They run in the goroutine of the
-// client that asked, several at a time.
+// Commands answers the commands of the FIFO and the Unix socket: by name, a value that becomes one
+// line of JSON. They run in the goroutine of the client that asked, several at a time.
 type Commands map[string]func() any
 
-// answer runs one line a client sent. A panic costs the answer: whoever may ask must not be able to end the process.
+// answer runs one line a client sent. A panic costs the answer: whoever may ask must not be able to
+// end the process.
 func (s *StatusService) answer(line string) (answer []byte) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -54,14 +55,15 @@ func (c Commands) answer(line string) []byte {
 	return append(b, '\n')
 }
 
-// StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with mode 0660 and removed by Close.
+// StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with
+// mode 0660 and removed by Close.
 //
 //	socket   a line "status" in, a line of JSON out, as often as the client likes
 //	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO NAME, which the client made in the same
 //	         folder and reads from; a name with a slash is refused, or a client could have us write anywhere
 //
-// With Serve the methods of an RPC are answered as well. Since they take arguments, on the FIFO the reply's name has a > before it and comes
-// last: "core.uptime >NAME".
+// With Serve the methods of an RPC are answered as well. Since they take arguments, on the FIFO the
+// reply's name has a > before it and comes last: "core.uptime >NAME".
 type StatusService struct {
 	commands Commands
 	rpc      *RPC // nil: commands only
@@ -96,7 +98,8 @@ func (s *StatusService) Serve(r *RPC) {
 	}
 }
 
-// withMask runs f while new files get mode 0660 at most. Only at start-up: the mask belongs to the whole process.
+// withMask runs f while new files get mode 0660 at most. Only at start-up: the mask belongs to the
+// whole process.
 func withMask(f func() error) error {
 	old := unix.Umask(0o117)
 	defer unix.Umask(old)
@@ -111,7 +114,8 @@ func CheckSocketPath(path string) error {
 	return nil
 }
 
-// ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a file that is no socket, is refused.
+// ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a
+// file that is no socket, is refused.
 func (s *StatusService) ListenUnix(path string, owner *Identity) error {
 	if err := CheckSocketPath(path); err != nil {
 		return err
@@ -214,7 +218,8 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 	}
 }
 
-// ListenFIFO opens the FIFO. One that nobody reads is replaced; one that is read, or a file that is no FIFO, is refused.
+// ListenFIFO opens the FIFO. One that nobody reads is replaced; one that is read, or a file that is
+// no FIFO, is refused.
 func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 	switch st, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -236,7 +241,8 @@ func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 		return fmt.Errorf("cannot make the status FIFO %s: %w", path, err)
 	}
 	s.paths = append(s.paths, path)
-	// Open for both, so that it never ends when a client closes; non-blocking, so that Close wakes the reader.
+	// Open for both, so that it never ends when a client closes; non-blocking, so that Close wakes
+	// the reader.
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open the status FIFO: %w", err)
@@ -296,7 +302,8 @@ func (s *StatusService) cutReply(line string) (command, reply string, ok bool) {
 	return command, reply, ok
 }
 
-// replyFIFO writes to a client's FIFO without ever waiting for the client: an answer fits the pipe's buffer, or is cut.
+// replyFIFO writes to a client's FIFO without ever waiting for the client: an answer fits the
+// pipe's buffer, or is cut.
 func replyFIFO(dir, name string, answer []byte) error {
 	if strings.ContainsRune(name, '/') || name == "" || name == "." || name == ".." {
 		return fmt.Errorf("reply FIFO %q: give a name in %s", name, dir)
@@ -316,7 +323,8 @@ func replyFIFO(dir, name string, answer []byte) error {
 	return nil
 }
 
-// Close ends every connection, removes what was made, and returns when no command runs any more: what commands look at may go away after it.
+// Close ends every connection, removes what was made, and returns when no command runs any more:
+// what commands look at may go away after it.
 func (s *StatusService) Close() {
 	close(s.closed)
 	s.mu.Lock()

@@ -272,7 +272,8 @@ func TestStatusFIFO(t *testing.T) {
 	}
 }
 
-// Close waits for a command that runs and ends connections that are idle: nobody looks at the shards afterwards.
+// Close waits for a command that runs and ends connections that are idle: nobody looks at the
+// shards afterwards.
 func TestStatusCloseEndsEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	entered, release := make(chan struct{}), make(chan struct{})

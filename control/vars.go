@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// Var is a setting that operators read, and perhaps change, while the process runs: cfg.get, cfg.set_now_int, cfg.set_now_string.
+// Var is a setting that operators read, and perhaps change, while the process runs: cfg.get,
+// cfg.set_now_int, cfg.set_now_string.
 type Var struct {
 	Group, Name string
 	Aliases     []string // older spellings of Name: answered, not listed
@@ -17,12 +18,14 @@ type Var struct {
 	ReadOnly    string          // why there is no Set, "it is fixed at start" if it is left out
 }
 
-// Vars are the variables by group and name. Registered at start-up, then read from any goroutine; Get and Set must be fit for that.
+// Vars are the variables by group and name. Registered at start-up, then read from any goroutine;
+// Get and Set must be fit for that.
 type Vars struct {
 	groups map[string]map[string]*Var // names with aliases
 }
 
-// Register adds variables; one that there is already, or whose Get gives neither int64 nor string, is a bug.
+// Register adds variables; one that there is already, or whose Get gives neither int64 nor string,
+// is a bug.
 func (r *Vars) Register(all ...Var) {
 	if r.groups == nil {
 		r.groups = map[string]map[string]*Var{}

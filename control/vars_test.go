@@ -89,5 +89,6 @@ func TestRegisterVarTwice(t *testing.T) {
 	number := func() any { return int64(0) }
 	f(Var{Group: "core", Name: "a", Get: number})
 	f(Var{Group: "core", Name: "b", Aliases: []string{"a"}, Get: number})
-	f(Var{Group: "core", Name: "c", Get: func() any { return 5 }}) // an int, which Set would not get
+	// an int, which Set would not get
+	f(Var{Group: "core", Name: "c", Get: func() any { return 5 }})
 }

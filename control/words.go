@@ -6,8 +6,8 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// splitWords splits a line at blanks. A word may be quoted, wholly or in part: "a \"b\"", with \" \\ \n \t inside. A leading - means
-// nothing.
+// splitWords splits a line at blanks. A word may be quoted, wholly or in part: "a \"b\"", with \"
+// \\ \n \t inside. A leading - means nothing.
 func splitWords(line string) (words []string, err error) {
 	var w strings.Builder
 	quoted, begun := false, false
@@ -63,7 +63,8 @@ func JoinWords(words []string) string {
 	return b.String()
 }
 
-// didYouMean ends a sentence about an unknown name: with the nearest there is, or with the hint where to look.
+// didYouMean ends a sentence about an unknown name: with the nearest there is, or with the hint
+// where to look.
 func didYouMean(name string, names []string, hint string) string {
 	if near := suggest.DidYouMean(name, names); near != "" {
 		return near

@@ -6,8 +6,9 @@ import (
 	"strconv"
 )
 
-// Addr is an IPv4 or IPv6 address with a UDP or TCP port: 24 bytes, comparable, without pointers, so that it can live in the arena and be a map key.
-// The zero Addr (Family 0) means "none". An IPv4 address fills IP[0:4], the rest is zero, so two equal addresses are equal as values.
+// Addr is an IPv4 or IPv6 address with a UDP or TCP port: 24 bytes, comparable, without pointers,
+// so that it can live in the arena and be a map key. The zero Addr (Family 0) means "none". An IPv4
+// address fills IP[0:4], the rest is zero, so two equal addresses are equal as values.
 //
 //	 0               16    18  19  20      24
 //	+----------------+-----+---+---+-------+
@@ -17,12 +18,14 @@ type Addr struct {
 	IP     [16]byte // network order; IPv4 in the first four bytes
 	Port   uint16   // host order
 	Family uint8    // 4, 6, or 0 for none
-	Proto  Proto    // transport to be used towards it, or that was used; UDP for all that a Port receives
-	Zone   uint32   // interface index of a link-local IPv6 address (RFC 4007 §6), else 0
+	// transport to be used towards it, or that was used; UDP for all that a Port receives
+	Proto Proto
+	Zone  uint32 // interface index of a link-local IPv6 address (RFC 4007 §6), else 0
 }
 
-// AddrFrom converts ap. An IPv4-mapped IPv6 address becomes IPv4, since that is what leaves on the wire. A zone may be a number or an interface name;
-// an unknown name gives zone 0. The zero AddrPort gives the zero Addr.
+// AddrFrom converts ap. An IPv4-mapped IPv6 address becomes IPv4, since that is what leaves on the
+// wire. A zone may be a number or an interface name; an unknown name gives zone 0. The zero
+// AddrPort gives the zero Addr.
 func AddrFrom(ap netip.AddrPort) Addr {
 	ip := ap.Addr().Unmap()
 	a := Addr{Port: ap.Port()}
@@ -55,7 +58,8 @@ func zoneIndex(zone string) uint32 {
 	return uint32(ifc.Index)
 }
 
-// AddrPort converts a to the standard library's form; a zone comes out as its number. The zero Addr gives the zero AddrPort.
+// AddrPort converts a to the standard library's form; a zone comes out as its number. The zero Addr
+// gives the zero AddrPort.
 func (a *Addr) AddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(a.addr(), a.Port)
 }
@@ -79,8 +83,9 @@ func (a *Addr) SameIP(b *Addr) bool {
 	return a.IP == b.IP && a.Family == b.Family && a.Zone == b.Zone
 }
 
-// AppendTo appends "127.0.0.1:5060" or "[::1]:5060" to b: the form of sent-by and of a SIP URI's hostport (RFC 3261 §25.1). The zone is left out: it means
-// nothing to a peer. It allocates only if b is too small; 47 bytes always do.
+// AppendTo appends "127.0.0.1:5060" or "[::1]:5060" to b: the form of sent-by and of a SIP URI's
+// hostport (RFC 3261 §25.1). The zone is left out: it means nothing to a peer. It allocates only if
+// b is too small; 47 bytes always do.
 func (a *Addr) AppendTo(b []byte) []byte {
 	b = a.AppendHost(b)
 	b = append(b, ':')
@@ -113,7 +118,8 @@ func (a Addr) String() string {
 	return string(a.AppendTo(nil))
 }
 
-// appendUint appends v in decimal. strconv.AppendUint does the same through a 64-byte scratch copy; addresses are written several times per message.
+// appendUint appends v in decimal. strconv.AppendUint does the same through a 64-byte scratch copy;
+// addresses are written several times per message.
 func appendUint(b []byte, v uint16) []byte {
 	switch {
 	case v >= 10000:

@@ -7,10 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// backlog keeps what a socket's full buffer did not take (EAGAIN), in order, until the kernel says that there is room (EPOLLOUT). Datagrams behind it wait too, so that
-// none overtakes another to the same destination. It costs nothing while it is empty but one comparison for each batch.
+// backlog keeps what a socket's full buffer did not take (EAGAIN), in order, until the kernel says
+// that there is room (EPOLLOUT). Datagrams behind it wait too, so that none overtakes another to
+// the same destination. It costs nothing while it is empty but one comparison for each batch.
 //
-// The memory is one anonymous mapping made at start, of which only the pages in use are touched: a ring of records, each a header and the datagram, that never wrap:
+// The memory is one anonymous mapping made at start, of which only the pages in use are touched: a
+// ring of records, each a header and the datagram, that never wrap:
 //
 //	      head                tail                         head       wrap
 //	┌─────┬───────────────────┬──────┐    ┌──────────┬──────┬──────────┬───┐
@@ -21,11 +23,13 @@ type backlog struct {
 	memory     []byte // nil: nothing is kept
 	count      int    // records
 	head, tail int    // where the oldest begins, and where the next would
-	wrap       int    // where the records end that were put before tail began anew; only while tail <= head
-	bytes      int    // of the datagrams in it: what the limit is about
+	// where the records end that were put before tail began anew; only while tail <= head
+	wrap  int
+	bytes int // of the datagrams in it: what the limit is about
 }
 
-// kept is the header of a record. What it holds has no pointers, so it may lie in memory that the garbage collector does not know.
+// kept is the header of a record. What it holds has no pointers, so it may lie in memory that the
+// garbage collector does not know.
 type kept struct {
 	token   uint64
 	name    unix.RawSockaddrInet6
@@ -39,7 +43,8 @@ func (q *backlog) init(bytes int) (err error) {
 	if bytes == 0 {
 		return nil
 	}
-	// A short datagram needs a header as long again; those beyond are refused earlier than the limit says.
+	// A short datagram needs a header as long again; those beyond are refused earlier than the
+	// limit says.
 	q.memory, err = unix.Mmap(-1, 0, 2*bytes+keptBytes+8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return fmt.Errorf("cannot map %d bytes for what a full socket leaves: %w", bytes, err)
@@ -56,7 +61,8 @@ func (q *backlog) free() error {
 	return unix.Munmap(memory)
 }
 
-// put copies a datagram behind the others; false: limit or memory does not allow it. first is the first of the datagram's n bytes, which its owner keeps until Flush.
+// put copies a datagram behind the others; false: limit or memory does not allow it. first is the
+// first of the datagram's n bytes, which its owner keeps until Flush.
 func (q *backlog) put(k kept, first *byte, n, limit int) bool {
 	need := keptBytes + (n+7)&^7
 	if q.bytes+n > limit {
@@ -77,7 +83,8 @@ func (q *backlog) put(k kept, first *byte, n, limit int) bool {
 		return false
 	}
 	k.size = uint32(n)
-	// at is a multiple of 8 below len(memory)-need; the mapping is page-aligned and lives as long as the Port.
+	// at is a multiple of 8 below len(memory)-need; the mapping is page-aligned and lives as long
+	// as the Port.
 	*(*kept)(unsafe.Pointer(&q.memory[at])) = k
 	if n > 0 {
 		copy(q.memory[at+keptBytes:], unsafe.Slice(first, n))
@@ -105,7 +112,8 @@ func (q *backlog) drop() {
 	}
 }
 
-// keep is what becomes of the messages of b from i on, whose socket takes nothing: they wait, or fail with EAGAIN beyond the limit. Slow path.
+// keep is what becomes of the messages of b from i on, whose socket takes nothing: they wait, or
+// fail with EAGAIN beyond the limit. Slow path.
 func (p *Port) keep(b *sendBatch, i int) {
 	for ; i < b.n; i++ {
 		p.keepOne(b, i)
@@ -132,11 +140,13 @@ func (p *Port) watchRoom(b *sendBatch, on bool) {
 	if on {
 		ev.Events |= unix.EPOLLOUT
 	}
-	// It cannot fail: the descriptor is in the set, and a change needs no memory (epoll_ctl(2)). Were it to, the next batch tries first what waits.
+	// It cannot fail: the descriptor is in the set, and a change needs no memory (epoll_ctl(2)).
+	// Were it to, the next batch tries first what waits.
 	_ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, b.fd, &ev)
 }
 
-// drain sends what waits, oldest first, until the socket is full again; true: nothing waits any more. One that fails is reported and skipped, as in send.
+// drain sends what waits, oldest first, until the socket is full again; true: nothing waits any
+// more. One that fails is reported and skipped, as in send.
 func (p *Port) drain(b *sendBatch) bool {
 	q := &b.backlog
 	h := &b.late

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// queued is a pair of Ports of which the sending one has a queue, and a kernel that takes as many datagrams as room says.
+// queued is a pair of Ports of which the sending one has a queue, and a kernel that takes as many
+// datagrams as room says.
 type queued struct {
 	t        *testing.T
 	from, to *Port
@@ -76,7 +77,8 @@ func (q *queued) recv() (all []int) {
 	}
 }
 
-// inOrder wants the datagrams first to last and no other, those of a flow in their order: i mod 3 is the flow.
+// inOrder wants the datagrams first to last and no other, those of a flow in their order: i mod 3
+// is the flow.
 func (q *queued) inOrder(got []int, first, last int) {
 	q.t.Helper()
 	at, seen := map[int]int{}, map[int]bool{}
@@ -96,7 +98,8 @@ func (q *queued) inOrder(got []int, first, last int) {
 	}
 }
 
-// A full socket keeps what is sent, in order, and sends it when epoll says that there is room: without another message.
+// A full socket keeps what is sent, in order, and sends it when epoll says that there is room:
+// without another message.
 func TestFullSocketKeeps(t *testing.T) {
 	for _, noSegment := range []bool{true, false} {
 		q := newQueued(t, 1<<20, noSegment)
@@ -257,7 +260,8 @@ func TestBacklogRing(t *testing.T) {
 	}
 }
 
-// The kernel's own EAGAIN and EPOLLOUT: in a network of the test's own, datagrams to a host that does not answer to ARP fill their socket's buffer, until somebody says where it is.
+// The kernel's own EAGAIN and EPOLLOUT: in a network of the test's own, datagrams to a host that
+// does not answer to ARP fill their socket's buffer, until somebody says where it is.
 func TestFullSocketOfTheKernel(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may make a network")
@@ -284,7 +288,8 @@ func TestFullSocketOfTheKernel(t *testing.T) {
 	}
 	defer g.Close()
 	p := g.Port(0)
-	if err := unix.SetsockoptInt(p.fds[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil { // the kernel makes the least of it
+	// the kernel makes the least of it
+	if err := unix.SetsockoptInt(p.fds[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
 		t.Fatal(err)
 	}
 	dst := AddrFrom(netip.MustParseAddrPort("192.0.2.9:5060"))

@@ -7,11 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// egress answers which of our addresses the kernel would use towards a destination, from a cache that all shards share.
+// egress answers which of our addresses the kernel would use towards a destination, from a cache
+// that all shards share.
 //
-// An entry is valid as long as the host's routing is unchanged: generation is raised by every route, rule, address or link message of the kernel (rtnetlink(7)),
-// which is exact and costs the shards one atomic load. A lifetime instead would be wrong for its length after each failover and ask again for nothing ever
-// after; it is used, with a second, only where a container forbids netlink.
+// An entry is valid as long as the host's routing is unchanged: generation is raised by every
+// route, rule, address or link message of the kernel (rtnetlink(7)), which is exact and costs the
+// shards one atomic load. A lifetime instead would be wrong for its length after each failover and
+// ask again for nothing ever after; it is used, with a second, only where a container forbids
+// netlink.
 type egress struct {
 	listeners  []*Listener
 	generation atomic.Uint64
@@ -19,7 +22,8 @@ type egress struct {
 	watch      *routeWatch
 }
 
-// egressSlot is one cached answer, guarded by a sequence number that is odd while somebody writes. All words are atomic: readers and writers are any shards.
+// egressSlot is one cached answer, guarded by a sequence number that is odd while somebody writes.
+// All words are atomic: readers and writers are any shards.
 //
 //	reader                                writer
 //	s1 = seq, odd: miss                   seq even → odd by CAS, else give up
@@ -42,11 +46,14 @@ func newEgress(listeners []*Listener) (*egress, error) {
 
 func (e *egress) close() error { return e.watch.close() }
 
-// Egress returns the listener that a message to dst should leave from, -1 if there is none of its family.
+// Egress returns the listener that a message to dst should leave from, -1 if there is none of its
+// family.
 //
-// Without mhomed it is recvListener if that has dst's family, else the first listener of that family; recvListener is -1 for messages of our own. With mhomed
-// it is the listener whose address the kernel's routing chooses as source towards dst, whatever its port; if several have it, recvListener or else the first;
-// if none has, the first of the family. The answer is cached per destination address until the routing of the host changes. Any goroutine may ask.
+// Without mhomed it is recvListener if that has dst's family, else the first listener of that
+// family; recvListener is -1 for messages of our own. With mhomed it is the listener whose address
+// the kernel's routing chooses as source towards dst, whatever its port; if several have it,
+// recvListener or else the first; if none has, the first of the family. The answer is cached per
+// destination address until the routing of the host changes. Any goroutine may ask.
 func (g *Group) Egress(dst *Addr, recvListener int) int {
 	if dst.Family != 4 && dst.Family != 6 {
 		return -1
@@ -67,8 +74,9 @@ func (g *Group) Egress(dst *Addr, recvListener int) int {
 	return listener
 }
 
-// egressKey is the destination without its port: routing by port exists (ip-rule(8), dport) but nobody sends one host's SIP through two of our addresses by it,
-// and clients behind NAT differ in nothing but their port.
+// egressKey is the destination without its port: routing by port exists (ip-rule(8), dport) but
+// nobody sends one host's SIP through two of our addresses by it, and clients behind NAT differ in
+// nothing but their port.
 func egressKey(dst *Addr) (ip [2]uint64, zoneFamily uint64) {
 	ip = [2]uint64{binary.LittleEndian.Uint64(dst.IP[:8]), binary.LittleEndian.Uint64(dst.IP[8:])}
 	return ip, uint64(dst.Zone)<<8 | uint64(dst.Family)
@@ -91,8 +99,8 @@ func (e *egress) cached(dst *Addr) (listener int, ok bool) {
 	return int(answer&0xffff) - 1, true
 }
 
-// ask lets the kernel choose. Slow path: four system calls, once per destination and routing change. The generation is read first, so that a change meanwhile makes
-// the answer stale at once.
+// ask lets the kernel choose. Slow path: four system calls, once per destination and routing
+// change. The generation is read first, so that a change meanwhile makes the answer stale at once.
 func (e *egress) ask(dst *Addr, firstOfFamily int) int {
 	generation := e.generation.Load()
 	listener := firstOfFamily
@@ -122,8 +130,9 @@ func (e *egress) remember(dst *Addr, generation uint64, listener int) {
 	}
 }
 
-// sourceTowards connects an unbound UDP socket, which sends nothing, and looks at the address it got. A fresh socket for each question: a connected one keeps its
-// first source address for the next destination.
+// sourceTowards connects an unbound UDP socket, which sends nothing, and looks at the address it
+// got. A fresh socket for each question: a connected one keeps its first source address for the
+// next destination.
 func sourceTowards(dst *Addr) (Addr, error) {
 	to := *dst
 	if to.Port == 0 {

@@ -14,7 +14,8 @@ import (
 // resolveTimeout bounds the look-up of a host name at start-up.
 const resolveTimeout = 5 * time.Second
 
-// Expand turns what an operator writes as a listen address into the addresses themselves, all with the given port, in a stable order and each once:
+// Expand turns what an operator writes as a listen address into the addresses themselves, all with
+// the given port, in a stable order and each once:
 //
 //	""                    every IPv4 address of every interface that is up
 //	"0.0.0.0", "*", "[::]"  every address of that family
@@ -22,8 +23,9 @@ const resolveTimeout = 5 * time.Second
 //	"eth0"                every address of the interface, IPv4 first
 //	"sip.example.com"     what it resolves to, IPv4 first
 //
-// Link-local IPv6 addresses are left out unless written themselves: without a zone, which SIP cannot carry, no peer can answer them. Loopback addresses count
-// like all others. It is for start-up: it may ask DNS and wait.
+// Link-local IPv6 addresses are left out unless written themselves: without a zone, which SIP
+// cannot carry, no peer can answer them. Loopback addresses count like all others. It is for
+// start-up: it may ask DNS and wait.
 func Expand(name string, port uint16) ([]ListenConfig, error) {
 	addrs, err := expandAddrs(name)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closedPort returns a loopback address on which nobody listens. The socket that had it before is of no SO_REUSEPORT group.
+// closedPort returns a loopback address on which nobody listens. The socket that had it before is
+// of no SO_REUSEPORT group.
 func closedPort(t testing.TB, host string) *Addr {
 	t.Helper()
 	ap, err := probeFree(netip.MustParseAddrPort(host))
@@ -22,7 +23,8 @@ func closedPort(t testing.TB, host string) *Addr {
 	return &a
 }
 
-// TestFailuresNameTheirMessage mixes messages that cannot leave with good ones: each failure has its own token, the others leave in order.
+// TestFailuresNameTheirMessage mixes messages that cannot leave with good ones: each failure has
+// its own token, the others leave in order.
 func TestFailuresNameTheirMessage(t *testing.T) {
 	t.Run("singly", func(t *testing.T) { failuresNameTheirMessage(t, true) })
 	t.Run("grouped", func(t *testing.T) { failuresNameTheirMessage(t, false) })
@@ -106,12 +108,14 @@ func TestNoListenerIsAFailure(t *testing.T) {
 	noFailures(t, p)
 }
 
-// TestICMPErrors sends alternately to a closed port and to an open one. The error of the one must neither be taken for the other's, nor lose or double it.
+// TestICMPErrors sends alternately to a closed port and to an open one. The error of the one must
+// neither be taken for the other's, nor lose or double it.
 func TestICMPErrors(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(host, func(t *testing.T) {
 			from, to, dst := pair(t, host)
-			from.tx[0].segment.off = true // what leaves together is refused together on the same host: one error for all
+			// what leaves together is refused together on the same host: one error for all
+			from.tx[0].segment.off = true
 			closed := closedPort(t, host)
 			const rounds = 100
 			for i := range rounds {
@@ -138,7 +142,8 @@ func TestICMPErrors(t *testing.T) {
 					if want := fmt.Sprintf("INVITE %d to nobody", errors); string(e.Payload) != want {
 						t.Errorf("payload %q, want %q", e.Payload, want)
 					}
-					wantOrigin, wantType, wantCode := uint8(2), uint8(3), uint8(3) // RFC 792: port unreachable
+					// RFC 792: port unreachable
+					wantOrigin, wantType, wantCode := uint8(2), uint8(3), uint8(3)
 					if dst.Family == 6 {
 						wantOrigin, wantType, wantCode = 3, 1, 4 // RFC 4443 §3.1
 					}
@@ -156,7 +161,8 @@ func TestICMPErrors(t *testing.T) {
 	}
 }
 
-// TestErrorOfAnEarlierFlush: the send after a refused datagram gets that one's error; it is repeated and leaves.
+// TestErrorOfAnEarlierFlush: the send after a refused datagram gets that one's error; it is
+// repeated and leaves.
 func TestErrorOfAnEarlierFlush(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
 	closed := closedPort(t, "127.0.0.1:0")
@@ -175,14 +181,16 @@ func TestErrorOfAnEarlierFlush(t *testing.T) {
 	}
 }
 
-// TestErrorsPendingWithoutAnEntry: with the receive buffer full there is no room for an entry in the error queue, but epoll keeps reporting the pending error.
-// Reading must make it stop, or the shard would spin.
+// TestErrorsPendingWithoutAnEntry: with the receive buffer full there is no room for an entry in
+// the error queue, but epoll keeps reporting the pending error. Reading must make it stop, or the
+// shard would spin.
 func TestErrorsPendingWithoutAnEntry(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
 	from.Queue(0, dst, 0, []byte("where are you"))
 	from.Flush()
 	back := receiveAll(to, 0)[0].Src
-	if err := unix.SetsockoptInt(from.fds[0], unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil { // the kernel's least is 2,304 bytes
+	// the kernel's least is 2,304 bytes
+	if err := unix.SetsockoptInt(from.fds[0], unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
@@ -202,7 +210,8 @@ func TestErrorsPendingWithoutAnEntry(t *testing.T) {
 	}
 }
 
-// TestReceivingPastAPendingError: recvmmsg returns another datagram's error once before it returns what has arrived.
+// TestReceivingPastAPendingError: recvmmsg returns another datagram's error once before it returns
+// what has arrived.
 func TestReceivingPastAPendingError(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
 	closed := closedPort(t, "127.0.0.1:0")
@@ -218,7 +227,8 @@ func TestReceivingPastAPendingError(t *testing.T) {
 	}
 }
 
-// TestKernelDropsAreCounted overflows a receive buffer: what was sent has either arrived or is counted, to the datagram. (Of a bundle the kernel counts one.)
+// TestKernelDropsAreCounted overflows a receive buffer: what was sent has either arrived or is
+// counted, to the datagram. (Of a bundle the kernel counts one.)
 func TestKernelDropsAreCounted(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
 	apart(to)
@@ -238,7 +248,8 @@ func TestKernelDropsAreCounted(t *testing.T) {
 		}
 	}
 	d := to.drops[0]
-	to.drops[0] = dropCount{last: ^uint32(0) - 9, total: 5} // as if the 32-bit counter of the kernel were about to wrap
+	// as if the 32-bit counter of the kernel were about to wrap
+	to.drops[0] = dropCount{last: ^uint32(0) - 9, total: 5}
 	if got, want := to.RecvQueue(0).Drops, 5+10+d.total; got != want {
 		t.Errorf("past the wrap: %d, want %d", got, want)
 	}

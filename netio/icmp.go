@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// icmpBatchBuffers is what reading an error queue needs. Most Ports never see an error, so it is built at the first one.
+// icmpBatchBuffers is what reading an error queue needs. Most Ports never see an error, so it is
+// built at the first one.
 type icmpBatchBuffers struct {
 	hdrs     [icmpBatch]mmsghdr
 	iovs     [icmpBatch]unix.Iovec
@@ -51,8 +52,9 @@ func newICMPBatch() *icmpBatchBuffers {
 	return q
 }
 
-// Errors takes up to 16 entries from a listener's error queue: our datagrams that the network refused. The result is valid until the next Errors of the same
-// Port. A listener in Events.Errored must be read, else Wait reports it again at once.
+// Errors takes up to 16 entries from a listener's error queue: our datagrams that the network
+// refused. The result is valid until the next Errors of the same Port. A listener in Events.Errored
+// must be read, else Wait reports it again at once.
 func (p *Port) Errors(listener int) []ICMPError {
 	if p.icmp == nil {
 		p.icmp = newICMPBatch()
@@ -65,7 +67,8 @@ func (p *Port) Errors(listener int) []ICMPError {
 	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&q.hdrs[0])), icmpBatch, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 || n == 0 {
-		// An error for which the receive buffer had no room is pending without an entry, and epoll would report it for ever. SO_ERROR takes it away.
+		// An error for which the receive buffer had no room is pending without an entry, and epoll
+		// would report it for ever. SO_ERROR takes it away.
 		unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		return nil
 	}

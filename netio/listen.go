@@ -13,7 +13,8 @@ import (
 	"viaduct/netio/steer"
 )
 
-// Group is all shards' sockets on all listen addresses, with their steering programs. Its methods may be called from any goroutine.
+// Group is all shards' sockets on all listen addresses, with their steering programs. Its methods
+// may be called from any goroutine.
 type Group struct {
 	listeners []*Listener
 	ports     []*Port
@@ -24,7 +25,8 @@ type Group struct {
 	firstOf   [2]int       // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
 }
 
-// Listen opens shards sockets on each address, which may be none: then the Ports only wait and ring. Either all of them are open afterwards or none.
+// Listen opens shards sockets on each address, which may be none: then the Ports only wait and
+// ring. Either all of them are open afterwards or none.
 func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 	log := opt.Logger
 	if log == nil {
@@ -98,7 +100,8 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 	if !opt.NoSegment && g.programs == nil {
 		for _, p := range g.ports {
 			for _, fd := range p.fds {
-				_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) // before Linux 5.0 each arrives by itself
+				// before Linux 5.0 each arrives by itself
+				_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
 			}
 		}
 	}
@@ -112,8 +115,9 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 	return nil
 }
 
-// loadSteering loads one program per listen address: a socket of another port in the map would be refused by the kernel at run time. Without them the kernel
-// spreads datagrams by their 4-tuple and every shard hands foreign ones on; that is slower, never wrong.
+// loadSteering loads one program per listen address: a socket of another port in the map would be
+// refused by the kernel at run time. Without them the kernel spreads datagrams by their 4-tuple and
+// every shard hands foreign ones on; that is slower, never wrong.
 func (g *Group) loadSteering(listeners, shards int, mode SteerMode, log *slog.Logger) error {
 	switch {
 	case shards == 1:
@@ -148,7 +152,8 @@ func (g *Group) giveUpSteering(reason error, log *slog.Logger) {
 	log.Info("datagrams are steered to their shard in user space", "reason", reason.Error())
 }
 
-// openListener opens every shard's socket on one address. A port chosen by the kernel may be taken between the probe and the first bind; then another is chosen.
+// openListener opens every shard's socket on one address. A port chosen by the kernel may be taken
+// between the probe and the first bind; then another is chosen.
 func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *slog.Logger) error {
 	var addr netip.AddrPort
 	var fds []int
@@ -195,7 +200,8 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 	return nil
 }
 
-// bindShards opens and binds one socket per shard, in shard order, with the program attached to the first before its bind: later members inherit it.
+// bindShards opens and binds one socket per shard, in shard order, with the program attached to the
+// first before its bind: later members inherit it.
 func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *slog.Logger) (fds []int, err error) {
 	defer func() {
 		if err != nil {
@@ -232,10 +238,12 @@ func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *
 	return fds, nil
 }
 
-// SentBy gives the text for Via and Record-Route of a listener whose other fields are set: for engines that make listeners of their own.
+// SentBy gives the text for Via and Record-Route of a listener whose other fields are set: for
+// engines that make listeners of their own.
 func SentBy(l *Listener) []byte { return sentBy(l) }
 
-// sentBy gives the text for Via and Record-Route (RFC 3261 §25.1, sent-by): IPv6 in brackets, and a port only where one was configured or bound.
+// sentBy gives the text for Via and Record-Route (RFC 3261 §25.1, sent-by): IPv6 in brackets, and a
+// port only where one was configured or bound.
 func sentBy(l *Listener) []byte {
 	if l.AdvertiseHost == "" {
 		return l.Addr.AppendTo(nil)
@@ -256,10 +264,12 @@ func (g *Group) Port(shard int) *Port { return g.ports[shard] }
 // Shards returns the number of Ports.
 func (g *Group) Shards() int { return len(g.ports) }
 
-// Listeners returns the listen addresses in configured order. The slice and its elements must not be written to.
+// Listeners returns the listen addresses in configured order. The slice and its elements must not
+// be written to.
 func (g *Group) Listeners() []*Listener { return g.listeners }
 
-// Steering says who chooses the shard of a datagram, for start-up logs and metrics: "kernel", "none: one shard" or "user: " and the reason.
+// Steering says who chooses the shard of a datagram, for start-up logs and metrics: "kernel",
+// "none: one shard" or "user: " and the reason.
 func (g *Group) Steering() string {
 	if n := g.unsteered.Load(); n > 0 {
 		return fmt.Sprintf("%s, but not for %d of %d listeners, where it brought most to wrong shards", g.steering, n, len(g.listeners))
@@ -267,9 +277,12 @@ func (g *Group) Steering() string {
 	return g.steering
 }
 
-// Unsteer takes the kernel program off a listener's sockets, for all shards and for good: from then on the kernel spreads datagrams by their 4-tuple. Any goroutine may
-// call it. It is for datagrams that arrive in bundles, which the program sees only the first of: steered, a call's messages come to its shard now straight and now
-// through another shard, and overtake one another; unsteered, what one peer sends takes one way. Reports whether there was a program (SO_DETACH_REUSEPORT_BPF, Linux 5.3).
+// Unsteer takes the kernel program off a listener's sockets, for all shards and for good: from then
+// on the kernel spreads datagrams by their 4-tuple. Any goroutine may call it. It is for datagrams
+// that arrive in bundles, which the program sees only the first of: steered, a call's messages come
+// to its shard now straight and now through another shard, and overtake one another; unsteered,
+// what one peer sends takes one way. Reports whether there was a program (SO_DETACH_REUSEPORT_BPF,
+// Linux 5.3).
 func (g *Group) Unsteer(listener int) bool {
 	if g.programs == nil || unix.SetsockoptInt(g.ports[0].fds[listener], unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
 		return false
@@ -278,7 +291,8 @@ func (g *Group) Unsteer(listener int) bool {
 	return true
 }
 
-// SteerStats adds up the kernel programs' counters; zeros without them. A few µs per listener: read it every few seconds.
+// SteerStats adds up the kernel programs' counters; zeros without them. A few µs per listener: read
+// it every few seconds.
 func (g *Group) SteerStats() (SteerStats, error) {
 	var sum SteerStats
 	for _, program := range g.programs {
@@ -293,7 +307,8 @@ func (g *Group) SteerStats() (SteerStats, error) {
 	return sum, nil
 }
 
-// Close closes all sockets and takes back all frames. The shards must have stopped: a Packet still in use would point to unmapped memory.
+// Close closes all sockets and takes back all frames. The shards must have stopped: a Packet still
+// in use would point to unmapped memory.
 func (g *Group) Close() error {
 	var errs []error
 	if g.egress != nil {

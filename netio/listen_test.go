@@ -203,7 +203,8 @@ func TestSteeringModes(t *testing.T) {
 	withoutCapabilities(t, func() { f(SteerOn, 4, "kernel", "") }, unix.CAP_BPF)
 }
 
-// TestEveryShardReceives sends calls from one source: with the program each arrives at its owner, without it at one shard by the kernel's choice. Nothing is lost.
+// TestEveryShardReceives sends calls from one source: with the program each arrives at its owner,
+// without it at one shard by the kernel's choice. Nothing is lost.
 func TestEveryShardReceives(t *testing.T) {
 	const shards, calls = 4, 400
 	for _, mode := range []SteerMode{SteerAuto, SteerOff} {
@@ -287,7 +288,8 @@ func TestExpand(t *testing.T) {
 	})
 }
 
-// Without its program a listener's datagrams are spread by their 4-tuple: all of one sender go to one shard. Others keep theirs.
+// Without its program a listener's datagrams are spread by their 4-tuple: all of one sender go to
+// one shard. Others keep theirs.
 func TestUnsteer(t *testing.T) {
 	g := mustListen(t, 4, Options{}, "127.0.0.1:0", "127.0.0.1:0")
 	if g.Steering() != "kernel" {

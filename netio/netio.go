@@ -1,11 +1,15 @@
-// Package netio is steps 1 and 6 of the packet's journey: it receives batches of datagrams on the shard's own sockets and sends the plans that the shard made.
+// Package netio is steps 1 and 6 of the packet's journey: it receives batches of datagrams on the
+// shard's own sockets and sends the plans that the shard made.
 //
-// Every shard has a Port: its own SO_REUSEPORT socket on each listen address and one epoll instance. A Port belongs to one goroutine; none of its methods may
-// be called from another. The Listeners are shared and never change. Received bytes are leased frames: they stay valid until Port.Release, then the kernel
-// writes over them, and nobody may assume that the memory is Go's (a later backend may hand out frames of an AF_XDP ring). Sent bytes may be referenced
-// instead of copied: segments must stay as they are from Append to Flush.
+// Every shard has a Port: its own SO_REUSEPORT socket on each listen address and one epoll
+// instance. A Port belongs to one goroutine; none of its methods may be called from another. The
+// Listeners are shared and never change. Received bytes are leased frames: they stay valid until
+// Port.Release, then the kernel writes over them, and nobody may assume that the memory is Go's (a
+// later backend may hand out frames of an AF_XDP ring). Sent bytes may be referenced instead of
+// copied: segments must stay as they are from Append to Flush.
 //
-// Use it for datagrams only; streams are another engine's work. To resolve names per message use the resolver of the control plane: Expand is for start-up.
+// Use it for datagrams only; streams are another engine's work. To resolve names per message use
+// the resolver of the control plane: Expand is for start-up.
 package netio
 
 import (
@@ -39,22 +43,27 @@ func (p Proto) Reliable() bool { return p != UDP }
 // Secure tells whether the transport is TLS, or WebSocket over it.
 func (p Proto) Secure() bool { return p == TLS || p == WSS }
 
-// DefaultPort is the port of a URI that names none: 5060, or 5061 over TLS (RFC 3261 §19.1.2); 80 and 443 for WebSocket (RFC 7118 §8).
+// DefaultPort is the port of a URI that names none: 5060, or 5061 over TLS (RFC 3261 §19.1.2); 80
+// and 443 for WebSocket (RFC 7118 §8).
 func (p Proto) DefaultPort() uint16 { return [...]uint16{5060, 5060, 5061, 80, 443}[p] }
 
 // ListenConfig is one address to listen on.
 type ListenConfig struct {
-	// Addr is a concrete address; a wildcard is refused, since replies must leave from the address the request came to (RFC 3261 §18.2.2): see Expand.
-	// Port 0 lets the kernel choose; Listener.Addr tells what it chose.
+	// Addr is a concrete address; a wildcard is refused, since replies must leave from the address
+	// the request came to (RFC 3261 §18.2.2): see Expand. Port 0 lets the kernel choose;
+	// Listener.Addr tells what it chose.
 	Addr netip.AddrPort
-	// AdvertiseHost is the host name or address literal written into Via instead of Addr's; "" writes Addr. It is not verified.
+	// AdvertiseHost is the host name or address literal written into Via instead of Addr's; ""
+	// writes Addr. It is not verified.
 	AdvertiseHost string
-	// AdvertisePort goes with AdvertiseHost; 0 writes no port, which lets peers use SRV (RFC 3263 §4.2).
+	// AdvertisePort goes with AdvertiseHost; 0 writes no port, which lets peers use SRV (RFC 3263
+	// §4.2).
 	AdvertisePort uint16
 	// Name is what the operator calls the listener, "" for nothing.
 	Name string
-	// RecvBufferBytes is the cap up to which the receive buffer is raised (-b), as the kernel counts it: twice the payload it can hold (socket(7)).
-	// 0 means 16 MiB. A default of the kernel above the cap is left alone.
+	// RecvBufferBytes is the cap up to which the receive buffer is raised (-b), as the kernel
+	// counts it: twice the payload it can hold (socket(7)). 0 means 16 MiB. A default of the kernel
+	// above the cap is left alone.
 	RecvBufferBytes int
 }
 
@@ -62,29 +71,35 @@ type ListenConfig struct {
 type SteerMode uint8
 
 const (
-	SteerAuto SteerMode = iota // use the kernel program if it loads, else log the reason once and go on without
-	SteerOn                    // demand the kernel program: its failure is Listen's error
-	SteerOff                   // never load it
+	// use the kernel program if it loads, else log the reason once and go on without
+	SteerAuto SteerMode = iota
+	SteerOn             // demand the kernel program: its failure is Listen's error
+	SteerOff            // never load it
 )
 
 // Options are the settings of a Group as a whole.
 type Options struct {
 	Steer SteerMode // one shard never needs steering and gets none, whatever is set here
-	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT), and receives each by itself (UDP_GRO).
+	// NoSegment sends each message by itself even where several could leave together (UDP_SEGMENT),
+	// and receives each by itself (UDP_GRO).
 	NoSegment bool
-	// WriteQueue bounds the bytes that wait for one socket of one shard whose send buffer is full; nil or 0: none do. There is memory for as much as it says at start:
-	// later it may be lowered, and raised to that again.
+	// WriteQueue bounds the bytes that wait for one socket of one shard whose send buffer is full;
+	// nil or 0: none do. There is memory for as much as it says at start: later it may be lowered,
+	// and raised to that again.
 	WriteQueue *atomic.Int64
-	MHomed     bool         // choose the sending listener by the route to the destination: see Group.Egress
-	Logger     *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
+	// choose the sending listener by the route to the destination: see Group.Egress
+	MHomed bool
+	Logger *slog.Logger // start-up notes only, never per packet; nil means slog.Default()
 }
 
 // Listener describes one listen address. It is shared by all shards and immutable.
 type Listener struct {
-	Index  int    // position in Group.Listeners, the number that Recv, Queue and Packet use
-	Proto  Proto  // UDP for those of a Group
-	Addr   Addr   // the bound address with its real port
-	SentBy []byte // "host:port" or "host" as it goes into Via and Record-Route: the advertised name, else Addr; not to be written to
+	Index int   // position in Group.Listeners, the number that Recv, Queue and Packet use
+	Proto Proto // UDP for those of a Group
+	Addr  Addr  // the bound address with its real port
+	// "host:port" or "host" as it goes into Via and Record-Route: the advertised name, else Addr;
+	// not to be written to
+	SentBy []byte
 	// AdvertiseHost and AdvertisePort are the configured ones ("" and 0 if none).
 	AdvertiseHost string
 	AdvertisePort uint16
@@ -95,10 +110,11 @@ type Listener struct {
 
 // Packet is one received datagram. Data and the Packet itself are valid until Port.Release.
 type Packet struct {
-	Data      []byte // the payload, capped; cut at the frame's end if Truncated
-	Src       Addr   // who sent it
-	Listener  uint16 // index of the listener that received it
-	Truncated bool   // the datagram was longer than any UDP datagram may be (MSG_TRUNC): count and drop it
+	Data     []byte // the payload, capped; cut at the frame's end if Truncated
+	Src      Addr   // who sent it
+	Listener uint16 // index of the listener that received it
+	// the datagram was longer than any UDP datagram may be (MSG_TRUNC): count and drop it
+	Truncated bool
 }
 
 // Events is what Wait saw. The slices are valid until the next Wait.
@@ -111,15 +127,18 @@ type Events struct {
 
 // SendFailure tells that one message did not leave.
 type SendFailure struct {
-	Token    uint64     // what Begin or Queue was given
-	Dst      Addr       // where it should have gone
-	Listener int16      // through which listener; -1 if none was given
-	Errno    unix.Errno // EAGAIN: the socket's send buffer is full, and its queue; else what the kernel said (EPERM, ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EAFNOSUPPORT …)
+	Token    uint64 // what Begin or Queue was given
+	Dst      Addr   // where it should have gone
+	Listener int16  // through which listener; -1 if none was given
+	// EAGAIN: the socket's send buffer is full, and its queue; else what the kernel said (EPERM,
+	// ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EAFNOSUPPORT …)
+	Errno unix.Errno
 }
 
-// ICMPError is one entry of a socket's error queue (IP_RECVERR, IPV6_RECVERR in ip(7)): a datagram of ours that was refused later on. Type and Code are those of
-// RFC 792 or RFC 4443. Payload is what the ICMP message quoted of our datagram, often nothing at all (routers need to quote 8 bytes only); valid until the next
-// Errors on the same Port.
+// ICMPError is one entry of a socket's error queue (IP_RECVERR, IPV6_RECVERR in ip(7)): a datagram
+// of ours that was refused later on. Type and Code are those of RFC 792 or RFC 4443. Payload is
+// what the ICMP message quoted of our datagram, often nothing at all (routers need to quote 8 bytes
+// only); valid until the next Errors on the same Port.
 type ICMPError struct {
 	Dst        Addr       // where our datagram was going
 	From       Addr       // who complained; zero if the kernel itself did (Origin 1)
@@ -130,16 +149,24 @@ type ICMPError struct {
 	Payload    []byte
 }
 
-// PortStats are totals since Listen. Single writer: the Port's goroutine, which is also the only one allowed to read them; it copies them to its counters.
+// PortStats are totals since Listen. Single writer: the Port's goroutine, which is also the only
+// one allowed to read them; it copies them to its counters.
 type PortStats struct {
 	RecvDatagrams, RecvBatches, RecvTruncated, RecvBytes uint64
-	RecvBundled                                          uint64 // datagrams of those that arrived together with others (UDP_GRO)
-	SentDatagrams, SendBatches, SentBytes                uint64 // datagrams and bytes the kernel took
-	SentSegmented                                        uint64 // datagrams of those that left together with others (UDP_SEGMENT)
-	SendFailed, SendAgain                                uint64 // messages that did not leave, and those of them with EAGAIN: the socket is full, and Options.WriteQueue reached
-	SendQueued                                           uint64 // messages that had to wait for a full socket
-	SendRetried                                          uint64 // sends repeated because the first try returned an error, perhaps another datagram's
-	ICMPErrors                                           uint64
+	// datagrams of those that arrived together with others (UDP_GRO)
+	RecvBundled uint64
+	// datagrams and bytes the kernel took
+	SentDatagrams, SendBatches, SentBytes uint64
+	// datagrams of those that left together with others (UDP_SEGMENT)
+	SentSegmented uint64
+	// messages that did not leave, and those of them with EAGAIN: the socket is full, and
+	// Options.WriteQueue reached
+	SendFailed, SendAgain uint64
+	// messages that had to wait for a full socket
+	SendQueued uint64
+	// sends repeated because the first try returned an error, perhaps another datagram's
+	SendRetried uint64
+	ICMPErrors  uint64
 }
 
 // SteerStats are the counters of the kernel program of all listeners together.

@@ -12,12 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Receipts (2 vCPU KVM guest, Xeon family 6 model 207, Linux 6.18.44, go1.26.8, 2026-11-21, `go test -run - -bench . -benchtime 0.3s ./netio`) stand at the
-// benchmarks, the least of several runs while the machine was busy with other work: believe differences and ratios, not absolute times. Over loopback the whole
-// receive path up to the socket's queue runs inside the send.
+// Receipts (2 vCPU KVM guest, Xeon family 6 model 207, Linux 6.18.44, go1.26.8, 2026-11-21, `go
+// test -run - -bench . -benchtime 0.3s ./netio`) stand at the benchmarks, the least of several runs
+// while the machine was busy with other work: believe differences and ratios, not absolute times.
+// Over loopback the whole receive path up to the socket's queue runs inside the send.
 
-// BenchmarkEcho sends full batches of 800-byte messages in five segments and receives them, both through Ports, as bundles and each by itself.
-// 27 ns to receive a datagram of a bundle, 265 one by itself; sending 105 and 315, since that is where bundles are cut up which the receiver does not want (four runs, 2026-11-26).
+// BenchmarkEcho sends full batches of 800-byte messages in five segments and receives them, both
+// through Ports, as bundles and each by itself. 27 ns to receive a datagram of a bundle, 265 one by
+// itself; sending 105 and 315, since that is where bundles are cut up which the receiver does not
+// want (four runs, 2026-11-26).
 func BenchmarkEcho(b *testing.B) {
 	for _, how := range []string{"bundled", "apart"} {
 		b.Run(how, func(b *testing.B) {
@@ -50,8 +53,8 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// BenchmarkSingle is the same with batches of one: what a lightly loaded shard pays. 5.6 µs to send,
-// look for and receive one.
+// BenchmarkSingle is the same with batches of one: what a lightly loaded shard pays. 5.6 µs to
+// send, look for and receive one.
 func BenchmarkSingle(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	segment := bytes.Repeat([]byte("s"), 160)
@@ -65,9 +68,10 @@ func BenchmarkSingle(b *testing.B) {
 	}
 }
 
-// BenchmarkSegments sends batches of 840-byte messages made of 1, 2, 5 and 8 segments; one segment 1,580 to 2,810 ns per message,
-// two +26 to 78, five +85 to 173, eight +140 to 251 (six runs). By reference instead of gathered, for 450 to 1,400 bytes, five were +196 to 375 and eight +322
-// to 503 the same day.
+// BenchmarkSegments sends batches of 840-byte messages made of 1, 2, 5 and 8 segments; one segment
+// 1,580 to 2,810 ns per message, two +26 to 78, five +85 to 173, eight +140 to 251 (six runs). By
+// reference instead of gathered, for 450 to 1,400 bytes, five were +196 to 375 and eight +322 to
+// 503 the same day.
 func BenchmarkSegments(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	apart(to)
@@ -109,8 +113,9 @@ func BenchmarkDrops(b *testing.B) {
 	}
 }
 
-// BenchmarkDropMessages is the price of the other way, SO_RXQ_OVFL: receiving full batches on a socket that has dropped once, in turn without and with a control
-// message per datagram. 372 to 627 ns without, +65 to 105 with.
+// BenchmarkDropMessages is the price of the other way, SO_RXQ_OVFL: receiving full batches on a
+// socket that has dropped once, in turn without and with a control message per datagram. 372 to 627
+// ns without, +65 to 105 with.
 func BenchmarkDropMessages(b *testing.B) {
 	from, to, dst := pair(b, "127.0.0.1:0")
 	apart(to)
@@ -142,7 +147,8 @@ func BenchmarkDropMessages(b *testing.B) {
 			}
 			packets := to.Recv(0)
 			for i := range packets {
-				// Each element of control is longer than a Cmsghdr and aligned to 8 by its size in a Go array of 32-byte elements on the heap.
+				// Each element of control is longer than a Cmsghdr and aligned to 8 by its size in
+				// a Go array of 32-byte elements on the heap.
 				if c := (*unix.Cmsghdr)(unsafe.Pointer(&control[i])); with == 1 && c.Type != unix.SO_RXQ_OVFL {
 					b.Fatal("no control message")
 				}
@@ -162,7 +168,8 @@ func BenchmarkDropMessages(b *testing.B) {
 	b.ReportMetric(medianExcess(batchNs[1], batchNs[0])/RecvBatch, "added-ns/datagram")
 }
 
-// medianExcess is the median of the differences between measurements made in turn, so that phases of a shared host fall out; base nil means zeros.
+// medianExcess is the median of the differences between measurements made in turn, so that phases
+// of a shared host fall out; base nil means zeros.
 func medianExcess(measured, base []float64) float64 {
 	differences := slices.Clone(measured)
 	for i := range base {
@@ -172,8 +179,8 @@ func medianExcess(measured, base []float64) float64 {
 	return differences[len(differences)/2]
 }
 
-// BenchmarkWait looks without waiting, as a raw system call and as one that tells the scheduler. 185 ns and
-// 435 ns.
+// BenchmarkWait looks without waiting, as a raw system call and as one that tells the scheduler.
+// 185 ns and 435 ns.
 func BenchmarkWait(b *testing.B) {
 	p, _, _ := pair(b, "127.0.0.1:0")
 	b.Run("look", func(b *testing.B) {
@@ -192,7 +199,8 @@ func BenchmarkWait(b *testing.B) {
 	})
 }
 
-// BenchmarkEgress asks for the listener of a destination with mhomed: 27 ns from the cache, 7.5 µs from the kernel.
+// BenchmarkEgress asks for the listener of a destination with mhomed: 27 ns from the cache, 7.5 µs
+// from the kernel.
 func BenchmarkEgress(b *testing.B) {
 	g := mustListen(b, 1, Options{MHomed: true}, "127.0.0.1:0")
 	dst := AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is one shard's sockets, one per listener, and the epoll instance that watches them. It belongs to the shard's goroutine: no method may be called from
-// another one, and nothing in it is atomic.
+// Port is one shard's sockets, one per listener, and the epoll instance that watches them. It
+// belongs to the shard's goroutine: no method may be called from another one, and nothing in it is
+// atomic.
 type Port struct {
 	shard     int
 	epfd      int
@@ -112,15 +113,19 @@ func (p *Port) close() error {
 // Shard returns the number of the shard that owns p.
 func (p *Port) Shard() int { return p.shard }
 
-// Stats returns the totals since Listen, to be read by the Port's goroutine only. The pointer stays the same.
+// Stats returns the totals since Listen, to be read by the Port's goroutine only. The pointer stays
+// the same.
 func (p *Port) Stats() *PortStats { return &p.stats }
 
-// Wait sleeps until a socket has something, a doorbell rings, or timeoutNs nanoseconds are over: 0 only looks, less than 0 waits for ever. It may return early
-// with nothing, and only looks while datagrams are Waiting. Doorbells are eventfds, watched from the first Wait that names them until the Port is closed, so they must
-// stay open. They need not be read: each ring is seen once (edge-triggered).
+// Wait sleeps until a socket has something, a doorbell rings, or timeoutNs nanoseconds are over: 0
+// only looks, less than 0 waits for ever. It may return early with nothing, and only looks while
+// datagrams are Waiting. Doorbells are eventfds, watched from the first Wait that names them until
+// the Port is closed, so they must stay open. They need not be read: each ring is seen once
+// (edge-triggered).
 //
-// A look does not tell the Go scheduler, which would cost more than the call; a sleep does, so that other goroutines may have the processor.
-// epoll_pwait2 (Linux 5.11) sleeps to the nanosecond; without it sleeps are rounded up to milliseconds.
+// A look does not tell the Go scheduler, which would cost more than the call; a sleep does, so that
+// other goroutines may have the processor. epoll_pwait2 (Linux 5.11) sleeps to the nanosecond;
+// without it sleeps are rounded up to milliseconds.
 func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 	for _, fd := range doorbellFDs {
 		if !p.watches(fd) {
@@ -185,7 +190,8 @@ func (p *Port) watch(fd int) unix.Errno {
 	return 0
 }
 
-// epollWait hands the kernel p.epollEvent and p.timeout: both are reachable from p for the whole call, and the Go heap does not move.
+// epollWait hands the kernel p.epollEvent and p.timeout: both are reachable from p for the whole
+// call, and the Go heap does not move.
 func (p *Port) epollWait(timeoutNs int64) (n int, errno unix.Errno) {
 	var r uintptr
 	events, room := unsafe.Pointer(&p.epollEvent[0]), uintptr(len(p.epollEvent))
@@ -209,7 +215,8 @@ func (p *Port) epollWait(timeoutNs int64) (n int, errno unix.Errno) {
 	return int(r), 0
 }
 
-// probeEpollPwait2 asks with a wrong descriptor: EBADF means the call exists; ENOSYS is an old kernel, EPERM an old container filter.
+// probeEpollPwait2 asks with a wrong descriptor: EBADF means the call exists; ENOSYS is an old
+// kernel, EPERM an old container filter.
 func probeEpollPwait2() bool {
 	var event unix.EpollEvent
 	var zero unix.Timespec

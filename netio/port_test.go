@@ -80,7 +80,8 @@ func TestSendAndReceive(t *testing.T) {
 	}
 }
 
-// TestOrderAndAutomaticFlush queues more than a batch holds, by messages and by segments; all leave in order, before Flush where the batch is full.
+// TestOrderAndAutomaticFlush queues more than a batch holds, by messages and by segments; all leave
+// in order, before Flush where the batch is full.
 func TestOrderAndAutomaticFlush(t *testing.T) {
 	for _, segments := range []int{1, 5, 100} {
 		from, to, dst := pair(t, "127.0.0.1:0")
@@ -112,7 +113,8 @@ func TestOrderAndAutomaticFlush(t *testing.T) {
 	}
 }
 
-// TestGathering mixes messages of all sizes and numbers of segments in one batch: none may run into another.
+// TestGathering mixes messages of all sizes and numbers of segments in one batch: none may run into
+// another.
 func TestGathering(t *testing.T) {
 	from, to, dst := pair(t, "127.0.0.1:0")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -292,7 +294,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestSockaddrWords pins that both kinds of socket address fit the 28 bytes that Recv offers and have their port at the same place.
+// TestSockaddrWords pins that both kinds of socket address fit the 28 bytes that Recv offers and
+// have their port at the same place.
 func TestSockaddrWords(t *testing.T) {
 	var v4 unix.RawSockaddrInet4
 	var v6 unix.RawSockaddrInet6

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onOwnThread runs fn on a thread that is thrown away afterwards, with whatever fn and prepare did to it.
+// onOwnThread runs fn on a thread that is thrown away afterwards, with whatever fn and prepare did
+// to it.
 func onOwnThread(prepare func() error, fn func()) error {
 	prepared := make(chan error, 1)
 	done := make(chan struct{})
@@ -149,7 +150,8 @@ func TestMHomed(t *testing.T) {
 	})
 }
 
-// TestEgressCacheIsShared has many goroutines read and write the same few slots: no answer may belong to another destination or generation.
+// TestEgressCacheIsShared has many goroutines read and write the same few slots: no answer may
+// belong to another destination or generation.
 func TestEgressCacheIsShared(t *testing.T) {
 	e := &egress{}
 	e.generation.Store(1)
@@ -210,17 +212,20 @@ func TestUnreachable(t *testing.T) {
 	})
 }
 
-// TestFullSendBuffer: datagrams to a neighbour that does not answer ARP stay charged to the send buffer.
+// TestFullSendBuffer: datagrams to a neighbour that does not answer ARP stay charged to the send
+// buffer.
 func TestFullSendBuffer(t *testing.T) {
 	inNamespace(t, twoSubnets, func() {
 		p := mustListen(t, 1, Options{}, "10.1.0.1:5060").Port(0)
-		if err := unix.SetsockoptInt(p.fds[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil { // the kernel's least is 4,608 bytes
+		// the kernel's least is 4,608 bytes
+		if err := unix.SetsockoptInt(p.fds[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
 			t.Error(err)
 			return
 		}
 		dst := AddrFrom(netip.MustParseAddrPort("10.1.0.99:5060"))
 		for i := range 20 {
-			p.Queue(0, &dst, uint64(i), make([]byte, segmentBytesMax+1+i)) // too long to leave together
+			// too long to leave together
+			p.Queue(0, &dst, uint64(i), make([]byte, segmentBytesMax+1+i))
 		}
 		p.Flush()
 		failures, sent := p.Failures(), int(p.Stats().SentDatagrams)

@@ -14,18 +14,25 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// frameStrideBytes is the distance of two frames. A frame holds any datagram, but only the pages that datagrams reach are ever touched: an ordinary message
-// costs one page of the 16, a bundle all of them. So a shard's frames take 1 MiB, and up to 16 MiB where all of them have held bundles or long datagrams.
+// frameStrideBytes is the distance of two frames. A frame holds any datagram, but only the pages
+// that datagrams reach are ever touched: an ordinary message costs one page of the 16, a bundle all
+// of them. So a shard's frames take 1 MiB, and up to 16 MiB where all of them have held bundles or
+// long datagrams.
 //
-// Two segments per datagram (2 or 4 KiB of dense warm frames, the rest elsewhere) and strides that spread the frames over cache sets were tried: receiving
-// and reading 400, 800 or 1,400 bytes took the same within 6 ns of 390 to 440 in every layout (paired medians of 400 runs, Xeon 6/207 guest, Linux 6.18, 2026-11-21).
+// Two segments per datagram (2 or 4 KiB of dense warm frames, the rest elsewhere) and strides that
+// spread the frames over cache sets were tried: receiving and reading 400, 800 or 1,400 bytes took
+// the same within 6 ns of 390 to 440 in every layout (paired medians of 400 runs, Xeon 6/207 guest,
+// Linux 6.18, 2026-11-21).
 const frameStrideBytes = 64 << 10
 
-// recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so that small batches always meet the same warm ones.
+// recvBatch is everything one recvmmsg needs, built once. Frames are taken from the first on, so
+// that small batches always meet the same warm ones.
 //
-// What its sender bundled (UDP_SEGMENT) may arrive in one frame: with UDP_GRO (Linux 5.0) the kernel leaves such a bundle whole on its way through this host. It also
-// makes bundles itself, of datagrams in a row from one sender that a network card received, if they are of one length (the last may be shorter). That saves
-// receives, and the kernel's buffers for what waits. Frames are cut up as Packets are asked for:
+// What its sender bundled (UDP_SEGMENT) may arrive in one frame: with UDP_GRO (Linux 5.0) the
+// kernel leaves such a bundle whole on its way through this host. It also makes bundles itself, of
+// datagrams in a row from one sender that a network card received, if they are of one length (the
+// last may be shorter). That saves receives, and the kernel's buffers for what waits. Frames are
+// cut up as Packets are asked for:
 //
 //	area     | 700 700 700 420 | 350 | 700 700 | free …
 //	                   ^at      next=0         ^read=3
@@ -44,7 +51,8 @@ type recvBatch struct {
 	packets [RecvMost]Packet
 }
 
-// bundleControl is the control message that comes with a bundle (struct cmsghdr, then an int, padded): the length of each datagram but the last.
+// bundleControl is the control message that comes with a bundle (struct cmsghdr, then an int,
+// padded): the length of each datagram but the last.
 type bundleControl struct {
 	unix.Cmsghdr
 	size int32
@@ -93,16 +101,18 @@ func (r *recvBatch) free() error {
 // waiting tells whether a frame has something left.
 func (r *recvBatch) waiting() bool { return r.next < r.read }
 
-// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting, and what is behind the last one in its bundle: RecvMost at most. They are leased until
-// Release: a second Recv before it gets what is left of RecvBatch, and nothing once they are used up. What was read before comes first, whatever the listener:
-// Packet.Listener says which.
-// The result, in order of arrival, is valid until Release.
+// Recv takes up to RecvBatch datagrams from a listener's socket, without waiting, and what is
+// behind the last one in its bundle: RecvMost at most. They are leased until Release: a second Recv
+// before it gets what is left of RecvBatch, and nothing once they are used up. What was read before
+// comes first, whatever the listener: Packet.Listener says which. The result, in order of arrival,
+// is valid until Release.
 func (p *Port) Recv(listener int) []Packet {
 	r := &p.rx
 	first := r.given
 	r.dry = false
 	p.cutAll()
-	// As many frames as there may be Packets, if they hold as much as those before. Few at a time: what has been read is handed out before any other socket's.
+	// As many frames as there may be Packets, if they hold as much as those before. Few at a time:
+	// what has been read is handed out before any other socket's.
 	for r.given < RecvBatch && !r.dry && p.fill(listener, min(max((RecvBatch-r.given)/p.perFrame[listener], 1), recvFrames)) {
 		read, given := r.read-r.next, r.given
 		p.cutAll()
@@ -117,13 +127,15 @@ func (p *Port) Recv(listener int) []Packet {
 	return r.packets[first:r.given:r.given]
 }
 
-// More tells whether there may be more than the last Recv returned; false: the kernel had no more when it was asked.
+// More tells whether there may be more than the last Recv returned; false: the kernel had no more
+// when it was asked.
 func (p *Port) More() bool { return !p.rx.dry }
 
 // Waiting tells whether datagrams have been read that no Recv has returned yet.
 func (p *Port) Waiting() bool { return p.rx.waiting() }
 
-// fill reads up to so many frames; false: there is nothing to read, or no frame to read it to before the next Release. All frames read before are used up.
+// fill reads up to so many frames; false: there is nothing to read, or no frame to read it to
+// before the next Release. All frames read before are used up.
 func (p *Port) fill(listener, frames int) bool {
 	r := &p.rx
 	if r.given == 0 {
@@ -145,7 +157,8 @@ func (p *Port) fill(listener, frames int) bool {
 	return true
 }
 
-// cutAll makes Packets of what was read: RecvBatch, and those behind in the same bundle, so that it need not be kept for later.
+// cutAll makes Packets of what was read: RecvBatch, and those behind in the same bundle, so that it
+// need not be kept for later.
 func (p *Port) cutAll() {
 	r := &p.rx
 	for r.waiting() && (r.given < RecvBatch || r.at > 0 && r.given < len(r.packets)) {
@@ -185,11 +198,13 @@ func (p *Port) cut() {
 	r.next, r.at = i+1, 0
 }
 
-// recvmmsg reads into at most so many frames from first on. An error pending on the socket (ICMP, see IP_RECVERR in ip(7)) is returned once in place of
-// datagrams; it is in the error queue as well, so the call is repeated.
+// recvmmsg reads into at most so many frames from first on. An error pending on the socket (ICMP,
+// see IP_RECVERR in ip(7)) is returned once in place of datagrams; it is in the error queue as
+// well, so the call is repeated.
 func (p *Port) recvmmsg(fd, first, most int) int {
 	for range 4 {
-		// The kernel writes to hdrs, names, control and frames while the call lasts; all of them are part of p.rx or mapped until close.
+		// The kernel writes to hdrs, names, control and frames while the call lasts; all of them
+		// are part of p.rx or mapped until close.
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(most), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
@@ -201,10 +216,12 @@ func (p *Port) recvmmsg(fd, first, most int) int {
 	return 0
 }
 
-// Release gives all leased datagrams back. Packets and their Data must not be used any more: Flush first if queued messages refer to them.
+// Release gives all leased datagrams back. Packets and their Data must not be used any more: Flush
+// first if queued messages refer to them.
 func (p *Port) Release() { p.rx.given = 0 }
 
-// readSockaddr converts what the kernel wrote as a sender's address: struct sockaddr_in or sockaddr_in6, both no longer than 28 bytes.
+// readSockaddr converts what the kernel wrote as a sender's address: struct sockaddr_in or
+// sockaddr_in6, both no longer than 28 bytes.
 func readSockaddr(sa *unix.RawSockaddrInet6, a *Addr) {
 	port := (*[2]byte)(unsafe.Pointer(&sa.Port)) // network order, at the same place in both
 	a.Port = uint16(port[0])<<8 | uint16(port[1])
@@ -217,8 +234,9 @@ func readSockaddr(sa *unix.RawSockaddrInet6, a *Addr) {
 	a.IP, a.Family, a.Zone = sa.Addr, 6, sa.Scope_id
 }
 
-// writeSockaddr is the reverse of readSockaddr and returns the length that the kernel wants to see. An address without family gets one that the kernel
-// refuses: AF_UNSPEC would be taken for IPv4 0.0.0.0, which is this host.
+// writeSockaddr is the reverse of readSockaddr and returns the length that the kernel wants to see.
+// An address without family gets one that the kernel refuses: AF_UNSPEC would be taken for IPv4
+// 0.0.0.0, which is this host.
 func writeSockaddr(a *Addr, sa *unix.RawSockaddrInet6) (lengthBytes uint32) {
 	port := (*[2]byte)(unsafe.Pointer(&sa.Port))
 	port[0], port[1] = byte(a.Port>>8), byte(a.Port)
@@ -245,7 +263,8 @@ type dropCount struct {
 // RecvQueue is what the kernel says of a listener's receive queue.
 type RecvQueue struct {
 	UsedBytes, BufferBytes uint32 // in the kernel's count, which includes its bookkeeping
-	// Drops is how many datagrams it has dropped there since Listen, because the buffer was full or a checksum was wrong. A bundle counts as one.
+	// Drops is how many datagrams it has dropped there since Listen, because the buffer was full or
+	// a checksum was wrong. A bundle counts as one.
 	Drops uint64
 }
 
@@ -259,10 +278,13 @@ const (
 	skMeminfoDrops     = 8
 )
 
-// RecvQueue asks the kernel, with one system call; do so at least once per 2³² drops. Without an answer nothing is used, and no more was dropped.
+// RecvQueue asks the kernel, with one system call; do so at least once per 2³² drops. Without an
+// answer nothing is used, and no more was dropped.
 //
-// SO_RXQ_OVFL would deliver the drops with each datagram. Its control message costs nothing while nothing was ever dropped, then 65 to 105 ns per datagram
-// for ever after (BenchmarkDropMessages), when the machine is busy as it is; and a socket that gets no more datagrams never tells its last drops.
+// SO_RXQ_OVFL would deliver the drops with each datagram. Its control message costs nothing while
+// nothing was ever dropped, then 65 to 105 ns per datagram for ever after (BenchmarkDropMessages),
+// when the machine is busy as it is; and a socket that gets no more datagrams never tells its last
+// drops.
 func (p *Port) RecvQueue(listener int) RecvQueue {
 	var words [skMeminfoDrops + 1]uint32
 	size := uint32(unsafe.Sizeof(words))

@@ -14,11 +14,13 @@ import (
 // apart has every datagram arrive by itself: for tests of something else.
 func apart(p *Port) {
 	for _, fd := range p.fds {
-		unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 0) // before Linux 5.0 it is so anyway
+		// before Linux 5.0 it is so anyway
+		unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 0)
 	}
 }
 
-// needsSegments skips where the kernel cannot cut up what is sent. It asks a socket of its own: that p does without is no reason, but a failure.
+// needsSegments skips where the kernel cannot cut up what is sent. It asks a socket of its own:
+// that p does without is no reason, but a failure.
 func needsSegments(t testing.TB, p *Port) {
 	t.Helper()
 	if !kernelHas(t, unix.UDP_SEGMENT, 1000) {
@@ -57,8 +59,9 @@ func bundles(p *Port) bool {
 	return err == nil && on != 0
 }
 
-// Bundles of every length, with a shorter last one, empty ones and single datagrams between them arrive in order, cut as they were, whichever socket is asked,
-// and however often frames are given back in between; what was given out stays as it is until then.
+// Bundles of every length, with a shorter last one, empty ones and single datagrams between them
+// arrive in order, cut as they were, whichever socket is asked, and however often frames are given
+// back in between; what was given out stays as it is until then.
 func TestBundlesAreCut(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(host, func(t *testing.T) {
@@ -127,8 +130,8 @@ func TestBundlesAreCut(t *testing.T) {
 	}
 }
 
-// What was read and not returned comes with the next Recv, whichever listener it asks. Until then Wait does not sleep, and names its listener. A bundle that was begun
-// is returned to its end.
+// What was read and not returned comes with the next Recv, whichever listener it asks. Until then
+// Wait does not sleep, and names its listener. A bundle that was begun is returned to its end.
 func TestBundlesOutlastBatch(t *testing.T) {
 	from := mustListen(t, 1, Options{}, "127.0.0.1:0").Port(0)
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0")
@@ -149,7 +152,8 @@ func TestBundlesOutlastBatch(t *testing.T) {
 		t.Fatalf("%d datagrams beyond the batch", len(got))
 	}
 	p.Release()
-	// Nothing is in the sockets: without what was read it would sleep, and be ended by the test's own time.
+	// Nothing is in the sockets: without what was read it would sleep, and be ended by the test's
+	// own time.
 	if ev := p.Wait(-1); !slices.Equal(ev.Ready, []uint16{1}) {
 		t.Fatalf("ready: %v", ev.Ready)
 	}
@@ -205,7 +209,8 @@ func TestFramesForBundles(t *testing.T) {
 	}
 }
 
-// Of two sockets that are never empty, one with bundles, each is read: what was read from one and not returned is little.
+// Of two sockets that are never empty, one with bundles, each is read: what was read from one and
+// not returned is little.
 func TestBundlesLeaveRoom(t *testing.T) {
 	from := mustListen(t, 1, Options{}, "127.0.0.1:0").Port(0)
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0")
@@ -269,7 +274,8 @@ func TestBundleIsTruncated(t *testing.T) {
 	}
 }
 
-// Bundles are for sockets to which no kernel program steers single datagrams, and not if they are switched off.
+// Bundles are for sockets to which no kernel program steers single datagrams, and not if they are
+// switched off.
 func TestBundlesAreOff(t *testing.T) {
 	if bundles(mustListen(t, 1, Options{NoSegment: true}, "127.0.0.1:0").Port(0)) {
 		t.Error("on although NoSegment is set")

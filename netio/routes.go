@@ -7,16 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// routeWatch runs a goroutine that calls changed whenever the host's routing may have changed. It is no part of the data path.
+// routeWatch runs a goroutine that calls changed whenever the host's routing may have changed. It
+// is no part of the data path.
 type routeWatch struct {
 	stopFD  int // eventfd
 	stopped sync.WaitGroup
 }
 
-// routeFallbackMs is how often changed is called where there is no netlink: short enough for a failover, long enough to save the system calls.
+// routeFallbackMs is how often changed is called where there is no netlink: short enough for a
+// failover, long enough to save the system calls.
 const routeFallbackMs = 1000
 
-// routeGroups are the multicast groups of rtnetlink(7) after which the kernel may choose another source address.
+// routeGroups are the multicast groups of rtnetlink(7) after which the kernel may choose another
+// source address.
 const routeGroups = 1<<(unix.RTNLGRP_LINK-1) |
 	1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV4_RULE-1) |
 	1<<(unix.RTNLGRP_IPV6_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_RULE-1)
@@ -48,7 +51,8 @@ func openRouteNetlink() (int, error) {
 }
 
 func (w *routeWatch) run(netlinkFD int, changed func()) {
-	fds := []unix.PollFd{{Fd: int32(w.stopFD), Events: unix.POLLIN}, {Fd: int32(netlinkFD), Events: unix.POLLIN}} // poll(2) ignores -1
+	// poll(2) ignores -1
+	fds := []unix.PollFd{{Fd: int32(w.stopFD), Events: unix.POLLIN}, {Fd: int32(netlinkFD), Events: unix.POLLIN}}
 	timeoutMs := -1
 	if netlinkFD < 0 {
 		timeoutMs = routeFallbackMs
@@ -64,7 +68,8 @@ func (w *routeWatch) run(netlinkFD int, changed func()) {
 		if fds[0].Revents != 0 {
 			return
 		}
-		// Read everything first: a change after changed is then a new message. What the messages say does not matter, nor that some were lost (ENOBUFS).
+		// Read everything first: a change after changed is then a new message. What the messages
+		// say does not matter, nor that some were lost (ENOBUFS).
 		for netlinkFD >= 0 {
 			if _, _, err := unix.Recvfrom(netlinkFD, buffer, 0); err != nil && err != unix.ENOBUFS {
 				break // EAGAIN

@@ -9,23 +9,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Messages of a batch that go to the same destination may leave as one buffer which the kernel cuts up again behind routing, netfilter and queueing
-// (UDP_SEGMENT, Linux 4.18: generic segmentation offload; a network card that can do it cuts even later). On the wire each message is a datagram of its own.
-// The kernel cuts at one size and lets the last piece be shorter. So the messages of a destination leave the longest first, and any two of them fit:
+// Messages of a batch that go to the same destination may leave as one buffer which the kernel cuts
+// up again behind routing, netfilter and queueing (UDP_SEGMENT, Linux 4.18: generic segmentation
+// offload; a network card that can do it cuts even later). On the wire each message is a datagram
+// of its own. The kernel cuts at one size and lets the last piece be shorter. So the messages of a
+// destination leave the longest first, and any two of them fit:
 //
 //	to A: 420 700 350 700 420  as queued: 420 | 700 350 | 700 420    sorted: 700 700 420 | 420 350
 //
-// Order is kept where it means something: messages of one flow (see [Port.Flow]) to one destination leave in the order of their Begin, and so does whatever
-// belongs to no flow. Messages of different flows may overtake one another within a batch, as may those to different destinations. So what is sorted is a rank: the first
-// messages of all flows to a destination, then the second ones of those that have two, and so on. A 180 and the 200 behind it have two ranks, and all the 180s of a batch leave together, then
-// all the 200s:
+// Order is kept where it means something: messages of one flow (see [Port.Flow]) to one destination
+// leave in the order of their Begin, and so does whatever belongs to no flow. Messages of different
+// flows may overtake one another within a batch, as may those to different destinations. So what is
+// sorted is a rank: the first messages of all flows to a destination, then the second ones of those
+// that have two, and so on. A 180 and the 200 behind it have two ranks, and all the 180s of a batch
+// leave together, then all the 200s:
 //
 //	to A: 180 of a, 200 of a, 180 of b, 200 of b    leave as: 180 of a, 180 of b | 200 of a, 200 of b
 //
-// Receipt: see docs/design.md, Sending; BenchmarkSegmentation has the cost per datagram of either way. How much it brings depends on how many messages of a batch go to
-// the same peer.
+// Receipt: see docs/design.md, Sending; BenchmarkSegmentation has the cost per datagram of either
+// way. How much it brings depends on how many messages of a batch go to the same peer.
 //
-// What goes where an ICMP error came from leaves message by message for a while: of a bundle the error names only the first, and the others would not learn of it.
+// What goes where an ICMP error came from leaves message by message for a while: of a bundle the
+// error names only the first, and the others would not learn of it.
 type segmenter struct {
 	off      bool // the kernel does not know the option, or the device cannot checksum
 	n        int  // groups
@@ -35,7 +40,9 @@ type segmenter struct {
 	control  [SendBatch]segmentControl
 	nextInto [SendBatch]uint16 // message behind this one in its group, + 1
 
-	slots  [2 * SendBatch]uint16 // index in dests + 1, by hash, the next free slot on collision; of n messages the first power of two beyond 2n-1: never full
+	// index in dests + 1, by hash, the next free slot on collision; of n messages the first power
+	// of two beyond 2n-1: never full
+	slots  [2 * SendBatch]uint16
 	nDests int
 	dests  [SendBatch]destination
 	nextTo [SendBatch]uint16 // message behind this one to the same destination, + 1
@@ -66,7 +73,8 @@ type group struct {
 	bytes       uint32
 }
 
-// segmentControl is the control message that carries the size (struct cmsghdr, then a 16-bit number, padded).
+// segmentControl is the control message that carries the size (struct cmsghdr, then a 16-bit
+// number, padded).
 type segmentControl struct {
 	unix.Cmsghdr
 	size uint16
@@ -74,8 +82,9 @@ type segmentControl struct {
 }
 
 const (
-	// segmentBytesMax is the longest message that joins a group: above the path's MTU the kernel refuses to cut (EINVAL), and 1,400 bytes pass
-	// wherever Ethernet does, tunnels aside. Longer messages leave singly, fragmented if need be.
+	// segmentBytesMax is the longest message that joins a group: above the path's MTU the kernel
+	// refuses to cut (EINVAL), and 1,400 bytes pass wherever Ethernet does, tunnels aside. Longer
+	// messages leave singly, fragmented if need be.
 	segmentBytesMax = 1400
 
 	// groupBytesMax bounds a group: the kernel's own limit is a 16-bit IP length.
@@ -91,7 +100,8 @@ const (
 	controlBytes = uint64(unsafe.Sizeof(unix.Cmsghdr{})) + 8
 )
 
-// init asks whether the kernel knows the option. Without asking, one from before 4.18 would take a group for one long datagram.
+// init asks whether the kernel knows the option. Without asking, one from before 4.18 would take a
+// group for one long datagram.
 func (s *segmenter) init(fd int) {
 	_, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	s.off = err != nil
@@ -172,7 +182,8 @@ func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint1
 	}
 }
 
-// flowSlot is where the newest message of i's flow to its destination is noted; empty: there is none.
+// flowSlot is where the newest message of i's flow to its destination is noted; empty: there is
+// none.
 func (s *segmenter) flowSlot(b *sendBatch, flows []uint16, shift int, i uint16) *uint16 {
 	for slot := hash(b.flows[i]^uint32(s.toOf[i])<<16, shift); ; slot = (slot + 1) & (len(flows) - 1) {
 		p := &flows[slot]
@@ -182,8 +193,9 @@ func (s *segmenter) flowSlot(b *sendBatch, flows []uint16, shift int, i uint16) 
 	}
 }
 
-// groupAll sorts the messages of a destination by rank, then by length, the longest first, then as they came, and groups them. Only the newest group may be added
-// to: everything in it leaves before.
+// groupAll sorts the messages of a destination by rank, then by length, the longest first, then as
+// they came, and groups them. Only the newest group may be added to: everything in it leaves
+// before.
 func (s *segmenter) groupAll(b *sendBatch, d *destination) {
 	keys := s.keys[:0]
 	for next := d.first + 1; next != 0; next = s.nextTo[next-1] {
@@ -222,11 +234,13 @@ func (s *segmenter) group(b *sendBatch, i uint16) *group {
 // hash spreads words over 1<<(32-shift) slots.
 func hash(word uint32, shift int) int { return int(word * 0x9e3779b1 >> shift) }
 
-// destinationWord is what of a destination is hashed: mostly they differ in port or in the last bytes of the address.
+// destinationWord is what of a destination is hashed: mostly they differ in port or in the last
+// bytes of the address.
 func destinationWord(n *unix.RawSockaddrInet6) uint32 {
 	h := uint32(n.Port) ^ n.Flowinfo // IPv4: the address lies where IPv6 has Flowinfo
 	if n.Family != unix.AF_INET {
-		h ^= uint32(n.Addr[14])<<8 ^ uint32(n.Addr[15]) // behind an IPv4 address the last user's bytes are still there
+		// behind an IPv4 address the last user's bytes are still there
+		h ^= uint32(n.Addr[14])<<8 ^ uint32(n.Addr[15])
 	}
 	return h
 }
@@ -243,8 +257,8 @@ func sameName(a, b *unix.RawSockaddrInet6) bool {
 	return *a == *b
 }
 
-// aloneList is the destinations to which messages leave one by one, a table of one slot for each hash: a newcomer takes the place of another, whose messages leave
-// together again.
+// aloneList is the destinations to which messages leave one by one, a table of one slot for each
+// hash: a newcomer takes the place of another, whose messages leave together again.
 type aloneList struct {
 	n     int // slots ever used; 0: none is
 	slots [1 << aloneBits]struct {
@@ -289,8 +303,8 @@ func (s *segmenter) fill(b *sendBatch) {
 	}
 }
 
-// sendGrouped is send for a batch in which messages leave together. A group that fails is sent again message by message, in order, so that each failure is the
-// message's own.
+// sendGrouped is send for a batch in which messages leave together. A group that fails is sent
+// again message by message, in order, so that each failure is the message's own.
 func (p *Port) sendGrouped(b *sendBatch) {
 	s := &b.segment
 	s.fill(b)

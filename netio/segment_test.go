@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSegmentPlan checks the rules of a group on random batches: each message once, those of a flow to a destination in order, equal sizes but for a shorter
-// last one, and any two neighbours in length of a destination together.
+// TestSegmentPlan checks the rules of a group on random batches: each message once, those of a flow
+// to a destination in order, equal sizes but for a shorter last one, and any two neighbours in
+// length of a destination together.
 func TestSegmentPlan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	b, err := newSendBatch(0, -1, new(aloneList))
@@ -82,7 +83,8 @@ func TestSegmentPlan(t *testing.T) {
 	}
 }
 
-// TestSegmentPlanPairs: messages of different flows to one destination leave by two at least, whatever their order.
+// TestSegmentPlanPairs: messages of different flows to one destination leave by two at least,
+// whatever their order.
 func TestSegmentPlanPairs(t *testing.T) {
 	f := func(want int, sizes ...uint64) {
 		t.Helper()
@@ -112,7 +114,8 @@ func TestSegmentPlanPairs(t *testing.T) {
 	f(2, 1400, 0)
 }
 
-// TestSegmentPlanRanks: what waits for nothing leaves first, so that a flow with two messages does not part those of the others.
+// TestSegmentPlanRanks: what waits for nothing leaves first, so that a flow with two messages does
+// not part those of the others.
 func TestSegmentPlanRanks(t *testing.T) {
 	type message struct {
 		flow uint32
@@ -149,13 +152,16 @@ func TestSegmentPlanRanks(t *testing.T) {
 	}
 	ring, ok := uint64(359), uint64(632)
 	f("0 2 4 | 1 3 5 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{2, ok, 0}, message{3, ring, 0}, message{3, ok, 0})
-	f("0 2 | 1 | 3 5 | 4 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{1, ring, 1}, message{1, ok, 1}, message{2, ring, 1}) // a flow to another destination is another
-	f("0 | 1 2 3 ", message{1, ring, 0}, message{0, ok, 0}, message{2, ok, 0}, message{1, ring, 0})                                                   // nothing passes what has no flow
+	// a flow to another destination is another
+	f("0 2 | 1 | 3 5 | 4 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{1, ring, 1}, message{1, ok, 1}, message{2, ring, 1})
+	// nothing passes what has no flow
+	f("0 | 1 2 3 ", message{1, ring, 0}, message{0, ok, 0}, message{2, ok, 0}, message{1, ring, 0})
 	f("0 | 1 | 2 ", message{0, 100, 0}, message{0, 200, 0}, message{0, 300, 0})
 	f("0 1 2 ", message{0, 300, 0}, message{0, 300, 0}, message{0, 200, 0})
 }
 
-// TestSegmentPlanMany: a group has at most as many messages as the oldest kernel takes, and a full batch to one place is planned as well.
+// TestSegmentPlanMany: a group has at most as many messages as the oldest kernel takes, and a full
+// batch to one place is planned as well.
 func TestSegmentPlanMany(t *testing.T) {
 	b, err := newSendBatch(0, -1, new(aloneList))
 	if err != nil {
@@ -195,7 +201,8 @@ func TestSegmentPlanBytes(t *testing.T) {
 	}
 }
 
-// TestSegmentation sends batches of mixed sizes to two sockets: every datagram arrives whole and in the order of its destination, and some left together.
+// TestSegmentation sends batches of mixed sizes to two sockets: every datagram arrives whole and in
+// the order of its destination, and some left together.
 func TestSegmentation(t *testing.T) {
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
 	p := g.Port(0)
@@ -232,11 +239,13 @@ func TestSegmentation(t *testing.T) {
 	}
 }
 
-// TestSegmentationFails: of a group that the kernel refuses each message fails by itself, with its own token.
+// TestSegmentationFails: of a group that the kernel refuses each message fails by itself, with its
+// own token.
 func TestSegmentationFails(t *testing.T) {
 	g := mustListen(t, 1, Options{}, "127.0.0.1:0")
 	p := g.Port(0)
-	nowhere := Addr{IP: [16]byte{255, 255, 255, 255}, Port: 9, Family: 4} // broadcast without SO_BROADCAST: EACCES
+	// broadcast without SO_BROADCAST: EACCES
+	nowhere := Addr{IP: [16]byte{255, 255, 255, 255}, Port: 9, Family: 4}
 	me := g.Listeners()[0].Addr
 	for n := range 4 {
 		p.Queue(0, &nowhere, uint64(n+1), []byte("0123456789"))
@@ -257,7 +266,8 @@ func TestSegmentationFails(t *testing.T) {
 	}
 }
 
-// After an ICMP error messages to its destination leave one by one, and each is refused by itself; those to others leave together as before.
+// After an ICMP error messages to its destination leave one by one, and each is refused by itself;
+// those to others leave together as before.
 func TestAloneAfterICMP(t *testing.T) {
 	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(host, func(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// BenchmarkSegmentation sends full batches of messages of mixed sizes to one and to eight destinations, each message by itself, grouped in order (one flow) and
-// grouped freely (a flow each); per datagram.
+// BenchmarkSegmentation sends full batches of messages of mixed sizes to one and to eight
+// destinations, each message by itself, grouped in order (one flow) and grouped freely (a flow
+// each); per datagram.
 func BenchmarkSegmentation(b *testing.B) {
 	for _, destinations := range []int{1, 8} {
 		for _, how := range []string{"singly", "in order", "freely"} {

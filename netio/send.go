@@ -8,12 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendBatch collects the messages of one listener until Flush. It is built once; slots and gather memory are used from the start on, so small batches stay
-// warm.
+// sendBatch collects the messages of one listener until Flush. It is built once; slots and gather
+// memory are used from the start on, so small batches stay warm.
 //
-// A message of one segment is sent from where it is. More segments are copied together: the kernel takes 45 to 65 ns for each further one, copying 50 to 200 ns once
-// for 450 to 1,400 bytes. So two and three segments cost the same either way, five gain 70 to 130 ns and eight 200 to 270 (medians of 500 batches of 64 in random
-// order over loopback, Xeon 6/207 guest, Linux 6.18.44, 2026-11-21; BenchmarkSegments shows what is left).
+// A message of one segment is sent from where it is. More segments are copied together: the kernel
+// takes 45 to 65 ns for each further one, copying 50 to 200 ns once for 450 to 1,400 bytes. So two
+// and three segments cost the same either way, five gain 70 to 130 ns and eight 200 to 270 (medians
+// of 500 batches of 64 in random order over loopback, Xeon 6/207 guest, Linux 6.18.44, 2026-11-21;
+// BenchmarkSegments shows what is left).
 type sendBatch struct {
 	fd        int
 	listener  int16
@@ -31,7 +33,9 @@ type sendBatch struct {
 	backlog   backlog
 	late      mmsghdr // of the one that leaves the backlog
 	lateIov   unix.Iovec
-	injected  func(n int) (int, unix.Errno) // nil but in tests, which have no other way to fill a socket's buffer: loopback takes a datagram off it at once
+	// nil but in tests, which have no other way to fill a socket's buffer: loopback takes a
+	// datagram off it at once
+	injected func(n int) (int, unix.Errno)
 }
 
 func newSendBatch(listener, fd int, alone *aloneList) (*sendBatch, error) {
@@ -55,10 +59,11 @@ func newSendBatch(listener, fd int, alone *aloneList) (*sendBatch, error) {
 
 func (b *sendBatch) free() error { return errors.Join(unix.Munmap(b.gather), b.backlog.free()) }
 
-// Begin starts a message to dst from the listener's address; Append adds its bytes and End completes it. token names it in Failures. A listener of -1 (what
-// Egress says when there is none) makes the message fail with EAFNOSUPPORT. Messages of one listener and one flow
-// to one destination leave in the order of their Begin. If the listener's batch
-// is full it is sent first, so Begin may be a system call.
+// Begin starts a message to dst from the listener's address; Append adds its bytes and End
+// completes it. token names it in Failures. A listener of -1 (what Egress says when there is none)
+// makes the message fail with EAFNOSUPPORT. Messages of one listener and one flow to one
+// destination leave in the order of their Begin. If the listener's batch is full it is sent first,
+// so Begin may be a system call.
 func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	if p.open != nil {
 		panic("BUG: Begin before the End of the message before")
@@ -81,11 +86,13 @@ func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 	p.open = b
 }
 
-// Flow names what the messages begun from now on belong to: a call, by a hash of its Call-ID. Messages of different flows may overtake one another, which
-// lets more of them leave together (segment.go). 0 is no flow: such a message keeps its place among all others to its destination.
+// Flow names what the messages begun from now on belong to: a call, by a hash of its Call-ID.
+// Messages of different flows may overtake one another, which lets more of them leave together
+// (segment.go). 0 is no flow: such a message keeps its place among all others to its destination.
 func (p *Port) Flow(flow uint32) { p.flow = flow }
 
-// Append adds a segment to the message begun; any number is possible. The bytes may be referenced and must stay as they are until Flush.
+// Append adds a segment to the message begun; any number is possible. The bytes may be referenced
+// and must stay as they are until Flush.
 func (p *Port) Append(segment []byte) {
 	if len(segment) == 0 {
 		return
@@ -96,7 +103,8 @@ func (p *Port) Append(segment []byte) {
 		v.Base, v.Len = &segment[0], uint64(len(segment))
 		return
 	}
-	// Begin made sure of this much room, and Flush will have the kernel refuse a message that fills it.
+	// Begin made sure of this much room, and Flush will have the kernel refuse a message that fills
+	// it.
 	room := b.gather[b.used : b.used+oversizeBytes]
 	if !b.gathering {
 		b.gathering = true
@@ -126,7 +134,8 @@ func (p *Port) Abandon() {
 	}
 }
 
-// Forget drops everything that is queued, and the failures: for a caller whose Flush panicked, before the segments' memory is another's.
+// Forget drops everything that is queued, and the failures: for a caller whose Flush panicked,
+// before the segments' memory is another's.
 func (p *Port) Forget() {
 	p.Abandon()
 	for _, b := range p.dirty {
@@ -145,8 +154,8 @@ func (p *Port) Queue(listener int, dst *Addr, token uint64, segments ...[]byte) 
 	p.End()
 }
 
-// Flush sends everything queued, listener by listener in order of their first message. Afterwards the segments belong to their owners again.
-// What did not leave is in Failures.
+// Flush sends everything queued, listener by listener in order of their first message. Afterwards
+// the segments belong to their owners again. What did not leave is in Failures.
 func (p *Port) Flush() {
 	if p.open != nil {
 		panic("BUG: Flush before the End of a message")
@@ -158,7 +167,8 @@ func (p *Port) Flush() {
 	p.dirty = p.dirty[:0]
 }
 
-// Failures returns the messages that did not leave since the last call. The result is valid until the next Begin, Queue or Flush.
+// Failures returns the messages that did not leave since the last call. The result is valid until
+// the next Begin, Queue or Flush.
 func (p *Port) Failures() []SendFailure {
 	if p.failuresTaken {
 		return nil
@@ -167,8 +177,8 @@ func (p *Port) Failures() []SendFailure {
 	return p.failures
 }
 
-// send empties one batch, in groups where messages can leave together (segment.go). Else they leave strictly in order: one that fails is reported and
-// skipped, never put behind a later one.
+// send empties one batch, in groups where messages can leave together (segment.go). Else they leave
+// strictly in order: one that fails is reported and skipped, never put behind a later one.
 //
 //   - The kernel stops at the first message that fails and reports how many left before it; only a failure of the first one is visible as an errno.
 //   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own result (IP_RECVERR in ip(7)), once. So each failing
@@ -209,8 +219,8 @@ func (p *Port) send(b *sendBatch) {
 	b.n, b.used = 0, 0
 }
 
-// sendmmsg tries the messages from first on. The kernel reads hdrs, names, iovs and gather, which live as long as b, and the segments, which Append's
-// callers keep.
+// sendmmsg tries the messages from first on. The kernel reads hdrs, names, iovs and gather, which
+// live as long as b, and the segments, which Append's callers keep.
 func (b *sendBatch) sendmmsg(first int) (sent int, errno unix.Errno) {
 	if b.fd < 0 {
 		return 0, unix.EAFNOSUPPORT

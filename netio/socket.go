@@ -16,8 +16,10 @@ func sockaddr(ap netip.AddrPort) (family int, sa unix.Sockaddr) {
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port), Addr: a.IP, ZoneId: a.Zone}
 }
 
-// probeFree binds addr without SO_REUSEPORT and lets go at once. SO_REUSEPORT would let a second process of the same user join our group and silently take
-// its share of the datagrams; this makes it an error instead. Port 0 comes back as one that nobody has, where SO_REUSEPORT might have been given a port in use.
+// probeFree binds addr without SO_REUSEPORT and lets go at once. SO_REUSEPORT would let a second
+// process of the same user join our group and silently take its share of the datagrams; this makes
+// it an error instead. Port 0 comes back as one that nobody has, where SO_REUSEPORT might have been
+// given a port in use.
 func probeFree(addr netip.AddrPort) (netip.AddrPort, error) {
 	family, sa := sockaddr(addr)
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -51,8 +53,8 @@ func boundAddr(fd int) (netip.AddrPort, error) {
 	return netip.AddrPort{}, unix.EAFNOSUPPORT
 }
 
-// openSocket makes one shard's socket on addr, up to but without bind: the steering program must be attached in between, so that there is no moment in which
-// datagrams arrive unsteered.
+// openSocket makes one shard's socket on addr, up to but without bind: the steering program must be
+// attached in between, so that there is no moment in which datagrams arrive unsteered.
 func openSocket(addr netip.AddrPort) (fd int, err error) {
 	family, _ := sockaddr(addr)
 	fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -67,13 +69,15 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 	if family == unix.AF_INET {
 		options = append(options,
 			option{unix.IPPROTO_IP, unix.IP_RECVERR, 1},
-			// Without DF a datagram above the path MTU is fragmented on the way instead of being lost once per path while the kernel learns.
-			// RFC 3261 §18.1.1 leaves such sizes to TCP; where UDP is all there is, fragments are what peers expect.
+			// Without DF a datagram above the path MTU is fragmented on the way instead of being
+			// lost once per path while the kernel learns. RFC 3261 §18.1.1 leaves such sizes to
+			// TCP; where UDP is all there is, fragments are what peers expect.
 			option{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT})
 	} else {
 		options = append(options,
 			option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
-			option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT}, // fragmented by us, not refused; as above
+			// fragmented by us, not refused; as above
+			option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT},
 			option{unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1})
 	}
 	for _, o := range options {
@@ -85,9 +89,11 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
-// raiseRecvBuffer raises the receive buffer up to capBytes and returns what the kernel then reports. The kernel doubles what it is given to pay for its own
-// bookkeeping and reports the doubled value, which is what capBytes is compared with. A larger default is left alone. SO_RCVBUF never fails on Linux: it cuts
-// silently at net.core.rmem_max, so one call reaches whatever many steps would; SO_RCVBUFFORCE gets past the cut with CAP_NET_ADMIN.
+// raiseRecvBuffer raises the receive buffer up to capBytes and returns what the kernel then
+// reports. The kernel doubles what it is given to pay for its own bookkeeping and reports the
+// doubled value, which is what capBytes is compared with. A larger default is left alone. SO_RCVBUF
+// never fails on Linux: it cuts silently at net.core.rmem_max, so one call reaches whatever many
+// steps would; SO_RCVBUFFORCE gets past the cut with CAP_NET_ADMIN.
 func raiseRecvBuffer(fd, capBytes int) (gotBytes int, err error) {
 	if gotBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || gotBytes >= capBytes/2*2 {
 		return gotBytes, err

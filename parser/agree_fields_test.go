@@ -9,8 +9,9 @@ import (
 	"viaduct/tools/messages"
 )
 
-// agreeFields holds every field of a message that Check takes against the plain reader, and every value of the lists that forwarding reads:
-// FuzzVia, FuzzNameAddr and FuzzURI do so for values alone, this for values where they stand, behind folds, compact names and commas.
+// agreeFields holds every field of a message that Check takes against the plain reader, and every
+// value of the lists that forwarding reads: FuzzVia, FuzzNameAddr and FuzzURI do so for values
+// alone, this for values where they stand, behind folds, compact names and commas.
 func agreeFields(t *testing.T, m *Message, want *plainMessage) {
 	t.Helper()
 	text := func(k Kind) string { return string(want.of(k)[0].value.Of(want.raw)) }
@@ -59,7 +60,8 @@ func agreeFields(t *testing.T, m *Message, want *plainMessage) {
 	agreeLists(t, m)
 }
 
-// agreeLists compares what stands in the values of the lists. Where the list is cut at all, agreeValues has seen to.
+// agreeLists compares what stands in the values of the lists. Where the list is cut at all,
+// agreeValues has seen to.
 func agreeLists(t *testing.T, m *Message) {
 	t.Helper()
 	for v := m.Values(KindVia); v.Next(); {
@@ -154,7 +156,8 @@ func plainMethod(name string) Method {
 	return MethodOther
 }
 
-// TestCompactNames: the one-letter names as the RFCs give them, and no other letter. The list is written here again, not taken from the table under test.
+// TestCompactNames: the one-letter names as the RFCs give them, and no other letter. The list is
+// written here again, not taken from the table under test.
 func TestCompactNames(t *testing.T) {
 	long := map[byte]Kind{'v': KindVia, 'f': KindFrom, 't': KindTo, 'i': KindCallID, 'm': KindContact, 'l': KindContentLength, 'c': KindContentType,
 		'e': KindContentEncoding, 's': KindSubject, 'k': KindSupported, 'o': KindEvent, 'u': KindAllowEvents, 'r': KindReferTo, 'b': KindReferredBy,
@@ -173,8 +176,9 @@ func TestCompactNames(t *testing.T) {
 	}
 }
 
-// FuzzGenerated takes messages that are valid because they were made so from the grammar: the parser must take each, and find in it what was put there.
-// FuzzParse cannot tell whether both readers are wrong in the same way; this can.
+// FuzzGenerated takes messages that are valid because they were made so from the grammar: the
+// parser must take each, and find in it what was put there. FuzzParse cannot tell whether both
+// readers are wrong in the same way; this can.
 func FuzzGenerated(f *testing.F) {
 	for seed := range 20 {
 		f.Add(bytes.Repeat([]byte{byte(seed * 13), byte(seed), 200}, seed*5))

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The seven messages of one call as they reach a stateful proxy that record-routes: INVITE, 100, 180, 200, ACK, BYE, 200. They
-// are what bench/traffic sends through it.
+// The seven messages of one call as they reach a stateful proxy that record-routes: INVITE, 100,
+// 180, 200, ACK, BYE, 200. They are what bench/traffic sends through it.
 //
 //go:embed testdata/messages/call
 var callFiles embed.FS
@@ -23,9 +23,10 @@ func callMessages(tb testing.TB) (all [][]byte) {
 	return all
 }
 
-// BenchmarkCallMessages is the whole of what a call asks of this package, in turn so that no message is known by heart: one
-// run is all seven messages. "check" is Parse and Check; "proxy" also does what shard/proxy and the routing program do for a
-// load balancer: the URIs of From and To, the Route of a request within the dialog, the second Via of a response.
+// BenchmarkCallMessages is the whole of what a call asks of this package, in turn so that no
+// message is known by heart: one run is all seven messages. "check" is Parse and Check; "proxy"
+// also does what shard/proxy and the routing program do for a load balancer: the URIs of From and
+// To, the Route of a request within the dialog, the second Via of a response.
 func BenchmarkCallMessages(b *testing.B) {
 	messages := callMessages(b)
 	b.Run("parse", func(b *testing.B) {

@@ -8,14 +8,20 @@ import (
 // Character classes, one bit each, in one table of 256 bytes: four cache lines.
 // An index of type byte needs no bounds check.
 const (
-	classToken  = 1 << iota // RFC 3261 §25.1 token
-	classHost               // host name: letters, digits, ".", "-", and "_" (not in the grammar, but in many networks' names)
-	classDigit              // 0-9
-	classScheme             // §25.1 scheme behind its first letter: letters, digits, "+", "-", "."
-	classUser               // user and password: unreserved, user-unreserved, "%", and ":" "[" "]" "#" "^" "|" "{" "}" "`" "\" seen in real user parts
-	classURI                // bytes a URI may have: visible ASCII except "<" ">" `"`
-	classValue              // unquoted parameter value: visible ASCII except "," ";" `"` "<" ">" (wider than token and host: "/" "=" "@" occur in branches and tags), and UTF-8
-	classSpace              // SP and HTAB
+	classToken = 1 << iota // RFC 3261 §25.1 token
+	// host name: letters, digits, ".", "-", and "_" (not in the grammar, but in many networks'
+	// names)
+	classHost
+	classDigit  // 0-9
+	classScheme // §25.1 scheme behind its first letter: letters, digits, "+", "-", "."
+	// user and password: unreserved, user-unreserved, "%", and ":" "[" "]" "#" "^" "|" "{" "}" "`"
+	// "\" seen in real user parts
+	classUser
+	classURI // bytes a URI may have: visible ASCII except "<" ">" `"`
+	// unquoted parameter value: visible ASCII except "," ";" `"` "<" ">" (wider than token and
+	// host: "/" "=" "@" occur in branches and tags), and UTF-8
+	classValue
+	classSpace // SP and HTAB
 )
 
 var class = func() (t [256]uint8) {
@@ -53,7 +59,8 @@ var class = func() (t [256]uint8) {
 // is tells whether c is in one of the classes of mask.
 func is(c byte, mask uint8) bool { return class[c]&mask != 0 }
 
-// run is the index of the first byte of b[i:] that is in none of the classes of mask; len(b) if all are.
+// run is the index of the first byte of b[i:] that is in none of the classes of mask; len(b) if all
+// are.
 func run(b []byte, i int, mask uint8) int {
 	for i < len(b) && class[b[i]]&mask != 0 {
 		i++
@@ -61,8 +68,9 @@ func run(b []byte, i int, mask uint8) int {
 	return i
 }
 
-// skipLWS is the index of the first byte of b[i:] that is not linear white space. b ends where the header's value
-// ends, so a line end inside it belongs to a fold; a CR that starts no CRLF is not white space.
+// skipLWS is the index of the first byte of b[i:] that is not linear white space. b ends where the
+// header's value ends, so a line end inside it belongs to a fold; a CR that starts no CRLF is not
+// white space.
 func skipLWS(b []byte, i int) int {
 	for i < len(b) {
 		switch b[i] {
@@ -99,12 +107,13 @@ func trimLWS(b []byte, i, j int) (int, int) {
 	return i, j
 }
 
-// The scans below look at eight bytes at a time. Each marks a byte in its top bit; marks above the lowest one
-// may be wrong (the subtraction borrows), so that a scan asks "is there any" or looks at the lowest.
+// The scans below look at eight bytes at a time. Each marks a byte in its top bit; marks above the
+// lowest one may be wrong (the subtraction borrows), so that a scan asks "is there any" or looks at
+// the lowest.
 //
-// Receipt: BenchmarkScanURI, a URI of 31 bytes: 17.2 ns, with the table 29.2 ns (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18,
-// go1.26.8, 2026-11-21). The same for parameter values gained nothing (24.2 against 25.4 ns for a branch of 35 bytes: more
-// bytes to tell apart), so those use the table.
+// Receipt: BenchmarkScanURI, a URI of 31 bytes: 17.2 ns, with the table 29.2 ns (Xeon 2.5 GHz, 2
+// vCPU guest, Linux 6.18, go1.26.8, 2026-11-21). The same for parameter values gained nothing (24.2
+// against 25.4 ns for a branch of 35 bytes: more bytes to tell apart), so those use the table.
 const (
 	ones = 0x0101010101010101
 	tops = 0x8080808080808080

@@ -10,18 +10,19 @@
 // formed? Everything else in the message is nobody's business here and passes
 // untouched. Both answer with a Reason, which names the field.
 //
-// Control tells of control characters that have no place in a message. Parse sees them without looking for
-// them (lines.go); what becomes of such a message is its reader's decision.
+// Control tells of control characters that have no place in a message. Parse sees them without
+// looking for them (lines.go); what becomes of such a message is its reader's decision.
 //
 // A message that fails either question stays usable: the indices that exist can be
 // read, so that a response can be built from its Via, From, To, Call-ID and CSeq.
 //
 // # Two ways
 //
-// Ordinary messages take a short way: one look at 64 bytes at a time says where lines and words end (lines.go), and a field of
-// the usual form is cut at those ends (the functions with "plain" in their names). What is of another form, and
-// everything on a machine without AVX2, takes the long way, which knows the whole grammar. Both give the same; the fuzz tests
-// hold them against each other and against a third reader made of regular expressions.
+// Ordinary messages take a short way: one look at 64 bytes at a time says where lines and words end
+// (lines.go), and a field of the usual form is cut at those ends (the functions with "plain" in
+// their names). What is of another form, and everything on a machine without AVX2, takes the long
+// way, which knows the whole grammar. Both give the same; the fuzz tests hold them against each
+// other and against a third reader made of regular expressions.
 //
 // # Ownership
 //

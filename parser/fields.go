@@ -9,7 +9,8 @@ type CSeq struct {
 	Method     Method // MethodOther if unknown here
 }
 
-// CallID is the value of the first Call-ID; nil if there is none. Check says whether it is fit for use.
+// CallID is the value of the first Call-ID; nil if there is none. Check says whether it is fit for
+// use.
 func (m *Message) CallID() []byte { return m.ValueOf(KindCallID) }
 
 // CSeq is the number and method of the CSeq. When the Reason is not OK it holds what could be read.
@@ -65,8 +66,8 @@ func (m *Message) parseCSeq() Reason {
 	return m.doubled(KindCSeq, DoubledCSeq)
 }
 
-// parsePlainCSeq reads a CSeq of up to eight digits, one space and a method that is known, in a request its own; false: it is
-// something else.
+// parsePlainCSeq reads a CSeq of up to eight digits, one space and a method that is known, in a
+// request its own; false: it is something else.
 func (m *Message) parsePlainCSeq(v Span) bool {
 	i, end := int(v.Off), int(v.End())
 	n, sp := number(m.Raw[:end], i, MaxCSeq)
@@ -95,7 +96,8 @@ func (m *Message) doubled(k Kind, r Reason) Reason {
 	return OK
 }
 
-// MaxForwards is 0 to MaxMaxForwards; -1 if there is none (legal: RFC 3261 §16.3 step 3) or it is malformed.
+// MaxForwards is 0 to MaxMaxForwards; -1 if there is none (legal: RFC 3261 §16.3 step 3) or it is
+// malformed.
 func (m *Message) MaxForwards() (int, Reason) {
 	if m.cached&(1<<fieldMaxForwards) == 0 {
 		m.readMaxForwards()
@@ -126,8 +128,9 @@ func (m *Message) parseMaxForwards() Reason {
 	return m.doubled(KindMaxForwards, DoubledMaxForwards)
 }
 
-// MaxBreadth is 0 to MaxMaxBreadth; -1 if there is none (RFC 5393 §5.3.3.1 says what then) or it is malformed. It is
-// single: two of them are malformed. Only a proxy that forks needs it, so Check does not ask.
+// MaxBreadth is 0 to MaxMaxBreadth; -1 if there is none (RFC 5393 §5.3.3.1 says what then) or it is
+// malformed. It is single: two of them are malformed. Only a proxy that forks needs it, so Check
+// does not ask.
 func (m *Message) MaxBreadth() (int, Reason) {
 	if m.cached&(1<<fieldMaxBreadth) == 0 {
 		m.cached |= 1 << fieldMaxBreadth
@@ -184,9 +187,9 @@ func (m *Message) parseContentLength() Reason {
 	return OK
 }
 
-// RequestURI is the parsed Request-URI. The pointer is never nil; what it points to is valid until the
-// next Parse, and as far as it was read when the Reason is not OK. A scheme unknown here
-// is not malformed: look at Scheme (RFC 3261 §16.3 step 2, 416).
+// RequestURI is the parsed Request-URI. The pointer is never nil; what it points to is valid until
+// the next Parse, and as far as it was read when the Reason is not OK. A scheme unknown here is not
+// malformed: look at Scheme (RFC 3261 §16.3 step 2, 416).
 func (m *Message) RequestURI() (*URI, Reason) {
 	if m.cached&(1<<fieldURI) == 0 {
 		m.readRequestURI()
@@ -230,8 +233,8 @@ func (m *Message) Check() Reason {
 		return r
 	}
 	if !m.IsRequest {
-		// A response finds its way by Via and its transaction by branch and CSeq (§16.7): what From and To say is the
-		// user agents' business, as long as both are there, once.
+		// A response finds its way by Via and its transaction by branch and CSeq (§16.7): what From
+		// and To say is the user agents' business, as long as both are there, once.
 		if r := m.countFromTo(); r != OK {
 			return r
 		}
@@ -268,11 +271,12 @@ const (
 	singleKinds = 1<<KindFrom | 1<<KindTo | 1<<KindCallID | 1<<KindCSeq | 1<<KindMaxForwards | 1<<KindContentLength
 )
 
-// checkPlain is Check for a message all of whose fields are of the usual form: it tells whether that is so and Check
-// gives OK. It fills the same caches. Most messages end here; what is not decided here, Check asks field by field.
+// checkPlain is Check for a message all of whose fields are of the usual form: it tells whether
+// that is so and Check gives OK. It fills the same caches. Most messages end here; what is not
+// decided here, Check asks field by field.
 //
-// Receipt: BenchmarkIndexAndCheck 406 ns field by field, 367 ns so; BenchmarkCallMessages/check 2312 and 2123 ns (Xeon 2.5 GHz,
-// 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22).
+// Receipt: BenchmarkIndexAndCheck 406 ns field by field, 367 ns so; BenchmarkCallMessages/check
+// 2312 and 2123 ns (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22).
 func (m *Message) checkPlain() bool {
 	if m.seen&neededKinds != neededKinds || m.twice&singleKinds != 0 {
 		return false
@@ -348,8 +352,9 @@ func (m *Message) countFromTo() Reason {
 	return OK
 }
 
-// checkCallID takes anything on one line. The grammar is narrower (word [ "@" word ], RFC 3261 §25.1), but base64 Call-IDs with
-// "=" and several "@" are about, and blanks and UTF-8, and a proxy only compares and copies it. A fold might be undone on the way.
+// checkCallID takes anything on one line. The grammar is narrower (word [ "@" word ], RFC 3261
+// §25.1), but base64 Call-IDs with "=" and several "@" are about, and blanks and UTF-8, and a proxy
+// only compares and copies it. A fold might be undone on the way.
 func (m *Message) checkCallID() Reason {
 	row := m.First(KindCallID)
 	if row < 0 {

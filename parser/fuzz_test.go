@@ -176,8 +176,8 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 	}
 }
 
-// agreeHeaderReaders holds NameAddr, NameAddrURI and ParseURI of the message against the functions, for every value and for
-// pieces of it.
+// agreeHeaderReaders holds NameAddr, NameAddrURI and ParseURI of the message against the functions,
+// for every value and for pieces of it.
 func agreeHeaderReaders(t *testing.T, m *Message) {
 	t.Helper()
 	f := func(s Span) {
@@ -283,7 +283,8 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 		t.Fatalf("%v: the walk ends with %v after %d, plain %v %q", k, v.Reason, i, clean, plain)
 	}
 	if !clean {
-		return // the plain list may hold one more: it looks at an element before the comma behind it
+		// the plain list may hold one more: it looks at an element before the comma behind it
+		return
 	}
 	if i != len(plain) {
 		t.Fatalf("%v: %d values, plain %q", k, i, plain)
@@ -299,7 +300,8 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 			if j == i {
 				j++
 			}
-			// A carriage return alone that ends the value in front of the cut joins a line feed alone behind it: together they are a line end.
+			// A carriage return alone that ends the value in front of the cut joins a line feed
+			// alone behind it: together they are a line end.
 			if got := string(left.Bytes(v.Value)); got != plain[j] && (j != i-1 || got != strings.TrimSuffix(plain[j], "\r")) {
 				t.Fatalf("without %v %d: value %d is %q, want %q", k, i, j, got, plain[j])
 			}
@@ -506,8 +508,8 @@ func allBytes() (b []byte) {
 	return b
 }
 
-// agreeLines walks over b from p on, stretch by stretch, and returns the entries and where each stretch ended. Then it walks again,
-// line by line.
+// agreeLines walks over b from p on, stretch by stretch, and returns the entries and where each
+// stretch ended. Then it walks again, line by line.
 func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 	t.Helper()
 	var l lines
@@ -560,7 +562,8 @@ func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 	}
 }
 
-// FuzzScans holds the eight-bytes-at-a-time scans against the table, one byte at a time and strconv.
+// FuzzScans holds the eight-bytes-at-a-time scans against the table, one byte at a time and
+// strconv.
 func FuzzScans(f *testing.F) {
 	f.Add([]byte("abcdefghijklmno\x7f"))
 	f.Add([]byte("<>\",;=\xff\xff\x00!#"))

@@ -2,11 +2,11 @@ package parser
 
 import "encoding/binary"
 
-// Pieces of grammar that several fields share. In all of them b ends where the header's value ends, i is an
-// offset into b, and -1 means malformed.
+// Pieces of grammar that several fields share. In all of them b ends where the header's value ends,
+// i is an offset into b, and -1 means malformed.
 
-// number reads 1*DIGIT up to limit. end is the offset behind the last digit; -1 if there is no digit or
-// the number exceeds limit. limit is below 2^40: the sum cannot overflow.
+// number reads 1*DIGIT up to limit. end is the offset behind the last digit; -1 if there is no
+// digit or the number exceeds limit. limit is below 2^40: the sum cannot overflow.
 func number(b []byte, i int, limit uint64) (n uint64, end int) {
 	start := i
 	for i < len(b) {
@@ -25,11 +25,11 @@ func number(b []byte, i int, limit uint64) (n uint64, end int) {
 	return n, i
 }
 
-// decimal is the number b[i:e] if that is 1 to 8 digits, and -1 if it is anything else, or stands in the first 8 bytes of b.
-// number says what it is then.
+// decimal is the number b[i:e] if that is 1 to 8 digits, and -1 if it is anything else, or stands
+// in the first 8 bytes of b. number says what it is then.
 //
-// The digits are loaded as the most significant end of a word, the bytes in front of them become zeros, and then all are
-// joined in pairs three times.
+// The digits are loaded as the most significant end of a word, the bytes in front of them become
+// zeros, and then all are joined in pairs three times.
 func decimal(b []byte, i, e int) int {
 	n := uint(e - i - 1)
 	if n > 7 || e < 8 || e > len(b) {
@@ -44,8 +44,8 @@ func decimal(b []byte, i, e int) int {
 	return int(w * (10000<<32 + 1) >> 32)
 }
 
-// word64 and word32 are the bytes of b from i on, little-endian. The third index says that the slice is not empty, which spares four
-// instructions that keep a pointer from going past the end.
+// word64 and word32 are the bytes of b from i on, little-endian. The third index says that the
+// slice is not empty, which spares four instructions that keep a pointer from going past the end.
 func word64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 : i+8]) }
 func word32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i : i+4 : i+4]) }
 
@@ -89,10 +89,11 @@ func paramFollows(b []byte, i int) int {
 	return -1
 }
 
-// genericParam reads SEMI token [ EQUAL ( token / host / quoted-string ) ] (RFC 3261 §25.1, generic-param),
-// the semicolon being at semi. end is the offset behind the parameter, next that behind the white space
-// which follows it. value has its quotes, and Len 0 when there is no "=", or nothing behind it. Names
-// and values may be of any bytes that leave no doubt where they end: most are nobody's business here.
+// genericParam reads SEMI token [ EQUAL ( token / host / quoted-string ) ] (RFC 3261 §25.1,
+// generic-param), the semicolon being at semi. end is the offset behind the parameter, next that
+// behind the white space which follows it. value has its quotes, and Len 0 when there is no "=", or
+// nothing behind it. Names and values may be of any bytes that leave no doubt where they end: most
+// are nobody's business here.
 func genericParam(b []byte, semi int) (name, value Span, end, next int) {
 	i := skipLWS(b, semi+1)
 	e := i
@@ -123,8 +124,8 @@ func genericParam(b []byte, semi int) (name, value Span, end, next int) {
 	return name, value, end, paramFollows(b, i)
 }
 
-// quotedEnd is the offset behind the quoted-string that starts at i (RFC 3261 §25.1); a backslash takes the
-// next byte with it, and that may be a NUL.
+// quotedEnd is the offset behind the quoted-string that starts at i (RFC 3261 §25.1); a backslash
+// takes the next byte with it, and that may be a NUL.
 func quotedEnd(b []byte, i int) int {
 	for i++; i < len(b); i++ {
 		switch b[i] {
@@ -137,9 +138,9 @@ func quotedEnd(b []byte, i int) int {
 	return -1
 }
 
-// Param finds a parameter by name (lower case; any case matches) in ps, a list ";name=value;name" in b.
-// ok tells whether it is there; value is what is behind the "=", quotes included, Len 0 if there is none;
-// whole runs from the ";" to the end of the parameter. Cutting whole removes it.
+// Param finds a parameter by name (lower case; any case matches) in ps, a list ";name=value;name"
+// in b. ok tells whether it is there; value is what is behind the "=", quotes included, Len 0 if
+// there is none; whole runs from the ";" to the end of the parameter. Cutting whole removes it.
 func Param(b []byte, ps Span, name string) (value, whole Span, ok bool) {
 	b = b[:ps.End()]
 	i := skipLWS(b, int(ps.Off))

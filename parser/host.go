@@ -20,8 +20,8 @@ func HostIP(host []byte) (addr netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// parseIPv4 reads four decimal numbers up to 255. Leading zeros are refused as in net/netip: some readers take
-// them for octal.
+// parseIPv4 reads four decimal numbers up to 255. Leading zeros are refused as in net/netip: some
+// readers take them for octal.
 func parseIPv4(b []byte) (ip [4]byte, ok bool) {
 	n, digits, v := 0, 0, 0
 	for i := 0; i <= len(b); i++ {
@@ -93,7 +93,8 @@ func parseIPv6(b []byte) (addr netip.Addr, ok bool) {
 			}
 			gap = n
 			i++
-			// RFC 5118 §4.10: RFC 3261's grammar wrote "::" and ":" in front of an IPv4 tail, and so do some.
+			// RFC 5118 §4.10: RFC 3261's grammar wrote "::" and ":" in front of an IPv4 tail, and
+			// so do some.
 			if i < len(b) && b[i] == ':' {
 				if _, v4 := parseIPv4(b[i+1:]); v4 {
 					i++
@@ -124,7 +125,8 @@ func hexDigit(c byte) int {
 }
 
 // SameHost tells whether two hosts as written are the same: names in any case, with or without the
-// final dot; addresses by value, IPv6 with or without brackets (RFC 3261 §19.1.4, RFC 5952 for why text does not do).
+// final dot; addresses by value, IPv6 with or without brackets (RFC 3261 §19.1.4, RFC 5952 for why
+// text does not do).
 func SameHost(a, b []byte) bool {
 	if string(a) == string(b) {
 		return true

@@ -16,15 +16,16 @@ const (
 	// 16,384 rows; nobody honest sends a thousand. Beyond: Reason TooManyHeaders.
 	MaxHeaders = 1024
 
-	// MaxCSeq is the largest CSeq number: 2^32-1. RFC 3261 §8.1.1.5 starts a count below 2^31 so that it can go
-	// on from there; a dialog may pass 2^31. RFC 4475 §3.1.2.4 calls numbers beyond 2^32-1 errors.
+	// MaxCSeq is the largest CSeq number: 2^32-1. RFC 3261 §8.1.1.5 starts a count below 2^31 so
+	// that it can go on from there; a dialog may pass 2^31. RFC 4475 §3.1.2.4 calls numbers beyond
+	// 2^32-1 errors.
 	MaxCSeq = 1<<32 - 1
 
 	// MaxMaxForwards is the largest Max-Forwards (RFC 3261 §20.22: 0 to 255).
 	MaxMaxForwards = 255
 
-	// MaxMaxBreadth is the largest Max-Breadth. RFC 5393 §5.3.3 sets no limit (its default is 60); this one keeps it
-	// an int on every machine. Beyond: Reason BadMaxBreadth.
+	// MaxMaxBreadth is the largest Max-Breadth. RFC 5393 §5.3.3 sets no limit (its default is 60);
+	// this one keeps it an int on every machine. Beyond: Reason BadMaxBreadth.
 	MaxMaxBreadth = 1<<31 - 1
 
 	// MinStatus and MaxStatus bound a Status-Code (RFC 3261 §21, §7.2: 1xx to 6xx).

@@ -8,8 +8,8 @@ import (
 // blockBytes is how many bytes are looked at together: one bit of a word for each.
 const blockBytes = 64
 
-// plainBlocks is how many blocks have their plain bytes remembered: the first 4 KiB. Header sections of one datagram hardly
-// ever are longer; fields behind are read byte by byte.
+// plainBlocks is how many blocks have their plain bytes remembered: the first 4 KiB. Header
+// sections of one datagram hardly ever are longer; fields behind are read byte by byte.
 const plainBlocks = 64
 
 // lineCap is the room in the list of line ends, lineStretch how many make findLines stop: the last
@@ -19,7 +19,8 @@ const (
 	lineStretch = 128
 )
 
-// lines is what one look at the bytes of a message leaves behind: where its lines end, and where words end.
+// lines is what one look at the bytes of a message leaves behind: where its lines end, and where
+// words end.
 //
 //	b:     Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK77␍␊
 //	stop:  ...11...1...1...1..........1....1......1.........11
@@ -30,9 +31,10 @@ const (
 // shows as an entry that is no CRLF, or as a line that begins with a control character: odd lines
 // are found without a question asked for any other.
 //
-// stop has a bit for each byte that is not of classHost, bit i&7 of byte i>>3. A bit may be set without
-// need, as all are behind what was looked at; between two set bits every byte is plain. So a scan by stop may end early, and what
-// comes behind its end has to be looked at; it never ends late.
+// stop has a bit for each byte that is not of classHost, bit i&7 of byte i>>3. A bit may be set
+// without need, as all are behind what was looked at; between two set bits every byte is plain. So
+// a scan by stop may end early, and what comes behind its end has to be looked at; it never ends
+// late.
 type lines struct {
 	n       int // entries of end
 	next    int // the first of them that is not dealt with
@@ -59,7 +61,8 @@ func (l *lines) first(b []byte, p int) (lf int, odd bool) {
 // lineEnd is the offset of the LF that ends the line which starts at p; -1 if there is none. odd
 // tells whether the line may have a control character besides HTAB and its CRLF.
 func (l *lines) lineEnd(b []byte, p int) (lf int, odd bool) {
-	// A run of control characters at the start of the line began in the line above, so that end does not have it.
+	// A run of control characters at the start of the line began in the line above, so that end
+	// does not have it.
 	odd = !onlyTabs(b, p)
 	for i := p; i < len(b) && isControl(b[i]); i++ {
 		if b[i] == '\n' {
@@ -144,9 +147,9 @@ func onlyTabs(b []byte, i int) bool {
 	return i == len(b) || !isControl(b[i]) || isCRLF(b, i)
 }
 
-// strayControl tells whether b, the start line and the headers of a message, has a control character
-// that RFC 3261 §25.1 has no place for: a CR or LF that is not part of a CRLF, or any other but HTAB
-// where it is not the second half of a quoted-pair in a quoted-string of a header.
+// strayControl tells whether b, the start line and the headers of a message, has a control
+// character that RFC 3261 §25.1 has no place for: a CR or LF that is not part of a CRLF, or any
+// other but HTAB where it is not the second half of a quoted-pair in a quoted-string of a header.
 func strayControl(b []byte) bool {
 	line, quoted := 0, false // number of the line; within a quoted-string
 	for i := 0; i < len(b); i++ {
@@ -173,7 +176,8 @@ func strayControl(b []byte) bool {
 	return false
 }
 
-// plain is the end of a run of bytes of classHost that starts at i. It may give less than the whole run, never more.
+// plain is the end of a run of bytes of classHost that starts at i. It may give less than the whole
+// run, never more.
 func (l *lines) plain(i int) int {
 	k := uint(i) >> 3
 	if k > uint(len(l.stop)-8) {

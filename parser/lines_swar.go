@@ -5,10 +5,11 @@ import (
 	"math/bits"
 )
 
-// findLinesGo is findLines in Go, eight bytes at a time: what machines without AVX2 run, and the oracle of the
-// assembly. It does not look for words: it runs where hasPlain is false.
+// findLinesGo is findLines in Go, eight bytes at a time: what machines without AVX2 run, and the
+// oracle of the assembly. It does not look for words: it runs where hasPlain is false.
 func findLinesGo(b []byte, base, blocks int, end *[lineCap]uint32) (n, next int) {
-	before, starts := uint64(0), uint64(0) // control characters of the block before, and which of them are in end
+	// control characters of the block before, and which of them are in end
+	before, starts := uint64(0), uint64(0)
 	for range blocks {
 		var set uint64
 		if len(b) >= blockBytes {
@@ -24,7 +25,8 @@ func findLinesGo(b []byte, base, blocks int, end *[lineCap]uint32) (n, next int)
 			n++
 		}
 		base += blockBytes
-		// A control character two bytes behind the first of a run: an empty line, or a fold with an HTAB, which does no harm.
+		// A control character two bytes behind the first of a run: an empty line, or a fold with an
+		// HTAB, which does no harm.
 		if set&(first<<2|starts>>62) != 0 || len(b) == 0 || n >= lineStretch {
 			break
 		}
@@ -47,8 +49,9 @@ func controlsOf(b []byte) (set uint64) {
 	return set
 }
 
-// controls is the set of control characters in the eight bytes of w: bit k for byte k. The additions mark each byte from 0x20 on, and
-// 0x7f, in its top bit without carrying into the next; the multiplication gathers the top bits in one byte.
+// controls is the set of control characters in the eight bytes of w: bit k for byte k. The
+// additions mark each byte from 0x20 on, and 0x7f, in its top bit without carrying into the next;
+// the multiplication gathers the top bits in one byte.
 func controls(w uint64) uint64 {
 	const low7 = 0x7f7f7f7f7f7f7f7f
 	low := w & low7

@@ -2,9 +2,13 @@ package parser
 
 // Header is one header row. All spans are offsets into the buffer given to Parse.
 type Header struct {
-	Line  Span // the whole row: name to line end, CRLF and folded lines included. Cutting it removes the header
-	Name  Span // as written, without the white space before the colon
-	Value Span // without surrounding white space; folds inside are still there. Empty value: Len 0, Off where a value would start
+	// the whole row: name to line end, CRLF and folded lines included. Cutting it removes the
+	// header
+	Line Span
+	Name Span // as written, without the white space before the colon
+	// without surrounding white space; folds inside are still there. Empty value: Len 0, Off where
+	// a value would start
+	Value Span
 
 	Kind   Kind // what the name means; KindOther for a name unknown here
 	Folded bool // the row goes on in further lines (RFC 3261 §7.3.1)
@@ -22,7 +26,8 @@ type Message struct {
 	URI        Span // request: the Request-URI as written
 	Phrase     Span // response: the reason phrase, perhaps empty
 
-	HeaderStart uint32 // offset of the first header row: the insertion point right behind the start line
+	// offset of the first header row: the insertion point right behind the start line
+	HeaderStart uint32
 	HeaderEnd   uint32 // offset of the empty line: the insertion point behind the last header row
 	BodyStart   uint32 // offset behind the empty line; len(Raw) if there is no empty line
 
@@ -31,9 +36,10 @@ type Message struct {
 	IsRequest bool   // false: a response, or nothing indexed
 
 	// Control tells whether the start line or a header has a control character that RFC 3261 §25.1
-	// has no place for: a CR or LF that is not part of a CRLF, or one that is neither HTAB nor escaped
-	// in a quoted-string. Such a message is indexed all the same, an LF alone taken for a line end;
-	// elements that read it otherwise see other headers. Who takes messages from others refuses it.
+	// has no place for: a CR or LF that is not part of a CRLF, or one that is neither HTAB nor
+	// escaped in a quoted-string. Such a message is indexed all the same, an LF alone taken for a
+	// line end; elements that read it otherwise see other headers. Who takes messages from others
+	// refuses it.
 	Control bool
 
 	// seen and twice are sets of Kinds: met, met more than once. seen guards first,
@@ -112,7 +118,8 @@ func (m *Message) Has(k Kind) bool { return m.seen>>(k&63)&1 != 0 }
 // HasMany tells whether there are two or more rows of kind k.
 func (m *Message) HasMany(k Kind) bool { return m.twice>>(k&63)&1 != 0 }
 
-// ValueOf is the value of the first row of kind k; nil if there is none, empty but not nil if it is empty.
+// ValueOf is the value of the first row of kind k; nil if there is none, empty but not nil if it is
+// empty.
 func (m *Message) ValueOf(k Kind) []byte {
 	i := m.First(k)
 	if i < 0 {

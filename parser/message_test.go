@@ -83,8 +83,8 @@ func TestHeaderLimits(t *testing.T) {
 	}
 }
 
-// TestHostileShapesAreLinear reads the largest messages of the worst shapes. Each takes a few milliseconds; a step that goes
-// back over what was read would take minutes.
+// TestHostileShapesAreLinear reads the largest messages of the worst shapes. Each takes a few
+// milliseconds; a step that goes back over what was read would take minutes.
 func TestHostileShapesAreLinear(t *testing.T) {
 	f := func(name, head, unit, tail string) {
 		t.Helper()
@@ -377,8 +377,8 @@ func TestHeaderByName(t *testing.T) {
 	f("A-Name-That-Is-Longer-Than-All-Known-Ones", 0, -1)
 }
 
-// TestNameAddr: what a proxy has to know of a name-addr, and where it cannot be known. What Kamailio 5.6 forwards and reads as we
-// do is marked K; behind it, what is ours alone.
+// TestNameAddr: what a proxy has to know of a name-addr, and where it cannot be known. What
+// Kamailio 5.6 forwards and reads as we do is marked K; behind it, what is ours alone.
 func TestNameAddr(t *testing.T) {
 	var m Message
 	read := func(value string) (a *NameAddr, r Reason) {
@@ -502,7 +502,8 @@ func TestControl(t *testing.T) {
 	f(start+"X: y\r\n\t\x01\r\n\r\n", true)
 	f(start+"\x01X: y\r\n\r\n", true)
 	f(start+"X: y\r\n\rY: z\r\n\r\n", true)
-	f(start+"To: \"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f\" <sip:a>\r\n\r\n", false) // RFC 4475 §3.1.1.2: quoted-pairs
+	// RFC 4475 §3.1.1.2: quoted-pairs
+	f(start+"To: \"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f\" <sip:a>\r\n\r\n", false)
 	f(start+"To: \"a\\\\\x07\" <sip:a>\r\n\r\n", true)
 	f(start+"To: \"a\x07\" <sip:a>\r\n\r\n", true)
 	f(start+"To: \"a\\\r\" <sip:a>\r\n\r\n", true)

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// NameAddr is a parsed name-addr or addr-spec with header parameters (RFC 3261 §20.10, §25.1): From, To,
-// Contact, Route, Record-Route, Refer-To, P-Asserted-Identity and so on. Offsets are into the message.
+// NameAddr is a parsed name-addr or addr-spec with header parameters (RFC 3261 §20.10, §25.1):
+// From, To, Contact, Route, Record-Route, Refer-To, P-Asserted-Identity and so on. Offsets are into
+// the message.
 //
 //	"A. G. Bell" <sip:agb@bell.example>;tag=a48s
 //	------------  Display               ---- Tag
@@ -35,15 +36,15 @@ const (
 	wordTag = 0x3d676174 // "tag=", folded
 )
 
-// ParseNameAddr reads the one value s of b, as Values or a Header gives it. It asks what a proxy has
-// to know: where the URI is, and which tag. So a display name without quotes may be of any bytes
-// but ";", ">" and a quote that does not end, and what is in angle brackets, or the name or value of a
-// parameter, may be of any that leave no doubt where it ends (RFC 3261 §16.3 step 1: components that
-// forwarding does not need stay as they are). ParseURI says whether the URI is one.
+// ParseNameAddr reads the one value s of b, as Values or a Header gives it. It asks what a proxy
+// has to know: where the URI is, and which tag. So a display name without quotes may be of any
+// bytes but ";", ">" and a quote that does not end, and what is in angle brackets, or the name or
+// value of a parameter, may be of any that leave no doubt where it ends (RFC 3261 §16.3 step 1:
+// components that forwarding does not need stay as they are). ParseURI says whether the URI is one.
 //
-// Malformed is what two readers could take for different things: a second "<", quotes that do not end,
-// two tags or an empty one, two values with a comma between. A comma in a display name is none of these
-// ("Bell, Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it.
+// Malformed is what two readers could take for different things: a second "<", quotes that do not
+// end, two tags or an empty one, two values with a comma between. A comma in a display name is none
+// of these ("Bell, Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it.
 func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	*a = NameAddr{Value: s}
 	b = b[:s.End()]
@@ -80,8 +81,8 @@ func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	return a.params(b, gt+1)
 }
 
-// bracket is the offset of the "<" behind the display name that starts at i; len(b) if there is none in front of the parameters;
-// -1 if a quote does not end, or ">" comes first.
+// bracket is the offset of the "<" behind the display name that starts at i; len(b) if there is
+// none in front of the parameters; -1 if a quote does not end, or ">" comes first.
 func bracket(b []byte, i int) int {
 	for i < len(b) {
 		switch b[i] {
@@ -102,8 +103,8 @@ func bracket(b []byte, i int) int {
 	return i
 }
 
-// uriBeforeComma tells whether the display name b[i:end] has, in front of a comma outside quotes, what a reader of lists would take
-// for a URI.
+// uriBeforeComma tells whether the display name b[i:end] has, in front of a comma outside quotes,
+// what a reader of lists would take for a URI.
 func uriBeforeComma(b []byte, i, end int) bool {
 	b = b[:end]
 	start := i
@@ -133,7 +134,8 @@ func (m *Message) NameAddr(s Span, a *NameAddr) Reason {
 	return ParseNameAddr(m.Raw, s, a)
 }
 
-// NameAddrURI is NameAddr and then ParseURI of its URI, which is kept by reference in u: what a Route asks for.
+// NameAddrURI is NameAddr and then ParseURI of its URI, which is kept by reference in u: what a
+// Route asks for.
 func (m *Message) NameAddrURI(s Span, u *URI) Reason {
 	var a NameAddr
 	if hasPlain && s.End() <= m.HeaderEnd {
@@ -153,8 +155,9 @@ func (m *Message) parsePlainNameAddr(s Span, a *NameAddr) bool {
 	return p.end != 0
 }
 
-// plainNameAddr is ParseNameAddr for the value s of a header of the usual form: a display name of words of classHost, quoted or
-// not, or none; a URI that plainURI knows; ";tag=" or nothing. An end of 0: it is something else, and a is not touched.
+// plainNameAddr is ParseNameAddr for the value s of a header of the usual form: a display name of
+// words of classHost, quoted or not, or none; a URI that plainURI knows; ";tag=" or nothing. An end
+// of 0: it is something else, and a is not touched.
 func (m *Message) plainNameAddr(s Span, a *NameAddr) (uri plainURI) {
 	b := m.Raw
 	i, end := int(s.Off), int(s.End())
@@ -219,8 +222,8 @@ func (m *Message) plainNameAddr(s Span, a *NameAddr) (uri plainURI) {
 	return uri
 }
 
-// addrSpec reads the form without brackets: the URI ends at white space or ";" (RFC 3261 §20.10: a semicolon there starts header
-// parameters).
+// addrSpec reads the form without brackets: the URI ends at white space or ";" (RFC 3261 §20.10: a
+// semicolon there starts header parameters).
 func (a *NameAddr) addrSpec(b []byte, i int) Reason {
 	e := run(b, i, classValue)
 	if e == i {

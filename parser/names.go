@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// A header name is recognised without a loop: load it and its colon as two words, fold the letters to lower case, look
-// the words up in a perfect hash table. One multiplication and one comparison; no chain, no branch
-// on the name. The few names longer than two words take a plain search.
+// A header name is recognised without a loop: load it and its colon as two words, fold the letters
+// to lower case, look the words up in a perfect hash table. One multiplication and one comparison;
+// no chain, no branch on the name. The few names longer than two words take a plain search.
 //
-// Receipt: BenchmarkKindOf, eleven header lines: 128 ns with cutting the value and writing the row down, in assembly (rows_amd64.s)
-// 87 ns, against 289 ns for a loop to the colon and a switch on length and first byte (Xeon 2.5 GHz, 2 vCPU guest,
-// Linux 6.18, go1.26.8, 2026-11-22).
+// Receipt: BenchmarkKindOf, eleven header lines: 128 ns with cutting the value and writing the row
+// down, in assembly (rows_amd64.s) 87 ns, against 289 ns for a loop to the colon and a switch on
+// length and first byte (Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22).
 
 // nameMultiplier makes no two names collide. Found by trying random odd numbers; a new name
 // that collides needs a new one (addName says so). rows_amd64.s has it as well.
@@ -24,7 +24,8 @@ type longestName struct {
 	kind Kind
 }
 
-// The names of up to 15 bytes. A free slot has a key of zeros, which no name has: each ends with its colon.
+// The names of up to 15 bytes. A free slot has a key of zeros, which no name has: each ends with
+// its colon.
 var (
 	nameKeys     [256][2]uint64 // the folded name with its colon, little-endian, zero-padded
 	nameKinds    [256]Kind
@@ -121,16 +122,16 @@ func addName(name string, k Kind) {
 	nameKeys[h], nameKinds[h] = [2]uint64{w0, w1}, k
 }
 
-// nameWords loads and folds a name of up to 15 bytes and appends the colon. Without the colon "To" and "To\x00" would be the
-// same words.
+// nameWords loads and folds a name of up to 15 bytes and appends the colon. Without the colon "To"
+// and "To\x00" would be the same words.
 func nameWords(name []byte) (w0, w1 uint64) {
 	var t [16]byte
 	t[copy(t[:15], name)] = ':'
 	return foldWord(binary.LittleEndian.Uint64(t[0:])), foldWord(binary.LittleEndian.Uint64(t[8:]))
 }
 
-// foldWord lower-cases the letters of eight bytes. Setting bit 5 wherever bit 6 is set turns 'A'..'Z' into
-// 'a'..'z' and no other byte into a letter: the other bytes with bit 6 become one of
+// foldWord lower-cases the letters of eight bytes. Setting bit 5 wherever bit 6 is set turns
+// 'A'..'Z' into 'a'..'z' and no other byte into a letter: the other bytes with bit 6 become one of
 // `{|}~ DEL, or stay above 0x7f. "-" has no bit 6, so CR (0x0d) never passes for it.
 func foldWord(w uint64) uint64 { return w | w&0x4040404040404040>>1 }
 
@@ -234,7 +235,8 @@ func MethodOf(name []byte) Method {
 	return MethodOther
 }
 
-// methodOfWord is MethodOf of a name of up to 7 bytes and its space, as a zero-padded little-endian word.
+// methodOfWord is MethodOf of a name of up to 7 bytes and its space, as a zero-padded little-endian
+// word.
 func methodOfWord(w uint64) Method {
 	switch w {
 	case 0x20455449564e49: // "INVITE "

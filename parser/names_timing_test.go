@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// switchKindOf is what KindOf would be without the table: a switch on length and first byte. It knows the names of
-// inviteSDP only, which flatters it.
+// switchKindOf is what KindOf would be without the table: a switch on length and first byte. It
+// knows the names of inviteSDP only, which flatters it.
 func switchKindOf(name []byte) Kind {
 	s := string(name)
 	switch len(name) {
@@ -67,8 +67,8 @@ func switchKindOf(name []byte) Kind {
 	return KindOther
 }
 
-// BenchmarkKindOf: one run is the eleven names of inviteSDP, found from their lines: "table" by the Go code, "rows" by
-// what this machine has.
+// BenchmarkKindOf: one run is the eleven names of inviteSDP, found from their lines: "table" by the
+// Go code, "rows" by what this machine has.
 func BenchmarkKindOf(b *testing.B) {
 	var m Message
 	m.Parse(inviteSDP)

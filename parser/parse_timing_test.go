@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The everyday messages, byte for byte as on the wire. inviteSDP is the one all numbers of this package are about: an INVITE
-// with SDP as a softphone sends it.
+// The everyday messages, byte for byte as on the wire. inviteSDP is the one all numbers of this
+// package are about: an INVITE with SDP as a softphone sends it.
 var (
 	//go:embed testdata/messages/invite.sip
 	inviteSDP []byte
@@ -16,9 +16,10 @@ var (
 	byeRequest []byte
 )
 
-// What Parse costs, and what a stateful proxy asks of the message on top of it. All on a Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18,
-// go1.26.8, 2026-11-22, best of 96 short runs; the machine was shared, so compare them with one another. The second column is what
-// the same benchmark took on 2026-11-21, before words were found together with line ends.
+// What Parse costs, and what a stateful proxy asks of the message on top of it. All on a Xeon 2.5
+// GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-22, best of 96 short runs; the machine was
+// shared, so compare them with one another. The second column is what the same benchmark took on
+// 2026-11-21, before words were found together with line ends.
 //
 //	BenchmarkIndex                 197 ns   212 ns   Parse alone; since then it parses the Request-URI too
 //	BenchmarkIndexAndFields        372 ns   522 ns   and top Via, CSeq, Call-ID, From, To, Max-Forwards, Content-Length, one by one
@@ -28,7 +29,8 @@ var (
 //	BenchmarkCallMessages/check   1942 ns  3572 ns   and Check
 //	BenchmarkCallMessages/proxy   2359 ns  4527 ns   and everything that a load balancer asks
 //
-// The time is spread over the instructions; no single step stands out. Of check a fifth is findLines, a quarter knownRows.
+// The time is spread over the instructions; no single step stands out. Of check a fifth is
+// findLines, a quarter knownRows.
 
 func BenchmarkIndex(b *testing.B) {
 	var m Message
@@ -74,8 +76,8 @@ func BenchmarkIndexAndFields(b *testing.B) {
 	}
 }
 
-// BenchmarkIndexMixed reads three messages of different order and length in turn, so that the branch predictor
-// does not know the message by heart. One run is all three.
+// BenchmarkIndexMixed reads three messages of different order and length in turn, so that the
+// branch predictor does not know the message by heart. One run is all three.
 func BenchmarkIndexMixed(b *testing.B) {
 	var m Message
 	b.SetBytes(int64(len(inviteSDP) + len(okResponse) + len(byeRequest)))

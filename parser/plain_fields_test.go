@@ -197,7 +197,8 @@ func (m *plainMessage) check() Reason {
 	if m.isRequest && method != m.method {
 		return CSeqMethodMismatch
 	}
-	// In a response From and To are only counted: a proxy forwards it by Via alone (RFC 3261 §16.7).
+	// In a response From and To are only counted: a proxy forwards it by Via alone (RFC 3261
+	// §16.7).
 	nameAddr := func(v string) bool { _, ok := plainParseNameAddr(v); return ok || !m.isRequest }
 	if r := single(KindFrom, MissingFrom, nameAddr); r != OK {
 		return r
@@ -257,7 +258,8 @@ func (m *plainMessage) maxBreadth() (int, Reason) {
 	return int(n), OK
 }
 
-// topVia reads the first value of the first Via row: it has to be well formed, and so has the comma behind it.
+// topVia reads the first value of the first Via row: it has to be well formed, and so has the comma
+// behind it.
 func (m *plainMessage) topVia() (plainViaValue, bool) {
 	v := string(m.of(KindVia)[0].value.Of(m.raw))
 	values, ok := plainSplit(v)
@@ -265,8 +267,8 @@ func (m *plainMessage) topVia() (plainViaValue, bool) {
 		return plainViaValue{}, false
 	}
 	if len(values) == 1 && !ok {
-		// Something is wrong behind the first value. If it is more than an empty element or the end, the
-		// second value only is malformed, which is nobody's business yet.
+		// Something is wrong behind the first value. If it is more than an empty element or the
+		// end, the second value only is malformed, which is nobody's business yet.
 		_, rest, _ := strings.Cut(v[strings.Index(v, values[0])+len(values[0]):], ",")
 		a, e := plainTrim([]byte(rest), 0, len(rest))
 		if a == e || rest[a] == ',' {

@@ -123,7 +123,8 @@ func plainParse(b []byte) *plainMessage {
 			return m
 		case len(line) == 0:
 			m.bodyAt, m.ended = next, true
-			// The line behind the start line is no fold, whatever it looks like: then the start line has a folded row behind it.
+			// The line behind the start line is no fold, whatever it looks like: then the start
+			// line has a folded row behind it.
 			head := b[start:next]
 			first := plainRow1.Find(head)
 			m.control = first == nil || !plainRows.Match(head[len(first):])
@@ -225,7 +226,8 @@ func (m *plainMessage) of(k Kind) (rows []plainRow) {
 	return rows
 }
 
-// plainSplit cuts a list value at its commas; ok is false if a quote or bracket does not end or an element is empty.
+// plainSplit cuts a list value at its commas; ok is false if a quote or bracket does not end or an
+// element is empty.
 func plainSplit(v string) (values []string, ok bool) {
 	var quoted, escaped, angle bool
 	start := 0
@@ -262,7 +264,8 @@ func plainSplit(v string) (values []string, ok bool) {
 	return values, true
 }
 
-// plainParams reads a list that has already matched (reParam)*. A name given twice is given with its first value, and in doubled.
+// plainParams reads a list that has already matched (reParam)*. A name given twice is given with
+// its first value, and in doubled.
 func plainParams(s string) (params map[string]string, doubled map[string]bool) {
 	params, doubled = map[string]string{}, map[string]bool{}
 	for _, p := range plainOneParam.FindAllStringSubmatch(s, -1) {

@@ -12,13 +12,17 @@ const (
 	// Parse: the form of the message. After these the message is indexed as far as
 	// its form allowed.
 
-	Empty          // nothing but line ends or NULs: a keep-alive (RFC 5626 §3.5.1, §4.4.1), not a message
-	TooLarge       // more than MaxMessageBytes; nothing is indexed
-	BadRequestLine // not "Method SP Request-URI SP SIP-Version" (RFC 3261 §7.1); headers are indexed
-	BadStatusLine  // not "SIP-Version SP Status-Code SP Reason-Phrase" (§7.2); headers are indexed
-	BadStatusCode  // not three digits, or outside MinStatus..MaxStatus; headers are indexed
-	BadVersion     // well formed, but not SIP/2.0 (§21.5.6: answer 505); headers are indexed
-	BadHeader      // the first header line is a fold, or a line is no header but starts with the name of one that we go by; other lines are indexed
+	// nothing but line ends or NULs: a keep-alive (RFC 5626 §3.5.1, §4.4.1), not a message
+	Empty
+	TooLarge // more than MaxMessageBytes; nothing is indexed
+	// not "Method SP Request-URI SP SIP-Version" (RFC 3261 §7.1); headers are indexed
+	BadRequestLine
+	BadStatusLine // not "SIP-Version SP Status-Code SP Reason-Phrase" (§7.2); headers are indexed
+	BadStatusCode // not three digits, or outside MinStatus..MaxStatus; headers are indexed
+	BadVersion    // well formed, but not SIP/2.0 (§21.5.6: answer 505); headers are indexed
+	// the first header line is a fold, or a line is no header but starts with the name of one that
+	// we go by; other lines are indexed
+	BadHeader
 	TooManyHeaders // more than MaxHeaders rows; the first MaxHeaders are indexed
 	NoHeaderEnd    // no empty line behind the headers; the complete lines are indexed
 
@@ -28,42 +32,50 @@ const (
 
 	// Check and the field methods: RFC 3261 §16.3 step 1.
 
-	BadRequestURI        // the Request-URI is not a URI, or a malformed SIP(S) URI
-	RequestURIHeaders    // the Request-URI has a "?headers" part (§19.1.1 table 1 forbids it)
-	MissingVia           // no Via at all
-	BadVia               // the topmost Via value is malformed, or a Via row has an empty value
-	EmptyBranch          // the topmost branch is the magic cookie and nothing more (RFC 4475 §3.2.1)
-	MissingFrom          // no From
-	DoubledFrom          // more than one From
-	BadFrom              // where the URI of From, or its tag, is cannot be told for sure: see ParseNameAddr
-	MissingTo            // no To
-	DoubledTo            // more than one To
-	BadTo                // likewise To
-	MissingCallID        // no Call-ID
-	DoubledCallID        // more than one Call-ID
-	BadCallID            // Call-ID is empty or folded
-	MissingCSeq          // no CSeq
-	DoubledCSeq          // more than one CSeq
-	BadCSeq              // CSeq is not "number LWS method", or the number exceeds MaxCSeq
-	CSeqMethodMismatch   // CSeq method and request line differ (§8.1.1.5; 501 is allowed when Method is MethodOther)
-	DoubledMaxForwards   // more than one Max-Forwards
-	BadMaxForwards       // Max-Forwards is not a number, or exceeds MaxMaxForwards
-	BadMaxBreadth        // Max-Breadth is not a number, exceeds MaxMaxBreadth or stands there twice (RFC 5393 §5.3; Check does not ask)
+	BadRequestURI     // the Request-URI is not a URI, or a malformed SIP(S) URI
+	RequestURIHeaders // the Request-URI has a "?headers" part (§19.1.1 table 1 forbids it)
+	MissingVia        // no Via at all
+	BadVia            // the topmost Via value is malformed, or a Via row has an empty value
+	// the topmost branch is the magic cookie and nothing more (RFC 4475 §3.2.1)
+	EmptyBranch
+	MissingFrom // no From
+	DoubledFrom // more than one From
+	// where the URI of From, or its tag, is cannot be told for sure: see ParseNameAddr
+	BadFrom
+	MissingTo     // no To
+	DoubledTo     // more than one To
+	BadTo         // likewise To
+	MissingCallID // no Call-ID
+	DoubledCallID // more than one Call-ID
+	BadCallID     // Call-ID is empty or folded
+	MissingCSeq   // no CSeq
+	DoubledCSeq   // more than one CSeq
+	BadCSeq       // CSeq is not "number LWS method", or the number exceeds MaxCSeq
+	// CSeq method and request line differ (§8.1.1.5; 501 is allowed when Method is MethodOther)
+	CSeqMethodMismatch
+	DoubledMaxForwards // more than one Max-Forwards
+	BadMaxForwards     // Max-Forwards is not a number, or exceeds MaxMaxForwards
+	// Max-Breadth is not a number, exceeds MaxMaxBreadth or stands there twice (RFC 5393 §5.3;
+	// Check does not ask)
+	BadMaxBreadth
 	BadContentLength     // Content-Length is not a number (a minus sign is none), or exceeds 2^31-1
 	ContentLengthDiffers // several Content-Lengths with different values
 	ShortBody            // Content-Length is larger than the body that is there (§18.3)
 	BadRoute             // a Route value is malformed
 	BadRecordRoute       // a Record-Route value is malformed
 	BadContact           // a Contact value is malformed
-	BadList              // the list of another header is malformed: an empty element, an open quote or bracket
+	// the list of another header is malformed: an empty element, an open quote or bracket
+	BadList
 
 	// ParseURI and ParseNameAddr.
 
-	BadURI      // not a URI: no scheme, or bytes no URI may have
-	BadURIUser  // the user part of a SIP URI has bytes it may not have, or is empty before "@"
-	BadHost     // host is empty, or neither a name, an IPv4 address nor a bracketed IPv6 address
-	BadPort     // port is empty, not a number, 0, or beyond 65535
-	BadNameAddr // where the URI or the tag is cannot be told for sure: angle brackets, quotes or parameters malformed
+	BadURI     // not a URI: no scheme, or bytes no URI may have
+	BadURIUser // the user part of a SIP URI has bytes it may not have, or is empty before "@"
+	BadHost    // host is empty, or neither a name, an IPv4 address nor a bracketed IPv6 address
+	BadPort    // port is empty, not a number, 0, or beyond 65535
+	// where the URI or the tag is cannot be told for sure: angle brackets, quotes or parameters
+	// malformed
+	BadNameAddr
 
 	// NumReasons is the number of Reasons: the length of an array of counters.
 	NumReasons
@@ -116,7 +128,8 @@ var reasonNames = [NumReasons]string{
 	BadNameAddr:          "bad name-addr",
 }
 
-// String names the field at fault in a few words, fit for a reason phrase ("400 Bad CSeq" after capitalising).
+// String names the field at fault in a few words, fit for a reason phrase ("400 Bad CSeq" after
+// capitalising).
 func (r Reason) String() string {
 	if r >= NumReasons {
 		return "unknown reason"
@@ -124,8 +137,8 @@ func (r Reason) String() string {
 	return reasonNames[r]
 }
 
-// Status is the code of the response a request that fails for r deserves (RFC 3261 §16.3, §21.4.1, §21.5.6):
-// 505 for BadVersion, 513 for TooLarge, 0 for OK and Empty (nothing to answer), else 400.
+// Status is the code of the response a request that fails for r deserves (RFC 3261 §16.3, §21.4.1,
+// §21.5.6): 505 for BadVersion, 513 for TooLarge, 0 for OK and Empty (nothing to answer), else 400.
 func (r Reason) Status() uint16 {
 	switch r {
 	case OK, Empty:

@@ -67,10 +67,10 @@ func onlyNULs(b []byte) bool {
 
 // parseHeaders indexes the rows from offset p on.
 //
-// Line ends are found first, a stretch at a time (lines.go), so that the rows do not wait for one another: where the
-// next row starts is known before this one is understood, and the processor works on several at once.
-// knownRows knows one thing only, a row with a name of the table; everything else
-// does not match and is sorted out on the slow path.
+// Line ends are found first, a stretch at a time (lines.go), so that the rows do not wait for one
+// another: where the next row starts is known before this one is understood, and the processor
+// works on several at once. knownRows knows one thing only, a row with a name of the table;
+// everything else does not match and is sorted out on the slow path.
 func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	rows := m.few[:]
 	if m.many != nil {
@@ -109,8 +109,9 @@ func (m *Message) parseHeaders(b []byte, p int) (reason Reason) {
 	return firstReason(reason, NoHeaderEnd)
 }
 
-// knownRowsGo takes rows as long as they are of the one known form, from offset p on: it advances m.lines.next, and returns
-// the number of rows and the offset of the first line it did not take. rows is m.many, or m.few while there is no m.many.
+// knownRowsGo takes rows as long as they are of the one known form, from offset p on: it advances
+// m.lines.next, and returns the number of rows and the offset of the first line it did not take.
+// rows is m.many, or m.few while there is no m.many.
 func (m *Message) knownRowsGo(rows []Header, n, p int) (int, int) {
 	b, l := m.Raw, &m.lines
 	for l.next < l.n && n < len(rows) {
@@ -127,8 +128,9 @@ func (m *Message) knownRowsGo(rows []Header, n, p int) (int, int) {
 	return n, p
 }
 
-// read fills h from the line b[p:cr] if it is "Known-Name: value" and CRLF is behind it; else it gives KindOther and h is not touched.
-// A function of its own because its few values stay in registers, which in the loop they do not.
+// read fills h from the line b[p:cr] if it is "Known-Name: value" and CRLF is behind it; else it
+// gives KindOther and h is not touched. A function of its own because its few values stay in
+// registers, which in the loop they do not.
 func (h *Header) read(b []byte, p, cr int) Kind {
 	if len(b)-p < 16 {
 		return KindOther
@@ -179,9 +181,9 @@ func (m *Message) enter(k Kind, n int) {
 	}
 }
 
-// slowRow takes any line but CRLF, up to its LF at lf: LF alone (step is -1: done), a fold, an unknown name, white space in front of
-// the colon, an empty value, a name of 16 bytes or more, no name at all. step is the number of rows that came of it. rows
-// may be replaced by a longer slice.
+// slowRow takes any line but CRLF, up to its LF at lf: LF alone (step is -1: done), a fold, an
+// unknown name, white space in front of the colon, an empty value, a name of 16 bytes or more, no
+// name at all. step is the number of rows that came of it. rows may be replaced by a longer slice.
 func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int, r Reason) {
 	switch c := b[p]; {
 	case c == '\n':
@@ -201,8 +203,9 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 	e := run(b, p, classToken)
 	colon := run(b, e, classSpace)
 	if e == p || colon >= lf || b[colon] != ':' {
-		// It is no header. §16.3 step 1: whatever a proxy does not need, well formed or not, stays as it is. But where
-		// someone could make one of it that we go by, there would be two readings.
+		// It is no header. §16.3 step 1: whatever a proxy does not need, well formed or not, stays
+		// as it is. But where someone could make one of it that we go by, there would be two
+		// readings.
 		if goneBy>>(KindOf(b[p:e])&63)&1 != 0 {
 			return 0, BadHeader
 		}

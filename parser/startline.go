@@ -13,7 +13,8 @@ const (
 	wordVersionSpace = 0x20302e322f706973 // "sip/2.0 "
 )
 
-// parseStartLine cuts the line at offset p, whose LF is at lf (-1: it has none), and returns the offset behind it.
+// parseStartLine cuts the line at offset p, whose LF is at lf (-1: it has none), and returns the
+// offset behind it.
 func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) {
 	end := len(b)
 	next = end
@@ -61,8 +62,9 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 	return next, m.slowRequestLine(line, p)
 }
 
-// startURI parses the Request-URI from i to end if it is of the usual form: then it has no space, and Check
-// will ask for it anyway. The rest of the line is known to be good. False: it is something else.
+// startURI parses the Request-URI from i to end if it is of the usual form: then it has no space,
+// and Check will ask for it anyway. The rest of the line is known to be good. False: it is
+// something else.
 func (m *Message) startURI(i, end int) bool {
 	if !hasPlain {
 		return false
@@ -77,8 +79,8 @@ func (m *Message) startURI(i, end int) bool {
 	return true
 }
 
-// slowRequestLine takes what it can from a line that is not a proper SIP/2.0 request line and says what is wrong.
-// The method matters even then: an ACK is never answered.
+// slowRequestLine takes what it can from a line that is not a proper SIP/2.0 request line and says
+// what is wrong. The method matters even then: an ACK is never answered.
 func (m *Message) slowRequestLine(line []byte, p int) Reason {
 	sp := run(line, 0, classToken)
 	m.MethodName = span(p, p+sp)
@@ -123,8 +125,8 @@ func versionOf(v []byte) int {
 	return otherVersion
 }
 
-// parseStatusLine reads Status-Line = SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2). The space
-// behind the code may be missing when the phrase is empty: nobody needs it.
+// parseStatusLine reads Status-Line = SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2).
+// The space behind the code may be missing when the phrase is empty: nobody needs it.
 func (m *Message) parseStatusLine(line []byte, p int) Reason {
 	if len(line) > 11 && line[11] == ' ' && foldWord(word64(line, 0)) == wordVersionSpace {
 		c1, c2, c3 := line[8]-'0', line[9]-'0', line[10]-'0'

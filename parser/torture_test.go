@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// verdicts lists what this package says about each message of RFC 4475 that a proxy does not simply forward:
-// the Reason of Parse, else of Check. A message that is not listed gives OK.
+// verdicts lists what this package says about each message of RFC 4475 that a proxy does not simply
+// forward: the Reason of Parse, else of Check. A message that is not listed gives OK.
 var verdicts = map[string]Reason{
 	"badinv01":   BadVia,
 	"clerr":      ShortBody,
@@ -41,8 +41,9 @@ var verdicts = map[string]Reason{
 	"test": BadRequestLine,
 }
 
-// higherLayer lists the messages that expect.tsv wants rejected or dropped although they are well formed: for
-// what they mean, not for how they are written. The value is the sight the parser offers for the decision.
+// higherLayer lists the messages that expect.tsv wants rejected or dropped although they are well
+// formed: for what they mean, not for how they are written. The value is the sight the parser
+// offers for the decision.
 var higherLayer = map[string]func(m *Message) error{
 	"unkscm":  wantScheme("nobodyKnowsThisScheme"), // 416
 	"novelsc": wantScheme("soap.beep"),             // 416
@@ -170,7 +171,8 @@ func TestTortureFilesAreByteExact(t *testing.T) {
 	}
 }
 
-// TestTortureVerdicts holds Parse and Check against what a proxy does with each message in a datagram.
+// TestTortureVerdicts holds Parse and Check against what a proxy does with each message in a
+// datagram.
 func TestTortureVerdicts(t *testing.T) {
 	var m Message
 	for _, row := range allTorture(t) {

@@ -23,8 +23,8 @@ type URI struct {
 	HasHeaders bool // there is a "?"
 }
 
-// ParseURI reads the URI in b. b is kept by reference in u. An unknown scheme is not an
-// error: Scheme is SchemeOther and only SchemeName and Opaque are set. Parameters and headers are checked
+// ParseURI reads the URI in b. b is kept by reference in u. An unknown scheme is not an error:
+// Scheme is SchemeOther and only SchemeName and Opaque are set. Parameters and headers are checked
 // for bytes they may not have; an empty parameter (";;") passes.
 func ParseURI(b []byte, u *URI) Reason {
 	u.clear(b)
@@ -68,9 +68,9 @@ func schemeOf(name []byte) Scheme {
 	return SchemeOther
 }
 
-// parseSIP reads what follows "sip:". The first "@" ends the user part: it may stand unescaped nowhere
-// else, so a second one is malformed, not a matter of taste (a reader that takes the last one would see
-// another host).
+// parseSIP reads what follows "sip:". The first "@" ends the user part: it may stand unescaped
+// nowhere else, so a second one is malformed, not a matter of taste (a reader that takes the last
+// one would see another host).
 func (u *URI) parseSIP(b []byte, i int) Reason {
 	if at := bytes.IndexByte(b[i:], '@'); at >= 0 {
 		at += i
@@ -127,7 +127,8 @@ func (u *URI) parseSIP(b []byte, i int) Reason {
 	return BadURI
 }
 
-// plainURI is where the parts of a URI are: offsets into the message. A struct of four so that it is returned in registers.
+// plainURI is where the parts of a URI are: offsets into the message. A struct of four so that it
+// is returned in registers.
 type plainURI struct {
 	at      int // in front of the host: the "@" or the scheme's ":"
 	hostEnd int // behind it
@@ -139,8 +140,8 @@ type plainURI struct {
 //
 //	"sip:" [ user "@" ] host [ ":" port ] *( ";" / "=" / plain )
 //
-// where user (but for a "+" in front), host and plain are of classHost. An end of 0: it is something else. That the URI ends there is for the
-// caller to see: then ParseURI finds it good.
+// where user (but for a "+" in front), host and plain are of classHost. An end of 0: it is
+// something else. That the URI ends there is for the caller to see: then ParseURI finds it good.
 func (m *Message) plainURI(i int) plainURI {
 	b := m.Raw
 	if i+4 > len(b) || word32(b, i) != wordSIP {
@@ -188,7 +189,8 @@ func (m *Message) ParseURI(s Span, u *URI) Reason {
 	return ParseURI(s.Of(m.Raw), u)
 }
 
-// parsePlainURI is ParseURI of s if that is of the usual form; false: it is not, and u is not touched.
+// parsePlainURI is ParseURI of s if that is of the usual form; false: it is not, and u is not
+// touched.
 func (m *Message) parsePlainURI(s Span, u *URI) bool {
 	p := m.plainURI(int(s.Off))
 	if p.end != int(s.End()) || p.end == 0 {
@@ -233,8 +235,8 @@ func (u *URI) parseTel(b []byte, i int) Reason {
 	return OK
 }
 
-// Param finds a URI parameter by name (lower case; any case matches). The value is a view, still escaped; nil if it has
-// none. The first one counts.
+// Param finds a URI parameter by name (lower case; any case matches). The value is a view, still
+// escaped; nil if it has none. The first one counts.
 func (u *URI) Param(name string) (value []byte, ok bool) {
 	b := u.Params.Of(u.Raw)
 	for i := 0; i < len(b); {
@@ -278,8 +280,8 @@ func (u *URI) UserBytes() []byte { return u.User.Of(u.Raw) }
 // HostBytes is the host as written, IPv6 with brackets.
 func (u *URI) HostBytes() []byte { return u.Host.Of(u.Raw) }
 
-// EffectivePort is Port, or the default when none is written: 5061 for sips and for transport tls, 5060
-// otherwise (RFC 3261 §19.1.2), for ws 80 and wss 443 (RFC 7118 §5.2).
+// EffectivePort is Port, or the default when none is written: 5061 for sips and for transport tls,
+// 5060 otherwise (RFC 3261 §19.1.2), for ws 80 and wss 443 (RFC 7118 §5.2).
 func (u *URI) EffectivePort() uint16 {
 	if u.Port != 0 {
 		return u.Port

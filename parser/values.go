@@ -14,12 +14,14 @@ import (
 //	}
 //	if v.Reason != OK { … }
 //
-// Rows of other kinds in between do not matter (RFC 3261 §7.3.1). An empty row is malformed in the headers that
-// forwarding depends on (Via, Route, Record-Route, Path, Service-Route, Contact) and skipped in others,
-// where it means "none" (Supported, Allow, Accept).
+// Rows of other kinds in between do not matter (RFC 3261 §7.3.1). An empty row is malformed in the
+// headers that forwarding depends on (Via, Route, Record-Route, Path, Service-Route, Contact) and
+// skipped in others, where it means "none" (Supported, Allow, Accept).
 type Values struct {
-	Value  Span   // the current value without surrounding white space
-	Cut    Span   // what to remove so that only this value is gone: with one comma, or the whole row if it is the only one
+	Value Span // the current value without surrounding white space
+	// what to remove so that only this value is gone: with one comma, or the whole row if it is the
+	// only one
+	Cut    Span
 	Row    int    // index in Headers of the row it stands in
 	First  bool   // it is the first value of its row
 	More   bool   // another value follows in the same row
@@ -37,8 +39,8 @@ func (m *Message) Values(k Kind) Values {
 	return Values{m: m, kind: k, Row: -1, next: -1}
 }
 
-// Before is the piece of the row in front of the current value: what to remove, together with the rows
-// above, so that this value becomes the first one. Len 0 if it is the first of its row.
+// Before is the piece of the row in front of the current value: what to remove, together with the
+// rows above, so that this value becomes the first one. Len 0 if it is the first of its row.
 func (v *Values) Before() Span {
 	start := v.m.Headers[v.Row].Value.Off
 	return Span{start, v.Value.Off - start}
@@ -119,8 +121,8 @@ func (v *Values) fail() bool {
 // needsValue is the set of kinds whose rows may not be empty.
 const needsValue = 1<<KindVia | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact | 1<<KindPath | 1<<KindServiceRoute
 
-// valueEnd is the offset of the comma behind the value that starts at i, or len(b); -1 if a quote or
-// bracket does not end.
+// valueEnd is the offset of the comma behind the value that starts at i, or len(b); -1 if a quote
+// or bracket does not end.
 func valueEnd(b []byte, i int) int {
 	for {
 		switch i = listMark(b, i); byteAt(b, i) {
@@ -142,7 +144,8 @@ func valueEnd(b []byte, i int) int {
 	}
 }
 
-// listMark is the offset of the first comma, quote or opening bracket of b[i:]; len(b) if there is none.
+// listMark is the offset of the first comma, quote or opening bracket of b[i:]; len(b) if there is
+// none.
 func listMark(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])

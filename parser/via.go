@@ -9,24 +9,29 @@ import "encoding/binary"
 //	            ---------          SentBy (Host, Port)
 //	                     -------…  Params; Value is all of it
 type Via struct {
-	Value         Span   // the value, without surrounding white space and comma
-	TransportName Span   // as written
-	SentBy        Span   // host and port as written; Len 0 if they, or what is in front of them, are malformed
-	Host          Span   // IPv6 with its brackets
-	Params        Span   // from the first ";" to the end; Len 0 if none
-	Branch        Span   // value; Len 0 if none
-	Received      Span   // value; Len 0 if none
-	MAddr         Span   // value; Len 0 if none
-	ReceivedParam Span   // ";received=…" whole; Len 0 if none
-	RPortParam    Span   // ";rport" or ";rport=…" whole; Len 0 if none
-	Cut           Span   // what to remove so that this value is gone: up to and with its comma, or the whole row. Set by TopVia only
-	Row           int    // index in Headers. Set by TopVia only
-	Port          uint16 // of sent-by; 0 if none is written
-	RPort         uint16 // value of rport (RFC 3581); 0 if it has none
-	TTL           uint8  // value of ttl; 0 if none, or none that makes sense: only multicast goes by it
-	Transport     Transport
-	HasCookie     bool // the branch starts with z9hG4bK: it identifies the transaction (RFC 3261 §8.1.1.7, §17.2.3)
-	More          bool // another Via value follows in the same row
+	Value         Span // the value, without surrounding white space and comma
+	TransportName Span // as written
+	// host and port as written; Len 0 if they, or what is in front of them, are malformed
+	SentBy        Span
+	Host          Span // IPv6 with its brackets
+	Params        Span // from the first ";" to the end; Len 0 if none
+	Branch        Span // value; Len 0 if none
+	Received      Span // value; Len 0 if none
+	MAddr         Span // value; Len 0 if none
+	ReceivedParam Span // ";received=…" whole; Len 0 if none
+	RPortParam    Span // ";rport" or ";rport=…" whole; Len 0 if none
+	// what to remove so that this value is gone: up to and with its comma, or the whole row. Set by
+	// TopVia only
+	Cut   Span
+	Row   int    // index in Headers. Set by TopVia only
+	Port  uint16 // of sent-by; 0 if none is written
+	RPort uint16 // value of rport (RFC 3581); 0 if it has none
+	// value of ttl; 0 if none, or none that makes sense: only multicast goes by it
+	TTL       uint8
+	Transport Transport
+	// the branch starts with z9hG4bK: it identifies the transaction (RFC 3261 §8.1.1.7, §17.2.3)
+	HasCookie bool
+	More      bool // another Via value follows in the same row
 }
 
 // ParamsEnd is where a further parameter goes in: the offset behind the last one.
@@ -63,8 +68,8 @@ func (m *Message) readTopVia() {
 	m.reasons[fieldVia] = m.parseTopVia()
 }
 
-// HasMagicCookie tells whether the topmost branch starts with z9hG4bK: then it identifies the transaction, else
-// RFC 2543 matching applies (RFC 3261 §17.2.3).
+// HasMagicCookie tells whether the topmost branch starts with z9hG4bK: then it identifies the
+// transaction, else RFC 2543 matching applies (RFC 3261 §17.2.3).
 func (m *Message) HasMagicCookie() bool {
 	v, r := m.TopVia()
 	return r == OK && v.HasCookie
@@ -99,8 +104,9 @@ func (m *Message) parseTopVia() Reason {
 	return OK
 }
 
-// parsePlainVia is parse of a whole row of the usual form: one value, over UDP, the host of classHost, no parameters but one branch
-// and one rport without a value. False: it is something else.
+// parsePlainVia is parse of a whole row of the usual form: one value, over UDP, the host of
+// classHost, no parameters but one branch and one rport without a value. False: it is something
+// else.
 func (m *Message) parsePlainVia(row int, v *Via) bool {
 	b := m.Raw
 	h := &m.Headers[row]
@@ -218,7 +224,8 @@ func (v *Via) parse(b []byte, i int) (next int, r Reason) {
 	if i < len(b) && b[i] != ',' && b[i] != ';' {
 		return 0, BadVia
 	}
-	// Only now: who answers a Via that is malformed further on must not take half a port for a port.
+	// Only now: who answers a Via that is malformed further on must not take half a port for a
+	// port.
 	v.SentBy = span(host, e)
 	v.Value.Len = uint32(e) - v.Value.Off
 	if i == len(b) || b[i] == ',' {
@@ -247,9 +254,9 @@ func (v *Via) clear(i int) {
 	v.HasCookie = false
 }
 
-// param reads the parameter whose semicolon is at i and returns the offset behind it and the white space
-// that follows: at ";" or "," or the end, else -1. A parameter given twice is malformed: two readers
-// would see two branches.
+// param reads the parameter whose semicolon is at i and returns the offset behind it and the white
+// space that follows: at ";" or "," or the end, else -1. A parameter given twice is malformed: two
+// readers would see two branches.
 func (v *Via) param(b []byte, semi int) int {
 	// ";branch=token" without white space, the parameter every Via has.
 	if x := b[semi+1:]; len(x) > 8 && foldWord(binary.LittleEndian.Uint64(x)&low7Bytes) == wordBranch && is(x[7], classValue) {
@@ -332,9 +339,9 @@ func (v *Via) setBranch(b []byte, s Span) {
 	}
 }
 
-// slowViaProtocol reads "SIP" SLASH version SLASH with white space around the slashes and returns the
-// offset of the transport; -1 if it is something else. The version may be any: the Via of a request in
-// SIP/7.0 is needed to answer 505 (RFC 4475 §3.1.2.16).
+// slowViaProtocol reads "SIP" SLASH version SLASH with white space around the slashes and returns
+// the offset of the transport; -1 if it is something else. The version may be any: the Via of a
+// request in SIP/7.0 is needed to answer 505 (RFC 4475 §3.1.2.16).
 func slowViaProtocol(b []byte, i int) int {
 	for part := range 2 {
 		e := run(b, i, classToken)

@@ -14,20 +14,23 @@ import (
 type step uint8
 
 const (
-	stepRound     step = iota // between the others
-	stepDatagram              // parsing, owner: nothing is known of the message yet
-	stepRequest               // core.Request is the request, and can be answered
-	stepDecide                // the same, and it is known to be new: its key may have a transaction made for the answer
-	stepAbsorb                // the request belongs to a transaction already
-	stepResponse              // the message is a response; txn.Table.InHand is its branch, once found
-	stepTimer                 // InHand is the record whose timer fired
-	stepTransport             // InHand is the branch whose request did not leave or arrive
-	stepResolved              // InHand is the transaction whose relay goes on, since its name is known
-	stepQueue                 // the send queue is being emptied
+	stepRound    step = iota // between the others
+	stepDatagram             // parsing, owner: nothing is known of the message yet
+	stepRequest              // core.Request is the request, and can be answered
+	// the same, and it is known to be new: its key may have a transaction made for the answer
+	stepDecide
+	stepAbsorb // the request belongs to a transaction already
+	// the message is a response; txn.Table.InHand is its branch, once found
+	stepResponse
+	stepTimer     // InHand is the record whose timer fired
+	stepTransport // InHand is the branch whose request did not leave or arrive
+	// InHand is the transaction whose relay goes on, since its name is known
+	stepResolved
+	stepQueue // the send queue is being emptied
 )
 
-// contain is deferred by each step and keeps a panic from costing more than the transaction at hand. It gives back what was half made, and leaves
-// every other record as it is:
+// contain is deferred by each step and keeps a panic from costing more than the transaction at
+// hand. It gives back what was half made, and leaves every other record as it is:
 //
 //	request     500, through a transaction, so that a retransmission does not panic again; branches already sent are cancelled (§9.1, §16.10). A CANCEL cancels its INVITE all the same.
 //	retransmission, ACK of a final, 1xx
@@ -41,7 +44,8 @@ const (
 //	transport   the branch ends, and 500 goes up when no other is left.
 //	queue       what is queued is lost, and repeated by its timers.
 //
-// Each part of that is tried by itself, so that a second panic costs its part alone, and none is tried more often than is written here.
+// Each part of that is tried by itself, so that a second panic costs its part alone, and none is
+// tried more often than is written here.
 func (w *worker) contain() {
 	v := recover()
 	if v == nil {
@@ -109,7 +113,8 @@ func (w *worker) abortRequest(at step) (answered bool) {
 		w.attempt(func() { w.tx.Cancel(r.Invite, nil) })
 		w.cancelRest(r.Invite)
 		if !r.Invite.Answered() && w.core.Stranded(r.Invite, nil) {
-			w.attempt(func() { w.core.Fail(r.Invite, nil) }) // cancel_b_method 0: nobody is waited for
+			// cancel_b_method 0: nobody is waited for
+			w.attempt(func() { w.core.Fail(r.Invite, nil) })
 		}
 	}
 	return answered
@@ -134,7 +139,8 @@ func (w *worker) abortTransaction(at step) {
 	if at == stepResolved {
 		w.attempt(func() { stranded = w.core.Stranded(tx, nil) })
 	} else if br == nil {
-		stranded = (tx.Expired() || tx.Over()) && !tx.Answered() && tx.State() != txn.Terminated // max_inv_lifetime; not the 100 of RFC 4320
+		// max_inv_lifetime; not the 100 of RFC 4320
+		stranded = (tx.Expired() || tx.Over()) && !tx.Answered() && tx.State() != txn.Terminated
 	} else {
 		w.attempt(func() { stranded = w.core.Stranded(tx, over) })
 	}
@@ -162,7 +168,8 @@ func (w *worker) endUnanswered(tx *txn.Tx) {
 	}
 }
 
-// cancelRest cancels what is under way of tx. A panic in one branch does not keep the others from it; each is tried twice.
+// cancelRest cancels what is under way of tx. A panic in one branch does not keep the others from
+// it; each is tried twice.
 func (w *worker) cancelRest(tx *txn.Tx) {
 	for range 2 * txn.MaxBranches {
 		if w.attempt(func() { w.tx.CancelRest(tx) }) {
@@ -175,7 +182,8 @@ func (w *worker) cancelRest(tx *txn.Tx) {
 func (w *worker) panicked(v any) {
 	w.count[CountPanics]++
 	if w.stacks.allow(time.Now()) {
-		// As text, made here: v may refer to memory that is another message's when the line is written.
+		// As text, made here: v may refer to memory that is another message's when the line is
+		// written.
 		w.shared.queue(logLine{slog.LevelError, "contained a panic: the transaction at hand is lost, please report",
 			[]any{"shard", w.number, "panic", fmt.Sprint(v), "panics", w.count[CountPanics], "stack", string(debug.Stack())}})
 	}

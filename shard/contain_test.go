@@ -21,12 +21,14 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Every flow is run again and again, each time with a fault in another place. The points where faults are put:
+// Every flow is run again and again, each time with a fault in another place. The points where
+// faults are put:
 //
 //	Begin, Append and End of the sender; each random number; each door of the routing program (route.Host), on the way in and on the way out;
 //	each call to the user of the transaction layer, the same; each slot that is allocated
 //
-// After each run nothing may be left, what left on the wire must be right, and the whole flow must run on the same worker as its text says: the canary.
+// After each run nothing may be left, what left on the wire must be right, and the whole flow must
+// run on the same worker as its text says: the canary.
 
 // eachFlow runs f for every flow.
 func eachFlow(t *testing.T, f func(*testing.T, *txtar.Archive)) {
@@ -147,7 +149,8 @@ func (u *faultyUser) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	u.f.inject()
 }
 
-// faultyHost is the routing program's host with a point before and behind each call that does something.
+// faultyHost is the routing program's host with a point before and behind each call that does
+// something.
 type faultyHost struct {
 	route.Host
 	f *flow
@@ -225,7 +228,8 @@ func (h *faultyHost) AppendToReply(rows []byte) int {
 	return h.around(func() int { return h.Host.AppendToReply(rows) })
 }
 
-// TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the containment itself panics.
+// TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the
+// containment itself panics.
 func TestFlowsPanicEverywhere(t *testing.T) {
 	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
 		f := equipped(t, a)
@@ -280,8 +284,9 @@ func TestFlowsPanicInAlloc(t *testing.T) {
 	})
 }
 
-// TestFlowsSendsFail: each datagram of each flow does not leave, then none from there on; once since its destination is gone, once for reasons of our own
-// (TestOwnTroubleIsNotTheDestinations has which errno is which).
+// TestFlowsSendsFail: each datagram of each flow does not leave, then none from there on; once
+// since its destination is gone, once for reasons of our own (TestOwnTroubleIsNotTheDestinations
+// has which errno is which).
 func TestFlowsSendsFail(t *testing.T) {
 	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
 		f := equipped(t, a)
@@ -305,8 +310,9 @@ func TestFlowsSendsFail(t *testing.T) {
 					if sends <= n {
 						break
 					}
-					// A request that did not leave fails over, is answered for, or is sent again by its timer. What did not go up is not sent again
-					// when it is a 2xx, which is its sender's to repeat.
+					// A request that did not leave fails over, is answered for, or is sent again by
+					// its timer. What did not go up is not sent again when it is a 2xx, which is
+					// its sender's to repeat.
 					f.checkWire(burst == 1 && request, " INVITE ", want)
 					f.canary(a)
 					if t.Failed() {
@@ -318,7 +324,8 @@ func TestFlowsSendsFail(t *testing.T) {
 	})
 }
 
-// TestPanicsAreLoggedOnce: each is counted, stacksPerSecond are logged, with the stack of what panicked; the message in the line is what it was then.
+// TestPanicsAreLoggedOnce: each is counted, stacksPerSecond are logged, with the stack of what
+// panicked; the message in the line is what it was then.
 func TestPanicsAreLoggedOnce(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
 	f.faulty = true
@@ -338,7 +345,8 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	}
 	var stacks []logLine
 	for range len(f.w.shared.lines) {
-		if l := <-f.w.shared.lines; l.level == slog.LevelError { // the others name the calls, see failed
+		// the others name the calls, see failed
+		if l := <-f.w.shared.lines; l.level == slog.LevelError {
 			stacks = append(stacks, l)
 		}
 	}
@@ -367,7 +375,8 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// panicOn makes f panic once, when the datagram that begins with start is being begun, and says whether it did.
+// panicOn makes f panic once, when the datagram that begins with start is being begun, and says
+// whether it did.
 func (f *flow) panicOn(start string) (done *bool) {
 	done = new(bool)
 	f.point = func() {
@@ -379,8 +388,8 @@ func (f *flow) panicOn(start string) (done *bool) {
 	return done
 }
 
-// TestRelayedAndPanicked: the program relays and then panics. The caller hears 500 once, whatever it repeats, and the callee is cancelled as soon as the RFC
-// lets us (§9.1).
+// TestRelayedAndPanicked: the program relays and then panics. The caller hears 500 once, whatever
+// it repeats, and the callee is cancelled as soon as the RFC lets us (§9.1).
 func TestRelayedAndPanicked(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
@@ -412,7 +421,8 @@ func (h *panicAfterRelay) Relay() int {
 	panic("after t_relay")
 }
 
-// TestCancelPanicked: the program panics over a CANCEL. It hears 500, and its INVITE is cancelled all the same.
+// TestCancelPanicked: the program panics over a CANCEL. It hears 500, and its INVITE is cancelled
+// all the same.
 func TestCancelPanicked(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
@@ -430,7 +440,8 @@ func TestCancelPanicked(t *testing.T) {
 	f.endsClean()
 }
 
-// TestProgramForgetsWhatPanicked: neither variables nor parsed URIs of a run that panicked are seen by the next, whose message lies in the same memory.
+// TestProgramForgetsWhatPanicked: neither variables nor parsed URIs of a run that panicked are seen
+// by the next, whose message lies in the same memory.
 func TestProgramForgetsWhatPanicked(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), "request_route {", `request_route {
 	if ($var(seen) == 1) { sl_send_reply("488", "Seen"); exit; }
@@ -442,7 +453,8 @@ func TestProgramForgetsWhatPanicked(t *testing.T) {
 	f.w.ctx.Host = &panicAtRelay{&f.w.session}
 	f.receive("127.0.0.1:6000", frame)
 	f.w.ctx.Host = &f.w.session
-	copy(frame, request("INVITE", "sip:carol@127.0.0.1:5060", "c2", "2")) // of the same length, as in a receive buffer
+	// of the same length, as in a receive buffer
+	copy(frame, request("INVITE", "sip:carol@127.0.0.1:5060", "c2", "2"))
 	f.receive("127.0.0.1:6000", frame)
 	if f.count("SIP/2.0 500") != 1 || f.count("SIP/2.0 480") != 1 {
 		t.Errorf("%d 500, %d 480, %d 488", f.count("SIP/2.0 500"), f.count("SIP/2.0 480"), f.count("SIP/2.0 488"))
@@ -472,8 +484,8 @@ func TestCancelCutOff(t *testing.T) {
 	f.endsClean()
 }
 
-// TestFinalCutOff: the final response's way up panics. The caller hears 500 at once, the called side's repetition of a 486 gets its ACK, and that of a 200 goes
-// up.
+// TestFinalCutOff: the final response's way up panics. The caller hears 500 at once, the called
+// side's repetition of a 486 gets its ACK, and that of a 200 goes up.
 func TestFinalCutOff(t *testing.T) {
 	f := func(answer, want string, acks int) {
 		t.Helper()
@@ -496,7 +508,8 @@ func TestFinalCutOff(t *testing.T) {
 	f("200 OK", "SIP/2.0 200", 1)
 }
 
-// TestAckCutOff: the making of our ACK panics. The INVITE is not sent again, neither by its timer nor in the place of the ACK, which the repeated final gets.
+// TestAckCutOff: the making of our ACK panics. The INVITE is not sent again, neither by its timer
+// nor in the place of the ACK, which the repeated final gets.
 func TestAckCutOff(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
@@ -516,7 +529,8 @@ func TestAckCutOff(t *testing.T) {
 	f.endsClean()
 }
 
-// TestTimerPanicsAlone: of a hundred branches whose time is over, one panics. The others end in the same instant.
+// TestTimerPanicsAlone: of a hundred branches whose time is over, one panics. The others end in the
+// same instant.
 func TestTimerPanicsAlone(t *testing.T) {
 	f := newFlow(t, strings.Replace(defaultConfig(t), "debug=0", "debug=-3", 1), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
@@ -577,7 +591,8 @@ func (f *flow) freshTargets(a *txtar.Archive) {
 	f.w.core.SetTargets(tb)
 }
 
-// transactionOf names the transaction a message belongs to at the end that sent the request: the top Via's branch and the method, an ACK being its INVITE's.
+// transactionOf names the transaction a message belongs to at the end that sent the request: the
+// top Via's branch and the method, an ACK being its INVITE's.
 func transactionOf(m *parser.Message) (string, bool) {
 	via, reason := m.TopVia()
 	cseq, reason2 := m.CSeq()
@@ -635,15 +650,16 @@ func (f *flow) wanted(a *txtar.Archive) map[string][]int {
 	return f.finals()
 }
 
-// checkWire judges what left: one final for each transaction of the caller, or the same again; another only if it is a 2xx to an INVITE, which goes up
-// whatever was sent before (§16.7 step 5). With complete each transaction of that method
-// ("": any) that should have had one has one.
+// checkWire judges what left: one final for each transaction of the caller, or the same again;
+// another only if it is a 2xx to an INVITE, which goes up whatever was sent before (§16.7 step 5).
+// With complete each transaction of that method ("": any) that should have had one has one.
 func (f *flow) checkWire(complete bool, method string, want map[string][]int) {
 	f.t.Helper()
 	finals := f.finals()
 	for key, codes := range finals {
 		if f.stateless(key) {
-			// What was answered without a transaction is not remembered (§8.2.7), and its retransmission may panic.
+			// What was answered without a transaction is not remembered (§8.2.7), and its
+			// retransmission may panic.
 			codes = slices.DeleteFunc(slices.Clone(codes), func(code int) bool { return code == 500 })
 		}
 		if several(want[key]) {
@@ -670,7 +686,8 @@ func (f *flow) checkWire(complete bool, method string, want map[string][]int) {
 		}
 	}
 	if !complete || f.w.program.UsesForward() {
-		return // without a transaction what is lost is lost, and the ends repeat it; these here do not
+		// without a transaction what is lost is lost, and the ends repeat it; these here do not
+		return
 	}
 	for key := range want {
 		if len(finals[key]) == 0 && strings.Contains(key, method) && f.asked(key) {

@@ -10,9 +10,9 @@ import (
 	"viaduct/parser"
 )
 
-// TestControlCharacters: a control character, or a line end that is none, in a start line or header is
-// answered 400 (a response: dropped) whatever transport it came by, and the answer repeats none of them.
-// With accept_ctrl_chars the same messages pass.
+// TestControlCharacters: a control character, or a line end that is none, in a start line or header
+// is answered 400 (a response: dropped) whatever transport it came by, and the answer repeats none
+// of them. With accept_ctrl_chars the same messages pass.
 func TestControlCharacters(t *testing.T) {
 	const config = `
 listen=udp:127.0.0.1:5060
@@ -84,7 +84,8 @@ request_route {
 	}
 }
 
-// TestStrayLineEndOnAStream: what the framing finds is answered and counted as what the parser finds.
+// TestStrayLineEndOnAStream: what the framing finds is answered and counted as what the parser
+// finds.
 func TestStrayLineEndOnAStream(t *testing.T) {
 	f := newFlow(t, "listen=tcp:127.0.0.1:5060\nloadmodule \"tm.so\"\nrequest_route { t_relay(); }\n", "", 8<<20)
 	src, err := read("tcp:127.0.0.1:6000")

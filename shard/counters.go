@@ -26,8 +26,10 @@ const (
 	CountRingFull  // hand-offs that found the ring full: dropped
 	CountSendFailed
 	CountICMPErrors
-	CountKernelDrops // datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what was bundled, one for all)
-	CountBundled     // datagrams that arrived together with others (UDP_GRO)
+	// datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what
+	// was bundled, one for all)
+	CountKernelDrops
+	CountBundled // datagrams that arrived together with others (UDP_GRO)
 	CountBatches
 	CountPanics
 	CountBytesIn
@@ -63,24 +65,33 @@ type Reason uint8
 
 // The shard's reasons.
 const (
-	Truncated     = Reason(parser.NumReasons) + iota // longer than a datagram may be
-	RingFull                                         // its owner's ring had no room
-	ViaNotOurs                                       // a response whose top Via we did not write (§18.1.2)
-	NoViaLeft                                        // a response whose only Via is ours (§16.7 step 3)
-	StrayResponse                                    // a response no transaction waits for (RFC 6026 §7.3)
-	StrayAck                                         // an ACK the routing program did not send on
-	Unanswerable                                     // a bad request whose Via does not say where an answer goes
-	ProxyRequire                                     // an extension we do not have (§16.3 step 5)
-	LoopDetected                                     // it was here before, unchanged (RFC 5393 §4.2)
-	BadMaxBreadth                                    // no number, or twice (RFC 5393 §5.3)
-	Draining                                         // new calls while shutting down
-	Overloaded                                       // new calls while more arrives than can be handled
-	ProgramDrop                                      // the routing program neither answered nor forwarded
-	ProgramFault                                     // the routing program ran into a limit
-	MissingLength                                    // a stream's message without Content-Length (§18.3)
-	BadLength                                        // one whose Content-Length is no number, or two
-	TooLong                                          // one longer than tcp_rd_buf_size
-	Panicked                                         // handling it panicked: contained, counted
+	Truncated = Reason(parser.NumReasons) + iota // longer than a datagram may be
+	RingFull                                     // its owner's ring had no room
+	// a response whose top Via we did not write (§18.1.2)
+	ViaNotOurs
+	// a response whose only Via is ours (§16.7 step 3)
+	NoViaLeft
+	// a response no transaction waits for (RFC 6026 §7.3)
+	StrayResponse
+	StrayAck // an ACK the routing program did not send on
+	// a bad request whose Via does not say where an answer goes
+	Unanswerable
+	ProxyRequire // an extension we do not have (§16.3 step 5)
+	// it was here before, unchanged (RFC 5393 §4.2)
+	LoopDetected
+	BadMaxBreadth // no number, or twice (RFC 5393 §5.3)
+	Draining      // new calls while shutting down
+	// new calls while more arrives than can be handled
+	Overloaded
+	// the routing program neither answered nor forwarded
+	ProgramDrop
+	ProgramFault // the routing program ran into a limit
+	// a stream's message without Content-Length (§18.3)
+	MissingLength
+	// one whose Content-Length is no number, or two
+	BadLength
+	TooLong  // one longer than tcp_rd_buf_size
+	Panicked // handling it panicked: contained, counted
 	numReasons
 )
 

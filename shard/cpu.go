@@ -9,13 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle pins the calling thread to the CPU of shard number, one of shards, among cpus. What the kernel or a container forbids is left out: the shard runs
-// all the same. Whether that CPU is really its own is for placement to see.
+// settle pins the calling thread to the CPU of shard number, one of shards, among cpus. What the
+// kernel or a container forbids is left out: the shard runs all the same. Whether that CPU is
+// really its own is for placement to see.
 func settle(cpus []int, number, shards int) {
 	_ = allow(0, firstCPU(cpus, number))
 	if shards > len(cpus) {
-		// A shard that wakes up must not push aside the one that is at work: that would cut the batches of both to nothing. Kernel 6.6 and later
-		// (EEVDF) and CFS before it: SCHED_BATCH does not preempt on wake-up.
+		// A shard that wakes up must not push aside the one that is at work: that would cut the
+		// batches of both to nothing. Kernel 6.6 and later (EEVDF) and CFS before it: SCHED_BATCH
+		// does not preempt on wake-up.
 		_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}, 0)
 	}
 }
@@ -53,8 +55,9 @@ func cpusOf(thread int) (cpus []int) {
 	return cpus
 }
 
-// threadTimes is how long a thread of this process has run, and how long it was runnable without running, in ns: the first two figures of schedstat
-// (kernel Documentation/scheduler/sched-stats.rst; needs CONFIG_SCHED_INFO).
+// threadTimes is how long a thread of this process has run, and how long it was runnable without
+// running, in ns: the first two figures of schedstat (kernel
+// Documentation/scheduler/sched-stats.rst; needs CONFIG_SCHED_INFO).
 func threadTimes(thread int) (ran, waited int64, ok bool) {
 	b, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(thread) + "/schedstat")
 	if err != nil {
@@ -76,8 +79,9 @@ func parseSchedstat(b []byte) (ran, waited int64, ok bool) {
 // cpuTime is what /proc/stat says of one CPU, in ticks since boot.
 type cpuTime struct{ busy, idle int64 }
 
-// parseStat reads the lines "cpuN user nice system idle iowait irq softirq steal ..." (proc_stat(5)). Time that a hypervisor stole is busy: nobody here can use it.
-// The last two figures of a line are contained in the first two.
+// parseStat reads the lines "cpuN user nice system idle iowait irq softirq steal ..."
+// (proc_stat(5)). Time that a hypervisor stole is busy: nobody here can use it. The last two
+// figures of a line are contained in the first two.
 func parseStat(b []byte) map[int]cpuTime {
 	cpus := map[int]cpuTime{}
 	for line := range bytes.Lines(b) {

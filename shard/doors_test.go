@@ -21,7 +21,8 @@ import (
 	"viaduct/shard/txn"
 )
 
-// flowConns are the connections of a flow: each address that sent something over a stream has one, numbered in the order they appear.
+// flowConns are the connections of a flow: each address that sent something over a stream has one,
+// numbered in the order they appear.
 type flowConns struct {
 	ids  map[netio.Addr]uint64
 	gone bool // there are none
@@ -98,7 +99,8 @@ loadmodule "tls.so"
 loadmodule "websocket.so"
 `
 
-// answered runs a program that answers with what it finds out, and gives the reason phrase of the answer.
+// answered runs a program that answers with what it finds out, and gives the reason phrase of the
+// answer.
 func answered(t *testing.T, f *flow, from string) string {
 	t.Helper()
 	b := request("OPTIONS", "sip:bob@127.0.0.1:7000", "doors-"+from, from)
@@ -204,7 +206,8 @@ func TestBrokenFraming(t *testing.T) {
 	f.endsClean()
 }
 
-// TestReplyLeavesByForcedListener: where transport and family fit; what is sent again leaves as ever.
+// TestReplyLeavesByForcedListener: where transport and family fit; what is sent again leaves as
+// ever.
 func TestReplyLeavesByForcedListener(t *testing.T) {
 	f := newFlow(t, doorsHead+`request_route { t_on_reply("R"); t_relay(); }
 onreply_route[R] { if (status == "180") { $fsn = "side"; } if (status == "200") { $fsn = "stream"; } }

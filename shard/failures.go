@@ -6,7 +6,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// failed tells the log about a final response made here or a branch that failed, failuresPerSecond of them. It is the Core's OnFailure. Slow path.
+// failed tells the log about a final response made here or a branch that failed, failuresPerSecond
+// of them. It is the Core's OnFailure. Slow path.
 func (w *worker) failed(f *proxy.Failure) {
 	if f.Cause.Level() > w.shared.logLevel || !w.failures.allow(w.batchAt) {
 		return

@@ -34,8 +34,8 @@ func (c *caller) at(now int64) {
 	c.w.core.SetNow(now)
 }
 
-// TestFailuresAreLogged: a failed call has a line with its Call-ID, what was tried, the code and the cause, failuresPerSecond of them; how many more
-// there were is said once.
+// TestFailuresAreLogged: a failed call has a line with its Call-ID, what was tried, the code and
+// the cause, failuresPerSecond of them; how many more there were is said once.
 func TestFailuresAreLogged(t *testing.T) {
 	c := newCallerWith(t, "stateful.cfg", 64<<20, 0)
 	c.at(int64(time.Hour))
@@ -74,7 +74,8 @@ func TestFailuresAreLogged(t *testing.T) {
 	}
 }
 
-// TestSteps: at debug level each step of a call is a line with its Call-ID, up to the end of its transactions, and below it there is none.
+// TestSteps: at debug level each step of a call is a line with its Call-ID, up to the end of its
+// transactions, and below it there is none.
 func TestSteps(t *testing.T) {
 	for _, level := range []int{2, 3} {
 		c := newCallerWith(t, "lb.cfg", 64<<20, level)

@@ -43,8 +43,8 @@ func (f *flow) count(start string) (n int) {
 
 const threeTargets = "1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n"
 
-// TestLifetimeIsNoFault: with fr_timer and max_noninv_lifetime alike, the end of a transaction's life is neither blamed on a destination nor followed by another
-// attempt.
+// TestLifetimeIsNoFault: with fr_timer and max_noninv_lifetime alike, the end of a transaction's
+// life is neither blamed on a destination nor followed by another attempt.
 func TestLifetimeIsNoFault(t *testing.T) {
 	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`, "", 1), threeTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("MESSAGE", "sip:bob@127.0.0.1:5060", "c1", "1"))
@@ -61,7 +61,8 @@ func TestLifetimeIsNoFault(t *testing.T) {
 	f.endsClean()
 }
 
-// TestInviteLifetime: max_inv_lifetime ends the transaction with 408, whatever destinations are left.
+// TestInviteLifetime: max_inv_lifetime ends the transaction with 408, whatever destinations are
+// left.
 func TestInviteLifetime(t *testing.T) {
 	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`, "modparam(\"tm\", \"fr_timer\", 5000)\nmodparam(\"tm\", \"max_inv_lifetime\", 6000)", 1), threeTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
@@ -77,7 +78,8 @@ func TestInviteLifetime(t *testing.T) {
 	f.endsClean()
 }
 
-// TestOneSilentCall: a call that no destination answers does not take the idle ones out; the second one does.
+// TestOneSilentCall: a call that no destination answers does not take the idle ones out; the second
+// one does.
 func TestOneSilentCall(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), threeTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
@@ -105,7 +107,8 @@ func TestAnswerWithoutTheCallersVia(t *testing.T) {
 	f.endsClean()
 }
 
-// TestSecondRelay: each t_relay after a new $du makes a branch of its own, one without a new target none.
+// TestSecondRelay: each t_relay after a new $du makes a branch of its own, one without a new target
+// none.
 func TestSecondRelay(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `$du = "sip:127.0.0.1:7000"; t_relay(); $du = "sip:127.0.0.1:7001"; t_relay(); t_relay(); exit; if (!ds_select_dst("1", "0")) {`, 1)
 	f := newFlow(t, cfg, defaultTargets, 16<<20)
@@ -116,7 +119,8 @@ func TestSecondRelay(t *testing.T) {
 	f.endsClean()
 }
 
-// TestProgramOverridesTheSet: what the program puts into the Request-URI after ds_select_domain is where the request goes.
+// TestProgramOverridesTheSet: what the program puts into the Request-URI after ds_select_domain is
+// where the request goes.
 func TestProgramOverridesTheSet(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `if (ds_select_domain("1", "4")) { $ru = "sip:x@127.0.0.9:5099"; } else {`, 1)
 	f := newFlow(t, cfg, defaultTargets, 16<<20)
@@ -127,7 +131,8 @@ func TestProgramOverridesTheSet(t *testing.T) {
 	f.endsClean()
 }
 
-// TestFailoverToTheOtherFamily writes our Record-Route rows anew, for the listener that the request leaves by now (RFC 5658 §3).
+// TestFailoverToTheOtherFamily writes our Record-Route rows anew, for the listener that the request
+// leaves by now (RFC 5658 §3).
 func TestFailoverToTheOtherFamily(t *testing.T) {
 	cfg := strings.Replace(defaultConfig(t), "listen=udp:127.0.0.1:5060", "listen=udp:127.0.0.1:5060\nlisten=udp:[::1]:5060", 1)
 	cfg = strings.Replace(cfg, `ds_select_dst("1", "0")`, `ds_select_dst("1", "8")`, 1)
@@ -166,7 +171,8 @@ func TestMaddrIsNotFollowed(t *testing.T) {
 	f.endsClean()
 }
 
-// TestOwnTroubleIsNotTheDestinations: errors of this host fail no transaction and take no destination out.
+// TestOwnTroubleIsNotTheDestinations: errors of this host fail no transaction and take no
+// destination out.
 func TestOwnTroubleIsNotTheDestinations(t *testing.T) {
 	f := func(e unix.Errno, want bool) {
 		t.Helper()
@@ -183,7 +189,8 @@ func TestOwnTroubleIsNotTheDestinations(t *testing.T) {
 	f(unix.EMSGSIZE, false)
 }
 
-// TestTooLargeToForward: a request that our Via makes longer than a datagram gets 513, and its destination stays in.
+// TestTooLargeToForward: a request that our Via makes longer than a datagram gets 513, and its
+// destination stays in.
 func TestTooLargeToForward(t *testing.T) {
 	s, _ := startServer(t, 1, netio.SteerAuto)
 	uac, err := net.Dial("udp4", s.Listeners()[0].Addr.String())
@@ -226,8 +233,8 @@ func TestPanicCostsItsMessage(t *testing.T) {
 	f.endsClean()
 }
 
-// TestBuiltInIsNoOpenRelay: with the built-in program a To tag and a Route made up by a stranger lead nowhere, while the calls it set up go on, after a restart
-// too.
+// TestBuiltInIsNoOpenRelay: with the built-in program a To tag and a Route made up by a stranger
+// lead nowhere, while the calls it set up go on, after a restart too.
 func TestBuiltInIsNoOpenRelay(t *testing.T) {
 	cfg := "listen=udp:127.0.0.1:5060\n" + string(route.Default())
 	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000\n", 16<<20)
@@ -284,7 +291,8 @@ func (f *flow) leaves(start string) (all []string) {
 	return all
 }
 
-// TestBranchRouteOverridesTheSet: each branch goes where its own Request-URI says, whatever a set had chosen.
+// TestBranchRouteOverridesTheSet: each branch goes where its own Request-URI says, whatever a set
+// had chosen.
 func TestBranchRouteOverridesTheSet(t *testing.T) {
 	f := newFlow(t, forkConfig(`ds_select_domain("1", "8"); append_branch(); ds_next_domain(); t_on_branch("B"); t_relay(); }
 branch_route[B] { $ru = "sip:x@127.0.0.9:5099"; }
@@ -301,7 +309,8 @@ branch_route[B] { $ru = "sip:x@127.0.0.9:5099"; }
 	f.endsClean()
 }
 
-// TestFailoverStaysInItsSet: a branch of one set is not followed by the next destination of another's.
+// TestFailoverStaysInItsSet: a branch of one set is not followed by the next destination of
+// another's.
 func TestFailoverStaysInItsSet(t *testing.T) {
 	f := newFlow(t, forkConfig(`ds_select_dst("1", "8"); append_branch(); ds_select_dst("2", "8"); t_relay(); }
 `), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n2 sip:127.0.0.1:8000 0 10\n2 sip:127.0.0.1:8001 0 5\n", 16<<20)
@@ -318,7 +327,8 @@ func TestFailoverStaysInItsSet(t *testing.T) {
 	f.endsClean()
 }
 
-// TestNoFailoverPastABranchRoute: what a branch route made is for that destination, and the next one might have been dropped.
+// TestNoFailoverPastABranchRoute: what a branch route made is for that destination, and the next
+// one might have been dropped.
 func TestNoFailoverPastABranchRoute(t *testing.T) {
 	f := newFlow(t, forkConfig(`ds_select_dst("1", "8"); t_on_branch("B"); t_relay(); }
 branch_route[B] { if ($du =~ ":7001") drop; }
@@ -332,7 +342,8 @@ branch_route[B] { if ($du =~ ":7001") drop; }
 	f.endsClean()
 }
 
-// TestCancelKeepsItsRequest: with cancel_b_method 0 the INVITE is over at once, but its failure route waits for the end of the program that relays the CANCEL.
+// TestCancelKeepsItsRequest: with cancel_b_method 0 the INVITE is over at once, but its failure
+// route waits for the end of the program that relays the CANCEL.
 func TestCancelKeepsItsRequest(t *testing.T) {
 	f := newFlow(t, strings.Replace(forkConfig(`$ru = "sip:bob@127.0.0.1:7000"; t_on_failure("F"); t_relay(); }
 failure_route[F] { t_reply("480", "From F"); }

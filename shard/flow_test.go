@@ -65,7 +65,8 @@ type flow struct {
 	rnd      uint64
 	settings *route.Settings
 
-	point    func()                        // called wherever package contain_test injects faults; nil: nowhere
+	// called wherever package contain_test injects faults; nil: nowhere
+	point    func()
 	refuse   func(sentDatagram) unix.Errno // what becomes of a datagram; 0, or nil: it leaves
 	failures []netio.SendFailure           // not yet told
 	equip    func()                        // called with each new worker, restarts included
@@ -118,7 +119,8 @@ func (f *flow) Abandon() {
 // Wish is what the datagram begun next asks of its stream.
 func (f *flow) Wish(w txn.Wishes) { f.wishes = w }
 
-// written is an address as the steps have it: "tcp:" and its like in front of one that is not UDP's.
+// written is an address as the steps have it: "tcp:" and its like in front of one that is not
+// UDP's.
 func written(a *netio.Addr) string {
 	if a.Proto == netio.UDP {
 		return a.String()

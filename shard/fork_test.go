@@ -22,9 +22,10 @@ func forkingConfig(t testing.TB) string {
 	return string(b)
 }
 
-// TestForkedCallsAlwaysEnd throws random events at calls that fork: answers of all classes from all targets, ICMP errors, time, CANCELs,
-// repetitions, a process that dies, an arena that refuses a slot. Whatever comes: no panic, nothing left in the arena, one final other
-// than a 2xx at most, and never a 2xx that did not come from a target.
+// TestForkedCallsAlwaysEnd throws random events at calls that fork: answers of all classes from all
+// targets, ICMP errors, time, CANCELs, repetitions, a process that dies, an arena that refuses a
+// slot. Whatever comes: no panic, nothing left in the arena, one final other than a 2xx at most,
+// and never a 2xx that did not come from a target.
 func TestForkedCallsAlwaysEnd(t *testing.T) {
 	cfg := forkingConfig(t)
 	const targets = "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n1 sip:127.0.0.1:7002 0 1\n"
@@ -97,7 +98,8 @@ func anyForkedCall(t *testing.T, cfg, targets string, seed uint64) {
 			t.Error("a 408 to a MESSAGE")
 		}
 	}
-	// A transaction that ran out of room is forgotten, and a repetition makes another one with an answer of its own.
+	// A transaction that ran out of room is forgotten, and a repetition makes another one with an
+	// answer of its own.
 	if len(finals) > 1 && f.w.count[txn.CountArenaFull] == 0 && f.w.count[txn.CountTx] < 2 {
 		t.Errorf("%s %s: %d different finals: %v", method, user, len(finals), finals)
 	}

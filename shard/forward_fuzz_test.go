@@ -28,8 +28,9 @@ type forwarding struct {
 	heard   int // last status above 100 that the caller got; 0: none
 }
 
-// FuzzForward sends messages that are valid in every way RFC 3261 §25.1 allows through a shard with stateful.cfg. What leaves must be the same message, byte
-// for byte and row for row, but for the edits §16.6 and §16.7 ask of a proxy, and the transaction must end and leave nothing.
+// FuzzForward sends messages that are valid in every way RFC 3261 §25.1 allows through a shard with
+// stateful.cfg. What leaves must be the same message, byte for byte and row for row, but for the
+// edits §16.6 and §16.7 ask of a proxy, and the transaction must end and leave nothing.
 func FuzzForward(f *testing.F) {
 	for seed := range 24 {
 		b := make([]byte, 0, 400)
@@ -125,7 +126,8 @@ func (w *forwarding) fatalf(format string, args ...any) {
 	w.t.Fatalf(format+"\nrequest from %s:\n%s", append(args, w.from, w.req.Bytes())...)
 }
 
-// responsesGoTo is §18.2.2 and RFC 3581 §4: the address it came from; the port too with rport, else that of sent-by.
+// responsesGoTo is §18.2.2 and RFC 3581 §4: the address it came from; the port too with rport, else
+// that of sent-by.
 func (w *forwarding) responsesGoTo() string {
 	from := netip.MustParseAddrPort(w.from)
 	via := w.req.Get("Via")
@@ -188,7 +190,8 @@ func (w *forwarding) forwarded(out []datagram, inDialog bool) *messages.Message 
 	return fwd
 }
 
-// afterOurRoute are the rows of the request without the Route value that names us, which is the first.
+// afterOurRoute are the rows of the request without the Route value that names us, which is the
+// first.
 func (w *forwarding) afterOurRoute() (rows []messages.Row) {
 	done := w.req.Get("Route") == "" || !strings.Contains(w.req.Get("Route"), forwardEnv.Proxy)
 	for _, r := range w.req.Rows {
@@ -238,7 +241,8 @@ func (w *forwarding) ourRows(rows []messages.Row, inDialog bool) {
 	}
 }
 
-// viaEdited checks the row of the caller's Via: received and rport may have been added or replaced in its first value, nothing else.
+// viaEdited checks the row of the caller's Via: received and rport may have been added or replaced
+// in its first value, nothing else.
 func (w *forwarding) viaEdited(got, sent messages.Row) {
 	w.t.Helper()
 	from := netip.MustParseAddrPort(w.from)
@@ -269,7 +273,8 @@ func (w *forwarding) viaEdited(got, sent messages.Row) {
 	}
 }
 
-// own checks a response made here: it has the request's Vias, as edited, its From, Call-ID and CSeq, and its To.
+// own checks a response made here: it has the request's Vias, as edited, its From, Call-ID and
+// CSeq, and its To.
 func (w *forwarding) own(d datagram, req *messages.Message) {
 	w.t.Helper()
 	vias, sent := d.All("Via"), req.All("Via")
@@ -280,7 +285,8 @@ func (w *forwarding) own(d datagram, req *messages.Message) {
 	w.viaEdited(messages.Row{Values: vias[:1]}, messages.Row{Values: sent[:1]})
 }
 
-// repeatedBeforeAnswer checks what a retransmission gets while there is no answer: an INVITE its 100 again, an ACK the same way as before.
+// repeatedBeforeAnswer checks what a retransmission gets while there is no answer: an INVITE its
+// 100 again, an ACK the same way as before.
 func (w *forwarding) repeatedBeforeAnswer(out []datagram) {
 	w.t.Helper()
 	switch {
@@ -361,7 +367,8 @@ func (w *forwarding) passedOn(got, resp *messages.Message) {
 	}
 }
 
-// hopRequest checks an ACK or CANCEL of our own: the INVITE's URI, top Via, From, Call-ID, number and Route set (§9.1, §17.1.1.3).
+// hopRequest checks an ACK or CANCEL of our own: the INVITE's URI, top Via, From, Call-ID, number
+// and Route set (§9.1, §17.1.1.3).
 func (w *forwarding) hopRequest(d datagram, final *messages.Message) {
 	w.t.Helper()
 	number := strings.Fields(w.fwd.Get("CSeq"))[0]
@@ -377,7 +384,8 @@ func (w *forwarding) hopRequest(d datagram, final *messages.Message) {
 	}
 }
 
-// afterFinal repeats the request, acknowledges the final if it is to be, and repeats the request again.
+// afterFinal repeats the request, acknowledges the final if it is to be, and repeats the request
+// again.
 func (w *forwarding) afterFinal(final *messages.Message) {
 	w.t.Helper()
 	same := func(out []datagram, want bool) {

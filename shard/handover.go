@@ -71,8 +71,9 @@ func (h *handover) put(owner int, kind uint16, src *netio.Addr, listener uint16,
 	return true
 }
 
-// holdsBack tells whether the sockets must wait since a ring to another shard is more than half full: the kernel has more room than a ring. It has had its chance after
-// holdFor; then what finds the ring full is dropped, so that a shard that hangs does not stop the others.
+// holdsBack tells whether the sockets must wait since a ring to another shard is more than half
+// full: the kernel has more room than a ring. It has had its chance after holdFor; then what finds
+// the ring full is dropped, so that a shard that hangs does not stop the others.
 func (h *handover) holdsBack(now int64) bool {
 	if !h.crowded {
 		return false

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// hostileShapes are messages of about 60 KB, each the worst its kind can do to whoever reads it: a loop within a loop over any of them
-// would hold its shard for as long as thousands of calls take. {n} is a number of its own, so that none is a retransmission.
+// hostileShapes are messages of about 60 KB, each the worst its kind can do to whoever reads it: a
+// loop within a loop over any of them would hold its shard for as long as thousands of calls take.
+// {n} is a number of its own, so that none is a retransmission.
 func hostileShapes() (all []struct{ name, text string }) {
 	const size = 60000
 	base := "MESSAGE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\nMax-Forwards: 70\r\n" +
@@ -53,8 +54,9 @@ func hostileShapes() (all []struct{ name, text string }) {
 	return all
 }
 
-// BenchmarkHostile is a whole datagram's way, from the bytes to the send queue, for each shape. The plain request stands above
-// for comparison. ns/KB tells a loop within a loop: it is about the same for all where there is none.
+// BenchmarkHostile is a whole datagram's way, from the bytes to the send queue, for each shape. The
+// plain request stands above for comparison. ns/KB tells a loop within a loop: it is about the same
+// for all where there is none.
 func BenchmarkHostile(b *testing.B) {
 	run := func(name, text string) {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {

@@ -42,7 +42,8 @@ func slogLevel(level int) slog.Level {
 	return slog.LevelDebug
 }
 
-// targetEvent tells the operator that a destination went down or came back, and the shard that probes that something about it changed.
+// targetEvent tells the operator that a destination went down or came back, and the shard that
+// probes that something about it changed.
 func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	s.targetsChanged.Store(true)
 	if len(s.bells) > 0 {
@@ -67,8 +68,8 @@ func (s *Server) log() {
 	}
 }
 
-// write gives one line to the logger. What is logged comes from messages, and the logger is the embedding program's: a panic in it costs the line, not
-// the calls.
+// write gives one line to the logger. What is logged comes from messages, and the logger is the
+// embedding program's: a panic in it costs the line, not the calls.
 func (s *Server) write(l logLine) {
 	defer func() {
 		if recover() != nil {

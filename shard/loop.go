@@ -65,13 +65,15 @@ type worker struct {
 	timersLeft bool                // timersPerRound was reached
 	again      bool                // a round left something undone: the next one does not wait
 	unsent     []netio.SendFailure // in this round
-	lastFinal  atomic.Int64        // when a transaction had its final response last, ns; read by Drain
-	thread     atomic.Int32        // its id, once it runs; read by placement
-	batchAt    int64               // when the batch began, ns
-	onceDue    int64               // when the work of once a second is to be done, ns; never: nothing has happened since
-	seenTables uint64              // the version of the destination sets in use
-	noRoom     spell               // requests refused for want of room
-	tooMuch    spell               // the same since more arrived than the shard can handle
+	// when a transaction had its final response last, ns; read by Drain
+	lastFinal atomic.Int64
+	thread    atomic.Int32 // its id, once it runs; read by placement
+	batchAt   int64        // when the batch began, ns
+	// when the work of once a second is to be done, ns; never: nothing has happened since
+	onceDue    int64
+	seenTables uint64 // the version of the destination sets in use
+	noRoom     spell  // requests refused for want of room
+	tooMuch    spell  // the same since more arrived than the shard can handle
 	overload   overload
 	failures   failureLimit
 	tracing    bool       // debug level: each step of a call is told
@@ -92,10 +94,12 @@ func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
 
 // run is the shard's life. It returns when the server stops.
 func (w *worker) run(cpus []int) {
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine and its CPU mask with it
+	// never unlocked: the thread ends with the goroutine and its CPU mask with it
+	runtime.LockOSThread()
 	settle(cpus, w.number, w.shards)
 	w.thread.Store(int32(unix.Gettid()))
-	debug.SetPanicOnFault(true) // a wild offset into the arena is a panic like others, and contained
+	// a wild offset into the arena is a panic like others, and contained
+	debug.SetPanicOnFault(true)
 	for !w.shared.stopping.Load() {
 		if !w.round() {
 			time.Sleep(brokenRoundPause) // Slow path: it may be the same again at once
@@ -104,8 +108,9 @@ func (w *worker) run(cpus []int) {
 	}
 }
 
-// round is one turn of the loop; false: it did not get to its end. Whatever a message, a timer or a peer can influence is contained closer to
-// where it happens, so that a round loses nothing but its culprit.
+// round is one turn of the loop; false: it did not get to its end. Whatever a message, a timer or a
+// peer can influence is contained closer to where it happens, so that a round loses nothing but its
+// culprit.
 func (w *worker) round() (whole bool) {
 	defer w.contain()
 	w.step = stepRound
@@ -175,8 +180,9 @@ func (w *worker) wait() []uint16 {
 	return ev.Ready
 }
 
-// patience is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second is due; -1: for ever, nothing is. A shard without traffic sleeps on:
-// each time it wakes, the monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
+// patience is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second
+// is due; -1: for ever, nothing is. A shard without traffic sleeps on: each time it wakes, the
+// monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
 func (w *worker) patience() int64 {
 	if w.timersLeft || w.again {
 		w.again = false
@@ -196,7 +202,8 @@ func (w *worker) patience() int64 {
 	return max(due-now, 0)
 }
 
-// told is the last look before a sleep, with the bell armed: whatever others have for this shard rings it from here on.
+// told is the last look before a sleep, with the bell armed: whatever others have for this shard
+// rings it from here on.
 func (w *worker) told() bool {
 	s := w.shared
 	return w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() ||
@@ -228,7 +235,8 @@ func (w *worker) receive(listener uint16) int {
 	return len(packets)
 }
 
-// expire is step 7. After a panic in one record's timer the others fire in the next round, which follows at once.
+// expire is step 7. After a panic in one record's timer the others fire in the next round, which
+// follows at once.
 func (w *worker) expire() {
 	defer w.contain()
 	w.step = stepTimer
@@ -269,7 +277,8 @@ func (w *worker) icmp(listener int) {
 	for _, e := range w.port.Errors(listener) {
 		w.count[CountICMPErrors]++
 		if !refused(e.Errno) {
-			continue // too big, prohibited by a router: not the destination's fault, the timers see to it
+			// too big, prohibited by a router: not the destination's fault, the timers see to it
+			continue
 		}
 		w.notDelivered(e.Payload)
 	}
@@ -299,8 +308,9 @@ func (w *worker) sendQueued() {
 	defer w.contain()
 	w.step = stepQueue
 	w.handover.publish()
-	// A send that fails may put another in its place, to the next destination; that one may fail too. What fails at last
-	// is told to its transaction with the next batch's failures, which follows at once. Nothing stays queued: what it refers to is given back next.
+	// A send that fails may put another in its place, to the next destination; that one may fail
+	// too. What fails at last is told to its transaction with the next batch's failures, which
+	// follows at once. Nothing stays queued: what it refers to is given back next.
 	w.outlet.flush()
 	for i := range sendRounds {
 		failed := w.sendsFailed(w.port.Failures())
@@ -316,7 +326,8 @@ func (w *worker) sendQueued() {
 	}
 }
 
-// sendsFailed tells the transactions whose requests cannot reach their destination; false: there are none.
+// sendsFailed tells the transactions whose requests cannot reach their destination; false: there
+// are none.
 func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 	w.unsent = w.unsent[:0]
 	for _, f := range failures {
@@ -368,7 +379,8 @@ func (w *worker) reclaim() {
 	w.tx.Reclaim()
 }
 
-// watchRoom tells the log when requests begin to be refused because there is no room for their transactions, and when that is over.
+// watchRoom tells the log when requests begin to be refused because there is no room for their
+// transactions, and when that is over.
 func (w *worker) watchRoom(now int64) {
 	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
 	case began:
@@ -385,7 +397,8 @@ type spell struct {
 	at            int64  // when it moved last, ns; 0: no spell
 }
 
-// look reports that a spell began, or that one ended and how far the counter moved in it: when it has not for shedQuiet.
+// look reports that a spell began, or that one ended and how far the counter moved in it: when it
+// has not for shedQuiet.
 func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) {
 	was := s.count
 	s.count = count
@@ -402,7 +415,8 @@ func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) 
 	return began, false, 0
 }
 
-// onceASecond looks at what is too dear for each round. While a spell of refusing lasts it is done again, to see its end.
+// onceASecond looks at what is too dear for each round. While a spell of refusing lasts it is done
+// again, to see its end.
 func (w *worker) onceASecond(now int64) {
 	w.onceDue = never
 	for _, l := range w.listeners {
@@ -417,7 +431,8 @@ func (w *worker) onceASecond(now int64) {
 	}
 }
 
-// gauges copies what others keep into the counter block. They hold while the shard sleeps: nothing but a round changes what they show.
+// gauges copies what others keep into the counter block. They hold while the shard sleeps: nothing
+// but a round changes what they show.
 func (w *worker) gauges() {
 	if w.batchAt >= w.onceDue {
 		w.onceASecond(w.batchAt)

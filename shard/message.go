@@ -20,8 +20,8 @@ func (w *worker) drop(r Reason) {
 	w.count[dropBase+int(r)]++
 }
 
-// refuse answers the request under way as its cause asks for, counted by reason. phrase and header stand in
-// place of the cause's own, unless they are "".
+// refuse answers the request under way as its cause asks for, counted by reason. phrase and header
+// stand in place of the cause's own, unless they are "".
 func (w *worker) refuse(r Reason, cause proxy.Cause, phrase, header string) {
 	if !w.core.Request.Refuse(cause, phrase, header) {
 		w.drop(r)
@@ -87,7 +87,8 @@ func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 	}
 	switch {
 	case reason == parser.Empty:
-		w.drop(Reason(reason)) // a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
+		// a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
+		w.drop(Reason(reason))
 	case reason == parser.TooLarge:
 		w.drop(Reason(reason))
 	case m.IsRequest:
@@ -192,8 +193,8 @@ func (w *worker) absorb() bool {
 	return true
 }
 
-// cancelled is the transaction of another method than INVITE that a CANCEL is for, which it does not tell (§9.2); nil: none. A method unknown
-// here is none of those tried. Slow path.
+// cancelled is the transaction of another method than INVITE that a CANCEL is for, which it does
+// not tell (§9.2); nil: none. A method unknown here is none of those tried. Slow path.
 func (w *worker) cancelled() *txn.Tx {
 	for method := parser.MethodOther + 1; method < parser.NumMethods; method++ {
 		switch method {
@@ -337,7 +338,8 @@ func (w *worker) response(p *netio.Packet) {
 	case proxy.Stray:
 		w.drop(StrayResponse)
 	case proxy.OtherShard:
-		// Its Call-ID was changed on the way, or it was counted with other shards: the branch is what §17.1.3 goes by.
+		// Its Call-ID was changed on the way, or it was counted with other shards: the branch is
+		// what §17.1.3 goes by.
 		w.handover.datagram(w, shard, p)
 	case proxy.Unfit:
 		w.drop(Reason(reason))

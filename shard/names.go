@@ -42,7 +42,8 @@ func (n *names) AskName(q *proxy.NameQuery, wait proxy.Waiting) bool {
 // Learn asks for nobody.
 func (n *names) Learn(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func() {}) }
 
-// ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are views: the resolver copies them.
+// ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are
+// views: the resolver copies them.
 func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
 	w, m := n.w, *mail
 	n.asked.Add(1)
@@ -53,7 +54,8 @@ func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
 	return false
 }
 
-// post brings a mail to the shard, from any goroutine. A full box is looked at again: a relay whose mail is lost would wait for ever.
+// post brings a mail to the shard, from any goroutine. A full box is looked at again: a relay whose
+// mail is lost would wait for ever.
 func (n *names) post(m shm.Mail) {
 	box := n.w.mailbox
 	if box.Post(&m) {

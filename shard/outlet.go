@@ -22,22 +22,24 @@ type streams interface {
 	Forget()
 	Release()
 	Failures() []streamFailure
-	// Conn is the number of the connection that brought the i-th packet of the last Recv, and Fault what is wrong with its framing.
+	// Conn is the number of the connection that brought the i-th packet of the last Recv, and Fault
+	// what is wrong with its framing.
 	Conn(i int) uint64
 	Fault(i int) stream.Fault
 }
 
 // streamFailure is a message that did not reach its peer by a stream.
 type streamFailure struct {
-	Token   uint64
-	Dst     netio.Addr    // with its transport
-	Why     proxy.Failing // for the blacklist
-	Cause   proxy.Cause   // for counters and log
-	Detail  string        // the same, in words
-	Blames  bool          // the destination is to blame, not a limit of ours
-	Written bool          // the connection took it, and broke without an answer: it may have arrived
-	Again   bool          // another connection may carry it
-	Ours    bool          // the connection was opened by us
+	Token  uint64
+	Dst    netio.Addr    // with its transport
+	Why    proxy.Failing // for the blacklist
+	Cause  proxy.Cause   // for counters and log
+	Detail string        // the same, in words
+	Blames bool          // the destination is to blame, not a limit of ours
+	// the connection took it, and broke without an answer: it may have arrived
+	Written bool
+	Again   bool // another connection may carry it
+	Ours    bool // the connection was opened by us
 }
 
 // outlet is a shard's Sender: what leaves by a listener of datagrams goes to the

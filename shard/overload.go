@@ -9,14 +9,17 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// overload decides which share of new calls a shard refuses while more arrives than it can handle. Without it the socket's queue stays full, what is lost there
-// is sent again, and soon most of the work is for calls that fail. A refusal costs a fifth of a call.
+// overload decides which share of new calls a shard refuses while more arrives than it can handle.
+// Without it the socket's queue stays full, what is lost there is sent again, and soon most of the
+// work is for calls that fail. A refusal costs a fifth of a call.
 //
 // In a small buffer a batch is a good part of it, and only what the kernel drops tells of overload.
 //
-// A long queue alone is no overload: after a pause of the machine it is worked off, late but whole. So only one that has not been short for standingAfter counts.
-// Then the share follows the queue: none while it is half full, all new calls when it is nearly full. In between it finds the length at which as much comes in as goes
-// out, and nothing is lost in the socket. It falls slowly, or each pause in the refusing would let the queue fill up again.
+// A long queue alone is no overload: after a pause of the machine it is worked off, late but whole.
+// So only one that has not been short for standingAfter counts. Then the share follows the queue:
+// none while it is half full, all new calls when it is nearly full. In between it finds the length
+// at which as much comes in as goes out, and nothing is lost in the socket. It falls slowly, or
+// each pause in the refusing would let the queue fill up again.
 //
 // It belongs to the shard: each has sockets of its own.
 type overload struct {
@@ -28,13 +31,15 @@ type overload struct {
 	share   float64 // of new calls to refuse, 0 to 1
 	due     float64 // of the next one to refuse: at 1 it is
 
-	// Of this round: how full the fullest buffer is, 0 to 1, and whether one is, or was before it was read.
+	// Of this round: how full the fullest buffer is, 0 to 1, and whether one is, or was before it
+	// was read.
 	fill float64
 	full bool
 	read uint64 // datagrams, from the sockets seen
 }
 
-// see takes in one socket of a round: what it holds now, and how many datagrams of how many bytes were read from it before.
+// see takes in one socket of a round: what it holds now, and how many datagrams of how many bytes
+// were read from it before.
 func (o *overload) see(q netio.RecvQueue, read, readBytes int) {
 	o.read += uint64(read)
 	if q.BufferBytes >= smallBuffer {
@@ -43,7 +48,8 @@ func (o *overload) see(q netio.RecvQueue, read, readBytes int) {
 	o.full = o.full || q.Fill() > queueHalf || float64(readBytes) > queueHalf*float64(q.BufferBytes)
 }
 
-// look draws the conclusions from a round: drops is how many datagrams the kernel has dropped in all.
+// look draws the conclusions from a round: drops is how many datagrams the kernel has dropped in
+// all.
 func (o *overload) look(now int64, drops uint64) {
 	fill, lost, read := o.fill, uint64(0), o.read
 	if o.full { // else what was dropped had a wrong checksum, which anybody can send
@@ -96,14 +102,16 @@ func (o *overload) refuses() bool {
 	return true
 }
 
-// longRead is a batch from a socket whose queue is worth a look. The bytes are in the kernel's count, about.
+// longRead is a batch from a socket whose queue is worth a look. The bytes are in the kernel's
+// count, about.
 type longRead struct {
 	listener  uint16
 	read      int
 	readBytes int
 }
 
-// watchQueues looks at the queues of the sockets that had much in this round; the others' are short.
+// watchQueues looks at the queues of the sockets that had much in this round; the others' are
+// short.
 func (w *worker) watchQueues() {
 	o := &w.overload
 	if o.off {
@@ -127,8 +135,9 @@ func (w *worker) queueOf(listener uint16) netio.RecvQueue {
 	return q
 }
 
-// overloaded refuses a request that would begin something new, if their share says so. Requests of a dialog and CANCELs are handled to the last, and so are urgent
-// ones; OPTIONS as well, by which peers see whether we live.
+// overloaded refuses a request that would begin something new, if their share says so. Requests of
+// a dialog and CANCELs are handled to the last, and so are urgent ones; OPTIONS as well, by which
+// peers see whether we live.
 func (w *worker) overloaded() bool {
 	if w.overload.share == 0 {
 		return false
@@ -141,8 +150,9 @@ func (w *worker) overloaded() bool {
 	return true
 }
 
-// urgent tells an emergency call (urn:service:sos and below, RFC 5031 §4.2) or one that claims priority (RFC 4412 §3.1) from the rest. Who may claim it is for those to
-// decide who know their peers.
+// urgent tells an emergency call (urn:service:sos and below, RFC 5031 §4.2) or one that claims
+// priority (RFC 4412 §3.1) from the rest. Who may claim it is for those to decide who know their
+// peers.
 func urgent(m *parser.Message) bool {
 	if m.HeaderByName("Resource-Priority", 0) >= 0 {
 		return true
@@ -156,7 +166,8 @@ func urgent(m *parser.Message) bool {
 	return len(name) >= len(sos) && strings.EqualFold(string(name[:len(sos)]), sos) && (len(name) == len(sos) || name[len(sos)] == '.')
 }
 
-// watchLoad tells the log when requests begin to be refused since more arrives than can be handled, and when that is over.
+// watchLoad tells the log when requests begin to be refused since more arrives than can be handled,
+// and when that is over.
 func (w *worker) watchLoad(now int64) {
 	switch began, ended, n := w.tooMuch.look(now, w.count[refuseBase+int(Overloaded)]); {
 	case began:

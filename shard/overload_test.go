@@ -8,8 +8,9 @@ import (
 	"viaduct/parser"
 )
 
-// queueModel is a socket with room for so many new calls, and a shard that works in rounds as worker does: it reads a batch, handles perMs calls in a millisecond or
-// five times as many refusals, while more arrives, and then looks at the queue.
+// queueModel is a socket with room for so many new calls, and a shard that works in rounds as
+// worker does: it reads a batch, handles perMs calls in a millisecond or five times as many
+// refusals, while more arrives, and then looks at the queue.
 type queueModel struct {
 	o              overload
 	now            float64 // ms
@@ -72,7 +73,8 @@ func TestOverloadSparesPauses(t *testing.T) {
 	}
 }
 
-// At three times the capacity nearly everything the shard can do besides refusing is done, and after the first seconds nothing is lost; when it is over, so is the refusing.
+// At three times the capacity nearly everything the shard can do besides refusing is done, and
+// after the first seconds nothing is lost; when it is over, so is the refusing.
 func TestOverloadKeepsGoodput(t *testing.T) {
 	for _, room := range []float64{1024, 3000, 20000} {
 		m := newQueueModel(room, 50)
@@ -94,7 +96,8 @@ func TestOverloadKeepsGoodput(t *testing.T) {
 	}
 }
 
-// A buffer so small that a batch may be all of it: nothing is refused while nothing is lost, however long the batches are; and in overload little is lost.
+// A buffer so small that a batch may be all of it: nothing is refused while nothing is lost,
+// however long the batches are; and in overload little is lost.
 func TestOverloadOfSmallBuffer(t *testing.T) {
 	for _, room := range []float64{166, 400} {
 		m := newQueueModel(room, 50)
@@ -111,7 +114,8 @@ func TestOverloadOfSmallBuffer(t *testing.T) {
 	}
 }
 
-// What the kernel drops from a queue that is never full had a wrong checksum: who sends such datagrams must not have calls refused.
+// What the kernel drops from a queue that is never full had a wrong checksum: who sends such
+// datagrams must not have calls refused.
 func TestOverloadIsNotForged(t *testing.T) {
 	m := newQueueModel(3000, 50)
 	for range 3000 {

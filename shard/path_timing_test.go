@@ -194,8 +194,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// forkCall is a call whose first target is busy; a failure route sends it on to two others, the last of which answers, and the CANCEL of
-// the other waits for its provisional.
+// forkCall is a call whose first target is busy; a failure route sends it on to two others, the
+// last of which answers, and the CANCEL of the other waits for its provisional.
 func (c *caller) forkCall() {
 	c.n = (c.n + 1) % 99999999
 	c.now += 300_000
@@ -213,7 +213,8 @@ func (c *caller) forkCall() {
 	c.w.reclaim()
 }
 
-// TestForkedCallAllocatesNothing: nor does a call with a saved request, a failure, a branch and a reply route.
+// TestForkedCallAllocatesNothing: nor does a call with a saved request, a failure, a branch and a
+// reply route.
 func TestForkedCallAllocatesNothing(t *testing.T) {
 	c := newCaller(t, "fork.cfg")
 	for range 2000 {

@@ -12,17 +12,23 @@ import (
 
 // placement moves shards whose CPU is not their own.
 //
-// A pinned thread cannot get out of the way. Where something else keeps its CPU busy (another program, interrupts, more shards than CPUs) it waits while
-// other CPUs idle, and the calls it owns wait with it. So once a second placement looks how long each shard was ready to run without running. One that waited
-// more than starvedShare, starvedSeconds in a row, goes to where it gets more.
+// A pinned thread cannot get out of the way. Where something else keeps its CPU busy (another
+// program, interrupts, more shards than CPUs) it waits while other CPUs idle, and the calls it owns
+// wait with it. So once a second placement looks how long each shard was ready to run without
+// running. One that waited more than starvedShare, starvedSeconds in a row, goes to where it gets
+// more.
 //
-// Calls are spread evenly by Call-ID, so what counts is the share of a CPU that the worst placed shard has. Two shards on one CPU go well
-// together: each works off a batch and sleeps. Beside a foreign thread a shard waits for slices of milliseconds, and on its account the kernel pulls a woken shard to
-// the CPU of whoever woke it. So of two places with much the same share the one without strangers is better; and pinning a shard elsewhere is better than
-// unpinning it, which is left for when there is no such place for long, and is for good.
+// Calls are spread evenly by Call-ID, so what counts is the share of a CPU that the worst placed
+// shard has. Two shards on one CPU go well together: each works off a batch and sleeps. Beside a
+// foreign thread a shard waits for slices of milliseconds, and on its account the kernel pulls a
+// woken shard to the CPU of whoever woke it. So of two places with much the same share the one
+// without strangers is better; and pinning a shard elsewhere is better than unpinning it, which is
+// left for when there is no such place for long, and is for good.
 //
-// Receipt: lb.cfg with 2, 4 and 8 shards on two CPUs, the generator on one of them, 128 calls under way: 37, 45 and 37 thousand calls/s where starved shards
-// were unpinned, 34, 34 and 37 where they stayed, 51, 46 and 41 where they were moved like this, the seconds before the move included (2 vCPU guest, Linux 6.18.44, 2026-11-26).
+// Receipt: lb.cfg with 2, 4 and 8 shards on two CPUs, the generator on one of them, 128 calls under
+// way: 37, 45 and 37 thousand calls/s where starved shards were unpinned, 34, 34 and 37 where they
+// stayed, 51, 46 and 41 where they were moved like this, the seconds before the move included (2
+// vCPU guest, Linux 6.18.44, 2026-11-26).
 type placement struct {
 	cpus   []int
 	seats  []seat
@@ -69,7 +75,8 @@ func newPlacement(cpus []int, workers []*worker, logger *slog.Logger) *placement
 	return p
 }
 
-// run looks once a second while shards have something to do, until stopped is closed. They say so on stirred: one that sleeps waits for nothing.
+// run looks once a second while shards have something to do, until stopped is closed. They say so
+// on stirred: one that sleeps waits for nothing.
 func (p *placement) run(stopped, stirred <-chan struct{}) {
 	defer func() { // a panic ends the moving, not the calls
 		if v := recover(); v != nil {
@@ -147,7 +154,8 @@ func (s *seat) look(span float64, times func(int) (int64, int64, bool)) {
 	s.known = ok
 }
 
-// loadsOf tells what is on each CPU. One that /proc/stat does not show, as in some containers, is left out: nobody goes there.
+// loadsOf tells what is on each CPU. One that /proc/stat does not show, as in some containers, is
+// left out: nobody goes there.
 func loadsOf(cpus []int, seats []seat, before, after map[int]cpuTime) map[int]load {
 	loads := map[int]load{}
 	for _, cpu := range cpus {
@@ -169,7 +177,8 @@ func loadsOf(cpus []int, seats []seat, before, after map[int]cpuTime) map[int]lo
 	return loads
 }
 
-// decide says who goes where, the one that waits longest first. In one second only one CPU is left by some: what that changes for the others is measured first.
+// decide says who goes where, the one that waits longest first. In one second only one CPU is left
+// by some: what that changes for the others is measured first.
 func decide(seats []seat, loads map[int]load) (moves []move) {
 	order := make([]int, len(seats))
 	for i := range order {
@@ -213,7 +222,8 @@ func hurdle(here, there load) float64 {
 	return moreRoom
 }
 
-// bestPlace is where a shard of the CPU from gains most by going; -1: nowhere enough. What it gains is its share there against the hurdle.
+// bestPlace is where a shard of the CPU from gains most by going; -1: nowhere enough. What it gains
+// is its share there against the hurdle.
 func bestPlace(from int, loads map[int]load) int {
 	here := loads[from]
 	best, most := -1, 1.0
@@ -252,7 +262,8 @@ func (p *placement) carryOut(m move, loads map[int]load) {
 	s.moves++
 	for i := range p.seats {
 		if n := &p.seats[i]; n.cpu == m.cpu {
-			n.starved, n.rest = 0, max(n.rest, restSeconds) // who has just been joined is not to run away from it
+			// who has just been joined is not to run away from it
+			n.starved, n.rest = 0, max(n.rest, restSeconds)
 		}
 	}
 }

@@ -39,7 +39,8 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// TestLoads: what is not a pinned shard's is a stranger's, and a CPU that is not shown is no place to go.
+// TestLoads: what is not a pinned shard's is a stranger's, and a CPU that is not shown is no place
+// to go.
 func TestLoads(t *testing.T) {
 	seats := []seat{{cpu: 0, used: 0.5}, {cpu: 0, used: 0.2}, {cpu: 1, used: 0.9, roams: true}, {cpu: 3, used: 1}}
 	before := map[int]cpuTime{0: {100, 100}, 1: {0, 0}, 3: {5, 5}}
@@ -94,7 +95,8 @@ func TestDecide(t *testing.T) {
 	f("once", []seat{long}, map[int]load{0: {1, 0.5}, 1: {0, 0}})
 }
 
-// machine is what placement sees, made up: seconds in which shards that want all they can get share CPUs with strangers.
+// machine is what placement sees, made up: seconds in which shards that want all they can get share
+// CPUs with strangers.
 type machine struct {
 	p       *placement
 	now     time.Time
@@ -144,7 +146,8 @@ func (m *machine) Handle(context.Context, slog.Record) error { m.warned++; retur
 func (m *machine) WithAttrs([]slog.Attr) slog.Handler        { return m }
 func (m *machine) WithGroup(string) slog.Handler             { return m }
 
-// second passes: each shard has its part of what strangers leave of its CPU, and waits for the rest.
+// second passes: each shard has its part of what strangers leave of its CPU, and waits for the
+// rest.
 func (m *machine) second() {
 	m.now = m.now.Add(time.Second)
 	here := make([]int, len(m.foreign))
@@ -194,7 +197,8 @@ func TestPlacementMoves(t *testing.T) {
 	}
 }
 
-// TestPlacementRoams: without a better place it is let go, once; where the kernel refuses that it stays, and the log has one line.
+// TestPlacementRoams: without a better place it is let go, once; where the kernel refuses that it
+// stays, and the log has one line.
 func TestPlacementRoams(t *testing.T) {
 	for _, refused := range []error{nil, unix.EINVAL} {
 		m := newMachine(1, 0.5, 0.5)
@@ -226,7 +230,8 @@ func TestPlacementBlind(t *testing.T) {
 	}
 }
 
-// TestPlacementSettles: with any strangers on any CPUs shards come to rest, or move ever more rarely.
+// TestPlacementSettles: with any strangers on any CPUs shards come to rest, or move ever more
+// rarely.
 func TestPlacementSettles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	f := func(shards int, foreign ...float64) {

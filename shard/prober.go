@@ -26,7 +26,8 @@ type prober struct {
 // probeBranch begins the branch of a probe, followed by its id in hexadecimal.
 const probeBranch = "z9hG4bKp"
 
-// probeRest is the least between two looks for the sake of what changed: each costs a look at every destination.
+// probeRest is the least between two looks for the sake of what changed: each costs a look at every
+// destination.
 const probeRest = 20 * time.Millisecond
 
 // probingShard is the one that has the prober.
@@ -44,7 +45,8 @@ func newProber(cfg balance.ProbeConfig, shards int) *prober {
 func (p *prober) tick(w *worker) {
 	tables := w.shared.tables.Load()
 	if w.shared.targetsChanged.Load() {
-		w.shared.targetsChanged.Store(false) // before the look: what changes during it is looked at again
+		// before the look: what changes during it is looked at again
+		w.shared.targetsChanged.Store(false)
 		p.next = min(p.next, p.lastAt+int64(probeRest))
 	}
 	if w.batchAt < p.next && tables == p.tables {

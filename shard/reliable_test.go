@@ -27,7 +27,8 @@ func over(proto string, b []byte) []byte {
 	return bytes.Replace(b, []byte("SIP/2.0/UDP "), []byte("SIP/2.0/"+proto+" "), 1)
 }
 
-// TestNothingLingersOverTCP: Timers D, I, J and K are zero over a reliable transport (RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §17.2.2): what is over is gone.
+// TestNothingLingersOverTCP: Timers D, I, J and K are zero over a reliable transport (RFC 3261
+// §17.1.1.2, §17.1.2.2, §17.2.1, §17.2.2): what is over is gone.
 func TestNothingLingersOverTCP(t *testing.T) {
 	f := newFlow(t, streamConfig(t, "listen=tcp:127.0.0.1:5060\n"), "", 16<<20)
 	const caller, callee = "tcp:127.0.0.1:6000", "tcp:127.0.0.1:7000"
@@ -56,7 +57,8 @@ func TestNothingLingersOverTCP(t *testing.T) {
 	f.endsClean()
 }
 
-// TestStaleTokenHitsNobody: a failure over a stream may be told when another branch stands in the slot.
+// TestStaleTokenHitsNobody: a failure over a stream may be told when another branch stands in the
+// slot.
 func TestStaleTokenHitsNobody(t *testing.T) {
 	f := newFlow(t, streamConfig(t, "listen=tcp:127.0.0.1:5060\n"), "", 16<<20)
 	const caller, callee = "tcp:127.0.0.1:6000", "tcp:127.0.0.1:7000"
@@ -101,8 +103,9 @@ func (d *domainFlow) End() {
 	d.next = ""
 }
 
-// TestDomainOfEveryMessage: over TLS a CANCEL, the ACK to a failure and a request to the next address are for the same domain as the INVITE (RFC 5922 §7.2):
-// else they would leave by another domain's connection to the same address.
+// TestDomainOfEveryMessage: over TLS a CANCEL, the ACK to a failure and a request to the next
+// address are for the same domain as the INVITE (RFC 5922 §7.2): else they would leave by another
+// domain's connection to the same address.
 func TestDomainOfEveryMessage(t *testing.T) {
 	names := map[string][]proxy.Endpoint{}
 	for _, a := range []string{"tls:127.0.0.1:7000", "tls:127.0.0.1:7001"} {

@@ -10,11 +10,13 @@ import (
 	"viaduct/shm"
 )
 
-// A response whose connection is gone goes, over a new one, to the address its request came from and the port that its Via names
-// (RFC 3261 §18.2.2). Nobody may listen there, as behind a balancer of connections: then to where the host in the Via is to be
-// found (RFC 3263 §5), one address after the other. All of this is a slow path.
+// A response whose connection is gone goes, over a new one, to the address its request came from
+// and the port that its Via names (RFC 3261 §18.2.2). Nobody may listen there, as behind a balancer
+// of connections: then to where the host in the Via is to be found (RFC 3263 §5), one address after
+// the other. All of this is a slow path.
 
-// wayBack are the responses under way so, the newest ones: who waits longer than it takes for so many others has no more than one try.
+// wayBack are the responses under way so, the newest ones: who waits longer than it takes for so
+// many others has no more than one try.
 type wayBack struct {
 	next uint64
 	list [maxWayBack]returning
@@ -125,7 +127,8 @@ func (w *worker) notBack(token uint64) {
 	o.lost++
 }
 
-// whereBack finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a mail goes on.
+// whereBack finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a
+// mail goes on.
 func (w *worker) whereBack(r *returning) bool {
 	r.asks++
 	proto := w.shared.listeners[r.listener].Proto

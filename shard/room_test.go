@@ -8,7 +8,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// TestWatchRoom: one line when requests begin to be refused for want of room, one when that has not happened for a while.
+// TestWatchRoom: one line when requests begin to be refused for want of room, one when that has not
+// happened for a while.
 func TestWatchRoom(t *testing.T) {
 	w := newCaller(t, "lb.cfg").w
 	now := int64(time.Hour)
@@ -34,8 +35,9 @@ func TestWatchRoom(t *testing.T) {
 	f(time.Second, 1, 1)
 }
 
-// TestRoomForDialogs: a flood of new calls that lasts fills an arena of the least size again and again with what ends, and
-// never takes the room of requests inside dialogs: each BYE of twenty a second goes through.
+// TestRoomForDialogs: a flood of new calls that lasts fills an arena of the least size again and
+// again with what ends, and never takes the room of requests inside dialogs: each BYE of twenty a
+// second goes through.
 func TestRoomForDialogs(t *testing.T) {
 	c := newCallerWith(t, "stateful.cfg", proxy.LeastArenaBytes+1<<20, 0)
 	// As long as a BYE, so that both need the same size classes.

@@ -28,20 +28,25 @@ import (
 
 // Config is what a Server is made of.
 type Config struct {
-	Shards   int                  // 1 to MaxShards
-	Listens  []netio.ListenConfig // of datagrams
-	Streams  stream.Config        // of connections, of which its Listeners count; at least one of either. The server fills in numbers, owner and bells
+	Shards  int                  // 1 to MaxShards
+	Listens []netio.ListenConfig // of datagrams
+	// of connections, of which its Listeners count; at least one of either. The server fills in
+	// numbers, owner and bells
+	Streams  stream.Config
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil: no destination sets
 	Resolver proxy.Resolver // nil: names lead nowhere
-	// Blocklist is what the destination blacklist is to do; nil: there is none, and it cannot be switched on.
+	// Blocklist is what the destination blacklist is to do; nil: there is none, and it cannot be
+	// switched on.
 	Blocklist *blocklist.Config
 	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
 	Steer     netio.SteerMode // of datagrams to their owner by the kernel
-	// NoSegment sends each datagram by itself even where several could leave together (UDP_SEGMENT), and receives each by itself (UDP_GRO).
+	// NoSegment sends each datagram by itself even where several could leave together
+	// (UDP_SEGMENT), and receives each by itself (UDP_GRO).
 	NoSegment bool
-	// NoShed handles every new call, however long the queues of the sockets are; false: in overload some are refused, so that the others succeed.
+	// NoShed handles every new call, however long the queues of the sockets are; false: in overload
+	// some are refused, so that the others succeed.
 	NoShed bool
 	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil:
 	// nothing is to be done.
@@ -104,7 +109,8 @@ type shared struct {
 	tables        atomic.Pointer[balance.Table]
 	tablesVersion atomic.Uint64
 
-	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all shards, taken by the one that probes.
+	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all
+	// shards, taken by the one that probes.
 	targetsChanged atomic.Bool
 	bells          []*shm.Doorbell // by shard
 	stirred        chan struct{}   // to placement: a shard has had something to do lately
@@ -368,7 +374,8 @@ func (s *Server) Stop() {
 	})
 }
 
-// collect gives back what ended in the blacklist, now and then. A panic in it ends it, not the calls: entries then end when they are met.
+// collect gives back what ended in the blacklist, now and then. A panic in it ends it, not the
+// calls: entries then end when they are met.
 func (s *Server) collect() {
 	defer s.done.Done()
 	defer func() {
@@ -380,7 +387,8 @@ func (s *Server) collect() {
 	s.shared.list.Collect(s.stopped, func() int64 { return clock.now() / 1e6 })
 }
 
-// WriteQueue is udp_wq_max, the bytes that may wait for one socket of one shard whose send buffer is full: it may be lowered, and raised again.
+// WriteQueue is udp_wq_max, the bytes that may wait for one socket of one shard whose send buffer
+// is full: it may be lowered, and raised again.
 func (s *Server) WriteQueue() *atomic.Int64 { return s.writeQueue }
 
 // Blocklist is the destination blacklist, nil if there is none. Its times are those of Now.

@@ -162,7 +162,8 @@ func TestServerICMP(t *testing.T) {
 	}
 }
 
-// TestIdleShardsSleep: without traffic a shard does not wake at all, what it shows stays right, and a stop is not late for it.
+// TestIdleShardsSleep: without traffic a shard does not wake at all, what it shows stays right, and
+// a stop is not late for it.
 func TestIdleShardsSleep(t *testing.T) {
 	s, _ := startServer(t, 2, netio.SteerOff)
 	server := s.Listeners()[0].Addr.String()

@@ -29,7 +29,8 @@ type session struct {
 
 	replyIgnore route.BlockReasons // blst_rpl_set_ignore of the message at hand
 
-	conn uint64 // the connection that brought the message at hand, by its number; 0: none, or that is not known
+	// the connection that brought the message at hand, by its number; 0: none, or that is not known
+	conn uint64
 }
 
 var _ route.Host = (*session)(nil)
@@ -145,7 +146,8 @@ func (s *session) ReplyError() int { return s.answered(s.r().ReplyError()) }
 // answered notes that the request is done with, even if no answer could leave: to
 // an ACK none may, and one that is longer than a datagram cannot.
 func (s *session) answered(ok bool) int {
-	if !ok && !s.acted && s.r().Tx == nil { // else its state forbids that status, and another one is still possible
+	// else its state forbids that status, and another one is still possible
+	if !ok && !s.acted && s.r().Tx == nil {
 		if s.r().M.Method == parser.ACK {
 			s.w.drop(StrayAck)
 		} else {

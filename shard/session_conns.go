@@ -13,8 +13,9 @@ import (
 	"viaduct/shard/route"
 )
 
-// The doors to connections. The message at hand names its own where the engine brought it; a request that is read back from the
-// arena, or was parked, has the one that is open with its source now.
+// The doors to connections. The message at hand names its own where the engine brought it; a
+// request that is read back from the arena, or was parked, has the one that is open with its source
+// now.
 
 func (s *session) ConnID() int64 { return int64(s.connection()) }
 
@@ -139,7 +140,8 @@ func (s *session) TLSInfo(field route.TLSField) []byte {
 // tlsVersions are OpenSSL's words, which programs compare with.
 var tlsVersions = map[uint16]string{tls.VersionTLS12: "TLSv1.2", tls.VersionTLS13: "TLSv1.3"}
 
-// cipherBits are the lengths of the ciphers' keys (RFC 5246 appendix C, RFC 7905, RFC 8446 §B.4), of the suites that crypto/tls has.
+// cipherBits are the lengths of the ciphers' keys (RFC 5246 appendix C, RFC 7905, RFC 8446 §B.4),
+// of the suites that crypto/tls has.
 var cipherBits = func() map[uint16]int {
 	bits := make(map[uint16]int)
 	for _, list := range [][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
@@ -150,7 +152,8 @@ var cipherBits = func() map[uint16]int {
 	return bits
 }()
 
-// keyBits reads the cipher in a suite's name, TLS_AES_128_GCM_SHA256 or TLS_RSA_WITH_3DES_EDE_CBC_SHA.
+// keyBits reads the cipher in a suite's name, TLS_AES_128_GCM_SHA256 or
+// TLS_RSA_WITH_3DES_EDE_CBC_SHA.
 func keyBits(name string) int {
 	switch {
 	case strings.Contains(name, "AES_256"), strings.Contains(name, "CHACHA20"):
@@ -223,8 +226,8 @@ func certField(field route.TLSField, info *stream.TLSInfo) []byte {
 	return nil
 }
 
-// certFlag: whoever showed no certificate has none that expired. A revoked one does not get through its handshake where lists of them are
-// kept (package tlsdomains), so that none is seen here.
+// certFlag: whoever showed no certificate has none that expired. A revoked one does not get through
+// its handshake where lists of them are kept (package tlsdomains), so that none is seen here.
 func certFlag(field route.TLSField, cert *x509.Certificate) []byte {
 	if cert == nil {
 		return bit(false)
@@ -246,7 +249,8 @@ func first(list []string) []byte {
 	return []byte(list[0])
 }
 
-// slashed is a name as OpenSSL's X509_NAME_oneline has it, "/C=DE/O=Example/CN=sip.example", in the order of the certificate.
+// slashed is a name as OpenSSL's X509_NAME_oneline has it, "/C=DE/O=Example/CN=sip.example", in the
+// order of the certificate.
 func slashed(n pkix.Name) string {
 	s := ""
 	for _, a := range n.Names {

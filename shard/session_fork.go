@@ -77,7 +77,8 @@ func (s *session) coreReply() (forward bool) {
 // routeWords are the words that routes begin with in a program.
 var routeWords = map[route.RouteKind]string{route.FailureRoute: "failure_route", route.BranchRoute: "branch_route", route.ReplyRoute: "onreply_route"}
 
-// traceRoute tells that a route with a name is entered, and by the function it returns that it is left.
+// traceRoute tells that a route with a name is entered, and by the function it returns that it is
+// left.
 func (s *session) traceRoute(kind route.RouteKind, n int, callID []byte) (left func()) {
 	name := routeWords[kind] + "[" + s.w.program.RouteName(kind, n) + "]"
 	s.w.trace(callID, name+" entered")

@@ -76,7 +76,8 @@ func (s *session) ForceSocketName(name []byte) int {
 	return -1
 }
 
-// listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises; -1: there is none.
+// listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises;
+// -1: there is none.
 func (sh *shared) listenerAt(socket []byte) int {
 	proto, rest := netio.UDP, socket
 	if word, behind, found := bytes.Cut(socket, []byte(":")); found {
@@ -203,7 +204,8 @@ func (s *session) AppendToReply(rows []byte) int {
 
 // The doors to the blacklist.
 
-// blockTries is how often a shard asks for the table's lock: others hold it for a bounded number of entries at a time.
+// blockTries is how often a shard asks for the table's lock: others hold it for a bounded number of
+// entries at a time.
 const blockTries = 4
 
 // source is where the message at hand came from, as the list has it.
@@ -262,8 +264,8 @@ func (s *session) SourceBlocked() bool {
 	return list.Listed(proto, &addr, s.w.core.Now()/1e6)
 }
 
-// SetBlockIgnore: no response ever lists its destination here, so that its mask is only remembered for BlockIgnore. In the reply
-// route of a branch the mask of the request is the branch's.
+// SetBlockIgnore: no response ever lists its destination here, so that its mask is only remembered
+// for BlockIgnore. In the reply route of a branch the mask of the request is the branch's.
 func (s *session) SetBlockIgnore(whose route.BlockWhose, mask route.BlockReasons) {
 	switch {
 	case whose == route.OfReply:

@@ -57,7 +57,8 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		}
 	}
 	if c.AdvertisedHost, c.AdvertisedPort = set.Core.AdvertisedAddress, int(set.Core.AdvertisedPort); strings.Contains(c.AdvertisedHost, ":") && c.AdvertisedHost[0] != '[' {
-		c.AdvertisedHost = "[" + c.AdvertisedHost + "]" // an IPv6 address (RFC 3261 §25.1, IPv6reference)
+		// an IPv6 address (RFC 3261 §25.1, IPv6reference)
+		c.AdvertisedHost = "[" + c.AdvertisedHost + "]"
 	}
 	for _, a := range set.Core.Alias {
 		c.Aliases = append(c.Aliases, proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port)})
@@ -65,9 +66,10 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	return c
 }
 
-// hostKey is the secret behind marks of a kind: made of the host's identity (machine-id(5)), so that calls outlive the process. Where there is
-// none, as in most containers, that of the boot takes its place; without either it is random, and calls set up before a restart are
-// not known after it.
+// hostKey is the secret behind marks of a kind: made of the host's identity (machine-id(5)), so
+// that calls outlive the process. Where there is none, as in most containers, that of the boot
+// takes its place; without either it is random, and calls set up before a restart are not known
+// after it.
 func hostKey(kind string) [sha256.Size]byte {
 	for _, path := range []string{"/etc/machine-id", "/proc/sys/kernel/random/boot_id"} {
 		if id, err := os.ReadFile(path); err == nil && len(id) >= 16 {

@@ -15,10 +15,11 @@ type ShardStats struct {
 	Shard    int
 	Counters []NamedCount      // all of them, in a fixed order
 	Dropped  map[string]uint64 // datagrams without an answer, by reason; those not zero
-	// Failed are the final responses of 300 or more that were made here, and BranchesFailed the branches that did not bring a call about, both by
-	// "code cause" (proxy.Cause); those not zero.
+	// Failed are the final responses of 300 or more that were made here, and BranchesFailed the
+	// branches that did not bring a call about, both by "code cause" (proxy.Cause); those not zero.
 	Failed, BranchesFailed map[string]uint64
-	Refused                map[string]uint64 // requests answered with an error of ours before the routing program saw them, by reason
+	// requests answered with an error of ours before the routing program saw them, by reason
+	Refused map[string]uint64
 }
 
 // NamedCount is one counter or gauge.

@@ -2,9 +2,10 @@ package shard
 
 import "log/slog"
 
-// strays counts, for one listener and second, what came to this shard though the kernel program should have brought it to another. Some may: where the program finds no
-// Call-ID it leaves the choice to the kernel. Many mean that a peer on this host, or behind a virtual network, sends bundles: the program sees only the first
-// datagram of each.
+// strays counts, for one listener and second, what came to this shard though the kernel program
+// should have brought it to another. Some may: where the program finds no Call-ID it leaves the
+// choice to the kernel. Many mean that a peer on this host, or behind a virtual network, sends
+// bundles: the program sees only the first datagram of each.
 type strays struct{ arrived, foreign uint32 }
 
 // many tells whether steering does more harm than good.

@@ -23,8 +23,8 @@ func (w *worker) takeStreams() int {
 	return len(packets)
 }
 
-// streamed takes one message, brought by the connection of that number, through steps 3 to 6. A panic costs its transaction
-// alone.
+// streamed takes one message, brought by the connection of that number, through steps 3 to 6. A
+// panic costs its transaction alone.
 func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	defer w.contain()
 	w.step = stepDatagram
@@ -43,8 +43,8 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	w.session.conn = 0 // contain does so after a panic
 }
 
-// faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are there; then its connection is
-// closed by the engine, since what follows cannot be told apart.
+// faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are
+// there; then its connection is closed by the engine, since what follows cannot be told apart.
 func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	reason, cause, phrase := MissingLength, proxy.Malformed, "Missing Content-Length"
 	switch fault {
@@ -68,8 +68,9 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	w.refuse(reason, cause, phrase, "")
 }
 
-// alias lets the connection serve requests to the sent-by of the request that it brought, if its Via says ";alias" (RFC 5923 §5):
-// tcp_accept_aliases. The address is the connection's own, only the port is the peer's word.
+// alias lets the connection serve requests to the sent-by of the request that it brought, if its
+// Via says ";alias" (RFC 5923 §5): tcp_accept_aliases. The address is the connection's own, only
+// the port is the peer's word.
 func (w *worker) alias(conn uint64) {
 	via, reason := w.m.TopVia()
 	if reason != parser.OK || via.Params.Empty() || !hasParam(via.Params.Of(w.m.Raw), "alias") {
@@ -82,7 +83,8 @@ func (w *worker) alias(conn uint64) {
 	w.conns.AliasOf(conn, port)
 }
 
-// hasParam tells whether a parameter list has one of that name, in any case of letters. Quoted strings have no business in a Via's.
+// hasParam tells whether a parameter list has one of that name, in any case of letters. Quoted
+// strings have no business in a Via's.
 func hasParam(params []byte, name string) bool {
 	for len(params) > 0 {
 		params = params[1:] // its ";"
@@ -107,7 +109,8 @@ func defaultSIPPort(t parser.Transport) uint16 {
 	return netio.TCP.DefaultPort()
 }
 
-// connections are what routing programs do with single connections, by number; stream.Engine has them.
+// connections are what routing programs do with single connections, by number; stream.Engine has
+// them.
 type connections interface {
 	State(conn uint64) stream.ConnState
 	Find(listener int, peer *netio.Addr) uint64

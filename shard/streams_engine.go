@@ -74,7 +74,8 @@ func (s *streamPort) name(domain []byte) string {
 	return name
 }
 
-// Failures translates the engine's. A message that a limit of ours kept back is not its destination's fault.
+// Failures translates the engine's. A message that a limit of ours kept back is not its
+// destination's fault.
 func (s *streamPort) Failures() []streamFailure {
 	s.failed = s.failed[:0]
 	for _, f := range s.p.Failures() {
@@ -106,7 +107,8 @@ func failureOf(f stream.Failure) streamFailure {
 	return t
 }
 
-// StreamLoops is how many event loops carry the streams when so many are asked for, 0 for as many as suit the shards.
+// StreamLoops is how many event loops carry the streams when so many are asked for, 0 for as many
+// as suit the shards.
 func StreamLoops(asked, shards int) int {
 	if asked <= 0 {
 		return min(shards, streamLoops)
@@ -114,7 +116,8 @@ func StreamLoops(asked, shards int) int {
 	return min(asked, MaxShards)
 }
 
-// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. It is nil if there is none.
+// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. It
+// is nil if there is none.
 func (s *Server) startStreams() error {
 	c := s.cfg.Streams
 	if len(c.Listeners) == 0 {
@@ -133,7 +136,8 @@ func (s *Server) startStreams() error {
 	return nil
 }
 
-// streamOwner names the shard of a message that came over a stream: that of its Call-ID, as for datagrams. Without one any will do: it is answered with 400.
+// streamOwner names the shard of a message that came over a stream: that of its Call-ID, as for
+// datagrams. Without one any will do: it is answered with 400.
 func streamOwner(shards int) func([]byte) int {
 	if shards == 1 {
 		return func([]byte) int { return 0 }

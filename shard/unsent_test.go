@@ -95,7 +95,8 @@ func TestWhatKeepsFromSending(t *testing.T) {
 	names := map[string][]proxy.Endpoint{"silent.example": nil}
 	here, _ := read("127.0.0.1:7005")
 	names["here.example"] = []proxy.Endpoint{{Addr: here}}
-	cannot := map[string]string{ // the first destination, and what is answered if it is the only one
+	// the first destination, and what is answered if it is the only one
+	cannot := map[string]string{
 		"sip:[::1]:7000":                   "477", // no listener has its family
 		"sip:127.0.0.1:7000;transport=tcp": "478", // nor its transport
 		"sip:gone.example":                 "478",

@@ -13,10 +13,12 @@ import (
 	"viaduct/parser"
 )
 
-// weather plays a flow over a network that loses, doubles and reorders 5 % each (in every fourth run 20 %) of the datagrams in either direction. The ends are user agents that
-// repeat what is lost: the caller by Timers A and E, with an ACK for each final it hears; the called side its last response for each
-// repeated request, and its finals to an INVITE until the ACK comes (§13.3.1.4, §17.2.1). What they say, and in which order, is the flow's text;
-// each step waits for what it answers.
+// weather plays a flow over a network that loses, doubles and reorders 5 % each (in every fourth
+// run 20 %) of the datagrams in either direction. The ends are user agents that repeat what is
+// lost: the caller by Timers A and E, with an ACK for each final it hears; the called side its last
+// response for each repeated request, and its finals to an INVITE until the ACK comes (§13.3.1.4,
+// §17.2.1). What they say, and in which order, is the flow's text; each step waits for what it
+// answers.
 type weather struct {
 	*flow
 	percent int
@@ -84,7 +86,8 @@ func (w *weather) cross(arrive func()) {
 	for range copies {
 		delay := time.Duration(1+w.rng.IntN(10)) * time.Millisecond
 		if w.rng.IntN(100) < w.percent {
-			delay += time.Duration(w.rng.IntN(900)) * time.Millisecond // behind what was sent after it
+			// behind what was sent after it
+			delay += time.Duration(w.rng.IntN(900)) * time.Millisecond
 		}
 		w.after(delay, arrive)
 	}
@@ -167,7 +170,8 @@ func (w *weather) called(at, key string, m *parser.Message) {
 	w.uas[at] = append(w.uas[at], &uas{key: key, method: m.Method.String(), request: bytes.Clone(m.Raw)})
 }
 
-// respond sends what a called side says, and again until it is acknowledged if it is the final of an INVITE.
+// respond sends what a called side says, and again until it is acknowledged if it is the final of
+// an INVITE.
 func (w *weather) respond(at string, s *uas, response []byte) {
 	s.response = response
 	w.toProxy(at, response)
@@ -259,18 +263,21 @@ func hopAck(invite []byte, final *parser.Message) []byte {
 	return b.Bytes()
 }
 
-// nthRequest is the request that an answer step answers: the nth of a method that came to an address.
+// nthRequest is the request that an answer step answers: the nth of a method that came to an
+// address.
 type nthRequest struct {
 	method string
 	n      int
 }
 
-// withoutWeather tells whether the flow has streams, which lose, double and reorder nothing, or waits for names.
+// withoutWeather tells whether the flow has streams, which lose, double and reorder nothing, or
+// waits for names.
 func withoutWeather(a *txtar.Archive) bool {
 	return slices.ContainsFunc(a.Files, func(s txtar.File) bool { return s.Name == "names" || strings.Contains(s.Name, "tcp:") })
 }
 
-// rehearse plays the flow in good weather and finds out which request each answer step answers, and how each transaction ends.
+// rehearse plays the flow in good weather and finds out which request each answer step answers, and
+// how each transaction ends.
 func rehearse(t *testing.T, a *txtar.Archive) (answers map[int]nthRequest, finals map[string][]int) {
 	f := equipped(t, a)
 	answers = map[int]nthRequest{}
@@ -398,8 +405,9 @@ func (w *weather) answer(words []string, to nthRequest, more string) {
 	}
 }
 
-// TestFlowsInBadWeather: nothing is left, no answer is wrong, and the calls that end well on a good network nearly all do on a bad one; every INVITE has a
-// final. In every fourth run one point of a hundred panics as well: then nothing is left and no answer is wrong.
+// TestFlowsInBadWeather: nothing is left, no answer is wrong, and the calls that end well on a good
+// network nearly all do on a bad one; every INVITE has a final. In every fourth run one point of a
+// hundred panics as well: then nothing is left and no answer is wrong.
 func TestFlowsInBadWeather(t *testing.T) {
 	total, same := 0, 0
 	eachFlow(t, func(t *testing.T, a *txtar.Archive) {
@@ -409,10 +417,13 @@ func TestFlowsInBadWeather(t *testing.T) {
 		answers, want := rehearse(t, a)
 		f := equipped(t, a)
 		f.faulty = false
-		refuses := slices.ContainsFunc(a.Files, func(s txtar.File) bool { return strings.HasPrefix(s.Name, "icmp ") }) // may be before or behind an answer
-		refuses = refuses || strings.Contains(t.Name(), "/late-") ||                                                   // what comes late may come in time, and the other way round
+		// may be before or behind an answer
+		refuses := slices.ContainsFunc(a.Files, func(s txtar.File) bool { return strings.HasPrefix(s.Name, "icmp ") })
+		// what comes late may come in time, and the other way round
+		refuses = refuses || strings.Contains(t.Name(), "/late-") ||
 			slices.ContainsFunc(a.Files, func(s txtar.File) bool {
-				return strings.HasPrefix(s.Name, "in ") && strings.HasPrefix(string(s.Data), "SIP/2.0 ") // nobody repeats a response that is written out
+				// nobody repeats a response that is written out
+				return strings.HasPrefix(s.Name, "in ") && strings.HasPrefix(string(s.Data), "SIP/2.0 ")
 			})
 		for seed := range uint64(weatherSeeds) {
 			f.again(a)

@@ -17,14 +17,16 @@ type HugeMode uint8
 const (
 	// HugeOff asks for nothing.
 	HugeOff HugeMode = iota
-	// HugeTry takes the hugetlb pool if it has enough pages (memfd only), else has the kernel collapse the arena into
-	// transparent huge pages (Linux 6.1), else advises it. Not getting them is told by Describe and is no error.
+	// HugeTry takes the hugetlb pool if it has enough pages (memfd only), else has the kernel
+	// collapse the arena into transparent huge pages (Linux 6.1), else advises it. Not getting them
+	// is told by Describe and is no error.
 	HugeTry
 )
 
 // Config says what arena to make.
 type Config struct {
-	// Bytes is the size of everything, MinArenaBytes to MaxArenaBytes; rounded down to whole pages. 0 is not a size.
+	// Bytes is the size of everything, MinArenaBytes to MaxArenaBytes; rounded down to whole pages.
+	// 0 is not a size.
 	Bytes int64
 	// Shards is the number of writers, 1 to MaxShards; fixed for the arena's life.
 	Shards int
@@ -32,18 +34,21 @@ type Config struct {
 	Prefault bool
 	// HugePages asks for huge pages; it pre-faults, since only memory that is there can be huge.
 	HugePages HugeMode
-	// Mlock keeps the arena from being swapped (C4's mlock_pages). Failing is told by Describe and is no error.
+	// Mlock keeps the arena from being swapped (C4's mlock_pages). Failing is told by Describe and
+	// is no error.
 	Mlock bool
-	// RingBytes is the size of one ring, a power of two from MinRingBytes; 0 chooses DefaultRingBytes or MinRingBytes.
+	// RingBytes is the size of one ring, a power of two from MinRingBytes; 0 chooses
+	// DefaultRingBytes or MinRingBytes.
 	RingBytes int
 	// Layout is the hash of the users' record layouts (LayoutOf), compared by AttachFile.
 	Layout uint64
-	// Path names a file to make and keep, on a memory file system such as /dev/shm; it must not exist. "" makes a memfd,
-	// or what comes nearest.
+	// Path names a file to make and keep, on a memory file system such as /dev/shm; it must not
+	// exist. "" makes a memfd, or what comes nearest.
 	Path string
 }
 
-// Arena is the mapped memory. Its methods may be called by any goroutine; what they return follows the package's ownership table.
+// Arena is the mapped memory. Its methods may be called by any goroutine; what they return follows
+// the package's ownership table.
 type Arena struct {
 	// base is the mapping: outside the Go heap, of g.bytes bytes, valid until Close.
 	base     unsafe.Pointer
@@ -90,7 +95,8 @@ func create(c Config, from []source) (*Arena, error) {
 		return nil, err
 	}
 	a.told = fmt.Sprintf("arena %d MB: %s, %s", g.bytes>>20, back.name, notes)
-	// A memfd is zero, and zero is an empty arena: all chunks free, all slots free, rings and mailboxes empty.
+	// A memfd is zero, and zero is an empty arena: all chunks free, all slots free, rings and
+	// mailboxes empty.
 	*a.head = arenaHeader{Magic: arenaMagic, Version: arenaVersion, Own: ownLayout, Layout: c.Layout,
 		Bytes: uint64(g.bytes), RingBytes: uint64(g.ringBytes), Shards: uint32(g.shards), Chunks: uint32(g.chunks), FirstAt: uint64(g.firstAt), Epoch: 1}
 	for i := range a.mails {
@@ -157,7 +163,8 @@ func newArena(g geometry, back backing) *Arena {
 	return a
 }
 
-// at is the address of a byte of the arena. n comes from the geometry, never from the arena's contents.
+// at is the address of a byte of the arena. n comes from the geometry, never from the arena's
+// contents.
 func (a *Arena) at(n int64) unsafe.Pointer { return unsafe.Add(a.base, n) }
 
 // block is shard i's; i == Shards() is the shared one. In the arena, inside by layOut, until Close.
@@ -174,12 +181,12 @@ func (a *Arena) Describe() string { return a.told }
 // Shards is the number of shards the arena was made for.
 func (a *Arena) Shards() int { return a.g.shards }
 
-// Epoch counts the processes that owned the arena: 1 for its maker, one more at each Recover. A record's key that includes it
-// is never mistaken for one of before.
+// Epoch counts the processes that owned the arena: 1 for its maker, one more at each Recover. A
+// record's key that includes it is never mistaken for one of before.
 func (a *Arena) Epoch() uint64 { return atomic.LoadUint64(&a.head.Epoch) }
 
-// File is the descriptor to hand to the next process (os/exec ExtraFiles, SCM_RIGHTS); nil with a SysV segment. It belongs to
-// the arena and is closed with it.
+// File is the descriptor to hand to the next process (os/exec ExtraFiles, SCM_RIGHTS); nil with a
+// SysV segment. It belongs to the arena and is closed with it.
 func (a *Arena) File() *os.File { return a.back.file }
 
 // Slab is shard i's.
@@ -193,7 +200,8 @@ func (a *Arena) Slab(i int) *Slab {
 // Shared is the slab of what belongs to no shard: tables, lock sets.
 func (a *Arena) Shared() *Shared { return &a.shared }
 
-// TotalBytes is what slots can be made of: all chunks, in bytes. It is less than Config.Bytes by rings, mailboxes and counters.
+// TotalBytes is what slots can be made of: all chunks, in bytes. It is less than Config.Bytes by
+// rings, mailboxes and counters.
 func (a *Arena) TotalBytes() uint64 { return uint64(a.g.chunks) * chunkBytes }
 
 // UsedBytes is what slots in use take in all slabs, in bytes of their classes.
@@ -205,11 +213,12 @@ func (a *Arena) UsedBytes() uint64 {
 	return n
 }
 
-// FreeBytes is TotalBytes less what the slots in use take. Not all of it serves every class: see PoolBytes.
+// FreeBytes is TotalBytes less what the slots in use take. Not all of it serves every class: see
+// PoolBytes.
 func (a *Arena) FreeBytes() uint64 { return a.TotalBytes() - a.UsedBytes() }
 
-// PoolBytes is what no slab has taken, in bytes: room for any class of any shard. Exact in the process that owns the arena
-// only.
+// PoolBytes is what no slab has taken, in bytes: room for any class of any shard. Exact in the
+// process that owns the arena only.
 func (a *Arena) PoolBytes() uint64 { return uint64(a.pool.free.Load()) * chunkBytes }
 
 // Ring is the ring that shard from pushes to and shard to pops; from and to differ.
@@ -243,8 +252,9 @@ func (a *Arena) closeBells() {
 	}
 }
 
-// Close unmaps the arena and closes its descriptors. Every pointer and view into it is dead afterwards: first stop whoever
-// uses them. A memfd or SysV segment ends with its last user; a file at Config.Path stays, for AttachFile or for os.Remove.
+// Close unmaps the arena and closes its descriptors. Every pointer and view into it is dead
+// afterwards: first stop whoever uses them. A memfd or SysV segment ends with its last user; a file
+// at Config.Path stays, for AttachFile or for os.Remove.
 func (a *Arena) Close() error {
 	a.closeBells()
 	err := a.back.close()
@@ -255,8 +265,9 @@ func (a *Arena) Close() error {
 	return nil
 }
 
-// lockFile keeps a second process from owning an arena kept in a file: flock falls with its holder, so kill -9 frees it. A
-// descriptor that was handed over shares the lock, hence does not stand in its own way.
+// lockFile keeps a second process from owning an arena kept in a file: flock falls with its holder,
+// so kill -9 frees it. A descriptor that was handed over shares the lock, hence does not stand in
+// its own way.
 func (b *backing) lockFile() error {
 	if b.file == nil {
 		return nil

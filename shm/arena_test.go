@@ -246,7 +246,8 @@ func TestMlock(t *testing.T) {
 	}
 }
 
-// A limit that is too low is a warning, not an error. The kernel does not limit root, so the thread drops the capability.
+// A limit that is too low is a warning, not an error. The kernel does not limit root, so the thread
+// drops the capability.
 func TestMlockRefused(t *testing.T) {
 	done := make(chan bool)
 	go func() { // a thread of its own, which ends with it, being locked

@@ -7,9 +7,10 @@ type class struct {
 	slots uint32 // slots in one chunk
 }
 
-// classSizes is dense between 256 and 2048 bytes, where SIP messages (300–1400 bytes) and transactions are: at most a fifth of a
-// slot is wasted there, 7 % on average over message sizes. Each class in use pins at least one chunk per shard, so there are
-// no more than that. The last three divide a chunk by 4, 3 and 2.
+// classSizes is dense between 256 and 2048 bytes, where SIP messages (300–1400 bytes) and
+// transactions are: at most a fifth of a slot is wasted there, 7 % on average over message sizes.
+// Each class in use pins at least one chunk per shard, so there are no more than that. The last
+// three divide a chunk by 4, 3 and 2.
 var classSizes = [...]uint32{
 	64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1536, 1792, 2048, 2560, 3072, 4096,
 	6144, 8192, 12288, 16384, 32768, 65536, 87360, maxClassBytes,
@@ -28,7 +29,8 @@ var classes = func() (t [numClasses]class) {
 	return t
 }()
 
-// classOf maps a size, in units of Align rounded up, to its class: 2 KiB of which a SIP proxy touches the first line.
+// classOf maps a size, in units of Align rounded up, to its class: 2 KiB of which a SIP proxy
+// touches the first line.
 var classOf = func() (t [maxClassBytes/Align + 1]uint8) {
 	c := uint8(0)
 	for u := range t {
@@ -40,7 +42,8 @@ var classOf = func() (t [maxClassBytes/Align + 1]uint8) {
 	return t
 }()
 
-// SlotBytes is what Alloc of n bytes takes from the arena: the size of the class, or of the span, that n falls into.
+// SlotBytes is what Alloc of n bytes takes from the arena: the size of the class, or of the span,
+// that n falls into.
 func SlotBytes(n int) int {
 	if n <= maxClassBytes {
 		return int(classSizes[classOf[(n+Align-1)/Align]])

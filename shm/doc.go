@@ -1,7 +1,8 @@
 // Package shm is step 0 of a packet's journey: the ground the other steps stand on.
 //
-// It keeps all call state off the Go heap, in one arena of fixed size that outlives the process: records in slabs, byte rings
-// and mailboxes between shards, doorbells, lock sets, counters. The garbage collector sees none of it.
+// It keeps all call state off the Go heap, in one arena of fixed size that outlives the process:
+// records in slabs, byte rings and mailboxes between shards, doorbells, lock sets, counters. The
+// garbage collector sees none of it.
 //
 // # Ownership
 //
@@ -14,9 +15,10 @@
 //
 // # What kill -9 leaves behind
 //
-// The process may die between any two instructions, and the next one attaches the same memory and goes on. SIGKILL stops a
-// thread at an instruction boundary: every store before it is in the arena and none after it is, so the order of the stores in
-// the code is the whole of the protocol, and an atomic store is there to keep the compiler (and readers on other CPUs) to it.
+// The process may die between any two instructions, and the next one attaches the same memory and
+// goes on. SIGKILL stops a thread at an instruction boundary: every store before it is in the arena
+// and none after it is, so the order of the stores in the code is the whole of the protocol, and an
+// atomic store is there to keep the compiler (and readers on other CPUs) to it.
 //
 //   - There is no address in the arena, only offsets (Off) and lengths.
 //   - A record counts from the store of its Header.State to StateLive (Slab.Publish), its last. Before that it is nothing.
@@ -26,13 +28,15 @@
 //   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process. Recover rebuilds them by
 //     walking the slots; so must whoever keeps an index or a timer wheel over records.
 //
-// Order of work for a record with parts: allocate the parts, set their Header.Owner to the record, fill, Publish them; fill
-// the record, Publish it. To end: Free the record first, then its parts, and allocate nothing in between (a new record in the
-// old one's slot would adopt what is left of it if the process died there). To swap a part: publish the new one, flip the
-// record's Pair to it, free the old one.
+// Order of work for a record with parts: allocate the parts, set their Header.Owner to the record,
+// fill, Publish them; fill the record, Publish it. To end: Free the record first, then its parts,
+// and allocate nothing in between (a new record in the old one's slot would adopt what is left of
+// it if the process died there). To swap a part: publish the new one, flip the record's Pair to it,
+// free the old one.
 //
 // # When not to use it
 //
-// For anything that holds a Go pointer, a file descriptor or a goroutine; for state that dies with the process anyway and is
-// not per call; for one-off buffers at start-up. The Go heap is good at those.
+// For anything that holds a Go pointer, a file descriptor or a goroutine; for state that dies with
+// the process anyway and is not per call; for one-off buffers at start-up. The Go heap is good at
+// those.
 package shm

@@ -14,15 +14,16 @@ const (
 	bellRung                // someone woke it
 )
 
-// Doorbell wakes one shard: an eventfd in its epoll set, and a word that says whether writing to it is needed. The shard:
+// Doorbell wakes one shard: an eventfd in its epoll set, and a word that says whether writing to it
+// is needed. The shard:
 //
 //	Arm
 //	a last look at rings and mailbox: Empty? else do not wait
 //	epoll_wait
 //	Disarm
 //
-// Others put something into a ring or mailbox and call Ring: a load while the shard is awake, one eventfd write (200–260 ns) by
-// the first who finds it sleeping.
+// Others put something into a ring or mailbox and call Ring: a load while the shard is awake, one
+// eventfd write (200–260 ns) by the first who finds it sleeping.
 type Doorbell struct {
 	word *bellWord // in the arena, until Close
 	fd   int
@@ -44,7 +45,8 @@ func (d *Doorbell) close() {
 	}
 }
 
-// FD is the eventfd, for the shard's epoll set (EPOLLIN). It belongs to the Doorbell, until the arena's Close.
+// FD is the eventfd, for the shard's epoll set (EPOLLIN). It belongs to the Doorbell, until the
+// arena's Close.
 func (d *Doorbell) FD() int { return d.fd }
 
 // Ring wakes the shard if it sleeps; any goroutine, after having made its message visible.
@@ -52,7 +54,8 @@ func (d *Doorbell) Ring() {
 	if atomic.LoadUint32(&d.word.state) == bellArmed && atomic.CompareAndSwapUint32(&d.word.state, bellArmed, bellRung) {
 		var one [8]byte
 		binary.NativeEndian.PutUint64(one[:], 1)
-		// It cannot block: the counter is at most the rings the shard has not read, and those are one per sleep.
+		// It cannot block: the counter is at most the rings the shard has not read, and those are
+		// one per sleep.
 		for {
 			if _, err := unix.Write(d.fd, one[:]); err != unix.EINTR {
 				return
@@ -70,8 +73,8 @@ func (d *Doorbell) Disarm() {
 		d.owed++
 	}
 	if d.owed != 0 {
-		// Slow path: once per wake-up. The write may come later than the state: then the next wait ends at once, for nothing, and
-		// the Disarm after it reads.
+		// Slow path: once per wake-up. The write may come later than the state: then the next wait
+		// ends at once, for nothing, and the Disarm after it reads.
 		var n [8]byte
 		if _, err := unix.Read(d.fd, n[:]); err == nil {
 			d.owed -= min(d.owed, binary.NativeEndian.Uint64(n[:]))

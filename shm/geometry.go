@@ -38,7 +38,8 @@ type slabWords struct {
 	_       [40]byte
 }
 
-// bellWord is a Doorbell's shared half, alone in its line: its owner writes it twice per sleep, others look at it per batch.
+// bellWord is a Doorbell's shared half, alone in its line: its owner writes it twice per sleep,
+// others look at it per batch.
 type bellWord struct {
 	state uint32
 	_     [60]byte
@@ -57,7 +58,8 @@ const (
 	chunkDescBytes  = unsafe.Sizeof(chunk{})
 )
 
-// geometry is where things are, computed from three numbers alike by Create and AttachFile. All in bytes from the start.
+// geometry is where things are, computed from three numbers alike by Create and AttachFile. All in
+// bytes from the start.
 type geometry struct {
 	bytes, ringBytes                  int64
 	shards                            int

@@ -18,8 +18,8 @@ import (
 // The variable that turns the test binary into the process that gets killed.
 const victimEnv = "VIADUCT_SHM_VICTIM"
 
-// victim attaches the arena on descriptor 3 or in a file, checks it, and works on it till it is killed: both shards, the shared
-// slab under its lock, a lock set, both rings.
+// victim attaches the arena on descriptor 3 or in a file, checks it, and works on it till it is
+// killed: both shards, the shared slab under its lock, a lock set, both rings.
 func victim(path string) {
 	die := func(err error) {
 		fmt.Println("FAIL", err)
@@ -93,8 +93,8 @@ func drain(in *Ring) error {
 	return nil
 }
 
-// TestKill kills a process at any instant, again and again over the same arena, and looks at what is left each time: no record
-// torn, none lost to the books, and the arena as good as before.
+// TestKill kills a process at any instant, again and again over the same arena, and looks at what
+// is left each time: no record torn, none lost to the books, and the arena as good as before.
 func TestKill(t *testing.T) {
 	t.Run("memfd", func(t *testing.T) { killRounds(t, "") })
 	t.Run("file", func(t *testing.T) {

@@ -19,9 +19,10 @@ func constHash(n []uint32) uint64 {
 	return d.Sum64()
 }
 
-// LayoutOf hashes the layouts of record types, given as values: for Config.Layout, so that no process reads another's records
-// by the wrong map. Names, types, offsets and sizes of all fields count, and the order of the records. It panics if a record
-// holds an address, since an address means nothing to the next process.
+// LayoutOf hashes the layouts of record types, given as values: for Config.Layout, so that no
+// process reads another's records by the wrong map. Names, types, offsets and sizes of all fields
+// count, and the order of the records. It panics if a record holds an address, since an address
+// means nothing to the next process.
 func LayoutOf(records ...any) uint64 {
 	var d xxhash.Digest
 	d.Reset()

@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock is a lock in shared memory, for goroutines of any process that maps the arena: a cache line, zero is free. Not recursive,
-// without owner (anybody may release it), without order among waiters. It spins shortly, then sleeps in the kernel (futex),
-// which stops the goroutine's thread: no shard takes one on the packet's path.
+// Lock is a lock in shared memory, for goroutines of any process that maps the arena: a cache line,
+// zero is free. Not recursive, without owner (anybody may release it), without order among waiters.
+// It spins shortly, then sleeps in the kernel (futex), which stops the goroutine's thread: no shard
+// takes one on the packet's path.
 //
 // Whoever dies holding it leaves it held until Recover.
 type Lock struct {
@@ -37,7 +38,8 @@ func (l *Lock) Get() {
 	}
 }
 
-// wait is Drepper's third mutex ("Futexes are tricky", 2011): who has slept takes the lock as 2, for it cannot know of others.
+// wait is Drepper's third mutex ("Futexes are tricky", 2011): who has slept takes the lock as 2,
+// for it cannot know of others.
 func (l *Lock) wait() {
 	for range lockSpins {
 		if atomic.LoadUint32(&l.word) == 0 && l.Try() {
@@ -45,8 +47,8 @@ func (l *Lock) wait() {
 		}
 	}
 	for atomic.SwapUint32(&l.word, 2) != 0 {
-		// Not FUTEX_PRIVATE: other processes wait on the same page. EAGAIN and EINTR lead to another look. Through Syscall, so that
-		// the scheduler can give the processor away.
+		// Not FUTEX_PRIVATE: other processes wait on the same page. EAGAIN and EINTR lead to
+		// another look. Through Syscall, so that the scheduler can give the processor away.
 		_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWait, 2, 0, 0, 0)
 	}
 	raceAcquire(unsafe.Pointer(l))
@@ -66,9 +68,9 @@ const (
 	futexWake = 1
 )
 
-// LockSet is n locks in one slot of the shared slab (Kamailio's lock_set_t). Life: NewLockSet (alloc and init), Get/Try/Release,
-// Destroy, Dealloc. The handle is on the Go heap; others find the set by Off with LockSetAt. Unlike Kamailio's, an index
-// outside 0..Len()-1 panics.
+// LockSet is n locks in one slot of the shared slab (Kamailio's lock_set_t). Life: NewLockSet
+// (alloc and init), Get/Try/Release, Destroy, Dealloc. The handle is on the Go heap; others find
+// the set by Off with LockSetAt. Unlike Kamailio's, an index outside 0..Len()-1 panics.
 type LockSet struct {
 	a     *Arena
 	off   Off
@@ -82,8 +84,8 @@ type lockSetHead struct {
 	_ [44]byte
 }
 
-// NewLockSet allocates n locks, 1 to MaxLocks, in shared memory, all free. False: the arena has no room for so many; a caller
-// retries with fewer (C3).
+// NewLockSet allocates n locks, 1 to MaxLocks, in shared memory, all free. False: the arena has no
+// room for so many; a caller retries with fewer (C3).
 func (a *Arena) NewLockSet(n int) (*LockSet, bool) {
 	if n < 1 || n > MaxLocks {
 		return nil, false
@@ -99,7 +101,8 @@ func (a *Arena) NewLockSet(n int) (*LockSet, bool) {
 	return set, true
 }
 
-// LockSetAt is the set at off, as told by Off in this process or another. It panics if there is none.
+// LockSetAt is the set at off, as told by Off in this process or another. It panics if there is
+// none.
 func (a *Arena) LockSetAt(off Off) *LockSet {
 	set := a.lockSetAt(off)
 	if set == nil {
@@ -160,7 +163,8 @@ func (s *LockSet) TryRC(i int) int {
 // Release frees lock i, whoever holds it.
 func (s *LockSet) Release(i int) { s.locks[i].Release() }
 
-// Destroy ends the use of the locks; before Dealloc. In memory there is nothing to do (with SysV semaphores there was).
+// Destroy ends the use of the locks; before Dealloc. In memory there is nothing to do (with SysV
+// semaphores there was).
 func (s *LockSet) Destroy() {}
 
 // Dealloc gives the memory back. The set, and every handle to it, is dead.

@@ -20,7 +20,8 @@ func waitFD(fd int, d time.Duration) bool {
 	}
 }
 
-// C3: 64 goroutines × n locks, counting exact. The counts are Go memory, so the race detector judges the locks too.
+// C3: 64 goroutines × n locks, counting exact. The counts are Go memory, so the race detector
+// judges the locks too.
 func TestLockSetCounts(t *testing.T) {
 	const goroutines, locks, rounds = 64, 16, 500
 	a := newTest(t, 4<<20, 1)

@@ -7,20 +7,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OffOf is the offset of a record that Ptr gave: the way back. p must point to the beginning of a slot of a.
+// OffOf is the offset of a record that Ptr gave: the way back. p must point to the beginning of a
+// slot of a.
 func OffOf[T any](a *Arena, p *T) Off {
 	return Off((uintptr(unsafe.Pointer(p)) - uintptr(a.base)) / Align)
 }
 
-// Live tells whether off, which may come from a stranger, names a live slot of the slab's shard and of that kind: it is the
-// beginning of a slot, and published. The owner's goroutine only.
+// Live tells whether off, which may come from a stranger, names a live slot of the slab's shard and
+// of that kind: it is the beginning of a slot, and published. The owner's goroutine only.
 func (s *Slab) Live(off Off, kind Kind) bool {
 	h := s.a.headerAt(off)
 	return h != nil && h.Kind == kind && h.Live() && s.a.chunkOf(off).load().shard() == s.shard
 }
 
-// View is a record in bytes that belong to another record. T must hold no pointer; b must be long enough and aligned for T, and
-// the view lasts as long as b. In bounds by the length check; unmoved since arena and heap memory stay where they are.
+// View is a record in bytes that belong to another record. T must hold no pointer; b must be long
+// enough and aligned for T, and the view lasts as long as b. In bounds by the length check; unmoved
+// since arena and heap memory stay where they are.
 func View[T any](b []byte) *T {
 	var zero T
 	p := unsafe.Pointer(unsafe.SliceData(b))
@@ -30,15 +32,17 @@ func View[T any](b []byte) *T {
 	return (*T)(p)
 }
 
-// NewIndex is a zeroed table of n words outside the arena and outside the Go heap: for indexes that are rebuilt rather than
-// recovered, too large for the collector to carry around. It lasts as long as the process. Huge pages are asked for, since
-// access is random: without them each look-up also misses the TLB.
+// NewIndex is a zeroed table of n words outside the arena and outside the Go heap: for indexes that
+// are rebuilt rather than recovered, too large for the collector to carry around. It lasts as long
+// as the process. Huge pages are asked for, since access is random: without them each look-up also
+// misses the TLB.
 func NewIndex(n int) ([]uint64, error) {
 	b, err := unix.Mmap(-1, 0, n*8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map an index of %d MiB: %w", n*8>>20, err)
 	}
-	// Hints: without them the table is slower, not wrong. Its pages are made now (Linux 5.14), so that no call waits for one.
+	// Hints: without them the table is slower, not wrong. Its pages are made now (Linux 5.14), so
+	// that no call waits for one.
 	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n), nil

@@ -12,8 +12,8 @@ import (
 //	|  use   | class  |   shard    | slots carved / span length|
 //	+--------+--------+------------+---------------------------+
 //
-// A slot exists once it is counted as carved: its header is written first, since the memory may hold anything. Written by the
-// slab that holds the chunk, with atomic stores.
+// A slot exists once it is counted as carved: its header is written first, since the memory may
+// hold anything. Written by the slab that holds the chunk, with atomic stores.
 type chunkWord uint64
 
 // Uses of a chunk.
@@ -33,8 +33,8 @@ func (w chunkWord) class() uint8  { return uint8(w >> 48) }
 func (w chunkWord) shard() int    { return int(uint16(w >> 32)) }
 func (w chunkWord) count() uint32 { return uint32(w) }
 
-// chunk describes one chunk, in the arena but apart from it: slots are aligned and the descriptors dense. A cache line, so that
-// two shards with neighbouring chunks do not meet.
+// chunk describes one chunk, in the arena but apart from it: slots are aligned and the descriptors
+// dense. A cache line, so that two shards with neighbouring chunks do not meet.
 type chunk struct {
 	word uint64 // chunkWord, atomic
 
@@ -49,8 +49,9 @@ type chunk struct {
 func (c *chunk) load() chunkWord   { return chunkWord(atomic.LoadUint64(&c.word)) }
 func (c *chunk) store(w chunkWord) { atomic.StoreUint64(&c.word, uint64(w)) }
 
-// pool is the set of free chunks: one bit each, taken and given back by compare-and-swap. On the Go heap, since nothing of it is
-// worth keeping: a chunk whose bit is cleared but whose word still says free was being taken when the process died.
+// pool is the set of free chunks: one bit each, taken and given back by compare-and-swap. On the Go
+// heap, since nothing of it is worth keeping: a chunk whose bit is cleared but whose word still
+// says free was being taken when the process died.
 type pool struct {
 	bits []atomic.Uint64
 	free atomic.Int64 // set bits, at most; decremented after a take, so 0 means a look is in vain
@@ -90,7 +91,8 @@ func (p *pool) take() int {
 	return -1
 }
 
-// takeRun takes n chunks in a row, the highest such run, away from where single chunks come from; -1 if there is none.
+// takeRun takes n chunks in a row, the highest such run, away from where single chunks come from;
+// -1 if there is none.
 func (p *pool) takeRun(n int) int {
 	if p.free.Load() < int64(n) {
 		return -1

@@ -20,7 +20,8 @@ import (
 // prepareBlock is how much one goroutine faults in at a time: some 50 ms of the kernel's zeroing.
 const prepareBlock = 64 << 20
 
-// prepare faults, enlarges and locks the pages as asked, and says what came of it. Only memory that cannot be had is an error.
+// prepare faults, enlarges and locks the pages as asked, and says what came of it. Only memory that
+// cannot be had is an error.
 func (a *Arena) prepare(c Config) (string, error) {
 	start := time.Now()
 	huge := "huge pages off"
@@ -44,8 +45,9 @@ func (a *Arena) prepare(c Config) (string, error) {
 
 // hugePages turns the arena into huge pages if the pool has not done so already.
 //
-// MADV_COLLAPSE (Linux 6.1) works at once and whatever /sys/kernel/mm/transparent_hugepage/shmem_enabled says, but only where a
-// page is present: so one page in each 2 MiB is touched first. Before any other page, it costs less than pre-faulting small
+// MADV_COLLAPSE (Linux 6.1) works at once and whatever
+// /sys/kernel/mm/transparent_hugepage/shmem_enabled says, but only where a page is present: so one
+// page in each 2 MiB is touched first. Before any other page, it costs less than pre-faulting small
 // pages (0.79 against 1.09 s per GiB with two threads, Xeon 2.5 GHz, Linux 6.18, 2026-11).
 func (a *Arena) hugePages() string {
 	if a.back.hugetlb {
@@ -79,7 +81,8 @@ func (a *Arena) hugePages() string {
 		firstLine("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"))
 }
 
-// prefault makes every page present and writable, in parallel: MADV_POPULATE_WRITE (Linux 5.14), else by touching.
+// prefault makes every page present and writable, in parallel: MADV_POPULATE_WRITE (Linux 5.14),
+// else by touching.
 func (a *Arena) prefault() (how string, err error) {
 	err = inBlocks(a.back.slice(), func(b []byte) error { return unix.Madvise(b, unix.MADV_POPULATE_WRITE) })
 	switch {
@@ -100,7 +103,8 @@ func touch(b []byte) {
 	}
 }
 
-// inBlocks runs f over b in pieces, on as many threads as there are CPUs, up to 8. It returns one of the errors.
+// inBlocks runs f over b in pieces, on as many threads as there are CPUs, up to 8. It returns one
+// of the errors.
 func inBlocks(b []byte, f func([]byte) error) error {
 	var next atomic.Int64
 	var first atomic.Pointer[error]
@@ -138,8 +142,8 @@ func (a *Arena) mlock() string {
 	return fmt.Sprintf("not locked (%v)", err)
 }
 
-// enoughMemory refuses what cannot end well: pre-faulting more than the machine or the control group has calls the OOM killer.
-// Without pre-faulting the operator has chosen to overcommit.
+// enoughMemory refuses what cannot end well: pre-faulting more than the machine or the control
+// group has calls the OOM killer. Without pre-faulting the operator has chosen to overcommit.
 func enoughMemory(c Config, need int64) error {
 	if !c.Prefault && !c.Mlock && c.HugePages == HugeOff {
 		return nil
@@ -153,7 +157,8 @@ func enoughMemory(c Config, need int64) error {
 	return nil
 }
 
-// available is what /proc/meminfo says can be had without harm (MemAvailable, Linux 3.14; hugetlb pages are not in it).
+// available is what /proc/meminfo says can be had without harm (MemAvailable, Linux 3.14; hugetlb
+// pages are not in it).
 func available() (bytesFree int64, ok bool) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AttachFile maps an arena made by another process, running or dead, whose records have the given layout. It only looks: Walk,
-// Ptr, Counters work, Alloc does not until Recover. The descriptor belongs to the arena from here on, unless there is an error.
+// AttachFile maps an arena made by another process, running or dead, whose records have the given
+// layout. It only looks: Walk, Ptr, Counters work, Alloc does not until Recover. The descriptor
+// belongs to the arena from here on, unless there is an error.
 func AttachFile(f *os.File, layout uint64) (*Arena, error) {
 	a, err := attach(f, layout)
 	if err != nil {
@@ -33,7 +34,8 @@ func attach(f *os.File, layout uint64) (*Arena, error) {
 		return nil, err
 	}
 	back.name = "attached " + f.Name()
-	g, err := checkHeader((*arenaHeader)(back.base), st.Size(), layout) // the mapping's first page, until close
+	// the mapping's first page, until close
+	g, err := checkHeader((*arenaHeader)(back.base), st.Size(), layout)
 	if err != nil {
 		return nil, errors.Join(err, back.unmap())
 	}
@@ -69,7 +71,8 @@ func checkHeader(h *arenaHeader, size int64, layout uint64) (geometry, error) {
 // unmap is close for a file that stays the caller's.
 func (b *backing) unmap() error { return unix.MunmapPtr(b.reserved, uintptr(b.bytes+b.slack)) }
 
-// Prepare pre-faults, enlarges and locks an attached arena as Create would have; the other fields of c do not count.
+// Prepare pre-faults, enlarges and locks an attached arena as Create would have; the other fields
+// of c do not count.
 func (a *Arena) Prepare(c Config) error {
 	notes, err := a.prepare(c)
 	if err == nil {
@@ -83,8 +86,8 @@ type Recovered struct {
 	// Live slots were kept; LiveBytes are the bytes of their classes.
 	Live      int
 	LiveBytes uint64
-	// Unpublished slots were between Alloc and Publish, Orphaned ones belonged to a record that is gone, Unheld ones to a
-	// record that said no. All were freed: ReclaimedBytes.
+	// Unpublished slots were between Alloc and Publish, Orphaned ones belonged to a record that is
+	// gone, Unheld ones to a record that said no. All were freed: ReclaimedBytes.
 	Unpublished, Orphaned, Unheld int
 	ReclaimedBytes                uint64
 	// Chunks were being taken or given back; they are in the pool.
@@ -101,12 +104,14 @@ func (r Recovered) String() string {
 		r.Live, r.LiveBytes, r.Unpublished, r.Orphaned, r.Unheld, r.ReclaimedBytes, r.Chunks, r.Rings, r.Locks)
 }
 
-// Recover makes an attached arena this process's own: reclaims slots that do not count, rebuilds free lists, the pool and use
-// counts from the slots, empties mailboxes, frees locks. Then Alloc works and Walk gives each shard its records. The process
-// before must be dead; for an arena in a file this is checked. Being killed in Recover does no harm: the next Recover goes on.
+// Recover makes an attached arena this process's own: reclaims slots that do not count, rebuilds
+// free lists, the pool and use counts from the slots, empties mailboxes, frees locks. Then Alloc
+// works and Walk gives each shard its records. The process before must be dead; for an arena in a
+// file this is checked. Being killed in Recover does no harm: the next Recover goes on.
 //
-// holds is asked whether the live record at owner refers to the slot at part, whose Header.Owner it is; it only reads. It decides
-// about parts that were published and not yet put into their record, or taken out of it and not yet freed. nil: all are held.
+// holds is asked whether the live record at owner refers to the slot at part, whose Header.Owner it
+// is; it only reads. It decides about parts that were published and not yet put into their record,
+// or taken out of it and not yet freed. nil: all are held.
 func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 	var r Recovered
 	if a.ready {
@@ -145,7 +150,8 @@ func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 	return r, nil
 }
 
-// reclaim frees every slot that does not count. It changes nothing else, so the answers do not depend on the order.
+// reclaim frees every slot that does not count. It changes nothing else, so the answers do not
+// depend on the order.
 func (a *Arena) reclaim(holds func(owner, part Off) bool, r *Recovered) {
 	a.eachSlot(-1, func(off Off, h *Header) bool {
 		size := uint64(a.slotBytes(off, h))

@@ -315,7 +315,8 @@ func FuzzAttach(f *testing.F) {
 			w.step()
 		}
 		a.NewLockSet(5)
-		// Each 12 bytes are a place and a word: among descriptors, slot headers, ring and shard words.
+		// Each 12 bytes are a place and a word: among descriptors, slot headers, ring and shard
+		// words.
 		var slots []Off
 		a.eachSlot(-1, func(off Off, h *Header) bool { slots = append(slots, off); return true })
 		for ; len(script) >= 12; script = script[12:] {

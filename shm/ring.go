@@ -12,16 +12,19 @@ import (
 //	| free …         | published, not yet     | committed     | free …
 //	|                | released: consumer's   | producer's    |
 //
-// Positions count bytes since the arena was made and are reduced to the ring's size for use. A record is an 8-byte word with its
-// length, the bytes, and padding to 8. A record that begins in the ring may end in the slop behind it, as many bytes of the next
-// round being skipped; one that would end beyond begins the next round instead, after a skip mark.
+// Positions count bytes since the arena was made and are reduced to the ring's size for use. A
+// record is an 8-byte word with its length, the bytes, and padding to 8. A record that begins in
+// the ring may end in the slop behind it, as many bytes of the next round being skipped; one that
+// would end beyond begins the next round instead, after a skip mark.
 //
-// tail is stored by Publish and loaded by Next; head is stored by Release and loaded by Reserve when the room it knows of is
-// spent. Both positions are in the arena, so a process that attaches goes on with what was published and not released.
+// tail is stored by Publish and loaded by Next; head is stored by Release and loaded by Reserve
+// when the room it knows of is spent. Both positions are in the arena, so a process that attaches
+// goes on with what was published and not released.
 //
-// Copying a datagram through the ring beats passing a reference to it: the source is hot in the producer's cache and the
-// ownership is simple (measured: 594–618 against 777 ns per datagram of 800 bytes, two cores). Push and pop of 700 bytes: 49 ns in
-// batches of 32 on one core, 55 ns across two (BenchmarkRing700, …Across, best of 8, Xeon 2.5 GHz, Linux 6.18, 2026-11).
+// Copying a datagram through the ring beats passing a reference to it: the source is hot in the
+// producer's cache and the ownership is simple (measured: 594–618 against 777 ns per datagram of
+// 800 bytes, two cores). Push and pop of 700 bytes: 49 ns in batches of 32 on one core, 55 ns
+// across two (BenchmarkRing700, …Across, best of 8, Xeon 2.5 GHz, Linux 6.18, 2026-11).
 type Ring struct {
 	// Set once; in the arena, until Close.
 	tail *uint64
@@ -67,16 +70,19 @@ func (r *Ring) reset() {
 	r.pos, r.at, r.headSeen, r.tailSeen, r.reserved = 0, 0, 0, 0, 0
 }
 
-// MaxRecordBytes is the largest record the ring takes for certain when it is empty, wherever it stands: 66 KiB for MinRingBytes.
+// MaxRecordBytes is the largest record the ring takes for certain when it is empty, wherever it
+// stands: 66 KiB for MinRingBytes.
 func (r *Ring) MaxRecordBytes() int { return int(r.cap+ringSlopBytes)/2 - ringWordBytes }
 
-// word is the length word at a position. In the ring: positions are multiples of 8 and below cap once reduced.
+// word is the length word at a position. In the ring: positions are multiples of 8 and below cap
+// once reduced.
 func (r *Ring) word(pos uint64) *uint32 {
 	return (*uint32)(unsafe.Add(r.data, pos&(r.cap-1)))
 }
 
-// Reserve gives the producer room for a record of n bytes, to be filled before Commit. Nil: the ring is full, or n is more than
-// MaxRecordBytes. A second Reserve before Commit replaces the first. Valid until Commit.
+// Reserve gives the producer room for a record of n bytes, to be filled before Commit. Nil: the
+// ring is full, or n is more than MaxRecordBytes. A second Reserve before Commit replaces the
+// first. Valid until Commit.
 func (r *Ring) Reserve(n int) []byte {
 	if uint(n) > uint(r.MaxRecordBytes()) {
 		return nil
@@ -99,15 +105,16 @@ func (r *Ring) Reserve(n int) []byte {
 	}
 	*r.word(r.pos) = uint32(n)
 	r.reserved = size
-	// The ring's memory, [at+8, at+size) within cap and slop by the check above, until the consumer's Release.
+	// The ring's memory, [at+8, at+size) within cap and slop by the check above, until the
+	// consumer's Release.
 	return unsafe.Slice((*byte)(unsafe.Add(r.data, at+ringWordBytes)), n)[:n:n]
 }
 
 // Cap is the ring's size in bytes.
 func (r *Ring) Cap() int { return int(r.cap) }
 
-// Free is how many bytes the consumer has left to the producer, about: records take a few more than their own, and must not wrap. The producer's question; it reads a line
-// that the consumer writes.
+// Free is how many bytes the consumer has left to the producer, about: records take a few more than
+// their own, and must not wrap. The producer's question; it reads a line that the consumer writes.
 func (r *Ring) Free() int {
 	r.headSeen = atomic.LoadUint64(r.head)
 	return int(r.cap - (r.pos - r.headSeen))
@@ -122,7 +129,8 @@ func (r *Ring) Commit() {
 	r.reserved = 0
 }
 
-// Publish shows the consumer what was committed, once per batch, and reports whether it sleeps: then Ring its Doorbell.
+// Publish shows the consumer what was committed, once per batch, and reports whether it sleeps:
+// then Ring its Doorbell.
 //
 //	producer                          consumer
 //	store tail                        Arm: store "armed"
@@ -171,7 +179,8 @@ func (r *Ring) Release() {
 	}
 }
 
-// Empty reports whether nothing is published beyond what Next returned: the consumer's last look after Arm.
+// Empty reports whether nothing is published beyond what Next returned: the consumer's last look
+// after Arm.
 func (r *Ring) Empty() bool { return r.at == atomic.LoadUint64(r.tail) }
 
 // check walks an attached ring from head to tail and reports whether it is one.

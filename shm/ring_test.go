@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// playRing drives a ring by a script and compares it with a plain queue: each byte pair is an operation.
+// playRing drives a ring by a script and compares it with a plain queue: each byte pair is an
+// operation.
 func playRing(t *testing.T, r *Ring, script []byte) {
 	t.Helper()
 	var committed, published, held [][]byte
@@ -162,7 +163,8 @@ func TestRingLargest(t *testing.T) {
 	mustPanic(t, "commit", r.Commit)
 }
 
-// Two goroutines with doorbells on both sides: every record arrives, in order, and nobody sleeps over one.
+// Two goroutines with doorbells on both sides: every record arrives, in order, and nobody sleeps
+// over one.
 func TestRingAcross(t *testing.T) {
 	const records = 50_000
 	a := newTest(t, 8<<20, 2)

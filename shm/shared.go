@@ -1,7 +1,8 @@
 package shm
 
-// Shared is the slab of records that belong to no shard: Slab's methods behind a lock, for any goroutine. The lock is released by
-// defer, because a shard survives a panic, and must not take the others with it.
+// Shared is the slab of records that belong to no shard: Slab's methods behind a lock, for any
+// goroutine. The lock is released by defer, because a shard survives a panic, and must not take the
+// others with it.
 type Shared struct {
 	slab *Slab
 	lock *Lock // in the arena

@@ -6,11 +6,11 @@ import (
 	"unsafe"
 )
 
-// Slab hands out one shard's slots. Only that shard's goroutine calls Alloc, Publish, Free, Trim and Refuse; UsedBytes and Walk
-// are for anybody.
+// Slab hands out one shard's slots. Only that shard's goroutine calls Alloc, Publish, Free, Trim
+// and Refuse; UsedBytes and Walk are for anybody.
 //
-// Chunks with room form a list per class, the one last freed into first; slots freed in a chunk are a stack. So the memory that
-// comes back is the memory that is in the cache.
+// Chunks with room form a list per class, the one last freed into first; slots freed in a chunk are
+// a stack. So the memory that comes back is the memory that is in the cache.
 type Slab struct {
 	a       *Arena
 	words   *slabWords // in the arena, until Close
@@ -35,7 +35,8 @@ func (s *Slab) init(a *Arena, shard int) {
 	*s = Slab{a: a, words: &a.block(shard).slab, shard: shard, refuse: -1, scarce: int64(spareFloor * (a.g.shards + 1))}
 }
 
-// at is the chunk with index i-1, as lists number them. In the arena; i comes from our own lists, within the descriptors.
+// at is the chunk with index i-1, as lists number them. In the arena; i comes from our own lists,
+// within the descriptors.
 func (s *Slab) at(i uint32) *chunk { return &s.a.chunks[i-1] }
 
 // header is the slot's header without Ptr's check: off comes from a chunk's own lists.
@@ -44,12 +45,12 @@ func (a *Arena) header(off Off) *Header { return (*Header)(unsafe.Add(a.base, ui
 // chunkOf is the descriptor of the chunk that off is in.
 func (a *Arena) chunkOf(off Off) *chunk { return &a.chunks[(uint32(off)-a.firstOff)/chunkUnits] }
 
-// Alloc takes a slot of at least bytes, Header included, from HeaderBytes to MaxSlotBytes. It belongs to the caller, is reserved
-// (not live) until Publish, and holds anything beyond its Header. False: the arena is full, an ordinary event. SlotBytes tells
-// what the slot takes.
+// Alloc takes a slot of at least bytes, Header included, from HeaderBytes to MaxSlotBytes. It
+// belongs to the caller, is reserved (not live) until Publish, and holds anything beyond its
+// Header. False: the arena is full, an ordinary event. SlotBytes tells what the slot takes.
 //
-// 19 ns together with Publish and Free, 387 ns for the Go heap's make: BenchmarkAllocPublishFree and BenchmarkHeapBaseline, best of 8,
-// Xeon 2.5 GHz, loaded, Linux 6.18, 2026-11.
+// 19 ns together with Publish and Free, 387 ns for the Go heap's make: BenchmarkAllocPublishFree
+// and BenchmarkHeapBaseline, best of 8, Xeon 2.5 GHz, loaded, Linux 6.18, 2026-11.
 func (s *Slab) Alloc(kind Kind, bytes int) (Off, bool) {
 	if uint(bytes) > maxClassBytes || s.refuse >= 0 || s.short {
 		return s.allocSlow(kind, bytes)
@@ -76,8 +77,8 @@ func (s *Slab) Alloc(kind Kind, bytes int) (Off, bool) {
 	return off, true
 }
 
-// carve makes a slot of room in chunk i-1 that was not used since the chunk was taken: first its header, for the memory may hold
-// anything, then the word that makes it a slot.
+// carve makes a slot of room in chunk i-1 that was not used since the chunk was taken: first its
+// header, for the memory may hold anything, then the word that makes it a slot.
 func (s *Slab) carve(kind Kind, class uint8, i uint32) Off {
 	c, k := s.at(i), &classes[class]
 	w := c.load()
@@ -142,18 +143,20 @@ func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 	return off, ok
 }
 
-// Reserve makes Alloc leave room for work that is to be served when other work is refused, until it is called again; 0, 0, the state at
-// first, is no reserve. Of the pool it leaves pool bytes, in whole chunks. Where the other work has taken some of these, they are
-// chunks of its classes now, whose slots come free again: then Alloc leaves each bytes of free slots in each class alone, of which the
-// part counts that the pool has not got any more. Else those that are refused would take what the others gave back, slot by slot, until
-// nothing was reserved.
+// Reserve makes Alloc leave room for work that is to be served when other work is refused, until it
+// is called again; 0, 0, the state at first, is no reserve. Of the pool it leaves pool bytes, in
+// whole chunks. Where the other work has taken some of these, they are chunks of its classes now,
+// whose slots come free again: then Alloc leaves each bytes of free slots in each class alone, of
+// which the part counts that the pool has not got any more. Else those that are refused would take
+// what the others gave back, slot by slot, until nothing was reserved.
 func (s *Slab) Reserve(pool, each uint64) {
 	s.reserve, s.short, s.keep = int64((pool+chunkBytes-1)/chunkBytes), false, 0
 	if s.reserve == 0 {
 		return
 	}
 	if left := s.a.pool.free.Load(); left <= s.reserve {
-		s.short, s.keep = true, int64(each)*(s.reserve-left)/s.reserve // Slow path: the arena is nearly full
+		// Slow path: the arena is nearly full
+		s.short, s.keep = true, int64(each)*(s.reserve-left)/s.reserve
 	}
 }
 
@@ -165,8 +168,9 @@ func (s *Slab) takeChunk() int {
 	return s.a.pool.take()
 }
 
-// Publish makes the slot live: everything written to it before is visible to whoever sees it live, and survives the process. It
-// is the last store of a record's creation. Pairs with Header.Live and with Recover.
+// Publish makes the slot live: everything written to it before is visible to whoever sees it live,
+// and survives the process. It is the last store of a record's creation. Pairs with Header.Live and
+// with Recover.
 func (s *Slab) Publish(off Off) {
 	h := Ptr[Header](s.a, off)
 	if h.State != StateReserved {
@@ -175,8 +179,9 @@ func (s *Slab) Publish(off Off) {
 	storeRelease(&h.State, StateLive)
 }
 
-// Free gives the slot back, live or only reserved; the next Alloc of its class returns it. The first store ends the record, so
-// freeing an owner ends its parts with it: free them next, before any Alloc. Panics on a slot that is free or of another shard.
+// Free gives the slot back, live or only reserved; the next Alloc of its class returns it. The
+// first store ends the record, so freeing an owner ends its parts with it: free them next, before
+// any Alloc. Panics on a slot that is free or of another shard.
 func (s *Slab) Free(off Off) {
 	h := Ptr[Header](s.a, off)
 	c := s.a.chunkOf(off)
@@ -239,7 +244,8 @@ func (s *Slab) unlink(class uint8, i uint32, c *chunk) {
 	}
 }
 
-// emptied keeps the chunk if it is the class's only empty one and the pool is not short, else gives one back.
+// emptied keeps the chunk if it is the class's only empty one and the pool is not short, else gives
+// one back.
 func (s *Slab) emptied(class uint8, i uint32, c *chunk) {
 	old := s.spare[class]
 	if s.a.pool.free.Load() < s.scarce {
@@ -259,8 +265,8 @@ func (s *Slab) emptied(class uint8, i uint32, c *chunk) {
 	}
 }
 
-// giveBack returns an empty chunk, which has room and is therefore in the list. The word first: a chunk that has its bit must
-// not look held.
+// giveBack returns an empty chunk, which has room and is therefore in the list. The word first: a
+// chunk that has its bit must not look held.
 func (s *Slab) giveBack(class uint8, i uint32, c *chunk) {
 	s.unlink(class, i, c)
 	c.store(0)
@@ -324,18 +330,22 @@ func (s *Slab) freeSpan(off Off, w chunkWord) {
 	}
 }
 
-// UsedBytes is what the slots in use take, in bytes of their classes; any goroutine may ask. 0 when all is given back.
+// UsedBytes is what the slots in use take, in bytes of their classes; any goroutine may ask. 0 when
+// all is given back.
 func (s *Slab) UsedBytes() uint64 { return atomic.LoadUint64(&s.words.Used) }
 
-// ChunkBytes is what the slab holds of the pool, in bytes: UsedBytes and the free slots beside them.
+// ChunkBytes is what the slab holds of the pool, in bytes: UsedBytes and the free slots beside
+// them.
 func (s *Slab) ChunkBytes() uint64 { return atomic.LoadUint64(&s.words.Chunks) * chunkBytes }
 
-// Refused counts the Allocs that found the arena full since the process began; those refused by Refuse are not in it.
+// Refused counts the Allocs that found the arena full since the process began; those refused by
+// Refuse are not in it.
 func (s *Slab) Refused() uint64 { return atomic.LoadUint64(&s.words.Refused) }
 
-// Refuse makes one Alloc fail as if the arena were full: the next one for 0, the one after it for 1, and so on; -1 takes it
-// back. For tests that fail everything once.
+// Refuse makes one Alloc fail as if the arena were full: the next one for 0, the one after it for
+// 1, and so on; -1 takes it back. For tests that fail everything once.
 func (s *Slab) Refuse(nth int) { s.refuse, s.panics = max(nth, -1), false }
 
-// RefuseByPanic is Refuse with a panic in the place of the refusal: for tests of what a panic leaves behind.
+// RefuseByPanic is Refuse with a panic in the place of the refusal: for tests of what a panic
+// leaves behind.
 func (s *Slab) RefuseByPanic(nth int) { s.refuse, s.panics = max(nth, -1), true }

@@ -175,7 +175,8 @@ func TestMisuse(t *testing.T) {
 	mustPanic(t, "shard 3", func() { a.Counters(3) })
 }
 
-// TestReserveOfClasses: what others took of the reserve and gave back stays theirs, and what is left of the pool counts with it.
+// TestReserveOfClasses: what others took of the reserve and gave back stays theirs, and what is
+// left of the pool counts with it.
 func TestReserveOfClasses(t *testing.T) {
 	a := newTest(t, 4<<20, 1)
 	s := a.Slab(0)
@@ -225,7 +226,8 @@ func TestReserveOfClasses(t *testing.T) {
 	}
 }
 
-// TestReserve: with a reserve Alloc serves from the chunks it has and takes none of the last; without it goes on to the end.
+// TestReserve: with a reserve Alloc serves from the chunks it has and takes none of the last;
+// without it goes on to the end.
 func TestReserve(t *testing.T) {
 	a := newTest(t, 4<<20, 1)
 	s := a.Slab(0)
@@ -334,7 +336,8 @@ func TestHysteresis(t *testing.T) {
 	}
 }
 
-// A twelfth of the target: a million transactions of 2 KiB with a copy of a message in 3 GiB, and all of it back.
+// A twelfth of the target: a million transactions of 2 KiB with a copy of a message in 3 GiB, and
+// all of it back.
 func TestBudget(t *testing.T) {
 	part := 12
 	if raceEnabled {
@@ -365,7 +368,8 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// Random work against the plainest of models: a map of what is where. Nothing overlaps, nothing is lost, the books are right.
+// Random work against the plainest of models: a map of what is where. Nothing overlaps, nothing is
+// lost, the books are right.
 func TestSlabModel(t *testing.T) {
 	seeds := uint64(12)
 	if raceEnabled {

@@ -17,8 +17,8 @@ type backing struct {
 	name    string         // for people
 	hugetlb bool           // pages come from the hugetlb pool
 	segment []byte         // SysV only
-	// reserved is the address range around base, unmapped as a whole by close. The slack before and behind has no access,
-	// so running off either end faults instead of meeting a stranger.
+	// reserved is the address range around base, unmapped as a whole by close. The slack before and
+	// behind has no access, so running off either end faults instead of meeting a stranger.
 	reserved unsafe.Pointer
 	slack    int64
 }
@@ -41,7 +41,8 @@ func defaultSources(c Config) []source {
 	return s
 }
 
-// open tries the sources in turn. An error of the last one tried, or one that no other source would cure, is returned.
+// open tries the sources in turn. An error of the last one tried, or one that no other source would
+// cure, is returned.
 func open(from []source, bytes int64) (backing, error) {
 	var err error
 	for _, s := range from {
@@ -53,8 +54,8 @@ func open(from []source, bytes int64) (backing, error) {
 	return backing{}, err
 }
 
-// fromMemfd makes an unnamed memory file (Linux 3.17). Sealed, so that nobody with the descriptor can shrink it under us, which
-// would turn loads into SIGBUS.
+// fromMemfd makes an unnamed memory file (Linux 3.17). Sealed, so that nobody with the descriptor
+// can shrink it under us, which would turn loads into SIGBUS.
 func fromMemfd(bytes int64) (backing, error) {
 	// MFD_NOEXEC_SEAL (Linux 6.3) also spares a warning in the kernel log.
 	fd, err := unix.MemfdCreate("viaduct", unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
@@ -80,7 +81,8 @@ func fromHugetlb(bytes int64) (backing, error) {
 	return b, nil
 }
 
-// fromDevShm makes a file in /dev/shm and unlinks it at once: for kernels and sandboxes without memfd_create.
+// fromDevShm makes a file in /dev/shm and unlinks it at once: for kernels and sandboxes without
+// memfd_create.
 func fromDevShm(bytes int64) (backing, error) {
 	f, err := os.CreateTemp("/dev/shm", "viaduct-")
 	if err != nil {
@@ -116,7 +118,8 @@ func fromPath(path string, bytes int64) (backing, error) {
 	return b, nil
 }
 
-// fromSysV makes a SysV segment, removed with its last user (IPC_RMID now): the last resort, which no other process attaches.
+// fromSysV makes a SysV segment, removed with its last user (IPC_RMID now): the last resort, which
+// no other process attaches.
 func fromSysV(bytes int64) (backing, error) {
 	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, int(bytes), unix.IPC_CREAT|0o700)
 	if err != nil {
@@ -142,8 +145,8 @@ func mapNew(f *os.File, bytes int64, name string, hugetlb bool) (b backing, err 
 	if err := unix.Ftruncate(fd, bytes); err != nil {
 		return b, fmt.Errorf("cannot size the arena to %d MB: %w; lower -m or raise `ulimit -f`", bytes>>20, err)
 	}
-	// A tmpfs has a size limit of its own, and running into it later would be a SIGBUS: reserve the pages now. A memfd has
-	// none, only the machine's memory.
+	// A tmpfs has a size limit of its own, and running into it later would be a SIGBUS: reserve the
+	// pages now. A memfd has none, only the machine's memory.
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {
 		if err := unix.Fallocate(fd, 0, 0, bytes); err != nil {
 			return b, fmt.Errorf("cannot get %d MB for %s: %w; lower -m, or enlarge it with `mount -o remount,size=… /dev/shm`", bytes>>20, name, err)
@@ -154,11 +157,14 @@ func mapNew(f *os.File, bytes int64, name string, hugetlb bool) (b backing, err 
 	return b, err
 }
 
-// mapFile maps the whole of a file, shared, at a huge page boundary, between two stretches without access.
+// mapFile maps the whole of a file, shared, at a huge page boundary, between two stretches without
+// access.
 //
-// The place is reserved, then given up and taken again by MAP_FIXED_NOREPLACE (Linux 4.17; older kernels take it for a wish). Plain MAP_FIXED over the
-// reservation would do with one call less, but where it fails, as it does for a hugetlb pool without pages, Linux leaves a gap. Another thread, the
-// Go runtime's too, may map memory there before the reservation can be unmapped, and would lose it.
+// The place is reserved, then given up and taken again by MAP_FIXED_NOREPLACE (Linux 4.17; older
+// kernels take it for a wish). Plain MAP_FIXED over the reservation would do with one call less,
+// but where it fails, as it does for a hugetlb pool without pages, Linux leaves a gap. Another
+// thread, the Go runtime's too, may map memory there before the reservation can be unmapped, and
+// would lose it.
 func mapFile(f *os.File, bytes int64) (backing, error) {
 	b := backing{bytes: bytes, file: f, slack: 2 * hugeBytes}
 	err := error(unix.EEXIST)
@@ -174,16 +180,19 @@ func mapFile(f *os.File, bytes int64) (backing, error) {
 	return b, nil
 }
 
-// mapTries is how often another thread may map something into the place between giving it up and taking it: two system calls in a row.
+// mapTries is how often another thread may map something into the place between giving it up and
+// taking it: two system calls in a row.
 const mapTries = 16
 
-// What tests change: how the place is taken (0 is what a kernel before 4.17 makes of it: a wish), and what happens while it is given up.
+// What tests change: how the place is taken (0 is what a kernel before 4.17 makes of it: a wish),
+// and what happens while it is given up.
 var (
 	mapAt      = unix.MAP_FIXED_NOREPLACE
 	mapGivenUp func(at unsafe.Pointer)
 )
 
-// mapBetween is one try of mapFile. EEXIST: another thread has mapped something where the file was to be. After an error nothing of ours is mapped.
+// mapBetween is one try of mapFile. EEXIST: another thread has mapped something where the file was
+// to be. After an error nothing of ours is mapped.
 func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error) {
 	r, err := unix.MmapPtr(-1, 0, nil, bytes+2*hugeBytes, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
@@ -207,7 +216,8 @@ func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error
 	return nil, nil, errors.Join(err, unix.MunmapPtr(r, before), unix.MunmapPtr(behind, 2*hugeBytes-before))
 }
 
-// slice views the mapping for system calls that want one. The mapping's memory, all of it, until close.
+// slice views the mapping for system calls that want one. The mapping's memory, all of it, until
+// close.
 func (b *backing) slice() []byte { return unsafe.Slice((*byte)(b.base), b.bytes) }
 
 // close gives all of it back.

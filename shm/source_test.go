@@ -12,11 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mapping an arena, and failing to, leaves alone what other threads map in the meantime: the Go runtime is one of them. What fails is a mapping of
-// the hugetlb pool that it has no pages for; Linux then leaves a gap where it was to be.
+// Mapping an arena, and failing to, leaves alone what other threads map in the meantime: the Go
+// runtime is one of them. What fails is a mapping of the hugetlb pool that it has no pages for;
+// Linux then leaves a gap where it was to be.
 func TestMapFileBesideOthers(t *testing.T) {
 	const rounds, blocks, blockBytes, arenaBytes = 2000, 20000, 256 << 10, 64 << 20
-	debug.SetPanicOnFault(true) // in this goroutine: a block that has gone is a failure, not the end
+	// in this goroutine: a block that has gone is a failure, not the end
+	debug.SetPanicOnFault(true)
 	var ours [][]byte
 	var done atomic.Bool
 	var wg sync.WaitGroup
@@ -73,8 +75,9 @@ func TestMapFileBesideOthers(t *testing.T) {
 	}
 }
 
-// What another thread maps while the place is given up stays: the next try goes elsewhere, and of the failed one nothing stays mapped. So it is with a kernel that
-// takes MAP_FIXED_NOREPLACE for a wish.
+// What another thread maps while the place is given up stays: the next try goes elsewhere, and of
+// the failed one nothing stays mapped. So it is with a kernel that takes MAP_FIXED_NOREPLACE for a
+// wish.
 func TestMapFileTakenPlace(t *testing.T) {
 	const bytes = 6 << 20
 	f := func(name string, at int, failing int, wantErr bool) {

@@ -18,9 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestKill hits instants that last; the stores that matter are nanoseconds apart. So here a process works under ptrace, and after
-// each of its instructions the arena as kill -9 would leave it is copied, recovered and compared with a plain model: it must be
-// the state before the step at hand or the one after it, and nothing between.
+// TestKill hits instants that last; the stores that matter are nanoseconds apart. So here a process
+// works under ptrace, and after each of its instructions the arena as kill -9 would leave it is
+// copied, recovered and compared with a plain model: it must be the state before the step at hand
+// or the one after it, and nothing between.
 
 const (
 	stepEnv   = "VIADUCT_SHM_STEPPED"
@@ -63,8 +64,8 @@ func stepped() {
 	}
 	seed, _ := strconv.ParseUint(os.Getenv(stepEnv), 10, 64)
 	w, c := stepWorker(a, seed), a.Counters(0)
-	// One processor, and the goroutine not locked to its thread: so when the scheduler, after what looks like 10 ms of running, asks
-	// it to yield, it goes on at once and on the same thread.
+	// One processor, and the goroutine not locked to its thread: so when the scheduler, after what
+	// looks like 10 ms of running, asks it to yield, it goes on at once and on the same thread.
 	runtime.GOMAXPROCS(1)
 	atomic.StoreUint64(&c[counterTID], uint64(unix.Gettid()))
 	for atomic.LoadUint64(&c[counterGo]) == 0 {
@@ -162,15 +163,17 @@ func TestEveryInstruction(t *testing.T) {
 	}
 }
 
-// dirty makes all free memory look like live records, for memory that was never used may hold anything.
+// dirty makes all free memory look like live records, for memory that was never used may hold
+// anything.
 func dirty(a *Arena) {
 	for off := a.firstOff; off-a.firstOff < a.spanOff; off++ {
 		*a.header(Off(off)) = Header{State: StateLive, Kind: kindCall, Class: uint8(off) % numClasses}
 	}
 }
 
-// hotParts is where the work of so few calls changes the arena. To look everywhere after each instruction takes so long that the
-// kernel's clock, read without system call, changes under each reading and the stepped process never gets past one.
+// hotParts is where the work of so few calls changes the arena. To look everywhere after each
+// instruction takes so long that the kernel's clock, read without system call, changes under each
+// reading and the stepped process never gets past one.
 func hotParts(a *Arena) (parts [][2]int64) {
 	parts = append(parts, [2]int64{0, a.g.mailAt}, [2]int64{a.g.chunkAt, a.g.chunkAt + int64(a.g.chunks)*int64(chunkDescBytes)})
 	for i := range int64(a.g.chunks) {

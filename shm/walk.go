@@ -11,7 +11,8 @@ const (
 	slotLive
 )
 
-// fate decides about the slot at off: live if it is published and, when owned, its owner is live and holds it.
+// fate decides about the slot at off: live if it is published and, when owned, its owner is live
+// and holds it.
 func (a *Arena) fate(off Off, holds func(owner, part Off) bool, depth int) fate {
 	h := a.headerAt(off)
 	switch {
@@ -29,7 +30,8 @@ func (a *Arena) fate(off Off, holds func(owner, part Off) bool, depth int) fate 
 	return slotLive
 }
 
-// eachSlot calls f for every slot that was ever carved, of one shard or (-1) of all, until f returns false. f may free it.
+// eachSlot calls f for every slot that was ever carved, of one shard or (-1) of all, until f
+// returns false. f may free it.
 func (a *Arena) eachSlot(shard int, f func(Off, *Header) bool) {
 	for i := 0; i < a.g.chunks; {
 		w := a.wordAt(i)
@@ -62,9 +64,10 @@ func (a *Arena) eachInChunk(i int, w chunkWord, f func(Off, *Header) bool) bool 
 	return true
 }
 
-// Walk calls f for every live slot of the slab, in no order that means anything, until f returns false: to rebuild indexes after
-// Recover, and for tables shown to operators. f may free the slot it is given. From another thread than the shard's, what f
-// sees may be freed meanwhile; it must judge what it reads (see Pair.Load).
+// Walk calls f for every live slot of the slab, in no order that means anything, until f returns
+// false: to rebuild indexes after Recover, and for tables shown to operators. f may free the slot
+// it is given. From another thread than the shard's, what f sees may be freed meanwhile; it must
+// judge what it reads (see Pair.Load).
 func (s *Slab) Walk(f func(Off, *Header) bool) {
 	s.a.eachSlot(s.shard, func(off Off, h *Header) bool {
 		if s.a.fate(off, nil, maxOwnerDepth) != slotLive {

@@ -8,8 +8,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// The work that is killed: calls, as records with parts, that are made, changed and ended through the real API. Every word can be
-// checked afterwards.
+// The work that is killed: calls, as records with parts, that are made, changed and ended through
+// the real API. Every word can be checked afterwards.
 
 const (
 	kindCall Kind = 1 + iota
@@ -17,7 +17,8 @@ const (
 	kindNote
 )
 
-// callState is what changes together: which body counts, its length, its checksum, and three words that must agree.
+// callState is what changes together: which body counts, its length, its checksum, and three words
+// that must agree.
 type callState struct {
 	Sum     uint64 // of the body's bytes
 	Version uint64

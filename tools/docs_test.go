@@ -218,7 +218,8 @@ func TestCountersAreDocumented(t *testing.T) {
 	f(stats.DstBlocklist, sections["Destinations to spare: `dst_blocklist`"])
 }
 
-// snippet is one block fenced as ```sh test: it must run and exit 0. Words behind are commands it needs beside ours.
+// snippet is one block fenced as ```sh test: it must run and exit 0. Words behind are commands it
+// needs beside ours.
 type snippet struct {
 	doc   string
 	line  int
@@ -235,7 +236,8 @@ func snippets(doc, text string) (all []snippet) {
 	return all
 }
 
-// TestSnippets runs the blocks in a folder that looks like the checkout after `make build`: bin/viaduct, bin/viaductctl and the files of the tree, read-only by link.
+// TestSnippets runs the blocks in a folder that looks like the checkout after `make build`:
+// bin/viaduct, bin/viaductctl and the files of the tree, read-only by link.
 func TestSnippets(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// rungs is the import ladder, highest first: a package may import what stands on a lower rung, and its own folder. Packages on one rung do
-// not meet. A folder belongs to the longest prefix that names it.
+// rungs is the import ladder, highest first: a package may import what stands on a lower rung, and
+// its own folder. Packages on one rung do not meet. A folder belongs to the longest prefix that
+// names it.
 var rungs = [][]string{
 	{"cmd"},
 	{"control"},
@@ -30,7 +31,8 @@ var only = map[string][]string{
 	"shard/route/syntax":  {"shard/route/suggest"}, // text and tree know no SIP
 	"shard/route/suggest": {},
 	"shm":                 {},
-	"bench":               {"parser"}, // it measures the built binary from outside; else a change could speed up both sides
+	// it measures the built binary from outside; else a change could speed up both sides
+	"bench": {"parser"},
 }
 
 // outside the ladder: nobody on it may import them.
@@ -56,7 +58,8 @@ func rungOf(f string) int {
 	return slices.IndexFunc(rungs, func(rung []string) bool { return slices.Contains(rung, f) })
 }
 
-// violation says what is wrong with package from importing package to, and what to do about it; "" if nothing is.
+// violation says what is wrong with package from importing package to, and what to do about it; ""
+// if nothing is.
 func violation(from, to string) string {
 	if !strings.HasPrefix(to, module) {
 		return ""

@@ -54,8 +54,8 @@ func packages(t *testing.T) []goPackage {
 	return all
 }
 
-// files gives the paths, relative to the top, of all files that belong to the tree: what git would commit, or without git
-// everything but hidden folders and bin.
+// files gives the paths, relative to the top, of all files that belong to the tree: what git would
+// commit, or without git everything but hidden folders and bin.
 func files(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -101,7 +101,8 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// isText reports whether the file may be searched for words: byte-exact messages and compiled programs are not prose.
+// isText reports whether the file may be searched for words: byte-exact messages and compiled
+// programs are not prose.
 func isText(path string) bool {
 	switch filepath.Ext(path) {
 	case ".o", ".dat", ".sum", ".png", ".bin", ".pcap":

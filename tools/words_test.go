@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// steps are the packages on the packet's way: their documents begin with their step, so that a reader finds where a packet is.
+// steps are the packages on the packet's way: their documents begin with their step, so that a
+// reader finds where a packet is.
 var steps = map[string]*regexp.Regexp{
 	"netio":       regexp.MustCompile(`^Package netio is steps 1 and 6 of `),
 	"parser":      regexp.MustCompile(`^Package parser is step 2 of `),
@@ -38,7 +39,8 @@ func TestPackageDocs(t *testing.T) {
 	}
 }
 
-// unwanted are words that no file may hold. They are written in pieces, or this file would hold them.
+// unwanted are words that no file may hold. They are written in pieces, or this file would hold
+// them.
 var unwanted = []struct {
 	pattern *regexp.Regexp
 	goOnly  bool

@@ -12,7 +12,8 @@ import (
 	"viaduct/bench/traffic"
 )
 
-// display shows the run: on a terminal as a few lines drawn over again, elsewhere as one line per second.
+// display shows the run: on a terminal as a few lines drawn over again, elsewhere as one line per
+// second.
 type display struct {
 	out   io.Writer
 	live  bool

@@ -1,12 +1,15 @@
-// Command demo stands beside the packet's path: it shows Viaduct at work on this machine, with nothing but Go installed.
+// Command demo stands beside the packet's path: it shows Viaduct at work on this machine, with
+// nothing but Go installed.
 //
 //	demo                       # ten seconds of calls through bin/viaduct
 //	demo -rate 2000 -time 30s
 //
-// It starts Viaduct on free ports of the loopback interface with a small load balancer's configuration in a folder of its own, shows one call
-// message by message, then calls through it at a steady rate, and shows what happens. It leaves nothing behind.
+// It starts Viaduct on free ports of the loopback interface with a small load balancer's
+// configuration in a folder of its own, shows one call message by message, then calls through it at
+// a steady rate, and shows what happens. It leaves nothing behind.
 //
-// Exit status: 0 every call completed; 1 the demonstration could not be given; 2 the command line is wrong; 3 calls were lost or failed.
+// Exit status: 0 every call completed; 1 the demonstration could not be given; 2 the command line
+// is wrong; 3 calls were lost or failed.
 package main
 
 import (
@@ -118,7 +121,8 @@ func (s *demoServer) oneCall(out io.Writer) error {
 	report, err := s.run(context.Background(), traffic.Config{Concurrent: 1, Calls: 1, GiveUp: 3 * time.Second, OnArrival: func(atAnswerer bool, place int, b []byte) {
 		line := ladder(atAnswerer, place, b)
 		if n := len(lines); n > 0 && atAnswerer && strings.Contains(lines[n-1], "── 100") {
-			lines = append(lines[:n-1], line, lines[n-1]) // both arrived in one batch: the request caused the 100
+			// both arrived in one batch: the request caused the 100
+			lines = append(lines[:n-1], line, lines[n-1])
 			return
 		}
 		lines = append(lines, line)
@@ -133,7 +137,8 @@ func (s *demoServer) oneCall(out io.Writer) error {
 	return nil
 }
 
-// ladder draws one message as an arrow: a request on its way to an end, a response on its way back; 100 is the proxy's own.
+// ladder draws one message as an arrow: a request on its way to an end, a response on its way back;
+// 100 is the proxy's own.
 func ladder(atAnswerer bool, place int, b []byte) string {
 	first, _, _ := strings.Cut(string(b), "\r\n")
 	if atAnswerer {

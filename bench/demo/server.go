@@ -24,7 +24,8 @@ const (
 	// readyTime bounds the server's start, stopTime its orderly end.
 	readyTime = 10 * time.Second
 	stopTime  = 5 * time.Second
-	// memoryMB is the server's -m: enough for the demonstration's fastest rate, and no strain on a laptop.
+	// memoryMB is the server's -m: enough for the demonstration's fastest rate, and no strain on a
+	// laptop.
 	memoryMB = 256
 )
 
@@ -80,7 +81,8 @@ func (s *demoServer) start(ctx context.Context, path string) error {
 	defer log.Close() // the child has its own
 	s.cmd = exec.Command(path, "-f", "demo.cfg", "-D", "-E", "-w", s.dir, "-n", "1", "-m", strconv.Itoa(memoryMB))
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt from the terminal is for us, who then end it
+	// an interrupt from the terminal is for us, who then end it
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
 		return err
@@ -114,7 +116,8 @@ func answers(server netip.AddrPort) bool {
 	local, id := conn.LocalAddr(), strconv.FormatInt(time.Now().UnixNano(), 36)
 	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKd%s\r\nMax-Forwards: 0\r\nFrom: <sip:demo@%s>;tag=d%s\r\n"+
 		"To: <sip:%s>\r\nCall-ID: d%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", server, local, id, local, id, server, id)
-	_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // a fresh socket takes a deadline
+	// a fresh socket takes a deadline
+	_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	reply := make([]byte, 2048)
 	n, err := conn.Read(reply)
 	return err == nil && bytes.HasPrefix(reply[:n], []byte("SIP/2.0 483"))
@@ -153,7 +156,8 @@ func (s *demoServer) stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// freePorts finds n free UDP ports on loopback; all are held until the last is found, so that they differ.
+// freePorts finds n free UDP ports on loopback; all are held until the last is found, so that they
+// differ.
 func freePorts(n int) ([]netip.AddrPort, error) {
 	var ports []netip.AddrPort
 	for range n {

@@ -1,8 +1,11 @@
-// Package histogram stands beside the packet's path, on the bench: it counts latencies in constant space and answers percentiles.
+// Package histogram stands beside the packet's path, on the bench: it counts latencies in constant
+// space and answers percentiles.
 //
-// Values are nanoseconds. Buckets are log-linear: 128 per power of two, so a percentile read back lies at most 1/128 (0.8 %) above the
-// value recorded, from 0 to about 18 minutes; what is longer is counted in the last bucket and its true size kept in Max. Recording is one
-// bit scan and one increment, without allocation. A Histogram has one writer and no lock; do not use it from two goroutines.
+// Values are nanoseconds. Buckets are log-linear: 128 per power of two, so a percentile read back
+// lies at most 1/128 (0.8 %) above the value recorded, from 0 to about 18 minutes; what is longer
+// is counted in the last bucket and its true size kept in Max. Recording is one bit scan and one
+// increment, without allocation. A Histogram has one writer and no lock; do not use it from two
+// goroutines.
 package histogram
 
 import (
@@ -10,7 +13,8 @@ import (
 	"time"
 )
 
-// Histogram is a set of recorded durations. The zero value is empty and ready. It is about 35 KiB: keep it by pointer.
+// Histogram is a set of recorded durations. The zero value is empty and ready. It is about 35 KiB:
+// keep it by pointer.
 type Histogram struct {
 	counts [bucketCount]uint64
 	total  uint64
@@ -19,7 +23,8 @@ type Histogram struct {
 	max    uint64
 }
 
-// index gives the bucket of v. Below subBuckets each value has its own bucket; above, the top subBits bits after the leading one choose.
+// index gives the bucket of v. Below subBuckets each value has its own bucket; above, the top
+// subBits bits after the leading one choose.
 //
 //	v = 1bbbbbbb rrrr…  →  octave = position of the leading one, b = bucket within the octave, r lost
 func index(v uint64) int {
@@ -73,8 +78,8 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / h.total)
 }
 
-// Quantile gives the smallest bucket bound such that at least the fraction q (0 to 1) of the recorded durations are at or below it, and
-// never more than Max. It is 0 for an empty histogram.
+// Quantile gives the smallest bucket bound such that at least the fraction q (0 to 1) of the
+// recorded durations are at or below it, and never more than Max. It is 0 for an empty histogram.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.total == 0 {
 		return 0

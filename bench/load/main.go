@@ -1,4 +1,5 @@
-// Command load stands at both ends of the packet's path: it places calls through a SIP server, answers them, and accounts for every message.
+// Command load stands at both ends of the packet's path: it places calls through a SIP server,
+// answers them, and accounts for every message.
 //
 //	load -server 127.0.0.1:5060 -concurrent 128 -duration 10s          # closed loop: how many calls per second
 //	load -server 127.0.0.1:5060 -rate 4000 -duration 10s               # open loop: how long does a call wait
@@ -10,8 +11,8 @@
 //
 //	load idle -connections 100000       load deaf -rate 2000       load storm -server 127.0.0.1:5061 -rate 200
 //
-// Exit status: 0 every call completed and nothing was lost, wrong or late; 1 the run could not be done; 2 the command line is wrong; 3 it
-// was done and something was not as it should be.
+// Exit status: 0 every call completed and nothing was lost, wrong or late; 1 the run could not be
+// done; 2 the command line is wrong; 3 it was done and something was not as it should be.
 package main
 
 import (
@@ -245,7 +246,8 @@ func run(o *options, in io.Reader, out io.Writer) (status int, err error) {
 		over := make(chan struct{})
 		o.traffic.HoldOver = over
 		go func() {
-			_, _ = bufio.NewReader(in).ReadString('\n') // a line, or the end of input: both mean go on
+			// a line, or the end of input: both mean go on
+			_, _ = bufio.NewReader(in).ReadString('\n')
 			close(over)
 		}()
 	}
@@ -258,7 +260,9 @@ func run(o *options, in io.Reader, out io.Writer) (status int, err error) {
 	}
 	defer e.Close()
 	if o.traffic.Transport != traffic.TLS {
-		debug.SetGCPercent(-1) // nothing is allocated from here on, so there is nothing to collect; crypto/tls allocates per record
+		// nothing is allocated from here on, so there is nothing to collect; crypto/tls allocates
+		// per record
+		debug.SetGCPercent(-1)
 	}
 	result.Report = e.Run()
 	if n := result.WindowCompleted; n > 0 && result.ServerCPUSeconds > 0 {

@@ -1,7 +1,9 @@
-// Package plot stands beside the packet's path, on the bench: it draws bar charts as SVG that are readable on light and dark pages.
+// Package plot stands beside the packet's path, on the bench: it draws bar charts as SVG that are
+// readable on light and dark pages.
 //
-// It knows one chart, horizontal bars with the spread of their measurements, because that is what a comparison of servers needs. Colours
-// follow the reader's colour scheme through a media query inside the file, which also holds when the file is shown as an image.
+// It knows one chart, horizontal bars with the spread of their measurements, because that is what a
+// comparison of servers needs. Colours follow the reader's colour scheme through a media query
+// inside the file, which also holds when the file is shown as an image.
 package plot
 
 import (
@@ -16,7 +18,8 @@ import (
 // Bar is one measured thing.
 type Bar struct {
 	Name string
-	// Min, Median and Max are in the chart's unit. The bar is drawn to Median, the spread from Min to Max.
+	// Min, Median and Max are in the chart's unit. The bar is drawn to Median, the spread from Min
+	// to Max.
 	Min, Median, Max float64
 	// Group colours bars that belong together, 0 to 3.
 	Group int

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// AvailableMemory is what the machine can give without swapping, in bytes (MemAvailable); 0 if it does not tell.
+// AvailableMemory is what the machine can give without swapping, in bytes (MemAvailable); 0 if it
+// does not tell.
 func AvailableMemory() int64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -15,7 +16,8 @@ func AvailableMemory() int64 {
 	return kilobytes(b, "MemAvailable:")
 }
 
-// KernelMemory is the kernel's memory that sockets are part of, in bytes, of the whole machine: slab, and the pages of TCP buffers.
+// KernelMemory is the kernel's memory that sockets are part of, in bytes, of the whole machine:
+// slab, and the pages of TCP buffers.
 func KernelMemory() int64 {
 	var sum int64
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {

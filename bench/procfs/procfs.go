@@ -1,8 +1,11 @@
-// Package procfs stands beside the packet's path, on the bench: it reads from /proc what a server and its children cost.
+// Package procfs stands beside the packet's path, on the bench: it reads from /proc what a server
+// and its children cost.
 //
-// Figures are sums over a process and all its descendants, since Kamailio is many processes and Viaduct one. On a kernel built without
-// CONFIG_IRQ_TIME_ACCOUNTING the processor time of a process includes the softirq work done in its system calls, which on loopback is the
-// receiver's half of every datagram; with it, that work is charged to nobody and Core.SoftIRQ of the server's processor has to be added.
+// Figures are sums over a process and all its descendants, since Kamailio is many processes and
+// Viaduct one. On a kernel built without CONFIG_IRQ_TIME_ACCOUNTING the processor time of a process
+// includes the softirq work done in its system calls, which on loopback is the receiver's half of
+// every datagram; with it, that work is charged to nobody and Core.SoftIRQ of the server's
+// processor has to be added.
 package procfs
 
 import (
@@ -15,10 +18,12 @@ import (
 	"time"
 )
 
-// tick is the unit of times in /proc/<pid>/stat: USER_HZ is 100 on every Linux architecture Go runs on.
+// tick is the unit of times in /proc/<pid>/stat: USER_HZ is 100 on every Linux architecture Go runs
+// on.
 const tick = 10 * time.Millisecond
 
-// Tree gives root and its descendants that are alive now. A process that ends meanwhile is left out.
+// Tree gives root and its descendants that are alive now. A process that ends meanwhile is left
+// out.
 func Tree(root int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is valid, so this cannot fail
@@ -39,7 +44,8 @@ func Tree(root int) []int {
 	return tree
 }
 
-// Places in /proc/<pid>/stat after the command, which is in parentheses and may hold anything (proc_pid_stat(5), fields 3 and on).
+// Places in /proc/<pid>/stat after the command, which is in parentheses and may hold anything
+// (proc_pid_stat(5), fields 3 and on).
 const (
 	ppid  = 1
 	utime = 11
@@ -66,7 +72,8 @@ func parseStat(b []byte) ([]string, error) {
 	return f, nil
 }
 
-// CPU is the processor time, user and system, that the processes have used since they started. Resolution: 10 ms per process.
+// CPU is the processor time, user and system, that the processes have used since they started.
+// Resolution: 10 ms per process.
 func CPU(pids []int) time.Duration {
 	var sum time.Duration
 	for _, pid := range pids {
@@ -87,10 +94,12 @@ type ThreadTimes struct {
 	Sleeps int           // voluntary context switches
 }
 
-// Threads adds up the threads of the processes that are alive now. Without schedstat (CONFIG_SCHED_INFO) Ran is 0.
+// Threads adds up the threads of the processes that are alive now. Without schedstat
+// (CONFIG_SCHED_INFO) Ran is 0.
 func Threads(pids []int) (sum ThreadTimes) {
 	for _, pid := range pids {
-		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid)) // the pattern is valid, so this cannot fail
+		// the pattern is valid, so this cannot fail
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
 		for _, task := range tasks {
 			if b, err := os.ReadFile(task + "/schedstat"); err == nil {
 				sum.Ran += ran(b)
@@ -103,7 +112,8 @@ func Threads(pids []int) (sum ThreadTimes) {
 	return sum
 }
 
-// ran reads a schedstat (Documentation/scheduler/sched-stats.rst): ns on a processor, ns waiting for one, slices.
+// ran reads a schedstat (Documentation/scheduler/sched-stats.rst): ns on a processor, ns waiting
+// for one, slices.
 func ran(schedstat []byte) time.Duration {
 	first, _, _ := strings.Cut(string(schedstat), " ")
 	ns, _ := strconv.ParseInt(first, 10, 64)
@@ -122,7 +132,8 @@ func sleeps(status []byte) int {
 
 // Core is how one processor has spent its time since boot.
 type Core struct {
-	// Busy is all but idle and waiting for I/O, time stolen by other virtual machines included. SoftIRQ is the part in irq and softirq.
+	// Busy is all but idle and waiting for I/O, time stolen by other virtual machines included.
+	// SoftIRQ is the part in irq and softirq.
 	Busy, SoftIRQ time.Duration
 }
 
@@ -153,7 +164,8 @@ func parseCore(b []byte, cpu int) Core {
 	return Core{}
 }
 
-// RSS is the resident memory in bytes, shared pages counted once per process: meaningful for one process, an upper bound for several.
+// RSS is the resident memory in bytes, shared pages counted once per process: meaningful for one
+// process, an upper bound for several.
 func RSS(pids []int) int64 {
 	var sum int64
 	for _, pid := range pids {
@@ -162,8 +174,9 @@ func RSS(pids []int) int64 {
 	return sum
 }
 
-// PSS is the resident memory in bytes with shared pages divided among those that map them: the right sum for several processes. 0 if the
-// kernel does not tell (no CONFIG_PROC_PAGE_MONITOR, or no permission).
+// PSS is the resident memory in bytes with shared pages divided among those that map them: the
+// right sum for several processes. 0 if the kernel does not tell (no CONFIG_PROC_PAGE_MONITOR, or
+// no permission).
 func PSS(pids []int) int64 {
 	var sum int64
 	for _, pid := range pids {

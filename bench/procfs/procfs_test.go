@@ -17,7 +17,8 @@ func TestParseStat(t *testing.T) {
 		}
 	}
 	f("12 (kamailio) S 1 12 12 0 -1 4194560 100 0 0 0 250 31 0 0 20 0 1", "1", "250", "31")
-	f("12 (a) b) (c) R 7 12 12 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1", "7", "1", "2") // a command may hold parentheses and spaces
+	// a command may hold parentheses and spaces
+	f("12 (a) b) (c) R 7 12 12 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1", "7", "1", "2")
 	for _, bad := range []string{"", "12 kamailio S 1", "12 (kamailio) S 1 12"} {
 		if _, err := parseStat([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
@@ -55,7 +56,8 @@ func TestThisProcess(t *testing.T) {
 	if RSS(tree) < RSS(tree[:1]) || RSS(tree[:1]) < 1<<20 {
 		t.Errorf("resident %d of the tree, %d of this process", RSS(tree), RSS(tree[:1]))
 	}
-	// 200 ms of work must show as at least 100 ms, however busy the machine: process times count work, not waiting.
+	// 200 ms of work must show as at least 100 ms, however busy the machine: process times count
+	// work, not waiting.
 	before := CPU([]int{os.Getpid()})
 	for used, n := time.Duration(0), 0; used < 200*time.Millisecond; n++ {
 		used = CPU([]int{os.Getpid()}) - before

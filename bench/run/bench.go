@@ -12,25 +12,28 @@ import (
 
 // Ports of the two ends, as the configuration files expect them.
 const (
-	serverAddress  = "127.0.0.1:5060"
-	secureAddress  = "127.0.0.1:5061"
-	callerPorts    = "6000-6007"
-	answererPorts  = "7000-7007"
-	firstCaller    = 6000
-	firstAnswerer  = 7000
-	portCount      = 8
-	stoppedPort    = 7003 // the destination that the scenario stop takes away
-	callsUnderWay  = 128
-	fixedRate      = 4000
-	viaductMB      = 2048
-	viaductFullMB  = 4096 // 32 s of 65,000 calls/s are 2.1 GB of finished transactions
-	viaductHoldMB  = 2048 // resident memory is to stay within 3.0 GiB with a million INVITE transactions held open
+	serverAddress = "127.0.0.1:5060"
+	secureAddress = "127.0.0.1:5061"
+	callerPorts   = "6000-6007"
+	answererPorts = "7000-7007"
+	firstCaller   = 6000
+	firstAnswerer = 7000
+	portCount     = 8
+	stoppedPort   = 7003 // the destination that the scenario stop takes away
+	callsUnderWay = 128
+	fixedRate     = 4000
+	viaductMB     = 2048
+	viaductFullMB = 4096 // 32 s of 65,000 calls/s are 2.1 GB of finished transactions
+	// resident memory is to stay within 3.0 GiB with a million INVITE transactions held open
+	viaductHoldMB  = 2048
 	kamailioHoldMB = 8192
-	// kamailioMB keeps Kamailio from refusing calls for want of memory: at 15,000 calls/s it has 2.4 GB of finished transactions.
+	// kamailioMB keeps Kamailio from refusing calls for want of memory: at 15,000 calls/s it has
+	// 2.4 GB of finished transactions.
 	kamailioMB = 4096
 )
 
-// bench is what the scenarios share: the tools built, a folder of its own, and who is here to be measured.
+// bench is what the scenarios share: the tools built, a folder of its own, and who is here to be
+// measured.
 type bench struct {
 	cfg       *Config
 	dir       string // temporary, removed at the end

@@ -15,9 +15,11 @@ import (
 const (
 	heldFull  = 1_000_000
 	heldQuick = 20_000
-	// heldKamailio bounds what Kamailio is asked to hold: it shows bytes per transaction as well as a million would, in a fifth of the time.
+	// heldKamailio bounds what Kamailio is asked to hold: it shows bytes per transaction as well as
+	// a million would, in a fifth of the time.
 	heldKamailio = 200_000
-	// openTogether is how many INVITEs may be on their way at a time while opening, and calls while releasing.
+	// openTogether is how many INVITEs may be on their way at a time while opening, and calls while
+	// releasing.
 	openTogether = 200
 )
 
@@ -60,7 +62,8 @@ func mb(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 var invTimer = regexp.MustCompile(`"fr_inv_timer", \d+`)
 
-// holdFolder holds lb.cfg with a longer fr_inv_timer: two minutes are not enough to open a million calls and look at them.
+// holdFolder holds lb.cfg with a longer fr_inv_timer: two minutes are not enough to open a million
+// calls and look at them.
 func (b *bench) holdFolder() (string, error) {
 	text, err := os.ReadFile(filepath.Join(b.peers, "lb.cfg"))
 	if err != nil {
@@ -122,7 +125,8 @@ func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory, c
 	}
 	wait := time.Now().Add(releaseTime)
 	if c.kind == kindKamailio {
-		wait = time.Now().Add(10 * time.Second) // it keeps the memory for itself: there is no figure that would come back
+		// it keeps the memory for itself: there is no figure that would come back
+		wait = time.Now().Add(10 * time.Second)
 	}
 	for {
 		if err := look(&m.ResidentAfter, &m.ArenaAfter, &m.HeapAfter); err != nil {

@@ -23,8 +23,8 @@ const (
 	idleQuick = 2_000
 	// filesSpared is left of the limit of open files to the server's own needs and the calls.
 	filesSpared = 500
-	// idleBytes is what one connection is reckoned to take of the machine: two sockets in the kernel, the server's buffers; idleSpared is what
-	// must remain.
+	// idleBytes is what one connection is reckoned to take of the machine: two sockets in the
+	// kernel, the server's buffers; idleSpared is what must remain.
 	idleBytes  = 32 << 10
 	idleSpared = 4 << 30
 	// idleRate is the calls per second on the active connections.
@@ -35,7 +35,8 @@ const (
 
 var maxConnections = regexp.MustCompile(`tcp_max_connections=\d+`)
 
-// idle opens connections that stay silent, looks at the memory, and compares the calls on a few others before and with them.
+// idle opens connections that stay silent, looks at the memory, and compares the calls on a few
+// others before and with them.
 func idle(ctx context.Context, b *bench, r *Results) error {
 	keys := []string{"viaduct-tcp"}
 	if b.cfg.Peer {
@@ -75,8 +76,8 @@ func idle(ctx context.Context, b *bench, r *Results) error {
 	return nil
 }
 
-// idleRoom is how many of asked connections open files and memory allow, and what the limit is. The files' limit is raised as far as may be,
-// for the server and the generator, which inherit it.
+// idleRoom is how many of asked connections open files and memory allow, and what the limit is. The
+// files' limit is raised as far as may be, for the server and the generator, which inherit it.
 func idleRoom(asked int) (count int, why string) {
 	count = asked
 	if limit := raiseFiles(asked + filesSpared); limit-filesSpared < count {
@@ -94,7 +95,8 @@ func raiseFiles(want int) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0
 	}
-	// Set even if high enough: only then do children inherit it, and not what it was before Go raised it for itself.
+	// Set even if high enough: only then do children inherit it, and not what it was before Go
+	// raised it for itself.
 	more := syscall.Rlimit{Cur: max(l.Max, uint64(want)), Max: max(l.Max, uint64(want))}
 	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
 		return int(min(more.Cur, 1<<30))
@@ -158,7 +160,8 @@ func (b *bench) idleWith(ctx context.Context, c contender, dir string, row *Idle
 	return l.counts(&row.Counts)
 }
 
-// resident is VmRSS or, for Kamailio, which is several processes sharing one memory, the sum of their shares.
+// resident is VmRSS or, for Kamailio, which is several processes sharing one memory, the sum of
+// their shares.
 func (s *server) resident() int64 {
 	if s.contender.kind == kindKamailio {
 		return procfs.PSS(s.pids())
@@ -177,7 +180,8 @@ func (l *loader) counts(into any) error {
 // Idle is the scenario idle of one server.
 type Idle struct {
 	Name string
-	// Asked is how many connections were wanted, Tried how many there was room for; Why says what limited them.
+	// Asked is how many connections were wanted, Tried how many there was room for; Why says what
+	// limited them.
 	Asked, Tried                 int
 	Why                          string
 	Counts                       trouble.IdleCounts

@@ -13,7 +13,8 @@ import (
 
 const isolatedMark = "VIADUCT_BENCH_ISOLATED"
 
-// runIsolated starts this command again in a new network namespace and waits for it. In there, done is false once loopback is up.
+// runIsolated starts this command again in a new network namespace and waits for it. In there, done
+// is false once loopback is up.
 func runIsolated() (status int, done bool) {
 	if os.Getenv(isolatedMark) != "" {
 		if err := loopbackUp(); err != nil {
@@ -31,7 +32,8 @@ func runIsolated() (status int, done bool) {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	// The inner one stops the servers, so it must hear what we hear; an interrupt from the terminal reaches both.
+	// The inner one stops the servers, so it must hear what we hear; an interrupt from the terminal
+	// reaches both.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := cmd.Start()

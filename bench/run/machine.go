@@ -45,8 +45,9 @@ func readMachine() Machine {
 	return m
 }
 
-// irqTimeAccounting says whether softirq work is missing from process times. Where the kernel's configuration cannot be read it is assumed
-// that it is not, which is the default of most kernels for virtual machines.
+// irqTimeAccounting says whether softirq work is missing from process times. Where the kernel's
+// configuration cannot be read it is assumed that it is not, which is the default of most kernels
+// for virtual machines.
 var irqTimeAccounting = sync.OnceValue(func() bool {
 	const option = "CONFIG_IRQ_TIME_ACCOUNTING=y"
 	if f, err := os.Open("/proc/config.gz"); err == nil {

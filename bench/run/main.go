@@ -5,10 +5,12 @@
 //	run -only saturation,fixed -rounds 5     # some scenarios
 //	run -isolate                             # in a network namespace of its own: no port can be taken
 //
-// Run it at the top of the checkout. It builds the generator and the raw forwarder, starts one server at a time on one processor, loads it
-// from another, and stops what it started. A contender that is not installed is left out, and the report says so.
+// Run it at the top of the checkout. It builds the generator and the raw forwarder, starts one
+// server at a time on one processor, loads it from another, and stops what it started. A contender
+// that is not installed is left out, and the report says so.
 //
-// Exit status: 0 all chosen scenarios were measured; 1 one could not be; 2 the command line is wrong.
+// Exit status: 0 all chosen scenarios were measured; 1 one could not be; 2 the command line is
+// wrong.
 package main
 
 import (
@@ -30,11 +32,13 @@ import (
 type Config struct {
 	// Viaduct and Kamailio are paths or names of the servers; one that does not exist is left out.
 	Viaduct, Kamailio string
-	// Peers is the folder of the configuration files, Out where BENCHMARKS.md goes; "" writes nothing.
+	// Peers is the folder of the configuration files, Out where BENCHMARKS.md goes; "" writes
+	// nothing.
 	Peers, Out string
 	// ServerCore and LoadCore are processor numbers.
 	ServerCore, LoadCore int
-	// Only lists the scenarios to run, empty for all; Contenders the keys of the contenders, empty for all.
+	// Only lists the scenarios to run, empty for all; Contenders the keys of the contenders, empty
+	// for all.
 	Only, Contenders []string
 	// Rounds is how often each contender is measured, in turn.
 	Rounds int
@@ -42,9 +46,11 @@ type Config struct {
 	Quick bool
 	// Segment lets the generator use UDP_SEGMENT at saturation with a single shard.
 	Segment bool
-	// HeldCalls is how many INVITE transactions the memory scenario holds open; 0: one million, or 20,000 with Quick.
+	// HeldCalls is how many INVITE transactions the memory scenario holds open; 0: one million, or
+	// 20,000 with Quick.
 	HeldCalls int
-	// IdleConnections is how many the idle scenario opens; 0: 100,000, or 2,000 with Quick. Limits of the machine lower it.
+	// IdleConnections is how many the idle scenario opens; 0: 100,000, or 2,000 with Quick. Limits
+	// of the machine lower it.
 	IdleConnections int
 	// Peer measures Kamailio in the idle scenario, too.
 	Peer bool

@@ -54,7 +54,8 @@ func (r *Results) printStreams(p *printer) {
 	}
 }
 
-// printAgreed says what each server's connections used: the choice is the server's, and suites do not cost the same.
+// printAgreed says what each server's connections used: the choice is the server's, and suites do
+// not cost the same.
 func printAgreed(p *printer, c *Comparison) {
 	if c == nil {
 		return

@@ -7,7 +7,8 @@ import (
 	"viaduct/bench/traffic"
 )
 
-// Results is what a run of the harness found. A scenario that did not run left its part nil or empty.
+// Results is what a run of the harness found. A scenario that did not run left its part nil or
+// empty.
 type Results struct {
 	Machine  Machine
 	Commit   string
@@ -17,16 +18,17 @@ type Results struct {
 	Config   Config
 
 	Saturation, Fixed, Keepalive *Comparison
-	Single                       *Comparison // as Saturation, the generator sending each datagram by itself
-	Shards                       *ShardTable
-	Spread                       *Spread
-	Held                         []Held
-	Loss, Overload               []Soak
-	Stopped                      []Stopped
-	TCP, TLS                     *Streams
-	Rest                         []Rest
-	Idle                         []Idle
-	Stuck                        []Stuck
+	// as Saturation, the generator sending each datagram by itself
+	Single         *Comparison
+	Shards         *ShardTable
+	Spread         *Spread
+	Held           []Held
+	Loss, Overload []Soak
+	Stopped        []Stopped
+	TCP, TLS       *Streams
+	Rest           []Rest
+	Idle           []Idle
+	Stuck          []Stuck
 }
 
 // Streams is the call over TCP or TLS, in the two ways of Saturation and Fixed.
@@ -92,7 +94,8 @@ func (c *Comparison) row(key string) *Row {
 	return nil
 }
 
-// ratio is the median over the rounds of a's figure by b's figure of the same round: the machine's speed divides out. 0: not known.
+// ratio is the median over the rounds of a's figure by b's figure of the same round: the machine's
+// speed divides out. 0: not known.
 func (c *Comparison) ratio(a, b *Row, figure func(*traffic.Outcome) float64) float64 {
 	if a == nil || b == nil {
 		return 0
@@ -138,8 +141,8 @@ type Spread struct {
 	Run           traffic.Outcome
 }
 
-// Held is the memory scenario of one server. Resident is VmRSS, for several processes the sum of their shares (Pss). Arena and Heap are
-// Viaduct's own figures.
+// Held is the memory scenario of one server. Resident is VmRSS, for several processes the sum of
+// their shares (Pss). Arena and Heap are Viaduct's own figures.
 type Held struct {
 	Name                                        string
 	Calls, MemoryMB                             int

@@ -17,7 +17,8 @@ type scenario struct {
 	run         func(context.Context, *bench, *Results) error
 }
 
-// scenarios in the order they run; set at start-up because the command line's check reads it from within them.
+// scenarios in the order they run; set at start-up because the command line's check reads it from
+// within them.
 var scenarios []scenario
 
 func init() {
@@ -40,7 +41,8 @@ func init() {
 	}
 }
 
-// errAbsent is a scenario whose contenders are not installed, or not chosen: left out and reported, not failed.
+// errAbsent is a scenario whose contenders are not installed, or not chosen: left out and reported,
+// not failed.
 var errAbsent = errors.New("none of its contenders is here")
 
 // errSame is a comparison that would repeat another one: left out as well.
@@ -91,7 +93,8 @@ func saturation(ctx context.Context, b *bench, r *Results) error {
 	return err
 }
 
-// single is saturation without bundles: what peers across a network are like. Where the generator may not bundle anyway it is left out.
+// single is saturation without bundles: what peers across a network are like. Where the generator
+// may not bundle anyway it is left out.
 func single(ctx context.Context, b *bench, r *Results) error {
 	if !b.cfg.Segment {
 		return errSame
@@ -113,7 +116,8 @@ func keepalive(ctx context.Context, b *bench, r *Results) error {
 	return err
 }
 
-// compare measures the field in rounds, each contender once per round, so that a change of the machine's speed meets all of them.
+// compare measures the field in rounds, each contender once per round, so that a change of the
+// machine's speed meets all of them.
 func (b *bench) compare(ctx context.Context, name string, field []contender, o serverOptions, args []string) (*Comparison, error) {
 	if len(field) == 0 {
 		return nil, errAbsent
@@ -189,9 +193,11 @@ func shards(ctx context.Context, b *bench, r *Results) error {
 	for range b.cfg.Rounds {
 		for _, c := range field {
 			for _, n := range []int{1, 2, 4, 8} {
-				// The generator sleeps when it has nothing to do, since it shares its processor. No UDP_SEGMENT: a program that steers by
-				// content would see only the first of each bundle. As many calls under way for each shard as one alone has elsewhere: a batch is
-				// what has arrived meanwhile, and eight shards that share 128 calls have none.
+				// The generator sleeps when it has nothing to do, since it shares its processor. No
+				// UDP_SEGMENT: a program that steers by content would see only the first of each
+				// bundle. As many calls under way for each shard as one alone has elsewhere: a
+				// batch is what has arrived meanwhile, and eight shards that share 128 calls have
+				// none.
 				out, err := b.measure(ctx, c, serverOptions{workers: n, cores: both}, []string{"-sleep", "-concurrent", strconv.Itoa(callsUnderWay * n)})
 				if err != nil {
 					return err
@@ -277,8 +283,8 @@ func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, bun
 	return err
 }
 
-// overload offers more than saturation, for as long as the first calls that get no answer are given up. Datagrams leave one by one, so that the generator's sockets
-// do not overflow.
+// overload offers more than saturation, for as long as the first calls that get no answer are given
+// up. Datagrams leave one by one, so that the generator's sockets do not overflow.
 func overload(ctx context.Context, b *bench, r *Results) error {
 	field := b.field("kamailio-lb", "viaduct-lb")
 	if len(field) == 0 {
@@ -304,7 +310,8 @@ func overload(ctx context.Context, b *bench, r *Results) error {
 	return nil
 }
 
-// shareOfSaturation finds the saturation of c on this machine now, and loads the same process with a share of it.
+// shareOfSaturation finds the saturation of c on this machine now, and loads the same process with
+// a share of it.
 func (b *bench) shareOfSaturation(ctx context.Context, c contender, name string, o serverOptions, share float64, length time.Duration, sends []string) (Soak, error) {
 	s, err := b.start(ctx, c, o)
 	if err != nil {

@@ -199,7 +199,8 @@ func (b *bench) start(ctx context.Context, c contender, o serverOptions) (*serve
 	return s, nil
 }
 
-// startOn starts cmd on the given processors: the child inherits the mask of the thread that forks it.
+// startOn starts cmd on the given processors: the child inherits the mask of the thread that forks
+// it.
 func startOn(cmd *exec.Cmd, cores []int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -217,8 +218,8 @@ func startOn(cmd *exec.Cmd, cores []int) error {
 	return cmd.Start()
 }
 
-// ready waits for the line the program promises and, for a SIP server, for an answer: OPTIONS with Max-Forwards 0 gets 483 from every
-// configuration of the bench.
+// ready waits for the line the program promises and, for a SIP server, for an answer: OPTIONS with
+// Max-Forwards 0 gets 483 from every configuration of the bench.
 func (s *server) ready(ctx context.Context) error {
 	line := [...]string{kindForwarder: "forwarder ready", kindKamailio: "", kindViaduct: "viaduct ready"}[s.contender.kind]
 	deadline := time.Now().Add(readyTime)
@@ -262,7 +263,8 @@ func dialServer(t traffic.Transport) (net.Conn, error) {
 	case traffic.TCP:
 		return d.Dial("tcp", serverAddress)
 	case traffic.TLS:
-		return tls.DialWithDialer(&d, "tcp", secureAddress, &tls.Config{InsecureSkipVerify: true}) // our own certificate, on loopback
+		// our own certificate, on loopback
+		return tls.DialWithDialer(&d, "tcp", secureAddress, &tls.Config{InsecureSkipVerify: true})
 	}
 	return d.Dial("udp", serverAddress)
 }

@@ -37,7 +37,8 @@ func (s *server) stats(shards int) ([]shardStats, error) {
 	return nil, fmt.Errorf("no counters of %d shards within %v of SIGUSR1", shards, statsTime)
 }
 
-// parseStats finds the JSON lines with a shard among other log lines. A line not ended yet is left for the next look.
+// parseStats finds the JSON lines with a shard among other log lines. A line not ended yet is left
+// for the next look.
 func parseStats(text []byte) []shardStats {
 	var out []shardStats
 	for {

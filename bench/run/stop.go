@@ -13,8 +13,9 @@ import (
 	"viaduct/bench/traffic"
 )
 
-// stopDestination runs the same load twice against one server: with all destinations answering, and with one of them, a process of its own,
-// stopped by SIGSTOP soon after the calls began. Calls to that one wait in vain; the question is what the others notice.
+// stopDestination runs the same load twice against one server: with all destinations answering, and
+// with one of them, a process of its own, stopped by SIGSTOP soon after the calls began. Calls to
+// that one wait in vain; the question is what the others notice.
 func stopDestination(ctx context.Context, b *bench, r *Results) error {
 	field := b.field("kamailio-lb", "viaduct-lb")
 	if len(field) == 0 {
@@ -112,12 +113,14 @@ func (a *answerer) stop() {
 	}
 }
 
-// notCompleted counts calls without their end, expected those of them that the stopped destination explains.
+// notCompleted counts calls without their end, expected those of them that the stopped destination
+// explains.
 func (s *Stopped) notCompleted() uint64 { return notCompleted(&s.One) }
 
 func notCompleted(o *traffic.Outcome) uint64 { return o.Failed + o.Abandoned + o.Unfinished }
 
-// expected is every call that went to none of the destinations that kept answering; a few of them were answered before the stop.
+// expected is every call that went to none of the destinations that kept answering; a few of them
+// were answered before the stop.
 func (s *Stopped) expected() uint64 {
 	var reached uint64
 	for _, n := range s.One.PerAnswerer {

@@ -31,7 +31,8 @@ func (b *bench) streams(ctx context.Context, transport string) (*Streams, error)
 	return &s, err
 }
 
-// certificate makes the servers' certificate at the first call, and gives the definitions that name it to a configuration.
+// certificate makes the servers' certificate at the first call, and gives the definitions that name
+// it to a configuration.
 func (b *bench) certificate() ([]string, error) {
 	certificate, key := filepath.Join(b.dir, "certificate.pem"), filepath.Join(b.dir, "key.pem")
 	if !b.certified {

@@ -18,15 +18,18 @@ import (
 
 // What the scenario stuck does to a server.
 const (
-	stuckRate      = 500  // calls per second over TCP, and as many over UDP
-	deafRate       = 2000 // messages per second towards peers that never read
-	stormRate      = 200  // TLS handshakes per second
-	filesLeft      = 48   // descriptors left to the server: 16 for the calls' connections, the others for those who take them away
-	hogConnections = 256  // connections that want to be served then
+	stuckRate = 500  // calls per second over TCP, and as many over UDP
+	deafRate  = 2000 // messages per second towards peers that never read
+	stormRate = 200  // TLS handshakes per second
+	// descriptors left to the server: 16 for the calls' connections, the others for those who take
+	// them away
+	filesLeft      = 48
+	hogConnections = 256 // connections that want to be served then
 	deafAddress    = "127.0.0.1:7100"
 )
 
-// stuckCase is one kind of trouble: the arguments of the neighbour that makes it, and how its counts read.
+// stuckCase is one kind of trouble: the arguments of the neighbour that makes it, and how its
+// counts read.
 type stuckCase struct {
 	name   string
 	args   []string
@@ -57,7 +60,8 @@ var stuckCases = []stuckCase{
 	}},
 }
 
-// stuck runs calls over TCP and over UDP together, alone and with each kind of trouble, and asks what the calls notice.
+// stuck runs calls over TCP and over UDP together, alone and with each kind of trouble, and asks
+// what the calls notice.
 func stuck(ctx context.Context, b *bench, r *Results) error {
 	field := b.field("kamailio-all", "viaduct-all")
 	if len(field) == 0 {
@@ -140,7 +144,8 @@ func (b *bench) stuckWith(ctx context.Context, c contender, k *stuckCase) (*Stuc
 	return row, err
 }
 
-// limitFiles leaves every process of the server so many descriptors. New ones take the lowest numbers, and there may be gaps.
+// limitFiles leaves every process of the server so many descriptors. New ones take the lowest
+// numbers, and there may be gaps.
 func (s *server) limitFiles(left int) error {
 	for _, pid := range s.pids() {
 		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))

@@ -9,11 +9,13 @@ import (
 	"viaduct/parser"
 )
 
-// Both parsers read the same INVITE with SDP and are asked for the same: what a stateful proxy needs of it. Run with
+// Both parsers read the same INVITE with SDP and are asked for the same: what a stateful proxy
+// needs of it. Run with
 //
 //	go test -bench . -benchmem
 //
-// Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-21, best of 200 short runs on a shared machine:
+// Xeon 2.5 GHz, 2 vCPU guest, Linux 6.18, go1.26.8, 2026-11-21, best of 200 short runs on a shared
+// machine:
 //
 //	BenchmarkViaduct   546 ns    0 B/op    0 allocs/op
 //	BenchmarkSipgo    5376 ns 2888 B/op   41 allocs/op   9.8 times as long

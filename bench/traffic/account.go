@@ -6,7 +6,8 @@ import (
 	"viaduct/bench/histogram"
 )
 
-// kind is one message of a call. Each kind travels in one direction only, so one bit per kind and call says it was sent, one it arrived.
+// kind is one message of a call. Each kind travels in one direction only, so one bit per kind and
+// call says it was sent, one it arrived.
 type kind uint8
 
 const (
@@ -63,7 +64,8 @@ type MessageCount struct {
 	// Received counts calls for which it arrived; Duplicated counts further copies.
 	Received   uint64 `json:"received"`
 	Duplicated uint64 `json:"duplicated"`
-	// Lost counts calls for which it was sent, in any number of copies, and had not arrived when the call was closed.
+	// Lost counts calls for which it was sent, in any number of copies, and had not arrived when
+	// the call was closed.
 	Lost uint64 `json:"lost"`
 }
 
@@ -83,7 +85,8 @@ func latencyOf(h *histogram.Histogram) Latency {
 	return Latency{h.Count(), us(h.Mean()), us(h.Quantile(0.5)), us(h.Quantile(0.9)), us(h.Quantile(0.99)), us(h.Quantile(0.999)), us(h.Max())}
 }
 
-// Report is the outcome of a run. Unless it says window, a figure covers the whole run, warm-up and drain included.
+// Report is the outcome of a run. Unless it says window, a figure covers the whole run, warm-up and
+// drain included.
 type Report struct {
 	// Started = Completed + Failed + Abandoned + Unfinished.
 	Started   uint64 `json:"started"`
@@ -97,7 +100,8 @@ type Report struct {
 	// NotStarted counts calls of an open loop that were due when every slot was taken.
 	NotStarted uint64 `json:"not_started"`
 
-	// WindowSeconds is the length of the measured window, WindowCompleted the calls that ended in it.
+	// WindowSeconds is the length of the measured window, WindowCompleted the calls that ended in
+	// it.
 	WindowSeconds   float64 `json:"window_seconds"`
 	WindowCompleted uint64  `json:"window_completed"`
 	CallsPerSecond  float64 `json:"calls_per_second"`
@@ -124,10 +128,12 @@ type Report struct {
 	Answered Latency `json:"invite_to_200"`
 	Ended    Latency `json:"bye_to_200"`
 
-	// CPUUsPerCall is the generator's own processor time per call in the window, BusyUsPerCall the part not spent polling for work.
+	// CPUUsPerCall is the generator's own processor time per call in the window, BusyUsPerCall the
+	// part not spent polling for work.
 	CPUUsPerCall  float64 `json:"own_cpu_us_per_call"`
 	BusyUsPerCall float64 `json:"own_busy_us_per_call"`
-	// TLS is the version and cipher suite that the server chose for the callers' connections, TLSOut that of the connections it opened.
+	// TLS is the version and cipher suite that the server chose for the callers' connections,
+	// TLSOut that of the connections it opened.
 	TLS    string `json:"tls,omitempty"`
 	TLSOut string `json:"tls_out,omitempty"`
 	// HoldOpenSeconds and HoldReleaseSeconds are how long opening and releasing took.

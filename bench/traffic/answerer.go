@@ -1,7 +1,8 @@
 package traffic
 
-// request is the answerer's side of a datagram. A call of this Engine has an entry in the table, in which retransmissions are recognised;
-// any other is answered from the message alone if the Engine has no callers of its own.
+// request is the answerer's side of a datagram. A call of this Engine has an entry in the table, in
+// which retransmissions are recognised; any other is answered from the message alone if the Engine
+// has no callers of its own.
 func (e *Engine) request(s *socket, b []byte) {
 	m := &e.m
 	if len(e.callers) == 0 {
@@ -40,7 +41,8 @@ func (e *Engine) check(s *socket, c *call, b []byte) {
 	if e.cfg.Path == Proxy {
 		hops = 1
 	}
-	// A CANCEL, and the ACK to a failure, are made by the hop before: one Via (RFC 3261 §16.10, §17.1.1.3). A stateless proxy passes them on.
+	// A CANCEL, and the ACK to a failure, are made by the hop before: one Via (RFC 3261 §16.10,
+	// §17.1.1.3). A stateless proxy passes them on.
 	byHop := m.method == methodCancel || m.method == methodAck && c.sent&kindFailure.bit() != 0
 	if m.vias != 1+hops && !(byHop && m.vias == 1) {
 		e.fault(faultVia)
@@ -104,8 +106,8 @@ func (e *Engine) invited(s *socket, c *call, slot uint32, b []byte) {
 	e.startAnswerTimer(c, slot)
 }
 
-// echoFits bounds what appendEcho will write: it copies whole lines, so never more than the headers of b, plus the tag and the name
-// repeated for each value of Record-Route.
+// echoFits bounds what appendEcho will write: it copies whole lines, so never more than the headers
+// of b, plus the tag and the name repeated for each value of Record-Route.
 func (e *Engine) echoFits(b []byte) bool {
 	n := 64 + e.m.routes*16
 	for _, v := range e.m.via[:e.m.viaLines] {
@@ -195,7 +197,8 @@ func (e *Engine) hungUp(s *socket, c *call, slot uint32, b []byte) {
 		e.fault(faultCSeq)
 	}
 	e.got(c, kindBye)
-	e.table.dueAnswer[slot] = 0 // the dialog is over: no further copies of the 200, whether or not the ACK came
+	// the dialog is over: no further copies of the 200, whether or not the ACK came
+	e.table.dueAnswer[slot] = 0
 	if !e.cfg.Silent[s.index] {
 		e.reply(s, c, kindByeDone, "SIP/2.0 200 OK\r\n", b)
 	}
@@ -223,8 +226,8 @@ func (e *Engine) reply(s *socket, c *call, k kind, status string, b []byte) {
 	e.sent(c, k)
 }
 
-// answerStranger answers a call of another process: 180 and 200 to INVITE, 200 to the rest. It keeps no state, so it sends nothing twice
-// of itself; its count of INVITEs includes copies.
+// answerStranger answers a call of another process: 180 and 200 to INVITE, 200 to the rest. It
+// keeps no state, so it sends nothing twice of itself; its count of INVITEs includes copies.
 func (e *Engine) answerStranger(s *socket, b []byte) {
 	m := &e.m
 	e.account.messages[kindInvite].Received += b2u(m.method == methodInvite)
@@ -246,7 +249,8 @@ func (e *Engine) answerStranger(s *socket, b []byte) {
 	s.queue(append(out, end...), laneAnswer)
 }
 
-// strangerTag is what our own calls' tag is, their Call-ID beginning with the identity. Valid while callID is.
+// strangerTag is what our own calls' tag is, their Call-ID beginning with the identity. Valid while
+// callID is.
 func strangerTag(callID []byte) []byte {
 	return callID[:min(len(callID), idBytes)]
 }

@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// idBytes is the length of a call's identity: 16 hexadecimal digits, unique per call, which is the variable part of its Call-ID, branches
-// and tags. All of these keep their width, so that a message is made by copying a template and overwriting the digits.
+// idBytes is the length of a call's identity: 16 hexadecimal digits, unique per call, which is the
+// variable part of its Call-ID, branches and tags. All of these keep their width, so that a message
+// is made by copying a template and overwriting the digits.
 //
 //	Call-ID:  <id>-<slot, 8 digits>@<host>
 //	branch:   z9hG4bK<i|a|b|o><id>        i INVITE, CANCEL and ACK to a failure; a ACK to 2xx; b BYE; o OPTIONS
@@ -45,7 +46,8 @@ func hexValue(b []byte) (uint64, bool) {
 	return v, true
 }
 
-// identity spreads a serial number over 64 bits (splitmix64, a bijection: no two calls of one run share an identity).
+// identity spreads a serial number over 64 bits (splitmix64, a bijection: no two calls of one run
+// share an identity).
 func identity(serial uint64) uint64 {
 	z := serial * 0x9e3779b97f4a7c15
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
@@ -60,7 +62,8 @@ type template struct {
 	slot  int   // where the slot number begins
 }
 
-// The marks stand for the variable digits while a template is written; no other text of the bench contains them.
+// The marks stand for the variable digits while a template is written; no other text of the bench
+// contains them.
 const (
 	idMark   = "IDENTITY16DIGITS"
 	slotMark = "SLOT8DIG"
@@ -127,8 +130,9 @@ func (y style) inviteText(target string) string {
 		fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body
 }
 
-// hopText is a request that repeats the INVITE's top Via, From, To and number: CANCEL (RFC 3261 §9.1) and the ACK to a failure (§17.1.1.3).
-// The To line of the ACK is the response's, so it ends before it.
+// hopText is a request that repeats the INVITE's top Via, From, To and number: CANCEL (RFC 3261
+// §9.1) and the ACK to a failure (§17.1.1.3). The To line of the ACK is the response's, so it ends
+// before it.
 func (y style) cancelText(target string) string {
 	return fmt.Sprintf("CANCEL %s SIP/2.0\r\n", target) + y.via("i") +
 		"Max-Forwards: 70\r\n" +
@@ -156,7 +160,8 @@ func (y style) optionsText(target string) string {
 		"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 }
 
-// dialogTop and dialogEnd are the parts of ACK and BYE that do not depend on the 200; between them come Route and To.
+// dialogTop and dialogEnd are the parts of ACK and BYE that do not depend on the 200; between them
+// come Route and To.
 func (y style) dialogTop() string {
 	return " SIP/2.0\r\n" + y.via("a") +
 		"Max-Forwards: 70\r\n" +
@@ -166,8 +171,8 @@ func (y style) dialogTop() string {
 
 const dialogEnd = "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
 
-// appendAck writes the ACK to the 200 that m indexes in b (RFC 3261 §13.2.2.4): remote target from Contact, route set from Record-Route in
-// reverse order (§12.1.2).
+// appendAck writes the ACK to the 200 that m indexes in b (RFC 3261 §13.2.2.4): remote target from
+// Contact, route set from Record-Route in reverse order (§12.1.2).
 func appendAck(out []byte, top *template, id *[idBytes]byte, slot uint32, b []byte, m *message) []byte {
 	out = append(out, "ACK "...)
 	out = append(out, m.contact.in(b)...)
@@ -181,8 +186,8 @@ func appendAck(out []byte, top *template, id *[idBytes]byte, slot uint32, b []by
 	return append(out, dialogEnd...)
 }
 
-// byeFromAck turns an ACK written by appendAck into the BYE of the same dialog, and ackFromBye back. The two differ in nine bytes and have
-// one length: method, the branch's letter, CSeq.
+// byeFromAck turns an ACK written by appendAck into the BYE of the same dialog, and ackFromBye
+// back. The two differ in nine bytes and have one length: method, the branch's letter, CSeq.
 func byeFromAck(b []byte) { retarget(b, "BYE", 'b', "2 BYE") }
 func ackFromBye(b []byte) { retarget(b, "ACK", 'a', "1 ACK") }
 
@@ -193,8 +198,8 @@ func retarget(b []byte, name string, letter byte, cseq string) {
 	copy(b[len(b)-len(dialogEnd)+len("CSeq: "):], cseq)
 }
 
-// appendEcho writes the lines that a response repeats from the request (RFC 3261 §8.2.6.2) in one block: every Via, Record-Route, From, To
-// with our tag if it has none, Call-ID, CSeq.
+// appendEcho writes the lines that a response repeats from the request (RFC 3261 §8.2.6.2) in one
+// block: every Via, Record-Route, From, To with our tag if it has none, Call-ID, CSeq.
 func appendEcho(out, b []byte, m *message, tag []byte) []byte {
 	for _, v := range m.via[:m.viaLines] {
 		out = append(out, v.in(b)...)

@@ -18,7 +18,8 @@ const (
 	stateOver             // ended for the caller; a message is still missing
 )
 
-// call is one call as both ends see it. The fields of the two ends are apart: no end reads what only the other may know, except to check it.
+// call is one call as both ends see it. The fields of the two ends are apart: no end reads what
+// only the other may know, except to check it.
 type call struct {
 	id    [idBytes]byte
 	start int64 // when the first request was due, ns of the engine's clock
@@ -49,10 +50,12 @@ const (
 	outcomeAbandoned
 )
 
-// table is all calls by slot. The two large parts are mapped outside the Go heap and touched only where used.
+// table is all calls by slot. The two large parts are mapped outside the Go heap and touched only
+// where used.
 type table struct {
 	calls []call
-	// due is when the caller's timer of a slot fires, dueAnswer the answerer's, in ms of the engine's clock; 0: not set.
+	// due is when the caller's timer of a slot fires, dueAnswer the answerer's, in ms of the
+	// engine's clock; 0: not set.
 	due, dueAnswer []uint32
 	free           []uint32
 	high           uint32 // slots below were used at least once
@@ -106,7 +109,8 @@ func (t *table) put(slot uint32) {
 	t.free = append(t.free, slot)
 }
 
-// request is the room for the stored BYE of a slot, echo that for the stored lines of its responses.
+// request is the room for the stored BYE of a slot, echo that for the stored lines of its
+// responses.
 func (t *table) request(slot uint32) []byte {
 	from := int(slot) * requestBytes
 	return t.requests[from : from : from+requestBytes]

@@ -40,7 +40,8 @@ func (e *Engine) send(s *socket, t *template, c *call, slot uint32) {
 	s.queue(t.appendTo(s.frame(), &c.id, slot), laneLast)
 }
 
-// expected gives the branch letter and CSeq number of the request that a response to method m answers.
+// expected gives the branch letter and CSeq number of the request that a response to method m
+// answers.
 func expected(m method) (letter byte, number uint32) {
 	switch m {
 	case methodBye:
@@ -120,7 +121,8 @@ func (e *Engine) provisional(c *call, slot uint32) {
 	}
 	if c.state == stateCalling {
 		c.state = stateProceeding
-		e.table.due[slot] = c.giveUp // §17.1.1.2: a provisional response ends the retransmission of INVITE
+		// §17.1.1.2: a provisional response ends the retransmission of INVITE
+		e.table.due[slot] = c.giveUp
 	}
 	if e.cfg.Mode == Hold && k == kindRinging && (c.state == stateCalling || c.state == stateProceeding) {
 		c.state = stateHeld
@@ -189,7 +191,8 @@ func (e *Engine) repeatAck(s *socket, c *call, slot uint32) {
 	e.sent(c, kindAck)
 }
 
-// failure is a final answer of 300 or more to INVITE: acknowledged hop by hop, each copy (§17.1.1.3).
+// failure is a final answer of 300 or more to INVITE: acknowledged hop by hop, each copy
+// (§17.1.1.3).
 func (e *Engine) failure(s *socket, c *call, slot uint32, b []byte) {
 	out := e.texts.ackFailure[c.caller][c.target].appendTo(s.frame(), &c.id, slot)
 	out = append(out, e.m.to.in(b)...)
@@ -268,7 +271,8 @@ func (e *Engine) finish(c *call, slot uint32, o outcome) {
 	}
 }
 
-// missing is the kinds that one end sent and the other has not seen, of those that must get through in a call with this outcome.
+// missing is the kinds that one end sent and the other has not seen, of those that must get through
+// in a call with this outcome.
 func (e *Engine) missing(c *call) uint16 {
 	missing := c.sent &^ c.got
 	if e.cfg.Outside && c.answerer == 0 {
@@ -306,7 +310,8 @@ func (e *Engine) closeCall(c *call, slot uint32) {
 	e.table.put(slot)
 }
 
-// closeLingering closes every call that waits for a message, and counts what calls under way miss as not lost: they are Unfinished.
+// closeLingering closes every call that waits for a message, and counts what calls under way miss
+// as not lost: they are Unfinished.
 func (e *Engine) closeLingering() {
 	for slot := range e.table.high {
 		if c := &e.table.calls[slot]; c.state == stateOver {

@@ -31,7 +31,8 @@ const (
 	ReleaseNone
 )
 
-// Path says what is between the two ends, and with it what must have been changed in a message on arrival.
+// Path says what is between the two ends, and with it what must have been changed in a message on
+// arrival.
 type Path uint8
 
 const (
@@ -49,7 +50,8 @@ type Transport uint8
 const (
 	// UDP gives each caller and each answerer one socket.
 	UDP Transport = iota
-	// TCP gives each caller one connection to the server; answerers take the connections that the server opens.
+	// TCP gives each caller one connection to the server; answerers take the connections that the
+	// server opens.
 	TCP
 	// TLS is TCP with TLS, certificates made at the start and no resumption.
 	TLS
@@ -57,7 +59,8 @@ const (
 
 func (t Transport) String() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
 
-// parameter is what a SIP URI says of the transport (RFC 3261 §19.1.1); the default goes without saying.
+// parameter is what a SIP URI says of the transport (RFC 3261 §19.1.1); the default goes without
+// saying.
 func (t Transport) parameter() string { return [...]string{"", ";transport=tcp", ";transport=tls"}[t] }
 
 // URI is the SIP URI of user at an address reached over t.
@@ -72,32 +75,39 @@ type Config struct {
 	// Transport is that of both sides.
 	Transport Transport
 
-	// Server is where callers send requests, and from where answerers get them. Not used with Direct.
+	// Server is where callers send requests, and from where answerers get them. Not used with
+	// Direct.
 	Server netip.AddrPort
-	// Callers are the callers' addresses, one socket or connection each, 1 to MaxPorts. Port 0 takes any free port. Empty: only answer.
+	// Callers are the callers' addresses, one socket or connection each, 1 to MaxPorts. Port 0
+	// takes any free port. Empty: only answer.
 	Callers []netip.AddrPort
 	// Answerers are the answerers' addresses, 0 to MaxPorts. Empty: only call.
 	Answerers []netip.AddrPort
-	// Targets are the Request-URIs called in turn. Default: sip:bob@ each answerer. With Raw and Direct the i-th caller calls the i-th.
+	// Targets are the Request-URIs called in turn. Default: sip:bob@ each answerer. With Raw and
+	// Direct the i-th caller calls the i-th.
 	Targets []string
 	// Silent marks answerers, by place in Answerers, that receive and never answer.
 	Silent map[int]bool
-	// Outside says that answerers outside this Engine take part: what does not arrive here is not lost.
+	// Outside says that answerers outside this Engine take part: what does not arrive here is not
+	// lost.
 	Outside bool
 	// RPort adds the parameter of RFC 3581 to the Via of requests.
 	RPort bool
 	// NoRecordRoute expects a proxy that stays out of the dialog's route.
 	NoRecordRoute bool
 
-	// Concurrent keeps so many calls under way (closed loop). Exclusive with Rate. In Hold, the most calls being opened, or released, at a time.
+	// Concurrent keeps so many calls under way (closed loop). Exclusive with Rate. In Hold, the
+	// most calls being opened, or released, at a time.
 	Concurrent int
-	// Rate starts so many calls per second, whatever happens (open loop). Latency counts from the instant a call was due.
+	// Rate starts so many calls per second, whatever happens (open loop). Latency counts from the
+	// instant a call was due.
 	Rate float64
 	// Calls ends the run after so many calls; 0: no limit. In Hold, how many to open.
 	Calls int
 	// Warmup precedes the measured window. 0: none.
 	Warmup time.Duration
-	// Duration is the measured window. 0 needs Calls. In Hold, how long to hold; 0: until HoldOver is closed.
+	// Duration is the measured window. 0 needs Calls. In Hold, how long to hold; 0: until HoldOver
+	// is closed.
 	Duration time.Duration
 	// Release is how held calls end.
 	Release Release
@@ -111,22 +121,27 @@ type Config struct {
 	// Drain is how long to wait for calls under way after the window. Default GiveUp.
 	Drain time.Duration
 
-	// Sleep waits for the kernel to wake the loop instead of polling: less CPU, but the server then pays for the wake-ups.
+	// Sleep waits for the kernel to wake the loop instead of polling: less CPU, but the server then
+	// pays for the wake-ups.
 	Sleep bool
-	// Segment hands messages of one size to the kernel together, which cuts them apart on arrival (UDP_SEGMENT). The server receives the same
-	// datagrams for a third of the generator's cost, but steering by content sees only the first of each: keep it off with several shards.
+	// Segment hands messages of one size to the kernel together, which cuts them apart on arrival
+	// (UDP_SEGMENT). The server receives the same datagrams for a third of the generator's cost,
+	// but steering by content sees only the first of each: keep it off with several shards.
 	Segment bool
 	// Slots is the most calls kept track of. Default: fitting Concurrent, Rate or Calls.
 	Slots int
 
-	// OnWindow, if set, is called in the loop when the measured window opens (true) and when it closes (false).
+	// OnWindow, if set, is called in the loop when the measured window opens (true) and when it
+	// closes (false).
 	OnWindow func(open bool)
 	// OnTick, if set, is called in the loop every TickEvery; default one second.
 	OnTick    func(Tick)
 	TickEvery time.Duration
-	// OnArrival, if set, is called in the loop with each datagram that arrives, valid until it returns.
+	// OnArrival, if set, is called in the loop with each datagram that arrives, valid until it
+	// returns.
 	OnArrival func(atAnswerer bool, place int, datagram []byte)
-	// OnPhase, if set, is called in the loop in Hold when all calls are open ("held") and when all have ended ("released").
+	// OnPhase, if set, is called in the loop in Hold when all calls are open ("held") and when all
+	// have ended ("released").
 	OnPhase func(phase string)
 	// Stop ends the run early when closed: calls under way are still finished.
 	Stop <-chan struct{}

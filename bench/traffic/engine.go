@@ -11,7 +11,8 @@ import (
 	"viaduct/bench/histogram"
 )
 
-// Engine runs the calls of one Config. It belongs to the goroutine that calls Run; other goroutines may only close the channels of Config.
+// Engine runs the calls of one Config. It belongs to the goroutine that calls Run; other goroutines
+// may only close the channels of Config.
 type Engine struct {
 	cfg       Config
 	sockets   []*socket // answerers, callers, then the connections taken
@@ -24,7 +25,8 @@ type Engine struct {
 	texts     texts
 	account   account
 
-	// Of TLS: handshakes under way, where their ends are heard of, and what was last read and is not yet decrypted.
+	// Of TLS: handshakes under way, where their ends are heard of, and what was last read and is
+	// not yet decrypted.
 	tlsConfig *tls.Config
 	shaking   int
 	shaken    chan shaken
@@ -130,8 +132,9 @@ func (e *Engine) ms() uint32 {
 	return uint32(e.now/int64(time.Millisecond)) + 1 // never 0, which means no timer
 }
 
-// Run places the calls and returns when all have ended, the drain is over, or, without callers, when Stop is closed. Call it once, with the
-// goroutine locked to its thread if the generator's own CPU time is to be right.
+// Run places the calls and returns when all have ended, the drain is over, or, without callers,
+// when Stop is closed. Call it once, with the goroutine locked to its thread if the generator's own
+// CPU time is to be right.
 func (e *Engine) Run() Report {
 	e.epoch = time.Now()
 	e.clock()
@@ -175,7 +178,8 @@ func (e *Engine) Run() Report {
 	return r
 }
 
-// batch is one turn of the loop: wait, receive and answer per socket, start what is due, look at the timers.
+// batch is one turn of the loop: wait, receive and answer per socket, start what is due, look at
+// the timers.
 func (e *Engine) batch() {
 	before := e.now
 	n := e.poll.wait(e.sleep())
@@ -262,7 +266,8 @@ func (e *Engine) sleep() int64 {
 	return max(until-e.now, 0)
 }
 
-// startDue starts the calls of an open loop whose time has come, however late the loop is, and those that Hold has room for.
+// startDue starts the calls of an open loop whose time has come, however late the loop is, and
+// those that Hold has room for.
 func (e *Engine) startDue() {
 	if e.cfg.Mode == Hold {
 		e.holdStep()

@@ -33,7 +33,8 @@ func TestUndisturbed(t *testing.T) {
 	f("rport", Config{Path: Direct, Concurrent: 4, Calls: 20, RPort: true}, 20)
 }
 
-// Every datagram that left must be accounted for: arrived, or dropped by the relay, which kept its own books.
+// Every datagram that left must be accounted for: arrived, or dropped by the relay, which kept its
+// own books.
 func TestLossIsAccounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	r, relay := through(t, closedLoop(600), func(r *relay, b []byte) [][]byte {
@@ -54,7 +55,8 @@ func TestLossIsAccounted(t *testing.T) {
 	if sent-sumOf(relay.dropped)+sumOf(relay.added) != arrived {
 		t.Errorf("%d copies sent, relay dropped %d and added %d, %d arrived", sent, sumOf(relay.dropped), sumOf(relay.added), arrived)
 	}
-	// Nothing repeats a 180, so exactly the dropped ones are lost; everything else that could be repeated got through.
+	// Nothing repeats a 180, so exactly the dropped ones are lost; everything else that could be
+	// repeated got through.
 	lost := r.Lost - r.Messages["ACK"].Lost
 	if got, want := r.Messages["180"].Lost, relay.dropped["180 INVITE"]; got > want || lost != got {
 		t.Errorf("lost %d, of them 180: %d, relay dropped %d", r.Lost, got, want)
@@ -150,7 +152,8 @@ func TestFaultsAreNamed(t *testing.T) {
 	f("INVITE", "Via: ", "Record-Route: <sip:127.0.0.1:9;lr>\r\nVia: ", "route_left:6 wrong_record_route:6")
 	f("ACK", "Via: ", "Route: <sip:127.0.0.1:9;lr>\r\nVia: ", "route_left:3")
 	f("INVITE", "INVITE sip:bob", "INVITE sip:rob", "wrong_uri:3")
-	f("200 INVITE", "Contact: <sip:bob", "Contact: <sip:rob", "wrong_uri:9") // 200, and ACK and BYE sent there
+	// 200, and ACK and BYE sent there
+	f("200 INVITE", "Contact: <sip:bob", "Contact: <sip:rob", "wrong_uri:9")
 	f("180 INVITE", ";tag=f", ";tag=g", "wrong_tag:3")
 	f("ACK", ";tag=t", ";tag=u", "wrong_tag:3")
 	f("BYE", "Max-Forwards: 70", "Max-Forwards: 69", "wrong_max_forwards:3")
@@ -185,8 +188,8 @@ func TestSilentAnswererIsAbandoned(t *testing.T) {
 	}
 }
 
-// An open loop counts latency from when a call was due. A path that stalls for 200 ms must show in a tenth of the calls of two seconds,
-// although few calls were under way when it began.
+// An open loop counts latency from when a call was due. A path that stalls for 200 ms must show in
+// a tenth of the calls of two seconds, although few calls were under way when it began.
 func TestStallIsNotOmitted(t *testing.T) {
 	var stalled time.Time
 	r, _ := through(t, Config{Path: Raw, Rate: 500, Calls: 1000, T1: time.Second}, func(r *relay, b []byte) [][]byte {
@@ -226,7 +229,8 @@ func TestNothingIsAllocated(t *testing.T) {
 	if r.WindowCompleted < 50 {
 		t.Fatalf("%+v", r)
 	}
-	// The runtime itself (the test's deadline, the collector) allocates a handful; a single allocation per message would be thousands.
+	// The runtime itself (the test's deadline, the collector) allocates a handful; a single
+	// allocation per message would be thousands.
 	if n := after.Mallocs - before.Mallocs; n > r.WindowCompleted/10+20 {
 		t.Errorf("%d allocations in %d calls", n, r.WindowCompleted)
 	}

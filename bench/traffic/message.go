@@ -19,8 +19,9 @@ const (
 	methodOptions
 )
 
-// message is the little of a SIP message that the two ends of a bench call look at, as spans into the datagram. It is reused for every
-// datagram and valid until the next scan. It is no parser: it knows the header lines the bench itself wrote and what a proxy adds to them.
+// message is the little of a SIP message that the two ends of a bench call look at, as spans into
+// the datagram. It is reused for every datagram and valid until the next scan. It is no parser: it
+// knows the header lines the bench itself wrote and what a proxy adds to them.
 type message struct {
 	isRequest bool
 	method    method // of the request line, or of CSeq in a response
@@ -60,7 +61,8 @@ func methodOf(b []byte) method {
 	return methodOther
 }
 
-// scan indexes b. It answers false when b is not a message the bench could have caused; the caller counts it as malformed.
+// scan indexes b. It answers false when b is not a message the bench could have caused; the caller
+// counts it as malformed.
 func (m *message) scan(b []byte) bool {
 	m.viaLines, m.vias, m.routes, m.route = 0, 0, 0, false
 	m.from, m.to, m.callID, m.cseq, m.contact = span{}, span{}, span{}, span{}, span{}
@@ -115,7 +117,8 @@ func (m *message) scanStart(b []byte, end int) bool {
 	return true
 }
 
-// scanHeader reads one line b[from:to], which includes CRLF. Header names are matched by length and first letter, then in full.
+// scanHeader reads one line b[from:to], which includes CRLF. Header names are matched by length and
+// first letter, then in full.
 func (m *message) scanHeader(b []byte, from, to int) bool {
 	kind, value := fastHeader(b[from:to])
 	if kind == headerUnknown {
@@ -227,7 +230,8 @@ const (
 
 var comma = []byte(",")
 
-// fastHeader knows the names as the bench and well-bred proxies write them, and where their value begins; headerUnknown for any other line.
+// fastHeader knows the names as the bench and well-bred proxies write them, and where their value
+// begins; headerUnknown for any other line.
 func fastHeader(line []byte) (headerKind, int) {
 	if len(line) < 16 {
 		return headerUnknown, 0
@@ -354,8 +358,8 @@ var (
 	tagMark    = []byte(";tag=")
 )
 
-// hasToken says whether the first value after mark in line is the letter and the identity, and nothing more. The mark is searched for, since
-// a proxy may put parameters before it.
+// hasToken says whether the first value after mark in line is the letter and the identity, and
+// nothing more. The mark is searched for, since a proxy may put parameters before it.
 func hasToken(line, mark []byte, letter byte, id *[idBytes]byte) bool {
 	i := bytes.Index(line, mark)
 	if i < 0 {

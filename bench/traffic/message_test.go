@@ -71,7 +71,8 @@ func itoa(n int) string {
 	return string(b)
 }
 
-// What the generator writes must satisfy the strict parser, and the generator's own scanner must agree with it.
+// What the generator writes must satisfy the strict parser, and the generator's own scanner must
+// agree with it.
 func TestMessagesAgainstParser(t *testing.T) {
 	for name, b := range everyMessage(t) {
 		var p parser.Message

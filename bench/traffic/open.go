@@ -83,7 +83,8 @@ func (e *Engine) openStreams() (err error) {
 			e.handshake(s, nil)
 		}
 	}
-	// Until the handshakes are over nothing is expected but connections; each ends by itself in time.
+	// Until the handshakes are over nothing is expected but connections; each ends by itself in
+	// time.
 	for e.shaking > 0 {
 		for i := range e.poll.wait(int64(time.Millisecond)) {
 			if s := e.sockets[e.poll.events[i].Fd]; s.stream.listening {

@@ -14,7 +14,8 @@ type relay struct {
 	peer map[netip.AddrPort]netip.AddrPort
 	// treat returns what to send instead of the datagram, each entry once: nil drops it.
 	treat func(*relay, []byte) [][]byte
-	// dropped and added count datagrams by their first word and, for responses, number: "INVITE", "180", "200 BYE".
+	// dropped and added count datagrams by their first word and, for responses, number: "INVITE",
+	// "180", "200 BYE".
 	dropped, added map[string]uint64
 	done           chan struct{}
 }
@@ -54,7 +55,8 @@ func (r *relay) run() {
 			out = r.treat(r, b)
 		}
 		for _, d := range out {
-			_, _ = r.conn.WriteToUDPAddrPort(d, r.peer[from]) // a port that is gone is the test's own end
+			// a port that is gone is the test's own end
+			_, _ = r.conn.WriteToUDPAddrPort(d, r.peer[from])
 		}
 	}
 }
@@ -76,7 +78,8 @@ func what(b []byte) string {
 	return string(b[8:11]) + " " + string(method)
 }
 
-// through runs cfg with a relay between the ends, or directly if treat is nil and cfg.Path is Direct.
+// through runs cfg with a relay between the ends, or directly if treat is nil and cfg.Path is
+// Direct.
 func through(t *testing.T, cfg Config, treat func(*relay, []byte) [][]byte) (Report, *relay) {
 	t.Helper()
 	var r *relay
@@ -112,7 +115,8 @@ func sumOf(m map[string]uint64) uint64 {
 	return n
 }
 
-// copies gives the datagrams that left one end and those that reached the other, over the whole run.
+// copies gives the datagrams that left one end and those that reached the other, over the whole
+// run.
 func copies(r *Report) (sent, arrived uint64) {
 	for _, n := range r.Messages {
 		sent += n.Sent + n.Retransmitted

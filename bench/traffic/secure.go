@@ -19,8 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// secure is the TLS of one connection. crypto/tls reads and writes a net.Conn, which this is: during the handshake, which a goroutine of its
-// own makes, the real one; from then on two buffers, so that the loop moves the bytes and never waits.
+// secure is the TLS of one connection. crypto/tls reads and writes a net.Conn, which this is:
+// during the handshake, which a goroutine of its own makes, the real one; from then on two buffers,
+// so that the loop moves the bytes and never waits.
 type secure struct {
 	net.Conn // the handshake's; its addresses serve to the end
 	tls      *tls.Conn
@@ -29,7 +30,8 @@ type secure struct {
 	out      *stream // takes what crypto/tls writes
 }
 
-// errNothingYet has crypto/tls keep what it has and try again later: it makes only lasting errors stick.
+// errNothingYet has crypto/tls keep what it has and try again later: it makes only lasting errors
+// stick.
 var errNothingYet net.Error = nothingYet{}
 
 type nothingYet struct{}
@@ -66,7 +68,8 @@ func (c *secure) encrypt(b []byte) bool {
 	return err == nil
 }
 
-// readSecure is read for a connection with TLS: one read of the kernel, then as many records as that gave.
+// readSecure is read for a connection with TLS: one read of the kernel, then as many records as
+// that gave.
 func (e *Engine) readSecure(s *socket, b []byte) (n int, more bool) {
 	c := s.stream.secure
 	for n < len(b) {
@@ -93,7 +96,8 @@ type shaken struct {
 	err   error
 }
 
-// handshake lets a goroutine make the handshake on c; takeShaken hears of the end. The goroutine owns c until then.
+// handshake lets a goroutine make the handshake on c; takeShaken hears of the end. The goroutine
+// owns c until then.
 func (e *Engine) handshake(c, at *socket) {
 	e.shaking++
 	config := e.tlsConfig
@@ -127,7 +131,8 @@ func (s *socket) shake(config *tls.Config, answerer bool) error {
 	return nil
 }
 
-// takeShaken takes in what handshakes have ended. While any is under way, the loop lets their goroutines run.
+// takeShaken takes in what handshakes have ended. While any is under way, the loop lets their
+// goroutines run.
 func (e *Engine) takeShaken() error {
 	for e.shaking > 0 {
 		select {
@@ -160,7 +165,8 @@ func (e *Engine) agreed(answerer bool) string {
 	return ""
 }
 
-// newTLSConfig is for both ends. It trusts everyone: the peer is a server of the bench on loopback. Every connection makes a full handshake.
+// newTLSConfig is for both ends. It trusts everyone: the peer is a server of the bench on loopback.
+// Every connection makes a full handshake.
 func newTLSConfig() (*tls.Config, error) {
 	certificate, err := Certificate()
 	if err != nil {

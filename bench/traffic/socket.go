@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel is handed pointers to headers, iovecs and frames. They are ours: parts of a receiver or a socket, which the Engine keeps until
-// after its last system call. They are in bounds: the counts passed are those of the arrays, and an iovec's length is set from a slice of
-// its frame. They are valid for the length of the call, which is all the kernel uses them for; Go's heap does not move.
+// The kernel is handed pointers to headers, iovecs and frames. They are ours: parts of a receiver
+// or a socket, which the Engine keeps until after its last system call. They are in bounds: the
+// counts passed are those of the arrays, and an iovec's length is set from a slice of its frame.
+// They are valid for the length of the call, which is all the kernel uses them for; Go's heap does
+// not move.
 
 // mmsghdr is struct mmsghdr of recvmmsg(2), which x/sys does not export.
 type mmsghdr struct {
@@ -20,7 +22,8 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// receiver is the one set of receive buffers: a batch is worked off before the next is read, so all sockets share it.
+// receiver is the one set of receive buffers: a batch is worked off before the next is read, so all
+// sockets share it.
 type receiver struct {
 	headers [batchDatagrams]mmsghdr
 	iovecs  [batchDatagrams]unix.Iovec
@@ -38,15 +41,17 @@ func newReceiver() *receiver {
 	return r
 }
 
-// datagram gives the i-th datagram of the last batch; ok is false if the kernel cut it. Valid until the next receive.
+// datagram gives the i-th datagram of the last batch; ok is false if the kernel cut it. Valid until
+// the next receive.
 func (r *receiver) datagram(i int) (b []byte, ok bool) {
 	n := int(r.headers[i].len)
 	from := i * frameBytes
 	return r.frames[from : from+n : from+n], r.headers[i].hdr.Flags&unix.MSG_TRUNC == 0
 }
 
-// socket is one UDP port of a caller or an answerer, connected to the server: the kernel then looks up no route per datagram and gives us
-// nothing from anybody else. With a stream it is one connection, or the port that takes an answerer's connections.
+// socket is one UDP port of a caller or an answerer, connected to the server: the kernel then looks
+// up no route per datagram and gives us nothing from anybody else. With a stream it is one
+// connection, or the port that takes an answerer's connections.
 type socket struct {
 	fd       int
 	local    netip.AddrPort
@@ -56,7 +61,8 @@ type socket struct {
 	poll     *poller
 	place    int // in poll, and in Engine.sockets
 
-	// Datagrams queued stand in frames in the order they came and in lanes in the order they will leave.
+	// Datagrams queued stand in frames in the order they came and in lanes in the order they will
+	// leave.
 	frames []byte
 	queued int
 	lanes  [laneCount]lane
@@ -68,11 +74,13 @@ type socket struct {
 	errors   *SocketErrors
 }
 
-// The control message and the lanes exist for speed: alone, both ends on one core of a 2.5 GHz Xeon, Linux 6.18, November 2026, the generator
-// spends 8 µs per call with UDP_SEGMENT and 13 µs without (load -path direct, with and without -segment, three alternating runs of 2 s).
+// The control message and the lanes exist for speed: alone, both ends on one core of a 2.5 GHz
+// Xeon, Linux 6.18, November 2026, the generator spends 8 µs per call with UDP_SEGMENT and 13 µs
+// without (load -path direct, with and without -segment, three alternating runs of 2 s).
 
-// lane groups what a socket sends by size, so that it leaves in few sends if the socket may segment. Lanes leave in order: an answerer's
-// 180 before its 200. Without segmentation there is only the first.
+// lane groups what a socket sends by size, so that it leaves in few sends if the socket may
+// segment. Lanes leave in order: an answerer's 180 before its 200. Without segmentation there is
+// only the first.
 type lane struct {
 	frame [batchDatagrams]uint8
 	len   [batchDatagrams]uint16
@@ -95,11 +103,13 @@ type segmentControl struct {
 
 // SocketErrors counts what the kernel did not take or give.
 type SocketErrors struct {
-	// Refused counts ICMP port unreachable, reported on a later call: nobody listened at the server's address.
+	// Refused counts ICMP port unreachable, reported on a later call: nobody listened at the
+	// server's address.
 	Refused uint64 `json:"refused"`
 	// Unsent counts datagrams the kernel would not take.
 	Unsent uint64 `json:"unsent"`
-	// Overflowed counts datagrams that found a receive buffer of ours full (SK_MEMINFO_DROPS): the generator was too slow.
+	// Overflowed counts datagrams that found a receive buffer of ours full (SK_MEMINFO_DROPS): the
+	// generator was too slow.
 	Overflowed uint64 `json:"overflowed"`
 	// Truncated counts datagrams larger than frameBytes.
 	Truncated uint64 `json:"truncated"`
@@ -121,7 +131,8 @@ func openSocket(local netip.AddrPort, segment bool, errors *SocketErrors) (*sock
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a UDP socket: %w", err)
 	}
-	// Only the size asked for differs when the privilege is missing; losses that follow are counted as Overflowed.
+	// Only the size asked for differs when the privilege is missing; losses that follow are counted
+	// as Overflowed.
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBufferBytes) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, socketBufferBytes)
 	}
@@ -172,7 +183,8 @@ func (s *socket) receive(r *receiver) int {
 	return int(n)
 }
 
-// frame gives the empty buffer of the next datagram to send, sending the queue first if it is full. Fill it and call queue.
+// frame gives the empty buffer of the next datagram to send, sending the queue first if it is full.
+// Fill it and call queue.
 func (s *socket) frame() []byte {
 	if s.stream != nil {
 		return s.stream.frame(s)
@@ -203,8 +215,8 @@ func (s *socket) queue(b []byte, l int) {
 	s.queued++
 }
 
-// arrange fills headers from the lanes and returns how many sends that makes: one per datagram or, where the kernel segments, one per run of
-// equal size.
+// arrange fills headers from the lanes and returns how many sends that makes: one per datagram or,
+// where the kernel segments, one per run of equal size.
 func (s *socket) arrange() int {
 	sends, parts := 0, 0
 	for l := range s.lanes {
@@ -236,7 +248,8 @@ func (s *socket) arrange() int {
 	return sends
 }
 
-// flush sends what is queued. A datagram the kernel refuses is dropped and counted; timers will send it again.
+// flush sends what is queued. A datagram the kernel refuses is dropped and counted; timers will
+// send it again.
 func (s *socket) flush() {
 	if s.stream != nil {
 		s.stream.flush(s)
@@ -263,7 +276,8 @@ func (s *socket) flush() {
 	s.queued = 0
 }
 
-// overflowed is how many datagrams found the receive buffer full since the socket was opened (SK_MEMINFO_DROPS, Linux 4.12).
+// overflowed is how many datagrams found the receive buffer full since the socket was opened
+// (SK_MEMINFO_DROPS, Linux 4.12).
 func (s *socket) overflowed() uint64 {
 	if s.stream != nil {
 		return 0 // TCP loses nothing
@@ -322,8 +336,9 @@ func (p *poller) watch(s *socket, writing bool) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, s.fd, &event)
 }
 
-// wait returns how many entries of events are ready. Without a time to wait it keeps the processor from the Go scheduler, as it returns at
-// once; otherwise it waits properly (epoll_pwait2, Linux 5.11).
+// wait returns how many entries of events are ready. Without a time to wait it keeps the processor
+// from the Go scheduler, as it returns at once; otherwise it waits properly (epoll_pwait2, Linux
+// 5.11).
 func (p *poller) wait(nanoseconds int64) int {
 	events, count := uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events))
 	var n uintptr

@@ -10,19 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stream is what a socket of TCP or TLS has beyond one of UDP. Messages queued stand one after another in the socket's frames and leave in
-// one write; what arrives is cut into messages by Content-Length (RFC 3261 §18.3).
+// stream is what a socket of TCP or TLS has beyond one of UDP. Messages queued stand one after
+// another in the socket's frames and leave in one write; what arrives is cut into messages by
+// Content-Length (RFC 3261 §18.3).
 //
 // A listening socket has no connection of its own: it leads to the latest one it accepted.
 type stream struct {
 	listening bool
 	latest    *socket
 	closed    bool
-	// rest is the beginning of a message whose end has not come. Its array is the stream's, at most frameBytes.
+	// rest is the beginning of a message whose end has not come. Its array is the stream's, at most
+	// frameBytes.
 	rest []byte
 	// queued is how much of the socket's frames is taken.
 	queued int
-	// pending is what the kernel has not taken yet, encrypted if it is to be; waiting says that epoll tells when it will take more.
+	// pending is what the kernel has not taken yet, encrypted if it is to be; waiting says that
+	// epoll tells when it will take more.
 	pending []byte
 	waiting bool
 	secure  *secure // nil: TCP
@@ -88,7 +91,8 @@ func (e *Engine) dial(local, peer netip.AddrPort) (*socket, error) {
 	}
 	// SO_SNDTIMEO bounds connect(2), too: a full backlog drops SYNs in silence.
 	limit := unix.NsecToTimeval(int64(connectTime))
-	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit) // without it the kernel's own limit holds, which is minutes
+	// without it the kernel's own limit holds, which is minutes
+	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
 	to, _ := sockaddr(peer)
 	if err := unix.Connect(fd, to); err != nil {
 		unix.Close(fd)
@@ -101,11 +105,13 @@ func (e *Engine) dial(local, peer netip.AddrPort) (*socket, error) {
 	return s, nil
 }
 
-// connection makes the socket of an established connection, and owns fd from then on, also if it fails.
+// connection makes the socket of an established connection, and owns fd from then on, also if it
+// fails.
 func (e *Engine) connection(fd int) (*socket, error) {
 	local, err := boundTo(fd)
 	if err == nil {
-		// A closed connection must leave no TIME-WAIT behind, which would take the port from the next run.
+		// A closed connection must leave no TIME-WAIT behind, which would take the port from the
+		// next run.
 		err = errors.Join(unix.SetNonblock(fd, true), unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 			unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
 	}
@@ -166,7 +172,8 @@ func (e *Engine) outlet(i int) *socket {
 	return nil
 }
 
-// drainStream takes what has arrived on s, works off the whole messages and sends what they cause in one write.
+// drainStream takes what has arrived on s, works off the whole messages and sends what they cause
+// in one write.
 func (e *Engine) drainStream(s *socket, events uint32) {
 	t := s.stream
 	switch {
@@ -191,7 +198,8 @@ func (e *Engine) drainStream(s *socket, events uint32) {
 	s.flush()
 }
 
-// read fills b from s; more says that there may be more than fitted. A connection at its end is closed.
+// read fills b from s; more says that there may be more than fitted. A connection at its end is
+// closed.
 func (e *Engine) read(s *socket, b []byte) (n int, more bool) {
 	if s.stream.secure != nil {
 		return e.readSecure(s, b)
@@ -255,7 +263,8 @@ func (e *Engine) unframed(s *socket) {
 	e.lose(s)
 }
 
-// lose closes a connection that has ended or failed. It is not opened again: its calls are abandoned and counted as such.
+// lose closes a connection that has ended or failed. It is not opened again: its calls are
+// abandoned and counted as such.
 func (e *Engine) lose(s *socket) {
 	if s.stream.closed {
 		return
@@ -291,7 +300,8 @@ func (t *stream) flush(s *socket) {
 	}
 }
 
-// send writes what is pending and then b. What the kernel does not take stays pending. False: the connection is no more, or takes nothing.
+// send writes what is pending and then b. What the kernel does not take stays pending. False: the
+// connection is no more, or takes nothing.
 func (t *stream) send(s *socket, b []byte) bool {
 	if len(t.pending) > 0 {
 		n, ok := write(s.fd, t.pending)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// streamRelay joins each caller's connection to one to the answerer of the same place, message by message; the test decides what becomes of
-// each, and in what pieces bytes are written.
+// streamRelay joins each caller's connection to one to the answerer of the same place, message by
+// message; the test decides what becomes of each, and in what pieces bytes are written.
 type streamRelay struct {
 	listener *net.TCPListener
 	lock     sync.Mutex // of all below: each direction of each connection has its goroutine

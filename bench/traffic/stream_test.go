@@ -45,7 +45,8 @@ func TestStreamInPieces(t *testing.T) {
 	f("around the size of a message", func() int { return 300 + rng.IntN(700) })
 }
 
-// What the relay takes away or adds must be found again, message by message: nothing repeats a 180, and no caller repeats anything.
+// What the relay takes away or adds must be found again, message by message: nothing repeats a 180,
+// and no caller repeats anything.
 func TestStreamLossIsExact(t *testing.T) {
 	n := 0
 	r := throughStreams(t, Config{Path: Raw, Concurrent: 16, Calls: 200}, func(b []byte) [][]byte {
@@ -94,12 +95,14 @@ func TestStreamFaultsAreNamed(t *testing.T) {
 	}
 	f("180 INVITE", "branch=z9hG4bKi", "branch=z9hG4bKb", "wrong_branch:3")
 	f("INVITE", "t=0 0", "t=0 1", "wrong_body:3")
-	f("200 INVITE", "Contact: <sip:bob", "Contact: <sip:rob", "wrong_uri:9") // 200, and ACK and BYE sent there
+	// 200, and ACK and BYE sent there
+	f("200 INVITE", "Contact: <sip:bob", "Contact: <sip:rob", "wrong_uri:9")
 	f("INVITE", ";transport=tcp SIP", ";transport=udp SIP", "wrong_uri:3")
 	f("BYE", "Max-Forwards: 70", "Max-Forwards: 69", "wrong_max_forwards:3")
 }
 
-// Where a message ends cannot be told without Content-Length: the connection is given up, its calls are abandoned, and all of it is counted.
+// Where a message ends cannot be told without Content-Length: the connection is given up, its calls
+// are abandoned, and all of it is counted.
 func TestUnframedConnectionIsGivenUp(t *testing.T) {
 	f := func(name, old, new string) {
 		t.Helper()
@@ -168,7 +171,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// A peer that answers TLS with something else, or hangs up, is an error of the start; nothing stays open.
+// A peer that answers TLS with something else, or hangs up, is an error of the start; nothing stays
+// open.
 func TestFailedHandshake(t *testing.T) {
 	before := openFiles(t)
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -218,7 +222,8 @@ func openFiles(t *testing.T) int {
 	return n
 }
 
-// A peer that does not read takes nothing from what was queued: all of it arrives, in order, once it reads again.
+// A peer that does not read takes nothing from what was queued: all of it arrives, in order, once
+// it reads again.
 func TestPendingIsSentLater(t *testing.T) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

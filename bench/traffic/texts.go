@@ -8,10 +8,11 @@ import (
 // texts is everything written before the first call.
 type texts struct {
 	invite, cancel, ackFailure, options [][]template // by caller, by target
-	dialog                              []template   // by caller: what follows the Request-URI of ACK and BYE
-	inviteBody                          []string     // by caller
-	target                              []string
-	answerer                            []answererTexts
+	// by caller: what follows the Request-URI of ACK and BYE
+	dialog     []template
+	inviteBody []string // by caller
+	target     []string
+	answerer   []answererTexts
 }
 
 type answererTexts struct {
@@ -48,7 +49,8 @@ func (t *texts) write(cfg *Config, callers, answerers []*socket) {
 			ackFailure = append(ackFailure, newTemplate(y.ackFailureText(target)))
 			to := target
 			if cfg.Path == Proxy {
-				to = fmt.Sprintf("sip:%s%s", cfg.Server, cfg.Transport.parameter()) // asks the server itself, as a neighbour's keepalive does
+				// asks the server itself, as a neighbour's keepalive does
+				to = fmt.Sprintf("sip:%s%s", cfg.Server, cfg.Transport.parameter())
 			}
 			options = append(options, newTemplate(y.optionsText(to)))
 		}

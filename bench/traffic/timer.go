@@ -1,7 +1,8 @@
 package traffic
 
-// sweep fires the timers that are due. Timers are a time per slot, looked at in order: with a hundred calls that is nothing, with a million
-// it is 8 MB read in sequence, well below a millisecond, and there is no structure to keep.
+// sweep fires the timers that are due. Timers are a time per slot, looked at in order: with a
+// hundred calls that is nothing, with a million it is 8 MB read in sequence, well below a
+// millisecond, and there is no structure to keep.
 func (e *Engine) sweep() {
 	now := e.ms()
 	t := e.table
@@ -16,7 +17,8 @@ func (e *Engine) sweep() {
 	e.flush()
 }
 
-// callerTimer is Timer A and B, E and F of RFC 3261 §17.1, and the end of a finished call's wait for what is missing.
+// callerTimer is Timer A and B, E and F of RFC 3261 §17.1, and the end of a finished call's wait
+// for what is missing.
 func (e *Engine) callerTimer(c *call, slot, now uint32) {
 	if c.state == stateOver {
 		e.closeCall(c, slot)
@@ -56,7 +58,8 @@ func (e *Engine) callerTimer(c *call, slot, now uint32) {
 	e.table.due[slot] = min(now+next, c.giveUp)
 }
 
-// answererTimer repeats the final answer to INVITE until it is acknowledged (§13.3.1.4, Timer G and H of §17.2.1).
+// answererTimer repeats the final answer to INVITE until it is acknowledged (§13.3.1.4, Timer G and
+// H of §17.2.1).
 func (e *Engine) answererTimer(c *call, slot, now uint32) {
 	if s := e.outlet(int(c.answerer) - 1); s != nil {
 		e.repeatAnswer(s, c, slot)

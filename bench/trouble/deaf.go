@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Deaf has a server send to two peers that never read: one that it is asked, over UDP, to forward requests to, and one that sends it requests
-// over TCP and leaves the answers where they are.
+// Deaf has a server send to two peers that never read: one that it is asked, over UDP, to forward
+// requests to, and one that sends it requests over TCP and leaves the answers where they are.
 type Deaf struct {
 	server   netip.AddrPort
 	rate     float64
@@ -28,18 +28,20 @@ type Deaf struct {
 
 // DeafCounts is what was sent to the server.
 type DeafCounts struct {
-	// ToForward are requests for the deaf peer, ToAnswer those of the deaf caller; Blocked counts moments at which the server did not take any.
+	// ToForward are requests for the deaf peer, ToAnswer those of the deaf caller; Blocked counts
+	// moments at which the server did not take any.
 	ToForward uint64 `json:"to_forward"`
 	ToAnswer  uint64 `json:"to_answer"`
 	Blocked   uint64 `json:"blocked"`
-	// Answers counts datagrams that came back for ToForward, Connections those the server opened to the deaf peer, Closed how often it hung up
-	// on the caller.
+	// Answers counts datagrams that came back for ToForward, Connections those the server opened to
+	// the deaf peer, Closed how often it hung up on the caller.
 	Answers     uint64 `json:"answers"`
 	Connections uint64 `json:"connections"`
 	Closed      uint64 `json:"closed"`
 }
 
-// NewDeaf listens at the deaf peer's address. Rate is messages per second, half of them each way. The server must serve UDP and TCP at server.
+// NewDeaf listens at the deaf peer's address. Rate is messages per second, half of them each way.
+// The server must serve UDP and TCP at server.
 func NewDeaf(server, at netip.AddrPort, rate float64) (*Deaf, error) {
 	if rate <= 0 || rate > MaxRate {
 		return nil, fmt.Errorf("rate %g: want 1 to %d", rate, MaxRate)
@@ -107,7 +109,8 @@ func (d *Deaf) Run(stop <-chan struct{}) DeafCounts {
 	return DeafCounts{n.toForward.Load(), n.toAnswer.Load(), n.blocked.Load(), n.answers.Load(), n.connections.Load(), n.closed.Load()}
 }
 
-// ask sends over the deaf caller's connection; one that the server has closed, or of which it takes nothing more, is opened anew.
+// ask sends over the deaf caller's connection; one that the server has closed, or of which it takes
+// nothing more, is opened anew.
 func (d *Deaf) ask(b []byte) {
 	_ = d.caller.SetWriteDeadline(time.Now().Add(stepTime))
 	n, err := d.caller.Write(b)
@@ -127,7 +130,8 @@ func (d *Deaf) ask(b []byte) {
 	}
 }
 
-// accept takes connections and never reads them. Half a message does not end before its connection does.
+// accept takes connections and never reads them. Half a message does not end before its connection
+// does.
 func (d *Deaf) accept() {
 	defer d.done.Done()
 	for {

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Idle is many connections over which nothing is said but one OPTIONS each: its answer shows that the server has taken the connection and
-// that all its buffers for it have been used once. It belongs to one goroutine.
+// Idle is many connections over which nothing is said but one OPTIONS each: its answer shows that
+// the server has taken the connection and that all its buffers for it have been used once. It
+// belongs to one goroutine.
 type Idle struct {
 	server  netip.AddrPort
 	count   int
@@ -22,12 +23,14 @@ type Idle struct {
 	Counts IdleCounts
 }
 
-// IdleCounts is what became of the connections. Asked = Open + Refused + Unanswered + Closed once opening is over.
+// IdleCounts is what became of the connections. Asked = Open + Refused + Unanswered + Closed once
+// opening is over.
 type IdleCounts struct {
 	Asked int `json:"asked"`
 	// Open counts those that were answered and are open.
 	Open int `json:"open"`
-	// Refused could not be connected. Unanswered are connected and wait for the server. Closed were closed by the server.
+	// Refused could not be connected. Unanswered are connected and wait for the server. Closed were
+	// closed by the server.
 	Refused    int `json:"refused"`
 	Unanswered int `json:"unanswered"`
 	Closed     int `json:"closed"`
@@ -76,8 +79,8 @@ func (d *Idle) Close() {
 	unix.Close(d.poll)
 }
 
-// Open opens the connections, each waiting for its answer in bounded time, and returns when all have had theirs or were given up, or stop is
-// closed.
+// Open opens the connections, each waiting for its answer in bounded time, and returns when all
+// have had theirs or were given up, or stop is closed.
 func (d *Idle) Open(stop <-chan struct{}) {
 	began := time.Now()
 	for !isClosed(stop) {
@@ -101,16 +104,19 @@ func (d *Idle) Watch() { d.wait() }
 func (d *Idle) start(from [4]byte) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		d.Counts.Stopped = fmt.Sprintf("cannot open a socket: %v", err) // EMFILE: what is open is all there will be
+		// EMFILE: what is open is all there will be
+		d.Counts.Stopped = fmt.Sprintf("cannot open a socket: %v", err)
 		return
 	}
 	d.conns = append(d.conns, idleConn{fd: int32(fd), since: time.Now()})
 	place := int32(len(d.conns) - 1)
 	c := &d.conns[place]
-	// The port is chosen at connect(2), by the whole four-tuple (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
+	// The port is chosen at connect(2), by the whole four-tuple (IP_BIND_ADDRESS_NO_PORT, Linux
+	// 4.2).
 	err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	if err == nil {
-		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // no TIME-WAIT of so many
+		// no TIME-WAIT of so many
+		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	if err == nil {
 		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: from})

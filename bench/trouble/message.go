@@ -22,10 +22,12 @@ func request(uri string, from net.Addr, transport, id string, maxForwards int, p
 		"Call-ID: %s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nSubject: %s\r\nContent-Length: 0\r\n\r\n", uri, transport, from, id, maxForwards, id, uri, id, padding)
 }
 
-// nowhere is a sender's address: answers go back by the connection they were asked over (RFC 3261 §18.2.2).
+// nowhere is a sender's address: answers go back by the connection they were asked over (RFC 3261
+// §18.2.2).
 var nowhere = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}
 
-// options asks the server itself. With Max-Forwards 0 every configuration of the bench answers 483 without a transaction.
+// options asks the server itself. With Max-Forwards 0 every configuration of the bench answers 483
+// without a transaction.
 func options(server netip.AddrPort, transport, id string, maxForwards int) []byte {
 	return request("sip:"+server.String()+";transport=tcp", nowhere, transport, id, maxForwards, "-")
 }

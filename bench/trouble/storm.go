@@ -12,13 +12,15 @@ import (
 
 // StormCounts is what became of the handshakes.
 type StormCounts struct {
-	// Done were made in full; Failed were refused, broken off or too slow; Skipped were due when too many were under way.
+	// Done were made in full; Failed were refused, broken off or too slow; Skipped were due when
+	// too many were under way.
 	Done    uint64 `json:"done"`
 	Failed  uint64 `json:"failed"`
 	Skipped uint64 `json:"skipped"`
 }
 
-// Storm makes rate full TLS handshakes per second with server, hanging up after each, until stop is closed.
+// Storm makes rate full TLS handshakes per second with server, hanging up after each, until stop is
+// closed.
 func Storm(server netip.AddrPort, rate float64, stop <-chan struct{}) (StormCounts, error) {
 	if rate <= 0 || rate > MaxRate {
 		return StormCounts{}, fmt.Errorf("rate %g: want 1 to %d", rate, MaxRate)

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// arenaDefaultMB and arenaDefaultShardMB make the default of -m: ser(8)'s 64 MB, or 16 MB a shard if that is more, since the rings between
-	// shards come out of it.
+	// arenaDefaultMB and arenaDefaultShardMB make the default of -m: ser(8)'s 64 MB, or 16 MB a
+	// shard if that is more, since the rings between shards come out of it.
 	arenaDefaultMB      = 64
 	arenaDefaultShardMB = 16
 
@@ -50,8 +50,10 @@ func (p *process) startShards() (*shard.Server, error) {
 		Resolver:  p.resolver,
 		Blocklist: blocklistConfig(c.Settings),
 		Arena: shm.Config{
-			Bytes:     int64(c.ArenaMB) << 20,
-			Prefault:  true, // shm_force_alloc or not: a page fault on the packet path is worse than a second at start
+			Bytes: int64(c.ArenaMB) << 20,
+			// shm_force_alloc or not: a page fault on the packet path is worse than a second at
+			// start
+			Prefault:  true,
 			Mlock:     c.Settings.Core.MlockPages,
 			HugePages: c.HugePages,
 		},
@@ -64,8 +66,8 @@ func (p *process) startShards() (*shard.Server, error) {
 	})
 }
 
-// loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path counts from -w as in Kamailio, else from the
-// configuration file's folder.
+// loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path
+// counts from -w as in Kamailio, else from the configuration file's folder.
 func (c *Config) loadTargets() (*balance.Table, error) {
 	if !slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == "dispatcher" }) {
 		return nil, nil

@@ -103,7 +103,8 @@ request_route {
 
 func TestCommandLine(t *testing.T) {
 	good, bad := writeConfig(t, goodConfig), writeConfig(t, badConfig)
-	// f runs the program and wants the exit code and a pattern in each stream; an empty pattern wants nothing there.
+	// f runs the program and wants the exit code and a pattern in each stream; an empty pattern
+	// wants nothing there.
 	f := func(args string, code int, stdout, stderr string) {
 		t.Helper()
 		r := runBinary(t, "", strings.Fields(args)...)

@@ -12,7 +12,8 @@ import (
 	"viaduct/shard/route"
 )
 
-// checkOnly is -c: what would be bound and answered to, every error and every note, and nothing else done.
+// checkOnly is -c: what would be bound and answered to, every error and every note, and nothing
+// else done.
 func checkOnly(out, errOut io.Writer, c *Config, err error) error {
 	for _, note := range c.Notes {
 		fmt.Fprintf(errOut, "warning: %s\n", note)
@@ -52,8 +53,9 @@ func told(errOut io.Writer, text string) error {
 	return exitCode(exitFailure)
 }
 
-// errorText is how an error that ends the program is shown. Mistakes in the configuration and on the command line stand alone at the beginning of the
-// line, where editors and scripts look for them; everything else says who speaks.
+// errorText is how an error that ends the program is shown. Mistakes in the configuration and on
+// the command line stand alone at the beginning of the line, where editors and scripts look for
+// them; everything else says who speaks.
 func errorText(err error) string {
 	var lines []string
 	for _, e := range leaves(err) {

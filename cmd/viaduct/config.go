@@ -17,45 +17,51 @@ import (
 
 // Limits of the command line.
 const (
-	// sourceMaxBytes is the longest configuration file. Real ones have some hundred KB; this keeps an endless one (a device, a pipe that never
-	// closes) from filling the memory.
+	// sourceMaxBytes is the longest configuration file. Real ones have some hundred KB; this keeps
+	// an endless one (a device, a pipe that never closes) from filling the memory.
 	sourceMaxBytes = 16 << 20
 
 	// arenaMaxMB is the largest -m (ser(8)'s descendants refuse more: 16 TiB).
 	arenaMaxMB = 16777216
 
-	// arenaLeastMB and arenaLeastShardMB are the least -m: what all shards share (rings, counters, the blocklist), and what each needs so that new
-	// calls never take the room that requests of calls in progress need (proxy.LeastArenaBytes).
+	// arenaLeastMB and arenaLeastShardMB are the least -m: what all shards share (rings, counters,
+	// the blocklist), and what each needs so that new calls never take the room that requests of
+	// calls in progress need (proxy.LeastArenaBytes).
 	arenaLeastMB      = 1
 	arenaLeastShardMB = proxy.LeastArenaBytes >> 20
 	// shardsMax bounds -n.
 	shardsMax = shard.MaxShards
 )
 
-// Config is everything the process needs to start, after the command line has overridden the configuration file. What concerns the handling of
-// messages stays in Settings.
+// Config is everything the process needs to start, after the command line has overridden the
+// configuration file. What concerns the handling of messages stays in Settings.
 type Config struct {
 	// ConfigFile is the routing program's file; "": the built-in one; "-": standard input.
 	ConfigFile string
-	// Settings are the file's globals and module parameters with the command line's overrides; never nil after configure.
+	// Settings are the file's globals and module parameters with the command line's overrides;
+	// never nil after configure.
 	Settings *route.Settings
 	// Program is the compiled routing program; never nil after configure without errors.
 	Program *route.Program
 
 	// Targets are the destination sets; nil: none.
 	Targets *balance.Table
-	// Listens are the addresses to bind for datagrams, Streams those for connections, expanded and each there once; both empty is refused.
+	// Listens are the addresses to bind for datagrams, Streams those for connections, expanded and
+	// each there once; both empty is refused.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
-	// Shards is the number of event loops, 1..shardsMax; 0 is refused (the default is the number of usable CPUs).
+	// Shards is the number of event loops, 1..shardsMax; 0 is refused (the default is the number of
+	// usable CPUs).
 	Shards int
 	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
 	CPUs []int
-	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and at least arenaLeastMB and arenaLeastShardMB for each shard; 0 is refused.
+	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and at
+	// least arenaLeastMB and arenaLeastShardMB for each shard; 0 is refused.
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
-	// NoSegment sends each datagram by itself; false: those to one destination leave together where the kernel can cut them up, and are received so where they arrive so.
+	// NoSegment sends each datagram by itself; false: those to one destination leave together where
+	// the kernel can cut them up, and are received so where they arrive so.
 	NoSegment bool
 	// NoShed takes new calls under overload as well; false: some are refused.
 	NoShed bool
@@ -66,16 +72,19 @@ type Config struct {
 	Foreground bool
 	// LogStderr logs to standard error; false: to syslog.
 	LogStderr bool
-	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and errors.
+	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and
+	// errors.
 	LogDebug int
-	// LogIdent and LogFacility are syslog's name and facility of this process; "": viaduct, LOG_DAEMON.
+	// LogIdent and LogFacility are syslog's name and facility of this process; "": viaduct,
+	// LOG_DAEMON.
 	LogIdent, LogFacility string
 
 	// User and Group are what the process becomes after binding, name or number; "": stays.
 	User, Group string
 	// Chroot is the new root folder after binding; "": none.
 	Chroot string
-	// WorkDir is the working folder, inside Chroot; "": / for a daemon or in a chroot, else unchanged.
+	// WorkDir is the working folder, inside Chroot; "": / for a daemon or in a chroot, else
+	// unchanged.
 	WorkDir string
 	// PIDFile, FIFO and Socket are paths inside Chroot, relative ones from WorkDir; "": none.
 	PIDFile, FIFO, Socket string
@@ -84,11 +93,13 @@ type Config struct {
 	// ExitTimeout bounds the draining of calls under way at a stop; 0: stop at once.
 	ExitTimeout time.Duration
 
-	// Notes are what an operator should know though the start goes on: settings without effect, addresses not served.
+	// Notes are what an operator should know though the start goes on: settings without effect,
+	// addresses not served.
 	Notes []string
 }
 
-// Validate gives everything that is out of range. Names (users, hosts, interfaces) were resolved before, addresses are bound later.
+// Validate gives everything that is out of range. Names (users, hosts, interfaces) were resolved
+// before, addresses are bound later.
 func (c *Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {

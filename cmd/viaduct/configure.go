@@ -35,7 +35,8 @@ type options struct {
 	late []given // the flags that override the configuration file
 }
 
-// parseOptions runs the first two phases. The first mistake in the order of the command line is the error, unless -h or -V stands before it.
+// parseOptions runs the first two phases. The first mistake in the order of the command line is the
+// error, unless -h or -V stands before it.
 func parseOptions(args []string) (*options, error) {
 	o := &options{}
 	all := scan(args)
@@ -101,7 +102,8 @@ var defineName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // builtInName is what messages call the built-in configuration.
 const builtInName = "built-in"
 
-// readSource reads the configuration file once: standard input can be read only once, and a daemon's parent needs it too.
+// readSource reads the configuration file once: standard input can be read only once, and a
+// daemon's parent needs it too.
 func (o *options) readSource(stdin io.Reader) (err error) {
 	switch o.configFile {
 	case "":
@@ -143,8 +145,9 @@ func (o *options) sourceName() string {
 	return o.configFile
 }
 
-// configure compiles the configuration file, lets the command line override it, and resolves every name. All mistakes are found, not just the first;
-// the Config is fit for -c's listing as far as it was understood even then.
+// configure compiles the configuration file, lets the command line override it, and resolves every
+// name. All mistakes are found, not just the first; the Config is fit for -c's listing as far as it
+// was understood even then.
 func (o *options) configure() (*Config, error) {
 	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines})
 	errs := []error{err}
@@ -176,7 +179,8 @@ func (o *options) configure() (*Config, error) {
 	if o.user != "" {
 		c.User = o.user
 	}
-	// The file's `children` comes from a machine and a server where workers share sockets; -n is obeyed as it stands.
+	// The file's `children` comes from a machine and a server where workers share sockets; -n is
+	// obeyed as it stands.
 	c.Shards = min(len(c.CPUs), shardsMax)
 
 	own := *settings // the loaded settings are not ours to change
@@ -370,7 +374,8 @@ func (c *Config) workDir() string {
 	return c.WorkDir
 }
 
-// hostWorkDir is where WorkDir is now, "" for none: a relative one counts from the new root in a chroot, else from where we are.
+// hostWorkDir is where WorkDir is now, "" for none: a relative one counts from the new root in a
+// chroot, else from where we are.
 func (c *Config) hostWorkDir() string {
 	if c.WorkDir == "" || c.Chroot == "" {
 		return c.WorkDir

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// ringing starts the program with a call under way: the caller is us, the callee took the INVITE and stays silent.
+// ringing starts the program with a call under way: the caller is us, the callee took the INVITE
+// and stays silent.
 func ringing(t *testing.T, args ...string) *running {
 	t.Helper()
 	callee, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -150,7 +151,8 @@ func TestSuccessorOfADrainingProcess(t *testing.T) {
 	tcp := "tcp:127.0.0.1:" + freePort(t)
 	r := ringing(t, "-P", pid, "-x", socket, "-l", tcp)
 	args := []string{"-P", pid, "-x", socket, "-l", "udp:127.0.0.1:" + r.port, "-l", tcp}
-	client, err := net.Dial("tcp", tcp[len("tcp:"):]) // what it leaves behind keeps nobody from listening
+	// what it leaves behind keeps nobody from listening
+	client, err := net.Dial("tcp", tcp[len("tcp:"):])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// phase is when a flag takes effect. The order is the one ser(8)'s descendants have, so that scripts that count on it keep working:
-// logging first (later errors must reach the right place), then what ends the run or says what to read, then the configuration file,
-// then the flags that override it.
+// phase is when a flag takes effect. The order is the one ser(8)'s descendants have, so that
+// scripts that count on it keep working: logging first (later errors must reach the right place),
+// then what ends the run or says what to read, then the configuration file, then the flags that
+// override it.
 type phase uint8
 
 const (
@@ -17,7 +18,8 @@ const (
 	phaseOverride
 )
 
-// flag is one switch: its letter or long name, the name of its argument ("" for none), when it acts, and its line of help.
+// flag is one switch: its letter or long name, the name of its argument ("" for none), when it
+// acts, and its line of help.
 type flag struct {
 	name  string
 	arg   string
@@ -25,7 +27,8 @@ type flag struct {
 	help  string
 }
 
-// flags is the one list: parsing and -h both come from it, and a test compares it with docs/flags.md.
+// flags is the one list: parsing and -h both come from it, and a test compares it with
+// docs/flags.md.
 var flags = []flag{
 	{"h", "", phaseFirst, "this help"},
 	{"V", "", phaseFirst, "version"},
@@ -97,8 +100,9 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// scan splits the command line: letters may be clustered (-rR, -ddd), an argument may follow at once or as the next word (-n2, -n 2), a long switch
-// takes = or the next word. Mistakes keep their place, so that whatever comes first counts: `-h -Z` is help, `-Z -h` is an error.
+// scan splits the command line: letters may be clustered (-rR, -ddd), an argument may follow at
+// once or as the next word (-n2, -n 2), a long switch takes = or the next word. Mistakes keep their
+// place, so that whatever comes first counts: `-h -Z` is help, `-Z -h` is an error.
 func scan(args []string) (all []given) {
 	wrong := func(format string, a ...any) {
 		all = append(all, given{err: usageError(fmt.Sprintf(format+" Use -h for help.", a...))})
@@ -109,7 +113,8 @@ func scan(args []string) (all []given) {
 			return
 		}
 		*i++
-		if args[*i] == "" { // an unset variable of a script: taken as it is, it would silently mean "none"
+		// an unset variable of a script: taken as it is, it would silently mean "none"
+		if args[*i] == "" {
 			wrong("Option '%s' requires an argument that is not empty.", shown)
 			return
 		}

@@ -25,7 +25,8 @@ func transportName(t route.Transport) string {
 	return "*"
 }
 
-// parseListen reads -l: [proto:]address[:port][/advertised[:port]]. IPv6 needs brackets when a port follows.
+// parseListen reads -l: [proto:]address[:port][/advertised[:port]]. IPv6 needs brackets when a port
+// follows.
 func parseListen(text string) (l route.Listen, err error) {
 	address, advertised, hasAdvertised := strings.Cut(text, "/")
 	if proto, rest, found := strings.Cut(address, ":"); found {
@@ -96,9 +97,10 @@ type listens struct {
 	notes     []string
 }
 
-// expandListens turns listen lines into the addresses to bind, each once. A line without protocol asks for UDP and TCP. What is asked for and switched
-// off becomes a note. TCP and TLS listeners speak WebSocket too where module websocket is loaded (RFC 7118): then a listener of that kind, without a
-// socket of its own, stands behind all others for each of them.
+// expandListens turns listen lines into the addresses to bind, each once. A line without protocol
+// asks for UDP and TCP. What is asked for and switched off becomes a note. TCP and TLS listeners
+// speak WebSocket too where module websocket is loaded (RFC 7118): then a listener of that kind,
+// without a socket of its own, stands behind all others for each of them.
 func expandListens(s *route.Settings) (all listens, errs []error) {
 	core := &s.Core
 	lines := core.Listen
@@ -184,7 +186,8 @@ func protosOf(l route.Listen, core *route.CoreSettings, all *listens) []netio.Pr
 	return []netio.Proto{proto}
 }
 
-// proxyFrom is who may send a PROXY header: without a list everybody who can reach the port, as with Kamailio.
+// proxyFrom is who may send a PROXY header: without a list everybody who can reach the port, as
+// with Kamailio.
 func proxyFrom(s *route.Settings) []netip.Prefix {
 	if len(s.Stream.ProxyFrom) > 0 {
 		return s.Stream.ProxyFrom

@@ -1,5 +1,6 @@
-// Command viaduct is the proxy: it reads the command line and the routing program, binds, gives up its privileges, and then only waits for signals
-// while the shards work. Flags, exit codes and the order of the steps are those of ser(8) and its descendants; docs/flags.md has them all.
+// Command viaduct is the proxy: it reads the command line and the routing program, binds, gives up
+// its privileges, and then only waits for signals while the shards work. Flags, exit codes and the
+// order of the steps are those of ser(8) and its descendants; docs/flags.md has them all.
 package main
 
 import (
@@ -61,7 +62,8 @@ func run(args []string, daemon *control.Daemon) error {
 		return err
 	}
 	if daemon == nil && !c.Foreground {
-		var stdin io.Reader // the daemon reads the configuration for itself; what came by standard input is passed on
+		// the daemon reads the configuration for itself; what came by standard input is passed on
+		var stdin io.Reader
 		if o.configFile == "-" {
 			stdin = bytes.NewReader(o.source)
 		}

@@ -51,13 +51,15 @@ func (p *process) start() error {
 	return err
 }
 
-// open goes from a Config to bound sockets and working shards. The order is ser(8)'s: bind, chroot, working folder, pid file, then group and user;
-// whatever needs the world outside a chroot is opened before it.
+// open goes from a Config to bound sockets and working shards. The order is ser(8)'s: bind, chroot,
+// working folder, pid file, then group and user; whatever needs the world outside a chroot is
+// opened before it.
 func (p *process) open() (err error) {
 	c := p.config
 	p.started = time.Now()
 
-	// A reader of our log that went away must not take the calls with it, nor may a hangup of the terminal.
+	// A reader of our log that went away must not take the calls with it, nor may a hangup of the
+	// terminal.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	p.signals = make(chan os.Signal, 8)
 	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -131,7 +133,8 @@ func (p *process) succeed() error {
 func (p *process) openLog() {
 	c := control.LogConfig{Stderr: p.config.LogStderr, Debug: p.config.LogDebug, Ident: p.config.LogIdent, Facility: p.config.LogFacility}
 	var err error
-	if p.log, err = control.OpenLog(c); err != nil { // no syslog on this machine is no reason to refuse calls
+	// no syslog on this machine is no reason to refuse calls
+	if p.log, err = control.OpenLog(c); err != nil {
 		c.Stderr = true
 		p.log, _ = control.OpenLog(c)
 		p.log.Warn("logging to standard error", "reason", err)
@@ -139,11 +142,15 @@ func (p *process) openLog() {
 	p.logStderr = c.Stderr
 }
 
-// setRuntime fits the Go runtime to pinned shards. Each shard keeps a P for good, so others must remain for the rest of the process: GOMAXPROCS is the
-// shards + 2. An event loop of streams sleeps in a system call with its P; where no other is idle, the runtime takes it away and looks every 20 µs whether
-// to. With two more for each loop it does not: 111 against 130 µs of CPU per call over TCP at 4,000 calls/s on one core (medians of three, alternating;
-// load -transport tcp -rate 4000, Xeon 2.5 GHz, Linux 6.18, 2026-11-26), and the same at saturation. Call state is outside the Go heap, so the heap is small and nearly still; collecting it at five times its live size instead of
-// twice costs a few megabytes and makes collections, whose workers would compete with the shards, that much rarer. GOGC and GOMEMLIMIT in the environment win.
+// setRuntime fits the Go runtime to pinned shards. Each shard keeps a P for good, so others must
+// remain for the rest of the process: GOMAXPROCS is the shards + 2. An event loop of streams sleeps
+// in a system call with its P; where no other is idle, the runtime takes it away and looks every 20
+// µs whether to. With two more for each loop it does not: 111 against 130 µs of CPU per call over
+// TCP at 4,000 calls/s on one core (medians of three, alternating; load -transport tcp -rate 4000,
+// Xeon 2.5 GHz, Linux 6.18, 2026-11-26), and the same at saturation. Call state is outside the Go
+// heap, so the heap is small and nearly still; collecting it at five times its live size instead of
+// twice costs a few megabytes and makes collections, whose workers would compete with the shards,
+// that much rarer. GOGC and GOMEMLIMIT in the environment win.
 func setRuntime(shards, loops int) {
 	if want := shards + 2 + 2*loops; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
@@ -211,8 +218,9 @@ func configName(file string) string {
 // drainLook is how often a draining process looks whether calls are left.
 const drainLook = 50 * time.Millisecond
 
-// wait is the rest of the life: signals and the watchdog, until a signal ends it. Everything that touches the shards runs in this goroutine, or in the
-// status service, which close ends first: they unmap their memory when they stop.
+// wait is the rest of the life: signals and the watchdog, until a signal ends it. Everything that
+// touches the shards runs in this goroutine, or in the status service, which close ends first: they
+// unmap their memory when they stop.
 func (p *process) wait() {
 	var watchdog, look <-chan time.Time // look: nil until a stop was asked for
 	if every := p.notifier.WatchdogInterval(); every > 0 {

@@ -30,7 +30,8 @@ type running struct {
 	log []string
 }
 
-// startBinary runs the program on a free port of 127.0.0.1 in the foreground until it says that it is ready.
+// startBinary runs the program on a free port of 127.0.0.1 in the foreground until it says that it
+// is ready.
 func startBinary(t *testing.T, env []string, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, port: freePort(t), done: make(chan error, 1)}
@@ -317,7 +318,8 @@ func TestDaemon(t *testing.T) {
 			if r.code != 0 || pid == 0 {
 				t.Fatalf("pid %d, %+v", pid, r)
 			}
-			// When the command returns the daemon serves, in a session of its own, without our terminal.
+			// When the command returns the daemon serves, in a session of its own, without our
+			// terminal.
 			if sid, err := unix.Getsid(pid); err != nil || sid != pid {
 				t.Errorf("session %d, %v; want its own, %d", sid, err, pid)
 			}
@@ -331,7 +333,8 @@ func TestDaemon(t *testing.T) {
 			}
 			syscall.Kill(pid, syscall.SIGTERM)
 			for range 1000 {
-				// The daemon is nobody's child here: it is reaped by the system, or stays a zombie in a container without init.
+				// The daemon is nobody's child here: it is reaped by the system, or stays a zombie
+				// in a container without init.
 				if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(b), ") Z ") {
 					return
 				}

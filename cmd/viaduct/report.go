@@ -35,7 +35,8 @@ func (p *process) statusReport() any {
 	}
 }
 
-// statsReport answers "stats": the counters of every shard, the same objects that SIGUSR1 logs one a line.
+// statsReport answers "stats": the counters of every shard, the same objects that SIGUSR1 logs one
+// a line.
 func (p *process) statsReport() any {
 	lines := control.StatsLines(p.server.Stats())
 	shards := make([]json.RawMessage, len(lines))

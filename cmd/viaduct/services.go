@@ -61,7 +61,8 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 	return s, s.Validate()
 }
 
-// openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them: outgoing connections use it too. nil: there is none.
+// openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them:
+// outgoing connections use it too. nil: there is none.
 func (c *Config) openTLS() (*tlsdomains.Store, error) {
 	opts := c.tlsOptions()
 	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {
@@ -142,7 +143,8 @@ func (p *process) reloadTLS() error {
 	return nil
 }
 
-// sparedFiles is what the process opens besides connections: sockets of shards, the arena, bells, logs, clients of the status socket.
+// sparedFiles is what the process opens besides connections: sockets of shards, the arena, bells,
+// logs, clients of the status socket.
 const sparedFiles = 256
 
 // warnOfFiles tells when more connections are allowed than there are file descriptors.
@@ -156,7 +158,8 @@ func (p *process) warnOfFiles() {
 	}
 }
 
-// openServices makes what the shards ask and what the operator talks to about it: before the chroot, where their files are.
+// openServices makes what the shards ask and what the operator talks to about it: before the
+// chroot, where their files are.
 func (p *process) openServices() (err error) {
 	c := p.config
 	p.warnOfFiles()

@@ -108,7 +108,8 @@ func TestResolverSettingsAreGlobals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, err := resolverSettings(&s.DNS); err != nil && !strings.Contains(err.Error(), "dns_cache_m") { // a bound of the other
+		// a bound of the other
+		if _, err := resolverSettings(&s.DNS); err != nil && !strings.Contains(err.Error(), "dns_cache_m") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -170,7 +171,8 @@ func TestStreamNotesAndValues(t *testing.T) {
 	}
 }
 
-// From the file to the wire: a message without Content-Length is answered with the name of the listener that it came in by, and pings are not.
+// From the file to the wire: a message without Content-Length is answered with the name of the
+// listener that it came in by, and pings are not.
 func TestSettingsOfTheProgram(t *testing.T) {
 	port := freePort(t)
 	startBinary(t, nil, "-f", writeConfig(t, `#!KAMAILIO

@@ -27,7 +27,8 @@ func (c *Config) streamConfig() stream.Config {
 	return cfg
 }
 
-// tcpCountMax and tcpKeepMax are the kernel's MAX_TCP_SYNCNT and MAX_TCP_KEEPCNT, and its MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL (include/net/tcp.h).
+// tcpCountMax and tcpKeepMax are the kernel's MAX_TCP_SYNCNT and MAX_TCP_KEEPCNT, and its
+// MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL (include/net/tcp.h).
 const (
 	tcpCountMax = 127
 	tcpKeepMax  = 32767 * time.Second
@@ -58,10 +59,12 @@ func (c *Config) streamLoops() int {
 	return shard.StreamLoops(c.Settings.Stream.Children, c.Shards)
 }
 
-// listenBacklog is how many connections may wait to be accepted: a burst of a large site that comes back; the kernel's somaxconn bounds it.
+// listenBacklog is how many connections may wait to be accepted: a burst of a large site that comes
+// back; the kernel's somaxconn bounds it.
 const listenBacklog = 4096
 
-// unusedForEver is connection_timeout below 0: longer than machines run, and far from where adding it to a time overflows.
+// unusedForEver is connection_timeout below 0: longer than machines run, and far from where adding
+// it to a time overflows.
 const unusedForEver = 100 * 365 * 24 * time.Hour
 
 // streamLimits are the limits that can be changed while the process runs.
@@ -80,7 +83,8 @@ func streamLimits(settings *route.Settings) *stream.Limits {
 	l.MessageTimeout.Store(s.MsgReadTimeout)
 	l.ProxyTimeout.Store(max(s.WaitData, time.Millisecond)) // 0 would be no limit of its own
 	if s.AcceptHAProxy {
-		l.AdmitTimeout.Store(l.AdmitTimeout.Load() + l.ProxyTimeout.Load()) // the handshake comes behind the header
+		// the handshake comes behind the header
+		l.AdmitTimeout.Store(l.AdmitTimeout.Load() + l.ProxyTimeout.Load())
 	}
 	l.TLSUnused.Store(unused)
 	l.MaxAdmitting.Store(int64(s.HandshakeMax))

@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// version is the release; commit is set by the Makefile and otherwise read from what go build stamped.
+// version is the release; commit is set by the Makefile and otherwise read from what go build
+// stamped.
 const version = "0.1.0"
 
 var commit string
@@ -26,7 +27,8 @@ func commitID() string {
 	return "unknown"
 }
 
-// versionLine is the first line of -V, made to be parsed: `version: viaduct x.y.z (arch/os) commit`.
+// versionLine is the first line of -V, made to be parsed: `version: viaduct x.y.z (arch/os)
+// commit`.
 func versionLine() string {
 	return fmt.Sprintf("version: viaduct %s (%s/%s) %s", version, runtime.GOARCH, runtime.GOOS, commitID())
 }

@@ -1,4 +1,5 @@
-// Command viaductctl asks a running Viaduct: one method of docs/rpc.md per call, over its status socket (viaduct -x).
+// Command viaductctl asks a running Viaduct: one method of docs/rpc.md per call, over its status
+// socket (viaduct -x).
 package main
 
 import (
@@ -27,7 +28,8 @@ const (
 	defaultSocket = "/run/viaduct/viaduct.sock"
 	socketEnv     = "VIADUCT_SOCKET"
 
-	// answerBytes bounds an answer: the server's views stop at some 2 MB, its statistics of 1024 shards below 10.
+	// answerBytes bounds an answer: the server's views stop at some 2 MB, its statistics of 1024
+	// shards below 10.
 	answerBytes = 64 << 20
 )
 

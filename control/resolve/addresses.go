@@ -60,7 +60,8 @@ func (s *search) target(a addresses, p netio.Proto, port, weight uint16) target 
 // addresses are a host's, by family in the order of preference.
 type addresses struct{ first, second []netip.Addr }
 
-// types gives the address types to ask, the preferred one first: those of our listeners, narrowed by the settings.
+// types gives the address types to ask, the preferred one first: those of our listeners, narrowed
+// by the settings.
 func (s *search) types() []uint16 {
 	set := &s.r.set
 	v4 := s.f.families()&1 != 0 && !set.IPv6Only
@@ -122,8 +123,8 @@ func (s *search) addresses(names []string) map[string]addresses {
 	return known
 }
 
-// ask gets all sets, and notes how long they last and whether some are broken. It waits for a part of the time left, so that the steps after it have
-// some: share 2 is half of it, 1 all.
+// ask gets all sets, and notes how long they last and whether some are broken. It waits for a part
+// of the time left, so that the steps after it have some: share 2 is half of it, 1 all.
 func (s *search) ask(keys []setKey, share time.Duration) map[setKey]*rrset {
 	ctx, cancel := s.ctx, context.CancelFunc(func() {})
 	if end, ok := s.ctx.Deadline(); ok && share > 1 {

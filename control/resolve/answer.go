@@ -25,7 +25,8 @@ type glue struct {
 	ttl     time.Duration
 }
 
-// read judges m, whose question was checked. A state of broken means that the next server should be asked. It counts what it leaves out.
+// read judges m, whose question was checked. A state of broken means that the next server should be
+// asked. It counts what it leaves out.
 func (r *Resolver) read(m *dns.Msg, key setKey) answer {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return answer{state: broken}
@@ -124,13 +125,14 @@ func recordOf(rr dns.RR) (c record, ok bool) {
 	return c, false
 }
 
-// sendable leaves out addresses that are no single host's: they would only be an error of every send. A link-local address has no zone in DNS
-// (RFC 4007 §6), so it is none either.
+// sendable leaves out addresses that are no single host's: they would only be an error of every
+// send. A link-local address has no zone in DNS (RFC 4007 §6), so it is none either.
 func sendable(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// trim drops duplicates and keeps the best recordsMax: the first by priority of SRV and NAPTR, the first that came of addresses.
+// trim drops duplicates and keeps the best recordsMax: the first by priority of SRV and NAPTR, the
+// first that came of addresses.
 func (r *Resolver) trim(records []record, typ uint16) []record {
 	if typ == dns.TypeSRV || typ == dns.TypeNAPTR {
 		slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.order, b.order) })
@@ -148,7 +150,8 @@ func (r *Resolver) trim(records []record, typ uint16) []record {
 	return kept
 }
 
-// glueOf collects the addresses a server sent along for SRV targets (RFC 2782). Others' addresses are not ours to believe.
+// glueOf collects the addresses a server sent along for SRV targets (RFC 2782). Others' addresses
+// are not ours to believe.
 func (r *Resolver) glueOf(m *dns.Msg, srv []record) map[setKey]glue {
 	var found map[setKey]glue
 	for _, rr := range m.Extra {

@@ -7,7 +7,8 @@ import (
 
 func newSeed() maphash.Seed { return maphash.MakeSeed() }
 
-// counts are the totals since start. hits and misses are written by every shard, so they keep off each other's lines and the rest's.
+// counts are the totals since start. hits and misses are written by every shard, so they keep off
+// each other's lines and the rest's.
 type counts struct {
 	_      [64]byte
 	hits   atomic.Uint64

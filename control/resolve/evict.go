@@ -7,9 +7,10 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// evict makes room when the cache is over its cap: first what is past its time, then failures and names that lead nowhere, which a stranger can make
-// at will, then what was not used for longest. It goes down to seven eighths of the cap, so that the sorting pays for many entries. keep stays: somebody
-// waits for it. The caller holds mu.
+// evict makes room when the cache is over its cap: first what is past its time, then failures and
+// names that lead nowhere, which a stranger can make at will, then what was not used for longest.
+// It goes down to seven eighths of the cap, so that the sorting pays for many entries. keep stays:
+// somebody waits for it. The caller holds mu.
 func (r *Resolver) evict(keep *plan) {
 	if r.bytes <= r.set.MemoryBytes {
 		return

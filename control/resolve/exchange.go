@@ -42,7 +42,8 @@ func (r *Resolver) fetch(key setKey) (got answer) {
 	return answer{state: broken}
 }
 
-// rounds asks one server after the other, and those that kept silent again, until one gives an answer of use.
+// rounds asks one server after the other, and those that kept silent again, until one gives an
+// answer of use.
 func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 	now := r.clock()
 	r.mu.Lock()
@@ -56,7 +57,8 @@ func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 				continue
 			}
 			m, err := r.exchange(ctx, addr, key, retry)
-			if err != nil && ctx.Err() != nil { // our time is over, which says little about this server
+			// our time is over, which says little about this server
+			if err != nil && ctx.Err() != nil {
 				r.counts.timeouts.Add(1)
 				return answer{state: broken}
 			}
@@ -84,8 +86,8 @@ func (r *Resolver) heard(addr netip.AddrPort, answered bool) {
 	r.servers.heard(addr, answered, now)
 }
 
-// exchange asks one server: by UDP with EDNS0, without it if the server does not know it (RFC 6891 §7), by TCP if the answer is truncated
-// (RFC 7766 §5).
+// exchange asks one server: by UDP with EDNS0, without it if the server does not know it (RFC 6891
+// §7), by TCP if the answer is truncated (RFC 7766 §5).
 func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey, wait time.Duration) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -101,8 +103,9 @@ func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey
 	return m, err
 }
 
-// over sends one question from a socket of its own, whose port the kernel draws, under an id we draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the
-// kernel), and waits for what answers it. The socket is connected: the kernel drops what comes from elsewhere.
+// over sends one question from a socket of its own, whose port the kernel draws, under an id we
+// draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the kernel), and waits for what answers
+// it. The socket is connected: the kernel drops what comes from elsewhere.
 func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey, edns bool) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.Id = uint16(rand.Uint32())
@@ -121,7 +124,8 @@ func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort
 		return nil, err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // also when the resolver closes
+	// also when the resolver closes
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if network == "tcp" {
 		return r.overTCP(conn, wire, q)
@@ -161,17 +165,20 @@ func (r *Resolver) overTCP(conn net.Conn, wire []byte, q *dns.Msg) (*dns.Msg, er
 	return nil, errStray
 }
 
-// match gives the message in wire if it answers q: a response with its id and its question (RFC 5452 §9.1). Else it is counted: the datagram may be
-// forged, so that it says nothing of the server either.
+// match gives the message in wire if it answers q: a response with its id and its question (RFC
+// 5452 §9.1). Else it is counted: the datagram may be forged, so that it says nothing of the server
+// either.
 func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
 	m := new(dns.Msg)
 	err := m.Unpack(wire)
-	// A truncated message may end in the midst of a record: its header and question are what counts.
+	// A truncated message may end in the midst of a record: its header and question are what
+	// counts.
 	if err != nil && !m.Truncated || m.Id != q.Id || !m.Response || m.Opcode != dns.OpcodeQuery {
 		r.counts.strays.Add(1)
 		return nil
 	}
-	if len(m.Question) == 0 && m.Rcode == dns.RcodeFormatError { // a server that could not read the question cannot repeat it
+	// a server that could not read the question cannot repeat it
+	if len(m.Question) == 0 && m.Rcode == dns.RcodeFormatError {
 		return m
 	}
 	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype || m.Question[0].Qclass != dns.ClassINET ||

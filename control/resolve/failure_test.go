@@ -138,7 +138,8 @@ func TestNoEDNS(t *testing.T) {
 	}
 }
 
-// TestSilence: a server that drops everything costs the waiting query its time, and no other query anything; and one failure does not poison.
+// TestSilence: a server that drops everything costs the waiting query its time, and no other query
+// anything; and one failure does not poison.
 func TestSilence(t *testing.T) {
 	z := serve(t, host, "known.test. 60 IN A 127.0.0.2")
 	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 400*time.Millisecond, 1, 2*time.Second }, z.addr)
@@ -185,7 +186,8 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestDeadAddressType: a server that drops AAAA does not hold the call up for its whole time, and does not make the name fail.
+// TestDeadAddressType: a server that drops AAAA does not hold the call up for its whole time, and
+// does not make the name fail.
 func TestDeadAddressType(t *testing.T) {
 	z := serve(t, host)
 	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool { return q.Question[0].Qtype == dns.TypeAAAA })
@@ -303,7 +305,8 @@ func TestUnreachable(t *testing.T) {
 	pc.Close()
 	good := serve(t, host)
 	r := start(t, func(s *Settings) { s.RetryTime, s.Timeout = 20*time.Second, time.Minute }, closed, good.addr)
-	if got := locate(t, r, query("sip:h.test:5060")); got != "UDP 127.0.0.1:5060" { // port unreachable: the next at once
+	// port unreachable: the next at once
+	if got := locate(t, r, query("sip:h.test:5060")); got != "UDP 127.0.0.1:5060" {
 		t.Errorf("%s", got)
 	}
 	if got := locate(t, start(t, nil, netip.AddrPort(closed)), query("sip:h.test:5060")); got != "failed" {

@@ -17,7 +17,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone is a DNS server on loopback whose answers a test can change: records by name and type, and mischief by handler.
+// zone is a DNS server on loopback whose answers a test can change: records by name and type, and
+// mischief by handler.
 type zone struct {
 	addr netip.AddrPort
 
@@ -100,7 +101,8 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	w.WriteMsg(z.answer(q, w.LocalAddr().Network() == "udp"))
 }
 
-// answer is a proper server's: CNAMEs followed, SOA with what is not there, TC when it does not fit.
+// answer is a proper server's: CNAMEs followed, SOA with what is not there, TC when it does not
+// fit.
 func (z *zone) answer(q *dns.Msg, udp bool) *dns.Msg {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -199,7 +201,8 @@ const (
 	tls = 1 << netio.TLS
 )
 
-// query reads "sip:host", "sips:host:5070;transport=tcp" for listeners of UDP, TCP and TLS in both families.
+// query reads "sip:host", "sips:host:5070;transport=tcp" for listeners of UDP, TCP and TLS in both
+// families.
 func query(uri string) *proxy.NameQuery {
 	q := &proxy.NameQuery{Protos: udp | tcp | tls, Families: 3}
 	scheme, rest, _ := strings.Cut(uri, ":")

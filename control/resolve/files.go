@@ -15,7 +15,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// files is what resolv.conf and hosts looked like when they were read. Only Open and the goroutine of runFiles touch it.
+// files is what resolv.conf and hosts looked like when they were read. Only Open and the goroutine
+// of runFiles touch it.
 type files struct{ conf, hosts stamp }
 
 // stamp tells one version of a file from the next.
@@ -59,7 +60,8 @@ func (r *Resolver) readFiles() error {
 	return nil
 }
 
-// runFiles reads the files again when they change. It has a goroutine of its own, since a file system may hang.
+// runFiles reads the files again when they change. It has a goroutine of its own, since a file
+// system may hang.
 func (r *Resolver) runFiles() {
 	defer r.tasks.Done()
 	tick := time.NewTicker(fileTick)
@@ -144,8 +146,8 @@ func (r *Resolver) readConf(st stamp) error {
 	return nil
 }
 
-// parseConf reads resolv.conf(5): nameserver, search, domain, options. As there, a line it does not understand has no effect. nameserver may have a
-// port here (192.0.2.1:5353, [2001:db8::1]:5353).
+// parseConf reads resolv.conf(5): nameserver, search, domain, options. As there, a line it does not
+// understand has no effect. nameserver may have a port here (192.0.2.1:5353, [2001:db8::1]:5353).
 func parseConf(b []byte) serverList {
 	l := serverList{retry: 2 * time.Second, rounds: 2, ndots: 1}
 	for line := range bytes.Lines(b) {

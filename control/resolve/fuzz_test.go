@@ -11,7 +11,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// FuzzAnswer: whatever bytes come back, what is taken over from them answers the question and lies within the limits, and a plan of it can be drawn.
+// FuzzAnswer: whatever bytes come back, what is taken over from them answers the question and lies
+// within the limits, and a plan of it can be drawn.
 func FuzzAnswer(f *testing.F) {
 	for _, lines := range [][]string{
 		{"h.test. 60 IN A 127.0.0.1", "h.test. 60 IN A 0.0.0.0"},

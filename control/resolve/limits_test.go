@@ -139,7 +139,8 @@ func TestPlanSize(t *testing.T) {
 	}
 }
 
-// TestEverybodyAtOnce: shards look up and ask, operators change records, names end: every answer is one of those there ever were. Run it with -race.
+// TestEverybodyAtOnce: shards look up and ask, operators change records, names end: every answer is
+// one of those there ever were. Run it with -race.
 func TestEverybodyAtOnce(t *testing.T) {
 	z := serve(t)
 	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {

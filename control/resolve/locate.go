@@ -54,8 +54,9 @@ func (r *Resolver) locate(f *flight) (p *plan) {
 	return s.plan(epoch)
 }
 
-// candidates gives the names to try: one with fewer dots than ndots is completed by the search list first, as in resolv.conf(5). A name with more is
-// never completed, nor is one with a trailing dot: example.com must not become example.com.corp.example because a server had a bad moment.
+// candidates gives the names to try: one with fewer dots than ndots is completed by the search list
+// first, as in resolv.conf(5). A name with more is never completed, nor is one with a trailing dot:
+// example.com must not become example.com.corp.example because a server had a bad moment.
 func (r *Resolver) candidates(f *flight) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,8 +133,9 @@ func (s *search) name(name string) {
 	}
 }
 
-// transport gives the transport of a query that names one, has a port, or finds no NAPTR and SRV: UDP, or TLS for sips (§4.1). Where no listener of
-// ours has UDP, the next one that has will do, for §4.1 says SHOULD. Not ok: we cannot send this.
+// transport gives the transport of a query that names one, has a port, or finds no NAPTR and SRV:
+// UDP, or TLS for sips (§4.1). Where no listener of ours has UDP, the next one that has will do,
+// for §4.1 says SHOULD. Not ok: we cannot send this.
 func (s *search) transport() (p netio.Proto, ok bool) {
 	f := s.f
 	if f.hasProto() {
@@ -177,8 +179,8 @@ func (r *Resolver) preference(p netio.Proto) int {
 	return [...]int{netio.UDP: r.set.UDPPref, netio.TCP: r.set.TCPPref, netio.TLS: r.set.TLSPref}[p]
 }
 
-// serviceOf gives the front of a SRV name (§4.1). WebSocket has none: a request can only go over a connection that the peer opened (RFC 7118 §5), and
-// its URI's path stands in no DNS record.
+// serviceOf gives the front of a SRV name (§4.1). WebSocket has none: a request can only go over a
+// connection that the peer opened (RFC 7118 §5), and its URI's path stands in no DNS record.
 func serviceOf(p netio.Proto, secure bool) string {
 	switch {
 	case p == netio.TLS: // also sip with transport=tls
@@ -191,7 +193,8 @@ func serviceOf(p netio.Proto, secure bool) string {
 	return ""
 }
 
-// naptrServices are the NAPTR services of §4.1 that we can follow. D2S (SCTP) and RFC 7118's D2W are none of ours.
+// naptrServices are the NAPTR services of §4.1 that we can follow. D2S (SCTP) and RFC 7118's D2W
+// are none of ours.
 var naptrServices = map[string]netio.Proto{"SIP+D2U": netio.UDP, "SIP+D2T": netio.TCP, "SIPS+D2T": netio.TLS}
 
 // naptr follows the NAPTR records of name. Not found: none of them is for us, so that SRV decides.
@@ -214,7 +217,8 @@ func (s *search) naptr(name string) (found bool) {
 	if s.services(ask) || s.failed {
 		return true
 	}
-	// §4.2: no SRV records where NAPTR led, so the domain's addresses, by the transport it prefers; or those NAPTR names itself.
+	// §4.2: no SRV records where NAPTR led, so the domain's addresses, by the transport it prefers;
+	// or those NAPTR names itself.
 	for _, c := range usable {
 		p, host := naptrServices[c.service], name
 		if c.flags == "A" {
@@ -228,8 +232,9 @@ func (s *search) naptr(name string) (found bool) {
 	return true
 }
 
-// usable picks the NAPTR records to follow, the first one first. Once an order has a record for us, higher orders do not count (RFC 3403 §4.1,
-// "MUST NOT"), unless the operator puts our preference before the domain's.
+// usable picks the NAPTR records to follow, the first one first. Once an order has a record for us,
+// higher orders do not count (RFC 3403 §4.1, "MUST NOT"), unless the operator puts our preference
+// before the domain's.
 func (s *search) usable(records []record) []record {
 	var list []record
 	for _, c := range records {
@@ -261,8 +266,9 @@ type service struct {
 	proto netio.Proto
 }
 
-// services asks all SRV names at once and adds a group for each priority of each, in the order given. found: some SRV exist, even if they lead nowhere
-// or say that there is no service ("."), so that addresses do not count.
+// services asks all SRV names at once and adds a group for each priority of each, in the order
+// given. found: some SRV exist, even if they lead nowhere or say that there is no service ("."), so
+// that addresses do not count.
 func (s *search) services(ask []service) (found bool) {
 	keys := make([]setKey, 0, len(ask))
 	for _, a := range ask {

@@ -6,7 +6,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// BenchmarkLookup draws one of four endpoints: two SRV of weights 70 and 30, each with two families.
+// BenchmarkLookup draws one of four endpoints: two SRV of weights 70 and 30, each with two
+// families.
 func BenchmarkLookup(b *testing.B) {
 	r := start(b, nil)
 	for _, host := range []string{"h1.test", "h2.test"} {

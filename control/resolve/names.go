@@ -8,17 +8,19 @@ import (
 	"time"
 )
 
-// setters read the values of a configuration file: Kamailio's names, values and units, and ours for what it does not have.
+// setters read the values of a configuration file: Kamailio's names, values and units, and ours for
+// what it does not have.
 var setters = map[string]func(s *Settings, v int) error{
-	"use_dns_cache":          onOff(func(s *Settings) *bool { return &s.Cache }),
-	"dns_cache_init":         func(s *Settings, v int) error { s.Cache = s.Cache && v != 0; return bit(v) },
-	"dns_try_ipv6":           onOff(func(s *Settings) *bool { return &s.TryIPv6 }),
-	"dns_try_naptr":          onOff(func(s *Settings) *bool { return &s.TryNAPTR }),
-	"dns_naptr_ignore_rfc":   onOff(func(s *Settings) *bool { return &s.IgnoreOrder }),
-	"dns_udp_pref":           number(func(s *Settings) *int { return &s.UDPPref }),
-	"dns_tcp_pref":           number(func(s *Settings) *int { return &s.TCPPref }),
-	"dns_tls_pref":           number(func(s *Settings) *int { return &s.TLSPref }),
-	"dns_sctp_pref":          func(*Settings, int) error { return nil }, // SCTP records are ignored either way
+	"use_dns_cache":        onOff(func(s *Settings) *bool { return &s.Cache }),
+	"dns_cache_init":       func(s *Settings, v int) error { s.Cache = s.Cache && v != 0; return bit(v) },
+	"dns_try_ipv6":         onOff(func(s *Settings) *bool { return &s.TryIPv6 }),
+	"dns_try_naptr":        onOff(func(s *Settings) *bool { return &s.TryNAPTR }),
+	"dns_naptr_ignore_rfc": onOff(func(s *Settings) *bool { return &s.IgnoreOrder }),
+	"dns_udp_pref":         number(func(s *Settings) *int { return &s.UDPPref }),
+	"dns_tcp_pref":         number(func(s *Settings) *int { return &s.TCPPref }),
+	"dns_tls_pref":         number(func(s *Settings) *int { return &s.TLSPref }),
+	// SCTP records are ignored either way
+	"dns_sctp_pref":          func(*Settings, int) error { return nil },
 	"dns_retr_time":          seconds(func(s *Settings) *time.Duration { return &s.RetryTime }),
 	"dns_retr_no":            number(func(s *Settings) *int { return &s.Retries }),
 	"dns_servers_no":         number(func(s *Settings) *int { return &s.ServersMax }),
@@ -40,7 +42,8 @@ var setters = map[string]func(s *Settings, v int) error{
 // Names lists the settings Set knows.
 func Names() []string { return slices.Sorted(maps.Keys(setters)) }
 
-// Set takes over one setting by its name in a configuration file; on and off are 1 and 0, times are seconds, dns_cache_mem is KB. Validate judges ranges.
+// Set takes over one setting by its name in a configuration file; on and off are 1 and 0, times are
+// seconds, dns_cache_mem is KB. Validate judges ranges.
 func (s *Settings) Set(name string, value int) error {
 	set := setters[name]
 	if set == nil {

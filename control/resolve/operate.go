@@ -15,14 +15,15 @@ import (
 
 // Entry is one set of records as operators see it (dns.view, dns.lookup).
 type Entry struct {
-	Name    string
-	Type    string        // "A", "AAAA", "SRV", "NAPTR"
-	State   string        // "present", "no such type", "no such name", "failed"
-	Source  string        // "dns", "static" or "hosts"
-	Stale   bool          // past its time, held on to since the servers fail
-	Left    time.Duration // until it ends; 0 for what time does not end
-	Idle    time.Duration // since it was last used to make an answer
-	Records []string      // "192.0.2.1", "10 60 5060 sip1.example.com", `50 50 "S" "SIP+D2T" "" _sip._tcp.example.com`
+	Name   string
+	Type   string        // "A", "AAAA", "SRV", "NAPTR"
+	State  string        // "present", "no such type", "no such name", "failed"
+	Source string        // "dns", "static" or "hosts"
+	Stale  bool          // past its time, held on to since the servers fail
+	Left   time.Duration // until it ends; 0 for what time does not end
+	Idle   time.Duration // since it was last used to make an answer
+	// "192.0.2.1", "10 60 5060 sip1.example.com", `50 50 "S" "SIP+D2T" "" _sip._tcp.example.com`
+	Records []string
 }
 
 func entry(s *rrset, source string, now int64) Entry {
@@ -53,7 +54,8 @@ func (c *record) text(typ uint16) string {
 	return c.addr.String()
 }
 
-// View lists max entries at most, by name and type: the operator's own, then the cache. cut tells that there are more. The hosts file is its own list.
+// View lists max entries at most, by name and type: the operator's own, then the cache. cut tells
+// that there are more. The hosts file is its own list.
 func (r *Resolver) View(max int) (list []Entry, cut bool) {
 	now := r.clock()
 	type found struct {
@@ -81,7 +83,8 @@ func (r *Resolver) View(max int) (list []Entry, cut bool) {
 	return list, cut
 }
 
-// Query gives the records of one name and type, from what is known or from the servers (dns.lookup). It blocks.
+// Query gives the records of one name and type, from what is known or from the servers
+// (dns.lookup). It blocks.
 func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, error) {
 	key, err := keyOf(name, typ)
 	if err != nil {
@@ -126,7 +129,8 @@ func keyOf(name string, typ uint16) (setKey, error) {
 	return setKey{string(host), typ}, nil
 }
 
-// Delete forgets one name and type, the operator's own records as well (dns.delete_a and its sisters). False: nothing was known.
+// Delete forgets one name and type, the operator's own records as well (dns.delete_a and its
+// sisters). False: nothing was known.
 func (r *Resolver) Delete(name string, typ uint16) bool {
 	key, err := keyOf(name, typ)
 	if err != nil {
@@ -146,8 +150,8 @@ func (r *Resolver) Delete(name string, typ uint16) bool {
 	return set != nil || static != nil
 }
 
-// DeleteAll forgets what the servers said, and tells how many sets that were; the operator's own records stay (dns.delete_all). Answers under way are
-// put together again from what is asked anew.
+// DeleteAll forgets what the servers said, and tells how many sets that were; the operator's own
+// records stay (dns.delete_all). Answers under way are put together again from what is asked anew.
 func (r *Resolver) DeleteAll() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,13 +177,15 @@ func (r *Resolver) DeleteAllForce() int {
 	return n
 }
 
-// newEpoch makes all plans unknown, so that they are put together again, and frees them. The caller holds mu.
+// newEpoch makes all plans unknown, so that they are put together again, and frees them. The caller
+// holds mu.
 func (r *Resolver) newEpoch() {
 	r.epoch.Add(1)
 	r.table.each(r.drop)
 }
 
-// AddA adds an IPv4 address to a name, until Delete (dns.add_a). A name with addresses of the operator's is not asked for at the servers.
+// AddA adds an IPv4 address to a name, until Delete (dns.add_a). A name with addresses of the
+// operator's is not asked for at the servers.
 func (r *Resolver) AddA(name string, addr netip.Addr) error {
 	if !addr.Is4() || !sendable(addr) {
 		return fmt.Errorf("%s is no IPv4 address of a host", addr)

@@ -104,7 +104,8 @@ func TestWeightsOff(t *testing.T) {
 	}
 }
 
-// TestMany: more than eight records all count (they overflowed elsewhere), more than MaxEndpoints lose the last of the order, another one each time.
+// TestMany: more than eight records all count (they overflowed elsewhere), more than MaxEndpoints
+// lose the last of the order, another one each time.
 func TestMany(t *testing.T) {
 	var records []string
 	for i := range 20 {

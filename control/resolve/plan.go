@@ -45,12 +45,14 @@ func (k *planKey) hasProto() bool     { return k.bits&1 != 0 }
 // can tells whether a listener of ours can send by p.
 func (k *planKey) can(p netio.Proto) bool { return k.protos()>>p&1 != 0 }
 
-// plan is the finished answer to one query: immutable once published, but for the three atomics. Times are nanoseconds of the resolver's clock.
+// plan is the finished answer to one query: immutable once published, but for the three atomics.
+// Times are nanoseconds of the resolver's clock.
 type plan struct {
 	next atomic.Pointer[plan] // of the bucket's chain; the writer holds Resolver.mu
 	used atomic.Int64         // when Lookup last gave it, for eviction
 
-	// wanted is 1 while the plan is on the list of renewals, which is chained by wantedNext. Its partner is Resolver.wanted.
+	// wanted is 1 while the plan is on the list of renewals, which is chained by wantedNext. Its
+	// partner is Resolver.wanted.
 	wanted     atomic.Uint32
 	wantedNext *plan
 
@@ -69,7 +71,8 @@ type plan struct {
 
 // group is the targets of one SRV priority, or the one target of a name without SRV.
 type group struct {
-	// targets are at most recordsMax, those of weight 0 in front (RFC 2782), else in an order that is the same for the same records.
+	// targets are at most recordsMax, those of weight 0 in front (RFC 2782), else in an order that
+	// is the same for the same records.
 	targets []target
 	zeros   int    // how many of them have weight 0
 	sum     uint32 // of all weights
@@ -111,9 +114,10 @@ func (p *plan) pick(seed uint64, out []proxy.Endpoint) int {
 	return n
 }
 
-// draw chooses one of the targets left: the first whose running sum of weights reaches a random number (RFC 2782, "Weight"). The number starts at 0
-// while targets of weight 0 are left, which is their small chance; without them it starts at 1, for else the first target would have one too much.
-// Which of several of weight 0 comes first is open there ("any order"), so it is drawn too.
+// draw chooses one of the targets left: the first whose running sum of weights reaches a random
+// number (RFC 2782, "Weight"). The number starts at 0 while targets of weight 0 are left, which is
+// their small chance; without them it starts at 1, for else the first target would have one too
+// much. Which of several of weight 0 comes first is open there ("any order"), so it is drawn too.
 func (g *group) draw(left uint64, zeros int, sum uint32, draw *mixer) int {
 	if zeros > 0 {
 		if draw.below(sum+1) == 0 {
@@ -141,7 +145,8 @@ func nth(set uint64, n int) int {
 	return bits.TrailingZeros64(set)
 }
 
-// put writes the target's endpoints: the families in turn (RFC 8305 §4), each begun at a place of the draw.
+// put writes the target's endpoints: the families in turn (RFC 8305 §4), each begun at a place of
+// the draw.
 func (t *target) put(draw uint64, out []proxy.Endpoint) int {
 	a, b := t.first, t.second
 	if len(a) == 0 {
@@ -168,7 +173,8 @@ func (t *target) put(draw uint64, out []proxy.Endpoint) int {
 	return n
 }
 
-// mixer is splitmix64: a sequence of well-mixed numbers from one seed, so that a retransmission with the same seed goes the same way.
+// mixer is splitmix64: a sequence of well-mixed numbers from one seed, so that a retransmission
+// with the same seed goes the same way.
 type mixer uint64
 
 func (m *mixer) next() uint64 {

@@ -18,7 +18,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// run starts a DNS server of the host's in the foreground, on a port of loopback that was free a moment ago, and waits until it answers for probe.
+// run starts a DNS server of the host's in the foreground, on a port of loopback that was free a
+// moment ago, and waits until it answers for probe.
 func run(t *testing.T, program, probe string, command func(port uint16) []string) netip.AddrPort {
 	t.Helper()
 	path, err := exec.LookPath(program)

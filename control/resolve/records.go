@@ -26,7 +26,8 @@ const (
 	broken        // the servers did not say
 )
 
-// rrset is what is known of one name and type: immutable but for used. Times are the resolver's clock.
+// rrset is what is known of one name and type: immutable but for used. Times are the resolver's
+// clock.
 type rrset struct {
 	setKey
 	used    atomic.Int64
@@ -50,7 +51,8 @@ type record struct {
 
 func newSet(key setKey, st state, records []record, now int64, ttl time.Duration) *rrset {
 	s := &rrset{setKey: key, state: st, records: records, expires: now + int64(ttl)}
-	// A tenth of the life early, and not more than ten seconds: a name in use never makes a caller wait.
+	// A tenth of the life early, and not more than ten seconds: a name in use never makes a caller
+	// wait.
 	s.renewAt = s.expires - min(int64(ttl)/10, int64(10*time.Second))
 	s.used.Store(now)
 	s.bytes = int(unsafe.Sizeof(*s)) + entryBytes + len(key.name)
@@ -61,14 +63,16 @@ func newSet(key setKey, st state, records []record, now int64, ttl time.Duration
 	return s
 }
 
-// question is one set being asked for. Those who want it are told once, through channels with room for it.
+// question is one set being asked for. Those who want it are told once, through channels with room
+// for it.
 type question struct {
 	setKey
 	tell []chan<- *rrset // guarded by Resolver.mu
 }
 
-// begin gets the set of key, at once from what is known or later from the servers, into tell, which has room. asked tells whether a server must be
-// asked; with allowed false it is not, and the set is broken.
+// begin gets the set of key, at once from what is known or later from the servers, into tell, which
+// has room. asked tells whether a server must be asked; with allowed false it is not, and the set
+// is broken.
 func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (asked bool) {
 	now := r.clock()
 	r.mu.Lock()
@@ -93,7 +97,8 @@ func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (
 	return true
 }
 
-// known gives what needs no server: the operator's records, the hosts file, the cache. The caller holds mu.
+// known gives what needs no server: the operator's records, the hosts file, the cache. The caller
+// holds mu.
 func (r *Resolver) known(key setKey, now int64, renews bool) *rrset {
 	if s := r.statics[key]; s != nil {
 		return s
@@ -104,7 +109,8 @@ func (r *Resolver) known(key setKey, now int64, renews bool) *rrset {
 		}
 		other := setKey{key.name, dns.TypeA + dns.TypeAAAA - key.typ}
 		if r.hosts[other] != nil || r.statics[other] != nil {
-			// A name of the hosts file has the addresses given there and no others, as for nsswitch's "files dns".
+			// A name of the hosts file has the addresses given there and no others, as for
+			// nsswitch's "files dns".
 			return newSet(key, missing, nil, now, fileLife)
 		}
 	}
@@ -118,7 +124,8 @@ func (r *Resolver) known(key setKey, now int64, renews bool) *rrset {
 	return s
 }
 
-// fallback is what a failure leaves us with: an older answer still good to hold on to, or the failure. The caller holds mu.
+// fallback is what a failure leaves us with: an older answer still good to hold on to, or the
+// failure. The caller holds mu.
 func (r *Resolver) fallback(key setKey, now int64) *rrset {
 	old := r.sets[key]
 	if old == nil || old.state != present || now >= old.goodTo {
@@ -147,7 +154,8 @@ func (r *Resolver) ask(q *question) {
 	}
 }
 
-// resolved is the set that comes of asking for key. A panic, say of the message library over a forged answer, costs this question only.
+// resolved is the set that comes of asking for key. A panic, say of the message library over a
+// forged answer, costs this question only.
 func (r *Resolver) resolved(key setKey) (s *rrset) {
 	defer func() {
 		if recover() != nil {
@@ -208,8 +216,9 @@ func (r *Resolver) keep(s *rrset) {
 	r.bytes += s.bytes
 }
 
-// gather waits for n sets that begin was given tell for. It ends early when ctx does, and patience after the first set with records: the rest counts
-// as broken, while their questions go on and fill the cache. whole tells that all came.
+// gather waits for n sets that begin was given tell for. It ends early when ctx does, and patience
+// after the first set with records: the rest counts as broken, while their questions go on and fill
+// the cache. whole tells that all came.
 func gather(ctx context.Context, tell <-chan *rrset, n int) (sets map[setKey]*rrset, whole bool) {
 	sets = make(map[setKey]*rrset, n)
 	var enough <-chan time.Time

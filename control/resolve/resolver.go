@@ -16,12 +16,15 @@ const endpointBytes = int(unsafe.Sizeof(proxy.Endpoint{}))
 type Resolver struct {
 	set   Settings
 	clock func() int64 // nanoseconds since the start: the precise time, for all but Lookup
-	now   atomic.Int64 // the same as of the last clockTick: Lookup's clock, which costs it no system call
-	// resting: nobody has looked anything up for clockRest, and now stands still. The first Lookup after it sets now, and wakes the clock through woken.
+	// the same as of the last clockTick: Lookup's clock, which costs it no system call
+	now atomic.Int64
+	// resting: nobody has looked anything up for clockRest, and now stands still. The first Lookup
+	// after it sets now, and wakes the clock through woken.
 	resting atomic.Bool
 	woken   chan struct{}
 	epoch   atomic.Uint64
-	// wanted is a stack of plans to renew: Lookup pushes, the clock's goroutine takes them all. Its partner is plan.wanted.
+	// wanted is a stack of plans to renew: Lookup pushes, the clock's goroutine takes them all. Its
+	// partner is plan.wanted.
 	wanted atomic.Pointer[plan]
 	table  table
 	counts counts
@@ -33,13 +36,15 @@ type Resolver struct {
 
 	files files
 
-	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a shard's thread. mu comes before it where both are held.
+	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a
+	// shard's thread. mu comes before it where both are held.
 	flying  sync.Mutex
 	closed  bool
 	flights map[planKey]*flight
 	waiters int
 
-	// mu guards what follows, and the writing of table. It is never held while anything blocks, but while the cache is sorted.
+	// mu guards what follows, and the writing of table. It is never held while anything blocks, but
+	// while the cache is sorted.
 	mu      sync.Mutex
 	asked   map[setKey]*question
 	sets    map[setKey]*rrset // the records
@@ -51,8 +56,8 @@ type Resolver struct {
 
 var _ proxy.Resolver = (*Resolver)(nil)
 
-// Open checks the settings, reads the files and starts the resolver's clock. A file that cannot be read is an error now; later the last good
-// reading stays in force.
+// Open checks the settings, reads the files and starts the resolver's clock. A file that cannot be
+// read is an error now; later the last good reading stays in force.
 func Open(s Settings) (*Resolver, error) {
 	start := time.Now()
 	return open(s, func() int64 { return int64(time.Since(start)) })
@@ -83,7 +88,8 @@ func open(s Settings, clock func() int64) (*Resolver, error) {
 	return r, nil
 }
 
-// Close ends what is under way: callers still waiting get their done. Lookup goes on to answer from what it has, Ask refuses.
+// Close ends what is under way: callers still waiting get their done. Lookup goes on to answer from
+// what it has, Ask refuses.
 func (r *Resolver) Close() {
 	r.flying.Lock()
 	r.closed = true
@@ -144,8 +150,8 @@ func (r *Resolver) want(p *plan) {
 	}
 }
 
-// fold gives the host in lower case without trailing dot, in buf. Not ok: no host name (RFC 3261 §25.1 hostname, and "_", which is seen in the wild)
-// or too long, so that no server need be asked.
+// fold gives the host in lower case without trailing dot, in buf. Not ok: no host name (RFC 3261
+// §25.1 hostname, and "_", which is seen in the wild) or too long, so that no server need be asked.
 func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) {
 	if n := len(host); n > 0 && host[n-1] == '.' {
 		host, rooted = host[:n-1], true
@@ -216,7 +222,8 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	return true
 }
 
-// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done. False: it is closed.
+// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done.
+// False: it is closed.
 func (r *Resolver) enter() bool {
 	r.flying.Lock()
 	defer r.flying.Unlock()
@@ -251,7 +258,8 @@ func (r *Resolver) fly(f *flight) {
 	}
 }
 
-// answer publishes a plan for f. One that a new epoch overtook would be unknown again, so it is made anew.
+// answer publishes a plan for f. One that a new epoch overtook would be unknown again, so it is
+// made anew.
 func (r *Resolver) answer(f *flight) {
 	const tries = 3
 	for i := 1; ; i++ {
@@ -262,7 +270,8 @@ func (r *Resolver) answer(f *flight) {
 	}
 }
 
-// publishIfNew publishes p if it is of this epoch. At last it does so in any case, for a moment: somebody keeps changing records.
+// publishIfNew publishes p if it is of this epoch. At last it does so in any case, for a moment:
+// somebody keeps changing records.
 func (r *Resolver) publishIfNew(p *plan, last bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -286,8 +295,9 @@ func (r *Resolver) call(f func()) {
 	f()
 }
 
-// publish puts p where Lookup finds it; the caller holds mu. A failure does not take the place of an older answer that may still serve: one bad
-// minute of the servers must not lose a name that works (RFC 8767 §4).
+// publish puts p where Lookup finds it; the caller holds mu. A failure does not take the place of
+// an older answer that may still serve: one bad minute of the servers must not lose a name that
+// works (RFC 8767 §4).
 func (r *Resolver) publish(p *plan) {
 	now := r.clock()
 	r.now.Store(max(now, r.now.Load()))
@@ -352,7 +362,8 @@ func (r *Resolver) runClock() {
 	}
 }
 
-// renew starts flights for the plans Lookup wanted. One that finds no room is wanted again by the next Lookup.
+// renew starts flights for the plans Lookup wanted. One that finds no room is wanted again by the
+// next Lookup.
 func (r *Resolver) renew() {
 	p := r.wanted.Swap(nil)
 	if p == nil {

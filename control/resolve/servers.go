@@ -23,8 +23,9 @@ type serverList struct {
 	ndots  int
 }
 
-// order gives the servers to ask, the well ones first, those at rest last: they are asked when nobody else answers. A server whose rest is over
-// stands in its place again, for one question: the others pass it over until it has answered.
+// order gives the servers to ask, the well ones first, those at rest last: they are asked when
+// nobody else answers. A server whose rest is over stands in its place again, for one question: the
+// others pass it over until it has answered.
 func (l *serverList) order(now int64) []netip.AddrPort {
 	well, resting := make([]netip.AddrPort, 0, len(l.list)), []netip.AddrPort(nil)
 	first := 0

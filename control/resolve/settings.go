@@ -7,35 +7,54 @@ import (
 	"time"
 )
 
-// Settings are the operator's, with Kamailio's names in the comments where it has them. Start from Defaults; the zero value is not useful.
+// Settings are the operator's, with Kamailio's names in the comments where it has them. Start from
+// Defaults; the zero value is not useful.
 type Settings struct {
-	Cache       bool             // use_dns_cache, dns_cache_init: off keeps an answer for a second, so that the callers that wait for it get it
-	TryIPv6     bool             // dns_try_ipv6: ask AAAA where a listener has IPv6
-	TryNAPTR    bool             // dns_try_naptr
-	IgnoreOrder bool             // dns_naptr_ignore_rfc: choose among NAPTR records by our preference before the domain's order
-	UDPPref     int              // dns_udp_pref: the higher, the earlier; negative leaves the transport out of NAPTR and SRV
-	TCPPref     int              // dns_tcp_pref
-	TLSPref     int              // dns_tls_pref
-	Failover    bool             // use_dns_failover: off gives the first endpoint only
-	Weights     bool             // dns_srv_lb: draw by SRV weight, and spread over addresses; off keeps the order of weights and of the answer
-	UseSearch   bool             // dns_use_search_list: for names with fewer dots than ndots
-	FullMatch   bool             // dns_search_full_match: accepted; the answer must match the question either way
-	IPv4Only    bool             // dns_cache_flags 1
-	IPv6Only    bool             // dns_cache_flags 2
-	PreferIPv6  bool             // dns_cache_flags 4: the first address tried is IPv6; families alternate either way
-	RetryTime   time.Duration    // dns_retr_time: wait for one server; 0: `options timeout` of ResolvConf, else 2 s. At most 30 s
-	Retries     int              // dns_retr_no: further rounds over the servers; -1: `options attempts` less one, else 1. At most 10
-	ServersMax  int              // dns_servers_no: so many of the servers are asked; 0: all, which are 8 at most
-	Timeout     time.Duration    // bounds a query over all its questions. 100 ms to 60 s
-	MemoryBytes int              // dns_cache_mem (there in KB): the cap over records and results. 64 KiB to 1 GiB
-	MinTTL      time.Duration    // dns_cache_min_ttl
-	MaxTTL      time.Duration    // dns_cache_max_ttl. At most 7 days
-	NegativeTTL time.Duration    // dns_cache_negative_ttl: the cap on what a SOA says of missing names. At most 3 h (RFC 2308 §5)
-	StaleMax    time.Duration    // how long past its end an answer may serve while the servers fail (RFC 8767); 0: not at all. At most 7 days
-	GCInterval  time.Duration    // dns_cache_gc_interval. 1 s at least
-	Servers     []netip.AddrPort // ask these instead of the nameserver lines
-	ResolvConf  string           // path; "" reads none. A missing file is an empty one
-	Hosts       string           // path; "" reads none
+	// use_dns_cache, dns_cache_init: off keeps an answer for a second, so that the callers that
+	// wait for it get it
+	Cache    bool
+	TryIPv6  bool // dns_try_ipv6: ask AAAA where a listener has IPv6
+	TryNAPTR bool // dns_try_naptr
+	// dns_naptr_ignore_rfc: choose among NAPTR records by our preference before the domain's order
+	IgnoreOrder bool
+	// dns_udp_pref: the higher, the earlier; negative leaves the transport out of NAPTR and SRV
+	UDPPref  int
+	TCPPref  int  // dns_tcp_pref
+	TLSPref  int  // dns_tls_pref
+	Failover bool // use_dns_failover: off gives the first endpoint only
+	// dns_srv_lb: draw by SRV weight, and spread over addresses; off keeps the order of weights and
+	// of the answer
+	Weights   bool
+	UseSearch bool // dns_use_search_list: for names with fewer dots than ndots
+	// dns_search_full_match: accepted; the answer must match the question either way
+	FullMatch bool
+	IPv4Only  bool // dns_cache_flags 1
+	IPv6Only  bool // dns_cache_flags 2
+	// dns_cache_flags 4: the first address tried is IPv6; families alternate either way
+	PreferIPv6 bool
+	// dns_retr_time: wait for one server; 0: `options timeout` of ResolvConf, else 2 s. At most 30
+	// s
+	RetryTime time.Duration
+	// dns_retr_no: further rounds over the servers; -1: `options attempts` less one, else 1. At
+	// most 10
+	Retries int
+	// dns_servers_no: so many of the servers are asked; 0: all, which are 8 at most
+	ServersMax int
+	Timeout    time.Duration // bounds a query over all its questions. 100 ms to 60 s
+	// dns_cache_mem (there in KB): the cap over records and results. 64 KiB to 1 GiB
+	MemoryBytes int
+	MinTTL      time.Duration // dns_cache_min_ttl
+	MaxTTL      time.Duration // dns_cache_max_ttl. At most 7 days
+	// dns_cache_negative_ttl: the cap on what a SOA says of missing names. At most 3 h (RFC 2308
+	// §5)
+	NegativeTTL time.Duration
+	// how long past its end an answer may serve while the servers fail (RFC 8767); 0: not at all.
+	// At most 7 days
+	StaleMax   time.Duration
+	GCInterval time.Duration    // dns_cache_gc_interval. 1 s at least
+	Servers    []netip.AddrPort // ask these instead of the nameserver lines
+	ResolvConf string           // path; "" reads none. A missing file is an empty one
+	Hosts      string           // path; "" reads none
 }
 
 // Defaults are what the RFCs ask for, where Kamailio's differ.
@@ -59,7 +78,8 @@ func (s *Settings) SetCacheFlags(flags int) error {
 	return nil
 }
 
-// Validate tells the first setting that is out of range, by the name it has in a configuration file.
+// Validate tells the first setting that is out of range, by the name it has in a configuration
+// file.
 func (s *Settings) Validate() error {
 	span := func(name string, d, from, to time.Duration) error {
 		if d < from || d > to {

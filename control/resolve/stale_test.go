@@ -17,7 +17,8 @@ func TestStale(t *testing.T) {
 	}
 	for _, f := range []func(dns.ResponseWriter, *dns.Msg) bool{drop, rcode(dns.RcodeServerFailure)} {
 		z.mischief(f)
-		c.forward(t, r, 2*time.Minute) // beyond grace: the caller waits, the servers fail, the old answer serves
+		// beyond grace: the caller waits, the servers fail, the old answer serves
+		c.forward(t, r, 2*time.Minute)
 		if got := lookup(r, q); got != "unknown" {
 			t.Errorf("past its grace: %s, want unknown", got)
 		}
@@ -91,7 +92,8 @@ func TestNegative(t *testing.T) {
 	}
 }
 
-// The clock rests when nobody looks anything up. The first look-up after it has the right time all the same, and its renewal is begun.
+// The clock rests when nobody looks anything up. The first look-up after it has the right time all
+// the same, and its renewal is begun.
 func TestClockRests(t *testing.T) {
 	z := serve(t, "h.test. 60 IN A 127.0.0.1")
 	r, c := startAt(t, func(s *Settings) { s.IPv4Only = true }, z.addr)

@@ -6,8 +6,9 @@ import (
 	"unsafe"
 )
 
-// table holds the plans: buckets of chains that readers walk without a lock while one writer, under Resolver.mu, links and unlinks. A reader that
-// stands on an unlinked plan still finds its way on, since next stays; the garbage collector frees it after the last of them.
+// table holds the plans: buckets of chains that readers walk without a lock while one writer, under
+// Resolver.mu, links and unlinks. A reader that stands on an unlinked plan still finds its way on,
+// since next stays; the garbage collector frees it after the last of them.
 type table struct {
 	heads [buckets]atomic.Pointer[plan]
 	seed  maphash.Seed // of this process, so that nobody outside can fill one bucket

@@ -20,7 +20,8 @@ func tags(s string) []string {
 	return strings.Fields(s + " ALL DEFAULT HIGH ECDHE EECDH kECDHE kEECDH")
 }
 
-// suites are the offer to choose from, best first. All have forward secrecy and an AEAD (RFC 9325 §4.2); those with CBC and without ECDHE are left out on purpose.
+// suites are the offer to choose from, best first. All have forward secrecy and an AEAD (RFC 9325
+// §4.2); those with CBC and without ECDHE are left out on purpose.
 var suites = []suite{
 	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256", tags("ECDSA aECDSA AES AES128 AESGCM SHA256 TLSv1.2")},
 	{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256", tags("aRSA AES AES128 AESGCM SHA256 TLSv1.2")},
@@ -30,14 +31,17 @@ var suites = []suite{
 	{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305", tags("aRSA CHACHA20 SHA256 TLSv1.2")},
 }
 
-// absent are cipher strings of ciphers(1) that mean no suite of ours, so that the usual "HIGH:!aNULL:!MD5" can be read.
+// absent are cipher strings of ciphers(1) that mean no suite of ours, so that the usual
+// "HIGH:!aNULL:!MD5" can be read.
 var absent = strings.Fields(`COMPLEMENTOFDEFAULT COMPLEMENTOFALL MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 eNULL NULL aNULL kRSA RSA kDHr kDHd kDH kDHE kEDH DH DHE EDH ADH kECDHr kECDHe kECDH
 	ECDH AECDH aECDH aDH aDSS DSS aGOST kGOST GOST94 GOST89MAC SSLv2 SSLv3 TLSv1 TLSv1.0 AESCCM AESCCM8 ARIA ARIA128 ARIA256 ARIAGCM CAMELLIA CAMELLIA128 CAMELLIA256 3DES DES RC4 RC2 IDEA SEED
 	MD5 SHA SHA1 PSK kPSK aPSK kRSAPSK kDHEPSK kECDHEPSK SRP kSRP aSRP SUITEB128 SUITEB192 CBC KRB5`)
 
-// cipherList reads a cipher list in the language of ciphers(1): words between colons, commas or blanks; a word may be a suite, a class, or classes joined by +; ! takes out
-// for good, - takes out, + moves to the end; @STRENGTH and @SECLEVEL=n, also at the end of a word, are OpenSSL's own and skipped. Suites of TLS 1.3 are not a matter of this list, neither in OpenSSL nor in crypto/tls.
-// unused are the words that meant nothing here.
+// cipherList reads a cipher list in the language of ciphers(1): words between colons, commas or
+// blanks; a word may be a suite, a class, or classes joined by +; ! takes out for good, - takes
+// out, + moves to the end; @STRENGTH and @SECLEVEL=n, also at the end of a word, are OpenSSL's own
+// and skipped. Suites of TLS 1.3 are not a matter of this list, neither in OpenSSL nor in
+// crypto/tls. unused are the words that meant nothing here.
 func cipherList(list string) (ids []uint16, unused []string, err error) {
 	var banned []uint16
 	for _, w := range strings.FieldsFunc(list, func(c rune) bool { return c == ':' || c == ',' || c == ' ' || c == '\t' }) {
@@ -92,7 +96,8 @@ func cipherNames() (names []string) {
 	return names
 }
 
-// matching gives the suites a word without its operator stands for; known says whether the word means anything to OpenSSL.
+// matching gives the suites a word without its operator stands for; known says whether the word
+// means anything to OpenSSL.
 func matching(word string) (ids []uint16, known bool) {
 	classes := strings.Split(word, "+")
 	for _, s := range suites {
@@ -106,7 +111,8 @@ func matching(word string) (ids []uint16, known bool) {
 	return nil, foreign(word, classes)
 }
 
-// foreign tells whether OpenSSL would know the word although no suite of ours is meant: classes, or the name of a suite we do not speak.
+// foreign tells whether OpenSSL would know the word although no suite of ours is meant: classes, or
+// the name of a suite we do not speak.
 func foreign(word string, classes []string) bool {
 	if !slices.ContainsFunc(classes, func(c string) bool {
 		return !slices.Contains(absent, c) && !slices.ContainsFunc(suites, func(s suite) bool { return slices.Contains(s.tags, c) })

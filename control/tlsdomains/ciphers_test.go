@@ -54,7 +54,8 @@ func TestCipherListProblems(t *testing.T) {
 	f("", "no cipher suite is left")
 }
 
-// Every suite and class that the installed OpenSSL knows can be read, whether it means anything here or not.
+// Every suite and class that the installed OpenSSL knows can be read, whether it means anything
+// here or not.
 func TestCipherWordsOfOpenSSL(t *testing.T) {
 	path, err := exec.LookPath("openssl")
 	if err != nil {

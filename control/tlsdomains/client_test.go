@@ -21,7 +21,8 @@ func serve(cert tls.Certificate, sni *string) *tls.Config {
 	}}
 }
 
-// The certificate has to be that of the URI's domain, whatever host SRV led to (RFC 5922 §7, RFC 3263 §4.1).
+// The certificate has to be that of the URI's domain, whatever host SRV led to (RFC 5922 §7, RFC
+// 3263 §4.1).
 func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	ca, other, f := newAuthority(t, "CA", nil), newAuthority(t, "Other", nil), newFolder(t)
 	f.write("ca.pem", ca.pem())
@@ -62,7 +63,8 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	g("", ca.issue(t, "example.com"), "example.com", "example.com", "authority")
 }
 
-// SIP certificates name a server's use, a client's, or that of RFC 5924; those for other things are not believed.
+// SIP certificates name a server's use, a client's, or that of RFC 5924; those for other things are
+// not believed.
 func TestKeyUsages(t *testing.T) {
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
 	f.write("ca.pem", ca.pem())
@@ -124,7 +126,8 @@ func TestClientDomains(t *testing.T) {
 	}
 }
 
-// A server may name other CAs than ours when it asks; our certificate is shown all the same, as OpenSSL does.
+// A server may name other CAs than ours when it asks; our certificate is shown all the same, as
+// OpenSSL does.
 func TestCertificateIsShownToWhoeverAsks(t *testing.T) {
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
 	f.put("c", ca.issue(t, "CN=c"))

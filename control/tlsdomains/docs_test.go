@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// docs/tls.md is for operators: its example must load as it stands, and its table must have every key.
+// docs/tls.md is for operators: its example must load as it stands, and its table must have every
+// key.
 func TestDocumentIsTrue(t *testing.T) {
 	data, err := os.ReadFile("../../docs/tls.md")
 	if err != nil {

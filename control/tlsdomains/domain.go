@@ -41,7 +41,8 @@ var methods = map[string][2]uint16{
 
 var methodNames = []string{"TLSv1.2", "TLSv1.2+", "TLSv1.3", "TLSv1.3+"}
 
-// versions reads the method. Those that only know TLS 1.0, 1.1 or SSL are refused, those that begin there begin at 1.2 instead (RFC 8996).
+// versions reads the method. Those that only know TLS 1.0, 1.1 or SSL are refused, those that begin
+// there begin at 1.2 instead (RFC 8996).
 func (s *section) versions(r *report) (lowest, highest uint16) {
 	method := strings.ToLower(s.Method)
 	v, ok := methods[method]
@@ -58,7 +59,8 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	return v[0], v[1]
 }
 
-// load reads the files of a section. What is wrong goes to the report; the domain is usable only if nothing was.
+// load reads the files of a section. What is wrong goes to the report; the domain is usable only if
+// nothing was.
 func load(s *section, f *files, r *report, now time.Time) *domain {
 	d := &domain{section: *s}
 	lowest, highest := s.versions(r)
@@ -84,7 +86,8 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 	if cert := d.certificate(f, r, now); cert != nil {
 		d.config.Certificates = []tls.Certificate{*cert}
 		if s.role == client {
-			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows it to any that asks, and peers rely on that.
+			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows
+			// it to any that asks, and peers rely on that.
 			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 		}
 	}
@@ -178,7 +181,8 @@ func (d *domain) authorities(f *files, r *report) (cas []*x509.Certificate) {
 		return b.cas
 	}
 	cas = take("ca_list", d.CAList, f.authorities)
-	if len(cas) > 0 && d.role == server && d.asks() != notAsked { // only those of the list are told to clients, as with Kamailio
+	// only those of the list are told to clients, as with Kamailio
+	if len(cas) > 0 && d.role == server && d.asks() != notAsked {
 		d.config.ClientCAs = pool(cas)
 	}
 	cas = append(cas[:len(cas):len(cas)], take("ca_path", d.CAPath, f.authoritiesIn)...)
@@ -240,7 +244,8 @@ func (d *domain) asClient(r *report) {
 	if d.verifies && d.CAList == "" && d.CAPath == "" {
 		d.roots = nil // crypto/x509 then takes the CAs of the system
 	}
-	// The standard check would compare the certificate with the SNI by the rules of the web, wildcards included. verifyServer does all of it by those of SIP.
+	// The standard check would compare the certificate with the SNI by the rules of the web,
+	// wildcards included. verifyServer does all of it by those of SIP.
 	d.config.InsecureSkipVerify = true
 }
 
@@ -255,7 +260,8 @@ func (d *domain) dial(name string) *tls.Config {
 	return cfg
 }
 
-// sni is the name to ask for: that of an address's domain, else that of the URI, else the default's. Addresses are none (RFC 6066 §3).
+// sni is the name to ask for: that of an address's domain, else that of the URI, else the
+// default's. Addresses are none (RFC 6066 §3).
 func (d *domain) sni(name string) string {
 	name = canonical(name)
 	switch {
@@ -269,8 +275,9 @@ func (d *domain) sni(name string) string {
 	return ""
 }
 
-// expect are the names of which the certificate must have one: the domain of the URI (RFC 5922 §7.3), never the host that SRV led to; and in the domain of an address the name
-// that the operator has written there, who knows what stands on that address. None: nobody in particular is expected.
+// expect are the names of which the certificate must have one: the domain of the URI (RFC 5922
+// §7.3), never the host that SRV led to; and in the domain of an address the name that the operator
+// has written there, who knows what stands on that address. None: nobody in particular is expected.
 func (d *domain) expect(name string) (names []string) {
 	if name = canonical(name); name != "" {
 		names = append(names, name)

@@ -67,8 +67,9 @@ func readBounded(path string, limit int64) ([]byte, error) {
 
 // bundle is what a ca_list or ca_path holds.
 type bundle struct {
-	cas     []*x509.Certificate
-	skipped []string // certificates that cannot be read, and why: they are not believed, the others are
+	cas []*x509.Certificate
+	// certificates that cannot be read, and why: they are not believed, the others are
+	skipped []string
 }
 
 // add reads the certificates of one file.
@@ -121,7 +122,8 @@ func (f *files) authorities(name string) (*bundle, error) {
 	return b, nil
 }
 
-// authoritiesIn reads the certificates of every file of a ca_path. The names that c_rehash makes do not matter, so links to the same file count once.
+// authoritiesIn reads the certificates of every file of a ca_path. The names that c_rehash makes do
+// not matter, so links to the same file count once.
 func (f *files) authoritiesIn(name string) (*bundle, error) {
 	path := f.path(name)
 	if b := f.cas[path]; b != nil {

@@ -20,7 +20,8 @@ var (
 	there = netio.AddrFrom(netip.MustParseAddrPort("192.0.2.9:5061"))
 )
 
-// shake runs one handshake over a socket pair and gives what both sides saw. One byte goes each way, so that a client also hears what a TLS 1.3 server thinks of it.
+// shake runs one handshake over a socket pair and gives what both sides saw. One byte goes each
+// way, so that a client also hears what a TLS 1.3 server thinks of it.
 func shake(tb testing.TB, server, client *tls.Config) (atServer, atClient tls.ConnectionState, serverErr, clientErr error) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,7 +19,8 @@ func TestIdentities(t *testing.T) {
 	f(names("sip:example.com;transport=tls"), "example.com")
 	f(names("SIP:example.com."), "example.com")
 	f(names("sip:[2001:db8::1]:5061"), "2001:db8::1")
-	f(names("sip:a.example.com", "sip:b.example.com", "dns.example.com"), "a.example.com", "b.example.com") // §7.1: DNS only if no sip: URI
+	// §7.1: DNS only if no sip: URI
+	f(names("sip:a.example.com", "sip:b.example.com", "dns.example.com"), "a.example.com", "b.example.com")
 	f(names("sip:alice@example.com", "dns.example.com"), "dns.example.com")
 	f(names("sip:alice@example.com"))
 	f(names("sips:example.com", "xmpp:example.com"))

@@ -13,7 +13,8 @@ import (
 	"viaduct/netio/stream/tlslayer"
 )
 
-// listen serves a store's domains on a loopback port by way of the TLS layer, and answers each connection with a line.
+// listen serves a store's domains on a loopback port by way of the TLS layer, and answers each
+// connection with a line.
 func listen(t *testing.T, s *Store) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,7 +80,8 @@ func TestOpenSSLClient(t *testing.T) {
 	g(both, args("-tls1_2"), "TLSv1.2")
 	g(both, args("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "alert protocol version")
 	g(both, args("-tls1", "-cipher", "ALL:@SECLEVEL=0"), "alert protocol version")
-	g(oneServer+"cipher_list = AES256:!ECDSA:ECDHE-ECDSA-AES256-GCM-SHA384\n", args("-tls1_2"), "alert handshake failure") // the key is ECDSA, and ! is for good
+	// the key is ECDSA, and ! is for good
+	g(oneServer+"cipher_list = AES256:!ECDSA:ECDHE-ECDSA-AES256-GCM-SHA384\n", args("-tls1_2"), "alert handshake failure")
 	mutual := oneServer + "verify_client = on\nca_list = ca.pem\n"
 	g(mutual, args("-cert", "c.pem", "-key", "c.key"), "Acceptable client certificate CA names\nCN = CA")
 	g(mutual, args("-cert", "stranger.pem", "-key", "stranger.key"), "alert")

@@ -55,7 +55,8 @@ func (s *section) of(name string) place {
 	return s.at
 }
 
-// parse reads a tls.cfg. One setting a line, "name = value"; a value with blanks or # is quoted; # begins a comment.
+// parse reads a tls.cfg. One setting a line, "name = value"; a value with blanks or # is quoted; #
+// begins a comment.
 func parse(file, input string, r *report) (sections []*section) {
 	var cur *section
 	ignored := false // inside a section whose title was wrong
@@ -90,7 +91,8 @@ func parse(file, input string, r *report) (sections []*section) {
 // title reads "[server:10.0.0.1:5061]".
 func title(body string, at place, r *report) *section {
 	inner, rest, ok := strings.Cut(body[1:], "]")
-	for strings.Count(inner, "[") > strings.Count(inner, "]") && ok { // an IPv6 address has brackets of its own
+	// an IPv6 address has brackets of its own
+	for strings.Count(inner, "[") > strings.Count(inner, "]") && ok {
 		var more string
 		more, rest, ok = strings.Cut(rest, "]")
 		inner += "]" + more
@@ -142,7 +144,8 @@ func assign(s *section, body string, at place, r *report) {
 	rest := strings.TrimLeft(value, " \t")
 	valueAt.column += len(body) - len(rest)
 	k := findSetting(name)
-	if k == nil || strings.HasPrefix(strings.ToLower(name), "tls_") && !strings.EqualFold(name, "tls_method") { // the core's globals have no place here
+	// the core's globals have no place here
+	if k == nil || strings.HasPrefix(strings.ToLower(name), "tls_") && !strings.EqualFold(name, "tls_method") {
 		r.problem(at, "unknown setting %q%s", name, suggest.DidYouMean(name, settingNames()))
 		return
 	}
@@ -160,7 +163,8 @@ func assign(s *section, body string, at place, r *report) {
 	}
 }
 
-// word reads a value: in double quotes, where \" and \\ stand for themselves, or up to the first blank.
+// word reads a value: in double quotes, where \" and \\ stand for themselves, or up to the first
+// blank.
 func word(in string) (value, problem string) {
 	rest := ""
 	if in != "" && in[0] == '"' {

@@ -217,7 +217,8 @@ func TestCAPath(t *testing.T) {
 	}
 	f.write("cas/a.pem", a.pem())
 	f.write("cas/README", "no certificate here")
-	for link, target := range map[string]string{"1234abcd.0": "a.pem", "dead.0": "gone.pem"} { // as c_rehash makes them
+	// as c_rehash makes them
+	for link, target := range map[string]string{"1234abcd.0": "a.pem", "dead.0": "gone.pem"} {
 		if err := os.Symlink(target, filepath.Join(f.dir, "cas", link)); err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,8 @@ func (a *authority) sign(tb testing.TB, tmpl *x509.Certificate) (*x509.Certifica
 	return cert, key
 }
 
-// name is what issue puts into a certificate: "sip:…" a URI, an address an iPAddress, "CN=…" the common name, and else a DNS name.
+// name is what issue puts into a certificate: "sip:…" a URI, an address an iPAddress, "CN=…" the
+// common name, and else a DNS name.
 func template(names ...string) *x509.Certificate {
 	tmpl := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, n := range names {

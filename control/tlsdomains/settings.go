@@ -9,7 +9,8 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// Settings are what one domain can be told. The zero Settings are Kamailio's defaults, but for the method.
+// Settings are what one domain can be told. The zero Settings are Kamailio's defaults, but for the
+// method.
 type Settings struct {
 	Method             string // "TLSv1.2", "TLSv1.2+", "TLSv1.3", "TLSv1.3+"; "" means TLSv1.2+
 	Certificate        string // PEM file: the certificate, and those between it and its CA
@@ -20,17 +21,21 @@ type Settings struct {
 	CipherList         string // for TLS 1.2, as ciphers(1) has it; "" means Go's choice
 	VerifyCertificate  bool
 	RequireCertificate bool
-	VerifyClient       string // "off", "optional", "on", "optional_no_ca"; "" leaves it to the two above
-	VerifyDepth        int    // certificates allowed between the peer's and its CA's; 0 means 9, -1 means none
-	ServerName         string // server: the SNI this domain is for; client: the name to ask for
-	ServerNameMode     int    // 0: that name; 1: it and all below it; 2: only those below it
-	ServerID           string // client: a name for ClientByID
+	// "off", "optional", "on", "optional_no_ca"; "" leaves it to the two above
+	VerifyClient string
+	// certificates allowed between the peer's and its CA's; 0 means 9, -1 means none
+	VerifyDepth    int
+	ServerName     string // server: the SNI this domain is for; client: the name to ask for
+	ServerNameMode int    // 0: that name; 1: it and all below it; 2: only those below it
+	ServerID       string // client: a name for ClientByID
 }
 
 // setting is one key of tls.cfg and parameter of the tls module.
 type setting struct {
-	name  string
-	other []string // further spellings that Kamailio 5.6 takes in tls.cfg (tried with its server), and those of the core's old globals
+	name string
+	// further spellings that Kamailio 5.6 takes in tls.cfg (tried with its server), and those of
+	// the core's old globals
+	other []string
 	set   func(s *Settings, value string) error
 }
 
@@ -65,7 +70,8 @@ var settings = []setting{
 	{"server_id", nil, text(func(s *Settings) *string { return &s.ServerID })},
 }
 
-// Set sets one value by its name in tls.cfg, as a parameter of the tls module, or as one of the core's globals (tls_certificate …).
+// Set sets one value by its name in tls.cfg, as a parameter of the tls module, or as one of the
+// core's globals (tls_certificate …).
 func (s *Settings) Set(name, value string) error {
 	k := findSetting(name)
 	if k == nil {

@@ -17,26 +17,31 @@ import (
 type Options struct {
 	// File is the tls.cfg; relative names in it count from its folder. "" takes Default alone.
 	File string
-	// Default are the parameters of the tls module, and those of the core's globals, as [server:default] and [client:default]. With a File they do not count, as with Kamailio.
+	// Default are the parameters of the tls module, and those of the core's globals, as
+	// [server:default] and [client:default]. With a File they do not count, as with Kamailio.
 	Default Settings
-	// Dir is the folder from which relative names of Default count: that of the main configuration file.
+	// Dir is the folder from which relative names of Default count: that of the main configuration
+	// file.
 	Dir string
-	// Listeners are the addresses of all TLS and WSS listeners: each needs a domain with a certificate for clients that name no server, and a domain for an address of ours that is
-	// none of them is a mistake. Empty checks neither.
+	// Listeners are the addresses of all TLS and WSS listeners: each needs a domain with a
+	// certificate for clients that name no server, and a domain for an address of ours that is none
+	// of them is a mistake. Empty checks neither.
 	Listeners []netip.AddrPort
-	// NoSessions gives and takes no session tickets: every handshake is a full one (session_cache=no).
+	// NoSessions gives and takes no session tickets: every handshake is a full one
+	// (session_cache=no).
 	NoSessions bool
 }
 
-// Store has the domains of a process. All methods may be called from any goroutine; none but Reload takes long.
+// Store has the domains of a process. All methods may be called from any goroutine; none but Reload
+// takes long.
 type Store struct {
 	opts Options
 	now  atomic.Pointer[snapshot]
 
 	reload sync.Mutex // one reading at a time
 
-	// fronts are the configurations given to listeners, by local address. They hold the keys of the session tickets, which crypto/tls makes and changes daily, and
-	// nothing of a snapshot.
+	// fronts are the configurations given to listeners, by local address. They hold the keys of the
+	// session tickets, which crypto/tls makes and changes daily, and nothing of a snapshot.
 	frontsMu sync.Mutex
 	fronts   map[netio.Addr]*tls.Config
 }
@@ -57,8 +62,10 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Reload reads everything again and swaps it in, files of certificates included, or changes nothing and says all that is wrong. Connections that stand stay as they are. A
-// session ticket from before is taken: its client's certificate is checked anew against the CAs and revocation lists of now, and its keys live on.
+// Reload reads everything again and swaps it in, files of certificates included, or changes nothing
+// and says all that is wrong. Connections that stand stay as they are. A session ticket from before
+// is taken: its client's certificate is checked anew against the CAs and revocation lists of now,
+// and its keys live on.
 func (s *Store) Reload() error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
@@ -110,7 +117,8 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 	return snap, nil
 }
 
-// fromSettings makes the two default domains of the module's parameters. Without a certificate there is no server's.
+// fromSettings makes the two default domains of the module's parameters. Without a certificate
+// there is no server's.
 func (o *Options) fromSettings() (sections []*section) {
 	if o.Default.Certificate != "" || len(o.Listeners) > 0 {
 		s := &section{role: server, Settings: o.Default}
@@ -167,8 +175,10 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 }
 
-// server chooses the domain for a connection to local whose client named sni, "" if it did not; nil if there is none. By name: the address's, then any's. Then the
-// address's domain without a name. A client that named nobody gets the address's first domain next, one that named somebody else the default (as Kamailio 5.6 does, tried).
+// server chooses the domain for a connection to local whose client named sni, "" if it did not; nil
+// if there is none. By name: the address's, then any's. Then the address's domain without a name. A
+// client that named nobody gets the address's first domain next, one that named somebody else the
+// default (as Kamailio 5.6 does, tried).
 func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
 	f := find(snap.servers, local, canonical(sni))
 	if sni == "" {
@@ -177,7 +187,8 @@ func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
 	return firstOf(f.named, f.anyNamed, f.unnamed, snap.defaultServer, f.first)
 }
 
-// client chooses the domain for a connection to dst that is to reach name. What is written for an address is for whatever is reached there.
+// client chooses the domain for a connection to dst that is to reach name. What is written for an
+// address is for whatever is reached there.
 func (snap *snapshot) client(dst netip.AddrPort, name string) *domain {
 	f := find(snap.clients, dst, canonical(name))
 	return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultClient)
@@ -229,7 +240,8 @@ func addrPort(a netio.Addr) netip.AddrPort {
 
 var errNoDomain = errors.New("no TLS domain for this address")
 
-// Server is the configuration for connections accepted on local; nil if no domain is for it. It stays right over every Reload. The listener's number is not needed.
+// Server is the configuration for connections accepted on local; nil if no domain is for it. It
+// stays right over every Reload. The listener's number is not needed.
 func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 	addr := addrPort(local)
 	if snap := s.now.Load(); snap.server(addr, "") == nil && len(snap.servers) == 0 {
@@ -256,8 +268,10 @@ func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 	return cfg
 }
 
-// Client is the configuration for one connection to dst whose certificate has to be that of domain, the host part of the URI that is being followed; "" if it has none,
-// and then the certificate has only to come from a CA we believe, unless the domain says by its server_name who is expected. The listener's number is not needed.
+// Client is the configuration for one connection to dst whose certificate has to be that of domain,
+// the host part of the URI that is being followed; "" if it has none, and then the certificate has
+// only to come from a CA we believe, unless the domain says by its server_name who is expected. The
+// listener's number is not needed.
 func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
 	return s.now.Load().client(addrPort(dst), domain).dial(domain)
 }
@@ -273,8 +287,10 @@ func (s *Store) ClientByID(id, name string) *tls.Config {
 	return nil
 }
 
-// VerifyClient tells whether the client's certificate of a connection accepted on local is believed, by what the domains say now; it matters where verify_client is
-// optional_no_ca, which lets everybody in. The error says why not. (The VerifiedChains of a tls.ConnectionState stay empty: the domains verify by their own rules.)
+// VerifyClient tells whether the client's certificate of a connection accepted on local is
+// believed, by what the domains say now; it matters where verify_client is optional_no_ca, which
+// lets everybody in. The error says why not. (The VerifiedChains of a tls.ConnectionState stay
+// empty: the domains verify by their own rules.)
 func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().server(addrPort(local), cs.ServerName)
 	if d == nil {
@@ -286,7 +302,8 @@ func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	return nil
 }
 
-// VerifyServer tells the same of the server's certificate of a connection that we opened to dst for the domain name; it matters where verify_certificate is off.
+// VerifyServer tells the same of the server's certificate of a connection that we opened to dst for
+// the domain name; it matters where verify_certificate is off.
 func (s *Store) VerifyServer(name string, dst netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().client(addrPort(dst), name)
 	if err := d.verifyServer(*cs, d.expect(name)); err != nil {

@@ -13,12 +13,15 @@ import (
 
 var errNoCertificate = errors.New("the peer showed no certificate")
 
-// oidSIPDomain is id-kp-sipDomain, the extended key usage of a SIP domain's certificate (RFC 5924 §4).
+// oidSIPDomain is id-kp-sipDomain, the extended key usage of a SIP domain's certificate (RFC 5924
+// §4).
 var oidSIPDomain = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 20}
 
-// verify checks the certificates that a peer has shown, whichever side it is on: a way to a CA we believe, its length, and the revocation lists.
+// verify checks the certificates that a peer has shown, whichever side it is on: a way to a CA we
+// believe, its length, and the revocation lists.
 //
-// The key usage may be that of a server or of a client: SIP peers are both with one certificate, and public CAs no longer issue any for clients (2026).
+// The key usage may be that of a server or of a client: SIP peers are both with one certificate,
+// and public CAs no longer issue any for clients (2026).
 func (d *domain) verify(certs []*x509.Certificate, now time.Time) error {
 	if len(certs) == 0 {
 		return errNoCertificate
@@ -53,7 +56,8 @@ func (d *domain) verify(certs []*x509.Certificate, now time.Time) error {
 	return err
 }
 
-// verifyClient is VerifyConnection of a server. It runs for resumed sessions too, whose certificate was believed once: a revocation list or CA list that has changed since then counts.
+// verifyClient is VerifyConnection of a server. It runs for resumed sessions too, whose certificate
+// was believed once: a revocation list or CA list that has changed since then counts.
 func (d *domain) verifyClient(cs tls.ConnectionState) error {
 	if len(cs.PeerCertificates) == 0 || d.clients == lookOnly {
 		return nil // ClientAuth has asked for what must be there
@@ -61,7 +65,8 @@ func (d *domain) verifyClient(cs tls.ConnectionState) error {
 	return d.verify(cs.PeerCertificates, time.Now())
 }
 
-// verifyServer is VerifyConnection of a client. The certificate must be for one of names, if there are any.
+// verifyServer is VerifyConnection of a client. The certificate must be for one of names, if there
+// are any.
 func (d *domain) verifyServer(cs tls.ConnectionState, names []string) error {
 	if err := d.verify(cs.PeerCertificates, time.Now()); err != nil {
 		return err

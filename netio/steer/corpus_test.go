@@ -8,11 +8,13 @@ import (
 	"testing"
 )
 
-// message is one datagram of the corpus on which the kernel program, the parser and plainKey must agree.
+// message is one datagram of the corpus on which the kernel program, the parser and plainKey must
+// agree.
 type message struct {
 	name string
 	data []byte
-	// kernelGivesUp: there is a key, but finding it would cost the kernel more than it may spend (64 lines, 16 blanks).
+	// kernelGivesUp: there is a key, but finding it would cost the kernel more than it may spend
+	// (64 lines, 16 blanks).
 	kernelGivesUp bool
 	// noSIP: the program returns without counting.
 	noSIP bool
@@ -81,7 +83,8 @@ func corpus(t testing.TB) []message {
 		add(fmt.Sprintf("value ends at %d", offset), padded)
 		add(fmt.Sprintf("value ends at %d, body of 3,000 bytes", offset), padded+strings.Repeat("b", 3000))
 	}
-	for _, position := range []int{7, 8, 9, 15, 16, 17} { // newlines at every place of the 16 bytes looked at in one go
+	// newlines at every place of the 16 bytes looked at in one go
+	for _, position := range []int{7, 8, 9, 15, 16, 17} {
 		header(fmt.Sprintf("line of %d bytes before", position), strings.Repeat("x", position)+"\nCall-ID: place@h\r\n")
 	}
 	for _, lines := range []int{62, 63, 64, 65, 600} {

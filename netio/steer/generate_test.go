@@ -9,11 +9,13 @@ import (
 	"testing"
 )
 
-// clangMajor is the compiler that made the committed object. Another one makes other instructions from the same source, so only this one can be compared with.
-// Whoever regenerates with another one changes this line too.
+// clangMajor is the compiler that made the committed object. Another one makes other instructions
+// from the same source, so only this one can be compared with. Whoever regenerates with another one
+// changes this line too.
 const clangMajor = "14"
 
-// TestGeneratedFilesAreCurrent regenerates the object and its loader from steer.c, exactly as go:generate does, and compares them with the committed files.
+// TestGeneratedFilesAreCurrent regenerates the object and its loader from steer.c, exactly as
+// go:generate does, and compares them with the committed files.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	if testing.Short() {
 		t.Skipf("SKIP %s: -short", t.Name())

@@ -2,8 +2,9 @@ package steer
 
 import "bytes"
 
-// plainKey spells out which bytes of a datagram decide its shard, in the words of steer.c and as plainly as possible: the oracle for the kernel program and for
-// the parser. nil means that there is no key.
+// plainKey spells out which bytes of a datagram decide its shard, in the words of steer.c and as
+// plainly as possible: the oracle for the kernel program and for the parser. nil means that there
+// is no key.
 func plainKey(datagram []byte) []byte {
 	searched := datagram[:min(len(datagram), 2048)]
 	if len(searched) < 12 || !isLetter(searched[0]) {

@@ -8,8 +8,10 @@ import (
 	"viaduct/parser"
 )
 
-// parserDiffers names the messages in which the parser's Call-ID is not the key. Each is malformed and answered with an error: the key ends at the first byte
-// <= 0x20, and the parser says what is wrong with the whole. The shard that gets such a message hands it to the owner of what the parser says.
+// parserDiffers names the messages in which the parser's Call-ID is not the key. Each is malformed
+// and answered with an error: the key ends at the first byte <= 0x20, and the parser says what is
+// wrong with the whole. The shard that gets such a message hands it to the owner of what the parser
+// says.
 var parserDiffers = map[string]bool{
 	"folded after the value":   true,
 	"NUL in the value":         true,
@@ -18,7 +20,8 @@ var parserDiffers = map[string]bool{
 	"ends with the value's CR": true, // the line has no end: no header to the parser
 }
 
-// TestParserAgreesWithPlainKey: where there is a key, the shard that the kernel chooses by it is the one that the parser's Call-ID names. No key is no claim.
+// TestParserAgreesWithPlainKey: where there is a key, the shard that the kernel chooses by it is
+// the one that the parser's Call-ID names. No key is no claim.
 func TestParserAgreesWithPlainKey(t *testing.T) {
 	var m parser.Message
 	var agree, noKey int
@@ -59,7 +62,8 @@ func TestParserAgreesOnCalls(t *testing.T) {
 	}
 }
 
-// FuzzParserAgreesWithPlainKey: on any bytes that the parser accepts, a key is the parser's Call-ID.
+// FuzzParserAgreesWithPlainKey: on any bytes that the parser accepts, a key is the parser's
+// Call-ID.
 func FuzzParserAgreesWithPlainKey(f *testing.F) {
 	for _, c := range corpus(f) {
 		f.Add(c.data)

@@ -13,22 +13,25 @@ import (
 // ErrNotSupported is wrapped by Load if the kernel is too old.
 var ErrNotSupported = errors.New("not supported by this kernel")
 
-// Counts are the kernel program's totals over all CPUs. Datagrams that are no SIP at all (their first byte is no letter) are in none of them.
+// Counts are the kernel program's totals over all CPUs. Datagrams that are no SIP at all (their
+// first byte is no letter) are in none of them.
 type Counts struct {
 	Steered uint64 // given to the owner's socket
 	NoKey   uint64 // no Call-ID found that it understands: left to the kernel's choice by 4-tuple
 	NoSlot  uint64 // the owner's slot was empty: left to the kernel's choice by 4-tuple
 }
 
-// Program is the kernel program of one listen address: its sockets, one per shard, are one SO_REUSEPORT group with one map. The kernel keeps the program for
-// as long as the group has a socket, so Close after set-up takes nothing away but the counters.
+// Program is the kernel program of one listen address: its sockets, one per shard, are one
+// SO_REUSEPORT group with one map. The kernel keeps the program for as long as the group has a
+// socket, so Close after set-up takes nothing away but the counters.
 //
 // Its methods may be called from one goroutine at a time; Counts from any.
 type Program struct {
 	objects steerObjects
 }
 
-// Load brings a program for this number of shards (2 to MaxShards) into the kernel. It needs CAP_BPF now and nothing later. The error says what is missing.
+// Load brings a program for this number of shards (2 to MaxShards) into the kernel. It needs
+// CAP_BPF now and nothing later. The error says what is missing.
 func Load(shards int) (*Program, error) {
 	if shards < 2 || shards > MaxShards {
 		return nil, fmt.Errorf("steering is for 2 to %d shards, not %d", MaxShards, shards)
@@ -50,7 +53,8 @@ func Load(shards int) (*Program, error) {
 	return p, nil
 }
 
-// explain turns what bpf(2) said into what the operator can do. The text of the library suggests RLIMIT_MEMLOCK for EPERM, which kernels have not used since 5.11.
+// explain turns what bpf(2) said into what the operator can do. The text of the library suggests
+// RLIMIT_MEMLOCK for EPERM, which kernels have not used since 5.11.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
@@ -65,7 +69,8 @@ func explain(err error) error {
 	return fmt.Errorf("cannot load the steering program: %w", err)
 }
 
-// kernelBefore compares the running kernel's release with major.minor. A release it cannot read counts as new enough: loading will tell.
+// kernelBefore compares the running kernel's release with major.minor. A release it cannot read
+// counts as new enough: loading will tell.
 func kernelBefore(major, minor int) (release string, old bool) {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
@@ -79,8 +84,9 @@ func kernelBefore(major, minor int) (release string, old bool) {
 	return release, gotMajor < major || gotMajor == major && gotMinor < minor
 }
 
-// Attach makes the program choose among the SO_REUSEPORT group of the socket fd. On a socket that is not bound yet it takes effect with the bind, and sockets
-// bound later inherit it: then no datagram ever arrives unsteered.
+// Attach makes the program choose among the SO_REUSEPORT group of the socket fd. On a socket that
+// is not bound yet it takes effect with the bind, and sockets bound later inherit it: then no
+// datagram ever arrives unsteered.
 func (p *Program) Attach(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF, p.objects.Choose.FD()); err != nil {
 		return fmt.Errorf("cannot attach the steering program: %w", err)
@@ -88,8 +94,9 @@ func (p *Program) Attach(fd int) error {
 	return nil
 }
 
-// SetSlot makes the bound socket fd the one of this shard, in place of the one before if there was. A socket sits in one slot of one map at most (EBUSY).
-// When a socket is closed its slot empties itself.
+// SetSlot makes the bound socket fd the one of this shard, in place of the one before if there was.
+// A socket sits in one slot of one map at most (EBUSY). When a socket is closed its slot empties
+// itself.
 func (p *Program) SetSlot(shard, fd int) error {
 	if err := p.objects.Sockets.Put(uint32(shard), uint64(fd)); err != nil {
 		return fmt.Errorf("cannot set slot %d of the steering map: %w", shard, err)
@@ -97,7 +104,8 @@ func (p *Program) SetSlot(shard, fd int) error {
 	return nil
 }
 
-// Counts reads the totals. Each CPU's part is read while it may be counting, so the three need not be of the same instant.
+// Counts reads the totals. Each CPU's part is read while it may be counting, so the three need not
+// be of the same instant.
 func (p *Program) Counts() (Counts, error) {
 	var perCPU []scratch
 	var sum Counts

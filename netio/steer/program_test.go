@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// load brings a program into the kernel, or skips the test where that is not permitted. On a kernel that has the feature any other failure is a failure.
+// load brings a program into the kernel, or skips the test where that is not permitted. On a kernel
+// that has the feature any other failure is a failure.
 func load(t testing.TB, shards int) *Program {
 	t.Helper()
 	p, err := Load(shards)
@@ -86,7 +87,8 @@ func (g *group) counts(t testing.TB) Counts {
 	return c
 }
 
-// receive returns the shard whose socket has the next datagram and the datagram. On loopback it is there when sendto returns.
+// receive returns the shard whose socket has the next datagram and the datagram. On loopback it is
+// there when sendto returns.
 func (g *group) receive(t testing.TB, buffer []byte) (shard int, data []byte) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
@@ -139,7 +141,8 @@ func TestKernelAgreesWithPlainKey(t *testing.T) {
 	}
 }
 
-// TestKernelAgreesOnMutations changes a few bytes of the corpus at random, with a preference for those that mean something.
+// TestKernelAgreesOnMutations changes a few bytes of the corpus at random, with a preference for
+// those that mean something.
 func TestKernelAgreesOnMutations(t *testing.T) {
 	const shards, rounds = 8, 5000
 	g := newGroup(t, shards, unix.AF_INET)
@@ -182,7 +185,8 @@ func TestKernelAgreesOnMutations(t *testing.T) {
 
 var manyBlanks = regexp.MustCompile(`[ \t]{17}`)
 
-// TestLargeDatagram: the payload of a large datagram is not linear in the kernel; loopback has an MTU of 65,536 bytes, so it stays in one piece.
+// TestLargeDatagram: the payload of a large datagram is not linear in the kernel; loopback has an
+// MTU of 65,536 bytes, so it stays in one piece.
 func TestLargeDatagram(t *testing.T) {
 	g := newGroup(t, 5, unix.AF_INET)
 	sender := udpSocket(t, unix.AF_INET)
@@ -282,7 +286,8 @@ func spelledMessage(r *rand.Rand, first, id string) []byte {
 	return []byte(b.String())
 }
 
-// TestClosedSocketEmptiesItsSlot: what cannot be steered goes to another member and is counted; nothing is lost.
+// TestClosedSocketEmptiesItsSlot: what cannot be steered goes to another member and is counted;
+// nothing is lost.
 func TestClosedSocketEmptiesItsSlot(t *testing.T) {
 	g := newGroup(t, 2, unix.AF_INET)
 	sender := udpSocket(t, unix.AF_INET)
@@ -308,7 +313,8 @@ func TestOwner(t *testing.T) {
 			t.Errorf("Owner(%q, %d) = %d, want %d", callID, shards, got, want)
 		}
 	}
-	// XXH64 of "" is ef46db3751d8e999, of "a" d24ec4f1a98c6e5b, of "abc" 44bc2cf5ad770999 (xxHash test vectors).
+	// XXH64 of "" is ef46db3751d8e999, of "a" d24ec4f1a98c6e5b, of "abc" 44bc2cf5ad770999 (xxHash
+	// test vectors).
 	f("", 16, 0xe)
 	f("a", 16, 0xd)
 	f("abc", 16, 0x4)

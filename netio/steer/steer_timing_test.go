@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkOwner hashes a Call-ID of 36 bytes. 17 ns (2 vCPU KVM guest, Xeon family 6 model 207, Linux 6.18.44,
-// go1.26.8, 2026-11-21, `go test -run - -bench . -benchtime 0.3s ./netio/steer`; the others here likewise).
+// BenchmarkOwner hashes a Call-ID of 36 bytes. 17 ns (2 vCPU KVM guest, Xeon family 6 model 207,
+// Linux 6.18.44, go1.26.8, 2026-11-21, `go test -run - -bench . -benchtime 0.3s ./netio/steer`; the
+// others here likewise).
 func BenchmarkOwner(b *testing.B) {
 	id := []byte("f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
 	want := Owner(id, 8)
@@ -22,9 +23,10 @@ func BenchmarkOwner(b *testing.B) {
 	}
 }
 
-// BenchmarkProgram sends 800-byte messages to 8 sockets, with and without the program, in alternating slices so that both see the same phases of the host; the
-// receive path runs inside the send. The difference is what steering costs per datagram. 450 to 485 ns on top of 1,910
-// to 2,850, on a busy machine.
+// BenchmarkProgram sends 800-byte messages to 8 sockets, with and without the program, in
+// alternating slices so that both see the same phases of the host; the receive path runs inside the
+// send. The difference is what steering costs per datagram. 450 to 485 ns on top of 1,910 to 2,850,
+// on a busy machine.
 func BenchmarkProgram(b *testing.B) {
 	const shards, slice = 8, 256
 	with := newGroup(b, shards, unix.AF_INET)

@@ -82,7 +82,8 @@ func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
 	return s, nil
 }
 
-// acceptAll is the life of an acceptor. Without descriptors it waits and tries again: established connections go on meanwhile.
+// acceptAll is the life of an acceptor. Without descriptors it waits and tries again: established
+// connections go on meanwhile.
 func (e *Engine) acceptAll(l *listener) {
 	defer e.accept.Done()
 	backoff := acceptBackoffMin
@@ -114,7 +115,8 @@ func (e *Engine) acceptAll(l *listener) {
 	}
 }
 
-// reserve is a descriptor to give up when there is no other: the connection that waits is accepted with it and closed, so that its peer hears at once.
+// reserve is a descriptor to give up when there is no other: the connection that waits is accepted
+// with it and closed, so that its peer hears at once.
 type reserve struct {
 	mu sync.Mutex
 	f  *os.File
@@ -141,7 +143,8 @@ func (r *reserve) hangUp(s *net.TCPListener) (did bool) {
 	if r.f != nil {
 		_ = r.f.Close()
 		r.f = nil
-		_ = s.SetDeadline(time.Now().Add(10 * time.Millisecond)) // another acceptor may have been faster
+		// another acceptor may have been faster
+		_ = s.SetDeadline(time.Now().Add(10 * time.Millisecond))
 		nc, err := s.AcceptTCP()
 		_ = s.SetDeadline(time.Time{})
 		if err == nil {
@@ -209,7 +212,8 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 	go e.admitConn(l, c, nc)
 }
 
-// hasPeer tells whether peer has a connection with any listener. One that has said nothing yet to a listener with AllowWS is not seen.
+// hasPeer tells whether peer has a connection with any listener. One that has said nothing yet to a
+// listener with AllowWS is not seen.
 func (e *Engine) hasPeer(peer netio.Addr) bool {
 	for i := range e.listeners {
 		if c := e.table.get(key{addr: peer, listener: uint16(e.base + i)}); c != nil && c.peer == peer && c.alive() {
@@ -219,7 +223,8 @@ func (e *Engine) hasPeer(peer netio.Addr) bool {
 	return false
 }
 
-// enter puts an accepted or dialled connection into the table and a loop. Its loop releases it from then on.
+// enter puts an accepted or dialled connection into the table and a loop. Its loop releases it from
+// then on.
 func (e *Engine) enter(c *conn, nc *net.TCPConn) {
 	e.tune(nc)
 	c.id = e.lastID.Add(1)

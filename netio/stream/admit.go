@@ -5,7 +5,8 @@ import (
 	"net"
 )
 
-// admitConn is what an accepted connection goes through before it is one: PROXY header, TLS handshake. It has a goroutine for so long, of a bounded number.
+// admitConn is what an accepted connection goes through before it is one: PROXY header, TLS
+// handshake. It has a goroutine for so long, of a bounded number.
 func (e *Engine) admitConn(l *listener, c *conn, nc *net.TCPConn) {
 	defer e.pending.Done()
 	defer e.admitting.Add(-1)
@@ -34,7 +35,8 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 		}
 		if src.Family != 0 {
 			if old := e.table.get(key{addr: src, listener: c.k.listener}); old != nil && old.alive() {
-				// Responses find their connection by this address: a second claim would draw those of the first.
+				// Responses find their connection by this address: a second claim would draw those
+				// of the first.
 				e.stats.proxyErrors.Add(1)
 				return errProxy
 			}

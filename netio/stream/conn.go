@@ -15,33 +15,34 @@ type Reason uint8
 
 // The reasons. The zero value is none.
 const (
-	OK                Reason = iota
-	NoConnection             // there is none, and the message did not allow a new one, or no one can open one (WebSocket)
-	NoListener               // the listener is none of ours, or of another address family
-	ConnectFailed            // refused or unreachable: see Errno
-	ConnectTimeout           // Limits.ConnectTimeout passed
-	HandshakeFailed          // TLS: a certificate, a version
-	SendTimeout              // the peer took no byte for Limits.SendTimeout
-	QueueFull                // Limits.ConnWqMax or WqMax would be exceeded
-	TooMany                  // Limits.MaxConnections or TLSMaxConnections
-	TooManyFromSource        // Limits.AcceptIPLimit or AcceptRate
-	TooManyHandshakes        // Limits.MaxAdmitting
-	DialBusy                 // too many connects under way
-	Closed                   // the connection ended before the message was written
-	Reset                    // the same, by a reset or a time-out of the kernel's: see Errno
-	ClosedAfterSend          // it ended after that: the peer may have read the message, or not
-	Idle                     // Limits.Lifetime passed
-	SlowMessage              // Limits.MessageTimeout passed
-	BadFraming               // a message that could be answered, but not passed
-	Junk                     // what came is not SIP
-	MessageTooLong           // headers beyond Limits.MaxMessage
-	BadRecord                // TLS or WebSocket: a record or frame that breaks the rules
-	Requested                // closed by us: an operator, a message's CloseAfter
-	Stopping                 // the engine stops
-	Panicked                 // a bug of ours
-	NoDescriptor             // no file descriptor was left
-	NotUnique                // Limits.AcceptUnique
-	Unanswered               // a Ping of WebSocket.KeepAlive
+	OK Reason = iota
+	// there is none, and the message did not allow a new one, or no one can open one (WebSocket)
+	NoConnection
+	NoListener        // the listener is none of ours, or of another address family
+	ConnectFailed     // refused or unreachable: see Errno
+	ConnectTimeout    // Limits.ConnectTimeout passed
+	HandshakeFailed   // TLS: a certificate, a version
+	SendTimeout       // the peer took no byte for Limits.SendTimeout
+	QueueFull         // Limits.ConnWqMax or WqMax would be exceeded
+	TooMany           // Limits.MaxConnections or TLSMaxConnections
+	TooManyFromSource // Limits.AcceptIPLimit or AcceptRate
+	TooManyHandshakes // Limits.MaxAdmitting
+	DialBusy          // too many connects under way
+	Closed            // the connection ended before the message was written
+	Reset             // the same, by a reset or a time-out of the kernel's: see Errno
+	ClosedAfterSend   // it ended after that: the peer may have read the message, or not
+	Idle              // Limits.Lifetime passed
+	SlowMessage       // Limits.MessageTimeout passed
+	BadFraming        // a message that could be answered, but not passed
+	Junk              // what came is not SIP
+	MessageTooLong    // headers beyond Limits.MaxMessage
+	BadRecord         // TLS or WebSocket: a record or frame that breaks the rules
+	Requested         // closed by us: an operator, a message's CloseAfter
+	Stopping          // the engine stops
+	Panicked          // a bug of ours
+	NoDescriptor      // no file descriptor was left
+	NotUnique         // Limits.AcceptUnique
+	Unanswered        // a Ping of WebSocket.KeepAlive
 	reasons
 )
 
@@ -92,10 +93,12 @@ type conn struct {
 	st         state
 	lp         *loop // its loop; nil until it is in one
 	head, tail *outMsg
-	queued     int         // bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
-	inflight   int         // the same while not blocked: what the loop has not tried yet
-	busy       bool        // the loop has something of it to write: see direct
-	plain      bool        // what is sent goes to the kernel as it is: no TLS, no WebSocket, and that is decided
+	// bytes not yet taken by the kernel while blocked: those of Limits.ConnWqMax
+	queued   int
+	inflight int  // the same while not blocked: what the loop has not tried yet
+	busy     bool // the loop has something of it to write: see direct
+	// what is sent goes to the kernel as it is: no TLS, no WebSocket, and that is decided
+	plain      bool
 	blocked    bool        // the kernel, or the connect, has let us wait
 	deadline   int64       // while blocked: when to give up
 	aliases    []key       // besides k
@@ -158,7 +161,8 @@ func (c *conn) remember(token uint64, shard int32, now int64) {
 	c.sentAt = (c.sentAt + 1) % sentRemembered
 }
 
-// condemn ends the connection for everybody who sends: it is out of the table, what is queued has failed. Its loop closes it next. False: somebody did so before.
+// condemn ends the connection for everybody who sends: it is out of the table, what is queued has
+// failed. Its loop closes it next. False: somebody did so before.
 func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.mu.Lock()
 	if c.st == dead {
@@ -256,7 +260,8 @@ func (c *conn) alias(k key) bool {
 	return true
 }
 
-// release gives back what a connection holds in the books. The loop, or who made it if it never came to one; once.
+// release gives back what a connection holds in the books. The loop, or who made it if it never
+// came to one; once.
 func (c *conn) release() {
 	if c.released {
 		panic("BUG: a connection released twice")

@@ -23,7 +23,8 @@ type dialer struct {
 	stopped bool
 }
 
-// dial makes a connection to k, or gives the one that another shard makes just now. Messages wait in it until it is established.
+// dial makes a connection to k, or gives the one that another shard makes just now. Messages wait
+// in it until it is established.
 func (e *Engine) dial(k key, l *listener, o *SendOptions) (*conn, Reason) {
 	switch {
 	case l.proto == netio.WS || l.proto == netio.WSS:
@@ -158,7 +159,8 @@ func (e *Engine) source(l *listener) netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
-// dialFrom opens a TCP connection. From a port of the caller's choice it may fail where any other port would do: then it is tried from one of those.
+// dialFrom opens a TCP connection. From a port of the caller's choice it may fail where any other
+// port would do: then it is tried from one of those.
 func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (net.Conn, error) {
 	d := net.Dialer{
 		LocalAddr: net.TCPAddrFromAddrPort(from),
@@ -168,7 +170,8 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 				if from.Port() != 0 {
 					_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 				}
-				// The port is chosen at connect, by the whole 4-tuple: else an address has as many connections as ports (ip(7), since Linux 4.2). Older kernels do without.
+				// The port is chosen at connect, by the whole 4-tuple: else an address has as many
+				// connections as ports (ip(7), since Linux 4.2). Older kernels do without.
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 				if e.cfg.SynCount > 0 {
 					_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SYNCNT, e.cfg.SynCount)
@@ -178,7 +181,8 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 	}
 	nc, err := d.DialContext(ctx, "tcp", to)
 	if from.Port() != 0 && (errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EACCES)) {
-		// The pair of addresses and ports is in use or in TIME_WAIT; or we have changed our user since the listener was bound.
+		// The pair of addresses and ports is in use or in TIME_WAIT; or we have changed our user
+		// since the listener was bound.
 		return e.dialFrom(ctx, netip.AddrPortFrom(from.Addr(), 0), to)
 	}
 	return nc, err

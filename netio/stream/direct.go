@@ -2,13 +2,18 @@ package stream
 
 import "golang.org/x/sys/unix"
 
-// direct writes what c has in its outbox in the sender's own thread, if nothing of c is on its way in its loop and nothing but the kernel lies between a message and the wire:
-// waking the loop for it costs two changes of threads. At 4,000 calls a second on one core, where nearly every message finds everybody asleep, a call takes 121 µs of CPU with it
-// and 149 without (medians of three, alternating: load -transport tcp -rate 4000, Xeon 2.5 GHz, Linux 6.18, 2026-11-26). At saturation one wake-up serves many messages.
+// direct writes what c has in its outbox in the sender's own thread, if nothing of c is on its way
+// in its loop and nothing but the kernel lies between a message and the wire: waking the loop for
+// it costs two changes of threads. At 4,000 calls a second on one core, where nearly every message
+// finds everybody asleep, a call takes 121 µs of CPU with it and 149 without (medians of three,
+// alternating: load -transport tcp -rate 4000, Xeon 2.5 GHz, Linux 6.18, 2026-11-26). At saturation
+// one wake-up serves many messages.
 //
-// It gives the loop to wake for what is left, nil if nothing is: a connection that is blocked, closing, being written by its loop, with TLS or WebSocket.
+// It gives the loop to wake for what is left, nil if nothing is: a connection that is blocked,
+// closing, being written by its loop, with TLS or WebSocket.
 //
-// Who writes when is decided under mu, which is held during the call to the kernel, so that the descriptor cannot be closed meanwhile (condemn comes first, and needs mu):
+// Who writes when is decided under mu, which is held during the call to the kernel, so that the
+// descriptor cannot be closed meanwhile (condemn comes first, and needs mu):
 //
 //	loop                                        shard
 //	take: busy = true, outbox → writing         direct: busy: wake the loop, which has not drained yet

@@ -37,7 +37,8 @@ type Engine struct {
 	registry registry
 	lastID   atomic.Uint64
 
-	_        [64]byte     // all shards and loops write these three: apart from each other and the rest
+	// all shards and loops write these three: apart from each other and the rest
+	_        [64]byte
 	queued   atomic.Int64 // bytes that peers refuse: Limits.WqMax
 	_        [56]byte
 	inflight atomic.Int64 // bytes that loops have not tried to write
@@ -127,7 +128,8 @@ func (e *Engine) start() (err error) {
 	return e.listen()
 }
 
-// startLoops runs gnet's loops and finds out which is which: the balancer gives each new connection to the loop with the fewest, so of the first ones each gets its own.
+// startLoops runs gnet's loops and finds out which is which: the balancer gives each new connection
+// to the loop with the fewest, so of the first ones each gets its own.
 func (e *Engine) startLoops() (err error) {
 	e.client, err = gnet.NewClient(handler{e}, gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithLockOSThread(false), gnet.WithReadBufferCap(readBytes),
 		gnet.WithLogger(gnetLog{&e.log}), gnet.WithTCPNoDelay(gnet.TCPNoDelay))
@@ -220,7 +222,8 @@ func (e *Engine) Port(shard int) *Port { return e.ports[shard] }
 // Limits are those in use, to be read and changed.
 func (e *Engine) Limits() *Limits { return e.limits }
 
-// Listeners gives the listen addresses; Index is their number in the process. The slice and its elements must not be written to.
+// Listeners gives the listen addresses; Index is their number in the process. The slice and its
+// elements must not be written to.
 func (e *Engine) Listeners() []*netio.Listener { return e.public }
 
 func (e *Engine) protoOf(number int) netio.Proto {
@@ -243,7 +246,8 @@ func (e *Engine) StopAccepting() {
 	e.await(&e.accept)
 }
 
-// await waits for goroutines that may wait for an event loop, unless those have ended against our will.
+// await waits for goroutines that may wait for an event loop, unless those have ended against our
+// will.
 func (e *Engine) await(wg *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {
@@ -274,7 +278,8 @@ func (e *Engine) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Close ends everything: listeners, dials, connections, loops. The Ports may be read afterwards, until Release.
+// Close ends everything: listeners, dials, connections, loops. The Ports may be read afterwards,
+// until Release.
 func (e *Engine) Close() { e.closing.Do(e.close) }
 
 func (e *Engine) close() {
@@ -289,7 +294,8 @@ func (e *Engine) close() {
 	if e.watcher != nil {
 		e.watcher.end()
 	}
-	// Every connection is in a loop by now, or on its way back to one; the loops close and release them before they end.
+	// Every connection is in a loop by now, or on its way back to one; the loops close and release
+	// them before they end.
 	deadline := time.Now().Add(closeWait)
 	for e.opened.Load() > 0 && !e.isBroken() && len(e.loops) == e.cfg.Loops && time.Now().Before(deadline) {
 		for _, l := range e.loops {

@@ -159,7 +159,8 @@ func TestCloseAfter(t *testing.T) {
 	ended(t, c)
 }
 
-// Without descriptors the acceptor waits, peers hear it, and established connections go on. In a process of its own, for the limit is the process's.
+// Without descriptors the acceptor waits, peers hear it, and established connections go on. In a
+// process of its own, for the limit is the process's.
 func TestNoDescriptors(t *testing.T) {
 	if os.Getenv("STREAM_NO_DESCRIPTORS") == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestNoDescriptors$", "-test.v")
@@ -194,7 +195,8 @@ func TestNoDescriptors(t *testing.T) {
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(r.e.Listeners()[0].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	// Most often accept fails; it may catch a descriptor that was just closed, and then the event loop cannot have its own.
+	// Most often accept fails; it may catch a descriptor that was just closed, and then the event
+	// loop cannot have its own.
 	r.wait("accept to fail", func() bool { s := r.e.Stats(); return s.AcceptFailed > 0 || s.Ended[NoDescriptor] > 0 })
 	r.wait("the peer to be told", func() bool {
 		n, err := unix.Read(fd, make([]byte, 1))
@@ -205,7 +207,8 @@ func TestNoDescriptors(t *testing.T) {
 	r.recv(0, 1)
 	r.send(0, 100, src, 0, m)
 	read(t, c, len(m))
-	// A dial fails for the same reason, if it does not catch the reserve while the acceptor uses it: then nobody listens there.
+	// A dial fails for the same reason, if it does not catch the reserve while the acceptor uses
+	// it: then nobody listens there.
 	dst := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 9, Family: 4}
 	r.send(0, 100, dst, 3, m)
 	if f := r.failure(0); f.Reason != NoDescriptor && f.Reason != ConnectFailed || f.Token != 3 {

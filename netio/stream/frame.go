@@ -2,16 +2,22 @@ package stream
 
 import "bytes"
 
-// Fault says what is wrong with the framing of a message that was handed over all the same, so that it can be answered. Its connection closes soon.
+// Fault says what is wrong with the framing of a message that was handed over all the same, so that
+// it can be answered. Its connection closes soon.
 type Fault uint8
 
 // The faults. The zero value is a whole message.
 const (
-	Whole        Fault = iota
-	NoLength           // no Content-Length, which a stream must have (RFC 3261 §18.3): 400. Data ends with the headers.
-	BadLength          // a Content-Length that is no number, or two that differ: 400. Data ends with the headers.
-	StrayLineEnd       // an LF without CR in front, or a CR without LF behind, in the start line or a header: 400. Data ends with the headers, an LF taken for a line end.
-	TooLong            // longer than Limits.MaxMessage: 513. Data ends with the headers.
+	Whole Fault = iota
+	// no Content-Length, which a stream must have (RFC 3261 §18.3): 400. Data ends with the
+	// headers.
+	NoLength
+	// a Content-Length that is no number, or two that differ: 400. Data ends with the headers.
+	BadLength
+	// an LF without CR in front, or a CR without LF behind, in the start line or a header: 400.
+	// Data ends with the headers, an LF taken for a line end.
+	StrayLineEnd
+	TooLong // longer than Limits.MaxMessage: 513. Data ends with the headers.
 )
 
 // What framer.next found.
@@ -25,8 +31,9 @@ const (
 	frameHuge                     // headers longer than a message may be
 )
 
-// framer finds the end of one message after the other by Content-Length (RFC 3261 §18.3, §20.14). It keeps where it was, so that each byte is looked at
-// once however slowly a peer sends; only the offsets are kept, never the bytes.
+// framer finds the end of one message after the other by Content-Length (RFC 3261 §18.3, §20.14).
+// It keeps where it was, so that each byte is looked at once however slowly a peer sends; only the
+// offsets are kept, never the bytes.
 type framer struct {
 	seen    int  // bytes of this message that were looked at
 	row     int  // start of the header row, folds included
@@ -56,7 +63,8 @@ func (f *framer) whole() int {
 	return f.body + f.length
 }
 
-// next looks at b, which starts where the last message ended, or is the same with more behind it after frameMore.
+// next looks at b, which starts where the last message ended, or is the same with more behind it
+// after frameMore.
 func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) {
 	if f.seen == 0 {
 		if n := f.idle(b); n > 0 {
@@ -68,7 +76,8 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 		f.crlf = 0
 		f.length = -1
 		if b[0] <= ' ' || b[0] >= 0x7f {
-			return frameJunk, 0, Whole // neither a Method nor a SIP-Version starts so (RFC 3261 §25.1): TLS, most often
+			// neither a Method nor a SIP-Version starts so (RFC 3261 §25.1): TLS, most often
+			return frameJunk, 0, Whole
 		}
 	}
 	if f.body == 0 {
@@ -102,7 +111,8 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 	return frameMessage, f.body + f.length, Whole
 }
 
-// idle takes leading CRs and LFs (RFC 3261 §7.5) and counts the double CRLFs among them (RFC 5626 §4.4.1).
+// idle takes leading CRs and LFs (RFC 3261 §7.5) and counts the double CRLFs among them (RFC 5626
+// §4.4.1).
 func (f *framer) idle(b []byte) (n int) {
 	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
 		switch want := "\r\n\r\n"[f.crlf]; {
@@ -156,8 +166,9 @@ func (f *framer) headers(b []byte) frameKind {
 	}
 }
 
-// startLine tells whether a line can be the first of a SIP message, by the version at its start (a response) or end (a request), any version. Blanks behind
-// that version are wrong (RFC 4475 §3.1.2.10), but the message is framed: its reader has an answer to it.
+// startLine tells whether a line can be the first of a SIP message, by the version at its start (a
+// response) or end (a request), any version. Blanks behind that version are wrong (RFC 4475
+// §3.1.2.10), but the message is framed: its reader has an answer to it.
 func startLine(line []byte) bool {
 	line = bytes.TrimRight(line, " \t\r")
 	if version(line) {
@@ -171,7 +182,8 @@ func version(b []byte) bool {
 	return len(b) > 4 && b[0]|0x20 == 's' && b[1]|0x20 == 'i' && b[2]|0x20 == 'p' && b[3] == '/'
 }
 
-// takeRow reads a header row, folds and line end included, if it is a Content-Length (RFC 3261 §20.14, compact form l).
+// takeRow reads a header row, folds and line end included, if it is a Content-Length (RFC 3261
+// §20.14, compact form l).
 func (f *framer) takeRow(row []byte) {
 	const name = "content-length"
 	i := 0

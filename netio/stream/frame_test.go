@@ -71,7 +71,8 @@ func TestFrame(t *testing.T) {
 	m("Subject: x\r\n l: 9\r\nl: 3", "abc")
 	f("\r\n\r\n\r\nOPTIONS x sip/7.1\r\nl:0\r\n\r\n", "pings 1", whole("OPTIONS x sip/7.1\r\nl:0\r\n\r\n"))
 	f("\r\r\n\r\n", "pings 1")
-	f("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n", whole("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n")) // RFC 4475 §3.1.2.10
+	// RFC 4475 §3.1.2.10
+	f("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n", whole("OPTIONS x SIP/2.0 \t \r\nl:0\r\n\r\n"))
 
 	bad := func(fault Fault, row string) {
 		t.Helper()
@@ -103,7 +104,8 @@ func TestFrame(t *testing.T) {
 	stray(req+"l: 3\r\r\n\r\n", "abc")
 	stray(req+"l: 3\r\n\n", "abc")
 	stray("INVITE sip:a@b SIP/2.0\nl: 3\r\n\r\n", "abc")
-	f("\n\r"+req+"l: 3\r\n\r\nabc", whole(req+"l: 3\r\n\r\nabc")) // in front of a message nothing depends on them
+	// in front of a message nothing depends on them
+	f("\n\r"+req+"l: 3\r\n\r\nabc", whole(req+"l: 3\r\n\r\nabc"))
 
 	f("GET / HTTP/1.1\r\n", fmt.Sprint("end ", frameJunk))
 	f("\x16\x03\x01", fmt.Sprint("end ", frameJunk))
@@ -151,7 +153,8 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// merged adds up pings, whose grouping is a matter of arrival, and leaves out how a stream that cannot be framed was found out.
+// merged adds up pings, whose grouping is a matter of arrival, and leaves out how a stream that
+// cannot be framed was found out.
 func merged(in []string) (out []string) {
 	pings := 0
 	for _, s := range in {

@@ -10,7 +10,8 @@ func (l *loop) used(c *conn) {
 	l.wheel.before(c, l.now+c.lifetimeNs())
 }
 
-// keepAlive is how long, in ns, nothing may happen on c before a frame is sent; 0: none is, since c is no WebSocket or not one yet.
+// keepAlive is how long, in ns, nothing may happen on c before a frame is sent; 0: none is, since c
+// is no WebSocket or not one yet.
 func (l *loop) keepAlive(c *conn) int64 {
 	if c.layers.ws == nil || c.layers.ws.Request() == nil || c.lingering {
 		return 0
@@ -18,8 +19,9 @@ func (l *loop) keepAlive(c *conn) int64 {
 	return int64(l.e.cfg.WS.KeepAlive)
 }
 
-// keepUp sends a Ping or Pong where it is time (RFC 6455 §5.5.2, §5.5.3), and gives why c must end: the last Ping was for nothing. What we send counts as traffic, so a peer that
-// is gone has as long again for an answer.
+// keepUp sends a Ping or Pong where it is time (RFC 6455 §5.5.2, §5.5.3), and gives why c must end:
+// the last Ping was for nothing. What we send counts as traffic, so a peer that is gone has as long
+// again for an answer.
 func (l *loop) keepUp(c *conn) Reason {
 	k := l.keepAlive(c)
 	if k == 0 || c.isParked || l.now < c.seen.Load()+k {

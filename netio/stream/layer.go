@@ -16,7 +16,8 @@ import (
 	"viaduct/netio/stream/wslayer"
 )
 
-// layers are what lies between the bytes of the wire and those of SIP: TLS, WebSocket, both, or nothing. They belong to the loop, after the handshake.
+// layers are what lies between the bytes of the wire and those of SIP: TLS, WebSocket, both, or
+// nothing. They belong to the loop, after the handshake.
 //
 //	wire ─▶ tls.Feed ─▶ plain ─▶ ws.Feed ─▶ messages
 //	wire ◀─ tls.Seal ◀───────── ws Frame ◀─ messages
@@ -81,7 +82,8 @@ func (y *layers) websocket(l *loop, c *conn, in []byte) {
 	}
 }
 
-// wrap brings a message into the form of the wire. The two buffers change places, so that none is made.
+// wrap brings a message into the form of the wire. The two buffers change places, so that none is
+// made.
 func (y *layers) wrap(l *loop, m *outMsg) (err error) {
 	if y.ws != nil && m.level == levelMessage {
 		l.scratch = wslayer.Frame(l.scratch[:0], m.data)
@@ -94,7 +96,8 @@ func (y *layers) wrap(l *loop, m *outMsg) (err error) {
 	return err
 }
 
-// farewell says goodbye as the layers have it, to a peer that is closed by us. It is written if the kernel takes it at once.
+// farewell says goodbye as the layers have it, to a peer that is closed by us. It is written if the
+// kernel takes it at once.
 func (y *layers) farewell(c *conn) {
 	if y.none() || c.writing != nil || c.fd < 0 {
 		return
@@ -118,7 +121,8 @@ func (y *layers) farewell(c *conn) {
 
 func (y *layers) end() { y.tls, y.ws = nil, nil }
 
-// replyWire puts bytes that are ready for the wire behind what is on its way. They must not wait in the outbox: what stands there is sealed later, and would be read before them.
+// replyWire puts bytes that are ready for the wire behind what is on its way. They must not wait in
+// the outbox: what stands there is sealed later, and would be read before them.
 func (l *loop) replyWire(c *conn, b []byte) {
 	m := newOutMsg()
 	m.level = levelWire
@@ -145,7 +149,8 @@ func (l *loop) replyWire(c *conn, b []byte) {
 	c.appendWriting(m, m)
 }
 
-// finish closes a connection when everything queued is written, or lingerFor is over; nothing more is read.
+// finish closes a connection when everything queued is written, or lingerFor is over; nothing more
+// is read.
 func (l *loop) finish(c *conn, why Reason) {
 	c.mu.Lock()
 	c.closeAfter, c.closeWhy = true, why
@@ -196,14 +201,16 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	return nil
 }
 
-// Verifier is a TLS that verifies peers by rules of its own (RFC 5922) instead of crypto/tls's, and tells what came of it.
+// Verifier is a TLS that verifies peers by rules of its own (RFC 5922) instead of crypto/tls's, and
+// tells what came of it.
 type Verifier interface {
 	VerifyClient(local netio.Addr, state *tls.ConnectionState) error
 	VerifyServer(domain string, peer netio.Addr, state *tls.ConnectionState) error
 }
 
-// gate lets only so many handshakes compute at once, half of the processors' number: a storm of them leaves the rest to the event loops and shards. A handshake gives its slot
-// back while it waits for its peer, so that silent peers take none.
+// gate lets only so many handshakes compute at once, half of the processors' number: a storm of
+// them leaves the rest to the event loops and shards. A handshake gives its slot back while it
+// waits for its peer, so that silent peers take none.
 type gate struct {
 	net.Conn
 	ctx   context.Context
@@ -242,8 +249,9 @@ type TLSInfo struct {
 	Version, CipherSuite uint16
 	ServerName           string            // what the client asked for
 	Peer                 *x509.Certificate // nil if it showed none
-	Own                  *x509.Certificate // what we have to show; nil if that is nothing, or one of several
-	Verified             bool              // Peer leads to a trusted certificate
+	// what we have to show; nil if that is nothing, or one of several
+	Own      *x509.Certificate
+	Verified bool // Peer leads to a trusted certificate
 }
 
 // TLSInfo describes a connection by its number (Port.Conn); nil if it is not TLS, or gone.
@@ -256,7 +264,8 @@ func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 	return nil
 }
 
-// decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes; false: they are too few, and kept.
+// decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes;
+// false: they are too few, and kept.
 func (l *loop) decide(c *conn, in []byte) bool {
 	const get = "GET "
 	begin := c.partial[:len(c.partial):len(c.partial)]

@@ -107,7 +107,8 @@ func TestTLS(t *testing.T) {
 			t.Fatal("the answer differs")
 		}
 	}
-	// A request to the client, behind whatever NAT, has a name to prove, but no other way than the connection that the client has made.
+	// A request to the client, behind whatever NAT, has a name to prove, but no other way than the
+	// connection that the client has made.
 	src := netio.AddrFrom(c.LocalAddr().(*net.TCPAddr).AddrPort())
 	r.e.Port(0).Options(SendOptions{Domain: "client.example", NoConnect: true})
 	if why := r.send(0, onTLS, src, 0, m); why != OK {

@@ -164,7 +164,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// What an idle connection costs on the heap: the test's own ends are bare descriptors, which cost none.
+// What an idle connection costs on the heap: the test's own ends are bare descriptors, which cost
+// none.
 func TestIdleConnectionBytes(t *testing.T) {
 	const n = 1000
 	r := newRig(t, 1, func(c *Config) { c.Limits.MaxConnections.Store(n + 1); c.Limits.AcceptIPLimit.Store(0) })

@@ -98,7 +98,8 @@ func TestConnWqMax(t *testing.T) {
 	}
 }
 
-// What one batch brings at once is held against the limits only as far as the kernel does not take it.
+// What one batch brings at once is held against the limits only as far as the kernel does not take
+// it.
 func TestConnWqMaxOfABatch(t *testing.T) {
 	r := newRig(t, 1)
 	c := r.dial(0)
@@ -118,7 +119,8 @@ func TestConnWqMaxOfABatch(t *testing.T) {
 		t.Fatal("messages differ")
 	}
 
-	// The kernel leaves more than the limit: the connection goes, and every message not written is told of.
+	// The kernel leaves more than the limit: the connection goes, and every message not written is
+	// told of.
 	_, dst := r.stuck(0)
 	for _, k := range r.e.registry.some(10) {
 		if k.k.addr == dst {
@@ -206,7 +208,8 @@ func TestSendTimeout(t *testing.T) {
 	}
 }
 
-// The kernel's own time-out of a blocked connection (TCP_USER_TIMEOUT) has the same name as ours; keep-alive probes that nobody answers have not.
+// The kernel's own time-out of a blocked connection (TCP_USER_TIMEOUT) has the same name as ours;
+// keep-alive probes that nobody answers have not.
 func TestClosedBy(t *testing.T) {
 	f := func(blocked bool, idle time.Duration, errno unix.Errno, want Reason) {
 		t.Helper()
@@ -257,7 +260,8 @@ func TestSendTimeoutInTheKernel(t *testing.T) {
 	f(time.Hour, SendOptions{SendTimeout: time.Second})
 }
 
-// A peer that reads slowly is no dead one: whenever bytes leave the time starts again, and every byte arrives.
+// A peer that reads slowly is no dead one: whenever bytes leave the time starts again, and every
+// byte arrives.
 func TestDripReader(t *testing.T) {
 	const timeout = time.Second
 	r := newRig(t, 1, func(c *Config) { c.Limits.SendTimeout.Store(timeout); c.Limits.ConnWqMax.Store(1 << 20) })

@@ -38,7 +38,8 @@ func (g *limitedLog) report(kind int, text string, args ...any) {
 	g.to.Warn(text, args...)
 }
 
-// gnetLog passes on what gnet takes for an error; the rest is of no use to an operator: stale events are ordinary where connections close.
+// gnetLog passes on what gnet takes for an error; the rest is of no use to an operator: stale
+// events are ordinary where connections close.
 type gnetLog struct{ log *limitedLog }
 
 func (g gnetLog) Debugf(string, ...any) {}

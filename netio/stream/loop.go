@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is one event loop of gnet with what is ours in it. Except for the words named as others', it belongs to that loop's goroutine.
+// loop is one event loop of gnet with what is ours in it. Except for the words named as others', it
+// belongs to that loop's goroutine.
 //
-// Others reach it through a connection of its own, one end of a socket pair: a byte there is an event like any other, costs no allocation and, with rung, one write per burst.
+// Others reach it through a connection of its own, one end of a socket pair: a byte there is an
+// event like any other, costs no allocation and, with rung, one write per burst.
 type loop struct {
 	e     *Engine
 	index int
@@ -46,7 +48,8 @@ type loop struct {
 // control is the context of a loop's own connection.
 type control struct{ l *loop }
 
-// wake puts c on the list of those that have something for the loop; any goroutine. ring makes the loop look.
+// wake puts c on the list of those that have something for the loop; any goroutine. ring makes the
+// loop look.
 func (l *loop) wake(c *conn) {
 	if c.waiting.Swap(true) {
 		return
@@ -94,7 +97,8 @@ func (l *loop) closeBell() {
 	}
 }
 
-// arm sets the timer for the first tick with something in it: the end of each callback. A loop whose connections have nothing due sleeps.
+// arm sets the timer for the first tick with something in it: the end of each callback. A loop
+// whose connections have nothing due sleeps.
 func (l *loop) arm() {
 	next := l.wheel.next
 	if len(l.parked) > 0 {
@@ -245,7 +249,8 @@ func (l *loop) feed(c *conn, in []byte) {
 	c.layers.feed(l, c, in)
 }
 
-// closed is the end of a connection in gnet: of the connection, or of its time in the loop only if it parks.
+// closed is the end of a connection in gnet: of the connection, or of its time in the loop only if
+// it parks.
 func (l *loop) closed(c *conn, err error) {
 	l.now = l.e.now()
 	defer l.settle()
@@ -302,7 +307,8 @@ func (c *conn) closedBy(errno syscall.Errno, now int64) Reason {
 	return Reset
 }
 
-// serve is what others asked for: connections with something to write or to end, room in a shard, timers.
+// serve is what others asked for: connections with something to write or to end, room in a shard,
+// timers.
 func (l *loop) serve() {
 	l.now = l.e.now()
 	l.rung.Store(false) // before the lists are read: who comes later rings again
@@ -416,7 +422,9 @@ func (l *loop) beImpatient(c *conn) {
 
 func (l *loop) lookAt(c *conn) {
 	var action gnet.Action
-	defer l.contain(c, &action) // the next connections of the tick have their turn; this one is woken by condemn, and closed then
+	// the next connections of the tick have their turn; this one is woken by condemn, and closed
+	// then
+	defer l.contain(c, &action)
 	l.due(c)
 }
 
@@ -446,7 +454,8 @@ func (l *loop) due(c *conn) {
 	l.shut(c)
 }
 
-// settle is the end of a callback: it wakes the shards that got something, and sets the loop's timer.
+// settle is the end of a callback: it wakes the shards that got something, and sets the loop's
+// timer.
 func (l *loop) settle() {
 	if l.pushed > 0 {
 		l.e.stats.messagesIn.Add(l.pushed)

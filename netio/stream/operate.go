@@ -11,8 +11,9 @@ import (
 	"viaduct/netio"
 )
 
-// What routing programs and operators do with single connections, by their numbers (Port.Conn, Engine.List). Any goroutine may ask; what touches the descriptor
-// or the layers is done by the connection's loop, in the order it was asked for.
+// What routing programs and operators do with single connections, by their numbers (Port.Conn,
+// Engine.List). Any goroutine may ask; what touches the descriptor or the layers is done by the
+// connection's loop, in the order it was asked for.
 
 // ConnState is the state of a connection.
 type ConnState uint8
@@ -45,7 +46,8 @@ func (e *Engine) State(id uint64) ConnState {
 	return ConnAccepting
 }
 
-// Find gives the number of the connection of listener with peer, that its messages come from; 0: there is none.
+// Find gives the number of the connection of listener with peer, that its messages come from; 0:
+// there is none.
 func (e *Engine) Find(listener int, peer *netio.Addr) uint64 {
 	k := key{addr: *peer, listener: uint16(listener)}
 	k.addr.Proto = 0
@@ -55,7 +57,8 @@ func (e *Engine) Find(listener int, peer *netio.Addr) uint64 {
 	return 0
 }
 
-// SetLifetime replaces Limits.Lifetime for one connection (tcp_set_connection_lifetime); false: there is none of this number.
+// SetLifetime replaces Limits.Lifetime for one connection (tcp_set_connection_lifetime); false:
+// there is none of this number.
 func (e *Engine) SetLifetime(id uint64, d time.Duration) bool {
 	c := e.registry.get(id)
 	if c == nil || d <= 0 {
@@ -65,7 +68,8 @@ func (e *Engine) SetLifetime(id uint64, d time.Duration) bool {
 	return c.ask(func(*loop, *conn) {}) // the loop puts it elsewhere in its wheel
 }
 
-// SetKeepAlive sets SO_KEEPALIVE and its options (tcp(7)) for one connection; idle 0 switches it off. Count or interval 0: the kernel's. false: there is none of this number.
+// SetKeepAlive sets SO_KEEPALIVE and its options (tcp(7)) for one connection; idle 0 switches it
+// off. Count or interval 0: the kernel's. false: there is none of this number.
 func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int, interval time.Duration) bool {
 	c := e.registry.get(id)
 	return c != nil && c.ask(func(_ *loop, c *conn) {
@@ -80,13 +84,15 @@ func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int, interval
 			{unix.TCP_KEEPINTVL, int(interval / time.Second)},
 		} {
 			if o.value > 0 {
-				_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, o.name, o.value) // out of the kernel's range: as it was
+				// out of the kernel's range: as it was
+				_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, o.name, o.value)
 			}
 		}
 	})
 }
 
-// CloseWell ends a connection when what is queued is written (tcp_close_connection, ws_close). A WebSocket's peer is told status and reason (RFC 6455 §7.4), at most closeReasonBytes of it;
+// CloseWell ends a connection when what is queued is written (tcp_close_connection, ws_close). A
+// WebSocket's peer is told status and reason (RFC 6455 §7.4), at most closeReasonBytes of it;
 // status 0 says that we are going away. false: there is none of this number.
 func (e *Engine) CloseWell(id uint64, status int, reason []byte) bool {
 	c := e.registry.get(id)
@@ -101,13 +107,15 @@ func (e *Engine) CloseWell(id uint64, status int, reason []byte) bool {
 			}
 		}
 		c.mu.Lock()
-		c.closeAfter, c.closeWhy = true, Requested // by the flush that follows, or the one that writes the last byte
+		// by the flush that follows, or the one that writes the last byte
+		c.closeAfter, c.closeWhy = true, Requested
 		c.mu.Unlock()
 	})
 }
 
-// AliasOf lets a connection be the one to its peer's port as well (RFC 5923, force_tcp_alias), until it ends; false: there is none of this number, it has maxAliases, or
-// another connection serves that port.
+// AliasOf lets a connection be the one to its peer's port as well (RFC 5923, force_tcp_alias),
+// until it ends; false: there is none of this number, it has maxAliases, or another connection
+// serves that port.
 func (e *Engine) AliasOf(id uint64, port uint16) bool {
 	c := e.registry.get(id)
 	if c == nil || port == 0 {
@@ -142,7 +150,8 @@ type task struct {
 	count int // of this and those behind it
 }
 
-// ask gives the connection's loop something to do; false: the connection has no loop yet, is dead, or has tasksPerConn waiting.
+// ask gives the connection's loop something to do; false: the connection has no loop yet, is dead,
+// or has tasksPerConn waiting.
 func (c *conn) ask(do func(*loop, *conn)) bool {
 	c.mu.Lock()
 	l, isDead := c.lp, c.st == dead
@@ -184,8 +193,9 @@ func (l *loop) perform(c *conn) {
 	}
 }
 
-// ownCertificate is what we have to show with a configuration, if that is certain; nil where it has several, or none. A server's configurations by name are asked with the name of this
-// connection alone, as TLS says that they may be (Config.TLS).
+// ownCertificate is what we have to show with a configuration, if that is certain; nil where it has
+// several, or none. A server's configurations by name are asked with the name of this connection
+// alone, as TLS says that they may be (Config.TLS).
 func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
 	if cfg.GetConfigForClient != nil {
 		chosen, err := cfg.GetConfigForClient(&tls.ClientHelloInfo{ServerName: serverName})
@@ -203,7 +213,8 @@ func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
 	if own.Leaf != nil || len(own.Certificate) == 0 {
 		return own.Leaf
 	}
-	leaf, err := x509.ParseCertificate(own.Certificate[0]) // Slow path: tls.X509KeyPair fills in Leaf since Go 1.23
+	// Slow path: tls.X509KeyPair fills in Leaf since Go 1.23
+	leaf, err := x509.ParseCertificate(own.Certificate[0])
 	if err != nil {
 		return nil
 	}

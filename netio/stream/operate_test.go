@@ -109,7 +109,8 @@ func TestCloseWell(t *testing.T) {
 	}
 }
 
-// TestCloseWebSocket: the peer is told status and reason, before the connection ends (RFC 6455 §7.1.1).
+// TestCloseWebSocket: the peer is told status and reason, before the connection ends (RFC 6455
+// §7.1.1).
 func TestCloseWebSocket(t *testing.T) {
 	r := newRig(t, 1, func(c *Config) { c.Listeners[0].Proto = netio.WS })
 	c := r.dial(0)
@@ -141,7 +142,8 @@ func TestCloseWebSocket(t *testing.T) {
 	ended(t, c)
 }
 
-// TestAliasOf: requests to the alias go by the connection; who has a connection of its own keeps it.
+// TestAliasOf: requests to the alias go by the connection; who has a connection of its own keeps
+// it.
 func TestAliasOf(t *testing.T) {
 	r := newRig(t, 1)
 	first, second := r.dial(0), r.dial(0)
@@ -228,7 +230,8 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
-// TestAcceptNoLength: a message without Content-Length ends with its headers, and the connection goes on.
+// TestAcceptNoLength: a message without Content-Length ends with its headers, and the connection
+// goes on.
 func TestAcceptNoLength(t *testing.T) {
 	r := newRig(t, 1, func(c *Config) { c.Limits.AcceptNoLength.Store(true) })
 	c := r.dial(0)

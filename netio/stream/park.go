@@ -10,11 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// park takes a connection out of the loop while its shard has no room for what it brought: nothing is read from it any more, its peer's window closes. gnet has no
-// way to stop reading, so the connection is closed there, and lives on as a duplicate of its descriptor.
+// park takes a connection out of the loop while its shard has no room for what it brought: nothing
+// is read from it any more, its peer's window closes. gnet has no way to stop reading, so the
+// connection is closed there, and lives on as a duplicate of its descriptor.
 //
-// SO_RCVLOWAT would not do. The kernel caps it at half of tcp_rmem's maximum and raises the receive buffer to hold it: with 32 MiB there a socket was readable again after
-// 16 MiB, all in kernel memory (Linux 6.18, 2026-11-26); and it is readable whatever the mark when its window is nearly full (tcp_epollin_ready, net/ipv4/tcp.c).
+// SO_RCVLOWAT would not do. The kernel caps it at half of tcp_rmem's maximum and raises the receive
+// buffer to hold it: with 32 MiB there a socket was readable again after 16 MiB, all in kernel
+// memory (Linux 6.18, 2026-11-26); and it is readable whatever the mark when its window is nearly
+// full (tcp_epollin_ready, net/ipv4/tcp.c).
 func (l *loop) park(c *conn) gnet.Action {
 	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -62,7 +65,8 @@ func (l *loop) resumeParked() {
 	}
 }
 
-// enrollAgain gives a parked connection back to its loop; a goroutine of its own, since gnet's answer comes from the loop.
+// enrollAgain gives a parked connection back to its loop; a goroutine of its own, since gnet's
+// answer comes from the loop.
 func (e *Engine) enrollAgain(l *loop, c *conn, fd int) {
 	defer func() { <-e.resumes }()
 	if err := enrollFD(l, c, fd); err != nil {
@@ -105,5 +109,6 @@ func enrollFD(l *loop, c *conn, fd int) error {
 	}
 }
 
-// errNotOpened: gnet says nothing when epoll_ctl fails (eventloop_unix.go, register0, v2.10.0), but has closed the descriptor.
+// errNotOpened: gnet says nothing when epoll_ctl fails (eventloop_unix.go, register0, v2.10.0), but
+// has closed the descriptor.
 var errNotOpened = errors.New("the event loop did not take the connection")

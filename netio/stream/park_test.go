@@ -163,7 +163,8 @@ func TestFullShardParksLayeredConnections(t *testing.T) {
 	}
 }
 
-// One peer that never reads, and many that do (the queue of a TCP main process was what took everything down elsewhere).
+// One peer that never reads, and many that do (the queue of a TCP main process was what took
+// everything down elsewhere).
 func TestStuckPeerHurtsNobody(t *testing.T) {
 	const healthy, rounds = 200, 5
 	r := newRig(t, 1, func(c *Config) { c.Limits.SendTimeout.Store(time.Hour); c.Limits.ConnWqMax.Store(1 << 20) })
@@ -191,7 +192,8 @@ func TestStuckPeerHurtsNobody(t *testing.T) {
 			}
 		}
 	}
-	if r.e.queuedOf(stuck) < healthy*rounds*len(m)/2 { // the kernel finds room for a little now and then
+	// the kernel finds room for a little now and then
+	if r.e.queuedOf(stuck) < healthy*rounds*len(m)/2 {
 		t.Fatal("the stuck peer took it after all")
 	}
 }

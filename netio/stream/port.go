@@ -2,7 +2,8 @@ package stream
 
 import "viaduct/netio"
 
-// Port is one shard's end: it takes the messages of all connections whose owner the shard is, and sends by any connection. All methods are for the shard's goroutine.
+// Port is one shard's end: it takes the messages of all connections whose owner the shard is, and
+// sends by any connection. All methods are for the shard's goroutine.
 type Port struct {
 	e     *Engine
 	shard int
@@ -40,10 +41,12 @@ func (p *Port) Recv(limit int) []netio.Packet {
 	return p.packets[from:len(p.packets):len(p.packets)]
 }
 
-// Fault says what is wrong with a packet, by its number since the last Release. A faulty one is there to be answered (400, 513), no more.
+// Fault says what is wrong with a packet, by its number since the last Release. A faulty one is
+// there to be answered (400, 513), no more.
 func (p *Port) Fault(i int) Fault { return p.taken[i].fault }
 
-// Conn is the number, as List has it, of the connection that brought a packet, by its number since the last Release.
+// Conn is the number, as List has it, of the connection that brought a packet, by its number since
+// the last Release.
 func (p *Port) Conn(i int) uint64 { return p.taken[i].conn }
 
 // Release gives back the memory of all packets received.

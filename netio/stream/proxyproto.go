@@ -15,7 +15,8 @@ import (
 	"viaduct/netio"
 )
 
-// The PROXY protocol tells who is behind a load balancer that is no SIP proxy (haproxy's doc/proxy-protocol.txt, sections 2.1 and 2.2). Both versions can be told apart by 12 bytes:
+// The PROXY protocol tells who is behind a load balancer that is no SIP proxy (haproxy's
+// doc/proxy-protocol.txt, sections 2.1 and 2.2). Both versions can be told apart by 12 bytes:
 //
 //	version 1: "PROXY TCP4 192.0.2.1 198.51.100.1 56324 5060\r\n", or TCP6, or "PROXY UNKNOWN" and anything
 //	version 2: signature (12) | version 2, command | family, transport | length (2) | source, destination, ports | TLVs
@@ -23,7 +24,8 @@ var proxySignature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 
 var errProxy = errors.New("not a PROXY header")
 
-// readProxy takes exactly the PROXY header off a connection: what follows may be a TLS handshake. The zero Addr means the peer speaks for itself (a health check).
+// readProxy takes exactly the PROXY header off a connection: what follows may be a TLS handshake.
+// The zero Addr means the peer speaks for itself (a health check).
 func readProxy(ctx context.Context, nc net.Conn) (src netio.Addr, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer func() {
@@ -56,7 +58,8 @@ func readProxy(ctx context.Context, nc net.Conn) (src netio.Addr, err error) {
 	return parseProxyBinary(head[12], head[13], rest)
 }
 
-// parseProxyBinary reads version 2. An address family that is not for TCP means the connection's own ends count (§2.2).
+// parseProxyBinary reads version 2. An address family that is not for TCP means the connection's
+// own ends count (§2.2).
 func parseProxyBinary(command, family byte, rest []byte) (src netio.Addr, err error) {
 	if command>>4 != 2 {
 		return src, errProxy

@@ -7,7 +7,8 @@ import (
 	"viaduct/netio"
 )
 
-// inMsg is one message on its way to a shard. It belongs to the event loop until pushed, then to the Port until Release.
+// inMsg is one message on its way to a shard. It belongs to the event loop until pushed, then to
+// the Port until Release.
 type inMsg struct {
 	data     []byte
 	src      netio.Addr
@@ -32,10 +33,13 @@ func (m *inMsg) free() {
 	inMsgs.Put(m)
 }
 
-// queue carries messages from all event loops to one shard: bounded, lock-free, many producers and one consumer.
+// queue carries messages from all event loops to one shard: bounded, lock-free, many producers and
+// one consumer.
 //
-// A cell's turn says whose it is: turn = position: free for the producer that takes the position; turn = position+1: filled, the consumer's. The producer's Store of turn
-// pairs with the consumer's Load and makes the message visible; the consumer's Store, a lap ahead, pairs with the Load of the producer one lap later.
+// A cell's turn says whose it is: turn = position: free for the producer that takes the position;
+// turn = position+1: filled, the consumer's. The producer's Store of turn pairs with the consumer's
+// Load and makes the message visible; the consumer's Store, a lap ahead, pairs with the Load of the
+// producer one lap later.
 type queue struct {
 	cells [queueMessages]cell
 	_     [64]byte // producers write tail, the consumer head: apart from each other

@@ -2,8 +2,9 @@ package stream
 
 import "bytes"
 
-// plain takes SIP bytes of one connection, what is left of a read after the layers, and hands over every complete message. The bytes are used in place where no message was
-// begun before; a message is copied once, for its shard.
+// plain takes SIP bytes of one connection, what is left of a read after the layers, and hands over
+// every complete message. The bytes are used in place where no message was begun before; a message
+// is copied once, for its shard.
 func (l *loop) plain(c *conn, in []byte) {
 	if c.unused.Load() {
 		l.used(c)
@@ -55,7 +56,8 @@ func (l *loop) plain(c *conn, in []byte) {
 			in = in[n-had:]
 			c.dropPartial()
 		default:
-			// Cannot be: bytes that were no whole message before are one now without the new ones. Only CRLFs end so.
+			// Cannot be: bytes that were no whole message before are one now without the new ones.
+			// Only CRLFs end so.
 			c.partial = c.partial[:copy(c.partial, c.partial[n:])]
 			in = in[more:]
 		}
@@ -79,7 +81,8 @@ func (c *conn) dropPartial() {
 	}
 }
 
-// frames hands over the messages that b begins with, and returns their length. b starts where the message that c.f is at starts.
+// frames hands over the messages that b begins with, and returns their length. b starts where the
+// message that c.f is at starts.
 func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 	c.f.noCL, c.f.stray = l.e.limits.AcceptNoCL.Load(), l.e.cfg.AcceptControl
 	for used < len(b) {
@@ -202,7 +205,8 @@ func (l *loop) pong(c *conn, n int) {
 	}
 }
 
-// reply queues bytes of the loop's own making behind what the connection has to write; the flush at the end of the callback writes them.
+// reply queues bytes of the loop's own making behind what the connection has to write; the flush at
+// the end of the callback writes them.
 func (l *loop) reply(c *conn, as level, b []byte) bool {
 	m := newOutMsg()
 	m.level = as

@@ -120,7 +120,8 @@ func (r *rig) dial(i int) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// turnedAway opens a connection that is closed at once; the reset may come before connect has returned.
+// turnedAway opens a connection that is closed at once; the reset may come before connect has
+// returned.
 func (r *rig) turnedAway(i int) {
 	r.t.Helper()
 	if c, err := net.Dial("tcp", r.addr(i)); err == nil {

@@ -12,13 +12,15 @@ import (
 
 // SendOptions are what a message may ask for.
 type SendOptions struct {
-	// Domain is the name that a TLS peer has to prove (RFC 5922 §7), for SNI too; "" for none. Without it any connection to the address will do.
+	// Domain is the name that a TLS peer has to prove (RFC 5922 §7), for SNI too; "" for none.
+	// Without it any connection to the address will do.
 	Domain string
 	// NoConnect fails with NoConnection instead of opening a connection.
 	NoConnect bool
 	// CloseAfter closes the connection when the message, and all before it, are written.
 	CloseAfter bool
-	// ConnectTimeout is in place of Limits.ConnectTimeout if the message opens a connection; 0 leaves that.
+	// ConnectTimeout is in place of Limits.ConnectTimeout if the message opens a connection; 0
+	// leaves that.
 	ConnectTimeout time.Duration
 	// SendTimeout is the connection's from now on, in place of Limits.SendTimeout; 0 leaves it.
 	SendTimeout time.Duration
@@ -47,8 +49,9 @@ type outbound struct {
 // Options are for the next message begun, and no other.
 func (p *Port) Options(o SendOptions) { p.out.opts = o }
 
-// Begin starts a message to dst by a connection of listener, an existing one or a new one. token names it in Failures; 0 is for one whose sender does
-// not want to hear. Messages to one destination leave in the order of their Begin.
+// Begin starts a message to dst by a connection of listener, an existing one or a new one. token
+// names it in Failures; 0 is for one whose sender does not want to hear. Messages to one
+// destination leave in the order of their Begin.
 func (p *Port) Begin(listener int, dst *netio.Addr, token uint64) {
 	if p.out.m != nil {
 		panic("BUG: Begin before the End of the message before")
@@ -66,7 +69,8 @@ func (p *Port) Begin(listener int, dst *netio.Addr, token uint64) {
 // Append adds bytes to the message begun. They are copied.
 func (p *Port) Append(b []byte) { p.out.m.data = append(p.out.m.data, b...) }
 
-// End completes the message: it is queued, or has failed, which Last tells at once and Failures later if there is a token.
+// End completes the message: it is queued, or has failed, which Last tells at once and Failures
+// later if there is a token.
 func (p *Port) End() {
 	m := p.out.m
 	p.out.m = nil
@@ -110,7 +114,8 @@ func (p *Port) Abandon() {
 // Forget is for a caller that panicked: what is queued is sent all the same, since it is copied.
 func (p *Port) Forget() { p.Abandon() }
 
-// Flush writes what was sent since the last Flush, or wakes the event loops that have to. Without it nothing leaves.
+// Flush writes what was sent since the last Flush, or wakes the event loops that have to. Without
+// it nothing leaves.
 func (p *Port) Flush() {
 	for i, c := range p.out.written {
 		if l := p.direct(c); l != nil {
@@ -143,7 +148,8 @@ func (p *Port) send(m *outMsg) Reason {
 		impatient := o.opts.SendTimeout > 0 && c.sendTimeout.Swap(int64(o.opts.SendTimeout)) != int64(o.opts.SendTimeout)
 		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:
-			if n := len(p.out.written); l != nil && (n == 0 || p.out.written[n-1] != c) { // without a loop: written when it opens
+			// without a loop: written when it opens
+			if n := len(p.out.written); l != nil && (n == 0 || p.out.written[n-1] != c) {
 				p.out.written = append(p.out.written, c)
 			}
 			if l != nil && (impatient || o.opts.Lifetime > 0) {
@@ -170,7 +176,8 @@ func (p *Port) wake(c *conn, l *loop) {
 	}
 }
 
-// find gives the connection for the message: this shard's own, one that exists, or a new one. It may be dead by then. k is what it was found by.
+// find gives the connection for the message: this shard's own, one that exists, or a new one. It
+// may be dead by then. k is what it was found by.
 func (p *Port) find() (c *conn, k key, why Reason) {
 	o := &p.out
 	k = o.to
@@ -186,7 +193,8 @@ func (p *Port) find() (c *conn, k key, why Reason) {
 	}
 	c = p.e.table.get(k)
 	if c == nil && (k.slot != 0 || k.domain != 0) {
-		// What the peer opened, or has an alias, is the one to use: it may be behind a NAT. Of ours only one that proved the name.
+		// What the peer opened, or has an alias, is the one to use: it may be behind a NAT. Of ours
+		// only one that proved the name.
 		if a := p.e.table.get(o.to); a != nil && (!a.outgoing || a.domain == o.opts.Domain && k.slot == 0) {
 			c = a
 		}
@@ -216,7 +224,8 @@ func (c *conn) alive() bool {
 	return c.st != dead
 }
 
-// Alias lets the connection with src also be the one to the same host's port (RFC 5923 §5, force_tcp_alias), until it ends; false if there is none, or it has too many.
+// Alias lets the connection with src also be the one to the same host's port (RFC 5923 §5,
+// force_tcp_alias), until it ends; false if there is none, or it has too many.
 func (p *Port) Alias(listener int, src *netio.Addr, port uint16) bool {
 	k := key{addr: *src, listener: uint16(listener)}
 	c := p.e.table.get(k)
@@ -227,7 +236,8 @@ func (p *Port) Alias(listener int, src *netio.Addr, port uint16) bool {
 	return k == c.k || c.alias(k)
 }
 
-// Lifetime sets that of the connection with src (tcp_set_connection_lifetime); false if there is none.
+// Lifetime sets that of the connection with src (tcp_set_connection_lifetime); false if there is
+// none.
 func (p *Port) Lifetime(listener int, src *netio.Addr, d time.Duration) bool {
 	c := p.e.table.get(key{addr: *src, listener: uint16(listener)})
 	if c == nil {

@@ -89,7 +89,8 @@ func TestAcceptUnique(t *testing.T) {
 	n.Close()
 	r.wait("the second connection to end", func() bool { return r.e.Stats().CurrentOpened == 1 })
 	r.e.Limits().AcceptUnique.Store(true)
-	if n, err := from(c.LocalAddr().String(), r.addr(1)); err == nil { // else the reset was faster than connect
+	// else the reset was faster than connect
+	if n, err := from(c.LocalAddr().String(), r.addr(1)); err == nil {
 		defer n.Close()
 		_ = n.SetDeadline(time.Now().Add(30 * time.Second))
 		ended(t, n)
@@ -152,7 +153,8 @@ func TestSource(t *testing.T) {
 	if a := out.RemoteAddr().String(); a != r.addr(0) {
 		t.Errorf("connected from %s, listening on %s", a, r.addr(0))
 	}
-	// We close first: our side is in TIME_WAIT, so the next one has another port, or the same if the kernel can tell them apart.
+	// We close first: our side is in TIME_WAIT, so the next one has another port, or the same if
+	// the kernel can tell them apart.
 	r.e.CloseConn(r.e.List(1)[0].ID)
 	ended(t, out)
 	out.Close()

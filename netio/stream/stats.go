@@ -58,7 +58,8 @@ func (s *counters) ended(c *conn, was state, why Reason, errno unix.Errno) {
 	}
 }
 
-// Stats are totals since Start, and gauges. The first block has Kamailio's names (group tcp of its statistics) in Go's spelling.
+// Stats are totals since Start, and gauges. The first block has Kamailio's names (group tcp of its
+// statistics) in Go's spelling.
 type Stats struct {
 	Established        int64  // gauge: connections that are up
 	PassiveOpen        uint64 // accepted

@@ -14,7 +14,8 @@ import (
 	"viaduct/netio"
 )
 
-// Everything at once, with limits that are reached: what is left in the books is checked by the rig, and every token is told of at most once.
+// Everything at once, with limits that are reached: what is left in the books is checked by the
+// rig, and every token is told of at most once.
 func TestStress(t *testing.T) {
 	const shards, peers, clients = 3, 4, 12
 	pki := newCerts(t)

@@ -7,8 +7,9 @@ import (
 	"viaduct/netio"
 )
 
-// key is the identity of a connection: our listener and the peer's address. Several connections to one destination have slots; one whose peer has proved
-// a name is found under that name too (domain is its hash, 0 for none).
+// key is the identity of a connection: our listener and the peer's address. Several connections to
+// one destination have slots; one whose peer has proved a name is found under that name too (domain
+// is its hash, 0 for none).
 type key struct {
 	addr     netio.Addr
 	listener uint16
@@ -18,7 +19,8 @@ type key struct {
 
 const tableParts = 64
 
-// table finds the connections by key. It is for what a Port's own cache does not know: new connections, and old ones when they end.
+// table finds the connections by key. It is for what a Port's own cache does not know: new
+// connections, and old ones when they end.
 type table struct {
 	seed  maphash.Seed
 	parts [tableParts]struct {

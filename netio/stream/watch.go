@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher tells loops that a blocked connection can be written to again. gnet watches for that only while bytes are in its own buffer, which has no limit; so blocked
-// connections are in an epoll set of ours, one-shot, and one goroutine waits on it. It has nothing to do as long as peers read.
+// watcher tells loops that a blocked connection can be written to again. gnet watches for that only
+// while bytes are in its own buffer, which has no limit; so blocked connections are in an epoll set
+// of ours, one-shot, and one goroutine waits on it. It has nothing to do as long as peers read.
 type watcher struct {
 	e    *Engine
 	fd   int
@@ -69,7 +70,8 @@ func (w *watcher) end() {
 	_, _ = unix.Write(w.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
-// watch asks for one wake-up when c can be written to. The kernel forgets c when its last descriptor closes.
+// watch asks for one wake-up when c can be written to. The kernel forgets c when its last
+// descriptor closes.
 func (l *loop) watch(c *conn) bool {
 	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(uint32(c.id)), Pad: int32(uint32(c.id >> 32))}
 	op := unix.EPOLL_CTL_MOD
@@ -85,7 +87,8 @@ func (l *loop) watch(c *conn) bool {
 	return true
 }
 
-// unwatch has to come before fd is closed where a duplicate lives on: the set keeps what it has under fd's number.
+// unwatch has to come before fd is closed where a duplicate lives on: the set keeps what it has
+// under fd's number.
 func (l *loop) unwatch(c *conn, fd int) {
 	if c.watched {
 		_ = unix.EpollCtl(l.e.watcher.fd, unix.EPOLL_CTL_DEL, fd, nil)

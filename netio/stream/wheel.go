@@ -1,7 +1,9 @@
 package stream
 
-// wheel holds the connections of one loop by when to look at them next: a hashed wheel of ticks, whose slots are lists threaded through the conns, so that a connection
-// costs no timer and a tick only what is due. Traffic does not touch it: a connection that turns out not to be due is put where it is.
+// wheel holds the connections of one loop by when to look at them next: a hashed wheel of ticks,
+// whose slots are lists threaded through the conns, so that a connection costs no timer and a tick
+// only what is due. Traffic does not touch it: a connection that turns out not to be due is put
+// where it is.
 type wheel struct {
 	slots [wheelSlots]*conn
 	tick  int64 // the next one to expire
@@ -44,7 +46,8 @@ func (w *wheel) expire(now int64, look func(*conn)) {
 	}
 	for ; w.tick <= last; w.tick++ {
 		slot := &w.slots[w.tick%wheelSlots]
-		// What look puts back goes to a later slot: before never uses this one, since its tick is over.
+		// What look puts back goes to a later slot: before never uses this one, since its tick is
+		// over.
 		c := *slot
 		*slot = nil
 		if c != nil {

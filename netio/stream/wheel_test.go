@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Every connection is looked at soon after its time, whatever else happens to it, and what is due later is looked at once per turn at most.
+// Every connection is looked at soon after its time, whatever else happens to it, and what is due
+// later is looked at once per turn at most.
 func TestWheel(t *testing.T) {
 	const tick = int64(tickEvery)
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -19,7 +19,8 @@ const (
 	levelWire                 // as it goes to the kernel
 )
 
-// outMsg is one message on its way to a connection. It belongs to the Port until End, then to the connection's outbox (mu), then to its loop.
+// outMsg is one message on its way to a connection. It belongs to the Port until End, then to the
+// connection's outbox (mu), then to its loop.
 type outMsg struct {
 	data  []byte
 	off   int // bytes of data that the kernel has
@@ -46,7 +47,8 @@ func (m *outMsg) free() {
 	outMsgs.Put(m)
 }
 
-// shrink gives back what the message does not use, before it waits for a peer: the limits count its bytes, and should bound the memory.
+// shrink gives back what the message does not use, before it waits for a peer: the limits count its
+// bytes, and should bound the memory.
 func (m *outMsg) shrink() {
 	if cap(m.data) > 2*len(m.data)+spareBytes {
 		m.data = append(make([]byte, 0, len(m.data)), m.data...)
@@ -62,10 +64,13 @@ const (
 	refused           // a limit: the connection has to go
 )
 
-// enqueue puts m behind what the connection has to write, or says why not; m stays the caller's then. Any goroutine.
+// enqueue puts m behind what the connection has to write, or says why not; m stays the caller's
+// then. Any goroutine.
 //
-// The limits are for bytes that the peer refuses to take: a connection whose last write went through takes a whole batch, and block applies them to what
-// the kernel leaves of it. lp is the loop to wake, nil while there is none. The first message of a connection that is not established yet is not held against ConnWqMax.
+// The limits are for bytes that the peer refuses to take: a connection whose last write went
+// through takes a whole batch, and block applies them to what the kernel leaves of it. lp is the
+// loop to wake, nil while there is none. The first message of a connection that is not established
+// yet is not held against ConnWqMax.
 func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason, lp *loop) {
 	e := c.e
 	n := len(m.data)
@@ -118,7 +123,8 @@ func (e *Engine) admit(queued, n int, first bool) bool {
 	return true
 }
 
-// flush writes what the connection has to write, as far as the kernel takes it; false: the connection is condemned. The loop's.
+// flush writes what the connection has to write, as far as the kernel takes it; false: the
+// connection is condemned. The loop's.
 func (l *loop) flush(c *conn) bool {
 	for {
 		if !l.take(c) {
@@ -193,14 +199,16 @@ func (c *conn) appendWriting(head, tail *outMsg) {
 	c.writeTail = tail
 }
 
-// write gives the kernel the list m, up to writeSegments messages of it at once. The caller owns the list and keeps fd open; iov is its own, for the call.
+// write gives the kernel the list m, up to writeSegments messages of it at once. The caller owns
+// the list and keeps fd open; iov is its own, for the call.
 func write(fd int, m *outMsg, iov *[writeSegments]unix.Iovec) (n int, errno unix.Errno) {
 	if m.next == nil {
 		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
 	}
 	iovs := 0
 	for ; m != nil && iovs < writeSegments; m = m.next {
-		// The kernel reads the messages' memory during the call only; the list keeps them, and m.off < len(m.data).
+		// The kernel reads the messages' memory during the call only; the list keeps them, and
+		// m.off < len(m.data).
 		iov[iovs].Base = &m.data[m.off]
 		iov[iovs].SetLen(len(m.data) - m.off)
 		iovs++
@@ -289,7 +297,8 @@ func (l *loop) drained(c *conn) bool {
 	return true
 }
 
-// block notes that the kernel takes no more. What it left must fit the limits, message by message, as if it had been sent while the connection was blocked.
+// block notes that the kernel takes no more. What it left must fit the limits, message by message,
+// as if it had been sent while the connection was blocked.
 func (l *loop) block(c *conn) bool {
 	e := l.e
 	c.mu.Lock()
@@ -331,7 +340,8 @@ func (l *loop) block(c *conn) bool {
 	return l.watch(c)
 }
 
-// closeWriting drops what was on its way, and tells those whose messages were written a moment ago. The loop's, when the connection ends.
+// closeWriting drops what was on its way, and tells those whose messages were written a moment ago.
+// The loop's, when the connection ends.
 func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	bytes := 0
 	for m := c.writing; m != nil; m = m.next {

@@ -18,7 +18,8 @@ var algorithmsTimed = []struct {
 	{"weights", Weights, "weight=1%d"},
 }
 
-// BenchmarkSelect is one selection without and with failover list, by algorithm and size of the set.
+// BenchmarkSelect is one selection without and with failover list, by algorithm and size of the
+// set.
 func BenchmarkSelect(b *testing.B) {
 	for _, alg := range algorithmsTimed {
 		for _, n := range []int{1, 8, 100} {
@@ -44,7 +45,8 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
-// BenchmarkRendezvous is the receipt of rendezvous.go: chunks and conditional moves against one target after the other.
+// BenchmarkRendezvous is the receipt of rendezvous.go: chunks and conditional moves against one
+// target after the other.
 func BenchmarkRendezvous(b *testing.B) {
 	for _, attrs := range []string{"", "weight=1%d"} {
 		for _, n := range []int{8, 16, 100} {
@@ -68,7 +70,8 @@ func BenchmarkRendezvous(b *testing.B) {
 	}
 }
 
-// BenchmarkSelectParallel has all processors take turns from one set: the price of the shared counter.
+// BenchmarkSelectParallel has all processors take turns from one set: the price of the shared
+// counter.
 func BenchmarkSelectParallel(b *testing.B) {
 	for _, a := range []Algorithm{CallIDHash, RoundRobin, Weights} {
 		tb := mustParse(b, nTargets(8, ""), Config{}, nil)

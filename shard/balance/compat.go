@@ -1,9 +1,10 @@
 package balance
 
-// CompatHash is Kamailio's hash of one or two texts, the `hash` of `dispatcher.hash`; hash modulo the number of targets is its
-// `slot`. (Kamailio 5.6 prints the hash as a signed number, and computes the slot from the unsigned one.) Selection does
-// not use it: it exists so that an operator can compare. It adds up big-endian words of four bytes and a shorter rest;
-// bytes are signed, as char is on x86, so that text beyond ASCII hashes as there.
+// CompatHash is Kamailio's hash of one or two texts, the `hash` of `dispatcher.hash`; hash modulo
+// the number of targets is its `slot`. (Kamailio 5.6 prints the hash as a signed number, and
+// computes the slot from the unsigned one.) Selection does not use it: it exists so that an
+// operator can compare. It adds up big-endian words of four bytes and a shorter rest; bytes are
+// signed, as char is on x86, so that text beyond ASCII hashes as there.
 func CompatHash(v1, v2 []byte) uint32 {
 	var h uint32
 	for _, v := range [2][]byte{v1, v2} {

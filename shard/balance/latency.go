@@ -7,15 +7,17 @@ import (
 
 // Latency is what probes measured of a target, as `dispatcher.list` shows it.
 type Latency struct {
-	AvgMs    float64 // mean of all answers
-	StdMs    float64 // their standard deviation
-	EstMs    float64 // exponentially weighted mean, nine tenths old: ds_latency_estimator_alpha's default of 900
+	AvgMs float64 // mean of all answers
+	StdMs float64 // their standard deviation
+	// exponentially weighted mean, nine tenths old: ds_latency_estimator_alpha's default of 900
+	EstMs    float64
 	MaxMs    int64
 	Answers  uint64
 	Timeouts uint64
 }
 
-// latencyCell is written by the prober once per probe and read by operators' commands; a lock is cheap enough for both.
+// latencyCell is written by the prober once per probe and read by operators' commands; a lock is
+// cheap enough for both.
 type latencyCell struct {
 	mu      sync.Mutex
 	l       Latency

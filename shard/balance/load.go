@@ -14,8 +14,8 @@ import (
 	"viaduct/netio"
 )
 
-// Table is an immutable snapshot of all sets. Every shard holds a pointer to one; a reload makes another from it and
-// publishes that. It stays valid for as long as somebody holds it.
+// Table is an immutable snapshot of all sets. Every shard holds a pointer to one; a reload makes
+// another from it and publishes that. It stays valid for as long as somebody holds it.
 type Table struct {
 	Warnings []string // about lines that load but may surprise; for the log, once
 
@@ -28,13 +28,17 @@ type Table struct {
 
 // Config is what a table needs beside the file.
 type Config struct {
-	ProbingThreshold  int  // ds_probing_threshold: failures until inactive; 0: 1; at most MaxThreshold
-	InactiveThreshold int  // ds_inactive_threshold: successes until active again; 0: 1; at most MaxThreshold
-	UseDefault        bool // use_default: the last target of a set is kept for when all others are down
-	StatesFromFile    bool // at reload states come from the file, as in Kamailio; false: from the previous table
+	// ds_probing_threshold: failures until inactive; 0: 1; at most MaxThreshold
+	ProbingThreshold int
+	// ds_inactive_threshold: successes until active again; 0: 1; at most MaxThreshold
+	InactiveThreshold int
+	// use_default: the last target of a set is kept for when all others are down
+	UseDefault bool
+	// at reload states come from the file, as in Kamailio; false: from the previous table
+	StatesFromFile bool
 
-	// Resolver gives the addresses of a host name at load, the one to use first. It is called once per name, on the caller's
-	// goroutine. Nil: only IP literals are accepted.
+	// Resolver gives the addresses of a host name at load, the one to use first. It is called once
+	// per name, on the caller's goroutine. Nil: only IP literals are accepted.
 	Resolver func(host string) ([]netip.Addr, error)
 }
 
@@ -69,9 +73,10 @@ func Load(path string, cfg Config, prev *Table) (*Table, error) {
 	return Parse(path, text, cfg, prev)
 }
 
-// Parse makes a table of a file's text; name is for its error messages. Targets also in prev (same set, URI and socket) keep
-// their UID and, unless cfg or a changed flags column says otherwise, their state. The error is a *Errors that lists
-// every bad line as name:line:column with what to write instead, or what cfg lacks; prev is untouched in any case, and may be nil.
+// Parse makes a table of a file's text; name is for its error messages. Targets also in prev (same
+// set, URI and socket) keep their UID and, unless cfg or a changed flags column says otherwise,
+// their state. The error is a *Errors that lists every bad line as name:line:column with what to
+// write instead, or what cfg lacks; prev is untouched in any case, and may be nil.
 func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -97,7 +102,8 @@ func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 	return tb, nil
 }
 
-// identify fills what tells the target apart. Host names in other letters and a default port spelled out are the same target.
+// identify fills what tells the target apart. Host names in other letters and a default port
+// spelled out are the same target.
 func (t *Target) identify() {
 	uri := fmt.Sprintf("%v:%s@%s:%d/%v%s %s %s", t.Secure, t.User, t.Host, t.Port, t.Transport, t.params, t.Attrs.Socket, t.Attrs.SocketName)
 	t.identity = strconv.Itoa(t.SetID) + " " + uri
@@ -126,8 +132,8 @@ func (r *reader) checkDuplicates() {
 	}
 }
 
-// resolve fills in the addresses. A name that cannot be resolved keeps the address it had, since a DNS outage must not turn
-// a reload into an outage of its own.
+// resolve fills in the addresses. A name that cannot be resolved keeps the address it had, since a
+// DNS outage must not turn a reload into an outage of its own.
 func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []string) {
 	type answer struct {
 		ip  netip.Addr
@@ -190,10 +196,11 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 
 var errNoResolver = errors.New("host names need a resolver, and none is configured")
 
-// assignUIDs gives every target its UID. A target that stays keeps it. A new one gets a number made from its identity, so that
-// a process started on the same file after a kill -9 finds in its transactions' Picks the targets that were meant, and a
-// target that was removed and comes back is recognised. Collisions move on to the next number that
-// nobody has or had; numbers of targets that went away are reused only when no others are left.
+// assignUIDs gives every target its UID. A target that stays keeps it. A new one gets a number made
+// from its identity, so that a process started on the same file after a kill -9 finds in its
+// transactions' Picks the targets that were meant, and a target that was removed and comes back is
+// recognised. Collisions move on to the next number that nobody has or had; numbers of targets that
+// went away are reused only when no others are left.
 func (tb *Table) assignUIDs(known map[string]*Target, prev *Table) {
 	used := make([]bool, 1<<16)
 	used[0] = true
@@ -263,8 +270,8 @@ func (tb *Table) makeSets(cfg Config, known map[string]*Target, prev *Table) {
 			t.live = old.live
 			continue
 		}
-		// A live state of its own, even if the target stays: prev is in use until this table is published, and must not see
-		// the new flags.
+		// A live state of its own, even if the target stays: prev is in use until this table is
+		// published, and must not see the new flags.
 		t.live = newLive(t, s.turns)
 		if old != nil {
 			t.live.lastMs.Store(old.live.lastMs.Load())
@@ -273,7 +280,8 @@ func (tb *Table) makeSets(cfg Config, known map[string]*Target, prev *Table) {
 	}
 	slices.SortFunc(tb.order, func(a, b *Set) int { return a.ID - b.ID })
 	for _, s := range tb.order {
-		// Priority descending, and among equals the last line first, as Kamailio's sorted insert and backward copy give.
+		// Priority descending, and among equals the last line first, as Kamailio's sorted insert
+		// and backward copy give.
 		slices.Reverse(s.Targets)
 		slices.SortStableFunc(s.Targets, func(a, b *Target) int { return b.Priority - a.Priority })
 		if w := s.mixedWeights(); w != "" {

@@ -64,7 +64,8 @@ func TestReload(t *testing.T) {
 	f("1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060", Config{}, "gone", false)
 }
 
-// A shard on the old snapshot and one on the new share the state, and thresholds are the new table's.
+// A shard on the old snapshot and one on the new share the state, and thresholds are the new
+// table's.
 func TestReloadSharesState(t *testing.T) {
 	old := mustParse(t, nTargets(3, ""), Config{}, nil)
 	x := old.Targets()[1]
@@ -95,7 +96,8 @@ func TestReloadSharesState(t *testing.T) {
 	}
 }
 
-// UIDs: the same file gives the same in another process, others' are not reused, and a target that comes back is known again.
+// UIDs: the same file gives the same in another process, others' are not reused, and a target that
+// comes back is known again.
 func TestUIDs(t *testing.T) {
 	a, b := mustParse(t, nTargets(500, ""), Config{}, nil), mustParse(t, nTargets(500, ""), Config{}, nil)
 	seen := map[uint16]string{}

@@ -1,7 +1,8 @@
 package balance
 
-// ParseMark reads the state argument of ds_mark_dst and of the set_state command: a or 0 active, i or 1 inactive, t or 2
-// trying, d or 3 disabled, each with p behind it for probing; letters in any case, p alone counts as ap. Empty is inactive, as in Kamailio.
+// ParseMark reads the state argument of ds_mark_dst and of the set_state command: a or 0 active, i
+// or 1 inactive, t or 2 trying, d or 3 disabled, each with p behind it for probing; letters in any
+// case, p alone counts as ap. Empty is inactive, as in Kamailio.
 func ParseMark(s string) (State, bool) {
 	var to State
 	if s == "" {
@@ -29,8 +30,8 @@ func ParseMark(s string) (State, bool) {
 	return 0, false
 }
 
-// ordered is what an order sets; the other flags describe the line of the file and stay. (Kamailio's setter clears NoDNS and NoPing
-// too, after which a target that must not be pinged is.)
+// ordered is what an order sets; the other flags describe the line of the file and stay.
+// (Kamailio's setter clears NoDNS and NoPing too, after which a target that must not be pinged is.)
 const ordered = Inactive | Trying | Disabled | Probing | lost | unfit
 
 // SetState puts the target into a state at once, by the operator's order: what was sent before says
@@ -46,8 +47,9 @@ func (t *Target) SetState(to State, nowMs int64) Event {
 	}
 }
 
-// Mark is ds_mark_dst: SetState, except that Trying counts one failure towards the threshold, as Kamailio's manual says (its
-// code goes to inactive at once). A mark of Trying does not bring back an inactive or disabled target.
+// Mark is ds_mark_dst: SetState, except that Trying counts one failure towards the threshold, as
+// Kamailio's manual says (its code goes to inactive at once). A mark of Trying does not bring back
+// an inactive or disabled target.
 func (t *Target) Mark(to State, nowMs int64) Event {
 	if to&(Inactive|Trying|Disabled) != Trying {
 		return t.SetState(to, nowMs)
@@ -81,7 +83,8 @@ func (t *Target) setProbing(on bool) {
 	}
 }
 
-// readmit lets calls try a lost target that nobody may probe: one failure takes it out again, one response makes it active.
+// readmit lets calls try a lost target that nobody may probe: one failure takes it out again, one
+// response makes it active.
 func (t *Target) readmit(nowMs int64) Event {
 	for {
 		old := word(t.live.word.Load())

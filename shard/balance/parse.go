@@ -12,9 +12,9 @@ import (
 //	1      sip:192.0.2.10:5060            0      10        weight=50;duid=a
 //	1      sip:[2001:db8::1];transport=udp 0x8   5         # probed
 //
-// flags is decimal or 0x hexadecimal. A # begins a comment except inside attrs, where Kamailio takes it as text. Where
-// Kamailio skips a bad line with a warning, or reads a wrong column as 0, we report an error: half a destination set
-// is found out at the next busy hour.
+// flags is decimal or 0x hexadecimal. A # begins a comment except inside attrs, where Kamailio
+// takes it as text. Where Kamailio skips a bad line with a warning, or reads a wrong column as 0,
+// we report an error: half a destination set is found out at the next busy hour.
 
 // LineError is one thing wrong in the file.
 type LineError struct {
@@ -78,7 +78,8 @@ func (r *reader) failAt(line, col int, format string, args ...any) {
 }
 
 func (r *reader) read(text string) {
-	text = strings.TrimPrefix(text, "\ufeff") // editors on Windows write it; it means nothing in UTF-8
+	// editors on Windows write it; it means nothing in UTF-8
+	text = strings.TrimPrefix(text, "\ufeff")
 	for line := range strings.Lines(text) {
 		r.line++
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
@@ -100,8 +101,8 @@ func (r *reader) read(text string) {
 	}
 }
 
-// column cuts the next column off line at pos: its text, its offset, and where to go on. Text is empty at the end of the line
-// and at a comment.
+// column cuts the next column off line at pos: its text, its offset, and where to go on. Text is
+// empty at the end of the line and at a comment.
 func column(line string, pos int) (text string, at, next int) {
 	for pos < len(line) && (line[pos] == ' ' || line[pos] == '\t') {
 		pos++

@@ -224,7 +224,8 @@ func TestLimitsOfTheFile(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever loads must load again from what it says of itself, and every error must point into the text.
+// FuzzParse: whatever loads must load again from what it says of itself, and every error must point
+// into the text.
 func FuzzParse(f *testing.F) {
 	f.Add("1 sip:10.0.0.1:5060;transport=tcp 0x9 10 duid=a;weight=50;socket=udp:10.0.0.2:5060\n2 sips:u@[::1] 8")
 	f.Add("# c\n\n1 sip:10.0.0.1#x\r\n1 sip:10.0.0.2 0 -3 a=\"b;c\";ping_from=sip:x")

@@ -21,24 +21,27 @@ const (
 
 // ProbeConfig is what the dispatcher module's ds_ping parameters say.
 type ProbeConfig struct {
-	Interval time.Duration // ds_ping_interval: from one probe of a target to the next; 0: no regular probing
-	Mode     ProbeMode     // ds_probing_mode
-	Method   string        // ds_ping_method; "": OPTIONS
-	From     string        // ds_ping_from, a URI; "": sip:dispatcher@localhost
+	// ds_ping_interval: from one probe of a target to the next; 0: no regular probing
+	Interval time.Duration
+	Mode     ProbeMode // ds_probing_mode
+	Method   string    // ds_ping_method; "": OPTIONS
+	From     string    // ds_ping_from, a URI; "": sip:dispatcher@localhost
 
-	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0: 4 s, in which a request over UDP is sent four times. Kamailio waits
-	// for tm's 30 s then, and notices a dead target ten calls too late.
+	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0: 4 s, in which a request over
+	// UDP is sent four times. Kamailio waits for tm's 30 s then, and notices a dead target ten
+	// calls too late.
 	Timeout time.Duration
 
-	// Recover is ds_recover_interval, a parameter of ours: how often a target is probed that went down by observation,
-	// whatever Interval and Mode, since otherwise nothing would ever bring it back. 0: 10 s; negative: never.
+	// Recover is ds_recover_interval, a parameter of ours: how often a target is probed that went
+	// down by observation, whatever Interval and Mode, since otherwise nothing would ever bring it
+	// back. 0: 10 s; negative: never.
 	Recover time.Duration
 
 	// ReplyCodes is ds_ping_reply_codes: codes that are good beside 2xx.
 	ReplyCodes ReplyCodes
 
-	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes; Call-IDs are tried until one
-	// does. Nil: all do.
+	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes;
+	// Call-IDs are tried until one does. Nil: all do.
 	OwnCallID func(callID []byte) bool
 }
 
@@ -66,7 +69,8 @@ func (c *ProbeConfig) Validate() error {
 // ReplyCodes is a set of response codes, 100 to 699.
 type ReplyCodes [(600 + 63) / 64]uint64
 
-// ParseReplyCodes reads ds_ping_reply_codes, for example "class=2;code=403;code=488;class=3". The error does not name the parameter.
+// ParseReplyCodes reads ds_ping_reply_codes, for example "class=2;code=403;code=488;class=3". The
+// error does not name the parameter.
 func ParseReplyCodes(s string) (ReplyCodes, error) {
 	var rc ReplyCodes
 	for part := range strings.SplitSeq(s, ";") {
@@ -97,7 +101,8 @@ func (rc *ReplyCodes) Has(code int) bool {
 	return code >= 100 && code <= 699 && rc[(code-100)/64]>>((code-100)%64)&1 != 0
 }
 
-// Probe is one request to send to Target.PingAddr, from Target.Attrs.PingSocket if there is one, else from its Socket.
+// Probe is one request to send to Target.PingAddr, from Target.Attrs.PingSocket if there is one,
+// else from its Socket.
 type Probe struct {
 	Target *Target
 	ID     uint64 // names the probe; never 0
@@ -111,7 +116,8 @@ func (p *Prober) AppendCallID(dst []byte, id uint64) []byte {
 	if p.cfg.OwnCallID == nil {
 		return append(dst, "@viaduct"...)
 	}
-	// Each try is a coin with as many sides as shards; a thousand in vain means that the hash or the predicate is broken.
+	// Each try is a coin with as many sides as shards; a thousand in vain means that the hash or
+	// the predicate is broken.
 	for try := range uint64(1000) {
 		dst = strconv.AppendUint(append(dst[:start+16], '-'), try, 36)
 		dst = append(dst, "@viaduct"...)
@@ -122,8 +128,9 @@ func (p *Prober) AppendCallID(dst []byte, id uint64) []byte {
 	panic(fmt.Sprintf("BUG: no Call-ID of %x belongs to this shard", id))
 }
 
-// AppendRequest appends the whole request. sentBy (host or host:port) and branch go into the Via; branch must begin with
-// z9hG4bK (RFC 3261 §8.1.1.7). The same probe gives the same bytes, so a retransmission need not be kept.
+// AppendRequest appends the whole request. sentBy (host or host:port) and branch go into the Via;
+// branch must begin with z9hG4bK (RFC 3261 §8.1.1.7). The same probe gives the same bytes, so a
+// retransmission need not be kept.
 func (p *Prober) AppendRequest(dst []byte, pr Probe, sentBy, branch []byte) []byte {
 	t := pr.Target
 	from := p.cfg.From

@@ -141,7 +141,8 @@ func TestLatency(t *testing.T) {
 	if l.AvgMs != 20 || l.MaxMs != 30 || l.Answers != 3 || l.StdMs < 8.16 || l.StdMs > 8.17 || l.EstMs < 78.5 || l.EstMs > 78.6 {
 		t.Errorf("got %+v", l)
 	}
-	again := mustParse(t, "1 sip:10.0.0.1 0 0 latency=100", Config{}, tb) // other flags: a new live state
+	// other flags: a new live state
+	again := mustParse(t, "1 sip:10.0.0.1 0 0 latency=100", Config{}, tb)
 	if again.Targets()[0].Latency() != l {
 		t.Errorf("lost at reload: %+v", again.Targets()[0].Latency())
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Shards select and report while states are ordered and tables swapped. Afterwards the plan agrees with the states, every
-// up and down was reported once, and no pick was disabled.
+// Shards select and report while states are ordered and tables swapped. Afterwards the plan agrees
+// with the states, every up and down was reported once, and no pick was disabled.
 func TestConcurrent(t *testing.T) {
 	var current atomic.Pointer[Table]
 	first := mustParse(t, nTargets(8, "weight=%d"), Config{ProbingThreshold: 2}, nil)
@@ -78,7 +78,8 @@ func TestConcurrent(t *testing.T) {
 			down++
 		}
 	}
-	// The ninth target comes and goes with its own live state, always up at birth; only its losses can be missing from the sum.
+	// The ninth target comes and goes with its own live state, always up at birth; only its losses
+	// can be missing from the sum.
 	if d := downs.Load() - ups.Load(); d < down {
 		t.Errorf("%d downs, %d ups, %d down now", downs.Load(), ups.Load(), down)
 	}
@@ -89,7 +90,8 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// Round robin and weights stay exact over all shards together, whatever each one's share of the calls.
+// Round robin and weights stay exact over all shards together, whatever each one's share of the
+// calls.
 func TestTurnsAcrossShards(t *testing.T) {
 	for _, a := range []Algorithm{RoundRobin, Weights} {
 		tb := mustParse(t, nTargets(10, "weight=7"), Config{}, nil)

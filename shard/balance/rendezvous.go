@@ -2,7 +2,8 @@ package balance
 
 import "math"
 
-// mix is the finalizer of MurmurHash3 (Appleby, public domain): a bijection, so that different seeds never tie on one key.
+// mix is the finalizer of MurmurHash3 (Appleby, public domain): a bijection, so that different
+// seeds never tie on one key.
 func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
@@ -11,15 +12,17 @@ func mix(x uint64) uint64 {
 	return x ^ x>>33
 }
 
-// rendezvous orders the targets by their score for the key, which depends on nothing else than key, seed and weight, so that no
-// target's place moves another's. Highest random weight (Thaler, Ravishankar 1998); with weights the score is -ln(u)/w, lowest first,
-// by which a target comes first with probability w/Σw.
+// rendezvous orders the targets by their score for the key, which depends on nothing else than key,
+// seed and weight, so that no target's place moves another's. Highest random weight (Thaler,
+// Ravishankar 1998); with weights the score is -ln(u)/w, lowest first, by which a target comes
+// first with probability w/Σw.
 //
-// Scores are computed a chunk at a time, so that the multiplications of one target overlap with the next one's, and sorted
-// without branches, since nothing could predict them: min and max compile to conditional moves.
+// Scores are computed a chunk at a time, so that the multiplications of one target overlap with the
+// next one's, and sorted without branches, since nothing could predict them: min and max compile to
+// conditional moves.
 //
-// Receipt: BenchmarkRendezvous, whole list of 8 targets 41 ns (plain 115), weighted 97 ns (216), of 16 229 ns (266),
-// of 100 as the plain one within a tenth; Xeon 2.5 GHz, 2026-11-21.
+// Receipt: BenchmarkRendezvous, whole list of 8 targets 41 ns (plain 115), weighted 97 ns (216), of
+// 16 229 ns (266), of 100 as the plain one within a tenth; Xeon 2.5 GHz, 2026-11-21.
 func (pl *plan) rendezvous(key uint64, limit int, p *Picks) {
 	var chunk [chunkTargets]uint64
 	n := min(limit, len(pl.seeds))
@@ -68,8 +71,8 @@ func (pl *plan) rendezvous(key uint64, limit int, p *Picks) {
 // chunkTargets is how many scores are computed before they are looked at.
 const chunkTargets = 16
 
-// scores fills chunk for the targets from from on: score, highest first, in the high 48 bits, UID in the low 16. So one word
-// moves in sorting instead of two; 48 bits tie once in 10¹⁴.
+// scores fills chunk for the targets from from on: score, highest first, in the high 48 bits, UID
+// in the low 16. So one word moves in sorting instead of two; 48 bits tie once in 10¹⁴.
 func (pl *plan) scores(key uint64, from int, chunk *[chunkTargets]uint64) []uint64 {
 	seeds := pl.seeds[from:min(from+chunkTargets, len(pl.seeds))]
 	uids := pl.uids[from:][:len(seeds)]

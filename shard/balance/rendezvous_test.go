@@ -25,7 +25,8 @@ func TestSort8(t *testing.T) {
 	}
 }
 
-// plainRendezvous is the oracle and the baseline: one target after the other is put where it belongs.
+// plainRendezvous is the oracle and the baseline: one target after the other is put where it
+// belongs.
 func plainRendezvous(pl *plan, key uint64, limit int, p *Picks) {
 	var scores [MaxPicks]uint64
 	n := 0
@@ -72,7 +73,8 @@ func TestRendezvousEqualsPlain(t *testing.T) {
 	}
 }
 
-// Nodes that read the same sets from files in another order, with other priorities and sets around, pick the same.
+// Nodes that read the same sets from files in another order, with other priorities and sets around,
+// pick the same.
 func TestNodesAgree(t *testing.T) {
 	for _, attrs := range []string{"", "weight=%d"} {
 		lines := strings.Split(strings.TrimSpace(nTargets(12, attrs)), "\n")
@@ -90,7 +92,8 @@ func TestNodesAgree(t *testing.T) {
 	}
 }
 
-// Rendezvous: every failover list is the full list with the lost target cut out, in whatever state the others are.
+// Rendezvous: every failover list is the full list with the lost target cut out, in whatever state
+// the others are.
 func TestRendezvousMovesOnlyItsOwn(t *testing.T) {
 	for _, attrs := range []string{"", "weight=50", "weight=%d"} {
 		tb := mustParse(t, nTargets(8, attrs), Config{}, nil)
@@ -186,8 +189,9 @@ func chi2(got []int, want []float64) (x float64) {
 	return x
 }
 
-// Shares by hashing follow the weights: Pearson's statistic stays below its 99.9 % bound. Call-IDs are of the form generators
-// use, and in one case all of one shard of eight, which have their leading hash bits in common.
+// Shares by hashing follow the weights: Pearson's statistic stays below its 99.9 % bound. Call-IDs
+// are of the form generators use, and in one case all of one shard of eight, which have their
+// leading hash bits in common.
 func TestRendezvousWeights(t *testing.T) {
 	f := func(weights []int, oneShard bool) {
 		t.Helper()
@@ -227,7 +231,8 @@ func TestRendezvousWeights(t *testing.T) {
 				free++
 			}
 		}
-		bound := float64(free) + 3.1*math.Sqrt(2*float64(free)) + 6 // above the 99.9 % quantile for 1 to 100 degrees
+		// above the 99.9 % quantile for 1 to 100 degrees
+		bound := float64(free) + 3.1*math.Sqrt(2*float64(free)) + 6
 		if x := chi2(got, want); x > bound {
 			t.Errorf("weights %v: %v, chi² %.1f of %.1f", weights, got, x, bound)
 		}

@@ -5,15 +5,17 @@ import (
 	"time"
 )
 
-// RFC 3261 §17.1.2.2: a request over an unreliable transport is sent again after T1, then at doubled distances up to T2.
+// RFC 3261 §17.1.2.2: a request over an unreliable transport is sent again after T1, then at
+// doubled distances up to T2.
 const (
 	t1Ms = 500
 	t2Ms = 4000
 )
 
-// Prober decides which targets to probe when, and what an answer or its absence means. It holds no socket and no clock: the
-// caller asks Due at NextDueMs, and at once when the table or the state of a target has changed, sends what it gets, and reports answers and send errors. One
-// goroutine uses it.
+// Prober decides which targets to probe when, and what an answer or its absence means. It holds no
+// socket and no clock: the caller asks Due at NextDueMs, and at once when the table or the state of
+// a target has changed, sends what it gets, and reports answers and send errors. One goroutine uses
+// it.
 //
 //	       due: new id, first send                       answer, error
 //	idle ─────────────────────────────────▶ waiting ────────────────────▶ idle
@@ -21,9 +23,10 @@ const (
 //	                                         ├───┘
 //	                                         └── deadline: failure ─────▶ idle
 //
-// Targets of a regular interval sit on a fixed grid, each at its own phase: the phases are multiples of the golden section, which
-// keeps any number of them evenly apart while others come and go. A jitter of an eighth of the mean distance
-// around the grid point keeps several nodes from beating in step, and does not add up from round to round.
+// Targets of a regular interval sit on a fixed grid, each at its own phase: the phases are
+// multiples of the golden section, which keeps any number of them evenly apart while others come
+// and go. A jitter of an eighth of the mean distance around the grid point keeps several nodes from
+// beating in step, and does not add up from round to round.
 type Prober struct {
 	cfg     ProbeConfig
 	tb      *Table
@@ -87,13 +90,14 @@ func NewProber(cfg ProbeConfig) *Prober {
 	return &Prober{cfg: cfg, entries: make(map[uint16]*entry)}
 }
 
-// Pause stops or resumes all probing (dispatcher.ping_active). Meanwhile lost targets come back as those do that must not be
-// probed: calls try them.
+// Pause stops or resumes all probing (dispatcher.ping_active). Meanwhile lost targets come back as
+// those do that must not be probed: calls try them.
 func (p *Prober) Pause(on bool) { p.paused = on }
 
-// Due appends what to send now to probes, and what was decided without an answer (time-outs, readmissions) to outcomes. random
-// is called for jitter and probe ids; it should not be guessable, since whoever knows an id can answer for the target. nowMs
-// must not go back. The cost is one look at each target of the table.
+// Due appends what to send now to probes, and what was decided without an answer (time-outs,
+// readmissions) to outcomes. random is called for jitter and probe ids; it should not be guessable,
+// since whoever knows an id can answer for the target. nowMs must not go back. The cost is one look
+// at each target of the table.
 func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Probe, outcomes []Outcome) ([]Probe, []Outcome) {
 	if tb != p.tb {
 		p.adopt(tb)
@@ -135,7 +139,8 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 	return probes, outcomes
 }
 
-// NextDueMs is when Due has something to do next, as things were at its last call; ok is false if it never has.
+// NextDueMs is when Due has something to do next, as things were at its last call; ok is false if
+// it never has.
 func (p *Prober) NextDueMs() (ms int64, ok bool) {
 	ms = math.MaxInt64
 	for _, e := range p.list {
@@ -209,7 +214,8 @@ func (p *Prober) advance(e *entry, nowMs int64, random func() uint64) {
 		e.dueMs = nowMs + around(p.cfg.Recover.Milliseconds(), random())
 		return
 	}
-	// From the point just served, which jitter may have put behind now; points missed meanwhile are dropped.
+	// From the point just served, which jitter may have put behind now; points missed meanwhile are
+	// dropped.
 	interval := p.cfg.Interval.Milliseconds()
 	e.gridMs = nextOn(e.gridMs+interval, interval, max(nowMs, e.gridMs+interval))
 	e.dueMs = e.gridMs
@@ -218,7 +224,8 @@ func (p *Prober) advance(e *entry, nowMs int64, random func() uint64) {
 	}
 }
 
-// nextOn returns the first of base, base+interval, … that is not before now, however far apart they are.
+// nextOn returns the first of base, base+interval, … that is not before now, however far apart they
+// are.
 func nextOn(base, interval, now int64) int64 {
 	if now <= base {
 		return base - (base-now)/interval*interval
@@ -234,8 +241,9 @@ func around(ms int64, random uint64) int64 {
 	return ms - ms/10 + int64(random%uint64(ms/5+1))
 }
 
-// Response reports a final or provisional response to a probe; id is ParseProbeID's. ok is false if no such probe is under way:
-// a late, doubled or forged answer, which changes nothing. Provisional responses end nothing.
+// Response reports a final or provisional response to a probe; id is ParseProbeID's. ok is false if
+// no such probe is under way: a late, doubled or forged answer, which changes nothing. Provisional
+// responses end nothing.
 func (p *Prober) Response(id uint64, code int, nowMs int64) (o Outcome, ok bool) {
 	e := p.entries[uint16(id>>48)]
 	if e == nil || id == 0 || e.id != id || code < 200 {
@@ -268,7 +276,8 @@ func (p *Prober) Again(id uint64) (pr Probe, ok bool) {
 	return Probe{Target: e.t, ID: id, Resend: true}, true
 }
 
-// SendError reports that a probe could not be sent, or that an ICMP error or a refused connection answered it.
+// SendError reports that a probe could not be sent, or that an ICMP error or a refused connection
+// answered it.
 func (p *Prober) SendError(id uint64, nowMs int64) (o Outcome, ok bool) {
 	e := p.entries[uint16(id>>48)]
 	if e == nil || id == 0 || e.id != id {
@@ -314,8 +323,9 @@ func (p *Prober) finish(e *entry, code int, how ending, nowMs int64) Outcome {
 	case p.cfg.Mode == ProbeAll:
 		t.setProbing(true)
 	case p.cfg.Mode == ProbeFlagged, p.cfg.Mode == ProbeInactive:
-		// Below ds_inactive_threshold the flag stays: without it no probe would make up the number. For the same reason a bad
-		// answer keeps it, where Kamailio's mode 0 clears it and the target stays down for good.
+		// Below ds_inactive_threshold the flag stays: without it no probe would make up the number.
+		// For the same reason a bad answer keeps it, where Kamailio's mode 0 clears it and the
+		// target stays down for good.
 		if how == good && t.State().Usable() {
 			t.setProbing(false)
 		}

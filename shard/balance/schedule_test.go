@@ -70,7 +70,8 @@ func (c *clock) firsts() (n int) {
 	return n
 }
 
-// The modes and flags: state before, how many probes in 44 s at an interval of 10 s, state after. Answers as given.
+// The modes and flags: state before, how many probes in 44 s at an interval of 10 s, state after.
+// Answers as given.
 func TestProbingModes(t *testing.T) {
 	f := func(mode ProbeMode, flags string, code int, want string) {
 		t.Helper()
@@ -108,7 +109,8 @@ func TestProbingModes(t *testing.T) {
 	f(3, "40", 200, "0 AP") // P and no-ping
 }
 
-// What went down by observation comes back, by whatever the flags allow, with regular probing off or on.
+// What went down by observation comes back, by whatever the flags allow, with regular probing off
+// or on.
 func TestRecovery(t *testing.T) {
 	f := func(cfg ProbeConfig, flags, how string, code int, wantProbes int, want string) {
 		t.Helper()
@@ -139,7 +141,8 @@ func TestRecovery(t *testing.T) {
 	f(ProbeConfig{Interval: 3 * time.Second, Mode: ProbeInactive}, "0", "tp", 200, 1, "AX")
 }
 
-// A target that may not be probed gets one try: a failure takes it out again at once whatever the threshold.
+// A target that may not be probed gets one try: a failure takes it out again at once whatever the
+// threshold.
 func TestReadmit(t *testing.T) {
 	tb := mustParse(t, "1 sip:10.0.0.1 32", Config{ProbingThreshold: 3}, nil)
 	x := tb.Targets()[0]
@@ -220,7 +223,8 @@ func TestRetransmissionAndTimeout(t *testing.T) {
 	f("tcp", "0 408 at 4000 dst-down")
 }
 
-// Answers that must change nothing: provisional, doubled, forged, to a probe of a target that went away or was disabled meanwhile.
+// Answers that must change nothing: provisional, doubled, forged, to a probe of a target that went
+// away or was disabled meanwhile.
 func TestAnswersThatDoNotCount(t *testing.T) {
 	tb := mustParse(t, nTargets(2, ""), Config{}, nil)
 	x := tb.Targets()[0]
@@ -291,7 +295,8 @@ func TestReloadDuringProbe(t *testing.T) {
 	}
 }
 
-// Thousand targets at 10 s: about a hundred probes in every second, from the first second on, each target once a round.
+// Thousand targets at 10 s: about a hundred probes in every second, from the first second on, each
+// target once a round.
 func TestProbesAreSpread(t *testing.T) {
 	tb := mustParse(t, nTargets(1000, ""), Config{}, nil)
 	c := newClock(t, tb, ProbeConfig{Interval: 10 * time.Second, Mode: ProbeAll})

@@ -11,23 +11,27 @@ type Algorithm int
 
 // The algorithms available. Numbers are Kamailio's.
 const (
-	// CallIDHash is weighted rendezvous hashing of the Call-ID. A target that goes away loses only its own calls, evenly to the
-	// others; one that comes back takes back only those. Kamailio takes the hash modulo the number of
-	// targets instead, gives a lost target's whole share to one neighbour, and ignores weights here.
+	// CallIDHash is weighted rendezvous hashing of the Call-ID. A target that goes away loses only
+	// its own calls, evenly to the others; one that comes back takes back only those. Kamailio
+	// takes the hash modulo the number of targets instead, gives a lost target's whole share to one
+	// neighbour, and ignores weights here.
 	CallIDHash Algorithm = 0
 
-	// RoundRobin takes the usable targets in turn. The counter is shared by all shards: with one per shard, eight calls to eight
-	// targets would not reach each once, and the difference shows in tests and at low load. One atomic add per call
-	// on a line that at most a few hundred thousand calls a second touch costs less than the argument about it.
+	// RoundRobin takes the usable targets in turn. The counter is shared by all shards: with one
+	// per shard, eight calls to eight targets would not reach each once, and the difference shows
+	// in tests and at low load. One atomic add per call on a line that at most a few hundred
+	// thousand calls a second touch costs less than the argument about it.
 	RoundRobin Algorithm = 4
 
 	// Priority takes the first usable target in set order.
 	Priority Algorithm = 8
 
-	// Weights gives, in every window of as many calls as the weights sum up to (their common divisor removed), each target exactly
-	// its weight, whatever their number and sum, as long as no state changes. An inactive target's share goes to
-	// the others in proportion, exactly; what it fails is drawn likewise. Kamailio fills a table of 100 slots once: weights beyond 100 in sum are cut, what lacks
-	// to 100 goes to the last target, and an inactive target's slots to its next neighbour.
+	// Weights gives, in every window of as many calls as the weights sum up to (their common
+	// divisor removed), each target exactly its weight, whatever their number and sum, as long as
+	// no state changes. An inactive target's share goes to the others in proportion, exactly; what
+	// it fails is drawn likewise. Kamailio fills a table of 100 slots once: weights beyond 100 in
+	// sum are cut, what lacks to 100 goes to the last target, and an inactive target's slots to its
+	// next neighbour.
 	Weights Algorithm = 9
 )
 
@@ -39,8 +43,9 @@ type Key struct {
 // KeyOf hashes a Call-ID. Where the hash is at hand already, set Hash instead.
 func KeyOf(callID []byte) Key { return Key{Hash: xxhash.Sum64(callID)} }
 
-// Picks is an ordered failover list: 48 bytes without pointers, made to live in the transaction record. Select fills it;
-// NextTarget hands out every entry, the first choice included. The zero value is an empty list.
+// Picks is an ordered failover list: 48 bytes without pointers, made to live in the transaction
+// record. Select fills it; NextTarget hands out every entry, the first choice included. The zero
+// value is an empty list.
 type Picks struct {
 	Set   uint32           // set id it was picked from
 	N     uint8            // entries in UID
@@ -56,9 +61,11 @@ func (p *Picks) Has(uid uint16) bool { return slices.Contains(p.UID[:p.N], uid) 
 // pickDefault marks the last entry as the set's default, which is tried even when it is inactive.
 const pickDefault = 1
 
-// Select chooses from a set by an algorithm and writes the targets to try, best first, into p. limit caps the list, first
-// choice included; 0 means MaxPicks, 1 no failover (what the dispatcher module does unless its flags have 2). False: the set does not exist, the algorithm is not available (Validate
-// says so at start-up) or nothing in the set may be used. It does not allocate, and may be called from any shard.
+// Select chooses from a set by an algorithm and writes the targets to try, best first, into p.
+// limit caps the list, first choice included; 0 means MaxPicks, 1 no failover (what the dispatcher
+// module does unless its flags have 2). False: the set does not exist, the algorithm is not
+// available (Validate says so at start-up) or nothing in the set may be used. It does not allocate,
+// and may be called from any shard.
 func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool {
 	*p = Picks{Set: uint32(set)}
 	s := tb.sets[set]
@@ -91,9 +98,9 @@ func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool
 	return p.N > 0
 }
 
-// NextTarget returns the next target to try and moves on, or nil when the list is used up. The state is looked at again, so a
-// target that went down since Select, or left the table, is passed over. The set's default is returned even when inactive:
-// there is nothing left to lose.
+// NextTarget returns the next target to try and moves on, or nil when the list is used up. The
+// state is looked at again, so a target that went down since Select, or left the table, is passed
+// over. The set's default is returned even when inactive: there is nothing left to lose.
 func (p *Picks) NextTarget(tb *Table) *Target {
 	for p.Next < p.N {
 		i := p.Next
@@ -140,8 +147,9 @@ func (p *Picks) addFrom(uids []uint16, start, limit int) {
 	}
 }
 
-// turn is algorithm 9: the k-th call takes position k·step of the running sum. The targets to try after it are in rendezvous order
-// for k, so that a target that fails passes its calls on in proportion too.
+// turn is algorithm 9: the k-th call takes position k·step of the running sum. The targets to try
+// after it are in rendezvous order for k, so that a target that fails passes its calls on in
+// proportion too.
 func (pl *plan) turn(k uint64, limit int, p *Picks) {
 	sum := pl.ends[len(pl.ends)-1]
 	first := pl.uids[pl.find(k%sum*pl.step%sum)]
@@ -150,7 +158,8 @@ func (pl *plan) turn(k uint64, limit int, p *Picks) {
 		return
 	}
 	pl.rendezvous(mix(k), limit, p)
-	// Put it in front. What moves back fills the place it had, or in a list that was cut before it pushes out the last one.
+	// Put it in front. What moves back fills the place it had, or in a list that was cut before it
+	// pushes out the last one.
 	carry := first
 	for i, uid := range p.UID[:p.N] {
 		p.UID[i] = carry

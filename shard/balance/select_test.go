@@ -32,7 +32,8 @@ func at(t *testing.T, tb *Table, n int) *Target {
 	return nil
 }
 
-// Serial and round robin, with targets out and with a default. down lists the addresses' last numbers that are inactive.
+// Serial and round robin, with targets out and with a default. down lists the addresses' last
+// numbers that are inactive.
 func TestPriorityAndRoundRobin(t *testing.T) {
 	const four = "1 sip:10.0.0.1\n1 sip:10.0.0.2\n1 sip:10.0.0.3\n1 sip:10.0.0.4"
 	f := func(a Algorithm, cfg Config, limit int, down string, want ...string) {
@@ -54,7 +55,8 @@ func TestPriorityAndRoundRobin(t *testing.T) {
 	f(Priority, Config{}, 0, "1234", "none")
 	f(Priority, Config{UseDefault: true}, 0, "", "4 3 2 1")
 	f(Priority, Config{UseDefault: true}, 2, "", "4 3")
-	f(Priority, Config{UseDefault: true}, 0, "1", "4 3 2 1") // the default is tried although inactive
+	// the default is tried although inactive
+	f(Priority, Config{UseDefault: true}, 0, "1", "4 3 2 1")
 	f(Priority, Config{UseDefault: true}, 0, "1234", "1")
 	f(RoundRobin, Config{}, 0, "", "4 3 2 1", "3 2 1 4", "2 1 4 3", "1 4 3 2", "4 3 2 1")
 	f(RoundRobin, Config{}, 1, "3", "4", "2", "1", "4")
@@ -77,7 +79,8 @@ func TestSelectNothing(t *testing.T) {
 	}
 }
 
-// NextTarget looks again: what went down or away since Select is passed over, and what came back is not.
+// NextTarget looks again: what went down or away since Select is passed over, and what came back is
+// not.
 func TestNextTargetLooksAgain(t *testing.T) {
 	tb := mustParse(t, nTargets(5, ""), Config{}, nil)
 	var p Picks

@@ -10,29 +10,35 @@ import (
 
 // Set is one destination set of a Table.
 type Set struct {
-	ID      int
-	Targets []*Target // in the order of selection: priority descending, equal priorities in reverse file order; not to be changed
+	ID int
+	// in the order of selection: priority descending, equal priorities in reverse file order; not
+	// to be changed
+	Targets []*Target
 
 	useDefault bool
 	turns      *turns
 
-	// equalWeights: all weights above 0 are the same. It belongs to the set and not to the plan, since scores with and without
-	// weights may differ in the order of near ties, and a target that goes down must not move another's calls.
+	// equalWeights: all weights above 0 are the same. It belongs to the set and not to the plan,
+	// since scores with and without weights may differ in the order of near ties, and a target that
+	// goes down must not move another's calls.
 	equalWeights bool
 
 	plan atomic.Pointer[plan] // partner: turns.gen
 }
 
-// plan is what selection needs of the usable targets, computed when their usability changes rather than at each call. It is
-// immutable. A selection may use a plan that a state change has just outdated; NextTarget looks at the state again.
+// plan is what selection needs of the usable targets, computed when their usability changes rather
+// than at each call. It is immutable. A selection may use a plan that a state change has just
+// outdated; NextTarget looks at the state again.
 type plan struct {
-	gen      uint32
-	equal    bool   // all weights are the same, those of unusable targets included: see Set.equalWeights
+	gen uint32
+	// all weights are the same, those of unusable targets included: see Set.equalWeights
+	equal    bool
 	fallback uint16 // UID of the default target, 0: none
 
 	usable []uint16 // UIDs in set order, the default aside
 
-	// The rest is for algorithms 0 and 9: the usable targets with a weight (all with weight 1 if none has one).
+	// The rest is for algorithms 0 and 9: the usable targets with a weight (all with weight 1 if
+	// none has one).
 	uids  []uint16
 	seeds []uint64
 	inv   []float64 // 1/weight
@@ -50,8 +56,8 @@ func (s *Set) current() *plan {
 	return s.rebuild()
 }
 
-// Slow path: after a target went up or down. Several shards may do it at once; their plans are equal or the generation of
-// the older one no longer matches.
+// Slow path: after a target went up or down. Several shards may do it at once; their plans are
+// equal or the generation of the older one no longer matches.
 //
 //	shard A (target goes down)          shard B (selects)
 //	word = I
@@ -60,7 +66,8 @@ func (s *Set) current() *plan {
 //	gen = g+1                           stores plan g, without the target
 //	                                    next call: g ≠ g+1, rebuilds the same plan
 //
-// The generation is read before the words, and bumped after the change: a plan can be built once too often, never too rarely.
+// The generation is read before the words, and bumped after the change: a plan can be built once
+// too often, never too rarely.
 func (s *Set) rebuild() *plan {
 	pl := &plan{gen: s.turns.gen.Load()}
 	targets := s.Targets
@@ -113,10 +120,11 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// stride picks a step with no divisor in common with sum, so that k·step mod sum visits every position once in sum turns
-// (exact), and near the golden section of it, so that it visits every stretch evenly (smooth). How evenly depends on the
-// continued fraction of step/sum: the smaller its largest term the better (Kuipers and Niederreiter 1974, chapter 2), hence the best
-// of the steps around the golden section is taken.
+// stride picks a step with no divisor in common with sum, so that k·step mod sum visits every
+// position once in sum turns (exact), and near the golden section of it, so that it visits every
+// stretch evenly (smooth). How evenly depends on the continued fraction of step/sum: the smaller
+// its largest term the better (Kuipers and Niederreiter 1974, chapter 2), hence the best of the
+// steps around the golden section is taken.
 func stride(sum uint64) uint64 {
 	if sum < 3 {
 		return 1
@@ -136,7 +144,8 @@ func stride(sum uint64) uint64 {
 	return best
 }
 
-// largestTerm returns the largest term of the continued fraction of a/b, or b if they have a common divisor.
+// largestTerm returns the largest term of the continued fraction of a/b, or b if they have a common
+// divisor.
 func largestTerm(a, b uint64) uint64 {
 	whole := b
 	largest := uint64(0)
@@ -164,7 +173,8 @@ func (s *Set) haveEqualWeights() bool {
 	return true
 }
 
-// mixedWeights warns when only some targets have a weight: Kamailio counts the others as 0, and gives what lacks to 100 to the last.
+// mixedWeights warns when only some targets have a weight: Kamailio counts the others as 0, and
+// gives what lacks to 100 to the last.
 func (s *Set) mixedWeights() string {
 	with, without := -1, -1
 	for i, t := range s.Targets {
@@ -181,8 +191,8 @@ func (s *Set) mixedWeights() string {
 		s.ID, s.Targets[without].URI, s.Targets[with].URI, s.Targets[with].Attrs.Weight)
 }
 
-// Validate tells at start-up whether Select can do what the routing program asks for; set -1 means a set not known before
-// the call. The message is for the operator, without position.
+// Validate tells at start-up whether Select can do what the routing program asks for; set -1 means
+// a set not known before the call. The message is for the operator, without position.
 func (tb *Table) Validate(set int, a Algorithm) error {
 	if !a.Available() {
 		return &UnavailableError{a}

@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// State is the flags word of a target: the bits of the file's third column and of `dispatcher.list`.
+// State is the flags word of a target: the bits of the file's third column and of
+// `dispatcher.list`.
 type State uint32
 
 // The bits of a State. Values are Kamailio's.
@@ -16,17 +17,20 @@ const (
 	Probing                    // to be probed, in modes 0, 2 and 3
 	NoDNS                      // its host name is not resolved at load
 	NoPing                     // never probed
-	lost                       // Inactive by observation, not by anybody's order: comes back without one
-	unfit                      // lost because probes failed: no call brings it back, probes do
+	// Inactive by observation, not by anybody's order: comes back without one
+	lost
+	unfit // lost because probes failed: no call brings it back, probes do
 
 	// StateMask is every bit a file or an operator may set.
 	StateMask = Inactive | Trying | Disabled | Probing | NoDNS | NoPing
 )
 
-// Usable reports whether selection may choose a target in this state (semantics of Kamailio: neither Inactive nor Disabled).
+// Usable reports whether selection may choose a target in this state (semantics of Kamailio:
+// neither Inactive nor Disabled).
 func (s State) Usable() bool { return s&(Inactive|Disabled) == 0 }
 
-// Lost reports whether the target is inactive because calls or probes failed, as opposed to by order.
+// Lost reports whether the target is inactive because calls or probes failed, as opposed to by
+// order.
 func (s State) Lost() bool { return s&lost != 0 }
 
 // String gives the two letters of `dispatcher.list`: I, D, T or A, then P, N or X.
@@ -49,7 +53,8 @@ func (s State) String() string {
 	return string(b[:])
 }
 
-// Event says what a report changed for selection. The caller raises event_route[dispatcher:dst-down] or dst-up.
+// Event says what a report changed for selection. The caller raises
+// event_route[dispatcher:dst-down] or dst-up.
 type Event uint8
 
 // The events.
@@ -103,24 +108,29 @@ func (w word) with(k kind, count uint32) word { return w&^(countMask<<k) | word(
 // flagged is w with other flags.
 func (w word) flagged(s State) word { return w&^0xff | word(s) }
 
-// plainMask selects what makes a state other than "active, nothing counted". Probing, NoDNS and NoPing do not matter for that.
+// plainMask selects what makes a state other than "active, nothing counted". Probing, NoDNS and
+// NoPing do not matter for that.
 const plainMask = ^uint64(Probing | NoDNS | NoPing)
 
-// live is what changes about a target. All snapshots that hold the target share it, and all shards write to it. The first
-// words are what calls touch; the padding keeps them off the cache lines of other targets.
+// live is what changes about a target. All snapshots that hold the target share it, and all shards
+// write to it. The first words are what calls touch; the padding keeps them off the cache lines of
+// other targets.
 //
-// calmMs is the millisecond in which a response was last booked on the plain active target: another one in the same
-// millisecond has nothing to add. Who takes the target out of the plain state resets it.
+// calmMs is the millisecond in which a response was last booked on the plain active target: another
+// one in the same millisecond has nothing to add. Who takes the target out of the plain state
+// resets it.
 //
 //	shard A (failure)           shard B (response)
 //	                            word is plain
 //	word = T, calmMs = never
 //	                            calmMs = now
 //
-// Then the responses of this one millisecond are not booked and the target is T until the next one. Nothing else depends on it.
+// Then the responses of this one millisecond are not booked and the target is T until the next one.
+// Nothing else depends on it.
 //
-// changedMs is when the target was taken out or put back last, or somebody ordered a state: what was sent up to then says nothing
-// about the target since. It is stored before the word, and read behind it:
+// changedMs is when the target was taken out or put back last, or somebody ordered a state: what
+// was sent up to then says nothing about the target since. It is stored before the word, and read
+// behind it:
 //
 //	shard A (failure)           shard B (response to an old call)
 //	changedMs = now
@@ -140,14 +150,16 @@ type live struct {
 	latency latencyCell // 64 bytes
 }
 
-// turns is what changes about a set: a counter for each algorithm that takes turns, and the generation of its targets' usability.
-// Counters are written at each call and gen is read at each call, hence they do not share a cache line.
+// turns is what changes about a set: a counter for each algorithm that takes turns, and the
+// generation of its targets' usability. Counters are written at each call and gen is read at each
+// call, hence they do not share a cache line.
 type turns struct {
 	_   [64]byte
 	rr  atomic.Uint64 // algorithm 4: calls so far
 	wrr atomic.Uint64 // algorithm 9: calls so far
 	_   [112]byte     // two lines: the second is prefetched with the first
-	gen atomic.Uint32 // bumped after a target's Inactive or Disabled changed; partner: Set.current, Set.rebuild
+	// bumped after a target's Inactive or Disabled changed; partner: Set.current, Set.rebuild
+	gen atomic.Uint32
 	_   [60]byte
 }
 
@@ -164,7 +176,8 @@ func newLive(t *Target, tu *turns) *live {
 // never is before any clock.
 const never = math.MinInt64
 
-// swap replaces old by new and reports what that means to selection; ok is false when another shard was faster.
+// swap replaces old by new and reports what that means to selection; ok is false when another shard
+// was faster.
 func (l *live) swap(old, new word, nowMs int64) (ev Event, ok bool) {
 	if old == new {
 		return NoEvent, true
@@ -201,11 +214,12 @@ func (t *Target) Count() int {
 	return int(max(w.count(ofProbe), w.count(ofCall)))
 }
 
-// LastResponseMs returns when anything was last heard from the target, on the clock given to Success; math.MinInt64: never.
+// LastResponseMs returns when anything was last heard from the target, on the clock given to
+// Success; math.MinInt64: never.
 func (t *Target) LastResponseMs() int64 { return t.live.lastMs.Load() }
 
-// Fail reports that a call sent at sentMs failed at the target for certain: an ICMP error, a refused or broken connection, a send
-// error. Use FailTimeout for mere silence.
+// Fail reports that a call sent at sentMs failed at the target for certain: an ICMP error, a
+// refused or broken connection, a send error. Use FailTimeout for mere silence.
 func (t *Target) Fail(sentMs, nowMs int64) Event { return t.failed(ofCall, sentMs, nowMs) }
 
 // ProbeFail reports that a probe sent at sentMs was not answered, or not well.
@@ -243,9 +257,10 @@ func (t *Target) afterFailure(w word, k kind) word {
 	return makeWord(s, 0, 0)
 }
 
-// FailTimeout reports that a call sent at sentMs got no response at all. It counts only if nothing was heard from the target
-// since then: a target that answers others is alive, and one lost datagram or one request it does not like must not take it
-// out. A response in the same millisecond counts as heard.
+// FailTimeout reports that a call sent at sentMs got no response at all. It counts only if nothing
+// was heard from the target since then: a target that answers others is alive, and one lost
+// datagram or one request it does not like must not take it out. A response in the same millisecond
+// counts as heard.
 func (t *Target) FailTimeout(sentMs, nowMs int64) Event {
 	if t.live.lastMs.Load() >= sentMs {
 		return NoEvent

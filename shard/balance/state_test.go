@@ -54,7 +54,8 @@ func run(t *testing.T, x *Target, events string) string {
 	return strings.TrimSpace(out + " " + strings.Join(fired, " "))
 }
 
-// The transition table of the dispatcher, thresholds 1 and 1, then 3 and 2. flags is the file's column.
+// The transition table of the dispatcher, thresholds 1 and 1, then 3 and 2. flags is the file's
+// column.
 func TestTransitions(t *testing.T) {
 	cfg := Config{}
 	f := func(flags, events, want string) {

@@ -7,7 +7,8 @@ var _ = [1]struct{}{}[uint8(UDP)-uint8(netio.UDP)|uint8(TCP)-uint8(netio.TCP)|ui
 
 // Target is one line of the file. It is read-only after Parse except for its live state.
 type Target struct {
-	UID       uint16     // names the target in Picks and probes; 1-65535; the same in every snapshot that holds it
+	// names the target in Picks and probes; 1-65535; the same in every snapshot that holds it
+	UID       uint16
 	SetID     int        // the set it belongs to; the same URI in two sets is two targets
 	URI       string     // as written; goes into Request-URI or the next hop
 	Secure    bool       // scheme is sips
@@ -22,10 +23,11 @@ type Target struct {
 	Flags     State      // third column as written; State is what holds now
 	Line      int        // in the file, from 1
 
-	PingTransport     Transport // of PingAddr
-	params            string    // URI parameters other than transport, each with its semicolon
-	identity          string    // set, URI, socket: what makes it the same target after a reload
-	seed              uint64    // of rendezvous hashing; from URI and socket alone, so that all nodes agree
+	PingTransport Transport // of PingAddr
+	params        string    // URI parameters other than transport, each with its semicolon
+	identity      string    // set, URI, socket: what makes it the same target after a reload
+	// of rendezvous hashing; from URI and socket alone, so that all nodes agree
+	seed              uint64
 	probingThreshold  uint32
 	inactiveThreshold uint32
 	live              *live
@@ -44,7 +46,8 @@ const (
 	SCTP
 )
 
-// proto is the transport as an Addr has it. For SCTP, which no listener serves, it is UDP: package shard refuses the target.
+// proto is the transport as an Addr has it. For SCTP, which no listener serves, it is UDP: package
+// shard refuses the target.
 func (t Transport) proto() netio.Proto {
 	if t > WSS {
 		return netio.UDP
@@ -76,7 +79,8 @@ type Attrs struct {
 	OCRate     int    // initial rate of loss, per cent
 	CC         int    // congestion control, 0 or 1 (algorithm 11)
 
-	// ConnectTimeoutMs and SendTimeoutMs are this target's own tcp_connect_timeout and tcp_send_timeout; 0: those of the core. Attributes of ours, Kamailio passes over them.
+	// ConnectTimeoutMs and SendTimeoutMs are this target's own tcp_connect_timeout and
+	// tcp_send_timeout; 0: those of the core. Attributes of ours, Kamailio passes over them.
 	ConnectTimeoutMs, SendTimeoutMs int
 
 	proxy *Target // OBProxy taken apart

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// setURI takes a destination URI apart into t. On failure at is the offset in s of what is wrong and advice says what to write.
-// The grammar is RFC 3261 §25.1 without what a destination cannot have: headers (§19.1.2 forbids them in a Request-URI),
-// angle brackets, a method parameter. It is not the parser package's: that one reads packets, and answers with a
-// reason to count; an operator wants a column and advice.
+// setURI takes a destination URI apart into t. On failure at is the offset in s of what is wrong
+// and advice says what to write. The grammar is RFC 3261 §25.1 without what a destination cannot
+// have: headers (§19.1.2 forbids them in a Request-URI), angle brackets, a method parameter. It is
+// not the parser package's: that one reads packets, and answers with a reason to count; an operator
+// wants a column and advice.
 func (t *Target) setURI(s string) (at int, advice string) {
 	scheme, rest, found := strings.Cut(s, ":")
 	switch {
@@ -117,7 +118,8 @@ func (t *Target) setHostPort(s string) (at int, advice string) {
 	return 0, ""
 }
 
-// checkHost accepts an IPv4 address or a host name (RFC 3261 §25.1, and the underscore that real names carry).
+// checkHost accepts an IPv4 address or a host name (RFC 3261 §25.1, and the underscore that real
+// names carry).
 func checkHost(host string) (at int, advice string) {
 	if host == "" {
 		return 0, "the host is missing: write sip:host or sip:host:port"
@@ -133,7 +135,8 @@ func checkHost(host string) (at int, advice string) {
 			return i, quote(host[i:i+1]) + " cannot stand in a host name"
 		}
 	}
-	// A name whose last label is a number is meant as an address (RFC 3261 §25.1: toplabel begins with a letter).
+	// A name whose last label is a number is meant as an address (RFC 3261 §25.1: toplabel begins
+	// with a letter).
 	last := strings.TrimSuffix(host, ".")
 	last = last[strings.LastIndexByte(last, '.')+1:]
 	if last == "" {

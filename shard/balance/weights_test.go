@@ -33,7 +33,8 @@ func TestWeightZero(t *testing.T) {
 	}
 }
 
-// Algorithm 9 is exact in every window, and smooth: no target is ever further than a few calls from its share.
+// Algorithm 9 is exact in every window, and smooth: no target is ever further than a few calls from
+// its share.
 func TestWeightsExactAndSmooth(t *testing.T) {
 	f := func(maxOff float64, weights ...int) {
 		t.Helper()
@@ -123,7 +124,8 @@ func isPrime(n int) bool {
 	return true
 }
 
-// An inactive target's share goes to the others in proportion, exactly; so does the second choice, nearly.
+// An inactive target's share goes to the others in proportion, exactly; so does the second choice,
+// nearly.
 func TestWeightsWithoutATarget(t *testing.T) {
 	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=50\n1 sip:10.0.0.2 0 0 weight=30\n1 sip:10.0.0.3 0 0 weight=20", Config{}, nil)
 	at(t, tb, 1).SetState(Inactive, 1)

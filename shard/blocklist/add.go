@@ -11,13 +11,15 @@ import (
 // Cause is why and for how long a destination is listed.
 type Cause struct {
 	Reasons Reason
-	Ignore  Reason        // the message's mask, blst_set_ignore or blst_rpl_set_ignore: reasons that do not list
-	TTL     time.Duration // 0: dst_blacklist_expire
-	Owner   string        // who says so, OwnerBytes at most
+	// the message's mask, blst_set_ignore or blst_rpl_set_ignore: reasons that do not list
+	Ignore Reason
+	TTL    time.Duration // 0: dst_blacklist_expire
+	Owner  string        // who says so, OwnerBytes at most
 }
 
-// Add lists addr, or extends the entry there is: flags are added, the expiry is now + TTL even if that is sooner. It never waits, so it is
-// what shards call: Busy says that the lock was not free, and nothing was done.
+// Add lists addr, or extends the entry there is: flags are added, the expiry is now + TTL even if
+// that is sooner. It never waits, so it is what shards call: Busy says that the lock was not free,
+// and nothing was done.
 func (t *Table) Add(proto netio.Proto, addr *netio.Addr, c Cause, nowMs int64) Verdict {
 	if v, done := t.refuse(proto, addr, &c, c.Ignore|t.ignored(proto)); done {
 		return v
@@ -29,8 +31,8 @@ func (t *Table) Add(proto netio.Proto, addr *netio.Addr, c Cause, nowMs int64) V
 	return t.add(proto, addr, &c, nowMs, sweepBuckets)
 }
 
-// AddWaiting is Add for operators: it waits for the lock, looks through the whole of a full table, and takes the operator at their word:
-// of the masks only c.Ignore counts.
+// AddWaiting is Add for operators: it waits for the lock, looks through the whole of a full table,
+// and takes the operator at their word: of the masks only c.Ignore counts.
 func (t *Table) AddWaiting(proto netio.Proto, addr *netio.Addr, c Cause, nowMs int64) Verdict {
 	if v, done := t.refuse(proto, addr, &c, c.Ignore); done {
 		return v
@@ -115,7 +117,8 @@ func (t *Table) exact(b *Bucket, k *key) (found *Node, length int) {
 	return found, length
 }
 
-// renew extends an entry: the owner into the half that does not count, then one store for all of it.
+// renew extends an entry: the owner into the half that does not count, then one store for all of
+// it.
 func (t *Table) renew(n *Node, r Reason, expires int64, owner uint64) {
 	version := lifeVersion(n.life) + 1
 	r |= lifeReasons(n.life)
@@ -129,7 +132,8 @@ func (t *Table) link(b *Bucket, k *key, r Reason, expires, sinceMs int64, owner 
 	link := t.root.free
 	n := t.node(link)
 	t.root.free = n.next
-	// Atomics, for a reader may still stand on the node from its life before, and must only find it changed, not torn words.
+	// Atomics, for a reader may still stand on the node from its life before, and must only find it
+	// changed, not torn words.
 	atomic.StoreUint64(&n.ip[0], k.ip[0])
 	atomic.StoreUint64(&n.ip[1], k.ip[1])
 	atomic.StoreUint64(&n.key, k.word)

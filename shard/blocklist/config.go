@@ -27,16 +27,22 @@ const protos = int(netio.WSS) + 1
 
 // Config is what an operator chooses. Every name may be spelled with blacklist or blocklist.
 type Config struct {
-	Init       bool           // dst_blacklist_init; false: no memory is taken and Use cannot be switched on
-	Use        bool           // use_dst_blacklist, the switch
-	Expire     time.Duration  // dst_blacklist_expire, dst_blacklist_ttl: life of an entry; 1 ms to MaxTTL
-	MemBytes   int            // dst_blacklist_mem in bytes (the file has KB): cap of the entries; EntryBytes+1 to MaxMemBytes
-	GCInterval time.Duration  // dst_blacklist_gc_interval; 0: no GC
-	IMask      [protos]Reason // dst_blacklist_udp_imask and so on: reasons that do not list, by netio.Proto
-	ICMP       bool           // dst_blacklist_icmp: reason ICMP lists; ours, Kamailio knows no such entries
+	// dst_blacklist_init; false: no memory is taken and Use cannot be switched on
+	Init bool
+	Use  bool // use_dst_blacklist, the switch
+	// dst_blacklist_expire, dst_blacklist_ttl: life of an entry; 1 ms to MaxTTL
+	Expire time.Duration
+	// dst_blacklist_mem in bytes (the file has KB): cap of the entries; EntryBytes+1 to MaxMemBytes
+	MemBytes   int
+	GCInterval time.Duration // dst_blacklist_gc_interval; 0: no GC
+	// dst_blacklist_udp_imask and so on: reasons that do not list, by netio.Proto
+	IMask [protos]Reason
+	// dst_blacklist_icmp: reason ICMP lists; ours, Kamailio knows no such entries
+	ICMP bool
 
-	Use503                 bool          // tm's blst_503
-	Def503, Min503, Max503 time.Duration // blst_503_def_timeout (0: none without Retry-After), _min_timeout, _max_timeout; 0 to MaxTTL
+	Use503 bool // tm's blst_503
+	// blst_503_def_timeout (0: none without Retry-After), _min_timeout, _max_timeout; 0 to MaxTTL
+	Def503, Min503, Max503 time.Duration
 
 	MethodsAdd    uint32 // tm's blst_methods_add: whose timeout lists
 	MethodsLookup uint32 // tm's blst_methods_lookup: what is checked before sending
@@ -127,9 +133,10 @@ func (t *Table) Settings() Config {
 	return c
 }
 
-// Apply makes c count from now on, while shards work: everything but Init and GCInterval, which are fixed at start. MemBytes may
-// not exceed what New was given, for that is what memory there is. Entries beyond a smaller MemBytes live until they end.
-// Readers may see some of the new values before others.
+// Apply makes c count from now on, while shards work: everything but Init and GCInterval, which are
+// fixed at start. MemBytes may not exceed what New was given, for that is what memory there is.
+// Entries beyond a smaller MemBytes live until they end. Readers may see some of the new values
+// before others.
 func (t *Table) Apply(c Config) error {
 	switch {
 	case c.Use && t.root == nil:
@@ -160,18 +167,21 @@ func (t *Table) Enable(on bool) error {
 // Enabled tells whether the switch is on.
 func (t *Table) Enabled() bool { return t.settings.use.Load() }
 
-// ListsTimeout tells whether a timeout of a request of this method, a Method bit, lists its destination.
+// ListsTimeout tells whether a timeout of a request of this method, a Method bit, lists its
+// destination.
 func (t *Table) ListsTimeout(method uint32) bool {
 	return t.Enabled() && t.settings.methodsAdd.Load()&method != 0
 }
 
-// Checks tells whether a new branch of this method, a Method bit, is to be looked up before it is sent.
+// Checks tells whether a new branch of this method, a Method bit, is to be looked up before it is
+// sent.
 func (t *Table) Checks(method uint32) bool {
 	return t.Enabled() && t.settings.methodsLookup.Load()&method != 0
 }
 
-// TTL503 is for how long the source of a 503 is listed. With a Retry-After (present, in seconds) that, within blst_503_min_timeout
-// and _max_timeout; else blst_503_def_timeout. False: not at all, since blst_503 is off or the time is 0.
+// TTL503 is for how long the source of a 503 is listed. With a Retry-After (present, in seconds)
+// that, within blst_503_min_timeout and _max_timeout; else blst_503_def_timeout. False: not at all,
+// since blst_503 is off or the time is 0.
 func (t *Table) TTL503(retryAfter int64, present bool) (ttl time.Duration, ok bool) {
 	s := &t.settings
 	if !s.use503.Load() || !s.use.Load() {

@@ -1,8 +1,9 @@
-// Package blocklist remembers destinations that did not answer, so that nobody waits for them again soon: Kamailio's destination
-// blacklist (dst_blocklist, before 5.5 dst_blacklist). It stands beside step 5 of a packet's journey, which asks it before it sends.
+// Package blocklist remembers destinations that did not answer, so that nobody waits for them again
+// soon: Kamailio's destination blacklist (dst_blocklist, before 5.5 dst_blacklist). It stands
+// beside step 5 of a packet's journey, which asks it before it sends.
 //
-// The table is one slot of the arena's shared slab, common to all shards and of fixed size; entries are keyed by (protocol or any,
-// IP address, port) and end by themselves.
+// The table is one slot of the arena's shared slab, common to all shards and of fixed size; entries
+// are keyed by (protocol or any, IP address, port) and end by themselves.
 //
 // # Ownership
 //
@@ -13,12 +14,14 @@
 //	Delete, DeleteAll
 //	Settings, Stats    anybody, atomics
 //
-// Times are milliseconds of one clock, the callers': the same for every shard, for operators, and for the process that adopts the table
-// (the wall clock, or CLOCK_MONOTONIC while the machine runs).
+// Times are milliseconds of one clock, the callers': the same for every shard, for operators, and
+// for the process that adopts the table (the wall clock, or CLOCK_MONOTONIC while the machine
+// runs).
 //
 // # How readers and writers meet
 //
-// Writers hold Root.lock. A reader holds nothing and follows a bucket's chain, whose every change is one store:
+// Writers hold Root.lock. A reader holds nothing and follows a bucket's chain, whose every change
+// is one store:
 //
 //	writer                                         what a reader on its way sees
 //	add:    fill a node nobody can reach,          nothing
@@ -29,13 +32,15 @@
 //	        bucket.gen++                           from here on the node may be used anew:
 //	        node.next = free list                  whoever read gen before walks once more
 //
-// A reader that finds gen as it was has met only nodes of this bucket, each whole. One that is overtaken lookTries times
-// answers "not listed", counted: sending once more to a dead destination is what would happen without the table.
+// A reader that finds gen as it was has met only nodes of this bucket, each whole. One that is
+// overtaken lookTries times answers "not listed", counted: sending once more to a dead destination
+// is what would happen without the table.
 //
 // # What kill -9 leaves behind
 //
-// A node counts while its life word is not 0: stored last by add, first by delete. Chains, the free list and the counts are
-// rebuilt from the nodes by New, which adopts the table it finds in a recovered arena.
+// A node counts while its life word is not 0: stored last by add, first by delete. Chains, the free
+// list and the counts are rebuilt from the nodes by New, which adopts the table it finds in a
+// recovered arena.
 //
 // # When not to use it
 //

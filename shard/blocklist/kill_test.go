@@ -93,7 +93,8 @@ func victim() {
 	select {}
 }
 
-// TestKill kills a process at any instant, again and again over one arena: no entry torn, none lost to the books, the lock free.
+// TestKill kills a process at any instant, again and again over one arena: no entry torn, none lost
+// to the books, the lock free.
 func TestKill(t *testing.T) {
 	a, err := shm.Create(shm.Config{Bytes: 4 << 20, Shards: 1, Layout: layout()})
 	if err != nil {
@@ -152,7 +153,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d entries judged", entries)
 }
 
-// TestAdopt: the next process has the entries; with another size it has them too; without the table the memory comes back.
+// TestAdopt: the next process has the entries; with another size it has them too; without the table
+// the memory comes back.
 func TestAdopt(t *testing.T) {
 	a := testArena(t)
 	empty := a.Shared().UsedBytes()

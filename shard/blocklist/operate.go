@@ -6,8 +6,9 @@ import (
 	"viaduct/netio"
 )
 
-// View copies entries that have not ended, networks last, into out, beginning at cursor, and says how many, and where to go on; 0 begins, and 0 means
-// that was all. What is added or deleted between two calls may be in the view or not.
+// View copies entries that have not ended, networks last, into out, beginning at cursor, and says
+// how many, and where to go on; 0 begins, and 0 means that was all. What is added or deleted
+// between two calls may be in the view or not.
 func (t *Table) View(cursor uint32, nowMs int64, out []Entry) (n int, next uint32) {
 	if t.root == nil {
 		return 0, 0
@@ -39,8 +40,8 @@ func (t *Table) viewSome(cursor uint32, nowMs int64, out []Entry, n int) (int, u
 	return n, cursor
 }
 
-// Delete takes one entry out, a permanent one too: the one with exactly this protocol, AnyProto being one of its own. False: there is
-// none.
+// Delete takes one entry out, a permanent one too: the one with exactly this protocol, AnyProto
+// being one of its own. False: there is none.
 func (t *Table) Delete(proto netio.Proto, addr *netio.Addr) bool {
 	if t.root == nil {
 		return false

@@ -21,7 +21,8 @@ func TestPermanentAndDelete(t *testing.T) {
 	if used, _ := table.MemInfo(); used != EntryBytes {
 		t.Errorf("%d bytes used after GC", used)
 	}
-	table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: time.Second}, 0) // listed again, it stays permanent
+	// listed again, it stays permanent
+	table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: time.Second}, 0)
 	if !table.Listed(netio.UDP, x, 1<<40) {
 		t.Error("permanent ended after it was listed again")
 	}

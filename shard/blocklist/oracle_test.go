@@ -60,8 +60,8 @@ func (o *oracle) listed(k oracleKey, nowMs int64) bool {
 	return false
 }
 
-// FuzzOracle: any sequence of operations has the same verdicts on the table and on a map. Three bytes an operation: what, on which of 48
-// keys, an argument.
+// FuzzOracle: any sequence of operations has the same verdicts on the table and on a map. Three
+// bytes an operation: what, on which of 48 keys, an argument.
 func FuzzOracle(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 0, 2, 9, 1, 1, 0, 5, 0, 200, 1, 1, 0, 2, 2, 0, 0, 1, 0x80, 3, 0, 0, 1, 1, 0})
 	f.Add([]byte{0, 1, 1, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0, 6, 1, 0, 7, 1, 5, 0, 255, 0, 8, 1, 4, 0, 0, 6, 0, 0, 1, 8, 0})

@@ -14,8 +14,8 @@ import (
 	"viaduct/netio"
 )
 
-// The race detector does not see the arena. So entries carry their own proof: since, owner and expiry follow from the address, and
-// an address takes only some of the ports.
+// The race detector does not see the arena. So entries carry their own proof: since, owner and
+// expiry follow from the address, and an address takes only some of the ports.
 
 // proofAddr is address i of few, so that buckets are shared and slots used anew all the time.
 func proofAddr(i uint32) *netio.Addr {
@@ -88,7 +88,8 @@ func proofStep(t *Table, rng *rand.Rand, addrs uint32) {
 	}
 }
 
-// checkBooks counts every node once, in a chain or in the free list. Nobody else may work on the table.
+// checkBooks counts every node once, in a chain or in the free list. Nobody else may work on the
+// table.
 func checkBooks(t *Table) error {
 	seen := make([]bool, t.root.Slots+1)
 	count := func(link uint32) error {
@@ -191,7 +192,8 @@ func TestReadersAndWriters(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	for end := time.Now().Add(10 * time.Second); hits.Load() == 0 && time.Now().Before(end); { // on a loaded machine readers may not have run
+	// on a loaded machine readers may not have run
+	for end := time.Now().Add(10 * time.Second); hits.Load() == 0 && time.Now().Before(end); {
 		table.Add(netio.UDP, proofAddr(1), Cause{Reasons: Timeout, TTL: proofTTL(true), Owner: proofOwner(proofAddr(1), true)}, proofSince(proofAddr(1)))
 		time.Sleep(time.Millisecond)
 	}
@@ -238,7 +240,8 @@ func TestStableEntryIsAlwaysFound(t *testing.T) {
 	}
 }
 
-// An entry listed anew while it is copied is copied again: a copy under another life word says that it is worth nothing.
+// An entry listed anew while it is copied is copied again: a copy under another life word says that
+// it is worth nothing.
 func TestCopyOfRenewedEntry(t *testing.T) {
 	table := testTable(t, nil)
 	x := addr("203.0.113.1:5060")

@@ -11,10 +11,11 @@ type Reason uint8
 
 // The reasons of Kamailio's dst_blocklist.h.
 const (
-	IPv6       Reason = 0x01 // the address is IPv6; set by Add itself
-	SendError  Reason = 0x02 // a send failed, or timed out on an established connection
-	Connect    Reason = 0x04 // connect refused, unreachable, timed out
-	ICMP       Reason = 0x08 // an ICMP error came back; Kamailio defines it and never sets it, hence Config.ICMP
+	IPv6      Reason = 0x01 // the address is IPv6; set by Add itself
+	SendError Reason = 0x02 // a send failed, or timed out on an established connection
+	Connect   Reason = 0x04 // connect refused, unreachable, timed out
+	// an ICMP error came back; Kamailio defines it and never sets it, hence Config.ICMP
+	ICMP       Reason = 0x08
 	Timeout    Reason = 0x10 // no response at all to a stateful request
 	Busy503    Reason = 0x20 // it answered 503
 	Prohibited Reason = 0x40 // an operator or the routing program said so
@@ -34,7 +35,8 @@ func (r Reason) String() string {
 	return strings.Join(all, ",")
 }
 
-// AnyProto stands for every protocol, in an entry or in a look-up. Not a transport: no method of netio.Proto takes it.
+// AnyProto stands for every protocol, in an entry or in a look-up. Not a transport: no method of
+// netio.Proto takes it.
 const AnyProto netio.Proto = 0xff
 
 // protoNames are lower case as in Kamailio's answers, by code.

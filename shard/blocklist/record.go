@@ -26,16 +26,17 @@ type Root struct {
 	Slots   uint32 // nodes there are, a multiple of blockLen; constant
 	Buckets uint32 // a power of two; constant
 
-	used         uint32    // nodes in chains, expired ones included
-	free         uint32    // first free node
-	cursor       uint32    // bucket that the next sweep begins with
-	networksUsed uint32    // readers look at so many of networks
-	earliest     int64     // no entry ends before, in ms: a lower bound, known from the last whole round of sweeps
-	cycleMin     int64     // the same for the round under way
-	seed         [2]uint64 // of the hash, so that nobody outside can aim at a bucket; constant
-	_            [56]byte  // keeps lock and what readers read in lines of their own
-	lock         shm.Lock
-	networks     [MaxNetworks]Network
+	used         uint32 // nodes in chains, expired ones included
+	free         uint32 // first free node
+	cursor       uint32 // bucket that the next sweep begins with
+	networksUsed uint32 // readers look at so many of networks
+	// no entry ends before, in ms: a lower bound, known from the last whole round of sweeps
+	earliest int64
+	cycleMin int64     // the same for the round under way
+	seed     [2]uint64 // of the hash, so that nobody outside can aim at a bucket; constant
+	_        [56]byte  // keeps lock and what readers read in lines of their own
+	lock     shm.Lock
+	networks [MaxNetworks]Network
 }
 
 // Bucket heads a chain.
@@ -46,11 +47,13 @@ type Bucket struct {
 
 // Node is an entry: a cache line. Words are atomics for readers; writers hold the lock.
 type Node struct {
-	next  uint32
-	_     uint32
-	ip    [2]uint64
-	key   uint64    // zone 32 | port 16 | family 8 | protocol 8
-	life  uint64    // expiry in ms 48 | version 8 | reasons 8; 0: not in use. The version's lowest bit chooses the owner
+	next uint32
+	_    uint32
+	ip   [2]uint64
+	key  uint64 // zone 32 | port 16 | family 8 | protocol 8
+	// expiry in ms 48 | version 8 | reasons 8; 0: not in use. The version's lowest bit chooses the
+	// owner
+	life  uint64
 	since int64     // ms, when it was listed first
 	owner [2]uint64 // who listed it last, up to 8 bytes of text, in two versions
 }
@@ -81,7 +84,8 @@ func (k *key) addr() (a netio.Addr) {
 	return a
 }
 
-// hash leaves the protocol out: it may be a wildcard on either side. Multiply and fold, keyed by seed.
+// hash leaves the protocol out: it may be a wildcard on either side. Multiply and fold, keyed by
+// seed.
 func (k *key) hash(seed *[2]uint64) uint32 {
 	hi, lo := bits.Mul64(k.ip[0]^seed[0], k.ip[1]^seed[1])
 	hi, lo = bits.Mul64(hi^lo^k.word>>8, seed[0]|1)
@@ -97,7 +101,8 @@ func lifeExpires(life uint64) int64  { return int64(life >> 16) }
 func lifeVersion(life uint64) uint8  { return uint8(life >> 8) }
 func lifeReasons(life uint64) Reason { return Reason(life) }
 
-// lifeOver tells whether an entry has ended. A permanent one never does; Kamailio's header says so, though only its flush heeds it.
+// lifeOver tells whether an entry has ended. A permanent one never does; Kamailio's header says so,
+// though only its flush heeds it.
 func lifeOver(life uint64, nowMs int64) bool {
 	return nowMs >= lifeExpires(life) && lifeReasons(life)&Permanent == 0
 }

@@ -2,7 +2,8 @@ package blocklist
 
 import "sync/atomic"
 
-// counts are kept per table and not per shard: all but hits count rare things, and a hit spares a send.
+// counts are kept per table and not per shard: all but hits count rare things, and a hit spares a
+// send.
 type counts struct {
 	hits, lru, added, updated, ignored, full, busy, expired, torn atomic.Uint64
 }
@@ -32,8 +33,8 @@ const AllStats = "bkl_all_stats"
 // StatsNames are the names of the counters, in the order of Stats. The first two are Kamailio's.
 var StatsNames = [...]string{"bkl_hit_cnt", "bkl_lru_cnt", "bkl_add_cnt", "bkl_update_cnt", "bkl_ignore_cnt", "bkl_full_cnt", "bkl_busy_cnt", "bkl_expire_cnt", "bkl_torn_cnt"}
 
-// StatsGet reads a counter by its name, or all with AllStats, and sets it to 0 if asked to; no event is lost or counted twice. False:
-// no counter has this name.
+// StatsGet reads a counter by its name, or all with AllStats, and sets it to 0 if asked to; no
+// event is lost or counted twice. False: no counter has this name.
 func (t *Table) StatsGet(name string, reset bool) (map[string]uint64, bool) {
 	c := &t.counts
 	got := map[string]uint64{}

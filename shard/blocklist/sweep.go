@@ -30,8 +30,9 @@ func endOf(life uint64) int64 {
 	return lifeExpires(life)
 }
 
-// sweep goes on where the last one stopped, for budget buckets, a whole round or until only target entries are left. It does not begin
-// when no entry can have ended: a full table of live entries costs an Add nothing. Under the lock.
+// sweep goes on where the last one stopped, for budget buckets, a whole round or until only target
+// entries are left. It does not begin when no entry can have ended: a full table of live entries
+// costs an Add nothing. Under the lock.
 func (t *Table) sweep(nowMs int64, budget int, target uint32) (freed int, done bool) {
 	r := t.root
 	if nowMs < r.earliest {
@@ -58,8 +59,9 @@ func (t *Table) sweepNow(b *Bucket, nowMs int64) {
 	}
 }
 
-// GC gives ended entries back, a bounded number of buckets per call; done tells that the round is complete. Until then the caller
-// calls again, after it has looked after what else it has to do. It never waits: while others hold the lock it does nothing.
+// GC gives ended entries back, a bounded number of buckets per call; done tells that the round is
+// complete. Until then the caller calls again, after it has looked after what else it has to do. It
+// never waits: while others hold the lock it does nothing.
 func (t *Table) GC(nowMs int64) (freed int, done bool) {
 	if t.root == nil || t.empty() {
 		return 0, true
@@ -72,8 +74,9 @@ func (t *Table) GC(nowMs int64) (freed int, done bool) {
 	return freed + t.sweepNetworks(nowMs), done
 }
 
-// Collect runs GC every dst_blacklist_gc_interval until stop is closed; at once if there is no interval or no table. A round rests
-// collectPause between its parts, so that no shard finds the table busy for long.
+// Collect runs GC every dst_blacklist_gc_interval until stop is closed; at once if there is no
+// interval or no table. A round rests collectPause between its parts, so that no shard finds the
+// table busy for long.
 func (t *Table) Collect(stop <-chan struct{}, nowMs func() int64) {
 	if t.start.GCInterval == 0 || t.root == nil {
 		return

@@ -11,8 +11,8 @@ import (
 	"viaduct/shm"
 )
 
-// Table is the process's handle to the table in the arena. Its methods are for any goroutine; see the package document for who
-// waits. Valid until the arena is closed.
+// Table is the process's handle to the table in the arena. Its methods are for any goroutine; see
+// the package document for who waits. Valid until the arena is closed.
 type Table struct {
 	root    *Root               // in the arena; nil: dst_blacklist_init is off
 	buckets []*[blockLen]Bucket // in the arena
@@ -25,11 +25,12 @@ type Table struct {
 	counts counts
 }
 
-// capacity is how many entries memBytes allow: one more is refused when used + its bytes ≥ memBytes (Kamailio's comparison).
+// capacity is how many entries memBytes allow: one more is refused when used + its bytes ≥ memBytes
+// (Kamailio's comparison).
 func capacity(memBytes int64) uint32 { return uint32((memBytes - 1) / EntryBytes) }
 
-// New makes the table of a new arena, or adopts the one that a recovered arena holds, with its entries; if MemBytes has changed,
-// the entries move. Only at start-up, before anybody asks.
+// New makes the table of a new arena, or adopts the one that a recovered arena holds, with its
+// entries; if MemBytes has changed, the entries move. Only at start-up, before anybody asks.
 func New(arena *shm.Arena, cfg Config) (*Table, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -74,7 +75,8 @@ func New(arena *shm.Arena, cfg Config) (*Table, error) {
 		if err := from.view(arena, off); err == nil {
 			t.take(from)
 		}
-		arena.Shared().Free(off) // dying before it, both are live: the next New takes the entries again, to the same end
+		// dying before it, both are live: the next New takes the entries again, to the same end
+		arena.Shared().Free(off)
 	}
 	return t, nil
 }
@@ -103,7 +105,8 @@ func (t *Table) allocate(arena *shm.Arena, slots, buckets uint32) error {
 
 var errDamaged = errors.New("the destination blocklist in the arena is damaged: start with a new arena")
 
-// view maps the slot at off in blocks of blockLen. It believes the slot only if the sizes in it fit its slot.
+// view maps the slot at off in blocks of blockLen. It believes the slot only if the sizes in it fit
+// its slot.
 func (t *Table) view(arena *shm.Arena, off shm.Off) error {
 	r := shm.Ptr[Root](arena, off)
 	if r.Slots == 0 || r.Slots%blockLen != 0 || r.Buckets < blockLen || r.Buckets&(r.Buckets-1) != 0 ||
@@ -172,7 +175,8 @@ func (t *Table) ends(expires int64, r Reason) {
 	}
 }
 
-// take moves in the entries of another table, as far as there is room; an entry both have keeps its flags and the later end.
+// take moves in the entries of another table, as far as there is room; an entry both have keeps its
+// flags and the later end.
 func (t *Table) take(from *Table) {
 	for link := uint32(1); link <= from.root.Slots; link++ {
 		n := from.node(link)

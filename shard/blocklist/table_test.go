@@ -86,7 +86,8 @@ func TestKey(t *testing.T) {
 	f(netio.WSS, "192.0.2.1:5060", AnyProto, "192.0.2.1:5060", true)
 	f(netio.TLS, "[2001:db8::1]:5061", netio.TLS, "[2001:db8::1]:5061", true)
 	f(netio.TLS, "[2001:db8::1]:5061", netio.TLS, "[2001:db8::2]:5061", false)
-	f(netio.TLS, "[fe80::1%3]:5061", netio.TLS, "[fe80::1%4]:5061", false) // the same digits, another host
+	// the same digits, another host
+	f(netio.TLS, "[fe80::1%3]:5061", netio.TLS, "[fe80::1%4]:5061", false)
 	f(netio.UDP, "[::ffff:192.0.2.1]:5060", netio.UDP, "192.0.2.1:5060", true)
 }
 
@@ -237,7 +238,8 @@ func TestFullSweepsAnEighth(t *testing.T) {
 		a.Port = uint16(i)
 		table.Add(netio.TCP, a, Cause{Reasons: Connect, TTL: time.Second}, 0)
 	}
-	for i := uint16(0); table.Stats().LRU == 0; i++ { // those whose bucket holds an ended entry take its place
+	// those whose bucket holds an ended entry take its place
+	for i := uint16(0); table.Stats().LRU == 0; i++ {
 		a := addr("192.0.2.2:1")
 		a.Port = i
 		if v := table.Add(netio.TCP, a, Cause{Reasons: Connect}, 5000); v != Added {

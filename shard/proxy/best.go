@@ -126,7 +126,8 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	tx.UserFlags |= anyReplied // for the routes that run later
 }
 
-// undecided tells whether something may still come of tx: a branch is pending, or a target waits for its name.
+// undecided tells whether something may still come of tx: a branch is pending, or a target waits
+// for its name.
 func (c *Core) undecided(tx *txn.Tx) bool { return c.tx.Pending(tx) > 0 || c.waits(tx) }
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
@@ -323,7 +324,8 @@ func (c *Core) answerLike(tx *txn.Tx, br *txn.Branch, code int, phrase string) {
 	}
 }
 
-// rowsOf is a message with the rows that a response to tx repeats, below our Via; nil: none is left.
+// rowsOf is a message with the rows that a response to tx repeats, below our Via; nil: none is
+// left.
 func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 	sent := []byte(nil)
 	if br != nil && !br.Final() {

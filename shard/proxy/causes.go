@@ -84,11 +84,12 @@ type causeRow struct {
 	why    string // for the log: what happened, and what can be done about it
 }
 
-// What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how long (§21.5.4): it is for
-// want of room, overload and a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503,
-// which §16.7 step 6 forbids to pass on), and a 408 if it said nothing. 477 and 478 are Kamailio's for a request that could not be
-// sent. A name server that is silent is an external server that did not answer in time: 504 (§21.5.5), by which the caller knows
-// that the name may be fine, and which no failover upstream takes for an overload.
+// What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how
+// long (§21.5.4): it is for want of room, overload and a shutdown alone. What a destination did, or
+// did not do, is a 500 (§16.9 takes it as a 503, which §16.7 step 6 forbids to pass on), and a 408
+// if it said nothing. 477 and 478 are Kamailio's for a request that could not be sent. A name
+// server that is silent is an external server that did not answer in time: 504 (§21.5.5), by which
+// the caller knows that the name may be fine, and which no failover upstream takes for an overload.
 var causes = [NumCauses]causeRow{
 	Malformed:         {"malformed", 400, "Bad Request", "", levelInfo, "the request is malformed"},
 	BadVersion:        {"bad version", 505, "Version Not Supported", "", levelInfo, "the request is not SIP/2.0"},
@@ -200,7 +201,8 @@ func (c *Core) failed(f Failure) {
 // countOfCode is the counter of a status in a range of them. There is none beyond 699.
 func countOfCode(base, code int) int { return base + min(max(code-300, 0), numCodes-1) }
 
-// FinalStatus is the status that a request is answered with for a cause: the table's, but for those that the settings say.
+// FinalStatus is the status that a request is answered with for a cause: the table's, but for those
+// that the settings say.
 func (c *Core) FinalStatus(cause Cause) int {
 	switch {
 	case cause == Undecided:
@@ -220,8 +222,8 @@ func (c *Core) refusal(cause Cause) (code int, phrase, header string) {
 	return c.FinalStatus(cause), row.phrase, row.header
 }
 
-// Refuse answers the request under way as its cause asks for. phrase and header, if there are any, stand in
-// place of the table's. It reports whether the answer left.
+// Refuse answers the request under way as its cause asks for. phrase and header, if there are any,
+// stand in place of the table's. It reports whether the answer left.
 func (r *Request) Refuse(cause Cause, phrase, header string) bool {
 	code, usual, rows := r.core.refusal(cause)
 	if phrase == "" {
@@ -272,9 +274,9 @@ func (r *Request) sentTo() (a netio.Addr) {
 	return a
 }
 
-// warning is the row that says why (§20.43): 399, a miscellaneous warning to be shown or logged, whose
-// agent is what our Via shows. A Reason row would not do: of responses it may stand in those alone whose status provides for it
-// (RFC 3326 §2), and none does.
+// warning is the row that says why (§20.43): 399, a miscellaneous warning to be shown or logged,
+// whose agent is what our Via shows. A Reason row would not do: of responses it may stand in those
+// alone whose status provides for it (RFC 3326 §2), and none does.
 func (c *Core) warning(listener int, cause Cause) string {
 	b := append(append([]byte("Warning: 399 "), c.listeners[listener].shown.sentBy...), ` "`...)
 	return string(append(append(b, causes[cause].name...), "\"\r\n"...))

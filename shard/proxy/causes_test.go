@@ -178,8 +178,8 @@ type noFamily struct{}
 
 func (noFamily) Egress(*netio.Addr, int) int { return -1 }
 
-// TestWhatKeepsARequestFromBeingSent: each way in which a target cannot be sent to has its own cause, whether the relay makes a
-// transaction or not. Only a lack of room counts as shed.
+// TestWhatKeepsARequestFromBeingSent: each way in which a target cannot be sent to has its own
+// cause, whether the relay makes a transaction or not. Only a lack of room counts as shed.
 func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 	f := func(cause Cause, uri string, change func(*Config)) {
 		t.Helper()
@@ -226,7 +226,8 @@ func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 	f(Blocklisted, "sip:bob@127.0.0.1", func(c *Config) { c.Blocked = everything{} })
 }
 
-// TestBranchesThatFail: a branch that fails is told once, with the address it went to, and so is what the caller hears.
+// TestBranchesThatFail: a branch that fails is told once, with the address it went to, and so is
+// what the caller hears.
 func TestBranchesThatFail(t *testing.T) {
 	f := func(end func(b *failing), want ...string) {
 		t.Helper()
@@ -270,8 +271,8 @@ func TestProgramsFinals(t *testing.T) {
 	}
 }
 
-// TestWarning: with sip_warning a final of ours says why, in a row that anybody can read (RFC 3261 §20.43), with a transaction and
-// without, and whether the request is still there or not.
+// TestWarning: with sip_warning a final of ours says why, in a row that anybody can read (RFC 3261
+// §20.43), with a transaction and without, and whether the request is still there or not.
 func TestWarning(t *testing.T) {
 	want := func(b *failing, row string) {
 		t.Helper()

@@ -31,41 +31,48 @@ type Config struct {
 	Egress    Egress
 	Resolver  Resolver  // nil: a name leads nowhere
 	Names     NameAsker // nil: nothing waits for a name
-	// Connected tells whether a listener has a connection with a peer, nil: none has. It does not wait.
+	// Connected tells whether a listener has a connection with a peer, nil: none has. It does not
+	// wait.
 	Connected func(listener int, peer *netio.Addr) bool
 	Blocked   Blocked // nil: every destination may be sent to
 	Sender    txn.Sender
 	Arena     *shm.Arena
 	Counters  *shm.Counters
 
-	ServerHeader   string // "Server: …" line for responses made here, without CRLF; "": none
-	TryingReason   string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
-	RouteKey       []byte // secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
-	UseReceived    bool   // LooseRoute goes where our Route's received parameter says
-	FullLR         bool   // ";lr=on" instead of ";lr"
-	AppendFromtag  bool   // ";ftag=" in Record-Route
-	DoubleRR       bool   // two Record-Routes where a request leaves by another listener
-	LocalRPort     bool   // our own Via asks for rport (RFC 3581 §3)
-	ForceRPort     bool   // treat every request as if its Via had rport
-	StatelessReply bool   // responses to requests sent without a transaction are ours to forward
-	Remap503       bool   // a 503 goes upstream as a 500 (§16.7 step 6)
-	PassFormer     bool   // a response to what a process before this one sent is passed on by its Via
-	RetryRefused   bool   // a request whose only destination refuses it by ICMP is sent once more before it fails
-	AcceptControl  bool   // responses repeat control characters of the request as they are: it was not refused for them
-	DropUnmatched  bool   // a CANCEL without its INVITE is dropped
-	TimeoutStatus  int    // what an INVITE nobody answered gets: 408
-	DefaultCode    int    // what one gets whose routes decided nothing: 500
-	DefaultReason  string // its phrase
+	ServerHeader string // "Server: …" line for responses made here, without CRLF; "": none
+	TryingReason string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
+	// secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
+	RouteKey       []byte
+	UseReceived    bool // LooseRoute goes where our Route's received parameter says
+	FullLR         bool // ";lr=on" instead of ";lr"
+	AppendFromtag  bool // ";ftag=" in Record-Route
+	DoubleRR       bool // two Record-Routes where a request leaves by another listener
+	LocalRPort     bool // our own Via asks for rport (RFC 3581 §3)
+	ForceRPort     bool // treat every request as if its Via had rport
+	StatelessReply bool // responses to requests sent without a transaction are ours to forward
+	Remap503       bool // a 503 goes upstream as a 500 (§16.7 step 6)
+	// a response to what a process before this one sent is passed on by its Via
+	PassFormer bool
+	// a request whose only destination refuses it by ICMP is sent once more before it fails
+	RetryRefused bool
+	// responses repeat control characters of the request as they are: it was not refused for them
+	AcceptControl bool
+	DropUnmatched bool   // a CANCEL without its INVITE is dropped
+	TimeoutStatus int    // what an INVITE nobody answered gets: 408
+	DefaultCode   int    // what one gets whose routes decided nothing: 500
+	DefaultReason string // its phrase
 
 	MaxForwards int // the most that Request.MaxForwards lets leave (max_limit); 0: any
 
-	Disable6xxBlock     bool // a 6xx is like any other failure
-	AggregateChallenges bool // a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
+	Disable6xxBlock bool // a 6xx is like any other failure
+	// a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
+	AggregateChallenges bool
 	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
 	E2EReason           bool // a CANCEL takes the caller's Reason along
 
-	// AdvertisedHost and AdvertisedPort are what our Via shows of every listener, in place of its own and of what it advertises, and nothing else does
-	// (advertised_address, advertised_port); "" and 0 leave that part.
+	// AdvertisedHost and AdvertisedPort are what our Via shows of every listener, in place of its
+	// own and of what it advertises, and nothing else does (advertised_address, advertised_port);
+	// "" and 0 leave that part.
 	AdvertisedHost string
 	AdvertisedPort int
 
@@ -74,20 +81,23 @@ type Config struct {
 
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
-	Script    Script // the operator's routes; nil: none
-	Numbering uint64 // of the program behind the route numbers: those of another one are not believed
+	Script Script // the operator's routes; nil: none
+	// of the program behind the route numbers: those of another one are not believed
+	Numbering uint64
 
 	// Warning makes finals of ours say why, in a Warning row (sip_warning).
 	Warning bool
-	// OnFailure is told of each final response of 300 or more that is made here, and of each branch that failed; nil: nobody is. It
-	// must not block.
+	// OnFailure is told of each final response of 300 or more that is made here, and of each branch
+	// that failed; nil: nobody is. It must not block.
 	OnFailure func(f *Failure)
 
-	// Trace is told each step of each call, by its Call-ID, with names and values in turn; nil: nobody is, and nothing is spent on it. It
-	// must not block, and callID is valid during the call.
+	// Trace is told each step of each call, by its Call-ID, with names and values in turn; nil:
+	// nobody is, and nothing is spent on it. It must not block, and callID is valid during the
+	// call.
 	Trace func(callID []byte, step string, attrs ...any)
 
-	// OnTarget is told that a destination went down or came back, or with NoEvent that the program set its state; why is "call". It must not block.
+	// OnTarget is told that a destination went down or came back, or with NoEvent that the program
+	// set its state; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
 
@@ -111,33 +121,36 @@ type listenerText struct {
 
 // Core makes the proxy's decisions for one shard. See the package comment.
 type Core struct {
-	cfg        Config
-	tx         *txn.Table
-	out        txn.Sender
-	count      *shm.Counters
-	listeners  []listenerText
-	protos     uint8 // bit 1<<Proto of each listener
-	families   uint8 // 1 for IPv4, 2 for IPv6
-	endpoints  [MaxEndpoints]Endpoint
-	targets    [maxTargets + 1]target // of a relay that goes on
-	query      NameQuery              // of a failover; here and not on the stack, which an interface call would make it leave
-	domains    txn.Domains
-	wisher     txn.Wisher
-	advertised [][]byte // sent-bys that the program shows instead of the listeners', see SetAdvertised
-	Reply      Reply    // the response under way
+	cfg       Config
+	tx        *txn.Table
+	out       txn.Sender
+	count     *shm.Counters
+	listeners []listenerText
+	protos    uint8 // bit 1<<Proto of each listener
+	families  uint8 // 1 for IPv4, 2 for IPv6
+	endpoints [MaxEndpoints]Endpoint
+	targets   [maxTargets + 1]target // of a relay that goes on
+	// of a failover; here and not on the stack, which an interface call would make it leave
+	query   NameQuery
+	domains txn.Domains
+	wisher  txn.Wisher
+	// sent-bys that the program shows instead of the listeners', see SetAdvertised
+	advertised [][]byte
+	Reply      Reply // the response under way
 	table      *balance.Table
 	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
 	patience   map[uint16]Patience
 	now        int64
 	plan       Plan
-	stored     parser.Message    // for messages read back from the arena
-	resumed    parser.Message    // the request of a failure route
-	parting    parting           // of the 2xx that is ended
-	mended     parser.Message    // a response that lacks what forwarding needs, with it
-	told       parser.Message    // for what OnFailure is told
-	failure    Failure           // the same
-	failing    Cause             // why what a branch sent did not arrive, while BranchFailed is told
+	stored     parser.Message // for messages read back from the arena
+	resumed    parser.Message // the request of a failure route
+	parting    parting        // of the 2xx that is ended
+	mended     parser.Message // a response that lacks what forwarding needs, with it
+	told       parser.Message // for what OnFailure is told
+	failure    Failure        // the same
+	// why what a branch sent did not arrive, while BranchFailed is told
+	failing    Cause
 	detail     string            // the same in words
 	tracing    bool              // Config.Trace is there
 	calls      map[uint64]string // Call-IDs of transactions, while tracing
@@ -227,7 +240,8 @@ func (c *Core) SetTargets(t *balance.Table) {
 	}
 }
 
-// Patience is how long a destination's connection may take to be made, and may take no byte. 0: as long as any other's.
+// Patience is how long a destination's connection may take to be made, and may take no byte. 0: as
+// long as any other's.
 type Patience struct{ Connect, Send time.Duration }
 
 // Patience is that of the destination that the message with that token goes to.

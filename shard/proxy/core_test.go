@@ -82,7 +82,8 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	return b
 }
 
-// request begins a request from 127.0.0.1:6000 and looks at its Max-Forwards, as a routing program does.
+// request begins a request from 127.0.0.1:6000 and looks at its Max-Forwards, as a routing program
+// does.
 func (b *bench) request(method, more string) *Request {
 	b.t.Helper()
 	text := fmt.Sprintf("%s sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\n"+
@@ -157,7 +158,8 @@ func (b *bench) want(want string) {
 	}
 }
 
-// TestFailureRoute: the route sees the request as it was left and the best response, and goes on from there.
+// TestFailureRoute: the route sees the request as it was left and the best response, and goes on
+// from there.
 func TestFailureRoute(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxForwards = 10 })
 	r := b.request("INVITE", "")
@@ -198,7 +200,8 @@ func TestFailureRoute(t *testing.T) {
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 404 Not Found")
 }
 
-// TestFailureRouteAfterRinging: what came before the time-out tells a destination that rang from a dead one.
+// TestFailureRouteAfterRinging: what came before the time-out tells a destination that rang from a
+// dead one.
 func TestFailureRouteAfterRinging(t *testing.T) {
 	f := func(before string, want bool) {
 		t.Helper()
@@ -242,7 +245,8 @@ func TestRefusedDstChangesNothing(t *testing.T) {
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
 }
 
-// TestKilledBeforeTheAnswer: the process dies when the last final was taken, before it, or another one, went up. The next one sends what was kept.
+// TestKilledBeforeTheAnswer: the process dies when the last final was taken, before it, or another
+// one, went up. The next one sends what was kept.
 func TestKilledBeforeTheAnswer(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
@@ -283,7 +287,8 @@ func TestFailureRouteOfAnotherProgram(t *testing.T) {
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
 }
 
-// TestTimeoutReachesTheFailureRoute as a 408, a transport error as a 503; answered, the transaction is over.
+// TestTimeoutReachesTheFailureRoute as a 408, a transport error as a 503; answered, the transaction
+// is over.
 func TestTimeoutReachesTheFailureRoute(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
@@ -309,7 +314,8 @@ func TestTimeoutReachesTheFailureRoute(t *testing.T) {
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:bob@127.0.0.1:7001, 6000 480 Gone")
 }
 
-// TestBranchRoute: what it changes is the branch's own, what it drops does not leave, a reply route armed in it hears that branch alone.
+// TestBranchRoute: what it changes is the branch's own, what it drops does not leave, a reply route
+// armed in it hears that branch alone.
 func TestBranchRoute(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
@@ -356,7 +362,8 @@ func TestBranchRoute(t *testing.T) {
 	b.want("6000 100 Trying, 7003 INVITE sip:one@127.0.0.1:7003, 7002 INVITE sip:three@127.0.0.1:7002, 6000 180 Ringing")
 }
 
-// TestContacts: sorted by q, handed out group by group, those without a q last, and kept for the failure route.
+// TestContacts: sorted by q, handed out group by group, those without a q last, and kept for the
+// failure route.
 func TestContacts(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
@@ -381,7 +388,8 @@ func TestContacts(t *testing.T) {
 		"7004 INVITE sip:c3@127.0.0.1:7004, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
 }
 
-// TestReplyModes: what is left of a first leg's responses when a second one fails (failure_reply_mode).
+// TestReplyModes: what is left of a first leg's responses when a second one fails
+// (failure_reply_mode).
 func TestReplyModes(t *testing.T) {
 	f := func(mode ReplyMode, again bool, want string) {
 		t.Helper()
@@ -412,7 +420,8 @@ func TestReplyModes(t *testing.T) {
 	f(KeepLastLeg, true, "480")
 }
 
-// TestStillTryingIsRepeated: once the 100 of RFC 4320 has left, a retransmission gets it again, and before nothing.
+// TestStillTryingIsRepeated: once the 100 of RFC 4320 has left, a retransmission gets it again, and
+// before nothing.
 func TestStillTryingIsRepeated(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("OPTIONS", "")
@@ -428,7 +437,8 @@ func TestStillTryingIsRepeated(t *testing.T) {
 	b.took()
 	b.wait(150 * time.Millisecond)
 	b.c.tx.Repeat(tx)
-	b.want("7000 OPTIONS sip:bob@127.0.0.1:7000, 6000 100 Trying, 6000 100 Trying") // Timer E of ours as well
+	// Timer E of ours as well
+	b.want("7000 OPTIONS sip:bob@127.0.0.1:7000, 6000 100 Trying, 6000 100 Trying")
 }
 
 // TestRank: §16.7 step 6, from the best to the worst.
@@ -503,7 +513,8 @@ func TestBreadth(t *testing.T) {
 	f("Max-Breadth: 0\r\n", 1, "440")
 	f("Max-Breadth: 4294967295\r\n", 1, "65535")
 
-	// What cannot be sent to has no share: in front, behind, kept back by a branch route that comes before.
+	// What cannot be sent to has no share: in front, behind, kept back by a branch route that comes
+	// before.
 	among := func(want string, drop bool, ports ...int) {
 		t.Helper()
 		b := newBench(t, nil)
@@ -540,7 +551,8 @@ func TestBreadth(t *testing.T) {
 	among("30 30", false, 7000, 0, 7001)
 	among("20 40", true, 7000, 7009, 7001)
 	among("60", true, 7009, 7009, 7001)
-	among("8 8 8 8 7 7 7 7", false, 7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7010) // max_branches
+	// max_branches
+	among("8 8 8 8 7 7 7 7", false, 7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7010)
 	among("8 8 8 8 7 7 7 7", true, 7000, 7009, 7002, 7003, 7004, 7005, 7006, 7007, 7008)
 
 	bad := func(header string) {
@@ -560,7 +572,8 @@ func TestBreadth(t *testing.T) {
 	bad("Max-Breadth: 1\r\nMax-Breadth: 1")
 }
 
-// TestSecondRelayBeside: what a first relay took is not there for a second one, unless the request came without Max-Breadth.
+// TestSecondRelayBeside: what a first relay took is not there for a second one, unless the request
+// came without Max-Breadth.
 func TestSecondRelayBeside(t *testing.T) {
 	f := func(header string, want bool) {
 		t.Helper()
@@ -576,7 +589,8 @@ func TestSecondRelayBeside(t *testing.T) {
 	f("Max-Breadth: 10\r\n", false)
 }
 
-// TestTimersFollow: branches under way follow the transaction's own timers from when they are set, wherever that is.
+// TestTimersFollow: branches under way follow the transaction's own timers from when they are set,
+// wherever that is.
 func TestTimersFollow(t *testing.T) {
 	const second = time.Second
 	start := func() (*bench, *Request) {
@@ -765,7 +779,8 @@ func TestChallengesFit(t *testing.T) {
 	f("sas", 0, "401 U"+short, "401 U"+long("a"), "407 U"+short)
 }
 
-// TestOwnRepliesFit: a response made here, which repeats the request's Vias, leaves without what is not needed if it is too long.
+// TestOwnRepliesFit: a response made here, which repeats the request's Vias, leaves without what is
+// not needed if it is too long.
 func TestOwnRepliesFit(t *testing.T) {
 	via := "Via: SIP/2.0/UDP 127.0.0.1:6001;branch=z9hG4bK-2;x="
 	f := func(viaBytes int, relayed bool) {

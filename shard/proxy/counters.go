@@ -4,35 +4,48 @@ package proxy
 const (
 	CounterBase = 96
 
-	CountForwarded      = CounterBase + iota // requests forwarded, both ways, failover included
-	CountStateless                           // requests forwarded without a transaction
-	CountRepliesFwd                          // responses forwarded
-	CountRepliesOwn                          // responses made here
-	CountFailover                            // requests sent again to another destination
-	CountShed                                // requests refused with 503 because arena or index are full
-	CountScratchMiss                         // inserts that did not fit the batch's scratch
-	CountAckAbsorbed                         // ACKs to responses that were made here
-	CountUnresolvable                        // targets that lead nowhere: 478, or 503 where the resolver failed
-	CountTooManyTargets                      // targets that append_branch() had no room for
-	CountBadTarget                           // targets of append_branch() that are no URI, or one too long to keep
-	CountRowsLeftOut                         // header rows of others that did not fit into a message of ours: Reason, challenges
-	CountBlocked                             // destinations passed over because the blacklist names them
-	CountWaited                              // relays that waited for a name
-	CountParked                              // requests without a transaction that were set aside for a name
-	CountToStream                            // requests too long for a datagram, sent by TCP instead (udp_mtu)
-	CountNextAddress                         // requests sent again to another address of the same name
-	CountLate                                // 2xx of INVITE branches that had been given up on
-	CountLateEnded                           // of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
-	CountMended                              // responses that lacked a Via or another field of their request, and were given it
-	CountFormer                              // responses to what a process before this one sent, passed on by their Via
+	CountForwarded  = CounterBase + iota // requests forwarded, both ways, failover included
+	CountStateless                       // requests forwarded without a transaction
+	CountRepliesFwd                      // responses forwarded
+	CountRepliesOwn                      // responses made here
+	CountFailover                        // requests sent again to another destination
+	// requests refused with 503 because arena or index are full
+	CountShed
+	CountScratchMiss // inserts that did not fit the batch's scratch
+	CountAckAbsorbed // ACKs to responses that were made here
+	// targets that lead nowhere: 478, or 503 where the resolver failed
+	CountUnresolvable
+	CountTooManyTargets // targets that append_branch() had no room for
+	// targets of append_branch() that are no URI, or one too long to keep
+	CountBadTarget
+	// header rows of others that did not fit into a message of ours: Reason, challenges
+	CountRowsLeftOut
+	// destinations passed over because the blacklist names them
+	CountBlocked
+	CountWaited // relays that waited for a name
+	// requests without a transaction that were set aside for a name
+	CountParked
+	// requests too long for a datagram, sent by TCP instead (udp_mtu)
+	CountToStream
+	// requests sent again to another address of the same name
+	CountNextAddress
+	CountLate // 2xx of INVITE branches that had been given up on
+	// of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
+	CountLateEnded
+	// responses that lacked a Via or another field of their request, and were given it
+	CountMended
+	// responses to what a process before this one sent, passed on by their Via
+	CountFormer
 	CounterEnd
 )
 
-// Failures have ranges of their own: finals made here and branches that failed by their cause, and where the code varies by that.
+// Failures have ranges of their own: finals made here and branches that failed by their cause, and
+// where the code varies by that.
 const (
-	CountFinalCauses     = 256 // + Cause
-	CountBranchCauses    = CountFinalCauses + causeRoom
-	CountProgramCodes    = CountBranchCauses + causeRoom   // + code-300: finals that the routing program made
+	CountFinalCauses  = 256 // + Cause
+	CountBranchCauses = CountFinalCauses + causeRoom
+	// + code-300: finals that the routing program made
+	CountProgramCodes    = CountBranchCauses + causeRoom
 	CountDownstreamCodes = CountProgramCodes + numCodes    // + code-300: finals that ended branches
 	FailureCounterEnd    = CountDownstreamCodes + numCodes // below len(shm.Counters)
 

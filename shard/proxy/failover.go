@@ -129,7 +129,8 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// Explain says why the next branch that BranchFailed is told of failed, and in words what else is known.
+// Explain says why the next branch that BranchFailed is told of failed, and in words what else is
+// known.
 func (c *Core) Explain(cause Cause, detail string) { c.failing, c.detail = cause, detail }
 
 // SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
@@ -247,8 +248,9 @@ func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.A
 	return w.list[:n]
 }
 
-// nextAddress sends what br sent to the next address of the name it was sent to,
-// with a branch of its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its destination.
+// nextAddress sends what br sent to the next address of the name it was sent to, with a branch of
+// its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its
+// destination.
 func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool) bool {
 	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated || tx.UserFlags&noMoreTargets != 0 {
 		return false
@@ -259,11 +261,14 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 			return false
 		}
 		if was := br.Addr(); to.Proto == netio.UDP && was.Proto.Reliable() && to.SameIP(&was) && to.Port == was.Port && !failed {
-			continue // the same peer by datagram after all is for when it cannot be reached by a stream (RFC 3261 §18.1.1)
+			// the same peer by datagram after all is for when it cannot be reached by a stream (RFC
+			// 3261 §18.1.1)
+			continue
 		}
 		by := c.leavesBy(&to, br.Target(), tx.Listener())
 		if was := br.Addr(); by >= 0 && to.SameIP(&was) && !c.sameInterface(by, br.Listener()) {
-			by = c.withProto(br.Listener(), to.Proto) // a Route of ours may have named the interface
+			// a Route of ours may have named the interface
+			by = c.withProto(br.Listener(), to.Proto)
 		}
 		if by < 0 || c.blocks(&to, tx.Method()) {
 			continue

@@ -144,7 +144,8 @@ func (r *Request) fork(shares breadth) bool {
 			t = &r.more[i-1]
 		}
 		r.setTarget(t)
-		// An address that a set wrote into the Request-URI goes when a branch route writes another one.
+		// An address that a set wrote into the Request-URI goes when a branch route writes another
+		// one.
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
 	shared := r.armed.branch == 0 || c.cfg.Script == nil
@@ -191,7 +192,8 @@ func (r *Request) fork(shares breadth) bool {
 	if r.armed.branch != 0 {
 		r.armed.branch = 0 // used up: a route that relays again arms it again
 		if r.armed.failure == 0 {
-			// Failover sends what a branch sent; what a branch route made of it, or would not have let leave, is for that destination alone.
+			// Failover sends what a branch sent; what a branch route made of it, or would not have
+			// let leave, is for that destination alone.
 			*picksOf(r.Tx) = balance.Picks{}
 		}
 	}
@@ -238,10 +240,12 @@ func (r *Request) try(share int) bool {
 	}
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
-			c.cfg.Names.Learn(&r.query) // a branch route chose another name: this branch is lost, the next call finds it
+			// a branch route chose another name: this branch is lost, the next call finds it
+			c.cfg.Names.Learn(&r.query)
 		}
 		r.targetFailed(r.lastCause)
-		if r.unsent != Blocklisted { // what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+		// what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+		if r.unsent != Blocklisted {
 			c.note(r.Tx, 503, r.lastCause)
 		}
 		return false

@@ -8,9 +8,10 @@ import (
 	"viaduct/shard/txn"
 )
 
-// A branch that was given up on may still answer. A 2xx of it is a call (§16.7 step 5): the caller gets it if it had none. Else nobody
-// wants it, for the caller talks to somebody else by now; the phone that answered would wait for an ACK, and then for somebody to
-// speak. So it is ended here, as a caller who forks ends the calls that it does not want: ACK, then BYE (§13.2.2.4).
+// A branch that was given up on may still answer. A 2xx of it is a call (§16.7 step 5): the caller
+// gets it if it had none. Else nobody wants it, for the caller talks to somebody else by now; the
+// phone that answered would wait for an ACK, and then for somebody to speak. So it is ended here,
+// as a caller who forks ends the calls that it does not want: ACK, then BYE (§13.2.2.4).
 
 // late handles a 2xx of a branch that was given up on. It reports false if it goes up. Slow path.
 func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
@@ -52,7 +53,8 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	return true
 }
 
-// parting is the dialog that a 2xx made, as far as its end needs it (§12.1.2): views of the message.
+// parting is the dialog that a 2xx made, as far as its end needs it (§12.1.2): views of the
+// message.
 type parting struct {
 	remote []byte                   // the remote target: its Contact
 	routes [maxPartingRoutes][]byte // the route set behind us, nearest first
@@ -62,8 +64,9 @@ type parting struct {
 	host   []byte // that it was found by
 }
 
-// read takes the dialog from a 2xx and the request that it answers. The Record-Routes of those behind us stand in front of what the request
-// had already (§16.6 step 4). false: there is no way to the other side.
+// read takes the dialog from a 2xx and the request that it answers. The Record-Routes of those
+// behind us stand in front of what the request had already (§16.6 step 4). false: there is no way
+// to the other side.
 func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	d.n = 0
 	if sent == nil || c.stored.Parse(sent) != parser.OK {
@@ -92,8 +95,9 @@ func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	return true
 }
 
-// whereTo finds where the requests of d go: by its first Route, else by the remote target (§12.2.1.1). What a name leads to is only asked for
-// where it is known; else they go where the INVITE went, which was good for that.
+// whereTo finds where the requests of d go: by its first Route, else by the remote target
+// (§12.2.1.1). What a name leads to is only asked for where it is known; else they go where the
+// INVITE went, which was good for that.
 func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	uri := d.remote
 	if d.n > 0 {
@@ -136,7 +140,8 @@ func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	return d.by >= 0
 }
 
-// appendRequest appends a request of d. Its Request-URI is the remote target, unless the first Route is a strict router's (§12.2.1.1).
+// appendRequest appends a request of d. Its Request-URI is the remote target, unless the first
+// Route is a strict router's (§12.2.1.1).
 func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method, branch []byte) []byte {
 	uri, strict := d.remote, false
 	if d.n > 0 {
@@ -172,7 +177,8 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 	return b
 }
 
-// appendAckBranch appends the branch of the ACK to a 2xx: one of its own (§17.1.1.3), the same for each repetition of that.
+// appendAckBranch appends the branch of the ACK to a 2xx: one of its own (§17.1.1.3), the same for
+// each repetition of that.
 func (c *Core) appendAckBranch(b []byte, m *parser.Message) []byte {
 	cseq, _ := m.CSeq()
 	h := (xxhash.Sum64(m.CallID())^uint64(cseq.Number))*0x9e3779b97f4a7c15 ^ xxhash.Sum64(m.ValueOf(parser.KindTo))

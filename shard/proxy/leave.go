@@ -8,8 +8,9 @@ import (
 	"viaduct/shard/txn"
 )
 
-// leaving is what the routing program has decided about how the request leaves, beside where to. Its texts are good for the
-// batch; Saved keeps them for later routes. What a branch route decides is for its branch alone, see fork.
+// leaving is what the routing program has decided about how the request leaves, beside where to.
+// Its texts are good for the batch; Saved keeps them for later routes. What a branch route decides
+// is for its branch alone, see fork.
 type leaving struct {
 	forced int        // listener that force_send_socket() names; -1: none
 	wishes txn.Wishes // of the stream it leaves on
@@ -46,14 +47,15 @@ func (r *Request) ReplyWish(w txn.Wishes) {
 	}
 }
 
-// Ignore says which reasons, bits of Kamailio's blst_set_ignore, put no destination of the request on the blacklist.
+// Ignore says which reasons, bits of Kamailio's blst_set_ignore, put no destination of the request
+// on the blacklist.
 func (r *Request) Ignore(mask uint8) { r.leave.ignore = mask }
 
 // Ignored is what Ignore was given last.
 func (r *Request) Ignored() uint8 { return r.leave.ignore }
 
-// The marks of a branch are one byte: the reasons to ignore, of which the first and last bit are none that a failure has, and in
-// these the wishes.
+// The marks of a branch are one byte: the reasons to ignore, of which the first and last bit are
+// none that a failure has, and in these the wishes.
 const (
 	markNoConnect  = 1 << 0
 	markCloseAfter = 1 << 7
@@ -98,8 +100,8 @@ func ignores(br *txn.Branch, why Failing) bool { return br.Marks()&failingBits[w
 // RPort makes our Via ask for rport (RFC 3581 §3).
 func (r *Request) RPort() { r.leave.rport = true }
 
-// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport); false: a transaction
-// has taken note already.
+// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport);
+// false: a transaction has taken note already.
 func (r *Request) Symmetric() bool {
 	if r.Tx != nil && !r.symmetric || r.via == nil {
 		return false
@@ -109,10 +111,11 @@ func (r *Request) Symmetric() bool {
 	return true
 }
 
-// Advertise shows host and port in our Via instead of the listener's; nil and 0 leave that part as it is. false: too many names
-// were shown before, or host is too long.
+// Advertise shows host and port in our Via instead of the listener's; nil and 0 leave that part as
+// it is. false: too many names were shown before, or host is too long.
 //
-// A response is ours by the sent-by that it brings back (§18.1.2), so what was ever shown is remembered.
+// A response is ours by the sent-by that it brings back (§18.1.2), so what was ever shown is
+// remembered.
 func (r *Request) Advertise(host []byte, port int) bool {
 	l := &r.leave
 	if len(host) > maxSentByHost || port < 0 || port > 65535 {
@@ -176,7 +179,8 @@ func (r *Request) viaHead(listener int) []byte {
 	return c.appendVia(c.take(1024), listener, l.sentBy(c, listener), l.rport) // Slow path
 }
 
-// viaLike begins our Via row for a request that is sent again: what the program had shown in the one before stays.
+// viaLike begins our Via row for a request that is sent again: what the program had shown in the
+// one before stays.
 func (c *Core) viaLike(m *parser.Message, before, listener int) []byte {
 	via, reason := m.TopVia()
 	if reason == parser.OK {
@@ -200,9 +204,9 @@ func (c *Core) appendVia(b []byte, listener int, sentBy []byte, rport bool) []by
 	return append(b, ";branch="...)
 }
 
-// AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the request, through which
-// requests for the registered address are to come back. received adds where it came from. false: no room, or one
-// was added before.
+// AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the
+// request, through which requests for the registered address are to come back. received adds where
+// it came from. false: no room, or one was added before.
 func (r *Request) AddPath(user, params []byte, received bool) bool {
 	c, t := r.core, &r.core.listeners[r.Listener]
 	if r.leave.path != nil || len(user)+len(params) > maxPathBytes {
@@ -273,8 +277,8 @@ func headerRows(b []byte) bool {
 	return true
 }
 
-// ReplaceContact puts text in the place of old, a part of a Contact value, when the request leaves; false: no room, or old
-// overlaps another edit.
+// ReplaceContact puts text in the place of old, a part of a Contact value, when the request leaves;
+// false: no room, or old overlaps another edit.
 func (r *Request) ReplaceContact(old parser.Span, text []byte) bool {
 	return r.leave.put(r.core, old, text)
 }
@@ -332,8 +336,8 @@ type Reply struct {
 // Begin starts on the next response.
 func (p *Reply) Begin() { p.listener, p.wishes, p.n = -1, 0, 0 }
 
-// ForceListener makes it leave by another listener, as far as its transport and family fit. Over a stream it leaves on
-// its request's connection whatever is asked for (§18.2.2).
+// ForceListener makes it leave by another listener, as far as its transport and family fit. Over a
+// stream it leaves on its request's connection whatever is asked for (§18.2.2).
 func (p *Reply) ForceListener(listener int) { p.listener = listener }
 
 // Forced is what ForceListener was given last.

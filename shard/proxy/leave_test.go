@@ -45,7 +45,8 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// FuzzReplaceContact: whatever is replaced, the request that leaves can be read, and has the text in its Contact.
+// FuzzReplaceContact: whatever is replaced, the request that leaves can be read, and has the text
+// in its Contact.
 func FuzzReplaceContact(f *testing.F) {
 	f.Add("Contact: <sip:a@b>\r\n", "sip:c@d", uint8(0))
 	f.Add("m: \"A\" <sip:a@b;x>;q=0.5, <sip:e@f>\r\nContact: sip:g@h\r\n", "<sip:c@d;alias=1~2~3>", uint8(1))

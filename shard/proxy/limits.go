@@ -23,12 +23,13 @@ const (
 	// longer is refused with 513.
 	maxDatagramBytes = txn.MaxPayloadBytes
 
-	// maxStreamBytes is the longest message sent over a stream: tcp_rd_buf_size's default is 64 KiB and its most is 16 MiB, and what we add is
-	// little. A longer one is refused with 513.
+	// maxStreamBytes is the longest message sent over a stream: tcp_rd_buf_size's default is 64 KiB
+	// and its most is 16 MiB, and what we add is little. A longer one is refused with 513.
 	maxStreamBytes = 1 << 20
 
-	// maxContactEdits is how many Contact values one message may have rewritten (fix_nated_contact, add_contact_alias), maxContactText the
-	// longest text put in: a URI of the longest kind. Reached: the function is false.
+	// maxContactEdits is how many Contact values one message may have rewritten (fix_nated_contact,
+	// add_contact_alias), maxContactText the longest text put in: a URI of the longest kind.
+	// Reached: the function is false.
 	maxContactEdits = 8
 	maxContactText  = 1024
 
@@ -39,16 +40,19 @@ const (
 	// the function is false.
 	maxReplyRowsBytes = 2048
 
-	// maxAdvertised bounds the sent-bys that set_advertised_address and set_advertised_port may have shown since the start, of all listeners
-	// together: each response is looked at for them. Reached: the function is false. maxSentByHost is the longest name (RFC 1035 §2.3.4).
+	// maxAdvertised bounds the sent-bys that set_advertised_address and set_advertised_port may
+	// have shown since the start, of all listeners together: each response is looked at for them.
+	// Reached: the function is false. maxSentByHost is the longest name (RFC 1035 §2.3.4).
 	maxAdvertised = 64
 	maxSentByHost = 255
 
-	// waitsBeyond is how often a relay may wait for names beyond one for each further target: for the first, and once more where an answer
-	// was forgotten before it was used. Each wait is bounded by dns_timeout.
+	// waitsBeyond is how often a relay may wait for names beyond one for each further target: for
+	// the first, and once more where an answer was forgotten before it was used. Each wait is
+	// bounded by dns_timeout.
 	waitsBeyond = 2
 
-	// longestWait is what a transaction must have left to live when its relay waits again: a resolver answers within dns_timeout, 10 s.
+	// longestWait is what a transaction must have left to live when its relay waits again: a
+	// resolver answers within dns_timeout, 10 s.
 	longestWait = 12 * time.Second
 
 	// maxFutileRelays is how many failure routes in a row may find nobody to send to: as many as a
@@ -65,8 +69,8 @@ const (
 	// Kamailio's default of max_branches. Reached: append_branch is false.
 	maxTargets = 12
 
-	// maxPartingRoutes is how many proxies behind us may have recorded themselves in a call that is ended here. Reached: it is
-	// left to its own timers.
+	// maxPartingRoutes is how many proxies behind us may have recorded themselves in a call that is
+	// ended here. Reached: it is left to its own timers.
 	maxPartingRoutes = 16
 
 	// defaultBreadth is the Max-Breadth of a request that has none (RFC 5393 §5.3.3).
@@ -76,16 +80,18 @@ const (
 	// longer list is a loop or an attack. Reached: 400.
 	maxRouteValues = 64
 
-	// reserveShare is the part of the arena's pool (1/reserveShare) that new calls
-	// may not take from: requests inside a dialog, CANCEL and responses still find
-	// room when new calls are refused with 503. At least reserveLeast for each shard, which is a
-	// chunk of 256 KiB for each of the recordClasses size classes that a request needs (transaction, branch, copy,
-	// response), but never more than half of the arena: LeastArenaBytes of a shard leave twice as much for new calls.
+	// reserveShare is the part of the arena's pool (1/reserveShare) that new calls may not take
+	// from: requests inside a dialog, CANCEL and responses still find room when new calls are
+	// refused with 503. At least reserveLeast for each shard, which is a chunk of 256 KiB for each
+	// of the recordClasses size classes that a request needs (transaction, branch, copy, response),
+	// but never more than half of the arena: LeastArenaBytes of a shard leave twice as much for new
+	// calls.
 	reserveShare  = 16
 	reserveLeast  = recordClasses * 256 << 10
 	recordClasses = 4
 
-	// LeastArenaBytes is what a shard needs of the arena: the reserve, and two chunks for each class that a new call needs.
+	// LeastArenaBytes is what a shard needs of the arena: the reserve, and two chunks for each
+	// class that a new call needs.
 	LeastArenaBytes = 3 * reserveLeast
 
 	// retryAfterSeconds goes into a 503 made because there is no room: long

@@ -33,8 +33,8 @@ const (
 // LooseRoute is §16.4: it takes our own values off the Route set and makes the
 // next one, if any, the destination.
 //
-// A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the registered address go if the settings
-// want it (use_received), whatever stands behind it.
+// A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the
+// registered address go if the settings want it (use_received), whatever stands behind it.
 func (r *Request) LooseRoute() Routed {
 	var received []byte
 	routed := r.followRoutes(&received)

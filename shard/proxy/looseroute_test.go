@@ -113,14 +113,16 @@ func TestRouteSets(t *testing.T) {
 	f("P1", "P2 S L B", "7300 S: L B")
 	f("P1", "P2 L S B", "7100 B: L S")
 	f("P1", "P2 P1 P2 L B", "5060 B: P1 P2 L") // another visit
-	f("P", "P B", "7000 B:")                   // the same, by one value: the first is removed (§16.4)
+	// the same, by one value: the first is removed (§16.4)
+	f("P", "P B", "7000 B:")
 	f("P", "P1 P2 B", "7000 B:")
 	f("P", "P S B", "7300 S: B")
 	f("P", "P1 P2 S B", "7300 S: B")
 }
 
-// TestNotRouted: what is no Route set, and what is not ours to follow. With a secret a value without
-// our mark leads nowhere; one that comes alone and outside of a dialog is removed all the same.
+// TestNotRouted: what is no Route set, and what is not ours to follow. With a secret a value
+// without our mark leads nowhere; one that comes alone and outside of a dialog is removed all the
+// same.
 func TestNotRouted(t *testing.T) {
 	const p, q, l, bob = "sip:127.0.0.1:5060;lr", "sip:127.0.0.1:5070;lr", "sip:127.0.0.1:7100;lr", "sip:bob@127.0.0.1:7000"
 	f := func(key string, toTag, uri, routes string, want Routed, sent string) {

@@ -2,11 +2,12 @@ package proxy
 
 import "viaduct/parser"
 
-// What is needed to drive a transaction is less than what is needed to forward. Our Via's branch and the method in CSeq
-// say whose a response is (§17.1.3), and its status what becomes of that: a final is acknowledged and stops the
-// timers. What the caller has to find in it besides, the request said before: its Vias, From, Call-ID and CSeq (§8.2.6.2).
-// So a response that lost some of them goes up with those of the request, and with all that is its own: To tag,
-// Contact, body, the reason for a refusal. One made here in its place would say less, and as a 2xx nothing.
+// What is needed to drive a transaction is less than what is needed to forward. Our Via's branch
+// and the method in CSeq say whose a response is (§17.1.3), and its status what becomes of that: a
+// final is acknowledged and stops the timers. What the caller has to find in it besides, the
+// request said before: its Vias, From, Call-ID and CSeq (§8.2.6.2). So a response that lost some of
+// them goes up with those of the request, and with all that is its own: To tag, Contact, body, the
+// reason for a refusal. One made here in its place would say less, and as a 2xx nothing.
 
 // Drives tells whether a response that Check finds fault with can still drive its transaction.
 func Drives(m *parser.Message, check parser.Reason) bool {
@@ -23,11 +24,13 @@ func Drives(m *parser.Message, check parser.Reason) bool {
 		return false
 	}
 	n, reason := m.ContentLength()
-	return reason == parser.OK && n <= len(m.Raw)-int(m.BodyStart) // §18.3: one cut short is discarded
+	// §18.3: one cut short is discarded
+	return reason == parser.OK && n <= len(m.Raw)-int(m.BodyStart)
 }
 
-// mend gives the response m, which the table took just now, what it lacks of its request. The result and its Via are valid for the batch; nil: the
-// request is not kept any more. What a reply route has changed is changed in the result. Slow path.
+// mend gives the response m, which the table took just now, what it lacks of its request. The
+// result and its Via are valid for the batch; nil: the request is not kept any more. What a reply
+// route has changed is changed in the result. Slow path.
 func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 	sent, asked, p := c.tx.Answered(), &c.stored, &c.plan
 	if sent == nil || asked.Parse(sent) != parser.OK {
@@ -52,7 +55,8 @@ func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 	c.Reply.plan(p, 0)
 	c.Reply.n = 0
 	p.Insert(m.HeaderStart, rows)
-	from, until := uint32(0), uint32(0) // what goes: rows of these kinds, those beside each other at once
+	// what goes: rows of these kinds, those beside each other at once
+	from, until := uint32(0), uint32(0)
 	for i := range m.Headers {
 		switch h := &m.Headers[i]; h.Kind {
 		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq:

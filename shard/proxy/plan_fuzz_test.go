@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// FuzzPlan makes edits that do not overlap, in any order, several at one place among them, and compares both ways of writing them with pasting the
-// pieces together. Each edit takes three bytes of the input: the gap to the one before it, how much is cut, how much is put in.
+// FuzzPlan makes edits that do not overlap, in any order, several at one place among them, and
+// compares both ways of writing them with pasting the pieces together. Each edit takes three bytes
+// of the input: the gap to the one before it, how much is cut, how much is put in.
 func FuzzPlan(f *testing.F) {
 	f.Add([]byte("some message"), []byte{1, 2, 3, 0, 0, 1, 4, 0, 2}, uint8(7))
 	f.Add([]byte("x"), []byte{0, 1, 0, 0, 0, 5}, uint8(1))
@@ -25,7 +26,8 @@ func FuzzPlan(f *testing.F) {
 			at := pos + int(choices[0])%16
 			cut := int(choices[1]) % 8
 			if choices[0] >= 240 && len(edits) > 0 {
-				at, cut = edits[len(edits)-1].at, 0 // beside what was put in there, whatever was cut
+				// beside what was put in there, whatever was cut
+				at, cut = edits[len(edits)-1].at, 0
 			}
 			if at+cut > len(raw) {
 				break
@@ -39,7 +41,8 @@ func FuzzPlan(f *testing.F) {
 			pos = max(pos, at+cut)
 		}
 		want = append(want, raw[pos:]...)
-		// Another order of making them must not matter, except among those of one place, which keep theirs.
+		// Another order of making them must not matter, except among those of one place, which keep
+		// theirs.
 		made := slices.Clone(edits)
 		for i := range made {
 			if j := (i + int(order)) % len(made); made[i].at != made[j].at {

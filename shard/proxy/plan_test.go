@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestPlanAgainstCopying makes random edits in random order and compares both ways of writing them with plain copying from the back.
+// TestPlanAgainstCopying makes random edits in random order and compares both ways of writing them
+// with plain copying from the back.
 func TestPlanAgainstCopying(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var p Plan
@@ -51,7 +52,8 @@ func TestPlanAgainstCopying(t *testing.T) {
 	}
 }
 
-// TestPlanOrder: edits at one offset keep the order they were made in, and too many of them are noticed.
+// TestPlanOrder: edits at one offset keep the order they were made in, and too many of them are
+// noticed.
 func TestPlanOrder(t *testing.T) {
 	var p Plan
 	p.Reset([]byte("ab"))

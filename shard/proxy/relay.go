@@ -88,8 +88,8 @@ func (r *Request) Relay() bool {
 	return ok
 }
 
-// reserve makes the request leave the reserve of the arena alone if it opens a dialog: it is refused while
-// only that is left, so that calls in progress go on.
+// reserve makes the request leave the reserve of the arena alone if it opens a dialog: it is
+// refused while only that is left, so that calls in progress go on.
 func (r *Request) reserve() {
 	if r.HasToTag() || r.M.Method == parser.CANCEL || r.Tx != nil && r.Tx.Total() > 0 {
 		return
@@ -218,7 +218,8 @@ func (r *Request) cancel() bool {
 	if r.Tx != nil && r.Tx.Answered() {
 		return true // relayed before
 	}
-	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener)) // nil when there is no room: answered all the same
+	// nil when there is no room: answered all the same
+	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 	r.Reply(200, "canceling", "")
 	c, tx := r.core, r.Invite
 	if !tx.Invite() {
@@ -408,7 +409,8 @@ func (r *Request) appendStatelessBranch(b []byte) []byte {
 		b = append(b, "0123456789abcdef"[x>>4], "0123456789abcdef"[x&15])
 	}
 	if r.Src.Proto.Reliable() {
-		// The response goes back over the caller's connection, and nothing but its port tells which that is.
+		// The response goes back over the caller's connection, and nothing but its port tells which
+		// that is.
 		for shift := 12; shift >= 0; shift -= 4 {
 			b = append(b, "0123456789abcdef"[r.Src.Port>>shift&15])
 		}

@@ -48,7 +48,8 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 	return true
 }
 
-// Reply answers the request under way as the routing program asks for. It reports false as send does.
+// Reply answers the request under way as the routing program asks for. It reports false as send
+// does.
 func (r *Request) Reply(code int, reason, header string) bool {
 	if code >= 300 {
 		return r.final(ByProgram, code, reason, header)
@@ -81,7 +82,8 @@ func (r *Request) send(code int, reason, header string) bool {
 	if tx := r.Tx; tx != nil {
 		ok := c.tx.Respond(tx, code, c.segs[:1])
 		if ok && code >= 200 && tx.Live() > 0 {
-			c.tx.CancelOthers(tx, nil, c.localReason(code)) // the program answered while branches are under way
+			// the program answered while branches are under way
+			c.tx.CancelOthers(tx, nil, c.localReason(code))
 		}
 		return ok
 	}
@@ -134,8 +136,9 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	return appendEnd(b, header, server)
 }
 
-// withoutControls is b, rows of a request that is refused for its control characters, with an LF alone made a line end, as it was
-// taken for one, and blanks in place of the others: what may not go downstream must not go upstream either. Slow path.
+// withoutControls is b, rows of a request that is refused for its control characters, with an LF
+// alone made a line end, as it was taken for one, and blanks in place of the others: what may not
+// go downstream must not go upstream either. Slow path.
 func withoutControls(b []byte) []byte {
 	clean := make([]byte, 0, len(b)+64)
 	for i := 0; i < len(b); i++ {

@@ -17,9 +17,10 @@ type Request struct {
 	Src      netio.Addr
 	Listener int // that received it
 
-	Key    txn.Key // its match key, once it was looked for
-	Tx     *txn.Tx // its server transaction, if it has one by now
-	Invite *txn.Tx // CANCEL: the INVITE it cancels, if that is here, or another request, which it does not change
+	Key txn.Key // its match key, once it was looked for
+	Tx  *txn.Tx // its server transaction, if it has one by now
+	// CANCEL: the INVITE it cancels, if that is here, or another request, which it does not change
+	Invite *txn.Tx
 
 	via         *parser.Via
 	replyTo     netio.Addr
@@ -34,21 +35,26 @@ type Request struct {
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
 	target      uint16     // the set's name for it
 	lastTarget  uint16     // the destination of a set that was chosen last, for MarkTarget
-	fresh       bool       // the Request-URI is a target of the next Relay: as received, or set since the last one
-	picks       balance.Picks
-	pickURI     bool // the set's choice replaces the Request-URI
-	cuts        [8]parser.Span
-	nCuts       int
-	routes      parser.Values   // behind the first Route value, if that was read
-	topRoute    parser.URI      // of that value
-	routesRead  bool            // it was
-	side        int             // the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658 §3); -1: none does
-	appendRoute []byte          // strict downstream: goes to the end of the Route set
-	scratchURI  parser.URI      // of uri or dst
-	lastCause   Cause           // what ReplyError answers for
-	done        bool            // a final response left, or the request itself without a transaction
-	to          txn.Destination // where it goes; here and not on the stack, which an interface call would make it leave
-	maxBreadth  int             // Max-Breadth as received; -1: absent
+	// the Request-URI is a target of the next Relay: as received, or set since the last one
+	fresh      bool
+	picks      balance.Picks
+	pickURI    bool // the set's choice replaces the Request-URI
+	cuts       [8]parser.Span
+	nCuts      int
+	routes     parser.Values // behind the first Route value, if that was read
+	topRoute   parser.URI    // of that value
+	routesRead bool          // it was
+	// the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658
+	// §3); -1: none does
+	side        int
+	appendRoute []byte     // strict downstream: goes to the end of the Route set
+	scratchURI  parser.URI // of uri or dst
+	lastCause   Cause      // what ReplyError answers for
+	// a final response left, or the request itself without a transaction
+	done bool
+	// where it goes; here and not on the stack, which an interface call would make it leave
+	to         txn.Destination
+	maxBreadth int // Max-Breadth as received; -1: absent
 
 	// What a transaction takes along for the routes that run later, see saved.go.
 	armed  armed
@@ -66,13 +72,15 @@ type Request struct {
 	forceProto uint8 // 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
 	waits      int   // how often this relay has waited for a name
 	leave      leaving
-	symmetric  bool       // responses go to the source, and the Via says so, as if it had asked (force_rport)
-	replyWish  txn.Wishes // of responses to the request
+	// responses go to the source, and the Via says so, as if it had asked (force_rport)
+	symmetric bool
+	replyWish txn.Wishes // of responses to the request
 
 	relayed   bool // a Relay made branches since Begin
 	resumed   bool // in a failure route: the request is read back from the arena
 	branching bool // in a branch route: Request-URI and outbound URI are those of the branch
-	forking   bool // in fork: the Request-URI is that of a branch, and base what request_route had decided
+	// in fork: the Request-URI is that of a branch, and base what request_route had decided
+	forking bool
 
 	more   [maxTargets]target // further targets of the next Relay, in order
 	nMore  int
@@ -108,7 +116,8 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.via = via
 	r.responseTarget()
 	if reason != parser.OK {
-		r.received = false // no place in it is sure to be the end of its parameters: it goes back as it came
+		// no place in it is sure to be the end of its parameters: it goes back as it came
+		r.received = false
 	}
 	return true
 }
@@ -124,7 +133,8 @@ func (r *Request) responseTarget() {
 	literal := parseIP(via.Host.Of(r.M.Raw), &host)
 	r.received = !literal || !host.SameIP(&r.Src)
 	if r.Src.Proto.Reliable() {
-		// Back over the connection it came by; what becomes of it without that, the Sender knows. RFC 3581 §4 names no transport.
+		// Back over the connection it came by; what becomes of it without that, the Sender knows.
+		// RFC 3581 §4 names no transport.
 		r.received = r.received || !via.RPortParam.Empty() || r.core.cfg.ForceRPort
 		return
 	}
@@ -171,7 +181,9 @@ func (r *Request) planVia(p *Plan) {
 		if !via.RPortParam.Empty() {
 			from := via.RPortParam.Off
 			for from > 0 && blank(r.M.Raw[from-1]) {
-				from-- // a fold that led to it would be left as a line of blanks, which some take for the end of the headers
+				// a fold that led to it would be left as a line of blanks, which some take for the
+				// end of the headers
+				from--
 			}
 			p.Cut(from, via.RPortParam.End()-from)
 		}

@@ -102,7 +102,8 @@ func parseIPv6(b []byte, a *netio.Addr) bool {
 			}
 			gap, b = n, b[1:]
 			if len(b) > 0 && b[0] == ':' && parseIPv4(b[1:], v4[:]) {
-				b = b[1:] // RFC 5118 §4.10: RFC 3261's grammar has a third colon in front of an IPv4 tail
+				// RFC 5118 §4.10: RFC 3261's grammar has a third colon in front of an IPv4 tail
+				b = b[1:]
 			}
 		}
 	}

@@ -13,17 +13,18 @@ type Fate uint8
 
 // The fates.
 const (
-	Forwarded  Fate = iota
-	Absorbed        // a retransmission, or hop by hop
-	NotOurs         // the top Via is not ours (§18.1.2)
-	NoViaLeft       // without a transaction: no Via is left that says whom to give it to (§16.7 step 3)
-	Stray           // no transaction waits for it (RFC 6026 §7.3)
-	OtherShard      // its branch names another shard
-	Unfit           // it can drive a transaction, and there is none
+	Forwarded Fate = iota
+	Absorbed       // a retransmission, or hop by hop
+	NotOurs        // the top Via is not ours (§18.1.2)
+	// without a transaction: no Via is left that says whom to give it to (§16.7 step 3)
+	NoViaLeft
+	Stray      // no transaction waits for it (RFC 6026 §7.3)
+	OtherShard // its branch names another shard
+	Unfit      // it can drive a transaction, and there is none
 )
 
-// Response handles a response (§16.7). check is what Check says of it: OK, or a defect that Drives. When the fate is
-// OtherShard, shard says whose it is.
+// Response handles a response (§16.7). check is what Check says of it: OK, or a defect that Drives.
+// When the fate is OtherShard, shard says whose it is.
 func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shard int) {
 	via, reason := m.TopVia()
 	if reason != parser.OK {
@@ -109,8 +110,8 @@ func (c *Core) Stray(m *parser.Message, check parser.Reason) Fate {
 	return Stray
 }
 
-// wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a process before this
-// one, or with another configuration.
+// wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a
+// process before this one, or with another configuration.
 func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
 	br := c.tx.At(id)
 	if br == nil {
@@ -213,7 +214,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	return c.passOn(m, top)
 }
 
-// nextVia puts into c.replyTo where the Via below ours says that a response goes; false: it does not say.
+// nextVia puts into c.replyTo where the Via below ours says that a response goes; false: it does
+// not say.
 func (c *Core) nextVia(m *parser.Message) bool {
 	vias := m.Values(parser.KindVia)
 	vias.Next() // ours
@@ -245,9 +247,9 @@ func (c *Core) nextVia(m *parser.Message) bool {
 	return true
 }
 
-// passFormer passes a response on by its next Via where its branch is one of a process before this one: a phone that
-// rang across a restart has to be heard. It reports false if the response is none of those. What is hop by hop is none
-// (§16.7 step 4, RFC 4320 §4.1). Slow path.
+// passFormer passes a response on by its next Via where its branch is one of a process before this
+// one: a phone that rang across a restart has to be heard. It reports false if the response is none
+// of those. What is hop by hop is none (§16.7 step 4, RFC 4320 §4.1). Slow path.
 func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 	if !c.cfg.PassFormer || m.Status == 100 {
 		return false
@@ -266,8 +268,8 @@ func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 // passOn sends a response whose top Via is ours to c.replyTo.
 func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
 	to := &c.replyTo
-	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our own Via names unless
-	// the request changed sides; then family and transport decide.
+	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our
+	// own Via names unless the request changed sides; then family and transport decide.
 	by := c.listenerOf(m.Raw, top)
 	if by = c.Reply.by(to, c.cfg.Egress.Egress(to, by)); by < 0 {
 		return NoViaLeft
@@ -290,7 +292,8 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
 	return Forwarded
 }
 
-// listenerOf is the listener that a Via of ours names; one of a transport we do not have is taken for UDP.
+// listenerOf is the listener that a Via of ours names; one of a transport we do not have is taken
+// for UDP.
 func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
 	sentBy, proto := via.SentBy.Of(raw), viaProto(via)
 	for i := range c.listeners {

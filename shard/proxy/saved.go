@@ -83,22 +83,23 @@ type Saved struct {
 	lastTarget  uint16
 	side        int16 // listener that a second Route of ours names, -1: none
 	forced      int16 // listener that the program names, -1: none
-	nWaiting    uint8 // of contacts, behind nContacts: the target set of a relay that waits for a name
-	tries       uint8 // how often it has waited
-	wishes      uint8
-	ignore      uint8
-	extraLen    uint16 // what follows routeLen: the texts of leaving
-	hostLen     uint16 // shown in our Via
-	port        uint16
-	pathLen     uint16
-	replyWish   uint8
-	nEdits      uint8
-	rowsLen     uint16 // of replies made here
-	unsent      uint8  // a Cause: why no target could be sent to
-	_           [3]uint8
-	cuts        [8]parser.Span
-	contacts    [maxTargets + 1]savedContact
-	edits       [maxContactEdits]savedEdit
+	// of contacts, behind nContacts: the target set of a relay that waits for a name
+	nWaiting  uint8
+	tries     uint8 // how often it has waited
+	wishes    uint8
+	ignore    uint8
+	extraLen  uint16 // what follows routeLen: the texts of leaving
+	hostLen   uint16 // shown in our Via
+	port      uint16
+	pathLen   uint16
+	replyWish uint8
+	nEdits    uint8
+	rowsLen   uint16 // of replies made here
+	unsent    uint8  // a Cause: why no target could be sent to
+	_         [3]uint8
+	cuts      [8]parser.Span
+	contacts  [maxTargets + 1]savedContact
+	edits     [maxContactEdits]savedEdit
 }
 
 type savedEdit struct {

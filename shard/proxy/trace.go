@@ -6,11 +6,11 @@ import (
 	"viaduct/shard/txn"
 )
 
-// At debug level each step of a call is told, with its Call-ID. All of it is behind Core.tracing: below that level a
-// step costs one branch that is always taken alike. What is here allocates.
+// At debug level each step of a call is told, with its Call-ID. All of it is behind Core.tracing:
+// below that level a step costs one branch that is always taken alike. What is here allocates.
 
-// maxTraced bounds the transactions whose Call-ID is remembered. Steps of those beyond it that no message comes
-// with, timers for instance, are told without one.
+// maxTraced bounds the transactions whose Call-ID is remembered. Steps of those beyond it that no
+// message comes with, timers for instance, are told without one.
 const maxTraced = 1 << 16
 
 // Tracing tells whether steps are told.

@@ -60,9 +60,11 @@ func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
 
 // Blocked tells which destinations are not to be tried: the blacklist.
 type Blocked interface {
-	// Blocked tells whether a request of that method may not be sent there now. It does not wait and allocates nothing.
+	// Blocked tells whether a request of that method may not be sent there now. It does not wait
+	// and allocates nothing.
 	Blocked(to *netio.Addr, method parser.Method) bool
-	// Report tells that a request of that method failed at that address. retryAfter is that of a 503 in seconds, below 0: it had none.
+	// Report tells that a request of that method failed at that address. retryAfter is that of a
+	// 503 in seconds, below 0: it had none.
 	Report(to *netio.Addr, why Failing, method parser.Method, retryAfter int)
 }
 
@@ -156,7 +158,8 @@ func (r *Request) domainOf() []byte {
 	return nil
 }
 
-// nextURI is the URI that says where the request goes: the outbound one, else the Request-URI; nil if it cannot be read. Good until the next call.
+// nextURI is the URI that says where the request goes: the outbound one, else the Request-URI; nil
+// if it cannot be read. Good until the next call.
 func (r *Request) nextURI() *parser.URI {
 	if r.dst == nil {
 		return r.parsedURI()
@@ -216,9 +219,9 @@ func (r *Request) secure() bool {
 	return r.sips || hasScheme(r.M.Bytes(r.M.URI), "sips:") || r.uri != nil && hasScheme(r.uri, "sips:")
 }
 
-// overConnection puts the connection that the other side of the dialog has open in front of what its
-// URI says, which is the way once that connection is gone (RFC 3263 §4.1). Slow path: the second of
-// two Routes of ours names a stream and the URI no transport.
+// overConnection puts the connection that the other side of the dialog has open in front of what
+// its URI says, which is the way once that connection is gone (RFC 3263 §4.1). Slow path: the
+// second of two Routes of ours names a stream and the URI no transport.
 func (r *Request) overConnection(w *ways, port uint16) {
 	c := r.core
 	if c.cfg.Connected == nil {
@@ -270,7 +273,8 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 		w.n = n
 		return true
 	case Unknown:
-		r.unresolved, r.unsent, r.lastCause = true, NameUnresolved, NameUnresolved // unless it becomes known: not counted yet
+		// unless it becomes known: not counted yet
+		r.unresolved, r.unsent, r.lastCause = true, NameUnresolved, NameUnresolved
 		return false
 	case Failed:
 		return r.cannot(NameServersSilent)

@@ -12,7 +12,8 @@ import (
 // kamailioPath is where Debian's package puts the server whose language this is.
 const kamailioPath = "/usr/sbin/kamailio"
 
-// TestAcceptedAsKamailio wants each file of testdata/accept accepted and each of testdata/refuse refused, by us and by Kamailio.
+// TestAcceptedAsKamailio wants each file of testdata/accept accepted and each of testdata/refuse
+// refused, by us and by Kamailio.
 func TestAcceptedAsKamailio(t *testing.T) {
 	for _, kind := range []string{"accept", "refuse"} {
 		files, err := filepath.Glob("testdata/" + kind + "/*.cfg")

@@ -2,8 +2,9 @@ package route
 
 import "viaduct/shard/route/syntax"
 
-// comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators. Frequent shapes get code of their own:
-// a string variable against a literal or $null, and the core keywords.
+// comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators.
+// Frequent shapes get code of their own: a string variable against a literal or $null, and the core
+// keywords.
 func (cc *compiler) comparison(x *syntax.Binary) testFn {
 	switch x.Op {
 	case "==", "!=":
@@ -72,7 +73,8 @@ func (cc *compiler) equality(x *syntax.Binary) testFn {
 	return cc.typed(x, byLeft, not)
 }
 
-// sameness is how two values are compared: a function value in its place would move both to the heap.
+// sameness is how two values are compared: a function value in its place would move both to the
+// heap.
 type sameness uint8
 
 const (

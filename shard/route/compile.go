@@ -22,14 +22,15 @@ type compiler struct {
 	contacts bool             // tm's contacts_avp is set
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
 	event    string           // the name of the event_route being checked, empty in other blocks
-	leave    target           // where break goes: behind the while or switch, outside if there is none
-	scratch  bool             // what was compiled last writes into the scratch room
-	faults   bool             // the expression compiled last may not fit there
-	inside   int              // depth of expressions around what is compiled
-	temps    int32            // temporaries in use
-	entry    target           // where the next step of the atom being compiled is entered
-	labels   []target         // where each label is
-	targets  []*target        // to be linked, outside of the table
+	// where break goes: behind the while or switch, outside if there is none
+	leave   target
+	scratch bool      // what was compiled last writes into the scratch room
+	faults  bool      // the expression compiled last may not fit there
+	inside  int       // depth of expressions around what is compiled
+	temps   int32     // temporaries in use
+	entry   target    // where the next step of the atom being compiled is entered
+	labels  []target  // where each label is
+	targets []*target // to be linked, outside of the table
 }
 
 // outside is where break goes to outside of while and switch.

@@ -124,8 +124,9 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 	return none
 }
 
-// operand compiles an expression that another one goes on with: a call in there is 1 or 0, not its number. Measured on 5.6.3 with a
-// route that returns 5: route(X) == 1 holds, route(X) + 1 is 2, while $var(x) = route(X) is 5.
+// operand compiles an expression that another one goes on with: a call in there is 1 or 0, not its
+// number. Measured on 5.6.3 with a route that returns 5: route(X) == 1 holds, route(X) + 1 is 2,
+// while $var(x) = route(X) is 5.
 func (cc *compiler) operand(x syntax.Expr) valFn {
 	if call, ok := x.(*syntax.Call); ok && call.Name != "selval" {
 		return cc.truthValue(x)
@@ -202,7 +203,8 @@ func (cc *compiler) binary(x *syntax.Binary) valFn {
 		if isNumber(x.L) {
 			return arith(l, r, func(a, b int64) int64 { return a + b })
 		}
-		// A chain a+b+c+d copies its left part again at each step; scripts join four things, not forty.
+		// A chain a+b+c+d copies its left part again at each step; scripts join four things, not
+		// forty.
 		return cc.plus(l, r, x.Pos)
 	}
 	switch x.Op {

@@ -10,7 +10,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook, "Core Keywords").
+// coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook,
+// "Core Keywords").
 type coreValue struct {
 	value valFn // nil: only comparisons
 	kind  coreKind
@@ -22,7 +23,8 @@ type coreValue struct {
 type coreKind uint8
 
 const (
-	coreText coreKind = iota // compared without regard to case (5.6.3: method == "invite" is true for INVITE)
+	// compared without regard to case (5.6.3: method == "invite" is true for INVITE)
+	coreText coreKind = iota
 	coreNumber
 	coreAddr
 	coreProto
@@ -153,7 +155,8 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 		uri := d.uri
 		return func(c *Ctx) Result {
 			u := uri(c)
-			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an address). is_myself() is not so strict.
+			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an
+			// address). is_myself() is not so strict.
 			return answer(u != nil && len(u.HostBytes()) > 0 && c.Host.IsMyself(u.HostBytes(), int(u.EffectivePort()), AnyTransport), not)
 		}
 	case d.addr != nil:
@@ -180,7 +183,8 @@ func appendHost(dst []byte, ip netip.Addr) []byte {
 	return ip.AppendTo(dst)
 }
 
-// addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the same in quotes.
+// addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the
+// same in quotes.
 func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary, not bool) testFn {
 	var s string
 	switch r := x.R.(type) {

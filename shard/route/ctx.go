@@ -11,7 +11,8 @@ type run struct {
 	jump target // stop: jumped
 	left int32  // steps that the run may still make
 	buf  []byte // the scratch room
-	mark int32  // what of it belongs to routes around this one; each statement gives back what lies behind
+	// what of it belongs to routes around this one; each statement gives back what lies behind
+	mark int32
 	// temps are the numbers and texts that a statement keeps from one of its steps to the next,
 	// base the first of this route.
 	temps  []Value
@@ -26,8 +27,9 @@ type run struct {
 	reasons    map[string]string
 }
 
-// variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which come later, again. Kamailio keeps it
-// in the worker process from message to message, where its value depends on what that worker did before; that is not worth having.
+// variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
+// come later, again. Kamailio keeps it in the worker process from message to message, where its
+// value depends on what that worker did before; that is not worth having.
 type variable struct {
 	v     Value
 	buf   []byte
@@ -41,7 +43,8 @@ type uriCache struct {
 	ok  bool
 }
 
-// get parses src unless it is the slice parsed last. A Host gives the same slice until the URI is set; set() forgets it.
+// get parses src unless it is the slice parsed last. A Host gives the same slice until the URI is
+// set; set() forgets it.
 func (u *uriCache) get(src []byte) *parser.URI {
 	if len(src) == 0 {
 		return nil
@@ -58,7 +61,8 @@ func (u *uriCache) get(src []byte) *parser.URI {
 
 func (u *uriCache) forget() { u.src = nil }
 
-// moved passes on the result of a function of the Host that may have set Request-URI or outbound URI.
+// moved passes on the result of a function of the Host that may have set Request-URI or outbound
+// URI.
 func (c *Ctx) moved(result int) int {
 	c.ruri.forget()
 	c.duri.forget()
@@ -88,7 +92,9 @@ func NewCtx(h Host) *Ctx {
 // begin readies c for one run of p.
 func (c *Ctx) begin(p *Program) {
 	if c.msg != nil {
-		c.end() // a panic cut the run before short: its variables and its URIs, whose memory holds another message by now, are not this one's
+		// a panic cut the run before short: its variables and its URIs, whose memory holds another
+		// message by now, are not this one's
+		c.end()
 	}
 	c.msg = c.Host.Msg()
 	c.prog = p
@@ -121,26 +127,29 @@ func (c *Ctx) end() {
 	c.duri.forget()
 }
 
-// Request runs request_route on the message behind c.Host and allocates nothing. A program without request_route drops every request.
+// Request runs request_route on the message behind c.Host and allocates nothing. A program without
+// request_route drops every request.
 func (p *Program) Request(c *Ctx) Outcome { return p.enter(c, p.main, RequestRoute) }
 
-// Failure runs failure route n, a number Host.OnFailure was given. c.Host stands for the request as the transaction saved it. A number
-// the program has no route for ends at once, as an empty route would; likewise in Branch and Reply.
+// Failure runs failure route n, a number Host.OnFailure was given. c.Host stands for the request as
+// the transaction saved it. A number the program has no route for ends at once, as an empty route
+// would; likewise in Branch and Reply.
 func (p *Program) Failure(c *Ctx, n int) Outcome {
 	return p.enter(c, numbered(p.failures, n), FailureRoute)
 }
 
-// Branch runs branch route n. c.Host stands for the request with the Request-URI and outbound URI of one branch. Dropped: the branch
-// is not sent.
+// Branch runs branch route n. c.Host stands for the request with the Request-URI and outbound URI
+// of one branch. Dropped: the branch is not sent.
 func (p *Program) Branch(c *Ctx, n int) Outcome {
 	return p.enter(c, numbered(p.branches, n), BranchRoute)
 }
 
-// Reply runs onreply route n. c.Host stands for the response. Dropped: a provisional response is not passed on, a final one is all the
-// same.
+// Reply runs onreply route n. c.Host stands for the response. Dropped: a provisional response is
+// not passed on, a final one is all the same.
 func (p *Program) Reply(c *Ctx, n int) Outcome { return p.enter(c, numbered(p.replies, n), ReplyRoute) }
 
-// CoreReply runs the reply route that has no name, on a response whose transaction has not been looked for. Dropped: it is dropped.
+// CoreReply runs the reply route that has no name, on a response whose transaction has not been
+// looked for. Dropped: it is dropped.
 func (p *Program) CoreReply(c *Ctx) Outcome { return p.enter(c, p.coreReply, CoreReplyRoute) }
 
 // numbered is the route with the 1-based number n, nil if there is none.
@@ -169,8 +178,9 @@ func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
 	return o
 }
 
-// within runs rt inside another run: t_relay() makes branches, and each has its branch route. The $var are those of the outer run, as
-// in Kamailio. (After a panic a run looks as if it never ended; what follows may then see its $var, until the next request.)
+// within runs rt inside another run: t_relay() makes branches, and each has its branch route. The
+// $var are those of the outer run, as in Kamailio. (After a panic a run looks as if it never ended;
+// what follows may then see its $var, until the next request.)
 func (c *Ctx) within(rt *routeCode, kind RouteKind) Outcome {
 	msg, outer, stop, result, text := c.msg, c.kind, c.stop, c.Return, len(c.buf)
 	mark, base, depth := c.mark, c.base, len(c.frames)
@@ -214,8 +224,9 @@ func (c *Ctx) setVar(i int32, v Value) bool {
 	return true
 }
 
-// concat joins the string readings of a and b in the scratch room; false when there is no room. When a is what was written there
-// last, b goes right behind it, so that a+b+c+d costs its length and not its square.
+// concat joins the string readings of a and b in the scratch room; false when there is no room.
+// When a is what was written there last, b goes right behind it, so that a+b+c+d costs its length
+// and not its square.
 func (c *Ctx) concat(a, b *Value) (Value, bool) {
 	start := len(c.buf) - len(a.S)
 	tail := a.Kind == strValue && len(a.S) > 0 && start >= 0 && &c.buf[start] == &a.S[0]
@@ -234,7 +245,8 @@ func (c *Ctx) concat(a, b *Value) (Value, bool) {
 	return Value{Kind: strValue, S: c.buf[start:len(c.buf):len(c.buf)]}, true
 }
 
-// reason turns a reason phrase made at run time into a string without allocating each time: scripts make few different ones.
+// reason turns a reason phrase made at run time into a string without allocating each time: scripts
+// make few different ones.
 func (c *Ctx) reason(b []byte) string {
 	if s, ok := c.reasons[string(b)]; ok {
 		return s

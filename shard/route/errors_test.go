@@ -235,7 +235,8 @@ func TestErrorsInRoutes(t *testing.T) {
 		}
 	}
 	const sub, fail, branch, reply, core = "route[S]", "failure_route[F]", "branch_route[B]", "onreply_route[R]", "reply_route"
-	// Where a function may be called, as kamailio -c 5.6.3 has it; a route[NAME] is checked as request_route there.
+	// Where a function may be called, as kamailio -c 5.6.3 has it; a route[NAME] is checked as
+	// request_route there.
 	in(branch, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in branch_route`)
 	in(reply, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in onreply_route[NAME]`)
 	in(core, ` t_relay();`, `4:2: t_relay may be called in request_route and failure_route, not in reply_route`)

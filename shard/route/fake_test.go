@@ -80,7 +80,8 @@ func (h *fakeHost) SetRequestURI(uri []byte) int {
 	if r, ok := h.answers["SetRequestURI"]; ok && r < 0 {
 		return r
 	}
-	// A new slice each time, as a Host that keeps versions would: the old view must not change under a reader.
+	// A new slice each time, as a Host that keeps versions would: the old view must not change
+	// under a reader.
 	h.ruri = append(h.fresh(), uri...)
 	return 1
 }

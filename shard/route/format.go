@@ -6,7 +6,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// format is a text with variables in it, compiled: xlog's argument, or a function's string argument.
+// format is a text with variables in it, compiled: xlog's argument, or a function's string
+// argument.
 type format struct {
 	parts []formatPart
 	text  string // the whole when there are no variables
@@ -61,14 +62,16 @@ func (cc *compiler) format(pos Pos, s string) *format {
 
 var nullText = []byte("<null>")
 
-// appendScratch writes the text with its variables behind what is in the scratch room, at most limit bytes in all; false when something
-// was cut. A variable may need scratch room itself: it is given what lies behind the text so far.
+// appendScratch writes the text with its variables behind what is in the scratch room, at most
+// limit bytes in all; false when something was cut. A variable may need scratch room itself: it is
+// given what lies behind the text so far.
 func (f *format) appendScratch(c *Ctx, limit int) (whole bool) {
 	c.buf, whole = f.write(c, c.buf, limit, true)
 	return whole
 }
 
-// append writes the text with its variables into dst, which lies outside of the scratch room; otherwise it is appendScratch.
+// append writes the text with its variables into dst, which lies outside of the scratch room;
+// otherwise it is appendScratch.
 func (f *format) append(c *Ctx, dst []byte, limit int) ([]byte, bool) {
 	return f.write(c, dst, limit, false)
 }

@@ -13,9 +13,11 @@ import (
 type funcDef struct {
 	min, max int
 	build    func(cc *compiler, x *syntax.Call) callFn
-	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0: none.
+	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0:
+	// none.
 	soon int
-	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we not yet. Measured with 5.6.3.
+	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we
+	// not yet. Measured with 5.6.3.
 	in, soonIn kinds
 }
 
@@ -25,7 +27,8 @@ func (d *funcDef) only(in kinds) *funcDef { d.in = in; return d }
 // later names the routes the function may be called in by Kamailio and not here yet.
 func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
 
-// host is a function without arguments. f is the code itself: one indirection less than a method value of Host.
+// host is a function without arguments. f is the code itself: one indirection less than a method
+// value of Host.
 func host(f callFn) *funcDef {
 	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
@@ -37,7 +40,8 @@ var (
 	corexFuncs, coreFuncs                                           map[string]*funcDef
 )
 
-// defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
+// defineFuncs fills them. It is no variable initializer since what builds a call looks functions up
+// in these very tables.
 func defineFuncs() {
 	tmFuncs = map[string]*funcDef{
 		"t_relay":           (&funcDef{max: 2, build: relay}).only(inRequest | inFailure),
@@ -178,7 +182,8 @@ func count(n int, what string) string {
 	return itoa(int64(n)) + " " + what + "s"
 }
 
-// lookup finds the function among the core's and the loaded modules'; otherwise it says why there is none.
+// lookup finds the function among the core's and the loaded modules'; otherwise it says why there
+// is none.
 func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 	if statelessForwards[x.Name] {
 		cc.prog.usesForward = true
@@ -246,7 +251,8 @@ func (cc *compiler) routeNamed(name string) *routeCode {
 	return rt
 }
 
-// intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in ds_select_dst("1", "4").
+// intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in
+// ds_select_dst("1", "4").
 type intArg struct {
 	n   int
 	val valFn // nil: n is known

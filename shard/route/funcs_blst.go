@@ -24,7 +24,8 @@ func blockSource(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// blockRetryAfter is blst_add_retry_after(min, max): for as long as Retry-After says, within the two. Without Retry-After it is false.
+// blockRetryAfter is blst_add_retry_after(min, max): for as long as Retry-After says, within the
+// two. Without Retry-After it is false.
 func blockRetryAfter(cc *compiler, x *syntax.Call) callFn {
 	least, ok1 := cc.intArg(x, 0, "the least time", 0, maxSeconds)
 	most, ok2 := cc.intArg(x, 1, "the longest time", 0, maxSeconds)
@@ -53,7 +54,8 @@ func blockRetryAfter(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// retryAfter is the number of seconds in Retry-After; a comment and parameters may follow it (RFC 3261 §20.33).
+// retryAfter is the number of seconds in Retry-After; a comment and parameters may follow it (RFC
+// 3261 §20.33).
 func (c *Ctx) retryAfter() (int, bool) {
 	b, ok := readHdr(c, "Retry-After", 0)
 	i := 0

@@ -7,7 +7,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The functions of tcpops. A connection's number comes first where there is one more argument than the others need.
+// The functions of tcpops. A connection's number comes first where there is one more argument than
+// the others need.
 
 // connArgs reads them: the numbers behind the connection's, each within 0 and its limit.
 func (cc *compiler) connArgs(x *syntax.Call, what []string, limits []int64) (id intArg, rest []intArg, ok bool) {
@@ -78,7 +79,8 @@ func connLifetime(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// Linux takes no larger values: tcp(7), MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT and MAX_TCP_KEEPINTVL in include/net/tcp.h (6.1).
+// Linux takes no larger values: tcp(7), MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT and MAX_TCP_KEEPINTVL in
+// include/net/tcp.h (6.1).
 const maxKeepSeconds, maxKeepCount = 32767, 127
 
 func connKeepalive(cc *compiler, x *syntax.Call) callFn {
@@ -124,7 +126,8 @@ func closeConn(cc *compiler, x *syntax.Call) callFn {
 // wsClose is ws_close([status, reason[, connection]]).
 func wsClose(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.CloseConn(0, 1000, nil) } // normal closure (RFC 6455 §7.4.1)
+		// normal closure (RFC 6455 §7.4.1)
+		return func(c *Ctx) int { return c.Host.CloseConn(0, 1000, nil) }
 	}
 	if len(x.Args) == 1 {
 		cc.ld.errorf(x.Pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
@@ -159,13 +162,14 @@ func wsClose(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// closeStatus tells whether a Close frame may carry the status: 1004 has no meaning, and 1005, 1006 and 1015 say that there was no frame
-// (RFC 6455 §7.4.1).
+// closeStatus tells whether a Close frame may carry the status: 1004 has no meaning, and 1005, 1006
+// and 1015 say that there was no frame (RFC 6455 §7.4.1).
 func closeStatus(n int) bool {
 	return n >= 1000 && n <= 4999 && n != 1004 && n != 1005 && n != 1006 && n != 1015
 }
 
-// closeReason is what of b a Close frame can carry: UTF-8, and at most 123 bytes beside the status (RFC 6455 §5.5, §5.5.1).
+// closeReason is what of b a Close frame can carry: UTF-8, and at most 123 bytes beside the status
+// (RFC 6455 §5.5, §5.5.1).
 func closeReason(b []byte) []byte {
 	if !utf8.Valid(b) {
 		return nil

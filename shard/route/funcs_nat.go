@@ -9,9 +9,11 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The functions of nathelper: what the addresses in a message say about where it comes from, and how to find the way back.
+// The functions of nathelper: what the addresses in a message say about where it comes from, and
+// how to find the way back.
 
-// privateNets are those of RFC 1918 and 6598 and, as nathelper has it, RFC 7335; reservedNet of RFC 6890 is added by nat_addr_mode.
+// privateNets are those of RFC 1918 and 6598 and, as nathelper has it, RFC 7335; reservedNet of RFC
+// 6890 is added by nat_addr_mode.
 var (
 	privateNets = [...]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/29")}
@@ -210,7 +212,8 @@ func (c *Ctx) fixContact() int {
 	return truth(found)
 }
 
-// setContactAlias is set_contact_alias([trim]); an alias that is there is taken off in any case, since the way back must be the one seen here.
+// setContactAlias is set_contact_alias([trim]); an alias that is there is taken off in any case,
+// since the way back must be the one seen here.
 func setContactAlias(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) > 0 {
 		if _, ok := cc.intArg(x, 0, "trim", 0, 1); !ok {
@@ -229,7 +232,8 @@ func setContactAlias(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// contactAlias is add_contact_alias([address, port, protocol]); without arguments 2 where the Contact names the source already.
+// contactAlias is add_contact_alias([address, port, protocol]); without arguments 2 where the
+// Contact names the source already.
 func contactAlias(cc *compiler, x *syntax.Call) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
@@ -298,8 +302,8 @@ func aliasDigit(t Transport) byte {
 	return '0'
 }
 
-// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are there go,
-// for the first one is followed when the URI comes back.
+// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are
+// there go, for the first one is followed when the URI comes back.
 func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int, proto Transport) int {
 	if len(c.buf)+len(u.Raw)+len(name)+80 > cap(c.buf) {
 		return -1
@@ -339,8 +343,8 @@ func findNamed(params []byte, name string) (start, end int) {
 	return findParam(params, append(tmp[:0], name...))
 }
 
-// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the alias goes. 2 when there is none, or one
-// that is somebody else's, without a tilde (5.6.3).
+// takeAlias is handle_ruri_alias(): the destination is what the Request-URI's alias says, and the
+// alias goes. 2 when there is none, or one that is somebody else's, without a tilde (5.6.3).
 func takeAlias(cc *compiler, _ *syntax.Call) callFn {
 	name := cc.set.NAT.AliasName
 	cc.scratch = true
@@ -376,7 +380,8 @@ func takeAlias(cc *compiler, _ *syntax.Call) callFn {
 		}
 		c.buf = out
 		p.mid, p.last = p.mid[:i], p.mid[end:]
-		if c.setParts(&p) != setDone { // before $du: an alias that stays must not have been followed
+		// before $du: an alias that stays must not have been followed
+		if c.setParts(&p) != setDone {
 			return -1
 		}
 		c.duri.forget()

@@ -52,11 +52,12 @@ func defineStreamFuncs() {
 		"tcp_close_connection":        {max: 1, build: closeConn},
 	}
 	blstFuncs = map[string]*funcDef{
-		"blst_add":              {max: 1, build: blockSource},
-		"blst_add_retry_after":  {min: 2, max: 2, build: blockRetryAfter},
-		"blst_del":              host(func(c *Ctx) int { return c.Host.UnblockSource() }),
-		"blst_is_blocklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
-		"blst_is_blacklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }), // until 5.4
+		"blst_add":             {max: 1, build: blockSource},
+		"blst_add_retry_after": {min: 2, max: 2, build: blockRetryAfter},
+		"blst_del":             host(func(c *Ctx) int { return c.Host.UnblockSource() }),
+		"blst_is_blocklisted":  host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
+		// until 5.4
+		"blst_is_blacklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
 		"blst_set_ignore":       {max: 1, build: blockIgnore(OfRequest, true)},
 		"blst_clear_ignore":     {max: 1, build: blockIgnore(OfRequest, false)},
 		"blst_rpl_set_ignore":   {max: 1, build: blockIgnore(OfReply, true)},
@@ -207,7 +208,8 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// forward is forward(), forward(host[, port]), and forward_udp(host[, port]) and its kin; host may be uri:host, port uri:port.
+// forward is forward(), forward(host[, port]), and forward_udp(host[, port]) and its kin; host may
+// be uri:host, port uri:port.
 func forward(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.Host.Forward() }

@@ -16,8 +16,8 @@ var methodBits = map[string]parser.Method{
 	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE, "PRACK": parser.PRACK,
 }
 
-// isMethod is is_method("A|B"): the request's method, in a response that of CSeq. The argument's case does not matter, the
-// message's does (RFC 3261 §7.1).
+// isMethod is is_method("A|B"): the request's method, in a response that of CSeq. The argument's
+// case does not matter, the message's does (RFC 3261 §7.1).
 func isMethod(cc *compiler, x *syntax.Call) callFn {
 	mask, others, ok := cc.methods(x)
 	if !ok {
@@ -49,7 +49,8 @@ func isMethod(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// methods reads the list of is_method: a bit for each method with a number, the names of the others.
+// methods reads the list of is_method: a bit for each method with a number, the names of the
+// others.
 func (cc *compiler) methods(x *syntax.Call) (mask uint32, others [][]byte, ok bool) {
 	s, ok := x.Args[0].(*syntax.Str)
 	if !ok || strings.Contains(s.S, "$") {
@@ -145,7 +146,8 @@ func (cc *compiler) level(x *syntax.Call) (int, bool) {
 	return 0, false
 }
 
-// logFunc is the core's log("text"), log(level, "text"): plain text, no variables. Without a level it is a debug line.
+// logFunc is the core's log("text"), log(level, "text"): plain text, no variables. Without a level
+// it is a debug line.
 func logFunc(cc *compiler, x *syntax.Call) callFn {
 	level := 3
 	if len(x.Args) == 2 {

@@ -12,7 +12,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What transactions, branches and responses are steered with: modules tm and tmx, and the core's flags and branches.
+// What transactions, branches and responses are steered with: modules tm and tmx, and the core's
+// flags and branches.
 
 // textKnown is argument i as a text known at load.
 func (cc *compiler) textKnown(x *syntax.Call, i int, what string) (string, bool) {
@@ -80,7 +81,8 @@ func isRunFor(in kinds) func(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// replyStatus is $T_reply_code. A reply route has the response at hand, with or without a transaction.
+// replyStatus is $T_reply_code. A reply route has the response at hand, with or without a
+// transaction.
 func (c *Ctx) replyStatus() int {
 	if !c.msg.IsRequest {
 		return int(c.msg.Status)
@@ -108,8 +110,9 @@ func (s *statusSet) has(status int) bool {
 	return i < 600 && s[i>>6]>>(i&63)&1 != 0
 }
 
-// checkStatus is t_check_status("re"): the pattern is found anywhere in the code, as regexec(3) looks for it, unless it is anchored. There
-// are 600 codes, so that all are tried at load and a run is a look into a bitmap.
+// checkStatus is t_check_status("re"): the pattern is found anywhere in the code, as regexec(3)
+// looks for it, unless it is anchored. There are 600 codes, so that all are tried at load and a run
+// is a look into a bitmap.
 func checkStatus(cc *compiler, x *syntax.Call) callFn {
 	s, ok := x.Args[0].(*syntax.Str)
 	if !ok || hasVariable(s.S) {
@@ -260,7 +263,8 @@ func appendBranch(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// thousandths reads a q value (RFC 3261 §25.1, qvalue); digits behind the third are cut, as in Kamailio.
+// thousandths reads a q value (RFC 3261 §25.1, qvalue); digits behind the third are cut, as in
+// Kamailio.
 func thousandths(b []byte) (int, bool) {
 	whole, frac, _ := bytes.Cut(b, []byte{'.'})
 	if len(whole) > 1 || len(b) == 0 || len(whole) == 1 && whole[0] != '0' && whole[0] != '1' {
@@ -375,7 +379,8 @@ func (cc *compiler) hostPortArgs(x *syntax.Call) (RelayDst, bool) {
 // relayDst checks a host.
 func (cc *compiler) relayDst(x *syntax.Call, host string, port int) (RelayDst, bool) {
 	if strings.Count(host, ":") > 1 && host[0] != '[' {
-		host = "[" + host + "]" // an IPv6 address may stand without brackets where the port stands apart
+		// an IPv6 address may stand without brackets where the port stands apart
+		host = "[" + host + "]"
 	}
 	var u parser.URI
 	if parser.ParseURI([]byte("sip:"+host), &u) != parser.OK || string(u.HostBytes()) != host {
@@ -451,7 +456,8 @@ func markDst(cc *compiler, x *syntax.Call) callFn {
 	return func(c *Ctx) int { return c.Host.MarkDst(state) }
 }
 
-// dstState brings a state into the form of Host.MarkDst. "p" alone is active and probed, as in Kamailio.
+// dstState brings a state into the form of Host.MarkDst. "p" alone is active and probed, as in
+// Kamailio.
 func dstState(s string) (string, bool) {
 	if s == "" {
 		return "i", true

@@ -8,11 +8,13 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The core functions that rewrite the Request-URI. What each leaves was compared with Kamailio 5.6.3 (TestRewriteURI); where it would leave
-// something that is no URI, they are false here and change nothing.
+// The core functions that rewrite the Request-URI. What each leaves was compared with Kamailio
+// 5.6.3 (TestRewriteURI); where it would leave something that is no URI, they are false here and
+// change nothing.
 
-// uriParts is a URI taken apart, in the order it is written in; a part that is empty is not there. Parameters begin with a semicolon.
-// What has two fields is joined when it is written: nothing is moved before that.
+// uriParts is a URI taken apart, in the order it is written in; a part that is empty is not there.
+// Parameters begin with a semicolon. What has two fields is joined when it is written: nothing is
+// moved before that.
 type uriParts struct {
 	scheme           []byte
 	prefix, user     []byte
@@ -104,7 +106,8 @@ func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *synt
 	}
 }
 
-// literalThere warns of variables in the text of a core function: Kamailio 5.6 does not fill them in.
+// literalThere warns of variables in the text of a core function: Kamailio 5.6 does not fill them
+// in.
 func (cc *compiler) literalThere(x *syntax.Call, f *format) {
 	if s, ok := x.Args[0].(*syntax.Str); ok && !f.plain {
 		cc.ld.warnf(s.Pos, "Kamailio's %s takes %s as it stands; here variables in it are filled in", x.Name, quote(clip(s.S)))
@@ -158,7 +161,8 @@ func newPort(p *uriParts, port []byte) bool {
 	return true
 }
 
-// newHostPortTrans is sethostporttrans("host[:port][;transport=proto]"): without a transport there is none any more.
+// newHostPortTrans is sethostporttrans("host[:port][;transport=proto]"): without a transport there
+// is none any more.
 func newHostPortTrans(p *uriParts, arg []byte) bool {
 	hostPort, proto := arg, []byte(nil)
 	if i := bytes.IndexByte(arg, ';'); i >= 0 {
@@ -179,7 +183,8 @@ var (
 	userParam      = []byte("user")
 )
 
-// findParam is where the parameter, with the semicolon before it, begins and ends in params; -1 when it is not there.
+// findParam is where the parameter, with the semicolon before it, begins and ends in params; -1
+// when it is not there.
 func findParam(params, name []byte) (start, end int) {
 	for start < len(params) {
 		end = start + 1

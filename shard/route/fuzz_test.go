@@ -23,8 +23,9 @@ func placed(t *testing.T, src string, found []Diagnostic) {
 	}
 }
 
-// FuzzLoad runs whatever loads: neither Load nor a run may panic, every finding has its place in the file and a text, the errors stand in the order of
-// the file, and a run leaves nothing behind in the context.
+// FuzzLoad runs whatever loads: neither Load nor a run may panic, every finding has its place in
+// the file and a text, the errors stand in the order of the file, and a run leaves nothing behind
+// in the context.
 func FuzzLoad(f *testing.F) {
 	for _, s := range fuzzSeeds(f) {
 		f.Add(s)

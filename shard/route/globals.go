@@ -10,7 +10,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// globals are the core parameters by name, aliases included (Kamailio 5.6 core cookbook). Those with idle are accepted with a warning.
+// globals are the core parameters by name, aliases included (Kamailio 5.6 core cookbook). Those
+// with idle are accepted with a warning.
 var globals map[string]*paramDef
 
 // globalNames lists them for suggestions.
@@ -138,7 +139,8 @@ func tosValue(v syntax.Literal) int {
 	return int(v.Num)
 }
 
-// idleGlobals are core parameters that are accepted without effect, by the reason the warning gives.
+// idleGlobals are core parameters that are accepted without effect, by the reason the warning
+// gives.
 var idleGlobals = map[string][]string{
 	"the arena has no debug allocator": {"memdbg", "mem_dbg", "memlog", "mem_log", "mem_join", "mem_safety", "mem_status_mode", "mem_summary"},
 	"the logger of the service manager decides": {"log_facility", "log_engine_type", "log_engine_data", "log_prefix_mode",

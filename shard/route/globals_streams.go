@@ -9,7 +9,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// streamGlobals are the core parameters about streams (core cookbook 5.6, "TCP Parameters", "TLS Parameters").
+// streamGlobals are the core parameters about streams (core cookbook 5.6, "TCP Parameters", "TLS
+// Parameters").
 func streamGlobals() map[string]*paramDef {
 	num := func(min, max int64, f func(*StreamSettings) *int) *paramDef {
 		return number(min, max, func(s *Settings) *int { return f(&s.Stream) })
@@ -194,7 +195,8 @@ func dnsGlobals() map[string]*paramDef {
 	}
 }
 
-// blocklistGlobals are those about the destination blocklist, by their names before and since Kamailio 5.5.
+// blocklistGlobals are those about the destination blocklist, by their names before and since
+// Kamailio 5.5.
 func blocklistGlobals() map[string]*paramDef {
 	seconds := func(f func(*BlocklistSettings) *time.Duration) *paramDef {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Blocklist) })

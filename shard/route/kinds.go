@@ -45,7 +45,8 @@ func (k kinds) String() string {
 // namedKinds are the routes that functions arm by name.
 var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute, "onreply_route": ReplyRoute}
 
-// plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is run for, before any is compiled.
+// plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is
+// run for, before any is compiled.
 func (cc *compiler) plan(items []syntax.Item) {
 	for i := range items {
 		it := &items[i]
@@ -101,7 +102,8 @@ func (p *Program) hashNames() uint64 {
 	return h
 }
 
-// reach spreads what each route is run for along route(NAME), until nothing changes: at most one round per nested route.
+// reach spreads what each route is run for along route(NAME), until nothing changes: at most one
+// round per nested route.
 func (cc *compiler) reach(items []syntax.Item) {
 	calls := map[string][]string{} // route[NAME] to the names it calls
 	run := func(from kinds, names []string) (more bool) {
@@ -209,8 +211,8 @@ func routeArg(x *syntax.Call) (string, bool) {
 	return "", false
 }
 
-// mayCall tells whether d may be called where x stands; otherwise it says where it may. A route[NAME] counts as request_route, whoever
-// calls it (5.6.3).
+// mayCall tells whether d may be called where x stands; otherwise it says where it may. A
+// route[NAME] counts as request_route, whoever calls it (5.6.3).
 func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	in, soon := d.in, d.soonIn
 	if in == 0 {

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// known.txt lists the names of the parameters and functions of Kamailio 5.6's modules, from their manuals, one module per line:
+// known.txt lists the names of the parameters and functions of Kamailio 5.6's modules, from their
+// manuals, one module per line:
 //
 //	name p: parameters f: functions
 //

@@ -5,11 +5,12 @@ const (
 	// maxVars is how many different $var() names one program may have. Beyond: load error.
 	maxVars = 1024
 
-	// maxArmable is how many routes of one kind a program may have, so that the number of one fits a transaction's record. Beyond: load
-	// error.
+	// maxArmable is how many routes of one kind a program may have, so that the number of one fits
+	// a transaction's record. Beyond: load error.
 	maxArmable = 255
 
-	// maxProxyNets is how many networks tcp_proxy_from may name: each new connection is held against all of them. Beyond: load error.
+	// maxProxyNets is how many networks tcp_proxy_from may name: each new connection is held
+	// against all of them. Beyond: load error.
 	maxProxyNets = 256
 
 	// maxAdvertisedName is the longest advertised_address: a host name (RFC 1035 §2.3.4).
@@ -17,7 +18,8 @@ const (
 
 	// maxAliasName is the longest alias_name. Beyond: load error.
 	maxAliasName = 64
-	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
+	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the
+	// status (RFC 6455 §5.5). Beyond: it is cut.
 	closeReasonBytes = 123
 
 	// maxSteps is how many steps one run may make, loops and routes counted whole each time.
@@ -25,13 +27,15 @@ const (
 	// go far beyond.
 	maxSteps = 1 << 20
 
-	// scratchBytes is the room of one run for the strings an expression makes; it is given back after each statement. Beyond: the
-	// run ends as Faulted, never with a cut string. Larger than the largest UDP message so that $mb fits once.
+	// scratchBytes is the room of one run for the strings an expression makes; it is given back
+	// after each statement. Beyond: the run ends as Faulted, never with a cut string. Larger than
+	// the largest UDP message so that $mb fits once.
 	scratchBytes = 128 << 10
-	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond: Faulted.
+	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond:
+	// Faulted.
 	varBytes = 64 << 10
-	// lineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line is cut and ends in "…", which a
-	// log may do and a URI may not.
+	// lineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line
+	// is cut and ends in "…", which a log may do and a URI may not.
 	lineBytes = 4096
 
 	// defaultRecursion, defaultWhileLoops: see CoreSettings.
@@ -41,7 +45,8 @@ const (
 
 // Reason phrases made at run time are kept so that the same one is not allocated again.
 const (
-	// maxReasons is how many one shard keeps. Beyond: the Host gets an empty phrase and uses the standard one of the code.
+	// maxReasons is how many one shard keeps. Beyond: the Host gets an empty phrase and uses the
+	// standard one of the code.
 	maxReasons = 256
 	// maxReasonBytes is the longest one. Beyond: likewise.
 	maxReasonBytes = 128

@@ -22,8 +22,9 @@ type Options struct {
 	Defines []string
 }
 
-// Load compiles the configuration file src, called file in messages. A nil src is read from file. The error is an ErrorList
-// that names all errors at once; Program and Settings are nil then. Warnings are given in both cases, in file order.
+// Load compiles the configuration file src, called file in messages. A nil src is read from file.
+// The error is an ErrorList that names all errors at once; Program and Settings are nil then.
+// Warnings are given in both cases, in file order.
 func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, error) {
 	if opt.ReadFile == nil {
 		opt.ReadFile = os.ReadFile

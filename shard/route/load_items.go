@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// compile turns the items, in file order, into settings and a program. Order matters as in Kamailio: a function, a modparam
-// needs its loadmodule above it.
+// compile turns the items, in file order, into settings and a program. Order matters as in
+// Kamailio: a function, a modparam needs its loadmodule above it.
 func (ld *loader) compile(file *syntax.File) (*Program, *Settings) {
 	items := file.Items
 	set := DefaultSettings()
@@ -36,8 +36,8 @@ func (ld *loader) compile(file *syntax.File) (*Program, *Settings) {
 			cc.modParam(it)
 		}
 	}
-	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they stand. What is loaded is taken
-	// at the route's place.
+	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they
+	// stand. What is loaded is taken at the route's place.
 	cc.loaded = map[string]bool{}
 	cc.plan(items)
 	for i := range items {
@@ -242,7 +242,8 @@ func (cc *compiler) route(it *syntax.Item) {
 	cc.fill(rt, it)
 }
 
-// neverRun says why the events of an event route do not reach the script here, "" for those whose absence would be missed.
+// neverRun says why the events of an event route do not reach the script here, "" for those whose
+// absence would be missed.
 func (cc *compiler) neverRun(it *syntax.Item) string {
 	if it.Word != "event_route" {
 		return ""
@@ -294,8 +295,8 @@ func (cc *compiler) finish(start Pos) {
 	cc.link()
 }
 
-// endsInCall tells whether the value of a last function call shows as the route's value in Kamailio 5.6.3 (it returns the
-// last action's value, though its manual says 1, which is what we do).
+// endsInCall tells whether the value of a last function call shows as the route's value in Kamailio
+// 5.6.3 (it returns the last action's value, though its manual says 1, which is what we do).
 func endsInCall(body []syntax.Stmt) bool {
 	if len(body) == 0 {
 		return false

@@ -54,7 +54,8 @@ var xlogParams = map[string]*paramDef{
 	"methods_filter": idleNumber("all methods are logged"),
 }
 
-// ctlParams and jsonrpcsParams are accepted so that a stock configuration starts; viaductctl has its own socket.
+// ctlParams and jsonrpcsParams are accepted so that a stock configuration starts; viaductctl has
+// its own socket.
 var ctlParams = map[string]*paramDef{
 	"binrpc": idleText(ownSocket), "fifo": idleText(ownSocket),
 	"mode": idleNumber(ownSocket), "user": idleAny(ownSocket), "group": idleAny(ownSocket),

@@ -42,8 +42,8 @@ var tlsParams = map[string]*paramDef{
 	"xavp_cfg": idleText("there are no XAVPs"), "event_callback": idleText("there is no embedded interpreter"),
 }
 
-// tlsMethodParam is tls_method. What is older than TLS 1.2 is not spoken (RFC 8996): a word for it that reaches up to TLS 1.2 is warned of,
-// one that does not is an error.
+// tlsMethodParam is tls_method. What is older than TLS 1.2 is not spoken (RFC 8996): a word for it
+// that reaches up to TLS 1.2 is warned of, one that does not is an error.
 var tlsMethodParam = &paramDef{kind: stringParam,
 	well: func(v syntax.Literal) string {
 		switch strings.ToLower(v.Str) {

@@ -2,15 +2,17 @@ package route
 
 import "time"
 
-// tmParams are the parameters of tm, Kamailio 5.6 manual §3. Times there are milliseconds except the blst ones.
+// tmParams are the parameters of tm, Kamailio 5.6 manual §3. Times there are milliseconds except
+// the blst ones.
 var tmParams = map[string]*paramDef{
 	"fr_timer":         span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.FrTimer }),
 	"fr_inv_timer":     span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.FrInvTimer }),
 	"max_inv_lifetime": span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.TM.MaxInvLifetime }),
 	"max_noninv_lifetime": span(time.Millisecond, 0, maxMillis,
 		func(s *Settings) *time.Duration { return &s.TM.MaxNonInvLifetime }),
-	"wt_timer":                 span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.TM.WtTimer }),
-	"t4_timer":                 span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T4 }), // not Kamailio's, which has no such timer
+	"wt_timer": span(time.Millisecond, 0, maxMillis, func(s *Settings) *time.Duration { return &s.TM.WtTimer }),
+	// not Kamailio's, which has no such timer
+	"t4_timer":                 span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T4 }),
 	"retr_timer1":              span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T1 }),
 	"retr_timer2":              span(time.Millisecond, 1, maxMillis, func(s *Settings) *time.Duration { return &s.TM.T2 }),
 	"restart_fr_on_each_reply": toggle(func(s *Settings) *bool { return &s.TM.FrInvRestart }),
@@ -20,7 +22,8 @@ var tmParams = map[string]*paramDef{
 	"failover_reply_codes":     text(func(s *Settings) *string { return &s.TM.FailoverReplyCodes }),
 	"faked_reply_prio":         number(-1<<31, 1<<31-1, func(s *Settings) *int { return &s.TM.FakedReplyPrio }),
 	"remap_503_500":            toggle(func(s *Settings) *bool { return &s.TM.Remap503 }),
-	"retry_refused":            toggle(func(s *Settings) *bool { return &s.TM.RetryRefused }), // not Kamailio's
+	// not Kamailio's
+	"retry_refused":            toggle(func(s *Settings) *bool { return &s.TM.RetryRefused }),
 	"cancel_b_method":          number(0, 2, func(s *Settings) *int { return &s.TM.CancelBMethod }),
 	"unmatched_cancel":         number(0, 2, func(s *Settings) *int { return &s.TM.UnmatchedCancel }),
 	"aggregate_challenges":     toggle(func(s *Settings) *bool { return &s.TM.AggregateChallenges }),
@@ -28,26 +31,27 @@ var tmParams = map[string]*paramDef{
 	"noisy_ctimer":             toggle(func(s *Settings) *bool { return &s.TM.NoisyCTimer }),
 	"relay_100":                toggle(func(s *Settings) *bool { return &s.TM.Relay100 }),
 	"pass_provisional_replies": toggle(func(s *Settings) *bool { return &s.TM.PassProvisionalReplies }),
-	"pass_former_replies":      toggle(func(s *Settings) *bool { return &s.TM.PassFormerReplies }), // not Kamailio's, which passes every stray on
-	"reparse_invite":           toggle(func(s *Settings) *bool { return &s.TM.ReparseInvite }),
-	"local_cancel_reason":      toggle(func(s *Settings) *bool { return &s.TM.LocalCancelReason }),
-	"e2e_cancel_reason":        toggle(func(s *Settings) *bool { return &s.TM.E2ECancelReason }),
-	"ac_extra_hdrs":            text(func(s *Settings) *string { return &s.TM.ACExtraHeaders }),
-	"default_code":             number(400, 699, func(s *Settings) *int { return &s.TM.DefaultCode }),
-	"default_reason":           text(func(s *Settings) *string { return &s.TM.DefaultReason }),
-	"reply_408_code":           number(400, 699, func(s *Settings) *int { return &s.TM.Reply408Code }),
-	"delayed_reply":            toggle(func(s *Settings) *bool { return &s.TM.DelayedReply }),
-	"on_sl_reply":              text(func(s *Settings) *string { return &s.TM.OnSLReply }),
-	"blst_503":                 toggle(func(s *Settings) *bool { return &s.TM.Blst503 }),
-	"blst_503_def_timeout":     span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstDef }),
-	"blst_503_min_timeout":     span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstMin }),
-	"blst_503_max_timeout":     span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstMax }),
-	"blst_methods_add":         bits(func(s *Settings) *uint32 { return &s.TM.BlstMethodsAdd }),
-	"blst_methods_lookup":      bits(func(s *Settings) *uint32 { return &s.TM.BlstMethodsLookup }),
-	"via1_matching":            toggle(func(s *Settings) *bool { return &s.TM.Via1Matching }),
-	"ruri_matching":            toggle(func(s *Settings) *bool { return &s.TM.RURIMatching }),
-	"callid_matching":          toggle(func(s *Settings) *bool { return &s.TM.CallIDMatching }),
-	"callid_cseq_matching":     toggle(func(s *Settings) *bool { return &s.TM.CallIDCSeqMatching }),
+	// not Kamailio's, which passes every stray on
+	"pass_former_replies":  toggle(func(s *Settings) *bool { return &s.TM.PassFormerReplies }),
+	"reparse_invite":       toggle(func(s *Settings) *bool { return &s.TM.ReparseInvite }),
+	"local_cancel_reason":  toggle(func(s *Settings) *bool { return &s.TM.LocalCancelReason }),
+	"e2e_cancel_reason":    toggle(func(s *Settings) *bool { return &s.TM.E2ECancelReason }),
+	"ac_extra_hdrs":        text(func(s *Settings) *string { return &s.TM.ACExtraHeaders }),
+	"default_code":         number(400, 699, func(s *Settings) *int { return &s.TM.DefaultCode }),
+	"default_reason":       text(func(s *Settings) *string { return &s.TM.DefaultReason }),
+	"reply_408_code":       number(400, 699, func(s *Settings) *int { return &s.TM.Reply408Code }),
+	"delayed_reply":        toggle(func(s *Settings) *bool { return &s.TM.DelayedReply }),
+	"on_sl_reply":          text(func(s *Settings) *string { return &s.TM.OnSLReply }),
+	"blst_503":             toggle(func(s *Settings) *bool { return &s.TM.Blst503 }),
+	"blst_503_def_timeout": span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstDef }),
+	"blst_503_min_timeout": span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstMin }),
+	"blst_503_max_timeout": span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.TM.BlstMax }),
+	"blst_methods_add":     bits(func(s *Settings) *uint32 { return &s.TM.BlstMethodsAdd }),
+	"blst_methods_lookup":  bits(func(s *Settings) *uint32 { return &s.TM.BlstMethodsLookup }),
+	"via1_matching":        toggle(func(s *Settings) *bool { return &s.TM.Via1Matching }),
+	"ruri_matching":        toggle(func(s *Settings) *bool { return &s.TM.RURIMatching }),
+	"callid_matching":      toggle(func(s *Settings) *bool { return &s.TM.CallIDMatching }),
+	"callid_cseq_matching": toggle(func(s *Settings) *bool { return &s.TM.CallIDCSeqMatching }),
 
 	"unix_tx_timeout":         idleNumber("no Unix-socket transactions exist"),
 	"exec_time_check":         idleNumber("routes do not block, so that none is late"),
@@ -65,7 +69,8 @@ var tmParams = map[string]*paramDef{
 	"xavp_contact":            idleText("contacts carry no attributes yet"),
 }
 
-// maxMillis and maxSeconds bound times so that arithmetic on them cannot overflow: 24 days and 10 years.
+// maxMillis and maxSeconds bound times so that arithmetic on them cannot overflow: 24 days and 10
+// years.
 const (
 	maxMillis  = 1<<31 - 1
 	maxSeconds = 315360000

@@ -8,7 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// moduleDef is what Viaduct knows of one Kamailio module. Names that are in known.txt only are Kamailio's and not ours yet.
+// moduleDef is what Viaduct knows of one Kamailio module. Names that are in known.txt only are
+// Kamailio's and not ours yet.
 type moduleDef struct {
 	// idle says why loading the module does nothing here; empty for a module with something to do.
 	idle   string
@@ -23,7 +24,8 @@ type paramDef struct {
 	set      func(*Settings, syntax.Literal)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
-	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or "": nothing.
+	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or
+	// "": nothing.
 	well, note func(v syntax.Literal) string
 }
 

@@ -36,7 +36,8 @@ var specialValue = map[string]string{
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
 }
 
-// TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we give it.
+// TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we
+// give it.
 func TestParametersAsKamailio(t *testing.T) {
 	needKamailio(t)
 	for _, m := range sortedKeys(modules) {
@@ -68,7 +69,9 @@ func TestGlobalsAsKamailio(t *testing.T) {
 	names := map[int]string{}
 	for _, n := range sortedKeys(globals) {
 		if n == "auto_bind_ipv6" || strings.HasPrefix(n, "sctp_") {
-			continue // kamailio -c never returns with the first; the others are read only when the module sctp is there (5.6.3)
+			// kamailio -c never returns with the first; the others are read only when the module
+			// sctp is there (5.6.3)
+			continue
 		}
 		d := globals[n]
 		value := specialValue[n]
@@ -152,7 +155,8 @@ var notThere = map[string]string{"forward": onceOnly, "forward_udp": onceOnly, "
 
 const onceOnly = "it forwards a request, once"
 
-// TestFunctionsAsKamailio asks Kamailio of each function, in each kind of route, whether it may be called there.
+// TestFunctionsAsKamailio asks Kamailio of each function, in each kind of route, whether it may be
+// called there.
 func TestFunctionsAsKamailio(t *testing.T) {
 	needKamailio(t)
 	funcs := map[string]*funcDef{}

@@ -58,7 +58,8 @@ type pvDef struct {
 	inner bool // parentheses are needed
 }
 
-// pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name), $(name(inner)[index]).
+// pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name),
+// $(name(inner)[index]).
 func (cc *compiler) pv(x *syntax.Var) *pvCode { return cc.pvText(x.Pos, x.Text) }
 
 func (cc *compiler) pvText(pos Pos, text string) *pvCode {

@@ -4,7 +4,8 @@ import (
 	"viaduct/parser"
 )
 
-// Readers of what a message, its source and its target are. Each gives a view and whether there is something.
+// Readers of what a message, its source and its target are. Each gives a view and whether there is
+// something.
 
 func readMethod(c *Ctx) ([]byte, bool) { return c.msg.MethodBytes(), c.msg.IsRequest }
 

@@ -38,7 +38,8 @@ func (c *Ctx) origURI() *parser.URI {
 	return u
 }
 
-// portOf is the port a URI means: 5060 or 5061 when none is written ($rp of sip:h is 5060 in 5.6.3).
+// portOf is the port a URI means: 5060 or 5061 when none is written ($rp of sip:h is 5060 in
+// 5.6.3).
 func portOf(u *parser.URI) (int64, bool) {
 	if u == nil {
 		return 0, false
@@ -138,7 +139,8 @@ const (
 	portPart
 )
 
-// setPart is $rU, $rd or $rp = v: the Request-URI is written anew with that part changed. $null and "" remove user and port.
+// setPart is $rU, $rd or $rp = v: the Request-URI is written anew with that part changed. $null and
+// "" remove user and port.
 func setPart(which whichPart) func(c *Ctx, v Value) setResult {
 	return func(c *Ctx, v Value) setResult {
 		u := c.requestURI()

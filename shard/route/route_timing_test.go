@@ -7,7 +7,8 @@ import (
 	"viaduct/parser"
 )
 
-// newBalancer is the load balancer's program on an INVITE that goes all the way: the path with the most statements.
+// newBalancer is the load balancer's program on an INVITE that goes all the way: the path with the
+// most statements.
 func newBalancer(t testing.TB) (*Program, *Ctx) {
 	p, _, _ := loadFile(t, "testdata/peers/lb.cfg")
 	h := newFake(t, request("INVITE sip:bob@127.0.0.1:5060", ""))
@@ -86,7 +87,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// best is the shortest of many short measurements: what the code costs when nobody else has the CPU.
+// best is the shortest of many short measurements: what the code costs when nobody else has the
+// CPU.
 func best(f func()) time.Duration {
 	const rounds, runs = 2000, 100
 	d := time.Hour
@@ -100,8 +102,8 @@ func best(f func()) time.Duration {
 	return d / runs
 }
 
-// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request, on this machine or, if that is
-// slow, to six times the same program written by hand in Go.
+// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request, on
+// this machine or, if that is slow, to six times the same program written by hand in Go.
 func TestBalancerBudget(t *testing.T) {
 	if raceDetector || testing.CoverMode() != "" {
 		t.Skip("timing means nothing under the race detector or with coverage")
@@ -115,7 +117,8 @@ func TestBalancerBudget(t *testing.T) {
 	}
 }
 
-// TestNoAllocation holds all of a run to no allocation, over lb.cfg, the default and a script that uses what there is.
+// TestNoAllocation holds all of a run to no allocation, over lb.cfg, the default and a script that
+// uses what there is.
 func TestNoAllocation(t *testing.T) {
 	f := func(name string, p *Program, h *fakeHost) {
 		t.Helper()

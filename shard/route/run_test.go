@@ -10,7 +10,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// runBody runs a request_route body, with further routes behind a line "%%", on h and gives the outcome.
+// runBody runs a request_route body, with further routes behind a line "%%", on h and gives the
+// outcome.
 func runBody(t testing.TB, h *fakeHost, body string) (Outcome, *Ctx) {
 	t.Helper()
 	body, routes, _ := strings.Cut(body, "%%")
@@ -30,7 +31,8 @@ func runBody(t testing.TB, h *fakeHost, body string) (Outcome, *Ctx) {
 	return o, c
 }
 
-// TestValues prints expressions. All were measured on Kamailio 5.6.3 with this message, unless a deviation is named.
+// TestValues prints expressions. All were measured on Kamailio 5.6.3 with this message, unless a
+// deviation is named.
 func TestValues(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
@@ -222,8 +224,9 @@ func TestSetURI(t *testing.T) {
 	f(`$ru = "";`, orig, "")
 }
 
-// TestRewriteURI holds the core functions that edit the Request-URI to what Kamailio 5.6.3 left. "-" is a refusal: the call is false and
-// the URI stays; 5.6.3 says true there and is left with what it cannot parse.
+// TestRewriteURI holds the core functions that edit the Request-URI to what Kamailio 5.6.3 left.
+// "-" is a refusal: the call is false and the URI stays; 5.6.3 says true there and is left with
+// what it cannot parse.
 func TestRewriteURI(t *testing.T) {
 	from := []string{"sip:bob:pw@1.2.3.4:5;p=1?X=y", "sip:1.2.3.4", "sips:bob@[::1]:7;transport=tcp", "tel:+12345;x=y", "sip:bob@h;user=phone"}
 	f := func(call string, want ...string) {
@@ -336,7 +339,8 @@ func TestTransactionFunctions(t *testing.T) {
 		f(kind, `t_on_branch("B1"); if (t_is_set("branch_route") && !t_is_set("failure_route")) t_on_branch("0"); t_on_failure("");
 			if (t_is_set("branch_route")) exit; t_on_reply(0); xlog("end");`, "OnBranch(1) OnBranch(0) OnFailure(0) OnReply(0) end")
 		f(kind, `append_branch(); append_branch(""); append_branch("sip:a@$rd", "0.25"); append_branch("sip:a@b", "$hdr(No)");`,
-			"AppendBranch(-1) AppendBranch(-1) AppendBranch(sip:a@h,250)") // a q that is none is refused
+			// a q that is none is refused
+			"AppendBranch(-1) AppendBranch(-1) AppendBranch(sip:a@h,250)")
 		f(kind, `append_branch("", "1"); append_branch("sip:a@b", ".5"); append_branch("sip:a@b", "0.7778"); append_branch("sip:a@b", "0.0");`,
 			"AppendBranch(1000) AppendBranch(sip:a@b,500) AppendBranch(sip:a@b,777) AppendBranch(sip:a@b,0)")
 		f(kind, `clear_branches(); t_load_contacts(); t_load_contacts("1"); $var(r) = t_next_contacts(); xlog("$var(r)");`,
@@ -379,7 +383,8 @@ func TestTransactionFunctions(t *testing.T) {
 	f(ReplyRoute, `setflag(0); setflag(31); resetflag(0); if (isflagset(31) && !isflagset(0)) xlog("31");`, "31")
 }
 
-// TestSetInRoutes assigns in each kind of route. A response has no Request-URI: nothing is asked of the Host, or set.
+// TestSetInRoutes assigns in each kind of route. A response has no Request-URI: nothing is asked of
+// the Host, or set.
 func TestSetInRoutes(t *testing.T) {
 	const set = `$ru = "sip:new@n;x"; $rU = "u"; $rd = "d"; $rp = 7; $du = "sip:o"; $var(x) = $rU + "@" + $rd; setuser("v"); prefix("0"); strip(1);
 		setdsturi("sip:p"); userphone(); xlog("$ru $du $var(x) $rp $dd");`
@@ -401,7 +406,8 @@ func TestSetInRoutes(t *testing.T) {
 	}
 }
 
-// TestCheckStatus: the patterns are found as regexec(3) finds them in Kamailio (measured with 486 on 5.6.3), tried on all codes at once.
+// TestCheckStatus: the patterns are found as regexec(3) finds them in Kamailio (measured with 486
+// on 5.6.3), tried on all codes at once.
 func TestCheckStatus(t *testing.T) {
 	f := func(pattern string, in, out []int) {
 		t.Helper()
@@ -436,7 +442,8 @@ func TestCheckStatus(t *testing.T) {
 	}
 }
 
-// TestRouteOutcomes: how each kind of route ends, what it can fail with, and numbers without a route.
+// TestRouteOutcomes: how each kind of route ends, what it can fail with, and numbers without a
+// route.
 func TestRouteOutcomes(t *testing.T) {
 	f := func(body string, want Outcome) {
 		t.Helper()
@@ -484,7 +491,8 @@ type branching struct {
 
 func (h *branching) Relay() int { h.run(); return 1 }
 
-// TestRouteWithin runs a branch route inside a request's run: its Request-URI and its end are its own, the $var are shared.
+// TestRouteWithin runs a branch route inside a request's run: its Request-URI and its end are its
+// own, the $var are shared.
 func TestRouteWithin(t *testing.T) {
 	p, _, _, err := loadText(allModules+`modparam("xlog", "prefix", "")`+`
 	request_route { $var(x) = "out"; $ru = "sip:out@h"; $var(y) = "a" + $rU + route(R); xlog("$var(x) $var(y) $rU $rc"); t_relay(); xlog("$rU"); }
@@ -671,7 +679,8 @@ func TestReply(t *testing.T) {
 		"SelectDst(0,4,0,false) SelectDst(2,4,3,true) MaxForwards(10) SanityCheck(3047,7)")
 }
 
-// TestOptionsReply: siputils' options_reply() is for an OPTIONS without a user and says what the parameters say (Kamailio 5.6.3).
+// TestOptionsReply: siputils' options_reply() is for an OPTIONS without a user and says what the
+// parameters say (Kamailio 5.6.3).
 func TestOptionsReply(t *testing.T) {
 	f := func(params, line, want string) {
 		t.Helper()

@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Settings is what the globals and modparam lines of a file ask for. Load starts from DefaultSettings and overwrites
-// what the file names. It is immutable after Load.
+// Settings is what the globals and modparam lines of a file ask for. Load starts from
+// DefaultSettings and overwrites what the file names. It is immutable after Load.
 type Settings struct {
 	Core       CoreSettings
 	TM         TMSettings
@@ -43,9 +43,11 @@ type Listen struct {
 	Host string
 	// Port is 1..65535; 0: none written, see CoreSettings.PortOf.
 	Port uint16
-	// AdvertiseHost is what Via and Record-Route show instead of Host; empty: nothing advertised. IPv6 keeps its brackets.
+	// AdvertiseHost is what Via and Record-Route show instead of Host; empty: nothing advertised.
+	// IPv6 keeps its brackets.
 	AdvertiseHost string
-	// AdvertisePort is shown with it; 0: no port is written, so that NAPTR and SRV apply (RFC 3263 §4.2).
+	// AdvertisePort is shown with it; 0: no port is written, so that NAPTR and SRV apply (RFC 3263
+	// §4.2).
 	AdvertisePort uint16
 	// Name is the socket's name (`listen=… name "s1"`), empty: none.
 	Name string
@@ -71,7 +73,8 @@ func (l *Listen) Addr(defaultPort uint16) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, port), true
 }
 
-// PortOf is the port of a listen line: the one written, or that of its protocol. WebSocket has those a URI without port means (RFC 7118 §5.2).
+// PortOf is the port of a listen line: the one written, or that of its protocol. WebSocket has
+// those a URI without port means (RFC 7118 §5.2).
 func (c *CoreSettings) PortOf(l *Listen) uint16 {
 	switch {
 	case l.Port != 0:
@@ -99,7 +102,8 @@ type CoreSettings struct {
 	Port   uint16 // port: for listen lines without one; default 5060
 	// TLSPort is for TLS listeners without port (`tls_port_no`); default 5061.
 	TLSPort uint16
-	// Children is the number of UDP workers asked for (`children`); 0: not set. Viaduct's shards stand for them; ser(8) -n counts.
+	// Children is the number of UDP workers asked for (`children`); 0: not set. Viaduct's shards
+	// stand for them; ser(8) -n counts.
 	Children int
 	// Debug is the log level -5..3 and above; default 0 (`debug`).
 	Debug int
@@ -116,14 +120,14 @@ type CoreSettings struct {
 	// EnableTLS is `enable_tls`, EnableSCTP is `enable_sctp` (0 no, 1 yes, 2 if possible).
 	EnableTLS  bool
 	EnableSCTP int
-	// AutoAliases: reverse DNS of the listen addresses become aliases (`auto_aliases`); Kamailio's default is yes, ours is no
-	// since it blocks the start on DNS.
+	// AutoAliases: reverse DNS of the listen addresses become aliases (`auto_aliases`); Kamailio's
+	// default is yes, ours is no since it blocks the start on DNS.
 	AutoAliases bool
-	// DNS and RevDNS: check by DNS whether Via's host is the source, and leave `received` out if so (`dns`, `rev_dns`, -r, -R).
-	// Default false: RFC 3261 §18.2.1 compares text only.
+	// DNS and RevDNS: check by DNS whether Via's host is the source, and leave `received` out if so
+	// (`dns`, `rev_dns`, -r, -R). Default false: RFC 3261 §18.2.1 compares text only.
 	DNS, RevDNS bool
-	// AcceptControl: control characters in a start line or header, and an LF alone for a line end, do not make a message malformed
-	// (accept_ctrl_chars, of ours); default false.
+	// AcceptControl: control characters in a start line or header, and an LF alone for a line end,
+	// do not make a message malformed (accept_ctrl_chars, of ours); default false.
 	AcceptControl bool
 	// CheckVia: drop responses whose top Via is not ours (`check_via`, -v); default false.
 	CheckVia bool
@@ -131,19 +135,22 @@ type CoreSettings struct {
 	LocalRPort bool
 	// MHomed: choose the sending socket by the kernel's route (`mhomed`); default false.
 	MHomed bool
-	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max, of ours; 0..16 MiB), default 256 KiB; 0: nothing waits.
-	// Beyond: sending fails.
+	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max,
+	// of ours; 0..16 MiB), default 256 KiB; 0: nothing waits. Beyond: sending fails.
 	UDPWQMaxBytes int
-	// AdvertisedAddress and AdvertisedPort go into Via only (`advertised_address`, `advertised_port`); empty and 0: unset.
+	// AdvertisedAddress and AdvertisedPort go into Via only (`advertised_address`,
+	// `advertised_port`); empty and 0: unset.
 	AdvertisedAddress string
 	AdvertisedPort    uint16
-	// ServerHeader and UserAgentHeader are whole header lines (`server_header`, `user_agent_header`); empty: default.
+	// ServerHeader and UserAgentHeader are whole header lines (`server_header`,
+	// `user_agent_header`); empty: default.
 	ServerHeader, UserAgentHeader string
 	// ServerSignature: put the Server header into own replies (`server_signature`); default true.
 	ServerSignature bool
 	// SIPWarning: Warning header in own replies (`sip_warning`); default 0.
 	SIPWarning int
-	// ReplyToVia: own replies go to the Via address instead of the packet source (`reply_to_via`); default false.
+	// ReplyToVia: own replies go to the Via address instead of the packet source (`reply_to_via`);
+	// default false.
 	ReplyToVia bool
 	// ForceRPort: behave as if every request carried rport (`force_rport`); default false.
 	ForceRPort bool
@@ -153,11 +160,13 @@ type CoreSettings struct {
 	MaxWhileLoops int
 	// MaxBranches caps the branches of one transaction (`max_branches`); 1..30, default 12.
 	MaxBranches int
-	// UDPMTU: requests larger than this (bytes) go over a stream (`udp_mtu`); 0 (default): never; RFC 3261 §18.1.1 says 1300.
+	// UDPMTU: requests larger than this (bytes) go over a stream (`udp_mtu`); 0 (default): never;
+	// RFC 3261 §18.1.1 says 1300.
 	UDPMTU int
 	// UDPMTUTryProto is the stream protocol used then (`udp_mtu_try_proto`); AnyTransport: none.
 	UDPMTUTryProto Transport
-	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio 262144, which holds about a hundred datagrams).
+	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio
+	// 262144, which holds about a hundred datagrams).
 	RecvBufferBytes int
 	// SendBufferBytes likewise (`maxsndbuffer`); 0: kernel default.
 	SendBufferBytes int
@@ -165,11 +174,14 @@ type CoreSettings struct {
 	TOS int
 	// ShmMB is the arena (`shm_mem_size`, -m); 0: default of the command line.
 	ShmMB int
-	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), MlockPages locks it (`mlock_pages`); default false.
+	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), MlockPages locks it (`mlock_pages`);
+	// default false.
 	ShmForceAlloc, MlockPages bool
-	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty: unset (`user`, `group`, `chroot`, `workdir`).
+	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty: unset (`user`, `group`, `chroot`,
+	// `workdir`).
 	User, Group, Chroot, WorkDir string
-	// ExitTimeout: kill after this long at shutdown (`exit_timeout`, `ser_kill_timeout`); default 60 s.
+	// ExitTimeout: kill after this long at shutdown (`exit_timeout`, `ser_kill_timeout`); default
+	// 60 s.
 	ExitTimeout time.Duration
 	// ServerID names this node (`server_id`); default 0.
 	ServerID int
@@ -180,25 +192,31 @@ type TMSettings struct {
 	T1 time.Duration // retr_timer1: RFC 3261 T1; default 500 ms
 	T2 time.Duration // retr_timer2: T2; default 4 s
 	T4 time.Duration // t4_timer: T4, Timers I and K; default 5 s
-	// FrTimer: no reply at all to an INVITE (Timer B), no final reply to others (Timer F); default 64*T1 = 32 s (Kamailio 30 s).
+	// FrTimer: no reply at all to an INVITE (Timer B), no final reply to others (Timer F); default
+	// 64*T1 = 32 s (Kamailio 30 s).
 	FrTimer time.Duration
-	// FrInvTimer: no final reply after a provisional one, Timer C; default 181 s, for §16.6 item 11 wants more than 3 minutes
-	// (Kamailio 120 s). Restarted by 101..199 (§16.7 item 2) as FrInvRestart says.
+	// FrInvTimer: no final reply after a provisional one, Timer C; default 181 s, for §16.6 item 11
+	// wants more than 3 minutes (Kamailio 120 s). Restarted by 101..199 (§16.7 item 2) as
+	// FrInvRestart says.
 	FrInvTimer   time.Duration // fr_inv_timer
 	FrInvRestart bool          // restart_fr_on_each_reply; default true
-	// MaxInvLifetime ends an INVITE transaction whatever its state (`max_inv_lifetime`); 0 (default): no limit but Timer C
-	// (Kamailio 180 s, which would cut a call that rings on with 180s). MaxNonInvLifetime: default 64*T1 = 32 s.
+	// MaxInvLifetime ends an INVITE transaction whatever its state (`max_inv_lifetime`); 0
+	// (default): no limit but Timer C (Kamailio 180 s, which would cut a call that rings on with
+	// 180s). MaxNonInvLifetime: default 64*T1 = 32 s.
 	MaxInvLifetime    time.Duration
 	MaxNonInvLifetime time.Duration // max_noninv_lifetime
-	// WtTimer: how long a completed transaction absorbs retransmissions (`wt_timer`), Timers D, J, L, M; default 64*T1 = 32 s
-	// (RFC 6026 §7.1; Kamailio 5 s).
+	// WtTimer: how long a completed transaction absorbs retransmissions (`wt_timer`), Timers D, J,
+	// L, M; default 64*T1 = 32 s (RFC 6026 §7.1; Kamailio 5 s).
 	WtTimer time.Duration
-	// AutoInv100 sends 100 Trying at t_relay (`auto_inv_100`), default true; AutoInv100Reason is its phrase.
+	// AutoInv100 sends 100 Trying at t_relay (`auto_inv_100`), default true; AutoInv100Reason is
+	// its phrase.
 	AutoInv100       bool
 	AutoInv100Reason string
-	// FailureReplyMode: what failure routes see of earlier branches (`failure_reply_mode`) 0..3; default 3.
+	// FailureReplyMode: what failure routes see of earlier branches (`failure_reply_mode`) 0..3;
+	// default 3.
 	FailureReplyMode int
-	// FailoverReplyCodes such as "class=5;code=408" (`failover_reply_codes`), empty: 503 and silence.
+	// FailoverReplyCodes such as "class=5;code=408" (`failover_reply_codes`), empty: 503 and
+	// silence.
 	FailoverReplyCodes string
 	// FakedReplyPrio: above 0 real replies beat a local 408 (`faked_reply_prio`); default 0.
 	FakedReplyPrio int
@@ -207,45 +225,56 @@ type TMSettings struct {
 	RetryRefused bool
 	// Remap503 turns a forwarded 503 into 500 (§16.7 item 6; `remap_503_500`); default true.
 	Remap503 bool
-	// CancelBMethod: 0 fake 487, 1 wait for a provisional (§9.1, default), 2 send CANCEL at once (`cancel_b_method`).
+	// CancelBMethod: 0 fake 487, 1 wait for a provisional (§9.1, default), 2 send CANCEL at once
+	// (`cancel_b_method`).
 	CancelBMethod int
-	// UnmatchedCancel: 0 forward statefully, 1 statelessly (default, §16.10), 2 drop (`unmatched_cancel`; Kamailio 0).
+	// UnmatchedCancel: 0 forward statefully, 1 statelessly (default, §16.10), 2 drop
+	// (`unmatched_cancel`; Kamailio 0).
 	UnmatchedCancel int
-	// AggregateChallenges joins the challenges of all 401/407 (§16.7 item 7; `aggregate_challenges`); default true.
+	// AggregateChallenges joins the challenges of all 401/407 (§16.7 item 7;
+	// `aggregate_challenges`); default true.
 	AggregateChallenges bool
-	// Disable6xxBlock: treat 6xx like other failures (`disable_6xx_block`); default false (§16.7 item 5).
+	// Disable6xxBlock: treat 6xx like other failures (`disable_6xx_block`); default false (§16.7
+	// item 5).
 	Disable6xxBlock bool
 	// NoisyCTimer: answer 408 when nobody else did (`noisy_ctimer`); default true.
 	NoisyCTimer bool
 	// Relay100 forwards 100 (`relay_100`); default false (§16.7 item 5 forbids).
 	Relay100 bool
-	// PassFormerReplies passes responses to what a process before this one sent on by their Via: who rang across a restart is heard. It is a
-	// parameter of ours (pass_former_replies), default true.
+	// PassFormerReplies passes responses to what a process before this one sent on by their Via:
+	// who rang across a restart is heard. It is a parameter of ours (pass_former_replies), default
+	// true.
 	PassFormerReplies bool
 	// PassProvisionalReplies runs callbacks on them (`pass_provisional_replies`).
 	PassProvisionalReplies bool
 	// ReparseInvite builds CANCEL and ACK from what was sent (`reparse_invite`); default true.
 	ReparseInvite bool
-	// LocalCancelReason, E2ECancelReason: Reason header in CANCEL (RFC 3326; `local_cancel_reason`, `e2e_cancel_reason`); default true.
+	// LocalCancelReason, E2ECancelReason: Reason header in CANCEL (RFC 3326; `local_cancel_reason`,
+	// `e2e_cancel_reason`); default true.
 	LocalCancelReason, E2ECancelReason bool
 	// ACExtraHeaders are header-name prefixes copied into local CANCEL and ACK (`ac_extra_hdrs`).
 	ACExtraHeaders string
-	// DefaultCode and DefaultReason answer when the script did not (`default_code`, `default_reason`); 500 "Server Internal Error".
+	// DefaultCode and DefaultReason answer when the script did not (`default_code`,
+	// `default_reason`); 500 "Server Internal Error".
 	DefaultCode   int
 	DefaultReason string
 	// Reply408Code replaces the local 408 (`reply_408_code`); default 408.
 	Reply408Code int
-	// DelayedReply leaves the error reply of a failed t_relay to the script (`delayed_reply`); default true.
+	// DelayedReply leaves the error reply of a failed t_relay to the script (`delayed_reply`);
+	// default true.
 	DelayedReply bool
 	// OnSLReply names an onreply_route for stray replies (`on_sl_reply`); empty: none.
 	OnSLReply string
 	// Blst503 and others list failed destinations (`blst_503`, …); 0 off.
 	Blst503 bool
-	// BlstDef, BlstMin, BlstMax bound how long: blst_503_def_timeout 0, blst_503_min_timeout 0, blst_503_max_timeout 3600 s.
+	// BlstDef, BlstMin, BlstMax bound how long: blst_503_def_timeout 0, blst_503_min_timeout 0,
+	// blst_503_max_timeout 3600 s.
 	BlstDef, BlstMin, BlstMax time.Duration
-	// BlstMethodsAdd, BlstMethodsLookup are method bits (INVITE 1, CANCEL 2, ACK 4, BYE 8, …); 1, and all but BYE.
+	// BlstMethodsAdd, BlstMethodsLookup are method bits (INVITE 1, CANCEL 2, ACK 4, BYE 8, …); 1,
+	// and all but BYE.
 	BlstMethodsAdd, BlstMethodsLookup uint32
-	// Via1Matching, RURIMatching, CallIDMatching, CallIDCSeqMatching rule RFC 2543 matching; true, true, false, false.
+	// Via1Matching, RURIMatching, CallIDMatching, CallIDCSeqMatching rule RFC 2543 matching; true,
+	// true, false, false.
 	Via1Matching, RURIMatching, CallIDMatching, CallIDCSeqMatching bool
 	// PrecheckTrans is tmx's precheck_trans; default true.
 	PrecheckTrans bool
@@ -255,18 +284,22 @@ type TMSettings struct {
 type RRSettings struct {
 	// EnableFullLR writes ";lr=on" instead of ";lr" (`enable_full_lr`); default false.
 	EnableFullLR bool
-	// AppendFromtag adds ";ftag=" for is_direction (`append_fromtag`); default false for ours (Kamailio 1).
+	// AppendFromtag adds ";ftag=" for is_direction (`append_fromtag`); default false for ours
+	// (Kamailio 1).
 	AppendFromtag bool
-	// EnableDoubleRR: two Record-Route when the transport or socket changes (`enable_double_rr`); default 1, 2 always.
+	// EnableDoubleRR: two Record-Route when the transport or socket changes (`enable_double_rr`);
+	// default 1, 2 always.
 	EnableDoubleRR int
 	// AddUsername copies the R-URI user into Record-Route (`add_username`); default false.
 	AddUsername bool
-	// EnableSocketMismatchWarning logs when a double route does not fit (`enable_socket_mismatch_warning`); default true.
+	// EnableSocketMismatchWarning logs when a double route does not fit
+	// (`enable_socket_mismatch_warning`); default true.
 	EnableSocketMismatchWarning bool
 	// ForceSendSocket uses the second route's socket (`force_send_socket`); default false.
 	ForceSendSocket bool
-	// SignRoutes puts a mark into Record-Route that loose_route() asks for: only requests of calls that were set up through this
-	// host follow their Route. It is a parameter of ours (sign_routes), default false.
+	// SignRoutes puts a mark into Record-Route that loose_route() asks for: only requests of calls
+	// that were set up through this host follow their Route. It is a parameter of ours
+	// (sign_routes), default false.
 	SignRoutes bool
 	// CustomUserAVP (`custom_user_avp`) is kept as text.
 	CustomUserAVP string
@@ -297,7 +330,8 @@ type SLSettings struct {
 
 // SanitySettings are the sanity module's parameters.
 type SanitySettings struct {
-	DefaultMsgChecks uint32 // default_checks: mask of sanity_check() without arguments; SanityMsgDefault
+	// default_checks: mask of sanity_check() without arguments; SanityMsgDefault
+	DefaultMsgChecks uint32
 	DefaultURIChecks uint32 // uri_checks: 1 Request-URI, 2 From, 4 To, 8 Contact; SanityURIDefault
 	ProxyRequire     string // proxy_require: option tags we support, comma list; empty: none
 	AutoDrop         bool   // autodrop: SanityCheck answers 0 instead of -1; default true
@@ -306,16 +340,19 @@ type SanitySettings struct {
 
 // DispatcherSettings are the dispatcher module's parameters.
 type DispatcherSettings struct {
-	// ListFile is the destination list (list_file); a relative path starts at the working directory. Default "dispatcher.list".
+	// ListFile is the destination list (list_file); a relative path starts at the working
+	// directory. Default "dispatcher.list".
 	ListFile string
-	// ListOptional: a missing ListFile is an empty list, not a start error. It is a parameter of ours (list_optional), for the
-	// embedded default script; Kamailio does not know it. Default false.
+	// ListOptional: a missing ListFile is an empty list, not a start error. It is a parameter of
+	// ours (list_optional), for the embedded default script; Kamailio does not know it. Default
+	// false.
 	ListOptional bool
 	// Flags: 1 hash the user part only, 2 failover (flags); default 0.
 	Flags int
 	// ForceDst overwrites a $du that is set already (force_dst); default true.
 	ForceDst bool
-	// UseDefault keeps the last destination of a set for when nothing else is left (use_default); default false.
+	// UseDefault keeps the last destination of a set for when nothing else is left (use_default);
+	// default false.
 	UseDefault bool
 	// HashPVar is the pv format algorithm 7 hashes (hash_pvar); empty: none.
 	HashPVar string
@@ -325,21 +362,23 @@ type DispatcherSettings struct {
 	PingMethod, PingFrom string
 	// PingReplyCodes such as "class=2;code=403" count as success (ds_ping_reply_codes); empty: 2xx.
 	PingReplyCodes string
-	// PingLatency keeps latency figures (ds_ping_latency_stats), LatencyAlpha is their smoothing in thousandths
-	// (ds_latency_estimator_alpha, 900).
+	// PingLatency keeps latency figures (ds_ping_latency_stats), LatencyAlpha is their smoothing in
+	// thousandths (ds_latency_estimator_alpha, 900).
 	PingLatency  bool
 	LatencyAlpha int
 	// ProbingMode 0..3 (ds_probing_mode): which destinations are probed; default 0: those marked P.
 	ProbingMode int
-	// ProbingThreshold failures make inactive, InactiveThreshold successes make active (ds_probing_threshold,
-	// ds_inactive_threshold); 1, 1.
+	// ProbingThreshold failures make inactive, InactiveThreshold successes make active
+	// (ds_probing_threshold, ds_inactive_threshold); 1, 1.
 	ProbingThreshold, InactiveThreshold int
-	// HashSize is the exponent of the call table of algorithm 10 (ds_hash_size); 0 (default): no table.
+	// HashSize is the exponent of the call table of algorithm 10 (ds_hash_size); 0 (default): no
+	// table.
 	HashSize int
-	// HashExpire 7200 s, HashInitExpire 7200 s, HashCheckInterval 30 s (ds_hash_expire, ds_hash_initexpire,
-	// ds_hash_check_interval) belong to that table.
+	// HashExpire 7200 s, HashInitExpire 7200 s, HashCheckInterval 30 s (ds_hash_expire,
+	// ds_hash_initexpire, ds_hash_check_interval) belong to that table.
 	HashExpire, HashInitExpire, HashCheckInterval time.Duration
-	// OutboundProxy is where probes go (outbound_proxy), DefaultSocket what they leave from (ds_default_socket); empty: unset.
+	// OutboundProxy is where probes go (outbound_proxy), DefaultSocket what they leave from
+	// (ds_default_socket); empty: unset.
 	OutboundProxy, DefaultSocket string
 	// ReloadDelta is the least time between reloads (reload_delta); default 5 s.
 	ReloadDelta time.Duration
@@ -351,9 +390,10 @@ type XLogSettings struct {
 	Prefix   string // prefix: put before each line; default "<script>: "
 }
 
-// SanityMsgDefault and SanityURIDefault are the masks of sanity_check() without arguments (Kamailio 5.6: 3047 and 7):
-// SIP version (1) and scheme (2) of the Request-URI, required headers (4), CSeq method (32) and value (64), Content-Length (128),
-// Expires (256), Proxy-Require (512), digest credentials (2048).
+// SanityMsgDefault and SanityURIDefault are the masks of sanity_check() without arguments (Kamailio
+// 5.6: 3047 and 7): SIP version (1) and scheme (2) of the Request-URI, required headers (4), CSeq
+// method (32) and value (64), Content-Length (128), Expires (256), Proxy-Require (512), digest
+// credentials (2048).
 const (
 	SanityMsgDefault uint32 = 3047
 	SanityURIDefault uint32 = 7

@@ -15,7 +15,8 @@ func invite(uri, via, contact, sdp string) string {
 		itoa(int64(len(body))) + "\r\n\r\n" + body
 }
 
-// runOn runs a request_route body on h and gives what it did, joined by bars; xlog lines stand as they are.
+// runOn runs a request_route body on h and gives what it did, joined by bars; xlog lines stand as
+// they are.
 func runOn(t testing.TB, h *fakeHost, head, body string) string {
 	t.Helper()
 	p, _, _, err := loadText(head+allModules+`modparam("xlog", "prefix", "")`+"\nrequest_route {\n"+body+"\n}\n", nil)
@@ -171,8 +172,8 @@ func TestPrivateAddresses(t *testing.T) {
 	holds(`loadmodule "nathelper.so" modparam("nathelper", "nat_addr_mode", 0)`+"\n", `!is_rfc1918("192.0.0.200") && is_rfc1918("192.0.0.1")`)
 }
 
-// TestContactEdits holds what leaves of a Contact. In 5.6.3 the alias is put in front of the other parameters, and one that is there stays
-// behind it; nobody reads the second.
+// TestContactEdits holds what leaves of a Contact. In 5.6.3 the alias is put in front of the other
+// parameters, and one that is there stays behind it; nobody reads the second.
 func TestContactEdits(t *testing.T) {
 	f := func(body, contact, want string) {
 		t.Helper()
@@ -203,7 +204,8 @@ func TestContactEdits(t *testing.T) {
 	f(`fix_nated_contact();`, "*", "-1")
 }
 
-// TestContactOfResponse: in a reply route it is the response's Contact that changes, and its source that is looked at.
+// TestContactOfResponse: in a reply route it is the response's Contact that changes, and its source
+// that is looked at.
 func TestContactOfResponse(t *testing.T) {
 	p, _, _, err := loadText(allModules+"request_route { exit; }\nonreply_route[R] { if (nat_uac_test(64)) { add_contact_alias(); force_tcp_alias(); blst_add(9); } }", nil)
 	if err != nil {
@@ -263,7 +265,8 @@ func TestAliasComesBack(t *testing.T) {
 	}
 }
 
-// TestStreamsNoAllocation: a run asks and edits without the heap, for IPv4 and IPv6 and where the message is odd.
+// TestStreamsNoAllocation: a run asks and edits without the heap, for IPv4 and IPv6 and where the
+// message is odd.
 func TestStreamsNoAllocation(t *testing.T) {
 	body := `
 	force_send_socket(udp:127.0.0.1:5060); set_send_socket("tcp:$Ri:$Rp"); set_send_socket_name("s$Rp"); $fs = "udp:" + $Ri; $fsn = "a"; $fs = $null;
@@ -296,7 +299,8 @@ func TestStreamsNoAllocation(t *testing.T) {
 	}
 }
 
-// FuzzContactAlias: whatever the Contact, what takes its place is one URI, or one in brackets, whose alias leads back to the source.
+// FuzzContactAlias: whatever the Contact, what takes its place is one URI, or one in brackets,
+// whose alias leads back to the source.
 func FuzzContactAlias(f *testing.F) {
 	for _, s := range []string{"<sip:a@h>", "sip:a@h;x=1", "\"D\" <sips:a:b@[::1]:5;alias=9.9.9.9~1~1;ob?Route=x&y=z>;q=1", "*", "<tel:+49;phone-context=x>",
 		"<sip:a@h;alias>", "<sip:a@h;alias=x?alias=y>", "<sip:a@h?>", "<sip:h;ALIAS=1;aliases=2>"} {

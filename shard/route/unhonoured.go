@@ -1,7 +1,7 @@
 package route
 
-// unhonoured are the settings that are read and checked, and that nothing acts on yet: a file that names one is told so. Whoever makes one
-// work takes it out of here.
+// unhonoured are the settings that are read and checked, and that nothing acts on yet: a file that
+// names one is told so. Whoever makes one work takes it out of here.
 var unhonoured = map[string]bool{
 	"tos": true, "maxsndbuffer": true, "reply_to_via": true,
 	"user_agent_header": true, "log_prefix": true,

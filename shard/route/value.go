@@ -11,8 +11,9 @@ const (
 	strValue
 )
 
-// Value is the result of an expression. Integers have 64 bits here (Kamailio 5.6: 32, wrapping). S is a view: of the message,
-// of the program's constants, of a $var's buffer or of the run's scratch room; it lives until the statement ends.
+// Value is the result of an expression. Integers have 64 bits here (Kamailio 5.6: 32, wrapping). S
+// is a view: of the message, of the program's constants, of a $var's buffer or of the run's scratch
+// room; it lives until the statement ends.
 type Value struct {
 	N    int64
 	S    []byte
@@ -36,7 +37,8 @@ func strOf(b []byte, ok bool) Value {
 	return Value{Kind: strValue, S: b}
 }
 
-// int is the integer reading of v: int(undef)=0, int("")=0, int("123")=123, int("abc")=0 (core cookbook, "Operators").
+// int is the integer reading of v: int(undef)=0, int("")=0, int("123")=123, int("abc")=0 (core
+// cookbook, "Operators").
 func (v *Value) int() int64 {
 	switch v.Kind {
 	case intValue:
@@ -47,10 +49,12 @@ func (v *Value) int() int64 {
 	return 0
 }
 
-// truth: only numbers above 0 are true, strings by their integer reading. Measured on 5.6.3: if(-1), if("abc") and if($rU) are false.
+// truth: only numbers above 0 are true, strings by their integer reading. Measured on 5.6.3:
+// if(-1), if("abc") and if($rU) are false.
 func (v *Value) truth() bool { return v.int() > 0 }
 
-// atoi reads a whole string as a decimal number with sign; anything else is 0, as is what does not fit.
+// atoi reads a whole string as a decimal number with sign; anything else is 0, as is what does not
+// fit.
 func atoi(b []byte) int64 {
 	i, neg := 0, false
 	if len(b) > 1 && (b[0] == '-' || b[0] == '+') {
@@ -96,8 +100,9 @@ func (v *Value) sameStr(b []byte) bool {
 	return len(b) == 0
 }
 
-// equal is ==. The left operand decides the type; undef on the left takes the type of the right, undef on the right equals
-// undef only (5.6.3: 0 == $null and "" == $null are false, $null == 0 and $null == "" are true).
+// equal is ==. The left operand decides the type; undef on the left takes the type of the right,
+// undef on the right equals undef only (5.6.3: 0 == $null and "" == $null are false, $null == 0 and
+// $null == "" are true).
 func (v *Value) equal(r *Value) bool {
 	switch {
 	case v.Kind == nullValue && r.Kind == intValue:

@@ -43,19 +43,22 @@ func (t *Table) AppendBranch(b []byte, br *Branch) []byte {
 	return le.AppendUint32(b, uint32(hex8(uint32(mark)<<16)))
 }
 
-// mark proves that a process with our key made the branch id, for a request whose responses go to caller.
+// mark proves that a process with our key made the branch id, for a request whose responses go to
+// caller.
 func (t *Table) mark(life uint32, id BranchID, caller *netio.Addr) uint64 {
 	ip := &caller.IP
 	return sipHash(&t.markKey, &[4]uint64{uint64(life)<<40 | uint64(id.Shard&0xff)<<32 | uint64(id.off), id.cookie,
 		binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])})
 }
 
-// Former tells whether a process before this one, with the same key, made that Via branch, for a request whose
-// responses go to caller's host: then one to it may be passed on, for nothing here could know its transaction. A
-// branch of this process that is not known any more is no such case (RFC 6026 §7.3).
+// Former tells whether a process before this one, with the same key, made that Via branch, for a
+// request whose responses go to caller's host: then one to it may be passed on, for nothing here
+// could know its transaction. A branch of this process that is not known any more is no such case
+// (RFC 6026 §7.3).
 //
-// The mark binds the branch to the caller's address, so that whoever saw one can have us send to nobody else. What that
-// process sent is answered in the time an INVITE may take to ring, after which nothing of it is passed on any more.
+// The mark binds the branch to the caller's address, so that whoever saw one can have us send to
+// nobody else. What that process sent is answered in the time an INVITE may take to ring, after
+// which nothing of it is passed on any more.
 func (t *Table) Former(branch []byte, caller *netio.Addr) bool {
 	id, ok := ParseBranch(branch)
 	if !ok || t.now-t.born > int64(t.timers.C)+t.lifetime() {

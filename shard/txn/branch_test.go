@@ -21,7 +21,8 @@ func TestHex8(t *testing.T) {
 	}
 }
 
-// TestFormer: a branch of another life is believed for its caller's host alone, under the same key, as it was written, and for a while.
+// TestFormer: a branch of another life is believed for its caller's host alone, under the same key,
+// as it was written, and for a while.
 func TestFormer(t *testing.T) {
 	before, x := newMachine(t, "INVITE"), newMachine(t, "INVITE")
 	before.tx.replyTo.IP[3] = 9

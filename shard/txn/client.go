@@ -74,7 +74,8 @@ func (br *Branch) lose() bool {
 	return was == 0
 }
 
-// Untried tells whether nothing came back yet and nothing ended br: an error about what it sent counts.
+// Untried tells whether nothing came back yet and nothing ended br: an error about what it sent
+// counts.
 func (br *Branch) Untried() bool {
 	return br.flags&(brEnded|brFinal|brCancel|brLost) == 0 && br.status == 0 && (br.state == Calling || br.state == Trying)
 }
@@ -85,7 +86,8 @@ func (br *Branch) State() State { return br.state }
 // Request is the bytes that were sent, nil once a final response came, unless it is held.
 // It is a view, valid until br ends.
 func (t *Table) Request(br *Branch) []byte {
-	if br.request == 0 || br.flags&brFinal != 0 && br.state != Accepted { // after it there may be the ACK
+	// after it there may be the ACK
+	if br.request == 0 || br.flags&brFinal != 0 && br.state != Accepted {
 		return nil
 	}
 	return t.storedBytes(br.request)
@@ -182,7 +184,8 @@ func (t *Table) setEnd(br *Branch, endAt int64) {
 	t.arm(t.offOf(&br.node), &br.node, endAt)
 }
 
-// Answered is the request that the response at hand answers, as it was sent: a view, valid for the batch. Nil if it is not kept any more.
+// Answered is the request that the response at hand answers, as it was sent: a view, valid for the
+// batch. Nil if it is not kept any more.
 func (t *Table) Answered() []byte { return t.answeredBy }
 
 // Response feeds the response m to the client machine of br. It reports whether
@@ -217,13 +220,15 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 			br.state = Proceeding
 			br.flags |= brHeard
 			if br.flags&brCancelled == 0 && (first || status > 100 && !t.keepC) {
-				// §16.7 step 2: Timer C starts with the first provisional and again with each but a 100.
+				// §16.7 step 2: Timer C starts with the first provisional and again with each but a
+				// 100.
 				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
 			}
 			if br.flags&brCancelPending != 0 {
 				t.sendCancel(br, nil)
 			}
-			return status > 100 && br.flags&brKept == 0 // hop by hop (§16.7 step 4); of one given up nobody needs to hear
+			// hop by hop (§16.7 step 4); of one given up nobody needs to hear
+			return status > 100 && br.flags&brKept == 0
 		case status < 300:
 			br.state = Accepted
 			br.flags |= brFinal
@@ -239,7 +244,8 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		}
 		return true
 	case Accepted:
-		return status >= 200 && status < 300 // Timer M: each repetition goes up, or is acknowledged where the first one was dismissed
+		// Timer M: each repetition goes up, or is acknowledged where the first one was dismissed
+		return status >= 200 && status < 300
 	case Completed:
 		if status >= 200 && status < 300 {
 			return true // a fork further down answered late (§16.7 step 5)
@@ -288,7 +294,8 @@ func (t *Table) responseToCancel(br *Branch, status int) {
 	t.setEnd(br, t.now+br.linger(t.timers.T4))
 }
 
-// linger is Timer D or K: how long repetitions of a final are absorbed. A reliable transport brings none (§17.1.1.2, §17.1.2.2).
+// linger is Timer D or K: how long repetitions of a final are absorbed. A reliable transport brings
+// none (§17.1.1.2, §17.1.2.2).
 func (br *Branch) linger(d time.Duration) int64 {
 	if br.dst.Proto.Reliable() {
 		return 0
@@ -296,8 +303,8 @@ func (br *Branch) linger(d time.Duration) int64 {
 	return int64(d)
 }
 
-// token names br for a Sender: its offset, and enough of its cookie to tell it from the next record in the same slot, for a failure over a stream may
-// be told seconds later.
+// token names br for a Sender: its offset, and enough of its cookie to tell it from the next record
+// in the same slot, for a failure over a stream may be told seconds later.
 func (br *Branch) token(off shm.Off) uint64 { return br.cookie<<32 | uint64(off) }
 
 // OfCancel tells whether br is the CANCEL of another branch.
@@ -330,7 +337,8 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		if br.lose() {
 			t.user.BranchTimeout(t.tx(br.tx), br)
 		}
-		if br.due == 0 { // else it was cancelled just now (cancel_b_method 2), and has the time of that
+		// else it was cancelled just now (cancel_b_method 2), and has the time of that
+		if br.due == 0 {
 			t.giveUp(br)
 		}
 	}

@@ -4,18 +4,19 @@ package txn
 const (
 	CounterBase = 64
 
-	CountTx           = CounterBase + iota // server transactions made
-	CountTxFreed                           // server transactions given back
-	CountBranches                          // client transactions made, CANCELs included
-	CountAbsorbed                          // requests and responses that were retransmissions and ended here
-	CountResentReply                       // responses sent again
-	CountResentReq                         // requests sent again by Timer A or E
-	CountTimeouts                          // client transactions that ended by Timer B, C or F
-	CountArenaFull                         // records or copies the arena had no room for
-	CountUnstored                          // messages sent without a copy to repeat them from
-	CountNoAck                             // INVITE server transactions that ended by Timer H
-	CountStrayReplies                      // responses that match no client transaction
-	CountIndexFull                         // transactions that the index had no room for
+	CountTx       = CounterBase + iota // server transactions made
+	CountTxFreed                       // server transactions given back
+	CountBranches                      // client transactions made, CANCELs included
+	// requests and responses that were retransmissions and ended here
+	CountAbsorbed
+	CountResentReply  // responses sent again
+	CountResentReq    // requests sent again by Timer A or E
+	CountTimeouts     // client transactions that ended by Timer B, C or F
+	CountArenaFull    // records or copies the arena had no room for
+	CountUnstored     // messages sent without a copy to repeat them from
+	CountNoAck        // INVITE server transactions that ended by Timer H
+	CountStrayReplies // responses that match no client transaction
+	CountIndexFull    // transactions that the index had no room for
 	CounterEnd
 )
 

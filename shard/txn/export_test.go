@@ -2,7 +2,8 @@ package txn
 
 import "viaduct/shm"
 
-// EarliestDue is the first of all deadlines, found by looking at every record; armed is how many have one.
+// EarliestDue is the first of all deadlines, found by looking at every record; armed is how many
+// have one.
 func (t *Table) EarliestDue() (due int64, armed int) {
 	t.slab.Walk(func(_ shm.Off, h *shm.Header) bool {
 		if h.Kind == KindTx || h.Kind == KindBranch {

@@ -12,12 +12,13 @@ func (t *Table) Abandon(br *Branch) {
 	}
 }
 
-// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response: 64·T1 (§9.1, §17.1.1.2).
+// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response: 64·T1
+// (§9.1, §17.1.1.2).
 func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
 
-// giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for 64·T1 from when it was sent or
-// cancelled, silent: a phone that was slow to answer rings all the same and has to be told (§9.1), and a 2xx of it is a
-// call (§16.7 step 5).
+// giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for
+// 64·T1 from when it was sent or cancelled, silent: a phone that was slow to answer rings all the
+// same and has to be told (§9.1), and a 2xx of it is a call (§16.7 step 5).
 func (t *Table) giveUp(br *Branch) {
 	until := br.sentAt + t.lifetime()
 	if br.flags&brCancelled != 0 {

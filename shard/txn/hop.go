@@ -23,7 +23,8 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 				t.count[CountUnstored]++
 				t.tellDomain(br)
 				t.out.Begin(int(br.listener), &br.dst, 0)
-				t.out.Append(append([]byte(nil), b...)) // Slow path: the arena is full; the queue keeps its bytes by reference.
+				// Slow path: the arena is full; the queue keeps its bytes by reference.
+				t.out.Append(append([]byte(nil), b...))
 				t.out.End()
 			}
 		}
@@ -119,7 +120,8 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 	t.setAside(br, c)
 }
 
-// newAside reserves the record of a request of our own that br's is followed by; nil: the arena is full.
+// newAside reserves the record of a request of our own that br's is followed by; nil: the arena is
+// full.
 func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, listener uint16) *Branch {
 	off, ok := t.slab.Alloc(KindBranch, branchBytes)
 	if !ok {
@@ -158,8 +160,8 @@ func (t *Table) sendAside(c *Branch, wait int64) {
 	t.send(c.listener, &c.dst, c.token(off), c.request)
 }
 
-// NewBye reserves the record of the BYE that is to end the call that a 2xx of br made, in the place of its CANCEL; Room and Dismiss, or
-// Discard, must follow. nil: the arena is full.
+// NewBye reserves the record of the BYE that is to end the call that a 2xx of br made, in the place
+// of its CANCEL; Room and Dismiss, or Discard, must follow. nil: the arena is full.
 func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 	if br.cancel != 0 {
 		t.end(t.branch(br.cancel))
@@ -167,7 +169,8 @@ func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 	return t.newAside(br, parser.BYE, to, listener)
 }
 
-// Dismiss sends it. br is known until that is over, so that repetitions of its 2xx can be acknowledged.
+// Dismiss sends it. br is known until that is over, so that repetitions of its 2xx can be
+// acknowledged.
 func (t *Table) Dismiss(br, bye *Branch) {
 	t.slab.Publish(bye.request)
 	t.setAside(br, bye)
@@ -185,10 +188,10 @@ func (br *Branch) Dismissed() bool { return br.flags&brDismissed != 0 }
 // (§9.1), or fr_timer if that is shorter.
 func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.timers.B)) }
 
-// hopRequest writes an ACK or CANCEL for the INVITE that br sent: its
-// Request-URI, our Via alone, its From, Call-ID, CSeq number and Route, the
-// To line given (§9.1, §17.1.1.3) or else its own, and more rows. The result lies in the table's scratch until
-// the next call; nil if the INVITE cannot be read.
+// hopRequest writes an ACK or CANCEL for the INVITE that br sent: its Request-URI, our Via alone,
+// its From, Call-ID, CSeq number and Route, the To line given (§9.1, §17.1.1.3) or else its own,
+// and more rows. The result lies in the table's scratch until the next call; nil if the INVITE
+// cannot be read.
 func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byte {
 	m := &t.stored
 	if m.Parse(t.storedBytes(br.request)) != parser.OK {
@@ -206,7 +209,8 @@ func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byt
 	b = append(b, ' ')
 	b = append(b, m.Bytes(m.URI)...)
 	b = append(b, " SIP/2.0\r\n"...)
-	b = append(b, m.Headers[0].Line.Of(m.Raw)...) // package proxy writes our Via first, as a row of its own
+	// package proxy writes our Via first, as a row of its own
+	b = append(b, m.Headers[0].Line.Of(m.Raw)...)
 	b = append(b, "Max-Forwards: 70\r\n"...)
 	for i := m.First(parser.KindRoute); i >= 0; i = m.Next(i) {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)

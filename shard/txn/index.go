@@ -6,13 +6,17 @@ import (
 	"viaduct/shm"
 )
 
-// index finds the record of a key: an open hash table outside the arena and outside the Go heap, made anew from the records after a restart.
+// index finds the record of a key: an open hash table outside the arena and outside the Go heap,
+// made anew from the records after a restart.
 //
-// A slot is one word, the record's offset and 32 bits of its hash, and what collides stands in the slots behind (linear probing), eight to a cache line. So a look-up, found or
-// not, costs one cache miss, and no record is touched but the one meant. Chains through the records cost one more for each record passed: with three million of them,
-// 32 s of 45,000 calls/s, a call of lb.cfg spent 3.3 of 24 us in look-ups (2 vCPU guest, Linux 6.18.44, 2026-11-26).
+// A slot is one word, the record's offset and 32 bits of its hash, and what collides stands in the
+// slots behind (linear probing), eight to a cache line. So a look-up, found or not, costs one cache
+// miss, and no record is touched but the one meant. Chains through the records cost one more for
+// each record passed: with three million of them, 32 s of 45,000 calls/s, a call of lb.cfg spent
+// 3.3 of 24 us in look-ups (2 vCPU guest, Linux 6.18.44, 2026-11-26).
 //
-// It never grows: a pause to move millions of entries would be felt. Once it is 7/8 full, an ordinary event, new transactions are refused.
+// It never grows: a pause to move millions of entries would be felt. Once it is 7/8 full, an
+// ordinary event, new transactions are refused.
 type index struct {
 	slots []uint64 // hash<<32 | shm.Off; 0: empty
 	mask  uint32
@@ -30,7 +34,8 @@ func newIndex(arenaBytes uint64, shards int) (index, error) {
 	return index{slots: slots, mask: uint32(n) - 1, most: int(n / 8 * 7)}, err
 }
 
-// tagOf is the part of a hash that is kept. Its low bits are the slot where the search begins, the others tell apart most of what begins there.
+// tagOf is the part of a hash that is kept. Its low bits are the slot where the search begins, the
+// others tell apart most of what begins there.
 func tagOf(hash uint64) uint32 { return uint32(hash >> 32) }
 
 // put adds a record; false: there is no room.
@@ -48,7 +53,8 @@ func (x *index) put(hash uint64, off shm.Off) bool {
 	return true
 }
 
-// remove takes a record out; false: it is not there. Those behind that had been pushed away close the gap, so that a search may end at the first empty slot.
+// remove takes a record out; false: it is not there. Those behind that had been pushed away close
+// the gap, so that a search may end at the first empty slot.
 func (x *index) remove(hash uint64, off shm.Off) bool {
 	tag := tagOf(hash)
 	entry := uint64(tag)<<32 | uint64(off)

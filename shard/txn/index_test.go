@@ -18,7 +18,8 @@ func (x *index) find(hash uint64, off shm.Off) bool {
 	return false
 }
 
-// TestIndex holds the index against a map, through filling, emptying and much in between, with hashes that collide.
+// TestIndex holds the index against a map, through filling, emptying and much in between, with
+// hashes that collide.
 func TestIndex(t *testing.T) {
 	x, err := newIndex(0, 1)
 	if err != nil {
@@ -115,7 +116,8 @@ func TestIndexSize(t *testing.T) {
 	f(64<<20, 3, 1<<16)
 }
 
-// TestIndexFull: a transaction without room in the index is refused and counted, and takes nothing; what is there is found, ends, and makes room.
+// TestIndexFull: a transaction without room in the index is refused and counted, and takes nothing;
+// what is there is found, ends, and makes room.
 func TestIndexFull(t *testing.T) {
 	u := &user{}
 	tb := u.table(t, DefaultTimers())
@@ -145,7 +147,8 @@ func TestIndexFull(t *testing.T) {
 	}
 }
 
-// TestRebuildIndexFull: taken over by a smaller index, a transaction is held and ends though no repeat of its request finds it.
+// TestRebuildIndexFull: taken over by a smaller index, a transaction is held and ends though no
+// repeat of its request finds it.
 func TestRebuildIndexFull(t *testing.T) {
 	u := &user{}
 	tb := u.table(t, DefaultTimers())

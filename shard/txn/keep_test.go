@@ -105,7 +105,8 @@ func TestOwnTimers(t *testing.T) {
 	}
 }
 
-// TestStillTrying: the 100 to a non-INVITE is due when the caller's Timer E reaches T2, once, and never for an INVITE (RFC 4320 §4.1).
+// TestStillTrying: the 100 to a non-INVITE is due when the caller's Timer E reaches T2, once, and
+// never for an INVITE (RFC 4320 §4.1).
 func TestStillTrying(t *testing.T) {
 	f := func(t1, t2, want time.Duration) {
 		t.Helper()

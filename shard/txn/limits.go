@@ -22,16 +22,19 @@ const (
 	// grows. A batch leaves at most a few per message.
 	limboSlots = 4096
 
-	// recordBytes is how much arena a transaction takes at the least in practice: 32 s after a call its two take 1,008 bytes, while it lasts one takes 1.6 KiB. There are
-	// at least 1.5 slots of the index for as many as a shard's part of the arena holds, so a lone shard's arena is full before its index, unless most transactions never leave
-	// the server side; and one of several has room for a third more calls than are its share.
+	// recordBytes is how much arena a transaction takes at the least in practice: 32 s after a call
+	// its two take 1,008 bytes, while it lasts one takes 1.6 KiB. There are at least 1.5 slots of
+	// the index for as many as a shard's part of the arena holds, so a lone shard's arena is full
+	// before its index, unless most transactions never leave the server side; and one of several
+	// has room for a third more calls than are its share.
 	recordBytes = 512
 
-	// minIndexSlots and maxIndexSlots bound the index: 32 KiB and 1 GiB. For 2 GiB of arena it is 64 MiB.
+	// minIndexSlots and maxIndexSlots bound the index: 32 KiB and 1 GiB. For 2 GiB of arena it is
+	// 64 MiB.
 	minIndexSlots, maxIndexSlots = 1 << 12, 1 << 27
 
-	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, or as many records as the arena keeps for other requests,
-	// if that is more.
+	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, or
+	// as many records as the arena keeps for other requests, if that is more.
 	indexReserve = 16
 )
 
@@ -50,8 +53,10 @@ type Timers struct {
 	L time.Duration // wt_timer, RFC 6026: how long an INVITE server absorbs repeats after a 2xx
 	M time.Duration // wt_timer, RFC 6026: how long an INVITE client forwards repeated 2xx
 
-	MaxInvite    time.Duration // max_inv_lifetime: a whole INVITE transaction; 0: no bound but Timer C
-	MaxNonInvite time.Duration // max_noninv_lifetime: a whole non-INVITE transaction; 0: no bound but Timer F
+	// max_inv_lifetime: a whole INVITE transaction; 0: no bound but Timer C
+	MaxInvite time.Duration
+	// max_noninv_lifetime: a whole non-INVITE transaction; 0: no bound but Timer F
+	MaxNonInvite time.Duration
 }
 
 // DefaultTimers are the RFC's values.

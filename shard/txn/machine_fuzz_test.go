@@ -21,7 +21,8 @@ import (
 // gone is the state of a machine that cannot be found any more.
 const gone = txn.State(0)
 
-// moves are the arrows of RFC 3261 figures 5 to 8 with RFC 6026's Accepted, and the events that may lead along each. Standing still is always allowed.
+// moves are the arrows of RFC 3261 figures 5 to 8 with RFC 6026's Accepted, and the events that may
+// lead along each. Standing still is always allowed.
 var moves = map[string]map[[2]txn.State]string{
 	"INVITE server": { // figure 7, RFC 6026 figure 3
 		{txn.Proceeding, txn.Accepted}:  "response answer",
@@ -99,9 +100,11 @@ type play struct {
 	log      []string
 }
 
-// FuzzMachines lets anything happen to a table in any order: requests and their repetitions, responses of any status from any destination, ACK, CANCEL,
-// transport errors, answers of our own, time, an arena without room, a killed process. The machines must keep to their diagrams, send no final that
-// differs from the one before, wake up when the first deadline comes, and end with nothing held.
+// FuzzMachines lets anything happen to a table in any order: requests and their repetitions,
+// responses of any status from any destination, ACK, CANCEL, transport errors, answers of our own,
+// time, an arena without room, a killed process. The machines must keep to their diagrams, send no
+// final that differs from the one before, wake up when the first deadline comes, and end with
+// nothing held.
 func FuzzMachines(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 1, 2, 0, 0, 180, 2, 0, 0, 200, 6, 3})
 	f.Add([]byte{1, 1, 3, 0, 1, 2, 2, 0, 0, 130, 4, 0, 2, 1, 0, 240, 3, 0, 6, 200})
@@ -340,7 +343,8 @@ func (p *play) request(name int) {
 	if s.invite {
 		method = "INVITE"
 	}
-	branch := "z9hG4bK" + strings.Repeat("x", name*60) + strconv.Itoa(name) // the longest keys need slots of their own
+	// the longest keys need slots of their own
+	branch := "z9hG4bK" + strings.Repeat("x", name*60) + strconv.Itoa(name)
 	s.request = fmt.Appendf(nil, "%s sip:a@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=%s\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:b@b>\r\nCall-ID: c%d\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n",
 		method, branch, name, method)
 	n := 1 + p.choose(3)
@@ -368,7 +372,8 @@ func (p *play) address(port int) netio.Addr {
 	return netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: uint16(port), Family: 4}
 }
 
-// relay sends the request to some more destinations. If none is left then, the transaction ends unanswered, as for want of room.
+// relay sends the request to some more destinations. If none is left then, the transaction ends
+// unanswered, as for want of room.
 func (p *play) relay(s *server, tx *txn.Tx, n int) {
 	p.t.Helper()
 	for range n {
@@ -515,7 +520,8 @@ func (p *play) restart() {
 	p.end()
 }
 
-// ends lets all timers run out. What a transaction may take at most is Timer C, the wait for a CANCEL's final and Timer D, and the lifetimes.
+// ends lets all timers run out. What a transaction may take at most is Timer C, the wait for a
+// CANCEL's final and Timer D, and the lifetimes.
 func (p *play) ends() {
 	p.t.Helper()
 	p.time(1500 * time.Second)
@@ -599,8 +605,8 @@ func (p *play) End() {
 	p.fatalf("left for nobody:\n%s", p.out)
 }
 
-// toCaller: no provisional follows a final, and no final another that differs, a 2xx to an INVITE aside (§16.7 step 5). A 2xx to an INVITE is never our own
-// to repeat (RFC 6026 §7.1).
+// toCaller: no provisional follows a final, and no final another that differs, a 2xx to an INVITE
+// aside (§16.7 step 5). A 2xx to an INVITE is never our own to repeat (RFC 6026 §7.1).
 func (p *play) toCaller(s *server) {
 	code, _ := strconv.Atoi(string(p.out[8:11]))
 	twoHundred := s.invite && code/100 == 2
@@ -615,7 +621,8 @@ func (p *play) toCaller(s *server) {
 	}
 }
 
-// toCallee: requests are repeated by Timers A and E alone, an ACK follows a final that is no 2xx, a CANCEL follows a provisional and no final.
+// toCallee: requests are repeated by Timers A and E alone, an ACK follows a final that is no 2xx, a
+// CANCEL follows a provisional and no final.
 func (p *play) toCallee(c *client, method string) {
 	ok, most := false, 0
 	switch method {

@@ -12,8 +12,8 @@ import (
 	"viaduct/shm"
 )
 
-// The four machines of RFC 3261 §17 with RFC 6026, one transition a line: in this state, this happens; so this is done, in this order, and that is the
-// state behind it. What is done is written
+// The four machines of RFC 3261 §17 with RFC 6026, one transition a line: in this state, this
+// happens; so this is done, in this order, and that is the state behind it. What is done is written
 //
 //	INVITE, ACK, 486 …   that message is sent
 //	486↑, ACK↑           that message goes to the user
@@ -92,7 +92,8 @@ func (x *machine) duration(timer string) time.Duration {
 		"L": t.L, "M": t.M}[timer]
 }
 
-// pass lets time pass at once: of the timers due only the last one counts, as for a shard that was held up.
+// pass lets time pass at once: of the timers due only the last one counts, as for a shard that was
+// held up.
 func (x *machine) pass(d time.Duration) {
 	x.SetNow(x.now + int64(d) + 1<<tickShift)
 	for !x.Expire(1) {
@@ -115,7 +116,8 @@ func (x *machine) client(event string) {
 	}
 }
 
-// impatient is client where fr_timer is 1.5 s; "Timer-B" is one event of a path, and "abandon" another.
+// impatient is client where fr_timer is 1.5 s; "Timer-B" is one event of a path, and "abandon"
+// another.
 func (x *machine) impatient(event string) {
 	x.t.Helper()
 	if short := 1500 * time.Millisecond; x.timers.B != short {
@@ -130,7 +132,8 @@ func (x *machine) impatient(event string) {
 	x.client(strings.Replace(event, "-", " ", 1))
 }
 
-// server is an event at the server machine: the request again, "ACK", a timer, or a status from the user.
+// server is an event at the server machine: the request again, "ACK", a timer, or a status from the
+// user.
 func (x *machine) server(event string) {
 	x.t.Helper()
 	x.end(x.br) // what the branch does is the client's
@@ -200,8 +203,10 @@ func TestInviteClient(t *testing.T) { // figure 5; RFC 6026 figure 8
 	f("Completed", "180", "", "Completed")
 	f("Completed", "486", "ACK", "Completed")
 	f("Completed", "603", "ACK", "Completed")
-	f("Completed", "200", "200↑", "Completed") // figure 5 has none; a fork further down (§16.7 step 5)
-	f("Completed", "error", "", "Completed")   // figure 5 ends and tells; the user has its final already
+	// figure 5 has none; a fork further down (§16.7 step 5)
+	f("Completed", "200", "200↑", "Completed")
+	// figure 5 ends and tells; the user has its final already
+	f("Completed", "error", "", "Completed")
 	f("Completed", "CANCEL", "", "Completed")
 	f("Completed", "Timer D", "", "Terminated")
 	f("Accepted", "180", "", "Accepted")
@@ -212,7 +217,8 @@ func TestInviteClient(t *testing.T) { // figure 5; RFC 6026 figure 8
 	f("Accepted", "Timer M", "", "Terminated")
 }
 
-// TestInviteClientGivenUp: what is over for the user is not over on the other side before 64·T1 (§9.1, §16.7 step 5).
+// TestInviteClientGivenUp: what is over for the user is not over on the other side before 64·T1
+// (§9.1, §16.7 step 5).
 func TestInviteClientGivenUp(t *testing.T) {
 	f := func(path, from, event, did, to string) {
 		t.Helper()
@@ -275,7 +281,8 @@ func TestNonInviteClient(t *testing.T) { // figure 6
 	f("Trying", "CANCEL", "", "Trying") // §9.1: nothing but an INVITE
 	f("Proceeding", "Timer E at T2", "OPTIONS", "Proceeding")
 	f("Proceeding", "Timer F", "timeout↑", "Terminated")
-	f("Proceeding", "error", "", "Proceeding") // figure 6 ends and tells; a peer that has spoken is there, and an ICMP error may be late
+	// figure 6 ends and tells; a peer that has spoken is there, and an ICMP error may be late
+	f("Proceeding", "error", "", "Proceeding")
 	f("Proceeding", "100", "", "Proceeding")
 	f("Proceeding", "200", "200↑", "Completed")
 	f("Proceeding", "500", "500↑", "Completed")
@@ -312,7 +319,8 @@ func TestInviteServer(t *testing.T) { // figure 7; RFC 6026 figure 7
 	f("Completed", "Timer G", "486", "Completed")
 	f("Completed", "ACK", "", "Confirmed")
 	f("Completed", "180", "no", "Completed")
-	f("Completed", "200", "200", "Completed") // figure 7 has none; a 2xx goes up whatever was sent (§16.7 step 5)
+	// figure 7 has none; a 2xx goes up whatever was sent (§16.7 step 5)
+	f("Completed", "200", "200", "Completed")
 	f("Completed", "603", "no", "Completed")
 	f("Completed", "Timer H", "", "Terminated")
 	f("Confirmed", "INVITE", "", "Confirmed")
@@ -352,7 +360,8 @@ func TestNonInviteServer(t *testing.T) { // figure 8; RFC 4320 §4.1
 	f("Completed", "Timer J", "", "Terminated")
 }
 
-// TestNothingIsFreedBeforeReclaim: what the send queue may refer to keeps its slot until the batch is over.
+// TestNothingIsFreedBeforeReclaim: what the send queue may refer to keeps its slot until the batch
+// is over.
 func TestNothingIsFreedBeforeReclaim(t *testing.T) {
 	f := func(what string, x *machine, act func()) {
 		t.Helper()

@@ -62,17 +62,21 @@ const (
 
 // Flags of a Branch.
 const (
-	brCancel        = 1 << iota // this record is the CANCEL of an INVITE branch, or the BYE of one whose 2xx nobody wants
-	brCancelPending             // to be cancelled as soon as a provisional arrives (§9.1)
-	brCancelled                 // its CANCEL was sent
-	brFinal                     // a final response was received
-	brEnded                     // given back; the record only waits for Reclaim
-	brCancelAgain               // its CANCEL was made a second time, after a panic stopped the first
-	brHeard                     // a provisional response came, a 100 included
-	brLost                      // its time was over or it did not arrive: that was its outcome, whatever still comes
-	brKept                      // an INVITE whose time was over, known for a while longer, see giveUp
-	brDismissed                 // its 2xx came late and was ended here with ACK and BYE
-	brHeld                      // its request stays beyond a 2xx, see Hold
+	// this record is the CANCEL of an INVITE branch, or the BYE of one whose 2xx nobody wants
+	brCancel        = 1 << iota
+	brCancelPending // to be cancelled as soon as a provisional arrives (§9.1)
+	brCancelled     // its CANCEL was sent
+	brFinal         // a final response was received
+	brEnded         // given back; the record only waits for Reclaim
+	// its CANCEL was made a second time, after a panic stopped the first
+	brCancelAgain
+	brHeard // a provisional response came, a 100 included
+	// its time was over or it did not arrive: that was its outcome, whatever still comes
+	brLost
+	// an INVITE whose time was over, known for a while longer, see giveUp
+	brKept
+	brDismissed // its 2xx came late and was ended here with ACK and BYE
+	brHeld      // its request stays beyond a 2xx, see Hold
 )
 
 // What node.live of a Branch has: second chances that it had.
@@ -119,8 +123,9 @@ type Tx struct {
 	best       shm.Off // the best final response so far, if it had to wait
 	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
 	spares     shm.Off // further addresses, one Spares for each branch that has some
-	bestWord   uint16  // status of the best response so far, 0: none; in the high six bits the user's word about it
-	keyInline  [keyInlineBytes]byte
+	// status of the best response so far, 0: none; in the high six bits the user's word about it
+	bestWord  uint16
+	keyInline [keyInlineBytes]byte
 }
 
 // Branch is a client transaction: 128 bytes in the arena.

@@ -85,7 +85,9 @@ func (t *Table) Rebuild() int {
 			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
 			if !t.index.put(tx.key, off) {
 				t.count[CountIndexFull]++
-				tx.flags |= txUnmatched // not in a table as large as the one before; if it is, repeats of its request are new to us
+				// not in a table as large as the one before; if it is, repeats of its request are
+				// new to us
+				tx.flags |= txUnmatched
 			}
 			t.rearmServer(tx, tx.endAt)
 		case KindBranch:

@@ -110,7 +110,8 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			t.keep(tx, status, segments)
 		case status < 300:
 			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each.
-			t.pass(tx, status, segments) // before the state: a response that a panic stopped was not sent
+			// before the state: a response that a panic stopped was not sent
+			t.pass(tx, status, segments)
 			tx.state = Accepted
 			t.answered(tx)
 			t.drop(&tx.reply)
@@ -160,7 +161,8 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 	return true
 }
 
-// linger is Timer I or J: how long repetitions of the ACK or the request are absorbed. A reliable transport brings none (§17.2.1, §17.2.2).
+// linger is Timer I or J: how long repetitions of the ACK or the request are absorbed. A reliable
+// transport brings none (§17.2.1, §17.2.2).
 func (tx *Tx) linger(d time.Duration) int64 {
 	if tx.replyTo.Proto.Reliable() {
 		return 0
@@ -198,8 +200,8 @@ func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 		t.pass(tx, status, segments)
 		return
 	}
-	// The copies of what new calls are answered with must not eat what is kept for calls in progress: INVITEs that end all at once, since nobody
-	// answers them, would.
+	// The copies of what new calls are answered with must not eat what is kept for calls in
+	// progress: INVITEs that end all at once, since nobody answers them, would.
 	was := t.Reserve(tx.Invite())
 	off := t.join(tx, segments)
 	t.Reserve(was)

@@ -30,9 +30,9 @@ const (
 	addrBytes   = 24
 )
 
-// KeepSpares keeps the addresses to try after the one that the branch with that
-// index goes to, none at all where only their name counts, and that name. false: the arena has no room,
-// and there will be no other try.
+// KeepSpares keeps the addresses to try after the one that the branch with that index goes to, none
+// at all where only their name counts, and that name. false: the arena has no room, and there will
+// be no other try.
 func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) bool {
 	n := sparesBytes + addrBytes*len(list) + len(domain)
 	off, ok := t.slab.Alloc(KindSpares, n)

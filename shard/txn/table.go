@@ -22,7 +22,8 @@ type Sender interface {
 // [Table.Expire] and [Table.TransportError]; br is over when they return, Timer C
 // aside.
 type User interface {
-	// Expired: the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime) and branches of it are under way.
+	// Expired: the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime) and
+	// branches of it are under way.
 	Expired(tx *Tx)
 	// BranchTimeout: no final response came in time (Timers B, C or F). After
 	// Timer C br goes on until its CANCEL brought its final, or did not.
@@ -44,9 +45,10 @@ type CancelBefore uint8
 
 // The zero value is what §9.1 asks for.
 const (
-	CancelWaits  CancelBefore = iota // the CANCEL waits for the provisional (1)
-	CancelFakes                      // it waits, but the branch counts as answered with 487 at once (0)
-	CancelLeaves                     // it is sent at once (2)
+	CancelWaits CancelBefore = iota // the CANCEL waits for the provisional (1)
+	// it waits, but the branch counts as answered with 487 at once (0)
+	CancelFakes
+	CancelLeaves // it is sent at once (2)
 )
 
 // Config is what a Table is made of.
@@ -58,15 +60,18 @@ type Config struct {
 	User     User
 	Counters *shm.Counters
 	Random   Random
-	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own limit: that limit.
+	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own
+	// limit: that limit.
 	MaxBranches int
-	// Life tells branches of this process from those of the ones before it on the same address; MarkKey is the secret that they share. See Former. Who
-	// takes over an arena takes over its life.
+	// Life tells branches of this process from those of the ones before it on the same address;
+	// MarkKey is the secret that they share. See Former. Who takes over an arena takes over its
+	// life.
 	Life    uint32
 	MarkKey [2]uint64
 	// CancelBefore is what becomes of a branch that is cancelled before it had a provisional.
 	CancelBefore CancelBefore
-	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it (restart_fr_on_each_reply 0).
+	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it
+	// (restart_fr_on_each_reply 0).
 	KeepTimerC bool
 	Now        int64 // ns; all times given later come from the same clock
 	// Ended is told that a transaction and all its branches are over; nil: nobody is.
@@ -154,14 +159,15 @@ func (t *Table) Held() int { return t.held }
 // Unanswered is how many of them have had no final response.
 func (t *Table) Unanswered() int { return t.open }
 
-// SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size class (shm.Slab.Reserve).
+// SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size
+// class (shm.Slab.Reserve).
 func (t *Table) SetReserve(pool, each uint64) {
 	t.reservePool, t.reserveEach = pool, each
 	t.reserveIndex = min(max(t.index.most/indexReserve, int(each/txBytes)), t.index.most/2)
 }
 
-// Reserve makes new records and copies leave the reserve of the arena alone, and as much of the index, until it is switched
-// off. It reports whether it was on.
+// Reserve makes new records and copies leave the reserve of the arena alone, and as much of the
+// index, until it is switched off. It reports whether it was on.
 func (t *Table) Reserve(on bool) (was bool) {
 	was = t.index.leave > 0
 	if !on {

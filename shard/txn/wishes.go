@@ -5,15 +5,16 @@ type Wishes uint8
 
 // The wishes.
 const (
-	NoConnect  Wishes = 1 << iota // on a connection that there is, or not at all
-	CloseAfter                    // the connection is closed once the message, and what was before it, is written
+	NoConnect Wishes = 1 << iota // on a connection that there is, or not at all
+	// the connection is closed once the message, and what was before it, is written
+	CloseAfter
 )
 
 // Wisher is a Sender that takes Wishes: they are for the message begun next.
 type Wisher interface{ Wish(w Wishes) }
 
-// SetReplyWishes says what the responses of tx ask of their stream. Only a final one closes it: whoever hangs up after a
-// 100 has kept the answer.
+// SetReplyWishes says what the responses of tx ask of their stream. Only a final one closes it:
+// whoever hangs up after a 100 has kept the answer.
 func (tx *Tx) SetReplyWishes(w Wishes) {
 	tx.flags &^= txNoConnect | txCloseAfter
 	if w&NoConnect != 0 {
@@ -46,7 +47,8 @@ func (t *Table) wish(tx *Tx, status int) {
 	}
 }
 
-// RespondBy is Respond through another listener and with further wishes, this once: what is sent again leaves as ever.
+// RespondBy is Respond through another listener and with further wishes, this once: what is sent
+// again leaves as ever.
 func (t *Table) RespondBy(tx *Tx, listener int, w Wishes, status int, segments [][]byte) bool {
 	was, wishes := tx.listener, tx.ReplyWishes()
 	defer func() {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Env is the world a message is made for: host:port of the three parties, and a name for the call that no other call has.
+// Env is the world a message is made for: host:port of the three parties, and a name for the call
+// that no other call has.
 type Env struct {
 	Proxy, Caller, Callee string
 	ID                    string
@@ -74,7 +75,8 @@ func (s *Source) method(name string) string {
 	if name != "?" {
 		return name
 	}
-	return s.One("FOO", "PING", "Invite", "x-!%*_+`'~.1", "NEWMETHOD") // a method has a case: "Invite" is none of the RFC's (§7.1)
+	// a method has a case: "Invite" is none of the RFC's (§7.1)
+	return s.One("FOO", "PING", "Invite", "x-!%*_+`'~.1", "NEWMETHOD")
 }
 
 func (g *builder) token(most int) string { return g.Text(tokenChars, 1, most) }
@@ -298,7 +300,8 @@ func (g *builder) finish() *Message {
 	return &m
 }
 
-// Request is a request from the caller that the proxy forwards to the callee: by its Request-URI, or in a dialog by its Route set. It has at least one hop left.
+// Request is a request from the caller that the proxy forwards to the callee: by its Request-URI,
+// or in a dialog by its Route set. It has at least one hop left.
 func Request(s *Source, env Env, method string, inDialog bool) *Message {
 	s.Restyle()
 	g := &builder{Source: s, env: env}
@@ -319,7 +322,8 @@ func Request(s *Source, env Env, method string, inDialog bool) *Message {
 	branch := "z9hG4bK" + env.ID + g.Text(tokenChars, 0, 10)
 	sentBy := env.Caller
 	if g.freely() {
-		sentBy = g.One("pc33.example.com", "Caller", "192.0.2.200", "[2001:db8::33]") + sentBy[strings.LastIndexByte(sentBy, ':'):] // behind a NAT, or a name
+		// behind a NAT, or a name
+		sentBy = g.One("pc33.example.com", "Caller", "192.0.2.200", "[2001:db8::33]") + sentBy[strings.LastIndexByte(sentBy, ':'):]
 	}
 	g.add("Via", append([]string{g.via(sentBy, branch)}, g.furtherVias()...)...)
 	if g.N(6) > 0 {
@@ -372,7 +376,8 @@ func (g *builder) contact() {
 	g.add("Contact", values...)
 }
 
-// Follow is the CANCEL of an INVITE, or the ACK of its final response if that was no 2xx (§9.1, §17.1.1.3).
+// Follow is the CANCEL of an INVITE, or the ACK of its final response if that was no 2xx (§9.1,
+// §17.1.1.3).
 func Follow(invite *Message, method string, final *Message) *Message {
 	m := &Message{Method: method, URI: invite.URI, Start: method + " " + invite.URI + " SIP/2.0"}
 	add := func(header, value string) {
@@ -396,7 +401,8 @@ func Follow(invite *Message, method string, final *Message) *Message {
 	return m
 }
 
-// Response answers a request as the callee got it. Its Vias are the request's values in their order, its rows of them may be others.
+// Response answers a request as the callee got it. Its Vias are the request's values in their
+// order, its rows of them may be others.
 func Response(s *Source, env Env, req *Message, status int, toTag string) *Message {
 	s.Restyle()
 	g := &builder{Source: s, env: env}

@@ -4,10 +4,11 @@ import "strings"
 
 // Row is one header row.
 type Row struct {
-	Header string   // its long name, "Via"
-	Name   string   // as written: "v", "VIA"
-	Values []string // its values, or the one value, each without white space around it but with that inside
-	Line   string   // all of it, with its line end and those of its folds
+	Header string // its long name, "Via"
+	Name   string // as written: "v", "VIA"
+	// its values, or the one value, each without white space around it but with that inside
+	Values []string
+	Line   string // all of it, with its line end and those of its folds
 }
 
 // Message is a message in parts.
@@ -48,7 +49,8 @@ func (m *Message) Get(header string) string {
 	return ""
 }
 
-// compact are the one-letter names (RFC 3261 §7.3.3, and the RFCs of the event, transfer, session timer and caller preference extensions).
+// compact are the one-letter names (RFC 3261 §7.3.3, and the RFCs of the event, transfer, session
+// timer and caller preference extensions).
 var compact = map[string]string{
 	"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Length": "l", "Content-Type": "c", "Content-Encoding": "e",
 	"Subject": "s", "Supported": "k", "Event": "o", "Allow-Events": "u", "Refer-To": "r", "Referred-By": "b", "Session-Expires": "x",
@@ -140,7 +142,8 @@ func Split(list string) (values []string) {
 	return append(values, strings.Trim(list[from:], " \t\r\n"))
 }
 
-// Params are the parameters of a value behind its name-addr or sent-by, in order, each without the white space around its parts: "branch=z9hG4bK1", "lr".
+// Params are the parameters of a value behind its name-addr or sent-by, in order, each without the
+// white space around its parts: "branch=z9hG4bK1", "lr".
 func Params(value string) (params []string) {
 	var quoted, escaped, bracketed bool
 	var b strings.Builder

@@ -8,7 +8,8 @@ import (
 
 var env = Env{Proxy: "127.0.0.1:5060", Caller: "127.0.0.1:6000", Callee: "127.0.0.1:7000", ID: "t1"}
 
-// TestReadGivesWhatWasMade: the plain reader finds each row and value of what the maker says it made, and a seed makes the same message again.
+// TestReadGivesWhatWasMade: the plain reader finds each row and value of what the maker says it
+// made, and a seed makes the same message again.
 func TestReadGivesWhatWasMade(t *testing.T) {
 	kinds := map[string]int{}
 	for seed := range uint64(3000) {

@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// Source is where the choices come from: bytes, one a choice, then a generator seeded by them. A zero byte chooses what is plain.
+// Source is where the choices come from: bytes, one a choice, then a generator seeded by them. A
+// zero byte chooses what is plain.
 type Source struct {
 	data []byte
 	rng  *rand.Rand

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// answerer is a callee that plays its part by itself: 180 and 200 to an INVITE, 200 to everything else but ACK.
+// answerer is a callee that plays its part by itself: 180 and 200 to an INVITE, 200 to everything
+// else but ACK.
 type answerer struct {
 	*peer
 	mu     sync.Mutex
@@ -70,7 +71,8 @@ func (a *answerer) answer(m *message) bool {
 	return true
 }
 
-// vanish closes the socket as soon as no call is open: what was meant for it then meets a port that nobody has.
+// vanish closes the socket as soon as no call is open: what was meant for it then meets a port that
+// nobody has.
 func (a *answerer) vanish() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

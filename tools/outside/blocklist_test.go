@@ -78,7 +78,8 @@ func tried(t *testing.T, srv *server, caller, callee *peer, method string) (*mes
 	}
 }
 
-// A destination that says nothing to an INVITE is listed, and the next INVITE is refused at once; OPTIONS do not list, and a BYE is sent all the same.
+// A destination that says nothing to an INVITE is listed, and the next INVITE is refused at once;
+// OPTIONS do not list, and a BYE is sent all the same.
 func TestBlocklistTimeout(t *testing.T) {
 	t.Parallel()
 	srv, socket := withBlocklist(t, "use_dst_blacklist=yes\ndst_blacklist_expire=60")
@@ -159,7 +160,8 @@ func TestBlocklist503(t *testing.T) {
 	}
 }
 
-// A closed port lists only where the option asks for it; a refused connection always does. The operator may list, and dst_blacklist_init=off can not be undone.
+// A closed port lists only where the option asks for it; a refused connection always does. The
+// operator may list, and dst_blacklist_init=off can not be undone.
 func TestBlocklistErrorsAndOperators(t *testing.T) {
 	t.Parallel()
 	for icmp, want := range map[string]bool{"no": false, "yes": true} {

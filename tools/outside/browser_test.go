@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// slowStart is how long a browser may take to come up and a call between two of them to stand: they are two dozen processes on a machine that others use.
+// slowStart is how long a browser may take to come up and a call between two of them to stand: they
+// are two dozen processes on a machine that others use.
 const slowStart = 60 * time.Second
 
 // stage serves the page in browser/ and directs the browsers that show it.
@@ -112,7 +113,8 @@ func (s *stage) enter(chromium, name string) *actor {
 		"--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 		// A page that nobody looks at works on.
 		"--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
-		// A microphone that beeps, asked for without a question; media by the loopback interface; certificates of a test's own authority.
+		// A microphone that beeps, asked for without a question; media by the loopback interface;
+		// certificates of a test's own authority.
 		"--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection", "--ignore-certificate-errors",
 		"--user-data-dir="+profile, fmt.Sprintf("%s/index.html?user=%s", s.http.URL, name))
 	cmd.Env = append(os.Environ(), "HOME="+profile)
@@ -131,7 +133,8 @@ func (a *actor) do(action string, args ...string) {
 	a.lines <- line
 }
 
-// expect waits for an event; others may come before it, but for those that say that something went wrong.
+// expect waits for an event; others may come before it, but for those that say that something went
+// wrong.
 func (a *actor) expect(what string) event { return a.expectAll(what) }
 
 // expectAll waits for events that come in any order, and gives the last.
@@ -173,7 +176,8 @@ func (a *actor) settle() {
 	}
 }
 
-// registrar is a registrar behind the proxy: it keeps the Contact of each user and answers. It takes nothing else.
+// registrar is a registrar behind the proxy: it keeps the Contact of each user and answers. It
+// takes nothing else.
 type registrar struct {
 	*peer
 	mu       sync.Mutex
@@ -270,7 +274,8 @@ func startForBrowsers(t *testing.T, registrar netip.AddrPort) *streamServer {
 	return srv
 }
 
-// Row 98, RFC 7118: two browsers register through the proxy and call each other, over WebSocket and over WebSocket in TLS; either end hangs up.
+// Row 98, RFC 7118: two browsers register through the proxy and call each other, over WebSocket and
+// over WebSocket in TLS; either end hangs up.
 func TestRow98Browsers(t *testing.T) {
 	chromium := needs(t, "chromium", "chromium")
 	if _, err := os.Stat("browser/node_modules/jssip/package.json"); err != nil {
@@ -303,7 +308,8 @@ func TestRow98Browsers(t *testing.T) {
 				t.Errorf("the callee's call is %s", e.Detail)
 			}
 			for _, a := range ends {
-				a.expectAll("confirmed", "media") // media: ICE found a way, hence the SDP of both came through
+				// media: ICE found a way, hence the SDP of both came through
+				a.expectAll("confirmed", "media")
 			}
 			c.ends.do("hangup")
 			for _, a := range ends {

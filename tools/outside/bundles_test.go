@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bundler is a sender whose kernel cuts up what it sends into datagrams of one length (UDP_SEGMENT).
+// bundler is a sender whose kernel cuts up what it sends into datagrams of one length
+// (UDP_SEGMENT).
 type bundler struct {
 	conn  *net.UDPConn
 	bytes int
@@ -48,8 +49,9 @@ func (b *bundler) options(callID string, cseq int) string {
 	return text + strings.Repeat("x", b.bytes-len(text)-4) + "\r\n\r\n"
 }
 
-// Bundles come to several shards, and the kernel program that steers sees only the first datagram of each. The shards notice, and from then on the messages of one
-// call stay in order although they come in two bundles, one right behind the other.
+// Bundles come to several shards, and the kernel program that steers sees only the first datagram
+// of each. The shards notice, and from then on the messages of one call stay in order although they
+// come in two bundles, one right behind the other.
 func TestBundlesWithSteering(t *testing.T) {
 	t.Parallel()
 	srv := start(t, setup{targets: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}, shards: 2})
@@ -57,7 +59,8 @@ func TestBundlesWithSteering(t *testing.T) {
 		t.Skip("needs steering by the kernel: ", s)
 	}
 	b := newBundler(t, srv.addr, 600)
-	// pair sends two bundles; the last message of the first and an early one of the second are of one call. It reports whether their answers were swapped.
+	// pair sends two bundles; the last message of the first and an early one of the second are of
+	// one call. It reports whether their answers were swapped.
 	serial := 0
 	pair := func() (swapped bool) {
 		serial++
@@ -107,7 +110,8 @@ func TestBundlesWithSteering(t *testing.T) {
 	}
 }
 
-// Calls that leave together to a port where nobody listens all go on to the next destination soon, though the kernel names but one of them in its ICMP error.
+// Calls that leave together to a port where nobody listens all go on to the next destination soon,
+// though the kernel names but one of them in its ICMP error.
 func TestFailoverOfBundle(t *testing.T) {
 	t.Parallel()
 	const calls = 200
@@ -127,7 +131,8 @@ func TestFailoverOfBundle(t *testing.T) {
 	}
 }
 
-// What waits in the kernel's buffer after a pause is more than the rings between shards hold. It stays there until they have room.
+// What waits in the kernel's buffer after a pause is more than the rings between shards hold. It
+// stays there until they have room.
 func TestRingsHoldBackSockets(t *testing.T) {
 	t.Parallel()
 	const requests = 4000

@@ -48,7 +48,8 @@ func TestCallsOverIPv6(t *testing.T) {
 	callTest{calls: 200, rate: 100, ip: netip.MustParseAddr("::1")}.through(t, "", start, setup{shards: 2})
 }
 
-// 2,000 calls with 180 and 200 back to back: none fails, none is reordered, every destination has its share, and the counters agree.
+// 2,000 calls with 180 and 200 back to back: none fails, none is reordered, every destination has
+// its share, and the counters agree.
 func TestCalls(t *testing.T) {
 	const calls = 2000
 	for _, c := range []struct {
@@ -58,7 +59,8 @@ func TestCalls(t *testing.T) {
 		{shards: 1, callees: 2, callers: 1},
 		{shards: 2, callees: 4, callers: 4},
 		{shards: 4, callees: 8, callers: 4},
-		// All traffic from one source port: a hash of addresses and ports would give it all to one shard.
+		// All traffic from one source port: a hash of addresses and ports would give it all to one
+		// shard.
 		{shards: 4, callees: 2, callers: 1},
 		// The same without the kernel's help: by the rings between the shards.
 		{shards: 4, callees: 2, callers: 1, flags: []string{"--steer=off"}},
@@ -80,7 +82,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// checkCounters wants what SIGUSR1 tells to agree with calls of INVITE-180-200-ACK-BYE-200. When nobody repeated anything the numbers are exact.
+// checkCounters wants what SIGUSR1 tells to agree with calls of INVITE-180-200-ACK-BYE-200. When
+// nobody repeated anything the numbers are exact.
 func checkCounters(t *testing.T, all []counters, calls int, exact bool) {
 	t.Helper()
 	// f wants a counter's sum, or at least that when there were retransmissions.

@@ -88,7 +88,8 @@ func (a *authority) issue(names ...string) {
 	a.write(base+".key", "PRIVATE KEY", der)
 }
 
-// make makes a certificate with these subject alternative names: addresses, URIs ("sip:example.com", RFC 5922 §7.1) and DNS names.
+// make makes a certificate with these subject alternative names: addresses, URIs
+// ("sip:example.com", RFC 5922 §7.1) and DNS names.
 func (a *authority) make(names ...string) tls.Certificate {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -134,8 +135,8 @@ func (a *authority) server(names ...string) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{a.make(names...)}}
 }
 
-// configure writes the tls.cfg of a proxy that shows the certificate of 127.0.0.1 and trusts the authority, and gives its path. In more text {dir} is the
-// folder of the certificates.
+// configure writes the tls.cfg of a proxy that shows the certificate of 127.0.0.1 and trusts the
+// authority, and gives its path. In more text {dir} is the folder of the certificates.
 func (a *authority) configure(t *testing.T, verified bool, more string) string {
 	t.Helper()
 	verify := "no"

@@ -9,8 +9,9 @@ import (
 )
 
 // A header that hides behind a CR, an LF, or a NUL is refused alike over every transport, and with
-// accept_ctrl_chars forwarded alike. Where it is a line end that is doubtful, a connection of TCP or
-// TLS ends: whoever reads it otherwise sees other messages behind. UTF-8 and HTAB are none of this.
+// accept_ctrl_chars forwarded alike. Where it is a line end that is doubtful, a connection of TCP
+// or TLS ends: whoever reads it otherwise sees other messages behind. UTF-8 and HTAB are none of
+// this.
 func TestControlCharacters(t *testing.T) {
 	t.Parallel()
 	for _, accept := range []bool{false, true} {

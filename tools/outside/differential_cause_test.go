@@ -9,7 +9,8 @@ import (
 	"viaduct/tools/messages"
 )
 
-// A difference is traced to its causes by playing the story again with more and more in our messages spelt plainly, until the difference goes away.
+// A difference is traced to its causes by playing the story again with more and more in our
+// messages spelt plainly, until the difference goes away.
 
 // aspects are the things, from the least to the whole.
 var aspects = []struct {
@@ -110,8 +111,9 @@ func plainRow(r *messages.Row) string {
 	return r.Header + ": " + v + "\r\n"
 }
 
-// causes names what makes the difference of that name in the story, each with the difference: "… [Via: a quoted pair]". A row is a cause if it makes the
-// difference while all others of its message are plain; there may be several.
+// causes names what makes the difference of that name in the story, each with the difference: "…
+// [Via: a quoted pair]". A row is a cause if it makes the difference while all others of its
+// message are plain; there may be several.
 func (d *differential) causes(seed uint64, name string) (all []string) {
 	d.t.Helper()
 	found := d.found
@@ -128,7 +130,8 @@ func (d *differential) causes(seed uint64, name string) (all []string) {
 	total := d.made
 	for which := range total {
 		var headers []string
-		// keep plays the story with the message plain but for the rows of one header ("": the start line), of which one aspect may be plain too.
+		// keep plays the story with the message plain but for the rows of one header ("": the start
+		// line), of which one aspect may be plain too.
 		keep := func(header string, of func(r *messages.Row)) bool {
 			return shows(func(i int, m *messages.Message) {
 				if i != which {

@@ -9,7 +9,8 @@ import (
 	"viaduct/tools/messages"
 )
 
-// same compares what both proxies sent since the last step. False: they went different ways, and the story is over.
+// same compares what both proxies sent since the last step. False: they went different ways, and
+// the story is over.
 func (d *differential) same(step string) bool {
 	v, k := d.both[0], d.both[1]
 	together := true
@@ -57,8 +58,8 @@ func texts(all []*messages.Message) (s string) {
 
 var theirBranch = regexp.MustCompile(`(SIP/2\.0/UDP PROXY[^,]*?;branch=)z9hG4bK[^;,\s]+`)
 
-// normal makes equal what may differ by right: each proxy's address, the branch of its Via (§8.1.1.7: unique, otherwise its own business), the tag it adds
-// to To, and its Server row.
+// normal makes equal what may differ by right: each proxy's address, the branch of its Via
+// (§8.1.1.7: unique, otherwise its own business), the tag it adds to To, and its Server row.
 func (d *differential) normal(c *contender, m *messages.Message) (start string, rows []string) {
 	own := m.Status > 0 && c.own(m)
 	for _, r := range m.Rows {
@@ -79,7 +80,8 @@ func (d *differential) normal(c *contender, m *messages.Message) (start string, 
 	return strings.ReplaceAll(m.Start, c.addr.String(), "PROXY"), rows
 }
 
-// own tells whether a response was made by the proxy: what comes while the request has not gone on, a 100, and what answers a CANCEL.
+// own tells whether a response was made by the proxy: what comes while the request has not gone on,
+// a 100, and what answers a CANCEL.
 func (c *contender) own(m *messages.Message) bool {
 	return c.fwd == nil || m.Status == 100 || strings.HasSuffix(m.Get("CSeq"), "CANCEL")
 }

@@ -15,16 +15,18 @@ import (
 	"viaduct/tools/messages"
 )
 
-// The differential run: the same random valid messages through Kamailio 5.6 and through Viaduct, both with the same stateful.cfg.
+// The differential run: the same random valid messages through Kamailio 5.6 and through Viaduct,
+// both with the same stateful.cfg.
 //
 //	             ┌▶ viaduct  ─┐
 //	caller ──────┤            ├──────▶ callee      one socket each, which knows by the source address who sent what
 //	 (a socket)  └▶ kamailio ─┘      (a socket)
 //
-// A story is a request, what the callee answers, ACK, CANCEL and repetitions; it is a function of its seed. After each step both proxies are asked for an
-// answer to something else, twice, by both ends: what they had to say to the step has arrived then, and if nothing has, they have nothing to say.
-// What may differ by right is made equal (differential_normal_test.go), what is left is put into classes, and each class must be explained in
-// testdata/differential.txt.
+// A story is a request, what the callee answers, ACK, CANCEL and repetitions; it is a function of
+// its seed. After each step both proxies are asked for an answer to something else, twice, by both
+// ends: what they had to say to the step has arrived then, and if nothing has, they have nothing to
+// say. What may differ by right is made equal (differential_normal_test.go), what is left is put
+// into classes, and each class must be explained in testdata/differential.txt.
 var (
 	differentialStories = flag.Int("differential.stories", 800, "how many stories the differential run plays")
 	differentialTime    = flag.Duration("differential.time", 25*time.Second, "when to stop, however many stories are left")
@@ -32,7 +34,8 @@ var (
 	differentialVerbose = flag.Bool("differential.v", false, "print an example of every class, known or not")
 )
 
-// lateAfter is the age of a story from which a proxy may repeat what it sent: T1, less what the clocks of three processes differ by.
+// lateAfter is the age of a story from which a proxy may repeat what it sent: T1, less what the
+// clocks of three processes differ by.
 const lateAfter = 400 * time.Millisecond
 
 // contender is one of the two proxies.
@@ -61,12 +64,14 @@ type differential struct {
 	id             string          // Call-ID prefix of the story
 	story          uint64
 	replays        int
-	status         int                          // of the response under way
-	made           int                          // messages of ours in the story so far
-	change         func(int, *messages.Message) // what a replay makes of the nth message of ours; nil: nothing
-	found          map[string]string            // differences of the story, with an example
-	known          []string                     // classes that are explained; "*" in them stands for anything
-	classes        map[string]*class
+	status         int // of the response under way
+	made           int // messages of ours in the story so far
+	// what a replay makes of the nth message of ours; nil: nothing
+	change func(int, *messages.Message)
+	found  map[string]string // differences of the story, with an example
+	// classes that are explained; "*" in them stands for anything
+	known   []string
+	classes map[string]*class
 }
 
 // class is a kind of difference.
@@ -83,7 +88,8 @@ func TestDifferential(t *testing.T) {
 	d.readKnown()
 	told := 0
 	for began := time.Now(); told < *differentialStories && time.Since(began) < *differentialTime; {
-		// Not all of a long run with the same processes: Kamailio keeps a transaction for some time, and its memory is bounded.
+		// Not all of a long run with the same processes: Kamailio keeps a transaction for some
+		// time, and its memory is bounded.
 		t.Run(fmt.Sprintf("from-%d", *differentialSeed+uint64(told)), func(t *testing.T) {
 			d.servers(t)
 			for n := 0; n < 1000 && told < *differentialStories && time.Since(began) < *differentialTime; n++ {
@@ -143,7 +149,8 @@ func (d *differential) explained(name string) (as string, ok bool) {
 	return "", false
 }
 
-// tell plays a story and books its differences. Those that are not explained by what they are may be by what makes them: see causes.
+// tell plays a story and books its differences. Those that are not explained by what they are may
+// be by what makes them: see causes.
 func (d *differential) tell(seed uint64) {
 	d.t.Helper()
 	d.replays, d.change = 0, nil
@@ -170,8 +177,9 @@ func (d *differential) tell(seed uint64) {
 	}
 }
 
-// judge lists the classes found. What does not come again when the story is played again is no function of the messages: this machine let one of the
-// three wait until a timer fired. It is logged.
+// judge lists the classes found. What does not come again when the story is played again is no
+// function of the messages: this machine let one of the three wait until a timer fired. It is
+// logged.
 func (d *differential) judge() {
 	for _, name := range slices.Sorted(maps.Keys(d.classes)) {
 		c := d.classes[name]
@@ -268,7 +276,8 @@ func (d *differential) play(seed uint64) {
 	}
 }
 
-// changed lets a replay change a message before it is sent; both contenders get theirs changed alike.
+// changed lets a replay change a message before it is sent; both contenders get theirs changed
+// alike.
 func (d *differential) changed(m *messages.Message) {
 	if d.change != nil {
 		d.change(d.made, m)
@@ -348,7 +357,9 @@ func (d *differential) barrier() {
 				}
 				key := c.name + p.name + string(in.raw)
 				if d.seen[key] && time.Since(d.began) > lateAfter {
-					continue // T1 has passed since it was sent first: it is a repetition, and says that this machine was busy
+					// T1 has passed since it was sent first: it is a repetition, and says that this
+					// machine was busy
+					continue
 				}
 				d.seen[key] = true
 				if p == d.caller {

@@ -16,8 +16,9 @@ func callLines(text, id string) (lines []string) {
 	return lines
 }
 
-// A call whose name server fails, or says nothing, gets 504 and not the 503 of a server that is full; the log names call, destination
-// and cause, the counters have both, and sip_warning tells the caller.
+// A call whose name server fails, or says nothing, gets 504 and not the 503 of a server that is
+// full; the log names call, destination and cause, the counters have both, and sip_warning tells
+// the caller.
 func TestNameServerFailureIsTold(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{globals: []string{"sip_warning=1"}})
 	n.add("broken.example.net 1 IN A 127.0.0.1")
@@ -78,7 +79,8 @@ func TestOneCallCanBeFollowed(t *testing.T) {
 	}
 }
 
-// A -m by which calls in progress would have no room is refused, and the error says the least; with that the program serves.
+// A -m by which calls in progress would have no room is refused, and the error says the least; with
+// that the program serves.
 func TestLeastMemory(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{arenaMB: 4})
 	d := caller.call(srv.addr)

@@ -82,8 +82,9 @@ func TestHostileFrames(t *testing.T) {
 	h.settled("frames")
 }
 
-// A sender that closes its half behind a request has gone: the proxy closes the other half. The request is forwarded all the same; its answer can go by the Via alone
-// (RFC 3261 §18.2.2), and here that leads nowhere.
+// A sender that closes its half behind a request has gone: the proxy closes the other half. The
+// request is forwarded all the same; its answer can go by the Via alone (RFC 3261 §18.2.2), and
+// here that leads nowhere.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	h := newHostileStreams(t, overTCP)

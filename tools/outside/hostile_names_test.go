@@ -9,9 +9,11 @@ import (
 	"time"
 )
 
-// Names that make trouble. Where a nameserver says nothing, only the call for that name waits, and not for ever.
+// Names that make trouble. Where a nameserver says nothing, only the call for that name waits, and
+// not for ever.
 
-// slowNames is a proxy whose look-ups last two seconds at most, with a nameserver that says nothing about mute.example.net.
+// slowNames is a proxy whose look-ups last two seconds at most, with a nameserver that says nothing
+// about mute.example.net.
 func slowNames(t *testing.T, s streamSetup) (*streamServer, *nameserver) {
 	t.Helper()
 	t.Parallel()
@@ -38,8 +40,8 @@ func (d *dialog) final() *message {
 	}
 }
 
-// A name whose nameserver is silent: its INVITE has a 100 while it waits, and an end; calls to an address and to a name that is known go on beside it, and what
-// waits can be cancelled.
+// A name whose nameserver is silent: its INVITE has a 100 while it waits, and an end; calls to an
+// address and to a name that is known go on beside it, and what waits can be cancelled.
 func TestNameThatIsMute(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{setup: setup{shards: 2}})
 	calls := startTraffic(t, srv, "UDP", overTCP)
@@ -86,7 +88,8 @@ func TestNameThatIsMute(t *testing.T) {
 	calls.allWell()
 }
 
-// A CANCEL for a call whose name is looked up ends it: 200 for the CANCEL, 487 for the INVITE, and nobody is called afterwards.
+// A CANCEL for a call whose name is looked up ends it: 200 for the CANCEL, 487 for the INVITE, and
+// nobody is called afterwards.
 func TestCancelWhileNameIsSought(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{})
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
@@ -154,7 +157,8 @@ func TestDrainWhileNameIsSought(t *testing.T) {
 	}
 }
 
-// Three thousand calls to as many names that are not there: each has its answer, other calls go on, and memory is bounded.
+// Three thousand calls to as many names that are not there: each has its answer, other calls go on,
+// and memory is bounded.
 func TestUnknownNames(t *testing.T) {
 	srv, _ := slowNames(t, streamSetup{setup: setup{shards: 2, arenaMB: 256}})
 	loads(t)
@@ -198,7 +202,8 @@ func TestUnknownNames(t *testing.T) {
 	}
 }
 
-// A name that leads to ourselves: the call comes back until somebody notices (§16.3 steps 3 and 4), and one response comes of it.
+// A name that leads to ourselves: the call comes back until somebody notices (§16.3 steps 3 and 4),
+// and one response comes of it.
 func TestNameThatLeadsHere(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{})
 	n.add("here.example.net 60 IN A 127.0.0.1")
@@ -213,7 +218,8 @@ func TestNameThatLeadsHere(t *testing.T) {
 			t.Errorf("over %s a loop ends with %s", transport, m)
 		}
 		d.ack(m)
-		if requests := sum(srv.stats(t), "requests") - sum(before, "requests"); requests > 300 { // 70 hops, each with an ACK, and what was repeated
+		// 70 hops, each with an ACK, and what was repeated
+		if requests := sum(srv.stats(t), "requests") - sum(before, "requests"); requests > 300 {
 			t.Errorf("over %s one call made %d requests", transport, requests)
 		}
 		caller.silence(beat)
@@ -257,7 +263,8 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
-// A name that fails and comes back: the next calls succeed as soon as it does, over calls as over other requests (row 64).
+// A name that fails and comes back: the next calls succeed as soon as it does, over calls as over
+// other requests (row 64).
 func TestNameComesBack(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{})
 	callee, caller := newAnswerer(t), newPeer(t, "the caller")

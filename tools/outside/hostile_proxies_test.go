@@ -28,7 +28,8 @@ func behind(t *testing.T, srv *streamServer, from string, header []byte) *peer {
 	return p
 }
 
-// proxyBinary is a PROXY header of version 2 for TCP over IPv4 (haproxy's proxy-protocol.txt, section 2.2).
+// proxyBinary is a PROXY header of version 2 for TCP over IPv4 (haproxy's proxy-protocol.txt,
+// section 2.2).
 func proxyBinary(client, server netip.AddrPort) []byte {
 	b := bytes.NewBufferString("\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c")
 	b.Write(client.Addr().AsSlice())
@@ -39,7 +40,8 @@ func proxyBinary(client, server netip.AddrPort) []byte {
 	return b.Bytes()
 }
 
-// The PROXY protocol: from who may send it, it names the client to the program and in Via; who may and does not is cut off; from all others it is no SIP.
+// The PROXY protocol: from who may send it, it names the client to the program and in Via; who may
+// and does not is cut off; from all others it is no SIP.
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
 	callee := newPeer(t, "the callee")
@@ -98,8 +100,9 @@ func (p *peer) firstLink() *stream {
 	return p.links[0]
 }
 
-// A caller's connection is reset between its INVITE and the 200: the 200 comes by a new connection to the port of its Via, and is counted (row 48). A caller that
-// ends its sending side behind a request has ended the connection for us: the same way is taken.
+// A caller's connection is reset between its INVITE and the 200: the 200 comes by a new connection
+// to the port of its Via, and is counted (row 48). A caller that ends its sending side behind a
+// request has ended the connection for us: the same way is taken.
 func TestResponseOverReopened(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{})

@@ -13,7 +13,8 @@ func TestHostileSizes(t *testing.T) {
 	// add puts rows in front of Contact; fill makes the message total bytes long.
 	add := func(rows string) string { return h.text("Contact:", rows+"Contact:") }
 	fill := func(total int, before, unit, behind string) string {
-		room := total - len(add(before+behind)) - 16 // the numbers are shorter or longer than their marks
+		// the numbers are shorter or longer than their marks
+		room := total - len(add(before+behind)) - 16
 		return add(before + strings.Repeat(unit, room/len(unit)) + behind)
 	}
 	h.f("1000 unknown headers", add(strings.Repeat("X: y\r\n", 1000)), "forwarded")
@@ -206,7 +207,8 @@ func TestHostileAckCancel(t *testing.T) {
 	}
 }
 
-// Responses: those of others, and those of ours with something wrong. None is answered, and none but the right one is passed on.
+// Responses: those of others, and those of ours with something wrong. None is answered, and none
+// but the right one is passed on.
 func TestHostileResponses(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
@@ -248,7 +250,8 @@ func TestHostileResponses(t *testing.T) {
 	f("with a branch of 30000", branch, branch+strings.Repeat("0", 30000), "dropped: stray response")
 	f("of another method", "1 MESSAGE", "1 INVITE", "dropped: stray response")
 	f("of a bad CSeq", "1 MESSAGE", "x MESSAGE", "dropped: bad CSeq")
-	for old, new := range map[string]string{"Call-ID: hasked@h\r\n": "dropped: missing Call-ID", "From:": "dropped: doubled From"} { // they would end the right transaction
+	// they would end the right transaction
+	for old, new := range map[string]string{"Call-ID: hasked@h\r\n": "dropped: missing Call-ID", "From:": "dropped: doubled From"} {
 		row := ""
 		if old == "From:" {
 			row = "f: <sip:x@y>\r\nFrom:"

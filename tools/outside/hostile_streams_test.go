@@ -15,8 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Streams of mischief, over TCP and TLS and WebSocket upon both. Behind each case a clean request is served on a new connection; at the end, the memory is bounded,
-// no panic was contained, and as many descriptors are open as before.
+// Streams of mischief, over TCP and TLS and WebSocket upon both. Behind each case a clean request
+// is served on a new connection; at the end, the memory is bounded, no panic was contained, and as
+// many descriptors are open as before.
 func TestHostileStreams(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{overTCP, overTLS, overWS, overWSS} {
@@ -59,8 +60,9 @@ func newHostileStreams(t *testing.T, transport string) *hostileStreams {
 	return h
 }
 
-// deafPort is a TCP port of the loopback address that refuses connections until the test ends. The answer to a request whose connection is gone goes there (RFC 3261
-// §18.2.2): at a port that somebody else may serve it would leave a connection behind, which is no leak of ours.
+// deafPort is a TCP port of the loopback address that refuses connections until the test ends. The
+// answer to a request whose connection is gone goes there (RFC 3261 §18.2.2): at a port that
+// somebody else may serve it would leave a connection behind, which is no leak of ours.
 func deafPort(t *testing.T) string {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -130,7 +132,8 @@ func (h *hostileStreams) text(length string) string {
 	return strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", h.sentBy, "SIP/2.0/UDP", "SIP/2.0/"+h.transport, "Content-Length: 4", "Content-Length: "+length).Replace(hostileBase)
 }
 
-// ends sends bytes and wants the proxy to end the connection, behind an answer of want or, for 0, none.
+// ends sends bytes and wants the proxy to end the connection, behind an answer of want or, for 0,
+// none.
 func (h *hostileStreams) ends(name, text string, want int) {
 	h.t.Helper()
 	p := h.srv.caller(h.t, name, h.transport)
@@ -151,8 +154,8 @@ func (h *hostileStreams) ends(name, text string, want int) {
 	h.clean(name)
 }
 
-// lengths are lies about Content-Length. A WebSocket message has its own length, and Content-Length need not be there (RFC 7118 §4.2), hence they are
-// only of TCP and TLS.
+// lengths are lies about Content-Length. A WebSocket message has its own length, and Content-Length
+// need not be there (RFC 7118 §4.2), hence they are only of TCP and TLS.
 func (h *hostileStreams) lengths() {
 	if h.transport == overWS || h.transport == overWSS {
 		return

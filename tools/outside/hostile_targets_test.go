@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Five hundred calls at once to a TCP port that nobody has, and one to port 0: each is answered, and a call to somebody who is there goes through.
+// Five hundred calls at once to a TCP port that nobody has, and one to port 0: each is answered,
+// and a call to somebody who is there goes through.
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -55,7 +56,8 @@ func nobodysPort(closed, call int) int {
 	return closed
 }
 
-// A destination that takes no connection is passed over within its own connect_timeout, long before the core's.
+// A destination that takes no connection is passed over within its own connect_timeout, long before
+// the core's.
 func TestConnectTimeoutOfTarget(t *testing.T) {
 	t.Parallel()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -70,7 +72,8 @@ func TestConnectTimeoutOfTarget(t *testing.T) {
 	if err := unix.Listen(fd, 0); err != nil {
 		t.Fatal(err)
 	}
-	filler, err := net.DialTimeout("tcp", hole.String(), patience) // the queue holds one; SYNs behind it are dropped
+	// the queue holds one; SYNs behind it are dropped
+	filler, err := net.DialTimeout("tcp", hole.String(), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +84,8 @@ func TestConnectTimeoutOfTarget(t *testing.T) {
 	caller := newPeer(t, "the caller")
 	for calls := 0; srv.streamCounters(t)["connect_failed"] == 0; calls++ {
 		if calls == 50 {
-			t.Fatal("no call was meant for the first destination, or it took connections") // the Call-ID decides, hence one in two
+			// the Call-ID decides, hence one in two
+			t.Fatal("no call was meant for the first destination, or it took connections")
 		}
 		d := caller.call(srv.addr)
 		d.invite()

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// hostileBase is a request that is forwarded. Cases differ from it in one place; {n} is the case's number, {port} the sender's port.
+// hostileBase is a request that is forwarded. Cases differ from it in one place; {n} is the case's
+// number, {port} the sender's port.
 const hostileBase = "MESSAGE sip:bob@example.com SIP/2.0\r\n" +
 	"Via: SIP/2.0/UDP h.example.com:{port};branch=z9hG4bKh{n}\r\n" +
 	"Max-Forwards: 70\r\n" +
@@ -40,8 +41,8 @@ func newHostile(t *testing.T) *hostile {
 	return h
 }
 
-// withTwin starts another proxy, of two shards, that gets every message as well, one behind the other without a pause, from somewhere else: it must
-// only live.
+// withTwin starts another proxy, of two shards, that gets every message as well, one behind the
+// other without a pause, from somewhere else: it must only live.
 func (h *hostile) withTwin() *hostile {
 	t := h.t
 	_, at := answerers(t, 2)
@@ -85,8 +86,9 @@ func (h *hostile) text(edits ...string) string {
 	return s
 }
 
-// f plays a message and wants an outcome that matches: "forwarded", "400 Bad CSeq", "dropped: …". What is forwarded must be what was sent but for the edits of
-// §16.6; what is answered must not be much longer than what was sent. Control characters are refused whatever else there is to say.
+// f plays a message and wants an outcome that matches: "forwarded", "400 Bad CSeq", "dropped: …".
+// What is forwarded must be what was sent but for the edits of §16.6; what is answered must not be
+// much longer than what was sent. Control characters are refused whatever else there is to say.
 func (h *hostile) f(name, text, want string) *fate {
 	h.t.Helper()
 	if strayControl(text) {
@@ -293,12 +295,14 @@ func TestHostileHeaders(t *testing.T) {
 	}
 }
 
-// Marks in every place of every field the proxy reads: one outcome each, and an error names the field it is about.
+// Marks in every place of every field the proxy reads: one outcome each, and an error names the
+// field it is about.
 func TestHostileMarks(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t).withTwin()
 	marks := []string{"\"", "\"\"", "\\", "'", ",", ",,", ";", ";;", "<", ">", "<>", " ", "\t", "\r\n ", "\r", "\n", "%", "@", ":", "[", "]", "=", "?", "/", "(", "{", "\x00", "\x7f", "\xff", "\xc3\xa9", "\xe2\x80\xae", "\x1b[2J"}
-	// A mark may make the field bad, or something else of it; or split the line so that the header section is what is bad.
+	// A mark may make the field bad, or something else of it; or split the line so that the header
+	// section is what is bad.
 	line := "|400 Bad header line|400 Bad request line"
 	bad := func(field string) string { return "forwarded|400 (Bad|Missing|Doubled|Empty) " + field + line }
 	via := "forwarded|dropped: unanswerable|400 Bad Via|400 Empty Via branch" + line

@@ -20,7 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trouble on some connections is no trouble for others: in each test here calls run over UDP and over connections of their own, and none of them is lost.
+// Trouble on some connections is no trouble for others: in each test here calls run over UDP and
+// over connections of their own, and none of them is lost.
 
 // traffic is calls that follow each other on several lines until they are told to stop.
 type traffic struct {
@@ -136,7 +137,8 @@ func (d *dialog) whole() error {
 	return err
 }
 
-// streamCounters asks for the counters of streams: at SIGUSR1 they are one line of JSON, under the names that Kamailio's group tcp has.
+// streamCounters asks for the counters of streams: at SIGUSR1 they are one line of JSON, under the
+// names that Kamailio's group tcp has.
 func (s *server) streamCounters(t *testing.T) map[string]int64 {
 	t.Helper()
 	if *against == "kamailio" {
@@ -176,7 +178,8 @@ func counted(t *testing.T, before, after map[string]int64, name string, atLeast 
 	}
 }
 
-// descriptorLimit is the limit that leaves the program so many file descriptors: the lowest numbers that are free are the ones it gets.
+// descriptorLimit is the limit that leaves the program so many file descriptors: the lowest numbers
+// that are free are the ones it gets.
 func (p *process) descriptorLimit(t *testing.T, spare int) (limit uint64) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd"))
@@ -199,8 +202,8 @@ func (p *process) descriptorLimit(t *testing.T, spare int) (limit uint64) {
 	return limit
 }
 
-// The process has no descriptor left (EMFILE): connections that want in wait or are refused, those that are there go on, and when descriptors are free again
-// new ones are taken.
+// The process has no descriptor left (EMFILE): connections that want in wait or are refused, those
+// that are there go on, and when descriptors are free again new ones are taken.
 func TestDescriptorsRunOut(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -253,7 +256,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 	counted(t, before, srv.streamCounters(t), "accept_failed", 1)
 }
 
-// A peer takes connections and reads nothing: what is meant for it fills its queue up to tcp_conn_wq_max and fails, and nobody else waits for it.
+// A peer takes connections and reads nothing: what is meant for it fills its queue up to
+// tcp_conn_wq_max and fails, and nobody else waits for it.
 func TestPeerThatNeverReads(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -273,7 +277,8 @@ func TestPeerThatNeverReads(t *testing.T) {
 		for stuck.next(0) != nil {
 		}
 	}()
-	// The buffers of two sockets hold some megabytes (net.ipv4.tcp_wmem, tcp_rmem) before the proxy's own queue begins to grow.
+	// The buffers of two sockets hold some megabytes (net.ipv4.tcp_wmem, tcp_rmem) before the
+	// proxy's own queue begins to grow.
 	body := strings.Repeat("x", 16000)
 	sent, refused := 0, false
 	for ; sent < 2000 && !refused; sent++ {
@@ -300,8 +305,9 @@ func TestPeerThatNeverReads(t *testing.T) {
 	}
 }
 
-// Two hundred want to shake hands at once, half of them begin and say no more: the others get their sessions, at once or when they try again, as phones do
-// after a network was down; every one that was turned away is counted, and calls go on.
+// Two hundred want to shake hands at once, half of them begin and say no more: the others get their
+// sessions, at once or when they try again, as phones do after a network was down; every one that
+// was turned away is counted, and calls go on.
 func TestHandshakeStorm(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -319,7 +325,8 @@ func TestHandshakeStorm(t *testing.T) {
 				t.Errorf("connection %d: %v", i, err)
 				return
 			}
-			conn.Write([]byte{22, 3, 1, 2, 0}) // the head of a record, RFC 8446 §5.1; the rest does not come
+			// the head of a record, RFC 8446 §5.1; the rest does not come
+			conn.Write([]byte{22, 3, 1, 2, 0})
 			silent[i] = conn
 		})
 		all.Go(func() {

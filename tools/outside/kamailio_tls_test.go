@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Calls through viaduct and Kamailio, with TLS between the two, in both directions; each verifies the other's certificate, and either side ends the call.
+// Calls through viaduct and Kamailio, with TLS between the two, in both directions; each verifies
+// the other's certificate, and either side ends the call.
 func TestTLSWithKamailio(t *testing.T) {
 	t.Parallel()
 	needs(t, "kamailio", "kamailio")

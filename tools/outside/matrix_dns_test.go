@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// resolves tries what the proxy finds for a URI: the callee at the end of it gets the request, and the nameserver was asked just for these. What begins
-// with a question mark may have been asked: a further service, for the case that the first fails.
+// resolves tries what the proxy finds for a URI: the callee at the end of it gets the request, and
+// the nameserver was asked just for these. What begins with a question mark may have been asked: a
+// further service, for the case that the first fails.
 func resolves(t *testing.T, srv *streamServer, n *nameserver, caller, callee *peer, uri string, asked ...string) {
 	t.Helper()
 	n.queries()
@@ -44,8 +45,8 @@ func resolves(t *testing.T, srv *streamServer, n *nameserver, caller, callee *pe
 
 func both(name string) []string { return []string{name + " A", name + " AAAA"} }
 
-// Row 60, RFC 3263 §4.1, §4.2: an address is used as it is, a name with a port is looked up as an address; neither asks for services. UDP for sip, TLS for sips,
-// unless the URI names a transport.
+// Row 60, RFC 3263 §4.1, §4.2: an address is used as it is, a name with a port is looked up as an
+// address; neither asks for services. UDP for sip, TLS for sips, unless the URI names a transport.
 func TestRow60NoServiceLookup(t *testing.T) {
 	t.Parallel()
 	n := newNameserver(t, "h.example.net 60 IN A 127.0.0.1", "s.example.net 60 IN A 127.0.0.1",
@@ -71,8 +72,9 @@ func TestRow60NoServiceLookup(t *testing.T) {
 	byTCP.silence(0)
 }
 
-// Row 61, RFC 3263 §4.1: NAPTR by order and preference, what is not spoken skipped, then SRV, then addresses; sips takes SIPS services alone; without NAPTR the
-// SRV records that are there decide; without those UDP and port 5060.
+// Row 61, RFC 3263 §4.1: NAPTR by order and preference, what is not spoken skipped, then SRV, then
+// addresses; sips takes SIPS services alone; without NAPTR the SRV records that are there decide;
+// without those UDP and port 5060.
 func TestRow61ServiceLookup(t *testing.T) {
 	t.Parallel()
 	callee := newPeer(t, "the callee over UDP")
@@ -170,7 +172,8 @@ func TestRow61Resolvers(t *testing.T) {
 	}
 }
 
-// Row 62, RFC 2782: the lowest priority alone while it lives; among equals by weight, and one of weight 0 hardly ever, but alone it serves.
+// Row 62, RFC 2782: the lowest priority alone while it lives; among equals by weight, and one of
+// weight 0 hardly ever, but alone it serves.
 func TestRow62Weights(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -210,7 +213,8 @@ func TestRow62Weights(t *testing.T) {
 			}
 		}
 	}
-	// σ of 10,000 draws at 0.7 is 46: two in a hundred are 4 σ. Weight 0 stands first in the list and wins on a draw of 0, one in 101 (RFC 2782, page 3).
+	// σ of 10,000 draws at 0.7 is 46: two in a hundred are 4 σ. Weight 0 stands first in the list
+	// and wins on a draw of 0, one in 101 (RFC 2782, page 3).
 	f := func(i, want, within int) {
 		t.Helper()
 		if count[i] < want-within || count[i] > want+within {
@@ -229,7 +233,8 @@ func TestRow62Weights(t *testing.T) {
 	}
 }
 
-// failing is a proxy and a name that stands for two destinations, of which the first is as first says.
+// failing is a proxy and a name that stands for two destinations, of which the first is as first
+// says.
 func failing(t *testing.T, transport string, s setup) (srv *streamServer, caller *peer, first, second netip.AddrPort) {
 	t.Helper()
 	first, second = netip.AddrPortFrom(loopback4, uint16(freePort(t))), netip.AddrPortFrom(loopback4, uint16(freePort(t)))
@@ -243,7 +248,8 @@ func failing(t *testing.T, transport string, s setup) (srv *streamServer, caller
 	return srv, newPeer(t, "the caller"), first, second
 }
 
-// Row 63, RFC 3263 §4.3, RFC 3261 §8.1.2: on a 503, a failure of the transport or a time-out the next address gets the request: another branch, all else the same.
+// Row 63, RFC 3263 §4.3, RFC 3261 §8.1.2: on a 503, a failure of the transport or a time-out the
+// next address gets the request: another branch, all else the same.
 func TestRow63NextAddress(t *testing.T) {
 	t.Run("a 503", func(t *testing.T) {
 		t.Parallel()
@@ -316,7 +322,8 @@ func goesOn(t *testing.T, d *dialog, sent *message, second *peer) {
 	d.peer.silence(0)
 }
 
-// Row 64, RFC 3263 §4.3: that all destinations of a name failed is no reason to fail the next call to it, nor is a resolver that failed.
+// Row 64, RFC 3263 §4.3: that all destinations of a name failed is no reason to fail the next call
+// to it, nor is a resolver that failed.
 func TestRow64NameIsNotPoisoned(t *testing.T) {
 	t.Parallel()
 	one, two := netip.AddrPortFrom(loopback4, uint16(freePort(t))), netip.AddrPortFrom(loopback4, uint16(freePort(t)))
@@ -354,7 +361,8 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 		t.Error("the resolver fails, and the call succeeds")
 	}
 	n.fail("later.example.net", false)
-	// A failure may be remembered for a moment (RFC 2308 §7), no longer than dns_cache_negative_ttl.
+	// A failure may be remembered for a moment (RFC 2308 §7), no longer than
+	// dns_cache_negative_ttl.
 	eventually(t, "a call to a name that resolves again", func() bool {
 		d := caller.call(srv.addr)
 		d.uri = uri

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// deaf is an IPv6 port where connections are neither taken nor refused: its queue is full (listen(2)), hence SYNs go unanswered.
+// deaf is an IPv6 port where connections are neither taken nor refused: its queue is full
+// (listen(2)), hence SYNs go unanswered.
 func deaf(t *testing.T) uint16 {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -37,8 +38,9 @@ func deaf(t *testing.T) uint16 {
 	return uint16(addr.Port)
 }
 
-// Row 99, RFC 6157 §4, RFC 8305: a destination whose IPv6 address is dead, whether it refuses or is silent, is reached by its IPv4 address, and long before any
-// timer of the call or of the connection has run out.
+// Row 99, RFC 6157 §4, RFC 8305: a destination whose IPv6 address is dead, whether it refuses or is
+// silent, is reached by its IPv4 address, and long before any timer of the call or of the
+// connection has run out.
 func TestRow99DeadFamily(t *testing.T) {
 	needsIPv6(t)
 	t.Parallel()
@@ -56,7 +58,8 @@ func TestRow99DeadFamily(t *testing.T) {
 			caller := newPeer(t, "the caller")
 			d := caller.call(srv.addr)
 			d.uri = fmt.Sprintf("sip:callee@dual.example.net:%d;transport=tcp", port)
-			// expect waits for less than half of the connection's own time-out, and of fr_timer: 30 s.
+			// expect waits for less than half of the connection's own time-out, and of fr_timer: 30
+			// s.
 			d.establish(callee)
 			d.request("BYE")
 			callee.reply(callee.expect("BYE"), 200, "OK", "")

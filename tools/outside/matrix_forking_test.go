@@ -11,7 +11,8 @@ import (
 
 var against = flag.String("against", "viaduct", "which proxy the rows about forking and streams are played through: viaduct, or kamailio to try the tests themselves")
 
-// fork is a proxy between a caller and callees. In the program {0}, {1}, … stand for the callees' addresses and {us} for the proxy's.
+// fork is a proxy between a caller and callees. In the program {0}, {1}, … stand for the callees'
+// addresses and {us} for the proxy's.
 func fork(t *testing.T, callees int, program string, s setup) (srv *server, caller *peer, all []*peer) {
 	t.Helper()
 	t.Parallel()
@@ -43,7 +44,8 @@ func parallel(n int) string {
 	return routes(initial + "\troute(RELAY);")
 }
 
-// Row 20, RFC 3261 §16.6 step 8: each branch of a fork has a Via of ours with a branch of its own, and its own Request-URI.
+// Row 20, RFC 3261 §16.6 step 8: each branch of a fork has a Via of ours with a branch of its own,
+// and its own Request-URI.
 func TestRow20ThreeBranches(t *testing.T) {
 	srv, caller, callees := fork(t, 3, parallel(3), setup{})
 	seen := map[string]bool{}
@@ -70,7 +72,8 @@ func TestRow20ThreeBranches(t *testing.T) {
 	}
 }
 
-// cancelled plays a callee that is cancelled while it rings: it takes the CANCEL, and ends the INVITE with 487. It gives the CANCEL.
+// cancelled plays a callee that is cancelled while it rings: it takes the CANCEL, and ends the
+// INVITE with 487. It gives the CANCEL.
 func (p *peer) cancelled(invite *message, tag string) *message {
 	p.t.Helper()
 	cancel := p.expect("CANCEL")
@@ -122,8 +125,9 @@ func globalFailure(t *testing.T, srv *server, caller *peer, callees []*peer) {
 	d.ack(m)
 }
 
-// Row 25, §16.7 step 6: the best of the finals goes upstream once no branch is pending: a 6xx, else the lowest class, and among 4xx what tells the caller how to
-// do better. The order of arrival does not matter.
+// Row 25, §16.7 step 6: the best of the finals goes upstream once no branch is pending: a 6xx, else
+// the lowest class, and among 4xx what tells the caller how to do better. The order of arrival does
+// not matter.
 func TestRow25BestResponse(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	f := func(one, other, want int) {
@@ -163,7 +167,8 @@ func TestRow25BestResponse(t *testing.T) {
 	f(503, 503, 500) // row 28
 }
 
-// Row 25: the finals of branches tried one after the other are compared too, unless failure_reply_mode says otherwise.
+// Row 25: the finals of branches tried one after the other are compared too, unless
+// failure_reply_mode says otherwise.
 func TestRow25SerialBestResponse(t *testing.T) {
 	srv, caller, callees := fork(t, 2, routes(`	seturi("sip:callee0@{0}");
 	t_on_failure("NEXT");
@@ -196,7 +201,8 @@ failure_route[NEXT] {
 	d.ack(r)
 }
 
-// Row 27, §16.7 step 7: every challenge of the 401s and 407s is in the one response that goes upstream, as its callee wrote it.
+// Row 27, §16.7 step 7: every challenge of the 401s and 407s is in the one response that goes
+// upstream, as its callee wrote it.
 func TestRow27Challenges(t *testing.T) {
 	t.Run("aggregated", func(t *testing.T) {
 		challenges(t, setup{}, []string{`Digest realm="a", nonce="1"`, `Digest realm="a2", nonce="2"`}, []string{`Digest realm="b", nonce="3"`})
@@ -235,7 +241,8 @@ func challenges(t *testing.T, s setup, www, proxy []string) {
 	}
 }
 
-// Row 28: where the program tries the next destination after a 503, the caller hears of it when there is none left, and then as 500.
+// Row 28: where the program tries the next destination after a 503, the caller hears of it when
+// there is none left, and then as 500.
 func TestRow28FailoverExhausted(t *testing.T) {
 	srv, caller, callees := fork(t, 2, routes(`	if (!ds_select_dst("1", "4")) {
 		sl_send_reply("503", "No destination");
@@ -271,7 +278,8 @@ failure_route[NEXT] {
 	}
 }
 
-// Row 29, §16.7 step 10, §9.1: the first 2xx cancels the other branches, and what they say to that stays here. Row 100, RFC 3326: the CANCEL says why.
+// Row 29, §16.7 step 10, §9.1: the first 2xx cancels the other branches, and what they say to that
+// stays here. Row 100, RFC 3326: the CANCEL says why.
 func TestRow29Row100FirstAnswerCancels(t *testing.T) {
 	srv, caller, callees := fork(t, 3, parallel(3), setup{})
 	d := caller.call(srv.addr)
@@ -325,7 +333,8 @@ func TestRow29LateAnswer(t *testing.T) {
 	callees[1].expect("ACK")
 }
 
-// Row 29: a branch that has not answered at all when another one did is not cancelled before it does (§9.1).
+// Row 29: a branch that has not answered at all when another one did is not cancelled before it
+// does (§9.1).
 func TestRow29CancelWaits(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	d := caller.call(srv.addr)
@@ -353,8 +362,9 @@ const looping = `	if ($rU == "a") {
 	}
 	route(RELAY);`
 
-// Row 57, RFC 5393 §4.2: a request that comes back with the same routing inputs is a loop: 482, after two rounds at most, instead of twice as many
-// requests with each round until Max-Forwards runs out. It may have come from elsewhere the first time.
+// Row 57, RFC 5393 §4.2: a request that comes back with the same routing inputs is a loop: 482,
+// after two rounds at most, instead of twice as many requests with each round until Max-Forwards
+// runs out. It may have come from elsewhere the first time.
 func TestRow57Loop(t *testing.T) {
 	srv, caller, _ := fork(t, 1, routes(looping), setup{})
 	other := newPeerAt(t, "another caller", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.3"), uint16(freePort(t))))
@@ -362,7 +372,8 @@ func TestRow57Loop(t *testing.T) {
 		before := sum(srv.stats(t), "transactions_created")
 		d := p.call(srv.addr)
 		d.uri = "sip:a@" + srv.addr.String()
-		d.invite("-Max-Forwards", "Max-Forwards: 16") // without a check: some 500 requests, then 483
+		// without a check: some 500 requests, then 483
+		d.invite("-Max-Forwards", "Max-Forwards: 16")
 		p.expect("100")
 		d.ack(p.await("482", patience))
 		// One round is a, b, c; the second one too often doubles it: 1, 2, 2, 4, 4.
@@ -400,7 +411,8 @@ func TestRow58Spiral(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 59, RFC 5393 §5.3: Max-Breadth is shared out among the branches, 60 where there is none; where it does not reach for all of them, 440.
+// Row 59, RFC 5393 §5.3: Max-Breadth is shared out among the branches, 60 where there is none;
+// where it does not reach for all of them, 440.
 func TestRow59MaxBreadth(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	f := func(limit int, header ...string) {
@@ -471,7 +483,8 @@ failure_route[NEXT] {
 	d.ack(caller.expect("486"))
 }
 
-// Row 96, RFC 3262: the early dialogs of our own fork stay apart: each PRACK reaches the callee whose reliable provisional it acknowledges.
+// Row 96, RFC 3262: the early dialogs of our own fork stay apart: each PRACK reaches the callee
+// whose reliable provisional it acknowledges.
 func TestRow96EarlyDialogsOfAFork(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	d := caller.call(srv.addr)
@@ -508,7 +521,8 @@ func TestRow96EarlyDialogsOfAFork(t *testing.T) {
 	caller.silence(beat)
 }
 
-// Row 100, RFC 6665 §4.4.1: a SUBSCRIBE forks, one 2xx answers it, and the NOTIFY of each branch finds the subscriber, before that 2xx too.
+// Row 100, RFC 6665 §4.4.1: a SUBSCRIBE forks, one 2xx answers it, and the NOTIFY of each branch
+// finds the subscriber, before that 2xx too.
 func TestRow100SubscribeForks(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	d := caller.call(srv.addr)
@@ -536,8 +550,9 @@ func TestRow100SubscribeForks(t *testing.T) {
 	caller.silence(beat)
 }
 
-// Row 53, RFC 4320 §4.1: a request other than INVITE gets no provisional response but 100, and that not before Timer E of its sender has reached T2: 3.5 s with
-// the RFC's values. From then on it gets one.
+// Row 53, RFC 4320 §4.1: a request other than INVITE gets no provisional response but 100, and that
+// not before Timer E of its sender has reached T2: 3.5 s with the RFC's values. From then on it
+// gets one.
 func TestRow53TryingToNonInvite(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())

@@ -19,7 +19,8 @@ func TestRow05ProxyRequireOfACK(t *testing.T) {
 	caller.silence(beat)
 }
 
-// Row 7, §7.3.1: values in one row and in several are the same list: the same transaction by the Via on top, the same way by the Route on top.
+// Row 7, §7.3.1: values in one row and in several are the same list: the same transaction by the
+// Via on top, the same way by the Route on top.
 func TestRow07CommasAndRows(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -97,7 +98,8 @@ func TestRow22TryingAtOnce(t *testing.T) {
 	}
 }
 
-// Row 28, §16.7 step 6: a 503 says that the callee is overloaded, not that we are: it goes on as 500. remap_503_500 is Kamailio's switch for it.
+// Row 28, §16.7 step 6: a 503 says that the callee is overloaded, not that we are: it goes on as
+// 500. remap_503_500 is Kamailio's switch for it.
 func TestRow28UnavailableBecomes500(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]setup{"500": {}, "503": {edits: params(`modparam("tm", "remap_503_500", 0)`)}} {
@@ -120,7 +122,8 @@ func TestRow28UnavailableBecomes500(t *testing.T) {
 	}
 }
 
-// Row 31, §16.9, §18.4: a port that nobody has answers by ICMP, which counts as a 503: the next destination has the request at once, in a branch of its own.
+// Row 31, §16.9, §18.4: a port that nobody has answers by ICMP, which counts as a 503: the next
+// destination has the request at once, in a branch of its own.
 func TestRow31PortUnreachable(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
@@ -149,7 +152,8 @@ func TestRow31PortUnreachable(t *testing.T) {
 	}
 }
 
-// Row 31: where no destination is left the caller is told at once, and not by a 503, which would be about us.
+// Row 31: where no destination is left the caller is told at once, and not by a 503, which would be
+// about us.
 func TestRow31NobodyLeft(t *testing.T) {
 	t.Parallel()
 	caller := newPeer(t, "the caller")
@@ -165,8 +169,8 @@ func TestRow31NobodyLeft(t *testing.T) {
 	d.ack(m)
 }
 
-// Row 32, §16.10: CANCEL follows its INVITE's Route, whatever the caller wrote into the CANCEL; one that matches nothing gets 481 from a program that says so, or
-// is passed on without state.
+// Row 32, §16.10: CANCEL follows its INVITE's Route, whatever the caller wrote into the CANCEL; one
+// that matches nothing gets 481 from a program that says so, or is passed on without state.
 func TestRow32CancelRouteAndUnknown(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{program: relay, edits: []string{`		if (t_check_trans()) {
 			t_relay();
@@ -209,7 +213,8 @@ func TestRow32CancelRouteAndUnknown(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 96, RFC 3262, 3311, 3515, 3891: PRACK, UPDATE, REFER and Replaces pass as they are, and the early dialogs of a fork behind us stay apart.
+// Row 96, RFC 3262, 3311, 3515, 3891: PRACK, UPDATE, REFER and Replaces pass as they are, and the
+// early dialogs of a fork behind us stay apart.
 func TestRow96EarlyDialogs(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -256,7 +261,8 @@ func TestRow96EarlyDialogs(t *testing.T) {
 	callee.expect("ACK")
 }
 
-// Row 100, RFC 6665 §4.4.1: a NOTIFY that overtakes the 200 to its SUBSCRIBE finds the way by Record-Route.
+// Row 100, RFC 6665 §4.4.1: a NOTIFY that overtakes the 200 to its SUBSCRIBE finds the way by
+// Record-Route.
 func TestRow100EarlyNotify(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)

@@ -16,8 +16,8 @@ func bench3(t *testing.T, s setup) (srv *server, caller, callee *peer) {
 	return start(t, patient(s)), caller, callee
 }
 
-// patient lets the proxy repeat late what the peers do not answer at once: on a busy machine they may not run for a while. Tests that watch timers set
-// their own.
+// patient lets the proxy repeat late what the peers do not answer at once: on a busy machine they
+// may not run for a while. Tests that watch timers set their own.
 func patient(s setup) setup {
 	if !s.timers && s.config != "stateless.cfg" {
 		s.edits = append(s.edits, params(`modparam("tm", "retr_timer1", 2000)`)...)
@@ -123,7 +123,8 @@ func untouchable(b []byte) string {
 	return strings.Join(keep, "\r\n") + "\r\n\r\n" + body
 }
 
-// Row 7, §7.3: compact names, folding, case and commas mean the same, down to the transaction a request belongs to.
+// Row 7, §7.3: compact names, folding, case and commas mean the same, down to the transaction a
+// request belongs to.
 func TestRow07Spellings(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -154,7 +155,8 @@ func TestRow07Spellings(t *testing.T) {
 	d.ack(caller.expect("486"))
 }
 
-// Rows 10 and 20, §16.6 steps 4 and 8: our Record-Route stands on top, our Via has our address and a branch of its own.
+// Rows 10 and 20, §16.6 steps 4 and 8: our Record-Route stands on top, our Via has our address and
+// a branch of its own.
 func TestRow10Row20RecordRouteAndVia(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	branches := map[string]bool{}
@@ -189,7 +191,8 @@ func TestRow10Row20RecordRouteAndVia(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 13, §16.4: the first Route, which is ours, is removed, and the Request-URI leads on. ACK to a 2xx likewise, with a new branch (row 46).
+// Row 13, §16.4: the first Route, which is ours, is removed, and the Request-URI leads on. ACK to a
+// 2xx likewise, with a new branch (row 46).
 func TestRow13Row46LooseRouting(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -220,7 +223,8 @@ func TestRow13Row46LooseRouting(t *testing.T) {
 	callee.expect("200")
 }
 
-// Row 14, §16.4: a strict router before us put our Record-Route value into the Request-URI; the last Route is the real one.
+// Row 14, §16.4: a strict router before us put our Record-Route value into the Request-URI; the
+// last Route is the real one.
 func TestRow14StrictRouterUpstream(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -236,7 +240,8 @@ func TestRow14StrictRouterUpstream(t *testing.T) {
 	caller.expect("200")
 }
 
-// The same with our value in the route set as well, as one row and as two: the last value leads on, and none of ours stays.
+// The same with our value in the route set as well, as one row and as two: the last value leads on,
+// and none of ours stays.
 func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -254,7 +259,8 @@ func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
 	}
 }
 
-// Rows 14 and 15, §16.4 and then §16.6 step 6: strict routers on both sides, with one, two and three Routes.
+// Rows 14 and 15, §16.4 and then §16.6 step 6: strict routers on both sides, with one, two and
+// three Routes.
 func TestRow14Row15StrictBothSides(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	hop := newPeer(t, "the strict next hop")
@@ -273,7 +279,8 @@ func TestRow14Row15StrictBothSides(t *testing.T) {
 	}
 }
 
-// Rows 15 and 16, §16.6 steps 6 and 7: the next Route is where it goes; a strict router there finds itself in the Request-URI.
+// Rows 15 and 16, §16.6 steps 6 and 7: the next Route is where it goes; a strict router there finds
+// itself in the Request-URI.
 func TestRow15Row16NextRoute(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	hop := newPeer(t, "the next hop")
@@ -303,7 +310,8 @@ func TestRow15Row16NextRoute(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 49, §18.3: what stands behind the body is not part of the message; a body that is too short makes it a bad one.
+// Row 49, §18.3: what stands behind the body is not part of the message; a body that is too short
+// makes it a bad one.
 func TestRow49ContentLength(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)

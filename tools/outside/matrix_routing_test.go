@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// twoSided is a proxy with a listener on each side: the caller's, and the one the callee is reached by, which its address decides.
+// twoSided is a proxy with a listener on each side: the caller's, and the one the callee is reached
+// by, which its address decides.
 func twoSided(t *testing.T, calleeSide netip.Addr, s setup) (srv *server, other netip.AddrPort, caller, callee *peer) {
 	t.Helper()
 	t.Parallel()
@@ -24,8 +25,9 @@ func twoSided(t *testing.T, calleeSide netip.Addr, s setup) (srv *server, other 
 	return start(t, patient(s)), other, caller, callee
 }
 
-// bothWays makes a call through a proxy with two sides and has each end send requests by the route set it was given (§12.1): every one arrives, leaves
-// by the listener of its side, and carries none of our Route values any more.
+// bothWays makes a call through a proxy with two sides and has each end send requests by the route
+// set it was given (§12.1): every one arrives, leaves by the listener of its side, and carries none
+// of our Route values any more.
 func bothWays(t *testing.T, srv *server, other netip.AddrPort, caller, callee *peer) {
 	t.Helper()
 	d := caller.call(srv.addr)
@@ -86,7 +88,8 @@ func hasParam(uri, name string) bool {
 	return false
 }
 
-// Row 11, §16.6 step 4: Record-Route is a SIP URI with lr by which each side reaches us, on the interface of its own.
+// Row 11, §16.6 step 4: Record-Route is a SIP URI with lr by which each side reaches us, on the
+// interface of its own.
 func TestRow11RecordRouteOfTwoInterfaces(t *testing.T) {
 	srv, other, caller, callee := twoSided(t, netip.MustParseAddr("127.0.0.2"), setup{targetAttrs: "socket=udp:{other}"})
 	bothWays(t, srv, other, caller, callee)
@@ -115,7 +118,8 @@ func TestRow11AdvertisedAddress(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 17, §16.4: a maddr of ours is taken off the Request-URI with its port, if the request came by them; what is left is looked at like any other.
+// Row 17, §16.4: a maddr of ours is taken off the Request-URI with its port, if the request came by
+// them; what is left is looked at like any other.
 func TestRow17OurMaddr(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	f := func(uri, want string) {
@@ -144,8 +148,8 @@ func TestRow17OurMaddr(t *testing.T) {
 	}
 }
 
-// Row 18, §16.6 and §12: what belongs to the ends stays as they wrote it, byte for byte: Contact, tags, Call-ID, CSeq, and the route set of a dialog, which a
-// request within it does not change.
+// Row 18, §16.6 and §12: what belongs to the ends stays as they wrote it, byte for byte: Contact,
+// tags, Call-ID, CSeq, and the route set of a dialog, which a request within it does not change.
 func TestRow18EndToEndHeaders(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -207,13 +211,15 @@ func rawRows(b []byte, name string) (rows []string) {
 	return rows
 }
 
-// Row 19, RFC 5658: where a call changes the address family there are two Record-Routes, and requests pass in both directions.
+// Row 19, RFC 5658: where a call changes the address family there are two Record-Routes, and
+// requests pass in both directions.
 func TestRow19IPv4ToIPv6(t *testing.T) {
 	srv, other, caller, callee := twoSided(t, netip.IPv6Loopback(), setup{})
 	bothWays(t, srv, other, caller, callee)
 }
 
-// Row 67, RFC 3581 §3: our own Via asks for rport when the configuration says so, and the answer that fills it is still ours.
+// Row 67, RFC 3581 §3: our own Via asks for rport when the configuration says so, and the answer
+// that fills it is still ours.
 func TestRow67OwnRPort(t *testing.T) {
 	t.Parallel()
 	for _, on := range []bool{false, true} {

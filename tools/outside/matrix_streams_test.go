@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// relayed starts a proxy with streams between a caller and a callee, and gives the call that leads from one to the other.
+// relayed starts a proxy with streams between a caller and a callee, and gives the call that leads
+// from one to the other.
 func relayed(t *testing.T, callerOver, calleeOver string, s streamSetup) (srv *streamServer, d *dialog, caller, callee *peer) {
 	t.Helper()
 	t.Parallel()
@@ -29,7 +30,8 @@ func answered(caller, callee *peer, method string) *message {
 	return m
 }
 
-// Row 48, §18.2.2: over a stream a response goes back by the connection of its request; when that is gone, by a new one to the address in Via.
+// Row 48, §18.2.2: over a stream a response goes back by the connection of its request; when that
+// is gone, by a new one to the address in Via.
 func TestRow48ResponseOnStreams(t *testing.T) {
 	srv, d, caller, callee := relayed(t, overTCP, "UDP", streamSetup{})
 	other := srv.caller(t, "another connection", overTCP)
@@ -44,7 +46,8 @@ func TestRow48ResponseOnStreams(t *testing.T) {
 	}
 	other.silence(beat)
 
-	// The Via names a listener of the caller's: nobody connects to it while the connection is there, and when it is not, the answer does.
+	// The Via names a listener of the caller's: nobody connects to it while the connection is
+	// there, and when it is not, the answer does.
 	home := listener(t, "the caller's listener", overTCP, loopback4)
 	for _, end := range []func(*stream){(*stream).close, (*stream).reset} {
 		line := home.dial(srv.tcp)
@@ -69,7 +72,8 @@ func TestRow48ResponseOnStreams(t *testing.T) {
 	other.connection().alive()
 }
 
-// Row 21, §16.6 step 1, §18.3: what came in a datagram without Content-Length gets one for the stream; the body is the same, whatever is in it.
+// Row 21, §16.6 step 1, §18.3: what came in a datagram without Content-Length gets one for the
+// stream; the body is the same, whatever is in it.
 func TestRow21ContentLengthOnStreams(t *testing.T) {
 	_, d, caller, callee := relayed(t, "UDP", overTCP, streamSetup{})
 	body := "--b\r\n\x00\x01\r\n\r\nSIP/2.0 200 OK\r\n\r\n\xff--b--"
@@ -80,7 +84,8 @@ func TestRow21ContentLengthOnStreams(t *testing.T) {
 	}
 }
 
-// Row 48: a browser that has gone cannot be reached at what its Via says, and nobody tries: its answer is dropped and counted, the callee is served to the end.
+// Row 48: a browser that has gone cannot be reached at what its Via says, and nobody tries: its
+// answer is dropped and counted, the callee is served to the end.
 func TestRow48NoWayBack(t *testing.T) {
 	srv, d, caller, callee := relayed(t, overWS, "UDP", streamSetup{ws: true})
 	d.invite()
@@ -102,7 +107,8 @@ func TestRow48NoWayBack(t *testing.T) {
 	caller.silence(0)
 }
 
-// Row 49, §18.3: on streams Content-Length alone says where a body ends: more is waited for, and what is left begins the next message.
+// Row 49, §18.3: on streams Content-Length alone says where a body ends: more is waited for, and
+// what is left begins the next message.
 func TestRow49ContentLengthOnStreams(t *testing.T) {
 	srv, d, caller, callee := relayed(t, overTCP, "UDP", streamSetup{})
 	text := d.text("MESSAGE", d.branch, "-Content-Length", "Content-Length: 10")
@@ -128,7 +134,8 @@ func TestRow49ContentLengthOnStreams(t *testing.T) {
 	answered(fresh, callee, "MESSAGE")
 }
 
-// refusedOrGone wants the proxy to answer 400 (513) or to end the connection: §18.3 leaves the choice. Answers to what came before may pass first.
+// refusedOrGone wants the proxy to answer 400 (513) or to end the connection: §18.3 leaves the
+// choice. Answers to what came before may pass first.
 func refusedOrGone(t *testing.T, p *peer, line *stream) {
 	t.Helper()
 	eventually(t, "a 400 or the end of the connection", func() bool {
@@ -146,8 +153,9 @@ func refusedOrGone(t *testing.T, p *peer, line *stream) {
 	})
 }
 
-// Row 50, §7.5, §18.3: messages are cut out of the stream however it arrives, in order; line ends before a message are skipped; a message without
-// Content-Length does not pass, for nobody knows where the next begins.
+// Row 50, §7.5, §18.3: messages are cut out of the stream however it arrives, in order; line ends
+// before a message are skipped; a message without Content-Length does not pass, for nobody knows
+// where the next begins.
 func TestRow50Framing(t *testing.T) {
 	srv, _, caller, callee := relayed(t, overTCP, "UDP", streamSetup{setup: setup{shards: 2}})
 	line := caller.connection()
@@ -199,8 +207,9 @@ func TestRow50Framing(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 50: a Content-Length that is no number, two that differ, and one beyond what is taken (513, §21.5.7): the message does not pass, nor what stands behind it, and
-// the connection ends or the sender is told.
+// Row 50: a Content-Length that is no number, two that differ, and one beyond what is taken (513,
+// §21.5.7): the message does not pass, nor what stands behind it, and the connection ends or the
+// sender is told.
 func TestRow50BrokenContentLength(t *testing.T) {
 	srv, _, _, callee := relayed(t, overTCP, "UDP", streamSetup{})
 	for _, rows := range [][]string{{"Content-Length: abc"}, {"Content-Length: -1"}, {"Content-Length: 0x10"}, {"Content-Length: 99999999999999999999"}, {"Content-Length: 0", "l: 5"},
@@ -220,7 +229,8 @@ func TestRow50BrokenContentLength(t *testing.T) {
 	answered(fresh, callee, "MESSAGE")
 }
 
-// Row 51, §18.1.1: a request that is too large for a datagram goes by TCP, and by UDP after all where nobody takes it.
+// Row 51, §18.1.1: a request that is too large for a datagram goes by TCP, and by UDP after all
+// where nobody takes it.
 func TestRow51LargeRequests(t *testing.T) {
 	srv, _, caller, callee := relayed(t, "UDP", "UDP", streamSetup{globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"}})
 	large := "Subject: " + strings.Repeat("x", 1000)
@@ -277,8 +287,9 @@ func TestRow81KeepAlive(t *testing.T) {
 	}
 }
 
-// throughBoth makes a call whose sides differ in transport or address family and has each end send requests by its route set: two Record-Routes,
-// each with what leads to us from its side, and every request arrives without them.
+// throughBoth makes a call whose sides differ in transport or address family and has each end send
+// requests by its route set: two Record-Routes, each with what leads to us from its side, and every
+// request arrives without them.
 func throughBoth(t *testing.T, d *dialog, caller, callee *peer, calleeSide netip.AddrPort) {
 	t.Helper()
 	invite, ack := d.establish(callee)
@@ -345,7 +356,8 @@ func throughBoth(t *testing.T, d *dialog, caller, callee *peer, calleeSide netip
 	caller.expect("200")
 }
 
-// Row 19, RFC 5658: where a call changes the transport there are two Record-Routes, and requests pass in both directions.
+// Row 19, RFC 5658: where a call changes the transport there are two Record-Routes, and requests
+// pass in both directions.
 func TestRow19Transports(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{{"UDP", overTCP}, {overTCP, "UDP"}, {"UDP", overTLS}, {overTLS, "UDP"}, {overTCP, overTLS}, {overTLS, overTCP}} {
@@ -356,8 +368,10 @@ func TestRow19Transports(t *testing.T) {
 	}
 }
 
-// Row 19, RFC 3263 §4.1: the caller came by TCP, and its Contact names no transport. What the callee sends goes there by UDP, for the second Route says which
-// interface it leaves by and nothing more; where the Contact names the port of the caller's own connection, it is that while it is open.
+// Row 19, RFC 3263 §4.1: the caller came by TCP, and its Contact names no transport. What the
+// callee sends goes there by UDP, for the second Route says which interface it leaves by and
+// nothing more; where the Contact names the port of the caller's own connection, it is that while
+// it is open.
 func TestRow19ContactWithoutTransport(t *testing.T) {
 	srv, _, caller, callee := relayed(t, overTCP, "UDP", streamSetup{})
 	phone := newPeer(t, "the caller's phone")

@@ -10,7 +10,8 @@ import (
 
 var long = flag.Bool("long", false, "watch the timers with the RFC's own values too, which takes minutes")
 
-// clock is a set of timers as tm's parameters give them: b is Timers B and F, wt is D, J, L and M; G and H follow from T1.
+// clock is a set of timers as tm's parameters give them: b is Timers B and F, wt is D, J, L and M;
+// G and H follow from T1.
 type clock struct {
 	t1, t2, t4, b, c, wt time.Duration
 	full                 bool // the RFC's own values
@@ -63,8 +64,9 @@ const (
 	early = 20 * time.Millisecond // by which a timer may fire before its time: the proxy's tick
 )
 
-// series wants messages at these times after began, which must have been read before what set the timer was sent: so nobody's delay makes an interval
-// shorter. A proxy that was not run for a while sends fewer, but at least so many.
+// series wants messages at these times after began, which must have been read before what set the
+// timer was sent: so nobody's delay makes an interval shorter. A proxy that was not run for a while
+// sends fewer, but at least so many.
 func series(t *testing.T, what string, began time.Time, got []*message, want []time.Duration, least int) {
 	t.Helper()
 	if len(got) > len(want) || len(got) < least {
@@ -87,7 +89,8 @@ func notBefore(t *testing.T, what string, got, d time.Duration) {
 	}
 }
 
-// doubling are the times of something sent at once and again after T1, 2·T1, … up to T2 between two, before the end.
+// doubling are the times of something sent at once and again after T1, 2·T1, … up to T2 between
+// two, before the end.
 func doubling(t1, t2, end time.Duration) (at []time.Duration) {
 	next := t1
 	for d := time.Duration(0); d < end; d += next {
@@ -152,7 +155,8 @@ func only(t *testing.T, who string, got []*message, starts ...string) {
 	}
 }
 
-// Row 26, RFC 3261 §16.7 step 6: where no branch brings a final response, the caller of an INVITE gets 408 when Timer B fires.
+// Row 26, RFC 3261 §16.7 step 6: where no branch brings a final response, the caller of an INVITE
+// gets 408 when Timer B fires.
 func TestRow26SilentUAS408(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, _ := bench3(t, k.setup())
@@ -169,8 +173,8 @@ func TestRow26SilentUAS408(t *testing.T) {
 	})
 }
 
-// Row 30, §16.6 step 11, §16.7 step 2, §16.8: Timer C fires after the last provisional response: the branch is cancelled, the caller gets 408, and what
-// the callee says to the CANCEL stays here.
+// Row 30, §16.6 step 11, §16.7 step 2, §16.8: Timer C fires after the last provisional response:
+// the branch is cancelled, the caller gets 408, and what the callee says to the CANCEL stays here.
 func TestRow30TimerC(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -217,7 +221,8 @@ func TestRow30TimerCRestarts(t *testing.T) {
 	})
 }
 
-// Row 33, §17.1.1.2: an INVITE over UDP goes out seven times, after T1, 2·T1, … without a limit, byte for byte the same, until Timer B.
+// Row 33, §17.1.1.2: an INVITE over UDP goes out seven times, after T1, 2·T1, … without a limit,
+// byte for byte the same, until Timer B.
 func TestRow33TimerA(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -253,7 +258,8 @@ func TestRow34ProvisionalStopsTimerA(t *testing.T) {
 	})
 }
 
-// Row 36, §17.1.1.2: for Timer D a failure that comes again gets its ACK again, and the caller does not hear of it; after Timer D it is a stray.
+// Row 36, §17.1.1.2: for Timer D a failure that comes again gets its ACK again, and the caller does
+// not hear of it; after Timer D it is a stray.
 func TestRow36TimerD(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -283,8 +289,9 @@ func TestRow36TimerD(t *testing.T) {
 	})
 }
 
-// Row 37, §17.1.2.2: another request over UDP is repeated after T1, 2·T1, … T2, T2, … until Timer F. Row 54, RFC 4320 §4.2: then the caller gets no 408, nor
-// any other final. Row 55: a final that comes later still goes nowhere.
+// Row 37, §17.1.2.2: another request over UDP is repeated after T1, 2·T1, … T2, T2, … until Timer
+// F. Row 54, RFC 4320 §4.2: then the caller gets no 408, nor any other final. Row 55: a final that
+// comes later still goes nowhere.
 func TestRow37Row54Row55TimersEAndF(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -335,7 +342,8 @@ func TestRow37TimerEInProceeding(t *testing.T) {
 	})
 }
 
-// Row 38, §17.1.2.2: for Timer K a final that comes again ends in its transaction; after it, it is a stray. The caller hears of neither.
+// Row 38, §17.1.2.2: for Timer K a final that comes again ends in its transaction; after it, it is
+// a stray. The caller hears of neither.
 func TestRow38TimerK(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -377,7 +385,8 @@ func (s *server) statsOnce(t *testing.T, ok func([]counters) bool) []counters {
 	}
 }
 
-// Row 40, §17.2.1: a failure is repeated by Timer G, after T1, 2·T1, … T2, T2, …, until Timer H gives up waiting for the ACK.
+// Row 40, §17.2.1: a failure is repeated by Timer G, after T1, 2·T1, … T2, T2, …, until Timer H
+// gives up waiting for the ACK.
 func TestRow40TimersGAndH(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -400,7 +409,8 @@ func TestRow40TimersGAndH(t *testing.T) {
 	})
 }
 
-// Row 41, §17.2.1: the ACK ends the repetitions; repeated ACKs are absorbed for Timer I, and none goes on, then or later.
+// Row 41, §17.2.1: the ACK ends the repetitions; repeated ACKs are absorbed for Timer I, and none
+// goes on, then or later.
 func TestRow41TimerI(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -430,7 +440,8 @@ func TestRow41TimerI(t *testing.T) {
 	})
 }
 
-// Row 42, §17.2.2: for Timer J a BYE that comes again gets the same answer and goes nowhere; after it, it is a new request.
+// Row 42, §17.2.2: for Timer J a BYE that comes again gets the same answer and goes nowhere; after
+// it, it is a new request.
 func TestRow42TimerJ(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())
@@ -456,8 +467,9 @@ func TestRow42TimerJ(t *testing.T) {
 	})
 }
 
-// Row 44, RFC 6026 §7.1: for Timer L after a 2xx the INVITE that comes again is absorbed, and the 2xx is the callee's to repeat. Row 45, §7.2: for Timer M each
-// of its repetitions is forwarded; after it they are strays.
+// Row 44, RFC 6026 §7.1: for Timer L after a 2xx the INVITE that comes again is absorbed, and the
+// 2xx is the callee's to repeat. Row 45, §7.2: for Timer M each of its repetitions is forwarded;
+// after it they are strays.
 func TestRow44Row45TimersLAndM(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
 		srv, caller, callee := bench3(t, k.setup())

@@ -25,7 +25,8 @@ func secured(t *testing.T) (srv *streamServer, caller, callee *peer) {
 	return srv, caller, callee
 }
 
-// Row 12, §16.6 step 4, RFC 5630 §3.1.3: where the Request-URI is sips, or the topmost Route, Record-Route is sips as well, and the dialog's requests follow it.
+// Row 12, §16.6 step 4, RFC 5630 §3.1.3: where the Request-URI is sips, or the topmost Route,
+// Record-Route is sips as well, and the dialog's requests follow it.
 func TestRow12SipsRecordRoute(t *testing.T) {
 	srv, caller, callee := secured(t)
 	d := caller.call(srv.tls)
@@ -127,7 +128,8 @@ func newWire(t *testing.T, addr netip.AddrPort) *wire {
 	return w
 }
 
-// Row 87, §26.2, RFC 5630 §3.1: a request for a sips URI leaves over TLS or not at all: what the next hop has is not asked, and nothing is sent in clear.
+// Row 87, §26.2, RFC 5630 §3.1: a request for a sips URI leaves over TLS or not at all: what the
+// next hop has is not asked, and nothing is sent in clear.
 func TestRow87SipsNeverInClear(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{verify: true, globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"},
@@ -166,7 +168,8 @@ func TestRow87SipsNeverInClear(t *testing.T) {
 	inClear.mu.Lock()
 	defer inClear.mu.Unlock()
 	for _, b := range inClear.got {
-		if len(b) > 0 && b[0] != 22 || bytes.Contains(b, []byte("SIP/2.0")) { // a handshake record, RFC 8446 §5.1
+		// a handshake record, RFC 8446 §5.1
+		if len(b) > 0 && b[0] != 22 || bytes.Contains(b, []byte("SIP/2.0")) {
 			t.Errorf("sent over TCP: %q", b)
 		}
 	}
@@ -187,8 +190,8 @@ func s_client(t *testing.T, srv *streamServer, args ...string) string {
 	return string(out)
 }
 
-// Row 89, RFC 8996, RFC 8446, RFC 6066 §3: TLS 1.0 and 1.1 are refused, 1.3 is used where both have it, and the name that the client asks for selects the
-// certificate.
+// Row 89, RFC 8996, RFC 8446, RFC 6066 §3: TLS 1.0 and 1.1 are refused, 1.3 is used where both have
+// it, and the name that the client asks for selects the certificate.
 func TestRow89TLSVersions(t *testing.T) {
 	needs(t, "openssl", "openssl")
 	t.Parallel()
@@ -221,7 +224,8 @@ func TestRow89TLSVersions(t *testing.T) {
 	f("Verify return code: 0 (ok)", "-servername", "one.example.net", "-verify_hostname", "one.example.net")
 	f("Verify return code: 0 (ok)", "-servername", "two.example.net", "-verify_hostname", "two.example.net")
 	f("Verify return code: 62 (", "-servername", "two.example.net", "-verify_hostname", "one.example.net")
-	f("Verify return code: 0 (ok)", "-servername", "three.example.net", "-verify_ip", "127.0.0.1") // the default
+	// the default
+	f("Verify return code: 0 (ok)", "-servername", "three.example.net", "-verify_ip", "127.0.0.1")
 
 	// The sessions were real ones: a call by TLS 1.2, and one by 1.3.
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -235,7 +239,8 @@ func TestRow89TLSVersions(t *testing.T) {
 	}
 }
 
-// Row 88, RFC 5922 §7.1, §4: the certificate is held against the domain of the URI, not against the host that SRV names.
+// Row 88, RFC 5922 §7.1, §4: the certificate is held against the domain of the URI, not against the
+// host that SRV names.
 func TestRow88DomainCertificate(t *testing.T) {
 	t.Parallel()
 	ca, stranger := newAuthority(t), newAuthority(t)
@@ -249,12 +254,17 @@ func TestRow88DomainCertificate(t *testing.T) {
 	add("dns.example.org", ca, "dns.example.org")
 	add("uri.example.org", ca, "sip:uri.example.org")
 	add("several.example.org", ca, "gw.example.net", "sip:other.example.org", "sip:several.example.org")
-	add("srv.example.org", ca, "gw.example.net")                           // the host that SRV names
-	add("other.example.org", ca, "sip:elsewhere.example.org")              // another domain
-	add("wild.example.org", ca, "*.example.org")                           // §7.2: wildcards do not match
-	add("both.example.org", ca, "sip:not.example.org", "both.example.org") // §7.1: with SIP URIs there, DNS names do not count
-	add("stranger.example.org", stranger, "stranger.example.org")          // not signed by whom we trust
-	add("user.example.org", ca, "sip:bob@user.example.org")                // §7.1: a person, not a domain
+	// the host that SRV names
+	add("srv.example.org", ca, "gw.example.net")
+	add("other.example.org", ca, "sip:elsewhere.example.org") // another domain
+	// §7.2: wildcards do not match
+	add("wild.example.org", ca, "*.example.org")
+	// §7.1: with SIP URIs there, DNS names do not count
+	add("both.example.org", ca, "sip:not.example.org", "both.example.org")
+	// not signed by whom we trust
+	add("stranger.example.org", stranger, "stranger.example.org")
+	// §7.1: a person, not a domain
+	add("user.example.org", ca, "sip:bob@user.example.org")
 	srv := startStreams(t, streamSetup{ca: ca, verify: true, globals: locating(t, n.addr)})
 	caller := dialer(t, "the caller", overTLS, srv.tls, withTLS(ca.client()), withSips())
 	for _, good := range []string{"dns.example.org", "uri.example.org", "several.example.org"} {

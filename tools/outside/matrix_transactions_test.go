@@ -23,7 +23,8 @@ func TestRow22TryingIsHopByHop(t *testing.T) {
 	d.ack(caller.expect("486"))
 }
 
-// Row 23, §16.7 steps 3 and 4: 101 to 199 and every 2xx go on at once, one or more of them, without our Via.
+// Row 23, §16.7 steps 3 and 4: 101 to 199 and every 2xx go on at once, one or more of them, without
+// our Via.
 func TestRow23ProvisionalAnd2xx(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -43,7 +44,8 @@ func TestRow23ProvisionalAnd2xx(t *testing.T) {
 	caller.silence(beat)
 }
 
-// Row 32, §16.10, §9.2: CANCEL is answered at once, goes to the callee once that has answered provisionally, and looks like its INVITE.
+// Row 32, §16.10, §9.2: CANCEL is answered at once, goes to the callee once that has answered
+// provisionally, and looks like its INVITE.
 func TestRow32CancelAfterProvisional(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -69,7 +71,8 @@ func TestRow32CancelAfterProvisional(t *testing.T) {
 	callee.silence(beat)
 }
 
-// checkDerived wants a hop-by-hop request of the proxy (CANCEL, ACK to a failure) to agree with the INVITE it belongs to (§9.1, §17.1.1.3).
+// checkDerived wants a hop-by-hop request of the proxy (CANCEL, ACK to a failure) to agree with the
+// INVITE it belongs to (§9.1, §17.1.1.3).
 func checkDerived(t *testing.T, method string, invite, m *message, to string) {
 	t.Helper()
 	number, _, _ := strings.Cut(invite.get("CSeq"), " ")
@@ -126,7 +129,8 @@ func TestRow32CancelOfUnknown(t *testing.T) {
 	}
 }
 
-// Rows 33 and 34, §17.1.1.2: an INVITE is repeated after T1, 2·T1, …, byte by byte, until a provisional response stops that.
+// Rows 33 and 34, §17.1.1.2: an INVITE is repeated after T1, 2·T1, …, byte by byte, until a
+// provisional response stops that.
 func TestRow33Row34InviteIsRepeated(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{timers: true})
 	d := caller.call(srv.addr)
@@ -148,7 +152,8 @@ func TestRow33Row34InviteIsRepeated(t *testing.T) {
 	d.ack(caller.expect("486"))
 }
 
-// Rows 35 and 36, §17.1.1.3: the proxy acknowledges a failure itself, and again when it comes again, which the caller does not notice.
+// Rows 35 and 36, §17.1.1.3: the proxy acknowledges a failure itself, and again when it comes
+// again, which the caller does not notice.
 func TestRow35Row36FailureIsAcknowledged(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -164,7 +169,8 @@ func TestRow35Row36FailureIsAcknowledged(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 37, §17.1.2.2: another request is repeated likewise. Row 38: its response is passed on once, however often it comes.
+// Row 37, §17.1.2.2: another request is repeated likewise. Row 38: its response is passed on once,
+// however often it comes.
 func TestRow37Row38NonInviteIsRepeated(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{timers: true})
 	began := time.Now()
@@ -204,7 +210,8 @@ func TestRow39RepeatedInviteIsAbsorbed(t *testing.T) {
 	d.ack(caller.expect("486"))
 }
 
-// Row 40, §17.2.1: a failure is repeated by Timer G until its ACK. Row 41: the ACK, however often, goes no further.
+// Row 40, §17.2.1: a failure is repeated by Timer G until its ACK. Row 41: the ACK, however often,
+// goes no further.
 func TestRow40Row41FailureIsRepeatedUntilAcknowledged(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{timers: true})
 	d := caller.call(srv.addr)
@@ -241,7 +248,8 @@ func TestRow42RepeatedByeIsAbsorbed(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 43, §17.2.3: a transaction is branch, sent-by and method; without the magic cookie it is what RFC 2543 went by.
+// Row 43, §17.2.3: a transaction is branch, sent-by and method; without the magic cookie it is what
+// RFC 2543 went by.
 func TestRow43TransactionMatching(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	other := newPeer(t, "another caller")
@@ -273,8 +281,9 @@ func TestRow43TransactionMatching(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 44, RFC 6026 §7.1: after the 2xx a repeated INVITE is absorbed, and nothing is answered. Row 45, §7.2: the callee's repeated 2xx goes on.
-// Row 46: so does the ACK, however often, for the callee waits for it.
+// Row 44, RFC 6026 §7.1: after the 2xx a repeated INVITE is absorbed, and nothing is answered. Row
+// 45, §7.2: the callee's repeated 2xx goes on. Row 46: so does the ACK, however often, for the
+// callee waits for it.
 func TestRow44Row45Row46After2xx(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -296,8 +305,8 @@ func TestRow44Row45Row46After2xx(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 47, §18.1.2: a response whose top Via we did not write is dropped and counted; row 56, RFC 6026 §7.3: so is one with our Via that no transaction
-// waits for.
+// Row 47, §18.1.2: a response whose top Via we did not write is dropped and counted; row 56, RFC
+// 6026 §7.3: so is one with our Via that no transaction waits for.
 func TestRow47Row56ForgedResponses(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)

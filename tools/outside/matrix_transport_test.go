@@ -22,8 +22,9 @@ func loopbackPeer(t *testing.T, port uint16) (sender, at *peer) {
 	return nil, nil
 }
 
-// Row 48, RFC 3261 §18.2.2, RFC 3581 §4: over UDP a response goes to the source address and the port in Via, 5060 where there is none, and to the source port
-// with rport. A maddr is not followed (docs/conformance.md).
+// Row 48, RFC 3261 §18.2.2, RFC 3581 §4: over UDP a response goes to the source address and the
+// port in Via, 5060 where there is none, and to the source port with rport. A maddr is not followed
+// (docs/conformance.md).
 func TestRow48ResponseAddress(t *testing.T) {
 	srv, _, callee := bench3(t, setup{})
 	sender, wellKnown := loopbackPeer(t, 5060)
@@ -64,7 +65,8 @@ func TestRow48ResponseAddress(t *testing.T) {
 	}
 }
 
-// Row 49, §18.3: a response is trimmed like a request, and one whose body is too short is discarded.
+// Row 49, §18.3: a response is trimmed like a request, and one whose body is too short is
+// discarded.
 func TestRow49ContentLengthOfResponses(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)
@@ -82,7 +84,8 @@ func TestRow49ContentLengthOfResponses(t *testing.T) {
 	}
 }
 
-// Row 52, §18.2.1: received is added where sent-by is a name or another address than the source, and only there; what the sender wrote into it is not believed.
+// Row 52, §18.2.1: received is added where sent-by is a name or another address than the source,
+// and only there; what the sender wrote into it is not believed.
 func TestRow52Received(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	f := func(sentBy, want string) {
@@ -108,7 +111,8 @@ func TestRow52Received(t *testing.T) {
 	f("192.0.2.7:"+port+";received=192.0.2.9", "127.0.0.1")
 }
 
-// Row 66, RFC 3581 §4: an empty rport gets the source port and received comes with it always; the answer leaves by the socket the request came to.
+// Row 66, RFC 3581 §4: an empty rport gets the source port and received comes with it always; the
+// answer leaves by the socket the request came to.
 func TestRow66RPort(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
@@ -138,8 +142,8 @@ func stateless(t *testing.T) (srv *server, caller, callee *peer) {
 	return bench3(t, setup{config: "stateless.cfg"})
 }
 
-// Row 65, RFC 3263 §4 and §5: without transactions a request, its repetition, its ACK and its CANCEL have one target, and responses find the way back by the Via
-// below ours.
+// Row 65, RFC 3263 §4 and §5: without transactions a request, its repetition, its ACK and its
+// CANCEL have one target, and responses find the way back by the Via below ours.
 func TestRow65StatelessTarget(t *testing.T) {
 	srv, caller, callee := stateless(t)
 	d := caller.call(srv.addr)
@@ -169,8 +173,9 @@ func TestRow65StatelessTarget(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 70, §16.11: without transactions there is no 100, nothing is repeated, and the branch is a function of the request: CANCEL and ACK go the INVITE's way, with
-// the INVITE's branch, even if another process sends them.
+// Row 70, §16.11: without transactions there is no 100, nothing is repeated, and the branch is a
+// function of the request: CANCEL and ACK go the INVITE's way, with the INVITE's branch, even if
+// another process sends them.
 func TestRow70StatelessAcrossRestart(t *testing.T) {
 	srv, caller, callee := stateless(t)
 	d := caller.call(srv.addr)
@@ -209,7 +214,8 @@ func TestRow70StatelessAcrossRestart(t *testing.T) {
 		t.Errorf("the ACK has Via %q, the INVITE had %q", ack.get("Via"), invite.get("Via"))
 	}
 
-	// Without the cookie other fields make the branch (§16.11): the same again for the same request, another for another.
+	// Without the cookie other fields make the branch (§16.11): the same again for the same
+	// request, another for another.
 	branch := func(cseq string) string {
 		d := caller.call(again.addr)
 		d.uri, d.id = "sip:callee@"+callee.addr.String(), "one-call"

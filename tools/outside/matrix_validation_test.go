@@ -26,8 +26,9 @@ func refused(all []counters) (n uint64) {
 	return n
 }
 
-// Row 1, RFC 3261 §16.3 step 1: a request that does not hold to the syntax where it matters gets 400 with a phrase, or nothing where nothing says whom
-// to answer; each is counted, and the next request is served.
+// Row 1, RFC 3261 §16.3 step 1: a request that does not hold to the syntax where it matters gets
+// 400 with a phrase, or nothing where nothing says whom to answer; each is counted, and the next
+// request is served.
 func TestRow01Syntax(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	want := uint64(0)
@@ -99,7 +100,8 @@ func droppedAll(all []counters) (n uint64) {
 	return n
 }
 
-// Row 2, §16.3 step 2: a Request-URI of a scheme that leads nowhere is 416, whether the program checks it or relays at once.
+// Row 2, §16.3 step 2: a Request-URI of a scheme that leads nowhere is 416, whether the program
+// checks it or relays at once.
 func TestRow02UnknownScheme416(t *testing.T) {
 	t.Parallel()
 	for _, s := range []setup{{}, {program: relay}} {
@@ -118,8 +120,9 @@ func TestRow02UnknownScheme416(t *testing.T) {
 	}
 }
 
-// Row 8, §16.5: a Request-URI of a domain that is not ours is the only target; in a domain of ours the program decides, here as §16.5 wants it:
-// 404 for a user it does not know, 480 for one that is nowhere.
+// Row 8, §16.5: a Request-URI of a domain that is not ours is the only target; in a domain of ours
+// the program decides, here as §16.5 wants it: 404 for a user it does not know, 480 for one that is
+// nowhere.
 func TestRow08Targets(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{program: routes(`	if (uri == myself) {
 		if ($rU == "known") {
@@ -166,8 +169,9 @@ func TestRow08NoOpenRelay(t *testing.T) {
 	caller.expect("200")
 }
 
-// Row 8, §11.2, §21.4.6: the built-in program answers OPTIONS for itself and says what it lets through, as it does where it refuses a method. A Route that is
-// ours alone is removed and opens nothing.
+// Row 8, §11.2, §21.4.6: the built-in program answers OPTIONS for itself and says what it lets
+// through, as it does where it refuses a method. A Route that is ours alone is removed and opens
+// nothing.
 func TestRow08BuiltInAnswers(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
@@ -214,7 +218,8 @@ func TestRow08BuiltInAnswers(t *testing.T) {
 	callee.silence(beat)
 }
 
-// Row 9, §21.5.6 and §18.3: another version is 505; what would not fit into a datagram with our rows is 513.
+// Row 9, §21.5.6 and §18.3: another version is 505; what would not fit into a datagram with our
+// rows is 513.
 func TestRow09VersionAndSize(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{})
 	d := caller.call(srv.addr)

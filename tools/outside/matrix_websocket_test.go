@@ -16,7 +16,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// upgrade sends a WebSocket handshake with these header rows besides the mandatory ones and gives the answer.
+// upgrade sends a WebSocket handshake with these header rows besides the mandatory ones and gives
+// the answer.
 func upgrade(t *testing.T, to netip.AddrPort, rows ...string) *http.Response {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", to.String(), patience)
@@ -37,7 +38,8 @@ func upgrade(t *testing.T, to netip.AddrPort, rows ...string) *http.Response {
 	return r
 }
 
-// Row 98, RFC 7118 §4.1: only a client that offers the subprotocol sip gets in, among others or alone; what is no WebSocket gets an HTTP answer.
+// Row 98, RFC 7118 §4.1: only a client that offers the subprotocol sip gets in, among others or
+// alone; what is no WebSocket gets an HTTP answer.
 func TestRow98Handshake(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{ws: true})
@@ -66,7 +68,8 @@ func TestRow98Handshake(t *testing.T) {
 	}
 }
 
-// fromBrowsers is a program for callers behind WebSocket: their Contact says where their connection is, and such a Contact leads there.
+// fromBrowsers is a program for callers behind WebSocket: their Contact says where their connection
+// is, and such a Contact leads there.
 var fromBrowsers = strings.NewReplacer(
 	"\tif (has_totag()) {\n", "\tif ($proto =~ \"^wss?$\") {\n\t\tadd_contact_alias();\n\t}\n\tif (has_totag()) {\n",
 	"\t\tif (loose_route()) {\n", "\t\tif (loose_route()) {\n\t\t\tif ($du == $null || $du == \"\") {\n\t\t\t\thandle_ruri_alias();\n\t\t\t}\n",
@@ -77,8 +80,9 @@ var fromBrowsers = strings.NewReplacer(
 	}
 }`))
 
-// Row 98, RFC 7118 §5: a call of a client whose sent-by and Contact lead nowhere, in both directions; each end sends requests within it. Via names the
-// transport, and no request to a client opens a connection: there is nothing to connect to.
+// Row 98, RFC 7118 §5: a call of a client whose sent-by and Contact lead nowhere, in both
+// directions; each end sends requests within it. Via names the transport, and no request to a
+// client opens a connection: there is nothing to connect to.
 func TestRow98Calls(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{{overWS, "UDP"}, {"UDP", overWS}, {overWS, overWS}, {overWSS, overTCP}, {overWS, overWSS}, {overTLS, overWSS}} {
@@ -98,7 +102,8 @@ func TestRow98Calls(t *testing.T) {
 			d := caller.call(srv.at(c[0]))
 			d.uri = target
 			invite, ack := d.establish(callee)
-			// Kamailio 5.6 writes two spaces behind WS, and for WSS the address of another listener.
+			// Kamailio 5.6 writes two spaces behind WS, and for WSS the address of another
+			// listener.
 			if via := invite.all("Via"); *against != "kamailio" && (len(via) != 2 || !strings.HasPrefix(via[0], "SIP/2.0/"+callee.protocol()+" "+srv.at(c[1]).String()+";") ||
 				!strings.HasPrefix(via[1], "SIP/2.0/"+caller.protocol()+" "+caller.host()+";")) {
 				t.Errorf("the Vias are %q", via)
@@ -106,7 +111,8 @@ func TestRow98Calls(t *testing.T) {
 			if len(ack.all("Route")) != 0 {
 				t.Errorf("the ACK arrives as\n%s", ack.raw)
 			}
-			// What reaches a client over WebSocket has its own Contact as Request-URI: the parameter that led there is ours and goes.
+			// What reaches a client over WebSocket has its own Contact as Request-URI: the
+			// parameter that led there is ours and goes.
 			if callee.transport == overWS && invite.uri() != callee.contact("caller") {
 				t.Errorf("the INVITE arrives for %s, the client registered %s", invite.uri(), callee.contact("caller"))
 			}
@@ -156,8 +162,9 @@ func learnContact(t *testing.T, srv *streamServer, client *peer) string {
 	return uri
 }
 
-// Row 98, RFC 6455 §5: pings are answered, messages in pieces are put together, a message in a binary frame counts as much as one in text (RFC 7118 §4.2),
-// and frames that a client must not send end the connection.
+// Row 98, RFC 6455 §5: pings are answered, messages in pieces are put together, a message in a
+// binary frame counts as much as one in text (RFC 7118 §4.2), and frames that a client must not
+// send end the connection.
 func TestRow98Frames(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{ws: true, setup: setup{program: fromBrowsers}})

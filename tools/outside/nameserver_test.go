@@ -132,7 +132,8 @@ func (n *nameserver) queries() (all []string) {
 	return all
 }
 
-// resolvConf writes a resolv.conf that names a resolver: host:port is our extension of resolv.conf(5).
+// resolvConf writes a resolv.conf that names a resolver: host:port is our extension of
+// resolv.conf(5).
 func resolvConf(t *testing.T, addr netip.AddrPort) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "resolv.conf")
@@ -142,14 +143,16 @@ func resolvConf(t *testing.T, addr netip.AddrPort) string {
 	return path
 }
 
-// locating are the globals of a proxy that follows RFC 3263 with a resolver. Kamailio has all but the first, most of them off.
+// locating are the globals of a proxy that follows RFC 3263 with a resolver. Kamailio has all but
+// the first, most of them off.
 func locating(t *testing.T, resolver netip.AddrPort) []string {
 	t.Helper()
 	return []string{fmt.Sprintf("dns_resolv_conf=%q", resolvConf(t, resolver)), "use_dns_cache=on", "use_dns_failover=on", "dns_try_naptr=on", "dns_naptr_ignore_rfc=no",
 		"dns_srv_lb=on", "dns_try_ipv6=on", "dns_cache_negative_ttl=1"}
 }
 
-// startUnbound runs unbound between the proxy and a nameserver, without DNSSEC: the zones here are not signed.
+// startUnbound runs unbound between the proxy and a nameserver, without DNSSEC: the zones here are
+// not signed.
 func startUnbound(t *testing.T, behind *nameserver) netip.AddrPort {
 	t.Helper()
 	path := needs(t, "unbound", "unbound")

@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// A shard that gets more than it can handle refuses new calls with 503 and Retry-After, and nothing else: not what belongs to a dialog, not what is urgent, not the
-// OPTIONS of a peer that wants to know whether we live. When it is over every call is taken again. The shard is made slow by stopping it most of the time, with a
-// receive buffer that is full long before it goes on.
+// A shard that gets more than it can handle refuses new calls with 503 and Retry-After, and nothing
+// else: not what belongs to a dialog, not what is urgent, not the OPTIONS of a peer that wants to
+// know whether we live. When it is over every call is taken again. The shard is made slow by
+// stopping it most of the time, with a receive buffer that is full long before it goes on.
 func TestOverloadRefusesNewCalls(t *testing.T) {
 	t.Parallel()
 	callee, caller, flood := newPeer(t, "the callee"), newPeer(t, "the caller"), newPeer(t, "the flood")
@@ -51,7 +52,8 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 		refused, answered = refused+cycleRefused, answered+cycle
 		return cycleRefused, cycle
 	}
-	// cycle is 38 ms in which the shard works for 8, and has more to do than it can. What first sends comes before the flood, so that there is room for it.
+	// cycle is 38 ms in which the shard works for 8, and has more to do than it can. What first
+	// sends comes before the flood, so that there is room for it.
 	cycle := func(first func()) (cycleRefused, n int) {
 		signal(syscall.SIGSTOP)
 		first()
@@ -74,7 +76,8 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 		}
 	}
 
-	// While it lasts these are sent as over any UDP, again and again until there is an answer: the kernel may have had no room for one.
+	// While it lasts these are sent as over any UDP, again and again until there is an answer: the
+	// kernel may have had no room for one.
 	urgent, asks, news := caller.call(srv.addr), caller.call(srv.addr), newPeer(t, "the new caller")
 	asks.uri = "sip:" + srv.addr.String()
 	waiting := make(map[string]*dialog)
@@ -141,7 +144,8 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
-	// Every 503 is counted, and nothing else; what the flood's own socket had no room for was counted and not seen.
+	// Every 503 is counted, and nothing else; what the flood's own socket had no room for was
+	// counted and not seen.
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		count()
 		for m := news.next(0); m != nil; m = news.next(0) {

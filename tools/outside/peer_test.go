@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// message is a SIP message as a peer sees it. It is read leniently and by other code than the proxy's.
+// message is a SIP message as a peer sees it. It is read leniently and by other code than the
+// proxy's.
 type message struct {
 	raw   []byte
 	from  netip.AddrPort
@@ -104,7 +105,8 @@ func param(value, name string) string {
 
 func (m *message) String() string { return m.start }
 
-// peer is one end of calls: a socket, with everything that arrives in a queue. One that speaks over streams has stream ends instead of the socket.
+// peer is one end of calls: a socket, with everything that arrives in a queue. One that speaks over
+// streams has stream ends instead of the socket.
 type peer struct {
 	t    *testing.T
 	name string
@@ -115,7 +117,9 @@ type peer struct {
 	streamEnds
 
 	answersProbes atomic.Bool // OPTIONS get their 200 at once and are not queued
-	once          atomic.Bool // requests and failures that are byte for byte repeated are not queued again: the machine may be slow
+	// requests and failures that are byte for byte repeated are not queued again: the machine may
+	// be slow
+	once atomic.Bool
 }
 
 // newPeer opens a socket on a free port of 127.0.0.1.
@@ -192,7 +196,8 @@ func (p *peer) next(d time.Duration) *message {
 	}
 }
 
-// expect wants the next message to be this request or response, by method or status code: "INVITE", "180".
+// expect wants the next message to be this request or response, by method or status code: "INVITE",
+// "180".
 func (p *peer) expect(what string) *message {
 	p.t.Helper()
 	m := p.next(patience)
@@ -213,8 +218,8 @@ func (p *peer) silence(d time.Duration) {
 	}
 }
 
-// beat is how long a test waits for what must not come: by far longer than the proxy takes for what does come, and shorter than T1, when
-// the peers' messages would be repeated.
+// beat is how long a test waits for what must not come: by far longer than the proxy takes for what
+// does come, and shorter than T1, when the peers' messages would be repeated.
 const beat = 300 * time.Millisecond
 
 var callNumber atomic.Uint64
@@ -240,7 +245,8 @@ func (p *peer) call(proxy netip.AddrPort) *dialog {
 
 const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 
-// text writes a request. Extra header rows go before the body; one that begins with "-" takes a standard row away.
+// text writes a request. Extra header rows go before the body; one that begins with "-" takes a
+// standard row away.
 func (d *dialog) text(method, branch string, extra ...string) string {
 	to := "<sip:callee@example.com>"
 	if d.toTag != "" {
@@ -280,7 +286,8 @@ func (d *dialog) text(method, branch string, extra ...string) string {
 	return method + " " + d.uri + " SIP/2.0\r\n" + strings.Join(rows, "\r\n") + "\r\n\r\n" + body
 }
 
-// invite sends the INVITE; ack that of a response other than 2xx and cancel have its branch (§17.1.1.3, §9.1).
+// invite sends the INVITE; ack that of a response other than 2xx and cancel have its branch
+// (§17.1.1.3, §9.1).
 func (d *dialog) invite(extra ...string) { d.peer.send(d.proxy, d.text("INVITE", d.branch, extra...)) }
 func (d *dialog) cancel(extra ...string) { d.peer.send(d.proxy, d.text("CANCEL", d.branch, extra...)) }
 func (d *dialog) ack(final *message) {
@@ -300,7 +307,8 @@ func (d *dialog) request(method string, extra ...string) string {
 	return branch
 }
 
-// confirm takes tag, route set and target from a 2xx (§12.1.2: the caller's route set is the Record-Routes from the last to the first).
+// confirm takes tag, route set and target from a 2xx (§12.1.2: the caller's route set is the
+// Record-Routes from the last to the first).
 func (d *dialog) confirm(m *message) {
 	d.toTag = param(m.get("To"), "tag")
 	d.routes = nil
@@ -310,7 +318,8 @@ func (d *dialog) confirm(m *message) {
 	d.uri = strings.Trim(m.get("Contact"), "<>")
 }
 
-// establish makes the call with a callee that is driven by hand, up to the ACK, and returns the ACK as it arrived.
+// establish makes the call with a callee that is driven by hand, up to the ACK, and returns the ACK
+// as it arrived.
 func (d *dialog) establish(callee *peer) (invite, ack *message) {
 	d.peer.t.Helper()
 	d.invite()

@@ -11,18 +11,20 @@ import (
 	"time"
 )
 
-// player sends single messages to a proxy and gives an account of what became of each: a proxy, a destination that takes what is forwarded,
-// and a sender at an address of its own. RFC 3261 §18.2.2 sends most replies to the source address, port 5060 (or what the Via names), not to
-// the source port.
+// player sends single messages to a proxy and gives an account of what became of each: a proxy, a
+// destination that takes what is forwarded, and a sender at an address of its own. RFC 3261 §18.2.2
+// sends most replies to the source address, port 5060 (or what the Via names), not to the source
+// port.
 type player struct {
 	srv                            *server
 	counts                         bool // srv has counters
 	hops                           int  // Max-Forwards is lowered to it; 0: it is not
 	destination, elsewhere, canary *peer
 	sender                         *peer
-	replies                        []*peer         // the sender's address, every port where replies may come
-	canaries                       int             // sent behind the message in play
-	seen                           map[string]bool // that arrived
+	// the sender's address, every port where replies may come
+	replies  []*peer
+	canaries int             // sent behind the message in play
+	seen     map[string]bool // that arrived
 }
 
 // newPlayer starts the proxy with s, whose set 1 is the destination.
@@ -93,10 +95,12 @@ func (o *fate) String() string {
 	return strings.Join(parts, " and ")
 }
 
-// fromDestination is the status the destination answers with, to know its answers from the proxy's own.
+// fromDestination is the status the destination answers with, to know its answers from the proxy's
+// own.
 const fromDestination = 299
 
-// play sends one message and a canary behind it, which must be served, and gives what came of the message. from is the sender or the destination.
+// play sends one message and a canary behind it, which must be served, and gives what came of the
+// message. from is the sender or the destination.
 func (p *player) play(t *testing.T, name string, from *peer, raw []byte) *fate {
 	t.Helper()
 	o := &fate{}
@@ -106,7 +110,8 @@ func (p *player) play(t *testing.T, name string, from *peer, raw []byte) *fate {
 	}
 	from.send(p.srv.addr, string(raw))
 	p.serve(t, name, o)
-	// One shard takes datagrams in the order of their arrival: whatever the message caused is counted before the canary's answer.
+	// One shard takes datagrams in the order of their arrival: whatever the message caused is
+	// counted before the canary's answer.
 	due, patient := 0, time.Duration(0)
 	if p.counts {
 		after = p.srv.stats(t)
@@ -156,8 +161,9 @@ func reasons(before, after map[string]uint64) (grown []string) {
 	return grown
 }
 
-// serve sends a canary through the proxy and takes it at the destination; what arrived there before it belongs to o. It must be served
-// within a second, on a machine that does nothing else: so it may try again.
+// serve sends a canary through the proxy and takes it at the destination; what arrived there before
+// it belongs to o. It must be served within a second, on a machine that does nothing else: so it
+// may try again.
 func (p *player) serve(t *testing.T, name string, o *fate) {
 	t.Helper()
 	p.canaries = 0
@@ -181,7 +187,8 @@ func (p *player) serve(t *testing.T, name string, o *fate) {
 	t.Fatalf("%s: the OPTIONS sent after it is not served\n%s", name, p.srv.tail())
 }
 
-// take takes what arrives at the destination until it is this canary, which it answers; "": until it is none.
+// take takes what arrives at the destination until it is this canary, which it answers; "": until
+// it is none.
 func (p *player) take(o *fate, d time.Duration, canary string) bool {
 	for end := time.Now().Add(d); ; {
 		m := p.destination.next(time.Until(end))
@@ -200,7 +207,8 @@ func (p *player) take(o *fate, d time.Duration, canary string) bool {
 	}
 }
 
-// isNew is false for what arrived before: a test that does not get the processor for half a second sees retransmissions.
+// isNew is false for what arrived before: a test that does not get the processor for half a second
+// sees retransmissions.
 func (p *player) isNew(m *message) bool {
 	if p.seen[string(m.raw)] {
 		return false
@@ -225,7 +233,8 @@ func (p *player) gather(o *fate, due int, d time.Duration) {
 		switch {
 		case !p.isNew(m):
 		case m.status() == 100 && !strings.HasSuffix(m.get("CSeq"), " INVITE"):
-			// To a message of seconds ago that nobody answered (RFC 4320 §4.1); TestRow53 looks at when.
+			// To a message of seconds ago that nobody answered (RFC 4320 §4.1); TestRow53 looks at
+			// when.
 		case m.status() == 100:
 			o.trying = append(o.trying, m)
 		default:
@@ -251,8 +260,9 @@ func (p *player) arrived(d time.Duration) (*message, uint16) {
 	}
 }
 
-// undo takes the edits of §16.6 back from a copy as it arrived downstream and gives the bytes the proxy must have received: our Via and Record-Route,
-// received and rport of the Via below, Max-Forwards. wrong names an edit that is not as it should be.
+// undo takes the edits of §16.6 back from a copy as it arrived downstream and gives the bytes the
+// proxy must have received: our Via and Record-Route, received and rport of the Via below,
+// Max-Forwards. wrong names an edit that is not as it should be.
 func (p *player) undo(sent []byte, m *message, recordRoutes int) (received []byte, wrong string) {
 	text := string(m.raw)
 	start, text, _ := strings.Cut(text, "\r\n")

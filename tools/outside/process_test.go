@@ -22,8 +22,9 @@ var ports struct {
 	next int
 }
 
-// freePort gives a port that nobody has on any address, over UDP and TCP, and gives none twice. It stays below the range from which the kernel picks
-// (net.ipv4.ip_local_port_range), so that no socket of another test can take it before it is used.
+// freePort gives a port that nobody has on any address, over UDP and TCP, and gives none twice. It
+// stays below the range from which the kernel picks (net.ipv4.ip_local_port_range), so that no
+// socket of another test can take it before it is used.
 func freePort(t *testing.T) int {
 	t.Helper()
 	ports.Lock()
@@ -53,7 +54,8 @@ func tcpInUse(port int) bool {
 	return err != nil
 }
 
-// inUse tells whether somebody has the port; an address that this machine has not is in nobody's way.
+// inUse tells whether somebody has the port; an address that this machine has not is in nobody's
+// way.
 func inUse(ip string, port int) bool {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip), Port: port})
 	if err == nil {
@@ -87,7 +89,8 @@ func run(t *testing.T, name string, cmd *exec.Cmd) *process {
 	}
 	cmd.WaitDelay = time.Second
 	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test run that is killed cleans nothing up
+		// a test run that is killed cleans nothing up
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -221,7 +224,8 @@ func (p *process) awaitBound(t *testing.T, a netip.AddrPort) {
 	t.Fatalf("%s does not take port %d:\n%s", p.name, a.Port(), p.tail())
 }
 
-// bound asks the kernel's table: to try the address would take it from the program that is about to.
+// bound asks the kernel's table: to try the address would take it from the program that is about
+// to.
 func bound(t *testing.T, a netip.AddrPort) bool {
 	t.Helper()
 	table := "/proc/net/udp"
@@ -232,7 +236,8 @@ func bound(t *testing.T, a netip.AddrPort) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Contains(string(b), fmt.Sprintf(":%04X 0000", a.Port())) // local port, then the remote address of no connection
+	// local port, then the remote address of no connection
+	return strings.Contains(string(b), fmt.Sprintf(":%04X 0000", a.Port()))
 }
 
 // needs gives the path of a program that was not written here, or skips.

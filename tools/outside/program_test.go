@@ -2,7 +2,8 @@ package outside
 
 import "strings"
 
-// routes is a program like stateful.cfg's whose initial requests do what initial says; more are routes of its own. Kamailio 5.6 takes it too.
+// routes is a program like stateful.cfg's whose initial requests do what initial says; more are
+// routes of its own. Kamailio 5.6 takes it too.
 func routes(initial string, more ...string) string {
 	return `request_route {
 	if (!mf_process_maxfwd_header("70")) {

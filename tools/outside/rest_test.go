@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// A process without traffic sleeps: nothing in it ticks, with datagrams only and with event loops, a resolver and the placement of two shards. What is counted is
-// sleeps, which do not depend on what else the machine does; each costs some tens of microseconds, and a shard's keeps the monitor of the Go runtime up for 10 ms more.
+// A process without traffic sleeps: nothing in it ticks, with datagrams only and with event loops,
+// a resolver and the placement of two shards. What is counted is sleeps, which do not depend on
+// what else the machine does; each costs some tens of microseconds, and a shard's keeps the monitor
+// of the Go runtime up for 10 ms more.
 func TestRest(t *testing.T) {
 	t.Parallel()
 	callee := newPeer(t, "the callee")

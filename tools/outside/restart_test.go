@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// TestCallsRingAcrossRestart: calls ring when the process is killed, or told to end and told again; a new one, with another number of shards, is started on
-// the same address. The phones answer: each caller hears it, and ACK and BYE pass. A caller who was refused hears that as well.
+// TestCallsRingAcrossRestart: calls ring when the process is killed, or told to end and told again;
+// a new one, with another number of shards, is started on the same address. The phones answer: each
+// caller hears it, and ACK and BYE pass. A caller who was refused hears that as well.
 func TestCallsRingAcrossRestart(t *testing.T) {
 	end := map[string]func(t *testing.T, s *server){
 		"kill": func(t *testing.T, s *server) { s.cmd.Process.Kill() },
 		"term": func(t *testing.T, s *server) {
-			for range 20 { // a second one ends the drain; sent too early it would melt into the first
+			// a second one ends the drain; sent too early it would melt into the first
+			for range 20 {
 				s.cmd.Process.Signal(syscall.SIGTERM)
 				if s.wait(250 * time.Millisecond) {
 					return
@@ -77,8 +79,9 @@ func TestCallsRingAcrossRestart(t *testing.T) {
 	}
 }
 
-// TestRow48ResponseToViaHost: the connection of a caller is gone, and at the address it came from nobody listens: the response goes to what the host in
-// its Via leads to (RFC 3263 §5), the first time after asking, and then by what is known. What leads nowhere is counted.
+// TestRow48ResponseToViaHost: the connection of a caller is gone, and at the address it came from
+// nobody listens: the response goes to what the host in its Via leads to (RFC 3263 §5), the first
+// time after asking, and then by what is known. What leads nowhere is counted.
 func TestRow48ResponseToViaHost(t *testing.T) {
 	t.Parallel()
 	other := netip.MustParseAddr("127.0.0.2")

@@ -11,7 +11,8 @@ import (
 // rotations is how often the certificate is replaced while calls run.
 const rotations = 1000
 
-// A thousand new certificates, each read while calls run: new connections see the new one, no call fails, and memory stays where it was.
+// A thousand new certificates, each read while calls run: new connections see the new one, no call
+// fails, and memory stays where it was.
 func TestCertificateRotation(t *testing.T) {
 	if *against == "kamailio" {
 		t.Skip("asks at a socket of Viaduct's")

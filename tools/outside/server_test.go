@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that should take no time. The machines that run this are shared.
+// patience is how long anything may take that should take no time. The machines that run this are
+// shared.
 const patience = 10 * time.Second
 
-// socketBytes is the receive buffer of proxy and peers: room for the second or so that a busy machine may not run them at all. A 180 that
-// is lost in a full buffer is lost for good.
+// socketBytes is the receive buffer of proxy and peers: room for the second or so that a busy
+// machine may not run them at all. A 180 that is lost in a full buffer is lost for good.
 const socketBytes = "4194304"
 
 // binary is the program under test, built once as `make build` builds it.
@@ -53,8 +54,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// watchSources looks at every folder of the sources, while tests run. `go test` repeats an earlier result until something changes that a test itself has
-// looked at (`go help cache`), and the program under test is built by another process.
+// watchSources looks at every folder of the sources, while tests run. `go test` repeats an earlier
+// result until something changes that a test itself has looked at (`go help cache`), and the
+// program under test is built by another process.
 var watchSources = sync.OnceValue(func() error {
 	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "bin") {
@@ -64,7 +66,8 @@ var watchSources = sync.OnceValue(func() error {
 	})
 })
 
-// heavy lets one test at a time load both processors; the others, which mostly wait, go on beside it.
+// heavy lets one test at a time load both processors; the others, which mostly wait, go on beside
+// it.
 var heavy sync.Mutex
 
 func loads(t *testing.T) {
@@ -72,21 +75,25 @@ func loads(t *testing.T) {
 	t.Cleanup(heavy.Unlock)
 }
 
-// setup says how to start the program under test. The zero value is the load balancer on 127.0.0.1, one shard.
+// setup says how to start the program under test. The zero value is the load balancer on 127.0.0.1,
+// one shard.
 type setup struct {
-	config      string           // a file of bench/peers; "": lb.cfg
-	program     string           // routes of its own instead of lb.cfg's, below the same globals and modules
-	advertise   string           // what the listener says of itself: host:port
-	targetAttrs string           // attributes of each target in the list; {other} stands for the address of the last -l flag
-	transport   string           // of each target's URI; "": none
-	timers      bool             // the timers are the test's own; else by-hand tests repeat late, see patient
-	builtIn     bool             // run without -f
-	edits       []string         // old, new, … texts in it; each old one must be there
-	targets     []netip.AddrPort // set 1
-	listen      netip.AddrPort   // zero: a free port of 127.0.0.1
-	shards      int              // 0: 1
-	arenaMB     int              // 0: 64
-	flags       []string
+	config string // a file of bench/peers; "": lb.cfg
+	// routes of its own instead of lb.cfg's, below the same globals and modules
+	program   string
+	advertise string // what the listener says of itself: host:port
+	// attributes of each target in the list; {other} stands for the address of the last -l flag
+	targetAttrs string
+	transport   string // of each target's URI; "": none
+	// the timers are the test's own; else by-hand tests repeat late, see patient
+	timers  bool
+	builtIn bool             // run without -f
+	edits   []string         // old, new, … texts in it; each old one must be there
+	targets []netip.AddrPort // set 1
+	listen  netip.AddrPort   // zero: a free port of 127.0.0.1
+	shards  int              // 0: 1
+	arenaMB int              // 0: 64
+	flags   []string
 }
 
 // params is an edit that puts module parameters behind those of lb.cfg.
@@ -163,7 +170,8 @@ type server struct {
 	dir  string
 }
 
-// start runs viaduct and waits until it serves. It is stopped when the test ends, and the test fails if it ended by itself or complained of itself.
+// start runs viaduct and waits until it serves. It is stopped when the test ends, and the test
+// fails if it ended by itself or complained of itself.
 func start(t *testing.T, s setup) *server {
 	t.Helper()
 	return startIn(t, s.folder(t), s)
@@ -212,7 +220,8 @@ func startIn(t *testing.T, dir string, s setup) *server {
 	return srv
 }
 
-// startKamailio runs Kamailio with the same configuration, one worker: with more it swaps a 180 and a 200 that follow each other closely.
+// startKamailio runs Kamailio with the same configuration, one worker: with more it swaps a 180 and
+// a 200 that follow each other closely.
 func startKamailio(t *testing.T, s setup) *server {
 	t.Helper()
 	return startKamailioIn(t, s.folder(t), s)
@@ -225,7 +234,8 @@ func startKamailioIn(t *testing.T, dir string, s setup) *server {
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	srv := &server{process: run(t, "kamailio", cmd), setup: s, addr: s.listen, dir: dir}
-	// Its first process stops the others at SIGTERM; SIGKILL would leave them. With TLS it happens that it waits for them for ever: then the whole group.
+	// Its first process stops the others at SIGTERM; SIGKILL would leave them. With TLS it happens
+	// that it waits for them for ever: then the whole group.
 	t.Cleanup(func() {
 		srv.cmd.Process.Signal(syscall.SIGTERM)
 		if !srv.wait(patience) {

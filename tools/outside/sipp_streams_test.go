@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// SIPp's calls, whose sides may be TCP or UDP each: over one connection for all calls (t1) or one for each (tn), by one shard or four, and four connections to one destination. A 200 that overtakes its 180 fails a call.
+// SIPp's calls, whose sides may be TCP or UDP each: over one connection for all calls (t1) or one
+// for each (tn), by one shard or four, and four connections to one destination. A 200 that
+// overtakes its 180 fails a call.
 func TestSippStreams(t *testing.T) {
 	t.Parallel()
 	f := func(caller, callee string, shards int, globals ...string) {

@@ -38,7 +38,8 @@ const (
 
 var loopback4 = netip.MustParseAddr("127.0.0.1")
 
-// startSipp runs a scenario on a free port of ip. As UAC it needs -m and the proxy as last arguments.
+// startSipp runs a scenario on a free port of ip. As UAC it needs -m and the proxy as last
+// arguments.
 func startSipp(t *testing.T, scenario string, ip netip.Addr, args ...string) *sipp {
 	t.Helper()
 	path := needs(t, "sipp", "sip-tester")
@@ -110,7 +111,8 @@ func (s *sipp) figures(t *testing.T) figures {
 	return f
 }
 
-// finish waits for a caller's last call, or tells a callee to end with its last one, and gives the statistics.
+// finish waits for a caller's last call, or tells a callee to end with its last one, and gives the
+// statistics.
 func (s *sipp) finish(t *testing.T, within time.Duration) figures {
 	t.Helper()
 	if !s.wait(within) {
@@ -119,7 +121,8 @@ func (s *sipp) finish(t *testing.T, within time.Duration) figures {
 	return s.figures(t)
 }
 
-// quit tells callees to end with their last call. SIPp sees the signal within a second or two, hence all at once.
+// quit tells callees to end with their last call. SIPp sees the signal within a second or two,
+// hence all at once.
 func quit(t *testing.T, all []*sipp) (f []figures) {
 	t.Helper()
 	for _, s := range all {
@@ -143,8 +146,9 @@ func (s *sipp) allWell(t *testing.T, f figures, n int) {
 	}
 }
 
-// patientT1 keeps the proxy from repeating what a busy machine only delays: SIPp takes a repeated INVITE for a mistake when it has answered
-// the first one in the same breath. The scenarios wait as long. What is repeated when is tested by sockets.
+// patientT1 keeps the proxy from repeating what a busy machine only delays: SIPp takes a repeated
+// INVITE for a mistake when it has answered the first one in the same breath. The scenarios wait as
+// long. What is repeated when is tested by sockets.
 var patientT1 = params(`modparam("tm", "retr_timer1", 2000)`)
 
 // callTest is calls of one scenario through a proxy to callees of the matching one.
@@ -160,7 +164,8 @@ type outcome struct {
 	caller, callee []figures
 }
 
-// through runs the calls over a proxy that serve starts, and wants all of them to succeed on both sides.
+// through runs the calls over a proxy that serve starts, and wants all of them to succeed on both
+// sides.
 func (c callTest) through(t *testing.T, scenario string, serve func(*testing.T, setup) *server, s setup) (*server, outcome) {
 	t.Helper()
 	if c.callees == 0 {
@@ -207,7 +212,8 @@ func (o *outcome) resent() bool {
 	return false
 }
 
-// balanced wants every callee to have had its share of the calls: a hash leaves a deviation of some √(calls/callees).
+// balanced wants every callee to have had its share of the calls: a hash leaves a deviation of some
+// √(calls/callees).
 func (o *outcome) balanced(t *testing.T, calls int) {
 	t.Helper()
 	share := calls / len(o.callee)

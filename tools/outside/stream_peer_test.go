@@ -24,7 +24,8 @@ const (
 	overWSS = "WSS"
 )
 
-// streamEnds are what a peer has in the place of a datagram socket: connections it opened, and with a listener those it accepted.
+// streamEnds are what a peer has in the place of a datagram socket: connections it opened, and with
+// a listener those it accepted.
 type streamEnds struct {
 	transport string // of Via; "": UDP
 	sentBy    string // sent-by and the host of Contact; "": the address
@@ -57,7 +58,8 @@ func newStreamPeer(t *testing.T, name, transport string) *peer {
 	return p
 }
 
-// dialer is a peer with one connection to the proxy. Its address is the connection's: nobody else can reach it.
+// dialer is a peer with one connection to the proxy. Its address is the connection's: nobody else
+// can reach it.
 func dialer(t *testing.T, name, transport string, to netip.AddrPort, options ...func(*peer)) *peer {
 	t.Helper()
 	p := newStreamPeer(t, name, transport)

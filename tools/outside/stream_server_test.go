@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// streamServer is a proxy with a listener for every transport. WebSocket comes by the listeners of TCP and TLS, as in Kamailio.
+// streamServer is a proxy with a listener for every transport. WebSocket comes by the listeners of
+// TCP and TLS, as in Kamailio.
 type streamServer struct {
 	*server
 	tcp, tls netip.AddrPort
@@ -44,7 +45,8 @@ event_route[xhttp:request] {
 }
 `
 
-// startStreams runs the proxy with UDP, TCP and TLS listeners on one address, and where it is asked for WebSocket on the latter two.
+// startStreams runs the proxy with UDP, TCP and TLS listeners on one address, and where it is asked
+// for WebSocket on the latter two.
 func startStreams(t *testing.T, s streamSetup) *streamServer {
 	t.Helper()
 	if !s.ip.IsValid() {
@@ -61,7 +63,8 @@ func startStreams(t *testing.T, s streamSetup) *streamServer {
 	}
 	if s.ws {
 		s.program += webSocket
-		s.globals = append(s.globals, "tcp_accept_no_cl=yes") // Kamailio reads the HTTP request as a message, and a GET has no Content-Length
+		// Kamailio reads the HTTP request as a message, and a GET has no Content-Length
+		s.globals = append(s.globals, "tcp_accept_no_cl=yes")
 		s.modules = append(s.modules, `loadmodule "xhttp.so"`, `loadmodule "websocket.so"`, `loadmodule "nathelper.so"`)
 	}
 	tlsCfg := s.ca.configure(t, s.verify, s.tlsCfg)

@@ -149,7 +149,8 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.s.conn.Write(b)
 }
 
-// stopReading lets what arrives stay in the kernel, after one more read at most. goOn ends it, and must come before the test ends.
+// stopReading lets what arrives stay in the kernel, after one more read at most. goOn ends it, and
+// must come before the test ends.
 func (s *stream) stopReading() {
 	s.reads.mu.Lock()
 	defer s.reads.mu.Unlock()
@@ -179,7 +180,8 @@ func (s *stream) send(text string) {
 	}
 }
 
-// drip sends byte by byte; Go sets TCP_NODELAY, hence each is a segment of its own while the proxy keeps up.
+// drip sends byte by byte; Go sets TCP_NODELAY, hence each is a segment of its own while the proxy
+// keeps up.
 func (s *stream) drip(text string) {
 	s.peer.t.Helper()
 	for i := range len(text) {
@@ -205,7 +207,8 @@ func (s *stream) reset() {
 	<-s.gone
 }
 
-// noticed waits, behind close or reset, until the proxy has given its end up. What it writes before that is lost without its fault.
+// noticed waits, behind close or reset, until the proxy has given its end up. What it writes before
+// that is lost without its fault.
 func (s *stream) noticed() {
 	s.peer.t.Helper()
 	own := netip.MustParseAddrPort(s.conn.LocalAddr().String())

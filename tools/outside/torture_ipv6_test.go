@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// forwardAll sends everything to set 1, dialog or not: what RFC 5118's messages are about is whether they can be read.
+// forwardAll sends everything to set 1, dialog or not: what RFC 5118's messages are about is
+// whether they can be read.
 const forwardAll = `request_route {
 	if (!mf_process_maxfwd_header("70")) {
 		sl_send_reply("483", "Too Many Hops");
@@ -58,7 +59,8 @@ func ipv6Cases(t *testing.T) (all []ipv6Case) {
 		if c.message, err = os.ReadFile(filepath.Join(dir, c.name+".dat")); err != nil {
 			t.Fatal(err)
 		}
-		// Of the twelve most have one branch and one Call-ID: each gets a branch of its own, or they would be repetitions of each other.
+		// Of the twelve most have one branch and one Call-ID: each gets a branch of its own, or
+		// they would be repetitions of each other.
 		c.message = bytes.Replace(c.message, []byte(";branch=z9hG4bK"), fmt.Appendf(nil, ";branch=z9hG4bK%d.", i), 1)
 		all = append(all, c)
 	}
@@ -69,7 +71,8 @@ func ipv6Cases(t *testing.T) (all []ipv6Case) {
 	return all
 }
 
-// Row 69, RFC 5118: the torture messages about IPv6: eleven pass byte for byte, but for the edits of §16.6, and their answers find the way back; one is 400.
+// Row 69, RFC 5118: the torture messages about IPv6: eleven pass byte for byte, but for the edits
+// of §16.6, and their answers find the way back; one is 400.
 func TestRow69RFC5118(t *testing.T) {
 	t.Parallel()
 	// The answers go to the sender's address and the ports that the Vias name (§18.2.2).
@@ -95,7 +98,8 @@ func TestRow69RFC5118(t *testing.T) {
 			bad("want it forwarded")
 			continue
 		}
-		// What the sender wrote into received is not believed (row 52): what is there is the source in its place.
+		// What the sender wrote into received is not believed (row 52): what is there is the source
+		// in its place.
 		sent := c.message
 		for _, r := range []string{";received=[2001:db8::9:255]", ";received=2001:db8::9:255"} {
 			sent = bytes.Replace(sent, []byte(r), nil, 1)
@@ -127,7 +131,8 @@ func TestRow69RFC5118(t *testing.T) {
 	}
 }
 
-// Row 69, RFC 5118 §4.3, §4.4: a port stands behind the bracket; within it, it is part of an address, and leads elsewhere.
+// Row 69, RFC 5118 §4.3, §4.4: a port stands behind the bracket; within it, it is part of an
+// address, and leads elsewhere.
 func TestRow69PortOfReference(t *testing.T) {
 	srv, _, caller, callee := twoSided(t, netip.IPv6Loopback(), setup{program: relay})
 	d := caller.call(srv.addr)

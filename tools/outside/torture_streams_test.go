@@ -42,9 +42,10 @@ func streamOutcomes(t *testing.T) map[string]string {
 	return list
 }
 
-// RFC 4475 over streams: each message comes byte for byte on a connection of its own, with a plain request behind it on the same connection. That request
-// is served, or it was taken for body, or the connection closed because nobody can tell where the message ends (RFC 3261 §18.3); a request on a new
-// connection is served always. The counters have exactly one outcome.
+// RFC 4475 over streams: each message comes byte for byte on a connection of its own, with a plain
+// request behind it on the same connection. That request is served, or it was taken for body, or
+// the connection closed because nobody can tell where the message ends (RFC 3261 §18.3); a request
+// on a new connection is served always. The counters have exactly one outcome.
 func TestRFC4475Streams(t *testing.T) {
 	t.Parallel()
 	documented := streamOutcomes(t)
@@ -105,7 +106,8 @@ func playStream(t *testing.T, srv *streamServer, transport string, destination *
 	p := srv.caller(t, c.name, transport)
 	s := p.connection()
 	behind := p.call(srv.at(transport))
-	// Of these the end is missing: 9,999 bytes of body are promised, and there is no empty line. Whatever stands behind them would be part of them.
+	// Of these the end is missing: 9,999 bytes of body are promised, and there is no empty line.
+	// Whatever stands behind them would be part of them.
 	unfinished := c.name == "clerr" || c.name == "baddn"
 	if unfinished {
 		s.send(string(raw))
@@ -213,7 +215,8 @@ func playStream(t *testing.T, srv *streamServer, transport string, destination *
 	return strings.Join(parts, ", ")
 }
 
-// RFC 4475 §3.1.1.7: longreq leaves over TCP where the destination is reached by that, whatever it came by, with all that it has.
+// RFC 4475 §3.1.1.7: longreq leaves over TCP where the destination is reached by that, whatever it
+// came by, with all that it has.
 func TestLongRequestToTCP(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join(tortureDir, "longreq.dat"))

@@ -22,12 +22,13 @@ type tortureCase struct {
 	name, transport, kind string
 	actions               []string // udp_action, best first
 	statuses              []string // udp_status
-	overStream            string   // tcp_action: "same" as udp_action, "close", "wait-then-close", "two-messages"
-	replyPort             string
-	contentLength         string
-	bodyBytes             string
-	branch                string
-	message               []byte
+	// tcp_action: "same" as udp_action, "close", "wait-then-close", "two-messages"
+	overStream    string
+	replyPort     string
+	contentLength string
+	bodyBytes     string
+	branch        string
+	message       []byte
 }
 
 func tortureCases(t *testing.T, dir string) (all []tortureCase) {
@@ -52,7 +53,8 @@ func tortureCases(t *testing.T, dir string) (all []tortureCase) {
 	return all
 }
 
-// sharedBranch are messages whose branch, sent-by and method another one has too: within 32 s they would be one transaction.
+// sharedBranch are messages whose branch, sent-by and method another one has too: within 32 s they
+// would be one transaction.
 var sharedBranch = []string{"regescrt", "novelsc", "cparam02", "baddn-terminated"}
 
 // notYetMet reads the list of messages that are not treated as expected, with reasons.
@@ -106,7 +108,8 @@ var (
 	lastDomain   = regexp.MustCompile(`[A-Za-z0-9.\-]*(example|company)\.(com|net|org)`)
 )
 
-// copy is the message as it is sent in a datagram: what came over a stream gets a Via that says so. TestRFC4475Streams sends it as it is.
+// copy is the message as it is sent in a datagram: what came over a stream gets a Via that says so.
+// TestRFC4475Streams sends it as it is.
 func (r *tortureRun) copy(c *tortureCase) []byte {
 	m := bytes.Clone(c.message)
 	if slices.Contains(sharedBranch, c.name) {
@@ -118,8 +121,8 @@ func (r *tortureRun) copy(c *tortureCase) []byte {
 	if !r.byURI || c.kind != "request" {
 		return m
 	}
-	// Names lead nowhere without DNS: the host of the Request-URI becomes the destination's address, or where a Route stands before it,
-	// that of somebody who must not get the message.
+	// Names lead nowhere without DNS: the host of the Request-URI becomes the destination's
+	// address, or where a Route stands before it, that of somebody who must not get the message.
 	there, route := r.destination.addr.String(), ""
 	switch c.name {
 	case "wsinv":
@@ -165,7 +168,8 @@ func (r *tortureRun) judge(c *tortureCase, sent []byte, o *fate) string {
 	return "dropped" // reject|drop as well: it could have been answered
 }
 
-// judgeCopy compares a forwarded copy byte for byte with the message, once the edits that §16.6 demands are taken back.
+// judgeCopy compares a forwarded copy byte for byte with the message, once the edits that §16.6
+// demands are taken back.
 func (r *tortureRun) judgeCopy(c *tortureCase, sent []byte, o *fate) string {
 	m := o.forwarded[0]
 	if n, err := strconv.Atoi(c.bodyBytes); err == nil {
@@ -221,7 +225,8 @@ func (r *tortureRun) judgeCopy(c *tortureCase, sent []byte, o *fate) string {
 	return r.judgeReturn(c, sent, o)
 }
 
-// judgeReturn looks at the way back of the destination's answer: through the Vias as they were sent, to the port of §18.2.2.
+// judgeReturn looks at the way back of the destination's answer: through the Vias as they were
+// sent, to the port of §18.2.2.
 func (r *tortureRun) judgeReturn(c *tortureCase, sent []byte, o *fate) string {
 	if o.returned == nil {
 		return "the destination's answer does not come back"
@@ -251,7 +256,8 @@ func (r *tortureRun) judgePort(c *tortureCase, got uint16) string {
 	return ""
 }
 
-// judgeAnswer looks at an error response: its status, where it went, and that it has what it can of the request (§8.2.6.2).
+// judgeAnswer looks at an error response: its status, where it went, and that it has what it can of
+// the request (§8.2.6.2).
 func (r *tortureRun) judgeAnswer(c *tortureCase, sent []byte, o *fate) string {
 	a := o.answers[0]
 	if s := strconv.Itoa(a.status()); !slices.Contains(c.statuses, s) || !strings.HasPrefix(a.start, "SIP/2.0 ") {
@@ -283,8 +289,9 @@ func (r *tortureRun) judgeAnswer(c *tortureCase, sent []byte, o *fate) string {
 	return r.judgePort(c, o.at[0])
 }
 
-// Edits of the two configurations: every request goes by its Route set, whatever To tag it brings along; a strict router in it is heeded
-// (§16.6 step 6). Without the check of maxfwd's, Max-Forwards is what §16.6 step 3 says; with it 70 at most.
+// Edits of the two configurations: every request goes by its Route set, whatever To tag it brings
+// along; a strict router in it is heeded (§16.6 step 6). Without the check of maxfwd's,
+// Max-Forwards is what §16.6 step 3 says; with it 70 at most.
 var (
 	lbByRoute       = []string{"\tif (has_totag()) {\n\t\troute(WITHINDLG);\n\t\texit;\n\t}\n", "\tloose_route();\n"}
 	noMaxfwd        = []string{"\tif (!mf_process_maxfwd_header(\"70\")) {\n\t\tsl_send_reply(\"483\", \"Too Many Hops\");\n\t\texit;\n\t}\n", ""}
@@ -292,8 +299,9 @@ var (
 		"\t\tif (is_method(\"ACK\")) {\n\t\t\tif (t_check_trans()) {\n\t\t\t\tt_relay();\n\t\t\t}\n\t\t\texit;\n\t\t}\n\t\tsl_send_reply(\"404\", \"Not here\");\n\t\texit;\n\t}\n", "\tloose_route();\n"}, noMaxfwd...)
 )
 
-// RFC 4475: every message is survived, a plain request after it is served, and what comes of it is exactly what a proxy should do, as far as that is not listed
-// as not yet met. Messages of other transports are judged as datagrams here; TestRFC4475Streams has them over streams.
+// RFC 4475: every message is survived, a plain request after it is served, and what comes of it is
+// exactly what a proxy should do, as far as that is not listed as not yet met. Messages of other
+// transports are judged as datagrams here; TestRFC4475Streams has them over streams.
 func TestRow68RFC4475(t *testing.T) {
 	t.Parallel()
 	runs := []struct {
@@ -377,8 +385,8 @@ func TestRFC4475Kamailio(t *testing.T) {
 	t.Log("\n" + table.String())
 }
 
-// RFC 4475's responses belong to no transaction, and are dropped for that alone. Here a destination answers a request with each of them, as far as Via, tags,
-// Call-ID and CSeq let it.
+// RFC 4475's responses belong to no transaction, and are dropped for that alone. Here a destination
+// answers a request with each of them, as far as Via, tags, Call-ID and CSeq let it.
 func TestRFC4475Responses(t *testing.T) {
 	t.Parallel()
 	p := newPlayer(t, setup{}, start, 5060)
@@ -439,9 +447,11 @@ func TestRFC4475Responses(t *testing.T) {
 	f("noreason", 100, "")               // hop by hop
 	f("bigcode", 100, "bad status code") // not 4294967301 modulo 2^32
 	f("scalarlg", 100, "bad CSeq", "CSeq: 1", "CSeq: 9292394834772304023312")
-	f("scalarlg", 500, "") // and its Retry-After puts nobody out of service: the canary is behind it
+	// and its Retry-After puts nobody out of service: the canary is behind it
+	f("scalarlg", 500, "")
 	broadcast := fmt.Sprintf("Via: SIP/2.0/UDP %s", p.sender.addr)
-	f("bcast", 200, "", broadcast, "Via: SIP/2.0/UDP 255.255.255.255") // goes where the request came from
+	// goes where the request came from
+	f("bcast", 200, "", broadcast, "Via: SIP/2.0/UDP 255.255.255.255")
 }
 
 // The judge must notice.

@@ -25,7 +25,8 @@ func TestSipsak(t *testing.T) {
 	}
 }
 
-// A destination's socket goes away in the middle of calls. The kernel answers for it by ICMP, and every call finds another destination.
+// A destination's socket goes away in the middle of calls. The kernel answers for it by ICMP, and
+// every call finds another destination.
 func TestDestinationGone(t *testing.T) {
 	t.Parallel()
 	loads(t)
@@ -66,8 +67,8 @@ func TestDestinationGone(t *testing.T) {
 	}
 }
 
-// A destination hangs: its socket takes everything and nothing comes back. The calls that meet it find another one, later ones do not meet it, and
-// when it answers a probe it is used again.
+// A destination hangs: its socket takes everything and nothing comes back. The calls that meet it
+// find another one, later ones do not meet it, and when it answers a probe it is used again.
 func TestDestinationHangs(t *testing.T) {
 	t.Parallel()
 	uas, at := startUAS(t, 3, "uas-probed", loopback4)
@@ -191,7 +192,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// The process is killed and started again: the BYE of a call it does not know finds its way by what the messages carry, from both sides.
+// The process is killed and started again: the BYE of a call it does not know finds its way by what
+// the messages carry, from both sides.
 func TestKillAndRestart(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{shards: 2})
 	other := newAnswerer(t) // the file may even name other destinations by then
@@ -237,8 +239,9 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
-// A flood of INVITEs to a callee that says nothing fills the memory for calls: what does not fit is refused with 503 and Retry-After, calls that are
-// established go on, the process does not grow, and when the flood's transactions are over new calls are taken again.
+// A flood of INVITEs to a callee that says nothing fills the memory for calls: what does not fit is
+// refused with 503 and Retry-After, calls that are established go on, the process does not grow,
+// and when the flood's transactions are over new calls are taken again.
 func TestFullArena(t *testing.T) {
 	srv, caller, callee := bench3(t, setup{arenaMB: 4, timers: true, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
 		`modparam("tm", "retr_timer1", 200)`,

@@ -1,6 +1,7 @@
-// Command testreport reads the event stream of `go test -json` on its standard input and prints what a person wants to know: one line a
-// package while the tests run, the output of each failed test, each skipped test with its reason, and last `N passed, N failed, N skipped`.
-// It exits 1 when anything failed, when a package could not be built, or when no test ran at all.
+// Command testreport reads the event stream of `go test -json` on its standard input and prints
+// what a person wants to know: one line a package while the tests run, the output of each failed
+// test, each skipped test with its reason, and last `N passed, N failed, N skipped`. It exits 1
+// when anything failed, when a package could not be built, or when no test ran at all.
 package main
 
 import (
@@ -25,7 +26,8 @@ func main() {
 	}
 }
 
-// maxLineBytes bounds one event: test2json splits output into lines, and no line of a test is this long.
+// maxLineBytes bounds one event: test2json splits output into lines, and no line of a test is this
+// long.
 const maxLineBytes = 16 << 20
 
 // plural gives "1 test", "2 tests".

@@ -190,7 +190,8 @@ func skipReason(output []string) string {
 	return reason
 }
 
-// finish prints the packages that never ended, the skipped tests, the failures once more, and the closing line.
+// finish prints the packages that never ended, the skipped tests, the failures once more, and the
+// closing line.
 func (r *report) finish(readErr error) {
 	if readErr != nil {
 		r.failed++

@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// sealer writes TLS 1.3 records with the client's keys (RFC 8446 §5.2, §7.3), since crypto/tls has no way to ask for a KeyUpdate.
+// sealer writes TLS 1.3 records with the client's keys (RFC 8446 §5.2, §7.3), since crypto/tls has
+// no way to ask for a KeyUpdate.
 type sealer struct {
 	hash   func() hash.Hash
 	keyLen int
@@ -71,7 +72,8 @@ func (s *sealer) keys(t *testing.T) {
 	s.iv, s.seq = s.expand(t, "iv", 12), 0
 }
 
-// record seals one record of the given kind and leads the way to the next keys if it was a KeyUpdate.
+// record seals one record of the given kind and leads the way to the next keys if it was a
+// KeyUpdate.
 func (s *sealer) record(t *testing.T, kind byte, payload []byte) []byte {
 	n := len(payload) + 1 + s.aead.Overhead()
 	head := []byte{23, 3, 3, byte(n >> 8), byte(n)}
@@ -122,7 +124,8 @@ func TestKeyUpdateIsAnsweredAndFollowed(t *testing.T) {
 	if strings.Join(got, " ") != "one two three" {
 		t.Fatalf("got %q", got)
 	}
-	// Only the request is answered, and what the server seals next has new keys: the client takes both, in this order.
+	// Only the request is answered, and what the server seals next has new keys: the client takes
+	// both, in this order.
 	var back []byte
 	take := func(p []byte) { back = append(back, p...) }
 	answer := bytes.Clone(server.Pending())
@@ -186,7 +189,8 @@ func TestAFloodOfKeyUpdatesEnds(t *testing.T) {
 
 func TestLongHandshakeMessageIsRefused(t *testing.T) {
 	server, _, s := secrets(t)
-	err := server.Feed(s.record(t, handshakeKind, []byte{24, 0xff, 0xff, 0xff, 1}), nil) // claims 16 MiB
+	// claims 16 MiB
+	err := server.Feed(s.record(t, handshakeKind, []byte{24, 0xff, 0xff, 0xff, 1}), nil)
 	if err == nil || !strings.Contains(err.Error(), "exceeds maximum") {
 		t.Fatalf("Feed: %v", err)
 	}

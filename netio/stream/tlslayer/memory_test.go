@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What limits.go says a session holds, with margin: after records of every size, in pieces of every size, with one record left open.
+// What limits.go says a session holds, with margin: after records of every size, in pieces of every
+// size, with one record left open.
 func TestMemoryIsBounded(t *testing.T) {
 	const sessions = 10
 	heap := func() uint64 {

@@ -26,7 +26,8 @@ func openssl(t *testing.T) string {
 	return path
 }
 
-// pump feeds a Session from its connection until either ends, as an event loop would, and echoes every plain byte. It returns what Feed said.
+// pump feeds a Session from its connection until either ends, as an event loop would, and echoes
+// every plain byte. It returns what Feed said.
 func pump(nc net.Conn, s *Session) error {
 	buf := make([]byte, 4096)
 	err := s.Feed(nil, func([]byte) {})

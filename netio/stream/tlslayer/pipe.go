@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// errAgain is what a read finds when the fed bytes are used up. Temporary is what keeps crypto/tls from remembering it.
+// errAgain is what a read finds when the fed bytes are used up. Temporary is what keeps crypto/tls
+// from remembering it.
 var errAgain error = again{}
 
 type again struct{}
@@ -14,11 +15,13 @@ func (again) Error() string   { return "tlslayer: no more bytes yet" }
 func (again) Timeout() bool   { return false }
 func (again) Temporary() bool { return true }
 
-// pipe is the net.Conn below a tls.Conn: the real one during the handshake (nc set), afterwards memory.
+// pipe is the net.Conn below a tls.Conn: the real one during the handshake (nc set), afterwards
+// memory.
 type pipe struct {
 	nc net.Conn
 	in []byte // what Feed was given and TLS has not read yet; nil between calls
-	// TLS writes into dst during Seal and Close (sealing), and else into pending, whose memory is kept.
+	// TLS writes into dst during Seal and Close (sealing), and else into pending, whose memory is
+	// kept.
 	sealing      bool
 	dst, pending []byte
 }
@@ -47,7 +50,8 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close is called when the context of the handshake ends, and by tls.Conn.Close. After the handshake the connection is not ours to close.
+// Close is called when the context of the handshake ends, and by tls.Conn.Close. After the
+// handshake the connection is not ours to close.
 func (p *pipe) Close() error {
 	if p.nc != nil {
 		return p.nc.Close()

@@ -50,7 +50,8 @@ func configs(tb testing.TB, version uint16) (server, client *tls.Config) {
 	return server, client
 }
 
-// couple is two Sessions that have shaken hands, and what the handshakes left unread in the sockets is fed.
+// couple is two Sessions that have shaken hands, and what the handshakes left unread in the sockets
+// is fed.
 func couple(tb testing.TB, version uint16, edit ...func(server, client *tls.Config)) (server, client *Session) {
 	tb.Helper()
 	serverCfg, clientCfg := configs(tb, version)
@@ -118,7 +119,8 @@ func TestPlainBytesComeThroughAnySplit(t *testing.T) {
 		for _, step := range []int{1, 2, 3, 5, 7, 64, 1000, 1 << 20} {
 			carry(t, client, server, short, step)
 			carry(t, server, client, short, step)
-			if step == 1 || step > 100 { // every byte of a large record once, the race detector is slow
+			// every byte of a large record once, the race detector is slow
+			if step == 1 || step > 100 {
 				carry(t, client, server, long, step)
 				carry(t, server, client, long, step)
 			}
@@ -129,12 +131,14 @@ func TestPlainBytesComeThroughAnySplit(t *testing.T) {
 	})
 }
 
-// What arrives together with the end of the handshake is read by the handshake goroutine; the first Feed has to give it.
+// What arrives together with the end of the handshake is read by the handshake goroutine; the first
+// Feed has to give it.
 func TestFirstFeedGivesWhatTheHandshakeReadTooFar(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		serverCfg, clientCfg := configs(t, version)
 		a, b := sockets(t)
-		// The client's last flight is held back until the message behind it has been written too, so that the server reads both at once.
+		// The client's last flight is held back until the message behind it has been written too,
+		// so that the server reads both at once.
 		held := &holdLast{Conn: a}
 		done := make(chan *Session, 1)
 		go func() {
@@ -166,7 +170,8 @@ func TestFirstFeedGivesWhatTheHandshakeReadTooFar(t *testing.T) {
 		if version == tls.VersionTLS13 && string(got) != "early bird" {
 			t.Errorf("after Feed(nil) got %q", got)
 		}
-		for string(got) != "early bird" { // TLS 1.2: the server speaks last, so the message is in the socket as a rule
+		// TLS 1.2: the server speaks last, so the message is in the socket as a rule
+		for string(got) != "early bird" {
 			buf := make([]byte, 100)
 			n, err := b.Read(buf)
 			if err != nil {

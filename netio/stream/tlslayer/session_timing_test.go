@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What a message of 600 bytes costs in each direction. crypto/tls allocates its small readers (atLeastReader) for every record it reads; sealing allocates nothing but
-// what dst needs.
+// What a message of 600 bytes costs in each direction. crypto/tls allocates its small readers
+// (atLeastReader) for every record it reads; sealing allocates nothing but what dst needs.
 func BenchmarkSealFeed(b *testing.B) {
 	for _, v := range []struct {
 		name    string
@@ -35,7 +35,9 @@ func BenchmarkSealFeed(b *testing.B) {
 	}
 }
 
-// The promise behind the benchmark: crypto/tls makes two readers of 24 bytes for the record (48 B measured), sealing allocates nothing. Two more are left for the race detector, under which sync.Pool forgets.
+// The promise behind the benchmark: crypto/tls makes two readers of 24 bytes for the record (48 B
+// measured), sealing allocates nothing. Two more are left for the race detector, under which
+// sync.Pool forgets.
 func TestAllocations(t *testing.T) {
 	server, client := couple(t, tls.VersionTLS13)
 	plain, wire := bytes.Repeat([]byte("x"), 600), make([]byte, 0, 4096)

@@ -34,7 +34,8 @@ func headerLen(b []byte) int {
 	return n
 }
 
-// readHeader reads a whole header. ws.ReadHeader does the same from an io.Reader, at the price of two allocations for each frame.
+// readHeader reads a whole header. ws.ReadHeader does the same from an io.Reader, at the price of
+// two allocations for each frame.
 func readHeader(b []byte) (h ws.Header, err error) {
 	h.Fin, h.Rsv, h.OpCode = b[0]&0x80 != 0, b[0]>>4&7, ws.OpCode(b[0]&0x0f)
 	h.Masked = b[1]&0x80 != 0
@@ -62,7 +63,8 @@ func readHeader(b []byte) (h ws.Header, err error) {
 	return h, nil
 }
 
-// Frame appends msg to dst as one unfragmented, unmasked frame: text if msg is valid UTF-8, as most SIP is, and else binary (RFC 7118 §5, RFC 6455 §5.6).
+// Frame appends msg to dst as one unfragmented, unmasked frame: text if msg is valid UTF-8, as most
+// SIP is, and else binary (RFC 7118 §5, RFC 6455 §5.6).
 func Frame(dst, msg []byte) []byte {
 	op := ws.OpBinary
 	if utf8.Valid(msg) {
@@ -86,7 +88,8 @@ func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// Ping appends a ping with no more than 125 bytes of payload; the pong that answers it is taken in silence.
+// Ping appends a ping with no more than 125 bytes of payload; the pong that answers it is taken in
+// silence.
 func Ping(dst, payload []byte) []byte {
 	return appendFrame(dst, ws.OpPing, payload[:min(len(payload), ControlBytes)])
 }

@@ -13,16 +13,19 @@ import (
 type Config struct {
 	// MessageBytes bounds one SIP message; 0 means 65535, at most 16 MiB.
 	MessageBytes int
-	// HeaderBytes bounds the HTTP request of the upgrade, without a body; 0 means 8 KiB, at most 1 MiB.
+	// HeaderBytes bounds the HTTP request of the upgrade, without a body; 0 means 8 KiB, at most 1
+	// MiB.
 	HeaderBytes int
-	// Origins are the origins of web pages that may connect ("https://phone.example.com"), compared without regard to case; empty lets all in. A client that is
-	// no browser sends no Origin and always may (RFC 6455 §10.2).
+	// Origins are the origins of web pages that may connect ("https://phone.example.com"), compared
+	// without regard to case; empty lets all in. A client that is no browser sends no Origin and
+	// always may (RFC 6455 §10.2).
 	Origins []string
 	// CORS is what the answer to an upgrade says of its origin.
 	CORS CORS
 }
 
-// CORS is what Access-Control-Allow-Origin says in the answer to an upgrade. The WebSocket protocol does not need it: it is for what stands between.
+// CORS is what Access-Control-Allow-Origin says in the answer to an upgrade. The WebSocket protocol
+// does not need it: it is for what stands between.
 type CORS uint8
 
 const (
@@ -56,7 +59,8 @@ func (c *Config) headerBytes() int {
 	return c.HeaderBytes
 }
 
-// CloseError is what ends a session that has been upgraded: a rule of RFC 6455 that the peer broke. The close frame has been given to reply.
+// CloseError is what ends a session that has been upgraded: a rule of RFC 6455 that the peer broke.
+// The close frame has been given to reply.
 type CloseError struct {
 	Code   ws.StatusCode // 1002, 1007 or 1009
 	Reason string
@@ -76,7 +80,8 @@ type Session struct {
 
 	request *Request // nil until upgraded
 
-	// The HTTP request so far; afterwards the message so far, unmasked, when it comes in several pieces.
+	// The HTTP request so far; afterwards the message so far, unmasked, when it comes in several
+	// pieces.
 	buf []byte
 
 	head    [ws.MaxHeaderSize]byte // a frame header begun: head[:headLen]
@@ -99,11 +104,14 @@ func New(cfg *Config) *Session { return &Session{cfg: cfg} }
 // Request is the upgrade request, or nil before the session is upgraded.
 func (s *Session) Request() *Request { return s.request }
 
-// Feed takes bytes from the wire. Every complete message goes to emit, every answer that must be written to reply, in their order on the wire. Empty messages and
-// CRLF keep-alives (RFC 5626 §4.4.1, RFC 7118 §6) are not emitted; a double CRLF is answered by a single one. It never blocks.
+// Feed takes bytes from the wire. Every complete message goes to emit, every answer that must be
+// written to reply, in their order on the wire. Empty messages and CRLF keep-alives (RFC 5626
+// §4.4.1, RFC 7118 §6) are not emitted; a double CRLF is answered by a single one. It never blocks.
 //
-// consumed is len(in) unless there is an error: nothing has to be given twice. Every error is final, comes back from later calls, and asks the caller to write what reply
-// got and close the connection: io.EOF after the peer's close frame, a *CloseError for a broken rule, a *RefusedError for a refused upgrade.
+// consumed is len(in) unless there is an error: nothing has to be given twice. Every error is
+// final, comes back from later calls, and asks the caller to write what reply got and close the
+// connection: io.EOF after the peer's close frame, a *CloseError for a broken rule, a *RefusedError
+// for a refused upgrade.
 func (s *Session) Feed(in []byte, emit, reply func([]byte)) (consumed int, err error) {
 	total := len(in)
 	for s.err == nil && (len(in) > 0 || s.inPayload && s.left == 0) {
@@ -161,7 +169,8 @@ func (s *Session) state() ws.State {
 	return state
 }
 
-// readPayload takes what is there of the frame's payload. A message that is wholly in in is emitted from there.
+// readPayload takes what is there of the frame's payload. A message that is wholly in in is emitted
+// from there.
 func (s *Session) readPayload(in []byte, emit, reply func([]byte)) []byte {
 	n := min(s.left, len(in))
 	piece, rest := in[:n:n], in[n:]
@@ -249,8 +258,9 @@ func (s *Session) fail(code ws.StatusCode, reason string, reply func([]byte)) {
 
 func (s *Session) end(err error) { s.err, s.buf = err, nil }
 
-// Close ends the session from our side and appends the close frame: 1001 and "going away" for a server that stops, 1000 else. Nothing if the session is over, or has not
-// been upgraded. The caller writes it, and closes the connection when the peer has, or after a while.
+// Close ends the session from our side and appends the close frame: 1001 and "going away" for a
+// server that stops, 1000 else. Nothing if the session is over, or has not been upgraded. The
+// caller writes it, and closes the connection when the peer has, or after a while.
 func (s *Session) Close(dst []byte, code ws.StatusCode, reason string) []byte {
 	if s.err == nil && s.request != nil {
 		dst = appendClose(dst, code, reason)

@@ -8,7 +8,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// What a message of 600 bytes costs: a whole frame in, unmasked in place, and a frame out. Nothing is allocated.
+// What a message of 600 bytes costs: a whole frame in, unmasked in place, and a frame out. Nothing
+// is allocated.
 func BenchmarkFeedFrame(b *testing.B) {
 	s := upgraded(b, &Config{})
 	msg := strings.Repeat("x", 600)

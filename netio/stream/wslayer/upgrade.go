@@ -37,10 +37,12 @@ func (e *RefusedError) Error() string {
 
 var headEnd = []byte("\r\n\r\n")
 
-// upgrade collects the request up to its empty line and answers it. What follows the empty line is returned.
+// upgrade collects the request up to its empty line and answers it. What follows the empty line is
+// returned.
 func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 	if len(s.buf) == 0 && (in[0] < 'A' || in[0] > 'Z') {
-		// Not the first letter of a method: a TLS handshake on a plain port, perhaps. Do not wait for its end.
+		// Not the first letter of a method: a TLS handshake on a plain port, perhaps. Do not wait
+		// for its end.
 		s.refuse(&RefusedError{http.StatusBadRequest, "not an HTTP request"}, reply)
 		return in
 	}
@@ -95,7 +97,8 @@ func (s *Session) judge(head []byte) (*http.Request, *RefusedError) {
 	case !hasToken(h["Connection"], "upgrade"):
 		return bad("Connection: Upgrade is missing")
 	case len(h["Sec-Websocket-Version"]) != 1 || h.Get("Sec-WebSocket-Version") != "13":
-		return nil, &RefusedError{http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"} // §4.4
+		// §4.4
+		return nil, &RefusedError{http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"}
 	case len(h["Sec-Websocket-Key"]) != 1 || keyErr != nil || len(key) != 16:
 		return bad("Sec-WebSocket-Key must be 16 bytes in base64, once")
 	case !hasToken(h["Sec-Websocket-Protocol"], Subprotocol):
@@ -125,7 +128,8 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-// allowOrigin is the value of Access-Control-Allow-Origin; "" for none. The Origin came through http.ReadRequest, which lets no line end into a value.
+// allowOrigin is the value of Access-Control-Allow-Origin; "" for none. The Origin came through
+// http.ReadRequest, which lets no line end into a value.
 func (s *Session) allowOrigin() string {
 	switch s.cfg.CORS {
 	case CORSAny:
@@ -146,7 +150,8 @@ func appendUpgraded(dst []byte, key, allowOrigin string) []byte {
 	return append(dst, "\r\n\r\n"...)
 }
 
-// refuse answers a request that was refused and ends the session. Every refusal tells what would have been accepted (RFC 6455 §4.4, RFC 9110 §15.5.6 and §15.5.22).
+// refuse answers a request that was refused and ends the session. Every refusal tells what would
+// have been accepted (RFC 6455 §4.4, RFC 9110 §15.5.6 and §15.5.22).
 func (s *Session) refuse(e *RefusedError, reply func([]byte)) {
 	body := e.Reason + "\n"
 	out := append(s.out[:0], "HTTP/1.1 "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)+"\r\nConnection: close"...)

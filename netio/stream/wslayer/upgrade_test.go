@@ -24,7 +24,8 @@ func TestUpgrade(t *testing.T) {
 		}
 		resp.Body.Close()
 		if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Protocol") != "sip" || resp.Header.Get("Upgrade") != "websocket" ||
-			resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" { // RFC 6455 §1.3
+			// RFC 6455 §1.3
+			resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 			t.Errorf("step %d: %q", step, h.replies)
 		}
 		if len(h.messages) != 1 || string(h.messages[0]) != "OPTIONS" {

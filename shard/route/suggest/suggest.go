@@ -1,4 +1,5 @@
-// Package suggest finds the name somebody meant: for the messages about a word in a file or on a command line that nothing is called.
+// Package suggest finds the name somebody meant: for the messages about a word in a file or on a
+// command line that nothing is called.
 package suggest
 
 import (
@@ -14,8 +15,9 @@ func DidYouMean(name string, names []string) string {
 	return ""
 }
 
-// nearest is the name closest to name: one letter wrong in a short name, two from five letters on, three from nine, four from thirteen. Letters
-// of the wrong case count less than others; on a tie the first in order wins.
+// nearest is the name closest to name: one letter wrong in a short name, two from five letters on,
+// three from nine, four from thirteen. Letters of the wrong case count less than others; on a tie
+// the first in order wins.
 func nearest(name string, names []string) string {
 	sorted := append([]string(nil), names...)
 	sort.Strings(sorted)
@@ -38,7 +40,8 @@ func nearest(name string, names []string) string {
 	return bestAt
 }
 
-// editDistance counts inserted, deleted, replaced and swapped neighbouring bytes (optimal string alignment); more than max is max+1.
+// editDistance counts inserted, deleted, replaced and swapped neighbouring bytes (optimal string
+// alignment); more than max is max+1.
 func editDistance(a, b string, max int) int {
 	if len(a)-len(b) > max || len(b)-len(a) > max {
 		return max + 1

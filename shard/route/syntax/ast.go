@@ -10,7 +10,8 @@ type File struct {
 type Item struct {
 	Kind ItemKind
 	Pos  Pos
-	// Name is that of a setting or route, the module of a modparam, the argument of loadmodule and loadpath, or group.name.
+	// Name is that of a setting or route, the module of a modparam, the argument of loadmodule and
+	// loadpath, or group.name.
 	Name string
 	// Val is the value of a setting, and the third argument of modparam.
 	Val Literal
@@ -45,7 +46,8 @@ const (
 	RouteItem                      // route[…] { … }
 )
 
-// Literal is the value of a setting or modparam: a number, a string or a bare word (yes, LOG_LOCAL0, a path).
+// Literal is the value of a setting or modparam: a number, a string or a bare word (yes,
+// LOG_LOCAL0, a path).
 type Literal struct {
 	Pos  Pos
 	Kind LiteralKind
@@ -125,7 +127,8 @@ type (
 	}
 )
 
-// Case is one case of a switch. Its X is nil for default. Control falls through to the next one without break.
+// Case is one case of a switch. Its X is nil for default. Control falls through to the next one
+// without break.
 type Case struct {
 	Pos  Pos
 	X    Expr

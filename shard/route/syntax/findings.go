@@ -24,7 +24,8 @@ type Diagnostic struct {
 // Error gives file:line:col: text.
 func (d *Diagnostic) Error() string { return d.Pos.String() + ": " + d.Text }
 
-// Warnings are findings that do not stop a start: settings without effect, deviations from Kamailio.
+// Warnings are findings that do not stop a start: settings without effect, deviations from
+// Kamailio.
 type Warnings []Diagnostic
 
 // ErrorList is every error that was found, in file order.
@@ -42,15 +43,16 @@ func (l ErrorList) Error() string {
 	return s
 }
 
-// Findings are what reading a file and its includes brought to light. Who goes on with the tree adds to them.
+// Findings are what reading a file and its includes brought to light. Who goes on with the tree
+// adds to them.
 type Findings struct {
 	Errors   ErrorList
 	Warnings Warnings
 	files    map[string]int // by name, in order of reading
 }
 
-// Errorf adds an error. The same one at the same place counts once. Behind the hundredth a line says that the rest is not
-// listed, and the rest is lost.
+// Errorf adds an error. The same one at the same place counts once. Behind the hundredth a line
+// says that the rest is not listed, and the rest is lost.
 func (f *Findings) Errorf(pos Pos, format string, args ...any) {
 	if f.Full() {
 		return
@@ -82,7 +84,8 @@ func (f *Findings) read(file string) {
 	}
 }
 
-// Sort orders errors and warnings by file (in order of reading), line and column; equal places keep their order.
+// Sort orders errors and warnings by file (in order of reading), line and column; equal places keep
+// their order.
 func (f *Findings) Sort() {
 	f.sort(f.Errors)
 	f.sort(f.Warnings)

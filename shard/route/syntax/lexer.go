@@ -15,8 +15,8 @@ type frame struct {
 	at   Pos    // def: place of the macro's name
 }
 
-// lexer turns text into tokens and carries out the preprocessor (preproc.go) on the way, as the directives
-// act on what follows them.
+// lexer turns text into tokens and carries out the preprocessor (preproc.go) on the way, as the
+// directives act on what follows them.
 type lexer struct {
 	opt    Source
 	found  *Findings
@@ -58,7 +58,8 @@ func (lx *lexer) push(f frame) bool {
 	}
 	f.line = 1
 	if f.def == "" {
-		f.src = strings.TrimPrefix(f.src, byteOrderMark) // some editors begin UTF-8 with it; Kamailio ignores it too
+		// some editors begin UTF-8 with it; Kamailio ignores it too
+		f.src = strings.TrimPrefix(f.src, byteOrderMark)
 	}
 	lx.stack = append(lx.stack, f)
 	lx.prev = -1
@@ -233,7 +234,8 @@ func (lx *lexer) token() token {
 			}
 		}
 		if t.text == "" {
-			// A byte no rule knows becomes an operator of its own: the parser says what it expected instead.
+			// A byte no rule knows becomes an operator of its own: the parser says what it expected
+			// instead.
 			t.text = f.src[start : start+runeLen(f.src[start:])]
 		}
 		f.off += len(t.text)
@@ -243,7 +245,8 @@ func (lx *lexer) token() token {
 	return t
 }
 
-// str reads a quoted string. Double quotes know escapes, single quotes do not (Kamailio 5.6: 'a\tb' keeps its backslash).
+// str reads a quoted string. Double quotes know escapes, single quotes do not (Kamailio 5.6: 'a\tb'
+// keeps its backslash).
 func (lx *lexer) str(f *frame, t *token) {
 	q := f.src[f.off]
 	i := f.off + 1
@@ -338,7 +341,8 @@ func (lx *lexer) pv(f *frame, t *token) {
 	}
 }
 
-// VarLen is the length of the variable s starts with, dollar sign included; negative when its parenthesis is not closed.
+// VarLen is the length of the variable s starts with, dollar sign included; negative when its
+// parenthesis is not closed.
 func VarLen(s string) int {
 	i := 1
 	if i < len(s) && s[i] == '?' {

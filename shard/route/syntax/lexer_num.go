@@ -35,7 +35,8 @@ func (lx *lexer) number(f *frame, t *token) {
 	}
 	v, err := strconv.ParseInt(digits, base, 64)
 	if err != nil && base == 8 {
-		// "08" inside a joined word such as a version or host; as a number it is refused by whoever reads num.
+		// "08" inside a joined word such as a version or host; as a number it is refused by whoever
+		// reads num.
 		v, err = strconv.ParseInt(digits, 10, 64)
 	}
 	if err != nil {
@@ -45,8 +46,9 @@ func (lx *lexer) number(f *frame, t *token) {
 	f.off += n
 }
 
-// ipLen is the length of the IPv4 address or bare IPv6 address s starts with, 0 if there is none. A colon behind an IPv6 address
-// (case ::1:) is not part of it; two colons at least must be, so that host:port is none.
+// ipLen is the length of the IPv4 address or bare IPv6 address s starts with, 0 if there is none. A
+// colon behind an IPv6 address (case ::1:) is not part of it; two colons at least must be, so that
+// host:port is none.
 func ipLen(s string) int {
 	n, dots, colons := 0, 0, 0
 	for n < len(s) && (hexVal(s[n]) >= 0 || s[n] == '.' || s[n] == ':') {

@@ -14,12 +14,13 @@ type Source struct {
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string
-	// Settings gives the names that a setting may have, for the message about a word that begins nothing; nil: none.
+	// Settings gives the names that a setting may have, for the message about a word that begins
+	// nothing; nil: none.
 	Settings func() []string
 }
 
-// Parse reads src, called name in messages, and what it includes. What is wrong with the text is among the findings, and the tree is
-// what could be read all the same.
+// Parse reads src, called name in messages, and what it includes. What is wrong with the text is
+// among the findings, and the tree is what could be read all the same.
 func Parse(name, src string, opt Source) (*File, *Findings) {
 	if opt.ReadFile == nil {
 		opt.ReadFile = os.ReadFile
@@ -41,8 +42,8 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 	return file, found
 }
 
-// fileParser reads tokens into the syntax tree. An error is recorded and the parser goes on behind the statement or item it
-// stands in, so that one run finds all of them.
+// fileParser reads tokens into the syntax tree. An error is recorded and the parser goes on behind
+// the statement or item it stands in, so that one run finds all of them.
 type parser struct {
 	opt   Source
 	found *Findings
@@ -136,7 +137,8 @@ var routeWords = map[string]bool{
 	"reply_route": true, "onsend_route": true, "event_route": true, "error_route": true,
 }
 
-// resync goes to the next line that starts like an item: a word in the first column, or one that opens a route.
+// resync goes to the next line that starts like an item: a word in the first column, or one that
+// opens a route.
 func (p *parser) resync() {
 	for p.t.kind != tokEOF {
 		if p.t.bol && p.t.kind == tokIdent && (p.t.pos.Col == 1 || routeWords[p.t.text] && p.t.text != "route") {
@@ -327,7 +329,8 @@ func (p *parser) custom(group token) {
 	p.items = append(p.items, it)
 }
 
-// joined reads the tokens that follow each other without white space as one word: a host name, a path, an address.
+// joined reads the tokens that follow each other without white space as one word: a host name, a
+// path, an address.
 func (p *parser) joined(what string, stop ...string) string {
 	s := ""
 	for first := true; p.t.kind != tokEOF; first = false {
@@ -366,7 +369,8 @@ func (p *parser) route() {
 	p.items = append(p.items, it)
 }
 
-// routeName reads the name of a route up to the bracket that ends it: a word, a number, a string, or core:event.
+// routeName reads the name of a route up to the bracket that ends it: a word, a number, a string,
+// or core:event.
 func (p *parser) routeName(end string) string {
 	if p.t.kind == tokStr {
 		s := p.t.text

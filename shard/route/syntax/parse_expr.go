@@ -39,7 +39,8 @@ func (p *parser) binary(min int) Expr {
 	return p.binaryRest(p.unary(), min)
 }
 
-// binaryRest goes on behind a first operand: precedence climbing, all operators associate to the left.
+// binaryRest goes on behind a first operand: precedence climbing, all operators associate to the
+// left.
 func (p *parser) binaryRest(l Expr, min int) Expr {
 	for n := 0; ; n++ {
 		if p.t.kind != tokOp && p.t.kind != tokIdent {
@@ -121,7 +122,8 @@ func (p *parser) primary() Expr {
 	return nil
 }
 
-// ipLiteral reads an address or network as one word: "[2001:db8::1]", "::1", "10.0.0.0/8", "10.0.0.0/255.0.0.0".
+// ipLiteral reads an address or network as one word: "[2001:db8::1]", "::1", "10.0.0.0/8",
+// "10.0.0.0/255.0.0.0".
 func (p *parser) ipLiteral() string {
 	s := ""
 	bracket := p.op("[")

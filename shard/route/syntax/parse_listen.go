@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// listen reads the sockets of one listen= line: several may stand in a row, each [proto:]host[:port]
-// [advertise host[:port]] [name "…"] [virtual].
+// listen reads the sockets of one listen= line: several may stand in a row, each
+// [proto:]host[:port] [advertise host[:port]] [name "…"] [virtual].
 func (p *parser) listen(key token) {
 	for n := 0; n == 0 || p.startsHost(); n++ {
 		l := &Socket{Pos: p.t.pos}
@@ -47,8 +47,9 @@ func (p *parser) alias(key token) {
 	}
 }
 
-// startsHost tells whether the current token goes on with the list on the same line. A list never runs into the
-// next line here; Kamailio would swallow it (core cookbook, "Global Parameters Section").
+// startsHost tells whether the current token goes on with the list on the same line. A list never
+// runs into the next line here; Kamailio would swallow it (core cookbook, "Global Parameters
+// Section").
 func (p *parser) startsHost() bool {
 	if p.t.bol {
 		return false

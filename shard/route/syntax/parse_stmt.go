@@ -1,6 +1,7 @@
 package syntax
 
-// block reads { statements } and appends them to *body as they come, so that what stood before an error is kept.
+// block reads { statements } and appends them to *body as they come, so that what stood before an
+// error is kept.
 func (p *parser) block(body *[]Stmt, what string) {
 	open := p.t.pos
 	p.expect("{", "before "+what)
@@ -20,8 +21,8 @@ func (p *parser) block(body *[]Stmt, what string) {
 	p.advance()
 }
 
-// skipStatement goes behind the statement an error stood in: behind its semicolon or block, or before the brace that
-// ends the surrounding one.
+// skipStatement goes behind the statement an error stood in: behind its semicolon or block, or
+// before the brace that ends the surrounding one.
 func (p *parser) skipStatement() {
 	braces, parens := 0, 0
 	for p.t.kind != tokEOF {
@@ -222,7 +223,8 @@ func (p *parser) caseHead(c *Case, def *bool) {
 	p.expect(":", "behind case")
 }
 
-// jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses it for return only.
+// jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses
+// it for return only.
 func (p *parser) jump() Stmt {
 	s := &Jump{Pos: p.t.pos, Word: p.t.text}
 	p.advance()

@@ -90,7 +90,8 @@ func TestStatements(t *testing.T) {
 	f(`{ exit; { drop; } }`, `exit; drop;`)
 }
 
-// FuzzParse holds the parser to: never panic, errors lie inside the file, and what parses prints to a text that parses to the same.
+// FuzzParse holds the parser to: never panic, errors lie inside the file, and what parses prints to
+// a text that parses to the same.
 func FuzzParse(f *testing.F) {
 	for _, s := range fuzzSeeds(f) {
 		f.Add(s)

@@ -31,7 +31,8 @@ var directives = map[string]bool{
 	"MAXCOMPAT": true, "maxcompat": true, "VIADUCT": true,
 }
 
-// isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and anything else is a comment.
+// isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and
+// anything else is a comment.
 func isDirective(s string) bool {
 	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') && directives[s[2:2+NameLen(s[2:])]]
 }
@@ -171,7 +172,8 @@ func (lx *lexer) els(at Pos) {
 	lx.skipRegion(false)
 }
 
-// skipRegion passes lines up to the #!endif of the innermost condition, or its #!else if stopAtElse.
+// skipRegion passes lines up to the #!endif of the innermost condition, or its #!else if
+// stopAtElse.
 func (lx *lexer) skipRegion(stopAtElse bool) {
 	f := lx.top()
 	depth := 0
@@ -217,8 +219,8 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 	}
 }
 
-// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the name too,
-// substdefs defines it as a string.
+// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the
+// name too, substdefs defines it as a string.
 func (lx *lexer) subst(at Pos, name, arg string) {
 	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""), "\""), "'"), "'")
 	if arg == "" {
@@ -292,8 +294,8 @@ func (lx *lexer) defenv(at Pos, name, arg string) {
 	lx.define(at, id+" "+v, func(string) bool { return true })
 }
 
-// include reads the string behind include_file and pushes the file: relative to the current directory first,
-// then to the including file's (semantics of Kamailio 5.6).
+// include reads the string behind include_file and pushes the file: relative to the current
+// directory first, then to the including file's (semantics of Kamailio 5.6).
 func (lx *lexer) include(at Pos, optional bool) {
 	lx.skipBlank()
 	t := token{kind: tokEOF, pos: at}

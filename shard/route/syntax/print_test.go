@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// printer writes the syntax tree as text of the language. The text is canonical: every operator in parentheses, one statement per
-// line, macros and includes expanded. Parsing it gives the same tree, which the fuzz test holds the parser to.
+// printer writes the syntax tree as text of the language. The text is canonical: every operator in
+// parentheses, one statement per line, macros and includes expanded. Parsing it gives the same
+// tree, which the fuzz test holds the parser to.
 type printer struct {
 	b      strings.Builder
 	indent int

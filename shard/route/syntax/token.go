@@ -1,7 +1,7 @@
 package syntax
 
-// tokenKind classes a token. Keywords are plain identifiers: the parser knows where a name may stand, so a host called
-// "forward" needs no quotes here (Kamailio wants them).
+// tokenKind classes a token. Keywords are plain identifiers: the parser knows where a name may
+// stand, so a host called "forward" needs no quotes here (Kamailio wants them).
 type tokenKind uint8
 
 const (
@@ -15,7 +15,8 @@ const (
 	tokOp              // punctuation; text is the operator
 )
 
-// token is one lexical unit with the place it was read from. Inside a macro that is the place of the macro's name.
+// token is one lexical unit with the place it was read from. Inside a macro that is the place of
+// the macro's name.
 type token struct {
 	kind  tokenKind
 	text  string // decoded string, name, operator
