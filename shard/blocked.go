@@ -40,12 +40,26 @@ func methodBit(m parser.Method) uint32 {
 
 // Blocked tells whether a request of that method may not go there now.
 func (b *blocked) Blocked(to *netio.Addr, method parser.Method) bool {
-	if !b.list.Enabled() || !b.list.Checks(methodBit(method)) {
+	if !b.checks(method) {
 		return false
 	}
 	addr := *to
 	addr.Proto = 0
 	return b.list.Listed(to.Proto, &addr, b.w.core.Now()/1e6)
+}
+
+// Holds is Blocked that counts no hit.
+func (b *blocked) Holds(to *netio.Addr, method parser.Method) bool {
+	if !b.checks(method) {
+		return false
+	}
+	addr := *to
+	addr.Proto = 0
+	return b.list.Holds(to.Proto, &addr, b.w.core.Now()/1e6)
+}
+
+func (b *blocked) checks(method parser.Method) bool {
+	return b.list.Enabled() && b.list.Checks(methodBit(method))
 }
 
 // Report lists a destination that failed, as far as the settings want it.

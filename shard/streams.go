@@ -146,6 +146,9 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 			}
 		case f.Token != 0:
 			told = true
+			if f.Written {
+				w.tx.Taken(f.Token)
+			}
 			w.sendFailed(f.Token, f.Cause, f.Detail)
 		}
 	}

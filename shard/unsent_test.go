@@ -89,6 +89,37 @@ func TestListedAreNotChosen(t *testing.T) {
 	}
 }
 
+// TestListedAreCountedOnce: a call counts each listed destination that is passed over once, and each
+// that refuses it once; what the blocklist itself counts is the same.
+func TestListedAreCountedOnce(t *testing.T) {
+	var targets strings.Builder
+	for i := range 6 {
+		fmt.Fprintf(&targets, "1 sip:127.0.0.1:%d 0 %d\n", 7000+i, 6-i)
+	}
+	f := func(algorithm balance.Algorithm, listed int) (counted uint64) {
+		t.Helper()
+		f := newFlow(t, fmt.Sprintf("%sds_select_dst(\"1\", \"%d\"); if (!t_relay()) sl_reply_error(); }\n", unsentHead, algorithm), targets.String(), 16<<20)
+		for i := range listed {
+			f.list(fmt.Sprintf("127.0.0.1:%d", 7000+i))
+		}
+		f.invite("call")
+		counted = f.w.count[proxy.CountBlocked]
+		if hits := f.w.shared.list.Stats().Hits; hits != counted {
+			t.Errorf("algorithm %d, %d listed: counted %d, the blocklist %d", algorithm, listed, counted, hits)
+		}
+		f.endsClean()
+		return counted
+	}
+	for _, algorithm := range []balance.Algorithm{balance.CallIDHash, balance.RoundRobin, balance.Priority, balance.Weights} {
+		if got := f(algorithm, 6); got != 6 {
+			t.Errorf("algorithm %d, all 6 are listed: %d are counted", algorithm, got)
+		}
+		if got := f(algorithm, 5); algorithm == balance.Priority && got != 5 || got > 5 {
+			t.Errorf("algorithm %d, 5 of 6 are listed: %d are counted", algorithm, got)
+		}
+	}
+}
+
 // TestWhatKeepsFromSending: whatever keeps a destination from being sent to leads where a time-out
 // leads.
 func TestWhatKeepsFromSending(t *testing.T) {

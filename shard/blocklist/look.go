@@ -28,7 +28,16 @@ func (t *Table) Listed(proto netio.Proto, addr *netio.Addr, nowMs int64) bool {
 	if !t.use.Load() || t.empty() {
 		return false
 	}
-	return t.find(proto, addr, nowMs, nil)
+	if !t.find(proto, addr, nowMs, nil) {
+		return false
+	}
+	t.counts.hits.Add(1)
+	return true
+}
+
+// Holds is Listed for who only weighs where to send: no hit is counted.
+func (t *Table) Holds(proto netio.Proto, addr *netio.Addr, nowMs int64) bool {
+	return t.use.Load() && !t.empty() && t.find(proto, addr, nowMs, nil)
 }
 
 // Look is Listed that also tells what is known.
@@ -36,7 +45,9 @@ func (t *Table) Look(proto netio.Proto, addr *netio.Addr, nowMs int64) (e Entry,
 	if !t.use.Load() || t.empty() {
 		return Entry{}, false
 	}
-	ok = t.find(proto, addr, nowMs, &e)
+	if ok = t.find(proto, addr, nowMs, &e); ok {
+		t.counts.hits.Add(1)
+	}
 	return e, ok
 }
 
@@ -49,9 +60,6 @@ func (t *Table) find(proto netio.Proto, addr *netio.Addr, nowMs int64, e *Entry)
 		found, ended, whole := t.walk(b, &k, nowMs, e)
 		if !whole || atomic.LoadUint32(&b.gen) != gen {
 			continue
-		}
-		if found {
-			t.counts.hits.Add(1)
 		}
 		if ended {
 			t.sweepNow(b, nowMs)

@@ -56,7 +56,6 @@ func (t *Table) within(k *key, nowMs int64, e *Entry) bool {
 			}
 			if whole && atomic.LoadUint64(&n.life) == life {
 				if hit {
-					t.counts.hits.Add(1)
 					return true
 				}
 				break

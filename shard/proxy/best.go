@@ -75,7 +75,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		return
 	}
 	status := int(m.Status)
-	if status != 487 || !tx.Canceled() {
+	if status != 487 || !tx.Canceled() && tx.UserFlags&noMoreTargets == 0 {
 		c.failed(Failure{Cause: RefusedDownstream, Code: status, Branch: true, M: m, Addr: br.Addr()})
 	}
 	if status == 503 {
@@ -154,10 +154,14 @@ func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 // Recover ends, in a process that took over the transactions of one that was
 // killed, those INVITEs whose last final had been taken and had not gone up yet:
 // the called side would only be acknowledged again. A 2xx comes again by itself
-// (§13.3.1.4).
+// (§13.3.1.4). Those that could send to none of their targets, and whose failure route or answer was
+// still to come, end as well: nothing else would ever happen to them.
 func (c *Core) Recover() {
 	c.tx.Transactions(func(tx *txn.Tx) {
-		if !tx.Invite() || tx.Answered() || tx.Live() == 0 || c.undecided(tx) {
+		if tx.Answered() || c.undecided(tx) {
+			return
+		}
+		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) || tx.Live() > 0 && !tx.Invite() {
 			return
 		}
 		accepted := false

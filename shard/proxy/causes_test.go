@@ -171,6 +171,7 @@ func (busyNames) Park(*NameQuery, *parser.Message, *netio.Addr, int) bool { retu
 type everything struct{}
 
 func (everything) Blocked(*netio.Addr, parser.Method) bool         { return true }
+func (everything) Holds(*netio.Addr, parser.Method) bool           { return true }
 func (everything) Report(*netio.Addr, Failing, parser.Method, int) {}
 
 // noFamily is an Egress without a listener for anything.

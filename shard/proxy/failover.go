@@ -112,15 +112,20 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if cause == NoCause {
 		cause = NotSent
 	}
-	if c.tracing {
-		c.traceBranch(br, "a branch failed", "cause", cause.String(), "detail", detail)
-	}
-	c.branchFailed(br, cause, detail)
 	// A name is not down while it has another address.
 	if t := c.targetOf(br); t != nil && !c.tx.Spares(tx, br.Index()) {
 		c.event(t, t.Fail(br.SentAt()/1e6, c.now/1e6))
 	}
-	if tx.Answered() || tx.State() == txn.Terminated || c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
+	if tx.Answered() || tx.State() == txn.Terminated {
+		if c.tracing {
+			c.traceBranch(br, "a branch did not arrive, and nobody waits for it", "cause", cause.String(), "detail", detail)
+		}
+		return
+	}
+	if !tx.Canceled() {
+		c.branchFailed(br, cause, detail)
+	}
+	if c.nextAddress(tx, br, c.tx.Request(br), true) || c.failover(tx, br) {
 		return
 	}
 	c.note(tx, 503, cause)

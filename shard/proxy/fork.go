@@ -155,7 +155,7 @@ func (r *Request) fork(shares breadth) bool {
 			at(i)
 			uid := r.target
 			if !r.reach(&r.to) {
-				why = r.unsent
+				why = max(why, r.unsent)
 				r.targetFailed(r.lastCause)
 				if r.unsent != Blocklisted {
 					c.note(r.Tx, 503, r.lastCause)

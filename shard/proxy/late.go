@@ -15,25 +15,32 @@ import (
 
 // late handles a 2xx of a branch that was given up on. It reports false if it goes up. Slow path.
 func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
-	again := br.Dismissed()
+	again, tag := br.Dismissed(), tagHash(m)
 	if !again {
 		c.count[CountLate]++
 		if tx.Status() < 200 || tx.Status() >= 300 {
 			br.Find() // its repetitions go up as well
 			return false
 		}
-		br.SetDismissed()
+		br.SetDismissed(0)
 	}
 	d := &c.parting
 	if !d.read(c, m, c.tx.Answered()) || !c.whereTo(br, d) {
 		return true
 	}
-	var branch [len(statelessPrefix) + 16]byte
+	var branch [len(statelessPrefix) + 17]byte
 	ack := d.appendRequest(c, m, parser.ACK, c.appendAckBranch(branch[:0], m))
 	c.tell(d.to.Proto, d.host, 0)
 	c.segs[0] = ack
 	c.send(d.by, &d.to, c.segs[:1])
 	if again {
+		if tag != br.DismissedTag() {
+			// A fork behind answered too, or there was no room: a BYE without a transaction, as
+			// often as that comes.
+			c.tell(d.to.Proto, d.host, 0)
+			c.segs[0] = d.appendRequest(c, m, parser.BYE, append(c.appendAckBranch(branch[:0], m), 'b'))
+			c.send(d.by, &d.to, c.segs[:1])
+		}
 		return true
 	}
 	bye := c.tx.NewBye(br, &d.to, uint16(d.by))
@@ -48,9 +55,16 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	}
 	copy(room, b)
 	c.tell(d.to.Proto, d.host, 0)
+	br.SetDismissed(tag)
 	c.tx.Dismiss(br, bye)
 	c.count[CountLateEnded]++
 	return true
+}
+
+// tagHash tells the dialogs apart that 2xx of one branch make (§12.1.2); it is never 0.
+func tagHash(m *parser.Message) uint32 {
+	to, _ := m.To()
+	return uint32(xxhash.Sum64(to.Tag.Of(m.Raw))) | 1
 }
 
 // parting is the dialog that a 2xx made, as far as its end needs it (§12.1.2): views of the

@@ -338,7 +338,7 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 	}
 	t := r.picks.NextTarget(c.table)
 	if t != nil && r.listed(t) {
-		t = r.drawAgain(set, algorithm, key, limit)
+		t = r.drawAgain(t, set, algorithm, key, limit)
 	}
 	return r.take(t, replaceURI)
 }
@@ -353,7 +353,7 @@ func (r *Request) NextTarget(replaceURI bool) bool {
 	}
 	t := r.picks.NextTarget(c.table)
 	if t != nil && r.listed(t) {
-		t = r.passListed(t)
+		t = r.passListed(t, new(passing))
 	}
 	return r.take(t, replaceURI)
 }

@@ -63,6 +63,8 @@ type Blocked interface {
 	// Blocked tells whether a request of that method may not be sent there now. It does not wait
 	// and allocates nothing.
 	Blocked(to *netio.Addr, method parser.Method) bool
+	// Holds is Blocked for who only weighs where to send: it counts no hit.
+	Holds(to *netio.Addr, method parser.Method) bool
 	// Report tells that a request of that method failed at that address. retryAfter is that of a
 	// 503 in seconds, below 0: it had none.
 	Report(to *netio.Addr, why Failing, method parser.Method, retryAfter int)
@@ -302,7 +304,7 @@ func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 // blocks asks the blacklist for the request; what is only looked at is not counted.
 func (r *Request) blocks(to *netio.Addr) bool {
 	if c := r.core; r.looking {
-		return c.cfg.Blocked != nil && c.cfg.Blocked.Blocked(to, r.M.Method)
+		return c.cfg.Blocked != nil && c.cfg.Blocked.Holds(to, r.M.Method)
 	}
 	return r.core.blocks(to, r.M.Method)
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"viaduct/parser"
 	"viaduct/shard/balance"
 	"viaduct/shard/txn"
@@ -101,12 +103,34 @@ func (c *Core) answerUnsent(tx *txn.Tx) bool {
 // listed tells whether the blacklist names a destination of a set. What a name leads to is not
 // known yet; and an ACK to a 2xx goes where the call is.
 func (r *Request) listed(t *balance.Target) bool {
-	return t.Addr.Family != 0 && r.M.Method != parser.ACK && r.core.blocks(&t.Addr, r.M.Method)
+	b := r.core.cfg.Blocked
+	return b != nil && t.Addr.Family != 0 && r.M.Method != parser.ACK && b.Holds(&t.Addr, r.M.Method)
+}
+
+// passing is the listed destinations of a set that another one is chosen instead of.
+type passing struct {
+	n    int
+	list [balance.MaxPicks + 1]*balance.Target
+}
+
+func (p *passing) add(t *balance.Target) {
+	if p.n < len(p.list) && !slices.Contains(p.list[:p.n], t) {
+		p.list[p.n] = t
+		p.n++
+	}
+}
+
+// passed counts each of them once. What is refused after all is counted where it is.
+func (r *Request) passed(p *passing) {
+	for _, t := range p.list[:p.n] {
+		r.core.blocks(&t.Addr, r.M.Method)
+	}
 }
 
 // passListed is the first destination behind t, which is listed, that is not; t again if all are.
-func (r *Request) passListed(t *balance.Target) *balance.Target {
+func (r *Request) passListed(t *balance.Target, over *passing) *balance.Target {
 	picks := r.picks
+	over.add(t)
 	for {
 		next := r.picks.NextTarget(r.core.table)
 		if next == nil {
@@ -114,15 +138,19 @@ func (r *Request) passListed(t *balance.Target) *balance.Target {
 			return t
 		}
 		if !r.listed(next) {
+			r.passed(over)
 			return next
 		}
+		over.add(next)
 	}
 }
 
 // drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut
 // before one came that is not. Round robin gives the turn of a listed one to whoever has the next
 // turn, so that the others share alike. nil: nothing is left.
-func (r *Request) drawAgain(set int, algorithm balance.Algorithm, key balance.Key, limit int) (t *balance.Target) {
+func (r *Request) drawAgain(first *balance.Target, set int, algorithm balance.Algorithm, key balance.Key, limit int) (t *balance.Target) {
+	var over passing
+	over.add(first)
 	tries := 1
 	if algorithm == balance.RoundRobin {
 		tries = balance.MaxPicks
@@ -131,11 +159,17 @@ func (r *Request) drawAgain(set int, algorithm balance.Algorithm, key balance.Ke
 		if !r.core.table.Select(set, algorithm, key, 0, &r.picks) {
 			return nil
 		}
-		if t = r.picks.NextTarget(r.core.table); t == nil || !r.listed(t) {
+		if t = r.picks.NextTarget(r.core.table); t == nil {
+			break
+		}
+		if !r.listed(t) {
+			r.passed(&over)
 			break
 		}
 		if tries == 1 {
-			t = r.passListed(t)
+			t = r.passListed(t, &over)
+		} else {
+			over.add(t)
 		}
 	}
 	r.picks.Cut(limit)

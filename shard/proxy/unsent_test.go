@@ -11,6 +11,7 @@ import (
 type nowhere struct{}
 
 func (nowhere) Blocked(*netio.Addr, parser.Method) bool         { return true }
+func (nowhere) Holds(*netio.Addr, parser.Method) bool           { return true }
 func (nowhere) Report(*netio.Addr, Failing, parser.Method, int) {}
 func (nowhere) Egress(to *netio.Addr, _ int) int {
 	if to.Family == 4 && to.Proto == netio.UDP {

@@ -224,7 +224,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 				// 100.
 				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
 			}
-			if br.flags&brCancelPending != 0 {
+			if br.flags&brCancelPending != 0 || br.flags&(brKept|brCancelled) == brKept|brCancelled && br.cancel == 0 {
 				t.sendCancel(br, nil)
 			}
 			// hop by hop (§16.7 step 4); of one given up nobody needs to hear

@@ -30,9 +30,6 @@ func (t *Table) Expire(budget int) bool {
 		if w.tick >= now {
 			return true
 		}
-		w.tick++
-		if w.armed == 0 {
-			w.tick = now
-		}
+		w.advance(now)
 	}
 }

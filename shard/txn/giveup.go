@@ -18,7 +18,8 @@ func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
 
 // giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for
 // 64·T1 from when it was sent or cancelled, silent: a phone that was slow to answer rings all the
-// same and has to be told (§9.1), and a 2xx of it is a call (§16.7 step 5).
+// same and has to be told (§9.1), again where it passed over a CANCEL, and a 2xx of it is a call
+// (§16.7 step 5).
 func (t *Table) giveUp(br *Branch) {
 	until := br.sentAt + t.lifetime()
 	if br.flags&brCancelled != 0 {

@@ -79,11 +79,13 @@ func (t *Table) CancelBranch(br *Branch, reason []byte) {
 // sendCancel sends the CANCEL of br, a client transaction of its own with the
 // INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
 func (t *Table) sendCancel(br *Branch, reason []byte) {
+	again := br.flags&brCancelled != 0 // the first one found no answer: br has its end
 	br.flags = br.flags&^brCancelPending | brCancelled
-	if br.flags&brKept != 0 {
-		t.setEnd(br, t.now+t.lifetime()) // nobody waits for it
-	} else {
+	switch {
+	case br.flags&brKept == 0:
 		t.setEnd(br, t.now+t.cancelWait())
+	case !again:
+		t.setEnd(br, t.now+t.lifetime()) // nobody waits for it
 	}
 	if br.cancel == 0 {
 		t.writeCancel(br, reason)
@@ -178,8 +180,13 @@ func (t *Table) Dismiss(br, bye *Branch) {
 	t.sendAside(bye, t.lifetime())
 }
 
-// SetDismissed notes that what br answered is ended here; Dismissed tells.
-func (br *Branch) SetDismissed() { br.flags |= brDismissed }
+// SetDismissed notes that what br answered is ended here, as Dismissed tells, and of which dialog
+// the BYE is: a hash of its To tag, 0 if none could be made. Nothing of br is sent again by Timer A,
+// so that its interval is free.
+func (br *Branch) SetDismissed(tag uint32) { br.flags, br.intervalMs = br.flags|brDismissed, tag }
+
+// DismissedTag is that hash.
+func (br *Branch) DismissedTag() uint32 { return br.intervalMs }
 
 // Dismissed tells whether the 2xx of br was one nobody wanted.
 func (br *Branch) Dismissed() bool { return br.flags&brDismissed != 0 }

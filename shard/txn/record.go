@@ -43,7 +43,7 @@ type node struct {
 	next, prev shm.Off // neighbours in the wheel's slot
 	slot       uint16  // wheel slot while armed
 	flags      uint16
-	live       uint8 // Tx: branches that have not ended. Branch: brSentAgain, brSpared
+	live       uint8 // Tx: branches that have not ended. Branch: brSentAgain and those behind it
 	state      State
 	method     uint8 // parser.Method of the request
 	_          uint8
@@ -79,10 +79,12 @@ const (
 	brHeld      // its request stays beyond a 2xx, see Hold
 )
 
-// What node.live of a Branch has: second chances that it had.
+// What node.live of a Branch has: second chances that it had, and what else is known of its
+// errors.
 const (
 	brSentAgain = 1 << iota // over another connection, since the first broke
 	brSpared                // an ICMP error about it was passed over
+	brTaken                 // a connection took it, and broke: it may have arrived
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
@@ -140,7 +142,7 @@ type Branch struct {
 	endAt      int64   // Timers B, C, D, F, K, M
 	retransAt  int64   // Timers A, E; 0: none
 	sentAt     int64   // when it was made, which is when its request was first sent
-	intervalMs uint32  // present interval of Timer A or E
+	intervalMs uint32  // present interval of Timer A or E; once dismissed, see SetDismissed
 	listener   uint16
 	target     uint16 // the user's name for the destination; 0: none
 	breadth    uint16 // share of the request's Max-Breadth (RFC 5393 §5.3); 0: none counted

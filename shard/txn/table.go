@@ -148,7 +148,12 @@ func New(c Config) (*Table, error) {
 }
 
 // SetNow tells the time, once per batch, in ns.
-func (t *Table) SetNow(now int64) { t.now = now }
+func (t *Table) SetNow(now int64) {
+	t.now = now
+	if t.wheel.armed == 0 {
+		t.wheel.tick = now >> tickShift // no slot is passed over, however long the shard slept
+	}
+}
 
 // Shard is the number of the shard the table belongs to.
 func (t *Table) Shard() int { return t.shard }

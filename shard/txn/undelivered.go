@@ -19,8 +19,20 @@ func (t *Table) TransportError(br *Branch) {
 	if br.lose() {
 		t.user.BranchFailed(t.tx(br.tx), br)
 	}
-	t.end(br)
+	if br.live&(brSentAgain|brTaken) != 0 {
+		t.giveUp(br)
+	} else {
+		t.end(br)
+	}
 	t.hand = 0
+}
+
+// Taken notes that a connection took the request with that token before it broke: the other side
+// may have it, and may answer by another connection (§18.2.2).
+func (t *Table) Taken(token uint64) {
+	if br := t.Sent(token); br != nil {
+		br.live |= brTaken
+	}
 }
 
 // SendAgain sends the request of br once more, to the same place and with the same Via, so that a

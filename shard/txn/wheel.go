@@ -94,6 +94,19 @@ func (t *Table) disarm(off shm.Off, n *node) {
 	w.armed--
 }
 
+// advance makes the next tick whose slot may have something the present one, at most now.
+func (w *wheel) advance(now int64) {
+	switch {
+	case w.armed == 0:
+		w.tick = now
+	case now-w.tick <= 64:
+		w.tick++
+	default: // Slow path: the shard was asleep or held up
+		due, _ := w.nextDue()
+		w.tick = min(due>>tickShift, now)
+	}
+}
+
 // nextDue is when the earliest armed slot fires, in ns of the shard's clock;
 // ok is false if nothing is armed.
 func (w *wheel) nextDue() (due int64, ok bool) {
