@@ -35,7 +35,7 @@ import (
 //	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown until it was asked for and resolved; a name alone: its servers do not answer
 //	resolved                        the resolver's answers arrive
 //	list ADDRESS                    the destination blocklist has it from now on
-//	broken ADDRESS                  the last message sent to ADDRESS over a stream could not be delivered
+//	broken ADDRESS [written]        the last message sent to ADDRESS over a stream could not be delivered, or its connection broke once it had taken it
 //	config                          the routing program (default: lb.cfg); targets: the dispatcher list
 //	in FROM                         a datagram arrives from that address
 //	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
@@ -533,7 +533,7 @@ func (f *flow) step(name, body string) {
 				f.t.Fatalf("%s: nothing was sent there", name)
 			}
 			if f.all[i].to == words[1] && f.all[i].token != 0 {
-				f.w.streamsFailed([]streamFailure{{Token: f.all[i].token}})
+				f.w.streamsFailed([]streamFailure{{Token: f.all[i].token, Written: len(words) > 2}})
 				f.endBatch()
 				break
 			}

@@ -240,7 +240,11 @@ func TestInviteClientGivenUp(t *testing.T) {
 	f("CANCEL Timer-B", "Calling", "180", "CANCEL", "Proceeding")
 	f("180 CANCEL", "Proceeding", "Timer B", "timeout↑", "Proceeding")
 	f("180 CANCEL Timer-B", "Proceeding", "487", "ACK 487↑", "Completed")
+	f("180 CANCEL Timer-B", "Proceeding", "183", "CANCEL", "Proceeding") // it passed over the first
+	f("180 CANCEL Timer-B 183", "Proceeding", "183", "", "Proceeding")
+	f("180 CANCEL Timer-B 183", "Proceeding", "487", "ACK 487↑", "Completed")
 	f("180 CANCEL Timer-B", "Proceeding", "Timer H", "", "Terminated")
+	f("180 CANCEL Timer-B 183", "Proceeding", "Timer H", "", "Terminated")
 	f("180 Timer-C", "Proceeding", "Timer B", "", "Proceeding")
 	f("180 Timer-C Timer-B", "Proceeding", "487", "ACK 487↑", "Completed")
 	f("abandon", "Calling", "180", "CANCEL", "Proceeding")

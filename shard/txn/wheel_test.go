@@ -110,3 +110,40 @@ func checkNextDue(t *testing.T, tb *Table, due map[shm.Off]int64) {
 		t.Fatalf("NextDue is %v from the first deadline", time.Duration(at-first))
 	}
 }
+
+// TestWheelAfterSleep: what fires after a long sleep does not walk over the slots that were slept
+// through one by one.
+func TestWheelAfterSleep(t *testing.T) {
+	const day = int64(24 * time.Hour)
+	tb := newTable(t, 8<<20)
+	off, ok := tb.slab.Alloc(KindTx, txBytes)
+	if !ok {
+		t.Fatal("arena full")
+	}
+	*tb.tx(off) = Tx{node: node{Header: tb.tx(off).Header}}
+	n := tb.node(off)
+
+	tb.SetNow(tb.now + day) // nothing was armed
+	tb.arm(off, n, tb.now+int64(time.Second))
+	if w := &tb.wheel; w.tick != tb.now>>tickShift {
+		t.Errorf("after a day the first deadline is armed %d ticks behind", tb.now>>tickShift-w.tick)
+	}
+
+	tb.arm(off, n, tb.now+100*day) // beyond the horizon: it goes round again and again
+	tb.SetNow(tb.now + day)
+	steps := 0
+	for w, now := &tb.wheel, tb.now>>tickShift; w.tick < now; steps++ {
+		w.advance(now)
+		if slot := uint32(w.tick) & wheelMask; w.heads[slot] == off {
+			due := n.due
+			tb.disarm(off, n)
+			tb.arm(off, n, due)
+		}
+	}
+	if rounds := int(day>>tickShift)/wheelSlots + 1; steps > rounds+1 {
+		t.Errorf("%d steps for %d rounds of the wheel", steps, rounds)
+	}
+	if at, ok := tb.NextDue(); !ok || at <= tb.now || at > tb.now+wheelSlots<<tickShift {
+		t.Errorf("the next look is in %v, %v", time.Duration(at-tb.now), ok)
+	}
+}
