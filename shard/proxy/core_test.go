@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,17 +263,108 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 		}()
 		b.answer(7000, "INVITE", "486 Busy Here")
 	}()
+	b.takenOver()
+	b.want("6000 404 Not Found")
+}
+
+// takenOver lets the next process take over after a kill.
+func (b *bench) takenOver() {
+	b.t.Helper()
 	b.failing, b.sent = "", nil
 	tb, err := txn.New(txn.Config{Arena: b.arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: b.arena.Counters(0), Random: func() uint64 { return 5 }, Now: b.now})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if n := tb.Rebuild(); n != 1 {
-		t.Fatalf("%d transactions were taken over", n)
+		b.t.Fatalf("%d transactions were taken over", n)
 	}
 	b.c.SetTable(tb)
+	b.c.concluding = nil
 	b.c.Recover()
-	b.want("6000 404 Not Found")
+}
+
+// TestKilledBeforeTheFailureRoute: nothing could be sent, and the process dies before the failure
+// route that is for that has run. It runs in the next one, for it no branch ends any more.
+func TestKilledBeforeTheFailureRoute(t *testing.T) {
+	for _, method := range []string{"INVITE", "MESSAGE"} {
+		b := newBench(t, nil)
+		r := b.request(method, "")
+		r.Arm(OnFailure, 1)
+		r.SetRequestURI([]byte("sip:bob@a.example"))
+		if !r.Relay() || r.Tx.Live() != 0 {
+			t.Fatalf("%s: sent: %s", method, b.took())
+		}
+		runs := 0
+		b.failure = func(r *Request, _ int) {
+			if runs++; r.BestStatus() != 503 {
+				t.Errorf("%s: the failure route runs for a %d", method, r.BestStatus())
+			}
+		}
+		b.takenOver()
+		b.want("6000 478 Unresolvable Destination")
+		if runs != 1 {
+			t.Errorf("%s: the failure route ran %d times", method, runs)
+		}
+	}
+}
+
+// TestLastCauseOfSeveralTargets: of several targets that cannot be sent to the last cause in the
+// order of the table is told, whatever their own order.
+func TestLastCauseOfSeveralTargets(t *testing.T) {
+	f := func(uris ...string) {
+		t.Helper()
+		b := newBench(t, func(c *Config) { c.Egress = nowhere{} })
+		r := b.request("INVITE", "")
+		r.Arm(OnFailure, 1)
+		r.SetRequestURI([]byte(uris[0]))
+		r.AppendBranch([]byte(uris[1]), -1)
+		if !r.Relay() {
+			t.Fatal("no failure route is armed")
+		}
+		if got := Cause(b.c.saved(r.Tx).unsent); got != NameUnresolved {
+			t.Errorf("%q: told is %s", uris, got)
+		}
+	}
+	f("sip:a.example", "sip:[2001:db8::1]")
+	f("sip:[2001:db8::1]", "sip:a.example")
+}
+
+// TestNoFailures: what ends when the caller has its answer, or since it was cancelled after a 6xx,
+// failed for nobody.
+func TestNoFailures(t *testing.T) {
+	f := func(name string, run func(b *bench, r *Request), want ...string) {
+		t.Helper()
+		var told []string
+		b := newBench(t, func(c *Config) {
+			c.OnFailure = func(f *Failure) { told = append(told, fmt.Sprint(f.Code, " ", f.Cause)) }
+		})
+		r := b.request("INVITE", "")
+		r.AppendBranch([]byte("sip:carol@127.0.0.1:7001"), -1)
+		r.Relay()
+		run(b, r)
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told is %q, want %q", name, told, want)
+		}
+	}
+	second := func(b *bench, r *Request) (br *txn.Branch) {
+		b.c.tx.Branches(r.Tx, func(other *txn.Branch) bool {
+			if other.Index() == 1 {
+				br = other
+			}
+			return true
+		})
+		return br
+	}
+	f("after a 200", func(b *bench, r *Request) {
+		b.answer(7000, "INVITE", "200 OK")
+		b.c.tx.TransportError(second(b, r))
+	})
+	f("after a 6xx", func(b *bench, r *Request) {
+		b.answer(7001, "INVITE", "180 Ringing")
+		b.answer(7000, "INVITE", "603 Decline")
+		b.answer(7001, "INVITE", "487 Request Terminated")
+	}, "603 "+RefusedDownstream.String())
+	f("alone", func(b *bench, r *Request) { b.c.tx.TransportError(second(b, r)) }, "500 "+NotSent.String())
 }
 
 // TestFailureRouteOfAnotherProgram is not run: its number means another route now.
