@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"viaduct/netio"
 	"viaduct/shard/proxy"
 )
 
@@ -123,6 +124,38 @@ func TestSteps(t *testing.T) {
 		}
 		if next < len(want) {
 			t.Errorf("no %q in its place in\n%s", want[next], strings.Join(got, "\n"))
+		}
+	}
+}
+
+// TestStepsOfTransactions: what the transactions send of their own accord has its lines, and so has
+// the sender of what is nobody's.
+func TestStepsOfTransactions(t *testing.T) {
+	c := newCallerWith(t, "lb.cfg", 64<<20, levelDebug)
+	c.request(tmplInvite)
+	c.expect("INVITE ")
+	const id = " call_id=1-00000000@127.0.0.1"
+	pass := func(d time.Duration) {
+		c.at(c.now + int64(d))
+		c.w.tx.Expire(timersPerRound)
+		c.w.reclaim()
+	}
+	pass(600 * time.Millisecond)
+	c.reply("SIP/2.0 180 Ringing\r\n", tmpl180)
+	c.request(bytes.ReplaceAll(tmplInvite, []byte("INVITE"), []byte("CANCEL")))
+	c.reply("SIP/2.0 487 Request Terminated\r\n", tmpl180)
+	pass(600 * time.Millisecond)
+	c.w.datagram(&netio.Packet{Data: []byte("garbage"), Src: netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6009, Family: 4}})
+	got := strings.Join(c.lines(), "\n")
+	for _, want := range []string{
+		"sent again by a transaction" + id + " method=INVITE branch=0 to=udp:127.0.0.1:700",
+		"sent by a transaction" + id + " method=CANCEL branch=0",
+		"sent by a transaction" + id + " method=ACK branch=0",
+		"sent again by a transaction" + id + " code=487 method=INVITE to=udp:127.0.0.1:6000",
+		" from=udp:127.0.0.1:6009",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
 }

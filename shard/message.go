@@ -12,10 +12,20 @@ import (
 	"viaduct/shard/txn"
 )
 
-// drop is the one place where a datagram ends without an answer.
+// drop and dropFrom are the one place where a datagram ends without an answer.
 func (w *worker) drop(r Reason) {
 	if w.tracing && r != Truncated {
 		w.traceHere("dropped", "reason", r.String())
+	}
+	w.count[dropBase+int(r)]++
+}
+
+// dropFrom is drop of what may be too broken to say whose it is: the log has its sender.
+func (w *worker) dropFrom(p *netio.Packet, r Reason) {
+	if w.tracing {
+		src := p.Src
+		src.Proto = w.shared.listeners[p.Listener].Proto
+		w.traceHere("dropped", "reason", r.String(), "from", proxy.AddrText(&src))
 	}
 	w.count[dropBase+int(r)]++
 }
@@ -88,13 +98,13 @@ func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 	switch {
 	case reason == parser.Empty:
 		// a keep-alive (RFC 5626 §3.5.1): over UDP nothing answers it but STUN
-		w.drop(Reason(reason))
+		w.dropFrom(p, Reason(reason))
 	case reason == parser.TooLarge:
-		w.drop(Reason(reason))
+		w.dropFrom(p, Reason(reason))
 	case m.IsRequest:
 		w.request(p, reason)
 	case reason != parser.OK:
-		w.drop(Reason(reason)) // what begins like a response is never answered
+		w.dropFrom(p, Reason(reason)) // what begins like a response is never answered
 	default:
 		w.response(p)
 	}
@@ -105,7 +115,7 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.count[CountRequests]++
 	m, r := &w.m, &w.core.Request
 	if !r.Begin(m, &p.Src, int(p.Listener)) {
-		w.drop(Unanswerable)
+		w.dropFrom(p, Unanswerable)
 		return
 	}
 	w.step = stepRequest

@@ -87,7 +87,7 @@ func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, ra
 		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
 		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
 	if w.tracing {
-		c.Ended = w.core.Ended
+		c.Ended, c.Sent = w.core.Ended, w.core.Sent
 	}
 	return c
 }

@@ -56,12 +56,12 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 		reason, cause, phrase = TooLong, proxy.TooLarge, ""
 	}
 	if !w.m.IsRequest {
-		w.drop(reason)
+		w.dropFrom(p, reason)
 		return
 	}
 	w.count[CountRequests]++
 	if !w.core.Request.Begin(&w.m, &p.Src, int(p.Listener)) {
-		w.drop(Unanswerable)
+		w.dropFrom(p, Unanswerable)
 		return
 	}
 	w.step = stepRequest

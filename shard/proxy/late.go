@@ -28,6 +28,9 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	if !d.read(c, m, c.tx.Answered()) || !c.whereTo(br, d) {
 		return true
 	}
+	if c.tracing {
+		c.traceBranch(br, "the call of a late answer is ended", "again", again && tag == br.DismissedTag())
+	}
 	var branch [len(statelessPrefix) + 17]byte
 	ack := d.appendRequest(c, m, parser.ACK, c.appendAckBranch(branch[:0], m))
 	c.tell(d.to.Proto, d.host, 0)

@@ -76,6 +76,21 @@ func (c *Core) Ended(tx *txn.Tx) {
 	delete(c.calls, tx.Key())
 }
 
+// Sent is told by the transactions, while steps are: something left that no step here speaks of.
+func (c *Core) Sent(tx *txn.Tx, br *txn.Branch, method parser.Method, again txn.Again) {
+	step := "sent by a transaction"
+	if again {
+		step = "sent again by a transaction"
+	}
+	if br == nil {
+		to := tx.ReplyTo()
+		c.traceTx(tx, step, "code", tx.Status(), "method", method.String(), "to", c.addr(&to), "by", c.listenerName(tx.Listener()))
+		return
+	}
+	to := br.Addr()
+	c.traceTx(tx, step, "method", method.String(), "branch", br.Index(), "to", c.addr(&to), "by", c.listenerName(br.Listener()))
+}
+
 func (c *Core) addr(a *netio.Addr) string { return AddrText(a) }
 
 func (c *Core) listenerName(by int) string {

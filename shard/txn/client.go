@@ -256,6 +256,9 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 			t.acknowledge(br, m) // a panic cut the first off: the INVITE is still there
 		default:
 			t.count[CountResentReq]++
+			if t.sent != nil {
+				t.sent(t.tx(br.tx), br, parser.ACK, true)
+			}
 			t.send(br.listener, &br.dst, 0, br.request) // the ACK again
 		}
 	}
@@ -356,6 +359,9 @@ func (t *Table) resend(off shm.Off, br *Branch) {
 	br.retransAt = after(br.retransAt, br.intervalMs, t.now)
 	t.armClient(off, br)
 	if br.request != 0 {
+		if t.sent != nil {
+			t.sent(t.ofBranch(br), br, parser.Method(br.method), true)
+		}
 		t.send(br.listener, &br.dst, br.token(off), br.request)
 	}
 }

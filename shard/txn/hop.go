@@ -29,6 +29,9 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 			}
 		}
 	}
+	if t.sent != nil && br.request != 0 {
+		t.sent(t.tx(br.tx), br, parser.ACK, false)
+	}
 	t.drop(&br.request)
 	if ack != 0 {
 		br.request = ack
@@ -132,7 +135,7 @@ func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, liste
 	}
 	c := t.branch(off)
 	h := c.Header
-	*c = Branch{tx: t.offOf(&br.node), cookie: t.random(), dst: *to, listener: listener}
+	*c = Branch{tx: t.offOf(&br.node), cookie: t.random(), dst: *to, listener: listener, index: br.index}
 	c.Header = h
 	c.Owner = c.tx
 	c.method = uint8(method)
@@ -159,6 +162,9 @@ func (t *Table) sendAside(c *Branch, wait int64) {
 		c.retransAt = t.now + int64(t.timers.T1)
 	}
 	t.armClient(off, c)
+	if t.sent != nil {
+		t.sent(t.ofBranch(c), c, parser.Method(c.method), false)
+	}
 	t.send(c.listener, &c.dst, c.token(off), c.request)
 }
 

@@ -64,6 +64,9 @@ func (t *Table) Repeat(tx *Tx) bool {
 	case tx.state == Accepted: // RFC 6026 §7.1: absorbed, the 2xx is the UAS core's to repeat
 	case tx.reply != 0:
 		t.count[CountResentReply]++
+		if t.sent != nil {
+			t.sent(tx, nil, tx.Method(), true)
+		}
 		t.send(tx.listener, &tx.replyTo, 0, tx.reply)
 	default:
 		return !tx.Invite() || tx.state != Proceeding
@@ -233,6 +236,9 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 		t.rearmServer(tx, tx.endAt)
 		if tx.reply != 0 {
 			t.count[CountResentReply]++
+			if t.sent != nil {
+				t.sent(tx, nil, tx.Method(), true)
+			}
 			t.send(tx.listener, &tx.replyTo, 0, tx.reply)
 		}
 		return

@@ -76,7 +76,13 @@ type Config struct {
 	Now        int64 // ns; all times given later come from the same clock
 	// Ended is told that a transaction and all its branches are over; nil: nobody is.
 	Ended func(tx *Tx)
+	// Sent is told what a transaction sends of its own accord: the CANCEL or BYE of br, its ACK to
+	// a final other than a 2xx, and what is sent again; br nil: a response. nil: nobody is.
+	Sent func(tx *Tx, br *Branch, method parser.Method, again Again)
 }
+
+// Again tells whether something is sent for the first time.
+type Again bool
 
 // Table holds the transactions of one shard. See the package comment for who may
 // use it.
@@ -114,6 +120,7 @@ type Table struct {
 	freed      int     // of limbo, by a Reclaim that did not get to its end
 	hand       shm.Off // the record at work in this step, see InHand
 	ended      func(tx *Tx)
+	sent       func(tx *Tx, br *Branch, method parser.Method, again Again)
 
 	// See SetReserve.
 	reservePool, reserveEach uint64
@@ -138,7 +145,7 @@ func New(c Config) (*Table, error) {
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
-	t.before, t.keepC, t.ended = c.CancelBefore, c.KeepTimerC, c.Ended
+	t.before, t.keepC, t.ended, t.sent = c.CancelBefore, c.KeepTimerC, c.Ended, c.Sent
 	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
 		t.stillAt += int64(i)
 	}

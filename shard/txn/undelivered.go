@@ -1,6 +1,9 @@
 package txn
 
-import "viaduct/shm"
+import (
+	"viaduct/parser"
+	"viaduct/shm"
+)
 
 // What becomes of a branch whose request did not leave or did not arrive.
 
@@ -47,6 +50,9 @@ func (t *Table) SendAgain(br *Branch) bool {
 	t.hand = off
 	t.count[CountResentReq]++
 	t.tellDomain(br)
+	if t.sent != nil {
+		t.sent(t.tx(br.tx), br, parser.Method(br.method), true)
+	}
 	t.send(br.listener, &br.dst, br.token(off), br.request)
 	t.hand = 0
 	return true
