@@ -2,6 +2,7 @@ package txn
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,4 +52,44 @@ func TestFormer(t *testing.T) {
 	f("as long as it may ring", branch, &caller, true)
 	x.SetNow(x.now + int64(time.Millisecond))
 	f("later", branch, &caller, false)
+}
+
+// TestMatchResponseAsWritten: a response whose branch names the record and its cookie, and does not
+// end as it was written, is nobody's (§17.1.3).
+func TestMatchResponseAsWritten(t *testing.T) {
+	x := newMachine(t, "INVITE")
+	branch := string(x.AppendBranch(nil, x.br))
+	f := func(branch string, want *Branch) {
+		t.Helper()
+		id, ok := ParseBranch([]byte(branch))
+		if !ok {
+			t.Fatalf("%s is not read", branch)
+		}
+		m := x.parse([]byte(strings.Replace(string(text("SIP/2.0 180 Ringing", "INVITE")), "z9hG4bK-b", branch, 1)))
+		if got := x.MatchResponse(m, id); got != want {
+			t.Errorf("%s: %p, want %p", branch, got, want)
+		}
+	}
+	f(branch, x.br)
+	for at := BranchBytes - lifeDigits - markDigits; at < BranchBytes; at++ {
+		digit := "0"
+		if branch[at] == '0' {
+			digit = "1"
+		}
+		f(branch[:at]+digit+branch[at+1:], nil)
+	}
+}
+
+// TestRetimeLeavesWhatIsGivenUp: timers that change later are for branches that are waited for.
+func TestRetimeLeavesWhatIsGivenUp(t *testing.T) {
+	x := newMachine(t, "INVITE")
+	x.impatient("Timer-B")
+	if x.br.flags&brKept == 0 {
+		t.Fatal("it is not kept")
+	}
+	endAt := x.br.endAt
+	x.Retime(x.tx, true, true)
+	if x.br.endAt != endAt {
+		t.Errorf("it ends %v later", time.Duration(x.br.endAt-endAt))
+	}
 }
