@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 const (
 	// logQueueLines bounds the lines waiting for stderr or syslog. A slow or stuck log (disk full,
@@ -39,6 +43,9 @@ const (
 
 	// maxSocketPath is the longest path of a Unix socket: sun_path less its final zero (unix(7)).
 	maxSocketPath = 107
+
+	// maxPath is the longest path of a file: PATH_MAX less its final zero (pathname(7)).
+	maxPath = unix.PathMax - 1
 
 	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a
 	// line feed (pid_max ≤ 4194304, proc(5)).

@@ -218,9 +218,25 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 	}
 }
 
+// CheckFIFOPath refuses a path that no FIFO can have.
+func CheckFIFOPath(path string) error {
+	if len(path) > maxPath {
+		return fmt.Errorf("status FIFO %s: the path has %d bytes, and the kernel takes %d (pathname(7)): choose a shorter one", path, len(path), maxPath)
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		if len(name) > unix.NAME_MAX {
+			return fmt.Errorf("status FIFO %s: a name in the path has %d bytes, and the kernel takes %d (pathname(7)): choose a shorter one", path, len(name), unix.NAME_MAX)
+		}
+	}
+	return nil
+}
+
 // ListenFIFO opens the FIFO. One that nobody reads is replaced; one that is read, or a file that is
 // no FIFO, is refused.
 func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
+	if err := CheckFIFOPath(path); err != nil {
+		return err
+	}
 	switch st, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

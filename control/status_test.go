@@ -185,6 +185,11 @@ func TestStatusPathsThatAreSomethingElse(t *testing.T) {
 	if err := s.ListenUnix(path, nil); err == nil || !strings.Contains(err.Error(), "is no socket") {
 		t.Errorf("socket over a file: %v", err)
 	}
+	for _, long := range []string{strings.Repeat("a/", 2048), filepath.Join(filepath.Dir(path), strings.Repeat("f", 256))} {
+		if err := s.ListenFIFO(long, nil); err == nil || !strings.Contains(err.Error(), "the kernel takes") {
+			t.Errorf("a long path of a FIFO: %v", err)
+		}
+	}
 	if err := s.ListenFIFO(path, nil); err == nil || !strings.Contains(err.Error(), "is no FIFO") {
 		t.Errorf("FIFO over a file: %v", err)
 	}

@@ -72,7 +72,7 @@ func (r *Release) accept(l *net.UnixListener) {
 			continue
 		}
 		cred, err := peerOf(conn)
-		if err != nil || cred.Uid != 0 && int(cred.Uid) != os.Geteuid() {
+		if err != nil || !trusted(cred) {
 			conn.Close()
 			continue
 		}
@@ -97,15 +97,25 @@ func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
 }
 
 // AskForRelease asks draining processes to let go of the listed addresses and waits until they have
-// ended, releaseTimeout at most. It gives the numbers of those that have; none if nobody drains
-// there, which costs nothing.
+// ended, releaseTimeout at most. It gives the numbers of those that have, 0 of one in a pid namespace
+// that we do not see; none if nobody drains there, which costs nothing. The name of an abstract
+// socket is anybody's to take: who is neither root nor our own user is nobody.
 func AskForRelease(addrs []string) (gone []int, err error) {
 	for _, a := range addrs {
 		conn, err := net.Dial("unix", releasePrefix+a)
 		if err != nil {
 			continue
 		}
-		pid, err := askOne(conn.(*net.UnixConn))
+		c := conn.(*net.UnixConn)
+		cred, err := peerOf(c) // of a connection's far end: who called listen (unix(7))
+		if err == nil && !trusted(cred) {
+			conn.Close()
+			continue
+		}
+		pid := 0
+		if err == nil {
+			pid, err = askOne(c, cred)
+		}
 		conn.Close()
 		if err != nil {
 			return gone, fmt.Errorf("the process that drains on %s does not let go of it: %w", strings.TrimPrefix(a, releasePrefix), err)
@@ -115,15 +125,17 @@ func AskForRelease(addrs []string) (gone []int, err error) {
 	return gone, nil
 }
 
-func askOne(conn *net.UnixConn) (pid int, err error) {
-	cred, err := peerOf(conn) // of a connection's far end: who called listen (unix(7))
-	if err != nil {
-		return 0, err
-	}
+// trusted tells whether the far end is root or our own user.
+func trusted(cred *unix.Ucred) bool { return cred.Uid == 0 || int(cred.Uid) == os.Geteuid() }
+
+func askOne(conn *net.UnixConn, cred *unix.Ucred) (pid int, err error) {
 	end := time.Now().Add(releaseTimeout)
 	_ = conn.SetReadDeadline(end)
 	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
 		return 0, fmt.Errorf("no answer within %s", releaseTimeout)
+	}
+	if cred.Pid == 0 { // in another pid namespace (pid_namespaces(7)): the end of file has to do
+		return 0, nil
 	}
 	for pid = int(cred.Pid); lives(pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

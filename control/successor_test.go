@@ -2,11 +2,15 @@ package control
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The variable that turns the test binary into a process that drains, and the address it drains on.
@@ -73,5 +77,61 @@ func TestReleaseOfAnAddressOfAnother(t *testing.T) {
 	var none *Release
 	if none.Asked() != nil {
 		t.Error("somebody can ask a process that does not drain")
+	}
+}
+
+// A process that drains in a pid namespace that we do not see has number 0: the end of file tells
+// that it has ended.
+func TestReleaseByAnotherNamespace(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "successor")
+	conn, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		unix.Close(fds[1])
+	}()
+	begin := time.Now()
+	if pid, err := askOne(conn.(*net.UnixConn), &unix.Ucred{}); pid != 0 || err != nil || time.Since(begin) > releaseTimeout/2 {
+		t.Errorf("process %d, %v after %s", pid, err, time.Since(begin))
+	}
+}
+
+// The name of an abstract socket can be taken by any user, who must not delay a start.
+func TestReleaseByAStranger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	address := fmt.Sprintf("udp:192.0.2.4:%d", os.Getpid())
+	listening := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		const nobody = 65534
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			listening <- errno
+			return
+		}
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Bind(fd, &unix.SockaddrUnix{Name: releasePrefix + address})
+		}
+		if err == nil {
+			err = unix.Listen(fd, 1)
+		}
+		listening <- err
+	}()
+	if err := <-listening; err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if gone, err := AskForRelease([]string{address}); len(gone) != 0 || err != nil || time.Since(begin) > releaseTimeout/2 {
+		t.Errorf("%v, %v after %s", gone, err, time.Since(begin))
 	}
 }

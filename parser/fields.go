@@ -214,7 +214,8 @@ func (m *Message) readRequestURI() {
 
 // Check does what RFC 3261 §16.3 step 1 asks: every field that forwarding needs is present,
 // single and well formed. Call it after a Parse that gave OK. It fills the caches of
-// TopVia, CSeq and ContentLength, and for a request those of From, To, MaxForwards and RequestURI.
+// TopVia, CSeq and ContentLength, for a request those of MaxForwards and RequestURI too, and if it is
+// no ACK those of From and To.
 //
 // The order is that of use when an error response is built: without a Via none can be sent.
 // Route, Record-Route and Contact are not looked at: whoever routes by them parses them.
@@ -232,9 +233,10 @@ func (m *Message) Check() Reason {
 	if _, r := m.CSeq(); r != OK {
 		return r
 	}
-	if !m.IsRequest {
-		// A response finds its way by Via and its transaction by branch and CSeq (§16.7): what From
-		// and To say is the user agents' business, as long as both are there, once.
+	if !m.IsRequest || m.Method == ACK {
+		// A response finds its way by Via and its transaction by branch and CSeq (§16.7), an ACK by
+		// Route and Request-URI: what From and To say is the user agents' business, as long as both
+		// are there, once. The ACK has the To of the 200 that it is for, and is judged as that was.
 		if r := m.countFromTo(); r != OK {
 			return r
 		}
@@ -245,6 +247,8 @@ func (m *Message) Check() Reason {
 		if _, r := m.To(); r != OK {
 			return r
 		}
+	}
+	if m.IsRequest {
 		if _, r := m.MaxForwards(); r != OK {
 			return r
 		}

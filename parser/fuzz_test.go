@@ -377,7 +377,7 @@ func FuzzVia(f *testing.F) {
 func FuzzNameAddr(f *testing.F) {
 	for _, s := range []string{
 		"sip:a@b", "<sip:a@b>", "\"q\\\"\" <sip:a@b>;tag=1;x", "a b c<sip:a>", "a, b <sip:a>", "sip:a;tag=1;tag=2", "<sip:a", "sip:a b", "<isbn:1>; tag = \"x\"", "a <b>", "<a:>",
-		"\"Mr. J. User <sip:j@x>", "< sip:a >", "sip:a;x=\"<\"", "\xc3\xa9 <sip:a>", "<sip:a>;tag=", "sip:a?b=c", "tel:+1;tag=1",
+		"\"Mr. J. User <sip:j@x>", "< sip:a >", "sip:a;x=\"<\"", "\xc3\xa9 <sip:a>", "<sip:a>;tag=", "<sip:a>;tag=<b>", "<sip:a>;;x=<y>; ;tag=1;", "sip:a;;tag", "sip:a?b=c", "tel:+1;tag=1",
 	} {
 		f.Add(s)
 	}
@@ -399,7 +399,7 @@ func FuzzNameAddr(f *testing.F) {
 		if got != w {
 			t.Fatalf("%q: %+v, plain %+v", s, got, w)
 		}
-		if v, whole, ok := Param(b, a.Params, "tag"); ok != (w.tag != "") || ok && (v != a.Tag || b[whole.Off] != ';' || whole.End() != v.End()) {
+		if v, whole, ok := Param(b, a.Params, "tag"); ok != (a.Tag.Off != 0) || ok && (string(v.Of(b)) != w.tag || b[whole.Off] != ';' || whole.End() != a.Tag.End()) {
 			t.Fatalf("%q: Param gives %v %v %v", s, v, whole, ok)
 		}
 	})

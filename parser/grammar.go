@@ -147,9 +147,10 @@ func Param(b []byte, ps Span, name string) (value, whole Span, ok bool) {
 	for i >= 0 && i < len(b) && b[i] == ';' {
 		n, v, end, next := genericParam(b, i)
 		if next < 0 {
-			break
-		}
-		if equalFold(n.Of(b), name) {
+			if next = oddParam(b, i, true); next < 0 {
+				break
+			}
+		} else if equalFold(n.Of(b), name) {
 			return v, span(i, end), true
 		}
 		i = next

@@ -410,6 +410,14 @@ func TestNameAddr(t *testing.T) {
 	good("sip:zo\xc3\xab@x;tag=1", "", "sip:zo\xc3\xab@x", "1")          // K
 	good("<sip:u@h>;x=\xc3\xbc;tag=\xc3\xbc", "", "sip:u@h", "\xc3\xbc") // K
 	good("<sip:u@h>;x[]=\"<;tag=2,\";tag=1;y=", "", "sip:u@h", "1")      // K
+	good("<sip:u@h>;tag", "", "sip:u@h", "")                             // K
+	good("<sip:u@h>;tag=", "", "sip:u@h", "")                            // K
+	good("<sip:u@h> ; tag = ;x", "", "sip:u@h", "")                      // K
+	good("<sip:u@h>;p=<x>;tag=1", "", "sip:u@h", "1")                    // K
+	good("<sip:u@h> ; p = <x> ; tag=1", "", "sip:u@h", "1")              // K
+	good("<sip:u@h>;;tag=1", "", "sip:u@h", "1")
+	good("<sip:u@h>; ;tag=1;", "", "sip:u@h", "1")
+	good("sip:u@h;;tag=1;;", "", "sip:u@h", "1")
 	bad := func(value string) {
 		t.Helper()
 		if a, r := read(value); r != BadFrom {
@@ -438,15 +446,18 @@ func TestNameAddr(t *testing.T) {
 	bad("Bob sip:a@x;tag=1")
 	bad("\"Bob\";tag=1")
 	bad("<sip:a@x>;tag=a;tag=b")
-	bad("<sip:a@x>;tag")
-	bad("<sip:a@x>;tag=")
+	bad("<sip:a@x>;tag;tag=b")
+	bad("<sip:a@x>;tag=b;tag=")
+	bad("<sip:a@x>;tag=<b>")
+	bad("<sip:a@x>;p=<x;tag=1>")
+	bad("<sip:a@x>;p=<x>y;tag=1")
+	bad("<sip:a@x>;p=<x>,<sip:b@y>")
+	bad("sip:a@x;p=<x>;tag=1")
 	bad("<sip:a@x>;tag=a b")
 	bad("<sip:a@x>;tag=1,")
 	bad("<sip:a@x>;x=1,2;tag=1")
-	bad("<sip:a@x>;x=<y>;tag=1")
 	bad("<sip:a@x>;x=\"a;tag=1")
 	bad("<sip:a@x>;x=\"a\"b;tag=1")
-	bad("<sip:a@x>;;tag=1")
 	bad("<sip:a@x>tag=1")
 	bad("<sip:a@x>;tag=1 junk")
 }

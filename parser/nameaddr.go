@@ -17,7 +17,7 @@ type NameAddr struct {
 	Display Span // display name as written, quotes included; Len 0 if none
 	URI     Span // the URI without angle brackets, and without white space in them
 	Params  Span // header parameters from the first ";" on; Len 0 if none
-	Tag     Span // value of the tag parameter; Len 0 if none
+	Tag     Span // value of the tag parameter; Len 0 if none, and Off 0 but for an empty one
 	Bracket bool // the URI stands in angle brackets
 	good    bool // CheckURI needs not look
 }
@@ -43,8 +43,9 @@ const (
 // components that forwarding does not need stay as they are). ParseURI says whether the URI is one.
 //
 // Malformed is what two readers could take for different things: a second "<", quotes that do not
-// end, two tags or an empty one, two values with a comma between. A comma in a display name is none
-// of these ("Bell, Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it.
+// end, two tags, two values with a comma between. A comma in a display name is none of these ("Bell,
+// Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it. An empty tag is no tag, and
+// an empty parameter no parameter.
 func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	*a = NameAddr{Value: s}
 	b = b[:s.End()]
@@ -247,7 +248,7 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 		if x := b[i+1:]; len(x) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordTag && is(x[4], classValue) {
 			i += 5
 			e := run(b, i, classValue)
-			if a.Tag.Len != 0 {
+			if a.Tag.Off != 0 {
 				return BadNameAddr
 			}
 			a.Tag = span(i, e)
@@ -256,15 +257,21 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 			}
 			continue
 		}
-		name, value, _, next := genericParam(b, i)
+		name, value, end, next := genericParam(b, i)
 		if next < 0 {
-			return BadNameAddr
-		}
-		if equalFold(name.Of(b), "tag") {
-			if value.Len == 0 || a.Tag.Len != 0 {
+			if next = oddParam(b, i, a.Bracket); next < 0 {
 				return BadNameAddr
 			}
-			a.Tag = value
+			i = next
+			continue
+		}
+		if equalFold(name.Of(b), "tag") {
+			if a.Tag.Off != 0 {
+				return BadNameAddr
+			}
+			if a.Tag = value; value.Len == 0 {
+				a.Tag = span(end, end)
+			}
 		}
 		i = next
 	}
@@ -273,6 +280,36 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 	}
 	a.Params = span(first, i)
 	return OK
+}
+
+// oddParam passes what is no generic-param, but leaves no doubt where it ends: nothing between two
+// semicolons, and behind a URI in angle brackets a value in such brackets. It gives the offset
+// behind it and its white space, or -1. Slow path.
+func oddParam(b []byte, semi int, bracket bool) (next int) {
+	i := skipLWS(b, semi+1)
+	if i == len(b) || b[i] == ';' {
+		return i
+	}
+	name := i
+	for i < len(b) && b[i] != '=' && is(b[i], classValue) {
+		i++
+	}
+	if i == name || !bracket || equalFold(b[name:i], "tag") {
+		return -1
+	}
+	if i = skipLWS(b, i); i == len(b) || b[i] != '=' {
+		return -1
+	}
+	if i = skipLWS(b, i+1); i == len(b) || b[i] != '<' {
+		return -1
+	}
+	if i = run(b, i+1, classValue); i == len(b) || b[i] != '>' {
+		return -1
+	}
+	if i = skipLWS(b, i+1); i < len(b) && b[i] != ';' {
+		return -1
+	}
+	return i
 }
 
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }
@@ -308,6 +345,17 @@ func (m *Message) To() (*NameAddr, Reason) {
 func (m *Message) readTo() {
 	m.cached |= 1 << fieldTo
 	m.reasons[fieldTo] = m.parseSingle(KindTo, &m.to, MissingTo)
+}
+
+// HasToTag tells whether a request claims to be within a dialog (RFC 3261 §12.2). A callee may have
+// put anything into the To of its 200, which went up as it is, and the ACK repeats it: an ACK with a
+// To that cannot be read, or whose tag is empty, claims so too.
+func (m *Message) HasToTag() bool {
+	to, r := m.To()
+	if r == OK && to.Tag.Len != 0 {
+		return true
+	}
+	return m.Method == ACK && (r == BadTo || to.Tag.Off != 0)
 }
 
 // parseSingle reads the header of kind k, which must be there once. The reasons doubled and

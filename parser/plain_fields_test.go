@@ -89,11 +89,10 @@ func plainParseNameAddr(s string) (a plainNameAddrValue, ok bool) {
 		return a, false
 	}
 	p, doubled := plainParams(params)
-	tag, has := p["tag"]
-	if has && tag == "" || doubled["tag"] {
+	if doubled["tag"] || plainTagInBrackets.MatchString(plainQuoted.ReplaceAllString(params, `""`)) {
 		return a, false
 	}
-	a.tag = tag
+	a.tag = p["tag"]
 	return a, true
 }
 
@@ -198,8 +197,8 @@ func (m *plainMessage) check() Reason {
 		return CSeqMethodMismatch
 	}
 	// In a response From and To are only counted: a proxy forwards it by Via alone (RFC 3261
-	// §16.7).
-	nameAddr := func(v string) bool { _, ok := plainParseNameAddr(v); return ok || !m.isRequest }
+	// §16.7). An ACK is judged as the 200 was.
+	nameAddr := func(v string) bool { _, ok := plainParseNameAddr(v); return ok || !m.isRequest || m.method == "ACK" }
 	if r := single(KindFrom, MissingFrom, nameAddr); r != OK {
 		return r
 	}

@@ -385,7 +385,8 @@ func (w *worker) watchRoom(now int64) {
 	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
 	case began:
 		w.shared.queue(logLine{slog.LevelWarn, "no room for more calls: new ones get 503; raise -m if the load is meant", []any{"shard", w.number,
-			"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes()}})
+			"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes(),
+			"kept_bytes", w.tx.ReserveBytes(), "kept_for", "requests of calls in progress"}})
 	case ended:
 		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again", []any{"shard", w.number, "refused", n}})
 	}

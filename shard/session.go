@@ -238,6 +238,9 @@ func (s *session) SanityCheck(msgChecks, uriChecks uint32) int {
 			return -1
 		}
 	}
+	if m.Method == parser.ACK {
+		uriChecks &^= sanityURIFrom | sanityURITo // it has those of the INVITE and of the 200: see parser.Message.Check
+	}
 	if uriChecks&sanityURIFrom != 0 {
 		if a, reason := m.From(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
 			return s.insane("Bad From URI")

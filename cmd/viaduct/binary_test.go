@@ -160,7 +160,7 @@ func TestCommandLine(t *testing.T) {
 	// What Kamailio's scripts give, with the effect it has here or one warning each.
 	for flag, warning := range map[string]string{
 		"-a no": "", "-a off": "", "-S": "", "-G /nonexistent/file": "",
-		"-a yes": "-a yes has no effect: .*alias=NAME", "-e": "-e has", "-L /usr/lib": "-L has", "-M 8": "-M has", "-O 3": "-O has", "-Q 2": "-Q has",
+		"-a yes": "-a yes has no effect: .*alias=NAME", "-e": "-e has", "-j": "-j has", "-s": "-s has", "-L /usr/lib": "-L has", "-M 8": "-M has", "-O 3": "-O has", "-Q 2": "-Q has",
 		"-W epoll_lt": "-W has", "-X tlsf": "-X has", "-Y /run": "-Y has",
 	} {
 		if warning != "" {
@@ -173,6 +173,7 @@ func TestCommandLine(t *testing.T) {
 	f("-c -O x", 255, `Listening`, `bad optimization level: -O x`)
 	f("-c -W foo", 255, `Listening`, `bad poll method name: -W foo`)
 	f("-c -x /"+strings.Repeat("x", 107), 255, `Listening`, `the path has 108 bytes, and the kernel takes 107`)
+	f("-c -i /"+strings.Repeat("x", 256), 255, `Listening`, `a name in the path has 256 bytes, and the kernel takes 255`)
 	f("-c -x /"+strings.Repeat("x", 106), 0, `config file ok`, "")
 	f("-c -b 0", 255, `Listening`, `bad receive buffer size number: -b 0`)
 	f("-c -b 1048576", 0, `config file ok`, "")

@@ -118,6 +118,9 @@ func (c *Config) Validate() error {
 	if err := control.CheckSocketPath(c.Socket); err != nil {
 		errs = append(errs, err)
 	}
+	if err := control.CheckFIFOPath(c.FIFO); err != nil {
+		errs = append(errs, err)
+	}
 	for _, l := range c.Listens {
 		check(l.RecvBufferBytes >= 0, "receive buffer cap is negative: %d", l.RecvBufferBytes)
 	}

@@ -339,6 +339,8 @@ func takenFlag(g given) (note string, err error) {
 		return "", fmt.Errorf("bad auto aliases parameter: -a %s (yes, no, on or off)", g.value)
 	case "e":
 		return "-e has no effect: log lines have no colours", nil
+	case "j", "s":
+		return "-" + g.flag.name + " has no effect: Kamailio 5.6 does not know it either", nil
 	case "L":
 		return "-L has no effect: modules are built in", nil
 	case "M":

@@ -59,6 +59,8 @@ var flags = []flag{
 	{"i", "path", phaseOverride, "make a FIFO that takes the methods of docs/rpc.md"},
 	{"x", "path", phaseOverride, "make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
 	{"e", "", phaseOverride, "accepted: log lines have no colours"},
+	{"j", "", phaseOverride, "accepted: nothing is known that it asks for"},
+	{"s", "", phaseOverride, "accepted: nothing is known that it asks for"},
 	{"L", "path", phaseOverride, "accepted: modules are built in"},
 	{"M", "MB", phaseOverride, "accepted: there is no private memory to size"},
 	{"O", "number", phaseOverride, "accepted: there is one level of optimization"},

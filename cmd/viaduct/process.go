@@ -39,6 +39,7 @@ type process struct {
 	signals   chan os.Signal
 
 	started  time.Time
+	serving  bool        // the start is over
 	draining atomic.Bool // set by the main goroutine, read by status clients
 }
 
@@ -205,6 +206,7 @@ func (p *process) ready() error {
 		return fmt.Errorf("the start was interrupted: %w", err)
 	}
 	p.notifier.Ready("serving")
+	p.serving = true
 	return nil
 }
 
@@ -280,7 +282,9 @@ func (p *process) close() {
 	}
 	if p.server != nil {
 		p.server.Stop()
-		p.log.Always.Info("viaduct stopped")
+		if p.serving {
+			p.log.Always.Info("viaduct stopped")
+		}
 	}
 	if p.resolver != nil {
 		p.resolver.Close()

@@ -453,6 +453,10 @@ func TestWithoutRootUserCannotChange(t *testing.T) {
 	if err == nil || cmd.ProcessState.ExitCode() != 255 || !strings.Contains(string(out), "root may") {
 		t.Errorf("%v %s", err, out)
 	}
+	// It was bound by then, but never ready.
+	if strings.Contains(string(out), "viaduct stopped") {
+		t.Errorf("what never ran has stopped: %s", out)
+	}
 }
 
 func TestChroot(t *testing.T) {

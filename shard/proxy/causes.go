@@ -85,8 +85,8 @@ type causeRow struct {
 }
 
 // What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how
-// long (§21.5.4): it is for want of room, overload and a shutdown alone. What a destination did, or
-// did not do, is a 500 (§16.9 takes it as a 503, which §16.7 step 6 forbids to pass on), and a 408
+// long (§21.5.4): it is for want of room, for call state or one more query for a name, overload and
+// a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503, which §16.7 step 6 forbids to pass on), and a 408
 // if it said nothing. 477 and 478 are Kamailio's for a request that could not be sent. A name
 // server that is silent is an external server that did not answer in time: 504 (§21.5.5), by which
 // the caller knows that the name may be fine, and which no failover upstream takes for an overload.

@@ -176,8 +176,16 @@ func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
 		if code > 100 && reason == parser.OK && to.Tag.Empty() {
 			row := m.Headers[i].Line
 			at := to.Value.End()
+			if to.Tag.Off != 0 { // an empty one takes it
+				at = to.Tag.Off
+			}
 			b = append(b, m.Raw[row.Off:at]...)
-			b = append(b, ";tag="...)
+			switch {
+			case to.Tag.Off == 0:
+				b = append(b, ";tag="...)
+			case m.Raw[at-1] != '=':
+				b = append(b, '=')
+			}
 			b = appendTag(b, m)
 			b = append(b, m.Raw[at:row.End()]...)
 		} else {

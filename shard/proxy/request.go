@@ -320,8 +320,7 @@ var decimals = func() (d [256][]byte) {
 
 // HasToTag tells whether the request claims to be within a dialog.
 func (r *Request) HasToTag() bool {
-	to, reason := r.M.To()
-	return reason == parser.OK && !to.Tag.Empty()
+	return r.M.HasToTag()
 }
 
 // SelectTarget asks the balancer for a destination of a set and the list to try

@@ -186,6 +186,9 @@ func TestErrors(t *testing.T) {
 	f("#!define A-B 1\nlisten=udp:127.0.0.1:5060\nrequest_route { exit; }", `1:1: #!define: - is not allowed in a name: write A_B`)
 	f("#!trydef A-B\nrequest_route { exit; }", `1:1: #!define: - is not allowed in a name: write A_B`)
 	f("#!ifndef A-B\n#!endif\nrequest_route { exit; }", `1:1: #!ifdef: - is not allowed in a name: write A_B`)
+	f("\xff\xfe#\x00!\x00", `1:1: the file is UTF-16: save it as UTF-8`)
+	f("\xfe\xff\x00#\x00!", `1:1: the file is UTF-16: save it as UTF-8`)
+	f("d\x00e\x00b\x00u\x00", `1:1: the file is UTF-16: save it as UTF-8`)
 	f("#!substdef \"!A-B!x!g\"\n#!define A -5\nchildren=A\nrequest_route { exit; }", `3:10: children is -5; the range is 0..4096`)
 	f("listen=udp:127.0.0.1:5060\ninclude_file b.cfg\nrequest_route { exit; }", `2:1: include_file needs a file name in quotes: write include_file "b.cfg"`)
 	f("listen=udp:127.0.0.1\n#!import_file b.cfg;\nrequest_route { exit; }", `2:1: import_file needs a file name in quotes: write import_file "b.cfg"`)
@@ -324,6 +327,11 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	f("children=8\nrequest_route { exit; }", `1:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many`)
+	// Kamailio defines A for each of these.
+	f("#!define A.B xx\nrequest_route { exit; }", `1:1: #!define: the name is A, and what follows its value: .B xx. Is a blank missing, or is A.B meant as the name?`)
+	f("#!trydef A=1\nrequest_route { exit; }", `1:1: #!define: the name is A, and what follows its value: =1. Is a blank missing, or is A=1 meant as the name?`)
+	f("#!redefine A!\nrequest_route { exit; }", `1:1: #!define: the name is A, and what follows its value: !. Is a blank missing, or is A! meant as the name?`)
+	f("#!define A\t1\n#!define B\nrequest_route { exit; }")
 	f("memdbg=5\nlog_facility=LOG_LOCAL0\nrequest_route { exit; }", `1:1: memdbg has no effect: the arena has no debug allocator`,
 		`2:1: log_facility has no effect: the logger of the service manager decides`)
 	f("tcp_wq_blk_size=2100\ntcp_connection_match=0\ndns_cache_rec_pref=1\ndns_cache_delete_nonexpired=1\ntcp_script_mode=1\ndns_sctp_pref=5\ndst_blacklist_sctp_imask=2\nrequest_route { exit; }",

@@ -3,7 +3,6 @@ package route
 import (
 	"strings"
 
-	"viaduct/parser"
 	"viaduct/shard/balance"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
@@ -423,8 +422,7 @@ func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
 // hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
 func hasToTag(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
-		to, r := c.msg.To()
-		if r == parser.OK && to.Tag.Len > 0 {
+		if c.msg.HasToTag() {
 			return 1
 		}
 		return -1

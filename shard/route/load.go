@@ -36,6 +36,9 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 		}
 		src = b
 	}
+	if syntax.IsUTF16(string(src)) {
+		return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1}, Text: syntax.SaveAsUTF8}}
+	}
 	tree, found := syntax.Parse(file, string(src), syntax.Source{ReadFile: opt.ReadFile, Defines: opt.Defines, Settings: globalNames})
 	ld := &loader{found}
 	prog, set := ld.compile(tree)

@@ -178,6 +178,9 @@ func (t *Table) SetReserve(pool, each uint64) {
 	t.reserveIndex = min(max(t.index.most/indexReserve, int(each/txBytes)), t.index.most/2)
 }
 
+// ReserveBytes is what of the arena's pool is left alone while Reserve is on.
+func (t *Table) ReserveBytes() uint64 { return t.reservePool }
+
 // Reserve makes new records and copies leave the reserve of the arena alone, and as much of the
 // index, until it is switched off. It reports whether it was on.
 func (t *Table) Reserve(on bool) (was bool) {

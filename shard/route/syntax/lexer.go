@@ -49,6 +49,18 @@ func (lx *lexer) here() Pos { return lx.top().pos(lx.top().off) }
 // byteOrderMark is U+FEFF (Unicode 15.0 §23.8).
 const byteOrderMark = "\uFEFF"
 
+// SaveAsUTF8 is what is said of a file that IsUTF16.
+const SaveAsUTF8 = "the file is UTF-16: save it as UTF-8"
+
+// IsUTF16 tells whether src is UTF-16: by its byte order mark, or by the zero bytes that ASCII has
+// there.
+func IsUTF16(src string) bool {
+	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
+		return true
+	}
+	return len(src) >= 4 && (src[0] == 0) != (src[1] == 0) && (src[0] == 0) == (src[2] == 0) && (src[1] == 0) == (src[3] == 0)
+}
+
 // push starts reading src; false when a limit forbids it.
 func (lx *lexer) push(f frame) bool {
 	lx.bytes += len(f.src)

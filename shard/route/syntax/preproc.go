@@ -127,6 +127,11 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 	if lx.cutName(at, "define", arg) {
 		return
 	}
+	if n < len(arg) && arg[n] != ' ' && arg[n] != '\t' {
+		// so does Kamailio, and says nothing
+		lx.found.Warnf(at, "#!define: the name is %s, and what follows its value: %s. Is a blank missing, or is %s meant as the name?",
+			Clip(name), Clip(arg[n:]), Clip(strings.Fields(arg)[0]))
+	}
 	if allow(name) {
 		lx.defs[name] = strings.TrimSpace(arg[n:])
 	}
@@ -346,6 +351,10 @@ func (lx *lexer) include(at Pos, optional bool) {
 		return
 	}
 	lx.found.read(path)
+	if IsUTF16(string(src)) {
+		lx.found.Errorf(Pos{File: path, Line: 1, Col: 1}, SaveAsUTF8)
+		return
+	}
 	if lx.push(frame{file: path, src: string(src), at: at}) {
 		lx.bol = true
 	}
