@@ -16,6 +16,7 @@ type compiler struct {
 	defined  map[string]Pos
 	refs     []routeRef
 	loaded   map[string]bool
+	defs     defs
 	numbers  map[armKey]int   // of the routes that can be armed
 	runFor   map[string]kinds // what route[NAME] is run for, by name
 	kind     kinds            // what the block being compiled is checked as
@@ -290,7 +291,7 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 func (cc *compiler) statementNames() []string {
 	names := []string{"if", "while", "switch", "return", "exit", "drop", "break", "route"}
 	for m := range cc.loaded {
-		if d := modules[m]; d != nil {
+		if d := cc.defs.get(m); d != nil {
 			names = append(names, sortedKeys(d.funcs)...)
 		}
 	}

@@ -17,6 +17,8 @@ type funcDef struct {
 	soon int
 	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we not yet. Measured with 5.6.3.
 	in, soonIn kinds
+	args       []AnyArg
+	doc        string
 }
 
 // only keeps a function to the routes of in.
@@ -32,7 +34,7 @@ func host(f callFn) *funcDef {
 
 // The functions by module. Those of known.txt only are Kamailio's and not ours yet.
 var (
-	tmFuncs, tmxFuncs, slFuncs, rrFuncs, maxfwdFuncs, siputilsFuncs map[string]*funcDef
+	tmFuncs, tmxFuncs, slFuncs, rrFuncs, siputilsFuncs              map[string]*funcDef
 	textopsFuncs, sanityFuncs, dispatcherFuncs, xlogFuncs, kexFuncs map[string]*funcDef
 	corexFuncs, coreFuncs                                           map[string]*funcDef
 )
@@ -84,7 +86,6 @@ func defineFuncs() {
 			only(inRequest | inFailure).later(inBranch),
 		"loose_route": host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
 	}
-	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
 	siputilsFuncs = map[string]*funcDef{
 		"has_totag":     {build: hasToTag},
 		"is_request":    {build: isRequest(true)},
@@ -187,12 +188,12 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		return d
 	}
 	for m := range cc.loaded {
-		if d := modules[m]; d != nil && d.funcs[x.Name] != nil {
+		if d := cc.defs.get(m); d != nil && d.funcs[x.Name] != nil {
 			return d.funcs[x.Name]
 		}
 	}
-	for _, m := range sortedKeys(modules) {
-		if modules[m].funcs[x.Name] != nil {
+	for _, m := range cc.defs.names() {
+		if cc.defs.get(m).funcs[x.Name] != nil {
 			cc.ld.errorf(x.Pos, "%s needs loadmodule \"%s.so\" before this line", x.Name, m)
 			return nil
 		}
@@ -205,16 +206,16 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name, where)
 		return nil
 	}
-	names := append(allFuncNames(), sortedKeys(coreFuncs)...)
+	names := append(cc.allFuncNames(), sortedKeys(coreFuncs)...)
 	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
 	return nil
 }
 
 // allFuncNames are all functions of all modules, ours and Kamailio's.
-func allFuncNames() []string {
+func (cc *compiler) allFuncNames() []string {
 	set := map[string]bool{}
-	for _, m := range modules {
-		for n := range m.funcs {
+	for _, m := range cc.defs.names() {
+		for n := range cc.defs.get(m).funcs {
 			set[n] = true
 		}
 	}
@@ -341,21 +342,6 @@ func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
 			}
 			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
 		}
-	}
-}
-
-func maxForwards(cc *compiler, x *syntax.Call) callFn {
-	limit, ok := cc.intArg(x, 0, "the limit", 1, 255)
-	if !ok {
-		return nil
-	}
-	if limit.val == nil {
-		n := limit.n
-		return func(c *Ctx) int { return c.Host.MaxForwards(n) }
-	}
-	return func(c *Ctx) int {
-		n := limit.get(c)
-		return c.Host.MaxForwards(min(max(n, 1), 255))
 	}
 }
 

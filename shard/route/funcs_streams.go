@@ -103,7 +103,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 		return nil
 	}
 	if f.plain {
-		if _, ok := cc.protoHostPort(x, f.text); !ok {
+		if _, ok := cc.protoHostPort(x, 0, f.text); !ok {
 			return nil
 		}
 		b := []byte(f.text)
@@ -185,7 +185,7 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 		}
 		return nil
 	}
-	dst, ok := cc.relayDst(x, s, 0)
+	dst, ok := cc.relayDst(x, 0, s, 0)
 	if !ok {
 		return nil
 	}
@@ -234,7 +234,7 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 	dst := RelayDst{Set: true, Port: port.n}
 	uriHost := name == "uri:host"
 	if !uriHost {
-		if dst, ok = cc.relayDst(x, name, port.n); !ok {
+		if dst, ok = cc.relayDst(x, 0, name, port.n); !ok {
 			return nil
 		}
 	}

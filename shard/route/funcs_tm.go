@@ -369,17 +369,17 @@ func (cc *compiler) hostPortArgs(x *syntax.Call) (RelayDst, bool) {
 		cc.ld.errorf(x.Args[1].At(), "%s wants a port that is known at load", x.Name)
 		return RelayDst{}, false
 	}
-	return cc.relayDst(x, host, port.n)
+	return cc.relayDst(x, 0, host, port.n)
 }
 
 // relayDst checks a host.
-func (cc *compiler) relayDst(x *syntax.Call, host string, port int) (RelayDst, bool) {
+func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (RelayDst, bool) {
 	if strings.Count(host, ":") > 1 && host[0] != '[' {
 		host = "[" + host + "]" // an IPv6 address may stand without brackets where the port stands apart
 	}
 	var u parser.URI
 	if parser.ParseURI([]byte("sip:"+host), &u) != parser.OK || string(u.HostBytes()) != host {
-		cc.ld.errorf(x.Args[0].At(), "%s: %s is no host", x.Name, quote(clip(host)))
+		cc.ld.errorf(x.Args[i].At(), "%s: %s is no host", x.Name, quote(clip(host)))
 		return RelayDst{}, false
 	}
 	return RelayDst{Set: true, Host: []byte(host), Port: port}, true
@@ -407,7 +407,7 @@ func relayTo(cc *compiler, x *syntax.Call) callFn {
 		}
 	}
 	if len(args) > 0 {
-		if dst, ok = cc.protoHostPort(x, args[0]); !ok {
+		if dst, ok = cc.protoHostPort(x, 0, args[0]); !ok {
 			return nil
 		}
 	}
@@ -415,7 +415,7 @@ func relayTo(cc *compiler, x *syntax.Call) callFn {
 }
 
 // protoHostPort reads "proto:host:port"; proto and port may be left out.
-func (cc *compiler) protoHostPort(x *syntax.Call, s string) (RelayDst, bool) {
+func (cc *compiler) protoHostPort(x *syntax.Call, at int, s string) (RelayDst, bool) {
 	proto, host, port := AnyTransport, s, 0
 	if word, rest, found := strings.Cut(s, ":"); found {
 		if t, ok := transportWord(word); ok {
@@ -425,12 +425,12 @@ func (cc *compiler) protoHostPort(x *syntax.Call, s string) (RelayDst, bool) {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		n := atoi([]byte(host[i+1:]))
 		if n < 1 || n > 65535 {
-			cc.ld.errorf(x.Args[0].At(), "%s: %s is not proto:host:port", x.Name, quote(clip(s)))
+			cc.ld.errorf(x.Args[at].At(), "%s: %s is not proto:host:port", x.Name, quote(clip(s)))
 			return RelayDst{}, false
 		}
 		host, port = host[:i], int(n)
 	}
-	dst, ok := cc.relayDst(x, host, port)
+	dst, ok := cc.relayDst(x, at, host, port)
 	dst.Proto = proto
 	return dst, ok
 }

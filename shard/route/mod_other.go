@@ -24,10 +24,6 @@ var rrParams = map[string]*paramDef{
 	"sockname_mode":                  idleNumber("Record-Route carries addresses, not socket names"),
 }
 
-var maxfwdParams = map[string]*paramDef{
-	"max_limit": number(1, 255, func(s *Settings) *int { return &s.MaxFwd.MaxLimit }),
-}
-
 var siputilsParams = map[string]*paramDef{
 	"options_accept":          text(func(s *Settings) *string { return &s.SIPUtils.Accept }),
 	"options_accept_encoding": text(func(s *Settings) *string { return &s.SIPUtils.AcceptEncoding }),

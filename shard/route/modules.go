@@ -25,6 +25,9 @@ type paramDef struct {
 	any      bool   // numbers and strings are both accepted (globals that take a word)
 	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or "": nothing.
 	well, note func(v syntax.Literal) string
+	notYet     bool       // nothing acts on it yet
+	doc        string     // of those that a module declares
+	now        func() any // what it holds, likewise
 }
 
 type paramKind uint8
@@ -102,7 +105,6 @@ func init() {
 		"pv":         {params: nil, funcs: nil},
 		"sl":         {params: slParams, funcs: slFuncs},
 		"rr":         {params: rrParams, funcs: rrFuncs},
-		"maxfwd":     {params: maxfwdParams, funcs: maxfwdFuncs},
 		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
 		"textops":    {params: nil, funcs: textopsFuncs},
 		"sanity":     {params: sanityParams, funcs: sanityFuncs},
@@ -127,9 +129,9 @@ func init() {
 }
 
 // moduleNames are all module names, ours and Kamailio's.
-func moduleNames() []string {
+func (cc *compiler) moduleNames() []string {
 	set := map[string]bool{}
-	for n := range modules {
+	for _, n := range cc.defs.names() {
 		set[n] = true
 	}
 	for n := range known() {
@@ -139,9 +141,9 @@ func moduleNames() []string {
 }
 
 // paramNames are the parameters of a module, ours and Kamailio's.
-func paramNames(module string) []string {
+func (cc *compiler) paramNames(module string) []string {
 	set := map[string]bool{}
-	if m := modules[module]; m != nil {
+	if m := cc.defs.get(module); m != nil {
 		for n := range m.params {
 			set[n] = true
 		}

@@ -39,6 +39,7 @@ var specialValue = map[string]string{
 // TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we give it.
 func TestParametersAsKamailio(t *testing.T) {
 	needKamailio(t)
+	modules := everything(DefaultSettings())
 	for _, m := range sortedKeys(modules) {
 		src := "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"pv.so\"\n"
 		if !strings.Contains(src, `"`+m+`.so"`) {
@@ -156,7 +157,7 @@ const onceOnly = "it forwards a request, once"
 func TestFunctionsAsKamailio(t *testing.T) {
 	needKamailio(t)
 	funcs := map[string]*funcDef{}
-	for _, m := range modules {
+	for _, m := range everything(DefaultSettings()) {
 		for n, d := range m.funcs {
 			funcs[n] = d
 		}

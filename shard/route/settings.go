@@ -14,7 +14,6 @@ type Settings struct {
 	Core       CoreSettings
 	TM         TMSettings
 	RR         RRSettings
-	MaxFwd     MaxFwdSettings
 	SIPUtils   SIPUtilsSettings
 	SL         SLSettings
 	Sanity     SanitySettings
@@ -27,11 +26,11 @@ type Settings struct {
 	WebSocket  WebSocketSettings
 	NAT        NATSettings
 	Path       PathSettings
-	Modules    []Module // as loaded, in file order
+	Modules    []LoadModule // as loaded, in file order
 }
 
-// Module is one loadmodule line.
-type Module struct {
+// LoadModule is one loadmodule line.
+type LoadModule struct {
 	Name string // without .so
 	Pos  Pos
 }
@@ -272,13 +271,6 @@ type RRSettings struct {
 	CustomUserAVP string
 }
 
-// MaxFwdSettings are the maxfwd module's parameters.
-type MaxFwdSettings struct {
-	// MaxLimit is max_limit: what mf_process_maxfwd_header() lets leave of a value that came,
-	// 1..255; default 70 (RFC 3261 §8.1.1.6).
-	MaxLimit int
-}
-
 // SIPUtilsSettings are the siputils module's parameters: what options_reply() says (RFC 3261
 // §11.2).
 type SIPUtilsSettings struct {
@@ -377,10 +369,10 @@ func DefaultSettings() *Settings {
 			BlstMax: 3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
 			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
 		},
-		RR:     RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
-		MaxFwd: MaxFwdSettings{MaxLimit: 70}, SIPUtils: SIPUtilsSettings{Accept: "*/*", AcceptLanguage: "en"},
-		SL:     SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
-		Sanity: SanitySettings{DefaultMsgChecks: SanityMsgDefault, DefaultURIChecks: SanityURIDefault, AutoDrop: true},
+		RR:       RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
+		SIPUtils: SIPUtilsSettings{Accept: "*/*", AcceptLanguage: "en"},
+		SL:       SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
+		Sanity:   SanitySettings{DefaultMsgChecks: SanityMsgDefault, DefaultURIChecks: SanityURIDefault, AutoDrop: true},
 		Dispatcher: DispatcherSettings{
 			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS", PingFrom: "sip:dispatcher@localhost",
 			ProbingThreshold: 1, InactiveThreshold: 1, HashExpire: 7200 * time.Second, HashInitExpire: 7200 * time.Second,

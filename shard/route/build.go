@@ -1,0 +1,124 @@
+package route
+
+import (
+	"regexp"
+	"strings"
+
+	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
+)
+
+// Call is a compiled call of a function: the code of its step.
+type Call = func(c *Ctx) Result
+
+// Truth is 1 for yes and -1 for no.
+func Truth(yes bool) Result { return truth(yes) }
+
+// Build is one call of a function at load.
+type Build struct {
+	cc *compiler
+	x  *syntax.Call
+}
+
+// Name is what the file calls the function.
+func (b *Build) Name() string { return b.x.Name }
+
+// Args is the number of arguments.
+func (b *Build) Args() int { return len(b.x.Args) }
+
+// Pos is where the call stands.
+func (b *Build) Pos() Pos { return b.x.Pos }
+
+// WholeCall is the place of an error that is about no single argument.
+const WholeCall = -1
+
+func (b *Build) at(i int) Pos {
+	if i == WholeCall {
+		return b.x.Pos
+	}
+	return b.x.Args[i].At()
+}
+
+// Errorf reports an error at argument i, or at WholeCall.
+func (b *Build) Errorf(i int, format string, args ...any) { b.cc.ld.errorf(b.at(i), format, args...) }
+
+// Warnf is Errorf for a warning.
+func (b *Build) Warnf(i int, format string, args ...any) { b.cc.ld.warnf(b.at(i), format, args...) }
+
+// Known is argument i as a text known at load. wants is what the message says the function wants.
+func (b *Build) Known(i int, wants string) (string, bool) { return b.cc.textKnown(b.x, i, wants) }
+
+// Literal is argument i if it is a string in quotes.
+func (b *Build) Literal(i int) (string, bool) {
+	s, ok := b.x.Args[i].(*syntax.Str)
+	if !ok {
+		return "", false
+	}
+	return s.S, true
+}
+
+// RouteNamed is the number of the route of that kind that argument i names, which Host.OnFailure
+// and its kin take. It is 0 for "" and "0", which disarm.
+func (b *Build) RouteNamed(kind RouteKind, i int) (int, bool) {
+	name, ok := b.Known(i, "the name of a route")
+	if !ok || name == "" || name == "0" {
+		return 0, ok
+	}
+	n := b.cc.numbers[armKey{kind, name}]
+	if n == 0 {
+		b.cc.noSuchRoute(b.at(i), kind, name)
+	}
+	return n, n != 0
+}
+
+// Pattern is argument i as a pattern, case ignored (regexec(3), REG_ICASE). It is known at load.
+func (b *Build) Pattern(i int) *regexp.Regexp {
+	s, ok := b.Literal(i)
+	if !ok || hasVariable(s) {
+		b.Errorf(i, "the pattern of %s must be a string that is known at load", b.Name())
+		return nil
+	}
+	re, err := regexp.Compile("(?i)" + s)
+	if err != nil {
+		b.Errorf(i, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil
+	}
+	if strings.Contains(s, `\d`) {
+		b.Warnf(i, `\d is a digit here and the letter d in Kamailio's patterns: write [0-9]`)
+	}
+	return re
+}
+
+// Host is argument i, which is s, as a host with the port given. An IPv6 address may stand without
+// brackets.
+func (b *Build) Host(i int, s string, port int) (RelayDst, bool) {
+	return b.cc.relayDst(b.x, i, s, port)
+}
+
+// HostPort is argument i, which is s, as "proto:host:port"; proto and port may be left out.
+func (b *Build) HostPort(i int, s string) (RelayDst, bool) { return b.cc.protoHostPort(b.x, i, s) }
+
+// Selects notes a choice among destinations for who has the list to hold against it.
+func (b *Build) Selects(s Selection) { b.cc.prog.selections = append(b.cc.prog.selections, s) }
+
+// DidYouMean ends a message with the nearest of names, if one is near.
+func DidYouMean(name string, names []string) string { return suggest.DidYouMean(name, names) }
+
+// Quote is a text of the file as messages show it, cut if it is long.
+func Quote(s string) string { return quote(clip(s)) }
+
+// KindNamed is the kind of the routes that the file calls failure_route, branch_route and
+// onreply_route.
+func KindNamed(word string) (RouteKind, bool) { k, ok := namedKinds[word]; return k, ok }
+
+// KindWords are the words that KindNamed knows.
+func KindWords() []string { return sortedKeys(namedKinds) }
+
+// Moved passes on the result of what may have set the Request-URI or the outbound URI.
+func (c *Ctx) Moved(r Result) Result { return c.moved(r) }
+
+// RunsIn tells whether the run is that of a route of one of these kinds.
+func (c *Ctx) RunsIn(in Kinds) bool { return in>>c.kind&1 != 0 }
+
+// ReplyStatus is $T_reply_code.
+func (c *Ctx) ReplyStatus() int { return c.replyStatus() }
