@@ -3,11 +3,13 @@
 package modules
 
 import (
+	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/route"
 )
 
 // All are the modules, by name.
 var All = []route.Declared{
+	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},
 }

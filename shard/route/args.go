@@ -155,14 +155,29 @@ func Name(name, wants, doc string) Arg[string] {
 	})
 }
 
+// Parsed is a text known at load that parse turns into what the function gets. wants is what a
+// message says the function wants, wrong what it says of a text that parse refuses.
+func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool)) Arg[T] {
+	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
+		s, ok := b.Known(i, wants)
+		if !ok {
+			return Input[T]{}, false
+		}
+		v, ok := parse(s)
+		if !ok {
+			b.Errorf(i, "%s: %s %s", b.Name(), Quote(s), wrong)
+		}
+		return Input[T]{v: v}, ok
+	})
+}
+
 // Word is one value of an Enum.
 type Word[T any] struct {
 	Word  string
 	Value T
 }
 
-// Enum is one of a few words, known at load. wants is what a message says the function wants, wrong
-// what it says of another word.
+// Enum is Parsed for one of a few words. A message names the nearest one.
 func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
 		s, ok := b.Known(i, wants)
@@ -174,9 +189,7 @@ func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 			if w.Word == s {
 				return Input[T]{v: w.Value}, true
 			}
-			if len(w.Word) > 1 {
-				names = append(names, w.Word)
-			}
+			names = append(names, w.Word)
 		}
 		b.Errorf(i, "%s: %s %s%s", b.Name(), Quote(s), wrong, suggest.DidYouMean(s, names))
 		return Input[T]{}, false

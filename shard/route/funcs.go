@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"viaduct/parser"
-	"viaduct/shard/balance"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -34,9 +33,9 @@ func host(f callFn) *funcDef {
 
 // The functions by module. Those of known.txt only are Kamailio's and not ours yet.
 var (
-	tmFuncs, tmxFuncs, slFuncs, rrFuncs, siputilsFuncs              map[string]*funcDef
-	textopsFuncs, sanityFuncs, dispatcherFuncs, xlogFuncs, kexFuncs map[string]*funcDef
-	corexFuncs, coreFuncs                                           map[string]*funcDef
+	tmFuncs, tmxFuncs, slFuncs, rrFuncs, siputilsFuncs map[string]*funcDef
+	textopsFuncs, sanityFuncs, xlogFuncs, kexFuncs     map[string]*funcDef
+	corexFuncs, coreFuncs                              map[string]*funcDef
 )
 
 // defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
@@ -97,13 +96,6 @@ func defineFuncs() {
 		"append_to_reply": (&funcDef{min: 1, max: 1, build: appendToReply}).only(inRequest | inFailure).later(inBranch),
 	}
 	sanityFuncs = map[string]*funcDef{"sanity_check": (&funcDef{max: 2, build: sanityCheck}).only(inRequest | inReplies)}
-	dispatcherFuncs = map[string]*funcDef{
-		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),
-		"ds_select_domain": (&funcDef{min: 2, max: 3, build: selectDst(true)}).only(inRequest | inFailure),
-		"ds_next_dst":      host(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
-		"ds_next_domain":   host(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
-		"ds_mark_dst":      (&funcDef{max: 1, build: markDst}).only(inRequest | inFailure).later(inReplies),
-	}
 	kexFuncs = map[string]*funcDef{
 		"is_myself":   {min: 1, max: 1, build: isMyself},
 		"setdsturi":   {min: 1, max: 1, build: setDstFunc},
@@ -364,39 +356,6 @@ func sanityCheck(cc *compiler, x *syntax.Call) callFn {
 	return func(c *Ctx) int {
 		m, u := msg.get(c), uri.get(c)
 		return c.Host.SanityCheck(uint32(m), uint32(u))
-	}
-}
-
-func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		set, ok1 := cc.intArg(x, 0, "the set", 0, 1<<31-1)
-		alg, ok2 := cc.intArg(x, 1, "the algorithm", 0, 1<<31-1)
-		limit, ok3 := intArg{}, true
-		if len(x.Args) > 2 {
-			limit, ok3 = cc.intArg(x, 2, "the limit", 0, 1<<31-1)
-		}
-		if !ok1 || !ok2 || !ok3 {
-			return nil
-		}
-		if a := balance.Algorithm(alg.n); alg.val == nil && !a.Available() {
-			cc.ld.errorf(x.Args[1].At(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
-			return nil
-		}
-		if alg.val == nil {
-			sel := Selection{Pos: x.Pos, Set: -1, Algorithm: alg.n}
-			if set.val == nil {
-				sel.Set = set.n
-			}
-			cc.prog.selections = append(cc.prog.selections, sel)
-		}
-		if set.val == nil && alg.val == nil && limit.val == nil {
-			s, a, l := set.n, alg.n, limit.n
-			return func(c *Ctx) int { return c.moved(c.Host.SelectDst(s, a, l, setURI)) }
-		}
-		return func(c *Ctx) int {
-			s, a, l := set.get(c), alg.get(c), limit.get(c)
-			return c.moved(c.Host.SelectDst(s, a, l, setURI))
-		}
 	}
 }
 

@@ -20,6 +20,11 @@ const (
 	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
 	closeReasonBytes = 123
 
+	// MaxMillis and MaxSeconds bound times that a file gives, so that arithmetic on them cannot
+	// overflow: 24 days and 10 years. Beyond: load error.
+	MaxMillis, maxMillis   = 1<<31 - 1, MaxMillis
+	MaxSeconds, maxSeconds = 315360000, MaxSeconds
+
 	// maxSteps is how many steps one run may make, loops and routes counted whole each time.
 	// Beyond: Faulted. It is some ten milliseconds, and loops of max_while_loops within each other
 	// go far beyond.

@@ -1,7 +1,5 @@
 package route
 
-import "time"
-
 var slParams = map[string]*paramDef{
 	"default_code":             number(300, 699, func(s *Settings) *int { return &s.SL.DefaultCode }),
 	"default_reason":           text(func(s *Settings) *string { return &s.SL.DefaultReason }),
@@ -73,41 +71,3 @@ var corexParams = map[string]*paramDef{
 const noCorex = "of corex only append_branch and set_send_socket are there"
 
 const ownSocket = "viaductctl has its own socket"
-
-var dispatcherParams = map[string]*paramDef{
-	"list_file":     text(func(s *Settings) *string { return &s.Dispatcher.ListFile }),
-	"list_optional": toggle(func(s *Settings) *bool { return &s.Dispatcher.ListOptional }),
-	"flags":         number(0, 3, func(s *Settings) *int { return &s.Dispatcher.Flags }),
-	"force_dst":     toggle(func(s *Settings) *bool { return &s.Dispatcher.ForceDst }),
-	"use_default":   toggle(func(s *Settings) *bool { return &s.Dispatcher.UseDefault }),
-	"hash_pvar":     text(func(s *Settings) *string { return &s.Dispatcher.HashPVar }),
-
-	"ds_ping_interval":           span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.PingInterval }),
-	"ds_ping_method":             text(func(s *Settings) *string { return &s.Dispatcher.PingMethod }),
-	"ds_ping_from":               text(func(s *Settings) *string { return &s.Dispatcher.PingFrom }),
-	"ds_ping_reply_codes":        text(func(s *Settings) *string { return &s.Dispatcher.PingReplyCodes }),
-	"ds_ping_latency_stats":      toggle(func(s *Settings) *bool { return &s.Dispatcher.PingLatency }),
-	"ds_latency_estimator_alpha": number(1, 999, func(s *Settings) *int { return &s.Dispatcher.LatencyAlpha }),
-	"ds_probing_mode":            number(0, 3, func(s *Settings) *int { return &s.Dispatcher.ProbingMode }),
-	"ds_probing_threshold":       number(1, 1<<31-1, func(s *Settings) *int { return &s.Dispatcher.ProbingThreshold }),
-	"ds_inactive_threshold":      number(1, 1<<31-1, func(s *Settings) *int { return &s.Dispatcher.InactiveThreshold }),
-
-	"ds_hash_size":           number(0, 24, func(s *Settings) *int { return &s.Dispatcher.HashSize }),
-	"ds_hash_expire":         span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashExpire }),
-	"ds_hash_initexpire":     span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashInitExpire }),
-	"ds_hash_check_interval": span(time.Second, 1, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.HashCheckInterval }),
-	"outbound_proxy":         text(func(s *Settings) *string { return &s.Dispatcher.OutboundProxy }),
-	"ds_default_socket":      text(func(s *Settings) *string { return &s.Dispatcher.DefaultSocket }),
-	"reload_delta":           span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return &s.Dispatcher.ReloadDelta }),
-
-	"xavp_dst":        idleText("the failover list is kept in the transaction, not in an XAVP"),
-	"xavp_ctx":        idleText("the failover list is kept in the transaction, not in an XAVP"),
-	"xavp_dst_mode":   idleNumber("the failover list is kept in the transaction, not in an XAVP"),
-	"xavp_ctx_mode":   idleNumber("the failover list is kept in the transaction, not in an XAVP"),
-	"ds_timer_mode":   idleNumber("probes have their own goroutine already"),
-	"ds_attrs_none":   idleNumber("attributes are not exported to variables yet"),
-	"ds_load_mode":    idleNumber("a list with a bad line is refused as a whole"),
-	"ds_dns_mode":     idleNumber("names are resolved when a call needs them, from a cache"),
-	"ds_dns_interval": idleNumber("names are resolved when a call needs them, from a cache"),
-	"ds_dns_ttl":      idleNumber("names are resolved when a call needs them, from a cache"),
-}

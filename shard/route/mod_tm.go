@@ -65,12 +65,6 @@ var tmParams = map[string]*paramDef{
 	"xavp_contact":            idleText("contacts carry no attributes yet"),
 }
 
-// maxMillis and maxSeconds bound times so that arithmetic on them cannot overflow: 24 days and 10 years.
-const (
-	maxMillis  = 1<<31 - 1
-	maxSeconds = 315360000
-)
-
 var tmxParams = map[string]*paramDef{
 	"precheck_trans": toggle(func(s *Settings) *bool { return &s.TM.PrecheckTrans }),
 }

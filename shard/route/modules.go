@@ -108,7 +108,6 @@ func init() {
 		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
 		"textops":    {params: nil, funcs: textopsFuncs},
 		"sanity":     {params: sanityParams, funcs: sanityFuncs},
-		"dispatcher": {params: dispatcherParams, funcs: dispatcherFuncs},
 		"xlog":       {params: xlogParams, funcs: xlogFuncs},
 		"kex":        {funcs: kexFuncs},
 		"corex":      {params: corexParams, funcs: corexFuncs},

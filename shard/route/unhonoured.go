@@ -13,6 +13,6 @@ var unhonoured = map[string]bool{
 	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
 	"tm.pass_provisional_replies": true,
 
-	"rr.add_username": true, "rr.force_send_socket": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
-	"dispatcher.outbound_proxy": true, "sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
+	"rr.add_username": true, "rr.force_send_socket": true,
+	"sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
 }
