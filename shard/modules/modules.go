@@ -5,6 +5,9 @@ package modules
 import (
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/maxfwd"
+	"viaduct/shard/modules/sl"
+	"viaduct/shard/modules/tm"
+	"viaduct/shard/modules/tmx"
 	"viaduct/shard/route"
 )
 
@@ -12,4 +15,7 @@ import (
 var All = []route.Declared{
 	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},
+	{Name: "sl", Define: sl.Define},
+	{Name: "tm", Define: tm.Define},
+	{Name: "tmx", Define: tmx.Define},
 }

@@ -196,6 +196,22 @@ func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 	})
 }
 
+// RouteNamed is the name of a route, known at load. What a function gets is the number that
+// Host.OnFailure and its kin take: 0 for "" and "0", which disarm.
+func RouteNamed(kind RouteKind) Arg[int] {
+	return newArg("name", "the name of the route", func(b *Build, i int) (Input[int], bool) {
+		name, ok := b.Known(i, "the name of a route")
+		if !ok || name == "" || name == "0" {
+			return Input[int]{}, ok
+		}
+		n := b.cc.numbers[armKey{kind, name}]
+		if n == 0 {
+			b.cc.noSuchRoute(b.at(i), kind, name)
+		}
+		return Input[int]{v: n}, n != 0
+	})
+}
+
 // Special is an argument that the function's Build reads itself.
 func Special(name, doc string) Arg[struct{}] {
 	return newArg(name, doc, func(*Build, int) (Input[struct{}], bool) {

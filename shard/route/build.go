@@ -57,20 +57,6 @@ func (b *Build) Literal(i int) (string, bool) {
 	return s.S, true
 }
 
-// RouteNamed is the number of the route of that kind that argument i names, which Host.OnFailure
-// and its kin take. It is 0 for "" and "0", which disarm.
-func (b *Build) RouteNamed(kind RouteKind, i int) (int, bool) {
-	name, ok := b.Known(i, "the name of a route")
-	if !ok || name == "" || name == "0" {
-		return 0, ok
-	}
-	n := b.cc.numbers[armKey{kind, name}]
-	if n == 0 {
-		b.cc.noSuchRoute(b.at(i), kind, name)
-	}
-	return n, n != 0
-}
-
 // Pattern is argument i as a pattern, case ignored (regexec(3), REG_ICASE). It is known at load.
 func (b *Build) Pattern(i int) *regexp.Regexp {
 	s, ok := b.Literal(i)
@@ -106,13 +92,6 @@ func DidYouMean(name string, names []string) string { return suggest.DidYouMean(
 
 // Quote is a text of the file as messages show it, cut if it is long.
 func Quote(s string) string { return quote(clip(s)) }
-
-// KindNamed is the kind of the routes that the file calls failure_route, branch_route and
-// onreply_route.
-func KindNamed(word string) (RouteKind, bool) { k, ok := namedKinds[word]; return k, ok }
-
-// KindWords are the words that KindNamed knows.
-func KindWords() []string { return sortedKeys(namedKinds) }
 
 // Moved passes on the result of what may have set the Request-URI or the outbound URI.
 func (c *Ctx) Moved(r Result) Result { return c.moved(r) }

@@ -8,29 +8,28 @@ import (
 // compiler turns the syntax tree into steps. Errors go to the loader and compilation goes on, so
 // that all are found; the result is thrown away then.
 type compiler struct {
-	ld       *loader
-	prog     *Program
-	set      *Settings
-	vars     map[string]int32
-	byName   map[string]*routeCode
-	defined  map[string]Pos
-	refs     []routeRef
-	loaded   map[string]bool
-	defs     defs
-	numbers  map[armKey]int   // of the routes that can be armed
-	runFor   map[string]kinds // what route[NAME] is run for, by name
-	kind     kinds            // what the block being compiled is checked as
-	contacts bool             // tm's contacts_avp is set
-	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
-	event    string           // the name of the event_route being checked, empty in other blocks
-	leave    target           // where break goes: behind the while or switch, outside if there is none
-	scratch  bool             // what was compiled last writes into the scratch room
-	faults   bool             // the expression compiled last may not fit there
-	inside   int              // depth of expressions around what is compiled
-	temps    int32            // temporaries in use
-	entry    target           // where the next step of the atom being compiled is entered
-	labels   []target         // where each label is
-	targets  []*target        // to be linked, outside of the table
+	ld      *loader
+	prog    *Program
+	set     *Settings
+	vars    map[string]int32
+	byName  map[string]*routeCode
+	defined map[string]Pos
+	refs    []routeRef
+	loaded  map[string]bool
+	defs    defs
+	numbers map[armKey]int   // of the routes that can be armed
+	runFor  map[string]kinds // what route[NAME] is run for, by name
+	kind    kinds            // what the block being compiled is checked as
+	sub     *routeCode       // the route[NAME] being compiled, nil in other blocks
+	event   string           // the name of the event_route being checked, empty in other blocks
+	leave   target           // where break goes: behind the while or switch, outside if there is none
+	scratch bool             // what was compiled last writes into the scratch room
+	faults  bool             // the expression compiled last may not fit there
+	inside  int              // depth of expressions around what is compiled
+	temps   int32            // temporaries in use
+	entry   target           // where the next step of the atom being compiled is entered
+	labels  []target         // where each label is
+	targets []*target        // to be linked, outside of the table
 }
 
 // outside is where break goes to outside of while and switch.

@@ -33,53 +33,13 @@ func host(f callFn) *funcDef {
 
 // The functions by module. Those of known.txt only are Kamailio's and not ours yet.
 var (
-	tmFuncs, tmxFuncs, slFuncs, rrFuncs, siputilsFuncs map[string]*funcDef
-	textopsFuncs, sanityFuncs, xlogFuncs, kexFuncs     map[string]*funcDef
-	corexFuncs, coreFuncs                              map[string]*funcDef
+	rrFuncs, siputilsFuncs                         map[string]*funcDef
+	textopsFuncs, sanityFuncs, xlogFuncs, kexFuncs map[string]*funcDef
+	corexFuncs, coreFuncs                          map[string]*funcDef
 )
 
 // defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
 func defineFuncs() {
-	tmFuncs = map[string]*funcDef{
-		"t_relay":           (&funcDef{max: 2, build: relay}).only(inRequest | inFailure),
-		"t_relay_to":        (&funcDef{max: 2, build: relayTo}).only(inRequest | inFailure),
-		"t_relay_to_udp":    (&funcDef{max: 2, build: relayOver(UDP)}).only(inRequest | inFailure),
-		"t_relay_to_tcp":    (&funcDef{max: 2, build: relayOver(TCP)}).only(inRequest | inFailure),
-		"t_relay_to_tls":    (&funcDef{max: 2, build: relayOver(TLS)}).only(inRequest | inFailure),
-		"t_relay_to_sctp":   (&funcDef{max: 2, build: relayOver(SCTP)}).only(inRequest | inFailure),
-		"t_check_trans":     host(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
-		"t_newtran":         host(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
-		"t_reply":           (&funcDef{min: 2, max: 2, build: reply(InTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"t_send_reply":      (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"t_on_failure":      (&funcDef{min: 1, max: 1, build: arm(FailureRoute)}).only(inTransaction &^ inReply).later(inReply),
-		"t_on_branch":       (&funcDef{min: 1, max: 1, build: arm(BranchRoute)}).only(inRequest | inFailure),
-		"t_on_reply":        (&funcDef{min: 1, max: 1, build: arm(ReplyRoute)}).only(inTransaction &^ inReply).later(inReply),
-		"t_is_set":          {min: 1, max: 1, build: isSet},
-		"t_check_status":    (&funcDef{min: 1, max: 1, build: checkStatus}).only(anywhere &^ inBranch),
-		"t_get_status_code": {build: statusCode},
-		"t_drop_replies":    (&funcDef{max: 1, build: dropReplies}).only(inFailure),
-		"t_set_fr":          (&funcDef{min: 1, max: 2, build: setFr}).only(inTransaction),
-		"t_reset_fr":        host(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction &^ inReply).later(inReply),
-		"t_load_contacts":   (&funcDef{max: 1, build: loadContacts}).only(inRequest | inFailure),
-		"t_next_contacts":   host(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
-		"t_is_canceled":     host(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
-		"t_branch_timeout":  host(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
-		"t_branch_replied":  host(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
-		"t_any_timeout":     host(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction &^ inReply).later(inReply),
-		"t_any_replied":     host(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
-	}
-	tmxFuncs = map[string]*funcDef{
-		"t_precheck_trans":   host(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
-		"t_is_request_route": {build: isRunFor(inRequest)},
-		"t_is_failure_route": {build: isRunFor(inFailure)},
-		"t_is_branch_route":  {build: isRunFor(inBranch)},
-		"t_is_reply_route":   {build: isRunFor(inReplies)},
-	}
-	slFuncs = map[string]*funcDef{
-		"sl_send_reply":  (&funcDef{min: 2, max: 2, build: reply(Stateless)}).only(inRequest),
-		"send_reply":     (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
-	}
 	rrFuncs = map[string]*funcDef{
 		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
 			only(inRequest | inFailure).later(inBranch),
@@ -305,36 +265,6 @@ func truth(b bool) int {
 		return 1
 	}
 	return -1
-}
-
-// reply builds sl_send_reply and its kin.
-func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		code, ok := cc.intArg(x, 0, "the code", 100, 699)
-		phrase := cc.textArg(x, 1)
-		if !ok || phrase == nil {
-			return nil
-		}
-		if code.val == nil && phrase.plain {
-			n, s := code.n, phrase.text
-			return func(c *Ctx) int { return c.Host.Reply(n, s, how) }
-		}
-		cc.scratch = true
-		return func(c *Ctx) int {
-			n := code.get(c)
-			if n < 100 || n > 699 {
-				n = 500
-			}
-			start := len(c.buf)
-			if !phrase.plain {
-				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
-			}
-			if phrase.plain {
-				return c.Host.Reply(n, phrase.text, how)
-			}
-			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
-		}
-	}
 }
 
 func sanityCheck(cc *compiler, x *syntax.Call) callFn {

@@ -150,9 +150,6 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 	if m == nil {
 		return // reported at its loadmodule
 	}
-	if module == "tm" && it.Param == "contacts_avp" {
-		cc.contacts = true
-	}
 	if l := cc.defs.loaded[module]; l != nil && l.given[it.Param] != nil {
 		*l.given[it.Param] = true
 	}

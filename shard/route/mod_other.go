@@ -1,14 +1,5 @@
 package route
 
-var slParams = map[string]*paramDef{
-	"default_code":             number(300, 699, func(s *Settings) *int { return &s.SL.DefaultCode }),
-	"default_reason":           text(func(s *Settings) *string { return &s.SL.DefaultReason }),
-	"bind_tm":                  toggle(func(s *Settings) *bool { return &s.SL.BindTM }),
-	"rich_redirect":            idleNumber("contacts of a 3xx made here carry no parameters"),
-	"event_callback_fl_ack":    idleText("there is no embedded interpreter"),
-	"event_callback_lres_sent": idleText("there is no embedded interpreter"),
-}
-
 var rrParams = map[string]*paramDef{
 	"enable_full_lr":                 toggle(func(s *Settings) *bool { return &s.RR.EnableFullLR }),
 	"append_fromtag":                 toggle(func(s *Settings) *bool { return &s.RR.AppendFromtag }),

@@ -100,10 +100,7 @@ var modules map[string]*moduleDef
 func init() {
 	defineFuncs()
 	modules = map[string]*moduleDef{
-		"tm":         {params: tmParams, funcs: tmFuncs},
-		"tmx":        {params: tmxParams, funcs: tmxFuncs},
 		"pv":         {params: nil, funcs: nil},
-		"sl":         {params: slParams, funcs: slFuncs},
 		"rr":         {params: rrParams, funcs: rrFuncs},
 		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
 		"textops":    {params: nil, funcs: textopsFuncs},

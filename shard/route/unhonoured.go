@@ -9,10 +9,6 @@ var unhonoured = map[string]bool{
 
 	"tls.con_ct_wq_max": true, "tls.ct_wq_max": true,
 
-	"tm.noisy_ctimer": true, "tm.relay_100": true,
-	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
-	"tm.pass_provisional_replies": true,
-
 	"rr.add_username": true, "rr.force_send_socket": true,
 	"sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
 }
