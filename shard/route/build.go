@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"viaduct/parser"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -101,3 +102,38 @@ func (c *Ctx) RunsIn(in Kinds) bool { return in>>c.kind&1 != 0 }
 
 // ReplyStatus is $T_reply_code.
 func (c *Ctx) ReplyStatus() int { return c.replyStatus() }
+
+// Message is the message as received.
+func (c *Ctx) Message() *Message { return c.msg }
+
+// RequestURI is the current Request-URI, nil when it is no SIP URI and in a reply route. It lives
+// until the Request-URI is set.
+func (c *Ctx) RequestURI() *parser.URI { return c.requestURI() }
+
+// ParseURI parses a URI that has a host; nil if it is none. It lives until the next call.
+func (c *Ctx) ParseURI(b []byte) *parser.URI {
+	if parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
+		return nil
+	}
+	return &c.huri
+}
+
+// SetDstURI sets the outbound URI, $du; empty takes it away.
+func (c *Ctx) SetDstURI(uri []byte) Result {
+	return truth(setDstURI(c, Value{Kind: strValue, S: uri}) == setDone)
+}
+
+// HasDstURI tells whether $du is set.
+func (c *Ctx) HasDstURI() bool { _, set := readDstURI(c); return set }
+
+// Level is argument i as the level of a log line: a word in quotes such as "L_INFO", or a number.
+func (b *Build) Level(i int) (int, bool) { return b.cc.level(b.x, i) }
+
+// LogLine is a call that logs argument i, a text with variables, at a level, behind prefix and cut
+// to limit bytes.
+func (b *Build) LogLine(i, level int, prefix string, limit int) Call {
+	return b.cc.logLine(b.x, i, level, prefix, limit)
+}
+
+// SocketNamed warns at argument i when no listen line has the name.
+func (b *Build) SocketNamed(i int, name string) { b.cc.socketNamed(b.at(i), name) }

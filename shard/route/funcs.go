@@ -3,7 +3,6 @@ package route
 import (
 	"strings"
 
-	"viaduct/parser"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -31,38 +30,11 @@ func host(f callFn) *funcDef {
 	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
 
-// The functions by module. Those of known.txt only are Kamailio's and not ours yet.
-var (
-	rrFuncs, siputilsFuncs                         map[string]*funcDef
-	textopsFuncs, sanityFuncs, xlogFuncs, kexFuncs map[string]*funcDef
-	corexFuncs, coreFuncs                          map[string]*funcDef
-)
+// coreFuncs are the functions of the core. Those of known.txt only are Kamailio's and not ours yet.
+var coreFuncs map[string]*funcDef
 
-// defineFuncs fills them. It is no variable initializer since what builds a call looks functions up in these very tables.
+// defineFuncs fills it. It is no variable initializer since what builds a call looks functions up in this very table.
 func defineFuncs() {
-	rrFuncs = map[string]*funcDef{
-		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
-			only(inRequest | inFailure).later(inBranch),
-		"loose_route": host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
-	}
-	siputilsFuncs = map[string]*funcDef{
-		"has_totag":     {build: hasToTag},
-		"is_request":    {build: isRequest(true)},
-		"is_reply":      {build: isRequest(false)},
-		"options_reply": (&funcDef{build: optionsReply}).only(inRequest),
-	}
-	textopsFuncs = map[string]*funcDef{
-		"is_method":       {min: 1, max: 1, build: isMethod},
-		"append_to_reply": (&funcDef{min: 1, max: 1, build: appendToReply}).only(inRequest | inFailure).later(inBranch),
-	}
-	sanityFuncs = map[string]*funcDef{"sanity_check": (&funcDef{max: 2, build: sanityCheck}).only(inRequest | inReplies)}
-	kexFuncs = map[string]*funcDef{
-		"is_myself":   {min: 1, max: 1, build: isMyself},
-		"setdsturi":   {min: 1, max: 1, build: setDstFunc},
-		"resetdsturi": {build: resetDst},
-		"isdsturiset": {build: isDstSet},
-	}
-	corexFuncs = map[string]*funcDef{"append_branch": (&funcDef{max: 2, build: appendBranch}).only(inRequest | inFailure)}
 	coreFuncs = map[string]*funcDef{
 		"forward":    (&funcDef{max: 2, build: forward}).only(inRequest),
 		"log":        {min: 1, max: 2, build: logFunc},
@@ -91,10 +63,6 @@ func defineFuncs() {
 		}
 	}
 	defineStreamFuncs()
-	xlogFuncs = map[string]*funcDef{"xlog": {min: 1, max: 2, build: xlogFunc}}
-	for n, level := range xlogLevels {
-		xlogFuncs[n] = &funcDef{min: 1, max: 1, build: xlogAt(level)}
-	}
 }
 
 // call compiles f(args), with no where its step leads when it fails; nil after an error.
@@ -117,11 +85,7 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 		return nil
 	}
 	cc.guard(x, d, no)
-	f := d.build(cc, x)
-	if x.Name == "is_method" && f != nil {
-		return cc.quickMethod(x, f)
-	}
-	return f
+	return d.build(cc, x)
 }
 
 func count(n int, what string) string {
@@ -265,43 +229,4 @@ func truth(b bool) int {
 		return 1
 	}
 	return -1
-}
-
-func sanityCheck(cc *compiler, x *syntax.Call) callFn {
-	msg, uri := intArg{n: int(cc.set.Sanity.DefaultMsgChecks)}, intArg{n: int(cc.set.Sanity.DefaultURIChecks)}
-	ok := true
-	if len(x.Args) > 0 {
-		msg, ok = cc.intArg(x, 0, "the checks", 0, 1<<32-1)
-	}
-	if len(x.Args) > 1 && ok {
-		uri, ok = cc.intArg(x, 1, "the URI checks", 0, 1<<32-1)
-	}
-	if !ok {
-		return nil
-	}
-	if msg.val == nil && uri.val == nil {
-		m, u := uint32(msg.n), uint32(uri.n)
-		return func(c *Ctx) int { return c.Host.SanityCheck(m, u) }
-	}
-	return func(c *Ctx) int {
-		m, u := msg.get(c), uri.get(c)
-		return c.Host.SanityCheck(uint32(m), uint32(u))
-	}
-}
-
-// hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
-func hasToTag(*compiler, *syntax.Call) callFn {
-	return func(c *Ctx) int {
-		to, r := c.msg.To()
-		if r == parser.OK && to.Tag.Len > 0 {
-			return 1
-		}
-		return -1
-	}
-}
-
-func isRequest(want bool) func(cc *compiler, x *syntax.Call) callFn {
-	return func(*compiler, *syntax.Call) callFn {
-		return func(c *Ctx) int { return truth(c.msg.IsRequest == want) }
-	}
 }

@@ -34,8 +34,6 @@ func defineStreamFuncs() {
 	} {
 		coreFuncs[n] = d
 	}
-	corexFuncs["set_send_socket"] = &funcDef{min: 1, max: 1, build: forceSocket}
-	corexFuncs["set_send_socket_name"] = &funcDef{min: 1, max: 1, build: forceSocketName}
 
 	tlsFuncs = map[string]*funcDef{"is_peer_verified": host(func(c *Ctx) int { return truth(c.Host.PeerVerified()) }).only(inRequest)}
 	websocketFuncs = map[string]*funcDef{
@@ -119,27 +117,6 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 			return -1
 		}
 		return c.Host.ForceSocket(b)
-	}
-}
-
-// forceSocketName is set_send_socket_name("name").
-func forceSocketName(cc *compiler, x *syntax.Call) callFn {
-	f := cc.textArg(x, 0)
-	if f == nil {
-		return nil
-	}
-	if f.plain {
-		cc.socketNamed(x.Args[0].At(), f.text)
-		b := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.ForceSocketName(b) }
-	}
-	cc.scratch = true
-	return func(c *Ctx) int {
-		b, r := c.expand(f)
-		if r <= 0 {
-			return r
-		}
-		return c.Host.ForceSocketName(b)
 	}
 }
 

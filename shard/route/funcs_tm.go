@@ -1,7 +1,6 @@
 package route
 
 import (
-	"bytes"
 	"strings"
 
 	"viaduct/parser"
@@ -48,82 +47,6 @@ func hasVariable(s string) bool {
 		}
 	}
 	return false
-}
-
-// appendBranch is append_branch([uri[, q]]).
-func appendBranch(cc *compiler, x *syntax.Call) callFn {
-	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.AppendBranch(nil, -1) }
-	}
-	uri := cc.textArg(x, 0)
-	if uri == nil {
-		return nil
-	}
-	if s, ok := x.Args[0].(*syntax.Str); ok && uri.plain && uri.text != "" {
-		var u parser.URI
-		if parser.ParseURI([]byte(uri.text), &u) != parser.OK {
-			cc.ld.errorf(s.Pos, "append_branch: %s is no URI", quote(clip(uri.text)))
-			return nil
-		}
-	}
-	q := (*format)(nil)
-	if len(x.Args) > 1 {
-		if q = cc.textArg(x, 1); q == nil {
-			return nil
-		}
-		if q.plain {
-			if _, ok := thousandths([]byte(q.text)); !ok && q.text != "" {
-				cc.ld.errorf(x.Args[1].At(), "append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", quote(clip(q.text)))
-				return nil
-			}
-		}
-	}
-	cc.scratch = true
-	return func(c *Ctx) int {
-		b, r := c.expand(uri)
-		if r <= 0 {
-			return r
-		}
-		prio := -1
-		if q != nil {
-			t, r := c.expand(q)
-			if r <= 0 {
-				return r
-			}
-			if len(t) > 0 {
-				n, ok := thousandths(t)
-				if !ok {
-					return -1
-				}
-				prio = n
-			}
-		}
-		if len(b) == 0 {
-			b = nil
-		}
-		return c.Host.AppendBranch(b, prio)
-	}
-}
-
-// thousandths reads a q value (RFC 3261 §25.1, qvalue); digits behind the third are cut, as in Kamailio.
-func thousandths(b []byte) (int, bool) {
-	whole, frac, _ := bytes.Cut(b, []byte{'.'})
-	if len(whole) > 1 || len(b) == 0 || len(whole) == 1 && whole[0] != '0' && whole[0] != '1' {
-		return 0, false
-	}
-	n := 0
-	if len(whole) == 1 && whole[0] == '1' {
-		n = 1000
-	} else if len(whole)+len(frac) == 0 {
-		return 0, false
-	}
-	for i, unit := 0, 100; i < len(frac); i, unit = i+1, unit/10 {
-		if frac[i] < '0' || frac[i] > '9' || n >= 1000 && frac[i] != '0' {
-			return 0, false
-		}
-		n += int(frac[i]-'0') * unit
-	}
-	return n, true
 }
 
 // flagArg is the number of a message flag.

@@ -35,9 +35,9 @@ const (
 	scratchBytes = 128 << 10
 	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond: Faulted.
 	varBytes = 64 << 10
-	// lineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line is cut and ends in "…", which a
+	// LineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line is cut and ends in "…", which a
 	// log may do and a URI may not.
-	lineBytes = 4096
+	LineBytes, lineBytes = 4096, LineBytes
 
 	// defaultRecursion, defaultWhileLoops: see CoreSettings.
 	defaultRecursion  = 256

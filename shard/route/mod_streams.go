@@ -141,7 +141,7 @@ var nathelperParams = map[string]*paramDef{
 
 var contactAliasParam = &paramDef{kind: stringParam,
 	well: func(v syntax.Literal) string {
-		if !isToken(v.Str) || len(v.Str) > maxAliasName {
+		if !IsToken(v.Str) || len(v.Str) > maxAliasName {
 			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", quote(clip(v.Str)))
 		}
 		return ""

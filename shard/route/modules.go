@@ -101,13 +101,6 @@ func init() {
 	defineFuncs()
 	modules = map[string]*moduleDef{
 		"pv":         {params: nil, funcs: nil},
-		"rr":         {params: rrParams, funcs: rrFuncs},
-		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
-		"textops":    {params: nil, funcs: textopsFuncs},
-		"sanity":     {params: sanityParams, funcs: sanityFuncs},
-		"xlog":       {params: xlogParams, funcs: xlogFuncs},
-		"kex":        {funcs: kexFuncs},
-		"corex":      {params: corexParams, funcs: corexFuncs},
 		"tls":        {params: tlsParams, funcs: tlsFuncs},
 		"websocket":  {params: websocketParams, funcs: websocketFuncs},
 		"xhttp":      {params: xhttpParams, funcs: xhttpFuncs},

@@ -8,7 +8,4 @@ var unhonoured = map[string]bool{
 	"dns_slow_query_ms": true, "dns_cache_rec_pref": true, "dns_cache_del_nonexp": true, "dns_cache_delete_nonexpired": true, "tcp_script_mode": true,
 
 	"tls.con_ct_wq_max": true, "tls.ct_wq_max": true,
-
-	"rr.add_username": true, "rr.force_send_socket": true,
-	"sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
 }
