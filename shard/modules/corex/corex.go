@@ -56,7 +56,8 @@ func Define(m *route.Module) {
 }
 
 var (
-	uriArg    = route.Optional(route.Text("uri", "the target; empty: Request-URI and $du as they are"), nil)
+	uriArg    = route.Optional(route.Text("uri",
+		"the target; empty: Request-URI and $du as they are"), nil)
 	qArg      = route.Optional(route.Text("q", `its q, as in "0.7"`), nil)
 	socketArg = route.Text("socket", `"proto:host:port"`)
 	nameArg   = route.Text("name", "that of a listen line")
@@ -81,7 +82,8 @@ func appendBranch(b *route.Build) route.Call {
 	}
 	if v, known := q.Known(); known && len(v) > 0 {
 		if _, ok := thousandths(v); !ok {
-			b.Errorf(1, "append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", route.Quote(string(v)))
+			b.Errorf(1,
+				"append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", route.Quote(string(v)))
 			return nil
 		}
 	}

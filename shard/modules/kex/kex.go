@@ -6,7 +6,8 @@ import "viaduct/shard/route"
 // Define is the module.
 func Define(m *route.Module) {
 	uri := route.Text("uri", "a URI")
-	route.Func1(m, "is_myself", route.Anywhere, uri, "Tells whether host and port of a URI are ours.",
+	route.Func1(m, "is_myself", route.Anywhere, uri,
+		"Tells whether host and port of a URI are ours.",
 		func(c *route.Ctx, uri []byte) route.Result {
 			u := c.ParseURI(uri)
 			if u == nil {

@@ -11,10 +11,12 @@ func Define(m *route.Module) {
 	m.BoolVar(&set.AppendFromtag, "append_fromtag", "Adds the From tag to Record-Route.")
 	m.IntVar(&set.EnableDoubleRR, "enable_double_rr", 0, 2,
 		"1: two Record-Route where protocol or socket change. 2: always two.")
-	m.BoolVar(&set.AddUsername, "add_username", "Copies the user of the Request-URI into Record-Route.")
+	m.BoolVar(&set.AddUsername, "add_username",
+		"Copies the user of the Request-URI into Record-Route.")
 	m.BoolVar(&set.EnableSocketMismatchWarning, "enable_socket_mismatch_warning",
 		"Logs when the second Route does not fit the first.")
-	m.BoolVar(&set.ForceSendSocket, "force_send_socket", "Sends from the socket of the second Route.")
+	m.BoolVar(&set.ForceSendSocket, "force_send_socket",
+		"Sends from the socket of the second Route.")
 	m.BoolVar(&set.SignRoutes, "sign_routes",
 		"Follows a Route only for calls that were set up through this host. Not Kamailio's.")
 	m.TextVar(&set.CustomUserAVP, "custom_user_avp", "A text that is kept.")

@@ -15,7 +15,8 @@ func Define(m *route.Module) {
 	language := m.Text("options_accept_language", "en", "Its Accept-Language.")
 	support := m.Text("options_support", "", "Its Supported.")
 
-	route.Func0(m, "has_totag", route.Anywhere, "Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
+	route.Func0(m, "has_totag", route.Anywhere,
+		"Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
 		func(c *route.Ctx) route.Result {
 			to, r := c.Message().To()
 			if r == parser.OK && to.Tag.Len > 0 {

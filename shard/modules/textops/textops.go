@@ -22,9 +22,11 @@ func Define(m *route.Module) {
 
 // methodBits are the methods that have a number in package parser.
 var methodBits = map[string]parser.Method{
-	"INVITE": parser.INVITE, "ACK": parser.ACK, "BYE": parser.BYE, "CANCEL": parser.CANCEL, "OPTIONS": parser.OPTIONS,
+	"INVITE": parser.INVITE, "ACK": parser.ACK, "BYE": parser.BYE, "CANCEL": parser.CANCEL,
+		"OPTIONS": parser.OPTIONS,
 	"REGISTER": parser.REGISTER, "SUBSCRIBE": parser.SUBSCRIBE, "NOTIFY": parser.NOTIFY, "PUBLISH": parser.PUBLISH, "INFO": parser.INFO,
-	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE, "PRACK": parser.PRACK,
+	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE,
+		"PRACK": parser.PRACK,
 }
 
 // isMethod is is_method("A|B"). The argument's case does not matter, the message's does (RFC 3261
@@ -85,7 +87,8 @@ func methods(b *route.Build) (mask uint32, others [][]byte, ok bool) {
 		case known:
 			mask |= 1 << m
 		case !route.IsToken(w):
-			b.Errorf(0, "is_method: %s is no list of methods such as \"INVITE|ACK\"", route.Quote(s))
+			b.Errorf(0,
+				"is_method: %s is no list of methods such as \"INVITE|ACK\"", route.Quote(s))
 			return 0, nil, false
 		default:
 			others = append(others, []byte(w))

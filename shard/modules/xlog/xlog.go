@@ -5,7 +5,8 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	size := m.Int("buf_size", route.LineBytes, 1, route.LineBytes, "The longest line in bytes; what is longer is cut.")
+	size := m.Int("buf_size", route.LineBytes, 1, route.LineBytes,
+		"The longest line in bytes; what is longer is cut.")
 	prefix := m.Text("prefix", "<script>: ", "What stands before each line.")
 	m.IdleInt("lines are not coloured", "force_color")
 	m.IdleInt("lines carry no process id: the logger adds what it wants", "long_format")
