@@ -137,3 +137,6 @@ func (b *Build) LogLine(i, level int, prefix string, limit int) Call {
 
 // SocketNamed warns at argument i when no listen line has the name.
 func (b *Build) SocketNamed(i int, name string) { b.cc.socketNamed(b.at(i), name) }
+
+// InEvent tells whether the call stands in an event route, which is checked and never run.
+func (b *Build) InEvent() bool { return b.cc.event != "" }

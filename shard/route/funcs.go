@@ -88,6 +88,9 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	return d.build(cc, x)
 }
 
+// Count is a number of things in words: "1 byte", "2 bytes".
+func Count(n int, what string) string { return count(n, what) }
+
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

@@ -389,3 +389,9 @@ func noRegister(cc *compiler, x *syntax.Call) callFn {
 	cc.ld.warnf(x.Pos, "fix_nated_register has nothing to do: there is no registrar that could keep the address")
 	return func(*Ctx) int { return 1 }
 }
+
+// within reads a at run time; false when it is out of range.
+func (a *intArg) within(c *Ctx, max int) (int, bool) {
+	n := a.get(c)
+	return n, n >= 0 && n <= max
+}

@@ -17,8 +17,6 @@ const (
 
 	// maxAliasName is the longest alias_name. Beyond: load error.
 	maxAliasName = 64
-	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the status (RFC 6455 §5.5). Beyond: it is cut.
-	closeReasonBytes = 123
 
 	// MaxMillis and MaxSeconds bound times that a file gives, so that arithmetic on them cannot
 	// overflow: 24 days and 10 years. Beyond: load error.

@@ -105,12 +105,6 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, LoadModule{Name: name, Pos: it.Pos})
 	cc.defs.load(name, cc.set)
-	switch name {
-	case "websocket":
-		cc.set.WebSocket.Loaded = true
-	case "tls":
-		cc.set.TLS.Loaded = true
-	}
 	if d.idle != "" {
 		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, d.idle)
 	}

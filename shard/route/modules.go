@@ -100,20 +100,7 @@ var modules map[string]*moduleDef
 func init() {
 	defineFuncs()
 	modules = map[string]*moduleDef{
-		"pv":         {params: nil, funcs: nil},
-		"tls":        {params: tlsParams, funcs: tlsFuncs},
-		"websocket":  {params: websocketParams, funcs: websocketFuncs},
-		"xhttp":      {params: xhttpParams, funcs: xhttpFuncs},
-		"nathelper":  {params: nathelperParams, funcs: nathelperFuncs},
-		"tcpops":     {params: tcpopsParams, funcs: tcpopsFuncs},
-		"blst":       {funcs: blstFuncs},
-		"path":       {params: pathParams, funcs: pathFuncs},
-		"ctl":        {params: ctlParams, idle: "viaductctl has its own socket"},
-		"cfg_rpc":    {idle: "viaductctl reads and sets the configuration"},
-		"jsonrpcs":   {params: jsonrpcsParams, idle: "viaductctl takes the place of the JSON-RPC transports"},
-		"counters":   {idle: "counters need no module"},
-		"statistics": {idle: "counters need no module"},
-		"debugger":   {idle: "there is no script debugger"},
+		"nathelper": {params: nathelperParams, funcs: nathelperFuncs},
 	}
 }
 

@@ -6,6 +6,4 @@ var unhonoured = map[string]bool{
 	"tos": true, "maxsndbuffer": true, "reply_to_via": true,
 	"user_agent_header": true, "log_prefix": true,
 	"dns_slow_query_ms": true, "dns_cache_rec_pref": true, "dns_cache_del_nonexp": true, "dns_cache_delete_nonexpired": true, "tcp_script_mode": true,
-
-	"tls.con_ct_wq_max": true, "tls.ct_wq_max": true,
 }

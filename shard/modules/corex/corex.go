@@ -56,7 +56,7 @@ func Define(m *route.Module) {
 }
 
 var (
-	uriArg    = route.Optional(route.Text("uri",
+	uriArg = route.Optional(route.Text("uri",
 		"the target; empty: Request-URI and $du as they are"), nil)
 	qArg      = route.Optional(route.Text("q", `its q, as in "0.7"`), nil)
 	socketArg = route.Text("socket", `"proto:host:port"`)

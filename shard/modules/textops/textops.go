@@ -23,10 +23,10 @@ func Define(m *route.Module) {
 // methodBits are the methods that have a number in package parser.
 var methodBits = map[string]parser.Method{
 	"INVITE": parser.INVITE, "ACK": parser.ACK, "BYE": parser.BYE, "CANCEL": parser.CANCEL,
-		"OPTIONS": parser.OPTIONS,
+	"OPTIONS":  parser.OPTIONS,
 	"REGISTER": parser.REGISTER, "SUBSCRIBE": parser.SUBSCRIBE, "NOTIFY": parser.NOTIFY, "PUBLISH": parser.PUBLISH, "INFO": parser.INFO,
 	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE,
-		"PRACK": parser.PRACK,
+	"PRACK": parser.PRACK,
 }
 
 // isMethod is is_method("A|B"). The argument's case does not matter, the message's does (RFC 3261
