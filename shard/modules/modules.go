@@ -9,6 +9,7 @@ import (
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
+	"viaduct/shard/modules/nathelper"
 	"viaduct/shard/modules/path"
 	"viaduct/shard/modules/rr"
 	"viaduct/shard/modules/sanity"
@@ -37,6 +38,7 @@ var All = []route.Declared{
 	{Name: "jsonrpcs", Define: idle.JSONRPCS},
 	{Name: "kex", Define: kex.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},
+	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
 	{Name: "pv", Define: idle.PV},
 	{Name: "rr", Define: rr.Define},

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"bytes"
+	"net/netip"
 	"regexp"
 	"strings"
 
@@ -140,3 +142,56 @@ func (b *Build) SocketNamed(i int, name string) { b.cc.socketNamed(b.at(i), name
 
 // InEvent tells whether the call stands in an event route, which is checked and never run.
 func (b *Build) InEvent() bool { return b.cc.event != "" }
+
+// Room is free memory of the run to build a text in: empty, with what is left as its capacity. What
+// is built lives until the run expands or builds something else.
+func (c *Ctx) Room() []byte { return c.buf[len(c.buf):] }
+
+// URIParam is the value of a parameter of the Request-URI.
+func (c *Ctx) URIParam(name []byte) ([]byte, bool) {
+	u := c.requestURI()
+	if u == nil {
+		return nil, false
+	}
+	p := partsOf(u)
+	i, end := findParam(p.mid, name)
+	if i < 0 {
+		return nil, false
+	}
+	_, value, _ := bytes.Cut(p.mid[i:end], []byte{'='})
+	return value, true
+}
+
+// CutURIParam takes a parameter off the Request-URI.
+func (c *Ctx) CutURIParam(name []byte) Result {
+	u := c.requestURI()
+	if u == nil {
+		return -1
+	}
+	p := partsOf(u)
+	i, end := findParam(p.mid, name)
+	if i < 0 {
+		return -1
+	}
+	p.mid, p.last = p.mid[:i], p.mid[end:]
+	mark := len(c.buf)
+	set := c.setParts(&p)
+	c.buf = c.buf[:mark]
+	return truth(set == setDone)
+}
+
+// FindParam is where a parameter, with the semicolon before it, begins and ends in params; -1 if it
+// is not there.
+func FindParam(params, name []byte) (start, end int) { return findParam(params, name) }
+
+// AppendHost appends an address as a URI's host: IPv6 in brackets.
+func AppendHost(dst []byte, ip netip.Addr) []byte { return appendHost(dst, ip) }
+
+// TransportOf is the transport parameter's protocol, or what the scheme implies.
+func TransportOf(u *parser.URI) Transport { return transportOf(u) }
+
+// TransportName is the lower-case name of t.
+func TransportName(t Transport) ([]byte, bool) { return transportName(t) }
+
+// Atoi reads a whole text as a decimal number with sign; anything else is 0.
+func Atoi(b []byte) int64 { return atoi(b) }

@@ -7,9 +7,6 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// nathelperFuncs are the functions of nathelper.
-var nathelperFuncs map[string]*funcDef
-
 // statelessForwards are the functions after which responses without a transaction are expected.
 var statelessForwards = map[string]bool{"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
 
@@ -35,15 +32,6 @@ func defineStreamFuncs() {
 		coreFuncs[n] = d
 	}
 
-	nathelperFuncs = map[string]*funcDef{
-		"nat_uac_test":       {min: 1, max: 1, build: natTest},
-		"is_rfc1918":         {min: 1, max: 1, build: isPrivate},
-		"add_contact_alias":  (&funcDef{max: 3, build: contactAlias}).only(anywhere &^ inFailure),
-		"set_contact_alias":  (&funcDef{max: 1, build: setContactAlias}).only(anywhere &^ inFailure),
-		"handle_ruri_alias":  (&funcDef{build: takeAlias}).only(inRequest | inBranch),
-		"fix_nated_contact":  host((*Ctx).fixContact).only(anywhere &^ inFailure),
-		"fix_nated_register": (&funcDef{build: noRegister}).only(inRequest),
-	}
 }
 
 func streamFlag(flag StreamFlag) *funcDef {

@@ -15,9 +15,6 @@ const (
 	// maxAdvertisedName is the longest advertised_address: a host name (RFC 1035 §2.3.4).
 	maxAdvertisedName = 255
 
-	// maxAliasName is the longest alias_name. Beyond: load error.
-	maxAliasName = 64
-
 	// MaxMillis and MaxSeconds bound times that a file gives, so that arithmetic on them cannot
 	// overflow: 24 days and 10 years. Beyond: load error.
 	MaxMillis, maxMillis   = 1<<31 - 1, MaxMillis

@@ -133,7 +133,6 @@ func TestSettings(t *testing.T) {
 	f(`modparam("tls", "connection_timeout", -1)`, func(s *Settings) any { return s.TLS.ConnectionTimeout }, -time.Second)
 	f(`modparam("tls", "config", "/etc/tls.cfg")`, func(s *Settings) any { return s.TLS.Config }, "/etc/tls.cfg")
 	f(`modparam("websocket", "keepalive_timeout", 30)`, func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepaliveTimeout} }, "[true 30s]")
-	f(`modparam("nathelper", "alias_name", "via")`, func(s *Settings) any { return s.NAT.AliasName }, "via")
 
 	listen := func(line, want string) {
 		t.Helper()

@@ -99,9 +99,7 @@ var modules map[string]*moduleDef
 
 func init() {
 	defineFuncs()
-	modules = map[string]*moduleDef{
-		"nathelper": {params: nathelperParams, funcs: nathelperFuncs},
-	}
+	modules = map[string]*moduleDef{}
 }
 
 // moduleNames are all module names, ours and Kamailio's.

@@ -21,7 +21,6 @@ type Settings struct {
 	Blocklist  BlocklistSettings
 	TLS        TLSSettings
 	WebSocket  WebSocketSettings
-	NAT        NATSettings
 	Path       PathSettings
 	Modules    []LoadModule // as loaded, in file order
 }
