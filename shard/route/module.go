@@ -383,8 +383,7 @@ func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B],
 	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a, b, c, d}, Doc: doc, Build: build})
 }
 
-// defs are the modules one load knows: those of the list it was given, and those that still stand
-// in modules.
+// defs are the modules one load knows: those of the list it was given.
 type defs struct {
 	list     []Declared
 	loaded   map[string]*Module
@@ -416,12 +415,12 @@ func (d *defs) get(name string) *moduleDef {
 			return &d.recorded[name].def
 		}
 	}
-	return modules[name]
+	return nil
 }
 
 // names are our modules.
 func (d *defs) names() []string {
-	names := sortedKeys(modules)
+	var names []string
 	for i := range d.list {
 		names = append(names, d.list[i].Name)
 	}

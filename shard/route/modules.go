@@ -8,7 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// moduleDef is what Viaduct knows of one Kamailio module. Names that are in known.txt only are Kamailio's and not ours yet.
+// moduleDef is what a module has declared. Names that are in known.txt only are Kamailio's and not
+// ours yet.
 type moduleDef struct {
 	// idle says why loading the module does nothing here; empty for a module with something to do.
 	idle   string
@@ -94,13 +95,7 @@ func idleNumber(why string) *paramDef { return &paramDef{min: -1 << 31, max: 1<<
 func idleText(why string) *paramDef   { return &paramDef{kind: stringParam, idle: why} }
 func idleAny(why string) *paramDef    { return &paramDef{any: true, idle: why} }
 
-// modules are the modules that can be loaded.
-var modules map[string]*moduleDef
-
-func init() {
-	defineFuncs()
-	modules = map[string]*moduleDef{}
-}
+func init() { defineFuncs() }
 
 // moduleNames are all module names, ours and Kamailio's.
 func (cc *compiler) moduleNames() []string {
