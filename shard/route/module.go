@@ -33,7 +33,7 @@ type Module struct {
 // newModule runs a Define.
 func newModule(d Declared, set *Settings) *Module {
 	m := &Module{name: d.Name, set: set, given: map[string]*bool{}}
-	m.def.params, m.def.funcs = map[string]*paramDef{}, map[string]*funcDef{}
+	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{}, vars: map[string]*pvDef{}, varDocs: map[string]string{}}
 	d.Define(m)
 	for n := range m.given {
 		if m.def.params[n] == nil {

@@ -12,9 +12,11 @@ import (
 // ours yet.
 type moduleDef struct {
 	// idle says why loading the module does nothing here; empty for a module with something to do.
-	idle   string
-	params map[string]*paramDef
-	funcs  map[string]*funcDef
+	idle    string
+	params  map[string]*paramDef
+	funcs   map[string]*funcDef
+	vars    map[string]*pvDef
+	varDocs map[string]string
 }
 
 // paramDef is one modparam or global. Exactly one of set and idle is given.
@@ -71,10 +73,6 @@ func (d *paramDef) checkKind(v syntax.Literal) string {
 
 func number(min, max int64, f func(*Settings) *int) *paramDef {
 	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = int(v.Num) }}
-}
-
-func bits(f func(*Settings) *uint32) *paramDef {
-	return &paramDef{max: 1<<32 - 1, set: func(s *Settings, v syntax.Literal) { *f(s) = uint32(v.Num) }}
 }
 
 func toggle(f func(*Settings) *bool) *paramDef {

@@ -49,6 +49,7 @@ func Define(m *route.Module) {
 	m.IdleText("there are no XAVPs", "xavp_cfg")
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
+	variables(m)
 	route.Func0(m, "is_peer_verified", route.InRequest,
 		"Tells whether the peer's certificate was verified.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Host.PeerVerified()) })

@@ -45,6 +45,8 @@ func Define(m *route.Module) {
 	m.IdleInt("viaductctl lists connections", "verbose_list")
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
+	m.Var("ws_conid", "The number of the connection that the message came on.",
+		route.Place{Int: func(c *route.Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 }})
 	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
 		Doc: "Is false: Viaduct answers the handshake itself.",
 		Build: func(b *route.Build) route.Call {
