@@ -180,8 +180,8 @@ func (h *faultyHost) IsMyself(host []byte, port int, proto route.Transport) bool
 	h.f.inject()
 	return h.Host.IsMyself(host, port, proto)
 }
-func (h *faultyHost) MaxForwards(n int) int {
-	return h.around(func() int { return h.Host.MaxForwards(n) })
+func (h *faultyHost) MaxForwards(n, most int) int {
+	return h.around(func() int { return h.Host.MaxForwards(n, most) })
 }
 func (h *faultyHost) SanityCheck(a, b uint32) int {
 	return h.around(func() int { return h.Host.SanityCheck(a, b) })

@@ -23,6 +23,7 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/blocklist"
+	"viaduct/shard/modules"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -237,7 +238,7 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 // newNamedFlow is newFlow with a resolver that knows names; nil: without one.
 func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy.Endpoint, arenaBytes int64) *flow {
 	t.Helper()
-	program, settings, _, err := route.Load("flow.cfg", []byte(config), route.Options{})
+	program, settings, _, err := route.Load("flow.cfg", []byte(config), route.Options{Modules: modules.All})
 	if err != nil {
 		t.Fatalf("config: %v", err)
 	}

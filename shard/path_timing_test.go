@@ -10,6 +10,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/balance"
+	"viaduct/shard/modules"
 	"viaduct/shard/route"
 	"viaduct/shm"
 )
@@ -43,7 +44,7 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	program, settings, _, err := route.Load(config, text, route.Options{})
+	program, settings, _, err := route.Load(config, text, route.Options{Modules: modules.All})
 	if err != nil {
 		tb.Fatal(err)
 	}

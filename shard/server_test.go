@@ -15,6 +15,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/balance"
+	"viaduct/shard/modules"
 	"viaduct/shard/route"
 	"viaduct/shm"
 )
@@ -47,7 +48,7 @@ func startServer(t *testing.T, shards int, steer netio.SteerMode) (*Server, *net
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, settings, _, err := route.Load("lb.cfg", text, route.Options{})
+	program, settings, _, err := route.Load("lb.cfg", text, route.Options{Modules: modules.All})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,8 +125,8 @@ func truth(ok bool) int {
 	return -1
 }
 
-func (s *session) MaxForwards(limit int) int {
-	added, ok := s.r().MaxForwards(limit)
+func (s *session) MaxForwards(limit, most int) int {
+	added, ok := s.r().MaxForwards(limit, most)
 	if added {
 		return 2
 	}

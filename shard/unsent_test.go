@@ -15,6 +15,7 @@ import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
+	"viaduct/shard/modules"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shm"
@@ -262,7 +263,7 @@ func TestOldResponses(t *testing.T) {
 // tcpServer starts a server with lb.cfg, a listener of each transport and one TCP destination.
 func tcpServer(t *testing.T, target string, interval time.Duration) *Server {
 	t.Helper()
-	program, settings, _, err := route.Load("lb.cfg", []byte(defaultConfig(t)), route.Options{})
+	program, settings, _, err := route.Load("lb.cfg", []byte(defaultConfig(t)), route.Options{Modules: modules.All})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 var rungs = [][]string{
 	{"cmd"},
 	{"control"},
-	{"shard"},
+	{"shard", "shard/modules"},
 	{"shard/route"},
 	{"shard/route/syntax"},
 	{"shard/route/suggest"},
@@ -111,6 +111,9 @@ func TestLadderRule(t *testing.T) {
 	f("cmd/viaduct", "viaduct/control", "")
 	f("cmd/viaduct", "viaduct/shm", "")
 	f("shard", "viaduct/shard/route", "")
+	f("cmd/viaduct", "viaduct/shard/modules", "")
+	f("shard/modules/tm", "viaduct/shard/route", "")
+	f("shard/modules/tm", "viaduct/shard/modules/pv", "")
 	f("shard/proxy", "viaduct/shard/txn", "")
 	f("shard/proxy/plan", "viaduct/shard/proxy", "")
 	f("netio", "viaduct/netio/steer", "")
@@ -129,6 +132,8 @@ func TestLadderRule(t *testing.T) {
 	f("shard/balance", "viaduct/shard/proxy", "higher rung")
 	f("shard/balance", "viaduct/shard/location", "same or a higher rung")
 	f("shard/route", "viaduct/shard", "higher rung")
+	f("shard/route", "viaduct/shard/modules", "higher rung")
+	f("shard", "viaduct/shard/modules/tm", "same or a higher rung")
 	f("shard/route/syntax", "viaduct/shard/route/suggest", "")
 	f("shard/route/syntax", "viaduct/shard/route", "may import only")
 	f("shard/route/syntax", "viaduct/parser", "may import only")

@@ -69,7 +69,7 @@ func (p *process) startShards() (*shard.Server, error) {
 // loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path
 // counts from -w as in Kamailio, else from the configuration file's folder.
 func (c *Config) loadTargets() (*balance.Table, error) {
-	if !slices.ContainsFunc(c.Settings.Modules, func(m route.Module) bool { return m.Name == "dispatcher" }) {
+	if !slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool { return m.Name == "dispatcher" }) {
 		return nil, nil
 	}
 	d := &c.Settings.Dispatcher

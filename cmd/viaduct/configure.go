@@ -15,6 +15,7 @@ import (
 
 	"viaduct/control"
 	"viaduct/netio"
+	"viaduct/shard/modules"
 	"viaduct/shard/route"
 	"viaduct/shm"
 )
@@ -149,7 +150,7 @@ func (o *options) sourceName() string {
 // name. All mistakes are found, not just the first; the Config is fit for -c's listing as far as it
 // was understood even then.
 func (o *options) configure() (*Config, error) {
-	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines})
+	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines, Modules: modules.All})
 	errs := []error{err}
 	if settings == nil { // the command line is checked all the same
 		settings = route.DefaultSettings()

@@ -13,6 +13,7 @@ import (
 	"viaduct/control/resolve"
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/shard/modules"
 	"viaduct/shard/route"
 )
 
@@ -103,7 +104,7 @@ func TestEverySettingActs(t *testing.T) {
 // What the resolver can be told, a file can say.
 func TestResolverSettingsAreGlobals(t *testing.T) {
 	for _, name := range resolve.Names() {
-		_, s, _, err := route.Load("x.cfg", []byte(name+"=1\nrequest_route { exit; }\n"), route.Options{})
+		_, s, _, err := route.Load("x.cfg", []byte(name+"=1\nrequest_route { exit; }\n"), route.Options{Modules: modules.All})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -117,7 +118,7 @@ func TestResolverSettingsAreGlobals(t *testing.T) {
 
 // Names of listen lines reach the listeners, for set_send_socket_name and $Rn.
 func TestListenersHaveNames(t *testing.T) {
-	_, s, _, err := route.Load("x.cfg", []byte("listen=udp:127.0.0.1:5060 name \"in\"\nlisten=tcp:127.0.0.1:5062 advertise a.example:7 name \"out\"\nloadmodule \"websocket.so\"\nrequest_route { exit; }\n"), route.Options{})
+	_, s, _, err := route.Load("x.cfg", []byte("listen=udp:127.0.0.1:5060 name \"in\"\nlisten=tcp:127.0.0.1:5062 advertise a.example:7 name \"out\"\nloadmodule \"websocket.so\"\nrequest_route { exit; }\n"), route.Options{Modules: modules.All})
 	if err != nil {
 		t.Fatal(err)
 	}

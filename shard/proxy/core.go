@@ -62,8 +62,6 @@ type Config struct {
 	DefaultCode   int    // what one gets whose routes decided nothing: 500
 	DefaultReason string // its phrase
 
-	MaxForwards int // the most that Request.MaxForwards lets leave (max_limit); 0: any
-
 	Disable6xxBlock bool // a 6xx is like any other failure
 	// a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
 	AggregateChallenges bool

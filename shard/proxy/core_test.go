@@ -162,10 +162,10 @@ func (b *bench) want(want string) {
 // TestFailureRoute: the route sees the request as it was left and the best response, and goes on
 // from there.
 func TestFailureRoute(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.MaxForwards = 10 })
+	b := newBench(t, nil)
 	r := b.request("INVITE", "")
 	r.RecordRoute()
-	r.MaxForwards(70)
+	r.MaxForwards(70, 10)
 	r.Flags = 0x80
 	r.Arm(OnFailure, 3)
 	if !r.Relay() {

@@ -274,13 +274,8 @@ func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
 func (r *Request) Quiet(on bool) { r.no100 = on }
 
 // MaxForwards is §16.3 step 3 and §16.6 step 3: ok is false if the value is 0; else the
-// header will say one less, and no more than the settings allow, or absent where there is
-// none (added).
-func (r *Request) MaxForwards(absent int) (added, ok bool) {
-	most := r.core.cfg.MaxForwards
-	if most == 0 {
-		most = parser.MaxMaxForwards
-	}
+// header will say one less, and no more than most, or absent where there is none (added).
+func (r *Request) MaxForwards(absent, most int) (added, ok bool) {
 	ok = r.countHop(absent, most)
 	return ok && !r.hasMF, ok
 }

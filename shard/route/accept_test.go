@@ -26,7 +26,7 @@ func TestAcceptedAsKamailio(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, _, _, err = Load(f, src, Options{})
+				_, _, _, err = Load(f, src, Options{Modules: testModules})
 				if (err == nil) != (kind == "accept") {
 					t.Errorf("Viaduct should %s %s: %v", kind, f, err)
 				}

@@ -8,20 +8,20 @@ import (
 // compiler turns the syntax tree into steps. Errors go to the loader and compilation goes on, so
 // that all are found; the result is thrown away then.
 type compiler struct {
-	ld       *loader
-	prog     *Program
-	set      *Settings
-	vars     map[string]int32
-	byName   map[string]*routeCode
-	defined  map[string]Pos
-	refs     []routeRef
-	loaded   map[string]bool
-	numbers  map[armKey]int   // of the routes that can be armed
-	runFor   map[string]kinds // what route[NAME] is run for, by name
-	kind     kinds            // what the block being compiled is checked as
-	contacts bool             // tm's contacts_avp is set
-	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
-	event    string           // the name of the event_route being checked, empty in other blocks
+	ld      *loader
+	prog    *Program
+	set     *Settings
+	vars    map[string]int32
+	byName  map[string]*routeCode
+	defined map[string]Pos
+	refs    []routeRef
+	loaded  map[string]bool
+	defs    defs
+	numbers map[armKey]int   // of the routes that can be armed
+	runFor  map[string]kinds // what route[NAME] is run for, by name
+	kind    kinds            // what the block being compiled is checked as
+	sub     *routeCode       // the route[NAME] being compiled, nil in other blocks
+	event   string           // the name of the event_route being checked, empty in other blocks
 	// where break goes: behind the while or switch, outside if there is none
 	leave   target
 	scratch bool      // what was compiled last writes into the scratch room
@@ -291,7 +291,7 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 func (cc *compiler) statementNames() []string {
 	names := []string{"if", "while", "switch", "return", "exit", "drop", "break", "route"}
 	for m := range cc.loaded {
-		if d := modules[m]; d != nil {
+		if d := cc.defs.get(m); d != nil {
 			names = append(names, sortedKeys(d.funcs)...)
 		}
 	}

@@ -16,7 +16,7 @@ func loadText(src string, files map[string]string) (*Program, *Settings, Warning
 		}
 		return nil, os.ErrNotExist
 	}
-	return Load("x.cfg", []byte(src), Options{ReadFile: read})
+	return Load("x.cfg", []byte(src), Options{ReadFile: read, Modules: testModules})
 }
 
 const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" loadmodule "maxfwd.so" ` +
@@ -432,17 +432,17 @@ func TestIncludes(t *testing.T) {
 
 func TestDefinesFromCommandLine(t *testing.T) {
 	src := "#!ifdef A\n#!ifndef B\nrequest_route { exit; }\n#!endif\n#!endif\nport=C\n"
-	_, s, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "C=5070"}})
+	_, s, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "C=5070"}, Modules: testModules})
 	if err != nil || s.Core.Port != 5070 {
 		t.Error(err, s)
 	}
-	if _, _, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "B", "C=5070"}}); err == nil {
+	if _, _, _, err := Load("x.cfg", []byte(src), Options{Defines: []string{"A", "B", "C=5070"}, Modules: testModules}); err == nil {
 		t.Error("B should hide the route")
 	}
 }
 
 func TestMissingFile(t *testing.T) {
-	_, _, _, err := Load("/nowhere/x.cfg", nil, Options{})
+	_, _, _, err := Load("/nowhere/x.cfg", nil, Options{Modules: testModules})
 	if want := "/nowhere/x.cfg:1:1: cannot read the configuration: open /nowhere/x.cfg: no such file or directory"; fmt.Sprint(err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}

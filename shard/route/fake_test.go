@@ -107,7 +107,7 @@ func (h *fakeHost) IsMyself(host []byte, port int, proto Transport) bool {
 	return string(host) == "127.0.0.1" && (port == 0 || port == 5060) || string(host) == "[::1]" || string(host) == "proxy.example.com"
 }
 
-func (h *fakeHost) MaxForwards(limit int) int {
+func (h *fakeHost) MaxForwards(limit, _ int) int {
 	if h.quiet {
 		return 1
 	}

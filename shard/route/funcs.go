@@ -3,7 +3,6 @@ package route
 import (
 	"strings"
 
-	"viaduct/shard/balance"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -18,6 +17,8 @@ type funcDef struct {
 	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we
 	// not yet. Measured with 5.6.3.
 	in, soonIn kinds
+	args       []AnyArg
+	doc        string
 }
 
 // only keeps a function to the routes of in.
@@ -32,87 +33,12 @@ func host(f callFn) *funcDef {
 	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
 
-// The functions by module. Those of known.txt only are Kamailio's and not ours yet.
-var (
-	tmFuncs, tmxFuncs, slFuncs, rrFuncs, maxfwdFuncs, siputilsFuncs map[string]*funcDef
-	textopsFuncs, sanityFuncs, dispatcherFuncs, xlogFuncs, kexFuncs map[string]*funcDef
-	corexFuncs, coreFuncs                                           map[string]*funcDef
-)
+// coreFuncs are the functions of the core. Those of known.txt only are Kamailio's and not ours yet.
+var coreFuncs map[string]*funcDef
 
-// defineFuncs fills them. It is no variable initializer since what builds a call looks functions up
-// in these very tables.
+// defineFuncs fills it. It is no variable initializer since what builds a call looks functions up
+// in this very table.
 func defineFuncs() {
-	tmFuncs = map[string]*funcDef{
-		"t_relay":           (&funcDef{max: 2, build: relay}).only(inRequest | inFailure),
-		"t_relay_to":        (&funcDef{max: 2, build: relayTo}).only(inRequest | inFailure),
-		"t_relay_to_udp":    (&funcDef{max: 2, build: relayOver(UDP)}).only(inRequest | inFailure),
-		"t_relay_to_tcp":    (&funcDef{max: 2, build: relayOver(TCP)}).only(inRequest | inFailure),
-		"t_relay_to_tls":    (&funcDef{max: 2, build: relayOver(TLS)}).only(inRequest | inFailure),
-		"t_relay_to_sctp":   (&funcDef{max: 2, build: relayOver(SCTP)}).only(inRequest | inFailure),
-		"t_check_trans":     host(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
-		"t_newtran":         host(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
-		"t_reply":           (&funcDef{min: 2, max: 2, build: reply(InTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"t_send_reply":      (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"t_on_failure":      (&funcDef{min: 1, max: 1, build: arm(FailureRoute)}).only(inTransaction &^ inReply).later(inReply),
-		"t_on_branch":       (&funcDef{min: 1, max: 1, build: arm(BranchRoute)}).only(inRequest | inFailure),
-		"t_on_reply":        (&funcDef{min: 1, max: 1, build: arm(ReplyRoute)}).only(inTransaction &^ inReply).later(inReply),
-		"t_is_set":          {min: 1, max: 1, build: isSet},
-		"t_check_status":    (&funcDef{min: 1, max: 1, build: checkStatus}).only(anywhere &^ inBranch),
-		"t_get_status_code": {build: statusCode},
-		"t_drop_replies":    (&funcDef{max: 1, build: dropReplies}).only(inFailure),
-		"t_set_fr":          (&funcDef{min: 1, max: 2, build: setFr}).only(inTransaction),
-		"t_reset_fr":        host(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction &^ inReply).later(inReply),
-		"t_load_contacts":   (&funcDef{max: 1, build: loadContacts}).only(inRequest | inFailure),
-		"t_next_contacts":   host(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
-		"t_is_canceled":     host(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
-		"t_branch_timeout":  host(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
-		"t_branch_replied":  host(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
-		"t_any_timeout":     host(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction &^ inReply).later(inReply),
-		"t_any_replied":     host(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
-	}
-	tmxFuncs = map[string]*funcDef{
-		"t_precheck_trans":   host(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
-		"t_is_request_route": {build: isRunFor(inRequest)},
-		"t_is_failure_route": {build: isRunFor(inFailure)},
-		"t_is_branch_route":  {build: isRunFor(inBranch)},
-		"t_is_reply_route":   {build: isRunFor(inReplies)},
-	}
-	slFuncs = map[string]*funcDef{
-		"sl_send_reply":  (&funcDef{min: 2, max: 2, build: reply(Stateless)}).only(inRequest),
-		"send_reply":     (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
-	}
-	rrFuncs = map[string]*funcDef{
-		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
-			only(inRequest | inFailure).later(inBranch),
-		"loose_route": host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
-	}
-	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
-	siputilsFuncs = map[string]*funcDef{
-		"has_totag":     {build: hasToTag},
-		"is_request":    {build: isRequest(true)},
-		"is_reply":      {build: isRequest(false)},
-		"options_reply": (&funcDef{build: optionsReply}).only(inRequest),
-	}
-	textopsFuncs = map[string]*funcDef{
-		"is_method":       {min: 1, max: 1, build: isMethod},
-		"append_to_reply": (&funcDef{min: 1, max: 1, build: appendToReply}).only(inRequest | inFailure).later(inBranch),
-	}
-	sanityFuncs = map[string]*funcDef{"sanity_check": (&funcDef{max: 2, build: sanityCheck}).only(inRequest | inReplies)}
-	dispatcherFuncs = map[string]*funcDef{
-		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),
-		"ds_select_domain": (&funcDef{min: 2, max: 3, build: selectDst(true)}).only(inRequest | inFailure),
-		"ds_next_dst":      host(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
-		"ds_next_domain":   host(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
-		"ds_mark_dst":      (&funcDef{max: 1, build: markDst}).only(inRequest | inFailure).later(inReplies),
-	}
-	kexFuncs = map[string]*funcDef{
-		"is_myself":   {min: 1, max: 1, build: isMyself},
-		"setdsturi":   {min: 1, max: 1, build: setDstFunc},
-		"resetdsturi": {build: resetDst},
-		"isdsturiset": {build: isDstSet},
-	}
-	corexFuncs = map[string]*funcDef{"append_branch": (&funcDef{max: 2, build: appendBranch}).only(inRequest | inFailure)}
 	coreFuncs = map[string]*funcDef{
 		"forward":    (&funcDef{max: 2, build: forward}).only(inRequest),
 		"log":        {min: 1, max: 2, build: logFunc},
@@ -141,10 +67,6 @@ func defineFuncs() {
 		}
 	}
 	defineStreamFuncs()
-	xlogFuncs = map[string]*funcDef{"xlog": {min: 1, max: 2, build: xlogFunc}}
-	for n, level := range xlogLevels {
-		xlogFuncs[n] = &funcDef{min: 1, max: 1, build: xlogAt(level)}
-	}
 }
 
 // call compiles f(args), with no where its step leads when it fails; nil after an error.
@@ -167,12 +89,11 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 		return nil
 	}
 	cc.guard(x, d, no)
-	f := d.build(cc, x)
-	if x.Name == "is_method" && f != nil {
-		return cc.quickMethod(x, f)
-	}
-	return f
+	return d.build(cc, x)
 }
+
+// Count is a number of things in words: "1 byte", "2 bytes".
+func Count(n int, what string) string { return count(n, what) }
 
 func count(n int, what string) string {
 	if n == 1 {
@@ -191,12 +112,12 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		return d
 	}
 	for m := range cc.loaded {
-		if d := modules[m]; d != nil && d.funcs[x.Name] != nil {
+		if d := cc.defs.get(m); d != nil && d.funcs[x.Name] != nil {
 			return d.funcs[x.Name]
 		}
 	}
-	for _, m := range sortedKeys(modules) {
-		if modules[m].funcs[x.Name] != nil {
+	for _, m := range cc.defs.names() {
+		if cc.defs.get(m).funcs[x.Name] != nil {
 			cc.ld.errorf(x.Pos, "%s needs loadmodule \"%s.so\" before this line", x.Name, m)
 			return nil
 		}
@@ -209,16 +130,16 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name, where)
 		return nil
 	}
-	names := append(allFuncNames(), sortedKeys(coreFuncs)...)
+	names := append(cc.allFuncNames(), sortedKeys(coreFuncs)...)
 	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
 	return nil
 }
 
 // allFuncNames are all functions of all modules, ours and Kamailio's.
-func allFuncNames() []string {
+func (cc *compiler) allFuncNames() []string {
 	set := map[string]bool{}
-	for _, m := range modules {
-		for n := range m.funcs {
+	for _, m := range cc.defs.names() {
+		for n := range cc.defs.get(m).funcs {
 			set[n] = true
 		}
 	}
@@ -317,120 +238,4 @@ func truth(b bool) int {
 		return 1
 	}
 	return -1
-}
-
-// reply builds sl_send_reply and its kin.
-func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		code, ok := cc.intArg(x, 0, "the code", 100, 699)
-		phrase := cc.textArg(x, 1)
-		if !ok || phrase == nil {
-			return nil
-		}
-		if code.val == nil && phrase.plain {
-			n, s := code.n, phrase.text
-			return func(c *Ctx) int { return c.Host.Reply(n, s, how) }
-		}
-		cc.scratch = true
-		return func(c *Ctx) int {
-			n := code.get(c)
-			if n < 100 || n > 699 {
-				n = 500
-			}
-			start := len(c.buf)
-			if !phrase.plain {
-				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
-			}
-			if phrase.plain {
-				return c.Host.Reply(n, phrase.text, how)
-			}
-			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
-		}
-	}
-}
-
-func maxForwards(cc *compiler, x *syntax.Call) callFn {
-	limit, ok := cc.intArg(x, 0, "the limit", 1, 255)
-	if !ok {
-		return nil
-	}
-	if limit.val == nil {
-		n := limit.n
-		return func(c *Ctx) int { return c.Host.MaxForwards(n) }
-	}
-	return func(c *Ctx) int {
-		n := limit.get(c)
-		return c.Host.MaxForwards(min(max(n, 1), 255))
-	}
-}
-
-func sanityCheck(cc *compiler, x *syntax.Call) callFn {
-	msg, uri := intArg{n: int(cc.set.Sanity.DefaultMsgChecks)}, intArg{n: int(cc.set.Sanity.DefaultURIChecks)}
-	ok := true
-	if len(x.Args) > 0 {
-		msg, ok = cc.intArg(x, 0, "the checks", 0, 1<<32-1)
-	}
-	if len(x.Args) > 1 && ok {
-		uri, ok = cc.intArg(x, 1, "the URI checks", 0, 1<<32-1)
-	}
-	if !ok {
-		return nil
-	}
-	if msg.val == nil && uri.val == nil {
-		m, u := uint32(msg.n), uint32(uri.n)
-		return func(c *Ctx) int { return c.Host.SanityCheck(m, u) }
-	}
-	return func(c *Ctx) int {
-		m, u := msg.get(c), uri.get(c)
-		return c.Host.SanityCheck(uint32(m), uint32(u))
-	}
-}
-
-func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		set, ok1 := cc.intArg(x, 0, "the set", 0, 1<<31-1)
-		alg, ok2 := cc.intArg(x, 1, "the algorithm", 0, 1<<31-1)
-		limit, ok3 := intArg{}, true
-		if len(x.Args) > 2 {
-			limit, ok3 = cc.intArg(x, 2, "the limit", 0, 1<<31-1)
-		}
-		if !ok1 || !ok2 || !ok3 {
-			return nil
-		}
-		if a := balance.Algorithm(alg.n); alg.val == nil && !a.Available() {
-			cc.ld.errorf(x.Args[1].At(), "%s", (&balance.UnavailableError{Algorithm: a}).Error())
-			return nil
-		}
-		if alg.val == nil {
-			sel := Selection{Pos: x.Pos, Set: -1, Algorithm: alg.n}
-			if set.val == nil {
-				sel.Set = set.n
-			}
-			cc.prog.selections = append(cc.prog.selections, sel)
-		}
-		if set.val == nil && alg.val == nil && limit.val == nil {
-			s, a, l := set.n, alg.n, limit.n
-			return func(c *Ctx) int { return c.moved(c.Host.SelectDst(s, a, l, setURI)) }
-		}
-		return func(c *Ctx) int {
-			s, a, l := set.get(c), alg.get(c), limit.get(c)
-			return c.moved(c.Host.SelectDst(s, a, l, setURI))
-		}
-	}
-}
-
-// hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
-func hasToTag(*compiler, *syntax.Call) callFn {
-	return func(c *Ctx) int {
-		if c.msg.HasToTag() {
-			return 1
-		}
-		return -1
-	}
-}
-
-func isRequest(want bool) func(cc *compiler, x *syntax.Call) callFn {
-	return func(*compiler, *syntax.Call) callFn {
-		return func(c *Ctx) int { return truth(c.msg.IsRequest == want) }
-	}
 }

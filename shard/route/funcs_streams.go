@@ -7,9 +7,6 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The functions of modules that are about streams, their sockets and what they arrive on.
-var tlsFuncs, websocketFuncs, xhttpFuncs, tcpopsFuncs, blstFuncs, nathelperFuncs, pathFuncs map[string]*funcDef
-
 // statelessForwards are the functions after which responses without a transaction are expected.
 var statelessForwards = map[string]bool{"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
 
@@ -34,67 +31,11 @@ func defineStreamFuncs() {
 	} {
 		coreFuncs[n] = d
 	}
-	corexFuncs["set_send_socket"] = &funcDef{min: 1, max: 1, build: forceSocket}
-	corexFuncs["set_send_socket_name"] = &funcDef{min: 1, max: 1, build: forceSocketName}
 
-	tlsFuncs = map[string]*funcDef{"is_peer_verified": host(func(c *Ctx) int { return truth(c.Host.PeerVerified()) }).only(inRequest)}
-	websocketFuncs = map[string]*funcDef{
-		"ws_handle_handshake": {build: neverHTTP("Viaduct answers the WebSocket handshake itself")},
-		"ws_close":            {max: 3, build: wsClose},
-	}
-	xhttpFuncs = map[string]*funcDef{"xhttp_reply": (&funcDef{min: 4, max: 4, build: neverHTTP(noHTTP)}).only(inRequest)}
-	tcpopsFuncs = map[string]*funcDef{
-		"tcp_conid_alive":             {min: 1, max: 1, build: connAlive},
-		"tcp_conid_state":             {min: 1, max: 1, build: connState},
-		"tcp_set_connection_lifetime": (&funcDef{min: 1, max: 2, build: connLifetime}).only(inRequest | inReplies),
-		"tcp_keepalive_enable":        (&funcDef{min: 3, max: 4, build: connKeepalive}).only(inRequest | inReplies),
-		"tcp_keepalive_disable":       (&funcDef{max: 1, build: connKeepaliveOff}).only(inRequest | inReplies),
-		"tcp_close_connection":        {max: 1, build: closeConn},
-	}
-	blstFuncs = map[string]*funcDef{
-		"blst_add":             {max: 1, build: blockSource},
-		"blst_add_retry_after": {min: 2, max: 2, build: blockRetryAfter},
-		"blst_del":             host(func(c *Ctx) int { return c.Host.UnblockSource() }),
-		"blst_is_blocklisted":  host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
-		// until 5.4
-		"blst_is_blacklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
-		"blst_set_ignore":       {max: 1, build: blockIgnore(OfRequest, true)},
-		"blst_clear_ignore":     {max: 1, build: blockIgnore(OfRequest, false)},
-		"blst_rpl_set_ignore":   {max: 1, build: blockIgnore(OfReply, true)},
-		"blst_rpl_clear_ignore": {max: 1, build: blockIgnore(OfReply, false)},
-	}
-	nathelperFuncs = map[string]*funcDef{
-		"nat_uac_test":       {min: 1, max: 1, build: natTest},
-		"is_rfc1918":         {min: 1, max: 1, build: isPrivate},
-		"add_contact_alias":  (&funcDef{max: 3, build: contactAlias}).only(anywhere &^ inFailure),
-		"set_contact_alias":  (&funcDef{max: 1, build: setContactAlias}).only(anywhere &^ inFailure),
-		"handle_ruri_alias":  (&funcDef{build: takeAlias}).only(inRequest | inBranch),
-		"fix_nated_contact":  host((*Ctx).fixContact).only(anywhere &^ inFailure),
-		"fix_nated_register": (&funcDef{build: noRegister}).only(inRequest),
-	}
-	pathFuncs = map[string]*funcDef{
-		"add_path":          (&funcDef{max: 2, build: addPath(false)}).only(inRequest),
-		"add_path_received": (&funcDef{max: 2, build: addPath(true)}).only(inRequest),
-	}
 }
 
 func streamFlag(flag StreamFlag) *funcDef {
 	return host(func(c *Ctx) int { return c.Host.SetStreamFlag(flag) })
-}
-
-// neverHTTP builds a function for HTTP requests, which the script never sees: it is false.
-func neverHTTP(why string) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		for i := range x.Args {
-			if cc.textArg(x, i) == nil {
-				return nil
-			}
-		}
-		if cc.event == "" || x.Name == "ws_handle_handshake" { // the route itself is warned of
-			cc.ld.warnf(x.Pos, "%s has nothing to do: %s", x.Name, why)
-		}
-		return func(*Ctx) int { return -1 }
-	}
 }
 
 // forceSocket is force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
@@ -104,7 +45,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 		return nil
 	}
 	if f.plain {
-		if _, ok := cc.protoHostPort(x, f.text); !ok {
+		if _, ok := cc.protoHostPort(x, 0, f.text); !ok {
 			return nil
 		}
 		b := []byte(f.text)
@@ -120,27 +61,6 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 			return -1
 		}
 		return c.Host.ForceSocket(b)
-	}
-}
-
-// forceSocketName is set_send_socket_name("name").
-func forceSocketName(cc *compiler, x *syntax.Call) callFn {
-	f := cc.textArg(x, 0)
-	if f == nil {
-		return nil
-	}
-	if f.plain {
-		cc.socketNamed(x.Args[0].At(), f.text)
-		b := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.ForceSocketName(b) }
-	}
-	cc.scratch = true
-	return func(c *Ctx) int {
-		b, r := c.expand(f)
-		if r <= 0 {
-			return r
-		}
-		return c.Host.ForceSocketName(b)
 	}
 }
 
@@ -186,7 +106,7 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 		}
 		return nil
 	}
-	dst, ok := cc.relayDst(x, s, 0)
+	dst, ok := cc.relayDst(x, 0, s, 0)
 	if !ok {
 		return nil
 	}
@@ -236,7 +156,7 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 	dst := RelayDst{Set: true, Port: port.n}
 	uriHost := name == "uri:host"
 	if !uriHost {
-		if dst, ok = cc.relayDst(x, name, port.n); !ok {
+		if dst, ok = cc.relayDst(x, 0, name, port.n); !ok {
 			return nil
 		}
 	}
@@ -259,44 +179,4 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 		}
 		return c.Host.ForwardTo(to)
 	}
-}
-
-// addPath is add_path([user[, params]]).
-func addPath(received bool) func(cc *compiler, x *syntax.Call) callFn {
-	return func(cc *compiler, x *syntax.Call) callFn {
-		var parts [2]*format
-		for i := range x.Args {
-			if parts[i] = cc.textArg(x, i); parts[i] == nil {
-				return nil
-			}
-		}
-		cc.scratch = true
-		return func(c *Ctx) int {
-			var text [2][]byte
-			for i, f := range parts {
-				if f == nil {
-					continue
-				}
-				b, r := c.expand(f)
-				if r <= 0 {
-					return r
-				}
-				text[i] = b
-			}
-			if !noBreak(text[0]) || !inPath(text[1]) {
-				return -1
-			}
-			return c.Host.AddPath(text[0], text[1], received)
-		}
-	}
-}
-
-// inPath tells whether parameters can stand within the brackets of a Path.
-func inPath(params []byte) bool {
-	for _, ch := range params {
-		if ch <= ' ' || ch >= 0x7f || ch == '<' || ch == '>' || ch == '"' || ch == '?' || ch == ',' {
-			return false
-		}
-	}
-	return true
 }

@@ -35,7 +35,7 @@ func FuzzLoad(f *testing.F) {
 	h.quiet, rh.quiet = true, true
 	c := NewCtx(h)
 	f.Fuzz(func(t *testing.T, src string) {
-		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }})
+		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }, Modules: testModules})
 		if (err == nil) != (p != nil && s != nil) {
 			t.Fatalf("program %v, settings %v, error %v", p, s, err)
 		}

@@ -6,20 +6,30 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// kinds is a set of RouteKind: those a block may be run for, or those a function may be called in.
-type kinds uint8
+// Kinds is a set of RouteKind: those a block may be run for, or those a function may be called in.
+type Kinds uint8
+
+// The sets that functions are declared with.
+const (
+	InRequest   Kinds = 1 << RequestRoute
+	InFailure   Kinds = 1 << FailureRoute
+	InBranch    Kinds = 1 << BranchRoute
+	InReply     Kinds = 1 << ReplyRoute
+	InCoreReply Kinds = 1 << CoreReplyRoute
+
+	InReplies = InReply | InCoreReply
+	// WithTransaction are the routes that know the transaction, or may still make it.
+	WithTransaction = InRequest | InFailure | InBranch | InReply
+	Anywhere        = WithTransaction | InCoreReply
+)
+
+// The same, for the functions that still stand in maps.
+type kinds = Kinds
 
 const (
-	inRequest   kinds = 1 << RequestRoute
-	inFailure   kinds = 1 << FailureRoute
-	inBranch    kinds = 1 << BranchRoute
-	inReply     kinds = 1 << ReplyRoute
-	inCoreReply kinds = 1 << CoreReplyRoute
+	inRequest, inFailure, inBranch, inReply = InRequest, InFailure, InBranch, InReply
 
-	inReplies = inReply | inCoreReply
-	// inTransaction are the routes that know the transaction, or may still make it.
-	inTransaction = inRequest | inFailure | inBranch | inReply
-	anywhere      = inTransaction | inCoreReply
+	inReplies, inTransaction, anywhere = InReplies, WithTransaction, Anywhere
 )
 
 // kindWords are the routes as a file writes them.
@@ -29,7 +39,7 @@ var kindWords = [...]string{
 }
 
 // String lists the routes: "request_route and failure_route".
-func (k kinds) String() string {
+func (k Kinds) String() string {
 	var words []string
 	for i, w := range kindWords {
 		if k>>i&1 != 0 {

@@ -16,11 +16,10 @@ const (
 	// maxAdvertisedName is the longest advertised_address: a host name (RFC 1035 §2.3.4).
 	maxAdvertisedName = 255
 
-	// maxAliasName is the longest alias_name. Beyond: load error.
-	maxAliasName = 64
-	// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the
-	// status (RFC 6455 §5.5). Beyond: it is cut.
-	closeReasonBytes = 123
+	// MaxMillis and MaxSeconds bound times that a file gives, so that arithmetic on them cannot
+	// overflow: 24 days and 10 years. Beyond: load error.
+	MaxMillis, maxMillis   = 1<<31 - 1, MaxMillis
+	MaxSeconds, maxSeconds = 315360000, MaxSeconds
 
 	// maxSteps is how many steps one run may make, loops and routes counted whole each time.
 	// Beyond: Faulted. It is some ten milliseconds, and loops of max_while_loops within each other
@@ -34,9 +33,9 @@ const (
 	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond:
 	// Faulted.
 	varBytes = 64 << 10
-	// lineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line
+	// LineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line
 	// is cut and ends in "…", which a log may do and a URI may not.
-	lineBytes = 4096
+	LineBytes, lineBytes = 4096, LineBytes
 
 	// defaultRecursion, defaultWhileLoops: see CoreSettings.
 	defaultRecursion  = 256

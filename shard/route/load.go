@@ -20,6 +20,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string
+	// Modules are those that the file may load, in order.
+	Modules []Declared
 }
 
 // Load compiles the configuration file src, called file in messages. A nil src is read from file.
@@ -41,7 +43,7 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	}
 	tree, found := syntax.Parse(file, string(src), syntax.Source{ReadFile: opt.ReadFile, Defines: opt.Defines, Settings: globalNames})
 	ld := &loader{found}
-	prog, set := ld.compile(tree)
+	prog, set := ld.compile(tree, opt.Modules)
 	found.Sort()
 	if len(found.Errors) > 0 {
 		return nil, nil, found.Warnings, found.Errors

@@ -10,12 +10,13 @@ import (
 
 // compile turns the items, in file order, into settings and a program. Order matters as in
 // Kamailio: a function, a modparam needs its loadmodule above it.
-func (ld *loader) compile(file *syntax.File) (*Program, *Settings) {
+func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
 	items := file.Items
 	set := DefaultSettings()
 	prog := &Program{}
+	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
-		defined: map[string]Pos{}, loaded: map[string]bool{}, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+		defined: map[string]Pos{}, loaded: map[string]bool{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {
@@ -36,6 +37,7 @@ func (ld *loader) compile(file *syntax.File) (*Program, *Settings) {
 			cc.modParam(it)
 		}
 	}
+	cc.readyAll()
 	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they
 	// stand. What is loaded is taken at the route's place.
 	cc.loaded = map[string]bool{}
@@ -85,12 +87,12 @@ func (ld *loader) global(it *syntax.Item, set *Settings) {
 
 func (cc *compiler) loadModule(it *syntax.Item) {
 	name := syntax.ModuleName(it.Name)
-	d := modules[name]
+	d := cc.defs.get(name)
 	if d == nil {
 		if _, ok := known()[name]; ok && name != "core" {
 			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
 		} else {
-			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, moduleNames()))
+			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, cc.moduleNames()))
 		}
 		// Its functions and parameters are reported as what they are, not as missing this module.
 		cc.loaded[name] = true
@@ -101,13 +103,8 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 		return
 	}
 	cc.loaded[name] = true
-	cc.set.Modules = append(cc.set.Modules, Module{Name: name, Pos: it.Pos})
-	switch name {
-	case "websocket":
-		cc.set.WebSocket.Loaded = true
-	case "tls":
-		cc.set.TLS.Loaded = true
-	}
+	cc.set.Modules = append(cc.set.Modules, LoadModule{Name: name, Pos: it.Pos})
+	cc.defs.load(name, cc.set)
 	if d.idle != "" {
 		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, d.idle)
 	}
@@ -135,20 +132,20 @@ func (cc *compiler) modParam(it *syntax.Item) {
 		return
 	}
 	_, theirs := known()[it.Name]
-	if modules[it.Name] == nil && !theirs {
-		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name), suggest.DidYouMean(it.Name, moduleNames()))
+	if cc.defs.get(it.Name) == nil && !theirs {
+		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name), suggest.DidYouMean(it.Name, cc.moduleNames()))
 		return
 	}
 	cc.ld.errorf(it.Pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.Name, it.Name)
 }
 
 func (cc *compiler) oneParam(module string, it *syntax.Item) {
-	m := modules[module]
+	m := cc.defs.get(module)
 	if m == nil {
 		return // reported at its loadmodule
 	}
-	if module == "tm" && it.Param == "contacts_avp" {
-		cc.contacts = true
+	if l := cc.defs.loaded[module]; l != nil && l.given[it.Param] != nil {
+		*l.given[it.Param] = true
 	}
 	d := m.params[it.Param]
 	full := module + "." + it.Param
@@ -158,7 +155,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 	case d == nil && known()[module].params[it.Param]:
 		cc.ld.errorf(it.ParamPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
 	case d == nil:
-		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)), suggest.DidYouMean(it.Param, paramNames(module)))
+		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)), suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
 		if why := d.check(it.Val); why != "" {
 			cc.ld.errorf(it.Val.Pos, "%s %s", full, why)
@@ -166,7 +163,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 			cc.ld.warnf(it.ParamPos, "%s has no effect: %s", full, d.idle)
 		} else {
 			d.set(cc.set, it.Val)
-			if unhonoured[module+"."+it.Param] {
+			if unhonoured[module+"."+it.Param] || d.notYet {
 				cc.ld.warnf(it.ParamPos, "%s has no effect yet", full)
 			}
 			if d.note != nil {

@@ -8,13 +8,15 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// moduleDef is what Viaduct knows of one Kamailio module. Names that are in known.txt only are
-// Kamailio's and not ours yet.
+// moduleDef is what a module has declared. Names that are in known.txt only are Kamailio's and not
+// ours yet.
 type moduleDef struct {
 	// idle says why loading the module does nothing here; empty for a module with something to do.
-	idle   string
-	params map[string]*paramDef
-	funcs  map[string]*funcDef
+	idle    string
+	params  map[string]*paramDef
+	funcs   map[string]*funcDef
+	vars    map[string]*pvDef
+	varDocs map[string]string
 }
 
 // paramDef is one modparam or global. Exactly one of set and idle is given.
@@ -27,6 +29,9 @@ type paramDef struct {
 	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or
 	// "": nothing.
 	well, note func(v syntax.Literal) string
+	notYet     bool       // nothing acts on it yet
+	doc        string     // of those that a module declares
+	now        func() any // what it holds, likewise
 }
 
 type paramKind uint8
@@ -71,10 +76,6 @@ func number(min, max int64, f func(*Settings) *int) *paramDef {
 	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = int(v.Num) }}
 }
 
-func bits(f func(*Settings) *uint32) *paramDef {
-	return &paramDef{max: 1<<32 - 1, set: func(s *Settings, v syntax.Literal) { *f(s) = uint32(v.Num) }}
-}
-
 func toggle(f func(*Settings) *bool) *paramDef {
 	return &paramDef{max: 1, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Num != 0 }}
 }
@@ -93,45 +94,12 @@ func idleNumber(why string) *paramDef { return &paramDef{min: -1 << 31, max: 1<<
 func idleText(why string) *paramDef   { return &paramDef{kind: stringParam, idle: why} }
 func idleAny(why string) *paramDef    { return &paramDef{any: true, idle: why} }
 
-// modules are the modules that can be loaded.
-var modules map[string]*moduleDef
-
-func init() {
-	defineFuncs()
-	modules = map[string]*moduleDef{
-		"tm":         {params: tmParams, funcs: tmFuncs},
-		"tmx":        {params: tmxParams, funcs: tmxFuncs},
-		"pv":         {params: nil, funcs: nil},
-		"sl":         {params: slParams, funcs: slFuncs},
-		"rr":         {params: rrParams, funcs: rrFuncs},
-		"maxfwd":     {params: maxfwdParams, funcs: maxfwdFuncs},
-		"siputils":   {params: siputilsParams, funcs: siputilsFuncs},
-		"textops":    {params: nil, funcs: textopsFuncs},
-		"sanity":     {params: sanityParams, funcs: sanityFuncs},
-		"dispatcher": {params: dispatcherParams, funcs: dispatcherFuncs},
-		"xlog":       {params: xlogParams, funcs: xlogFuncs},
-		"kex":        {funcs: kexFuncs},
-		"corex":      {params: corexParams, funcs: corexFuncs},
-		"tls":        {params: tlsParams, funcs: tlsFuncs},
-		"websocket":  {params: websocketParams, funcs: websocketFuncs},
-		"xhttp":      {params: xhttpParams, funcs: xhttpFuncs},
-		"nathelper":  {params: nathelperParams, funcs: nathelperFuncs},
-		"tcpops":     {params: tcpopsParams, funcs: tcpopsFuncs},
-		"blst":       {funcs: blstFuncs},
-		"path":       {params: pathParams, funcs: pathFuncs},
-		"ctl":        {params: ctlParams, idle: "viaductctl has its own socket"},
-		"cfg_rpc":    {idle: "viaductctl reads and sets the configuration"},
-		"jsonrpcs":   {params: jsonrpcsParams, idle: "viaductctl takes the place of the JSON-RPC transports"},
-		"counters":   {idle: "counters need no module"},
-		"statistics": {idle: "counters need no module"},
-		"debugger":   {idle: "there is no script debugger"},
-	}
-}
+func init() { defineFuncs() }
 
 // moduleNames are all module names, ours and Kamailio's.
-func moduleNames() []string {
+func (cc *compiler) moduleNames() []string {
 	set := map[string]bool{}
-	for n := range modules {
+	for _, n := range cc.defs.names() {
 		set[n] = true
 	}
 	for n := range known() {
@@ -141,9 +109,9 @@ func moduleNames() []string {
 }
 
 // paramNames are the parameters of a module, ours and Kamailio's.
-func paramNames(module string) []string {
+func (cc *compiler) paramNames(module string) []string {
 	set := map[string]bool{}
-	if m := modules[module]; m != nil {
+	if m := cc.defs.get(module); m != nil {
 		for n := range m.params {
 			set[n] = true
 		}

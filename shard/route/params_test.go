@@ -40,6 +40,7 @@ var specialValue = map[string]string{
 // give it.
 func TestParametersAsKamailio(t *testing.T) {
 	needKamailio(t)
+	modules := everything(DefaultSettings())
 	for _, m := range sortedKeys(modules) {
 		src := "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"pv.so\"\n"
 		if !strings.Contains(src, `"`+m+`.so"`) {
@@ -160,7 +161,7 @@ const onceOnly = "it forwards a request, once"
 func TestFunctionsAsKamailio(t *testing.T) {
 	needKamailio(t)
 	funcs := map[string]*funcDef{}
-	for _, m := range modules {
+	for _, m := range everything(DefaultSettings()) {
 		for n, d := range m.funcs {
 			funcs[n] = d
 		}

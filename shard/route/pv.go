@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
 
@@ -87,13 +86,9 @@ func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 		}
 		inner = strings.TrimSpace(rest[1 : len(rest)-1])
 	}
-	d := pvs[name]
+	d := cc.variable(pos, name)
 	if d == nil {
-		if knownPVs[name] {
-			cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
-		} else {
-			cc.ld.errorf(pos, "unknown variable $%s%s", clip(name), suggest.DidYouMean("$"+name, dollar(sortedKeys(pvs))))
-		}
+		cc.noVariable(pos, name)
 		return nil
 	}
 	if d.inner && inner == "" {

@@ -18,7 +18,6 @@ func defineStreamPVs() {
 	}
 	source := func(c *Ctx) netip.AddrPort { return c.Host.Source() }
 	received := func(c *Ctx) netip.AddrPort { return c.Host.Received() }
-	conn := num(func(c *Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 })
 	for n, d := range map[string]*pvDef{
 		"su":  temp(addrURI(source, false)),
 		"sut": temp(addrURI(source, true)),
@@ -34,43 +33,9 @@ func defineStreamPVs() {
 		"fs":  settable(str(func(c *Ctx) ([]byte, bool) { b := c.Host.SendSocket(); return b, len(b) > 0 }), setSendSocket),
 		"fsn": settable(str(func(c *Ctx) ([]byte, bool) { b := c.Host.SendSocketName(); return b, len(b) > 0 }), setSendSocketName),
 
-		"conid": conn, "ws_conid": conn,
-		// $hu is of an HTTP request, which the script never sees.
-		"hu": str(func(*Ctx) ([]byte, bool) { return nil, false }),
+		"conid": num(func(c *Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 }),
 	} {
 		pvs[n] = d
-	}
-	for n, field := range tlsFields {
-		if tlsNumbers[n] {
-			pvs[n] = num(tlsNumber(field))
-		} else {
-			pvs[n] = str(func(c *Ctx) ([]byte, bool) { b := c.Host.TLSInfo(field); return b, b != nil })
-		}
-	}
-}
-
-// tlsFields are the variables of module tls that there are.
-var tlsFields = map[string]TLSField{
-	"tls_version": TLSVersion, "tls_description": TLSCipherInfo, "tls_cipher_info": TLSCipherInfo, "tls_cipher_bits": TLSCipherBits,
-	"tls_peer_server_name": TLSServerName, "tls_peer_verified": TLSPeerVerified, "tls_peer_revoked": TLSPeerRevoked,
-	"tls_peer_expired": TLSPeerExpired, "tls_peer_selfsigned": TLSPeerSelfSigned, "tls_peer_version": TLSPeerVersion, "tls_my_version": TLSMyVersion,
-	"tls_peer_serial": TLSPeerSerial, "tls_my_serial": TLSMySerial, "tls_peer_subject": TLSPeerSubject, "tls_my_subject": TLSMySubject,
-	"tls_peer_issuer": TLSPeerIssuer, "tls_my_issuer": TLSMyIssuer, "tls_peer_subject_cn": TLSPeerSubjectCN, "tls_my_subject_cn": TLSMySubjectCN,
-	"tls_peer_issuer_cn": TLSPeerIssuerCN, "tls_my_issuer_cn": TLSMyIssuerCN, "tls_peer_subject_organization": TLSPeerSubjectOrganization,
-	"tls_my_subject_organization": TLSMySubjectOrganization, "tls_peer_issuer_organization": TLSPeerIssuerOrganization,
-	"tls_my_issuer_organization": TLSMyIssuerOrganization, "tls_peer_san_hostname": TLSPeerSANHostname, "tls_my_san_hostname": TLSMySANHostname,
-	"tls_peer_san_uri": TLSPeerSANURI, "tls_my_san_uri": TLSMySANURI, "tls_peer_san_email": TLSPeerSANEmail, "tls_my_san_email": TLSMySANEmail,
-	"tls_peer_san_ip": TLSPeerSANIP, "tls_my_san_ip": TLSMySANIP,
-}
-
-// tlsNumbers are those of them that are numbers.
-var tlsNumbers = map[string]bool{"tls_cipher_bits": true, "tls_peer_verified": true, "tls_peer_revoked": true, "tls_peer_expired": true,
-	"tls_peer_selfsigned": true, "tls_peer_version": true, "tls_my_version": true}
-
-func tlsNumber(field TLSField) func(c *Ctx) (int64, bool) {
-	return func(c *Ctx) (int64, bool) {
-		b := c.Host.TLSInfo(field)
-		return atoi(b), b != nil
 	}
 }
 

@@ -48,9 +48,6 @@ func init() {
 		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Received().Port()), true }),
 		"pr": proto, "proto": proto,
 
-		"T_reply_code": num(func(c *Ctx) (int64, bool) { return int64(c.replyStatus()), true }),
-		"T_branch_idx": num(func(c *Ctx) (int64, bool) { return int64(c.Host.BranchIndex()), true }),
-
 		"rc": rc, "retcode": rc, "?": rc,
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
 		"hdr":  {inner: true, make: makeHdr},
@@ -74,7 +71,7 @@ func init() {
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
 		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version", "vn", "vz", "xavi", "xavp", "xavu",
-		// Of module tls, what is not in tlsFields.
+		// Of module tls, what is not in its folder.
 		"tls", "tls_peer_raw_cert", "tls_my_raw_cert", "tls_peer_urlencoded_cert", "tls_my_urlencoded_cert", "tls_peer_subject_locality",
 		"tls_peer_issuer_locality", "tls_my_subject_locality", "tls_my_issuer_locality", "tls_peer_subject_country", "tls_peer_issuer_country",
 		"tls_my_subject_country", "tls_my_issuer_country", "tls_peer_subject_state", "tls_peer_issuer_state", "tls_my_subject_state",

@@ -78,10 +78,9 @@ type Host interface {
 	// protocol.
 	IsMyself(host []byte, port int, proto Transport) bool
 
-	// MaxForwards is mf_process_maxfwd_header(limit): decrement, to Settings.MaxFwd.MaxLimit at
-	// most, or add the header with limit, which is 2. Below 0: it was 0 already (RFC 3261 §16.3
-	// item 3).
-	MaxForwards(limit int) int
+	// MaxForwards is mf_process_maxfwd_header(limit): decrement, to most at most, or add the header
+	// with limit, which is 2. Below 0: it was 0 already (RFC 3261 §16.3 item 3).
+	MaxForwards(limit, most int) int
 	// SanityCheck is sanity_check(); both arguments are bit masks, see SanityMsg and SanityURI. It
 	// has answered the request when it returns below 0 (unless Settings.Sanity.AutoReply is 0). In
 	// a reply route it looks and answers nothing.

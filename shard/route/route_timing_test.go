@@ -19,7 +19,7 @@ func newBalancer(t testing.TB) (*Program, *Ctx) {
 // byHand is the same program written in Go: the floor for any way of running it.
 func byHand(c *Ctx, h Host) Outcome {
 	m := h.Msg()
-	if h.MaxForwards(70) < 0 || h.SanityCheck(17895, 7) < 0 {
+	if h.MaxForwards(70, 70) < 0 || h.SanityCheck(17895, 7) < 0 {
 		return Exited
 	}
 	if to, r := m.To(); r == parser.OK && to.Tag.Len > 0 {
@@ -81,7 +81,7 @@ func BenchmarkBalancerByHand(b *testing.B) {
 func BenchmarkLoad(b *testing.B) {
 	src := []byte(fuzzSeeds(b)[0])
 	for b.Loop() {
-		if _, _, _, err := Load("x.cfg", src, Options{}); err != nil {
+		if _, _, _, err := Load("x.cfg", src, Options{Modules: testModules}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,24 +14,19 @@ type Settings struct {
 	Core       CoreSettings
 	TM         TMSettings
 	RR         RRSettings
-	MaxFwd     MaxFwdSettings
-	SIPUtils   SIPUtilsSettings
 	SL         SLSettings
-	Sanity     SanitySettings
 	Dispatcher DispatcherSettings
-	XLog       XLogSettings
 	Stream     StreamSettings
 	DNS        DNSSettings
 	Blocklist  BlocklistSettings
 	TLS        TLSSettings
 	WebSocket  WebSocketSettings
-	NAT        NATSettings
 	Path       PathSettings
-	Modules    []Module // as loaded, in file order
+	Modules    []LoadModule // as loaded, in file order
 }
 
-// Module is one loadmodule line.
-type Module struct {
+// LoadModule is one loadmodule line.
+type LoadModule struct {
 	Name string // without .so
 	Pos  Pos
 }
@@ -305,37 +300,11 @@ type RRSettings struct {
 	CustomUserAVP string
 }
 
-// MaxFwdSettings are the maxfwd module's parameters.
-type MaxFwdSettings struct {
-	// MaxLimit is max_limit: what mf_process_maxfwd_header() lets leave of a value that came,
-	// 1..255; default 70 (RFC 3261 §8.1.1.6).
-	MaxLimit int
-}
-
-// SIPUtilsSettings are the siputils module's parameters: what options_reply() says (RFC 3261
-// §11.2).
-type SIPUtilsSettings struct {
-	Accept         string // options_accept; default "*/*"
-	AcceptEncoding string // options_accept_encoding; default empty: identity alone (§20.2)
-	AcceptLanguage string // options_accept_language; default "en"
-	Supported      string // options_support; default empty
-}
-
 // SLSettings are the sl module's parameters.
 type SLSettings struct {
 	DefaultCode   int    // default_code; 500
 	DefaultReason string // default_reason; "Internal Server Error"
 	BindTM        bool   // bind_tm: send_reply uses the transaction; default true
-}
-
-// SanitySettings are the sanity module's parameters.
-type SanitySettings struct {
-	// default_checks: mask of sanity_check() without arguments; SanityMsgDefault
-	DefaultMsgChecks uint32
-	DefaultURIChecks uint32 // uri_checks: 1 Request-URI, 2 From, 4 To, 8 Contact; SanityURIDefault
-	ProxyRequire     string // proxy_require: option tags we support, comma list; empty: none
-	AutoDrop         bool   // autodrop: SanityCheck answers 0 instead of -1; default true
-	NoReply          bool   // noreply: SanityCheck answers nobody; default false
 }
 
 // DispatcherSettings are the dispatcher module's parameters.
@@ -384,21 +353,6 @@ type DispatcherSettings struct {
 	ReloadDelta time.Duration
 }
 
-// XLogSettings are the xlog module's parameters.
-type XLogSettings struct {
-	BufBytes int    // buf_size: longest line, 1..4096; default 4096
-	Prefix   string // prefix: put before each line; default "<script>: "
-}
-
-// SanityMsgDefault and SanityURIDefault are the masks of sanity_check() without arguments (Kamailio
-// 5.6: 3047 and 7): SIP version (1) and scheme (2) of the Request-URI, required headers (4), CSeq
-// method (32) and value (64), Content-Length (128), Expires (256), Proxy-Require (512), digest
-// credentials (2048).
-const (
-	SanityMsgDefault uint32 = 3047
-	SanityURIDefault uint32 = 7
-)
-
 // DefaultSettings are the settings of an empty configuration file.
 func DefaultSettings() *Settings {
 	const t1 = 500 * time.Millisecond
@@ -417,16 +371,13 @@ func DefaultSettings() *Settings {
 			BlstMax: 3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
 			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
 		},
-		RR:     RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
-		MaxFwd: MaxFwdSettings{MaxLimit: 70}, SIPUtils: SIPUtilsSettings{Accept: "*/*", AcceptLanguage: "en"},
-		SL:     SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
-		Sanity: SanitySettings{DefaultMsgChecks: SanityMsgDefault, DefaultURIChecks: SanityURIDefault, AutoDrop: true},
+		RR: RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
+		SL: SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Dispatcher: DispatcherSettings{
 			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS", PingFrom: "sip:dispatcher@localhost",
 			ProbingThreshold: 1, InactiveThreshold: 1, HashExpire: 7200 * time.Second, HashInitExpire: 7200 * time.Second,
 			HashCheckInterval: 30 * time.Second, ReloadDelta: 5 * time.Second, LatencyAlpha: 900,
 		},
-		XLog: XLogSettings{BufBytes: lineBytes, Prefix: "<script>: "},
 	}
 	s.streamDefaults()
 	return s

@@ -227,15 +227,6 @@ type WebSocketSettings struct {
 	SubProtocols int
 }
 
-// NATSettings are the nathelper module's parameters.
-type NATSettings struct {
-	// Reserved: 192.0.0.0/24 (RFC 6890) counts as private, too, for nat_uac_test() (nat_addr_mode);
-	// default true.
-	Reserved bool
-	// AliasName is the parameter of add_contact_alias() (alias_name); default "alias".
-	AliasName string
-}
-
 // PathSettings are the path module's parameters.
 type PathSettings struct {
 	// use_received: loose_route() takes the destination from the received parameter of our Route;
@@ -263,5 +254,4 @@ func (s *Settings) streamDefaults() {
 		ConnWQMaxBytes: 64 << 10, WQMaxBytes: 10 << 20,
 	}
 	s.WebSocket = WebSocketSettings{Keepalive: 1, KeepaliveTimeout: 180 * time.Second, SubProtocols: 1}
-	s.NAT = NATSettings{Reserved: true, AliasName: "alias"}
 }

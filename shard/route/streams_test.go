@@ -321,7 +321,8 @@ func FuzzContactAlias(f *testing.F) {
 			return
 		}
 		h.ruri = h.msg.Bytes(h.msg.URI)
-		h.from(aliasDigits[1+int(proto)%(len(aliasDigits)-1)], "192.0.2.7:40000")
+		protocols := []Transport{UDP, TCP, TLS, SCTP, WS, WSS}
+		h.from(protocols[int(proto)%len(protocols)], "192.0.2.7:40000")
 		p.Request(NewCtx(h))
 		for _, call := range h.calls {
 			_, text, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(call, "ReplaceContact("), ")"), ",")

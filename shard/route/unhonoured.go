@@ -6,13 +6,4 @@ var unhonoured = map[string]bool{
 	"tos": true, "maxsndbuffer": true, "reply_to_via": true,
 	"user_agent_header": true, "log_prefix": true,
 	"dns_slow_query_ms": true, "dns_cache_rec_pref": true, "dns_cache_del_nonexp": true, "dns_cache_delete_nonexpired": true, "tcp_script_mode": true,
-
-	"tls.con_ct_wq_max": true, "tls.ct_wq_max": true,
-
-	"tm.noisy_ctimer": true, "tm.relay_100": true,
-	"tm.failover_reply_codes": true, "tm.faked_reply_prio": true, "tm.ac_extra_hdrs": true, "tm.on_sl_reply": true,
-	"tm.pass_provisional_replies": true,
-
-	"rr.add_username": true, "rr.force_send_socket": true, "dispatcher.flags": true, "dispatcher.force_dst": true, "dispatcher.ds_default_socket": true,
-	"dispatcher.outbound_proxy": true, "sanity.noreply": true, "sanity.autodrop": true, "sanity.proxy_require": true,
 }

@@ -1,0 +1,106 @@
+// Package blst keeps a list of addresses that are not sent to: Kamailio's module blst.
+package blst
+
+import (
+	"time"
+
+	"viaduct/shard/route"
+)
+
+// Define is the module.
+func Define(m *route.Module) {
+	ttl := route.Int("time", 0, route.MaxSeconds, "seconds; 0: the default")
+	route.Func1(m, "blst_add", route.Anywhere, route.Optional(ttl, 0),
+		"Lists where the message came from.",
+		func(c *route.Ctx, ttl int) route.Result { return c.Host.BlockSource(time.Duration(ttl) * time.Second) })
+	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere, Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
+		Doc: "Lists it for as long as Retry-After says, within the two. False: there is none."})
+	route.Func0(m, "blst_del", route.Anywhere, "Takes it off the list.",
+		func(c *route.Ctx) route.Result { return c.Host.UnblockSource() })
+	route.Func0(m, "blst_is_blocklisted", route.Anywhere, "Tells whether it is listed.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.SourceBlocked()) })
+	m.Alias("blst_is_blocklisted", "blst_is_blacklisted") // until 5.4
+	ignore(m, "blst_set_ignore",
+		"The request goes to listed addresses as well.", route.OfRequest, true)
+	ignore(m, "blst_clear_ignore", "Takes that back.", route.OfRequest, false)
+	ignore(m, "blst_rpl_set_ignore",
+		"Responses go to listed addresses as well.", route.OfReply, true)
+	ignore(m, "blst_rpl_clear_ignore", "Takes that back.", route.OfReply, false)
+}
+
+// ignore declares blst_set_ignore([reasons]) and its kin.
+func ignore(m *route.Module, name, doc string, whose route.BlockWhose, on bool) {
+	mask := route.Optional(route.Int("mask", 0, 255,
+		"why they are listed; left out: for whatever reason"), 255)
+	route.Func1(m, name, route.Anywhere, mask, doc, func(c *route.Ctx, mask int) route.Result {
+		now := c.Host.BlockIgnore(whose)
+		if on {
+			now |= route.BlockReasons(mask)
+		} else {
+			now &^= route.BlockReasons(mask)
+		}
+		c.Host.SetBlockIgnore(whose, now)
+		return 1
+	})
+}
+
+var (
+	leastArg = route.Int("least time", 0, route.MaxSeconds, "seconds")
+	mostArg  = route.Int("longest time", 0, route.MaxSeconds, "seconds")
+)
+
+// blockRetryAfter is blst_add_retry_after(min, max).
+func blockRetryAfter(b *route.Build) route.Call {
+	least, ok1 := leastArg.At(b, 0)
+	most, ok2 := mostArg.At(b, 1)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	from, known1 := least.Known()
+	to, known2 := most.Known()
+	if known1 && known2 && from > to {
+		b.Errorf(route.WholeCall,
+			"blst_add_retry_after: the least time, %d, is above the longest, %d", from, to)
+		return nil
+	}
+	return func(c *route.Ctx) int {
+		from, r1 := least.Get(c)
+		to, r2 := most.Get(c)
+		if r1 <= 0 || r2 <= 0 || from > to {
+			return -1
+		}
+		after, ok := retryAfter(c.Message())
+		if !ok {
+			return -1
+		}
+		n := min(max(after, from), to)
+		if n == 0 {
+			return -1 // 0 would be the default time; the peer asks for none
+		}
+		return c.Host.BlockSource(time.Duration(n) * time.Second)
+	}
+}
+
+// retryAfter is the number of seconds in Retry-After; a comment and parameters may follow it (RFC
+// 3261 §20.33).
+func retryAfter(m *route.Message) (int, bool) {
+	at := m.HeaderByName("Retry-After", 0)
+	if at < 0 {
+		return 0, false
+	}
+	b := m.Bytes(m.Headers[at].Value)
+	i := 0
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	if i == 0 || i < len(b) && b[i] != ' ' && b[i] != '\t' && b[i] != '(' && b[i] != ';' {
+		return 0, false
+	}
+	n := 0
+	for _, d := range b[:i] {
+		if n = n*10 + int(d-'0'); n > route.MaxSeconds {
+			return route.MaxSeconds, true
+		}
+	}
+	return n, true
+}

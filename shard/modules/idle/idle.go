@@ -1,0 +1,37 @@
+// Package idle has the modules of Kamailio that a stock configuration loads and that have nothing
+// to do here.
+package idle
+
+import "viaduct/shard/route"
+
+const ownSocket = "viaductctl has its own socket"
+
+// PV is module pv: its variables are there without it.
+func PV(*route.Module) {}
+
+// CTL is module ctl.
+func CTL(m *route.Module) {
+	m.Idle(ownSocket)
+	m.IdleText(ownSocket, "binrpc", "fifo")
+	m.IdleInt(ownSocket, "mode", "autoconversion", "binrpc_buffer_size", "binrpc_max_body_size",
+		"binrpc_struct_max_body_size")
+	m.IdleAny(ownSocket, "user", "group")
+}
+
+// JSONRPCS is module jsonrpcs.
+func JSONRPCS(m *route.Module) {
+	m.Idle("viaductctl takes the place of the JSON-RPC transports")
+	m.IdleInt(ownSocket, "pretty_format", "transport", "dgram_workers", "dgram_mode",
+		"dgram_timeout")
+	m.IdleText(ownSocket, "fifo_name", "fifo_reply_dir", "dgram_socket")
+	m.IdleAny(ownSocket, "fifo_mode", "fifo_group", "fifo_user", "dgram_group", "dgram_user")
+}
+
+// CfgRPC is module cfg_rpc.
+func CfgRPC(m *route.Module) { m.Idle("viaductctl reads and sets the configuration") }
+
+// Counters is modules counters and statistics.
+func Counters(m *route.Module) { m.Idle("counters need no module") }
+
+// Debugger is module debugger.
+func Debugger(m *route.Module) { m.Idle("there is no script debugger") }

@@ -1,0 +1,57 @@
+// Package modules lists the modules that a configuration file may load. Each has a folder, and all
+// that belongs to it is there.
+package modules
+
+import (
+	"viaduct/shard/modules/blst"
+	"viaduct/shard/modules/corex"
+	"viaduct/shard/modules/dispatcher"
+	"viaduct/shard/modules/idle"
+	"viaduct/shard/modules/kex"
+	"viaduct/shard/modules/maxfwd"
+	"viaduct/shard/modules/nathelper"
+	"viaduct/shard/modules/path"
+	"viaduct/shard/modules/rr"
+	"viaduct/shard/modules/sanity"
+	"viaduct/shard/modules/siputils"
+	"viaduct/shard/modules/sl"
+	"viaduct/shard/modules/tcpops"
+	"viaduct/shard/modules/textops"
+	"viaduct/shard/modules/tls"
+	"viaduct/shard/modules/tm"
+	"viaduct/shard/modules/tmx"
+	"viaduct/shard/modules/websocket"
+	"viaduct/shard/modules/xhttp"
+	"viaduct/shard/modules/xlog"
+	"viaduct/shard/route"
+)
+
+// All are the modules, by name.
+var All = []route.Declared{
+	{Name: "blst", Define: blst.Define},
+	{Name: "cfg_rpc", Define: idle.CfgRPC},
+	{Name: "corex", Define: corex.Define},
+	{Name: "counters", Define: idle.Counters},
+	{Name: "ctl", Define: idle.CTL},
+	{Name: "debugger", Define: idle.Debugger},
+	{Name: "dispatcher", Define: dispatcher.Define},
+	{Name: "jsonrpcs", Define: idle.JSONRPCS},
+	{Name: "kex", Define: kex.Define},
+	{Name: "maxfwd", Define: maxfwd.Define},
+	{Name: "nathelper", Define: nathelper.Define},
+	{Name: "path", Define: path.Define},
+	{Name: "pv", Define: idle.PV},
+	{Name: "rr", Define: rr.Define},
+	{Name: "sanity", Define: sanity.Define},
+	{Name: "siputils", Define: siputils.Define},
+	{Name: "sl", Define: sl.Define},
+	{Name: "statistics", Define: idle.Counters},
+	{Name: "tcpops", Define: tcpops.Define},
+	{Name: "textops", Define: textops.Define},
+	{Name: "tls", Define: tls.Define},
+	{Name: "tm", Define: tm.Define},
+	{Name: "tmx", Define: tmx.Define},
+	{Name: "websocket", Define: websocket.Define},
+	{Name: "xhttp", Define: xhttp.Define},
+	{Name: "xlog", Define: xlog.Define},
+}

@@ -1,0 +1,397 @@
+// Package nathelper tells what the addresses in a message say about where it comes from, and finds
+// the way back: Kamailio's module nathelper.
+package nathelper
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
+
+// maxNameBytes is the longest alias_name. Beyond: load error.
+const maxNameBytes = 64
+
+// Define is the module.
+func Define(m *route.Module) {
+	reserved := m.Bool("nat_addr_mode", true, "Whether 192.0.0.0/24 (RFC 6890) is private as well.")
+	name := m.Text("alias_name", "alias", "The parameter of a Contact that says where it was seen.")
+	m.Check("alias_name", func(s string, _ int64) string {
+		if !route.IsToken(s) || len(s) > maxNameBytes {
+			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", route.Quote(s))
+		}
+		return ""
+	})
+	const noPing = "there is no registrar whose contacts could be pinged"
+	m.IdleInt(noPing, "natping_interval", "ping_nated_only", "natping_processes", "natping_disable_bflag", "sipping_bflag",
+		"keepalive_timeout", "udpping_from_path", "filter_server_id")
+	m.IdleText(noPing, "natping_socket", "sipping_from", "sipping_method", "force_socket")
+	m.IdleText("there are no AVPs, and no registrar to take them", "received_avp")
+	m.IdleText("SDP is not changed", "nortpproxy_str")
+	m.IdleInt("SDP is not changed", "append_sdp_oldmediaip")
+
+	tests := route.Int("mask", 0, 511, "the tests, as bits")
+	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
+		"Tells whether one of the tests finds a NAT.",
+		func(c *route.Ctx, tests int) route.Result { return route.Truth(natted(c, tests, *reserved)) })
+	address := route.Text("address", "an address")
+	m.Func(route.Func{Name: "is_rfc1918", In: route.Anywhere, Args: []route.AnyArg{address},
+		Doc: "Tells whether an address is private (RFC 1918, 6598 and 7335).",
+		Build: func(b *route.Build) route.Call {
+			text, ok := address.At(b, 0)
+			if s, known := text.Known(); ok && known {
+				if _, ok = addrOf(s); !ok {
+					b.Errorf(0, "is_rfc1918: %s is no address", route.Quote(string(s)))
+				}
+			}
+			if !ok {
+				return nil
+			}
+			return func(c *route.Ctx) route.Result {
+				s, r := text.Get(c)
+				if r <= 0 {
+					return r
+				}
+				ip, ok := addrOf(s)
+				return route.Truth(ok && private(ip, *reserved))
+			}
+		}})
+
+	const in = route.Anywhere &^ route.InFailure
+	port := route.Optional(route.Int("port", 1, 65535, "its port"), 0)
+	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
+	m.Func(route.Func{Name: "add_contact_alias", In: in, Args: []route.AnyArg{route.Optional(address, nil), port, proto},
+		Doc:   "Writes where the Contact was seen, or an address, into it. 2: it names the source already.",
+		Build: func(b *route.Build) route.Call { return contactAlias(b, *name, address, port, proto) }})
+	trim := route.Optional(route.Int("trim", 0, 1,
+		"taken for Kamailio's sake: an alias that is there goes in any case", route.AsIs), 0)
+	route.Func1(m, "set_contact_alias", in, trim, "Writes where the Contact was seen into it.",
+		func(c *route.Ctx, _ int) route.Result {
+			// An alias that is there is taken off, since the way back must be the one seen here.
+			a, u := contact(c)
+			if u == nil {
+				return -1
+			}
+			src := c.Host.Source()
+			return addAlias(c, &a, u, *name, src.Addr(), int(src.Port()), c.Host.Transport())
+		})
+	route.Func0(m, "handle_ruri_alias", route.InRequest|route.InBranch,
+		"Makes what the alias of the Request-URI says $du, and takes it off. 2: there is none.",
+		func(c *route.Ctx) route.Result { return takeAlias(c, *name) })
+	route.Func0(m, "fix_nated_contact", in,
+		"Puts the source in the place of host and port of each Contact.", fixContact)
+	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest, Doc: "Does nothing: there is no registrar.",
+		Build: func(b *route.Build) route.Call {
+			b.Warnf(route.WholeCall,
+				"fix_nated_register has nothing to do: there is no registrar that could keep the address")
+			return func(*route.Ctx) route.Result { return 1 }
+		}})
+}
+
+// privateNets are those of RFC 1918 and 6598 and, as nathelper has it, RFC 7335; reservedNet of RFC
+// 6890 is added by nat_addr_mode.
+var (
+	privateNets = [...]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/29")}
+	reservedNet = netip.MustParsePrefix("192.0.0.0/24")
+)
+
+func private(ip netip.Addr, reserved bool) bool {
+	ip = ip.Unmap()
+	for i := range privateNets {
+		if privateNets[i].Contains(ip) {
+			return true
+		}
+	}
+	return reserved && reservedNet.Contains(ip)
+}
+
+// addrOf reads an address as a message writes it, IPv6 with or without brackets.
+func addrOf(b []byte) (netip.Addr, bool) {
+	if ip, ok := parser.HostIP(b); ok {
+		return ip, true
+	}
+	var tmp [48]byte
+	if len(b) > len(tmp)-2 || bytes.IndexByte(b, ':') < 0 {
+		return netip.Addr{}, false // a name
+	}
+	return parser.HostIP(append(append(append(tmp[:0], '['), b...), ']'))
+}
+
+// The tests of nat_uac_test, as bits.
+const (
+	natContact     = 1   // the Contact's address is private
+	natReceived    = 2   // Via's address is not the source
+	natVia         = 4   // Via's address is private
+	natSDP         = 8   // an address of the SDP is private
+	natViaPort     = 16  // Via's port is not the source's
+	natSource      = 32  // the source is private
+	natWebSocket   = 64  // the message came over a WebSocket
+	natContactPort = 128 // the Contact's port is not the source's
+	natSDPSource   = 256 // an address of the SDP is not the source
+)
+
+func natted(c *route.Ctx, tests int, reserved bool) bool {
+	src := c.Host.Source()
+	ip := src.Addr().Unmap().WithZone("")
+	if tests&natWebSocket != 0 {
+		if t := c.Host.Transport(); t == route.WS || t == route.WSS {
+			return true
+		}
+	}
+	if tests&natSource != 0 && private(ip, reserved) {
+		return true
+	}
+	if tests&(natReceived|natVia|natViaPort) != 0 {
+		if via, r := c.Message().TopVia(); r == parser.OK {
+			at, isAddr := addrOf(c.Message().Bytes(via.Host))
+			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 && isAddr && private(at, reserved) {
+				return true
+			}
+			port := via.Port
+			if port == 0 {
+				port = 5060 // also for TLS, as nathelper has it
+			}
+			if tests&natViaPort != 0 && port != src.Port() {
+				return true
+			}
+		}
+	}
+	if tests&(natContact|natContactPort) != 0 {
+		if _, u := contact(c); u != nil {
+			if at, isAddr := addrOf(u.HostBytes()); tests&natContact != 0 && isAddr && private(at, reserved) {
+				return true
+			}
+			if tests&natContactPort != 0 && u.EffectivePort() != src.Port() {
+				return true
+			}
+		}
+	}
+	return tests&(natSDP|natSDPSource) != 0 && nattedSDP(c, tests, ip, reserved)
+}
+
+var sdpIP4, sdpIP6 = []byte("c=IN IP4 "), []byte("c=IN IP6 ")
+
+// nattedSDP looks at each connection line (RFC 8866 §5.7).
+func nattedSDP(c *route.Ctx, tests int, src netip.Addr, reserved bool) bool {
+	rest := c.Message().Body()
+	for len(rest) > 0 {
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		addr, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r "), sdpIP4)
+		if !ok {
+			if addr, ok = bytes.CutPrefix(bytes.TrimRight(line, "\r "), sdpIP6); !ok {
+				continue
+			}
+		}
+		if i := bytes.IndexByte(addr, '/'); i >= 0 {
+			addr = addr[:i] // a multicast group's TTL
+		}
+		if at, isAddr := addrOf(addr); isAddr &&
+			(tests&natSDP != 0 && private(at, reserved) || tests&natSDPSource != 0 && at.Unmap() != src) {
+			return true
+		}
+	}
+	return false
+}
+
+// contact is the first Contact and its URI, nil when there is none that can be read.
+func contact(c *route.Ctx) (parser.NameAddr, *parser.URI) {
+	var a parser.NameAddr
+	v := c.Message().Values(parser.KindContact)
+	if !v.Next() || parser.ParseNameAddr(c.Message().Raw, v.Value, &a) != parser.OK {
+		return a, nil
+	}
+	return a, contactURI(c, &a)
+}
+
+func contactURI(c *route.Ctx, a *parser.NameAddr) *parser.URI {
+	return c.ParseURI(c.Message().Bytes(a.URI))
+}
+
+// fixContact is fix_nated_contact(): the source takes the place of host and port in each Contact.
+func fixContact(c *route.Ctx) int {
+	src, found := c.Host.Source(), false
+	for v := c.Message().Values(parser.KindContact); v.Next(); {
+		var a parser.NameAddr
+		if parser.ParseNameAddr(c.Message().Raw, v.Value, &a) != parser.OK {
+			continue // also for "*"
+		}
+		u := contactURI(c, &a)
+		if u == nil {
+			continue
+		}
+		found = true
+		end := u.Host.End()
+		if int(end) < len(u.Raw) && u.Raw[end] == ':' {
+			for end++; int(end) < len(u.Raw) && u.Raw[end] >= '0' && u.Raw[end] <= '9'; end++ {
+			}
+		}
+		out := c.Room()
+		if len(u.Raw)+64 > cap(out) {
+			return -1
+		}
+		out = append(out, u.Raw[:u.Host.Off]...)
+		out = route.AppendHost(out, src.Addr())
+		out = append(strconv.AppendUint(append(out, ':'), uint64(src.Port()), 10), u.Raw[end:]...)
+		if r := c.Host.ReplaceContact(a.URI, out); r < 0 {
+			return r
+		}
+	}
+	return route.Truth(found)
+}
+
+// sameTransport: a URI says ws for WebSocket over TLS as well (RFC 7118 §4.1).
+func sameTransport(uri, seen route.Transport) bool {
+	return uri == seen || uri == route.WS && seen == route.WSS
+}
+
+// transportBytes is transportWord without a string.
+func transportBytes(b []byte) (route.Transport, bool) {
+	for t := range aliasDigits {
+		if name, ok := route.TransportName(aliasDigits[t]); ok && bytes.EqualFold(b, name) {
+			return aliasDigits[t], true
+		}
+	}
+	return route.AnyTransport, false
+}
+
+// aliasDigits are the protocols by the digit that stands for them in an alias.
+var aliasDigits = [...]route.Transport{1: route.UDP, 2: route.TCP, 3: route.TLS, 4: route.SCTP, 5: route.WS, 6: route.WSS}
+
+func aliasDigit(t route.Transport) byte {
+	for d := range aliasDigits {
+		if aliasDigits[d] == t {
+			return '0' + byte(d)
+		}
+	}
+	return '0'
+}
+
+// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are
+// there go, for the first one is followed when the URI comes back.
+func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int, proto route.Transport) int {
+	out := c.Room()
+	if len(u.Raw)+len(name)+80 > cap(out) {
+		return -1
+	}
+	if !a.Bracket {
+		out = append(out, '<') // the parameters behind are the header field's (RFC 3261 §20.10)
+	}
+	params := u.Params.Of(u.Raw)
+	front, back := u.Raw, []byte(nil)
+	if u.HasHeaders {
+		i := int(u.Headers.Off) - 1
+		front, back = u.Raw[:i], u.Raw[i:]
+	}
+	front = front[:len(front)-len(params)]
+	out = append(out, front...)
+	for i, end := findNamed(params, name); i >= 0; i, end = findNamed(params, name) {
+		out = append(out, params[:i]...)
+		params = params[end:]
+	}
+	out = append(out, params...)
+	out = append(append(append(out, ';'), name...), '=')
+	out = strconv.AppendUint(append(route.AppendHost(out, ip), '~'), uint64(port), 10)
+	out = append(out, '~', aliasDigit(proto))
+	out = append(out, back...)
+	if !a.Bracket {
+		out = append(out, '>')
+	}
+	return c.Host.ReplaceContact(a.URI, out)
+}
+
+// findNamed is findParam with a name that is a string.
+func findNamed(params []byte, name string) (start, end int) {
+	var tmp [maxNameBytes]byte
+	return route.FindParam(params, append(tmp[:0], name...))
+}
+
+// contactAlias is add_contact_alias([address, port, protocol]).
+func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port route.Arg[int], proto route.Arg[[]byte]) route.Call {
+	if n := b.Args(); n != 0 && n != 3 {
+		b.Errorf(route.WholeCall,
+			"add_contact_alias takes no arguments, or an address, a port and a protocol")
+		return nil
+	}
+	if b.Args() == 0 {
+		return func(c *route.Ctx) route.Result {
+			a, u := contact(c)
+			if u == nil {
+				return -1
+			}
+			src, proto := c.Host.Source(), c.Host.Transport()
+			if at, ok := addrOf(u.HostBytes()); ok && at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
+				sameTransport(route.TransportOf(u), proto) {
+				return 2
+			}
+			return addAlias(c, &a, u, name, src.Addr(), int(src.Port()), proto)
+		}
+	}
+	addr, ok1 := address.At(b, 0)
+	num, ok2 := port.At(b, 1)
+	word, ok3 := proto.At(b, 2)
+	if !ok1 || !ok2 || !ok3 {
+		return nil
+	}
+	return func(c *route.Ctx) route.Result {
+		n, r := num.Get(c)
+		ab, r1 := addr.Get(c)
+		pb, r2 := word.Get(c)
+		if r1 <= 0 || r2 <= 0 {
+			return min(r1, r2)
+		}
+		ip, isAddr := addrOf(ab)
+		t, isProto := transportBytes(pb)
+		a, u := contact(c)
+		if r <= 0 || !isAddr || !isProto || u == nil {
+			return -1
+		}
+		return addAlias(c, &a, u, name, ip, n, t)
+	}
+}
+
+// takeAlias is handle_ruri_alias(). An alias without a tilde is somebody else's (5.6.3).
+func takeAlias(c *route.Ctx, name string) route.Result {
+	if c.RequestURI() == nil {
+		return -1
+	}
+	var tmp [maxNameBytes]byte
+	param := append(tmp[:0], name...)
+	value, ok := c.URIParam(param)
+	if !ok {
+		return 2
+	}
+	host, value, ok1 := bytes.Cut(value, []byte{'~'})
+	if !ok1 {
+		return 2
+	}
+	portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
+	ip, isAddr := addrOf(host)
+	port := route.Atoi(portText)
+	if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
+		return -1
+	}
+	t := aliasDigits[proto[0]-'0']
+	// Before $du: an alias that stays must not have been followed.
+	if r := c.CutURIParam(param); r <= 0 {
+		return r
+	}
+	out := c.Room()
+	if cap(out) < 100 {
+		return -1
+	}
+	out = strconv.AppendInt(append(route.AppendHost(append(out, "sip:"...), ip), ':'), port, 10)
+	if t != route.UDP {
+		word, _ := route.TransportName(t)
+		out = append(append(out, ";transport="...), word...)
+	}
+	return c.SetDstURI(out)
+}

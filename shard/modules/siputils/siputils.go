@@ -1,0 +1,41 @@
+// Package siputils tells what a message is and answers OPTIONS: Kamailio's modules siputils and
+// options.
+package siputils
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
+
+// Define is the module.
+func Define(m *route.Module) {
+	accept := m.Text("options_accept", "*/*", "Accept of what options_reply answers.")
+	encoding := m.Text("options_accept_encoding", "",
+		"Its Accept-Encoding; empty: identity alone (RFC 3261 §20.2).")
+	language := m.Text("options_accept_language", "en", "Its Accept-Language.")
+	support := m.Text("options_support", "", "Its Supported.")
+
+	route.Func0(m, "has_totag", route.Anywhere,
+		"Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Message().HasToTag()) })
+	route.Func0(m, "is_request", route.Anywhere, "Tells whether it is a request.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Message().IsRequest) })
+	route.Func0(m, "is_reply", route.Anywhere, "Tells whether it is a response.",
+		func(c *route.Ctx) route.Result { return route.Truth(!c.Message().IsRequest) })
+
+	// RFC 3261 §11.2 asks for Allow as well, which append_to_reply() can add: what a proxy lets
+	// through, its program knows.
+	m.Func(route.Func{Name: "options_reply", In: route.InRequest,
+		Doc: "Answers 200 to an OPTIONS for the proxy itself. False: another method, or there is a user.",
+		Build: func(*route.Build) route.Call {
+			rows := []byte("Accept: " + *accept + "\r\nAccept-Encoding: " + *encoding +
+				"\r\nAccept-Language: " + *language + "\r\nSupported: " + *support + "\r\n")
+			return func(c *route.Ctx) route.Result {
+				u := c.RequestURI()
+				if c.Message().Method != parser.OPTIONS || u == nil || !u.User.Empty() || c.Host.AppendToReply(rows) < 0 {
+					return -1
+				}
+				return c.Host.Reply(200, "OK", route.IfTransaction)
+			}
+		}})
+}

@@ -1,0 +1,125 @@
+// Package tm has what a script says to the transaction of its request: Kamailio's module tm (RFC
+// 3261 §16 and §17). Package proxy does the work.
+package tm
+
+import (
+	"time"
+
+	"viaduct/shard/route"
+)
+
+// Define is the module.
+func Define(m *route.Module) {
+	parameters(m)
+	relays(m)
+	statuses(m)
+
+	const in = route.InRequest | route.InFailure
+	const notReply = route.WithTransaction &^ route.InReply
+	route.Func0(m, "t_check_trans", route.InRequest,
+		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Others: false "+
+			"when they are new; a retransmission ends the script.",
+		func(c *route.Ctx) route.Result { return c.Host.CheckTrans() }).Soon(route.InBranch | route.InReplies)
+	route.Func0(m, "t_newtran", route.InRequest,
+		"Makes the transaction. A retransmission ends the script.",
+		func(c *route.Ctx) route.Result { return c.Host.NewTran() })
+
+	code := route.Int("code", 100, 699, "the status", route.Instead(500))
+	reason := route.Phrase("reason", "the reason phrase")
+	route.Func2(m, "t_reply", in, code, reason,
+		"Answers through the transaction. False: there is none.",
+		func(c *route.Ctx, code int, reason string) route.Result {
+			return c.Host.Reply(code, reason, route.InTransaction)
+		}).Soon(route.InReplies)
+	route.Func2(m, "t_send_reply", in, code, reason,
+		"Answers through the transaction if there is one.",
+		func(c *route.Ctx, code int, reason string) route.Result {
+			return c.Host.Reply(code, reason, route.IfTransaction)
+		}).Soon(route.InReplies)
+
+	route.Func1(m, "t_on_failure", notReply, route.RouteNamed(route.FailureRoute),
+		"Runs the failure_route when all branches have failed.",
+		func(c *route.Ctx, n int) route.Result { return c.Host.OnFailure(n) }).Soon(route.InReply)
+	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
+		"Runs the branch_route for each branch.",
+		func(c *route.Ctx, n int) route.Result { return c.Host.OnBranch(n) })
+	route.Func1(m, "t_on_reply", notReply, route.RouteNamed(route.ReplyRoute),
+		"Runs the onreply_route for each response.",
+		func(c *route.Ctx, n int) route.Result { return c.Host.OnReply(n) }).Soon(route.InReply)
+	const kinds = "failure_route, branch_route or onreply_route"
+	kind := route.Enum("kind", kinds,
+		"is neither failure_route, branch_route nor onreply_route", kinds,
+		route.Word[route.RouteKind]{Word: "failure_route", Value: route.FailureRoute},
+		route.Word[route.RouteKind]{Word: "branch_route", Value: route.BranchRoute},
+		route.Word[route.RouteKind]{Word: "onreply_route", Value: route.ReplyRoute})
+	route.Func1(m, "t_is_set", route.Anywhere, kind, "Tells whether a route of the kind is armed.",
+		func(c *route.Ctx, kind route.RouteKind) route.Result { return route.Truth(c.Host.Armed(kind) != 0) })
+
+	inv := route.Int("fr_inv_timeout", 0, route.MaxMillis,
+		"milliseconds for a final response after a provisional one; 0: as it is")
+	fr := route.Int("fr_timeout", 0, route.MaxMillis, "milliseconds for any response; 0: as it is")
+	route.Func2(m, "t_set_fr", route.WithTransaction, inv, route.Optional(fr, 0),
+		"Sets the final response timers.",
+		func(c *route.Ctx, inv, fr int) route.Result {
+			return c.Host.SetFr(time.Duration(inv)*time.Millisecond, time.Duration(fr)*time.Millisecond)
+		})
+	route.Func0(m, "t_reset_fr", notReply,
+		"Sets the final response timers to what the parameters say.",
+		func(c *route.Ctx) route.Result { return c.Host.ResetFr() }).Soon(route.InReply)
+
+	how := route.Parsed("which", `"a", "l" or "n"`,
+		`is none of "a" (all), "l" (last) and "n" (none)`,
+		`"a": all so far. "l": of the branches added last. "n": none`, dropHow)
+	route.Func1(m, "t_drop_replies", route.InFailure, route.Optional(how, route.DropAll),
+		"Keeps responses from becoming the final one.",
+		func(c *route.Ctx, how route.DropHow) route.Result { return c.Host.DropReplies(how) })
+
+	contacts := m.Given("contacts_avp")
+	mode := route.Optional(route.Int("mode", 0, 1,
+		"0: those of equal q at once. 1: one by one", route.AsIs), 0)
+	m.Func(route.Func{Name: "t_load_contacts", In: in, Args: []route.AnyArg{mode},
+		Doc: "Takes the Request-URI and all branches and sorts them by q.",
+		Build: func(b *route.Build) route.Call {
+			mode, ok := mode.At(b, 0)
+			if !ok {
+				return nil
+			}
+			if !*contacts {
+				b.Warnf(route.WholeCall,
+					"Kamailio needs modparam(\"tm\", \"contacts_avp\", …) for t_load_contacts, and fails without")
+			}
+			return func(c *route.Ctx) route.Result {
+				m, _ := mode.Get(c)
+				return c.Moved(c.Host.LoadContacts(m))
+			}
+		}})
+	route.Func0(m, "t_next_contacts", in,
+		"Makes the next of them Request-URI and branches. -2: none is left.",
+		func(c *route.Ctx) route.Result { return c.Moved(c.Host.NextContacts()) })
+
+	route.Func0(m, "t_is_canceled", route.WithTransaction,
+		"Tells whether the caller's CANCEL came.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.Cancelled()) })
+	route.Func0(m, "t_branch_timeout", in,
+		"Tells whether a timer ended the branch that the route is run for.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.BranchTimedOut()) })
+	route.Func0(m, "t_branch_replied", in, "Tells whether that branch had a response before.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.BranchReplied()) })
+	route.Func0(m, "t_any_timeout", notReply, "Tells whether a timer ended any branch.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.AnyTimeout()) }).Soon(route.InReply)
+	route.Func0(m, "t_any_replied", notReply, "Tells whether any branch had a response.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Host.AnyReplied()) }).Soon(route.InReply)
+}
+
+// dropHow reads the argument of t_drop_replies.
+func dropHow(s string) (route.DropHow, bool) {
+	switch s {
+	case "", "a", "all":
+		return route.DropAll, true
+	case "l", "last":
+		return route.DropLast, true
+	case "n", "none":
+		return route.DropNone, true
+	}
+	return 0, false
+}

@@ -1,0 +1,26 @@
+// Package tmx has what Kamailio's module tmx adds to tm.
+package tmx
+
+import "viaduct/shard/route"
+
+// Define is the module.
+func Define(m *route.Module) {
+	m.BoolVar(&m.Settings().TM.PrecheckTrans, "precheck_trans",
+		"Whether t_precheck_trans looks for a transaction.")
+
+	route.Func0(m, "t_precheck_trans", route.InRequest,
+		"Tells whether the request is a retransmission.",
+		func(c *route.Ctx) route.Result { return c.Host.PrecheckTrans() })
+	m.Var("T_reply_code", "The status of the best response, in a reply route of the response.",
+		route.Place{Int: func(c *route.Ctx) (int64, bool) { return int64(c.ReplyStatus()), true }})
+	m.Var("T_branch_idx", "The number of the branch, -1 outside of one.",
+		route.Place{Int: func(c *route.Ctx) (int64, bool) { return int64(c.Host.BranchIndex()), true }})
+	runs := func(name string, in route.Kinds) {
+		route.Func0(m, name, route.Anywhere, "Tells what the route is run for.",
+			func(c *route.Ctx) route.Result { return route.Truth(c.RunsIn(in)) })
+	}
+	runs("t_is_request_route", route.InRequest)
+	runs("t_is_failure_route", route.InFailure)
+	runs("t_is_branch_route", route.InBranch)
+	runs("t_is_reply_route", route.InReplies)
+}

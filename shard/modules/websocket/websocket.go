@@ -1,0 +1,129 @@
+// Package websocket has what a script says to WebSocket connections: Kamailio's module websocket
+// (RFC 7118).
+package websocket
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"viaduct/shard/route"
+)
+
+// Define is the module.
+func Define(m *route.Module) {
+	set := &m.Settings().WebSocket
+	set.Loaded = true
+	m.IntVar(&set.Keepalive, "keepalive_mechanism", 0, 2, "0: nothing. 1: Ping. 2: Pong.")
+	m.DurationVar(&set.KeepaliveTimeout, "keepalive_timeout", time.Second, 1, route.MaxSeconds,
+		"Seconds of silence before one is sent.")
+	m.TextVar(&set.PingData, "ping_application_data", "What a Ping carries.")
+	m.Check("ping_application_data", func(s string, _ int64) string {
+		if n := len(s); n < 1 || n > 125 {
+			return fmt.Sprintf("has %s; a control frame holds 1 to 125 (RFC 6455 §5.5)", route.Count(n, "byte"))
+		}
+		return ""
+	})
+	m.IntVar(&set.CORSMode, "cors_mode", 0, 2,
+		"0: no Access-Control-Allow-Origin. 1: any. 2: that of the request.")
+	m.IntVar(&set.SubProtocols, "sub_protocols", 1, 3, "1: SIP. 2: MSRP, which is not spoken.")
+	m.Check("sub_protocols", func(_ string, n int64) string {
+		if n&1 == 0 {
+			return "leaves SIP out, and MSRP is not spoken: write 1"
+		}
+		return ""
+	})
+	m.Note("sub_protocols", func(_ string, n int64) string {
+		if n&2 != 0 {
+			return "asks for MSRP, which is not spoken: only sip is offered"
+		}
+		return ""
+	})
+	m.IdleInt("each connection has its own timer", "keepalive_interval", "keepalive_processes",
+		"timer_interval")
+	m.IdleInt("a connection is gone when its socket is closed", "rm_delay_interval")
+	m.IdleInt("viaductctl lists connections", "verbose_list")
+	m.IdleText("there is no embedded interpreter", "event_callback")
+
+	m.Var("ws_conid", "The number of the connection that the message came on.",
+		route.Place{Int: func(c *route.Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 }})
+	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
+		Doc: "Is false: Viaduct answers the handshake itself.",
+		Build: func(b *route.Build) route.Call {
+			b.Warnf(route.WholeCall,
+				"%s has nothing to do: Viaduct answers the WebSocket handshake itself", b.Name())
+			return func(*route.Ctx) route.Result { return -1 }
+		}})
+	m.Func(route.Func{Name: "ws_close", In: route.Anywhere, Args: []route.AnyArg{statusArg, reasonArg, connArg}, Build: wsClose,
+		Doc: "Closes the connection that the message came on, or another one."})
+}
+
+var (
+	statusArg = route.Optional(route.Int("status", 1000, 4999,
+		"the status of the Close frame", route.AsIs), 1000)
+	reasonArg = route.Optional(route.Text("reason", "its reason"), nil)
+	connArg   = route.Optional(route.Int("connection", 0, 1<<62,
+		"the number of another one", route.AsIs), 0)
+)
+
+// closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the
+// status (RFC 6455 §5.5). Beyond: it is cut.
+const closeReasonBytes = 123
+
+// wsClose is ws_close([status, reason[, connection]]).
+func wsClose(b *route.Build) route.Call {
+	if b.Args() == 0 {
+		// normal closure (RFC 6455 §7.4.1)
+		return func(c *route.Ctx) int { return c.Host.CloseConn(0, 1000, nil) }
+	}
+	if b.Args() == 1 {
+		b.Errorf(route.WholeCall,
+			"ws_close takes no arguments, or a status and a reason, and then a connection")
+		return nil
+	}
+	status, ok1 := statusArg.At(b, 0)
+	reason, ok2 := reasonArg.At(b, 1)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	if n, known := status.Known(); known && !closeStatus(n) {
+		b.Errorf(0, "ws_close: no Close frame may carry the status %d (RFC 6455 §7.4.1)", n)
+		return nil
+	}
+	id, ok := connArg.At(b, 2)
+	if !ok {
+		return nil
+	}
+	return func(c *route.Ctx) int {
+		st, _ := status.Get(c)
+		n, _ := id.Get(c)
+		b, r := reason.Get(c)
+		if r <= 0 {
+			return r
+		}
+		if !closeStatus(st) {
+			return -1
+		}
+		return c.Host.CloseConn(int64(n), st, closeReason(b))
+	}
+}
+
+// closeStatus tells whether a Close frame may carry the status: 1004 has no meaning, and 1005, 1006
+// and 1015 say that there was no frame (RFC 6455 §7.4.1).
+func closeStatus(n int) bool {
+	return n >= 1000 && n <= 4999 && n != 1004 && n != 1005 && n != 1006 && n != 1015
+}
+
+// closeReason is what of b a Close frame can carry: UTF-8, and at most 123 bytes beside the status
+// (RFC 6455 §5.5, §5.5.1).
+func closeReason(b []byte) []byte {
+	if !utf8.Valid(b) {
+		return nil
+	}
+	n := len(b)
+	if n > closeReasonBytes {
+		for n = closeReasonBytes; !utf8.RuneStart(b[n]); n-- {
+		}
+	}
+	return b[:n:n]
+}

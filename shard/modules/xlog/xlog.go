@@ -1,0 +1,42 @@
+// Package xlog writes lines with variables to the log: Kamailio's module xlog.
+package xlog
+
+import "viaduct/shard/route"
+
+// Define is the module.
+func Define(m *route.Module) {
+	size := m.Int("buf_size", route.LineBytes, 1, route.LineBytes,
+		"The longest line in bytes; what is longer is cut.")
+	prefix := m.Text("prefix", "<script>: ", "What stands before each line.")
+	m.IdleInt("lines are not coloured", "force_color")
+	m.IdleInt("lines carry no process id: the logger adds what it wants", "long_format")
+	m.IdleInt("the prefix is plain text", "prefix_mode")
+	m.IdleText("one facility serves all lines", "log_facility")
+	m.IdleText("lines are not coloured", "log_colors")
+	m.IdleInt("all methods are logged", "methods_filter")
+
+	const levelErr = -1
+	level := route.Special("level", `a word such as "L_INFO" or a number; left out: L_ERR`)
+	text := route.Optional(route.Special("text", "the line"), struct{}{})
+	m.Func(route.Func{Name: "xlog", In: route.Anywhere, Args: []route.AnyArg{level, text}, Doc: "Logs a line.",
+		Build: func(b *route.Build) route.Call {
+			if b.Args() == 1 {
+				return b.LogLine(0, levelErr, *prefix, *size)
+			}
+			n, ok := b.Level(0)
+			if !ok {
+				return nil
+			}
+			return b.LogLine(1, n, *prefix, *size)
+		}})
+	for _, f := range [...]struct {
+		name  string
+		level int
+	}{
+		{"xdbg", 3}, {"xinfo", 2}, {"xnotice", 1}, {"xwarn", 0}, {"xerr", -1}, {"xcrit", -2}, {"xbug", -4}, {"xalert", -5},
+	} {
+		m.Func(route.Func{Name: f.name, In: route.Anywhere, Args: []route.AnyArg{route.Special("text", "the line")},
+			Doc:   "Logs a line at the level that the name says.",
+			Build: func(b *route.Build) route.Call { return b.LogLine(0, f.level, *prefix, *size) }})
+	}
+}

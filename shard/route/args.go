@@ -1,0 +1,220 @@
+package route
+
+import (
+	"strings"
+
+	"viaduct/shard/route/suggest"
+)
+
+// AnyArg is an argument of a function, of whatever type.
+type AnyArg interface{ arg() argInfo }
+
+// argInfo is what documents say of an argument.
+type argInfo struct {
+	name, doc string
+	optional  bool
+}
+
+// Arg is an argument of a function: its name, what it means, and how a call's is compiled.
+type Arg[T any] struct {
+	info argInfo
+	at   func(b *Build, i int) (Input[T], bool)
+}
+
+func (a Arg[T]) arg() argInfo { return a.info }
+
+// At compiles argument i of a call. It returns false after an error.
+func (a Arg[T]) At(b *Build, i int) (Input[T], bool) { return a.at(b, i) }
+
+// Input is an argument of one call: known at load, or read by each run.
+type Input[T any] struct {
+	v    T
+	read func(c *Ctx) (T, Result) // nil: v is it
+}
+
+// Known is the argument and true if it is known at load.
+func (in *Input[T]) Known() (T, bool) { return in.v, in.read == nil }
+
+// Get is the argument. A result that is not above 0 is that of the function, which has nothing to
+// work on. What it gives lives until the function returns.
+func (in *Input[T]) Get(c *Ctx) (T, Result) {
+	if in.read == nil {
+		return in.v, 1
+	}
+	return in.read(c)
+}
+
+// newArg makes an argument that must be there.
+func newArg[T any](name, doc string, at func(b *Build, i int) (Input[T], bool)) Arg[T] {
+	if doc == "" {
+		panic("BUG: argument " + name + " has no doc")
+	}
+	return Arg[T]{info: argInfo{name: name, doc: doc}, at: at}
+}
+
+// Optional is an argument that may be left out: then it is def.
+func Optional[T any](a Arg[T], def T) Arg[T] { return OptionalVar(a, &def) }
+
+// OptionalVar is Optional with what a parameter says as the default.
+func OptionalVar[T any](a Arg[T], def *T) Arg[T] {
+	inner := a.at
+	a.info.optional = true
+	a.at = func(b *Build, i int) (Input[T], bool) {
+		if i >= b.Args() {
+			return Input[T]{v: *def}, true
+		}
+		return inner(b, i)
+	}
+	return a
+}
+
+// spoken is what a message calls an argument. A name with an underscore is that of Kamailio's
+// manual and no word.
+func spoken(name string) string {
+	if strings.Contains(name, "_") {
+		return name
+	}
+	return "the " + name
+}
+
+// Beyond says what a number that is out of range at run time becomes. Without one the function is
+// false; at load it is an error in any case.
+type Beyond func(n, min, max int) (int, Result)
+
+// Clamped takes the nearest number within the range.
+func Clamped(n, lo, hi int) (int, Result) { return min(max(n, lo), hi), 1 }
+
+// AsIs takes the number as it is: the function looks itself.
+func AsIs(n, _, _ int) (int, Result) { return n, 1 }
+
+// Instead takes another number.
+func Instead(other int) Beyond { return func(_, _, _ int) (int, Result) { return other, 1 } }
+
+// Int is a number from min to max. It may stand in quotes.
+func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
+	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
+		a, ok := b.cc.intArg(b.x, i, spoken(name), int64(min), int64(max))
+		if !ok || a.val == nil {
+			return Input[int]{v: a.n}, ok
+		}
+		val := a.val
+		return Input[int]{read: func(c *Ctx) (int, Result) {
+			v := val(c)
+			n := int(v.int())
+			if n >= min && n <= max {
+				return n, 1
+			}
+			if len(beyond) > 0 {
+				return beyond[0](n, min, max)
+			}
+			return n, -1
+		}}, true
+	})
+}
+
+// Text is a text with variables. What a function gets is a view that lives until it returns.
+func Text(name, doc string) Arg[[]byte] {
+	return newArg(name, doc, func(b *Build, i int) (Input[[]byte], bool) {
+		f := b.cc.textArg(b.x, i)
+		if f == nil {
+			return Input[[]byte]{}, false
+		}
+		if f.plain {
+			return Input[[]byte]{v: []byte(f.text)}, true
+		}
+		b.cc.scratch = true
+		return Input[[]byte]{read: func(c *Ctx) ([]byte, Result) { return c.expand(f) }}, true
+	})
+}
+
+// Phrase is a short text with variables of which scripts make few different ones: the reason
+// phrase of a response. Each is made a string once.
+func Phrase(name, doc string) Arg[string] {
+	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
+		f := b.cc.textArg(b.x, i)
+		if f == nil {
+			return Input[string]{}, false
+		}
+		if f.plain {
+			return Input[string]{v: f.text}, true
+		}
+		b.cc.scratch = true
+		return Input[string]{read: func(c *Ctx) (string, Result) {
+			start := len(c.buf)
+			f.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
+			return c.reason(c.buf[start:]), 1
+		}}, true
+	})
+}
+
+// Name is a text known at load. wants is what a message says the function wants.
+func Name(name, wants, doc string) Arg[string] {
+	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
+		s, ok := b.Known(i, wants)
+		return Input[string]{v: s}, ok
+	})
+}
+
+// Parsed is a text known at load that parse turns into what the function gets. wants is what a
+// message says the function wants, wrong what it says of a text that parse refuses.
+func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool)) Arg[T] {
+	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
+		s, ok := b.Known(i, wants)
+		if !ok {
+			return Input[T]{}, false
+		}
+		v, ok := parse(s)
+		if !ok {
+			b.Errorf(i, "%s: %s %s", b.Name(), Quote(s), wrong)
+		}
+		return Input[T]{v: v}, ok
+	})
+}
+
+// Word is one value of an Enum.
+type Word[T any] struct {
+	Word  string
+	Value T
+}
+
+// Enum is Parsed for one of a few words. A message names the nearest one.
+func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
+	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
+		s, ok := b.Known(i, wants)
+		if !ok {
+			return Input[T]{}, false
+		}
+		names := make([]string, 0, len(words))
+		for _, w := range words {
+			if w.Word == s {
+				return Input[T]{v: w.Value}, true
+			}
+			names = append(names, w.Word)
+		}
+		b.Errorf(i, "%s: %s %s%s", b.Name(), Quote(s), wrong, suggest.DidYouMean(s, names))
+		return Input[T]{}, false
+	})
+}
+
+// RouteNamed is the name of a route, known at load. What a function gets is the number that
+// Host.OnFailure and its kin take: 0 for "" and "0", which disarm.
+func RouteNamed(kind RouteKind) Arg[int] {
+	return newArg("name", "the name of the route", func(b *Build, i int) (Input[int], bool) {
+		name, ok := b.Known(i, "the name of a route")
+		if !ok || name == "" || name == "0" {
+			return Input[int]{}, ok
+		}
+		n := b.cc.numbers[armKey{kind, name}]
+		if n == 0 {
+			b.cc.noSuchRoute(b.at(i), kind, name)
+		}
+		return Input[int]{v: n}, n != 0
+	})
+}
+
+// Special is an argument that the function's Build reads itself.
+func Special(name, doc string) Arg[struct{}] {
+	return newArg(name, doc, func(*Build, int) (Input[struct{}], bool) {
+		panic("BUG: argument " + name + " is read by the function's Build")
+	})
+}

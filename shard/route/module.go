@@ -1,0 +1,445 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"viaduct/shard/route/syntax"
+)
+
+// Declared is one module in the list that Load is given: its name, as loadmodule has it, and what
+// declares it.
+type Declared struct {
+	Name   string
+	Define func(m *Module)
+}
+
+// Module is what one loadmodule line of one load brings: parameters, functions. Its Define is
+// called with it at that line and declares all of them, as flags are declared on a flag.FlagSet.
+// The variables that parameters set are made then, and the functions capture them, so that two
+// loads cannot meet. Their values are known when a function is built, and when Ready is called.
+//
+// Mistakes of a Define are ours, hence a panic: a name declared twice, a missing Doc.
+type Module struct {
+	name  string
+	set   *Settings
+	def   moduleDef
+	ready []func() error
+	given map[string]*bool // parameters that somebody asks about
+}
+
+// newModule runs a Define.
+func newModule(d Declared, set *Settings) *Module {
+	m := &Module{name: d.Name, set: set, given: map[string]*bool{}}
+	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{}, vars: map[string]*pvDef{}, varDocs: map[string]string{}}
+	d.Define(m)
+	for n := range m.given {
+		if m.def.params[n] == nil {
+			panic("BUG: module " + m.name + " asks for a parameter that it has not: " + n)
+		}
+	}
+	return m
+}
+
+// Settings are those of the file that is being loaded, for parameters that bind a field of them.
+func (m *Module) Settings() *Settings { return m.set }
+
+// Idle says that loading the module does nothing, and why. It is accepted with a warning.
+func (m *Module) Idle(why string) { m.def.idle = why }
+
+// Ready has f called when the whole file is read, before its routes are compiled: for checks of
+// several parameters together. An error stands at the module's loadmodule line.
+func (m *Module) Ready(f func() error) { m.ready = append(m.ready, f) }
+
+// param adds one parameter. now tells what it holds.
+func (m *Module) param(name, doc string, d *paramDef, now func() any) {
+	if doc == "" && d.idle == "" {
+		panic("BUG: parameter " + m.name + "." + name + " has no doc")
+	}
+	if m.def.params[name] != nil {
+		panic("BUG: parameter " + m.name + "." + name + " is declared twice")
+	}
+	d.doc, d.now = doc, now
+	m.def.params[name] = d
+}
+
+// bind adds a parameter that is kept in *p. Its default is what *p holds.
+func bind[T any](m *Module, p *T, name, doc string, d *paramDef, read func(v syntax.Literal) T) {
+	d.set = func(_ *Settings, v syntax.Literal) { *p = read(v) }
+	m.param(name, doc, d, func() any { return *p })
+}
+
+// Int declares a number from min to max.
+func (m *Module) Int(name string, def, min, max int, doc string) *int {
+	m.IntVar(&def, name, min, max, doc)
+	return &def
+}
+
+// IntVar is Int for a variable that exists and holds the default.
+func (m *Module) IntVar(p *int, name string, min, max int, doc string) {
+	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)}, func(v syntax.Literal) int { return int(v.Num) })
+}
+
+// BitsVar declares a mask of 32 bits for a variable that exists and holds the default.
+func (m *Module) BitsVar(p *uint32, name, doc string) {
+	bind(m, p, name, doc, &paramDef{max: 1<<32 - 1}, func(v syntax.Literal) uint32 { return uint32(v.Num) })
+}
+
+// Bits declares a mask of 32 bits.
+func (m *Module) Bits(name string, def uint32, doc string) *uint32 {
+	m.BitsVar(&def, name, doc)
+	return &def
+}
+
+// Bool declares a switch: 0 or 1.
+func (m *Module) Bool(name string, def bool, doc string) *bool {
+	m.BoolVar(&def, name, doc)
+	return &def
+}
+
+// BoolVar is Bool for a variable that exists and holds the default.
+func (m *Module) BoolVar(p *bool, name, doc string) {
+	bind(m, p, name, doc, &paramDef{max: 1}, func(v syntax.Literal) bool { return v.Num != 0 })
+}
+
+// Text declares a string.
+func (m *Module) Text(name, def, doc string) *string {
+	m.TextVar(&def, name, doc)
+	return &def
+}
+
+// TextVar is Text for a variable that exists and holds the default.
+func (m *Module) TextVar(p *string, name, doc string) {
+	bind(m, p, name, doc, &paramDef{kind: stringParam}, func(v syntax.Literal) string { return v.Str })
+}
+
+// Duration declares a time that the file gives as a number of units, from min to max.
+func (m *Module) Duration(name string, unit time.Duration, def, min, max int, doc string) *time.Duration {
+	p := time.Duration(def) * unit
+	m.DurationVar(&p, name, unit, min, max, doc)
+	return &p
+}
+
+// DurationVar is Duration for a variable that exists and holds the default.
+func (m *Module) DurationVar(p *time.Duration, name string, unit time.Duration, min, max int, doc string) {
+	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)},
+		func(v syntax.Literal) time.Duration { return time.Duration(v.Num) * unit })
+}
+
+// OneOf declares a string that is one of a few words.
+func (m *Module) OneOf(name, def, doc string, words ...string) *string {
+	m.OneOfVar(&def, name, doc, words...)
+	return &def
+}
+
+// OneOfVar is OneOf for a variable that exists and holds the default.
+func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
+	m.TextVar(p, name, doc)
+	m.Check(name, func(s string, _ int64) string {
+		if slices.Contains(words, s) {
+			return ""
+		}
+		return fmt.Sprintf("is %s; it is one of %s", Quote(s), strings.Join(words, ", "))
+	})
+}
+
+// Each declares a string that may be given several times. take is called with each, in the order
+// of the file, and its error stands at the value.
+func (m *Module) Each(name string, take func(s string) error, doc string) {
+	m.param(name, doc, &paramDef{kind: stringParam, set: func(*Settings, syntax.Literal) {},
+		well: func(v syntax.Literal) string {
+			if err := take(v.Str); err != nil {
+				return err.Error()
+			}
+			return ""
+		}}, func() any { return nil })
+}
+
+// Check has wrong called with each value of a parameter, the string or the number: what it returns
+// is what the message says of the value, "" if there is nothing to say.
+func (m *Module) Check(name string, wrong func(s string, n int64) string) {
+	m.def.params[name].well = func(v syntax.Literal) string { return wrong(v.Str, v.Num) }
+}
+
+// Note is Check for what is worth a warning.
+func (m *Module) Note(name string, note func(s string, n int64) string) {
+	m.def.params[name].note = func(v syntax.Literal) string { return note(v.Str, v.Num) }
+}
+
+// IdleInt accepts numbers without effect and warns, with the reason.
+func (m *Module) IdleInt(why string, names ...string) {
+	for _, n := range names {
+		m.param(n, "", idleNumber(why), nil)
+	}
+}
+
+// IdleText is IdleInt for strings.
+func (m *Module) IdleText(why string, names ...string) {
+	for _, n := range names {
+		m.param(n, "", idleText(why), nil)
+	}
+}
+
+// IdleAny is IdleInt for values of either kind.
+func (m *Module) IdleAny(why string, names ...string) {
+	for _, n := range names {
+		m.param(n, "", idleAny(why), nil)
+	}
+}
+
+// NotYet says that nothing acts on these parameters yet: a file that names one is told so.
+func (m *Module) NotYet(names ...string) {
+	for _, n := range names {
+		m.def.params[n].notYet = true
+	}
+}
+
+// Given tells whether the file sets the parameter.
+func (m *Module) Given(name string) *bool {
+	p := new(bool)
+	m.given[name] = p
+	return p
+}
+
+// Function is a function a script can call.
+type Function = funcDef
+
+// Soon says where Kamailio lets the function be called and we do not yet.
+func (d *funcDef) Soon(in Kinds) *funcDef { d.soonIn = in; return d }
+
+// MoreSoon says that calls with n arguments or more are Kamailio's and not ours yet.
+func (d *funcDef) MoreSoon(n int) *funcDef { d.soon = n; return d }
+
+// Func is a function in full: one that has to know more at load than the kinds of its arguments
+// say.
+type Func struct {
+	Name string
+	In   Kinds    // where it may be called
+	Args []AnyArg // in order; the optional ones stand last
+	Doc  string
+	// Build makes one call, whose number of arguments fits. It returns nil after an error.
+	Build func(b *Build) Call
+}
+
+// Func declares a function in full.
+func (m *Module) Func(f Func) *Function {
+	d := &funcDef{max: len(f.Args), in: f.In, args: f.Args, doc: f.Doc}
+	if f.In == Anywhere {
+		d.in = 0
+	}
+	for i, a := range f.Args {
+		switch info := a.arg(); {
+		case !info.optional && i > d.min:
+			panic("BUG: function " + f.Name + ": an argument that must be there stands behind one that need not")
+		case !info.optional:
+			d.min++
+		}
+	}
+	d.build = func(cc *compiler, x *syntax.Call) callFn { return f.Build(&Build{cc: cc, x: x}) }
+	m.function(f.Name, d)
+	return d
+}
+
+func (m *Module) function(name string, d *funcDef) {
+	if d.doc == "" {
+		panic("BUG: function " + name + " of module " + m.name + " has no doc")
+	}
+	if m.def.funcs[name] != nil {
+		panic("BUG: function " + name + " of module " + m.name + " is declared twice")
+	}
+	m.def.funcs[name] = d
+}
+
+// Alias gives a function that is declared further names.
+func (m *Module) Alias(name string, more ...string) {
+	for _, n := range more {
+		m.function(n, m.def.funcs[name])
+	}
+}
+
+// Func0 declares a function without arguments.
+func Func0(m *Module, name string, in Kinds, doc string, f func(c *Ctx) Result) *Function {
+	return m.Func(Func{Name: name, In: in, Doc: doc, Build: func(*Build) Call { return f }})
+}
+
+// Func1 declares a function with one argument.
+func Func1[A any](m *Module, name string, in Kinds, a Arg[A], doc string, f func(c *Ctx, a A) Result) *Function {
+	build := func(b *Build) Call {
+		x, ok := a.At(b, 0)
+		if !ok {
+			return nil
+		}
+		if v, known := x.Known(); known {
+			return func(c *Ctx) Result { return f(c, v) }
+		}
+		return func(c *Ctx) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, v)
+		}
+	}
+	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a}, Doc: doc, Build: build})
+}
+
+// Func2 declares a function with two arguments.
+func Func2[A, B any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], doc string,
+	f func(c *Ctx, a A, b B) Result) *Function {
+	build := func(bd *Build) Call {
+		x, ok1 := a.At(bd, 0)
+		y, ok2 := b.At(bd, 1)
+		if !ok1 || !ok2 {
+			return nil
+		}
+		v, known1 := x.Known()
+		w, known2 := y.Known()
+		if known1 && known2 {
+			return func(c *Ctx) Result { return f(c, v, w) }
+		}
+		return func(c *Ctx) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			w, r := y.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, v, w)
+		}
+	}
+	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a, b}, Doc: doc, Build: build})
+}
+
+// Func3 declares a function with three arguments.
+func Func3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c Arg[C], doc string,
+	f func(c *Ctx, a A, b B, c3 C) Result) *Function {
+	build := func(bd *Build) Call {
+		x, ok1 := a.At(bd, 0)
+		y, ok2 := b.At(bd, 1)
+		z, ok3 := c.At(bd, 2)
+		if !ok1 || !ok2 || !ok3 {
+			return nil
+		}
+		v, known1 := x.Known()
+		w, known2 := y.Known()
+		u, known3 := z.Known()
+		if known1 && known2 && known3 {
+			return func(c *Ctx) Result { return f(c, v, w, u) }
+		}
+		return func(c *Ctx) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			w, r := y.Get(c)
+			if r <= 0 {
+				return r
+			}
+			u, r := z.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, v, w, u)
+		}
+	}
+	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a, b, c}, Doc: doc, Build: build})
+}
+
+// Func4 declares a function with four arguments.
+func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c Arg[C], d Arg[D], doc string,
+	f func(c *Ctx, a A, b B, c3 C, d D) Result) *Function {
+	build := func(bd *Build) Call {
+		x, ok1 := a.At(bd, 0)
+		y, ok2 := b.At(bd, 1)
+		z, ok3 := c.At(bd, 2)
+		q, ok4 := d.At(bd, 3)
+		if !ok1 || !ok2 || !ok3 || !ok4 {
+			return nil
+		}
+		return func(c *Ctx) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			w, r := y.Get(c)
+			if r <= 0 {
+				return r
+			}
+			u, r := z.Get(c)
+			if r <= 0 {
+				return r
+			}
+			s, r := q.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, v, w, u, s)
+		}
+	}
+	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a, b, c, d}, Doc: doc, Build: build})
+}
+
+// defs are the modules one load knows: those of the list it was given.
+type defs struct {
+	list     []Declared
+	loaded   map[string]*Module
+	recorded map[string]*Module // declared for their names, never run
+}
+
+// load runs the Define of a module; nil if the list has none of that name.
+func (d *defs) load(name string, set *Settings) *Module {
+	for i := range d.list {
+		if d.list[i].Name == name {
+			d.loaded[name] = newModule(d.list[i], set)
+			return d.loaded[name]
+		}
+	}
+	return nil
+}
+
+// get is what is known of a module, loaded or not; nil if it is not ours.
+func (d *defs) get(name string) *moduleDef {
+	if m := d.loaded[name]; m != nil {
+		return &m.def
+	}
+	if m := d.recorded[name]; m != nil {
+		return &m.def
+	}
+	for i := range d.list {
+		if d.list[i].Name == name {
+			d.recorded[name] = newModule(d.list[i], DefaultSettings())
+			return &d.recorded[name].def
+		}
+	}
+	return nil
+}
+
+// names are our modules.
+func (d *defs) names() []string {
+	var names []string
+	for i := range d.list {
+		names = append(names, d.list[i].Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// readyAll calls what waits for the whole file.
+func (cc *compiler) readyAll() {
+	for i := range cc.set.Modules {
+		l := &cc.set.Modules[i]
+		m := cc.defs.loaded[l.Name]
+		if m == nil {
+			continue
+		}
+		for _, f := range m.ready {
+			if err := f(); err != nil {
+				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,9 @@
+package route_test
+
+import (
+	"viaduct/shard/modules"
+	"viaduct/shard/route"
+)
+
+// The tests of package route load files with all modules, which import route.
+func init() { route.SetTestModules(modules.All) }
