@@ -358,3 +358,16 @@ failure_route[F] { t_reply("480", "From F"); }
 	}
 	f.endsClean()
 }
+
+// TestBuiltInAnswersStrayCancel: a CANCEL for us that belongs to nothing is told so (RFC 3261 §9.2);
+// one for elsewhere is not ours to answer.
+func TestBuiltInAnswersStrayCancel(t *testing.T) {
+	f := newFlow(t, "listen=udp:127.0.0.1:5060\n"+string(route.Default()), "1 sip:127.0.0.1:7000\n", 16<<20)
+	for uri, want := range map[string]int{"sip:bob@127.0.0.1:5060": 1, "sip:bob@127.0.0.1:7000": 0} {
+		f.sent = nil
+		f.receive("127.0.0.1:6000", request("CANCEL", uri, "stray", "stray"))
+		if len(f.sent) != want || want == 1 && !strings.HasPrefix(string(f.sent[0].bytes), "SIP/2.0 481 ") {
+			t.Errorf("%s: %d answers, not the 481 or none that are due", uri, len(f.sent))
+		}
+	}
+}

@@ -100,7 +100,8 @@ func (p *prober) sendFailed(w *worker, token uint64) {
 	}
 }
 
-// again sends a probe whose connection broke over another one, once; false: it has failed.
+// again sends a probe whose connection broke over another one, once. It returns false if the probe
+// has failed.
 func (p *prober) again(w *worker, token uint64) bool {
 	id, ok := p.p.UnderWay(token>>32, 32)
 	if !ok {

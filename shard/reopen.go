@@ -24,10 +24,10 @@ type wayBack struct {
 
 // returning is one of them.
 type returning struct {
-	token    uint64 // of its try that is under way; 0: none is
+	token    uint64 // of its try that is under way, 0 if none is
 	message  []byte
 	host     []byte // of its Via
-	port     uint16 // the same; 0: none
+	port     uint16 // the same, 0 if it has none
 	wishes   txn.Wishes
 	listener int
 	tried    netio.Addr // first
@@ -83,7 +83,7 @@ func (o *outlet) reopen(w txn.Wishes) {
 	o.reopened++
 }
 
-// back sends r to an address; false: it does not leave.
+// back sends r to an address. It returns false if r does not leave.
 func (o *outlet) back(r *returning, to *netio.Addr, listener int) bool {
 	o.streams.Begin(listener, to, r.token)
 	o.streams.Append(r.message)

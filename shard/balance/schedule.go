@@ -266,7 +266,8 @@ func (p *Prober) UnderWay(bits uint64, shift uint) (id uint64, ok bool) {
 	return e.id, true
 }
 
-// Again gives a probe to send once more, since its connection broke; false: it was already.
+// Again gives a probe to send once more, since its connection broke. It returns false if it was
+// sent again already.
 func (p *Prober) Again(id uint64) (pr Probe, ok bool) {
 	e := p.entries[uint16(id>>48)]
 	if e == nil || id == 0 || e.id != id || e.again {

@@ -143,7 +143,7 @@ func (t *Table) network(k *key, length uint32) *Network {
 	return nil
 }
 
-// linkNetwork makes an entry of a free record; false: there is none. Under the lock.
+// linkNetwork makes an entry of a free record. It returns false if there is none. Under the lock.
 func (t *Table) linkNetwork(k *key, length uint32, r Reason, expires, sinceMs int64, owner uint64) bool {
 	for i := range t.root.networks {
 		n := &t.root.networks[i]

@@ -328,8 +328,8 @@ func (c *Core) answerLike(tx *txn.Tx, br *txn.Branch, code int, phrase string) {
 	}
 }
 
-// rowsOf is a message with the rows that a response to tx repeats, below our Via; nil: none is
-// left.
+// rowsOf is a message with the rows that a response to tx repeats, below our Via. It is nil if none
+// is left.
 func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 	sent := []byte(nil)
 	if br != nil && !br.Final() {

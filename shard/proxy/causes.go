@@ -170,12 +170,12 @@ func (c Cause) shed() bool { return c == NoRoom }
 type Failure struct {
 	Cause  Cause
 	Code   int
-	Branch bool            // a branch failed; false: a request was answered
-	M      *parser.Message // the request, or what has its Call-ID; nil: it is gone
-	To     []byte          // the URI it was for; nil: that of M
-	Addr   netio.Addr      // where it was sent; Family 0: nowhere
-	From   netio.Addr      // where the request came from; Family 0: that is not known any more
-	Detail string          // what else is known; "": nothing
+	Branch bool            // a branch failed, else a request was answered
+	M      *parser.Message // the request, or what has its Call-ID, nil if it is gone
+	To     []byte          // the URI it was for, nil if that is M's
+	Addr   netio.Addr      // where it was sent, Family 0 if nowhere
+	From   netio.Addr      // where the request came from, Family 0 if that is not known any more
+	Detail string          // what else is known, "" if nothing
 }
 
 // failed counts a failure by code and cause, and tells it. Slow path.

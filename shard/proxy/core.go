@@ -86,12 +86,11 @@ type Config struct {
 	// Warning makes finals of ours say why, in a Warning row (sip_warning).
 	Warning bool
 	// OnFailure is told of each final response of 300 or more that is made here, and of each branch
-	// that failed; nil: nobody is. It must not block.
+	// that failed. It may be nil, and must not block.
 	OnFailure func(f *Failure)
 
-	// Trace is told each step of each call, by its Call-ID, with names and values in turn; nil:
-	// nobody is, and nothing is spent on it. It must not block, and callID is valid during the
-	// call.
+	// Trace is told each step of each call, by its Call-ID, with names and values in turn. If it
+	// is nil, nothing is spent on it. It must not block, and callID is valid during the call.
 	Trace func(callID []byte, step string, attrs ...any)
 
 	// OnTarget is told that a destination went down or came back, or with NoEvent that the program

@@ -141,7 +141,7 @@ func (c *Core) Explain(cause Cause, detail string) { c.failing, c.detail = cause
 // SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
 // an idle connection just then, and has not processed it, or has and knows the repetition by its
 // branch (§18.4). from is the far end of that connection; one that the peer had opened from there
-// is no address to open another to. false: it has failed.
+// is no address to open another to. It returns false if the request has failed.
 func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	br := c.tx.Sent(token)
 	if br == nil {

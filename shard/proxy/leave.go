@@ -19,7 +19,7 @@ type leaving struct {
 	port   uint16     // shown in our Via instead of the listener's; 0: that
 	host   []byte     // the same; nil: that
 	path   []byte     // our Path row; nil: none
-	reply  []byte     // rows of responses made here; nil: none
+	reply  []byte     // rows of responses made here, nil if there are none
 	edits
 }
 

@@ -29,8 +29,8 @@ func Drives(m *parser.Message, check parser.Reason) bool {
 }
 
 // mend gives the response m, which the table took just now, what it lacks of its request. The
-// result and its Via are valid for the batch; nil: the request is not kept any more. What a reply
-// route has changed is changed in the result. Slow path.
+// result and its Via are valid for the batch. It returns nil if the request is not kept any more.
+// What a reply route has changed is changed in the result. Slow path.
 func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 	sent, asked, p := c.tx.Answered(), &c.stored, &c.plan
 	if sent == nil || asked.Parse(sent) != parser.OK {

@@ -337,8 +337,8 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 	return r.take(t, replaceURI)
 }
 
-// NextTarget takes the next destination of the list that SelectTarget made
-// (ds_next_dst, ds_next_domain), one that the blacklist does not name if there is one; false: none
+// NextTarget takes the next destination of the list that SelectTarget made (ds_next_dst,
+// ds_next_domain), one that the blacklist does not name if there is one. It returns false if none
 // is left.
 func (r *Request) NextTarget(replaceURI bool) bool {
 	c := r.core

@@ -214,8 +214,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
 	return c.passOn(m, top)
 }
 
-// nextVia puts into c.replyTo where the Via below ours says that a response goes; false: it does
-// not say.
+// nextVia puts into c.replyTo where the Via below ours says that a response goes. It returns false
+// if it does not say.
 func (c *Core) nextVia(m *parser.Message) bool {
 	vias := m.Values(parser.KindVia)
 	vias.Next() // ours

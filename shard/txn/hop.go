@@ -125,8 +125,8 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 	t.setAside(br, c)
 }
 
-// newAside reserves the record of a request of our own that br's is followed by; nil: the arena is
-// full.
+// newAside reserves the record of a request of our own that br's is followed by. It returns nil if
+// the arena is full.
 func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, listener uint16) *Branch {
 	off, ok := t.slab.Alloc(KindBranch, branchBytes)
 	if !ok {

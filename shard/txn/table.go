@@ -74,7 +74,7 @@ type Config struct {
 	// (restart_fr_on_each_reply 0).
 	KeepTimerC bool
 	Now        int64 // ns; all times given later come from the same clock
-	// Ended is told that a transaction and all its branches are over; nil: nobody is.
+	// Ended is told that a transaction and all its branches are over. It may be nil.
 	Ended func(tx *Tx)
 	// Sent is told what a transaction sends of its own accord: the CANCEL or BYE of br, its ACK to
 	// a final other than a 2xx, and what is sent again; br nil: a response. nil: nobody is.

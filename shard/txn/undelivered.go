@@ -39,8 +39,8 @@ func (t *Table) Taken(token uint64) {
 }
 
 // SendAgain sends the request of br once more, to the same place and with the same Via, so that a
-// peer that has read it takes it for a repetition: the connection that it left on is gone. false:
-// it was done before, or something came back meanwhile.
+// peer that has read it takes it for a repetition: the connection that it left on is gone. It
+// returns false if that was done before, or something came back meanwhile.
 func (t *Table) SendAgain(br *Branch) bool {
 	if !br.Untried() || br.request == 0 || br.live&brSentAgain != 0 {
 		return false
@@ -58,8 +58,8 @@ func (t *Table) SendAgain(br *Branch) bool {
 	return true
 }
 
-// Spare passes over an error about a request that Timer A or E will send again, once; false: it
-// will not, or one was passed over before.
+// Spare passes over an error about a request that Timer A or E will send again, once. It
+// returns false if they will not, or one was passed over before.
 func (t *Table) Spare(br *Branch) bool {
 	if !br.Untried() || br.retransAt == 0 || br.live&brSpared != 0 {
 		return false
