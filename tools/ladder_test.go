@@ -21,6 +21,7 @@ var rungs = [][]string{
 	{"shard/balance", "shard/blocklist", "shard/location"},
 	{"shard/txn"},
 	{"netio", "parser"},
+	{"shm/table"},
 	{"shm"},
 }
 
@@ -30,6 +31,7 @@ var only = map[string][]string{
 	"parser":              {},
 	"shard/route/syntax":  {"shard/route/suggest"}, // text and tree know no SIP
 	"shard/route/suggest": {},
+	"shm/table":           {"shm"},
 	"shm":                 {},
 	// it measures the built binary from outside; else a change could speed up both sides
 	"bench": {"parser"},
@@ -123,7 +125,13 @@ func TestLadderRule(t *testing.T) {
 	f("tools/testreport", "viaduct/shard", "")
 	f("parser", "golang.org/x/sys/unix", "")
 
+	f("shm/table", "viaduct/shm", "")
+	f("shard/route", "viaduct/shm/table", "")
+
 	f("shm", "viaduct/parser", "may import only")
+	f("shm", "viaduct/shm/table", "may import only")
+	f("shm/table", "viaduct/netio", "may import only")
+	f("netio", "viaduct/shm/table", "may import only")
 	f("parser", "viaduct/shm", "may import only")
 	f("netio", "viaduct/parser", "may import only")
 	f("netio/steer", "viaduct/parser", "may import only")
