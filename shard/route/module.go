@@ -387,18 +387,23 @@ func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B],
 type defs struct {
 	list     []Declared
 	loaded   map[string]*Module
-	recorded map[string]*Module // declared for their names, never run
+	recorded map[string]*Module // not loaded: declared for their names
 }
 
-// load runs the Define of a module; nil if the list has none of that name.
-func (d *defs) load(name string, set *Settings) *Module {
-	for i := range d.list {
-		if d.list[i].Name == name {
-			d.loaded[name] = newModule(d.list[i], set)
-			return d.loaded[name]
-		}
-	}
-	return nil
+// has tells whether a module is in the list.
+func (d *defs) has(name string) bool {
+	return slices.ContainsFunc(d.list, func(l Declared) bool { return l.Name == name })
+}
+
+// load runs the Define of a module that is in the list.
+func (d *defs) load(name string, set *Settings) *moduleDef {
+	d.loaded[name] = d.define(name, set)
+	return &d.loaded[name].def
+}
+
+func (d *defs) define(name string, set *Settings) *Module {
+	i := slices.IndexFunc(d.list, func(l Declared) bool { return l.Name == name })
+	return newModule(d.list[i], set)
 }
 
 // get is what is known of a module, loaded or not; nil if it is not ours.
@@ -409,13 +414,11 @@ func (d *defs) get(name string) *moduleDef {
 	if m := d.recorded[name]; m != nil {
 		return &m.def
 	}
-	for i := range d.list {
-		if d.list[i].Name == name {
-			d.recorded[name] = newModule(d.list[i], DefaultSettings())
-			return &d.recorded[name].def
-		}
+	if !d.has(name) {
+		return nil
 	}
-	return nil
+	d.recorded[name] = d.define(name, DefaultSettings())
+	return &d.recorded[name].def
 }
 
 // names are our modules.
