@@ -41,17 +41,22 @@ func TestModule(t *testing.T) {
 			return nil
 		})
 		n := Int("number", 1, 5, "a number")
-		Func3(m, "three", InRequest, n, Optional(Text("text", "a text"), []byte("none")), OptionalVar(n, most), "Logs.",
+		Func3(m, "three", InRequest, n, Optional(Text("text", "a text"), []byte("none")),
+			OptionalVar(n, most), "Logs.",
 			func(c *Ctx, n int, text []byte, last int) Result {
 				c.Host.Log(0, fmt.Appendf(nil, "%d %s %d %s %v", n, text, last, *wait, *given))
 				return 1
 			}).MoreSoon(3).Soon(InBranch)
 		m.Alias("three", "drei")
-		m.Var("tries", "A number.", Place{Int: func(*Ctx) (int64, bool) { return int64(*most), true }})
+		m.Var("tries", "A number.", Place{Int: func(*Ctx) (int64, bool) {
+			return int64(*most),
+				true
+		}})
 	}
 	load := func(body string) (*Program, Warnings, error) {
 		src := "loadmodule \"probe.so\"\n" + body
-		p, _, w, err := Load("x.cfg", []byte(src), Options{Modules: []Declared{{Name: "probe", Define: define}}})
+		p, _, w, err := Load("x.cfg", []byte(src),
+			Options{Modules: []Declared{{Name: "probe", Define: define}}})
 		return p, w, err
 	}
 	run := func(body, want string) {
@@ -77,21 +82,26 @@ func TestModule(t *testing.T) {
 
 	fails := func(body, want string) {
 		t.Helper()
-		if _, _, err := load(body); err == nil || strings.TrimPrefix(err.Error(), "x.cfg:") != want {
+		if _, _, err := load(body); err == nil ||
+			strings.TrimPrefix(err.Error(), "x.cfg:") != want {
 			t.Errorf("%s gives %v, want %s", body, err, want)
 		}
 	}
 	const end = "\nrequest_route { exit; }"
 	fails(`modparam("probe", "each", "")`+end, `2:27: probe.each is empty`)
 	fails(`modparam("probe", "word", "c")`+end, `2:27: probe.word is "c"; it is one of a, b`)
-	fails(`modparam("probe", "word", "b") modparam("probe", "most", 1)`+end, `1:12: module probe: b needs more than 1`)
+	fails(`modparam("probe", "word", "b") modparam("probe", "most", 1)`+end,
+		`1:12: module probe: b needs more than 1`)
 	fails(`request_route { three(6); }`, `2:23: three: the number is 6; the range is 1..5`)
-	fails(`request_route { three(1, "a", 2); }`, `2:17: three with 3 arguments is known to Kamailio, not implemented by Viaduct yet`)
-	fails(`branch_route[B] { three(1); }`+end, `2:19: three in branch_route is known to Kamailio, not implemented by Viaduct yet`)
+	fails(`request_route { three(1, "a", 2); }`,
+		`2:17: three with 3 arguments is known to Kamailio, not implemented by Viaduct yet`)
+	fails(`branch_route[B] { three(1); }`+end,
+		`2:19: three in branch_route is known to Kamailio, not implemented by Viaduct yet`)
 	fails(`request_route { thre(1); }`, `2:17: unknown function thre; did you mean three?`)
 
 	_, w, err := load(`modparam("probe", "each", "x") modparam("probe", "each", "y") modparam("probe", "most", 9) modparam("probe", "soon", 1)` + end)
-	if got := fmt.Sprint(w); err != nil || strings.Join(took, "") != "xy" || !strings.Contains(got, "probe.most is much") ||
+	if got := fmt.Sprint(w); err != nil || strings.Join(took, "") != "xy" ||
+		!strings.Contains(got, "probe.most is much") ||
 		!strings.Contains(got, "probe.soon has no effect yet") {
 		t.Errorf("%v %v %v", err, took, got)
 	}
@@ -102,7 +112,8 @@ func TestModuleWithoutDoc(t *testing.T) {
 	f := func(what string, define func(m *Module)) {
 		t.Helper()
 		defer func() {
-			if r := fmt.Sprint(recover()); !strings.HasPrefix(r, "BUG: ") || !strings.Contains(r, what) {
+			if r := fmt.Sprint(recover()); !strings.HasPrefix(r, "BUG: ") ||
+				!strings.Contains(r, what) {
 				t.Errorf("panic %s, want one about %s", r, what)
 			}
 		}()
@@ -110,7 +121,10 @@ func TestModuleWithoutDoc(t *testing.T) {
 	}
 	none := func(*Ctx) Result { return 1 }
 	f("probe.p has no doc", func(m *Module) { m.Int("p", 1, 1, 2, "") })
-	f("function f of module probe has no doc", func(m *Module) { Func0(m, "f", Anywhere, "", none) })
+	f("function f of module probe has no doc", func(m *Module) {
+		Func0(m, "f", Anywhere, "",
+			none)
+	})
 	f("argument a has no doc", func(*Module) { Int("a", 1, 2, "") })
 	f("variable $v of module probe has no doc", func(m *Module) { m.Var("v", "", Place{}) })
 	f("declared twice", func(m *Module) { m.Bool("p", true, "x"); m.Bool("p", true, "x") })

@@ -11,8 +11,9 @@ func Define(m *route.Module) {
 	limit := route.Int("limit", 1, 255,
 		"what a request without the header leaves with", route.Clamped)
 	// Built here, not by Func1, for the 2 ns of its wrapper: every request passes.
-	m.Func(route.Func{Name: "mf_process_maxfwd_header", In: route.InRequest, Args: []route.AnyArg{limit},
-		Doc: "Takes one off Max-Forwards, or adds the header. False: no hop is left.",
+	m.Func(route.Func{Name: "mf_process_maxfwd_header", In: route.InRequest,
+		Args: []route.AnyArg{limit},
+		Doc:  "Takes one off Max-Forwards, or adds the header. False: no hop is left.",
 		Build: func(b *route.Build) route.Call {
 			in, ok := limit.At(b, 0)
 			if !ok {
