@@ -43,7 +43,10 @@ func (b *Build) at(i int) Pos {
 }
 
 // Errorf reports an error at argument i, or at WholeCall.
-func (b *Build) Errorf(i int, format string, args ...any) { b.cc.ld.errorf(b.at(i), format, args...) }
+func (b *Build) Errorf(i int, format string, args ...any) {
+	b.cc.ld.errorf(b.at(i), format,
+		args...)
+}
 
 // Warnf is Errorf for a warning.
 func (b *Build) Warnf(i int, format string, args ...any) { b.cc.ld.warnf(b.at(i), format, args...) }

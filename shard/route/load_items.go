@@ -87,8 +87,7 @@ func (ld *loader) global(it *syntax.Item, set *Settings) {
 
 func (cc *compiler) loadModule(it *syntax.Item) {
 	name := syntax.ModuleName(it.Name)
-	d := cc.defs.get(name)
-	if d == nil {
+	if !cc.defs.has(name) {
 		if _, ok := known()[name]; ok && name != "core" {
 			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
 		} else {
@@ -104,8 +103,7 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	}
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, LoadModule{Name: name, Pos: it.Pos})
-	cc.defs.load(name, cc.set)
-	if d.idle != "" {
+	if d := cc.defs.load(name, cc.set); d.idle != "" {
 		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, d.idle)
 	}
 }
@@ -132,7 +130,7 @@ func (cc *compiler) modParam(it *syntax.Item) {
 		return
 	}
 	_, theirs := known()[it.Name]
-	if cc.defs.get(it.Name) == nil && !theirs {
+	if !cc.defs.has(it.Name) && !theirs {
 		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name), suggest.DidYouMean(it.Name, cc.moduleNames()))
 		return
 	}

@@ -33,7 +33,8 @@ type Module struct {
 // newModule runs a Define.
 func newModule(d Declared, set *Settings) *Module {
 	m := &Module{name: d.Name, set: set, given: map[string]*bool{}}
-	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{}, vars: map[string]*pvDef{}, varDocs: map[string]string{}}
+	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{},
+		vars: map[string]*pvDef{}, varDocs: map[string]string{}}
 	d.Define(m)
 	for n := range m.given {
 		if m.def.params[n] == nil {
@@ -79,12 +80,14 @@ func (m *Module) Int(name string, def, min, max int, doc string) *int {
 
 // IntVar is Int for a variable that exists and holds the default.
 func (m *Module) IntVar(p *int, name string, min, max int, doc string) {
-	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)}, func(v syntax.Literal) int { return int(v.Num) })
+	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)},
+		func(v syntax.Literal) int { return int(v.Num) })
 }
 
 // BitsVar declares a mask of 32 bits for a variable that exists and holds the default.
 func (m *Module) BitsVar(p *uint32, name, doc string) {
-	bind(m, p, name, doc, &paramDef{max: 1<<32 - 1}, func(v syntax.Literal) uint32 { return uint32(v.Num) })
+	bind(m, p, name, doc, &paramDef{max: 1<<32 - 1},
+		func(v syntax.Literal) uint32 { return uint32(v.Num) })
 }
 
 // Bits declares a mask of 32 bits.
@@ -112,18 +115,21 @@ func (m *Module) Text(name, def, doc string) *string {
 
 // TextVar is Text for a variable that exists and holds the default.
 func (m *Module) TextVar(p *string, name, doc string) {
-	bind(m, p, name, doc, &paramDef{kind: stringParam}, func(v syntax.Literal) string { return v.Str })
+	bind(m, p, name, doc, &paramDef{kind: stringParam},
+		func(v syntax.Literal) string { return v.Str })
 }
 
 // Duration declares a time that the file gives as a number of units, from min to max.
-func (m *Module) Duration(name string, unit time.Duration, def, min, max int, doc string) *time.Duration {
+func (m *Module) Duration(name string, unit time.Duration, def, min, max int,
+	doc string) *time.Duration {
 	p := time.Duration(def) * unit
 	m.DurationVar(&p, name, unit, min, max, doc)
 	return &p
 }
 
 // DurationVar is Duration for a variable that exists and holds the default.
-func (m *Module) DurationVar(p *time.Duration, name string, unit time.Duration, min, max int, doc string) {
+func (m *Module) DurationVar(p *time.Duration, name string, unit time.Duration, min, max int,
+	doc string) {
 	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)},
 		func(v syntax.Literal) time.Duration { return time.Duration(v.Num) * unit })
 }
@@ -265,7 +271,8 @@ func Func0(m *Module, name string, in Kinds, doc string, f func(c *Ctx) Result) 
 }
 
 // Func1 declares a function with one argument.
-func Func1[A any](m *Module, name string, in Kinds, a Arg[A], doc string, f func(c *Ctx, a A) Result) *Function {
+func Func1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
+	f func(c *Ctx, a A) Result) *Function {
 	build := func(b *Build) Call {
 		x, ok := a.At(b, 0)
 		if !ok {
@@ -350,7 +357,8 @@ func Func3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c 
 }
 
 // Func4 declares a function with four arguments.
-func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c Arg[C], d Arg[D], doc string,
+func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c Arg[C], d Arg[D],
+	doc string,
 	f func(c *Ctx, a A, b B, c3 C, d D) Result) *Function {
 	build := func(bd *Build) Call {
 		x, ok1 := a.At(bd, 0)
@@ -387,18 +395,23 @@ func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B],
 type defs struct {
 	list     []Declared
 	loaded   map[string]*Module
-	recorded map[string]*Module // declared for their names, never run
+	recorded map[string]*Module // not loaded: declared for their names
 }
 
-// load runs the Define of a module; nil if the list has none of that name.
-func (d *defs) load(name string, set *Settings) *Module {
-	for i := range d.list {
-		if d.list[i].Name == name {
-			d.loaded[name] = newModule(d.list[i], set)
-			return d.loaded[name]
-		}
-	}
-	return nil
+// has tells whether a module is in the list.
+func (d *defs) has(name string) bool {
+	return slices.ContainsFunc(d.list, func(l Declared) bool { return l.Name == name })
+}
+
+// load runs the Define of a module that is in the list.
+func (d *defs) load(name string, set *Settings) *moduleDef {
+	d.loaded[name] = d.define(name, set)
+	return &d.loaded[name].def
+}
+
+func (d *defs) define(name string, set *Settings) *Module {
+	i := slices.IndexFunc(d.list, func(l Declared) bool { return l.Name == name })
+	return newModule(d.list[i], set)
 }
 
 // get is what is known of a module, loaded or not; nil if it is not ours.
@@ -409,13 +422,11 @@ func (d *defs) get(name string) *moduleDef {
 	if m := d.recorded[name]; m != nil {
 		return &m.def
 	}
-	for i := range d.list {
-		if d.list[i].Name == name {
-			d.recorded[name] = newModule(d.list[i], DefaultSettings())
-			return &d.recorded[name].def
-		}
+	if !d.has(name) {
+		return nil
 	}
-	return nil
+	d.recorded[name] = d.define(name, DefaultSettings())
+	return &d.recorded[name].def
 }
 
 // names are our modules.

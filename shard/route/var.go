@@ -42,7 +42,8 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	}
 	for _, m := range cc.defs.names() {
 		if d := cc.defs.get(m).vars[name]; d != nil {
-			cc.ld.warnf(pos, "$%s is null in Kamailio without loadmodule \"%s.so\" before this line", name, m)
+			cc.ld.warnf(pos,
+				"$%s is null in Kamailio without loadmodule \"%s.so\" before this line", name, m)
 			return d
 		}
 	}
@@ -60,5 +61,6 @@ func (cc *compiler) noVariable(pos Pos, name string) {
 		names = append(names, sortedKeys(cc.defs.get(m).vars)...)
 	}
 	slices.Sort(names)
-	cc.ld.errorf(pos, "unknown variable $%s%s", clip(name), suggest.DidYouMean("$"+name, dollar(names)))
+	cc.ld.errorf(pos, "unknown variable $%s%s", clip(name),
+		suggest.DidYouMean("$"+name, dollar(names)))
 }

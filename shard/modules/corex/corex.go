@@ -14,8 +14,9 @@ func Define(m *route.Module) {
 	m.IdleText(others, "alias_subdomains", "dns_cache", "evcb_reply_out", "nio_msg_avp")
 	m.IdleInt(others, "nio_intercept", "nio_min_msg_len")
 
-	m.Func(route.Func{Name: "append_branch", In: route.InRequest | route.InFailure, Args: []route.AnyArg{uriArg, qArg},
-		Doc: "Adds one more target for the next t_relay.", Build: appendBranch})
+	m.Func(route.Func{Name: "append_branch", In: route.InRequest | route.InFailure,
+		Args: []route.AnyArg{uriArg, qArg},
+		Doc:  "Adds one more target for the next t_relay.", Build: appendBranch})
 	m.Func(route.Func{Name: "set_send_socket", In: route.Anywhere, Args: []route.AnyArg{socketArg},
 		Doc: "Sends from a listener.", Build: func(b *route.Build) route.Call {
 			socket, ok := socketArg.At(b, 0)
@@ -36,8 +37,9 @@ func Define(m *route.Module) {
 				return c.Host.ForceSocket(s)
 			}
 		}})
-	m.Func(route.Func{Name: "set_send_socket_name", In: route.Anywhere, Args: []route.AnyArg{nameArg},
-		Doc: "Sends from the listener with that name.", Build: func(b *route.Build) route.Call {
+	m.Func(route.Func{Name: "set_send_socket_name", In: route.Anywhere,
+		Args: []route.AnyArg{nameArg},
+		Doc:  "Sends from the listener with that name.", Build: func(b *route.Build) route.Call {
 			name, ok := nameArg.At(b, 0)
 			if !ok {
 				return nil

@@ -60,7 +60,8 @@ func Define(m *route.Module) {
 	m.IdleInt("probes have their own goroutine already", "ds_timer_mode")
 	m.IdleInt("attributes are not exported to variables yet", "ds_attrs_none")
 	m.IdleInt("a list with a bad line is refused as a whole", "ds_load_mode")
-	m.IdleInt("names are resolved when a call needs them, from a cache", "ds_dns_mode", "ds_dns_interval", "ds_dns_ttl")
+	m.IdleInt("names are resolved when a call needs them, from a cache", "ds_dns_mode",
+		"ds_dns_interval", "ds_dns_ttl")
 
 	const in = route.InRequest | route.InFailure
 	m.Func(selection("ds_select_dst",
@@ -77,7 +78,9 @@ func Define(m *route.Module) {
 		`"a" active, "i" inactive, "d" disabled, "t" trying, and "p" behind it: probed`, dstState)
 	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
 		"Sets the state of the destination that was used last.",
-		func(c *route.Ctx, state string) route.Result { return c.Host.MarkDst(state) }).Soon(route.InReplies)
+		func(c *route.Ctx, state string) route.Result {
+			return c.Host.MarkDst(state)
+		}).Soon(route.InReplies)
 }
 
 // selection is ds_select_dst and ds_select_domain. A choice that is known at load is held against
@@ -87,7 +90,8 @@ func selection(name, doc string, setURI bool) route.Func {
 	algorithm := route.Int("algorithm", 0, 1<<31-1, "how to choose", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
 		"the most destinations kept for failover; 0: all", route.AsIs), 0)
-	return route.Func{Name: name, In: route.InRequest | route.InFailure, Args: []route.AnyArg{set, algorithm, limit}, Doc: doc,
+	return route.Func{Name: name, In: route.InRequest | route.InFailure,
+		Args: []route.AnyArg{set, algorithm, limit}, Doc: doc,
 		Build: func(b *route.Build) route.Call {
 			set, ok1 := set.At(b, 0)
 			algorithm, ok2 := algorithm.At(b, 1)
@@ -110,7 +114,9 @@ func selection(name, doc string, setURI bool) route.Func {
 				b.Selects(sel)
 			}
 			if setKnown && algKnown && limitKnown {
-				return func(c *route.Ctx) route.Result { return c.Moved(c.Host.SelectDst(s, a, l, setURI)) }
+				return func(c *route.Ctx) route.Result {
+					return c.Moved(c.Host.SelectDst(s, a, l, setURI))
+				}
 			}
 			return func(c *route.Ctx) route.Result {
 				s, _ := set.Get(c)

@@ -10,7 +10,22 @@ func Define(m *route.Module) {
 
 	limit := route.Int("limit", 1, 255,
 		"what a request without the header leaves with", route.Clamped)
-	route.Func1(m, "mf_process_maxfwd_header", route.InRequest, limit,
-		"Takes one off Max-Forwards, or adds the header. False: no hop is left.",
-		func(c *route.Ctx, limit int) route.Result { return c.Host.MaxForwards(limit, *most) })
+	// Built here, not by Func1, for the 2 ns of its wrapper: every request passes.
+	m.Func(route.Func{Name: "mf_process_maxfwd_header", In: route.InRequest,
+		Args: []route.AnyArg{limit},
+		Doc:  "Takes one off Max-Forwards, or adds the header. False: no hop is left.",
+		Build: func(b *route.Build) route.Call {
+			in, ok := limit.At(b, 0)
+			if !ok {
+				return nil
+			}
+			most := *most
+			if limit, known := in.Known(); known {
+				return func(c *route.Ctx) route.Result { return c.Host.MaxForwards(limit, most) }
+			}
+			return func(c *route.Ctx) route.Result {
+				limit, _ := in.Get(c)
+				return c.Host.MaxForwards(limit, most)
+			}
+		}})
 }

@@ -26,7 +26,8 @@ func Define(m *route.Module) {
 		return ""
 	})
 	const noPing = "there is no registrar whose contacts could be pinged"
-	m.IdleInt(noPing, "natping_interval", "ping_nated_only", "natping_processes", "natping_disable_bflag", "sipping_bflag",
+	m.IdleInt(noPing, "natping_interval", "ping_nated_only", "natping_processes",
+		"natping_disable_bflag", "sipping_bflag",
 		"keepalive_timeout", "udpping_from_path", "filter_server_id")
 	m.IdleText(noPing, "natping_socket", "sipping_from", "sipping_method", "force_socket")
 	m.IdleText("there are no AVPs, and no registrar to take them", "received_avp")
@@ -36,7 +37,10 @@ func Define(m *route.Module) {
 	tests := route.Int("mask", 0, 511, "the tests, as bits")
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
 		"Tells whether one of the tests finds a NAT.",
-		func(c *route.Ctx, tests int) route.Result { return route.Truth(natted(c, tests, *reserved)) })
+		func(c *route.Ctx, tests int) route.Result {
+			return route.Truth(natted(c, tests,
+				*reserved))
+		})
 	address := route.Text("address", "an address")
 	m.Func(route.Func{Name: "is_rfc1918", In: route.Anywhere, Args: []route.AnyArg{address},
 		Doc: "Tells whether an address is private (RFC 1918, 6598 and 7335).",
@@ -63,9 +67,13 @@ func Define(m *route.Module) {
 	const in = route.Anywhere &^ route.InFailure
 	port := route.Optional(route.Int("port", 1, 65535, "its port"), 0)
 	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
-	m.Func(route.Func{Name: "add_contact_alias", In: in, Args: []route.AnyArg{route.Optional(address, nil), port, proto},
-		Doc:   "Writes where the Contact was seen, or an address, into it. 2: it names the source already.",
-		Build: func(b *route.Build) route.Call { return contactAlias(b, *name, address, port, proto) }})
+	m.Func(route.Func{Name: "add_contact_alias", In: in,
+		Args: []route.AnyArg{route.Optional(address, nil), port, proto},
+		Doc:  "Writes where the Contact was seen, or an address, into it. 2: it names the source already.",
+		Build: func(b *route.Build) route.Call {
+			return contactAlias(b, *name, address, port,
+				proto)
+		}})
 	trim := route.Optional(route.Int("trim", 0, 1,
 		"taken for Kamailio's sake: an alias that is there goes in any case", route.AsIs), 0)
 	route.Func1(m, "set_contact_alias", in, trim, "Writes where the Contact was seen into it.",
@@ -83,7 +91,8 @@ func Define(m *route.Module) {
 		func(c *route.Ctx) route.Result { return takeAlias(c, *name) })
 	route.Func0(m, "fix_nated_contact", in,
 		"Puts the source in the place of host and port of each Contact.", fixContact)
-	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest, Doc: "Does nothing: there is no registrar.",
+	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest,
+		Doc: "Does nothing: there is no registrar.",
 		Build: func(b *route.Build) route.Call {
 			b.Warnf(route.WholeCall,
 				"fix_nated_register has nothing to do: there is no registrar that could keep the address")
@@ -94,7 +103,8 @@ func Define(m *route.Module) {
 // privateNets are those of RFC 1918 and 6598 and, as nathelper has it, RFC 7335; reservedNet of RFC
 // 6890 is added by nat_addr_mode.
 var (
-	privateNets = [...]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+	privateNets = [...]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
 		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/29")}
 	reservedNet = netip.MustParsePrefix("192.0.0.0/24")
 )
@@ -148,7 +158,8 @@ func natted(c *route.Ctx, tests int, reserved bool) bool {
 	if tests&(natReceived|natVia|natViaPort) != 0 {
 		if via, r := c.Message().TopVia(); r == parser.OK {
 			at, isAddr := addrOf(c.Message().Bytes(via.Host))
-			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 && isAddr && private(at, reserved) {
+			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 &&
+				isAddr && private(at, reserved) {
 				return true
 			}
 			port := via.Port
@@ -162,7 +173,8 @@ func natted(c *route.Ctx, tests int, reserved bool) bool {
 	}
 	if tests&(natContact|natContactPort) != 0 {
 		if _, u := contact(c); u != nil {
-			if at, isAddr := addrOf(u.HostBytes()); tests&natContact != 0 && isAddr && private(at, reserved) {
+			if at, isAddr := addrOf(u.HostBytes()); tests&natContact != 0 && isAddr &&
+				private(at, reserved) {
 				return true
 			}
 			if tests&natContactPort != 0 && u.EffectivePort() != src.Port() {
@@ -195,7 +207,8 @@ func nattedSDP(c *route.Ctx, tests int, src netip.Addr, reserved bool) bool {
 			addr = addr[:i] // a multicast group's TTL
 		}
 		if at, isAddr := addrOf(addr); isAddr &&
-			(tests&natSDP != 0 && private(at, reserved) || tests&natSDPSource != 0 && at.Unmap() != src) {
+			(tests&natSDP != 0 && private(at, reserved) || tests&natSDPSource != 0 &&
+				at.Unmap() != src) {
 			return true
 		}
 	}
@@ -264,7 +277,8 @@ func transportBytes(b []byte) (route.Transport, bool) {
 }
 
 // aliasDigits are the protocols by the digit that stands for them in an alias.
-var aliasDigits = [...]route.Transport{1: route.UDP, 2: route.TCP, 3: route.TLS, 4: route.SCTP, 5: route.WS, 6: route.WSS}
+var aliasDigits = [...]route.Transport{1: route.UDP, 2: route.TCP, 3: route.TLS, 4: route.SCTP,
+	5: route.WS, 6: route.WSS}
 
 func aliasDigit(t route.Transport) byte {
 	for d := range aliasDigits {
@@ -276,8 +290,10 @@ func aliasDigit(t route.Transport) byte {
 }
 
 // addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are
-// there go, for the first one is followed when the URI comes back.
-func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int, proto route.Transport) int {
+// there go,
+// for the first one is followed when the URI comes back.
+func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int,
+	proto route.Transport) int {
 	out := c.Room()
 	if len(u.Raw)+len(name)+80 > cap(out) {
 		return -1
@@ -315,7 +331,8 @@ func findNamed(params []byte, name string) (start, end int) {
 }
 
 // contactAlias is add_contact_alias([address, port, protocol]).
-func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port route.Arg[int], proto route.Arg[[]byte]) route.Call {
+func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port route.Arg[int],
+	proto route.Arg[[]byte]) route.Call {
 	if n := b.Args(); n != 0 && n != 3 {
 		b.Errorf(route.WholeCall,
 			"add_contact_alias takes no arguments, or an address, a port and a protocol")
@@ -328,7 +345,8 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 				return -1
 			}
 			src, proto := c.Host.Source(), c.Host.Transport()
-			if at, ok := addrOf(u.HostBytes()); ok && at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
+			if at, ok := addrOf(u.HostBytes()); ok &&
+				at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
 				sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}
@@ -376,7 +394,8 @@ func takeAlias(c *route.Ctx, name string) route.Result {
 	portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
 	ip, isAddr := addrOf(host)
 	port := route.Atoi(portText)
-	if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' || int(proto[0]-'0') >= len(aliasDigits) {
+	if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' ||
+		int(proto[0]-'0') >= len(aliasDigits) {
 		return -1
 	}
 	t := aliasDigits[proto[0]-'0']

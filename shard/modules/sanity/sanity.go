@@ -28,8 +28,9 @@ func Define(m *route.Module) {
 		"what to look at in the message", route.AsIs), message)
 	inURIs := route.OptionalVar(route.Int("URI checks", 0, maxMask,
 		"which URIs to look at", route.AsIs), uris)
-	m.Func(route.Func{Name: "sanity_check", In: route.InRequest | route.InReplies, Args: []route.AnyArg{checks, inURIs},
-		Doc: "Looks at the message. False: it failed, and a request has been answered.",
+	m.Func(route.Func{Name: "sanity_check", In: route.InRequest | route.InReplies,
+		Args: []route.AnyArg{checks, inURIs},
+		Doc:  "Looks at the message. False: it failed, and a request has been answered.",
 		Build: func(b *route.Build) route.Call {
 			x, ok1 := checks.At(b, 0)
 			y, ok2 := inURIs.At(b, 1)

@@ -32,7 +32,8 @@ func Define(m *route.Module) {
 				"\r\nAccept-Language: " + *language + "\r\nSupported: " + *support + "\r\n")
 			return func(c *route.Ctx) route.Result {
 				u := c.RequestURI()
-				if c.Message().Method != parser.OPTIONS || u == nil || !u.User.Empty() || c.Host.AppendToReply(rows) < 0 {
+				if c.Message().Method != parser.OPTIONS || u == nil || !u.User.Empty() ||
+					c.Host.AppendToReply(rows) < 0 {
 					return -1
 				}
 				return c.Host.Reply(200, "OK", route.IfTransaction)

@@ -43,10 +43,14 @@ func Define(m *route.Module) {
 		}, lifetime)
 	onConnection(m, "tcp_keepalive_enable", in, "Has the kernel send keep-alives.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
-			return c.Host.SetConnKeepalive(id, time.Duration(n[0])*time.Second, n[1], time.Duration(n[2])*time.Second)
+			return c.Host.SetConnKeepalive(id, time.Duration(n[0])*time.Second, n[1],
+				time.Duration(n[2])*time.Second)
 		}, idle, tries, interval)
 	onConnection(m, "tcp_keepalive_disable", in, "Ends that.",
-		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.Host.SetConnKeepalive(id, 0, 0, 0) })
+		func(c *route.Ctx, id int64, _ [3]int) route.Result {
+			return c.Host.SetConnKeepalive(id, 0,
+				0, 0)
+		})
 	onConnection(m, "tcp_close_connection", route.Anywhere, "Closes a connection.",
 		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.Host.CloseConn(id, 0, nil) })
 }
@@ -64,34 +68,35 @@ func onConnection(m *route.Module, name string, in route.Kinds, doc string,
 	// By place, the last one may be missing.
 	args = append(args, route.Optional(route.Special("connection",
 		"its number; it comes first"), struct{}{}))
-	m.Func(route.Func{Name: name, In: in, Args: args, Doc: doc, Build: func(b *route.Build) route.Call {
-		var id route.Input[int]
-		ok := true
-		first := 0
-		if b.Args() > len(numbers) {
-			id, ok = connection.At(b, 0)
-			first = 1
-		}
-		var in [3]route.Input[int]
-		for i, a := range numbers {
+	m.Func(route.Func{Name: name, In: in, Args: args, Doc: doc,
+		Build: func(b *route.Build) route.Call {
+			var id route.Input[int]
+			ok := true
+			first := 0
+			if b.Args() > len(numbers) {
+				id, ok = connection.At(b, 0)
+				first = 1
+			}
+			var in [3]route.Input[int]
+			for i, a := range numbers {
+				if !ok {
+					return nil
+				}
+				in[i], ok = a.At(b, first+i)
+			}
 			if !ok {
 				return nil
 			}
-			in[i], ok = a.At(b, first+i)
-		}
-		if !ok {
-			return nil
-		}
-		return func(c *route.Ctx) route.Result {
-			n, _ := id.Get(c)
-			var v [3]int
-			for i := range numbers {
-				var r route.Result
-				if v[i], r = in[i].Get(c); r <= 0 {
-					return r
+			return func(c *route.Ctx) route.Result {
+				n, _ := id.Get(c)
+				var v [3]int
+				for i := range numbers {
+					var r route.Result
+					if v[i], r = in[i].Get(c); r <= 0 {
+						return r
+					}
 				}
+				return f(c, int64(n), v)
 			}
-			return f(c, int64(n), v)
-		}
-	}})
+		}})
 }

@@ -17,7 +17,9 @@ func Define(m *route.Module) {
 	rows := route.Text("rows", "whole header rows")
 	route.Func1(m, "append_to_reply", route.InRequest|route.InFailure, rows,
 		"Adds rows to each response to this request that is made here from now on.",
-		func(c *route.Ctx, rows []byte) route.Result { return c.Host.AppendToReply(rows) }).Soon(route.InBranch)
+		func(c *route.Ctx, rows []byte) route.Result {
+			return c.Host.AppendToReply(rows)
+		}).Soon(route.InBranch)
 }
 
 // methodBits are the methods that have a number in package parser.

@@ -22,7 +22,8 @@ func Define(m *route.Module) {
 	m.BoolVar(&set.VerifyCertificate, "verify_certificate",
 		"Whether a peer's certificate is verified.")
 	m.BoolVar(&set.RequireCertificate, "require_certificate", "Whether a peer must show one.")
-	m.OneOfVar(&set.VerifyClient, "verify_client", "How a client's certificate is verified.", "off", "optional", "optional_no_ca", "on")
+	m.OneOfVar(&set.VerifyClient, "verify_client", "How a client's certificate is verified.", "off",
+		"optional", "optional_no_ca", "on")
 	m.IntVar(&set.VerifyDepth, "verify_depth", 0, 100, "The longest chain of certificates.")
 	method(m, &set.Method)
 	m.TextVar(&set.Ciphers, "cipher_list", "The ciphers of TLS 1.2.")
@@ -43,7 +44,8 @@ func Define(m *route.Module) {
 	m.IdleInt("a client's wish to renegotiate is refused always", "renegotiation")
 	m.IdleInt("lines about TLS have the level of what they say", "tls_log", "tls_debug")
 	m.IdleInt("TLS does not compress (RFC 8446 §4.1.2)", "tls_disable_compression")
-	m.IdleInt(noOpenSSL, "tls_force_run", "ssl_release_buffers", "ssl_freelist_max_len", "ssl_max_send_fragment", "ssl_read_ahead")
+	m.IdleInt(noOpenSSL, "tls_force_run", "ssl_release_buffers", "ssl_freelist_max_len",
+		"ssl_max_send_fragment", "ssl_read_ahead")
 	m.IdleInt("memory has limits of its own", "low_mem_threshold1", "low_mem_threshold2")
 	m.IdleText("the kernel gives randomness", "rand_engine")
 	m.IdleText("there are no XAVPs", "xavp_cfg")
@@ -75,7 +77,8 @@ func method(m *route.Module, p *string) {
 		if older(s) {
 			return ""
 		}
-		return fmt.Sprintf("is %s; it is one of TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", route.Quote(s))
+		return fmt.Sprintf("is %s; it is one of TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+",
+			route.Quote(s))
 	})
 	m.Note("tls_method", func(s string, _ int64) string {
 		if older(s) {

@@ -39,5 +39,6 @@ var fields = map[string]route.TLSField{
 }
 
 // numbers are those of them that are numbers.
-var numbers = map[string]bool{"tls_cipher_bits": true, "tls_peer_verified": true, "tls_peer_revoked": true, "tls_peer_expired": true,
+var numbers = map[string]bool{"tls_cipher_bits": true, "tls_peer_verified": true,
+	"tls_peer_revoked": true, "tls_peer_expired": true,
 	"tls_peer_selfsigned": true, "tls_peer_version": true, "tls_my_version": true}

@@ -96,7 +96,8 @@ func parameters(m *route.Module) {
 		"Whether Call-ID alone is matched.")
 	m.BoolVar(&s.CallIDCSeqMatching, "callid_cseq_matching",
 		"Whether Call-ID and CSeq are matched.")
-	m.NotYet("noisy_ctimer", "relay_100", "failover_reply_codes", "faked_reply_prio", "ac_extra_hdrs", "on_sl_reply", "pass_provisional_replies")
+	m.NotYet("noisy_ctimer", "relay_100", "failover_reply_codes", "faked_reply_prio",
+		"ac_extra_hdrs", "on_sl_reply", "pass_provisional_replies")
 
 	m.IdleInt("no Unix-socket transactions exist", "unix_tx_timeout")
 	m.IdleInt("routes do not block, so that none is late", "exec_time_check")

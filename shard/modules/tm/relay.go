@@ -23,8 +23,9 @@ func relays(m *route.Module) {
 		"t_relay_to_udp": route.UDP, "t_relay_to_tcp": route.TCP, "t_relay_to_tls": route.TLS,
 		"t_relay_to_sctp": route.SCTP,
 	} {
-		m.Func(route.Func{Name: name, In: in, Args: []route.AnyArg{host, port}, Build: relayOver(proto),
-			Doc: "Forwards the request statefully over the protocol that the name says."})
+		m.Func(route.Func{Name: name, In: in, Args: []route.AnyArg{host, port},
+			Build: relayOver(proto),
+			Doc:   "Forwards the request statefully over the protocol that the name says."})
 	}
 }
 

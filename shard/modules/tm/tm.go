@@ -53,7 +53,9 @@ func Define(m *route.Module) {
 		route.Word[route.RouteKind]{Word: "branch_route", Value: route.BranchRoute},
 		route.Word[route.RouteKind]{Word: "onreply_route", Value: route.ReplyRoute})
 	route.Func1(m, "t_is_set", route.Anywhere, kind, "Tells whether a route of the kind is armed.",
-		func(c *route.Ctx, kind route.RouteKind) route.Result { return route.Truth(c.Host.Armed(kind) != 0) })
+		func(c *route.Ctx, kind route.RouteKind) route.Result {
+			return route.Truth(c.Host.Armed(kind) != 0)
+		})
 
 	inv := route.Int("fr_inv_timeout", 0, route.MaxMillis,
 		"milliseconds for a final response after a provisional one; 0: as it is")
@@ -61,7 +63,8 @@ func Define(m *route.Module) {
 	route.Func2(m, "t_set_fr", route.WithTransaction, inv, route.Optional(fr, 0),
 		"Sets the final response timers.",
 		func(c *route.Ctx, inv, fr int) route.Result {
-			return c.Host.SetFr(time.Duration(inv)*time.Millisecond, time.Duration(fr)*time.Millisecond)
+			return c.Host.SetFr(time.Duration(inv)*time.Millisecond,
+				time.Duration(fr)*time.Millisecond)
 		})
 	route.Func0(m, "t_reset_fr", notReply,
 		"Sets the final response timers to what the parameters say.",

@@ -20,7 +20,8 @@ func Define(m *route.Module) {
 	m.TextVar(&set.PingData, "ping_application_data", "What a Ping carries.")
 	m.Check("ping_application_data", func(s string, _ int64) string {
 		if n := len(s); n < 1 || n > 125 {
-			return fmt.Sprintf("has %s; a control frame holds 1 to 125 (RFC 6455 §5.5)", route.Count(n, "byte"))
+			return fmt.Sprintf("has %s; a control frame holds 1 to 125 (RFC 6455 §5.5)",
+				route.Count(n, "byte"))
 		}
 		return ""
 	})
@@ -46,7 +47,11 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
 	m.Var("ws_conid", "The number of the connection that the message came on.",
-		route.Place{Int: func(c *route.Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 }})
+		route.Place{Int: func(c *route.Ctx) (int64, bool) {
+			id := c.Host.ConnID()
+			return id,
+				id > 0
+		}})
 	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
 		Doc: "Is false: Viaduct answers the handshake itself.",
 		Build: func(b *route.Build) route.Call {
@@ -54,7 +59,8 @@ func Define(m *route.Module) {
 				"%s has nothing to do: Viaduct answers the WebSocket handshake itself", b.Name())
 			return func(*route.Ctx) route.Result { return -1 }
 		}})
-	m.Func(route.Func{Name: "ws_close", In: route.Anywhere, Args: []route.AnyArg{statusArg, reasonArg, connArg}, Build: wsClose,
+	m.Func(route.Func{Name: "ws_close", In: route.Anywhere,
+		Args: []route.AnyArg{statusArg, reasonArg, connArg}, Build: wsClose,
 		Doc: "Closes the connection that the message came on, or another one."})
 }
 
@@ -73,8 +79,10 @@ const closeReasonBytes = 123
 // wsClose is ws_close([status, reason[, connection]]).
 func wsClose(b *route.Build) route.Call {
 	if b.Args() == 0 {
-		// normal closure (RFC 6455 §7.4.1)
-		return func(c *route.Ctx) int { return c.Host.CloseConn(0, 1000, nil) }
+		return func(c *route.Ctx) int {
+			return c.Host.CloseConn(0, 1000,
+				nil)
+		} // normal closure (RFC 6455 §7.4.1)
 	}
 	if b.Args() == 1 {
 		b.Errorf(route.WholeCall,
@@ -109,7 +117,8 @@ func wsClose(b *route.Build) route.Call {
 }
 
 // closeStatus tells whether a Close frame may carry the status: 1004 has no meaning, and 1005, 1006
-// and 1015 say that there was no frame (RFC 6455 §7.4.1).
+// and 1015 say that there was no frame
+// (RFC 6455 §7.4.1).
 func closeStatus(n int) bool {
 	return n >= 1000 && n <= 4999 && n != 1004 && n != 1005 && n != 1006 && n != 1015
 }

@@ -12,8 +12,9 @@ func Define(m *route.Module) {
 		route.Place{Text: func(*route.Ctx) ([]byte, bool) { return nil, false }})
 	code, reason := route.Text("code", "the status"), route.Text("reason", "the reason phrase")
 	kind, body := route.Text("content type", "of the body"), route.Text("body", "the body")
-	m.Func(route.Func{Name: "xhttp_reply", In: route.InRequest, Args: []route.AnyArg{code, reason, kind, body},
-		Doc: "Is false: the script never sees an HTTP request.",
+	m.Func(route.Func{Name: "xhttp_reply", In: route.InRequest,
+		Args: []route.AnyArg{code, reason, kind, body},
+		Doc:  "Is false: the script never sees an HTTP request.",
 		Build: func(b *route.Build) route.Call {
 			for i := range b.Args() {
 				if _, ok := code.At(b, i); !ok {

@@ -18,7 +18,8 @@ func Define(m *route.Module) {
 	const levelErr = -1
 	level := route.Special("level", `a word such as "L_INFO" or a number; left out: L_ERR`)
 	text := route.Optional(route.Special("text", "the line"), struct{}{})
-	m.Func(route.Func{Name: "xlog", In: route.Anywhere, Args: []route.AnyArg{level, text}, Doc: "Logs a line.",
+	m.Func(route.Func{Name: "xlog", In: route.Anywhere, Args: []route.AnyArg{level, text},
+		Doc: "Logs a line.",
 		Build: func(b *route.Build) route.Call {
 			if b.Args() == 1 {
 				return b.LogLine(0, levelErr, *prefix, *size)
@@ -33,10 +34,15 @@ func Define(m *route.Module) {
 		name  string
 		level int
 	}{
-		{"xdbg", 3}, {"xinfo", 2}, {"xnotice", 1}, {"xwarn", 0}, {"xerr", -1}, {"xcrit", -2}, {"xbug", -4}, {"xalert", -5},
+		{"xdbg", 3}, {"xinfo", 2}, {"xnotice", 1}, {"xwarn", 0}, {"xerr", -1}, {"xcrit",
+			-2}, {"xbug", -4}, {"xalert", -5},
 	} {
-		m.Func(route.Func{Name: f.name, In: route.Anywhere, Args: []route.AnyArg{route.Special("text", "the line")},
-			Doc:   "Logs a line at the level that the name says.",
-			Build: func(b *route.Build) route.Call { return b.LogLine(0, f.level, *prefix, *size) }})
+		m.Func(route.Func{Name: f.name, In: route.Anywhere,
+			Args: []route.AnyArg{route.Special("text", "the line")},
+			Doc:  "Logs a line at the level that the name says.",
+			Build: func(b *route.Build) route.Call {
+				return b.LogLine(0, f.level, *prefix,
+					*size)
+			}})
 	}
 }
