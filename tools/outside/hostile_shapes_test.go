@@ -160,13 +160,15 @@ func TestHostileAckCancel(t *testing.T) {
 	}
 	h.f("an ACK of nothing", as("ACK"), "forwarded")
 	for name, edits := range map[string][]string{
-		"bad CSeq": {"CSeq: 1", "CSeq: x"}, "missing From": {hostileRows["From"], ""}, "bad To": {"To: <", "To: \""}, "bad Request-URI": {"sip:bob@example.com", "sip:@"},
+		"bad CSeq": {"CSeq: 1", "CSeq: x"}, "missing From": {hostileRows["From"], ""}, "bad Request-URI": {"sip:bob@example.com", "sip:@"},
 		"bad SIP version": {"com SIP/2.0", "com SIP/3.0"}, "bad request line": {"com SIP/2.0", "com SIP/2.0 "}, "bad Via": {"bKh{n}", "bKh{n};;"}, "doubled Call-ID": {"Call-ID:", "i: x\r\nCall-ID:"},
 		"body shorter than Content-Length": {"Length: 4", "Length: 9"}, "bad Max-Forwards": {"70", "x"}, "bad Route": {"Contact", "Route: <\r\nContact"}, "empty Via branch": {"bKh{n}", "bK"},
 		"unanswerable": {hostileRows["Via"], ""}, "stray ACK": {"Forwards: 70", "Forwards: 0"},
 	} {
 		h.f("an ACK with "+name, as("ACK", edits...), "dropped: "+name)
 	}
+	// Nothing of To says where an ACK goes: it is judged as the 200 that it answers.
+	h.f("an ACK with a To that does not end", as("ACK", "To: <", "To: \""), "forwarded")
 	h.f("an ACK with Proxy-Require", as("ACK", "Contact", "Proxy-Require: x\r\nContact"), "forwarded")
 	h.f("an ACK with a mad CSeq method", h.text("MESSAGE sip", "ACK sip", "1 MESSAGE", "1 INVITE"), "dropped: CSeq method mismatch")
 	h.f("a CANCEL of nothing", as("CANCEL"), "481|dropped: dropped by program")

@@ -282,9 +282,10 @@ func TestHostileHeaders(t *testing.T) {
 	for _, v := range []string{",", ",a", "a,,b", "\"", "<", "a,\"b", "a,"} {
 		h.f("Proxy-Require "+v, h.text("Contact:", "Proxy-Require: "+v+"\r\nContact:"), "400 Bad Proxy-Require")
 	}
-	for _, v := range []string{"", ",", "<sip:x;lr>,", "<sip:x", "sip", "<>", "<sip:>", "\"x <sip:x;lr>", "<sip:x;lr>;", "<sip:x:0;lr>", "<sip:a@b@c;lr>"} {
+	for _, v := range []string{"", ",", "<sip:x;lr>,", "<sip:x", "sip", "<>", "<sip:>", "\"x <sip:x;lr>", "<sip:x:0;lr>", "<sip:a@b@c;lr>"} {
 		h.f("Route "+v, h.text("Contact:", "Route: "+v+"\r\nContact:"), "400 Bad Route")
 	}
+	h.f("Route with an empty parameter", h.text("Contact:", "Route: <sip:x;lr>;\r\nContact:"), "forwarded")
 
 	// Garbage in what the proxy does not need.
 	for _, name := range []string{"Date", "Contact", "Record-Route", "Subject", "Allow", "Supported", "Require", "Content-Type", "Timestamp", "Path", "User-Agent",
