@@ -520,9 +520,18 @@ func transactionOf(m *parser.Message) (string, bool) {
 	return fmt.Sprintf("%s %s %d", via.Branch.Of(m.Raw), cseq.Method, cseq.Number), true
 }
 
-// finals are the statuses of the final responses that left, by transaction, in order.
+// later marks the key of a transaction that is another one than the last with its branch and method:
+// that one has ended, so that its request, come again, is a new one.
+const later = " later"
+
+// finals are the statuses of the final responses that left, by transaction, in order. Between two
+// finals of one transaction lies less than Timer J, or Timer I behind the ACK of one to an INVITE, which
+// are repeated every T2 until then (§17.2.1, §17.2.2).
 func (f *flow) finals() map[string][]int {
 	all := map[string][]int{}
+	last := map[string]int64{} // when the last one of a branch and method left
+	ended := map[string]int{}  // how many transactions of them have
+	timers := txn.DefaultTimers()
 	for _, d := range f.all {
 		var m parser.Message
 		if !strings.HasPrefix(string(d.bytes), "SIP/2.0 ") {
@@ -540,6 +549,15 @@ func (f *flow) finals() map[string][]int {
 			f.t.Errorf("an ACK was answered:\n%s", d.bytes)
 		}
 		if m.Status >= 200 {
+			life := timers.J
+			if strings.Contains(key, " INVITE ") {
+				life = timers.T4
+			}
+			if at, before := last[key]; before && d.at-at >= int64(life) {
+				ended[key]++
+			}
+			last[key] = d.at
+			key += strings.Repeat(later, ended[key])
 			all[key] = append(all[key], int(m.Status))
 		}
 	}
@@ -554,7 +572,7 @@ func (f *flow) stateless(key string) bool {
 			return false
 		}
 		k, _ := transactionOf(&m)
-		return k == key
+		return k == strings.ReplaceAll(key, later, "")
 	})
 }
 
