@@ -25,7 +25,7 @@ func (d *funcDef) only(in kinds) *funcDef { d.in = in; return d }
 // later names the routes the function may be called in by Kamailio and not here yet.
 func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
 
-// host is a function without arguments. f is the code itself: one indirection less than a method value of Host.
+// host is a function without arguments. f is the code itself: one indirection less than a method value.
 func host(f callFn) *funcDef {
 	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
@@ -46,8 +46,8 @@ func defineFuncs() {
 		"t_relay_to_tcp":    (&funcDef{max: 2, build: relayOver(TCP)}).only(inRequest | inFailure),
 		"t_relay_to_tls":    (&funcDef{max: 2, build: relayOver(TLS)}).only(inRequest | inFailure),
 		"t_relay_to_sctp":   (&funcDef{max: 2, build: relayOver(SCTP)}).only(inRequest | inFailure),
-		"t_check_trans":     host(func(c *Ctx) int { return c.Host.CheckTrans() }).only(inRequest).later(inBranch | inReplies),
-		"t_newtran":         host(func(c *Ctx) int { return c.Host.NewTran() }).only(inRequest),
+		"t_check_trans":     host(func(c *Ctx) int { return truth(c.Request.Invite != nil) }).only(inRequest).later(inBranch | inReplies),
+		"t_newtran":         host(func(c *Ctx) int { return truth(c.Request.NewTransaction()) }).only(inRequest),
 		"t_reply":           (&funcDef{min: 2, max: 2, build: reply(InTransaction)}).only(inRequest | inFailure).later(inReplies),
 		"t_send_reply":      (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
 		"t_on_failure":      (&funcDef{min: 1, max: 1, build: arm(FailureRoute)}).only(inTransaction &^ inReply).later(inReply),
@@ -58,17 +58,17 @@ func defineFuncs() {
 		"t_get_status_code": {build: statusCode},
 		"t_drop_replies":    (&funcDef{max: 1, build: dropReplies}).only(inFailure),
 		"t_set_fr":          (&funcDef{min: 1, max: 2, build: setFr}).only(inTransaction),
-		"t_reset_fr":        host(func(c *Ctx) int { return c.Host.ResetFr() }).only(inTransaction &^ inReply).later(inReply),
+		"t_reset_fr":        host(func(c *Ctx) int { c.Request.ResetFinalTimers(); return 1 }).only(inTransaction &^ inReply).later(inReply),
 		"t_load_contacts":   (&funcDef{max: 1, build: loadContacts}).only(inRequest | inFailure),
-		"t_next_contacts":   host(func(c *Ctx) int { return c.moved(c.Host.NextContacts()) }).only(inRequest | inFailure),
-		"t_is_canceled":     host(func(c *Ctx) int { return truth(c.Host.Cancelled()) }).only(inTransaction),
-		"t_branch_timeout":  host(func(c *Ctx) int { return truth(c.Host.BranchTimedOut()) }).only(inRequest | inFailure),
-		"t_branch_replied":  host(func(c *Ctx) int { return truth(c.Host.BranchReplied()) }).only(inRequest | inFailure),
-		"t_any_timeout":     host(func(c *Ctx) int { return truth(c.Host.AnyTimeout()) }).only(inTransaction &^ inReply).later(inReply),
-		"t_any_replied":     host(func(c *Ctx) int { return truth(c.Host.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
+		"t_next_contacts":   host(func(c *Ctx) int { return c.moved(c.nextContacts()) }).only(inRequest | inFailure),
+		"t_is_canceled":     host(func(c *Ctx) int { return truth(c.cancelled()) }).only(inTransaction),
+		"t_branch_timeout":  host(func(c *Ctx) int { return truth(c.Request.BestTimedOut()) }).only(inRequest | inFailure),
+		"t_branch_replied":  host(func(c *Ctx) int { return truth(c.Request.BestReplied()) }).only(inRequest | inFailure),
+		"t_any_timeout":     host(func(c *Ctx) int { return truth(c.Request.AnyTimedOut()) }).only(inTransaction &^ inReply).later(inReply),
+		"t_any_replied":     host(func(c *Ctx) int { return truth(c.Request.AnyReplied()) }).only(inTransaction &^ inReply).later(inReply),
 	}
 	tmxFuncs = map[string]*funcDef{
-		"t_precheck_trans":   host(func(c *Ctx) int { return c.Host.PrecheckTrans() }).only(inRequest),
+		"t_precheck_trans":   host(func(*Ctx) int { return -1 }).only(inRequest),
 		"t_is_request_route": {build: isRunFor(inRequest)},
 		"t_is_failure_route": {build: isRunFor(inFailure)},
 		"t_is_branch_route":  {build: isRunFor(inBranch)},
@@ -77,12 +77,12 @@ func defineFuncs() {
 	slFuncs = map[string]*funcDef{
 		"sl_send_reply":  (&funcDef{min: 2, max: 2, build: reply(Stateless)}).only(inRequest),
 		"send_reply":     (&funcDef{min: 2, max: 2, build: reply(IfTransaction)}).only(inRequest | inFailure).later(inReplies),
-		"sl_reply_error": host(func(c *Ctx) int { return c.Host.ReplyError() }).only(inRequest),
+		"sl_reply_error": host(func(c *Ctx) int { return c.answered(c.Request.ReplyError()) }).only(inRequest),
 	}
 	rrFuncs = map[string]*funcDef{
-		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { return c.Host.RecordRoute() }).build}).
+		"record_route": (&funcDef{soon: 1, build: host(func(c *Ctx) int { c.Request.RecordRoute(); return 1 }).build}).
 			only(inRequest | inFailure).later(inBranch),
-		"loose_route": host(func(c *Ctx) int { return c.moved(c.Host.LooseRoute()) }).only(inRequest),
+		"loose_route": host(func(c *Ctx) int { return c.moved(c.looseRoute()) }).only(inRequest),
 	}
 	maxfwdFuncs = map[string]*funcDef{"mf_process_maxfwd_header": (&funcDef{min: 1, max: 1, build: maxForwards}).only(inRequest)}
 	siputilsFuncs = map[string]*funcDef{
@@ -99,8 +99,8 @@ func defineFuncs() {
 	dispatcherFuncs = map[string]*funcDef{
 		"ds_select_dst":    (&funcDef{min: 2, max: 3, build: selectDst(false)}).only(inRequest | inFailure),
 		"ds_select_domain": (&funcDef{min: 2, max: 3, build: selectDst(true)}).only(inRequest | inFailure),
-		"ds_next_dst":      host(func(c *Ctx) int { return c.moved(c.Host.NextDst(false)) }).only(inRequest | inFailure),
-		"ds_next_domain":   host(func(c *Ctx) int { return c.moved(c.Host.NextDst(true)) }).only(inRequest | inFailure),
+		"ds_next_dst":      host(func(c *Ctx) int { return c.moved(truth(c.Request.NextTarget(false))) }).only(inRequest | inFailure),
+		"ds_next_domain":   host(func(c *Ctx) int { return c.moved(truth(c.Request.NextTarget(true))) }).only(inRequest | inFailure),
 		"ds_mark_dst":      (&funcDef{max: 1, build: markDst}).only(inRequest | inFailure).later(inReplies),
 	}
 	kexFuncs = map[string]*funcDef{
@@ -119,7 +119,7 @@ func defineFuncs() {
 		"strip_tail": {min: 1, max: 1, build: strip(true)},
 		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
 
-		"clear_branches": host(func(c *Ctx) int { return c.Host.ClearBranches() }).only(inRequest | inFailure).later(inBranch | inReplies),
+		"clear_branches": host(func(c *Ctx) int { c.Request.ClearBranches(); return 1 }).only(inRequest | inFailure).later(inBranch | inReplies),
 		"setflag":        {min: 1, max: 1, build: setFlag},
 		"resetflag":      {min: 1, max: 1, build: resetFlag},
 		"isflagset":      {min: 1, max: 1, build: isFlagSet},
@@ -324,7 +324,7 @@ func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
 		}
 		if code.val == nil && phrase.plain {
 			n, s := code.n, phrase.text
-			return func(c *Ctx) int { return c.Host.Reply(n, s, how) }
+			return func(c *Ctx) int { return c.reply(n, s, how) }
 		}
 		cc.scratch = true
 		return func(c *Ctx) int {
@@ -337,9 +337,9 @@ func reply(how StatefulReply) func(cc *compiler, x *syntax.Call) callFn {
 				phrase.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
 			}
 			if phrase.plain {
-				return c.Host.Reply(n, phrase.text, how)
+				return c.reply(n, phrase.text, how)
 			}
-			return c.Host.Reply(n, c.reason(c.buf[start:]), how)
+			return c.reply(n, c.reason(c.buf[start:]), how)
 		}
 	}
 }
@@ -351,11 +351,11 @@ func maxForwards(cc *compiler, x *syntax.Call) callFn {
 	}
 	if limit.val == nil {
 		n := limit.n
-		return func(c *Ctx) int { return c.Host.MaxForwards(n) }
+		return func(c *Ctx) int { return c.maxForwards(n) }
 	}
 	return func(c *Ctx) int {
 		n := limit.get(c)
-		return c.Host.MaxForwards(min(max(n, 1), 255))
+		return c.maxForwards(min(max(n, 1), 255))
 	}
 }
 
@@ -373,11 +373,11 @@ func sanityCheck(cc *compiler, x *syntax.Call) callFn {
 	}
 	if msg.val == nil && uri.val == nil {
 		m, u := uint32(msg.n), uint32(uri.n)
-		return func(c *Ctx) int { return c.Host.SanityCheck(m, u) }
+		return func(c *Ctx) int { return c.sanityChecks(m, u) }
 	}
 	return func(c *Ctx) int {
 		m, u := msg.get(c), uri.get(c)
-		return c.Host.SanityCheck(uint32(m), uint32(u))
+		return c.sanityChecks(uint32(m), uint32(u))
 	}
 }
 
@@ -405,11 +405,11 @@ func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
 		}
 		if set.val == nil && alg.val == nil && limit.val == nil {
 			s, a, l := set.n, alg.n, limit.n
-			return func(c *Ctx) int { return c.moved(c.Host.SelectDst(s, a, l, setURI)) }
+			return func(c *Ctx) int { return c.moved(truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI))) }
 		}
 		return func(c *Ctx) int {
 			s, a, l := set.get(c), alg.get(c), limit.get(c)
-			return c.moved(c.Host.SelectDst(s, a, l, setURI))
+			return c.moved(truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI)))
 		}
 	}
 }
@@ -417,7 +417,7 @@ func selectDst(setURI bool) func(cc *compiler, x *syntax.Call) callFn {
 // hasToTag is has_totag(): the request belongs to a dialog (RFC 3261 §12.2).
 func hasToTag(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
-		to, r := c.msg.To()
+		to, r := c.Msg.To()
 		if r == parser.OK && to.Tag.Len > 0 {
 			return 1
 		}
@@ -427,6 +427,6 @@ func hasToTag(*compiler, *syntax.Call) callFn {
 
 func isRequest(want bool) func(cc *compiler, x *syntax.Call) callFn {
 	return func(*compiler, *syntax.Call) callFn {
-		return func(c *Ctx) int { return truth(c.msg.IsRequest == want) }
+		return func(c *Ctx) int { return truth(c.Msg.IsRequest == want) }
 	}
 }

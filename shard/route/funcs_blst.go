@@ -3,6 +3,9 @@ package route
 import (
 	"time"
 
+	"viaduct/netio"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route/syntax"
 )
 
@@ -20,7 +23,7 @@ func blockSource(cc *compiler, x *syntax.Call) callFn {
 		if !ok {
 			return -1
 		}
-		return c.Host.BlockSource(time.Duration(n) * time.Second)
+		return c.blockSource(time.Duration(n) * time.Second)
 	}
 }
 
@@ -49,7 +52,7 @@ func blockRetryAfter(cc *compiler, x *syntax.Call) callFn {
 		if n == 0 {
 			return -1 // 0 would be the default time; the peer asks for none
 		}
-		return c.Host.BlockSource(time.Duration(n) * time.Second)
+		return c.blockSource(time.Duration(n) * time.Second)
 	}
 }
 
@@ -87,14 +90,109 @@ func blockIgnore(whose BlockWhose, on bool) func(cc *compiler, x *syntax.Call) c
 			if !ok {
 				return -1
 			}
-			now := c.Host.BlockIgnore(whose)
+			now := c.blockIgnore(whose)
 			if on {
-				now |= BlockReasons(n)
+				now |= blocklist.Reason(n)
 			} else {
-				now &^= BlockReasons(n)
+				now &^= blocklist.Reason(n)
 			}
-			c.Host.SetBlockIgnore(whose, now)
+			c.setBlockIgnore(whose, now)
 			return 1
 		}
 	}
+}
+
+// BlockWhose says which message's destinations a mask of blst_set_ignore() and its kin is for.
+type BlockWhose uint8
+
+const (
+	OfRequest BlockWhose = iota
+	OfReply
+)
+
+// blockTries is how often a shard asks for the table's lock: others hold it for a bounded number of
+// entries at a time.
+const blockTries = 4
+
+// listed is the list, nil if it is off.
+func (c *Ctx) listed() *blocklist.Table {
+	if l := c.Shard.Blocked; l != nil && l.Enabled() {
+		return l
+	}
+	return nil
+}
+
+// blockedAs is where the message at hand came from, as the list has it.
+func (c *Ctx) blockedAs() (netio.Proto, netio.Addr) {
+	a := *c.source()
+	proto := a.Proto
+	a.Proto = 0
+	return proto, a
+}
+
+// blockSource puts the source of the message on the list. ttl 0: Settings.Blocklist.Expire. It is
+// false if the list is full or off, or ignores this reason for this protocol.
+func (c *Ctx) blockSource(ttl time.Duration) int {
+	list := c.listed()
+	if list == nil {
+		return -1
+	}
+	proto, addr := c.blockedAs()
+	cause := blocklist.Cause{Reasons: blocklist.Prohibited, TTL: ttl, Owner: "script", Ignore: c.blockIgnore(OfRequest)}
+	for range blockTries {
+		switch list.Add(proto, &addr, cause, c.Shard.Core.Now()/1e6) {
+		case blocklist.Added, blocklist.Updated:
+			return 1
+		case blocklist.Busy:
+			continue
+		}
+		break
+	}
+	return -1
+}
+
+// unblockSource is blst_del(). It is false if the source was not on the list.
+func (c *Ctx) unblockSource() int {
+	list := c.listed()
+	if list == nil {
+		return -1
+	}
+	proto, addr := c.blockedAs()
+	return truth(list.Delete(proto, &addr))
+}
+
+// sourceBlocked is blst_is_blocklisted().
+func (c *Ctx) sourceBlocked() bool {
+	list := c.listed()
+	if list == nil {
+		return false
+	}
+	proto, addr := c.blockedAs()
+	return list.Listed(proto, &addr, c.Shard.Core.Now()/1e6)
+}
+
+// setBlockIgnore says which reasons put no destination of this request, or of the reply to it, on the
+// list. No response ever lists its destination here, so that its mask is only remembered. In the reply
+// route of a branch the mask of the request is the branch's.
+func (c *Ctx) setBlockIgnore(whose BlockWhose, mask blocklist.Reason) {
+	switch {
+	case whose == OfReply:
+		c.replyIgnore = mask
+	case c.Request != nil:
+		c.Request.Ignore(uint8(mask))
+	case c.Branch != nil:
+		proxy.IgnoreOf(c.Branch, uint8(mask))
+	}
+}
+
+func (c *Ctx) blockIgnore(whose BlockWhose) blocklist.Reason {
+	switch {
+	case whose == OfReply:
+		return c.replyIgnore
+	case c.Request != nil:
+		return blocklist.Reason(c.Request.Ignored())
+	case c.Branch != nil:
+		return blocklist.Reason(proxy.IgnoredOf(c.Branch))
+	}
+	return 0
 }

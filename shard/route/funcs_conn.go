@@ -44,7 +44,7 @@ func connAlive(cc *compiler, x *syntax.Call) callFn {
 		if n <= 0 {
 			return -1
 		}
-		return truth(c.Host.ConnState(int64(n)) > 0)
+		return truth(c.connState(int64(n)) > 0)
 	}
 }
 
@@ -58,7 +58,7 @@ func connState(cc *compiler, x *syntax.Call) callFn {
 		if n <= 0 {
 			return -1
 		}
-		return int(c.Host.ConnState(int64(n)))
+		return int(c.connState(int64(n)))
 	}
 }
 
@@ -74,7 +74,7 @@ func connLifetime(cc *compiler, x *syntax.Call) callFn {
 		if !ok {
 			return -1
 		}
-		return c.Host.SetConnLifetime(int64(n), time.Duration(t)*time.Second)
+		return c.setLifetime(int64(n), time.Duration(t)*time.Second)
 	}
 }
 
@@ -95,7 +95,7 @@ func connKeepalive(cc *compiler, x *syntax.Call) callFn {
 		if !ok1 || !ok2 || !ok3 {
 			return -1
 		}
-		return c.Host.SetConnKeepalive(int64(n), time.Duration(i)*time.Second, k, time.Duration(v)*time.Second)
+		return c.setKeepAlive(int64(n), time.Duration(i)*time.Second, k, time.Duration(v)*time.Second)
 	}
 }
 
@@ -106,7 +106,7 @@ func connKeepaliveOff(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		return c.Host.SetConnKeepalive(int64(n), 0, 0, 0)
+		return c.setKeepAlive(int64(n), 0, 0, 0)
 	}
 }
 
@@ -117,14 +117,14 @@ func closeConn(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		n := id.get(c)
-		return c.Host.CloseConn(int64(n), 0, nil)
+		return c.closeConn(int64(n), 0, nil)
 	}
 }
 
 // wsClose is ws_close([status, reason[, connection]]).
 func wsClose(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.CloseConn(0, 1000, nil) } // normal closure (RFC 6455 §7.4.1)
+		return func(c *Ctx) int { return c.closeConn(0, 1000, nil) } // normal closure (RFC 6455 §7.4.1)
 	}
 	if len(x.Args) == 1 {
 		cc.ld.errorf(x.Pos, "ws_close takes no arguments, or a status and a reason, and then a connection")
@@ -155,7 +155,7 @@ func wsClose(cc *compiler, x *syntax.Call) callFn {
 		if !closeStatus(st) {
 			return -1
 		}
-		return c.Host.CloseConn(int64(n), st, closeReason(b))
+		return c.closeConn(int64(n), st, closeReason(b))
 	}
 }
 

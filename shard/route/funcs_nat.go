@@ -70,10 +70,10 @@ func natTest(cc *compiler, x *syntax.Call) callFn {
 }
 
 func (c *Ctx) natted(tests int, reserved bool) bool {
-	src := c.Host.Source()
+	src := c.from()
 	ip := src.Addr().Unmap().WithZone("")
 	if tests&natWebSocket != 0 {
-		if t := c.Host.Transport(); t == WS || t == WSS {
+		if t := c.transport(); t == WS || t == WSS {
 			return true
 		}
 	}
@@ -81,8 +81,8 @@ func (c *Ctx) natted(tests int, reserved bool) bool {
 		return true
 	}
 	if tests&(natReceived|natVia|natViaPort) != 0 {
-		if via, r := c.msg.TopVia(); r == parser.OK {
-			at, isAddr := addrOf(c.msg.Bytes(via.Host))
+		if via, r := c.Msg.TopVia(); r == parser.OK {
+			at, isAddr := addrOf(c.Msg.Bytes(via.Host))
 			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 && isAddr && private(at, reserved) {
 				return true
 			}
@@ -112,7 +112,7 @@ var sdpIP4, sdpIP6 = []byte("c=IN IP4 "), []byte("c=IN IP6 ")
 
 // nattedSDP looks at each connection line (RFC 8866 §5.7).
 func (c *Ctx) nattedSDP(tests int, src netip.Addr, reserved bool) bool {
-	rest := c.msg.Body()
+	rest := c.Msg.Body()
 	for len(rest) > 0 {
 		line := rest
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
@@ -164,15 +164,15 @@ func isPrivate(cc *compiler, x *syntax.Call) callFn {
 // contact is the first Contact and its URI, nil when there is none that can be read.
 func (c *Ctx) contact() (parser.NameAddr, *parser.URI) {
 	var a parser.NameAddr
-	v := c.msg.Values(parser.KindContact)
-	if !v.Next() || parser.ParseNameAddr(c.msg.Raw, v.Value, &a) != parser.OK {
+	v := c.Msg.Values(parser.KindContact)
+	if !v.Next() || parser.ParseNameAddr(c.Msg.Raw, v.Value, &a) != parser.OK {
 		return a, nil
 	}
 	return a, c.contactURI(&a)
 }
 
 func (c *Ctx) contactURI(a *parser.NameAddr) *parser.URI {
-	if parser.ParseURI(c.msg.Bytes(a.URI), &c.huri) != parser.OK || c.huri.Host.Len == 0 {
+	if parser.ParseURI(c.Msg.Bytes(a.URI), &c.huri) != parser.OK || c.huri.Host.Len == 0 {
 		return nil
 	}
 	return &c.huri
@@ -180,10 +180,10 @@ func (c *Ctx) contactURI(a *parser.NameAddr) *parser.URI {
 
 // fixContact is fix_nated_contact(): the source takes the place of host and port in each Contact.
 func (c *Ctx) fixContact() int {
-	src, found := c.Host.Source(), false
-	for v := c.msg.Values(parser.KindContact); v.Next(); {
+	src, found := c.from(), false
+	for v := c.Msg.Values(parser.KindContact); v.Next(); {
 		var a parser.NameAddr
-		if parser.ParseNameAddr(c.msg.Raw, v.Value, &a) != parser.OK {
+		if parser.ParseNameAddr(c.Msg.Raw, v.Value, &a) != parser.OK {
 			continue // also for "*"
 		}
 		u := c.contactURI(&a)
@@ -203,7 +203,7 @@ func (c *Ctx) fixContact() int {
 		c.buf = append(c.buf, u.Raw[:u.Host.Off]...)
 		c.buf = appendHost(c.buf, src.Addr())
 		c.buf = append(strconv.AppendUint(append(c.buf, ':'), uint64(src.Port()), 10), u.Raw[end:]...)
-		if r := c.Host.ReplaceContact(a.URI, c.buf[start:]); r < 0 {
+		if r := c.replaceContact(a.URI, c.buf[start:]); r < 0 {
 			return r
 		}
 	}
@@ -224,8 +224,8 @@ func setContactAlias(cc *compiler, x *syntax.Call) callFn {
 		if u == nil {
 			return -1
 		}
-		src := c.Host.Source()
-		return c.addAlias(&a, u, name, src.Addr(), int(src.Port()), c.Host.Transport())
+		src := c.from()
+		return c.addAlias(&a, u, name, src.Addr(), int(src.Port()), c.transport())
 	}
 }
 
@@ -243,7 +243,7 @@ func contactAlias(cc *compiler, x *syntax.Call) callFn {
 			if u == nil {
 				return -1
 			}
-			src, proto := c.Host.Source(), c.Host.Transport()
+			src, proto := c.from(), c.transport()
 			if at, ok := addrOf(u.HostBytes()); ok && at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
 				sameTransport(transportOf(u), proto) {
 				return 2
@@ -330,7 +330,7 @@ func (c *Ctx) addAlias(a *parser.NameAddr, u *parser.URI, name string, ip netip.
 		out = append(out, '>')
 	}
 	c.buf = out
-	return c.Host.ReplaceContact(a.URI, out[start:])
+	return c.replaceContact(a.URI, out[start:])
 }
 
 // findNamed is findParam with a name that is a string.
@@ -380,7 +380,7 @@ func takeAlias(cc *compiler, _ *syntax.Call) callFn {
 			return -1
 		}
 		c.duri.forget()
-		return c.Host.SetDstURI(out[start:])
+		return truth(c.Request.SetDstURI(out[start:]))
 	}
 }
 

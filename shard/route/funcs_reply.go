@@ -16,7 +16,7 @@ func appendToReply(cc *compiler, x *syntax.Call) callFn {
 	}
 	if f.plain {
 		rows := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.AppendToReply(rows) }
+		return func(c *Ctx) int { return truth(c.Request.AppendToReply(rows)) }
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
@@ -24,7 +24,7 @@ func appendToReply(cc *compiler, x *syntax.Call) callFn {
 		if r <= 0 {
 			return r
 		}
-		return c.Host.AppendToReply(rows)
+		return truth(c.Request.AppendToReply(rows))
 	}
 }
 
@@ -37,9 +37,9 @@ func optionsReply(cc *compiler, _ *syntax.Call) callFn {
 		"\r\nAccept-Language: " + o.AcceptLanguage + "\r\nSupported: " + o.Supported + "\r\n")
 	return func(c *Ctx) int {
 		u := c.requestURI()
-		if c.msg.Method != parser.OPTIONS || u == nil || !u.User.Empty() || c.Host.AppendToReply(rows) < 0 {
+		if c.Msg.Method != parser.OPTIONS || u == nil || !u.User.Empty() || !c.Request.AppendToReply(rows) {
 			return -1
 		}
-		return c.Host.Reply(200, "OK", IfTransaction)
+		return c.reply(200, "OK", IfTransaction)
 	}
 }

@@ -24,9 +24,9 @@ func defineStreamFuncs() {
 		"add_tcp_alias":          {max: 1, build: aliasConn},
 		"set_advertised_address": {min: 1, max: 1, build: advertiseHost},
 		"set_advertised_port":    {min: 1, max: 1, build: advertisePort},
-		"force_rport":            host(func(c *Ctx) int { return c.Host.ForceRPort() }),
-		"add_rport":              host(func(c *Ctx) int { return c.Host.ForceRPort() }),
-		"add_local_rport":        host(func(c *Ctx) int { return c.Host.AddLocalRPort() }),
+		"force_rport":            host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
+		"add_rport":              host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
+		"add_local_rport":        host((*Ctx).addLocalRPort),
 		"set_forward_no_connect": streamFlag(ForwardNoConnect),
 		"set_forward_close":      streamFlag(ForwardClose),
 		"set_reply_no_connect":   streamFlag(ReplyNoConnect),
@@ -37,7 +37,7 @@ func defineStreamFuncs() {
 	corexFuncs["set_send_socket"] = &funcDef{min: 1, max: 1, build: forceSocket}
 	corexFuncs["set_send_socket_name"] = &funcDef{min: 1, max: 1, build: forceSocketName}
 
-	tlsFuncs = map[string]*funcDef{"is_peer_verified": host(func(c *Ctx) int { return truth(c.Host.PeerVerified()) }).only(inRequest)}
+	tlsFuncs = map[string]*funcDef{"is_peer_verified": host(func(c *Ctx) int { return truth(c.peerVerified()) }).only(inRequest)}
 	websocketFuncs = map[string]*funcDef{
 		"ws_handle_handshake": {build: neverHTTP("Viaduct answers the WebSocket handshake itself")},
 		"ws_close":            {max: 3, build: wsClose},
@@ -54,9 +54,9 @@ func defineStreamFuncs() {
 	blstFuncs = map[string]*funcDef{
 		"blst_add":              {max: 1, build: blockSource},
 		"blst_add_retry_after":  {min: 2, max: 2, build: blockRetryAfter},
-		"blst_del":              host(func(c *Ctx) int { return c.Host.UnblockSource() }),
-		"blst_is_blocklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }),
-		"blst_is_blacklisted":   host(func(c *Ctx) int { return truth(c.Host.SourceBlocked()) }), // until 5.4
+		"blst_del":              host(func(c *Ctx) int { return c.unblockSource() }),
+		"blst_is_blocklisted":   host(func(c *Ctx) int { return truth(c.sourceBlocked()) }),
+		"blst_is_blacklisted":   host(func(c *Ctx) int { return truth(c.sourceBlocked()) }), // until 5.4
 		"blst_set_ignore":       {max: 1, build: blockIgnore(OfRequest, true)},
 		"blst_clear_ignore":     {max: 1, build: blockIgnore(OfRequest, false)},
 		"blst_rpl_set_ignore":   {max: 1, build: blockIgnore(OfReply, true)},
@@ -78,7 +78,7 @@ func defineStreamFuncs() {
 }
 
 func streamFlag(flag StreamFlag) *funcDef {
-	return host(func(c *Ctx) int { return c.Host.SetStreamFlag(flag) })
+	return host(func(c *Ctx) int { return c.setStreamFlag(flag) })
 }
 
 // neverHTTP builds a function for HTTP requests, which the script never sees: it is false.
@@ -107,7 +107,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 		b := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.ForceSocket(b) }
+		return func(c *Ctx) int { return c.forceSocket(b) }
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
@@ -118,7 +118,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 		if len(b) == 0 {
 			return -1
 		}
-		return c.Host.ForceSocket(b)
+		return c.forceSocket(b)
 	}
 }
 
@@ -131,7 +131,7 @@ func forceSocketName(cc *compiler, x *syntax.Call) callFn {
 	if f.plain {
 		cc.socketNamed(x.Args[0].At(), f.text)
 		b := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.ForceSocketName(b) }
+		return func(c *Ctx) int { return c.forceSocketName(b) }
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
@@ -139,7 +139,7 @@ func forceSocketName(cc *compiler, x *syntax.Call) callFn {
 		if r <= 0 {
 			return r
 		}
-		return c.Host.ForceSocketName(b)
+		return c.forceSocketName(b)
 	}
 }
 
@@ -172,7 +172,7 @@ func aliasConn(cc *compiler, x *syntax.Call) callFn {
 		if n < 0 || n > 65535 {
 			return -1
 		}
-		return c.Host.AliasConn(n)
+		return c.alias(n)
 	}
 }
 
@@ -189,7 +189,7 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { return c.Host.SetAdvertised(dst.Host, 0) }
+	return func(c *Ctx) int { return truth(c.Request != nil && c.Request.Advertise(dst.Host, 0)) }
 }
 
 // advertisePort is set_advertised_port(port).
@@ -203,14 +203,14 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 		if n < 1 || n > 65535 {
 			return -1
 		}
-		return c.Host.SetAdvertised(nil, n)
+		return truth(c.Request != nil && c.Request.Advertise(nil, n))
 	}
 }
 
 // forward is forward(), forward(host[, port]), and forward_udp(host[, port]) and its kin; host may be uri:host, port uri:port.
 func forward(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.Forward() }
+		return func(c *Ctx) int { return c.forward() }
 	}
 	proto := AnyTransport
 	if _, word, found := strings.Cut(x.Name, "_"); found {
@@ -255,7 +255,7 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 				to.Port = int(u.Port)
 			}
 		}
-		return c.Host.ForwardTo(to)
+		return c.forwardTo(&to)
 	}
 }
 
@@ -284,7 +284,7 @@ func addPath(received bool) func(cc *compiler, x *syntax.Call) callFn {
 			if !noBreak(text[0]) || !inPath(text[1]) {
 				return -1
 			}
-			return c.Host.AddPath(text[0], text[1], received)
+			return truth(c.Request.AddPath(text[0], text[1], received))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"viaduct/parser"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -24,9 +25,9 @@ func isMethod(cc *compiler, x *syntax.Call) callFn {
 		return nil
 	}
 	return func(c *Ctx) int {
-		m := c.msg.Method
-		if !c.msg.IsRequest {
-			cs, r := c.msg.CSeq()
+		m := c.Msg.Method
+		if !c.Msg.IsRequest {
+			cs, r := c.Msg.CSeq()
 			if r != parser.OK {
 				return -1
 			}
@@ -85,7 +86,7 @@ func (cc *compiler) quickMethod(x *syntax.Call, f callFn) callFn {
 		return f
 	}
 	return func(c *Ctx) Result {
-		if m := c.msg; m.IsRequest {
+		if m := c.Msg; m.IsRequest {
 			return truth(mask>>m.Method&1 != 0)
 		}
 		return f(c)
@@ -161,8 +162,8 @@ func logFunc(cc *compiler, x *syntax.Call) callFn {
 	}
 	line := []byte(strings.TrimRight(s.S, "\r\n"))
 	return func(c *Ctx) int {
-		if level <= c.Host.LogLevel() {
-			c.Host.Log(level, line)
+		if level <= c.Shard.Log.LogLevel() {
+			c.Shard.Log.Log(level, line)
 		}
 		return 1
 	}
@@ -177,7 +178,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string) callFn 
 	pre := []byte(prefix)
 	limit := min(cc.set.XLog.BufBytes, lineBytes)
 	return func(c *Ctx) int {
-		if level > c.Host.LogLevel() {
+		if level > c.Shard.Log.LogLevel() {
 			return 1
 		}
 		line := append(c.line[:0], pre...)
@@ -186,7 +187,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string) callFn 
 		if !whole {
 			line = append(line, "…"...)
 		}
-		c.Host.Log(level, line)
+		c.Shard.Log.Log(level, line)
 		return 1
 	}
 }
@@ -194,7 +195,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string) callFn 
 // revertURI is revert_uri(): the Request-URI as received.
 func revertURI(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
-		return truth(setRURI(c, Value{Kind: strValue, S: c.msg.Bytes(c.msg.URI)}) == setDone)
+		return truth(setRURI(c, Value{Kind: strValue, S: c.Msg.Bytes(c.Msg.URI)}) == setDone)
 	}
 }
 
@@ -263,6 +264,6 @@ func isMyself(cc *compiler, x *syntax.Call) callFn {
 		if parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
 			return -1
 		}
-		return truth(c.Host.IsMyself(c.huri.HostBytes(), int(c.huri.Port), AnyTransport))
+		return truth(c.Shard.Core.IsMyself(c.huri.HostBytes(), int(c.huri.Port), proxy.AnyProto))
 	}
 }

@@ -40,13 +40,7 @@ func arm(kind RouteKind) func(cc *compiler, x *syntax.Call) callFn {
 				return nil
 			}
 		}
-		switch kind {
-		case FailureRoute:
-			return func(c *Ctx) int { return c.Host.OnFailure(n) }
-		case BranchRoute:
-			return func(c *Ctx) int { return c.Host.OnBranch(n) }
-		}
-		return func(c *Ctx) int { return c.Host.OnReply(n) }
+		return func(c *Ctx) int { return truth(c.Request.Arm(kind, n)) }
 	}
 }
 
@@ -71,21 +65,13 @@ func isSet(cc *compiler, x *syntax.Call) callFn {
 			suggest.DidYouMean(what, sortedKeys(namedKinds)))
 		return nil
 	}
-	return func(c *Ctx) int { return truth(c.Host.Armed(kind) != 0) }
+	return func(c *Ctx) int { return truth(c.Request != nil && c.Request.Armed(kind) != 0) }
 }
 
 func isRunFor(in kinds) func(cc *compiler, x *syntax.Call) callFn {
 	return func(*compiler, *syntax.Call) callFn {
 		return func(c *Ctx) int { return truth(in>>c.kind&1 != 0) }
 	}
-}
-
-// replyStatus is $T_reply_code. A reply route has the response at hand, with or without a transaction.
-func (c *Ctx) replyStatus() int {
-	if !c.msg.IsRequest {
-		return int(c.msg.Status)
-	}
-	return c.Host.ReplyStatus()
 }
 
 // statusCode is t_get_status_code(): the number is the function's value.
@@ -165,7 +151,7 @@ func dropReplies(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 	}
-	return func(c *Ctx) int { return c.Host.DropReplies(how) }
+	return func(c *Ctx) int { return c.dropReplies(how) }
 }
 
 // setFr is t_set_fr(fr_inv[, fr]) in milliseconds.
@@ -183,7 +169,7 @@ func setFr(cc *compiler, x *syntax.Call) callFn {
 		if uint(i) > maxMillis || uint(f) > maxMillis {
 			return -1
 		}
-		return c.Host.SetFr(time.Duration(i)*time.Millisecond, time.Duration(f)*time.Millisecond)
+		return c.setFr(time.Duration(i)*time.Millisecond, time.Duration(f)*time.Millisecond)
 	}
 }
 
@@ -201,14 +187,14 @@ func loadContacts(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		m := mode.get(c)
-		return c.moved(c.Host.LoadContacts(m))
+		return c.moved(truth(m == 0 && c.Request.LoadContacts()))
 	}
 }
 
 // appendBranch is append_branch([uri[, q]]).
 func appendBranch(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.AppendBranch(nil, -1) }
+		return func(c *Ctx) int { return truth(c.Request.AppendBranch(nil, -1)) }
 	}
 	uri := cc.textArg(x, 0)
 	if uri == nil {
@@ -256,7 +242,7 @@ func appendBranch(cc *compiler, x *syntax.Call) callFn {
 		if len(b) == 0 {
 			b = nil
 		}
-		return c.Host.AppendBranch(b, prio)
+		return truth(c.Request.AppendBranch(b, prio))
 	}
 }
 
@@ -300,7 +286,7 @@ func setFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() | bit); return 1 }
+	return func(c *Ctx) int { c.setFlags(c.flags() | bit); return 1 }
 }
 
 func resetFlag(cc *compiler, x *syntax.Call) callFn {
@@ -308,7 +294,7 @@ func resetFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() &^ bit); return 1 }
+	return func(c *Ctx) int { c.setFlags(c.flags() &^ bit); return 1 }
 }
 
 func isFlagSet(cc *compiler, x *syntax.Call) callFn {
@@ -316,14 +302,14 @@ func isFlagSet(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { return truth(c.Host.Flags()&bit != 0) }
+	return func(c *Ctx) int { return truth(c.flags()&bit != 0) }
 }
 
 // relay is t_relay() and t_relay(host, port), the latter over the protocol the request came on.
 func relay(cc *compiler, x *syntax.Call) callFn {
 	switch len(x.Args) {
 	case 0:
-		return func(c *Ctx) int { return c.Host.Relay() }
+		return func(c *Ctx) int { return c.relay() }
 	case 1:
 		cc.ld.errorf(x.Pos, "t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" and flags")
 		return nil
@@ -334,8 +320,8 @@ func relay(cc *compiler, x *syntax.Call) callFn {
 	}
 	return func(c *Ctx) int {
 		to := dst
-		to.Proto = c.Host.Transport()
-		return c.Host.RelayTo(to, 0)
+		to.Proto = c.transport()
+		return c.relayTo(&to, 0)
 	}
 }
 
@@ -354,7 +340,7 @@ func relayOver(proto Transport) func(cc *compiler, x *syntax.Call) callFn {
 			}
 		}
 		dst.Proto = proto
-		return func(c *Ctx) int { return c.Host.RelayTo(dst, 0) }
+		return func(c *Ctx) int { return c.relayTo(&dst, 0) }
 	}
 }
 
@@ -411,7 +397,7 @@ func relayTo(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 	}
-	return func(c *Ctx) int { return c.Host.RelayTo(dst, flags) }
+	return func(c *Ctx) int { return c.relayTo(&dst, flags) }
 }
 
 // protoHostPort reads "proto:host:port"; proto and port may be left out.
@@ -448,10 +434,10 @@ func markDst(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 	}
-	return func(c *Ctx) int { return c.Host.MarkDst(state) }
+	return func(c *Ctx) int { return c.markDst(state) }
 }
 
-// dstState brings a state into the form of Host.MarkDst. "p" alone is active and probed, as in Kamailio.
+// dstState brings a state into the form of balance.ParseMark. "p" alone is active and probed, as in Kamailio.
 func dstState(s string) (string, bool) {
 	if s == "" {
 		return "i", true
