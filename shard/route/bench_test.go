@@ -168,7 +168,11 @@ func (h *bench) repeatable(p *Program, kind RouteKind, n int) func() Outcome {
 			return p.Failure(h.c, r, n)
 		}
 	case BranchRoute:
-		return func() Outcome { h.Core.Release(); return p.Branch(h.c, r, n) }
+		return func() Outcome {
+			h.Core.Release()
+			r.SetRequestURI(h.msg.Bytes(h.msg.URI))
+			return p.Branch(h.c, r, n)
+		}
 	}
 	return func() Outcome { h.Core.Release(); return p.Reply(h.c, &h.Core.Reply, h.Core.Reply.M, tx, br, n) }
 }

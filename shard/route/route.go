@@ -40,7 +40,8 @@ const (
 type StatefulReply uint8
 
 const (
-	// Stateless is sl_send_reply's own way; a Host that holds a transaction for the request still must not contradict it.
+	// Stateless is sl_send_reply's own way. Where there is a transaction it answers all the same, so
+	// that nothing contradicts it.
 	Stateless StatefulReply = iota
 	// IfTransaction is send_reply: through the transaction when there is one.
 	IfTransaction
@@ -48,7 +49,7 @@ const (
 	InTransaction
 )
 
-// RelayDst is where RelayTo sends the request.
+// RelayDst is where t_relay_to() and its kin send the request.
 type RelayDst struct {
 	// Set: Host and Port name the destination. Otherwise it is $du, else the Request-URI, over Proto.
 	Set bool

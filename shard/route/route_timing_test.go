@@ -60,14 +60,15 @@ func byHand(c *Ctx, r *proxy.Request) Outcome {
 	return Exited
 }
 
-// BenchmarkBalancerProgram runs lb.cfg's request_route on an INVITE. Budget: 150 ns.
+// BenchmarkBalancerProgram runs lb.cfg's request_route on an INVITE, on a real proxy.Core, all but what
+// t_relay() does.
 //
-// Receipt: median 81 ns, best 77, by hand 19 to 28 ns (TestBalancerBudget). The tree of closures
-// that the table of steps replaced: median 99 ns, best 95, both binaries in turn. So with the
-// routes of forking.cfg, steps and closures: failure 71 and 89 ns, branch 209 and 217, reply 165
-// and 168, reply_route 55 and 59; default.cfg 56 and 66. A turn of a loop is dearer by a step: 224
-// and 215 ns for one with six statements. On a machine busy with other work the means below are
-// three times that and more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
+// Receipt: best 199 ns, the same by hand 100 to 103 ns (TestBalancerBudget), so that the program costs 98.
+// With doors that did nothing it was 80 and 28, and as a tree of closures, which the table of steps
+// replaced, 95 and 28. BenchmarkCall, the whole way, before and behind the change to a Ctx that holds the
+// request, minima of 32 runs in turn: lb.cfg 9,392 and 9,416 ns, stateful.cfg 9,177 and 8,914,
+// stateless.cfg 7,831 and 7,958. On a machine busy with other work the means are three times that and
+// more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
 func BenchmarkBalancerProgram(b *testing.B) {
 	p, h := newBalancer(b)
 	b.ReportAllocs()
@@ -112,8 +113,8 @@ func best(f func()) time.Duration {
 	return d / runs
 }
 
-// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request, on this machine or, if that is
-// slow, to six times the same program written by hand in Go.
+// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request beyond
+// the same written by hand in Go, on this machine or, if that is slow, to five times the latter.
 func TestBalancerBudget(t *testing.T) {
 	if raceDetector || testing.CoverMode() != "" {
 		t.Skip("timing means nothing under the race detector or with coverage")
@@ -122,8 +123,8 @@ func TestBalancerBudget(t *testing.T) {
 	run := best(func() { p.Request(h.c, &h.Core.Request) })
 	hand := best(func() { byHand(h.c, &h.Core.Request) })
 	t.Logf("lb.cfg's request_route: %v, written by hand %v", run, hand)
-	if run > 150*time.Nanosecond && run > 6*hand {
-		t.Errorf("lb.cfg's request_route takes %v, budget 150ns; written by hand in Go it takes %v", run, hand)
+	if run-hand > 150*time.Nanosecond && run > 5*hand {
+		t.Errorf("lb.cfg's request_route takes %v; written by hand in Go it takes %v, and the budget is 150ns more", run, hand)
 	}
 }
 
@@ -231,7 +232,7 @@ func BenchmarkRoutes(b *testing.B) {
 			}
 		})
 	}
-	bench("failure", request("INVITE sip:00491@127.0.0.1:5060", ""), Exited, FailureRoute, 1)
+	bench("failure", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, FailureRoute, 1)
 	bench("branch", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, BranchRoute, 1)
 	bench("reply", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, ReplyRoute, 2)
 	bench("reply_route", response("183 Session Progress", "INVITE"), Ended, CoreReplyRoute, 0)
