@@ -12,5 +12,5 @@ func Define(m *route.Module) {
 		"what a request without the header leaves with", route.Clamped)
 	route.Func1(m, "mf_process_maxfwd_header", route.InRequest, limit,
 		"Takes one off Max-Forwards, or adds the header. False: no hop is left.",
-		func(c *route.Ctx, limit int) route.Result { return c.Host.MaxForwards(limit, *most) })
+		func(c *route.Ctx, limit int) route.Result { return c.MaxForwards(limit, *most) })
 }

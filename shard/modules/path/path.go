@@ -23,7 +23,7 @@ func Define(m *route.Module) {
 			if bytes.ContainsAny(user, " \t\r\n<>@?;") || !inPath(params) {
 				return -1
 			}
-			return c.Host.AddPath(user, params, received)
+			return route.Truth(c.Request.AddPath(user, params, received))
 		})
 	}
 	add("add_path", "Adds a Path with our address.", false)
