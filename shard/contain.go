@@ -76,7 +76,7 @@ func (w *worker) contain() {
 		w.drop(Panicked)
 	}
 	w.tx.Begin()
-	w.session.conn = 0
+	w.ctx.Conn = 0
 }
 
 // attempt runs a part of the containment; false: it panicked itself.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +23,8 @@ import (
 // Every flow is run again and again, each time with a fault in another place. The points where
 // faults are put:
 //
-//	Begin, Append and End of the sender; each random number; each door of the routing program (route.Host), on the way in and on the way out;
-//	each call to the user of the transaction layer, the same; each slot that is allocated
+//	Begin, Append and End of the sender; each random number; before and behind each step of the
+//	routing program, and each call to the user of the transaction layer; each slot that is allocated
 //
 // After each run nothing may be left, what left on the wire must be right, and the whole flow must
 // run on the same worker as its text says: the canary.
@@ -66,10 +65,13 @@ func equipped(t *testing.T, a *txtar.Archive) *flow {
 	config, targets, names := flowFiles(t, a)
 	f := newNamedFlow(t, config, targets, names, 16<<20)
 	f.faulty = true
-	f.equip = func() {
-		f.w.ctx.Host = &faultyHost{&f.w.session, f}
-		f.rewire(&faultyUser{f.w.core, f})
-	}
+	f.w.program = f.w.program.Around(func(do func() route.Result) route.Result {
+		f.inject()
+		r := do()
+		f.inject()
+		return r
+	})
+	f.equip = func() { f.rewire(&faultyUser{f.w.core, f}) }
 	f.equip()
 	return f
 }
@@ -147,85 +149,6 @@ func (u *faultyUser) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	u.f.inject()
 	u.User.BranchFailed(tx, br)
 	u.f.inject()
-}
-
-// faultyHost is the routing program's host with a point before and behind each call that does
-// something.
-type faultyHost struct {
-	route.Host
-	f *flow
-}
-
-func (h *faultyHost) around(call func() int) int {
-	h.f.inject()
-	n := call()
-	h.f.inject()
-	return n
-}
-
-func (h *faultyHost) Msg() *route.Message { h.f.inject(); return h.Host.Msg() }
-func (h *faultyHost) RequestURI() []byte  { h.f.inject(); return h.Host.RequestURI() }
-func (h *faultyHost) DstURI() []byte      { h.f.inject(); return h.Host.DstURI() }
-func (h *faultyHost) Source() netip.AddrPort {
-	h.f.inject()
-	return h.Host.Source()
-}
-func (h *faultyHost) SetRequestURI(b []byte) int {
-	return h.around(func() int { return h.Host.SetRequestURI(b) })
-}
-func (h *faultyHost) SetDstURI(b []byte) int {
-	return h.around(func() int { return h.Host.SetDstURI(b) })
-}
-func (h *faultyHost) IsMyself(host []byte, port int, proto route.Transport) bool {
-	h.f.inject()
-	return h.Host.IsMyself(host, port, proto)
-}
-func (h *faultyHost) MaxForwards(n, most int) int {
-	return h.around(func() int { return h.Host.MaxForwards(n, most) })
-}
-func (h *faultyHost) SanityCheck(a, b uint32) int {
-	return h.around(func() int { return h.Host.SanityCheck(a, b) })
-}
-func (h *faultyHost) Reply(code int, reason string, m route.StatefulReply) int {
-	return h.around(func() int { return h.Host.Reply(code, reason, m) })
-}
-func (h *faultyHost) ReplyError() int    { return h.around(h.Host.ReplyError) }
-func (h *faultyHost) CheckTrans() int    { return h.around(h.Host.CheckTrans) }
-func (h *faultyHost) PrecheckTrans() int { return h.around(h.Host.PrecheckTrans) }
-func (h *faultyHost) NewTran() int       { return h.around(h.Host.NewTran) }
-func (h *faultyHost) Relay() int         { return h.around(h.Host.Relay) }
-func (h *faultyHost) Forward() int       { return h.around(h.Host.Forward) }
-func (h *faultyHost) RecordRoute() int   { return h.around(h.Host.RecordRoute) }
-func (h *faultyHost) LooseRoute() int    { return h.around(h.Host.LooseRoute) }
-func (h *faultyHost) SelectDst(set, algorithm, limit int, setURI bool) int {
-	return h.around(func() int { return h.Host.SelectDst(set, algorithm, limit, setURI) })
-}
-
-func (h *faultyHost) ForceSocket(b []byte) int {
-	return h.around(func() int { return h.Host.ForceSocket(b) })
-}
-func (h *faultyHost) ForceSocketName(b []byte) int {
-	return h.around(func() int { return h.Host.ForceSocketName(b) })
-}
-func (h *faultyHost) SetAdvertised(host []byte, port int) int {
-	return h.around(func() int { return h.Host.SetAdvertised(host, port) })
-}
-func (h *faultyHost) ForwardTo(dst route.RelayDst) int {
-	return h.around(func() int { return h.Host.ForwardTo(dst) })
-}
-func (h *faultyHost) AddLocalRPort() int { return h.around(h.Host.AddLocalRPort) }
-func (h *faultyHost) ForceRPort() int    { return h.around(h.Host.ForceRPort) }
-func (h *faultyHost) SetStreamFlag(flag route.StreamFlag) int {
-	return h.around(func() int { return h.Host.SetStreamFlag(flag) })
-}
-func (h *faultyHost) ReplaceContact(old parser.Span, text []byte) int {
-	return h.around(func() int { return h.Host.ReplaceContact(old, text) })
-}
-func (h *faultyHost) AddPath(user, params []byte, received bool) int {
-	return h.around(func() int { return h.Host.AddPath(user, params, received) })
-}
-func (h *faultyHost) AppendToReply(rows []byte) int {
-	return h.around(func() int { return h.Host.AppendToReply(rows) })
 }
 
 // TestFlowsPanicEverywhere: one panic at each point of each flow, then bursts of them: the
@@ -393,7 +316,13 @@ func (f *flow) panicOn(start string) (done *bool) {
 func TestRelayedAndPanicked(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
-	f.w.ctx.Host = &panicAfterRelay{&f.w.session}
+	f.w.program = f.w.program.Around(func(do func() route.Result) route.Result {
+		r := do()
+		if f.count("INVITE ") > 0 {
+			panic("after t_relay")
+		}
+		return r
+	})
 	invite := request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1")
 	f.receive("127.0.0.1:6000", invite)
 	f.receive("127.0.0.1:6000", invite)
@@ -414,21 +343,14 @@ func TestRelayedAndPanicked(t *testing.T) {
 	f.endsClean()
 }
 
-type panicAfterRelay struct{ route.Host }
-
-func (h *panicAfterRelay) Relay() int {
-	h.Host.Relay()
-	panic("after t_relay")
-}
-
 // TestCancelPanicked: the program panics over a CANCEL. It hears 500, and its INVITE is cancelled
 // all the same.
 func TestCancelPanicked(t *testing.T) {
-	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
+	f := newFlow(t, beforeRelay.Replace(defaultConfig(t)), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "180 Ringing", "u", ""))
-	f.w.ctx.Host = &panicAtRelay{&f.w.session}
+	f.panicAtRelay()
 	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	if f.count("SIP/2.0 500") != 1 || f.count("CANCEL ") != 1 {
 		t.Errorf("%d 500, %d CANCELs left", f.count("SIP/2.0 500"), f.count("CANCEL "))
@@ -443,16 +365,17 @@ func TestCancelPanicked(t *testing.T) {
 // TestProgramForgetsWhatPanicked: neither variables nor parsed URIs of a run that panicked are seen
 // by the next, whose message lies in the same memory.
 func TestProgramForgetsWhatPanicked(t *testing.T) {
-	cfg := strings.Replace(defaultConfig(t), "request_route {", `request_route {
+	cfg := strings.Replace(beforeRelay.Replace(defaultConfig(t)), "request_route {", `request_route {
 	if ($var(seen) == 1) { sl_send_reply("488", "Seen"); exit; }
 	$var(seen) = 1;
 	if ($rU == "carol") { sl_send_reply("480", "Carol is out"); exit; }`, 1)
 	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
 	frame := request("INVITE", "sip:bobby@127.0.0.1:5060", "c1", "1")
-	f.w.ctx.Host = &panicAtRelay{&f.w.session}
+	program := f.w.program
+	f.panicAtRelay()
 	f.receive("127.0.0.1:6000", frame)
-	f.w.ctx.Host = &f.w.session
+	f.w.program = program
 	// of the same length, as in a receive buffer
 	copy(frame, request("INVITE", "sip:carol@127.0.0.1:5060", "c2", "2"))
 	f.receive("127.0.0.1:6000", frame)
@@ -462,9 +385,18 @@ func TestProgramForgetsWhatPanicked(t *testing.T) {
 	f.endsClean()
 }
 
-type panicAtRelay struct{ route.Host }
+// beforeRelay makes t_relay() set flag 31 first, for panicAtRelay.
+var beforeRelay = strings.NewReplacer("\tt_relay();", "\tsetflag(31); t_relay();", "if (!t_relay())", "setflag(31); if (!t_relay())")
 
-func (h *panicAtRelay) Relay() int { panic("at t_relay") }
+// panicAtRelay makes the program panic where it would relay the message at hand.
+func (f *flow) panicAtRelay() {
+	f.w.program = f.w.program.Around(func(do func() route.Result) route.Result {
+		if f.w.core.Request.Flags>>31 != 0 {
+			panic("at t_relay")
+		}
+		return do()
+	})
+}
 
 // TestCancelCutOff: what panics is the making of our own CANCEL. It is made again, once.
 func TestCancelCutOff(t *testing.T) {
@@ -602,9 +534,18 @@ func transactionOf(m *parser.Message) (string, bool) {
 	return fmt.Sprintf("%s %s %d", via.Branch.Of(m.Raw), cseq.Method, cseq.Number), true
 }
 
-// finals are the statuses of the final responses that left, by transaction, in order.
+// later marks the key of a transaction that is another one than the last with its branch and
+// method: that one has ended, so that its request, come again, is a new one.
+const later = " later"
+
+// finals are the statuses of the final responses that left, by transaction, in order. Between two
+// finals of one transaction lies less than Timer J, or Timer I behind the ACK of one to an INVITE,
+// which are repeated every T2 until then (§17.2.1, §17.2.2).
 func (f *flow) finals() map[string][]int {
 	all := map[string][]int{}
+	last := map[string]int64{} // when the last one of a branch and method left
+	ended := map[string]int{}  // how many transactions of them have
+	timers := txn.DefaultTimers()
 	for _, d := range f.all {
 		var m parser.Message
 		if !strings.HasPrefix(string(d.bytes), "SIP/2.0 ") {
@@ -622,6 +563,15 @@ func (f *flow) finals() map[string][]int {
 			f.t.Errorf("an ACK was answered:\n%s", d.bytes)
 		}
 		if m.Status >= 200 {
+			life := timers.J
+			if strings.Contains(key, " INVITE ") {
+				life = timers.T4
+			}
+			if at, before := last[key]; before && d.at-at >= int64(life) {
+				ended[key]++
+			}
+			last[key] = d.at
+			key += strings.Repeat(later, ended[key])
 			all[key] = append(all[key], int(m.Status))
 		}
 	}
@@ -636,7 +586,7 @@ func (f *flow) stateless(key string) bool {
 			return false
 		}
 		k, _ := transactionOf(&m)
-		return k == key
+		return k == strings.ReplaceAll(key, later, "")
 	})
 }
 

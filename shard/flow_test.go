@@ -256,7 +256,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 			t.Fatalf("listen %q is no address", l.Host)
 		}
 		a := netio.AddrFrom(ap)
-		proto, _ := protoOf(l.Transport)
+		proto, _ := route.ProtoOf(l.Transport)
 		sentBy := a.String()
 		if l.AdvertiseHost != "" {
 			sentBy = l.AdvertiseHost
@@ -318,6 +318,7 @@ func (f *flow) list(addresses ...string) {
 // connect lets the worker ask for connections.
 func (f *flow) connect() {
 	f.w.conns, f.w.aliases = f.conns, f.settings.Stream.AcceptAliases
+	f.w.ctx.Shard.Conns = f.conns
 }
 
 // restart does what a new process does with the arena of one that was killed: it

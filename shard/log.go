@@ -15,10 +15,13 @@ type logLine struct {
 	attrs []any
 }
 
-// log queues a line of the routing program; a full queue loses it, counted.
-func (s *shared) log(level int, line []byte) {
+// Log queues a line of the routing program; a full queue loses it, counted.
+func (s *shared) Log(level int, line []byte) {
 	s.queue(logLine{level: slogLevel(level), text: string(line)})
 }
+
+// LogLevel is the highest level that is logged.
+func (s *shared) LogLevel() int { return s.logLevel }
 
 func (s *shared) queue(l logLine) {
 	select {

@@ -25,7 +25,7 @@ import (
 //  3. parse    index the message in place                      message.go
 //  4. own      hand it to the shard its Call-ID names           handover.go
 //  5. match    have we met? retransmissions end here            message.go, txn
-//  6. decide   routing program, proxy; datagrams are queued     session.go, route, proxy
+//  6. decide   routing program, proxy; datagrams are queued     script.go, route, proxy
 //  7. expire   fire what timers are due                         txn
 //  8. flush    ring the others, one sendmmsg per socket, then give back frames and slots
 //
@@ -33,12 +33,12 @@ import (
 // named as such.
 type worker struct {
 	number, shards int
-	port           *netio.Port // nil in tests without sockets
-	streams        streams     // nil: no listener is a stream's
-	conns          connections // the same
-	aliases        bool        // tcp_accept_aliases, and conns is there
-	acceptControl  bool        // accept_ctrl_chars
-	outlet         *outlet     // out, unless a test has its own
+	port           *netio.Port       // nil in tests without sockets
+	streams        streams           // nil: no listener is a stream's
+	conns          route.Connections // the same
+	aliases        bool              // tcp_accept_aliases, and conns is there
+	acceptControl  bool              // accept_ctrl_chars
+	outlet         *outlet           // out, unless a test has its own
 	out            txn.Sender
 	arena          *shm.Arena
 	slab           *shm.Slab
@@ -47,7 +47,6 @@ type worker struct {
 	core           *proxy.Core
 	program        *route.Program
 	ctx            *route.Ctx
-	session        session
 	m              parser.Message
 	handover       handover
 	names          names

@@ -221,34 +221,49 @@ func (w *worker) cancelled() *txn.Tx {
 // decide is step 6: the operator's program says what becomes of the request.
 func (w *worker) decide() {
 	w.step = stepDecide
-	s := &w.session
-	s.begin()
+	r := &w.core.Request
 	if w.tracing {
 		w.traceHere("request_route entered")
 	}
-	outcome := w.program.Request(w.ctx)
+	outcome := w.program.Request(w.ctx, r)
+	if w.ctx.Unanswered {
+		w.unanswered()
+	}
 	if w.tracing {
-		w.traceHere("request_route left", "decided", s.decided())
+		w.traceHere("request_route left", "decided", w.decided())
 	}
 	switch {
 	case outcome == route.Faulted:
 		w.fault()
-	case s.acted:
+	case w.ctx.Acted:
 	case w.m.Method == parser.ACK:
 		w.drop(StrayAck)
-	case w.core.Request.Unfinished():
-		s.ReplyError() // as Kamailio does: the program did not look at what t_relay said
+	case r.Unfinished():
+		// As Kamailio does: the program did not look at what t_relay said.
+		if !r.ReplyError() && r.Tx == nil {
+			w.unanswered()
+		}
 	default:
 		w.drop(ProgramDrop)
 	}
 	w.core.Finish()
 }
 
+// unanswered counts a request that could not be answered: to an ACK no answer may leave, and one
+// that is longer than a datagram cannot.
+func (w *worker) unanswered() {
+	if w.m.Method == parser.ACK {
+		w.drop(StrayAck)
+	} else {
+		w.drop(Unanswerable)
+	}
+}
+
 // fault is a routing program that ran into a limit: the request is answered if
 // nothing has been decided about it.
 func (w *worker) fault() {
 	w.faulted(w.ctx)
-	if w.session.acted {
+	if w.ctx.Acted {
 		w.drop(ProgramFault)
 		return
 	}
@@ -330,9 +345,8 @@ func (w *worker) response(p *netio.Packet) {
 	if w.prober != nil && w.prober.answered(w) {
 		return
 	}
-	w.session.src, w.session.listener = p.Src, int(p.Listener)
-	w.core.Reply.Begin()
-	if w.program.HasCoreReply() && !w.session.coreReply() {
+	w.core.Reply.Begin(&w.m, &p.Src, int(p.Listener))
+	if w.program.HasCoreReply() && !w.coreReply() {
 		w.drop(ProgramDrop)
 		return
 	}

@@ -281,10 +281,10 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTable(tx)
 	w.core.SetTargets(w.shared.tables.Load())
 	w.seenTables = w.shared.tablesVersion.Load()
-	w.session.w, w.session.shown = w, showListeners(w.shared.listeners)
 	w.aliases = set.Stream.AcceptAliases && w.conns != nil
 	w.acceptControl = set.Core.AcceptControl
-	w.ctx = route.NewCtx(&w.session)
+	w.ctx = route.NewCtx(&route.Shard{Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
+		Log: w.shared, Blocked: w.shared.list})
 	return nil
 }
 

@@ -27,7 +27,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
 		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
-		Script: script{&w.session}, Numbering: w.program.Numbering(),
+		Script: script{w}, Numbering: w.program.Numbering(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed,
 	}
 	if w.tracing = w.shared.logLevel >= levelDebug; w.tracing {

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"bytes"
-	"time"
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
@@ -35,12 +34,12 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 		w.faulty(p, fault)
 		return
 	}
-	w.session.conn = conn
+	w.ctx.Conn = conn
 	if w.aliases && w.m.IsRequest && reason == parser.OK {
 		w.alias(conn)
 	}
 	w.message(p, reason)
-	w.session.conn = 0 // contain does so after a panic
+	w.ctx.Conn = 0 // contain does so after a panic
 }
 
 // faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are
@@ -108,20 +107,6 @@ func defaultSIPPort(t parser.Transport) uint16 {
 	}
 	return netio.TCP.DefaultPort()
 }
-
-// connections are what routing programs do with single connections, by number; stream.Engine has
-// them.
-type connections interface {
-	State(conn uint64) stream.ConnState
-	Find(listener int, peer *netio.Addr) uint64
-	SetLifetime(conn uint64, d time.Duration) bool
-	SetKeepAlive(conn uint64, idle time.Duration, count int, interval time.Duration) bool
-	CloseWell(conn uint64, status int, reason []byte) bool
-	AliasOf(conn uint64, port uint16) bool
-	TLSInfo(conn uint64) *stream.TLSInfo
-}
-
-var _ connections = (*stream.Engine)(nil)
 
 // streamsFailed tells the transactions whose requests could not be sent over a
 // stream, and the blacklist about destinations that are to blame; false: there are

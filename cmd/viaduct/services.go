@@ -2,9 +2,8 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
-
 	"golang.org/x/sys/unix"
+	"path/filepath"
 
 	"viaduct/control"
 	"viaduct/control/resolve"
@@ -19,7 +18,7 @@ func blocklistConfig(s *route.Settings) *blocklist.Config {
 	c := blocklist.DefaultConfig()
 	b, tm := &s.Blocklist, &s.TM
 	c.Init, c.Use, c.Expire, c.MemBytes, c.GCInterval, c.ICMP = b.Init, b.Use && b.Init, b.Expire, b.MemKB<<10, b.GCInterval, b.ICMP
-	for proto, mask := range map[netio.Proto]route.BlockReasons{
+	for proto, mask := range map[netio.Proto]blocklist.Reason{
 		netio.UDP: b.UDPIgnore, netio.TCP: b.TCPIgnore, netio.TLS: b.TLSIgnore, netio.WS: b.TCPIgnore, netio.WSS: b.TLSIgnore,
 	} {
 		c.IMask[proto] = blocklist.Reason(mask)

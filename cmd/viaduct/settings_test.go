@@ -13,6 +13,7 @@ import (
 	"viaduct/control/resolve"
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
 )
@@ -69,7 +70,7 @@ func TestEverySettingActs(t *testing.T) {
 			*p += "/x"
 		case *time.Duration:
 			*p = max(*p, 0) + time.Second
-		case *route.BlockReasons:
+		case *blocklist.Reason:
 			*p = 4
 		case *netip.Addr:
 			*p = netip.MustParseAddr("127.0.0.1")

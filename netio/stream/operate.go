@@ -15,16 +15,16 @@ import (
 // Engine.List). Any goroutine may ask; what touches the descriptor or the layers is done by the
 // connection's loop, in the order it was asked for.
 
-// ConnState is the state of a connection.
-type ConnState uint8
+// ConnState is the state of a connection, in the numbers of Kamailio's tcp_conid_state().
+type ConnState int8
 
 // The states.
 const (
-	ConnGone       ConnState = iota // closed, or never was
-	ConnUp                          // messages come and go
-	ConnAccepting                   // accepted, not in its loop yet
-	ConnConnecting                  // connect or handshake under way
-	ConnClosing                     // it ends as soon as its loop, or what is queued, allows
+	ConnUp         ConnState = 1  // messages come and go
+	ConnAccepting  ConnState = 2  // accepted, not in its loop yet
+	ConnConnecting ConnState = 3  // connect or handshake under way
+	ConnGone       ConnState = -1 // closed, or never was
+	ConnClosing    ConnState = -4 // it ends as soon as its loop, or what is queued, allows
 )
 
 // State tells that of a connection.

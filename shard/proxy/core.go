@@ -183,7 +183,7 @@ func New(cfg Config) *Core {
 	c.wisher, _ = cfg.Sender.(txn.Wisher)
 	c.Request.core, c.Reply.core = c, c
 	c.tracing = cfg.Trace != nil
-	c.Reply.Begin()
+	c.Reply.listener = -1
 	return c
 }
 

@@ -167,15 +167,15 @@ func TestFailureRoute(t *testing.T) {
 	r.RecordRoute()
 	r.MaxForwards(70, 10)
 	r.Flags = 0x80
-	r.Arm(OnFailure, 3)
+	r.Arm(FailureRoute, 3)
 	if !r.Relay() {
 		t.Fatal("not relayed")
 	}
 	runs := 0
 	b.failure = func(r *Request, route int) {
 		runs++
-		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || r.BestReplied() || r.AnyReplied() || r.BestTimedOut() || r.Armed(OnFailure) != 0 {
-			t.Errorf("route %d, status %d, flags %#x, armed %d", route, r.BestStatus(), r.Flags, r.Armed(OnFailure))
+		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || r.BestReplied() || r.AnyReplied() || r.BestTimedOut() || r.Armed(FailureRoute) != 0 {
+			t.Errorf("route %d, status %d, flags %#x, armed %d", route, r.BestStatus(), r.Flags, r.Armed(FailureRoute))
 		}
 		if r.Relay() {
 			t.Error("relayed without a new target")
@@ -208,7 +208,7 @@ func TestFailureRouteAfterRinging(t *testing.T) {
 		t.Helper()
 		b := newBench(t, nil)
 		r := b.request("INVITE", "")
-		r.Arm(OnFailure, 1)
+		r.Arm(FailureRoute, 1)
 		r.SetFinalTimers(time.Second, time.Second)
 		r.Relay()
 		runs := 0
@@ -235,7 +235,7 @@ func TestFailureRouteAfterRinging(t *testing.T) {
 func TestRefusedDstChangesNothing(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
-	r.Arm(OnFailure, 1)
+	r.Arm(FailureRoute, 1)
 	r.Relay()
 	b.failure = func(r *Request, _ int) {
 		if r.SetDstURI([]byte("not a uri")) || r.Relay() {
@@ -371,7 +371,7 @@ func TestNoFailures(t *testing.T) {
 func TestFailureRouteOfAnotherProgram(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
-	r.Arm(OnFailure, 1)
+	r.Arm(FailureRoute, 1)
 	r.Relay()
 	b.failure = func(*Request, int) { t.Error("it ran") }
 	b.c.cfg.Numbering++
@@ -384,14 +384,14 @@ func TestFailureRouteOfAnotherProgram(t *testing.T) {
 func TestTimeoutReachesTheFailureRoute(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
-	r.Arm(OnFailure, 1)
+	r.Arm(FailureRoute, 1)
 	r.SetFinalTimers(0, time.Second)
 	r.Relay()
 	b.failure = func(r *Request, _ int) {
 		if r.BestStatus() != 408 || !r.BestTimedOut() || !r.AnyTimedOut() || r.AnyReplied() {
 			t.Errorf("status %d", r.BestStatus())
 		}
-		r.Arm(OnFailure, 2)
+		r.Arm(FailureRoute, 2)
 		r.SetRequestURI([]byte("sip:bob@127.0.0.1:7001"))
 		r.Relay()
 	}
@@ -411,8 +411,8 @@ func TestTimeoutReachesTheFailureRoute(t *testing.T) {
 func TestBranchRoute(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
-	r.Arm(OnBranch, 5)
-	r.Arm(OnReply, 1)
+	r.Arm(BranchRoute, 5)
+	r.Arm(ReplyRoute, 1)
 	r.AppendBranch([]byte("sip:two@127.0.0.1:7001"), -1)
 	r.AppendBranch([]byte("sip:three@127.0.0.1:7002"), -1)
 	var seen []string
@@ -421,7 +421,7 @@ func TestBranchRoute(t *testing.T) {
 		switch len(seen) {
 		case 1:
 			r.SetRequestURI([]byte("sip:one@127.0.0.1:7003"))
-			r.Arm(OnReply, 2)
+			r.Arm(ReplyRoute, 2)
 			r.Flags = 4
 		case 2:
 			return false
@@ -434,7 +434,7 @@ func TestBranchRoute(t *testing.T) {
 	if got := strings.Join(seen, ", "); got != "5 0 sip:bob@127.0.0.1:7000, 5 1 sip:two@127.0.0.1:7001, 5 1 sip:three@127.0.0.1:7002" {
 		t.Errorf("the route saw %s", got)
 	}
-	if r.Armed(OnBranch) != 0 {
+	if r.Armed(BranchRoute) != 0 {
 		t.Error("the branch route is armed for the next relay too")
 	}
 	if got := b.c.TxFlags(r.Tx); got != 4 {
@@ -465,11 +465,11 @@ func TestContacts(t *testing.T) {
 	if !r.LoadContacts() || !r.NextContacts() {
 		t.Fatal("nothing loaded")
 	}
-	r.Arm(OnFailure, 1)
+	r.Arm(FailureRoute, 1)
 	r.Relay()
 	b.failure = func(r *Request, _ int) {
 		if r.NextContacts() {
-			r.Arm(OnFailure, 1)
+			r.Arm(FailureRoute, 1)
 			r.Relay()
 		}
 	}
@@ -487,13 +487,13 @@ func TestReplyModes(t *testing.T) {
 		t.Helper()
 		b := newBench(t, func(c *Config) { c.FailureReplies = mode })
 		r := b.request("INVITE", "")
-		r.Arm(OnFailure, 1)
+		r.Arm(FailureRoute, 1)
 		r.Relay()
 		b.failure = func(r *Request, route int) {
 			if route == 1 {
 				r.SetRequestURI([]byte("sip:bob@127.0.0.1:7001"))
 				if again {
-					r.Arm(OnFailure, 2)
+					r.Arm(FailureRoute, 2)
 				}
 				r.Relay()
 			}
@@ -623,7 +623,7 @@ func TestBreadth(t *testing.T) {
 			}
 		}
 		if drop {
-			r.Arm(OnBranch, 1)
+			r.Arm(BranchRoute, 1)
 		}
 		b.branch = func(r *Request, _ int) bool { return string(r.RequestURI()) != "sip:c@127.0.0.1:7009" }
 		r.Relay()
@@ -712,7 +712,7 @@ func TestTimersFollow(t *testing.T) {
 	}
 
 	b, r := start() // a reply route, on a 180
-	r.Arm(OnReply, 1)
+	r.Arm(ReplyRoute, 1)
 	r.Relay()
 	b.reply = func(tx *txn.Tx, _ *txn.Branch, _ *parser.Message, _ int) bool {
 		return b.c.SetTxTimers(tx, second, 0)
@@ -741,11 +741,11 @@ func TestTimersFollow(t *testing.T) {
 	b, r = start() // a branch route of the second branch: the first follows too
 	r.SetRequestURI([]byte("sip:rob@127.0.0.1:7000"))
 	r.AppendBranch([]byte("sip:two@127.0.0.1:7001"), -1)
-	r.Arm(OnBranch, 1)
+	r.Arm(BranchRoute, 1)
 	b.branch = func(r *Request, _ int) bool {
 		if string(r.RequestURI()) == "sip:two@127.0.0.1:7001" {
 			r.SetRequestURI([]byte("sip:third@127.0.0.1:7002"))
-			r.Arm(OnReply, 9)
+			r.Arm(ReplyRoute, 9)
 			return r.SetFinalTimers(second, 0)
 		}
 		return true

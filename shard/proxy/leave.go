@@ -327,14 +327,20 @@ func (e *edits) plan(p *Plan, from uint32) {
 
 // Reply is what reply routes have decided about how the response under way is passed on.
 type Reply struct {
-	listener int // that it leaves by; -1: that of its request
+	M        *parser.Message // the response as received
+	Src      netio.Addr      // who sent it
+	Listener int             // that received it
+	listener int             // that it leaves by; -1: that of its request
 	wishes   txn.Wishes
 	core     *Core
 	edits
 }
 
-// Begin starts on the next response.
-func (p *Reply) Begin() { p.listener, p.wishes, p.n = -1, 0, 0 }
+// Begin starts on the response m that came from src by listener.
+func (p *Reply) Begin(m *parser.Message, src *netio.Addr, listener int) {
+	p.M, p.Src, p.Listener = m, *src, listener
+	p.listener, p.wishes, p.n = -1, 0, 0
+}
 
 // ForceListener makes it leave by another listener, as far as its transport and family fit. Over a
 // stream it leaves on its request's connection whatever is asked for (§18.2.2).

@@ -24,14 +24,22 @@ type Script interface {
 	Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
 }
 
-// RouteKind is a kind of route that a request arms.
+// RouteKind says what a route is run for.
 type RouteKind uint8
 
-// The kinds.
+// The kinds. A request arms the three that have a name.
 const (
-	OnFailure RouteKind = iota
-	OnBranch
-	OnReply
+	// RequestRoute is request_route: every request.
+	RequestRoute RouteKind = iota
+	// FailureRoute is failure_route[NAME]: all branches of a transaction failed.
+	FailureRoute
+	// BranchRoute is branch_route[NAME]: a request is about to leave on one branch.
+	BranchRoute
+	// ReplyRoute is onreply_route[NAME]: a response to a transaction's branch came.
+	ReplyRoute
+	// CoreReplyRoute is the onreply_route, or reply_route, that has no name: any response came, its
+	// transaction is not looked for yet.
+	CoreReplyRoute
 )
 
 // armed are the routes a transaction will run, by their numbers in the routing
@@ -153,9 +161,9 @@ func (r *Request) Armed(kind RouteKind) int { return int(*r.armed.of(kind)) }
 
 func (a *armed) of(kind RouteKind) *uint16 {
 	switch kind {
-	case OnFailure:
+	case FailureRoute:
 		return &a.failure
-	case OnBranch:
+	case BranchRoute:
 		return &a.branch
 	}
 	return &a.reply

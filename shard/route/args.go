@@ -197,7 +197,7 @@ func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 }
 
 // RouteNamed is the name of a route, known at load. What a function gets is the number that
-// Host.OnFailure and its kin take: 0 for "" and "0", which disarm.
+// proxy.Request.Arm takes: 0 for "" and "0", which disarm.
 func RouteNamed(kind RouteKind) Arg[int] {
 	return newArg("name", "the name of the route", func(b *Build, i int) (Input[int], bool) {
 		name, ok := b.Known(i, "the name of a route")

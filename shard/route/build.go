@@ -108,9 +108,6 @@ func (c *Ctx) RunsIn(in Kinds) bool { return in>>c.kind&1 != 0 }
 // ReplyStatus is $T_reply_code.
 func (c *Ctx) ReplyStatus() int { return c.replyStatus() }
 
-// Message is the message as received.
-func (c *Ctx) Message() *Message { return c.msg }
-
 // RequestURI is the current Request-URI, nil when it is no SIP URI and in a reply route. It lives
 // until the Request-URI is set.
 func (c *Ctx) RequestURI() *parser.URI { return c.requestURI() }

@@ -249,7 +249,7 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 		b := r(c)
 		d := b.int()
 		if d == 0 {
-			c.Host.Log(logErr, zero)
+			c.Shard.Log.Log(logErr, zero)
 			return Value{}
 		}
 		if d == -1 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"viaduct/parser"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -40,19 +41,17 @@ func init() {
 	number := func(f func(c *Ctx) int64) *coreValue {
 		return &coreValue{kind: coreNumber, value: func(c *Ctx) Value { return intOf(f(c)) }}
 	}
-	src := func(c *Ctx) netip.AddrPort { return c.Host.Source() }
-	dst := func(c *Ctx) netip.AddrPort { return c.Host.Received() }
 	coreValues = map[string]*coreValue{
 		"method":   text(readMethod, nil),
 		"uri":      text(readRURI, (*Ctx).requestURI),
 		"from_uri": text(readFromURI, (*Ctx).fromURI),
 		"to_uri":   text(readToURI, (*Ctx).toURI),
 		"status":   text(readStatus, nil),
-		"src_ip":   {kind: coreAddr, addr: src},
-		"dst_ip":   {kind: coreAddr, addr: dst},
-		"src_port": number(func(c *Ctx) int64 { return int64(c.Host.Source().Port()) }),
-		"dst_port": number(func(c *Ctx) int64 { return int64(c.Host.Received().Port()) }),
-		"msg:len":  number(func(c *Ctx) int64 { return int64(len(c.msg.Raw)) }),
+		"src_ip":   {kind: coreAddr, addr: (*Ctx).From},
+		"dst_ip":   {kind: coreAddr, addr: (*Ctx).to},
+		"src_port": number(func(c *Ctx) int64 { return int64(c.From().Port()) }),
+		"dst_port": number(func(c *Ctx) int64 { return int64(c.to().Port()) }),
+		"msg:len":  number(func(c *Ctx) int64 { return int64(len(c.Msg.Raw)) }),
 		"proto":    {kind: coreProto},
 		"af":       {kind: coreFamily},
 	}
@@ -103,13 +102,13 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) Result { return answer(c.Host.Transport() == want, not) }
+		return func(c *Ctx) Result { return answer(c.Transport() == want, not) }
 	case coreFamily:
 		want, ok := wordArg(cc, x.R, "INET or INET6", familyWord)
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) Result { return answer(c.Host.Source().Addr().Unmap().Is6() == want, not) }
+		return func(c *Ctx) Result { return answer(c.From().Addr().Unmap().Is6() == want, not) }
 	}
 	return cc.addrComparison(n, d, x, not)
 }
@@ -157,7 +156,7 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 			u := uri(c)
 			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an
 			// address). is_myself() is not so strict.
-			return answer(u != nil && len(u.HostBytes()) > 0 && c.Host.IsMyself(u.HostBytes(), int(u.EffectivePort()), AnyTransport), not)
+			return answer(u != nil && len(u.HostBytes()) > 0 && c.Shard.Core.IsMyself(u.HostBytes(), int(u.EffectivePort()), proxy.AnyProto), not)
 		}
 	case d.addr != nil:
 		addr := d.addr
@@ -165,7 +164,7 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 			var tmp [64]byte
 			mark := len(c.buf)
 			c.buf = append(c.buf, appendHost(tmp[:0], addr(c).Addr())...)
-			is := c.Host.IsMyself(c.buf[mark:], 0, AnyTransport)
+			is := c.Shard.Core.IsMyself(c.buf[mark:], 0, proxy.AnyProto)
 			c.buf = c.buf[:mark]
 			return answer(is, not)
 		}

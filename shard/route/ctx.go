@@ -1,12 +1,14 @@
 package route
 
-import "viaduct/parser"
+import (
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+)
 
 // run is the part of Ctx that lives for one message.
 type run struct {
-	msg  *Message
 	prog *Program
-	kind RouteKind // of the route the run began with
 	stop stop
 	jump target // stop: jumped
 	left int32  // steps that the run may still make
@@ -43,8 +45,8 @@ type uriCache struct {
 	ok  bool
 }
 
-// get parses src unless it is the slice parsed last. A Host gives the same slice until the URI is
-// set; set() forgets it.
+// get parses src unless it is the slice parsed last. A Request gives the same slice until the URI
+// is set; set() forgets it.
 func (u *uriCache) get(src []byte) *parser.URI {
 	if len(src) == 0 {
 		return nil
@@ -61,8 +63,7 @@ func (u *uriCache) get(src []byte) *parser.URI {
 
 func (u *uriCache) forget() { u.src = nil }
 
-// moved passes on the result of a function of the Host that may have set Request-URI or outbound
-// URI.
+// moved passes on the result of a function that may have set Request-URI or outbound URI.
 func (c *Ctx) moved(result int) int {
 	c.ruri.forget()
 	c.duri.forget()
@@ -81,22 +82,22 @@ func (c *Ctx) dstURI() *parser.URI {
 }
 
 // NewCtx makes a shard's run context for any Program.
-func NewCtx(h Host) *Ctx {
-	c := &Ctx{Host: h}
+func NewCtx(s *Shard) *Ctx {
+	c := &Ctx{Shard: s}
 	c.buf = make([]byte, 0, scratchBytes)
 	c.line = make([]byte, 0, lineBytes+64)
 	c.reasons = map[string]string{}
 	return c
 }
 
-// begin readies c for one run of p.
-func (c *Ctx) begin(p *Program) {
-	if c.msg != nil {
+// begin readies c for one run of p on what is at hand.
+func (c *Ctx) begin(p *Program, at *atHand) {
+	if c.Msg != nil {
 		// a panic cut the run before short: its variables and its URIs, whose memory holds another
 		// message by now, are not this one's
 		c.end()
 	}
-	c.msg = c.Host.Msg()
+	c.atHand = *at
 	c.prog = p
 	c.stop = notStopped
 	c.left = maxSteps
@@ -122,35 +123,42 @@ func (c *Ctx) end() {
 		c.vars[i].dirty = false
 	}
 	c.dirty = c.dirty[:0]
-	c.msg = nil
+	c.Msg = nil
 	c.ruri.forget()
 	c.duri.forget()
 }
 
-// Request runs request_route on the message behind c.Host and allocates nothing. A program without
-// request_route drops every request.
-func (p *Program) Request(c *Ctx) Outcome { return p.enter(c, p.main, RequestRoute) }
-
-// Failure runs failure route n, a number Host.OnFailure was given. c.Host stands for the request as
-// the transaction saved it. A number the program has no route for ends at once, as an empty route
-// would; likewise in Branch and Reply.
-func (p *Program) Failure(c *Ctx, n int) Outcome {
-	return p.enter(c, numbered(p.failures, n), FailureRoute)
+// Request runs request_route on r and allocates nothing. A program without request_route drops
+// every request.
+func (p *Program) Request(c *Ctx, r *proxy.Request) Outcome {
+	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
+	return p.enter(c, p.main, &atHand{Msg: r.M, Request: r, kind: RequestRoute})
 }
 
-// Branch runs branch route n. c.Host stands for the request with the Request-URI and outbound URI
-// of one branch. Dropped: the branch is not sent.
-func (p *Program) Branch(c *Ctx, n int) Outcome {
-	return p.enter(c, numbered(p.branches, n), BranchRoute)
+// Failure runs failure route n, a number that r was armed with, on the request as its transaction
+// saved it. A number the program has no route for ends at once, as an empty route would; likewise
+// in Branch and Reply.
+func (p *Program) Failure(c *Ctx, r *proxy.Request, n int) Outcome {
+	return p.enter(c, numbered(p.failures, n), &atHand{Msg: r.M, Request: r, kind: FailureRoute})
 }
 
-// Reply runs onreply route n. c.Host stands for the response. Dropped: a provisional response is
+// Branch runs branch route n on the request with the Request-URI and outbound URI of one branch.
+// Dropped: the branch is not sent.
+func (p *Program) Branch(c *Ctx, r *proxy.Request, n int) Outcome {
+	return p.enter(c, numbered(p.branches, n), &atHand{Msg: r.M, Request: r, kind: BranchRoute})
+}
+
+// Reply runs onreply route n on a response m to branch br of tx. Dropped: a provisional response is
 // not passed on, a final one is all the same.
-func (p *Program) Reply(c *Ctx, n int) Outcome { return p.enter(c, numbered(p.replies, n), ReplyRoute) }
+func (p *Program) Reply(c *Ctx, r *proxy.Reply, m *Message, tx *txn.Tx, br *txn.Branch, n int) Outcome {
+	return p.enter(c, numbered(p.replies, n), &atHand{Msg: m, Reply: r, Tx: tx, Branch: br, kind: ReplyRoute})
+}
 
 // CoreReply runs the reply route that has no name, on a response whose transaction has not been
 // looked for. Dropped: it is dropped.
-func (p *Program) CoreReply(c *Ctx) Outcome { return p.enter(c, p.coreReply, CoreReplyRoute) }
+func (p *Program) CoreReply(c *Ctx, r *proxy.Reply) Outcome {
+	return p.enter(c, p.coreReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
+}
 
 // numbered is the route with the 1-based number n, nil if there is none.
 func numbered(list []*routeCode, n int) *routeCode {
@@ -161,15 +169,14 @@ func numbered(list []*routeCode, n int) *routeCode {
 }
 
 // enter runs rt as the message's route.
-func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
+func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 	if rt == nil {
 		return Ended
 	}
-	if c.msg != nil && c.prog == p && kind != RequestRoute && kind != CoreReplyRoute {
-		return c.within(rt, kind)
+	if c.Msg != nil && c.prog == p && at.kind != RequestRoute && at.kind != CoreReplyRoute {
+		return c.within(rt, at)
 	}
-	c.begin(p)
-	c.kind = kind
+	c.begin(p, at)
 	o := p.run(c, rt.entry)
 	c.end()
 	if o != Faulted {
@@ -181,16 +188,16 @@ func (p *Program) enter(c *Ctx, rt *routeCode, kind RouteKind) Outcome {
 // within runs rt inside another run: t_relay() makes branches, and each has its branch route. The
 // $var are those of the outer run, as in Kamailio. (After a panic a run looks as if it never ended;
 // what follows may then see its $var, until the next request.)
-func (c *Ctx) within(rt *routeCode, kind RouteKind) Outcome {
-	msg, outer, stop, result, text := c.msg, c.kind, c.stop, c.Return, len(c.buf)
+func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
+	outer, stop, result, text := c.atHand, c.stop, c.Return, len(c.buf)
 	mark, base, depth := c.mark, c.base, len(c.frames)
-	c.msg, c.kind, c.stop, c.Return = c.Host.Msg(), kind, notStopped, 1
+	c.atHand, c.stop, c.Return = *at, notStopped, 1
 	c.mark, c.base = int32(text), base+c.prog.maxTemps
 	c.room()
 	c.ruri.forget()
 	c.duri.forget()
 	o := c.prog.run(c, rt.entry)
-	c.msg, c.kind, c.stop, c.Return, c.buf = msg, outer, stop, result, c.buf[:text]
+	c.atHand, c.stop, c.Return, c.buf = outer, stop, result, c.buf[:text]
 	c.mark, c.base, c.frames = mark, base, c.frames[:depth]
 	c.ruri.forget()
 	c.duri.forget()

@@ -28,7 +28,7 @@ func (d *funcDef) only(in kinds) *funcDef { d.in = in; return d }
 func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
 
 // host is a function without arguments. f is the code itself: one indirection less than a method
-// value of Host.
+// value.
 func host(f callFn) *funcDef {
 	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
 }
@@ -48,7 +48,7 @@ func defineFuncs() {
 		"strip_tail": {min: 1, max: 1, build: strip(true)},
 		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
 
-		"clear_branches": host(func(c *Ctx) int { return c.Host.ClearBranches() }).only(inRequest | inFailure).later(inBranch | inReplies),
+		"clear_branches": host(func(c *Ctx) int { c.Request.ClearBranches(); return 1 }).only(inRequest | inFailure).later(inBranch | inReplies),
 		"setflag":        {min: 1, max: 1, build: setFlag},
 		"resetflag":      {min: 1, max: 1, build: resetFlag},
 		"isflagset":      {min: 1, max: 1, build: isFlagSet},

@@ -21,9 +21,9 @@ func defineStreamFuncs() {
 		"add_tcp_alias":          {max: 1, build: aliasConn},
 		"set_advertised_address": {min: 1, max: 1, build: advertiseHost},
 		"set_advertised_port":    {min: 1, max: 1, build: advertisePort},
-		"force_rport":            host(func(c *Ctx) int { return c.Host.ForceRPort() }),
-		"add_rport":              host(func(c *Ctx) int { return c.Host.ForceRPort() }),
-		"add_local_rport":        host(func(c *Ctx) int { return c.Host.AddLocalRPort() }),
+		"force_rport":            host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
+		"add_rport":              host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
+		"add_local_rport":        host((*Ctx).addLocalRPort),
 		"set_forward_no_connect": streamFlag(ForwardNoConnect),
 		"set_forward_close":      streamFlag(ForwardClose),
 		"set_reply_no_connect":   streamFlag(ReplyNoConnect),
@@ -35,7 +35,7 @@ func defineStreamFuncs() {
 }
 
 func streamFlag(flag StreamFlag) *funcDef {
-	return host(func(c *Ctx) int { return c.Host.SetStreamFlag(flag) })
+	return host(func(c *Ctx) int { return c.setStreamFlag(flag) })
 }
 
 // forceSocket is force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
@@ -49,7 +49,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 		b := []byte(f.text)
-		return func(c *Ctx) int { return c.Host.ForceSocket(b) }
+		return func(c *Ctx) int { return c.ForceSocket(b) }
 	}
 	cc.scratch = true
 	return func(c *Ctx) int {
@@ -60,7 +60,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 		if len(b) == 0 {
 			return -1
 		}
-		return c.Host.ForceSocket(b)
+		return c.ForceSocket(b)
 	}
 }
 
@@ -93,7 +93,7 @@ func aliasConn(cc *compiler, x *syntax.Call) callFn {
 		if n < 0 || n > 65535 {
 			return -1
 		}
-		return c.Host.AliasConn(n)
+		return c.alias(n)
 	}
 }
 
@@ -110,7 +110,7 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { return c.Host.SetAdvertised(dst.Host, 0) }
+	return func(c *Ctx) int { return truth(c.Request != nil && c.Request.Advertise(dst.Host, 0)) }
 }
 
 // advertisePort is set_advertised_port(port).
@@ -124,7 +124,7 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 		if n < 1 || n > 65535 {
 			return -1
 		}
-		return c.Host.SetAdvertised(nil, n)
+		return truth(c.Request != nil && c.Request.Advertise(nil, n))
 	}
 }
 
@@ -132,7 +132,7 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 // be uri:host, port uri:port.
 func forward(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
-		return func(c *Ctx) int { return c.Host.Forward() }
+		return func(c *Ctx) int { return c.forward() }
 	}
 	proto := AnyTransport
 	if _, word, found := strings.Cut(x.Name, "_"); found {
@@ -177,6 +177,6 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 				to.Port = int(u.Port)
 			}
 		}
-		return c.Host.ForwardTo(to)
+		return c.forwardTo(&to)
 	}
 }

@@ -60,8 +60,8 @@ func logFunc(cc *compiler, x *syntax.Call) callFn {
 	}
 	line := []byte(strings.TrimRight(s.S, "\r\n"))
 	return func(c *Ctx) int {
-		if level <= c.Host.LogLevel() {
-			c.Host.Log(level, line)
+		if level <= c.Shard.Log.LogLevel() {
+			c.Shard.Log.Log(level, line)
 		}
 		return 1
 	}
@@ -75,7 +75,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 	}
 	pre := []byte(prefix)
 	return func(c *Ctx) int {
-		if level > c.Host.LogLevel() {
+		if level > c.Shard.Log.LogLevel() {
 			return 1
 		}
 		line := append(c.line[:0], pre...)
@@ -84,7 +84,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 		if !whole {
 			line = append(line, "…"...)
 		}
-		c.Host.Log(level, line)
+		c.Shard.Log.Log(level, line)
 		return 1
 	}
 }
@@ -92,7 +92,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 // revertURI is revert_uri(): the Request-URI as received.
 func revertURI(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
-		return truth(setRURI(c, Value{Kind: strValue, S: c.msg.Bytes(c.msg.URI)}) == setDone)
+		return truth(setRURI(c, Value{Kind: strValue, S: c.Msg.Bytes(c.Msg.URI)}) == setDone)
 	}
 }
 

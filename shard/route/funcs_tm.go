@@ -32,15 +32,6 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
 	cc.ld.errorf(pos, "there is no %s[%s]%s", word, clip(name), suggest.DidYouMean(name, names))
 }
 
-// replyStatus is $T_reply_code. A reply route has the response at hand, with or without a
-// transaction.
-func (c *Ctx) replyStatus() int {
-	if !c.msg.IsRequest {
-		return int(c.msg.Status)
-	}
-	return c.Host.ReplyStatus()
-}
-
 // hasVariable tells whether a dollar sign in a pattern begins a variable and is no anchor.
 func hasVariable(s string) bool {
 	for i := 0; i+1 < len(s); i++ {
@@ -70,7 +61,7 @@ func setFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() | bit); return 1 }
+	return func(c *Ctx) int { c.setFlags(c.flags() | bit); return 1 }
 }
 
 func resetFlag(cc *compiler, x *syntax.Call) callFn {
@@ -78,7 +69,7 @@ func resetFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.Host.SetFlags(c.Host.Flags() &^ bit); return 1 }
+	return func(c *Ctx) int { c.setFlags(c.flags() &^ bit); return 1 }
 }
 
 func isFlagSet(cc *compiler, x *syntax.Call) callFn {
@@ -86,7 +77,7 @@ func isFlagSet(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { return truth(c.Host.Flags()&bit != 0) }
+	return func(c *Ctx) int { return truth(c.flags()&bit != 0) }
 }
 
 // relayDst checks a host.

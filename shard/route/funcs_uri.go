@@ -71,7 +71,7 @@ func (c *Ctx) setParts(p *uriParts) setResult {
 		return setRefused
 	}
 	c.ruri.forget()
-	return done(c.Host.SetRequestURI(uri))
+	return done(c.Request.SetRequestURI(uri))
 }
 
 // edited is the Request-URI taken apart, when it is one that can be edited.

@@ -30,10 +30,10 @@ func FuzzLoad(f *testing.F) {
 	for _, s := range fuzzSeeds(f) {
 		f.Add(s)
 	}
-	h := newFake(f, request("INVITE sip:bob@127.0.0.1:5060;transport=tcp", "t1"))
-	rh := newFake(f, response("183 Early", "INVITE"))
+	h := newBench(f, request("INVITE sip:bob@127.0.0.1:5060;transport=tcp", "t1"))
+	rh := newBench(f, response("183 Early", "INVITE"))
 	h.quiet, rh.quiet = true, true
-	c := NewCtx(h)
+	c := h.c
 	f.Fuzz(func(t *testing.T, src string) {
 		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }, Modules: testModules})
 		if (err == nil) != (p != nil && s != nil) {
@@ -48,20 +48,18 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h.ruri, h.duri = h.msg.Bytes(h.msg.URI), nil
 		p.maxLoops = min(max(p.maxLoops, 1), 10) // 0 means forever, and nested loops multiply
 		p.maxRecursion = min(p.maxRecursion, 8)
-		if o := p.Request(c); o == Ended && (len(c.buf) != 0 || len(c.frames) != 0 || c.base != 0) {
+		if o := h.request(p); o == Ended && (len(c.buf) != 0 || len(c.frames) != 0 || c.base != 0) {
 			t.Fatalf("a run left %d bytes of scratch room and %d routes behind", len(c.buf), len(c.frames))
 		}
-		c.Host = rh
-		p.Reply(c, 1)
-		p.CoreReply(c)
-		c.Host = h
-		h.ruri = h.msg.Bytes(h.msg.URI)
-		p.Failure(c, 1)
-		p.Branch(c, 1)
-		if c.msg != nil || len(c.dirty) != 0 {
+		h.t = t
+		rep := h.Respond(&rh.msg, &rh.src)
+		p.Reply(c, rep, rep.M, nil, nil, 1)
+		p.CoreReply(c, rep)
+		h.run(p, FailureRoute, 1)
+		h.run(p, BranchRoute, 1)
+		if c.Msg != nil || len(c.dirty) != 0 {
 			t.Fatal("a run left something behind")
 		}
 	})

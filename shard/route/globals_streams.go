@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"viaduct/shard/blocklist"
 	"viaduct/shard/route/syntax"
 )
 
@@ -201,10 +202,10 @@ func blocklistGlobals() map[string]*paramDef {
 	seconds := func(f func(*BlocklistSettings) *time.Duration) *paramDef {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Blocklist) })
 	}
-	mask := func(f func(*BlocklistSettings) *BlockReasons) *paramDef {
-		return &paramDef{max: 255, set: func(s *Settings, v syntax.Literal) { *f(&s.Blocklist) = BlockReasons(v.Num) }}
+	mask := func(f func(*BlocklistSettings) *blocklist.Reason) *paramDef {
+		return &paramDef{max: 255, set: func(s *Settings, v syntax.Literal) { *f(&s.Blocklist) = blocklist.Reason(v.Num) }}
 	}
-	sctp := mask(func(b *BlocklistSettings) *BlockReasons { return &b.SCTPIgnore })
+	sctp := mask(func(b *BlocklistSettings) *blocklist.Reason { return &b.SCTPIgnore })
 	sctp.note = func(syntax.Literal) string { return "has no effect: SCTP is not there" }
 	expire := seconds(func(b *BlocklistSettings) *time.Duration { return &b.Expire })
 	named := map[string]*paramDef{
@@ -214,9 +215,9 @@ func blocklistGlobals() map[string]*paramDef {
 		"dst_%s_ttl":         expire,
 		"dst_%s_mem":         number(0, 1<<22, func(s *Settings) *int { return &s.Blocklist.MemKB }),
 		"dst_%s_gc_interval": seconds(func(b *BlocklistSettings) *time.Duration { return &b.GCInterval }),
-		"dst_%s_udp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.UDPIgnore }),
-		"dst_%s_tcp_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TCPIgnore }),
-		"dst_%s_tls_imask":   mask(func(b *BlocklistSettings) *BlockReasons { return &b.TLSIgnore }),
+		"dst_%s_udp_imask":   mask(func(b *BlocklistSettings) *blocklist.Reason { return &b.UDPIgnore }),
+		"dst_%s_tcp_imask":   mask(func(b *BlocklistSettings) *blocklist.Reason { return &b.TCPIgnore }),
+		"dst_%s_tls_imask":   mask(func(b *BlocklistSettings) *blocklist.Reason { return &b.TLSIgnore }),
 		"dst_%s_sctp_imask":  sctp,
 		// Of ours.
 		"dst_%s_icmp": toggle(func(s *Settings) *bool { return &s.Blocklist.ICMP }),

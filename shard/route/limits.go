@@ -44,8 +44,7 @@ const (
 
 // Reason phrases made at run time are kept so that the same one is not allocated again.
 const (
-	// maxReasons is how many one shard keeps. Beyond: the Host gets an empty phrase and uses the
-	// standard one of the code.
+	// maxReasons is how many one shard keeps. Beyond: the phrase is left empty.
 	maxReasons = 256
 	// maxReasonBytes is the longest one. Beyond: likewise.
 	maxReasonBytes = 128

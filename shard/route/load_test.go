@@ -122,7 +122,7 @@ func TestSettings(t *testing.T) {
 	f(`use_dst_blacklist=on;dst_blacklist_ttl=5;dst_blocklist_mem=7`,
 		func(s *Settings) any { return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB} }, []any{true, 5 * time.Second, 7})
 	f(`dst_blacklist_udp_imask=16;dst_blocklist_tls_imask=0x06;dst_blocklist_icmp=1`,
-		func(s *Settings) any { return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP} }, "[16 6 true]")
+		func(s *Settings) any { return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP} }, "[timeout send,connect true]")
 	f(`use_dns_failover=off;dns_try_naptr=no;dns_srv_loadbalancing=off`,
 		func(s *Settings) any { return []any{s.DNS.Failover, s.DNS.TryNAPTR, s.DNS.SRVLB} }, "[false false false]")
 	f(`dns_retr_time=2;dns_retr_no=1;dns_cache_max_ttl=4294967295;dns_tls_preference=50`,

@@ -6,7 +6,7 @@ import (
 	"viaduct/parser"
 )
 
-// Message is the parsed message the Host hands out.
+// Message is a parsed message.
 type Message = parser.Message
 
 // Transport is the protocol a message arrived on or a URI asks for.

@@ -7,45 +7,45 @@ import (
 // Readers of what a message, its source and its target are. Each gives a view and whether there is
 // something.
 
-func readMethod(c *Ctx) ([]byte, bool) { return c.msg.MethodBytes(), c.msg.IsRequest }
+func readMethod(c *Ctx) ([]byte, bool) { return c.Msg.MethodBytes(), c.Msg.IsRequest }
 
 // readMethodOf is $rm: the method, in a response that of CSeq.
 func readMethodOf(c *Ctx) ([]byte, bool) {
-	if c.msg.IsRequest {
-		return c.msg.MethodBytes(), true
+	if c.Msg.IsRequest {
+		return c.Msg.MethodBytes(), true
 	}
-	cs, r := c.msg.CSeq()
-	return c.msg.Bytes(cs.MethodName), r == parser.OK
+	cs, r := c.Msg.CSeq()
+	return c.Msg.Bytes(cs.MethodName), r == parser.OK
 }
 
 func readRURI(c *Ctx) ([]byte, bool) {
-	if !c.msg.IsRequest {
+	if c.Request == nil {
 		return nil, false
 	}
-	b := c.Host.RequestURI()
+	b := c.Request.RequestURI()
 	return b, len(b) > 0
 }
 
-func readOrigURI(c *Ctx) ([]byte, bool) { return c.msg.Bytes(c.msg.URI), c.msg.IsRequest }
+func readOrigURI(c *Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.URI), c.Msg.IsRequest }
 
 func readDstURI(c *Ctx) ([]byte, bool) {
-	if !c.msg.IsRequest {
+	if c.Request == nil {
 		return nil, false
 	}
-	b := c.Host.DstURI()
+	b := c.Request.DstURI()
 	return b, len(b) > 0
 }
 
 func readStatus(c *Ctx) ([]byte, bool) {
-	if c.msg.IsRequest || len(c.msg.Raw) < 12 {
+	if c.Msg.IsRequest || len(c.Msg.Raw) < 12 {
 		return nil, false
 	}
 	// "SIP/2.0 200 …": the three digits of a parsed status line.
-	i := int(c.msg.StartLine.Off) + len("SIP/2.0 ")
-	return c.msg.Raw[i : i+3 : i+3], true
+	i := int(c.Msg.StartLine.Off) + len("SIP/2.0 ")
+	return c.Msg.Raw[i : i+3 : i+3], true
 }
 
-func readPhrase(c *Ctx) ([]byte, bool) { return c.msg.Bytes(c.msg.Phrase), !c.msg.IsRequest }
+func readPhrase(c *Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.Phrase), !c.Msg.IsRequest }
 
 // fromURI and toURI are parsed on use; scripts rarely ask twice.
 func (c *Ctx) fromURI() *parser.URI {
@@ -66,65 +66,65 @@ func (c *Ctx) headerURI(b []byte, ok bool) *parser.URI {
 }
 
 func readFromURI(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.From()
+	a, r := c.Msg.From()
 	if r != parser.OK {
 		return nil, false
 	}
-	return c.msg.Bytes(a.URI), true
+	return c.Msg.Bytes(a.URI), true
 }
 
 func readToURI(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.To()
+	a, r := c.Msg.To()
 	if r != parser.OK {
 		return nil, false
 	}
-	return c.msg.Bytes(a.URI), true
+	return c.Msg.Bytes(a.URI), true
 }
 
 func readFromTag(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.From()
+	a, r := c.Msg.From()
 	if r != parser.OK || a.Tag.Len == 0 {
 		return nil, false
 	}
-	return c.msg.Bytes(a.Tag), true
+	return c.Msg.Bytes(a.Tag), true
 }
 
 func readToTag(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.To()
+	a, r := c.Msg.To()
 	if r != parser.OK || a.Tag.Len == 0 {
 		return nil, false
 	}
-	return c.msg.Bytes(a.Tag), true
+	return c.Msg.Bytes(a.Tag), true
 }
 
 func readFromName(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.From()
+	a, r := c.Msg.From()
 	if r != parser.OK || a.Display.Len == 0 {
 		return nil, false
 	}
-	return c.msg.Bytes(a.Display), true
+	return c.Msg.Bytes(a.Display), true
 }
 
 func readToName(c *Ctx) ([]byte, bool) {
-	a, r := c.msg.To()
+	a, r := c.Msg.To()
 	if r != parser.OK || a.Display.Len == 0 {
 		return nil, false
 	}
-	return c.msg.Bytes(a.Display), true
+	return c.Msg.Bytes(a.Display), true
 }
 
 func readCallID(c *Ctx) ([]byte, bool) {
-	b := c.msg.CallID()
+	b := c.Msg.CallID()
 	return b, b != nil
 }
 
 func readCSeq(c *Ctx) (int64, bool) {
-	cs, r := c.msg.CSeq()
+	cs, r := c.Msg.CSeq()
 	return int64(cs.Number), r == parser.OK
 }
 
 func readMsgType(c *Ctx) (int64, bool) {
-	if c.msg.IsRequest {
+	if c.Msg.IsRequest {
 		return 1, true
 	}
 	return 2, true
@@ -132,11 +132,11 @@ func readMsgType(c *Ctx) (int64, bool) {
 
 // first is the value of the first header of kind k.
 func (c *Ctx) first(k parser.Kind) ([]byte, bool) {
-	i := c.msg.First(k)
+	i := c.Msg.First(k)
 	if i < 0 {
 		return nil, false
 	}
-	return c.msg.Bytes(c.msg.Headers[i].Value), true
+	return c.Msg.Bytes(c.Msg.Headers[i].Value), true
 }
 
 func readUserAgent(c *Ctx) ([]byte, bool)   { return c.first(parser.KindUserAgent) }
@@ -144,18 +144,18 @@ func readContact(c *Ctx) ([]byte, bool)     { return c.first(parser.KindContact)
 func readContentType(c *Ctx) ([]byte, bool) { return c.first(parser.KindContentType) }
 
 func readContentLength(c *Ctx) (int64, bool) {
-	n, r := c.msg.ContentLength()
+	n, r := c.Msg.ContentLength()
 	return int64(n), r == parser.OK && n >= 0
 }
 
 func readBody(c *Ctx) ([]byte, bool) {
-	b := c.msg.Body()
+	b := c.Msg.Body()
 	return b, len(b) > 0
 }
 
 // readHdr is $(hdr(name)[at]).
 func readHdr(c *Ctx, name string, at int) ([]byte, bool) {
-	m := c.msg
+	m := c.Msg
 	if at < 0 {
 		n := 0
 		for i := m.HeaderByName(name, 0); i >= 0; i = m.HeaderByName(name, i+1) {
@@ -178,17 +178,17 @@ func readHdr(c *Ctx, name string, at int) ([]byte, bool) {
 // readSrcIP is $si: no brackets (5.6.3). The text is made in the scratch room.
 func readSrcIP(c *Ctx) ([]byte, bool) {
 	start := len(c.buf)
-	c.buf = c.Host.Source().Addr().Unmap().WithZone("").AppendTo(c.buf)
+	c.buf = c.From().Addr().Unmap().WithZone("").AppendTo(c.buf)
 	return c.buf[start:len(c.buf):len(c.buf)], true
 }
 
 func readRcvIP(c *Ctx) ([]byte, bool) {
 	start := len(c.buf)
-	c.buf = c.Host.Received().Addr().Unmap().WithZone("").AppendTo(c.buf)
+	c.buf = c.to().Addr().Unmap().WithZone("").AppendTo(c.buf)
 	return c.buf[start:len(c.buf):len(c.buf)], true
 }
 
-func readProto(c *Ctx) ([]byte, bool) { return transportName(c.Host.Transport()) }
+func readProto(c *Ctx) ([]byte, bool) { return transportName(c.Transport()) }
 
 var (
 	udpName, tcpName, tlsName    = []byte("udp"), []byte("tcp"), []byte("tls")

@@ -16,24 +16,24 @@ func defineStreamPVs() {
 		d.code.set, d.code.builds = f, true
 		return d
 	}
-	source := func(c *Ctx) netip.AddrPort { return c.Host.Source() }
-	received := func(c *Ctx) netip.AddrPort { return c.Host.Received() }
+	source := (*Ctx).From
+	received := (*Ctx).to
 	for n, d := range map[string]*pvDef{
 		"su":  temp(addrURI(source, false)),
 		"sut": temp(addrURI(source, true)),
 		"Ru":  temp(addrURI(received, false)),
 		"Rut": temp(addrURI(received, true)),
-		"Rn":  str(func(c *Ctx) ([]byte, bool) { b := c.Host.ReceivedName(); return b, len(b) > 0 }),
+		"Rn":  str(func(c *Ctx) ([]byte, bool) { b := c.receivedBy().name; return b, len(b) > 0 }),
 
 		"RAi":  temp(readAdvertised),
 		"RAp":  num(readAdvertisedPort),
 		"RAu":  temp(advertisedURI(false)),
 		"RAut": temp(advertisedURI(true)),
 
-		"fs":  settable(str(func(c *Ctx) ([]byte, bool) { b := c.Host.SendSocket(); return b, len(b) > 0 }), setSendSocket),
-		"fsn": settable(str(func(c *Ctx) ([]byte, bool) { b := c.Host.SendSocketName(); return b, len(b) > 0 }), setSendSocketName),
+		"fs":  settable(str(readSendSocket), setSendSocket),
+		"fsn": settable(str(readSendSocketName), setSendSocketName),
 
-		"conid": num(func(c *Ctx) (int64, bool) { id := c.Host.ConnID(); return id, id > 0 }),
+		"conid": num(func(c *Ctx) (int64, bool) { id := int64(c.Connection()); return id, id > 0 }),
 	} {
 		pvs[n] = d
 	}
@@ -51,32 +51,51 @@ func addrURI(addr func(c *Ctx) netip.AddrPort, full bool) func(c *Ctx) ([]byte, 
 
 // withTransport ends the URI that begins at start of the scratch room.
 func (c *Ctx) withTransport(start int, full bool) []byte {
-	if t := c.Host.Transport(); full || t != UDP {
+	if t := c.Transport(); full || t != UDP {
 		word, _ := transportName(t)
 		c.buf = append(append(c.buf, ";transport="...), word...)
 	}
 	return c.buf[start:len(c.buf):len(c.buf)]
 }
 
+// readSendSocket is $fs, readSendSocketName $fsn.
+func readSendSocket(c *Ctx) ([]byte, bool) {
+	l := c.forced()
+	if l == nil {
+		return nil, false
+	}
+	return l.socket, true
+}
+
+func readSendSocketName(c *Ctx) ([]byte, bool) {
+	l := c.forced()
+	if l == nil {
+		return nil, false
+	}
+	return l.name, len(l.name) > 0
+}
+
 // readAdvertised is $RAi: what the listener shows, or its own address.
 func readAdvertised(c *Ctx) ([]byte, bool) {
-	if host, _ := c.Host.Advertised(); len(host) > 0 {
-		return host, true
+	if l := c.receivedBy(); len(l.advertised) > 0 {
+		return l.advertised, true
 	}
 	return readRcvIP(c)
 }
 
 func readAdvertisedPort(c *Ctx) (int64, bool) {
-	if host, port := c.Host.Advertised(); len(host) > 0 && port > 0 {
-		return int64(port), true
+	l := c.receivedBy()
+	if len(l.advertised) > 0 && l.AdvertisePort > 0 {
+		return int64(l.AdvertisePort), true
 	}
-	return int64(c.Host.Received().Port()), true
+	return int64(l.Addr.Port), true
 }
 
 func advertisedURI(full bool) func(c *Ctx) ([]byte, bool) {
-	plain := addrURI(func(c *Ctx) netip.AddrPort { return c.Host.Received() }, full)
+	plain := addrURI((*Ctx).to, full)
 	return func(c *Ctx) ([]byte, bool) {
-		host, port := c.Host.Advertised()
+		l := c.receivedBy()
+		host, port := l.advertised, l.AdvertisePort
 		if len(host) == 0 {
 			return plain(c)
 		}
@@ -90,6 +109,6 @@ func advertisedURI(full bool) func(c *Ctx) ([]byte, bool) {
 }
 
 // setSendSocket is $fs = "proto:host:port"; $null takes it back.
-func setSendSocket(c *Ctx, v Value) setResult { return done(c.Host.ForceSocket(c.text(&v))) }
+func setSendSocket(c *Ctx, v Value) setResult { return done(c.ForceSocket(c.text(&v)) > 0) }
 
-func setSendSocketName(c *Ctx, v Value) setResult { return done(c.Host.ForceSocketName(c.text(&v))) }
+func setSendSocketName(c *Ctx, v Value) setResult { return done(c.ForceSocketName(c.text(&v)) > 0) }

@@ -11,7 +11,7 @@ func init() {
 		d.code.set, d.code.builds = f, true
 		return d
 	}
-	status := num(func(c *Ctx) (int64, bool) { return int64(c.msg.Status), !c.msg.IsRequest })
+	status := num(func(c *Ctx) (int64, bool) { return int64(c.Msg.Status), !c.Msg.IsRequest })
 	rc := num(func(c *Ctx) (int64, bool) { return int64(c.Return), true })
 	proto := str(readProto)
 	pvs = map[string]*pvDef{
@@ -40,12 +40,12 @@ func init() {
 		"cT": str(readContentType),
 		"cl": num(readContentLength),
 		"rb": str(readBody),
-		"mb": str(func(c *Ctx) ([]byte, bool) { return c.msg.Raw, true }),
-		"ml": num(func(c *Ctx) (int64, bool) { return int64(len(c.msg.Raw)), true }),
+		"mb": str(func(c *Ctx) ([]byte, bool) { return c.Msg.Raw, true }),
+		"ml": num(func(c *Ctx) (int64, bool) { return int64(len(c.Msg.Raw)), true }),
 		"mt": num(readMsgType),
 
-		"si": temp(str(readSrcIP)), "sp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Source().Port()), true }),
-		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.Host.Received().Port()), true }),
+		"si": temp(str(readSrcIP)), "sp": num(func(c *Ctx) (int64, bool) { return int64(c.From().Port()), true }),
+		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.to().Port()), true }),
 		"pr": proto, "proto": proto,
 
 		"rc": rc, "retcode": rc, "?": rc,

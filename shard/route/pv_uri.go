@@ -31,7 +31,7 @@ func origPart(p uriPart) func(c *Ctx) ([]byte, bool) { return part((*Ctx).origUR
 
 // origURI is the Request-URI as received.
 func (c *Ctx) origURI() *parser.URI {
-	u, r := c.msg.RequestURI()
+	u, r := c.Msg.RequestURI()
 	if r != parser.OK {
 		return nil
 	}
@@ -105,8 +105,8 @@ func (c *Ctx) text(v *Value) []byte {
 	return c.buf[start:len(c.buf):len(c.buf)]
 }
 
-func done(r int) setResult {
-	if r < 0 {
+func done(ok bool) setResult {
+	if !ok {
 		return setRefused
 	}
 	return setDone
@@ -115,20 +115,20 @@ func done(r int) setResult {
 // setRURI is $ru = v.
 func setRURI(c *Ctx, v Value) setResult {
 	b := c.text(&v)
-	if len(b) == 0 || !c.msg.IsRequest {
+	if len(b) == 0 || c.Request == nil {
 		return setRefused
 	}
 	c.ruri.forget()
-	return done(c.Host.SetRequestURI(b))
+	return done(c.Request.SetRequestURI(b))
 }
 
 // setDstURI is $du = v; $null removes it.
 func setDstURI(c *Ctx, v Value) setResult {
-	if !c.msg.IsRequest {
+	if c.Request == nil {
 		return setRefused
 	}
 	c.duri.forget()
-	return done(c.Host.SetDstURI(c.text(&v)))
+	return done(c.Request.SetDstURI(c.text(&v)))
 }
 
 type whichPart uint8

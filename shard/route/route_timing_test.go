@@ -1,25 +1,37 @@
 package route
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"viaduct/parser"
+	"viaduct/shard/proxy"
 )
 
 // newBalancer is the load balancer's program on an INVITE that goes all the way: the path with the
-// most statements.
-func newBalancer(t testing.TB) (*Program, *Ctx) {
-	p, _, _ := loadFile(t, "testdata/peers/lb.cfg")
-	h := newFake(t, request("INVITE sip:bob@127.0.0.1:5060", ""))
+// most statements. What t_relay() does is left out, since a transaction takes microseconds.
+func newBalancer(t testing.TB) (*Program, *bench) {
+	src, err := os.ReadFile("testdata/peers/lb.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, _, err := loadText(strings.ReplaceAll(string(src), "t_relay()", "isflagset(0)"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newBench(t, request("INVITE sip:bob@127.0.0.1:5060", ""))
 	h.quiet = true
-	return p, NewCtx(h)
+	h.begin().Flags = 1
+	return p, h
 }
 
 // byHand is the same program written in Go: the floor for any way of running it.
-func byHand(c *Ctx, h Host) Outcome {
-	m := h.Msg()
-	if h.MaxForwards(70, 70) < 0 || h.SanityCheck(17895, 7) < 0 {
+func byHand(c *Ctx, r *proxy.Request) Outcome {
+	m := r.M
+	c.Msg, c.Request = m, r
+	if c.MaxForwards(70, 70) < 0 || testSanity(c, 17895, 7) < 0 {
 		return Exited
 	}
 	if to, r := m.To(); r == parser.OK && to.Tag.Len > 0 {
@@ -29,39 +41,39 @@ func byHand(c *Ctx, h Host) Outcome {
 		return Faulted
 	}
 	if m.Method != parser.ACK {
-		if h.PrecheckTrans() > 0 {
+		if r.Invite != nil {
 			return Faulted
 		}
-		h.CheckTrans()
 	}
 	if m.Method == parser.OPTIONS {
 		return Faulted
 	}
 	if m.Method == parser.INVITE || m.Method == parser.SUBSCRIBE {
-		h.RecordRoute()
+		r.RecordRoute()
 	}
-	if h.SelectDst(1, 0, 0, false) < 0 {
+	if !c.Request.SelectTarget(1, 0, 0, false) {
 		return Faulted
 	}
-	if h.Relay() < 0 {
-		h.ReplyError()
+	if c.flags()&1 == 0 {
+		c.Answered(r.ReplyError())
 	}
 	return Exited
 }
 
-// BenchmarkBalancerProgram runs lb.cfg's request_route on an INVITE. Budget: 150 ns.
+// BenchmarkBalancerProgram runs lb.cfg's request_route on an INVITE, on a real proxy.Core, all but
+// what t_relay() does.
 //
-// Receipt: median 81 ns, best 77, by hand 19 to 28 ns (TestBalancerBudget). The tree of closures
-// that the table of steps replaced: median 99 ns, best 95, both binaries in turn. So with the
-// routes of forking.cfg, steps and closures: failure 71 and 89 ns, branch 209 and 217, reply 165
-// and 168, reply_route 55 and 59; default.cfg 56 and 66. A turn of a loop is dearer by a step: 224
-// and 215 ns for one with six statements. On a machine busy with other work the means below are
-// three times that and more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
+// Receipt: best 199 ns, the same by hand 100 to 103 ns (TestBalancerBudget), so that the program
+// costs 98. With doors that did nothing it was 80 and 28, and as a tree of closures, which the table
+// of steps replaced, 95 and 28. BenchmarkCall, the whole way, before and behind the change to a Ctx
+// that holds the request, minima of 32 runs in turn: lb.cfg 9,392 and 9,416 ns, stateful.cfg 9,177
+// and 8,914, stateless.cfg 7,831 and 7,958. On a machine busy with other work the means are three
+// times that and more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
 func BenchmarkBalancerProgram(b *testing.B) {
-	p, c := newBalancer(b)
+	p, h := newBalancer(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if p.Request(c) != Exited {
+		if p.Request(h.c, &h.Core.Request) != Exited || h.c.Acted {
 			b.Fatal("the INVITE was not relayed")
 		}
 	}
@@ -69,9 +81,9 @@ func BenchmarkBalancerProgram(b *testing.B) {
 
 // BenchmarkBalancerByHand is what the steps are compared with.
 func BenchmarkBalancerByHand(b *testing.B) {
-	_, c := newBalancer(b)
+	_, h := newBalancer(b)
 	for b.Loop() {
-		if byHand(c, c.Host) != Exited {
+		if byHand(h.c, &h.Core.Request) != Exited || h.c.Acted {
 			b.Fatal("the INVITE was not relayed")
 		}
 	}
@@ -102,41 +114,41 @@ func best(f func()) time.Duration {
 	return d / runs
 }
 
-// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request, on
-// this machine or, if that is slow, to six times the same program written by hand in Go.
+// TestBalancerBudget holds the program of the load balancer to its budget of 150 ns per request
+// beyond the same written by hand in Go, on this machine or, if that is slow, to five times the
+// latter.
 func TestBalancerBudget(t *testing.T) {
 	if raceDetector || testing.CoverMode() != "" {
 		t.Skip("timing means nothing under the race detector or with coverage")
 	}
-	p, c := newBalancer(t)
-	run := best(func() { p.Request(c) })
-	hand := best(func() { byHand(c, c.Host) })
+	p, h := newBalancer(t)
+	run := best(func() { p.Request(h.c, &h.Core.Request) })
+	hand := best(func() { byHand(h.c, &h.Core.Request) })
 	t.Logf("lb.cfg's request_route: %v, written by hand %v", run, hand)
-	if run > 150*time.Nanosecond && run > 6*hand {
-		t.Errorf("lb.cfg's request_route takes %v, budget 150ns; written by hand in Go it takes %v", run, hand)
+	if run-hand > 150*time.Nanosecond && run > 5*hand {
+		t.Errorf("lb.cfg's request_route takes %v; written by hand in Go it takes %v, and the budget is 150ns more", run, hand)
 	}
 }
 
 // TestNoAllocation holds all of a run to no allocation, over lb.cfg, the default and a script that
 // uses what there is.
 func TestNoAllocation(t *testing.T) {
-	f := func(name string, p *Program, h *fakeHost) {
+	f := func(name string, p *Program, h *bench) {
 		t.Helper()
 		h.quiet = true
-		c := NewCtx(h)
-		p.Request(c)
-		if n := testing.AllocsPerRun(200, func() { p.Request(c) }); n != 0 {
+		h.request(p)
+		if n := testing.AllocsPerRun(200, func() { h.request(p) }); n != 0 {
 			t.Errorf("%s allocates %v times per request", name, n)
 		}
-		if c.Fault != nil {
-			t.Errorf("%s: %v", name, c.Fault)
+		if h.c.Fault != nil {
+			t.Errorf("%s: %v", name, h.c.Fault)
 		}
 	}
 	for _, file := range []string{"testdata/peers/lb.cfg", "testdata/peers/stateful.cfg", "testdata/peers/stateless.cfg", "default.cfg"} {
 		p, _, _ := loadFile(t, file)
 		for _, kind := range []string{"INVITE", "ACK", "CANCEL", "OPTIONS", "BYE"} {
 			for _, tag := range []string{"", "t1"} {
-				f(file+" "+kind+" "+tag, p, newFake(t, request(kind+" sip:127.0.0.1:5060", tag)))
+				f(file+" "+kind+" "+tag, p, newBench(t, request(kind+" sip:127.0.0.1:5060", tag)))
 			}
 		}
 	}
@@ -154,36 +166,35 @@ func TestNoAllocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f("the long script", p, newFake(t, request("INVITE sip:bob@127.0.0.1:5060", "")))
+	f("the long script", p, newBench(t, request("INVITE sip:bob@127.0.0.1:5060", "")))
 }
 
 // TestNoAllocationInRoutes is the same for failure, branch and reply routes.
 func TestNoAllocationInRoutes(t *testing.T) {
-	f := func(name string, p *Program, h *fakeHost, run func(c *Ctx) Outcome) {
+	f := func(name string, p *Program, h *bench, kind RouteKind, n int) {
 		t.Helper()
-		h.quiet, h.status = true, 503
-		c := NewCtx(h)
+		run := h.repeatable(p, kind, n)
 		for range 4 {
-			run(c)
+			run()
 		}
-		if n := testing.AllocsPerRun(200, func() { run(c) }); n != 0 {
+		if n := testing.AllocsPerRun(200, func() { run() }); n != 0 {
 			t.Errorf("%s allocates %v times per run", name, n)
 		}
-		if c.Fault != nil {
-			t.Errorf("%s: %v", name, c.Fault)
+		if h.c.Fault != nil {
+			t.Errorf("%s: %v", name, h.c.Fault)
 		}
 	}
-	invite := func() *fakeHost { return newFake(t, request("INVITE sip:0049100@127.0.0.1:5060", "")) }
+	invite := func() *bench { return newBench(t, request("INVITE sip:0049100@127.0.0.1:5060", "")) }
 	p, _, _ := loadFile(t, "testdata/accept/forking.cfg")
 	for n := 1; n <= len(p.failures); n++ {
-		f("failure route "+itoa(int64(n)), p, invite(), func(c *Ctx) Outcome { return p.Failure(c, n) })
+		f("failure route "+itoa(int64(n)), p, invite(), FailureRoute, n)
 	}
-	f("branch route", p, invite(), func(c *Ctx) Outcome { return p.Branch(c, 1) })
+	f("branch route", p, invite(), BranchRoute, 1)
 	for n := 1; n <= len(p.replies); n++ {
-		f("reply route "+itoa(int64(n)), p, newFake(t, response("183 Early", "INVITE")), func(c *Ctx) Outcome { return p.Reply(c, n) })
+		f("reply route "+itoa(int64(n)), p, invite(), ReplyRoute, n)
 	}
-	f("reply_route", p, newFake(t, response("200 OK", "OPTIONS")), p.CoreReply)
-	f("request_route", p, invite(), p.Request)
+	f("reply_route", p, newBench(t, response("200 OK", "OPTIONS")), CoreReplyRoute, 0)
+	f("request_route", p, invite(), RequestRoute, 0)
 
 	body := `t_on_failure("F"); t_on_branch("B"); t_on_reply("R"); append_branch(); append_branch("sip:a@$rd", "0.$var(z)"); append_branch("sip:a@b", "0.7");
 	clear_branches(); t_load_contacts(); t_next_contacts(); t_relay_to("udp:h:5060", 1); t_relay("h", 5060); t_relay_to_udp(); t_set_fr($var(z), "5");
@@ -195,17 +206,15 @@ func TestNoAllocationInRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f("the long failure route", p, invite(), func(c *Ctx) Outcome { return p.Failure(c, 1) })
-	h := &branching{fakeHost: invite()}
-	h.quiet = true
-	p, _, _, err = loadText(allModules+"request_route { $var(x) = \"a\" + $rU; t_relay(); } branch_route[B] { $var(x) = $var(x) + \"x\"; }", nil)
+	f("the long failure route", p, invite(), FailureRoute, 1)
+	p, _, _, err = loadText(allModules+"request_route { $var(x) = \"a\" + $rU; t_on_branch(\"B\"); t_relay(); } branch_route[B] { $var(x) = $var(x) + \"x\"; }", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := NewCtx(h)
-	h.run = func() { p.Branch(c, 1) }
-	p.Request(c)
-	if n := testing.AllocsPerRun(200, func() { p.Request(c) }); n != 0 {
+	h := invite()
+	h.quiet, h.Branch = true, func(r *proxy.Request, n int) bool { return p.Branch(h.c, r, n) != Dropped }
+	h.request(p)
+	if n := testing.AllocsPerRun(200, func() { h.request(p) }); n != 0 {
 		t.Errorf("a branch route within a run allocates %v times", n)
 	}
 }
@@ -213,21 +222,21 @@ func TestNoAllocationInRoutes(t *testing.T) {
 // BenchmarkRoutes runs the failure, branch and reply route of forking.cfg that do most.
 func BenchmarkRoutes(b *testing.B) {
 	p, _, _ := loadFile(b, "testdata/accept/forking.cfg")
-	bench := func(name, msg string, want Outcome, run func(c *Ctx) Outcome) {
+	bench := func(name, msg string, want Outcome, kind RouteKind, n int) {
 		b.Run(name, func(b *testing.B) {
-			h := newFake(b, msg)
-			h.quiet, h.status, h.level = true, 503, 0
-			c := NewCtx(h)
+			h := newBench(b, msg)
+			h.level = 0
+			run := h.repeatable(p, kind, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := run(c); o != want {
+				if o := run(); o != want {
 					b.Fatalf("outcome %d", o)
 				}
 			}
 		})
 	}
-	bench("failure", request("INVITE sip:00491@127.0.0.1:5060", ""), Exited, func(c *Ctx) Outcome { return p.Failure(c, 1) })
-	bench("branch", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, func(c *Ctx) Outcome { return p.Branch(c, 1) })
-	bench("reply", response("183 Session Progress", "INVITE"), Ended, func(c *Ctx) Outcome { return p.Reply(c, 2) })
-	bench("reply_route", response("183 Session Progress", "INVITE"), Ended, p.CoreReply)
+	bench("failure", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, FailureRoute, 1)
+	bench("branch", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, BranchRoute, 1)
+	bench("reply", request("INVITE sip:00491@127.0.0.1:5060", ""), Ended, ReplyRoute, 2)
+	bench("reply_route", response("183 Session Progress", "INVITE"), Ended, CoreReplyRoute, 0)
 }

@@ -3,6 +3,8 @@ package route
 import (
 	"net/netip"
 	"time"
+
+	"viaduct/shard/blocklist"
 )
 
 // StreamSettings are the globals about TCP, and about TLS and WebSocket connections as far as these
@@ -162,9 +164,9 @@ type BlocklistSettings struct {
 	// GCInterval is how often expired entries are looked for (`dst_blocklist_gc_interval`); default
 	// 60 s, 0: only when met.
 	GCInterval time.Duration
-	// UDPIgnore and so on are the reasons (BlockReasons) that put nothing on the list for that
+	// UDPIgnore and so on are the reasons (blocklist.Reason) that put nothing on the list for that
 	// protocol (`dst_blocklist_udp_imask`, …); default 0.
-	UDPIgnore, TCPIgnore, TLSIgnore, SCTPIgnore BlockReasons
+	UDPIgnore, TCPIgnore, TLSIgnore, SCTPIgnore blocklist.Reason
 	// ICMP puts destinations on the list that the network says are unreachable (dst_blocklist_icmp,
 	// of ours); default false.
 	ICMP bool

@@ -1,5 +1,7 @@
 package route
 
+import "slices"
+
 // Result is what a step, or a function of a module, says: above 0 yes, below 0 no. 0 is that the
 // run does not go on as the step says: the script ends as with exit, unless run.stop has something
 // else.
@@ -75,6 +77,18 @@ func (p *Program) run(c *Ctx, pc target) Outcome {
 		c.frames = c.frames[:n]
 		pc, c.mark, c.base = f.back, f.mark, f.temps
 	}
+}
+
+// Around is the program with each of its steps made within around, which calls do once. It is for
+// tests that let steps fail, or watch them.
+func (p *Program) Around(around func(do func() Result) Result) *Program {
+	q := *p
+	q.steps = slices.Clone(p.steps)
+	for i := range q.steps {
+		do := p.steps[i].do
+		q.steps[i].do = func(c *Ctx) Result { return around(func() Result { return do(c) }) }
+	}
+	return &q
 }
 
 // stopped is where a run goes on after a step whose result was 0.

@@ -4,6 +4,7 @@ package blst
 import (
 	"time"
 
+	"viaduct/shard/blocklist"
 	"viaduct/shard/route"
 )
 
@@ -12,37 +13,34 @@ func Define(m *route.Module) {
 	ttl := route.Int("time", 0, route.MaxSeconds, "seconds; 0: the default")
 	route.Func1(m, "blst_add", route.Anywhere, route.Optional(ttl, 0),
 		"Lists where the message came from.",
-		func(c *route.Ctx, ttl int) route.Result {
-			return c.Host.BlockSource(time.Duration(ttl) * time.Second)
-		})
-	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere,
-		Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
+		func(c *route.Ctx, ttl int) route.Result { return blockSource(c, time.Duration(ttl)*time.Second) })
+	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere, Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
 		Doc: "Lists it for as long as Retry-After says, within the two. False: there is none."})
 	route.Func0(m, "blst_del", route.Anywhere, "Takes it off the list.",
-		func(c *route.Ctx) route.Result { return c.Host.UnblockSource() })
+		func(c *route.Ctx) route.Result { return unblockSource(c) })
 	route.Func0(m, "blst_is_blocklisted", route.Anywhere, "Tells whether it is listed.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.SourceBlocked()) })
+		func(c *route.Ctx) route.Result { return route.Truth(sourceBlocked(c)) })
 	m.Alias("blst_is_blocklisted", "blst_is_blacklisted") // until 5.4
 	ignore(m, "blst_set_ignore",
-		"The request goes to listed addresses as well.", route.OfRequest, true)
-	ignore(m, "blst_clear_ignore", "Takes that back.", route.OfRequest, false)
+		"The request goes to listed addresses as well.", ofRequest, true)
+	ignore(m, "blst_clear_ignore", "Takes that back.", ofRequest, false)
 	ignore(m, "blst_rpl_set_ignore",
-		"Responses go to listed addresses as well.", route.OfReply, true)
-	ignore(m, "blst_rpl_clear_ignore", "Takes that back.", route.OfReply, false)
+		"Responses go to listed addresses as well.", ofReply, true)
+	ignore(m, "blst_rpl_clear_ignore", "Takes that back.", ofReply, false)
 }
 
 // ignore declares blst_set_ignore([reasons]) and its kin.
-func ignore(m *route.Module, name, doc string, whose route.BlockWhose, on bool) {
+func ignore(m *route.Module, name, doc string, whose blockWhose, on bool) {
 	mask := route.Optional(route.Int("mask", 0, 255,
 		"why they are listed; left out: for whatever reason"), 255)
 	route.Func1(m, name, route.Anywhere, mask, doc, func(c *route.Ctx, mask int) route.Result {
-		now := c.Host.BlockIgnore(whose)
+		now := ignored(c, whose)
 		if on {
-			now |= route.BlockReasons(mask)
+			now |= blocklist.Reason(mask)
 		} else {
-			now &^= route.BlockReasons(mask)
+			now &^= blocklist.Reason(mask)
 		}
-		c.Host.SetBlockIgnore(whose, now)
+		setIgnored(c, whose, now)
 		return 1
 	})
 }
@@ -72,7 +70,7 @@ func blockRetryAfter(b *route.Build) route.Call {
 		if r1 <= 0 || r2 <= 0 || from > to {
 			return -1
 		}
-		after, ok := retryAfter(c.Message())
+		after, ok := retryAfter(c.Msg)
 		if !ok {
 			return -1
 		}
@@ -80,7 +78,7 @@ func blockRetryAfter(b *route.Build) route.Call {
 		if n == 0 {
 			return -1 // 0 would be the default time; the peer asks for none
 		}
-		return c.Host.BlockSource(time.Duration(n) * time.Second)
+		return blockSource(c, time.Duration(n)*time.Second)
 	}
 }
 

@@ -34,7 +34,7 @@ func Define(m *route.Module) {
 				if len(s) == 0 {
 					return -1
 				}
-				return c.Host.ForceSocket(s)
+				return c.ForceSocket(s)
 			}
 		}})
 	m.Func(route.Func{Name: "set_send_socket_name", In: route.Anywhere,
@@ -52,7 +52,7 @@ func Define(m *route.Module) {
 				if r <= 0 {
 					return r
 				}
-				return c.Host.ForceSocketName(s)
+				return c.ForceSocketName(s)
 			}
 		}})
 }
@@ -109,7 +109,7 @@ func appendBranch(b *route.Build) route.Call {
 		if len(uri) == 0 {
 			uri = nil
 		}
-		return c.Host.AppendBranch(uri, prio)
+		return route.Truth(c.Request.AppendBranch(uri, prio))
 	}
 }
 

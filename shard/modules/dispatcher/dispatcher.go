@@ -70,17 +70,15 @@ func Define(m *route.Module) {
 		"Chooses a destination of a set for host and port of the Request-URI. False: there is none.", true))
 	route.Func0(m, "ds_next_dst", in,
 		"Makes the next destination of the list that ds_select_dst made $du. False: there is none left.",
-		func(c *route.Ctx) route.Result { return c.Moved(c.Host.NextDst(false)) })
+		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.NextTarget(false))) })
 	route.Func0(m, "ds_next_domain", in, "The same for what ds_select_domain chose.",
-		func(c *route.Ctx) route.Result { return c.Moved(c.Host.NextDst(true)) })
+		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.NextTarget(true))) })
 	state := route.Parsed("state", "a state",
 		`is no state: "a", "i", "d" or "t", and "p" for probing`,
 		`"a" active, "i" inactive, "d" disabled, "t" trying, and "p" behind it: probed`, dstState)
 	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
 		"Sets the state of the destination that was used last.",
-		func(c *route.Ctx, state string) route.Result {
-			return c.Host.MarkDst(state)
-		}).Soon(route.InReplies)
+		func(c *route.Ctx, state string) route.Result { return c.MarkDst(state) }).Soon(route.InReplies)
 }
 
 // selection is ds_select_dst and ds_select_domain. A choice that is known at load is held against
@@ -115,19 +113,19 @@ func selection(name, doc string, setURI bool) route.Func {
 			}
 			if setKnown && algKnown && limitKnown {
 				return func(c *route.Ctx) route.Result {
-					return c.Moved(c.Host.SelectDst(s, a, l, setURI))
+					return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI)))
 				}
 			}
 			return func(c *route.Ctx) route.Result {
 				s, _ := set.Get(c)
 				a, _ := algorithm.Get(c)
 				l, _ := limit.Get(c)
-				return c.Moved(c.Host.SelectDst(s, a, l, setURI))
+				return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI)))
 			}
 		}}
 }
 
-// dstState brings a state into the form of Host.MarkDst. "p" alone is active and probed, as in
+// dstState brings a state into the form of balance.ParseMark. "p" alone is active and probed, as in
 // Kamailio.
 func dstState(s string) (string, bool) {
 	if s == "" {

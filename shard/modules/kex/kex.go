@@ -1,7 +1,10 @@
 // Package kex has functions about the destination of a request: Kamailio's module kex.
 package kex
 
-import "viaduct/shard/route"
+import (
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
 
 // Define is the module.
 func Define(m *route.Module) {
@@ -13,7 +16,7 @@ func Define(m *route.Module) {
 			if u == nil {
 				return -1
 			}
-			return route.Truth(c.Host.IsMyself(u.HostBytes(), int(u.Port), route.AnyTransport))
+			return route.Truth(c.Shard.Core.IsMyself(u.HostBytes(), int(u.Port), proxy.AnyProto))
 		})
 	route.Func1(m, "setdsturi", route.Anywhere, uri, "Sets $du.",
 		func(c *route.Ctx, uri []byte) route.Result { return c.SetDstURI(uri) })

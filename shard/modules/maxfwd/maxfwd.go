@@ -21,11 +21,11 @@ func Define(m *route.Module) {
 			}
 			most := *most
 			if limit, known := in.Known(); known {
-				return func(c *route.Ctx) route.Result { return c.Host.MaxForwards(limit, most) }
+				return func(c *route.Ctx) route.Result { return c.MaxForwards(limit, most) }
 			}
 			return func(c *route.Ctx) route.Result {
 				limit, _ := in.Get(c)
-				return c.Host.MaxForwards(limit, most)
+				return c.MaxForwards(limit, most)
 			}
 		}})
 }

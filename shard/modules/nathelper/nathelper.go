@@ -83,8 +83,8 @@ func Define(m *route.Module) {
 			if u == nil {
 				return -1
 			}
-			src := c.Host.Source()
-			return addAlias(c, &a, u, *name, src.Addr(), int(src.Port()), c.Host.Transport())
+			src := c.From()
+			return addAlias(c, &a, u, *name, src.Addr(), int(src.Port()), c.Transport())
 		})
 	route.Func0(m, "handle_ruri_alias", route.InRequest|route.InBranch,
 		"Makes what the alias of the Request-URI says $du, and takes it off. 2: there is none.",
@@ -145,10 +145,10 @@ const (
 )
 
 func natted(c *route.Ctx, tests int, reserved bool) bool {
-	src := c.Host.Source()
+	src := c.From()
 	ip := src.Addr().Unmap().WithZone("")
 	if tests&natWebSocket != 0 {
-		if t := c.Host.Transport(); t == route.WS || t == route.WSS {
+		if t := c.Transport(); t == route.WS || t == route.WSS {
 			return true
 		}
 	}
@@ -156,10 +156,9 @@ func natted(c *route.Ctx, tests int, reserved bool) bool {
 		return true
 	}
 	if tests&(natReceived|natVia|natViaPort) != 0 {
-		if via, r := c.Message().TopVia(); r == parser.OK {
-			at, isAddr := addrOf(c.Message().Bytes(via.Host))
-			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 &&
-				isAddr && private(at, reserved) {
+		if via, r := c.Msg.TopVia(); r == parser.OK {
+			at, isAddr := addrOf(c.Msg.Bytes(via.Host))
+			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 && isAddr && private(at, reserved) {
 				return true
 			}
 			port := via.Port
@@ -189,7 +188,7 @@ var sdpIP4, sdpIP6 = []byte("c=IN IP4 "), []byte("c=IN IP6 ")
 
 // nattedSDP looks at each connection line (RFC 8866 §5.7).
 func nattedSDP(c *route.Ctx, tests int, src netip.Addr, reserved bool) bool {
-	rest := c.Message().Body()
+	rest := c.Msg.Body()
 	for len(rest) > 0 {
 		line := rest
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
@@ -218,23 +217,23 @@ func nattedSDP(c *route.Ctx, tests int, src netip.Addr, reserved bool) bool {
 // contact is the first Contact and its URI, nil when there is none that can be read.
 func contact(c *route.Ctx) (parser.NameAddr, *parser.URI) {
 	var a parser.NameAddr
-	v := c.Message().Values(parser.KindContact)
-	if !v.Next() || parser.ParseNameAddr(c.Message().Raw, v.Value, &a) != parser.OK {
+	v := c.Msg.Values(parser.KindContact)
+	if !v.Next() || parser.ParseNameAddr(c.Msg.Raw, v.Value, &a) != parser.OK {
 		return a, nil
 	}
 	return a, contactURI(c, &a)
 }
 
 func contactURI(c *route.Ctx, a *parser.NameAddr) *parser.URI {
-	return c.ParseURI(c.Message().Bytes(a.URI))
+	return c.ParseURI(c.Msg.Bytes(a.URI))
 }
 
 // fixContact is fix_nated_contact(): the source takes the place of host and port in each Contact.
 func fixContact(c *route.Ctx) int {
-	src, found := c.Host.Source(), false
-	for v := c.Message().Values(parser.KindContact); v.Next(); {
+	src, found := c.From(), false
+	for v := c.Msg.Values(parser.KindContact); v.Next(); {
 		var a parser.NameAddr
-		if parser.ParseNameAddr(c.Message().Raw, v.Value, &a) != parser.OK {
+		if parser.ParseNameAddr(c.Msg.Raw, v.Value, &a) != parser.OK {
 			continue // also for "*"
 		}
 		u := contactURI(c, &a)
@@ -254,7 +253,7 @@ func fixContact(c *route.Ctx) int {
 		out = append(out, u.Raw[:u.Host.Off]...)
 		out = route.AppendHost(out, src.Addr())
 		out = append(strconv.AppendUint(append(out, ':'), uint64(src.Port()), 10), u.Raw[end:]...)
-		if r := c.Host.ReplaceContact(a.URI, out); r < 0 {
+		if r := c.ReplaceContact(a.URI, out); r < 0 {
 			return r
 		}
 	}
@@ -321,7 +320,7 @@ func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip n
 	if !a.Bracket {
 		out = append(out, '>')
 	}
-	return c.Host.ReplaceContact(a.URI, out)
+	return c.ReplaceContact(a.URI, out)
 }
 
 // findNamed is findParam with a name that is a string.
@@ -344,9 +343,8 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 			if u == nil {
 				return -1
 			}
-			src, proto := c.Host.Source(), c.Host.Transport()
-			if at, ok := addrOf(u.HostBytes()); ok &&
-				at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
+			src, proto := c.From(), c.Transport()
+			if at, ok := addrOf(u.HostBytes()); ok && at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
 				sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}

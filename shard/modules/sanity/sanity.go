@@ -1,4 +1,4 @@
-// Package sanity refuses requests that are no SIP: Kamailio's module sanity. Package proxy looks.
+// Package sanity refuses requests that are no SIP: Kamailio's module sanity.
 package sanity
 
 import "viaduct/shard/route"
@@ -41,12 +41,12 @@ func Define(m *route.Module) {
 			uri, known2 := y.Known()
 			if known1 && known2 {
 				m, u := uint32(msg), uint32(uri)
-				return func(c *route.Ctx) route.Result { return c.Host.SanityCheck(m, u) }
+				return func(c *route.Ctx) route.Result { return Check(c, m, u) }
 			}
 			return func(c *route.Ctx) route.Result {
 				m, _ := x.Get(c)
 				u, _ := y.Get(c)
-				return c.Host.SanityCheck(uint32(m), uint32(u))
+				return Check(c, uint32(m), uint32(u))
 			}
 		}})
 }

@@ -17,11 +17,11 @@ func Define(m *route.Module) {
 
 	route.Func0(m, "has_totag", route.Anywhere,
 		"Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Message().HasToTag()) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.HasToTag()) })
 	route.Func0(m, "is_request", route.Anywhere, "Tells whether it is a request.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Message().IsRequest) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.IsRequest) })
 	route.Func0(m, "is_reply", route.Anywhere, "Tells whether it is a response.",
-		func(c *route.Ctx) route.Result { return route.Truth(!c.Message().IsRequest) })
+		func(c *route.Ctx) route.Result { return route.Truth(!c.Msg.IsRequest) })
 
 	// RFC 3261 §11.2 asks for Allow as well, which append_to_reply() can add: what a proxy lets
 	// through, its program knows.
@@ -32,11 +32,10 @@ func Define(m *route.Module) {
 				"\r\nAccept-Language: " + *language + "\r\nSupported: " + *support + "\r\n")
 			return func(c *route.Ctx) route.Result {
 				u := c.RequestURI()
-				if c.Message().Method != parser.OPTIONS || u == nil || !u.User.Empty() ||
-					c.Host.AppendToReply(rows) < 0 {
+				if c.Msg.Method != parser.OPTIONS || u == nil || !u.User.Empty() || !c.Request.AppendToReply(rows) {
 					return -1
 				}
-				return c.Host.Reply(200, "OK", route.IfTransaction)
+				return c.Answer(200, "OK", route.IfTransaction)
 			}
 		}})
 }

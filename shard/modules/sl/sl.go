@@ -17,14 +17,14 @@ func Define(m *route.Module) {
 	reason := route.Phrase("reason", "the reason phrase")
 	route.Func2(m, "sl_send_reply", route.InRequest, code, reason, "Answers without a transaction.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			return c.Host.Reply(code, reason, route.Stateless)
+			return c.Answer(code, reason, route.Stateless)
 		})
 	route.Func2(m, "send_reply", route.InRequest|route.InFailure, code, reason,
 		"Answers through the transaction if there is one.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			return c.Host.Reply(code, reason, route.IfTransaction)
+			return c.Answer(code, reason, route.IfTransaction)
 		}).Soon(route.InReplies)
 	route.Func0(m, "sl_reply_error", route.InRequest,
 		"Answers with what the last failure stands for.",
-		func(c *route.Ctx) route.Result { return c.Host.ReplyError() })
+		func(c *route.Ctx) route.Result { return c.Answered(c.Request.ReplyError()) })
 }

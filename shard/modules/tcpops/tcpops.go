@@ -21,14 +21,14 @@ func Define(m *route.Module) {
 			if id <= 0 {
 				return -1
 			}
-			return route.Truth(c.Host.ConnState(int64(id)) > 0)
+			return route.Truth(c.ConnState(int64(id)) > 0)
 		})
 	route.Func1(m, "tcp_conid_state", route.Anywhere, connection, "Is the state of a connection.",
 		func(c *route.Ctx, id int) route.Result {
 			if id <= 0 {
 				return -1
 			}
-			return int(c.Host.ConnState(int64(id)))
+			return int(c.ConnState(int64(id)))
 		})
 
 	const in = route.InRequest | route.InReplies
@@ -39,20 +39,16 @@ func Define(m *route.Module) {
 	onConnection(m, "tcp_set_connection_lifetime", in,
 		"Sets after how long without use a connection is closed.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
-			return c.Host.SetConnLifetime(id, time.Duration(n[0])*time.Second)
+			return c.SetLifetime(id, time.Duration(n[0])*time.Second)
 		}, lifetime)
 	onConnection(m, "tcp_keepalive_enable", in, "Has the kernel send keep-alives.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
-			return c.Host.SetConnKeepalive(id, time.Duration(n[0])*time.Second, n[1],
-				time.Duration(n[2])*time.Second)
+			return c.SetKeepAlive(id, time.Duration(n[0])*time.Second, n[1], time.Duration(n[2])*time.Second)
 		}, idle, tries, interval)
 	onConnection(m, "tcp_keepalive_disable", in, "Ends that.",
-		func(c *route.Ctx, id int64, _ [3]int) route.Result {
-			return c.Host.SetConnKeepalive(id, 0,
-				0, 0)
-		})
+		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.SetKeepAlive(id, 0, 0, 0) })
 	onConnection(m, "tcp_close_connection", route.Anywhere, "Closes a connection.",
-		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.Host.CloseConn(id, 0, nil) })
+		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.CloseConn(id, 0, nil) })
 }
 
 var connection = route.Int("connection", 0, 1<<62, "the number of a connection", route.AsIs)

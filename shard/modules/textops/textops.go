@@ -17,9 +17,7 @@ func Define(m *route.Module) {
 	rows := route.Text("rows", "whole header rows")
 	route.Func1(m, "append_to_reply", route.InRequest|route.InFailure, rows,
 		"Adds rows to each response to this request that is made here from now on.",
-		func(c *route.Ctx, rows []byte) route.Result {
-			return c.Host.AppendToReply(rows)
-		}).Soon(route.InBranch)
+		func(c *route.Ctx, rows []byte) route.Result { return route.Truth(c.Request.AppendToReply(rows)) }).Soon(route.InBranch)
 }
 
 // methodBits are the methods that have a number in package parser.
@@ -38,12 +36,12 @@ func isMethod(b *route.Build) route.Call {
 	if !ok {
 		return nil
 	}
-	slow := func(c *route.Ctx) route.Result { return compare(c.Message(), mask, others) }
+	slow := func(c *route.Ctx) route.Result { return compare(c.Msg, mask, others) }
 	if others != nil {
 		return slow
 	}
 	return func(c *route.Ctx) route.Result {
-		if m := c.Message(); m.IsRequest {
+		if m := c.Msg; m.IsRequest {
 			return route.Truth(mask>>m.Method&1 != 0)
 		}
 		return slow(c)

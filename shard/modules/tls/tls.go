@@ -54,7 +54,7 @@ func Define(m *route.Module) {
 	variables(m)
 	route.Func0(m, "is_peer_verified", route.InRequest,
 		"Tells whether the peer's certificate was verified.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.PeerVerified()) })
+		func(c *route.Ctx) route.Result { return route.Truth(peerVerified(c)) })
 }
 
 // method declares tls_method. What is older than TLS 1.2 is not spoken (RFC 8996): a word for it

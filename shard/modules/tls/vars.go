@@ -8,34 +8,34 @@ func variables(m *route.Module) {
 		if numbers[name] {
 			m.Var(name,
 				"Of the TLS connection that the message came on.", route.Place{Int: func(c *route.Ctx) (int64, bool) {
-					b := c.Host.TLSInfo(field)
+					b := text(c, field)
 					return route.Atoi(b), b != nil
 				}})
 			continue
 		}
 		m.Var(name,
 			"Of the TLS connection that the message came on.", route.Place{Text: func(c *route.Ctx) ([]byte, bool) {
-				b := c.Host.TLSInfo(field)
+				b := text(c, field)
 				return b, b != nil
 			}})
 	}
 }
 
 // fields are the variables.
-var fields = map[string]route.TLSField{
-	"tls_version": route.TLSVersion, "tls_description": route.TLSCipherInfo, "tls_cipher_info": route.TLSCipherInfo, "tls_cipher_bits": route.TLSCipherBits,
-	"tls_peer_server_name": route.TLSServerName, "tls_peer_verified": route.TLSPeerVerified,
-	"tls_peer_revoked": route.TLSPeerRevoked,
-	"tls_peer_expired": route.TLSPeerExpired, "tls_peer_selfsigned": route.TLSPeerSelfSigned, "tls_peer_version": route.TLSPeerVersion, "tls_my_version": route.TLSMyVersion,
-	"tls_peer_serial": route.TLSPeerSerial, "tls_my_serial": route.TLSMySerial, "tls_peer_subject": route.TLSPeerSubject, "tls_my_subject": route.TLSMySubject,
-	"tls_peer_issuer": route.TLSPeerIssuer, "tls_my_issuer": route.TLSMyIssuer, "tls_peer_subject_cn": route.TLSPeerSubjectCN, "tls_my_subject_cn": route.TLSMySubjectCN,
-	"tls_peer_issuer_cn": route.TLSPeerIssuerCN, "tls_my_issuer_cn": route.TLSMyIssuerCN,
-	"tls_peer_subject_organization": route.TLSPeerSubjectOrganization,
-	"tls_my_subject_organization":   route.TLSMySubjectOrganization,
-	"tls_peer_issuer_organization":  route.TLSPeerIssuerOrganization,
-	"tls_my_issuer_organization":    route.TLSMyIssuerOrganization, "tls_peer_san_hostname": route.TLSPeerSANHostname, "tls_my_san_hostname": route.TLSMySANHostname,
-	"tls_peer_san_uri": route.TLSPeerSANURI, "tls_my_san_uri": route.TLSMySANURI, "tls_peer_san_email": route.TLSPeerSANEmail, "tls_my_san_email": route.TLSMySANEmail,
-	"tls_peer_san_ip": route.TLSPeerSANIP, "tls_my_san_ip": route.TLSMySANIP,
+var fields = map[string]tlsField{
+	"tls_version": tlsVersion, "tls_description": tlsCipherInfo, "tls_cipher_info": tlsCipherInfo, "tls_cipher_bits": tlsCipherBits,
+	"tls_peer_server_name": tlsServerName, "tls_peer_verified": tlsPeerVerified,
+	"tls_peer_revoked": tlsPeerRevoked,
+	"tls_peer_expired": tlsPeerExpired, "tls_peer_selfsigned": tlsPeerSelfSigned, "tls_peer_version": tlsPeerVersion, "tls_my_version": tlsMyVersion,
+	"tls_peer_serial": tlsPeerSerial, "tls_my_serial": tlsMySerial, "tls_peer_subject": tlsPeerSubject, "tls_my_subject": tlsMySubject,
+	"tls_peer_issuer": tlsPeerIssuer, "tls_my_issuer": tlsMyIssuer, "tls_peer_subject_cn": tlsPeerSubjectCN, "tls_my_subject_cn": tlsMySubjectCN,
+	"tls_peer_issuer_cn": tlsPeerIssuerCN, "tls_my_issuer_cn": tlsMyIssuerCN,
+	"tls_peer_subject_organization": tlsPeerSubjectOrganization,
+	"tls_my_subject_organization":   tlsMySubjectOrganization,
+	"tls_peer_issuer_organization":  tlsPeerIssuerOrganization,
+	"tls_my_issuer_organization":    tlsMyIssuerOrganization, "tls_peer_san_hostname": tlsPeerSANHostname, "tls_my_san_hostname": tlsMySANHostname,
+	"tls_peer_san_uri": tlsPeerSANURI, "tls_my_san_uri": tlsMySANURI, "tls_peer_san_email": tlsPeerSANEmail, "tls_my_san_email": tlsMySANEmail,
+	"tls_peer_san_ip": tlsPeerSANIP, "tls_my_san_ip": tlsMySANIP,
 }
 
 // numbers are those of them that are numbers.

@@ -33,7 +33,7 @@ func relays(m *route.Module) {
 func relay(b *route.Build) route.Call {
 	switch b.Args() {
 	case 0:
-		return func(c *route.Ctx) int { return c.Host.Relay() }
+		return func(c *route.Ctx) int { return c.Relay() }
 	case 1:
 		b.Errorf(route.WholeCall,
 			"t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" and flags")
@@ -45,8 +45,8 @@ func relay(b *route.Build) route.Call {
 	}
 	return func(c *route.Ctx) int {
 		to := dst
-		to.Proto = c.Host.Transport()
-		return c.Host.RelayTo(to, 0)
+		to.Proto = c.Transport()
+		return c.RelayTo(&to, 0)
 	}
 }
 
@@ -65,7 +65,7 @@ func relayOver(proto route.Transport) func(b *route.Build) route.Call {
 			}
 		}
 		dst.Proto = proto
-		return func(c *route.Ctx) int { return c.Host.RelayTo(dst, 0) }
+		return func(c *route.Ctx) int { return c.RelayTo(&dst, 0) }
 	}
 }
 
@@ -112,5 +112,5 @@ func relayTo(b *route.Build) route.Call {
 			return nil
 		}
 	}
-	return func(c *route.Ctx) int { return c.Host.RelayTo(dst, flags) }
+	return func(c *route.Ctx) int { return c.RelayTo(&dst, flags) }
 }

@@ -19,33 +19,33 @@ func Define(m *route.Module) {
 	route.Func0(m, "t_check_trans", route.InRequest,
 		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Others: false "+
 			"when they are new; a retransmission ends the script.",
-		func(c *route.Ctx) route.Result { return c.Host.CheckTrans() }).Soon(route.InBranch | route.InReplies)
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.Invite != nil) }).Soon(route.InBranch | route.InReplies)
 	route.Func0(m, "t_newtran", route.InRequest,
 		"Makes the transaction. A retransmission ends the script.",
-		func(c *route.Ctx) route.Result { return c.Host.NewTran() })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.NewTransaction()) })
 
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))
 	reason := route.Phrase("reason", "the reason phrase")
 	route.Func2(m, "t_reply", in, code, reason,
 		"Answers through the transaction. False: there is none.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			return c.Host.Reply(code, reason, route.InTransaction)
+			return c.Answer(code, reason, route.InTransaction)
 		}).Soon(route.InReplies)
 	route.Func2(m, "t_send_reply", in, code, reason,
 		"Answers through the transaction if there is one.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			return c.Host.Reply(code, reason, route.IfTransaction)
+			return c.Answer(code, reason, route.IfTransaction)
 		}).Soon(route.InReplies)
 
 	route.Func1(m, "t_on_failure", notReply, route.RouteNamed(route.FailureRoute),
 		"Runs the failure_route when all branches have failed.",
-		func(c *route.Ctx, n int) route.Result { return c.Host.OnFailure(n) }).Soon(route.InReply)
+		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.FailureRoute, n)) }).Soon(route.InReply)
 	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
 		"Runs the branch_route for each branch.",
-		func(c *route.Ctx, n int) route.Result { return c.Host.OnBranch(n) })
+		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.BranchRoute, n)) })
 	route.Func1(m, "t_on_reply", notReply, route.RouteNamed(route.ReplyRoute),
 		"Runs the onreply_route for each response.",
-		func(c *route.Ctx, n int) route.Result { return c.Host.OnReply(n) }).Soon(route.InReply)
+		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.ReplyRoute, n)) }).Soon(route.InReply)
 	const kinds = "failure_route, branch_route or onreply_route"
 	kind := route.Enum("kind", kinds,
 		"is neither failure_route, branch_route nor onreply_route", kinds,
@@ -54,7 +54,7 @@ func Define(m *route.Module) {
 		route.Word[route.RouteKind]{Word: "onreply_route", Value: route.ReplyRoute})
 	route.Func1(m, "t_is_set", route.Anywhere, kind, "Tells whether a route of the kind is armed.",
 		func(c *route.Ctx, kind route.RouteKind) route.Result {
-			return route.Truth(c.Host.Armed(kind) != 0)
+			return route.Truth(c.Request != nil && c.Request.Armed(kind) != 0)
 		})
 
 	inv := route.Int("fr_inv_timeout", 0, route.MaxMillis,
@@ -63,19 +63,18 @@ func Define(m *route.Module) {
 	route.Func2(m, "t_set_fr", route.WithTransaction, inv, route.Optional(fr, 0),
 		"Sets the final response timers.",
 		func(c *route.Ctx, inv, fr int) route.Result {
-			return c.Host.SetFr(time.Duration(inv)*time.Millisecond,
-				time.Duration(fr)*time.Millisecond)
+			return c.SetFr(time.Duration(inv)*time.Millisecond, time.Duration(fr)*time.Millisecond)
 		})
 	route.Func0(m, "t_reset_fr", notReply,
 		"Sets the final response timers to what the parameters say.",
-		func(c *route.Ctx) route.Result { return c.Host.ResetFr() }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result { c.Request.ResetFinalTimers(); return 1 }).Soon(route.InReply)
 
 	how := route.Parsed("which", `"a", "l" or "n"`,
 		`is none of "a" (all), "l" (last) and "n" (none)`,
 		`"a": all so far. "l": of the branches added last. "n": none`, dropHow)
 	route.Func1(m, "t_drop_replies", route.InFailure, route.Optional(how, route.DropAll),
 		"Keeps responses from becoming the final one.",
-		func(c *route.Ctx, how route.DropHow) route.Result { return c.Host.DropReplies(how) })
+		func(c *route.Ctx, how route.DropHow) route.Result { return c.DropReplies(how) })
 
 	contacts := m.Given("contacts_avp")
 	mode := route.Optional(route.Int("mode", 0, 1,
@@ -93,25 +92,25 @@ func Define(m *route.Module) {
 			}
 			return func(c *route.Ctx) route.Result {
 				m, _ := mode.Get(c)
-				return c.Moved(c.Host.LoadContacts(m))
+				return c.Moved(route.Truth(m == 0 && c.Request.LoadContacts()))
 			}
 		}})
 	route.Func0(m, "t_next_contacts", in,
 		"Makes the next of them Request-URI and branches. -2: none is left.",
-		func(c *route.Ctx) route.Result { return c.Moved(c.Host.NextContacts()) })
+		func(c *route.Ctx) route.Result { return c.Moved(c.NextContacts()) })
 
 	route.Func0(m, "t_is_canceled", route.WithTransaction,
 		"Tells whether the caller's CANCEL came.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.Cancelled()) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Cancelled()) })
 	route.Func0(m, "t_branch_timeout", in,
 		"Tells whether a timer ended the branch that the route is run for.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.BranchTimedOut()) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.BestTimedOut()) })
 	route.Func0(m, "t_branch_replied", in, "Tells whether that branch had a response before.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.BranchReplied()) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.BestReplied()) })
 	route.Func0(m, "t_any_timeout", notReply, "Tells whether a timer ended any branch.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.AnyTimeout()) }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.AnyTimedOut()) }).Soon(route.InReply)
 	route.Func0(m, "t_any_replied", notReply, "Tells whether any branch had a response.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Host.AnyReplied()) }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result { return route.Truth(c.Request.AnyReplied()) }).Soon(route.InReply)
 }
 
 // dropHow reads the argument of t_drop_replies.

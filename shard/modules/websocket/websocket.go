@@ -47,11 +47,7 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
 	m.Var("ws_conid", "The number of the connection that the message came on.",
-		route.Place{Int: func(c *route.Ctx) (int64, bool) {
-			id := c.Host.ConnID()
-			return id,
-				id > 0
-		}})
+		route.Place{Int: func(c *route.Ctx) (int64, bool) { id := int64(c.Connection()); return id, id > 0 }})
 	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
 		Doc: "Is false: Viaduct answers the handshake itself.",
 		Build: func(b *route.Build) route.Call {
@@ -79,10 +75,8 @@ const closeReasonBytes = 123
 // wsClose is ws_close([status, reason[, connection]]).
 func wsClose(b *route.Build) route.Call {
 	if b.Args() == 0 {
-		return func(c *route.Ctx) int {
-			return c.Host.CloseConn(0, 1000,
-				nil)
-		} // normal closure (RFC 6455 §7.4.1)
+		// normal closure (RFC 6455 §7.4.1)
+		return func(c *route.Ctx) int { return c.CloseConn(0, 1000, nil) }
 	}
 	if b.Args() == 1 {
 		b.Errorf(route.WholeCall,
@@ -112,7 +106,7 @@ func wsClose(b *route.Build) route.Call {
 		if !closeStatus(st) {
 			return -1
 		}
-		return c.Host.CloseConn(int64(n), st, closeReason(b))
+		return c.CloseConn(int64(n), st, closeReason(b))
 	}
 }
 

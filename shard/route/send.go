@@ -1,0 +1,211 @@
+package route
+
+import (
+	"time"
+
+	"viaduct/parser"
+	"viaduct/shard/balance"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+)
+
+// What functions do about the message at hand beyond a method of proxy.Request. Results called int
+// follow Kamailio: above 0 is true, below 0 is false, 0 ends the script as exit does.
+
+// Answer is sl_send_reply() and send_reply(): code is 100..699.
+func (c *Ctx) Answer(code int, reason string, how StatefulReply) int {
+	if how == InTransaction && c.Request.Tx == nil {
+		return -1
+	}
+	return c.Answered(c.Request.Reply(code, reason, ""))
+}
+
+// Answered notes that the request is done with, even if no answer could leave.
+func (c *Ctx) Answered(ok bool) int {
+	// else its state forbids that status, and another one is still possible
+	if !ok && !c.Acted && c.Request.Tx == nil {
+		c.Unanswered = true
+	}
+	c.Acted = true
+	return truth(ok)
+}
+
+// Relay is t_relay().
+func (c *Ctx) Relay() int {
+	ok := c.Request.Relay()
+	c.Acted = c.Acted || ok
+	return truth(ok)
+}
+
+// forward is forward(): the same without a transaction.
+func (c *Ctx) forward() int {
+	ok := c.Request.Forward()
+	c.Acted = c.Acted || ok
+	return truth(ok)
+}
+
+// towards makes dst the destination of the next relay or forward. It returns false if it cannot be.
+// The transport is asked for until ForceProto takes it back.
+func (c *Ctx) towards(dst *RelayDst) bool {
+	r := c.Request
+	if dst.Proto != AnyTransport {
+		proto, ok := ProtoOf(dst.Proto)
+		if !ok {
+			return false
+		}
+		r.ForceProto(int(proto))
+	}
+	return !dst.Set || r.SetNextHop(dst.Host, dst.Port)
+}
+
+// RelayTo is t_relay_to(), t_relay_to_udp() and t_relay(host, port). No failure is answered here in
+// any case, so that RelayNoReply asks for nothing.
+func (c *Ctx) RelayTo(dst *RelayDst, flags RelayFlags) int {
+	defer c.Request.ForceProto(-1)
+	if !c.towards(dst) {
+		return -1
+	}
+	c.Request.Quiet(flags&RelayNo100 != 0)
+	defer c.Request.Quiet(false)
+	return c.Relay()
+}
+
+// forwardTo is forward(), forward_udp() and so on with a destination.
+func (c *Ctx) forwardTo(dst *RelayDst) int {
+	defer c.Request.ForceProto(-1)
+	if !c.towards(dst) {
+		return -1
+	}
+	return c.forward()
+}
+
+// MaxForwards is mf_process_maxfwd_header(limit): 2 where the header was added.
+func (c *Ctx) MaxForwards(limit, most int) int {
+	added, ok := c.Request.MaxForwards(limit, most)
+	if added {
+		return 2
+	}
+	return truth(ok)
+}
+
+// LooseRoute is loose_route(). -3: outside of a dialog, and the set was ours alone: it is gone, and
+// the request is one like any other.
+func (c *Ctx) LooseRoute() int {
+	switch c.Request.LooseRoute() {
+	case proxy.Followed:
+		return 1
+	case proxy.UsedUp:
+		return -3
+	}
+	return -1
+}
+
+// SetFr is t_set_fr(). In a reply route the transaction is there already.
+func (c *Ctx) SetFr(frInv, fr time.Duration) int {
+	if c.Request == nil {
+		return truth(c.Tx != nil && c.Shard.Core.SetTxTimers(c.Tx, frInv, fr))
+	}
+	return truth(c.Request.SetFinalTimers(frInv, fr))
+}
+
+// DropReplies is t_drop_replies().
+func (c *Ctx) DropReplies(how DropHow) int {
+	if how != DropNone {
+		c.Request.DropReplies(how == DropLast)
+	}
+	return 1
+}
+
+// NextContacts is t_next_contacts(). -2: none is left, or nothing was loaded.
+func (c *Ctx) NextContacts() int {
+	if c.Request.NextContacts() {
+		return 1
+	}
+	return -2
+}
+
+// MarkDst is ds_mark_dst().
+func (c *Ctx) MarkDst(state string) int {
+	to, ok := balance.ParseMark(state)
+	return truth(ok && c.Request.MarkTarget(to))
+}
+
+// tx is the transaction of the message, nil if it has none yet.
+func (c *Ctx) tx() *txn.Tx {
+	if c.Request != nil {
+		return c.Request.Tx
+	}
+	return c.Tx
+}
+
+// replyStatus is $T_reply_code: in a failure route the code of the best response (408 after a
+// timeout, 503 after a transport error), in request_route and a branch route the code sent last, 0
+// if none was. A reply route has the response at hand, with or without a transaction.
+func (c *Ctx) replyStatus() int {
+	switch {
+	case c.Request == nil:
+		return int(c.Msg.Status)
+	case c.Request.Tx == nil:
+		return 0
+	case c.kind == FailureRoute:
+		return c.Request.BestStatus()
+	}
+	return c.Request.Tx.Status()
+}
+
+// BranchIndex is $T_branch_idx: in a branch route and in onreply_route[NAME] the branch's number in
+// its transaction, from 0; else -1.
+func (c *Ctx) BranchIndex() int {
+	switch {
+	case c.kind == BranchRoute:
+		return c.Request.Tx.Total()
+	case c.Branch != nil:
+		return c.Branch.Index()
+	}
+	return -1
+}
+
+// Cancelled is t_is_canceled(): the caller's CANCEL came.
+func (c *Ctx) Cancelled() bool {
+	tx := c.tx()
+	return tx != nil && tx.Canceled()
+}
+
+// flags are the message flags of setflag(), resetflag() and isflagset(). They live on in the
+// transaction: what request_route set, a branch, failure or reply route sees.
+func (c *Ctx) flags() uint32 {
+	switch {
+	case c.Request != nil:
+		return c.Request.Flags
+	case c.Tx != nil:
+		return c.Shard.Core.TxFlags(c.Tx)
+	}
+	return 0
+}
+
+func (c *Ctx) setFlags(flags uint32) {
+	switch {
+	case c.Request != nil:
+		c.Request.Flags = flags
+	case c.Tx != nil:
+		c.Shard.Core.SetTxFlags(c.Tx, flags)
+	}
+}
+
+// ReplaceContact puts text in place of old, which lies in a value of a Contact header field of Msg,
+// in what is sent of the message. It is false if there is no room, or old overlaps another edit.
+func (c *Ctx) ReplaceContact(old parser.Span, text []byte) int {
+	if c.Request == nil {
+		return truth(c.Reply.ReplaceContact(old, text))
+	}
+	return truth(c.Request.ReplaceContact(old, text))
+}
+
+// addLocalRPort is add_local_rport(): our Via in this request asks for rport (RFC 3581 §3).
+func (c *Ctx) addLocalRPort() int {
+	if c.Request == nil {
+		return -1
+	}
+	c.Request.RPort()
+	return 1
+}
