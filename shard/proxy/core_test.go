@@ -289,7 +289,7 @@ func TestKilledBeforeTheFailureRoute(t *testing.T) {
 	for _, method := range []string{"INVITE", "MESSAGE"} {
 		b := newBench(t, nil)
 		r := b.request(method, "")
-		r.Arm(OnFailure, 1)
+		r.Arm(FailureRoute, 1)
 		r.SetRequestURI([]byte("sip:bob@a.example"))
 		if !r.Relay() || r.Tx.Live() != 0 {
 			t.Fatalf("%s: sent: %s", method, b.took())
@@ -315,7 +315,7 @@ func TestLastCauseOfSeveralTargets(t *testing.T) {
 		t.Helper()
 		b := newBench(t, func(c *Config) { c.Egress = nowhere{} })
 		r := b.request("INVITE", "")
-		r.Arm(OnFailure, 1)
+		r.Arm(FailureRoute, 1)
 		r.SetRequestURI([]byte(uris[0]))
 		r.AppendBranch([]byte(uris[1]), -1)
 		if !r.Relay() {

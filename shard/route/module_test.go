@@ -44,7 +44,7 @@ func TestModule(t *testing.T) {
 		Func3(m, "three", InRequest, n, Optional(Text("text", "a text"), []byte("none")),
 			OptionalVar(n, most), "Logs.",
 			func(c *Ctx, n int, text []byte, last int) Result {
-				c.Host.Log(0, fmt.Appendf(nil, "%d %s %d %s %v", n, text, last, *wait, *given))
+				c.Shard.Log.Log(0, fmt.Appendf(nil, "%d %s %d %s %v", n, text, last, *wait, *given))
 				return 1
 			}).MoreSoon(3).Soon(InBranch)
 		m.Alias("three", "drei")
@@ -66,8 +66,8 @@ func TestModule(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 			return
 		}
-		h := newFake(t, request("INVITE sip:bob@h", ""))
-		p.Request(NewCtx(h))
+		h := newBench(t, request("INVITE sip:bob@h", ""))
+		h.request(p)
 		if got := strings.Join(h.calls, "|"); got != want {
 			t.Errorf("%s does %s, want %s", body, got, want)
 		}
