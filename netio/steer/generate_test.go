@@ -14,8 +14,8 @@ import (
 // changes this line too.
 const clangMajor = "14"
 
-// TestGeneratedFilesAreCurrent regenerates the object and its loader from steer.c, exactly as
-// go:generate does, and compares them with the committed files.
+// TestGeneratedFilesAreCurrent regenerates the object and its loader from steer.c, exactly
+// as go:generate does, and compares them with the committed files.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	if testing.Short() {
 		t.Skipf("SKIP %s: -short", t.Name())
