@@ -27,6 +27,7 @@ func TestHex8(t *testing.T) {
 func TestFormer(t *testing.T) {
 	before, x := newMachine(t, "INVITE"), newMachine(t, "INVITE")
 	before.tx.replyTo.IP[3] = 9
+	before.sign(before.br, before.offOf(&before.br.node), &before.tx.replyTo)
 	branch := before.AppendBranch(nil, before.br)
 	caller, other := netio.Addr{IP: [16]byte{127, 0, 0, 9}, Port: 1, Family: 4}, netio.Addr{IP: [16]byte{127, 0, 0, 8}, Family: 4}
 	f := func(what string, branch []byte, caller *netio.Addr, want bool) {

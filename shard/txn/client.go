@@ -112,9 +112,10 @@ func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	}
 	br := t.branch(off)
 	h := br.Header
-	*br = Branch{tx: t.offOf(&tx.node), cookie: t.random(), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total, sentAt: t.now}
+	*br = Branch{tx: t.offOf(&tx.node), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total, sentAt: t.now}
 	br.Header = h
 	br.Owner = br.tx
+	t.sign(br, off, &tx.replyTo)
 	br.method = tx.method
 	return br
 }

@@ -135,9 +135,10 @@ func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, liste
 	}
 	c := t.branch(off)
 	h := c.Header
-	*c = Branch{tx: t.offOf(&br.node), cookie: t.random(), dst: *to, listener: listener, index: br.index}
+	*c = Branch{tx: t.offOf(&br.node), dst: *to, listener: listener, index: br.index}
 	c.Header = h
 	c.Owner = c.tx
+	t.sign(c, off, &t.ofBranch(br).replyTo)
 	c.method = uint8(method)
 	c.flags = brCancel
 	c.state = Trying
