@@ -11,6 +11,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/place"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -66,19 +67,19 @@ type worker struct {
 	unsent     []netio.SendFailure // in this round
 	// when a transaction had its final response last, ns; read by Drain
 	lastFinal atomic.Int64
-	thread    atomic.Int32 // its id, once it runs; read by placement
-	batchAt   int64        // when the batch began, ns
+	thread    atomic.Int32 // its id, once it runs; read by place.Placement
+	batchAt   int64        // when the batch began, ns; at first when the shard was made
 	// when the work of once a second is to be done, ns; never: nothing has happened since
 	onceDue    int64
 	seenTables uint64 // the version of the destination sets in use
 	noRoom     spell  // requests refused for want of room
 	tooMuch    spell  // the same since more arrived than the shard can handle
-	overload   overload
+	overload   place.Overload
 	failures   failureLimit
-	tracing    bool       // debug level: each step of a call is told
-	long       []longRead // of this round
-	dropsOf    []uint64   // by listener, as far as known
-	strays     []strays   // by listener
+	tracing    bool             // debug level: each step of a call is told
+	long       []longRead       // of this round
+	dropsOf    []uint64         // by listener, as far as known
+	arrivals   []place.Arrivals // of this second, by listener
 }
 
 // clock reads CLOCK_MONOTONIC through the vDSO: time.Since of a base that was
@@ -95,7 +96,7 @@ func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
 func (w *worker) run(cpus []int) {
 	// never unlocked: the thread ends with the goroutine and its CPU mask with it
 	runtime.LockOSThread()
-	settle(cpus, w.number, w.shards)
+	place.Settle(cpus, w.number, w.shards)
 	w.thread.Store(int32(unix.Gettid()))
 	// a wild offset into the arena is a panic like others, and contained
 	debug.SetPanicOnFault(true)
@@ -146,7 +147,7 @@ func (w *worker) stir() {
 	w.onceDue = w.batchAt + int64(onceEvery)
 	select {
 	case w.shared.stirred <- struct{}{}:
-	default: // placement knows
+	default: // Placement knows
 	}
 }
 
@@ -228,8 +229,8 @@ func (w *worker) receive(listener uint16) int {
 	for i := range packets {
 		w.datagram(&packets[i])
 	}
-	if len(packets) >= longBatch || len(packets) > 0 && w.port.More() {
-		w.long = append(w.long, longRead{listener, len(packets), int(w.port.Stats().RecvBytes-before) + len(packets)*datagramOverhead})
+	if len(packets) >= place.LongBatch || len(packets) > 0 && w.port.More() {
+		w.long = append(w.long, longRead{listener, len(packets), int(w.port.Stats().RecvBytes - before)})
 	}
 	return len(packets)
 }
@@ -424,7 +425,7 @@ func (w *worker) onceASecond(now int64) {
 	}
 	w.watchRoom(now)
 	w.watchLoad(now)
-	w.watchStrays()
+	w.watchSteering()
 	w.watchFailures()
 	if w.noRoom.at != 0 || w.tooMuch.at != 0 {
 		w.onceDue = now + int64(onceEvery)

@@ -79,12 +79,12 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 		return false
 	}
 	owner := steer.Owner(callID, w.shards)
-	s := &w.strays[p.Listener]
-	s.arrived++
+	arrivals := &w.arrivals[p.Listener]
+	arrivals.All++
 	if owner == w.number {
 		return false
 	}
-	s.foreign++
+	arrivals.Foreign++
 	w.handover.datagram(w, owner, p)
 	return true
 }

@@ -6,104 +6,11 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/place"
 	"viaduct/shard/proxy"
 )
 
-// overload decides which share of new calls a shard refuses while more arrives than it can handle.
-// Without it the socket's queue stays full, what is lost there is sent again, and soon most of the
-// work is for calls that fail. A refusal costs a fifth of a call.
-//
-// In a small buffer a batch is a good part of it, and only what the kernel drops tells of overload.
-//
-// A long queue alone is no overload: after a pause of the machine it is worked off, late but whole.
-// So only one that has not been short for standingAfter counts. Then the share follows the queue:
-// none while it is half full, all new calls when it is nearly full. In between it finds the length
-// at which as much comes in as goes out, and nothing is lost in the socket. It falls slowly, or
-// each pause in the refusing would let the queue fill up again.
-//
-// It belongs to the shard: each has sockets of its own.
-type overload struct {
-	off     bool
-	now     int64
-	shortAt int64   // when the queue was short last, ns
-	lostAt  int64   // when the kernel dropped something last, ns; 0: never
-	drops   uint64  // dropped by then
-	share   float64 // of new calls to refuse, 0 to 1
-	due     float64 // of the next one to refuse: at 1 it is
-
-	// Of this round: how full the fullest buffer is, 0 to 1, and whether one is, or was before it
-	// was read.
-	fill float64
-	full bool
-	read uint64 // datagrams, from the sockets seen
-}
-
-// see takes in one socket of a round: what it holds now, and how many datagrams of how many bytes
-// were read from it before.
-func (o *overload) see(q netio.RecvQueue, read, readBytes int) {
-	o.read += uint64(read)
-	if q.BufferBytes >= smallBuffer {
-		o.fill = max(o.fill, q.Fill())
-	}
-	o.full = o.full || q.Fill() > queueHalf || float64(readBytes) > queueHalf*float64(q.BufferBytes)
-}
-
-// look draws the conclusions from a round: drops is how many datagrams the kernel has dropped in
-// all.
-func (o *overload) look(now int64, drops uint64) {
-	fill, lost, read := o.fill, uint64(0), o.read
-	if o.full { // else what was dropped had a wrong checksum, which anybody can send
-		lost = drops - o.drops
-	}
-	o.fill, o.full, o.read, o.drops = 0, false, 0, drops
-	elapsed := now - o.now
-	o.now = now
-	if elapsed >= int64(standingAfter) {
-		o.shortAt = now // the shard slept, for nothing had come
-	}
-	if lost > 0 {
-		o.lostAt = now
-	}
-	if fill <= queueHalf && !o.losing() {
-		o.shortAt = now
-	}
-	if o.share == 0 && now-o.shortAt < int64(standingAfter) {
-		return
-	}
-	share := max(o.share-float64(elapsed)/float64(shareFalls), 0)
-	if lost > 0 {
-		share = max(share+shareOfLoss, float64(lost)/float64(lost+read))
-	}
-	o.share = min(max(share, (fill-queueHalf)/(queueFull-queueHalf)), 1)
-}
-
-// losing tells whether the kernel has dropped something lately.
-func (o *overload) losing() bool { return o.lostAt != 0 && o.now-o.lostAt < int64(lossQuiet) }
-
-// calm is look for a round that had little: true if that is all there is to say.
-func (o *overload) calm(now int64) bool {
-	if o.share > 0 {
-		return false
-	}
-	o.now = now
-	if !o.losing() {
-		o.shortAt = now
-	}
-	return true
-}
-
-// refuses decides about one new call.
-func (o *overload) refuses() bool {
-	o.due += o.share
-	if o.due < 1 {
-		return false
-	}
-	o.due--
-	return true
-}
-
-// longRead is a batch from a socket whose queue is worth a look. The bytes are in the kernel's
-// count, about.
+// longRead is a batch from a socket whose queue is worth a look.
 type longRead struct {
 	listener  uint16
 	read      int
@@ -114,17 +21,17 @@ type longRead struct {
 // short.
 func (w *worker) watchQueues() {
 	o := &w.overload
-	if o.off {
+	if o.Off() {
 		return
 	}
 	now := w.batchAt
-	if len(w.long) == 0 && o.calm(now) {
+	if len(w.long) == 0 && o.Calm(now) {
 		return
 	}
 	for _, l := range w.long {
-		o.see(w.queueOf(l.listener), l.read, l.readBytes)
+		o.See(w.queueOf(l.listener), l.read, l.readBytes)
 	}
-	o.look(now, w.count[CountKernelDrops])
+	o.Look(now, w.count[CountKernelDrops])
 }
 
 // queueOf asks for a socket's queue and counts what the kernel has dropped there since.
@@ -139,11 +46,11 @@ func (w *worker) queueOf(listener uint16) netio.RecvQueue {
 // a dialog and CANCELs are handled to the last, and so are urgent ones; OPTIONS as well, by which
 // peers see whether we live.
 func (w *worker) overloaded() bool {
-	if w.overload.share == 0 {
+	if !w.overload.Refusing() {
 		return false
 	}
 	m, r := &w.m, &w.core.Request
-	if m.Method == parser.ACK || m.Method == parser.CANCEL || m.Method == parser.OPTIONS || r.HasToTag() || urgent(m) || !w.overload.refuses() {
+	if m.Method == parser.ACK || m.Method == parser.CANCEL || m.Method == parser.OPTIONS || r.HasToTag() || urgent(m) || !w.overload.Refuses() {
 		return false
 	}
 	w.refuse(Overloaded, proxy.InOverload, "", "")
@@ -175,5 +82,17 @@ func (w *worker) watchLoad(now int64) {
 			"kernel_drops", w.count[CountKernelDrops]}})
 	case ended:
 		w.shared.queue(logLine{slog.LevelWarn, "the overload is over", []any{"shard", w.number, "refused", n}})
+	}
+}
+
+// watchSteering takes the kernel program off listeners to which bundles come. Once a second.
+func (w *worker) watchSteering() {
+	for l := range w.arrivals {
+		a := w.arrivals[l]
+		w.arrivals[l] = place.Arrivals{}
+		if a.SteeringHarms() && w.shared.unsteer != nil && w.shared.unsteer(l) {
+			w.shared.queue(logLine{slog.LevelWarn, "datagrams arrive in bundles: the kernel no longer steers them to their shards, or a call's messages would overtake each other; their sender may run with --segment off, or this with --steer off",
+				[]any{"shard", w.number, "listen", string(w.shared.listeners[l].SentBy), "arrived", a.All, "foreign", a.Foreign}})
+		}
 	}
 }

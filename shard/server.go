@@ -20,6 +20,7 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/blocklist"
+	"viaduct/shard/place"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -113,7 +114,7 @@ type shared struct {
 	// shards, taken by the one that probes.
 	targetsChanged atomic.Bool
 	bells          []*shm.Doorbell // by shard
-	stirred        chan struct{}   // to placement: a shard has had something to do lately
+	stirred        chan struct{}   // to Placement: a shard has had something to do lately
 }
 
 // ringAll wakes the shards to see what the control plane has changed.
@@ -217,10 +218,15 @@ func Start(cfg Config) (*Server, error) {
 	}
 	cpus := cfg.CPUs
 	if len(cpus) == 0 {
-		cpus = allowedCPUs()
+		cpus = place.Allowed()
 	}
 	if len(cpus) > 1 {
-		s.done.Go(func() { newPlacement(cpus, s.workers, cfg.Logger).run(s.stopped, s.shared.stirred) })
+		var threads []*atomic.Int32
+		for _, w := range s.workers {
+			threads = append(threads, &w.thread)
+		}
+		placement := place.NewPlacement(cpus, threads, cfg.Logger)
+		s.done.Go(func() { placement.Run(s.stopped, s.shared.stirred) })
 	}
 	for _, w := range s.workers {
 		s.done.Add(1)
@@ -237,6 +243,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	port := s.group.Port(i)
 	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
+	w.batchAt = w.clock.now()
 	if s.streams != nil {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
@@ -252,8 +259,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 		w.listeners = append(w.listeners, uint16(l))
 	}
 	w.long, w.dropsOf = make([]longRead, 0, len(w.listeners)), make([]uint64, len(w.listeners))
-	w.strays = make([]strays, len(w.listeners))
-	w.overload.off, w.overload.shortAt = s.cfg.NoShed, w.clock.now()
+	w.arrivals = make([]place.Arrivals, len(w.listeners))
+	w.overload = place.NewOverload(s.cfg.NoShed, w.batchAt)
 	if i == probingShard {
 		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
 		if err != nil {
@@ -265,7 +272,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 }
 
 // assemble joins transaction table, proxy core and routing context. The caller
-// has filled in what they need to exist: number, arena, clock, shared.
+// has filled in what they need to exist: number, arena, batchAt, shared.
 func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
 	w.out = out
 	w.mailbox = w.arena.Mailbox(w.number)

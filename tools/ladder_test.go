@@ -18,7 +18,7 @@ var rungs = [][]string{
 	{"shard/route/syntax"},
 	{"shard/route/suggest"},
 	{"shard/proxy"},
-	{"shard/balance", "shard/blocklist", "shard/location"},
+	{"shard/balance", "shard/blocklist", "shard/location", "shard/place"},
 	{"shard/txn"},
 	{"netio", "parser"},
 	{"shm/table"},
@@ -31,6 +31,7 @@ var only = map[string][]string{
 	"parser":              {},
 	"shard/route/syntax":  {"shard/route/suggest"}, // text and tree know no SIP
 	"shard/route/suggest": {},
+	"shard/place":         {"netio"}, // it measures and decides; it knows no message
 	"shm/table":           {"shm"},
 	"shm":                 {},
 	// it measures the built binary from outside; else a change could speed up both sides
@@ -137,6 +138,9 @@ func TestLadderRule(t *testing.T) {
 	f("netio/steer", "viaduct/parser", "may import only")
 	f("shard/txn", "viaduct/shard/proxy", "higher rung")
 	f("shard/proxy", "viaduct/shard/balance", "")
+	f("shard", "viaduct/shard/place", "")
+	f("shard/place", "viaduct/netio", "")
+	f("shard/place", "viaduct/parser", "may import only")
 	f("shard/balance", "viaduct/shard/proxy", "higher rung")
 	f("shard/balance", "viaduct/shard/location", "same or a higher rung")
 	f("shard/route", "viaduct/shard", "higher rung")

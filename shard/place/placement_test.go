@@ -1,4 +1,4 @@
-package shard
+package place
 
 import (
 	"context"
@@ -95,10 +95,10 @@ func TestDecide(t *testing.T) {
 	f("once", []seat{long}, map[int]load{0: {1, 0.5}, 1: {0, 0}})
 }
 
-// machine is what placement sees, made up: seconds in which shards that want all they can get share
+// machine is what Placement sees, made up: seconds in which shards that want all they can get share
 // CPUs with strangers.
 type machine struct {
-	p       *placement
+	p       *Placement
 	now     time.Time
 	foreign []float64 // by CPU
 	busy    []int64   // /proc/stat, ticks
@@ -115,14 +115,14 @@ func newMachine(shards int, foreign ...float64) *machine {
 	for i := range cpus {
 		cpus[i] = i
 	}
-	var workers []*worker
+	var threads []*atomic.Int32
 	for i := range shards {
-		w := &worker{number: i}
-		w.thread.Store(int32(100 + i))
+		thread := new(atomic.Int32)
+		thread.Store(int32(100 + i))
 		m.mask[i] = []int{firstCPU(cpus, i)}
-		workers = append(workers, w)
+		threads = append(threads, thread)
 	}
-	m.p = newPlacement(cpus, workers, slog.New(m))
+	m.p = NewPlacement(cpus, threads, slog.New(m))
 	m.p.at = m.now
 	m.p.times = func(thread int) (int64, int64, bool) { return m.ran[thread-100], m.waited[thread-100], true }
 	m.p.allow = func(thread int, cpus ...int) error {
@@ -257,7 +257,7 @@ func TestPlacementSettles(t *testing.T) {
 
 // TestStarvedShardLeavesItsCPU: beside a thread that never stops, a pinned one gets away.
 func TestStarvedShardLeavesItsCPU(t *testing.T) {
-	cpus := allowedCPUs()
+	cpus := Allowed()
 	if len(cpus) < 2 {
 		t.Skip("needs two CPUs")
 	}
@@ -265,21 +265,20 @@ func TestStarvedShardLeavesItsCPU(t *testing.T) {
 	defer stop.Store(true)
 	spin := func(thread *atomic.Int32) {
 		runtime.LockOSThread() // never unlocked: the thread's CPU mask ends with it
-		settle(cpus, 0, 1)
+		Settle(cpus, 0, 1)
 		thread.Store(int32(unix.Gettid()))
 		for !stop.Load() {
 		}
 	}
-	var neighbour atomic.Int32
-	w := &worker{shards: 1}
+	var neighbour, shard atomic.Int32
 	go spin(&neighbour)
-	go spin(&w.thread)
-	for deadline := time.Now().Add(10 * time.Second); w.thread.Load() == 0 || neighbour.Load() == 0; time.Sleep(time.Millisecond) {
+	go spin(&shard)
+	for deadline := time.Now().Add(10 * time.Second); shard.Load() == 0 || neighbour.Load() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the threads do not run")
 		}
 	}
-	if _, _, ok := threadTimes(int(w.thread.Load())); !ok {
+	if _, _, ok := threadTimes(int(shard.Load())); !ok {
 		t.Skip("needs schedstat (CONFIG_SCHED_INFO)")
 	}
 	stopped := make(chan struct{})
@@ -289,13 +288,13 @@ func TestStarvedShardLeavesItsCPU(t *testing.T) {
 		for !stop.Load() {
 			select {
 			case stirred <- struct{}{}:
-			case <-time.After(onceEvery):
+			case <-time.After(Every):
 			}
 		}
 	}()
-	go newPlacement(cpus, []*worker{w}, slog.New(slog.DiscardHandler)).run(stopped, stirred)
+	go NewPlacement(cpus, []*atomic.Int32{&shard}, slog.New(slog.DiscardHandler)).Run(stopped, stirred)
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		now := cpusOf(int(w.thread.Load()))
+		now := cpusOf(int(shard.Load()))
 		if !slices.Equal(now, cpus[:1]) {
 			break
 		}

@@ -1,4 +1,4 @@
-package shard
+package place
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle pins the calling thread to the CPU of shard number, one of shards, among cpus. What the
+// Settle pins the calling thread to the CPU of shard number, one of shards, among cpus. What the
 // kernel or a container forbids is left out: the shard runs all the same. Whether that CPU is
-// really its own is for placement to see.
-func settle(cpus []int, number, shards int) {
+// really its own is for Placement to see.
+func Settle(cpus []int, number, shards int) {
 	_ = allow(0, firstCPU(cpus, number))
 	if shards > len(cpus) {
 		// A shard that wakes up must not push aside the one that is at work: that would cut the
@@ -34,8 +34,8 @@ func allow(thread int, cpus ...int) error {
 	return unix.SchedSetaffinity(thread, &set)
 }
 
-// allowedCPUs are those this process may use. To be asked before a thread is pinned.
-func allowedCPUs() []int {
+// Allowed are the CPUs that this process may use. To be asked before a thread is pinned.
+func Allowed() []int {
 	if cpus := cpusOf(0); len(cpus) > 0 {
 		return cpus
 	}

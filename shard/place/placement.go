@@ -1,4 +1,4 @@
-package shard
+package place
 
 import (
 	"cmp"
@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// placement moves shards whose CPU is not their own.
+// Placement moves shards whose CPU is not their own.
 //
 // A pinned thread cannot get out of the way. Where something else keeps its CPU busy (another
 // program, interrupts, more shards than CPUs) it waits while other CPUs idle, and the calls it owns
-// wait with it. So once a second placement looks how long each shard was ready to run without
+// wait with it. So once a second Placement looks how long each shard was ready to run without
 // running. One that waited more than starvedShare, starvedSeconds in a row, goes to where it gets
 // more.
 //
@@ -29,7 +29,7 @@ import (
 // way: 37, 45 and 37 thousand calls/s where starved shards were unpinned, 34, 34 and 37 where they
 // stayed, 51, 46 and 41 where they were moved like this, the seconds before the move included (2
 // vCPU guest, Linux 6.18.44, 2026-11-26).
-type placement struct {
+type Placement struct {
 	cpus   []int
 	seats  []seat
 	logger *slog.Logger
@@ -67,23 +67,26 @@ func (l load) room(n int) float64 { return max(1-l.foreign, 0.01) / float64(n) }
 // move says where a shard is to go; cpu -1: anywhere.
 type move struct{ shard, cpu int }
 
-func newPlacement(cpus []int, workers []*worker, logger *slog.Logger) *placement {
-	p := &placement{cpus: cpus, logger: logger, at: time.Now(), times: threadTimes, stat: func() ([]byte, error) { return os.ReadFile("/proc/stat") }, allow: allow}
-	for _, w := range workers {
-		p.seats = append(p.seats, seat{thread: &w.thread, cpu: firstCPU(cpus, w.number)})
+// NewPlacement is that of the shards which began on cpus in turn, as Settle has it. threads are
+// their ids, 0 while a shard does not run yet.
+func NewPlacement(cpus []int, threads []*atomic.Int32, logger *slog.Logger) *Placement {
+	p := &Placement{cpus: cpus, logger: logger, at: time.Now(), times: threadTimes, allow: allow}
+	p.stat = func() ([]byte, error) { return os.ReadFile("/proc/stat") }
+	for number, thread := range threads {
+		p.seats = append(p.seats, seat{thread: thread, cpu: firstCPU(cpus, number)})
 	}
 	return p
 }
 
-// run looks once a second while shards have something to do, until stopped is closed. They say so
+// Run looks once a second while shards have something to do, until stopped is closed. They say so
 // on stirred: one that sleeps waits for nothing.
-func (p *placement) run(stopped, stirred <-chan struct{}) {
+func (p *Placement) Run(stopped, stirred <-chan struct{}) {
 	defer func() { // a panic ends the moving, not the calls
 		if v := recover(); v != nil {
 			p.logger.Error("contained a panic in the placement of shards, please report", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	tick := time.NewTimer(onceEvery)
+	tick := time.NewTimer(Every)
 	defer tick.Stop()
 	for {
 		select {
@@ -91,10 +94,10 @@ func (p *placement) run(stopped, stirred <-chan struct{}) {
 			return
 		case <-stirred:
 		}
-		if now := time.Now(); now.Sub(p.at) >= 2*onceEvery {
+		if now := time.Now(); now.Sub(p.at) >= 2*Every {
 			p.second(now) // what the next look is compared with: the rest before it says nothing
 		}
-		tick.Reset(onceEvery)
+		tick.Reset(Every)
 		select {
 		case <-stopped:
 			return
@@ -105,7 +108,7 @@ func (p *placement) run(stopped, stirred <-chan struct{}) {
 }
 
 // second looks, and moves who has to be moved.
-func (p *placement) second(now time.Time) {
+func (p *Placement) second(now time.Time) {
 	if loads, starving := p.look(now); starving {
 		for _, m := range decide(p.seats, loads) {
 			p.carryOut(m, loads)
@@ -114,7 +117,7 @@ func (p *placement) second(now time.Time) {
 }
 
 // look measures the second that is over. What the kernel does not say of a CPU is missing in loads.
-func (p *placement) look(now time.Time) (loads map[int]load, starving bool) {
+func (p *Placement) look(now time.Time) (loads map[int]load, starving bool) {
 	span := now.Sub(p.at).Seconds()
 	p.at = now
 	for i := range p.seats {
@@ -239,7 +242,7 @@ func bestPlace(from int, loads map[int]load) int {
 	return best
 }
 
-func (p *placement) carryOut(m move, loads map[int]load) {
+func (p *Placement) carryOut(m move, loads map[int]load) {
 	s := &p.seats[m.shard]
 	to := []int{m.cpu}
 	if m.cpu < 0 {
