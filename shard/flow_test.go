@@ -282,6 +282,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 		t.Fatal(err)
 	}
 	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}}
+	f.openProgram()
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
 		t.Fatal(err)
 	}
@@ -315,6 +316,14 @@ func (f *flow) list(addresses ...string) {
 	}
 }
 
+// openProgram readies the program for the arena.
+func (f *flow) openProgram() {
+	f.t.Helper()
+	if err := f.w.program.Open(&route.State{Shards: 1, Arena: f.w.arena}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // connect lets the worker ask for connections.
 func (f *flow) connect() {
 	f.w.conns, f.w.aliases = f.conns, f.settings.Stream.AcceptAliases
@@ -339,6 +348,7 @@ func (f *flow) restart() {
 	}
 	held := f.w.tx.Held()
 	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
 	}
@@ -366,6 +376,7 @@ func (f *flow) anew() {
 	f.t.Cleanup(func() { arena.Close() })
 	f.w.shared.life++
 	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
 	}

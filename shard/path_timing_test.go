@@ -64,6 +64,9 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.tables.Store(targets)
 	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}}
+	if err := program.Open(&route.State{Shards: 1, Arena: arena}); err != nil {
+		tb.Fatal(err)
+	}
 	if err := c.w.assemble(c, c, settings, newRandom()); err != nil {
 		tb.Fatal(err)
 	}

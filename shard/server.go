@@ -162,6 +162,10 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
+	// before an older process is asked to go: what fails here fails with that one still there
+	if err := cfg.Program.Open(&route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger}); err != nil {
+		return nil, errors.Join(err, arena.Close())
+	}
 	if cfg.BeforeBind != nil {
 		if err := cfg.BeforeBind(); err != nil {
 			return nil, errors.Join(err, arena.Close())
@@ -290,7 +294,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.seenTables = w.shared.tablesVersion.Load()
 	w.aliases = set.Stream.AcceptAliases && w.conns != nil
 	w.acceptControl = set.Core.AcceptControl
-	w.ctx = route.NewCtx(&route.Shard{Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
+	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
 		Log: w.shared, Blocked: w.shared.list})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/nathelper"
 	"viaduct/shard/modules/path"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/modules/rr"
 	"viaduct/shard/modules/sanity"
 	"viaduct/shard/modules/siputils"
@@ -40,7 +41,7 @@ var All = []route.Declared{
 	{Name: "maxfwd", Define: maxfwd.Define},
 	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
-	{Name: "pv", Define: idle.PV},
+	{Name: "pv", Define: pv.Define},
 	{Name: "rr", Define: rr.Define},
 	{Name: "sanity", Define: sanity.Define},
 	{Name: "siputils", Define: siputils.Define},

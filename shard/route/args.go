@@ -13,6 +13,8 @@ type AnyArg interface{ arg() argInfo }
 type argInfo struct {
 	name, doc string
 	optional  bool
+	// of a transformation: white space counts, commas are part of it
+	verbatim, rest bool
 }
 
 // Arg is an argument of a function: its name, what it means, and how a call's is compiled.

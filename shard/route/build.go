@@ -144,8 +144,26 @@ func (b *Build) SocketNamed(i int, name string) { b.cc.socketNamed(b.at(i), name
 func (b *Build) InEvent() bool { return b.cc.event != "" }
 
 // Room is free memory of the run to build a text in: empty, with what is left as its capacity. What
-// is built lives until the run expands or builds something else.
+// is built lives until the run expands or builds something else; Built keeps it longer.
 func (c *Ctx) Room() []byte { return c.buf[len(c.buf):] }
+
+// Built is the text b, which was appended to Room and lives until the statement ends now. If b had
+// no room it is null, and the run will end as Faulted.
+func (c *Ctx) Built(b []byte) Value {
+	n := len(c.buf)
+	if len(b) == 0 {
+		return TextValue(b)
+	}
+	if n == cap(c.buf) || &b[0] != &c.buf[:n+1][n] {
+		c.failed(&noRoom) // append has put it elsewhere
+		return Value{}
+	}
+	c.buf = c.buf[:n+len(b)]
+	return TextValue(b[:len(b):len(b)])
+}
+
+// noRoom is what a run reports whose scratch room is too small for what a function builds.
+var noRoom = Diagnostic{Text: "a string is too long"}
 
 // URIParam is the value of a parameter of the Request-URI.
 func (c *Ctx) URIParam(name []byte) ([]byte, bool) {

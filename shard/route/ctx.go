@@ -1,6 +1,8 @@
 package route
 
 import (
+	"regexp"
+
 	"viaduct/parser"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
@@ -27,6 +29,7 @@ type run struct {
 	ruri, duri uriCache
 	huri       parser.URI // of From and To
 	reasons    map[string]string
+	patterns   map[patternKey]*regexp.Regexp
 }
 
 // variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
@@ -87,6 +90,7 @@ func NewCtx(s *Shard) *Ctx {
 	c.buf = make([]byte, 0, scratchBytes)
 	c.line = make([]byte, 0, lineBytes+64)
 	c.reasons = map[string]string{}
+	c.patterns = map[patternKey]*regexp.Regexp{}
 	return c
 }
 

@@ -103,7 +103,9 @@ func (f *format) write(c *Ctx, dst []byte, limit int, scratch bool) ([]byte, boo
 		default:
 			switch v := p.pv.any(c); v.Kind {
 			case nullValue:
-				dst, whole = appendUpTo(dst, nullText, limit, whole)
+				if !p.pv.blank {
+					dst, whole = appendUpTo(dst, nullText, limit, whole)
+				}
 			case intValue:
 				if len(dst)+20 <= limit {
 					dst = strconv.AppendInt(dst, v.N, 10)

@@ -42,6 +42,17 @@ const (
 	defaultWhileLoops = 100
 )
 
+// Regular expressions.
+const (
+	// maxPatternBytes is the longest one. Beyond: load error; if it is made at run time it matches
+	// nothing.
+	maxPatternBytes = 4096
+	// maxPatterns is how many that were made at run time one shard keeps. Beyond: all are forgotten
+	// and compiled again as they are met. A compiled one has up to some 100 bytes for each of its
+	// own, so this is 100 MiB where somebody sends patterns of 4 KiB, and 1 MiB as a rule.
+	maxPatterns = 256
+)
+
 // Reason phrases made at run time are kept so that the same one is not allocated again.
 const (
 	// maxReasons is how many one shard keeps. Beyond: the phrase is left empty.

@@ -16,7 +16,8 @@ type Declared struct {
 	Define func(m *Module)
 }
 
-// Module is what one loadmodule line of one load brings: parameters, functions. Its Define is
+// Module is what one loadmodule line of one load brings: parameters, functions, variables,
+// transformations. Its Define is
 // called with it at that line and declares all of them, as flags are declared on a flag.FlagSet.
 // The variables that parameters set are made then, and the functions capture them, so that two
 // loads cannot meet. Their values are known when a function is built, and when Ready is called.
@@ -28,13 +29,16 @@ type Module struct {
 	def   moduleDef
 	ready []func() error
 	given map[string]*bool // parameters that somebody asks about
+
+	perShard []func(s *State)
+	open     []func(s *State) error
 }
 
 // newModule runs a Define.
 func newModule(d Declared, set *Settings) *Module {
 	m := &Module{name: d.Name, set: set, given: map[string]*bool{}}
 	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{},
-		vars: map[string]*pvDef{}, varDocs: map[string]string{}}
+		vars: map[string]*pvDef{}, transforms: map[string]*Transform{}}
 	d.Define(m)
 	for n := range m.given {
 		if m.def.params[n] == nil {
@@ -51,7 +55,8 @@ func (m *Module) Settings() *Settings { return m.set }
 func (m *Module) Idle(why string) { m.def.idle = why }
 
 // Ready has f called when the whole file is read, before its routes are compiled: for checks of
-// several parameters together. An error stands at the module's loadmodule line.
+// several parameters together. An error stands at the module's loadmodule line. Ready is called by
+// viaduct -c too, and has nothing of a server: that is for Open.
 func (m *Module) Ready(f func() error) { m.ready = append(m.ready, f) }
 
 // param adds one parameter. now tells what it holds.
@@ -452,5 +457,6 @@ func (cc *compiler) readyAll() {
 				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
 			}
 		}
+		cc.prog.opens = append(cc.prog.opens, opening{m, l.Pos})
 	}
 }

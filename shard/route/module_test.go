@@ -48,10 +48,8 @@ func TestModule(t *testing.T) {
 				return 1
 			}).MoreSoon(3).Soon(InBranch)
 		m.Alias("three", "drei")
-		m.Var("tries", "A number.", Place{Int: func(*Ctx) (int64, bool) {
-			return int64(*most),
-				true
-		}})
+		m.Var(Var{Name: "tries", Doc: "A number.", Place: Place{NoRoom: true,
+			Int: func(*Ctx) (int64, bool) { return int64(*most), true }}})
 	}
 	load := func(body string) (*Program, Warnings, error) {
 		src := "loadmodule \"probe.so\"\n" + body
@@ -126,7 +124,7 @@ func TestModuleWithoutDoc(t *testing.T) {
 			none)
 	})
 	f("argument a has no doc", func(*Module) { Int("a", 1, 2, "") })
-	f("variable $v of module probe has no doc", func(m *Module) { m.Var("v", "", Place{}) })
+	f("variable $v of module probe has no doc", func(m *Module) { m.Var(Var{Name: "v"}) })
 	f("declared twice", func(m *Module) { m.Bool("p", true, "x"); m.Bool("p", true, "x") })
 	f("that it has not: p", func(m *Module) { m.Given("p") })
 	f("behind one that need not", func(m *Module) {

@@ -12,11 +12,11 @@ import (
 // ours yet.
 type moduleDef struct {
 	// idle says why loading the module does nothing here; empty for a module with something to do.
-	idle    string
-	params  map[string]*paramDef
-	funcs   map[string]*funcDef
-	vars    map[string]*pvDef
-	varDocs map[string]string
+	idle       string
+	params     map[string]*paramDef
+	funcs      map[string]*funcDef
+	vars       map[string]*pvDef
+	transforms map[string]*Transform
 }
 
 // paramDef is one modparam or global. Exactly one of set and idle is given.

@@ -15,15 +15,8 @@ type pvCode struct {
 	set    func(c *Ctx, v Value) setResult
 	temp   bool // reading needs scratch room
 	builds bool // set needs scratch room
+	blank  bool // in a text null is nothing
 }
-
-type setResult uint8
-
-const (
-	setDone setResult = iota
-	setRefused
-	setTooLong
-)
 
 // value is the variable as an operand.
 func (p *pvCode) value() valFn {
@@ -55,6 +48,8 @@ type pvDef struct {
 	code  pvCode
 	make  func(cc *compiler, pos Pos, inner, index string) *pvCode
 	inner bool // parentheses are needed
+	index bool // brackets are possible
+	doc   Var  // of those that a module declares
 }
 
 // pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name),
@@ -62,54 +57,95 @@ type pvDef struct {
 func (cc *compiler) pv(x *syntax.Var) *pvCode { return cc.pvText(x.Pos, x.Text) }
 
 func (cc *compiler) pvText(pos Pos, text string) *pvCode {
-	name, rest, index := text, "", ""
-	if strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
-		name = strings.TrimSpace(text[1 : len(text)-1])
-		if i := strings.IndexByte(name, '{'); i >= 0 {
-			cc.ld.errorf(pos, "transformations are not supported yet: $%s", clip(text))
-			return nil
-		}
-		if i := strings.LastIndexByte(name, '['); i > 0 && strings.HasSuffix(name, "]") && i > strings.LastIndexByte(name, ')') {
-			name, index = name[:i], name[i+1:len(name)-1]
-		}
+	w, ok := takeApart(text)
+	if !ok {
+		cc.ld.errorf(pos, "bad variable $%s", clip(text))
+		return nil
 	}
-	n := syntax.NameLen(name)
-	if name == "?" {
+	pv := cc.plainVar(pos, &w)
+	if pv == nil || w.chain == "" {
+		return pv
+	}
+	return cc.transformed(pos, pv, w.chain)
+}
+
+// written is a variable as the file has it: name(inner)[index]{transformation}{transformation}.
+type written struct {
+	name, inner, index, chain string
+	parens                    bool
+}
+
+// takeApart reads the text of a variable, which begins behind the dollar sign.
+func takeApart(text string) (w written, ok bool) {
+	rest, whole := text, strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")")
+	if whole {
+		rest = strings.TrimSpace(text[1 : len(text)-1])
+	}
+	n := syntax.NameLen(rest)
+	if strings.HasPrefix(rest, "?") {
 		n = 1
 	}
-	name, rest = name[:n], name[n:]
-	inner := ""
-	if rest != "" {
-		if !strings.HasPrefix(rest, "(") || !strings.HasSuffix(rest, ")") {
-			cc.ld.errorf(pos, "bad variable $%s", clip(text))
-			return nil
+	w.name, rest = rest[:n], rest[n:]
+	if strings.HasPrefix(rest, "(") {
+		n := closing(rest)
+		if n < 0 {
+			return w, false
 		}
-		inner = strings.TrimSpace(rest[1 : len(rest)-1])
+		w.inner, w.parens, rest = strings.TrimSpace(rest[1:n]), true, rest[n+1:]
 	}
-	d := cc.variable(pos, name)
-	if d == nil {
-		cc.noVariable(pos, name)
-		return nil
+	if whole {
+		rest = strings.TrimLeft(rest, " \t")
+		if strings.HasPrefix(rest, "[") {
+			n := closing(rest)
+			if n < 0 {
+				return w, false
+			}
+			w.index, rest = rest[1:n], strings.TrimLeft(rest[n+1:], " \t")
+		}
+		if strings.HasPrefix(rest, "{") {
+			w.chain, rest = rest, ""
+		}
 	}
-	if d.inner && inner == "" {
-		cc.ld.errorf(pos, "$%s needs a name in parentheses: $%s(name)", name, name)
-		return nil
+	return w, rest == "" && w.name != ""
+}
+
+// closing is where the bracket that s begins with is closed, of whatever kind it is; -1: nowhere.
+func closing(s string) int {
+	depth, open := 0, s[0]
+	end := map[byte]byte{'(': ')', '[': ']', '{': '}'}[open]
+	for i := range len(s) {
+		switch s[i] {
+		case open:
+			depth++
+		case end:
+			if depth--; depth == 0 {
+				return i
+			}
+		}
 	}
-	if !d.inner && rest != "" {
-		cc.ld.errorf(pos, "$%s takes no parentheses", name)
-		return nil
+	return -1
+}
+
+// plainVar compiles a variable without its transformations.
+func (cc *compiler) plainVar(pos Pos, w *written) *pvCode {
+	d := cc.variable(pos, w.name)
+	switch {
+	case d == nil:
+	case d.inner && w.inner == "":
+		cc.ld.errorf(pos, "$%s needs a name in parentheses: $%s(name)", w.name, w.name)
+	case !d.inner && w.parens:
+		cc.ld.errorf(pos, "$%s takes no parentheses", w.name)
+	case w.index != "" && !d.index:
+		cc.ld.errorf(pos, "$%s takes no index", w.name)
+	case d.make != nil:
+		return d.make(cc, pos, w.inner, w.index)
+	default:
+		if d.code.temp {
+			cc.scratch = true
+		}
+		return &d.code
 	}
-	if index != "" && name != "hdr" {
-		cc.ld.errorf(pos, "$%s takes no index", name)
-		return nil
-	}
-	if d.make != nil {
-		return d.make(cc, pos, inner, index)
-	}
-	if d.code.temp {
-		cc.scratch = true
-	}
-	return &d.code
+	return nil
 }
 
 func dollar(names []string) []string {

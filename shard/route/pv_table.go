@@ -50,7 +50,7 @@ func init() {
 
 		"rc": rc, "retcode": rc, "?": rc,
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
-		"hdr":  {inner: true, make: makeHdr},
+		"hdr":  {inner: true, index: true, make: makeHdr},
 		"var":  {inner: true, make: makeVar},
 	}
 	defineStreamPVs()

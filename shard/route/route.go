@@ -114,6 +114,7 @@ type Program struct {
 	usesForward  bool
 	numbering    uint64
 	selections   []Selection
+	opens        []opening
 	maxRecursion int
 	maxLoops     int64
 }
@@ -186,6 +187,7 @@ type atHand struct {
 
 // Shard is what a run may ask of its shard.
 type Shard struct {
+	Number    int // from 0
 	Core      *proxy.Core
 	Listeners []Listener
 	Conns     Connections // nil: there are no streams

@@ -20,6 +20,30 @@ type Value struct {
 	Kind valueKind
 }
 
+// Null is the value of what is not there.
+var Null Value
+
+// IntValue is a number as a Value.
+func IntValue(n int64) Value { return intOf(n) }
+
+// TextValue is a text as a Value. It is no copy.
+func TextValue(b []byte) Value { return Value{Kind: strValue, S: b} }
+
+// Int is the number that v is, or reads as: 0 for null, and for a text that is no decimal number.
+func (v Value) Int() int64 { return v.int() }
+
+// Append appends the text that v is, or reads as: nothing for null.
+func (v Value) Append(dst []byte) []byte { return v.appendStr(dst) }
+
+// IsNull tells whether there is no value, IsInt whether it is a number, IsText whether it is a
+// text, which is S then.
+func (v Value) IsNull() bool { return v.Kind == nullValue }
+func (v Value) IsInt() bool  { return v.Kind == intValue }
+func (v Value) IsText() bool { return v.Kind == strValue }
+
+// TextOf is the text that v is, or reads as. That of a number is written into the scratch room.
+func (c *Ctx) TextOf(v Value) []byte { return c.text(&v) }
+
 func intOf(n int64) Value { return Value{Kind: intValue, N: n} }
 
 func boolOf(b bool) Value {

@@ -2,35 +2,246 @@ package route
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"viaduct/shard/route/suggest"
 )
 
-// Place is a pseudo-variable: Text reads one that is text, Int one that is a number. A reader tells
-// whether there is something; without it the value is null. A text is a view that lives until the
-// statement ends.
+// Place is a variable as it was compiled: how it is read, with one of Text, Int and Any, and how it
+// is written. Text reads one that is text, Int one that is a number, Any one that may be either; a
+// reader of the first two tells whether there is something, and without it the value is null.
+// Without Set it cannot be assigned to; with nothing but Set it is null.
+//
+// A text is a view, of the message or of what the program holds: it must stay as it is until the
+// statement ends. What another shard may change, or what is made of several pieces, is written into
+// the run's scratch room:
+//
+//	b := append(c.Room(), …)    // behind what is in use; another Room, Get or Expand ends its life
+//	return c.Built(b)           // now it stays until the statement ends
+//
+// A text that is given to Set is a view likewise: what is kept of it is copied.
 type Place struct {
 	Text func(c *Ctx) ([]byte, bool)
 	Int  func(c *Ctx) (int64, bool)
+	Any  func(c *Ctx) Value
+	Set  func(c *Ctx, v Value) SetResult
+	// NoRoom says that nothing of it uses the scratch room, which need not be given back then.
+	NoRoom bool
 }
 
-// Var declares a pseudo-variable without parentheses.
-func (m *Module) Var(name, doc string, p Place) {
-	if doc == "" {
-		panic("BUG: variable $" + name + " of module " + m.name + " has no doc")
+// Value reads the variable.
+func (p *Place) Value(c *Ctx) Value {
+	switch {
+	case p.Text != nil:
+		return strOf(p.Text(c))
+	case p.Int != nil:
+		n, ok := p.Int(c)
+		if !ok {
+			return Value{}
+		}
+		return intOf(n)
+	case p.Any != nil:
+		return p.Any(c)
 	}
-	if m.def.vars[name] != nil || pvs[name] != nil {
-		panic("BUG: variable $" + name + " is declared twice")
-	}
-	if (p.Text == nil) == (p.Int == nil) {
-		panic("BUG: variable $" + name + " needs either Text or Int")
-	}
-	m.def.vars[name] = &pvDef{code: pvCode{bytes: p.Text, num: p.Int}}
-	m.def.varDocs[name] = doc
+	return Value{}
 }
 
-// variable is the variable of that name: the core's, or a module's. One whose module is not loaded
-// works all the same; in Kamailio it is null.
+// SetResult says how an assignment went.
+type SetResult uint8
+
+const (
+	// SetDone: the variable has the value.
+	SetDone SetResult = iota
+	// SetRefused: it has not; $rc is -1, and the script goes on.
+	SetRefused
+	// SetTooLong: the value is longer than the variable can be; the run ends as Faulted.
+	SetTooLong
+)
+
+// The same, for what stands in this package.
+type setResult = SetResult
+
+const (
+	setDone, setRefused, setTooLong = SetDone, SetRefused, SetTooLong
+)
+
+// Var declares a pseudo-variable: $name, $name(inner) and $(name(inner)[index]).
+type Var struct {
+	Name string
+	// Inner says what stands in the parentheses, as in "NAME=>KEY"; "": there are none.
+	Inner string
+	// Index says what stands in the brackets; "": there are none.
+	Index string
+	Doc   string
+	// Place is the variable if it has neither parentheses nor brackets. Otherwise Compile makes it
+	// for each place in the file; index is "" if none was written. After an error, which Compile
+	// reports, what it returns is not used.
+	Place   Place
+	Compile func(b *VarBuild, inner, index string) Place
+}
+
+// Var declares a pseudo-variable.
+func (m *Module) Var(v Var) {
+	switch {
+	case v.Doc == "":
+		panic("BUG: variable $" + v.Name + " of module " + m.name + " has no doc")
+	case m.def.vars[v.Name] != nil || pvs[v.Name] != nil:
+		panic("BUG: variable $" + v.Name + " is declared twice")
+	case v.Compile == nil && v.Inner+v.Index != "":
+		panic("BUG: variable $" + v.Name + " needs Compile for what stands in its parentheses")
+	}
+	d := &pvDef{inner: v.Inner != "", index: v.Index != "", doc: v}
+	if v.Compile == nil {
+		d.code = v.Place.code(v.Name)
+	} else {
+		d.make = func(cc *compiler, pos Pos, inner, index string) *pvCode {
+			b := &VarBuild{cc: cc, pos: pos, name: v.Name}
+			p := v.Compile(b, inner, index)
+			if b.failed {
+				return nil
+			}
+			code := p.code(v.Name)
+			if code.temp {
+				cc.scratch = true
+			}
+			return &code
+		}
+	}
+	m.def.vars[v.Name] = d
+}
+
+// code is the variable for the compiler.
+func (p *Place) code(name string) pvCode {
+	readers := 0
+	for _, there := range []bool{p.Text != nil, p.Int != nil, p.Any != nil} {
+		if there {
+			readers++
+		}
+	}
+	if readers > 1 || readers == 0 && p.Set == nil {
+		panic("BUG: variable $" + name + " needs one of Text, Int and Any")
+	}
+	code := pvCode{bytes: p.Text, num: p.Int, any: p.Any, set: p.Set, temp: !p.NoRoom,
+		builds: !p.NoRoom && p.Set != nil}
+	if readers == 0 {
+		code.any = func(*Ctx) Value { return Value{} }
+	}
+	return code
+}
+
+// place is a variable that the compiler has, for a function.
+func (p *pvCode) place() *Place {
+	return &Place{Text: p.bytes, Int: p.num, Any: p.any, Set: p.set, NoRoom: !p.temp && !p.builds}
+}
+
+// VarBuild is one place in the file that names a variable.
+type VarBuild struct {
+	cc     *compiler
+	pos    Pos
+	name   string
+	failed bool // an error was reported
+}
+
+// Errorf reports an error at the variable.
+func (b *VarBuild) Errorf(format string, args ...any) {
+	b.failed = true
+	b.cc.ld.errorf(b.pos, format, args...)
+}
+
+// Warnf is Errorf for a warning.
+func (b *VarBuild) Warnf(format string, args ...any) { b.cc.ld.warnf(b.pos, format, args...) }
+
+// Text is a text that may hold variables, such as a computed name; nil after an error.
+func (b *VarBuild) Text(s string) *Template {
+	t := b.cc.template(b.pos, s)
+	b.failed = b.failed || t == nil
+	return t
+}
+
+// Template is a text of the file that may hold variables.
+type Template struct {
+	f    *format
+	text []byte
+	long Diagnostic
+}
+
+func (cc *compiler) template(pos Pos, s string) *Template {
+	f := cc.format(pos, s)
+	if f == nil {
+		return nil
+	}
+	if !f.plain {
+		cc.scratch, cc.faults = true, true
+	}
+	return &Template{f: f, text: []byte(f.text), long: Diagnostic{Pos: pos, Text: "string is too long"}}
+}
+
+// Known is the text and true if it holds no variable.
+func (t *Template) Known() (string, bool) { return t.f.text, t.f.plain }
+
+// Expand is the text with its variables filled in, a view that lives until the statement ends. If
+// the scratch room is too small it is empty and the run will end as Faulted.
+func (t *Template) Expand(c *Ctx) []byte {
+	if t.f.plain {
+		return t.text
+	}
+	b, r := c.expand(t.f)
+	if r <= 0 {
+		c.failed(&t.long)
+		return nil
+	}
+	return b
+}
+
+// Index is what stands in the brackets of a variable.
+type Index struct {
+	n   int
+	all bool
+	val valFn
+}
+
+// Index reads brackets: a number, negative ones count from the last; a variable; or *, which is all
+// that there are. Without brackets it is 0. It returns false after an error.
+func (b *VarBuild) Index(s string) (Index, bool) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return Index{}, true
+	case s == "*":
+		return Index{all: true}, true
+	case s[0] == '$':
+		f := b.cc.format(b.pos, s)
+		if f == nil {
+			b.failed = true
+			return Index{}, false
+		}
+		if pv := f.only(); pv != nil {
+			return Index{val: pv.value()}, true
+		}
+	default:
+		if n, err := strconv.Atoi(s); err == nil {
+			return Index{n: n}, true
+		}
+	}
+	b.Errorf("index of $%s must be a number, a variable or *, not %q", b.name, clip(s))
+	return Index{}, false
+}
+
+// Known is the index and true if it is known at load.
+func (x *Index) Known() (n int, all, known bool) { return x.n, x.all, x.val == nil }
+
+// At is the index, or that all are meant.
+func (x *Index) At(c *Ctx) (n int, all bool) {
+	if x.val == nil {
+		return x.n, x.all
+	}
+	v := x.val(c)
+	return int(v.int()), false
+}
+
+// variable is the variable of that name: the core's, or a module's. A plain one whose module is not
+// loaded works all the same; in Kamailio it is null. It returns nil after an error.
 func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	if d := pvs[name]; d != nil {
 		return d
@@ -42,11 +253,16 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	}
 	for _, m := range cc.defs.names() {
 		if d := cc.defs.get(m).vars[name]; d != nil {
+			if d.make != nil {
+				cc.ld.errorf(pos, "$%s needs loadmodule \"%s.so\" before this line", name, m)
+				return nil
+			}
 			cc.ld.warnf(pos,
 				"$%s is null in Kamailio without loadmodule \"%s.so\" before this line", name, m)
 			return d
 		}
 	}
+	cc.noVariable(pos, name)
 	return nil
 }
 

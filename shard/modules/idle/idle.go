@@ -6,9 +6,6 @@ import "viaduct/shard/route"
 
 const ownSocket = "viaductctl has its own socket"
 
-// PV is module pv: its variables are there without it.
-func PV(*route.Module) {}
-
 // CTL is module ctl.
 func CTL(m *route.Module) {
 	m.Idle(ownSocket)

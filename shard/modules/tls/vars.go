@@ -5,19 +5,19 @@ import "viaduct/shard/route"
 // variables declares what a script can ask about the connection and its certificates.
 func variables(m *route.Module) {
 	for name, field := range fields {
+		p := route.Place{NoRoom: true}
 		if numbers[name] {
-			m.Var(name,
-				"Of the TLS connection that the message came on.", route.Place{Int: func(c *route.Ctx) (int64, bool) {
-					b := text(c, field)
-					return route.Atoi(b), b != nil
-				}})
-			continue
-		}
-		m.Var(name,
-			"Of the TLS connection that the message came on.", route.Place{Text: func(c *route.Ctx) ([]byte, bool) {
+			p.Int = func(c *route.Ctx) (int64, bool) {
+				b := text(c, field)
+				return route.Atoi(b), b != nil
+			}
+		} else {
+			p.Text = func(c *route.Ctx) ([]byte, bool) {
 				b := text(c, field)
 				return b, b != nil
-			}})
+			}
+		}
+		m.Var(route.Var{Name: name, Doc: "Of the TLS connection that the message came on.", Place: p})
 	}
 }
 

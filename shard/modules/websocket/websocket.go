@@ -46,8 +46,11 @@ func Define(m *route.Module) {
 	m.IdleInt("viaductctl lists connections", "verbose_list")
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
-	m.Var("ws_conid", "The number of the connection that the message came on.",
-		route.Place{Int: func(c *route.Ctx) (int64, bool) { id := int64(c.Connection()); return id, id > 0 }})
+	m.Var(route.Var{Name: "ws_conid", Doc: "The number of the connection that the message came on.",
+		Place: route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
+			id := int64(c.Connection())
+			return id, id > 0
+		}}})
 	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
 		Doc: "Is false: Viaduct answers the handshake itself.",
 		Build: func(b *route.Build) route.Call {

@@ -8,8 +8,8 @@ import "viaduct/shard/route"
 func Define(m *route.Module) {
 	const noHTTP = "of HTTP only the WebSocket handshake is answered, and never by the script"
 	m.IdleText(noHTTP, "url_match", "url_skip", "event_callback")
-	m.Var("hu", "Null: it is of an HTTP request.",
-		route.Place{Text: func(*route.Ctx) ([]byte, bool) { return nil, false }})
+	m.Var(route.Var{Name: "hu", Doc: "Null: it is of an HTTP request.", Place: route.Place{
+		NoRoom: true, Text: func(*route.Ctx) ([]byte, bool) { return nil, false }}})
 	code, reason := route.Text("code", "the status"), route.Text("reason", "the reason phrase")
 	kind, body := route.Text("content type", "of the body"), route.Text("body", "the body")
 	m.Func(route.Func{Name: "xhttp_reply", In: route.InRequest,

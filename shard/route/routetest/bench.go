@@ -22,6 +22,7 @@ import (
 type Bench struct {
 	Core      *proxy.Core
 	Table     *txn.Table
+	Arena     *shm.Arena
 	Listeners []*netio.Listener
 	Targets   *balance.Table
 	// Sent is what left since Begin, unless Quiet keeps it from being noted.
@@ -52,7 +53,7 @@ func New(t testing.TB) *Bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { arena.Close() })
-	b := &Bench{now: int64(time.Hour)}
+	b := &Bench{Arena: arena, now: int64(time.Hour)}
 	for proto := netio.UDP; proto <= netio.WSS; proto++ {
 		a := netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))
 		b.Listeners = append(b.Listeners, &netio.Listener{Index: int(proto), Proto: proto, Addr: a, SentBy: []byte("127.0.0.1:5060")})

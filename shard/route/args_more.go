@@ -1,0 +1,201 @@
+package route
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"viaduct/shard/route/syntax"
+)
+
+// The arguments that are no plain number or text: patterns, variables to write to, flags,
+// addresses, values of either kind.
+
+// Any is a value of either kind. A text is a view that lives until the function returns.
+func Any(name, doc string) Arg[Value] {
+	return newArg(name, doc, func(b *Build, i int) (Input[Value], bool) {
+		e := b.x.Args[i]
+		if s, quoted := e.(*syntax.Str); quoted {
+			return b.anyText(s)
+		}
+		if v, ok := constant(e); ok {
+			return Input[Value]{v: v}, true
+		}
+		val := b.cc.argument(b.x, i)
+		return Input[Value]{read: func(c *Ctx) (Value, Result) { return val(c), 1 }}, true
+	})
+}
+
+// anyText is a text in quotes as a value: that of the variable if there is nothing else in it.
+func (b *Build) anyText(s *syntax.Str) (Input[Value], bool) {
+	t := b.cc.template(s.Pos, s.S)
+	if t == nil {
+		return Input[Value]{}, false
+	}
+	if t.f.plain {
+		return Input[Value]{v: TextValue(t.text)}, true
+	}
+	if pv := t.f.only(); pv != nil {
+		val := pv.value()
+		return Input[Value]{read: func(c *Ctx) (Value, Result) { return val(c), 1 }}, true
+	}
+	return Input[Value]{read: func(c *Ctx) (Value, Result) {
+		text, r := c.expand(t.f)
+		return TextValue(text), r
+	}}, true
+}
+
+// only is the variable that is all there is in a text, nil if there is more.
+func (f *format) only() *pvCode {
+	if len(f.parts) == 2 && len(f.parts[0].text)+len(f.parts[1].text) == 0 {
+		return f.parts[0].pv
+	}
+	return nil
+}
+
+// Writable is a variable that the function writes to, in quotes or without.
+func Writable(name, doc string) Arg[*Place] {
+	return newArg(name, doc, func(b *Build, i int) (Input[*Place], bool) {
+		var pv *pvCode
+		var text string
+		switch e := b.x.Args[i].(type) {
+		case *syntax.Var:
+			if pv, text = b.cc.pv(e), "$"+e.Text; pv == nil {
+				return Input[*Place]{}, false
+			}
+		case *syntax.Str:
+			f := b.cc.format(e.Pos, e.S)
+			if f == nil {
+				return Input[*Place]{}, false
+			}
+			pv, text = f.only(), e.S
+		}
+		switch {
+		case pv == nil:
+			b.Errorf(i, "%s wants a variable for %s, such as \"$var(x)\"", b.Name(), spoken(name))
+			return Input[*Place]{}, false
+		case pv.set == nil:
+			b.Errorf(i, "%s writes to %s, and %s cannot be assigned to", b.Name(), spoken(name), clip(text))
+			return Input[*Place]{}, false
+		}
+		b.cc.scratch = true
+		return Input[*Place]{v: pv.place()}, true
+	})
+}
+
+// Put writes v. A value that is refused makes it false, and one that is too long ends the run: its
+// result is that of the function then.
+func (p *Place) Put(c *Ctx, v Value) Result {
+	switch p.Set(c, v) {
+	case SetRefused:
+		return -1
+	case SetTooLong:
+		return c.failed(&noRoom)
+	}
+	return 1
+}
+
+// Flag is the number of a flag, 0 to 31.
+func Flag(name, doc string) Arg[int] {
+	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
+		a, ok := b.cc.intArg(b.x, i, "the number of a flag", 0, 31)
+		if !ok || a.val == nil {
+			return Input[int]{v: a.n}, ok
+		}
+		val := a.val
+		return Input[int]{read: func(c *Ctx) (int, Result) {
+			v := val(c)
+			n := v.int()
+			return int(n & 31), truth(n >= 0 && n <= 31)
+		}}, true
+	})
+}
+
+// HostPort is "proto:host:port"; proto and port may be left out. An IPv6 address stands in brackets
+// where there is a port.
+func HostPort(name, doc string) Arg[RelayDst] {
+	return newArg(name, doc, func(b *Build, i int) (Input[RelayDst], bool) {
+		f := b.cc.textArg(b.x, i)
+		switch {
+		case f == nil:
+			return Input[RelayDst]{}, false
+		case f.plain:
+			dst, ok := b.HostPort(i, f.text)
+			return Input[RelayDst]{v: dst}, ok
+		}
+		b.cc.scratch = true
+		return Input[RelayDst]{read: func(c *Ctx) (RelayDst, Result) {
+			text, r := c.expand(f)
+			if r <= 0 {
+				return RelayDst{}, r
+			}
+			dst, ok := ReadHostPort(text)
+			return dst, truth(ok)
+		}}, true
+	})
+}
+
+// ReadHostPort reads "proto:host:port"; proto and port may be left out. Host is a view of b.
+func ReadHostPort(b []byte) (RelayDst, bool) {
+	dst := RelayDst{Set: true, Host: b}
+	if word, rest, found := bytes.Cut(b, []byte{':'}); found && len(word) <= len("sctp") {
+		if t, ok := transportWord(string(word)); ok {
+			dst.Proto, dst.Host = t, rest
+		}
+	}
+	if i := bytes.LastIndexByte(dst.Host, ':'); i >= 0 && !bytes.HasSuffix(dst.Host, []byte{']'}) {
+		n := atoi(dst.Host[i+1:])
+		if n < 1 || n > 65535 {
+			return RelayDst{}, false
+		}
+		dst.Host, dst.Port = dst.Host[:i], int(n)
+	}
+	return dst, isHost(dst.Host)
+}
+
+// isHost tells whether b may be the host of a URI (RFC 3261 §25.1, host).
+func isHost(b []byte) bool {
+	more := ".-"
+	if n := len(b); n > 2 && b[0] == '[' && b[n-1] == ']' {
+		b, more = b[1:n-1], ".:"
+	}
+	for _, c := range b {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte(more, c) < 0 {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// Pattern is a regular expression, POSIX extended (regcomp(3)), case ignored unless Cased is given.
+// One with variables is compiled when a shard meets it first, and kept: maxPatterns of them.
+func Pattern(name, doc string, how ...PatternFlag) Arg[*regexp.Regexp] {
+	var flags PatternFlag
+	for _, f := range how {
+		flags |= f
+	}
+	return newArg(name, doc, func(b *Build, i int) (Input[*regexp.Regexp], bool) {
+		s, quoted := b.Literal(i)
+		if quoted && !hasVariable(s) {
+			re, err := CompilePattern(s, flags)
+			if err != nil {
+				b.Errorf(i, "%s: %s", b.Name(), err)
+			}
+			return Input[*regexp.Regexp]{v: re}, err == nil
+		}
+		f := b.cc.textArg(b.x, i)
+		if f == nil {
+			return Input[*regexp.Regexp]{}, false
+		}
+		b.cc.scratch = true
+		return Input[*regexp.Regexp]{read: func(c *Ctx) (*regexp.Regexp, Result) {
+			text, r := c.expand(f)
+			if r <= 0 {
+				return nil, r
+			}
+			re := c.CachedPattern(text, flags)
+			return re, truth(re != nil)
+		}}, true
+	})
+}

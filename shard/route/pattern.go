@@ -1,0 +1,70 @@
+package route
+
+import (
+	"fmt"
+	"regexp"
+	posix "regexp/syntax"
+	"strings"
+)
+
+// PatternFlag says how a regular expression is meant.
+type PatternFlag uint8
+
+const (
+	// Cased: the case of letters counts (without REG_ICASE).
+	Cased PatternFlag = 1 << iota
+	// Lines: ^ and $ match at each line, and . no line feed (REG_NEWLINE).
+	Lines
+)
+
+// CompilePattern compiles a POSIX extended regular expression (regcomp(3)): of several matches that
+// begin at the same place it takes the longest.
+func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
+	if len(s) > maxPatternBytes {
+		return nil, fmt.Errorf("a pattern of %d bytes is too long: %d are possible", len(s), maxPatternBytes)
+	}
+	mode := posix.PerlX | posix.ClassNL | posix.OneLine | posix.DotNL
+	if flags&Cased == 0 {
+		mode |= posix.FoldCase
+	}
+	if flags&Lines != 0 {
+		mode &^= posix.ClassNL | posix.OneLine | posix.DotNL
+	}
+	tree, err := posix.Parse(s, mode)
+	if err != nil {
+		return nil, fmt.Errorf("bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	re, err := regexp.Compile(tree.String())
+	if err != nil {
+		return nil, fmt.Errorf("bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	re.Longest()
+	return re, nil
+}
+
+// patternKey is a pattern that a shard has compiled.
+type patternKey struct {
+	text  string
+	flags PatternFlag
+}
+
+// CachedPattern is the pattern text compiled, nil if it is none. A shard keeps those it has met, the
+// bad ones too, so that a script that makes the same ones again and again compiles each once.
+func (c *Ctx) CachedPattern(text []byte, flags PatternFlag) *regexp.Regexp {
+	if re, ok := c.patterns[patternKey{string(text), flags}]; ok {
+		return re
+	}
+	// Slow path: not met yet.
+	re, err := CompilePattern(string(text), flags)
+	if err != nil {
+		re = nil
+	}
+	if len(text) > maxPatternBytes {
+		return nil
+	}
+	if len(c.patterns) >= maxPatterns {
+		clear(c.patterns)
+	}
+	c.patterns[patternKey{string(text), flags}] = re
+	return re
+}

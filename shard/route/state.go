@@ -1,0 +1,104 @@
+package route
+
+import (
+	"fmt"
+	"log/slog"
+
+	"viaduct/shm"
+	"viaduct/shm/table"
+)
+
+// State is what a program finds when it is started: what is there before the first message and
+// stays between messages. viaduct -c starts nothing, so that it has none.
+type State struct {
+	// Shards is how many shards will run the program.
+	Shards int
+	// Arena is the memory that stays. What is in it is as it was after a kill.
+	Arena *shm.Arena
+	// Logger takes what an operator should know of the start; nil: nobody does.
+	Logger *slog.Logger
+
+	tables *table.Directory // opened by the first who asks
+}
+
+// Table opens the table of that name, or makes it. Every program that asks for the name with the
+// same Config has the same table. One that had to be made anew is logged, with the reason.
+func (s *State) Table(name string, c table.Config) (*table.Table, error) {
+	if s.tables == nil {
+		var err error
+		if s.tables, err = table.Open(s.Arena); err != nil {
+			return nil, err
+		}
+	}
+	t, err := s.tables.Table(name, c)
+	if err != nil {
+		return nil, err
+	}
+	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil {
+		s.Logger.Warn("table begins empty", "table", name, "reason", string(o))
+	}
+	return t, nil
+}
+
+// Open has f called when the server starts, behind Ready and before the first message: for tables,
+// and whatever else must be there. viaduct -c does not call it, so what is wrong with the file is
+// for Ready to say. An error stands at the module's loadmodule line and ends the start.
+func (m *Module) Open(f func(s *State) error) { m.open = append(m.open, f) }
+
+// PerShard is a T of each shard, which needs no lock: scratch memory, caches, sums.
+type PerShard[T any] struct{ of []*T }
+
+// NewPerShard makes one. build makes that of a shard, on the Go heap, when the server starts and
+// before what Open has called; nil: it is zero.
+func NewPerShard[T any](m *Module, build func(shard int) *T) *PerShard[T] {
+	p := &PerShard[T]{}
+	m.perShard = append(m.perShard, func(s *State) {
+		p.of = make([]*T, s.Shards)
+		for i := range p.of {
+			if p.of[i] = new(T); build != nil {
+				p.of[i] = build(i)
+			}
+		}
+	})
+	return p
+}
+
+// Of is that of the shard that runs. It stays what it is.
+func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
+
+// All are those of all shards. What one shard writes must be atomic where others read it.
+func (p *PerShard[T]) All() []*T { return p.of }
+
+// Open readies the program for a server: what its modules have asked for with Open and PerShard. It
+// is called once for each start, before the first message. Errors name the loadmodule line.
+func (p *Program) Open(s *State) error {
+	var list ErrorList
+	for _, o := range p.opens {
+		for _, f := range o.m.perShard {
+			f(s)
+		}
+	}
+	for _, o := range p.opens {
+		for _, f := range o.m.open {
+			if err := f(s); err != nil {
+				list = append(list, Diagnostic{Pos: o.pos, Text: fmt.Sprintf("module %s: %s", o.m.name, err)})
+			}
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	return nil
+}
+
+// opening is a module that wants something at the start.
+type opening struct {
+	m   *Module
+	pos Pos
+}
+
+// Now is the time of the batch in ns of CLOCK_MONOTONIC. Tables take milliseconds: NowMs.
+func (c *Ctx) Now() int64 { return c.Shard.Core.Now() }
+
+// NowMs is Now in milliseconds.
+func (c *Ctx) NowMs() int64 { return c.Shard.Core.Now() / 1e6 }
