@@ -56,7 +56,18 @@ type Log struct {
 	*slog.Logger
 	Always *slog.Logger
 	sink   *sink
+	level  slog.LevelVar
+	debug  atomic.Int64
 }
+
+// SetDebug changes which lines are held back, in Kamailio's numbers. DebugLevel tells what they are.
+func (l *Log) SetDebug(debug int) {
+	l.debug.Store(int64(debug))
+	l.level.Set(SlogLevel(debug))
+}
+
+// DebugLevel is the number given last.
+func (l *Log) DebugLevel() int64 { return l.debug.Load() }
 
 // OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside.
 // With Stderr it cannot fail.
@@ -96,7 +107,8 @@ func OpenLog(c LogConfig) (*Log, error) {
 	}
 	go s.run()
 	l := &Log{sink: s}
-	l.Logger = slog.New(newHandler(s, SlogLevel(c.Debug), c.Stderr))
+	l.SetDebug(c.Debug)
+	l.Logger = slog.New(newHandler(s, &l.level, c.Stderr))
 	l.Always = slog.New(newHandler(s, slog.LevelDebug, c.Stderr))
 	return l, nil
 }
@@ -227,7 +239,7 @@ func (w sinkWriter) Write(p []byte) (int, error) {
 
 var _ io.Writer = sinkWriter{}
 
-func newHandler(s *sink, level slog.Level, withTime bool) slog.Handler {
+func newHandler(s *sink, level slog.Leveler, withTime bool) slog.Handler {
 	h := &handler{level: level}
 	opt := &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) > 0 {

@@ -31,6 +31,23 @@ func RegisterCore(r *RPC, version string, started time.Time) {
 	)
 }
 
+// RegisterReload adds core.reload, which viaductctl may call reload, and dispatcher.reload. all
+// gives the answer; the text of an error of its goes out as it is.
+func RegisterReload(r *RPC, all func() (any, error), targets func() error) {
+	r.Register(
+		&Method{Name: "core.reload", Help: "Reads the configuration again, all files of it, and puts it in force; after an error all is as it was.",
+			Call: func(Args) (any, error) { return all() }},
+		&Method{Name: "dispatcher.reload", Help: "Reads the list of destinations again; those that stay keep their state.",
+			Call: func(Args) (any, error) {
+				if err := targets(); err != nil {
+					return nil, err
+				}
+				return "Ok. Dispatcher successfully reloaded.", nil
+			}},
+	)
+	r.Alias("reload", "core.reload")
+}
+
 // TCPInfo is the answer to core.tcp_info, Kamailio's fields.
 type TCPInfo struct {
 	Readers              int    `json:"readers"`

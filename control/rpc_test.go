@@ -270,6 +270,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 	r := NewRPC()
 	RegisterVars(r, &Vars{})
 	RegisterCore(r, "v", time.Now())
+	RegisterReload(r, nil, nil)
 	RegisterBlocklist(r, nil, nil)
 	RegisterTCP(r, nil)
 	RegisterTLS(r, nil)

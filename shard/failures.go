@@ -9,7 +9,7 @@ import (
 // failed tells the log about a final response made here or a branch that failed, failuresPerSecond
 // of them. It is the Core's OnFailure. Slow path.
 func (w *worker) failed(f *proxy.Failure) {
-	if f.Cause.Level() > w.shared.logLevel || !w.failures.allow(w.batchAt) {
+	if f.Cause.Level() > w.shared.LogLevel() || !w.failures.allow(w.batchAt) {
 		return
 	}
 	text := "request failed"

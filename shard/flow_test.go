@@ -43,6 +43,7 @@ import (
 //	answer FROM STATUS PHRASE to M  the same for the last request of method M
 //	wait DURATION                   time passes; timers fire when due
 //	restart                         the process is killed and another attaches its arena
+//	reload                          the routing program is replaced by the one that follows; transactions keep theirs
 //	anew                            the process is killed and another begins, with an arena of its own
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
 //	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when since the last step that was no out
@@ -65,6 +66,7 @@ type flow struct {
 	now      int64
 	rnd      uint64
 	settings *route.Settings
+	first    *generation // before the first reload; nil: there was none
 
 	// called wherever package contain_test injects faults; nil: nowhere
 	point    func()
@@ -366,6 +368,31 @@ func (f *flow) restart() {
 	f.endBatch()
 }
 
+// reload does what a shard does with the generation that Server.Reload makes of a configuration.
+func (f *flow) reload(config string) {
+	f.t.Helper()
+	program, settings, _, err := route.Load("reload.cfg", []byte(config), route.Options{Modules: modules.All})
+	if err != nil {
+		f.t.Fatalf("reload: %v", err)
+	}
+	if err := program.Open(&route.State{Shards: 1, Arena: f.w.arena}); err != nil {
+		f.t.Fatalf("reload: %v", err)
+	}
+	if f.first == nil {
+		f.first = &generation{program: f.w.program, settings: f.settings}
+	}
+	f.put(program, settings, append(slices.Clip(f.w.kept), f.w.program))
+}
+
+// put makes a generation the one of the worker.
+func (f *flow) put(program *route.Program, settings *route.Settings, kept []*route.Program) {
+	g := &generation{serial: f.w.taken.Load() + 1, program: program, settings: settings, kept: kept}
+	f.settings = settings
+	f.w.shared.gen.Store(g)
+	f.w.take(g)
+	f.connect()
+}
+
 // anew does what a process does that knows nothing of the one before.
 func (f *flow) anew() {
 	f.t.Helper()
@@ -555,6 +582,8 @@ func (f *flow) step(name, body string) {
 		f.restart()
 	case "anew":
 		f.anew()
+	case "reload":
+		f.reload(body)
 	case "list":
 		f.list(words[1])
 	default:
@@ -727,6 +756,9 @@ func (f *flow) endsClean() {
 	}
 	if n := f.w.tx.Unanswered(); n != 0 {
 		f.t.Errorf("%d transactions are counted as unanswered", n)
+	}
+	if list := f.w.tx.Programs(0); len(list) != 0 {
+		f.t.Errorf("programs %x are counted as needed", list)
 	}
 	if n := f.w.slab.UsedBytes(); n != 0 {
 		f.w.slab.Walk(func(off shm.Off, h *shm.Header) bool {

@@ -90,6 +90,15 @@ const (
 	// shedQuiet is how long no request may have been refused before the log says that this is over.
 	shedQuiet = 10 * time.Second
 
+	// maxKept is how many earlier programs are kept for the transactions they began. Each is some
+	// 100 KB of Go memory. Who reloads more often than transactions end is told to wait, and what
+	// runs is not touched.
+	maxKept = 8
+
+	// takeWithin is how long a shard may take to come to the end of a batch before a reload says
+	// so: a batch takes milliseconds, and a machine may stop for a second.
+	takeWithin = 5 * time.Second
+
 	// sendRounds bounds how often a batch is flushed again because failed sends were replaced by
 	// others.
 	sendRounds = 4

@@ -21,7 +21,7 @@ func (s *shared) Log(level int, line []byte) {
 }
 
 // LogLevel is the highest level that is logged.
-func (s *shared) LogLevel() int { return s.logLevel }
+func (s *shared) LogLevel() int { return int(s.logLevel.Load()) }
 
 func (s *shared) queue(l logLine) {
 	select {

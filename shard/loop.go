@@ -46,7 +46,12 @@ type worker struct {
 	count          *shm.Counters
 	tx             *txn.Table
 	core           *proxy.Core
-	program        *route.Program
+	program        *route.Program   // of new requests
+	kept           []*route.Program // earlier ones, for the transactions they began
+	gen            *generation      // where both come from; nil in tests without a server
+	forwards       bool             // a program since the start could forward() without a transaction
+	settings       *route.Settings
+	egress         proxy.Egress
 	ctx            *route.Ctx
 	m              parser.Message
 	handover       handover
@@ -68,7 +73,11 @@ type worker struct {
 	// when a transaction had its final response last, ns; read by Drain
 	lastFinal atomic.Int64
 	thread    atomic.Int32 // its id, once it runs; read by place.Placement
-	batchAt   int64        // when the batch began, ns; at first when the shard was made
+	// what the shard took over last, and the programs that its transactions need since; read by
+	// Reload
+	taken   atomic.Uint64
+	needed  atomic.Pointer[[]uint64]
+	batchAt int64 // when the batch began, ns; at first when the shard was made
 	// when the work of once a second is to be done, ns; never: nothing has happened since
 	onceDue    int64
 	seenTables uint64 // the version of the destination sets in use
@@ -207,7 +216,7 @@ func (w *worker) patience() int64 {
 func (w *worker) told() bool {
 	s := w.shared
 	return w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() ||
-		s.stopping.Load() || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
+		s.stopping.Load() || s.gen.Load() != w.gen || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
 }
 
 // startBatch tells everybody the time and picks up what the control plane changed.
@@ -216,9 +225,11 @@ func (w *worker) startBatch() {
 	w.batchAt = now
 	w.tx.SetNow(now)
 	w.core.SetNow(now)
+	if g := w.shared.gen.Load(); g != w.gen {
+		w.take(g)
+	}
 	if v := w.shared.tablesVersion.Load(); v != w.seenTables {
-		w.seenTables = v
-		w.core.SetTargets(w.shared.tables.Load())
+		w.takeTables(v)
 	}
 }
 

@@ -34,10 +34,17 @@ const probeRest = 20 * time.Millisecond
 const probingShard = 0
 
 func newProber(cfg balance.ProbeConfig, shards int) *prober {
+	p := &prober{next: never}
+	p.configure(cfg, shards)
+	return p
+}
+
+// configure begins anew with other settings. Answers to probes under way say nothing any more.
+func (p *prober) configure(cfg balance.ProbeConfig, shards int) {
 	if shards > 1 {
 		cfg.OwnCallID = func(callID []byte) bool { return steer.Owner(callID, shards) == 0 }
 	}
-	return &prober{p: balance.NewProber(cfg), next: never}
+	p.p, p.tables = balance.NewProber(cfg), nil
 }
 
 // tick sends what is due. Not the packet path: a few probes a second, so that it

@@ -14,22 +14,41 @@ type script struct{ *worker }
 
 var _ proxy.Script = script{}
 
+// Serves tells whether the program with that hash is here.
+func (s script) Serves(program uint64) bool { return s.programOf(program) != nil }
+
+// programOf is the program with that hash: that of new requests, or an earlier one that is kept for
+// the transactions it began. nil: there is none.
+func (w *worker) programOf(hash uint64) *route.Program {
+	if w.program.Hash() == hash {
+		return w.program
+	}
+	for _, p := range w.kept {
+		if p.Hash() == hash {
+			return p
+		}
+	}
+	return nil
+}
+
 // Failure runs failure_route number n.
 func (s script) Failure(r *proxy.Request, n int) {
+	p := s.programOf(r.Program)
 	if s.tracing {
-		defer s.traceRoute(route.FailureRoute, n, r.M.CallID())()
+		defer s.traceRoute(p, route.FailureRoute, n, r.M.CallID())()
 	}
-	if s.program.Failure(s.ctx, r, n) == route.Faulted {
+	if p.Failure(s.ctx, r, n) == route.Faulted {
 		s.faulted(s.ctx)
 	}
 }
 
 // Branch runs branch_route number n.
 func (s script) Branch(r *proxy.Request, n int) (send bool) {
+	p := s.programOf(r.Program)
 	if s.tracing {
-		defer s.traceRoute(route.BranchRoute, n, r.M.CallID())()
+		defer s.traceRoute(p, route.BranchRoute, n, r.M.CallID())()
 	}
-	switch s.program.Branch(s.ctx, r, n) {
+	switch p.Branch(s.ctx, r, n) {
 	case route.Faulted:
 		s.faulted(s.ctx)
 		return false
@@ -40,11 +59,12 @@ func (s script) Branch(r *proxy.Request, n int) (send bool) {
 }
 
 // Reply runs onreply_route[NAME] number n.
-func (s script) Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) (forward bool) {
+func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) (forward bool) {
+	p := s.programOf(program)
 	if s.tracing {
-		defer s.traceRoute(route.ReplyRoute, n, m.CallID())()
+		defer s.traceRoute(p, route.ReplyRoute, n, m.CallID())()
 	}
-	switch s.program.Reply(s.ctx, &s.core.Reply, m, tx, br, n) {
+	switch p.Reply(s.ctx, &s.core.Reply, m, tx, br, n) {
 	case route.Faulted:
 		s.faulted(s.ctx)
 	case route.Dropped:
@@ -70,8 +90,8 @@ var routeWords = map[route.RouteKind]string{route.FailureRoute: "failure_route",
 
 // traceRoute tells that a route with a name is entered, and by the function it returns that it is
 // left.
-func (s *worker) traceRoute(kind route.RouteKind, n int, callID []byte) (left func()) {
-	name := routeWords[kind] + "[" + s.program.RouteName(kind, n) + "]"
+func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int, callID []byte) (left func()) {
+	name := routeWords[kind] + "[" + p.RouteName(kind, n) + "]"
 	s.trace(callID, name+" entered")
 	return func() { s.trace(callID, name+" left") }
 }

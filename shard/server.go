@@ -97,16 +97,18 @@ type shared struct {
 	resolver  proxy.Resolver
 	list      *blocklist.Table // the destination blacklist, nil: there is none
 	logger    *slog.Logger
-	logLevel  int
+	logLevel  atomic.Int64
 	lines     chan logLine
 	linesLost atomic.Uint64
 	random    func() uint64
 	life      uint32                  // this process, in our Via branches
 	markKey   [2]uint64               // of the marks in them
+	routeKey  []byte                  // of the marks in Record-Route
 	unsteer   func(listener int) bool // see netio.Group; nil in tests without sockets
 
 	stopping      atomic.Bool
-	draining      atomic.Uint32 // serving, drainSilent, drainRefuses
+	draining      atomic.Uint32              // serving, drainSilent, drainRefuses
+	gen           atomic.Pointer[generation] // nil in tests without a server
 	tables        atomic.Pointer[balance.Table]
 	tablesVersion atomic.Uint64
 
@@ -139,6 +141,9 @@ type Server struct {
 	stop       sync.Once
 
 	drainingSince time.Time // Drain's
+
+	reloading sync.Mutex   // one change of program or destination sets at a time
+	state     *route.State // what programs find that stays
 }
 
 // Layout is the hash of the records this build keeps in the arena.
@@ -163,7 +168,8 @@ func Start(cfg Config) (*Server, error) {
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
 	// before an older process is asked to go: what fails here fails with that one still there
-	if err := cfg.Program.Open(&route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger}); err != nil {
+	state := &route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger}
+	if err := cfg.Program.Open(state); err != nil {
 		return nil, errors.Join(err, arena.Close())
 	}
 	if cfg.BeforeBind != nil {
@@ -178,10 +184,12 @@ func Start(cfg Config) (*Server, error) {
 		arena.Close()
 		return nil, err
 	}
-	s := &Server{cfg: cfg, arena: arena, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
-		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger, logLevel: cfg.Settings.Core.Debug,
+	s := &Server{cfg: cfg, arena: arena, state: state, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
+		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger,
 		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, stirred: make(chan struct{}, 1),
 	}}
+	s.shared.logLevel.Store(int64(cfg.Settings.Core.Debug))
+	s.shared.gen.Store(&generation{serial: 1, program: cfg.Program, settings: cfg.Settings})
 	s.shared.life = uint32(s.shared.random())
 	key := hostKey("via-branch")
 	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
@@ -245,16 +253,13 @@ func Start(cfg Config) (*Server, error) {
 // newWorker makes shard i, not yet running.
 func (s *Server) newWorker(i int) (*worker, error) {
 	port := s.group.Port(i)
-	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, doorbell: s.arena.Doorbell(i)}
+	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, gen: s.shared.gen.Load(), doorbell: s.arena.Doorbell(i)}
 	w.clock = newClock()
 	w.batchAt = w.clock.now()
 	if s.streams != nil {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
-	if s.cfg.Settings.Stream.NoConnect {
-		w.outlet.never = txn.NoConnect
-	}
 	w.outlet.patience = func(token uint64) proxy.Patience { return w.core.Patience(token) }
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
@@ -278,7 +283,12 @@ func (s *Server) newWorker(i int) (*worker, error) {
 // assemble joins transaction table, proxy core and routing context. The caller
 // has filled in what they need to exist: number, arena, batchAt, shared.
 func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
-	w.out = out
+	w.out, w.egress, w.settings = out, egress, set
+	if w.shared.routeKey == nil { // once: it is read from files, which a chroot hides
+		key := hostKey("record-route")
+		w.shared.routeKey = key[:]
+	}
+	w.forwards = w.program.UsesForward()
 	w.mailbox = w.arena.Mailbox(w.number)
 	w.names.w = w
 	w.slab = w.arena.Slab(w.number)
@@ -290,10 +300,8 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	}
 	w.tx = tx
 	w.core.SetTable(tx)
-	w.core.SetTargets(w.shared.tables.Load())
-	w.seenTables = w.shared.tablesVersion.Load()
-	w.aliases = set.Stream.AcceptAliases && w.conns != nil
-	w.acceptControl = set.Core.AcceptControl
+	w.takeTables(w.shared.tablesVersion.Load())
+	w.obey(set)
 	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
 		Log: w.shared, Blocked: w.shared.list})
 	return nil
@@ -315,6 +323,8 @@ func (w *worker) connect(all []*worker) {
 // SetTargets replaces the destination sets; each shard picks them up with its
 // next batch. With an error the old ones stay.
 func (s *Server) SetTargets(t *balance.Table) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	if err := s.cfg.reachable(t); err != nil {
 		return err
 	}

@@ -22,15 +22,15 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
 		RetryRefused: set.TM.RetryRefused, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		Connected:  func(listener int, peer *netio.Addr) bool { return w.conns != nil && w.conns.Find(listener, peer) != 0 },
-		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.program.UsesForward(),
+		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.forwards,
 		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
 		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
-		Script: script{w}, Numbering: w.program.Numbering(),
+		Script: script{w}, Program: w.program.Hash(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed,
 	}
-	if w.tracing = w.shared.logLevel >= levelDebug; w.tracing {
+	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace
 	}
 	if set.Core.UDPMTUTryProto == route.TLS {
@@ -43,8 +43,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		c.Blocked = &blocked{w, w.shared.list}
 	}
 	if set.RR.SignRoutes {
-		key := hostKey("record-route")
-		c.RouteKey = key[:]
+		c.RouteKey = w.shared.routeKey
 	}
 	if set.TM.AutoInv100 {
 		c.TryingReason = set.TM.AutoInv100Reason

@@ -68,7 +68,9 @@ func (p *process) startShards() (*shard.Server, error) {
 
 // loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path
 // counts from -w as in Kamailio, else from the configuration file's folder.
-func (c *Config) loadTargets() (*balance.Table, error) {
+//
+// Destinations that prev has too keep their state.
+func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 	if !slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool { return m.Name == "dispatcher" }) {
 		return nil, nil
 	}
@@ -79,14 +81,14 @@ func (c *Config) loadTargets() (*balance.Table, error) {
 	case c.WorkDir != "":
 		path = filepath.Join(c.hostWorkDir(), path)
 	case c.ConfigFile != "" && c.ConfigFile != "-":
-		path = filepath.Join(filepath.Dir(c.ConfigFile), path)
+		path = filepath.Join(c.configDir(), path)
 	}
 	table, err := balance.Load(path, balance.Config{
 		ProbingThreshold:  d.ProbingThreshold,
 		InactiveThreshold: d.InactiveThreshold,
 		UseDefault:        d.UseDefault,
 		Resolver:          lookUpHost,
-	}, nil)
+	}, prev)
 	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {
 		return nil, nil
 	}

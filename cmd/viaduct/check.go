@@ -15,22 +15,31 @@ import (
 // checkOnly is -c: what would be bound and answered to, every error and every note, and nothing
 // else done.
 func checkOnly(out, errOut io.Writer, c *Config, err error) error {
-	for _, note := range c.Notes {
-		fmt.Fprintf(errOut, "warning: %s\n", note)
-	}
+	printProblems(errOut, c, err)
 	if c.Program != nil { // else its listen lines are not known
 		printAddresses(out, c)
 	}
 	if err != nil {
-		fmt.Fprintln(errOut, errorText(err))
-		n := countErrors(err)
-		if n == 1 {
-			return told(errOut, "1 error, configuration is not usable")
-		}
-		return told(errOut, fmt.Sprintf("%d errors, configuration is not usable", n))
+		return exitCode(exitFailure)
 	}
 	fmt.Fprintln(out, "config file ok, exiting...")
 	return nil
+}
+
+// printProblems tells all notes, and all errors if there are any.
+func printProblems(errOut io.Writer, c *Config, err error) {
+	for _, note := range c.Notes {
+		fmt.Fprintf(errOut, "warning: %s\n", note)
+	}
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(errOut, errorText(err))
+	if n := countErrors(err); n != 1 {
+		fmt.Fprintf(errOut, "%d errors, configuration is not usable\n", n)
+		return
+	}
+	fmt.Fprintln(errOut, "1 error, configuration is not usable")
 }
 
 func printAddresses(out io.Writer, c *Config) {
@@ -46,11 +55,6 @@ func printAddresses(out io.Writer, c *Config) {
 		}
 		fmt.Fprintf(out, "  %s:%s:%s\n", transportName(a.Transport), a.Host, port)
 	}
-}
-
-func told(errOut io.Writer, text string) error {
-	fmt.Fprintln(errOut, text)
-	return exitCode(exitFailure)
 }
 
 // errorText is how an error that ends the program is shown. Mistakes in the configuration and on

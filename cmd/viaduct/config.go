@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"viaduct/control"
+	"viaduct/control/tlsdomains"
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard"
@@ -92,6 +93,11 @@ type Config struct {
 	GroupFile string
 	// ExitTimeout bounds the draining of calls under way at a stop; 0: stop at once.
 	ExitTimeout time.Duration
+
+	// entered: it is a reload, and the process has done with chroot and working folder
+	entered bool
+	home    string            // then: the folder that relative paths count from, "" for where we are
+	tls     *tlsdomains.Store // as read for the check; nil: there are no TLS domains
 
 	// Notes are what an operator should know though the start goes on: settings without effect,
 	// addresses not served.

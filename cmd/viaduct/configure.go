@@ -15,6 +15,7 @@ import (
 
 	"viaduct/control"
 	"viaduct/netio"
+	"viaduct/shard/balance"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
 	"viaduct/shm"
@@ -34,6 +35,10 @@ type options struct {
 	defines    []string // -A
 
 	late []given // the flags that override the configuration file
+
+	home    string         // the folder that relative paths count from
+	running *Config        // at a reload: what is in force
+	targets *balance.Table // at a reload: whose states stay
 }
 
 // parseOptions runs the first two phases. The first mistake in the order of the command line is the
@@ -114,7 +119,7 @@ func (o *options) readSource(stdin io.Reader) (err error) {
 			return fmt.Errorf("cannot read the configuration from standard input: %w", err)
 		}
 	default:
-		f, err := os.Open(o.configFile)
+		f, err := os.Open(o.here(o.configFile))
 		if err != nil {
 			return fmt.Errorf("cannot read the configuration: %w", err)
 		}
@@ -150,7 +155,8 @@ func (o *options) sourceName() string {
 // name. All mistakes are found, not just the first; the Config is fit for -c's listing as far as it
 // was understood even then.
 func (o *options) configure() (*Config, error) {
-	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines, Modules: modules.All})
+	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines, Modules: modules.All,
+		ReadFile: func(path string) ([]byte, error) { return os.ReadFile(o.here(path)) }})
 	errs := []error{err}
 	if settings == nil { // the command line is checked all the same
 		settings = route.DefaultSettings()
@@ -188,23 +194,31 @@ func (o *options) configure() (*Config, error) {
 	c.Settings = &own
 	own.Core.Debug = c.LogDebug
 	errs = append(errs, o.override(c)...)
+	if r := o.running; r != nil {
+		c.CPUs, c.Shards, c.entered, c.home = r.CPUs, r.Shards, true, o.home
+	}
 	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB, max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
+	if o.running != nil {
+		c.Notes = append(c.Notes, c.keepFixed(o.running)...)
+	}
 
 	all, listenErrs := expandListens(&own)
 	c.Listens, c.Streams = all.datagrams, all.streams
 	c.Notes = append(c.Notes, all.notes...)
 	errs = append(errs, listenErrs...)
 
-	if _, err := control.LookupIdentity(c.User, c.Group); err != nil {
-		errs = append(errs, err)
+	if o.running == nil { // later it may be out of reach, in a chroot
+		if _, err := control.LookupIdentity(c.User, c.Group); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if _, err := resolverSettings(&own.DNS); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := c.openTLS(); err != nil {
+	if c.tls, err = c.openTLS(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.Targets, err = c.loadTargets(); err != nil {
+	if c.Targets, err = c.loadTargets(o.targets); err != nil {
 		errs = append(errs, err)
 	}
 	if program != nil && len(listenErrs) == 0 {
@@ -311,7 +325,7 @@ func (o *options) override(c *Config) (errs []error) {
 		c.Notes = append(c.Notes, "received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, dns, rev_dns) is not done yet")
 	}
 	for _, dir := range []struct{ flag, path string }{{"-t", c.Chroot}, {"-w", c.hostWorkDir()}} {
-		if dir.path == "" {
+		if dir.path == "" || o.running != nil {
 			continue
 		}
 		if st, err := os.Stat(dir.path); err != nil {
@@ -380,6 +394,12 @@ func (c *Config) workDir() string {
 // hostWorkDir is where WorkDir is now, "" for none: a relative one counts from the new root in a
 // chroot, else from where we are.
 func (c *Config) hostWorkDir() string {
+	switch {
+	case c.entered && c.Chroot != "": // the root is another one
+		return c.workDir()
+	case c.home != "" && c.WorkDir != "" && !filepath.IsAbs(c.WorkDir):
+		return filepath.Join(c.home, c.WorkDir)
+	}
 	if c.WorkDir == "" || c.Chroot == "" {
 		return c.WorkDir
 	}

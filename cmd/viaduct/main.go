@@ -72,7 +72,7 @@ func run(args []string, daemon *control.Daemon) error {
 		}
 		return nil
 	}
-	p := &process{config: c, daemon: daemon}
+	p := &process{config: c, options: o, daemon: daemon}
 	if err := p.start(); err != nil {
 		p.close()
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,8 +24,9 @@ import (
 
 // process is the running program around the shards. Its steps stand in the order they are taken.
 type process struct {
-	config *Config
-	daemon *control.Daemon // nil in the foreground
+	config  *Config         // of the start
+	options *options        // the same
+	daemon  *control.Daemon // nil in the foreground
 
 	log       *control.Log
 	logStderr bool // where log goes: as configured, or since there is no syslog
@@ -37,6 +39,11 @@ type process struct {
 	pidFile   string // to remove; "" until written
 	groupFile string // the same
 	signals   chan os.Signal
+
+	reloading   sync.Mutex // guards the two below
+	inForce     *Config    // since the last reload
+	ending      bool
+	exitTimeout atomic.Int64
 
 	started  time.Time
 	serving  bool        // the start is over
@@ -59,11 +66,15 @@ func (p *process) open() (err error) {
 	c := p.config
 	p.started = time.Now()
 
-	// A reader of our log that went away must not take the calls with it, nor may a hangup of the
-	// terminal.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	// A reader of our log that went away must not take the calls with it.
+	signal.Ignore(syscall.SIGPIPE)
+	p.inForce = c
+	p.exitTimeout.Store(int64(c.ExitTimeout))
+	if p.options.home, err = os.Getwd(); err != nil {
+		p.options.home = "" // relative paths count from where we are
+	}
 	p.signals = make(chan os.Signal, 8)
-	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
 
 	p.openLog()
 	for _, note := range c.Notes {
@@ -247,6 +258,8 @@ func (p *process) wait() {
 			}
 		case sig := <-p.signals:
 			switch {
+			case sig == syscall.SIGHUP:
+				go p.reloadBySignal() // names may take their time
 			case sig == syscall.SIGUSR1:
 				for _, line := range control.StatsLines(p.server.Stats()) {
 					p.log.Raw(line)
@@ -258,11 +271,11 @@ func (p *process) wait() {
 				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(), "transactions_left", p.server.Drain(0))
 				return
 			default:
-				p.log.Always.Info("viaduct draining", "signal", sig.String(), "timeout", p.config.ExitTimeout)
+				p.log.Always.Info("viaduct draining", "signal", sig.String(), "timeout", time.Duration(p.exitTimeout.Load()))
 				p.notifier.Stopping()
 				p.draining.Store(true)
 				p.server.Drain(0)
-				deadline = time.Now().Add(p.config.ExitTimeout)
+				deadline = time.Now().Add(time.Duration(p.exitTimeout.Load()))
 				var err error
 				if release, err = control.OfferRelease(p.listens()); err != nil {
 					p.log.Warn(err.Error())
@@ -277,6 +290,9 @@ func (p *process) wait() {
 
 // close takes back what start made, in the opposite order, as far as it got.
 func (p *process) close() {
+	p.reloading.Lock() // one under way comes to its end
+	p.ending = true
+	p.reloading.Unlock()
 	if p.status != nil {
 		p.status.Close()
 	}

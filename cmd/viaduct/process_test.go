@@ -142,9 +142,10 @@ func TestStopBySignal(t *testing.T) {
 	}
 }
 
-func TestHangupIsIgnored(t *testing.T) {
+func TestHangupEndsNothing(t *testing.T) {
 	r := startBinary(t, nil)
 	r.signal(syscall.SIGHUP)
+	r.waitLog("viaduct reloaded", 1)
 	r.signal(syscall.SIGUSR1)
 	r.waitLog(`"shard":0`, 1) // it still lives and answers
 	r.signal(syscall.SIGTERM)

@@ -98,7 +98,11 @@ func (c *Config) configDir() string {
 	if c.ConfigFile == "" || c.ConfigFile == "-" {
 		return "."
 	}
-	return filepath.Dir(c.ConfigFile)
+	dir := filepath.Dir(c.ConfigFile)
+	if c.home != "" && !filepath.IsAbs(dir) {
+		dir = filepath.Join(c.home, dir)
+	}
+	return dir
 }
 
 // rpc is what operators may ask at -i and -x.
@@ -106,11 +110,12 @@ func (p *process) rpc() *control.RPC {
 	r := control.NewRPC()
 	vars := &control.Vars{}
 	control.RegisterCore(r, versionLine(), p.started)
+	control.RegisterReload(r, p.reloadNow, p.reloadTargets)
 	list := p.server.Blocklist()
 	control.RegisterBlocklist(r, list, p.server.NowMs)
 	vars.Register(control.BlocklistVars(list)...)
 	vars.Register(control.Var{Group: "core", Name: "debug", Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
-		Get: func() any { return int64(p.config.LogDebug) }, ReadOnly: "it is fixed at start: -d or debug="})
+		Get: func() any { return p.log.DebugLevel() }, ReadOnly: "-d and debug= say it: reload"})
 	var tcp control.TCP
 	var tls control.TLS
 	if engine := p.server.Streams(); engine != nil {

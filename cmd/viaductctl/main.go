@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"viaduct/control"
@@ -74,7 +75,7 @@ func run(args []string, socket string, stdout, stderr io.Writer) int {
 		return exitSyntax
 	}
 	if f := faultOf(answer); f != nil {
-		fmt.Fprintf(stderr, "error: %v\n", f)
+		fmt.Fprintln(stderr, faultText(f))
 		return exitFault
 	}
 	var pretty bytes.Buffer
@@ -88,6 +89,15 @@ func run(args []string, socket string, stdout, stderr io.Writer) int {
 		return exitSyntax
 	}
 	return exitOK
+}
+
+// faultText is how a fault is shown. Several lines are mistakes in a configuration: they stand alone
+// at the beginning of the line, as viaduct -c prints them, where editors and scripts look for them.
+func faultText(f error) string {
+	if fault := (*control.Fault)(nil); errors.As(f, &fault) && strings.Contains(fault.Message, "\n") {
+		return fault.Message
+	}
+	return "error: " + f.Error()
 }
 
 // ask sends a line and reads one.

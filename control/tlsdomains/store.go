@@ -77,6 +77,14 @@ func (s *Store) Reload() error {
 	return nil
 }
 
+// Take makes what another store has read its own, as Reload does with what it reads itself.
+func (s *Store) Take(read *Store) {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	s.opts = read.opts
+	s.now.Store(read.now.Load())
+}
+
 // Warnings are what the last reading that worked found strange.
 func (s *Store) Warnings() Problems { return s.now.Load().warnings }
 

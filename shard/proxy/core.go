@@ -24,7 +24,7 @@ type Alias struct {
 	Port int    // 0: every port
 }
 
-// Config is what a Core is made of. It is read once.
+// Config is what a Core is made of. It is read once; Configure replaces it.
 type Config struct {
 	Listeners []*netio.Listener
 	Aliases   []Alias
@@ -80,8 +80,8 @@ type Config struct {
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
 	Script Script // the operator's routes; nil: none
-	// of the program behind the route numbers: those of another one are not believed
-	Numbering uint64
+	// Program is the hash of the routing program that new requests meet.
+	Program uint64
 
 	// Warning makes finals of ours say why, in a Warning row (sip_warning).
 	Warning bool
@@ -162,7 +162,21 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{cfg: cfg, out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
+	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
+	c.domains, _ = cfg.Sender.(txn.Domains)
+	c.wisher, _ = cfg.Sender.(txn.Wisher)
+	c.Request.core, c.Reply.core = c, c
+	c.Reply.listener = -1
+	c.Configure(cfg)
+	return c
+}
+
+// Configure replaces the settings, between two messages; Sender, Arena and Counters stay those that
+// New was given. It counts for what is done from then on, of requests under way as well. What Via
+// showed before is still taken for ours in responses.
+func (c *Core) Configure(cfg Config) {
+	shown := c.listeners
+	c.cfg, c.listeners, c.protos, c.families, c.tracing = cfg, nil, 0, 0, cfg.Trace != nil
 	for _, l := range cfg.Listeners {
 		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
 		t.host = l.Addr.AppendHost(nil)
@@ -179,12 +193,9 @@ func New(cfg Config) *Core {
 		c.protos |= 1 << l.Proto
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
-	c.domains, _ = cfg.Sender.(txn.Domains)
-	c.wisher, _ = cfg.Sender.(txn.Wisher)
-	c.Request.core, c.Reply.core = c, c
-	c.tracing = cfg.Trace != nil
-	c.Reply.listener = -1
-	return c
+	for i := range shown {
+		c.remember(shown[i].shown.sentBy)
+	}
 }
 
 // show fills in what Via shows of a listener.

@@ -43,6 +43,8 @@ func (b *bench) Append(s []byte) {
 func (b *bench) End()                        {}
 func (b *bench) Egress(*netio.Addr, int) int { return 0 }
 
+func (b *bench) Serves(program uint64) bool { return program == b.c.cfg.Program }
+
 func (b *bench) Failure(r *Request, route int) {
 	if b.failure != nil {
 		b.failure(r, route)
@@ -53,7 +55,7 @@ func (b *bench) Branch(r *Request, route int) bool {
 	return b.branch == nil || b.branch(r, route)
 }
 
-func (b *bench) Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
+func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
 	return b.reply == nil || b.reply(tx, br, m, route)
 }
 
@@ -68,7 +70,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
 	cfg := Config{Listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}, Egress: b, Sender: b, Arena: arena, Counters: arena.Counters(0),
 		TryingReason: "Trying", Remap503: true, TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error", AggregateChallenges: true,
-		LocalReason: true, Script: b, Numbering: 7}
+		LocalReason: true, Script: b, Program: 7}
 	if change != nil {
 		change(&cfg)
 	}
@@ -374,7 +376,7 @@ func TestFailureRouteOfAnotherProgram(t *testing.T) {
 	r.Arm(FailureRoute, 1)
 	r.Relay()
 	b.failure = func(*Request, int) { t.Error("it ran") }
-	b.c.cfg.Numbering++
+	b.c.cfg.Program++
 	b.answer(7000, "INVITE", "486 Busy Here")
 	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
 }

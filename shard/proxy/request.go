@@ -17,6 +17,9 @@ type Request struct {
 	Src      netio.Addr
 	Listener int // that received it
 
+	// Program is the hash of the routing program that decides about it, for the routes armed.
+	Program uint64
+
 	Key txn.Key // its match key, once it was looked for
 	Tx  *txn.Tx // its server transaction, if it has one by now
 	// CANCEL: the INVITE it cancels, if that is here, or another request, which it does not change
@@ -92,7 +95,7 @@ type Request struct {
 // answered. A Via that is malformed behind its sent-by does say so: the 400 about
 // it finds its way (RFC 4475 §3.1.2.1).
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
-	r.M, r.Src, r.Listener = m, *src, listener
+	r.M, r.Src, r.Listener, r.Program = m, *src, listener, r.core.cfg.Program
 	r.Tx, r.Invite = nil, nil
 	r.core.concluding = nil
 	r.received, r.maxForwards, r.hasMF, r.recordRoute = false, -1, false, false

@@ -9,39 +9,6 @@ import (
 	"viaduct/shm"
 )
 
-// Script runs the operator's routes where the Core comes to them. The numbers are
-// those given to [Request.Arm].
-type Script interface {
-	// Failure: every branch is final and none was a 2xx. r is the request as it was
-	// saved. r.Relay makes further branches, r.Reply answers; with neither, the best
-	// response goes up.
-	Failure(r *Request, route int)
-	// Branch: one branch is about to leave. Request-URI and outbound URI of r are
-	// that branch's own. false: it does not leave.
-	Branch(r *Request, route int) (send bool)
-	// Reply: a response of br came and is not passed on yet. false: a provisional is
-	// not passed on; a final is all the same.
-	Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
-}
-
-// RouteKind says what a route is run for.
-type RouteKind uint8
-
-// The kinds. A request arms the three that have a name.
-const (
-	// RequestRoute is request_route: every request.
-	RequestRoute RouteKind = iota
-	// FailureRoute is failure_route[NAME]: all branches of a transaction failed.
-	FailureRoute
-	// BranchRoute is branch_route[NAME]: a request is about to leave on one branch.
-	BranchRoute
-	// ReplyRoute is onreply_route[NAME]: a response to a transaction's branch came.
-	ReplyRoute
-	// CoreReplyRoute is the onreply_route, or reply_route, that has no name: any response came, its
-	// transaction is not looked for yet.
-	CoreReplyRoute
-)
-
 // armed are the routes a transaction will run, by their numbers in the routing
 // program; 0: none.
 type armed struct{ failure, branch, reply uint16 }
@@ -69,7 +36,6 @@ type finalTimers struct{ fr, frInv uint32 }
 // The list for failover is not in it: it stands in the Tx for everybody.
 type Saved struct {
 	txn.Saved
-	numbering   uint64 // of the program that the route numbers belong to
 	src         netio.Addr
 	dstAddr     netio.Addr
 	textLen     uint32 // of all that follows the fixed part
@@ -278,12 +244,13 @@ func (r *Request) writeSaved(waits bool) bool {
 	}
 	s := shm.Ptr[Saved](c.cfg.Arena, off)
 	h := s.Saved.Header
-	*s = Saved{numbering: c.cfg.Numbering, src: r.Src, dstAddr: d.dstAddr, textLen: uint32(n - savedBytes), rawLen: uint32(len(raw)), flags: r.Flags,
+	*s = Saved{src: r.Src, dstAddr: d.dstAddr, textLen: uint32(n - savedBytes), rawLen: uint32(len(raw)), flags: r.Flags,
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
 		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), wishes: uint8(d.leave.wishes), ignore: d.leave.ignore, replyWish: uint8(r.replyWish), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
 	s.Saved.Header = h
+	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	bit := func(set bool, b uint32) {
 		if set {
@@ -361,10 +328,13 @@ func (c *Core) saved(tx *txn.Tx) *Saved {
 	return shm.Ptr[Saved](c.cfg.Arena, tx.Saved())
 }
 
-// failureRoute is the failure route that tx will run, 0: none. The numbers of
-// another routing program, from before a restart, mean nothing.
+// serves tells whether the routes that s names can be run. The numbers of a program that is
+// gone, from before a restart, mean nothing.
+func (c *Core) serves(s *Saved) bool { return c.cfg.Script != nil && c.cfg.Script.Serves(s.Program) }
+
+// failureRoute is the failure route that tx will run, 0: none.
 func (c *Core) failureRoute(tx *txn.Tx) int {
-	if s := c.saved(tx); s != nil && s.numbering == c.cfg.Numbering && c.cfg.Script != nil {
+	if s := c.saved(tx); s != nil && s.failure != 0 && c.serves(s) {
 		return int(s.failure)
 	}
 	return 0
@@ -373,15 +343,11 @@ func (c *Core) failureRoute(tx *txn.Tx) int {
 // passes runs the reply route of br, if it has one, and reports whether m is
 // passed on.
 func (c *Core) passes(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
-	s := c.saved(tx)
-	if s.numbering != c.cfg.Numbering || c.cfg.Script == nil {
-		return true
-	}
-	route := br.ReplyRoute()
+	s, route := c.saved(tx), br.ReplyRoute()
 	if route == 0 {
 		route = int(s.reply)
 	}
-	return route == 0 || c.cfg.Script.Reply(tx, br, m, route) || m.Status >= 200
+	return route == 0 || !c.serves(s) || c.cfg.Script.Reply(s.Program, tx, br, m, route) || m.Status >= 200
 }
 
 // resume makes the request that tx keeps the request under way, as it was when
@@ -404,7 +370,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	if m.Parse(text(int(s.rawLen), true)) != parser.OK || !r.Begin(m, &s.src, int(s.listener)) {
 		return false
 	}
-	r.Tx, r.resumed, r.fresh = tx, true, false
+	r.Tx, r.Program, r.resumed, r.fresh = tx, s.Program, true, false
 	r.maxForwards, r.maxBreadth, r.hasMF = int(s.maxForwards), int(s.maxBreadth), s.bits&savedHasMF != 0
 	r.recordRoute, r.pickURI = s.bits&savedRecordRoute != 0, s.bits&savedPickURI != 0
 	r.uri = text(int(s.uriLen), s.bits&savedURI != 0)
@@ -413,7 +379,9 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.dstAddr, r.target, r.picks = s.dstAddr, s.target, *picksOf(tx)
 	r.cuts, r.nCuts = s.cuts, int(s.nCuts)
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
-	r.armed = armed{s.failure, s.branch, s.reply}
+	if c.serves(s) {
+		r.armed = armed{s.failure, s.branch, s.reply}
+	}
 	r.side = int(s.side)
 	r.sips = s.bits&savedSips != 0
 	r.leave.restore(s, text)

@@ -76,7 +76,6 @@ func (cc *compiler) plan(items []syntax.Item) {
 		*list = append(*list, cc.newRoute(it.Name))
 		cc.numbers[key] = len(*list)
 	}
-	cc.prog.numbering = cc.prog.hashNames()
 	cc.reach(items)
 }
 

@@ -1,7 +1,10 @@
 package route
 
 import (
+	"encoding/binary"
 	"os"
+
+	"github.com/cespare/xxhash/v2"
 
 	"viaduct/shard/route/syntax"
 )
@@ -41,14 +44,55 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	if syntax.IsUTF16(string(src)) {
 		return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1}, Text: syntax.SaveAsUTF8}}
 	}
-	tree, found := syntax.Parse(file, string(src), syntax.Source{ReadFile: opt.ReadFile, Defines: opt.Defines, Settings: globalNames})
+	seen := newSourceHash(file, src, opt.Defines)
+	read := func(path string) ([]byte, error) {
+		b, err := opt.ReadFile(path)
+		seen.add(path, b)
+		return b, err
+	}
+	tree, found := syntax.Parse(file, string(src), syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: globalNames})
 	ld := &loader{found}
 	prog, set := ld.compile(tree, opt.Modules)
+	prog.hash = seen.of(prog)
 	found.Sort()
 	if len(found.Errors) > 0 {
 		return nil, nil, found.Warnings, found.Errors
 	}
 	return prog, set, found.Warnings, nil
+}
+
+// sourceHash makes the hash of a program while its files are read.
+type sourceHash struct{ xxhash.Digest }
+
+func newSourceHash(file string, src []byte, defines []string) *sourceHash {
+	h := &sourceHash{}
+	h.Reset()
+	h.add(file, src)
+	for _, d := range defines {
+		h.add("-A", []byte(d))
+	}
+	return h
+}
+
+// add takes in a text and what it is called, with their lengths, so that no two lists of texts are
+// alike.
+func (h *sourceHash) add(name string, text []byte) {
+	var n [16]byte
+	binary.LittleEndian.PutUint64(n[:8], uint64(len(name)))
+	binary.LittleEndian.PutUint64(n[8:], uint64(len(text)))
+	_, _ = h.Write(n[:])
+	_, _ = h.WriteString(name)
+	_, _ = h.Write(text)
+}
+
+// of is the hash of what was made of all of it: another build of ours may number steps and routes
+// otherwise.
+func (h *sourceHash) of(p *Program) uint64 {
+	var n [16]byte
+	binary.LittleEndian.PutUint64(n[:8], p.hashNames())
+	binary.LittleEndian.PutUint64(n[8:], uint64(len(p.steps)))
+	_, _ = h.Write(n[:])
+	return max(h.Sum64(), 1)
 }
 
 // loader is one run of Load: it collects what is found.

@@ -112,7 +112,7 @@ type Program struct {
 	nvars        int   // distinct $var() names
 	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool
-	numbering    uint64
+	hash         uint64
 	selections   []Selection
 	opens        []opening
 	maxRecursion int
@@ -228,7 +228,8 @@ func (p *Program) RouteName(kind RouteKind, n int) string {
 // for each response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
 
-// Numbering is a hash of the names behind the numbers given to OnFailure, OnBranch and OnReply. Who
-// keeps such a number longer than the Program compares it: after a reload or a restart with another
-// file, the same number may name another route.
-func (p *Program) Numbering() uint64 { return p.numbering }
+// Hash names the program: it is that of its source, includes and defines, and never 0. Numbers of
+// routes and steps mean nothing but to the program they come from. Who keeps one longer than a
+// message keeps the hash with it: after a reload, or a restart with another file, the same number
+// may name another route.
+func (p *Program) Hash() uint64 { return p.hash }

@@ -531,8 +531,8 @@ func TestRouteWithin(t *testing.T) {
 	}
 }
 
-// TestNumbering: the hash changes when a number may mean another route.
-func TestNumbering(t *testing.T) {
+// TestHash: it changes when a number may mean another route or step, and with nothing else.
+func TestHash(t *testing.T) {
 	seen := map[uint64]string{}
 	for _, src := range []string{"", "failure_route[A] { exit; }", "branch_route[A] { exit; }", "onreply_route[A] { exit; }",
 		"failure_route[B] { exit; }", "failure_route[A] { exit; } failure_route[B] { exit; }", "failure_route[B] { exit; } failure_route[A] { exit; }",
@@ -541,13 +541,14 @@ func TestNumbering(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if other, dup := seen[p.Numbering()]; dup {
-			t.Errorf("%q and %q have the same numbering", src, other)
+		if other, dup := seen[p.Hash()]; dup || p.Hash() == 0 {
+			t.Errorf("%q and %q have the same hash", src, other)
 		}
-		seen[p.Numbering()] = src
-		again, _, _, _ := loadText("request_route { drop; } reply_route { exit; } "+src, nil)
-		if again.Numbering() != p.Numbering() {
-			t.Errorf("%q: the numbering depends on more than the names", src)
+		seen[p.Hash()] = src
+		again, _, _, _ := loadText("request_route { exit; } "+src, nil)
+		other, _, _, _ := loadText("request_route { drop; } "+src, nil)
+		if again.Hash() != p.Hash() || other.Hash() == p.Hash() {
+			t.Errorf("%q has %x, again %x, with another request_route %x", src, p.Hash(), again.Hash(), other.Hash())
 		}
 	}
 }

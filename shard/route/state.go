@@ -19,6 +19,7 @@ type State struct {
 	Logger *slog.Logger
 
 	tables *table.Directory // opened by the first who asks
+	told   map[string]bool  // names of tables whose beginning was logged
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the
@@ -34,7 +35,11 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil {
+	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil && !s.told[name] {
+		if s.told == nil {
+			s.told = map[string]bool{}
+		}
+		s.told[name] = true
 		s.Logger.Warn("table begins empty", "table", name, "reason", string(o))
 	}
 	return t, nil
@@ -70,7 +75,8 @@ func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
 func (p *PerShard[T]) All() []*T { return p.of }
 
 // Open readies the program for a server: what its modules have asked for with Open and PerShard. It
-// is called once for each start, before the first message. Errors name the loadmodule line.
+// is called once for each start and each reload, before the first message; at a reload with the
+// State of the programs before it. Errors name the loadmodule line.
 func (p *Program) Open(s *State) error {
 	var list ErrorList
 	for _, o := range p.opens {

@@ -22,6 +22,8 @@ type Saved struct {
 	shm.Header
 	FrMs    uint32 // this transaction's Timer B or F, t_set_fr; 0: the table's
 	FrInvMs uint32 // its Timer C
+	// Program is the hash of the routing program that its routes belong to.
+	Program uint64
 }
 
 // NewSaved reserves a slot of n bytes, which begins with a Saved, for the request
@@ -39,7 +41,59 @@ func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
 // SetSaved makes the slot at off, now filled, the one of tx.
 func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 	t.slab.Publish(off)
+	if tx.saved == 0 {
+		t.needs(off, 1) // it stays with its program
+	}
 	t.replace(&tx.saved, off)
+}
+
+// dropSaved forgets it.
+func (t *Table) dropSaved(tx *Tx) {
+	if tx.saved != 0 {
+		t.needs(tx.saved, -1)
+		t.drop(&tx.saved)
+	}
+}
+
+// need is how many requests are kept for the routes of a program.
+type need struct {
+	program uint64
+	n       int
+}
+
+// needs counts a request that is kept, or no longer, for its program. There are few programs, and
+// the one of most stands first.
+func (t *Table) needs(saved shm.Off, d int) {
+	program := shm.Ptr[Saved](t.arena, saved).Program
+	for i := range t.needed {
+		if t.needed[i].program == program {
+			t.needed[i].n += d
+			return
+		}
+	}
+	t.needed = append(t.needed, need{program, d}) // Slow path: once for each program
+}
+
+// Programs are the hashes of those that requests are kept for. What is not here will run no route
+// any more. It also puts the one of new requests first.
+func (t *Table) Programs(current uint64) (list []uint64) {
+	kept := t.needed[:0]
+	first := need{program: current}
+	for _, x := range t.needed {
+		switch {
+		case x.program == current:
+			first = x
+		case x.n > 0:
+			kept = append(kept, x)
+		}
+	}
+	t.needed = append([]need{first}, kept...)
+	for _, x := range t.needed {
+		if x.n > 0 {
+			list = append(list, x.program)
+		}
+	}
+	return list
 }
 
 // replace puts off in the place of what ref names, which is then freed.

@@ -81,6 +81,9 @@ func (t *Table) Rebuild() int {
 				ended = append(ended, off)
 				return true
 			}
+			if tx.saved != 0 {
+				t.needs(tx.saved, 1)
+			}
 			tx.flags &^= txUnmatched
 			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
 			if !t.index.put(tx.key, off) {

@@ -121,6 +121,7 @@ type Table struct {
 	hand       shm.Off // the record at work in this step, see InHand
 	ended      func(tx *Tx)
 	sent       func(tx *Tx, br *Branch, method parser.Method, again Again)
+	needed     []need // see Programs
 
 	// See SetReserve.
 	reservePool, reserveEach uint64
@@ -135,23 +136,30 @@ func New(c Config) (*Table, error) {
 	}
 	t := &Table{
 		shard: c.Shard, arena: c.Arena, slab: c.Arena.Slab(c.Shard), out: c.Sender, user: c.User, count: c.Counters,
-		random: c.Random, timers: c.Timers, now: c.Now, seed: maphash.MakeSeed(), seed2: maphash.MakeSeed(),
+		random: c.Random, now: c.Now, seed: maphash.MakeSeed(), seed2: maphash.MakeSeed(),
 		index:  x,
 		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
 	}
 	t.life, t.markKey, t.born = c.Life&(1<<lifeBits-1), c.MarkKey, c.Now
 	t.branchHead, t.lifeText = appendHex([]byte(BranchPrefix), uint64(c.Shard), 2), appendHex(nil, uint64(t.life), lifeDigits)
-	t.maxBr = MaxBranches
+	t.Configure(&c)
+	t.wheel.init(c.Now)
+	return t, nil
+}
+
+// Configure replaces timers, MaxBranches, CancelBefore, KeepTimerC, Ended and Sent. Timers that
+// run already run out as they were set.
+func (t *Table) Configure(c *Config) {
+	t.timers, t.maxBr = c.Timers, MaxBranches
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
 	t.before, t.keepC, t.ended, t.sent = c.CancelBefore, c.KeepTimerC, c.Ended, c.Sent
+	t.stillAt = 0
 	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
 		t.stillAt += int64(i)
 	}
 	t.stillAt = max(t.stillAt, int64(c.Timers.T1))
-	t.wheel.init(c.Now)
-	return t, nil
 }
 
 // SetNow tells the time, once per batch, in ns.
@@ -336,7 +344,7 @@ func (t *Table) terminate(tx *Tx) {
 	t.disarm(off, &tx.node)
 	t.drop(&tx.reply)
 	t.drop(&tx.keyExtra)
-	t.drop(&tx.saved)
+	t.dropSaved(tx)
 	t.drop(&tx.best)
 	t.drop(&tx.challenges)
 	t.dropSpares(tx)

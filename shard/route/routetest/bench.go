@@ -59,7 +59,7 @@ func New(t testing.TB) *Bench {
 		b.Listeners = append(b.Listeners, &netio.Listener{Index: int(proto), Proto: proto, Addr: a, SentBy: []byte("127.0.0.1:5060")})
 	}
 	b.Core = proxy.New(proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b}, Resolver: resolver{}, Script: script{b},
-		Arena: arena, Counters: arena.Counters(0), Numbering: 7, Aliases: []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
+		Arena: arena, Counters: arena.Counters(0), Program: 7, Aliases: []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
 		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error"})
 	b.Table, err = txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: sender{b}, User: b.Core, Counters: arena.Counters(0),
 		MaxBranches: 12, Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
@@ -173,6 +173,8 @@ func (resolver) Ask(*proxy.NameQuery, func()) bool { return false }
 
 type script struct{ b *Bench }
 
+func (s script) Serves(uint64) bool { return true }
+
 func (s script) Failure(r *proxy.Request, n int) {
 	if s.b.Failure != nil {
 		s.b.Failure(r, n)
@@ -181,6 +183,6 @@ func (s script) Failure(r *proxy.Request, n int) {
 
 func (s script) Branch(r *proxy.Request, n int) bool { return s.b.Branch == nil || s.b.Branch(r, n) }
 
-func (s script) Reply(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool {
+func (s script) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool {
 	return s.b.Reply == nil || s.b.Reply(tx, br, m, n)
 }

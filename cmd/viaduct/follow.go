@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+
+	"viaduct/netio/stream"
+	"viaduct/shard/blocklist"
+)
+
+// What an operator set with cfg.set_now_int stays through a reload, unless the file says something
+// else there than it did before.
+
+// holder is an atomic of any kind.
+type holder[T comparable] interface {
+	Load() T
+	Store(T)
+}
+
+// follow stores what the file says now, if it says something else than before.
+func follow[T comparable](to, before, now holder[T]) {
+	if v := now.Load(); v != before.Load() {
+		to.Store(v)
+	}
+}
+
+// followLimits is follow for the limits of streams.
+func followLimits(to, before, now *stream.Limits) {
+	follow(&to.ConnWqMax, &before.ConnWqMax, &now.ConnWqMax)
+	follow(&to.WqMax, &before.WqMax, &now.WqMax)
+	follow(&to.SendTimeout, &before.SendTimeout, &now.SendTimeout)
+	follow(&to.ConnectTimeout, &before.ConnectTimeout, &now.ConnectTimeout)
+	follow(&to.Lifetime, &before.Lifetime, &now.Lifetime)
+	follow(&to.MessageTimeout, &before.MessageTimeout, &now.MessageTimeout)
+	follow(&to.ProxyTimeout, &before.ProxyTimeout, &now.ProxyTimeout)
+	follow(&to.AdmitTimeout, &before.AdmitTimeout, &now.AdmitTimeout)
+	follow(&to.TLSUnused, &before.TLSUnused, &now.TLSUnused)
+	follow(&to.MaxAdmitting, &before.MaxAdmitting, &now.MaxAdmitting)
+	follow(&to.CRLFPing, &before.CRLFPing, &now.CRLFPing)
+	follow(&to.AcceptNoCL, &before.AcceptNoCL, &now.AcceptNoCL)
+	follow(&to.AcceptUnique, &before.AcceptUnique, &now.AcceptUnique)
+	follow(&to.NoConnect, &before.NoConnect, &now.NoConnect)
+	follow(&to.MaxConnections, &before.MaxConnections, &now.MaxConnections)
+	follow(&to.TLSMaxConnections, &before.TLSMaxConnections, &now.TLSMaxConnections)
+	follow(&to.AcceptIPLimit, &before.AcceptIPLimit, &now.AcceptIPLimit)
+	follow(&to.AcceptRate, &before.AcceptRate, &now.AcceptRate)
+	follow(&to.MaxMessage, &before.MaxMessage, &now.MaxMessage)
+	follow(&to.ConnsPerDestination, &before.ConnsPerDestination, &now.ConnsPerDestination)
+}
+
+// plain is follow for a field.
+func plain[T comparable](to *T, before, now T) {
+	if now != before {
+		*to = now
+	}
+}
+
+// followBlocklist is the same for the destination blocklist.
+func followBlocklist(c, before, now blocklist.Config) blocklist.Config {
+	plain(&c.Use, before.Use, now.Use)
+	plain(&c.Expire, before.Expire, now.Expire)
+	plain(&c.MemBytes, before.MemBytes, now.MemBytes)
+	plain(&c.IMask, before.IMask, now.IMask)
+	plain(&c.ICMP, before.ICMP, now.ICMP)
+	plain(&c.Use503, before.Use503, now.Use503)
+	plain(&c.Def503, before.Def503, now.Def503)
+	plain(&c.Min503, before.Min503, now.Min503)
+	plain(&c.Max503, before.Max503, now.Max503)
+	plain(&c.MethodsAdd, before.MethodsAdd, now.MethodsAdd)
+	plain(&c.MethodsLookup, before.MethodsLookup, now.MethodsLookup)
+	return c
+}
+
+// fixed is a setting that a running process cannot change.
+type fixed struct {
+	name string
+	same func(a, b *Config) bool
+	keep func(to, from *Config)
+}
+
+func stays[T comparable](name string, at func(c *Config) *T) fixed {
+	return fixed{name, func(a, b *Config) bool { return *at(a) == *at(b) }, func(to, from *Config) { *at(to) = *at(from) }}
+}
+
+// keepFixed gives c the value that r has of each setting that cannot change, and says which those
+// are that the file has changed.
+func (c *Config) keepFixed(r *Config) (notes []string) {
+	for _, f := range fixedSettings {
+		if !f.same(c, r) {
+			notes = append(notes, fmt.Sprintf("%s cannot change while viaduct runs: it stays as it was until a restart", f.name))
+		}
+		f.keep(c, r)
+	}
+	return notes
+}
+
+// fixedSettings are all of them.
+var fixedSettings = []fixed{
+	stays("children", func(c *Config) *int { return &c.Settings.Core.Children }),
+	stays("shm_mem_size (-m)", func(c *Config) *int { return &c.ArenaMB }),
+	stays("mlock_pages", func(c *Config) *bool { return &c.Settings.Core.MlockPages }),
+	stays("fork", func(c *Config) *bool { return &c.Foreground }),
+	stays("log_stderror", func(c *Config) *bool { return &c.LogStderr }),
+	stays("log_name", func(c *Config) *string { return &c.LogIdent }),
+	stays("user", func(c *Config) *string { return &c.User }),
+	stays("group", func(c *Config) *string { return &c.Group }),
+	stays("chroot", func(c *Config) *string { return &c.Chroot }),
+	stays("workdir", func(c *Config) *string { return &c.WorkDir }),
+	stays("mhomed", func(c *Config) *bool { return &c.Settings.Core.MHomed }),
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"viaduct/shard"
+)
+
+// A reload is a second start, up to where sockets would be bound: the same command line, the
+// configuration file and all it names read again, every mistake found. Only then something changes.
+
+// errFromInput: standard input can be read only once.
+var errFromInput = errors.New("the configuration came by standard input (-f -), which cannot be read again: start with a file")
+
+// reload reads the configuration again and puts it in force. Its notes are what an operator should
+// know, as -c has them. After an error all is as it was, and its text is what -c would print.
+func (p *process) reload() (*Config, error) {
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	if p.ending {
+		return nil, errors.New("viaduct is about to end")
+	}
+	c, err := p.readAgain()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(c.texts(), p.inForce.texts()) {
+		c.Notes = append(c.Notes, "listen cannot change while viaduct runs: the addresses stay as they were until a restart")
+		c.Listens, c.Streams = p.inForce.Listens, p.inForce.Streams
+	}
+	if err := p.server.Reload(shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets}); err != nil {
+		return nil, err
+	}
+	p.follow(c)
+	p.inForce = c
+	return c, nil
+}
+
+// readAgain makes a Config of what the files say now. It keeps what cannot change, and says so in
+// its notes.
+func (p *process) readAgain() (*Config, error) {
+	o := *p.options
+	if o.configFile == "-" {
+		return nil, errFromInput
+	}
+	o.running, o.targets, o.source = p.inForce, p.server.Targets(), nil
+	if dir, err := os.Getwd(); err == nil && dir == o.home {
+		o.home = "" // so that messages name files as the command line does
+	}
+	if err := o.readSource(nil); err != nil {
+		return nil, err
+	}
+	c, err := o.configure()
+	if err != nil {
+		return nil, problems{c, err}
+	}
+	return c, nil
+}
+
+// problems is an error in a configuration, shown as -c shows it.
+type problems struct {
+	config *Config
+	err    error
+}
+
+// Error is the text on -c's standard error.
+func (e problems) Error() string {
+	var b strings.Builder
+	printProblems(&b, e.config, e.err)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// here is where a relative path of the command line is now: the process may have left the folder it
+// was started in.
+func (o *options) here(path string) string {
+	if o.running == nil || o.home == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(o.home, path)
+}
+
+// follow lets what the shards do not look after do as the new settings say.
+func (p *process) follow(c *Config) {
+	p.exitTimeout.Store(int64(c.ExitTimeout))
+	if c.LogDebug != p.inForce.LogDebug {
+		p.log.SetDebug(c.LogDebug)
+	}
+	followLimits(p.limits, streamLimits(p.inForce.Settings), streamLimits(c.Settings))
+	if before, now := p.inForce.Settings.Core.UDPWQMaxBytes, c.Settings.Core.UDPWQMaxBytes; before != now {
+		p.server.WriteQueue().Store(int64(now))
+	}
+	if list := p.server.Blocklist(); list != nil {
+		if err := list.Apply(followBlocklist(list.Settings(), *blocklistConfig(p.inForce.Settings), *blocklistConfig(c.Settings))); err != nil {
+			p.log.Warn("the destination blocklist goes on as it was: " + err.Error())
+		}
+	}
+	if p.tls != nil && c.tls != nil {
+		p.tls.Take(c.tls)
+	}
+}
+
+// reloadNow is reload for an operator at a control door.
+func (p *process) reloadNow() (any, error) {
+	c, err := p.reload()
+	if err != nil {
+		p.log.Always.Warn("reload refused, nothing has changed", "config", configName(p.config.ConfigFile), "error", firstLine(err.Error()))
+		return nil, err
+	}
+	p.reloaded(c)
+	return struct {
+		Program  string   `json:"program"`  // its hash
+		Earlier  int      `json:"earlier"`  // programs kept for transactions they began
+		Warnings []string `json:"warnings"` // as -c prints them
+	}{fmt.Sprintf("%016x", c.Program.Hash()), len(p.server.Programs()) - 1, append([]string{}, c.Notes...)}, nil
+}
+
+// reloadBySignal is reload for SIGHUP: what an operator should know goes into the log.
+func (p *process) reloadBySignal() {
+	c, err := p.reload()
+	if err != nil {
+		p.log.Always.Error("reload refused, nothing has changed", "config", configName(p.config.ConfigFile))
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			p.log.Raw([]byte(line))
+		}
+		return
+	}
+	p.reloaded(c)
+}
+
+func (p *process) reloaded(c *Config) {
+	for _, note := range c.Notes {
+		p.log.Warn(note)
+	}
+	p.log.Always.Info("viaduct reloaded", "config", configName(p.config.ConfigFile), "program", fmt.Sprintf("%016x", c.Program.Hash()), "listen", p.listens())
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// reloadTargets reads the dispatcher's list again, and nothing else.
+func (p *process) reloadTargets() error {
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	c := *p.inForce
+	c.Notes = nil
+	targets, err := c.loadTargets(p.server.Targets())
+	if err != nil {
+		return err
+	}
+	if err := p.server.SetTargets(targets); err != nil {
+		return err
+	}
+	for _, note := range c.Notes {
+		p.log.Warn(note)
+	}
+	p.log.Always.Info("destination sets read again")
+	return nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// door is a running program with a control socket and a configuration file that the test rewrites.
+type door struct {
+	*running
+	dir, socket string
+}
+
+func startDoor(t *testing.T, config string, args ...string) *door {
+	t.Helper()
+	dir := t.TempDir()
+	d := &door{dir: dir, socket: filepath.Join(dir, "s")}
+	d.write(t, "test.cfg", config)
+	d.running = startBinary(t, nil, append([]string{"-f", filepath.Join(dir, "test.cfg"), "-x", d.socket}, args...)...)
+	return d
+}
+
+func (d *door) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask calls a method. It returns the answer, or the fault's text.
+func (d *door) ask(line string) (answer map[string]any, fault string) {
+	d.t.Helper()
+	conn, err := net.Dial("unix", d.socket)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprintln(conn, line)
+	b, err := bufio.NewReader(conn).ReadBytes('\n')
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		d.t.Fatalf("%v: %s", err, b)
+	}
+	answer, _ = v.(map[string]any)
+	if e, ok := answer["error"].(map[string]any); ok {
+		return nil, fmt.Sprint(e["message"])
+	}
+	return answer, ""
+}
+
+// answers is the reason phrase of the answer to an OPTIONS.
+func (d *door) answers() string {
+	d.t.Helper()
+	conn, err := net.Dial("udp", "127.0.0.1:"+d.port)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", conn.LocalAddr())
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	b := make([]byte, 4096)
+	n, err := conn.Read(b)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(b[:n]), "\r\n")
+	return strings.TrimPrefix(line, "SIP/2.0 200 ")
+}
+
+func says(phrase, more string) string {
+	return fmt.Sprintf("#!KAMAILIO\nloadmodule \"sl.so\"\n%srequest_route {\n\tsl_send_reply(\"200\", \"%s\");\n}\n", more, phrase)
+}
+
+// TestReloadByHand: at a control door and by SIGHUP; a mistake is told as -c tells it and changes
+// nothing.
+func TestReloadByHand(t *testing.T) {
+	d := startDoor(t, says("One", ""))
+	runs := func(want string) {
+		t.Helper()
+		if got := d.answers(); got != want {
+			t.Fatalf("an OPTIONS is answered with %q, want %q", got, want)
+		}
+	}
+	runs("One")
+	d.write(t, "test.cfg", says("Two", ""))
+	answer, fault := d.ask("reload")
+	if fault != "" || len(fmt.Sprint(answer["program"])) != 16 || fmt.Sprint(answer["warnings"]) != "[]" {
+		t.Fatalf("%v %q", answer, fault)
+	}
+	runs("Two")
+
+	broken := says("Three", "no_such_parameter=1\nloadmodule \"dispatcher.so\"\nsip_warning=7\nmodparam(\"sl\", \"default_code\", \"x\")\n")
+	d.write(t, "test.cfg", broken)
+	args := append([]string{"-c"}, d.cmd.Args[1:]...)
+	want := strings.TrimSuffix(runBinary(t, "", args...).stderr, "\n")
+	if !strings.Contains(want, "errors, configuration is not usable") {
+		t.Fatalf("-c prints %q", want)
+	}
+	if _, fault := d.ask("core.reload"); fault != want {
+		t.Errorf("the fault is\n%s\nand -c prints\n%s", fault, want)
+	}
+	runs("Two")
+	d.signal(syscall.SIGHUP)
+	d.waitLog("reload refused, nothing has changed", 2)
+	for line := range strings.SplitSeq(want, "\n") {
+		d.waitLog(line, 1)
+	}
+	runs("Two")
+
+	d.write(t, "test.cfg", says("Four", "children=3\ndebug=2\n"))
+	d.signal(syscall.SIGHUP)
+	d.waitLog("viaduct reloaded", 2)
+	d.waitLog("children cannot change while viaduct runs", 1)
+	runs("Four")
+	if answer, fault := d.ask("cfg.get core debug"); fault != "" {
+		t.Errorf("%v %q", answer, fault)
+	}
+}

@@ -1,0 +1,192 @@
+package shard
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"viaduct/shard/balance"
+	"viaduct/shard/route"
+	"viaduct/shard/txn"
+)
+
+// A reload replaces what the operator wrote while calls go on. All of it is made aside, then one
+// pointer is stored, and each shard takes it between two batches:
+//
+//	Server.Reload                         shard
+//	tables, generation: stored
+//	bells: rung                           startBatch: the pointer is another one
+//	                                      take: program, settings, sets; taken: stored
+//	waits for taken of all
+//
+// So a message meets one program from its first step to its last, and two shards may run different
+// ones for the length of a batch. A transaction stays with the program that began it: what it keeps
+// of its request has that program's hash beside the numbers of its routes (txn.Saved.Program), and
+// the shard keeps the program for as long as such a transaction lives.
+//
+// Which programs that are, each shard says when it takes a generation (txn.Table.Programs). It may
+// only become fewer, but for the program of new requests: so a Reload asks first, by a generation
+// that changes nothing, and lets go of those that nobody needs.
+
+// generation is what a reload replaces at once. It does not change.
+type generation struct {
+	serial   uint64
+	program  *route.Program
+	kept     []*route.Program // earlier ones, maxKept at most
+	since    []time.Time      // when each of them was replaced
+	settings *route.Settings
+}
+
+// Next is what a Reload puts in place.
+type Next struct {
+	Program  *route.Program
+	Settings *route.Settings
+	Targets  *balance.Table // nil: no destination sets
+}
+
+// Reload replaces program, settings and destination sets. Each shard takes all of it with its next
+// batch, and Reload returns when the last one has. Transactions under way keep the routes of the
+// program that began them. With an error nothing has changed.
+func (s *Server) Reload(n Next) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	if err := s.cfg.reachable(n.Targets); err != nil {
+		return err
+	}
+	if _, err := probeConfig(&n.Settings.Dispatcher); err != nil {
+		return err
+	}
+	if err := n.Program.Open(s.state); err != nil {
+		return err
+	}
+	g, err := s.successor(n.Program)
+	if err != nil {
+		return err
+	}
+	g.settings = n.Settings
+	s.shared.tables.Store(n.Targets) // before the generation: a shard that takes that finds them
+	s.publish(g)
+	s.shared.tablesVersion.Add(1)
+	s.shared.logLevel.Store(int64(n.Settings.Core.Debug))
+	if !s.awaitTaken(g.serial, takeWithin) {
+		// It will, with its next batch: nothing else can come of it.
+		s.shared.logger.Warn("a shard is late in taking the new program")
+	}
+	return nil
+}
+
+// successor is a generation with another program, and those of before that are needed still.
+func (s *Server) successor(p *route.Program) (*generation, error) {
+	now := *s.shared.gen.Load()
+	next := &generation{serial: now.serial + 2, program: p, settings: now.settings}
+	roll := now
+	roll.serial++
+	s.publish(&roll)
+	if !s.awaitTaken(roll.serial, takeWithin) {
+		return nil, fmt.Errorf("a shard did not come to the end of its batch within %s: try again", takeWithin)
+	}
+	needed := s.needed()
+	keep := func(old *route.Program, since time.Time) {
+		next.kept, next.since = append(next.kept, old), append(next.since, since)
+	}
+	for i, old := range now.kept {
+		if old.Hash() != p.Hash() && slices.Contains(needed, old.Hash()) {
+			keep(old, now.since[i])
+		}
+	}
+	if now.program.Hash() != p.Hash() {
+		// The same text again is the same program. Else requests may begin with it until the
+		// shards have taken the next one.
+		if len(next.kept) == maxKept {
+			return nil, fmt.Errorf("%d earlier programs still serve transactions that they began, the oldest one was replaced %s ago, and no more are kept: try again when one of them has ended (wt_timer, fr_inv_timer and max_inv_lifetime say how long transactions live)",
+				maxKept, time.Since(next.since[0]).Round(time.Second))
+		}
+		keep(now.program, time.Now())
+	}
+	return next, nil
+}
+
+// publish lets the shards see a generation.
+func (s *Server) publish(g *generation) {
+	s.shared.gen.Store(g)
+	s.shared.ringAll()
+}
+
+// needed are the hashes of the programs that transactions need, as the shards said last.
+func (s *Server) needed() (all []uint64) {
+	for _, w := range s.workers {
+		if list := w.needed.Load(); list != nil {
+			all = append(all, *list...)
+		}
+	}
+	return all
+}
+
+// awaitTaken waits until all shards have taken a generation. It returns false if one has not in
+// time.
+func (s *Server) awaitTaken(serial uint64, within time.Duration) bool {
+	late := func(w *worker) bool { return w.taken.Load() < serial }
+	for end := time.Now().Add(within); slices.ContainsFunc(s.workers, late); time.Sleep(time.Millisecond / 2) {
+		if s.shared.stopping.Load() || time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// Programs are the hashes of those that run: the one of new requests first.
+func (s *Server) Programs() []uint64 {
+	g := s.shared.gen.Load()
+	list := []uint64{g.program.Hash()}
+	for _, p := range g.kept {
+		list = append(list, p.Hash())
+	}
+	return list
+}
+
+// take goes over to a generation, between two batches. Slow path.
+func (w *worker) take(g *generation) {
+	w.gen, w.kept = g, g.kept
+	if w.program != g.program || w.settings != g.settings {
+		w.program = g.program
+		w.forwards = w.forwards || g.program.UsesForward()
+		w.configure(g.settings)
+		w.takeTables(w.shared.tablesVersion.Load())
+	}
+	list := w.tx.Programs(g.program.Hash())
+	w.needed.Store(&list)
+	w.taken.Store(g.serial)
+}
+
+// takeTables goes over to the destination sets of now, whose version that is.
+func (w *worker) takeTables(version uint64) {
+	w.seenTables = version
+	w.core.SetTargets(w.shared.tables.Load())
+}
+
+// configure puts settings in force. What a transaction has set already, it keeps.
+func (w *worker) configure(set *route.Settings) {
+	before := w.settings
+	w.settings = set
+	w.core.Configure(proxyConfig(w, w.out, w.egress, set))
+	c := txnConfig(w, w.out, w.core, set, nil)
+	w.tx.Configure(&c)
+	w.obey(set)
+	if w.prober != nil && before.Dispatcher != set.Dispatcher {
+		if c, err := probeConfig(&set.Dispatcher); err == nil { // Reload has looked
+			w.prober.configure(c, w.shards)
+		}
+	}
+}
+
+// obey takes over the settings that the shard looks at itself.
+func (w *worker) obey(set *route.Settings) {
+	w.aliases = set.Stream.AcceptAliases && w.conns != nil
+	w.acceptControl = set.Core.AcceptControl
+	if w.outlet != nil {
+		w.outlet.never = 0
+		if set.Stream.NoConnect {
+			w.outlet.never = txn.NoConnect
+		}
+	}
+}
