@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
+
+	"viaduct/shard/route/command"
 )
 
 // RPC is the set of methods that operators call at the control doors: a line `method arg "quoted
@@ -17,78 +17,32 @@ import (
 // time.
 type RPC struct {
 	methods map[string]*Method
+	aliases map[string]bool // older spellings: answered, not listed
 }
 
-// Method is one entry of an RPC.
-type Method struct {
-	Name   string // group.name
-	Help   string // one sentence
-	Params []Param
-	// Call answers; a *Fault goes out as it is, any other error as fault 500. A nil answer goes out
-	// as {}.
-	Call func(Args) (any, error)
-
-	alias bool // an older spelling: answered, not listed
-}
-
-// Param is one argument; those that may be left out come last.
-type Param struct {
-	Name     string
-	Kind     ParamKind
-	Optional bool
-}
-
-// ParamKind says what an argument must look like.
-type ParamKind uint8
+// What a method is has its types in package command.
+type (
+	Method    = command.Method
+	Param     = command.Param
+	ParamKind = command.ParamKind
+	Args      = command.Args
+	Fault     = command.Fault
+)
 
 // Kinds of arguments.
 const (
-	Text ParamKind = iota
-	Int            // decimal with a sign if any, or 0x and hexadecimal digits; 64 bits
+	Text = command.Text
+	Int  = command.Int
 )
-
-// Args are the arguments of a call, checked against the method's Params.
-type Args struct {
-	words []string
-	ints  []int64
-}
-
-// Len is how many were given.
-func (a Args) Len() int { return len(a.words) }
-
-// Text is argument i, "" if it was left out.
-func (a Args) Text(i int) string {
-	if i >= len(a.words) {
-		return ""
-	}
-	return a.words[i]
-}
-
-// Int is argument i, a parameter of kind Int; otherwise if it was left out.
-func (a Args) Int(i int, otherwise int64) int64 {
-	if i >= len(a.ints) {
-		return otherwise
-	}
-	return a.ints[i]
-}
-
-// Fault is a call that failed, with the codes Kamailio's RPC took from SIP: 400 the caller's, 404
-// not there, 500 ours.
-type Fault struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-}
-
-func (f *Fault) Error() string { return fmt.Sprintf("%d - %s", f.Code, f.Message) }
 
 // Faultf makes a Fault.
 func Faultf(code int, format string, args ...any) *Fault {
-	return &Fault{code, fmt.Sprintf(format, args...)}
+	return command.Faultf(code, format, args...)
 }
 
 // NewRPC has the methods system.*.
 func NewRPC() *RPC {
-	r := &RPC{methods: map[string]*Method{}}
+	r := &RPC{methods: map[string]*Method{}, aliases: map[string]bool{}}
 	name := []Param{{Name: "method"}}
 	r.Register(
 		&Method{Name: "system.listMethods", Help: "Names every method.", Call: func(Args) (any, error) { return r.Names(), nil }},
@@ -123,14 +77,14 @@ func (r *RPC) Register(all ...*Method) {
 // Alias makes old another name of a method, one that is not listed.
 func (r *RPC) Alias(old, name string) {
 	m := *r.methods[name]
-	m.Name, m.alias = old, true
+	m.Name, r.aliases[old] = old, true
 	r.Register(&m)
 }
 
 // Names of all methods, sorted, without aliases.
 func (r *RPC) Names() []string {
 	names := slices.Sorted(maps.Keys(r.methods))
-	return slices.DeleteFunc(names, func(n string) bool { return r.methods[n].alias })
+	return slices.DeleteFunc(names, func(n string) bool { return r.aliases[n] })
 }
 
 // method finds a method, or tells which name is near.
@@ -139,55 +93,6 @@ func (r *RPC) method(name string) (*Method, error) {
 		return m, nil
 	}
 	return nil, Faultf(404, "method %q not found%s", name, didYouMean(name, slices.Sorted(maps.Keys(r.methods)), "system.listMethods lists them"))
-}
-
-// Usage is "name arg [optional]".
-func (m *Method) Usage() string {
-	var b strings.Builder
-	b.WriteString(m.Name)
-	for _, p := range m.Params {
-		if p.Optional {
-			fmt.Fprintf(&b, " [%s]", p.Name)
-		} else {
-			b.WriteString(" " + p.Name)
-		}
-	}
-	return b.String()
-}
-
-// check reads words as the method's arguments.
-func (m *Method) check(words []string) (Args, error) {
-	least := 0
-	for _, p := range m.Params {
-		if !p.Optional {
-			least++
-		}
-	}
-	switch {
-	case len(words) < least:
-		return Args{}, Faultf(400, "%s is missing; usage: %s", m.Params[len(words)].Name, m.Usage())
-	case len(words) > len(m.Params):
-		return Args{}, Faultf(400, "%d arguments are too many; usage: %s", len(words), m.Usage())
-	}
-	a := Args{words: words, ints: make([]int64, len(words))}
-	for i, w := range words {
-		if m.Params[i].Kind != Int {
-			continue
-		}
-		n, err := parseInt(w)
-		if err != nil {
-			return Args{}, Faultf(400, "%s must be a whole number, not %q; usage: %s", m.Params[i].Name, w, m.Usage())
-		}
-		a.ints[i] = n
-	}
-	return a, nil
-}
-
-func parseInt(w string) (int64, error) {
-	if hex, ok := strings.CutPrefix(strings.ToLower(w), "0x"); ok && !strings.HasPrefix(hex, "-") && !strings.HasPrefix(hex, "+") {
-		return strconv.ParseInt(hex, 16, 64)
-	}
-	return strconv.ParseInt(w, 10, 64)
 }
 
 // Call runs one line and gives the line of JSON to answer, with its line end. It does not contain
@@ -204,7 +109,7 @@ func (r *RPC) Call(line string) []byte {
 	if err != nil {
 		return faultLine(err)
 	}
-	args, err := m.check(words[1:])
+	args, err := m.Read(words[1:])
 	if err != nil {
 		return faultLine(err)
 	}
@@ -221,7 +126,7 @@ func (r *RPC) Call(line string) []byte {
 func faultLine(err error) []byte {
 	var f *Fault
 	if !errors.As(err, &f) {
-		f = &Fault{500, err.Error()}
+		f = &Fault{Code: 500, Message: err.Error()}
 	}
 	return jsonLine(map[string]*Fault{"error": f})
 }

@@ -9,6 +9,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/blocklist"
+	"viaduct/shard/route/command"
 )
 
 // Blocklist is what the methods dst_blocklist.* need; a *blocklist.Table is one.
@@ -220,7 +221,7 @@ func prefixText(p netip.Prefix) string {
 // protoOf reads a name or Kamailio's number: 0 any, 1 UDP, 2 TCP, 3 TLS. 4 is SCTP, which is not
 // served.
 func protoOf(word string) (netio.Proto, bool) {
-	if n, err := parseInt(word); err == nil {
+	if n, err := command.ParseInt(word); err == nil {
 		if n < 0 || n > 3 {
 			return 0, false
 		}

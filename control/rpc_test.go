@@ -275,6 +275,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 	RegisterTCP(r, nil)
 	RegisterTLS(r, nil)
 	RegisterDNS(r, nil)
+	RegisterStatistics(r, nil)
 	NewStatusService(Commands{"status": nil, "stats": nil}, nil).Serve(r)
 	for name := range commandHelp {
 		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) || commandHelp[name] == "" {
@@ -306,7 +307,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 			t.Errorf("docs/rpc.md: %v", err)
 			continue
 		}
-		if _, err := method.check(words[1:]); err != nil {
+		if _, err := method.Read(words[1:]); err != nil {
 			t.Errorf("docs/rpc.md: %s: %v", m[1], err)
 		}
 		examples[words[0]] = true

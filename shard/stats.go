@@ -79,6 +79,9 @@ func (s *Server) Stats() []ShardStats {
 		for n, name := range proxy.CounterNames {
 			st.Counters = append(st.Counters, NamedCount{name, read(proxy.CounterBase + 1 + n)})
 		}
+		for _, k := range s.cfg.Program.Counters() {
+			st.Counters = append(st.Counters, NamedCount{k.String(), k.Of(i)})
+		}
 		for r := range int(numReasons) {
 			if v := read(dropBase + r); v > 0 {
 				st.Dropped[Reason(r).String()] = v
@@ -92,6 +95,9 @@ func (s *Server) Stats() []ShardStats {
 	}
 	return out
 }
+
+// ArenaBytes is the memory of call state: what is in use, and all of it.
+func (s *Server) ArenaBytes() (used, total uint64) { return s.arena.UsedBytes(), s.arena.TotalBytes() }
 
 // failures reads the counters of failures.
 func (s *Server) failures(read func(int) uint64) (finals, branches map[string]uint64) {

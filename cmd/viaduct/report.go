@@ -61,6 +61,48 @@ func (p *process) commonStats() map[string]any {
 	return all
 }
 
+// kamailioNames are our counters that mean what one of Kamailio's statistics does.
+var kamailioNames = []struct{ ours, group, name string }{
+	{"requests", "core", "rcv_requests"},
+	{"replies", "core", "rcv_replies"},
+	{"requests_forwarded", "core", "fwd_requests"},
+	{"replies_forwarded", "core", "fwd_replies"},
+	{"transactions_created", "tmx", "UAS_transactions"},
+	{"branches_created", "tmx", "UAC_transactions"},
+	{"transactions", "tmx", "inuse_transactions"},
+	{"transactions_unanswered", "tmx", "active_transactions"},
+	{"replies_forwarded", "tmx", "rpl_relayed"},
+	{"replies_own", "tmx", "rpl_generated"},
+}
+
+// statistics are the counters under Kamailio's names, the memory of call state, the counters of the
+// modules that are loaded, and all of ours as group viaduct. Shards are added up.
+func (p *process) statistics() (all []control.Statistic) {
+	shards := p.server.Stats()
+	sum := func(name string) (n uint64) {
+		for i := range shards {
+			n += shards[i].Value(name)
+		}
+		return n
+	}
+	for _, k := range kamailioNames {
+		all = append(all, control.Statistic{Group: k.group, Name: k.name, Value: sum(k.ours)})
+	}
+	used, total := p.server.ArenaBytes()
+	all = append(all, control.Statistic{Group: "shmem", Name: "total_size", Value: total},
+		control.Statistic{Group: "shmem", Name: "used_size", Value: used},
+		control.Statistic{Group: "shmem", Name: "free_size", Value: total - used})
+	for _, k := range p.config.Program.Counters() {
+		all = append(all, control.Statistic{Group: k.Module, Name: k.Name, Value: sum(k.String())})
+	}
+	for _, c := range shards[0].Counters {
+		if !strings.Contains(c.Name, ":") {
+			all = append(all, control.Statistic{Group: "viaduct", Name: c.Name, Value: sum(c.Name)})
+		}
+	}
+	return all
+}
+
 // listens are the addresses as bound, "udp:127.0.0.1:5060".
 func (p *process) listens() (all []string) {
 	for _, l := range p.server.Listeners() {

@@ -131,7 +131,14 @@ func (p *process) rpc() *control.RPC {
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
+	for _, l := range p.config.Program.LiveInts() {
+		vars.Register(control.Var{Group: l.Module, Name: l.Name, Help: l.Doc, Min: int64(l.Min), Max: int64(l.Max),
+			Get: func() any { return int64(l.Get()) },
+			Set: func(v any) error { l.Set(v.(int64)); return nil }})
+	}
 	control.RegisterVars(r, vars)
+	control.RegisterStatistics(r, p.statistics)
+	r.Register(p.config.Program.Commands()...)
 	return r
 }
 

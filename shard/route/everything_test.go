@@ -15,7 +15,7 @@ func SetTestModules(list []Declared, sanity func(c *Ctx, msgChecks, uriChecks ui
 func everything(set *Settings) map[string]*moduleDef {
 	all := map[string]*moduleDef{}
 	for _, d := range testModules {
-		all[d.Name] = &newModule(d, set).def
+		all[d.Name] = &newModule(d, set, nil).def
 	}
 	return all
 }

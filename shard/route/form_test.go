@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"viaduct/shard/route/command"
 	"viaduct/shm"
 	"viaduct/shm/table"
 )
@@ -198,5 +199,70 @@ func TestOpen(t *testing.T) {
 	}
 	if err, want := p.Open(state), "x.cfg:1:12: module m: no name"; fmt.Sprint(err) != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestNeedsAndOffers: what one module has for another, and for operators.
+func TestNeedsAndOffers(t *testing.T) {
+	type bindings struct{ least *LiveInt }
+	modules := []Declared{
+		{Name: "base", Define: func(m *Module) {
+			b := &bindings{m.LiveInt("least", 2, 0, 9, "A number.")}
+			Provide(m, b)
+			m.Command("base.twice", "Doubles.", command.Words("#n", "[word]"), func(a command.Args) (any, error) {
+				if a.Int(0, 0) > 4 {
+					return nil, command.Faultf(400, "too much")
+				}
+				return a.Int(0, 0) * 2, nil
+			})
+		}},
+		{Name: "user", Define: func(m *Module) {
+			b := Need[*bindings](m, "base")
+			full := m.Count("full", "Calls that were refused.")
+			Func1(m, "enough", Anywhere, Int("n", 0, 9, "x"), "x", func(c *Ctx, n int) Result {
+				if n < b.least.Get() {
+					full.Add(c)
+					return -1
+				}
+				return 1
+			})
+		}},
+	}
+	load := func(src string) (*Program, error) {
+		p, _, _, err := Load("x.cfg", []byte(src), Options{Modules: modules})
+		return p, err
+	}
+	const both = "loadmodule \"base.so\" loadmodule \"user.so\"\n"
+	p, err := load(both + "modparam(\"base\", \"least\", 3) request_route { enough(2); enough(3); enough(1); }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Open(&State{Shards: 2}); err != nil {
+		t.Fatal(err)
+	}
+	h := newBench(t, request("INVITE sip:bob@h", ""))
+	h.request(p)
+	k := p.Counters()[0]
+	if k.String() != "user:full" || k.Of(0) != 2 || k.Of(1) != 0 {
+		t.Errorf("%s is %d and %d", k, k.Of(0), k.Of(1))
+	}
+	p.LiveInts()[0].Set(0)
+	h.request(p)
+	if k.Of(0) != 2 {
+		t.Error("the number that was set does not count")
+	}
+	m := p.Commands()[0]
+	args, err := m.Read([]string{"4"})
+	if v, e := m.Call(args); err != nil || e != nil || v != int64(8) || m.Usage() != "base.twice n [word]" {
+		t.Error(v, e, err, m.Usage())
+	}
+	for src, want := range map[string]string{
+		"loadmodule \"user.so\" loadmodule \"base.so\" request_route { exit; }": `x.cfg:1:12: module user needs loadmodule "base.so" above this line`,
+		both + "modparam(\"base\", \"least\", 10) request_route { exit; }":      "x.cfg:2:27: base.least is 10; the range is 0..9",
+		"request_route { enough(1); }":                                          `x.cfg:1:17: enough needs loadmodule "user.so" before this line`,
+	} {
+		if _, err := load(src); fmt.Sprint(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

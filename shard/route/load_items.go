@@ -103,8 +103,12 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	}
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, LoadModule{Name: name, Pos: it.Pos})
-	if d := cc.defs.load(name, cc.set); d.idle != "" {
-		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, d.idle)
+	m := cc.defs.load(name, cc.set)
+	if m.def.idle != "" {
+		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, m.def.idle)
+	}
+	for _, other := range m.missing {
+		cc.ld.errorf(it.Pos, "module %s needs loadmodule \"%s.so\" above this line", name, other)
 	}
 }
 

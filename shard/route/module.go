@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"viaduct/shard/route/command"
 	"viaduct/shard/route/syntax"
 )
 
@@ -32,11 +33,18 @@ type Module struct {
 
 	perShard []func(s *State)
 	open     []func(s *State) error
+
+	load     *defs    // nil: declared for its names only
+	missing  []string // modules it needs
+	provides []any
+	commands []*command.Method
+	live     []*LiveInt
+	counters []*Counter
 }
 
 // newModule runs a Define.
-func newModule(d Declared, set *Settings) *Module {
-	m := &Module{name: d.Name, set: set, given: map[string]*bool{}}
+func newModule(d Declared, set *Settings, load *defs) *Module {
+	m := &Module{name: d.Name, set: set, load: load, given: map[string]*bool{}}
 	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{},
 		vars: map[string]*pvDef{}, transforms: map[string]*Transform{}}
 	d.Define(m)
@@ -409,14 +417,14 @@ func (d *defs) has(name string) bool {
 }
 
 // load runs the Define of a module that is in the list.
-func (d *defs) load(name string, set *Settings) *moduleDef {
-	d.loaded[name] = d.define(name, set)
-	return &d.loaded[name].def
+func (d *defs) load(name string, set *Settings) *Module {
+	m := newModule(d.named(name), set, d)
+	d.loaded[name] = m
+	return m
 }
 
-func (d *defs) define(name string, set *Settings) *Module {
-	i := slices.IndexFunc(d.list, func(l Declared) bool { return l.Name == name })
-	return newModule(d.list[i], set)
+func (d *defs) named(name string) Declared {
+	return d.list[slices.IndexFunc(d.list, func(l Declared) bool { return l.Name == name })]
 }
 
 // get is what is known of a module, loaded or not; nil if it is not ours.
@@ -430,7 +438,7 @@ func (d *defs) get(name string) *moduleDef {
 	if !d.has(name) {
 		return nil
 	}
-	d.recorded[name] = d.define(name, DefaultSettings())
+	d.recorded[name] = newModule(d.named(name), DefaultSettings(), nil)
 	return &d.recorded[name].def
 }
 

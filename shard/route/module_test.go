@@ -115,7 +115,7 @@ func TestModuleWithoutDoc(t *testing.T) {
 				t.Errorf("panic %s, want one about %s", r, what)
 			}
 		}()
-		newModule(Declared{"probe", define}, DefaultSettings())
+		newModule(Declared{"probe", define}, DefaultSettings(), nil)
 	}
 	none := func(*Ctx) Result { return 1 }
 	f("probe.p has no doc", func(m *Module) { m.Int("p", 1, 1, 2, "") })

@@ -30,6 +30,7 @@ type paramDef struct {
 	// "": nothing.
 	well, note func(v syntax.Literal) string
 	notYet     bool       // nothing acts on it yet
+	live       bool       // operators may change it
 	doc        string     // of those that a module declares
 	now        func() any // what it holds, likewise
 }

@@ -13,11 +13,19 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback_fl_ack",
 		"event_callback_lres_sent")
 
+	sent := m.Count("sent_replies", "Answers without a transaction.")
+	failed := m.Count("failures", "Answers without a transaction that could not leave.")
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))
 	reason := route.Phrase("reason", "the reason phrase")
 	route.Func2(m, "sl_send_reply", route.InRequest, code, reason, "Answers without a transaction.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			return c.Answer(code, reason, route.Stateless)
+			r := c.Answer(code, reason, route.Stateless)
+			if r > 0 {
+				sent.Add(c)
+			} else {
+				failed.Add(c)
+			}
+			return r
 		})
 	route.Func2(m, "send_reply", route.InRequest|route.InFailure, code, reason,
 		"Answers through the transaction if there is one.",

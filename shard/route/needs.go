@@ -1,0 +1,30 @@
+package route
+
+import "fmt"
+
+// Provide says what a module has for others: functions and state that their Go code uses. Each type
+// may be provided once.
+func Provide[T any](m *Module, v T) { m.provides = append(m.provides, v) }
+
+// Need is what module name provides of that type, as Kamailio's bind_usrloc() is. If it is not
+// loaded above, that is an error at this module's loadmodule line, and Need gives the zero T: a
+// Define hands it on to its functions, and only they, or Ready, look into it.
+func Need[T any](m *Module, name string) (v T) {
+	if m.load == nil {
+		return v // declared for its names only
+	}
+	x := m.load.loaded[name]
+	if x == nil {
+		m.missing = append(m.missing, name)
+		return v
+	}
+	for _, p := range x.provides {
+		if v, ok := p.(T); ok {
+			return v
+		}
+	}
+	panic(fmt.Sprintf("BUG: module %s needs a %T, which module %s does not provide", m.name, v, name))
+}
+
+// Loaded tells whether a module is loaded above this one.
+func (m *Module) Loaded(name string) bool { return m.load != nil && m.load.loaded[name] != nil }
