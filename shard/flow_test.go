@@ -283,7 +283,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	if sh.list, err = blocklist.New(arena, cfg); err != nil {
 		t.Fatal(err)
 	}
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}, batchAt: f.now}
 	f.openProgram()
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
 		t.Fatal(err)
@@ -349,7 +349,7 @@ func (f *flow) restart() {
 		f.t.Fatal(err)
 	}
 	held := f.w.tx.Held()
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock, batchAt: f.now}
 	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
@@ -402,7 +402,7 @@ func (f *flow) anew() {
 	}
 	f.t.Cleanup(func() { arena.Close() })
 	f.w.shared.life++
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock, batchAt: f.now}
 	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)

@@ -64,7 +64,7 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.logLevel.Store(int64(logLevel))
 	sh.tables.Store(targets)
-	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}}
+	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}, batchAt: c.now}
 	if err := program.Open(&route.State{Shards: 1, Arena: arena}); err != nil {
 		tb.Fatal(err)
 	}

@@ -57,6 +57,18 @@ func TestNothingLingersOverTCP(t *testing.T) {
 	f.endsClean()
 }
 
+// TestFlowsDoNotWaitForTheMachine: timers count from the flow's own time, however long the machine
+// took to make the flow.
+func TestFlowsDoNotWaitForTheMachine(t *testing.T) {
+	f := newFlow(t, streamConfig(t, "listen=udp:127.0.0.1:5060\n"), "", 16<<20)
+	f.w.clock.base = f.w.clock.base.Add(-time.Hour) // so much time it took
+	f.anew()
+	f.receive("127.0.0.1:6000", request("OPTIONS", "sip:bob@127.0.0.1:7000", "c1", "1"))
+	if due, ok := f.w.tx.NextDue(); !ok || due > f.now+int64(time.Second) {
+		t.Errorf("the first timer fires %v from now, %v", time.Duration(due-f.now), ok)
+	}
+}
+
 // TestStaleTokenHitsNobody: a failure over a stream may be told when another branch stands in the
 // slot.
 func TestStaleTokenHitsNobody(t *testing.T) {

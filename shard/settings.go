@@ -83,7 +83,7 @@ func hostKey(kind string) [sha256.Size]byte {
 // txnConfig reads the transaction layer's part of the settings.
 func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, random func() uint64) txn.Config {
 	c := txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
-		Counters: w.count, Random: random, Now: w.clock.now(), MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
+		Counters: w.count, Random: random, Now: w.batchAt, MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
 		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
 	if w.tracing {
 		c.Ended, c.Sent = w.core.Ended, w.core.Sent
