@@ -25,19 +25,9 @@ go tool staticcheck ./...
 step "modules tidy"
 go mod tidy -diff
 
-if command -v clang >/dev/null; then
-	step "generated files are what their sources generate"
-	before=$(find netio -name '*.o' -o -name '*_bpf*.go' | sort | xargs -r sha256sum)
-	go generate ./netio/...
-	after=$(find netio -name '*.o' -o -name '*_bpf*.go' | sort | xargs -r sha256sum)
-	if [ "$before" != "$after" ]; then
-		diff <(echo "$before") <(echo "$after") || true
-		echo "the compiled steering program differs from its C source: commit the regenerated files (make generate)"
-		exit 1
-	fi
-else
-	step "generated files: skipped, clang is not installed"
-fi
+step "generated files are what their sources generate"
+# It says what it lacks where it must skip: clang, in the version that made the committed files, or the headers of BPF.
+go test -count=1 -v -run '^TestGeneratedFilesAreCurrent$' ./netio/steer | grep -v '^=== '
 
 step "race, shuffled"
 go build -buildvcs=false -o bin/testreport ./tools/testreport
