@@ -218,6 +218,26 @@ func TestCountersAreDocumented(t *testing.T) {
 	f(stats.DstBlocklist, sections["Destinations to spare: `dst_blocklist`"])
 }
 
+// README names every package that `make test` installs.
+func TestPackagesAreDocumented(t *testing.T) {
+	out, err := exec.Command(filepath.Join(top, "tools/deps.sh"), "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(string(out), "the tests use these Debian packages:")
+	list, _, _ = strings.Cut(list, "\n")
+	packages := strings.Fields(list)
+	if !ok || len(packages) < 10 {
+		t.Fatalf("deps.sh --list says %q", out)
+	}
+	words := strings.FieldsFunc(read(t, "README.md"), func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	for _, p := range packages {
+		if !slices.Contains(words, p) {
+			t.Errorf("make test installs %s, and README does not say so", p)
+		}
+	}
+}
+
 // snippet is one block fenced as ```sh test: it must run and exit 0. Words behind are commands it
 // needs beside ours.
 type snippet struct {
