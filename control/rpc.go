@@ -1,12 +1,13 @@
 package control
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/valyala/bytebufferpool"
 
 	"viaduct/shard/route/command"
 )
@@ -95,49 +96,57 @@ func (r *RPC) method(name string) (*Method, error) {
 	return nil, Faultf(404, "method %q not found%s", name, didYouMean(name, slices.Sorted(maps.Keys(r.methods)), "system.listMethods lists them"))
 }
 
-// Call runs one line and gives the line of JSON to answer, with its line end. It does not contain
-// panics of methods: see StatusService.
+// Answer runs one line and appends the line of JSON to answer, with its line end, to b. It does not
+// contain panics of methods: see StatusService.
+func (r *RPC) Answer(b *bytebufferpool.ByteBuffer, line string) { writeJSON(b, r.run(line)) }
+
+// Call is Answer for a caller that keeps the answer.
 func (r *RPC) Call(line string) []byte {
+	var b bytebufferpool.ByteBuffer
+	r.Answer(&b, line)
+	return b.B
+}
+
+// run runs one line and gives what becomes JSON.
+func (r *RPC) run(line string) any {
 	words, err := splitWords(line)
 	if err == nil && len(words) == 0 {
 		err = Faultf(400, "no method given; system.listMethods lists them")
 	}
 	if err != nil {
-		return faultLine(err)
+		return faultOf(err)
 	}
 	m, err := r.method(words[0])
 	if err != nil {
-		return faultLine(err)
+		return faultOf(err)
 	}
 	args, err := m.Read(words[1:])
 	if err != nil {
-		return faultLine(err)
+		return faultOf(err)
 	}
 	v, err := m.Call(args)
 	if err != nil {
-		return faultLine(err)
+		return faultOf(err)
 	}
 	if v == nil {
 		v = struct{}{}
 	}
-	return jsonLine(v)
+	return v
 }
 
-func faultLine(err error) []byte {
+func faultOf(err error) map[string]*Fault {
 	var f *Fault
 	if !errors.As(err, &f) {
 		f = &Fault{Code: 500, Message: err.Error()}
 	}
-	return jsonLine(map[string]*Fault{"error": f})
+	return map[string]*Fault{"error": f}
 }
 
-// jsonLine leaves < > & as they are: nobody puts the answer into HTML.
-func jsonLine(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+// writeJSON leaves < > & as they are: nobody puts the answer into HTML.
+func writeJSON(b *bytebufferpool.ByteBuffer, v any) {
+	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		panic(fmt.Sprintf("BUG: rpc answer %T is no JSON: %v", v, err))
 	}
-	return b.Bytes()
 }

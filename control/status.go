@@ -2,7 +2,6 @@ package control
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,38 +21,37 @@ import (
 // line of JSON. They run in the goroutine of the client that asked, several at a time.
 type Commands map[string]func() any
 
-// answer runs one line a client sent. A panic costs the answer: whoever may ask must not be able to
-// end the process.
-func (s *StatusService) answer(line string) (answer []byte) {
+// answer runs one line a client sent and writes the answer to b. A panic costs the answer: whoever
+// may ask must not be able to end the process.
+func (s *StatusService) answer(b *bytebufferpool.ByteBuffer, line string) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.log.Error("contained a panic in a status command, please report", "command", line, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			answer = []byte(`{"error":"the command failed, see the log"}` + "\n")
+			b.Reset()
 			if s.rpc != nil {
-				answer = faultLine(Faultf(500, "the command failed, see the log"))
+				writeJSON(b, faultOf(Faultf(500, "the command failed, see the log")))
+			} else {
+				writeJSON(b, map[string]string{"error": "the command failed, see the log"})
 			}
 		}
 	}()
 	name, _, _ := strings.Cut(line, " ")
 	if s.rpc != nil && s.commands[name] == nil {
-		return s.rpc.Call(line)
+		s.rpc.Answer(b, line)
+		return
 	}
-	return s.commands.answer(line)
+	s.commands.answer(b, line)
 }
 
 // answer runs one line.
-func (c Commands) answer(line string) []byte {
+func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 	var v any
 	if f := c[line]; f != nil {
 		v = f()
 	} else {
 		v = map[string]string{"error": fmt.Sprintf("unknown command %q: status and stats are known", line)}
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("BUG: answer to %q is no JSON: %v", line, err))
-	}
-	return append(b, '\n')
+	writeJSON(b, v)
 }
 
 // StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with
@@ -212,10 +211,19 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 		if !in.Scan() {
 			return
 		}
-		if _, err := conn.Write(s.answer(strings.TrimSpace(in.Text()))); err != nil {
+		if err := s.reply(conn, strings.TrimSpace(in.Text())); err != nil {
 			return
 		}
 	}
+}
+
+// reply answers one line of a client.
+func (s *StatusService) reply(conn *net.UnixConn, line string) error {
+	b := bytebufferpool.Get()
+	defer bytebufferpool.Put(b)
+	s.answer(b, line)
+	_, err := conn.Write(b.B)
+	return err
 }
 
 // CheckFIFOPath refuses a path that no FIFO can have.
@@ -295,15 +303,26 @@ func (s *StatusService) readFIFO(dir string) {
 		if command == "" {
 			continue
 		}
-		answer := s.answer(command)
 		if !hasReply {
-			s.log.Raw(answer[:len(answer)-1])
-			continue
-		}
-		if err := replyFIFO(dir, strings.TrimSpace(reply), answer); err != nil {
+			s.answerToLog(command)
+		} else if err := s.answerToFIFO(command, dir, strings.TrimSpace(reply)); err != nil {
 			s.log.Warn("cannot answer on a reply FIFO", "error", err)
 		}
 	}
+}
+
+func (s *StatusService) answerToLog(command string) {
+	b := bytebufferpool.Get()
+	defer bytebufferpool.Put(b)
+	s.answer(b, command)
+	s.log.Raw(b.B[:len(b.B)-1])
+}
+
+func (s *StatusService) answerToFIFO(command, dir, reply string) error {
+	b := bytebufferpool.Get()
+	defer bytebufferpool.Put(b)
+	s.answer(b, command)
+	return replyFIFO(dir, reply, b.B)
 }
 
 // cutReply splits a line of the FIFO into what is asked and where the answer goes.

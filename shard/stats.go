@@ -1,9 +1,12 @@
 package shard
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/valyala/bytebufferpool"
 
 	"viaduct/netio"
 	"viaduct/shard/proxy"
@@ -39,27 +42,28 @@ func (s *ShardStats) Value(name string) uint64 {
 }
 
 // MarshalJSON gives one flat object: shard first, then every counter by name,
-// then the two maps.
+// then the maps.
 func (s *ShardStats) MarshalJSON() ([]byte, error) {
-	b := []byte(`{"shard":`)
-	v, err := json.Marshal(s.Shard)
-	if err != nil {
-		return nil, err
-	}
-	b = append(b, v...)
-	field := func(name string, value any) {
-		k, _ := json.Marshal(name)
-		v, _ := json.Marshal(value)
-		b = append(append(append(append(b, ','), k...), ':'), v...)
-	}
+	b := bytebufferpool.Get()
+	defer bytebufferpool.Put(b)
+	b.B = strconv.AppendInt(append(b.B, `{"shard":`...), int64(s.Shard), 10)
+	name := func(name string) { b.B = append(strconv.AppendQuote(append(b.B, ','), name), ':') }
 	for _, c := range s.Counters {
-		field(c.Name, c.Value)
+		name(c.Name)
+		b.B = strconv.AppendUint(b.B, c.Value, 10)
 	}
-	field("dropped", s.Dropped)
-	field("refused", s.Refused)
-	field("failed", s.Failed)
-	field("branches_failed", s.BranchesFailed)
-	return append(b, '}'), nil
+	for _, m := range []struct {
+		name   string
+		counts map[string]uint64
+	}{{"dropped", s.Dropped}, {"refused", s.Refused}, {"failed", s.Failed}, {"branches_failed", s.BranchesFailed}} {
+		v, err := json.Marshal(m.counts)
+		if err != nil {
+			return nil, err
+		}
+		name(m.name)
+		b.B = append(b.B, v...)
+	}
+	return append(bytes.Clone(b.B), '}'), nil
 }
 
 // Stats reads every shard's counters. The shards do not notice: each word has one

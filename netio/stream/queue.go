@@ -17,6 +17,10 @@ type inMsg struct {
 	fault    Fault
 }
 
+// inMsgs keeps records with their bytes, none longer than pooledBytes: what a full queue may hold
+// depends on it. valyala/bytebufferpool, whose bound is what it has seen of 42,000 buffers, is not
+// faster, and the record would need a pool beside it: 23 to 30 ns here, 29 to 35 there without the
+// record (BenchmarkMessagePool, EPYC under load, Go 1.26, 2026-11).
 var inMsgs = sync.Pool{New: func() any { return new(inMsg) }}
 
 // newInMsg copies data.

@@ -3,6 +3,8 @@ package route
 import (
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"viaduct/shard/route/syntax"
 )
 
@@ -96,19 +98,17 @@ func (p *Program) armable(kind RouteKind) *[]*routeCode {
 	return &p.replies
 }
 
-// hashNames is FNV-1a over all names, kind by kind.
+// hashNames is XXH64 over all names, kind by kind.
 func (p *Program) hashNames() uint64 {
-	h := uint64(14695981039346656037)
+	h := xxhash.New()
 	for _, list := range [][]*routeCode{p.failures, p.branches, p.replies} {
 		for _, rt := range list {
-			for i := range len(rt.name) {
-				h = (h ^ uint64(rt.name[i])) * 1099511628211
-			}
-			h *= 1099511628211 // the end of a name
+			h.WriteString(rt.name)
+			h.Write([]byte{0}) // the end of a name
 		}
-		h = (h ^ 1) * 1099511628211
+		h.Write([]byte{1})
 	}
-	return h
+	return h.Sum64()
 }
 
 // reach spreads what each route is run for along route(NAME), until nothing changes: at most one

@@ -1,7 +1,10 @@
 package table
 
 import (
+	"encoding/binary"
 	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
 
 	"viaduct/shm"
 )
@@ -111,11 +114,10 @@ var ownLayout = shm.LayoutOf(
 ) ^ classHash()
 
 // classHash tells two lists of classes apart, which are values and no layout.
-func classHash() (h uint64) {
-	for _, n := range classSizes {
-		h = h*0x9e3779b97f4a7c15 + uint64(n)
-	}
-	return h
+func classHash() uint64 {
+	h := xxhash.New()
+	_ = binary.Write(h, binary.LittleEndian, classSizes[:]) // a Digest does not fail
+	return h.Sum64()
 }
 
 // classSizes are the sizes of records, multiples of linkUnit; they fill a page but for 2.5 % at
