@@ -11,7 +11,8 @@
 //	Get                          any goroutine, on the packet's path: no lock, no allocation
 //	Put, Insert, Add, Create,    any goroutine, on the packet's path: no allocation; they wait for
 //	CompareAndPut, SetDeadline,  the lock of a part of the table, which is held for some 100 ns
-//	Delete
+//	Delete, CompareAndDelete
+//	Walk                         one goroutine each; it waits for the same lock, once a bucket
 //	Expire                       one goroutine at a time, not a shard's; for a second one there is
 //	                             nothing to do
 //	View, Clear                  operators

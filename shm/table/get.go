@@ -26,11 +26,11 @@ const (
 	Done    Verdict = iota // it was found, or is done
 	Absent                 // no entry has this key, or it has ended
 	Exists                 // Insert: there is one
-	Differs                // CompareAndPut: it has another value
+	Differs                // CompareAndPut, CompareAndDelete: it has another value
 	NotInt                 // Add: its value is a text
 	Full                   // there is no room
 	TooLong                // the key or the text is longer than the table takes
-	Short                  // Get: the text is longer than the room it was given
+	Short                  // Get: the text is longer than its room; Kind and Ends are told
 )
 
 var verdictNames = [...]string{"done", "absent", "exists", "differs", "not a number", "full", "too long", "short"}

@@ -65,6 +65,7 @@ func (p *plain) compare(t *Table, now int64) error {
 func FuzzOracle(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 3, 0, 2, 9, 200, 1, 1, 0, 5, 3, 200, 1, 1, 9, 2, 2, 0, 0, 1, 0x80, 3, 8, 0, 1, 1, 7, 255, 9, 9})
 	f.Add([]byte{0, 1, 1, 0, 0, 2, 1, 0, 0, 3, 1, 0, 0, 4, 1, 0, 3, 5, 1, 0, 4, 6, 1, 0, 0, 7, 1, 9, 0, 8, 1, 9, 6, 1, 0, 0, 7, 255, 0, 0, 8, 0, 0, 0})
+	f.Add([]byte{0, 1, 1, 5, 11, 1, 0, 0, 0, 1, 1, 5, 11, 1, 1, 6, 11, 1, 1, 5, 0, 1, 128, 9, 11, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		if len(ops) > 2000 {
 			ops = ops[:2000]
@@ -92,7 +93,7 @@ func FuzzOracle(f *testing.F) {
 			}
 			old, live := oracle.at(key, now)
 			want, got := Done, Done
-			switch ops[0] % 11 {
+			switch ops[0] % 12 {
 			case 0:
 				want, got = oracle.put(key, v, terms, now), table.Put([]byte(key), v, terms, now)
 			case 1, 2:
@@ -168,6 +169,20 @@ func FuzzOracle(f *testing.F) {
 				default:
 					want = oracle.put(key, v, terms, now)
 				}
+			case 11:
+				compared := old
+				if x&1 != 0 {
+					compared = Number(int64(y))
+				}
+				got = table.CompareAndDelete([]byte(key), compared, now)
+				switch {
+				case !live:
+					want = Absent
+				case compared.Kind != old.Kind || compared.Int != old.Int || !bytes.Equal(compared.Text, old.Text):
+					want = Differs
+				default:
+					delete(oracle.all, key)
+				}
 			case 10:
 				if x%4 == 0 {
 					if d := open(t, a); true {
@@ -187,7 +202,7 @@ func FuzzOracle(f *testing.F) {
 				}
 			}
 			if got != want {
-				t.Fatalf("operation %d on %q: %v, want %v", ops[0]%11, key, got, want)
+				t.Fatalf("operation %d on %q: %v, want %v", ops[0]%12, key, got, want)
 			}
 			check(t, table)
 		}

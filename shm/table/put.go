@@ -136,6 +136,22 @@ func (t *Table) Delete(key []byte, now int64) Verdict {
 	return Done
 }
 
+// CompareAndDelete takes an entry out if the value there is old; old.Ends does not count.
+func (t *Table) CompareAndDelete(key []byte, old Value, now int64) Verdict {
+	hash := t.hash(key)
+	s := t.lockFor(hash & t.mask)
+	defer s.lock.Release()
+	p := t.find(key, hash, now)
+	switch {
+	case p.live == nil:
+		return Absent
+	case !p.live.valueIs(&old):
+		return Differs
+	}
+	t.unlink(&p)
+	return Done
+}
+
 func (t *Table) tooLong(key []byte, v *Value) bool {
 	return len(key) > int(t.maxKey) || v.Kind == Text && len(v.Text) > int(t.maxValue)
 }

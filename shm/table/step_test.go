@@ -64,9 +64,24 @@ var stepValues = func() (all [stepKeys][30]stepValue) {
 func both(t *Table, p *plain, rng *rand.Rand) {
 	pick := &stepValues[rng.Uint32N(stepKeys)][rng.Uint32N(30)]
 	key, v, c := pick.key, pick.v, Terms{Ends: pick.ends}
-	op := rng.IntN(8)
+	old := &stepValues[rng.Uint32N(stepKeys)][rng.Uint32N(30)].v // what a comparison is made with
+	op := rng.IntN(14)
 	if t != nil {
 		switch op {
+		case 8:
+			t.Insert(key, v, c, 0)
+		case 9:
+			t.SetDeadline(key, c.Ends, 0)
+		case 10:
+			t.CompareAndPut(key, *old, v, c, 0)
+		case 11:
+			t.CompareAndDelete(key, *old, 0)
+		case 12:
+			t.Create(key, 1, 3, c, 0)
+		case 13:
+			if rng.IntN(4) == 0 {
+				t.Clear()
+			}
 		case 5:
 			t.Add(key, 3, c, 0)
 		case 6:
@@ -80,11 +95,40 @@ func both(t *Table, p *plain, rng *rand.Rand) {
 		}
 		return
 	}
-	old, live := p.at(string(key), 0)
+	there, live := p.at(string(key), 0)
+	equal := live && there.Kind == old.Kind && there.Int == old.Int && bytes.Equal(there.Text, old.Text)
 	switch op {
+	case 8:
+		if !live {
+			p.put(string(key), v, c, 0)
+		}
+	case 9:
+		if live {
+			there.Ends = c.Ends
+			p.all[string(key)] = there
+		}
+	case 10:
+		if equal {
+			p.put(string(key), v, c, 0)
+		}
+	case 11:
+		if equal {
+			delete(p.all, string(key))
+		}
+	case 12:
+		switch {
+		case !live:
+			p.put(string(key), Number(4), c, 0)
+		case there.Kind == Int:
+			p.put(string(key), Number(there.Int+3), c, 0)
+		}
+	case 13:
+		if rng.IntN(4) == 0 {
+			clear(p.all)
+		}
 	case 5:
-		if live && old.Kind == Int {
-			p.put(string(key), Number(old.Int+3), c, 0)
+		if live && there.Kind == Int {
+			p.put(string(key), Number(there.Int+3), c, 0)
 		}
 	case 6:
 		delete(p.all, string(key))

@@ -265,6 +265,45 @@ func TestView(t *testing.T) {
 	check(t, table)
 }
 
+// A Walk that is begun again tells everything again and allocates nothing; entries stay as they were
+// told until the next step, whatever happens to the table.
+func TestWalk(t *testing.T) {
+	table := testTable(t, Config{Entries: 300, Bytes: 1 << 20})
+	for i := range 300 {
+		table.Put(fmt.Appendf(nil, "key %d", i), String(bytes.Repeat([]byte{byte(i)}, i)), Terms{Ends: int64(i%2) * 100}, 0)
+	}
+	var w Walk
+	if w.Next(0) != nil {
+		t.Error("a Walk of no table has an entry")
+	}
+	count := func() (n int) {
+		w.Begin(table)
+		for e := w.Next(100); e != nil; e = w.Next(100) {
+			n++
+		}
+		return n
+	}
+	if n := count(); n != 150 || w.Next(100) != nil {
+		t.Errorf("%d entries, want 150", n)
+	}
+	if n := testing.AllocsPerRun(5, func() { count() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	w.Begin(table)
+	for e := w.Next(100); e != nil; e = w.Next(100) {
+		before := string(e.Key) + string(e.Text)
+		table.Put(e.Key, String([]byte("another text")), Terms{}, 100)
+		table.Delete(e.Key, 100)
+		if string(e.Key)+string(e.Text) != before {
+			t.Fatalf("what was told of %q has changed", before)
+		}
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+	check(t, table)
+}
+
 // A full table refuses, keeps what it has, and lets that be changed.
 func TestFull(t *testing.T) {
 	f := func(c Config, valueBytes, least, most int) {
