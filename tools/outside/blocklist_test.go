@@ -118,9 +118,7 @@ func TestBlocklistTimeout(t *testing.T) {
 	if _, fault := srv.rpc(t, socket, fmt.Sprintf("dst_blocklist.delete 127.0.0.1 %d 1", silent.addr.Port())); fault != "" {
 		t.Error(fault)
 	}
-	again := caller.call(srv.addr)
-	again.uri = "sip:x@" + silent.addr.String()
-	again.invite()
+	caller.invitesTo(srv.addr, "sip:x@"+silent.addr.String())
 	silent.expect("INVITE")
 }
 
@@ -129,9 +127,7 @@ func TestBlocklistRinging(t *testing.T) {
 	t.Parallel()
 	srv, socket := withBlocklist(t, "use_dst_blocklist=yes", `modparam("tm", "fr_inv_timer", 700)`)
 	caller, callee := newPeer(t, "caller"), newPeer(t, "a callee that rings for ever")
-	d := caller.call(srv.addr)
-	d.uri = "sip:x@" + callee.addr.String()
-	d.invite()
+	caller.invitesTo(srv.addr, "sip:x@"+callee.addr.String())
 	callee.reply(callee.expect("INVITE"), 180, "Ringing", "t")
 	callee.expect("CANCEL")
 	if all := listed(t, srv, socket); strings.Contains(all, "127.0.0.1") {
@@ -144,9 +140,7 @@ func TestBlocklist503(t *testing.T) {
 	t.Parallel()
 	srv, socket := withBlocklist(t, "use_dst_blacklist=yes", `modparam("tm", "blst_503", 1)`, `modparam("tm", "blst_503_min_timeout", 30)`)
 	caller, callee := newPeer(t, "caller"), newPeer(t, "a callee that is overloaded")
-	d := caller.call(srv.addr)
-	d.uri = "sip:x@" + callee.addr.String()
-	d.invite()
+	caller.invitesTo(srv.addr, "sip:x@"+callee.addr.String())
 	callee.reply(callee.expect("INVITE"), 503, "Service Unavailable", "t", "Retry-After: 5 (soon)")
 	callee.expect("ACK")
 	var entries []map[string]any
@@ -183,9 +177,7 @@ func TestBlocklistErrorsAndOperators(t *testing.T) {
 	if _, fault := srv.rpc(t, socket, "dst_blocklist.delete_all"); fault != "" {
 		t.Error(fault)
 	}
-	d := caller.call(srv.addr)
-	d.uri = "sip:x@" + callee.addr.String()
-	d.invite()
+	caller.invitesTo(srv.addr, "sip:x@"+callee.addr.String())
 	callee.expect("INVITE")
 
 	off, socket := withBlocklist(t, "dst_blacklist_init=off")

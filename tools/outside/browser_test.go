@@ -255,9 +255,9 @@ func startForBrowsers(t *testing.T, registrar netip.AddrPort) *streamServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &streamServer{ca: newAuthority(t), tcp: netip.AddrPortFrom(loopback4, uint16(freePort(t))), tls: netip.AddrPortFrom(loopback4, uint16(freePort(t)))}
+	srv := &streamServer{ca: newAuthority(t), tcp: freeAddress(t), tls: freeAddress(t)}
 	srv.ca.issue("127.0.0.1")
-	s := setup{config: "browser.cfg", listen: netip.AddrPortFrom(loopback4, uint16(freePort(t))), shards: 2}
+	s := setup{config: "browser.cfg", listen: freeAddress(t), shards: 2}
 	text := strings.NewReplacer("127.0.0.1:5060", s.listen.String(), "127.0.0.1:8080", srv.tcp.String(), "127.0.0.1:8443", srv.tls.String(),
 		"127.0.0.1:5070", registrar.String(), `"tls.cfg"`, fmt.Sprintf("%q", srv.ca.configure(t, false, ""))).Replace(string(b))
 	dir := t.TempDir()

@@ -115,7 +115,7 @@ func TestBundlesWithSteering(t *testing.T) {
 func TestFailoverOfBundle(t *testing.T) {
 	t.Parallel()
 	const calls = 200
-	closed := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	closed := freeAddress(t)
 	callee, caller := newPeer(t, "the callee"), newPeer(t, "the caller")
 	srv := start(t, setup{targets: []netip.AddrPort{closed, callee.addr}, timers: true})
 	for range calls {

@@ -21,6 +21,7 @@ func argsFor(scenario string) []string {
 // The scenarios are right if a proxy written elsewhere passes them.
 func TestScenariosOnKamailio(t *testing.T) {
 	needs(t, "kamailio", "kamailio")
+	t.Parallel()
 	for _, scenario := range scenarios {
 		t.Run("uac"+scenario, func(t *testing.T) {
 			t.Parallel()
@@ -30,6 +31,7 @@ func TestScenariosOnKamailio(t *testing.T) {
 }
 
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	for _, scenario := range scenarios {
 		t.Run("uac"+scenario, func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +53,7 @@ func TestCallsOverIPv6(t *testing.T) {
 // 2,000 calls with 180 and 200 back to back: none fails, none is reordered, every destination has
 // its share, and the counters agree.
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	const calls = 2000
 	for _, c := range []struct {
 		shards, callees, callers int
@@ -67,7 +70,7 @@ func TestCalls(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d shards, %d destinations, %d source ports%s", c.shards, c.callees, c.callers, c.flags), func(t *testing.T) {
 			t.Parallel()
-			loads(t)
+			loadsHalf(t)
 			srv, o := callTest{callees: c.callees, callers: c.callers, calls: calls / c.callers, rate: 400 / c.callers}.
 				through(t, "", start, setup{shards: c.shards, flags: c.flags})
 			o.balanced(t, calls)

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +17,7 @@ func TestControlCharacters(t *testing.T) {
 		t.Run(fmt.Sprintf("accept=%v", accept), func(t *testing.T) {
 			t.Parallel()
 			destination := newPeer(t, "the destination")
-			s := streamSetup{setup: setup{program: byRoute(t), targets: []netip.AddrPort{destination.addr}}, ws: true}
+			s := streamSetup{setup: setup{program: byRoute(t), targets: to(destination)}, ws: true}
 			if accept {
 				s.globals = append(s.globals, "accept_ctrl_chars=yes")
 			}

@@ -83,7 +83,8 @@ type class struct {
 
 func TestDifferential(t *testing.T) {
 	needs(t, "kamailio", "kamailio")
-	loads(t)
+	t.Parallel()
+	loadsHalf(t)
 	d := &differential{t: t, classes: map[string]*class{}}
 	d.readKnown()
 	told := 0

@@ -25,9 +25,7 @@ func TestNameServerFailureIsTold(t *testing.T) {
 	n.fail("broken.example.net", true)
 	caller := newPeer(t, "the caller")
 	for _, name := range []string{"broken.example.net:5070", "mute.example.net:5070"} {
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@" + name
-		d.invite()
+		d := caller.invitesTo(srv.addr, "sip:callee@"+name)
 		m := d.final()
 		d.ack(m)
 		if m.status() != 504 || m.get("Retry-After") != "" || !strings.Contains(m.get("Warning"), `399 `+srv.addr.String()+` "name servers silent"`) {
@@ -54,9 +52,8 @@ func TestNameServerFailureIsTold(t *testing.T) {
 
 // With -ddd one Call-ID tells a call from its first message to the end of its transactions.
 func TestOneCallCanBeFollowed(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{flags: []string{"-ddd"}, edits: params(`modparam("tm", "wt_timer", 1000)`)})
-	d := caller.call(srv.addr)
-	d.invite()
+	srv, caller, callee := proxyBetween(t, setup{flags: []string{"-ddd"}, edits: params(`modparam("tm", "wt_timer", 1000)`)})
+	d := caller.invites(srv.addr)
 	m := callee.expect("INVITE")
 	callee.reply(m, 180, "Ringing", "callee")
 	callee.reply(m, 486, "Busy Here", "callee")
@@ -82,12 +79,10 @@ func TestOneCallCanBeFollowed(t *testing.T) {
 // A -m by which calls in progress would have no room is refused, and the error says the least; with
 // that the program serves.
 func TestLeastMemory(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{arenaMB: 4})
+	srv, caller, callee := proxyBetween(t, setup{arenaMB: 4})
 	d := caller.call(srv.addr)
 	d.establish(callee)
-	d.request("BYE")
-	callee.reply(callee.expect("BYE"), 200, "OK", "")
-	caller.expect("200")
+	d.hangsUp(callee)
 	for shards, least := range map[string]string{"1": "write at least -m 4 ", "2": "write at least -m 7 "} {
 		out, err := exec.Command(binary, "-c", "-l", "udp:127.0.0.1:5099", "-n", shards, "-m", "3").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), least) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -49,9 +48,7 @@ func TestNameThatIsMute(t *testing.T) {
 	caller := newPeer(t, "the caller")
 	var waiting []*dialog
 	for range 20 {
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@mute.example.net"
-		d.invite()
+		d := caller.invitesTo(srv.addr, "sip:callee@mute.example.net")
 		waiting = append(waiting, d)
 	}
 	for range waiting {
@@ -93,9 +90,7 @@ func TestNameThatIsMute(t *testing.T) {
 func TestCancelWhileNameIsSought(t *testing.T) {
 	srv, n := slowNames(t, streamSetup{})
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-	d := caller.call(srv.addr)
-	d.uri = fmt.Sprintf("sip:callee@mute.example.net:%d", callee.addr.Port())
-	d.invite()
+	d := caller.invitesTo(srv.addr, fmt.Sprintf("sip:callee@mute.example.net:%d", callee.addr.Port()))
 	caller.expect("100")
 	d.cancel()
 	got := map[string]*message{}
@@ -112,9 +107,7 @@ func TestCancelWhileNameIsSought(t *testing.T) {
 	d.ack(got["487 1 INVITE"])
 	n.mute("mute.example.net", false) // its next answer comes to a call that is over
 	eventually(t, "the name to be called", func() bool {
-		e := caller.call(srv.addr)
-		e.uri = d.uri
-		e.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", d.uri)
 		for end := time.Now().Add(patience); time.Now().Before(end); {
 			if m := callee.next(10 * time.Millisecond); m != nil {
 				if m.get("Call-ID") == d.id {
@@ -135,15 +128,9 @@ func TestCancelWhileNameIsSought(t *testing.T) {
 func TestDrainWhileNameIsSought(t *testing.T) {
 	srv, _ := slowNames(t, streamSetup{})
 	caller := newPeer(t, "the caller")
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@mute.example.net"
-	d.invite()
+	d := caller.invitesTo(srv.addr, "sip:callee@mute.example.net")
 	caller.expect("100")
-	srv.expected = true
-	if err := srv.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	srv.waitLine(t, 0, "viaduct draining")
+	srv.beginsToDrain(t)
 	m := d.final()
 	if m.status() < 400 {
 		t.Fatalf("answered %s", m)
@@ -170,9 +157,7 @@ func TestUnknownNames(t *testing.T) {
 	for from := 0; from < names; from += atOnce {
 		open := map[string]*dialog{}
 		for i := range atOnce {
-			d := caller.call(srv.addr)
-			d.uri = fmt.Sprintf("sip:callee@unknown-%d.example.org", from+i)
-			d.invite()
+			d := caller.invitesTo(srv.addr, fmt.Sprintf("sip:callee@unknown-%d.example.org", from+i))
 			open[d.id] = d
 		}
 		for len(open) > 0 {
@@ -210,9 +195,7 @@ func TestNameThatLeadsHere(t *testing.T) {
 	for _, transport := range []string{"UDP", overTCP} {
 		caller := srv.caller(t, "the caller over "+transport, transport)
 		before := srv.stats(t)
-		d := caller.call(srv.at(transport))
-		d.uri = fmt.Sprintf("sip:callee@here.example.net:%d;transport=%s", srv.at(transport).Port(), strings.ToLower(transport))
-		d.invite()
+		d := caller.invitesTo(srv.at(transport), fmt.Sprintf("sip:callee@here.example.net:%d;transport=%s", srv.at(transport).Port(), strings.ToLower(transport)))
 		m := d.final()
 		if m.status() != 482 && m.status() != 483 {
 			t.Errorf("over %s a loop ends with %s", transport, m)
@@ -232,9 +215,7 @@ func TestOddAnswers(t *testing.T) {
 	callee, caller := newPeer(t, "the callee"), newPeer(t, "the caller")
 	n.add("brief.example.net 0 IN A 127.0.0.1")
 	for range 5 {
-		d := caller.call(srv.addr)
-		d.uri = fmt.Sprintf("sip:callee@brief.example.net:%d", callee.addr.Port())
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", fmt.Sprintf("sip:callee@brief.example.net:%d", callee.addr.Port()))
 		answered(caller, callee, "MESSAGE")
 	}
 	for i := range 100 {
@@ -243,18 +224,14 @@ func TestOddAnswers(t *testing.T) {
 	// Someone is at each: whichever is drawn gets it.
 	everywhere := newPeerAt(t, "a hundred addresses", netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(freePort(t))))
 	for range 5 {
-		d := caller.call(srv.addr)
-		d.uri = fmt.Sprintf("sip:callee@many.example.net:%d", everywhere.addr.Port())
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", fmt.Sprintf("sip:callee@many.example.net:%d", everywhere.addr.Port()))
 		m := everywhere.expect("MESSAGE")
 		everywhere.send(srv.addr, replyText(m, everywhere.addr, 200, "OK", "callee"))
 		caller.expect("200")
 	}
 	// Nobody is at any: the call ends all the same, behind sixteen tries at most (docs/dns.md).
 	before := srv.stats(t)
-	d := caller.call(srv.addr)
-	d.uri = fmt.Sprintf("sip:callee@many.example.net:%d;transport=tcp", freePort(t))
-	d.request("MESSAGE")
+	d := caller.requests(srv.addr, "MESSAGE", fmt.Sprintf("sip:callee@many.example.net:%d;transport=tcp", freePort(t)))
 	if m := d.final(); m.status() < 400 {
 		t.Errorf("nobody is there, and the answer is %s", m)
 	}
@@ -272,9 +249,7 @@ func TestNameComesBack(t *testing.T) {
 	uri := fmt.Sprintf("sip:callee@later.example.net:%d", callee.addr.Port())
 	for range 2 {
 		n.fail("later.example.net", true)
-		d := caller.call(srv.addr)
-		d.uri = uri
-		d.invite()
+		d := caller.invitesTo(srv.addr, uri)
 		m := d.final()
 		if m.status() == 200 {
 			d.confirm(m) // an old answer serves while the servers fail (RFC 8767)

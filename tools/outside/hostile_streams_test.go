@@ -46,7 +46,7 @@ type hostileStreams struct {
 
 func newHostileStreams(t *testing.T, transport string) *hostileStreams {
 	h := &hostileStreams{t: t, transport: transport, bob: newPeer(t, "bob"), sentBy: deafPort(t)}
-	h.srv = startStreams(t, streamSetup{setup: setup{targets: []netip.AddrPort{h.bob.addr}, program: byRoute(t)}, ws: true})
+	h.srv = startStreams(t, streamSetup{setup: setup{targets: to(h.bob), program: byRoute(t)}, ws: true})
 	h.clean("nothing")
 	h.files = h.descriptors()
 	t.Cleanup(func() {

@@ -21,9 +21,7 @@ func TestNobodyListens(t *testing.T) {
 		caller := srv.caller(t, "the caller over "+transport, transport)
 		open := map[string]*dialog{}
 		for i := range 501 {
-			d := caller.call(srv.at(transport))
-			d.uri = fmt.Sprintf("sip:callee@127.0.0.1:%d;transport=tcp", nobodysPort(closed, i))
-			d.invite()
+			d := caller.invitesTo(srv.at(transport), fmt.Sprintf("sip:callee@127.0.0.1:%d;transport=tcp", nobodysPort(closed, i)))
 			open[d.id] = d
 		}
 		status := map[int]int{}
@@ -65,7 +63,7 @@ func TestConnectTimeoutOfTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	hole := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	hole := freeAddress(t)
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(hole.Port()), Addr: hole.Addr().As4()}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +85,7 @@ func TestConnectTimeoutOfTarget(t *testing.T) {
 			// the Call-ID decides, hence one in two
 			t.Fatal("no call was meant for the first destination, or it took connections")
 		}
-		d := caller.call(srv.addr)
-		d.invite()
+		d := caller.invites(srv.addr)
 		m := good.expect("INVITE")
 		good.reply(m, 486, "Busy Here", "callee")
 		good.expect("ACK")

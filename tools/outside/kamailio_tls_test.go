@@ -38,8 +38,7 @@ func TestTLSWithKamailio(t *testing.T) {
 				answered(caller, callee, "BYE")
 				continue
 			}
-			e := &dialog{peer: callee, proxy: c.second.addr, id: d.id, uri: strings.Trim(invite.get("Contact"), "<>"), toTag: param(invite.get("From"), "tag"),
-				branch: "z9hG4bKback" + d.branch[7:], routes: recordRoutes(invite)}
+			e := d.asSeenBy(callee, invite, c.second.addr)
 			e.request("BYE")
 			answered(callee, caller, "BYE")
 		}

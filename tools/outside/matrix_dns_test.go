@@ -15,9 +15,7 @@ import (
 func resolves(t *testing.T, srv *streamServer, n *nameserver, caller, callee *peer, uri string, asked ...string) {
 	t.Helper()
 	n.queries()
-	d := caller.call(srv.at(caller.protocol()))
-	d.uri = uri
-	d.request("MESSAGE")
+	caller.requests(srv.at(caller.protocol()), "MESSAGE", uri)
 	m := callee.expect("MESSAGE")
 	if via := m.get("Via"); !strings.HasPrefix(via, "SIP/2.0/"+callee.protocol()+" ") {
 		t.Errorf("%s arrives with Via %s", uri, via)
@@ -79,7 +77,7 @@ func TestRow61ServiceLookup(t *testing.T) {
 	t.Parallel()
 	callee := newPeer(t, "the callee over UDP")
 	port := callee.addr.Port()
-	tlsAddr := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	tlsAddr := freeAddress(t)
 	var zone []string
 	for _, domain := range []string{"a.example.net", "b.example.net", "c.example.net"} {
 		zone = append(zone,
@@ -117,9 +115,7 @@ func TestRow61ServiceLookup(t *testing.T) {
 	f(byTLS, "sips:callee@c.example.net;transport=tcp", "_sips._tcp.c.example.net SRV")
 	// No NAPTR at all.
 	n.queries()
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@d.example.net"
-	d.request("MESSAGE")
+	d := caller.requests(srv.addr, "MESSAGE", "sip:callee@d.example.net")
 	answered(caller, byTCP, "MESSAGE")
 	if q := n.queries(); !slices.Contains(q, "d.example.net NAPTR") || !slices.Contains(q, "_sip._tcp.d.example.net SRV") {
 		t.Errorf("without NAPTR %q are asked", q)
@@ -131,15 +127,11 @@ func TestRow61ServiceLookup(t *testing.T) {
 	// Nothing but an address.
 	_, wellKnown := loopbackPeer(t, 5060)
 	n.add("e.example.net 60 IN A " + wellKnown.addr.Addr().String())
-	d = caller.call(srv.addr)
-	d.uri = "sip:callee@e.example.net"
-	d.request("MESSAGE")
+	d = caller.requests(srv.addr, "MESSAGE", "sip:callee@e.example.net")
 	answered(caller, wellKnown, "MESSAGE")
 
 	// No such name: an answer, and nothing is sent (RFC 3261 §21.4.5 or §16.9).
-	d = caller.call(srv.addr)
-	d.uri = "sip:callee@nobody.example.net"
-	d.invite()
+	d = caller.invitesTo(srv.addr, "sip:callee@nobody.example.net")
 	m := caller.next(patience)
 	for m != nil && m.status() == 100 {
 		m = caller.next(patience)
@@ -152,6 +144,7 @@ func TestRow61ServiceLookup(t *testing.T) {
 
 // Row 61: the same with the resolvers that stand before nameservers in the field.
 func TestRow61Resolvers(t *testing.T) {
+	t.Parallel()
 	for _, r := range []struct {
 		name  string
 		start func(*testing.T, *nameserver) netip.AddrPort
@@ -192,9 +185,7 @@ func TestRow62Weights(t *testing.T) {
 	count := make([]int, len(all))
 	for sent := 0; sent < requests; sent += atOnce {
 		for range atOnce {
-			d := caller.call(srv.addr)
-			d.uri = "sip:callee@w.example.net;transport=udp"
-			d.request("MESSAGE")
+			caller.requests(srv.addr, "MESSAGE", "sip:callee@w.example.net;transport=udp")
 		}
 		for answers := 0; answers < atOnce; {
 			for i, p := range all {
@@ -226,9 +217,7 @@ func TestRow62Weights(t *testing.T) {
 	f(2, 100, 100)
 	f(3, 0, 0)
 	for range 3 {
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@zero.example.net;transport=udp"
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", "sip:callee@zero.example.net;transport=udp")
 		answered(caller, only, "MESSAGE")
 	}
 }
@@ -237,7 +226,7 @@ func TestRow62Weights(t *testing.T) {
 // says.
 func failing(t *testing.T, transport string, s setup) (srv *streamServer, caller *peer, first, second netip.AddrPort) {
 	t.Helper()
-	first, second = netip.AddrPortFrom(loopback4, uint16(freePort(t))), netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	first, second = freeAddress(t), freeAddress(t)
 	prefix := "_sip._udp"
 	if transport == overTCP {
 		prefix = "_sip._tcp"
@@ -251,13 +240,12 @@ func failing(t *testing.T, transport string, s setup) (srv *streamServer, caller
 // Row 63, RFC 3263 §4.3, RFC 3261 §8.1.2: on a 503, a failure of the transport or a time-out the
 // next address gets the request: another branch, all else the same.
 func TestRow63NextAddress(t *testing.T) {
+	t.Parallel()
 	t.Run("a 503", func(t *testing.T) {
 		t.Parallel()
 		srv, caller, one, two := failing(t, "UDP", setup{})
 		first, second := newPeerAt(t, "the first", one), newPeerAt(t, "the second", two)
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@two.example.net;transport=udp"
-		d.invite()
+		d := caller.invitesTo(srv.addr, "sip:callee@two.example.net;transport=udp")
 		m := first.expect("INVITE")
 		first.reply(m, 503, "Service Unavailable", "first")
 		first.expect("ACK")
@@ -268,9 +256,7 @@ func TestRow63NextAddress(t *testing.T) {
 		srv, caller, one, two := failing(t, "UDP", setup{timers: true, edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}})
 		first, second := newPeerAt(t, "the first", one), newPeerAt(t, "the second", two)
 		first.once.Store(true)
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@two.example.net;transport=udp"
-		d.invite()
+		d := caller.invitesTo(srv.addr, "sip:callee@two.example.net;transport=udp")
 		goesOn(t, d, first.expect("INVITE"), second)
 	})
 	for _, transport := range []string{"UDP", overTCP} {
@@ -283,9 +269,7 @@ func TestRow63NextAddress(t *testing.T) {
 			} else {
 				second = listenerAt(t, "the second", overTCP, two)
 			}
-			d := caller.call(srv.addr)
-			d.uri = "sip:callee@two.example.net;transport=" + strings.ToLower(transport)
-			d.invite()
+			d := caller.invitesTo(srv.addr, "sip:callee@two.example.net;transport="+strings.ToLower(transport))
 			goesOn(t, d, nil, second)
 			if bound(t, one) {
 				t.Error("the first address was somebody's")
@@ -317,7 +301,7 @@ func goesOn(t *testing.T, d *dialog, sent *message, second *peer) {
 	d.request("ACK")
 	second.expect("ACK")
 	d.request("BYE")
-	second.reply(second.expect("BYE"), 200, "OK", "")
+	second.answers("BYE", 200, "OK")
 	d.peer.expect("200")
 	d.peer.silence(0)
 }
@@ -326,7 +310,7 @@ func goesOn(t *testing.T, d *dialog, sent *message, second *peer) {
 // to it, nor is a resolver that failed.
 func TestRow64NameIsNotPoisoned(t *testing.T) {
 	t.Parallel()
-	one, two := netip.AddrPortFrom(loopback4, uint16(freePort(t))), netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	one, two := freeAddress(t), freeAddress(t)
 	n := newNameserver(t, fmt.Sprintf("_sip._tcp.two.example.net 60 IN SRV 1 1 %d gw.example.net", one.Port()),
 		fmt.Sprintf("_sip._tcp.two.example.net 60 IN SRV 2 1 %d gw.example.net", two.Port()), "gw.example.net 60 IN A 127.0.0.1",
 		"later.example.net 60 IN A 127.0.0.1")
@@ -334,9 +318,7 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 	caller := newPeer(t, "the caller")
 	fails := func(uri string) bool {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.uri = uri
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", uri)
 		m := caller.next(patience)
 		if m == nil {
 			t.Fatalf("%s is not answered", uri)
@@ -349,9 +331,7 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 		}
 	}
 	first := listenerAt(t, "the first", overTCP, one)
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@two.example.net;transport=tcp"
-	d.request("MESSAGE")
+	caller.requests(srv.addr, "MESSAGE", "sip:callee@two.example.net;transport=tcp")
 	answered(caller, first, "MESSAGE")
 
 	callee := newPeer(t, "the callee")
@@ -364,9 +344,7 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 	// A failure may be remembered for a moment (RFC 2308 §7), no longer than
 	// dns_cache_negative_ttl.
 	eventually(t, "a call to a name that resolves again", func() bool {
-		d := caller.call(srv.addr)
-		d.uri = uri
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", uri)
 		for end := time.Now().Add(patience); time.Now().Before(end); {
 			if m := callee.next(10 * time.Millisecond); m != nil {
 				callee.reply(m, 200, "OK", "callee")

@@ -61,9 +61,7 @@ func TestRow99DeadFamily(t *testing.T) {
 			// expect waits for less than half of the connection's own time-out, and of fr_timer: 30
 			// s.
 			d.establish(callee)
-			d.request("BYE")
-			callee.reply(callee.expect("BYE"), 200, "OK", "")
-			caller.expect("200")
+			d.hangsUp(callee)
 		})
 	}
 }

@@ -18,7 +18,7 @@ func fork(t *testing.T, callees int, program string, s setup) (srv *server, call
 	t.Parallel()
 	caller = newPeer(t, "the caller")
 	caller.once.Store(true)
-	s.listen = netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	s.listen = freeAddress(t)
 	old := []string{"{us}", s.listen.String()}
 	for i := range callees {
 		p := newPeer(t, fmt.Sprintf("callee %d", i))
@@ -50,8 +50,7 @@ func TestRow20ThreeBranches(t *testing.T) {
 	srv, caller, callees := fork(t, 3, parallel(3), setup{})
 	seen := map[string]bool{}
 	for range 2 {
-		d := caller.call(srv.addr)
-		d.invite()
+		d := caller.invites(srv.addr)
 		caller.expect("100")
 		for i, c := range callees {
 			m := c.expect("INVITE")
@@ -105,8 +104,7 @@ failure_route[MORE] {
 // globalFailure has the second of two callees decline for all while the first one rings.
 func globalFailure(t *testing.T, srv *server, caller *peer, callees []*peer) {
 	t.Helper()
-	d := caller.call(srv.addr)
-	d.invite()
+	d := caller.invites(srv.addr)
 	caller.expect("100")
 	a, b := callees[0].expect("INVITE"), callees[1].expect("INVITE")
 	callees[0].reply(a, 180, "Ringing", "a")
@@ -133,8 +131,7 @@ func TestRow25BestResponse(t *testing.T) {
 	f := func(one, other, want int) {
 		t.Helper()
 		for _, codes := range [][2]int{{one, other}, {other, one}} {
-			d := caller.call(srv.addr)
-			d.invite()
+			d := caller.invites(srv.addr)
 			caller.expect("100")
 			for i, c := range callees {
 				m := c.expect("INVITE")
@@ -180,10 +177,8 @@ failure_route[NEXT] {
 	}
 }
 `, setup{edits: []string{`"failure_reply_mode", 3`, `"failure_reply_mode", 0`}})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	m := callees[0].expect("INVITE")
+	d := caller.invites(srv.addr)
+	m := d.reaches(callees[0])
 	callees[1].silence(beat)
 	callees[0].reply(m, 401, "Unauthorized", "a", `WWW-Authenticate: Digest realm="a", nonce="1"`)
 	callees[0].expect("ACK")
@@ -204,6 +199,7 @@ failure_route[NEXT] {
 // Row 27, §16.7 step 7: every challenge of the 401s and 407s is in the one response that goes
 // upstream, as its callee wrote it.
 func TestRow27Challenges(t *testing.T) {
+	t.Parallel()
 	t.Run("aggregated", func(t *testing.T) {
 		challenges(t, setup{}, []string{`Digest realm="a", nonce="1"`, `Digest realm="a2", nonce="2"`}, []string{`Digest realm="b", nonce="3"`})
 	})
@@ -215,8 +211,7 @@ func TestRow27Challenges(t *testing.T) {
 // challenges wants these in the response; nil: those of the callee whose response was chosen alone.
 func challenges(t *testing.T, s setup, www, proxy []string) {
 	srv, caller, callees := fork(t, 2, parallel(2), s)
-	d := caller.call(srv.addr)
-	d.invite()
+	d := caller.invites(srv.addr)
 	caller.expect("100")
 	a, b := callees[0].expect("INVITE"), callees[1].expect("INVITE")
 	callees[0].reply(a, 401, "Unauthorized", "a", `WWW-Authenticate: Digest realm="a", nonce="1"`, `WWW-Authenticate: Digest realm="a2", nonce="2"`)
@@ -258,8 +253,7 @@ failure_route[NEXT] {
 }
 `, setup{edits: params(`modparam("dispatcher", "flags", 2)`)})
 	for range 3 {
-		d := caller.call(srv.addr)
-		d.invite()
+		d := caller.invites(srv.addr)
 		caller.expect("100")
 		first, second := callees[0], callees[1]
 		m := first.next(beat)
@@ -282,8 +276,7 @@ failure_route[NEXT] {
 // stays here. Row 100, RFC 3326: the CANCEL says why.
 func TestRow29Row100FirstAnswerCancels(t *testing.T) {
 	srv, caller, callees := fork(t, 3, parallel(3), setup{})
-	d := caller.call(srv.addr)
-	d.invite()
+	d := caller.invites(srv.addr)
 	caller.expect("100")
 	a, b, c := callees[0].expect("INVITE"), callees[1].expect("INVITE"), callees[2].expect("INVITE")
 	for i, m := range []*message{b, c} {
@@ -311,8 +304,7 @@ func TestRow29Row100FirstAnswerCancels(t *testing.T) {
 // Row 29: a 2xx that crosses the CANCEL goes upstream as well, and so do its repetitions.
 func TestRow29LateAnswer(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
-	d := caller.call(srv.addr)
-	d.invite()
+	d := caller.invites(srv.addr)
 	caller.expect("100")
 	a, b := callees[0].expect("INVITE"), callees[1].expect("INVITE")
 	callees[1].reply(b, 180, "Ringing", "b")
@@ -337,8 +329,7 @@ func TestRow29LateAnswer(t *testing.T) {
 // does (§9.1).
 func TestRow29CancelWaits(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
-	d := caller.call(srv.addr)
-	d.invite()
+	caller.invites(srv.addr)
 	caller.expect("100")
 	a, b := callees[0].expect("INVITE"), callees[1].expect("INVITE")
 	callees[0].reply(a, 200, "OK", "a")
@@ -393,11 +384,8 @@ func TestRow58Spiral(t *testing.T) {
 		$ru = "sip:callee0@{0}";
 	}
 	route(RELAY);`), setup{})
-	d := caller.call(srv.addr)
-	d.uri = "sip:a@" + srv.addr.String()
-	d.invite()
-	caller.expect("100")
-	m := callees[0].expect("INVITE")
+	d := caller.invitesTo(srv.addr, "sip:a@"+srv.addr.String())
+	m := d.reaches(callees[0])
 	if via := m.all("Via"); len(via) != 4 || m.get("Max-Forwards") != "67" {
 		t.Errorf("after three times through us:\n%s", m.raw)
 	}
@@ -407,7 +395,7 @@ func TestRow58Spiral(t *testing.T) {
 	d.request("ACK")
 	callees[0].expect("ACK")
 	d.request("BYE")
-	callees[0].reply(callees[0].expect("BYE"), 200, "OK", "")
+	callees[0].answers("BYE", 200, "OK")
 	caller.expect("200")
 }
 
@@ -417,8 +405,7 @@ func TestRow59MaxBreadth(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
 	f := func(limit int, header ...string) {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.invite(header...)
+		d := caller.invites(srv.addr, header...)
 		caller.expect("100")
 		total := 0
 		for i, c := range callees {
@@ -446,8 +433,7 @@ func TestRow59MaxBreadth(t *testing.T) {
 	f(61, "max-breadth : 61")
 	refused := func(code string, header string) {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.invite(header)
+		d := caller.invites(srv.addr, header)
 		m := caller.await(code, patience)
 		d.ack(m)
 		for _, c := range callees {
@@ -469,8 +455,7 @@ failure_route[NEXT] {
 	t_relay();
 }
 `, setup{})
-	d := caller.call(srv.addr)
-	d.invite("Max-Breadth: 1")
+	d := caller.invites(srv.addr, "Max-Breadth: 1")
 	caller.expect("100")
 	for _, c := range callees {
 		m := c.expect("INVITE")
@@ -487,8 +472,7 @@ failure_route[NEXT] {
 // whose reliable provisional it acknowledges.
 func TestRow96EarlyDialogsOfAFork(t *testing.T) {
 	srv, caller, callees := fork(t, 2, parallel(2), setup{})
-	d := caller.call(srv.addr)
-	d.invite("Supported: 100rel")
+	d := caller.invites(srv.addr, "Supported: 100rel")
 	caller.expect("100")
 	var invites []*message
 	var early []*dialog
@@ -555,7 +539,7 @@ func TestRow100SubscribeForks(t *testing.T) {
 // gets one.
 func TestRow53TryingToNonInvite(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		began := time.Now()
@@ -586,13 +570,9 @@ func TestRow53TryingToNonInvite(t *testing.T) {
 
 // Row 100, RFC 3326: the Reason of a CANCEL is copied into ours.
 func TestRow100ReasonOfCancel(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
-	callee.reply(invite, 180, "Ringing", "callee")
-	caller.expect("180")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	invite := d.ringsAt(callee)
 	reasons := []string{`SIP;cause=200;text="Call completed elsewhere"`, `Q.850;cause=16;text="Terminated"`}
 	d.cancel("Reason: "+reasons[0], "Reason: "+reasons[1])
 	caller.expect("200")

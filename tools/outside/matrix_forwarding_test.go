@@ -11,7 +11,7 @@ import (
 
 // Row 5, RFC 3261 §16.3 step 5: an ACK is never refused, so its Proxy-Require is passed over.
 func TestRow05ProxyRequireOfACK(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
 	d.request("ACK", "Proxy-Require: foo")
@@ -22,7 +22,7 @@ func TestRow05ProxyRequireOfACK(t *testing.T) {
 // Row 7, §7.3.1: values in one row and in several are the same list: the same transaction by the
 // Via on top, the same way by the Route on top.
 func TestRow07CommasAndRows(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	const below = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKbelow"
 	one := strings.Replace(d.text("MESSAGE", d.branch), ";branch="+d.branch+"\r\n", ";branch="+d.branch+" , "+below+"\r\n", 1)
@@ -55,7 +55,7 @@ func TestRow07CommasAndRows(t *testing.T) {
 
 // Row 21, §16.6 step 1: the body is bytes to us, and rows of one name keep their order.
 func TestRow21BodyAndOrder(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	body := "--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp + "\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\xff\r\n\r\nVia: no header\r\n--b--\r\n"
 	d := caller.call(srv.addr)
 	text := d.text("MESSAGE", d.branch, "P: 1", "Q: 1", "P: 2, 3", "Q:2", "p : 4", "Content-Type: multipart/mixed;boundary=b", "-Content-Length",
@@ -82,7 +82,7 @@ func TestRow21BodyAndOrder(t *testing.T) {
 
 // Row 22, §17.2.1: the caller has its 100 within 200 ms, whatever the callee does.
 func TestRow22TryingAtOnce(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	best := time.Hour
 	for range 10 { // the machine may have been busy, not ten times
 		d := caller.call(srv.addr)
@@ -103,9 +103,7 @@ func TestRow22TryingAtOnce(t *testing.T) {
 func TestRow28UnavailableBecomes500(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]setup{"500": {}, "503": {edits: params(`modparam("tm", "remap_503_500", 0)`)}} {
-		caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-		s.targets = []netip.AddrPort{callee.addr}
-		srv := start(t, patient(s))
+		srv, caller, callee := proxyBetweenTwo(t, s)
 		for _, method := range []string{"INVITE", "MESSAGE"} {
 			d := caller.call(srv.addr)
 			caller.send(srv.addr, d.text(method, d.branch))
@@ -127,15 +125,14 @@ func TestRow28UnavailableBecomes500(t *testing.T) {
 func TestRow31PortUnreachable(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-	nobody := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	nobody := freeAddress(t)
 	srv := start(t, patient(setup{targets: []netip.AddrPort{nobody, callee.addr}}))
 	failovers := uint64(0)
 	for i := 0; i < 64 && failovers == 0; i++ { // the Call-ID chooses who is first
 		d := caller.call(srv.addr)
 		began := time.Now()
 		d.invite()
-		caller.expect("100")
-		m := callee.expect("INVITE")
+		m := d.reaches(callee)
 		if took := m.at.Sub(began); took > patience/2 {
 			t.Errorf("the INVITE took %v", took)
 		}
@@ -157,7 +154,7 @@ func TestRow31PortUnreachable(t *testing.T) {
 func TestRow31NobodyLeft(t *testing.T) {
 	t.Parallel()
 	caller := newPeer(t, "the caller")
-	srv := start(t, setup{targets: []netip.AddrPort{netip.AddrPortFrom(loopback4, uint16(freePort(t)))}})
+	srv := start(t, setup{targets: []netip.AddrPort{freeAddress(t)}})
 	d := caller.call(srv.addr)
 	began := time.Now()
 	d.invite()
@@ -172,7 +169,7 @@ func TestRow31NobodyLeft(t *testing.T) {
 // Row 32, §16.10: CANCEL follows its INVITE's Route, whatever the caller wrote into the CANCEL; one
 // that matches nothing gets 481 from a program that says so, or is passed on without state.
 func TestRow32CancelRouteAndUnknown(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{program: relay, edits: []string{`		if (t_check_trans()) {
+	srv, caller, callee := proxyBetween(t, setup{program: relay, edits: []string{`		if (t_check_trans()) {
 			t_relay();
 		}
 		exit;
@@ -190,8 +187,7 @@ func TestRow32CancelRouteAndUnknown(t *testing.T) {
 	d.uri = "sip:callee@192.0.2.1"
 	route := "<sip:" + callee.addr.String() + ";lr>"
 	d.invite("Route: "+route, "Route: <sip:192.0.2.2;lr>")
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	invite := d.reaches(callee)
 	if got := strings.Join(invite.all("Route"), ","); got != route+",<sip:192.0.2.2;lr>" {
 		t.Errorf("Route arrives as %q", got)
 	}
@@ -216,11 +212,9 @@ func TestRow32CancelRouteAndUnknown(t *testing.T) {
 // Row 96, RFC 3262, 3311, 3515, 3891: PRACK, UPDATE, REFER and Replaces pass as they are, and the
 // early dialogs of a fork behind us stay apart.
 func TestRow96EarlyDialogs(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite("Supported: 100rel, replaces", "Replaces: 98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff")
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr, "Supported: 100rel, replaces", "Replaces: 98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff")
+	invite := d.reaches(callee)
 	if invite.get("Replaces") != "98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff" || invite.get("Supported") != "100rel, replaces" {
 		t.Errorf("the INVITE arrives as\n%s", invite.raw)
 	}
@@ -264,7 +258,7 @@ func TestRow96EarlyDialogs(t *testing.T) {
 // Row 100, RFC 6665 §4.4.1: a NOTIFY that overtakes the 200 to its SUBSCRIBE finds the way by
 // Record-Route.
 func TestRow100EarlyNotify(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.request("SUBSCRIBE", "Event: presence")
 	m := callee.expect("SUBSCRIBE")

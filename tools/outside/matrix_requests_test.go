@@ -2,19 +2,9 @@ package outside
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 )
-
-// bench3 is a proxy between a caller and a callee, both driven by hand.
-func bench3(t *testing.T, s setup) (srv *server, caller, callee *peer) {
-	t.Helper()
-	t.Parallel()
-	caller, callee = newPeer(t, "the caller"), newPeer(t, "the callee")
-	s.targets = []netip.AddrPort{callee.addr}
-	return start(t, patient(s)), caller, callee
-}
 
 // patient lets the proxy repeat late what the peers do not answer at once: on a busy machine they
 // may not run for a while. Tests that watch timers set their own.
@@ -27,9 +17,8 @@ func patient(s setup) setup {
 
 // Row 3, RFC 3261 §16.3 step 3: Max-Forwards 0 is not forwarded.
 func TestRow03MaxForwardsZero(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite("-Max-Forwards", "Max-Forwards: 0")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr, "-Max-Forwards", "Max-Forwards: 0")
 	d.ack(caller.expect("483"))
 	d = caller.call(srv.addr)
 	d.request("OPTIONS", "-Max-Forwards", "Max-Forwards: 0")
@@ -41,7 +30,7 @@ func TestRow03MaxForwardsZero(t *testing.T) {
 
 // Row 4, §16.6 step 3: Max-Forwards is decremented, and added as 70 where it is not.
 func TestRow04MaxForwards(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	f := func(want string, extra ...string) {
 		t.Helper()
 		caller.call(srv.addr).request("MESSAGE", extra...)
@@ -61,9 +50,8 @@ func TestRow04MaxForwards(t *testing.T) {
 
 // Row 5, §16.3 step 5: an unknown Proxy-Require is refused with its list, except on ACK and CANCEL.
 func TestRow05ProxyRequire(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite("Proxy-Require: foo, bar")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr, "Proxy-Require: foo, bar")
 	m := caller.expect("420")
 	if got := strings.ReplaceAll(m.get("Unsupported"), " ", ""); got != "foo,bar" {
 		t.Errorf("Unsupported: %q, want foo,bar", got)
@@ -71,17 +59,13 @@ func TestRow05ProxyRequire(t *testing.T) {
 	d.ack(m)
 	callee.silence(beat)
 
-	d = caller.call(srv.addr)
-	d.invite()
-	invite := callee.expect("INVITE")
-	callee.reply(invite, 180, "Ringing", "callee")
-	caller.expect("100")
-	caller.expect("180")
+	d = caller.invites(srv.addr)
+	invite := d.ringsAt(callee)
 	d.cancel("Proxy-Require: foo")
 	if m := caller.expect("200"); !strings.Contains(m.get("CSeq"), "CANCEL") {
 		t.Errorf("the 200 is for %s", m.get("CSeq"))
 	}
-	callee.reply(callee.expect("CANCEL"), 200, "OK", "callee")
+	callee.answers("CANCEL", 200, "OK")
 	callee.reply(invite, 487, "Request Terminated", "callee")
 	callee.expect("ACK")
 	d.ack(caller.expect("487"))
@@ -89,7 +73,7 @@ func TestRow05ProxyRequire(t *testing.T) {
 
 // Row 6, §16.3: unknown methods, headers and parameters pass untouched, and so does the body.
 func TestRow06UnknownThingsPassUntouched(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.uri = "sip:callee;odd=%41@example.com;x-param=\"\";transport=udp"
 	d.uri = strings.ReplaceAll(d.uri, `""`, "1")
@@ -126,7 +110,7 @@ func untouchable(b []byte) string {
 // Row 7, §7.3: compact names, folding, case and commas mean the same, down to the transaction a
 // request belongs to.
 func TestRow07Spellings(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	plain := d.text("INVITE", d.branch)
 	caller.send(srv.addr, plain)
@@ -158,11 +142,10 @@ func TestRow07Spellings(t *testing.T) {
 // Rows 10 and 20, §16.6 steps 4 and 8: our Record-Route stands on top, our Via has our address and
 // a branch of its own.
 func TestRow10Row20RecordRouteAndVia(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	branches := map[string]bool{}
 	for range 3 {
-		d := caller.call(srv.addr)
-		d.invite("Record-Route: <sip:10.1.1.1;lr>", "Record-Route: <sip:10.1.1.2;lr>, <sip:10.1.1.3;lr>")
+		d := caller.invites(srv.addr, "Record-Route: <sip:10.1.1.1;lr>", "Record-Route: <sip:10.1.1.2;lr>, <sip:10.1.1.3;lr>")
 		m := callee.expect("INVITE")
 		rr := m.all("Record-Route")
 		if want := "<sip:" + srv.addr.String() + ";lr>"; len(rr) != 3 || rr[0] != want || rr[1] != "<sip:10.1.1.1;lr>" {
@@ -194,7 +177,7 @@ func TestRow10Row20RecordRouteAndVia(t *testing.T) {
 // Row 13, §16.4: the first Route, which is ours, is removed, and the Request-URI leads on. ACK to a
 // 2xx likewise, with a new branch (row 46).
 func TestRow13Row46LooseRouting(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	invite, ack := d.establish(callee)
 	if len(ack.all("Route")) != 0 || ack.uri() != "sip:callee@"+callee.addr.String() {
@@ -226,7 +209,7 @@ func TestRow13Row46LooseRouting(t *testing.T) {
 // Row 14, §16.4: a strict router before us put our Record-Route value into the Request-URI; the
 // last Route is the real one.
 func TestRow14StrictRouterUpstream(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
 	d.routes = []string{"<" + d.uri + ">"}
@@ -243,7 +226,7 @@ func TestRow14StrictRouterUpstream(t *testing.T) {
 // The same with our value in the route set as well, as one row and as two: the last value leads on,
 // and none of ours stays.
 func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
 	ours, target := d.routes[0], d.uri
@@ -262,7 +245,7 @@ func TestRow14StrictRouterUpstreamTwice(t *testing.T) {
 // Rows 14 and 15, §16.4 and then §16.6 step 6: strict routers on both sides, with one, two and
 // three Routes.
 func TestRow14Row15StrictBothSides(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	hop := newPeer(t, "the strict next hop")
 	d := caller.call(srv.addr)
 	d.establish(callee)
@@ -282,7 +265,7 @@ func TestRow14Row15StrictBothSides(t *testing.T) {
 // Rows 15 and 16, §16.6 steps 6 and 7: the next Route is where it goes; a strict router there finds
 // itself in the Request-URI.
 func TestRow15Row16NextRoute(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	hop := newPeer(t, "the next hop")
 	d := caller.call(srv.addr)
 	d.establish(callee)
@@ -313,7 +296,7 @@ func TestRow15Row16NextRoute(t *testing.T) {
 // Row 49, §18.3: what stands behind the body is not part of the message; a body that is too short
 // makes it a bad one.
 func TestRow49ContentLength(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	caller.send(srv.addr, d.text("MESSAGE", d.branch, "-Content-Length", "Content-Length: 3")+"abcNOISE")
 	m := callee.expect("MESSAGE")

@@ -20,7 +20,7 @@ func twoSided(t *testing.T, calleeSide netip.Addr, s setup) (srv *server, other 
 	}
 	caller, callee = newPeer(t, "the caller"), newPeerAt(t, "the callee", netip.AddrPortFrom(calleeSide, uint16(freePort(t))))
 	other = netip.AddrPortFrom(calleeSide, uint16(freePort(t)))
-	s.targets = []netip.AddrPort{callee.addr}
+	s.targets = to(callee)
 	s.flags = append(s.flags, "-l", "udp:"+other.String())
 	return start(t, patient(s)), other, caller, callee
 }
@@ -53,8 +53,7 @@ func bothWays(t *testing.T, srv *server, other netip.AddrPort, caller, callee *p
 		}
 	}
 	f(ack, other, d.uri)
-	e := &dialog{peer: callee, proxy: other, id: d.id, uri: strings.Trim(invite.get("Contact"), "<>"), toTag: param(invite.get("From"), "tag"),
-		branch: "z9hG4bKback" + d.branch[7:], routes: rr}
+	e := d.asSeenBy(callee, invite, other)
 	for range 2 {
 		e.request("INFO")
 		m := caller.expect("INFO")
@@ -97,7 +96,7 @@ func TestRow11RecordRouteOfTwoInterfaces(t *testing.T) {
 
 // Row 11: what is advertised is what Via and Record-Route say, and requests that name it are ours.
 func TestRow11AdvertisedAddress(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{advertise: "proxy.example.net:5099"})
+	srv, caller, callee := proxyBetween(t, setup{advertise: "proxy.example.net:5099"})
 	d := caller.call(srv.addr)
 	invite, ack := d.establish(callee)
 	if rr := invite.all("Record-Route"); len(rr) != 1 || rr[0] != "<sip:proxy.example.net:5099;lr>" {
@@ -121,12 +120,10 @@ func TestRow11AdvertisedAddress(t *testing.T) {
 // Row 17, §16.4: a maddr of ours is taken off the Request-URI with its port, if the request came by
 // them; what is left is looked at like any other.
 func TestRow17OurMaddr(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	f := func(uri, want string) {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.uri = uri
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", uri)
 		m := callee.expect("MESSAGE")
 		if m.uri() != want {
 			t.Errorf("%s arrives as %s, want %s", uri, m.uri(), want)
@@ -151,7 +148,7 @@ func TestRow17OurMaddr(t *testing.T) {
 // Row 18, §16.6 and §12: what belongs to the ends stays as they wrote it, byte for byte: Contact,
 // tags, Call-ID, CSeq, and the route set of a dialog, which a request within it does not change.
 func TestRow18EndToEndHeaders(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	invite, _ := d.establish(callee)
 	routes := strings.Join(d.routes, ",")
@@ -223,16 +220,13 @@ func TestRow19IPv4ToIPv6(t *testing.T) {
 func TestRow67OwnRPort(t *testing.T) {
 	t.Parallel()
 	for _, on := range []bool{false, true} {
-		caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-		s := setup{targets: []netip.AddrPort{callee.addr}}
+		var s setup
 		if on {
 			s.edits = []string{"dns=off\n", "dns=off\nlocal_rport=yes\n"}
 		}
-		srv := start(t, patient(s))
-		d := caller.call(srv.addr)
-		d.invite()
-		caller.expect("100")
-		m := callee.expect("INVITE")
+		srv, caller, callee := proxyBetweenTwo(t, s)
+		d := caller.invites(srv.addr)
+		m := d.reaches(callee)
 		via := m.get("Via")
 		if hasParam(via, "rport") != on || param(via, "rport") != "" {
 			t.Errorf("with local_rport %v our Via is %s", on, via)

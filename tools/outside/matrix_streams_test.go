@@ -51,9 +51,7 @@ func TestRow48ResponseOnStreams(t *testing.T) {
 	home := listener(t, "the caller's listener", overTCP, loopback4)
 	for _, end := range []func(*stream){(*stream).close, (*stream).reset} {
 		line := home.dial(srv.tcp)
-		e := home.call(srv.tcp)
-		e.uri = d.uri
-		e.request("MESSAGE")
+		e := home.requests(srv.tcp, "MESSAGE", d.uri)
 		answered(home, callee, "MESSAGE")
 		e.invite()
 		m = callee.expect("INVITE")
@@ -100,9 +98,7 @@ func TestRow48NoWayBack(t *testing.T) {
 		eventually(t, "the answer to be counted", func() bool { return sum(srv.stats(t), "no_way_back") == 1 })
 	}
 	other := srv.caller(t, "another browser", overWS)
-	e := other.call(srv.tcp)
-	e.uri = callee.contact("callee")
-	e.request("MESSAGE")
+	other.requests(srv.tcp, "MESSAGE", callee.contact("callee"))
 	answered(other, callee, "MESSAGE")
 	caller.silence(0)
 }
@@ -124,13 +120,11 @@ func TestRow49ContentLengthOnStreams(t *testing.T) {
 	d = caller.call(srv.tcp)
 	d.uri = callee.contact("callee")
 	line.send(d.text("MESSAGE", d.branch) + "this is no message\r\n\r\n")
-	callee.reply(callee.expect("MESSAGE"), 200, "OK", "callee")
+	callee.answers("MESSAGE", 200, "OK")
 	refusedOrGone(t, caller, line)
 	callee.silence(beat)
 	fresh := srv.caller(t, "a new connection", overTCP)
-	d = fresh.call(srv.tcp)
-	d.uri = callee.contact("callee")
-	d.request("MESSAGE")
+	d = fresh.requests(srv.tcp, "MESSAGE", callee.contact("callee"))
 	answered(fresh, callee, "MESSAGE")
 }
 
@@ -223,9 +217,7 @@ func TestRow50BrokenContentLength(t *testing.T) {
 	}
 	callee.silence(beat)
 	fresh := srv.caller(t, "a new connection", overTCP)
-	d := fresh.call(srv.tcp)
-	d.uri = callee.contact("callee")
-	d.request("MESSAGE")
+	fresh.requests(srv.tcp, "MESSAGE", callee.contact("callee"))
 	answered(fresh, callee, "MESSAGE")
 }
 
@@ -236,9 +228,7 @@ func TestRow51LargeRequests(t *testing.T) {
 	large := "Subject: " + strings.Repeat("x", 1000)
 	f := func(from *peer, over string, extra ...string) {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.uri = "sip:callee@" + callee.addr.String()
-		d.invite(extra...)
+		d := caller.invitesTo(srv.addr, "sip:callee@"+callee.addr.String(), extra...)
 		m := from.expect("INVITE")
 		if via := m.get("Via"); !strings.HasPrefix(via, "SIP/2.0/"+over+" ") {
 			t.Errorf("over %s the Via is %s", over, via)
@@ -325,8 +315,7 @@ func throughBoth(t *testing.T, d *dialog, caller, callee *peer, calleeSide netip
 		}
 	}
 	f(ack, callee, d.uri)
-	e := &dialog{peer: callee, proxy: calleeSide, id: d.id, uri: strings.Trim(invite.get("Contact"), "<>"), toTag: param(invite.get("From"), "tag"),
-		branch: "z9hG4bKback" + d.branch[7:], routes: rr}
+	e := d.asSeenBy(callee, invite, calleeSide)
 	for range 2 {
 		e.request("INFO")
 		m := caller.expect("INFO")
@@ -377,9 +366,7 @@ func TestRow19ContactWithoutTransport(t *testing.T) {
 	phone := newPeer(t, "the caller's phone")
 	f := func(contact netip.AddrPort, at *peer, protocol string) {
 		t.Helper()
-		d := caller.call(srv.tcp)
-		d.uri = callee.contact("callee")
-		d.invite("-Contact", fmt.Sprintf("Contact: <sip:caller@%v>", contact))
+		d := caller.invitesTo(srv.tcp, callee.contact("callee"), "-Contact", fmt.Sprintf("Contact: <sip:caller@%v>", contact))
 		invite := callee.expect("INVITE")
 		callee.reply(invite, 200, "OK", "callee")
 		caller.expect("100")

@@ -159,7 +159,7 @@ func only(t *testing.T, who string, got []*message, starts ...string) {
 // gets 408 when Timer B fires.
 func TestRow26SilentUAS408(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, _ := bench3(t, k.setup())
+		srv, caller, _ := proxyBetween(t, k.setup())
 		d := caller.call(srv.addr)
 		began := time.Now()
 		d.invite()
@@ -177,12 +177,10 @@ func TestRow26SilentUAS408(t *testing.T) {
 // the branch is cancelled, the caller gets 408, and what the callee says to the CANCEL stays here.
 func TestRow30TimerC(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
-		d := caller.call(srv.addr)
-		d.invite()
-		caller.expect("100")
-		invite := callee.expect("INVITE")
+		d := caller.invites(srv.addr)
+		invite := d.reaches(callee)
 		began := time.Now()
 		callee.reply(invite, 180, "Ringing", "callee")
 		caller.expect("180")
@@ -203,12 +201,10 @@ func TestRow30TimerC(t *testing.T) {
 // Row 30: each provisional response but a 100 starts Timer C again.
 func TestRow30TimerCRestarts(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
-		d := caller.call(srv.addr)
-		d.invite()
-		caller.expect("100")
-		invite := callee.expect("INVITE")
+		d := caller.invites(srv.addr)
+		invite := d.reaches(callee)
 		began := time.Now()
 		for time.Since(began) < k.c+k.c/4 {
 			callee.reply(invite, 180, "Ringing", "callee")
@@ -225,7 +221,7 @@ func TestRow30TimerCRestarts(t *testing.T) {
 // byte for byte the same, until Timer B.
 func TestRow33TimerA(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		d := caller.call(srv.addr)
 		began := time.Now()
 		d.invite()
@@ -244,9 +240,8 @@ func TestRow33TimerA(t *testing.T) {
 // Row 34, §17.1.1.2: a provisional response ends the repetitions, a 100 too.
 func TestRow34ProvisionalStopsTimerA(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
-		d := caller.call(srv.addr)
-		d.invite()
+		srv, caller, callee := proxyBetween(t, k.setup())
+		caller.invites(srv.addr)
 		callee.expect("INVITE")
 		callee.reply(callee.expect("INVITE"), 100, "Trying", "")
 		// One may have crossed it.
@@ -262,12 +257,10 @@ func TestRow34ProvisionalStopsTimerA(t *testing.T) {
 // not hear of it; after Timer D it is a stray.
 func TestRow36TimerD(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
-		d := caller.call(srv.addr)
-		d.invite()
-		caller.expect("100")
-		invite := callee.expect("INVITE")
+		d := caller.invites(srv.addr)
+		invite := d.reaches(callee)
 		callee.reply(invite, 486, "Busy Here", "callee")
 		began := time.Now()
 		first := callee.await("ACK", patience)
@@ -294,7 +287,7 @@ func TestRow36TimerD(t *testing.T) {
 // comes later still goes nowhere.
 func TestRow37Row54Row55TimersEAndF(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		d := caller.call(srv.addr)
 		began := time.Now()
 		d.request("OPTIONS")
@@ -318,7 +311,7 @@ func TestRow37TimerEInProceeding(t *testing.T) {
 	quick := quickClock
 	quick.t2 = 16 * quick.t1
 	timed(t, quick, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		d := caller.call(srv.addr)
 		began := time.Now()
 		d.request("OPTIONS")
@@ -346,7 +339,7 @@ func TestRow37TimerEInProceeding(t *testing.T) {
 // a stray. The caller hears of neither.
 func TestRow38TimerK(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.request("MESSAGE")
@@ -389,12 +382,10 @@ func (s *server) statsOnce(t *testing.T, ok func([]counters) bool) []counters {
 // gives up waiting for the ACK.
 func TestRow40TimersGAndH(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
-		d := caller.call(srv.addr)
-		d.invite()
-		caller.expect("100")
-		invite := callee.expect("INVITE")
+		d := caller.invites(srv.addr)
+		invite := d.reaches(callee)
 		began := time.Now()
 		callee.reply(invite, 486, "Busy Here", "callee")
 		callee.await("ACK", patience)
@@ -413,12 +404,11 @@ func TestRow40TimersGAndH(t *testing.T) {
 // goes on, then or later.
 func TestRow41TimerI(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
-		d := caller.call(srv.addr)
-		d.invite()
+		d := caller.invites(srv.addr)
 		caller.expect("100")
-		callee.reply(callee.expect("INVITE"), 486, "Busy Here", "callee")
+		callee.answers("INVITE", 486, "Busy Here")
 		callee.await("ACK", patience)
 		final := caller.expect("486")
 		for range 3 {
@@ -444,12 +434,12 @@ func TestRow41TimerI(t *testing.T) {
 // it, it is a new request.
 func TestRow42TimerJ(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		d.establish(callee)
 		branch := d.request("BYE")
-		callee.reply(callee.expect("BYE"), 200, "OK", "")
+		callee.answers("BYE", 200, "OK")
 		began := time.Now()
 		first := caller.expect("200")
 		for _, at := range []time.Duration{k.wt / 4, k.part(k.wt/2, 20*time.Second), k.part(k.wt/2, 29*time.Second)} {
@@ -462,7 +452,7 @@ func TestRow42TimerJ(t *testing.T) {
 		callee.silence(0)
 		time.Sleep(time.Until(began.Add(k.wt + late)))
 		caller.send(srv.addr, d.text("BYE", branch))
-		callee.reply(callee.expect("BYE"), 481, "Call/Transaction Does Not Exist", "")
+		callee.answers("BYE", 481, "Call/Transaction Does Not Exist")
 		caller.expect("481")
 	})
 }
@@ -472,7 +462,7 @@ func TestRow42TimerJ(t *testing.T) {
 // after it they are strays.
 func TestRow44Row45TimersLAndM(t *testing.T) {
 	timed(t, quickClock, func(t *testing.T, k clock) {
-		srv, caller, callee := bench3(t, k.setup())
+		srv, caller, callee := proxyBetween(t, k.setup())
 		callee.once.Store(true)
 		d := caller.call(srv.addr)
 		again := *d

@@ -48,10 +48,9 @@ func TestRow12SipsRecordRoute(t *testing.T) {
 	if len(ack.all("Route")) != 0 {
 		t.Errorf("the ACK arrives as\n%s", ack.raw)
 	}
-	e := &dialog{peer: callee, proxy: srv.tls, id: d.id, uri: strings.Trim(invite.get("Contact"), "<>"), toTag: param(invite.get("From"), "tag"),
-		branch: "z9hG4bKback" + d.branch[7:], routes: recordRoutes(invite)}
+	e := d.asSeenBy(callee, invite, srv.tls)
 	e.request("INFO")
-	caller.reply(caller.expect("INFO"), 200, "OK", "")
+	caller.answers("INFO", 200, "OK")
 	callee.expect("200")
 	d.request("BYE")
 	m := callee.expect("BYE")
@@ -74,9 +73,7 @@ func TestRow12SipsRecordRoute(t *testing.T) {
 	f.ack(caller.expect("486"))
 
 	// And a sip URI gets sip.
-	g := caller.call(srv.tls)
-	g.uri = "sip:callee@" + callee.addr.String() + ";transport=tls"
-	g.invite()
+	g := caller.invitesTo(srv.tls, "sip:callee@"+callee.addr.String()+";transport=tls")
 	m = callee.expect("INVITE")
 	for _, r := range recordRoutes(m) {
 		if !strings.HasPrefix(r, "<sip:") {
@@ -232,9 +229,7 @@ func TestRow89TLSVersions(t *testing.T) {
 		c := ca.client()
 		c.MinVersion, c.MaxVersion = version, version
 		caller, callee := dialer(t, "the caller", overTLS, srv.tls, withTLS(c)), newPeer(t, "the callee")
-		d := caller.call(srv.tls)
-		d.uri = callee.contact("callee")
-		d.request("MESSAGE")
+		caller.requests(srv.tls, "MESSAGE", callee.contact("callee"))
 		answered(caller, callee, "MESSAGE")
 	}
 }
@@ -268,9 +263,7 @@ func TestRow88DomainCertificate(t *testing.T) {
 	srv := startStreams(t, streamSetup{ca: ca, verify: true, globals: locating(t, n.addr)})
 	caller := dialer(t, "the caller", overTLS, srv.tls, withTLS(ca.client()), withSips())
 	for _, good := range []string{"dns.example.org", "uri.example.org", "several.example.org"} {
-		d := caller.call(srv.tls)
-		d.uri = "sips:callee@" + good
-		d.invite()
+		d := caller.invitesTo(srv.tls, "sips:callee@"+good)
 		m := hosts[good].expect("INVITE")
 		hosts[good].reply(m, 486, "Busy Here", "callee")
 		hosts[good].expect("ACK")
@@ -278,9 +271,7 @@ func TestRow88DomainCertificate(t *testing.T) {
 		d.ack(caller.expect("486"))
 	}
 	for _, bad := range []string{"srv.example.org", "other.example.org", "wild.example.org", "both.example.org", "stranger.example.org", "user.example.org"} {
-		d := caller.call(srv.tls)
-		d.uri = "sips:callee@" + bad
-		d.invite()
+		d := caller.invitesTo(srv.tls, "sips:callee@"+bad)
 		m := caller.next(patience)
 		for m != nil && m.status() == 100 {
 			m = caller.next(patience)

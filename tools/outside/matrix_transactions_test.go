@@ -9,9 +9,8 @@ import (
 
 // Row 22, §16.7 step 4: the 100 is ours; the callee's goes no further.
 func TestRow22TryingIsHopByHop(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
 	if m := caller.expect("100"); m.branch() != d.branch || len(m.all("Via")) != 1 {
 		t.Errorf("our 100:\n%s", m.raw)
 	}
@@ -26,11 +25,9 @@ func TestRow22TryingIsHopByHop(t *testing.T) {
 // Row 23, §16.7 steps 3 and 4: 101 to 199 and every 2xx go on at once, one or more of them, without
 // our Via.
 func TestRow23ProvisionalAnd2xx(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	m := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	m := d.reaches(callee)
 	for _, r := range []struct {
 		code int
 		tag  string
@@ -47,13 +44,9 @@ func TestRow23ProvisionalAnd2xx(t *testing.T) {
 // Row 32, §16.10, §9.2: CANCEL is answered at once, goes to the callee once that has answered
 // provisionally, and looks like its INVITE.
 func TestRow32CancelAfterProvisional(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
-	callee.reply(invite, 180, "Ringing", "callee")
-	caller.expect("180")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	invite := d.ringsAt(callee)
 	d.cancel()
 	if m := caller.expect("200"); m.get("CSeq") != "1 CANCEL" {
 		t.Errorf("the answer to CANCEL:\n%s", m.raw)
@@ -87,11 +80,9 @@ func checkDerived(t *testing.T, method string, invite, m *message, to string) {
 
 // Row 32: before a provisional response the CANCEL waits (§9.1).
 func TestRow32CancelBeforeProvisional(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	invite := d.reaches(callee)
 	d.cancel()
 	caller.expect("200")
 	if m := callee.next(beat); m != nil && m.method() != "INVITE" {
@@ -117,7 +108,7 @@ func TestRow32CancelBeforeProvisional(t *testing.T) {
 
 // Row 32: a CANCEL of an INVITE that nobody knows is not confirmed.
 func TestRow32CancelOfUnknown(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	caller.call(srv.addr).cancel()
 	if m := caller.next(beat); m != nil && m.status() != 481 {
 		t.Errorf("an unknown CANCEL gets %v", m)
@@ -132,12 +123,11 @@ func TestRow32CancelOfUnknown(t *testing.T) {
 // Rows 33 and 34, §17.1.1.2: an INVITE is repeated after T1, 2·T1, …, byte by byte, until a
 // provisional response stops that.
 func TestRow33Row34InviteIsRepeated(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{timers: true})
+	srv, caller, callee := proxyBetween(t, setup{timers: true})
 	d := caller.call(srv.addr)
 	began := time.Now()
 	d.invite()
-	caller.expect("100")
-	first := callee.expect("INVITE")
+	first := d.reaches(callee)
 	second := callee.expect("INVITE")
 	notBefore(t, "second INVITE", second.at.Sub(began), 500*time.Millisecond)
 	notBefore(t, "third INVITE", callee.expect("INVITE").at.Sub(began), 1500*time.Millisecond)
@@ -155,7 +145,7 @@ func TestRow33Row34InviteIsRepeated(t *testing.T) {
 // Rows 35 and 36, §17.1.1.3: the proxy acknowledges a failure itself, and again when it comes
 // again, which the caller does not notice.
 func TestRow35Row36FailureIsAcknowledged(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.invite("Route: <sip:127.0.0.1:9;lr>") // goes along; the dispatcher has chosen where to
 	caller.expect("100")
@@ -172,7 +162,7 @@ func TestRow35Row36FailureIsAcknowledged(t *testing.T) {
 // Row 37, §17.1.2.2: another request is repeated likewise. Row 38: its response is passed on once,
 // however often it comes.
 func TestRow37Row38NonInviteIsRepeated(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{timers: true})
+	srv, caller, callee := proxyBetween(t, setup{timers: true})
 	began := time.Now()
 	caller.call(srv.addr).request("MESSAGE")
 	m := callee.expect("MESSAGE")
@@ -188,11 +178,9 @@ func TestRow37Row38NonInviteIsRepeated(t *testing.T) {
 
 // Row 39, §17.2.1: an INVITE that comes again gets the last response again and goes nowhere.
 func TestRow39RepeatedInviteIsAbsorbed(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	invite := d.reaches(callee)
 	callee.reply(invite, 180, "Ringing", "callee")
 	first := caller.expect("180")
 	for range 3 {
@@ -213,11 +201,9 @@ func TestRow39RepeatedInviteIsAbsorbed(t *testing.T) {
 // Row 40, §17.2.1: a failure is repeated by Timer G until its ACK. Row 41: the ACK, however often,
 // goes no further.
 func TestRow40Row41FailureIsRepeatedUntilAcknowledged(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{timers: true})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{timers: true})
+	d := caller.invites(srv.addr)
+	invite := d.reaches(callee)
 	began := time.Now()
 	callee.reply(invite, 486, "Busy Here", "callee")
 	callee.expect("ACK")
@@ -233,11 +219,11 @@ func TestRow40Row41FailureIsRepeatedUntilAcknowledged(t *testing.T) {
 
 // Row 42, §17.2.2: a BYE that comes again gets the same answer, and the callee does not hear of it.
 func TestRow42RepeatedByeIsAbsorbed(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.establish(callee)
 	branch := d.request("BYE")
-	callee.reply(callee.expect("BYE"), 200, "OK", "")
+	callee.answers("BYE", 200, "OK")
 	first := caller.expect("200")
 	for range 2 {
 		caller.send(srv.addr, d.text("BYE", branch))
@@ -251,7 +237,7 @@ func TestRow42RepeatedByeIsAbsorbed(t *testing.T) {
 // Row 43, §17.2.3: a transaction is branch, sent-by and method; without the magic cookie it is what
 // RFC 2543 went by.
 func TestRow43TransactionMatching(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	other := newPeer(t, "another caller")
 	d := caller.call(srv.addr)
 	caller.send(srv.addr, d.text("MESSAGE", d.branch))
@@ -259,7 +245,7 @@ func TestRow43TransactionMatching(t *testing.T) {
 	e.peer = other
 	other.send(srv.addr, e.text("MESSAGE", d.branch)) // the same but for sent-by
 	for range 2 {
-		callee.reply(callee.expect("MESSAGE"), 200, "OK", "callee")
+		callee.answers("MESSAGE", 200, "OK")
 	}
 	caller.expect("200")
 	other.expect("200")
@@ -276,7 +262,7 @@ func TestRow43TransactionMatching(t *testing.T) {
 	caller.send(srv.addr, old)
 	caller.expect("200")
 	caller.send(srv.addr, strings.Replace(old, "CSeq: 1 ", "CSeq: 2 ", 1))
-	callee.reply(callee.expect("INFO"), 200, "OK", "callee")
+	callee.answers("INFO", 200, "OK")
 	caller.expect("200")
 	callee.silence(beat)
 }
@@ -285,7 +271,7 @@ func TestRow43TransactionMatching(t *testing.T) {
 // 45, §7.2: the callee's repeated 2xx goes on. Row 46: so does the ACK, however often, for the
 // callee waits for it.
 func TestRow44Row45Row46After2xx(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	uri := d.uri
 	invite, _ := d.establish(callee)
@@ -300,19 +286,15 @@ func TestRow44Row45Row46After2xx(t *testing.T) {
 		d.request("ACK")
 		callee.expect("ACK")
 	}
-	d.request("BYE")
-	callee.reply(callee.expect("BYE"), 200, "OK", "")
-	caller.expect("200")
+	d.hangsUp(callee)
 }
 
 // Row 47, §18.1.2: a response whose top Via we did not write is dropped and counted; row 56, RFC
 // 6026 §7.3: so is one with our Via that no transaction waits for.
 func TestRow47Row56ForgedResponses(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
-	d := caller.call(srv.addr)
-	d.invite()
-	caller.expect("100")
-	invite := callee.expect("INVITE")
+	srv, caller, callee := proxyBetween(t, setup{})
+	d := caller.invites(srv.addr)
+	invite := d.reaches(callee)
 	good := replyText(invite, callee.addr, 200, "OK", "callee")
 	ours := "SIP/2.0/UDP " + srv.addr.String() + ";"
 	f := func(forged string) {

@@ -26,7 +26,7 @@ func loopbackPeer(t *testing.T, port uint16) (sender, at *peer) {
 // port in Via, 5060 where there is none, and to the source port with rport. A maddr is not followed
 // (docs/conformance.md).
 func TestRow48ResponseAddress(t *testing.T) {
-	srv, _, callee := bench3(t, setup{})
+	srv, _, callee := proxyBetween(t, setup{})
 	sender, wellKnown := loopbackPeer(t, 5060)
 	other := newPeerAt(t, "another port", netip.AddrPortFrom(sender.addr.Addr(), uint16(freePort(t))))
 	elsewhere := newPeer(t, "the maddr")
@@ -68,7 +68,7 @@ func TestRow48ResponseAddress(t *testing.T) {
 // Row 49, §18.3: a response is trimmed like a request, and one whose body is too short is
 // discarded.
 func TestRow49ContentLengthOfResponses(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	d.request("MESSAGE")
 	m := callee.expect("MESSAGE")
@@ -87,7 +87,7 @@ func TestRow49ContentLengthOfResponses(t *testing.T) {
 // Row 52, §18.2.1: received is added where sent-by is a name or another address than the source,
 // and only there; what the sender wrote into it is not believed.
 func TestRow52Received(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	f := func(sentBy, want string) {
 		t.Helper()
 		d := caller.call(srv.addr)
@@ -116,8 +116,8 @@ func TestRow52Received(t *testing.T) {
 func TestRow66RPort(t *testing.T) {
 	t.Parallel()
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-	second := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
-	srv := start(t, patient(setup{targets: []netip.AddrPort{callee.addr}, flags: []string{"-l", "udp:" + second.String()}}))
+	second := freeAddress(t)
+	srv := start(t, patient(setup{targets: to(callee), flags: []string{"-l", "udp:" + second.String()}}))
 	for _, proxy := range []netip.AddrPort{srv.addr, second} {
 		for _, sentBy := range []string{"192.0.2.7:1", "behind.nat.example", caller.addr.String()} {
 			d := caller.call(proxy)
@@ -139,16 +139,14 @@ func TestRow66RPort(t *testing.T) {
 // stateless is a proxy without transactions between a caller and a callee.
 func stateless(t *testing.T) (srv *server, caller, callee *peer) {
 	t.Helper()
-	return bench3(t, setup{config: "stateless.cfg"})
+	return proxyBetween(t, setup{config: "stateless.cfg"})
 }
 
 // Row 65, RFC 3263 §4 and §5: without transactions a request, its repetition, its ACK and its
 // CANCEL have one target, and responses find the way back by the Via below ours.
 func TestRow65StatelessTarget(t *testing.T) {
 	srv, caller, callee := stateless(t)
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@" + callee.addr.String()
-	d.invite()
+	d := caller.invitesTo(srv.addr, "sip:callee@"+callee.addr.String())
 	d.invite()
 	first, second := callee.expect("INVITE"), callee.expect("INVITE")
 	if string(first.raw) != string(second.raw) {
@@ -169,7 +167,7 @@ func TestRow65StatelessTarget(t *testing.T) {
 	d = caller.call(srv.addr)
 	d.uri = "sip:callee@" + callee.addr.String()
 	caller.send(srv.addr, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(), "SIP/2.0/UDP host.example.com:9;rport", 1))
-	callee.reply(callee.expect("MESSAGE"), 200, "OK", "callee")
+	callee.answers("MESSAGE", 200, "OK")
 	caller.expect("200")
 }
 
@@ -178,9 +176,7 @@ func TestRow65StatelessTarget(t *testing.T) {
 // another process sends them.
 func TestRow70StatelessAcrossRestart(t *testing.T) {
 	srv, caller, callee := stateless(t)
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@" + callee.addr.String()
-	d.invite()
+	d := caller.invitesTo(srv.addr, "sip:callee@"+callee.addr.String())
 	invite := callee.expect("INVITE")
 	if !strings.HasPrefix(invite.branch(), "z9hG4bK") || invite.branch() == d.branch {
 		t.Errorf("our branch is %q", invite.branch())
@@ -190,9 +186,7 @@ func TestRow70StatelessAcrossRestart(t *testing.T) {
 	callee.reply(invite, 180, "Ringing", "callee")
 	caller.expect("180")
 
-	srv.expected = true
-	srv.cmd.Process.Kill()
-	srv.wait(patience)
+	srv.isKilled(t)
 	s := srv.setup
 	s.edits = nil
 	again := start(t, s)

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 )
@@ -30,7 +29,7 @@ func refused(all []counters) (n uint64) {
 // 400 with a phrase, or nothing where nothing says whom to answer; each is counted, and the next
 // request is served.
 func TestRow01Syntax(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	want := uint64(0)
 	f := func(old, new string) {
 		t.Helper()
@@ -105,16 +104,10 @@ func droppedAll(all []counters) (n uint64) {
 func TestRow02UnknownScheme416(t *testing.T) {
 	t.Parallel()
 	for _, s := range []setup{{}, {program: relay}} {
-		caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-		s.targets = []netip.AddrPort{callee.addr}
-		srv := start(t, patient(s))
-		d := caller.call(srv.addr)
-		d.uri = "nobodyKnowsThisScheme:x"
-		d.invite()
+		srv, caller, callee := proxyBetweenTwo(t, s)
+		d := caller.invitesTo(srv.addr, "nobodyKnowsThisScheme:x")
 		d.ack(caller.expect("416"))
-		d = caller.call(srv.addr)
-		d.uri = "nobodyKnowsThisScheme:x"
-		d.request("OPTIONS")
+		d = caller.requests(srv.addr, "OPTIONS", "nobodyKnowsThisScheme:x")
 		caller.expect("416")
 		callee.silence(beat)
 	}
@@ -124,7 +117,7 @@ func TestRow02UnknownScheme416(t *testing.T) {
 // the program decides, here as §16.5 wants it: 404 for a user it does not know, 480 for one that is
 // nowhere.
 func TestRow08Targets(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{program: routes(`	if (uri == myself) {
+	srv, caller, callee := proxyBetween(t, setup{program: routes(`	if (uri == myself) {
 		if ($rU == "known") {
 			t_newtran();
 			t_reply("480", "Temporarily Unavailable");
@@ -134,9 +127,7 @@ func TestRow08Targets(t *testing.T) {
 		exit;
 	}
 	route(RELAY);`)})
-	d := caller.call(srv.addr)
-	d.uri = "sip:anybody@" + callee.addr.String()
-	d.request("MESSAGE")
+	d := caller.requests(srv.addr, "MESSAGE", "sip:anybody@"+callee.addr.String())
 	m := callee.expect("MESSAGE")
 	if m.uri() != d.uri {
 		t.Errorf("the Request-URI arrives as %s", m.uri())
@@ -144,9 +135,7 @@ func TestRow08Targets(t *testing.T) {
 	callee.reply(m, 200, "OK", "callee")
 	caller.expect("200")
 	for user, want := range map[string]string{"known": "480", "unknown": "404"} {
-		d := caller.call(srv.addr)
-		d.uri = "sip:" + user + "@" + srv.addr.String()
-		d.request("MESSAGE")
+		caller.requests(srv.addr, "MESSAGE", "sip:"+user+"@"+srv.addr.String())
 		caller.expect(want)
 	}
 	callee.silence(beat)
@@ -155,17 +144,12 @@ func TestRow08Targets(t *testing.T) {
 // Row 8: the built-in program relays nothing for a domain that is not its own.
 func TestRow08NoOpenRelay(t *testing.T) {
 	t.Parallel()
-	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-	srv := start(t, setup{builtIn: true, targets: []netip.AddrPort{callee.addr}})
-	d := caller.call(srv.addr)
-	d.uri = "sip:anybody@" + callee.addr.String()
-	d.request("MESSAGE")
+	srv, caller, callee := proxyBetweenTwo(t, setup{builtIn: true})
+	caller.requests(srv.addr, "MESSAGE", "sip:anybody@"+callee.addr.String())
 	caller.expect("403")
 	callee.silence(beat)
-	d = caller.call(srv.addr)
-	d.uri = "sip:anybody@" + srv.addr.String()
-	d.request("MESSAGE")
-	callee.reply(callee.expect("MESSAGE"), 200, "OK", "callee")
+	caller.requests(srv.addr, "MESSAGE", "sip:anybody@"+srv.addr.String())
+	callee.answers("MESSAGE", 200, "OK")
 	caller.expect("200")
 }
 
@@ -174,13 +158,10 @@ func TestRow08NoOpenRelay(t *testing.T) {
 // nothing.
 func TestRow08BuiltInAnswers(t *testing.T) {
 	t.Parallel()
-	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee")
-	srv := start(t, setup{builtIn: true, targets: []netip.AddrPort{callee.addr}})
+	srv, caller, callee := proxyBetweenTwo(t, setup{builtIn: true})
 	f := func(method, want string, rows ...string) {
 		t.Helper()
-		d := caller.call(srv.addr)
-		d.uri = "sip:" + srv.addr.String()
-		d.request(method)
+		caller.requests(srv.addr, method, "sip:"+srv.addr.String())
 		m := caller.expect(want)
 		for _, r := range rows {
 			if len(m.all(r)) != 1 {
@@ -221,7 +202,7 @@ func TestRow08BuiltInAnswers(t *testing.T) {
 // Row 9, §21.5.6 and §18.3: another version is 505; what would not fit into a datagram with our
 // rows is 513.
 func TestRow09VersionAndSize(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{})
+	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	caller.send(srv.addr, strings.Replace(d.text("OPTIONS", d.branch), " SIP/2.0\r\n", " SIP/7.0\r\n", 1))
 	if m := caller.expect("505"); !strings.HasPrefix(m.start, "SIP/2.0 ") {

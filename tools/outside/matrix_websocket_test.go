@@ -116,8 +116,7 @@ func TestRow98Calls(t *testing.T) {
 			if callee.transport == overWS && invite.uri() != callee.contact("caller") {
 				t.Errorf("the INVITE arrives for %s, the client registered %s", invite.uri(), callee.contact("caller"))
 			}
-			e := &dialog{peer: callee, proxy: srv.at(c[1]), id: d.id, uri: strings.Trim(invite.get("Contact"), "<>"), toTag: param(invite.get("From"), "tag"),
-				branch: "z9hG4bKback" + d.branch[7:], routes: recordRoutes(invite)}
+			e := d.asSeenBy(callee, invite, srv.at(c[1]))
 			for _, from := range []struct {
 				*dialog
 				to *peer
@@ -130,9 +129,7 @@ func TestRow98Calls(t *testing.T) {
 				from.to.reply(m, 200, "OK", "")
 				from.peer.expect("200")
 			}
-			e.request("BYE")
-			caller.reply(caller.expect("BYE"), 200, "OK", "")
-			callee.expect("200")
+			e.hangsUp(caller)
 		})
 	}
 }
@@ -151,9 +148,7 @@ func recordRoutes(m *message) (all []string) {
 func learnContact(t *testing.T, srv *streamServer, client *peer) string {
 	t.Helper()
 	home := newRegistrar(t)
-	d := client.call(srv.at(client.transport))
-	d.uri = "sip:" + home.addr.String()
-	d.request("REGISTER", "Expires: 600")
+	client.requests(srv.at(client.transport), "REGISTER", "sip:"+home.addr.String(), "Expires: 600")
 	client.expect("200")
 	uri := home.binding("callee")
 	if param(uri, "alias") == "" {

@@ -30,7 +30,7 @@ type nameserver struct {
 // newNameserver has the records of a zone file's lines; names need not end in a dot.
 func newNameserver(t *testing.T, zone ...string) *nameserver {
 	t.Helper()
-	n := &nameserver{t: t, addr: netip.AddrPortFrom(loopback4, uint16(freePort(t))), records: map[string][]dns.RR{}, silent: map[string]bool{}, fails: map[string]bool{}}
+	n := &nameserver{t: t, addr: freeAddress(t), records: map[string][]dns.RR{}, silent: map[string]bool{}, fails: map[string]bool{}}
 	n.add(zone...)
 	for _, network := range []string{"udp", "tcp"} {
 		started := make(chan struct{})
@@ -156,7 +156,7 @@ func locating(t *testing.T, resolver netip.AddrPort) []string {
 func startUnbound(t *testing.T, behind *nameserver) netip.AddrPort {
 	t.Helper()
 	path := needs(t, "unbound", "unbound")
-	addr := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	addr := freeAddress(t)
 	dir := t.TempDir()
 	conf := fmt.Sprintf(`server:
 	interface: %[1]v
@@ -193,7 +193,7 @@ remote-control:
 func startDnsmasq(t *testing.T, behind *nameserver) netip.AddrPort {
 	t.Helper()
 	path := needs(t, "dnsmasq", "dnsmasq-base")
-	addr := netip.AddrPortFrom(loopback4, uint16(freePort(t)))
+	addr := freeAddress(t)
 	p := run(t, "dnsmasq", exec.Command(path, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-", "--pid-file=",
 		"--user=", "--bind-interfaces", "--listen-address="+addr.Addr().String(), fmt.Sprintf("--port=%d", addr.Port()),
 		fmt.Sprintf("--server=%v#%d", behind.addr.Addr(), behind.addr.Port())))

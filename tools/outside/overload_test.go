@@ -19,7 +19,7 @@ import (
 func TestOverloadRefusesNewCalls(t *testing.T) {
 	t.Parallel()
 	callee, caller, flood := newPeer(t, "the callee"), newPeer(t, "the caller"), newPeer(t, "the flood")
-	srv := start(t, setup{targets: []netip.AddrPort{callee.addr}, arenaMB: 256, flags: []string{"-b", "212992"}})
+	srv := start(t, setup{targets: to(callee), arenaMB: 256, flags: []string{"-b", "212992"}})
 	d := caller.call(srv.addr)
 	d.establish(callee)
 
@@ -162,6 +162,7 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 			t.Fatalf("%d refused as overloaded, %d+%d+%d saw it, %d were lost on their way", counted, refused, newRefused, laterRefused, lost)
 		}
 	}
+	srv.waitLine(t, 0, "overload: more arrives") // once a second
 	if n := strings.Count(srv.text(), "overload: more arrives"); n != 1 {
 		t.Errorf("%d lines in the log say so", n)
 	}

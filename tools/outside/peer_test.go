@@ -125,7 +125,7 @@ type peer struct {
 // newPeer opens a socket on a free port of 127.0.0.1.
 func newPeer(t *testing.T, name string) *peer {
 	t.Helper()
-	return newPeerAt(t, name, netip.AddrPortFrom(loopback4, uint16(freePort(t))))
+	return newPeerAt(t, name, freeAddress(t))
 }
 
 func newPeerAt(t *testing.T, name string, addr netip.AddrPort) *peer {

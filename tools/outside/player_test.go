@@ -46,7 +46,7 @@ func newPlayer(t *testing.T, s setup, by func(*testing.T, setup) *server, ports 
 		p.replies = append(p.replies, p.sender)
 		break
 	}
-	s.targets = []netip.AddrPort{p.destination.addr}
+	s.targets = to(p.destination)
 	p.srv = by(t, s)
 	return p
 }

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,7 @@ import (
 func TestRest(t *testing.T) {
 	t.Parallel()
 	callee := newPeer(t, "the callee")
-	targets := []netip.AddrPort{callee.addr}
+	targets := to(callee)
 	servers := map[string]*server{
 		"lb.cfg":               start(t, setup{targets: targets, shards: 2, timers: true}),
 		"the built-in program": start(t, setup{targets: targets, shards: 2, builtIn: true}),

@@ -12,6 +12,7 @@ import (
 // a new one, with another number of shards, is started on the same address. The phones answer: each
 // caller hears it, and ACK and BYE pass. A caller who was refused hears that as well.
 func TestCallsRingAcrossRestart(t *testing.T) {
+	t.Parallel()
 	end := map[string]func(t *testing.T, s *server){
 		"kill": func(t *testing.T, s *server) { s.cmd.Process.Kill() },
 		"term": func(t *testing.T, s *server) {
@@ -29,19 +30,15 @@ func TestCallsRingAcrossRestart(t *testing.T) {
 			t.Run(how, func(t *testing.T) {
 				t.Parallel()
 				callee := newPeer(t, "callee")
-				srv := start(t, setup{targets: []netip.AddrPort{callee.addr}, shards: shards[0]})
+				srv := start(t, setup{targets: to(callee), shards: shards[0]})
 				const calls = 8 // over both shards
 				var dialogs []*dialog
 				var invites []*message
 				var callers []*peer
 				for range calls {
 					caller := newPeer(t, "caller")
-					d := caller.call(srv.addr)
-					d.invite()
-					invite := callee.expect("INVITE")
-					callee.reply(invite, 180, "Ringing", "callee")
-					caller.expect("100")
-					caller.expect("180")
+					d := caller.invites(srv.addr)
+					invite := d.ringsAt(callee)
 					callers, dialogs, invites = append(callers, caller), append(dialogs, d), append(invites, invite)
 				}
 				srv.expected = true
@@ -64,7 +61,7 @@ func TestCallsRingAcrossRestart(t *testing.T) {
 					d.request("ACK")
 					callee.expect("ACK")
 					d.request("BYE")
-					callee.reply(callee.expect("BYE"), 200, "OK", "callee")
+					callee.answers("BYE", 200, "OK")
 					callers[i].expect("200")
 				}
 				all := again.stats(t)
@@ -93,9 +90,7 @@ func TestRow48ResponseToViaHost(t *testing.T) {
 		caller := listener(t, "a caller behind a balancer", overTCP, other)
 		caller.sentBy = fmt.Sprintf("%s:%d", host, caller.addr.Port())
 		line := caller.dial(srv.tcp)
-		d := caller.call(srv.tcp)
-		d.uri = callee.contact("callee")
-		d.invite()
+		caller.invitesTo(srv.tcp, callee.contact("callee"))
 		m := callee.expect("INVITE")
 		caller.expect("100")
 		line.close()

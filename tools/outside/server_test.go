@@ -42,12 +42,13 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(dir)
 		os.Exit(1)
 	}
-	// Most tests wait for timers of others, hence more of them at a time than there are processors.
+	// Most tests wait: for timers of others, or for their turn to load the processors. Hence many
+	// more of them at a time than there are processors.
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		flag.Set("test.parallel", "10")
+		flag.Set("test.parallel", "16")
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
@@ -66,13 +67,25 @@ var watchSources = sync.OnceValue(func() error {
 	})
 })
 
-// heavy lets one test at a time load both processors; the others, which mostly wait, go on beside
-// it.
-var heavy sync.Mutex
+// processors are what the tests that load them take turns with, two shares in all; the others, which
+// mostly wait, go on beside them.
+var (
+	processors = make(chan struct{}, 2)
+	bothShares sync.Mutex // who waits for both: one at a time, or two would wait for each other
+)
 
+// loads is for a test that takes all the processors it can get.
 func loads(t *testing.T) {
-	heavy.Lock()
-	t.Cleanup(heavy.Unlock)
+	bothShares.Lock()
+	loadsHalf(t)
+	loadsHalf(t)
+	bothShares.Unlock()
+}
+
+// loadsHalf is for one that keeps a processor busy, as some hundred calls a second do.
+func loadsHalf(t *testing.T) {
+	processors <- struct{}{}
+	t.Cleanup(func() { <-processors })
 }
 
 // setup says how to start the program under test. The zero value is the load balancer on 127.0.0.1,

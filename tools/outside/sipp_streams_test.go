@@ -15,7 +15,7 @@ func TestSippStreams(t *testing.T) {
 	t.Parallel()
 	f := func(caller, callee string, shards int, globals ...string) {
 		t.Run(fmt.Sprintf("%s to %s, %d shards", caller, callee, shards), func(t *testing.T) {
-			loads(t)
+			loadsHalf(t)
 			const calls = 1000
 			uas := startSipp(t, "uas", loopback4, "-t", callee)
 			to := "sip:" + uas.addr.String()

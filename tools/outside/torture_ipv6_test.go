@@ -135,18 +135,14 @@ func TestRow69RFC5118(t *testing.T) {
 // address, and leads elsewhere.
 func TestRow69PortOfReference(t *testing.T) {
 	srv, _, caller, callee := twoSided(t, netip.IPv6Loopback(), setup{program: relay})
-	d := caller.call(srv.addr)
-	d.uri = "sip:callee@" + callee.addr.String()
-	d.request("REGISTER")
+	d := caller.requests(srv.addr, "REGISTER", "sip:callee@"+callee.addr.String())
 	m := callee.expect("REGISTER")
 	if m.uri() != d.uri {
 		t.Errorf("the Request-URI arrives as %s", m.uri())
 	}
 	callee.reply(m, 200, "OK", "callee")
 	caller.expect("200")
-	d = caller.call(srv.addr)
-	d.uri = fmt.Sprintf("sip:callee@[::1:%d]", callee.addr.Port())
-	d.request("REGISTER")
+	d = caller.requests(srv.addr, "REGISTER", fmt.Sprintf("sip:callee@[::1:%d]", callee.addr.Port()))
 	if m := caller.next(beat); m != nil && m.status() < 400 {
 		t.Errorf("a port within the brackets gets\n%s", m.raw)
 	}

@@ -54,7 +54,7 @@ func TestRFC4475Streams(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			destination := newPeer(t, "the destination")
-			srv := startStreams(t, streamSetup{setup: setup{program: byRoute(t), targets: []netip.AddrPort{destination.addr}}})
+			srv := startStreams(t, streamSetup{setup: setup{program: byRoute(t), targets: to(destination)}})
 			for _, c := range cases {
 				got := playStream(t, srv, transport, destination, &c)
 				if !c.allowsOverStream(got) {
@@ -224,7 +224,7 @@ func TestLongRequestToTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	destination := listener(t, "the destination", overTCP, loopback4)
-	srv := startStreams(t, streamSetup{setup: setup{program: byRoute(t), targets: []netip.AddrPort{destination.addr}, transport: "tcp"}})
+	srv := startStreams(t, streamSetup{setup: setup{program: byRoute(t), targets: to(destination), transport: "tcp"}})
 	caller := srv.caller(t, "the caller", overTCP)
 	caller.connection().send(string(raw))
 	m, sent := destination.expect("INVITE"), readMessage(raw, netip.AddrPort{})

@@ -18,7 +18,7 @@ func TestSipsak(t *testing.T) {
 	for inUse("127.0.0.1", short) || inUse("0.0.0.0", short) {
 		short++
 	}
-	srv := start(t, setup{listen: netip.AddrPortFrom(loopback4, uint16(short)), targets: []netip.AddrPort{netip.AddrPortFrom(loopback4, uint16(freePort(t)))}})
+	srv := start(t, setup{listen: netip.AddrPortFrom(loopback4, uint16(short)), targets: []netip.AddrPort{freeAddress(t)}})
 	out, err := exec.Command(path, "-vv", "-s", "sip:"+srv.addr.String()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "SIP/2.0 200 Keepalive") {
 		t.Errorf("sipsak: %v\n%s", err, out)
@@ -29,16 +29,12 @@ func TestSipsak(t *testing.T) {
 // every call finds another destination.
 func TestDestinationGone(t *testing.T) {
 	t.Parallel()
-	loads(t)
+	loadsHalf(t)
 	all, at := answerers(t, 4)
 	srv := start(t, setup{shards: 2, targets: at})
 	const calls = 1000
 	uac := startUAC(t, "uac", srv.addr, calls, 250)
-	for end := time.Now().Add(patience); all[0].count() < calls/12; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the first destination has no calls")
-		}
-	}
+	eventually(t, "calls at the first destination", func() bool { return all[0].count() >= calls/12 })
 	all[0].vanish()
 	select {
 	case <-all[0].closed:
@@ -123,27 +119,18 @@ func TestDestinationHangs(t *testing.T) {
 // SIGTERM in the middle of calls: new ones are left to a successor and then refused, those under
 // way are finished, and the exit code is 0.
 func TestDrain(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{shards: 2})
+	srv, caller, callee := proxyBetween(t, setup{shards: 2})
 	held := caller.call(srv.addr)
 	held.establish(callee)
 	var ringing []*dialog
 	var invites []*message
 	for range 20 {
-		d := caller.call(srv.addr)
-		d.invite()
-		m := callee.expect("INVITE")
-		callee.reply(m, 180, "Ringing", "callee")
-		caller.expect("100")
-		caller.expect("180")
+		d := caller.invites(srv.addr)
+		m := d.ringsAt(callee)
 		ringing, invites = append(ringing, d), append(invites, m)
 	}
-	srv.expected = true
-	if err := srv.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	srv.waitLine(t, 0, "viaduct draining")
-	d := caller.call(srv.addr)
-	d.invite()
+	srv.beginsToDrain(t)
+	d := caller.invites(srv.addr)
 	caller.silence(time.Second)
 	var m *message
 	for end := time.Now().Add(slowStart); m == nil && time.Now().Before(end); m = caller.next(time.Second) {
@@ -156,9 +143,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("a new call while draining is refused without Retry-After:\n%s", m.raw)
 	}
 	d.ack(m)
-	held.request("BYE")
-	callee.reply(callee.expect("BYE"), 200, "OK", "")
-	caller.expect("200")
+	held.hangsUp(callee)
 	if srv.ended() {
 		t.Fatal("it ended with calls ringing")
 	}
@@ -178,7 +163,7 @@ func TestDrain(t *testing.T) {
 		case 2:
 			d.cancel()
 			caller.expect("200")
-			callee.reply(callee.expect("CANCEL"), 200, "OK", "callee")
+			callee.answers("CANCEL", 200, "OK")
 			callee.reply(invites[i], 487, "Request Terminated", "callee")
 			callee.expect("ACK")
 			d.ack(caller.expect("487"))
@@ -195,7 +180,7 @@ func TestDrain(t *testing.T) {
 // The process is killed and started again: the BYE of a call it does not know finds its way by what
 // the messages carry, from both sides.
 func TestKillAndRestart(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{shards: 2})
+	srv, caller, callee := proxyBetween(t, setup{shards: 2})
 	other := newAnswerer(t) // the file may even name other destinations by then
 	var calls []*dialog
 	var invites []*message
@@ -204,11 +189,9 @@ func TestKillAndRestart(t *testing.T) {
 		m, _ := d.establish(callee)
 		calls, invites = append(calls, d), append(invites, m)
 	}
-	srv.expected = true
-	srv.cmd.Process.Kill()
-	srv.wait(patience)
+	srv.isKilled(t)
 	s := srv.setup
-	s.targets, s.edits, s.shards = []netip.AddrPort{other.addr}, nil, 1
+	s.targets, s.edits, s.shards = to(other.peer), nil, 1
 	again := start(t, patient(s))
 	if again.addr != srv.addr {
 		t.Fatalf("restarted on %v, was on %v", again.addr, srv.addr)
@@ -224,8 +207,7 @@ func TestKillAndRestart(t *testing.T) {
 			caller.expect("200")
 			continue
 		}
-		e := &dialog{peer: callee, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(), toTag: "caller",
-			branch: "z9hG4bKback" + d.branch[7:], routes: invites[i].all("Record-Route")}
+		e := d.asSeenBy(callee, invites[i], srv.addr)
 		e.request("BYE")
 		m := caller.expect("BYE")
 		if m.get("Call-ID") != d.id {
@@ -243,7 +225,7 @@ func TestKillAndRestart(t *testing.T) {
 // refused with 503 and Retry-After, calls that are established go on, the process does not grow,
 // and when the flood's transactions are over new calls are taken again.
 func TestFullArena(t *testing.T) {
-	srv, caller, callee := bench3(t, setup{arenaMB: 4, timers: true, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
+	srv, caller, callee := proxyBetween(t, setup{arenaMB: 4, timers: true, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
 		`modparam("tm", "retr_timer1", 200)`,
 		`modparam("tm", "retr_timer2", 1000)`), `"fr_timer", 30000`, `"fr_timer", 3000`)})
 	callee.answersProbes.Store(true) // silence towards calls alone does not take it out
@@ -342,8 +324,7 @@ func TestFullArena(t *testing.T) {
 		}
 		for read(0) {
 		}
-		d := recovered.call(srv.addr)
-		d.invite()
+		d := recovered.invites(srv.addr)
 		m := recovered.next(patience)
 		if m == nil {
 			t.Fatal("no answer to a call after the flood")
