@@ -16,6 +16,7 @@ var rungs = [][]string{
 	{"shard", "shard/modules"},
 	{"shard/route"},
 	{"shard/route/syntax"},
+	{"shard/route/ere"},
 	{"shard/route/suggest"},
 	{"shard/proxy"},
 	{"shard/balance", "shard/blocklist", "shard/location", "shard/place"},
@@ -29,7 +30,8 @@ var rungs = [][]string{
 var only = map[string][]string{
 	"netio":               {"shm"},
 	"parser":              {},
-	"shard/route/syntax":  {"shard/route/suggest"}, // text and tree know no SIP
+	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere"}, // text and tree know no SIP
+	"shard/route/ere":     {},
 	"shard/route/suggest": {},
 	"shard/place":         {"netio"}, // it measures and decides; it knows no message
 	"shm/table":           {"shm"},

@@ -15,8 +15,14 @@ func (cc *compiler) comparison(x *syntax.Binary) testFn {
 	case "=~", "!~":
 		return cc.match(x)
 	case "eq", "ne":
+		if isNull(x.R) {
+			return cc.typed(x, defined, x.Op == "ne")
+		}
 		return cc.typed(x, asStrings, x.Op == "ne")
 	case "ieq", "ine":
+		if isNull(x.R) {
+			return cc.typed(x, defined, x.Op == "ine")
+		}
 		return cc.typed(x, asNumbers, x.Op == "ine")
 	case "<":
 		return cc.order(x, func(a, b int64) bool { return a < b })
@@ -70,6 +76,12 @@ func (cc *compiler) equality(x *syntax.Binary) testFn {
 			}
 		}
 	}
+	switch s, ok := x.R.(*syntax.Str); {
+	case isNull(x.R):
+		return cc.typed(x, defined, not)
+	case ok && s.S == "" && !not:
+		return cc.typed(x, empty, not) // 0 == "" is false, and so is 0 != "" (5.6.3)
+	}
 	return cc.typed(x, byLeft, not)
 }
 
@@ -82,6 +94,8 @@ const (
 	asStrings                  // eq
 	asNumbers                  // ieq
 	ignoreCase                 // == of a text keyword
+	defined                    // == $null: the left one is not there
+	empty                      // == "": the left one is empty, or not there
 )
 
 func (how sameness) holds(a, b *Value) bool {
@@ -92,6 +106,10 @@ func (how sameness) holds(a, b *Value) bool {
 		return a.int() == b.int()
 	case ignoreCase:
 		return a.equalFold(b)
+	case defined:
+		return a.Kind == nullValue
+	case empty:
+		return a.Kind != intValue && len(a.S) == 0
 	}
 	return a.equal(b)
 }
@@ -118,19 +136,21 @@ func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn 
 	}
 }
 
-// match compiles =~.
+// match compiles =~ and !~.
 func (cc *compiler) match(x *syntax.Binary) testFn {
-	re := cc.regex(x.R)
-	var l valFn
 	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
 		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)
 		return never
 	}
-	l = cc.operand(x.L)
+	not := x.Op == "!~"
+	if _, fixed := literal(x.R); !fixed {
+		return cc.matchComputed(x, not)
+	}
+	re := cc.regex(x.R, 0)
+	l := cc.operand(x.L)
 	if re == nil {
 		return never
 	}
-	not := x.Op == "!~"
 	return func(c *Ctx) Result {
 		v := l(c)
 		if v.Kind == intValue {
@@ -138,5 +158,21 @@ func (cc *compiler) match(x *syntax.Binary) testFn {
 			v.S = v.appendStr(tmp[:0])
 		}
 		return answer(re.Match(v.S), not)
+	}
+}
+
+// matchComputed compiles =~ with a pattern that is known at run time only: case matters there
+// (5.6.3). One that is none matches nothing.
+func (cc *compiler) matchComputed(x *syntax.Binary, not bool) testFn {
+	l, r := cc.operands(x.L, x.R)
+	cc.scratch = true // for the text of a number
+	return func(c *Ctx) Result {
+		a := l(c)
+		b := r(c)
+		if c.stop != notStopped {
+			return 0
+		}
+		re := c.CachedPattern(c.text(&b), Cased)
+		return answer(re != nil && re.Match(c.text(&a)), not)
 	}
 }

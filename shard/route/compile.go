@@ -1,6 +1,8 @@
 package route
 
 import (
+	"regexp"
+
 	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
@@ -17,20 +19,26 @@ type compiler struct {
 	refs    []routeRef
 	loaded  map[string]bool
 	defs    defs
+	flags   map[string]int   // the numbers of flags that have names
+	custom  map[string]Value // group.name = value
 	numbers map[armKey]int   // of the routes that can be armed
 	runFor  map[string]kinds // what route[NAME] is run for, by name
 	kind    kinds            // what the block being compiled is checked as
 	sub     *routeCode       // the route[NAME] being compiled, nil in other blocks
 	event   string           // the name of the event_route being checked, empty in other blocks
 	// where break goes: behind the while or switch, outside if there is none
-	leave   target
-	scratch bool      // what was compiled last writes into the scratch room
-	faults  bool      // the expression compiled last may not fit there
-	inside  int       // depth of expressions around what is compiled
-	temps   int32     // temporaries in use
-	entry   target    // where the next step of the atom being compiled is entered
-	labels  []target  // where each label is
-	targets []*target // to be linked, outside of the table
+	leave target
+	ends  routeEnds // of the route[NAME] being compiled
+	// where the condition being compiled goes that has no value: it is false
+	otherwise target
+	scratch   bool      // what was compiled last writes into the scratch room
+	faults    bool      // the expression compiled last may not fit there
+	divides   bool      // and may have no value
+	inside    int       // depth of expressions around what is compiled
+	temps     int32     // temporaries in use
+	entry     target    // where the next step of the atom being compiled is entered
+	labels    []target  // where each label is
+	targets   []*target // to be linked, outside of the table
 }
 
 // outside is where break goes to outside of while and switch.
@@ -40,7 +48,6 @@ const outside target = 0
 type routeRef struct {
 	name string
 	pos  Pos
-	cond bool // its value is used
 }
 
 // newRoute makes a route that the file may have further on.
@@ -48,16 +55,97 @@ func (cc *compiler) newRoute(name string) *routeCode {
 	return &routeCode{name: name, label: cc.label()}
 }
 
-// routeBody compiles a route and returns where it is entered. Who called it finds 1 if it runs off
-// its end.
+// routeBody compiles a route and returns where it is entered.
 func (cc *compiler) routeBody(list []syntax.Stmt) target {
-	end := cc.label()
-	entry := cc.block(list, end)
 	if cc.sub == nil {
-		cc.define(end, toEnded)
-	} else {
-		cc.define(end, cc.returns(nil))
+		return cc.block(list, toEnded)
 	}
+	outer := cc.ends
+	cc.ends = routeEnds{one: cc.atom(func() { cc.leaves(func(*Ctx) Result { return 1 }) })}
+	entry := cc.tail(list)
+	cc.ends = outer
+	return entry
+}
+
+// routeEnds are the steps behind the last statement of a route[NAME], whose value is that of its
+// last action (5.6.3, though its manual says 1): that of a function or route, 0 of a break, which
+// does not end the script, and 1 of all others. They are made when they are needed.
+type routeEnds struct{ one, last, zero target }
+
+// leaves makes the step that leaves a route.
+func (cc *compiler) leaves(f callFn) { cc.place(step{do: f, yes: toReturn, no: toReturn, keeps: true}) }
+
+func (cc *compiler) endOfCall() target {
+	if cc.ends.last == 0 {
+		cc.ends.last = cc.atom(func() {
+			f := func(c *Ctx) Result { return 1 } // $rc stays
+			cc.place(step{do: f, yes: toReturn, no: toReturn})
+		})
+	}
+	return cc.ends.last
+}
+
+func (cc *compiler) endOfBreak() target {
+	if cc.ends.zero == 0 {
+		cc.ends.zero = cc.breaks()
+	}
+	return cc.ends.zero
+}
+
+// endOfWhile is where a while leads that a route ends with: what its last turn has left counts.
+func (cc *compiler) endOfWhile(s *syntax.While) func(turns int32) target {
+	if n := len(s.Body); n > 0 {
+		if x, ok := s.Body[n-1].(*syntax.ExprStmt); ok {
+			if _, ok = x.X.(*syntax.Call); ok {
+				return func(turns int32) target {
+					return cc.atom(func() {
+						f := func(c *Ctx) Result { return truth(c.temps[c.base+turns].N > 0) }
+						cc.place(step{do: f, yes: cc.endOfCall(), no: cc.ends.one})
+					})
+				}
+			}
+		}
+	}
+	return func(int32) target { return cc.ends.one }
+}
+
+// tail compiles the statements that a route[NAME] ends with.
+func (cc *compiler) tail(list []syntax.Stmt) target {
+	n := len(list)
+	if n == 0 {
+		return cc.ends.one
+	}
+	last := cc.label()
+	entry := cc.block(list[:n-1], last)
+	next := cc.ends.one
+	temps := cc.temps
+	switch s := list[n-1].(type) {
+	case *syntax.If:
+		then, els := cc.label(), cc.ends.one
+		if s.HasElse {
+			els = cc.label()
+		}
+		cc.define(last, cc.cond(s.Cond, then, els))
+		cc.temps = temps
+		cc.define(then, cc.tail(s.Then))
+		if s.HasElse {
+			cc.define(els, cc.tail(s.Else))
+		}
+		return entry
+	case *syntax.While:
+		cc.define(last, cc.whileTo(s, cc.endOfWhile(s), cc.endOfBreak()))
+		cc.temps = temps
+		return entry
+	case *syntax.Switch:
+		cc.define(last, cc.switchTo(s, cc.ends.one, cc.endOfBreak(), cc.tail))
+		cc.temps = temps
+		return entry
+	case *syntax.ExprStmt:
+		if _, call := s.X.(*syntax.Call); call {
+			next = cc.endOfCall()
+		}
+	}
+	cc.define(last, cc.stmt(list[n-1], next))
 	return entry
 }
 
@@ -143,21 +231,29 @@ func (l *loop) turn() callFn {
 
 // while compiles a test, a count and a jump back.
 func (cc *compiler) while(s *syntax.While, next target) target {
+	return cc.whileTo(s, func(int32) target { return next }, next)
+}
+
+// whileTo compiles a while that goes on at next, which is given the temporary with the number of
+// turns, and at leave behind a break.
+func (cc *compiler) whileTo(s *syntax.While, after func(turns int32) target, leave target) target {
 	l := &loop{turns: cc.temp(), tooMany: cc.tooMany(s.Pos),
 		runaway: []byte("while at " + s.Pos.String() + " was ended after max_while_loops iterations")}
+	next := after(l.turns)
 	again, count, body := cc.label(), cc.label(), cc.label()
 	start := cc.here()
 	entry := cc.atom(func() {
 		f := func(c *Ctx) Result { c.temps[c.base+l.turns] = intOf(0); return 1 }
 		cc.place(step{do: f, yes: again, no: again})
 	})
-	temps := cc.temps
-	cc.define(again, cc.cond(s.Cond, count, next))
-	cc.temps = temps
+	temps, outer := cc.temps, cc.otherwise
+	cc.otherwise = next
+	cc.define(again, cc.branch(s.Cond, count, next, nonzero)) // while ($x) goes on with -1 (5.6.3)
+	cc.temps, cc.otherwise = temps, outer
 	cc.define(count, cc.atom(func() {
 		cc.place(step{do: l.turn(), yes: body, no: next})
 	}))
-	cc.define(body, cc.within(s.Body, again, next))
+	cc.define(body, cc.within(s.Body, again, leave))
 	l.size = int32(cc.here() - start)
 	return entry
 }
@@ -174,12 +270,34 @@ func (cc *compiler) within(list []syntax.Stmt, next, leave target) target {
 // oneCase is one case of a switch at run time.
 type oneCase struct {
 	val Value
+	re  *regexp.Regexp // nil: val counts
 	to  *target
+}
+
+// holds tells whether the case is that of v: as a number if it is one, else as a text.
+func (k *oneCase) holds(v *Value) bool {
+	switch {
+	case k.re != nil:
+		if v.Kind == intValue {
+			var tmp [24]byte
+			return k.re.Match(v.appendStr(tmp[:0]))
+		}
+		return k.re.Match(v.S)
+	case k.val.Kind == intValue:
+		return v.int() == k.val.N
+	}
+	return v.sameStr(k.val.S)
 }
 
 // switchStmt compiles a step that looks up where to go on: the first case in order that is equal. A
 // case goes on with the next one until break.
 func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
+	return cc.switchTo(s, next, next, func(list []syntax.Stmt) target { return cc.block(list, next) })
+}
+
+// switchTo compiles a switch that goes on at next where no case is met, at leave behind a break, and
+// whose last case tail compiles.
+func (cc *compiler) switchTo(s *syntax.Switch, next, leave target, tail func([]syntax.Stmt) target) target {
 	arms := make([]oneCase, 0, len(s.Cases))
 	bodies := make([]target, len(s.Cases)+1)
 	for i := range s.Cases {
@@ -192,22 +310,24 @@ func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
 			other = bodies[i]
 			continue
 		}
-		v, ok := constant(cl.X)
-		if !ok {
+		arm := oneCase{to: cc.linked(bodies[i])}
+		if v, ok := literal(cl.X); !ok {
 			cc.ld.errorf(cl.X.At(), "case needs a number or a string")
+		} else if arm.val = v; cl.Pattern {
+			arm.re = cc.regex(cl.X, Cased)
 		}
 		for j := range arms {
-			if arms[j].val.Kind == v.Kind && arms[j].val.equal(&v) {
+			if a := &arms[j]; (a.re != nil) == cl.Pattern && a.val.Kind == arm.val.Kind && a.val.equal(&arm.val) {
 				cc.ld.warnf(cl.Pos, "this case is never reached: the same value stands above")
 				break
 			}
 		}
-		arms = append(arms, oneCase{v, cc.linked(bodies[i])})
+		arms = append(arms, arm)
 	}
 	def := cc.linked(other)
 	entry := cc.atom(func() {
 		var x valFn
-		uses := cc.measured(func() { x = cc.value(s.X) })
+		uses := cc.measured(func() { x = cc.operand(s.X) })
 		f := func(c *Ctx) Result {
 			v := x(c)
 			if c.stop != notStopped {
@@ -215,7 +335,7 @@ func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
 			}
 			c.stop, c.jump = jumped, *def
 			for i := range arms {
-				if v.equal(&arms[i].val) {
+				if arms[i].holds(&v) {
 					c.jump = *arms[i].to
 					break
 				}
@@ -227,9 +347,16 @@ func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
 		}
 		cc.place(step{do: f, yes: next, no: next})
 	})
+	outer := cc.leave
+	cc.leave = leave
 	for i, cl := range s.Cases {
-		cc.define(bodies[i], cc.within(cl.Body, bodies[i+1], next))
+		if i < len(s.Cases)-1 {
+			cc.define(bodies[i], cc.block(cl.Body, bodies[i+1]))
+		} else {
+			cc.define(bodies[i], tail(cl.Body))
+		}
 	}
+	cc.leave = outer
 	return entry
 }
 
@@ -241,12 +368,24 @@ func (cc *compiler) jump(s *syntax.Jump, next target) target {
 	case "drop":
 		return toDropped
 	case "break":
-		if cc.leave == outside {
-			cc.ld.errorf(s.Pos, "break outside of switch and while; return leaves a route")
+		switch {
+		case cc.leave != outside:
+			return cc.leave
+		case cc.sub == nil:
+			return toEnded
 		}
-		return cc.leave
+		return cc.endOfBreak()
 	}
 	return cc.returns(s.X)
+}
+
+// breaks compiles break outside of while and switch: it leaves the route, whose caller goes on with
+// $rc 0, and which is false (5.6.3).
+func (cc *compiler) breaks() target {
+	return cc.atom(func() {
+		f := func(c *Ctx) Result { c.Return = 0; return 1 }
+		cc.place(step{do: f, yes: toReturn, no: toReturn})
+	})
 }
 
 // returns compiles the step that leaves a route with the value of x, nil being 1. A value of 0 ends
@@ -256,7 +395,8 @@ func (cc *compiler) returns(x syntax.Expr) target {
 		f := func(*Ctx) Result { return 1 }
 		if x != nil {
 			var val valFn
-			uses := cc.measured(func() { val = cc.value(x) })
+			// a call counts as 1 or 0, and 0 ends the script (5.6.3)
+			uses := cc.measured(func() { val = cc.operand(x) })
 			f = func(c *Ctx) Result {
 				v := val(c)
 				return int(v.int())
@@ -269,22 +409,43 @@ func (cc *compiler) returns(x syntax.Expr) target {
 				f = cc.released(f)
 			}
 		}
-		cc.place(step{do: f, yes: toReturn, no: toReturn, keeps: true})
+		cc.leaves(f)
 	})
 }
 
-// exprStmt compiles a call run for its effect; anything else has none.
+// exprStmt compiles a call or an expression run for the effect of the calls in it.
 func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
-	x, ok := s.X.(*syntax.Call)
-	if !ok {
-		if n, bare := s.X.(*syntax.Name); bare {
-			cc.ld.errorf(n.Pos, "unknown statement %s%s", n.Name, suggest.DidYouMean(n.Name, cc.statementNames()))
+	switch x := s.X.(type) {
+	case *syntax.Call:
+		return cc.callTo(x, next, next)
+	case *syntax.Name:
+		if coreValues[x.Name] == nil && syntax.BoolWord(x.Name) < 0 {
+			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name, suggest.DidYouMean(x.Name, cc.statementNames()))
 			return next
 		}
-		cc.ld.errorf(s.Pos, "this expression has no effect")
-		return next
 	}
-	return cc.callTo(x, next, next, false)
+	if !calls(s.X) {
+		cc.ld.warnf(s.Pos, "this expression has no effect")
+	}
+	return cc.bare(s.X, next)
+}
+
+// bare compiles an expression that is a statement. Kamailio 5.6 refuses it.
+func (cc *compiler) bare(x syntax.Expr, next target) target {
+	return cc.atom(func() {
+		var val valFn
+		uses := cc.measured(func() { val = cc.value(x) })
+		f := func(c *Ctx) Result {
+			if val(c); c.stop != notStopped {
+				return 0
+			}
+			return 1
+		}
+		if uses {
+			f = cc.released(f)
+		}
+		cc.place(step{do: f, yes: next, no: next})
+	})
 }
 
 // statementNames are the words a statement may begin with.
@@ -317,6 +478,9 @@ func (cc *compiler) assign(s *syntax.Assign, next target) target {
 			v := x(c)
 			if c.stop != notStopped {
 				return 0
+			}
+			if c.void {
+				return 1 // there is no value: the variable keeps its old one
 			}
 			switch set(c, v) {
 			case setTooLong:

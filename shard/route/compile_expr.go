@@ -2,7 +2,6 @@ package route
 
 import (
 	"regexp"
-	"strings"
 
 	"viaduct/shard/route/syntax"
 )
@@ -24,11 +23,86 @@ func constant(x syntax.Expr) (Value, bool) {
 	return Value{}, false
 }
 
+// literal is the value of an expression of literals: case 2 + 3, route("A" + "B").
+func literal(x syntax.Expr) (Value, bool) {
+	b, ok := x.(*syntax.Binary)
+	if !ok {
+		return constant(x)
+	}
+	l, lok := literal(b.L)
+	r, rok := literal(b.R)
+	if !lok || !rok {
+		return Value{}, false
+	}
+	if b.Op == "+" && l.Kind == strValue {
+		return Value{Kind: strValue, S: r.appendStr(l.appendStr(nil))}, true
+	}
+	if op := arithmetic[b.Op]; op != nil && r.Kind == intValue && l.Kind == intValue {
+		return intOf(op(l.N, r.N)), true
+	}
+	return Value{}, false
+}
+
+// simplified leaves out what Kamailio's optimizer does, which shows (5.6.3): x && 1 and x || 0 are x
+// as a number and not a truth, and so are route(X) + 0 and route(X) * 1 the number of the route.
+func simplified(x syntax.Expr) syntax.Expr {
+	b, ok := x.(*syntax.Binary)
+	if !ok {
+		return x
+	}
+	inner := b.L
+	switch {
+	case (b.Op == "&&" || b.Op == "*" || b.Op == "/") && isInt(b.R, 1), (b.Op == "||" || b.Op == "+" || b.Op == "-") && isInt(b.R, 0):
+	case (b.Op == "&&" || b.Op == "*") && isInt(b.L, 1), (b.Op == "||" || b.Op == "+") && isInt(b.L, 0):
+		inner = b.R
+	default:
+		return x
+	}
+	switch inner.(type) {
+	case *syntax.Call:
+		return inner
+	case *syntax.Var:
+		if b.Op == "&&" || b.Op == "||" {
+			return &syntax.Unary{Pos: inner.At(), Op: "(int)", X: inner}
+		}
+	}
+	return x
+}
+
+// isInt tells whether x is the number n.
+func isInt(x syntax.Expr, n int64) bool {
+	v, ok := constant(x)
+	return ok && v.Kind == intValue && v.N == n
+}
+
+// reading says what makes a plain value true: above 0 where it is all that a condition has, not 0
+// where it is an operand of &&, || or ! (5.6.3: $x of -1 is false in if ($x), and in if (!$x)).
+type reading bool
+
+const (
+	positive reading = false
+	nonzero  reading = true
+)
+
+func (how reading) holds(v *Value) bool {
+	n := v.int()
+	return n > 0 || n < 0 && how == nonzero
+}
+
 // cond compiles a condition: the steps that lead to yes or to no. It returns where they are
 // entered; a condition that is known has none.
 func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
+	outer := cc.otherwise
+	cc.otherwise = no
+	entry := cc.branch(x, yes, no, positive)
+	cc.otherwise = outer
+	return entry
+}
+
+func (cc *compiler) branch(x syntax.Expr, yes, no target, how reading) target {
+	x = simplified(x)
 	if v, ok := constant(x); ok {
-		if v.truth() {
+		if how.holds(&v) {
 			return yes
 		}
 		return no
@@ -36,12 +110,12 @@ func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 	switch x := x.(type) {
 	case *syntax.Call:
 		if x.Name != "selval" {
-			return cc.callTo(x, yes, no, true)
+			return cc.callTo(x, yes, no)
 		}
 	case *syntax.Unary:
 		switch x.Op {
 		case "!":
-			return cc.cond(x.X, no, yes)
+			return cc.branch(x.X, no, yes, nonzero)
 		case "defined":
 			return cc.test(yes, no, func() testFn { return cc.defined1(x) })
 		}
@@ -49,12 +123,12 @@ func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 		more := cc.label()
 		switch x.Op {
 		case "&&":
-			entry := cc.cond(x.L, more, no)
-			cc.define(more, cc.cond(x.R, yes, no))
+			entry := cc.branch(x.L, more, no, nonzero)
+			cc.define(more, cc.branch(x.R, yes, no, nonzero))
 			return entry
 		case "||":
-			entry := cc.cond(x.L, yes, more)
-			cc.define(more, cc.cond(x.R, yes, no))
+			entry := cc.branch(x.L, yes, more, nonzero)
+			cc.define(more, cc.branch(x.R, yes, no, nonzero))
 			return entry
 		}
 		if compares[x.Op] {
@@ -70,7 +144,7 @@ func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 		val := cc.value(x)
 		return func(c *Ctx) Result {
 			v := val(c)
-			return answer(v.truth(), false)
+			return answer(how.holds(&v), false)
 		}
 	})
 }
@@ -91,6 +165,7 @@ func fromTest(f testFn) valFn {
 
 // value compiles an expression whose value is wanted. It never gives nil.
 func (cc *compiler) value(x syntax.Expr) valFn {
+	x = simplified(x)
 	if v, ok := constant(x); ok {
 		return func(*Ctx) Value { return v }
 	}
@@ -103,7 +178,9 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 		}
 		return pv.value()
 	case *syntax.Select:
-		cc.ld.errorf(x.Pos, "selects (@%s) are not supported yet; most have a pseudo-variable", clip(x.Text))
+		if pv := cc.sel(x.Pos, x.Text); pv != nil {
+			return pv.value()
+		}
 		return none
 	case *syntax.Name:
 		if d := coreValues[x.Name]; d != nil && d.value != nil {
@@ -201,35 +278,35 @@ func (cc *compiler) binary(x *syntax.Binary) valFn {
 	l, r := cc.operands(x.L, x.R)
 	if x.Op == "+" {
 		if isNumber(x.L) {
-			return arith(l, r, func(a, b int64) int64 { return a + b })
+			return arith(l, r, arithmetic["+"])
 		}
 		// A chain a+b+c+d copies its left part again at each step; scripts join four things, not
 		// forty.
 		return cc.plus(l, r, x.Pos)
 	}
-	switch x.Op {
-	case "-":
-		return arith(l, r, func(a, b int64) int64 { return a - b })
-	case "*":
-		return arith(l, r, func(a, b int64) int64 { return a * b })
-	case "|":
-		return arith(l, r, func(a, b int64) int64 { return a | b })
-	case "&":
-		return arith(l, r, func(a, b int64) int64 { return a & b })
-	case "^":
-		return arith(l, r, func(a, b int64) int64 { return a ^ b })
-	case "<<":
-		return arith(l, r, func(a, b int64) int64 { return a << (uint64(b) & 63) })
-	case ">>":
-		return arith(l, r, func(a, b int64) int64 { return a >> (uint64(b) & 63) })
+	if op := arithmetic[x.Op]; op != nil {
+		return arith(l, r, op)
 	}
 	if n, ok := x.R.(*syntax.Int); ok && n.N == 0 {
 		cc.ld.errorf(x.Pos, "division by zero")
 	}
+	cc.divides = true
 	if x.Op == "/" {
 		return divide(l, r, x.Pos, func(a, b int64) int64 { return a / b })
 	}
 	return divide(l, r, x.Pos, func(a, b int64) int64 { return a % b })
+}
+
+// arithmetic are the operators of numbers that always have a value.
+var arithmetic = map[string]func(a, b int64) int64{
+	"+":  func(a, b int64) int64 { return a + b },
+	"-":  func(a, b int64) int64 { return a - b },
+	"*":  func(a, b int64) int64 { return a * b },
+	"|":  func(a, b int64) int64 { return a | b },
+	"&":  func(a, b int64) int64 { return a & b },
+	"^":  func(a, b int64) int64 { return a ^ b },
+	"<<": func(a, b int64) int64 { return a << (uint64(b) & 63) },
+	">>": func(a, b int64) int64 { return a >> (uint64(b) & 63) },
 }
 
 func arith(l, r valFn, op func(a, b int64) int64) valFn {
@@ -240,7 +317,7 @@ func arith(l, r valFn, op func(a, b int64) int64) valFn {
 	}
 }
 
-// divide gives undef for a zero divisor and logs it.
+// divide has no value for a zero divisor and logs it.
 func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 	zero := []byte("division by zero at " + pos.String())
 	return func(c *Ctx) Value {
@@ -250,6 +327,7 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 		d := b.int()
 		if d == 0 {
 			c.Shard.Log.Log(logErr, zero)
+			c.void = true
 			return Value{}
 		}
 		if d == -1 {
@@ -293,16 +371,13 @@ func (cc *compiler) concat(l, r valFn, pos Pos) valFn {
 	}
 }
 
-// regex compiles the right side of =~: POSIX extended, case ignored (core cookbook, "if").
-func (cc *compiler) regex(x syntax.Expr) *regexp.Regexp {
-	s, ok := x.(*syntax.Str)
-	if !ok {
-		cc.ld.errorf(x.At(), "the pattern of =~ must be a string that is known at load; patterns from variables are not supported yet")
-		return nil
-	}
-	re, err := regexp.Compile("(?is)" + s.S)
+// regex compiles a pattern that is known at load. That of =~ ignores case, that of case does not
+// (5.6.3).
+func (cc *compiler) regex(x syntax.Expr, flags PatternFlag) *regexp.Regexp {
+	v, _ := literal(x)
+	re, err := CompilePattern(string(v.appendStr(nil)), flags)
 	if err != nil {
-		cc.ld.errorf(s.Pos, "bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		cc.ld.errorf(x.At(), "%v", err)
 		return nil
 	}
 	return re

@@ -191,10 +191,8 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 		s = r.S
 	case *syntax.Str:
 		s = r.S
-	}
-	if s == "" {
-		cc.ld.errorf(x.R.At(), "%s is compared with an address, a network or myself", n.Name)
-		return never
+	default:
+		return cc.addrComputed(d, x, not)
 	}
 	net, ok := parseNet(s)
 	if !ok {
@@ -203,6 +201,16 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 	}
 	addr := d.addr
 	return func(c *Ctx) Result { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
+}
+
+// addrComputed compiles src_ip == $var(x): equal to no address if that is none.
+func (cc *compiler) addrComputed(d *coreValue, x *syntax.Binary, not bool) testFn {
+	val, addr := cc.operand(x.R), d.addr
+	return func(c *Ctx) Result {
+		v := val(c)
+		ip, ok := parser.HostIP(v.S)
+		return answer(ok && ip.Unmap() == addr(c).Addr().Unmap().WithZone(""), not)
+	}
 }
 
 // parseNet reads 1.2.3.4, ::1, [::1], a/n and a/mask.

@@ -14,6 +14,8 @@ type run struct {
 	stop stop
 	jump target // stop: jumped
 	left int32  // steps that the run may still make
+	void bool   // the expression under way has no value: it divides by zero
+	deep bool   // a call was nested too deep, which was said
 	buf  []byte // the scratch room
 	// what of it belongs to routes around this one; each statement gives back what lies behind
 	mark int32
@@ -103,7 +105,7 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 	}
 	c.atHand = *at
 	c.prog = p
-	c.stop = notStopped
+	c.stop, c.void, c.deep = notStopped, false, false
 	c.left = maxSteps
 	c.frames, c.mark, c.base = c.frames[:0], 0, 0
 	c.Return = 1

@@ -47,10 +47,15 @@ func (cc *compiler) front(do callFn) {
 // stand in front of it, if it has some. build places its last step, and makes what stands in front
 // before that.
 func (cc *compiler) atom(build func()) target {
-	outer, entry := cc.entry, cc.label()
-	cc.entry = entry
+	outer, entry, divides := cc.entry, cc.label(), cc.divides
+	cc.entry, cc.divides = entry, false
 	build()
-	cc.entry = outer
+	if cc.divides {
+		s := &cc.prog.steps[len(cc.prog.steps)-1]
+		do := s.do
+		s.do = func(c *Ctx) Result { r := do(c); c.void = false; return r }
+	}
+	cc.entry, cc.divides = outer, divides
 	return entry
 }
 
@@ -64,7 +69,15 @@ func (cc *compiler) link() {
 		*t = cc.resolve(*t)
 	}
 	for _, rt := range cc.prog.routes {
-		rt.entry, rt.last = cc.resolve(rt.label), nil
+		rt.entry = cc.resolve(rt.label)
+	}
+	if cc.prog.namesRoutes {
+		cc.prog.byName = map[string]*routeCode{}
+		for name, rt := range cc.byName {
+			if rt.there {
+				cc.prog.byName[name] = rt
+			}
+		}
 	}
 }
 
@@ -123,6 +136,9 @@ func (cc *compiler) test(yes, no target, build func() testFn) target {
 	return cc.atom(func() {
 		var f testFn
 		uses := cc.measured(func() { f = build() })
+		if cc.divides && f != nil {
+			f = voided(f, cc.linked(cc.otherwise))
+		}
 		switch {
 		case f == nil:
 			f = func(*Ctx) Result { return -1 }
@@ -133,11 +149,23 @@ func (cc *compiler) test(yes, no target, build func() testFn) target {
 	})
 }
 
-// callTo compiles f(…) with all that is done for its arguments in front, and route(X). used says
-// that somebody looks at the result.
-func (cc *compiler) callTo(x *syntax.Call, yes, no target, used bool) target {
+// voided is a test of what may have no value: then the condition it stands in is false, whatever
+// its operators.
+func voided(f testFn, otherwise *target) testFn {
+	return func(c *Ctx) Result {
+		r := f(c)
+		if c.void && c.stop == notStopped {
+			c.stop, c.jump = jumped, *otherwise
+			return 0
+		}
+		return r
+	}
+}
+
+// callTo compiles f(…) with all that is done for its arguments in front, and route(X).
+func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	if x.Name == "route" {
-		return cc.routeCall(x, yes, no, used)
+		return cc.routeCall(x, yes, no)
 	}
 	return cc.atom(func() {
 		var f callFn
@@ -151,26 +179,59 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target, used bool) target {
 
 // routeCall compiles route(X). Where its value counts, the step behind the call goes by what the
 // route returned.
-func (cc *compiler) routeCall(x *syntax.Call, yes, no target, used bool) target {
-	rt := cc.routeConst(x, used)
-	if rt == nil {
-		cc.ld.errorf(x.Pos, "route() with a computed name is not supported yet")
-		return no
-	}
+func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
+	rt := cc.routeConst(x)
 	return cc.atom(func() {
 		at := yes
 		if yes != no {
 			at = cc.label()
 		}
-		back, live, tooMany := cc.linked(at), cc.temps, cc.tooMany(x.Pos)
-		call := func(c *Ctx) Result { return c.push(rt, *back, live, tooMany) }
-		cc.place(step{do: call, yes: rt.label, no: rt.label})
+		call, to := cc.pushes(x, rt, at, yes != no)
+		cc.place(step{do: call, yes: to, no: to})
 		if yes != no {
 			cc.define(at, cc.here())
-			returned := func(c *Ctx) Result { return c.Return }
 			cc.prog.steps = append(cc.prog.steps, step{do: returned, yes: yes, no: no})
 		}
 	})
+}
+
+// returned goes by what a route returned. 0 is break: return 0 has ended the script.
+func returned(c *Ctx) Result { return truth(c.Return > 0) }
+
+// pushes is the code of the step that calls a route, which goes on at, and where it leads. rt is nil
+// if the name is known at run time only. If there is no such route, the call is false where it
+// counts.
+func (cc *compiler) pushes(x *syntax.Call, rt *routeCode, at target, counts bool) (callFn, target) {
+	tooMany := cc.tooMany(x.Pos)
+	if rt != nil {
+		back, live := cc.linked(at), cc.temps
+		return func(c *Ctx) Result { return c.push(rt, *back, live, tooMany) }, rt.label
+	}
+	cc.prog.namesRoutes = true
+	name := cc.argument(x, 0)
+	back, live := cc.linked(at), cc.temps
+	noSuch := []byte("route() at " + x.Pos.String() + " names a route that is not there")
+	return func(c *Ctx) Result {
+		mark := len(c.buf)
+		v := name(c)
+		if c.stop != notStopped {
+			return 0
+		}
+		rt := c.prog.byName[string(c.text(&v))]
+		c.buf = c.buf[:mark]
+		if rt == nil {
+			c.Shard.Log.Log(logErr, noSuch)
+			c.stop, c.jump = jumped, *back
+			if counts {
+				c.Return = 0
+			}
+			return 0
+		}
+		if c.push(rt, *back, live, tooMany) > 0 {
+			c.stop, c.jump = jumped, rt.entry
+		}
+		return 0
+	}, at
 }
 
 // tooMany is what a run reports that makes too many steps.
@@ -210,7 +271,7 @@ func (cc *compiler) put(val valFn, i int32, pos Pos) {
 func (cc *compiler) callValue(x *syntax.Call) valFn {
 	i, after := cc.temp(), cc.label()
 	cc.inside++
-	cc.define(cc.entry, cc.callTo(x, after, after, true))
+	cc.define(cc.entry, cc.callTo(x, after, after))
 	cc.inside--
 	cc.entry = after
 	cc.front(func(c *Ctx) Result {

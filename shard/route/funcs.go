@@ -152,12 +152,12 @@ func (cc *compiler) allFuncNames() []string {
 }
 
 // routeConst is the target of route(NAME) with a name known at load; nil for other calls.
-func (cc *compiler) routeConst(x *syntax.Call, cond bool) *routeCode {
+func (cc *compiler) routeConst(x *syntax.Call) *routeCode {
 	name, ok := routeArg(x)
 	if !ok {
 		return nil
 	}
-	cc.refs = append(cc.refs, routeRef{name: name, pos: x.Args[0].At(), cond: cond})
+	cc.refs = append(cc.refs, routeRef{name: name, pos: x.Args[0].At()})
 	return cc.routeNamed(name)
 }
 

@@ -42,18 +42,61 @@ func hasVariable(s string) bool {
 	return false
 }
 
-// flagArg is the number of a message flag.
-func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
-	n, ok := x.Args[0].(*syntax.Int)
-	switch {
-	case !ok:
-		cc.ld.errorf(x.Args[0].At(), "%s wants the number of a flag, 0 to 31; flags have no names yet", x.Name)
-	case n.N < 0 || n.N > 31:
-		cc.ld.errorf(n.Pos, "%s: flag %d does not exist; the range is 0..31", x.Name, n.N)
-	default:
-		return 1 << n.N, true
+// nameFlag gives a flag a name: flags NAME:5. Without a number it is the first that has no name.
+func (cc *compiler) nameFlag(it *syntax.Item) {
+	taken := map[int]bool{}
+	for _, n := range cc.flags {
+		taken[n] = true
 	}
-	return 0, false
+	n := 0
+	if it.Val.Kind == syntax.NoLiteral {
+		for n < 32 && taken[n] {
+			n++
+		}
+	} else if n = int(it.Val.Num); it.Val.Kind != syntax.IntLiteral {
+		n = -1
+	}
+	_, dup := cc.flags[it.Name]
+	switch {
+	case dup:
+		cc.ld.errorf(it.Pos, "flag %s is declared already", clip(it.Name))
+	case n < 0 || n > 31:
+		cc.ld.errorf(it.Pos, "flag %s: the range is 0..31", clip(it.Name))
+	case taken[n]:
+		cc.ld.errorf(it.Pos, "flag %s: number %d has another name", clip(it.Name), n)
+	default:
+		cc.flags[it.Name] = n
+	}
+}
+
+// flagArg is the bit of a flag that a call gives by its number or its name.
+func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
+	name := ""
+	switch a := x.Args[0].(type) {
+	case *syntax.Int:
+		if a.N < 0 || a.N > 31 {
+			cc.ld.errorf(a.Pos, "%s: flag %d does not exist; the range is 0..31", x.Name, a.N)
+			return 0, false
+		}
+		return 1 << a.N, true
+	case *syntax.Name:
+		name = a.Name
+	case *syntax.Str:
+		name = a.S
+		if n := atoi([]byte(name)); n >= 0 && n <= 31 && itoa(n) == name {
+			return 1 << n, true
+		}
+	default:
+		cc.ld.errorf(x.Args[0].At(), "%s wants the number of a flag, 0 to 31, or its name", x.Name)
+		return 0, false
+	}
+	n, ok := cc.flags[name]
+	if !ok {
+		cc.ld.errorf(x.Args[0].At(), "%s: there is no flag %s%s; flags are declared by flags NAME:NUMBER", x.Name, quote(clip(name)),
+			suggest.DidYouMean(name, sortedKeys(cc.flags)))
+		return 0, false
+	}
+	return 1 << n, true
 }
 
 func setFlag(cc *compiler, x *syntax.Call) callFn {

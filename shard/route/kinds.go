@@ -124,12 +124,18 @@ func (cc *compiler) reach(items []syntax.Item) {
 		}
 		return more
 	}
+	var all []string
+	for i := range items {
+		if it := &items[i]; it.Kind == syntax.RouteItem && it.Word == "route" && !it.Unnamed() {
+			all = append(all, it.Name)
+		}
+	}
 	for i := range items {
 		it := &items[i]
 		if it.Kind != syntax.RouteItem {
 			continue
 		}
-		var w callees
+		w := callees{all: all}
 		w.stmts(it.Body)
 		if it.Word == "route" && !it.Unnamed() {
 			calls[it.Name] = w.names
@@ -161,8 +167,12 @@ func runKind(it *syntax.Item) (RouteKind, bool) {
 	return k, ok
 }
 
-// callees collects the names in route(NAME).
-type callees struct{ names []string }
+// callees collects the names in route(NAME). Of a name that is computed it takes all routes that
+// may be meant.
+type callees struct {
+	all   []string // the names of all routes
+	names []string
+}
 
 func (w *callees) stmts(list []syntax.Stmt) {
 	for _, s := range list {
@@ -199,6 +209,12 @@ func (w *callees) expr(x syntax.Expr) {
 	case *syntax.Call:
 		if name, ok := routeArg(x); ok {
 			w.names = append(w.names, name)
+		} else if prefix, ok := computedArg(x); ok {
+			for _, n := range w.all {
+				if strings.HasPrefix(n, prefix) {
+					w.names = append(w.names, n)
+				}
+			}
 		}
 		for _, a := range x.Args {
 			w.expr(a)
@@ -206,18 +222,35 @@ func (w *callees) expr(x syntax.Expr) {
 	}
 }
 
-// routeArg is NAME of route(NAME).
+// routeArg is NAME of route(NAME), if that is known at load.
 func routeArg(x *syntax.Call) (string, bool) {
 	if x.Name != "route" || len(x.Args) != 1 {
 		return "", false
 	}
-	switch a := x.Args[0].(type) {
-	case *syntax.Str:
-		return a.S, true
-	case *syntax.Int:
-		return itoa(a.N), true
+	v, ok := literal(x.Args[0])
+	if !ok {
+		return "", false
 	}
-	return "", false
+	return string(v.appendStr(nil)), true
+}
+
+// computedArg is what a name that is computed begins with: that of route("R" + $var(n)) with R.
+func computedArg(x *syntax.Call) (prefix string, ok bool) {
+	if x.Name != "route" || len(x.Args) != 1 {
+		return "", false
+	}
+	arg := x.Args[0]
+	for {
+		b, isBinary := arg.(*syntax.Binary)
+		if !isBinary || b.Op != "+" {
+			break
+		}
+		arg = b.L
+	}
+	if s, isText := arg.(*syntax.Str); isText {
+		prefix = s.S
+	}
+	return prefix, true
 }
 
 // mayCall tells whether d may be called where x stands; otherwise it says where it may. A

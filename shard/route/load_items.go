@@ -16,7 +16,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	prog := &Program{}
 	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
-		defined: map[string]Pos{}, loaded: map[string]bool{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+		flags: map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{}, loaded: map[string]bool{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {
@@ -28,7 +28,11 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 			l := listenOn(it.Socket)
 			set.Core.Alias = append(set.Core.Alias, Alias{Transport: l.Transport, Host: l.Host, Port: l.Port, Pos: l.Pos})
 		case syntax.CustomItem:
-			ld.warnf(it.Pos, "%s is kept nowhere yet: $sel(cfg_get.…) is not supported", it.Name)
+			cc.customSetting(it)
+		case syntax.FlagItem:
+			cc.nameFlag(it)
+		case syntax.AVPFlagItem:
+			ld.warnf(it.Pos, "avpflags has no effect: AVPs have no flags")
 		case syntax.LoadPathItem:
 			ld.warnf(it.Pos, "the module path has no effect: all modules are built in")
 		case syntax.LoadModuleItem:
@@ -54,6 +58,20 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	prog.nvars = len(cc.vars)
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	return prog, set
+}
+
+// customSetting keeps group.name = value for $sel(cfg_get.group.name).
+func (cc *compiler) customSetting(it *syntax.Item) {
+	name := strings.ToLower(it.Name)
+	if _, dup := cc.custom[name]; dup {
+		cc.ld.errorf(it.Pos, "%s is set already", clip(it.Name))
+		return
+	}
+	v := intOf(it.Val.Num)
+	if it.Val.Kind != syntax.IntLiteral {
+		v = Value{Kind: strValue, S: []byte(it.Val.Str)}
+	}
+	cc.custom[name] = v
 }
 
 // global applies name=value.
@@ -180,6 +198,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 // route compiles one routing block.
 func (cc *compiler) route(it *syntax.Item) {
 	kind, ok := runKind(it)
+	cc.ends, cc.leave = routeEnds{}, outside
 	if why := cc.neverRun(it); why != "" {
 		what := it.Word + "[" + it.Name + "]"
 		if at, dup := cc.defined[what]; dup {
@@ -260,11 +279,10 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 }
 
 func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
-	rt.tooDeep = Diagnostic{Pos: it.Pos, Text: "route(" + rt.name + ") is nested deeper than max_recursive_level"}
+	rt.tooDeep = []byte(it.Pos.String() + ": route(" + rt.name + ") is nested deeper than max_recursive_level")
 	start := cc.here()
 	cc.define(rt.label, cc.routeBody(it.Body))
 	rt.size, rt.there = int32(cc.here()-start), true
-	rt.last = it.Body
 	cc.prog.routes = append(cc.prog.routes, rt)
 }
 
@@ -280,9 +298,6 @@ func (cc *compiler) finish(start Pos) {
 		rt := cc.byName[r.name]
 		if !rt.there {
 			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), suggest.DidYouMean(r.name, names))
-		} else if r.cond && endsInCall(rt.last) {
-			cc.ld.warnf(r.pos, "route[%s] may run off its end, which counts as true; Kamailio takes the value of the last function there: write return",
-				r.name)
 		}
 	}
 	if cc.prog.main == nil && len(cc.ld.Errors) == 0 {
@@ -292,18 +307,4 @@ func (cc *compiler) finish(start Pos) {
 		return
 	}
 	cc.link()
-}
-
-// endsInCall tells whether the value of a last function call shows as the route's value in Kamailio
-// 5.6.3 (it returns the last action's value, though its manual says 1, which is what we do).
-func endsInCall(body []syntax.Stmt) bool {
-	if len(body) == 0 {
-		return false
-	}
-	s, ok := body[len(body)-1].(*syntax.ExprStmt)
-	if !ok {
-		return false
-	}
-	_, ok = s.X.(*syntax.Call)
-	return ok
 }

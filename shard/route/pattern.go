@@ -3,8 +3,8 @@ package route
 import (
 	"fmt"
 	"regexp"
-	posix "regexp/syntax"
-	"strings"
+
+	"viaduct/shard/route/ere"
 )
 
 // PatternFlag says how a regular expression is meant.
@@ -18,27 +18,22 @@ const (
 )
 
 // CompilePattern compiles a POSIX extended regular expression (regcomp(3)): of several matches that
-// begin at the same place it takes the longest.
+// begin at the same place it takes the longest. See package ere.
 func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
 	if len(s) > maxPatternBytes {
 		return nil, fmt.Errorf("a pattern of %d bytes is too long: %d are possible", len(s), maxPatternBytes)
 	}
-	mode := posix.PerlX | posix.ClassNL | posix.OneLine | posix.DotNL
+	var how ere.Flags
 	if flags&Cased == 0 {
-		mode |= posix.FoldCase
+		how |= ere.IgnoreCase
 	}
 	if flags&Lines != 0 {
-		mode &^= posix.ClassNL | posix.OneLine | posix.DotNL
+		how |= ere.Newline
 	}
-	tree, err := posix.Parse(s, mode)
+	re, err := ere.Compile(s, how)
 	if err != nil {
-		return nil, fmt.Errorf("bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, fmt.Errorf("bad pattern: %v", err)
 	}
-	re, err := regexp.Compile(tree.String())
-	if err != nil {
-		return nil, fmt.Errorf("bad pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	re.Longest()
 	return re, nil
 }
 

@@ -1,5 +1,7 @@
 package route
 
+import "strings"
+
 // pvs are the variables by class name (pseudo-variables cookbook 5.6.x).
 var pvs map[string]*pvDef
 
@@ -49,6 +51,9 @@ func init() {
 		"pr": proto, "proto": proto,
 
 		"rc": rc, "retcode": rc, "?": rc,
+		"sel": {inner: true, make: func(cc *compiler, pos Pos, inner, _ string) *pvCode {
+			return cc.sel(pos, strings.TrimPrefix(inner, "@"))
+		}},
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
 		"hdr":  {inner: true, index: true, make: makeHdr},
 		"var":  {inner: true, make: makeVar},
@@ -67,7 +72,7 @@ func init() {
 		"csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
 		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hdrc", "hfitbody",
 		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl", "pU", "pd", "pn", "pp",
-		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch", "sel",
+		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
 		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version", "vn", "vz", "xavi", "xavp", "xavu",

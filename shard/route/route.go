@@ -16,7 +16,6 @@ package route
 import (
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
-	"viaduct/shard/route/syntax"
 	"viaduct/shard/txn"
 )
 
@@ -108,6 +107,8 @@ type Program struct {
 	replies      []*routeCode // onreply_route[NAME]
 	coreReply    *routeCode   // the one without a name, nil if there is none
 	routes       []*routeCode
+	byName       map[string]*routeCode // route[NAME], if a call computes its name
+	namesRoutes  bool                  // one does
 	steps        []step
 	nvars        int   // distinct $var() names
 	maxTemps     int32 // the most temporaries that one route has
@@ -132,12 +133,11 @@ func (p *Program) Selections() []Selection { return p.selections }
 // routeCode is one compiled routing block.
 type routeCode struct {
 	name    string
-	label   target        // where it begins, until the program is linked
-	entry   target        // where it begins, from then on
-	size    int32         // in steps
-	there   bool          // the file has it
-	last    []syntax.Stmt // the source, until the load is done
-	tooDeep Diagnostic    // what a run that calls it too deep reports
+	label   target // where it begins, until the program is linked
+	entry   target // where it begins, from then on
+	size    int32  // in steps
+	there   bool   // the file has it
+	tooDeep []byte // the line of a run that calls it too deep
 }
 
 // Ctx is a run: what its functions may touch. A shard has one, made by NewCtx, and uses it for one

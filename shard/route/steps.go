@@ -123,8 +123,8 @@ func (c *Ctx) spend(n int32) bool {
 // push is the step that calls a route. What the caller has in the scratch room and in its first
 // live temporaries stays.
 func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) Result {
-	if len(c.frames) >= c.prog.maxRecursion {
-		return c.failed(&rt.tooDeep)
+	if len(c.frames) >= c.prog.maxRecursion-1 { // the route that the run began with counts
+		return c.tooDeep(rt, back)
 	}
 	if !c.spend(rt.size) {
 		return c.failed(tooMany)
@@ -134,6 +134,16 @@ func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) 
 	c.base += live
 	c.room()
 	return 1
+}
+
+// tooDeep lets a call fail that is nested too deep: the caller goes on. A run says so once.
+func (c *Ctx) tooDeep(rt *routeCode, back target) Result {
+	if !c.deep {
+		c.deep = true
+		c.Shard.Log.Log(logErr, rt.tooDeep)
+	}
+	c.Return, c.stop, c.jump = -1, jumped, back
+	return 0
 }
 
 // room makes room for the temporaries of a route.

@@ -43,7 +43,7 @@ func TestOrder(t *testing.T) {
 	f(`while (0) xlog("a"); if (1) { } if (route(NO)) { } xlog("$rc");`, "NO|-2")
 	// Each call of a route has temporaries of its own.
 	f(`$var(n) = 3; route(DOWN);`, "0 1|0 2|0 3")
-	f(`$var(x) = 1 + route(SELF); $var(n) = 0; $var(y) = route(SELF); xlog("$var(x) $var(y)");`, "2 7")
+	f(`$var(x) = 1 + route(SELF); $var(n) = 0; $var(y) = route(SELF); xlog("$var(x) $var(y)");`, "2 1") // return route(SELF) is 1
 	f(`$var(i) = 0; while ($var(i) < 3) { $var(j) = 0; while ($var(j) < 2) { $var(j) = $var(j) + 1; route(NO); break; } $var(i) = $var(i) + 1; }
 		xlog("$var(i) $var(j)");`, "NO|NO|NO|3 1")
 	// $rc is what the last call said.
@@ -69,6 +69,7 @@ func TestTooManySteps(t *testing.T) {
 			t.Errorf("%s ends as %d, %v; want %s", body, o, c.Fault, want)
 		}
 	}
+	f("", "route(A);\n}\nroute[A] { route(A); route(A);", "x.cfg:6:22: the run makes more than 1048576 steps")
 	f("max_while_loops=0", "while (1) { }", "x.cfg:4:1: the run makes more than 1048576 steps")
 	f("", strings.Repeat("while (1) ", 4)+"$var(x) = 1;", "x.cfg:4:31: the run makes more than 1048576 steps")
 	f("", "while (1) route(A);\n}\nroute[A] { while (1) { route(B); route(B); } }\nroute[B] { "+strings.Repeat("$var(x) = 1; ", 60),

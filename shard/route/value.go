@@ -77,13 +77,16 @@ func (v *Value) int() int64 {
 // if(-1), if("abc") and if($rU) are false.
 func (v *Value) truth() bool { return v.int() > 0 }
 
-// atoi reads a whole string as a decimal number with sign; anything else is 0, as is what does not
-// fit.
+// atoi reads a whole string as a decimal number with sign, or a hexadecimal one behind 0x (5.6.3:
+// "010" is 10, "0x10" 16); anything else is 0, as is what does not fit.
 func atoi(b []byte) int64 {
 	i, neg := 0, false
 	if len(b) > 1 && (b[0] == '-' || b[0] == '+') {
 		neg = b[0] == '-'
 		i = 1
+	}
+	if len(b)-i > 2 && b[i] == '0' && b[i+1]|0x20 == 'x' {
+		return hexNumber(b[i+2:], neg)
 	}
 	if i == len(b) || len(b)-i > 18 {
 		return 0
@@ -94,6 +97,29 @@ func atoi(b []byte) int64 {
 			return 0
 		}
 		n = n*10 + int64(b[i]-'0')
+	}
+	if neg {
+		return -n
+	}
+	return n
+}
+
+// hexNumber reads hexadecimal digits, as atoi does behind 0x.
+func hexNumber(digits []byte, neg bool) int64 {
+	if len(digits) > 15 {
+		return 0
+	}
+	var n int64
+	for _, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0
+		}
+		n = n<<4 | int64(c)
 	}
 	if neg {
 		return -n

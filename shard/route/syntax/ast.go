@@ -44,6 +44,8 @@ const (
 	LoadPathItem                   // loadpath "…"
 	ModParamItem                   // modparam("…", "…", value)
 	RouteItem                      // route[…] { … }
+	FlagItem                       // one name of a flags line; Val is its number, if it has one
+	AVPFlagItem                    // one name of an avpflags line
 )
 
 // Literal is the value of a setting or modparam: a number, a string or a bare word (yes,
@@ -130,9 +132,10 @@ type (
 // Case is one case of a switch. Its X is nil for default. Control falls through to the next one
 // without break.
 type Case struct {
-	Pos  Pos
-	X    Expr
-	Body []Stmt
+	Pos     Pos
+	X       Expr
+	Pattern bool // X is a regular expression
+	Body    []Stmt
 }
 
 // At is where the if stands.

@@ -49,6 +49,9 @@ func (lx *lexer) here() Pos { return lx.top().pos(lx.top().off) }
 // byteOrderMark is U+FEFF (Unicode 15.0 §23.8).
 const byteOrderMark = "\uFEFF"
 
+// noBreakSpace is U+00A0, white space to Kamailio too.
+const noBreakSpace = "\u00A0"
+
 // SaveAsUTF8 is what is said of a file that IsUTF16.
 const SaveAsUTF8 = "the file is UTF-16: save it as UTF-8"
 
@@ -158,6 +161,8 @@ func (lx *lexer) skipBlank() {
 			f.skipLine()
 		case c == byteOrderMark[0] && strings.HasPrefix(f.src[f.off:], byteOrderMark): // where files were joined
 			f.off += len(byteOrderMark)
+		case c == noBreakSpace[0] && strings.HasPrefix(f.src[f.off:], noBreakSpace): // pasted from a page
+			f.off += len(noBreakSpace)
 		case strings.HasPrefix(f.src[f.off:], "//"):
 			f.skipLine()
 		case strings.HasPrefix(f.src[f.off:], "/*"):
@@ -232,10 +237,7 @@ func (lx *lexer) token() token {
 		lx.pv(f, &t)
 	case c == '@' && start+1 < len(f.src) && isNameStart(f.src[start+1]):
 		t.kind = tokSel
-		f.off++
-		for f.off < len(f.src) && (IsNameByte(f.src[f.off]) || f.src[f.off] == '.') {
-			f.off++
-		}
+		f.off += 1 + selectLen(f.src[start+1:])
 		t.text = f.src[start+1 : f.off]
 	default:
 		t.kind = tokOp
@@ -299,8 +301,6 @@ func unescape(f *frame, i int, b *strings.Builder) int {
 		b.WriteByte('\r')
 	case 'a':
 		b.WriteByte('\a')
-	case 'v':
-		b.WriteByte('\v')
 	case '\\', '"':
 		b.WriteByte(c)
 	case '\n':
@@ -323,6 +323,11 @@ func unescape(f *frame, i int, b *strings.Builder) int {
 		for n < 4 && i+n < len(f.src) && f.src[i+n] >= '0' && f.src[i+n] <= '7' {
 			v = v<<3 | int(f.src[i+n]-'0')
 			n++
+		}
+		if n == 2 { // \1 of a pattern
+			b.WriteByte('\\')
+			b.WriteByte(c)
+			return 2
 		}
 		b.WriteByte(byte(v))
 		return n
@@ -351,6 +356,35 @@ func (lx *lexer) pv(f *frame, t *token) {
 	if t.text == "" {
 		lx.found.Errorf(t.pos, "a variable name is missing behind $")
 	}
+}
+
+// selectLen is the length of the select s starts with: name.name[0].name["text"].name.
+func selectLen(s string) int {
+	n := NameLen(s)
+	for n < len(s) {
+		switch {
+		case s[n] == '.' && n+1 < len(s) && isNameStart(s[n+1]):
+			n += 1 + NameLen(s[n+1:])
+		case s[n] == '[':
+			end := n + 1
+			if end < len(s) && (s[end] == '"' || s[end] == '\'') {
+				if i := strings.IndexByte(s[end+1:], s[end]); i >= 0 {
+					end += i + 2
+				}
+			} else {
+				for end < len(s) && (IsNameByte(s[end]) || s[end] == '-' || s[end] == '%' || s[end] == '*') {
+					end++
+				}
+			}
+			if end >= len(s) || s[end] != ']' {
+				return n
+			}
+			n = end + 1
+		default:
+			return n
+		}
+	}
+	return n
 }
 
 // VarLen is the length of the variable s starts with, dollar sign included; negative when its

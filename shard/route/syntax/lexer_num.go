@@ -5,33 +5,38 @@ import (
 	"strconv"
 )
 
-// number reads an integer.
+// number reads an integer: 12, 0x1F, 017, 0b101 or 101b.
 func (lx *lexer) number(f *frame, t *token) {
 	s := f.src[f.off:]
-	n := 0
-	base := 10
+	n, base := 0, 10
+	digits := ""
 	switch {
 	case len(s) > 2 && (s[1] == 'x' || s[1] == 'X') && s[0] == '0' && hexVal(s[2]) >= 0:
 		base, n = 16, 2
 		for n < len(s) && hexVal(s[n]) >= 0 {
 			n++
 		}
+		digits = s[2:n]
 	case len(s) > 2 && s[0] == '0' && s[1] == 'b' && (s[2] == '0' || s[2] == '1'):
 		base, n = 2, 2
 		for n < len(s) && (s[n] == '0' || s[n] == '1') {
 			n++
 		}
+		digits = s[2:n]
 	default:
+		binary := true
 		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			binary = binary && s[n] <= '1'
 			n++
 		}
-		if n > 1 && s[0] == '0' {
+		digits = s[:n]
+		switch {
+		case binary && n < len(s) && s[n] == 'b' && (n+1 == len(s) || !IsNameByte(s[n+1])):
+			base = 2
+			n++
+		case n > 1 && s[0] == '0':
 			base = 8
 		}
-	}
-	digits := s[:n]
-	if base == 16 || base == 2 {
-		digits = s[2:n]
 	}
 	v, err := strconv.ParseInt(digits, base, 64)
 	if err != nil && base == 8 {

@@ -31,9 +31,10 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 		name, value, _ := strings.Cut(d, "=")
 		lx.defs[name] = value
 	}
-	for _, d := range []string{"KAMAILIO_5", "KAMAILIO_5_6", "VIADUCT"} {
+	for _, d := range []string{"KAMAILIO_5", "KAMAILIO_5_6", "KAMAILIO_5_6_3", "OS_linux", "VIADUCT"} {
 		lx.defs[d] = ""
 	}
+	lx.defs["KAMAILIO_VERSION"] = "5006003" // since 5.7
 	lx.bol = true
 	if lx.push(frame{file: name, src: src, at: Pos{name, 1, 1}}) {
 		p := &parser{opt: opt, found: found, lx: lx}
@@ -157,10 +158,14 @@ func (p *parser) item() {
 	switch {
 	case routeWords[t.text]:
 		p.route()
-	case t.text == "loadmodule", t.text == "loadpath", t.text == "mpath":
+	case t.text == "loadmodule", t.text == "loadmodulex", t.text == "loadpath", t.text == "mpath":
 		p.load(t)
-	case t.text == "modparam":
+	case t.text == "modparam", t.text == "modparamx":
 		p.modparam(t)
+	case t.text == "flags", t.text == "avpflags":
+		p.flags(t)
+	case t.text == "cfgengine":
+		p.engine(t)
 	case t.text == "listen":
 		p.advance()
 		p.expect("=", "behind listen")
@@ -169,29 +174,65 @@ func (p *parser) item() {
 		p.advance()
 		p.expect("=", "behind alias")
 		p.alias(t)
-	case unsupportedItems[t.text] != "":
-		p.fail("%s is not supported yet: %s", t.text, unsupportedItems[t.text])
 	default:
 		p.global(t)
 	}
 }
 
-// unsupportedItems are top-level words Kamailio has and Viaduct has not yet.
-var unsupportedItems = map[string]string{
-	"flags": "named flags; use #!define", "avpflags": "AVP flags", "loadmodulex": "use loadmodule", "modparamx": "use modparam",
-	"cfgengine": "the routes of this file are always the native ones", "route_locks_size": "",
+// flags reads names of flags: flags NAME:5, OTHER. A name without number takes the first that is
+// free.
+func (p *parser) flags(key token) {
+	p.advance()
+	kind := FlagItem
+	if key.text == "avpflags" {
+		kind = AVPFlagItem
+	}
+	for {
+		if p.t.kind != tokIdent && p.t.kind != tokStr {
+			p.fail("expected the name of a flag, found %s", p.t.describe())
+		}
+		it := Item{Kind: kind, Pos: p.t.pos, Name: p.t.text}
+		p.advance()
+		if p.op(":") {
+			p.advance()
+			it.Val = p.literal("the number of the flag")
+		}
+		p.items = append(p.items, it)
+		if !p.op(",") {
+			return
+		}
+		p.advance()
+	}
+}
+
+// engine reads cfgengine "native": the routes of the file are always those.
+func (p *parser) engine(key token) {
+	p.advance()
+	if p.op("=") {
+		p.advance()
+	}
+	pos := p.t.pos
+	switch name := p.stringOrFail("the engine's name"); name {
+	case "native", "default":
+	default:
+		p.failAt(pos, "%s %s: routes in other languages are not run", key.text, Quote(Clip(name)))
+	}
 }
 
 func (p *parser) load(t token) {
 	p.advance()
-	if t.text != "loadmodule" && p.op("=") {
+	path := t.text == "loadpath" || t.text == "mpath"
+	if path && p.op("=") {
 		p.advance()
 	}
 	if p.t.kind != tokStr || p.t.text == "" {
 		p.fail("%s needs a name in quotes, found %s", t.text, p.t.describe())
 	}
 	it := Item{Kind: LoadModuleItem, Pos: p.t.pos, Name: p.t.text}
-	if t.text != "loadmodule" {
+	if t.text == "loadmodulex" {
+		it.Name = p.filled(p.t.pos, it.Name)
+	}
+	if path {
 		it.Kind = LoadPathItem
 	} else {
 		p.lx.defs["MOD_"+ModuleName(it.Name)] = ""
@@ -216,8 +257,45 @@ func (p *parser) modparam(t token) {
 	it.Param = p.stringOrFail("the parameter's name")
 	p.expect(",", "between the arguments of modparam")
 	it.Val = p.literal("a number or a string")
+	if t.text == "modparamx" && it.Val.Kind == StrLiteral {
+		it.Val.Str = p.filled(it.Val.Pos, it.Val.Str)
+	}
 	p.expect(")", "behind modparam's arguments")
 	p.items = append(p.items, it)
+}
+
+// filled is a text of loadmodulex or modparamx with what is known at load in the place of $def(NAME),
+// $defn(NAME) and $env(NAME).
+func (p *parser) filled(pos Pos, s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '$')
+		if i < 0 {
+			return b.String() + s
+		}
+		b.WriteString(s[:i])
+		s = s[i:]
+		n := VarLen(s)
+		word, name, ok := strings.Cut(strings.TrimSuffix(s[1:max(n, 1)], ")"), "(")
+		if n < 2 || !ok {
+			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load: %s", Quote(Clip(s)))
+		}
+		switch word {
+		case "def":
+			b.WriteString(p.lx.defs[name])
+		case "defn":
+			v := p.lx.defs[name]
+			if v == "" {
+				v = "0"
+			}
+			b.WriteString(v)
+		case "env":
+			b.WriteString(os.Getenv(name))
+		default:
+			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load, not $%s", word)
+		}
+		s = s[n:]
+	}
 }
 
 func (p *parser) stringOrFail(what string) string {

@@ -163,6 +163,11 @@ func (p *parser) inParenthesis(pos Pos) Expr {
 	defer p.leave()
 	x := p.expr()
 	p.expect(")", "behind the expression")
+	return p.cast(pos, x)
+}
+
+// cast goes on behind (x): where x is int or str, that is a cast of what follows.
+func (p *parser) cast(pos Pos, x Expr) Expr {
 	if n, ok := x.(*Name); ok && (n.Name == "int" || n.Name == "str") {
 		return &Unary{Pos: pos, Op: "(" + n.Name + ")", X: p.unary()}
 	}

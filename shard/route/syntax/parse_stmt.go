@@ -133,18 +133,32 @@ func (p *parser) endStatement() {
 	p.advance()
 }
 
+// condition reads what if, while and switch go by: any expression, mostly one in parentheses.
 func (p *parser) condition(word string) Expr {
-	p.expect("(", "behind "+word)
 	p.enter()
 	defer p.leave()
+	if !p.op("(") {
+		if p.op("{") || p.op(";") {
+			p.fail("the condition of %s is missing", word)
+		}
+		return p.notAssigned(p.expr())
+	}
+	pos := p.t.pos
+	p.advance()
 	if p.op(")") {
 		p.fail("the condition of %s is missing", word)
 	}
 	x := p.expr()
+	p.notAssigned(x)
+	p.expect(")", "behind the condition of "+word)
+	return p.notAssigned(p.binaryRest(p.cast(pos, x), 0))
+}
+
+// notAssigned refuses = behind a condition.
+func (p *parser) notAssigned(x Expr) Expr {
 	if p.op("=") {
 		p.fail("= assigns; the comparison is ==")
 	}
-	p.expect(")", "behind the condition of "+word)
 	return x
 }
 
@@ -207,7 +221,12 @@ func (p *parser) caseHead(c *Case, def *bool) {
 	case p.word("case"):
 		p.advance()
 		if p.op("/") {
-			p.fail("case with a regular expression is not supported yet; use =~ in an if")
+			// case /"pattern":
+			c.Pattern = true
+			p.advance()
+			if p.t.kind != tokStr {
+				p.fail("case with a pattern is written case /\"pattern\": found %s", p.t.describe())
+			}
 		}
 		c.X = p.expr()
 	case p.word("default"):

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"viaduct/shard/route/ere"
 )
 
 // condition is one open #!ifdef or #!ifndef.
@@ -17,14 +19,14 @@ type condition struct {
 // subst is one #!subst: it acts on all strings read after it.
 type subst struct {
 	re     *regexp.Regexp
-	repl   string
+	repl   string // \1 in it is what the first group has matched
 	global bool
 }
 
 // directives by name. include_file and import_file work without a prefix too.
 var directives = map[string]bool{
-	"define": true, "def": true, "ifdef": true, "ifndef": true, "else": true, "endif": true,
-	"trydef": true, "trydefine": true, "redefine": true, "redef": true,
+	"define": true, "def": true, "ifdef": true, "ifndef": true, "ifexp": true, "else": true, "endif": true,
+	"defexp": true, "defexps": true, "trydef": true, "trydefine": true, "redefine": true, "redef": true,
 	"subst": true, "substdef": true, "substdefs": true,
 	"defenv": true, "defenvs": true, "trydefenv": true, "trydefenvs": true, "include_file": true, "import_file": true,
 	"KAMAILIO": true, "kamailio": true, "SER": true, "ser": true, "OPENSER": true, "openser": true, "ALL": true, "all": true,
@@ -76,6 +78,11 @@ func (lx *lexer) directive() bool {
 		lx.define(at, arg, func(string) bool { return true })
 	case "ifdef", "ifndef":
 		lx.ifdef(at, arg, name == "ifdef")
+	case "ifexp":
+		v, _ := lx.evaluate(at, name, arg)
+		lx.open(at, v.true())
+	case "defexp", "defexps":
+		lx.defexp(at, name, arg)
 	case "else":
 		lx.els(at)
 	case "endif":
@@ -157,9 +164,31 @@ func (lx *lexer) ifdef(at Pos, arg string, want bool) {
 	}
 	lx.cutName(at, "ifdef", arg)
 	_, defined := lx.defs[name]
+	lx.open(at, defined == want)
+}
+
+// open opens a region, and skips it if it does not hold.
+func (lx *lexer) open(at Pos, holds bool) {
 	lx.conds = append(lx.conds, condition{pos: at, fram: len(lx.stack)})
-	if defined != want {
+	if !holds {
 		lx.skipRegion(true)
+	}
+}
+
+// defexp handles "NAME EXPRESSION": the name stands for the value, in quotes with defexps.
+func (lx *lexer) defexp(at Pos, name, arg string) {
+	n := NameLen(arg)
+	if n == 0 || !isNameStart(arg[0]) {
+		lx.found.Errorf(at, "#!%s needs a name", name)
+		return
+	}
+	v, ok := lx.evaluate(at, name, arg[n:])
+	if !ok {
+		return
+	}
+	lx.defs[arg[:n]] = v.text()
+	if name == "defexps" {
+		lx.defs[arg[:n]] = Quote(v.text())
 	}
 }
 
@@ -200,7 +229,7 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 		}
 		lx.bol = true
 		switch word {
-		case "ifdef", "ifndef":
+		case "ifdef", "ifndef", "ifexp":
 			depth++
 		case "endif":
 			if depth == 0 {
@@ -232,25 +261,25 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
 		return
 	}
-	parts := strings.Split(arg[1:], arg[:1])
+	parts := splitSubst(arg[1:], arg[0])
 	if len(parts) != 3 || parts[0] == "" {
 		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
 		return
 	}
-	expr := parts[0]
+	flags := ere.Flags(0)
 	s := subst{repl: parts[1]}
-	for _, f := range parts[2] {
+	for _, f := range strings.TrimSpace(parts[2]) {
 		switch f {
 		case 'g':
 			s.global = true
 		case 'i':
-			expr = "(?i)" + expr
+			flags = ere.IgnoreCase
 		default:
 			lx.found.Errorf(at, "#!%s knows the flags g and i, not %q", name, f)
 			return
 		}
 	}
-	re, err := regexp.Compile(expr)
+	re, err := ere.Compile(parts[0], flags)
 	if err != nil {
 		lx.found.Errorf(at, "#!%s: %v", name, err)
 		return
@@ -268,16 +297,76 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 	}
 }
 
-// substitute applies all #!subst to a string.
-func (lx *lexer) substitute(s string) string {
-	for _, x := range lx.substs {
-		if x.global {
-			s = x.re.ReplaceAllLiteralString(s, x.repl)
-		} else if m := x.re.FindStringIndex(s); m != nil {
-			s = s[:m[0]] + x.repl + s[m[1]:]
+// splitSubst splits pattern, replacement and flags. A delimiter behind a backslash is none.
+func splitSubst(s string, delimiter byte) []string {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == delimiter:
+			i++
+			part.WriteByte(s[i])
+		case s[i] == delimiter:
+			parts = append(parts, part.String())
+			part.Reset()
+		default:
+			part.WriteByte(s[i])
 		}
 	}
+	return append(parts, part.String())
+}
+
+// substitute applies all #!subst to a string, each to what those before it left.
+func (lx *lexer) substitute(s string) string {
+	for i := range lx.substs {
+		s = lx.substs[i].apply(s)
+	}
 	return s
+}
+
+func (x *subst) apply(s string) string {
+	n := 1
+	if x.global {
+		n = -1
+	}
+	matches := x.re.FindAllStringSubmatchIndex(s, n)
+	if matches == nil {
+		return s
+	}
+	var b strings.Builder
+	end := 0
+	for _, m := range matches {
+		b.WriteString(s[end:m[0]])
+		x.replacement(&b, s, m)
+		end = m[1]
+	}
+	return b.String() + s[end:]
+}
+
+// replacement writes what stands for one match.
+func (x *subst) replacement(b *strings.Builder, s string, groups []int) {
+	for i := 0; i < len(x.repl); i++ {
+		c := x.repl[i]
+		if c != '\\' || i+1 == len(x.repl) {
+			b.WriteByte(c)
+			continue
+		}
+		i++
+		switch c = x.repl[i]; {
+		case c >= '0' && c <= '9':
+			if g := int(c-'0') * 2; g < len(groups) && groups[g] >= 0 {
+				b.WriteString(s[groups[g]:groups[g+1]])
+			}
+		case c == 'n':
+			b.WriteByte('\n')
+		case c == 'r':
+			b.WriteByte('\r')
+		case c == 't':
+			b.WriteByte('\t')
+		default:
+			b.WriteByte(c)
+		}
+	}
 }
 
 // defenv handles ID=ENVVAR and ENVVAR.

@@ -47,6 +47,13 @@ func (p *printer) item(it *Item) {
 		p.line(s, ";")
 	case LoadModuleItem:
 		p.line("loadmodule ", Quote(it.Name))
+	case FlagItem, AVPFlagItem:
+		word := map[ItemKind]string{FlagItem: "flags ", AVPFlagItem: "avpflags "}[it.Kind]
+		if it.Val.Kind == NoLiteral {
+			p.line(word, Quote(it.Name))
+		} else {
+			p.line(word, Quote(it.Name), ":", it.Val.String())
+		}
 	case LoadPathItem:
 		p.line("loadpath ", Quote(it.Name))
 	case ModParamItem:
@@ -132,7 +139,11 @@ func (p *printer) stmt(s Stmt) {
 			if c.X == nil {
 				p.line("default:")
 			} else {
-				p.line("case ", exprText(c.X), ":")
+				pattern := ""
+				if c.Pattern {
+					pattern = "/"
+				}
+				p.line("case ", pattern, exprText(c.X), ":")
 			}
 			p.block(c.Body)
 		}

@@ -1,0 +1,329 @@
+package route
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"viaduct/parser"
+	"viaduct/shard/route/suggest"
+)
+
+// Selects are the older way to name what a message says: @from.uri.user, @via[1].branch,
+// @hf_value.x_foo[1].param["y"]. They read and are never assigned to. $sel(from.uri.user) is the
+// same.
+
+// step of a select: a name, with an index or a text in brackets.
+type selStep struct {
+	name  string
+	index int
+	// what stands in the brackets
+	has  bool // something does
+	text string
+}
+
+// parseSelect takes a select apart; false if it is none.
+func parseSelect(s string) ([]selStep, bool) {
+	var steps []selStep
+	for s != "" {
+		n := 0
+		for n < len(s) && s[n] != '.' && s[n] != '[' {
+			n++
+		}
+		st := selStep{name: strings.ToLower(s[:n])}
+		s = s[n:]
+		for strings.HasPrefix(s, "[") {
+			end := strings.IndexByte(s, ']')
+			if len(s) > 1 && (s[1] == '"' || s[1] == '\'') {
+				if i := strings.IndexByte(s[2:], s[1]); i >= 0 {
+					end = i + 3
+				}
+			}
+			if end < 0 || end >= len(s) || s[end] != ']' {
+				return nil, false
+			}
+			inner := s[1:end]
+			s = s[end+1:]
+			if k := len(inner); k > 1 && (inner[0] == '"' || inner[0] == '\'') {
+				if st.name == "hf_value" || st.name == "hf_value_exists" || st.has {
+					// the text is a step of its own: @hf_value["X-Foo"][2]
+					steps = append(steps, st)
+					st = selStep{name: inner[1 : k-1]}
+					continue
+				}
+				st.has, st.text = true, inner[1:k-1]
+				continue
+			}
+			i, err := strconv.Atoi(inner)
+			if err != nil || st.has {
+				return nil, false
+			}
+			st.has, st.index = true, i
+		}
+		steps = append(steps, st)
+		if s == "" {
+			break
+		}
+		if s[0] != '.' || len(s) == 1 {
+			return nil, false
+		}
+		s = s[1:]
+	}
+	return steps, len(steps) > 0
+}
+
+// text reader: a view of the message, or of the scratch room.
+type textOf = func(c *Ctx) ([]byte, bool)
+
+// sel compiles a select; nil after an error.
+func (cc *compiler) sel(pos Pos, text string) *pvCode {
+	steps, ok := parseSelect(text)
+	if !ok {
+		cc.ld.errorf(pos, "bad select @%s", clip(text))
+		return nil
+	}
+	root, rest := steps[0], steps[1:]
+	var read textOf
+	switch root.name {
+	case "cfg_get":
+		return cc.customValue(pos, rest)
+	case "ruri", "request_uri":
+		read = uriSelect(readRURI, rest)
+	case "dst_uri":
+		read = uriSelect(readDstURI, rest)
+	case "next_hop":
+		read = uriSelect(readNextHop, rest)
+	case "from", "f":
+		read = addrSelect(headerValue("From", 1), rest)
+	case "to", "t":
+		read = addrSelect(headerValue("To", 1), rest)
+	case "contact", "m":
+		read = addrSelect(headerValue("Contact", max(root.index, 1)), rest)
+	case "rr", "record_route":
+		read = addrSelect(headerValue("Record-Route", max(root.index, 1)), rest)
+	case "route":
+		read = addrSelect(headerValue("Route", max(root.index, 1)), rest)
+	case "rpid":
+		read = addrSelect(headerValue("Remote-Party-ID", 1), rest)
+	case "refer_to":
+		read = addrSelect(headerValue("Refer-To", 1), rest)
+	case "referred_by":
+		read = addrSelect(headerValue("Referred-By", 1), rest)
+	case "via", "v":
+		n := root.index
+		if !root.has {
+			n = 1
+		}
+		read = viaSelect(headerValue("Via", n), rest)
+	case "hf_value":
+		read = headerSelect(rest)
+	case "cseq", "call_id", "event", "msg", "method", "received", "src", "dst":
+		read = cc.plainSelect(root.name, rest)
+	}
+	if read == nil {
+		cc.ld.errorf(pos, "there is no select @%s%s", clip(text), suggest.DidYouMean(root.name, selectNames))
+		return nil
+	}
+	cc.scratch = true
+	return &pvCode{bytes: read, temp: true}
+}
+
+var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to", "contact", "rr", "record_route", "route", "rpid",
+	"refer_to", "referred_by", "via", "hf_value", "cseq", "call_id", "event", "msg", "method", "received", "src", "dst"}
+
+// customValue is @cfg_get.group.name.
+func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
+	if len(steps) != 2 {
+		cc.ld.errorf(pos, "@cfg_get is followed by a group and a name: @cfg_get.group.name")
+		return nil
+	}
+	name := steps[0].name + "." + steps[1].name
+	v, ok := cc.custom[name]
+	if !ok {
+		cc.ld.errorf(pos, "no setting has the name %s%s", clip(name), suggest.DidYouMean(name, sortedKeys(cc.custom)))
+		return nil
+	}
+	return &pvCode{any: func(*Ctx) Value { return v }}
+}
+
+// readNextHop is where the request goes: $du, or the Request-URI.
+func readNextHop(c *Ctx) ([]byte, bool) {
+	if b, ok := readDstURI(c); ok {
+		return b, true
+	}
+	return readRURI(c)
+}
+
+// valueAt is a value of a header field.
+type valueAt = func(c *Ctx) (parser.Span, bool)
+
+// headerValue is the nth value of a header, from 1, over all its rows; a negative one counts from
+// the last.
+func headerValue(name string, n int) valueAt {
+	return func(c *Ctx) (parser.Span, bool) {
+		at := n
+		if at < 0 {
+			count := 0
+			for v := (values{m: c.Msg, name: name}); v.next(); {
+				count++
+			}
+			at += count + 1
+		}
+		for v := (values{m: c.Msg, name: name}); v.next(); {
+			if at--; at == 0 {
+				return v.at, true
+			}
+		}
+		return parser.Span{}, false
+	}
+}
+
+// values walks the values of a header of any name, with commas between them.
+type values struct {
+	m    *parser.Message
+	name string
+	at   parser.Span
+	row  int // behind the one at hand
+	off  int // where the next value of the row begins; 0: in the next row
+}
+
+func (v *values) next() bool {
+	for {
+		if v.off == 0 {
+			i := v.m.HeaderByName(v.name, v.row)
+			if i < 0 {
+				return false
+			}
+			v.row, v.off = i+1, int(v.m.Headers[i].Value.Off)
+		}
+		row := v.m.Headers[v.row-1].Value
+		start, end := v.off, int(row.End())
+		i := start
+		for quoted, angle := false, false; i < end; i++ {
+			switch c := v.m.Raw[i]; {
+			case c == '\\' && quoted:
+				i++
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case c == '<':
+				angle = true
+			case c == '>':
+				angle = false
+			}
+			if i < end && v.m.Raw[i] == ',' && !quoted && !angle {
+				break
+			}
+		}
+		i = min(i, end)
+		if v.off = i + 1; i == end {
+			v.off = 0
+		}
+		text := v.m.Raw[start:i]
+		left := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+		text = bytes.TrimSpace(text)
+		v.at = parser.Span{Off: uint32(start + left), Len: uint32(len(text))}
+		return true
+	}
+}
+
+// headerSelect is @hf_value.NAME[n] and what follows it. _ stands for - in a name.
+func headerSelect(steps []selStep) textOf {
+	if len(steps) == 0 || steps[0].name == "" {
+		return nil
+	}
+	name := strings.ReplaceAll(steps[0].name, "_", "-")
+	n := 1
+	if steps[0].has {
+		if steps[0].text != "" {
+			return nil
+		}
+		n = steps[0].index
+	}
+	return addrOrParams(headerValue(name, n), steps[1:])
+}
+
+// addrOrParams is addrSelect for a value that may have no URI: then its parameters are what stands
+// behind the first semicolon.
+func addrOrParams(value valueAt, steps []selStep) textOf {
+	if len(steps) > 0 {
+		switch steps[0].name {
+		case "uri", "name", "nameaddr":
+			return addrSelect(value, steps)
+		}
+	}
+	if len(steps) == 0 {
+		return addrSelect(value, nil)
+	}
+	params := func(c *Ctx) ([]byte, bool) {
+		s, ok := value(c)
+		if !ok {
+			return nil, false
+		}
+		b := c.Msg.Bytes(s)
+		at := 0
+		if i := bytes.IndexByte(b, '>'); i >= 0 {
+			at = i
+		}
+		i := bytes.IndexByte(b[at:], ';')
+		if i < 0 {
+			return nil, false
+		}
+		return b[at+i:], true
+	}
+	switch steps[0].name {
+	case "params", "param", "p":
+		return paramSelect(params, steps)
+	}
+	return paramSelect(params, append([]selStep{{name: "params"}}, steps...))
+}
+
+// plainSelect are those of a few words.
+func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
+	path := root
+	for _, s := range steps {
+		path += "." + s.name
+		if s.has {
+			return nil
+		}
+	}
+	switch path {
+	case "cseq":
+		return func(c *Ctx) ([]byte, bool) { return c.first(parser.KindCSeq) }
+	case "cseq.num":
+		return func(c *Ctx) ([]byte, bool) {
+			n, ok := readCSeq(c)
+			return c.number(n), ok
+		}
+	case "cseq.method":
+		return func(c *Ctx) ([]byte, bool) {
+			cs, r := c.Msg.CSeq()
+			return c.Msg.Bytes(cs.MethodName), r == parser.OK
+		}
+	case "call_id":
+		return readCallID
+	case "event":
+		return func(c *Ctx) ([]byte, bool) { return c.first(parser.KindEvent) }
+	case "method":
+		return readMethodOf
+	case "msg":
+		return func(c *Ctx) ([]byte, bool) { return c.Msg.Raw, true }
+	case "msg.first_line":
+		return func(c *Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.StartLine), true }
+	case "msg.body":
+		return readBody
+	case "msg.len":
+		return func(c *Ctx) ([]byte, bool) { return c.number(int64(len(c.Msg.Raw))), true }
+	case "received.ip", "dst.ip":
+		return readRcvIP
+	case "received.port", "dst.port":
+		return func(c *Ctx) ([]byte, bool) { return c.number(int64(c.to().Port())), true }
+	case "src.ip":
+		return readSrcIP
+	case "src.port":
+		return func(c *Ctx) ([]byte, bool) { return c.number(int64(c.From().Port())), true }
+	case "received.proto":
+		return readProto
+	}
+	return nil
+}
