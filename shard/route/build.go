@@ -162,6 +162,12 @@ func (c *Ctx) Built(b []byte) Value {
 	return TextValue(b[:len(b):len(b)])
 }
 
+// TooLong is null, and has the run end as Faulted: for a text that has no room, before it is built.
+func (c *Ctx) TooLong() Value {
+	c.failed(&noRoom)
+	return Value{}
+}
+
 // noRoom is what a run reports whose scratch room is too small for what a function builds.
 var noRoom = Diagnostic{Text: "a string is too long"}
 
