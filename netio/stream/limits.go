@@ -46,9 +46,6 @@ type Limits struct {
 	AcceptIPLimit, AcceptRate atomic.Int64
 	// MaxMessage [rd_buf_size] is the length of a message from which on it is refused (513).
 	MaxMessage atomic.Int64
-	// AcceptNoLength [tcp_accept_no_cl]: a message without Content-Length has no body, against RFC
-	// 3261 §18.3. False: it is a Fault.
-	AcceptNoLength atomic.Bool
 	// ConnsPerDestination is how many connections are opened to one destination: shard i uses the
 	// one of number i modulo this.
 	ConnsPerDestination atomic.Int64
@@ -56,7 +53,7 @@ type Limits struct {
 	// WebSocket's are answered always (RFC 7118 §6).
 	CRLFPing atomic.Bool
 	// AcceptNoCL [tcp_accept_no_cl] takes a message without Content-Length for one without a body,
-	// against RFC 3261 §18.3.
+	// against RFC 3261 §18.3. Without it that is a Fault.
 	AcceptNoCL atomic.Bool
 	// AcceptUnique [tcp_accept_unique] refuses a connection from an address and port that has one
 	// already, to another listener of ours.

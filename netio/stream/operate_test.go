@@ -229,17 +229,3 @@ func TestOwnCertificate(t *testing.T) {
 		t.Error("a certificate out of nowhere")
 	}
 }
-
-// TestAcceptNoLength: a message without Content-Length ends with its headers, and the connection
-// goes on.
-func TestAcceptNoLength(t *testing.T) {
-	r := newRig(t, 1, func(c *Config) { c.Limits.AcceptNoLength.Store(true) })
-	c := r.dial(0)
-	const bare = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\n\r\n"
-	r.write(c, bare+message("2", 5))
-	for i, want := range []string{bare, message("2", 5)} {
-		if got := r.recv(0, 1)[0]; got.data != want || got.fault != Whole {
-			t.Errorf("message %d: %+v", i, got)
-		}
-	}
-}

@@ -108,9 +108,6 @@ func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 		}
 		c.f.reset()
 		c.messageBy = 0
-		if fault == NoLength && l.e.limits.AcceptNoLength.Load() {
-			fault = Whole // it ends with its headers
-		}
 		took := l.deliver(c, b[used:used+n], fault)
 		used += n
 		if fault != Whole {
