@@ -66,7 +66,7 @@ func hostEnd(b []byte, i int) int {
 	if i < len(b) && b[i] == '[' {
 		for e := i + 1; e < len(b); e++ {
 			if b[e] == ']' {
-				if _, ok := parseIPv6(b[i+1 : e]); !ok {
+				if !parseIPv6(b[i+1:e], new([16]byte)) {
 					return -1
 				}
 				return e + 1
