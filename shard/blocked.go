@@ -63,29 +63,22 @@ func (b *blocked) checks(method parser.Method) bool {
 }
 
 // Report lists a destination that failed, as far as the settings want it.
-func (b *blocked) Report(to *netio.Addr, why proxy.Failing, method parser.Method, retryAfter int) {
+func (b *blocked) Report(to *netio.Addr, why blocklist.Reason, method parser.Method, retryAfter int) {
 	if !b.list.Enabled() {
 		return
 	}
-	var cause blocklist.Cause
+	cause := blocklist.Cause{Reasons: why, Owner: why.String()}
 	switch why {
-	case proxy.TimedOut:
+	case blocklist.Timeout:
 		if !b.list.ListsTimeout(methodBit(method)) {
 			return
 		}
-		cause = blocklist.Cause{Reasons: blocklist.Timeout, Owner: "timeout"}
-	case proxy.Overloaded:
+	case blocklist.Busy503:
 		ttl, ok := b.list.TTL503(int64(max(retryAfter, 0)), retryAfter >= 0)
 		if !ok {
 			return
 		}
-		cause = blocklist.Cause{Reasons: blocklist.Busy503, TTL: ttl, Owner: "503"}
-	case proxy.SendFailed:
-		cause = blocklist.Cause{Reasons: blocklist.SendError, Owner: "send"}
-	case proxy.ConnectFailed:
-		cause = blocklist.Cause{Reasons: blocklist.Connect, Owner: "connect"}
-	case proxy.Refused:
-		cause = blocklist.Cause{Reasons: blocklist.ICMP, Owner: "icmp"}
+		cause.TTL = ttl
 	}
 	addr := *to
 	addr.Proto = 0

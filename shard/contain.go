@@ -93,9 +93,7 @@ func (w *worker) attempt(part func()) (ok bool) {
 
 // abandon forgets the datagram that was being put together.
 func (w *worker) abandon() {
-	if out, ok := w.out.(interface{ Abandon() }); ok {
-		out.Abandon()
-	}
+	w.out.Abandon()
 }
 
 // abortRequest ends the request in core.Request. It reports whether it was answered.

@@ -263,22 +263,23 @@ func TestBlockSource(t *testing.T) {
 	}
 }
 
-// TestOutletWishes: what a message asks for reaches the engine, and the next one asks for nothing.
-func TestOutletWishes(t *testing.T) {
-	s := &wishStreams{}
+// TestOutletStreamOptions: what a message asks for reaches the engine, and the next one asks for
+// nothing.
+func TestOutletStreamOptions(t *testing.T) {
+	s := &unconnected{}
 	o := &outlet{streams: s, by: []*netio.Listener{{Proto: netio.TCP}}}
 	dst, _ := read("tcp:127.0.0.1:7000")
-	send := func(text string, token uint64, w txn.Wishes, want string) {
+	send := func(text string, token uint64, w txn.StreamOptions, want string) {
 		t.Helper()
 		if w != 0 {
-			o.Wish(w)
+			o.SetStreamOptions(w, nil)
 		}
 		s.did = ""
 		o.Begin(0, &dst, token)
 		o.Append([]byte(text))
 		o.End()
 		if s.did != want {
-			t.Errorf("%.10q with wishes %d: %q, want %q", text, w, s.did, want)
+			t.Errorf("%.10q with options %d: %q, want %q", text, w, s.did, want)
 		}
 	}
 	const response = "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0.0.1:7001;branch=z9hG4bK1\r\n\r\n"
@@ -296,19 +297,19 @@ func TestOutletWishes(t *testing.T) {
 	}
 }
 
-// wishStreams has no connection to anywhere.
-type wishStreams struct {
+// unconnected has no connection to anywhere.
+type unconnected struct {
 	streams
 	to  string
 	did string
 }
 
-func (s *wishStreams) Begin(_ int, dst *netio.Addr, _ uint64) {
+func (s *unconnected) Begin(_ int, dst *netio.Addr, _ uint64) {
 	_, port, _ := strings.Cut(dst.String(), ":")
 	s.to = port
 }
-func (s *wishStreams) Append([]byte) {}
-func (s *wishStreams) End(w txn.Wishes, _ []byte, _ proxy.Patience) bool {
+func (s *unconnected) Append([]byte) {}
+func (s *unconnected) End(w txn.StreamOptions, _ []byte, _ proxy.Patience) bool {
 	if s.did != "" {
 		s.did += ", "
 	}

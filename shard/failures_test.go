@@ -105,7 +105,7 @@ func TestSteps(t *testing.T) {
 			"a new transaction call_id=1-00000001@127.0.0.1 method=INVITE",
 			"answered here call_id=1-00000001@127.0.0.1 code=100",
 			"a branch sent call_id=1-00000001@127.0.0.1 branch=0 to=udp:127.0.0.1:700",
-			"request_route left call_id=1-00000001@127.0.0.1 decided=relayed",
+			"request_route left call_id=1-00000001@127.0.0.1 decided=relayed max_forwards=69 record_route=true",
 			"a response received call_id=1-00000001@127.0.0.1 code=180",
 			"a response to a branch call_id=1-00000001@127.0.0.1 code=180",
 			"a response passed on call_id=1-00000001@127.0.0.1 code=180 to=udp:127.0.0.1:6000",

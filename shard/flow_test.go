@@ -76,8 +76,8 @@ type flow struct {
 	all      []sentDatagram                // everything that left
 	arrived  [][]byte                      // everything that was received
 	names    *flowNames
-	open     bool       // a datagram was begun
-	wishes   txn.Wishes // of the next one
+	open     bool              // a datagram was begun
+	options  txn.StreamOptions // of the next one
 	conns    *flowConns
 	faulty   bool          // panics are the test's own
 	timeless bool          // out steps are compared without their times
@@ -89,8 +89,8 @@ type heldSegment struct{ at, was []byte }
 
 type sentDatagram struct {
 	to        string
-	by        int        // the listener
-	wishes    txn.Wishes // of its stream
+	by        int               // the listener
+	options   txn.StreamOptions // of its stream
 	at        int64
 	bytes     []byte
 	token     uint64
@@ -107,8 +107,8 @@ func (f *flow) Begin(listener int, to *netio.Addr, token uint64) {
 	if f.w.shared.listeners[listener].Proto != to.Proto {
 		f.t.Errorf("to %s by %s leaves by a listener of %s", to, to.Proto, f.w.shared.listeners[listener].Proto)
 	}
-	f.sent = append(f.sent, sentDatagram{to: written(to), by: listener, at: f.now, token: token, wishes: f.wishes})
-	f.wishes = 0
+	f.sent = append(f.sent, sentDatagram{to: written(to), by: listener, at: f.now, token: token, options: f.options})
+	f.options = 0
 }
 
 // Abandon forgets the datagram that was begun, as netio.Port does.
@@ -116,11 +116,11 @@ func (f *flow) Abandon() {
 	if f.open {
 		f.open, f.sent = false, f.sent[:len(f.sent)-1]
 	}
-	f.wishes = 0
+	f.options = 0
 }
 
-// Wish is what the datagram begun next asks of its stream.
-func (f *flow) Wish(w txn.Wishes) { f.wishes = w }
+// SetStreamOptions is for the datagram begun next.
+func (f *flow) SetStreamOptions(o txn.StreamOptions, _ []byte) { f.options = o }
 
 // written is an address as the steps have it: "tcp:" and its like in front of one that is not
 // UDP's.
@@ -600,10 +600,10 @@ func (f *flow) next() (name, body string, ok bool) {
 	d := f.sent[0]
 	f.sent = f.sent[1:]
 	name = "out " + d.to
-	if d.wishes&txn.NoConnect != 0 {
+	if d.options&txn.NoConnect != 0 {
 		name += " noconnect"
 	}
-	if d.wishes&txn.CloseAfter != 0 {
+	if d.options&txn.CloseAfter != 0 {
 		name += " close"
 	}
 	if late := time.Duration(d.at - f.stepAt).Round(10 * time.Millisecond); late > 0 && !f.timeless {

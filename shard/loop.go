@@ -11,6 +11,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/place"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
@@ -346,7 +347,7 @@ func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 		if hopeless(f.Errno) {
 			w.unsent = append(w.unsent, f)
 			if refused(f.Errno) {
-				w.report(f.Token, proxy.SendFailed)
+				w.report(f.Token, blocklist.SendError)
 			}
 		} // else Timer A or E sends it again
 	}

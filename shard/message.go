@@ -122,11 +122,8 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if w.tracing {
 		w.traceMessage(p)
 	}
-	if reason == parser.OK {
-		reason = m.Check()
-	}
-	if reason != parser.OK {
-		w.malformed(reason)
+	if v := r.Syntax(reason); v.Cause != proxy.NoCause {
+		w.invalid(&v)
 		return
 	}
 	if w.absorb() {
@@ -135,19 +132,8 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	if w.overloaded() {
 		return
 	}
-	if r.Looped() {
-		w.refuse(LoopDetected, proxy.Looped, "", "")
-		return
-	}
-	if !r.ReadBreadth() {
-		w.refuse(BadMaxBreadth, proxy.BadBreadth, "", "")
-		return
-	}
-	if m.Has(parser.KindRoute) && !r.RoutesReadable() {
-		w.malformed(parser.BadRoute)
-		return
-	}
-	if m.Has(parser.KindProxyRequire) && m.Method != parser.ACK && m.Method != parser.CANCEL && !w.supported() {
+	if v := r.Validate(); v.Cause != proxy.NoCause {
+		w.invalid(&v)
 		return
 	}
 	if w.shared.draining.Load() != serving && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
@@ -230,7 +216,7 @@ func (w *worker) decide() {
 		w.unanswered()
 	}
 	if w.tracing {
-		w.traceHere("request_route left", "decided", w.decided())
+		w.traceHere("request_route left", w.decisions()...)
 	}
 	switch {
 	case outcome == route.Faulted:
@@ -277,56 +263,18 @@ func (w *worker) faulted(c *route.Ctx) {
 	}
 }
 
-// malformed answers a request that fails §16.3 step 1.
-func (w *worker) malformed(reason parser.Reason) {
-	cause, phrase := proxy.Malformed, badPhrases[reason]
-	switch {
-	case reason == parser.BadVersion:
-		cause, phrase = proxy.BadVersion, ""
-	case reason == parser.TooManyHeaders || reason == parser.TooLarge:
-		cause, phrase = proxy.TooLarge, ""
-	case reason == parser.CSeqMethodMismatch && w.m.Method == parser.MethodOther:
-		cause, phrase = proxy.UnknownMethod, ""
+// invalid answers a request that is not valid (§16.3).
+func (w *worker) invalid(v *proxy.Invalid) {
+	reason := Reason(v.Reason)
+	switch v.Cause {
+	case proxy.Looped:
+		reason = LoopDetected
+	case proxy.BadBreadth:
+		reason = BadMaxBreadth
+	case proxy.UnsupportedOption:
+		reason = ProxyRequire
 	}
-	w.refuse(Reason(reason), cause, phrase, "")
-}
-
-// badPhrases are the reason phrases of 400: "Bad CSeq", "Missing Call-ID".
-var badPhrases = func() (p [parser.NumReasons]string) {
-	for i := range p {
-		s := []byte(parser.Reason(i).String())
-		if s[0] >= 'a' && s[0] <= 'z' {
-			s[0] -= 'a' - 'A'
-		}
-		p[i] = string(s)
-	}
-	return p
-}()
-
-// supported is §16.3 step 5: it reports true if Proxy-Require asks for nothing.
-// Whatever it asks for, this proxy does not have. Slow path.
-func (w *worker) supported() bool {
-	const name = "Unsupported: "
-	room := len(name) + len("\r\n")
-	for i := w.m.First(parser.KindProxyRequire); i >= 0; i = w.m.Next(i) {
-		room += int(w.m.Headers[i].Line.Len)
-	}
-	b := append(make([]byte, 0, room), name...)
-	n := 0
-	v := w.m.Values(parser.KindProxyRequire)
-	for ; v.Next(); n++ {
-		if n > 0 {
-			b = append(b, ',') // no space: the answer is not to be longer than the request
-		}
-		b = append(b, v.Value.Of(w.m.Raw)...)
-	}
-	switch {
-	case v.Reason != parser.OK:
-		w.refuse(Reason(v.Reason), proxy.Malformed, "Bad Proxy-Require", "")
-	case n > 0:
-		w.refuse(ProxyRequire, proxy.UnsupportedOption, "", string(append(b, "\r\n"...)))
-	}
-	return n == 0 && v.Reason == parser.OK
+	w.refuse(reason, v.Cause, v.Phrase, v.Header)
 }
 
 // response is steps 5 and 6 for a response.

@@ -3,6 +3,7 @@ package shard
 import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
 )
@@ -16,7 +17,7 @@ type streams interface {
 	Append(segment []byte)
 	// End hands the message over. domain: whose certificate the other side must show ("": its
 	// address is all that is known). false: there is no connection, and none may be opened.
-	End(w txn.Wishes, domain []byte, p proxy.Patience) (ok bool)
+	End(w txn.StreamOptions, domain []byte, p proxy.Patience) (ok bool)
 	Abandon()
 	Flush()
 	Forget()
@@ -31,11 +32,11 @@ type streams interface {
 // streamFailure is a message that did not reach its peer by a stream.
 type streamFailure struct {
 	Token  uint64
-	Dst    netio.Addr    // with its transport
-	Why    proxy.Failing // for the blacklist
-	Cause  proxy.Cause   // for counters and log
-	Detail string        // the same, in words
-	Blames bool          // the destination is to blame, not a limit of ours
+	Dst    netio.Addr       // with its transport
+	Why    blocklist.Reason // for the blacklist
+	Cause  proxy.Cause      // for counters and log
+	Detail string           // the same, in words
+	Blames bool             // the destination is to blame, not a limit of ours
 	// the connection took it, and broke without an answer: it may have arrived
 	Written bool
 	Again   bool // another connection may carry it
@@ -50,7 +51,7 @@ type outlet struct {
 	first     int // number of the first stream listener
 	by        []*netio.Listener
 	patience  func(token uint64) proxy.Patience
-	never     txn.Wishes // what every message asks for: NoConnect with tcp_no_connect
+	never     txn.StreamOptions // what every message asks for: NoConnect with tcp_no_connect
 
 	// The message over a stream that is being put together:
 	streaming bool
@@ -58,7 +59,7 @@ type outlet struct {
 	dst       netio.Addr
 	token     uint64
 	domain    []byte
-	wishes    txn.Wishes
+	options   txn.StreamOptions
 	segments  [][]byte // referenced until End, for a second try
 	reopened  uint64   // responses whose connection was gone, sent over another one
 	lost      uint64   // responses that had no way
@@ -92,8 +93,8 @@ func (o *outlet) End() {
 		return
 	}
 	o.streaming = false
-	domain, w := o.domain, o.wishes|o.never
-	o.domain, o.wishes = nil, 0
+	domain, w := o.domain, o.options|o.never
+	o.domain, o.options = nil, 0
 	response := o.token == 0 && len(o.segments) > 0 && len(o.segments[0]) > 8 && string(o.segments[0][:8]) == "SIP/2.0 "
 	noConnect := w&txn.NoConnect != 0
 	if response {
@@ -113,17 +114,15 @@ func (o *outlet) End() {
 	o.reopen(w &^ txn.NoConnect)
 }
 
-// Domain names whose certificate the receiver of the next message must show; valid
-// until the batch is flushed.
-func (o *outlet) Domain(name []byte) { o.domain = name }
-
-// Wish is what the next message, which leaves by a stream, asks of it.
-func (o *outlet) Wish(w txn.Wishes) { o.wishes = w }
+// SetStreamOptions is for the next message, which leaves by a stream.
+func (o *outlet) SetStreamOptions(options txn.StreamOptions, domain []byte) {
+	o.options, o.domain = options, domain
+}
 
 // Abandon forgets the message begun.
 func (o *outlet) Abandon() {
 	if o.streaming {
-		o.streaming, o.domain, o.wishes = false, nil, 0
+		o.streaming, o.domain, o.options = false, nil, 0
 		o.streams.Abandon()
 		return
 	}

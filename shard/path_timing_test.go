@@ -12,6 +12,7 @@ import (
 	"viaduct/shard/balance"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
+	"viaduct/shard/txn"
 	"viaduct/shm"
 )
 
@@ -33,7 +34,11 @@ type caller struct {
 func (c *caller) Begin(int, *netio.Addr, uint64) { c.last = c.last[:0]; c.packets.out++ }
 func (c *caller) Append(b []byte)                { c.last = append(c.last, b...) }
 func (c *caller) End()                           {}
-func (c *caller) Egress(*netio.Addr, int) int    { return 0 }
+
+func (c *caller) SetStreamOptions(txn.StreamOptions, []byte) {}
+func (c *caller) Abandon()                                   {}
+
+func (c *caller) Egress(*netio.Addr, int) int { return 0 }
 
 func newCaller(tb testing.TB, config string) *caller { return newCallerWith(tb, config, 256<<20, 0) }
 

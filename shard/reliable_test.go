@@ -9,6 +9,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
 	"viaduct/shm"
 )
 
@@ -103,7 +104,10 @@ type domainFlow struct {
 	to   string
 }
 
-func (d *domainFlow) Domain(name []byte) { d.next = string(name) }
+func (d *domainFlow) SetStreamOptions(o txn.StreamOptions, domain []byte) {
+	d.flow.SetStreamOptions(o, domain)
+	d.next = string(domain)
+}
 func (d *domainFlow) Begin(listener int, to *netio.Addr, token uint64) {
 	d.to = written(to)
 	d.flow.Begin(listener, to, token)

@@ -28,7 +28,7 @@ type returning struct {
 	message  []byte
 	host     []byte // of its Via
 	port     uint16 // the same, 0 if it has none
-	wishes   txn.Wishes
+	options  txn.StreamOptions
 	listener int
 	tried    netio.Addr // first
 	asks     int        // of what its host leads to
@@ -44,7 +44,7 @@ func tokenOf(number uint64) uint64 { return (number+1)<<32 | 1 }
 func isWayBack(token uint64) bool { return uint32(token) == 1 }
 
 // reopen sends the response at hand, whose connection is gone, over a new one.
-func (o *outlet) reopen(w txn.Wishes) {
+func (o *outlet) reopen(w txn.StreamOptions) {
 	var n int
 	for _, s := range o.segments {
 		n += len(s)
@@ -68,7 +68,7 @@ func (o *outlet) reopen(w txn.Wishes) {
 	if to.Port = via.Port; to.Port == 0 {
 		to.Port = proto.DefaultPort()
 	}
-	r, token := &returning{message: b, host: via.Host.Of(b), port: via.Port, wishes: w, listener: o.listener, tried: to}, uint64(0)
+	r, token := &returning{message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener, tried: to}, uint64(0)
 	if n <= maxWayBackBytes {
 		token = tokenOf(o.under.next)
 		o.under.list[o.under.next%maxWayBack] = *r
@@ -87,7 +87,7 @@ func (o *outlet) reopen(w txn.Wishes) {
 func (o *outlet) back(r *returning, to *netio.Addr, listener int) bool {
 	o.streams.Begin(listener, to, r.token)
 	o.streams.Append(r.message)
-	return o.streams.End(r.wishes, r.host, proxy.Patience{})
+	return o.streams.End(r.options, r.host, proxy.Patience{})
 }
 
 // of is the response whose try has that token, nil if others took its place.

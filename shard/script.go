@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"bytes"
+
 	"viaduct/parser"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
@@ -94,6 +96,33 @@ func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int, callI
 	name := routeWords[kind] + "[" + p.RouteName(kind, n) + "]"
 	s.trace(callID, name+" entered")
 	return func() { s.trace(callID, name+" left") }
+}
+
+// decisions are what request_route made of its request, and decided about how it leaves and what is
+// done later, as attributes of a log line.
+func (s *worker) decisions() (attrs []any) {
+	attrs = append(attrs, "decided", s.decided())
+	add := func(there bool, name string, value any) {
+		if there {
+			attrs = append(attrs, name, value)
+		}
+	}
+	r := &s.core.Request
+	for _, kind := range [...]route.RouteKind{route.FailureRoute, route.BranchRoute, route.ReplyRoute} {
+		if n := r.Armed(kind); n != 0 {
+			add(true, routeWords[kind], s.program.RouteName(kind, n))
+		}
+	}
+	d := r.Decided()
+	add(d.MaxForwards >= 0, "max_forwards", d.MaxForwards)
+	add(d.RecordRoute, "record_route", true)
+	add(d.Targets > 0, "branches_added", d.Targets)
+	add(d.Path != nil, "path", string(bytes.TrimSpace(d.Path)))
+	add(d.ShownHost != nil, "via_host", string(d.ShownHost))
+	add(d.ShownPort != 0, "via_port", d.ShownPort)
+	add(d.Symmetric, "symmetric", true)
+	add(len(d.Contacts) > 0, "contacts_changed", len(d.Contacts))
+	return attrs
 }
 
 // decided says what request_route made of its request so far.

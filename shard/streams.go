@@ -6,6 +6,7 @@ import (
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 )
 
@@ -50,7 +51,7 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	case stream.BadLength:
 		reason, phrase = BadLength, "Bad Content-Length"
 	case stream.StrayLineEnd:
-		reason, phrase = Reason(parser.ControlCharacter), badPhrases[parser.ControlCharacter]
+		reason, phrase = Reason(parser.ControlCharacter), proxy.MalformedPhrase(parser.ControlCharacter)
 	case stream.TooLong:
 		reason, cause, phrase = TooLong, proxy.TooLarge, ""
 	}
@@ -152,7 +153,7 @@ func (w *worker) sendAgain(f *streamFailure) (sent bool) {
 }
 
 // report tells the blacklist about the branch whose message did not leave.
-func (w *worker) report(token uint64, why proxy.Failing) {
+func (w *worker) report(token uint64, why blocklist.Reason) {
 	if br := w.tx.Sent(token); br != nil && br.Untried() {
 		w.core.Report(br, why)
 	}

@@ -9,6 +9,7 @@ import (
 	"viaduct/netio/steer"
 	"viaduct/netio/stream"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
 )
@@ -50,7 +51,7 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	s.p.Begin(listener, &to, token)
 }
 
-func (s *streamPort) End(w txn.Wishes, domain []byte, p proxy.Patience) (ok bool) {
+func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.Patience) (ok bool) {
 	if w != 0 || len(domain) > 0 || p != (proxy.Patience{}) {
 		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
 	}
@@ -85,11 +86,11 @@ func (s *streamPort) Failures() []streamFailure {
 }
 
 func failureOf(f stream.Failure) streamFailure {
-	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: proxy.SendFailed, Cause: proxy.NotSent, Detail: f.Text()}
+	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: blocklist.SendError, Cause: proxy.NotSent, Detail: f.Text()}
 	t.Dst.Proto = f.Proto
 	switch f.Reason {
 	case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:
-		t.Why, t.Blames, t.Cause = proxy.ConnectFailed, true, proxy.ConnectionFailed
+		t.Why, t.Blames, t.Cause = blocklist.Connect, true, proxy.ConnectionFailed
 		if f.Reason == stream.HandshakeFailed {
 			t.Cause = proxy.HandshakeFailed
 		}

@@ -1,6 +1,7 @@
 package blocklist
 
 import (
+	"math/bits"
 	"strings"
 
 	"viaduct/netio"
@@ -24,8 +25,11 @@ const (
 
 var reasonNames = [...]string{"ipv6", "send", "connect", "icmp", "timeout", "503", "prohibited", "permanent"}
 
-// String names the flags, "timeout,503".
+// String names the flags, "timeout,503". For a single one it allocates nothing.
 func (r Reason) String() string {
+	if r != 0 && r&(r-1) == 0 {
+		return reasonNames[bits.TrailingZeros8(uint8(r))]
+	}
 	var all []string
 	for i, name := range reasonNames {
 		if r&(1<<i) != 0 {

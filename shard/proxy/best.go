@@ -151,30 +151,6 @@ func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 	c.sendBest(tx, br)
 }
 
-// Recover ends, in a process that took over the transactions of one that was
-// killed, those INVITEs whose last final had been taken and had not gone up yet:
-// the called side would only be acknowledged again. A 2xx comes again by itself
-// (§13.3.1.4). Those that could send to none of their targets, and whose failure route or answer was
-// still to come, end as well: nothing else would ever happen to them.
-func (c *Core) Recover() {
-	c.tx.Transactions(func(tx *txn.Tx) {
-		if tx.Answered() || c.undecided(tx) {
-			return
-		}
-		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) || tx.Live() > 0 && !tx.Invite() {
-			return
-		}
-		accepted := false
-		c.tx.Branches(tx, func(br *txn.Branch) bool {
-			accepted = accepted || br.State() == txn.Accepted
-			return true
-		})
-		if !accepted {
-			c.conclude(tx, nil)
-		}
-	})
-}
-
 // sendBest answers tx with the best response it had.
 func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	status, local := tx.BestStatus(), tx.UserFlags&bestLocal != 0

@@ -32,9 +32,9 @@ func (b *breadth) dealt(share int) {
 	b.targets--
 }
 
-// ReadBreadth reads Max-Breadth; false: there is one and it is no number, or more
-// than one.
-func (r *Request) ReadBreadth() bool {
+// readBreadth reads Max-Breadth. It returns false if there is one and it is no number, or more than
+// one.
+func (r *Request) readBreadth() bool {
 	m := r.M
 	if !m.Has(parser.KindMaxBreadth) {
 		return true

@@ -9,6 +9,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -170,9 +171,9 @@ func (busyNames) Park(*NameQuery, *parser.Message, *netio.Addr, int) bool { retu
 // everything is a blocklist that has every address.
 type everything struct{}
 
-func (everything) Blocked(*netio.Addr, parser.Method) bool         { return true }
-func (everything) Holds(*netio.Addr, parser.Method) bool           { return true }
-func (everything) Report(*netio.Addr, Failing, parser.Method, int) {}
+func (everything) Blocked(*netio.Addr, parser.Method) bool                  { return true }
+func (everything) Holds(*netio.Addr, parser.Method) bool                    { return true }
+func (everything) Report(*netio.Addr, blocklist.Reason, parser.Method, int) {}
 
 // noFamily is an Egress without a listener for anything.
 type noFamily struct{}

@@ -128,9 +128,7 @@ type Core struct {
 	endpoints [MaxEndpoints]Endpoint
 	targets   [maxTargets + 1]target // of a relay that goes on
 	// of a failover; here and not on the stack, which an interface call would make it leave
-	query   NameQuery
-	domains txn.Domains
-	wisher  txn.Wisher
+	query NameQuery
 	// sent-bys that the program shows instead of the listeners', see SetAdvertised
 	advertised [][]byte
 	Reply      Reply // the response under way
@@ -163,8 +161,6 @@ type Core struct {
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
 	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
-	c.domains, _ = cfg.Sender.(txn.Domains)
-	c.wisher, _ = cfg.Sender.(txn.Wisher)
 	c.Request.core, c.Reply.core = c, c
 	c.Reply.listener = -1
 	c.Configure(cfg)

@@ -31,6 +31,9 @@ type bench struct {
 
 type sent struct{ to, text string }
 
+func (b *bench) SetStreamOptions(txn.StreamOptions, []byte) {}
+func (b *bench) Abandon()                                   {}
+
 func (b *bench) Begin(_ int, to *netio.Addr, _ uint64) {
 	b.sent = append(b.sent, sent{to: to.String()})
 }
@@ -95,7 +98,7 @@ func (b *bench) request(method, more string) *Request {
 		b.t.Fatal(reason)
 	}
 	r := &b.c.Request
-	if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.ReadBreadth() {
+	if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.readBreadth() {
 		b.t.Fatal("not taken")
 	}
 	r.Key = b.c.tx.Key(&b.m, b.m.Method)
@@ -655,7 +658,7 @@ func TestBreadth(t *testing.T) {
 		r := b.request("INVITE", "")
 		_ = b.m.Parse([]byte("INVITE sip:b@c SIP/2.0\r\n" + header + "\r\n\r\n"))
 		r.M = &b.m
-		if r.ReadBreadth() {
+		if r.readBreadth() {
 			t.Errorf("%q is taken", header)
 		}
 	}

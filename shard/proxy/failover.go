@@ -6,6 +6,7 @@ import (
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -45,7 +46,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 		c.branchFailed(br, cause, "")
 	}
 	if !br.Heard() {
-		c.report(br, TimedOut, tx.Method())
+		c.report(br, blocklist.Timeout, tx.Method())
 		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) || c.failover(tx, br)) {
 			return
 		}
@@ -147,17 +148,14 @@ func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	if br == nil {
 		return false
 	}
-	w := wishesOf(br.Marks())
-	if to := br.Addr(); w&txn.NoConnect != 0 || !ours && to.SameIP(from) && to.Port == from.Port {
+	o := optionsOf(br.Marks())
+	if to := br.Addr(); o&txn.NoConnect != 0 || !ours && to.SameIP(from) && to.Port == from.Port {
 		return false
 	}
 	if tx := c.tx.Tx(br); tx.Answered() || tx.Canceled() || tx.State() == txn.Terminated {
 		return false
 	}
-	if w != 0 && c.wisher != nil {
-		c.wisher.Wish(w)
-	}
-	return c.tx.SendAgain(br)
+	return c.tx.SendAgain(br, o)
 }
 
 // spares passes over the first ICMP error about a request for which there is nobody else: its port
@@ -321,7 +319,7 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	p.WriteTo(room)
-	c.tell(to.Addr.Proto, domain, wishesOf(br.Marks()))
+	c.setStreamOptions(to.Addr.Proto, domain, optionsOf(br.Marks()))
 	c.tx.Send(tx, next)
 	if c.tracing {
 		c.traceBranch(next, "a branch sent elsewhere", "instead_of", br.Index())

@@ -19,13 +19,6 @@ type target struct {
 	q    int16      // q-value in thousandths; below 0: none given
 }
 
-// contacts are the targets that LoadContacts took, best first, and where
-// NextContacts goes on.
-type contacts struct {
-	at, n uint8
-	list  [maxTargets + 1]target
-}
-
 // AppendBranch adds a target to the next Relay. Without a URI it is the current
 // Request-URI with the outbound URI, which is then used up; with one it has the
 // outbound URI all the same, as Kamailio 5.6 does it. false: no room, or not a
@@ -85,18 +78,16 @@ func (c *Core) keep(b []byte) []byte {
 // out by q (t_load_contacts). One without a q comes last. With a single target
 // there is nothing to sort, and nothing is loaded.
 func (r *Request) LoadContacts() bool {
-	l := &r.loaded
+	r.loadedAt, r.nLoaded = 0, 0
 	if r.nMore == 0 {
-		l.n = 0
 		return true
 	}
-	l.at, l.n = 0, 0
 	if r.fresh {
-		l.list[0] = r.mainTarget()
-		l.n = 1
+		r.contacts[0] = r.mainTarget()
+		r.nLoaded = 1
 	}
-	l.n += uint8(copy(l.list[l.n:], r.more[:r.nMore]))
-	slices.SortStableFunc(l.list[:l.n], func(a, b target) int {
+	r.nLoaded += uint8(copy(r.contacts[r.nLoaded:], r.more[:r.nMore]))
+	slices.SortStableFunc(r.contacts[:r.nLoaded], func(a, b target) int {
 		return cmp.Compare(b.q, a.q)
 	})
 	r.nMore, r.fresh = 0, false
@@ -106,15 +97,14 @@ func (r *Request) LoadContacts() bool {
 // NextContacts makes the contacts of the best q that is left the targets of the
 // next Relay; false: none are left.
 func (r *Request) NextContacts() bool {
-	l := &r.loaded
-	if l.at >= l.n {
+	if r.loadedAt >= r.nLoaded {
 		return false
 	}
-	first := &l.list[l.at]
+	first := &r.contacts[r.loadedAt]
 	r.setTarget(first)
 	r.pickURI, r.fresh, r.nMore = false, true, 0
-	for l.at++; l.at < l.n && l.list[l.at].q == first.q && r.nMore < len(r.more); l.at++ {
-		r.more[r.nMore] = l.list[l.at]
+	for r.loadedAt++; r.loadedAt < r.nLoaded && r.contacts[r.loadedAt].q == first.q && r.nMore < len(r.more); r.loadedAt++ {
+		r.more[r.nMore] = r.contacts[r.loadedAt]
 		r.nMore++
 	}
 	return true
@@ -130,7 +120,7 @@ func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, pickURI, why := r.mainTarget(), r.pickURI, NoCause
 	if !r.resumed {
-		r.base = r.decisions()
+		r.base = decisions{r.course, r.changes}
 		r.base.uri, r.base.dst = main.uri, main.dst
 	}
 	r.forking = true
@@ -149,7 +139,7 @@ func (r *Request) fork(shares breadth) bool {
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
 	shared := r.armed.branch == 0 || c.cfg.Script == nil
-	common := r.leave
+	leave, edits := r.leave, r.edits
 	if shared {
 		for i := first; i <= r.nMore; i++ {
 			at(i)
@@ -175,7 +165,7 @@ func (r *Request) fork(shares breadth) bool {
 		at(i)
 		share := shares.next(c.tx.BranchesLeft(r.Tx))
 		if !shared {
-			r.leave = common // what a branch route chose is for its branch
+			r.leave, r.edits = leave, edits // what a branch route chose is for its branch
 		}
 		if r.try(share) {
 			sent++
@@ -186,7 +176,7 @@ func (r *Request) fork(shares breadth) bool {
 		shares.dealt(share)
 	}
 	r.forking = false
-	r.leave = common
+	r.leave, r.edits = leave, edits
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	if r.armed.branch != 0 {
@@ -318,7 +308,7 @@ func (r *Request) launch(br *txn.Branch) Cause {
 		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
 	}
 	br.SetMarks(r.leave.marks())
-	c.tell(to.Proto, w.domain, r.leave.wishes)
+	c.setStreamOptions(to.Proto, w.domain, r.leave.options)
 	c.tx.Send(r.Tx, br)
 	if c.tracing {
 		c.traceBranch(br, "a branch sent", "uri", string(r.RequestURI()))

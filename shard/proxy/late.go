@@ -33,14 +33,14 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	}
 	var branch [len(statelessPrefix) + 17]byte
 	ack := d.appendRequest(c, m, parser.ACK, c.appendAckBranch(branch[:0], m))
-	c.tell(d.to.Proto, d.host, 0)
+	c.setStreamOptions(d.to.Proto, d.host, 0)
 	c.segs[0] = ack
 	c.send(d.by, &d.to, c.segs[:1])
 	if again {
 		if tag != br.DismissedTag() {
 			// A fork behind answered too, or there was no room: a BYE without a transaction, as
 			// often as that comes.
-			c.tell(d.to.Proto, d.host, 0)
+			c.setStreamOptions(d.to.Proto, d.host, 0)
 			c.segs[0] = d.appendRequest(c, m, parser.BYE, append(c.appendAckBranch(branch[:0], m), 'b'))
 			c.send(d.by, &d.to, c.segs[:1])
 		}
@@ -57,7 +57,7 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 		return true
 	}
 	copy(room, b)
-	c.tell(d.to.Proto, d.host, 0)
+	c.setStreamOptions(d.to.Proto, d.host, 0)
 	br.SetDismissed(tag)
 	c.tx.Dismiss(br, bye)
 	c.count[CountLateEnded]++

@@ -5,6 +5,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -12,20 +13,14 @@ import (
 // Its texts are good for the batch; Saved keeps them for later routes. What a branch route decides
 // is for its branch alone, see fork.
 type leaving struct {
-	forced int        // listener that force_send_socket() names; -1: none
-	wishes txn.Wishes // of the stream it leaves on
-	ignore uint8      // reasons that list no destination, see ignores
-	rport  bool       // our Via asks for rport, whatever the settings say
-	port   uint16     // shown in our Via instead of the listener's; 0: that
-	host   []byte     // the same; nil: that
-	path   []byte     // our Path row; nil: none
-	reply  []byte     // rows of responses made here, nil if there are none
-	edits
-}
-
-// reset forgets all of it. Texts and edits beyond n are left as they are: this is once per request.
-func (l *leaving) reset() {
-	l.forced, l.wishes, l.ignore, l.rport, l.port, l.host, l.path, l.reply, l.n = -1, 0, 0, false, 0, nil, nil, nil, 0
+	forced  int               // listener that force_send_socket() names; -1: none
+	options txn.StreamOptions // of the stream it leaves on
+	ignore  blocklist.Reason  // reasons that list no destination, see ignores
+	rport   bool              // our Via asks for rport, whatever the settings say
+	port    uint16            // shown in our Via instead of the listener's; 0: that
+	host    []byte            // the same; nil: that
+	path    []byte            // our Path row; nil: none
+	reply   []byte            // rows of responses made here, nil if there are none
 }
 
 // ForceListener makes the request leave by a listener, or by the one with its
@@ -36,66 +31,64 @@ func (r *Request) ForceListener(listener int) { r.leave.forced = listener }
 // Forced is what ForceListener was given last.
 func (r *Request) Forced() int { return r.leave.forced }
 
-// Wish adds to what the request asks of the stream it leaves on.
-func (r *Request) Wish(w txn.Wishes) { r.leave.wishes |= w }
+// AddStreamOptions adds to what the request asks of the stream it leaves on.
+func (r *Request) AddStreamOptions(o txn.StreamOptions) { r.leave.options |= o }
 
-// ReplyWish adds to what the responses to the request ask of theirs.
-func (r *Request) ReplyWish(w txn.Wishes) {
-	r.replyWish |= w
+// AddReplyOptions adds to what the responses to the request ask of theirs.
+func (r *Request) AddReplyOptions(o txn.StreamOptions) {
+	r.replyOptions |= o
 	if r.Tx != nil {
-		r.Tx.SetReplyWishes(r.Tx.ReplyWishes() | w)
+		r.Tx.SetReplyOptions(r.Tx.ReplyOptions() | o)
 	}
 }
 
-// Ignore says which reasons, bits of Kamailio's blst_set_ignore, put no destination of the request
-// on the blacklist.
-func (r *Request) Ignore(mask uint8) { r.leave.ignore = mask }
+// Ignore says which reasons put no destination of the request on the blocklist (blst_set_ignore).
+func (r *Request) Ignore(mask blocklist.Reason) { r.leave.ignore = mask }
 
 // Ignored is what Ignore was given last.
-func (r *Request) Ignored() uint8 { return r.leave.ignore }
+func (r *Request) Ignored() blocklist.Reason { return r.leave.ignore }
 
-// The marks of a branch are one byte: the reasons to ignore, of which the first and last bit are
-// none that a failure has, and in these the wishes.
+// The marks of a branch are one byte: the reasons to ignore, and the options in the place of two
+// reasons that no failure has.
 const (
-	markNoConnect  = 1 << 0
-	markCloseAfter = 1 << 7
-	markIgnore     = 0x7e
+	markNoConnect  = uint8(blocklist.IPv6)
+	markCloseAfter = uint8(blocklist.Permanent)
+	markIgnore     = ^(markNoConnect | markCloseAfter)
 )
 
 func (l *leaving) marks() uint8 {
-	m := l.ignore & markIgnore
-	if l.wishes&txn.NoConnect != 0 {
+	m := uint8(l.ignore) & markIgnore
+	if l.options&txn.NoConnect != 0 {
 		m |= markNoConnect
 	}
-	if l.wishes&txn.CloseAfter != 0 {
+	if l.options&txn.CloseAfter != 0 {
 		m |= markCloseAfter
 	}
 	return m
 }
 
-func wishesOf(marks uint8) (w txn.Wishes) {
+func optionsOf(marks uint8) (o txn.StreamOptions) {
 	if marks&markNoConnect != 0 {
-		w |= txn.NoConnect
+		o |= txn.NoConnect
 	}
 	if marks&markCloseAfter != 0 {
-		w |= txn.CloseAfter
+		o |= txn.CloseAfter
 	}
-	return w
+	return o
 }
 
 // IgnoreOf replaces the mask of a branch that is under way.
-func IgnoreOf(br *txn.Branch, mask uint8) {
-	br.SetMarks(br.Marks()&^markIgnore | mask&markIgnore)
+func IgnoreOf(br *txn.Branch, mask blocklist.Reason) {
+	br.SetMarks(br.Marks()&^markIgnore | uint8(mask)&markIgnore)
 }
 
 // IgnoredOf is the mask of a branch.
-func IgnoredOf(br *txn.Branch) uint8 { return br.Marks() & markIgnore }
-
-// failingBits are the reasons as bits of a mask.
-var failingBits = [...]uint8{TimedOut: 0x10, Overloaded: 0x20, SendFailed: 0x02, ConnectFailed: 0x04, Refused: 0x08}
+func IgnoredOf(br *txn.Branch) blocklist.Reason {
+	return blocklist.Reason(br.Marks() & markIgnore)
+}
 
 // ignores tells whether a failure of br is not to be told to the blacklist.
-func ignores(br *txn.Branch, why Failing) bool { return br.Marks()&failingBits[why] != 0 }
+func ignores(br *txn.Branch, why blocklist.Reason) bool { return IgnoredOf(br)&why != 0 }
 
 // RPort makes our Via ask for rport (RFC 3581 §3).
 func (r *Request) RPort() { r.leave.rport = true }
@@ -106,7 +99,7 @@ func (r *Request) Symmetric() bool {
 	if r.Tx != nil && !r.symmetric || r.via == nil {
 		return false
 	}
-	r.symmetric, r.received = true, true
+	r.symmetric, r.writeReceived = true, true
 	r.replyTo = r.Src
 	return true
 }
@@ -280,18 +273,13 @@ func headerRows(b []byte) bool {
 // ReplaceContact puts text in the place of old, a part of a Contact value, when the request leaves;
 // false: no room, or old overlaps another edit.
 func (r *Request) ReplaceContact(old parser.Span, text []byte) bool {
-	return r.leave.put(r.core, old, text)
+	return r.edits.put(r.core, old, text)
 }
 
 // edits are changes to Contact values.
 type edits struct {
 	n    int
-	list [maxContactEdits]contactEdit
-}
-
-type contactEdit struct {
-	old  parser.Span
-	text []byte
+	list [maxContactEdits]ContactEdit
 }
 
 // put adds one, or replaces the one of the same place.
@@ -302,17 +290,17 @@ func (e *edits) put(c *Core, old parser.Span, text []byte) bool {
 	for i := range e.list[:e.n] {
 		o := &e.list[i]
 		switch {
-		case o.old == old:
-			o.text = c.keep(text)
+		case o.Old == old:
+			o.Text = c.keep(text)
 			return true
-		case old.Off < o.old.End() && o.old.Off < old.End():
+		case old.Off < o.Old.End() && o.Old.Off < old.End():
 			return false
 		}
 	}
 	if e.n == len(e.list) {
 		return false
 	}
-	e.list[e.n] = contactEdit{old, c.keep(text)}
+	e.list[e.n] = ContactEdit{old, c.keep(text)}
 	e.n++
 	return true
 }
@@ -321,7 +309,7 @@ func (e *edits) put(c *Core, old parser.Span, text []byte) bool {
 func (e *edits) plan(p *Plan, from uint32) {
 	for i := range e.list[:e.n] {
 		o := &e.list[i]
-		p.Replace(o.old.Off-from, o.old.Len, o.text)
+		p.Replace(o.Old.Off-from, o.Old.Len, o.Text)
 	}
 }
 
@@ -331,7 +319,7 @@ type Reply struct {
 	Src      netio.Addr      // who sent it
 	Listener int             // that received it
 	listener int             // that it leaves by; -1: that of its request
-	wishes   txn.Wishes
+	options  txn.StreamOptions
 	core     *Core
 	edits
 }
@@ -339,7 +327,7 @@ type Reply struct {
 // Begin starts on the response m that came from src by listener.
 func (p *Reply) Begin(m *parser.Message, src *netio.Addr, listener int) {
 	p.M, p.Src, p.Listener = m, *src, listener
-	p.listener, p.wishes, p.n = -1, 0, 0
+	p.listener, p.options, p.n = -1, 0, 0
 }
 
 // ForceListener makes it leave by another listener, as far as its transport and family fit. Over a
@@ -349,8 +337,8 @@ func (p *Reply) ForceListener(listener int) { p.listener = listener }
 // Forced is what ForceListener was given last.
 func (p *Reply) Forced() int { return p.listener }
 
-// Wish adds to what it asks of its stream.
-func (p *Reply) Wish(w txn.Wishes) { p.wishes |= w }
+// AddStreamOptions adds to what it asks of its stream.
+func (p *Reply) AddStreamOptions(o txn.StreamOptions) { p.options |= o }
 
 // ReplaceContact is Request.ReplaceContact for the response.
 func (p *Reply) ReplaceContact(old parser.Span, text []byte) bool { return p.put(p.core, old, text) }
@@ -372,9 +360,9 @@ func (p *Reply) by(to *netio.Addr, usual int) int {
 // respond passes the response planned to tx.
 func (c *Core) respond(tx *txn.Tx, status int, segments [][]byte) bool {
 	p := &c.Reply
-	if p.listener < 0 && p.wishes == 0 {
+	if p.listener < 0 && p.options == 0 {
 		return c.tx.Respond(tx, status, segments)
 	}
 	to := tx.ReplyTo() // Slow path: a reply route has chosen
-	return c.tx.RespondBy(tx, p.by(&to, tx.Listener()), p.wishes, status, segments)
+	return c.tx.RespondBy(tx, p.by(&to, tx.Listener()), p.options, status, segments)
 }

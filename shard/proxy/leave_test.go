@@ -8,6 +8,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -59,7 +60,7 @@ func FuzzReplaceContact(f *testing.F) {
 		}
 		b := newBench(t, nil)
 		r := &b.c.Request
-		if !r.Begin(&m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.ReadBreadth() {
+		if !r.Begin(&m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.readBreadth() {
 			return
 		}
 		r.Key = b.c.tx.Key(&m, m.Method)
@@ -123,20 +124,20 @@ func TestSymmetric(t *testing.T) {
 	}
 }
 
-// TestMarks: reasons and wishes share a byte without meeting.
+// TestMarks: reasons and options share a byte without meeting.
 func TestMarks(t *testing.T) {
 	for ignore := range 256 {
 		for w := range txn.NoConnect | txn.CloseAfter + 1 {
-			l := leaving{ignore: uint8(ignore), wishes: w}
+			l := leaving{ignore: blocklist.Reason(ignore), options: w}
 			m := l.marks()
-			if m&markIgnore != uint8(ignore)&markIgnore || wishesOf(m) != w {
-				t.Fatalf("%#x with wishes %d became %#x", ignore, w, m)
+			if m&markIgnore != uint8(ignore)&markIgnore || optionsOf(m) != w {
+				t.Fatalf("%#x with options %d became %#x", ignore, w, m)
 			}
 		}
 	}
-	for why := TimedOut; why <= Refused; why++ {
-		if failingBits[why] == 0 || failingBits[why]&^markIgnore != 0 {
-			t.Errorf("reason %d has the bit %#x", why, failingBits[why])
+	for _, why := range []blocklist.Reason{blocklist.Timeout, blocklist.Busy503, blocklist.SendError, blocklist.Connect, blocklist.ICMP} {
+		if uint8(why)&^markIgnore != 0 {
+			t.Errorf("reason %v is none that is kept", why)
 		}
 	}
 }

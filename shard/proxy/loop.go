@@ -34,9 +34,9 @@ func (r *Request) loopHash() uint64 {
 	return (h ^ binary.LittleEndian.Uint64(r.Src.IP[8:])) * 0xc4ceb9fe1a85ec53
 }
 
-// Looped tells whether the request was here before, just like this, and waits for
-// what becomes of that.
-func (r *Request) Looped() bool {
+// looped tells whether the request was here before, just like this, and waits for what becomes of
+// that.
+func (r *Request) looped() bool {
 	m := r.M
 	if m.Method == parser.ACK || !r.via.More && !m.HasMany(parser.KindVia) {
 		return false // it comes from whoever made it

@@ -199,11 +199,10 @@ func (r *Request) strictUpstream(double bool) Routed {
 	return r.nextHop(&u, routes.Cut)
 }
 
-// RoutesReadable tells whether the Route values that decide the next hop are well
-// formed (§16.3 step 1): two Record-Routes of ours and the one behind them at
-// most. What stands further down is for those further on. LooseRoute goes on from
-// the first, which is not parsed again.
-func (r *Request) RoutesReadable() bool {
+// routesReadable tells whether the Route values that decide the next hop are well formed: two
+// Record-Routes of ours and the one behind them at most. What stands further down is for those
+// further on. LooseRoute goes on from the first, which is not parsed again.
+func (r *Request) routesReadable() bool {
 	if !r.readTopRoute() {
 		return false
 	}

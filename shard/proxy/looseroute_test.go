@@ -33,7 +33,7 @@ func (b *bench) routed(uri, toTag string, routes []string) (*Request, Routed) {
 		b.t.Fatal(reason)
 	}
 	r := &b.c.Request
-	if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.ReadBreadth() {
+	if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) || !r.readBreadth() {
 		b.t.Fatal("not taken")
 	}
 	r.Key = b.c.tx.Key(&b.m, b.m.Method)

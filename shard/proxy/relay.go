@@ -56,16 +56,6 @@ func (r *Request) sipsNotAllowed() string {
 // RetryAfter is the header of a 503 that says: not now.
 var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 
-// ready makes sure the request may leave at all: Max-Forwards was looked at
-// (§16.3 step 3), whether or not the routing program did so itself. If it did not,
-// §16.6 step 3 holds to the letter: one less, and 70 where there is none.
-func (r *Request) ready() bool {
-	if r.maxForwards < 0 && !r.countHop(70, parser.MaxMaxForwards) {
-		return r.fail(HopsSpent)
-	}
-	return true
-}
-
 // Relay forwards the request statefully (t_relay). An ACK to a 2xx has no
 // transaction and goes on without (§16.11); a CANCEL cancels the INVITE it
 // belongs to. False: nothing was sent, and ReplyError knows why.
@@ -79,7 +69,7 @@ func (r *Request) Relay() bool {
 	case r.M.Method == parser.CANCEL && c.cfg.DropUnmatched:
 		return true
 	}
-	if r.branching || !r.ready() {
+	if r.branching || !r.hopsLeft() {
 		return false
 	}
 	r.reserve()
@@ -205,8 +195,8 @@ func (r *Request) newTransaction() bool {
 		if r.secure() {
 			r.Tx.SetSecure()
 		}
-		if r.replyWish != 0 {
-			r.Tx.SetReplyWishes(r.replyWish)
+		if r.replyOptions != 0 {
+			r.Tx.SetReplyOptions(r.replyOptions)
 		}
 	}
 	return true
@@ -308,7 +298,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	r.planMaxForwards(p)
 	r.planBreadth(p, share)
 	r.planCuts(p)
-	r.leave.plan(p, 0)
+	r.edits.plan(p, 0)
 	if r.appendRoute != nil {
 		at := m.HeaderEnd
 		p.Insert(at, r.appendRoute)
@@ -321,7 +311,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 func (r *Request) Forward() bool {
 	c := r.core
 	to := &r.to
-	if !r.ready() {
+	if !r.hopsLeft() {
 		return false
 	}
 	for !r.where(to) {
@@ -347,7 +337,7 @@ func (r *Request) Forward() bool {
 		r.targetFailed(cause)
 		return r.fail(cause)
 	}
-	c.tell(to.Addr.Proto, r.ways.domain, r.leave.wishes)
+	c.setStreamOptions(to.Addr.Proto, r.ways.domain, r.leave.options)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
 	if c.tracing {

@@ -87,11 +87,11 @@ func (r *Request) send(code int, reason, header string) bool {
 		}
 		return ok
 	}
-	w := r.replyWish
+	o := r.replyOptions
 	if code < 200 {
-		w &^= txn.CloseAfter
+		o &^= txn.CloseAfter
 	}
-	c.tell(r.replyTo.Proto, nil, w)
+	c.setStreamOptions(r.replyTo.Proto, nil, o)
 	c.out.Begin(r.Listener, &r.replyTo, 0)
 	c.out.Append(b)
 	c.out.End()

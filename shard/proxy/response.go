@@ -5,6 +5,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -283,7 +284,7 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
 	}
 	p.Cut(top.Cut.Off, top.Cut.Len)
 	c.Reply.plan(p, 0)
-	c.tell(to.Proto, nil, c.Reply.wishes)
+	c.setStreamOptions(to.Proto, nil, c.Reply.options)
 	c.send(by, to, p.Segments())
 	if c.tracing {
 		c.cfg.Trace(m.CallID(), "a response sent on without a transaction", "code", int(m.Status), "to", AddrText(to), "by", c.listenerName(by))
@@ -333,7 +334,7 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 				return id.Shard, true
 			}
 			if br.Untried() {
-				c.report(br, Refused, c.tx.Tx(br).Method())
+				c.report(br, blocklist.ICMP, c.tx.Tx(br).Method())
 			}
 			c.Explain(PeerUnreachable, "")
 			c.tx.TransportError(br)

@@ -58,22 +58,22 @@ type Saved struct {
 	side        int16 // listener that a second Route of ours names, -1: none
 	forced      int16 // listener that the program names, -1: none
 	// of contacts, behind nContacts: the target set of a relay that waits for a name
-	nWaiting  uint8
-	tries     uint8 // how often it has waited
-	wishes    uint8
-	ignore    uint8
-	extraLen  uint16 // what follows routeLen: the texts of leaving
-	hostLen   uint16 // shown in our Via
-	port      uint16
-	pathLen   uint16
-	replyWish uint8
-	nEdits    uint8
-	rowsLen   uint16 // of replies made here
-	unsent    uint8  // a Cause: why no target could be sent to
-	_         [3]uint8
-	cuts      [8]parser.Span
-	contacts  [maxTargets + 1]savedContact
-	edits     [maxContactEdits]savedEdit
+	nWaiting     uint8
+	tries        uint8 // how often it has waited
+	options      uint8
+	ignore       uint8
+	extraLen     uint16 // what follows routeLen: the texts of leaving
+	hostLen      uint16 // shown in our Via
+	port         uint16
+	pathLen      uint16
+	replyOptions uint8
+	nEdits       uint8
+	rowsLen      uint16 // of replies made here
+	unsent       uint8  // a Cause: why no target could be sent to
+	_            [3]uint8
+	cuts         [8]parser.Span
+	contacts     [maxTargets + 1]savedContact
+	edits        [maxContactEdits]savedEdit
 }
 
 type savedEdit struct {
@@ -190,26 +190,10 @@ func (r *Request) save() bool {
 	return true
 }
 
-// decisions are what the routing program decided about where and how the request
-// leaves.
-type decisions struct {
-	uri, dst, appendRoute       []byte
-	dstAddr                     netio.Addr
-	target                      uint16
-	pickURI, recordRoute, hasMF bool
-	maxForwards, nCuts, side    int
-	cuts                        [8]parser.Span
-	leave                       leaving
-}
-
-func (r *Request) decisions() decisions {
-	return decisions{r.uri, r.dst, r.appendRoute, r.dstAddr, r.target, r.pickURI, r.recordRoute, r.hasMF, r.maxForwards, r.nCuts, r.side, r.cuts, r.leave}
-}
-
 // writeSaved writes the slot anew. waits: with the target set of the relay, which
 // waits for a name. false: the arena has no room, or the slot none for all targets.
 func (r *Request) writeSaved(waits bool) bool {
-	c, l := r.core, &r.loaded
+	c := r.core
 	var main target
 	nWaiting := 0
 	if waits {
@@ -217,18 +201,19 @@ func (r *Request) writeSaved(waits bool) bool {
 		if r.fresh {
 			nWaiting++
 		}
-		if nWaiting+int(l.n-l.at) > maxTargets+1 {
+		if nWaiting+int(r.nLoaded-r.loadedAt) > maxTargets+1 {
 			return false
 		}
 	}
 	if !r.resumed && !r.forking {
-		r.base = r.decisions()
+		r.base = decisions{r.course, r.changes}
 	}
 	d := &r.base
 	raw := r.M.Raw[:end(r.M)]
-	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute) + d.leave.textLen()
-	for i := l.at; i < l.n; i++ {
-		n += len(l.list[i].uri) + len(l.list[i].dst)
+	n := savedBytes + len(raw) + len(d.uri) + len(d.dst) + len(d.appendRoute) + d.textLen()
+	loaded := r.contacts[r.loadedAt:r.nLoaded]
+	for i := range loaded {
+		n += len(loaded[i].uri) + len(loaded[i].dst)
 	}
 	for i := range nWaiting {
 		t := r.waitingTarget(i, &main)
@@ -248,7 +233,7 @@ func (r *Request) writeSaved(waits bool) bool {
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
-		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), wishes: uint8(d.leave.wishes), ignore: d.leave.ignore, replyWish: uint8(r.replyWish), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: l.n - l.at, cuts: d.cuts}
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), options: uint8(d.leave.options), ignore: uint8(d.leave.ignore), replyOptions: uint8(r.replyOptions), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: uint8(len(loaded)), cuts: d.cuts}
 	s.Saved.Header = h
 	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
@@ -270,9 +255,9 @@ func (r *Request) writeSaved(waits bool) bool {
 	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
 	b = append(append(append(append(b, raw...), d.uri...), d.dst...), d.appendRoute...)
-	b = d.leave.save(s, b)
-	for i := range s.contacts[:s.nContacts] {
-		t := &l.list[int(l.at)+i]
+	b = d.saveTexts(s, b)
+	for i := range loaded {
+		t := &loaded[i]
 		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
 		b = append(append(b, t.uri...), t.dst...)
 	}
@@ -385,16 +370,17 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	r.side = int(s.side)
 	r.sips = s.bits&savedSips != 0
 	r.leave.restore(s, text)
-	r.replyWish = txn.Wishes(s.replyWish)
+	r.replyOptions = txn.StreamOptions(s.replyOptions)
 	if s.bits&savedSymmetric != 0 && !r.symmetric {
-		r.symmetric, r.received, r.replyTo = true, true, r.Src
+		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}
-	r.lastTarget, r.base = s.lastTarget, r.decisions()
-	r.loaded.at, r.loaded.n = 0, s.nContacts
+	r.edits.restore(s, text)
+	r.lastTarget, r.base = s.lastTarget, decisions{r.course, r.changes}
+	r.loadedAt, r.nLoaded = 0, s.nContacts
 	for i := range s.contacts[:s.nContacts] {
 		k := &s.contacts[i]
 		uri := text(int(k.uriLen), k.uriLen > 0)
-		r.loaded.list[i] = target{uri, text(int(k.dstLen), k.dstLen > 0), k.addr, k.uid, k.q}
+		r.contacts[i] = target{uri, text(int(k.dstLen), k.dstLen > 0), k.addr, k.uid, k.q}
 	}
 	return true
 }

@@ -5,6 +5,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 	"viaduct/shard/txn"
 )
 
@@ -65,28 +66,17 @@ type Blocked interface {
 	Blocked(to *netio.Addr, method parser.Method) bool
 	// Holds is Blocked for who only weighs where to send: it counts no hit.
 	Holds(to *netio.Addr, method parser.Method) bool
-	// Report tells that a request of that method failed at that address. retryAfter is that of a
-	// 503 in seconds, below 0: it had none.
-	Report(to *netio.Addr, why Failing, method parser.Method, retryAfter int)
+	// Report tells that a request of that method failed at that address, for one reason: Timeout,
+	// Busy503, SendError, Connect or ICMP. retryAfter is that of a 503 in seconds, below 0 if it
+	// had none.
+	Report(to *netio.Addr, why blocklist.Reason, method parser.Method, retryAfter int)
 }
 
-// Failing is how a destination failed.
-type Failing uint8
-
-// What Report is told.
-const (
-	TimedOut      Failing = iota // no response at all, not even a 100
-	Overloaded                   // a 503
-	SendFailed                   // a message could not be sent, or the connection broke
-	ConnectFailed                // no connection could be made
-	Refused                      // ICMP said that nobody is there
-)
-
 // Report tells the blacklist how the destination of br failed.
-func (c *Core) Report(br *txn.Branch, why Failing) { c.report(br, why, c.tx.Tx(br).Method()) }
+func (c *Core) Report(br *txn.Branch, why blocklist.Reason) { c.report(br, why, c.tx.Tx(br).Method()) }
 
 // report tells the blacklist about the destination of br.
-func (c *Core) report(br *txn.Branch, why Failing, method parser.Method) {
+func (c *Core) report(br *txn.Branch, why blocklist.Reason, method parser.Method) {
 	if c.cfg.Blocked != nil && !ignores(br, why) {
 		to := br.Addr()
 		c.cfg.Blocked.Report(&to, why, method, -1)
@@ -95,7 +85,7 @@ func (c *Core) report(br *txn.Branch, why Failing, method parser.Method) {
 
 // overloaded tells the blacklist about a 503, with its Retry-After (§20.33).
 func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Method) {
-	if c.cfg.Blocked == nil || ignores(br, Overloaded) {
+	if c.cfg.Blocked == nil || ignores(br, blocklist.Busy503) {
 		return
 	}
 	seconds := -1
@@ -103,7 +93,7 @@ func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Metho
 		seconds = leadingNumber(m.Headers[i].Value.Of(m.Raw))
 	}
 	to := br.Addr()
-	c.cfg.Blocked.Report(&to, Overloaded, method, seconds)
+	c.cfg.Blocked.Report(&to, blocklist.Busy503, method, seconds)
 }
 
 // leadingNumber is the number that b begins with, a comment or parameters behind
@@ -179,7 +169,7 @@ func (r *Request) lookUp(w *ways) bool {
 	switch {
 	case u == nil:
 		return r.fail(BadTarget)
-	case u.Scheme != parser.SIP && u.Scheme != parser.SIPS:
+	case !servedScheme(u):
 		return r.fail(UnknownScheme)
 	}
 	secure := r.secure() || u.Scheme == parser.SIPS
@@ -395,13 +385,16 @@ func (c *Core) withProto(by int, proto netio.Proto) int {
 	return found
 }
 
-// tell names the domain whose certificate the next message's receiver must show, and what
-// the message asks of its stream.
-func (c *Core) tell(proto netio.Proto, domain []byte, w txn.Wishes) {
-	if proto.Secure() && c.domains != nil {
-		c.domains.Domain(domain)
+// setStreamOptions tells the Sender the options of the message begun next, and over TLS the domain
+// whose certificate its receiver must show.
+func (c *Core) setStreamOptions(proto netio.Proto, domain []byte, o txn.StreamOptions) {
+	if !proto.Reliable() {
+		return
 	}
-	if w != 0 && proto.Reliable() && c.wisher != nil {
-		c.wisher.Wish(w)
+	if !proto.Secure() {
+		domain = nil
+	}
+	if o != 0 || len(domain) > 0 {
+		c.out.SetStreamOptions(o, domain)
 	}
 }

@@ -5,14 +5,15 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
 )
 
 // nowhere is a blacklist with everybody on it, and an Egress that leads to nobody by IPv6.
 type nowhere struct{}
 
-func (nowhere) Blocked(*netio.Addr, parser.Method) bool         { return true }
-func (nowhere) Holds(*netio.Addr, parser.Method) bool           { return true }
-func (nowhere) Report(*netio.Addr, Failing, parser.Method, int) {}
+func (nowhere) Blocked(*netio.Addr, parser.Method) bool                  { return true }
+func (nowhere) Holds(*netio.Addr, parser.Method) bool                    { return true }
+func (nowhere) Report(*netio.Addr, blocklist.Reason, parser.Method, int) {}
 func (nowhere) Egress(to *netio.Addr, _ int) int {
 	if to.Family == 4 && to.Proto == netio.UDP {
 		return 0

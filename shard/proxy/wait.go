@@ -14,8 +14,7 @@ import (
 //
 //	Relay ─→ where: unresolved ─→ wait: save, Ask ─→ … ─→ Resolved: resume, relay
 //
-// A process that takes over the arena of one that was killed asks again: AskAgain, behind
-// Recover. No process does yet: the take-over is proven by the flows of package shard.
+// A process that takes over the arena of one that was killed asks again: AskAgain, in takeover.go.
 // What leaves without a transaction cannot wait in one: it is parked as it was
 // received, and the routing program runs again when the name is known.
 
@@ -166,18 +165,6 @@ func (r *Request) restoreTargets(list []target, fresh bool) {
 		r.more[r.nMore] = *t
 		r.nMore++
 	}
-}
-
-// AskAgain asks for the names that relays of a killed process were waiting for; for
-// the process that takes over, once, behind Recover.
-// Their targets are those saved; the one that is unresolved is found by trying.
-func (c *Core) AskAgain() {
-	c.tx.Transactions(func(tx *txn.Tx) {
-		if c.waits(tx) {
-			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
-			c.Finish()
-		}
-	})
 }
 
 // appendLength appends a Content-Length for a message that has none and leaves by a

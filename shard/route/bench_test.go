@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -207,21 +206,11 @@ func (h *bench) watched(p *Program) *Program {
 }
 
 // decided are the decisions about the request and the response, each as the call that makes it.
-// What package proxy keeps to itself is read all the same: nobody else asks.
-func (h *bench) decided() []string {
-	r := reflect.ValueOf(&h.Core.Request).Elem()
-	field := func(v reflect.Value, path ...string) reflect.Value {
-		for _, name := range path {
-			v = v.FieldByName(name)
-		}
-		return v
-	}
-	edits := func(v reflect.Value) string {
+func (h *bench) decided() (list []string) {
+	edits := func(contacts []proxy.ContactEdit) string {
 		var s []string
-		for i := range int(field(v, "n").Int()) {
-			e := field(v, "list").Index(i)
-			old := parser.Span{Off: uint32(field(e, "old", "Off").Uint()), Len: uint32(field(e, "old", "Len").Uint())}
-			s = append(s, fmt.Sprintf("ReplaceContact(%s,%s)", h.c.Msg.Bytes(old), field(e, "text").Bytes()))
+		for _, e := range contacts {
+			s = append(s, fmt.Sprintf("ReplaceContact(%s,%s)", h.c.Msg.Bytes(e.Old), e.Text))
 		}
 		return strings.Join(s, "|")
 	}
@@ -232,48 +221,40 @@ func (h *bench) decided() []string {
 	if e, ok := h.c.Shard.Blocked.Look(proto, &addr, h.Core.Now()/1e6); ok {
 		blocked = fmt.Sprintf("BlockSource(%v)", time.Duration(e.ExpiresMs*1e6-h.Core.Now()))
 	}
-	if h.c.Request == nil {
-		return []string{edits(field(reflect.ValueOf(&h.Core.Reply).Elem(), "edits")), blocked}
+	r := h.c.Request
+	if r == nil {
+		return []string{edits(h.Core.Reply.Contacts()), blocked}
 	}
-	var d []string
 	add := func(there bool, format string, args ...any) {
 		if there {
-			d = append(d, fmt.Sprintf(format, args...))
+			list = append(list, fmt.Sprintf(format, args...))
 		} else {
-			d = append(d, "")
+			list = append(list, "")
 		}
 	}
-	leave := field(r, "leave")
-	n, fr, frInv := field(r, "nMore").Int(), field(r, "timers", "fr").Uint(), field(r, "timers", "frInv").Uint()
-	add(true, "OnFailure(%d)", h.Core.Request.Armed(FailureRoute))
-	add(true, "OnBranch(%d)", h.Core.Request.Armed(BranchRoute))
-	add(true, "OnReply(%d)", h.Core.Request.Armed(ReplyRoute))
-	add(true, "SetFr(%v,%v)", time.Duration(frInv)*time.Millisecond, time.Duration(fr)*time.Millisecond)
-	if n > 0 {
-		t := field(r, "more").Index(int(n) - 1)
-		add(true, "AppendBranch(%s,%d) %d", field(t, "uri").Bytes(), field(t, "q").Int(), n)
-	} else {
-		add(false, "")
-	}
-	mf := field(r, "maxForwards").Int()
-	add(mf >= 0, "MaxForwards(%d)", mf)
-	add(field(r, "recordRoute").Bool(), "RecordRoute()")
-	target := field(r, "lastTarget").Uint()
-	leads := h.Core.Request.DstURI()
+	d := r.Decided()
+	add(true, "OnFailure(%d)", r.Armed(FailureRoute))
+	add(true, "OnBranch(%d)", r.Armed(BranchRoute))
+	add(true, "OnReply(%d)", r.Armed(ReplyRoute))
+	add(true, "SetFr(%v,%v)", d.FrInv, d.Fr)
+	add(d.Targets > 0, "AppendBranch(%s,%d) %d", d.LastURI, d.LastQ, d.Targets)
+	add(d.MaxForwards >= 0, "MaxForwards(%d)", d.MaxForwards)
+	add(d.RecordRoute, "RecordRoute()")
+	leads := r.DstURI()
 	if leads == nil {
-		leads = h.Core.Request.RequestURI()
+		leads = r.RequestURI()
 	}
-	add(target != 0, "SelectDst(%s)", leads)
-	add(!field(leave, "host").IsNil() || field(leave, "port").Uint() != 0, "SetAdvertised(%s,%d)", field(leave, "host").Bytes(), field(leave, "port").Uint())
-	add(!field(leave, "path").IsNil(), "AddPath(%s)", field(leave, "path").Bytes())
-	add(!field(leave, "reply").IsNil(), "AppendToReply(%s)", field(leave, "reply").Bytes())
-	add(field(leave, "rport").Bool(), "AddLocalRPort()")
-	add(field(r, "symmetric").Bool(), "ForceRPort()")
-	add(field(leave, "wishes").Uint() != 0, "Wish(%d)", field(leave, "wishes").Uint())
-	add(field(r, "replyWish").Uint() != 0, "ReplyWish(%d)", field(r, "replyWish").Uint())
-	add(true, "SetBlockIgnore(%d)", field(leave, "ignore").Uint())
-	add(true, "ForceSocket(%d)", h.Core.Request.Forced())
-	return append(d, edits(field(leave, "edits")), blocked)
+	add(d.Chosen, "SelectDst(%s)", leads)
+	add(d.ShownHost != nil || d.ShownPort != 0, "SetAdvertised(%s,%d)", d.ShownHost, d.ShownPort)
+	add(d.Path != nil, "AddPath(%s)", d.Path)
+	add(d.ReplyRows != nil, "AppendToReply(%s)", d.ReplyRows)
+	add(d.RPort, "AddLocalRPort()")
+	add(d.Symmetric, "ForceRPort()")
+	add(d.Options != 0, "AddStreamOptions(%d)", d.Options)
+	add(d.ReplyOptions != 0, "AddReplyOptions(%d)", d.ReplyOptions)
+	add(true, "SetBlockIgnore(%d)", r.Ignored())
+	add(true, "ForceSocket(%d)", r.Forced())
+	return append(list, edits(d.Contacts), blocked)
 }
 
 func (h *bench) LogLevel() int { return h.level }

@@ -144,11 +144,11 @@ func (c *Ctx) setStreamFlag(flag StreamFlag) int {
 	}
 	switch ofReply := flag >= ReplyNoConnect; {
 	case c.Request == nil:
-		c.Reply.Wish(w) // there is nothing else to forward
+		c.Reply.AddStreamOptions(w) // there is nothing else to forward
 	case ofReply:
-		c.Request.ReplyWish(w)
+		c.Request.AddReplyOptions(w)
 	default:
-		c.Request.Wish(w)
+		c.Request.AddStreamOptions(w)
 	}
 	return 1
 }

@@ -59,7 +59,7 @@ func TestStreamDoors(t *testing.T) {
 		"SetAdvertised(sip.example.com,0)|SetAdvertised([::1],0)|SetAdvertised([::1],5080)")
 	f(`force_rport(); add_rport(); add_local_rport();`, "ForceRPort()|AddLocalRPort()")
 	f(`set_forward_no_connect(); set_forward_close(); set_reply_no_connect(); set_reply_close();`,
-		"Wish(1)|Wish(3)|ReplyWish(1)|ReplyWish(3)")
+		"AddStreamOptions(1)|AddStreamOptions(3)|AddReplyOptions(1)|AddReplyOptions(3)")
 	f(`forward(); forward("a.b"); forward(1.2.3.4, 5); forward(uri:host, uri:port); forward(uri:host); forward_tls(uri:host, 7); forward_udp("[::1]", uri:port);`,
 		"MaxForwards(69)|Forward(tcp:10.1.1.1:5070)|Forward(udp:127.0.0.9:5060)|Forward(udp:1.2.3.4:5)|Forward(tcp:10.1.1.1:5070)|"+
 			"Forward(tcp:10.1.1.1:5060)|Forward(tls:10.1.1.1:7)|Forward(udp:[::1]:5070)")

@@ -21,7 +21,7 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 			ack = t.store(off, KindMessage, b)
 			if ack == 0 {
 				t.count[CountUnstored]++
-				t.tellDomain(br)
+				t.setStreamOptions(br, 0)
 				t.out.Begin(int(br.listener), &br.dst, 0)
 				// Slow path: the arena is full; the queue keeps its bytes by reference.
 				t.out.Append(append([]byte(nil), b...))
@@ -35,7 +35,7 @@ func (t *Table) acknowledge(br *Branch, m *parser.Message) {
 	t.drop(&br.request)
 	if ack != 0 {
 		br.request = ack
-		t.tellDomain(br)
+		t.setStreamOptions(br, 0)
 		t.send(br.listener, &br.dst, 0, ack)
 	}
 }
@@ -96,7 +96,7 @@ func (t *Table) sendCancel(br *Branch, reason []byte) {
 	if br.cancel == 0 {
 		return
 	}
-	t.tellDomain(br)
+	t.setStreamOptions(br, 0)
 	t.sendAside(t.branch(br.cancel), t.cancelWait())
 }
 

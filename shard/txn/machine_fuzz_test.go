@@ -578,6 +578,9 @@ func (p *play) Expired(tx *txn.Tx) {
 
 // The sender's part: what leaves is judged as it leaves.
 
+func (p *play) SetStreamOptions(txn.StreamOptions, []byte) {}
+func (p *play) Abandon()                                   {}
+
 func (p *play) Begin(_ int, to *netio.Addr, token uint64) {
 	p.to, p.out = *to, p.out[:0]
 	if token != 0 {

@@ -32,15 +32,20 @@ type machine struct {
 	name string
 }
 
-func (x *machine) Begin(int, *netio.Addr, uint64) {}
-func (x *machine) End()                           {}
-func (x *machine) Append(b []byte) {
+// sent is the machine's Sender.
+type sent struct {
+	nowhere
+	x *machine
+}
+
+func (s sent) Append(b []byte) {
 	word, rest, _ := strings.Cut(string(b), " ")
 	if word == "SIP/2.0" {
 		word = rest[:3]
 	}
-	x.did = append(x.did, word)
+	s.x.did = append(s.x.did, word)
 }
+
 func (x *machine) Expired(*Tx)                { x.did = append(x.did, "expired↑") }
 func (x *machine) BranchTimeout(*Tx, *Branch) { x.did = append(x.did, "timeout↑") }
 func (x *machine) BranchFailed(*Tx, *Branch)  { x.did = append(x.did, "failed↑") }
@@ -70,7 +75,7 @@ func newMachine(t testing.TB, method string) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	x.Table, err = New(Config{Arena: a, Timers: DefaultTimers(), Sender: x, User: x, Counters: a.Counters(0), Random: func() uint64 { return 7 }, Now: int64(time.Hour)})
+	x.Table, err = New(Config{Arena: a, Timers: DefaultTimers(), Sender: sent{x: x}, User: x, Counters: a.Counters(0), Random: func() uint64 { return 7 }, Now: int64(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

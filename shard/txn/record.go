@@ -55,7 +55,7 @@ const (
 	txUnmatched              // no longer in the hash index
 	txAnswered               // a final response went upstream
 	txExpired                // its lifetime is over: no further destination is tried
-	txNoConnect              // its responses leave on a connection there is, see Wishes
+	txNoConnect              // its responses leave on a connection there is, see StreamOptions
 	txCloseAfter             // a final one closes it
 	txSecure                 // its request leaves over TLS alone
 )

@@ -186,7 +186,7 @@ func (t *Table) rearmServer(tx *Tx, endAt int64) {
 // pass sends a response that nobody will ask us to repeat.
 func (t *Table) pass(tx *Tx, status int, segments [][]byte) {
 	if tx.flags&(txNoConnect|txCloseAfter) != 0 {
-		t.wish(tx, status)
+		t.setReplyOptions(tx, status)
 	}
 	t.out.Begin(int(tx.listener), &tx.replyTo, 0)
 	for _, s := range segments {

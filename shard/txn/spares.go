@@ -55,23 +55,21 @@ func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) 
 	return true
 }
 
-// Domains is a Sender that wants to know whose certificate the other side must
-// show (RFC 5922): the name holds for the message begun next.
-type Domains interface{ Domain(name []byte) }
-
-// tellDomain names the domain that a further message of br is for, so that it
-// finds the connection of the request and not another name's at the same address.
-func (t *Table) tellDomain(br *Branch) {
-	if !br.dst.Proto.Secure() {
+// setStreamOptions tells the Sender the options of a further message of br, and the domain it is
+// for, so that it finds the connection of the request and not another name's at the same address.
+func (t *Table) setStreamOptions(br *Branch, o StreamOptions) {
+	if !br.dst.Proto.Reliable() {
 		return
 	}
-	d, ok := t.out.(Domains)
-	if !ok {
-		return
+	var domain []byte
+	if br.dst.Proto.Secure() {
+		if s, off := t.sparesOf(t.tx(br.tx), int(br.index)); s != nil {
+			b := shm.Tail[Spares](t.arena, off, int(s.n)*addrBytes+int(s.domainLen))
+			domain = b[int(s.n)*addrBytes:]
+		}
 	}
-	if s, off := t.sparesOf(t.tx(br.tx), int(br.index)); s != nil {
-		b := shm.Tail[Spares](t.arena, off, int(s.n)*addrBytes+int(s.domainLen))
-		d.Domain(b[int(s.n)*addrBytes:])
+	if o != 0 || len(domain) > 0 {
+		t.out.SetStreamOptions(o, domain)
 	}
 }
 

@@ -9,13 +9,23 @@ import (
 	"viaduct/shm"
 )
 
-// Sender takes datagrams for the shard's send queue. Segments are kept by
-// reference until the shard flushes. token comes back with a failure of this
-// message; it names the Branch that sent it, or is 0. netio.Port is one, for UDP.
+// Sender is the shard's send queue. A message is put into it by Begin, Append for each of its
+// segments, and End.
 type Sender interface {
+	// SetStreamOptions is for the message begun next, and has no effect if that leaves as a
+	// datagram. The receiver must show a certificate of domain (RFC 5922); if domain is empty, its
+	// address is all that is known. The bytes of domain are kept by reference until the shard
+	// flushes.
+	SetStreamOptions(o StreamOptions, domain []byte)
+	// Begin begins a message. The token comes back if the message fails: it names the Branch that
+	// sent it, or is 0.
 	Begin(listener int, dst *netio.Addr, token uint64)
+	// Append adds bytes to the message. They are kept by reference until the shard flushes.
 	Append(segment []byte)
+	// End queues the message.
 	End()
+	// Abandon drops the message begun, and the options of the next one.
+	Abandon()
 }
 
 // User is told what a transaction cannot decide. Its calls come from

@@ -41,7 +41,7 @@ func (t *Table) Taken(token uint64) {
 // SendAgain sends the request of br once more, to the same place and with the same Via, so that a
 // peer that has read it takes it for a repetition: the connection that it left on is gone. It
 // returns false if that was done before, or something came back meanwhile.
-func (t *Table) SendAgain(br *Branch) bool {
+func (t *Table) SendAgain(br *Branch, o StreamOptions) bool {
 	if !br.Untried() || br.request == 0 || br.live&brSentAgain != 0 {
 		return false
 	}
@@ -49,7 +49,7 @@ func (t *Table) SendAgain(br *Branch) bool {
 	off := t.offOf(&br.node)
 	t.hand = off
 	t.count[CountResentReq]++
-	t.tellDomain(br)
+	t.setStreamOptions(br, o)
 	if t.sent != nil {
 		t.sent(t.tx(br.tx), br, parser.Method(br.method), true)
 	}

@@ -15,6 +15,9 @@ func (nowhere) Begin(int, *netio.Addr, uint64) {}
 func (nowhere) Append([]byte)                  {}
 func (nowhere) End()                           {}
 
+func (nowhere) SetStreamOptions(StreamOptions, []byte) {}
+func (nowhere) Abandon()                               {}
+
 // newTable is a table over an arena of its own.
 func newTable(t testing.TB, bytes int64) *Table {
 	t.Helper()

@@ -86,9 +86,9 @@ func setIgnored(c *route.Ctx, whose blockWhose, mask blocklist.Reason) {
 	case whose == ofReply:
 		c.ReplyIgnore = mask
 	case c.Request != nil:
-		c.Request.Ignore(uint8(mask))
+		c.Request.Ignore(mask)
 	case c.Branch != nil:
-		proxy.IgnoreOf(c.Branch, uint8(mask))
+		proxy.IgnoreOf(c.Branch, mask)
 	}
 }
 
@@ -97,9 +97,9 @@ func ignored(c *route.Ctx, whose blockWhose) blocklist.Reason {
 	case whose == ofReply:
 		return c.ReplyIgnore
 	case c.Request != nil:
-		return blocklist.Reason(c.Request.Ignored())
+		return c.Request.Ignored()
 	case c.Branch != nil:
-		return blocklist.Reason(proxy.IgnoredOf(c.Branch))
+		return proxy.IgnoredOf(c.Branch)
 	}
 	return 0
 }

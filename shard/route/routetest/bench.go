@@ -87,7 +87,7 @@ func (b *Bench) Begin(m *parser.Message, src *netio.Addr) *proxy.Request {
 	b.Sent = b.Sent[:0]
 	b.Table.Begin()
 	r.Begin(m, src, int(src.Proto))
-	r.ReadBreadth()
+	r.Validate()
 	r.Key = b.Table.Key(m, m.Method)
 	return r
 }
@@ -136,6 +136,9 @@ func (e egress) Egress(to *netio.Addr, _ int) int {
 }
 
 type sender struct{ b *Bench }
+
+func (sender) SetStreamOptions(txn.StreamOptions, []byte) {}
+func (sender) Abandon()                                   {}
 
 func (s sender) Begin(_ int, to *netio.Addr, _ uint64) {
 	if !s.b.Quiet {

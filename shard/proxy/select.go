@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/balance"
+)
+
+// Destinations of sets: package balance chooses, the request takes the choice as its next hop.
+
+// SelectTarget asks the balancer for a destination of a set and the list to try
+// after it. It sets the outbound URI, or the host of the Request-URI if
+// replaceURI.
+func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, replaceURI bool) bool {
+	c := r.core
+	if c.table == nil {
+		return false
+	}
+	key := balance.Key{Hash: xxhash.Sum64(r.M.CallID())}
+	if !c.table.Select(set, algorithm, key, limit, &r.picks) {
+		return false
+	}
+	t := r.picks.NextTarget(c.table)
+	if t != nil && r.listed(t) {
+		t = r.drawAgain(t, set, algorithm, key, limit)
+	}
+	return r.take(t, replaceURI)
+}
+
+// NextTarget takes the next destination of the list that SelectTarget made (ds_next_dst,
+// ds_next_domain), one that the blacklist does not name if there is one. It returns false if none
+// is left.
+func (r *Request) NextTarget(replaceURI bool) bool {
+	c := r.core
+	if c.table == nil {
+		return false
+	}
+	t := r.picks.NextTarget(c.table)
+	if t != nil && r.listed(t) {
+		t = r.passListed(t, new(passing))
+	}
+	return r.take(t, replaceURI)
+}
+
+// take makes t, if it is one, the destination of the request.
+func (r *Request) take(t *balance.Target, replaceURI bool) bool {
+	c := r.core
+	if t == nil {
+		return false
+	}
+	r.fresh = true
+	r.target, r.dstAddr, r.pickURI = t.UID, t.Addr, replaceURI
+	r.lastTarget = t.UID
+	if replaceURI {
+		r.uri = c.targetURI(r.uriBuf[:0], r.RequestURI(), t)
+		r.dst = nil
+	} else {
+		r.dst = append(r.dstBuf[:0], t.URI...)
+	}
+	return true
+}
+
+// MarkTarget sets the state of the destination that was chosen last
+// (ds_mark_dst); false: none was.
+func (r *Request) MarkTarget(to balance.State) bool {
+	c := r.core
+	if c.table == nil || r.lastTarget == 0 {
+		return false
+	}
+	t := c.table.Target(r.lastTarget)
+	if t == nil {
+		return false
+	}
+	if e := t.Mark(to, c.now/1e6); c.cfg.OnTarget != nil {
+		c.cfg.OnTarget(t, e, "call") // NoEvent as well: what is to be probed may have changed
+	}
+	return true
+}
+
+// targetURI is uri with the host and port of t (ds_select_domain).
+func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
+	var u parser.URI
+	ok := parser.ParseURI(uri, &u) == parser.OK
+	scheme := "sip:"
+	if ok && u.Scheme == parser.SIPS {
+		scheme = "sips:" // it stays what it was for: where leaves in clear is not taken
+	}
+	b = append(b, scheme...)
+	if ok && !u.User.Empty() {
+		// uri may lie in b's own array, but no further on than what is written.
+		b = append(b, u.UserBytes()...)
+		b = append(b, '@')
+	}
+	if t.Addr.Family == 0 {
+		return appendHostOf(b, t)
+	}
+	b = t.Addr.AppendTo(b)
+	if scheme == "sips:" {
+		return appendSecureTransport(b, t.Addr.Proto)
+	}
+	return append(b, transportParams[t.Addr.Proto]...)
+}
+
+// appendHostOf appends host, port and transport of a destination that is a name, as they are
+// written: it is looked up when the request is sent, and a port would keep SRV from it (RFC 3263
+// §4.2).
+func appendHostOf(b []byte, t *balance.Target) []byte {
+	var u parser.URI
+	if parser.ParseURI([]byte(t.URI), &u) != parser.OK {
+		return append(b, t.Host...)
+	}
+	b = append(b, u.HostBytes()...)
+	if u.Port != 0 {
+		b = appendInt(append(b, ':'), int(u.Port))
+	}
+	return append(b, transportParams[netio.Proto(t.Transport)]...)
+}

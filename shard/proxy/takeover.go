@@ -1,0 +1,43 @@
+package proxy
+
+import (
+	"viaduct/shard/txn"
+)
+
+// What a process does that takes over the arena of one that was killed, once the table has its
+// transactions again (txn.Table.Rebuild) and before the first message: Recover, then AskAgain. No
+// process does yet; the flows of package shard restart in it at every step.
+
+// Recover ends those INVITEs whose last final response had been taken and had not gone up yet: the
+// called side would only be acknowledged again. A 2xx comes again by itself (§13.3.1.4). Those that
+// could send to none of their targets, and whose failure route or answer was still to come, end as
+// well: nothing else would ever happen to them.
+func (c *Core) Recover() {
+	c.tx.Transactions(func(tx *txn.Tx) {
+		if tx.Answered() || c.undecided(tx) {
+			return
+		}
+		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) || tx.Live() > 0 && !tx.Invite() {
+			return
+		}
+		accepted := false
+		c.tx.Branches(tx, func(br *txn.Branch) bool {
+			accepted = accepted || br.State() == txn.Accepted
+			return true
+		})
+		if !accepted {
+			c.conclude(tx, nil)
+		}
+	})
+}
+
+// AskAgain asks for the names that relays were waiting for. Their targets are those saved; the one
+// that is unresolved is found by trying.
+func (c *Core) AskAgain() {
+	c.tx.Transactions(func(tx *txn.Tx) {
+		if c.waits(tx) {
+			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
+			c.Finish()
+		}
+	})
+}
