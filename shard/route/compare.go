@@ -1,6 +1,10 @@
 package route
 
-import "viaduct/shard/route/syntax"
+import (
+	"net/netip"
+
+	"viaduct/shard/route/syntax"
+)
 
 // comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators.
 // Frequent shapes get code of their own: a string variable against a literal or $null, and the core
@@ -139,6 +143,9 @@ func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn 
 // match compiles =~ and !~.
 func (cc *compiler) match(x *syntax.Binary) testFn {
 	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
+		if addr := coreValues[n.Name].addr; addr != nil {
+			return cc.matchAddr(addr, x)
+		}
 		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)
 		return never
 	}
@@ -158,6 +165,26 @@ func (cc *compiler) match(x *syntax.Binary) testFn {
 			v.S = v.appendStr(tmp[:0])
 		}
 		return answer(re.Match(v.S), not)
+	}
+}
+
+// matchAddr compiles src_ip =~ "pattern".
+func (cc *compiler) matchAddr(addr func(c *Ctx) netip.AddrPort, x *syntax.Binary) testFn {
+	if _, fixed := literal(x.R); !fixed {
+		cc.ld.errorf(x.R.At(), "the pattern that an address is matched with must be known at load")
+		return never
+	}
+	re, not := cc.regex(x.R, 0), x.Op == "!~"
+	if re == nil {
+		return never
+	}
+	return func(c *Ctx) Result {
+		var tmp [48]byte
+		mark := len(c.buf)
+		c.buf = append(c.buf, addr(c).Addr().Unmap().WithZone("").AppendTo(tmp[:0])...)
+		is := re.Match(c.buf[mark:])
+		c.buf = c.buf[:mark]
+		return answer(is, not)
 	}
 }
 

@@ -52,10 +52,14 @@ func init() {
 		"src_port": number(func(c *Ctx) int64 { return int64(c.From().Port()) }),
 		"dst_port": number(func(c *Ctx) int64 { return int64(c.to().Port()) }),
 		"msg:len":  number(func(c *Ctx) int64 { return int64(len(c.Msg.Raw)) }),
+		"max_len":  number(func(*Ctx) int64 { return maxMessage }),
 		"proto":    {kind: coreProto},
 		"af":       {kind: coreFamily},
 	}
 }
+
+// maxMessage is max_len: what msg:len is held against (Kamailio's buffer).
+const maxMessage = 65535
 
 // onsendOnly are keywords of onsend_route.
 var onsendOnly = map[string]bool{"snd_ip": true, "snd_port": true, "snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}

@@ -45,7 +45,7 @@ func parseSelect(s string) ([]selStep, bool) {
 			inner := s[1:end]
 			s = s[end+1:]
 			if k := len(inner); k > 1 && (inner[0] == '"' || inner[0] == '\'') {
-				if st.name == "hf_value" || st.name == "hf_value_exists" || st.has {
+				if strings.HasPrefix(st.name, "hf_value") || st.has {
 					// the text is a step of its own: @hf_value["X-Foo"][2]
 					steps = append(steps, st)
 					st = selStep{name: inner[1 : k-1]}
@@ -92,6 +92,10 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 	case "dst_uri":
 		read = uriSelect(readDstURI, rest)
 	case "next_hop":
+		if len(rest) == 1 && rest[0].name == "src_ip" {
+			read = cc.plainSelect("received", []selStep{{name: "ip"}})
+			break
+		}
 		read = uriSelect(readNextHop, rest)
 	case "from", "f":
 		read = addrSelect(headerValue("From", 1), rest)
@@ -100,9 +104,9 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 	case "contact", "m":
 		read = addrSelect(headerValue("Contact", max(root.index, 1)), rest)
 	case "rr", "record_route":
-		read = addrSelect(headerValue("Record-Route", max(root.index, 1)), rest)
+		read = listSelect("Record-Route", root, rest)
 	case "route":
-		read = addrSelect(headerValue("Route", max(root.index, 1)), rest)
+		read = listSelect("Route", root, rest)
 	case "rpid":
 		read = addrSelect(headerValue("Remote-Party-ID", 1), rest)
 	case "refer_to":
@@ -117,6 +121,10 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		read = viaSelect(headerValue("Via", n), rest)
 	case "hf_value":
 		read = headerSelect(rest)
+	case "hf_value2":
+		read = rowSelect(rest)
+	case "hf_value_exists":
+		read = existsSelect(rest)
 	case "cseq", "call_id", "event", "msg", "method", "received", "src", "dst":
 		read = cc.plainSelect(root.name, rest)
 	}
@@ -125,11 +133,26 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		return nil
 	}
 	cc.scratch = true
-	return &pvCode{bytes: read, temp: true}
+	// A select is a text always: what is not there is empty (5.6.3).
+	return &pvCode{bytes: func(c *Ctx) ([]byte, bool) {
+		b, ok := read(c)
+		if !ok {
+			b = nil
+		}
+		return b, true
+	}, temp: true}
 }
 
 var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to", "contact", "rr", "record_route", "route", "rpid",
-	"refer_to", "referred_by", "via", "hf_value", "cseq", "call_id", "event", "msg", "method", "received", "src", "dst"}
+	"refer_to", "referred_by", "via", "hf_value", "hf_value2", "hf_value_exists", "cseq", "call_id", "event", "msg", "method", "received", "src", "dst"}
+
+// listSelect is @rr[n] and what follows it: without both it is the whole row.
+func listSelect(header string, root selStep, rest []selStep) textOf {
+	if !root.has && len(rest) == 0 {
+		return func(c *Ctx) ([]byte, bool) { return readHdr(c, header, 0) }
+	}
+	return addrSelect(headerValue(header, max(root.index, 1)), rest)
+}
 
 // customValue is @cfg_get.group.name.
 func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
@@ -143,7 +166,8 @@ func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 		cc.ld.errorf(pos, "no setting has the name %s%s", clip(name), suggest.DidYouMean(name, sortedKeys(cc.custom)))
 		return nil
 	}
-	return &pvCode{any: func(*Ctx) Value { return v }}
+	text := v.appendStr(nil)
+	return &pvCode{bytes: func(*Ctx) ([]byte, bool) { return text, true }}
 }
 
 // readNextHop is where the request goes: $du, or the Request-URI.
@@ -227,28 +251,109 @@ func (v *values) next() bool {
 	}
 }
 
-// headerSelect is @hf_value.NAME[n] and what follows it. _ stands for - in a name.
+// headerName is the name that a step stands for: _ is -.
+func headerName(st *selStep) string { return strings.ReplaceAll(st.name, "_", "-") }
+
+// headerSelect is @hf_value.NAME[n] and what follows it. Without n it is all values, with commas
+// between them; 0 is the first, as 1 is.
 func headerSelect(steps []selStep) textOf {
-	if len(steps) == 0 || steps[0].name == "" {
+	if len(steps) == 0 || steps[0].name == "" || steps[0].has && steps[0].text != "" {
 		return nil
 	}
-	name := strings.ReplaceAll(steps[0].name, "_", "-")
-	n := 1
-	if steps[0].has {
-		if steps[0].text != "" {
-			return nil
+	name, rest := headerName(&steps[0]), steps[1:]
+	switch {
+	case steps[0].has:
+		n := steps[0].index
+		if n == 0 {
+			n = 1
 		}
-		n = steps[0].index
+		return addrOrParams(headerValue(name, n), rest)
+	case len(rest) == 0:
+		return allValues(name, func(c *Ctx, at parser.Span) []byte { return c.Msg.Bytes(at) })
+	case len(rest) == 1 && rest[0].name == "uri" && !rest[0].has:
+		return allValues(name, valueURI)
 	}
-	return addrOrParams(headerValue(name, n), steps[1:])
+	return addrOrParams(headerValue(name, 1), rest)
 }
+
+// allValues joins what pick takes of each value of a header.
+func allValues(name string, pick func(c *Ctx, at parser.Span) []byte) textOf {
+	return func(c *Ctx) ([]byte, bool) {
+		start := len(c.buf)
+		for v := (values{m: c.Msg, name: name}); v.next(); {
+			b := pick(c, v.at)
+			if len(c.buf)+1+len(b) > cap(c.buf) {
+				break
+			}
+			if len(c.buf) > start {
+				c.buf = append(c.buf, ',')
+			}
+			c.buf = append(c.buf, b...)
+		}
+		return c.buf[start:len(c.buf):len(c.buf)], true
+	}
+}
+
+// valueURI is the URI of a value, or what stands in front of its parameters.
+func valueURI(c *Ctx, at parser.Span) []byte {
+	var a parser.NameAddr
+	if parser.ParseNameAddr(c.Msg.Raw, at, &a) == parser.OK {
+		return c.Msg.Bytes(a.URI)
+	}
+	b, _, _ := bytes.Cut(c.Msg.Bytes(at), []byte{';'})
+	return b
+}
+
+// rowSelect is @hf_value2.NAME[n]: rows count, not values.
+func rowSelect(steps []selStep) textOf {
+	if len(steps) != 1 || steps[0].has && steps[0].text != "" {
+		return nil
+	}
+	name, at := headerName(&steps[0]), steps[0].index
+	if at > 0 {
+		at--
+	}
+	return func(c *Ctx) ([]byte, bool) { return readHdr(c, name, at) }
+}
+
+// existsSelect is @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
+func existsSelect(steps []selStep) textOf {
+	if len(steps) != 2 || steps[0].has || steps[1].has {
+		return nil
+	}
+	name, want := headerName(&steps[0]), []byte(steps[1].name)
+	return func(c *Ctx) ([]byte, bool) {
+		for v := (values{m: c.Msg, name: name}); v.next(); {
+			if bytes.EqualFold(c.Msg.Bytes(v.at), want) {
+				return oneText, true
+			}
+		}
+		return zeroText, true
+	}
+}
+
+var oneText, zeroText = []byte("1"), []byte("0")
 
 // addrOrParams is addrSelect for a value that may have no URI: then its parameters are what stands
 // behind the first semicolon.
 func addrOrParams(value valueAt, steps []selStep) textOf {
 	if len(steps) > 0 {
 		switch steps[0].name {
-		case "uri", "name", "nameaddr":
+		case "uri":
+			return uriSelect(func(c *Ctx) ([]byte, bool) {
+				at, ok := value(c)
+				if !ok {
+					return nil, false
+				}
+				return valueURI(c, at), true
+			}, steps[1:])
+		case "name":
+			name := addrSelect(value, steps)
+			return func(c *Ctx) ([]byte, bool) {
+				b, ok := name(c)
+				return unquoted(b), ok
+			}
+		case "nameaddr":
 			return addrSelect(value, steps)
 		}
 	}
@@ -278,9 +383,22 @@ func addrOrParams(value valueAt, steps []selStep) textOf {
 	return paramSelect(params, append([]selStep{{name: "params"}}, steps...))
 }
 
+// headerRow is @msg.header["NAME"] and @msg.header.NAME: the first row.
+func headerRow(steps []selStep, name string) textOf {
+	if len(steps) == 1 && !steps[0].has && name == "" {
+		name = headerName(&steps[0])
+	} else if len(steps) > 0 || name == "" {
+		return nil
+	}
+	return func(c *Ctx) ([]byte, bool) { return readHdr(c, name, 0) }
+}
+
 // plainSelect are those of a few words.
 func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 	path := root
+	if root == "msg" && len(steps) > 0 && steps[0].name == "header" {
+		return headerRow(steps[1:], steps[0].text)
+	}
 	for _, s := range steps {
 		path += "." + s.name
 		if s.has {
@@ -303,7 +421,11 @@ func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 	case "call_id":
 		return readCallID
 	case "event":
-		return func(c *Ctx) ([]byte, bool) { return c.first(parser.KindEvent) }
+		return func(c *Ctx) ([]byte, bool) {
+			b, ok := c.first(parser.KindEvent)
+			b, _, _ = bytes.Cut(b, []byte{';'})
+			return b, ok
+		}
 	case "method":
 		return readMethodOf
 	case "msg":
@@ -312,6 +434,11 @@ func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 		return func(c *Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.StartLine), true }
 	case "msg.body":
 		return readBody
+	case "msg.type":
+		return func(c *Ctx) ([]byte, bool) {
+			n, ok := readMsgType(c)
+			return c.number(n), ok
+		}
 	case "msg.len":
 		return func(c *Ctx) ([]byte, bool) { return c.number(int64(len(c.Msg.Raw))), true }
 	case "received.ip", "dst.ip":

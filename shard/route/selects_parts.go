@@ -127,7 +127,7 @@ func uriSelect(uri textOf, steps []selStep) textOf {
 	case "headers":
 		return span(func(u *parser.URI) parser.Span { return u.Headers })
 	case "transport":
-		return paramSelect(span(func(u *parser.URI) parser.Span { return u.Params }), []selStep{{name: "params"}, {name: "transport"}})
+		return part(func(_ *Ctx, u *parser.URI) ([]byte, bool) { return transportName(transportOf(u)) })
 	}
 	return nil
 }

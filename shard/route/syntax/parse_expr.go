@@ -60,6 +60,12 @@ func (p *parser) binaryRest(l Expr, min int) Expr {
 	}
 }
 
+// coreWords are the words that begin a comparison, which is one operand: !uri == myself is
+// !(uri == myself), where !$var(x) == 1 is (!$var(x)) == 1 (5.6.3).
+var coreWords = map[string]bool{"method": true, "uri": true, "from_uri": true, "to_uri": true, "src_ip": true, "dst_ip": true,
+	"src_port": true, "dst_port": true, "proto": true, "af": true, "status": true, "msg": true, "snd_ip": true, "snd_port": true,
+	"snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
+
 // unary reads the prefix operators.
 func (p *parser) unary() Expr {
 	pos := p.t.pos
@@ -78,7 +84,12 @@ func (p *parser) unary() Expr {
 	p.enter()
 	defer p.leave()
 	p.advance()
-	x := p.unary()
+	var x Expr
+	if op == "!" && p.t.kind == tokIdent && coreWords[p.t.text] {
+		x = p.binary(binaryPrec["=="] - 1)
+	} else {
+		x = p.unary()
+	}
 	if n, ok := x.(*Int); ok && op == "-" {
 		return &Int{Pos: pos, N: -n.N}
 	}
