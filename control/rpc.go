@@ -19,6 +19,7 @@ import (
 type RPC struct {
 	methods map[string]*Method
 	aliases map[string]bool // older spellings: answered, not listed
+	more    func() []*Method
 }
 
 // What a method is has its types in package command.
@@ -82,10 +83,24 @@ func (r *RPC) Alias(old, name string) {
 	r.Register(&m)
 }
 
+// More adds methods that may change while the process runs: those of the program of now.
+func (r *RPC) More(now func() []*Method) { r.more = now }
+
 // Names of all methods, sorted, without aliases.
 func (r *RPC) Names() []string {
-	names := slices.Sorted(maps.Keys(r.methods))
-	return slices.DeleteFunc(names, func(n string) bool { return r.aliases[n] })
+	return slices.DeleteFunc(r.known(), func(n string) bool { return r.aliases[n] })
+}
+
+// known are all names, sorted.
+func (r *RPC) known() []string {
+	names := slices.Collect(maps.Keys(r.methods))
+	if r.more != nil {
+		for _, m := range r.more() {
+			names = append(names, m.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // method finds a method, or tells which name is near.
@@ -93,7 +108,14 @@ func (r *RPC) method(name string) (*Method, error) {
 	if m := r.methods[name]; m != nil {
 		return m, nil
 	}
-	return nil, Faultf(404, "method %q not found%s", name, didYouMean(name, slices.Sorted(maps.Keys(r.methods)), "system.listMethods lists them"))
+	if r.more != nil {
+		for _, m := range r.more() {
+			if m.Name == name {
+				return m, nil
+			}
+		}
+	}
+	return nil, Faultf(404, "method %q not found%s", name, didYouMean(name, r.known(), "system.listMethods lists them"))
 }
 
 // Answer runs one line and appends the line of JSON to answer, with its line end, to b. It does not

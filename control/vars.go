@@ -22,6 +22,29 @@ type Var struct {
 // Get and Set must be fit for that.
 type Vars struct {
 	groups map[string]map[string]*Var // names with aliases
+	more   func() []Var
+}
+
+// More adds variables that may be others while the process runs: those of the program of now.
+func (r *Vars) More(now func() []Var) { r.more = now }
+
+// all are the variables of now, by group.
+func (r *Vars) all() map[string]map[string]*Var {
+	if r.more == nil {
+		return r.groups
+	}
+	all := maps.Clone(r.groups)
+	for _, v := range r.more() {
+		g := maps.Clone(all[v.Group])
+		if g == nil {
+			g = map[string]*Var{}
+		}
+		if g[v.Name] == nil {
+			g[v.Name] = &v
+		}
+		all[v.Group] = g
+	}
+	return all
 }
 
 // Register adds variables; one that there is already, or whose Get gives neither int64 nor string,
@@ -51,10 +74,11 @@ func (r *Vars) Register(all ...Var) {
 }
 
 func (r *Vars) group(name string) (map[string]*Var, error) {
-	if g := r.groups[name]; g != nil {
+	all := r.all()
+	if g := all[name]; g != nil {
 		return g, nil
 	}
-	return nil, Faultf(400, "there is no group %q of variables%s", name, didYouMean(name, slices.Sorted(maps.Keys(r.groups)), "cfg.list lists them"))
+	return nil, Faultf(400, "there is no group %q of variables%s", name, didYouMean(name, slices.Sorted(maps.Keys(all)), "cfg.list lists them"))
 }
 
 func (r *Vars) find(group, name string) (*Var, error) {
@@ -76,7 +100,7 @@ func (r *Vars) list(group string) ([]string, error) {
 			return nil, err
 		}
 	}
-	for g, vars := range r.groups {
+	for g, vars := range r.all() {
 		for name, v := range vars {
 			if name == v.Name && (group == "" || group == g) {
 				all = append(all, g+": "+name)

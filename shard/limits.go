@@ -90,6 +90,9 @@ const (
 	// shedQuiet is how long no request may have been refused before the log says that this is over.
 	shedQuiet = 10 * time.Second
 
+	// maxPosted is how much others may leave for a shard to do. Beyond: it is lost, and logged.
+	maxPosted = 4096
+
 	// maxKept is how many earlier programs are kept for the transactions they began. Each is some
 	// 100 KB of Go memory. Who reloads more often than transactions end is told to wait, and what
 	// runs is not touched.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"viaduct/shard/balance"
+	"viaduct/shard/route"
 )
 
 // logLine is one line on its way to the log. The shards never write to it
@@ -52,11 +53,27 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	if len(s.bells) > 0 {
 		s.bells[probingShard].Ring()
 	}
+	if e == balance.Down || e == balance.Up {
+		s.raiseTarget(t, e)
+	}
 	switch e {
 	case balance.Down:
 		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
 	case balance.Up:
 		s.queue(logLine{slog.LevelWarn, "destination up again", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+	}
+}
+
+// raiseTarget has event_route[dispatcher:dst-down] or dst-up run by the probing shard, if there is
+// one.
+func (s *shared) raiseTarget(t *balance.Target, e balance.Event) {
+	gen, w := s.gen.Load(), s.probing.Load()
+	if gen == nil || w == nil {
+		return
+	}
+	if event := gen.program.Event("dispatcher:" + e.String()); event.Heard() {
+		uri := []byte(t.URI)
+		w.later(func(c *route.Ctx) { event.Raise(c, uri) })
 	}
 }
 

@@ -58,6 +58,9 @@ type worker struct {
 	handover       handover
 	names          names
 	mailbox        *shm.Mailbox
+	posted         posted
+	ticks          []tick // of the program's modules
+	tickDue        int64  // the first of them; never
 	doorbell       *shm.Doorbell
 	shared         *shared // with the other shards, and written by the control plane
 	prober         *prober // nil on all shards but one
@@ -141,6 +144,7 @@ func (w *worker) round() (whole bool) {
 	got += w.takeStreams()
 	got += w.takeHandedOver()
 	got += w.takeMail()
+	w.clockwork()
 	w.port.Flow(0) // timers fire for any call: what they send keeps its place
 	w.expire()
 	w.probe()
@@ -198,7 +202,7 @@ func (w *worker) patience() int64 {
 		w.again = false
 		return 0
 	}
-	due := w.onceDue
+	due := min(w.onceDue, w.tickDue)
 	if w.prober != nil {
 		due = min(due, w.prober.next)
 	}
@@ -216,7 +220,7 @@ func (w *worker) patience() int64 {
 // rings it from here on.
 func (w *worker) told() bool {
 	s := w.shared
-	return w.handover.waiting() || !w.mailbox.Empty() || w.streams != nil && w.streams.Waiting() ||
+	return w.handover.waiting() || !w.mailbox.Empty() || w.posted.some.Load() || w.streams != nil && w.streams.Waiting() ||
 		s.stopping.Load() || s.gen.Load() != w.gen || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
 }
 

@@ -66,6 +66,9 @@ func (s *Server) Reload(n Next) error {
 	g.settings = n.Settings
 	s.shared.tables.Store(n.Targets) // before the generation: a shard that takes that finds them
 	s.publish(g)
+	close(s.quitBeside)
+	s.quitBeside = make(chan struct{})
+	s.runBeside(n.Program, s.quitBeside)
 	s.shared.tablesVersion.Add(1)
 	s.shared.logLevel.Store(int64(n.Settings.Core.Debug))
 	if !s.awaitTaken(g.serial, takeWithin) {
@@ -149,6 +152,7 @@ func (w *worker) take(g *generation) {
 	w.gen, w.kept = g, g.kept
 	if w.program != g.program || w.settings != g.settings {
 		w.program = g.program
+		w.arm(g.program)
 		w.forwards = w.forwards || g.program.UsesForward()
 		w.configure(g.settings)
 		w.takeTables(w.shared.tablesVersion.Load())

@@ -115,8 +115,9 @@ type shared struct {
 	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all
 	// shards, taken by the one that probes.
 	targetsChanged atomic.Bool
-	bells          []*shm.Doorbell // by shard
-	stirred        chan struct{}   // to Placement: a shard has had something to do lately
+	bells          []*shm.Doorbell        // by shard
+	probing        atomic.Pointer[worker] // the probing shard; it runs the events of destinations
+	stirred        chan struct{}          // to Placement: a shard has had something to do lately
 }
 
 // ringAll wakes the shards to see what the control plane has changed.
@@ -140,7 +141,8 @@ type Server struct {
 	stopped    chan struct{} // closed when the stop begins
 	stop       sync.Once
 
-	drainingSince time.Time // Drain's
+	drainingSince time.Time     // Drain's
+	quitBeside    chan struct{} // what the program does beside the shards ends
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	state     *route.State // what programs find that stays
@@ -240,6 +242,9 @@ func Start(cfg Config) (*Server, error) {
 		placement := place.NewPlacement(cpus, threads, cfg.Logger)
 		s.done.Go(func() { placement.Run(s.stopped, s.shared.stirred) })
 	}
+	s.workers[0].started()
+	s.quitBeside = make(chan struct{})
+	s.runBeside(cfg.Program, s.quitBeside)
 	for _, w := range s.workers {
 		s.done.Add(1)
 		go func() {
@@ -289,6 +294,10 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 		w.shared.routeKey = key[:]
 	}
 	w.forwards = w.program.UsesForward()
+	w.arm(w.program)
+	if w.number == probingShard {
+		w.shared.probing.Store(w)
+	}
 	w.mailbox = w.arena.Mailbox(w.number)
 	w.names.w = w
 	w.slab = w.arena.Slab(w.number)
@@ -302,7 +311,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTable(tx)
 	w.takeTables(w.shared.tablesVersion.Load())
 	w.obey(set)
-	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
+	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, Later: w.later, Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
 		Log: w.shared, Blocked: w.shared.list})
 	return nil
 }

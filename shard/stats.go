@@ -10,6 +10,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/shard/proxy"
+	"viaduct/shard/route"
 	"viaduct/shard/txn"
 )
 
@@ -83,7 +84,7 @@ func (s *Server) Stats() []ShardStats {
 		for n, name := range proxy.CounterNames {
 			st.Counters = append(st.Counters, NamedCount{name, read(proxy.CounterBase + 1 + n)})
 		}
-		for _, k := range s.cfg.Program.Counters() {
+		for _, k := range s.Program().Counters() {
 			st.Counters = append(st.Counters, NamedCount{k.String(), k.Of(i)})
 		}
 		for r := range int(numReasons) {
@@ -99,6 +100,9 @@ func (s *Server) Stats() []ShardStats {
 	}
 	return out
 }
+
+// Program is the one that new requests meet.
+func (s *Server) Program() *route.Program { return s.shared.gen.Load().program }
 
 // ArenaBytes is the memory of call state: what is in use, and all of it.
 func (s *Server) ArenaBytes() (used, total uint64) { return s.arena.UsedBytes(), s.arena.TotalBytes() }

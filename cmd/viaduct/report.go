@@ -92,7 +92,7 @@ func (p *process) statistics() (all []control.Statistic) {
 	all = append(all, control.Statistic{Group: "shmem", Name: "total_size", Value: total},
 		control.Statistic{Group: "shmem", Name: "used_size", Value: used},
 		control.Statistic{Group: "shmem", Name: "free_size", Value: total - used})
-	for _, k := range p.config.Program.Counters() {
+	for _, k := range p.server.Program().Counters() {
 		all = append(all, control.Statistic{Group: k.Module, Name: k.Name, Value: sum(k.String())})
 	}
 	for _, c := range shards[0].Counters {

@@ -131,14 +131,17 @@ func (p *process) rpc() *control.RPC {
 	control.RegisterTCP(r, tcp)
 	control.RegisterTLS(r, tls)
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
-	for _, l := range p.config.Program.LiveInts() {
-		vars.Register(control.Var{Group: l.Module, Name: l.Name, Help: l.Doc, Min: int64(l.Min), Max: int64(l.Max),
-			Get: func() any { return int64(l.Get()) },
-			Set: func(v any) error { l.Set(v.(int64)); return nil }})
-	}
+	vars.More(func() (all []control.Var) {
+		for _, l := range p.server.Program().LiveInts() {
+			all = append(all, control.Var{Group: l.Module, Name: l.Name, Help: l.Doc, Min: int64(l.Min), Max: int64(l.Max),
+				Get: func() any { return int64(l.Get()) },
+				Set: func(v any) error { l.Set(v.(int64)); return nil }})
+		}
+		return all
+	})
 	control.RegisterVars(r, vars)
 	control.RegisterStatistics(r, p.statistics)
-	r.Register(p.config.Program.Commands()...)
+	r.More(func() []*control.Method { return p.server.Program().Commands() })
 	return r
 }
 

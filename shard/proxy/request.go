@@ -156,6 +156,16 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	return true
 }
 
+// BeginOwn begins on a request that nobody sent, for what a program does about no message.
+func (r *Request) BeginOwn(m *parser.Message, src *netio.Addr) bool {
+	r.core.tx.Begin()
+	if !r.Begin(m, src, 0) {
+		return false
+	}
+	r.Key = r.core.tx.Key(m, m.Method)
+	return true
+}
+
 // responseTarget works out where responses to the request go, and what the top
 // Via must say about it (§18.2.1, §18.2.2; RFC 3581 §4). maddr is not followed:
 // it would let anybody have our answers, and their repetitions, sent to anybody

@@ -32,6 +32,9 @@ type run struct {
 	huri       parser.URI // of From and To
 	reasons    map[string]string
 	patterns   map[patternKey]*regexp.Regexp
+
+	raised int         // events whose routes run inside of each other
+	own    *ownMessage // what events are about that are about no message
 }
 
 // variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
@@ -120,6 +123,14 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 		c.dirty = make([]int32, 0, p.nvars)
 	}
 	c.room()
+}
+
+// Between readies c for what is no run of a message: what a timer does.
+func (c *Ctx) Between() {
+	if c.Msg != nil {
+		c.end() // a panic cut a run short
+	}
+	c.raised, c.buf, c.prog, c.stop = 0, c.buf[:0], nil, notStopped
 }
 
 // end lets go of the message.

@@ -163,7 +163,7 @@ func TestErrors(t *testing.T) {
 	in(` for (;;) exit;`, `3:2: there is no for: use while`)
 	f("request_route {\n if (1) {\n  exit;\n}", `1:15: block is not closed: } is missing`)
 	f("request_route { exit; }\nonsend_route { exit; }", `2:1: onsend_route is not supported yet`)
-	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:13: event_route is not supported yet`, `2:33: unknown function foo`)
+	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:13: event_route[tm:local-request] is known to Kamailio, not implemented by Viaduct yet`, `2:33: unknown function foo`)
 	f("request_route { exit; }\nfailure_route[A] { exit; }\nfailure_route[A] { exit; }",
 		`3:15: second failure_route[A]; the first stands at 2:15`)
 	f("request_route { exit; }\nreply_route { exit; }\nonreply_route { exit; }", `3:1: second reply_route; the first stands at 2:1`)

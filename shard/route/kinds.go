@@ -154,7 +154,7 @@ func (cc *compiler) reach(items []syntax.Item) {
 // runKind is what a block that is no route[NAME] is run for.
 func runKind(it *syntax.Item) (RouteKind, bool) {
 	switch it.Word {
-	case "request_route", "route":
+	case "request_route", "route", "event_route": // as kamailio -c has it
 		return RequestRoute, true
 	case "reply_route":
 		return CoreReplyRoute, true

@@ -42,6 +42,9 @@ const (
 	defaultWhileLoops = 100
 )
 
+// maxRaised is how deep events may be raised by the routes of events. Beyond: they are not heard.
+const maxRaised = 8
+
 // Regular expressions.
 const (
 	// maxPatternBytes is the longest one. Beyond: load error; if it is made at run time it matches

@@ -13,7 +13,7 @@ import (
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
 	items := file.Items
 	set := DefaultSettings()
-	prog := &Program{}
+	prog := &Program{events: coreEvents()}
 	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
 		flags: map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{}, loaded: map[string]bool{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
@@ -213,8 +213,14 @@ func (cc *compiler) route(it *syntax.Item) {
 		cc.event, cc.prog.usesForward, cc.prog.selections = "", forwards, selections
 		return
 	}
-	if !ok {
+	event := (*Event)(nil)
+	if it.Word == "event_route" {
+		event = cc.eventNamed(it)
+		ok = event != nil
+	} else if !ok {
 		cc.ld.errorf(it.Pos, "%s is not supported yet", it.Word)
+	}
+	if !ok {
 		cc.kind, cc.sub = anywhere, nil
 		cc.routeBody(it.Body) // its errors are worth knowing all the same
 		return
@@ -227,6 +233,9 @@ func (cc *compiler) route(it *syntax.Item) {
 	switch {
 	case it.Word == "route" && !it.Unnamed():
 		rt = cc.routeNamed(it.Name)
+	case event != nil:
+		rt = cc.newRoute(what)
+		event.rt, event.prog = rt, cc.prog
 	case kind == RequestRoute:
 		what, rt = "request_route", cc.newRoute("request_route")
 	case kind == CoreReplyRoute:

@@ -40,6 +40,9 @@ type Module struct {
 	commands []*command.Method
 	live     []*LiveInt
 	counters []*Counter
+	timers   []*Timer
+	beside   []*BesideTimer
+	started  []func(c *Ctx)
 }
 
 // newModule runs a Define.

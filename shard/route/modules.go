@@ -17,6 +17,7 @@ type moduleDef struct {
 	funcs      map[string]*funcDef
 	vars       map[string]*pvDef
 	transforms map[string]*Transform
+	events     []*Event
 }
 
 // paramDef is one modparam or global. Exactly one of set and idle is given.

@@ -79,8 +79,19 @@ func (m *Module) Count(name, doc string) *Counter {
 	}
 	k := &Counter{Module: m.name, Name: name, Doc: doc, of: make([]count1, 1)}
 	m.counters = append(m.counters, k)
-	m.perShard = append(m.perShard, func(s *State) { k.of = make([]count1, s.Shards) })
+	m.perShard = append(m.perShard, func(s *State) { k.of = s.counts(k.String()) })
 	return k
+}
+
+// counts are those of a counter, which go on when another program takes over.
+func (s *State) counts(name string) []count1 {
+	if s.counters == nil {
+		s.counters = map[string][]count1{}
+	}
+	if s.counters[name] == nil {
+		s.counters[name] = make([]count1, s.Shards)
+	}
+	return s.counters[name]
 }
 
 // Add counts one on the shard that runs, AddN n.

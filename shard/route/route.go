@@ -116,6 +116,7 @@ type Program struct {
 	hash         uint64
 	selections   []Selection
 	opens        []opening
+	events       []*Event // of the core
 	maxRecursion int
 	maxLoops     int64
 }
@@ -188,11 +189,15 @@ type atHand struct {
 // Shard is what a run may ask of its shard.
 type Shard struct {
 	Number    int // from 0
+	Shards    int // of which this is one
 	Core      *proxy.Core
 	Listeners []Listener
 	Conns     Connections // nil: there are no streams
 	Log       Log
 	Blocked   *blocklist.Table // nil: there is no blacklist
+	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
+	// nil: nobody does.
+	Later func(f func(c *Ctx))
 }
 
 // Log takes the lines of xlog() and log().

@@ -18,8 +18,9 @@ type State struct {
 	// Logger takes what an operator should know of the start; nil: nobody does.
 	Logger *slog.Logger
 
-	tables *table.Directory // opened by the first who asks
-	told   map[string]bool  // names of tables whose beginning was logged
+	tables   *table.Directory // opened by the first who asks
+	counters map[string][]count1
+	told     map[string]bool // names of tables whose beginning was logged
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the

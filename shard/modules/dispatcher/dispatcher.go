@@ -12,6 +12,8 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
+	m.Event("dispatcher:dst-down", "A destination has become inactive; the request is one to it.")
+	m.Event("dispatcher:dst-up", "A destination is active again; the request is one to it.")
 	d := &m.Settings().Dispatcher
 	m.TextVar(&d.ListFile, "list_file",
 		"The file with the destinations. A relative path starts at the working directory.")

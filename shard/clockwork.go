@@ -1,0 +1,142 @@
+package shard
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"viaduct/shard/route"
+)
+
+// What a shard does between messages for modules of the language: what others have left for it to
+// do, and what is due by the clock. A program without timers costs a shard no tick.
+
+// posted is what others have for the shard to do.
+type posted struct {
+	some atomic.Bool // list is not empty
+	mu   sync.Mutex
+	list []func(c *route.Ctx)
+}
+
+// later leaves something for the shard to do; any goroutine. Beyond maxPosted it is lost, and said
+// so.
+func (w *worker) later(f func(c *route.Ctx)) {
+	p := &w.posted
+	p.mu.Lock()
+	full := len(p.list) == maxPosted
+	if !full {
+		p.list = append(p.list, f)
+		p.some.Store(true)
+	}
+	p.mu.Unlock()
+	if full {
+		w.shared.Log(-1, []byte("an event was lost: too many wait for their shard"))
+		return
+	}
+	w.doorbell.Ring()
+}
+
+// tick is a timer of a module on this shard.
+type tick struct {
+	at, every int64
+	f         func(c *route.Ctx)
+}
+
+// arm takes over the timers of a program.
+func (w *worker) arm(p *route.Program) {
+	w.ticks, w.tickDue = nil, never
+	for _, t := range p.Timers() {
+		if *t.Every <= 0 || t.Where == route.OneShard && w.number != 0 {
+			continue
+		}
+		k := tick{at: w.batchAt + int64(*t.Every), every: int64(*t.Every), f: t.F}
+		w.ticks = append(w.ticks, k)
+		w.tickDue = min(w.tickDue, k.at)
+	}
+}
+
+// clockwork does what others have left, and what is due. Each thing is contained for itself.
+func (w *worker) clockwork() {
+	if w.posted.some.Load() {
+		w.doPosted()
+	}
+	if w.batchAt >= w.tickDue {
+		w.fire()
+	}
+}
+
+func (w *worker) doPosted() {
+	p := &w.posted
+	p.mu.Lock()
+	list := p.list
+	p.list = nil
+	p.some.Store(false)
+	p.mu.Unlock()
+	for _, f := range list {
+		w.apart(f)
+	}
+}
+
+// fire calls the timers that are due. One that was late is called once.
+func (w *worker) fire() {
+	w.tickDue = never
+	for i := range w.ticks {
+		t := &w.ticks[i]
+		if t.at <= w.batchAt {
+			t.at = w.batchAt + t.every
+			w.apart(t.f)
+		}
+		w.tickDue = min(w.tickDue, t.at)
+	}
+}
+
+// apart runs what is about no message. A panic costs it alone.
+func (w *worker) apart(f func(c *route.Ctx)) {
+	defer w.contain()
+	w.step = stepRound
+	w.tx.Begin()
+	w.ctx.Between()
+	f(w.ctx)
+}
+
+// started tells modules and script that the server has started, before any shard runs. What that
+// sends leaves with the first round.
+func (w *worker) started() {
+	w.startBatch()
+	w.apart(w.program.Started)
+	w.again = true
+}
+
+// runBeside starts what a program does beside the shards. It goes on until quit is closed or the
+// server stops.
+func (s *Server) runBeside(p *route.Program, quit chan struct{}) {
+	for _, t := range p.Beside() {
+		if *t.Every <= 0 {
+			continue
+		}
+		s.done.Go(func() {
+			each := time.NewTicker(*t.Every)
+			defer each.Stop()
+			for {
+				select {
+				case <-each.C:
+					s.beside(t)
+				case <-quit:
+					return
+				case <-s.stopped:
+					return
+				}
+			}
+		})
+	}
+}
+
+// beside calls a function beside the shards. A panic costs one call.
+func (s *Server) beside(t *route.BesideTimer) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.shared.logger.Error("panic beside the shards", "panic", v)
+		}
+	}()
+	t.F(s.NowMs())
+}

@@ -1,0 +1,205 @@
+package route
+
+import (
+	"net/netip"
+	"strings"
+
+	"viaduct/netio"
+	"viaduct/netio/steer"
+	"viaduct/parser"
+	"viaduct/shard/route/suggest"
+	"viaduct/shard/route/syntax"
+)
+
+// Event is something that happens beside messages, or about one, and that a file may have an
+// event_route for. A module declares it and raises it.
+type Event struct {
+	name, doc string
+	prog      *Program
+	rt        *routeCode
+	named     map[string]*Event // of a family, those that the file has routes for
+}
+
+// Event declares an event. A name that ends in a capital word, as in "htable:expired:NAME", is that
+// of a family: its events have names of their own in that place.
+func (m *Module) Event(name, doc string) *Event {
+	if doc == "" {
+		panic("BUG: event " + name + " of module " + m.name + " has no doc")
+	}
+	e := &Event{name: name, doc: doc, named: map[string]*Event{}}
+	m.def.events = append(m.def.events, e)
+	return e
+}
+
+// family is what the names of a family begin with, "" for a single event.
+func (e *Event) family() string {
+	i := strings.LastIndexByte(e.name, ':')
+	if last := e.name[i+1:]; last == strings.ToUpper(last) {
+		return e.name[:i+1]
+	}
+	return ""
+}
+
+// Named is one of a family; nil if the file has no route for it. It is known when Open is called.
+func (e *Event) Named(name string) *Event { return e.named[name] }
+
+// Event is the event of that name of a module that the file loads; nil if there is none.
+func (p *Program) Event(name string) *Event {
+	for _, o := range p.opens {
+		for _, e := range o.m.def.events {
+			if e.name == name {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// Heard tells whether the file has a route for the event. It is known when Open is called.
+func (e *Event) Heard() bool { return e != nil && e.rt != nil }
+
+// Raise runs the event's route, if there is one. Where a request is at hand it runs on that; where
+// a response is, when that is done with; else on a request that nobody sent, an OPTIONS to uri, or
+// to sip:you@kamailio.org if that is empty (as in 5.6.3). It tells whether a route has run.
+func (e *Event) Raise(c *Ctx, uri []byte) bool {
+	switch {
+	case !e.Heard() || c.raised == maxRaised:
+		return false
+	case c.Msg == nil:
+		return e.runOnOwn(c, uri)
+	case c.Request == nil:
+		uri = append([]byte(nil), uri...)
+		if c.Shard.Later != nil {
+			c.Shard.Later(func(c *Ctx) { e.Raise(c, uri) })
+		}
+		return false
+	}
+	c.raised++
+	defer func() { c.raised-- }()
+	o := c.within(e.rt, &atHand{Msg: c.Msg, Request: c.Request, kind: RequestRoute})
+	e.told(c, o)
+	return true
+}
+
+// told logs that the route ran into a limit.
+func (e *Event) told(c *Ctx, o Outcome) {
+	if o == Faulted {
+		c.Shard.Log.Log(logErr, []byte("event_route["+e.name+"]: "+c.Fault.Error()))
+		c.Fault = nil
+	}
+}
+
+// runOnOwn runs the route on a message of its own.
+func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
+	if c.own == nil {
+		c.own = &ownMessage{}
+	}
+	r := &c.Shard.Core.Request
+	if !r.BeginOwn(c.own.next(c.Shard), &ownSource) {
+		return false
+	}
+	if len(uri) > 0 {
+		r.SetRequestURI(uri)
+	}
+	c.raised++
+	defer func() { c.raised = 0 }()
+	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, 0
+	e.told(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
+	c.Shard.Core.Finish()
+	return true
+}
+
+// ownMessage is a request that nobody sent. Each has a Call-ID and a branch of its own, which the
+// shard owns.
+type ownMessage struct {
+	m    parser.Message
+	text []byte
+	n    uint64
+}
+
+var ownSource = netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))
+
+func (o *ownMessage) next(s *Shard) *parser.Message {
+	var id []byte
+	for {
+		o.n++
+		id = append(appendHex(id[:0], o.n^uint64(s.Number)<<56), "@127.0.0.1"...)
+		if s.Shards < 2 || steer.Owner(id, s.Shards) == s.Number {
+			break
+		}
+	}
+	b := append(o.text[:0], "OPTIONS sip:you@kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK"...)
+	b = append(b, id[:16]...)
+	b = append(b, "\r\nFrom: <sip:you@kamailio.org>;tag=123\r\nTo: <sip:you@kamailio.org>\r\nCall-ID: "...)
+	b = append(b, id...)
+	o.text = append(b, "\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"...)
+	if r := o.m.Parse(o.text); r != parser.OK {
+		panic("BUG: the message of events is bad: " + r.String())
+	}
+	return &o.m
+}
+
+func appendHex(dst []byte, n uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789abcdef"[n>>shift&15])
+	}
+	return dst
+}
+
+// coreEvents are those of the core.
+func coreEvents() []*Event {
+	return []*Event{{name: "core:worker-one-init", named: map[string]*Event{},
+		doc: "The server has started: once, on the first shard, before the first message."}}
+}
+
+// eventNamed is the event that an event_route is for, nil after an error.
+func (cc *compiler) eventNamed(it *syntax.Item) *Event {
+	find := func(all []*Event) *Event {
+		for _, e := range all {
+			if e.name == it.Name && e.family() == "" {
+				return e
+			}
+			family := e.family()
+			if name, ok := strings.CutPrefix(it.Name, family); ok && family != "" && name != "" {
+				if e.named[name] == nil {
+					e.named[name] = &Event{name: it.Name, doc: e.doc}
+				}
+				return e.named[name]
+			}
+		}
+		return nil
+	}
+	if e := find(cc.prog.events); e != nil {
+		return e
+	}
+	var names []string
+	for _, e := range cc.prog.events {
+		names = append(names, e.name)
+	}
+	for _, name := range cc.defs.names() {
+		m := cc.defs.get(name)
+		switch e := find(m.events); {
+		case e == nil:
+		case cc.defs.loaded[name] != nil:
+			return e
+		default:
+			cc.ld.errorf(it.Pos, "event_route[%s] needs loadmodule \"%s.so\"", clip(it.Name), name)
+			return nil
+		}
+		for _, e := range m.events {
+			names = append(names, e.name)
+		}
+	}
+	for _, m := range sortedKeys(known()) {
+		for name := range known()[m].events {
+			if name == it.Name || strings.HasSuffix(name, ":") && strings.HasPrefix(it.Name, name) {
+				cc.ld.errorf(it.Pos,
+					"event_route[%s] is known to Kamailio, not implemented by Viaduct yet", clip(it.Name))
+				return nil
+			}
+			names = append(names, name)
+		}
+	}
+	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)), suggest.DidYouMean(it.Name, names))
+	return nil
+}
