@@ -16,7 +16,6 @@ import (
 // ask again for nothing ever after; it is used, with a second, only where a container forbids
 // netlink.
 type egress struct {
-	listeners  []*Listener
 	generation atomic.Uint64
 	slots      [egressSlots]egressSlot
 	watch      *routeWatch
@@ -36,8 +35,8 @@ type egressSlot struct {
 	answer     atomic.Uint64 // generation<<16 | listener+1
 }
 
-func newEgress(listeners []*Listener) (*egress, error) {
-	e := &egress{listeners: listeners}
+func newEgress() (*egress, error) {
+	e := &egress{}
 	e.generation.Store(1)
 	var err error
 	e.watch, err = watchRoutes(func() { e.generation.Add(1) })
@@ -58,20 +57,55 @@ func (g *Group) Egress(dst *Addr, recvListener int) int {
 	if dst.Family != 4 && dst.Family != 6 {
 		return -1
 	}
+	from := g.choice.Load()
+	in := from.at(recvListener)
 	if g.egress == nil {
-		if recvListener >= 0 && g.listeners[recvListener].Addr.Family == dst.Family {
+		if in != nil && in.Addr.Family == dst.Family {
 			return recvListener
 		}
-		return g.firstOf[(dst.Family-4)/2]
+		return from.firstOf[(dst.Family-4)/2]
 	}
 	listener, ok := g.egress.cached(dst)
 	if !ok {
-		listener = g.egress.ask(dst, g.firstOf[(dst.Family-4)/2])
+		listener = g.egress.ask(dst, from)
 	}
-	if recvListener >= 0 && listener >= 0 && g.listeners[recvListener].Addr.SameIP(&g.listeners[listener].Addr) {
+	if out := from.at(listener); in != nil && out != nil && in.Addr.SameIP(&out.Addr) {
 		return recvListener
 	}
 	return listener
+}
+
+// choice is what Egress chooses from.
+type choice struct {
+	listeners []*Listener // by number; nil: not of datagrams, or leaving
+	firstOf   [2]int      // of IPv4 and IPv6, -1 none
+}
+
+// at is the listener of that number, nil if it is none to choose.
+func (c *choice) at(number int) *Listener {
+	if number < 0 || number >= len(c.listeners) {
+		return nil
+	}
+	return c.listeners[number]
+}
+
+// Choose makes those of list that are for datagrams, and stay, the ones that Egress chooses from. A
+// listener's number is its place in the list.
+func (g *Group) Choose(list []*Listener) {
+	c := &choice{make([]*Listener, len(list)), [2]int{-1, -1}}
+	for i, l := range list {
+		if l.Proto != UDP || l.Leaving || l.Gone {
+			continue
+		}
+		c.listeners[i] = l
+		if f := (l.Addr.Family - 4) / 2; c.firstOf[f] < 0 {
+			c.firstOf[f] = i
+		}
+	}
+	g.choice.Store(c)
+	if g.egress != nil {
+		g.egress.generation.Add(1) // what is known was chosen from others
+	}
 }
 
 // egressKey is the destination without its port: routing by port exists (ip-rule(8), dport) but
@@ -101,13 +135,13 @@ func (e *egress) cached(dst *Addr) (listener int, ok bool) {
 
 // ask lets the kernel choose. Slow path: four system calls, once per destination and routing
 // change. The generation is read first, so that a change meanwhile makes the answer stale at once.
-func (e *egress) ask(dst *Addr, firstOfFamily int) int {
+func (e *egress) ask(dst *Addr, from *choice) int {
 	generation := e.generation.Load()
-	listener := firstOfFamily
+	listener := from.firstOf[(dst.Family-4)/2]
 	if source, err := sourceTowards(dst); err == nil {
-		for _, l := range e.listeners {
-			if l.Addr.SameIP(&source) {
-				listener = l.Index
+		for i, l := range from.listeners {
+			if l != nil && l.Addr.SameIP(&source) {
+				listener = i
 				break
 			}
 		}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +25,15 @@ type Group struct {
 	steering  string
 	unsteered atomic.Int32 // listeners whose program was taken off again
 	egress    *egress      // nil unless mhomed
-	firstOf   [2]int       // first listener of IPv4 and IPv6, -1 none: Egress without mhomed
+	firstOf   [2]int       // first listener of IPv4 and IPv6, -1 none
+	opt       Options
+	// what Egress chooses from, by number; replaced as a whole
+	choice atomic.Pointer[choice]
+
+	// mu guards what Open adds to while others look: programs, and the first shard's sockets.
+	mu     sync.Mutex
+	socket map[int]int // by listener
+	later  map[int]*steer.Program
 }
 
 // Listen opens shards sockets on each address, which may be none: then the Ports only wait and
@@ -49,11 +60,13 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 		}
 		listed[a] = true
 	}
-	g := &Group{firstOf: [2]int{-1, -1}}
+	opt.Logger = log
+	g := &Group{firstOf: [2]int{-1, -1}, opt: opt, socket: map[int]int{}, later: map[int]*steer.Program{}}
 	if err := g.open(cfgs, shards, opt, log); err != nil {
 		g.Close()
 		return nil, err
 	}
+	g.Choose(g.listeners)
 	return g, nil
 }
 
@@ -106,7 +119,7 @@ func (g *Group) open(cfgs []ListenConfig, shards int, opt Options, log *slog.Log
 		}
 	}
 	if opt.MHomed {
-		e, err := newEgress(g.listeners)
+		e, err := newEgress()
 		if err != nil {
 			return fmt.Errorf("cannot watch routes for mhomed: %w", err)
 		}
@@ -162,15 +175,16 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 		if addr, err = probeFree(cfg.Addr); err != nil {
 			return err
 		}
-		if fds, err = g.bindShards(index, addr, mode, log); err == nil {
+		if fds, err = g.bindShards(addr, mode, func() *steer.Program { return g.program(index) },
+			func(err error) { g.giveUpSteering(err, log) }); err == nil {
 			break
 		}
 		if cfg.Addr.Port() != 0 || !errors.Is(err, unix.EADDRINUSE) || attempt == bindAttempts {
 			return err
 		}
 	}
-	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
-	l.SentBy = sentBy(l)
+	l := newListener(index, addr, cfg)
+	g.socket[index] = fds[0]
 	for shard, fd := range fds {
 		if err := g.ports[shard].add(fd); err != nil {
 			for _, rest := range fds[shard:] {
@@ -179,6 +193,25 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 			return err
 		}
 	}
+	if err := l.raiseBuffers(fds, cfg, log); err != nil {
+		return err
+	}
+	g.listeners = append(g.listeners, l)
+	if f := (l.Addr.Family - 4) / 2; g.firstOf[f] < 0 {
+		g.firstOf[f] = index
+	}
+	return nil
+}
+
+func newListener(index int, addr netip.AddrPort, cfg *ListenConfig) *Listener {
+	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
+	l.SentBy = sentBy(l)
+	return l
+}
+
+// raiseBuffers gives the sockets the receive buffers that were asked for, as far as the kernel lets
+// us.
+func (l *Listener) raiseBuffers(fds []int, cfg *ListenConfig, log *slog.Logger) error {
 	wantBytes := cfg.RecvBufferBytes
 	if wantBytes == 0 {
 		wantBytes = defaultRecvBufferBytes
@@ -191,18 +224,23 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 		l.RecvBufferBytes = gotBytes
 	}
 	if l.RecvBufferBytes < wantBytes/2*2 {
-		warnClamped(log, addr, wantBytes, l.RecvBufferBytes)
-	}
-	g.listeners = append(g.listeners, l)
-	if f := (l.Addr.Family - 4) / 2; g.firstOf[f] < 0 {
-		g.firstOf[f] = index
+		warnClamped(log, l.Addr.AddrPort(), wantBytes, l.RecvBufferBytes)
 	}
 	return nil
 }
 
+// program is that of a listener of the start, nil without steering.
+func (g *Group) program(index int) *steer.Program {
+	if g.programs == nil {
+		return nil
+	}
+	return g.programs[index]
+}
+
 // bindShards opens and binds one socket per shard, in shard order, with the program attached to the
-// first before its bind: later members inherit it.
-func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *slog.Logger) (fds []int, err error) {
+// first before its bind: later members inherit it. program gives it, nil without, also once giveUp
+// was told why it cannot be attached.
+func (g *Group) bindShards(addr netip.AddrPort, mode SteerMode, program func() *steer.Program, giveUp func(error)) (fds []int, err error) {
 	defer func() {
 		if err != nil {
 			for _, fd := range fds {
@@ -218,19 +256,19 @@ func (g *Group) bindShards(index int, addr netip.AddrPort, mode SteerMode, log *
 			return fds, err
 		}
 		fds = append(fds, fd)
-		if shard == 0 && g.programs != nil {
-			if err := g.programs[index].Attach(fd); err != nil {
+		if p := program(); shard == 0 && p != nil {
+			if err := p.Attach(fd); err != nil {
 				if mode == SteerOn {
 					return fds, fmt.Errorf("cannot steer in the kernel: %w", err)
 				}
-				g.giveUpSteering(err, log)
+				giveUp(err)
 			}
 		}
 		if err := unix.Bind(fd, sa); err != nil {
 			return fds, explainBind(err)
 		}
-		if g.programs != nil {
-			if err := g.programs[index].SetSlot(shard, fd); err != nil {
+		if p := program(); p != nil {
+			if err := p.SetSlot(shard, fd); err != nil {
 				return fds, fmt.Errorf("cannot enter the socket of shard %d into the steering map: %w", shard, err)
 			}
 		}
@@ -284,7 +322,10 @@ func (g *Group) Steering() string {
 // what one peer sends takes one way. Reports whether there was a program (SO_DETACH_REUSEPORT_BPF,
 // Linux 5.3).
 func (g *Group) Unsteer(listener int) bool {
-	if g.programs == nil || unix.SetsockoptInt(g.ports[0].fds[listener], unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	fd, open := g.socket[listener]
+	if g.programs == nil || !open || unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
 		return false
 	}
 	g.unsteered.Add(1)
@@ -295,7 +336,9 @@ func (g *Group) Unsteer(listener int) bool {
 // it every few seconds.
 func (g *Group) SteerStats() (SteerStats, error) {
 	var sum SteerStats
-	for _, program := range g.programs {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, program := range slices.Concat(g.programs, slices.Collect(maps.Values(g.later))) {
 		c, err := program.Counts()
 		if err != nil {
 			return sum, err
@@ -319,9 +362,9 @@ func (g *Group) Close() error {
 		errs = append(errs, p.close())
 	}
 	g.ports = nil
-	for _, program := range g.programs {
+	for _, program := range slices.Concat(g.programs, slices.Collect(maps.Values(g.later))) {
 		errs = append(errs, program.Close())
 	}
-	g.programs = nil
+	g.programs, g.later = nil, nil
 	return errors.Join(errs...)
 }

@@ -104,6 +104,9 @@ type Listener struct {
 	AdvertiseHost string
 	AdvertisePort uint16
 	Name          string // the configured one
+	// Leaving: nothing new begins over it, and it will be closed. Gone: it is closed. Both are for
+	// who keeps a list in which numbers stay; a Group's own never say so.
+	Leaving, Gone bool
 	// RecvBufferBytes is what getsockopt(SO_RCVBUF) reports for each of the sockets.
 	RecvBufferBytes int
 }

@@ -104,6 +104,9 @@ func (p *Port) add(fd int) error {
 func (p *Port) close() error {
 	errs := []error{unix.Close(p.epfd), p.rx.free(), p.void.free()}
 	for i, fd := range p.fds {
+		if fd < 0 {
+			continue // a number of another transport, or dropped
+		}
 		errs = append(errs, unix.Close(fd), p.tx[i].free())
 	}
 	p.fds, p.tx = nil, nil
@@ -156,7 +159,9 @@ func (p *Port) Wait(timeoutNs int64, doorbellFDs ...int) Events {
 			p.ready = append(p.ready, uint16(e.Fd))
 		}
 		if e.Events&unix.EPOLLOUT != 0 {
-			p.drain(p.tx[e.Fd])
+			if b := p.tx[e.Fd]; b != nil {
+				p.drain(b)
+			}
 		}
 		if e.Events&unix.EPOLLERR != 0 {
 			p.errored = append(p.errored, uint16(e.Fd))

@@ -17,7 +17,11 @@ type egress struct {
 func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	var in *netio.Listener
 	if receivedBy >= 0 {
-		in = e.listeners[receivedBy]
+		if in = e.listeners[receivedBy]; in.Gone {
+			in, receivedBy = nil, -1
+		}
+	}
+	if in != nil {
 		if in.Proto == dst.Proto && in.Addr.Family == dst.Family && !e.mhomed {
 			return receivedBy
 		}
@@ -52,7 +56,7 @@ func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 		}
 	}
 	for i, l := range e.listeners {
-		if l.Proto == dst.Proto && l.Addr.Family == dst.Family {
+		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && !l.Leaving && !l.Gone {
 			return i
 		}
 	}
@@ -61,7 +65,7 @@ func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 
 func (e *egress) sameIP(dst *netio.Addr, like *netio.Listener) int {
 	for i, l := range e.listeners {
-		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && l.Addr.SameIP(&like.Addr) {
+		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && l.Addr.SameIP(&like.Addr) && !l.Leaving && !l.Gone {
 			return i
 		}
 	}

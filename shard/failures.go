@@ -88,8 +88,8 @@ const levelDebug = 3
 // traceMessage tells that a message came.
 func (w *worker) traceMessage(p *netio.Packet) {
 	src := p.Src
-	src.Proto = w.shared.listeners[p.Listener].Proto
-	by := w.shared.listeners[p.Listener].Addr
+	src.Proto = w.served[p.Listener].Proto
+	by := w.served[p.Listener].Addr
 	by.Proto = src.Proto
 	m := &w.m
 	if m.IsRequest {

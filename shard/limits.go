@@ -98,6 +98,13 @@ const (
 	// runs is not touched.
 	maxKept = 8
 
+	// lingers is how long a listener of datagrams that a reload took out is there for what began
+	// over it, if there is anything: 64*T1, in which a response is repeated and an answered call
+	// settles. What lasts longer goes on by another listener. lingerLook is how often to see
+	// whether it is needed.
+	lingers    = 32 * time.Second
+	lingerLook = 200 * time.Millisecond
+
 	// takeWithin is how long a shard may take to come to the end of a batch before a reload says
 	// so: a batch takes milliseconds, and a machine may stop for a second.
 	takeWithin = 5 * time.Second

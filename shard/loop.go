@@ -52,6 +52,7 @@ type worker struct {
 	gen            *generation      // where both come from; nil in tests without a server
 	forwards       bool             // a program since the start could forward() without a transaction
 	settings       *route.Settings
+	served         []*netio.Listener // by number; those that were taken out keep theirs
 	egress         proxy.Egress
 	ctx            *route.Ctx
 	m              parser.Message

@@ -24,7 +24,7 @@ func (w *worker) drop(r Reason) {
 func (w *worker) dropFrom(p *netio.Packet, r Reason) {
 	if w.tracing {
 		src := p.Src
-		src.Proto = w.shared.listeners[p.Listener].Proto
+		src.Proto = w.served[p.Listener].Proto
 		w.traceHere("dropped", "reason", r.String(), "from", proxy.AddrText(&src))
 	}
 	w.count[dropBase+int(r)]++
@@ -136,7 +136,7 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		w.invalid(&v)
 		return
 	}
-	if w.shared.draining.Load() != serving && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
+	if (w.shared.draining.Load() != serving || w.leaves(p.Listener)) && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
 		w.turnAway(p)
 		return
 	}
@@ -144,7 +144,15 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.decide()
 }
 
-// turnAway is what becomes of a new call while shutting down. Slow path: in the first seconds what
+// leaves tells whether new calls are turned away from a listener, since a reload has taken it out. Of
+// streams there are its connections, whose peers would not find another way.
+func (w *worker) leaves(listener uint16) bool {
+	l := w.served[listener]
+	return l.Leaving && l.Proto == netio.UDP
+}
+
+// turnAway is what becomes of a new call while shutting down, or over a listener that a reload has
+// taken out. Slow path: in the first seconds what
 // came by UDP is left without an answer, for its sender repeats it (RFC 3261 §17.1.1.2), and by
 // then a successor may take it; later, and over streams, where nothing is repeated, 503 sends it
 // elsewhere.

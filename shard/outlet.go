@@ -48,8 +48,8 @@ type streamFailure struct {
 type outlet struct {
 	datagrams *netio.Port
 	streams   streams
-	first     int // number of the first stream listener
-	by        []*netio.Listener
+	by        []*netio.Listener // by number
+	egress    proxy.Egress      // for what would leave by a listener that is closed
 	patience  func(token uint64) proxy.Patience
 	never     txn.StreamOptions // what every message asks for: NoConnect with tcp_no_connect
 
@@ -67,7 +67,10 @@ type outlet struct {
 }
 
 func (o *outlet) Begin(listener int, dst *netio.Addr, token uint64) {
-	if listener < o.first || o.streams == nil {
+	if listener >= 0 && o.by[listener].Gone { // Slow path: it was taken out while a call lasted
+		listener = o.egress.Egress(dst, -1)
+	}
+	if listener < 0 || o.streams == nil || o.by[listener].Proto == netio.UDP {
 		o.datagrams.Begin(listener, dst, token)
 		return
 	}

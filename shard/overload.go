@@ -92,7 +92,7 @@ func (w *worker) watchSteering() {
 		w.arrivals[l] = place.Arrivals{}
 		if a.SteeringHarms() && w.shared.unsteer != nil && w.shared.unsteer(l) {
 			w.shared.queue(logLine{slog.LevelWarn, "datagrams arrive in bundles: the kernel no longer steers them to their shards, or a call's messages would overtake each other; their sender may run with --segment off, or this with --steer off",
-				[]any{"shard", w.number, "listen", string(w.shared.listeners[l].SentBy), "arrived", a.All, "foreign", a.Foreign}})
+				[]any{"shard", w.number, "listen", string(w.served[l].SentBy), "arrived", a.All, "foreign", a.Foreign}})
 		}
 	}
 }

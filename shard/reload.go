@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"viaduct/netio"
+	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -35,6 +37,10 @@ type generation struct {
 	kept     []*route.Program // earlier ones, maxKept at most
 	since    []time.Time      // when each of them was replaced
 	settings *route.Settings
+	// by number: those that were taken out keep theirs, since calls name it
+	listeners []*netio.Listener
+	sockets   []*netio.Sockets // of datagrams, that came after the start
+	egress    *egress
 }
 
 // Next is what a Reload puts in place.
@@ -42,6 +48,12 @@ type Next struct {
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil: no destination sets
+	// Listens and Streams are as in Config, the numbers of WebSocket listeners too.
+	Listens []netio.ListenConfig
+	Streams []stream.Listen
+	// Commit is called when nothing can fail any more, before the shards take it and before anybody
+	// is let in by new listeners; nil: nothing is to be done.
+	Commit func()
 }
 
 // Reload replaces program, settings and destination sets. Each shard takes all of it with its next
@@ -50,7 +62,9 @@ type Next struct {
 func (s *Server) Reload(n Next) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	if err := s.cfg.reachable(n.Targets); err != nil {
+	cfg := s.cfg
+	cfg.Listens, cfg.Streams.Listeners, cfg.Program, cfg.Settings, cfg.Targets = n.Listens, n.Streams, n.Program, n.Settings, n.Targets
+	if err := cfg.Validate(); err != nil {
 		return err
 	}
 	if _, err := probeConfig(&n.Settings.Dispatcher); err != nil {
@@ -64,6 +78,13 @@ func (s *Server) Reload(n Next) error {
 		return err
 	}
 	g.settings = n.Settings
+	listens, err := s.listen(g, &n)
+	if err != nil {
+		return err
+	}
+	if n.Commit != nil {
+		n.Commit()
+	}
 	s.shared.tables.Store(n.Targets) // before the generation: a shard that takes that finds them
 	s.publish(g)
 	close(s.quitBeside)
@@ -75,13 +96,15 @@ func (s *Server) Reload(n Next) error {
 		// It will, with its next batch: nothing else can come of it.
 		s.shared.logger.Warn("a shard is late in taking the new program")
 	}
+	s.cfg = cfg
+	s.settle(listens, g)
 	return nil
 }
 
 // successor is a generation with another program, and those of before that are needed still.
 func (s *Server) successor(p *route.Program) (*generation, error) {
 	now := *s.shared.gen.Load()
-	next := &generation{serial: now.serial + 2, program: p, settings: now.settings}
+	next := &generation{serial: now.serial + 2, program: p, settings: now.settings, listeners: now.listeners, sockets: now.sockets, egress: now.egress}
 	roll := now
 	roll.serial++
 	s.publish(&roll)
@@ -150,7 +173,8 @@ func (s *Server) Programs() []uint64 {
 // take goes over to a generation, between two batches. Slow path.
 func (w *worker) take(g *generation) {
 	w.gen, w.kept = g, g.kept
-	if w.program != g.program || w.settings != g.settings {
+	moved := w.takeListeners(g)
+	if moved || w.program != g.program || w.settings != g.settings {
 		w.program = g.program
 		w.arm(g.program)
 		w.forwards = w.forwards || g.program.UsesForward()

@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // numbered is a program that answers OPTIONS with a number, and relays INVITEs with a failure route
 // that answers with it.
-func numbered(t *testing.T, number int, callee net.Addr) Next {
+func numbered(t *testing.T, number int, callee net.Addr, listens ...netio.ListenConfig) Next {
 	t.Helper()
 	text := fmt.Sprintf(`loadmodule "tm.so"
 loadmodule "pv.so"
@@ -37,7 +38,7 @@ failure_route[F%d] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Next{Program: program, Settings: settings}
+	return Next{Program: program, Settings: settings, Listens: listens}
 }
 
 // asker is a peer that sends one request after the other.
@@ -73,6 +74,53 @@ func (a *asker) final() string {
 	}
 }
 
+func dialed(t *testing.T, server string) *asker {
+	t.Helper()
+	conn, err := net.Dial("udp4", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &asker{t: t, conn: conn}
+}
+
+// runs wants a program to answer, on both shards.
+func (a *asker) runs(number int) {
+	a.t.Helper()
+	for range 8 {
+		a.send("OPTIONS", "x")
+		if got, want := a.final(), fmt.Sprintf("200 Program %d", number); got != want {
+			a.t.Fatalf("OPTIONS gets %q, want %q", got, want)
+		}
+	}
+}
+
+func listenOn(t *testing.T, at string) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// invited is the next INVITE that a callee gets.
+func invited(t *testing.T, callee *net.UDPConn) ([]byte, *net.UDPAddr) {
+	t.Helper()
+	b := make([]byte, 65536)
+	callee.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		n, from, err := callee.ReadFromUDP(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(string(b[:n]), "INVITE") {
+			return b[:n], from
+		}
+	}
+}
+
 // TestReload: the program loaded last answers at once, on all shards; what began with an earlier
 // one ends with it; eight of those are kept, and the ninth reload is refused and changes nothing,
 // until one of them is not needed any more.
@@ -80,43 +128,16 @@ func TestReload(t *testing.T) {
 	s, _ := startServer(t, 2, netio.SteerOff)
 	server := s.Listeners()[0].Addr.String()
 	dial := func() *asker {
-		conn, err := net.Dial("udp4", server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		return &asker{t: t, conn: conn}
+		return dialed(t, server)
 	}
-	// callee answers nothing until it is told to.
-	callee, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer callee.Close()
-	invited := func() ([]byte, *net.UDPAddr) {
-		b := make([]byte, 65536)
-		callee.SetReadDeadline(time.Now().Add(10 * time.Second))
-		for {
-			n, from, err := callee.ReadFromUDP(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasPrefix(string(b[:n]), "INVITE") {
-				return b[:n], from
-			}
-		}
-	}
+	callee := listenOn(t, "127.0.0.1:0")
 	options := dial()
 	runs := func(number int) {
 		t.Helper()
-		for range 8 { // over both shards
-			options.send("OPTIONS", "x")
-			if got, want := options.final(), fmt.Sprintf("200 Program %d", number); got != want {
-				t.Fatalf("OPTIONS gets %q, want %q", got, want)
-			}
-		}
+		options.runs(number)
 	}
-	load := func(number int) error { return s.Reload(numbered(t, number, callee.LocalAddr())) }
+	own := netio.ListenConfig{Addr: s.Listeners()[0].Addr.AddrPort()}
+	load := func(number int) error { return s.Reload(numbered(t, number, callee.LocalAddr(), own)) }
 	if err := load(0); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +150,7 @@ func TestReload(t *testing.T) {
 	ring := func() {
 		c := dial()
 		c.send("INVITE", "bob")
-		invite, from := invited()
+		invite, from := invited(t, callee)
 		callee.WriteToUDP(answerTo(invite, "180 Ringing", "uas", ""), from)
 		calls = append(calls, call{c, invite, from})
 	}
@@ -158,7 +179,8 @@ func TestReload(t *testing.T) {
 		t.Errorf("the program that runs, once more: %v", err)
 	}
 	// What cannot be is refused before anything changes.
-	n := numbered(t, 101, callee.LocalAddr())
+	var err error
+	n := numbered(t, 101, callee.LocalAddr(), own)
 	if n.Targets, err = balance.Parse("targets", []byte("1 sip:127.0.0.1:9;transport=tcp\n"), balance.Config{}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -186,5 +208,99 @@ func TestReload(t *testing.T) {
 	runs(102)
 	if n := len(s.Programs()); n > 2 {
 		t.Errorf("%d programs are kept for nobody", n-1)
+	}
+}
+
+// TestReloadListeners: an address that a reload brings is served when it returns; one that it takes
+// out serves what began over it, refuses what is new, and is closed when nothing is left. One that
+// cannot be bound changes nothing, also of the others.
+func TestReloadListeners(t *testing.T) {
+	for _, steer := range []netio.SteerMode{netio.SteerOff, netio.SteerAuto} {
+		s, _ := startServer(t, 2, steer)
+		callee := listenOn(t, "127.0.0.1:0")
+		first := netio.ListenConfig{Addr: s.Listeners()[0].Addr.AddrPort()}
+		free := func() netio.ListenConfig {
+			conn := listenOn(t, "127.0.0.1:0")
+			defer conn.Close()
+			return netio.ListenConfig{Addr: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Name: "second"}
+		}
+		load := func(number int, listens ...netio.ListenConfig) error {
+			return s.Reload(numbered(t, number, callee.LocalAddr(), listens...))
+		}
+		open := func() (list []string) {
+			for _, l := range s.Listeners() {
+				list = append(list, l.Addr.String())
+			}
+			return list
+		}
+		bindable := func(l netio.ListenConfig) bool {
+			conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(l.Addr))
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		}
+		second := free()
+		if err := load(1, first, second); err != nil {
+			t.Fatal(err)
+		}
+		old, caller := dialed(t, first.Addr.String()), dialed(t, second.Addr.String())
+		old.runs(1)
+		caller.runs(1)
+		if got, want := fmt.Sprint(open()), fmt.Sprint([]string{first.Addr.String(), second.Addr.String()}); got != want {
+			t.Errorf("open are %s, want %s", got, want)
+		}
+
+		taken, third := listenOn(t, "127.0.0.1:0"), free()
+		if err := load(2, first, second, third, netio.ListenConfig{Addr: taken.LocalAddr().(*net.UDPAddr).AddrPort()}); err == nil || !strings.Contains(err.Error(), "cannot listen on udp "+taken.LocalAddr().String()) {
+			t.Fatalf("an address in use: %v", err)
+		}
+		if old.runs(1); !bindable(third) || len(open()) != 2 {
+			t.Errorf("a reload that failed left %v open", open())
+		}
+
+		caller.send("INVITE", "bob")
+		invite, from := invited(t, callee)
+		callee.WriteToUDP(answerTo(invite, "180 Ringing", "uas", ""), from)
+		if err := load(3, first); err != nil {
+			t.Fatal(err)
+		}
+		old.runs(3)
+		late := dialed(t, second.Addr.String())
+		late.send("OPTIONS", "x")
+		if got := late.final(); !strings.HasPrefix(got, "503 ") {
+			t.Errorf("new over a listener that leaves: %s", got)
+		}
+		if bindable(second) {
+			t.Error("it is closed while a call rings")
+		}
+		callee.WriteToUDP(answerTo(invite, "486 Busy Here", "uas", ""), from)
+		if got, want := caller.final(), "480 Program 1"; got != want {
+			t.Errorf("the call over it ends with %q, want %q", got, want)
+		}
+		// taken back in time it never was away
+		if err := load(4, first, second); err != nil {
+			t.Fatal(err)
+		}
+		caller.runs(4)
+		if err := load(5, first); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(caller.conn, "ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r9\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=9\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: 9-reload\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+			second.Addr, caller.conn.LocalAddr())
+		for end := time.Now().Add(10 * time.Second); !bindable(second); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it is open though nothing is left")
+			}
+		}
+		old.runs(5)
+		if err := load(6, first, second); err != nil {
+			t.Fatal(err)
+		}
+		dialed(t, second.Addr.String()).runs(6)
+		s.Stop()
+		if !bindable(second) {
+			t.Error("a listener of a reload is open behind the stop")
+		}
 	}
 }

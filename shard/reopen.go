@@ -118,8 +118,8 @@ func (w *worker) notBack(token uint64) {
 		if to == r.tried {
 			continue
 		}
-		by := w.shared.egress.Egress(&to, r.listener)
-		if by >= 0 && w.shared.listeners[by].Proto == to.Proto && o.back(r, &to, by) {
+		by := w.egress.Egress(&to, r.listener)
+		if by >= 0 && w.served[by].Proto == to.Proto && o.back(r, &to, by) {
 			return
 		}
 	}
@@ -131,7 +131,7 @@ func (w *worker) notBack(token uint64) {
 // mail goes on.
 func (w *worker) whereBack(r *returning) bool {
 	r.asks++
-	proto := w.shared.listeners[r.listener].Proto
+	proto := w.served[r.listener].Proto
 	if ip, ok := parser.HostIP(r.host); ok {
 		r.ways[0] = netio.AddrFrom(netip.AddrPortFrom(ip, r.tried.Port))
 		r.ways[0].Proto, r.n = proto, 1
@@ -159,7 +159,7 @@ func (w *worker) whereBack(r *returning) bool {
 
 // families is what the listeners can send by, as a NameQuery has it.
 func (w *worker) families() (f uint8) {
-	for _, l := range w.shared.listeners {
+	for _, l := range w.served {
 		f |= 1 << ((l.Addr.Family - 4) / 2)
 	}
 	return f

@@ -92,8 +92,8 @@ func (c *Config) reachable(targets *balance.Table) error {
 // shared is what the shards of a server have in common. After Start the fields
 // are read-only, but for the atomic ones, which the control plane writes.
 type shared struct {
-	listeners []*netio.Listener
-	egress    proxy.Egress
+	listeners []*netio.Listener // at the start
+	egress    proxy.Egress      // the same
 	resolver  proxy.Resolver
 	list      *blocklist.Table // the destination blacklist, nil: there is none
 	logger    *slog.Logger
@@ -145,6 +145,7 @@ type Server struct {
 	quitBeside    chan struct{} // what the program does beside the shards ends
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
+	listens   served       // guarded by it
 	state     *route.State // what programs find that stays
 }
 
@@ -191,7 +192,6 @@ func Start(cfg Config) (*Server, error) {
 		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, stirred: make(chan struct{}, 1),
 	}}
 	s.shared.logLevel.Store(int64(cfg.Settings.Core.Debug))
-	s.shared.gen.Store(&generation{serial: 1, program: cfg.Program, settings: cfg.Settings})
 	s.shared.life = uint32(s.shared.random())
 	key := hostKey("via-branch")
 	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
@@ -209,7 +209,9 @@ func Start(cfg Config) (*Server, error) {
 	if s.streams != nil {
 		s.shared.listeners = append(slices.Clip(s.shared.listeners), s.streams.Listeners()...)
 	}
-	s.shared.egress = &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
+	first := &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
+	s.shared.egress, s.listens = first, served{listeners: s.shared.listeners}
+	s.shared.gen.Store(&generation{serial: 1, program: cfg.Program, settings: cfg.Settings, listeners: s.shared.listeners, egress: first})
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
 	for i := range cfg.Shards {
@@ -264,16 +266,12 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	if s.streams != nil {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
-	w.outlet = &outlet{datagrams: port, streams: w.streams, first: len(s.group.Listeners()), by: s.shared.listeners}
+	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners, egress: s.shared.egress}
 	w.outlet.patience = func(token uint64) proxy.Patience { return w.core.Patience(token) }
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}
-	for l := range s.group.Listeners() {
-		w.listeners = append(w.listeners, uint16(l))
-	}
-	w.long, w.dropsOf = make([]longRead, 0, len(w.listeners)), make([]uint64, len(w.listeners))
-	w.arrivals = make([]place.Arrivals, len(w.listeners))
+	w.watchListeners()
 	w.overload = place.NewOverload(s.cfg.NoShed, w.batchAt)
 	if i == probingShard {
 		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
@@ -288,7 +286,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 // assemble joins transaction table, proxy core and routing context. The caller
 // has filled in what they need to exist: number, arena, batchAt, shared.
 func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
-	w.out, w.egress, w.settings = out, egress, set
+	w.out, w.egress, w.settings, w.served = out, egress, set, w.shared.listeners
 	if w.shared.routeKey == nil { // once: it is read from files, which a chroot hides
 		key := hostKey("record-route")
 		w.shared.routeKey = key[:]
@@ -347,7 +345,14 @@ func (s *Server) SetTargets(t *balance.Table) error {
 func (s *Server) Targets() *balance.Table { return s.shared.tables.Load() }
 
 // Listeners are the addresses served, as bound.
-func (s *Server) Listeners() []*netio.Listener { return s.shared.listeners }
+func (s *Server) Listeners() (all []*netio.Listener) {
+	for _, l := range s.shared.gen.Load().listeners {
+		if !l.Leaving && !l.Gone {
+			all = append(all, l)
+		}
+	}
+	return all
+}
 
 // Steering says how datagrams find their owner: by the kernel or by hand-off,
 // and why.

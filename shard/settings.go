@@ -17,7 +17,7 @@ import (
 // proxyConfig reads the proxy's part of the settings.
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
-		Listeners: w.shared.listeners, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
+		Listeners: w.served, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
 		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
 		RetryRefused: set.TM.RetryRefused, DropUnmatched: set.TM.UnmatchedCancel == 2,

@@ -29,7 +29,7 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	defer w.contain()
 	w.step = stepDatagram
 	w.count[CountStreamsIn]++
-	p.Src.Proto = w.shared.listeners[p.Listener].Proto
+	p.Src.Proto = w.served[p.Listener].Proto
 	reason := w.parse(p.Data)
 	if fault != stream.Whole {
 		w.faulty(p, fault)

@@ -87,7 +87,7 @@ func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 		ProbingThreshold:  d.ProbingThreshold,
 		InactiveThreshold: d.InactiveThreshold,
 		UseDefault:        d.UseDefault,
-		Resolver:          lookUpHost,
+		Resolver:          c.lookUpHost,
 	}, prev)
 	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {
 		return nil, nil
@@ -108,8 +108,12 @@ func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 }
 
 // lookUpHost resolves a destination's host name, bounded, IPv4 first.
-func lookUpHost(host string) ([]netip.Addr, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+func (c *Config) lookUpHost(host string) ([]netip.Addr, error) {
+	life := c.life
+	if life == nil {
+		life = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(life, resolveTimeout)
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -96,6 +97,7 @@ type Config struct {
 
 	// entered: it is a reload, and the process has done with chroot and working folder
 	entered bool
+	life    context.Context   // then: that of the process; look-ups end with it
 	home    string            // then: the folder that relative paths count from, "" for where we are
 	tls     *tlsdomains.Store // as read for the check; nil: there are no TLS domains
 

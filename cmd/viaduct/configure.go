@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ type options struct {
 	home    string         // the folder that relative paths count from
 	running *Config        // at a reload: what is in force
 	targets *balance.Table // at a reload: whose states stay
+	life    context.Context
 }
 
 // parseOptions runs the first two phases. The first mistake in the order of the command line is the
@@ -195,7 +197,7 @@ func (o *options) configure() (*Config, error) {
 	own.Core.Debug = c.LogDebug
 	errs = append(errs, o.override(c)...)
 	if r := o.running; r != nil {
-		c.CPUs, c.Shards, c.entered, c.home = r.CPUs, r.Shards, true, o.home
+		c.CPUs, c.Shards, c.entered, c.home, c.life = r.CPUs, r.Shards, true, o.home, o.life
 	}
 	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB, max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
 	if o.running != nil {

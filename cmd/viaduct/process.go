@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -44,6 +45,8 @@ type process struct {
 	inForce     *Config    // since the last reload
 	ending      bool
 	exitTimeout atomic.Int64
+	life        context.Context // until close
+	endLife     context.CancelFunc
 
 	started  time.Time
 	serving  bool        // the start is over
@@ -69,6 +72,7 @@ func (p *process) open() (err error) {
 	// A reader of our log that went away must not take the calls with it.
 	signal.Ignore(syscall.SIGPIPE)
 	p.inForce = c
+	p.life, p.endLife = context.WithCancel(context.Background())
 	p.exitTimeout.Store(int64(c.ExitTimeout))
 	if p.options.home, err = os.Getwd(); err != nil {
 		p.options.home = "" // relative paths count from where we are
@@ -290,7 +294,10 @@ func (p *process) wait() {
 
 // close takes back what start made, in the opposite order, as far as it got.
 func (p *process) close() {
-	p.reloading.Lock() // one under way comes to its end
+	if p.endLife != nil {
+		p.endLife() // a reload that waits for names does not
+	}
+	p.reloading.Lock()
 	p.ending = true
 	p.reloading.Unlock()
 	if p.status != nil {

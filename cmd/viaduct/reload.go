@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"viaduct/shard"
@@ -29,14 +28,14 @@ func (p *process) reload() (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(c.texts(), p.inForce.texts()) {
-		c.Notes = append(c.Notes, "listen cannot change while viaduct runs: the addresses stay as they were until a restart")
-		c.Listens, c.Streams = p.inForce.Listens, p.inForce.Streams
+	if c.tls != nil && p.tls == nil {
+		return nil, errors.New("viaduct was started without TLS, which needs a restart to begin: enable_tls")
 	}
-	if err := p.server.Reload(shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets}); err != nil {
+	next := shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets, Listens: c.Listens, Streams: c.Streams,
+		Commit: func() { p.follow(c) }}
+	if err := p.server.Reload(next); err != nil {
 		return nil, err
 	}
-	p.follow(c)
 	p.inForce = c
 	return c, nil
 }
@@ -48,8 +47,8 @@ func (p *process) readAgain() (*Config, error) {
 	if o.configFile == "-" {
 		return nil, errFromInput
 	}
-	o.running, o.targets, o.source = p.inForce, p.server.Targets(), nil
-	if dir, err := os.Getwd(); err == nil && dir == o.home {
+	o.running, o.targets, o.source, o.life = p.inForce, p.server.Targets(), nil, p.life
+	if !o.moved() {
 		o.home = "" // so that messages name files as the command line does
 	}
 	if err := o.readSource(nil); err != nil {
@@ -73,6 +72,12 @@ func (e problems) Error() string {
 	var b strings.Builder
 	printProblems(&b, e.config, e.err)
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// moved tells whether the process has left the folder it was started in.
+func (o *options) moved() bool {
+	dir, err := os.Getwd()
+	return err != nil || dir != o.home
 }
 
 // here is where a relative path of the command line is now: the process may have left the folder it
@@ -149,7 +154,10 @@ func (p *process) reloadTargets() error {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	c := *p.inForce
-	c.Notes = nil
+	c.Notes, c.entered, c.life = nil, true, p.life
+	if p.options.moved() {
+		c.home = p.options.home
+	}
 	targets, err := c.loadTargets(p.server.Targets())
 	if err != nil {
 		return err

@@ -128,3 +128,76 @@ func TestReloadByHand(t *testing.T) {
 		t.Errorf("%v %q", answer, fault)
 	}
 }
+
+// TestReloadFromElsewhere: relative names count from the folder that the program was started in,
+// though it works in another; its list is read from there, and messages name files as the command
+// line does. dispatcher.reload reads the list alone.
+func TestReloadFromElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, err := filepath.Rel(here, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &door{dir: dir, socket: filepath.Join(dir, "s")}
+	if err := os.Mkdir(filepath.Join(dir, "work"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	with := func(phrase string) string {
+		return says(phrase, "include_file \"more.cfg\"\nloadmodule \"pv.so\"\nloadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\n")
+	}
+	d.write(t, "more.cfg", "sip_warning=1\n")
+	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\n")
+	d.write(t, "test.cfg", with("One"))
+	args := []string{"-f", filepath.Join(rel, "test.cfg"), "-w", filepath.Join(rel, "work"), "-x", d.socket}
+	d.running = startBinary(t, nil, args...)
+	if got := d.answers(); got != "One" {
+		t.Fatal(got)
+	}
+	d.write(t, "test.cfg", with("Two"))
+	if _, fault := d.ask("reload"); fault != "" {
+		t.Fatal(fault)
+	}
+	if got := d.answers(); got != "Two" {
+		t.Errorf("after the reload: %s", got)
+	}
+	d.write(t, "more.cfg", "sip_warning=x\n")
+	_, fault := d.ask("reload")
+	if want := strings.TrimSuffix(runBinary(t, "", append([]string{"-c"}, append(d.cmd.Args[1:], args...)...)...).stderr, "\n"); fault != want || !strings.Contains(fault, filepath.Join(rel, "more.cfg")+":1:") {
+		t.Errorf("the fault is\n%s\nand -c prints\n%s", fault, want)
+	}
+	d.write(t, "more.cfg", "")
+	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\nx\n")
+	for _, method := range []string{"reload", "dispatcher.reload"} {
+		if _, fault := d.ask(method); !strings.Contains(fault, "dispatcher.list:2:") {
+			t.Errorf("%s of a broken list: %q", method, fault)
+		}
+	}
+	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\n1 sip:127.0.0.1:10\n")
+	for _, method := range []string{"dispatcher.reload", "reload"} {
+		if _, fault := d.ask(method); fault != "" {
+			t.Errorf("%s: %s", method, fault)
+		}
+	}
+}
+
+// TestReloadRefused: what cannot be done is said, and nothing changes.
+func TestReloadRefused(t *testing.T) {
+	d := startDoor(t, says("One", ""))
+	d.write(t, "test.cfg", says("Two", "listen=tcp:127.0.0.1:"+freePort(t)+"\n"))
+	if _, fault := d.ask("reload"); !strings.Contains(fault, "the first one needs a restart") {
+		t.Errorf("the first listener of streams: %q", fault)
+	}
+	if err := os.Remove(filepath.Join(d.dir, "test.cfg")); err != nil {
+		t.Fatal(err)
+	}
+	if _, fault := d.ask("reload"); !strings.Contains(fault, "cannot read the configuration") {
+		t.Errorf("without its file: %q", fault)
+	}
+	if got := d.answers(); got != "One" {
+		t.Errorf("after reloads that failed: %s", got)
+	}
+}

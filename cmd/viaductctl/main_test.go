@@ -58,6 +58,7 @@ func TestRun(t *testing.T) {
 	f("x", `[]`+"\n", 0, "[]\n", "")
 	f("x", `{"error":{"code":404,"message":"method \"x\" not found"}}`+"\n", 1, "", "error: 404 - method \"x\" not found\n")
 	f("x", `{"error":"unknown command"}`+"\n", 1, "", "error: 500 - unknown command\n")
+	f("reload", `{"error":{"code":500,"message":"v.cfg:1:2: bad\n1 error, configuration is not usable"}}`+"\n", 1, "", "v.cfg:1:2: bad\n1 error, configuration is not usable\n")
 	f("x", `{"error":5}`+"\n", 0, "{\n  \"error\": 5\n}\n", "") // a value of that name, no fault
 	f("x", "SIP/2.0 400\n", 255, "", "viaductctl: the answer is no JSON")
 	f("x", "", 255, "", "viaductctl: no answer from ")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,37 +18,81 @@ import (
 	"viaduct/netio/stream/wslayer"
 )
 
-// listen opens the sockets.
-func (e *Engine) listen() error {
-	n := len(e.cfg.Listeners)
-	e.listeners = make([]listener, n)
-	for i := range e.cfg.Listeners {
-		cfg := &e.cfg.Listeners[i]
-		l := &e.listeners[i]
+// Open opens listeners, whose numbers begin with first, as Config.Base says it of those of the
+// start. Either all are open afterwards or none. Nobody accepts their connections yet, see Accept.
+func (e *Engine) Open(first int, cfgs []Listen) (_ []*netio.Listener, err error) {
+	c := e.cfg
+	c.Base, c.Listeners = first, cfgs
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	list := make([]listener, len(cfgs))
+	defer func() {
+		if err != nil {
+			for i := range list {
+				if s := list[i].socket; s != nil {
+					_ = s.Close()
+				}
+			}
+		}
+	}()
+	for i := range cfgs {
+		cfg := &cfgs[i]
+		l := &list[i]
 		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
 		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins, CORS: e.cfg.WS.CORS}
-		l.Listener = netio.Listener{Index: e.base + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
+		l.Listener = netio.Listener{Index: first + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
 		if cfg.AllowWS {
-			l.twin = cfg.WSListener - e.base
+			l.twin = cfg.WSListener
 		}
-		if e.cfg.twinOf(i) < 0 {
+		if c.twinOf(i) < 0 {
 			s, err := e.open(cfg)
 			if err != nil {
-				return fmt.Errorf("cannot listen on %s %s: %w", cfg.Proto, cfg.Addr, err)
+				return nil, fmt.Errorf("cannot listen on %s %s: %w", cfg.Proto, cfg.Addr, err)
 			}
 			l.socket = s
 			l.Addr = netio.AddrFrom(s.Addr().(*net.TCPAddr).AddrPort())
 		}
 	}
-	for i := range e.listeners {
-		l := &e.listeners[i]
-		if t := e.cfg.twinOf(i); t >= 0 {
-			l.Addr = e.listeners[t].Addr
+	all := slices.Clone(*e.listeners.Load())
+	for len(all) < first {
+		all = append(all, nil)
+	}
+	var public []*netio.Listener
+	for i := range list {
+		l := &list[i]
+		if t := c.twinOf(i); t >= 0 {
+			l.Addr = list[t].Addr
 		}
 		l.SentBy = netio.SentBy(&l.Listener)
-		e.public = append(e.public, &l.Listener)
+		all, public = append(all, l), append(public, &l.Listener)
 	}
-	return nil
+	e.listeners.Store(&all)
+	return public, nil
+}
+
+// Accept accepts the connections of all listeners that are open.
+func (e *Engine) Accept() {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	for _, l := range *e.listeners.Load() {
+		if l != nil && l.socket != nil && !l.accepting && !e.draining.Load() {
+			l.accepting = true
+			e.accept.Add(1)
+			go e.acceptAll(l)
+		}
+	}
+}
+
+// Shut closes a listener. Its number is not given again, and its connections stay.
+func (e *Engine) Shut(number int) {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if l := e.listener(number); l != nil && l.socket != nil {
+		_ = l.socket.Close()
+	}
 }
 
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
@@ -215,8 +260,11 @@ func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 // hasPeer tells whether peer has a connection with any listener. One that has said nothing yet to a
 // listener with AllowWS is not seen.
 func (e *Engine) hasPeer(peer netio.Addr) bool {
-	for i := range e.listeners {
-		if c := e.table.get(key{addr: peer, listener: uint16(e.base + i)}); c != nil && c.peer == peer && c.alive() {
+	for i, l := range *e.listeners.Load() {
+		if l == nil {
+			continue
+		}
+		if c := e.table.get(key{addr: peer, listener: uint16(i)}); c != nil && c.peer == peer && c.alive() {
 			return true
 		}
 	}
@@ -231,7 +279,7 @@ func (e *Engine) enter(c *conn, nc *net.TCPConn) {
 	c.born = e.now()
 	c.deadline = c.born + int64(e.limits.ConnectTimeout.Load())
 	e.registry.put(c)
-	l := &e.listeners[int(c.k.listener)-e.base]
+	l := e.listener(int(c.k.listener))
 	if l.proto == netio.WS || l.proto == netio.WSS {
 		c.layers.ws = wslayer.New(&l.ws)
 	}

@@ -190,7 +190,7 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 
 // connect opens the connection, TLS included.
 func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason, errno unix.Errno) {
-	conn, err := e.dialFrom(ctx, e.source(&e.listeners[int(c.k.listener)-e.base]), c.k.addr.AddrPort().String())
+	conn, err := e.dialFrom(ctx, e.source(e.listener(int(c.k.listener))), c.k.addr.AddrPort().String())
 	if err != nil {
 		why, errno = connectError(err)
 		if e.stopping.Load() {

@@ -21,13 +21,13 @@ import (
 
 // Engine is all streams of the process. Its methods may be called from any goroutine.
 type Engine struct {
-	cfg       Config
-	base      int
-	limits    *Limits
-	log       limitedLog
-	began     time.Time
-	listeners []listener
-	public    []*netio.Listener
+	cfg    Config
+	limits *Limits
+	log    limitedLog
+	began  time.Time
+	// by number, nil where it is none of a stream; replaced as a whole, under opening
+	listeners atomic.Pointer[[]*listener]
+	opening   sync.Mutex
 	ports     []*Port
 	loops     []*loop
 	client    *gnet.Client
@@ -72,10 +72,12 @@ type Engine struct {
 type listener struct {
 	netio.Listener
 	proto  netio.Proto
-	twin   int // index of the WebSocket listener of this address, -1 none
+	twin   int // number of the WebSocket listener of this address, -1 none
 	ws     wslayer.Config
 	from   prefixes
 	socket *net.TCPListener // nil for a twin
+
+	accepting bool // an acceptor runs; guarded by Engine.opening
 }
 
 // Start opens the listeners and runs the event loops. Either everything runs afterwards or nothing.
@@ -89,13 +91,14 @@ func Start(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	e := &Engine{cfg: cfg, base: cfg.Base, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}), broken: make(chan struct{}),
+	e := &Engine{cfg: cfg, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}), broken: make(chan struct{}),
 		gates: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), resumes: make(chan struct{}, resumesAtOnce)}
 	if e.limits == nil {
 		e.limits = NewLimits()
 	}
 	e.log.to, e.log.base = cfg.Logger, e.began
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.listeners.Store(new([]*listener))
 	e.table.init()
 	e.registry.init()
 	for shard := range cfg.Shards {
@@ -105,12 +108,7 @@ func Start(cfg Config) (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
-	for i := range e.listeners {
-		if e.listeners[i].socket != nil {
-			e.accept.Add(1)
-			go e.acceptAll(&e.listeners[i])
-		}
-	}
+	e.Accept()
 	return e, nil
 }
 
@@ -125,7 +123,8 @@ func (e *Engine) start() (err error) {
 	if err := e.startLoops(); err != nil {
 		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
-	return e.listen()
+	_, err = e.Open(e.cfg.Base, e.cfg.Listeners)
+	return err
 }
 
 // startLoops runs gnet's loops and finds out which is which: the balancer gives each new connection
@@ -222,13 +221,28 @@ func (e *Engine) Port(shard int) *Port { return e.ports[shard] }
 // Limits are those in use, to be read and changed.
 func (e *Engine) Limits() *Limits { return e.limits }
 
-// Listeners gives the listen addresses; Index is their number in the process. The slice and its
-// elements must not be written to.
-func (e *Engine) Listeners() []*netio.Listener { return e.public }
+// Listeners gives the listen addresses, those that were closed too; Index is their number in the
+// process. The elements must not be written to.
+func (e *Engine) Listeners() (all []*netio.Listener) {
+	for _, l := range *e.listeners.Load() {
+		if l != nil {
+			all = append(all, &l.Listener)
+		}
+	}
+	return all
+}
+
+// listener is the one with that number, nil if it is none of a stream.
+func (e *Engine) listener(number int) *listener {
+	if list := *e.listeners.Load(); number >= 0 && number < len(list) {
+		return list[number]
+	}
+	return nil
+}
 
 func (e *Engine) protoOf(number int) netio.Proto {
-	if i := number - e.base; i >= 0 && i < len(e.listeners) {
-		return e.listeners[i].proto
+	if l := e.listener(number); l != nil {
+		return l.proto
 	}
 	return netio.TCP
 }
@@ -238,11 +252,13 @@ func (e *Engine) StopAccepting() {
 	if e.draining.Swap(true) {
 		return
 	}
-	for i := range e.listeners {
-		if s := e.listeners[i].socket; s != nil {
-			_ = s.Close()
+	e.opening.Lock()
+	for _, l := range *e.listeners.Load() {
+		if l != nil && l.socket != nil {
+			_ = l.socket.Close()
 		}
 	}
+	e.opening.Unlock()
 	e.await(&e.accept)
 }
 

@@ -283,7 +283,7 @@ func (l *loop) decide(c *conn, in []byte) bool {
 	c.plain = !isGet && c.layers.none()
 	c.mu.Unlock()
 	if isGet {
-		t := &l.e.listeners[l.e.listeners[int(c.k.listener)-l.e.base].twin]
+		t := l.e.listener(l.e.listener(int(c.k.listener)).twin)
 		c.mu.Lock()
 		c.k.listener = uint16(t.Index)
 		c.proto = t.proto

@@ -61,7 +61,7 @@ func (p *Port) Begin(listener int, dst *netio.Addr, token uint64) {
 	m.shard = int32(p.shard)
 	p.out.m = m
 	p.out.to = key{addr: *dst, listener: uint16(listener)}
-	if listener < p.e.base || listener-p.e.base >= len(p.e.listeners) {
+	if p.e.listener(listener) == nil {
 		p.out.to.addr = netio.Addr{}
 	}
 }
@@ -181,7 +181,7 @@ func (p *Port) wake(c *conn, l *loop) {
 func (p *Port) find() (c *conn, k key, why Reason) {
 	o := &p.out
 	k = o.to
-	l := &p.e.listeners[int(k.listener)-p.e.base]
+	l := p.e.listener(int(k.listener))
 	if l.proto.Secure() && o.opts.Domain != "" {
 		k.domain = p.e.table.domain(o.opts.Domain)
 	}

@@ -114,6 +114,8 @@ type listenerText struct {
 	proto  netio.Proto
 	port   int
 	addr   netio.Addr
+	// nothing new leaves by it: it is gone, or will be; what comes over it still is for us
+	leaving, gone bool
 }
 
 // Core makes the proxy's decisions for one shard. See the package comment.
@@ -174,7 +176,7 @@ func (c *Core) Configure(cfg Config) {
 	shown := c.listeners
 	c.cfg, c.listeners, c.protos, c.families, c.tracing = cfg, nil, 0, 0, cfg.Trace != nil
 	for _, l := range cfg.Listeners {
-		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto]}
+		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto], leaving: l.Leaving || l.Gone, gone: l.Gone}
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
 			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)
@@ -186,6 +188,9 @@ func (c *Core) Configure(cfg Config) {
 		}
 		t.via = append(t.via, ";branch="...)
 		c.listeners = append(c.listeners, t)
+		if t.leaving {
+			continue
+		}
 		c.protos |= 1 << l.Proto
 		c.families |= 1 << ((l.Addr.Family - 4) / 2)
 	}
@@ -267,7 +272,7 @@ func (c *Core) socketNamed(name string) (listener int, ok bool) {
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if strings.EqualFold(proto, l.proto.String()) && (equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String()) {
+		if !l.leaving && strings.EqualFold(proto, l.proto.String()) && (equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String()) {
 			return i, true
 		}
 	}
@@ -324,14 +329,14 @@ func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	if numeric := parseIP(host, &a); numeric {
 		for i := range c.listeners {
 			l := &c.listeners[i]
-			if l.addr.SameIP(&a) && protos>>l.proto&1 != 0 && l.samePort(port, int(l.addr.Port)) {
+			if !l.gone && l.addr.SameIP(&a) && protos>>l.proto&1 != 0 && l.samePort(port, int(l.addr.Port)) {
 				return true
 			}
 		}
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if equalFold(host, l.host) && protos>>l.proto&1 != 0 && (l.port == 0 || l.samePort(port, l.port)) {
+		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 && (l.port == 0 || l.samePort(port, l.port)) {
 			return true
 		}
 	}

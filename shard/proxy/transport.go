@@ -373,7 +373,7 @@ func (c *Core) withProto(by int, proto netio.Proto) int {
 	found := -1
 	for i := range c.listeners {
 		o := &c.listeners[i]
-		if o.proto == proto && o.addr.SameIP(&l.addr) {
+		if o.proto == proto && !o.leaving && o.addr.SameIP(&l.addr) {
 			if o.addr.Port == l.addr.Port {
 				return i
 			}

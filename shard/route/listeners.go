@@ -106,7 +106,7 @@ func (c *Ctx) ForceSocketName(name []byte) int {
 		return c.forceListener(-1)
 	}
 	for i := range c.Shard.Listeners {
-		if c.Shard.Listeners[i].Name == string(name) {
+		if l := &c.Shard.Listeners[i]; l.Name == string(name) && !l.Leaving && !l.Gone {
 			return c.forceListener(i)
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Shard) listenerAt(socket []byte) int {
 	ip, isIP := parser.HostIP(host)
 	for i, l := range s.Listeners {
 		switch {
-		case l.Proto != proto:
+		case l.Proto != proto, l.Leaving, l.Gone:
 		case isIP && int(l.Addr.Port) == port && l.Addr.AddrPort().Addr().WithZone("") == ip.Unmap():
 			return i
 		case l.AdvertiseHost != "" && bytes.EqualFold(host, []byte(l.AdvertiseHost)) && (int(l.AdvertisePort) == port || l.AdvertisePort == 0 && int(l.Addr.Port) == port):

@@ -1,0 +1,303 @@
+package shard
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"viaduct/netio"
+	"viaduct/netio/stream"
+	"viaduct/shard/place"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
+
+// Listeners come and go with reloads. A listener has a number, which stands in the records of
+// calls; so it keeps it for good, and one that was taken out stays in the list:
+//
+//	       reload without it                    nobody needs it
+//	open ────────────────────▶ leaving ────────────────────────▶ gone
+//	  ▲                           │
+//	  └──── reload with it ───────┘ (datagrams only)
+//
+// Leaving: nothing new leaves by it. Datagrams are received and sent until no transaction is left,
+// or lingers is over, and new calls turned away; of streams the listener is closed at once, and its
+// connections are served on.
+// Gone: what would leave by it leaves by another.
+//
+// A shard may be handed a datagram by another one, so all of them know a listener before the first
+// reads from it.
+
+// served is what the Server knows of its listeners.
+type served struct {
+	listeners []*netio.Listener // by number
+	sockets   []*netio.Sockets  // of those that came after the start
+	left      map[int]time.Time // of datagrams, leaving: since when
+	watching  bool              // retire runs
+}
+
+// at is the number of the listener of an address that is open, or may be open again; -1: none is.
+func (s *served) at(proto netio.Proto, addr netio.Addr) int {
+	addr.Proto = 0
+	for i, l := range s.listeners {
+		own := l.Addr
+		if own.Proto = 0; l.Proto == proto && own == addr && !l.Gone && (!l.Leaving || proto == netio.UDP) {
+			return i
+		}
+	}
+	return -1
+}
+
+// change replaces a listener by one that says something else of itself.
+func (s *served) change(number int, f func(l *netio.Listener)) {
+	l := *s.listeners[number]
+	f(&l)
+	l.SentBy = netio.SentBy(&l)
+	s.listeners[number] = &l
+}
+
+// listen opens what n asks for and g does not have, and completes g. After an error nothing is
+// open that was not before.
+func (s *Server) listen(g *generation, n *Next) (next served, err error) {
+	next = s.listens
+	next.listeners, next.sockets, next.left = slices.Clone(next.listeners), slices.Clone(next.sockets), map[int]time.Time{}
+	stays := make([]bool, len(next.listeners))
+	keep := func(proto netio.Proto, addr netio.Addr, name, host string, port uint16) bool {
+		i := next.at(proto, addr)
+		if i < 0 {
+			return false
+		}
+		stays[i] = true
+		next.change(i, func(l *netio.Listener) {
+			l.Name, l.AdvertiseHost, l.AdvertisePort, l.Leaving = name, host, port, false
+		})
+		return true
+	}
+	var datagrams []netio.ListenConfig
+	for _, l := range n.Listens {
+		if !keep(netio.UDP, netio.AddrFrom(l.Addr), l.Name, l.AdvertiseHost, l.AdvertisePort) {
+			datagrams = append(datagrams, l)
+		}
+	}
+	var streams []stream.Listen
+	for _, l := range n.Streams {
+		if !keep(l.Proto, netio.AddrFrom(l.Addr), l.Name, l.AdvertiseHost, l.AdvertisePort) {
+			streams = append(streams, l)
+		}
+	}
+	for i := range stays {
+		l := next.listeners[i]
+		if stays[i] || l.Gone {
+			continue
+		}
+		next.change(i, func(l *netio.Listener) { l.Leaving = true })
+		if l.Proto == netio.UDP {
+			next.left[i] = time.Now()
+			if since, before := s.listens.left[i]; before {
+				next.left[i] = since
+			}
+		}
+	}
+	if len(datagrams)+len(streams) > 0 {
+		opened, err := s.open(&next, datagrams, streams)
+		if err == nil {
+			if err = s.announce(g, next.listeners); err != nil {
+				s.close(&next, opened)
+			}
+		}
+		if err != nil {
+			return next, err
+		}
+	}
+	g.listeners, g.sockets = next.listeners, next.sockets
+	g.egress = &egress{group: s.group, listeners: next.listeners, mhomed: g.egress.mhomed}
+	return next, nil
+}
+
+// open opens sockets, behind the numbers there are.
+func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen) (opened []*netio.Sockets, err error) {
+	if len(streams) > 0 && s.streams == nil {
+		return nil, fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
+	}
+	defer func() {
+		if err != nil {
+			s.close(next, opened)
+		}
+	}()
+	for i := range datagrams {
+		o, err := s.group.Open(len(next.listeners), &datagrams[i])
+		if err != nil {
+			return opened, err
+		}
+		opened = append(opened, o)
+		next.listeners, next.sockets = append(next.listeners, o.Listener), append(next.sockets, o)
+	}
+	if len(streams) == 0 {
+		return opened, nil
+	}
+	first := len(next.listeners)
+	for i := range streams { // the WebSocket listener that its connections may change to
+		if l := &streams[i]; l.AllowWS {
+			twin := map[netio.Proto]netio.Proto{netio.TCP: netio.WS, netio.TLS: netio.WSS}[l.Proto]
+			l.WSListener = first + slices.IndexFunc(streams, func(o stream.Listen) bool { return o.Proto == twin && o.Addr == l.Addr })
+		}
+	}
+	list, err := s.streams.Open(first, streams)
+	if err != nil {
+		return opened, err
+	}
+	next.listeners = append(next.listeners, list...)
+	return opened, nil
+}
+
+// close closes what a reload has opened and will not use. Numbers that shards know already are used
+// up.
+func (s *Server) close(next *served, opened []*netio.Sockets) {
+	for _, o := range opened {
+		s.group.Forget(o.Listener.Index)
+		if err := o.Close(); err != nil {
+			s.shared.logger.Warn("closing", "error", err)
+		}
+	}
+	for i := len(s.listens.listeners); i < len(next.listeners); i++ {
+		if next.listeners[i].Proto != netio.UDP {
+			s.streams.Shut(i)
+		}
+		gone := *next.listeners[i]
+		gone.Gone = true
+		s.listens.listeners = append(slices.Clip(s.listens.listeners), &gone)
+	}
+}
+
+// announce tells all shards the numbers that are to come, before the first of them reads from one.
+func (s *Server) announce(g *generation, list []*netio.Listener) error {
+	now := *s.shared.gen.Load()
+	now.serial++
+	known := slices.Clone(now.listeners)
+	for _, l := range list[len(known):] {
+		quiet := *l
+		quiet.Leaving = true
+		known = append(known, &quiet)
+	}
+	now.listeners = known
+	now.egress = &egress{group: s.group, listeners: known, mhomed: now.egress.mhomed}
+	g.serial = now.serial + 1
+	s.publish(&now)
+	if !s.awaitTaken(now.serial, takeWithin) {
+		return fmt.Errorf("a shard did not come to the end of its batch within %s: try again", takeWithin)
+	}
+	return nil
+}
+
+// settle does what remains when the shards have taken their listeners.
+func (s *Server) settle(next served, g *generation) {
+	next.watching = s.listens.watching
+	s.listens = next
+	s.group.Choose(g.listeners)
+	if s.streams != nil {
+		s.streams.Accept()
+		for i, l := range g.listeners {
+			if l.Leaving && l.Proto != netio.UDP {
+				s.streams.Shut(i)
+			}
+		}
+	}
+	if len(next.left) > 0 && !next.watching {
+		s.listens.watching = true
+		s.done.Go(s.retire)
+	}
+}
+
+// retire closes listeners of datagrams that were taken out, when nothing needs them any more.
+func (s *Server) retire() {
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-time.After(lingerLook):
+		}
+		if !s.retireSome() {
+			return
+		}
+	}
+}
+
+// retireSome returns false if there is nothing left to wait for.
+func (s *Server) retireSome() (more bool) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	var over []int
+	for i, since := range s.listens.left {
+		if past := time.Since(since); past >= lingers || past >= lingerLook && s.idle() {
+			over = append(over, i)
+		}
+	}
+	if len(over) > 0 {
+		g := *s.shared.gen.Load()
+		g.serial++
+		s.listens.listeners = slices.Clone(s.listens.listeners)
+		for _, i := range over {
+			s.listens.change(i, func(l *netio.Listener) { l.Gone = true })
+			delete(s.listens.left, i)
+			s.group.Forget(i)
+		}
+		s.listens.sockets = slices.DeleteFunc(slices.Clone(s.listens.sockets), func(o *netio.Sockets) bool { return slices.Contains(over, o.Listener.Index) })
+		g.listeners, g.sockets = s.listens.listeners, s.listens.sockets
+		g.egress = &egress{group: s.group, listeners: g.listeners, mhomed: g.egress.mhomed}
+		s.publish(&g)
+		s.awaitTaken(g.serial, takeWithin)
+	}
+	s.listens.watching = len(s.listens.left) > 0
+	return s.listens.watching
+}
+
+// idle tells whether there are no transactions.
+func (s *Server) idle() bool {
+	for i := range s.workers {
+		if atomic.LoadUint64(&s.arena.Counters(i)[GaugeTransactions]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// takeListeners opens and closes what a generation has more or less of. It returns false if nothing
+// about listeners has changed.
+func (w *worker) takeListeners(g *generation) (moved bool) {
+	if g.egress == nil || proxy.Egress(g.egress) == w.egress { // nil: tests without a server
+		return false
+	}
+	w.served, w.egress = g.listeners, g.egress
+	for _, s := range g.sockets {
+		if n := s.Listener.Index; !w.port.Has(n) && !g.listeners[n].Leaving {
+			if err := w.port.Take(s); err != nil {
+				w.shared.queue(logLine{slog.LevelError, "a shard cannot listen on a further address", []any{"shard", w.number, "listen", string(s.Listener.SentBy), "error", err}})
+			}
+		}
+	}
+	for i, l := range g.listeners {
+		if l.Gone && l.Proto == netio.UDP && w.port.Has(i) {
+			_ = w.port.Drop(i)
+		}
+	}
+	w.watchListeners()
+	w.outlet.by, w.outlet.egress = g.listeners, g.egress
+	w.ctx.Shard.Listeners = route.Listeners(g.listeners)
+	return true
+}
+
+// watchListeners makes room for what is known of each listener of datagrams.
+func (w *worker) watchListeners() {
+	w.listeners = w.listeners[:0]
+	for i := range w.served {
+		if w.port.Has(i) {
+			w.listeners = append(w.listeners, uint16(i))
+		}
+	}
+	for len(w.dropsOf) < len(w.served) {
+		w.dropsOf, w.arrivals = append(w.dropsOf, 0), append(w.arrivals, place.Arrivals{})
+	}
+	w.long = slices.Grow(w.long[:0], len(w.listeners))
+}
