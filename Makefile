@@ -72,6 +72,7 @@ install-docs: ## install the documents alone
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md BENCHMARKS.md LICENSE
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/bench/plots bench/plots/*.svg
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/modules docs/modules/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/sipp docs/sipp/*.xml
 
 .PHONY: clean

@@ -27,6 +27,8 @@ import (
 	"viaduct/shard/route"
 )
 
+//go:generate go run ./gen
+
 // All are the modules, by name.
 var All = []route.Declared{
 	{Name: "blst", Define: blst.Define},
