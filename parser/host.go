@@ -140,34 +140,3 @@ func hexDigit(c byte) int {
 	}
 	return -1
 }
-
-// SameHost tells whether two hosts as written are the same: names in any case, with or without the
-// final dot; addresses by value, IPv6 with or without brackets (RFC 3261 §19.1.4, RFC 5952 for why
-// text does not do).
-func SameHost(a, b []byte) bool {
-	if string(a) == string(b) {
-		return true
-	}
-	ipA, okA := HostIP(a)
-	ipB, okB := HostIP(b)
-	if okA || okB {
-		return okA && okB && ipA == ipB
-	}
-	a, b = trimDot(a), trimDot(b)
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i < len(a) && i < len(b); i++ {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func trimDot(name []byte) []byte {
-	if n := len(name); n > 1 && name[n-1] == '.' {
-		return name[:n-1]
-	}
-	return name
-}

@@ -2,27 +2,6 @@ package parser
 
 import "testing"
 
-func TestSameHost(t *testing.T) {
-	f := func(a, b string, want bool) {
-		t.Helper()
-		if got := SameHost([]byte(a), []byte(b)); got != want {
-			t.Errorf("SameHost(%q, %q) = %v", a, b, got)
-		}
-		if got := SameHost([]byte(b), []byte(a)); got != want {
-			t.Errorf("SameHost(%q, %q) = %v", b, a, got)
-		}
-	}
-	f("Example.COM", "example.com", true)
-	f("example.com.", "example.com", true)
-	f("example.com", "example.org", false)
-	f("[2001:db8::1]", "2001:DB8:0:0::1", true)
-	f("[2001:db8::1]", "[2001:db8::2]", false)
-	f("192.0.2.1", "192.0.2.1", true)
-	f("192.0.2.1", "192.0.2.10", false)
-	f("192.0.2.1", "::ffff:192.0.2.1", false)
-	f("", ".", false)
-}
-
 func TestURIHelpers(t *testing.T) {
 	f := func(uri string, port uint16, transport Transport, lr bool) {
 		t.Helper()

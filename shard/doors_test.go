@@ -75,7 +75,7 @@ func (c *flowConns) SetLifetime(id uint64, d time.Duration) bool {
 func (c *flowConns) SetKeepAlive(id uint64, idle time.Duration, count int, interval time.Duration) bool {
 	return c.note("keepalive", id, idle.String(), uint64(count), interval.String())
 }
-func (c *flowConns) CloseWell(id uint64, status int, reason []byte) bool {
+func (c *flowConns) CloseGracefully(id uint64, status int, reason []byte) bool {
 	return c.note("close", id, string(reason))
 }
 func (c *flowConns) AliasOf(id uint64, port uint16) bool {
@@ -309,7 +309,7 @@ func (s *unconnected) Begin(_ int, dst *netio.Addr, _ uint64) {
 	s.to = port
 }
 func (s *unconnected) Append([]byte) {}
-func (s *unconnected) End(w txn.StreamOptions, _ []byte, _ proxy.Patience) bool {
+func (s *unconnected) End(w txn.StreamOptions, _ []byte, _ proxy.StreamTimeouts) bool {
 	if s.did != "" {
 		s.did += ", "
 	}

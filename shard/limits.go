@@ -50,10 +50,10 @@ const (
 	maxParked      = 256
 	maxParkedBytes = 1 << 20
 
-	// maxWayBack is how many responses over a new connection a shard keeps to try another address;
-	// maxWayBackBytes is the longest one kept.
-	maxWayBack      = 64
-	maxWayBackBytes = 16 << 10
+	// maxReplyRetries is how many responses over a new connection a shard keeps to try another address;
+	// maxReplyRetryBytes is the longest one kept.
+	maxReplyRetries    = 64
+	maxReplyRetryBytes = 16 << 10
 
 	// timersPerRound is how many timers fire before the shard looks at its sockets again; 2,000 of
 	// them are about a millisecond.

@@ -85,9 +85,9 @@ type worker struct {
 	batchAt int64 // when the batch began, ns; at first when the shard was made
 	// when the work of once a second is to be done, ns; never: nothing has happened since
 	onceDue    int64
-	seenTables uint64 // the version of the destination sets in use
-	noRoom     spell  // requests refused for want of room
-	tooMuch    spell  // the same since more arrived than the shard can handle
+	seenTables uint64  // the version of the destination sets in use
+	noRoom     episode // requests refused for want of room
+	tooMuch    episode // the same since more arrived than the shard can handle
 	overload   place.Overload
 	failures   failureLimit
 	tracing    bool             // debug level: each step of a call is told
@@ -152,16 +152,16 @@ func (w *worker) round() (whole bool) {
 	w.flush()
 	w.busy = busyNext(w.busy, got)
 	if (got > 0 || w.failures.leftOut > 0) && w.onceDue == never {
-		w.stir()
+		w.noteActivity()
 	}
 	return true
 }
 
-// stir sees to it that what has begun to happen is looked at in a second. Slow path: once a second.
-func (w *worker) stir() {
+// noteActivity sees to it that what has begun to happen is looked at in a second. Slow path: once a second.
+func (w *worker) noteActivity() {
 	w.onceDue = w.batchAt + int64(onceEvery)
 	select {
-	case w.shared.stirred <- struct{}{}:
+	case w.shared.activity <- struct{}{}:
 	default: // Placement knows
 	}
 }
@@ -180,10 +180,10 @@ func (w *worker) wait() []uint16 {
 	if w.busy > 0 {
 		return w.listeners
 	}
-	timeout := w.patience()
+	timeout := w.maxSleep()
 	if timeout != 0 && !w.port.Waiting() {
 		w.doorbell.Arm()
-		if w.told() {
+		if w.hasWork() {
 			timeout = 0
 		}
 	}
@@ -195,10 +195,10 @@ func (w *worker) wait() []uint16 {
 	return ev.Ready
 }
 
-// patience is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second
+// maxSleep is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second
 // is due; -1: for ever, nothing is. A shard without traffic sleeps on: each time it wakes, the
 // monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
-func (w *worker) patience() int64 {
+func (w *worker) maxSleep() int64 {
 	if w.timersLeft || w.again {
 		w.again = false
 		return 0
@@ -217,9 +217,9 @@ func (w *worker) patience() int64 {
 	return max(due-now, 0)
 }
 
-// told is the last look before a sleep, with the bell armed: whatever others have for this shard
+// hasWork is the last look before a sleep, with the bell armed: whatever others have for this shard
 // rings it from here on.
-func (w *worker) told() bool {
+func (w *worker) hasWork() bool {
 	s := w.shared
 	return w.handover.waiting() || !w.mailbox.Empty() || w.posted.some.Load() || w.streams != nil && w.streams.Waiting() ||
 		s.stopping.Load() || s.gen.Load() != w.gen || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
@@ -276,10 +276,10 @@ func refused(e unix.Errno) bool {
 	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
 }
 
-// hopeless tells whether an error of a send of ours says that nothing to that address will leave,
+// unreachable tells whether an error of a send of ours says that nothing to that address will leave,
 // now or in 500 ms: its routes, its family, the rules of this host. A full queue and a packet
 // filter that counts may be over by then.
-func hopeless(e unix.Errno) bool {
+func unreachable(e unix.Errno) bool {
 	switch e {
 	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN, unix.EHOSTDOWN:
 		return true
@@ -349,7 +349,7 @@ func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 	w.unsent = w.unsent[:0]
 	for _, f := range failures {
 		w.count[CountSendFailed]++
-		if hopeless(f.Errno) {
+		if unreachable(f.Errno) {
 			w.unsent = append(w.unsent, f)
 			if refused(f.Errno) {
 				w.report(f.Token, blocklist.SendError)
@@ -409,15 +409,15 @@ func (w *worker) watchRoom(now int64) {
 	}
 }
 
-// spell follows a counter that moves for a while and then rests.
-type spell struct {
-	count, before uint64 // when last looked at, and when the spell began
-	at            int64  // when it moved last, ns; 0: no spell
+// episode follows a counter that moves for a while and then rests.
+type episode struct {
+	count, before uint64 // when last looked at, and when the episode began
+	at            int64  // when it moved last, ns; 0: no episode
 }
 
-// look reports that a spell began, or that one ended and how far the counter moved in it: when it
+// look reports that an episode began, or that one ended and how far the counter moved in it: when it
 // has not for shedQuiet.
-func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) {
+func (s *episode) look(now int64, count uint64) (began, ended bool, moved uint64) {
 	was := s.count
 	s.count = count
 	switch {
@@ -433,7 +433,7 @@ func (s *spell) look(now int64, count uint64) (began, ended bool, moved uint64) 
 	return began, false, 0
 }
 
-// onceASecond looks at what is too dear for each round. While a spell of refusing lasts it is done
+// onceASecond looks at what is too dear for each round. While an episode of refusing lasts it is done
 // again, to see its end.
 func (w *worker) onceASecond(now int64) {
 	w.onceDue = never

@@ -306,11 +306,11 @@ func (w *worker) response(p *netio.Packet) {
 		w.drop(ProgramDrop)
 		return
 	}
-	fate, shard := w.core.Response(&w.m, reason)
-	if fate == proxy.OtherShard && (shard >= w.shards || w.handover.handed) {
-		fate = w.core.Stray(&w.m, reason) // of a process with more shards
+	outcome, shard := w.core.Response(&w.m, reason)
+	if outcome == proxy.OtherShard && (shard >= w.shards || w.handover.handed) {
+		outcome = w.core.Stray(&w.m, reason) // of a process with more shards
 	}
-	switch fate {
+	switch outcome {
 	case proxy.NotOurs:
 		w.drop(ViaNotOurs)
 	case proxy.NoViaLeft:

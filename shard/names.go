@@ -12,9 +12,9 @@ import (
 
 // Kinds of mail, the first word of a shm.Mail.
 const (
-	mailResolved = 1 // a relay that waited: transaction, key
-	mailParked   = 2 // a parked message: its number
-	mailWayBack  = 3 // a response whose Via names a host: its token
+	mailResolved   = 1 // a relay that waited: transaction, key
+	mailParked     = 2 // a parked message: its number
+	mailReplyRetry = 3 // a response whose Via names a host: its token
 )
 
 // names is what a shard does for requests whose destination is a name that nobody
@@ -39,8 +39,8 @@ func (n *names) AskName(q *proxy.NameQuery, wait proxy.Waiting) bool {
 	return n.ask(q, &shm.Mail{mailResolved, wait.Tx, wait.Key})
 }
 
-// Learn asks for nobody.
-func (n *names) Learn(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func() {}) }
+// Prefetch asks for nobody.
+func (n *names) Prefetch(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func() {}) }
 
 // ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are
 // views: the resolver copies them.
@@ -109,9 +109,9 @@ func (w *worker) mail(m *shm.Mail) {
 		w.resolved(proxy.Waiting{Tx: m[1], Key: m[2]})
 	case mailParked:
 		w.unpark(m[1])
-	case mailWayBack:
+	case mailReplyRetry:
 		w.step = stepQueue
-		w.notBack(m[1])
+		w.replyRetryFailed(m[1])
 	}
 }
 

@@ -17,7 +17,7 @@ type streams interface {
 	Append(segment []byte)
 	// End hands the message over. domain: whose certificate the other side must show ("": its
 	// address is all that is known). false: there is no connection, and none may be opened.
-	End(w txn.StreamOptions, domain []byte, p proxy.Patience) (ok bool)
+	End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeouts) (ok bool)
 	Abandon()
 	Flush()
 	Forget()
@@ -50,7 +50,7 @@ type outlet struct {
 	streams   streams
 	by        []*netio.Listener // by number
 	egress    proxy.Egress      // for what would leave by a listener that is closed
-	patience  func(token uint64) proxy.Patience
+	timeouts  func(token uint64) proxy.StreamTimeouts
 	never     txn.StreamOptions // what every message asks for: NoConnect with tcp_no_connect
 
 	// The message over a stream that is being put together:
@@ -60,10 +60,10 @@ type outlet struct {
 	token     uint64
 	domain    []byte
 	options   txn.StreamOptions
-	segments  [][]byte // referenced until End, for a second try
-	reopened  uint64   // responses whose connection was gone, sent over another one
-	lost      uint64   // responses that had no way
-	under     wayBack  // responses that try another connection
+	segments  [][]byte     // referenced until End, for a second try
+	reopened  uint64       // responses whose connection was gone, sent over another one
+	lost      uint64       // responses that had no way
+	retries   replyRetries // responses that try another connection
 }
 
 func (o *outlet) Begin(listener int, dst *netio.Addr, token uint64) {
@@ -103,9 +103,9 @@ func (o *outlet) End() {
 	if response {
 		w |= txn.NoConnect
 	}
-	var p proxy.Patience
-	if o.token != 0 && o.patience != nil {
-		p = o.patience(o.token)
+	var p proxy.StreamTimeouts
+	if o.token != 0 && o.timeouts != nil {
+		p = o.timeouts(o.token)
 	}
 	if o.streams.End(w, domain, p) || !response {
 		return

@@ -48,7 +48,7 @@ func TestToldBeforeSleep(t *testing.T) {
 	w.startBatch()
 	f := func(what string, want bool) {
 		t.Helper()
-		if got := w.told(); got != want {
+		if got := w.hasWork(); got != want {
 			t.Errorf("%s: %v", what, got)
 		}
 	}

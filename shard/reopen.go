@@ -15,15 +15,15 @@ import (
 // of connections: then to where the host in the Via is to be found (RFC 3263 §5), one address after
 // the other. All of this is a slow path.
 
-// wayBack are the responses under way so, the newest ones: who waits longer than it takes for so
+// replyRetries are the responses under way so, the newest ones: who waits longer than it takes for so
 // many others has no more than one try.
-type wayBack struct {
+type replyRetries struct {
 	next uint64
-	list [maxWayBack]returning
+	list [maxReplyRetries]replyRetry
 }
 
-// returning is one of them.
-type returning struct {
+// replyRetry is one of them.
+type replyRetry struct {
 	token    uint64 // of its try that is under way, 0 if none is
 	message  []byte
 	host     []byte // of its Via
@@ -40,8 +40,8 @@ type returning struct {
 // record 1 is the head of the arena. Tokens of probes have 0 there.
 func tokenOf(number uint64) uint64 { return (number+1)<<32 | 1 }
 
-// isWayBack tells whether a token is that of a response.
-func isWayBack(token uint64) bool { return uint32(token) == 1 }
+// isReplyRetry tells whether a token is that of a response.
+func isReplyRetry(token uint64) bool { return uint32(token) == 1 }
 
 // reopen sends the response at hand, whose connection is gone, over a new one.
 func (o *outlet) reopen(w txn.StreamOptions) {
@@ -68,48 +68,48 @@ func (o *outlet) reopen(w txn.StreamOptions) {
 	if to.Port = via.Port; to.Port == 0 {
 		to.Port = proto.DefaultPort()
 	}
-	r, token := &returning{message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener, tried: to}, uint64(0)
-	if n <= maxWayBackBytes {
-		token = tokenOf(o.under.next)
-		o.under.list[o.under.next%maxWayBack] = *r
-		r = &o.under.list[o.under.next%maxWayBack]
-		o.under.next++
+	r, token := &replyRetry{message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener, tried: to}, uint64(0)
+	if n <= maxReplyRetryBytes {
+		token = tokenOf(o.retries.next)
+		o.retries.list[o.retries.next%maxReplyRetries] = *r
+		r = &o.retries.list[o.retries.next%maxReplyRetries]
+		o.retries.next++
 	}
 	r.token = token
-	if !o.back(r, &to, o.listener) {
+	if !o.sendReply(r, &to, o.listener) {
 		o.lost++
 		return
 	}
 	o.reopened++
 }
 
-// back sends r to an address. It returns false if r does not leave.
-func (o *outlet) back(r *returning, to *netio.Addr, listener int) bool {
+// sendReply sends r to an address. It returns false if r does not leave.
+func (o *outlet) sendReply(r *replyRetry, to *netio.Addr, listener int) bool {
 	o.streams.Begin(listener, to, r.token)
 	o.streams.Append(r.message)
-	return o.streams.End(r.options, r.host, proxy.Patience{})
+	return o.streams.End(r.options, r.host, proxy.StreamTimeouts{})
 }
 
-// of is the response whose try has that token, nil if others took its place.
-func (o *outlet) of(token uint64) *returning {
-	if r := &o.under.list[(token>>32-1)%maxWayBack]; r.token == token {
+// retryOf is the response whose try has that token, nil if others took its place.
+func (o *outlet) retryOf(token uint64) *replyRetry {
+	if r := &o.retries.list[(token>>32-1)%maxReplyRetries]; r.token == token {
 		return r
 	}
 	return nil
 }
 
-// notBack is told that the try of a response failed: the next one goes on with what its Via names.
-func (w *worker) notBack(token uint64) {
+// replyRetryFailed is told that the try of a response failed: the next one goes on with what its Via names.
+func (w *worker) replyRetryFailed(token uint64) {
 	o := w.outlet
 	if o == nil {
 		return
 	}
-	r := o.of(token)
+	r := o.retryOf(token)
 	if r == nil {
 		o.lost++
 		return
 	}
-	if r.n == 0 && r.asks < 2 && !w.whereBack(r) {
+	if r.n == 0 && r.asks < 2 && !w.resolveVia(r) {
 		return
 	}
 	for r.at < r.n {
@@ -119,17 +119,17 @@ func (w *worker) notBack(token uint64) {
 			continue
 		}
 		by := w.egress.Egress(&to, r.listener)
-		if by >= 0 && w.served[by].Proto == to.Proto && o.back(r, &to, by) {
+		if by >= 0 && w.served[by].Proto == to.Proto && o.sendReply(r, &to, by) {
 			return
 		}
 	}
-	*r = returning{}
+	*r = replyRetry{}
 	o.lost++
 }
 
-// whereBack finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a
+// resolveVia finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a
 // mail goes on.
-func (w *worker) whereBack(r *returning) bool {
+func (w *worker) resolveVia(r *replyRetry) bool {
 	r.asks++
 	proto := w.served[r.listener].Proto
 	if ip, ok := parser.HostIP(r.host); ok {
@@ -150,7 +150,7 @@ func (w *worker) whereBack(r *returning) bool {
 		}
 		r.n = n
 	case proxy.Unknown:
-		if r.asks < 2 && w.names.ask(&q, &shm.Mail{mailWayBack, r.token}) {
+		if r.asks < 2 && w.names.ask(&q, &shm.Mail{mailReplyRetry, r.token}) {
 			return false
 		}
 	}

@@ -117,7 +117,7 @@ type shared struct {
 	targetsChanged atomic.Bool
 	bells          []*shm.Doorbell        // by shard
 	probing        atomic.Pointer[worker] // the probing shard; it runs the events of destinations
-	stirred        chan struct{}          // to Placement: a shard has had something to do lately
+	activity       chan struct{}          // to Placement: a shard has had something to do lately
 }
 
 // ringAll wakes the shards to see what the control plane has changed.
@@ -189,7 +189,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, arena: arena, state: state, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger,
-		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, stirred: make(chan struct{}, 1),
+		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, activity: make(chan struct{}, 1),
 	}}
 	s.shared.logLevel.Store(int64(cfg.Settings.Core.Debug))
 	s.shared.life = uint32(s.shared.random())
@@ -242,7 +242,7 @@ func Start(cfg Config) (*Server, error) {
 			threads = append(threads, &w.thread)
 		}
 		placement := place.NewPlacement(cpus, threads, cfg.Logger)
-		s.done.Go(func() { placement.Run(s.stopped, s.shared.stirred) })
+		s.done.Go(func() { placement.Run(s.stopped, s.shared.activity) })
 	}
 	s.workers[0].started()
 	s.quitBeside = make(chan struct{})
@@ -267,7 +267,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners, egress: s.shared.egress}
-	w.outlet.patience = func(token uint64) proxy.Patience { return w.core.Patience(token) }
+	w.outlet.timeouts = func(token uint64) proxy.StreamTimeouts { return w.core.StreamTimeouts(token) }
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}

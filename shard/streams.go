@@ -125,10 +125,10 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 			w.report(f.Token, f.Why)
 		}
 		switch {
-		case isWayBack(f.Token):
+		case isReplyRetry(f.Token):
 			if !f.Written {
 				told = true
-				w.notBack(f.Token)
+				w.replyRetryFailed(f.Token)
 			}
 		case f.Token != 0:
 			told = true

@@ -51,8 +51,8 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	s.p.Begin(listener, &to, token)
 }
 
-func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.Patience) (ok bool) {
-	if w != 0 || len(domain) > 0 || p != (proxy.Patience{}) {
+func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeouts) (ok bool) {
+	if w != 0 || len(domain) > 0 || p != (proxy.StreamTimeouts{}) {
 		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
 	}
 	s.p.End()

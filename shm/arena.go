@@ -65,9 +65,9 @@ type Arena struct {
 	mails  []Mailbox
 	bells  []Doorbell
 
-	back  backing
-	told  string
-	ready bool // slabs may allocate: made here or recovered
+	back        backing
+	description string
+	ready       bool // slabs may allocate: made here or recovered
 }
 
 // Create makes an arena, all of it free. Errors say what to change.
@@ -94,7 +94,7 @@ func create(c Config, from []source) (*Arena, error) {
 		a.back.close()
 		return nil, err
 	}
-	a.told = fmt.Sprintf("arena %d MB: %s, %s", g.bytes>>20, back.name, notes)
+	a.description = fmt.Sprintf("arena %d MB: %s, %s", g.bytes>>20, back.name, notes)
 	// A memfd is zero, and zero is an empty arena: all chunks free, all slots free, rings and
 	// mailboxes empty.
 	*a.head = arenaHeader{Magic: arenaMagic, Version: arenaVersion, Own: ownLayout, Layout: c.Layout,
@@ -176,7 +176,7 @@ func (a *Arena) block(i int) *shardBlock {
 }
 
 // Describe says in one line what Create or AttachFile got, and why not more.
-func (a *Arena) Describe() string { return a.told }
+func (a *Arena) Describe() string { return a.description }
 
 // Shards is the number of shards the arena was made for.
 func (a *Arena) Shards() int { return a.g.shards }

@@ -43,7 +43,7 @@ func attach(f *os.File, layout uint64) (*Arena, error) {
 	if err := a.openBells(); err != nil {
 		return nil, errors.Join(err, a.back.unmap())
 	}
-	a.told = fmt.Sprintf("arena %d MB: %s", g.bytes>>20, back.name)
+	a.description = fmt.Sprintf("arena %d MB: %s", g.bytes>>20, back.name)
 	return a, nil
 }
 
@@ -76,7 +76,7 @@ func (b *backing) unmap() error { return unix.MunmapPtr(b.reserved, uintptr(b.by
 func (a *Arena) Prepare(c Config) error {
 	notes, err := a.prepare(c)
 	if err == nil {
-		a.told = fmt.Sprintf("arena %d MB: %s, %s", a.g.bytes>>20, a.back.name, notes)
+		a.description = fmt.Sprintf("arena %d MB: %s, %s", a.g.bytes>>20, a.back.name, notes)
 	}
 	return err
 }
@@ -155,7 +155,7 @@ func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 func (a *Arena) reclaim(holds func(owner, part Off) bool, r *Recovered) {
 	a.eachSlot(-1, func(off Off, h *Header) bool {
 		size := uint64(a.slotBytes(off, h))
-		switch a.fate(off, holds, maxOwnerDepth) {
+		switch a.standing(off, holds, maxOwnerDepth) {
 		case slotLive:
 			r.Live++
 			r.LiveBytes += size

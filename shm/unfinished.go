@@ -26,7 +26,7 @@ func (s *Slab) Unfinished(holds func(owner, part Off) bool, f func(Off)) {
 		if w := s.a.wordAt(int((uint32(off) - s.a.firstOff) / chunkUnits)); w == 0 || w.shard() != s.shard {
 			continue
 		}
-		switch s.a.fate(off, holds, maxOwnerDepth) {
+		switch s.a.standing(off, holds, maxOwnerDepth) {
 		case slotUnpublished, slotOrphaned, slotUnheld:
 			f(off)
 		}

@@ -1,19 +1,19 @@
 package shm
 
-// fate is what becomes of a slot when its process dies.
-type fate uint8
+// standing is what becomes of a slot when its process dies.
+type standing uint8
 
 const (
-	slotFree fate = iota
+	slotFree standing = iota
 	slotUnpublished
 	slotOrphaned
 	slotUnheld
 	slotLive
 )
 
-// fate decides about the slot at off: live if it is published and, when owned, its owner is live
+// standing decides about the slot at off: live if it is published and, when owned, its owner is live
 // and holds it.
-func (a *Arena) fate(off Off, holds func(owner, part Off) bool, depth int) fate {
+func (a *Arena) standing(off Off, holds func(owner, part Off) bool, depth int) standing {
 	h := a.headerAt(off)
 	switch {
 	case h == nil || (h.State != StateReserved && !h.Live()):
@@ -22,7 +22,7 @@ func (a *Arena) fate(off Off, holds func(owner, part Off) bool, depth int) fate 
 		return slotUnpublished
 	case h.Owner == 0 || h.Owner == off:
 		return slotLive
-	case depth == 0 || a.fate(h.Owner, holds, depth-1) != slotLive:
+	case depth == 0 || a.standing(h.Owner, holds, depth-1) != slotLive:
 		return slotOrphaned
 	case holds != nil && !holds(h.Owner, off):
 		return slotUnheld
@@ -70,7 +70,7 @@ func (a *Arena) eachInChunk(i int, w chunkWord, f func(Off, *Header) bool) bool 
 // judge what it reads (see Pair.Load).
 func (s *Slab) Walk(f func(Off, *Header) bool) {
 	s.a.eachSlot(s.shard, func(off Off, h *Header) bool {
-		if s.a.fate(off, nil, maxOwnerDepth) != slotLive {
+		if s.a.standing(off, nil, maxOwnerDepth) != slotLive {
 			return true
 		}
 		return f(off, h)

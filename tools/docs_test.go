@@ -187,6 +187,7 @@ func TestCountersAreDocumented(t *testing.T) {
 		Shards       []object
 		TCP, DNS     object
 		DstBlocklist object `json:"dst_blocklist"`
+		Steering     object
 	}
 	if err := json.Unmarshal(out, &stats); err != nil || len(stats.Shards) != 1 {
 		t.Fatalf("%v: %s", err, out)
@@ -216,6 +217,7 @@ func TestCountersAreDocumented(t *testing.T) {
 	f(stats.TCP, streams)
 	f(stats.DNS, sections["Names: `dns`"])
 	f(stats.DstBlocklist, sections["Destinations to spare: `dst_blocklist`"])
+	f(stats.Steering, sections["The kernel program that steers datagrams: `steering`"])
 }
 
 // README names every package that `make test` installs.

@@ -48,7 +48,8 @@ func (p *process) statsReport() any {
 	return all
 }
 
-// commonStats are the counters of what the shards share: streams, names, the blacklist.
+// commonStats are the counters of what the shards share: streams, names, the blacklist, the kernel
+// program that steers datagrams.
 func (p *process) commonStats() map[string]any {
 	all := map[string]any{"dns": p.resolver.Stats()}
 	if engine := p.server.Streams(); engine != nil {
@@ -57,6 +58,9 @@ func (p *process) commonStats() map[string]any {
 	if list := p.server.Blocklist(); list != nil {
 		counts, _ := list.StatsGet(blocklist.AllStats, false)
 		all["dst_blocklist"] = counts
+	}
+	if n, err := p.server.SteerStats(); err == nil {
+		all["steering"] = map[string]uint64{"steered": n.Steered, "no_key": n.NoKey, "no_slot": n.NoSlot}
 	}
 	return all
 }

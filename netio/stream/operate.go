@@ -91,10 +91,10 @@ func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int, interval
 	})
 }
 
-// CloseWell ends a connection when what is queued is written (tcp_close_connection, ws_close). A
+// CloseGracefully ends a connection when what is queued is written (tcp_close_connection, ws_close). A
 // WebSocket's peer is told status and reason (RFC 6455 §7.4), at most closeReasonBytes of it;
 // status 0 says that we are going away. false: there is none of this number.
-func (e *Engine) CloseWell(id uint64, status int, reason []byte) bool {
+func (e *Engine) CloseGracefully(id uint64, status int, reason []byte) bool {
 	c := e.registry.get(id)
 	if c == nil {
 		return false

@@ -82,7 +82,7 @@ func TestOneConnection(t *testing.T) {
 	if n := r.e.Stats().ConTimeout; n != 1 {
 		t.Errorf("%d connections ended idle", n)
 	}
-	for _, did := range []bool{r.e.SetLifetime(id, time.Second), r.e.SetKeepAlive(id, time.Second, 1, time.Second), r.e.CloseWell(id, 0, nil), r.e.AliasOf(id, 5070), r.e.Find(100, &src) != 0} {
+	for _, did := range []bool{r.e.SetLifetime(id, time.Second), r.e.SetKeepAlive(id, time.Second, 1, time.Second), r.e.CloseGracefully(id, 0, nil), r.e.AliasOf(id, 5070), r.e.Find(100, &src) != 0} {
 		if did {
 			t.Error("something was done to a connection that is gone")
 		}
@@ -96,7 +96,7 @@ func TestCloseWell(t *testing.T) {
 	id, src := r.brought(c)
 	big := message("b", 200<<10)
 	r.send(0, 100, src, 0, big)
-	if !r.e.CloseWell(id, 1000, []byte("not for TCP")) {
+	if !r.e.CloseGracefully(id, 1000, []byte("not for TCP")) {
 		t.Fatal("not closed")
 	}
 	if got := read(t, c, len(big)); got != big {
@@ -129,7 +129,7 @@ func TestCloseWebSocket(t *testing.T) {
 		}
 		return id != 0
 	})
-	if !r.e.CloseWell(id, 4001, []byte(strings.Repeat("enough ", 40))) {
+	if !r.e.CloseGracefully(id, 4001, []byte(strings.Repeat("enough ", 40))) {
 		t.Fatal("not closed")
 	}
 	f, err := ws.ReadFrame(c)

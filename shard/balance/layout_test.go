@@ -79,7 +79,6 @@ func TestNoAllocation(t *testing.T) {
 					x.FailTimeout(now, now)
 				}
 			}
-			CompatHash(callID, callID)
 		}); n != 0 {
 			t.Errorf("weights %q: %v allocations", attrs, n)
 		}

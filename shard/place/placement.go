@@ -79,8 +79,8 @@ func NewPlacement(cpus []int, threads []*atomic.Int32, logger *slog.Logger) *Pla
 }
 
 // Run looks once a second while shards have something to do, until stopped is closed. They say so
-// on stirred: one that sleeps waits for nothing.
-func (p *Placement) Run(stopped, stirred <-chan struct{}) {
+// on activity: one that sleeps waits for nothing.
+func (p *Placement) Run(stopped, activity <-chan struct{}) {
 	defer func() { // a panic ends the moving, not the calls
 		if v := recover(); v != nil {
 			p.logger.Error("contained a panic in the placement of shards, please report", "panic", v, "stack", string(debug.Stack()))
@@ -92,7 +92,7 @@ func (p *Placement) Run(stopped, stirred <-chan struct{}) {
 		select {
 		case <-stopped:
 			return
-		case <-stirred:
+		case <-activity:
 		}
 		if now := time.Now(); now.Sub(p.at) >= 2*Every {
 			p.second(now) // what the next look is compared with: the rest before it says nothing

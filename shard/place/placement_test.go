@@ -283,16 +283,16 @@ func TestStarvedShardLeavesItsCPU(t *testing.T) {
 	}
 	stopped := make(chan struct{})
 	defer close(stopped)
-	stirred := make(chan struct{})
+	activity := make(chan struct{})
 	go func() { // as a shard does while it works
 		for !stop.Load() {
 			select {
-			case stirred <- struct{}{}:
+			case activity <- struct{}{}:
 			case <-time.After(Every):
 			}
 		}
 	}()
-	go NewPlacement(cpus, []*atomic.Int32{&shard}, slog.New(slog.DiscardHandler)).Run(stopped, stirred)
+	go NewPlacement(cpus, []*atomic.Int32{&shard}, slog.New(slog.DiscardHandler)).Run(stopped, activity)
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		now := cpusOf(int(shard.Load()))
 		if !slices.Equal(now, cpus[:1]) {

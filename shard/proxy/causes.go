@@ -285,8 +285,8 @@ func (c *Core) warning(listener int, cause Cause) string {
 // branchFailed tells that a branch failed, and how.
 func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
 	f := Failure{Cause: cause, Code: c.FinalStatus(cause), Branch: true, Addr: br.Addr(), Detail: detail}
-	if sent := c.tx.Request(br); sent != nil && c.told.Parse(sent) == parser.OK {
-		f.M = &c.told
+	if sent := c.tx.Request(br); sent != nil && c.failedRequest.Parse(sent) == parser.OK {
+		f.M = &c.failedRequest
 	}
 	c.failed(f)
 }

@@ -165,7 +165,7 @@ func (a answering) Ask(*NameQuery, func()) bool { return false }
 type busyNames struct{}
 
 func (busyNames) AskName(*NameQuery, Waiting) bool                        { return false }
-func (busyNames) Learn(*NameQuery)                                        {}
+func (busyNames) Prefetch(*NameQuery)                                     {}
 func (busyNames) Park(*NameQuery, *parser.Message, *netio.Addr, int) bool { return false }
 
 // everything is a blocklist that has every address.

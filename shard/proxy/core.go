@@ -132,20 +132,20 @@ type Core struct {
 	// of a failover; here and not on the stack, which an interface call would make it leave
 	query NameQuery
 	// sent-bys that the program shows instead of the listeners', see SetAdvertised
-	advertised [][]byte
-	Reply      Reply // the response under way
-	table      *balance.Table
-	suspects   map[uint16]int64 // since when a destination has let a call time out, by UID; ms
-	sockets    map[uint16]int   // listener forced by a destination's socket attribute, by UID
-	patience   map[uint16]Patience
-	now        int64
-	plan       Plan
-	stored     parser.Message // for messages read back from the arena
-	resumed    parser.Message // the request of a failure route
-	parting    parting        // of the 2xx that is ended
-	mended     parser.Message // a response that lacks what forwarding needs, with it
-	told       parser.Message // for what OnFailure is told
-	failure    Failure        // the same
+	advertised    [][]byte
+	Reply         Reply // the response under way
+	table         *balance.Table
+	suspects      map[uint16]int64 // since when a destination has let a call time out, by UID; ms
+	sockets       map[uint16]int   // listener forced by a destination's socket attribute, by UID
+	timeouts      map[uint16]StreamTimeouts
+	now           int64
+	plan          Plan
+	stored        parser.Message // for messages read back from the arena
+	resumed       parser.Message // the request of a failure route
+	parting       parting        // of the 2xx that is ended
+	mended        parser.Message // a response that lacks what forwarding needs, with it
+	failedRequest parser.Message // what OnFailure is told of
+	failure       Failure        // the same
 	// why what a branch sent did not arrive, while BranchFailed is told
 	failing    Cause
 	detail     string            // the same in words
@@ -162,7 +162,7 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, patience: map[uint16]Patience{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
+	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, timeouts: map[uint16]StreamTimeouts{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
 	c.Request.core, c.Reply.core = c, c
 	c.Reply.listener = -1
 	c.Configure(cfg)
@@ -232,7 +232,7 @@ func (c *Core) SetTable(t *txn.Table) {
 func (c *Core) SetTargets(t *balance.Table) {
 	c.table = t
 	clear(c.sockets)
-	clear(c.patience)
+	clear(c.timeouts)
 	clear(c.suspects)
 	if t == nil {
 		return
@@ -243,21 +243,21 @@ func (c *Core) SetTargets(t *balance.Table) {
 				c.sockets[target.UID] = by
 			}
 			if a := &target.Attrs; a.ConnectTimeoutMs|a.SendTimeoutMs != 0 {
-				c.patience[target.UID] = Patience{time.Duration(a.ConnectTimeoutMs) * time.Millisecond, time.Duration(a.SendTimeoutMs) * time.Millisecond}
+				c.timeouts[target.UID] = StreamTimeouts{time.Duration(a.ConnectTimeoutMs) * time.Millisecond, time.Duration(a.SendTimeoutMs) * time.Millisecond}
 			}
 		}
 	}
 }
 
-// Patience is how long a destination's connection may take to be made, and may take no byte. 0: as
+// StreamTimeouts is how long a destination's connection may take to be made, and may take no byte. 0: as
 // long as any other's.
-type Patience struct{ Connect, Send time.Duration }
+type StreamTimeouts struct{ Connect, Send time.Duration }
 
-// Patience is that of the destination that the message with that token goes to.
-func (c *Core) Patience(token uint64) (p Patience) {
-	if len(c.patience) > 0 {
+// StreamTimeouts is that of the destination that the message with that token goes to.
+func (c *Core) StreamTimeouts(token uint64) (p StreamTimeouts) {
+	if len(c.timeouts) > 0 {
 		if br := c.tx.Sent(token); br != nil {
-			p = c.patience[br.Target()]
+			p = c.timeouts[br.Target()]
 		}
 	}
 	return p

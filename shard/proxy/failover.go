@@ -158,12 +158,12 @@ func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	return c.tx.SendAgain(br, o)
 }
 
-// spares passes over the first ICMP error about a request for which there is nobody else: its port
+// ignoresError passes over the first ICMP error about a request for which there is nobody else: its port
 // may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
-func (c *Core) spares(br *txn.Branch) bool {
+func (c *Core) ignoresError(br *txn.Branch) bool {
 	tx := c.tx.Tx(br)
 	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 && c.tx.PendingBut(tx, br) == 0 &&
-		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.Spare(br)
+		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.IgnoreError(br)
 }
 
 // failover sends what br sent to the next destination of its set, with a branch
@@ -239,7 +239,7 @@ func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.A
 	n, answer := c.cfg.Resolver.Lookup(&c.query, c.endpoints[:])
 	if answer != Resolved {
 		if answer == Unknown && c.cfg.Names != nil {
-			c.cfg.Names.Learn(&c.query)
+			c.cfg.Names.Prefetch(&c.query)
 		}
 		c.count[CountUnresolvable]++
 		return nil

@@ -231,7 +231,7 @@ func (r *Request) try(share int) bool {
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
 			// a branch route chose another name: this branch is lost, the next call finds it
-			c.cfg.Names.Learn(&r.query)
+			c.cfg.Names.Prefetch(&r.query)
 		}
 		r.targetFailed(r.lastCause)
 		// what the blacklist keeps back is no response (Kamailio's dst_blocklist)

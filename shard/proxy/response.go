@@ -9,14 +9,14 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Fate is what became of a response.
-type Fate uint8
+// Outcome is what became of a response.
+type Outcome uint8
 
-// The fates.
+// The outcomes.
 const (
-	Forwarded Fate = iota
-	Absorbed       // a retransmission, or hop by hop
-	NotOurs        // the top Via is not ours (§18.1.2)
+	Forwarded Outcome = iota
+	Absorbed          // a retransmission, or hop by hop
+	NotOurs           // the top Via is not ours (§18.1.2)
 	// without a transaction: no Via is left that says whom to give it to (§16.7 step 3)
 	NoViaLeft
 	Stray      // no transaction waits for it (RFC 6026 §7.3)
@@ -25,8 +25,8 @@ const (
 )
 
 // Response handles a response (§16.7). check is what Check says of it: OK, or a defect that Drives.
-// When the fate is OtherShard, shard says whose it is.
-func (c *Core) Response(m *parser.Message, check parser.Reason) (fate Fate, shard int) {
+// When the outcome is OtherShard, shard says whose it is.
+func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome, shard int) {
 	via, reason := m.TopVia()
 	if reason != parser.OK {
 		return NotOurs, 0
@@ -99,7 +99,7 @@ func viaBelow(m *parser.Message, top *parser.Via) bool {
 }
 
 // Stray handles a response whose branch, one of ours by its form, names no transaction.
-func (c *Core) Stray(m *parser.Message, check parser.Reason) Fate {
+func (c *Core) Stray(m *parser.Message, check parser.Reason) Outcome {
 	via, _ := m.TopVia()
 	switch {
 	case check != parser.OK:
@@ -202,7 +202,7 @@ func (c *Core) planLength(p *Plan, m *parser.Message, proto netio.Proto) {
 }
 
 // forwardStateless passes a response on by its next Via alone (§16.11, §18.2.2).
-func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Fate {
+func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Outcome {
 	if !c.nextVia(m) {
 		return NoViaLeft
 	}
@@ -267,7 +267,7 @@ func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 }
 
 // passOn sends a response whose top Via is ours to c.replyTo.
-func (c *Core) passOn(m *parser.Message, top *parser.Via) Fate {
+func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	to := &c.replyTo
 	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our
 	// own Via names unless the request changed sides; then family and transport decide.
@@ -330,7 +330,7 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	}
 	if id.Shard == c.tx.Shard() {
 		if br := c.tx.At(id); br != nil {
-			if c.spares(br) {
+			if c.ignoresError(br) {
 				return id.Shard, true
 			}
 			if br.Untried() {

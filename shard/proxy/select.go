@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"github.com/cespare/xxhash/v2"
-
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -18,7 +16,7 @@ func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, 
 	if c.table == nil {
 		return false
 	}
-	key := balance.Key{Hash: xxhash.Sum64(r.M.CallID())}
+	key := balance.KeyOf(r.M.CallID())
 	if !c.table.Select(set, algorithm, key, limit, &r.picks) {
 		return false
 	}

@@ -29,8 +29,8 @@ type Waiting struct {
 // open.
 type NameAsker interface {
 	AskName(q *NameQuery, w Waiting) bool
-	// Learn asks for nobody: the next request finds the answer.
-	Learn(q *NameQuery)
+	// Prefetch asks for nobody: the next request finds the answer.
+	Prefetch(q *NameQuery)
 	// Park keeps a copy of the message and runs it again as if it had just arrived when q has an
 	// answer. false: no room.
 	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool

@@ -292,7 +292,7 @@ func (h *bench) SetKeepAlive(conn uint64, idle time.Duration, count int, interva
 	return h.quiet || h.did("SetConnKeepalive", conn, idle, count, interval)
 }
 
-func (h *bench) CloseWell(conn uint64, status int, reason []byte) bool {
+func (h *bench) CloseGracefully(conn uint64, status int, reason []byte) bool {
 	return h.quiet || h.did("CloseConn", conn, status, string(reason))
 }
 

@@ -20,9 +20,9 @@ type Connections interface {
 	// SetKeepAlive is SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPCNT and TCP_KEEPINTVL; idle 0
 	// switches it off.
 	SetKeepAlive(conn uint64, idle time.Duration, count int, interval time.Duration) bool
-	// CloseWell sends what is queued before. Status and reason go into the Close frame of a
+	// CloseGracefully sends what is queued before. Status and reason go into the Close frame of a
 	// WebSocket (RFC 6455 §7.4), status 0: none is given.
-	CloseWell(conn uint64, status int, reason []byte) bool
+	CloseGracefully(conn uint64, status int, reason []byte) bool
 	// AliasOf lets the connection serve requests to its peer's address and that port, too (RFC
 	// 5923). It returns false if there is no room, or the alias is another connection's.
 	AliasOf(conn uint64, port uint16) bool
@@ -115,7 +115,7 @@ func (c *Ctx) SetKeepAlive(id int64, idle time.Duration, count int, interval tim
 // CloseConn is tcp_close_connection() and ws_close(). Status 0: none is given.
 func (c *Ctx) CloseConn(id int64, status int, reason []byte) int {
 	conn := c.conn(id)
-	return truth(conn != 0 && c.Shard.Conns.CloseWell(conn, status, reason))
+	return truth(conn != 0 && c.Shard.Conns.CloseGracefully(conn, status, reason))
 }
 
 // StreamFlag is a wish about the stream a message leaves on.

@@ -32,7 +32,7 @@ func init() {
 	negated := func(f func(*Settings) *bool) *paramDef {
 		return &paramDef{max: 1, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Num == 0 }}
 	}
-	proto := &paramDef{any: true, well: func(v syntax.Literal) string {
+	proto := &paramDef{any: true, problem: func(v syntax.Literal) string {
 		switch t, _ := transportWord(v.Str); t {
 		case UDP, TCP, TLS, SCTP:
 			return ""
@@ -49,7 +49,7 @@ func init() {
 		return span(time.Second, 0, maxSeconds, func(s *Settings) *time.Duration { return f(&s.Core) })
 	}
 	advertised := word(func(s *Settings) *string { return &s.Core.AdvertisedAddress })
-	advertised.well = func(v syntax.Literal) string {
+	advertised.problem = func(v syntax.Literal) string {
 		if v.Kind == syntax.IntLiteral && v.Str == "" || len(v.Str) <= maxAdvertisedName && v.Str != "" && !strings.ContainsAny(v.Str, " \t\r\n;,?<>\"\x00") {
 			return ""
 		}

@@ -31,7 +31,7 @@ func streamGlobals() map[string]*paramDef {
 		}}
 	}
 	source := func(is6 bool, f func(*StreamSettings) *netip.Addr) *paramDef {
-		return &paramDef{any: true, well: func(v syntax.Literal) string {
+		return &paramDef{any: true, problem: func(v syntax.Literal) string {
 			if a, err := netip.ParseAddr(unbracket(v.Str)); err != nil || a.Is6() != is6 {
 				return fmt.Sprintf("is no IPv%d address: %s", map[bool]int{true: 6, false: 4}[is6], quote(clip(v.Str)))
 			}
@@ -103,7 +103,7 @@ func streamGlobals() map[string]*paramDef {
 		"tcp_handshake_max":               num(1, 65536, func(s *StreamSettings) *int { return &s.HandshakeMax }),
 		"udp_wq_max":                      number(0, 16<<20, func(s *Settings) *int { return &s.Core.UDPWQMaxBytes }),
 		"tcp_accept_rate":                 num(0, 1<<24, func(s *StreamSettings) *int { return &s.AcceptRate }),
-		"tcp_proxy_from": {kind: stringParam, well: func(v syntax.Literal) string {
+		"tcp_proxy_from": {kind: stringParam, problem: func(v syntax.Literal) string {
 			_, why := prefixes(v.Str)
 			return why
 		}, set: func(s *Settings, v syntax.Literal) { s.Stream.ProxyFrom, _ = prefixes(v.Str) }},

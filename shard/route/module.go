@@ -171,7 +171,7 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 // of the file, and its error stands at the value.
 func (m *Module) Each(name string, take func(s string) error, doc string) {
 	m.param(name, doc, &paramDef{kind: stringParam, set: func(*Settings, syntax.Literal) {},
-		well: func(v syntax.Literal) string {
+		problem: func(v syntax.Literal) string {
 			if err := take(v.Str); err != nil {
 				return err.Error()
 			}
@@ -182,7 +182,7 @@ func (m *Module) Each(name string, take func(s string) error, doc string) {
 // Check has wrong called with each value of a parameter, the string or the number: what it returns
 // is what the message says of the value, "" if there is nothing to say.
 func (m *Module) Check(name string, wrong func(s string, n int64) string) {
-	m.def.params[name].well = func(v syntax.Literal) string { return wrong(v.Str, v.Num) }
+	m.def.params[name].problem = func(v syntax.Literal) string { return wrong(v.Str, v.Num) }
 }
 
 // Note is Check for what is worth a warning.

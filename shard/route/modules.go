@@ -27,13 +27,13 @@ type paramDef struct {
 	set      func(*Settings, syntax.Literal)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
-	// well tells what is wrong with a value of the right kind, note what is worth a warning; nil or
-	// "": nothing.
-	well, note func(v syntax.Literal) string
-	notYet     bool       // nothing acts on it yet
-	live       bool       // operators may change it
-	doc        string     // of those that a module declares
-	now        func() any // what it holds, likewise
+	// problem tells what is wrong with a value of the right kind, note what is worth a warning. Nil
+	// and "" stand for nothing.
+	problem, note func(v syntax.Literal) string
+	notYet        bool       // nothing acts on it yet
+	live          bool       // operators may change it
+	doc           string     // of those that a module declares
+	now           func() any // what it holds, likewise
 }
 
 type paramKind uint8
@@ -45,10 +45,10 @@ const (
 
 // check tells what is wrong with v, or "".
 func (d *paramDef) check(v syntax.Literal) string {
-	if why := d.checkKind(v); why != "" || d.well == nil {
+	if why := d.checkKind(v); why != "" || d.problem == nil {
 		return why
 	}
-	return d.well(v)
+	return d.problem(v)
 }
 
 func (d *paramDef) checkKind(v syntax.Literal) string {

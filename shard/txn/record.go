@@ -82,9 +82,9 @@ const (
 // What node.live of a Branch has: second chances that it had, and what else is known of its
 // errors.
 const (
-	brSentAgain = 1 << iota // over another connection, since the first broke
-	brSpared                // an ICMP error about it was passed over
-	brTaken                 // a connection took it, and broke: it may have arrived
+	brSentAgain    = 1 << iota // over another connection, since the first broke
+	brErrorIgnored             // an ICMP error about it was passed over
+	brTaken                    // a connection took it, and broke: it may have arrived
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and

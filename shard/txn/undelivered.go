@@ -58,13 +58,13 @@ func (t *Table) SendAgain(br *Branch, o StreamOptions) bool {
 	return true
 }
 
-// Spare passes over an error about a request that Timer A or E will send again, once. It
+// IgnoreError passes over an error about a request that Timer A or E will send again, once. It
 // returns false if they will not, or one was passed over before.
-func (t *Table) Spare(br *Branch) bool {
-	if !br.Untried() || br.retransAt == 0 || br.live&brSpared != 0 {
+func (t *Table) IgnoreError(br *Branch) bool {
+	if !br.Untried() || br.retransAt == 0 || br.live&brErrorIgnored != 0 {
 		return false
 	}
-	br.live |= brSpared
+	br.live |= brErrorIgnored
 	return true
 }
 
