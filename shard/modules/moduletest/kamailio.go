@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -183,8 +184,9 @@ func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string
 		b.t.Fatal(err)
 	}
 	cmd.Stderr, cmd.Stdout = w, w
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
+	// All its processes are ended, at once: they share the pipe.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
@@ -238,6 +240,7 @@ func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string
 			}
 		}
 	}
+	cancel()
 	cmd.Wait()
 	if !ended && at >= 0 {
 		bad[at] = "crashes"

@@ -7,4 +7,9 @@ import "viaduct/shard/route"
 // Define is the module.
 func Define(m *route.Module) {
 	texts(m)
+	uris(m)
+	params(m)
+	nameAddrs(m)
+	textLines(m)
+	aliases(m)
 }

@@ -52,8 +52,11 @@ func TestNoAllocation(t *testing.T) {
 		"{s.numeric}", "{s.encode.hexa}{s.decode.hexa}", "{s.encode.base64}{s.decode.base64}",
 		"{s.encode.base58}{s.decode.base58}", "{s.encode.7bit}{s.decode.7bit}",
 		"{s.escape.user}{s.unescape.user}", "{s.escape.common}{s.unescape.common}",
-		"{s.urlencode.param}{s.urldecode.param}", "{s.prefixes}", "{s.len}{s.ftime,%F %T}"} {
-		p, _, err := b.Load(`request_route { $var(x) = $(rU` + chain + `); }`)
+		"{s.urlencode.param}{s.urldecode.param}", "{s.prefixes}", "{s.len}{s.ftime,%F %T}",
+		"{uri.user}", "{uri.host}{s.len}", "{uri.param,user}", "{uri.duri}", "{uri.tosocket}",
+		"{param.value,user}", "{param.count}", "{param.name,-1}", "{nameaddr.uri}{uri.user}",
+		"{tobody.user}", "{line.at,0}", "{urialias.encode}{urialias.decode}"} {
+		p, _, err := b.Load(`request_route { $var(x) = $(ru` + chain + `); }`)
 		if err != nil {
 			t.Fatal(err)
 		}
