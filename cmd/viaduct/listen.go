@@ -8,19 +8,13 @@ import (
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/parser"
 	"viaduct/shard/route"
 )
 
-var transports = []struct {
-	name string
-	t    route.Transport
-}{{"udp", route.UDP}, {"tcp", route.TCP}, {"tls", route.TLS}, {"sctp", route.SCTP}, {"ws", route.WS}, {"wss", route.WSS}}
-
 func transportName(t route.Transport) string {
-	for _, known := range transports {
-		if known.t == t {
-			return known.name
-		}
+	if name, known := route.TransportName(t); known {
+		return string(name)
 	}
 	return "*"
 }
@@ -30,10 +24,9 @@ func transportName(t route.Transport) string {
 func parseListen(text string) (l route.Listen, err error) {
 	address, advertised, hasAdvertised := strings.Cut(text, "/")
 	if proto, rest, found := strings.Cut(address, ":"); found {
-		for _, known := range transports {
-			if strings.EqualFold(proto, known.name) {
-				l.Transport, address = known.t, rest
-			}
+		t := parser.TransportOf([]byte(proto))
+		if _, known := route.TransportName(t); known {
+			l.Transport, address = t, rest
 		}
 	}
 	if l.Host, l.Port, err = splitHostPort(address); err != nil {
@@ -176,7 +169,7 @@ func protosOf(l route.Listen, core *route.CoreSettings, all *listens) []netio.Pr
 	case route.SCTP:
 		return off("SCTP is not served")
 	}
-	proto := map[route.Transport]netio.Proto{route.TCP: netio.TCP, route.TLS: netio.TLS, route.WS: netio.WS, route.WSS: netio.WSS}[l.Transport]
+	proto, _ := route.ProtoOf(l.Transport)
 	switch {
 	case core.DisableTCP:
 		return off("disable_tcp=yes or -T")

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"strings"
-
 	"viaduct/parser"
 )
 
@@ -25,19 +23,9 @@ const (
 
 // transportWord reads udp, TCP and so on.
 func transportWord(s string) (Transport, bool) {
-	switch strings.ToLower(s) {
-	case "udp":
-		return UDP, true
-	case "tcp":
-		return TCP, true
-	case "tls":
-		return TLS, true
-	case "sctp":
-		return SCTP, true
-	case "ws":
-		return WS, true
-	case "wss":
-		return WSS, true
+	t := parser.TransportOf([]byte(s))
+	if _, known := transportName(t); !known {
+		return AnyTransport, false
 	}
-	return AnyTransport, false
+	return t, true
 }
