@@ -40,7 +40,7 @@ const (
 //	            final (§16.7 step 5).
 //	timer       a message to be repeated is lost; a branch or transaction at its end ends, and its caller hears 500. A non-INVITE ends silently, for its
 //	            caller has given up by now (RFC 4320 §4.2).
-//	resolved    as for a final: 500, unless branches were sent already.
+//	resolved    as for a final: 500, unless branches were sent already. A run that was held and goes on is a request again.
 //	transport   the branch ends, and 500 goes up when no other is left.
 //	queue       what is queued is lost, and repeated by its timers.
 //

@@ -85,7 +85,8 @@ func (f *flow) again(a *txtar.Archive) {
 	f.w.count[CountPanics] = 0
 	f.names.waiting, f.names.names = nil, nil
 	clear(f.names.asked)
-	if f.first != nil { // a reload replaced it
+	f.unasked()
+	if f.first != nil { // a reload, or a restart, replaced it
 		f.put(f.first.program, f.first.settings, nil)
 	}
 	f.freshTargets(a)

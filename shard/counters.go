@@ -40,6 +40,11 @@ const (
 	CountStreamsIn    // messages that came over streams
 	CountReopened     // responses whose connection was gone, sent over a new one (§18.2.2)
 	CountNoWayBack    // responses whose connection was gone, and no other could be opened
+	CountAsked        // questions that runs of the routing program asked of a service
+	CountAsksRefused  // questions that could not be asked: too many were under way
+	CountLate         // of those asked, answered too late or not at all
+	CountUnwanted     // answers that nobody waited for any more
+	CountForeignRuns  // runs that were held by another routing program: 503
 	GaugeTransactions // server transactions alive
 	GaugeUnanswered   // of those, without a final response
 	GaugeArenaUsed    // bytes of this shard's slots in use
@@ -56,6 +61,8 @@ var counterNames = map[int]string{
 	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
 	CountSendQueued: "datagrams_queued", CountQueueFull: "datagram_queue_full",
 	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened", CountNoWayBack: "no_way_back",
+	CountAsked: "questions_asked", CountAsksRefused: "questions_refused", CountLate: "answers_late", CountUnwanted: "answers_unwanted",
+	CountForeignRuns:  "runs_of_other_programs",
 	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered", GaugeArenaUsed: "arena_used_bytes",
 }
 

@@ -263,7 +263,7 @@ func TestBuiltInIsNoOpenRelay(t *testing.T) {
 		t.Fatal("the INVITE has no Record-Route")
 	}
 	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", ""))
-	f.restart()
+	f.restart("")
 	f.sent = nil
 	f.receive("127.0.0.1:6000", []byte(strings.Replace(string(request("BYE", "sip:bob@127.0.0.1:7000", "real", "r2")), "To: <sip:bob@b>", fmt.Sprintf("Route: %s\r\nTo: <sip:bob@b>;tag=u", recorded[1]), 1)))
 	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.1:7000" {
@@ -349,7 +349,7 @@ func TestCancelKeepsItsRequest(t *testing.T) {
 failure_route[F] { t_reply("480", "From F"); }
 `), `{ t_relay(); exit; }`, `{ t_relay(); if (is_method("CANCEL") && $ru == "sip:bob@127.0.0.1:5060") xlog("still the CANCEL"); else t_reply("500", "not the CANCEL"); t_relay(); exit; }`, 1), "", 16<<20)
 	f.settings.TM.CancelBMethod = 0
-	f.restart()
+	f.restart("")
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.sent = nil
 	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))

@@ -23,7 +23,6 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/shard/balance"
 	"viaduct/shard/blocklist"
-	"viaduct/shard/modules"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -42,7 +41,9 @@ import (
 //	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
 //	answer FROM STATUS PHRASE to M  the same for the last request of method M
 //	wait DURATION                   time passes; timers fire when due
-//	restart                         the process is killed and another attaches its arena
+//	asked TEXT                      a run asked that, with ask() of the module flowask (see asked_test.go)
+//	answered N [TEXT]               the oldest question is answered
+//	restart                         the process is killed and another attaches its arena; the body, if there is one, is its routing program
 //	reload                          the routing program is replaced by the one that follows; transactions keep theirs
 //	anew                            the process is killed and another begins, with an arena of its own
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
@@ -76,6 +77,8 @@ type flow struct {
 	all      []sentDatagram                // everything that left
 	arrived  [][]byte                      // everything that was received
 	names    *flowNames
+	service  *flowService
+	lenient  bool              // what is asked need not be what the flow says
 	open     bool              // a datagram was begun
 	options  txn.StreamOptions // of the next one
 	conns    *flowConns
@@ -240,16 +243,14 @@ func newFlow(t testing.TB, config, targets string, arenaBytes int64) *flow {
 // newNamedFlow is newFlow with a resolver that knows names; nil: without one.
 func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy.Endpoint, arenaBytes int64) *flow {
 	t.Helper()
-	program, settings, _, err := route.Load("flow.cfg", []byte(config), route.Options{Modules: modules.All})
-	if err != nil {
-		t.Fatalf("config: %v", err)
-	}
+	service := &flowService{}
+	program, settings := loadFlow(t, config, service)
 	arena, err := shm.Create(shm.Config{Bytes: arenaBytes, Shards: 1, Layout: Layout()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { arena.Close() })
-	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings}
+	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings, service: service}
 	f.names = &flowNames{known: names, asked: map[string]bool{}}
 	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
@@ -334,8 +335,14 @@ func (f *flow) connect() {
 
 // restart does what a new process does with the arena of one that was killed: it
 // attaches, recovers, and rebuilds what is not kept.
-func (f *flow) restart() {
+func (f *flow) restart(config string) {
 	f.t.Helper()
+	program := f.w.program
+	if config != "" {
+		f.first = &generation{program: program, settings: f.settings}
+		program, f.settings = loadFlow(f.t, config, f.service)
+	}
+	f.service.asked, f.service.checked = nil, 0 // those questions died with their process
 	fd, err := unix.Dup(int(f.w.arena.File().Fd()))
 	if err != nil {
 		f.t.Fatal(err)
@@ -349,7 +356,7 @@ func (f *flow) restart() {
 		f.t.Fatal(err)
 	}
 	held := f.w.tx.Held()
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock, batchAt: f.now}
+	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: program, clock: f.w.clock, batchAt: f.now}
 	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
@@ -371,10 +378,7 @@ func (f *flow) restart() {
 // reload does what a shard does with the generation that Server.Reload makes of a configuration.
 func (f *flow) reload(config string) {
 	f.t.Helper()
-	program, settings, _, err := route.Load("reload.cfg", []byte(config), route.Options{Modules: modules.All})
-	if err != nil {
-		f.t.Fatalf("reload: %v", err)
-	}
+	program, settings := loadFlow(f.t, config, f.service)
 	if err := program.Open(&route.State{Shards: 1, Arena: f.w.arena}); err != nil {
 		f.t.Fatalf("reload: %v", err)
 	}
@@ -457,11 +461,13 @@ func (f *flow) wait(d time.Duration) {
 		if due, ok := f.w.tx.NextDue(); ok {
 			next = min(next, max(due, f.now+1))
 		}
+		next = min(next, max(f.w.asks.due, f.now+1))
 		f.now = next
 		f.tell()
 		for again := true; again; again = f.w.timersLeft {
 			f.w.expire()
 		}
+		f.w.expireParked(f.now)
 		f.endBatch()
 	}
 }
@@ -567,6 +573,10 @@ func (f *flow) step(name, body string) {
 		f.unreachable(words[1])
 	case "resolved":
 		f.resolve()
+	case "asked":
+		f.wasAsked(strings.Join(words[1:], " "))
+	case "answered":
+		f.answered(words[1:])
 	case "broken":
 		for i := len(f.all) - 1; ; i-- {
 			if i < 0 {
@@ -579,7 +589,7 @@ func (f *flow) step(name, body string) {
 			}
 		}
 	case "restart":
-		f.restart()
+		f.restart(body)
 	case "anew":
 		f.anew()
 	case "reload":
@@ -672,6 +682,7 @@ func runFlow(t *testing.T, a *txtar.Archive, refuse int, compare bool) (*flow, *
 // play runs the steps of a story.
 func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 	t := f.t
+	f.lenient = !compare
 	out := &txtar.Archive{Comment: a.Comment}
 	flush := func() {
 		for {
@@ -724,9 +735,15 @@ func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 	return out
 }
 
-// possible tells whether an answer has something to answer.
+// possible tells whether an answer has something to answer, and a question to look at is there.
 func (f *flow) possible(step string) bool {
 	words := strings.Fields(step)
+	switch words[0] {
+	case "asked":
+		return f.service.checked < len(f.service.asked)
+	case "answered":
+		return len(f.service.asked) > 0
+	}
 	if words[0] != "answer" && words[0] != "icmp" && words[0] != "broken" {
 		return true
 	}
@@ -760,6 +777,7 @@ func (f *flow) endsClean() {
 	if list := f.w.tx.Programs(0); len(list) != 0 {
 		f.t.Errorf("programs %x are counted as needed", list)
 	}
+	f.unasked()
 	if n := f.w.slab.UsedBytes(); n != 0 {
 		f.w.slab.Walk(func(off shm.Off, h *shm.Header) bool {
 			f.t.Errorf("left in the arena: slot %#x, kind %#x, owner %#x", off, h.Kind, h.Owner)

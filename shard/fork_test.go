@@ -66,7 +66,7 @@ func anyForkedCall(t *testing.T, cfg, targets string, seed uint64) {
 			}
 		case 4:
 			if rng.IntN(3) == 0 {
-				f.restart()
+				f.restart("")
 			}
 		case 5:
 			f.receive("127.0.0.1:6000", request("ACK", "sip:"+user+"@127.0.0.1:5060", "c1", "1"))

@@ -58,6 +58,7 @@ type worker struct {
 	m              parser.Message
 	handover       handover
 	names          names
+	asks           asks
 	mailbox        *shm.Mailbox
 	posted         posted
 	ticks          []tick // of the program's modules
@@ -148,6 +149,7 @@ func (w *worker) round() (whole bool) {
 	w.clockwork()
 	w.port.Flow(0) // timers fire for any call: what they send keeps its place
 	w.expire()
+	w.expireParked(w.batchAt)
 	w.probe()
 	w.flush()
 	w.busy = busyNext(w.busy, got)
@@ -203,7 +205,7 @@ func (w *worker) maxSleep() int64 {
 		w.again = false
 		return 0
 	}
-	due := min(w.onceDue, w.tickDue)
+	due := min(w.onceDue, w.tickDue, w.asks.due)
 	if w.prober != nil {
 		due = min(due, w.prober.next)
 	}

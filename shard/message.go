@@ -220,17 +220,27 @@ func (w *worker) decide() {
 		w.traceHere("request_route entered")
 	}
 	outcome := w.program.Request(w.ctx, r)
+	w.settle(outcome)
+	w.core.Finish()
+}
+
+// settle does what follows a request_route that has ended.
+func (w *worker) settle(outcome route.Outcome) {
+	r := &w.core.Request
+	if outcome == route.Held {
+		return
+	}
 	if w.ctx.Unanswered {
 		w.unanswered()
 	}
 	if w.tracing {
-		w.traceHere("request_route left", w.decisions()...)
+		w.trace(r.M.CallID(), "request_route left", w.decisions()...)
 	}
 	switch {
 	case outcome == route.Faulted:
 		w.fault()
 	case w.ctx.Acted:
-	case w.m.Method == parser.ACK:
+	case r.M.Method == parser.ACK:
 		w.drop(StrayAck)
 	case r.Unfinished():
 		// As Kamailio does: the program did not look at what t_relay said.
@@ -240,13 +250,12 @@ func (w *worker) decide() {
 	default:
 		w.drop(ProgramDrop)
 	}
-	w.core.Finish()
 }
 
 // unanswered counts a request that could not be answered: to an ACK no answer may leave, and one
 // that is longer than a datagram cannot.
 func (w *worker) unanswered() {
-	if w.m.Method == parser.ACK {
+	if w.core.Request.M.Method == parser.ACK {
 		w.drop(StrayAck)
 	} else {
 		w.drop(Unanswerable)

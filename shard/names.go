@@ -109,6 +109,8 @@ func (w *worker) mail(m *shm.Mail) {
 		w.resolved(proxy.Waiting{Tx: m[1], Key: m[2]})
 	case mailParked:
 		w.unpark(m[1])
+	case mailAnswer:
+		w.answered(uint32(m[1]), m[2])
 	case mailReplyRetry:
 		w.step = stepQueue
 		w.replyRetryFailed(m[1])

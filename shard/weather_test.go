@@ -26,6 +26,7 @@ type weather struct {
 	queue   []event // by time
 	uac     map[string]*uac
 	uas     map[string][]*uas // by address
+	answers [][]string        // to what runs ask, not given yet
 }
 
 type event struct {
@@ -95,6 +96,11 @@ func (w *weather) cross(arrive func()) {
 
 // collect takes what left the proxy onto the network.
 func (w *weather) collect() {
+	for len(w.answers) > 0 && len(w.service.asked) > 0 {
+		a := w.answers[0]
+		w.answers = w.answers[1:]
+		w.flow.answered(a)
+	}
 	for _, d := range w.sent {
 		w.name(d.bytes)
 		w.cross(func() { w.arrive(d.to, d.bytes) })
@@ -329,6 +335,8 @@ func (w *weather) play(a *txtar.Archive, answers map[int]nthRequest) {
 			}
 		case "answer":
 			w.answer(words, answers[i], string(s.Data))
+		case "answered":
+			w.answers = append(w.answers, words[1:])
 		case "wait":
 			d, _ := time.ParseDuration(words[1])
 			w.run(d, nil)
@@ -337,7 +345,7 @@ func (w *weather) play(a *txtar.Archive, answers map[int]nthRequest) {
 				w.unreachable(words[1])
 			}
 		case "restart":
-			w.restart()
+			w.restart("")
 		case "list":
 			w.list(words[1])
 		}

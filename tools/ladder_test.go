@@ -18,7 +18,7 @@ var rungs = [][]string{
 	{"shard/route/syntax"},
 	{"shard/route/ere"},
 	{"shard/route/suggest"},
-	{"shard/proxy"},
+	{"shard/proxy", "shard/ask"},
 	{"shard/balance", "shard/blocklist", "shard/location", "shard/place"},
 	{"shard/txn"},
 	{"netio", "parser"},
@@ -34,6 +34,7 @@ var only = map[string][]string{
 	"shard/route/ere":     {},
 	"shard/route/suggest": {},
 	"shard/place":         {"netio"}, // it measures and decides; it knows no message
+	"shard/ask":           {},        // no I/O, and nothing of ours
 	"shm/table":           {"shm"},
 	"shm":                 {},
 	// it measures the built binary from outside; else a change could speed up both sides

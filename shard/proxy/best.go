@@ -334,6 +334,9 @@ func (c *Core) StillTrying(tx *txn.Tx) {
 		}
 		return true
 	})
+	if tx.Total() == 0 && c.waits(tx) && c.resume(tx) {
+		c.Request.send(100, "Trying", "")
+	}
 }
 
 // DropReplies forgets the responses that came so far (t_drop_replies), or those of

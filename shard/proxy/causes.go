@@ -30,6 +30,7 @@ const (
 	NoRoom       // the arena or the index is full
 	Contained    // a panic
 	ProgramLimit // the routing program ran into a limit
+	ProgramGone  // the request waited in a routing program that is not loaded any more
 	NoTarget     // the routing program relayed to nobody, or its branch routes dropped every branch
 	Undecided    // all branches are over, and its failure routes decided nothing
 
@@ -104,8 +105,10 @@ var causes = [NumCauses]causeRow{
 	NoRoom:       {"no room", 503, "Service Unavailable", RetryAfter, levelInfo, "the memory for call state is full: raise -m"},
 	Contained:    {"panic", codeInternal, internalError, "", levelWarning, "a panic was contained, please report"},
 	ProgramLimit: {"program cut short", codeInternal, internalError, "", levelWarning, "the routing program ran into a limit"},
-	NoTarget:     {"no target", codeInternal, internalError, "", levelWarning, "the routing program relayed to nobody"},
-	Undecided:    {"undecided", 0, "", "", levelWarning, "every branch is over, and no route decided what to answer"},
+	ProgramGone: {"program replaced", 503, "Service Unavailable", RetryAfter, levelWarning,
+		"the call waited in a routing program that is not loaded any more"},
+	NoTarget:  {"no target", codeInternal, internalError, "", levelWarning, "the routing program relayed to nobody"},
+	Undecided: {"undecided", 0, "", "", levelWarning, "every branch is over, and no route decided what to answer"},
 
 	ByProgram: {"program", 0, "", "", levelInfo, "the routing program answered"},
 

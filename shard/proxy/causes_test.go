@@ -57,6 +57,7 @@ func TestCauses(t *testing.T) {
 	f(NoRoom, "no room", "503 Service Unavailable, Retry-After: 2", levelInfo)
 	f(Contained, "panic", "500 Server Internal Error", levelWarning)
 	f(ProgramLimit, "program cut short", "500 Server Internal Error", levelWarning)
+	f(ProgramGone, "program replaced", "503 Service Unavailable, Retry-After: 2", levelWarning)
 	f(NoTarget, "no target", "500 Server Internal Error", levelWarning)
 	f(Undecided, "undecided", "500 Server Internal Error", levelWarning)
 	f(BadTarget, "bad target URI", "400 Bad Request-URI", levelWarning)

@@ -89,6 +89,10 @@ type Config struct {
 	// that failed. It may be nil, and must not block.
 	OnFailure func(f *Failure)
 
+	// Held is told of a run that is held: again says that it is to ask again, else its deadline is
+	// over. nil: no run is ever held.
+	Held func(w Waiting, question uint64, again bool)
+
 	// Trace is told each step of each call, by its Call-ID, with names and values in turn. If it
 	// is nil, nothing is spent on it. It must not block, and callID is valid during the call.
 	Trace func(callID []byte, step string, attrs ...any)
@@ -147,16 +151,18 @@ type Core struct {
 	failedRequest parser.Message // what OnFailure is told of
 	failure       Failure        // the same
 	// why what a branch sent did not arrive, while BranchFailed is told
-	failing    Cause
-	detail     string            // the same in words
-	tracing    bool              // Config.Trace is there
-	calls      map[uint64]string // Call-IDs of transactions, while tracing
-	atHand     *parser.Message   // the response under way, while a transaction is concluded
-	scratch    []byte
-	replyTo    netio.Addr // of the response forwarded without a transaction: it would escape
-	segs       [3][]byte
-	markBuf    []byte // secret and Call-ID, to be hashed
-	Request    Request
+	failing Cause
+	detail  string            // the same in words
+	tracing bool              // Config.Trace is there
+	calls   map[uint64]string // Call-IDs of transactions, while tracing
+	atHand  *parser.Message   // the response under way, while a transaction is concluded
+	scratch []byte
+	replyTo netio.Addr // of the response forwarded without a transaction: it would escape
+	segs    [3][]byte
+	markBuf []byte // secret and Call-ID, to be hashed
+	Request Request
+	// the transaction whose run was held and goes on: what it holds is not waited for any more
+	running    *txn.Tx
 	concluding *txn.Tx // a transaction whose last branches a CANCEL ended, see Finish
 }
 

@@ -36,6 +36,7 @@ const (
 	CountMended
 	// responses to what a process before this one sent, passed on by their Via
 	CountFormer
+	CountHeld // runs that were held until an answer came
 	CounterEnd
 )
 
@@ -60,5 +61,5 @@ var CounterNames = [...]string{
 	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
 	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
-	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former",
+	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
 }

@@ -55,6 +55,9 @@ const (
 	// resolver answers within dns_timeout, 10 s.
 	longestWait = 12 * time.Second
 
+	// stateBytes is room for the state of a request whose run is held. Beyond: it is allocated.
+	stateBytes = 1024
+
 	// maxFutileRelays is how many failure routes in a row may find nobody to send to: as many as a
 	// transaction may have branches, with Kamailio's most for max_branches. Reached: the best
 	// response so far goes up.

@@ -340,6 +340,10 @@ func (r *Request) Forward() bool {
 	c.setStreamOptions(to.Addr.Proto, r.ways.domain, r.leave.options)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
+	if r.wasHeld && r.Tx != nil && r.Tx.Total() == 0 {
+		// it was made for the wait alone, and would keep repetitions from going on
+		c.tx.Terminate(r.Tx)
+	}
 	if c.tracing {
 		r.trace("sent on without a transaction", "method", string(r.M.MethodBytes()), "to", AddrText(&to.Addr), "by", c.listenerName(int(to.Listener)))
 	}

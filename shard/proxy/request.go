@@ -105,6 +105,9 @@ type undertaken struct {
 	unsent     Cause   // where: why it cannot be sent to
 	lastCause  Cause   // what ReplyError answers for
 	waits      int     // how often this relay has waited for a name
+	wasHeld    bool    // its run was held: the transaction may be there for that alone
+	// the failure route began with a best response of earlier branches
+	startedEarlier bool
 }
 
 // uncleared is memory that Begin leaves as it is, since clearing it would cost more than the rest of
@@ -132,7 +135,7 @@ type uncleared struct {
 // its sent-by does say so: the 400 about it finds its way (RFC 4475 §3.1.2.1).
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	c := r.core
-	c.concluding = nil
+	c.concluding, c.running = nil, nil
 	// Cleared one by one, and set then: a tuple, or a literal with values, would be made on the
 	// stack and copied.
 	r.received = received{}

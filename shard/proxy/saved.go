@@ -31,6 +31,8 @@ type finalTimers struct{ fr, frInv uint32 }
 //	+------------+---------+-----+-----+-------+-------+---------------------+
 //	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, rows of replies, texts put into Contact
 //
+// Behind all that stands a run that is held, if there is one: see hold.go.
+//
 // A Relay writes a new one and swaps. In place only single words are changed, each
 // of which leaves a valid record: routes used up, flags, timers.
 // The list for failover is not in it: it stands in the Tx for everybody.
@@ -72,6 +74,11 @@ type Saved struct {
 	unsent       uint8  // a Cause: why no target could be sent to
 	_            [3]uint8
 	cuts         [8]parser.Span
+	question     uint64 // of the run that is held, see hold.go
+	heldLen      uint32 // its state and itself, at the end of all texts
+	stateLen     uint16
+	heldKind     uint8
+	_            uint8
 	contacts     [maxTargets + 1]savedContact
 	edits        [maxContactEdits]savedEdit
 }
@@ -100,11 +107,13 @@ const (
 	savedFresh // its first target is the Request-URI
 	savedRPort // our Via asks for rport
 	savedSymmetric
-	savedSips // it is for a sips URI
+	savedSips    // it is for a sips URI
+	savedHeld    // a run of the routing program waits
+	savedEarlier // its failure route began with a best response of earlier branches
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 728 // TestSavedLayout
+const savedBytes = 752 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
@@ -177,7 +186,7 @@ func (r *Request) save() bool {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.
-	if r.writeSaved(false) {
+	if r.writeSaved(false, nil) {
 		return true
 	}
 	if r.Tx.Saved() == 0 {
@@ -191,8 +200,9 @@ func (r *Request) save() bool {
 }
 
 // writeSaved writes the slot anew. waits: with the target set of the relay, which
-// waits for a name. false: the arena has no room, or the slot none for all targets.
-func (r *Request) writeSaved(waits bool) bool {
+// waits for a name. held: with a run that waits. false: the arena has no room, or the slot none for
+// all targets.
+func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	c := r.core
 	var main target
 	nWaiting := 0
@@ -218,6 +228,11 @@ func (r *Request) writeSaved(waits bool) bool {
 	for i := range nWaiting {
 		t := r.waitingTarget(i, &main)
 		n += len(t.uri) + len(t.dst)
+	}
+	var state []byte
+	if held != nil {
+		state = r.AppendState(c.take(stateBytes))
+		n += len(state) + len(held.Run)
 	}
 	var unsent uint8
 	if before := c.saved(r.Tx); before != nil {
@@ -252,6 +267,11 @@ func (r *Request) writeSaved(waits bool) bool {
 	bit(r.symmetric, savedSymmetric)
 	bit(r.sips, savedSips)
 	bit(waits, savedWaits)
+	if held != nil {
+		s.question, s.heldLen, s.stateLen, s.heldKind = held.Question, uint32(len(state)+len(held.Run)), uint16(len(state)), uint8(held.Kind)
+		s.bits |= savedHeld
+		bit(r.startedEarlier, savedEarlier)
+	}
 	bit(waits && r.fresh, savedFresh)
 	b := shm.Tail[Saved](c.cfg.Arena, off, n-savedBytes)[:0]
 	b = append(append(append(append(b, raw...), d.uri...), d.dst...), d.appendRoute...)
@@ -265,6 +285,11 @@ func (r *Request) writeSaved(waits bool) bool {
 		t := r.waitingTarget(i, &main)
 		s.contacts[int(s.nContacts)+i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
 		b = append(append(b, t.uri...), t.dst...)
+	}
+	if held != nil {
+		_ = append(append(b, state...), held.Run...)
+		c.tx.HoldUntil(r.Tx, off, held.Due)
+		return true
 	}
 	c.tx.SetSaved(r.Tx, off)
 	return true
@@ -384,42 +409,6 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	}
 	return true
 }
-
-// runFailure runs the failure route of tx, which is used up by that (a route that
-// wants to come again arms itself). It reports whether it made something of the
-// transaction: an answer, or new branches.
-func (c *Core) runFailure(tx *txn.Tx) bool {
-	route := c.failureRoute(tx)
-	if route == 0 || !c.resume(tx) {
-		return false
-	}
-	c.saved(tx).failure = 0
-	r := &c.Request
-	r.armed.failure = 0
-	before := tx.UserFlags & bestEarlier
-	c.cfg.Script.Failure(r, route)
-	if tx.State() == txn.Terminated || tx.Answered() {
-		return true
-	}
-	more := c.tx.Pending(tx) > 0 || c.waits(tx) || c.concluding == tx
-	switch mode := c.cfg.FailureReplies; {
-	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:
-		r.DropReplies(false)
-	}
-	return more
-}
-
-// ReplyMode is tm's failure_reply_mode, with its numbers: what is left of the
-// responses that came before a failure route when the best is chosen after it.
-type ReplyMode uint8
-
-// The modes.
-const (
-	KeepAll     ReplyMode = iota // all of them, as §16.7 step 6 has it
-	KeepNone                     // none
-	KeepEarlier                  // those of the branches made last are forgotten
-	KeepLastLeg                  // if the route made new branches none, else all
-)
 
 // TxFlags are the message flags that tx keeps; SetTxFlags replaces them, if it
 // keeps any.

@@ -31,12 +31,15 @@ func (c *Core) Recover() {
 	})
 }
 
-// AskAgain asks for the names that relays were waiting for. Their targets are those saved; the one
-// that is unresolved is found by trying.
+// AskAgain asks for the names that relays were waiting for, and lets the runs ask again that were
+// held. The targets of a relay are those saved; the one that is unresolved is found by trying.
 func (c *Core) AskAgain() {
 	c.tx.Transactions(func(tx *txn.Tx) {
-		if c.waits(tx) {
-			c.Resolved(Waiting{uint64(c.tx.OffOf(tx)), tx.Key()})
+		switch {
+		case c.heldBy(tx) != nil:
+			c.heldAgain(tx)
+		case c.waitsForName(tx):
+			c.Resolved(c.WaitingFor(tx))
 			c.Finish()
 		}
 	})

@@ -36,8 +36,14 @@ type NameAsker interface {
 	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool
 }
 
-// waits tells whether tx waits for a name.
+// waits tells whether tx waits for a name, or a run of its program for an answer.
 func (c *Core) waits(tx *txn.Tx) bool {
+	s := c.saved(tx)
+	return s != nil && (s.bits&savedWaits != 0 || s.bits&savedHeld != 0 && c.running != tx)
+}
+
+// waitsForName tells whether tx waits for a name.
+func (c *Core) waitsForName(tx *txn.Tx) bool {
 	s := c.saved(tx)
 	return s != nil && s.bits&savedWaits != 0
 }
@@ -45,7 +51,8 @@ func (c *Core) waits(tx *txn.Tx) bool {
 // stopWaiting forgets that it does: what comes of the question finds nothing to go on with.
 func (c *Core) stopWaiting(tx *txn.Tx) {
 	if s := c.saved(tx); s != nil {
-		s.bits &^= savedWaits
+		s.bits &^= savedHeldBits
+		s.DueAt = 0
 	}
 }
 
@@ -91,7 +98,7 @@ func (r *Request) wait() bool {
 	}
 	r.keepPicks()
 	r.waits++
-	if !r.writeSaved(true) {
+	if !r.writeSaved(true, nil) {
 		return r.noRoom()
 	}
 	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {
@@ -124,7 +131,7 @@ func (r *Request) park() bool {
 // CANCEL or by its time, is not found.
 func (c *Core) Resolved(w Waiting) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
-	if tx == nil || tx.Answered() || tx.State() == txn.Terminated || !c.waits(tx) {
+	if tx == nil || tx.Answered() || tx.State() == txn.Terminated || !c.waitsForName(tx) {
 		return
 	}
 	s := c.saved(tx)

@@ -31,14 +31,15 @@ type compiler struct {
 	ends  routeEnds // of the route[NAME] being compiled
 	// where the condition being compiled goes that has no value: it is false
 	otherwise target
-	scratch   bool      // what was compiled last writes into the scratch room
-	faults    bool      // the expression compiled last may not fit there
-	divides   bool      // and may have no value
-	inside    int       // depth of expressions around what is compiled
-	temps     int32     // temporaries in use
-	entry     target    // where the next step of the atom being compiled is entered
-	labels    []target  // where each label is
-	targets   []*target // to be linked, outside of the table
+	scratch   bool  // what was compiled last writes into the scratch room
+	faults    bool  // the expression compiled last may not fit there
+	divides   bool  // and may have no value
+	inside    int   // depth of expressions around what is compiled
+	temps     int32 // temporaries in use
+	holding
+	entry   target    // where the next step of the atom being compiled is entered
+	labels  []target  // where each label is
+	targets []*target // to be linked, outside of the table
 }
 
 // outside is where break goes to outside of while and switch.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"viaduct/parser"
+	"viaduct/shard/ask"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
 )
@@ -27,6 +28,14 @@ type run struct {
 	line   []byte  // xlog's
 	vars   []variable
 	dirty  []int32 // vars that were set in this run
+
+	// See wait.go and held.go.
+	question ask.Question
+	answer   *ask.Answer // for the step that is next; nil: there is none
+	refusal  ask.Answer  // where a question could not be asked
+	waits    int32       // how often the run has waited
+	live     int32       // temporaries in use, while the run is written
+	inner    bool        // it is made within another one
 
 	ruri, duri uriCache
 	huri       parser.URI // of From and To
@@ -109,6 +118,7 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 	c.atHand = *at
 	c.prog = p
 	c.stop, c.void, c.deep = notStopped, false, false
+	c.answer, c.waits, c.inner = nil, 0, false
 	c.left = maxSteps
 	c.frames, c.mark, c.base = c.frames[:0], 0, 0
 	c.Return = 1
@@ -194,7 +204,7 @@ func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 		return c.within(rt, at)
 	}
 	c.begin(p, at)
-	o := p.run(c, rt.entry)
+	o := p.run(c, rt.entry, 0)
 	c.end()
 	if o != Faulted {
 		c.Fault = nil
@@ -207,15 +217,16 @@ func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 // what follows may then see its $var, until the next request.)
 func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	outer, stop, result, text := c.atHand, c.stop, c.Return, len(c.buf)
-	mark, base, depth := c.mark, c.base, len(c.frames)
+	mark, base, depth, inner := c.mark, c.base, len(c.frames), c.inner
+	c.inner = true
 	c.atHand, c.stop, c.Return = *at, notStopped, 1
 	c.mark, c.base = int32(text), base+c.prog.maxTemps
 	c.room()
 	c.ruri.forget()
 	c.duri.forget()
-	o := c.prog.run(c, rt.entry)
+	o := c.prog.run(c, rt.entry, depth)
 	c.atHand, c.stop, c.Return, c.buf = outer, stop, result, c.buf[:text]
-	c.mark, c.base, c.frames = mark, base, c.frames[:depth]
+	c.mark, c.base, c.frames, c.inner = mark, base, c.frames[:depth], inner
 	c.ruri.forget()
 	c.duri.forget()
 	if o != Faulted {

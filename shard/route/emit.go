@@ -169,10 +169,16 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	}
 	return cc.atom(func() {
 		var f callFn
+		outer := cc.waiting
+		cc.waiting = nil
 		uses := cc.measured(func() { f = cc.call(x, no) })
 		if f != nil && uses {
 			f = cc.released(f)
 		}
+		if cc.waiting != nil {
+			cc.waiting.placed(cc)
+		}
+		cc.waiting = outer
 		cc.place(step{do: f, yes: yes, no: no, keeps: true})
 	})
 }
@@ -187,6 +193,16 @@ func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 			at = cc.label()
 		}
 		call, to := cc.pushes(x, rt, at, yes != no)
+		if unset := slices.Clone(cc.unset); len(unset) > 0 {
+			// what the called route may hold has no text of before in it
+			push := call
+			call = func(c *Ctx) Result {
+				for _, i := range unset {
+					c.temps[c.base+i] = Value{}
+				}
+				return push(c)
+			}
+		}
 		cc.place(step{do: call, yes: to, no: to})
 		if yes != no {
 			cc.define(at, cc.here())
@@ -271,7 +287,9 @@ func (cc *compiler) put(val valFn, i int32, pos Pos) {
 func (cc *compiler) callValue(x *syntax.Call) valFn {
 	i, after := cc.temp(), cc.label()
 	cc.inside++
+	cc.unset = append(cc.unset, i)
 	cc.define(cc.entry, cc.callTo(x, after, after))
+	cc.unset = cc.unset[:len(cc.unset)-1]
 	cc.inside--
 	cc.entry = after
 	cc.front(func(c *Ctx) Result {
@@ -286,7 +304,9 @@ func (cc *compiler) callValue(x *syntax.Call) valFn {
 func (cc *compiler) truthValue(x syntax.Expr) valFn {
 	i, yes, no, after := cc.temp(), cc.label(), cc.label(), cc.label()
 	cc.inside++
+	cc.unset = append(cc.unset, i)
 	cc.define(cc.entry, cc.cond(x, yes, no))
+	cc.unset = cc.unset[:len(cc.unset)-1]
 	cc.inside--
 	for n, at := range []target{no, yes} {
 		v := intOf(int64(n))
@@ -306,12 +326,14 @@ func (cc *compiler) selval(x *syntax.Call) valFn {
 	}
 	i, yes, no, after := cc.temp(), cc.label(), cc.label(), cc.label()
 	cc.inside++
+	cc.unset = append(cc.unset, i)
 	cc.define(cc.entry, cc.cond(x.Args[0], yes, no))
 	for n, at := range []target{yes, no} {
 		cc.entry = at
 		cc.put(cc.value(x.Args[1+n]), i, x.Pos)
 		cc.define(cc.entry, after)
 	}
+	cc.unset = cc.unset[:len(cc.unset)-1]
 	cc.inside--
 	cc.entry = after
 	return read(i)

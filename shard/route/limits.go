@@ -26,6 +26,10 @@ const (
 	// go far beyond.
 	maxSteps = 1 << 20
 
+	// maxHeldBytes is how long a run may be that waits: its variables and temporaries. Beyond: what
+	// it asks is answered with ask.TooLong, at once.
+	maxHeldBytes = 64 << 10
+
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back
 	// after each statement. Beyond: the run ends as Faulted, never with a cut string. Larger than
 	// the largest UDP message so that $mb fits once.

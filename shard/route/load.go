@@ -89,9 +89,16 @@ func (h *sourceHash) add(name string, text []byte) {
 // otherwise.
 func (h *sourceHash) of(p *Program) uint64 {
 	var n [16]byte
-	binary.LittleEndian.PutUint64(n[:8], p.hashNames())
-	binary.LittleEndian.PutUint64(n[8:], uint64(len(p.steps)))
-	_, _ = h.Write(n[:])
+	number := func(a, b uint64) {
+		binary.LittleEndian.PutUint64(n[:8], a)
+		binary.LittleEndian.PutUint64(n[8:], b)
+		_, _ = h.Write(n[:])
+	}
+	number(p.hashNames(), uint64(len(p.steps)))
+	for i := range p.steps {
+		number(uint64(p.steps[i].yes), uint64(p.steps[i].no))
+	}
+	number(uint64(p.nvars)<<32|uint64(p.maxTemps), heldFormat)
 	return max(h.Sum64(), 1)
 }
 

@@ -34,6 +34,8 @@ const (
 	// Faulted: the run was cut short by a limit of ours (see limits.go); Ctx.Fault says which one
 	// and where.
 	Faulted
+	// Held: the run waits for an answer, see Program.Resume.
+	Held
 )
 
 // StatefulReply says whether a reply may go through the message's transaction.
@@ -110,8 +112,9 @@ type Program struct {
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // one does
 	steps        []step
-	nvars        int   // distinct $var() names
-	maxTemps     int32 // the most temporaries that one route has
+	waits        []target // of those, where a run may be held
+	nvars        int      // distinct $var() names
+	maxTemps     int32    // the most temporaries that one route has
 	usesForward  bool
 	hash         uint64
 	selections   []Selection
@@ -195,6 +198,7 @@ type Shard struct {
 	Conns     Connections // nil: there are no streams
 	Log       Log
 	Blocked   *blocklist.Table // nil: there is no blacklist
+	Waits     Waits            // nil: nothing can wait
 	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
 	// nil: nobody does.
 	Later func(f func(c *Ctx))

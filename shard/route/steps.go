@@ -24,6 +24,7 @@ const (
 	toExited  = -1 - target(Exited)
 	toDropped = -1 - target(Dropped)
 	toFaulted = -1 - target(Faulted)
+	toHeld    = -1 - target(Held)
 	// toReturn leaves a route, for the step behind its call.
 	toReturn target = -100
 	// firstLabel is the first target that is a label.
@@ -37,6 +38,7 @@ const (
 	notStopped stop = iota
 	jumped          // Ctx.jump is the step that is next
 	faulted         // a limit was hit, Ctx.Fault says which
+	held            // it waits for an answer
 )
 
 // frame is a route that called another one.
@@ -46,10 +48,10 @@ type frame struct {
 	temps int32 // its run.base
 }
 
-// run goes through the steps from pc on. A route that a run is made for ends it where a called one
-// returns.
-func (p *Program) run(c *Ctx, pc target) Outcome {
-	floor, steps := len(c.frames), p.steps
+// run goes through the steps from pc on. A route that a run is made for, around which there are
+// floor others, ends it where a called one returns.
+func (p *Program) run(c *Ctx, pc target, floor int) Outcome {
+	steps := p.steps
 	for {
 		for pc >= 0 {
 			s := &steps[pc]
@@ -99,6 +101,8 @@ func (c *Ctx) stopped() target {
 		return c.jump
 	case faulted:
 		return toFaulted
+	case held:
+		return toHeld
 	}
 	return toExited
 }

@@ -24,6 +24,7 @@ type Saved struct {
 	FrInvMs uint32 // its Timer C
 	// Program is the hash of the routing program that its routes belong to.
 	Program uint64
+	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0: nothing is
 }
 
 // NewSaved reserves a slot of n bytes, which begins with a Saved, for the request
@@ -45,6 +46,28 @@ func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 		t.needs(off, 1) // it stays with its program
 	}
 	t.replace(&tx.saved, off)
+}
+
+// HoldUntil is SetSaved for a slot whose user waits for something: User.Waited is called at due, the
+// slot's DueAt, unless another slot has taken its place or its DueAt is 0 by then. tx lives on for as
+// long, at least.
+func (t *Table) HoldUntil(tx *Tx, off shm.Off, due int64) {
+	shm.Ptr[Saved](t.arena, off).DueAt = due
+	tx.endAt = max(tx.endAt, due+int64(lifeGuard)) // before the slot: it is not to end earlier
+	t.SetSaved(tx, off)
+	t.rearmServer(tx, tx.endAt)
+}
+
+// waited tells the user that what it holds in tx is due, if it is.
+func (t *Table) waited(tx *Tx) bool {
+	s := shm.Ptr[Saved](t.arena, tx.saved)
+	if s.DueAt == 0 || s.DueAt > t.now {
+		return false
+	}
+	s.DueAt = 0
+	t.rearmServer(tx, tx.endAt)
+	t.user.Waited(tx)
+	return true
 }
 
 // dropSaved forgets it.

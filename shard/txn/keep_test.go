@@ -12,12 +12,14 @@ import (
 )
 
 // user counts what a transaction tells.
-type user struct{ still, failed, timedOut int }
+type user struct{ still, failed, timedOut, waited int }
 
 func (u *user) Expired(*Tx)                {}
 func (u *user) BranchTimeout(*Tx, *Branch) { u.timedOut++ }
 func (u *user) BranchFailed(*Tx, *Branch)  { u.failed++ }
 func (u *user) StillTrying(*Tx)            { u.still++ }
+func (u *user) Waited(*Tx)                 { u.waited++ }
+
 func (u *user) table(t *testing.T, tm Timers) *Table {
 	t.Helper()
 	a, err := shm.Create(shm.Config{Bytes: 8 << 20, Shards: 1})
@@ -143,4 +145,47 @@ func TestStillTrying(t *testing.T) {
 	if u.still != 0 {
 		t.Error("due for an INVITE")
 	}
+}
+
+// TestHoldUntil: what the user holds is due once, at its time, and the transaction lives on for as
+// long; what took its place is not due.
+func TestHoldUntil(t *testing.T) {
+	f := func(method parser.Method, wait, replaced time.Duration, want int) {
+		t.Helper()
+		u := &user{}
+		tb := u.table(t, DefaultTimers())
+		tx := newTx(t, tb, method)
+		hold := func(due time.Duration) {
+			off := tb.NewSaved(tx, int(unsafe.Sizeof(Saved{})))
+			*shm.Ptr[Saved](tb.arena, off) = Saved{Header: *shm.Ptr[shm.Header](tb.arena, off)}
+			if due == 0 {
+				tb.SetSaved(tx, off)
+				return
+			}
+			tb.HoldUntil(tx, off, int64(time.Hour+due))
+		}
+		hold(wait)
+		for at := time.Duration(0); at < wait+20*time.Millisecond; at += min(wait, 10*time.Millisecond) {
+			if at == replaced && replaced != 0 {
+				hold(0)
+			}
+			if u.waited != 0 && at < wait {
+				t.Fatalf("due at %v of %v", at, wait)
+			}
+			tb.SetNow(int64(time.Hour + at))
+			tb.Expire(1000)
+		}
+		if u.waited != want || tx.State() == Terminated {
+			t.Errorf("%v, %v: due %d times, want %d; %v", method, wait, u.waited, want, tx.State())
+		}
+		tb.SetNow(int64(2*time.Hour + wait))
+		tb.Expire(1000)
+		if u.waited != want || tb.Held() != 0 {
+			t.Errorf("%v, %v: due %d times in the end, %d transactions left", method, wait, u.waited, tb.Held())
+		}
+	}
+	f(parser.INVITE, time.Second, 0, 1)
+	f(parser.OPTIONS, time.Second, 0, 1)
+	f(parser.OPTIONS, 40*time.Second, 0, 1) // beyond its lifetime
+	f(parser.INVITE, time.Second, 500*time.Millisecond, 0)
 }

@@ -173,12 +173,18 @@ func (tx *Tx) linger(d time.Duration) int64 {
 	return int64(d)
 }
 
-// rearmServer sets the server machine's end and arms the earlier of it and Timer G.
+// rearmServer sets the server machine's end and arms the earliest of it, Timer G and what the user
+// waits for.
 func (t *Table) rearmServer(tx *Tx, endAt int64) {
 	tx.endAt = endAt
 	due := endAt
 	if tx.retransAt != 0 && tx.retransAt < due {
 		due = tx.retransAt
+	}
+	if tx.saved != 0 {
+		if at := shm.Ptr[Saved](t.arena, tx.saved).DueAt; at != 0 && at < due {
+			due = at
+		}
 	}
 	t.arm(t.offOf(&tx.node), &tx.node, due)
 }
@@ -221,6 +227,9 @@ func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 
 // expireServer is what the server machine does when its deadline passes.
 func (t *Table) expireServer(off shm.Off, tx *Tx) {
+	if tx.saved != 0 && t.waited(tx) {
+		return
+	}
 	if tx.retransAt != 0 && tx.retransAt <= t.now && t.now < tx.endAt {
 		if !tx.Invite() {
 			tx.retransAt = 0

@@ -44,6 +44,8 @@ type User interface {
 	// StillTrying: a non-INVITE has no final response at the time when the caller's
 	// Timer E has reached T2: now, and not earlier, a 100 may be sent (RFC 4320 §4.1).
 	StillTrying(tx *Tx)
+	// Waited: what the user holds in the transaction's saved slot is due, see HoldUntil.
+	Waited(tx *Tx)
 }
 
 // Random gives 64 unpredictable bits.

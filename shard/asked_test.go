@@ -1,0 +1,155 @@
+package shard
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"viaduct/shard/ask"
+	"viaduct/shard/modules"
+	"viaduct/shard/route"
+)
+
+// flowService is whom the function ask() of a flow asks. It answers when the flow says so.
+type flowService struct {
+	asked   []*ask.Question // not answered yet
+	checked int             // of those, looked at by an asked step
+	full    bool            // it takes none
+	times   int             // how often it was asked
+}
+
+func (s *flowService) Ask(q *ask.Question) bool {
+	if s.full {
+		return false
+	}
+	s.times++
+	s.asked = append(s.asked, q)
+	return true
+}
+
+// module is what a flow loads as flowask.so:
+//
+//	ask("TEXT")     asks, 5 s at most: the number answered, -1 without an answer, -2 if nothing could be asked; a text answered becomes $du
+//	known("TEXT")   knows the answer without asking: it is true
+func (s *flowService) module() route.Declared {
+	return route.Declared{Name: "flowask", Define: func(m *route.Module) {
+		text := route.Text("text", "what is asked")
+		route.Wait1(m, "ask", route.Anywhere, text, "Asks the flow.",
+			func(_ *route.Ctx, q *ask.Question, text []byte) route.Result {
+				q.Append(text)
+				return q.Ask(s, 5*time.Second)
+			},
+			func(c *route.Ctx, a *ask.Answer, _ []byte) route.Result {
+				switch {
+				case a.Err == ask.Late:
+					return -1
+				case a.Err != nil:
+					return -2
+				case len(a.Text()) > 0:
+					c.SetDstURI(a.Text())
+				}
+				return int(a.Number)
+			})
+		route.Wait1(m, "known", route.Anywhere, text, "Need not ask.",
+			func(_ *route.Ctx, q *ask.Question, text []byte) route.Result {
+				q.Append(text)
+				return 1
+			},
+			func(*route.Ctx, *ask.Answer, []byte) route.Result { return -1 })
+	}}
+}
+
+// loadFlow loads the program of a flow.
+func loadFlow(t testing.TB, config string, s *flowService) (*route.Program, *route.Settings) {
+	t.Helper()
+	program, settings, _, err := route.Load("flow.cfg", []byte(config),
+		route.Options{Modules: append(slices.Clip(modules.All), s.module())})
+	if err != nil {
+		t.Fatalf("config: %v", err)
+	}
+	return program, settings
+}
+
+// wasAsked is the step asked.
+func (f *flow) wasAsked(text string) {
+	s := f.service
+	if s.checked >= len(s.asked) {
+		f.t.Errorf("not asked: %s", text)
+		return
+	}
+	if got := string(s.asked[s.checked].Text()); got != text && !f.lenient {
+		f.t.Errorf("asked %q, want %q", got, text)
+	}
+	s.checked++
+}
+
+// answered is the step answered: the oldest question has its answer.
+func (f *flow) answered(words []string) {
+	s := f.service
+	if len(s.asked) == 0 {
+		f.t.Fatal("answered: nothing was asked")
+	}
+	q := s.asked[0]
+	s.asked, s.checked = s.asked[1:], max(s.checked-1, 0)
+	n, err := strconv.Atoi(words[0])
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	q.Answer.Number = int64(n)
+	q.Answer.SetText([]byte(strings.Join(words[1:], " ")))
+	q.Done()
+	for f.w.takeMail() > 0 {
+		f.endBatch()
+	}
+}
+
+// unasked answers what was asked and not answered, which nobody waits for any more.
+func (f *flow) unasked() {
+	f.t.Helper()
+	for len(f.service.asked) > 0 {
+		f.answered([]string{"1"})
+	}
+	f.service.checked = 0
+	if n := f.w.asks.queue.UnderWay(); n != 0 {
+		f.t.Errorf("%d questions are under way and nobody has them", n)
+	}
+	if len(f.w.asks.parked) != 0 || f.w.asks.bytes != 0 {
+		f.t.Errorf("%d runs are parked, %d bytes", len(f.w.asks.parked), f.w.asks.bytes)
+	}
+}
+
+// TestFlowsKilledWhileAsked kills the process behind each question of each flow that asks: the next
+// one asks again, and nothing else is different. What is parked, without a transaction, is lost with
+// its process, and so are programs that were replaced.
+func TestFlowsKilledWhileAsked(t *testing.T) {
+	files, _ := filepath.Glob("testdata/flows/*.txtar")
+	asks := 0
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range a.Files {
+			if !strings.HasPrefix(s.Name, "asked") || strings.HasPrefix(filepath.Base(file), "parked-") ||
+				slices.ContainsFunc(a.Files, func(s txtar.File) bool { return s.Name == "reload" }) {
+				continue
+			}
+			asks++
+			t.Run(fmt.Sprintf("%s/%d", strings.TrimSuffix(filepath.Base(file), ".txtar"), i), func(t *testing.T) {
+				b := &txtar.Archive{Files: slices.Insert(slices.Clone(a.Files), i+1,
+					txtar.File{Name: "restart"}, s)}
+				f, _ := runFlow(t, b, -1, true)
+				f.endsClean()
+			})
+		}
+	}
+	if asks == 0 {
+		t.Error("no flow asks")
+	}
+}

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// A run of the routing program that waits for an answer is held in the arena, like a relay that
+// waits for a name: its transaction is made, the caller has its 100, and behind the saved request
+// stand the request's state in the middle of the program, and what the run itself needs, which only
+// package route reads:
+//
+//	Saved | request | texts | … | held: state of the request, run
+//
+//	Hold ─→ … an answer, or its deadline ─→ TakeHeld ─→ the program goes on ─→ EndHeld
+//
+// The slot stays as it is until the run has come to its end, or waits again, or relays, which
+// writes a new one before anything leaves. So a process that takes over the arena of one that was
+// killed meanwhile lets the run ask again (HeldAgain): a question is asked at least once.
+
+// HeldRun is a run that waits.
+type HeldRun struct {
+	Kind RouteKind // of the route it began with: RequestRoute or FailureRoute
+	// Question is the number of what it asked, 0: nothing, only its time is to pass.
+	Question uint64
+	Due      int64  // deadline, in ns of the shard's clock
+	Run      []byte // what package route needs
+}
+
+// savedHeldBits are the bits of Saved that say that something waits.
+const savedHeldBits = savedWaits | savedHeld
+
+// Hold puts the run of the program on the request off. It makes the transaction if there is none.
+// false: the arena has no room.
+func (r *Request) Hold(h *HeldRun) bool {
+	c := r.core
+	if !r.NewTransaction() {
+		return false
+	}
+	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.resumed {
+		r.Trying()
+	}
+	r.keepPicks()
+	if !r.writeSaved(false, h) {
+		return false
+	}
+	c.running = nil
+	if c.tracing {
+		r.trace("the routing program waits for an answer")
+	}
+	c.count[CountHeld]++
+	return true
+}
+
+// Unhold takes Hold back: the question could not be asked, and the run goes on at once.
+func (r *Request) Unhold() { r.core.stopWaiting(r.Tx) }
+
+// NotHeld ends a request whose run could not be held for want of room: the caller hears 503. It
+// returns false if its transaction has branches, with which it goes on.
+func (r *Request) NotHeld() bool {
+	if r.Tx == nil {
+		r.Refuse(NoRoom, "", "")
+		return true
+	}
+	if r.Tx.Total() > 0 || r.resumed {
+		return false
+	}
+	return r.noRoom()
+}
+
+// WaitingFor names what tx waits for.
+func (c *Core) WaitingFor(tx *txn.Tx) Waiting {
+	return Waiting{uint64(c.tx.OffOf(tx)), tx.Key()}
+}
+
+// heldBy is the run that tx holds, for its program to go on with; nil: it holds none.
+func (c *Core) heldBy(tx *txn.Tx) *Saved {
+	if s := c.saved(tx); s != nil && s.bits&savedHeld != 0 && c.running != tx {
+		return s
+	}
+	return nil
+}
+
+// Waited is txn.User's: the time of what tx waits for is over.
+func (c *Core) Waited(tx *txn.Tx) {
+	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
+		c.cfg.Held(c.WaitingFor(tx), s.question, false)
+	}
+}
+
+// heldAgain lets a run ask again that a killed process held.
+func (c *Core) heldAgain(tx *txn.Tx) {
+	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
+		c.cfg.Held(c.WaitingFor(tx), s.question, true)
+	}
+}
+
+// TakeHeld makes the request of a run that is held the request under way, as it was when the run
+// stopped, and gives the run, which is valid for the batch. question tells it from another one of
+// the same transaction. ok is false if there is none: it was ended meanwhile, by a CANCEL or by its
+// time. EndHeld must follow.
+func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok bool) {
+	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
+	if tx == nil {
+		return nil, h, false
+	}
+	s := c.heldBy(tx)
+	if s == nil || s.question != question {
+		return nil, h, false
+	}
+	s.DueAt = 0
+	if tx.Answered() || tx.Canceled() {
+		c.stopWaiting(tx)
+		if !tx.Answered() && c.tx.Pending(tx) == 0 {
+			c.sendBest(tx, nil) // the CANCEL came to no end of its own
+		}
+		return nil, h, false
+	}
+	held := c.heldBytes(tx, s)
+	c.running = tx
+	if !c.resume(tx) || !c.Request.ReadState(held[:s.stateLen:s.stateLen]) {
+		c.stopWaiting(tx)
+		if c.tx.Pending(tx) == 0 {
+			c.sendBest(tx, nil)
+		}
+		return nil, h, false
+	}
+	c.running = tx
+	r = &c.Request
+	r.resumed = RouteKind(s.heldKind) == FailureRoute
+	r.startedEarlier = s.bits&savedEarlier != 0
+	r.wasHeld = true
+	return r, HeldRun{RouteKind(s.heldKind), s.question, 0, held[s.stateLen:]}, true
+}
+
+// heldBytes are state and run that s holds.
+func (c *Core) heldBytes(tx *txn.Tx, s *Saved) []byte {
+	text := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen))
+	return text[len(text)-int(s.heldLen):]
+}
+
+// EndHeld does what follows when a run of tx that was held has ended, or waits again: a failure
+// route that made nothing of the transaction leaves it with its best response.
+func (c *Core) EndHeld(tx *txn.Tx, kind RouteKind) {
+	again := c.running != tx && c.waits(tx)
+	c.running = nil
+	if tx.State() == txn.Terminated || again {
+		return
+	}
+	s := c.saved(tx)
+	before := uint8(0)
+	if c.Request.startedEarlier {
+		before = bestEarlier
+	}
+	if s != nil {
+		s.bits &^= savedHeld
+	}
+	if kind == FailureRoute && !tx.Answered() && !c.failureEnded(tx, before) && c.concluding != tx {
+		c.conclude(tx, nil)
+	}
+}

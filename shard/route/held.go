@@ -1,0 +1,336 @@
+package route
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"viaduct/parser"
+	"viaduct/shard/ask"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/proxy"
+)
+
+// A run that is held is what a run has between two steps, written as numbers of variable length:
+//
+//	program (hash) | step | flags | $rc | waits | steps left | parts … | 0
+//
+// A part is a byte that says which, and what it wrote. What a run may have besides is one more part
+// in heldParts. Only the program that wrote it reads it: a held run of another one is refused.
+
+// heldFormat is part of each program's hash. It changes with what is written here.
+const heldFormat = 1
+
+// heldPart is one thing that a run has.
+type heldPart struct {
+	mark  byte
+	write func(c *Ctx, w *heldWriter) // writes nothing if the run has nothing of it
+	read  func(c *Ctx, r *heldReader)
+}
+
+// heldParts are all of them. The marks are never given to anything else.
+var heldParts = [...]heldPart{
+	{1, (*Ctx).writeFrames, (*Ctx).readFrames},
+	{2, (*Ctx).writeTemps, (*Ctx).readTemps},
+	{3, (*Ctx).writeVars, (*Ctx).readVars},
+}
+
+// Flags of a held run.
+const (
+	heldActed = 1 << iota
+	heldUnanswered
+)
+
+// errNoRoom: the arena has no room for a run.
+var errNoRoom = errors.New("no room")
+
+// hold writes the run, which is at the step of w, into its transaction, and asks.
+func (c *Ctx) hold(w *waiting) error {
+	s, q := c.Shard, &c.question
+	switch {
+	case s.Waits == nil || c.inner || c.kind != RequestRoute && c.kind != FailureRoute:
+		return ask.NotHere
+	case q.Err() != nil:
+		return q.Err()
+	case c.waits >= ask.MaxWaits:
+		return ask.Overloaded
+	}
+	number, err := s.Waits.Number(q)
+	if err != nil {
+		return err
+	}
+	c.waits++
+	run := heldWriter{c.buf[len(c.buf):]}
+	if !c.writeHeld(&run, w) {
+		return ask.TooLong
+	}
+	r := c.Request
+	if m := r.M.Method; r.Tx == nil && (m == parser.ACK || m == parser.CANCEL) {
+		// Neither has a transaction of its own.
+		return s.Waits.Park(q, number, r, run.b)
+	}
+	h := proxy.HeldRun{Kind: c.kind, Due: s.Core.Now() + int64(q.Within()), Run: run.b}
+	if !q.Timed() {
+		h.Question = number
+	}
+	if !r.Hold(&h) {
+		return errNoRoom
+	}
+	if q.Timed() {
+		return nil
+	}
+	if err := s.Waits.Ask(q, number, s.Core.WaitingFor(r.Tx)); err != nil {
+		r.Unhold()
+		return err
+	}
+	return nil
+}
+
+// writeHeld writes the run. false: it is longer than maxHeldBytes, or the scratch room has no room.
+func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
+	for _, i := range at.unset {
+		c.temps[c.base+i] = Value{}
+	}
+	c.live = c.base + at.live
+	room := min(cap(w.b), maxHeldBytes)
+	w.b = binary.LittleEndian.AppendUint64(w.b, c.prog.hash)
+	w.number(uint64(at.at))
+	flags := uint64(0)
+	if c.Acted {
+		flags |= heldActed
+	}
+	if c.Unanswered {
+		flags |= heldUnanswered
+	}
+	w.number(flags)
+	w.signed(int64(c.Return))
+	w.number(uint64(c.waits))
+	w.number(uint64(max(c.left, 0)))
+	w.number(uint64(c.ReplyIgnore))
+	for i := range heldParts {
+		heldParts[i].write(c, w)
+	}
+	w.b = append(w.b, 0)
+	return len(w.b) <= room
+}
+
+// HeldProgram is the hash of the program whose run this is.
+func HeldProgram(run []byte) uint64 {
+	if len(run) < 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(run)
+}
+
+// Resume goes on with a run that was held, on the request r, at the step that asked, with its
+// answer. Without an answer that step asks again. ok is false if p cannot go on with it, which is
+// then as it was: it is another program's.
+func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
+	a *ask.Answer) (o Outcome, ok bool) {
+	if HeldProgram(run) != p.hash {
+		return Ended, false
+	}
+	c.begin(p, &atHand{Msg: r.M, Request: r, kind: kind})
+	h := heldReader{b: run[8:]}
+	step := h.number()
+	flags := h.number()
+	c.Acted, c.Unanswered = flags&heldActed != 0, flags&heldUnanswered != 0
+	c.Return, c.waits, c.left = int(h.signed()), int32(h.number()), int32(h.number())
+	c.ReplyIgnore = blocklist.Reason(h.number())
+	for !h.bad {
+		mark := h.byte()
+		if mark == 0 {
+			break
+		}
+		i := slices.IndexFunc(heldParts[:], func(p heldPart) bool { return p.mark == mark })
+		if i < 0 {
+			h.bad = true
+			break
+		}
+		heldParts[i].read(c, &h)
+	}
+	if h.bad || !slices.Contains(p.waits, target(step)) {
+		c.end()
+		return Ended, false
+	}
+	c.answer = a
+	o = p.run(c, target(step), 0)
+	c.answer = nil
+	c.end()
+	if o != Faulted {
+		c.Fault = nil
+	}
+	return o, true
+}
+
+// writeFrames writes the routes around this one: where each goes on, and its temporaries.
+func (c *Ctx) writeFrames(w *heldWriter) {
+	if len(c.frames) == 0 {
+		return
+	}
+	w.b = append(w.b, 1)
+	w.number(uint64(len(c.frames)))
+	for i := range c.frames {
+		w.signed(int64(c.frames[i].back))
+		w.number(uint64(c.frames[i].temps))
+	}
+	w.number(uint64(c.base))
+}
+
+func (c *Ctx) readFrames(r *heldReader) {
+	n := r.number()
+	if n > uint64(c.prog.maxRecursion) {
+		r.bad = true
+		return
+	}
+	for range n {
+		f := frame{back: target(r.signed()), temps: int32(r.number())}
+		if int(f.back) >= len(c.prog.steps) || f.temps < 0 {
+			r.bad = true
+			return
+		}
+		c.frames = append(c.frames, f)
+	}
+	c.base = int32(r.number())
+	r.bad = r.bad || c.base < 0 || int64(c.base) > int64(n+1)*int64(c.prog.maxTemps)
+}
+
+// writeTemps writes the temporaries that are in use, those of all routes. A text among them stands
+// in the scratch room, and comes back there.
+func (c *Ctx) writeTemps(w *heldWriter) {
+	if c.live == 0 {
+		return
+	}
+	w.b = append(w.b, 2)
+	w.number(uint64(c.live))
+	for i := range c.temps[:c.live] {
+		w.value(&c.temps[i])
+	}
+}
+
+// readTemps puts them back: the texts of each route lie behind the mark of the one it calls.
+func (c *Ctx) readTemps(r *heldReader) {
+	n := r.number()
+	if r.bad || n > uint64(c.base+c.prog.maxTemps) {
+		r.bad = true
+		return
+	}
+	c.room()
+	depth := 0
+	for i := range c.temps[:n] {
+		for depth < len(c.frames) && int32(i) >= c.baseOf(depth+1) {
+			c.frames[depth].mark, c.mark = c.mark, int32(len(c.buf))
+			depth++
+		}
+		v := r.value()
+		if !c.keep(&v) {
+			r.bad = true
+			return
+		}
+		c.temps[i] = v
+	}
+	for ; depth < len(c.frames); depth++ {
+		c.frames[depth].mark, c.mark = c.mark, int32(len(c.buf))
+	}
+}
+
+// baseOf is where the temporaries of a route begin, by its depth.
+func (c *Ctx) baseOf(depth int) int32 {
+	if depth < len(c.frames) {
+		return c.frames[depth].temps
+	}
+	return c.base
+}
+
+// writeVars writes the $var() that were set.
+func (c *Ctx) writeVars(w *heldWriter) {
+	if len(c.dirty) == 0 {
+		return
+	}
+	w.b = append(w.b, 3)
+	w.number(uint64(len(c.dirty)))
+	for _, i := range c.dirty {
+		w.number(uint64(i))
+		w.value(&c.vars[i].v)
+	}
+}
+
+func (c *Ctx) readVars(r *heldReader) {
+	for n := r.number(); n > 0 && !r.bad; n-- {
+		i, v := r.number(), r.value()
+		if i >= uint64(c.prog.nvars) || !c.setVar(int32(i), v) {
+			r.bad = true
+		}
+	}
+}
+
+// heldWriter writes a held run.
+type heldWriter struct{ b []byte }
+
+func (w *heldWriter) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
+func (w *heldWriter) signed(n int64) { w.b = binary.AppendVarint(w.b, n) }
+
+func (w *heldWriter) value(v *Value) {
+	w.b = append(w.b, byte(v.Kind))
+	switch v.Kind {
+	case intValue:
+		w.signed(v.N)
+	case strValue:
+		w.number(uint64(len(v.S)))
+		w.b = append(w.b, v.S...)
+	}
+}
+
+// heldReader reads one; bad says that it was not written so.
+type heldReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *heldReader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.b[0]
+	r.b = r.b[1:]
+	return b
+}
+
+func (r *heldReader) number() uint64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *heldReader) signed() int64 {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *heldReader) value() Value {
+	switch valueKind(r.byte()) {
+	case intValue:
+		return intOf(r.signed())
+	case strValue:
+		n := r.number()
+		if n > uint64(len(r.b)) {
+			r.bad = true
+			return Value{}
+		}
+		s := r.b[:n:n]
+		r.b = r.b[n:]
+		return Value{Kind: strValue, S: s}
+	}
+	return Value{}
+}

@@ -1,0 +1,197 @@
+package route
+
+import (
+	"slices"
+
+	"viaduct/shard/ask"
+	"viaduct/shard/proxy"
+)
+
+// A function that waits is declared by two Go functions. The first asks: it fills in a question, or
+// knows the answer already. The second is given the answer. Between them the run is held (held.go)
+// and the shard does other work; it goes on at the step that asked, in this process or, after a
+// kill, in the next one, where the first function is called again.
+
+// Waits is what a shard does for runs that wait.
+type Waits interface {
+	// Number is a number for the next question, and an error if it cannot be asked.
+	Number(q *ask.Question) (uint64, error)
+	// Ask asks q for the run that the transaction w holds.
+	Ask(q *ask.Question, number uint64, w proxy.Waiting) error
+	// Park keeps run, one without a transaction, with its message, and asks q for it.
+	Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error
+}
+
+// CanWait are the routes in which a run can wait.
+const CanWait = InRequest | InFailure
+
+// waiting is a call that may wait.
+type waiting struct {
+	ask    func(c *Ctx, q *ask.Question) Result
+	answer func(c *Ctx, a *ask.Answer) Result
+	at     target  // its step
+	live   int32   // the temporaries of its route that are in use
+	unset  []int32 // of those, the ones that hold nothing yet
+}
+
+// holding is what the compiler knows of runs that wait.
+type holding struct {
+	unset   []int32  // temporaries in use that hold nothing yet
+	waiting *waiting // the call being compiled, if it may wait
+}
+
+// Waits makes the call that is built one that may wait. ask fills in the question and returns what
+// its Ask returns, or the result if that is known. answer is given the answer; the arguments of the
+// call can be read again. The answer is valid until it returns.
+func (b *Build) Waits(ask func(c *Ctx, q *ask.Question) Result,
+	answer func(c *Ctx, a *ask.Answer) Result) Call {
+	w := &waiting{ask: ask, answer: answer}
+	b.cc.waiting = w
+	return w.step
+}
+
+// placed notes where the step of the call stands, and what a run that is held there has.
+func (w *waiting) placed(cc *compiler) {
+	w.at, w.live, w.unset = cc.here(), cc.temps, slices.Clone(cc.unset)
+	cc.prog.waits = append(cc.prog.waits, w.at)
+}
+
+// step is the step of the call.
+func (w *waiting) step(c *Ctx) Result {
+	if c.answer != nil {
+		return w.goOn(c)
+	}
+	c.question.Reset()
+	r := w.ask(c, &c.question)
+	if r != ask.Pending || !c.question.Asked() {
+		return r
+	}
+	return w.hold(c)
+}
+
+// goOn is the step with the answer. Slow path.
+func (w *waiting) goOn(c *Ctx) Result {
+	a := c.answer
+	c.answer = nil
+	return w.answer(c, a)
+}
+
+// hold puts the run off. What cannot be asked has its answer at once. Slow path.
+func (w *waiting) hold(c *Ctx) Result {
+	err := c.hold(w)
+	switch {
+	case err == nil:
+		c.stop = held
+		return 0
+	case err == errNoRoom && c.Request.NotHeld():
+		c.Acted = true
+		return 0
+	case err == errNoRoom:
+		err = ask.Overloaded
+	}
+	c.refusal.Err = err
+	return w.answer(c, &c.refusal)
+}
+
+// Wait0 declares a function without arguments that may wait.
+func Wait0(m *Module, name string, in Kinds, doc string, f func(c *Ctx, q *ask.Question) Result,
+	answer func(c *Ctx, a *ask.Answer) Result) *Function {
+	build := func(b *Build) Call { return b.Waits(f, answer) }
+	return m.Func(Func{Name: name, In: in & CanWait, Doc: doc, Build: build}).Soon(in &^ CanWait)
+}
+
+// Wait1 declares a function with one argument that may wait.
+func Wait1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
+	f func(c *Ctx, q *ask.Question, a A) Result,
+	answer func(c *Ctx, an *ask.Answer, a A) Result) *Function {
+	build := func(b *Build) Call {
+		x, ok := a.At(b, 0)
+		if !ok {
+			return nil
+		}
+		return b.Waits(func(c *Ctx, q *ask.Question) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, q, v)
+		}, func(c *Ctx, an *ask.Answer) Result {
+			v, r := x.Get(c)
+			if r <= 0 {
+				return r
+			}
+			return answer(c, an, v)
+		})
+	}
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+}
+
+// Wait2 declares a function with two arguments that may wait.
+func Wait2[A, B any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], doc string,
+	f func(c *Ctx, q *ask.Question, a A, b B) Result,
+	answer func(c *Ctx, an *ask.Answer, a A, b B) Result) *Function {
+	build := func(bd *Build) Call {
+		x, ok1 := a.At(bd, 0)
+		y, ok2 := b.At(bd, 1)
+		if !ok1 || !ok2 {
+			return nil
+		}
+		get := func(c *Ctx) (v A, w B, r Result) {
+			if v, r = x.Get(c); r > 0 {
+				w, r = y.Get(c)
+			}
+			return v, w, r
+		}
+		return bd.Waits(func(c *Ctx, q *ask.Question) Result {
+			v, w, r := get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, q, v, w)
+		}, func(c *Ctx, an *ask.Answer) Result {
+			v, w, r := get(c)
+			if r <= 0 {
+				return r
+			}
+			return answer(c, an, v, w)
+		})
+	}
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+}
+
+// Wait3 declares a function with three arguments that may wait.
+func Wait3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c3 Arg[C], doc string,
+	f func(c *Ctx, q *ask.Question, a A, b B, c3 C) Result,
+	answer func(c *Ctx, an *ask.Answer, a A, b B, c3 C) Result) *Function {
+	build := func(bd *Build) Call {
+		x, ok1 := a.At(bd, 0)
+		y, ok2 := b.At(bd, 1)
+		z, ok3 := c3.At(bd, 2)
+		if !ok1 || !ok2 || !ok3 {
+			return nil
+		}
+		get := func(c *Ctx) (v A, w B, u C, r Result) {
+			if v, r = x.Get(c); r <= 0 {
+				return v, w, u, r
+			}
+			if w, r = y.Get(c); r > 0 {
+				u, r = z.Get(c)
+			}
+			return v, w, u, r
+		}
+		return bd.Waits(func(c *Ctx, q *ask.Question) Result {
+			v, w, u, r := get(c)
+			if r <= 0 {
+				return r
+			}
+			return f(c, q, v, w, u)
+		}, func(c *Ctx, an *ask.Answer) Result {
+			v, w, u, r := get(c)
+			if r <= 0 {
+				return r
+			}
+			return answer(c, an, v, w, u)
+		})
+	}
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b, c3}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+}
