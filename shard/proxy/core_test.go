@@ -54,9 +54,7 @@ func (b *bench) Failure(r *Request, route int) {
 	}
 }
 
-func (b *bench) Branch(r *Request, route int) bool {
-	return b.branch == nil || b.branch(r, route)
-}
+func (b *bench) Branch(r *Request, route int) bool { return b.branch == nil || b.branch(r, route) }
 
 func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
 	return b.reply == nil || b.reply(tx, br, m, route)
