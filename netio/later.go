@@ -124,18 +124,39 @@ func (g *Group) Forget(number int) {
 // Has tells whether the shard has a socket on the listener of that number.
 func (p *Port) Has(number int) bool { return number < len(p.fds) && p.fds[number] >= 0 }
 
-// Take makes the shard's socket on a further address one of the Port's, between two batches.
+// Take makes the shard's socket on a further address one of the Port's, between two batches. It is
+// sent by, and not received from before Listen: what one shard receives another may have to answer.
 func (p *Port) Take(s *Sockets) error {
 	n, fd := s.Listener.Index, s.fds[p.shard]
 	for len(p.fds) <= n {
 		p.fds, p.tx = append(p.fds, -1), append(p.tx, nil)
 		p.drops, p.perFrame = append(p.drops, dropCount{}), append(p.perFrame, 1)
 	}
-	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(n)}); err != nil {
+	for len(p.quiet) <= n {
+		p.quiet = append(p.quiet, false)
+	}
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Fd: int32(n)}); err != nil {
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
-	p.fds[n], p.tx[n] = fd, s.batches[p.shard]
+	p.fds[n], p.tx[n], p.quiet[n] = fd, s.batches[p.shard], true
 	p.epollEvent = append(p.epollEvent, unix.EpollEvent{})
+	return nil
+}
+
+// Listens tells whether the shard receives from the listener of that number.
+func (p *Port) Listens(number int) bool {
+	return p.Has(number) && (number >= len(p.quiet) || !p.quiet[number])
+}
+
+// Listen receives from a socket that was taken.
+func (p *Port) Listen(number int) error {
+	if !p.Has(number) || p.Listens(number) {
+		return nil
+	}
+	p.quiet[number] = false
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, p.fds[number], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(number)}); err != nil {
+		return fmt.Errorf("cannot watch a socket: %w", err)
+	}
 	return nil
 }
 

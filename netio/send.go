@@ -69,7 +69,7 @@ func (p *Port) Begin(listener int, dst *Addr, token uint64) {
 		panic("BUG: Begin before the End of the message before")
 	}
 	b := p.void
-	if listener >= 0 && p.tx[listener] != nil { // nil: it was dropped
+	if listener >= 0 && listener < len(p.tx) && p.tx[listener] != nil { // else it was dropped
 		b = p.tx[listener]
 	}
 	if b.n == SendBatch || b.used+oversizeBytes > gatherBytes {

@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // Listeners come and go with reloads. A listener has a number, which stands in the records of
-// calls; so it keeps it for good, and one that was taken out stays in the list:
+// calls; so it keeps it, and one that was taken out stays in the list:
 //
 //	       reload without it                    nobody needs it
 //	open ────────────────────▶ leaving ────────────────────────▶ gone
@@ -25,16 +26,18 @@ import (
 // Leaving: nothing new leaves by it. Datagrams are received and sent until no transaction is left,
 // or lingers is over, and new calls turned away; of streams the listener is closed at once, and its
 // connections are served on.
-// Gone: what would leave by it leaves by another.
+// Gone: what would leave by it leaves by another. A further address of its family may have its
+// number then, and is that other one for calls that still name it.
 //
-// A shard may be handed a datagram by another one, so all of them know a listener before the first
-// reads from it.
+// A shard may be handed a datagram by another one, so all of them know a listener, and can send by
+// it, before the first reads from it.
 
 // served is what the Server knows of its listeners.
 type served struct {
 	listeners []*netio.Listener // by number
 	sockets   []*netio.Sockets  // of those that came after the start
 	left      map[int]time.Time // of datagrams, leaving: since when
+	free      map[int]bool      // of datagrams, gone, and no shard has a socket on it any more
 	watching  bool              // retire runs
 }
 
@@ -50,6 +53,17 @@ func (s *served) at(proto netio.Proto, addr netio.Addr) int {
 	return -1
 }
 
+// number is one for a further listener of datagrams.
+func (s *served) number(family uint8) int {
+	for i := range s.free {
+		if s.listeners[i].Addr.Family == family {
+			delete(s.free, i)
+			return i
+		}
+	}
+	return len(s.listeners)
+}
+
 // change replaces a listener by one that says something else of itself.
 func (s *served) change(number int, f func(l *netio.Listener)) {
 	l := *s.listeners[number]
@@ -62,7 +76,7 @@ func (s *served) change(number int, f func(l *netio.Listener)) {
 // open that was not before.
 func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 	next = s.listens
-	next.listeners, next.sockets, next.left = slices.Clone(next.listeners), slices.Clone(next.sockets), map[int]time.Time{}
+	next.listeners, next.sockets, next.left, next.free = slices.Clone(next.listeners), slices.Clone(next.sockets), map[int]time.Time{}, maps.Clone(next.free)
 	stays := make([]bool, len(next.listeners))
 	keep := func(proto netio.Proto, addr netio.Addr, name, host string, port uint16) bool {
 		i := next.at(proto, addr)
@@ -101,10 +115,10 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 		}
 	}
 	if len(datagrams)+len(streams) > 0 {
-		opened, err := s.open(&next, datagrams, streams)
+		err := s.open(&next, datagrams, streams)
 		if err == nil {
-			if err = s.announce(g, next.listeners); err != nil {
-				s.close(&next, opened)
+			if err = s.announce(g, &next); err != nil {
+				s.useUp(&next)
 			}
 		}
 		if err != nil {
@@ -117,25 +131,36 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 }
 
 // open opens sockets, behind the numbers there are.
-func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen) (opened []*netio.Sockets, err error) {
+func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen) (err error) {
+	var opened []*netio.Sockets
 	if len(streams) > 0 && s.streams == nil {
-		return nil, fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
+		return fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
 	}
 	defer func() {
-		if err != nil {
-			s.close(next, opened)
+		if err == nil {
+			return
+		}
+		for _, o := range opened {
+			s.group.Forget(o.Listener.Index)
+			if err := o.Close(); err != nil {
+				s.shared.logger.Warn("closing", "error", err)
+			}
 		}
 	}()
 	for i := range datagrams {
-		o, err := s.group.Open(len(next.listeners), &datagrams[i])
+		number := next.number(netio.AddrFrom(datagrams[i].Addr).Family)
+		o, err := s.group.Open(number, &datagrams[i])
 		if err != nil {
-			return opened, err
+			return err
 		}
-		opened = append(opened, o)
-		next.listeners, next.sockets = append(next.listeners, o.Listener), append(next.sockets, o)
+		if number == len(next.listeners) {
+			next.listeners = append(next.listeners, nil)
+		}
+		next.listeners[number] = o.Listener
+		opened, next.sockets = append(opened, o), append(next.sockets, o)
 	}
 	if len(streams) == 0 {
-		return opened, nil
+		return nil
 	}
 	first := len(next.listeners)
 	for i := range streams { // the WebSocket listener that its connections may change to
@@ -146,42 +171,53 @@ func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []st
 	}
 	list, err := s.streams.Open(first, streams)
 	if err != nil {
-		return opened, err
+		return err
 	}
 	next.listeners = append(next.listeners, list...)
-	return opened, nil
+	return nil
 }
 
-// close closes what a reload has opened and will not use. Numbers that shards know already are used
-// up.
-func (s *Server) close(next *served, opened []*netio.Sockets) {
-	for _, o := range opened {
-		s.group.Forget(o.Listener.Index)
-		if err := o.Close(); err != nil {
-			s.shared.logger.Warn("closing", "error", err)
+// useUp gives up what a reload has opened, when shards know of it: they close what they took.
+func (s *Server) useUp(next *served) {
+	g := *s.shared.gen.Load()
+	g.serial++
+	g.listeners = slices.Clone(g.listeners)
+	for i := range next.listeners {
+		before := i < len(s.listens.listeners) && !s.listens.listeners[i].Gone
+		if before || next.listeners[i].Gone {
+			continue
 		}
-	}
-	for i := len(s.listens.listeners); i < len(next.listeners); i++ {
 		if next.listeners[i].Proto != netio.UDP {
 			s.streams.Shut(i)
 		}
-		gone := *next.listeners[i]
+		s.group.Forget(i)
+		gone := *g.listeners[i]
 		gone.Gone = true
-		s.listens.listeners = append(slices.Clip(s.listens.listeners), &gone)
+		g.listeners[i] = &gone
+		delete(s.listens.free, i)
 	}
+	s.listens.listeners = g.listeners
+	g.egress = &egress{group: s.group, listeners: g.listeners, mhomed: g.egress.mhomed}
+	s.publish(&g)
 }
 
-// announce tells all shards the numbers that are to come, before the first of them reads from one.
-func (s *Server) announce(g *generation, list []*netio.Listener) error {
+// announce tells all shards of the listeners that are to come. They take the sockets, and none
+// reads from one before all have: what one shard receives another may have to answer.
+func (s *Server) announce(g *generation, next *served) error {
 	now := *s.shared.gen.Load()
 	now.serial++
 	known := slices.Clone(now.listeners)
-	for _, l := range list[len(known):] {
+	for i, l := range next.listeners {
 		quiet := *l
 		quiet.Leaving = true
-		known = append(known, &quiet)
+		switch {
+		case i >= len(known):
+			known = append(known, &quiet)
+		case known[i].Gone && !l.Gone:
+			known[i] = &quiet
+		}
 	}
-	now.listeners = known
+	now.listeners, now.sockets = known, next.sockets
 	now.egress = &egress{group: s.group, listeners: known, mhomed: now.egress.mhomed}
 	g.serial = now.serial + 1
 	s.publish(&now)
@@ -247,7 +283,11 @@ func (s *Server) retireSome() (more bool) {
 		g.listeners, g.sockets = s.listens.listeners, s.listens.sockets
 		g.egress = &egress{group: s.group, listeners: g.listeners, mhomed: g.egress.mhomed}
 		s.publish(&g)
-		s.awaitTaken(g.serial, takeWithin)
+		if s.awaitTaken(g.serial, takeWithin) {
+			for _, i := range over {
+				s.listens.free[i] = true
+			}
+		}
 	}
 	s.listens.watching = len(s.listens.left) > 0
 	return s.listens.watching
@@ -271,10 +311,18 @@ func (w *worker) takeListeners(g *generation) (moved bool) {
 	}
 	w.served, w.egress = g.listeners, g.egress
 	for _, s := range g.sockets {
-		if n := s.Listener.Index; !w.port.Has(n) && !g.listeners[n].Leaving {
-			if err := w.port.Take(s); err != nil {
-				w.shared.queue(logLine{slog.LevelError, "a shard cannot listen on a further address", []any{"shard", w.number, "listen", string(s.Listener.SentBy), "error", err}})
-			}
+		n, err := s.Listener.Index, error(nil)
+		if g.listeners[n].Gone {
+			continue // given up: the sockets may be closed
+		}
+		if !w.port.Has(n) {
+			err = w.port.Take(s)
+		}
+		if err == nil && !g.listeners[n].Leaving {
+			err = w.port.Listen(n)
+		}
+		if err != nil {
+			w.shared.queue(logLine{slog.LevelError, "a shard cannot listen on a further address", []any{"shard", w.number, "listen", string(s.Listener.SentBy), "error", err}})
 		}
 	}
 	for i, l := range g.listeners {
@@ -292,7 +340,7 @@ func (w *worker) takeListeners(g *generation) (moved bool) {
 func (w *worker) watchListeners() {
 	w.listeners = w.listeners[:0]
 	for i := range w.served {
-		if w.port.Has(i) {
+		if w.port.Listens(i) {
 			w.listeners = append(w.listeners, uint16(i))
 		}
 	}

@@ -48,7 +48,8 @@ type Next struct {
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil: no destination sets
-	// Listens and Streams are as in Config, the numbers of WebSocket listeners too.
+	// Listens and Streams are as in Config, the numbers of WebSocket listeners too; both empty: those
+	// there are.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
 	// Commit is called when nothing can fail any more, before the shards take it and before anybody
@@ -62,8 +63,11 @@ type Next struct {
 func (s *Server) Reload(n Next) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	cfg := s.cfg
-	cfg.Listens, cfg.Streams.Listeners, cfg.Program, cfg.Settings, cfg.Targets = n.Listens, n.Streams, n.Program, n.Settings, n.Targets
+	cfg, moves := s.cfg, len(n.Listens)+len(n.Streams) > 0
+	cfg.Program, cfg.Settings, cfg.Targets = n.Program, n.Settings, n.Targets
+	if moves {
+		cfg.Listens, cfg.Streams.Listeners = n.Listens, n.Streams
+	}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -78,9 +82,11 @@ func (s *Server) Reload(n Next) error {
 		return err
 	}
 	g.settings = n.Settings
-	listens, err := s.listen(g, &n)
-	if err != nil {
-		return err
+	listens := s.listens
+	if moves {
+		if listens, err = s.listen(g, &n); err != nil {
+			return err
+		}
 	}
 	if n.Commit != nil {
 		n.Commit()

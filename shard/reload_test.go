@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -298,9 +299,83 @@ func TestReloadListeners(t *testing.T) {
 			t.Fatal(err)
 		}
 		dialed(t, second.Addr.String()).runs(6)
+		if n := len(s.shared.gen.Load().listeners); n != 2 {
+			t.Errorf("there are %d numbers for two listeners that were never three at a time", n)
+		}
 		s.Stop()
 		if !bindable(second) {
 			t.Error("a listener of a reload is open behind the stop")
+		}
+	}
+}
+
+// TestReloadRace reloads as fast as it can, with other listeners and other destinations each time,
+// while calls run on both shards: each request meets one of the programs, and memory does not grow.
+func TestReloadRace(t *testing.T) {
+	s, uas := startServer(t, 2, netio.SteerAuto)
+	first := netio.ListenConfig{Addr: s.Listeners()[0].Addr.AddrPort()}
+	var others []netio.ListenConfig
+	for range 2 {
+		conn := listenOn(t, "127.0.0.1:0")
+		others = append(others, netio.ListenConfig{Addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()})
+		conn.Close()
+	}
+	if err := s.Reload(numbered(t, 0, uas.LocalAddr(), first)); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 3 {
+		a := dialed(t, first.Addr.String())
+		callers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a.send("OPTIONS", "x")
+				if got := a.final(); !strings.HasPrefix(got, "200 Program ") {
+					t.Errorf("OPTIONS gets %q", got)
+					return
+				}
+				a.send("INVITE", "bob")
+				if got := a.final(); got != "200 OK" {
+					t.Errorf("INVITE gets %q", got)
+					return
+				}
+			}
+		})
+	}
+	const times = 60
+	refused := 0
+	for i := range times {
+		targets, err := balance.Parse("targets", fmt.Appendf(nil, "1 sip:%s\n1 sip:127.0.0.1:%d\n", uas.LocalAddr(), 10+i%3), balance.Config{}, s.Targets())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := numbered(t, i, uas.LocalAddr(), append([]netio.ListenConfig{first}, others[:i%3]...)...)
+		n.Targets = targets
+		if err := s.Reload(n); err != nil {
+			if !strings.Contains(err.Error(), "earlier programs still serve") {
+				t.Fatal(err)
+			}
+			refused++
+			time.Sleep(50 * time.Millisecond)
+		}
+		if err := s.SetTargets(targets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	callers.Wait()
+	if refused == times {
+		t.Error("no reload was let through")
+	}
+	t.Logf("%d of %d reloads were refused while earlier programs were in use", refused, times)
+	for _, st := range s.Stats() {
+		if n := st.Value("panics"); n != 0 {
+			t.Errorf("%d panics", n)
 		}
 	}
 }

@@ -210,7 +210,7 @@ func Start(cfg Config) (*Server, error) {
 		s.shared.listeners = append(slices.Clip(s.shared.listeners), s.streams.Listeners()...)
 	}
 	first := &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
-	s.shared.egress, s.listens = first, served{listeners: s.shared.listeners}
+	s.shared.egress, s.listens = first, served{listeners: s.shared.listeners, free: map[int]bool{}}
 	s.shared.gen.Store(&generation{serial: 1, program: cfg.Program, settings: cfg.Settings, listeners: s.shared.listeners, egress: first})
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)

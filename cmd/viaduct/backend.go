@@ -66,12 +66,16 @@ func (p *process) startShards() (*shard.Server, error) {
 	})
 }
 
+func (c *Config) hasDispatcher() bool {
+	return slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool { return m.Name == "dispatcher" })
+}
+
 // loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path
 // counts from -w as in Kamailio, else from the configuration file's folder.
 //
 // Destinations that prev has too keep their state.
 func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
-	if !slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool { return m.Name == "dispatcher" }) {
+	if !c.hasDispatcher() {
 		return nil, nil
 	}
 	d := &c.Settings.Dispatcher

@@ -41,8 +41,9 @@ type process struct {
 	groupFile string // the same
 	signals   chan os.Signal
 
-	reloading   sync.Mutex // guards the two below
+	reloading   sync.Mutex // guards the three below
 	inForce     *Config    // since the last reload
+	targetsRead time.Time  // by dispatcher.reload, last
 	ending      bool
 	exitTimeout atomic.Int64
 	life        context.Context // until close

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"viaduct/shard"
 )
@@ -154,6 +155,13 @@ func (p *process) reloadTargets() error {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	c := *p.inForce
+	if !c.hasDispatcher() {
+		return errors.New("dispatcher is not loaded")
+	}
+	if since, delta := time.Since(p.targetsRead), c.Settings.Dispatcher.ReloadDelta; since < delta {
+		return fmt.Errorf("Ongoing reload: the last one was %s ago, and reload_delta wants %s between two", since.Round(time.Millisecond), delta)
+	}
+	p.targetsRead = time.Now()
 	c.Notes, c.entered, c.life = nil, true, p.life
 	if p.options.moved() {
 		c.home = p.options.home

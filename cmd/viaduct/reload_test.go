@@ -147,7 +147,7 @@ func TestReloadFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(phrase string) string {
-		return says(phrase, "include_file \"more.cfg\"\nloadmodule \"pv.so\"\nloadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\n")
+		return says(phrase, "include_file \"more.cfg\"\nloadmodule \"pv.so\"\nloadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"reload_delta\", 1)\n")
 	}
 	d.write(t, "more.cfg", "sip_warning=1\n")
 	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\n")
@@ -171,11 +171,16 @@ func TestReloadFromElsewhere(t *testing.T) {
 	}
 	d.write(t, "more.cfg", "")
 	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\nx\n")
-	for _, method := range []string{"reload", "dispatcher.reload"} {
-		if _, fault := d.ask(method); !strings.Contains(fault, "dispatcher.list:2:") {
+	for i, method := range []string{"reload", "dispatcher.reload", "dispatcher.reload"} {
+		if _, fault := d.ask(method); i == 2 {
+			if !strings.HasPrefix(fault, "Ongoing reload") {
+				t.Errorf("twice within reload_delta: %q", fault)
+			}
+		} else if !strings.Contains(fault, "dispatcher.list:2:") {
 			t.Errorf("%s of a broken list: %q", method, fault)
 		}
 	}
+	time.Sleep(time.Second) // reload_delta
 	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\n1 sip:127.0.0.1:10\n")
 	for _, method := range []string{"dispatcher.reload", "reload"} {
 		if _, fault := d.ask(method); fault != "" {
@@ -196,6 +201,9 @@ func TestReloadRefused(t *testing.T) {
 	}
 	if _, fault := d.ask("reload"); !strings.Contains(fault, "cannot read the configuration") {
 		t.Errorf("without its file: %q", fault)
+	}
+	if _, fault := d.ask("dispatcher.reload"); !strings.Contains(fault, "not loaded") {
+		t.Errorf("dispatcher.reload without dispatcher: %q", fault)
 	}
 	if got := d.answers(); got != "One" {
 		t.Errorf("after reloads that failed: %s", got)
