@@ -6,6 +6,7 @@ import (
 	"viaduct/shard/modules/blst"
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/dispatcher"
+	"viaduct/shard/modules/htable"
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
@@ -38,6 +39,7 @@ var All = []route.Declared{
 	{Name: "ctl", Define: idle.CTL},
 	{Name: "debugger", Define: idle.Debugger},
 	{Name: "dispatcher", Define: dispatcher.Define},
+	{Name: "htable", Define: htable.Define},
 	{Name: "jsonrpcs", Define: idle.JSONRPCS},
 	{Name: "kex", Define: kex.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},

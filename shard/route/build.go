@@ -63,6 +63,9 @@ func (b *Build) Literal(i int) (string, bool) {
 	return s.S, true
 }
 
+// Template is a text that may hold variables, part of argument i; nil after an error.
+func (b *Build) Template(i int, s string) *Template { return b.cc.template(b.at(i), s) }
+
 // Pattern is argument i as a pattern, case ignored (regexec(3), REG_ICASE). It is known at load.
 func (b *Build) Pattern(i int) *regexp.Regexp {
 	s, ok := b.Literal(i)

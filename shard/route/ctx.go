@@ -44,6 +44,7 @@ type run struct {
 
 	raised int         // events whose routes run inside of each other
 	own    *ownMessage // what events are about that are about no message
+	atEnd  []func(c *Ctx)
 }
 
 // variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
@@ -143,8 +144,15 @@ func (c *Ctx) Between() {
 	c.raised, c.buf, c.prog, c.stop = 0, c.buf[:0], nil, notStopped
 }
 
+// AtEnd has f called when the run ends, however it does, or before the next one begins.
+func (c *Ctx) AtEnd(f func(c *Ctx)) { c.atEnd = append(c.atEnd, f) }
+
 // end lets go of the message.
 func (c *Ctx) end() {
+	for _, f := range c.atEnd {
+		f(c)
+	}
+	c.atEnd = c.atEnd[:0]
 	for _, i := range c.dirty {
 		c.vars[i].v = intOf(0)
 		c.vars[i].dirty = false

@@ -170,7 +170,7 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 // Each declares a string that may be given several times. take is called with each, in the order
 // of the file, and its error stands at the value.
 func (m *Module) Each(name string, take func(s string) error, doc string) {
-	m.param(name, doc, &paramDef{kind: stringParam, set: func(*Settings, syntax.Literal) {},
+	m.param(name, doc, &paramDef{kind: stringParam, each: true, set: func(*Settings, syntax.Literal) {},
 		problem: func(v syntax.Literal) string {
 			if err := take(v.Str); err != nil {
 				return err.Error()

@@ -32,6 +32,7 @@ type paramDef struct {
 	problem, note func(v syntax.Literal) string
 	notYet        bool       // nothing acts on it yet
 	live          bool       // operators may change it
+	each          bool       // it may be given several times
 	doc           string     // of those that a module declares
 	now           func() any // what it holds, likewise
 }

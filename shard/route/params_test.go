@@ -34,6 +34,7 @@ var specialValue = map[string]string{
 	"log_engine_type": `"x"`, "log_engine_data": `"x"`, "async_workers_group": `"name=x"`, "stats_name_separator": `"_"`, "rundir": `"/"`, "run_dir": `"/"`,
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
+	"htable.htable": `"t=>size=4;"`,
 }
 
 // TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we
@@ -148,6 +149,11 @@ var sampleArgs = map[string]string{
 	"tcp_conid_alive": `"1"`, "tcp_conid_state": `"1"`, "tcp_set_connection_lifetime": `"1"`, "tcp_keepalive_enable": `"1", "2", "3"`,
 	"blst_add_retry_after": "1, 2", "nat_uac_test": `"64"`, "is_rfc1918": `"10.0.0.1"`, "xhttp_reply": `"404", "x", "", ""`,
 	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
+	"sht_has_name": `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
+	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,
+	"sht_iterator_seti": `"i", "1"`, "sht_iterator_sets": `"i", "1"`, "sht_lock": `"t=>k"`, "sht_unlock": `"t=>k"`, "sht_reset": `"t"`,
+	"sht_rm": `"t", "k"`, "sht_rm_name": `"t", "re", "x"`, "sht_rm_value": `"t", "re", "x"`, "sht_rm_name_re": `"t=>x"`, "sht_rm_value_re": `"t=>x"`,
+	"sht_setxi": `"t", "k", "1", "1"`, "sht_setxs": `"t", "k", "1", "1"`,
 }
 
 // notThere are functions Kamailio accepts in routes where we never shall.
@@ -170,7 +176,7 @@ func TestFunctionsAsKamailio(t *testing.T) {
 		funcs[n] = d
 	}
 	delete(funcs, "blst_is_blacklisted") // until 5.4
-	load := strings.ReplaceAll(allModules, `" loadmodule`, "\"\nloadmodule")
+	load := strings.ReplaceAll(allModules, `" loadmodule`, "\"\nloadmodule") + "modparam(\"htable\", \"htable\", \"t=>size=4;\")\n"
 	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route",
 		"event_route[xhttp:request]"} {

@@ -75,6 +75,13 @@ func New(t testing.TB) *Bench {
 	return b
 }
 
+// Wait lets time go by.
+func (b *Bench) Wait(d time.Duration) {
+	b.now += int64(d)
+	b.Table.SetNow(b.now)
+	b.Core.SetNow(b.now)
+}
+
 // Begin ends what the request before this one left behind and begins on m, as a shard does for a
 // new request that came from src by the listener of its protocol.
 func (b *Bench) Begin(m *parser.Message, src *netio.Addr) *proxy.Request {

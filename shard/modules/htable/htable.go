@@ -1,0 +1,89 @@
+// Package htable keeps values under keys for all shards, as they were after a restart: Kamailio's
+// module htable. Each table is one of package shm/table; variables read it without a lock.
+package htable
+
+import (
+	"time"
+
+	"viaduct/shard/route"
+	"viaduct/shm/table"
+)
+
+// module is what one load declares.
+type module struct {
+	tables  []*htable // in the order of the file
+	byName  map[string]*htable
+	scratch *route.PerShard[scratch]
+	full    *route.Counter
+	locked  *route.Counter // waits for sht_lock that were given up
+	timer   *time.Duration
+
+	expired   *route.Event
+	ended     chan ended
+	tellEvery time.Duration // 0: nobody is to be told
+}
+
+// scratch is what a shard needs for functions that look at all entries.
+type scratch struct {
+	iterators [maxIterators]iterator
+	walk      table.Walk
+	number    [24]byte
+	held      []*keyLock // by sht_lock, in this run
+	told      ended      // what the event route at work is about
+	let       func(c *route.Ctx)
+}
+
+// Define is the module.
+func Define(m *route.Module) {
+	h := &module{byName: map[string]*htable{}}
+	h.define(m)
+}
+
+func (h *module) define(m *route.Module) {
+	m.Each("htable", h.declare, "A table, \"NAME=>size=N;autoexpire=SECONDS;initval=NUMBER;"+
+		"updateexpire=0;entries=N;file=PATH\". It has room for `entries` entries, without it for eight "+
+		"times its slots, of which there are 2 to the power of `size`, and 1,024 at least. An entry ends "+
+		"`autoexpire` seconds after it was put, also when its value is changed, unless `updateexpire` is "+
+		"0. `initval` is the value of what is not there. `file` has what is in a table that begins "+
+		"empty, a line \"KEY => VALUE\" each. `entries` and `file` are not Kamailio's.")
+	h.timer = m.Duration("timer_interval", time.Second, 20, 1, 3600,
+		"Seconds between looks for entries that have ended. They are not found from the moment they end.")
+	const databases = "tables are not read from databases yet: a table's file has its values"
+	m.IdleText(databases, "db_url", "array_size_suffix", "key_name_column", "key_type_column",
+		"value_type_column", "key_value_column", "expires_column")
+	m.IdleInt(databases, "fetch_rows", "db_expires")
+	m.IdleInt("tables are not shared with other servers", "enable_dmq", "dmq_init_sync")
+	m.IdleInt("one goroutine beside the shards looks for what has ended", "timer_procs")
+	m.IdleText("event routes are called", "event_callback")
+	m.IdleInt("event routes are called", "event_callback_mode")
+
+	h.full = m.Count("full", "Values that were not kept because the table had no room or they were too long.")
+	h.locked = m.Count("lock_timeouts", "Waits for a key that another run held with sht_lock() for too long.")
+	h.scratch = route.NewPerShard(m, func(int) *scratch {
+		s := &scratch{}
+		s.let = func(*route.Ctx) { s.letGo() }
+		return s
+	})
+	h.variables(m)
+	h.functions(m)
+	h.commands(m)
+	h.events(m)
+	m.Open(h.open)
+}
+
+// open takes the tables that are there, and makes the others.
+func (h *module) open(s *route.State) error {
+	h.listen()
+	for _, t := range h.tables {
+		var err error
+		if t.t, err = s.Table("htable/"+t.name, t.config()); err != nil {
+			return err
+		}
+		if t.t.Origin() != table.Kept && t.t.Stats().Entries == 0 {
+			if err := t.fill(nowMs()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

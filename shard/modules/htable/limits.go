@@ -1,0 +1,40 @@
+package htable
+
+import "time"
+
+const (
+	// maxIterators is how many iterators a shard has, as in Kamailio. Reached: sht_iterator_start()
+	// is false.
+	maxIterators = 4
+
+	// A table has from 2^minSize to 2^maxSize slots, as in Kamailio, which takes the nearest for
+	// others; without a size 2^defaultSize.
+	minSize, maxSize, defaultSize = 3, 14, 4
+
+	// entriesPerSlot and minEntries say how many entries a table has room for that does not say it:
+	// 131,072 for the largest.
+	entriesPerSlot = 8
+	minEntries     = 1024
+
+	// locksPerTable is how many locks sht_lock() shares out among the keys of a table.
+	locksPerTable = 256
+
+	// lockWait is how long a run waits for a key that another one holds. Between sht_lock() and
+	// sht_unlock() are microseconds, and where a shard lost its CPU some milliseconds. Reached:
+	// sht_lock() is false, an assignment is refused.
+	lockWait = 100 * time.Millisecond
+
+	// maxPrinted is how many entries sht_print() writes of a table.
+	maxPrinted = 1000
+
+	// maxDumped is how many entries htable.dump tells at once.
+	maxDumped = 10_000
+
+	// endedAtOnce is how many records are looked at in one go for those that have ended, 20 µs.
+	endedAtOnce = 4096
+
+	// endedQueue is how many entries that have ended wait for their event route, toldAtOnce how many
+	// are told of in a row: a shard does nothing else meanwhile.
+	endedQueue = 2 * endedAtOnce
+	toldAtOnce = 1000
+)
