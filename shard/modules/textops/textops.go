@@ -11,6 +11,7 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
+	defineSubst(m)
 	m.Func(route.Func{Name: "is_method", In: route.Anywhere, Build: isMethod,
 		Args: []route.AnyArg{route.Special("methods", `such as "INVITE|ACK"`)},
 		Doc:  "Tells whether the method, in a response that of CSeq, is one of these."})
