@@ -8,6 +8,7 @@ import (
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/htable"
 	"viaduct/shard/modules/idle"
+	"viaduct/shard/modules/ipops"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/nathelper"
@@ -40,9 +41,13 @@ var All = []route.Declared{
 	{Name: "debugger", Define: idle.Debugger},
 	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "htable", Define: htable.Define},
+	{Name: "ipops", Define: ipops.Define},
 	{Name: "jsonrpcs", Define: idle.JSONRPCS},
 	{Name: "kex", Define: kex.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},
+	{Name: "mi_datagram", Define: idle.MIDatagram},
+	{Name: "mi_fifo", Define: idle.MIFIFO},
+	{Name: "mi_rpc", Define: idle.MIRPC},
 	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
 	{Name: "pv", Define: pv.Define},
@@ -59,4 +64,5 @@ var All = []route.Declared{
 	{Name: "websocket", Define: websocket.Define},
 	{Name: "xhttp", Define: xhttp.Define},
 	{Name: "xlog", Define: xlog.Define},
+	{Name: "xmlrpc", Define: idle.XMLRPC},
 }

@@ -32,3 +32,29 @@ func Counters(m *route.Module) { m.Idle("counters need no module") }
 
 // Debugger is module debugger.
 func Debugger(m *route.Module) { m.Idle("there is no script debugger") }
+
+const noMI = "Kamailio 5.0 has dropped the MI commands; viaductctl has commands of its own"
+
+// MIRPC is module mi_rpc.
+func MIRPC(m *route.Module) { m.Idle(noMI) }
+
+// MIFIFO is module mi_fifo.
+func MIFIFO(m *route.Module) {
+	m.Idle(noMI)
+	m.IdleAny(noMI, "fifo_name", "fifo_mode", "fifo_group", "fifo_user", "reply_dir", "reply_indent")
+}
+
+// MIDatagram is module mi_datagram.
+func MIDatagram(m *route.Module) {
+	m.Idle(noMI)
+	m.IdleAny(noMI, "socket_name", "children_count", "unix_socket_mode", "unix_socket_group",
+		"unix_socket_user", "socket_timeout", "reply_indent")
+}
+
+// XMLRPC is module xmlrpc.
+func XMLRPC(m *route.Module) {
+	const why = "viaductctl takes the place of XML-RPC"
+	m.Idle(why)
+	m.IdleAny(why, "route", "autoconversion", "escape_cr", "double_lf_to_crlf", "mode", "url_skip",
+		"url_match", "event_callback")
+}
