@@ -124,8 +124,11 @@ func TestReloadByHand(t *testing.T) {
 	d.waitLog("viaduct reloaded", 2)
 	d.waitLog("children cannot change while viaduct runs", 1)
 	runs("Four")
-	if answer, fault := d.ask("cfg.get core debug"); fault != "" {
-		t.Errorf("%v %q", answer, fault)
+	if answer, fault := d.ask("cfg.get core"); fmt.Sprint(answer["debug"]) != "2" {
+		t.Errorf("debug is %v: %q", answer["debug"], fault)
+	}
+	if answer, _ := d.ask("status"); fmt.Sprint(answer["program"]) == "" || fmt.Sprint(answer["programs_kept"]) != "1" {
+		t.Errorf("status has program %v and keeps %v", answer["program"], answer["programs_kept"])
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ func (p *process) statusReport() any {
 	if p.draining.Load() {
 		state = "draining"
 	}
+	programs := p.server.Programs()
 	return struct {
 		Name          string   `json:"name"`
 		Version       string   `json:"version"`
@@ -27,11 +29,13 @@ func (p *process) statusReport() any {
 		Listen        []string `json:"listen"`
 		Steering      string   `json:"steering"`
 		ArenaMB       int      `json:"arena_mb"`
+		Program       string   `json:"program"`       // its hash
+		ProgramsKept  int      `json:"programs_kept"` // earlier ones, for transactions they began
 		LogLinesLost  uint64   `json:"log_lines_lost"`
 		GoHeapBytes   uint64   `json:"go_heap_bytes"`
 	}{
 		"viaduct", version, commitID(), os.Getpid(), state, int64(time.Since(p.started).Seconds()), p.config.Shards,
-		p.listens(), p.server.Steering(), p.config.ArenaMB, p.log.Lost(), control.GoHeapBytes(),
+		p.listens(), p.server.Steering(), p.config.ArenaMB, fmt.Sprintf("%016x", programs[0]), len(programs) - 1, p.log.Lost(), control.GoHeapBytes(),
 	}
 }
 
