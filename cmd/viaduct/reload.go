@@ -107,6 +107,9 @@ func (p *process) follow(c *Config) {
 	}
 	if p.tls != nil && c.tls != nil {
 		p.tls.Take(c.tls)
+		for _, w := range c.tls.Warnings() {
+			p.log.Warn(w.String())
+		}
 	}
 }
 
