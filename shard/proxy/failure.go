@@ -12,7 +12,7 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 	}
 	c.saved(tx).failure = 0
 	r := &c.Request
-	r.armed.failure = 0
+	r.armed.failure, r.BranchFlags = 0, c.bestBranchFlags(tx)
 	before := tx.UserFlags & bestEarlier
 	r.startedEarlier = before != 0
 	c.cfg.Script.Failure(r, route)

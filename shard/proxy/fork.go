@@ -12,11 +12,12 @@ import (
 
 // target is one member of the target set (§16.5): a Request-URI and where it goes.
 type target struct {
-	uri  []byte     // nil: the Request-URI as received
-	dst  []byte     // outbound URI, nil: none
-	addr netio.Addr // where dst points, if a set chose it
-	uid  uint16     // the set's name for it
-	q    int16      // q-value in thousandths; below 0: none given
+	uri   []byte     // nil: the Request-URI as received
+	dst   []byte     // outbound URI, nil: none
+	addr  netio.Addr // where dst points, if a set chose it
+	uid   uint16     // the set's name for it
+	q     int16      // q-value in thousandths; below 0: none given
+	flags uint32     // branch flags
 }
 
 // AppendBranch adds a target to the next Relay. Without a URI it is the current
@@ -55,15 +56,28 @@ func isURI(b []byte) bool {
 // ClearBranches forgets the targets added.
 func (r *Request) ClearBranches() { r.nMore = 0 }
 
+// BranchFlagsOf are the flags of a branch of the next Relay, 0 being that of the Request-URI and
+// others those that AppendBranch has added. It returns nil if there is none of that number. In a
+// branch route 0 is the branch at hand. What they are for is the routing program's matter.
+func (r *Request) BranchFlagsOf(branch int) *uint32 {
+	switch {
+	case branch == 0:
+		return &r.BranchFlags
+	case branch > 0 && branch <= r.nMore:
+		return &r.more[branch-1].flags
+	}
+	return nil
+}
+
 // mainTarget is the Request-URI as a target, its bytes good for the batch.
 func (r *Request) mainTarget() target {
 	c := r.core
-	return target{c.keep(r.uri), c.keep(r.dst), r.dstAddr, r.target, -1}
+	return target{c.keep(r.uri), c.keep(r.dst), r.dstAddr, r.target, -1, r.BranchFlags}
 }
 
 // setTarget makes t the Request-URI and outbound URI.
 func (r *Request) setTarget(t *target) {
-	r.uri, r.dst, r.dstAddr, r.target = t.uri, t.dst, t.addr, t.uid
+	r.uri, r.dst, r.dstAddr, r.target, r.BranchFlags = t.uri, t.dst, t.addr, t.uid, t.flags
 }
 
 // keep copies b into the scratch of the batch.
@@ -246,6 +260,9 @@ func (r *Request) try(share int) bool {
 		return r.lost(NoRoom)
 	}
 	br.SetReplyRoute(reply)
+	if r.BranchFlags != 0 {
+		c.SetBranchFlags(r.Tx, br, r.BranchFlags)
+	}
 	if cause := r.launch(br); cause != NoCause {
 		return r.lost(cause)
 	}

@@ -135,6 +135,7 @@ func (r *Request) AppendState(b []byte) []byte {
 	w.signed(r.maxBreadth)
 	w.signed(r.side)
 	w.number(uint64(r.Flags))
+	w.number(uint64(r.BranchFlags))
 	for _, n := range [...]uint8{uint8(r.lastCause), r.forceProto, uint8(r.waits), uint8(r.replyOptions),
 		uint8(r.leave.options), uint8(r.leave.ignore)} {
 		w.b = append(w.b, n)
@@ -168,6 +169,7 @@ func (r *Request) AppendState(b []byte) []byte {
 		w.addr(&t.addr)
 		w.number(uint64(t.uid))
 		w.signed(int(t.q))
+		w.number(uint64(t.flags))
 	}
 	return w.b
 }
@@ -183,7 +185,8 @@ func (r *Request) ReadState(b []byte) bool {
 	if bits&stateSymmetric != 0 && !r.symmetric {
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}
-	r.maxForwards, r.maxBreadth, r.side, r.Flags = s.signed(), s.signed(), s.signed(), uint32(s.number())
+	r.maxForwards, r.maxBreadth, r.side = s.signed(), s.signed(), s.signed()
+	r.Flags, r.BranchFlags = uint32(s.number()), uint32(s.number())
 	if n := s.take(6); n != nil {
 		r.lastCause, r.forceProto, r.waits, r.replyOptions = Cause(n[0]), n[1], int(n[2]), txn.StreamOptions(n[3])
 		r.leave.options, r.leave.ignore = txn.StreamOptions(n[4]), blocklist.Reason(n[5])
@@ -203,7 +206,7 @@ func (r *Request) ReadState(b []byte) bool {
 	}
 	r.nMore = s.count(len(r.more))
 	for i := range r.more[:r.nMore] {
-		r.more[i] = target{s.text(), s.text(), s.addr(), uint16(s.number()), int16(s.signed())}
+		r.more[i] = target{s.text(), s.text(), s.addr(), uint16(s.number()), int16(s.signed()), uint32(s.number())}
 	}
 	return !s.bad && len(s.b) == 0
 }

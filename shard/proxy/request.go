@@ -61,6 +61,8 @@ type decided struct {
 	armed  armed
 	timers finalTimers
 	Flags  uint32 // the message flags of the routing program
+	// BranchFlags are those of the branch that the Request-URI is: see BranchFlagsOf.
+	BranchFlags uint32
 }
 
 // course is where and how the request leaves. A failure route begins with that of request_route,

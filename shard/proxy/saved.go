@@ -73,14 +73,17 @@ type Saved struct {
 	rowsLen      uint16 // of replies made here
 	unsent       uint8  // a Cause: why no target could be sent to
 	_            [3]uint8
-	cuts         [8]parser.Span
-	question     uint64 // of the run that is held, see hold.go
-	heldLen      uint32 // its state and itself, at the end of all texts
-	stateLen     uint16
-	heldKind     uint8
-	_            uint8
-	contacts     [maxTargets + 1]savedContact
-	edits        [maxContactEdits]savedEdit
+	// branchFlags are those of branch n, at n modulo its length: of more branches than that in one
+	// transaction only the last ones have theirs.
+	branchFlags [32]uint32
+	cuts        [8]parser.Span
+	question    uint64 // of the run that is held, see hold.go
+	heldLen     uint32 // its state and itself, at the end of all texts
+	stateLen    uint16
+	heldKind    uint8
+	_           uint8
+	contacts    [maxTargets + 1]savedContact
+	edits       [maxContactEdits]savedEdit
 }
 
 type savedEdit struct {
@@ -93,6 +96,7 @@ type savedContact struct {
 	uriLen, dstLen uint16
 	uid            uint16
 	q              int16
+	flags          uint32
 }
 
 // Saved.bits.
@@ -113,7 +117,7 @@ const (
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 752 // TestSavedLayout
+const savedBytes = 936 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
@@ -238,6 +242,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	if before := c.saved(r.Tx); before != nil {
 		unsent = before.unsent
 	}
+	flags := r.keptBranchFlags()
 	off := c.tx.NewSaved(r.Tx, n)
 	if off == 0 {
 		return false
@@ -248,7 +253,8 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 		maxForwards: int32(d.maxForwards), maxBreadth: int32(r.maxBreadth),
 		failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
 		uriLen: uint16(len(d.uri)), dstLen: uint16(len(d.dst)), routeLen: uint16(len(d.appendRoute)),
-		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), options: uint8(d.leave.options), ignore: uint8(d.leave.ignore), replyOptions: uint8(r.replyOptions), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: uint8(len(loaded)), cuts: d.cuts}
+		listener: uint16(r.Listener), target: d.target, lastTarget: r.lastTarget, side: int16(d.side), forced: int16(d.leave.forced), options: uint8(d.leave.options), ignore: uint8(d.leave.ignore), replyOptions: uint8(r.replyOptions), nWaiting: uint8(nWaiting), tries: uint8(r.waits), unsent: unsent, nCuts: uint8(d.nCuts), nContacts: uint8(len(loaded)), cuts: d.cuts,
+		branchFlags: flags}
 	s.Saved.Header = h
 	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
@@ -278,12 +284,12 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	b = d.saveTexts(s, b)
 	for i := range loaded {
 		t := &loaded[i]
-		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
+		s.contacts[i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q, t.flags}
 		b = append(append(b, t.uri...), t.dst...)
 	}
 	for i := range nWaiting {
 		t := r.waitingTarget(i, &main)
-		s.contacts[int(s.nContacts)+i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q}
+		s.contacts[int(s.nContacts)+i] = savedContact{t.addr, uint16(len(t.uri)), uint16(len(t.dst)), t.uid, t.q, t.flags}
 		b = append(append(b, t.uri...), t.dst...)
 	}
 	if held != nil {
@@ -318,7 +324,7 @@ func (c *Core) waiting(s *Saved, off shm.Off) []target {
 		if i < int(s.nContacts) {
 			continue
 		}
-		list = append(list, target{nilIfEmpty(uri), nilIfEmpty(dst), k.addr, k.uid, k.q})
+		list = append(list, target{nilIfEmpty(uri), nilIfEmpty(dst), k.addr, k.uid, k.q, k.flags})
 	}
 	return list
 }
@@ -405,7 +411,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	for i := range s.contacts[:s.nContacts] {
 		k := &s.contacts[i]
 		uri := text(int(k.uriLen), k.uriLen > 0)
-		r.contacts[i] = target{uri, text(int(k.dstLen), k.dstLen > 0), k.addr, k.uid, k.q}
+		r.contacts[i] = target{uri, text(int(k.dstLen), k.dstLen > 0), k.addr, k.uid, k.q, k.flags}
 	}
 	return true
 }
@@ -424,6 +430,43 @@ func (c *Core) SetTxFlags(tx *txn.Tx, flags uint32) {
 	if s := c.saved(tx); s != nil {
 		s.flags = flags
 	}
+}
+
+// BranchFlags are the branch flags that tx keeps of br; SetBranchFlags replaces them, if it keeps
+// any. It does where a route is armed, and nobody else can ask.
+func (c *Core) BranchFlags(tx *txn.Tx, br *txn.Branch) uint32 {
+	if s := c.saved(tx); s != nil {
+		return s.branchFlags[br.Index()%len(s.branchFlags)]
+	}
+	return 0
+}
+
+// SetBranchFlags replaces the branch flags that tx keeps of br.
+func (c *Core) SetBranchFlags(tx *txn.Tx, br *txn.Branch, flags uint32) {
+	if s := c.saved(tx); s != nil {
+		s.branchFlags[br.Index()%len(s.branchFlags)] = flags
+	}
+}
+
+// keptBranchFlags are those of all branches so far.
+func (r *Request) keptBranchFlags() (flags [32]uint32) {
+	if s := r.core.saved(r.Tx); s != nil {
+		flags = s.branchFlags
+	}
+	return flags
+}
+
+// bestBranchFlags are the branch flags of the last branch that has the best status: what a failure
+// route begins with.
+func (c *Core) bestBranchFlags(tx *txn.Tx) (flags uint32) {
+	best, found := tx.BestStatus(), false
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		if is := br.Status() == best; is || !found {
+			flags, found = c.BranchFlags(tx, br), is
+		}
+		return true
+	})
+	return flags
 }
 
 // SetTxTimers is SetFinalTimers for a transaction under way. false: it keeps

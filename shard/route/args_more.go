@@ -95,9 +95,13 @@ func (p *Place) Put(c *Ctx, v Value) Result {
 	return 1
 }
 
-// Flag is the number of a flag, 0 to 31.
+// Flag is the number of a flag, 0 to 31. A name that the file gives one by flags NAME:NUMBER is
+// its number.
 func Flag(name, doc string) Arg[int] {
 	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
+		if n, named := b.cc.flagNamed(b.x.Args[i]); named {
+			return Input[int]{v: n}, true
+		}
 		a, ok := b.cc.intArg(b.x, i, "the number of a flag", 0, 31)
 		if !ok || a.val == nil {
 			return Input[int]{v: a.n}, ok

@@ -16,8 +16,10 @@ type run struct {
 	jump target // stop: jumped
 	left int32  // steps that the run may still make
 	void bool   // the expression under way has no value: it divides by zero
-	deep bool   // a call was nested too deep, which was said
-	buf  []byte // the scratch room
+	// ScriptFlags are those of setsflag(): they live for one run.
+	ScriptFlags uint32
+	deep        bool   // a call was nested too deep, which was said
+	buf         []byte // the scratch room
 	// what of it belongs to routes around this one; each statement gives back what lies behind
 	mark int32
 	// temps are the numbers and texts that a statement keeps from one of its steps to the next,
@@ -118,7 +120,7 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 	}
 	c.atHand = *at
 	c.prog = p
-	c.stop, c.void, c.deep = notStopped, false, false
+	c.stop, c.void, c.deep, c.ScriptFlags = notStopped, false, false, 0
 	c.answer, c.waits, c.inner = nil, 0, false
 	c.left = maxSteps
 	c.frames, c.mark, c.base = c.frames[:0], 0, 0

@@ -69,10 +69,21 @@ func (cc *compiler) nameFlag(it *syntax.Item) {
 	}
 }
 
+// flagNamed is the number of a flag that x names.
+func (cc *compiler) flagNamed(x syntax.Expr) (n int, ok bool) {
+	switch x := x.(type) {
+	case *syntax.Name:
+		n, ok = cc.flags[x.Name]
+	case *syntax.Str:
+		n, ok = cc.flags[x.S]
+	}
+	return n, ok
+}
+
 // flagArg is the bit of a flag that a call gives by its number or its name.
-func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
+func (cc *compiler) flagArg(x *syntax.Call, i int) (uint32, bool) {
 	name := ""
-	switch a := x.Args[0].(type) {
+	switch a := x.Args[i].(type) {
 	case *syntax.Int:
 		if a.N < 0 || a.N > 31 {
 			cc.ld.errorf(a.Pos, "%s: flag %d does not exist; the range is 0..31", x.Name, a.N)
@@ -87,12 +98,12 @@ func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
 			return 1 << n, true
 		}
 	default:
-		cc.ld.errorf(x.Args[0].At(), "%s wants the number of a flag, 0 to 31, or its name", x.Name)
+		cc.ld.errorf(x.Args[i].At(), "%s wants the number of a flag, 0 to 31, or its name", x.Name)
 		return 0, false
 	}
 	n, ok := cc.flags[name]
 	if !ok {
-		cc.ld.errorf(x.Args[0].At(), "%s: there is no flag %s%s; flags are declared by flags NAME:NUMBER", x.Name, quote(clip(name)),
+		cc.ld.errorf(x.Args[i].At(), "%s: there is no flag %s%s; flags are declared by flags NAME:NUMBER", x.Name, quote(clip(name)),
 			suggest.DidYouMean(name, sortedKeys(cc.flags)))
 		return 0, false
 	}
@@ -100,7 +111,7 @@ func (cc *compiler) flagArg(x *syntax.Call) (uint32, bool) {
 }
 
 func setFlag(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x)
+	bit, ok := cc.flagArg(x, 0)
 	if !ok {
 		return nil
 	}
@@ -108,7 +119,7 @@ func setFlag(cc *compiler, x *syntax.Call) callFn {
 }
 
 func resetFlag(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x)
+	bit, ok := cc.flagArg(x, 0)
 	if !ok {
 		return nil
 	}
@@ -116,7 +127,7 @@ func resetFlag(cc *compiler, x *syntax.Call) callFn {
 }
 
 func isFlagSet(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x)
+	bit, ok := cc.flagArg(x, 0)
 	if !ok {
 		return nil
 	}

@@ -107,6 +107,7 @@ func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
 	w.number(uint64(c.waits))
 	w.number(uint64(max(c.left, 0)))
 	w.number(uint64(c.ReplyIgnore))
+	w.number(uint64(c.ScriptFlags))
 	for i := range heldParts {
 		heldParts[i].write(c, w)
 	}
@@ -137,6 +138,7 @@ func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 	c.Acted, c.Unanswered = flags&heldActed != 0, flags&heldUnanswered != 0
 	c.Return, c.waits, c.left = int(h.signed()), int32(h.number()), int32(h.number())
 	c.ReplyIgnore = blocklist.Reason(h.number())
+	c.ScriptFlags = uint32(h.number())
 	for !h.bad {
 		mark := h.byte()
 		if mark == 0 {

@@ -148,6 +148,7 @@ var sampleArgs = map[string]string{
 	"set_advertised_port": "5060", "forward_udp": `"h"`, "forward_tcp": `"h"`, "forward_tls": `"h"`, "forward_sctp": `"h"`,
 	"tcp_conid_alive": `"1"`, "tcp_conid_state": `"1"`, "tcp_set_connection_lifetime": `"1"`, "tcp_keepalive_enable": `"1", "2", "3"`,
 	"blst_add_retry_after": "1, 2", "nat_uac_test": `"64"`, "is_rfc1918": `"10.0.0.1"`, "xhttp_reply": `"404", "x", "", ""`,
+	"setbflag": "1", "resetbflag": "1", "isbflagset": "1", "setsflag": "1", "resetsflag": "1", "issflagset": "1",
 	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
 	"sht_has_name": `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
 	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,

@@ -192,6 +192,39 @@ func (c *Ctx) setFlags(flags uint32) {
 	}
 }
 
+// BranchFlags are the flags of setbflag(): of the branch at hand, or before a relay of the one that
+// the Request-URI is, 0, or of those that were added, 1 and on. It returns false if there is no such
+// branch.
+func (c *Ctx) BranchFlags(branch int) (uint32, bool) {
+	switch {
+	case c.Request != nil:
+		if f := c.Request.BranchFlagsOf(branch); f != nil {
+			return *f, true
+		}
+	case c.Branch != nil && branch == 0:
+		return c.Shard.Core.BranchFlags(c.Tx, c.Branch), true
+	}
+	return 0, false
+}
+
+// SetBranchFlags replaces them.
+func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
+	switch {
+	case c.Request != nil:
+		if f := c.Request.BranchFlagsOf(branch); f != nil {
+			*f = flags
+			return true
+		}
+	case c.Branch != nil && branch == 0:
+		c.Shard.Core.SetBranchFlags(c.Tx, c.Branch, flags)
+		return true
+	}
+	return false
+}
+
+// MessageFlags are the flags of setflag().
+func (c *Ctx) MessageFlags() uint32 { return c.flags() }
+
 // ReplaceContact puts text in place of old, which lies in a value of a Contact header field of Msg,
 // in what is sent of the message. It is false if there is no room, or old overlaps another edit.
 func (c *Ctx) ReplaceContact(old parser.Span, text []byte) int {

@@ -48,6 +48,9 @@ func (br *Branch) Breadth() int { return int(br.breadth) }
 // Index is the branch's number in its transaction, from 0.
 func (br *Branch) Index() int { return int(br.index) }
 
+// Status is the status of its last response, 0 if it had none.
+func (br *Branch) Status() int { return int(br.status) }
+
 // ReplyRoute is a number the user keeps with the branch.
 func (br *Branch) ReplyRoute() int { return int(br.replyRoute) }
 
