@@ -96,7 +96,7 @@ func streamGlobals() map[string]*paramDef {
 
 		"tls_verify": idleAny(byModuleTLS), "tls_require_certificate": idleAny(byModuleTLS), "tls_handshake_timeout": idleAny(byModuleTLS),
 		"tls_send_timeout": idleAny(byModuleTLS), "tls_certificate": idleAny(byModuleTLS), "tls_private_key": idleAny(byModuleTLS),
-		"tls_ca_list": idleAny(byModuleTLS), "tls_log": idleAny(byModuleTLS),
+		"tls_method": idleAny(byModuleTLS), "tls_ca_list": idleAny(byModuleTLS), "tls_log": idleAny(byModuleTLS),
 
 		// Parameters of ours.
 		"tcp_connections_per_destination": num(1, 64, func(s *StreamSettings) *int { return &s.PerDestination }),

@@ -150,6 +150,8 @@ func TestSettings(t *testing.T) {
 	listen(`listen=udp:[2001:db8::1]:5060 advertise [2001:db8::2]:5070`, "true 2001:db8::1 5060 [2001:db8::2] 5070 ;")
 	listen(`listen=udp:10.0.0.1:5060 advertise sip.example-1.com`, "true 10.0.0.1 5060 sip.example-1.com 0 ;")
 	listen(`listen=udp:10.0.0.1:5060 advertise "sip.example.com":5070 name "s1"`, "true 10.0.0.1 5060 sip.example.com 5070 s1;")
+	listen(`listen=udp:(10.0.0.1, 10.0.0.2):5070 advertise h`, "true 10.0.0.1 5070 h 0 ;true 10.0.0.2 5070 h 0 ;")
+	listen(`listen=udp:10.0.0.1:5060 as 10.0.0.2:5070`, "true 10.0.0.1 5060 10.0.0.2 5070 ;")
 	listen("listen=udp:10.0.0.1:5060 udp:10.0.0.2:5060\nlisten=lo", "true 10.0.0.1 5060  0 ;true 10.0.0.2 5060  0 ;false lo 0  0 ;")
 	listen("#!define IP 10.0.0.1\n#!define PORT 5080\nlisten=udp:IP:PORT advertise IP:PORT", "true 10.0.0.1 5080 10.0.0.1 5080 ;")
 	listen("#!substdef \"!MY_IP!10.0.0.3!g\"\nlisten=udp:MY_IP:5060", "true 10.0.0.3 5060  0 ;")

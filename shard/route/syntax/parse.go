@@ -31,10 +31,9 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 		name, value, _ := strings.Cut(d, "=")
 		lx.defs[name] = value
 	}
-	for _, d := range []string{"KAMAILIO_5", "KAMAILIO_5_6", "KAMAILIO_5_6_3", "OS_linux", "VIADUCT"} {
+	for _, d := range []string{"KAMAILIO_5", "KAMAILIO_5_6", "KAMAILIO_5_6_3", "VIADUCT"} {
 		lx.defs[d] = ""
 	}
-	lx.defs["KAMAILIO_VERSION"] = "5006003" // since 5.7
 	lx.bol = true
 	if lx.push(frame{file: name, src: src, at: Pos{name, 1, 1}}) {
 		p := &parser{opt: opt, found: found, lx: lx}

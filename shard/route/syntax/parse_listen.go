@@ -10,10 +10,13 @@ import (
 // [proto:]host[:port] [advertise host[:port]] [name "…"] [virtual].
 func (p *parser) listen(key token) {
 	for n := 0; n == 0 || p.startsHost(); n++ {
-		l := &Socket{Pos: p.t.pos}
-		text := p.joined("an address, a host name or an interface")
+		l, also := &Socket{Pos: p.t.pos}, []string(nil)
+		text, group := p.group("an address, a host name or an interface")
+		if len(group) > 0 {
+			text, also = group[0], group[1:]
+		}
 		l.Proto, l.Host, l.Port = p.socket(l.Pos, text)
-		if p.word("advertise") {
+		if p.word("advertise") || p.word("as") {
 			p.advance()
 			pos := p.t.pos
 			text := p.joined("the advertised host")
@@ -35,7 +38,48 @@ func (p *parser) listen(key token) {
 			p.advance()
 		}
 		p.items = append(p.items, Item{Kind: ListenItem, Pos: key.pos, Socket: l})
+		for _, text := range also {
+			more := *l
+			more.Proto, more.Host, more.Port = p.socket(l.Pos, text)
+			p.items = append(p.items, Item{Kind: ListenItem, Pos: key.pos, Socket: &more})
+		}
 	}
+}
+
+// group reads a socket, or several that share protocol and port: udp:(10.0.0.1, 10.0.0.2):5060.
+func (p *parser) group(what string) (text string, list []string) {
+	inside := false
+	var b strings.Builder
+	for first := true; p.t.kind != tokEOF; first = false {
+		if !first && !inside && (!p.t.glued || p.op(";")) || inside && p.t.bol {
+			break
+		}
+		switch {
+		case p.op("("):
+			inside = true
+		case p.op(")"):
+			inside = false
+		}
+		if p.t.kind == tokStr {
+			b.WriteString(p.t.text)
+		} else {
+			b.WriteString(p.t.raw)
+		}
+		p.advance()
+	}
+	text = b.String()
+	if text == "" {
+		p.fail("expected %s, found %s", what, p.t.describe())
+	}
+	before, rest, grouped := strings.Cut(text, "(")
+	hosts, after, closed := strings.Cut(rest, ")")
+	if !grouped || !closed {
+		return text, nil
+	}
+	for _, h := range strings.Split(hosts, ",") {
+		list = append(list, before+h+after)
+	}
+	return text, list
 }
 
 // alias reads the names of one alias= line.

@@ -199,10 +199,16 @@ func (e *exp) unary() expValue {
 	return expValue{}
 }
 
+// kamailioVersion is that of the language: 5.6.3.
+const kamailioVersion = 5006003
+
 // named is the value of a define.
 func (e *exp) named(name string) expValue {
 	v, there := e.lx.defs[name]
-	if !there {
+	switch {
+	case !there && name == "KAMAILIO_VERSION":
+		return expValue{n: kamailioVersion}
+	case !there:
 		return expValue{}
 	}
 	if v == "" {
