@@ -29,7 +29,7 @@ var not56 = map[string]string{
 
 // specialValue are values for those that want neither 1 nor just any string.
 var specialValue = map[string]string{
-	"udp_mtu_try_proto": "TCP", "tcp_source_ipv4": "127.0.0.1", "tcp_source_ipv6": "::1", "log_facility": "LOG_LOCAL0", "tcp_poll_method": "poll",
+	"udp_mtu_try_proto": "TCP", "tls_method": "TLSv1", "tcp_source_ipv4": "127.0.0.1", "tcp_source_ipv6": "::1", "log_facility": "LOG_LOCAL0", "tcp_poll_method": "poll",
 	"tls_certificate": `"x"`, "tls_private_key": `"x"`, "tls_ca_list": `"x"`, "ipv6_hex_style": `"c"`, "user": `"root"`, "uid": `"root"`, "group": `"root"`, "gid": `"root"`,
 	"log_engine_type": `"x"`, "log_engine_data": `"x"`, "async_workers_group": `"name=x"`, "stats_name_separator": `"_"`, "rundir": `"/"`, "run_dir": `"/"`,
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
@@ -37,12 +37,18 @@ var specialValue = map[string]string{
 	"htable.htable": `"t=>size=4;"`,
 }
 
+// before56 are modules of versions before 5.6, and one that Debian has in a package of its own.
+var before56 = map[string]bool{"mi_datagram": true, "mi_fifo": true, "mi_rpc": true, "mi_xmlrpc": true, "xmlrpc": true}
+
 // TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we
 // give it.
 func TestParametersAsKamailio(t *testing.T) {
 	needKamailio(t)
 	modules := everything(DefaultSettings())
 	for _, m := range sortedKeys(modules) {
+		if before56[m] {
+			continue
+		}
 		src := "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"pv.so\"\n"
 		if !strings.Contains(src, `"`+m+`.so"`) {
 			src += "loadmodule \"" + m + ".so\"\n"
@@ -149,6 +155,10 @@ var sampleArgs = map[string]string{
 	"tcp_conid_alive": `"1"`, "tcp_conid_state": `"1"`, "tcp_set_connection_lifetime": `"1"`, "tcp_keepalive_enable": `"1", "2", "3"`,
 	"blst_add_retry_after": "1, 2", "nat_uac_test": `"64"`, "is_rfc1918": `"10.0.0.1"`, "xhttp_reply": `"404", "x", "", ""`,
 	"setbflag": "1", "resetbflag": "1", "isbflagset": "1", "setsflag": "1", "resetsflag": "1", "issflagset": "1",
+	"compare_ips": `"1.1.1.1", "1.1.1.1"`, "compare_pure_ips": `"1.1.1.1", "1.1.1.1"`, "detailed_ip_type": `"1.1.1.1", "$var(x)"`,
+	"detailed_ipv4_type": `"1.1.1.1", "$var(x)"`, "detailed_ipv6_type": `"::1", "$var(x)"`, "ip_type": `"1.1.1.1"`,
+	"is_in_subnet": `"1.1.1.1", "1.0.0.0/8"`, "is_ip": `"1.1.1.1"`, "is_ip_rfc1918": `"1.1.1.1"`, "is_ipv4": `"1.1.1.1"`,
+	"is_ipv6": `"::1"`, "is_ipv6_reference": `"[::1]"`, "is_pure_ip": `"1.1.1.1"`,
 	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
 	"sht_has_name": `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
 	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,
