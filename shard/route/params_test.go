@@ -12,6 +12,8 @@ import (
 // not56 are names Kamailio 5.6.3 as Debian builds it refuses and we take, and why.
 var not56 = map[string]string{
 	"dispatcher.list_optional": "ours",
+	"pike.ipv6_prefix":         "ours",
+	"pike.max_addresses":       "ours",
 	"rr.sign_routes":           "ours",
 	"tm.t4_timer":              "ours",
 	"tm.pass_former_replies":   "ours",
@@ -160,7 +162,8 @@ var sampleArgs = map[string]string{
 	"is_in_subnet": `"1.1.1.1", "1.0.0.0/8"`, "is_ip": `"1.1.1.1"`, "is_ip_rfc1918": `"1.1.1.1"`, "is_ipv4": `"1.1.1.1"`,
 	"is_ipv6": `"::1"`, "is_ipv6_reference": `"[::1]"`, "is_pure_ip": `"1.1.1.1"`,
 	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
-	"sht_has_name": `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
+	"pike_check_ip": `"192.0.2.1"`,
+	"sht_has_name":  `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
 	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,
 	"sht_iterator_seti": `"i", "1"`, "sht_iterator_sets": `"i", "1"`, "sht_lock": `"t=>k"`, "sht_unlock": `"t=>k"`, "sht_reset": `"t"`,
 	"sht_rm": `"t", "k"`, "sht_rm_name": `"t", "re", "x"`, "sht_rm_value": `"t", "re", "x"`, "sht_rm_name_re": `"t=>x"`, "sht_rm_value_re": `"t=>x"`,
