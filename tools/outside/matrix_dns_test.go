@@ -115,7 +115,7 @@ func TestRow61ServiceLookup(t *testing.T) {
 	f(byTLS, "sips:callee@c.example.net;transport=tcp", "_sips._tcp.c.example.net SRV")
 	// No NAPTR at all.
 	n.queries()
-	d := caller.requests(srv.addr, "MESSAGE", "sip:callee@d.example.net")
+	caller.requests(srv.addr, "MESSAGE", "sip:callee@d.example.net")
 	answered(caller, byTCP, "MESSAGE")
 	if q := n.queries(); !slices.Contains(q, "d.example.net NAPTR") || !slices.Contains(q, "_sip._tcp.d.example.net SRV") {
 		t.Errorf("without NAPTR %q are asked", q)
@@ -127,11 +127,11 @@ func TestRow61ServiceLookup(t *testing.T) {
 	// Nothing but an address.
 	_, wellKnown := loopbackPeer(t, 5060)
 	n.add("e.example.net 60 IN A " + wellKnown.addr.Addr().String())
-	d = caller.requests(srv.addr, "MESSAGE", "sip:callee@e.example.net")
+	caller.requests(srv.addr, "MESSAGE", "sip:callee@e.example.net")
 	answered(caller, wellKnown, "MESSAGE")
 
 	// No such name: an answer, and nothing is sent (RFC 3261 §21.4.5 or §16.9).
-	d = caller.invitesTo(srv.addr, "sip:callee@nobody.example.net")
+	d := caller.invitesTo(srv.addr, "sip:callee@nobody.example.net")
 	m := caller.next(patience)
 	for m != nil && m.status() == 100 {
 		m = caller.next(patience)

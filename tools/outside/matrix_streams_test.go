@@ -124,7 +124,7 @@ func TestRow49ContentLengthOnStreams(t *testing.T) {
 	refusedOrGone(t, caller, line)
 	callee.silence(beat)
 	fresh := srv.caller(t, "a new connection", overTCP)
-	d = fresh.requests(srv.tcp, "MESSAGE", callee.contact("callee"))
+	fresh.requests(srv.tcp, "MESSAGE", callee.contact("callee"))
 	answered(fresh, callee, "MESSAGE")
 }
 

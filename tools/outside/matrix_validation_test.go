@@ -107,7 +107,7 @@ func TestRow02UnknownScheme416(t *testing.T) {
 		srv, caller, callee := proxyBetweenTwo(t, s)
 		d := caller.invitesTo(srv.addr, "nobodyKnowsThisScheme:x")
 		d.ack(caller.expect("416"))
-		d = caller.requests(srv.addr, "OPTIONS", "nobodyKnowsThisScheme:x")
+		caller.requests(srv.addr, "OPTIONS", "nobodyKnowsThisScheme:x")
 		caller.expect("416")
 		callee.silence(beat)
 	}

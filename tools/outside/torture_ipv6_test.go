@@ -142,7 +142,7 @@ func TestRow69PortOfReference(t *testing.T) {
 	}
 	callee.reply(m, 200, "OK", "callee")
 	caller.expect("200")
-	d = caller.requests(srv.addr, "REGISTER", fmt.Sprintf("sip:callee@[::1:%d]", callee.addr.Port()))
+	caller.requests(srv.addr, "REGISTER", fmt.Sprintf("sip:callee@[::1:%d]", callee.addr.Port()))
 	if m := caller.next(beat); m != nil && m.status() < 400 {
 		t.Errorf("a port within the brackets gets\n%s", m.raw)
 	}

@@ -90,11 +90,17 @@ func (h *module) commands(m *route.Module) {
 		})
 	on("setex", "Sets when an entry ends, in seconds from now.", []string{"key", "#seconds"},
 		func(t *htable, a command.Args) (any, error) {
-			t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs())
+			if !t.while([]byte(a.Text(1)), func() bool { t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs()); return true }) {
+				return nil, lockedByScript
+			}
 			return "Ok", nil
 		})
 	on("delete", "Takes out an entry.", []string{"key"}, func(t *htable, a command.Args) (any, error) {
-		if !t.while([]byte(a.Text(1)), func() bool { return t.t.Delete([]byte(a.Text(1)), nowMs()) == table.Done }) {
+		verdict := table.Absent
+		if !t.while([]byte(a.Text(1)), func() bool { verdict = t.t.Delete([]byte(a.Text(1)), nowMs()); return true }) {
+			return nil, lockedByScript
+		}
+		if verdict != table.Done {
 			return nil, command.Faultf(404, "Key not found in htable.")
 		}
 		return "Ok. Key deleted.", nil
@@ -127,6 +133,8 @@ func (h *module) commands(m *route.Module) {
 		return all, nil
 	})
 }
+
+var lockedByScript = command.Faultf(500, "the key is locked by a script")
 
 // show is one entry.
 func (t *htable) show(key string) (any, error) {
@@ -185,7 +193,7 @@ func (t *htable) order(key string, v table.Value, seconds int64) (any, error) {
 	})
 	switch {
 	case !done:
-		return nil, command.Faultf(500, "the key is locked by a script")
+		return nil, lockedByScript
 	case verdict != table.Done:
 		return nil, command.Faultf(500, "the table cannot take it: %v", verdict)
 	}
@@ -212,6 +220,8 @@ func (t *htable) reload() (any, error) {
 	if t.file == "" {
 		return nil, command.Faultf(500, "No htable db_url") // as Kamailio says it; here: no file
 	}
+	commanding.Lock()
+	defer commanding.Unlock()
 	if err := t.readFile(); err != nil {
 		return nil, command.Faultf(500, "%s", err)
 	}

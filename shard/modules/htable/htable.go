@@ -27,7 +27,6 @@ type module struct {
 type scratch struct {
 	iterators [maxIterators]iterator
 	walk      table.Walk
-	number    [24]byte
 	held      []*keyLock // by sht_lock, in this run
 	told      ended      // what the event route at work is about
 	let       func(c *route.Ctx)
