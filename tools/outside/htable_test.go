@@ -12,14 +12,15 @@ import (
 // compared are the lines that a script writes with "cmp: " before them.
 var compared = regexp.MustCompile(`(?m)cmp: ([^"\n]*?)(?:\\n|"|$)`)
 
-// said waits for the script's last line and gives them all, those of an iterator in an order of
-// their own.
+// said waits for the script's last line and gives them all, sorted: each begins with the number of
+// its step, and the entries that an iterator meets have no order.
 func (s *server) said(t *testing.T) (lines []string) {
 	t.Helper()
 	s.waitLine(t, 0, "cmp: the end")
 	for _, m := range compared.FindAllStringSubmatch(s.text(), -1) {
 		lines = append(lines, strings.TrimSpace(m[1]))
 	}
+	slices.Sort(lines)
 	return lines
 }
 
