@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"viaduct/netio"
 	"viaduct/shard/ask"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
@@ -121,6 +123,82 @@ func (f *flow) unasked() {
 	}
 	if len(f.w.asks.parked) != 0 || f.w.asks.bytes != 0 {
 		f.t.Errorf("%d runs are parked, %d bytes", len(f.w.asks.parked), f.w.asks.bytes)
+	}
+}
+
+// TestLocks plays flows with locks, which belong to the program and so cannot be played again and
+// again with faults.
+func TestLocks(t *testing.T) {
+	files, err := filepath.Glob("testdata/locks/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no flows: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, out := runFlow(t, a, -1, true)
+			f.endsClean()
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestHeldCosts: what a call that waits takes of the arena besides its request and what any
+// transaction with a failure route has, and that nothing is left of many that wait at once, whose
+// timers do not touch the others.
+func TestHeldCosts(t *testing.T) {
+	const calls = 10000
+	cfg := strings.Replace(defaultConfig(t), "request_route {", "request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
+	cfg = strings.Replace(cfg, "loadmodule \"tm.so\"", "loadmodule \"tm.so\"\nloadmodule \"cfgutils.so\"", 1)
+	f := newFlow(t, cfg, defaultTargets, 128<<20)
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:slow@127.0.0.1:5060", "first", "first"))
+	before := f.w.slab.UsedBytes()
+	invite := request("INVITE", "sip:slow@127.0.0.1:5060", "c00000", "00000")
+	for i := range calls {
+		f.receive("127.0.0.1:6000", request("INVITE", "sip:slow@127.0.0.1:5060", fmt.Sprintf("c%05d", i), fmt.Sprintf("%05d", i)))
+		f.sent, f.all, f.arrived = nil, nil, nil
+	}
+	each := int(f.w.slab.UsedBytes()-before) / calls
+	t.Logf("a call that waits takes %d bytes, %d besides its request of %d", each, each-len(invite), len(invite))
+	if each-len(invite) > heldMost {
+		t.Errorf("a call that waits takes %d bytes besides its request, want %d at most", each-len(invite), heldMost)
+	}
+	// another call goes its way: it costs no slot and no timer of theirs
+	f.receive("127.0.0.1:6000", request("OPTIONS", "sip:bob@127.0.0.1:5060", "other", "other"))
+	if n := len(f.sent); n != 1 {
+		t.Errorf("%d messages left for another call, want 1", n)
+	}
+	f.sent = nil
+	f.wait(31 * time.Second)
+	if n := f.count("SIP/2.0 404"); n < calls {
+		t.Errorf("%d calls were answered, want %d", n, calls)
+	}
+	f.sent, f.all = nil, nil
+	f.endsClean()
+}
+
+// heldMost is what a call that waits may take besides its request: its transaction, the fixed part
+// of what is saved, and the run.
+const heldMost = 256 + 1024
+
+// TestWaitingAllocatesNothing: neither a call that may wait and need not, nor one that is held and
+// goes on.
+func TestWaitingAllocatesNothing(t *testing.T) {
+	cfg := "loadmodule \"sl.so\"\nloadmodule \"flowask.so\"\nlisten=udp:127.0.0.1:5060\nrequest_route { known(\"$ci\"); }\n"
+	f := newFlow(t, cfg, "", 16<<20)
+	p := &netio.Packet{Data: request("OPTIONS", "sip:bob@127.0.0.1:5060", "c1", "1")}
+	p.Src, _ = read("127.0.0.1:6000")
+	once := func() { f.w.datagram(p); f.w.reclaim() }
+	once()
+	if n := testing.AllocsPerRun(1000, once); n != 0 {
+		t.Errorf("%v allocations where nothing waits", n)
 	}
 }
 

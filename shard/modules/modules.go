@@ -3,7 +3,9 @@
 package modules
 
 import (
+	"viaduct/shard/modules/async"
 	"viaduct/shard/modules/blst"
+	"viaduct/shard/modules/cfgutils"
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/htable"
@@ -34,8 +36,10 @@ import (
 
 // All are the modules, by name.
 var All = []route.Declared{
+	{Name: "async", Define: async.Define},
 	{Name: "blst", Define: blst.Define},
 	{Name: "cfg_rpc", Define: idle.CfgRPC},
+	{Name: "cfgutils", Define: cfgutils.Define},
 	{Name: "corex", Define: corex.Define},
 	{Name: "counters", Define: idle.Counters},
 	{Name: "ctl", Define: idle.CTL},

@@ -21,7 +21,8 @@ func loadText(src string, files map[string]string) (*Program, *Settings, Warning
 
 const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" loadmodule "maxfwd.so" ` +
 	`loadmodule "siputils.so" loadmodule "textops.so" loadmodule "sanity.so" loadmodule "dispatcher.so" loadmodule "xlog.so" loadmodule "kex.so" loadmodule "corex.so" ` +
-	`loadmodule "blst.so" loadmodule "nathelper.so" loadmodule "tcpops.so" loadmodule "path.so" loadmodule "xhttp.so" loadmodule "tls.so" loadmodule "websocket.so" loadmodule "htable.so" loadmodule "ipops.so"` + "\n"
+	`loadmodule "blst.so" loadmodule "nathelper.so" loadmodule "tcpops.so" loadmodule "path.so" loadmodule "xhttp.so" loadmodule "tls.so" loadmodule "websocket.so" loadmodule "htable.so" loadmodule "ipops.so" ` +
+	`loadmodule "cfgutils.so" loadmodule "async.so"` + "\n"
 
 // TestErrors holds the text and the place of each error: all of a file, in order.
 func TestErrors(t *testing.T) {

@@ -161,6 +161,8 @@ var sampleArgs = map[string]string{
 	"detailed_ipv4_type": `"1.1.1.1", "$var(x)"`, "detailed_ipv6_type": `"::1", "$var(x)"`, "ip_type": `"1.1.1.1"`,
 	"is_in_subnet": `"1.1.1.1", "1.0.0.0/8"`, "is_ip": `"1.1.1.1"`, "is_ip_rfc1918": `"1.1.1.1"`, "is_ipv4": `"1.1.1.1"`,
 	"is_ipv6": `"::1"`, "is_ipv6_reference": `"[::1]"`, "is_pure_ip": `"1.1.1.1"`,
+	"sleep": `"1"`, "usleep": `"1"`, "lock": `"x"`, "trylock": `"x"`, "unlock": `"x"`, "rand_set_prob": `"4"`, "set_gflag": `"4"`, "reset_gflag": `"4"`, "is_gflag": `"4"`,
+	"async_route": `"S", "1"`, "async_ms_route": `"S", "1"`, "async_sleep": `"1"`, "async_ms_sleep": `"1"`, "async_task_route": `"S"`,
 	"xerr": `"x"`, "xbug": `"x"`, "xcrit": `"x"`, "xalert": `"x"`,
 	"sht_has_name": `"t", "eq", "x"`, "sht_has_str_value": `"t", "eq", "x"`, "sht_match_name": `"t", "eq", "x"`, "sht_match_str_value": `"t", "eq", "x"`,
 	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,
@@ -209,6 +211,9 @@ func TestFunctionsAsKamailio(t *testing.T) {
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route",
 		"event_route[xhttp:request]"} {
 		end := "}" + others
+		if head != "route[S]" {
+			end += "route[S] { exit; }\n"
+		}
 		if head != "request_route" {
 			end += "request_route { exit; }\n"
 		}

@@ -195,3 +195,33 @@ func Wait3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c3
 	}
 	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b, c3}, Doc: doc, Build: build}).Soon(in &^ CanWait)
 }
+
+// RouteBlock is a route[NAME] that a run may go on with.
+type RouteBlock struct {
+	rt      *routeCode
+	tooMany *Diagnostic
+}
+
+// Block is the name of a route[], known at load.
+func Block(name, doc string) Arg[*RouteBlock] {
+	return newArg(name, doc, func(b *Build, i int) (Input[*RouteBlock], bool) {
+		s, ok := b.Known(i, "the name of a route")
+		if !ok {
+			return Input[*RouteBlock]{}, false
+		}
+		b.cc.refs = append(b.cc.refs, routeRef{name: s, pos: b.at(i)})
+		return Input[*RouteBlock]{v: &RouteBlock{b.cc.routeNamed(s), b.cc.tooMany(b.at(i))}}, true
+	})
+}
+
+// GoTo leaves the route that runs, and all around it, and goes on with to, behind which the run
+// ends. It is what a function returns.
+func (c *Ctx) GoTo(to *RouteBlock) Result {
+	if !c.spend(to.rt.size) {
+		return c.failed(to.tooMany)
+	}
+	c.frames, c.base, c.mark, c.buf = c.frames[:0], 0, 0, c.buf[:0]
+	c.room()
+	c.stop, c.jump = jumped, to.rt.entry
+	return 0
+}
