@@ -63,6 +63,7 @@ type decided struct {
 	Flags  uint32 // the message flags of the routing program
 	// BranchFlags are those of the branch that the Request-URI is: see BranchFlagsOf.
 	BranchFlags uint32
+	Keeper      Keeper // of its variables; nil: it has none
 }
 
 // course is where and how the request leaves. A failure route begins with that of request_route,

@@ -117,7 +117,7 @@ const (
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 936 // TestSavedLayout
+const savedBytes = 944 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
@@ -191,7 +191,7 @@ func (r *Request) save() bool {
 	}
 	// Slow path: not for a request that is relayed and forgotten.
 	if r.writeSaved(false, nil) {
-		return true
+		return r.keepVars()
 	}
 	if r.Tx.Saved() == 0 {
 		return false

@@ -98,7 +98,7 @@ func (r *Request) wait() bool {
 	}
 	r.keepPicks()
 	r.waits++
-	if !r.writeSaved(true, nil) {
+	if !r.writeSaved(true, nil) || !r.keepVars() {
 		return r.noRoom()
 	}
 	if !c.cfg.Names.AskName(&r.query, Waiting{uint64(c.tx.OffOf(r.Tx)), r.Tx.Key()}) {

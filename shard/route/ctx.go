@@ -30,6 +30,7 @@ type run struct {
 	line   []byte  // xlog's
 	vars   []variable
 	dirty  []int32 // vars that were set in this run
+	kept   *Kept
 
 	// See wait.go and held.go.
 	question ask.Question
@@ -106,6 +107,7 @@ func NewCtx(s *Shard) *Ctx {
 	c := &Ctx{Shard: s}
 	c.buf = make([]byte, 0, scratchBytes)
 	c.line = make([]byte, 0, lineBytes+64)
+	c.kept = newKept()
 	c.reasons = map[string]string{}
 	c.patterns = map[patternKey]*regexp.Regexp{}
 	return c
@@ -135,6 +137,7 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 		}
 		c.dirty = make([]int32, 0, p.nvars)
 	}
+	c.takeKept()
 	c.room()
 }
 
@@ -215,6 +218,7 @@ func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 	}
 	c.begin(p, at)
 	o := p.run(c, rt.entry, 0)
+	c.leaveKept()
 	c.end()
 	if o != Faulted {
 		c.Fault = nil

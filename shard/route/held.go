@@ -19,7 +19,7 @@ import (
 // in heldParts. Only the program that wrote it reads it: a held run of another one is refused.
 
 // heldFormat is part of each program's hash. It changes with what is written here.
-const heldFormat = 1
+const heldFormat = 2
 
 // heldPart is one thing that a run has.
 type heldPart struct {
@@ -33,6 +33,7 @@ var heldParts = [...]heldPart{
 	{1, (*Ctx).writeFrames, (*Ctx).readFrames},
 	{2, (*Ctx).writeTemps, (*Ctx).readTemps},
 	{3, (*Ctx).writeVars, (*Ctx).readVars},
+	{4, (*Ctx).writeKept, (*Ctx).readKept},
 }
 
 // Flags of a held run.
@@ -158,6 +159,7 @@ func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 	c.answer = a
 	o = p.run(c, target(step), 0)
 	c.answer = nil
+	c.leaveKept()
 	c.end()
 	if o != Faulted {
 		c.Fault = nil
@@ -264,6 +266,29 @@ func (c *Ctx) readVars(r *heldReader) {
 			r.bad = true
 		}
 	}
+}
+
+// writeKept writes the variables that live as long as the transaction, which may not have them yet.
+func (c *Ctx) writeKept(w *heldWriter) {
+	if !c.kept.changed {
+		return // it has them
+	}
+	n := c.KeptBytes()
+	w.b = append(w.b, 4)
+	w.number(uint64(n))
+	if n > 0 {
+		w.b = c.AppendKept(w.b)
+	}
+}
+
+func (c *Ctx) readKept(r *heldReader) {
+	n := r.number()
+	if n > uint64(len(r.b)) || !c.ReadKept(r.b[:n]) {
+		r.bad = true
+		return
+	}
+	c.kept.changed = true
+	r.b = r.b[n:]
 }
 
 // heldWriter writes a held run.

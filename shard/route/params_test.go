@@ -36,7 +36,8 @@ var specialValue = map[string]string{
 	"log_engine_type": `"x"`, "log_engine_data": `"x"`, "async_workers_group": `"name=x"`, "stats_name_separator": `"_"`, "rundir": `"/"`, "run_dir": `"/"`,
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
-	"htable.htable": `"t=>size=4;"`,
+	"htable.htable":  `"t=>size=4;"`,
+	"pv.avp_aliases": `"x=s:y"`,
 }
 
 // before56 are modules of versions before 5.6, and one that Debian has in a package of its own.
@@ -144,6 +145,7 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
+	"is_int": `"$avp(x)"`, "not_empty": `"$avp(x)"`, "pv_isset": `"$avp(x)"`, "pv_unset": `"$avp(x)"`, "typeof": `"$avp(x)", "int"`,
 	"t_reply": `"404", "x"`, "t_send_reply": `"404", "x"`, "sl_send_reply": `"404", "x"`, "send_reply": `"404", "x"`,
 	"t_on_failure": `"F"`, "t_on_branch": `"B"`, "t_on_reply": `"R"`, "t_is_set": `"failure_route"`, "t_check_status": `"4.."`,
 	"t_set_fr": "1000", "mf_process_maxfwd_header": `"10"`, "is_method": `"INVITE"`, "append_to_reply": `"X: y\r\n"`, "ds_select_dst": `"1", "0"`, "ds_select_domain": `"1", "0"`,

@@ -155,30 +155,64 @@ func dollar(names []string) []string {
 	return names
 }
 
-// makeVar is $var(name).
+// makeVar is $var(name); $vz(name) is the same. A name is never computed, as in Kamailio.
 func makeVar(cc *compiler, pos Pos, inner, index string) *pvCode {
-	if strings.HasPrefix(inner, "$") {
-		cc.ld.errorf(pos, "$var with a computed name is not supported yet")
-		return nil
-	}
-	i, ok := cc.vars[inner]
+	i, ok := cc.varNamed(pos, inner, inner)
 	if !ok {
-		if len(cc.vars) >= maxVars {
-			cc.ld.errorf(pos, "more than %d different $var names", maxVars)
-			return nil
-		}
-		i = int32(len(cc.vars))
-		cc.vars[inner] = i
+		return nil
 	}
 	return &pvCode{
 		any: func(c *Ctx) Value { return c.vars[i].v },
-		set: func(c *Ctx, v Value) setResult {
-			if !c.setVar(i, v) {
-				return setTooLong
+		set: func(c *Ctx, v Value) setResult { return tooLongUnless(c.setVar(i, v)) },
+	}
+}
+
+// makeVN is $vn(name), which is null as long as it is not set.
+func makeVN(cc *compiler, pos Pos, inner, index string) *pvCode {
+	i, ok := cc.varNamed(pos, inner, "vn "+inner)
+	if !ok {
+		return nil
+	}
+	return &pvCode{
+		any: func(c *Ctx) Value {
+			if x := &c.vars[i]; x.dirty {
+				return x.v
 			}
-			return setDone
+			return Value{}
+		},
+		set: func(c *Ctx, v Value) setResult {
+			done := c.setVar(i, v)
+			if v.IsNull() {
+				c.vars[i].v = Value{}
+			}
+			return tooLongUnless(done)
 		},
 	}
+}
+
+func tooLongUnless(done bool) setResult {
+	if !done {
+		return setTooLong
+	}
+	return setDone
+}
+
+// varNamed is the number of a variable of the program; false after an error.
+func (cc *compiler) varNamed(pos Pos, inner, name string) (int32, bool) {
+	if strings.HasPrefix(inner, "$") {
+		cc.ld.warnf(pos, "the name is %s as it stands here: names in $var, $vn and $vz are not computed",
+			quote(clip(inner)))
+	}
+	i, ok := cc.vars[name]
+	if !ok {
+		if len(cc.vars) >= maxVars {
+			cc.ld.errorf(pos, "more than %d different $var names", maxVars)
+			return 0, false
+		}
+		i = int32(len(cc.vars))
+		cc.vars[name] = i
+	}
+	return i, true
 }
 
 // makeHdr is $hdr(Name), $(hdr(Name)[i]); a negative index counts from the last.

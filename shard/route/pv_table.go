@@ -57,6 +57,8 @@ func init() {
 		"null": {code: pvCode{any: func(*Ctx) Value { return Value{} }}},
 		"hdr":  {inner: true, index: true, make: makeHdr},
 		"var":  {inner: true, make: makeVar},
+		"vz":   {inner: true, make: makeVar},
+		"vn":   {inner: true, make: makeVN},
 	}
 	defineStreamPVs()
 }
@@ -68,14 +70,14 @@ func init() {
 	for _, n := range []string{
 		"AU", "Au", "BM_time_diff", "TF", "TS", "TV", "T_branch",
 		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
-		"aa", "ad", "adu", "af", "ai", "ar", "au", "avp", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
+		"aa", "ad", "adu", "af", "ai", "ar", "au", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
 		"csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
 		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hdrc", "hfitbody",
 		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl", "pU", "pd", "pn", "pp",
 		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
 		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
-		"version", "vn", "vz", "xavi", "xavp", "xavu",
+		"version",
 		// Of module tls, what is not in its folder.
 		"tls", "tls_peer_raw_cert", "tls_my_raw_cert", "tls_peer_urlencoded_cert", "tls_my_urlencoded_cert", "tls_peer_subject_locality",
 		"tls_peer_issuer_locality", "tls_my_subject_locality", "tls_my_issuer_locality", "tls_peer_subject_country", "tls_peer_issuer_country",

@@ -159,6 +159,22 @@ func (b *VarBuild) Text(s string) *Template {
 	return t
 }
 
+// Variable compiles a text that is a variable and nothing else, such as a computed name; nil after an
+// error.
+func (b *VarBuild) Variable(s string) func(c *Ctx) Value {
+	f := b.cc.format(b.pos, s)
+	switch {
+	case f == nil:
+		b.failed = true
+		return nil
+	case f.only() == nil:
+		b.Errorf("$%s: %s is no variable", b.name, quote(clip(s)))
+		return nil
+	}
+	b.cc.scratch = true
+	return f.only().value()
+}
+
 // Template is a text of the file that may hold variables.
 type Template struct {
 	f    *format

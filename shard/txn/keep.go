@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"fmt"
 	"time"
 
 	"viaduct/shm"
@@ -12,6 +13,7 @@ import (
 //	best        the best final response so far, while others are waited for (§16.7 step 6)
 //	challenges  rows of the 401s and 407s that are not the best (§16.7 step 7)
 //	saved       the request and what was decided about it, for routes that run later
+//	            and, in a slot that saved refers to, the variables of these routes
 //
 // A slot is published before the Tx refers to it, and what it replaces is freed
 // after, so that a process killed between the two leaves the old one in force.
@@ -25,6 +27,9 @@ type Saved struct {
 	// Program is the hash of the routing program that its routes belong to.
 	Program uint64
 	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0: nothing is
+	// vars is the slot of the variables of the routing program, see SetVars; 0: none
+	vars shm.Off
+	_    uint32
 }
 
 // NewSaved reserves a slot of n bytes, which begins with a Saved, for the request
@@ -39,8 +44,12 @@ func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
 	return off
 }
 
-// SetSaved makes the slot at off, now filled, the one of tx.
+// SetSaved makes the slot at off, now filled, the one of tx. The variables stay.
 func (t *Table) SetSaved(tx *Tx, off shm.Off) {
+	s := shm.Ptr[Saved](t.arena, off)
+	if s.vars = 0; tx.saved != 0 {
+		s.vars = shm.Ptr[Saved](t.arena, tx.saved).vars
+	}
 	t.slab.Publish(off)
 	if tx.saved == 0 {
 		t.needs(off, 1) // it stays with its program
@@ -70,9 +79,10 @@ func (t *Table) waited(tx *Tx) bool {
 	return true
 }
 
-// dropSaved forgets it.
+// dropSaved forgets it, and the variables.
 func (t *Table) dropSaved(tx *Tx) {
 	if tx.saved != 0 {
+		t.drop(&shm.Ptr[Saved](t.arena, tx.saved).vars)
 		t.needs(tx.saved, -1)
 		t.drop(&tx.saved)
 	}
@@ -130,6 +140,44 @@ func (t *Table) replace(ref *shm.Off, off shm.Off) {
 // Saved is the slot that SetSaved was given, 0 if there is none. It is valid until
 // tx is terminated.
 func (tx *Tx) Saved() shm.Off { return tx.saved }
+
+// SetVars keeps n bytes of variables that fill appends to what it is given; 0: there are none. tx has
+// a Saved. false: the arena has no room, and what was kept before stays.
+func (t *Table) SetVars(tx *Tx, n int, fill VarsWriter) bool {
+	s := shm.Ptr[Saved](t.arena, tx.saved)
+	if n == 0 {
+		t.drop(&s.vars)
+		return true
+	}
+	off, ok := t.slab.Alloc(KindVars, shm.HeaderBytes+n)
+	if !ok {
+		t.count[CountArenaFull]++
+		return false
+	}
+	if b := fill.AppendKept(t.arena.Bytes(off, 0, n)[:0]); len(b) != n {
+		panic(fmt.Sprintf("BUG: %d bytes of variables were announced, %d written", n, len(b)))
+	}
+	h := shm.Ptr[shm.Header](t.arena, off)
+	h.Owner, h.Len = t.offOf(&tx.node), uint32(n)
+	t.slab.Publish(off)
+	t.replace(&s.vars, off)
+	return true
+}
+
+// VarsWriter writes variables.
+type VarsWriter interface{ AppendKept(b []byte) []byte }
+
+// Vars is what SetVars kept, nil if nothing. A view, valid until the next SetVars, and then for the
+// batch.
+func (t *Table) Vars(tx *Tx) []byte {
+	if tx.saved == 0 {
+		return nil
+	}
+	if off := shm.Ptr[Saved](t.arena, tx.saved).vars; off != 0 {
+		return t.storedBytes(off)
+	}
+	return nil
+}
 
 // OffOf is where tx stands in the arena, for a mail about it; ByKey finds it again.
 func (t *Table) OffOf(tx *Tx) shm.Off { return t.offOf(&tx.node) }

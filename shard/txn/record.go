@@ -14,6 +14,7 @@ const (
 	KindKey     = 0x13 // a match key too long for its Tx
 	KindSaved   = 0x14 // a Saved: a request and the decisions about it
 	KindSpares  = 0x15 // Spares: further addresses of one branch's destination
+	KindVars    = 0x16 // variables of the routing program, bytes that package route reads
 )
 
 // State is a state of one of the four machines of RFC 3261 §17; the names are
@@ -103,7 +104,7 @@ const userBytes = 48
 //	 │  (bytes)       └─ cancel ─→ Branch (brCancel)
 //	 ├─ best, challenges   (bytes) only while several branches are tried
 //	 ├─ spares → …         (Spares) only where a name has several addresses
-//	 └─ saved         (Saved)      only with a route armed
+//	 └─ saved ─→ vars (Saved)      only with a route armed; vars only if it has variables
 type Tx struct {
 	node
 	key        uint64  // hash of the match key, keyed per process

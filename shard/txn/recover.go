@@ -32,6 +32,11 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 		if tx.reply == part || tx.keyExtra == part || tx.saved == part || tx.best == part || tx.challenges == part {
 			return true
 		}
+		if off := tx.saved; off != 0 {
+			if h := shm.Ptr[shm.Header](a, off); h.Kind == KindSaved && h.Live() && shm.Ptr[Saved](a, off).vars == part {
+				return true
+			}
+		}
 		for off, n := tx.first, 0; off != 0 && n <= MaxBranches; n++ {
 			if off == part {
 				return true

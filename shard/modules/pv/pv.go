@@ -1,11 +1,17 @@
-// Package pv has the transformations of Kamailio's module pv, one file for each of their classes.
-// The variables are in package route: a script has them without the module.
+// Package pv has the variables, the transformations and the functions of Kamailio's module pv, in
+// files by theme. What a message says is read by package route, and so are the names that it has
+// for it.
 package pv
 
 import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
+	names := avpNames{}
+	m.Each("avp_aliases", names.take, "Names for AVPs: \"name=avp;name=avp\".")
+	names.define(m)
+	lists(m)
+	functions(m)
 	texts(m)
 	uris(m)
 	params(m)
