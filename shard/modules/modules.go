@@ -7,10 +7,12 @@ import (
 	"viaduct/shard/modules/blst"
 	"viaduct/shard/modules/cfgutils"
 	"viaduct/shard/modules/corex"
+	"viaduct/shard/modules/counters"
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/htable"
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/ipops"
+	"viaduct/shard/modules/jansson"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/nathelper"
@@ -21,11 +23,13 @@ import (
 	"viaduct/shard/modules/sanity"
 	"viaduct/shard/modules/siputils"
 	"viaduct/shard/modules/sl"
+	"viaduct/shard/modules/statistics"
 	"viaduct/shard/modules/tcpops"
 	"viaduct/shard/modules/textops"
 	"viaduct/shard/modules/tls"
 	"viaduct/shard/modules/tm"
 	"viaduct/shard/modules/tmx"
+	"viaduct/shard/modules/uuid"
 	"viaduct/shard/modules/websocket"
 	"viaduct/shard/modules/xhttp"
 	"viaduct/shard/modules/xlog"
@@ -41,12 +45,13 @@ var All = []route.Declared{
 	{Name: "cfg_rpc", Define: idle.CfgRPC},
 	{Name: "cfgutils", Define: cfgutils.Define},
 	{Name: "corex", Define: corex.Define},
-	{Name: "counters", Define: idle.Counters},
+	{Name: "counters", Define: counters.Define},
 	{Name: "ctl", Define: idle.CTL},
 	{Name: "debugger", Define: idle.Debugger},
 	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "htable", Define: htable.Define},
 	{Name: "ipops", Define: ipops.Define},
+	{Name: "jansson", Define: jansson.Define},
 	{Name: "jsonrpcs", Define: idle.JSONRPCS},
 	{Name: "kex", Define: kex.Define},
 	{Name: "maxfwd", Define: maxfwd.Define},
@@ -61,12 +66,13 @@ var All = []route.Declared{
 	{Name: "sanity", Define: sanity.Define},
 	{Name: "siputils", Define: siputils.Define},
 	{Name: "sl", Define: sl.Define},
-	{Name: "statistics", Define: idle.Counters},
+	{Name: "statistics", Define: statistics.Define},
 	{Name: "tcpops", Define: tcpops.Define},
 	{Name: "textops", Define: textops.Define},
 	{Name: "tls", Define: tls.Define},
 	{Name: "tm", Define: tm.Define},
 	{Name: "tmx", Define: tmx.Define},
+	{Name: "uuid", Define: uuid.Define},
 	{Name: "websocket", Define: websocket.Define},
 	{Name: "xhttp", Define: xhttp.Define},
 	{Name: "xlog", Define: xlog.Define},

@@ -200,7 +200,7 @@ func (cc *compiler) intArg(x *syntax.Call, i int, what string, min, max int64) (
 					return intArg{val: f.parts[0].pv.value()}, true
 				}
 			}
-			if itoa(n) != s.S {
+			if itoa(n) != strings.TrimPrefix(s.S, "+") {
 				cc.ld.errorf(s.Pos, "%s wants a number for %s, not %s", x.Name, what, quote(clip(s.S)))
 				return intArg{}, false
 			}

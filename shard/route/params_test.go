@@ -170,6 +170,10 @@ var sampleArgs = map[string]string{
 	"sht_iterator_start": `"i", "t"`, "sht_iterator_next": `"i"`, "sht_iterator_end": `"i"`, "sht_iterator_rm": `"i"`, "sht_iterator_setex": `"i", "1"`,
 	"sht_iterator_seti": `"i", "1"`, "sht_iterator_sets": `"i", "1"`, "sht_lock": `"t=>k"`, "sht_unlock": `"t=>k"`, "sht_reset": `"t"`,
 	"sht_rm": `"t", "k"`, "sht_rm_name": `"t", "re", "x"`, "sht_rm_value": `"t", "re", "x"`, "sht_rm_name_re": `"t=>x"`, "sht_rm_value_re": `"t=>x"`,
+	"cnt_inc": `"x.y"`, "cnt_reset": `"x.y"`, "cnt_add": `"x.y", "2"`, "update_stat": `"x", "+1"`, "reset_stat": `"x"`,
+	"jansson_get":       `"a", "{}", "$var(x)"`,
+	"jansson_get_field": `"{}", "a", "$var(x)"`, "jansson_array_size": `"a", "{}", "$var(x)"`,
+	"jansson_set": `"int", "a", "1", "$var(x)"`, "jansson_append": `"int", "a", "1", "$var(x)"`,
 	"sht_setxi": `"t", "k", "1", "1"`, "sht_setxs": `"t", "k", "1", "1"`,
 }
 
@@ -208,7 +212,8 @@ func TestFunctionsAsKamailio(t *testing.T) {
 			load += line
 		}
 	}
-	load += "modparam(\"htable\", \"htable\", \"t=>size=4;\")\n"
+	load += "modparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
+		"modparam(\"counters\", \"script_counter\", \"x.y\")\nmodparam(\"statistics\", \"variable\", \"x\")\n"
 	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route",
 		"event_route[xhttp:request]"} {

@@ -27,9 +27,6 @@ func JSONRPCS(m *route.Module) {
 // CfgRPC is module cfg_rpc.
 func CfgRPC(m *route.Module) { m.Idle("viaductctl reads and sets the configuration") }
 
-// Counters is modules counters and statistics.
-func Counters(m *route.Module) { m.Idle("counters need no module") }
-
 // Debugger is module debugger.
 func Debugger(m *route.Module) { m.Idle("there is no script debugger") }
 

@@ -134,7 +134,7 @@ func (b *Bench) kamailio(cases []Case) []string {
 	}
 }
 
-var badLine = regexp.MustCompile(`line (\d+)`)
+var badLine = regexp.MustCompile(`(?:parse error.* line |fixing failed.* cfg:\S+:)(\d+)`)
 
 // playKamailio runs the cases once. bad are those that cannot be loaded, or
 // end it.
@@ -228,7 +228,7 @@ func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string
 				out[i] = what[1:]
 			}
 		case !ended:
-			if m := badLine.FindStringSubmatch(text); m != nil && strings.Contains(text, "parse error") {
+			if m := badLine.FindStringSubmatch(text); m != nil {
 				n, _ := strconv.Atoi(m[1])
 				at := -1
 				for i := range cases {
