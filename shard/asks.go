@@ -40,7 +40,7 @@ type parkedRun struct {
 }
 
 func (a *asks) init(w *worker) {
-	a.w, a.due, a.late.Err = w, never, ask.Late
+	a.w, a.due, a.late.Err = w, never, ask.ErrLate
 	w.ctx.Shard.Waits = a
 	a.queue = ask.NewQueue(uint64(w.clock.now()), a.post)
 }
@@ -49,7 +49,7 @@ func (a *asks) init(w *worker) {
 func (a *asks) Number(q *ask.Question) (uint64, error) {
 	if !q.Timed() && !a.queue.Room() {
 		a.w.count[CountAsksRefused]++
-		return 0, ask.Overloaded
+		return 0, ask.ErrOverloaded
 	}
 	return a.queue.Number(), nil
 }
@@ -74,7 +74,7 @@ func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte
 	n := len(r.M.Raw) + len(run)
 	if len(a.parked) >= maxParked || a.bytes+n > maxParkedBytes {
 		a.w.count[CountAsksRefused]++
-		return ask.Overloaded
+		return ask.ErrOverloaded
 	}
 	if !q.Timed() {
 		if err := a.send(q, number, ask.Waiter{Parked: number}); err != nil {

@@ -22,14 +22,14 @@ const Pending = 0
 
 // Errors of answers that no service gave.
 var (
-	// Overloaded: too many questions are under way, or the service takes none.
-	Overloaded = errors.New("too many questions are under way")
-	// Late: nothing was answered in time.
-	Late = errors.New("no answer came in time")
-	// TooLong: question or answer is longer than its buffer, or what the run holds is.
-	TooLong = errors.New("question or answer is too long")
-	// NotHere: nothing can wait at this place.
-	NotHere = errors.New("nothing can wait here")
+	// ErrOverloaded: too many questions are under way, or the service takes none.
+	ErrOverloaded = errors.New("too many questions are under way")
+	// ErrLate: nothing was answered in time.
+	ErrLate = errors.New("no answer came in time")
+	// ErrTooLong: question or answer is longer than its buffer, or what the run holds is.
+	ErrTooLong = errors.New("question or answer is too long")
+	// ErrNotHere: nothing can wait at this place.
+	ErrNotHere = errors.New("nothing can wait here")
 )
 
 // Service answers questions.
@@ -62,10 +62,10 @@ type Answer struct {
 // Text is the text of the answer. It is valid until the answer function returns.
 func (a *Answer) Text() []byte { return a.text }
 
-// SetText copies the text into the answer. Beyond AnswerBytes Err is TooLong.
+// SetText copies the text into the answer. Beyond AnswerBytes Err is ErrTooLong.
 func (a *Answer) SetText(b []byte) {
 	if len(b) > AnswerBytes {
-		a.Err = TooLong
+		a.Err = ErrTooLong
 		return
 	}
 	a.text = append(a.text[:0], b...)
@@ -94,7 +94,7 @@ func (q *Question) Text() []byte { return q.text }
 // Append adds to the text of the question. Beyond QuestionBytes the question is not asked.
 func (q *Question) Append(b []byte) {
 	if len(q.text)+len(b) > QuestionBytes {
-		q.failed = TooLong
+		q.failed = ErrTooLong
 		return
 	}
 	q.text = append(q.text, b...)
@@ -176,14 +176,14 @@ func (u *Queue) Room() bool { return u.all == nil || len(u.free) > 0 }
 // UnderWay is how many questions are.
 func (u *Queue) UnderWay() int { return len(u.all) - len(u.free) }
 
-// Send hands a copy of q to its service, for w. It returns Overloaded if it cannot be taken.
+// Send hands a copy of q to its service, for w. It returns ErrOverloaded if it cannot be taken.
 func (u *Queue) Send(q *Question, number uint64, w Waiter) error {
 	if u.all == nil {
 		u.fill()
 	}
 	n := len(u.free) - 1
 	if n < 0 {
-		return Overloaded
+		return ErrOverloaded
 	}
 	slot := u.free[n]
 	s := &u.all[slot]
@@ -194,7 +194,7 @@ func (u *Queue) Send(q *Question, number uint64, w Waiter) error {
 	if !s.to.Ask(s) {
 		s.to = nil
 		u.free = append(u.free, slot)
-		return Overloaded
+		return ErrOverloaded
 	}
 	return nil
 }

@@ -50,11 +50,11 @@ func (c *Ctx) hold(w *waiting) error {
 	s, q := c.Shard, &c.question
 	switch {
 	case s.Waits == nil || c.inner || c.kind != RequestRoute && c.kind != FailureRoute:
-		return ask.NotHere
+		return ask.ErrNotHere
 	case q.Err() != nil:
 		return q.Err()
 	case c.waits >= ask.MaxWaits:
-		return ask.Overloaded
+		return ask.ErrOverloaded
 	}
 	number, err := s.Waits.Number(q)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Ctx) hold(w *waiting) error {
 	c.waits++
 	run := heldWriter{c.buf[len(c.buf):]}
 	if !c.writeHeld(&run, w) {
-		return ask.TooLong
+		return ask.ErrTooLong
 	}
 	r := c.Request
 	if m := r.M.Method; r.Tx == nil && (m == parser.ACK || m == parser.CANCEL) {

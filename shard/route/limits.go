@@ -27,7 +27,7 @@ const (
 	maxSteps = 1 << 20
 
 	// maxHeldBytes is how long a run may be that waits: its variables and temporaries. Beyond: what
-	// it asks is answered with ask.TooLong, at once.
+	// it asks is answered with ask.ErrTooLong, at once.
 	maxHeldBytes = 64 << 10
 
 	// scratchBytes is the room of one run for the strings an expression makes; it is given back

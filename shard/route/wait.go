@@ -87,7 +87,7 @@ func (w *waiting) hold(c *Ctx) Result {
 		c.Acted = true
 		return 0
 	case err == errNoRoom:
-		err = ask.Overloaded
+		err = ask.ErrOverloaded
 	}
 	c.refusal.Err = err
 	return w.answer(c, &c.refusal)
