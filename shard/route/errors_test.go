@@ -54,7 +54,7 @@ func TestErrors(t *testing.T) {
 	f("request_route {\n t_relay();\n}", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	f("request_route {\n t_relay();\n}\nloadmodule \"tm.so\"", `2:2: t_relay needs loadmodule "tm.so" before this line`)
 	in(` route(A);`+"\n}\nroute[B] { exit; }\nroute[AA] {\n exit;", `3:8: there is no route[A]; did you mean AA?`)
-	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $rP?`)
+	in(` if ($rf == 1) exit;`, `3:6: unknown variable $rf; did you mean $Tf?`)
 	in(` if ($dlg(ref) == 1) exit;`, `3:6: $dlg is known to Kamailio, not implemented by Viaduct yet`)
 	in(` if ($(ru{s.lenn}) == 1) exit;`, `3:6: unknown transformation {s.lenn}; did you mean s.len?`)
 	in(` xlog("$foo $rU");`, `3:7: unknown variable $foo`)

@@ -68,13 +68,13 @@ var knownPVs = map[string]bool{}
 
 func init() {
 	for _, n := range []string{
-		"AU", "Au", "BM_time_diff", "TF", "TS", "TV", "T_branch",
-		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "Tb", "Tf", "Ts", "_s", "aU",
-		"aa", "ad", "adu", "af", "ai", "ar", "au", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
-		"csb", "def", "defn", "di", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
-		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hdrc", "hfitbody",
-		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl", "pU", "pd", "pn", "pp",
-		"prid", "pu", "rUl", "rcv", "rdir", "re", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
+		"AU", "Au", "BM_time_diff", "TF", "T_branch",
+		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "_s",
+		"af", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
+		"csb", "def", "defn", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
+		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hfitbody",
+		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl",
+		"prid", "rUl", "rcv", "rdir", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
 		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version",

@@ -15,6 +15,7 @@ type listKind struct {
 
 var (
 	xavp = listKind{"xavp", route.XAVPs, false}
+	xavu = listKind{"xavu", route.XAVUs, false}
 	xavi = listKind{"xavi", route.XAVIs, true}
 )
 

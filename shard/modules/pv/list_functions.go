@@ -1,0 +1,236 @@
+package pv
+
+import (
+	"bytes"
+	"math"
+
+	"viaduct/shard/route"
+)
+
+// listFunctions are the functions about $xavp, $xavi and $xavu.
+func listFunctions(m *route.Module) {
+	xavp.functions(m)
+	xavi.functions(m)
+	explode(m, xavp)
+	explode(m, xavu)
+	xavp.print(m)
+	xavi.print(m)
+	xavu.print(m)
+	copying(m)
+}
+
+// named is an argument that is a name.
+func named(name, doc string) route.Arg[[]byte] { return route.Text(name, doc) }
+
+var (
+	rootArg  = named("name", "that of the list")
+	fieldArg = named("field", "that of the field")
+)
+
+// functions set and remove by names that are texts.
+func (l listKind) functions(m *route.Module) {
+	value := route.Any("value", "the value")
+	set := func(name, doc string, as func(c *route.Ctx, v route.Value) route.Value) {
+		route.Func3(m, l.name+name, route.Anywhere, rootArg, fieldArg, value, doc,
+			func(c *route.Ctx, root, field []byte, v route.Value) route.Result {
+				k, rk, fk := c.Kept(), route.KeyOf(root), route.KeyOf(field)
+				in := k.Nth(l.list, &rk, l.anyCase, 0)
+				if in == 0 {
+					in = k.Push(l.list, &rk, route.Null)
+				}
+				return route.Truth(in != 0 && k.IsList(in) && setOne(k, in, &fk, l.anyCase, as(c, v)))
+			})
+	}
+	set("_child_seti", "Sets a field of the newest list of that name to a number.",
+		func(_ *route.Ctx, v route.Value) route.Value { return route.IntValue(v.Int()) })
+	set("_child_sets", "Sets a field of the newest list of that name to a text.",
+		func(c *route.Ctx, v route.Value) route.Value { return route.TextValue(c.TextOf(v)) })
+	route.Func1(m, l.name+"_rm", route.Anywhere, rootArg, "Removes the newest list of that name.",
+		func(c *route.Ctx, root []byte) route.Result {
+			k, rk := c.Kept(), route.KeyOf(root)
+			i := k.Nth(l.list, &rk, l.anyCase, 0)
+			if i != 0 {
+				k.Remove(l.list, i)
+			}
+			return 1
+		})
+	route.Func2(m, l.name+"_child_rm", route.Anywhere, rootArg, fieldArg,
+		"Removes a field of the newest list of that name.",
+		func(c *route.Ctx, root, field []byte) route.Result {
+			k, rk, fk := c.Kept(), route.KeyOf(root), route.KeyOf(field)
+			in := k.Nth(l.list, &rk, l.anyCase, 0)
+			if in == 0 || !k.IsList(in) {
+				return 1
+			}
+			if i := k.Nth(in, &fk, l.anyCase, 0); i != 0 {
+				k.Remove(in, i)
+			}
+			return 1
+		})
+}
+
+// explode declares NAME_params_explode and NAME_params_implode.
+func explode(m *route.Module, l listKind) {
+	params := route.Text("params", "name=value;name=value")
+	route.Func2(m, l.name+"_params_explode", route.Anywhere, params, rootArg,
+		"Makes a list of parameters.", func(c *route.Ctx, params, root []byte) route.Result {
+			if len(bytes.TrimSpace(params)) == 0 {
+				return -1
+			}
+			k, rk := c.Kept(), route.KeyOf(root)
+			if l.list == route.XAVUs {
+				k.RemoveAll(l.list, &rk, false)
+			}
+			in := k.Push(l.list, &rk, route.Null)
+			for in != 0 && len(params) > 0 {
+				var name, value []byte
+				if name, value, params = nextParam(params); len(name) == 0 {
+					continue
+				}
+				key := route.KeyOf(name)
+				if k.PushLast(in, &key, route.TextValue(value)) == 0 {
+					return -1
+				}
+			}
+			return route.Truth(in != 0)
+		})
+	route.Func2(m, l.name+"_params_implode", route.Anywhere, rootArg,
+		route.Writable("to", "the variable that is set"),
+		"Writes the fields of the newest list of that name as name=value;.",
+		func(c *route.Ctx, root []byte, to *route.Place) route.Result {
+			k, rk := c.Kept(), route.KeyOf(root)
+			in := k.Nth(l.list, &rk, l.anyCase, 0)
+			if in == 0 || !k.IsList(in) || k.First(in) == 0 {
+				return -1
+			}
+			b := c.Room()
+			for i := k.First(in); i != 0; i = k.Next(i) {
+				if !k.IsList(i) {
+					b = append(append(b, k.Name(i)...), '=')
+					b = append(k.Value(i).Append(b), ';')
+				}
+			}
+			return to.Put(c, c.Built(b))
+		})
+}
+
+// nextParam takes the first parameter off a list. A value may stand in quotes, and semicolons in there.
+func nextParam(s []byte) (name, value, rest []byte) {
+	end := bytes.IndexByte(s, ';')
+	eq := bytes.IndexByte(s, '=')
+	if end < 0 {
+		end = len(s)
+	}
+	if eq < 0 || eq > end {
+		return bytes.TrimSpace(s[:end]), nil, s[min(end+1, len(s)):]
+	}
+	name = bytes.TrimSpace(s[:eq])
+	v := bytes.TrimLeft(s[eq+1:], " \t\r\n")
+	if len(v) > 0 && (v[0] == '"' || v[0] == '\'') {
+		if q := bytes.IndexByte(v[1:], v[0]); q >= 0 {
+			value, v = v[1:q+1], v[q+2:]
+			if end = bytes.IndexByte(v, ';'); end < 0 {
+				end = len(v)
+			}
+			return name, value, v[min(end+1, len(v)):]
+		}
+	}
+	if end = bytes.IndexByte(v, ';'); end < 0 {
+		end = len(v)
+	}
+	return name, bytes.TrimSpace(v[:end]), v[min(end+1, len(v)):]
+}
+
+// print declares pv_NAME_print.
+func (l listKind) print(m *route.Module) {
+	const info = 2
+	route.Func0(m, "pv_"+l.name+"_print", route.Anywhere, "Logs all of $"+l.name+", a line for each.",
+		func(c *route.Ctx) route.Result {
+			k := c.Kept()
+			if c.Shard.Log.LogLevel() < info {
+				return 1
+			}
+			for i := k.First(l.list); i != 0; i = k.Next(i) {
+				b := append(append(append(c.Room(), '$'), l.name...), '(')
+				b = appendItem(b, k, i)
+				c.Shard.Log.Log(info, append(b, ')'))
+			}
+			return 1
+		})
+}
+
+func appendItem(b []byte, k *route.Kept, i route.Item) []byte {
+	b = append(b, k.Name(i)...)
+	if !k.IsList(i) {
+		return k.Value(i).Append(append(b, '='))
+	}
+	b = append(b, "=>{"...)
+	for j := k.First(i); j != 0; j = k.Next(j) {
+		b = append(appendItem(append(b, ' '), k, j), ';')
+	}
+	return append(b, " }"...)
+}
+
+// copying declares xavp_copy and xavp_slist_explode.
+func copying(m *route.Module) {
+	index := route.Int("index", math.MinInt32, math.MaxInt32, "which of that name; 0 is the newest")
+	at := route.Optional(route.Int("at", math.MinInt32, math.MaxInt32,
+		"which of the target's name is replaced; without it there is one more, the oldest"), none)
+	to := named("to", "the name of the copy")
+	route.Func4(m, "xavp_copy", route.Anywhere, rootArg, index, to, at, "Copies a list.",
+		func(c *route.Ctx, from []byte, index int, to []byte, at int) route.Result {
+			k, fk, tk := c.Kept(), route.KeyOf(from), route.KeyOf(to)
+			in := k.Nth(route.XAVPs, &fk, false, index)
+			if in == 0 || !k.IsList(in) {
+				return -1
+			}
+			if at == none {
+				made := k.PushLast(route.XAVPs, &tk, route.Null)
+				return route.Truth(made != 0 && copyFields(k, in, made))
+			}
+			old := k.Nth(route.XAVPs, &tk, false, at)
+			if old == 0 || old == in {
+				return route.Truth(old != 0)
+			}
+			return route.Truth(k.Replace(old, route.Null) && copyFields(k, in, old))
+		})
+
+	list, sep := route.Text("list", "the texts"), route.Text("separator", "one character between them")
+	mode := route.Text("mode", "t: white space around each is cut")
+	route.Func4(m, "xavp_slist_explode", route.Anywhere, list, sep, mode, rootArg,
+		"Makes a list whose fields v are pieces of a text.",
+		func(c *route.Ctx, list, sep, mode, root []byte) route.Result {
+			k, rk, key := c.Kept(), route.KeyOf(root), route.KeyOf(fieldV)
+			if len(list) == 0 || len(sep) == 0 {
+				return -1
+			}
+			in := k.Push(route.XAVPs, &rk, route.Null)
+			for more := true; more && in != 0; {
+				var one []byte
+				if one, list, more = bytes.Cut(list, sep[:1]); bytes.IndexByte(mode, 't') >= 0 {
+					one = bytes.TrimSpace(one)
+				}
+				if k.PushLast(in, &key, route.TextValue(one)) == 0 {
+					return -1
+				}
+			}
+			return route.Truth(in != 0)
+		})
+}
+
+// none is an index that nobody writes.
+const none = math.MaxInt32
+
+var fieldV = []byte("v")
+
+// copyFields copies what is in a list into an empty one.
+func copyFields(k *route.Kept, from, to route.Item) bool {
+	for i := k.First(from); i != 0; i = k.Next(i) {
+		key := route.KeyOf(k.Name(i))
+		j := k.PushLast(to, &key, k.Value(i))
+		if j == 0 || k.IsList(i) && !copyFields(k, i, j) {
+			return false
+		}
+	}
+	return true
+}
