@@ -17,6 +17,7 @@ import (
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/nathelper"
 	"viaduct/shard/modules/path"
+	"viaduct/shard/modules/permissions"
 	"viaduct/shard/modules/pike"
 	"viaduct/shard/modules/pv"
 	"viaduct/shard/modules/rr"
@@ -60,6 +61,7 @@ var All = []route.Declared{
 	{Name: "mi_rpc", Define: idle.MIRPC},
 	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
+	{Name: "permissions", Define: permissions.Define},
 	{Name: "pike", Define: pike.Define},
 	{Name: "pv", Define: pv.Define},
 	{Name: "rr", Define: rr.Define},

@@ -46,6 +46,9 @@ func (in *Input[T]) Get(c *Ctx) (T, Result) {
 	return in.read(c)
 }
 
+// KnownInput is an argument that no call has to give.
+func KnownInput[T any](v T) Input[T] { return Input[T]{v: v} }
+
 // newArg makes an argument that must be there.
 func newArg[T any](name, doc string, at func(b *Build, i int) (Input[T], bool)) Arg[T] {
 	if doc == "" {

@@ -83,6 +83,23 @@ func Writable(name, doc string) Arg[*Place] {
 	})
 }
 
+// Variable is the variable that a parameter names, for a function that writes to it; nil after an
+// error, which stands at the call.
+func (b *Build) Variable(text, param string) *Place {
+	f := b.cc.format(b.x.Pos, text)
+	if f == nil {
+		return nil
+	}
+	pv := f.only()
+	if pv == nil || pv.set == nil {
+		b.Errorf(WholeCall, "%s is %s, which %s cannot write to: name a variable, such as \"$avp(x)\"",
+			param, Quote(text), b.Name())
+		return nil
+	}
+	b.cc.scratch = true
+	return pv.place()
+}
+
 // Put writes v. A value that is refused makes it false, and one that is too long ends the run: its
 // result is that of the function then.
 func (p *Place) Put(c *Ctx, v Value) Result {

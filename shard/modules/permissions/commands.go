@@ -1,0 +1,91 @@
+package permissions
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"viaduct/shard/route"
+	"viaduct/shard/route/command"
+)
+
+// What commands answer with, in Kamailio's words.
+type (
+	shown struct {
+		Number int  `json:"table"`
+		Group  int  `json:"group"`
+		Item   item `json:"item"`
+	}
+	shownNetwork struct {
+		Number int  `json:"id"`
+		Group  int  `json:"group"`
+		Item   item `json:"item"`
+	}
+	item struct {
+		IP     string `json:"ip,omitempty"`
+		Domain string `json:"domain_name,omitempty"`
+		Mask   int    `json:"mask,omitempty"`
+		Port   int    `json:"port"`
+		Tag    string `json:"tag"`
+	}
+)
+
+// commands declares permissions.*.
+func (p *permissions) commands(m *route.Module) {
+	m.Command("permissions.addressDump", "Shows the whole addresses of the file.", nil,
+		func(command.Args) (any, error) {
+			return show(p.list.Load().addresses, netip.Addr.Compare,
+				func(ip netip.Addr, i *item) { i.IP = ip.String() }), nil
+		})
+	m.Command("permissions.domainDump", "Shows the names of the file.", nil,
+		func(command.Args) (any, error) {
+			return show(p.list.Load().domains, strings.Compare,
+				func(name string, i *item) { i.Domain = name }), nil
+		})
+	m.Command("permissions.subnetDump", "Shows the networks of the file.", nil,
+		func(command.Args) (any, error) {
+			all := []shownNetwork{}
+			for i, n := range p.list.Load().networks {
+				all = append(all, shownNetwork{i, n.group, item{IP: n.of.Addr().String(), Mask: n.of.Bits(),
+					Port: n.port, Tag: string(n.tag)}})
+			}
+			return all, nil
+		})
+	m.Command("permissions.addressReload", "Reads the file again. One with a mistake changes nothing.", nil,
+		func(command.Args) (any, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			switch now := time.Now(); {
+			case *p.file == "":
+				return nil, command.Faultf(500, "there is no address_file")
+			case now.Before(p.next):
+				return nil, command.Faultf(500, "ongoing reload")
+			default:
+				p.next = now.Add(*p.delta)
+			}
+			if err := p.load(); err != nil {
+				return nil, command.Faultf(500, "Reload failed: %s", err)
+			}
+			return "Reload OK", nil
+		})
+}
+
+// show lists entries by what they are under.
+func show[K comparable](entries map[K][]entry, order func(a, b K) int, name func(K, *item)) []shown {
+	keys := make([]K, 0, len(entries))
+	for k := range entries {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, order)
+	all := []shown{}
+	for _, k := range keys {
+		for _, e := range entries[k] {
+			s := shown{Number: len(all), Group: e.group, Item: item{Port: e.port, Tag: cmp.Or(string(e.tag), "NULL")}}
+			name(k, &s.Item)
+			all = append(all, s)
+		}
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+// Package permissions tells which addresses may do what: Kamailio's module permissions, the part of
+// it that has a file of addresses.
+package permissions
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
+
+// permissions is the module of one load.
+type permissions struct {
+	file  *string
+	tag   *string // the variable that takes a tag
+	delta *time.Duration
+
+	list atomic.Pointer[list]
+
+	mu   sync.Mutex
+	next time.Time // the list is not reloaded before
+}
+
+// Define is the module.
+func Define(m *route.Module) { define(m) }
+
+func define(m *route.Module) *permissions {
+	p := &permissions{}
+	p.list.Store(&list{})
+	p.file = m.Text("address_file", "",
+		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is how many bits "+
+			"count, PORT 0 any, ADDRESS may be a name. A relative path starts at the working directory.")
+	p.tag = m.Text("peer_tag_avp", "", "The variable that takes the tag of the entry that was found.")
+	p.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
+		"The least seconds between two reloads of the file.")
+	db := m.Given("db_url")
+	const noDB = "addresses are read from address_file, not from databases yet"
+	m.IdleText(noDB, "db_url", "address_table", "trusted_table", "from_col", "grp_col", "ip_addr_col",
+		"mask_col", "port_col", "priority_col", "proto_col", "ruri_col", "source_col", "tag_col")
+	m.IdleInt(noDB, "db_mode", "load_backends", "trusted_cleanup_interval", "peer_tag_mode")
+	m.IdleInt("a file may have as many networks as it likes", "max_subnets")
+	const noFiles = "there are no allow_routing, allow_uri and allow_register yet"
+	m.IdleText(noFiles, "allow_suffix", "deny_suffix", "default_allow_file", "default_deny_file")
+	m.IdleInt(noFiles, "check_all_branches")
+	m.Ready(func() error {
+		if *db && *p.file == "" {
+			return errors.New("there are no databases yet: write the addresses into a file, a line " +
+				"\"GROUP ADDRESS [MASK [PORT [TAG]]]\" each, and its name into address_file")
+		}
+		return p.load()
+	})
+	p.functions(m)
+	p.commands(m)
+	return p
+}
+
+// load reads the file, if there is one.
+func (p *permissions) load() error {
+	if *p.file == "" {
+		return nil
+	}
+	l, err := readFile(*p.file)
+	if err == nil {
+		p.list.Store(l)
+	}
+	return err
+}
+
+// find is what looks for an entry in one call; a result that is not above 0 is that of the function.
+type find func(c *route.Ctx, l *list) (*entry, route.Result)
+
+func (p *permissions) functions(m *route.Module) {
+	group := route.Int("group", 0, 1<<31-1, "the number of a group of the file", route.AsIs)
+	source := route.Optional(group, 1)
+	address := route.Text("address", "an address, or a name as the file has it")
+	port := route.Int("port", -1<<31, 1<<31-1, "a port", route.AsIs)
+
+	bySource := func(b *route.Build) (find, bool) {
+		group, ok := source.At(b, 0)
+		return func(c *route.Ctx, l *list) (*entry, route.Result) {
+			g, r := group.Get(c)
+			from := c.From()
+			return l.address(from.Addr().WithZone(""), int(from.Port()), g), r
+		}, ok
+	}
+	bySourceInAny := func(*route.Build) (find, bool) {
+		return func(c *route.Ctx, l *list) (*entry, route.Result) {
+			from := c.From()
+			return l.address(from.Addr().WithZone(""), int(from.Port()), anyGroup), 1
+		}, true
+	}
+	byText := func(b *route.Build, i int, group route.Input[int]) (find, bool) {
+		address, ok1 := address.At(b, i)
+		port, ok2 := port.At(b, i+1)
+		return func(c *route.Ctx, l *list) (*entry, route.Result) {
+			g, r1 := group.Get(c)
+			text, r2 := address.Get(c)
+			port, r3 := port.Get(c)
+			if r := min(r1, r2, r3); r <= 0 {
+				return nil, r
+			}
+			if ip, ok := parser.HostIP(text); ok {
+				return l.address(ip.Unmap(), port, g), 1
+			}
+			return l.domain(text, port, g), 1
+		}, ok1 && ok2
+	}
+	p.declare(m, "allow_source_address", []route.AnyArg{source},
+		"True if a group has the address that the message came from.", bySource)
+	p.declare(m, "allow_source_address_group", nil,
+		"The number of the group that has the address which the message came from. False: none has.",
+		bySourceInAny)
+	p.declare(m, "allow_address", []route.AnyArg{group, address, port},
+		"True if a group has an address.", func(b *route.Build) (find, bool) {
+			g, ok1 := group.At(b, 0)
+			f, ok2 := byText(b, 1, g)
+			return f, ok1 && ok2
+		})
+	p.declare(m, "allow_address_group", []route.AnyArg{address, port},
+		"The number of the group that has an address. False: none has.",
+		func(b *route.Build) (find, bool) { return byText(b, 0, route.KnownInput(anyGroup)) })
+}
+
+// declare declares a function that looks for an entry. One whose name ends in _group is the group's
+// number.
+func (p *permissions) declare(m *route.Module, name string, args []route.AnyArg, doc string,
+	build func(b *route.Build) (find, bool)) {
+	isGroup := strings.HasSuffix(name, "_group")
+	m.Func(route.Func{Name: name, In: route.Anywhere, Args: args, Doc: doc,
+		Build: func(b *route.Build) route.Call {
+			find, ok := build(b)
+			var tag *route.Place
+			if *p.tag != "" {
+				if tag = b.Variable(*p.tag, "peer_tag_avp"); tag == nil {
+					return nil
+				}
+			}
+			if !ok {
+				return nil
+			}
+			return func(c *route.Ctx) route.Result {
+				e, r := find(c, p.list.Load())
+				switch {
+				case r <= 0:
+					return r
+				case e == nil:
+					return -1
+				}
+				if tag != nil && len(e.tag) > 0 {
+					if r := tag.Put(c, route.TextValue(e.tag)); r <= 0 {
+						return r
+					}
+				}
+				if isGroup {
+					return e.group
+				}
+				return 1
+			}
+		}})
+}
