@@ -7,7 +7,7 @@ import (
 	"viaduct/shard/modules/moduletest"
 )
 
-// TestIdentities: what headers say of who somebody is; all as Kamailio 5.6.3 has it.
+// TestIdentities: what headers say of who somebody is.
 func TestIdentities(t *testing.T) {
 	b := bench(t)
 	b.Message(strings.Replace(moduletest.Request, "X-Foo: one\r\n", `Proxy-Authorization: Digest username="al\"ice@a.org", `+
