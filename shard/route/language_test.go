@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -266,8 +267,10 @@ func askLanguage(t *testing.T, program string, n int) ([]string, error) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, kamailioPath, "-x", "tlsf", "-X", "tlsf", "-m", "64", "-M", "8", "-DD", "-E", "-f", file)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
+	// All its processes are ended at once: they share the log, which ends with the last of them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	end := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = end
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +296,7 @@ func askLanguage(t *testing.T, program string, n int) ([]string, error) {
 		}
 	}()
 	defer func() {
-		cancel()
+		end()
 		for range lines {
 		}
 		cmd.Wait()
