@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"slices"
 
 	"viaduct/parser"
 	"viaduct/shard/proxy"
@@ -73,6 +74,35 @@ func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Mess
 		return false
 	}
 	return true
+}
+
+// Onsend runs onsend_route on what is about to leave: r, or the response at hand.
+func (s script) Onsend(r *proxy.Request) (send bool) {
+	p := s.program
+	if r != nil {
+		if p = s.programOf(r.Program); p == nil {
+			return true // gone with the process before this one
+		}
+	}
+	o := route.Ended
+	if r != nil {
+		o = p.Onsend(s.ctx, r)
+	} else {
+		o = p.OnsendReply(s.ctx, &s.core.Reply)
+	}
+	switch o {
+	case route.Faulted:
+		s.faulted(s.ctx)
+		return false
+	case route.Dropped:
+		return false
+	}
+	return true
+}
+
+// onsend tells whether a program that is needed has an onsend_route.
+func (w *worker) onsend() bool {
+	return w.program.HasOnsend() || slices.ContainsFunc(w.kept, (*route.Program).HasOnsend)
 }
 
 // coreReply runs the reply route without a name on the response at hand; false: it

@@ -28,6 +28,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
 		Script: script{w}, Program: w.program.Hash(),
+		OnsendRequests: w.onsend(), OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed, Held: w.held,
 	}
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {

@@ -66,6 +66,7 @@ const (
 	PeerUnreachable   // ICMP says that nobody is there
 	CanceledByCaller  // §9.2
 	RefusedDownstream // a final response of 300 or more came: no failure of ours
+	HeldBack          // onsend_route dropped it
 	NumCauses
 )
 
@@ -145,6 +146,7 @@ var causes = [NumCauses]causeRow{
 		"the network says that nobody listens at the destination (ICMP)"},
 	CanceledByCaller:  {"canceled", 487, "Request Terminated", "", levelInfo, "the caller gave up"},
 	RefusedDownstream: {"response", 0, "", "", levelInfo, "the destination answered so"},
+	HeldBack:          {"held back", 477, noWay, "", levelInfo, "onsend_route dropped the request"},
 }
 
 const (

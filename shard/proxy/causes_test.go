@@ -83,6 +83,7 @@ func TestCauses(t *testing.T) {
 	f(HandshakeFailed, "handshake failed", "500 Server Internal Error", levelWarning)
 	f(PeerUnreachable, "unreachable", "500 Server Internal Error", levelWarning)
 	f(CanceledByCaller, "canceled", "487 Request Terminated", levelInfo)
+	f(HeldBack, "held back", "477 No Way To Next Hop", levelInfo)
 	for cause := NoCause + 1; cause < NumCauses; cause++ {
 		if !seen[cause] && cause != ByProgram && cause != RefusedDownstream {
 			t.Errorf("cause %d, %q, has no line here", cause, cause)

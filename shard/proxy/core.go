@@ -80,6 +80,8 @@ type Config struct {
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
 	Script Script // the operator's routes; nil: none
+	// OnsendRequests and OnsendReplies say that Script.Onsend is to be asked.
+	OnsendRequests, OnsendReplies bool
 	// Program is the hash of the routing program that new requests meet.
 	Program uint64
 
@@ -138,6 +140,7 @@ type Core struct {
 	// sent-bys that the program shows instead of the listeners', see SetAdvertised
 	advertised    [][]byte
 	Reply         Reply // the response under way
+	Outgoing      Outgoing
 	table         *balance.Table
 	suspects      map[uint16]int64 // since when a destination has let a call time out, by UID; ms
 	sockets       map[uint16]int   // listener forced by a destination's socket attribute, by UID

@@ -25,6 +25,7 @@ type bench struct {
 
 	failure func(r *Request, route int)
 	branch  func(r *Request, route int) bool
+	onsend  func(r *Request) bool
 	failing string // what begins so kills the process when it is sent
 	reply   func(tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool
 }
@@ -54,6 +55,7 @@ func (b *bench) Failure(r *Request, route int) {
 	}
 }
 
+func (b *bench) Onsend(r *Request) bool            { return b.onsend == nil || b.onsend(r) }
 func (b *bench) Branch(r *Request, route int) bool { return b.branch == nil || b.branch(r, route) }
 
 func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {

@@ -319,6 +319,10 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	p.WriteTo(room)
+	if c.cfg.OnsendRequests && !c.letsOutAgain(tx, &to.Addr, next.Listener()) {
+		c.tx.Discard(next)
+		return nil
+	}
 	c.setStreamOptions(to.Addr.Proto, domain, optionsOf(br.Marks()))
 	c.tx.Send(tx, next)
 	if c.tracing {

@@ -321,6 +321,10 @@ func (r *Request) launch(br *txn.Branch) Cause {
 		return NoRoom
 	}
 	p.WriteTo(room)
+	if !r.letsOut(&to, br.Listener()) {
+		c.tx.Discard(br)
+		return HeldBack
+	}
 	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
 		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
 	}

@@ -360,6 +360,12 @@ func (p *Reply) by(to *netio.Addr, usual int) int {
 // respond passes the response planned to tx.
 func (c *Core) respond(tx *txn.Tx, status int, segments [][]byte) bool {
 	p := &c.Reply
+	if c.cfg.OnsendReplies {
+		to := tx.ReplyTo()
+		if !c.letsReplyOut(&to, p.by(&to, tx.Listener())) {
+			return false
+		}
+	}
 	if p.listener < 0 && p.options == 0 {
 		return c.tx.Respond(tx, status, segments)
 	}

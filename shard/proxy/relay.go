@@ -337,6 +337,10 @@ func (r *Request) Forward() bool {
 		r.targetFailed(cause)
 		return r.fail(cause)
 	}
+	if !r.letsOut(&to.Addr, int(to.Listener)) {
+		r.targetFailed(HeldBack)
+		return r.fail(HeldBack)
+	}
 	c.setStreamOptions(to.Addr.Proto, r.ways.domain, r.leave.options)
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true

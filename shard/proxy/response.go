@@ -284,6 +284,9 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	}
 	p.Cut(top.Cut.Off, top.Cut.Len)
 	c.Reply.plan(p, 0)
+	if c.cfg.OnsendReplies && !c.letsReplyOut(to, by) {
+		return Absorbed
+	}
 	c.setStreamOptions(to.Proto, nil, c.Reply.options)
 	c.send(by, to, p.Segments())
 	if c.tracing {

@@ -186,7 +186,7 @@ func (r *Request) ResetFinalTimers() {
 // save keeps the request if something will ask for it: a route that runs later, or
 // the transaction's own timers. false: the arena has no room.
 func (r *Request) save() bool {
-	if r.armed.failure|r.armed.reply == 0 && r.timers == (finalTimers{}) && r.leave.reply == nil && r.Tx.Saved() == 0 {
+	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests && r.timers == (finalTimers{}) && r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.

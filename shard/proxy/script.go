@@ -21,6 +21,9 @@ type Script interface {
 	// Reply: a response of br came and is not passed on yet. false: a provisional is
 	// not passed on; a final is all the same.
 	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
+	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It is
+	// asked if Config says so. false: it does not leave.
+	Onsend(r *Request) (send bool)
 }
 
 // RouteKind says what a route is run for.
@@ -39,4 +42,7 @@ const (
 	// CoreReplyRoute is the onreply_route, or reply_route, that has no name: any response came, its
 	// transaction is not looked for yet.
 	CoreReplyRoute
+	// OnsendRoute is onsend_route: a request, or a response that is passed on, is written and about
+	// to be sent.
+	OnsendRoute
 )

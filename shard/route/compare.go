@@ -144,6 +144,7 @@ func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn 
 func (cc *compiler) match(x *syntax.Binary) testFn {
 	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
 		if addr := coreValues[n.Name].addr; addr != nil {
+			cc.mayStand(n, coreValues[n.Name])
 			return cc.matchAddr(addr, x)
 		}
 		cc.ld.errorf(x.Pos, "%s has no text to match", n.Name)

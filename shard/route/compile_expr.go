@@ -184,6 +184,7 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 		return none
 	case *syntax.Name:
 		if d := coreValues[x.Name]; d != nil && d.value != nil {
+			cc.mayStand(x, d)
 			return d.value
 		}
 		cc.unknownName(x)

@@ -14,11 +14,14 @@ import (
 // coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook,
 // "Core Keywords").
 type coreValue struct {
-	value valFn // nil: only comparisons
-	kind  coreKind
-	bytes func(c *Ctx) ([]byte, bool) // text keywords
-	uri   func(c *Ctx) *parser.URI    // keywords that can be == myself
-	addr  func(c *Ctx) netip.AddrPort // address keywords
+	onsend bool  // only there
+	value  valFn // nil: only comparisons
+	kind   coreKind
+	bytes  func(c *Ctx) ([]byte, bool) // text keywords
+	uri    func(c *Ctx) *parser.URI    // keywords that can be == myself
+	addr   func(c *Ctx) netip.AddrPort // address keywords
+	proto  func(c *Ctx) (Transport, bool)
+	is6    func(c *Ctx) (is6, ok bool)
 }
 
 type coreKind uint8
@@ -51,25 +54,21 @@ func init() {
 		"dst_ip":   {kind: coreAddr, addr: (*Ctx).to},
 		"src_port": number(func(c *Ctx) int64 { return int64(c.From().Port()) }),
 		"dst_port": number(func(c *Ctx) int64 { return int64(c.to().Port()) }),
-		"msg:len":  number(func(c *Ctx) int64 { return int64(len(c.Msg.Raw)) }),
+		"msg:len":  number((*Ctx).messageLen),
 		"max_len":  number(func(*Ctx) int64 { return maxMessage }),
-		"proto":    {kind: coreProto},
-		"af":       {kind: coreFamily},
+		"proto":    {kind: coreProto, proto: func(c *Ctx) (Transport, bool) { return c.Transport(), true }},
+		"af":       {kind: coreFamily, is6: func(c *Ctx) (bool, bool) { return c.From().Addr().Unmap().Is6(), true }},
 	}
+	defineOnsendValues(number)
 }
 
 // maxMessage is max_len: what msg:len is held against (Kamailio's buffer).
 const maxMessage = 65535
 
-// onsendOnly are keywords of onsend_route.
-var onsendOnly = map[string]bool{"snd_ip": true, "snd_port": true, "snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
-
 func (cc *compiler) unknownName(x *syntax.Name) {
 	switch {
 	case coreValues[x.Name] != nil:
 		cc.ld.errorf(x.Pos, "%s can only be compared with == or !=", x.Name)
-	case onsendOnly[x.Name]:
-		cc.ld.errorf(x.Pos, "%s belongs in onsend_route, which is not supported yet", x.Name)
 	case x.Name == "myself":
 		cc.ld.errorf(x.Pos, "myself stands on the right of ==, as in uri == myself")
 	default:
@@ -81,6 +80,7 @@ func (cc *compiler) unknownName(x *syntax.Name) {
 func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 	d := coreValues[n.Name]
 	not := x.Op == "!="
+	cc.mayStand(n, d)
 	if w, ok := x.R.(*syntax.Name); ok && w.Name == "myself" {
 		return cc.myself(n, d, not)
 	}
@@ -106,13 +106,21 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) Result { return answer(c.Transport() == want, not) }
+		read := d.proto
+		return func(c *Ctx) Result {
+			is, ok := read(c)
+			return answer(ok && is == want, not)
+		}
 	case coreFamily:
 		want, ok := wordArg(cc, x.R, "INET or INET6", familyWord)
 		if !ok {
 			return never
 		}
-		return func(c *Ctx) Result { return answer(c.From().Addr().Unmap().Is6() == want, not) }
+		read := d.is6
+		return func(c *Ctx) Result {
+			is, ok := read(c)
+			return answer(ok && is == want, not)
+		}
 	}
 	return cc.addrComparison(n, d, x, not)
 }

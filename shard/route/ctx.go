@@ -200,6 +200,17 @@ func (p *Program) CoreReply(c *Ctx, r *proxy.Reply) Outcome {
 	return p.enter(c, p.coreReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
 }
 
+// Onsend runs onsend_route on the request as it is about to leave, in Core.Outgoing. Dropped: it
+// does not.
+func (p *Program) Onsend(c *Ctx, r *proxy.Request) Outcome {
+	return p.enter(c, p.onsend, &atHand{Msg: r.M, Request: r, kind: OnsendRoute})
+}
+
+// OnsendReply is the same for a response that is passed on.
+func (p *Program) OnsendReply(c *Ctx, r *proxy.Reply) Outcome {
+	return p.enter(c, p.onsend, &atHand{Msg: r.M, Reply: r, kind: OnsendRoute})
+}
+
 // numbered is the route with the 1-based number n, nil if there is none.
 func numbered(list []*routeCode, n int) *routeCode {
 	if n < 1 || n > len(list) {

@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 	in(` if (src_ip < 1.2.3.4) exit;`, `3:6: src_ip can only be compared with == or !=`)
 	in(` if (method == myself) exit;`, `3:6: method cannot be compared with myself`)
 	in(` if (uri =~ "(") exit;`, "3:13: bad pattern: missing closing ): `(`")
-	in(` if (to_ip == 1.2.3.4) exit;`, `3:6: to_ip belongs in onsend_route, which is not supported yet`)
+	in(` if (to_ip == 1.2.3.4) exit;`, `3:6: to_ip belongs in onsend_route: elsewhere nothing is about to be sent`)
 	in(` xlog("L_WARNING", "x");`, `3:7: unknown level "L_WARNING"; did you mean L_WARN?`)
 
 	// Streams and what belongs to them.
@@ -163,7 +163,13 @@ func TestErrors(t *testing.T) {
 	in(` switch ($rU) { case /a/: exit; }`, `3:23: case with a pattern is written case /"pattern": found "a"`)
 	in(` for (;;) exit;`, `3:2: there is no for: use while`)
 	f("request_route {\n if (1) {\n  exit;\n}", `1:15: block is not closed: } is missing`)
-	f("request_route { exit; }\nonsend_route { exit; }", `2:1: onsend_route is not supported yet`)
+	f("request_route { exit; }\nonsend_route { exit; }\nonsend_route { exit; }",
+		`3:1: second onsend_route; the first stands at 2:1`)
+	f("request_route { exit; }\nonsend_route { force_rport(); strip(1); forward(); }",
+		`2:16: force_rport may be called in request_route, failure_route, branch_route, onreply_route[NAME] and reply_route, not in onsend_route`,
+		`2:31: strip may be called in request_route, failure_route, branch_route, onreply_route[NAME] and reply_route, not in onsend_route`,
+		`2:41: forward may be called in request_route, not in onsend_route`)
+	f("request_route { exit; }\nonsend_route { if ($snd(ib) == \"\") exit; }", `2:20: there is no "ib" of what is sent; did you mean ip?`)
 	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:13: event_route[tm:local-request] is known to Kamailio, not implemented by Viaduct yet`, `2:33: unknown function foo`)
 	f("request_route { exit; }\nfailure_route[A] { exit; }\nfailure_route[A] { exit; }",
 		`3:15: second failure_route[A]; the first stands at 2:15`)

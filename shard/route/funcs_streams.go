@@ -31,7 +31,15 @@ func defineStreamFuncs() {
 	} {
 		coreFuncs[n] = d
 	}
-
+	for _, d := range coreFuncs {
+		if d.in == 0 {
+			d.in = anywhere &^ InOnsend // what leaves is written by then
+		}
+	}
+	for _, n := range [...]string{"log", "setflag", "resetflag", "isflagset", "set_forward_no_connect",
+		"set_forward_close", "set_reply_no_connect", "set_reply_close"} {
+		coreFuncs[n].in = anywhere
+	}
 }
 
 func streamFlag(flag StreamFlag) *funcDef {

@@ -81,6 +81,7 @@ func init() {
 		"server_signature":    flag(func(c *CoreSettings) *bool { return &c.ServerSignature }),
 		"sip_warning":         core(func(c *CoreSettings) *int { return &c.SIPWarning }, 0, 1),
 		"reply_to_via":        flag(func(c *CoreSettings) *bool { return &c.ReplyToVia }),
+		"onsend_route_reply":  flag(func(c *CoreSettings) *bool { return &c.OnsendReplies }),
 		"force_rport":         flag(func(c *CoreSettings) *bool { return &c.ForceRPort }),
 		"local_rport":         flag(func(c *CoreSettings) *bool { return &c.LocalRPort }),
 		"max_recursive_level": core(func(c *CoreSettings) *int { return &c.MaxRecursion }, 1, 10000),
@@ -157,7 +158,7 @@ var idleGlobals = map[string][]string{
 	"it has no meaning here": {"disable_core_dump", "open_files_limit", "pv_buffer_size", "pv_buffer_slots",
 		"pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table", "stats_name_separator",
 		"rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl", "http_reply_parse", "http_reply_hack",
-		"received_route_mode", "onsend_route_reply", "ipv6_hex_style", "phone2tel", "xavp_via_params", "xavp_via_fields",
+		"received_route_mode", "ipv6_hex_style", "phone2tel", "xavp_via_params", "xavp_via_fields",
 		"uri_host_extra_chars", "hdr_name_extra_chars", "sip_parser_mode", "pmtu_discovery"},
 	"listen on the address itself": {"auto_bind_ipv6", "bind_ipv6_link_local", "ip_free_bind", "ipfreebind", "ip_nonlocal_bind"},
 }

@@ -18,11 +18,12 @@ const (
 	InBranch    Kinds = 1 << BranchRoute
 	InReply     Kinds = 1 << ReplyRoute
 	InCoreReply Kinds = 1 << CoreReplyRoute
+	InOnsend    Kinds = 1 << OnsendRoute
 
 	InReplies = InReply | InCoreReply
 	// WithTransaction are the routes that know the transaction, or may still make it.
 	WithTransaction = InRequest | InFailure | InBranch | InReply
-	Anywhere        = WithTransaction | InCoreReply
+	Anywhere        = WithTransaction | InCoreReply | InOnsend
 )
 
 // The same, for the functions that still stand in maps.
@@ -37,7 +38,7 @@ const (
 // kindWords are the routes as a file writes them.
 var kindWords = [...]string{
 	RequestRoute: "request_route", FailureRoute: "failure_route", BranchRoute: "branch_route", ReplyRoute: "onreply_route[NAME]",
-	CoreReplyRoute: "reply_route",
+	CoreReplyRoute: "reply_route", OnsendRoute: "onsend_route",
 }
 
 // String lists the routes: "request_route and failure_route".
@@ -158,6 +159,8 @@ func runKind(it *syntax.Item) (RouteKind, bool) {
 		return RequestRoute, true
 	case "reply_route":
 		return CoreReplyRoute, true
+	case "onsend_route":
+		return OnsendRoute, true
 	case "onreply_route":
 		if it.Unnamed() {
 			return CoreReplyRoute, true

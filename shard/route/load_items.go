@@ -240,6 +240,11 @@ func (cc *compiler) route(it *syntax.Item) {
 		what, rt = "request_route", cc.newRoute("request_route")
 	case kind == CoreReplyRoute:
 		what, rt = "reply_route", cc.newRoute("reply_route")
+	case kind == OnsendRoute && !it.Unnamed():
+		cc.ld.warnf(it.Pos, "%s is never run: what is sent meets onsend_route without a name", what)
+		rt = cc.newRoute(what)
+	case kind == OnsendRoute:
+		what, rt = "onsend_route", cc.newRoute("onsend_route")
 	case it.Unnamed():
 		cc.ld.warnf(it.Pos, "%s without a name is never run: no function can arm it", it.Word)
 		rt = cc.newRoute(it.Word)
@@ -261,6 +266,8 @@ func (cc *compiler) route(it *syntax.Item) {
 		cc.prog.main = rt
 	case "reply_route":
 		cc.prog.coreReply = rt
+	case "onsend_route":
+		cc.prog.onsend = rt
 	default:
 		if it.Word == "route" {
 			cc.sub = rt

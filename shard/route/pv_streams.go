@@ -37,6 +37,8 @@ func defineStreamPVs() {
 	} {
 		pvs[n] = d
 	}
+	pvs["snd"], pvs["sndto"] = &pvDef{inner: true, make: sendingVar(sentTo)}, &pvDef{inner: true, make: sendingVar(sentTo)}
+	pvs["sndfrom"] = &pvDef{inner: true, make: sendingVar(sentFrom)}
 }
 
 // addrURI is an address as a URI; the transport parameter is left out for UDP unless full.

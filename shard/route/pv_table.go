@@ -76,7 +76,7 @@ func init() {
 		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl",
 		"prid", "rUl", "rcv", "rdir", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
 		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
-		"siz", "snd", "sndfrom", "sndto", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
+		"siz", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version",
 		// Of module tls, what is not in its folder.
 		"tls", "tls_peer_raw_cert", "tls_my_raw_cert", "tls_peer_urlencoded_cert", "tls_my_urlencoded_cert", "tls_peer_subject_locality",

@@ -99,6 +99,7 @@ const (
 	BranchRoute    = proxy.BranchRoute
 	ReplyRoute     = proxy.ReplyRoute
 	CoreReplyRoute = proxy.CoreReplyRoute
+	OnsendRoute    = proxy.OnsendRoute
 )
 
 // Program is a compiled configuration file. It is immutable and safe for all shards at once.
@@ -108,6 +109,7 @@ type Program struct {
 	branches     []*routeCode
 	replies      []*routeCode // onreply_route[NAME]
 	coreReply    *routeCode   // the one without a name, nil if there is none
+	onsend       *routeCode   // nil if there is none
 	routes       []*routeCode
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // one does
@@ -236,6 +238,10 @@ func (p *Program) RouteName(kind RouteKind, n int) string {
 // HasCoreReply tells whether there is a reply route without a name, so that CoreReply must be run
 // for each response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
+
+// HasOnsend tells whether there is an onsend_route, so that Onsend must be run for each request that
+// is sent on.
+func (p *Program) HasOnsend() bool { return p.onsend != nil }
 
 // Hash names the program: it is that of its source, includes and defines, and never 0. Numbers of
 // routes and steps mean nothing but to the program they come from. Who keeps one longer than a

@@ -158,6 +158,9 @@ type CoreSettings struct {
 	// UDPMTU: requests larger than this (bytes) go over a stream (`udp_mtu`); 0 (default): never;
 	// RFC 3261 §18.1.1 says 1300.
 	UDPMTU int
+	// OnsendReplies has onsend_route run for responses that are passed on, too
+	// (`onsend_route_reply`).
+	OnsendReplies bool
 	// UDPMTUTryProto is the stream protocol used then (`udp_mtu_try_proto`); AnyTransport: none.
 	UDPMTUTryProto Transport
 	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio

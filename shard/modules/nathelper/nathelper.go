@@ -64,7 +64,7 @@ func Define(m *route.Module) {
 			}
 		}})
 
-	const in = route.Anywhere &^ route.InFailure
+	const in = route.Anywhere &^ (route.InFailure | route.InOnsend)
 	port := route.Optional(route.Int("port", 1, 65535, "its port"), 0)
 	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
 	m.Func(route.Func{Name: "add_contact_alias", In: in,

@@ -34,6 +34,7 @@ type Bench struct {
 	// none.
 	Failure func(r *proxy.Request, n int)
 	Branch  func(r *proxy.Request, n int) bool
+	Onsend  func(r *proxy.Request) bool
 	Reply   func(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool
 
 	now int64
@@ -190,6 +191,8 @@ func (s script) Failure(r *proxy.Request, n int) {
 		s.b.Failure(r, n)
 	}
 }
+
+func (s script) Onsend(r *proxy.Request) bool { return s.b.Onsend == nil || s.b.Onsend(r) }
 
 func (s script) Branch(r *proxy.Request, n int) bool { return s.b.Branch == nil || s.b.Branch(r, n) }
 
