@@ -2,6 +2,7 @@ package cfgutils
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,12 +79,30 @@ func (l *locks) Ask(q *ask.Question) bool {
 		q.Done()
 	} else {
 		k.queue = append(k.queue, q)
+		number := q.Number
+		time.AfterFunc(lockWait, func() { l.giveUp(k, q, number) })
 	}
 	return true
 }
 
-// Unwanted is ask.Unwanted's: who waited is gone, and the next one has the lock.
-func (l *locks) Unwanted(q *ask.Question) { l.unlock(q.Text()) }
+// giveUp answers a question that still waits for k: nobody else may ever, where scripts end without
+// unlock().
+func (l *locks) giveUp(k *lock, q *ask.Question, number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.Index(k.queue, q); i >= 0 && q.Number == number {
+		k.queue = slices.Delete(k.queue, i, i+1)
+		q.Answer.Err = ask.ErrLate
+		q.Done()
+	}
+}
+
+// Unwanted is ask.Unwanted's: who got the lock is gone, and the next one has it.
+func (l *locks) Unwanted(q *ask.Question) {
+	if q.Answer.Err == nil {
+		l.unlock(q.Text())
+	}
+}
 
 // locking are the functions.
 func (s *state) locking(m *route.Module) {
