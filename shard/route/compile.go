@@ -170,6 +170,9 @@ func (cc *compiler) block(list []syntax.Stmt, next target) target {
 
 // stmt compiles one statement that goes on at next, and returns where it is entered.
 func (cc *compiler) stmt(s syntax.Stmt, next target) target {
+	if cc.ld.Full() {
+		return next // each error looks for the nearest of thousands of names
+	}
 	temps := cc.temps
 	defer func() { cc.temps = temps }()
 	switch s := s.(type) {

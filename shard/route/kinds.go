@@ -112,18 +112,17 @@ func (p *Program) hashNames() uint64 {
 	return h.Sum64()
 }
 
-// reach spreads what each route is run for along route(NAME), until nothing changes: at most one
-// round per nested route.
+// reach spreads what each route is run for along route(NAME), until nothing changes.
 func (cc *compiler) reach(items []syntax.Item) {
 	calls := map[string][]string{} // route[NAME] to the names it calls
-	run := func(from kinds, names []string) (more bool) {
+	var changed []string           // those that are run for more than their callees know
+	run := func(from kinds, names []string) {
 		for _, n := range names {
 			if cc.runFor[n]|from != cc.runFor[n] {
 				cc.runFor[n] |= from
-				more = true
+				changed = append(changed, n)
 			}
 		}
-		return more
 	}
 	var all []string
 	for i := range items {
@@ -144,11 +143,10 @@ func (cc *compiler) reach(items []syntax.Item) {
 			run(1<<k, w.names)
 		}
 	}
-	for more := true; more; {
-		more = false
-		for name, to := range calls {
-			more = run(cc.runFor[name], to) || more
-		}
+	for len(changed) > 0 {
+		name := changed[len(changed)-1]
+		changed = changed[:len(changed)-1]
+		run(cc.runFor[name], calls[name])
 	}
 }
 
