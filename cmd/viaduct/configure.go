@@ -121,7 +121,7 @@ func (o *options) readSource(stdin io.Reader) (err error) {
 			return fmt.Errorf("cannot read the configuration from standard input: %w", err)
 		}
 	default:
-		f, err := os.Open(o.here(o.configFile))
+		f, err := openSource(o.here(o.configFile))
 		if err != nil {
 			return fmt.Errorf("cannot read the configuration: %w", err)
 		}
@@ -131,6 +131,26 @@ func (o *options) readSource(stdin io.Reader) (err error) {
 		}
 	}
 	return nil
+}
+
+// openSource opens a file for readBounded. A FIFO that nobody writes to is empty: to wait for a
+// writer would hold up all other reloads.
+func openSource(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+}
+
+// readInclude reads a file that the configuration names.
+func (o *options) readInclude(path string) ([]byte, error) {
+	f, err := openSource(o.here(path))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := readBounded(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return b, nil
 }
 
 // readBounded reads at most sourceMaxBytes.
@@ -158,7 +178,7 @@ func (o *options) sourceName() string {
 // was understood even then.
 func (o *options) configure() (*Config, error) {
 	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines, Modules: modules.All,
-		ReadFile: func(path string) ([]byte, error) { return os.ReadFile(o.here(path)) }})
+		ReadFile: o.readInclude})
 	errs := []error{err}
 	if settings == nil { // the command line is checked all the same
 		settings = route.DefaultSettings()

@@ -189,6 +189,7 @@ func printUsage(out io.Writer) {
 	fmt.Fprint(out, `
 Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once, as does
 a successor that starts meanwhile, or USR2.
-USR1 logs the counters, JSON: a line for each shard, and one of streams, names and the blocklist. HUP is ignored.
+USR1 logs the counters, JSON: a line for each shard, and one of streams, names and the blocklist. HUP reads the
+configuration again.
 `)
 }

@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"viaduct/shard/route"
 )
@@ -81,6 +85,30 @@ func TestReadBounded(t *testing.T) {
 	}
 	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes+1))); err == nil || !strings.Contains(err.Error(), "16 MiB") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestReadInclude: an endless file, and one that nobody writes to, hold nothing up.
+func TestReadInclude(t *testing.T) {
+	o, fifo := &options{}, filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.readInclude("/dev/zero"); err == nil || !strings.Contains(err.Error(), "16 MiB") {
+		t.Errorf("an endless include: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := o.readInclude(fifo)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a FIFO that nobody writes to is waited for")
 	}
 }
 
