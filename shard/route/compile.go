@@ -18,6 +18,7 @@ type compiler struct {
 	defined map[string]Pos
 	refs    []routeRef
 	loaded  map[string]bool
+	absences
 	defs    defs
 	flags   map[string]int   // the numbers of flags that have names
 	custom  map[string]Value // group.name = value

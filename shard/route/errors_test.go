@@ -171,7 +171,12 @@ func TestErrors(t *testing.T) {
 		`2:31: strip may be called in request_route, failure_route, branch_route, onreply_route[NAME] and reply_route, not in onsend_route`,
 		`2:41: forward may be called in request_route, not in onsend_route`)
 	f("request_route { exit; }\nonsend_route { if ($snd(ib) == \"\") exit; }", `2:20: there is no "ib" of what is sent; did you mean ip?`)
-	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:13: event_route[tm:local-request] is known to Kamailio, not implemented by Viaduct yet`, `2:33: unknown function foo`)
+	f("request_route { exit; }\nevent_route[core:pre-routing] { foo(); }", `2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`, `2:33: unknown function foo`)
+	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:33: unknown function foo`)
+	f(`loadmodule "rtpengine.so"`+"\nloadmodule \"dialog.so\"\nrequest_route { rtpengine_manage(\"x\"); rtpengine_offer(); if (!rtpengine_manage()) exit; }\nevent_route[dialog:start] { bar(); }",
+		`1:12: module rtpengine is known to Kamailio, not implemented by Viaduct yet; the file uses rtpengine_manage (2 times), rtpengine_offer`,
+		`2:12: module dialog is known to Kamailio, not implemented by Viaduct yet; the file uses event_route[dialog:start]`,
+		`4:29: unknown function bar`)
 	f("request_route { exit; }\nfailure_route[A] { exit; }\nfailure_route[A] { exit; }",
 		`3:15: second failure_route[A]; the first stands at 2:15`)
 	f("request_route { exit; }\nreply_route { exit; }\nonreply_route { exit; }", `3:1: second reply_route; the first stands at 2:1`)

@@ -172,6 +172,9 @@ func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 	if e := find(cc.prog.events); e != nil {
 		return e
 	}
+	if cc.eventOfAbsent(it) {
+		return nil
+	}
 	var names []string
 	for _, e := range cc.prog.events {
 		names = append(names, e.name)

@@ -73,7 +73,7 @@ route[SUB] { xlog("sub"); }`)
 	}
 	fails(`event_route[probe:onec] { exit; }`, `x.cfg:2:13: there is no event "probe:onec"; did you mean probe:once?`)
 	fails(`event_route[dispatcher:dst-up] { exit; }`, `x.cfg:2:13: event_route[dispatcher:dst-up] needs loadmodule "dispatcher.so"`)
-	fails(`event_route[tm:local-request] { exit; }`, `x.cfg:2:13: event_route[tm:local-request] is known to Kamailio, not implemented by Viaduct yet`)
+	fails(`event_route[core:pre-routing] { exit; }`, `x.cfg:2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`)
 	fails(`event_route[probe:once] { exit; } event_route[probe:once] { exit; }`, `x.cfg:2:47: second event_route[probe:once]; the first stands at x.cfg:2:13`)
 	fails(`event_route[probe:once] { nix(); }`, `x.cfg:2:27: unknown function nix`)
 }

@@ -123,6 +123,9 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		}
 	}
 	if m := knownFunc(x.Name, cc.loaded); m != "" {
+		if cc.ofAbsent(m, x.Name) {
+			return nil
+		}
 		where := " (module " + m + ")"
 		if m == "core" {
 			where = ""

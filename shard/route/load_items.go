@@ -16,7 +16,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	prog := &Program{events: coreEvents()}
 	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
-		flags: map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{}, loaded: map[string]bool{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+		flags: map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{}, loaded: map[string]bool{}, absences: absences{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {
@@ -54,6 +54,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 			cc.route(it)
 		}
 	}
+	cc.tellAbsent()
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
@@ -108,6 +109,9 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	if !cc.defs.has(name) {
 		if _, ok := known()[name]; ok && name != "core" {
 			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
+			if cc.absences[name] == nil {
+				cc.absent(name, it.Pos)
+			}
 		} else {
 			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, cc.moduleNames()))
 		}
@@ -290,6 +294,12 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 		return "no HTTP is spoken, and WebSocket needs loadmodule \"websocket.so\""
 	case "websocket:closed", "tcp:closed", "tcp:timeout", "tcp:reset":
 		return "viaductctl lists connections and counts those that ended"
+	case "tm:local-request":
+		return "Viaduct makes no requests but CANCEL, ACK and the probes of destinations, which no script sees"
+	case "sl:filtered-ack", "sl:local-response":
+		return "answers without a transaction are counted, and an ACK to one is taken in silence"
+	case "core:receive-parse-error":
+		return "what cannot be read is counted by its reason, and dropped or answered 400"
 	}
 	return ""
 }
