@@ -151,7 +151,7 @@ func (s *worker) decisions() (attrs []any) {
 	add(d.ShownHost != nil, "via_host", string(d.ShownHost))
 	add(d.ShownPort != 0, "via_port", d.ShownPort)
 	add(d.Symmetric, "symmetric", true)
-	add(len(d.Contacts) > 0, "contacts_changed", len(d.Contacts))
+	add(len(d.Edits) > 0, "edits", len(d.Edits))
 	return attrs
 }
 

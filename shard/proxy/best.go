@@ -115,7 +115,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		p := &c.plan
 		p.Reset(m.Raw[m.StartLine.Off:end(m)])
 		p.Cut(via.Cut.Off-m.StartLine.Off, via.Cut.Len)
-		c.Reply.plan(p, m.StartLine.Off)
+		c.Reply.edits.plan(c, p, m, m.StartLine.Off)
 		c.tx.KeepBest(tx, p.Segments())
 	}
 	if !pending {
@@ -176,7 +176,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 		p := &c.plan
 		p.Reset(kept)
 		p.over(tx.Proto())
-		c.planLength(p, m, tx.Proto())
+		planLength(c, p, m, tx.Proto(), len(m.Body()))
 		more := c.challenges(tx, status)
 		status = c.planRemap(p, m)
 		c.planChallenges(p, m, more)

@@ -148,6 +148,7 @@ type Core struct {
 	now           int64
 	plan          Plan
 	stored        parser.Message // for messages read back from the arena
+	shared        edits          // fork: what all its branches have
 	resumed       parser.Message // the request of a failure route
 	parting       parting        // of the 2xx that is ended
 	mended        parser.Message // a response that lacks what forwarding needs, with it

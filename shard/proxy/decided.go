@@ -25,11 +25,11 @@ type Decided struct {
 	Symmetric    bool   // responses go to the source
 	Options      txn.StreamOptions
 	ReplyOptions txn.StreamOptions
-	Contacts     []ContactEdit
+	Edits        []Edit
 }
 
-// ContactEdit replaces a part of a Contact value.
-type ContactEdit struct {
+// Edit puts Text in the place of Old, a part of the message as it came.
+type Edit struct {
 	Old  parser.Span
 	Text []byte
 }
@@ -42,7 +42,7 @@ func (r *Request) Decided() Decided {
 		Targets: r.nMore, LastQ: -1,
 		MaxForwards: r.maxForwards, RecordRoute: r.recordRoute, Chosen: r.lastTarget != 0,
 		ShownHost: l.host, ShownPort: int(l.port), Path: l.path, ReplyRows: l.reply, RPort: l.rport, Symmetric: r.symmetric,
-		Options: l.options, ReplyOptions: r.replyOptions, Contacts: r.edits.list[:r.edits.n],
+		Options: l.options, ReplyOptions: r.replyOptions, Edits: r.edits.list[:r.edits.n],
 	}
 	if n := r.nMore; n > 0 {
 		d.LastURI, d.LastQ = r.more[n-1].uri, int(r.more[n-1].q)
@@ -50,5 +50,5 @@ func (r *Request) Decided() Decided {
 	return d
 }
 
-// Contacts are the edits of Contact values that ReplaceContact has noted.
-func (p *Reply) Contacts() []ContactEdit { return p.list[:p.n] }
+// Edits are the changes that Edit has noted.
+func (p *Reply) Edits() []Edit { return p.edits.list[:p.edits.n] }

@@ -355,6 +355,6 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		secure := hasScheme(m.Bytes(m.URI), "sips:")
 		head = c.appendRecordRoute(head, m, tx.Listener(), int(to.Listener), secure)
 	}
-	head = c.appendLength(head, m, to.Addr.Proto)
+	head = appendLength(head, m, to.Addr.Proto, len(m.Body()))
 	p.Replace(from, until-from, head)
 }

@@ -134,7 +134,7 @@ func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, pickURI, why := r.mainTarget(), r.pickURI, NoCause
 	if !r.resumed {
-		r.base = decisions{r.course, r.changes}
+		r.base.set(&r.course, &r.changes)
 		r.base.uri, r.base.dst = main.uri, main.dst
 	}
 	r.forking = true
@@ -153,7 +153,8 @@ func (r *Request) fork(shares breadth) bool {
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
 	shared := r.armed.branch == 0 || c.cfg.Script == nil
-	leave, edits := r.leave, r.edits
+	leave := r.leave
+	c.shared.set(&r.edits)
 	if shared {
 		for i := first; i <= r.nMore; i++ {
 			at(i)
@@ -179,7 +180,8 @@ func (r *Request) fork(shares breadth) bool {
 		at(i)
 		share := shares.next(c.tx.BranchesLeft(r.Tx))
 		if !shared {
-			r.leave, r.edits = leave, edits // what a branch route chose is for its branch
+			r.leave = leave // what a branch route chose is for its branch
+			r.edits.set(&c.shared)
 		}
 		if r.try(share) {
 			sent++
@@ -190,7 +192,8 @@ func (r *Request) fork(shares breadth) bool {
 		shares.dealt(share)
 	}
 	r.forking = false
-	r.leave, r.edits = leave, edits
+	r.leave = leave
+	r.edits.set(&c.shared)
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	if r.armed.branch != 0 {

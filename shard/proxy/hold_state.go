@@ -202,7 +202,9 @@ func (r *Request) ReadState(b []byte) bool {
 	l.host, l.path, l.reply = s.text(), s.text(), s.text()
 	r.edits.n = s.count(len(r.edits.list))
 	for i := range r.edits.list[:r.edits.n] {
-		r.edits.list[i] = ContactEdit{s.span(), s.text()}
+		e := Edit{s.span(), s.text()}
+		r.edits.list[i] = e
+		r.edits.body = r.edits.body || e.Old.Off >= r.M.BodyStart
 	}
 	r.nMore = s.count(len(r.more))
 	for i := range r.more[:r.nMore] {

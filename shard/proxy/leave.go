@@ -231,7 +231,7 @@ func (r *Request) AddPath(user, params []byte, received bool) bool {
 // (append_to_reply). false: they are no header rows, or there is no room.
 func (r *Request) AppendToReply(rows []byte) bool {
 	had := r.leave.reply
-	if !headerRows(rows) || len(had)+len(rows)+2 > maxReplyRowsBytes {
+	if !HeaderRows(rows) || len(had)+len(rows)+2 > maxReplyRowsBytes {
 		return false
 	}
 	b := append(append(r.core.take(len(had)+len(rows)+2), had...), rows...)
@@ -244,9 +244,9 @@ func (r *Request) AppendToReply(rows []byte) bool {
 
 var crlf = []byte("\r\n")
 
-// headerRows tells whether b is rows of header fields, the last of them with its line end or
+// HeaderRows tells whether b is rows of header fields, the last of them with its line end or
 // without (§7.3.1).
-func headerRows(b []byte) bool {
+func HeaderRows(b []byte) bool {
 	if len(b) == 0 {
 		return false
 	}
@@ -270,49 +270,6 @@ func headerRows(b []byte) bool {
 	return true
 }
 
-// ReplaceContact puts text in the place of old, a part of a Contact value, when the request leaves;
-// false: no room, or old overlaps another edit.
-func (r *Request) ReplaceContact(old parser.Span, text []byte) bool {
-	return r.edits.put(r.core, old, text)
-}
-
-// edits are changes to Contact values.
-type edits struct {
-	n    int
-	list [maxContactEdits]ContactEdit
-}
-
-// put adds one, or replaces the one of the same place.
-func (e *edits) put(c *Core, old parser.Span, text []byte) bool {
-	if len(text) > maxContactText {
-		return false
-	}
-	for i := range e.list[:e.n] {
-		o := &e.list[i]
-		switch {
-		case o.Old == old:
-			o.Text = c.keep(text)
-			return true
-		case old.Off < o.Old.End() && o.Old.Off < old.End():
-			return false
-		}
-	}
-	if e.n == len(e.list) {
-		return false
-	}
-	e.list[e.n] = ContactEdit{old, c.keep(text)}
-	e.n++
-	return true
-}
-
-// plan writes them; from is where p's bytes begin in the message.
-func (e *edits) plan(p *Plan, from uint32) {
-	for i := range e.list[:e.n] {
-		o := &e.list[i]
-		p.Replace(o.Old.Off-from, o.Old.Len, o.Text)
-	}
-}
-
 // Reply is what reply routes have decided about how the response under way is passed on.
 type Reply struct {
 	M        *parser.Message // the response as received
@@ -321,13 +278,13 @@ type Reply struct {
 	listener int             // that it leaves by; -1: that of its request
 	options  txn.StreamOptions
 	core     *Core
-	edits
+	edits    edits
 }
 
 // Begin starts on the response m that came from src by listener.
 func (p *Reply) Begin(m *parser.Message, src *netio.Addr, listener int) {
 	p.M, p.Src, p.Listener = m, *src, listener
-	p.listener, p.options, p.n = -1, 0, 0
+	p.listener, p.options, p.edits.n, p.edits.body = -1, 0, 0, false
 }
 
 // ForceListener makes it leave by another listener, as far as its transport and family fit. Over a
@@ -340,8 +297,8 @@ func (p *Reply) Forced() int { return p.listener }
 // AddStreamOptions adds to what it asks of its stream.
 func (p *Reply) AddStreamOptions(o txn.StreamOptions) { p.options |= o }
 
-// ReplaceContact is Request.ReplaceContact for the response.
-func (p *Reply) ReplaceContact(old parser.Span, text []byte) bool { return p.put(p.core, old, text) }
+// Edit is Request.Edit for the response.
+func (p *Reply) Edit(old parser.Span, text []byte) bool { return p.edits.put(p.core, p.M, old, text) }
 
 // by is the listener that a response to tx, or to that address, leaves by.
 func (p *Reply) by(to *netio.Addr, usual int) int {

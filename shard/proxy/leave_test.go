@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,43 +11,61 @@ import (
 	"viaduct/shard/txn"
 )
 
-// TestEdits: as many as there is room for, none over another.
+// TestEdits: as many as there is room for, in the order of their places; one of the same place
+// replaces the one before, what overlaps goes once, and what lies in what goes goes with it.
 func TestEdits(t *testing.T) {
 	b := newBench(t, nil)
+	var m parser.Message
+	m.Parse([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nContent-Length: 4\r\nAbcdefghij: 0123456789\r\n\r\nbody"))
 	var e edits
-	put := func(off, n uint32, text string, want bool) {
+	put := func(what, text string, want bool) {
 		t.Helper()
-		if got := e.put(b.c, parser.Span{Off: off, Len: n}, []byte(text)); got != want {
-			t.Errorf("[%d, +%d) %q: %v, want %v", off, n, text, got, want)
+		at := bytes.Index(m.Raw, []byte(what))
+		if got := e.put(b.c, &m, parser.Span{Off: uint32(at), Len: uint32(len(what))}, []byte(text)); got != want {
+			t.Errorf("%q %q: %v, want %v", what, text, got, want)
 		}
 	}
-	put(10, 5, "first", true)
-	put(10, 5, "again", true) // replaces it
-	put(12, 1, "inside", false)
-	put(8, 3, "over its begin", false)
-	put(14, 9, "over its end", false)
-	put(0, 99, "around", false)
-	put(15, 1, "behind", true)
-	put(9, 1, strings.Repeat("x", maxContactText+1), false)
-	for i := uint32(2); i < maxContactEdits; i++ {
-		put(20*i, 5, fmt.Sprint(i), true)
+	f := func(want string) {
+		t.Helper()
+		p := &Plan{}
+		p.Reset(m.Raw)
+		e.plan(b.c, p, &m, 0)
+		n := p.Bytes()
+		out := make([]byte, n)
+		p.WriteTo(out)
+		if got := string(bytes.Join(p.Segments(), nil)); got != string(out) {
+			t.Errorf("Segments give %q, WriteTo %q", got, out)
+		}
+		if _, got, _ := strings.Cut(string(out), "h\r\n"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		e.n, e.body = 0, false
 	}
-	put(900, 5, "one more than there is room for", false)
-	put(10, 5, "but that", true)
-	p := &Plan{}
-	raw := bytes.Repeat([]byte("."), 200)
-	p.Reset(raw)
-	e.plan(p, 0)
-	out := make([]byte, p.Bytes())
-	p.WriteTo(out)
-	if !strings.HasPrefix(string(out), "..........but thatbehind....") {
-		t.Errorf("%q", out)
+	put("0123456789", "first", true)
+	put("0123456789", "again", true)
+	f("Content-Length: 4\r\nAbcdefghij: again\r\n\r\nbody")
+	put("cde", "X", true)
+	put("defg", "Y", true)
+	put("j", "Z", true)
+	put("j", "", true)
+	f("Content-Length: 4\r\nAbXYhi: 0123456789\r\n\r\nbody")
+	put("0123456789", "gone", true)
+	put("Abcdefghij: 0123456789\r\n", "", true)
+	put("od", "ODD", true)
+	f("Content-Length: 5\r\n\r\nbODDy")
+	put("body", "longer body", true)
+	put("od", "nothing", true)
+	f("Content-Length: 11\r\nAbcdefghij: 0123456789\r\n\r\nlonger body")
+	put("a", strings.Repeat("x", maxEditBytes+1), false)
+	for range maxScriptEdits {
+		put("", "x", true)
 	}
+	put("a@b", "one more than there is room for", false)
 }
 
-// FuzzReplaceContact: whatever is replaced, the request that leaves can be read, and has the text
+// FuzzEditContact: whatever is replaced, the request that leaves can be read, and has the text
 // in its Contact.
-func FuzzReplaceContact(f *testing.F) {
+func FuzzEditContact(f *testing.F) {
 	f.Add("Contact: <sip:a@b>\r\n", "sip:c@d", uint8(0))
 	f.Add("m: \"A\" <sip:a@b;x>;q=0.5, <sip:e@f>\r\nContact: sip:g@h\r\n", "<sip:c@d;alias=1~2~3>", uint8(1))
 	f.Fuzz(func(t *testing.T, rows, with string, which uint8) {
@@ -67,7 +84,7 @@ func FuzzReplaceContact(f *testing.F) {
 		v, did := m.Values(parser.KindContact), 0
 		for i := uint8(0); v.Next(); i++ {
 			var a parser.NameAddr
-			if i >= which && parser.ParseNameAddr(m.Raw, v.Value, &a) == parser.OK && a.Bracket && r.ReplaceContact(a.URI, []byte(with)) {
+			if i >= which && parser.ParseNameAddr(m.Raw, v.Value, &a) == parser.OK && a.Bracket && r.Edit(a.URI, []byte(with)) {
 				did++
 			}
 		}

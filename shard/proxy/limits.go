@@ -10,10 +10,16 @@ import (
 // Limits of this package.
 const (
 	// maxEdits is how many places of one message may be edited. Our own edits
-	// are at most 24: leading line ends, Request-URI, head, received and rport of
+	// are at most 17: leading line ends, Request-URI, head, received and rport of
 	// the Via (three), Max-Forwards, Max-Breadth, up to eight Route values, the
-	// Route of a strict router, and up to eight Contact values.
-	maxEdits = 32
+	// Route of a strict router, and Content-Length. The others are the routing program's.
+	maxEdits = maxScriptEdits + 24
+
+	// maxScriptEdits is how many places of one message the routing program may edit, a row removed
+	// or added being one; maxEditBytes bounds the text of one of them. Reached: the function is
+	// false.
+	maxScriptEdits = 64
+	maxEditBytes   = maxDatagramBytes
 
 	// scratchBytes is room for what is inserted into the messages of one batch:
 	// 2 KiB for each that is received. Beyond it single allocations serve, counted.
@@ -26,12 +32,6 @@ const (
 	// maxStreamBytes is the longest message sent over a stream: tcp_rd_buf_size's default is 64 KiB
 	// and its most is 16 MiB, and what we add is little. A longer one is refused with 513.
 	maxStreamBytes = 1 << 20
-
-	// maxContactEdits is how many Contact values one message may have rewritten (fix_nated_contact,
-	// add_contact_alias), maxContactText the longest text put in: a URI of the longest kind.
-	// Reached: the function is false.
-	maxContactEdits = 8
-	maxContactText  = 1024
 
 	// maxPathBytes bounds user and parameters of our Path row. Reached: add_path is false.
 	maxPathBytes = 512

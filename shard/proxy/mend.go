@@ -52,8 +52,8 @@ func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 		}
 	}
 	p.Reset(m.Raw[:end(m)])
-	c.Reply.plan(p, 0)
-	c.Reply.n = 0
+	c.Reply.edits.plan(c, p, m, 0)
+	c.Reply.edits.n, c.Reply.edits.body = 0, false
 	p.Insert(m.HeaderStart, rows)
 	// what goes: rows of these kinds, those beside each other at once
 	from, until := uint32(0), uint32(0)
@@ -81,5 +81,6 @@ func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 		return nil, nil
 	}
 	c.count[CountMended]++
+	c.Reply.M = &c.mended
 	return &c.mended, via
 }

@@ -11,8 +11,9 @@ import "viaduct/netio"
 //	edits:                 └ cut 2      └ insert "…"
 //	segments: |=====a=====|  |====b====|…|====c====|
 //
-// Edits must not overlap. Two at the same offset keep the order they were made
-// in.
+// Two at the same offset keep the order they were made in. Of those that overlap both texts go in,
+// and all goes that one of them takes out. One that lies within what another takes out goes with
+// that: a row that is removed takes along what was to be changed in it.
 type Plan struct {
 	raw   []byte
 	most  int // bytes that the transport takes
@@ -21,6 +22,7 @@ type Plan struct {
 	edits [maxEdits]edit
 	segs  [2*maxEdits + 1][]byte
 	full  bool
+	laps  bool // some may overlap
 }
 
 type edit struct {
@@ -30,7 +32,7 @@ type edit struct {
 
 // Reset begins a plan for raw, which is kept by reference.
 func (p *Plan) Reset(raw []byte) {
-	p.raw, p.n, p.bytes, p.full, p.most = raw, 0, len(raw), false, maxDatagramBytes
+	p.raw, p.n, p.bytes, p.full, p.laps, p.most = raw, 0, len(raw), false, false, maxDatagramBytes
 }
 
 // over says which transport the message is for.
@@ -55,6 +57,33 @@ func (p *Plan) Replace(at, cut uint32, with []byte) {
 	p.edits[i] = e
 	p.n++
 	p.bytes += len(with) - e.cut
+	if i > 0 && p.edits[i-1].at+p.edits[i-1].cut > e.at || e.cut > 0 && i+1 < p.n && p.edits[i+1].at < e.at+e.cut {
+		p.laps = true
+	}
+}
+
+// settle makes edits that overlap such that do not: each takes out only what none before it does.
+// Slow path.
+func (p *Plan) settle() {
+	p.laps, p.bytes = false, len(p.raw)
+	start, pos, n := 0, 0, 0 // what the widest edit so far takes out
+	for i := range p.edits[:p.n] {
+		e := p.edits[i]
+		end := e.at + e.cut
+		if start < e.at && e.at < pos && end <= pos {
+			continue
+		}
+		if end > pos {
+			start = e.at
+		}
+		e.at = max(e.at, pos)
+		e.cut = max(0, end-e.at)
+		pos = max(pos, end)
+		p.bytes += len(e.with) - e.cut
+		p.edits[n] = e
+		n++
+	}
+	p.n = n
 }
 
 // Insert puts with, kept by reference, before offset at.
@@ -68,18 +97,26 @@ func (p *Plan) verdict() Cause {
 	switch {
 	case p.full:
 		return TooManyEdits
-	case p.bytes > p.most:
+	case p.Bytes() > p.most:
 		return TooLong
 	}
 	return NoCause
 }
 
 // Bytes is the length of the edited message.
-func (p *Plan) Bytes() int { return p.bytes }
+func (p *Plan) Bytes() int {
+	if p.laps {
+		p.settle()
+	}
+	return p.bytes
+}
 
 // Segments are the pieces of the edited message. They are valid until the next
 // Reset; the bytes they refer to must outlast the send queue.
 func (p *Plan) Segments() [][]byte {
+	if p.laps {
+		p.settle()
+	}
 	out := p.segs[:0]
 	pos := 0
 	for i := range p.edits[:p.n] {
@@ -100,6 +137,9 @@ func (p *Plan) Segments() [][]byte {
 
 // WriteTo writes the edited message into b, which must be Bytes long.
 func (p *Plan) WriteTo(b []byte) {
+	if p.laps {
+		p.settle()
+	}
 	pos, n := 0, 0
 	for i := range p.edits[:p.n] {
 		e := &p.edits[i]

@@ -285,7 +285,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	if r.recordRoute {
 		head = r.core.appendRecordRoute(head, m, r.Listener, leavesBy, r.secureRoute())
 	}
-	head = r.core.appendLength(head, m, r.core.listeners[leavesBy].proto)
+	head = r.edits.appendLength(head, m, r.core.listeners[leavesBy].proto)
 	if !r.hasMF {
 		head = append(head, "Max-Forwards: "...)
 		head = append(head, decimals[r.maxForwards]...)
@@ -298,7 +298,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	r.planMaxForwards(p)
 	r.planBreadth(p, share)
 	r.planCuts(p)
-	r.edits.plan(p, 0)
+	r.edits.plan(r.core, p, m, 0)
 	if r.appendRoute != nil {
 		at := m.HeaderEnd
 		p.Insert(at, r.appendRoute)

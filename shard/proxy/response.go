@@ -134,8 +134,11 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	if br.Lost() && status >= 200 && status < 300 && c.late(tx, br, m) {
 		return
 	}
-	if tx.Saved() != 0 && !c.passes(tx, br, m) {
-		return
+	if tx.Saved() != 0 {
+		if !c.passes(tx, br, m) {
+			return
+		}
+		status = int(m.Status) // what a reply route makes of it
 	}
 	if status >= 300 {
 		c.final(tx, br, m, via)
@@ -165,9 +168,9 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	p.over(tx.Proto())
 	status := c.planRemap(p, m)
 	p.Cut(via.Cut.Off, via.Cut.Len)
-	c.planLength(p, m, tx.Proto())
+	c.Reply.edits.planLength(c, p, m, tx.Proto())
 	c.planChallenges(p, m, more)
-	c.Reply.plan(p, 0)
+	c.Reply.edits.plan(c, p, m, 0)
 	if c.respond(tx, status, p.Segments()) {
 		if c.tracing {
 			c.tracePassed(tx, m, status)
@@ -192,13 +195,6 @@ func (c *Core) planStatus(p *Plan, m *parser.Message, code int, phrase string) {
 	b := append(appendInt(c.take(len(phrase)+4), code), ' ')
 	b = append(b, phrase...)
 	p.Replace(m.StartLine.Off+uint32(at), m.StartLine.Len-uint32(at), b)
-}
-
-// planLength adds the Content-Length that a stream needs.
-func (c *Core) planLength(p *Plan, m *parser.Message, proto netio.Proto) {
-	if proto.Reliable() && !m.Has(parser.KindContentLength) {
-		p.Insert(m.HeaderEnd, c.appendLength(c.take(32), m, proto))
-	}
 }
 
 // forwardStateless passes a response on by its next Via alone (§16.11, §18.2.2).
@@ -278,12 +274,12 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	p := &c.plan
 	p.Reset(m.Raw[:end(m)])
 	p.over(to.Proto)
-	c.planLength(p, m, to.Proto)
+	c.Reply.edits.planLength(c, p, m, to.Proto)
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
 	p.Cut(top.Cut.Off, top.Cut.Len)
-	c.Reply.plan(p, 0)
+	c.Reply.edits.plan(c, p, m, 0)
 	if c.cfg.OnsendReplies && !c.letsReplyOut(to, by) {
 		return Absorbed
 	}

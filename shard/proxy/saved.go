@@ -29,7 +29,7 @@ type finalTimers struct{ fr, frInv uint32 }
 //	| Saved      | request | URI | dst | Route | extra | URI and dst of each |
 //	| (fixed)    |         |     |     |       |       | contact left        |
 //	+------------+---------+-----+-----+-------+-------+---------------------+
-//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, rows of replies, texts put into Contact
+//	              rawLen    uriLen dstLen routeLen extraLen: host in our Via, Path, rows of replies, edits
 //
 // Behind all that stands a run that is held, if there is one: see hold.go.
 //
@@ -64,7 +64,6 @@ type Saved struct {
 	tries        uint8 // how often it has waited
 	options      uint8
 	ignore       uint8
-	extraLen     uint16 // what follows routeLen: the texts of leaving
 	hostLen      uint16 // shown in our Via
 	port         uint16
 	pathLen      uint16
@@ -72,7 +71,8 @@ type Saved struct {
 	nEdits       uint8
 	rowsLen      uint16 // of replies made here
 	unsent       uint8  // a Cause: why no target could be sent to
-	_            [3]uint8
+	_            [1]uint8
+	extraLen     uint32 // what follows routeLen: the texts of leaving, and the edits
 	// branchFlags are those of branch n, at n modulo its length: of more branches than that in one
 	// transaction only the last ones have theirs.
 	branchFlags [32]uint32
@@ -83,12 +83,6 @@ type Saved struct {
 	heldKind    uint8
 	_           uint8
 	contacts    [maxTargets + 1]savedContact
-	edits       [maxContactEdits]savedEdit
-}
-
-type savedEdit struct {
-	old     parser.Span
-	textLen uint32
 }
 
 type savedContact struct {
@@ -117,7 +111,7 @@ const (
 )
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 944 // TestSavedLayout
+const savedBytes = 848 // TestSavedLayout
 
 // Arm arms a route for the transaction of the request; 0 disarms. false: the
 // number is too high.
@@ -220,7 +214,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 		}
 	}
 	if !r.resumed && !r.forking {
-		r.base = decisions{r.course, r.changes}
+		r.base.set(&r.course, &r.changes)
 	}
 	d := &r.base
 	raw := r.M.Raw[:end(r.M)]
@@ -405,8 +399,9 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	if s.bits&savedSymmetric != 0 && !r.symmetric {
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}
-	r.edits.restore(s, text)
-	r.lastTarget, r.base = s.lastTarget, decisions{r.course, r.changes}
+	r.edits.restore(s, m, text)
+	r.lastTarget = s.lastTarget
+	r.base.set(&r.course, &r.changes)
 	r.loadedAt, r.nLoaded = 0, s.nContacts
 	for i := range s.contacts[:s.nContacts] {
 		k := &s.contacts[i]

@@ -116,6 +116,10 @@ func (r *Request) wait() bool {
 // park sets a request without a transaction aside.
 func (r *Request) park() bool {
 	c := r.core
+	if r.asReceived != nil && c.cfg.Names != nil {
+		r.M.Parse(r.asReceived) // the program runs again on what came
+		r.via, _ = r.M.TopVia()
+	}
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
 		return r.cannot(NameQueriesFull)
 	}
@@ -172,14 +176,4 @@ func (r *Request) restoreTargets(list []target, fresh bool) {
 		r.more[r.nMore] = *t
 		r.nMore++
 	}
-}
-
-// appendLength appends a Content-Length for a message that has none and leaves by a
-// stream, where its end could not be told otherwise (§18.3, §20.14).
-func (c *Core) appendLength(b []byte, m *parser.Message, proto netio.Proto) []byte {
-	if !proto.Reliable() || m.Has(parser.KindContentLength) {
-		return b
-	}
-	b = appendInt(append(b, "Content-Length: "...), len(m.Body()))
-	return append(b, "\r\n"...)
 }

@@ -207,10 +207,10 @@ func (h *bench) watched(p *Program) *Program {
 
 // decided are the decisions about the request and the response, each as the call that makes it.
 func (h *bench) decided() (list []string) {
-	edits := func(contacts []proxy.ContactEdit) string {
+	edits := func(made []proxy.Edit) string {
 		var s []string
-		for _, e := range contacts {
-			s = append(s, fmt.Sprintf("ReplaceContact(%s,%s)", h.c.Msg.Bytes(e.Old), e.Text))
+		for _, e := range made {
+			s = append(s, fmt.Sprintf("Edit(%s,%s)", h.c.Msg.Bytes(e.Old), e.Text))
 		}
 		return strings.Join(s, "|")
 	}
@@ -223,7 +223,7 @@ func (h *bench) decided() (list []string) {
 	}
 	r := h.c.Request
 	if r == nil {
-		return []string{edits(h.Core.Reply.Contacts()), blocked}
+		return []string{edits(h.Core.Reply.Edits()), blocked}
 	}
 	add := func(there bool, format string, args ...any) {
 		if there {
@@ -254,7 +254,7 @@ func (h *bench) decided() (list []string) {
 	add(d.ReplyOptions != 0, "AddReplyOptions(%d)", d.ReplyOptions)
 	add(true, "SetBlockIgnore(%d)", r.Ignored())
 	add(true, "ForceSocket(%d)", r.Forced())
-	return append(list, edits(d.Contacts), blocked)
+	return append(list, edits(d.Edits), blocked)
 }
 
 func (h *bench) LogLevel() int { return h.level }

@@ -222,3 +222,27 @@ func TransportName(t Transport) ([]byte, bool) { return transportName(t) }
 
 // Atoi reads a whole text as a decimal number with sign; anything else is 0.
 func Atoi(b []byte) int64 { return atoi(b) }
+
+// SetRequestURI sets the Request-URI, $ru. It is false for what is no URI.
+func (c *Ctx) SetRequestURI(uri []byte) Result { return truth(setRURI(c, TextValue(uri)) == setDone) }
+
+// SetUser sets the user of the Request-URI, $rU.
+func (c *Ctx) SetUser(user []byte) Result {
+	p, ok := c.edited()
+	if !ok || !newUser(&p, user) {
+		return -1
+	}
+	return truth(c.setParts(&p) == setDone)
+}
+
+// Joined is v, which Joined made or which is empty, with two more pieces behind it; null if the
+// scratch room is too small.
+func (c *Ctx) Joined(v Value, a, b []byte) Value {
+	for _, piece := range [...][]byte{a, b} {
+		x, ok := TextValue(piece), false
+		if v, ok = c.concat(&v, &x); !ok {
+			return c.TooLong()
+		}
+	}
+	return v
+}

@@ -48,7 +48,7 @@ func TestErrors(t *testing.T) {
 	f("foo bar\nrequest_route { exit; }", `1:1: unknown word foo`)
 	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
 	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
-	in(` append_hf("X: y");`, `3:2: append_hf (module textops) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` file_write("x", "y");`, `3:2: file_write (module corex) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` udp_mtu_try_proto(TCP);`, `3:2: udp_mtu_try_proto is known to Kamailio, not implemented by Viaduct yet`)
 	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` t_relay("udp:1.2.3.4");`, `3:2: t_relay takes no arguments, or host and port; t_relay_to takes "proto:host:port" and flags`)

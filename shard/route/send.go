@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"time"
 
 	"viaduct/parser"
@@ -225,13 +226,41 @@ func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
 // MessageFlags are the flags of setflag().
 func (c *Ctx) MessageFlags() uint32 { return c.flags() }
 
-// ReplaceContact puts text in place of old, which lies in a value of a Contact header field of Msg,
-// in what is sent of the message. It is false if there is no room, or old overlaps another edit.
-func (c *Ctx) ReplaceContact(old parser.Span, text []byte) int {
+// Edit puts a copy of text in place of old, a part of Msg, in what is sent of the message. It is
+// false if there is no room. Two edits of the same part are one, the later; other edits that
+// overlap take out what either takes out.
+func (c *Ctx) Edit(old parser.Span, text []byte) Result {
 	if c.Request == nil {
-		return truth(c.Reply.ReplaceContact(old, text))
+		return truth(c.Reply.Edit(old, text))
 	}
-	return truth(c.Request.ReplaceContact(old, text))
+	return truth(c.Request.Edit(old, text))
+}
+
+// Insert is Edit with nothing taken out: text goes in at an offset of Msg.
+func (c *Ctx) Insert(at uint32, text []byte) Result { return c.Edit(parser.Span{Off: at}, text) }
+
+// InsertRows is Insert for header rows; the last may lack its line end. It is false for what are no
+// rows, which would end the headers or be part of another one.
+func (c *Ctx) InsertRows(at uint32, rows []byte) Result {
+	if n := len(rows); n == 0 || rows[n-1] != '\n' || n > 1 && rows[n-2] != '\r' {
+		b := append(append(c.Room(), bytes.TrimSuffix(rows, []byte("\n"))...), "\r\n"...)
+		if len(b) > cap(c.Room()) {
+			return -1
+		}
+		rows = b
+	}
+	if !proxy.HeaderRows(rows) {
+		return -1
+	}
+	return c.Insert(at, rows)
+}
+
+// ApplyChanges makes Msg what it would leave as, so that what comes later sees the edits.
+func (c *Ctx) ApplyChanges() Result {
+	if c.Request == nil {
+		return truth(c.Reply.Apply())
+	}
+	return c.moved(truth(c.Request.Apply()))
 }
 
 // addLocalRPort is add_local_rport(): our Via in this request asks for rport (RFC 3581 §3).

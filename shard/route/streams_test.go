@@ -201,24 +201,24 @@ func TestContactEdits(t *testing.T) {
 		}
 	}
 	const alias = `add_contact_alias();`
-	f(alias, "<sip:a@10.0.0.1:7>", "ReplaceContact(sip:a@10.0.0.1:7,sip:a@10.0.0.1:7;alias=192.0.2.7~40000~3)|1")
-	f(alias, "<sip:a@h;ob?x=y>;q=1", "ReplaceContact(sip:a@h;ob?x=y,sip:a@h;ob;alias=192.0.2.7~40000~3?x=y)|1")
-	f(alias, "sip:a@h;expires=5", "ReplaceContact(sip:a@h,<sip:a@h;alias=192.0.2.7~40000~3>)|1")
-	f(alias, "<sip:a@h;alias=9.9.9.9~1~1;z=1>", "ReplaceContact(sip:a@h;alias=9.9.9.9~1~1;z=1,sip:a@h;z=1;alias=192.0.2.7~40000~3)|1")
+	f(alias, "<sip:a@10.0.0.1:7>", "Edit(sip:a@10.0.0.1:7,sip:a@10.0.0.1:7;alias=192.0.2.7~40000~3)|1")
+	f(alias, "<sip:a@h;ob?x=y>;q=1", "Edit(sip:a@h;ob?x=y,sip:a@h;ob;alias=192.0.2.7~40000~3?x=y)|1")
+	f(alias, "sip:a@h;expires=5", "Edit(sip:a@h,<sip:a@h;alias=192.0.2.7~40000~3>)|1")
+	f(alias, "<sip:a@h;alias=9.9.9.9~1~1;z=1>", "Edit(sip:a@h;alias=9.9.9.9~1~1;z=1,sip:a@h;z=1;alias=192.0.2.7~40000~3)|1")
 	f(alias, "<sips:a@192.0.2.7:40000>", "2")
 	f(alias, "<sip:a@192.0.2.7:40000;transport=tls>", "2")
-	f(alias, "<sip:a@192.0.2.7:40000>", "ReplaceContact(sip:a@192.0.2.7:40000,sip:a@192.0.2.7:40000;alias=192.0.2.7~40000~3)|1")
+	f(alias, "<sip:a@192.0.2.7:40000>", "Edit(sip:a@192.0.2.7:40000,sip:a@192.0.2.7:40000;alias=192.0.2.7~40000~3)|1")
 	f(alias, "*", "-1")
 	f(alias, "<tel:+49>", "-1")
 	f(alias, "<sip:broken", "-1")
-	f(`set_contact_alias("1");`, "<sips:a@192.0.2.7:40000>", "ReplaceContact(sips:a@192.0.2.7:40000,sips:a@192.0.2.7:40000;alias=192.0.2.7~40000~3)|1")
-	f(`add_contact_alias("::1", "5", "ws");`, "<sip:a@h>", "ReplaceContact(sip:a@h,sip:a@h;alias=[::1]~5~5)|1")
-	f(`add_contact_alias("$si", "$sp", "$proto");`, "<sip:a@h>", "ReplaceContact(sip:a@h,sip:a@h;alias=192.0.2.7~40000~3)|1")
+	f(`set_contact_alias("1");`, "<sips:a@192.0.2.7:40000>", "Edit(sips:a@192.0.2.7:40000,sips:a@192.0.2.7:40000;alias=192.0.2.7~40000~3)|1")
+	f(`add_contact_alias("::1", "5", "ws");`, "<sip:a@h>", "Edit(sip:a@h,sip:a@h;alias=[::1]~5~5)|1")
+	f(`add_contact_alias("$si", "$sp", "$proto");`, "<sip:a@h>", "Edit(sip:a@h,sip:a@h;alias=192.0.2.7~40000~3)|1")
 	f(`add_contact_alias("h", "5", "ws");`, "<sip:a@h>", "-1")
 	f(`add_contact_alias("1.1.1.1", "5", "carrier pigeon");`, "<sip:a@h>", "-1")
 
-	f(`fix_nated_contact();`, "<sip:a@10.0.0.1:7;ob>;q=1", "ReplaceContact(sip:a@10.0.0.1:7;ob,sip:a@192.0.2.7:40000;ob)|1")
-	f(`fix_nated_contact();`, "sip:[::1], \"D\" <sip:b@k;x>", "ReplaceContact(sip:[::1],sip:192.0.2.7:40000)|ReplaceContact(sip:b@k;x,sip:b@192.0.2.7:40000;x)|1")
+	f(`fix_nated_contact();`, "<sip:a@10.0.0.1:7;ob>;q=1", "Edit(sip:a@10.0.0.1:7;ob,sip:a@192.0.2.7:40000;ob)|1")
+	f(`fix_nated_contact();`, "sip:[::1], \"D\" <sip:b@k;x>", "Edit(sip:[::1],sip:192.0.2.7:40000)|Edit(sip:b@k;x,sip:b@192.0.2.7:40000;x)|1")
 	f(`fix_nated_contact();`, "*", "-1")
 }
 
@@ -236,7 +236,7 @@ func TestContactOfResponse(t *testing.T) {
 		t.Fatal(r)
 	}
 	h.watched(p).Reply(h.c, h.Respond(&h.msg, &h.src), &h.msg, nil, nil, 1)
-	want := "ReplaceContact(sip:df7jal23ls0d@invalid;transport=ws,sip:df7jal23ls0d@invalid;transport=ws;alias=192.0.2.7~40000~5)|AliasConn(5,5070)|BlockSource(9s)"
+	want := "Edit(sip:df7jal23ls0d@invalid;transport=ws,sip:df7jal23ls0d@invalid;transport=ws;alias=192.0.2.7~40000~5)|AliasConn(5,5070)|BlockSource(9s)"
 	if got := strings.Join(h.calls, "|"); got != want {
 		t.Errorf("does %s, want %s", got, want)
 	}
@@ -343,7 +343,7 @@ func FuzzContactAlias(f *testing.F) {
 		h.from(protocols[int(proto)%len(protocols)], "192.0.2.7:40000")
 		h.request(p)
 		for _, call := range h.calls {
-			_, text, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(call, "ReplaceContact("), ")"), ",")
+			_, text, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(call, "Edit("), ")"), ",")
 			if strings.Contains(contact, ",") {
 				return // the first comma need not be the one between the arguments
 			}

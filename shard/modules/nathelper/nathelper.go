@@ -253,7 +253,7 @@ func fixContact(c *route.Ctx) int {
 		out = append(out, u.Raw[:u.Host.Off]...)
 		out = route.AppendHost(out, src.Addr())
 		out = append(strconv.AppendUint(append(out, ':'), uint64(src.Port()), 10), u.Raw[end:]...)
-		if r := c.ReplaceContact(a.URI, out); r < 0 {
+		if r := c.Edit(a.URI, out); r < 0 {
 			return r
 		}
 	}
@@ -320,7 +320,7 @@ func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip n
 	if !a.Bracket {
 		out = append(out, '>')
 	}
-	return c.ReplaceContact(a.URI, out)
+	return c.Edit(a.URI, out)
 }
 
 // findNamed is findParam with a name that is a string.

@@ -18,7 +18,7 @@ func defineSubst(m *route.Module) {
 		Build: buildSubst})
 }
 
-// substitution is what {re.subst} does at one place in the file.
+// substitution is what {re.subst}, or a function, does at one place in the file.
 type substitution struct {
 	re     *regexp.Regexp
 	pieces []piece
@@ -36,17 +36,25 @@ type piece struct {
 }
 
 func buildSubst(b *route.Build) func(*route.Ctx, route.Value) route.Value {
-	const form = "re.subst wants /pattern/replacement/ and flags, not %s"
-	s, _ := b.Literal(0)
+	if x := substAt(b, 0, "re.subst"); x != nil {
+		return x.apply
+	}
+	return nil
+}
+
+// substAt is argument arg as a substitution, nil after an error. who wants it.
+func substAt(b *route.Build, arg int, who string) *substitution {
+	form := who + " wants /pattern/replacement/ and flags, not %s"
+	s, _ := b.Literal(arg)
 	if s == "" || isWord(s[0]) && !strings.Contains(s[1:], s[:1]) {
-		b.Errorf(0, form, route.Quote(s))
+		b.Errorf(arg, form, route.Quote(s))
 		return nil
 	}
 	sep := s[0]
 	pattern, rest, ok1 := cutAt(s[1:], sep)
 	with, flags, ok2 := cutAt(rest, sep)
 	if !ok1 || !ok2 {
-		b.Errorf(0, form, route.Quote(s))
+		b.Errorf(arg, form, route.Quote(s))
 		return nil
 	}
 	x := &substitution{}
@@ -60,27 +68,27 @@ func buildSubst(b *route.Build) func(*route.Ctx, route.Value) route.Value {
 		case 's':
 			how &^= route.Lines
 		default:
-			b.Errorf(0, "re.subst: there is no flag %c; there are g, i and s", f)
+			b.Errorf(arg, "%s: there is no flag %c; there are g, i and s", who, f)
 			return nil
 		}
 	}
 	if strings.Contains(pattern, `\d`) {
-		b.Warnf(0, `\d is a digit here and the letter d in Kamailio's patterns: write [0-9]`)
+		b.Warnf(arg, `\d is a digit here and the letter d in Kamailio's patterns: write [0-9]`)
 	}
 	re, err := route.CompilePattern(pattern, how)
 	if err != nil {
-		b.Errorf(0, "re.subst: %s", err)
+		b.Errorf(arg, "%s: %s", who, err)
 		return nil
 	}
 	x.re = re
-	if x.pieces, ok1 = replacement(b, with); !ok1 {
+	if x.pieces, ok1 = replacement(b, arg, with); !ok1 {
 		return nil
 	}
 	if len(x.pieces) > maxPieces {
-		b.Errorf(0, "re.subst: %d pieces are possible in a replacement", maxPieces)
+		b.Errorf(arg, "%s: %d pieces are possible in a replacement", who, maxPieces)
 		return nil
 	}
-	return x.apply
+	return x
 }
 
 func isWord(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' }
@@ -105,13 +113,13 @@ func cutAt(s string, sep byte) (piece, rest string, ok bool) {
 
 // replacement takes what is put in place of a match apart. A backslash that means nothing is left
 // out.
-func replacement(b *route.Build, s string) (pieces []piece, ok bool) {
+func replacement(b *route.Build, arg int, s string) (pieces []piece, ok bool) {
 	var text []byte
 	flush := func() bool {
 		if len(text) == 0 {
 			return true
 		}
-		t := b.Template(0, string(text))
+		t := b.Template(arg, string(text))
 		pieces = append(pieces, piece{text: t})
 		text = text[:0]
 		return t != nil

@@ -1,4 +1,8 @@
-// Package textops looks at the text of messages: Kamailio's module textops.
+// Package textops looks at the text of messages and edits it: Kamailio's module textops.
+//
+// What it edits is the message that leaves; see shard/proxy for how edits meet. Patterns are POSIX
+// extended ones. A match of a substitution or replacement allocates its offsets, since package
+// regexp has no other way; what does not match allocates nothing.
 package textops
 
 import (
@@ -19,6 +23,11 @@ func Define(m *route.Module) {
 	route.Func1(m, "append_to_reply", route.InRequest|route.InFailure, rows,
 		"Adds rows to each response to this request that is made here from now on.",
 		func(c *route.Ctx, rows []byte) route.Result { return route.Truth(c.Request.AppendToReply(rows)) }).Soon(route.InBranch)
+	headers(m)
+	searches(m)
+	substitutions(m)
+	bodies(m)
+	texts(m)
 }
 
 // methodBits are the methods that have a number in package parser.

@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"viaduct/netio"
+	"viaduct/parser"
+)
+
+// Edit puts text in the place of old when the request leaves: a copy of it is kept. false: no
+// room. What is decided before a relay is for all its branches, in a branch route for that branch.
+//
+// An edit of the same place as one before replaces that: it is what the program means that says it
+// twice. Kamailio writes both texts.
+func (r *Request) Edit(old parser.Span, text []byte) bool {
+	return r.edits.put(r.core, r.M, old, text)
+}
+
+// edits are changes of one message by the routing program, in the order of their places, and for
+// one place in the order in which they were made. See [Plan] for those that overlap.
+type edits struct {
+	n    int
+	body bool // one is of the body
+	list [maxScriptEdits]Edit
+}
+
+// put adds one.
+func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bool {
+	if len(text) > maxEditBytes {
+		return false
+	}
+	i := e.n
+	for i > 0 && e.list[i-1].Old.Off > old.Off {
+		i--
+	}
+	if !old.Empty() {
+		for k := i - 1; k >= 0 && e.list[k].Old.Off == old.Off; k-- {
+			if e.list[k].Old == old {
+				e.list[k].Text = c.keep(text)
+				return true
+			}
+		}
+	}
+	if e.n == len(e.list) {
+		return false
+	}
+	copy(e.list[i+1:e.n+1], e.list[i:e.n])
+	e.list[i] = Edit{old, c.keep(text)}
+	e.n++
+	e.body = e.body || old.Off >= m.BodyStart
+	return true
+}
+
+// set makes e what from is. What lies behind the edits that count is left alone, since copying it
+// would cost more than the rest of a relay's decisions.
+func (e *edits) set(from *edits) {
+	e.n, e.body = from.n, from.body
+	copy(e.list[:from.n], from.list[:from.n])
+}
+
+// set makes d what a request has decided.
+func (d *decisions) set(c *course, ch *changes) {
+	d.course = *c
+	copy(d.cuts[:c.nCuts], ch.cuts[:c.nCuts])
+	d.edits.set(&ch.edits)
+}
+
+// plan writes them, and the Content-Length of a body that they change; from is where p's bytes
+// begin in the message m.
+func (e *edits) plan(c *Core, p *Plan, m *parser.Message, from uint32) {
+	for i := range e.list[:e.n] {
+		o := &e.list[i]
+		p.Replace(o.Old.Off-from, o.Old.Len, o.Text)
+	}
+	if !e.body {
+		return
+	}
+	if row := m.First(parser.KindContentLength); row >= 0 {
+		v := m.Headers[row].Value
+		p.Replace(v.Off-from, v.Len, appendInt(c.take(20), e.bodyBytes(m)))
+	}
+}
+
+// bodyBytes is how long the body of m leaves.
+func (e *edits) bodyBytes(m *parser.Message) int {
+	n := len(m.Body())
+	if !e.body {
+		return n
+	}
+	var p Plan
+	p.Reset(m.Raw[:end(m)])
+	for i := range e.list[:e.n] {
+		if o := &e.list[i]; o.Old.Off >= m.BodyStart {
+			p.Replace(o.Old.Off, o.Old.Len, o.Text)
+		}
+	}
+	return p.Bytes() - int(m.BodyStart)
+}
+
+// appendLength appends a Content-Length for a message that has none and needs one: over a stream,
+// and where the program gives it a body.
+func (e *edits) appendLength(b []byte, m *parser.Message, proto netio.Proto) []byte {
+	return appendLength(b, m, proto, e.bodyBytes(m))
+}
+
+// planLength is appendLength for the end of the headers.
+func (e *edits) planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto) {
+	planLength(c, p, m, proto, e.bodyBytes(m))
+}
+
+// appendLength appends a Content-Length for a message that has none and leaves by a stream, where
+// nothing else says where its body of n bytes ends (§18.3).
+func appendLength(b []byte, m *parser.Message, proto netio.Proto, n int) []byte {
+	if !proto.Reliable() || m.Has(parser.KindContentLength) {
+		return b
+	}
+	return append(appendInt(append(b, "Content-Length: "...), n), "\r\n"...)
+}
+
+// planLength is appendLength for the end of the headers.
+func planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto, n int) {
+	if proto.Reliable() && !m.Has(parser.KindContentLength) {
+		p.Insert(m.HeaderEnd, appendLength(c.take(48), m, proto, n))
+	}
+}
+
+// Apply makes M what it would leave as, without our Via and Record-Route, so that what comes later
+// sees the changes made so far (msg_apply_changes). It is for request_route alone, before any route
+// is run on a copy. false: what would leave is no request that we would take.
+func (r *Request) Apply() bool {
+	c, m, p := r.core, r.M, &r.core.plan
+	p.Reset(m.Raw[:end(m)])
+	if r.uri != nil {
+		p.Replace(m.URI.Off, m.URI.Len, r.uri)
+	}
+	if r.leave.path != nil {
+		p.Insert(m.HeaderStart, r.leave.path)
+	}
+	r.planCuts(p)
+	r.edits.plan(c, p, m, 0)
+	if r.appendRoute != nil {
+		p.Insert(m.HeaderEnd, r.appendRoute)
+	}
+	received := m.Raw
+	if !c.apply(p, m) {
+		return false
+	}
+	if r.asReceived == nil {
+		r.asReceived = received
+	}
+	r.leave.path, r.appendRoute, r.nCuts, r.routesRead = nil, nil, 0, false
+	r.edits.n, r.edits.body = 0, false
+	r.via, _ = m.TopVia()
+	return true
+}
+
+// Apply is Request.Apply for the response, in a reply route without a name.
+func (p *Reply) Apply() bool {
+	plan := &p.core.plan
+	plan.Reset(p.M.Raw[:end(p.M)])
+	p.edits.plan(p.core, plan, p.M, 0)
+	if !p.core.apply(plan, p.M) {
+		return false
+	}
+	p.edits.n, p.edits.body = 0, false
+	p.M.TopVia() // who has it by its address finds it as it is now
+	return true
+}
+
+// apply makes m what p writes.
+func (c *Core) apply(p *Plan, m *parser.Message) bool {
+	if p.verdict() != NoCause {
+		return false
+	}
+	b := c.take(p.Bytes())[:p.Bytes()]
+	p.WriteTo(b)
+	if c.stored.Parse(b) != parser.OK || c.stored.Check() != parser.OK || c.stored.IsRequest != m.IsRequest ||
+		c.stored.Method != m.Method {
+		return false
+	}
+	m.Parse(b)
+	return true
+}

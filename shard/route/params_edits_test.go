@@ -1,0 +1,19 @@
+package route
+
+// Arguments for the functions that edit messages.
+func init() {
+	for name, args := range map[string]string{
+		"append_hf": `"X: y\r\n"`, "insert_hf": `"X: y\r\n"`, "append_urihf": `"X: ", "\r\n"`, "remove_hf": `"X"`, "remove_hf_pv": `"$rU"`,
+		"remove_hf_re": `"X"`, "remove_hf_re_pv": `"X"`, "remove_hf_exp": `"X", "Y"`, "remove_hf_exp_pv": `"X", "Y"`, "remove_hf_idx": `"X", "0"`,
+		"remove_hf_match": `"X", "eq", "y"`, "is_present_hf": `"X"`, "is_present_hf_pv": `"$rU"`, "is_present_hf_re": `"X"`, "is_present_hf_re_pv": `"X"`,
+		"search": `"x"`, "search_body": `"x"`, "search_append": `"x", "y"`, "search_append_body": `"x", "y"`, "search_hf": `"X", "y", "a"`,
+		"search_str": `"x", "y"`, "replace": `"x", "y"`, "replace_all": `"x", "y"`, "replace_hdrs": `"x", "y"`, "replace_body": `"x", "y"`,
+		"replace_body_all": `"x", "y"`, "replace_body_atonce": `"x", "y"`, "replace_str": `"x", "y", "a"`, "replace_hdrs_str": `"x", "y", "a"`,
+		"replace_body_str": `"x", "y", "a"`, "subst": `"/x/y/"`, "subst_uri": `"/x/y/"`, "subst_user": `"/x/y/"`, "subst_body": `"/x/y/"`,
+		"subst_hf": `"X", "/x/y/", "a"`, "set_body": `"x", "text/plain"`, "filter_body": `"text/plain"`, "starts_with": `"x", "y"`,
+		"ends_with": `"x", "y"`, "cmp_str": `"x", "y"`, "cmp_istr": `"x", "y"`, "in_list": `"x", "y", ","`, "in_list_prefix": `"x", "y", ","`,
+		"str_find": `"x", "y"`, "str_ifind": `"x", "y"`, "is_privacy": `"id"`, "regex_substring": `"x", "y", "0", "1", "$var(x)"`,
+	} {
+		sampleArgs[name] = args
+	}
+}
