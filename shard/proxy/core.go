@@ -134,7 +134,8 @@ type Core struct {
 	protos    uint8 // bit 1<<Proto of each listener
 	families  uint8 // 1 for IPv4, 2 for IPv6
 	endpoints [MaxEndpoints]Endpoint
-	targets   [maxTargets + 1]target // of a relay that goes on
+	waiting   waitingRelay // of the request that resume read last
+	saving    []byte       // what writeSaved writes
 	// of a failover; here and not on the stack, which an interface call would make it leave
 	query NameQuery
 	// sent-bys that the program shows instead of the listeners', see SetAdvertised
@@ -172,7 +173,8 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, timeouts: map[uint16]StreamTimeouts{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes)}
+	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, timeouts: map[uint16]StreamTimeouts{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
+		saving: make([]byte, 0, savingBytes)}
 	c.Request.core, c.Reply.core = c, c
 	c.Reply.listener = -1
 	c.Configure(cfg)

@@ -263,8 +263,9 @@ func (r *Request) try(share int) bool {
 		return r.lost(NoRoom)
 	}
 	br.SetReplyRoute(reply)
-	if r.BranchFlags != 0 {
-		c.SetBranchFlags(r.Tx, br, r.BranchFlags)
+	if r.BranchFlags != 0 && !c.SetBranchFlags(r.Tx, br, r.BranchFlags) {
+		c.tx.Discard(br)
+		return r.lost(NoRoom)
 	}
 	if cause := r.launch(br); cause != NoCause {
 		return r.lost(cause)

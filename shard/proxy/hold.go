@@ -11,7 +11,7 @@ import (
 // stand the request's state in the middle of the program, and what the run itself needs, which only
 // package route reads:
 //
-//	Saved | request | texts | … | held: state of the request, run
+//	Saved | request | … | held: question, kind, state of the request, run
 //
 //	Hold ─→ … an answer, or its deadline ─→ TakeHeld ─→ the program goes on ─→ EndHeld
 //
@@ -85,14 +85,14 @@ func (c *Core) heldBy(tx *txn.Tx) *Saved {
 // Waited is txn.User's: the time of what tx waits for is over.
 func (c *Core) Waited(tx *txn.Tx) {
 	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
-		c.cfg.Held(c.WaitingFor(tx), s.question, false)
+		c.cfg.Held(c.WaitingFor(tx), c.question(tx, s), false)
 	}
 }
 
 // heldAgain lets a run ask again that a killed process held.
 func (c *Core) heldAgain(tx *txn.Tx) {
 	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
-		c.cfg.Held(c.WaitingFor(tx), s.question, true)
+		c.cfg.Held(c.WaitingFor(tx), c.question(tx, s), true)
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 		return nil, h, false
 	}
 	s := c.heldBy(tx)
-	if s == nil || s.question != question {
+	if s == nil || c.question(tx, s) != question {
 		return nil, h, false
 	}
 	s.DueAt = 0
@@ -118,8 +118,10 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 		return nil, h, false
 	}
 	held := c.heldBytes(tx, s)
+	held.number() // the question
+	kind := RouteKind(held.byte())
 	c.running = tx
-	if !c.resume(tx) || !c.Request.ReadState(held[:s.stateLen:s.stateLen]) {
+	if !c.resume(tx) || !c.Request.readState(&held) {
 		c.stopWaiting(tx)
 		if c.tx.Pending(tx) == 0 {
 			c.sendBest(tx, nil)
@@ -128,16 +130,22 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	}
 	c.running = tx
 	r = &c.Request
-	r.resumed = RouteKind(s.heldKind) == FailureRoute
+	r.resumed = kind == FailureRoute
 	r.startedEarlier = s.bits&savedEarlier != 0
 	r.wasHeld = true
-	return r, HeldRun{RouteKind(s.heldKind), s.question, 0, held[s.stateLen:]}, true
+	return r, HeldRun{kind, question, 0, held.b}, true
 }
 
-// heldBytes are state and run that s holds.
-func (c *Core) heldBytes(tx *txn.Tx, s *Saved) []byte {
+// heldBytes reads what s holds.
+func (c *Core) heldBytes(tx *txn.Tx, s *Saved) stateReader {
 	text := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen))
-	return text[len(text)-int(s.heldLen):]
+	return stateReader{b: text[len(text)-int(s.heldLen):]}
+}
+
+// question is the number of what the run that s holds has asked.
+func (c *Core) question(tx *txn.Tx, s *Saved) uint64 {
+	held := c.heldBytes(tx, s)
+	return held.number()
 }
 
 // EndHeld does what follows when a run of tx that was held has ended, or waits again: a failure

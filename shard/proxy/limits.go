@@ -55,8 +55,10 @@ const (
 	// resolver answers within dns_timeout, 10 s.
 	longestWait = 12 * time.Second
 
-	// stateBytes is room for the state of a request whose run is held. Beyond: it is allocated.
-	stateBytes = 1024
+	// savingBytes is room for what is kept of a request besides its bytes. More is allocated, and
+	// stays up to maxSavingBytes.
+	savingBytes    = 1024
+	maxSavingBytes = 64 << 10
 
 	// maxFutileRelays is how many failure routes in a row may find nobody to send to: as many as a
 	// transaction may have branches, with Kamailio's most for max_branches. Reached: the best

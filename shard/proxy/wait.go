@@ -18,6 +18,12 @@ import (
 // What leaves without a transaction cannot wait in one: it is parked as it was
 // received, and the routing program runs again when the name is known.
 
+// waitingRelay is the target set of a relay that goes on, and how often it has waited.
+type waitingRelay struct {
+	n, tries int
+	list     [maxTargets + 1]target
+}
+
 // Waiting names a relay that waits for a name, for the mail that ends it.
 type Waiting struct {
 	Tx  uint64 // offset of the transaction
@@ -139,7 +145,7 @@ func (c *Core) Resolved(w Waiting) {
 		return
 	}
 	s := c.saved(tx)
-	list, tries, fresh := c.waiting(s, tx.Saved()), int(s.tries), s.bits&savedFresh != 0
+	fresh := s.bits&savedFresh != 0
 	s.bits &^= savedWaits
 	r := &c.Request
 	if tx.Canceled() || !c.resume(tx) {
@@ -148,8 +154,8 @@ func (c *Core) Resolved(w Waiting) {
 		}
 		return
 	}
-	r.waits = tries
-	r.restoreTargets(list, fresh)
+	r.waits = c.waiting.tries
+	r.restoreTargets(c.waiting.list[:c.waiting.n], fresh)
 	r.reserve()
 	ok := r.relay()
 	c.tx.Reserve(false)

@@ -217,8 +217,7 @@ func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
 			return true
 		}
 	case c.Branch != nil && branch == 0:
-		c.Shard.Core.SetBranchFlags(c.Tx, c.Branch, flags)
-		return true
+		return c.Shard.Core.SetBranchFlags(c.Tx, c.Branch, flags)
 	}
 	return false
 }

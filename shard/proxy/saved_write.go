@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/txn"
+	"viaduct/shm"
+)
+
+// save keeps the request if something will ask for it: a route that runs later, or
+// the transaction's own timers. false: the arena has no room.
+func (r *Request) save() bool {
+	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests && r.timers == (finalTimers{}) &&
+		r.leave.reply == nil && r.Tx.Saved() == 0 {
+		return true
+	}
+	// Slow path: not for a request that is relayed and forgotten.
+	if r.writeSaved(false, nil) {
+		return r.keepVars()
+	}
+	if r.Tx.Saved() == 0 {
+		return false
+	}
+	// What was kept before stays; the words about later routes can be changed where they are.
+	s := r.core.saved(r.Tx)
+	s.failure, s.branch, s.reply, s.flags = r.armed.failure, r.armed.branch, r.armed.reply, r.Flags
+	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	return true
+}
+
+// writeSaved writes the slot anew. waits: with the target set of the relay, which
+// waits for a name. held: with a run that waits. false: the arena has no room.
+func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
+	c := r.core
+	anew := !r.resumed && !r.forking
+	if anew {
+		r.base.set(&r.course, &r.changes)
+	}
+	raw := r.M.Raw[:end(r.M)]
+	w := stateWriter{c.saving[:0]}
+	w.number(uint64(len(raw)))
+	w.addr(&r.Src)
+	w.number(uint64(r.Listener))
+	front := len(w.b)
+	w.kept(r, waits)
+	mid := len(w.b)
+	n := len(w.b) + len(raw)
+	if held != nil {
+		w.number(held.Question)
+		w.b = r.appendState(append(w.b, uint8(held.Kind)), anew)
+		n = len(w.b) + len(raw) + len(held.Run)
+	}
+	if cap(w.b) <= maxSavingBytes {
+		c.saving = w.b
+	}
+	var unsent uint8
+	var flags []byte
+	if before := c.saved(r.Tx); before != nil {
+		unsent, flags = before.unsent, c.branchFlags(r.Tx, before)
+	}
+	n += len(flags)
+	off := c.tx.NewSaved(r.Tx, savedBytes+n)
+	if off == 0 {
+		return false
+	}
+	s := shm.Ptr[Saved](c.cfg.Arena, off)
+	h := s.Saved.Header
+	*s = Saved{textLen: uint32(n), flags: r.Flags, failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
+		unsent: unsent, nBranchFlags: uint8(len(flags) / branchFlagBytes)}
+	s.Saved.Header = h
+	s.Program = r.Program
+	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	for i, set := range [...]bool{waits, waits && r.fresh, r.symmetric, r.sips, held != nil, held != nil && r.startedEarlier} {
+		if set {
+			s.bits |= 1 << i
+		}
+	}
+	b := append(shm.Tail[Saved](c.cfg.Arena, off, n)[:0], flags...)
+	b = append(append(append(b, w.b[:front]...), raw...), w.b[front:mid]...)
+	if held != nil {
+		s.heldLen = uint32(len(w.b) - mid + len(held.Run))
+		_ = append(append(b, w.b[mid:]...), held.Run...)
+		c.tx.HoldUntil(r.Tx, off, held.Due)
+		return true
+	}
+	c.tx.SetSaved(r.Tx, off)
+	return true
+}
+
+// kept writes what is kept of r behind its bytes. waits: with the target set of its relay.
+func (w *stateWriter) kept(r *Request, waits bool) {
+	w.signed(r.maxBreadth)
+	w.number(uint64(r.lastTarget))
+	w.b = append(w.b, uint8(r.replyOptions), uint8(r.waits))
+	w.decisions(&r.base.course, &r.base.changes)
+	loaded := r.contacts[r.loadedAt:r.nLoaded]
+	w.number(uint64(len(loaded)))
+	for i := range loaded {
+		w.target(&loaded[i])
+	}
+	switch {
+	case !waits:
+		w.number(0)
+	case r.fresh:
+		main := r.mainTarget()
+		w.number(uint64(r.nMore) + 1)
+		w.target(&main)
+	default:
+		w.number(uint64(r.nMore))
+	}
+	if waits {
+		for i := range r.more[:r.nMore] {
+			w.target(&r.more[i])
+		}
+	}
+}
+
+// resume makes the request that tx keeps the request under way, as it was when
+// request_route relayed it. The message is the Core's own: the shard's holds the response
+// at hand. The target set of a relay that waits is in c.waiting, good for the batch.
+func (c *Core) resume(tx *txn.Tx) bool {
+	s, r, m := c.saved(tx), &c.Request, &c.resumed
+	if s == nil {
+		return false
+	}
+	text := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen))
+	k := stateReader{b: text[int(s.nBranchFlags)*branchFlagBytes : len(text)-int(s.heldLen)]}
+	rawLen, src, listener := k.number(), k.addr(), int(k.number())
+	if raw := k.take(rawLen); k.bad || m.Parse(raw) != parser.OK || !r.Begin(m, &src, listener) {
+		return false
+	}
+	r.Tx, r.Program, r.resumed, r.fresh = tx, s.Program, true, false
+	r.picks = *picksOf(tx)
+	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
+	if c.serves(s) {
+		r.armed = armed{s.failure, s.branch, s.reply}
+	}
+	r.sips = s.bits&savedSips != 0
+	if s.bits&savedSymmetric != 0 && !r.symmetric {
+		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
+	}
+	r.maxBreadth, r.lastTarget = k.signed(), uint16(k.number())
+	if n := k.take(2); n != nil {
+		r.replyOptions, c.waiting.tries = txn.StreamOptions(n[0]), int(n[1])
+	}
+	k.decisions(&r.course, &r.changes, m)
+	r.base.set(&r.course, &r.changes)
+	r.loadedAt, r.nLoaded = 0, uint8(k.count(len(r.contacts)))
+	for i := range r.contacts[:r.nLoaded] {
+		r.contacts[i] = k.target()
+	}
+	c.waiting.n = k.count(len(c.waiting.list))
+	for i := range c.waiting.list[:c.waiting.n] {
+		c.waiting.list[i] = k.target()
+	}
+	return !k.bad
+}

@@ -1,0 +1,215 @@
+package proxy
+
+import (
+	"encoding/binary"
+
+	"viaduct/netio"
+	"viaduct/parser"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/txn"
+)
+
+// What the arena keeps of a request besides its bytes is written as numbers of variable length and
+// texts, so that what nothing was decided about takes one byte. Nothing of it is changed in place.
+
+// stateFormat is part of the layout of the arena. It changes with what is written here, in
+// saved_write.go and in hold_state.go.
+const stateFormat = 1
+
+// stateWriter appends to b.
+type stateWriter struct{ b []byte }
+
+func (w *stateWriter) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
+func (w *stateWriter) signed(n int) { w.b = binary.AppendVarint(w.b, int64(n)) }
+
+// text writes a text; nil is told from an empty one.
+func (w *stateWriter) text(b []byte) {
+	if b == nil {
+		w.number(0)
+		return
+	}
+	w.number(uint64(len(b)) + 1)
+	w.b = append(w.b, b...)
+}
+
+func (w *stateWriter) span(s parser.Span) {
+	w.number(uint64(s.Off))
+	w.number(uint64(s.Len))
+}
+
+func (w *stateWriter) addr(a *netio.Addr) {
+	w.b = append(w.b, a.Family)
+	if a.Family == 0 {
+		return
+	}
+	w.b = append(append(w.b, uint8(a.Proto)), a.IP[:ipBytes(a.Family)]...)
+	w.number(uint64(a.Port))
+	w.number(uint64(a.Zone))
+}
+
+// ipBytes is how many bytes of an Addr's IP count.
+func ipBytes(family uint8) int {
+	if family == 4 {
+		return 4
+	}
+	return 16
+}
+
+// stateReader reads b; bad says that it was not written so.
+type stateReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *stateReader) number() uint64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *stateReader) signed() int {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *stateReader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *stateReader) take(n uint64) []byte {
+	if n > uint64(len(r.b)) {
+		r.bad = true
+		return nil
+	}
+	b := r.b[:n:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *stateReader) text() []byte {
+	if n := r.number(); n > 0 {
+		return r.take(n - 1)
+	}
+	return nil
+}
+
+func (r *stateReader) span() parser.Span {
+	return parser.Span{Off: uint32(r.number()), Len: uint32(r.number())}
+}
+
+func (r *stateReader) addr() (a netio.Addr) {
+	if a.Family = r.byte(); a.Family == 0 {
+		return a
+	}
+	if b := r.take(1 + uint64(ipBytes(a.Family))); b != nil {
+		a.Proto = netio.Proto(b[0])
+		copy(a.IP[:], b[1:])
+	}
+	a.Port, a.Zone = uint16(r.number()), uint32(r.number())
+	return a
+}
+
+// count is the number of what follows, at most most.
+func (r *stateReader) count(most int) int {
+	n := r.number()
+	if n > uint64(most) {
+		r.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+// Bits of the decisions.
+const (
+	decidedHasMF = 1 << iota
+	decidedRecordRoute
+	decidedPickURI
+	decidedRPort
+)
+
+// decisions writes what was decided about how the request leaves.
+func (w *stateWriter) decisions(c *course, ch *changes) {
+	bits := uint64(0)
+	for i, set := range [...]bool{c.hasMF, c.recordRoute, c.pickURI, c.leave.rport} {
+		if set {
+			bits |= 1 << i
+		}
+	}
+	w.number(bits)
+	w.text(c.uri)
+	w.text(c.dst)
+	w.text(c.appendRoute)
+	w.addr(&c.dstAddr)
+	w.number(uint64(c.target))
+	w.signed(c.maxForwards)
+	w.signed(c.side)
+	w.number(uint64(c.nCuts))
+	for _, s := range ch.cuts[:c.nCuts] {
+		w.span(s)
+	}
+	l := &c.leave
+	w.signed(l.forced)
+	w.b = append(w.b, uint8(l.options), uint8(l.ignore))
+	w.number(uint64(l.port))
+	w.text(l.host)
+	w.text(l.path)
+	w.text(l.reply)
+	w.number(uint64(ch.edits.n))
+	for i := range ch.edits.list[:ch.edits.n] {
+		w.span(ch.edits.list[i].Old)
+		w.text(ch.edits.list[i].Text)
+	}
+}
+
+// decisions reads back what was decided about m. The texts stay where they are.
+func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
+	bits := r.number()
+	c.hasMF, c.recordRoute = bits&decidedHasMF != 0, bits&decidedRecordRoute != 0
+	c.pickURI, c.leave.rport = bits&decidedPickURI != 0, bits&decidedRPort != 0
+	c.uri, c.dst, c.appendRoute = r.text(), r.text(), r.text()
+	c.dstAddr, c.target = r.addr(), uint16(r.number())
+	c.maxForwards, c.side = r.signed(), r.signed()
+	c.nCuts = r.count(len(ch.cuts))
+	for i := range ch.cuts[:c.nCuts] {
+		ch.cuts[i] = r.span()
+	}
+	l := &c.leave
+	l.forced = r.signed()
+	if n := r.take(2); n != nil {
+		l.options, l.ignore = txn.StreamOptions(n[0]), blocklist.Reason(n[1])
+	}
+	l.port = uint16(r.number())
+	l.host, l.path, l.reply = r.text(), r.text(), r.text()
+	e := &ch.edits
+	e.n, e.body = r.count(len(e.list)), false
+	for i := range e.list[:e.n] {
+		e.list[i] = Edit{r.span(), r.text()}
+		e.body = e.body || e.list[i].Old.Off >= m.BodyStart
+	}
+}
+
+func (w *stateWriter) target(t *target) {
+	w.text(t.uri)
+	w.text(t.dst)
+	w.addr(&t.addr)
+	w.number(uint64(t.uid))
+	w.signed(int(t.q))
+	w.number(uint64(t.flags))
+}
+
+func (r *stateReader) target() target {
+	return target{r.text(), r.text(), r.addr(), uint16(r.number()), int16(r.signed()), uint32(r.number())}
+}
