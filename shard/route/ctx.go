@@ -33,12 +33,14 @@ type run struct {
 	kept   *Kept
 
 	// See wait.go and held.go.
-	question ask.Question
-	answer   *ask.Answer // for the step that is next; nil: there is none
-	refusal  ask.Answer  // where a question could not be asked
-	waits    int32       // how often the run has waited
-	live     int32       // temporaries in use, while the run is written
-	inner    bool        // it is made within another one
+	question   ask.Question
+	heldWriter heldWriter  // of a run that is held; here, since the parts would make it leave the stack
+	heldReader heldReader  // the same
+	answer     *ask.Answer // for the step that is next; nil: there is none
+	refusal    ask.Answer  // where a question could not be asked
+	waits      int32       // how often the run has waited
+	live       int32       // temporaries in use, while the run is written
+	inner      bool        // it is made within another one
 
 	ruri, duri uriCache
 	huri       parser.URI // of From and To

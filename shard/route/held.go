@@ -61,8 +61,9 @@ func (c *Ctx) hold(w *waiting) error {
 		return err
 	}
 	c.waits++
-	run := heldWriter{c.buf[len(c.buf):]}
-	if !c.writeHeld(&run, w) {
+	run := &c.heldWriter
+	run.b = c.buf[len(c.buf):]
+	if !c.writeHeld(run, w) {
 		return ask.ErrTooLong
 	}
 	r := c.Request
@@ -133,7 +134,8 @@ func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 		return Ended, false
 	}
 	c.begin(p, &atHand{Msg: r.M, Request: r, kind: kind})
-	h := heldReader{b: run[8:]}
+	h := &c.heldReader
+	*h = heldReader{b: run[8:]}
 	step := h.number()
 	flags := h.number()
 	c.Acted, c.Unanswered = flags&heldActed != 0, flags&heldUnanswered != 0
@@ -150,7 +152,7 @@ func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 			h.bad = true
 			break
 		}
-		heldParts[i].read(c, &h)
+		heldParts[i].read(c, h)
 	}
 	if h.bad || !slices.Contains(p.waits, target(step)) {
 		c.end()
