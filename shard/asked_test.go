@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/tools/txtar"
 
 	"viaduct/netio"
@@ -225,4 +227,64 @@ func TestFlowsKilledWhileAsked(t *testing.T) {
 	if asks == 0 {
 		t.Error("no flow asks")
 	}
+}
+
+// TestHundredThousandWait: as many calls wait at once, in 64 MB of the arena, each is answered once
+// when its time is over, and other calls meanwhile are answered at once, out of as much memory as
+// without them.
+func TestHundredThousandWait(t *testing.T) {
+	const calls, arenaBytes, needed = 100_000, 96 << 20, 512 << 20
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		t.Fatal(err)
+	}
+	if free := (info.Freeram + info.Bufferram) * uint64(info.Unit); free < needed {
+		t.Skipf("%d MiB of memory are free, it needs %d", free>>20, needed>>20)
+	}
+	cfg := strings.Replace(defaultConfig(t), "request_route {", "request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
+	cfg = strings.Replace(cfg, "loadmodule \"tm.so\"", "loadmodule \"tm.so\"\nloadmodule \"cfgutils.so\"", 1)
+	f := newFlow(t, cfg, defaultTargets, arenaBytes)
+	f.counting = true
+	receive := func(b []byte) { f.receive("127.0.0.1:6000", b); f.arrived = f.arrived[:0] }
+	// others are OPTIONS that are answered without a transaction. They return the CPU of the 99th of
+	// a hundred, and the bytes of the arena they took.
+	others := func(name string) (time.Duration, int64) {
+		before, used := f.counted, int64(f.w.slab.UsedBytes())
+		took := make([]time.Duration, 1000)
+		for i := range took {
+			msg := request("OPTIONS", "sip:127.0.0.1:5060", fmt.Sprintf("%s%d", name, i), fmt.Sprintf("%s%d", name, i))
+			began := threadCPU(t)
+			receive(msg)
+			took[i] = threadCPU(t) - began
+		}
+		if n := f.counted - before; n != len(took) {
+			t.Errorf("%d of %d other requests were answered at once", n, len(took))
+		}
+		slices.Sort(took)
+		return took[len(took)*99/100], int64(f.w.slab.UsedBytes()) - used
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p99, took := others("before")
+	used := int64(f.w.slab.UsedBytes())
+	f.counted = 0
+	for i := range calls {
+		receive(request("INVITE", "sip:slow@127.0.0.1:5060", fmt.Sprintf("c%06d", i), fmt.Sprintf("%06d", i)))
+	}
+	if f.counted != calls {
+		t.Errorf("%d calls heard 100, want %d", f.counted, calls)
+	}
+	each := (int64(f.w.slab.UsedBytes()) - used) / calls
+	p99With, tookWith := others("meanwhile")
+	t.Logf("%d bytes for each; p99 of others: %v of CPU without, %v with %d calls that wait", each, p99, p99With, calls)
+	if tookWith != took {
+		t.Errorf("other requests took %d bytes with calls that wait, %d without", tookWith, took)
+	}
+	f.counted = 0
+	f.wait(30*time.Second + 100*time.Millisecond)
+	if f.counted != calls {
+		t.Errorf("%d calls were answered, want %d", f.counted, calls)
+	}
+	f.wait(40 * time.Second)
+	f.endsClean()
 }
