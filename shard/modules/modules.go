@@ -9,6 +9,7 @@ import (
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/counters"
 	"viaduct/shard/modules/dispatcher"
+	"viaduct/shard/modules/diversion"
 	"viaduct/shard/modules/htable"
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/ipops"
@@ -27,6 +28,7 @@ import (
 	"viaduct/shard/modules/statistics"
 	"viaduct/shard/modules/tcpops"
 	"viaduct/shard/modules/textops"
+	"viaduct/shard/modules/textopsx"
 	"viaduct/shard/modules/tls"
 	"viaduct/shard/modules/tm"
 	"viaduct/shard/modules/tmx"
@@ -49,6 +51,7 @@ var All = []route.Declared{
 	{Name: "counters", Define: counters.Define},
 	{Name: "ctl", Define: idle.CTL},
 	{Name: "debugger", Define: idle.Debugger},
+	{Name: "diversion", Define: diversion.Define},
 	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "htable", Define: htable.Define},
 	{Name: "ipops", Define: ipops.Define},
@@ -71,6 +74,7 @@ var All = []route.Declared{
 	{Name: "statistics", Define: statistics.Define},
 	{Name: "tcpops", Define: tcpops.Define},
 	{Name: "textops", Define: textops.Define},
+	{Name: "textopsx", Define: textopsx.Define},
 	{Name: "tls", Define: tls.Define},
 	{Name: "tm", Define: tm.Define},
 	{Name: "tmx", Define: tmx.Define},

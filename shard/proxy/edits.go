@@ -14,6 +14,11 @@ func (r *Request) Edit(old parser.Span, text []byte) bool {
 	return r.edits.put(r.core, r.M, old, text)
 }
 
+// InsertFirst puts text in at an offset, in front of what was put in there before.
+func (r *Request) InsertFirst(at uint32, text []byte) bool {
+	return r.edits.insertFirst(r.core, r.M, at, text)
+}
+
 // edits are changes of one message by the routing program, in the order of their places, and for
 // one place in the order in which they were made. See [Plan] for those that overlap.
 type edits struct {
@@ -49,6 +54,25 @@ func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bo
 	return true
 }
 
+// insertFirst adds one in front of all of its place.
+func (e *edits) insertFirst(c *Core, m *parser.Message, at uint32, text []byte) bool {
+	if !e.put(c, m, parser.Span{Off: at}, text) {
+		return false
+	}
+	i := 0
+	for e.list[i].Old.Off < at {
+		i++
+	}
+	last := i
+	for last+1 < e.n && e.list[last+1].Old.Off == at {
+		last++
+	}
+	made := e.list[last]
+	copy(e.list[i+1:last+1], e.list[i:last])
+	e.list[i] = made
+	return true
+}
+
 // set makes e what from is. What lies behind the edits that count is left alone, since copying it
 // would cost more than the rest of a relay's decisions.
 func (e *edits) set(from *edits) {
@@ -77,6 +101,11 @@ func (e *edits) plan(c *Core, p *Plan, m *parser.Message, from uint32) {
 		v := m.Headers[row].Value
 		p.Replace(v.Off-from, v.Len, appendInt(c.take(20), e.bodyBytes(m)))
 	}
+}
+
+// restated tells whether one is of the first line.
+func (e *edits) restated(m *parser.Message) bool {
+	return e.n > 0 && e.list[0].Old.Off < m.HeaderStart && e.list[0].Old.Len > 0
 }
 
 // bodyBytes is how long the body of m leaves.
@@ -152,7 +181,7 @@ func (r *Request) Apply() bool {
 	return true
 }
 
-// Apply is Request.Apply for the response, in a reply route without a name.
+// Apply is Request.Apply for the response, in a reply route.
 func (p *Reply) Apply() bool {
 	plan := &p.core.plan
 	plan.Reset(p.M.Raw[:end(p.M)])
@@ -172,8 +201,10 @@ func (c *Core) apply(p *Plan, m *parser.Message) bool {
 	}
 	b := c.take(p.Bytes())[:p.Bytes()]
 	p.WriteTo(b)
-	if c.stored.Parse(b) != parser.OK || c.stored.Check() != parser.OK || c.stored.IsRequest != m.IsRequest ||
-		c.stored.Method != m.Method {
+	if c.stored.Parse(b) != parser.OK || c.stored.IsRequest != m.IsRequest || c.stored.Method != m.Method {
+		return false
+	}
+	if check := c.stored.Check(); check != parser.OK && check != m.Check() {
 		return false
 	}
 	m.Parse(b)

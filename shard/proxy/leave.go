@@ -300,6 +300,11 @@ func (p *Reply) AddStreamOptions(o txn.StreamOptions) { p.options |= o }
 // Edit is Request.Edit for the response.
 func (p *Reply) Edit(old parser.Span, text []byte) bool { return p.edits.put(p.core, p.M, old, text) }
 
+// InsertFirst is Request.InsertFirst for the response.
+func (p *Reply) InsertFirst(at uint32, text []byte) bool {
+	return p.edits.insertFirst(p.core, p.M, at, text)
+}
+
 // by is the listener that a response to tx, or to that address, leaves by.
 func (p *Reply) by(to *netio.Addr, usual int) int {
 	if p.listener < 0 || to.Proto != netio.UDP {

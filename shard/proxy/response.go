@@ -166,7 +166,10 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 		p.Cut(0, m.StartLine.Off)
 	}
 	p.over(tx.Proto())
-	status := c.planRemap(p, m)
+	status := int(m.Status)
+	if !c.Reply.edits.restated(m) {
+		status = c.planRemap(p, m)
+	}
 	p.Cut(via.Cut.Off, via.Cut.Len)
 	c.Reply.edits.planLength(c, p, m, tx.Proto())
 	c.planChallenges(p, m, more)

@@ -3,6 +3,7 @@ package route
 // Arguments for the functions that edit messages.
 func init() {
 	for name, args := range map[string]string{
+		"change_reply_status": `"400", "x"`, "change_reply_status_code": `"400"`, "add_diversion": `"x"`, "fnmatch": `"x", "y"`,
 		"append_hf": `"X: y\r\n"`, "insert_hf": `"X: y\r\n"`, "append_urihf": `"X: ", "\r\n"`, "remove_hf": `"X"`, "remove_hf_pv": `"$rU"`,
 		"remove_hf_re": `"X"`, "remove_hf_re_pv": `"X"`, "remove_hf_exp": `"X", "Y"`, "remove_hf_exp_pv": `"X", "Y"`, "remove_hf_idx": `"X", "0"`,
 		"remove_hf_match": `"X", "eq", "y"`, "is_present_hf": `"X"`, "is_present_hf_pv": `"$rU"`, "is_present_hf_re": `"X"`, "is_present_hf_re_pv": `"X"`,

@@ -240,7 +240,12 @@ func (c *Ctx) Insert(at uint32, text []byte) Result { return c.Edit(parser.Span{
 
 // InsertRows is Insert for header rows; the last may lack its line end. It is false for what are no
 // rows, which would end the headers or be part of another one.
-func (c *Ctx) InsertRows(at uint32, rows []byte) Result {
+func (c *Ctx) InsertRows(at uint32, rows []byte) Result { return c.insertRows(at, rows, false) }
+
+// InsertRowsFirst is InsertRows in front of what was inserted at that offset before.
+func (c *Ctx) InsertRowsFirst(at uint32, rows []byte) Result { return c.insertRows(at, rows, true) }
+
+func (c *Ctx) insertRows(at uint32, rows []byte, first bool) Result {
 	if n := len(rows); n == 0 || rows[n-1] != '\n' || n > 1 && rows[n-2] != '\r' {
 		b := append(append(c.Room(), bytes.TrimSuffix(rows, []byte("\n"))...), "\r\n"...)
 		if len(b) > cap(c.Room()) {
@@ -251,7 +256,13 @@ func (c *Ctx) InsertRows(at uint32, rows []byte) Result {
 	if !proxy.HeaderRows(rows) {
 		return -1
 	}
-	return c.Insert(at, rows)
+	switch {
+	case !first:
+		return c.Insert(at, rows)
+	case c.Request == nil:
+		return truth(c.Reply.InsertFirst(at, rows))
+	}
+	return truth(c.Request.InsertFirst(at, rows))
 }
 
 // ApplyChanges makes Msg what it would leave as, so that what comes later sees the edits.
