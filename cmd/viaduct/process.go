@@ -293,17 +293,12 @@ func (p *process) wait() {
 	}
 }
 
-// close takes back what start made, in the opposite order, as far as it got.
-func (p *process) close() {
-	if p.endLife != nil {
-		p.endLife() // a reload that waits for names does not
-	}
-	p.reloading.Lock()
-	p.ending = true
-	p.reloading.Unlock()
-	if p.status != nil {
-		p.status.Close()
-	}
+// closeWithin is how long a close waits for a reload or another command that is under way. Reached: it
+// ends without it. A file on a server that is gone, or a pipe, may be read for ever.
+const closeWithin = 5 * time.Second
+
+// stop ends the shards and the resolver, when nobody looks at them any more.
+func (p *process) stop() {
 	if p.server != nil {
 		p.server.Stop()
 		if p.serving {
@@ -312,6 +307,30 @@ func (p *process) close() {
 	}
 	if p.resolver != nil {
 		p.resolver.Close()
+	}
+}
+
+// close takes back what start made, in the opposite order, as far as it got.
+func (p *process) close() {
+	if p.endLife != nil {
+		p.endLife() // a reload that waits for names does not
+	}
+	idle := make(chan struct{})
+	go func() {
+		p.reloading.Lock()
+		p.ending = true
+		p.reloading.Unlock()
+		if p.status != nil {
+			p.status.Close()
+		}
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		p.stop()
+	case <-time.After(closeWithin):
+		// Shards and memory stay as they are until the process ends: the reload may look at them.
+		p.log.Warn("viaduct stops although a reload hangs, in a file that cannot be read to its end")
 	}
 	for _, file := range []string{p.pidFile, p.groupFile} {
 		if file == "" {

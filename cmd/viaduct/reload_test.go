@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // door is a running program with a control socket and a configuration file that the test rewrites.
@@ -189,6 +191,31 @@ func TestReloadFromElsewhere(t *testing.T) {
 		if _, fault := d.ask(method); fault != "" {
 			t.Errorf("%s: %s", method, fault)
 		}
+	}
+}
+
+// TestStopWhileReloadHangs: a reload whose file has no end does not keep the process from its own.
+func TestStopWhileReloadHangs(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	d := startDoor(t, says("One", ""))
+	d.write(t, "test.cfg", says("Two", "include_file \""+fifo+"\"\n"))
+	d.signal(syscall.SIGHUP)
+	time.Sleep(200 * time.Millisecond) // it reads
+	if got := d.answers(); got != "One" {
+		t.Fatal(got)
+	}
+	begin := time.Now()
+	d.signal(syscall.SIGTERM)
+	if d.ended(); time.Since(begin) > 3*closeWithin {
+		t.Errorf("it ended after %v", time.Since(begin))
 	}
 }
 
