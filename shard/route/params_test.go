@@ -40,8 +40,9 @@ var specialValue = map[string]string{
 	"pv.avp_aliases": `"x=s:y"`,
 }
 
-// before56 are modules of versions before 5.6, and one that Debian has in a package of its own.
-var before56 = map[string]bool{"mi_datagram": true, "mi_fifo": true, "mi_rpc": true, "mi_xmlrpc": true, "xmlrpc": true}
+// before56 are modules of versions before 5.6, and some that Debian has in packages of their own.
+var before56 = map[string]bool{"mi_datagram": true, "mi_fifo": true, "mi_rpc": true, "mi_xmlrpc": true, "xmlrpc": true,
+	"log_systemd": true, "sctp": true, "snmpstats": true, "json": true}
 
 // TestParametersAsKamailio asks Kamailio whether it has each parameter of ours with the type we
 // give it.

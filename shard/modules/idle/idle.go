@@ -55,3 +55,42 @@ func XMLRPC(m *route.Module) {
 	m.IdleAny(why, "route", "autoconversion", "escape_cr", "double_lf_to_crlf", "mode", "url_skip",
 		"url_match", "event_callback")
 }
+
+// SCTP is module sctp.
+func SCTP(m *route.Module) { m.Idle("there is no SCTP; listen on UDP, TCP, TLS or WebSocket") }
+
+// SNMPStats is module snmpstats.
+func SNMPStats(m *route.Module) {
+	const why = "there is no SNMP agent; viaductctl shows the statistics"
+	m.Idle(why)
+	m.IdleAny(why, "sipEntityType", "MsgQueueMinorThreshold", "MsgQueueMajorThreshold", "dlg_minor_threshold",
+		"dlg_major_threshold", "snmpgetPath", "snmpCommunity", "snmpVersion", "export_registrar")
+}
+
+// LogSystemd is module log_systemd.
+func LogSystemd(m *route.Module) {
+	m.Idle("systemd's journal takes what goes to syslog and to standard error")
+}
+
+// DBFlatstore is module db_flatstore.
+func DBFlatstore(m *route.Module) {
+	const why = "no module writes to a database"
+	m.Idle(why)
+	m.IdleInt(why, "flush", "encode_delimiter")
+}
+
+// StatsC is module statsc.
+func StatsC(m *route.Module) {
+	const why = "no history of statistics is kept; viaductctl shows them as they are"
+	m.Idle(why)
+	m.IdleInt(why, "interval", "items")
+	m.IdleText(why, "track")
+}
+
+// XHTTPRPC is module xhttp_rpc.
+func XHTTPRPC(m *route.Module) {
+	const why = "there are no pages with commands; viaductctl has them"
+	m.Idle(why)
+	m.IdleInt(why, "xhttp_rpc_buf_size")
+	m.IdleText(why, "xhttp_rpc_root")
+}
