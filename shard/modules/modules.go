@@ -16,6 +16,7 @@ import (
 	"viaduct/shard/modules/jansson"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
+	"viaduct/shard/modules/mqueue"
 	"viaduct/shard/modules/nathelper"
 	"viaduct/shard/modules/path"
 	"viaduct/shard/modules/permissions"
@@ -64,6 +65,7 @@ var All = []route.Declared{
 	{Name: "mi_datagram", Define: idle.MIDatagram},
 	{Name: "mi_fifo", Define: idle.MIFIFO},
 	{Name: "mi_rpc", Define: idle.MIRPC},
+	{Name: "mqueue", Define: mqueue.Define},
 	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
 	{Name: "permissions", Define: permissions.Define},

@@ -37,6 +37,7 @@ var specialValue = map[string]string{
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
 	"htable.htable":  `"t=>size=4;"`,
+	"mqueue.mqueue":  `"name=q"`,
 	"pv.avp_aliases": `"x=s:y"`,
 }
 
