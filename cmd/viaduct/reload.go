@@ -162,6 +162,7 @@ func (p *process) reloadTargets() error {
 		return errors.New("dispatcher is not loaded")
 	}
 	if since, delta := time.Since(p.targetsRead), c.Settings.Dispatcher.ReloadDelta; since < delta {
+		//lint:ignore ST1005 the words are Kamailio's, and scripts look for them
 		return fmt.Errorf("Ongoing reload: the last one was %s ago, and reload_delta wants %s between two", since.Round(time.Millisecond), delta)
 	}
 	p.targetsRead = time.Now()

@@ -24,7 +24,7 @@ func BenchmarkMessagePool(b *testing.B) {
 	})
 	b.Run("bytebufferpool", func(b *testing.B) {
 		type record struct {
-			inMsg
+			_   inMsg
 			buf *bytebufferpool.ByteBuffer
 		}
 		b.RunParallel(func(pb *testing.PB) {

@@ -32,27 +32,19 @@ func (b *breadth) dealt(share int) {
 	b.targets--
 }
 
-// readBreadth reads Max-Breadth. It returns false if there is one and it is no number, or more than
-// one.
+// maxBreadth is the largest value that a request goes on with. A value may always be lowered, and
+// records of branches have 16 bits for it.
+const maxBreadth = 1<<16 - 1
+
+// readBreadth takes over what the parser read of Max-Breadth. It returns false if there is one and
+// it is no number, or more than one.
 func (r *Request) readBreadth() bool {
-	m := r.M
-	if !m.Has(parser.KindMaxBreadth) {
+	if !r.M.Has(parser.KindMaxBreadth) {
 		return true
 	}
-	row := m.First(parser.KindMaxBreadth)
-	v := m.Headers[row].Value.Of(m.Raw)
-	if len(v) == 0 || len(v) > 10 || m.HasMany(parser.KindMaxBreadth) {
-		return false
-	}
-	n := 0
-	for _, c := range v {
-		if c < '0' || c > '9' {
-			return false
-		}
-		n = min(n*10+int(c-'0'), 1<<16-1) // the value may always be lowered
-	}
-	r.maxBreadth = n
-	return true
+	n, reason := r.M.MaxBreadth()
+	r.maxBreadth = min(n, maxBreadth)
+	return reason == parser.OK
 }
 
 // shares divides what is left of the request's breadth between n targets; false:

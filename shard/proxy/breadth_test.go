@@ -39,7 +39,7 @@ func TestBreadth(t *testing.T) {
 	f("Max-Breadth: 5\r\n", 2, "3 2")
 	f("Max-Breadth: 1\r\n", 2, "440")
 	f("Max-Breadth: 0\r\n", 1, "440")
-	f("Max-Breadth: 4294967295\r\n", 1, "65535")
+	f("Max-Breadth: 2147483647\r\n", 1, "65535")
 
 	// What cannot be sent to has no share: in front, behind, kept back by a branch route that comes
 	// before.
@@ -96,6 +96,7 @@ func TestBreadth(t *testing.T) {
 	bad("Max-Breadth: five")
 	bad("Max-Breadth: -1")
 	bad("Max-Breadth:")
+	bad("Max-Breadth: 2147483648")
 	bad("Max-Breadth: 99999999999")
 	bad("Max-Breadth: 1\r\nMax-Breadth: 1")
 }

@@ -212,43 +212,41 @@ type values struct {
 }
 
 func (v *values) next() bool {
-	for {
-		if v.off == 0 {
-			i := v.m.HeaderByName(v.name, v.row)
-			if i < 0 {
-				return false
-			}
-			v.row, v.off = i+1, int(v.m.Headers[i].Value.Off)
+	if v.off == 0 {
+		i := v.m.HeaderByName(v.name, v.row)
+		if i < 0 {
+			return false
 		}
-		row := v.m.Headers[v.row-1].Value
-		start, end := v.off, int(row.End())
-		i := start
-		for quoted, angle := false, false; i < end; i++ {
-			switch c := v.m.Raw[i]; {
-			case c == '\\' && quoted:
-				i++
-			case c == '"':
-				quoted = !quoted
-			case quoted:
-			case c == '<':
-				angle = true
-			case c == '>':
-				angle = false
-			}
-			if i < end && v.m.Raw[i] == ',' && !quoted && !angle {
-				break
-			}
-		}
-		i = min(i, end)
-		if v.off = i + 1; i == end {
-			v.off = 0
-		}
-		text := v.m.Raw[start:i]
-		left := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
-		text = bytes.TrimSpace(text)
-		v.at = parser.Span{Off: uint32(start + left), Len: uint32(len(text))}
-		return true
+		v.row, v.off = i+1, int(v.m.Headers[i].Value.Off)
 	}
+	row := v.m.Headers[v.row-1].Value
+	start, end := v.off, int(row.End())
+	i := start
+	for quoted, angle := false, false; i < end; i++ {
+		switch c := v.m.Raw[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			angle = true
+		case c == '>':
+			angle = false
+		}
+		if i < end && v.m.Raw[i] == ',' && !quoted && !angle {
+			break
+		}
+	}
+	i = min(i, end)
+	if v.off = i + 1; i == end {
+		v.off = 0
+	}
+	text := v.m.Raw[start:i]
+	left := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+	text = bytes.TrimSpace(text)
+	v.at = parser.Span{Off: uint32(start + left), Len: uint32(len(text))}
+	return true
 }
 
 // headerName is the name that a step stands for: _ is -.

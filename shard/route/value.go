@@ -73,10 +73,6 @@ func (v *Value) int() int64 {
 	return 0
 }
 
-// truth: only numbers above 0 are true, strings by their integer reading. Measured on 5.6.3:
-// if(-1), if("abc") and if($rU) are false.
-func (v *Value) truth() bool { return v.int() > 0 }
-
 // atoi reads a whole string as a decimal number with sign, or a hexadecimal one behind 0x (5.6.3:
 // "010" is 10, "0x10" 16); anything else is 0, as is what does not fit.
 func atoi(b []byte) int64 {
