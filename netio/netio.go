@@ -20,32 +20,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/netio/steer"
+	"viaduct/transport"
 )
 
 // Proto is the transport of a listener, and hence of what arrives and leaves by it.
-type Proto uint8
+type Proto = transport.Proto
 
 // The transports of RFC 3261 §18 and RFC 7118. The zero value is UDP.
 const (
-	UDP Proto = iota
-	TCP
-	TLS
-	WS
-	WSS
+	UDP = transport.UDP
+	TCP = transport.TCP
+	TLS = transport.TLS
+	WS  = transport.WS
+	WSS = transport.WSS
 )
-
-// String gives the transport as a Via spells it (RFC 3261 §25.1, RFC 7118 §4).
-func (p Proto) String() string { return [...]string{"UDP", "TCP", "TLS", "WS", "WSS"}[p] }
-
-// Reliable tells whether the transport repeats what is lost, so that SIP does not (RFC 3261 §17).
-func (p Proto) Reliable() bool { return p != UDP }
-
-// Secure tells whether the transport is TLS, or WebSocket over it.
-func (p Proto) Secure() bool { return p == TLS || p == WSS }
-
-// DefaultPort is the port of a URI that names none: 5060, or 5061 over TLS (RFC 3261 §19.1.2); 80
-// and 443 for WebSocket (RFC 7118 §8).
-func (p Proto) DefaultPort() uint16 { return [...]uint16{5060, 5060, 5061, 80, 443}[p] }
 
 // ListenConfig is one address to listen on.
 type ListenConfig struct {

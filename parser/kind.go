@@ -1,5 +1,7 @@
 package parser
 
+import "viaduct/transport"
+
 // Kind says which header a row is, whatever case or compact form its name has.
 // There are fewer than 64, so that a set of kinds is one word.
 type Kind uint8
@@ -99,19 +101,19 @@ const (
 )
 
 // Transport is a transport protocol as Via and transport= name it.
-type Transport uint8
+type Transport = transport.Proto
 
 // The transports.
 const (
-	TransportNone  Transport = iota // no transport parameter
-	TransportOther                  // a token that is none of these
-	UDP
-	TCP
-	TLS
-	SCTP
-	TLSSCTP
-	WS
-	WSS
+	TransportNone  = transport.None  // no transport parameter
+	TransportOther = transport.Other // a token that is none of these
+	UDP            = transport.UDP
+	TCP            = transport.TCP
+	TLS            = transport.TLS
+	SCTP           = transport.SCTP
+	TLSSCTP        = transport.TLSSCTP
+	WS             = transport.WS
+	WSS            = transport.WSS
 )
 
 // Scheme is a URI scheme.

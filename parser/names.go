@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+
+	"viaduct/transport"
 )
 
 // A header name is recognised without a loop: load it and its colon as two words, fold the letters
@@ -267,46 +269,8 @@ func methodOfWord(w uint64) Method {
 	return MethodOther
 }
 
-var transportNames = [...]string{
-	TransportNone: "", TransportOther: "other", UDP: "UDP", TCP: "TCP", TLS: "TLS", SCTP: "SCTP",
-	TLSSCTP: "TLS-SCTP", WS: "WS", WSS: "WSS",
-}
-
-// String is the transport as Via writes it; "" for TransportNone, "other" for TransportOther.
-func (t Transport) String() string {
-	if int(t) >= len(transportNames) {
-		return "other"
-	}
-	return transportNames[t]
-}
-
 // TransportOf is the Transport that name names, in any case (RFC 3261 §7.3.1, §25.1).
-func TransportOf(name []byte) Transport {
-	if len(name) == 3 {
-		switch uint32(name[0]|0x20)<<16 | uint32(name[1]|0x20)<<8 | uint32(name[2]|0x20) {
-		case 'u'<<16 | 'd'<<8 | 'p':
-			return UDP
-		case 't'<<16 | 'c'<<8 | 'p':
-			return TCP
-		case 't'<<16 | 'l'<<8 | 's':
-			return TLS
-		case 'w'<<16 | 's'<<8 | 's':
-			return WSS
-		}
-		return TransportOther
-	}
-	switch {
-	case len(name) == 0:
-		return TransportNone
-	case equalFold(name, "ws"):
-		return WS
-	case equalFold(name, "sctp"):
-		return SCTP
-	case equalFold(name, "tls-sctp"):
-		return TLSSCTP
-	}
-	return TransportOther
-}
+func TransportOf(name []byte) Transport { return transport.Of(name) }
 
 var schemeNames = [...]string{SchemeOther: "other", SIP: "sip", SIPS: "sips", TEL: "tel", URN: "urn"}
 

@@ -1,6 +1,10 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+
+	"viaduct/transport"
+)
 
 // URI is a parsed URI (RFC 3261 §19.1; tel: RFC 3966). Offsets are into Raw. Of a scheme
 // other than sip and sips only SchemeName and Opaque are set, and for tel User and Params.
@@ -291,19 +295,14 @@ func (u *URI) EffectivePort() uint16 {
 
 // DefaultPort is the port of a scheme and transport when none is written.
 func DefaultPort(s Scheme, t Transport) uint16 {
-	switch t {
-	case WSS:
-		return 443
-	case WS:
-		if s == SIPS {
-			return 443
-		}
-		return 80
-	case TLS, TLSSCTP:
-		return 5061
-	}
 	if s == SIPS {
-		return 5061
+		if t == WS || t == WSS {
+			return transport.WSS.DefaultPort()
+		}
+		return transport.TLS.DefaultPort()
 	}
-	return 5060
+	if t > TLSSCTP {
+		t = UDP
+	}
+	return t.DefaultPort()
 }

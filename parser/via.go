@@ -79,7 +79,7 @@ func (m *Message) parseTopVia() Reason {
 	v := &m.via
 	row := m.First(KindVia)
 	if row < 0 {
-		*v = Via{}
+		*v = Via{Transport: TransportNone}
 		return MissingVia
 	}
 	if hasPlain && m.parsePlainVia(row, v) {

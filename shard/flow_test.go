@@ -271,7 +271,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 			t.Fatalf("listen %q is no address", l.Host)
 		}
 		a := netio.AddrFrom(ap)
-		proto, _ := route.ProtoOf(l.Transport)
+		proto := l.Transport
 		sentBy := a.String()
 		if l.AdvertiseHost != "" {
 			sentBy = l.AdvertiseHost

@@ -24,13 +24,15 @@ var rungs = [][]string{
 	{"netio", "parser"},
 	{"shm/table"},
 	{"shm"},
+	{"transport"},
 }
 
 // only narrows the ladder: these folders may import just the ones named.
 var only = map[string][]string{
-	"netio":               {"shm"},
-	"parser":              {},
-	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere"}, // text and tree know no SIP
+	"netio":               {"shm", "transport"},
+	"parser":              {"transport"},
+	"transport":           {},
+	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere", "transport"}, // text and tree know no SIP
 	"shard/route/ere":     {},
 	"shard/route/suggest": {},
 	"shard/place":         {"netio"}, // it measures and decides; it knows no message

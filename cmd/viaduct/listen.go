@@ -8,8 +8,8 @@ import (
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
-	"viaduct/parser"
 	"viaduct/shard/route"
+	"viaduct/transport"
 )
 
 func transportName(t route.Transport) string {
@@ -22,10 +22,10 @@ func transportName(t route.Transport) string {
 // parseListen reads -l: [proto:]address[:port][/advertised[:port]]. IPv6 needs brackets when a port
 // follows.
 func parseListen(text string) (l route.Listen, err error) {
+	l.Transport = route.AnyTransport
 	address, advertised, hasAdvertised := strings.Cut(text, "/")
 	if proto, rest, found := strings.Cut(address, ":"); found {
-		t := parser.TransportOf([]byte(proto))
-		if _, known := route.TransportName(t); known {
+		if t, known := transport.Named(proto); known {
 			l.Transport, address = t, rest
 		}
 	}
@@ -98,7 +98,7 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 	core := &s.Core
 	lines := core.Listen
 	if len(lines) == 0 {
-		lines = []route.Listen{{}}
+		lines = []route.Listen{{Transport: route.AnyTransport}}
 	}
 	if len(s.Stream.ProxyFrom) > 0 && !s.Stream.AcceptHAProxy {
 		all.notes = append(all.notes, "tcp_proxy_from has no effect: write tcp_accept_haproxy=yes too")
@@ -169,7 +169,7 @@ func protosOf(l route.Listen, core *route.CoreSettings, all *listens) []netio.Pr
 	case route.SCTP:
 		return off("SCTP is not served")
 	}
-	proto, _ := route.ProtoOf(l.Transport)
+	proto := l.Transport
 	switch {
 	case core.DisableTCP:
 		return off("disable_tcp=yes or -T")

@@ -163,12 +163,14 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 	}
 	for _, t := range r.targets {
 		old := known[t.identity]
-		resolve := func(host string, port uint16, by Transport, last netio.Addr) netio.Addr {
+		resolve := func(host string, port uint16, by netio.Proto, last netio.Addr) netio.Addr {
 			ip, err := lookup(host)
 			switch {
 			case err == nil:
 				a := netio.AddrFrom(netip.AddrPortFrom(ip, port))
-				a.Proto = by.proto()
+				if by.Served() { // package shard refuses the target otherwise
+					a.Proto = by
+				}
 				return a
 			case err == errNoResolver:
 				r.failAt(t.Line, 1, "%s: %v: write the IP address", host, err)

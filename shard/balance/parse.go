@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"viaduct/transport"
 )
 
 // The file, one target a line, columns separated by blanks and tabs, the last three optional:
@@ -293,7 +295,7 @@ func (r *reader) attr(s string, at int, a *Attrs) {
 func checkSocket(s string) (advice string) {
 	const form = "write proto:host:port as in the listen line, for example udp:192.0.2.1:5060"
 	proto, rest, ok := strings.Cut(s, ":")
-	if _, known := parseTransport(proto); !ok || !known {
+	if _, known := transport.Named(proto); !ok || !known {
 		return quote(s) + " is not a socket: " + form
 	}
 	if _, advice := new(Target).setHostPort(rest); advice != "" {

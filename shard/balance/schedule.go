@@ -3,6 +3,8 @@ package balance
 import (
 	"math"
 	"time"
+
+	"viaduct/transport"
 )
 
 // RFC 3261 §17.1.2.2: a request over an unreliable transport is sent again after T1, then at
@@ -131,7 +133,7 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 		e.sentMs, e.deadlineMs = nowMs, nowMs+p.cfg.Timeout.Milliseconds()
 		e.gapMs = t1Ms
 		e.resendMs = nowMs + t1Ms
-		if e.t.PingTransport != UDP {
+		if e.t.PingTransport != transport.UDP {
 			e.resendMs = e.deadlineMs
 		}
 		probes = append(probes, Probe{Target: e.t, ID: e.id})

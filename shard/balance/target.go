@@ -2,62 +2,32 @@ package balance
 
 import "viaduct/netio"
 
-// Transport and netio.Proto number alike.
-var _ = [1]struct{}{}[uint8(UDP)-uint8(netio.UDP)|uint8(TCP)-uint8(netio.TCP)|uint8(TLS)-uint8(netio.TLS)|uint8(WS)-uint8(netio.WS)|uint8(WSS)-uint8(netio.WSS)]
-
 // Target is one line of the file. It is read-only after Parse except for its live state.
 type Target struct {
 	// names the target in Picks and probes; 1-65535; the same in every snapshot that holds it
 	UID       uint16
-	SetID     int        // the set it belongs to; the same URI in two sets is two targets
-	URI       string     // as written; goes into Request-URI or the next hop
-	Secure    bool       // scheme is sips
-	User      string     // user part of the URI, empty if none
-	Host      string     // host part; an IPv6 literal without brackets
-	Port      uint16     // as written or the transport's default (5060, 5061 for tls and wss)
-	Transport Transport  // of the URI's transport parameter; UDP without one, TLS for sips
-	Addr      netio.Addr // where to send; Family 0: the name is resolved when sending (flag NoDNS)
-	PingAddr  netio.Addr // where to send probes: Addr, or the obproxy attribute's
-	Priority  int        // higher comes first
-	Attrs     Attrs      // fifth column
-	Flags     State      // third column as written; State is what holds now
-	Line      int        // in the file, from 1
+	SetID     int         // the set it belongs to; the same URI in two sets is two targets
+	URI       string      // as written; goes into Request-URI or the next hop
+	Secure    bool        // scheme is sips
+	User      string      // user part of the URI, empty if none
+	Host      string      // host part; an IPv6 literal without brackets
+	Port      uint16      // as written or the transport's default (5060, 5061 for tls and wss)
+	Transport netio.Proto // of the URI's transport parameter; UDP without one, TLS for sips
+	Addr      netio.Addr  // where to send; Family 0: the name is resolved when sending (flag NoDNS)
+	PingAddr  netio.Addr  // where to send probes: Addr, or the obproxy attribute's
+	Priority  int         // higher comes first
+	Attrs     Attrs       // fifth column
+	Flags     State       // third column as written; State is what holds now
+	Line      int         // in the file, from 1
 
-	PingTransport Transport // of PingAddr
-	params        string    // URI parameters other than transport, each with its semicolon
-	identity      string    // set, URI, socket: what makes it the same target after a reload
+	PingTransport netio.Proto // of PingAddr
+	params        string      // URI parameters other than transport, each with its semicolon
+	identity      string      // set, URI, socket: what makes it the same target after a reload
 	// of rendezvous hashing; from URI and socket alone, so that all nodes agree
 	seed              uint64
 	probingThreshold  uint32
 	inactiveThreshold uint32
 	live              *live
-}
-
-// Transport is how a target is reached.
-type Transport uint8
-
-// The transports of RFC 3261 §19.1.1 and RFC 7118.
-const (
-	UDP Transport = iota
-	TCP
-	TLS
-	WS
-	WSS
-	SCTP
-)
-
-// proto is the transport as an Addr has it. For SCTP, which no listener serves, it is UDP: package
-// shard refuses the target.
-func (t Transport) proto() netio.Proto {
-	if t > WSS {
-		return netio.UDP
-	}
-	return netio.Proto(t)
-}
-
-// String gives the transport as in a Via.
-func (t Transport) String() string {
-	return [...]string{"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"}[t]
 }
 
 // Attrs is the fifth column, parsed. Strings are empty and numbers zero when absent, Weight aside.

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"viaduct/transport"
 )
 
 // setURI takes a destination URI apart into t. On failure at is the offset in s of what is wrong
@@ -43,22 +45,22 @@ func (t *Target) setURI(s string) (at int, advice string) {
 		return pos + at, advice
 	}
 	pos += len(hostport) + 1
-	t.Transport = UDP
+	t.Transport = transport.UDP
 	if t.Secure {
-		t.Transport = TLS // §19.1.2: sips over anything is TLS on that
+		t.Transport = transport.TLS // §19.1.2: sips over anything is TLS on that
 	}
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(param, "=")
 		if strings.EqualFold(name, "transport") {
-			tr, ok := parseTransport(value)
+			tr, ok := transport.Named(value)
 			if !ok {
 				return pos, "transport " + quote(value) + " is unknown: write udp, tcp, tls, ws, wss or sctp"
 			}
-			if t.Secure && tr == UDP {
+			if t.Secure && tr == transport.UDP {
 				return pos, "a sips URI cannot use udp: write sip: or transport=tls"
 			}
-			if t.Secure && tr == TCP {
-				tr = TLS
+			if t.Secure && tr == transport.TCP {
+				tr = transport.TLS
 			}
 			t.Transport = tr
 		} else {
@@ -71,7 +73,7 @@ func (t *Target) setURI(s string) (at int, advice string) {
 	}
 	if t.Port == 0 {
 		t.Port = 5060
-		if t.Transport == TLS || t.Transport == WSS {
+		if t.Transport == transport.TLS || t.Transport == transport.WSS {
 			t.Port = 5061
 		}
 	}
@@ -148,15 +150,6 @@ func checkHost(host string) (at int, advice string) {
 		}
 	}
 	return 0, ""
-}
-
-func parseTransport(s string) (Transport, bool) {
-	for tr := UDP; tr <= SCTP; tr++ {
-		if strings.EqualFold(s, tr.String()) {
-			return tr, true
-		}
-	}
-	return 0, false
 }
 
 func quote(s string) string {

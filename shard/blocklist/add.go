@@ -47,8 +47,7 @@ func (t *Table) refuse(proto netio.Proto, addr *netio.Addr, c *Cause, ignore Rea
 	if !t.use.Load() {
 		return Off, true
 	}
-	known := int(codeOf(proto)) < len(protoNames)
-	if c.Reasons&^(ignore|IPv6) == 0 || addr.Family == 0 || !known {
+	if c.Reasons&^(ignore|IPv6) == 0 || addr.Family == 0 || !knownProto(proto) {
 		t.counts.ignored.Add(1)
 		return Ignored, true
 	}

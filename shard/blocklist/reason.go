@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"viaduct/netio"
+	"viaduct/transport"
 )
 
 // Reason says why a destination is listed: flags with Kamailio's values, several at once.
@@ -39,32 +40,33 @@ func (r Reason) String() string {
 	return strings.Join(all, ",")
 }
 
-// AnyProto stands for every protocol, in an entry or in a look-up. Not a transport: no method of
-// netio.Proto takes it.
-const AnyProto netio.Proto = 0xff
-
-// protoNames are lower case as in Kamailio's answers, by code.
-var protoNames = [...]string{"any", "udp", "tcp", "tls", "ws", "wss"}
+// AnyProto stands for every protocol, in an entry or in a look-up.
+const AnyProto = transport.None
 
 // codeOf is a protocol as nodes hold it: 0 is the wildcard.
 func codeOf(p netio.Proto) uint8 { return uint8(p) + 1 }
 
-// ProtoName is "udp", "tcp", "tls", "ws", "wss" or "any".
+// knownProto tells whether a node can hold a protocol.
+func knownProto(p netio.Proto) bool { return p == AnyProto || p.Served() }
+
+// ProtoName is "udp", "tcp", "tls", "ws", "wss" or "any", as in Kamailio's answers.
 func ProtoName(p netio.Proto) string {
-	if c := codeOf(p); int(c) < len(protoNames) {
-		return protoNames[c]
+	switch {
+	case p == AnyProto:
+		return "any"
+	case p.Served():
+		return string(p.Lower())
 	}
 	return "unknown"
 }
 
 // ParseProto is the way back, in any case of letters.
 func ParseProto(name string) (netio.Proto, bool) {
-	for code, n := range protoNames {
-		if strings.EqualFold(n, name) {
-			return netio.Proto(code) - 1, true
-		}
+	if strings.EqualFold(name, "any") {
+		return AnyProto, true
 	}
-	return 0, false
+	p, ok := transport.Named(name)
+	return p, ok && p.Served()
 }
 
 // Verdict is what became of an Add.

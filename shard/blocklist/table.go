@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"viaduct/netio"
 	"viaduct/shm"
 )
 
@@ -164,7 +165,7 @@ func (t *Table) rebuild() {
 // sane tells whether we could have written the key.
 func (k *key) sane() bool {
 	family := uint8(k.word >> 8)
-	return (family == 4 || family == 6) && int(uint8(k.word)) < len(protoNames)
+	return (family == 4 || family == 6) && knownProto(netio.Proto(uint8(k.word))-1)
 }
 
 // ends notes when an entry ends, for the sweeps.

@@ -188,7 +188,7 @@ func (c *Core) Configure(cfg Config) {
 	shown := c.listeners
 	c.cfg, c.listeners, c.protos, c.families, c.tracing = cfg, nil, 0, 0, cfg.Trace != nil
 	for _, l := range cfg.Listeners {
-		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: transportParams[l.Proto], leaving: l.Leaving || l.Gone, gone: l.Gone}
+		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: l.Proto.Param(), leaving: l.Leaving || l.Gone, gone: l.Gone}
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
 			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)

@@ -212,7 +212,7 @@ func (r *Request) AddPath(user, params []byte, received bool) bool {
 	b = append(append(append(b, t.sentBy...), t.param...), ";lr"...)
 	if received {
 		b = r.Src.AppendTo(append(b, ";received=sip:"...))
-		if p := transportParams[t.proto]; len(p) > 0 {
+		if p := t.proto.Param(); len(p) > 0 {
 			// A parameter's value has neither ";" nor "=" (§25.1, paramchar), so they are escaped.
 			b = append(append(b, "%3Btransport%3D"...), p[len(";transport="):]...)
 		}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
 )
@@ -98,7 +97,7 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	if scheme == "sips:" {
 		return appendSecureTransport(b, t.Addr.Proto)
 	}
-	return append(b, transportParams[t.Addr.Proto]...)
+	return append(b, t.Addr.Proto.Param()...)
 }
 
 // appendHostOf appends host, port and transport of a destination that is a name, as they are
@@ -113,5 +112,5 @@ func appendHostOf(b []byte, t *balance.Target) []byte {
 	if u.Port != 0 {
 		b = appendInt(append(b, ':'), int(u.Port))
 	}
-	return append(b, transportParams[netio.Proto(t.Transport)]...)
+	return append(b, t.Transport.Param()...)
 }

@@ -9,54 +9,34 @@ import (
 	"viaduct/shard/txn"
 )
 
-// transportParams are the transport parameters of our URIs, by Proto.
-var transportParams = [...][]byte{netio.UDP: nil, netio.TCP: []byte(";transport=tcp"), netio.TLS: []byte(";transport=tls"), netio.WS: []byte(";transport=ws"), netio.WSS: []byte(";transport=wss")}
-
 // viaProto is the transport that a Via names; UDP stands for those we do not have.
 func viaProto(v *parser.Via) netio.Proto {
-	switch v.Transport {
-	case parser.TCP:
-		return netio.TCP
-	case parser.TLS:
-		return netio.TLS
-	case parser.WS:
-		return netio.WS
-	case parser.WSS:
-		return netio.WSS
+	if v.Transport.Served() {
+		return v.Transport
 	}
 	return netio.UDP
 }
 
-// protoOf is the transport that a SIP URI asks for; given: by a transport
-// parameter or by the scheme, else it is only what is usual (RFC 3263 §4.1). ok is
-// false for one that is not served, and for sips over UDP (RFC 3261 §26.2.2). secure: a
-// sip URI is taken for a sips one (§16.6 item 7).
+// protoOf is the transport that a SIP URI asks for. given says that a transport parameter or the
+// scheme names it; else it is only what is usual (RFC 3263 §4.1). secure has a sip URI taken for a
+// sips one (§16.6 item 7). It returns false for ok if the transport is not served, and for sips over
+// UDP (RFC 3261 §26.2.2).
 func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
 	secure = secure || u.Scheme == parser.SIPS
-	switch u.Transport() {
-	case parser.TransportNone:
+	proto = u.Transport()
+	switch {
+	case proto == parser.TransportNone:
 		if secure {
 			return netio.TLS, true, true
 		}
 		return netio.UDP, false, true
-	case parser.UDP:
-		return netio.UDP, true, !secure
-	case parser.TCP:
-		if secure {
-			return netio.TLS, true, true
-		}
-		return netio.TCP, true, true
-	case parser.TLS:
-		return netio.TLS, true, true
-	case parser.WS:
-		if secure {
-			return netio.WSS, true, true
-		}
-		return netio.WS, true, true
-	case parser.WSS:
-		return netio.WSS, true, true
+	case !proto.Served():
+		return netio.UDP, true, false
+	case secure:
+		proto = proto.Secured()
+		return proto, true, proto.Secure()
 	}
-	return 0, true, false
+	return proto, true, true
 }
 
 // Blocked tells which destinations are not to be tried: the blacklist.

@@ -158,7 +158,7 @@ func HostPort(name, doc string) Arg[RelayDst] {
 
 // ReadHostPort reads "proto:host:port"; proto and port may be left out. Host is a view of b.
 func ReadHostPort(b []byte) (RelayDst, bool) {
-	dst := RelayDst{Set: true, Host: b}
+	dst := RelayDst{Set: true, Proto: AnyTransport, Host: b}
 	if word, rest, found := bytes.Cut(b, []byte{':'}); found && len(word) <= len("sctp") {
 		if t, ok := transportWord(string(word)); ok {
 			dst.Proto, dst.Host = t, rest

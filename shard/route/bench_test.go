@@ -66,7 +66,7 @@ func newBench(t testing.TB, msg string) *bench {
 // from makes the message one that came over proto from addr.
 func (h *bench) from(proto Transport, addr string) *bench {
 	h.src = netio.AddrFrom(netip.MustParseAddrPort(addr))
-	h.src.Proto, _ = ProtoOf(proto)
+	h.src.Proto = proto
 	return h
 }
 

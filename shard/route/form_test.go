@@ -61,7 +61,7 @@ func forms(m *Module) {
 	Func1(m, "flag", Anywhere, Flag("flag", "x"), "x",
 		func(c *Ctx, n int) Result { return log(c, fmt.Sprint(n)) })
 	Func1(m, "to", Anywhere, HostPort("address", "x"), "x", func(c *Ctx, d RelayDst) Result {
-		return log(c, fmt.Sprintf("%d %s %d", d.Proto, d.Host, d.Port))
+		return log(c, fmt.Sprintf("%v %s %d", d.Proto, d.Host, d.Port))
 	})
 	sums := NewPerShard(m, func(shard int) *int { return &shard })
 	Func0(m, "next", Anywhere, "x", func(c *Ctx) Result {
@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 	run(`flag(3); flag("31"); $var(n) = 4; flag($var(n)); $var(n) = 32; if (!flag($var(n))) any(0);`,
 		"log 0 3|log 0 31|log 0 4|log 0 1 0 0")
 	run(`to("tls:a.example:5061"); to("h"); $var(h) = "[::1]:7"; to("udp:$var(h)"); $var(h) = "a b"; if (!to("$var(h)")) any(0);`,
-		"log 0 4 a.example 5061|log 0 0 h 0|log 0 2 [::1] 7|log 0 1 0 0")
+		"log 0 TLS a.example 5061|log 0  h 0|log 0 UDP [::1] 7|log 0 1 0 0")
 	run(`next(); next();`, "log 0 1|log 0 2")
 	run(`any($(rm{t.twice, a,b })); any("$(rm{t.twice,-}{t.twice,$(rm{t.twice,+})})");`,
 		"log 0 2 0 INVITEa,b INVITE|log 0 2 0 INVITE-INVITEINVITE+INVITEINVITE-INVITE")

@@ -161,7 +161,7 @@ func forward(cc *compiler, x *syntax.Call) callFn {
 			return nil
 		}
 	}
-	dst := RelayDst{Set: true, Port: port.n}
+	dst := RelayDst{Set: true, Proto: AnyTransport, Port: port.n}
 	uriHost := name == "uri:host"
 	if !uriHost {
 		if dst, ok = cc.relayDst(x, 0, name, port.n); !ok {

@@ -145,7 +145,7 @@ func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (Rela
 		cc.ld.errorf(x.Args[i].At(), "%s: %s is no host", x.Name, quote(clip(host)))
 		return RelayDst{}, false
 	}
-	return RelayDst{Set: true, Host: []byte(host), Port: port}, true
+	return RelayDst{Set: true, Proto: AnyTransport, Host: []byte(host), Port: port}, true
 }
 
 // protoHostPort reads "proto:host:port"; proto and port may be left out.

@@ -18,23 +18,10 @@ type Listener struct {
 // Listeners makes them, once.
 func Listeners(list []*netio.Listener) (shown []Listener) {
 	for _, l := range list {
-		socket := append(bytes.ToLower([]byte(l.Proto.String())), ':')
+		socket := append(bytes.Clone(l.Proto.Lower()), ':')
 		shown = append(shown, Listener{l, []byte(l.Name), l.Addr.AppendTo(socket), []byte(l.AdvertiseHost)})
 	}
 	return shown
-}
-
-// transports are the language's names, by netio.Proto.
-var transports = [...]Transport{netio.UDP: UDP, netio.TCP: TCP, netio.TLS: TLS, netio.WS: WS, netio.WSS: WSS}
-
-// ProtoOf is the netio.Proto of a transport. It returns false if it is any, or none that is served.
-func ProtoOf(t Transport) (netio.Proto, bool) {
-	for proto, name := range transports {
-		if name == t {
-			return netio.Proto(proto), true
-		}
-	}
-	return 0, false
 }
 
 // Source is where the message came from: in a failure or branch route the request, in a reply route
@@ -62,7 +49,7 @@ func (c *Ctx) From() netip.AddrPort { return c.Source().AddrPort() }
 func (c *Ctx) to() netip.AddrPort   { return c.receivedBy().Addr.AddrPort() }
 
 // Transport is the protocol that the message came in by.
-func (c *Ctx) Transport() Transport { return transports[c.receivedBy().Proto] }
+func (c *Ctx) Transport() Transport { return c.receivedBy().Proto }
 
 // forceListener notes that what leaves does so by a listener; -1: by the one that suits.
 func (c *Ctx) forceListener(by int) int {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"viaduct/parser"
+	"viaduct/transport"
 )
 
 // Message is a parsed message.
@@ -22,10 +23,4 @@ const (
 )
 
 // transportWord reads udp, TCP and so on.
-func transportWord(s string) (Transport, bool) {
-	t := parser.TransportOf([]byte(s))
-	if _, known := transportName(t); !known {
-		return AnyTransport, false
-	}
-	return t, true
-}
+func transportWord(s string) (Transport, bool) { return transport.Named(s) }

@@ -51,7 +51,7 @@ func (c *Ctx) sendProto() (Transport, bool) {
 	if o == nil {
 		return AnyTransport, false
 	}
-	return transports[o.To.Proto], true
+	return o.To.Proto, true
 }
 
 // defineOnsendValues adds snd_ip, to_port and the like.

@@ -190,28 +190,5 @@ func readRcvIP(c *Ctx) ([]byte, bool) {
 
 func readProto(c *Ctx) ([]byte, bool) { return transportName(c.Transport()) }
 
-var (
-	udpName, tcpName, tlsName    = []byte("udp"), []byte("tcp"), []byte("tls")
-	sctpName, wsName, wssName    = []byte("sctp"), []byte("ws"), []byte("wss")
-	upperUDP, upperTCP, upperTLS = []byte("UDP"), []byte("TCP"), []byte("TLS")
-	upperSCTP, upperWS, upperWSS = []byte("SCTP"), []byte("WS"), []byte("WSS")
-)
-
-// transportName is the lower-case name of t.
-func transportName(t Transport) ([]byte, bool) {
-	switch t {
-	case UDP:
-		return udpName, true
-	case TCP:
-		return tcpName, true
-	case TLS:
-		return tlsName, true
-	case SCTP:
-		return sctpName, true
-	case WS:
-		return wsName, true
-	case WSS:
-		return wssName, true
-	}
-	return nil, false
-}
+// transportName is the lower-case name of t. It returns false if no script can name it.
+func transportName(t Transport) ([]byte, bool) { return t.Lower(), t <= SCTP }

@@ -69,21 +69,8 @@ func ruriTransport(c *Ctx) ([]byte, bool) {
 	if u == nil {
 		return nil, false
 	}
-	switch transportOf(u) {
-	case UDP:
-		return upperUDP, true
-	case TCP:
-		return upperTCP, true
-	case TLS:
-		return upperTLS, true
-	case SCTP:
-		return upperSCTP, true
-	case WS:
-		return upperWS, true
-	case WSS:
-		return upperWSS, true
-	}
-	return nil, false
+	t := transportOf(u)
+	return t.Upper(), t <= SCTP
 }
 
 // dstTransport is $dP, in small letters (5.6.3).

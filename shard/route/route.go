@@ -56,8 +56,8 @@ type RelayDst struct {
 	// Set: Host and Port name the destination. Otherwise it is $du, else the Request-URI, over
 	// Proto.
 	Set bool
-	// Proto is AnyTransport when the script left it open: then that of the destination's URI, or
-	// with Set UDP.
+	// Proto is AnyTransport, which is not its zero value, when the script left it open: then that
+	// of the destination's URI, or with Set UDP.
 	Proto Transport
 	// Host is a name, an IPv4 address, or an IPv6 address in brackets.
 	Host []byte

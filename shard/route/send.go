@@ -50,11 +50,10 @@ func (c *Ctx) forward() int {
 func (c *Ctx) towards(dst *RelayDst) bool {
 	r := c.Request
 	if dst.Proto != AnyTransport {
-		proto, ok := ProtoOf(dst.Proto)
-		if !ok {
+		if !dst.Proto.Served() {
 			return false
 		}
-		r.ForceProto(int(proto))
+		r.ForceProto(int(dst.Proto))
 	}
 	return !dst.Set || r.SetNextHop(dst.Host, dst.Port)
 }

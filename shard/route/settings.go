@@ -361,7 +361,7 @@ func DefaultSettings() *Settings {
 	const t1 = 500 * time.Millisecond
 	s := &Settings{
 		Core: CoreSettings{
-			Port: 5060, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
+			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
 			MaxBranches: 12, RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		TM: TMSettings{

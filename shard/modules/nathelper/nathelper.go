@@ -276,8 +276,8 @@ func transportBytes(b []byte) (route.Transport, bool) {
 }
 
 // aliasDigits are the protocols by the digit that stands for them in an alias.
-var aliasDigits = [...]route.Transport{1: route.UDP, 2: route.TCP, 3: route.TLS, 4: route.SCTP,
-	5: route.WS, 6: route.WSS}
+var aliasDigits = [...]route.Transport{route.AnyTransport, route.UDP, route.TCP, route.TLS, route.SCTP,
+	route.WS, route.WSS}
 
 func aliasDigit(t route.Transport) byte {
 	for d := range aliasDigits {

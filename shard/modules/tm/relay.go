@@ -53,7 +53,7 @@ func relay(b *route.Build) route.Call {
 // relayOver is t_relay_to_udp([host, port]) and its kin.
 func relayOver(proto route.Transport) func(b *route.Build) route.Call {
 	return func(b *route.Build) route.Call {
-		dst := route.RelayDst{}
+		dst := route.RelayDst{Proto: proto}
 		switch b.Args() {
 		case 1:
 			b.Errorf(route.WholeCall, "%s takes no arguments, or host and port", b.Name())
@@ -88,7 +88,7 @@ func hostPort(b *route.Build) (route.RelayDst, bool) {
 
 // relayTo is t_relay_to([dst][, flags]): a first argument that is a number is the flags.
 func relayTo(b *route.Build) route.Call {
-	dst, flags, ok := route.RelayDst{}, route.RelayFlags(0), true
+	dst, flags, ok := route.RelayDst{Proto: route.AnyTransport}, route.RelayFlags(0), true
 	args := make([]string, b.Args())
 	for i := range args {
 		if args[i], ok = b.Known(i, "proto:host:port or flags"); !ok {

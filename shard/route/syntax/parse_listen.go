@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"viaduct/transport"
 )
 
 // listen reads the sockets of one listen= line: several may stand in a row, each
@@ -105,8 +107,8 @@ func (p *parser) startsHost() bool {
 func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 	rest := s
 	if i := strings.IndexByte(rest, ':'); i > 0 {
-		if word := strings.ToLower(rest[:i]); protoWords[word] {
-			proto, rest = word, rest[i+1:]
+		if t, known := transport.Named(rest[:i]); known {
+			proto, rest = string(t.Lower()), rest[i+1:]
 		}
 	}
 	host = rest
@@ -146,6 +148,3 @@ func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 	}
 	return proto, host, port
 }
-
-// protoWords are the protocols that may stand in front of a host.
-var protoWords = map[string]bool{"udp": true, "tcp": true, "tls": true, "sctp": true, "ws": true, "wss": true}
