@@ -89,7 +89,8 @@ func (id *Identity) fromUser(u *user.User, takeGroup bool) (err error) {
 
 // Own gives path to the identity, so that it can remove or rewrite it later. Safe on nil.
 func (id *Identity) Own(path string) error {
-	if id == nil || (id.uid < 0 || id.uid == os.Geteuid()) && (id.gid < 0 || id.gid == os.Getegid()) {
+	if id == nil || (id.uid < 0 || id.uid == os.Geteuid()) &&
+		(id.gid < 0 || id.gid == os.Getegid()) {
 		return nil
 	}
 	if err := os.Lchown(path, id.uid, id.gid); err != nil {

@@ -34,11 +34,15 @@ func SlogLevel(debug int) slog.Level {
 
 // facilities are the names `log_facility` may have (syslog(3)).
 var facilities = map[string]syslog.Priority{
-	"LOG_AUTH": syslog.LOG_AUTH, "LOG_AUTHPRIV": syslog.LOG_AUTHPRIV, "LOG_CRON": syslog.LOG_CRON, "LOG_DAEMON": syslog.LOG_DAEMON,
-	"LOG_FTP": syslog.LOG_FTP, "LOG_KERN": syslog.LOG_KERN, "LOG_LPR": syslog.LOG_LPR, "LOG_MAIL": syslog.LOG_MAIL, "LOG_NEWS": syslog.LOG_NEWS,
+	"LOG_AUTH": syslog.LOG_AUTH, "LOG_AUTHPRIV": syslog.LOG_AUTHPRIV, "LOG_CRON": syslog.LOG_CRON,
+	"LOG_DAEMON": syslog.LOG_DAEMON,
+	"LOG_FTP":    syslog.LOG_FTP, "LOG_KERN": syslog.LOG_KERN, "LOG_LPR": syslog.LOG_LPR,
+	"LOG_MAIL": syslog.LOG_MAIL, "LOG_NEWS": syslog.LOG_NEWS,
 	"LOG_SYSLOG": syslog.LOG_SYSLOG, "LOG_USER": syslog.LOG_USER, "LOG_UUCP": syslog.LOG_UUCP,
-	"LOG_LOCAL0": syslog.LOG_LOCAL0, "LOG_LOCAL1": syslog.LOG_LOCAL1, "LOG_LOCAL2": syslog.LOG_LOCAL2, "LOG_LOCAL3": syslog.LOG_LOCAL3,
-	"LOG_LOCAL4": syslog.LOG_LOCAL4, "LOG_LOCAL5": syslog.LOG_LOCAL5, "LOG_LOCAL6": syslog.LOG_LOCAL6, "LOG_LOCAL7": syslog.LOG_LOCAL7,
+	"LOG_LOCAL0": syslog.LOG_LOCAL0, "LOG_LOCAL1": syslog.LOG_LOCAL1,
+	"LOG_LOCAL2": syslog.LOG_LOCAL2, "LOG_LOCAL3": syslog.LOG_LOCAL3,
+	"LOG_LOCAL4": syslog.LOG_LOCAL4, "LOG_LOCAL5": syslog.LOG_LOCAL5,
+	"LOG_LOCAL6": syslog.LOG_LOCAL6, "LOG_LOCAL7": syslog.LOG_LOCAL7,
 }
 
 // LogConfig says where the log goes and how much of it.
@@ -72,9 +76,15 @@ func (l *Log) DebugLevel() int64 { return l.debug.Load() }
 // OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside.
 // With Stderr it cannot fail.
 func OpenLog(c LogConfig) (*Log, error) {
-	s := &sink{queue: make(chan logLine, logQueueLines), stop: make(chan struct{}), done: make(chan struct{})}
+	s := &sink{
+		queue: make(chan logLine, logQueueLines), stop: make(chan struct{}),
+		done: make(chan struct{}),
+	}
 	if c.Stderr {
-		s.write = func(_ severity, line []byte) error { _, err := os.Stderr.Write(line); return err }
+		s.write = func(_ severity, line []byte) error {
+			_, err := os.Stderr.Write(line)
+			return err
+		}
 	} else {
 		facility, ident := syslog.LOG_DAEMON, c.Ident
 		if c.Facility != "" {
@@ -187,7 +197,10 @@ func (s *sink) run() {
 			return
 		}
 		// Told once lines get through again: on the way of one that did not, it would be lost too.
-		if n := s.lost.Load(); n != told && s.line(logLine{sevWarning, fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told, n)}) {
+		if n := s.lost.Load(); n != told &&
+			s.line(logLine{sevWarning,
+				fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told,
+					n)}) {
 			told = n
 		}
 	}
@@ -241,18 +254,19 @@ var _ io.Writer = sinkWriter{}
 
 func newHandler(s *sink, level slog.Leveler, withTime bool) slog.Handler {
 	h := &handler{level: level}
-	opt := &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) > 0 {
+	opt := &slog.HandlerOptions{Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) > 0 {
+				return a
+			}
+			switch {
+			case a.Key == slog.TimeKey && !withTime, a.Key == slog.LevelKey && !withTime:
+				return slog.Attr{} // syslog has its own
+			case a.Key == slog.LevelKey && a.Value.Any() == LevelNotice:
+				a.Value = slog.StringValue("NOTICE")
+			}
 			return a
-		}
-		switch {
-		case a.Key == slog.TimeKey && !withTime, a.Key == slog.LevelKey && !withTime:
-			return slog.Attr{} // syslog has its own
-		case a.Key == slog.LevelKey && a.Value.Any() == LevelNotice:
-			a.Value = slog.StringValue("NOTICE")
-		}
-		return a
-	}}
+		}}
 	for sev := range severities {
 		h.by[sev] = slog.NewTextHandler(sinkWriter{s, sev}, opt)
 	}

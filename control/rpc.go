@@ -47,21 +47,26 @@ func NewRPC() *RPC {
 	r := &RPC{methods: map[string]*Method{}, aliases: map[string]bool{}}
 	name := []Param{{Name: "method"}}
 	r.Register(
-		&Method{Name: "system.listMethods", Help: "Names every method.", Call: func(Args) (any, error) { return r.Names(), nil }},
-		&Method{Name: "system.methodHelp", Help: "Tells what a method does and what it takes.", Params: name, Call: func(a Args) (any, error) {
-			m, err := r.method(a.Text(0))
-			if err != nil {
-				return nil, err
-			}
-			return m.Help + " Usage: " + m.Usage(), nil
-		}},
-		&Method{Name: "system.methodSignature", Help: "Tells what a method takes.", Params: name, Call: func(a Args) (any, error) {
-			m, err := r.method(a.Text(0))
-			if err != nil {
-				return nil, err
-			}
-			return m.Usage(), nil
-		}},
+		&Method{Name: "system.listMethods", Help: "Names every method.",
+			Call: func(Args) (any, error) {
+				return r.Names(), nil
+			}},
+		&Method{Name: "system.methodHelp", Help: "Tells what a method does and what it takes.",
+			Params: name, Call: func(a Args) (any, error) {
+				m, err := r.method(a.Text(0))
+				if err != nil {
+					return nil, err
+				}
+				return m.Help + " Usage: " + m.Usage(), nil
+			}},
+		&Method{Name: "system.methodSignature", Help: "Tells what a method takes.", Params: name,
+			Call: func(a Args) (any, error) {
+				m, err := r.method(a.Text(0))
+				if err != nil {
+					return nil, err
+				}
+				return m.Usage(), nil
+			}},
 	)
 	return r
 }
@@ -70,7 +75,8 @@ func NewRPC() *RPC {
 func (r *RPC) Register(all ...*Method) {
 	for _, m := range all {
 		if r.methods[m.Name] != nil || m.Call == nil || m.Help == "" {
-			panic(fmt.Sprintf("BUG: rpc method %q is registered twice, or without Call or Help", m.Name))
+			panic(fmt.Sprintf("BUG: rpc method %q is registered twice, or without Call or Help",
+				m.Name))
 		}
 		r.methods[m.Name] = m
 	}
@@ -115,7 +121,8 @@ func (r *RPC) method(name string) (*Method, error) {
 			}
 		}
 	}
-	return nil, Faultf(404, "method %q not found%s", name, didYouMean(name, r.known(), "system.listMethods lists them"))
+	return nil, Faultf(404, "method %q not found%s", name,
+		didYouMean(name, r.known(), "system.listMethods lists them"))
 }
 
 // Answer runs one line and appends the line of JSON to answer, with its line end, to b. It does not

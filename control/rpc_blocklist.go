@@ -47,38 +47,40 @@ type viewRest struct {
 // that is switched off, has every method say so.
 func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 	register := func(name, help string, params []Param, call func(Args) (any, error)) {
-		r.Register(&Method{Name: "dst_blocklist." + name, Help: help, Params: params, Call: func(a Args) (any, error) {
-			if list == nil || !list.Enabled() {
-				return nil, Faultf(500, "dst blocklist support disabled")
-			}
-			return call(a)
-		}})
+		r.Register(&Method{Name: "dst_blocklist." + name, Help: help, Params: params,
+			Call: func(a Args) (any, error) {
+				if list == nil || !list.Enabled() {
+					return nil, Faultf(500, "dst blocklist support disabled")
+				}
+				return call(a)
+			}})
 		r.Alias("dst_blacklist."+name, "dst_blocklist."+name)
 	}
 	ip, port, proto := Param{Name: "ip"}, Param{Name: "port", Kind: Int}, Param{Name: "proto"}
 
-	register("view", "Shows the entries, each a record.", []Param{{Name: "cursor", Kind: Int, Optional: true}}, func(a Args) (any, error) {
-		cursor := a.Int(0, 0)
-		if cursor < 0 || cursor > 1<<31 {
-			return nil, Faultf(400, "cursor %d is none: leave it out, or give the next of the view before", cursor)
-		}
-		now := nowMs()
-		all := []any{}
-		page := make([]blocklist.Entry, viewPage)
-		for next := uint32(cursor); ; {
-			var n int
-			n, next = list.View(next, now, page[:min(viewPage, viewRecords-len(all))])
-			for i := range page[:n] {
-				all = append(all, recordOf(&page[i], now))
+	register("view", "Shows the entries, each a record.",
+		[]Param{{Name: "cursor", Kind: Int, Optional: true}}, func(a Args) (any, error) {
+			cursor := a.Int(0, 0)
+			if cursor < 0 || cursor > 1<<31 {
+				return nil, Faultf(400, "cursor %d is none: leave it out, or give the next of the view before", cursor)
 			}
-			if next == 0 {
-				return all, nil
+			now := nowMs()
+			all := []any{}
+			page := make([]blocklist.Entry, viewPage)
+			for next := uint32(cursor); ; {
+				var n int
+				n, next = list.View(next, now, page[:min(viewPage, viewRecords-len(all))])
+				for i := range page[:n] {
+					all = append(all, recordOf(&page[i], now))
+				}
+				if next == 0 {
+					return all, nil
+				}
+				if len(all) >= viewRecords {
+					return append(all, viewRest{next}), nil
+				}
 			}
-			if len(all) >= viewRecords {
-				return append(all, viewRest{next}), nil
-			}
-		}
-	})
+		})
 	register("debug", "Shows the entries flat: protocol, ip, port, seconds, flags of each in a row.", nil, func(Args) (any, error) {
 		now := nowMs()
 		all := []any{}
@@ -96,13 +98,15 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 		}
 		return all, nil
 	})
-	register("mem_info", "Tells the bytes that entries use, and may use.", nil, func(Args) (any, error) {
-		used, most := list.MemInfo()
-		return map[string]int{"used": used, "max": most}, nil
-	})
+	register("mem_info", "Tells the bytes that entries use, and may use.", nil,
+		func(Args) (any, error) {
+			used, most := list.MemInfo()
+			return map[string]int{"used": used, "max": most}, nil
+		})
 	flags := Param{Name: "flags", Kind: Int}
 	register("add", "Lists a destination, for ttl seconds or dst_blocklist_expire; ip may be a network, 192.0.2.0/24; port 0 is every port; proto is any, udp, tcp, tls, ws, wss, or 0 to 3.",
-		[]Param{ip, port, proto, flags, {Name: "ttl", Kind: Int, Optional: true}}, func(a Args) (any, error) {
+		[]Param{ip, port, proto, flags, {Name: "ttl", Kind: Int, Optional: true}},
+		func(a Args) (any, error) {
 			d, err := destinationOf(a)
 			if err != nil {
 				return nil, err
@@ -111,10 +115,14 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 			if bits < 1 || bits > 255 {
 				return nil, Faultf(400, "flags %d are out of range, 1 to 255: 64 lists by your order, 128 more makes it permanent", bits)
 			}
-			if most := int64(blocklist.MaxTTL / time.Second); a.Len() > 4 && (ttl < 1 || ttl > most) {
+			if most := int64(blocklist.MaxTTL / time.Second); a.Len() > 4 &&
+				(ttl < 1 || ttl > most) {
 				return nil, Faultf(400, "ttl %d is out of range, 1 to %d seconds", ttl, most)
 			}
-			c := blocklist.Cause{Reasons: blocklist.Reason(bits), TTL: time.Duration(ttl) * time.Second, Owner: "rpc"}
+			c := blocklist.Cause{
+				Reasons: blocklist.Reason(bits), TTL: time.Duration(ttl) * time.Second,
+				Owner: "rpc",
+			}
 			var verdict blocklist.Verdict
 			if d.network {
 				verdict = list.AddNetwork(d.proto, d.prefix, d.port, c, nowMs())
@@ -133,28 +141,35 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 			}
 			return nil, Faultf(400, "Failed to add the entry to the blocklist")
 		})
-	register("delete", "Takes one entry out, a permanent one too; proto is the entry's own.", []Param{ip, port, proto}, func(a Args) (any, error) {
-		d, err := destinationOf(a)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case d.network && !list.DeleteNetwork(d.proto, d.prefix, d.port):
-			return nil, Faultf(404, "there is no entry %s %s port %d", blocklist.ProtoName(d.proto), prefixText(d.prefix), d.port)
-		case !d.network && !list.Delete(d.proto, &d.addr):
-			return nil, Faultf(404, "there is no entry %s %s", blocklist.ProtoName(d.proto), d.addr)
-		}
-		return nil, nil
-	})
-	register("delete_all", "Takes every entry out but the permanent ones.", nil, func(Args) (any, error) {
-		return map[string]int{"deleted": list.DeleteAll()}, nil
-	})
+	register("delete", "Takes one entry out, a permanent one too; proto is the entry's own.",
+		[]Param{ip, port, proto}, func(a Args) (any, error) {
+			d, err := destinationOf(a)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case d.network && !list.DeleteNetwork(d.proto, d.prefix, d.port):
+				return nil, Faultf(404, "there is no entry %s %s port %d",
+					blocklist.ProtoName(d.proto),
+					prefixText(d.prefix), d.port)
+			case !d.network && !list.Delete(d.proto, &d.addr):
+				return nil, Faultf(404, "there is no entry %s %s", blocklist.ProtoName(d.proto),
+					d.addr)
+			}
+			return nil, nil
+		})
+	register("delete_all", "Takes every entry out but the permanent ones.", nil,
+		func(Args) (any, error) {
+			return map[string]int{"deleted": list.DeleteAll()}, nil
+		})
 	register("stats_get", "Reads a counter, or all with bkl_all_stats, and sets it to 0 if reset is not 0.",
-		[]Param{{Name: "name"}, {Name: "reset", Kind: Int, Optional: true}}, func(a Args) (any, error) {
+		[]Param{{Name: "name"}, {Name: "reset", Kind: Int, Optional: true}},
+		func(a Args) (any, error) {
 			got, ok := list.StatsGet(a.Text(0), a.Int(1, 0) != 0)
 			if !ok {
 				names := append(blocklist.StatsNames[:], blocklist.AllStats)
-				return nil, Faultf(400, "there is no counter %q%s", a.Text(0), didYouMean(a.Text(0), names, "bkl_all_stats shows them"))
+				return nil, Faultf(400, "there is no counter %q%s", a.Text(0),
+					didYouMean(a.Text(0), names, "bkl_all_stats shows them"))
 			}
 			return got, nil
 		})
@@ -240,7 +255,8 @@ func recordOf(e *blocklist.Entry, nowMs int64) blocklistRecord {
 		ip = prefixText(e.Prefix())
 	}
 	return blocklistRecord{
-		blocklist.ProtoName(e.Proto), ip, e.Addr.Port, expires, uint8(e.Reasons), e.Reasons.String(), e.Owner.String(),
+		blocklist.ProtoName(e.Proto), ip, e.Addr.Port, expires, uint8(e.Reasons),
+		e.Reasons.String(), e.Owner.String(),
 		max(nowMs-e.SinceMs, 0) / 1000,
 	}
 }
@@ -249,8 +265,11 @@ func recordOf(e *blocklist.Entry, nowMs int64) blocklistRecord {
 // seconds.
 func BlocklistVars(t *blocklist.Table) []Var {
 	var one sync.Mutex
-	number := func(group, name, help string, low, high int64, get func(*blocklist.Config) int64, set func(*blocklist.Config, int64)) Var {
-		v := Var{Group: group, Name: name, Aliases: oldSpellings(name), Help: help, Min: low, Max: high}
+	number := func(group, name, help string, low, high int64, get func(*blocklist.Config) int64,
+		set func(*blocklist.Config, int64)) Var {
+		v := Var{
+			Group: group, Name: name, Aliases: oldSpellings(name), Help: help, Min: low, Max: high,
+		}
 		v.Get = func() any {
 			c := t.Settings()
 			return get(&c)
@@ -271,39 +290,90 @@ func BlocklistVars(t *blocklist.Table) []Var {
 		if !writable {
 			set = nil
 		}
-		return number(group, name, help, 0, 1, func(c *blocklist.Config) int64 { return oneIf(*field(c)) }, set)
+		return number(group, name, help, 0, 1, func(c *blocklist.Config) int64 {
+			return oneIf(*field(c))
+		}, set)
 	}
-	seconds := func(group, name, help string, low int64, field func(*blocklist.Config) *time.Duration, writable bool) Var {
+	seconds := func(group, name, help string, low int64,
+		field func(*blocklist.Config) *time.Duration, writable bool) Var {
 		set := func(c *blocklist.Config, n int64) { *field(c) = time.Duration(n) * time.Second }
 		if !writable {
 			set = nil
 		}
-		return number(group, name, help, low, int64(blocklist.MaxTTL/time.Second), func(c *blocklist.Config) int64 { return int64(*field(c) / time.Second) }, set)
+		return number(group, name, help, low, int64(blocklist.MaxTTL/time.Second),
+			func(c *blocklist.Config) int64 {
+				return int64(*field(c) / time.Second)
+			}, set)
 	}
 	methods := func(name, help string, field func(*blocklist.Config) *uint32) Var {
-		return number("tm", name, help, 0, 1<<32-1, func(c *blocklist.Config) int64 { return int64(*field(c)) },
+		return number("tm", name, help, 0, 1<<32-1, func(c *blocklist.Config) int64 {
+			return int64(*field(c))
+		},
 			func(c *blocklist.Config, n int64) { *field(c) = uint32(n) })
 	}
 	type config = blocklist.Config
 	vars := []Var{
-		flag("core", "use_dst_blocklist", "Whether destinations that do not answer are listed and spared.", func(c *config) *bool { return &c.Use }, true),
-		flag("core", "dst_blocklist_init", "Whether the list has memory at all.", func(c *config) *bool { return &c.Init }, false),
-		flag("core", "dst_blocklist_icmp", "Whether an ICMP error lists its destination.", func(c *config) *bool { return &c.ICMP }, true),
-		seconds("core", "dst_blocklist_expire", "Seconds an entry lives that is not listed again.", 1, func(c *config) *time.Duration { return &c.Expire }, true),
-		seconds("core", "dst_blocklist_gc_interval", "Seconds between two rounds of giving ended entries back; 0: none.", 0, func(c *config) *time.Duration { return &c.GCInterval }, false),
-		number("core", "dst_blocklist_mem", "KB that entries may take; not above the value at start.", 1, blocklist.MaxMemBytes>>10,
-			func(c *config) int64 { return int64(c.MemBytes >> 10) }, func(c *config, n int64) { c.MemBytes = int(n) << 10 }),
-		flag("tm", "blst_503", "Whether the source of a 503 is listed.", func(c *config) *bool { return &c.Use503 }, true),
-		seconds("tm", "blst_503_def_timeout", "Seconds a 503 without Retry-After lists; 0: not at all.", 0, func(c *config) *time.Duration { return &c.Def503 }, true),
-		seconds("tm", "blst_503_min_timeout", "Least seconds a Retry-After lists.", 0, func(c *config) *time.Duration { return &c.Min503 }, true),
-		seconds("tm", "blst_503_max_timeout", "Most seconds a Retry-After lists.", 0, func(c *config) *time.Duration { return &c.Max503 }, true),
-		methods("blst_methods_add", "Methods whose timeout lists, a sum of tm's method bits.", func(c *config) *uint32 { return &c.MethodsAdd }),
-		methods("blst_methods_lookup", "Methods that are checked before they are sent, a sum of tm's method bits.", func(c *config) *uint32 { return &c.MethodsLookup }),
+		flag("core", "use_dst_blocklist",
+			"Whether destinations that do not answer are listed and spared.",
+			func(c *config) *bool {
+				return &c.Use
+			}, true),
+		flag("core", "dst_blocklist_init", "Whether the list has memory at all.",
+			func(c *config) *bool {
+				return &c.Init
+			}, false),
+		flag("core", "dst_blocklist_icmp", "Whether an ICMP error lists its destination.",
+			func(c *config) *bool {
+				return &c.ICMP
+			}, true),
+		seconds("core", "dst_blocklist_expire", "Seconds an entry lives that is not listed again.",
+			1, func(c *config) *time.Duration {
+				return &c.Expire
+			}, true),
+		seconds("core", "dst_blocklist_gc_interval",
+			"Seconds between two rounds of giving ended entries back; 0: none.", 0,
+			func(c *config) *time.Duration {
+				return &c.GCInterval
+			}, false),
+		number("core", "dst_blocklist_mem",
+			"KB that entries may take; not above the value at start.", 1, blocklist.MaxMemBytes>>10,
+			func(c *config) int64 {
+				return int64(c.MemBytes >> 10)
+			}, func(c *config, n int64) { c.MemBytes = int(n) << 10 }),
+		flag("tm", "blst_503", "Whether the source of a 503 is listed.", func(c *config) *bool {
+			return &c.Use503
+		}, true),
+		seconds("tm", "blst_503_def_timeout",
+			"Seconds a 503 without Retry-After lists; 0: not at all.", 0,
+			func(c *config) *time.Duration {
+				return &c.Def503
+			}, true),
+		seconds("tm", "blst_503_min_timeout", "Least seconds a Retry-After lists.", 0,
+			func(c *config) *time.Duration {
+				return &c.Min503
+			}, true),
+		seconds("tm", "blst_503_max_timeout", "Most seconds a Retry-After lists.", 0,
+			func(c *config) *time.Duration {
+				return &c.Max503
+			}, true),
+		methods("blst_methods_add", "Methods whose timeout lists, a sum of tm's method bits.",
+			func(c *config) *uint32 {
+				return &c.MethodsAdd
+			}),
+		methods("blst_methods_lookup",
+			"Methods that are checked before they are sent, a sum of tm's method bits.",
+			func(c *config) *uint32 {
+				return &c.MethodsLookup
+			}),
 	}
 	for p := range (config{}).IMask {
 		name := blocklist.ProtoName(netio.Proto(p))
-		vars = append(vars, number("core", "dst_blocklist_"+name+"_imask", fmt.Sprintf("Reasons that do not list a destination over %s, a sum of flags.", name), 0, 255,
-			func(c *config) int64 { return int64(c.IMask[p]) }, func(c *config, n int64) { c.IMask[p] = blocklist.Reason(n) }))
+		vars = append(vars, number("core", "dst_blocklist_"+name+"_imask",
+			fmt.Sprintf("Reasons that do not list a destination over %s, a sum of flags.", name), 0,
+			255,
+			func(c *config) int64 {
+				return int64(c.IMask[p])
+			}, func(c *config, n int64) { c.IMask[p] = blocklist.Reason(n) }))
 	}
 	return vars
 }

@@ -17,7 +17,10 @@ type Names struct{ Resolver *resolve.Resolver }
 const queryTimeout = 10 * time.Second
 
 func dnsEntry(e *resolve.Entry) DNSEntry {
-	return DNSEntry{Name: e.Name, Type: e.Type, ExpiresS: int64(e.Left / time.Second), Negative: e.State != "present", Records: e.Records}
+	return DNSEntry{
+		Name: e.Name, Type: e.Type, ExpiresS: int64(e.Left / time.Second),
+		Negative: e.State != "present", Records: e.Records,
+	}
 }
 
 func dnsType(kind string) uint16 { return dns.StringToType[strings.ToUpper(kind)] }

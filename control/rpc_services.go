@@ -19,15 +19,20 @@ func oldSpellings(name string) (old []string) {
 // RegisterCore adds core.version and core.uptime.
 func RegisterCore(r *RPC, version string, started time.Time) {
 	r.Register(
-		&Method{Name: "core.version", Help: "Tells which program this is.", Call: func(Args) (any, error) { return version, nil }},
-		&Method{Name: "core.uptime", Help: "Tells since when the process runs.", Call: func(Args) (any, error) {
-			now := time.Now()
-			return struct {
-				Now     string `json:"now"`
-				UpSince string `json:"up_since"`
-				Uptime  int64  `json:"uptime"` // seconds
-			}{now.Format(time.ANSIC), started.Format(time.ANSIC), int64(now.Sub(started) / time.Second)}, nil
-		}},
+		&Method{Name: "core.version", Help: "Tells which program this is.",
+			Call: func(Args) (any, error) {
+				return version, nil
+			}},
+		&Method{Name: "core.uptime", Help: "Tells since when the process runs.",
+			Call: func(Args) (any, error) {
+				now := time.Now()
+				return struct {
+					Now     string `json:"now"`
+					UpSince string `json:"up_since"`
+					Uptime  int64  `json:"uptime"` // seconds
+				}{now.Format(time.ANSIC), started.Format(time.ANSIC),
+					int64(now.Sub(started) / time.Second)}, nil
+			}},
 	)
 }
 
@@ -35,9 +40,11 @@ func RegisterCore(r *RPC, version string, started time.Time) {
 // gives the answer; the text of an error of its goes out as it is.
 func RegisterReload(r *RPC, all func() (any, error), targets func() error) {
 	r.Register(
-		&Method{Name: "core.reload", Help: "Reads the configuration again, all files of it, and puts it in force; after an error all is as it was.",
+		&Method{Name: "core.reload",
+			Help: "Reads the configuration again, all files of it, and puts it in force; after an error all is as it was.",
 			Call: func(Args) (any, error) { return all() }},
-		&Method{Name: "dispatcher.reload", Help: "Reads the list of destinations again; those that stay keep their state.",
+		&Method{Name: "dispatcher.reload",
+			Help: "Reads the list of destinations again; those that stay keep their state.",
 			Call: func(Args) (any, error) {
 				if err := targets(); err != nil {
 					return nil, err
@@ -60,9 +67,10 @@ type TCPInfo struct {
 
 // TCPConn is one row of core.tcp_list, Kamailio's fields.
 type TCPConn struct {
-	ID       uint64 `json:"id"`
-	Type     string `json:"type"`     // TCP, TLS, WS, WSS
-	State    string `json:"state"`    // CONN_OK, CONN_ACCEPT, CONN_CONNECT, CONN_EOF, CONN_BAD, CONN_ERROR, CONN_INIT
+	ID   uint64 `json:"id"`
+	Type string `json:"type"` // TCP, TLS, WS, WSS
+	// CONN_OK, CONN_ACCEPT, CONN_CONNECT, CONN_EOF, CONN_BAD, CONN_ERROR, CONN_INIT
+	State    string `json:"state"`
 	Timeout  int64  `json:"timeout"`  // seconds till it is closed for idleness
 	Lifetime int64  `json:"lifetime"` // seconds it may be idle
 	RefCount int    `json:"ref_count"`
@@ -90,8 +98,12 @@ func RegisterTCP(r *RPC, tcp TCP) {
 			return call(), nil
 		}})
 	}
-	register("core.tcp_info", "Tells how many connections there are, and may be.", func() any { return tcp.TCPInfo() })
-	register("core.tcp_options", "Shows the settings of streams.", func() any { return tcp.TCPOptions() })
+	register("core.tcp_info", "Tells how many connections there are, and may be.", func() any {
+		return tcp.TCPInfo()
+	})
+	register("core.tcp_options", "Shows the settings of streams.", func() any {
+		return tcp.TCPOptions()
+	})
 	register("core.tcp_list", "Lists the connections.", func() any {
 		rows, more := tcp.TCPList(viewRecords)
 		all := make([]any, 0, len(rows)+1)
@@ -129,13 +141,17 @@ func RegisterTLS(r *RPC, tls TLS) {
 			return call()
 		}})
 	}
-	register("tls.info", "Tells how many TLS connections there are, and may be.", func() (any, error) { return tls.TLSInfo(), nil })
-	register("tls.reload", "Reads certificates and keys again; connections there are keep theirs.", func() (any, error) {
-		if err := tls.Reload(); err != nil {
-			return nil, Faultf(500, "TLS configuration not reloaded: %s", err)
-		}
-		return "Ok. TLS configuration reloaded.", nil
-	})
+	register("tls.info", "Tells how many TLS connections there are, and may be.",
+		func() (any, error) {
+			return tls.TLSInfo(), nil
+		})
+	register("tls.reload", "Reads certificates and keys again; connections there are keep theirs.",
+		func() (any, error) {
+			if err := tls.Reload(); err != nil {
+				return nil, Faultf(500, "TLS configuration not reloaded: %s", err)
+			}
+			return "Ok. TLS configuration reloaded.", nil
+		})
 }
 
 // DNSEntry is one entry of the resolver's cache.
@@ -177,7 +193,8 @@ func RegisterDNS(r *RPC, dns DNS) {
 				return k, nil
 			}
 		}
-		return "", Faultf(400, "there is no type %q of records; %s are cached", a.Text(0), strings.Join(types, ", "))
+		return "", Faultf(400, "there is no type %q of records; %s are cached", a.Text(0),
+			strings.Join(types, ", "))
 	}
 	register("dns.view", "Shows the resolver's cache.", nil, func(Args) (any, error) {
 		rows, more := dns.DNSView(viewRecords)
@@ -214,8 +231,9 @@ func RegisterDNS(r *RPC, dns DNS) {
 	register("dns.delete_all", "Empties the cache.", nil, func(Args) (any, error) {
 		return map[string]int{"deleted": dns.DNSDeleteAll()}, nil
 	})
-	register("dns.mem_info", "Tells the bytes that the cache uses, and may use.", nil, func(Args) (any, error) {
-		used, most := dns.DNSMemInfo()
-		return map[string]int{"used": used, "max": most}, nil
-	})
+	register("dns.mem_info", "Tells the bytes that the cache uses, and may use.", nil,
+		func(Args) (any, error) {
+			used, most := dns.DNSMemInfo()
+			return map[string]int{"used": used, "max": most}, nil
+		})
 }

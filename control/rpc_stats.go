@@ -16,7 +16,8 @@ type Statistic struct {
 func RegisterStatistics(r *RPC, read func() []Statistic) {
 	params := []Param{{Name: "name", Repeated: true}}
 	register := func(name, help string, answer func([]Statistic) any) {
-		r.Register(&Method{Name: name, Help: help + " A name is NAME, GROUP:NAME, GROUP: for all of it, or all.",
+		r.Register(&Method{Name: name,
+			Help:   help + " A name is NAME, GROUP:NAME, GROUP: for all of it, or all.",
 			Params: params, Call: func(a Args) (any, error) {
 				var asked []Statistic
 				all := read()

@@ -26,7 +26,8 @@ type Commands map[string]func() any
 func (s *StatusService) answer(b *bytebufferpool.ByteBuffer, line string) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error("contained a panic in a status command, please report", "command", line, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.log.Error("contained a panic in a status command, please report", "command", line,
+				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			b.Reset()
 			if s.rpc != nil {
 				writeJSON(b, faultOf(Faultf(500, "the command failed, see the log")))
@@ -49,7 +50,8 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 	if f := c[line]; f != nil {
 		v = f()
 	} else {
-		v = map[string]string{"error": fmt.Sprintf("unknown command %q: status and stats are known", line)}
+		v = map[string]string{"error": fmt.Sprintf("unknown command %q: status and stats are known",
+			line)}
 	}
 	writeJSON(b, v)
 }
@@ -80,7 +82,10 @@ type StatusService struct {
 
 // NewStatusService makes a service that listens nowhere yet.
 func NewStatusService(commands Commands, log *Log) *StatusService {
-	return &StatusService{commands: commands, log: log, closed: make(chan struct{}), conns: map[*net.UnixConn]struct{}{}}
+	return &StatusService{
+		commands: commands, log: log, closed: make(chan struct{}),
+		conns: map[*net.UnixConn]struct{}{},
+	}
 }
 
 // commandHelp is what system.methodHelp says of commands.
@@ -93,7 +98,9 @@ var commandHelp = map[string]string{
 func (s *StatusService) Serve(r *RPC) {
 	s.rpc = r
 	for name, f := range s.commands {
-		r.Register(&Method{Name: name, Help: commandHelp[name], Call: func(Args) (any, error) { return f(), nil }})
+		r.Register(&Method{Name: name, Help: commandHelp[name], Call: func(Args) (any, error) {
+			return f(), nil
+		}})
 	}
 }
 
@@ -250,7 +257,8 @@ func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 	case err != nil:
 		return fmt.Errorf("cannot use the status FIFO: %w", err)
 	case st.Mode()&fs.ModeNamedPipe == 0:
-		return fmt.Errorf("status FIFO %s exists and is no FIFO: remove it or choose another path", path)
+		return fmt.Errorf("status FIFO %s exists and is no FIFO: remove it or choose another path",
+			path)
 	default:
 		// Opening for writing without waiting succeeds only while somebody reads (fifo(7)).
 		if fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
@@ -327,7 +335,8 @@ func (s *StatusService) answerToFIFO(command, dir, reply string) error {
 
 // cutReply splits a line of the FIFO into what is asked and where the answer goes.
 func (s *StatusService) cutReply(line string) (command, reply string, ok bool) {
-	if at := strings.LastIndex(line, " >"); at >= 0 && s.rpc != nil && !strings.ContainsAny(line[at:], "\"\t") {
+	if at := strings.LastIndex(line, " >"); at >= 0 && s.rpc != nil &&
+		!strings.ContainsAny(line[at:], "\"\t") {
 		return strings.TrimSpace(line[:at]), line[at+2:], true
 	}
 	command, reply, ok = strings.Cut(line, " ")
@@ -343,7 +352,8 @@ func replyFIFO(dir, name string, answer []byte) error {
 	if strings.ContainsRune(name, '/') || name == "" || name == "." || name == ".." {
 		return fmt.Errorf("reply FIFO %q: give a name in %s", name, dir)
 	}
-	fd, err := unix.Open(filepath.Join(dir, name), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(filepath.Join(dir, name),
+		unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("reply FIFO %s (make it and read from it before asking): %w", name, err)
 	}

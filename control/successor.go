@@ -90,7 +90,9 @@ func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if ctlErr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); ctlErr != nil {
+	if ctlErr := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); ctlErr != nil {
 		return nil, ctlErr
 	}
 	return cred, err
@@ -118,7 +120,8 @@ func AskForRelease(addrs []string) (gone []int, err error) {
 		}
 		conn.Close()
 		if err != nil {
-			return gone, fmt.Errorf("the process that drains on %s does not let go of it: %w", strings.TrimPrefix(a, releasePrefix), err)
+			return gone, fmt.Errorf("the process that drains on %s does not let go of it: %w",
+				strings.TrimPrefix(a, releasePrefix), err)
 		}
 		gone = append(gone, pid)
 	}
@@ -131,7 +134,8 @@ func trusted(cred *unix.Ucred) bool { return cred.Uid == 0 || int(cred.Uid) == o
 func askOne(conn *net.UnixConn, cred *unix.Ucred) (pid int, err error) {
 	end := time.Now().Add(releaseTimeout)
 	_ = conn.SetReadDeadline(end)
-	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
+	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) &&
+		!errors.Is(err, unix.ECONNRESET) {
 		return 0, fmt.Errorf("no answer within %s", releaseTimeout)
 	}
 	if cred.Pid == 0 { // in another pid namespace (pid_namespaces(7)): the end of file has to do

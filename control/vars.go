@@ -57,7 +57,8 @@ func (r *Vars) Register(all ...Var) {
 		switch v.Get().(type) {
 		case int64, string:
 		default:
-			panic(fmt.Sprintf("BUG: variable %s.%s gives a %T, neither int64 nor string", v.Group, v.Name, v.Get()))
+			panic(fmt.Sprintf("BUG: variable %s.%s gives a %T, neither int64 nor string", v.Group,
+				v.Name, v.Get()))
 		}
 		g := r.groups[v.Group]
 		if g == nil {
@@ -78,7 +79,8 @@ func (r *Vars) group(name string) (map[string]*Var, error) {
 	if g := all[name]; g != nil {
 		return g, nil
 	}
-	return nil, Faultf(400, "there is no group %q of variables%s", name, didYouMean(name, slices.Sorted(maps.Keys(all)), "cfg.list lists them"))
+	return nil, Faultf(400, "there is no group %q of variables%s", name,
+		didYouMean(name, slices.Sorted(maps.Keys(all)), "cfg.list lists them"))
 }
 
 func (r *Vars) find(group, name string) (*Var, error) {
@@ -89,7 +91,8 @@ func (r *Vars) find(group, name string) (*Var, error) {
 	if v := g[name]; v != nil {
 		return v, nil
 	}
-	return nil, Faultf(400, "there is no variable %s.%s%s", group, name, didYouMean(name, slices.Sorted(maps.Keys(g)), "cfg.list lists them"))
+	return nil, Faultf(400, "there is no variable %s.%s%s", group, name,
+		didYouMean(name, slices.Sorted(maps.Keys(g)), "cfg.list lists them"))
 }
 
 // list names a group's variables, or all.
@@ -157,36 +160,46 @@ func (v *Var) help() string {
 func RegisterVars(r *RPC, vars *Vars) {
 	group, name := Param{Name: "group"}, Param{Name: "name"}
 	r.Register(
-		&Method{Name: "cfg.list", Help: "Names the variables, of one group or all.", Params: []Param{{Name: "group", Optional: true}},
-			Call: func(a Args) (any, error) { return vars.list(a.Text(0)) }},
-		&Method{Name: "cfg.get", Help: "Reads a variable, or all of a group.", Params: []Param{group, {Name: "name", Optional: true}}, Call: func(a Args) (any, error) {
-			if a.Len() == 2 {
+		&Method{Name: "cfg.list", Help: "Names the variables, of one group or all.",
+			Params: []Param{{Name: "group", Optional: true}},
+			Call:   func(a Args) (any, error) { return vars.list(a.Text(0)) }},
+		&Method{Name: "cfg.get", Help: "Reads a variable, or all of a group.",
+			Params: []Param{group, {Name: "name", Optional: true}},
+			Call: func(a Args) (any, error) {
+				if a.Len() == 2 {
+					v, err := vars.find(a.Text(0), a.Text(1))
+					if err != nil {
+						return nil, err
+					}
+					return v.Get(), nil
+				}
+				g, err := vars.group(a.Text(0))
+				if err != nil {
+					return nil, err
+				}
+				all := map[string]any{}
+				for _, v := range g {
+					all[v.Name] = v.Get()
+				}
+				return all, nil
+			}},
+		&Method{Name: "cfg.help", Help: "Tells what a variable is for.",
+			Params: []Param{group, name}, Call: func(a Args) (any, error) {
 				v, err := vars.find(a.Text(0), a.Text(1))
 				if err != nil {
 					return nil, err
 				}
-				return v.Get(), nil
-			}
-			g, err := vars.group(a.Text(0))
-			if err != nil {
-				return nil, err
-			}
-			all := map[string]any{}
-			for _, v := range g {
-				all[v.Name] = v.Get()
-			}
-			return all, nil
-		}},
-		&Method{Name: "cfg.help", Help: "Tells what a variable is for.", Params: []Param{group, name}, Call: func(a Args) (any, error) {
-			v, err := vars.find(a.Text(0), a.Text(1))
-			if err != nil {
-				return nil, err
-			}
-			return v.help(), nil
-		}},
-		&Method{Name: "cfg.set_now_int", Help: "Sets a number from now on.", Params: []Param{group, name, {Name: "value", Kind: Int}},
-			Call: func(a Args) (any, error) { return nil, vars.set(a.Text(0), a.Text(1), a.Int(2, 0)) }},
-		&Method{Name: "cfg.set_now_string", Help: "Sets a text from now on.", Params: []Param{group, name, {Name: "value"}},
-			Call: func(a Args) (any, error) { return nil, vars.set(a.Text(0), a.Text(1), a.Text(2)) }},
+				return v.help(), nil
+			}},
+		&Method{Name: "cfg.set_now_int", Help: "Sets a number from now on.",
+			Params: []Param{group, name, {Name: "value", Kind: Int}},
+			Call: func(a Args) (any, error) {
+				return nil, vars.set(a.Text(0), a.Text(1), a.Int(2, 0))
+			}},
+		&Method{Name: "cfg.set_now_string", Help: "Sets a text from now on.",
+			Params: []Param{group, name, {Name: "value"}},
+			Call: func(a Args) (any, error) {
+				return nil, vars.set(a.Text(0), a.Text(1), a.Text(2))
+			}},
 	)
 }

@@ -20,7 +20,8 @@ func splitWords(line string) (words []string, err error) {
 			}
 			n := strings.IndexByte(`"\nt`, line[i])
 			if n < 0 {
-				return nil, Faultf(400, `\%c means nothing inside quotes; write \", \\, \n or \t`, line[i])
+				return nil, Faultf(400, `\%c means nothing inside quotes; write \", \\, \n or \t`,
+					line[i])
 			}
 			w.WriteByte("\"\\\n\t"[n])
 		case c == '"':

@@ -45,7 +45,8 @@ func (q *backlog) init(bytes int) (err error) {
 	}
 	// A short datagram needs a header as long again; those beyond are refused earlier than the
 	// limit says.
-	q.memory, err = unix.Mmap(-1, 0, 2*bytes+keptBytes+8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	q.memory, err = unix.Mmap(-1, 0, 2*bytes+keptBytes+8, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return fmt.Errorf("cannot map %d bytes for what a full socket leaves: %w", bytes, err)
 	}
@@ -123,7 +124,9 @@ func (p *Port) keep(b *sendBatch, i int) {
 func (p *Port) keepOne(b *sendBatch, i int) {
 	q, v := &b.backlog, &b.iovs[i]
 	was := q.count
-	if v.Len < oversizeBytes && q.memory != nil && q.put(kept{token: b.tokens[i], name: b.names[i], namelen: b.hdrs[i].Namelen}, v.Base, int(v.Len), int(p.writeQueue.Load())) {
+	if v.Len < oversizeBytes && q.memory != nil &&
+		q.put(kept{token: b.tokens[i], name: b.names[i], namelen: b.hdrs[i].Namelen}, v.Base,
+			int(v.Len), int(p.writeQueue.Load())) {
 		p.stats.SendQueued++
 		if was == 0 {
 			p.watchRoom(b, true)
@@ -157,7 +160,9 @@ func (p *Port) drain(b *sendBatch) bool {
 		if len(data) > 0 {
 			b.lateIov.Base, b.lateIov.Len = &data[0], uint64(len(data))
 		}
-		h.Msghdr = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&k.name)), Namelen: k.namelen, Iov: &b.lateIov, Iovlen: 1}
+		h.Msghdr = unix.Msghdr{
+			Name: (*byte)(unsafe.Pointer(&k.name)), Namelen: k.namelen, Iov: &b.lateIov, Iovlen: 1,
+		}
 		n, errno := b.kernel(h, 1)
 		switch {
 		case errno == 0 && n == 1:

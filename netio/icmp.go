@@ -65,7 +65,8 @@ func (p *Port) Errors(listener int) []ICMPError {
 		q.hdrs[i].Namelen = unix.SizeofSockaddrInet6
 		q.hdrs[i].SetControllen(int(unsafe.Sizeof(q.controls[i])))
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&q.hdrs[0])), icmpBatch, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
+		uintptr(unsafe.Pointer(&q.hdrs[0])), icmpBatch, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 || n == 0 {
 		// An error for which the receive buffer had no room is pending without an entry, and epoll
 		// would report it for ever. SO_ERROR takes it away.
@@ -85,7 +86,8 @@ func (p *Port) Errors(listener int) []ICMPError {
 
 func (q *icmpBatchBuffers) parse(i int) (e ICMPError, ok bool) {
 	h, c := &q.hdrs[i], &q.controls[i]
-	isError := c.hdr.Level == unix.IPPROTO_IP && c.hdr.Type == unix.IP_RECVERR || c.hdr.Level == unix.IPPROTO_IPV6 && c.hdr.Type == unix.IPV6_RECVERR
+	isError := c.hdr.Level == unix.IPPROTO_IP && c.hdr.Type == unix.IP_RECVERR ||
+		c.hdr.Level == unix.IPPROTO_IPV6 && c.hdr.Type == unix.IPV6_RECVERR
 	need := unsafe.Offsetof(c.offender) + unix.SizeofSockaddrInet4
 	if !isError || uintptr(h.Controllen) < need {
 		return e, false

@@ -42,7 +42,8 @@ func (g *Group) openLater(number int, cfg *ListenConfig) (_ *Sockets, err error)
 			program.Close()
 			program = nil
 		}
-		g.opt.Logger.Info("datagrams are steered to their shard in user space", "listen", cfg.Addr, "reason", err.Error())
+		g.opt.Logger.Info("datagrams are steered to their shard in user space", "listen", cfg.Addr,
+			"reason", err.Error())
 	}
 	if g.programs != nil {
 		if program, err = steer.Load(len(g.ports)); err != nil {
@@ -66,7 +67,9 @@ func (g *Group) openLater(number int, cfg *ListenConfig) (_ *Sockets, err error)
 	if addr, err = probeFree(cfg.Addr); err != nil {
 		return nil, err
 	}
-	if s.fds, err = g.bindShards(addr, g.opt.Steer, func() *steer.Program { return program }, giveUp); err != nil {
+	if s.fds, err = g.bindShards(addr, g.opt.Steer, func() *steer.Program {
+		return program
+	}, giveUp); err != nil {
 		return nil, err
 	}
 	s.Listener = newListener(number, addr, cfg)
@@ -135,7 +138,8 @@ func (p *Port) Take(s *Sockets) error {
 	for len(p.quiet) <= n {
 		p.quiet = append(p.quiet, false)
 	}
-	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Fd: int32(n)}); err != nil {
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Fd: int32(n)}); err != nil {
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
 	p.fds[n], p.tx[n], p.quiet[n] = fd, s.batches[p.shard], true
@@ -154,7 +158,8 @@ func (p *Port) Listen(number int) error {
 		return nil
 	}
 	p.quiet[number] = false
-	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, p.fds[number], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(number)}); err != nil {
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, p.fds[number],
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(number)}); err != nil {
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
 	return nil

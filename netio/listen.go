@@ -44,10 +44,12 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 		log = slog.Default()
 	}
 	if shards < 1 || shards > steer.MaxShards {
-		return nil, fmt.Errorf("cannot serve %d shards: 1 to %d are possible", shards, steer.MaxShards)
+		return nil, fmt.Errorf("cannot serve %d shards: 1 to %d are possible", shards,
+			steer.MaxShards)
 	}
 	if len(cfgs) > maxListeners {
-		return nil, fmt.Errorf("cannot listen on %d addresses: up to %d are possible", len(cfgs), maxListeners)
+		return nil, fmt.Errorf("cannot listen on %d addresses: up to %d are possible", len(cfgs),
+			maxListeners)
 	}
 	listed := make(map[Addr]bool, len(cfgs))
 	for i := range cfgs {
@@ -61,7 +63,9 @@ func Listen(cfgs []ListenConfig, shards int, opt Options) (*Group, error) {
 		listed[a] = true
 	}
 	opt.Logger = log
-	g := &Group{firstOf: [2]int{-1, -1}, opt: opt, socket: map[int]int{}, later: map[int]*steer.Program{}}
+	g := &Group{
+		firstOf: [2]int{-1, -1}, opt: opt, socket: map[int]int{}, later: map[int]*steer.Program{},
+	}
 	if err := g.open(cfgs, shards, opt, log); err != nil {
 		g.Close()
 		return nil, err
@@ -81,7 +85,8 @@ func (c *ListenConfig) validate() error {
 	case c.RecvBufferBytes < 0 || c.RecvBufferBytes > maxRecvBufferBytes:
 		return fmt.Errorf("cannot listen on %s: a receive buffer of %d bytes is out of range, 0 to %d are possible", c.Addr, c.RecvBufferBytes, maxRecvBufferBytes)
 	case c.AdvertiseHost == "" && c.AdvertisePort != 0:
-		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host", c.Addr)
+		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host",
+			c.Addr)
 	case strings.ContainsAny(c.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
 		return fmt.Errorf("cannot listen on %s: the advertised host %q has characters that a header cannot carry", c.Addr, c.AdvertiseHost)
 	}
@@ -204,7 +209,10 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 }
 
 func newListener(index int, addr netip.AddrPort, cfg *ListenConfig) *Listener {
-	l := &Listener{Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
+	l := &Listener{
+		Index: index, Addr: AddrFrom(addr), AdvertiseHost: cfg.AdvertiseHost,
+		AdvertisePort: cfg.AdvertisePort, Name: cfg.Name,
+	}
 	l.SentBy = sentBy(l)
 	return l
 }
@@ -240,7 +248,8 @@ func (g *Group) program(index int) *steer.Program {
 // bindShards opens and binds one socket per shard, in shard order, with the program attached to the
 // first before its bind: later members inherit it. program gives it, nil without, also once giveUp
 // was told why it cannot be attached.
-func (g *Group) bindShards(addr netip.AddrPort, mode SteerMode, program func() *steer.Program, giveUp func(error)) (fds []int, err error) {
+func (g *Group) bindShards(addr netip.AddrPort, mode SteerMode, program func() *steer.Program,
+	giveUp func(error)) (fds []int, err error) {
 	defer func() {
 		if err != nil {
 			for _, fd := range fds {
@@ -325,7 +334,8 @@ func (g *Group) Unsteer(listener int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	fd, open := g.socket[listener]
-	if g.programs == nil || !open || unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
+	if g.programs == nil || !open ||
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0) != nil {
 		return false
 	}
 	g.unsteered.Add(1)

@@ -86,7 +86,8 @@ func (p *Port) add(fd int) error {
 		return err
 	}
 	// Level-triggered: a batch that leaves datagrams behind is reported again.
-	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(index)}); err != nil {
+	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(index)}); err != nil {
 		batch.free()
 		return fmt.Errorf("cannot watch a socket: %w", err)
 	}
@@ -186,7 +187,8 @@ func (p *Port) watches(fd int) bool {
 
 // Slow path: once per doorbell.
 func (p *Port) watch(fd int) unix.Errno {
-	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: doorbellToken})
+	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: doorbellToken})
 	if err != nil {
 		errno, _ := err.(unix.Errno)
 		return errno
@@ -203,17 +205,21 @@ func (p *Port) epollWait(timeoutNs int64) (n int, errno unix.Errno) {
 	events, room := unsafe.Pointer(&p.epollEvent[0]), uintptr(len(p.epollEvent))
 	switch {
 	case timeoutNs == 0:
-		r, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room, 0, 0, 0)
+		r, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room,
+			0, 0, 0)
 	case timeoutNs < 0:
 		forever := -1
-		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room, uintptr(forever), 0, 0)
+		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room,
+			uintptr(forever), 0, 0)
 	case p.hasPwait2:
 		p.timeout = unix.NsecToTimespec(timeoutNs)
-		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epfd), uintptr(events), room, uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
+		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epfd), uintptr(events), room,
+			uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
 	default:
 		// Rounded up: rounded down, the last millisecond before a timer would be spent polling.
 		timeoutMs := min((timeoutNs+999_999)/1_000_000, 1<<31-1)
-		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room, uintptr(timeoutMs), 0, 0)
+		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(events), room,
+			uintptr(timeoutMs), 0, 0)
 	}
 	if errno != 0 {
 		return 0, errno
@@ -226,6 +232,7 @@ func (p *Port) epollWait(timeoutNs int64) (n int, errno unix.Errno) {
 func probeEpollPwait2() bool {
 	var event unix.EpollEvent
 	var zero unix.Timespec
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, ^uintptr(0), uintptr(unsafe.Pointer(&event)), 1, uintptr(unsafe.Pointer(&zero)), 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, ^uintptr(0),
+		uintptr(unsafe.Pointer(&event)), 1, uintptr(unsafe.Pointer(&zero)), 0, 0)
 	return errno == unix.EBADF
 }

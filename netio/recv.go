@@ -68,7 +68,8 @@ func (c *bundleControl) each(h *unix.Msghdr) int {
 }
 
 func (r *recvBatch) init() error {
-	area, err := unix.Mmap(-1, 0, RecvBatch*frameStrideBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	area, err := unix.Mmap(-1, 0, RecvBatch*frameStrideBytes, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return fmt.Errorf("cannot map %d bytes for receiving: %w", RecvBatch*frameStrideBytes, err)
 	}
@@ -113,7 +114,8 @@ func (p *Port) Recv(listener int) []Packet {
 	p.cutAll()
 	// As many frames as there may be Packets, if they hold as much as those before. Few at a time:
 	// what has been read is handed out before any other socket's.
-	for r.given < RecvBatch && !r.dry && p.fill(listener, min(max((RecvBatch-r.given)/p.perFrame[listener], 1), recvFrames)) {
+	for r.given < RecvBatch && !r.dry && p.fill(listener,
+		min(max((RecvBatch-r.given)/p.perFrame[listener], 1), recvFrames)) {
 		read, given := r.read-r.next, r.given
 		p.cutAll()
 		if used := read - (r.read - r.next); used > 0 {
@@ -205,7 +207,8 @@ func (p *Port) recvmmsg(fd, first, most int) int {
 	for range 4 {
 		// The kernel writes to hdrs, names, control and frames while the call lasts; all of them
 		// are part of p.rx or mapped until close.
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(most), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&p.rx.hdrs[first])), uintptr(most), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			return int(n)
@@ -288,7 +291,8 @@ const (
 func (p *Port) RecvQueue(listener int) RecvQueue {
 	var words [skMeminfoDrops + 1]uint32
 	size := uint32(unsafe.Sizeof(words))
-	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(p.fds[listener]), unix.SOL_SOCKET, unix.SO_MEMINFO,
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(p.fds[listener]), unix.SOL_SOCKET,
+		unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&words)), uintptr(unsafe.Pointer(&size)), 0)
 	d := &p.drops[listener]
 	if errno != 0 || size != uint32(unsafe.Sizeof(words)) {
@@ -296,5 +300,7 @@ func (p *Port) RecvQueue(listener int) RecvQueue {
 	}
 	d.total += uint64(words[skMeminfoDrops] - d.last)
 	d.last = words[skMeminfoDrops]
-	return RecvQueue{UsedBytes: words[skMeminfoRmemAlloc], BufferBytes: words[skMeminfoRcvbuf], Drops: d.total}
+	return RecvQueue{
+		UsedBytes: words[skMeminfoRmemAlloc], BufferBytes: words[skMeminfoRcvbuf], Drops: d.total,
+	}
 }

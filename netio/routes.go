@@ -39,11 +39,13 @@ func watchRoutes(changed func()) (*routeWatch, error) {
 }
 
 func openRouteNetlink() (int, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+		unix.NETLINK_ROUTE)
 	if err != nil {
 		return -1, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: routeGroups}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK,
+		Groups: routeGroups}); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -52,7 +54,8 @@ func openRouteNetlink() (int, error) {
 
 func (w *routeWatch) run(netlinkFD int, changed func()) {
 	// poll(2) ignores -1
-	fds := []unix.PollFd{{Fd: int32(w.stopFD), Events: unix.POLLIN}, {Fd: int32(netlinkFD), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(w.stopFD), Events: unix.POLLIN},
+		{Fd: int32(netlinkFD), Events: unix.POLLIN}}
 	timeoutMs := -1
 	if netlinkFD < 0 {
 		timeoutMs = routeFallbackMs

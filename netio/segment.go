@@ -168,7 +168,10 @@ func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint1
 	for slot := hash(destinationWord(&b.names[i]), shift); ; slot = (slot + 1) & (len(slots) - 1) {
 		k := slots[slot]
 		if k == 0 {
-			s.dests[s.nDests] = destination{first: i, last: i, count: 1, alone: s.alone.n > 0 && s.alone.has(&b.names[i], s.now)}
+			s.dests[s.nDests] = destination{
+				first: i, last: i, count: 1, alone: s.alone.n > 0 &&
+					s.alone.has(&b.names[i], s.now),
+			}
 			s.nDests++
 			slots[slot] = uint16(s.nDests)
 			return uint16(s.nDests - 1)
@@ -185,7 +188,8 @@ func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint1
 // flowSlot is where the newest message of i's flow to its destination is noted; empty: there is
 // none.
 func (s *segmenter) flowSlot(b *sendBatch, flows []uint16, shift int, i uint16) *uint16 {
-	for slot := hash(b.flows[i]^uint32(s.toOf[i])<<16, shift); ; slot = (slot + 1) & (len(flows) - 1) {
+	for slot := hash(b.flows[i]^uint32(s.toOf[i])<<16,
+		shift); ; slot = (slot + 1) & (len(flows) - 1) {
 		p := &flows[slot]
 		if *p == 0 || b.flows[*p-1] == b.flows[i] && s.toOf[*p-1] == s.toOf[i] {
 			return p
@@ -208,7 +212,8 @@ func (s *segmenter) groupAll(b *sendBatch, d *destination) {
 	for _, key := range keys {
 		i := uint16(key)
 		size := uint32(b.iovs[i].Len)
-		if g == nil || g.closed || size > g.size || size == 0 || g.bytes+size > groupBytesMax || g.count == segmentsMax {
+		if g == nil || g.closed || size > g.size || size == 0 || g.bytes+size > groupBytesMax ||
+			g.count == segmentsMax {
 			g = s.group(b, i)
 			continue
 		}
@@ -287,7 +292,10 @@ func (s *segmenter) fill(b *sendBatch) {
 	v := 0
 	for k := range s.n {
 		g, h := &s.groups[k], &s.hdrs[k].Msghdr
-		*h = unix.Msghdr{Name: b.hdrs[g.first].Name, Namelen: b.hdrs[g.first].Namelen, Iov: &s.iovs[v], Iovlen: uint64(g.count)}
+		*h = unix.Msghdr{
+			Name: b.hdrs[g.first].Name, Namelen: b.hdrs[g.first].Namelen, Iov: &s.iovs[v],
+			Iovlen: uint64(g.count),
+		}
 		if g.count > 1 {
 			s.control[k].size = uint16(g.size)
 			h.Control = (*byte)(unsafe.Pointer(&s.control[k]))

@@ -39,7 +39,8 @@ type sendBatch struct {
 }
 
 func newSendBatch(listener, fd int, alone *aloneList) (*sendBatch, error) {
-	gather, err := unix.Mmap(-1, 0, gatherBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	gather, err := unix.Mmap(-1, 0, gatherBytes, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %d bytes for sending: %w", gatherBytes, err)
 	}
@@ -235,7 +236,8 @@ func (b *sendBatch) kernel(h *mmsghdr, n int) (sent int, errno unix.Errno) {
 			return 0, errno
 		}
 	}
-	r, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(h)), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
+	r, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(b.fd), uintptr(unsafe.Pointer(h)),
+		uintptr(n), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -83,7 +83,8 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 	for _, o := range options {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
 			unix.Close(fd)
-			return -1, fmt.Errorf("cannot set socket option %d/%d to %d: %w", o.level, o.name, o.value, err)
+			return -1, fmt.Errorf("cannot set socket option %d/%d to %d: %w", o.level, o.name,
+				o.value, err)
 		}
 	}
 	return fd, nil
@@ -95,14 +96,17 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 // never fails on Linux: it cuts silently at net.core.rmem_max, so one call reaches whatever many
 // steps would; SO_RCVBUFFORCE gets past the cut with CAP_NET_ADMIN.
 func raiseRecvBuffer(fd, capBytes int) (gotBytes int, err error) {
-	if gotBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || gotBytes >= capBytes/2*2 {
+	if gotBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil ||
+		gotBytes >= capBytes/2*2 {
 		return gotBytes, err
 	}
 	for _, option := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE} {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, capBytes/2); err != nil && option == unix.SO_RCVBUF {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, capBytes/2); err != nil &&
+			option == unix.SO_RCVBUF {
 			return gotBytes, err
 		}
-		if gotBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || gotBytes >= capBytes/2*2 {
+		if gotBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil ||
+			gotBytes >= capBytes/2*2 {
 			return gotBytes, err
 		}
 	}

@@ -300,7 +300,8 @@ func (m *Message) checkPlain() bool {
 	m.cached |= 1 << fieldCSeq
 	m.reasons[fieldCSeq] = OK
 	if m.IsRequest {
-		if !m.parsePlainNameAddr(m.plainValue(KindFrom), &m.from) || !m.parsePlainNameAddr(m.plainValue(KindTo), &m.to) {
+		if !m.parsePlainNameAddr(m.plainValue(KindFrom), &m.from) ||
+			!m.parsePlainNameAddr(m.plainValue(KindTo), &m.to) {
 			return false
 		}
 		m.cached |= 1<<fieldFrom | 1<<fieldTo

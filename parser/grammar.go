@@ -50,7 +50,8 @@ func word64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+
 func word32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i : i+4 : i+4]) }
 
 // lastBytes[n] has the n+1 most significant bytes set.
-var lastBytes = [8]uint64{0xff << 56, 0xffff << 48, 0xffffff << 40, 0xffffffff << 32, 1<<64 - 1<<24, 1<<64 - 1<<16, 1<<64 - 1<<8, 1<<64 - 1}
+var lastBytes = [8]uint64{0xff << 56, 0xffff << 48, 0xffffff << 40, 0xffffffff << 32, 1<<64 - 1<<24,
+	1<<64 - 1<<16, 1<<64 - 1<<8, 1<<64 - 1}
 
 // byteAt is b[i], and NUL where there is none.
 func byteAt(b []byte, i int) byte {

@@ -137,7 +137,9 @@ func (l *lines) keepInside(length int) {
 func isControl(c byte) bool { return c < ' ' || c == 0x7f }
 
 // isCRLF tells whether b[i:] starts with CRLF.
-func isCRLF(b []byte, i int) bool { return i >= 0 && i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' }
+func isCRLF(b []byte, i int) bool {
+	return i >= 0 && i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n'
+}
 
 // onlyTabs tells whether the control characters from i on are HTABs, with perhaps CRLF behind them.
 func onlyTabs(b []byte, i int) bool {

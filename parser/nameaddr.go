@@ -115,7 +115,8 @@ func uriBeforeComma(b []byte, i, end int) bool {
 			i = quotedEnd(b, i) // it ends: bracket has seen to that
 		case ',':
 			s := skipLWS(b, start)
-			if c := run(b, s, classScheme); c > s && isLetter(b[s]) && b[c] == ':' && b[c+1] > ' ' && c+1 < i {
+			if c := run(b, s, classScheme); c > s && isLetter(b[s]) && b[c] == ':' &&
+				b[c+1] > ' ' && c+1 < i {
 				return true
 			}
 			i++
@@ -245,7 +246,8 @@ func (a *NameAddr) params(b []byte, i int) Reason {
 	first := i
 	for i < len(b) && b[i] == ';' {
 		// ";tag=token" without white space, the parameter From and To have.
-		if x := b[i+1:]; len(x) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordTag && is(x[4], classValue) {
+		if x := b[i+1:]; len(x) > 4 && foldWord(uint64(binary.LittleEndian.Uint32(x))) == wordTag &&
+			is(x[4], classValue) {
 			i += 5
 			e := run(b, i, classValue)
 			if a.Tag.Off != 0 {

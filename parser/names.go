@@ -189,8 +189,10 @@ func (k Kind) Compact() string {
 }
 
 var methodNames = [NumMethods]string{
-	MethodOther: "other", INVITE: "INVITE", ACK: "ACK", BYE: "BYE", CANCEL: "CANCEL", OPTIONS: "OPTIONS",
-	REGISTER: "REGISTER", SUBSCRIBE: "SUBSCRIBE", NOTIFY: "NOTIFY", PUBLISH: "PUBLISH", INFO: "INFO",
+	MethodOther: "other", INVITE: "INVITE", ACK: "ACK", BYE: "BYE", CANCEL: "CANCEL",
+	OPTIONS:  "OPTIONS",
+	REGISTER: "REGISTER", SUBSCRIBE: "SUBSCRIBE", NOTIFY: "NOTIFY", PUBLISH: "PUBLISH",
+	INFO:  "INFO",
 	REFER: "REFER", MESSAGE: "MESSAGE", UPDATE: "UPDATE", PRACK: "PRACK",
 }
 
@@ -272,7 +274,8 @@ func methodOfWord(w uint64) Method {
 // TransportOf is the Transport that name names, in any case (RFC 3261 §7.3.1, §25.1).
 func TransportOf(name []byte) Transport { return transport.Of(name) }
 
-var schemeNames = [...]string{SchemeOther: "other", SIP: "sip", SIPS: "sips", TEL: "tel", URN: "urn"}
+var schemeNames = [...]string{SchemeOther: "other", SIP: "sip", SIPS: "sips", TEL: "tel",
+	URN: "urn"}
 
 // String is the scheme in lower case; "other" for SchemeOther.
 func (s Scheme) String() string {

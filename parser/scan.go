@@ -159,7 +159,8 @@ func (h *Header) read(b []byte, p, cr int) Kind {
 
 	// The value: one space in front of it and CRLF behind it are the rule.
 	end := cr - p
-	if name+2 >= end || end+1 >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' || x[end-1] <= ' ' || x[end] != '\r' || x[end+1] != '\n' {
+	if name+2 >= end || end+1 >= len(x) || x[name+1] != ' ' || x[name+2] <= ' ' ||
+		x[end-1] <= ' ' || x[end] != '\r' || x[end+1] != '\n' {
 		return KindOther
 	}
 	h.Line = Span{uint32(p), uint32(end + 2)}

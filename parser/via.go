@@ -144,7 +144,8 @@ func (m *Message) parsePlainVia(row int, v *Via) bool {
 			}
 			branch = span(s, e)
 			cookie = e-s >= 7 && word64(b, s)&low7Bytes == wordCookie
-		case w&low6Bytes == wordParamRPort && rport.Len == 0 && (e+6 == end || byteAt(b, e+6) == ';'):
+		case w&low6Bytes == wordParamRPort && rport.Len == 0 &&
+			(e+6 == end || byteAt(b, e+6) == ';'):
 			rport = Span{uint32(e), 6}
 			e += 6
 		default:
@@ -183,7 +184,8 @@ func ParseVia(b []byte, s Span, v *Via) Reason {
 func (v *Via) parse(b []byte, i int) (next int, r Reason) {
 	v.clear(i)
 	// sent-protocol: "SIP" SLASH version SLASH transport.
-	if x := b[i:]; len(x) > 8 && foldWord(binary.LittleEndian.Uint64(x)) == wordVersionSlash && x[8] > ' ' {
+	if x := b[i:]; len(x) > 8 && foldWord(binary.LittleEndian.Uint64(x)) == wordVersionSlash &&
+		x[8] > ' ' {
 		i += 8
 	} else if i = slowViaProtocol(b, i); i < 0 {
 		return 0, BadVia
@@ -259,7 +261,8 @@ func (v *Via) clear(i int) {
 // readers would see two branches.
 func (v *Via) param(b []byte, semi int) int {
 	// ";branch=token" without white space, the parameter every Via has.
-	if x := b[semi+1:]; len(x) > 8 && foldWord(binary.LittleEndian.Uint64(x)&low7Bytes) == wordBranch && is(x[7], classValue) {
+	if x := b[semi+1:]; len(x) > 8 &&
+		foldWord(binary.LittleEndian.Uint64(x)&low7Bytes) == wordBranch && is(x[7], classValue) {
 		i := semi + 8
 		e := run(b, i, classValue)
 		if v.Branch.Len != 0 {

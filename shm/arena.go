@@ -97,8 +97,10 @@ func create(c Config, from []source) (*Arena, error) {
 	a.description = fmt.Sprintf("arena %d MB: %s, %s", g.bytes>>20, back.name, notes)
 	// A memfd is zero, and zero is an empty arena: all chunks free, all slots free, rings and
 	// mailboxes empty.
-	*a.head = arenaHeader{Magic: arenaMagic, Version: arenaVersion, Own: ownLayout, Layout: c.Layout,
-		Bytes: uint64(g.bytes), RingBytes: uint64(g.ringBytes), Shards: uint32(g.shards), Chunks: uint32(g.chunks), FirstAt: uint64(g.firstAt), Epoch: 1}
+	*a.head = arenaHeader{Magic: arenaMagic, Version: arenaVersion, Own: ownLayout,
+		Layout: c.Layout,
+		Bytes:  uint64(g.bytes), RingBytes: uint64(g.ringBytes), Shards: uint32(g.shards),
+		Chunks: uint32(g.chunks), FirstAt: uint64(g.firstAt), Epoch: 1}
 	for i := range a.mails {
 		a.mails[i].reset()
 	}
@@ -121,14 +123,16 @@ func (c *Config) plan() (geometry, error) {
 	case bytes > MaxArenaBytes:
 		return geometry{}, fmt.Errorf("cannot make an arena of %d MB: record offsets reach %d MB; lower -m", bytes>>20, int64(MaxArenaBytes)>>20)
 	case c.Shards < 1 || c.Shards > MaxShards:
-		return geometry{}, fmt.Errorf("cannot make an arena for %d shards: 1 to %d are possible", c.Shards, MaxShards)
+		return geometry{}, fmt.Errorf("cannot make an arena for %d shards: 1 to %d are possible",
+			c.Shards, MaxShards)
 	case c.RingBytes == 0:
 		ring := DefaultRingBytes
 		if pairs := int64(c.Shards) * int64(c.Shards-1); pairs*int64(ring+ringExtraBytes) > bytes/4 {
 			ring = MinRingBytes
 		}
 		return layOut(bytes, c.Shards, ring)
-	case c.RingBytes < MinRingBytes || c.RingBytes > MaxRingBytes || c.RingBytes&(c.RingBytes-1) != 0:
+	case c.RingBytes < MinRingBytes || c.RingBytes > MaxRingBytes ||
+		c.RingBytes&(c.RingBytes-1) != 0:
 		return geometry{}, fmt.Errorf("cannot use rings of %d bytes: a power of two from %d to %d is needed", c.RingBytes, MinRingBytes, MaxRingBytes)
 	}
 	return layOut(bytes, c.Shards, c.RingBytes)
@@ -136,7 +140,10 @@ func (c *Config) plan() (geometry, error) {
 
 // newArena builds the process's own half over a mapping. It reads nothing of the arena's contents.
 func newArena(g geometry, back backing) *Arena {
-	a := &Arena{base: back.base, g: g, back: back, firstOff: uint32(g.firstAt / Align), spanOff: uint32(g.chunks * chunkUnits)}
+	a := &Arena{
+		base: back.base, g: g, back: back, firstOff: uint32(g.firstAt / Align),
+		spanOff: uint32(g.chunks * chunkUnits),
+	}
 	// The arena's memory; layOut placed each of these inside g.bytes; until Close.
 	a.head = (*arenaHeader)(a.base)
 	a.chunks = unsafe.Slice((*chunk)(a.at(g.chunkAt)), g.chunks)
@@ -156,7 +163,8 @@ func newArena(g geometry, back backing) *Arena {
 	for i := range g.shards {
 		for j := range g.shards {
 			if i != j {
-				a.rings[i*g.shards+j].init(a.at(g.ringOff(i, j)), int(g.ringBytes), &a.block(j).bell)
+				a.rings[i*g.shards+j].init(a.at(g.ringOff(i, j)), int(g.ringBytes),
+					&a.block(j).bell)
 			}
 		}
 	}
@@ -274,7 +282,8 @@ func (b *backing) lockFile() error {
 	}
 	if err := unix.Flock(int(b.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("cannot own arena %s: another process does; stop it first", b.file.Name())
+			return fmt.Errorf("cannot own arena %s: another process does; stop it first",
+				b.file.Name())
 		}
 		return fmt.Errorf("cannot lock arena %s: %w", b.file.Name(), err)
 	}

@@ -12,7 +12,8 @@ type class struct {
 // Each class in use pins at least one chunk per shard, so there are no more than that. The last
 // three divide a chunk by 4, 3 and 2.
 var classSizes = [...]uint32{
-	64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1536, 1792, 2048, 2560, 3072, 4096,
+	64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1536, 1792, 2048, 2560,
+	3072, 4096,
 	6144, 8192, 12288, 16384, 32768, 65536, 87360, maxClassBytes,
 }
 

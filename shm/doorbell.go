@@ -51,7 +51,8 @@ func (d *Doorbell) FD() int { return d.fd }
 
 // Ring wakes the shard if it sleeps; any goroutine, after having made its message visible.
 func (d *Doorbell) Ring() {
-	if atomic.LoadUint32(&d.word.state) == bellArmed && atomic.CompareAndSwapUint32(&d.word.state, bellArmed, bellRung) {
+	if atomic.LoadUint32(&d.word.state) == bellArmed &&
+		atomic.CompareAndSwapUint32(&d.word.state, bellArmed, bellRung) {
 		var one [8]byte
 		binary.NativeEndian.PutUint64(one[:], 1)
 		// It cannot block: the counter is at most the rings the shard has not read, and those are

@@ -79,7 +79,8 @@ func Ptr[T any](a *Arena, off Off) *T {
 //
 //go:noinline
 func badOff(a *Arena, off Off) {
-	panic(fmt.Sprintf("BUG: shm offset %#x is outside the slots %#x..%#x", uint32(off), a.firstOff, uint64(a.firstOff)+uint64(a.spanOff)))
+	panic(fmt.Sprintf("BUG: shm offset %#x is outside the slots %#x..%#x", uint32(off), a.firstOff,
+		uint64(a.firstOff)+uint64(a.spanOff)))
 }
 
 // Bytes is a view of n payload bytes of the slot at off, beginning skip bytes after its Header;
@@ -89,7 +90,8 @@ func (a *Arena) Bytes(off Off, skip, n int) []byte {
 	h := Ptr[Header](a, off)
 	size := a.slotBytes(off, h)
 	if skip < 0 || n < 0 || skip > size-HeaderBytes || n > size-HeaderBytes-skip {
-		panic(fmt.Sprintf("BUG: shm bytes %d+%d outside the payload of slot %#x with %d bytes", skip, n, uint32(off), size-HeaderBytes))
+		panic(fmt.Sprintf("BUG: shm bytes %d+%d outside the payload of slot %#x with %d bytes",
+			skip, n, uint32(off), size-HeaderBytes))
 	}
 	// Memory of the arena; in bounds by the check above; until Free.
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), HeaderBytes+skip)), n)[:n:n]

@@ -9,8 +9,10 @@ import (
 )
 
 // ownLayout hashes what two programs must agree on to share an arena, besides the users' records.
-var ownLayout = LayoutOf(arenaHeader{}, shardBlock{}, mailboxMem{}, chunk{}, Header{}, lockSetHead{}, classSizes,
-	[6]uint64{Align, chunkBytes, ringHeadBytes, ringSlopBytes, ringWordBytes, ringSkip}) ^ constHash(classSizes[:])
+var ownLayout = LayoutOf(arenaHeader{}, shardBlock{}, mailboxMem{}, chunk{}, Header{},
+	lockSetHead{}, classSizes,
+	[6]uint64{Align, chunkBytes, ringHeadBytes, ringSlopBytes, ringWordBytes,
+		ringSkip}) ^ constHash(classSizes[:])
 
 func constHash(n []uint32) uint64 {
 	var d xxhash.Digest
@@ -34,7 +36,8 @@ func LayoutOf(records ...any) uint64 {
 
 func hashType(d *xxhash.Digest, t reflect.Type) {
 	switch t.Kind() {
-	case reflect.Bool, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32,
+	case reflect.Bool, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8,
+		reflect.Uint16, reflect.Uint32,
 		reflect.Uint64, reflect.Float32, reflect.Float64:
 		fmt.Fprintf(d, "%s %d\n", t.Kind(), t.Size())
 	case reflect.Array:

@@ -49,7 +49,8 @@ func (l *Lock) wait() {
 	for atomic.SwapUint32(&l.word, 2) != 0 {
 		// Not FUTEX_PRIVATE: other processes wait on the same page. EAGAIN and EINTR lead to
 		// another look. Through Syscall, so that the scheduler can give the processor away.
-		_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWait, 2, 0, 0, 0)
+		_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWait, 2, 0,
+			0, 0)
 	}
 	raceAcquire(unsafe.Pointer(l))
 }
@@ -58,7 +59,8 @@ func (l *Lock) wait() {
 func (l *Lock) Release() {
 	raceRelease(unsafe.Pointer(l))
 	if atomic.SwapUint32(&l.word, 0) == 2 {
-		_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWake, 1, 0, 0, 0)
+		_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWake, 1,
+			0, 0, 0)
 	}
 }
 
@@ -107,7 +109,8 @@ func (a *Arena) LockSetAt(off Off) *LockSet {
 	set := a.lockSetAt(off)
 	if set == nil {
 		h := Ptr[lockSetHead](a, off)
-		panic(fmt.Sprintf("BUG: shm lock set expected at %#x, kind %d with %d locks found", uint32(off), h.Kind, h.n))
+		panic(fmt.Sprintf("BUG: shm lock set expected at %#x, kind %d with %d locks found",
+			uint32(off), h.Kind, h.n))
 	}
 	return set
 }

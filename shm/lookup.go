@@ -27,7 +27,8 @@ func View[T any](b []byte) *T {
 	var zero T
 	p := unsafe.Pointer(unsafe.SliceData(b))
 	if len(b) < int(unsafe.Sizeof(zero)) || uintptr(p)%unsafe.Alignof(zero) != 0 {
-		panic(fmt.Sprintf("BUG: shm view of %d bytes in %d, or misaligned", unsafe.Sizeof(zero), len(b)))
+		panic(fmt.Sprintf("BUG: shm view of %d bytes in %d, or misaligned", unsafe.Sizeof(zero),
+			len(b)))
 	}
 	return (*T)(p)
 }
@@ -37,7 +38,8 @@ func View[T any](b []byte) *T {
 // as the process. Huge pages are asked for, since access is random: without them each look-up also
 // misses the TLB.
 func NewIndex(n int) ([]uint64, error) {
-	b, err := unix.Mmap(-1, 0, n*8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	b, err := unix.Mmap(-1, 0, n*8, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map an index of %d MiB: %w", n*8>>20, err)
 	}

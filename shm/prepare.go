@@ -77,14 +77,17 @@ func (a *Arena) hugePages() string {
 		advice = fmt.Sprintf(", MADV_HUGEPAGE: %v", aerr)
 	}
 	return fmt.Sprintf("huge pages for %d of %d MB (MADV_COLLAPSE, Linux 6.1: %v%s; shmem_enabled is %q; the pool has %s free: set vm.nr_hugepages)",
-		done.Load()>>20, a.back.bytes>>20, err, advice, chosen("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
+		done.Load()>>20, a.back.bytes>>20, err, advice,
+		chosen("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
 		firstLine("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"))
 }
 
 // prefault makes every page present and writable, in parallel: MADV_POPULATE_WRITE (Linux 5.14),
 // else by touching.
 func (a *Arena) prefault() (how string, err error) {
-	err = inBlocks(a.back.slice(), func(b []byte) error { return unix.Madvise(b, unix.MADV_POPULATE_WRITE) })
+	err = inBlocks(a.back.slice(), func(b []byte) error {
+		return unix.Madvise(b, unix.MADV_POPULATE_WRITE)
+	})
 	switch {
 	case err == nil:
 		return "", nil
@@ -92,7 +95,8 @@ func (a *Arena) prefault() (how string, err error) {
 		err = inBlocks(a.back.slice(), func(b []byte) error { touch(b); return nil })
 		return " by touching (MADV_POPULATE_WRITE needs Linux 5.14)", err
 	}
-	return "", fmt.Errorf("cannot pre-fault %d MB: %w; lower -m or free memory", a.back.bytes>>20, err)
+	return "", fmt.Errorf("cannot pre-fault %d MB: %w; lower -m or free memory", a.back.bytes>>20,
+		err)
 }
 
 // touch writes each page without changing it; atomically, since an attached arena may be in use.
@@ -136,7 +140,8 @@ func (a *Arena) mlock() string {
 		return "locked"
 	}
 	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &lim) == nil && int64(lim.Cur) >= 0 && int64(lim.Cur) < a.back.bytes {
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &lim) == nil && int64(lim.Cur) >= 0 &&
+		int64(lim.Cur) < a.back.bytes {
 		return fmt.Sprintf("not locked (%v: RLIMIT_MEMLOCK is %d KiB; raise `ulimit -l` or grant CAP_IPC_LOCK)", err, lim.Cur>>10)
 	}
 	return fmt.Sprintf("not locked (%v)", err)
@@ -193,7 +198,8 @@ func groupLimit() (int64, bool) {
 			}
 		}
 	}
-	n, err := strconv.ParseInt(firstLine(filepath.Join("/sys/fs/cgroup", path, "memory.max")), 10, 64)
+	n, err := strconv.ParseInt(firstLine(filepath.Join("/sys/fs/cgroup", path, "memory.max")), 10,
+		64)
 	return n, err == nil
 }
 

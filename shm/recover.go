@@ -27,7 +27,8 @@ func attach(f *os.File, layout uint64) (*Arena, error) {
 		return nil, err
 	}
 	if st.Size() < MinArenaBytes {
-		return nil, fmt.Errorf("%d bytes are no arena; give the file or descriptor of one", st.Size())
+		return nil, fmt.Errorf("%d bytes are no arena; give the file or descriptor of one",
+			st.Size())
 	}
 	back, err := mapFile(f, st.Size())
 	if err != nil {
@@ -53,12 +54,15 @@ func checkHeader(h *arenaHeader, size int64, layout uint64) (geometry, error) {
 	case h.Magic != arenaMagic:
 		return geometry{}, errors.New("it is not a Viaduct arena; give the file or descriptor of one")
 	case h.Version != arenaVersion:
-		return geometry{}, fmt.Errorf("it has version %d, this program %d; start with a new arena", h.Version, arenaVersion)
+		return geometry{}, fmt.Errorf("it has version %d, this program %d; start with a new arena",
+			h.Version, arenaVersion)
 	case atomic.LoadUint32(&h.Ready) != 1:
 		return geometry{}, errors.New("its maker died before it was ready; start with a new arena")
 	case h.Own != ownLayout || h.Layout != layout:
 		return geometry{}, fmt.Errorf("its records are laid out otherwise (%016x/%016x, this program %016x/%016x); start with a new arena", h.Own, h.Layout, ownLayout, layout)
-	case h.Bytes > uint64(size) || h.Shards < 1 || h.Shards > MaxShards || h.RingBytes < MinRingBytes || h.RingBytes > MaxRingBytes || h.RingBytes&(h.RingBytes-1) != 0:
+	case h.Bytes > uint64(size) || h.Shards < 1 || h.Shards > MaxShards ||
+		h.RingBytes < MinRingBytes || h.RingBytes > MaxRingBytes ||
+		h.RingBytes&(h.RingBytes-1) != 0:
 		return geometry{}, fmt.Errorf("its header is damaged: %d bytes in a file of %d, %d shards, rings of %d bytes; start with a new arena", h.Bytes, size, h.Shards, h.RingBytes)
 	}
 	g, err := layOut(int64(h.Bytes), int(h.Shards), int(h.RingBytes))
@@ -101,7 +105,8 @@ type Recovered struct {
 // String is for the log.
 func (r Recovered) String() string {
 	return fmt.Sprintf("%d records live (%d bytes), reclaimed %d unpublished, %d orphaned, %d unheld (%d bytes), %d chunks, %d rings, %d locks",
-		r.Live, r.LiveBytes, r.Unpublished, r.Orphaned, r.Unheld, r.ReclaimedBytes, r.Chunks, r.Rings, r.Locks)
+		r.Live, r.LiveBytes, r.Unpublished, r.Orphaned, r.Unheld, r.ReclaimedBytes, r.Chunks,
+		r.Rings, r.Locks)
 }
 
 // Recover makes an attached arena this process's own: reclaims slots that do not count, rebuilds
@@ -272,7 +277,8 @@ func (a *Arena) wordAt(i int) chunkWord {
 			return w
 		}
 	case chunkSpan:
-		if w.class() == spanClass && w.count() >= 1 && w.count() <= maxSpanChunks && i+int(w.count()) <= a.g.chunks {
+		if w.class() == spanClass && w.count() >= 1 && w.count() <= maxSpanChunks &&
+			i+int(w.count()) <= a.g.chunks {
 			return w
 		}
 	}

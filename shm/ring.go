@@ -164,7 +164,8 @@ func (r *Ring) Next() []byte {
 		at := r.at & (r.cap - 1)
 		size := (uint64(n) + ringWordBytes + 7) &^ 7
 		if size > r.tailSeen-r.at || at+size > r.cap+ringSlopBytes {
-			panic(fmt.Sprintf("BUG: shm ring record of %d bytes at %d, published to %d of %d", n, r.at, r.tailSeen, r.cap))
+			panic(fmt.Sprintf("BUG: shm ring record of %d bytes at %d, published to %d of %d", n,
+				r.at, r.tailSeen, r.cap))
 		}
 		r.at += size
 		// The ring's memory, in bounds by the check above, until Release lets the producer have it.

@@ -32,7 +32,10 @@ type Slab struct {
 }
 
 func (s *Slab) init(a *Arena, shard int) {
-	*s = Slab{a: a, words: &a.block(shard).slab, shard: shard, refuse: -1, scarce: int64(spareFloor * (a.g.shards + 1))}
+	*s = Slab{
+		a: a, words: &a.block(shard).slab, shard: shard, refuse: -1,
+		scarce: int64(spareFloor * (a.g.shards + 1)),
+	}
 }
 
 // at is the chunk with index i-1, as lists number them. In the arena; i comes from our own lists,
@@ -97,7 +100,8 @@ func (s *Slab) carve(kind Kind, class uint8, i uint32) Off {
 // allocSlow is Alloc for whole chunks, for a class without room, and under Refuse.
 func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 	if bytes < HeaderBytes || bytes > MaxSlotBytes {
-		panic(fmt.Sprintf("BUG: shm alloc of %d bytes, kind %d: %d to %d are possible", bytes, kind, HeaderBytes, MaxSlotBytes))
+		panic(fmt.Sprintf("BUG: shm alloc of %d bytes, kind %d: %d to %d are possible", bytes, kind,
+			HeaderBytes, MaxSlotBytes))
 	}
 	if !s.a.ready {
 		panic("BUG: shm alloc in an arena that is closed, or attached and not recovered")
@@ -115,7 +119,8 @@ func (s *Slab) allocSlow(kind Kind, bytes int) (Off, bool) {
 		return s.allocSpan(kind, (bytes+chunkBytes-1)/chunkBytes)
 	}
 	class := classOf[(bytes+Align-1)/Align]
-	if s.short && int64(s.free[class])*int64(classes[class].bytes) <= s.keep && (s.keep > 0 || s.free[class] == 0) {
+	if s.short && int64(s.free[class])*int64(classes[class].bytes) <= s.keep &&
+		(s.keep > 0 || s.free[class] == 0) {
 		s.words.Refused++
 		return 0, false
 	}
@@ -174,7 +179,8 @@ func (s *Slab) takeChunk() int {
 func (s *Slab) Publish(off Off) {
 	h := Ptr[Header](s.a, off)
 	if h.State != StateReserved {
-		panic(fmt.Sprintf("BUG: shm publish of slot %#x in state %#x, kind %d", uint32(off), h.State, h.Kind))
+		panic(fmt.Sprintf("BUG: shm publish of slot %#x in state %#x, kind %d", uint32(off),
+			h.State, h.Kind))
 	}
 	storeRelease(&h.State, StateLive)
 }
@@ -186,7 +192,8 @@ func (s *Slab) Free(off Off) {
 	h := Ptr[Header](s.a, off)
 	c := s.a.chunkOf(off)
 	w := c.load()
-	if (h.State != StateLive && h.State != StateReserved) || w.shard() != s.shard || w.class() != h.Class {
+	if (h.State != StateLive && h.State != StateReserved) || w.shard() != s.shard ||
+		w.class() != h.Class {
 		s.badFree(off, h, w)
 	}
 	storeRelease(&h.State, StateFree)
@@ -216,7 +223,8 @@ func (s *Slab) Free(off Off) {
 //go:noinline
 func (s *Slab) badFree(off Off, h *Header, w chunkWord) {
 	if h.State == StateFree {
-		panic(fmt.Sprintf("BUG: shm double free of slot %#x by shard %d, kind %d", uint32(off), s.shard, h.Kind))
+		panic(fmt.Sprintf("BUG: shm double free of slot %#x by shard %d, kind %d", uint32(off),
+			s.shard, h.Kind))
 	}
 	panic(fmt.Sprintf("BUG: shm free of %#x by shard %d: state %#x, class %d, in a chunk of shard %d, use %d, class %d",
 		uint32(off), s.shard, h.State, h.Class, w.shard(), w.use(), w.class()))

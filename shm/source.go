@@ -70,11 +70,14 @@ func fromMemfd(bytes int64) (backing, error) {
 
 // fromHugetlb makes one of pages from the hugetlb pool (Linux 4.14), if it has enough of them.
 func fromHugetlb(bytes int64) (backing, error) {
-	fd, err := unix.MemfdCreate("viaduct", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_HUGETLB|unix.MFD_HUGE_2MB)
+	fd, err := unix.MemfdCreate("viaduct",
+		unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_HUGETLB|unix.MFD_HUGE_2MB)
 	if err != nil {
-		return backing{}, fmt.Errorf("cannot make a huge page memfd (Linux 4.14): %w: %w", err, errNextSource)
+		return backing{}, fmt.Errorf("cannot make a huge page memfd (Linux 4.14): %w: %w", err,
+			errNextSource)
 	}
-	b, err := mapNew(os.NewFile(uintptr(fd), "memfd:viaduct"), up(bytes, hugeBytes), "memfd of the hugetlb pool", true)
+	b, err := mapNew(os.NewFile(uintptr(fd), "memfd:viaduct"), up(bytes, hugeBytes),
+		"memfd of the hugetlb pool", true)
 	if err != nil {
 		return backing{}, fmt.Errorf("%w: %w", err, errNextSource)
 	}
@@ -131,7 +134,10 @@ func fromSysV(bytes int64) (backing, error) {
 		return backing{}, fmt.Errorf("cannot attach a SysV segment of %d MB: %w; lower -m or raise `ulimit -v`", bytes>>20, err)
 	}
 	// The kernel's mapping, len(seg) bytes, until SysvShmDetach.
-	return backing{base: unsafe.Pointer(unsafe.SliceData(seg)), bytes: int64(len(seg)), name: "SysV segment", segment: seg}, nil
+	return backing{
+		base: unsafe.Pointer(unsafe.SliceData(seg)), bytes: int64(len(seg)), name: "SysV segment",
+		segment: seg,
+	}, nil
 }
 
 // mapNew sizes a new file and maps it. It closes the file on error.
@@ -143,11 +149,13 @@ func mapNew(f *os.File, bytes int64, name string, hugetlb bool) (b backing, err 
 	}()
 	fd := int(f.Fd())
 	if err := unix.Ftruncate(fd, bytes); err != nil {
-		return b, fmt.Errorf("cannot size the arena to %d MB: %w; lower -m or raise `ulimit -f`", bytes>>20, err)
+		return b, fmt.Errorf("cannot size the arena to %d MB: %w; lower -m or raise `ulimit -f`",
+			bytes>>20, err)
 	}
 	// A tmpfs has a size limit of its own, and running into it later would be a SIGBUS: reserve the
 	// pages now. A memfd has none, only the machine's memory.
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS,
+		unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {
 		if err := unix.Fallocate(fd, 0, 0, bytes); err != nil {
 			return b, fmt.Errorf("cannot get %d MB for %s: %w; lower -m, or enlarge it with `mount -o remount,size=… /dev/shm`", bytes>>20, name, err)
 		}
@@ -194,7 +202,8 @@ var (
 // mapBetween is one try of mapFile. EEXIST: another thread has mapped something where the file was
 // to be. After an error nothing of ours is mapped.
 func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error) {
-	r, err := unix.MmapPtr(-1, 0, nil, bytes+2*hugeBytes, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	r, err := unix.MmapPtr(-1, 0, nil, bytes+2*hugeBytes, unix.PROT_NONE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -206,14 +215,16 @@ func mapBetween(fd int, bytes uintptr) (base, reserved unsafe.Pointer, err error
 	if mapGivenUp != nil {
 		mapGivenUp(at)
 	}
-	got, err := unix.MmapPtr(fd, 0, at, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|mapAt)
+	got, err := unix.MmapPtr(fd, 0, at, bytes, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED|mapAt)
 	if err == nil && got == at {
 		return at, r, nil
 	}
 	if err == nil {
 		err = errors.Join(unix.EEXIST, unix.MunmapPtr(got, bytes))
 	}
-	return nil, nil, errors.Join(err, unix.MunmapPtr(r, before), unix.MunmapPtr(behind, 2*hugeBytes-before))
+	return nil, nil, errors.Join(err, unix.MunmapPtr(r, before),
+		unix.MunmapPtr(behind, 2*hugeBytes-before))
 }
 
 // slice views the mapping for system calls that want one. The mapping's memory, all of it, until

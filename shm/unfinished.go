@@ -23,7 +23,8 @@ func (s *Slab) Unfinished(holds func(owner, part Off) bool, f func(Off)) {
 			continue
 		}
 		// The chunk may have gone back to the pool since, and to another shard.
-		if w := s.a.wordAt(int((uint32(off) - s.a.firstOff) / chunkUnits)); w == 0 || w.shard() != s.shard {
+		if w := s.a.wordAt(int((uint32(off) - s.a.firstOff) / chunkUnits)); w == 0 ||
+			w.shard() != s.shard {
 			continue
 		}
 		switch s.a.standing(off, holds, maxOwnerDepth) {

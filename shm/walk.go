@@ -53,7 +53,8 @@ func (a *Arena) eachInChunk(i int, w chunkWord, f func(Off, *Header) bool) bool 
 	units := classes[w.class()].units
 	for n := range w.count() {
 		// f, or another thread, may have given the chunk back, and the pool to someone else.
-		if now := a.wordAt(i); now.use() != chunkSlots || now.class() != w.class() || now.shard() != w.shard() {
+		if now := a.wordAt(i); now.use() != chunkSlots || now.class() != w.class() ||
+			now.shard() != w.shard() {
 			return true
 		}
 		off := a.offOf(i) + Off(n*units)

@@ -32,13 +32,15 @@ const NumServed = int(WSS) + 1
 
 // upper are the names as a Via has them (RFC 3261 §25.1, RFC 4168 §5, RFC 7118 §5.1).
 var upper = [...][]byte{
-	UDP: []byte("UDP"), TCP: []byte("TCP"), TLS: []byte("TLS"), WS: []byte("WS"), WSS: []byte("WSS"),
+	UDP: []byte("UDP"), TCP: []byte("TCP"), TLS: []byte("TLS"), WS: []byte("WS"),
+	WSS:  []byte("WSS"),
 	SCTP: []byte("SCTP"), TLSSCTP: []byte("TLS-SCTP"),
 }
 
 // lower are the names as URIs and configurations have them.
 var lower = [...][]byte{
-	UDP: []byte("udp"), TCP: []byte("tcp"), TLS: []byte("tls"), WS: []byte("ws"), WSS: []byte("wss"),
+	UDP: []byte("udp"), TCP: []byte("tcp"), TLS: []byte("tls"), WS: []byte("ws"),
+	WSS:  []byte("wss"),
 	SCTP: []byte("sctp"), TLSSCTP: []byte("tls-sctp"),
 }
 

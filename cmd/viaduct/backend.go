@@ -67,7 +67,9 @@ func (p *process) startShards() (*shard.Server, error) {
 }
 
 func (c *Config) hasDispatcher() bool {
-	return slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool { return m.Name == "dispatcher" })
+	return slices.ContainsFunc(c.Settings.Modules, func(m route.LoadModule) bool {
+		return m.Name == "dispatcher"
+	})
 }
 
 // loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path

@@ -97,9 +97,10 @@ type Config struct {
 
 	// entered: it is a reload, and the process has done with chroot and working folder
 	entered bool
-	life    context.Context   // then: that of the process; look-ups end with it
-	home    string            // then: the folder that relative paths count from, "" for where we are
-	tls     *tlsdomains.Store // as read for the check; nil: there are no TLS domains
+	life    context.Context // then: that of the process; look-ups end with it
+	// then: the folder that relative paths count from, "" for where we are
+	home string
+	tls  *tlsdomains.Store // as read for the check; nil: there are no TLS domains
 
 	// Notes are what an operator should know though the start goes on: settings without effect,
 	// addresses not served.
@@ -116,11 +117,15 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(c.Settings != nil && c.Program != nil, "no routing program")
-	check(len(c.Listens)+len(c.Streams) > 0, "no address to listen on: give one with -l udp:address or listen=udp:address")
-	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)", c.Shards, shardsMax)
-	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB, "out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
+	check(len(c.Listens)+len(c.Streams) > 0,
+		"no address to listen on: give one with -l udp:address or listen=udp:address")
+	check(c.Shards >= 1 && c.Shards <= shardsMax, "out of limits number of shards: %d (1..%d)",
+		c.Shards, shardsMax)
+	check(c.ArenaMB >= 1 && c.ArenaMB <= arenaMaxMB,
+		"out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
 	least := arenaLeastMB + arenaLeastShardMB*c.Shards
-	check(c.ArenaMB >= least, "%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which one is kept for requests of calls in progress), or a smaller -n",
+	check(c.ArenaMB >= least,
+		"%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which one is kept for requests of calls in progress), or a smaller -n",
 		c.ArenaMB, c.Shards, least, arenaLeastMB, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	if err := control.CheckSocketPath(c.Socket); err != nil {

@@ -92,7 +92,8 @@ func parseOptions(args []string) (*options, error) {
 				return nil, fmt.Errorf("bad shmem size number: -m %s", g.value)
 			}
 			if n < 1 || n > arenaMaxMB {
-				return nil, fmt.Errorf("out of limits shmem size number: -m %s (1..%d MB)", g.value, arenaMaxMB)
+				return nil, fmt.Errorf("out of limits shmem size number: -m %s (1..%d MB)", g.value,
+					arenaMaxMB)
 			}
 			o.arenaMB = n
 		default:
@@ -177,8 +178,9 @@ func (o *options) sourceName() string {
 // name. All mistakes are found, not just the first; the Config is fit for -c's listing as far as it
 // was understood even then.
 func (o *options) configure() (*Config, error) {
-	program, settings, warnings, err := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines, Modules: modules.All,
-		ReadFile: o.readInclude})
+	program, settings, warnings, err := route.Load(o.sourceName(), o.source,
+		route.Options{Defines: o.defines, Modules: modules.All,
+			ReadFile: o.readInclude})
 	errs := []error{err}
 	if settings == nil { // the command line is checked all the same
 		settings = route.DefaultSettings()
@@ -219,7 +221,8 @@ func (o *options) configure() (*Config, error) {
 	if r := o.running; r != nil {
 		c.CPUs, c.Shards, c.entered, c.home, c.life = r.CPUs, r.Shards, true, o.home, o.life
 	}
-	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB, max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
+	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB,
+		max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
 	if o.running != nil {
 		c.Notes = append(c.Notes, c.keepFixed(o.running)...)
 	}
@@ -309,24 +312,29 @@ func (o *options) override(c *Config) (errs []error) {
 			c.Socket = g.value
 		case "segment":
 			if g.value != "auto" && g.value != "off" {
-				errs = append(errs, fmt.Errorf("bad segmentation mode: --segment=%s (auto or off)", g.value))
+				errs = append(errs, fmt.Errorf("bad segmentation mode: --segment=%s (auto or off)",
+					g.value))
 			}
 			c.NoSegment = g.value == "off"
 		case "shed":
 			if g.value != "auto" && g.value != "off" {
-				errs = append(errs, fmt.Errorf("bad mode of shedding: --shed=%s (auto or off)", g.value))
+				errs = append(errs, fmt.Errorf("bad mode of shedding: --shed=%s (auto or off)",
+					g.value))
 			}
 			c.NoShed = g.value == "off"
 		case "huge":
 			mode, known := map[string]shm.HugeMode{"off": shm.HugeOff, "try": shm.HugeTry}[g.value]
 			if !known {
-				errs = append(errs, fmt.Errorf("bad huge page mode: --huge=%s (off or try)", g.value))
+				errs = append(errs, fmt.Errorf("bad huge page mode: --huge=%s (off or try)",
+					g.value))
 			}
 			c.HugePages = mode
 		case "steer":
-			mode, known := map[string]netio.SteerMode{"auto": netio.SteerAuto, "on": netio.SteerOn, "off": netio.SteerOff}[g.value]
+			mode, known := map[string]netio.SteerMode{"auto": netio.SteerAuto, "on": netio.SteerOn,
+				"off": netio.SteerOff}[g.value]
 			if !known {
-				errs = append(errs, fmt.Errorf("bad steering mode: --steer=%s (auto, on or off)", g.value))
+				errs = append(errs, fmt.Errorf("bad steering mode: --steer=%s (auto, on or off)",
+					g.value))
 			}
 			c.Steer = mode
 		default:
@@ -344,7 +352,8 @@ func (o *options) override(c *Config) (errs []error) {
 		}
 	}
 	if core.DNS || core.RevDNS {
-		c.Notes = append(c.Notes, "received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, dns, rev_dns) is not done yet")
+		c.Notes = append(c.Notes,
+			"received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, dns, rev_dns) is not done yet")
 	}
 	for _, dir := range []struct{ flag, path string }{{"-t", c.Chroot}, {"-w", c.hostWorkDir()}} {
 		if dir.path == "" || o.running != nil {
@@ -360,7 +369,8 @@ func (o *options) override(c *Config) (errs []error) {
 }
 
 // pollMethods are what Kamailio's -W may be.
-var pollMethods = []string{"poll", "epoll_lt", "epoll_et", "sigio_rt", "select", "kqueue", "/dev/poll"}
+var pollMethods = []string{"poll", "epoll_lt", "epoll_et", "sigio_rt", "select", "kqueue",
+	"/dev/poll"}
 
 // takenFlag is what becomes of a flag of Kamailio's that has nothing to act on here: scripts that
 // start a proxy give them. What Kamailio refuses is refused.
@@ -394,7 +404,8 @@ func takenFlag(g given) (note string, err error) {
 		return "-Q has no effect: SCTP is not served", nil
 	case "W":
 		if !slices.Contains(pollMethods, g.value) {
-			return "", fmt.Errorf("bad poll method name: -W %s (one of %s)", g.value, strings.Join(pollMethods, ", "))
+			return "", fmt.Errorf("bad poll method name: -W %s (one of %s)", g.value,
+				strings.Join(pollMethods, ", "))
 		}
 		return "-W has no effect: epoll it is", nil
 	case "X":

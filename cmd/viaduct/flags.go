@@ -35,18 +35,25 @@ var flags = []flag{
 	{"v", "", phaseFirst, "version, as with Kamailio"},
 	{"I", "", phaseFirst, "version, as with Kamailio, which has more to tell"},
 	{"c", "", phaseFirst, "check the configuration, print aliases and listen addresses, bind nothing"},
-	{"f", "file", phaseFirst, "configuration file, - for standard input (default: the built-in one)"},
-	{"A", "define", phaseFirst, "define NAME or NAME=VALUE for the configuration's preprocessor; repeatable"},
-	{"l", "address", phaseOverride, "listen on [proto:]address[:port][/advertised[:port]]; proto is udp, tcp, tls, ws or wss, none is UDP and TCP;\naddress is an IP, a host or an interface; repeatable, adds to the file's (default: every IPv4 interface)"},
-	{"n", "number", phaseOverride, "shards: event loops, one CPU each (default: the CPUs this process may use)"},
+	{"f", "file", phaseFirst,
+		"configuration file, - for standard input (default: the built-in one)"},
+	{"A", "define", phaseFirst,
+		"define NAME or NAME=VALUE for the configuration's preprocessor; repeatable"},
+	{"l", "address", phaseOverride,
+		"listen on [proto:]address[:port][/advertised[:port]]; proto is udp, tcp, tls, ws or wss, none is UDP and TCP;\naddress is an IP, a host or an interface; repeatable, adds to the file's (default: every IPv4 interface)"},
+	{"n", "number", phaseOverride,
+		"shards: event loops, one CPU each (default: the CPUs this process may use)"},
 	{"N", "number", phaseOverride, "event loops for streams (default: one a shard, 4 at most)"},
 	{"T", "", phaseOverride, "no TCP, hence no TLS and no WebSocket"},
 	{"m", "MB", phaseFirst, "memory for call state, fixed at start (default: 64, or 16 a shard)"},
-	{"b", "bytes", phaseOverride, "cap for the receive buffer of a socket, as the kernel counts it (default: 16777216)"},
-	{"r", "", phaseOverride, "look up Via hosts in DNS before adding received=; accepted, not done yet"},
+	{"b", "bytes", phaseOverride,
+		"cap for the receive buffer of a socket, as the kernel counts it (default: 16777216)"},
+	{"r", "", phaseOverride,
+		"look up Via hosts in DNS before adding received=; accepted, not done yet"},
 	{"R", "", phaseOverride, "the same by reverse DNS; accepted, not done yet"},
 	{"K", "", phaseOverride, "drop replies whose top Via is not ours: always done"},
-	{"a", "mode", phaseOverride, "yes, no, on or off: accepted, names of listen addresses are no aliases"},
+	{"a", "mode", phaseOverride,
+		"yes, no, on or off: accepted, names of listen addresses are no aliases"},
 	{"d", "", phaseLog, "log more; each -d counts: 0 warnings, 1 notices, 2 information, 3 everything"},
 	{"E", "", phaseLog, "log to standard error instead of syslog"},
 	{"D", "", phaseFirst, "stay in the foreground"},
@@ -54,10 +61,12 @@ var flags = []flag{
 	{"g", "group", phaseOverride, "become this group (default: the user's primary one)"},
 	{"t", "dir", phaseOverride, "chroot to dir after binding"},
 	{"w", "dir", phaseOverride, "working directory (default: / for a daemon, else unchanged)"},
-	{"P", "file", phaseOverride, "write the process number to file; refuse to start if it names a living process"},
+	{"P", "file", phaseOverride,
+		"write the process number to file; refuse to start if it names a living process"},
 	{"G", "file", phaseOverride, "write the process group's number to file"},
 	{"i", "path", phaseOverride, "make a FIFO that takes the methods of docs/rpc.md"},
-	{"x", "path", phaseOverride, "make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
+	{"x", "path", phaseOverride,
+		"make a Unix socket that answers the methods of docs/rpc.md: viaductctl asks there"},
 	{"e", "", phaseOverride, "accepted: log lines have no colours"},
 	{"j", "", phaseOverride, "accepted: nothing is known that it asks for"},
 	{"s", "", phaseOverride, "accepted: nothing is known that it asks for"},
@@ -69,10 +78,14 @@ var flags = []flag{
 	{"W", "type", phaseOverride, "accepted: epoll it is"},
 	{"X", "name", phaseOverride, "accepted: there is no allocator to choose"},
 	{"Y", "dir", phaseOverride, "accepted: -i and -x say where they are"},
-	{"steer", "mode", phaseOverride, "auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
-	{"segment", "mode", phaseOverride, "auto or off: let messages to one destination leave together where the kernel can cut them up, and receive them so (default: auto)"},
-	{"shed", "mode", phaseOverride, "auto or off: refuse part of the new calls while more arrives than can be handled (default: auto)"},
-	{"huge", "mode", phaseOverride, "off or try: huge pages for call state, where the kernel has them (default: try)"},
+	{"steer", "mode", phaseOverride,
+		"auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
+	{"segment", "mode", phaseOverride,
+		"auto or off: let messages to one destination leave together where the kernel can cut them up, and receive them so (default: auto)"},
+	{"shed", "mode", phaseOverride,
+		"auto or off: refuse part of the new calls while more arrives than can be handled (default: auto)"},
+	{"huge", "mode", phaseOverride,
+		"off or try: huge pages for call state, where the kernel has them (default: try)"},
 }
 
 func flagNamed(name string) *flag {
@@ -184,7 +197,8 @@ func printUsage(out io.Writer) {
 				name += " " + f.arg
 			}
 		}
-		fmt.Fprintf(out, "  %-14s %s\n", name, strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 17)))
+		fmt.Fprintf(out, "  %-14s %s\n", name,
+			strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 17)))
 	}
 	fmt.Fprint(out, `
 Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once, as does

@@ -81,7 +81,9 @@ type fixed struct {
 }
 
 func stays[T comparable](name string, at func(c *Config) *T) fixed {
-	return fixed{name, func(a, b *Config) bool { return *at(a) == *at(b) }, func(to, from *Config) { *at(to) = *at(from) }}
+	return fixed{name, func(a, b *Config) bool {
+		return *at(a) == *at(b)
+	}, func(to, from *Config) { *at(to) = *at(from) }}
 }
 
 // keepFixed gives c the value that r has of each setting that cannot change, and says which those
@@ -111,7 +113,9 @@ var fixedSettings = slices.Concat([]fixed{
 	stays("mhomed", func(c *Config) *bool { return &c.Settings.Core.MHomed }),
 	stays("accept_ctrl_chars", func(c *Config) *bool { return &c.Settings.Core.AcceptControl }),
 	stays("dst_blocklist_init", func(c *Config) *bool { return &c.Settings.Blocklist.Init }),
-	stays("dst_blocklist_gc_interval", func(c *Config) *time.Duration { return &c.Settings.Blocklist.GCInterval }),
+	stays("dst_blocklist_gc_interval", func(c *Config) *time.Duration {
+		return &c.Settings.Blocklist.GCInterval
+	}),
 }, fixedStreams, fixedNames)
 
 // fixedStreams are those that the stream engine reads once.
@@ -119,7 +123,9 @@ var fixedStreams = []fixed{
 	stays("tcp_children (-N)", func(c *Config) *int { return &c.Settings.Stream.Children }),
 	stays("tcp_keepalive", func(c *Config) *bool { return &c.Settings.Stream.Keepalive }),
 	stays("tcp_keepidle", func(c *Config) *time.Duration { return &c.Settings.Stream.KeepIdle }),
-	stays("tcp_keepintvl", func(c *Config) *time.Duration { return &c.Settings.Stream.KeepInterval }),
+	stays("tcp_keepintvl", func(c *Config) *time.Duration {
+		return &c.Settings.Stream.KeepInterval
+	}),
 	stays("tcp_keepcnt", func(c *Config) *int { return &c.Settings.Stream.KeepCount }),
 	stays("tcp_defer_accept", func(c *Config) *int { return &c.Settings.Stream.DeferAccept }),
 	stays("tcp_syncnt", func(c *Config) *int { return &c.Settings.Stream.SynCount }),
@@ -130,13 +136,25 @@ var fixedStreams = []fixed{
 	stays("tcp_source_ipv6", func(c *Config) *netip.Addr { return &c.Settings.Stream.SourceIPv6 }),
 	stays("tcp_accept_haproxy", func(c *Config) *bool { return &c.Settings.Stream.AcceptHAProxy }),
 	{"tcp_proxy_from",
-		func(a, b *Config) bool { return slices.Equal(a.Settings.Stream.ProxyFrom, b.Settings.Stream.ProxyFrom) },
+		func(a, b *Config) bool {
+			return slices.Equal(a.Settings.Stream.ProxyFrom, b.Settings.Stream.ProxyFrom)
+		},
 		func(to, from *Config) { to.Settings.Stream.ProxyFrom = from.Settings.Stream.ProxyFrom }},
-	stays("send_close_notify of tls", func(c *Config) *bool { return &c.Settings.TLS.SendCloseNotify }),
-	stays(`loadmodule "websocket.so"`, func(c *Config) *bool { return &c.Settings.WebSocket.Loaded }),
-	stays("keepalive_mechanism of websocket", func(c *Config) *int { return &c.Settings.WebSocket.Keepalive }),
-	stays("keepalive_timeout of websocket", func(c *Config) *time.Duration { return &c.Settings.WebSocket.KeepaliveTimeout }),
-	stays("ping_application_data of websocket", func(c *Config) *string { return &c.Settings.WebSocket.PingData }),
+	stays("send_close_notify of tls", func(c *Config) *bool {
+		return &c.Settings.TLS.SendCloseNotify
+	}),
+	stays(`loadmodule "websocket.so"`, func(c *Config) *bool {
+		return &c.Settings.WebSocket.Loaded
+	}),
+	stays("keepalive_mechanism of websocket", func(c *Config) *int {
+		return &c.Settings.WebSocket.Keepalive
+	}),
+	stays("keepalive_timeout of websocket", func(c *Config) *time.Duration {
+		return &c.Settings.WebSocket.KeepaliveTimeout
+	}),
+	stays("ping_application_data of websocket", func(c *Config) *string {
+		return &c.Settings.WebSocket.PingData
+	}),
 	stays("cors_mode of websocket", func(c *Config) *int { return &c.Settings.WebSocket.CORSMode }),
 }
 
@@ -148,7 +166,9 @@ var fixedNames = []fixed{
 	stays("dns_retr_no", func(c *Config) *int { return &c.Settings.DNS.RetryCount }),
 	stays("dns_servers_no", func(c *Config) *int { return &c.Settings.DNS.Servers }),
 	stays("dns_use_search_list", func(c *Config) *bool { return &c.Settings.DNS.SearchList }),
-	stays("dns_search_full_match", func(c *Config) *bool { return &c.Settings.DNS.SearchFullMatch }),
+	stays("dns_search_full_match", func(c *Config) *bool {
+		return &c.Settings.DNS.SearchFullMatch
+	}),
 	stays("dns_try_ipv6", func(c *Config) *bool { return &c.Settings.DNS.TryIPv6 }),
 	stays("dns_try_naptr", func(c *Config) *bool { return &c.Settings.DNS.TryNAPTR }),
 	stays("dns_naptr_ignore_rfc", func(c *Config) *bool { return &c.Settings.DNS.NAPTRIgnoreRFC }),
@@ -160,11 +180,17 @@ var fixedNames = []fixed{
 	stays("use_dns_cache", func(c *Config) *bool { return &c.Settings.DNS.Cache }),
 	stays("dns_cache_init", func(c *Config) *bool { return &c.Settings.DNS.CacheInit }),
 	stays("dns_cache_flags", func(c *Config) *int { return &c.Settings.DNS.CacheFlags }),
-	stays("dns_cache_negative_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.NegativeTTL }),
+	stays("dns_cache_negative_ttl", func(c *Config) *time.Duration {
+		return &c.Settings.DNS.NegativeTTL
+	}),
 	stays("dns_cache_min_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.MinTTL }),
 	stays("dns_cache_max_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.MaxTTL }),
 	stays("dns_cache_mem", func(c *Config) *int { return &c.Settings.DNS.CacheKB }),
-	stays("dns_cache_gc_interval", func(c *Config) *time.Duration { return &c.Settings.DNS.GCInterval }),
+	stays("dns_cache_gc_interval", func(c *Config) *time.Duration {
+		return &c.Settings.DNS.GCInterval
+	}),
 	stays("dns_timeout", func(c *Config) *time.Duration { return &c.Settings.DNS.Timeout }),
-	stays("dns_cache_stale_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.StaleTTL }),
+	stays("dns_cache_stale_ttl", func(c *Config) *time.Duration {
+		return &c.Settings.DNS.StaleTTL
+	}),
 }

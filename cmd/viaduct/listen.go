@@ -101,14 +101,17 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 		lines = []route.Listen{{Transport: route.AnyTransport}}
 	}
 	if len(s.Stream.ProxyFrom) > 0 && !s.Stream.AcceptHAProxy {
-		all.notes = append(all.notes, "tcp_proxy_from has no effect: write tcp_accept_haproxy=yes too")
+		all.notes = append(all.notes,
+			"tcp_proxy_from has no effect: write tcp_accept_haproxy=yes too")
 	}
 	seen := map[string]bool{}
 	once := func(proto netio.Proto, addr netip.AddrPort) bool {
 		// TCP, TLS and WebSocket share the port numbers; those of UDP are others.
 		key := fmt.Sprint(proto == netio.UDP, addr)
 		if seen[key] {
-			all.notes = append(all.notes, fmt.Sprintf("%s:%s is listed more than once and bound once", strings.ToLower(proto.String()), addr))
+			all.notes = append(all.notes,
+				fmt.Sprintf("%s:%s is listed more than once and bound once",
+					strings.ToLower(proto.String()), addr))
 		}
 		first := !seen[key]
 		seen[key] = true
@@ -134,11 +137,15 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 					continue
 				}
 				if proto == netio.UDP {
-					c.Name, c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.Name, l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
+					c.Name, c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.Name,
+						l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
 					all.datagrams = append(all.datagrams, c)
 					continue
 				}
-				t := stream.Listen{Proto: proto, Addr: c.Addr, AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort, Name: l.Name}
+				t := stream.Listen{
+					Proto: proto, Addr: c.Addr, AdvertiseHost: l.AdvertiseHost,
+					AdvertisePort: l.AdvertisePort, Name: l.Name,
+				}
 				if s.Stream.AcceptHAProxy {
 					t.ProxyFrom = proxyFrom(s)
 				}
@@ -155,7 +162,8 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 // protosOf are the protocols that a listen line asks for and that are not switched off.
 func protosOf(l route.Listen, core *route.CoreSettings, all *listens) []netio.Proto {
 	off := func(why string) []netio.Proto {
-		all.notes = append(all.notes, fmt.Sprintf("%s:%s is not bound: %s", transportName(l.Transport), l.Host, why))
+		all.notes = append(all.notes,
+			fmt.Sprintf("%s:%s is not bound: %s", transportName(l.Transport), l.Host, why))
 		return nil
 	}
 	switch l.Transport {

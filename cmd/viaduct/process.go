@@ -79,7 +79,8 @@ func (p *process) open() (err error) {
 		p.options.home = "" // relative paths count from where we are
 	}
 	p.signals = make(chan os.Signal, 8)
-	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
+	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGHUP)
 
 	p.openLog()
 	for _, note := range c.Notes {
@@ -148,7 +149,10 @@ func (p *process) succeed() error {
 
 // openLog never fails: without syslog it is standard error.
 func (p *process) openLog() {
-	c := control.LogConfig{Stderr: p.config.LogStderr, Debug: p.config.LogDebug, Ident: p.config.LogIdent, Facility: p.config.LogFacility}
+	c := control.LogConfig{
+		Stderr: p.config.LogStderr, Debug: p.config.LogDebug, Ident: p.config.LogIdent,
+		Facility: p.config.LogFacility,
+	}
 	var err error
 	// no syslog on this machine is no reason to refuse calls
 	if p.log, err = control.OpenLog(c); err != nil {
@@ -201,7 +205,8 @@ func (p *process) enter() error {
 // openStatus makes the FIFO and the socket that were asked for.
 func (p *process) openStatus(identity *control.Identity) error {
 	c := p.config
-	p.status = control.NewStatusService(control.Commands{"status": p.statusReport, "stats": p.statsReport}, p.log)
+	p.status = control.NewStatusService(control.Commands{"status": p.statusReport,
+		"stats": p.statsReport}, p.log)
 	p.status.Serve(p.rpc())
 	if c.Socket != "" {
 		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
@@ -216,8 +221,10 @@ func (p *process) openStatus(identity *control.Identity) error {
 
 // ready tells everybody who waits: the log, the service manager, the parent of a daemon.
 func (p *process) ready() error {
-	p.log.Always.Info("viaduct ready", "version", version, "commit", commitID(), "pid", os.Getpid(), "shards", p.config.Shards,
-		"listen", p.listens(), "steering", p.server.Steering(), "arena_mb", p.config.ArenaMB, "config", configName(p.config.ConfigFile))
+	p.log.Always.Info("viaduct ready", "version", version, "commit", commitID(), "pid", os.Getpid(),
+		"shards", p.config.Shards,
+		"listen", p.listens(), "steering", p.server.Steering(), "arena_mb", p.config.ArenaMB,
+		"config", configName(p.config.ConfigFile))
 	if err := p.daemon.Ready(p.config.LogStderr); err != nil {
 		return fmt.Errorf("the start was interrupted: %w", err)
 	}
@@ -251,7 +258,8 @@ func (p *process) wait() {
 	for {
 		select {
 		case <-release.Asked():
-			p.log.Always.Info("viaduct lets a successor have its ports", "transactions_left", p.server.Drain(0))
+			p.log.Always.Info("viaduct lets a successor have its ports", "transactions_left",
+				p.server.Drain(0))
 			return
 		case <-watchdog:
 			p.notifier.Alive()
@@ -273,10 +281,12 @@ func (p *process) wait() {
 					p.log.Raw(line)
 				}
 			case look != nil || sig == syscall.SIGUSR2:
-				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(), "transactions_left", p.server.Drain(0))
+				p.log.Always.Warn("viaduct stops at once", "signal", sig.String(),
+					"transactions_left", p.server.Drain(0))
 				return
 			default:
-				p.log.Always.Info("viaduct draining", "signal", sig.String(), "timeout", time.Duration(p.exitTimeout.Load()))
+				p.log.Always.Info("viaduct draining", "signal", sig.String(), "timeout",
+					time.Duration(p.exitTimeout.Load()))
 				p.notifier.Stopping()
 				p.draining.Store(true)
 				p.server.Drain(0)

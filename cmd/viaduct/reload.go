@@ -32,7 +32,8 @@ func (p *process) reload() (*Config, error) {
 	if c.tls != nil && p.tls == nil {
 		return nil, errors.New("viaduct was started without TLS, which needs a restart to begin: enable_tls")
 	}
-	next := shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets, Listens: c.Listens, Streams: c.Streams,
+	next := shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets,
+		Listens: c.Listens, Streams: c.Streams,
 		Commit: func() { p.follow(c) }}
 	if err := p.server.Reload(next); err != nil {
 		return nil, err
@@ -97,11 +98,13 @@ func (p *process) follow(c *Config) {
 		p.log.SetDebug(c.LogDebug)
 	}
 	followLimits(p.limits, streamLimits(p.inForce.Settings), streamLimits(c.Settings))
-	if before, now := p.inForce.Settings.Core.UDPWQMaxBytes, c.Settings.Core.UDPWQMaxBytes; before != now {
+	if before, now := p.inForce.Settings.Core.UDPWQMaxBytes,
+		c.Settings.Core.UDPWQMaxBytes; before != now {
 		p.server.WriteQueue().Store(int64(now))
 	}
 	if list := p.server.Blocklist(); list != nil {
-		if err := list.Apply(followBlocklist(list.Settings(), *blocklistConfig(p.inForce.Settings), *blocklistConfig(c.Settings))); err != nil {
+		if err := list.Apply(followBlocklist(list.Settings(), *blocklistConfig(p.inForce.Settings),
+			*blocklistConfig(c.Settings))); err != nil {
 			p.log.Warn("the destination blocklist goes on as it was: " + err.Error())
 		}
 	}
@@ -117,7 +120,8 @@ func (p *process) follow(c *Config) {
 func (p *process) reloadNow() (any, error) {
 	c, err := p.reload()
 	if err != nil {
-		p.log.Always.Warn("reload refused, nothing has changed", "config", configName(p.config.ConfigFile), "error", firstLine(err.Error()))
+		p.log.Always.Warn("reload refused, nothing has changed", "config",
+			configName(p.config.ConfigFile), "error", firstLine(err.Error()))
 		return nil, err
 	}
 	p.reloaded(c)
@@ -125,14 +129,16 @@ func (p *process) reloadNow() (any, error) {
 		Program  string   `json:"program"`  // its hash
 		Earlier  int      `json:"earlier"`  // programs kept for transactions they began
 		Warnings []string `json:"warnings"` // as -c prints them
-	}{fmt.Sprintf("%016x", c.Program.Hash()), len(p.server.Programs()) - 1, append([]string{}, c.Notes...)}, nil
+	}{fmt.Sprintf("%016x", c.Program.Hash()), len(p.server.Programs()) - 1,
+		append([]string{}, c.Notes...)}, nil
 }
 
 // reloadBySignal is reload for SIGHUP: what an operator should know goes into the log.
 func (p *process) reloadBySignal() {
 	c, err := p.reload()
 	if err != nil {
-		p.log.Always.Error("reload refused, nothing has changed", "config", configName(p.config.ConfigFile))
+		p.log.Always.Error("reload refused, nothing has changed", "config",
+			configName(p.config.ConfigFile))
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			p.log.Raw([]byte(line))
 		}
@@ -145,7 +151,8 @@ func (p *process) reloaded(c *Config) {
 	for _, note := range c.Notes {
 		p.log.Warn(note)
 	}
-	p.log.Always.Info("viaduct reloaded", "config", configName(p.config.ConfigFile), "program", fmt.Sprintf("%016x", c.Program.Hash()), "listen", p.listens())
+	p.log.Always.Info("viaduct reloaded", "config", configName(p.config.ConfigFile), "program",
+		fmt.Sprintf("%016x", c.Program.Hash()), "listen", p.listens())
 }
 
 func firstLine(s string) string {

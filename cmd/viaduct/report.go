@@ -34,8 +34,10 @@ func (p *process) statusReport() any {
 		LogLinesLost  uint64   `json:"log_lines_lost"`
 		GoHeapBytes   uint64   `json:"go_heap_bytes"`
 	}{
-		"viaduct", version, commitID(), os.Getpid(), state, int64(time.Since(p.started).Seconds()), p.config.Shards,
-		p.listens(), p.server.Steering(), p.config.ArenaMB, fmt.Sprintf("%016x", programs[0]), len(programs) - 1, p.log.Lost(), control.GoHeapBytes(),
+		"viaduct", version, commitID(), os.Getpid(), state, int64(time.Since(p.started).Seconds()),
+		p.config.Shards,
+		p.listens(), p.server.Steering(), p.config.ArenaMB, fmt.Sprintf("%016x", programs[0]),
+		len(programs) - 1, p.log.Lost(), control.GoHeapBytes(),
 	}
 }
 
@@ -64,7 +66,8 @@ func (p *process) commonStats() map[string]any {
 		all["dst_blocklist"] = counts
 	}
 	if n, err := p.server.SteerStats(); err == nil {
-		all["steering"] = map[string]uint64{"steered": n.Steered, "no_key": n.NoKey, "no_slot": n.NoSlot}
+		all["steering"] = map[string]uint64{"steered": n.Steered, "no_key": n.NoKey,
+			"no_slot": n.NoSlot}
 	}
 	return all
 }

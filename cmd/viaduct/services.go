@@ -17,9 +17,11 @@ import (
 func blocklistConfig(s *route.Settings) *blocklist.Config {
 	c := blocklist.DefaultConfig()
 	b, tm := &s.Blocklist, &s.TM
-	c.Init, c.Use, c.Expire, c.MemBytes, c.GCInterval, c.ICMP = b.Init, b.Use && b.Init, b.Expire, b.MemKB<<10, b.GCInterval, b.ICMP
+	c.Init, c.Use, c.Expire, c.MemBytes, c.GCInterval, c.ICMP = b.Init, b.Use && b.Init, b.Expire,
+		b.MemKB<<10, b.GCInterval, b.ICMP
 	for proto, mask := range map[netio.Proto]blocklist.Reason{
-		netio.UDP: b.UDPIgnore, netio.TCP: b.TCPIgnore, netio.TLS: b.TLSIgnore, netio.WS: b.TCPIgnore, netio.WSS: b.TLSIgnore,
+		netio.UDP: b.UDPIgnore, netio.TCP: b.TCPIgnore, netio.TLS: b.TLSIgnore,
+		netio.WS: b.TCPIgnore, netio.WSS: b.TLSIgnore,
 	} {
 		c.IMask[proto] = blocklist.Reason(mask)
 	}
@@ -87,8 +89,10 @@ func (c *Config) tlsOptions() tlsdomains.Options {
 		return opts
 	}
 	opts.Default = tlsdomains.Settings{
-		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList, CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
-		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate, VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
+		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList,
+		CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
+		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate,
+		VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
 	}
 	return opts
 }
@@ -114,7 +118,8 @@ func (p *process) rpc() *control.RPC {
 	list := p.server.Blocklist()
 	control.RegisterBlocklist(r, list, p.server.NowMs)
 	vars.Register(control.BlocklistVars(list)...)
-	vars.Register(control.Var{Group: "core", Name: "debug", Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
+	vars.Register(control.Var{Group: "core", Name: "debug",
+		Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
 		Get: func() any { return p.log.DebugLevel() }, ReadOnly: "-d and debug= say it: reload"})
 	var tcp control.TCP
 	var tls control.TLS
@@ -133,7 +138,8 @@ func (p *process) rpc() *control.RPC {
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
 	vars.More(func() (all []control.Var) {
 		for _, l := range p.server.Program().LiveInts() {
-			all = append(all, control.Var{Group: l.Module, Name: l.Name, Help: l.Doc, Min: int64(l.Min), Max: int64(l.Max),
+			all = append(all, control.Var{Group: l.Module, Name: l.Name, Help: l.Doc,
+				Min: int64(l.Min), Max: int64(l.Max),
 				Get: func() any { return int64(l.Get()) },
 				Set: func(v any) error { l.Set(v.(int64)); return nil }})
 		}

@@ -13,16 +13,22 @@ import (
 // streamConfig is what the settings say about connections.
 func (c *Config) streamConfig() stream.Config {
 	s := &c.Settings.Stream
-	cfg := stream.Config{Listeners: c.Streams, Loops: c.streamLoops(), Limits: streamLimits(c.Settings), AcceptControl: c.Settings.Core.AcceptControl, Backlog: listenBacklog}
+	cfg := stream.Config{
+		Listeners: c.Streams, Loops: c.streamLoops(), Limits: streamLimits(c.Settings),
+		AcceptControl: c.Settings.Core.AcceptControl, Backlog: listenBacklog,
+	}
 	// What is beyond the kernel's bounds it would refuse, and leave its default.
-	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = min(s.SynCount, tcpCountMax), time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second
-	cfg.QuickAck, cfg.ListenPort, cfg.SourceIPv4, cfg.SourceIPv6 = !s.DelayedAck, s.ReusePort, s.SourceIPv4, s.SourceIPv6
+	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = min(s.SynCount, tcpCountMax),
+		time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second
+	cfg.QuickAck, cfg.ListenPort, cfg.SourceIPv4, cfg.SourceIPv6 = !s.DelayedAck, s.ReusePort,
+		s.SourceIPv4, s.SourceIPv6
 	cfg.NoCloseNotify, cfg.WS = !c.Settings.TLS.SendCloseNotify, webSocket(c.Settings)
 	switch {
 	case !s.Keepalive:
 		cfg.KeepAlive = -1
 	default:
-		cfg.KeepAlive, cfg.KeepAliveInterval, cfg.KeepAliveCount = min(s.KeepIdle, tcpKeepMax), min(s.KeepInterval, tcpKeepMax), min(s.KeepCount, tcpCountMax)
+		cfg.KeepAlive, cfg.KeepAliveInterval, cfg.KeepAliveCount = min(s.KeepIdle, tcpKeepMax),
+			min(s.KeepInterval, tcpKeepMax), min(s.KeepCount, tcpCountMax)
 	}
 	return cfg
 }
@@ -37,7 +43,8 @@ const (
 // webSocket is what the settings say about WebSocket connections.
 func webSocket(s *route.Settings) stream.WebSocket {
 	w := &s.WebSocket
-	c := stream.WebSocket{Pong: w.Keepalive == 2, Data: []byte(w.PingData), CORS: wslayer.CORS(w.CORSMode)}
+	c := stream.WebSocket{Pong: w.Keepalive == 2, Data: []byte(w.PingData),
+		CORS: wslayer.CORS(w.CORSMode)}
 	if w.Keepalive != 0 {
 		c.KeepAlive = w.KeepaliveTimeout
 	}

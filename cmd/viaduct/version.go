@@ -30,7 +30,8 @@ func commitID() string {
 // versionLine is the first line of -V, made to be parsed: `version: viaduct x.y.z (arch/os)
 // commit`.
 func versionLine() string {
-	return fmt.Sprintf("version: viaduct %s (%s/%s) %s", version, runtime.GOARCH, runtime.GOOS, commitID())
+	return fmt.Sprintf("version: viaduct %s (%s/%s) %s", version, runtime.GOARCH, runtime.GOOS,
+		commitID())
 }
 
 func printVersion(out io.Writer) {

@@ -94,7 +94,8 @@ func run(args []string, socket string, stdout, stderr io.Writer) int {
 // faultText is how a fault is shown. Several lines are mistakes in a configuration: they stand alone
 // at the beginning of the line, as viaduct -c prints them, where editors and scripts look for them.
 func faultText(f error) string {
-	if fault := (*control.Fault)(nil); errors.As(f, &fault) && strings.Contains(fault.Message, "\n") {
+	if fault := (*control.Fault)(nil); errors.As(f, &fault) &&
+		strings.Contains(fault.Message, "\n") {
 		return fault.Message
 	}
 	return "error: " + f.Error()
@@ -103,14 +104,16 @@ func faultText(f error) string {
 // ask sends a line and reads one.
 func ask(path, line string, wait time.Duration) ([]byte, error) {
 	if len(line)+1 > control.MaxCommandBytes {
-		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most", len(line), control.MaxCommandBytes-1)
+		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most", len(line),
+			control.MaxCommandBytes-1)
 	}
 	if err := control.CheckSocketPath(path); err != nil {
 		return nil, err
 	}
 	conn, err := net.DialTimeout("unix", path, wait)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach viaduct at %s (is it running with -x %s?): %w", path, path, err)
+		return nil, fmt.Errorf("cannot reach viaduct at %s (is it running with -x %s?): %w", path,
+			path, err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(wait))

@@ -50,7 +50,8 @@ func (s *search) target(a addresses, p netio.Proto, port, weight uint16) target 
 		out := make([]proxy.Endpoint, 0, len(list))
 		for _, a := range list[:min(len(list), s.share, s.room)] {
 			s.room--
-			out = append(out, proxy.Endpoint{Addr: netio.AddrFrom(netip.AddrPortFrom(a, port)), Proto: p})
+			out = append(out, proxy.Endpoint{Addr: netio.AddrFrom(netip.AddrPortFrom(a, port)),
+				Proto: p})
 		}
 		return out
 	}

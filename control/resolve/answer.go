@@ -117,10 +117,12 @@ func recordOf(rr dns.RR) (c record, ok bool) {
 		}
 		return c, sendable(c.addr)
 	case *dns.SRV:
-		return record{order: rr.Priority, weight: rr.Weight, port: rr.Port, target: canonical(rr.Target)}, true
+		return record{order: rr.Priority, weight: rr.Weight, port: rr.Port,
+			target: canonical(rr.Target)}, true
 	case *dns.NAPTR:
-		return record{order: rr.Order, weight: rr.Preference, service: strings.ToUpper(rr.Service), flags: strings.ToUpper(rr.Flags),
-			re: rr.Regexp, target: canonical(rr.Replacement)}, true
+		return record{order: rr.Order, weight: rr.Preference, service: strings.ToUpper(rr.Service),
+			flags: strings.ToUpper(rr.Flags),
+			re:    rr.Regexp, target: canonical(rr.Replacement)}, true
 	}
 	return c, false
 }
@@ -128,14 +130,17 @@ func recordOf(rr dns.RR) (c record, ok bool) {
 // sendable leaves out addresses that are no single host's: they would only be an error of every
 // send. A link-local address has no zone in DNS (RFC 4007 §6), so it is none either.
 func sendable(a netip.Addr) bool {
-	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() &&
+		a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // trim drops duplicates and keeps the best recordsMax: the first by priority of SRV and NAPTR, the
 // first that came of addresses.
 func (r *Resolver) trim(records []record, typ uint16) []record {
 	if typ == dns.TypeSRV || typ == dns.TypeNAPTR {
-		slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.order, b.order) })
+		slices.SortStableFunc(records, func(a, b record) int {
+			return cmp.Compare(a.order, b.order)
+		})
 	}
 	kept := records[:0]
 	seen := make(map[record]struct{}, min(len(records), recordsMax))

@@ -23,21 +23,24 @@ type counts struct {
 
 // Stats are the totals since start.
 type Stats struct {
-	Hits       uint64 `json:"hits"`       // look-ups answered from the cache
-	Misses     uint64 `json:"misses"`     // and those that were not
-	Flights    uint64 `json:"flights"`    // queries resolved
-	Joined     uint64 `json:"joined"`     // callers who joined one under way
-	Refused    uint64 `json:"refused"`    // callers refused: too many queries or waiters
-	Renewals   uint64 `json:"renewals"`   // queries resolved behind the callers' backs
-	Failed     uint64 `json:"failed"`     // queries that ended in failure
-	Stale      uint64 `json:"stale"`      // answers held on to since the servers failed
-	Questions  uint64 `json:"questions"`  // questions sent to servers, repeats not counted
-	Overflow   uint64 `json:"overflow"`   // questions not put: questionsMax or questionsPerQuery
-	Timeouts   uint64 `json:"timeouts"`   // times a server did not answer
-	TCP        uint64 `json:"tcp"`        // times a truncated answer was asked for again over TCP
-	Bad        uint64 `json:"bad"`        // answers that were of no use: SERVFAIL, REFUSED, lame, loops
-	Strays     uint64 `json:"strays"`     // datagrams that did not answer the question: forged, late or broken
-	Rejected   uint64 `json:"rejected"`   // records left out of answers: too many, or addresses nobody can send to
+	Hits      uint64 `json:"hits"`      // look-ups answered from the cache
+	Misses    uint64 `json:"misses"`    // and those that were not
+	Flights   uint64 `json:"flights"`   // queries resolved
+	Joined    uint64 `json:"joined"`    // callers who joined one under way
+	Refused   uint64 `json:"refused"`   // callers refused: too many queries or waiters
+	Renewals  uint64 `json:"renewals"`  // queries resolved behind the callers' backs
+	Failed    uint64 `json:"failed"`    // queries that ended in failure
+	Stale     uint64 `json:"stale"`     // answers held on to since the servers failed
+	Questions uint64 `json:"questions"` // questions sent to servers, repeats not counted
+	Overflow  uint64 `json:"overflow"`  // questions not put: questionsMax or questionsPerQuery
+	Timeouts  uint64 `json:"timeouts"`  // times a server did not answer
+	TCP       uint64 `json:"tcp"`       // times a truncated answer was asked for again over TCP
+	// answers that were of no use: SERVFAIL, REFUSED, lame, loops
+	Bad uint64 `json:"bad"`
+	// datagrams that did not answer the question: forged, late or broken
+	Strays uint64 `json:"strays"`
+	// records left out of answers: too many, or addresses nobody can send to
+	Rejected   uint64 `json:"rejected"`
 	Evicted    uint64 `json:"evicted"`    // entries removed for room
 	Expired    uint64 `json:"expired"`    // entries removed since their time was over
 	Panics     uint64 `json:"panics"`     // bugs of ours, at the cost of one query each
@@ -49,9 +52,13 @@ type Stats struct {
 func (r *Resolver) Stats() Stats {
 	c := &r.counts
 	return Stats{
-		Hits: c.hits.Load(), Misses: c.misses.Load(), Flights: c.flights.Load(), Joined: c.joined.Load(), Refused: c.refused.Load(),
-		Renewals: c.renewals.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(), Questions: c.questions.Load(), Overflow: c.overflow.Load(),
-		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), Bad: c.bad.Load(), Strays: c.strays.Load(), Rejected: c.rejected.Load(),
-		Evicted: c.evicted.Load(), Expired: c.expired.Load(), Panics: c.panics.Load(), Reread: c.reread.Load(), Unreadable: c.unreadable.Load(),
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Flights: c.flights.Load(),
+		Joined: c.joined.Load(), Refused: c.refused.Load(),
+		Renewals: c.renewals.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
+		Questions: c.questions.Load(), Overflow: c.overflow.Load(),
+		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), Bad: c.bad.Load(), Strays: c.strays.Load(),
+		Rejected: c.rejected.Load(),
+		Evicted:  c.evicted.Load(), Expired: c.expired.Load(), Panics: c.panics.Load(),
+		Reread: c.reread.Load(), Unreadable: c.unreadable.Load(),
 	}
 }

@@ -30,13 +30,16 @@ func (r *Resolver) evict(keep *plan) {
 	var list []entry
 	r.table.each(func(p *plan) {
 		if p != keep {
-			list = append(list, entry{class: classOf(p.answer == proxy.Resolved), used: p.used.Load(), plan: p})
+			list = append(list, entry{class: classOf(p.answer == proxy.Resolved),
+				used: p.used.Load(), plan: p})
 		}
 	})
 	for _, s := range r.sets {
 		list = append(list, entry{class: classOf(s.state == present), used: s.used.Load(), set: s})
 	}
-	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.used, b.used)) })
+	slices.SortFunc(list, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.used, b.used))
+	})
 	for _, e := range list {
 		if r.bytes <= room {
 			break

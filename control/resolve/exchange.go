@@ -88,11 +88,13 @@ func (r *Resolver) heard(addr netip.AddrPort, answered bool) {
 
 // exchange asks one server: by UDP with EDNS0, without it if the server does not know it (RFC 6891
 // §7), by TCP if the answer is truncated (RFC 7766 §5).
-func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey, wait time.Duration) (*dns.Msg, error) {
+func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey,
+	wait time.Duration) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	m, err := r.over(ctx, "udp", addr, key, true)
-	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeBadVers) {
+	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented ||
+		m.Rcode == dns.RcodeBadVers) {
 		m, err = r.over(ctx, "udp", addr, key, false)
 	}
 	if err == nil && m.Truncated {
@@ -106,7 +108,8 @@ func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey
 // over sends one question from a socket of its own, whose port the kernel draws, under an id we
 // draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the kernel), and waits for what answers
 // it. The socket is connected: the kernel drops what comes from elsewhere.
-func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey, edns bool) (*dns.Msg, error) {
+func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey,
+	edns bool) (*dns.Msg, error) {
 	q := new(dns.Msg)
 	q.Id = uint16(rand.Uint32())
 	q.RecursionDesired = true
@@ -148,7 +151,8 @@ func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort
 
 // overTCP is RFC 1035 §4.2.2: a length before each message.
 func (r *Resolver) overTCP(conn net.Conn, wire []byte, q *dns.Msg) (*dns.Msg, error) {
-	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(wire))), wire...)); err != nil {
+	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(wire))),
+		wire...)); err != nil {
 		return nil, err
 	}
 	var size [2]byte
@@ -181,7 +185,8 @@ func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
 	if len(m.Question) == 0 && m.Rcode == dns.RcodeFormatError {
 		return m
 	}
-	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype || m.Question[0].Qclass != dns.ClassINET ||
+	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype ||
+		m.Question[0].Qclass != dns.ClassINET ||
 		canonical(m.Question[0].Name) != canonical(q.Question[0].Name) {
 		r.counts.strays.Add(1)
 		return nil

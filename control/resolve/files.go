@@ -39,7 +39,8 @@ func stampOf(path string) (stamp, error) {
 }
 
 func (s *stamp) same(o *stamp) bool {
-	return s.exists == o.exists && s.size == o.size && s.change.Equal(o.change) && (!s.exists || os.SameFile(s.info, o.info))
+	return s.exists == o.exists && s.size == o.size && s.change.Equal(o.change) &&
+		(!s.exists || os.SameFile(s.info, o.info))
 }
 
 // readFiles reads both files for the first time.

@@ -44,7 +44,10 @@ func (r *Resolver) locate(f *flight) (p *plan) {
 	}()
 	ctx, cancel := context.WithTimeout(r.ctx, r.set.Timeout)
 	defer cancel()
-	s := &search{r: r, ctx: ctx, f: f, left: questionsPerQuery, room: endpointsMax, share: recordsMax, expires: forever, renewAt: forever, goodTo: forever}
+	s := &search{
+		r: r, ctx: ctx, f: f, left: questionsPerQuery, room: endpointsMax, share: recordsMax,
+		expires: forever, renewAt: forever, goodTo: forever,
+	}
 	for _, name := range r.candidates(f) {
 		s.name(name)
 		if len(s.groups) > 0 || s.failed {
@@ -75,7 +78,10 @@ func (r *Resolver) candidates(f *flight) []string {
 // plan closes the search.
 func (s *search) plan(epoch uint64) *plan {
 	now := s.r.clock()
-	p := &plan{planKey: s.f.planKey, epoch: epoch, groups: s.groups, spread: s.r.set.Weights, first: !s.r.set.Failover}
+	p := &plan{
+		planKey: s.f.planKey, epoch: epoch, groups: s.groups, spread: s.r.set.Weights,
+		first: !s.r.set.Failover,
+	}
 	s.expires = min(s.expires, now+int64(fileLife))
 	if s.partial { // what is there may serve its time; the rest is asked for again soon
 		s.renewAt = min(s.renewAt, now+int64(partialHold))
@@ -90,7 +96,8 @@ func (s *search) plan(epoch uint64) *plan {
 	case s.failed:
 		p.answer, p.renewAt, p.deadAt = proxy.Failed, forever, now+int64(failureHold)
 	default:
-		p.answer, p.renewAt, p.deadAt = proxy.Nowhere, forever, max(s.expires, now+int64(failureHold))
+		p.answer, p.renewAt, p.deadAt = proxy.Nowhere, forever,
+			max(s.expires, now+int64(failureHold))
 	}
 	return p
 }
@@ -171,7 +178,9 @@ func (s *search) preferred() []netio.Proto {
 			list = append(list, p)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b netio.Proto) int { return cmp.Compare(s.r.preference(b), s.r.preference(a)) })
+	slices.SortStableFunc(list, func(a, b netio.Proto) int {
+		return cmp.Compare(s.r.preference(b), s.r.preference(a))
+	})
 	return list
 }
 
@@ -195,7 +204,8 @@ func serviceOf(p netio.Proto, secure bool) string {
 
 // naptrServices are the NAPTR services of §4.1 that we can follow. D2S (SCTP) and RFC 7118's D2W
 // are none of ours.
-var naptrServices = map[string]netio.Proto{"SIP+D2U": netio.UDP, "SIP+D2T": netio.TCP, "SIPS+D2T": netio.TLS}
+var naptrServices = map[string]netio.Proto{"SIP+D2U": netio.UDP, "SIP+D2T": netio.TCP,
+	"SIPS+D2T": netio.TLS}
 
 // naptr follows the NAPTR records of name. Not found: none of them is for us, so that SRV decides.
 func (s *search) naptr(name string) (found bool) {
@@ -239,16 +249,19 @@ func (s *search) usable(records []record) []record {
 	var list []record
 	for _, c := range records {
 		p, known := naptrServices[c.service]
-		if known && (c.flags == "S" || c.flags == "A") && c.re == "" && c.target != "" && slices.Contains(s.preferred(), p) {
+		if known && (c.flags == "S" || c.flags == "A") && c.re == "" && c.target != "" &&
+			slices.Contains(s.preferred(), p) {
 			list = append(list, c)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b record) int {
 		ours := 0
 		if s.r.set.IgnoreOrder {
-			ours = cmp.Compare(s.r.preference(naptrServices[b.service]), s.r.preference(naptrServices[a.service]))
+			ours = cmp.Compare(s.r.preference(naptrServices[b.service]),
+				s.r.preference(naptrServices[a.service]))
 		}
-		return cmp.Or(ours, cmp.Compare(a.order, b.order), cmp.Compare(a.weight, b.weight), cmp.Compare(a.target, b.target))
+		return cmp.Or(ours, cmp.Compare(a.order, b.order), cmp.Compare(a.weight, b.weight),
+			cmp.Compare(a.target, b.target))
 	})
 	if !s.r.set.IgnoreOrder {
 		for i := range list {
@@ -313,12 +326,14 @@ func (s *search) group(records []record, p netio.Proto, known map[string]address
 		// The same records must give the same order, however a server turns them.
 		same := slices.Clone(records[:n])
 		slices.SortFunc(same, func(a, b record) int {
-			return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.target, b.target), cmp.Compare(a.port, b.port))
+			return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.target, b.target),
+				cmp.Compare(a.port, b.port))
 		})
 		records = records[n:]
 		var g group
 		for _, c := range same {
-			if t := s.target(known[c.target], p, c.port, c.weight); len(t.first)+len(t.second) > 0 && c.port != 0 {
+			if t := s.target(known[c.target], p, c.port,
+				c.weight); len(t.first)+len(t.second) > 0 && c.port != 0 {
 				g.targets = append(g.targets, t)
 				g.sum += uint32(c.weight)
 				if c.weight == 0 {

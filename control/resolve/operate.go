@@ -28,8 +28,11 @@ type Entry struct {
 
 func entry(s *rrset, source string, now int64) Entry {
 	e := Entry{
-		Name: s.name, Type: dns.TypeToString[s.typ], Source: source, Stale: s.stale, Idle: time.Duration(now - s.used.Load()),
-		State: [...]string{present: "present", missing: "no such type", absent: "no such name", broken: "failed"}[s.state],
+		Name: s.name, Type: dns.TypeToString[s.typ], Source: source, Stale: s.stale,
+		Idle: time.Duration(now - s.used.Load()),
+		State: [...]string{
+			present: "present", missing: "no such type", absent: "no such name", broken: "failed",
+		}[s.state],
 	}
 	if s.expires < forever {
 		e.Left = time.Duration(max(s.expires-now, 0))
@@ -72,7 +75,8 @@ func (r *Resolver) View(max int) (list []Entry, cut bool) {
 	}
 	r.mu.Unlock()
 	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(b.source, a.source), cmp.Compare(a.set.name, b.set.name), cmp.Compare(a.set.typ, b.set.typ))
+		return cmp.Or(cmp.Compare(b.source, a.source), cmp.Compare(a.set.name, b.set.name),
+			cmp.Compare(a.set.typ, b.set.typ))
 	})
 	if len(all) > max {
 		all, cut = all[:max], true
@@ -111,7 +115,8 @@ func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, e
 		r.mu.Unlock()
 		return entry(s, source, r.clock()), nil
 	case <-ctx.Done():
-		return Entry{}, fmt.Errorf("no DNS server answered for %s %s in time", dns.TypeToString[typ], key.name)
+		return Entry{}, fmt.Errorf("no DNS server answered for %s %s in time",
+			dns.TypeToString[typ], key.name)
 	}
 }
 
@@ -210,7 +215,8 @@ func (r *Resolver) AddSRV(name string, priority, weight, port uint16, target str
 	if port == 0 {
 		return errors.New("a SRV record with port 0 leads nowhere: write a port")
 	}
-	return r.add(name, dns.TypeSRV, record{order: priority, weight: weight, port: port, target: key.name})
+	return r.add(name, dns.TypeSRV,
+		record{order: priority, weight: weight, port: port, target: key.name})
 }
 
 func (r *Resolver) add(name string, typ uint16, c record) error {
@@ -266,7 +272,8 @@ func (r *Resolver) MemInfo() MemInfo {
 	r.flying.Lock()
 	defer r.flying.Unlock()
 	return MemInfo{
-		UsedBytes: r.bytes, LimitBytes: r.set.MemoryBytes, Plans: r.table.plans, Sets: len(r.sets), Statics: len(r.statics), Hosts: len(r.hosts),
+		UsedBytes: r.bytes, LimitBytes: r.set.MemoryBytes, Plans: r.table.plans, Sets: len(r.sets),
+		Statics: len(r.statics), Hosts: len(r.hosts),
 		Flights: len(r.flights), Waiters: r.waiters, Questions: len(r.asked),
 	}
 }

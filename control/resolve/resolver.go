@@ -306,8 +306,10 @@ func (r *Resolver) publish(p *plan) {
 		r.counts.failed.Add(1)
 		old := r.table.find(p.hash, []byte(p.host), p.bits)
 		if old != nil && old.answer == proxy.Resolved && old.epoch == p.epoch && old.goodTo > now {
-			p = &plan{planKey: p.planKey, hash: p.hash, epoch: p.epoch, answer: old.answer, goodTo: old.goodTo, spread: old.spread, first: old.first,
-				groups: old.groups, renewAt: now + int64(staleHold), deadAt: now + int64(staleHold+grace)}
+			p = &plan{planKey: p.planKey, hash: p.hash, epoch: p.epoch, answer: old.answer,
+				goodTo: old.goodTo, spread: old.spread, first: old.first,
+				groups: old.groups, renewAt: now + int64(staleHold),
+				deadAt: now + int64(staleHold+grace)}
 			r.counts.stale.Add(1)
 		}
 	}

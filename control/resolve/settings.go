@@ -63,7 +63,8 @@ func Defaults() Settings {
 		Cache: true, TryIPv6: true, TryNAPTR: true, UDPPref: 30, TCPPref: 20, TLSPref: 10,
 		Failover: true, Weights: true, UseSearch: true, FullMatch: true,
 		Retries: -1, Timeout: 10 * time.Second,
-		MemoryBytes: 4 << 20, MaxTTL: 24 * time.Hour, NegativeTTL: 60 * time.Second, StaleMax: 24 * time.Hour,
+		MemoryBytes: 4 << 20, MaxTTL: 24 * time.Hour, NegativeTTL: 60 * time.Second,
+		StaleMax:   24 * time.Hour,
 		GCInterval: 120 * time.Second,
 		ResolvConf: "/etc/resolv.conf", Hosts: "/etc/hosts",
 	}
@@ -107,12 +108,16 @@ func (s *Settings) Validate() error {
 	case s.Retries < -1 || s.Retries > 10:
 		return fmt.Errorf("dns_retr_no is %d: write a number from 0 to 10", s.Retries)
 	case s.ServersMax < 0 || s.ServersMax > serversMax:
-		return fmt.Errorf("dns_servers_no is %d: write a number from 1 to %d, or 0 for all", s.ServersMax, serversMax)
+		return fmt.Errorf("dns_servers_no is %d: write a number from 1 to %d, or 0 for all",
+			s.ServersMax, serversMax)
 	case s.MemoryBytes < 64<<10 || s.MemoryBytes > 1<<30:
-		return fmt.Errorf("dns_cache_mem is %d KB: write a number from 64 to 1048576", s.MemoryBytes>>10)
+		return fmt.Errorf("dns_cache_mem is %d KB: write a number from 64 to 1048576",
+			s.MemoryBytes>>10)
 	case s.IPv4Only && s.IPv6Only:
 		return fmt.Errorf("dns_cache_flags asks for IPv4 only and IPv6 only: drop 1 or 2")
-	case slices.ContainsFunc(s.Servers, func(a netip.AddrPort) bool { return !a.IsValid() || a.Port() == 0 }):
+	case slices.ContainsFunc(s.Servers, func(a netip.AddrPort) bool {
+		return !a.IsValid() || a.Port() == 0
+	}):
 		return fmt.Errorf("DNS servers %v: write an address and a port for each", s.Servers)
 	case len(s.Servers) > serversMax:
 		return fmt.Errorf("%d DNS servers: name %d at most", len(s.Servers), serversMax)

@@ -23,12 +23,18 @@ func tags(s string) []string {
 // suites are the offer to choose from, best first. All have forward secrecy and an AEAD (RFC 9325
 // §4.2); those with CBC and without ECDHE are left out on purpose.
 var suites = []suite{
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256", tags("ECDSA aECDSA AES AES128 AESGCM SHA256 TLSv1.2")},
-	{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256", tags("aRSA AES AES128 AESGCM SHA256 TLSv1.2")},
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384", tags("ECDSA aECDSA AES AES256 AESGCM SHA384 TLSv1.2")},
-	{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384", tags("aRSA AES AES256 AESGCM SHA384 TLSv1.2")},
-	{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305", tags("ECDSA aECDSA CHACHA20 SHA256 TLSv1.2")},
-	{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305", tags("aRSA CHACHA20 SHA256 TLSv1.2")},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256",
+		tags("ECDSA aECDSA AES AES128 AESGCM SHA256 TLSv1.2")},
+	{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256",
+		tags("aRSA AES AES128 AESGCM SHA256 TLSv1.2")},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384",
+		tags("ECDSA aECDSA AES AES256 AESGCM SHA384 TLSv1.2")},
+	{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384",
+		tags("aRSA AES AES256 AESGCM SHA384 TLSv1.2")},
+	{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305",
+		tags("ECDSA aECDSA CHACHA20 SHA256 TLSv1.2")},
+	{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305",
+		tags("aRSA CHACHA20 SHA256 TLSv1.2")},
 }
 
 // absent are cipher strings of ciphers(1) that mean no suite of ours, so that the usual
@@ -44,7 +50,9 @@ var absent = strings.Fields(`COMPLEMENTOFDEFAULT COMPLEMENTOFALL MEDIUM LOW EXP 
 // crypto/tls. unused are the words that meant nothing here.
 func cipherList(list string) (ids []uint16, unused []string, err error) {
 	var banned []uint16
-	for _, w := range strings.FieldsFunc(list, func(c rune) bool { return c == ':' || c == ',' || c == ' ' || c == '\t' }) {
+	for _, w := range strings.FieldsFunc(list, func(c rune) bool {
+		return c == ':' || c == ',' || c == ' ' || c == '\t'
+	}) {
 		op := byte(0)
 		word := w
 		if strings.IndexByte("!-+", w[0]) >= 0 {
@@ -55,7 +63,8 @@ func cipherList(list string) (ids []uint16, unused []string, err error) {
 		}
 		match, known := matching(word)
 		if !known {
-			return nil, nil, fmt.Errorf("unknown cipher %q%s", word, suggest.DidYouMean(word, append(cipherNames(), suites[0].tags...)))
+			return nil, nil, fmt.Errorf("unknown cipher %q%s", word,
+				suggest.DidYouMean(word, append(cipherNames(), suites[0].tags...)))
 		}
 		has := func(id uint16) bool { return slices.Contains(match, id) }
 		switch op {
@@ -84,7 +93,8 @@ func cipherList(list string) (ids []uint16, unused []string, err error) {
 		}
 	}
 	if len(ids) == 0 {
-		return nil, unused, fmt.Errorf("no cipher suite is left; for TLS 1.2 there are %s", strings.Join(cipherNames(), ", "))
+		return nil, unused, fmt.Errorf("no cipher suite is left; for TLS 1.2 there are %s",
+			strings.Join(cipherNames(), ", "))
 	}
 	return ids, unused, nil
 }
@@ -101,7 +111,10 @@ func cipherNames() (names []string) {
 func matching(word string) (ids []uint16, known bool) {
 	classes := strings.Split(word, "+")
 	for _, s := range suites {
-		if word == s.name || word == tls.CipherSuiteName(s.id) || !slices.ContainsFunc(classes, func(c string) bool { return !slices.Contains(s.tags, c) }) {
+		if word == s.name || word == tls.CipherSuiteName(s.id) ||
+			!slices.ContainsFunc(classes, func(c string) bool {
+				return !slices.Contains(s.tags, c)
+			}) {
 			ids = append(ids, s.id)
 		}
 	}
@@ -115,17 +128,24 @@ func matching(word string) (ids []uint16, known bool) {
 // the name of a suite we do not speak.
 func foreign(word string, classes []string) bool {
 	if !slices.ContainsFunc(classes, func(c string) bool {
-		return !slices.Contains(absent, c) && !slices.ContainsFunc(suites, func(s suite) bool { return slices.Contains(s.tags, c) })
+		return !slices.Contains(absent, c) && !slices.ContainsFunc(suites, func(s suite) bool {
+			return slices.Contains(s.tags, c)
+		})
 	}) {
 		return true
 	}
 	if strings.HasPrefix(word, "TLS_") {
-		return slices.ContainsFunc(append(tls.CipherSuites(), tls.InsecureCipherSuites()...), func(s *tls.CipherSuite) bool { return s.Name == word }) ||
+		return slices.ContainsFunc(append(tls.CipherSuites(), tls.InsecureCipherSuites()...),
+			func(s *tls.CipherSuite) bool {
+				return s.Name == word
+			}) ||
 			strings.HasPrefix(word, "TLS_AES_128_CCM")
 	}
 	// OpenSSL joins its names by hyphens out of a few words: every part has to be one of them.
 	parts := strings.Split(word, "-")
-	return len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool { return !slices.Contains(nameParts, p) })
+	return len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool {
+		return !slices.Contains(nameParts, p)
+	})
 }
 
 var nameParts = strings.Fields(`ECDHE RSA ECDSA DHE DSS ADH AECDH PSK SRP ECDH DH EDH AES128 AES256 AES CAMELLIA128 CAMELLIA256 ARIA128 ARIA256 ARIA CHACHA20 POLY1305 GCM CCM CCM8 CBC CBC3 DES

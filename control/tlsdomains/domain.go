@@ -51,10 +51,13 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23":
 		v = methods[""]
 		r.warn(s.of("method"), "method = %s is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused (RFC 8996)", s.Method)
-	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" || method == "sslv3":
+	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" ||
+		method == "sslv3":
 		r.problem(s.of("method"), "method = %s is refused (RFC 8996); write TLSv1.2+", s.Method)
 	default:
-		r.problem(s.of("method"), "unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method, suggest.DidYouMean(s.Method, methodNames))
+		r.problem(s.of("method"),
+			"unknown method %q%s; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+", s.Method,
+			suggest.DidYouMean(s.Method, methodNames))
 	}
 	return v[0], v[1]
 }
@@ -76,10 +79,12 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 			r.problem(s.of("cipher_list"), "cipher_list: %v", err)
 		}
 		if len(unused) > 0 {
-			r.warn(s.of("cipher_list"), "cipher_list: without effect here: %s", strings.Join(unused, ", "))
+			r.warn(s.of("cipher_list"), "cipher_list: without effect here: %s",
+				strings.Join(unused, ", "))
 		}
 		if lowest == tls.VersionTLS13 {
-			r.warn(s.of("cipher_list"), "cipher_list is about TLS 1.2 only, which %s excludes", s.Method)
+			r.warn(s.of("cipher_list"), "cipher_list is about TLS 1.2 only, which %s excludes",
+				s.Method)
 		}
 		d.config.CipherSuites = ids
 	}
@@ -88,7 +93,10 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 		if s.role == client {
 			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows
 			// it to any that asks, and peers rely on that.
-			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate,
+				error) {
+				return cert, nil
+			}
 		}
 	}
 	cas := d.authorities(f, r)
@@ -125,7 +133,8 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 		case d.role == server:
 			r.problem(d.at, "%s has no certificate; write certificate = cert.pem and private_key = key.pem", d.title())
 		case d.PrivateKey != "":
-			r.problem(d.of("private_key"), "private_key without a certificate; write certificate = cert.pem")
+			r.problem(d.of("private_key"),
+				"private_key without a certificate; write certificate = cert.pem")
 		}
 		return nil
 	}
@@ -155,11 +164,13 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 	}
 	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		r.problem(d.of("certificate"), "certificate %s with private_key %s: %s", d.Certificate, keyName, strings.TrimPrefix(err.Error(), "tls: "))
+		r.problem(d.of("certificate"), "certificate %s with private_key %s: %s", d.Certificate,
+			keyName, strings.TrimPrefix(err.Error(), "tls: "))
 		return nil
 	}
 	if now.After(cert.Leaf.NotAfter) {
-		r.warn(d.of("certificate"), "certificate %s has expired at %s", d.Certificate, cert.Leaf.NotAfter.Format(time.RFC3339))
+		r.warn(d.of("certificate"), "certificate %s has expired at %s", d.Certificate,
+			cert.Leaf.NotAfter.Format(time.RFC3339))
 	}
 	return &cert
 }
@@ -222,7 +233,8 @@ func (s *section) asks() clients {
 func (d *domain) asServer(r *report) {
 	d.clients = d.asks()
 	if d.VerifyClient != "" && (d.VerifyCertificate || d.RequireCertificate) {
-		r.warn(d.of("verify_client"), "verify_client = %s beats verify_certificate and require_certificate", d.VerifyClient)
+		r.warn(d.of("verify_client"),
+			"verify_client = %s beats verify_certificate and require_certificate", d.VerifyClient)
 	}
 	if d.clients >= optional && d.CAList == "" && d.CAPath == "" {
 		r.problem(d.at, "%s asks clients for certificates but believes no CA; write ca_list = ca.pem", d.title())
@@ -238,7 +250,8 @@ func (d *domain) asServer(r *report) {
 
 func (d *domain) asClient(r *report) {
 	if d.VerifyClient != "" {
-		r.warn(d.of("verify_client"), "verify_client is for servers; a client's domain has verify_certificate")
+		r.warn(d.of("verify_client"),
+			"verify_client is for servers; a client's domain has verify_certificate")
 	}
 	d.verifies = d.VerifyCertificate || d.RequireCertificate
 	if d.verifies && d.CAList == "" && d.CAPath == "" {
@@ -255,7 +268,9 @@ func (d *domain) dial(name string) *tls.Config {
 	cfg.ServerName = d.sni(name)
 	if d.verifies {
 		expect := d.expect(name)
-		cfg.VerifyConnection = func(cs tls.ConnectionState) error { return d.verifyServer(cs, expect) }
+		cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+			return d.verifyServer(cs, expect)
+		}
 	}
 	return cfg
 }

@@ -17,7 +17,8 @@ var oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17} // RFC 5280 §4.2.1.
 func Identities(cert *x509.Certificate) []string {
 	var names []string
 	add := func(name string) {
-		if name = canonical(name); name != "" && !strings.Contains(name, "*") && !slices.Contains(names, name) {
+		if name = canonical(name); name != "" && !strings.Contains(name, "*") &&
+			!slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -102,7 +102,8 @@ func title(body string, at place, r *report) *section {
 		return nil
 	}
 	if rest = strings.TrimLeft(rest, " \t"); rest != "" && rest[0] != '#' {
-		r.problem(place{at.file, at.line, at.column + len(body) - len(rest)}, "%q behind the domain: one setting a line, please", rest)
+		r.problem(place{at.file, at.line, at.column + len(body) - len(rest)},
+			"%q behind the domain: one setting a line, please", rest)
 		return nil
 	}
 	side, which, _ := strings.Cut(inner, ":")
@@ -113,7 +114,8 @@ func title(body string, at place, r *report) *section {
 	case "client", "cli":
 		s.role = client
 	default:
-		r.problem(at, "unknown role %q%s; write [server:…] or [client:…]", side, suggest.DidYouMean(side, []string{"server", "client"}))
+		r.problem(at, "unknown role %q%s; write [server:…] or [client:…]", side,
+			suggest.DidYouMean(side, []string{"server", "client"}))
 		return nil
 	}
 	switch which = strings.TrimSpace(which); strings.ToLower(which) {
@@ -145,7 +147,8 @@ func assign(s *section, body string, at place, r *report) {
 	valueAt.column += len(body) - len(rest)
 	k := findSetting(name)
 	// the core's globals have no place here
-	if k == nil || strings.HasPrefix(strings.ToLower(name), "tls_") && !strings.EqualFold(name, "tls_method") {
+	if k == nil || strings.HasPrefix(strings.ToLower(name), "tls_") &&
+		!strings.EqualFold(name, "tls_method") {
 		r.problem(at, "unknown setting %q%s", name, suggest.DidYouMean(name, settingNames()))
 		return
 	}

@@ -60,13 +60,15 @@ type report struct {
 
 func (r *report) problem(at place, format string, args ...any) {
 	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
+		r.problems = append(r.problems,
+			Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
 	}
 }
 
 func (r *report) warn(at place, format string, args ...any) {
 	if len(r.warnings) < maxProblems {
-		r.warnings = append(r.warnings, Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
+		r.warnings = append(r.warnings,
+			Problem{at.file, at.line, at.column, fmt.Sprintf(format, args...)})
 	}
 }
 

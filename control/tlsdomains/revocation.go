@@ -20,7 +20,8 @@ type revocation struct {
 }
 
 // parseRevocations reads the lists of a PEM file and checks their signatures by the CAs.
-func parseRevocations(data []byte, cas []*x509.Certificate, now time.Time) (revocations, []string, error) {
+func parseRevocations(data []byte, cas []*x509.Certificate, now time.Time) (revocations, []string,
+	error) {
 	rs := revocations{}
 	var warnings []string
 	for {
@@ -35,7 +36,8 @@ func parseRevocations(data []byte, cas []*x509.Certificate, now time.Time) (revo
 		if err != nil {
 			return nil, nil, err
 		}
-		r := &revocation{list: list, serials: make(map[string]struct{}, len(list.RevokedCertificateEntries))}
+		r := &revocation{list: list,
+			serials: make(map[string]struct{}, len(list.RevokedCertificateEntries))}
 		for _, e := range list.RevokedCertificateEntries {
 			r.serials[string(e.SerialNumber.Bytes())] = struct{}{}
 		}
@@ -48,12 +50,15 @@ func parseRevocations(data []byte, cas []*x509.Certificate, now time.Time) (revo
 			}
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("the list of %s is not signed by the CA of that name: %w", list.Issuer, err)
+			return nil, nil, fmt.Errorf("the list of %s is not signed by the CA of that name: %w",
+				list.Issuer, err)
 		}
 		if expired(list, now) {
-			warnings = append(warnings, fmt.Sprintf("the list of %s has expired at %s: no certificate of that CA will be believed", list.Issuer, list.NextUpdate.Format(time.RFC3339)))
+			warnings = append(warnings,
+				fmt.Sprintf("the list of %s has expired at %s: no certificate of that CA will be believed", list.Issuer, list.NextUpdate.Format(time.RFC3339)))
 		}
-		if old := rs[string(list.RawIssuer)]; old == nil || old.list.ThisUpdate.Before(list.ThisUpdate) {
+		if old := rs[string(list.RawIssuer)]; old == nil ||
+			old.list.ThisUpdate.Before(list.ThisUpdate) {
 			rs[string(list.RawIssuer)] = r
 		}
 	}
@@ -85,7 +90,8 @@ func (rs revocations) check(chain []*x509.Certificate, now time.Time) error {
 			}
 		}
 		if _, revoked := r.serials[string(cert.SerialNumber.Bytes())]; revoked {
-			return fmt.Errorf("the certificate of %s with serial number %x is revoked", cert.Subject, cert.SerialNumber)
+			return fmt.Errorf("the certificate of %s with serial number %x is revoked",
+				cert.Subject, cert.SerialNumber)
 		}
 	}
 	return nil

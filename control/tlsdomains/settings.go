@@ -55,14 +55,25 @@ func flag(field func(*Settings) *bool) func(*Settings, string) error {
 
 var settings = []setting{
 	{"method", []string{"tls_method"}, text(func(s *Settings) *string { return &s.Method })},
-	{"certificate", []string{"cert_file", "tls_certificate"}, text(func(s *Settings) *string { return &s.Certificate })},
-	{"private_key", []string{"pkey_file", "tls_private_key"}, text(func(s *Settings) *string { return &s.PrivateKey })},
-	{"ca_list", []string{"calist_file", "tls_ca_list"}, text(func(s *Settings) *string { return &s.CAList })},
+	{"certificate", []string{"cert_file", "tls_certificate"}, text(func(s *Settings) *string {
+		return &s.Certificate
+	})},
+	{"private_key", []string{"pkey_file", "tls_private_key"}, text(func(s *Settings) *string {
+		return &s.PrivateKey
+	})},
+	{"ca_list", []string{"calist_file", "tls_ca_list"}, text(func(s *Settings) *string {
+		return &s.CAList
+	})},
 	{"ca_path", nil, text(func(s *Settings) *string { return &s.CAPath })},
 	{"crl", nil, text(func(s *Settings) *string { return &s.CRL })},
 	{"cipher_list", nil, text(func(s *Settings) *string { return &s.CipherList })},
-	{"verify_certificate", []string{"verify_cert", "tls_verify"}, flag(func(s *Settings) *bool { return &s.VerifyCertificate })},
-	{"require_certificate", []string{"require_cert", "tls_require_certificate"}, flag(func(s *Settings) *bool { return &s.RequireCertificate })},
+	{"verify_certificate", []string{"verify_cert", "tls_verify"}, flag(func(s *Settings) *bool {
+		return &s.VerifyCertificate
+	})},
+	{"require_certificate", []string{"require_cert", "tls_require_certificate"},
+		flag(func(s *Settings) *bool {
+			return &s.RequireCertificate
+		})},
 	{"verify_client", nil, setVerifyClient},
 	{"verify_depth", nil, setVerifyDepth},
 	{"server_name", nil, text(func(s *Settings) *string { return &s.ServerName })},
@@ -75,7 +86,8 @@ var settings = []setting{
 func (s *Settings) Set(name, value string) error {
 	k := findSetting(name)
 	if k == nil {
-		return fmt.Errorf("unknown TLS setting %q%s", name, suggest.DidYouMean(name, settingNames()))
+		return fmt.Errorf("unknown TLS setting %q%s", name,
+			suggest.DidYouMean(name, settingNames()))
 	}
 	if err := k.set(s, value); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

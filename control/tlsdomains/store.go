@@ -100,7 +100,8 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 			return nil, Problems{{File: o.File, Text: err.Error()}}
 		}
 		if o.Default != (Settings{}) {
-			r.warn(place{file: o.File}, "the tls module's own parameters about domains do not count beside its config")
+			r.warn(place{file: o.File},
+				"the tls module's own parameters about domains do not count beside its config")
 		}
 		sections = parse(o.File, string(data), r)
 	} else {
@@ -115,7 +116,8 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 	}
 	if snap.defaultClient == nil {
 		// Kamailio would verify nothing then. Nobody has asked for that, so the safe choice it is.
-		snap.defaultClient = load(&section{role: client, at: place{file: o.File}, Settings: Settings{VerifyCertificate: true}}, f, r, now)
+		snap.defaultClient = load(&section{role: client, at: place{file: o.File},
+			Settings: Settings{VerifyCertificate: true}}, f, r, now)
 	}
 	o.checkListeners(snap, r)
 	if err := r.err(); err != nil {
@@ -155,7 +157,9 @@ func (snap *snapshot) add(d *domain, r *report) {
 		return
 	}
 	for _, other := range *list {
-		if other.kind == d.kind && other.addr == d.addr && canonical(other.ServerName) == canonical(d.ServerName) && other.ServerNameMode == d.ServerNameMode && other.ServerID == d.ServerID {
+		if other.kind == d.kind && other.addr == d.addr &&
+			canonical(other.ServerName) == canonical(d.ServerName) &&
+			other.ServerNameMode == d.ServerNameMode && other.ServerID == d.ServerID {
 			r.problem(d.at, "%s is there already, in line %d, with the same server_name; give it another, or join them", d.title(), other.at.line)
 			return
 		}
@@ -173,7 +177,8 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 		l = netip.AddrPortFrom(l.Addr().Unmap().WithZone(""), l.Port())
 		known[l] = true
 		if snap.server(l, "") == nil {
-			r.problem(place{file: o.File}, "no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
+			r.problem(place{file: o.File},
+				"no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
 		}
 	}
 	for _, d := range snap.servers {

@@ -27,7 +27,8 @@ func (d *domain) verify(certs []*x509.Certificate, now time.Time) error {
 		return errNoCertificate
 	}
 	if len(certs) > peerCertificates {
-		return fmt.Errorf("the peer showed %d certificates, more than %d", len(certs), peerCertificates)
+		return fmt.Errorf("the peer showed %d certificates, more than %d", len(certs),
+			peerCertificates)
 	}
 	between := x509.NewCertPool()
 	for _, c := range certs[1:] {
@@ -37,11 +38,13 @@ func (d *domain) verify(certs []*x509.Certificate, now time.Time) error {
 	if slices.ContainsFunc(certs[0].UnknownExtKeyUsage, oidSIPDomain.Equal) {
 		usages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
 	}
-	chains, err := certs[0].Verify(x509.VerifyOptions{Roots: d.roots, Intermediates: between, KeyUsages: usages, CurrentTime: now})
+	chains, err := certs[0].Verify(x509.VerifyOptions{Roots: d.roots, Intermediates: between,
+		KeyUsages: usages, CurrentTime: now})
 	if err != nil {
 		return err
 	}
-	err = fmt.Errorf("more than %d certificates between the peer's and its CA's (verify_depth)", d.depth())
+	err = fmt.Errorf("more than %d certificates between the peer's and its CA's (verify_depth)",
+		d.depth())
 	for _, chain := range chains {
 		if len(chain)-2 > d.depth() {
 			continue
@@ -72,12 +75,15 @@ func (d *domain) verifyServer(cs tls.ConnectionState, names []string) error {
 		return err
 	}
 	cert := cs.PeerCertificates[0]
-	if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return Matches(cert, n) }) {
+	if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool {
+		return Matches(cert, n)
+	}) {
 		return nil
 	}
 	own := strings.Join(Identities(cert), ", ")
 	if own == "" {
 		own = "no SIP domain at all"
 	}
-	return fmt.Errorf("the certificate is for %s, not for %s (RFC 5922 §7)", own, strings.Join(names, " or "))
+	return fmt.Errorf("the certificate is for %s, not for %s (RFC 5922 §7)", own,
+		strings.Join(names, " or "))
 }

@@ -37,7 +37,8 @@ func Load(shards int) (*Program, error) {
 		return nil, fmt.Errorf("steering is for 2 to %d shards, not %d", MaxShards, shards)
 	}
 	if release, old := kernelBefore(5, 17); old {
-		return nil, fmt.Errorf("needs Linux 5.17 (bpf_loop), this is %s: %w", release, ErrNotSupported)
+		return nil, fmt.Errorf("needs Linux 5.17 (bpf_loop), this is %s: %w", release,
+			ErrNotSupported)
 	}
 	spec, err := loadSteer()
 	if err != nil {
@@ -88,7 +89,8 @@ func kernelBefore(major, minor int) (release string, old bool) {
 // is not bound yet it takes effect with the bind, and sockets bound later inherit it: then no
 // datagram ever arrives unsteered.
 func (p *Program) Attach(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF, p.objects.Choose.FD()); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_EBPF,
+		p.objects.Choose.FD()); err != nil {
 		return fmt.Errorf("cannot attach the steering program: %w", err)
 	}
 	return nil

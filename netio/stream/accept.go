@@ -42,8 +42,14 @@ func (e *Engine) Open(first int, cfgs []Listen) (_ []*netio.Listener, err error)
 		cfg := &cfgs[i]
 		l := &list[i]
 		l.proto, l.twin, l.from = cfg.Proto, -1, cfg.ProxyFrom
-		l.ws = wslayer.Config{MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins, CORS: e.cfg.WS.CORS}
-		l.Listener = netio.Listener{Index: first + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost, AdvertisePort: cfg.AdvertisePort, Name: cfg.Name}
+		l.ws = wslayer.Config{
+			MessageBytes: int(e.limits.MaxMessage.Load()), Origins: cfg.Origins,
+			CORS: e.cfg.WS.CORS,
+		}
+		l.Listener = netio.Listener{
+			Index: first + i, Proto: cfg.Proto, AdvertiseHost: cfg.AdvertiseHost,
+			AdvertisePort: cfg.AdvertisePort, Name: cfg.Name,
+		}
 		if cfg.AllowWS {
 			l.twin = cfg.WSListener
 		}
@@ -96,17 +102,19 @@ func (e *Engine) Shut(number int) {
 }
 
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
-	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, rc syscall.RawConn) (err error) {
-		cerr := rc.Control(func(fd uintptr) {
-			if e.cfg.ReusePort || e.cfg.ListenPort {
-				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-			}
-			if s := int((e.cfg.DeferAccept + time.Second - 1) / time.Second); s > 0 && err == nil {
-				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, s)
-			}
-		})
-		return errors.Join(err, cerr)
-	}}
+	lc := net.ListenConfig{KeepAlive: -1,
+		Control: func(_, _ string, rc syscall.RawConn) (err error) {
+			cerr := rc.Control(func(fd uintptr) {
+				if e.cfg.ReusePort || e.cfg.ListenPort {
+					err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+				}
+				if s := int((e.cfg.DeferAccept + time.Second - 1) / time.Second); s > 0 &&
+					err == nil {
+					err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, s)
+				}
+			})
+			return errors.Join(err, cerr)
+		}}
 	// Go sets SO_REUSEADDR, and listens with net.core.somaxconn.
 	nl, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
 	if err != nil {
@@ -142,7 +150,8 @@ func (e *Engine) acceptAll(l *listener) {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO), errors.Is(err, unix.EPERM):
+		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO),
+			errors.Is(err, unix.EPERM):
 			continue // the peer has gone again, or a firewall said no
 		}
 		// EMFILE, ENFILE, ENOBUFS, ENOMEM, and what may come.
@@ -219,7 +228,10 @@ func (p prefixes) has(a netip.Addr) bool {
 func (e *Engine) accepted(l *listener, nc *net.TCPConn) {
 	peer := netio.AddrFrom(nc.RemoteAddr().(*net.TCPAddr).AddrPort())
 	local := netio.AddrFrom(nc.LocalAddr().(*net.TCPAddr).AddrPort())
-	c := &conn{e: e, k: key{addr: peer, listener: uint16(l.Index)}, peer: peer, local: local, proto: l.proto, fd: -1, blocked: true}
+	c := &conn{
+		e: e, k: key{addr: peer, listener: uint16(l.Index)}, peer: peer, local: local,
+		proto: l.proto, fd: -1, blocked: true,
+	}
 	why := OK
 	if e.limits.AcceptUnique.Load() && e.hasPeer(peer) {
 		why = NotUnique
@@ -264,7 +276,8 @@ func (e *Engine) hasPeer(peer netio.Addr) bool {
 		if l == nil {
 			continue
 		}
-		if c := e.table.get(key{addr: peer, listener: uint16(i)}); c != nil && c.peer == peer && c.alive() {
+		if c := e.table.get(key{addr: peer, listener: uint16(i)}); c != nil && c.peer == peer &&
+			c.alive() {
 			return true
 		}
 	}
@@ -351,7 +364,8 @@ func (s *sources) enter(a netio.Addr, limits *Limits, now int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if limit := limits.AcceptRate.Load(); limit > 0 {
-		if sec := now / int64(time.Second); sec != s.sec || s.rate == nil || len(s.rate) >= maxSources {
+		if sec := now / int64(time.Second); sec != s.sec || s.rate == nil ||
+			len(s.rate) >= maxSources {
 			s.sec, s.rate = sec, make(map[netio.Addr]int32)
 		}
 		if int64(s.rate[a]) >= limit {

@@ -34,7 +34,8 @@ func (e *Engine) admitWithin(ctx context.Context, l *listener, c *conn, nc *net.
 			return err
 		}
 		if src.Family != 0 {
-			if old := e.table.get(key{addr: src, listener: c.k.listener}); old != nil && old.alive() {
+			if old := e.table.get(key{addr: src, listener: c.k.listener}); old != nil &&
+				old.alive() {
 				// Responses find their connection by this address: a second claim would draw those
 				// of the first.
 				e.stats.proxyErrors.Add(1)

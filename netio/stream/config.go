@@ -134,7 +134,8 @@ func (c *Config) Validate() error {
 	case c.Owner == nil || c.Ring == nil:
 		return errors.New("cannot run streams without Owner and Ring")
 	case c.Base < 0 || c.Base+len(c.Listeners) > 1<<14:
-		return fmt.Errorf("cannot number %d listeners from %d on: 16384 are possible in all", len(c.Listeners), c.Base)
+		return fmt.Errorf("cannot number %d listeners from %d on: 16384 are possible in all",
+			len(c.Listeners), c.Base)
 	}
 	if a := c.SourceIPv4; a.IsValid() && !a.Is4() {
 		return fmt.Errorf("cannot connect from %s: it is no IPv4 address", a)
@@ -149,7 +150,8 @@ func (c *Config) Validate() error {
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		if err := c.validate(i); err != nil {
-			return fmt.Errorf("cannot listen on %s %s: %w", strings.ToLower(l.Proto.String()), l.Addr, err)
+			return fmt.Errorf("cannot listen on %s %s: %w", strings.ToLower(l.Proto.String()),
+				l.Addr, err)
 		}
 		if c.twinOf(i) >= 0 {
 			continue
@@ -174,7 +176,8 @@ func (c *Config) validate(i int) error {
 	case l.AdvertiseHost == "" && l.AdvertisePort != 0:
 		return errors.New("an advertised port needs an advertised host")
 	case strings.ContainsAny(l.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
-		return fmt.Errorf("the advertised host %q has characters that a header cannot carry", l.AdvertiseHost)
+		return fmt.Errorf("the advertised host %q has characters that a header cannot carry",
+			l.AdvertiseHost)
 	}
 	if l.AllowWS {
 		t := l.WSListener - c.Base

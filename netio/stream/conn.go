@@ -46,8 +46,12 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"none", "no_connection", "no_listener", "connect_failed", "connect_timeout", "handshake_failed", "send_timeout", "queue_full", "too_many_connections", "too_many_from_source", "too_many_handshakes",
-	"dial_busy", "closed", "reset", "closed_after_send", "idle", "slow_message", "bad_framing", "junk", "message_too_long", "bad_record", "requested", "stopping", "panic", "no_descriptor", "not_unique", "unanswered"}
+var reasonNames = [reasons]string{"none", "no_connection", "no_listener", "connect_failed",
+	"connect_timeout", "handshake_failed", "send_timeout", "queue_full", "too_many_connections",
+	"too_many_from_source", "too_many_handshakes",
+	"dial_busy", "closed", "reset", "closed_after_send", "idle", "slow_message", "bad_framing",
+	"junk", "message_too_long", "bad_record", "requested", "stopping", "panic", "no_descriptor",
+	"not_unique", "unanswered"}
 
 // String names the reason as metrics do.
 func (r Reason) String() string {
@@ -205,7 +209,8 @@ func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 // failureReason is what an unwritten message hears of the end of its connection.
 func failureReason(why Reason) Reason {
 	switch why {
-	case ConnectFailed, ConnectTimeout, HandshakeFailed, SendTimeout, QueueFull, DialBusy, NoDescriptor, Reset, Stopping:
+	case ConnectFailed, ConnectTimeout, HandshakeFailed, SendTimeout, QueueFull, DialBusy,
+		NoDescriptor, Reset, Stopping:
 		return why
 	}
 	return Closed
@@ -234,9 +239,11 @@ func (c *conn) failAll(m *outMsg, why Reason, errno unix.Errno, established bool
 	for m != nil {
 		next := m.next
 		if m.token != 0 {
-			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr,
-				Proto: c.proto, Reason: why, Errno: errno, Established: established, Outgoing: c.outgoing,
-				Stuck: stuck(why), Detail: c.failure()})
+			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener),
+				Dst:   c.k.addr,
+				Proto: c.proto, Reason: why, Errno: errno, Established: established,
+				Outgoing: c.outgoing,
+				Stuck:    stuck(why), Detail: c.failure()})
 		}
 		m.free()
 		m = next

@@ -36,7 +36,10 @@ func (e *Engine) dial(k key, l *listener, o *SendOptions) (*conn, Reason) {
 	case e.stopping.Load():
 		return nil, Stopping
 	}
-	c := &conn{e: e, id: e.lastID.Add(1), k: k, peer: k.addr, proto: l.proto, outgoing: true, fd: -1, blocked: true, born: e.now()}
+	c := &conn{
+		e: e, id: e.lastID.Add(1), k: k, peer: k.addr, proto: l.proto, outgoing: true, fd: -1,
+		blocked: true, born: e.now(),
+	}
 	if l.proto.Secure() {
 		c.domain = o.Domain
 	}
@@ -174,13 +177,15 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 				// connections as ports (ip(7), since Linux 4.2). Older kernels do without.
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 				if e.cfg.SynCount > 0 {
-					_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SYNCNT, e.cfg.SynCount)
+					_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SYNCNT,
+						e.cfg.SynCount)
 				}
 			})
 		},
 	}
 	nc, err := d.DialContext(ctx, "tcp", to)
-	if from.Port() != 0 && (errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EACCES)) {
+	if from.Port() != 0 && (errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL) ||
+		errors.Is(err, unix.EACCES)) {
 		// The pair of addresses and ports is in use or in TIME_WAIT; or we have changed our user
 		// since the listener was bound.
 		return e.dialFrom(ctx, netip.AddrPortFrom(from.Addr(), 0), to)
@@ -189,8 +194,10 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 }
 
 // connect opens the connection, TLS included.
-func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason, errno unix.Errno) {
-	conn, err := e.dialFrom(ctx, e.source(e.listener(int(c.k.listener))), c.k.addr.AddrPort().String())
+func (e *Engine) connect(ctx context.Context, c *conn) (nc *net.TCPConn, why Reason,
+	errno unix.Errno) {
+	conn, err := e.dialFrom(ctx, e.source(e.listener(int(c.k.listener))),
+		c.k.addr.AddrPort().String())
 	if err != nil {
 		why, errno = connectError(err)
 		if e.stopping.Load() {
@@ -223,7 +230,8 @@ func connectError(err error) (Reason, unix.Errno) {
 		}
 		return ConnectFailed, errno
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errno == unix.ETIMEDOUT {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errno == unix.ETIMEDOUT {
 		return ConnectTimeout, unix.ETIMEDOUT
 	}
 	return ConnectFailed, errno

@@ -91,8 +91,10 @@ func Start(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	e := &Engine{cfg: cfg, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}), broken: make(chan struct{}),
-		gates: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), resumes: make(chan struct{}, resumesAtOnce)}
+	e := &Engine{cfg: cfg, limits: cfg.Limits, began: time.Now(), stopped: make(chan struct{}),
+		broken:  make(chan struct{}),
+		gates:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		resumes: make(chan struct{}, resumesAtOnce)}
 	if e.limits == nil {
 		e.limits = NewLimits()
 	}
@@ -130,7 +132,8 @@ func (e *Engine) start() (err error) {
 // startLoops runs gnet's loops and finds out which is which: the balancer gives each new connection
 // to the loop with the fewest, so of the first ones each gets its own.
 func (e *Engine) startLoops() (err error) {
-	e.client, err = gnet.NewClient(handler{e}, gnet.WithNumEventLoop(e.cfg.Loops), gnet.WithLockOSThread(false), gnet.WithReadBufferCap(readBytes),
+	e.client, err = gnet.NewClient(handler{e}, gnet.WithNumEventLoop(e.cfg.Loops),
+		gnet.WithLockOSThread(false), gnet.WithReadBufferCap(readBytes),
 		gnet.WithLogger(gnetLog{&e.log}), gnet.WithTCPNoDelay(gnet.TCPNoDelay))
 	if err != nil {
 		return err
@@ -140,7 +143,10 @@ func (e *Engine) startLoops() (err error) {
 		return err
 	}
 	for i := range e.cfg.Loops {
-		l := &loop{e: e, index: i, bell: -1, parked: make(map[*conn]struct{}), touched: make([]bool, e.cfg.Shards), hasRung: make([]bool, e.cfg.Shards)}
+		l := &loop{
+			e: e, index: i, bell: -1, parked: make(map[*conn]struct{}),
+			touched: make([]bool, e.cfg.Shards), hasRung: make([]bool, e.cfg.Shards),
+		}
 		l.emitPlain = func(b []byte) { l.plain(l.cur, b) }
 		l.emitMessage = func(b []byte) { l.deliver(l.cur, b, Whole) }
 		l.replyFrame = func(b []byte) { l.reply(l.cur, levelFramed, b) }
@@ -162,7 +168,8 @@ func (e *Engine) startLoops() (err error) {
 }
 
 func (e *Engine) connectBell(l *loop) error {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+		0)
 	if err != nil {
 		return err
 	}
@@ -284,7 +291,8 @@ func (e *Engine) Drain(ctx context.Context) error {
 	for e.queued.Load() != 0 || e.inflight.Load() != 0 {
 		select {
 		case <-ctx.Done():
-			err := fmt.Errorf("cannot write %d bytes in time: %w", e.queued.Load()+e.inflight.Load(), ctx.Err())
+			err := fmt.Errorf("cannot write %d bytes in time: %w",
+				e.queued.Load()+e.inflight.Load(), ctx.Err())
 			e.Close()
 			return err
 		case <-t.C:

@@ -192,7 +192,8 @@ func (f *framer) takeRow(row []byte) {
 		return
 	case row[0]|0x20 == 'l':
 		i = 1
-	case len(row) > len(name) && row[0]|0x20 == 'c' && bytes.EqualFold(row[:len(name)], []byte(name)):
+	case len(row) > len(name) && row[0]|0x20 == 'c' &&
+		bytes.EqualFold(row[:len(name)], []byte(name)):
 		i = len(name)
 	default:
 		return

@@ -179,12 +179,16 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	g.leave()
 	if err != nil {
 		if !e.stopping.Load() {
-			e.log.report(logHandshake, "a TLS handshake failed", "peer", c.peer.String(), "listener", c.k.listener, "accepted", server, "error", err)
+			e.log.report(logHandshake, "a TLS handshake failed", "peer", c.peer.String(),
+				"listener", c.k.listener, "accepted", server, "error", err)
 		}
 		return err
 	}
 	state := s.State()
-	info := &TLSInfo{Version: state.Version, CipherSuite: state.CipherSuite, ServerName: state.ServerName, Verified: len(state.VerifiedChains) > 0}
+	info := &TLSInfo{
+		Version: state.Version, CipherSuite: state.CipherSuite, ServerName: state.ServerName,
+		Verified: len(state.VerifiedChains) > 0,
+	}
 	if len(state.PeerCertificates) > 0 {
 		info.Peer = state.PeerCertificates[0]
 		if v, ok := e.cfg.TLS.(Verifier); ok && server {

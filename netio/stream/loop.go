@@ -159,7 +159,8 @@ func (h handler) OnClose(g gnet.Conn, err error) (action gnet.Action) {
 func (h handler) contain() {
 	if r := recover(); r != nil {
 		h.e.stats.panics.Add(1)
-		h.e.log.report(logPanic, "a panic in an event loop", "panic", r, "stack", string(debug.Stack()))
+		h.e.log.report(logPanic, "a panic in an event loop", "panic", r, "stack",
+			string(debug.Stack()))
 	}
 }
 
@@ -167,7 +168,8 @@ func (h handler) contain() {
 func (l *loop) contain(c *conn, action *gnet.Action) {
 	if r := recover(); r != nil {
 		l.e.stats.panics.Add(1)
-		l.e.log.report(logPanic, "a panic closed a connection", "panic", r, "connection", c.id, "stack", string(debug.Stack()))
+		l.e.log.report(logPanic, "a panic closed a connection", "panic", r, "connection", c.id,
+			"stack", string(debug.Stack()))
 		c.condemn(Panicked, 0)
 		*action = gnet.Close
 	}
@@ -417,7 +419,8 @@ func (l *loop) beImpatient(c *conn) {
 		return
 	}
 	c.patience = d
-	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int((time.Duration(d)+userTimeoutSpare)/time.Millisecond))
+	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
+		int((time.Duration(d)+userTimeoutSpare)/time.Millisecond))
 }
 
 func (l *loop) lookAt(c *conn) {

@@ -70,7 +70,8 @@ func (e *Engine) SetLifetime(id uint64, d time.Duration) bool {
 
 // SetKeepAlive sets SO_KEEPALIVE and its options (tcp(7)) for one connection; idle 0 switches it
 // off. Count or interval 0: the kernel's. false: there is none of this number.
-func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int, interval time.Duration) bool {
+func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int,
+	interval time.Duration) bool {
 	c := e.registry.get(id)
 	return c != nil && c.ask(func(_ *loop, c *conn) {
 		on := 0

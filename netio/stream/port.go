@@ -28,7 +28,8 @@ func (p *Port) Recv(limit int) []netio.Packet {
 			break
 		}
 		p.taken = append(p.taken, m)
-		p.packets = append(p.packets, netio.Packet{Data: m.data[:len(m.data):len(m.data)], Src: m.src, Listener: m.listener})
+		p.packets = append(p.packets,
+			netio.Packet{Data: m.data[:len(m.data):len(m.data)], Src: m.src, Listener: m.listener})
 	}
 	if p.q.starved.Load() && p.q.length() <= queueMessages/2 {
 		// Slow path: connections wait for room.

@@ -84,7 +84,10 @@ func (p *Port) End() {
 	if why := p.out.last; why != OK {
 		if m.token != 0 {
 			to := &p.out.to
-			p.report(Failure{Token: m.token, Listener: int(to.listener), Dst: to.addr, Proto: p.e.protoOf(int(to.listener)), Reason: why})
+			p.report(Failure{
+				Token: m.token, Listener: int(to.listener), Dst: to.addr,
+				Proto: p.e.protoOf(int(to.listener)), Reason: why,
+			})
 		}
 		m.free()
 	}
@@ -145,7 +148,8 @@ func (p *Port) send(m *outMsg) Reason {
 		if o.opts.Lifetime > 0 {
 			c.lifetime.Store(int64(o.opts.Lifetime))
 		}
-		impatient := o.opts.SendTimeout > 0 && c.sendTimeout.Swap(int64(o.opts.SendTimeout)) != int64(o.opts.SendTimeout)
+		impatient := o.opts.SendTimeout > 0 &&
+			c.sendTimeout.Swap(int64(o.opts.SendTimeout)) != int64(o.opts.SendTimeout)
 		switch did, why, l := c.enqueue(m, o.opts.CloseAfter); did {
 		case queuedOK:
 			// without a loop: written when it opens
@@ -195,7 +199,8 @@ func (p *Port) find() (c *conn, k key, why Reason) {
 	if c == nil && (k.slot != 0 || k.domain != 0) {
 		// What the peer opened, or has an alias, is the one to use: it may be behind a NAT. Of ours
 		// only one that proved the name.
-		if a := p.e.table.get(o.to); a != nil && (!a.outgoing || a.domain == o.opts.Domain && k.slot == 0) {
+		if a := p.e.table.get(o.to); a != nil &&
+			(!a.outgoing || a.domain == o.opts.Domain && k.slot == 0) {
 			c = a
 		}
 	}

@@ -99,12 +99,22 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	s := &e.stats
 	t := Stats{
-		Established: s.established.Load(), PassiveOpen: s.accepted.Load(), ConnectSuccess: s.connected.Load(), ConnectFailed: s.connectFailed.Load(),
-		LocalReject: s.localReject.Load(), ConTimeout: s.conTimeout.Load(), ConReset: s.conReset.Load(), SendTimeout: s.sendTimeout.Load(), SendqFull: s.sendqFull.Load(),
-		CurrentOpened: e.opened.Load(), CurrentOpenedTLS: e.openedTLS.Load(), CurrentWriteQueued: e.queued.Load(), CurrentInflight: e.inflight.Load(), CurrentInbound: e.inbound.Load(),
-		AcceptFailed: s.acceptFailed.Load(), BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), MessagesIn: s.messagesIn.Load(), MessagesOut: s.messagesOut.Load(),
-		Pings: s.pings.Load(), KeepAlives: s.keepAlives.Load(), Faults: s.faults.Load(), Panics: s.panics.Load(), Parked: s.parked.Load(), StalledLost: s.stalledLost.Load(),
-		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(), AdmitsRefused: s.admitsRefused.Load(), AdmitTimeouts: s.admitTimeouts.Load(), ProxyErrors: s.proxyErrors.Load(),
+		Established: s.established.Load(), PassiveOpen: s.accepted.Load(),
+		ConnectSuccess: s.connected.Load(), ConnectFailed: s.connectFailed.Load(),
+		LocalReject: s.localReject.Load(), ConTimeout: s.conTimeout.Load(),
+		ConReset: s.conReset.Load(), SendTimeout: s.sendTimeout.Load(),
+		SendqFull:     s.sendqFull.Load(),
+		CurrentOpened: e.opened.Load(), CurrentOpenedTLS: e.openedTLS.Load(),
+		CurrentWriteQueued: e.queued.Load(), CurrentInflight: e.inflight.Load(),
+		CurrentInbound: e.inbound.Load(),
+		AcceptFailed:   s.acceptFailed.Load(), BytesIn: s.bytesIn.Load(),
+		BytesOut:   s.bytesOut.Load(),
+		MessagesIn: s.messagesIn.Load(), MessagesOut: s.messagesOut.Load(),
+		Pings: s.pings.Load(), KeepAlives: s.keepAlives.Load(), Faults: s.faults.Load(),
+		Panics: s.panics.Load(), Parked: s.parked.Load(), StalledLost: s.stalledLost.Load(),
+		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(),
+		AdmitsRefused: s.admitsRefused.Load(), AdmitTimeouts: s.admitTimeouts.Load(),
+		ProxyErrors: s.proxyErrors.Load(),
 	}
 	for i := range s.byReason {
 		t.Ended[i], t.Rejected[i] = s.byReason[i].Load(), s.rejectedBy[i].Load()
@@ -146,7 +156,11 @@ func (c *conn) info(now int64) Info {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lifetime := c.lifetimeNs()
-	i := Info{ID: c.id, Proto: c.proto, Listener: int(c.k.listener), Outgoing: c.outgoing, Lifetime: time.Duration(lifetime), Queued: c.queued + c.inflight, Src: c.peer, Client: c.k.addr}
+	i := Info{
+		ID: c.id, Proto: c.proto, Listener: int(c.k.listener), Outgoing: c.outgoing,
+		Lifetime: time.Duration(lifetime), Queued: c.queued + c.inflight, Src: c.peer,
+		Client: c.k.addr,
+	}
 	switch {
 	case c.st == dead:
 		i.State = "CONN_BAD"

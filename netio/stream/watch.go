@@ -26,7 +26,8 @@ func newWatcher(e *Engine) (*watcher, error) {
 		return nil, fmt.Errorf("cannot create an eventfd: %w", err)
 	}
 	w := &watcher{e: e, fd: fd, stop: stop}
-	if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
+	if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, stop,
+		&unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
 		w.close()
 		return nil, fmt.Errorf("cannot watch an eventfd: %w", err)
 	}
@@ -73,7 +74,10 @@ func (w *watcher) end() {
 // watch asks for one wake-up when c can be written to. The kernel forgets c when its last
 // descriptor closes.
 func (l *loop) watch(c *conn) bool {
-	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(uint32(c.id)), Pad: int32(uint32(c.id >> 32))}
+	ev := unix.EpollEvent{
+		Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(uint32(c.id)),
+		Pad: int32(uint32(c.id >> 32)),
+	}
 	op := unix.EPOLL_CTL_MOD
 	if !c.watched {
 		op = unix.EPOLL_CTL_ADD

@@ -203,7 +203,8 @@ func (c *conn) appendWriting(head, tail *outMsg) {
 // the list and keeps fd open; iov is its own, for the call.
 func write(fd int, m *outMsg, iov *[writeSegments]unix.Iovec) (n int, errno unix.Errno) {
 	if m.next == nil {
-		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
+		return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd),
+			uintptr(unsafe.Pointer(&m.data[m.off])), uintptr(len(m.data)-m.off)))
 	}
 	iovs := 0
 	for ; m != nil && iovs < writeSegments; m = m.next {
@@ -213,7 +214,8 @@ func write(fd int, m *outMsg, iov *[writeSegments]unix.Iovec) (n int, errno unix
 		iov[iovs].SetLen(len(m.data) - m.off)
 		iovs++
 	}
-	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(iovs)))
+	n, errno = result(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd),
+		uintptr(unsafe.Pointer(&iov[0])), uintptr(iovs)))
 	clear(iov[:iovs])
 	return n, errno
 }
@@ -281,7 +283,8 @@ func (l *loop) drained(c *conn) bool {
 	over, why := c.closeAfter, c.closeWhy
 	c.mu.Unlock()
 	if left != 0 {
-		panic(fmt.Sprintf("BUG: %d bytes in the books of connection %d, which has written all", left, c.id))
+		panic(fmt.Sprintf("BUG: %d bytes in the books of connection %d, which has written all",
+			left, c.id))
 	}
 	if over {
 		if why == OK {
@@ -362,7 +365,11 @@ func (l *loop) closeWriting(c *conn, why Reason, errno unix.Errno) {
 	}
 	for _, t := range sent {
 		if l.now-t.at <= int64(sentRememberFor) {
-			l.e.ports[t.shard].report(Failure{Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto, Reason: ClosedAfterSend, Errno: errno, Established: true, Outgoing: c.outgoing, Stuck: stuck(why)})
+			l.e.ports[t.shard].report(Failure{
+				Token: t.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto,
+				Reason: ClosedAfterSend, Errno: errno, Established: true, Outgoing: c.outgoing,
+				Stuck: stuck(why),
+			})
 		}
 	}
 }

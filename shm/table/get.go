@@ -33,7 +33,8 @@ const (
 	Short                  // Get: the text is longer than its room; Kind and Ends are told
 )
 
-var verdictNames = [...]string{"done", "absent", "exists", "differs", "not a number", "full", "too long", "short"}
+var verdictNames = [...]string{"done", "absent", "exists", "differs", "not a number", "full",
+	"too long", "short"}
 
 func (v Verdict) String() string { return verdictNames[v] }
 

@@ -123,7 +123,8 @@ func classHash() uint64 {
 // classSizes are the sizes of records, multiples of linkUnit; they fill a page but for 2.5 % at
 // most.
 var classSizes = [...]uint32{
-	64, 96, 128, 160, 192, 256, 320, 384, 512, 640, 800, 1024, 1344, 1632, 2048, 2720, 4096, 5440, 8192,
+	64, 96, 128, 160, 192, 256, 320, 384, 512, 640, 800, 1024, 1344, 1632, 2048, 2720, 4096, 5440,
+	8192,
 	16384,
 }
 

@@ -233,7 +233,8 @@ func (t *Table) at(link uint32) *record {
 // bytes there are from there to the end of its region.
 func (t *Table) peek(link uint32) (r *record, left int) {
 	i := link / linksPerRegion
-	if int(i) >= len(t.ends) || link >= t.ends[i] || link%linksPerRegion < regionHeadBytes/linkUnit {
+	if int(i) >= len(t.ends) || link >= t.ends[i] ||
+		link%linksPerRegion < regionHeadBytes/linkUnit {
 		return nil, 0
 	}
 	return t.at(link), int(t.ends[i]-link) * linkUnit

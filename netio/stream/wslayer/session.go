@@ -37,10 +37,12 @@ const (
 // Validate says what is out of range.
 func (c *Config) Validate() error {
 	if c.MessageBytes < 0 || c.MessageBytes > maxMessageBytes {
-		return fmt.Errorf("websocket message limit %d is not between 0 and %d bytes", c.MessageBytes, maxMessageBytes)
+		return fmt.Errorf("websocket message limit %d is not between 0 and %d bytes",
+			c.MessageBytes, maxMessageBytes)
 	}
 	if c.HeaderBytes < 0 || c.HeaderBytes > maxHeaderBytes {
-		return fmt.Errorf("websocket header limit %d is not between 0 and %d bytes", c.HeaderBytes, maxHeaderBytes)
+		return fmt.Errorf("websocket header limit %d is not between 0 and %d bytes", c.HeaderBytes,
+			maxHeaderBytes)
 	}
 	return nil
 }
@@ -154,7 +156,8 @@ func (s *Session) readHead(in []byte, reply func([]byte)) []byte {
 		return in
 	}
 	if h.OpCode.IsData() && h.Length > int64(s.cfg.messageBytes()-len(s.buf)) {
-		s.fail(ws.StatusMessageTooBig, fmt.Sprintf("messages are limited to %d bytes", s.cfg.messageBytes()), reply)
+		s.fail(ws.StatusMessageTooBig,
+			fmt.Sprintf("messages are limited to %d bytes", s.cfg.messageBytes()), reply)
 		return in
 	}
 	s.frame, s.left, s.inPayload = h, int(h.Length), true

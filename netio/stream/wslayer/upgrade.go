@@ -55,7 +55,8 @@ func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 	i := bytes.Index(s.buf[from:], headEnd)
 	if i < 0 {
 		if len(s.buf) == limit {
-			s.refuse(&RefusedError{http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("requests are limited to %d bytes", limit)}, reply)
+			s.refuse(&RefusedError{http.StatusRequestHeaderFieldsTooLarge,
+				fmt.Sprintf("requests are limited to %d bytes", limit)}, reply)
 		}
 		return in[taken:]
 	}
@@ -66,7 +67,10 @@ func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 		s.refuse(refused, reply)
 		return in[end-had:]
 	}
-	s.request = &Request{URI: strings.Clone(req.RequestURI), Host: strings.Clone(req.Host), Origin: strings.Clone(req.Header.Get("Origin"))}
+	s.request = &Request{
+		URI: strings.Clone(req.RequestURI), Host: strings.Clone(req.Host),
+		Origin: strings.Clone(req.Header.Get("Origin")),
+	}
 	s.out = appendUpgraded(s.out[:0], req.Header.Get("Sec-WebSocket-Key"), s.allowOrigin())
 	reply(s.out)
 	return in[end-had:]
@@ -93,7 +97,8 @@ func (s *Session) judge(head []byte) (*http.Request, *RefusedError) {
 	case req.ContentLength != 0 || len(req.TransferEncoding) > 0:
 		return bad("a body is not expected") // and would be taken for frames
 	case !hasToken(h["Upgrade"], "websocket"):
-		return nil, &RefusedError{http.StatusUpgradeRequired, "only WebSocket is spoken here: Upgrade: websocket is missing"}
+		return nil, &RefusedError{http.StatusUpgradeRequired,
+			"only WebSocket is spoken here: Upgrade: websocket is missing"}
 	case !hasToken(h["Connection"], "upgrade"):
 		return bad("Connection: Upgrade is missing")
 	case len(h["Sec-Websocket-Version"]) != 1 || h.Get("Sec-WebSocket-Version") != "13":
@@ -113,7 +118,9 @@ func (s *Session) judge(head []byte) (*http.Request, *RefusedError) {
 
 func (s *Session) originAllowed(origin string) bool {
 	return origin == "" || len(s.cfg.Origins) == 0 ||
-		slices.ContainsFunc(s.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
+		slices.ContainsFunc(s.cfg.Origins, func(o string) bool {
+			return strings.EqualFold(o, origin)
+		})
 }
 
 // hasToken looks in a header's comma-separated values, without regard to case.
@@ -154,14 +161,16 @@ func appendUpgraded(dst []byte, key, allowOrigin string) []byte {
 // have been accepted (RFC 6455 §4.4, RFC 9110 §15.5.6 and §15.5.22).
 func (s *Session) refuse(e *RefusedError, reply func([]byte)) {
 	body := e.Reason + "\n"
-	out := append(s.out[:0], "HTTP/1.1 "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)+"\r\nConnection: close"...)
+	out := append(s.out[:0], "HTTP/1.1 "+strconv.Itoa(e.Status)+" "+
+		http.StatusText(e.Status)+"\r\nConnection: close"...)
 	switch e.Status {
 	case http.StatusUpgradeRequired:
 		out = append(out, ", Upgrade\r\nUpgrade: websocket"...)
 	case http.StatusMethodNotAllowed:
 		out = append(out, "\r\nAllow: GET"...)
 	}
-	out = append(out, "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: "+Subprotocol+"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+	out = append(out, "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: "+
+		Subprotocol+"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
 	out = strconv.AppendInt(out, int64(len(body)), 10)
 	s.out = append(append(out, "\r\n\r\n"...), body...)
 	s.end(e)
