@@ -45,7 +45,7 @@ func sentFrom(c *Ctx) *netio.Addr {
 	return nil
 }
 
-// proto is the transport of what leaves.
+// sendProto is the transport of what leaves.
 func (c *Ctx) sendProto() (Transport, bool) {
 	o := c.outgoing()
 	if o == nil {
