@@ -68,7 +68,8 @@ func Load(path string, cfg Config, prev *Table) (*Table, error) {
 		return nil, fmt.Errorf("cannot read the destination sets: %w", err)
 	}
 	if len(text) > MaxFileBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes: is it a destination list?", path, MaxFileBytes)
+		return nil, fmt.Errorf("%s is larger than %d bytes: is it a destination list?", path,
+			MaxFileBytes)
 	}
 	return Parse(path, text, cfg, prev)
 }
@@ -105,7 +106,8 @@ func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 // identify fills what tells the target apart. Host names in other letters and a default port
 // spelled out are the same target.
 func (t *Target) identify() {
-	uri := fmt.Sprintf("%v:%s@%s:%d/%v%s %s %s", t.Secure, t.User, t.Host, t.Port, t.Transport, t.params, t.Attrs.Socket, t.Attrs.SocketName)
+	uri := fmt.Sprintf("%v:%s@%s:%d/%v%s %s %s", t.Secure, t.User, t.Host, t.Port, t.Transport,
+		t.params, t.Attrs.Socket, t.Attrs.SocketName)
 	t.identity = strconv.Itoa(t.SetID) + " " + uri
 	t.seed = xxhash.Sum64String(uri)
 }
@@ -175,7 +177,9 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 			case err == errNoResolver:
 				r.failAt(t.Line, 1, "%s: %v: write the IP address", host, err)
 			case last.Family != 0:
-				warnings = append(warnings, fmt.Sprintf("%s:%d: cannot resolve %s: %v; its last address %v stays in use", r.name, t.Line, host, err, last))
+				warnings = append(warnings,
+					fmt.Sprintf("%s:%d: cannot resolve %s: %v; its last address %v stays in use",
+						r.name, t.Line, host, err, last))
 			default:
 				r.failAt(t.Line, 1, "cannot resolve %s: %v; add 16 to the flags to resolve it when sending", host, err)
 			}
@@ -185,12 +189,14 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 		if old != nil {
 			last, lastPing = old.Addr, old.PingAddr
 		}
-		if _, err := netip.ParseAddr(t.Host); err == nil || t.Flags&NoDNS == 0 || cfg.Resolver == nil {
+		if _, err := netip.ParseAddr(t.Host); err == nil || t.Flags&NoDNS == 0 ||
+			cfg.Resolver == nil {
 			t.Addr = resolve(t.Host, t.Port, t.Transport, last)
 		}
 		t.PingAddr, t.PingTransport = t.Addr, t.Transport
 		if proxy := t.Attrs.proxy; proxy != nil {
-			t.PingAddr, t.PingTransport = resolve(proxy.Host, proxy.Port, proxy.Transport, lastPing), proxy.Transport
+			t.PingAddr, t.PingTransport = resolve(proxy.Host, proxy.Port, proxy.Transport,
+				lastPing), proxy.Transport
 		}
 	}
 	return warnings

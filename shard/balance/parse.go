@@ -27,7 +27,9 @@ type LineError struct {
 }
 
 // Error gives file:line:col: text.
-func (e *LineError) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Text) }
+func (e *LineError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Text)
+}
 
 // Errors is everything wrong in the file, in file order.
 type Errors struct {
@@ -76,7 +78,8 @@ func (r *reader) failAt(line, col int, format string, args ...any) {
 		r.errs.More++
 		return
 	}
-	r.errs.List = append(r.errs.List, &LineError{File: r.name, Line: line, Col: col, Text: fmt.Sprintf(format, args...)})
+	r.errs.List = append(r.errs.List,
+		&LineError{File: r.name, Line: line, Col: col, Text: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) read(text string) {
@@ -89,7 +92,9 @@ func (r *reader) read(text string) {
 			r.fail(MaxLineBytes+1, "line of %d bytes: shorten it to %d", len(line), MaxLineBytes)
 			continue
 		}
-		if i := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }); i >= 0 {
+		if i := strings.IndexFunc(line, func(c rune) bool {
+			return c < ' ' && c != '\t' || c == 0x7f
+		}); i >= 0 {
 			r.fail(i+1, "control character %#02x: remove it", line[i])
 			continue
 		}
@@ -148,7 +153,8 @@ func (r *reader) target(line string) *Target {
 		pos = next
 		n, err := strconv.ParseInt(prio, 10, 64)
 		if err != nil || n > MaxPriority || n < -MaxPriority {
-			r.fail(at+1, "%s is not a priority: write a whole number, higher comes first%s", quote(prio), misplaced(prio, "0"))
+			r.fail(at+1, "%s is not a priority: write a whole number, higher comes first%s",
+				quote(prio), misplaced(prio, "0"))
 		}
 		t.Priority = int(n)
 	}
@@ -187,7 +193,8 @@ func (r *reader) flags(s string, at int) State {
 	}
 	n, err := strconv.ParseUint(digits, base, 32)
 	if err != nil {
-		r.fail(at+1, "%s is not a flags number: write a decimal or 0x number%s", quote(s), misplaced(s, "0 0"))
+		r.fail(at+1, "%s is not a flags number: write a decimal or 0x number%s", quote(s),
+			misplaced(s, "0 0"))
 		return 0
 	}
 	if unknown := n &^ uint64(StateMask); unknown != 0 {

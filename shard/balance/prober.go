@@ -49,9 +49,11 @@ type ProbeConfig struct {
 func (c *ProbeConfig) Validate() error {
 	switch {
 	case c.Interval != 0 && c.Interval < minPeriod:
-		return fmt.Errorf("ds_ping_interval is %v: write 0 (off) or at least %v", c.Interval, minPeriod)
+		return fmt.Errorf("ds_ping_interval is %v: write 0 (off) or at least %v", c.Interval,
+			minPeriod)
 	case c.Timeout != 0 && c.Timeout < minPeriod:
-		return fmt.Errorf("ds_ping_fr_timer is %v: write 0 (4 s) or at least %v", c.Timeout, minPeriod)
+		return fmt.Errorf("ds_ping_fr_timer is %v: write 0 (4 s) or at least %v", c.Timeout,
+			minPeriod)
 	case c.Recover > 0 && c.Recover < minPeriod:
 		return fmt.Errorf("ds_recover_interval is %v: write 0 (10 s), a negative number (never) or at least %v", c.Recover, minPeriod)
 	case c.Mode > ProbeOnlyFlagged:
@@ -146,7 +148,8 @@ func (p *Prober) AppendRequest(dst []byte, pr Probe, sentBy, branch []byte) []by
 	dst = append(appendID(dst, pr.ID), "\r\nTo: <"...)
 	dst = append(append(dst, t.URI...), ">\r\nCall-ID: "...)
 	dst = append(p.AppendCallID(dst, pr.ID), "\r\nCSeq: 1 "...)
-	dst = append(append(dst, p.cfg.Method...), "\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n"...)
+	dst = append(append(dst, p.cfg.Method...),
+		"\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n"...)
 	return dst
 }
 

@@ -100,7 +100,8 @@ func (p *Prober) Pause(on bool) { p.paused = on }
 // readmissions) to outcomes. random is called for jitter and probe ids; it should not be guessable,
 // since whoever knows an id can answer for the target. nowMs must not go back. The cost is one look
 // at each target of the table.
-func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Probe, outcomes []Outcome) ([]Probe, []Outcome) {
+func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Probe,
+	outcomes []Outcome) ([]Probe, []Outcome) {
 	if tb != p.tb {
 		p.adopt(tb)
 	}

@@ -213,7 +213,8 @@ func (tb *Table) Validate(set int, a Algorithm) error {
 		if len(known) > most {
 			known = append(known[:most], "…")
 		}
-		return fmt.Errorf("set %d does not exist: the destination list has %s", set, strings.Join(known, ", "))
+		return fmt.Errorf("set %d does not exist: the destination list has %s", set,
+			strings.Join(known, ", "))
 	}
 	if a == Weights {
 		if w := s.mixedWeights(); w != "" {
@@ -230,17 +231,22 @@ type UnavailableError struct{ Algorithm Algorithm }
 func (e *UnavailableError) Error() string {
 	name, known := algorithmNames[e.Algorithm]
 	if !known {
-		return fmt.Sprintf("algorithm %d does not exist; available: %s", int(e.Algorithm), available)
+		return fmt.Sprintf("algorithm %d does not exist; available: %s", int(e.Algorithm),
+			available)
 	}
-	return fmt.Sprintf("algorithm %d (%s) is not implemented; available: %s", int(e.Algorithm), name, available)
+	return fmt.Sprintf("algorithm %d (%s) is not implemented; available: %s", int(e.Algorithm),
+		name, available)
 }
 
 const available = "0, 4, 8, 9"
 
 var algorithmNames = map[Algorithm]string{
-	0: "hash of Call-ID", 1: "hash of From URI", 2: "hash of To URI", 3: "hash of Request-URI", 4: "round robin",
-	5: "hash of the user name", 6: "random", 7: "hash of a variable", 8: "priority", 9: "weights", 10: "call load",
-	11: "relative weights", 12: "parallel", 13: "latency", 14: "round robin or priority", 15: "priority and weight",
+	0: "hash of Call-ID", 1: "hash of From URI", 2: "hash of To URI", 3: "hash of Request-URI",
+	4: "round robin",
+	5: "hash of the user name", 6: "random", 7: "hash of a variable", 8: "priority", 9: "weights",
+	10: "call load",
+	11: "relative weights", 12: "parallel", 13: "latency", 14: "round robin or priority",
+	15: "priority and weight",
 	64: "overload control",
 }
 

@@ -21,7 +21,8 @@ func (t *Target) setURI(s string) (at int, advice string) {
 		t.Secure = true
 	case strings.HasPrefix(s, "<"):
 		return 0, "unexpected \"<\": write the bare URI"
-	case found && !strings.ContainsAny(scheme, ".@[0123456789") && strings.Trim(rest, "0123456789") != "":
+	case found && !strings.ContainsAny(scheme, ".@[0123456789") &&
+		strings.Trim(rest, "0123456789") != "":
 		return 0, "scheme " + quote(scheme) + " cannot be a destination: write sip:host:port"
 	default:
 		return 0, quote(s) + " is not a SIP URI: write " + quote("sip:"+s)
@@ -54,7 +55,8 @@ func (t *Target) setURI(s string) (at int, advice string) {
 		if strings.EqualFold(name, "transport") {
 			tr, ok := transport.Named(value)
 			if !ok {
-				return pos, "transport " + quote(value) + " is unknown: write udp, tcp, tls, ws, wss or sctp"
+				return pos, "transport " +
+					quote(value) + " is unknown: write udp, tcp, tls, ws, wss or sctp"
 			}
 			if t.Secure && tr == transport.UDP {
 				return pos, "a sips URI cannot use udp: write sip: or transport=tls"
@@ -94,7 +96,8 @@ func (t *Target) setHostPort(s string) (at int, advice string) {
 		host = s[:end+1]
 		if after := s[end+1:]; after != "" {
 			if after[0] != ':' {
-				return end + 1, "unexpected " + quote(after) + " after the address: write [address]:port"
+				return end + 1, "unexpected " +
+					quote(after) + " after the address: write [address]:port"
 			}
 			port, hasPort = after[1:], true
 		}
@@ -132,7 +135,8 @@ func checkHost(host string) (at int, advice string) {
 	for i := range len(host) {
 		c := host[i]
 		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_':
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.',
+			c == '_':
 		default:
 			return i, quote(host[i:i+1]) + " cannot stand in a host name"
 		}

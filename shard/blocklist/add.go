@@ -43,7 +43,8 @@ func (t *Table) AddWaiting(proto netio.Proto, addr *netio.Addr, c Cause, nowMs i
 }
 
 // refuse decides what can be decided without looking at the table.
-func (t *Table) refuse(proto netio.Proto, addr *netio.Addr, c *Cause, ignore Reason) (v Verdict, done bool) {
+func (t *Table) refuse(proto netio.Proto, addr *netio.Addr, c *Cause, ignore Reason) (v Verdict,
+	done bool) {
 	if !t.use.Load() {
 		return Off, true
 	}
@@ -66,7 +67,8 @@ func (t *Table) ignored(proto netio.Proto) (mask Reason) {
 }
 
 // add is Add under the lock.
-func (t *Table) add(proto netio.Proto, addr *netio.Addr, c *Cause, nowMs int64, budget int) Verdict {
+func (t *Table) add(proto netio.Proto, addr *netio.Addr, c *Cause, nowMs int64,
+	budget int) Verdict {
 	k := keyOf(codeOf(proto), addr)
 	reasons, expires := t.terms(addr, c, nowMs)
 	b := t.bucket(k.hash(&t.root.seed) & t.mask)

@@ -66,7 +66,8 @@ func (c *Config) Validate() error {
 	var bad []error
 	within := func(name string, d, low time.Duration) {
 		if d < low || d > MaxTTL {
-			bad = append(bad, fmt.Errorf("%s %v is out of range: write %v to %v", name, d, low, MaxTTL))
+			bad = append(bad, fmt.Errorf("%s %v is out of range: write %v to %v", name, d, low,
+				MaxTTL))
 		}
 	}
 	within("dst_blocklist_expire", c.Expire, time.Millisecond)

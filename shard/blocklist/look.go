@@ -90,7 +90,8 @@ func (t *Table) walk(b *Bucket, k *key, nowMs int64, e *Entry) (found, ended, wh
 			continue
 		}
 		word := atomic.LoadUint64(&n.key)
-		if (word^k.word)>>8 != 0 || atomic.LoadUint64(&n.ip[0]) != k.ip[0] || atomic.LoadUint64(&n.ip[1]) != k.ip[1] {
+		if (word^k.word)>>8 != 0 || atomic.LoadUint64(&n.ip[0]) != k.ip[0] ||
+			atomic.LoadUint64(&n.ip[1]) != k.ip[1] {
 			continue
 		}
 		if have, want := uint8(word), uint8(k.word); have != want && have != 0 && want != 0 {
@@ -110,8 +111,9 @@ func (n *Node) copyTo(e *Entry, life uint64) bool {
 	}
 	owner := atomic.LoadUint64(&n.owner[lifeVersion(life)&1])
 	*e = Entry{
-		Proto: netio.Proto(uint8(k.word)) - 1, Addr: k.addr(), Reasons: lifeReasons(life), ExpiresMs: lifeExpires(life),
-		SinceMs: atomic.LoadInt64(&n.since), Owner: ownerText(owner),
+		Proto: netio.Proto(uint8(k.word)) - 1, Addr: k.addr(), Reasons: lifeReasons(life),
+		ExpiresMs: lifeExpires(life),
+		SinceMs:   atomic.LoadInt64(&n.since), Owner: ownerText(owner),
 	}
 	return atomic.LoadUint64(&n.life) == life
 }

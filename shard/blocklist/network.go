@@ -28,7 +28,8 @@ type Network struct {
 // prefixMask has the first n bits of an address set, in the words of a key.
 func prefixMask(n uint32) (mask [2]uint64) {
 	hi, lo := min(n, 64), max(n, 64)-64
-	return [2]uint64{bits.ReverseBytes64(^(^uint64(0) >> hi)), bits.ReverseBytes64(^(^uint64(0) >> lo))}
+	return [2]uint64{bits.ReverseBytes64(^(^uint64(0) >> hi)),
+		bits.ReverseBytes64(^(^uint64(0) >> lo))}
 }
 
 // networkKey is how a network stands in its record. Zone and port 0 are any.
@@ -94,8 +95,10 @@ func (n *Network) copyTo(e *Entry, life uint64) bool {
 		word: atomic.LoadUint64(&n.key),
 	}
 	*e = Entry{
-		Proto: netio.Proto(uint8(k.word)) - 1, Addr: k.addr(), Network: true, Bits: uint8(atomic.LoadUint32(&n.bits)), Reasons: lifeReasons(life),
-		ExpiresMs: lifeExpires(life), SinceMs: atomic.LoadInt64(&n.since), Owner: ownerText(atomic.LoadUint64(&n.owner[lifeVersion(life)&1])),
+		Proto: netio.Proto(uint8(k.word)) - 1, Addr: k.addr(), Network: true,
+		Bits: uint8(atomic.LoadUint32(&n.bits)), Reasons: lifeReasons(life),
+		ExpiresMs: lifeExpires(life), SinceMs: atomic.LoadInt64(&n.since),
+		Owner: ownerText(atomic.LoadUint64(&n.owner[lifeVersion(life)&1])),
 	}
 	return atomic.LoadUint64(&n.life) == life
 }
@@ -110,7 +113,8 @@ func (n *Network) sane() bool {
 
 // AddNetwork lists every address of p, at one port or, if port is 0, all of them, or extends the
 // entry there is. It is AddWaiting otherwise. Full: there are MaxNetworks.
-func (t *Table) AddNetwork(proto netio.Proto, p netip.Prefix, port uint16, c Cause, nowMs int64) Verdict {
+func (t *Table) AddNetwork(proto netio.Proto, p netip.Prefix, port uint16, c Cause,
+	nowMs int64) Verdict {
 	k, length := networkKey(proto, p, port)
 	addr := k.addr()
 	if v, done := t.refuse(proto, &addr, &c, c.Ignore); done {
@@ -136,7 +140,8 @@ func (t *Table) AddNetwork(proto netio.Proto, p netip.Prefix, port uint16, c Cau
 // network finds a record by exactly what it lists. Under the lock.
 func (t *Table) network(k *key, length uint32) *Network {
 	for i := range t.root.networks {
-		if n := &t.root.networks[i]; n.life != 0 && n.key == k.word && n.ip == k.ip && n.bits == length {
+		if n := &t.root.networks[i]; n.life != 0 && n.key == k.word && n.ip == k.ip &&
+			n.bits == length {
 			return n
 		}
 	}
@@ -144,7 +149,8 @@ func (t *Table) network(k *key, length uint32) *Network {
 }
 
 // linkNetwork makes an entry of a free record. It returns false if there is none. Under the lock.
-func (t *Table) linkNetwork(k *key, length uint32, r Reason, expires, sinceMs int64, owner uint64) bool {
+func (t *Table) linkNetwork(k *key, length uint32, r Reason, expires, sinceMs int64,
+	owner uint64) bool {
 	for i := range t.root.networks {
 		n := &t.root.networks[i]
 		if n.life != 0 {
@@ -225,7 +231,8 @@ func (t *Table) takeNetworks(from *Table) {
 		}
 		k, r, owner := key{n.ip, n.key}, lifeReasons(n.life), n.owner[lifeVersion(n.life)&1]
 		if mine := t.network(&k, n.bits); mine != nil {
-			t.renewNetwork(mine, r|lifeReasons(mine.life), max(lifeExpires(n.life), lifeExpires(mine.life)), owner)
+			t.renewNetwork(mine, r|lifeReasons(mine.life),
+				max(lifeExpires(n.life), lifeExpires(mine.life)), owner)
 		} else {
 			t.linkNetwork(&k, n.bits, r, lifeExpires(n.life), n.since, owner)
 		}

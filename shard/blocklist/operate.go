@@ -72,7 +72,9 @@ func (t *Table) DeleteAll() (deleted int) {
 	}
 	t.root.lock.Get()
 	defer t.root.lock.Release()
-	return deleted + t.dropNetworks(func(n *Network) bool { return lifeReasons(n.life)&Permanent == 0 })
+	return deleted + t.dropNetworks(func(n *Network) bool {
+		return lifeReasons(n.life)&Permanent == 0
+	})
 }
 
 func (t *Table) deleteSome(from, to uint32) (deleted int) {

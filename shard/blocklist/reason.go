@@ -24,7 +24,8 @@ const (
 	Permanent  Reason = 0x80 // never ends, is kept by DeleteAll
 )
 
-var reasonNames = [...]string{"ipv6", "send", "connect", "icmp", "timeout", "503", "prohibited", "permanent"}
+var reasonNames = [...]string{"ipv6", "send", "connect", "icmp", "timeout", "503", "prohibited",
+	"permanent"}
 
 // String names the flags, "timeout,503". For a single one it allocates nothing.
 func (r Reason) String() string {

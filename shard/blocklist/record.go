@@ -71,7 +71,8 @@ type key struct {
 
 func keyOf(code uint8, addr *netio.Addr) key {
 	return key{
-		ip:   [2]uint64{binary.LittleEndian.Uint64(addr.IP[:8]), binary.LittleEndian.Uint64(addr.IP[8:])},
+		ip: [2]uint64{binary.LittleEndian.Uint64(addr.IP[:8]),
+			binary.LittleEndian.Uint64(addr.IP[8:])},
 		word: uint64(addr.Zone)<<32 | uint64(addr.Port)<<16 | uint64(addr.Family)<<8 | uint64(code),
 	}
 }

@@ -94,7 +94,10 @@ func (t *Table) allocate(arena *shm.Arena, slots, buckets uint32) error {
 		return fmt.Errorf("cannot allocate %d KB for the destination blocklist: raise -m or lower dst_blocklist_mem", need>>10)
 	}
 	r := shm.Ptr[Root](arena, off)
-	*r = Root{Header: r.Header, Slots: slots, Buckets: buckets, seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
+	*r = Root{
+		Header: r.Header, Slots: slots, Buckets: buckets,
+		seed: [2]uint64{rand.Uint64(), rand.Uint64()},
+	}
 	clear(shm.Tail[Root](arena, off, need-rootBytes))
 	if err := t.view(arena, off); err != nil {
 		panic("BUG: " + err.Error())
@@ -110,8 +113,10 @@ var errDamaged = errors.New("the destination blocklist in the arena is damaged: 
 // its slot.
 func (t *Table) view(arena *shm.Arena, off shm.Off) error {
 	r := shm.Ptr[Root](arena, off)
-	if r.Slots == 0 || r.Slots%blockLen != 0 || r.Buckets < blockLen || r.Buckets&(r.Buckets-1) != 0 ||
-		r.Slots > shm.MaxSlotBytes/EntryBytes || r.Buckets > shm.MaxSlotBytes/bucketBytes || slotBytes(r.Slots, r.Buckets) > shm.MaxSlotBytes {
+	if r.Slots == 0 || r.Slots%blockLen != 0 || r.Buckets < blockLen ||
+		r.Buckets&(r.Buckets-1) != 0 ||
+		r.Slots > shm.MaxSlotBytes/EntryBytes || r.Buckets > shm.MaxSlotBytes/bucketBytes ||
+		slotBytes(r.Slots, r.Buckets) > shm.MaxSlotBytes {
 		return errDamaged
 	}
 	tail := shm.Tail[Root](arena, off, slotBytes(r.Slots, r.Buckets)-rootBytes)
@@ -188,7 +193,8 @@ func (t *Table) take(from *Table) {
 		owner := n.owner[lifeVersion(n.life)&1]
 		b := t.bucket(k.hash(&t.root.seed) & t.mask)
 		if mine, _ := t.exact(b, &k); mine != nil {
-			t.renew(mine, lifeReasons(n.life), max(lifeExpires(n.life), lifeExpires(mine.life)), owner)
+			t.renew(mine, lifeReasons(n.life), max(lifeExpires(n.life), lifeExpires(mine.life)),
+				owner)
 		} else if t.root.used < t.cap() {
 			t.link(b, &k, lifeReasons(n.life), lifeExpires(n.life), n.since, owner)
 		}

@@ -18,7 +18,8 @@ func Settle(cpus []int, number, shards int) {
 		// A shard that wakes up must not push aside the one that is at work: that would cut the
 		// batches of both to nothing. Kernel 6.6 and later (EEVDF) and CFS before it: SCHED_BATCH
 		// does not preempt on wake-up.
-		_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}, 0)
+		_ = unix.SchedSetAttr(0,
+			&unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}, 0)
 	}
 }
 

@@ -83,7 +83,8 @@ func NewPlacement(cpus []int, threads []*atomic.Int32, logger *slog.Logger) *Pla
 func (p *Placement) Run(stopped, activity <-chan struct{}) {
 	defer func() { // a panic ends the moving, not the calls
 		if v := recover(); v != nil {
-			p.logger.Error("contained a panic in the placement of shards, please report", "panic", v, "stack", string(debug.Stack()))
+			p.logger.Error("contained a panic in the placement of shards, please report", "panic",
+				v, "stack", string(debug.Stack()))
 		}
 	}()
 	tick := time.NewTimer(Every)
@@ -187,7 +188,9 @@ func decide(seats []seat, loads map[int]load) (moves []move) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(seats[b].wait, seats[a].wait) })
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(seats[b].wait, seats[a].wait)
+	})
 	from := -1
 	for _, i := range order {
 		s := &seats[i]
@@ -248,18 +251,22 @@ func (p *Placement) carryOut(m move, loads map[int]load) {
 	if m.cpu < 0 {
 		to = p.cpus
 	}
-	attrs := []any{"shard", m.shard, "from_cpu", s.cpu, "waiting_percent", int(100 * s.wait), "others_percent", int(100 * loads[s.cpu].foreign)}
+	attrs := []any{"shard", m.shard, "from_cpu", s.cpu, "waiting_percent", int(100 * s.wait),
+		"others_percent", int(100 * loads[s.cpu].foreign)}
 	if err := p.allow(int(s.thread.Load()), to...); err != nil {
 		s.roams = true // it would fail again
-		p.logger.Warn("this shard has to wait for its CPU, and cannot be moved", append(attrs, "error", err)...)
+		p.logger.Warn("this shard has to wait for its CPU, and cannot be moved",
+			append(attrs, "error", err)...)
 		return
 	}
 	if m.cpu < 0 {
 		s.roams = true
-		p.logger.Warn("this shard had to wait for its CPU: it may use the others from now on", attrs...)
+		p.logger.Warn("this shard had to wait for its CPU: it may use the others from now on",
+			attrs...)
 		return
 	}
-	p.logger.Warn("this shard had to wait for its CPU: it has moved", append(attrs, "to_cpu", m.cpu)...)
+	p.logger.Warn("this shard had to wait for its CPU: it has moved",
+		append(attrs, "to_cpu", m.cpu)...)
 	s.cpu = m.cpu
 	s.starved, s.rest = 0, restSeconds<<min(s.moves, restDoublings)
 	s.moves++

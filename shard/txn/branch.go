@@ -55,8 +55,9 @@ func (t *Table) sign(br *Branch, off shm.Off, caller *netio.Addr) {
 // caller.
 func (t *Table) mark(life uint32, id BranchID, caller *netio.Addr) uint64 {
 	ip := &caller.IP
-	return sipHash(&t.markKey, &[4]uint64{uint64(life)<<40 | uint64(id.Shard&0xff)<<32 | uint64(id.off), id.cookie,
-		binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])})
+	return sipHash(&t.markKey,
+		&[4]uint64{uint64(life)<<40 | uint64(id.Shard&0xff)<<32 | uint64(id.off), id.cookie,
+			binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])})
 }
 
 // Former tells whether a process before this one, with the same key, made that Via branch, for a
@@ -75,7 +76,8 @@ func (t *Table) Former(branch []byte, caller *netio.Addr) bool {
 	tail := branch[BranchBytes-lifeDigits-markDigits:]
 	life, ok1 := parseHex(tail[:lifeDigits])
 	mark, ok2 := parseHex(tail[lifeDigits:])
-	return ok1 && ok2 && uint32(life) != t.life && mark == t.mark(uint32(life), id, caller)&(1<<(4*markDigits)-1)
+	return ok1 && ok2 && uint32(life) != t.life &&
+		mark == t.mark(uint32(life), id, caller)&(1<<(4*markDigits)-1)
 }
 
 // BranchID is a decoded Via branch value.
@@ -114,7 +116,8 @@ func (t *Table) At(id BranchID) *Branch {
 func (t *Table) wrote(br *Branch, branch []byte) bool {
 	tail, le := branch[BranchBytes-lifeDigits-markDigits:], binary.LittleEndian
 	return string(tail[:lifeDigits]) == string(t.lifeText) &&
-		le.Uint64(tail[lifeDigits:]) == hex8(br.Len) && le.Uint32(tail[lifeDigits+8:]) == uint32(hex8(uint32(br.Flags)<<16))
+		le.Uint64(tail[lifeDigits:]) == hex8(br.Len) &&
+		le.Uint32(tail[lifeDigits+8:]) == uint32(hex8(uint32(br.Flags)<<16))
 }
 
 // MatchResponse finds the client transaction a response belongs to (§17.1.3:

@@ -80,7 +80,8 @@ func (br *Branch) lose() bool {
 // Untried tells whether nothing came back yet and nothing ended br: an error about what it sent
 // counts.
 func (br *Branch) Untried() bool {
-	return br.flags&(brEnded|brFinal|brCancel|brLost) == 0 && br.status == 0 && (br.state == Calling || br.state == Trying)
+	return br.flags&(brEnded|brFinal|brCancel|brLost) == 0 && br.status == 0 &&
+		(br.state == Calling || br.state == Trying)
 }
 
 // State is the client machine's state.
@@ -115,7 +116,10 @@ func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	}
 	br := t.branch(off)
 	h := br.Header
-	*br = Branch{tx: t.offOf(&tx.node), dst: to.Addr, listener: to.Listener, target: to.Target, breadth: to.Breadth, index: tx.total, sentAt: t.now}
+	*br = Branch{
+		tx: t.offOf(&tx.node), dst: to.Addr, listener: to.Listener, target: to.Target,
+		breadth: to.Breadth, index: tx.total, sentAt: t.now,
+	}
 	br.Header = h
 	br.Owner = br.tx
 	t.sign(br, off, &tx.replyTo)
@@ -228,7 +232,8 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 				// 100.
 				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
 			}
-			if br.flags&brCancelPending != 0 || br.flags&(brKept|brCancelled) == brKept|brCancelled && br.cancel == 0 {
+			if br.flags&brCancelPending != 0 ||
+				br.flags&(brKept|brCancelled) == brKept|brCancelled && br.cancel == 0 {
 				t.sendCancel(br, nil)
 			}
 			// hop by hop (§16.7 step 4); of one given up nobody needs to hear
@@ -330,7 +335,8 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 	switch {
 	case br.flags&(brCancel|brFinal) != 0: // Timers D, K and M; a CANCEL that nobody answered
 		t.end(br)
-	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE && br.flags&brCancelled == 0:
+	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE &&
+		br.flags&brCancelled == 0:
 		// §16.8, Timer C with a provisional: cancel, and take what comes of it.
 		t.sendCancel(br, nil)
 		t.count[CountTimeouts]++
@@ -356,7 +362,8 @@ func (t *Table) resend(off shm.Off, br *Branch) {
 	t.count[CountResentReq]++
 	next := int64(br.intervalMs) * 2
 	limit := maxRetransmitInterval.Milliseconds() // §17.1.1.2: Timer A doubles without a cap
-	if br.state == Proceeding || parser.Method(br.method) != parser.INVITE || br.flags&brCancel != 0 {
+	if br.state == Proceeding || parser.Method(br.method) != parser.INVITE ||
+		br.flags&brCancel != 0 {
 		limit = t.timers.T2.Milliseconds() // §17.1.2.2
 	}
 	br.intervalMs = uint32(min(next, limit))

@@ -23,5 +23,6 @@ const (
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
 	"transactions_created", "transactions_freed", "branches_created", "retransmissions_absorbed",
-	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing", "stray_replies", "index_full",
+	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing",
+	"stray_replies", "index_full",
 }

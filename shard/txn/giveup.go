@@ -25,7 +25,8 @@ func (t *Table) giveUp(br *Branch) {
 	if br.flags&brCancelled != 0 {
 		until = t.now + t.lifetime() - t.cancelWait()
 	}
-	if parser.Method(br.method) != parser.INVITE || br.flags&(brEnded|brKept) != 0 || br.request == 0 || until <= t.now {
+	if parser.Method(br.method) != parser.INVITE || br.flags&(brEnded|brKept) != 0 ||
+		br.request == 0 || until <= t.now {
 		t.end(br)
 		return
 	}

@@ -64,7 +64,8 @@ func (t *Table) CancelOthers(tx *Tx, but *Branch, reason []byte) {
 // provisional is written at once where it has a Reason, which is gone later.
 func (t *Table) CancelBranch(br *Branch, reason []byte) {
 	switch {
-	case br.flags&(brFinal|brEnded|brCancelled|brCancelPending) != 0 || parser.Method(br.method) != parser.INVITE:
+	case br.flags&(brFinal|brEnded|brCancelled|brCancelPending) != 0 ||
+		parser.Method(br.method) != parser.INVITE:
 	case br.state == Calling && t.before != CancelLeaves:
 		br.flags |= brCancelPending
 		if t.before == CancelFakes {
@@ -127,7 +128,8 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 
 // newAside reserves the record of a request of our own that br's is followed by. It returns nil if
 // the arena is full.
-func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr, listener uint16) *Branch {
+func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr,
+	listener uint16) *Branch {
 	off, ok := t.slab.Alloc(KindBranch, branchBytes)
 	if !ok {
 		t.count[CountArenaFull]++

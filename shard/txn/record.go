@@ -32,7 +32,8 @@ const (
 	Terminated                  // all four
 )
 
-var stateNames = [...]string{"None", "Calling", "Trying", "Proceeding", "Accepted", "Completed", "Confirmed", "Terminated"}
+var stateNames = [...]string{"None", "Calling", "Trying", "Proceeding", "Accepted", "Completed",
+	"Confirmed", "Terminated"}
 
 func (s State) String() string { return stateNames[s] }
 

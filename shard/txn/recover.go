@@ -29,11 +29,13 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 			}
 			off = shm.Ptr[Spares](a, off).next
 		}
-		if tx.reply == part || tx.keyExtra == part || tx.saved == part || tx.best == part || tx.challenges == part {
+		if tx.reply == part || tx.keyExtra == part || tx.saved == part || tx.best == part ||
+			tx.challenges == part {
 			return true
 		}
 		if off := tx.saved; off != 0 {
-			if h := shm.Ptr[shm.Header](a, off); h.Kind == KindSaved && h.Live() && shm.Ptr[Saved](a, off).vars == part {
+			if h := shm.Ptr[shm.Header](a, off); h.Kind == KindSaved && h.Live() &&
+				shm.Ptr[Saved](a, off).vars == part {
 				return true
 			}
 		}
@@ -104,7 +106,9 @@ func (t *Table) Rebuild() int {
 			if br.flags&brEnded != 0 {
 				return true // was on its way out: taken from its list below
 			}
-			if c := br.cancel; c != 0 && (!t.slab.Live(c, KindBranch) || t.branch(c).tx != off || t.branch(c).flags&brEnded != 0) {
+			if c := br.cancel; c != 0 &&
+				(!t.slab.Live(c, KindBranch) || t.branch(c).tx != off ||
+					t.branch(c).flags&brEnded != 0) {
 				br.cancel = 0
 			}
 			if br.endAt != 0 { // else a CANCEL that waits for a provisional

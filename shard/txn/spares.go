@@ -42,7 +42,9 @@ func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) 
 	}
 	s := shm.Ptr[Spares](t.arena, off)
 	h := s.Header
-	*s = Spares{next: tx.spares, domainLen: uint16(len(domain)), branch: uint8(index), n: uint8(len(list))}
+	*s = Spares{
+		next: tx.spares, domainLen: uint16(len(domain)), branch: uint8(index), n: uint8(len(list)),
+	}
 	s.Header = h
 	s.Owner = t.offOf(&tx.node)
 	b := shm.Tail[Spares](t.arena, off, n-sparesBytes)

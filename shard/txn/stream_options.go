@@ -47,7 +47,8 @@ func (t *Table) setReplyOptions(tx *Tx, status int) {
 
 // RespondBy is Respond through another listener and with further options, this once: what is sent
 // again leaves as ever.
-func (t *Table) RespondBy(tx *Tx, listener int, o StreamOptions, status int, segments [][]byte) bool {
+func (t *Table) RespondBy(tx *Tx, listener int, o StreamOptions, status int,
+	segments [][]byte) bool {
 	was, options := tx.listener, tx.ReplyOptions()
 	defer func() {
 		tx.listener = was

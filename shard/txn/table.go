@@ -147,13 +147,16 @@ func New(c Config) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{
-		shard: c.Shard, arena: c.Arena, slab: c.Arena.Slab(c.Shard), out: c.Sender, user: c.User, count: c.Counters,
+		shard: c.Shard, arena: c.Arena, slab: c.Arena.Slab(c.Shard), out: c.Sender, user: c.User,
+		count:  c.Counters,
 		random: c.Random, now: c.Now, seed: maphash.MakeSeed(), seed2: maphash.MakeSeed(),
 		index:  x,
-		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10), limbo: make([]shm.Off, 0, limboSlots),
+		keyBuf: make([]byte, 0, 1024), scratch: make([]byte, 0, 64<<10),
+		limbo: make([]shm.Off, 0, limboSlots),
 	}
 	t.life, t.markKey, t.born = c.Life&(1<<lifeBits-1), c.MarkKey, c.Now
-	t.branchHead, t.lifeText = appendHex([]byte(BranchPrefix), uint64(c.Shard), 2), appendHex(nil, uint64(t.life), lifeDigits)
+	t.branchHead, t.lifeText = appendHex([]byte(BranchPrefix), uint64(c.Shard), 2),
+		appendHex(nil, uint64(t.life), lifeDigits)
 	t.Configure(&c)
 	t.wheel.init(c.Now)
 	return t, nil

@@ -11,7 +11,8 @@ import (
 // (§17.1.4, §18.4; RFC 3261 §16.9 takes it as a 503). It counts only while no
 // response has come: a late ICMP error does not end a call in progress.
 func (t *Table) TransportError(br *Branch) {
-	if br.flags&(brEnded|brFinal) != 0 || br.status != 0 || (br.state != Calling && br.state != Trying) {
+	if br.flags&(brEnded|brFinal) != 0 || br.status != 0 ||
+		(br.state != Calling && br.state != Trying) {
 		return
 	}
 	if br.flags&brCancel != 0 {
