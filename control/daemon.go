@@ -92,7 +92,7 @@ func StartDaemon(stdin io.Reader, stderr io.Writer) int {
 // does nothing.
 type Daemon struct{ pipe *os.File }
 
-// DaemonFromEnv tells whether this process was started by StartDaemon; nil if not.
+// DaemonFromEnv tells whether this process was started by StartDaemon. It returns nil if not.
 func DaemonFromEnv() *Daemon {
 	fd, err := strconv.Atoi(os.Getenv(daemonPipeEnv))
 	os.Unsetenv(daemonPipeEnv)

@@ -47,7 +47,7 @@ var facilities = map[string]syslog.Priority{
 
 // LogConfig says where the log goes and how much of it.
 type LogConfig struct {
-	Stderr   bool   // to standard error; false: to syslog
+	Stderr   bool   // to standard error, else to syslog
 	Debug    int    // Kamailio's level, see SlogLevel
 	Ident    string // syslog's name of us; "" is viaduct
 	Facility string // LOG_DAEMON, LOG_LOCAL0 …; "" is LOG_DAEMON

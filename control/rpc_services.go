@@ -88,7 +88,8 @@ type TCP interface {
 	TCPList(most int) (all []TCPConn, more bool)
 }
 
-// RegisterTCP adds the methods core.tcp_*. nil: each says that TCP support is disabled.
+// RegisterTCP adds the methods core.tcp_*. If that is nil, each says that TCP support is
+// disabled.
 func RegisterTCP(r *RPC, tcp TCP) {
 	register := func(name, help string, call func() any) {
 		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
@@ -131,7 +132,7 @@ type TLS interface {
 	TLSInfo() TLSInfo
 }
 
-// RegisterTLS adds the methods tls.*. nil: each says that TLS support is disabled.
+// RegisterTLS adds the methods tls.*. If that is nil, each says that TLS support is disabled.
 func RegisterTLS(r *RPC, tls TLS) {
 	register := func(name, help string, call func() (any, error)) {
 		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
@@ -174,7 +175,7 @@ type DNS interface {
 	DNSMemInfo() (usedBytes, maxBytes int)
 }
 
-// RegisterDNS adds the methods dns.*. nil: each says that there is no cache.
+// RegisterDNS adds the methods dns.*. If that is nil, each says that there is no cache.
 func RegisterDNS(r *RPC, dns DNS) {
 	register := func(name, help string, params []Param, call func(Args) (any, error)) {
 		r.Register(&Method{Name: name, Help: help, Params: params, Call: func(a Args) (any, error) {

@@ -13,7 +13,7 @@ type Streams struct {
 	Engine *stream.Engine
 	Limits *stream.Limits
 	Loops  int          // event loops
-	Again  func() error // reads the TLS domains again; nil: there are none
+	Again  func() error // reads the TLS domains again, nil if there are none
 }
 
 // TCPInfo is core.tcp_info.

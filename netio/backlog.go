@@ -62,8 +62,8 @@ func (q *backlog) free() error {
 	return unix.Munmap(memory)
 }
 
-// put copies a datagram behind the others; false: limit or memory does not allow it. first is the
-// first of the datagram's n bytes, which its owner keeps until Flush.
+// put copies a datagram behind the others. It returns false if limit or memory does not allow it.
+// first is the first of the datagram's n bytes, which its owner keeps until Flush.
 func (q *backlog) put(k kept, first *byte, n, limit int) bool {
 	need := keptBytes + (n+7)&^7
 	if q.bytes+n > limit {

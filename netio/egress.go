@@ -77,7 +77,7 @@ func (g *Group) Egress(dst *Addr, recvListener int) int {
 
 // choice is what Egress chooses from.
 type choice struct {
-	listeners []*Listener // by number; nil: not of datagrams, or leaving
+	listeners []*Listener // by number; nil for those not of datagrams, or leaving
 	firstOf   [2]int      // of IPv4 and IPv6, -1 none
 }
 

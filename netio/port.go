@@ -42,7 +42,7 @@ type Port struct {
 	icmp     *icmpBatchBuffers // built at the first error
 	drops    []dropCount       // by listener
 	perFrame []int             // by listener: how many datagrams a frame held of late
-	quiet    []bool            // by listener: it only sends yet, see Take; nil: none is
+	quiet    []bool            // by listener: it only sends yet, see Take, nil if none does
 	stats    PortStats
 }
 

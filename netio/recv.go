@@ -129,15 +129,15 @@ func (p *Port) Recv(listener int) []Packet {
 	return r.packets[first:r.given:r.given]
 }
 
-// More tells whether there may be more than the last Recv returned; false: the kernel had no more
-// when it was asked.
+// More tells whether there may be more than the last Recv returned. It returns false if the kernel
+// had no more when it was asked.
 func (p *Port) More() bool { return !p.rx.dry }
 
 // Waiting tells whether datagrams have been read that no Recv has returned yet.
 func (p *Port) Waiting() bool { return p.rx.waiting() }
 
-// fill reads up to so many frames; false: there is nothing to read, or no frame to read it to
-// before the next Release. All frames read before are used up.
+// fill reads up to so many frames. It returns false if there is nothing to read, or no frame to
+// read it to before the next Release. All frames read before are used up.
 func (p *Port) fill(listener, frames int) bool {
 	r := &p.rx
 	if r.given == 0 {

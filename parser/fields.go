@@ -9,8 +9,8 @@ type CSeq struct {
 	Method     Method // MethodOther if unknown here
 }
 
-// CallID is the value of the first Call-ID; nil if there is none. Check says whether it is fit for
-// use.
+// CallID is the value of the first Call-ID. It returns nil if there is none. Check says whether it
+// is fit for use.
 func (m *Message) CallID() []byte { return m.ValueOf(KindCallID) }
 
 // CSeq is the number and method of the CSeq. When the Reason is not OK it holds what could be read.
@@ -67,7 +67,7 @@ func (m *Message) parseCSeq() Reason {
 }
 
 // parsePlainCSeq reads a CSeq of up to eight digits, one space and a method that is known, in a
-// request its own; false: it is something else.
+// request its own. It returns false if it is something else.
 func (m *Message) parsePlainCSeq(v Span) bool {
 	i, end := int(v.Off), int(v.End())
 	n, sp := number(m.Raw[:end], i, MaxCSeq)
@@ -96,8 +96,8 @@ func (m *Message) doubled(k Kind, r Reason) Reason {
 	return OK
 }
 
-// MaxForwards is 0 to MaxMaxForwards; -1 if there is none (legal: RFC 3261 §16.3 step 3) or it is
-// malformed.
+// MaxForwards is 0 to MaxMaxForwards, or -1 if there is none (legal: RFC 3261 §16.3 step 3)
+// or it is malformed.
 func (m *Message) MaxForwards() (int, Reason) {
 	if m.cached&(1<<fieldMaxForwards) == 0 {
 		m.readMaxForwards()
@@ -128,9 +128,9 @@ func (m *Message) parseMaxForwards() Reason {
 	return m.doubled(KindMaxForwards, DoubledMaxForwards)
 }
 
-// MaxBreadth is 0 to MaxMaxBreadth; -1 if there is none (RFC 5393 §5.3.3.1 says what then) or it is
-// malformed. It is single: two of them are malformed. Only a proxy that forks needs it, so Check
-// does not ask.
+// MaxBreadth is 0 to MaxMaxBreadth, or -1 if there is none (RFC 5393 §5.3.3.1 says what
+// then) or it is malformed. It is single: two of them are malformed. Only a proxy that forks needs
+// it, so Check does not ask.
 func (m *Message) MaxBreadth() (int, Reason) {
 	if m.cached&(1<<fieldMaxBreadth) == 0 {
 		m.cached |= 1 << fieldMaxBreadth
@@ -152,8 +152,9 @@ func (m *Message) parseMaxBreadth() (int, Reason) {
 	return int(n), OK
 }
 
-// ContentLength is the value of the Content-Length, 0 to 2^31-1; -1 if there is none (legal in a
-// datagram: RFC 3261 §18.3) or it is malformed. Several rows with the same value count as one.
+// ContentLength is the value of the Content-Length, 0 to 2^31-1. It returns -1 if there is none
+// (legal in a datagram: RFC 3261 §18.3) or it is malformed. Several rows with the same value count
+// as one.
 func (m *Message) ContentLength() (int, Reason) {
 	if m.cached&(1<<fieldContentLength) == 0 {
 		m.readContentLength()

@@ -5,8 +5,8 @@ import "encoding/binary"
 // Pieces of grammar that several fields share. In all of them b ends where the header's value ends,
 // i is an offset into b, and -1 means malformed.
 
-// number reads 1*DIGIT up to limit. end is the offset behind the last digit; -1 if there is no
-// digit or the number exceeds limit. limit is below 2^40: the sum cannot overflow.
+// number reads 1*DIGIT up to limit. end is the offset behind the last digit, -1 if there
+// is no digit or the number exceeds limit. limit is below 2^40: the sum cannot overflow.
 func number(b []byte, i int, limit uint64) (n uint64, end int) {
 	start := i
 	for i < len(b) {

@@ -58,8 +58,8 @@ func (l *lines) first(b []byte, p int) (lf int, odd bool) {
 	return l.lineEnd(b, p)
 }
 
-// lineEnd is the offset of the LF that ends the line which starts at p; -1 if there is none. odd
-// tells whether the line may have a control character besides HTAB and its CRLF.
+// lineEnd is the offset of the LF that ends the line which starts at p. It returns -1 if there is
+// none. odd tells whether the line may have a control character besides HTAB and its CRLF.
 func (l *lines) lineEnd(b []byte, p int) (lf int, odd bool) {
 	// A run of control characters at the start of the line began in the line above, so that end
 	// does not have it.

@@ -33,7 +33,8 @@ func findLines(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n,
 //go:noescape
 func findLinesAVX2(b []byte, base, blocks int, end *[lineCap]uint32, stop *byte) (n, next int)
 
-// findFirst is find at the start of a message, without its questions; false: they have to be asked.
+// findFirst is find at the start of a message, without its questions. It returns false if they have
+// to be asked.
 func (l *lines) findFirst(b []byte) bool {
 	if !hasPlain || len(b) < blockBytes {
 		return false

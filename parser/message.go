@@ -89,7 +89,7 @@ func (m *Message) Bytes(s Span) []byte { return s.Of(m.Raw) }
 // MethodBytes is the method as written in the request line; empty in a response.
 func (m *Message) MethodBytes() []byte { return m.MethodName.Of(m.Raw) }
 
-// First is the index in Headers of the first row of kind k; -1 if there is none.
+// First is the index in Headers of the first row of kind k. It returns -1 if there is none.
 func (m *Message) First(k Kind) int {
 	if !m.Has(k) {
 		return -1
@@ -97,8 +97,8 @@ func (m *Message) First(k Kind) int {
 	return int(m.first[k&63])
 }
 
-// Next is the index of the next row of the same kind as row i; -1 if there is none.
-// i is an index of Headers.
+// Next is the index of the next row of the same kind as row i. It returns -1 if there is none. i is
+// an index of Headers.
 func (m *Message) Next(i int) int {
 	k := m.Headers[i].Kind
 	if !m.HasMany(k) {
@@ -118,8 +118,8 @@ func (m *Message) Has(k Kind) bool { return m.seen>>(k&63)&1 != 0 }
 // HasMany tells whether there are two or more rows of kind k.
 func (m *Message) HasMany(k Kind) bool { return m.twice>>(k&63)&1 != 0 }
 
-// ValueOf is the value of the first row of kind k; nil if there is none, empty but not nil if it is
-// empty.
+// ValueOf is the value of the first row of kind k. It returns nil if there is none, and
+// what is empty but not nil if the value is.
 func (m *Message) ValueOf(k Kind) []byte {
 	i := m.First(k)
 	if i < 0 {
@@ -128,8 +128,8 @@ func (m *Message) ValueOf(k Kind) []byte {
 	return m.Headers[i].Value.Of(m.Raw)
 }
 
-// HeaderByName is the index of the first row at or behind index from whose name is name
-// (any case; compact and long form are the same name); -1 if there is none.
+// HeaderByName is the index of the first row at or behind index from whose name is name (any case;
+// compact and long form are the same name). It returns -1 if there is none.
 func (m *Message) HeaderByName(name string, from int) int {
 	kind := kindOfString(name)
 	for i := max(from, 0); i < len(m.Headers); i++ {

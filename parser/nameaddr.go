@@ -83,7 +83,7 @@ func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 }
 
 // bracket is the offset of the "<" behind the display name that starts at i; len(b) if there is
-// none in front of the parameters; -1 if a quote does not end, or ">" comes first.
+// none in front of the parameters. It returns -1 if a quote does not end, or ">" comes first.
 func bracket(b []byte, i int) int {
 	for i < len(b) {
 		switch b[i] {

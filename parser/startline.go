@@ -63,8 +63,8 @@ func (m *Message) parseStartLine(b []byte, p, lf int) (next int, reason Reason) 
 }
 
 // startURI parses the Request-URI from i to end if it is of the usual form: then it has no space,
-// and Check will ask for it anyway. The rest of the line is known to be good. False: it is
-// something else.
+// and Check will ask for it anyway. The rest of the line is known to be good. It returns false if
+// it is something else.
 func (m *Message) startURI(i, end int) bool {
 	if !hasPlain {
 		return false

@@ -193,8 +193,8 @@ func (m *Message) ParseURI(s Span, u *URI) Reason {
 	return ParseURI(s.Of(m.Raw), u)
 }
 
-// parsePlainURI is ParseURI of s if that is of the usual form; false: it is not, and u is not
-// touched.
+// parsePlainURI is ParseURI of s if that is of the usual form. It returns false if it is not, and u
+// is not touched.
 func (m *Message) parsePlainURI(s Span, u *URI) bool {
 	p := m.plainURI(int(s.Off))
 	if p.end != int(s.End()) || p.end == 0 {
@@ -240,7 +240,7 @@ func (u *URI) parseTel(b []byte, i int) Reason {
 }
 
 // Param finds a URI parameter by name (lower case; any case matches). The value is a view, still
-// escaped; nil if it has none. The first one counts.
+// escaped. It returns nil if it has none. The first one counts.
 func (u *URI) Param(name string) (value []byte, ok bool) {
 	b := u.Params.Of(u.Raw)
 	for i := 0; i < len(b); {

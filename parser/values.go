@@ -46,7 +46,8 @@ func (v *Values) Before() Span {
 	return Span{start, v.Value.Off - start}
 }
 
-// Next goes to the next value; false at the end, or at a malformed list (then Reason says which).
+// Next goes to the next value. It returns false at the end, or at a malformed list (then Reason
+// says which).
 func (v *Values) Next() bool {
 	m := v.m
 	if v.Reason != OK || v.done {
@@ -121,8 +122,8 @@ func (v *Values) fail() bool {
 // needsValue is the set of kinds whose rows may not be empty.
 const needsValue = 1<<KindVia | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact | 1<<KindPath | 1<<KindServiceRoute
 
-// valueEnd is the offset of the comma behind the value that starts at i, or len(b); -1 if a quote
-// or bracket does not end.
+// valueEnd is the offset of the comma behind the value that starts at i, or len(b). It returns -1
+// if a quote or bracket does not end.
 func valueEnd(b []byte, i int) int {
 	for {
 		switch i = listMark(b, i); byteAt(b, i) {

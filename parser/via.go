@@ -105,8 +105,8 @@ func (m *Message) parseTopVia() Reason {
 }
 
 // parsePlainVia is parse of a whole row of the usual form: one value, over UDP, the host of
-// classHost, no parameters but one branch and one rport without a value. False: it is something
-// else.
+// classHost, no parameters but one branch and one rport without a value. It returns false if it is
+// something else.
 func (m *Message) parsePlainVia(row int, v *Via) bool {
 	b := m.Raw
 	h := &m.Headers[row]
@@ -343,8 +343,8 @@ func (v *Via) setBranch(b []byte, s Span) {
 }
 
 // slowViaProtocol reads "SIP" SLASH version SLASH with white space around the slashes and returns
-// the offset of the transport; -1 if it is something else. The version may be any: the Via of a
-// request in SIP/7.0 is needed to answer 505 (RFC 4475 §3.1.2.16).
+// the offset of the transport. It returns -1 if it is something else. The version may be any: the
+// Via of a request in SIP/7.0 is needed to answer 505 (RFC 4475 §3.1.2.16).
 func slowViaProtocol(b []byte, i int) int {
 	for part := range 2 {
 		e := run(b, i, classToken)

@@ -86,8 +86,8 @@ type lockSetHead struct {
 	_ [44]byte
 }
 
-// NewLockSet allocates n locks, 1 to MaxLocks, in shared memory, all free. False: the arena has no
-// room for so many; a caller retries with fewer (C3).
+// NewLockSet allocates n locks, 1 to MaxLocks, in shared memory, all free. It returns false if the
+// arena has no room for so many; a caller retries with fewer (C3).
 func (a *Arena) NewLockSet(n int) (*LockSet, bool) {
 	if n < 1 || n > MaxLocks {
 		return nil, false

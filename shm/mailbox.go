@@ -48,8 +48,8 @@ func (m *Mailbox) reset() {
 	}
 }
 
-// Post puts a copy of mail into the box; any goroutine. False: the box is full. Afterwards ring the
-// shard's Doorbell.
+// Post puts a copy of mail into the box; any goroutine. It returns false if the box is full.
+// Afterwards ring the shard's Doorbell.
 func (m *Mailbox) Post(mail *Mail) bool {
 	b := m.box
 	for {
@@ -67,7 +67,7 @@ func (m *Mailbox) Post(mail *Mail) bool {
 	}
 }
 
-// Take moves the oldest mail into mail; the owning shard only. False: there is none.
+// Take moves the oldest mail into mail; the owning shard only. It returns false if there is none.
 func (m *Mailbox) Take(mail *Mail) bool {
 	b := m.box
 	n := b.deq

@@ -44,8 +44,8 @@ func (p *Pair[T]) Edit() *T {
 // be reading, and on arm64 a releasing store would let those writes pass it. Pairs with Load.
 func (p *Pair[T]) Flip() { atomic.AddUint32(&p.seq, 1) }
 
-// Load copies the version that counts, from any thread. False: the owner flipped meanwhile and dst
-// may be torn; try again.
+// Load copies the version that counts, from any thread. It returns false if the owner flipped
+// meanwhile and dst may be torn; try again.
 func (p *Pair[T]) Load(dst *T) bool {
 	size := unsafe.Sizeof(*dst)
 	if size%4 != 0 {

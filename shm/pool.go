@@ -74,7 +74,8 @@ func (p *pool) give(i int) {
 	p.free.Add(1)
 }
 
-// take takes the lowest free chunk, so that the memory in use stays dense; -1 if there is none.
+// take takes the lowest free chunk, so that the memory in use stays dense. It returns -1 if there
+// is none.
 func (p *pool) take() int {
 	if p.free.Load() <= 0 {
 		return -1 // the full arena, where shedding must cost little
@@ -91,8 +92,8 @@ func (p *pool) take() int {
 	return -1
 }
 
-// takeRun takes n chunks in a row, the highest such run, away from where single chunks come from;
-// -1 if there is none.
+// takeRun takes n chunks in a row, the highest such run, away from where single chunks come from.
+// It returns -1 if there is none.
 func (p *pool) takeRun(n int) int {
 	if p.free.Load() < int64(n) {
 		return -1

@@ -116,7 +116,7 @@ func (r Recovered) String() string {
 //
 // holds is asked whether the live record at owner refers to the slot at part, whose Header.Owner it
 // is; it only reads. It decides about parts that were published and not yet put into their record,
-// or taken out of it and not yet freed. nil: all are held.
+// or taken out of it and not yet freed. It returns nil if all are held.
 func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 	var r Recovered
 	if a.ready {
@@ -209,7 +209,7 @@ func (a *Arena) rebuild(r *Recovered) {
 	}
 }
 
-// relist puts a chunk of slots back into its slab; false if none of them is live.
+// relist puts a chunk of slots back into its slab. It returns false if none of them is live.
 func (a *Arena) relist(i int, w chunkWord) bool {
 	c, k, s := &a.chunks[i], &classes[w.class()], &a.slabs[w.shard()]
 	*c = chunk{word: uint64(w)}
@@ -237,7 +237,8 @@ func (a *Arena) relist(i int, w chunkWord) bool {
 // offOf is the first slot of chunk i.
 func (a *Arena) offOf(i int) Off { return Off(a.firstOff + uint32(i)*chunkUnits) }
 
-// headerAt is the header of a slot that may have been damaged; nil if no slot begins at off.
+// headerAt is the header of a slot that may have been damaged. It returns nil if no slot begins at
+// off.
 func (a *Arena) headerAt(off Off) *Header {
 	at := uint32(off) - a.firstOff
 	if at >= a.spanOff {

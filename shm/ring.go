@@ -80,9 +80,9 @@ func (r *Ring) word(pos uint64) *uint32 {
 	return (*uint32)(unsafe.Add(r.data, pos&(r.cap-1)))
 }
 
-// Reserve gives the producer room for a record of n bytes, to be filled before Commit. Nil: the
-// ring is full, or n is more than MaxRecordBytes. A second Reserve before Commit replaces the
-// first. Valid until Commit.
+// Reserve gives the producer room for a record of n bytes, to be filled before Commit. It returns
+// nil if the ring is full, or n is more than MaxRecordBytes. A second Reserve before Commit
+// replaces the first. Valid until Commit.
 func (r *Ring) Reserve(n int) []byte {
 	if uint(n) > uint(r.MaxRecordBytes()) {
 		return nil

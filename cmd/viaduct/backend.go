@@ -72,8 +72,8 @@ func (c *Config) hasDispatcher() bool {
 	})
 }
 
-// loadTargets reads the dispatcher's list if the module is loaded; nil without it. A relative path
-// counts from -w as in Kamailio, else from the configuration file's folder.
+// loadTargets reads the dispatcher's list if the module is loaded. It returns nil without it. A
+// relative path counts from -w as in Kamailio, else from the configuration file's folder.
 //
 // Destinations that prev has too keep their state.
 func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {

@@ -46,7 +46,7 @@ type Config struct {
 	// Program is the compiled routing program; never nil after configure without errors.
 	Program *route.Program
 
-	// Targets are the destination sets; nil: none.
+	// Targets are the destination sets, nil for none.
 	Targets *balance.Table
 	// Listens are the addresses to bind for datagrams, Streams those for connections, expanded and
 	// each there once; both empty is refused.
@@ -62,17 +62,18 @@ type Config struct {
 	ArenaMB int
 	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
 	Steer netio.SteerMode
-	// NoSegment sends each datagram by itself; false: those to one destination leave together where
-	// the kernel can cut them up, and are received so where they arrive so.
+	// NoSegment sends each datagram by itself. If false, those to one destination leave together
+	// where the kernel can cut them up, and are received so where they arrive so.
 	NoSegment bool
-	// NoShed takes new calls under overload as well; false: some are refused.
+	// NoShed takes new calls under overload as well. If false, some are refused.
 	NoShed bool
 	// HugePages says whether the arena asks for huge pages; zero: no (the default is to try).
 	HugePages shm.HugeMode
 
-	// Foreground keeps the process where it was started; false: a daemon.
+	// Foreground keeps the process where it was started. If false, it
+	// becomes a daemon.
 	Foreground bool
-	// LogStderr logs to standard error; false: to syslog.
+	// LogStderr logs to standard error, else to syslog.
 	LogStderr bool
 	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and
 	// errors.
@@ -100,7 +101,7 @@ type Config struct {
 	life    context.Context // then: that of the process; look-ups end with it
 	// then: the folder that relative paths count from, "" for where we are
 	home string
-	tls  *tlsdomains.Store // as read for the check; nil: there are no TLS domains
+	tls  *tlsdomains.Store // as read for the check, nil if there are no TLS domains
 
 	// Notes are what an operator should know though the start goes on: settings without effect,
 	// addresses not served.

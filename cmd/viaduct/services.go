@@ -63,7 +63,7 @@ func resolverSettings(d *route.DNSSettings) (resolve.Settings, error) {
 }
 
 // openTLS reads the TLS domains if a listener needs them, or if there is a configuration of them:
-// outgoing connections use it too. nil: there is none.
+// outgoing connections use it too. It returns nil if there is none.
 func (c *Config) openTLS() (*tlsdomains.Store, error) {
 	opts := c.tlsOptions()
 	if !c.Settings.Core.EnableTLS || c.Settings.Core.DisableTCP || len(opts.Listeners) == 0 {

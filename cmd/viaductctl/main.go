@@ -127,7 +127,7 @@ func ask(path, line string, wait time.Duration) ([]byte, error) {
 	return answer, nil
 }
 
-// faultOf reads {"error": …}; nil: it is an answer.
+// faultOf reads {"error": …}. It returns nil if it is an answer.
 func faultOf(answer []byte) error {
 	var f struct {
 		Error json.RawMessage `json:"error"`

@@ -135,7 +135,7 @@ func keyOf(name string, typ uint16) (setKey, error) {
 }
 
 // Delete forgets one name and type, the operator's own records as well (dns.delete_a and its
-// sisters). False: nothing was known.
+// sisters). It returns false if nothing was known.
 func (r *Resolver) Delete(name string, typ uint16) bool {
 	key, err := keyOf(name, typ)
 	if err != nil {

@@ -222,8 +222,8 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	return true
 }
 
-// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done.
-// False: it is closed.
+// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done. It
+// returns false if it is closed.
 func (r *Resolver) enter() bool {
 	r.flying.Lock()
 	defer r.flying.Unlock()

@@ -188,10 +188,10 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 }
 
-// server chooses the domain for a connection to local whose client named sni, "" if it did not; nil
-// if there is none. By name: the address's, then any's. Then the address's domain without a name. A
-// client that named nobody gets the address's first domain next, one that named somebody else the
-// default (as Kamailio 5.6 does, tried).
+// server chooses the domain for a connection to local whose client named sni, "" if it did not. It
+// returns nil if there is none. By name: the address's, then any's. Then the address's domain
+// without a name. A client that named nobody gets the address's first domain next, one that named
+// somebody else the default (as Kamailio 5.6 does, tried).
 func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
 	f := find(snap.servers, local, canonical(sni))
 	if sni == "" {
@@ -253,8 +253,8 @@ func addrPort(a netio.Addr) netip.AddrPort {
 
 var errNoDomain = errors.New("no TLS domain for this address")
 
-// Server is the configuration for connections accepted on local; nil if no domain is for it. It
-// stays right over every Reload. The listener's number is not needed.
+// Server is the configuration for connections accepted on local. It returns nil if no domain is for
+// it. It stays right over every Reload. The listener's number is not needed.
 func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 	addr := addrPort(local)
 	if snap := s.now.Load(); snap.server(addr, "") == nil && len(snap.servers) == 0 {
@@ -289,7 +289,7 @@ func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
 	return s.now.Load().client(addrPort(dst), domain).dial(domain)
 }
 
-// ClientByID is Client for the domain with that server_id; nil if there is none.
+// ClientByID is Client for the domain with that server_id. It returns nil if there is none.
 func (s *Store) ClientByID(id, name string) *tls.Config {
 	snap := s.now.Load()
 	for _, d := range append([]*domain{snap.defaultClient}, snap.clients...) {

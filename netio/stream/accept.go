@@ -358,7 +358,7 @@ type sources struct {
 	sec  int64
 }
 
-// enter counts one; false: it is one too many.
+// enter counts one. It returns false if it is one too many.
 func (s *sources) enter(a netio.Addr, limits *Limits, now int64) bool {
 	a.Port = 0
 	s.mu.Lock()

@@ -193,8 +193,8 @@ func pair(p, ws netio.Proto) bool {
 	return p == netio.TCP && ws == netio.WS || p == netio.TLS && ws == netio.WSS
 }
 
-// twinOf gives the index of the listener whose WebSocket connections become those of listener i; -1
-// if i has a socket of its own.
+// twinOf gives the index of the listener whose WebSocket connections become those of listener i. It
+// returns -1 if i has a socket of its own.
 func (c *Config) twinOf(i int) int {
 	for j := range c.Listeners {
 		if c.Listeners[j].AllowWS && c.Listeners[j].WSListener == c.Base+i {

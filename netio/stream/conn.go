@@ -166,7 +166,7 @@ func (c *conn) remember(token uint64, shard int32, now int64) {
 }
 
 // condemn ends the connection for everybody who sends: it is out of the table, what is queued has
-// failed. Its loop closes it next. False: somebody did so before.
+// failed. Its loop closes it next. It returns false if somebody did so before.
 func (c *conn) condemn(why Reason, errno unix.Errno) bool {
 	c.mu.Lock()
 	if c.st == dead {

@@ -75,7 +75,7 @@ func (e *Engine) dial(k key, l *listener, o *SendOptions) (*conn, Reason) {
 	return c, OK
 }
 
-// start runs the dial of c, now or when another has ended; false: too many wait.
+// start runs the dial of c, now or when another has ended. It returns false if too many wait.
 func (d *dialer) start(e *Engine, c *conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

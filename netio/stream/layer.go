@@ -258,7 +258,8 @@ type TLSInfo struct {
 	Verified bool // Peer leads to a trusted certificate
 }
 
-// TLSInfo describes a connection by its number (Port.Conn); nil if it is not TLS, or gone.
+// TLSInfo describes a connection by its number (Port.Conn). It returns nil if it is not TLS, or
+// gone.
 func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 	if c := e.registry.get(id); c != nil {
 		c.mu.Lock()
@@ -268,8 +269,8 @@ func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 	return nil
 }
 
-// decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes;
-// false: they are too few, and kept.
+// decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes.
+// It returns false if they are too few, and kept.
 func (l *loop) decide(c *conn, in []byte) bool {
 	const get = "GET "
 	begin := c.partial[:len(c.partial):len(c.partial)]

@@ -57,8 +57,8 @@ func (e *Engine) Find(listener int, peer *netio.Addr) uint64 {
 	return 0
 }
 
-// SetLifetime replaces Limits.Lifetime for one connection (tcp_set_connection_lifetime); false:
-// there is none of this number.
+// SetLifetime replaces Limits.Lifetime for one connection (tcp_set_connection_lifetime). It returns
+// false if there is none of this number.
 func (e *Engine) SetLifetime(id uint64, d time.Duration) bool {
 	c := e.registry.get(id)
 	if c == nil || d <= 0 {
@@ -69,7 +69,7 @@ func (e *Engine) SetLifetime(id uint64, d time.Duration) bool {
 }
 
 // SetKeepAlive sets SO_KEEPALIVE and its options (tcp(7)) for one connection; idle 0 switches it
-// off. Count or interval 0: the kernel's. false: there is none of this number.
+// off. Count or interval 0: the kernel's. It returns false if there is none of this number.
 func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int,
 	interval time.Duration) bool {
 	c := e.registry.get(id)
@@ -92,9 +92,9 @@ func (e *Engine) SetKeepAlive(id uint64, idle time.Duration, count int,
 	})
 }
 
-// CloseGracefully ends a connection when what is queued is written (tcp_close_connection, ws_close). A
-// WebSocket's peer is told status and reason (RFC 6455 §7.4), at most closeReasonBytes of it;
-// status 0 says that we are going away. false: there is none of this number.
+// CloseGracefully ends a connection when what is queued is written (tcp_close_connection,
+// ws_close). A WebSocket's peer is told status and reason (RFC 6455 §7.4), at most closeReasonBytes
+// of it; status 0 says that we are going away. It returns false if there is none of this number.
 func (e *Engine) CloseGracefully(id uint64, status int, reason []byte) bool {
 	c := e.registry.get(id)
 	if c == nil {
@@ -115,8 +115,8 @@ func (e *Engine) CloseGracefully(id uint64, status int, reason []byte) bool {
 }
 
 // AliasOf lets a connection be the one to its peer's port as well (RFC 5923, force_tcp_alias),
-// until it ends; false: there is none of this number, it has maxAliases, or another connection
-// serves that port.
+// until it ends. It returns false if there is none of this number, it has maxAliases, or another
+// connection serves that port.
 func (e *Engine) AliasOf(id uint64, port uint16) bool {
 	c := e.registry.get(id)
 	if c == nil || port == 0 {
@@ -151,8 +151,8 @@ type task struct {
 	count int // of this and those behind it
 }
 
-// ask gives the connection's loop something to do; false: the connection has no loop yet, is dead,
-// or has tasksPerConn waiting.
+// ask gives the connection's loop something to do. It returns false if the connection has no loop
+// yet, is dead, or has tasksPerConn waiting.
 func (c *conn) ask(do func(*loop, *conn)) bool {
 	c.mu.Lock()
 	l, isDead := c.lp, c.st == dead
@@ -194,9 +194,9 @@ func (l *loop) perform(c *conn) {
 	}
 }
 
-// ownCertificate is what we have to show with a configuration, if that is certain; nil where it has
-// several, or none. A server's configurations by name are asked with the name of this connection
-// alone, as TLS says that they may be (Config.TLS).
+// ownCertificate is what we have to show with a configuration, if that is certain. It returns nil
+// where it has several, or none. A server's configurations by name are asked with the name of this
+// connection alone, as TLS says that they may be (Config.TLS).
 func ownCertificate(cfg *tls.Config, serverName string) *x509.Certificate {
 	if cfg.GetConfigForClient != nil {
 		chosen, err := cfg.GetConfigForClient(&tls.ClientHelloInfo{ServerName: serverName})

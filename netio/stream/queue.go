@@ -68,7 +68,7 @@ func newQueue() *queue {
 	return q
 }
 
-// push gives m to the shard; false if there is no room.
+// push gives m to the shard. It returns false if there is no room.
 func (q *queue) push(m *inMsg) bool {
 	at := q.tail.Load()
 	for {
@@ -89,7 +89,7 @@ func (q *queue) push(m *inMsg) bool {
 	}
 }
 
-// pop takes the oldest message; nil if there is none. The shard's.
+// pop takes the oldest message. It returns nil if there is none. The shard's.
 func (q *queue) pop() *inMsg {
 	at := q.head.Load()
 	c := &q.cells[at%queueMessages]

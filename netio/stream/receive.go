@@ -133,7 +133,8 @@ func (l *loop) linger(c *conn) {
 	c.dropPartial()
 }
 
-// deliver copies a message for its shard; false: there is no room, and it waits at the connection.
+// deliver copies a message for its shard. It returns false if there is no room, and it waits at the
+// connection.
 func (l *loop) deliver(c *conn, message []byte, fault Fault) bool {
 	m := newInMsg(message)
 	m.src, m.listener, m.conn, m.fault = c.k.addr, c.k.listener, c.id, fault

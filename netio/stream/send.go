@@ -230,7 +230,7 @@ func (c *conn) alive() bool {
 }
 
 // Alias lets the connection with src also be the one to the same host's port (RFC 5923 §5,
-// force_tcp_alias), until it ends; false if there is none, or it has too many.
+// force_tcp_alias), until it ends. It returns false if there is none, or it has too many.
 func (p *Port) Alias(listener int, src *netio.Addr, port uint16) bool {
 	k := key{addr: *src, listener: uint16(listener)}
 	c := p.e.table.get(k)
@@ -241,8 +241,8 @@ func (p *Port) Alias(listener int, src *netio.Addr, port uint16) bool {
 	return k == c.k || c.alias(k)
 }
 
-// Lifetime sets that of the connection with src (tcp_set_connection_lifetime); false if there is
-// none.
+// Lifetime sets that of the connection with src (tcp_set_connection_lifetime). It returns false if
+// there is none.
 func (p *Port) Lifetime(listener int, src *netio.Addr, d time.Duration) bool {
 	c := p.e.table.get(key{addr: *src, listener: uint16(listener)})
 	if c == nil {

@@ -178,7 +178,7 @@ func (c *conn) info(now int64) Info {
 	return i
 }
 
-// CloseConn ends one connection; false if there is none of this number.
+// CloseConn ends one connection. It returns false if there is none of this number.
 func (e *Engine) CloseConn(id uint64) bool {
 	c := e.registry.get(id)
 	return c != nil && c.condemn(Requested, 0)

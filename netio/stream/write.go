@@ -123,8 +123,8 @@ func (e *Engine) admit(queued, n int, first bool) bool {
 	return true
 }
 
-// flush writes what the connection has to write, as far as the kernel takes it; false: the
-// connection is condemned. The loop's.
+// flush writes what the connection has to write, as far as the kernel takes it. It returns false if
+// the connection is condemned. The loop's.
 func (l *loop) flush(c *conn) bool {
 	for {
 		if !l.take(c) {
@@ -265,7 +265,8 @@ func (l *loop) wrote(c *conn, n int) {
 	c.mu.Unlock()
 }
 
-// drained is the end of a flush that wrote everything; false: the connection was to go then.
+// drained is the end of a flush that wrote everything. It returns false if the connection was to go
+// then.
 func (l *loop) drained(c *conn) bool {
 	c.mu.Lock()
 	if c.head != nil {

@@ -34,11 +34,11 @@ type Config struct {
 	InactiveThreshold int
 	// use_default: the last target of a set is kept for when all others are down
 	UseDefault bool
-	// at reload states come from the file, as in Kamailio; false: from the previous table
+	// at reload states come from the file, as in Kamailio, else from the previous table
 	StatesFromFile bool
 
 	// Resolver gives the addresses of a host name at load, the one to use first. It is called once
-	// per name, on the caller's goroutine. Nil: only IP literals are accepted.
+	// per name, on the caller's goroutine; without it only IP literals are accepted.
 	Resolver func(host string) ([]netip.Addr, error)
 }
 

@@ -121,7 +121,7 @@ func column(line string, pos int) (text string, at, next int) {
 	return line[pos:end], pos, end
 }
 
-// target parses a line; nil if it is empty, a comment, or bad (then reported).
+// target parses a line. It returns nil if it is empty, a comment, or bad (then reported).
 func (r *reader) target(line string) *Target {
 	set, at, pos := column(line, 0)
 	if set == "" {

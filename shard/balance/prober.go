@@ -41,7 +41,7 @@ type ProbeConfig struct {
 	ReplyCodes ReplyCodes
 
 	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes;
-	// Call-IDs are tried until one does. Nil: all do.
+	// Call-IDs are tried until one does; without it all do.
 	OwnCallID func(callID []byte) bool
 }
 

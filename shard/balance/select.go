@@ -63,9 +63,9 @@ const pickDefault = 1
 
 // Select chooses from a set by an algorithm and writes the targets to try, best first, into p.
 // limit caps the list, first choice included; 0 means MaxPicks, 1 no failover (what the dispatcher
-// module does unless its flags have 2). False: the set does not exist, the algorithm is not
-// available (Validate says so at start-up) or nothing in the set may be used. It does not allocate,
-// and may be called from any shard.
+// module does unless its flags have 2). It returns false if the set does not exist, the algorithm
+// is not available (Validate says so at start-up) or nothing in the set may be used. It does not
+// allocate, and may be called from any shard.
 func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool {
 	*p = Picks{Set: uint32(set)}
 	s := tb.sets[set]

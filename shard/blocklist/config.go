@@ -27,7 +27,7 @@ const protos = int(netio.WSS) + 1
 
 // Config is what an operator chooses. Every name may be spelled with blacklist or blocklist.
 type Config struct {
-	// dst_blacklist_init; false: no memory is taken and Use cannot be switched on
+	// dst_blacklist_init. If false, no memory is taken and Use cannot be switched on
 	Init bool
 	Use  bool // use_dst_blacklist, the switch
 	// dst_blacklist_expire, dst_blacklist_ttl: life of an entry; 1 ms to MaxTTL
@@ -181,8 +181,8 @@ func (t *Table) Checks(method uint32) bool {
 }
 
 // TTL503 is for how long the source of a 503 is listed. With a Retry-After (present, in seconds)
-// that, within blst_503_min_timeout and _max_timeout; else blst_503_def_timeout. False: not at all,
-// since blst_503 is off or the time is 0.
+// that, within blst_503_min_timeout and _max_timeout; else blst_503_def_timeout. It returns false
+// if not at all, since blst_503 is off or the time is 0.
 func (t *Table) TTL503(retryAfter int64, present bool) (ttl time.Duration, ok bool) {
 	s := &t.settings
 	if !s.use503.Load() || !s.use.Load() {

@@ -102,8 +102,8 @@ func (t *Table) walk(b *Bucket, k *key, nowMs int64, e *Entry) (found, ended, wh
 	return false, ended, false
 }
 
-// copyTo copies a node whose life word was life; false if it is another by now, and the copy worth
-// nothing.
+// copyTo copies a node whose life word was life. It returns false if it is another by now, and the
+// copy worth nothing.
 func (n *Node) copyTo(e *Entry, life uint64) bool {
 	k := key{
 		ip:   [2]uint64{atomic.LoadUint64(&n.ip[0]), atomic.LoadUint64(&n.ip[1])},

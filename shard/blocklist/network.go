@@ -88,7 +88,7 @@ func (n *Network) holds(k *key) bool {
 	return (atomic.LoadUint64(&n.ip[0])^k.ip[0])&mask[0]|(atomic.LoadUint64(&n.ip[1])^k.ip[1])&mask[1] == 0
 }
 
-// copyTo copies a network whose life word was life; false if it is another by now.
+// copyTo copies a network whose life word was life. It returns false if it is another by now.
 func (n *Network) copyTo(e *Entry, life uint64) bool {
 	k := key{
 		ip:   [2]uint64{atomic.LoadUint64(&n.ip[0]), atomic.LoadUint64(&n.ip[1])},
@@ -209,7 +209,7 @@ func (t *Table) dropNetworks(which func(*Network) bool) (dropped int) {
 }
 
 // DeleteNetwork takes one network out, a permanent one too: the one with exactly this protocol,
-// prefix and port. False: there is none.
+// prefix and port. It returns false if there is none.
 func (t *Table) DeleteNetwork(proto netio.Proto, p netip.Prefix, port uint16) bool {
 	if t.root == nil {
 		return false

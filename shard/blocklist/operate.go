@@ -41,7 +41,7 @@ func (t *Table) viewSome(cursor uint32, nowMs int64, out []Entry, n int) (int, u
 }
 
 // Delete takes one entry out, a permanent one too: the one with exactly this protocol, AnyProto
-// being one of its own. False: there is none.
+// being one of its own. It returns false if there is none.
 func (t *Table) Delete(proto netio.Proto, addr *netio.Addr) bool {
 	if t.root == nil {
 		return false

@@ -36,7 +36,7 @@ var StatsNames = [...]string{"bkl_hit_cnt", "bkl_lru_cnt", "bkl_add_cnt", "bkl_u
 	"bkl_ignore_cnt", "bkl_full_cnt", "bkl_busy_cnt", "bkl_expire_cnt", "bkl_torn_cnt"}
 
 // StatsGet reads a counter by its name, or all with AllStats, and sets it to 0 if asked to; no
-// event is lost or counted twice. False: no counter has this name.
+// event is lost or counted twice. It returns false if no counter has this name.
 func (t *Table) StatsGet(name string, reset bool) (map[string]uint64, bool) {
 	c := &t.counts
 	got := map[string]uint64{}

@@ -15,7 +15,7 @@ import (
 // Table is the process's handle to the table in the arena. Its methods are for any goroutine; see
 // the package document for who waits. Valid until the arena is closed.
 type Table struct {
-	root    *Root               // in the arena; nil: dst_blacklist_init is off
+	root    *Root               // in the arena, nil if dst_blacklist_init is off
 	buckets []*[blockLen]Bucket // in the arena
 	nodes   []*[blockLen]Node   // in the arena
 	mask    uint32              // Buckets-1

@@ -228,8 +228,8 @@ func hurdle(here, there load) float64 {
 	return moreRoom
 }
 
-// bestPlace is where a shard of the CPU from gains most by going; -1: nowhere enough. What it gains
-// is its share there against the hurdle.
+// bestPlace is where a shard of the CPU from gains most by going. It returns -1 if nowhere enough.
+// What it gains is its share there against the hurdle.
 func bestPlace(from int, loads map[int]load) int {
 	here := loads[from]
 	best, most := -1, 1.0

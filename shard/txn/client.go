@@ -70,7 +70,7 @@ func (br *Branch) Lost() bool { return br.flags&brLost != 0 }
 // Find takes that back: a 2xx came of it, and went up.
 func (br *Branch) Find() { br.flags &^= brLost }
 
-// lose notes that; false: it was known already.
+// lose notes that. It returns false if it was known already.
 func (br *Branch) lose() bool {
 	was := br.flags & brLost
 	br.flags |= brLost
@@ -103,8 +103,8 @@ func (t *Table) Hold(br *Branch) { br.flags |= brHeld }
 // BranchesLeft is how many more branches tx may have.
 func (t *Table) BranchesLeft(tx *Tx) int { return int(t.maxBr) - int(tx.total) }
 
-// NewBranch reserves a client transaction of tx, so that its Via can be written;
-// Send or Discard must follow. nil: the arena is full, or tx has Config.MaxBranches.
+// NewBranch reserves a client transaction of tx, so that its Via can be written; Send or Discard
+// must follow. It returns nil if the arena is full, or tx has Config.MaxBranches.
 func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	if tx.total >= t.maxBr {
 		return nil
@@ -133,7 +133,7 @@ func (t *Table) Discard(br *Branch) {
 	t.slab.Free(t.offOf(&br.node))
 }
 
-// Room reserves n bytes for the request of br, to be filled before Send; nil: the
+// Room reserves n bytes for the request of br, to be filled before Send. It returns nil if the
 // arena is full.
 func (t *Table) Room(br *Branch, n int) []byte {
 	off, ok := t.slab.Alloc(KindMessage, shm.HeaderBytes+n)

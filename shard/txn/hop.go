@@ -172,7 +172,7 @@ func (t *Table) sendAside(c *Branch, wait int64) {
 }
 
 // NewBye reserves the record of the BYE that is to end the call that a 2xx of br made, in the place
-// of its CANCEL; Room and Dismiss, or Discard, must follow. nil: the arena is full.
+// of its CANCEL; Room and Dismiss, or Discard, must follow. It returns nil if the arena is full.
 func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 	if br.cancel != 0 {
 		t.end(t.branch(br.cancel))
@@ -206,8 +206,8 @@ func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.t
 
 // hopRequest writes an ACK or CANCEL for the INVITE that br sent: its Request-URI, our Via alone,
 // its From, Call-ID, CSeq number and Route, the To line given (§9.1, §17.1.1.3) or else its own,
-// and more rows. The result lies in the table's scratch until the next call; nil if the INVITE
-// cannot be read.
+// and more rows. The result lies in the table's scratch until the next call. It returns nil if the
+// INVITE cannot be read.
 func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byte {
 	m := &t.stored
 	if m.Parse(t.storedBytes(br.request)) != parser.OK {

@@ -38,7 +38,7 @@ func newIndex(arenaBytes uint64, shards int) (index, error) {
 // others tell apart most of what begins there.
 func tagOf(hash uint64) uint32 { return uint32(hash >> 32) }
 
-// put adds a record; false: there is no room.
+// put adds a record. It returns false if there is no room.
 func (x *index) put(hash uint64, off shm.Off) bool {
 	if x.used >= x.most {
 		return false
@@ -53,8 +53,8 @@ func (x *index) put(hash uint64, off shm.Off) bool {
 	return true
 }
 
-// remove takes a record out; false: it is not there. Those behind that had been pushed away close
-// the gap, so that a search may end at the first empty slot.
+// remove takes a record out. It returns false if it is not there. Those behind that had been pushed
+// away close the gap, so that a search may end at the first empty slot.
 func (x *index) remove(hash uint64, off shm.Off) bool {
 	tag := tagOf(hash)
 	entry := uint64(tag)<<32 | uint64(off)

@@ -141,8 +141,8 @@ func (t *Table) replace(ref *shm.Off, off shm.Off) {
 // tx is terminated.
 func (tx *Tx) Saved() shm.Off { return tx.saved }
 
-// SetVars keeps n bytes of variables that fill appends to what it is given; 0: there are none. tx has
-// a Saved. false: the arena has no room, and what was kept before stays.
+// SetVars keeps n bytes of variables that fill appends to what it is given; 0: there are none. tx
+// has a Saved. It returns false if the arena has no room, and what was kept before stays.
 func (t *Table) SetVars(tx *Tx, n int, fill VarsWriter) bool {
 	s := shm.Ptr[Saved](t.arena, tx.saved)
 	if n == 0 {

@@ -31,8 +31,8 @@ const (
 )
 
 // KeepSpares keeps the addresses to try after the one that the branch with that index goes to, none
-// at all where only their name counts, and that name. false: the arena has no room, and there will
-// be no other try.
+// at all where only their name counts, and that name. It returns false if the arena has no room,
+// and there will be no other try.
 func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) bool {
 	n := sparesBytes + addrBytes*len(list) + len(domain)
 	off, ok := t.slab.Alloc(KindSpares, n)
@@ -75,9 +75,9 @@ func (t *Table) setStreamOptions(br *Branch, o StreamOptions) {
 	}
 }
 
-// NextSpare takes the next address of the branch with that index, and tells the
-// name it is one of, a view valid for the batch. The branch that goes there is told
-// by InheritSpares. false: none is left.
+// NextSpare takes the next address of the branch with that index, and tells the name it is one of,
+// a view valid for the batch. The branch that goes there is told by InheritSpares. It returns false
+// if none is left.
 func (t *Table) NextSpare(tx *Tx, index int) (to netio.Addr, domain []byte, ok bool) {
 	s, off := t.sparesOf(tx, index)
 	if s == nil || s.at == s.n {

@@ -89,7 +89,8 @@ type Config struct {
 	// Ended is told that a transaction and all its branches are over. It may be nil.
 	Ended func(tx *Tx)
 	// Sent is told what a transaction sends of its own accord: the CANCEL or BYE of br, its ACK to
-	// a final other than a 2xx, and what is sent again; br nil: a response. nil: nobody is.
+	// a final other than a 2xx, and what is sent again; without br a response. Without it nobody is
+	// told.
 	Sent func(tx *Tx, br *Branch, method parser.Method, again Again)
 }
 
@@ -264,9 +265,9 @@ func (t *Table) keyBytes(tx *Tx) []byte {
 	return tx.keyInline[:tx.keyLen]
 }
 
-// NewServer makes the server transaction of a request with that key, which must
-// not match one already. Responses will go to replyTo through listener. nil: the
-// arena or the index is full.
+// NewServer makes the server transaction of a request with that key, which must not match one
+// already. Responses will go to replyTo through listener. It returns nil if the arena or the index
+// is full.
 func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
 	if t.index.used >= t.index.most-t.index.leave {
 		t.count[CountIndexFull]++

@@ -178,7 +178,7 @@ func (d *Directory) Table(name string, c Config) (*Table, error) {
 }
 
 // Drop takes a table out, with its entries, and gives its memory back. Nobody may use it any more.
-// False: there is none.
+// It returns false if there is none.
 func (d *Directory) Drop(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -260,7 +260,7 @@ func refuse(s *stripe) Verdict {
 	return Full
 }
 
-// count counts an entry more or less; false: there are as many as there may be.
+// count counts an entry more or less. It returns false if there are as many as there may be.
 func (t *Table) count(n int32) bool {
 	if atomic.AddUint32(&t.root.used, uint32(n)) > t.root.Entries && n > 0 {
 		atomic.AddUint32(&t.root.used, ^uint32(0))

@@ -297,7 +297,8 @@ func (r *root) isOurs(word uint64) bool {
 		uint32(pageBank(word)) < r.Banks
 }
 
-// relist puts a page back into its bank and its records into their chains; false if there are none.
+// relist puts a page back into its bank and its records into their chains. It returns false if
+// there are none.
 func (t *Table) relist(n uint32, p *page, twice *[]uint32) bool {
 	class := pageClass(p.word)
 	b := &t.root.banks[pageBank(p.word)]

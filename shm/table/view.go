@@ -19,7 +19,7 @@ func (w *Walk) begin(t *Table, bucket uint32) {
 	w.t, w.bucket, w.all, w.next = t, bucket, w.all[:0], 0
 }
 
-// Next is the next entry, valid until the call after it; nil: that was all.
+// Next is the next entry, valid until the call after it. It returns nil if that was all.
 func (w *Walk) Next(now int64) *Entry {
 	for w.next == len(w.all) {
 		if w.t == nil || w.bucket > w.t.mask {
