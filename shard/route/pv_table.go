@@ -75,7 +75,7 @@ func init() {
 		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hfitbody",
 		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl",
 		"prid", "rUl", "rcv", "rdir", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
-		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "shv", "sid", "sipdump", "siptrace",
+		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "sid", "sipdump", "siptrace",
 		"siz", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version",
 		// Of module tls, what is not in its folder.

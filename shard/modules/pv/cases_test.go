@@ -12,6 +12,10 @@ func TestCases(t *testing.T) {
 		t.Fatal("no cases: ", err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) { bench(t).Check(file) })
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			b := bench(t)
+			b.Head = sharedHead
+			b.Check(file)
+		})
 	}
 }

@@ -10,6 +10,7 @@ func Define(m *route.Module) {
 	names := avpNames{}
 	m.Each("avp_aliases", names.take, "Names for AVPs: \"name=avp;name=avp\".")
 	names.define(m)
+	sharedVars(m)
 	lists(m)
 	listFunctions(m)
 	clocks(m)
