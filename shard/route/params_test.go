@@ -38,7 +38,7 @@ var specialValue = map[string]string{
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
 	"htable.htable":  `"t=>size=4;"`,
 	"mqueue.mqueue":  `"name=q"`,
-	"pv.avp_aliases": `"x=s:y"`,
+	"pv.avp_aliases": `"x=s:y"`, "pv.shvset": `"x=i:1"`,
 }
 
 // before56 are modules of versions before 5.6, and some that Debian has in packages of their own.

@@ -215,22 +215,4 @@ func (cc *compiler) varNamed(pos Pos, inner, name string) (int32, bool) {
 	return i, true
 }
 
-// makeHdr is $hdr(Name), $(hdr(Name)[i]); a negative index counts from the last.
-func makeHdr(cc *compiler, pos Pos, inner, index string) *pvCode {
-	if strings.HasPrefix(inner, "$") {
-		cc.ld.errorf(pos, "$hdr with a computed name is not supported yet")
-		return nil
-	}
-	at := 0
-	if index != "" {
-		n, err := strconv.Atoi(index)
-		if err != nil {
-			cc.ld.errorf(pos, "index of $hdr must be a number, not %q", clip(index))
-			return nil
-		}
-		at = n
-	}
-	return &pvCode{bytes: func(c *Ctx) ([]byte, bool) { return readHdr(c, inner, at) }}
-}
-
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -153,28 +153,6 @@ func readBody(c *Ctx) ([]byte, bool) {
 	return b, len(b) > 0
 }
 
-// readHdr is $(hdr(name)[at]).
-func readHdr(c *Ctx, name string, at int) ([]byte, bool) {
-	m := c.Msg
-	if at < 0 {
-		n := 0
-		for i := m.HeaderByName(name, 0); i >= 0; i = m.HeaderByName(name, i+1) {
-			n++
-		}
-		if at += n; at < 0 {
-			return nil, false
-		}
-	}
-	i := m.HeaderByName(name, 0)
-	for ; i >= 0 && at > 0; at-- {
-		i = m.HeaderByName(name, i+1)
-	}
-	if i < 0 {
-		return nil, false
-	}
-	return m.Bytes(m.Headers[i].Value), true
-}
-
 // readSrcIP is $si: no brackets (5.6.3). The text is made in the scratch room.
 func readSrcIP(c *Ctx) ([]byte, bool) {
 	start := len(c.buf)
@@ -192,3 +170,29 @@ func readProto(c *Ctx) ([]byte, bool) { return transportName(c.Transport()) }
 
 // transportName is the lower-case name of t. It returns false if no script can name it.
 func transportName(t Transport) ([]byte, bool) { return t.Lower(), t <= SCTP }
+
+// readSrcHost is $siz: $si with brackets around an address of IPv6.
+func readSrcHost(c *Ctx) ([]byte, bool) {
+	start := len(c.buf)
+	c.buf = appendHost(c.buf, c.From().Addr().Unmap().WithZone(""))
+	return c.buf[start:len(c.buf):len(c.buf)], true
+}
+
+// readProtoNumber is $prid: UDP is 1, then TCP, TLS, SCTP, WS and WSS.
+func readProtoNumber(c *Ctx) (int64, bool) {
+	switch c.Transport() {
+	case UDP:
+		return 1, true
+	case TCP:
+		return 2, true
+	case TLS:
+		return 3, true
+	case SCTP:
+		return 4, true
+	case WS:
+		return 5, true
+	case WSS:
+		return 6, true
+	}
+	return 0, false
+}

@@ -48,7 +48,9 @@ func init() {
 
 		"si": temp(str(readSrcIP)), "sp": num(func(c *Ctx) (int64, bool) { return int64(c.From().Port()), true }),
 		"Ri": temp(str(readRcvIP)), "Rp": num(func(c *Ctx) (int64, bool) { return int64(c.to().Port()), true }),
-		"pr": proto, "proto": proto,
+		"siz": temp(str(readSrcHost)),
+		"pr":  proto, "proto": proto,
+		"prid": num(readProtoNumber),
 
 		"rc": rc, "retcode": rc, "?": rc,
 		"sel": {inner: true, make: func(cc *compiler, pos Pos, inner, _ string) *pvCode {
@@ -61,6 +63,7 @@ func init() {
 		"vn":   {inner: true, make: makeVN},
 	}
 	defineStreamPVs()
+	defineFlagPVs()
 }
 
 // knownPVs are variables Kamailio 5.6 has (pseudo-variables cookbook) and Viaduct has not yet.
@@ -70,13 +73,13 @@ func init() {
 	for _, n := range []string{
 		"AU", "Au", "BM_time_diff", "TF", "T_branch",
 		"T_inv", "T_reply_last", "T_reply_reason", "T_reply_ruid", "T_req", "T_rpl", "_s",
-		"af", "bF", "bR", "bf", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
+		"af", "bR", "blitval", "br", "branch", "bs", "ccp", "cfg", "cnt",
 		"csb", "def", "defn", "dic", "dip", "dir", "dlg", "dlg_ctx", "dlg_var", "ds", "dsv", "env", "erl_atom",
 		"erl_list", "erl_pid", "erl_ref", "erl_tuple", "erl_xbuff", "expires", "fUl", "fti", "hfitbody",
-		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mF", "mbu", "mf", "mi", "msgbuf", "oP", "oUl",
-		"prid", "rUl", "rcv", "rdir", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sF", "sas", "sbranch",
-		"sf", "sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "sid", "sipdump", "siptrace",
-		"siz", "stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
+		"hfitname", "hfl", "hflc", "location_ua", "lsock", "mbu", "mi", "msgbuf", "oP", "oUl",
+		"rUl", "rcv", "rdir", "rmid", "route_uri", "rpl", "rt", "ruid", "rv", "sas", "sbranch",
+		"sht", "shtcn", "shtcv", "shtdec", "shtex", "shtinc", "shtitkey", "shtitval", "sid", "sipdump", "siptrace",
+		"stat", "tUl", "time", "timef", "tti", "uac_req", "utime", "utimef",
 		"version",
 		// Of module tls, what is not in its folder.
 		"tls", "tls_peer_raw_cert", "tls_my_raw_cert", "tls_peer_urlencoded_cert", "tls_my_urlencoded_cert", "tls_peer_subject_locality",
