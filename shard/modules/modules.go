@@ -23,6 +23,7 @@ import (
 	"viaduct/shard/modules/pike"
 	"viaduct/shard/modules/pv"
 	"viaduct/shard/modules/rr"
+	"viaduct/shard/modules/rtimer"
 	"viaduct/shard/modules/sanity"
 	"viaduct/shard/modules/siputils"
 	"viaduct/shard/modules/sl"
@@ -72,6 +73,7 @@ var All = []route.Declared{
 	{Name: "pike", Define: pike.Define},
 	{Name: "pv", Define: pv.Define},
 	{Name: "rr", Define: rr.Define},
+	{Name: "rtimer", Define: rtimer.Define},
 	{Name: "sanity", Define: sanity.Define},
 	{Name: "sctp", Define: idle.SCTP},
 	{Name: "siputils", Define: siputils.Define},

@@ -43,6 +43,8 @@ type Module struct {
 	timers   []*Timer
 	beside   []*BesideTimer
 	started  []func(c *Ctx)
+	own      []*OwnRoute
+	at       Pos // of the parameter that is being taken
 }
 
 // newModule runs a Define.
@@ -172,6 +174,7 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 func (m *Module) Each(name string, take func(s string) error, doc string) {
 	m.param(name, doc, &paramDef{kind: stringParam, each: true, set: func(*Settings, syntax.Literal) {},
 		problem: func(v syntax.Literal) string {
+			m.at = v.Pos
 			if err := take(v.Str); err != nil {
 				return err.Error()
 			}
@@ -467,6 +470,10 @@ func (cc *compiler) readyAll() {
 			if err := f(); err != nil {
 				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
 			}
+		}
+		for _, e := range m.own {
+			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})
+			e.rt, e.prog = cc.routeNamed(e.name), cc.prog
 		}
 		cc.prog.opens = append(cc.prog.opens, opening{m, l.Pos})
 	}
