@@ -4,6 +4,7 @@ package modules
 
 import (
 	"viaduct/shard/modules/async"
+	"viaduct/shard/modules/avpops"
 	"viaduct/shard/modules/blst"
 	"viaduct/shard/modules/cfgutils"
 	"viaduct/shard/modules/corex"
@@ -46,6 +47,7 @@ import (
 // All are the modules, by name.
 var All = []route.Declared{
 	{Name: "async", Define: async.Define},
+	{Name: "avpops", Define: avpops.Define},
 	{Name: "blst", Define: blst.Define},
 	{Name: "cfg_rpc", Define: idle.CfgRPC},
 	{Name: "cfgutils", Define: cfgutils.Define},

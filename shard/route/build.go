@@ -66,6 +66,21 @@ func (b *Build) Literal(i int) (string, bool) {
 // Template is a text that may hold variables, part of argument i; nil after an error.
 func (b *Build) Template(i int, s string) *Template { return b.cc.template(b.at(i), s) }
 
+// Place is the variable that a piece of argument i is, and nothing else; nil after an error.
+func (b *Build) Place(i int, s string) *Place {
+	f := b.cc.format(b.at(i), s)
+	if f == nil {
+		return nil
+	}
+	pv := f.only()
+	if pv == nil {
+		b.Errorf(i, "%s: %s is no variable, such as $avp(x)", b.Name(), Quote(s))
+		return nil
+	}
+	b.cc.scratch, b.cc.faults = true, true
+	return pv.place()
+}
+
 // Pattern is argument i as a pattern, case ignored (regexec(3), REG_ICASE). It is known at load.
 func (b *Build) Pattern(i int) *regexp.Regexp {
 	s, ok := b.Literal(i)

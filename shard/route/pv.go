@@ -13,6 +13,7 @@ type pvCode struct {
 	num    func(c *Ctx) (int64, bool)
 	any    valFn // neither: $var, $null
 	set    func(c *Ctx, v Value) setResult
+	avp    func(c *Ctx) Key
 	temp   bool // reading needs scratch room
 	builds bool // set needs scratch room
 	blank  bool // in a text null is nothing

@@ -26,6 +26,8 @@ type Place struct {
 	Int  func(c *Ctx) (int64, bool)
 	Any  func(c *Ctx) Value
 	Set  func(c *Ctx, v Value) SetResult
+	// AVP is the name of the values that $avp stands for; nil for all other variables.
+	AVP func(c *Ctx) Key
 	// NoRoom says that nothing of it uses the scratch room, which need not be given back then.
 	NoRoom bool
 }
@@ -122,7 +124,7 @@ func (p *Place) code(name string) pvCode {
 	if readers > 1 || readers == 0 && p.Set == nil {
 		panic("BUG: variable $" + name + " needs one of Text, Int and Any")
 	}
-	code := pvCode{bytes: p.Text, num: p.Int, any: p.Any, set: p.Set, temp: !p.NoRoom,
+	code := pvCode{bytes: p.Text, num: p.Int, any: p.Any, set: p.Set, avp: p.AVP, temp: !p.NoRoom,
 		builds: !p.NoRoom && p.Set != nil}
 	if readers == 0 {
 		code.any = func(*Ctx) Value { return Value{} }
@@ -132,7 +134,8 @@ func (p *Place) code(name string) pvCode {
 
 // place is a variable that the compiler has, for a function.
 func (p *pvCode) place() *Place {
-	return &Place{Text: p.bytes, Int: p.num, Any: p.any, Set: p.set, NoRoom: !p.temp && !p.builds}
+	return &Place{Text: p.bytes, Int: p.num, Any: p.any, Set: p.set, AVP: p.avp,
+		NoRoom: !p.temp && !p.builds}
 }
 
 // VarBuild is one place in the file that names a variable.

@@ -38,6 +38,7 @@ func (a avpNames) define(m *route.Module) {
 				return route.Place{}
 			}
 			return route.Place{
+				AVP: key,
 				Any: func(c *route.Ctx) route.Value {
 					k, k1 := c.Kept(), key(c)
 					n, all := at.At(c)
