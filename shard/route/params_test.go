@@ -148,6 +148,7 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
 	"xavp_params_implode": `"x", "$var(x)"`, "xavu_params_implode": `"x", "$var(x)"`,
+	"avp_copy": `"$avp(x)", "$avp(y)"`, "avp_delete": `"$avp(x)"`, "is_avp_set": `"$avp(x)"`,
 	"is_int": `"$avp(x)"`, "not_empty": `"$avp(x)"`, "pv_isset": `"$avp(x)"`, "pv_unset": `"$avp(x)"`, "typeof": `"$avp(x)", "int"`,
 	"t_reply": `"404", "x"`, "t_send_reply": `"404", "x"`, "sl_send_reply": `"404", "x"`, "send_reply": `"404", "x"`,
 	"t_on_failure": `"F"`, "t_on_branch": `"B"`, "t_on_reply": `"R"`, "t_is_set": `"failure_route"`, "t_check_status": `"4.."`,
