@@ -25,7 +25,7 @@ var not56 = map[string]string{
 	"dst_blacklist_udp_imask": "up to 5.4", "dst_blacklist_tcp_imask": "up to 5.4", "dst_blacklist_tls_imask": "up to 5.4",
 	"dst_blacklist_sctp_imask": "up to 5.4", "tcp_accept_iplimit": "later versions",
 	"dst_blacklist_icmp": "ours", "dst_blocklist_icmp": "ours", "dns_resolv_conf": "ours", "dns_hosts_file": "ours",
-	"tcp_proxy_from": "ours", "tcp_accept_rate": "ours", "tcp_connections_per_destination": "ours", "tcp_handshake_max": "ours",
+	"rtimer.exec": "the timer that it names stands above it", "tcp_proxy_from": "ours", "tcp_accept_rate": "ours", "tcp_connections_per_destination": "ours", "tcp_handshake_max": "ours",
 	"accept_ctrl_chars": "ours", "udp_wq_max": "ours", "dns_timeout": "ours", "dns_cache_stale_ttl": "ours",
 }
 
@@ -36,8 +36,9 @@ var specialValue = map[string]string{
 	"log_engine_type": `"x"`, "log_engine_data": `"x"`, "async_workers_group": `"name=x"`, "stats_name_separator": `"_"`, "rundir": `"/"`, "run_dir": `"/"`,
 	"xavp_via_params": `"x"`, "xavp_via_fields": `"x"`, "uri_host_extra_chars": `"_"`, "hdr_name_extra_chars": `"_"`, "version_table": `"x"`,
 	"mcast": `"lo"`, "ctl.user": `"root"`, "ctl.group": `"root"`, "jsonrpcs.dgram_mode": "1", "jsonrpcs.fifo_mode": "1", "xlog.log_colors": `"L_ERR=cr"`,
-	"htable.htable":  `"t=>size=4;"`,
-	"mqueue.mqueue":  `"name=q"`,
+	"htable.htable": `"t=>size=4;"`,
+	"mqueue.mqueue": `"name=q"`,
+	"rtimer.timer":  `"name=x;interval=1"`, "avpops.db_scheme": `"s:uuid_col=a;username_col=b;domain_col=c;value_col=d;table=e"`,
 	"pv.avp_aliases": `"x=s:y"`, "pv.shvset": `"x=i:1"`,
 }
 

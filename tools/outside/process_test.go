@@ -22,6 +22,10 @@ var ports struct {
 	next int
 }
 
+// firstPort is above the ports of README's snippets, which the tests of package tools play at the same
+// time.
+const firstPort = 18100
+
 // freePort gives a port that nobody has on any address, over UDP and TCP, and gives none twice. It
 // stays below the range from which the kernel picks (net.ipv4.ip_local_port_range), so that no
 // socket of another test can take it before it is used.
@@ -30,12 +34,12 @@ func freePort(t *testing.T) int {
 	ports.Lock()
 	defer ports.Unlock()
 	if ports.next == 0 {
-		ports.next = 10000 + rand.IntN(15000)
+		ports.next = firstPort + rand.IntN(10000)
 	}
 	for range 1000 {
 		ports.next += 4 // SIPp takes the three above its media port too
 		if ports.next > 32000 {
-			ports.next = 10000
+			ports.next = firstPort
 		}
 		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) && !tcpInUse(ports.next) {
 			return ports.next
