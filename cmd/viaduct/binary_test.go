@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -72,15 +74,40 @@ func writeConfig(t *testing.T, text string) string {
 	return path
 }
 
-// freePort gives a UDP port of 127.0.0.1 that was free a moment ago.
+// ports are those that freePort has still to give: below the range from which the kernel picks, and
+// away from those of README and of package outside, whose tests run at the same time.
+var ports struct {
+	sync.Mutex
+	next int
+}
+
+// freePort gives a port that nobody has, over UDP and TCP, and gives none twice.
 func freePort(t *testing.T) string {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports.Lock()
+	defer ports.Unlock()
+	if ports.next == 0 {
+		ports.next = 11000 + rand.IntN(3000)
 	}
-	defer conn.Close()
-	return fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port)
+	for range 1000 {
+		if ports.next++; ports.next > 14900 {
+			ports.next = 11000
+		}
+		port := fmt.Sprint(ports.next)
+		u, err := net.ListenPacket("udp", ":"+port)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", ":"+port)
+		u.Close()
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return port
+	}
+	t.Fatal("no free port found")
+	return ""
 }
 
 const goodConfig = `#!KAMAILIO
