@@ -53,7 +53,8 @@ func Define(m *route.Module) {
 	m.TextVar(&d.DefaultSocket, "ds_default_socket", "What probes leave from.")
 	m.DurationVar(&d.ReloadDelta, "reload_delta", time.Second, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the list.")
-	m.NotYet("flags", "force_dst", "ds_default_socket", "outbound_proxy")
+	m.NotYet("flags", "force_dst", "ds_default_socket", "outbound_proxy", "hash_pvar",
+		"ds_hash_size", "ds_hash_expire", "ds_hash_initexpire", "ds_hash_check_interval")
 
 	m.IdleText("the failover list is kept in the transaction, not in an XAVP", "xavp_dst",
 		"xavp_ctx")
@@ -87,7 +88,7 @@ func Define(m *route.Module) {
 // the algorithms there are, and noted for who has the list.
 func selection(name, doc string, setURI bool) route.Func {
 	set := route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs)
-	algorithm := route.Int("algorithm", 0, 1<<31-1, "how to choose", route.AsIs)
+	algorithm := route.Int("algorithm", 0, 1<<31-1, "how to choose: 0, by Call-ID; 4, in turn; 8, the first; 9, by weight", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
 		"the most destinations kept for failover; 0: all", route.AsIs), 0)
 	return route.Func{Name: name, In: route.InRequest | route.InFailure,
