@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// absences are the modules that a file loads, that Kamailio has and that are not here. What the file
-// uses of one is told at its loadmodule line, once, and not at each use as well.
+// absences are the modules that a file loads, that Kamailio has and that are not here. What the
+// file uses of one is told at its loadmodule line, once, and not at each use as well.
 type absences map[string]*absence
 
 type absence struct {

@@ -75,7 +75,8 @@ func Writable(name, doc string) Arg[*Place] {
 			b.Errorf(i, "%s wants a variable for %s, such as \"$var(x)\"", b.Name(), spoken(name))
 			return Input[*Place]{}, false
 		case pv.set == nil:
-			b.Errorf(i, "%s writes to %s, and %s cannot be assigned to", b.Name(), spoken(name), clip(text))
+			b.Errorf(i, "%s writes to %s, and %s cannot be assigned to", b.Name(), spoken(name),
+				clip(text))
 			return Input[*Place]{}, false
 		}
 		b.cc.scratch = true
@@ -92,7 +93,8 @@ func (b *Build) Variable(text, param string) *Place {
 	}
 	pv := f.only()
 	if pv == nil || pv.set == nil {
-		b.Errorf(WholeCall, "%s is %s, which %s cannot write to: name a variable, such as \"$avp(x)\"",
+		b.Errorf(WholeCall, "%s is %s, which %s cannot write to: name a variable, such as "+
+			"\"$avp(x)\"",
 			param, Quote(text), b.Name())
 		return nil
 	}

@@ -308,10 +308,12 @@ func request(kind, tag string) string {
 	if tag != "" {
 		tag = ";tag=" + tag
 	}
-	return method + " " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:15998;branch=z9hG4bKabc\r\nMax-Forwards: 70\r\n" +
-		"From: \"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1\r\nTo: <sip:bob@b.example.com>" + tag + "\r\nCall-ID: cid-1@x\r\n" +
-		"CSeq: 7 " + method + "\r\nUser-Agent: ua/1.0\r\nX-Foo: one\r\nX-Foo:  two \r\nContact: <sip:alice@127.0.0.1:15998>\r\n" +
-		"Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
+	return method + " " + uri +
+		" SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:15998;branch=z9hG4bKabc\r\nMax-Forwards: 70\r\n" +
+		"From: \"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1\r\nTo: <sip:bob@b.example.com>" + tag +
+		"\r\nCall-ID: cid-1@x\r\n" +
+		"CSeq: 7 " + method + "\r\nUser-Agent: ua/1.0\r\nX-Foo: one\r\nX-Foo:  two \r\nContact: " +
+		"<sip:alice@127.0.0.1:15998>\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
 }
 
 // fuzzSeeds are the configuration files of testdata and the default one.

@@ -239,7 +239,9 @@ func TransportName(t Transport) ([]byte, bool) { return transportName(t) }
 func Atoi(b []byte) int64 { return atoi(b) }
 
 // SetRequestURI sets the Request-URI, $ru. It is false for what is no URI.
-func (c *Ctx) SetRequestURI(uri []byte) Result { return truth(setRURI(c, TextValue(uri)) == setDone) }
+func (c *Ctx) SetRequestURI(uri []byte) Result {
+	return truth(setRURI(c, TextValue(uri)) == setDone)
+}
 
 // SetUser sets the user of the Request-URI, $rU.
 func (c *Ctx) SetUser(user []byte) Result {

@@ -47,7 +47,8 @@ func answer(is, not bool) Result { return truth(is != not) }
 func never(*Ctx) Result { return -1 }
 
 // compares are the operators of comparison.
-var compares = map[string]bool{"==": true, "!=": true, "eq": true, "ne": true, "ieq": true, "ine": true, "=~": true, "!~": true,
+var compares = map[string]bool{"==": true, "!=": true, "eq": true, "ne": true, "ieq": true,
+	"ine": true, "=~": true, "!~": true,
 	"<": true, ">": true, "<=": true, ">=": true}
 
 func isNull(x syntax.Expr) bool {
@@ -142,7 +143,8 @@ func (cc *compiler) order(x *syntax.Binary, holds func(a, b int64) bool) testFn 
 
 // match compiles =~ and !~.
 func (cc *compiler) match(x *syntax.Binary) testFn {
-	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil && coreValues[n.Name].value == nil {
+	if n, ok := x.L.(*syntax.Name); ok && coreValues[n.Name] != nil &&
+		coreValues[n.Name].value == nil {
 		if addr := coreValues[n.Name].addr; addr != nil {
 			cc.mayStand(n, coreValues[n.Name])
 			return cc.matchAddr(addr, x)

@@ -75,7 +75,9 @@ func (cc *compiler) routeBody(list []syntax.Stmt) target {
 type routeEnds struct{ one, last, zero target }
 
 // leaves makes the step that leaves a route.
-func (cc *compiler) leaves(f callFn) { cc.place(step{do: f, yes: toReturn, no: toReturn, keeps: true}) }
+func (cc *compiler) leaves(f callFn) {
+	cc.place(step{do: f, yes: toReturn, no: toReturn, keeps: true})
+}
 
 func (cc *compiler) endOfCall() target {
 	if cc.ends.last == 0 {
@@ -243,7 +245,8 @@ func (cc *compiler) while(s *syntax.While, next target) target {
 // turns, and at leave behind a break.
 func (cc *compiler) whileTo(s *syntax.While, after func(turns int32) target, leave target) target {
 	l := &loop{turns: cc.temp(), tooMany: cc.tooMany(s.Pos),
-		runaway: []byte("while at " + s.Pos.String() + " was ended after max_while_loops iterations")}
+		runaway: []byte("while at " + s.Pos.String() +
+			" was ended after max_while_loops iterations")}
 	next := after(l.turns)
 	again, count, body := cc.label(), cc.label(), cc.label()
 	start := cc.here()
@@ -297,12 +300,14 @@ func (k *oneCase) holds(v *Value) bool {
 // switchStmt compiles a step that looks up where to go on: the first case in order that is equal. A
 // case goes on with the next one until break.
 func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
-	return cc.switchTo(s, next, next, func(list []syntax.Stmt) target { return cc.block(list, next) })
+	return cc.switchTo(s, next, next,
+		func(list []syntax.Stmt) target { return cc.block(list, next) })
 }
 
-// switchTo compiles a switch that goes on at next where no case is met, at leave behind a break, and
-// whose last case tail compiles.
-func (cc *compiler) switchTo(s *syntax.Switch, next, leave target, tail func([]syntax.Stmt) target) target {
+// switchTo compiles a switch that goes on at next where no case is met, at leave behind a break,
+// and whose last case tail compiles.
+func (cc *compiler) switchTo(s *syntax.Switch, next, leave target,
+	tail func([]syntax.Stmt) target) target {
 	arms := make([]oneCase, 0, len(s.Cases))
 	bodies := make([]target, len(s.Cases)+1)
 	for i := range s.Cases {
@@ -322,7 +327,8 @@ func (cc *compiler) switchTo(s *syntax.Switch, next, leave target, tail func([]s
 			arm.re = cc.regex(cl.X, Cased)
 		}
 		for j := range arms {
-			if a := &arms[j]; (a.re != nil) == cl.Pattern && a.val.Kind == arm.val.Kind && a.val.equal(&arm.val) {
+			if a := &arms[j]; (a.re != nil) == cl.Pattern && a.val.Kind == arm.val.Kind &&
+				a.val.equal(&arm.val) {
 				cc.ld.warnf(cl.Pos, "this case is never reached: the same value stands above")
 				break
 			}
@@ -425,7 +431,8 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 		return cc.callTo(x, next, next)
 	case *syntax.Name:
 		if coreValues[x.Name] == nil && syntax.BoolWord(x.Name) < 0 {
-			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name, suggest.DidYouMean(x.Name, cc.statementNames()))
+			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name,
+				suggest.DidYouMean(x.Name, cc.statementNames()))
 			return next
 		}
 	}

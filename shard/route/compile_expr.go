@@ -43,8 +43,8 @@ func literal(x syntax.Expr) (Value, bool) {
 	return Value{}, false
 }
 
-// simplified leaves out what Kamailio's optimizer does, which shows (5.6.3): x && 1 and x || 0 are x
-// as a number and not a truth, and so are route(X) + 0 and route(X) * 1 the number of the route.
+// simplified leaves out what Kamailio's optimizer does, which shows (5.6.3): x && 1 and x || 0 are
+// x as a number and not a truth, and so are route(X) + 0 and route(X) * 1 the number of the route.
 func simplified(x syntax.Expr) syntax.Expr {
 	b, ok := x.(*syntax.Binary)
 	if !ok {
@@ -52,8 +52,10 @@ func simplified(x syntax.Expr) syntax.Expr {
 	}
 	inner := b.L
 	switch {
-	case (b.Op == "&&" || b.Op == "*" || b.Op == "/") && isInt(b.R, 1), (b.Op == "||" || b.Op == "+" || b.Op == "-") && isInt(b.R, 0):
-	case (b.Op == "&&" || b.Op == "*") && isInt(b.L, 1), (b.Op == "||" || b.Op == "+") && isInt(b.L, 0):
+	case (b.Op == "&&" || b.Op == "*" || b.Op == "/") && isInt(b.R, 1),
+		(b.Op == "||" || b.Op == "+" || b.Op == "-") && isInt(b.R, 0):
+	case (b.Op == "&&" || b.Op == "*") && isInt(b.L, 1),
+		(b.Op == "||" || b.Op == "+") && isInt(b.L, 0):
 		inner = b.R
 	default:
 		return x
@@ -239,7 +241,10 @@ func (cc *compiler) unary(x *syntax.Unary) valFn {
 			return intOf(int64(len(v.S)))
 		}
 	case "strempty":
-		return func(c *Ctx) Value { v := val(c); return boolOf(v.Kind != intValue && len(v.S) == 0) }
+		return func(c *Ctx) Value {
+			v := val(c)
+			return boolOf(v.Kind != intValue && len(v.S) == 0)
+		}
 	}
 	// (str): an empty string in front makes it one.
 	return cc.concat(func(*Ctx) Value { return Value{Kind: strValue} }, val, x.Pos)

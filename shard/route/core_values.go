@@ -39,7 +39,9 @@ var coreValues map[string]*coreValue
 
 func init() {
 	text := func(b func(c *Ctx) ([]byte, bool), u func(c *Ctx) *parser.URI) *coreValue {
-		return &coreValue{kind: coreText, bytes: b, uri: u, value: func(c *Ctx) Value { return strOf(b(c)) }}
+		return &coreValue{kind: coreText, bytes: b, uri: u, value: func(c *Ctx) Value {
+			return strOf(b(c))
+		}}
 	}
 	number := func(f func(c *Ctx) int64) *coreValue {
 		return &coreValue{kind: coreNumber, value: func(c *Ctx) Value { return intOf(f(c)) }}
@@ -56,8 +58,12 @@ func init() {
 		"dst_port": number(func(c *Ctx) int64 { return int64(c.to().Port()) }),
 		"msg:len":  number((*Ctx).messageLen),
 		"max_len":  number(func(*Ctx) int64 { return maxMessage }),
-		"proto":    {kind: coreProto, proto: func(c *Ctx) (Transport, bool) { return c.Transport(), true }},
-		"af":       {kind: coreFamily, is6: func(c *Ctx) (bool, bool) { return c.From().Addr().Unmap().Is6(), true }},
+		"proto": {kind: coreProto, proto: func(c *Ctx) (Transport, bool) {
+			return c.Transport(), true
+		}},
+		"af": {kind: coreFamily, is6: func(c *Ctx) (bool, bool) {
+			return c.From().Addr().Unmap().Is6(), true
+		}},
 	}
 	defineOnsendValues(number)
 }
@@ -72,7 +78,8 @@ func (cc *compiler) unknownName(x *syntax.Name) {
 	case x.Name == "myself":
 		cc.ld.errorf(x.Pos, "myself stands on the right of ==, as in uri == myself")
 	default:
-		cc.ld.errorf(x.Pos, "unknown word %s%s; text needs quotes", x.Name, suggest.DidYouMean(x.Name, sortedKeys(coreValues)))
+		cc.ld.errorf(x.Pos, "unknown word %s%s; text needs quotes", x.Name,
+			suggest.DidYouMean(x.Name, sortedKeys(coreValues)))
 	}
 }
 
@@ -126,7 +133,8 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 }
 
 // wordArg reads a bare word or a string by means of read; what says what was expected.
-func wordArg[T any](cc *compiler, x syntax.Expr, what string, read func(string) (T, bool)) (T, bool) {
+func wordArg[T any](cc *compiler, x syntax.Expr, what string,
+	read func(string) (T, bool)) (T, bool) {
 	var s string
 	switch x := x.(type) {
 	case *syntax.Name:
@@ -168,7 +176,8 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 			u := uri(c)
 			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an
 			// address). is_myself() is not so strict.
-			return answer(u != nil && len(u.HostBytes()) > 0 && c.Shard.Core.IsMyself(u.HostBytes(), int(u.EffectivePort()), proxy.AnyProto), not)
+			return answer(u != nil && len(u.HostBytes()) > 0 &&
+				c.Shard.Core.IsMyself(u.HostBytes(), int(u.EffectivePort()), proxy.AnyProto), not)
 		}
 	case d.addr != nil:
 		addr := d.addr
@@ -196,7 +205,8 @@ func appendHost(dst []byte, ip netip.Addr) []byte {
 
 // addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the
 // same in quotes.
-func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary, not bool) testFn {
+func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary,
+	not bool) testFn {
 	var s string
 	switch r := x.R.(type) {
 	case *syntax.IP:
@@ -212,7 +222,9 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 		return never
 	}
 	addr := d.addr
-	return func(c *Ctx) Result { return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not) }
+	return func(c *Ctx) Result {
+		return answer(net.Contains(addr(c).Addr().Unmap().WithZone("")), not)
+	}
 }
 
 // addrComputed compiles src_ip == $var(x): equal to no address if that is none.

@@ -33,8 +33,9 @@ type run struct {
 	kept   *Kept
 
 	// See wait.go and held.go.
-	question   ask.Question
-	heldWriter heldWriter  // of a run that is held; here, since the parts would make it leave the stack
+	question ask.Question
+	// of a run that is held; here, since the parts would make it leave the stack
+	heldWriter heldWriter
 	heldReader heldReader  // the same
 	answer     *ask.Answer // for the step that is next; nil: there is none
 	refusal    ask.Answer  // where a question could not be asked
@@ -192,8 +193,10 @@ func (p *Program) Branch(c *Ctx, r *proxy.Request, n int) Outcome {
 
 // Reply runs onreply route n on a response m to branch br of tx. Dropped: a provisional response is
 // not passed on, a final one is all the same.
-func (p *Program) Reply(c *Ctx, r *proxy.Reply, m *Message, tx *txn.Tx, br *txn.Branch, n int) Outcome {
-	return p.enter(c, numbered(p.replies, n), &atHand{Msg: m, Reply: r, Tx: tx, Branch: br, kind: ReplyRoute})
+func (p *Program) Reply(c *Ctx, r *proxy.Reply, m *Message, tx *txn.Tx, br *txn.Branch,
+	n int) Outcome {
+	return p.enter(c, numbered(p.replies, n),
+		&atHand{Msg: m, Reply: r, Tx: tx, Branch: br, kind: ReplyRoute})
 }
 
 // CoreReply runs the reply route that has no name, on a response whose transaction has not been

@@ -214,8 +214,8 @@ func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 // returned goes by what a route returned. 0 is break: return 0 has ended the script.
 func returned(c *Ctx) Result { return truth(c.Return > 0) }
 
-// pushes is the code of the step that calls a route, which goes on at, and where it leads. rt is nil
-// if the name is known at run time only. If there is no such route, the call is false where it
+// pushes is the code of the step that calls a route, which goes on at, and where it leads. rt is
+// nil if the name is known at run time only. If there is no such route, the call is false where it
 // counts.
 func (cc *compiler) pushes(x *syntax.Call, rt *routeCode, at target, counts bool) (callFn, target) {
 	tooMany := cc.tooMany(x.Pos)

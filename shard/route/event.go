@@ -128,9 +128,11 @@ func (o *ownMessage) next(s *Shard) *parser.Message {
 			break
 		}
 	}
-	b := append(o.text[:0], "OPTIONS sip:you@kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK"...)
+	b := append(o.text[:0], "OPTIONS sip:you@kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP "+
+		"127.0.0.1;branch=z9hG4bK"...)
 	b = append(b, id[:16]...)
-	b = append(b, "\r\nFrom: <sip:you@kamailio.org>;tag=123\r\nTo: <sip:you@kamailio.org>\r\nCall-ID: "...)
+	b = append(b, "\r\nFrom: <sip:you@kamailio.org>;tag=123\r\nTo: <sip:you@kamailio.org>\r\n"+
+		"Call-ID: "...)
 	b = append(b, id...)
 	o.text = append(b, "\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"...)
 	if r := o.m.Parse(o.text); r != parser.OK {
@@ -197,12 +199,14 @@ func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 		for name := range known()[m].events {
 			if name == it.Name || strings.HasSuffix(name, ":") && strings.HasPrefix(it.Name, name) {
 				cc.ld.errorf(it.Pos,
-					"event_route[%s] is known to Kamailio, not implemented by Viaduct yet", clip(it.Name))
+					"event_route[%s] is known to Kamailio, not implemented by Viaduct yet",
+					clip(it.Name))
 				return nil
 			}
 			names = append(names, name)
 		}
 	}
-	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)), suggest.DidYouMean(it.Name, names))
+	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)),
+		suggest.DidYouMean(it.Name, names))
 	return nil
 }

@@ -60,7 +60,10 @@ route[SUB] { xlog("sub"); }`)
 		deep = append(deep, fmt.Sprintf("once INVITE sip:bob@h %d", n))
 	}
 	f("about a request", func() { h.request(p) }, strings.Join(deep, "|")+fmt.Sprintf("|in INVITE %d", 1+5*maxRaised))
-	if n := testing.AllocsPerRun(20, func() { h.level = -2; expired.Named("a").Raise(h.c, nil) }); n != 0 && !raceEnabled {
+	if n := testing.AllocsPerRun(20, func() {
+		h.level = -2
+		expired.Named("a").Raise(h.c, nil)
+	}); n != 0 && !raceEnabled {
 		t.Errorf("%v allocations", n)
 	}
 
@@ -72,8 +75,11 @@ route[SUB] { xlog("sub"); }`)
 		}
 	}
 	fails(`event_route[probe:onec] { exit; }`, `x.cfg:2:13: there is no event "probe:onec"; did you mean probe:once?`)
-	fails(`event_route[dispatcher:dst-up] { exit; }`, `x.cfg:2:13: event_route[dispatcher:dst-up] needs loadmodule "dispatcher.so"`)
-	fails(`event_route[core:pre-routing] { exit; }`, `x.cfg:2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`)
-	fails(`event_route[probe:once] { exit; } event_route[probe:once] { exit; }`, `x.cfg:2:47: second event_route[probe:once]; the first stands at x.cfg:2:13`)
+	fails(`event_route[dispatcher:dst-up] { exit; }`,
+		`x.cfg:2:13: event_route[dispatcher:dst-up] needs loadmodule "dispatcher.so"`)
+	fails(`event_route[core:pre-routing] { exit; }`,
+		`x.cfg:2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`)
+	fails(`event_route[probe:once] { exit; } event_route[probe:once] { exit; }`,
+		`x.cfg:2:47: second event_route[probe:once]; the first stands at x.cfg:2:13`)
 	fails(`event_route[probe:once] { nix(); }`, `x.cfg:2:27: unknown function nix`)
 }

@@ -54,7 +54,8 @@ func fnmatchOne(p []byte, c byte, fold bool) (n int, ok bool) {
 		}
 		for first := true; i < len(p) && (first || p[i] != ']'); first = false {
 			if i+2 < len(p) && p[i+1] == '-' && p[i+2] != ']' {
-				in = in || p[i] <= c && c <= p[i+2] || fold && lower(p[i]) <= lower(c) && lower(c) <= lower(p[i+2])
+				in = in || p[i] <= c && c <= p[i+2] ||
+					fold && lower(p[i]) <= lower(c) && lower(c) <= lower(p[i+2])
 				i += 3
 				continue
 			}

@@ -78,7 +78,8 @@ func forms(m *Module) {
 func TestForms(t *testing.T) {
 	modules := []Declared{{Name: "forms", Define: forms}}
 	load := func(body string) (*Program, error) {
-		p, _, _, err := Load("x.cfg", []byte("loadmodule \"forms.so\" request_route { "+body+" }"), Options{Modules: modules})
+		p, _, _, err := Load("x.cfg", []byte("loadmodule \"forms.so\" request_route { "+body+" }"),
+			Options{Modules: modules})
 		return p, err
 	}
 	run := func(body, want string) {
@@ -111,11 +112,13 @@ func TestForms(t *testing.T) {
 	run(`into("$var(x)", "v$rm"); any($var(x)); into($put(b), 7); any($keep(b)); if (!into("$keep(a)", 1)) any(0);`,
 		"log 0 2 0 vINVITE|log 0 1 7 7|log 0 1 0 0")
 	run(`into("$put(a)", "12345678901"); any(1);`, " a string is too long")
-	run(`like("one two", "T[a-z]+"); $var(p) = "o|one"; like("one", "$var(p)"); like("one", $var(p)); if (!like("x", "($var(p)")) any(0);`,
+	run(`like("one two", "T[a-z]+"); $var(p) = "o|one"; like("one", "$var(p)"); like("one", $var(p)); if (!like("x", `+
+		`"($var(p)")) any(0);`,
 		"log 0 two|log 0 one|log 0 one|log 0 1 0 0")
 	run(`flag(3); flag("31"); $var(n) = 4; flag($var(n)); $var(n) = 32; if (!flag($var(n))) any(0);`,
 		"log 0 3|log 0 31|log 0 4|log 0 1 0 0")
-	run(`to("tls:a.example:5061"); to("h"); $var(h) = "[::1]:7"; to("udp:$var(h)"); $var(h) = "a b"; if (!to("$var(h)")) any(0);`,
+	run(`to("tls:a.example:5061"); to("h"); $var(h) = "[::1]:7"; to("udp:$var(h)"); $var(h) = "a b"; if `+
+		`(!to("$var(h)")) any(0);`,
 		"log 0 TLS a.example 5061|log 0  h 0|log 0 UDP [::1] 7|log 0 1 0 0")
 	run(`next(); next();`, "log 0 1|log 0 2")
 	run(`any($(rm{t.twice, a,b })); any("$(rm{t.twice,-}{t.twice,$(rm{t.twice,+})})");`,
@@ -192,7 +195,8 @@ func TestOpen(t *testing.T) {
 			t.Errorf("program %d finds %d, want %d", i, h.c.Return, want)
 		}
 	}
-	p, _, _, err := Load("x.cfg", []byte("loadmodule \"m.so\" modparam(\"m\", \"name\", \"\") request_route { add(2); }"),
+	p, _, _, err := Load("x.cfg",
+		[]byte("loadmodule \"m.so\" modparam(\"m\", \"name\", \"\") request_route { add(2); }"),
 		Options{Modules: []Declared{{Name: "m", Define: define}}})
 	if err != nil {
 		t.Fatal(err)
@@ -257,9 +261,12 @@ func TestNeedsAndOffers(t *testing.T) {
 		t.Error(v, e, err, m.Usage())
 	}
 	for src, want := range map[string]string{
-		"loadmodule \"user.so\" loadmodule \"base.so\" request_route { exit; }": `x.cfg:1:12: module user needs loadmodule "base.so" above this line`,
-		both + "modparam(\"base\", \"least\", 10) request_route { exit; }":      "x.cfg:2:27: base.least is 10; the range is 0..9",
-		"request_route { enough(1); }":                                          `x.cfg:1:17: enough needs loadmodule "user.so" before this line`,
+		"loadmodule \"user.so\" loadmodule \"base.so\" request_route { exit; }": `x.cfg:1:12: module user needs ` +
+			`loadmodule "base.so" above this line`,
+		both + "modparam(\"base\", \"least\", 10) request_route { exit; }": "x.cfg:2:27: base.least is 10; the " +
+			"range is 0..9",
+		"request_route { enough(1); }": `x.cfg:1:17: enough needs ` +
+			`loadmodule "user.so" before this line`,
 	} {
 		if _, err := load(src); fmt.Sprint(err) != want {
 			t.Errorf("%v, want %s", err, want)

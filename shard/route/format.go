@@ -41,7 +41,8 @@ func (cc *compiler) format(pos Pos, s string) *format {
 			return nil
 		}
 		if n == 1 {
-			cc.ld.errorf(pos, "a variable name is missing behind $ in the text; write $$ for a dollar sign")
+			cc.ld.errorf(pos, "a variable name is missing behind $ in the text; write $$ for a "+
+				"dollar sign")
 			return nil
 		}
 		pv := cc.pvText(pos, s[i+1:i+n])

@@ -48,19 +48,25 @@ func defineFuncs() {
 		"strip_tail": {min: 1, max: 1, build: strip(true)},
 		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
 
-		"clear_branches": host(func(c *Ctx) int { c.Request.ClearBranches(); return 1 }).only(inRequest | inFailure).later(inBranch | inReplies),
-		"setflag":        {min: 1, max: 1, build: setFlag},
-		"resetflag":      {min: 1, max: 1, build: resetFlag},
-		"isflagset":      {min: 1, max: 1, build: isFlagSet},
+		"clear_branches": host(func(c *Ctx) int {
+			c.Request.ClearBranches()
+			return 1
+		}).only(inRequest | inFailure).later(inBranch | inReplies),
+		"setflag":   {min: 1, max: 1, build: setFlag},
+		"resetflag": {min: 1, max: 1, build: resetFlag},
+		"isflagset": {min: 1, max: 1, build: isFlagSet},
 	}
 	for names, d := range map[string]*funcDef{
-		"seturi rewriteuri":                            {min: 1, max: 1, build: rewriteURI},
-		"sethost seth rewritehost":                     {min: 1, max: 1, build: editURI(newHost)},
-		"sethostport sethp rewritehostport":            {min: 1, max: 1, build: editURI(newHostPort)},
-		"sethostporttrans sethpt rewritehostporttrans": {min: 1, max: 1, build: editURI(newHostPortTrans)},
-		"setuser setu rewriteuser":                     {min: 1, max: 1, build: editURI(newUser)},
-		"setuserpass setup rewriteuserpass":            {min: 1, max: 1, build: editURI(newUserPass)},
-		"setport setp rewriteport":                     {min: 1, max: 1, build: editURI(newPort)},
+		"seturi rewriteuri":        {min: 1, max: 1, build: rewriteURI},
+		"sethost seth rewritehost": {min: 1, max: 1, build: editURI(newHost)},
+		"sethostport sethp rewritehostport": {min: 1, max: 1,
+			build: editURI(newHostPort)},
+		"sethostporttrans sethpt rewritehostporttrans": {min: 1, max: 1,
+			build: editURI(newHostPortTrans)},
+		"setuser setu rewriteuser": {min: 1, max: 1, build: editURI(newUser)},
+		"setuserpass setup rewriteuserpass": {min: 1, max: 1,
+			build: editURI(newUserPass)},
+		"setport setp rewriteport": {min: 1, max: 1, build: editURI(newPort)},
 	} {
 		for _, n := range strings.Fields(names) {
 			coreFuncs[n] = d
@@ -78,7 +84,8 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	n := len(x.Args)
 	switch {
 	case d.soon > 0 && n >= d.soon:
-		cc.ld.errorf(x.Pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet", x.Name, count(n, "argument"))
+		cc.ld.errorf(x.Pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet",
+			x.Name, count(n, "argument"))
 		return nil
 	case n < d.min || n > d.max:
 		want := count(d.min, "argument")
@@ -130,11 +137,13 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		if m == "core" {
 			where = ""
 		}
-		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name, where)
+		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name,
+			where)
 		return nil
 	}
 	names := append(cc.allFuncNames(), sortedKeys(coreFuncs)...)
-	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
+	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name,
+		suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
 	return nil
 }
 
@@ -204,7 +213,8 @@ func (cc *compiler) intArg(x *syntax.Call, i int, what string, min, max int64) (
 				}
 			}
 			if itoa(n) != strings.TrimPrefix(s.S, "+") {
-				cc.ld.errorf(s.Pos, "%s wants a number for %s, not %s", x.Name, what, quote(clip(s.S)))
+				cc.ld.errorf(s.Pos, "%s wants a number for %s, not %s", x.Name, what,
+					quote(clip(s.S)))
 				return intArg{}, false
 			}
 		}

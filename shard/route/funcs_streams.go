@@ -8,7 +8,10 @@ import (
 )
 
 // statelessForwards are the functions after which responses without a transaction are expected.
-var statelessForwards = map[string]bool{"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
+var statelessForwards = map[string]bool{
+	"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true,
+	"forward_sctp": true,
+}
 
 func defineStreamFuncs() {
 	for n, d := range map[string]*funcDef{
@@ -21,8 +24,12 @@ func defineStreamFuncs() {
 		"add_tcp_alias":          {max: 1, build: aliasConn},
 		"set_advertised_address": {min: 1, max: 1, build: advertiseHost},
 		"set_advertised_port":    {min: 1, max: 1, build: advertisePort},
-		"force_rport":            host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
-		"add_rport":              host(func(c *Ctx) int { return truth(c.Request != nil && c.Request.Symmetric()) }),
+		"force_rport": host(func(c *Ctx) int {
+			return truth(c.Request != nil && c.Request.Symmetric())
+		}),
+		"add_rport": host(func(c *Ctx) int {
+			return truth(c.Request != nil && c.Request.Symmetric())
+		}),
 		"add_local_rport":        host((*Ctx).addLocalRPort),
 		"set_forward_no_connect": streamFlag(ForwardNoConnect),
 		"set_forward_close":      streamFlag(ForwardClose),
@@ -36,7 +43,8 @@ func defineStreamFuncs() {
 			d.in = anywhere &^ InOnsend // what leaves is written by then
 		}
 	}
-	for _, n := range [...]string{"log", "setflag", "resetflag", "isflagset", "set_forward_no_connect",
+	for _, n := range [...]string{"log", "setflag", "resetflag", "isflagset",
+		"set_forward_no_connect",
 		"set_forward_close", "set_reply_no_connect", "set_reply_close"} {
 		coreFuncs[n].in = anywhere
 	}
@@ -84,7 +92,8 @@ func (cc *compiler) socketNamed(pos Pos, name string) {
 			names = append(names, n)
 		}
 	}
-	cc.ld.warnf(pos, "no listen line has the name %s%s", quote(clip(name)), suggest.DidYouMean(name, names))
+	cc.ld.warnf(pos, "no listen line has the name %s%s", quote(clip(name)),
+		suggest.DidYouMean(name, names))
 }
 
 // aliasConn is force_tcp_alias([port]).

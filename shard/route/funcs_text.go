@@ -21,7 +21,8 @@ func IsToken(s string) bool {
 // Levels of xlog and log (core cookbook, "debug").
 const logErr = -1
 
-var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CRIT": -2, "L_ERR": -1, "L_WARN": 0, "L_NOTICE": 1,
+var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CRIT": -2,
+	"L_ERR": -1, "L_WARN": 0, "L_NOTICE": 1,
 	"L_INFO": 2, "L_DBG": 3}
 
 // level reads the first of two arguments: a word in quotes or a number.
@@ -34,7 +35,8 @@ func (cc *compiler) level(x *syntax.Call, i int) (int, bool) {
 		if n := atoi([]byte(e.S)); itoa(n) == e.S {
 			return int(n), true
 		}
-		cc.ld.errorf(e.Pos, "unknown level %s%s", quote(clip(e.S)), suggest.DidYouMean(e.S, sortedKeys(levelWords)))
+		cc.ld.errorf(e.Pos, "unknown level %s%s", quote(clip(e.S)),
+			suggest.DidYouMean(e.S, sortedKeys(levelWords)))
 	case *syntax.Int:
 		return int(e.N), true
 	default:

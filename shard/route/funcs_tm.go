@@ -103,7 +103,9 @@ func (cc *compiler) flagArg(x *syntax.Call, i int) (uint32, bool) {
 	}
 	n, ok := cc.flags[name]
 	if !ok {
-		cc.ld.errorf(x.Args[i].At(), "%s: there is no flag %s%s; flags are declared by flags NAME:NUMBER", x.Name, quote(clip(name)),
+		cc.ld.errorf(x.Args[i].At(),
+			"%s: there is no flag %s%s; flags are declared by flags NAME:NUMBER", x.Name,
+			quote(clip(name)),
 			suggest.DidYouMean(name, sortedKeys(cc.flags)))
 		return 0, false
 	}

@@ -34,7 +34,8 @@ var (
 
 func partsOf(u *parser.URI) uriParts {
 	raw := u.Raw
-	return uriParts{scheme: u.SchemeName.Of(raw), user: u.UserBytes(), password: u.Password.Of(raw), host: u.HostBytes(), port: u.Port,
+	return uriParts{scheme: u.SchemeName.Of(raw), user: u.UserBytes(), password: u.Password.Of(raw),
+		host: u.HostBytes(), port: u.Port,
 		mid: u.Params.Of(raw), headers: u.Headers.Of(raw), hasHeaders: u.HasHeaders}
 }
 
@@ -110,7 +111,8 @@ func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *synt
 // in.
 func (cc *compiler) literalThere(x *syntax.Call, f *format) {
 	if s, ok := x.Args[0].(*syntax.Str); ok && !f.plain {
-		cc.ld.warnf(s.Pos, "Kamailio's %s takes %s as it stands; here variables in it are filled in", x.Name, quote(clip(s.S)))
+		cc.ld.warnf(s.Pos, "Kamailio's %s takes %s as it stands; here variables in it are "+
+			"filled in", x.Name, quote(clip(s.S)))
 	}
 }
 

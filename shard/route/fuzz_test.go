@@ -13,7 +13,8 @@ func placed(t *testing.T, src string, found []Diagnostic) {
 	lines := strings.Split(src, "\n")
 	last := Pos{}
 	for _, d := range found {
-		if d.Pos.File != "x.cfg" || d.Text == "" || d.Pos.Line < 1 || d.Pos.Line > len(lines) || d.Pos.Col < 1 || d.Pos.Col > len(lines[d.Pos.Line-1])+1 {
+		if d.Pos.File != "x.cfg" || d.Text == "" || d.Pos.Line < 1 || d.Pos.Line > len(lines) || d.Pos.Col < 1 ||
+			d.Pos.Col > len(lines[d.Pos.Line-1])+1 {
 			t.Fatalf("%+v lies outside of the file of %d lines\n%q", d, len(lines), src)
 		}
 		if d.Pos.Line < last.Line || d.Pos.Line == last.Line && d.Pos.Col < last.Col {
@@ -35,7 +36,9 @@ func FuzzLoad(f *testing.F) {
 	h.quiet, rh.quiet = true, true
 	c := h.c
 	f.Fuzz(func(t *testing.T, src string) {
-		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no file") }, Modules: testModules})
+		p, s, warns, err := Load("x.cfg", []byte(src), Options{ReadFile: func(string) ([]byte, error) {
+			return nil, fmt.Errorf("no file")
+		}, Modules: testModules})
 		if (err == nil) != (p != nil && s != nil) {
 			t.Fatalf("program %v, settings %v, error %v", p, s, err)
 		}

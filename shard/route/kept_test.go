@@ -25,8 +25,8 @@ func (k *Kept) pairs(in Item) (list keptModel) {
 	return list
 }
 
-// TestKeptOracle does at random to Kept what it does to a plain list. Texts are so long that they are
-// packed many times, and what is written is read back.
+// TestKeptOracle does at random to Kept what it does to a plain list. Texts are so long that they
+// are packed many times, and what is written is read back.
 func TestKeptOracle(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	c := &Ctx{run: run{kept: newKept()}}

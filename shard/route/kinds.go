@@ -37,7 +37,8 @@ const (
 
 // kindWords are the routes as a file writes them.
 var kindWords = [...]string{
-	RequestRoute: "request_route", FailureRoute: "failure_route", BranchRoute: "branch_route", ReplyRoute: "onreply_route[NAME]",
+	RequestRoute: "request_route", FailureRoute: "failure_route", BranchRoute: "branch_route",
+	ReplyRoute:     "onreply_route[NAME]",
 	CoreReplyRoute: "reply_route", OnsendRoute: "onsend_route",
 }
 
@@ -56,7 +57,8 @@ func (k Kinds) String() string {
 }
 
 // namedKinds are the routes that functions arm by name.
-var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute, "onreply_route": ReplyRoute}
+var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute,
+	"onreply_route": ReplyRoute}
 
 // plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is
 // run for, before any is compiled.
@@ -265,11 +267,14 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	case cc.kind&in != 0:
 		return true
 	case cc.kind&soon != 0:
-		cc.ld.errorf(x.Pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.Name, cc.kind)
+		cc.ld.errorf(x.Pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.Name,
+			cc.kind)
 	case cc.event != "":
-		cc.ld.errorf(x.Pos, "%s may be called in %s, not in event_route[%s], which counts as request_route", x.Name, in|soon, clip(cc.event))
+		cc.ld.errorf(x.Pos, "%s may be called in %s, not in event_route[%s], which counts as "+
+			"request_route", x.Name, in|soon, clip(cc.event))
 	case cc.sub != nil:
-		cc.ld.errorf(x.Pos, "%s may be called in %s, not in route[%s], which counts as request_route", x.Name, in|soon, clip(cc.sub.name))
+		cc.ld.errorf(x.Pos, "%s may be called in %s, not in route[%s], which counts as "+
+			"request_route", x.Name, in|soon, clip(cc.sub.name))
 	default:
 		cc.ld.errorf(x.Pos, "%s may be called in %s, not in %s", x.Name, in|soon, cc.kind)
 	}
@@ -287,8 +292,11 @@ func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 	if bad == 0 {
 		return
 	}
-	cc.ld.warnf(x.Pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.Name, clip(cc.sub.name), bad, in)
+	cc.ld.warnf(x.Pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.Name,
+		clip(cc.sub.name), bad, in)
 	yes := cc.label()
-	cc.place(step{do: func(c *Ctx) Result { return truth(in>>c.kind&1 != 0) }, yes: yes, no: no, keeps: true})
+	cc.place(step{do: func(c *Ctx) Result {
+		return truth(in>>c.kind&1 != 0)
+	}, yes: yes, no: no, keeps: true})
 	cc.entry = yes
 }

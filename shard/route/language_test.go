@@ -110,11 +110,12 @@ func languageProgram(head string, list []statement) string {
 // languageRequest is what asks for statement i.
 func languageRequest(i int) string {
 	return strings.Replace(request("INVITE sip:"+strconv.Itoa(i)+"@127.0.0.1:5060;x=1", ""), "User-Agent:",
-		"Via: SIP/2.0/TCP h2.example.com:5070;branch=z9hG4bKdef;received=192.0.2.9;rport=7000;i=ab, SIP/2.0/UDP h3;branch=z9hG4bKghi\r\n"+
-			"Record-Route: <sip:r1.example.com;lr;ftag=x>, <sip:r2.example.com:5080;lr>\r\n"+
-			"Diversion: \"Carol\" <sip:carol@c.example.com>;reason=no-answer;counter=1, <sip:dave@d.example.com>;reason=\"busy\"\r\n"+
-			"Session-Expires: 1800;refresher=uac\r\nSupported: path, outbound\r\nEvent: presence;id=7\r\n"+
-			"Contact: \"Bob B\" <sip:bob@192.0.2.1:5066;transport=tcp;maddr=h>;expires=60;q=0.5\r\nUser-Agent:", 1)
+		"Via: SIP/2.0/TCP h2.example.com:5070;branch=z9hG4bKdef;received=192.0.2.9;rport=7000;i=ab, SIP/2.0/UDP "+
+			"h3;branch=z9hG4bKghi\r\nRecord-Route: <sip:r1.example.com;lr;ftag=x>, <sip:r2.example.com:5080;lr>\r\n"+
+			"Diversion: \"Carol\" <sip:carol@c.example.com>;reason=no-answer;counter=1, "+
+			"<sip:dave@d.example.com>;reason=\"busy\"\r\nSession-Expires: 1800;refresher=uac\r\nSupported: path, "+
+			"outbound\r\nEvent: presence;id=7\r\nContact: \"Bob B\" "+
+			"<sip:bob@192.0.2.1:5066;transport=tcp;maddr=h>;expires=60;q=0.5\r\nUser-Agent:", 1)
 }
 
 // TestLanguage plays the statements here.
@@ -230,7 +231,8 @@ func refuses(t *testing.T, program string) bool {
 // culprit is the number of the statement that an error of Kamailio's names by its line.
 func culprit(t *testing.T, program string, err error) int {
 	t.Helper()
-	where := regexp.MustCompile(`(?m)^.*(?:ERROR|CRITICAL).*language\.cfg(?::|, line )(\d+)`).FindAllStringSubmatch(err.Error(), -1)
+	where := regexp.MustCompile(`(?m)^.*(?:ERROR|CRITICAL).*language\.cfg(?::|, line `+
+		`)(\d+)`).FindAllStringSubmatch(err.Error(), -1)
 	if len(where) > 0 {
 		n, _ := strconv.Atoi(where[len(where)-1][1])
 		lines := strings.Split(program, "\n")
@@ -266,7 +268,8 @@ func askLanguage(t *testing.T, program string, n int) ([]string, error) {
 	if err := os.WriteFile(file, []byte(program), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, kamailioPath, "-x", "tlsf", "-X", "tlsf", "-m", "64", "-M", "8", "-DD", "-E", "-f", file)
+	cmd := exec.CommandContext(ctx, kamailioPath, "-x", "tlsf", "-X", "tlsf", "-m", "64", "-M", "8", "-DD", "-E", "-f",
+		file)
 	// All its processes are ended at once: they share the log, which ends with the last of them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	end := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -37,13 +37,13 @@ const (
 	// varBytes is the longest string a $var() holds (Kamailio: pv_buffer_size, 8192). Beyond:
 	// Faulted.
 	varBytes = 64 << 10
-	// maxKept and maxKeptBytes are how many variables of the transaction one run may have, $avp, $xavp
-	// and their like, and how long their names and texts are together. Beyond: Faulted, as for a
-	// value that is too long.
+	// maxKept and maxKeptBytes are how many variables of the transaction one run may have, $avp,
+	// $xavp and their like, and how long their names and texts are together. Beyond: Faulted, as
+	// for a value that is too long.
 	maxKept      = 2048
 	maxKeptBytes = 64 << 10
-	// maxKeptDepth is how deep lists of them are read back from the arena. A script makes two levels
-	// of $xavp, and as many of $xavu as it writes.
+	// maxKeptDepth is how deep lists of them are read back from the arena. A script makes two
+	// levels of $xavp, and as many of $xavu as it writes.
 	maxKeptDepth = 16
 
 	// LineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line

@@ -19,7 +19,8 @@ type Listener struct {
 func Listeners(list []*netio.Listener) (shown []Listener) {
 	for _, l := range list {
 		socket := append(bytes.Clone(l.Proto.Lower()), ':')
-		shown = append(shown, Listener{l, []byte(l.Name), l.Addr.AppendTo(socket), []byte(l.AdvertiseHost)})
+		shown = append(shown, Listener{l, []byte(l.Name), l.Addr.AppendTo(socket),
+			[]byte(l.AdvertiseHost)})
 	}
 	return shown
 }
@@ -112,7 +113,8 @@ func (s *Shard) listenerAt(socket []byte) int {
 		}
 	}
 	host, port := rest, 0
-	if i := bytes.LastIndexByte(rest, ':'); i > bytes.LastIndexByte(rest, ']') && bytes.IndexByte(rest, ':') == i || i > 0 && rest[0] == '[' && rest[i-1] == ']' {
+	if i := bytes.LastIndexByte(rest, ':'); i > bytes.LastIndexByte(rest, ']') &&
+		bytes.IndexByte(rest, ':') == i || i > 0 && rest[0] == '[' && rest[i-1] == ']' {
 		n, err := strconv.ParseUint(string(rest[i+1:]), 10, 16)
 		if err != nil || n == 0 {
 			return -1
@@ -129,9 +131,11 @@ func (s *Shard) listenerAt(socket []byte) int {
 	for i, l := range s.Listeners {
 		switch {
 		case l.Proto != proto, l.Leaving, l.Gone:
-		case isIP && int(l.Addr.Port) == port && l.Addr.AddrPort().Addr().WithZone("") == ip.Unmap():
+		case isIP && int(l.Addr.Port) == port &&
+			l.Addr.AddrPort().Addr().WithZone("") == ip.Unmap():
 			return i
-		case l.AdvertiseHost != "" && bytes.EqualFold(host, []byte(l.AdvertiseHost)) && (int(l.AdvertisePort) == port || l.AdvertisePort == 0 && int(l.Addr.Port) == port):
+		case l.AdvertiseHost != "" && bytes.EqualFold(host, []byte(l.AdvertiseHost)) &&
+			(int(l.AdvertisePort) == port || l.AdvertisePort == 0 && int(l.Addr.Port) == port):
 			return i
 		}
 	}

@@ -37,12 +37,14 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	if src == nil {
 		b, err := opt.ReadFile(file)
 		if err != nil {
-			return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1}, Text: "cannot read the configuration: " + err.Error()}}
+			return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1},
+				Text: "cannot read the configuration: " + err.Error()}}
 		}
 		src = b
 	}
 	if syntax.IsUTF16(string(src)) {
-		return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1}, Text: syntax.SaveAsUTF8}}
+		return nil, nil, nil, ErrorList{{Pos: Pos{File: file, Line: 1, Col: 1},
+			Text: syntax.SaveAsUTF8}}
 	}
 	seen := newSourceHash(file, src, opt.Defines)
 	read := func(path string) ([]byte, error) {
@@ -50,7 +52,8 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 		seen.add(path, b)
 		return b, err
 	}
-	tree, found := syntax.Parse(file, string(src), syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: globalNames})
+	tree, found := syntax.Parse(file, string(src),
+		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: globalNames})
 	ld := &loader{found}
 	prog, set := ld.compile(tree, opt.Modules)
 	prog.hash = seen.of(prog)

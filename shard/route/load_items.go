@@ -15,8 +15,11 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	set := DefaultSettings()
 	prog := &Program{events: coreEvents()}
 	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
-	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{}, byName: map[string]*routeCode{},
-		flags: map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{}, loaded: map[string]bool{}, absences: absences{}, defs: known, numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
+		byName: map[string]*routeCode{},
+		flags:  map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{},
+		loaded: map[string]bool{}, absences: absences{}, defs: known, numbers: map[armKey]int{},
+		runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {
@@ -26,7 +29,8 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 			set.Core.Listen = append(set.Core.Listen, listenOn(it.Socket))
 		case syntax.AliasItem:
 			l := listenOn(it.Socket)
-			set.Core.Alias = append(set.Core.Alias, Alias{Transport: l.Transport, Host: l.Host, Port: l.Port, Pos: l.Pos})
+			set.Core.Alias = append(set.Core.Alias,
+				Alias{Transport: l.Transport, Host: l.Host, Port: l.Port, Pos: l.Pos})
 		case syntax.CustomItem:
 			cc.customSetting(it)
 		case syntax.FlagItem:
@@ -79,7 +83,8 @@ func (cc *compiler) customSetting(it *syntax.Item) {
 func (ld *loader) global(it *syntax.Item, set *Settings) {
 	d := globals[it.Name]
 	if d == nil {
-		ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name, suggest.DidYouMean(it.Name, globalNames()))
+		ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name,
+			suggest.DidYouMean(it.Name, globalNames()))
 		return
 	}
 	if d.idle != "" {
@@ -108,12 +113,14 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	name := syntax.ModuleName(it.Name)
 	if !cc.defs.has(name) {
 		if _, ok := known()[name]; ok && name != "core" {
-			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet", name)
+			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet",
+				name)
 			if cc.absences[name] == nil {
 				cc.absent(name, it.Pos)
 			}
 		} else {
-			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name), suggest.DidYouMean(name, cc.moduleNames()))
+			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name),
+				suggest.DidYouMean(name, cc.moduleNames()))
 		}
 		// Its functions and parameters are reported as what they are, not as missing this module.
 		cc.loaded[name] = true
@@ -157,10 +164,12 @@ func (cc *compiler) modParam(it *syntax.Item) {
 	}
 	_, theirs := known()[it.Name]
 	if !cc.defs.has(it.Name) && !theirs {
-		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name), suggest.DidYouMean(it.Name, cc.moduleNames()))
+		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name),
+			suggest.DidYouMean(it.Name, cc.moduleNames()))
 		return
 	}
-	cc.ld.errorf(it.Pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.Name, it.Name)
+	cc.ld.errorf(it.Pos, "module %s is not loaded: loadmodule \"%s.so\" must stand above", it.Name,
+		it.Name)
 }
 
 func (cc *compiler) oneParam(module string, it *syntax.Item) {
@@ -179,7 +188,8 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 	case d == nil && known()[module].params[it.Param]:
 		cc.ld.errorf(it.ParamPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
 	case d == nil:
-		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)), suggest.DidYouMean(it.Param, cc.paramNames(module)))
+		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)),
+			suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
 		if why := d.check(it.Val); why != "" {
 			cc.ld.errorf(it.Val.Pos, "%s %s", full, why)
@@ -295,7 +305,8 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 	case "websocket:closed", "tcp:closed", "tcp:timeout", "tcp:reset":
 		return "viaductctl lists connections and counts those that ended"
 	case "tm:local-request":
-		return "Viaduct makes no requests but CANCEL, ACK and the probes of destinations, which no script sees"
+		return "Viaduct makes no requests but CANCEL, ACK and the probes of destinations, which " +
+			"no script sees"
 	case "sl:filtered-ack", "sl:local-response":
 		return "answers without a transaction are counted, and an ACK to one is taken in silence"
 	case "core:receive-parse-error":
@@ -305,7 +316,8 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 }
 
 func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
-	rt.tooDeep = []byte(it.Pos.String() + ": route(" + rt.name + ") is nested deeper than max_recursive_level")
+	rt.tooDeep = []byte(it.Pos.String() + ": route(" + rt.name +
+		") is nested deeper than max_recursive_level")
 	start := cc.here()
 	cc.define(rt.label, cc.routeBody(it.Body))
 	rt.size, rt.there = int32(cc.here()-start), true
@@ -323,7 +335,8 @@ func (cc *compiler) finish(start Pos) {
 	for _, r := range cc.refs {
 		rt := cc.byName[r.name]
 		if !rt.there {
-			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name), suggest.DidYouMean(r.name, names))
+			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name),
+				suggest.DidYouMean(r.name, names))
 		}
 	}
 	if cc.prog.main == nil && len(cc.ld.Errors) == 0 {

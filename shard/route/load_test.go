@@ -30,16 +30,19 @@ func TestPeerSettings(t *testing.T) {
 	_, s, w := loadFile(t, "testdata/peers/lb.cfg")
 	want := DefaultSettings()
 	want.Core.Debug, want.Core.LogStderr, want.Core.Children, want.Core.DisableTCP = 0, true, 2, true
-	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060, Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
+	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060,
+		Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
 	want.TM.FrTimer, want.TM.FrInvTimer = 30*time.Second, 120*time.Second
 	want.Modules = s.Modules
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
-	if len(s.Modules) != 10 || s.Modules[9].Name != "dispatcher" || s.Modules[9].Pos != (Pos{File: "lb.cfg", Line: 23, Col: 12}) {
+	if len(s.Modules) != 10 || s.Modules[9].Name != "dispatcher" ||
+		s.Modules[9].Pos != (Pos{File: "lb.cfg", Line: 23, Col: 12}) {
 		t.Errorf("modules %v", s.Modules)
 	}
-	if len(w) != 2 || w[0].Error() != "lb.cfg:6:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many" {
+	if len(w) != 2 || w[0].Error() != "lb.cfg:6:1: children has no effect: Viaduct runs one shard per CPU; -n sets "+
+		"how many" {
 		t.Errorf("warnings %v", w)
 	}
 }
@@ -80,13 +83,17 @@ func TestSettings(t *testing.T) {
 	tm("blst_503_max_timeout", "60", func(s *Settings) any { return s.TM.BlstMax }, time.Minute)
 	tm("blst_methods_lookup", "4294967287", func(s *Settings) any { return s.TM.BlstMethodsLookup }, uint32(4294967287))
 	tm("faked_reply_prio", "-1", func(s *Settings) any { return s.TM.FakedReplyPrio }, -1)
-	f(`modparam("tm|sl", "default_code", 501)`, func(s *Settings) any { return []int{s.TM.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
+	f(`modparam("tm|sl", "default_code", 501)`,
+		func(s *Settings) any { return []int{s.TM.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
 	f(`modparam("tmx", "precheck_trans", 0)`, func(s *Settings) any { return s.TM.PrecheckTrans }, false)
 	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.RR.EnableDoubleRR }, 2)
 	f(`modparam("rr", "append_fromtag", yes)`, func(s *Settings) any { return s.RR.AppendFromtag }, true)
-	f(`modparam("dispatcher", "list_file", "/etc/d.list")`, func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
-	f(`modparam("dispatcher", "ds_ping_interval", 30)`, func(s *Settings) any { return s.Dispatcher.PingInterval }, 30*time.Second)
-	f(`modparam("dispatcher", "ds_hash_expire", 60)`, func(s *Settings) any { return s.Dispatcher.HashExpire }, time.Minute)
+	f(`modparam("dispatcher", "list_file", "/etc/d.list")`,
+		func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
+	f(`modparam("dispatcher", "ds_ping_interval", 30)`,
+		func(s *Settings) any { return s.Dispatcher.PingInterval }, 30*time.Second)
+	f(`modparam("dispatcher", "ds_hash_expire", 60)`,
+		func(s *Settings) any { return s.Dispatcher.HashExpire }, time.Minute)
 	f(`debug=-3`, func(s *Settings) any { return s.Core.Debug }, -3)
 	f(`port=5070`, func(s *Settings) any { return s.Core.Port }, 5070)
 	f(`disable_tls=no`, func(s *Settings) any { return s.Core.EnableTLS }, true)
@@ -97,49 +104,65 @@ func TestSettings(t *testing.T) {
 	f(`tos=IPTOS_LOWDELAY`, func(s *Settings) any { return s.Core.TOS }, 0x10)
 	f(`tos=0xb8`, func(s *Settings) any { return s.Core.TOS }, 0xb8)
 	f(`udp_mtu_try_proto=TCP`, func(s *Settings) any { return s.Core.UDPMTUTryProto }, TCP)
-	f(`advertised_address=sip.example.com`, func(s *Settings) any { return s.Core.AdvertisedAddress }, "sip.example.com")
+	f(`advertised_address=sip.example.com`,
+		func(s *Settings) any { return s.Core.AdvertisedAddress }, "sip.example.com")
 	f(`mhomed=1`, func(s *Settings) any { return s.Core.MHomed }, true)
 	f(`shm_mem_size=2048`, func(s *Settings) any { return s.Core.ShmMB }, 2048)
-	f(`tcp_connection_lifetime=3605;tcp_children=4`, func(s *Settings) any { return []any{s.Stream.Lifetime, s.Stream.Children} },
+	f(`tcp_connection_lifetime=3605;tcp_children=4`,
+		func(s *Settings) any { return []any{s.Stream.Lifetime, s.Stream.Children} },
 		[]any{3605 * time.Second, 4})
-	f(`tcp_send_timeout=-1;tcp_connection_lifetime=-1`, func(s *Settings) any { return []any{s.Stream.SendTimeout, s.Stream.Lifetime} },
+	f(`tcp_send_timeout=-1;tcp_connection_lifetime=-1`,
+		func(s *Settings) any { return []any{s.Stream.SendTimeout, s.Stream.Lifetime} },
 		[]any{10 * time.Second, maxSeconds * time.Second})
 	f(`tcp_wait_data=2500`, func(s *Settings) any { return s.Stream.WaitData }, 2500*time.Millisecond)
-	f(`tcp_buf_write=yes;tcp_conn_wq_max=1048576;tcp_wq_max=1073741824`, func(s *Settings) any { return []any{s.Stream.ConnWQMaxBytes, s.Stream.WQMaxBytes} },
+	f(`tcp_buf_write=yes;tcp_conn_wq_max=1048576;tcp_wq_max=1073741824`,
+		func(s *Settings) any { return []any{s.Stream.ConnWQMaxBytes, s.Stream.WQMaxBytes} },
 		[]any{1 << 20, 1 << 30})
-	f(`tcp_source_ipv4=10.0.0.1;tcp_source_ipv6=[2001:db8::1]`, func(s *Settings) any { return []any{s.Stream.SourceIPv4, s.Stream.SourceIPv6} },
+	f(`tcp_source_ipv4=10.0.0.1;tcp_source_ipv6=[2001:db8::1]`,
+		func(s *Settings) any { return []any{s.Stream.SourceIPv4, s.Stream.SourceIPv6} },
 		"[10.0.0.1 2001:db8::1]")
-	f(`tcp_proxy_from="10.0.0.0/8, 192.0.2.1 2001:db8::/32"`, func(s *Settings) any { return s.Stream.ProxyFrom }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32]")
+	f(`tcp_proxy_from="10.0.0.0/8, 192.0.2.1 2001:db8::/32"`,
+		func(s *Settings) any { return s.Stream.ProxyFrom }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32]")
 	f(`tcp_connections_per_destination=4;tcp_handshake_max=8;tcp_accept_rate=100`,
 		func(s *Settings) any {
 			return []any{s.Stream.PerDestination, s.Stream.HandshakeMax, s.Stream.AcceptRate}
 		}, "[4 8 100]")
-	f(`dns_timeout=5;dns_cache_stale_ttl=60;udp_wq_max=1000`, func(s *Settings) any { return []any{s.DNS.Timeout, s.DNS.StaleTTL, s.Core.UDPWQMaxBytes} },
+	f(`dns_timeout=5;dns_cache_stale_ttl=60;udp_wq_max=1000`,
+		func(s *Settings) any { return []any{s.DNS.Timeout, s.DNS.StaleTTL, s.Core.UDPWQMaxBytes} },
 		[]any{5 * time.Second, time.Minute, 1000})
 	f(``, func(s *Settings) any { return s.Core.AcceptControl }, false)
 	f(`accept_ctrl_chars=yes`, func(s *Settings) any { return s.Core.AcceptControl }, true)
 	f(`tls_port_no=5071`, func(s *Settings) any { return s.Core.TLSPort }, 5071)
 	f(`use_dst_blacklist=on;dst_blacklist_ttl=5;dst_blocklist_mem=7`,
-		func(s *Settings) any { return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB} }, []any{true, 5 * time.Second, 7})
+		func(s *Settings) any {
+			return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB}
+		}, []any{true, 5 * time.Second, 7})
 	f(`dst_blacklist_udp_imask=16;dst_blocklist_tls_imask=0x06;dst_blocklist_icmp=1`,
-		func(s *Settings) any { return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP} }, "[timeout send,connect true]")
+		func(s *Settings) any {
+			return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP}
+		}, "[timeout send,connect true]")
 	f(`use_dns_failover=off;dns_try_naptr=no;dns_srv_loadbalancing=off`,
 		func(s *Settings) any { return []any{s.DNS.Failover, s.DNS.TryNAPTR, s.DNS.SRVLB} }, "[false false false]")
 	f(`dns_retr_time=2;dns_retr_no=1;dns_cache_max_ttl=4294967295;dns_tls_preference=50`,
-		func(s *Settings) any { return []any{s.DNS.RetryTime, s.DNS.RetryCount, s.DNS.MaxTTL, s.DNS.TLSPref} }, []any{2 * time.Second, 1, maxSeconds * time.Second, 50})
+		func(s *Settings) any {
+			return []any{s.DNS.RetryTime, s.DNS.RetryCount, s.DNS.MaxTTL, s.DNS.TLSPref}
+		}, []any{2 * time.Second, 1, maxSeconds * time.Second, 50})
 	f(`dns_cache_max_ttl=-1;dns_resolv_conf="/x";dns_hosts_file="/y"`,
 		func(s *Settings) any { return []any{s.DNS.MaxTTL, s.DNS.ResolvConf, s.DNS.HostsFile} }, "[0s /x /y]")
 	f(`modparam("tls", "tls_method", "SSLv23")`, func(s *Settings) any { return s.TLS.Method }, "TLSv1.2+")
-	f(`modparam("tls", "connection_timeout", -1)`, func(s *Settings) any { return s.TLS.ConnectionTimeout }, -time.Second)
+	f(`modparam("tls", "connection_timeout", -1)`,
+		func(s *Settings) any { return s.TLS.ConnectionTimeout }, -time.Second)
 	f(`modparam("tls", "config", "/etc/tls.cfg")`, func(s *Settings) any { return s.TLS.Config }, "/etc/tls.cfg")
-	f(`modparam("websocket", "keepalive_timeout", 30)`, func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepaliveTimeout} }, "[true 30s]")
+	f(`modparam("websocket", "keepalive_timeout", 30)`,
+		func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepaliveTimeout} }, "[true 30s]")
 
 	listen := func(line, want string) {
 		t.Helper()
 		f(line, func(s *Settings) any {
 			text := ""
 			for _, l := range s.Core.Listen {
-				text += fmt.Sprintf("%v %s %d %s %d %s;", l.Transport == UDP, l.Host, l.Port, l.AdvertiseHost, l.AdvertisePort, l.Name)
+				text += fmt.Sprintf("%v %s %d %s %d %s;", l.Transport == UDP, l.Host, l.Port, l.AdvertiseHost,
+					l.AdvertisePort, l.Name)
 			}
 			return text
 		}, want)
@@ -149,11 +172,14 @@ func TestSettings(t *testing.T) {
 	listen(`listen=eth0:5062`, "false eth0 5062  0 ;")
 	listen(`listen=udp:[2001:db8::1]:5060 advertise [2001:db8::2]:5070`, "true 2001:db8::1 5060 [2001:db8::2] 5070 ;")
 	listen(`listen=udp:10.0.0.1:5060 advertise sip.example-1.com`, "true 10.0.0.1 5060 sip.example-1.com 0 ;")
-	listen(`listen=udp:10.0.0.1:5060 advertise "sip.example.com":5070 name "s1"`, "true 10.0.0.1 5060 sip.example.com 5070 s1;")
+	listen(`listen=udp:10.0.0.1:5060 advertise "sip.example.com":5070 name "s1"`,
+		"true 10.0.0.1 5060 sip.example.com 5070 s1;")
 	listen(`listen=udp:(10.0.0.1, 10.0.0.2):5070 advertise h`, "true 10.0.0.1 5070 h 0 ;true 10.0.0.2 5070 h 0 ;")
 	listen(`listen=udp:10.0.0.1:5060 as 10.0.0.2:5070`, "true 10.0.0.1 5060 10.0.0.2 5070 ;")
-	listen("listen=udp:10.0.0.1:5060 udp:10.0.0.2:5060\nlisten=lo", "true 10.0.0.1 5060  0 ;true 10.0.0.2 5060  0 ;false lo 0  0 ;")
-	listen("#!define IP 10.0.0.1\n#!define PORT 5080\nlisten=udp:IP:PORT advertise IP:PORT", "true 10.0.0.1 5080 10.0.0.1 5080 ;")
+	listen("listen=udp:10.0.0.1:5060 udp:10.0.0.2:5060\nlisten=lo",
+		"true 10.0.0.1 5060  0 ;true 10.0.0.2 5060  0 ;false lo 0  0 ;")
+	listen("#!define IP 10.0.0.1\n#!define PORT 5080\nlisten=udp:IP:PORT advertise IP:PORT",
+		"true 10.0.0.1 5080 10.0.0.1 5080 ;")
 	listen("#!substdef \"!MY_IP!10.0.0.3!g\"\nlisten=udp:MY_IP:5060", "true 10.0.0.3 5060  0 ;")
 	streams := func(line, want string) {
 		t.Helper()
@@ -221,9 +247,12 @@ func TestEveryParameterDoesSomething(t *testing.T) {
 			return
 		}
 		changed := false
-		for _, v := range []syntax.Literal{{Kind: syntax.IntLiteral, Num: d.min}, {Kind: syntax.IntLiteral, Num: d.max}, {Kind: syntax.StrLiteral, Str: "other"},
-			{Kind: syntax.WordLiteral, Str: "TCP"}, {Kind: syntax.IntLiteral, Num: 7}, {Kind: syntax.StrLiteral, Str: "10.0.0.1"}, {Kind: syntax.StrLiteral, Str: "::1"}} {
-			if d.kind == numberParam && v.Kind != syntax.IntLiteral && !d.any || d.kind == stringParam && v.Kind != syntax.StrLiteral {
+		for _, v := range []syntax.Literal{{Kind: syntax.IntLiteral, Num: d.min}, {Kind: syntax.IntLiteral, Num: d.max},
+			{Kind: syntax.StrLiteral, Str: "other"},
+			{Kind: syntax.WordLiteral, Str: "TCP"}, {Kind: syntax.IntLiteral, Num: 7},
+			{Kind: syntax.StrLiteral, Str: "10.0.0.1"}, {Kind: syntax.StrLiteral, Str: "::1"}} {
+			if d.kind == numberParam && v.Kind != syntax.IntLiteral && !d.any ||
+				d.kind == stringParam && v.Kind != syntax.StrLiteral {
 				continue
 			}
 			s := DefaultSettings()

@@ -13,7 +13,8 @@ func Manual(d Declared) []byte {
 	m := newModule(d, DefaultSettings(), nil)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Module %s\n\n", d.Name)
-	fmt.Fprintf(&b, "Made from the declarations of `shard/modules` by `go generate ./shard/modules`.\n\n")
+	fmt.Fprintf(&b, "Made from the declarations of `shard/modules` by `go generate "+
+		"./shard/modules`.\n\n")
 	if m.def.idle != "" {
 		fmt.Fprintf(&b, "Loading it does nothing: %s.\n\n", m.def.idle)
 	}
@@ -31,7 +32,8 @@ func (m *Module) theirs(b *strings.Builder) {
 		if h.theirs == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "Of Kamailio 5.6's %s, %d of %d are there", h.what, h.theirs-len(h.missing), h.theirs)
+		fmt.Fprintf(b, "Of Kamailio 5.6's %s, %d of %d are there", h.what, h.theirs-len(h.missing),
+			h.theirs)
 		if h.idle > 0 {
 			fmt.Fprintf(b, ", %d of them without effect", h.idle)
 		}
@@ -61,7 +63,8 @@ func (h *have) String() string {
 // have compares the module with known.txt: parameters, functions, transformations, events.
 func (m *Module) have() []have {
 	k := known()[m.name]
-	compare := func(what string, theirs map[string]bool, ours func(n string) (there, idle bool)) have {
+	compare := func(what string, theirs map[string]bool,
+		ours func(n string) (there, idle bool)) have {
 		h := have{what: what, theirs: len(theirs)}
 		for _, n := range sortedKeys(theirs) {
 			switch there, idle := ours(n); {
@@ -78,10 +81,13 @@ func (m *Module) have() []have {
 			p := m.def.params[n]
 			return p != nil, p != nil && (p.idle != "" || p.notYet)
 		}),
-		compare("functions", k.funcs, func(n string) (bool, bool) { return m.def.funcs[n] != nil, false }),
-		compare("transformations", k.transforms, func(n string) (bool, bool) { return m.def.transforms[n] != nil, false }),
+		compare("functions", k.funcs,
+			func(n string) (bool, bool) { return m.def.funcs[n] != nil, false }),
+		compare("transformations", k.transforms,
+			func(n string) (bool, bool) { return m.def.transforms[n] != nil, false }),
 		compare("events", k.events, func(n string) (bool, bool) {
-			return slices.ContainsFunc(m.def.events, func(e *Event) bool { return e.name == n || e.family() == n }), false
+			return slices.ContainsFunc(m.def.events,
+				func(e *Event) bool { return e.name == n || e.family() == n }), false
 		}),
 	}
 }
@@ -89,8 +95,9 @@ func (m *Module) have() []have {
 // ManualIndex is the page that lists the modules.
 func ManualIndex(all []Declared) []byte {
 	var b strings.Builder
-	b.WriteString("# Modules\n\nWhat each module that a file may load has of what Kamailio 5.6's has; " +
-		"names that are accepted\nwithout effect do not count. The pages are made by `go generate ./shard/modules`.\n\n")
+	b.WriteString("# Modules\n\nWhat each module that a file may load has of what Kamailio 5.6's " +
+		"has; names that are accepted\nwithout effect do not count. The pages are made by `go " +
+		"generate ./shard/modules`.\n\n")
 	columns := []string{"module", "parameters", "functions", "transformations", "events"}
 	row(&b, columns...)
 	b.WriteString("|" + strings.Repeat("---|", len(columns)) + "\n")
@@ -189,7 +196,8 @@ func (m *Module) manualFuncs(b *strings.Builder) {
 	for _, n := range sortedKeys(m.def.funcs) {
 		names[m.def.funcs[n]] = append(names[m.def.funcs[n]], n)
 	}
-	all := slices.SortedFunc(maps.Keys(names), func(x, y *funcDef) int { return strings.Compare(names[x][0], names[y][0]) })
+	all := slices.SortedFunc(maps.Keys(names),
+		func(x, y *funcDef) int { return strings.Compare(names[x][0], names[y][0]) })
 	for _, d := range all {
 		var calls []string
 		for _, n := range names[d] {

@@ -172,7 +172,8 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 // Each declares a string that may be given several times. take is called with each, in the order
 // of the file, and its error stands at the value.
 func (m *Module) Each(name string, take func(s string) error, doc string) {
-	m.param(name, doc, &paramDef{kind: stringParam, each: true, set: func(*Settings, syntax.Literal) {},
+	m.param(name, doc, &paramDef{kind: stringParam, each: true,
+		set: func(*Settings, syntax.Literal) {},
 		problem: func(v syntax.Literal) string {
 			m.at = v.Pos
 			if err := take(v.Str); err != nil {
@@ -257,7 +258,8 @@ func (m *Module) Func(f Func) *Function {
 	for i, a := range f.Args {
 		switch info := a.arg(); {
 		case !info.optional && i > d.min:
-			panic("BUG: function " + f.Name + ": an argument that must be there stands behind one that need not")
+			panic("BUG: function " + f.Name +
+				": an argument that must be there stands behind one that need not")
 		case !info.optional:
 			d.min++
 		}

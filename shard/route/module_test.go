@@ -70,7 +70,8 @@ func TestModule(t *testing.T) {
 			t.Errorf("%s does %s, want %s", body, got, want)
 		}
 	}
-	run(`request_route { three(1); $var(x) = 5; drei("$var(x)", "<$rm>"); $var(x) = 6; if (!three($var(x))) three($tries); }`,
+	run(`request_route { three(1); $var(x) = 5; drei("$var(x)", "<$rm>"); $var(x) = 6; if (!three($var(x))) `+
+		`three($tries); }`,
 		"log 0 1 none 7 2s false|log 0 5 <INVITE> 7 2s false")
 	run("modparam(\"probe\", \"most\", 3) modparam(\"probe\", \"wait\", 4) modparam(\"probe\", \"idle\", 1)\n"+
 		`request_route { three($tries); }`, "log 0 3 none 3 4s true")
@@ -97,7 +98,8 @@ func TestModule(t *testing.T) {
 		`2:19: three in branch_route is known to Kamailio, not implemented by Viaduct yet`)
 	fails(`request_route { thre(1); }`, `2:17: unknown function thre; did you mean three?`)
 
-	_, w, err := load(`modparam("probe", "each", "x") modparam("probe", "each", "y") modparam("probe", "most", 9) modparam("probe", "soon", 1)` + end)
+	_, w, err := load(`modparam("probe", "each", "x") modparam("probe", "each", "y") modparam("probe", "most", 9) ` +
+		`modparam("probe", "soon", 1)` + end)
 	if got := fmt.Sprint(w); err != nil || strings.Join(took, "") != "xy" ||
 		!strings.Contains(got, "probe.most is much") ||
 		!strings.Contains(got, "probe.soon has no effect yet") {

@@ -76,7 +76,9 @@ func (d *paramDef) checkKind(v syntax.Literal) string {
 // The constructors of parameters: number, switch, text, duration; f names the field.
 
 func number(min, max int64, f func(*Settings) *int) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = int(v.Num) }}
+	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) {
+		*f(s) = int(v.Num)
+	}}
 }
 
 func toggle(f func(*Settings) *bool) *paramDef {
@@ -89,7 +91,9 @@ func text(f func(*Settings) *string) *paramDef {
 
 // span is a time given in units of unit.
 func span(unit time.Duration, min, max int64, f func(*Settings) *time.Duration) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) { *f(s) = time.Duration(v.Num) * unit }}
+	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) {
+		*f(s) = time.Duration(v.Num) * unit
+	}}
 }
 
 // idleNumber and idleText are accepted without effect; why goes into the warning.

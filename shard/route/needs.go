@@ -23,7 +23,8 @@ func Need[T any](m *Module, name string) (v T) {
 			return v
 		}
 	}
-	panic(fmt.Sprintf("BUG: module %s needs a %T, which module %s does not provide", m.name, v, name))
+	panic(fmt.Sprintf("BUG: module %s needs a %T, which module %s does not provide", m.name, v,
+		name))
 }
 
 // Loaded tells whether a module is loaded above this one.

@@ -81,15 +81,18 @@ func defineOnsendValues(number func(f func(c *Ctx) int64) *coreValue) {
 
 // mayStand reports a keyword of onsend_route that stands where onsend_route does not come.
 func (cc *compiler) mayStand(n *syntax.Name, d *coreValue) {
-	if d.onsend && cc.kind&InOnsend == 0 && (cc.sub == nil || cc.runFor[cc.sub.name]&InOnsend == 0) {
-		cc.ld.errorf(n.Pos, "%s belongs in onsend_route: elsewhere nothing is about to be sent", n.Name)
+	if d.onsend && cc.kind&InOnsend == 0 &&
+		(cc.sub == nil || cc.runFor[cc.sub.name]&InOnsend == 0) {
+		cc.ld.errorf(n.Pos, "%s belongs in onsend_route: elsewhere nothing is about to be sent",
+			n.Name)
 	}
 }
 
 // sendingNames are what stands in the parentheses of $snd, $sndto and $sndfrom.
 var sendingNames = []string{"af", "buf", "ip", "len", "port", "proto", "sproto"}
 
-// sendingVar is $snd(name), the same as $sndto, and $sndfrom. Outside of onsend_route they are null.
+// sendingVar is $snd(name), the same as $sndto, and $sndfrom. Outside of onsend_route they are
+// null.
 func sendingVar(at side) func(cc *compiler, pos Pos, inner, index string) *pvCode {
 	return func(cc *compiler, pos Pos, inner, _ string) *pvCode {
 		num := func(f func(a *netio.Addr) int64) *pvCode {
@@ -145,7 +148,8 @@ func sendingVar(at side) func(cc *compiler, pos Pos, inner, index string) *pvCod
 				return transportName(t)
 			}}
 		}
-		cc.ld.errorf(pos, "there is no %s of what is sent%s", quote(clip(inner)), suggest.DidYouMean(inner, slices.Clone(sendingNames)))
+		cc.ld.errorf(pos, "there is no %s of what is sent%s", quote(clip(inner)),
+			suggest.DidYouMean(inner, slices.Clone(sendingNames)))
 		return nil
 	}
 }

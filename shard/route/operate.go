@@ -18,7 +18,8 @@ func (m *Module) Command(name, doc string, params []command.Param,
 	if doc == "" {
 		panic("BUG: command " + name + " of module " + m.name + " has no doc")
 	}
-	m.commands = append(m.commands, &command.Method{Name: name, Help: doc, Params: params, Call: call})
+	m.commands = append(m.commands,
+		&command.Method{Name: name, Help: doc, Params: params, Call: call})
 }
 
 // Commands are those of the modules that the file loads.

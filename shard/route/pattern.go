@@ -21,7 +21,8 @@ const (
 // begin at the same place it takes the longest. See package ere.
 func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
 	if len(s) > maxPatternBytes {
-		return nil, fmt.Errorf("a pattern of %d bytes is too long: %d are possible", len(s), maxPatternBytes)
+		return nil, fmt.Errorf("a pattern of %d bytes is too long: %d are possible", len(s),
+			maxPatternBytes)
 	}
 	var how ere.Flags
 	if flags&Cased == 0 {
@@ -43,8 +44,8 @@ type patternKey struct {
 	flags PatternFlag
 }
 
-// CachedPattern is the pattern text compiled, nil if it is none. A shard keeps those it has met, the
-// bad ones too, so that a script that makes the same ones again and again compiles each once.
+// CachedPattern is the pattern text compiled, nil if it is none. A shard keeps those it has met,
+// the bad ones too, so that a script that makes the same ones again and again compiles each once.
 func (c *Ctx) CachedPattern(text []byte, flags PatternFlag) *regexp.Regexp {
 	if re, ok := c.patterns[patternKey{string(text), flags}]; ok {
 		return re

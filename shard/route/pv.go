@@ -201,7 +201,8 @@ func tooLongUnless(done bool) setResult {
 // varNamed is the number of a variable of the program; false after an error.
 func (cc *compiler) varNamed(pos Pos, inner, name string) (int32, bool) {
 	if strings.HasPrefix(inner, "$") {
-		cc.ld.warnf(pos, "the name is %s as it stands here: names in $var, $vn and $vz are not computed",
+		cc.ld.warnf(pos, "the name is %s as it stands here: names in $var, $vn and $vz are not "+
+			"computed",
 			quote(clip(inner)))
 	}
 	i, ok := cc.vars[name]

@@ -10,7 +10,8 @@ func defineFlagPVs() {
 		f, ok := c.BranchFlags(0)
 		return int64(f), ok
 	}
-	define := func(name, hex string, get func(c *Ctx) (int64, bool), set func(c *Ctx, flags uint32) bool) {
+	define := func(name, hex string, get func(c *Ctx) (int64, bool),
+		set func(c *Ctx, flags uint32) bool) {
 		pvs[name] = &pvDef{code: pvCode{num: get, set: func(c *Ctx, v Value) setResult {
 			if v.Kind == strValue {
 				return setRefused
@@ -30,6 +31,10 @@ func defineFlagPVs() {
 		}}}
 	}
 	define("mf", "mF", message, func(c *Ctx, flags uint32) bool { c.setFlags(flags); return true })
-	define("sf", "sF", script, func(c *Ctx, flags uint32) bool { c.ScriptFlags = flags; return true })
-	define("bf", "bF", branch, func(c *Ctx, flags uint32) bool { return c.SetBranchFlags(0, flags) })
+	define("sf", "sF", script, func(c *Ctx, flags uint32) bool {
+		c.ScriptFlags = flags
+		return true
+	})
+	define("bf", "bF", branch,
+		func(c *Ctx, flags uint32) bool { return c.SetBranchFlags(0, flags) })
 }

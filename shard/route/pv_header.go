@@ -2,8 +2,8 @@ package route
 
 import "unsafe"
 
-// makeHdr is $hdr(Name), $hdr($var(name)) and $(hdr(Name)[i]); a negative index counts from the last,
-// with [*] it is all values, joined by commas.
+// makeHdr is $hdr(Name), $hdr($var(name)) and $(hdr(Name)[i]); a negative index counts from the
+// last, with [*] it is all values, joined by commas.
 func makeHdr(cc *compiler, pos Pos, inner, index string) *pvCode {
 	b := &VarBuild{cc: cc, pos: pos, name: "hdr"}
 	at, ok := b.Index(index)
@@ -13,7 +13,11 @@ func makeHdr(cc *compiler, pos Pos, inner, index string) *pvCode {
 	if inner[0] == '$' && ok {
 		val := b.Variable(inner)
 		// A view is enough: nothing keeps the name.
-		name = func(c *Ctx) string { v := val(c); s := c.text(&v); return unsafe.String(unsafe.SliceData(s), len(s)) }
+		name = func(c *Ctx) string {
+			v := val(c)
+			s := c.text(&v)
+			return unsafe.String(unsafe.SliceData(s), len(s))
+		}
 		code.temp = true
 	}
 	if !ok || b.failed {

@@ -10,7 +10,9 @@ import (
 // defineStreamPVs adds them. A number that may be missing is null then.
 func defineStreamPVs() {
 	str := func(f func(c *Ctx) ([]byte, bool)) *pvDef { return &pvDef{code: pvCode{bytes: f}} }
-	temp := func(f func(c *Ctx) ([]byte, bool)) *pvDef { return &pvDef{code: pvCode{bytes: f, temp: true}} }
+	temp := func(f func(c *Ctx) ([]byte, bool)) *pvDef {
+		return &pvDef{code: pvCode{bytes: f, temp: true}}
+	}
 	num := func(f func(c *Ctx) (int64, bool)) *pvDef { return &pvDef{code: pvCode{num: f}} }
 	settable := func(d *pvDef, f func(c *Ctx, v Value) setResult) *pvDef {
 		d.code.set, d.code.builds = f, true
@@ -37,7 +39,8 @@ func defineStreamPVs() {
 	} {
 		pvs[n] = d
 	}
-	pvs["snd"], pvs["sndto"] = &pvDef{inner: true, make: sendingVar(sentTo)}, &pvDef{inner: true, make: sendingVar(sentTo)}
+	pvs["snd"], pvs["sndto"] = &pvDef{inner: true, make: sendingVar(sentTo)},
+		&pvDef{inner: true, make: sendingVar(sentTo)}
 	pvs["sndfrom"] = &pvDef{inner: true, make: sendingVar(sentFrom)}
 }
 
@@ -46,7 +49,8 @@ func addrURI(addr func(c *Ctx) netip.AddrPort, full bool) func(c *Ctx) ([]byte, 
 	return func(c *Ctx) ([]byte, bool) {
 		a := addr(c)
 		start := len(c.buf)
-		c.buf = strconv.AppendUint(append(appendHost(append(c.buf, "sip:"...), a.Addr()), ':'), uint64(a.Port()), 10)
+		c.buf = strconv.AppendUint(append(appendHost(append(c.buf, "sip:"...), a.Addr()), ':'),
+			uint64(a.Port()), 10)
 		return c.withTransport(start, full), true
 	}
 }

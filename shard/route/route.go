@@ -42,8 +42,8 @@ const (
 type StatefulReply uint8
 
 const (
-	// Stateless is sl_send_reply's own way. Where there is a transaction it answers all the same, so
-	// that nothing contradicts it.
+	// Stateless is sl_send_reply's own way. Where there is a transaction it answers all the same,
+	// so that nothing contradicts it.
 	Stateless StatefulReply = iota
 	// IfTransaction is send_reply: through the transaction when there is one.
 	IfTransaction
@@ -239,8 +239,8 @@ func (p *Program) RouteName(kind RouteKind, n int) string {
 // for each response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
 
-// HasOnsend tells whether there is an onsend_route, so that Onsend must be run for each request that
-// is sent on.
+// HasOnsend tells whether there is an onsend_route, so that Onsend must be run for each request
+// that is sent on.
 func (p *Program) HasOnsend() bool { return p.onsend != nil }
 
 // Hash names the program: it is that of its source, includes and defines, and never 0. Numbers of

@@ -64,11 +64,11 @@ func byHand(c *Ctx, r *proxy.Request) Outcome {
 // what t_relay() does.
 //
 // Receipt: best 199 ns, the same by hand 100 to 103 ns (TestBalancerBudget), so that the program
-// costs 98. With doors that did nothing it was 80 and 28, and as a tree of closures, which the table
-// of steps replaced, 95 and 28. BenchmarkCall, the whole way, before and behind the change to a Ctx
-// that holds the request, minima of 32 runs in turn: lb.cfg 9,392 and 9,416 ns, stateful.cfg 9,177
-// and 8,914, stateless.cfg 7,831 and 7,958. On a machine busy with other work the means are three
-// times that and more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
+// costs 98. With doors that did nothing it was 80 and 28, and as a tree of closures, which the
+// table of steps replaced, 95 and 28. BenchmarkCall, the whole way, before and behind the change to
+// a Ctx that holds the request, minima of 32 runs in turn: lb.cfg 9,392 and 9,416 ns, stateful.cfg
+// 9,177 and 8,914, stateless.cfg 7,831 and 7,958. On a machine busy with other work the means are
+// three times that and more. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
 func BenchmarkBalancerProgram(b *testing.B) {
 	p, h := newBalancer(b)
 	b.ReportAllocs()
@@ -126,7 +126,8 @@ func TestBalancerBudget(t *testing.T) {
 	hand := best(func() { byHand(h.c, &h.Core.Request) })
 	t.Logf("lb.cfg's request_route: %v, written by hand %v", run, hand)
 	if run-hand > 150*time.Nanosecond && run > 5*hand {
-		t.Errorf("lb.cfg's request_route takes %v; written by hand in Go it takes %v, and the budget is 150ns more", run, hand)
+		t.Errorf("lb.cfg's request_route takes %v; written by hand in Go it takes %v, and the budget is 150ns more",
+			run, hand)
 	}
 }
 
@@ -144,7 +145,8 @@ func TestNoAllocation(t *testing.T) {
 			t.Errorf("%s: %v", name, h.c.Fault)
 		}
 	}
-	for _, file := range []string{"testdata/peers/lb.cfg", "testdata/peers/stateful.cfg", "testdata/peers/stateless.cfg", "default.cfg"} {
+	for _, file := range []string{"testdata/peers/lb.cfg", "testdata/peers/stateful.cfg",
+		"testdata/peers/stateless.cfg", "default.cfg"} {
 		p, _, _ := loadFile(t, file)
 		for _, kind := range []string{"INVITE", "ACK", "CANCEL", "OPTIONS", "BYE"} {
 			for _, tag := range []string{"", "t1"} {
@@ -202,12 +204,15 @@ func TestNoAllocationInRoutes(t *testing.T) {
 	if (isflagset(3) && t_get_status_code() == 503 && $T_reply_code == 503 && $T_branch_idx == 0) resetflag(3); t_is_failure_route(); t_is_canceled();
 	sethost("h"); sethostport("[::1]:5"); sethostporttrans("h:9;transport=tcp"); setuser("u$rm"); setuserpass("u:p"); setport("77"); strip(1); prefix("00");
 	strip_tail(1); userphone(); revert_uri(); seturi("tel:+1"); prefix("0"); sethost("h"); t_any_replied(); t_branch_timeout(); t_reply("404", "No $rU");`
-	p, _, _, err := loadText(allModules+"request_route { exit; } failure_route[F] {"+body+"} branch_route[B] { $rU = \"x\"; } onreply_route[R] { exit; }", nil)
+	p, _, _, err := loadText(allModules+"request_route { exit; } failure_route[F] {"+body+
+		"} branch_route[B] { $rU = \"x\"; } onreply_route[R] { exit; }", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f("the long failure route", p, invite(), FailureRoute, 1)
-	p, _, _, err = loadText(allModules+"request_route { $var(x) = \"a\" + $rU; t_on_branch(\"B\"); t_relay(); } branch_route[B] { $var(x) = $var(x) + \"x\"; }", nil)
+	p, _, _, err = loadText(allModules+
+		"request_route { $var(x) = \"a\" + $rU; t_on_branch(\"B\"); t_relay(); } branch_route[B] { $var(x) = $var(x) "+
+		"+ \"x\"; }", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

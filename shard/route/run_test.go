@@ -38,7 +38,8 @@ func TestValues(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
 		h := newBench(t, request("INVITE sip:bob@127.0.0.1:5060;x=1", ""))
-		runBody(t, h, "$var(s)=\"5x\"; $var(n)=5; $var(e)=\"\"; $var(z)=0; $var(abc)=\"abc\";\n"+body+"%%route[R5] { return 5; }\nroute[R0] { return 0; }"+
+		runBody(t, h, "$var(s)=\"5x\"; $var(n)=5; $var(e)=\"\"; $var(z)=0; $var(abc)=\"abc\";\n"+body+
+			"%%route[R5] { return 5; }\nroute[R0] { return 0; }"+
 			"\nroute[RN] { return -3; }\nroute[EMPTY] { if (0) exit; }")
 		got := strings.ReplaceAll(strings.Join(h.calls, "|"), "log -1 ", "")
 		if got != want {
@@ -138,9 +139,11 @@ func TestValues(t *testing.T) {
 	cond(`$var(never)`, "no")
 	cond(`not 0 and 1`, "yes")
 	// Where it came from.
-	cond(`src_ip == 127.0.0.1 && src_ip == 127.0.0.0/8 && src_ip == "127.0.0.1" && src_ip == 127.0.0.0/255.0.0.0`, "yes")
+	cond(`src_ip == 127.0.0.1 && src_ip == 127.0.0.0/8 && src_ip == "127.0.0.1" && src_ip == 127.0.0.0/255.0.0.0`,
+		"yes")
 	cond(`src_ip != 127.0.0.2 && src_ip != ::1 && src_ip != [::1]/128`, "yes")
-	cond(`src_port == 15998 && proto == UDP && proto != tcp && af == INET && af != INET6 && dst_port == 5060 && dst_ip == 127.0.0.1`, "yes")
+	cond(`src_port == 15998 && proto == UDP && proto != tcp && af == INET && af != INET6 && dst_port == 5060 && `+
+		`dst_ip == 127.0.0.1`, "yes")
 	cond(`uri == myself && src_ip == myself && from_uri != myself`, "yes")
 	cond(`is_myself("$ru") && is_myself("sip:x@127.0.0.1")`, "yes")
 	cond(`to_uri =~ "^sip:bob@" && from_uri =~ "ALICE"`, "yes")
@@ -152,12 +155,14 @@ func TestValues(t *testing.T) {
 	cond(`is_method("FOO")`, "no")
 	// Control.
 	f(`while (1) { $var(i) = $var(i) + 1; if ($var(i) == 3) break; } xlog("$var(i)");`, "3")
-	f(`while ($var(i) < 1000) $var(i) = $var(i) + 1; xlog("$var(i)");`, "while at x.cfg:5:1 was ended after max_while_loops iterations|100")
+	f(`while ($var(i) < 1000) $var(i) = $var(i) + 1; xlog("$var(i)");`,
+		"while at x.cfg:5:1 was ended after max_while_loops iterations|100")
 	f(`switch (2) { case 1: xlog("1"); case 2: xlog("2"); case 3: xlog("3"); break; default: xlog("d"); }`, "2|3")
 	f(`switch ($rU) { case "bob": xlog("bob"); break; default: xlog("d"); }`, "bob")
 	f(`switch ($rU) { default: xlog("d"); case "x": xlog("x"); }`, "d|x")
 	f(`switch ($rU) { case "x": xlog("x"); } xlog("end");`, "end")
-	f(`while (1) { switch (1) { case 1: break; } $var(i) = $var(i) + 1; if ($var(i) > 2) break; } xlog("$var(i)");`, "3")
+	f(`while (1) { switch (1) { case 1: break; } $var(i) = $var(i) + 1; if ($var(i) > 2) break; } xlog("$var(i)");`,
+		"3")
 	// Lines.
 	f(`xlog("100% $$5 $rU$rm ($rU) $rU@$rd $hdr(x-FOO)");`, "100% $5 bobINVITE (bob) bob@127.0.0.1 one")
 	f(`xlog("L_INFO", "a"); xlog(3, "b"); xwarn("c"); xdbg("d"); log("e\n"); log(1, "f"); log("L_ALERT", "g");`,
@@ -176,7 +181,8 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	f("$ru|$rd|$rU|$rp|$rP|$rm|$rs|$rr|$rz", "sip:bob@127.0.0.1:15999;x=1|127.0.0.1|bob|15999|UDP|INVITE|<null>|<null>|sip")
+	f("$ru|$rd|$rU|$rp|$rP|$rm|$rs|$rr|$rz",
+		"sip:bob@127.0.0.1:15999;x=1|127.0.0.1|bob|15999|UDP|INVITE|<null>|<null>|sip")
 	f("$fu|$fU|$fd|$ft|$fn", "sip:alice@a.example.com:5070|alice|a.example.com|ft1|\"Alice A\"")
 	f("$tu|$tU|$td|$tt|$tn", "sip:bob@b.example.com|bob|b.example.com|<null>|<null>")
 	f("$ci|$cs|$si|$sp|$du|$dd|$dp|$dP|$ua", "cid-1@x|7|127.0.0.1|15998|<null>|<null>|<null>|<null>|ua/1.0")
@@ -211,11 +217,13 @@ func TestSetURI(t *testing.T) {
 	f(`$rU = "00" + $rU;`, "sip:00bob@127.0.0.1:15999;x=1", "")
 	f(`$ru = "sip:a:pw@h:5;p=1?X=y"; $rU = "b";`, "sip:b:pw@h:5;p=1?X=y", "")
 	f(`$ru = "sip:[::1]:5"; $rp = 6; $rU = "u";`, "sip:u@[::1]:6", "")
-	f(`$du = "sip:1.2.3.4:5;transport=tcp"; if ($dP == "tcp" && $dp == 5 && $dd == "1.2.3.4") $du = $du + ";y";`, orig, "sip:1.2.3.4:5;transport=tcp;y")
+	f(`$du = "sip:1.2.3.4:5;transport=tcp"; if ($dP == "tcp" && $dp == 5 && $dd == "1.2.3.4") $du = $du + ";y";`, orig,
+		"sip:1.2.3.4:5;transport=tcp;y")
 	f(`$du = "sip:1.2.3.4"; $du = $null;`, orig, "")
 	f(`setdsturi("sip:$rU@h"); if (isdsturiset()) resetdsturi(); if (isdsturiset()) $rU = "no";`, orig, "")
 	f(`seturi("sip:$rU@h"); `, "sip:bob@h", "")
-	f(`seturi("sip:$rU@$si:$sp;r=$Ri"); setdsturi("sip:$Ri:$Rp;x=$si");`, "sip:bob@127.0.0.1:15998;r=127.0.0.1", "sip:127.0.0.1:5060;x=127.0.0.1")
+	f(`seturi("sip:$rU@$si:$sp;r=$Ri"); setdsturi("sip:$Ri:$Rp;x=$si");`, "sip:bob@127.0.0.1:15998;r=127.0.0.1",
+		"sip:127.0.0.1:5060;x=127.0.0.1")
 	f(`rewriteuri("sip:q@h"); revert_uri();`, orig, "")
 	// Refused, and the old one stays: what would be no URI.
 	f(`$rd = "";`, orig, "")
@@ -229,7 +237,8 @@ func TestSetURI(t *testing.T) {
 // "-" is a refusal: the call is false and the URI stays; 5.6.3 says true there and is left with
 // what it cannot parse.
 func TestRewriteURI(t *testing.T) {
-	from := []string{"sip:bob:pw@1.2.3.4:5;p=1?X=y", "sip:1.2.3.4", "sips:bob@[::1]:7;transport=tcp", "tel:+12345;x=y", "sip:bob@h;user=phone"}
+	from := []string{"sip:bob:pw@1.2.3.4:5;p=1?X=y", "sip:1.2.3.4", "sips:bob@[::1]:7;transport=tcp", "tel:+12345;x=y",
+		"sip:bob@h;user=phone"}
 	f := func(call string, want ...string) {
 		t.Helper()
 		for i, uri := range from {
@@ -244,43 +253,58 @@ func TestRewriteURI(t *testing.T) {
 			}
 		}
 	}
-	f(`sethost("h")`, "sip:bob:pw@h:5;p=1?X=y", "sip:h", "sips:bob@h:7;transport=tcp", "sip:+12345;x=y@h;user=phone", from[4])
+	f(`sethost("h")`, "sip:bob:pw@h:5;p=1?X=y", "sip:h", "sips:bob@h:7;transport=tcp", "sip:+12345;x=y@h;user=phone",
+		from[4])
 	f(`rewritehost("")`, "-", "-", "-", "-", "-")
 	f(`seth("a b")`, "-", "-", "-", "-", "-")
-	f(`sethostport("h:99")`, "sip:bob:pw@h:99;p=1?X=y", "sip:h:99", "sips:bob@h:99;transport=tcp", "sip:+12345;x=y@h:99;user=phone",
+	f(`sethostport("h:99")`, "sip:bob:pw@h:99;p=1?X=y", "sip:h:99", "sips:bob@h:99;transport=tcp",
+		"sip:+12345;x=y@h:99;user=phone",
 		"sip:bob@h:99;user=phone")
 	f(`sethp("h")`, "sip:bob:pw@h;p=1?X=y", "sip:h", "sips:bob@h;transport=tcp", "sip:+12345;x=y@h;user=phone", from[4])
-	f(`rewritehostport("[::2]")`, "sip:bob:pw@[::2];p=1?X=y", "sip:[::2]", "sips:bob@[::2];transport=tcp", "sip:+12345;x=y@[::2];user=phone",
+	f(`rewritehostport("[::2]")`, "sip:bob:pw@[::2];p=1?X=y", "sip:[::2]", "sips:bob@[::2];transport=tcp",
+		"sip:+12345;x=y@[::2];user=phone",
 		"sip:bob@[::2];user=phone")
 	f(`sethostport("h:")`, "-", "-", "-", "-", "-")
-	f(`sethostporttrans("h:9;transport=tcp")`, "sip:bob:pw@h:9;transport=tcp;p=1?X=y", "sip:h:9;transport=tcp", "sips:bob@h:9;transport=tcp",
+	f(`sethostporttrans("h:9;transport=tcp")`, "sip:bob:pw@h:9;transport=tcp;p=1?X=y", "sip:h:9;transport=tcp",
+		"sips:bob@h:9;transport=tcp",
 		"sip:+12345;x=y@h:9;transport=tcp;user=phone", "sip:bob@h:9;transport=tcp;user=phone")
-	f(`sethpt("h:9")`, "sip:bob:pw@h:9;p=1?X=y", "sip:h:9", "sips:bob@h:9", "sip:+12345;x=y@h:9;user=phone", "sip:bob@h:9;user=phone")
-	f(`setuser("u")`, "sip:u:pw@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y", "sip:u@h;user=phone")
+	f(`sethpt("h:9")`, "sip:bob:pw@h:9;p=1?X=y", "sip:h:9", "sips:bob@h:9", "sip:+12345;x=y@h:9;user=phone",
+		"sip:bob@h:9;user=phone")
+	f(`setuser("u")`, "sip:u:pw@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y",
+		"sip:u@h;user=phone")
 	f(`setu("")`, "sip:1.2.3.4:5;p=1?X=y", from[1], "sips:[::1]:7;transport=tcp", "-", "sip:h;user=phone")
 	f(`rewriteuser("a@b")`, "-", "-", "-", "-", "-")
-	f(`setuserpass("u:q")`, "sip:u:q@1.2.3.4:5;p=1?X=y", "sip:u:q@1.2.3.4", "sips:u:q@[::1]:7;transport=tcp", "-", "sip:u:q@h;user=phone")
-	f(`setup("u")`, "sip:u@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y", "sip:u@h;user=phone")
-	f(`setport("77")`, "sip:bob:pw@1.2.3.4:77;p=1?X=y", "sip:1.2.3.4:77", "sips:bob@[::1]:77;transport=tcp", "-", "sip:bob@h:77;user=phone")
+	f(`setuserpass("u:q")`, "sip:u:q@1.2.3.4:5;p=1?X=y", "sip:u:q@1.2.3.4", "sips:u:q@[::1]:7;transport=tcp", "-",
+		"sip:u:q@h;user=phone")
+	f(`setup("u")`, "sip:u@1.2.3.4:5;p=1?X=y", "sip:u@1.2.3.4", "sips:u@[::1]:7;transport=tcp", "tel:u;x=y",
+		"sip:u@h;user=phone")
+	f(`setport("77")`, "sip:bob:pw@1.2.3.4:77;p=1?X=y", "sip:1.2.3.4:77", "sips:bob@[::1]:77;transport=tcp", "-",
+		"sip:bob@h:77;user=phone")
 	f(`setp("")`, "sip:bob:pw@1.2.3.4;p=1?X=y", from[1], "sips:bob@[::1];transport=tcp", "-", from[4])
 	f(`rewriteport("99999")`, "-", "-", "-", "-", "-")
-	f(`strip(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:2345;x=y", "sip:b@h;user=phone")
+	f(`strip(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:2345;x=y",
+		"sip:b@h;user=phone")
 	f(`strip(9)`, "sip:1.2.3.4:5;p=1?X=y", from[1], "sips:[::1]:7;transport=tcp", "-", "sip:h;user=phone")
-	f(`strip_tail(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:+123;x=y", "sip:b@h;user=phone")
+	f(`strip_tail(2)`, "sip:b:pw@1.2.3.4:5;p=1?X=y", from[1], "sips:b@[::1]:7;transport=tcp", "tel:+123;x=y",
+		"sip:b@h;user=phone")
 	f(`strip_tail(0)`, from...)
-	f(`prefix("00")`, "sip:00bob:pw@1.2.3.4:5;p=1?X=y", "sip:00@1.2.3.4", "sips:00bob@[::1]:7;transport=tcp", "tel:00+12345;x=y",
+	f(`prefix("00")`, "sip:00bob:pw@1.2.3.4:5;p=1?X=y", "sip:00@1.2.3.4", "sips:00bob@[::1]:7;transport=tcp",
+		"tel:00+12345;x=y",
 		"sip:00bob@h;user=phone")
-	f(`userphone()`, "sip:bob:pw@1.2.3.4:5;p=1;user=phone?X=y", "sip:1.2.3.4;user=phone", "sips:bob@[::1]:7;transport=tcp;user=phone", from[3],
+	f(`userphone()`, "sip:bob:pw@1.2.3.4:5;p=1;user=phone?X=y", "sip:1.2.3.4;user=phone",
+		"sips:bob@[::1]:7;transport=tcp;user=phone", from[3],
 		from[4])
 	f(`seturi("sip:new")`, "sip:new", "sip:new", "sip:new", "sip:new", "sip:new")
 	// Ours alone: variables are filled in.
-	f(`prefix("$rm")`, "sip:INVITEbob:pw@1.2.3.4:5;p=1?X=y", "sip:INVITE@1.2.3.4", "sips:INVITEbob@[::1]:7;transport=tcp",
+	f(`prefix("$rm")`, "sip:INVITEbob:pw@1.2.3.4:5;p=1?X=y", "sip:INVITE@1.2.3.4",
+		"sips:INVITEbob@[::1]:7;transport=tcp",
 		"tel:INVITE+12345;x=y", "sip:INVITEbob@h;user=phone")
 }
 
 // response is a SIP response to a request of the method.
 func response(status, method string) string {
-	return "SIP/2.0 " + status + "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n" +
+	return "SIP/2.0 " + status +
+		"\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n" +
 		"Call-ID: x\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n"
 }
 
@@ -293,7 +317,8 @@ func runRoute(t testing.TB, h *bench, kind RouteKind, body string) (Outcome, *Ct
 	if kind != RequestRoute {
 		src += "\nrequest_route { exit; }"
 	}
-	src += "\nfailure_route[F1] { exit; } failure_route[F2] { exit; } branch_route[B1] { exit; } onreply_route[R1] { exit; }"
+	src += "\nfailure_route[F1] { exit; } failure_route[F2] { exit; } branch_route[B1] { exit; } onreply_route[R1] { " +
+		"exit; }"
 	p, _, _, err := loadText(src, nil)
 	if err != nil {
 		t.Fatalf("%s\nis refused: %v", body, err)
@@ -325,24 +350,32 @@ func TestTransactionFunctions(t *testing.T) {
 		f(kind, `t_on_failure("F1"); t_on_branch("B1"); t_on_reply("R1");`, "OnFailure("+n+") OnBranch(1) OnReply(1)")
 		f(kind, `t_on_branch("B1"); if (t_is_set("branch_route") && !t_is_set("failure_route")) t_on_branch("0"); t_on_failure("");
 			if (t_is_set("branch_route")) exit; t_on_reply(0); xlog("end");`, "OnBranch(1) OnBranch(0) end")
-		f(kind, `append_branch(); append_branch(""); append_branch("sip:a@$rd", "0.25"); append_branch("sip:a@b", "$hdr(No)");`,
+		f(kind, `append_branch(); append_branch(""); append_branch("sip:a@$rd", "0.25"); append_branch("sip:a@b", `+
+			`"$hdr(No)");`,
 			// a q that is none is refused
 			"AppendBranch(,-1) 1 AppendBranch(,-1) 2 AppendBranch(sip:a@h,250) 3")
-		f(kind, `append_branch("", "1"); append_branch("sip:a@b", ".5"); append_branch("sip:a@b", "0.7778"); append_branch("sip:a@b", "0.0");`,
+		f(kind, `append_branch("", "1"); append_branch("sip:a@b", ".5"); append_branch("sip:a@b", "0.7778"); `+
+			`append_branch("sip:a@b", "0.0");`,
 			"AppendBranch(,1000) 1 AppendBranch(sip:a@b,500) 2 AppendBranch(sip:a@b,777) 3 AppendBranch(sip:a@b,0) 4")
 		f(kind, `append_branch("sip:a@b"); clear_branches(); append_branch("sip:low@b", "0.1"); append_branch("sip:high@b", "0.9");
 			if (!t_load_contacts("1") && t_load_contacts()) { $var(r) = t_next_contacts(); xlog("$ru $var(r)"); t_next_contacts(); xlog("$ru"); }`, "AppendBranch(sip:a@b,-1) 1 AppendBranch(sip:low@b,100) 1 AppendBranch(sip:high@b,900) 2 sip:high@b 1 sip:low@b")
-		f(kind, `append_branch("sip:1.2.3.4"); t_relay();`, "AppendBranch(sip:1.2.3.4,-1) 1 "+first+"Relay(udp:1.2.3.4:5060)")
+		f(kind, `append_branch("sip:1.2.3.4"); t_relay();`,
+			"AppendBranch(sip:1.2.3.4,-1) 1 "+first+"Relay(udp:1.2.3.4:5060)")
 		f(kind, `$ru = "sip:1.2.3.4"; t_relay_to(); xlog("$rc");`, "Relay(udp:1.2.3.4:5060) 1")
 		f(kind, `$ru = "sip:1.2.3.4"; t_relay_to("0x05");`, "Relay(udp:1.2.3.4:5060)")
 		f(kind, `$ru = "sip:1.2.3.4"; t_relay_to(2);`, "Relay(udp:1.2.3.4:5060)")
 		f(kind, `$ru = "sip:1.2.3.4"; t_relay_to_udp();`, "Relay(udp:1.2.3.4:5060)")
-		f(kind, `t_relay_to("tcp:h:5061", "1"); t_relay_to("h"); t_relay_to("h:7"); t_relay_to("udp:[::1]:7", 1); t_relay_to("tls:[::1]");`,
-			"Relay(tcp:127.0.0.9:5061) Relay(udp:127.0.0.9:5060) Relay(udp:127.0.0.9:7) Relay(udp:[::1]:7) Relay(tls:[::1]:5061)")
-		f(kind, `t_relay("h", "7"); t_relay_to_udp("1.2.3.4", 5070); t_relay_to_tcp("::1", "5060");`, "Relay(udp:127.0.0.9:7) Relay(udp:1.2.3.4:5070) Relay(tcp:[::1]:5060)")
-		f(kind, `if (!ds_next_dst() && !ds_mark_dst() && ds_select_dst(1, 4)) ds_next_dst(); if (!ds_next_domain()) xlog("none");`, "SelectDst(sip:127.0.0.1:7001) SelectDst(sip:127.0.0.1:7000) none")
+		f(kind, `t_relay_to("tcp:h:5061", "1"); t_relay_to("h"); t_relay_to("h:7"); t_relay_to("udp:[::1]:7", 1); `+
+			`t_relay_to("tls:[::1]");`,
+			"Relay(tcp:127.0.0.9:5061) Relay(udp:127.0.0.9:5060) Relay(udp:127.0.0.9:7) Relay(udp:[::1]:7) "+
+				"Relay(tls:[::1]:5061)")
+		f(kind, `t_relay("h", "7"); t_relay_to_udp("1.2.3.4", 5070); t_relay_to_tcp("::1", "5060");`,
+			"Relay(udp:127.0.0.9:7) Relay(udp:1.2.3.4:5070) Relay(tcp:[::1]:5060)")
+		f(kind, `if (!ds_next_dst() && !ds_mark_dst() && ds_select_dst(1, 4)) ds_next_dst(); if (!ds_next_domain()) `+
+			`xlog("none");`, "SelectDst(sip:127.0.0.1:7001) SelectDst(sip:127.0.0.1:7000) none")
 		f(kind, `if (t_branch_timeout()) xlog("timeout"); if (!t_branch_replied()) xlog("silent");`, "silent")
-		f(kind, `if (!t_reply("480", "Gone")) xlog("no transaction"); if (!send_reply(481, "Gone")) xlog("too late");`, answer)
+		f(kind, `if (!t_reply("480", "Gone")) xlog("no transaction"); if (!send_reply(481, "Gone")) xlog("too late");`,
+			answer)
 		for state, want := range map[string]string{``: "i", `"PI"`: "ip", `"a"`: "a", `"tp"`: "ip", `"p"`: "ap"} {
 			mark, _ := balance.ParseMark(want)
 			h := newBench(t, request("INVITE sip:bob@h", ""))
@@ -361,7 +394,8 @@ func TestTransactionFunctions(t *testing.T) {
 	}
 	f(ReplyRoute, `if (t_set_fr(30000, 1500) && !t_is_canceled()) xlog("goes on");`, "goes on")
 	for _, kind := range []RouteKind{RequestRoute, FailureRoute, BranchRoute} {
-		f(kind, `t_set_fr(5); t_reset_fr(); if (!t_any_timeout() && !t_any_replied()) xlog("silent");`, "SetFr(5ms,0s) SetFr(0s,0s) silent")
+		f(kind, `t_set_fr(5); t_reset_fr(); if (!t_any_timeout() && !t_any_replied()) xlog("silent");`,
+			"SetFr(5ms,0s) SetFr(0s,0s) silent")
 	}
 	f(CoreReplyRoute, `if (sanity_check("17604", "6")) xlog("sane");`, "sane")
 	// What a route knows of where it is.
@@ -374,7 +408,8 @@ func TestTransactionFunctions(t *testing.T) {
 	f(ReplyRoute, where, "183 0 183 Session Progress INVITE 2 183 reply =~ ==")
 	f(CoreReplyRoute, where, "183 -1 183 Session Progress INVITE 2 183 reply =~ ==")
 	// A route[NAME] is what calls it.
-	f(FailureRoute, `route(A);%%route[A] { route(B); } route[B] { if (t_is_failure_route()) xlog("failure"); }`, "failure")
+	f(FailureRoute, `route(A);%%route[A] { route(B); } route[B] { if (t_is_failure_route()) xlog("failure"); }`,
+		"failure")
 	f(BranchRoute, `if (!route(A)) xlog("no");%%route[A] { if (t_relay()) return 1; return -1; }`, "no")
 	f(BranchRoute, `if (!route(A)) xlog("no");%%route[A] { if (t_is_branch_route()) { append_branch("sip:a@b" + route(Z)); } return -1; }
 		route[Z] { exit; }`, "no") // not even the arguments are evaluated
@@ -390,7 +425,8 @@ func TestSetInRoutes(t *testing.T) {
 	for kind := RequestRoute; kind <= BranchRoute; kind++ {
 		h := newBench(t, request("INVITE sip:bob@h", ""))
 		runRoute(t, h, kind, set)
-		if got := strings.Join(h.calls, "|"); got != "log -1 sip:v@d:7;x;user=phone sip:p u@d 7 p" || string(h.ruri) != "sip:v@d:7;x;user=phone" {
+		if got := strings.Join(h.calls, "|"); got != "log -1 sip:v@d:7;x;user=phone sip:p u@d 7 p" ||
+			string(h.ruri) != "sip:v@d:7;x;user=phone" {
 			t.Errorf("kind %d: %s, %s", kind, got, h.ruri)
 		}
 	}
@@ -400,9 +436,12 @@ func TestSetInRoutes(t *testing.T) {
 			msg = response("183 X", "INVITE")
 		}
 		h := newBench(t, msg)
-		runRoute(t, h, kind, set+`if (revert_uri() || seturi("sip:x") || isdsturiset() || uri == myself || $dd != $null || resetdsturi()) xlog("no");`)
-		if got := strings.Join(h.calls, "|"); got != "log -1 <null> <null> @ <null> <null>" || kind == ReplyRoute && (string(h.Core.Request.RequestURI()) != "sip:bob@h" ||
-			h.Core.Request.DstURI() != nil) {
+		runRoute(t, h, kind, set+
+			`if (revert_uri() || seturi("sip:x") || isdsturiset() || uri == myself || $dd != $null || resetdsturi()) `+
+			`xlog("no");`)
+		if got := strings.Join(h.calls, "|"); got != "log -1 <null> <null> @ <null> <null>" ||
+			kind == ReplyRoute && (string(h.Core.Request.RequestURI()) != "sip:bob@h" ||
+				h.Core.Request.DstURI() != nil) {
 			t.Errorf("kind %d: %s", kind, got)
 		}
 	}
@@ -475,7 +514,8 @@ func TestRouteOutcomes(t *testing.T) {
 	}
 	h := newBench(t, request("INVITE sip:b@h", ""))
 	c, r, rep := h.c, h.begin(), h.Respond(&h.msg, &h.src)
-	for _, o := range []Outcome{p.Failure(c, r, 0), p.Failure(c, r, 2), p.Failure(c, r, -1), p.Branch(c, r, 1), p.Reply(c, rep, rep.M, nil, nil, 1), p.CoreReply(c, rep)} {
+	for _, o := range []Outcome{p.Failure(c, r, 0), p.Failure(c, r, 2), p.Failure(c, r, -1), p.Branch(c, r, 1),
+		p.Reply(c, rep, rep.M, nil, nil, 1), p.CoreReply(c, rep)} {
 		if o != Ended {
 			t.Errorf("a route that is not there ends as %d", o)
 		}
@@ -534,8 +574,10 @@ func TestRouteWithin(t *testing.T) {
 // TestHash: it changes when a number may mean another route or step, and with nothing else.
 func TestHash(t *testing.T) {
 	seen := map[uint64]string{}
-	for _, src := range []string{"", "failure_route[A] { exit; }", "branch_route[A] { exit; }", "onreply_route[A] { exit; }",
-		"failure_route[B] { exit; }", "failure_route[A] { exit; } failure_route[B] { exit; }", "failure_route[B] { exit; } failure_route[A] { exit; }",
+	for _, src := range []string{"", "failure_route[A] { exit; }", "branch_route[A] { exit; }",
+		"onreply_route[A] { exit; }",
+		"failure_route[B] { exit; }", "failure_route[A] { exit; } failure_route[B] { exit; }",
+		"failure_route[B] { exit; } failure_route[A] { exit; }",
 		"failure_route[AB] { exit; }"} {
 		p, _, _, err := loadText("request_route { exit; } "+src, nil)
 		if err != nil {
@@ -580,7 +622,8 @@ func TestPeerFlows(t *testing.T) {
 	ours := with("User-Agent:", "Route: <sip:127.0.0.1:5060;lr>\r\nUser-Agent:")
 	spent := with("Max-Forwards: 70", "Max-Forwards: 0")
 	insane := with("From: \"Alice A\" <sip:alice@a.example.com:5070>", "From: <sip:a b@c>")
-	const lb, stateful, stateless = "testdata/peers/lb.cfg", "testdata/peers/stateful.cfg", "testdata/peers/stateless.cfg"
+	const lb, stateful, stateless = "testdata/peers/lb.cfg", "testdata/peers/stateful.cfg",
+		"testdata/peers/stateless.cfg"
 	const def = "default.cfg"
 	cancels := func(h *bench) {
 		h.ready = func(r *proxy.Request) {
@@ -594,15 +637,20 @@ func TestPeerFlows(t *testing.T) {
 			r.Key, r.Invite = h.Table.Key(&h.msg, h.msg.Method), of
 		}
 	}
-	f(lb, "INVITE sip:b@h", "", nil, "MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
+	f(lb, "INVITE sip:b@h", "", nil,
+		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(lb, "INVITE sip:b@h", "", spent, "Reply(483,Too Many Hops)")
 	f(lb, "INVITE sip:b@h", "", insane, "MaxForwards(69) Reply(400,Bad From URI)")
 	f(lb, "INVITE sip:b@h", "", noTargets, "MaxForwards(69) RecordRoute() Reply(503,No destination)")
-	f(lb, "INVITE sip:b@h", "", deaf, "MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) SelectDst(sip:127.0.0.1:7001) Reply(477,No Way To Next Hop)")
+	f(lb, "INVITE sip:b@h", "", deaf,
+		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) SelectDst(sip:127.0.0.1:7001) Reply(477,No Way "+
+			"To Next Hop)")
 	f(lb, "MESSAGE sip:b@h", "", nil, "MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(lb, "OPTIONS sip:127.0.0.1:5060", "", nil, "MaxForwards(69) Reply(200,Keepalive)")
-	f(lb, "OPTIONS sip:u@127.0.0.1:5060", "", nil, "MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
-	f(lb, "OPTIONS sip:other.example.com", "", nil, "MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
+	f(lb, "OPTIONS sip:u@127.0.0.1:5060", "", nil,
+		"MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
+	f(lb, "OPTIONS sip:other.example.com", "", nil,
+		"MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(lb, "CANCEL sip:b@h", "", cancels, "MaxForwards(69) Reply(200,canceling)")
 	f(lb, "CANCEL sip:b@h", "", nil, "MaxForwards(69)")
 	f(lb, "ACK sip:b@h", "", nil, "MaxForwards(69) SelectDst(sip:127.0.0.1:7000) Forward(udp:127.0.0.1:7000)")
@@ -611,20 +659,26 @@ func TestPeerFlows(t *testing.T) {
 	f(lb, "ACK sip:b@h", "t1", nil, "MaxForwards(69)")
 	f(stateful, "INVITE sip:b@h", "", nil, "MaxForwards(69) RecordRoute() Relay(udp:127.0.0.9:5060)")
 	f(stateful, "BYE sip:b@h", "t1", routed, "MaxForwards(69) Relay(udp:127.0.0.3:5060)")
-	f(stateful, "BYE sip:b@h", "t1", func(h *bench) { routed(h); deaf(h) }, "MaxForwards(69) Reply(477,No Way To Next Hop)")
+	f(stateful, "BYE sip:b@h", "t1", func(h *bench) {
+		routed(h)
+		deaf(h)
+	}, "MaxForwards(69) Reply(477,No Way To Next Hop)")
 	f(stateful, "CANCEL sip:b@h", "", cancels, "MaxForwards(69) Reply(200,canceling)")
 	f(stateful, "ACK sip:b@h", "t1", nil, "MaxForwards(69)")
 	f(stateless, "INVITE sip:b@h", "", nil, "MaxForwards(69) RecordRoute() Forward(udp:127.0.0.9:5060)")
 	f(stateless, "ACK sip:b@h", "t1", routed, "MaxForwards(69) Forward(udp:127.0.0.3:5060)")
 
-	f(def, "INVITE sip:b@proxy.example.com", "", nil, "MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
+	f(def, "INVITE sip:b@proxy.example.com", "", nil,
+		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(def, "INVITE sip:b@elsewhere.example.com", "", nil, "MaxForwards(69) Reply(403,Relaying denied)")
 	f(def, "INVITE sip:b@proxy.example.com", "", routed, "MaxForwards(69) Reply(403,Preloaded Route denied)")
 	const allow = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, SUBSCRIBE, NOTIFY, REFER, MESSAGE\r\n"
 	f(def, "OPTIONS sip:proxy.example.com", "", nil, "MaxForwards(69) AppendToReply("+allow+") AppendToReply("+allow+
 		"Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n) Reply(200,OK)")
-	f(def, "REGISTER sip:proxy.example.com", "", nil, "MaxForwards(69) AppendToReply("+allow+") Reply(405,Method Not Allowed)")
-	f(def, "INVITE sip:b@proxy.example.com", "", ours, "MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
+	f(def, "REGISTER sip:proxy.example.com", "", nil,
+		"MaxForwards(69) AppendToReply("+allow+") Reply(405,Method Not Allowed)")
+	f(def, "INVITE sip:b@proxy.example.com", "", ours,
+		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(def, "INVITE sip:b@proxy.example.com", "", noTargets, "MaxForwards(69) RecordRoute() Reply(503,No destination)")
 	f(def, "BYE sip:b@elsewhere.example.com", "t1", nil, "MaxForwards(69) Reply(404,Not here)")
 	f(def, "BYE sip:b@elsewhere.example.com", "t1", routed, "MaxForwards(69) Relay(udp:127.0.0.3:5060)")
@@ -684,11 +738,14 @@ func TestReply(t *testing.T) {
 	}
 	f(`sl_send_reply("404", "Not here"); send_reply(503, "No"); t_reply("480", "Gone"); t_send_reply("486", "Busy");`,
 		"Reply(404,Not here) Reply(503,No) Reply(486,Busy)")
-	f(`sl_send_reply(404, "$rU from $si:$sp at $Ri"); if (is_myself("sip:$rU@$Ri") && !is_myself("sip:$Ri@$rU")) log("x");`,
+	f(`sl_send_reply(404, "$rU from $si:$sp at $Ri"); if (is_myself("sip:$rU@$Ri") && !is_myself("sip:$Ri@$rU")) `+
+		`log("x");`,
 		"Reply(404,bob from 127.0.0.1:15998 at 127.0.0.1) log 3 x")
-	f(`$var(c) = 404; sl_send_reply("$var(c)", "No $rU"); sl_send_reply($var(c), $rU + "!");`, "Reply(404,No bob) Reply(404,bob!)")
+	f(`$var(c) = 404; sl_send_reply("$var(c)", "No $rU"); sl_send_reply($var(c), $rU + "!");`,
+		"Reply(404,No bob) Reply(404,bob!)")
 	f(`sl_send_reply("$rU", "x");`, "Reply(500,x)") // no code at all
-	f(`if (ds_select_dst("$var(s)", 4)) exit; ds_select_domain(1, "0", "3"); mf_process_maxfwd_header(10); sanity_check();`,
+	f(`if (ds_select_dst("$var(s)", 4)) exit; ds_select_domain(1, "0", "3"); mf_process_maxfwd_header(10); `+
+		`sanity_check();`,
 		"SelectDst(sip:bob@127.0.0.1:7000) MaxForwards(69)")
 }
 
@@ -698,7 +755,8 @@ func TestOptionsReply(t *testing.T) {
 	f := func(params, line, want string) {
 		t.Helper()
 		h := newBench(t, request(line, ""))
-		prog, _, _, err := loadText(allModules+params+"\nrequest_route { append_to_reply(\"X: $rm\\r\\n\"); if (!options_reply()) log(\"no\"); }\n", nil)
+		prog, _, _, err := loadText(allModules+params+
+			"\nrequest_route { append_to_reply(\"X: $rm\\r\\n\"); if (!options_reply()) log(\"no\"); }\n", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -708,10 +766,13 @@ func TestOptionsReply(t *testing.T) {
 		}
 	}
 	const x = "AppendToReply(X: OPTIONS\r\n)|AppendToReply(X: OPTIONS\r\n"
-	f("", "OPTIONS sip:h", x+"Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n)|Reply(200,OK)")
+	f("", "OPTIONS sip:h", x+
+		"Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n)|Reply(200,OK)")
 	f(`modparam("siputils", "options_accept", "application/sdp") modparam("siputils", "options_accept_encoding", "gzip")
-		modparam("siputils", "options_accept_language", "de") modparam("siputils", "options_support", "path")`, "OPTIONS sip:h",
-		x+"Accept: application/sdp\r\nAccept-Encoding: gzip\r\nAccept-Language: de\r\nSupported: path\r\n)|Reply(200,OK)")
+		modparam("siputils", "options_accept_language", "de") modparam("siputils", "options_support", "path")`,
+		"OPTIONS sip:h",
+		x+"Accept: application/sdp\r\nAccept-Encoding: gzip\r\nAccept-Language: de\r\nSupported: path\r\n"+
+			")|Reply(200,OK)")
 	f("", "OPTIONS sip:bob@h", "AppendToReply(X: OPTIONS\r\n)|log 3 no")
 	f("", "INFO sip:h", "AppendToReply(X: INFO\r\n)|log 3 no")
 }
@@ -766,9 +827,10 @@ func TestSharedByShards(t *testing.T) {
 }
 
 func TestIsMethodOfResponse(t *testing.T) {
-	h := newBench(t, "SIP/2.0 200 Fine\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n"+
-		"Call-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
-	runBody(t, h, `if (is_method("INVITE") && is_reply() && status == "200") xlog("$rm $rs $rr $mt"); if (!is_method("BYE")) log("ok");`)
+	h := newBench(t, "SIP/2.0 200 Fine\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: "+
+		"<sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
+	runBody(t, h, `if (is_method("INVITE") && is_reply() && status == "200") xlog("$rm $rs $rr $mt"); if `+
+		`(!is_method("BYE")) log("ok");`)
 	if got := strings.Join(h.calls, "|"); got != "log -1 INVITE 200 Fine 2|log 3 ok" {
 		t.Error(got)
 	}
@@ -778,7 +840,8 @@ func TestLogLevelIsAsked(t *testing.T) {
 	h := newBench(t, request("INVITE sip:bob@h", ""))
 	h.level = 0
 	runBody(t, h, `xinfo("a"); xwarn("b"); log("c"); xlog("`+strings.Repeat("long ", 900)+`");`)
-	if len(h.calls) != 2 || h.calls[0] != "log 0 b" || !strings.HasSuffix(h.calls[1], "…") || len(h.calls[1]) != len("log -1 ")+lineBytes+len("…") {
+	if len(h.calls) != 2 || h.calls[0] != "log 0 b" || !strings.HasSuffix(h.calls[1], "…") ||
+		len(h.calls[1]) != len("log -1 ")+lineBytes+len("…") {
 		t.Errorf("%d lines, the last of %d bytes", len(h.calls), len(h.calls[len(h.calls)-1]))
 	}
 }

@@ -129,7 +129,8 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		read = cc.plainSelect(root.name, rest)
 	}
 	if read == nil {
-		cc.ld.errorf(pos, "there is no select @%s%s", clip(text), suggest.DidYouMean(root.name, selectNames))
+		cc.ld.errorf(pos, "there is no select @%s%s", clip(text),
+			suggest.DidYouMean(root.name, selectNames))
 		return nil
 	}
 	cc.scratch = true
@@ -143,8 +144,10 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 	}, temp: true}
 }
 
-var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to", "contact", "rr", "record_route", "route", "rpid",
-	"refer_to", "referred_by", "via", "hf_value", "hf_value2", "hf_value_exists", "cseq", "call_id", "event", "msg", "method", "received", "src", "dst"}
+var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to", "contact", "rr",
+	"record_route", "route", "rpid",
+	"refer_to", "referred_by", "via", "hf_value", "hf_value2", "hf_value_exists", "cseq", "call_id",
+	"event", "msg", "method", "received", "src", "dst"}
 
 // listSelect is @rr[n] and what follows it: without both it is the whole row.
 func listSelect(header string, root selStep, rest []selStep) textOf {
@@ -163,7 +166,8 @@ func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 	name := steps[0].name + "." + steps[1].name
 	v, ok := cc.custom[name]
 	if !ok {
-		cc.ld.errorf(pos, "no setting has the name %s%s", clip(name), suggest.DidYouMean(name, sortedKeys(cc.custom)))
+		cc.ld.errorf(pos, "no setting has the name %s%s", clip(name),
+			suggest.DidYouMean(name, sortedKeys(cc.custom)))
 		return nil
 	}
 	text := v.appendStr(nil)

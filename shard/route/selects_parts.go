@@ -127,7 +127,9 @@ func uriSelect(uri textOf, steps []selStep) textOf {
 	case "headers":
 		return span(func(u *parser.URI) parser.Span { return u.Headers })
 	case "transport":
-		return part(func(_ *Ctx, u *parser.URI) ([]byte, bool) { return transportName(transportOf(u)) })
+		return part(func(_ *Ctx, u *parser.URI) ([]byte, bool) {
+			return transportName(transportOf(u))
+		})
 	}
 	return nil
 }

@@ -193,8 +193,8 @@ func (c *Ctx) setFlags(flags uint32) {
 }
 
 // BranchFlags are the flags of setbflag(): of the branch at hand, or before a relay of the one that
-// the Request-URI is, 0, or of those that were added, 1 and on. It returns false if there is no such
-// branch.
+// the Request-URI is, 0, or of those that were added, 1 and on. It returns false if there is no
+// such branch.
 func (c *Ctx) BranchFlags(branch int) (uint32, bool) {
 	switch {
 	case c.Request != nil:

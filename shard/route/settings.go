@@ -52,7 +52,10 @@ type Listen struct {
 // listenOn is what a listen or alias line says.
 func listenOn(s *syntax.Socket) Listen {
 	t, _ := transportWord(s.Proto)
-	return Listen{Transport: t, Host: s.Host, Port: s.Port, AdvertiseHost: s.AdvertiseHost, AdvertisePort: s.AdvertisePort, Name: s.Name, Pos: s.Pos}
+	return Listen{
+		Transport: t, Host: s.Host, Port: s.Port, AdvertiseHost: s.AdvertiseHost,
+		AdvertisePort: s.AdvertisePort, Name: s.Name, Pos: s.Pos,
+	}
 }
 
 // Addr is the listen address when Host is an IP literal; defaultPort replaces a missing port.
@@ -361,24 +364,33 @@ func DefaultSettings() *Settings {
 	const t1 = 500 * time.Millisecond
 	s := &Settings{
 		Core: CoreSettings{
-			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true, MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10, ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
+			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true,
+			MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
+			MaxBranches: 12, RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10,
+			ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		TM: TMSettings{
-			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1, FrInvTimer: 181 * time.Second, FrInvRestart: true,
+			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1,
+			FrInvTimer: 181 * time.Second, FrInvRestart: true,
 			MaxNonInvLifetime: 64 * t1, WtTimer: 64 * t1,
-			PassFormerReplies: true, AutoInv100: true, AutoInv100Reason: "trying -- your call is important to us",
-			FailureReplyMode: 3, Remap503: true, CancelBMethod: 1, UnmatchedCancel: 1, AggregateChallenges: true,
-			NoisyCTimer: true, ReparseInvite: true, LocalCancelReason: true, E2ECancelReason: true,
-			DefaultCode: 500, DefaultReason: "Server Internal Error", Reply408Code: 408, DelayedReply: true,
-			BlstMax: 3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
+			PassFormerReplies: true, AutoInv100: true,
+			AutoInv100Reason: "trying -- your call is important to us",
+			FailureReplyMode: 3, Remap503: true, CancelBMethod: 1, UnmatchedCancel: 1,
+			AggregateChallenges: true,
+			NoisyCTimer:         true, ReparseInvite: true, LocalCancelReason: true,
+			E2ECancelReason: true,
+			DefaultCode:     500, DefaultReason: "Server Internal Error", Reply408Code: 408,
+			DelayedReply: true,
+			BlstMax:      3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
 			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
 		},
 		RR: RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
 		SL: SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Dispatcher: DispatcherSettings{
-			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS", PingFrom: "sip:dispatcher@localhost",
-			ProbingThreshold: 1, InactiveThreshold: 1, HashExpire: 7200 * time.Second, HashInitExpire: 7200 * time.Second,
+			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS",
+			PingFrom:         "sip:dispatcher@localhost",
+			ProbingThreshold: 1, InactiveThreshold: 1, HashExpire: 7200 * time.Second,
+			HashInitExpire:    7200 * time.Second,
 			HashCheckInterval: 30 * time.Second, ReloadDelta: 5 * time.Second, LatencyAlpha: 900,
 		},
 	}

@@ -239,21 +239,29 @@ type PathSettings struct {
 // streamDefaults are the defaults of all of them.
 func (s *Settings) streamDefaults() {
 	s.Stream = StreamSettings{
-		MaxConnections: 2048, TLSMaxConnections: 2048, ConnectTimeout: 10 * time.Second, SendTimeout: 10 * time.Second, Lifetime: 120 * time.Second,
-		WaitData: 5 * time.Second, MsgReadTimeout: 20 * time.Second, AcceptIPLimit: 1024, Async: true,
-		ConnWQMaxBytes: 32 << 10, WQMaxBytes: 10 << 20, ReadBufferBytes: 65535, CRLFPing: true, Keepalive: true,
+		MaxConnections: 2048, TLSMaxConnections: 2048, ConnectTimeout: 10 * time.Second,
+		SendTimeout: 10 * time.Second, Lifetime: 120 * time.Second,
+		WaitData: 5 * time.Second, MsgReadTimeout: 20 * time.Second, AcceptIPLimit: 1024,
+		Async:          true,
+		ConnWQMaxBytes: 32 << 10, WQMaxBytes: 10 << 20, ReadBufferBytes: 65535, CRLFPing: true,
+		Keepalive:  true,
 		DelayedAck: true, PerDestination: 1, HandshakeMax: 1024,
 	}
 	s.DNS = DNSSettings{
-		ResolvConf: "/etc/resolv.conf", HostsFile: "/etc/hosts", RetryTime: -1, RetryCount: -1, Servers: -1, SearchFullMatch: true,
-		TryIPv6: true, TryNAPTR: true, UDPPref: 30, TCPPref: 20, TLSPref: 10, SCTPPref: -1, SRVLB: true, Failover: true, Cache: true, CacheInit: true,
+		ResolvConf: "/etc/resolv.conf", HostsFile: "/etc/hosts", RetryTime: -1, RetryCount: -1,
+		Servers: -1, SearchFullMatch: true,
+		TryIPv6: true, TryNAPTR: true, UDPPref: 30, TCPPref: 20, TLSPref: 10, SCTPPref: -1,
+		SRVLB: true, Failover: true, Cache: true, CacheInit: true,
 		NegativeTTL: 60 * time.Second, CacheKB: 500, GCInterval: 120 * time.Second,
 		Timeout: 10 * time.Second, StaleTTL: 24 * time.Hour,
 	}
-	s.Blocklist = BlocklistSettings{Init: true, Expire: 60 * time.Second, MemKB: 250, GCInterval: 60 * time.Second}
+	s.Blocklist = BlocklistSettings{Init: true, Expire: 60 * time.Second, MemKB: 250,
+		GCInterval: 60 * time.Second}
 	s.TLS = TLSSettings{
-		VerifyDepth: 9, Method: "TLSv1.2+", ConnectionTimeout: 600 * time.Second, SendCloseNotify: true, SessionCache: true,
+		VerifyDepth: 9, Method: "TLSv1.2+", ConnectionTimeout: 600 * time.Second,
+		SendCloseNotify: true, SessionCache: true,
 		ConnWQMaxBytes: 64 << 10, WQMaxBytes: 10 << 20,
 	}
-	s.WebSocket = WebSocketSettings{Keepalive: 1, KeepaliveTimeout: 180 * time.Second, SubProtocols: 1}
+	s.WebSocket = WebSocketSettings{Keepalive: 1, KeepaliveTimeout: 180 * time.Second,
+		SubProtocols: 1}
 }

@@ -88,7 +88,8 @@ func (p *Program) Open(s *State) error {
 	for _, o := range p.opens {
 		for _, f := range o.m.open {
 			if err := f(s); err != nil {
-				list = append(list, Diagnostic{Pos: o.pos, Text: fmt.Sprintf("module %s: %s", o.m.name, err)})
+				list = append(list, Diagnostic{Pos: o.pos,
+					Text: fmt.Sprintf("module %s: %s", o.m.name, err)})
 			}
 		}
 	}

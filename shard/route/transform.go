@@ -12,8 +12,8 @@ import (
 // made once for each place in the file, with what its arguments say there.
 //
 // The text that it is given is a view, and so may be the one that it returns: a piece of what came
-// in needs no copy. For one that is made, see Place. What it cannot work on makes it null; in a text
-// that is nothing, where the null of a variable is "<null>" (5.6.3).
+// in needs no copy. For one that is made, see Place. What it cannot work on makes it null; in a
+// text that is nothing, where the null of a variable is "<null>" (5.6.3).
 type Transform struct {
 	Name string
 	Args []AnyArg // in order; the optional ones stand last
@@ -218,7 +218,8 @@ func (t *Transform) arguments(pos Pos, s string) (args []syntax.Expr) {
 		}
 		if !info.verbatim {
 			text = strings.TrimLeft(text, " \t\r\n")
-			if short := strings.TrimRight(text, " \t\r\n"); strings.HasPrefix(text, "$") || itoa(atoi([]byte(short))) == short {
+			if short := strings.TrimRight(text, " \t\r\n"); strings.HasPrefix(text, "$") ||
+				itoa(atoi([]byte(short))) == short {
 				text = short
 			}
 		}

@@ -5,5 +5,6 @@ package route
 var unhonoured = map[string]bool{
 	"tos": true, "maxsndbuffer": true, "reply_to_via": true,
 	"user_agent_header": true, "log_prefix": true,
-	"dns_slow_query_ms": true, "dns_cache_rec_pref": true, "dns_cache_del_nonexp": true, "dns_cache_delete_nonexpired": true, "tcp_script_mode": true,
+	"dns_slow_query_ms": true, "dns_cache_rec_pref": true, "dns_cache_del_nonexp": true,
+	"dns_cache_delete_nonexpired": true, "tcp_script_mode": true,
 }

@@ -162,8 +162,8 @@ func (b *VarBuild) Text(s string) *Template {
 	return t
 }
 
-// Variable compiles a text that is a variable and nothing else, such as a computed name; nil after an
-// error.
+// Variable compiles a text that is a variable and nothing else, such as a computed name; nil after
+// an error.
 func (b *VarBuild) Variable(s string) func(c *Ctx) Value {
 	f := b.cc.format(b.pos, s)
 	switch {
@@ -193,7 +193,8 @@ func (cc *compiler) template(pos Pos, s string) *Template {
 	if !f.plain {
 		cc.scratch, cc.faults = true, true
 	}
-	return &Template{f: f, text: []byte(f.text), long: Diagnostic{Pos: pos, Text: "string is too long"}}
+	return &Template{f: f, text: []byte(f.text),
+		long: Diagnostic{Pos: pos, Text: "string is too long"}}
 }
 
 // Known is the text and true if it holds no variable.

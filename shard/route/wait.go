@@ -123,7 +123,8 @@ func Wait1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
 			return answer(c, an, v)
 		})
 	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a}, Doc: doc,
+		Build: build}).Soon(in &^ CanWait)
 }
 
 // Wait2 declares a function with two arguments that may wait.
@@ -156,7 +157,8 @@ func Wait2[A, B any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], doc s
 			return answer(c, an, v, w)
 		})
 	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b}, Doc: doc,
+		Build: build}).Soon(in &^ CanWait)
 }
 
 // Wait3 declares a function with three arguments that may wait.
@@ -193,7 +195,8 @@ func Wait3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c3
 			return answer(c, an, v, w, u)
 		})
 	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b, c3}, Doc: doc, Build: build}).Soon(in &^ CanWait)
+	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b, c3}, Doc: doc,
+		Build: build}).Soon(in &^ CanWait)
 }
 
 // RouteBlock is a route[NAME] that a run may go on with.

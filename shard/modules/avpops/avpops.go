@@ -15,14 +15,19 @@ func Define(m *route.Module) {
 		"attribute_column", "value_column", "type_column", "db_scheme")
 	m.IdleInt(noDB, "use_domain")
 	from := route.Special("name", "$avp(name), perhaps with /flags behind it")
-	to := route.Special("new_name", "$avp(name), perhaps with /flags behind it: g copies all values, "+
-		"d deletes the old ones, n makes them numbers, s texts")
-	m.Func(route.Func{Name: "is_avp_set", In: route.Anywhere, Args: []route.AnyArg{from}, Build: isSet,
-		Doc: "True if there is a value. Flags: n it is a number, s a text, e it is 0 or empty."})
-	m.Func(route.Func{Name: "avp_delete", In: route.Anywhere, Args: []route.AnyArg{from}, Build: remove,
-		Doc: "Deletes the newest value, with the flag g all of them. False: there is none."})
-	m.Func(route.Func{Name: "avp_copy", In: route.Anywhere, Args: []route.AnyArg{from, to}, Build: copyTo,
-		Doc: "Adds the newest value to another name. False: there is none, or it is no number for n."})
+	to := route.Special("new_name",
+		"$avp(name), perhaps with /flags behind it: g copies all values, "+
+			"d deletes the old ones, n makes them numbers, s texts")
+	m.Func(route.Func{Name: "is_avp_set", In: route.Anywhere, Args: []route.AnyArg{from},
+		Build: isSet,
+		Doc:   "True if there is a value. Flags: n it is a number, s a text, e it is 0 or empty."})
+	m.Func(route.Func{Name: "avp_delete", In: route.Anywhere, Args: []route.AnyArg{from},
+		Build: remove,
+		Doc:   "Deletes the newest value, with the flag g all of them. False: there is none."})
+	m.Func(route.Func{Name: "avp_copy", In: route.Anywhere, Args: []route.AnyArg{from, to},
+		Build: copyTo,
+		Doc: "Adds the newest value to another name. False: there is none, or it is no number " +
+			"for n."})
 }
 
 // name is argument i: the AVP, and the flags behind it, which are some of allowed.

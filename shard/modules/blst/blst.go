@@ -13,8 +13,11 @@ func Define(m *route.Module) {
 	ttl := route.Int("time", 0, route.MaxSeconds, "seconds; 0: the default")
 	route.Func1(m, "blst_add", route.Anywhere, route.Optional(ttl, 0),
 		"Lists where the message came from.",
-		func(c *route.Ctx, ttl int) route.Result { return blockSource(c, time.Duration(ttl)*time.Second) })
-	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere, Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
+		func(c *route.Ctx, ttl int) route.Result {
+			return blockSource(c, time.Duration(ttl)*time.Second)
+		})
+	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere,
+		Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
 		Doc: "Lists it for as long as Retry-After says, within the two. False: there is none."})
 	route.Func0(m, "blst_del", route.Anywhere, "Takes it off the list.",
 		func(c *route.Ctx) route.Result { return unblockSource(c) })

@@ -45,7 +45,8 @@ func blockSource(c *route.Ctx, ttl time.Duration) int {
 		return -1
 	}
 	proto, addr := blockedAs(c)
-	cause := blocklist.Cause{Reasons: blocklist.Prohibited, TTL: ttl, Owner: "script", Ignore: ignored(c, ofRequest)}
+	cause := blocklist.Cause{Reasons: blocklist.Prohibited, TTL: ttl, Owner: "script",
+		Ignore: ignored(c, ofRequest)}
 	for range blockTries {
 		switch list.Add(proto, &addr, cause, c.Shard.Core.Now()/1e6) {
 		case blocklist.Added, blocklist.Updated:

@@ -38,10 +38,12 @@ func Define(m *route.Module) {
 		}
 		return ""
 	}
-	m.IntVar(&s.initial, "initial_probability", 0, 100, "How often rand_event is true at first, in percent.")
+	m.IntVar(&s.initial, "initial_probability", 0, 100,
+		"How often rand_event is true at first, in percent.")
 	m.Check("initial_probability", percent)
 	m.BitsVar(&s.flags, "initial_gflags", "The global flags at first, a mask.")
-	size := m.Int("lock_set_size", 0, 0, 16, "2 to the power of it is how many locks there are; 0: none.")
+	size := m.Int("lock_set_size", 0, 0, 16,
+		"2 to the power of it is how many locks there are; 0: none.")
 	m.IdleText("the program is named by its own hash", "hash_file")
 	m.Ready(func() error {
 		if *size > 0 {
@@ -70,10 +72,13 @@ func (s *state) waits(m *route.Module) {
 			return q.After(time.Duration(n) * unit)
 		}
 	}
-	slept := func(_ *route.Ctx, a *ask.Answer, _ int) route.Result { return route.Truth(a.Err == nil) }
+	slept := func(_ *route.Ctx, a *ask.Answer, _ int) route.Result {
+		return route.Truth(a.Err == nil)
+	}
 	route.Wait1(m, "sleep", route.Anywhere, route.Int("time", 0, 86400, "seconds"),
 		"Waits. The run is held, and the shard does other work.", sleep(time.Second), slept)
-	route.Wait1(m, "usleep", route.Anywhere, route.Int("time", 0, 1e9, "microseconds; timers have steps of 4 ms"),
+	route.Wait1(m, "usleep", route.Anywhere,
+		route.Int("time", 0, 1e9, "microseconds; timers have steps of 4 ms"),
 		"Waits. The run is held, and the shard does other work.", sleep(time.Microsecond), slept)
 }
 
@@ -100,12 +105,15 @@ func (s *state) chance(m *route.Module) {
 	route.Func1(m, "rand_set_prob", route.Anywhere, route.Int("probability", 0, 100, "percent"),
 		"Sets the probability, on all shards.",
 		func(c *route.Ctx, n int) route.Result { return s.put(c, probKey, int64(n)) })
-	route.Func0(m, "rand_reset_prob", route.Anywhere, "Sets the probability to what the parameter says.",
+	route.Func0(m, "rand_reset_prob", route.Anywhere,
+		"Sets the probability to what the parameter says.",
 		func(c *route.Ctx) route.Result { return s.put(c, probKey, int64(s.initial)) })
-	route.Func0(m, "rand_get_prob", route.Anywhere, "The probability, as $rc. One of 0 ends the script.",
+	route.Func0(m, "rand_get_prob", route.Anywhere,
+		"The probability, as $rc. One of 0 ends the script.",
 		func(c *route.Ctx) route.Result { return int(s.number(c, probKey, int64(s.initial))) })
-	m.Var(route.Var{Name: "RANDOM", Doc: "A random number below 2^31.", Place: route.Place{NoRoom: true,
-		Int: func(*route.Ctx) (int64, bool) { return rand.Int64N(1 << 31), true }}})
+	m.Var(route.Var{Name: "RANDOM", Doc: "A random number below 2^31.",
+		Place: route.Place{NoRoom: true,
+			Int: func(*route.Ctx) (int64, bool) { return rand.Int64N(1 << 31), true }}})
 }
 
 // flagged are the functions of the global flags.
@@ -118,7 +126,8 @@ func (s *state) flagged(m *route.Module) {
 				s.numbers.Insert(flagsKey, table.Number(int64(s.flags)), table.Terms{}, now)
 				old := s.number(c, flagsKey, int64(s.flags))
 				next := f(old, 1<<n)
-				if s.numbers.CompareAndPut(flagsKey, table.Number(old), table.Number(next), table.Terms{}, now) != table.Differs {
+				if s.numbers.CompareAndPut(flagsKey, table.Number(old), table.Number(next),
+					table.Terms{}, now) != table.Differs {
 					return 1
 				} // else another shard was faster
 			}
@@ -137,12 +146,18 @@ func (s *state) flagged(m *route.Module) {
 
 // rest are the functions for debugging, and a hash.
 func (s *state) rest(m *route.Module) {
-	route.Func0(m, "abort", route.Anywhere, "Ends the process by SIGABRT, which writes the stacks of all of it.",
-		func(*route.Ctx) route.Result { return route.Truth(unix.Kill(unix.Getpid(), unix.SIGABRT) == nil) })
+	route.Func0(m, "abort", route.Anywhere,
+		"Ends the process by SIGABRT, which writes the stacks of all of it.",
+		func(*route.Ctx) route.Result {
+			return route.Truth(unix.Kill(unix.Getpid(), unix.SIGABRT) == nil)
+		})
 	for _, name := range []string{"pkg_status", "pkg_summary", "shm_status", "shm_summary"} {
-		m.Func(route.Func{Name: name, In: route.Anywhere, Doc: "Has no effect: viaductctl shows what memory is in use.",
+		m.Func(route.Func{Name: name, In: route.Anywhere,
+			Doc: "Has no effect: viaductctl shows what memory is in use.",
 			Build: func(b *route.Build) route.Call {
-				b.Warnf(route.WholeCall, "%s has no effect: viaductctl stats has arena_used_bytes and go_heap_bytes", b.Name())
+				b.Warnf(route.WholeCall,
+					"%s has no effect: viaductctl stats has arena_used_bytes and go_heap_bytes",
+					b.Name())
 				return func(*route.Ctx) route.Result { return 1 }
 			}})
 	}

@@ -112,7 +112,8 @@ func (s *state) locking(m *route.Module) {
 		return -1
 	}
 	in := route.Anywhere
-	route.Wait1(m, "lock", in, key, "Locks a key, and waits for it, 10 s at most. False: it did not get it.",
+	route.Wait1(m, "lock", in, key,
+		"Locks a key, and waits for it, 10 s at most. False: it did not get it.",
 		func(c *route.Ctx, q *ask.Question, key []byte) route.Result {
 			switch {
 			case s.locks == nil:
@@ -123,7 +124,9 @@ func (s *state) locking(m *route.Module) {
 			q.Append(key)
 			return q.Ask(s.locks, lockWait)
 		},
-		func(_ *route.Ctx, a *ask.Answer, _ []byte) route.Result { return route.Truth(a.Err == nil) })
+		func(_ *route.Ctx, a *ask.Answer, _ []byte) route.Result {
+			return route.Truth(a.Err == nil)
+		})
 	route.Func1(m, "trylock", in, key, "Locks a key if it is free.",
 		func(c *route.Ctx, key []byte) route.Result {
 			if s.locks == nil {

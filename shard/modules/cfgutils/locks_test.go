@@ -9,8 +9,8 @@ import (
 	"viaduct/shard/ask"
 )
 
-// TestLockNeverGivenBack: who waits for a lock that no script gives back has an answer all the same,
-// else its question would be under way for ever.
+// TestLockNeverGivenBack: who waits for a lock that no script gives back has an answer all the
+// same, else its question would be under way for ever.
 func TestLockNeverGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &locks{seed: maphash.MakeSeed(), list: make([]lock, 1)}

@@ -85,7 +85,8 @@ func appendBranch(b *route.Build) route.Call {
 	if v, known := q.Known(); known && len(v) > 0 {
 		if _, ok := thousandths(v); !ok {
 			b.Errorf(1,
-				"append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"", route.Quote(string(v)))
+				"append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"",
+				route.Quote(string(v)))
 			return nil
 		}
 	}

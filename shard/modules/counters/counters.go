@@ -1,5 +1,5 @@
-// Package counters has counters for scripts: Kamailio's module counters, and the set of counters that
-// module statistics has too.
+// Package counters has counters for scripts: Kamailio's module counters, and the set of counters
+// that module statistics has too.
 package counters
 
 import (
@@ -25,7 +25,8 @@ func Define(m *route.Module) {
 
 	name := Arg{set: set, group: group, in: route.Anywhere &^ route.InBranch}
 	name.Func1(m, "cnt_inc", "Counts one.", func(c *route.Ctx, k *Counter) { k.Add(c, 1) })
-	name.Func1(m, "cnt_reset", "Sets the counter to 0.", func(_ *route.Ctx, k *Counter) { k.Reset() })
+	name.Func1(m, "cnt_reset", "Sets the counter to 0.",
+		func(_ *route.Ctx, k *Counter) { k.Reset() })
 	name.Func2(m, "cnt_add", route.Int("number", -1<<31, 1<<31-1, "how much", route.AsIs),
 		"Counts so many.", func(c *route.Ctx, k *Counter, n int) { k.Add(c, n) })
 }

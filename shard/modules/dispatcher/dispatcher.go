@@ -70,10 +70,14 @@ func Define(m *route.Module) {
 	m.Func(selection("ds_select_dst",
 		"Chooses a destination of a set and makes it $du. False: there is none.", false))
 	m.Func(selection("ds_select_domain",
-		"Chooses a destination of a set for host and port of the Request-URI. False: there is none.", true))
+		"Chooses a destination of a set for host and port of the Request-URI. False: there is "+
+			"none.", true))
 	route.Func0(m, "ds_next_dst", in,
-		"Makes the next destination of the list that ds_select_dst made $du. False: there is none left.",
-		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.NextTarget(false))) })
+		"Makes the next destination of the list that ds_select_dst made $du. False: there is "+
+			"none left.",
+		func(c *route.Ctx) route.Result {
+			return c.Moved(route.Truth(c.Request.NextTarget(false)))
+		})
 	route.Func0(m, "ds_next_domain", in, "The same for what ds_select_domain chose.",
 		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.NextTarget(true))) })
 	state := route.Parsed("state", "a state",
@@ -81,14 +85,17 @@ func Define(m *route.Module) {
 		`"a" active, "i" inactive, "d" disabled, "t" trying, and "p" behind it: probed`, dstState)
 	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
 		"Sets the state of the destination that was used last.",
-		func(c *route.Ctx, state string) route.Result { return c.MarkDst(state) }).Soon(route.InReplies)
+		func(c *route.Ctx, state string) route.Result {
+			return c.MarkDst(state)
+		}).Soon(route.InReplies)
 }
 
 // selection is ds_select_dst and ds_select_domain. A choice that is known at load is held against
 // the algorithms there are, and noted for who has the list.
 func selection(name, doc string, setURI bool) route.Func {
 	set := route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs)
-	algorithm := route.Int("algorithm", 0, 1<<31-1, "how to choose: 0, by Call-ID; 4, in turn; 8, the first; 9, by weight", route.AsIs)
+	algorithm := route.Int("algorithm", 0, 1<<31-1,
+		"how to choose: 0, by Call-ID; 4, in turn; 8, the first; 9, by weight", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
 		"the most destinations kept for failover; 0: all", route.AsIs), 0)
 	return route.Func{Name: name, In: route.InRequest | route.InFailure,
@@ -116,14 +123,16 @@ func selection(name, doc string, setURI bool) route.Func {
 			}
 			if setKnown && algKnown && limitKnown {
 				return func(c *route.Ctx) route.Result {
-					return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI)))
+					return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l,
+						setURI)))
 				}
 			}
 			return func(c *route.Ctx) route.Result {
 				s, _ := set.Get(c)
 				a, _ := algorithm.Get(c)
 				l, _ := limit.Get(c)
-				return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l, setURI)))
+				return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l,
+					setURI)))
 			}
 		}}
 }

@@ -9,8 +9,10 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	suffix := m.Text("suffix", "", "What stands behind the reason, such as ;privacy=full.")
-	uri := route.Optional(route.Text("uri", "who diverts; without it the Request-URI as it came"), nil)
-	route.Func2(m, "add_diversion", route.InRequest|route.InFailure|route.InBranch, route.Text("reason", "why, such as no-answer"), uri,
+	uri := route.Optional(route.Text("uri", "who diverts; without it the Request-URI as it came"),
+		nil)
+	route.Func2(m, "add_diversion", route.InRequest|route.InFailure|route.InBranch,
+		route.Text("reason", "why, such as no-answer"), uri,
 		"Adds a Diversion row, in front of the first that is there.",
 		func(c *route.Ctx, reason, uri []byte) route.Result {
 			if uri == nil {

@@ -11,6 +11,7 @@ import (
 
 // TestWire holds what leaves against the file in testdata.
 func TestWire(t *testing.T) {
-	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define}, route.Declared{Name: "textops", Define: textops.Define}, route.Declared{Name: "diversion", Define: Define})
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "textops", Define: textops.Define}, route.Declared{Name: "diversion", Define: Define})
 	b.Wire("testdata/add.txt")
 }

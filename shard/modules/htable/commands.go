@@ -72,66 +72,87 @@ func (h *module) commands(m *route.Module) {
 	on("get", "Shows one entry.", []string{"key"}, func(t *htable, a command.Args) (any, error) {
 		return t.show(a.Text(1))
 	})
-	on("dump", "Shows all entries of a table, 10,000 at most; a table may be told in pages, from a cursor on.",
-		[]string{"[#cursor]"}, func(t *htable, a command.Args) (any, error) { return t.dump(a.Int(1, 0)) })
-	on("sets", "Sets a value that is a text.", []string{"key", "value"}, func(t *htable, a command.Args) (any, error) {
-		return t.order(a.Text(1), table.String([]byte(a.Text(2))), 0)
-	})
-	on("seti", "Sets a value that is a number.", []string{"key", "#value"}, func(t *htable, a command.Args) (any, error) {
-		return t.order(a.Text(1), table.Number(a.Int(2, 0)), 0)
-	})
-	on("setxs", "Sets a text that ends so many seconds from now.", []string{"key", "value", "#seconds"},
+	on("dump", "Shows all entries of a table, 10,000 at most; a table may be told in pages, from "+
+		"a cursor on.",
+		[]string{"[#cursor]"},
+		func(t *htable, a command.Args) (any, error) { return t.dump(a.Int(1, 0)) })
+	on("sets", "Sets a value that is a text.", []string{"key", "value"},
+		func(t *htable, a command.Args) (any, error) {
+			return t.order(a.Text(1), table.String([]byte(a.Text(2))), 0)
+		})
+	on("seti", "Sets a value that is a number.", []string{"key", "#value"},
+		func(t *htable, a command.Args) (any, error) {
+			return t.order(a.Text(1), table.Number(a.Int(2, 0)), 0)
+		})
+	on("setxs", "Sets a text that ends so many seconds from now.",
+		[]string{"key", "value", "#seconds"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.String([]byte(a.Text(2))), a.Int(3, 0))
 		})
-	on("setxi", "Sets a number that ends so many seconds from now.", []string{"key", "#value", "#seconds"},
+	on("setxi", "Sets a number that ends so many seconds from now.",
+		[]string{"key", "#value", "#seconds"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), a.Int(3, 0))
 		})
 	on("setex", "Sets when an entry ends, in seconds from now.", []string{"key", "#seconds"},
 		func(t *htable, a command.Args) (any, error) {
-			if !t.while([]byte(a.Text(1)), func() bool { t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs()); return true }) {
+			if !t.while([]byte(a.Text(1)), func() bool {
+				t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs())
+				return true
+			}) {
 				return nil, lockedByScript
 			}
 			return "Ok", nil
 		})
-	on("delete", "Takes out an entry.", []string{"key"}, func(t *htable, a command.Args) (any, error) {
-		verdict := table.Absent
-		if !t.while([]byte(a.Text(1)), func() bool { verdict = t.t.Delete([]byte(a.Text(1)), nowMs()); return true }) {
-			return nil, lockedByScript
-		}
-		if verdict != table.Done {
-			return nil, command.Faultf(404, "Key not found in htable.")
-		}
-		return "Ok. Key deleted.", nil
-	})
-	on("flush", "Takes out all entries of a table.", nil, func(t *htable, _ command.Args) (any, error) {
-		t.t.Clear()
-		return "Ok. Htable flushed.", nil
-	})
+	on("delete", "Takes out an entry.", []string{"key"},
+		func(t *htable, a command.Args) (any, error) {
+			verdict := table.Absent
+			if !t.while([]byte(a.Text(1)), func() bool {
+				verdict = t.t.Delete([]byte(a.Text(1)), nowMs())
+				return true
+			}) {
+				return nil, lockedByScript
+			}
+			if verdict != table.Done {
+				return nil, command.Faultf(404, "Key not found in htable.")
+			}
+			return "Ok. Key deleted.", nil
+		})
+	on("flush", "Takes out all entries of a table.", nil,
+		func(t *htable, _ command.Args) (any, error) {
+			t.t.Clear()
+			return "Ok. Htable flushed.", nil
+		})
 	on("reload", "Takes out all entries of a table and reads its file again.", nil,
 		func(t *htable, _ command.Args) (any, error) { return t.reload() })
-	m.Command("htable.listTables", "Shows what the tables are declared as.", nil, func(command.Args) (any, error) {
-		var all []listed
-		for _, t := range h.tables {
-			update := 1
-			if t.keepEnds {
-				update = 0
+	m.Command("htable.listTables", "Shows what the tables are declared as.", nil,
+		func(command.Args) (any, error) {
+			var all []listed
+			for _, t := range h.tables {
+				update := 1
+				if t.keepEnds {
+					update = 0
+				}
+				all = append(all, listed{
+					Name: t.name, Expire: int64(t.lives.Seconds()), UpdateExpire: update,
+					Size: t.slots,
+				})
 			}
-			all = append(all, listed{Name: t.name, Expire: int64(t.lives.Seconds()), UpdateExpire: update, Size: t.slots})
-		}
-		return all, nil
-	})
-	m.Command("htable.stats", "Shows how much is in the tables.", nil, func(command.Args) (any, error) {
-		var all []figures
-		for _, t := range h.tables {
-			s := t.t.Stats()
-			all = append(all, figures{Name: t.name, Slots: t.slots, All: s.Entries, Most: s.MaxEntries, Bytes: s.Bytes,
-				Min: s.Entries / uint64(t.slots), Max: (s.Entries + uint64(t.slots) - 1) / uint64(t.slots),
-				Refused: s.Refused, Ended: s.Ended})
-		}
-		return all, nil
-	})
+			return all, nil
+		})
+	m.Command("htable.stats", "Shows how much is in the tables.", nil,
+		func(command.Args) (any, error) {
+			var all []figures
+			for _, t := range h.tables {
+				s := t.t.Stats()
+				all = append(all, figures{Name: t.name, Slots: t.slots, All: s.Entries,
+					Most: s.MaxEntries, Bytes: s.Bytes,
+					Min:     s.Entries / uint64(t.slots),
+					Max:     (s.Entries + uint64(t.slots) - 1) / uint64(t.slots),
+					Refused: s.Refused, Ended: s.Ended})
+			}
+			return all, nil
+		})
 }
 
 var lockedByScript = command.Faultf(500, "the key is locked by a script")

@@ -19,7 +19,8 @@ type ended struct {
 
 // events declares them, and the timers behind them.
 func (h *module) events(m *route.Module) {
-	init := m.Event("htable:mod-init", "The server has started, and the tables are there: for values to begin with.")
+	init := m.Event("htable:mod-init",
+		"The server has started, and the tables are there: for values to begin with.")
 	m.Started(func(c *route.Ctx) { init.Raise(c, nil) })
 	h.expired = m.Event("htable:expired:NAME",
 		"An entry of table NAME has ended; $shtrecord(key) and $shtrecord(value) are what it was.")
@@ -32,7 +33,9 @@ func (h *module) events(m *route.Module) {
 			if !slices.Contains([]string{"key", "value"}, inner) {
 				b.Errorf("write $shtrecord(key) or $shtrecord(value), not %s", route.Quote(inner))
 			}
-			return route.Place{Any: func(c *route.Ctx) route.Value { return h.scratch.Of(c).record(c, inner == "value") }}
+			return route.Place{Any: func(c *route.Ctx) route.Value {
+				return h.scratch.Of(c).record(c, inner == "value")
+			}}
 		}})
 }
 

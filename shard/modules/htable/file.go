@@ -47,7 +47,8 @@ func (t *htable) readFile() error {
 		return fmt.Errorf("table %s: %s: %w", t.name, t.file, err)
 	}
 	if len(lines) > t.entries {
-		return fmt.Errorf("table %s: %s has %d entries, and the table room for %d: write entries=%d",
+		return fmt.Errorf("table %s: %s has %d entries, and the table room for %d: write "+
+			"entries=%d",
 			t.name, t.file, len(lines), t.entries, len(lines))
 	}
 	t.first = lines
@@ -77,7 +78,8 @@ func (t *htable) fill(now int64) error {
 		l := &t.first[i]
 		v := table.Value{Kind: l.kind, Int: l.n, Text: []byte(l.text)}
 		if verdict := t.t.Put([]byte(l.key), v, t.terms(now), now); verdict != table.Done {
-			return fmt.Errorf("table %s: %s: entry %d does not fit: %v; raise entries", t.name, t.file, i+1, verdict)
+			return fmt.Errorf("table %s: %s: entry %d does not fit: %v; raise entries", t.name,
+				t.file, i+1, verdict)
 		}
 	}
 	return nil

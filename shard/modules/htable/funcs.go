@@ -48,11 +48,14 @@ var (
 	keyArg    = route.Text("key", "the key")
 	textArg   = route.Text("value", "the value")
 	numberArg = route.Int("value", -1<<31, 1<<31-1, "the value")
-	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "when the entry ends; 0: as the table says", route.AsIs)
-	wordArg   = route.Enum("operator", "one of re, sw, eq and ne", "is no operator: it is re, sw, eq or ne", "how it is compared",
+	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "when the entry ends; 0: as the table says",
+		route.AsIs)
+	wordArg = route.Enum("operator", "one of re, sw, eq and ne",
+		"is no operator: it is re, sw, eq or ne", "how it is compared",
 		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"},
 		route.Word[string]{Word: "eq", Value: "eq"}, route.Word[string]{Word: "ne", Value: "ne"})
-	removeArg = route.Enum("operator", "re or sw", "is no operator here: it is re or sw", "how it is compared",
+	removeArg = route.Enum("operator", "re or sw", "is no operator here: it is re or sw",
+		"how it is compared",
 		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"})
 	patternArg = route.Text("value", "what is compared with")
 	iterName   = route.Name("iterator", "the name of an iterator", "the name of the iterator")
@@ -62,7 +65,8 @@ var (
 // functions declares them.
 func (h *module) functions(m *route.Module) {
 	route.Func0(m, "sht_print", route.Anywhere, "Writes every table to the log.", h.print)
-	h.joined(m, "sht_lock", "Locks a key, and those that share its lock, until sht_unlock() or the end of the run.",
+	h.joined(m, "sht_lock", "Locks a key, and those that share its lock, until sht_unlock() or "+
+		"the end of the run.",
 		func(b *route.Build, t *htable, key *route.Template) route.Call {
 			t.held = true
 			return func(c *route.Ctx) route.Result { return h.lock(c, t, key.Expand(c)) }
@@ -71,8 +75,10 @@ func (h *module) functions(m *route.Module) {
 		func(_ *route.Build, t *htable, key *route.Template) route.Call {
 			return func(c *route.Ctx) route.Result { return h.unlock(c, t, key.Expand(c)) }
 		})
-	h.joined(m, "sht_rm_name_re", "Takes out the entries whose keys match a pattern.", h.removeMatching(onKeys))
-	h.joined(m, "sht_rm_value_re", "Takes out the entries whose values are texts that match a pattern.",
+	h.joined(m, "sht_rm_name_re", "Takes out the entries whose keys match a pattern.",
+		h.removeMatching(onKeys))
+	h.joined(m, "sht_rm_value_re",
+		"Takes out the entries whose values are texts that match a pattern.",
 		h.removeMatching(onValues))
 
 	h.withTable(m, "sht_reset", "Takes out all entries of a table.", nil,
@@ -91,10 +97,13 @@ func (h *module) functions(m *route.Module) {
 			}, ok
 		})
 	h.setters(m)
-	h.compared(m, "sht_rm_name", "Takes out the entries whose keys match.", removeArg, onKeys, h.remove)
-	h.compared(m, "sht_rm_value", "Takes out the entries whose values are texts that match.", removeArg, onValues, h.remove)
+	h.compared(m, "sht_rm_name", "Takes out the entries whose keys match.", removeArg, onKeys,
+		h.remove)
+	h.compared(m, "sht_rm_value", "Takes out the entries whose values are texts that match.",
+		removeArg, onValues, h.remove)
 	h.compared(m, "sht_match_name", "True if a key matches.", wordArg, onKeys, h.has)
-	h.compared(m, "sht_match_str_value", "True if a value is a text that matches.", wordArg, onValues, h.has)
+	h.compared(m, "sht_match_str_value", "True if a value is a text that matches.", wordArg,
+		onValues, h.has)
 	m.Alias("sht_match_name", "sht_has_name")
 	m.Alias("sht_match_str_value", "sht_has_str_value")
 	h.iterators(m)
@@ -130,7 +139,8 @@ type tableCall func(c *route.Ctx, t *htable) route.Result
 // withTable declares a function whose first argument is a table. It is false without one.
 func (h *module) withTable(m *route.Module, name, doc string, more []route.AnyArg,
 	build func(b *route.Build) (tableCall, bool)) {
-	m.Func(route.Func{Name: name, In: route.Anywhere, Args: append([]route.AnyArg{tableName}, more...), Doc: doc,
+	m.Func(route.Func{Name: name, In: route.Anywhere,
+		Args: append([]route.AnyArg{tableName}, more...), Doc: doc,
 		Build: func(b *route.Build) route.Call {
 			x, ok1 := h.table(b, 0)
 			call, ok2 := build(b)
@@ -156,67 +166,72 @@ func (h *module) setters(m *route.Module) {
 		}
 		defer h.leave(c, t, key)
 		now := c.NowMs()
-		return route.Truth(h.set(c, t.t.Put(key, v, t.termsFor(int64(seconds), now), now)) == route.SetDone)
+		return route.Truth(h.set(c,
+			t.t.Put(key, v, t.termsFor(int64(seconds), now), now)) == route.SetDone)
 	}
-	h.withTable(m, "sht_setxs", doc, []route.AnyArg{keyArg, textArg, ttlArg}, func(b *route.Build) (tableCall, bool) {
-		key, ok1 := keyArg.At(b, 1)
-		value, ok2 := textArg.At(b, 2)
-		ttl, ok3 := ttlArg.At(b, 3)
-		return func(c *route.Ctx, t *htable) route.Result {
-			k, r1 := key.Get(c)
-			v, r2 := value.Get(c)
-			n, r3 := ttl.Get(c)
-			if r := min(r1, r2, r3); r <= 0 {
-				return r
-			}
-			return set(c, t, k, table.String(v), n)
-		}, ok1 && ok2 && ok3
-	})
-	h.withTable(m, "sht_setxi", doc, []route.AnyArg{keyArg, numberArg, ttlArg}, func(b *route.Build) (tableCall, bool) {
-		key, ok1 := keyArg.At(b, 1)
-		value, ok2 := numberArg.At(b, 2)
-		ttl, ok3 := ttlArg.At(b, 3)
-		return func(c *route.Ctx, t *htable) route.Result {
-			k, r1 := key.Get(c)
-			v, r2 := value.Get(c)
-			n, r3 := ttl.Get(c)
-			if r := min(r1, r2, r3); r <= 0 {
-				return r
-			}
-			return set(c, t, k, table.Number(int64(v)), n)
-		}, ok1 && ok2 && ok3
-	})
+	h.withTable(m, "sht_setxs", doc, []route.AnyArg{keyArg, textArg, ttlArg},
+		func(b *route.Build) (tableCall, bool) {
+			key, ok1 := keyArg.At(b, 1)
+			value, ok2 := textArg.At(b, 2)
+			ttl, ok3 := ttlArg.At(b, 3)
+			return func(c *route.Ctx, t *htable) route.Result {
+				k, r1 := key.Get(c)
+				v, r2 := value.Get(c)
+				n, r3 := ttl.Get(c)
+				if r := min(r1, r2, r3); r <= 0 {
+					return r
+				}
+				return set(c, t, k, table.String(v), n)
+			}, ok1 && ok2 && ok3
+		})
+	h.withTable(m, "sht_setxi", doc, []route.AnyArg{keyArg, numberArg, ttlArg},
+		func(b *route.Build) (tableCall, bool) {
+			key, ok1 := keyArg.At(b, 1)
+			value, ok2 := numberArg.At(b, 2)
+			ttl, ok3 := ttlArg.At(b, 3)
+			return func(c *route.Ctx, t *htable) route.Result {
+				k, r1 := key.Get(c)
+				v, r2 := value.Get(c)
+				n, r3 := ttl.Get(c)
+				if r := min(r1, r2, r3); r <= 0 {
+					return r
+				}
+				return set(c, t, k, table.Number(int64(v)), n)
+			}, ok1 && ok2 && ok3
+		})
 }
 
 // compared declares a function of a table, an operator and what is compared with.
 func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string], on aspect,
 	f func(c *route.Ctx, t *htable, x test) route.Result) {
-	h.withTable(m, name, doc, []route.AnyArg{op, patternArg}, func(b *route.Build) (tableCall, bool) {
-		word, ok1 := op.At(b, 1)
-		arg, ok2 := patternArg.At(b, 2)
-		w, _ := word.Known()
-		if s, known := arg.Known(); known && w == "re" && ok1 && ok2 {
-			if _, err := route.CompilePattern(string(s), route.Cased); err != nil {
-				b.Errorf(2, "%s: %s", b.Name(), err)
-				return nil, false
+	h.withTable(m, name, doc, []route.AnyArg{op, patternArg},
+		func(b *route.Build) (tableCall, bool) {
+			word, ok1 := op.At(b, 1)
+			arg, ok2 := patternArg.At(b, 2)
+			w, _ := word.Known()
+			if s, known := arg.Known(); known && w == "re" && ok1 && ok2 {
+				if _, err := route.CompilePattern(string(s), route.Cased); err != nil {
+					b.Errorf(2, "%s: %s", b.Name(), err)
+					return nil, false
+				}
 			}
-		}
-		return func(c *route.Ctx, t *htable) route.Result {
-			s, r := arg.Get(c)
-			if r <= 0 {
-				return r
-			}
-			x, ok := operator(c, w, s, on)
-			if !ok {
-				return -1
-			}
-			return f(c, t, x)
-		}, ok1 && ok2
-	})
+			return func(c *route.Ctx, t *htable) route.Result {
+				s, r := arg.Get(c)
+				if r <= 0 {
+					return r
+				}
+				x, ok := operator(c, w, s, on)
+				if !ok {
+					return -1
+				}
+				return f(c, t, x)
+			}, ok1 && ok2
+		})
 }
 
 // removeMatching is sht_rm_name_re() and sht_rm_value_re().
-func (h *module) removeMatching(on aspect) func(b *route.Build, t *htable, key *route.Template) route.Call {
+func (h *module) removeMatching(on aspect) func(b *route.Build, t *htable,
+	key *route.Template) route.Call {
 	return func(b *route.Build, t *htable, pattern *route.Template) route.Call {
 		if s, known := pattern.Known(); known {
 			if _, err := route.CompilePattern(s, route.Cased); err != nil {
@@ -266,8 +281,9 @@ func (h *module) has(c *route.Ctx, t *htable, x test) route.Result {
 
 // iterators declares sht_iterator_*().
 func (h *module) iterators(m *route.Module) {
-	m.Func(route.Func{Name: "sht_iterator_start", In: route.Anywhere, Args: []route.AnyArg{iterName, tableName},
-		Doc: "Begins to go through a table. False: the shard has all its iterators in use.",
+	m.Func(route.Func{Name: "sht_iterator_start", In: route.Anywhere,
+		Args: []route.AnyArg{iterName, tableName},
+		Doc:  "Begins to go through a table. False: the shard has all its iterators in use.",
 		Build: func(b *route.Build) route.Call {
 			name, ok1 := iterName.At(b, 0)
 			x, ok2 := h.table(b, 1)
@@ -283,12 +299,13 @@ func (h *module) iterators(m *route.Module) {
 			}
 		}})
 	at := func(name, doc string, f func(c *route.Ctx, it *iterator) route.Result) {
-		route.Func1(m, name, route.Anywhere, iterName, doc, func(c *route.Ctx, name string) route.Result {
-			if it := h.scratch.Of(c).iterator(name); it != nil {
-				return f(c, it)
-			}
-			return -1
-		})
+		route.Func1(m, name, route.Anywhere, iterName, doc,
+			func(c *route.Ctx, name string) route.Result {
+				if it := h.scratch.Of(c).iterator(name); it != nil {
+					return f(c, it)
+				}
+				return -1
+			})
 	}
 	at("sht_iterator_next", "Goes to the next entry. False: that was the last.",
 		func(c *route.Ctx, it *iterator) route.Result { return it.next(c) })
@@ -309,11 +326,18 @@ func (h *module) iterators(m *route.Module) {
 		}
 		return -1
 	}
-	route.Func2(m, "sht_iterator_sets", route.Anywhere, iterName, textArg, "Sets the value of that entry to a text.",
-		func(c *route.Ctx, name string, v []byte) route.Result { return set(c, name, table.String(v)) })
-	route.Func2(m, "sht_iterator_seti", route.Anywhere, iterName, numberArg, "Sets the value of that entry to a number.",
-		func(c *route.Ctx, name string, v int) route.Result { return set(c, name, table.Number(int64(v))) })
-	route.Func2(m, "sht_iterator_setex", route.Anywhere, iterName, ttlArg, "Sets when that entry ends, in seconds from now.",
+	route.Func2(m, "sht_iterator_sets", route.Anywhere, iterName, textArg,
+		"Sets the value of that entry to a text.",
+		func(c *route.Ctx, name string, v []byte) route.Result {
+			return set(c, name, table.String(v))
+		})
+	route.Func2(m, "sht_iterator_seti", route.Anywhere, iterName, numberArg,
+		"Sets the value of that entry to a number.",
+		func(c *route.Ctx, name string, v int) route.Result {
+			return set(c, name, table.Number(int64(v)))
+		})
+	route.Func2(m, "sht_iterator_setex", route.Anywhere, iterName, ttlArg,
+		"Sets when that entry ends, in seconds from now.",
 		func(c *route.Ctx, name string, seconds int) route.Result {
 			it := h.scratch.Of(c).iterator(name)
 			if it == nil || it.at == nil {
@@ -329,7 +353,8 @@ func (h *module) print(c *route.Ctx) route.Result {
 	s := h.scratch.Of(c)
 	for _, t := range h.tables {
 		stats := t.t.Stats()
-		c.Shard.Log.Log(-1, fmt.Appendf(nil, "htable %s: %d entries of %d", t.name, stats.Entries, stats.MaxEntries))
+		c.Shard.Log.Log(-1, fmt.Appendf(nil, "htable %s: %d entries of %d", t.name, stats.Entries,
+			stats.MaxEntries))
 		n := 0
 		s.walk.Begin(t.t)
 		for e := s.walk.Next(c.NowMs()); e != nil; e = s.walk.Next(c.NowMs()) {
@@ -337,7 +362,8 @@ func (h *module) print(c *route.Ctx) route.Result {
 				c.Shard.Log.Log(-1, []byte("htable "+t.name+": and more"))
 				break
 			}
-			c.Shard.Log.Log(-1, fmt.Appendf(nil, "htable %s: %q is %s, ends in %d s", t.name, e.Key, shown(e), t.left(e.Key, c.NowMs())))
+			c.Shard.Log.Log(-1, fmt.Appendf(nil, "htable %s: %q is %s, ends in %d s", t.name, e.Key,
+				shown(e), t.left(e.Key, c.NowMs())))
 		}
 	}
 	return 1

@@ -40,13 +40,15 @@ func Define(m *route.Module) {
 
 func (h *module) define(m *route.Module) {
 	m.Each("htable", h.declare, "A table, \"NAME=>size=N;autoexpire=SECONDS;initval=NUMBER;"+
-		"updateexpire=0;entries=N;file=PATH\". It has room for `entries` entries, without it for eight "+
-		"times its slots, of which there are 2 to the power of `size`, and 1,024 at least. An entry ends "+
-		"`autoexpire` seconds after it was put, also when its value is changed, unless `updateexpire` is "+
-		"0. `initval` is the value of what is not there. `file` has what is in a table that begins "+
-		"empty, a line \"KEY => VALUE\" each. `entries` and `file` are not Kamailio's.")
+		"updateexpire=0;entries=N;file=PATH\". It has room for `entries` entries, without it for "+
+		"eight times its slots, of which there are 2 to the power of `size`, and 1,024 at "+
+		"least. An entry ends `autoexpire` seconds after it was put, also when its value is "+
+		"changed, unless `updateexpire` is 0. `initval` is the value of what is not there. "+
+		"`file` has what is in a table that begins empty, a line \"KEY => VALUE\" each. "+
+		"`entries` and `file` are not Kamailio's.")
 	h.timer = m.Duration("timer_interval", time.Second, 20, 1, 3600,
-		"Seconds between looks for entries that have ended. They are not found from the moment they end.")
+		"Seconds between looks for entries that have ended. They are not found from the moment "+
+			"they end.")
 	const databases = "tables are not read from databases yet: a table's file has its values"
 	m.IdleText(databases, "db_url", "array_size_suffix", "key_name_column", "key_type_column",
 		"value_type_column", "key_value_column", "expires_column")
@@ -56,8 +58,10 @@ func (h *module) define(m *route.Module) {
 	m.IdleText("event routes are called", "event_callback")
 	m.IdleInt("event routes are called", "event_callback_mode")
 
-	h.full = m.Count("full", "Values that were not kept because the table had no room or they were too long.")
-	h.locked = m.Count("lock_timeouts", "Waits for a key that another run held with sht_lock() for too long.")
+	h.full = m.Count("full",
+		"Values that were not kept because the table had no room or they were too long.")
+	h.locked = m.Count("lock_timeouts",
+		"Waits for a key that another run held with sht_lock() for too long.")
 	h.scratch = route.NewPerShard(m, func(int) *scratch {
 		s := &scratch{}
 		s.let = func(*route.Ctx) { s.letGo() }

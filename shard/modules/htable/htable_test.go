@@ -211,7 +211,8 @@ func TestIterators(t *testing.T) {
 	f(`$var(rc) = sht_iterator_next("none");`, "$var(rc)", "-1")
 	f(`$var(rc) = sht_iterator_end("none");`, "$var(rc)", "-1")
 	f("", "$shtitkey(none)", "null")
-	const four = `sht_iterator_start("i1", "e"); sht_iterator_start("i2", "e"); sht_iterator_start("i3", "e"); $var(rc) = sht_iterator_start("i4", "e");`
+	const four = `sht_iterator_start("i1", "e"); sht_iterator_start("i2", "e"); sht_iterator_start("i3", "e"); ` +
+		`$var(rc) = sht_iterator_start("i4", "e");`
 	f(four, "$var(rc)", "1")
 	f(four+`$var(rc) = sht_iterator_start("i5", "e");`, "$var(rc)", "-1")
 	f(four+`$var(rc) = sht_iterator_start("i4", "e");`, "$var(rc)", "1")
@@ -227,7 +228,8 @@ func TestErrors(t *testing.T) {
 	b.Fails(`sht_lock("zz=>x");`, "sht_lock: "+noB)
 	b.Fails(`sht_lock("a");`, `sht_lock wants "NAME=>KEY"`)
 	b.Fails(`sht_rm_name_re("a=>[");`, "sht_rm_name_re: bad pattern: missing closing ]: `[`")
-	b.Fails(`sht_match_name("a", "rw", "x");`, `sht_match_name: "rw" is no operator: it is re, sw, eq or ne; did you mean re?`)
+	b.Fails(`sht_match_name("a", "rw", "x");`,
+		`sht_match_name: "rw" is no operator: it is re, sw, eq or ne; did you mean re?`)
 	f := func(spec, want string) {
 		t.Helper()
 		_, err := parse(spec)
@@ -238,10 +240,13 @@ func TestErrors(t *testing.T) {
 	f("a=>size=4;autoexpire=-1", `table a: autoexpire is a number from 0 to 315360000, not "-1"`)
 	f("a=>size=4;foo=1", `table a: "foo" is no attribute of a table`)
 	f("a=>size=4;autoexpired=1", `table a: "autoexpired" is no attribute of a table; did you mean autoexpire?`)
-	f("a=>size=4;dbtable=x", "table a: dbtable: tables are not read from databases yet; write file=PATH, between #!ifdef VIADUCT and #!endif if Kamailio reads this file too")
+	f("a=>size=4;dbtable=x",
+		"table a: dbtable: tables are not read from databases yet; write file=PATH, between #!ifdef VIADUCT and "+
+			"#!endif if Kamailio reads this file too")
 	f("a b=>size=4", `is no table: write "NAME=>size=8;", not "a b=>size=4"`)
 	f("size=4", `is no table: write "NAME=>size=8;", not "size=4"`)
-	for spec, slots := range map[string]int{"a=>": 16, "a => size=0": 8, "a=>size=32;": 16384, "a=> size = 5 ; autoexpire = 5": 32} {
+	for spec, slots := range map[string]int{"a=>": 16, "a => size=0": 8, "a=>size=32;": 16384,
+		"a=> size = 5 ; autoexpire = 5": 32} {
 		if s, err := parse(spec); err != nil || s.slots != slots || s.name != "a" {
 			t.Errorf("%s: %+v %v", spec, s, err)
 		}
@@ -322,7 +327,8 @@ event_route[htable:expired:b] {
 	f("$sht(a=>stays)", "1")
 	f("$sht(a=>begun)", "1")
 	f("$shtcn(d=>**)", "0")
-	b.Fails("exit; } event_route[htable:expire:b] { exit;", `there is no event "htable:expire:b"; did you mean htable:expired:?`)
+	b.Fails("exit; } event_route[htable:expire:b] { exit;",
+		`there is no event "htable:expire:b"; did you mean htable:expired:?`)
 }
 
 // Commands answer as Kamailio's do.

@@ -19,14 +19,14 @@ const million = 1_000_000
 
 func user(i int) string { return fmt.Sprintf("+49%09d", i) }
 
-// BenchmarkMillion is a run of a program that looks one of 1,000,000 entries up, and one that counts
-// under one of 20,000 keys of such a table, against one that does nothing; with -cpu 1,2 on one
-// shard and on two at once, each with requests of its own. What counts on a machine that others use
-// is the time of the processor, cpu-ns/op.
+// BenchmarkMillion is a run of a program that looks one of 1,000,000 entries up, and one that
+// counts under one of 20,000 keys of such a table, against one that does nothing; with -cpu 1,2 on
+// one shard and on two at once, each with requests of its own. What counts on a machine that others
+// use is the time of the processor, cpu-ns/op.
 //
-// Nothing 420 to 690 ns, a look-up 1,590 to 1,950, counting 1,300 to 1,390 (EPYC with 2 processors, at
-// a load of 20, Linux 6.18, 2026-11): the look-up is two or three cache misses, see table.Get. Two
-// shards at once: 1,315 to 1,370 ns for a look-up of each.
+// Nothing 420 to 690 ns, a look-up 1,590 to 1,950, counting 1,300 to 1,390 (EPYC with 2 processors,
+// at a load of 20, Linux 6.18, 2026-11): the look-up is two or three cache misses, see table.Get.
+// Two shards at once: 1,315 to 1,370 ns for a look-up of each.
 func BenchmarkMillion(b *testing.B) {
 	arena, err := shm.Create(shm.Config{Bytes: 400 << 20, Shards: 1})
 	if err != nil {
@@ -38,7 +38,8 @@ func BenchmarkMillion(b *testing.B) {
 		const head = `loadmodule "htable.so" modparam("htable", "htable", "t=>size=14;entries=1100000")
 modparam("htable", "htable", "calls=>size=10;entries=1000000;initval=0")
 `
-		p, _, _, err := route.Load("x.cfg", []byte(head+body), route.Options{Modules: []route.Declared{{Name: "htable", Define: Define}}})
+		p, _, _, err := route.Load("x.cfg", []byte(head+body),
+			route.Options{Modules: []route.Declared{{Name: "htable", Define: Define}}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 func twoShards(t *testing.T, body string, n int) (b *moduletest.Bench) {
 	t.Helper()
 	list := []route.Declared{{Name: "htable", Define: Define}}
-	p, _, _, err := route.Load("x.cfg", []byte("loadmodule \"htable.so\" "+head+"\nrequest_route {\n"+body+"\n}\n"), route.Options{Modules: list})
+	p, _, _, err := route.Load("x.cfg", []byte("loadmodule \"htable.so\" "+head+"\nrequest_route {\n"+body+"\n}\n"),
+		route.Options{Modules: list})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,8 @@ func parse(text string) (s spec, err error) {
 		return s, fmt.Errorf("is no table: write \"NAME=>size=8;\", not %s", route.Quote(text))
 	}
 	if len(s.name) > table.MaxName-len("htable/") {
-		return s, fmt.Errorf("has a name of %d bytes: %d are possible", len(s.name), table.MaxName-len("htable/"))
+		return s, fmt.Errorf("has a name of %d bytes: %d are possible", len(s.name),
+			table.MaxName-len("htable/"))
 	}
 	for part := range strings.SplitSeq(rest, ";") {
 		if part = strings.TrimSpace(part); part == "" {
@@ -77,7 +78,8 @@ func (s *spec) set(name, value string) error {
 	number := func(low, high int64) (int64, error) {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < low || n > high {
-			return 0, fmt.Errorf("%s is a number from %d to %d, not %s", name, low, high, route.Quote(value))
+			return 0, fmt.Errorf("%s is a number from %d to %d, not %s", name, low, high,
+				route.Quote(value))
 		}
 		return n, nil
 	}
@@ -114,7 +116,8 @@ func (s *spec) set(name, value string) error {
 					"between #!ifdef VIADUCT and #!endif if Kamailio reads this file too", name)
 			}
 		}
-		err = fmt.Errorf("%s is no attribute of a table%s", route.Quote(name), suggest.DidYouMean(name, attributes))
+		err = fmt.Errorf("%s is no attribute of a table%s", route.Quote(name),
+			suggest.DidYouMean(name, attributes))
 	}
 	return err
 }

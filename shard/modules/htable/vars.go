@@ -14,14 +14,18 @@ func (h *module) variables(m *route.Module) {
 		Doc:     "The value under KEY, else the table's initval. $null takes the entry out.",
 		Compile: h.keyed(h.value)})
 	m.Var(route.Var{Name: "shtex", Inner: "NAME=>KEY",
-		Doc:     "Seconds until the entry ends; 0: never, or there is none. In a table without autoexpire none ends.",
+		Doc: "Seconds until the entry ends; 0: never, or there is none. In a table without " +
+			"autoexpire none ends.",
 		Compile: h.keyed(h.expiry)})
 	m.Var(route.Var{Name: "shtinc", Inner: "NAME=>KEY",
-		Doc:     "Adds one to the number under KEY, and is the sum. One that is not there begins at initval.",
+		Doc: "Adds one to the number under KEY, and is the sum. One that is not there begins " +
+			"at initval.",
 		Compile: h.keyed(h.sum(1))})
 	m.Var(route.Var{Name: "shtdec", Inner: "NAME=>KEY",
-		Doc: "Takes one off the number under KEY, and is what is left.", Compile: h.keyed(h.sum(-1))})
-	const how = "~~PATTERN a regular expression, ==TEXT, eqNUMBER (values), ** all, and PATTERN alone."
+		Doc:     "Takes one off the number under KEY, and is what is left.",
+		Compile: h.keyed(h.sum(-1))})
+	const how = "~~PATTERN a regular expression, ==TEXT, eqNUMBER (values), ** all, and PATTERN " +
+		"alone."
 	m.Var(route.Var{Name: "shtcn", Inner: "NAME=>CONDITION",
 		Doc: "How many keys fulfil CONDITION: " + how, Compile: h.count(onKeys)})
 	m.Var(route.Var{Name: "shtcv", Inner: "NAME=>CONDITION",
@@ -63,27 +67,34 @@ func (h *module) noTable(name string) string {
 		names = append(names, t.name)
 	}
 	slices.Sort(names)
-	return "there is no table " + route.Quote(strings.TrimSpace(name)) + suggest.DidYouMean(name, names) +
+	return "there is no table " +
+		route.Quote(strings.TrimSpace(name)) + suggest.DidYouMean(name, names) +
 		": declare it with modparam(\"htable\", \"htable\", \"NAME=>size=8;\")"
 }
 
 func (h *module) value(t *htable, key *route.Template) route.Place {
 	return route.Place{
 		Any: func(c *route.Ctx) route.Value { return t.get(c, key.Expand(c)) },
-		Set: func(c *route.Ctx, v route.Value) route.SetResult { return h.put(c, t, key.Expand(c), v) },
+		Set: func(c *route.Ctx, v route.Value) route.SetResult {
+			return h.put(c, t, key.Expand(c), v)
+		},
 	}
 }
 
 func (h *module) expiry(t *htable, key *route.Template) route.Place {
 	return route.Place{
 		Int: func(c *route.Ctx) (int64, bool) { return t.left(key.Expand(c), c.NowMs()), true },
-		Set: func(c *route.Ctx, v route.Value) route.SetResult { return h.setLeft(c, t, key.Expand(c), v.Int()) },
+		Set: func(c *route.Ctx, v route.Value) route.SetResult {
+			return h.setLeft(c, t, key.Expand(c), v.Int())
+		},
 	}
 }
 
 func (h *module) sum(delta int64) keyedPlace {
 	return func(t *htable, key *route.Template) route.Place {
-		return route.Place{Int: func(c *route.Ctx) (int64, bool) { return h.add(c, t, key.Expand(c), delta) }}
+		return route.Place{Int: func(c *route.Ctx) (int64, bool) {
+			return h.add(c, t, key.Expand(c), delta)
+		}}
 	}
 }
 
@@ -109,8 +120,10 @@ func (h *module) count(on aspect) func(b *route.VarBuild, inner, index string) r
 		}}
 	})
 	return func(b *route.VarBuild, inner, index string) route.Place {
-		if _, cond, _ := strings.Cut(inner, "=>"); strings.HasPrefix(cond, "~%") || strings.HasPrefix(cond, "%~") {
-			b.Errorf("%s counts nothing in Kamailio 5.6: write a pattern, such as ~~^abc or ~~abc$", cond[:2])
+		if _, cond, _ := strings.Cut(inner, "=>"); strings.HasPrefix(cond, "~%") ||
+			strings.HasPrefix(cond, "%~") {
+			b.Errorf("%s counts nothing in Kamailio 5.6: write a pattern, such as ~~^abc or ~~abc$",
+				cond[:2])
 		}
 		return place(b, inner, index)
 	}

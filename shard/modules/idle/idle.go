@@ -38,7 +38,8 @@ func MIRPC(m *route.Module) { m.Idle(noMI) }
 // MIFIFO is module mi_fifo.
 func MIFIFO(m *route.Module) {
 	m.Idle(noMI)
-	m.IdleAny(noMI, "fifo_name", "fifo_mode", "fifo_group", "fifo_user", "reply_dir", "reply_indent")
+	m.IdleAny(noMI, "fifo_name", "fifo_mode", "fifo_group", "fifo_user", "reply_dir",
+		"reply_indent")
 }
 
 // MIDatagram is module mi_datagram.
@@ -63,7 +64,8 @@ func SCTP(m *route.Module) { m.Idle("there is no SCTP; listen on UDP, TCP, TLS o
 func SNMPStats(m *route.Module) {
 	const why = "there is no SNMP agent; viaductctl shows the statistics"
 	m.Idle(why)
-	m.IdleAny(why, "sipEntityType", "MsgQueueMinorThreshold", "MsgQueueMajorThreshold", "dlg_minor_threshold",
+	m.IdleAny(why, "sipEntityType", "MsgQueueMinorThreshold", "MsgQueueMajorThreshold",
+		"dlg_minor_threshold",
 		"dlg_major_threshold", "snmpgetPath", "snmpCommunity", "snmpVersion", "export_registrar")
 }
 

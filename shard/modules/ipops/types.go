@@ -8,7 +8,8 @@ import (
 
 // types are the functions that say what an address is for.
 func types(m *route.Module) {
-	text, into := route.Text("ip", "the text"), route.Writable("result", "what the type is written to")
+	text, into := route.Text("ip", "the text"),
+		route.Writable("result", "what the type is written to")
 	detailed := func(name, doc string, want func(k kind) bool) {
 		route.Func2(m, name, route.Anywhere, text, into, doc,
 			func(c *route.Ctx, text []byte, into *route.Place) route.Result {
@@ -49,9 +50,11 @@ var (
 		"192.88.99.0/24", "6TO4-RELAY", "198.18.0.0/15", "RESERVED", "224.0.0.0/4", "MULTICAST",
 		"240.0.0.0/4", "RESERVED", "0.0.0.0/0", "PUBLIC")
 	uses6 = uses("::/128", "UNSPECIFIED", "::1/128", "LOOPBACK", "::ffff:0:0/96", "IPV4MAP",
-		"100::/64", "DISCARD", "2001::/32", "TEREDO", "2001:2::/48", "BMWG", "2001:10::/28", "ORCHID",
+		"100::/64", "DISCARD", "2001::/32", "TEREDO", "2001:2::/48", "BMWG", "2001:10::/28",
+		"ORCHID",
 		"2001:db8::/32", "DOCUMENTATION", "2002::/16", "6TO4", "2000::/3", "GLOBAL-UNICAST",
-		"fc00::/7", "UNIQUE-LOCAL-UNICAST", "fe80::/10", "LINK-LOCAL-UNICAST", "ff00::/8", "MULTICAST",
+		"fc00::/7", "UNIQUE-LOCAL-UNICAST", "fe80::/10", "LINK-LOCAL-UNICAST", "ff00::/8",
+		"MULTICAST",
 		"::/0", "RESERVED")
 )
 

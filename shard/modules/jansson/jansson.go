@@ -24,7 +24,8 @@ func Define(m *route.Module) {
 		return dst.Put(c, plain(c, b[at.from:at.to:at.to]))
 	}
 	route.Func3(m, "jansson_get", route.Anywhere, path, json, dst,
-		"Writes the value at a path. True and false are 1 and 0, arrays and objects a JSON text.", get)
+		"Writes the value at a path. True and false are 1 and 0, arrays and objects a JSON text.",
+		get)
 	route.Func3(m, "jansson_get_field", route.Anywhere, json, path, dst,
 		"jansson_get with its arguments the other way round.",
 		func(c *route.Ctx, json, key []byte, dst *route.Place) route.Result {
@@ -44,13 +45,15 @@ func Define(m *route.Module) {
 			return dst.Put(c, route.IntValue(int64(count(b, at))))
 		})
 
-	kind := route.Text("type", "integer (int), string (str), real, true, false, null, object (obj), array")
+	kind := route.Text("type",
+		"integer (int), string (str), real, true, false, null, object (obj), array")
 	value := route.Text("value", "the value as text")
 	into := route.Writable("result", "the variable with the JSON text, which is written anew")
 	route.Func4(m, "jansson_set", route.Anywhere, kind, path, value, into,
 		"Puts a value at a path. Objects on the way that are not there are made.", set)
 	route.Func4(m, "jansson_append", route.Anywhere, kind, path, value, into,
-		"Adds a value to the array at a path, or the members of an object to the object there.", add)
+		"Adds a value to the array at a path, or the members of an object to the object there.",
+		add)
 }
 
 // document is a JSON text in its compact form, which lives until the statement ends.

@@ -14,8 +14,8 @@ func TestCases(t *testing.T) {
 	moduletest.New(t, route.Declared{Name: "jansson", Define: Define}).Check("testdata/jansson.txt")
 }
 
-// FuzzCompact holds the one form of a text against package encoding/json: it is JSON, means the same,
-// and is its own form; and each member of an object is found as there.
+// FuzzCompact holds the one form of a text against package encoding/json: it is JSON, means the
+// same, and is its own form; and each member of an object is found as there.
 func FuzzCompact(f *testing.F) {
 	for _, s := range []string{`{"a":1,"b":[1,2.50,"x",{"c":null}]}`, `[]`, `"\ud83d\ude00\n"`, `{"a":{"a":{}}}`,
 		`[[],[[]],{}]`, `-0.0`, `{"":"","a,b":"}"}`, `{"a":1,"a":2}`} {

@@ -11,8 +11,8 @@ import (
 const maxDepth = 256
 
 // compact appends the JSON text b in one form: no white space, strings with the fewest escapes,
-// numbers as Go has them. So texts that are equal are equal byte by byte, and what reads it need not
-// check. It says false if b is no JSON (RFC 8259).
+// numbers as Go has them. So texts that are equal are equal byte by byte, and what reads it need
+// not check. It says false if b is no JSON (RFC 8259).
 func compact(dst, b []byte) ([]byte, bool) {
 	w := writer{dst: dst, b: b}
 	if !w.value(0) {

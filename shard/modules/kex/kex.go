@@ -29,23 +29,27 @@ func Define(m *route.Module) {
 	scriptFlags(m)
 }
 
-// branchFlags declares the flags of a branch. What request_route sets on the Request-URI, 0, or on a
-// branch that was added goes along with that branch: its branch_route and its onreply_route have it,
-// and a failure_route that of the branch it is run for.
+// branchFlags declares the flags of a branch. What request_route sets on the Request-URI, 0, or on
+// a branch that was added goes along with that branch: its branch_route and its onreply_route have
+// it, and a failure_route that of the branch it is run for.
 func branchFlags(m *route.Module) {
 	flag := route.Flag("flag", "the flag")
-	branch := route.Optional(route.Int("branch", 0, 31, "0 is the Request-URI, or the branch at hand; 1 is the first that was added"), 0)
-	route.Func2(m, "setbflag", route.Anywhere, flag, branch, "Sets a flag of a branch. False: there is no such branch.",
+	branch := route.Optional(route.Int("branch", 0, 31,
+		"0 is the Request-URI, or the branch at hand; 1 is the first that was added"), 0)
+	route.Func2(m, "setbflag", route.Anywhere, flag, branch,
+		"Sets a flag of a branch. False: there is no such branch.",
 		func(c *route.Ctx, n int, branch int) route.Result {
 			flags, ok := c.BranchFlags(branch)
 			return route.Truth(ok && c.SetBranchFlags(branch, flags|1<<n))
 		})
-	route.Func2(m, "resetbflag", route.Anywhere, flag, branch, "Takes a flag of a branch back. False: there is no such branch.",
+	route.Func2(m, "resetbflag", route.Anywhere, flag, branch,
+		"Takes a flag of a branch back. False: there is no such branch.",
 		func(c *route.Ctx, n int, branch int) route.Result {
 			flags, ok := c.BranchFlags(branch)
 			return route.Truth(ok && c.SetBranchFlags(branch, flags&^(1<<n)))
 		})
-	route.Func2(m, "isbflagset", route.Anywhere, flag, branch, "Tells whether a flag of a branch is set.",
+	route.Func2(m, "isbflagset", route.Anywhere, flag, branch,
+		"Tells whether a flag of a branch is set.",
 		func(c *route.Ctx, n int, branch int) route.Result {
 			flags, _ := c.BranchFlags(branch)
 			return route.Truth(flags>>n&1 != 0)

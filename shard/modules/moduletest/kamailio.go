@@ -85,7 +85,8 @@ func (b *Bench) Check(file string) {
 
 // outcome is what a case is here.
 func (b *Bench) outcome(c *Case) string {
-	if _, _, err := b.Load("request_route {\n" + c.Before + "\nsee(" + c.Expr + ");\n}\n"); err != nil {
+	if _, _, err := b.Load("request_route {\n" + c.Before + "\nsee(" + c.Expr +
+		");\n}\n"); err != nil {
 		if c.Want != "refused" {
 			b.t.Log(err)
 		}
@@ -138,11 +139,12 @@ var badLine = regexp.MustCompile(`(?:parse error.* line |fixing failed.* cfg:\S+
 
 // playKamailio runs the cases once. bad are those that cannot be loaded, or
 // end it.
-func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string, bad map[int]string) {
+func (b *Bench) playKamailio(cases []Case,
+	refused map[int]string) (out []string, bad map[int]string) {
 	b.t.Helper()
 	var cfg strings.Builder
-	cfg.WriteString("debug=0\nlog_stderror=yes\nchildren=1\nauto_bind_ipv6=0\ndns=no\nrev_dns=no\n" +
-		"listen=udp:127.0.0.1:0\nloadmodule \"xlog.so\"\nloadmodule \"pv.so\"\n")
+	cfg.WriteString("debug=0\nlog_stderror=yes\nchildren=1\nauto_bind_ipv6=0\ndns=no\n" +
+		"rev_dns=no\nlisten=udp:127.0.0.1:0\nloadmodule \"xlog.so\"\nloadmodule \"pv.so\"\n")
 	for _, m := range b.modules {
 		if m.Name != "moduletest" && m.Name != "pv" && m.Name != "xlog" {
 			cfg.WriteString("loadmodule \"" + m.Name + ".so\"\n")
@@ -157,9 +159,10 @@ func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string
 		if refused[i] != "" {
 			continue
 		}
-		write(fmt.Sprintf("route[C%d] {\n$(avp(r)[*]) = $null; $var(x) = 0; $var(y) = 0;\n%s\n$avp(r) = %s;\n"+
-			"if (is_int(\"$avp(r)\")) { xlog(\"L_ALERT\", \"@%d=i$avp(r)\\n\"); }\n"+
-			"else if (defined $avp(r)) { xlog(\"L_ALERT\", \"@%d=t$(avp(r){s.encode.hexa})\\n\"); }\n}\n",
+		write(fmt.Sprintf("route[C%d] {\n$(avp(r)[*]) = $null; $var(x) = 0; $var(y) = 0;\n%s\n"+
+			"$avp(r) = %s;\nif (is_int(\"$avp(r)\")) { xlog(\"L_ALERT\", \"@%d=i$avp(r)\\n\"); }\n"+
+			"else if (defined $avp(r)) { xlog(\"L_ALERT\", "+
+			"\"@%d=t$(avp(r){s.encode.hexa})\\n\"); }\n}\n",
 			i, c.Before, c.Expr, i, i))
 	}
 	write("event_route[core:worker-one-init] {\n")
@@ -177,7 +180,8 @@ func (b *Bench) playKamailio(cases []Case, refused map[int]string) (out []string
 	}
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "kamailio", "-x", "tlsf", "-X", "tlsf", "-m", "64", "-M", "64", "-f", file,
+	cmd := exec.CommandContext(ctx, "kamailio", "-x", "tlsf", "-X", "tlsf", "-m", "64", "-M", "64",
+		"-f", file,
 		"-DD", "-E", "-w", dir, "-Y", dir)
 	r, w, err := os.Pipe()
 	if err != nil {

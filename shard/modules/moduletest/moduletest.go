@@ -1,5 +1,5 @@
-// Package moduletest runs scripts in the tests of modules, on the bench of package routetest: a real
-// proxy.Core on a real arena. It is imported by tests alone.
+// Package moduletest runs scripts in the tests of modules, on the bench of package routetest: a
+// real proxy.Core on a real arena. It is imported by tests alone.
 package moduletest
 
 import (
@@ -35,22 +35,28 @@ const Request = "INVITE sip:bob:pw@b.example.com:5080;user=phone?X=1 SIP/2.0\r\n
 	"Via: SIP/2.0/UDP 127.0.0.1:15998;branch=z9hG4bKabc\r\nMax-Forwards: 70\r\n" +
 	"From: \"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1\r\nTo: <sip:bob@b.example.com>\r\n" +
 	"Call-ID: cid-1@x\r\nCSeq: 7 INVITE\r\nUser-Agent: ua/1.0\r\nX-Foo: one\r\nX-Foo:  two \r\n" +
-	"Contact: <sip:alice@127.0.0.1:15998>\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
+	"Contact: <sip:alice@127.0.0.1:15998>\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n" +
+	"\r\nbody"
 
 // New makes a Bench.
 func New(t testing.TB, modules ...route.Declared) *Bench {
 	t.Helper()
-	b := &Bench{Bench: routetest.New(t), t: t, src: netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:15998"))}
+	b := &Bench{
+		Bench: routetest.New(t), t: t,
+		src: netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:15998")),
+	}
 	b.modules = append(b.modules, modules...)
 	b.modules = append(b.modules, route.Declared{Name: "moduletest", Define: b.define})
-	b.Ctx = route.NewCtx(&route.Shard{Core: b.Core, Listeners: route.Listeners(b.Listeners), Log: (*log)(b)})
+	b.Ctx = route.NewCtx(&route.Shard{Core: b.Core, Listeners: route.Listeners(b.Listeners),
+		Log: (*log)(b)})
 	b.Message(Request)
 	return b
 }
 
 // define is a module with a function that looks at a value.
 func (b *Bench) define(m *route.Module) {
-	route.Func1(m, "see", route.Anywhere, route.Any("value", "what is looked at"), "Looks at a value.",
+	route.Func1(m, "see", route.Anywhere, route.Any("value", "what is looked at"),
+		"Looks at a value.",
 		func(_ *route.Ctx, v route.Value) route.Result {
 			v.S = append([]byte(nil), v.S...)
 			b.seen = append(b.seen, v)
@@ -77,7 +83,8 @@ func (b *Bench) Load(body string) (*route.Program, route.Warnings, error) {
 	for _, m := range b.modules {
 		src += "loadmodule \"" + m.Name + ".so\" "
 	}
-	p, _, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body), route.Options{Modules: b.modules})
+	p, _, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body),
+		route.Options{Modules: b.modules})
 	if err != nil {
 		return nil, w, err
 	}

@@ -16,9 +16,9 @@ import (
 
 // Wire plays a file of what scripts do to messages. Blocks are parted by empty lines. One that
 // begins with "message" is the message of those that follow; the lines behind it are its rows, and
-// its body stands behind a line with nothing but a dot, with ~ for a line that is empty. Any other has statements of a request_route
-// in its first line, what is sent on in its second and, where Kamailio 5.6 sends something else,
-// that in its third. Lines that begin with # say why.
+// its body stands behind a line with nothing but a dot, with ~ for a line that is empty. Any other
+// has statements of a request_route in its first line, what is sent on in its second and, where
+// Kamailio 5.6 sends something else, that in its third. Lines that begin with # say why.
 //
 // What is sent is written as what is left of the message: 0-3 are its rows as they came, counted
 // from 0, the first line included, and rows that are new or changed stand in brackets. A + is the
@@ -26,7 +26,8 @@ import (
 // Max-Breadth are left out. In front of it stands what the last function gave.
 //
 // With VIADUCT_CASES=kamailio in the environment an installed Kamailio plays the file too, and with
-// VIADUCT_CASES=update lines that are missing are filled with what Kamailio sends, for you to judge.
+// VIADUCT_CASES=update lines that are missing are filled with what Kamailio sends, for you to
+// judge.
 func (b *Bench) Wire(file string) {
 	b.t.Helper()
 	text, err := os.ReadFile(file)
@@ -51,7 +52,8 @@ func (b *Bench) Wire(file string) {
 			continue
 		}
 		lines = append(lines, "", "")
-		c := wireCase{block: i, script: lines[0], message: message, want: lines[1], theirs: lines[2]}
+		c := wireCase{block: i, script: lines[0], message: message, want: lines[1],
+			theirs: lines[2]}
 		if c.theirs == "" {
 			c.theirs = c.want
 		}
@@ -98,10 +100,12 @@ func wireMessage(block string) string {
 // wireOurs is what leaves here.
 func (b *Bench) wireOurs(c *wireCase) string {
 	b.Message(c.message)
-	if _, _, err := b.Load("request_route { $du = \"sip:127.0.0.1:7000\"; " + c.script + "\n}"); err != nil {
+	if _, _, err := b.Load("request_route { $du = \"sip:127.0.0.1:7000\"; " + c.script +
+		"\n}"); err != nil {
 		return "refused: " + err.Error()
 	}
-	b.Run("$du = \"sip:127.0.0.1:7000\";\n" + c.script + "\n$var(r) = $rc; append_hf(\"X-Rc: $var(r)\\r\\n\"); forward();")
+	b.Run("$du = \"sip:127.0.0.1:7000\";\n" + c.script +
+		"\n$var(r) = $rc; append_hf(\"X-Rc: $var(r)\\r\\n\"); forward();")
 	if len(b.Sent) == 0 {
 		return "nothing"
 	}
@@ -137,7 +141,8 @@ func wireShape(was, sent string) string {
 			rc = v
 			continue
 		}
-		if strings.HasPrefix(row, "Via: ") && strings.Contains(row, " 127.0.0.1") && !strings.Contains(was, row) {
+		if strings.HasPrefix(row, "Via: ") && strings.Contains(row, " 127.0.0.1") &&
+			!strings.Contains(was, row) {
 			continue
 		}
 		if strings.HasPrefix(row, "Max-Breadth: ") {
@@ -145,7 +150,8 @@ func wireShape(was, sent string) string {
 		}
 		at := -1
 		for i := next; i < len(old); i++ {
-			if old[i] == row || strings.HasPrefix(row, "Max-Forwards:") && strings.HasPrefix(old[i], "Max-Forwards:") {
+			if old[i] == row || strings.HasPrefix(row, "Max-Forwards:") &&
+				strings.HasPrefix(old[i], "Max-Forwards:") {
 				at = i
 				break
 			}
@@ -197,7 +203,8 @@ func (b *Bench) wireOne(t testing.TB, catch net.PacketConn, c *wireCase) string 
 	at := spare.LocalAddr().String()
 	spare.Close()
 	var cfg strings.Builder
-	cfg.WriteString("debug=0\nlog_stderror=yes\nchildren=1\nauto_bind_ipv6=0\ndns=no\nrev_dns=no\nlisten=udp:" + at + "\n")
+	cfg.WriteString("debug=0\nlog_stderror=yes\nchildren=1\nauto_bind_ipv6=0\ndns=no\n" +
+		"rev_dns=no\nlisten=udp:" + at + "\n")
 	loaded := map[string]bool{"moduletest": true}
 	for _, m := range append([]string{"pv", "sl", "tm"}, b.names()...) {
 		if !loaded[m] {
@@ -208,7 +215,8 @@ func (b *Bench) wireOne(t testing.TB, catch net.PacketConn, c *wireCase) string 
 	if !loaded["textops"] {
 		cfg.WriteString("loadmodule \"textops.so\"\n")
 	}
-	cfg.WriteString(b.Head + "\nrequest_route {\n" + c.script + "\n$var(r) = $rc; append_hf(\"X-Rc: $var(r)\\r\\n\");\n" +
+	cfg.WriteString(b.Head + "\nrequest_route {\n" + c.script +
+		"\n$var(r) = $rc; append_hf(\"X-Rc: $var(r)\\r\\n\");\n" +
 		"$du = \"sip:" + catch.LocalAddr().String() + "\"; forward(); }\n")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "k.cfg")
@@ -217,7 +225,8 @@ func (b *Bench) wireOne(t testing.TB, catch net.PacketConn, c *wireCase) string 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "kamailio", "-x", "tlsf", "-X", "tlsf", "-m", "32", "-M", "4", "-f", file, "-DD", "-E", "-w", dir, "-Y", dir)
+	cmd := exec.CommandContext(ctx, "kamailio", "-x", "tlsf", "-X", "tlsf", "-m", "32", "-M", "4",
+		"-f", file, "-DD", "-E", "-w", dir, "-Y", dir)
 	// All its processes are ended at once: the children outlive the first one.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

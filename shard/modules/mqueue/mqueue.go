@@ -23,9 +23,10 @@ type item struct {
 // Define is the module.
 func Define(m *route.Module) {
 	h := &module{byName: map[string]*queue{}}
-	m.Each("mqueue", h.declare, "A queue, \"name=NAME;size=N;addmode=MODE\". It takes `size` items, "+
-		"without it 8,192, then drops the oldest for each more. MODE 1: a key that waits is not added "+
-		"again; 2: the one that waits is taken out.")
+	m.Each("mqueue", h.declare,
+		"A queue, \"name=NAME;size=N;addmode=MODE\". It takes `size` items, "+
+			"without it 8,192, then drops the oldest for each more. MODE 1: a key that waits "+
+			"is not added again; 2: the one that waits is taken out.")
 	m.IdleText("queues stay in memory over a restart; no database is needed", "db_url")
 	h.last = route.NewPerShard(m, func(int) *map[*queue]*item {
 		all := map[*queue]*item{}
@@ -34,7 +35,8 @@ func Define(m *route.Module) {
 		}
 		return &all
 	})
-	dropped := m.Count("dropped", "Items that were dropped since their queue was full, or were too long.")
+	dropped := m.Count("dropped",
+		"Items that were dropped since their queue was full, or were too long.")
 	m.Open(func(s *route.State) error {
 		for _, q := range h.queues {
 			if err := q.open(s); err != nil {
@@ -90,8 +92,10 @@ func Define(m *route.Module) {
 			}
 			return -1
 		})
-	h.variable(m, "mqk", "The key that mq_fetch has taken from a queue.", func(x *item) []byte { return x.key })
-	h.variable(m, "mqv", "The value that mq_fetch has taken from a queue.", func(x *item) []byte { return x.value })
+	h.variable(m, "mqk", "The key that mq_fetch has taken from a queue.",
+		func(x *item) []byte { return x.key })
+	h.variable(m, "mqv", "The value that mq_fetch has taken from a queue.",
+		func(x *item) []byte { return x.value })
 
 	m.Command("mqueue.get_size", "Shows how many items a queue has.", command.Words("name"),
 		func(a command.Args) (any, error) {
@@ -109,7 +113,8 @@ func (h *module) variable(m *route.Module, name, doc string, part func(*item) []
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			q := h.byName[inner]
 			if q == nil {
-				b.Warnf("$%s(%s) is null: modparam(\"mqueue\", \"mqueue\", ...) declares no such queue", name, inner)
+				b.Warnf("$%s(%s) is null: modparam(\"mqueue\", \"mqueue\", ...) declares no such "+
+					"queue", name, inner)
 			}
 			return route.Place{Text: func(c *route.Ctx) ([]byte, bool) {
 				if q == nil {

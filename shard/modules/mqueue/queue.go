@@ -40,7 +40,9 @@ var (
 	seed  = maphash.MakeSeed()
 )
 
-func (q *queue) lock() *sync.Mutex { return &locks[maphash.String(seed, q.name)%uint64(len(locks))] }
+func (q *queue) lock() *sync.Mutex {
+	return &locks[maphash.String(seed, q.name)%uint64(len(locks))]
+}
 
 // declare takes one value of parameter mqueue.
 func (h *module) declare(text string) error {
@@ -83,7 +85,8 @@ func (h *module) declare(text string) error {
 	case q.name == "":
 		return fmt.Errorf("is no queue: write \"name=NAME;size=100\", not %s", route.Quote(text))
 	case len(q.name) > table.MaxName-len("mqueue/"):
-		return fmt.Errorf("has a name of %d bytes: %d are possible", len(q.name), table.MaxName-len("mqueue/"))
+		return fmt.Errorf("has a name of %d bytes: %d are possible", len(q.name),
+			table.MaxName-len("mqueue/"))
 	case h.byName[q.name] != nil:
 		return fmt.Errorf("declares queue %s a second time", route.Quote(q.name))
 	}
@@ -92,7 +95,8 @@ func (h *module) declare(text string) error {
 }
 
 func (q *queue) open(s *route.State) (err error) {
-	q.t, err = s.Table("mqueue/"+q.name, table.Config{Entries: q.items + 2, MaxKey: 8, MaxValue: table.MaxValue, Layout: 1})
+	q.t, err = s.Table("mqueue/"+q.name,
+		table.Config{Entries: q.items + 2, MaxKey: 8, MaxValue: table.MaxValue, Layout: 1})
 	return err
 }
 
@@ -110,8 +114,8 @@ func key(n int64) (k [8]byte) {
 // size is how many items wait. Nobody need hold the lock.
 func (q *queue) size() int { return int(max(q.number(next)-q.number(oldest), 0)) }
 
-// add adds an item, and says how many it had to drop: the oldest ones, or itself. The record is made
-// in room.
+// add adds an item, and says how many it had to drop: the oldest ones, or itself. The record is
+// made in room.
 func (q *queue) add(room, k, value []byte, now int64) (ok bool, lost int) {
 	record := binary.AppendUvarint(room, uint64(len(k)))
 	record = append(append(record, k...), value...)

@@ -21,7 +21,8 @@ func Define(m *route.Module) {
 	name := m.Text("alias_name", "alias", "The parameter of a Contact that says where it was seen.")
 	m.Check("alias_name", func(s string, _ int64) string {
 		if !route.IsToken(s) || len(s) > maxNameBytes {
-			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and -.!%%*_+`'~", route.Quote(s))
+			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and "+
+				"-.!%%*_+`'~", route.Quote(s))
 		}
 		return ""
 	})
@@ -69,7 +70,8 @@ func Define(m *route.Module) {
 	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
 	m.Func(route.Func{Name: "add_contact_alias", In: in,
 		Args: []route.AnyArg{route.Optional(address, nil), port, proto},
-		Doc:  "Writes where the Contact was seen, or an address, into it. 2: it names the source already.",
+		Doc: "Writes where the Contact was seen, or an address, into it. 2: it names the source " +
+			"already.",
 		Build: func(b *route.Build) route.Call {
 			return contactAlias(b, *name, address, port,
 				proto)
@@ -95,7 +97,8 @@ func Define(m *route.Module) {
 		Doc: "Does nothing: there is no registrar.",
 		Build: func(b *route.Build) route.Call {
 			b.Warnf(route.WholeCall,
-				"fix_nated_register has nothing to do: there is no registrar that could keep the address")
+				"fix_nated_register has nothing to do: there is no registrar that could keep the "+
+					"address")
 			return func(*route.Ctx) route.Result { return 1 }
 		}})
 }
@@ -105,7 +108,8 @@ func Define(m *route.Module) {
 var (
 	privateNets = [...]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
 		netip.MustParsePrefix("172.16.0.0/12"),
-		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/29")}
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
+		netip.MustParsePrefix("192.0.0.0/29")}
 	reservedNet = netip.MustParsePrefix("192.0.0.0/24")
 )
 
@@ -158,7 +162,8 @@ func natted(c *route.Ctx, tests int, reserved bool) bool {
 	if tests&(natReceived|natVia|natViaPort) != 0 {
 		if via, r := c.Msg.TopVia(); r == parser.OK {
 			at, isAddr := addrOf(c.Msg.Bytes(via.Host))
-			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) || tests&natVia != 0 && isAddr && private(at, reserved) {
+			if tests&natReceived != 0 && (!isAddr || at.Unmap() != ip) ||
+				tests&natVia != 0 && isAddr && private(at, reserved) {
 				return true
 			}
 			port := via.Port
@@ -276,7 +281,8 @@ func transportBytes(b []byte) (route.Transport, bool) {
 }
 
 // aliasDigits are the protocols by the digit that stands for them in an alias.
-var aliasDigits = [...]route.Transport{route.AnyTransport, route.UDP, route.TCP, route.TLS, route.SCTP,
+var aliasDigits = [...]route.Transport{route.AnyTransport, route.UDP, route.TCP, route.TLS,
+	route.SCTP,
 	route.WS, route.WSS}
 
 func aliasDigit(t route.Transport) byte {
@@ -344,7 +350,8 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 				return -1
 			}
 			src, proto := c.From(), c.Transport()
-			if at, ok := addrOf(u.HostBytes()); ok && at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
+			if at, ok := addrOf(u.HostBytes()); ok &&
+				at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
 				sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}

@@ -19,12 +19,13 @@ func Define(m *route.Module) {
 	user := route.Optional(route.Text("user", "its user part"), nil)
 	params := route.Optional(route.Text("params", "its parameters"), nil)
 	add := func(name, doc string, received bool) {
-		route.Func2(m, name, route.InRequest, user, params, doc, func(c *route.Ctx, user, params []byte) route.Result {
-			if bytes.ContainsAny(user, " \t\r\n<>@?;") || !inPath(params) {
-				return -1
-			}
-			return route.Truth(c.Request.AddPath(user, params, received))
-		})
+		route.Func2(m, name, route.InRequest, user, params, doc,
+			func(c *route.Ctx, user, params []byte) route.Result {
+				if bytes.ContainsAny(user, " \t\r\n<>@?;") || !inPath(params) {
+					return -1
+				}
+				return route.Truth(c.Request.AddPath(user, params, received))
+			})
 	}
 	add("add_path", "Adds a Path with our address.", false)
 	add("add_path_received", "Adds a Path with our address, and where the request came from.", true)

@@ -48,12 +48,14 @@ func (p *permissions) commands(m *route.Module) {
 		func(command.Args) (any, error) {
 			all := []shownNetwork{}
 			for i, n := range p.list.Load().networks {
-				all = append(all, shownNetwork{i, n.group, item{IP: n.of.Addr().String(), Mask: n.of.Bits(),
-					Port: n.port, Tag: string(n.tag)}})
+				all = append(all, shownNetwork{i, n.group,
+					item{IP: n.of.Addr().String(), Mask: n.of.Bits(),
+						Port: n.port, Tag: string(n.tag)}})
 			}
 			return all, nil
 		})
-	m.Command("permissions.addressReload", "Reads the file again. One with a mistake changes nothing.", nil,
+	m.Command("permissions.addressReload",
+		"Reads the file again. One with a mistake changes nothing.", nil,
 		func(command.Args) (any, error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -73,7 +75,8 @@ func (p *permissions) commands(m *route.Module) {
 }
 
 // show lists entries by what they are under.
-func show[K comparable](entries map[K][]entry, order func(a, b K) int, name func(K, *item)) []shown {
+func show[K comparable](entries map[K][]entry, order func(a, b K) int,
+	name func(K, *item)) []shown {
 	keys := make([]K, 0, len(entries))
 	for k := range entries {
 		keys = append(keys, k)
@@ -82,7 +85,10 @@ func show[K comparable](entries map[K][]entry, order func(a, b K) int, name func
 	all := []shown{}
 	for _, k := range keys {
 		for _, e := range entries[k] {
-			s := shown{Number: len(all), Group: e.group, Item: item{Port: e.port, Tag: cmp.Or(string(e.tag), "NULL")}}
+			s := shown{
+				Number: len(all), Group: e.group,
+				Item: item{Port: e.port, Tag: cmp.Or(string(e.tag), "NULL")},
+			}
 			name(k, &s.Item)
 			all = append(all, s)
 		}

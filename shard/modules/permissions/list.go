@@ -98,7 +98,8 @@ func readFile(name string) (*list, error) {
 	if err := in.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	slices.SortStableFunc(l.networks, func(a, b network) int { return cmp.Compare(a.group, b.group) })
+	slices.SortStableFunc(l.networks,
+		func(a, b network) int { return cmp.Compare(a.group, b.group) })
 	return l, nil
 }
 
@@ -113,7 +114,8 @@ func (l *list) add(words []string) error {
 		}
 		n, err := strconv.Atoi(words[i])
 		if err != nil || n < low || n > high {
-			return 0, fmt.Errorf("the %s is %q; it is a number from %d to %d", what, words[i], low, high)
+			return 0, fmt.Errorf("the %s is %q; it is a number from %d to %d", what, words[i], low,
+				high)
 		}
 		return n, nil
 	}

@@ -32,14 +32,17 @@ func define(m *route.Module) *permissions {
 	p := &permissions{}
 	p.list.Store(&list{})
 	p.file = m.Text("address_file", "",
-		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is how many bits "+
-			"count, PORT 0 any, ADDRESS may be a name. A relative path starts at the working directory.")
-	p.tag = m.Text("peer_tag_avp", "", "The variable that takes the tag of the entry that was found.")
+		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is how "+
+			"many bits count, PORT 0 any, ADDRESS may be a name. A relative path starts at the "+
+			"working directory.")
+	p.tag = m.Text("peer_tag_avp", "",
+		"The variable that takes the tag of the entry that was found.")
 	p.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the file.")
 	db := m.Given("db_url")
 	const noDB = "addresses are read from address_file, not from databases yet"
-	m.IdleText(noDB, "db_url", "address_table", "trusted_table", "from_col", "grp_col", "ip_addr_col",
+	m.IdleText(noDB, "db_url", "address_table", "trusted_table", "from_col", "grp_col",
+		"ip_addr_col",
 		"mask_col", "port_col", "priority_col", "proto_col", "ruri_col", "source_col", "tag_col")
 	m.IdleInt(noDB, "db_mode", "load_backends", "trusted_cleanup_interval", "peer_tag_mode")
 	m.IdleInt("a file may have as many networks as it likes", "max_subnets")
@@ -48,8 +51,8 @@ func define(m *route.Module) *permissions {
 	m.IdleInt(noFiles, "check_all_branches")
 	m.Ready(func() error {
 		if *db && *p.file == "" {
-			return errors.New("there are no databases yet: write the addresses into a file, a line " +
-				"\"GROUP ADDRESS [MASK [PORT [TAG]]]\" each, and its name into address_file")
+			return errors.New("there are no databases yet: write the addresses into a file, a " +
+				"line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each, and its name into address_file")
 		}
 		return p.load()
 	})
@@ -70,7 +73,8 @@ func (p *permissions) load() error {
 	return err
 }
 
-// find is what looks for an entry in one call; a result that is not above 0 is that of the function.
+// find is what looks for an entry in one call; a result that is not above 0 is that of the
+// function.
 type find func(c *route.Ctx, l *list) (*entry, route.Result)
 
 func (p *permissions) functions(m *route.Module) {
@@ -112,7 +116,8 @@ func (p *permissions) functions(m *route.Module) {
 	p.declare(m, "allow_source_address", []route.AnyArg{source},
 		"True if a group has the address that the message came from.", bySource)
 	p.declare(m, "allow_source_address_group", nil,
-		"The number of the group that has the address which the message came from. False: none has.",
+		"The number of the group that has the address which the message came from. False: "+
+			"none has.",
 		bySourceInAny)
 	p.declare(m, "allow_address", []route.AnyArg{group, address, port},
 		"True if a group has an address.", func(b *route.Build) (find, bool) {

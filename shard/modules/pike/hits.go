@@ -22,7 +22,10 @@ const (
 )
 
 func hitsOf(n int64) hits {
-	return hits{window: uint32(n >> (2 * hitBits)), prev: uint32(n>>hitBits) & hitMask, curr: uint32(n) & hitMask}
+	return hits{
+		window: uint32(n >> (2 * hitBits)), prev: uint32(n>>hitBits) & hitMask,
+		curr: uint32(n) & hitMask,
+	}
 }
 
 func (h hits) number() int64 {

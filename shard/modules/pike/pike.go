@@ -37,11 +37,13 @@ func define(m *route.Module) *pike {
 	p.unit = m.Duration("sampling_time_unit", time.Second, 2, 1, maxUnit,
 		"Seconds over which requests are counted.")
 	p.density = m.Int("reqs_density_per_unit", 30, 1, maxDensity,
-		"An address that sends more in a unit is blocked until it has sent no more for a whole one.")
+		"An address that sends more in a unit is blocked until it has sent no more for a "+
+			"whole one.")
 	p.level = m.Int("pike_log_level", 0, -5, 3,
 		"The level of the line that says that an address is blocked, or no longer.")
 	p.addresses = m.Int("max_addresses", 65536, 64, table.MaxEntries,
-		"How many addresses are known at once. One that finds no room is not counted. Not Kamailio's.")
+		"How many addresses are known at once. One that finds no room is not counted. Not "+
+			"Kamailio's.")
 	p.prefix = m.Int("ipv6_prefix", 128, 32, 128,
 		"IPv6 addresses that share so many bits are one. Not Kamailio's.")
 	m.IdleInt("an address is forgotten after two units without a request, when its counts are zero",
@@ -58,8 +60,8 @@ func define(m *route.Module) *pike {
 
 	const in = route.InRequest | route.InReplies
 	route.Func0(m, "pike_check_req", in,
-		"Counts the message for the address it came from. False: that is blocked, -2 the first time "+
-			"and -1 from then on.",
+		"Counts the message for the address it came from. False: that is blocked, -2 the first "+
+			"time and -1 from then on.",
 		func(c *route.Ctx) route.Result { return p.check(c, c.Source()) })
 	address := route.Text("ip", "an address, IPv6 with or without brackets")
 	route.Func1(m, "pike_check_ip", in, address,
@@ -75,13 +77,15 @@ func define(m *route.Module) *pike {
 
 	m.Command("pike.list", "Shows the addresses that are blocked, or ALL, or those that are WARM: "+
 		"that have sent more than a quarter of what blocks them.", command.Words("[which]"), p.list)
-	m.Command("pike.top", "The same, as Kamailio's older versions call it.", command.Words("[which]"),
+	m.Command("pike.top", "The same, as Kamailio's older versions call it.",
+		command.Words("[which]"),
 		p.list)
 	return p
 }
 
 // check counts a message and tells whether its address is blocked. One that has sent
-// enough times as many as it may is only read, so that a flood of one address is no fight for its entry.
+// enough times as many as it may is only read, so that a flood of one address is no fight for its
+// entry.
 func (p *pike) check(c *route.Ctx, from *netio.Addr) route.Result {
 	var room [16]byte
 	key := p.key(from, &room)
@@ -94,7 +98,8 @@ func (p *pike) check(c *route.Ctx, from *netio.Addr) route.Result {
 		h := hitsOf(v.Int)
 		switch {
 		case verdict != table.Done:
-			verdict = p.t.Insert(key, table.Number(hits{window: this, curr: 1}.number()), terms, now)
+			verdict = p.t.Insert(key, table.Number(hits{window: this, curr: 1}.number()), terms,
+				now)
 			if verdict == table.Full {
 				p.unknown.Add(c)
 				return 1

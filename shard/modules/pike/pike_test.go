@@ -180,7 +180,8 @@ func TestList(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	b.Wait(2 * time.Second)
-	f("", strings.NewReplacer(`prev":0`, `prev":29`, `curr":29`, `curr":0`, `expires":4`, `expires":2`).Replace(blocked))
+	f("", strings.NewReplacer(`prev":0`, `prev":29`, `curr":29`, `curr":0`, `expires":4`,
+		`expires":2`).Replace(blocked))
 }
 
 // A flood of one address stops counting, and a window that is a little behind counts in the later
@@ -195,7 +196,8 @@ func TestHits(t *testing.T) {
 	if hitsOf(h.number()) != h || h.number() < 0 {
 		t.Errorf("%+v", hitsOf(h.number()))
 	}
-	if !h.before(0) || h.before(windowMask) || h.before(windowMask-1) || h.turned(0).prev != maxHits || h.turned(1).prev != 0 {
+	if !h.before(0) || h.before(windowMask) || h.before(windowMask-1) || h.turned(0).prev != maxHits ||
+		h.turned(1).prev != 0 {
 		t.Error("windows do not go round")
 	}
 }

@@ -18,7 +18,8 @@ func benchmark(b *testing.B, addresses int, want route.Result) {
 	be := newBench(b, fmt.Sprintf(`modparam("pike", "reqs_density_per_unit", %d)`, maxDensity/addresses/enough+1))
 	from := make([]netio.Addr, addresses)
 	for i := range from {
-		from[i] = netio.AddrFrom(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 5060))
+		from[i] = netio.AddrFrom(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}),
+			5060))
 	}
 	if want > 0 {
 		*be.p.density = maxDensity

@@ -15,7 +15,8 @@ func (a avpNames) take(s string) error {
 	for _, one := range strings.Split(s, ";") {
 		name, avp, ok := strings.Cut(one, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return fmt.Errorf("is %s; it is written name=avp;name=avp, as in \"email=s:mail;id=i:5\"",
+			return fmt.Errorf("is %s; it is written name=avp;name=avp, as in "+
+				"\"email=s:mail;id=i:5\"",
 				route.Quote(s))
 		}
 		a[name] = strings.TrimSpace(avp)
@@ -26,8 +27,8 @@ func (a avpNames) take(s string) error {
 // define declares $avp.
 func (a avpNames) define(m *route.Module) {
 	m.Var(route.Var{Name: "avp", Inner: "name", Index: "a number, a variable or *",
-		Doc: "The newest value kept under the name with the transaction; [n] is the one n before it, " +
-			"[*] are all. Assigning adds one, and replaces all of them with [*].",
+		Doc: "The newest value kept under the name with the transaction; [n] is the one n " +
+			"before it, [*] are all. Assigning adds one, and replaces all of them with [*].",
 		Compile: func(b *route.VarBuild, inner, index string) route.Place {
 			if full, ok := a[inner]; ok {
 				inner = full

@@ -18,15 +18,17 @@ func clocks(m *route.Module) {
 	number("TS", "The time in seconds since 1970.", seconds)
 	number("Ts", "The time in seconds since 1970.", seconds)
 	start, pid := time.Now().Unix(), int64(os.Getpid())
-	number("Tb", "When the program was loaded, in seconds since 1970.", func() int64 { return start })
+	number("Tb", "When the program was loaded, in seconds since 1970.",
+		func() int64 { return start })
 	number("pp", "The number of the process.", func() int64 { return pid })
 	m.Var(route.Var{Name: "Tf", Doc: "The local time, as in Mon Nov 30 13:15:40 2026.",
 		Place: route.Place{Any: func(c *route.Ctx) route.Value {
 			return c.Built(time.Now().AppendFormat(c.Room(), time.ANSIC))
 		}}})
-	m.Var(route.Var{Name: "TV", Inner: "s, u, sn or un", Doc: "The time: s its seconds since 1970, u the " +
-		"microseconds of that second; n: as it is now, without it the same within a run in Kamailio. " +
-		"Sn, in text: seconds.microseconds.", Compile: timeval})
+	m.Var(route.Var{Name: "TV", Inner: "s, u, sn or un",
+		Doc: "The time: s its seconds since 1970, u the " +
+			"microseconds of that second; n: as it is now, without it the same within a run in " +
+			"Kamailio. Sn, in text: seconds.microseconds.", Compile: timeval})
 }
 
 // timeval is $TV(…).

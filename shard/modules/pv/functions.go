@@ -6,9 +6,10 @@ import "viaduct/shard/route"
 func functions(m *route.Module) {
 	what := route.Any("pv", "the variable")
 	about := func(name, doc string, is func(v route.Value) bool) {
-		route.Func1(m, name, route.Anywhere, what, doc, func(_ *route.Ctx, v route.Value) route.Result {
-			return route.Truth(is(v))
-		})
+		route.Func1(m, name, route.Anywhere, what, doc,
+			func(_ *route.Ctx, v route.Value) route.Result {
+				return route.Truth(is(v))
+			})
 	}
 	about("pv_isset", "Tells whether the variable has a value.",
 		func(v route.Value) bool { return !v.IsNull() })

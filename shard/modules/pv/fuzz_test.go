@@ -9,7 +9,8 @@ import (
 // FuzzParams holds the lists of parameters against a reader that splits the text first, where there
 // are no quotes and no white space.
 func FuzzParams(f *testing.F) {
-	for _, s := range []string{"a=1;b=2;c", "a", "", ";", "a=1;;b", "a==1", "A=1;a=2", "x,y", "a=\"1;2\";b", " a = 1 "} {
+	for _, s := range []string{"a=1;b=2;c", "a", "", ";", "a=1;;b", "a==1", "A=1;a=2", "x,y", "a=\"1;2\";b",
+		" a = 1 "} {
 		f.Add(s, "a", 0)
 	}
 	f.Fuzz(func(t *testing.T, s, name string, index int) {

@@ -10,16 +10,18 @@ import (
 // identities are the variables of headers that say who somebody is.
 func identities(m *route.Module) {
 	address := func(name, header, doc string, part func(a *parser.NameAddr, raw []byte) []byte) {
-		m.Var(route.Var{Name: name, Doc: doc + " of " + header + ".", Place: route.Place{NoRoom: true,
-			Text: func(c *route.Ctx) ([]byte, bool) {
-				i := c.Msg.HeaderByName(header, 0)
-				var a parser.NameAddr
-				if i < 0 || parser.ParseNameAddr(c.Msg.Raw, firstOf(c.Msg, i), &a) != parser.OK {
-					return nil, false
-				}
-				b := part(&a, c.Msg.Raw)
-				return b, len(b) > 0
-			}}})
+		m.Var(route.Var{Name: name, Doc: doc + " of " + header + ".",
+			Place: route.Place{NoRoom: true,
+				Text: func(c *route.Ctx) ([]byte, bool) {
+					i := c.Msg.HeaderByName(header, 0)
+					var a parser.NameAddr
+					if i < 0 || parser.ParseNameAddr(c.Msg.Raw, firstOf(c.Msg, i),
+						&a) != parser.OK {
+						return nil, false
+					}
+					b := part(&a, c.Msg.Raw)
+					return b, len(b) > 0
+				}}})
 	}
 	uri := func(a *parser.NameAddr, raw []byte) []byte { return a.URI.Of(raw) }
 	of := func(pick func(u *parser.URI) parser.Span) func(a *parser.NameAddr, raw []byte) []byte {
@@ -35,8 +37,12 @@ func identities(m *route.Module) {
 	address("re", "Remote-Party-ID", "The URI", uri)
 	address("di", "Diversion", "The URI", uri)
 	address("pu", "P-Preferred-Identity", "The URI", uri)
-	address("pU", "P-Preferred-Identity", "The user", of(func(u *parser.URI) parser.Span { return u.User }))
-	address("pd", "P-Preferred-Identity", "The host", of(func(u *parser.URI) parser.Span { return u.Host }))
+	address("pU", "P-Preferred-Identity", "The user", of(func(u *parser.URI) parser.Span {
+		return u.User
+	}))
+	address("pd", "P-Preferred-Identity", "The host", of(func(u *parser.URI) parser.Span {
+		return u.Host
+	}))
 	address("pn", "P-Preferred-Identity", "The name",
 		func(a *parser.NameAddr, raw []byte) []byte { return a.Display.Of(raw) })
 
@@ -56,9 +62,12 @@ func identities(m *route.Module) {
 		user, _, _ := bytes.Cut(f("username"), []byte{'@'})
 		return user
 	})
-	digest("aU", "The whole username", func(_ *route.Ctx, f func(string) []byte) []byte { return f("username") })
-	digest("ar", "The realm", func(_ *route.Ctx, f func(string) []byte) []byte { return f("realm") })
-	digest("aa", "The algorithm", func(_ *route.Ctx, f func(string) []byte) []byte { return f("algorithm") })
+	digest("aU", "The whole username",
+		func(_ *route.Ctx, f func(string) []byte) []byte { return f("username") })
+	digest("ar", "The realm",
+		func(_ *route.Ctx, f func(string) []byte) []byte { return f("realm") })
+	digest("aa", "The algorithm",
+		func(_ *route.Ctx, f func(string) []byte) []byte { return f("algorithm") })
 	digest("adu", "The URI", func(_ *route.Ctx, f func(string) []byte) []byte { return f("uri") })
 	digest("ad", "The domain of the username, else the realm,",
 		func(_ *route.Ctx, f func(string) []byte) []byte {

@@ -10,9 +10,12 @@ import (
 // TestIdentities: what headers say of who somebody is.
 func TestIdentities(t *testing.T) {
 	b := bench(t)
-	b.Message(strings.Replace(moduletest.Request, "X-Foo: one\r\n", `Proxy-Authorization: Digest username="al\"ice@a.org", `+
-		"realm=\"r\", algorithm=MD5, uri=\"sip:x;y,z\"\r\n"+
-		"P-Asserted-Identity: \"B, C\" <sip:b@c>, <tel:+1>\r\nP-Preferred-Identity: \"P\" <sip:p@q.example.com>\r\n", 1))
+	b.Message(strings.Replace(moduletest.Request, "X-Foo: one\r\n",
+		`Proxy-Authorization: Digest username="al\"ice@a.org", `+
+			"realm=\"r\", algorithm=MD5, uri=\"sip:x;y,z\"\r\n"+
+			"P-Asserted-Identity: \"B, C\" <sip:b@c>, <tel:+1>\r\nP-Preferred-Identity: \"P\" "+
+			"<sip:p@q.example.com>\r\n",
+		1))
 	f := func(name, want string) {
 		t.Helper()
 		if got := b.Value("", name); got != want {

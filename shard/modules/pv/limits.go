@@ -6,9 +6,9 @@ const (
 	// they cost the square of its length: 1 ms. Beyond: null.
 	maxBase58Bytes = 1024
 
-	// maxShared is how many variables $shv a file may name, maxSharedName and maxSharedText how many
-	// bytes their names and texts have. Beyond: an error at load, and an assignment is refused. The
-	// table has room for the names of an earlier file beside them.
+	// maxShared is how many variables $shv a file may name, maxSharedName and maxSharedText how
+	// many bytes their names and texts have. Beyond: an error at load, and an assignment is
+	// refused. The table has room for the names of an earlier file beside them.
 	maxShared     = 1024
 	maxSharedName = 128
 	maxSharedText = 4096

@@ -18,7 +18,8 @@ func textLines(m *route.Module) {
 			}
 			return c.Built(strconv.AppendInt(c.Room(), int64(countLines(b)), 10))
 		})
-	index := route.Int("index", math.MinInt32, math.MaxInt32, "which; negative ones count from the last")
+	index := route.Int("index", math.MinInt32, math.MaxInt32,
+		"which; negative ones count from the last")
 	route.Transform1(m, "line.at", index, "The line of that index, without its end.",
 		func(c *route.Ctx, v route.Value, index int) route.Value {
 			b := c.TextOf(v)

@@ -38,7 +38,8 @@ func (l listKind) functions(m *route.Module) {
 				if in == 0 {
 					in = k.Push(l.list, &rk, route.Null)
 				}
-				return route.Truth(in != 0 && k.IsList(in) && setOne(k, in, &fk, l.anyCase, as(c, v)))
+				return route.Truth(in != 0 && k.IsList(in) &&
+					setOne(k, in, &fk, l.anyCase, as(c, v)))
 			})
 	}
 	set("_child_seti", "Sets a field of the newest list of that name to a number.",
@@ -114,7 +115,8 @@ func explode(m *route.Module, l listKind) {
 		})
 }
 
-// nextParam takes the first parameter off a list. A value may stand in quotes, and semicolons in there.
+// nextParam takes the first parameter off a list. A value may stand in quotes, and semicolons in
+// there.
 func nextParam(s []byte) (name, value, rest []byte) {
 	end := bytes.IndexByte(s, ';')
 	eq := bytes.IndexByte(s, '=')
@@ -144,7 +146,8 @@ func nextParam(s []byte) (name, value, rest []byte) {
 // print declares pv_NAME_print.
 func (l listKind) print(m *route.Module) {
 	const info = 2
-	route.Func0(m, "pv_"+l.name+"_print", route.Anywhere, "Logs all of $"+l.name+", a line for each.",
+	route.Func0(m, "pv_"+l.name+"_print", route.Anywhere,
+		"Logs all of $"+l.name+", a line for each.",
 		func(c *route.Ctx) route.Result {
 			k := c.Kept()
 			if c.Shard.Log.LogLevel() < info {
@@ -195,7 +198,8 @@ func copying(m *route.Module) {
 			return route.Truth(k.Replace(old, route.Null) && copyFields(k, in, old))
 		})
 
-	list, sep := route.Text("list", "the texts"), route.Text("separator", "one character between them")
+	list, sep := route.Text("list", "the texts"),
+		route.Text("separator", "one character between them")
 	mode := route.Text("mode", "t: white space around each is cut")
 	route.Func4(m, "xavp_slist_explode", route.Anywhere, list, sep, mode, rootArg,
 		"Makes a list whose fields v are pieces of a text.",

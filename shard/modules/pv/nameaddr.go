@@ -30,7 +30,8 @@ func nameAddrs(m *route.Module) {
 			var a parser.NameAddr
 			b := bytes.TrimRight(c.TextOf(v), blanks)
 			b = bytes.TrimLeft(b, blanks)
-			if len(b) == 0 || parser.ParseNameAddr(b, parser.Span{Len: uint32(len(b))}, &a) != parser.OK ||
+			if len(b) == 0 || parser.ParseNameAddr(b, parser.Span{Len: uint32(len(b))},
+				&a) != parser.OK ||
 				a.CheckURI(b) != parser.OK {
 				return route.Null
 			}

@@ -10,7 +10,8 @@ import (
 func params(m *route.Module) {
 	sep := route.Optional(route.Verbatim(char("separator", "what stands between parameters")), ';')
 	name := route.Text("name", "the name, in any case")
-	index := route.Int("index", math.MinInt32, math.MaxInt32, "which; negative ones count from the last")
+	index := route.Int("index", math.MinInt32, math.MaxInt32,
+		"which; negative ones count from the last")
 	route.Transform2(m, "param.value", name, sep,
 		"The value of a parameter, without quotes around it; of several with the name, the last.",
 		func(c *route.Ctx, v route.Value, name []byte, sep byte) route.Value {

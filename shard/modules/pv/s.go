@@ -25,10 +25,11 @@ func texts(m *route.Module) {
 	changes(m)
 	escapes(m)
 	codes(m)
-	made(m, "s.md5", "The MD5 of the text, in hexadecimal digits.", hashed(func(dst, b []byte) []byte {
-		sum := md5.Sum(b)
-		return hex.AppendEncode(dst, sum[:])
-	}))
+	made(m, "s.md5", "The MD5 of the text, in hexadecimal digits.",
+		hashed(func(dst, b []byte) []byte {
+			sum := md5.Sum(b)
+			return hex.AppendEncode(dst, sum[:])
+		}))
 	made(m, "s.sha256", "The SHA-256 of the text, in hexadecimal digits.",
 		hashed(func(dst, b []byte) []byte {
 			sum := sha256.Sum256(b)
@@ -46,7 +47,8 @@ func texts(m *route.Module) {
 		}))
 	size := route.Optional(route.Int("size", math.MinInt32, math.MaxInt32,
 		"how many values there may be, a power of 2; 0: 2^32"), 0)
-	route.Transform1(m, "s.corehash", size, "The hash of the text that Kamailio's core has.", corehash)
+	route.Transform1(m, "s.corehash", size, "The hash of the text that Kamailio's core has.",
+		corehash)
 	format := route.Text("format", "as in strftime(3)")
 	route.Transform1(m, "s.ftime", route.Rest(format),
 		"The time that the text is, in seconds since 1970.", ftime)
@@ -55,7 +57,8 @@ func texts(m *route.Module) {
 // made declares a transformation whose text is built: f appends it to what it is given, and says
 // false if there is none. most is how long it can get.
 func made(m *route.Module, name, doc string, f maker) {
-	route.Transform0(m, name, doc, func(c *route.Ctx, v route.Value) route.Value { return f.of(c, v) })
+	route.Transform0(m, name, doc,
+		func(c *route.Ctx, v route.Value) route.Value { return f.of(c, v) })
 }
 
 // maker appends a text made of b. It says false if there is none.

@@ -17,7 +17,8 @@ func changes(m *route.Module) {
 	same("s.toupper", "The text with its letters a to z in upper case.",
 		func(dst, b []byte) []byte { return cased(dst, b, 'a') })
 	same("s.rmws", "The text without white space.", func(dst, b []byte) []byte {
-		return only(dst, b, func(x byte) bool { return x != ' ' && x != '\t' && x != '\r' && x != '\n' })
+		return only(dst, b,
+			func(x byte) bool { return x != ' ' && x != '\t' && x != '\r' && x != '\n' })
 	})
 	same("s.numeric", "The digits of the text.", func(dst, b []byte) []byte {
 		return only(dst, b, func(x byte) bool { return x >= '0' && x <= '9' })
@@ -25,7 +26,9 @@ func changes(m *route.Module) {
 
 	what := route.Text("what", "what is looked for")
 	route.Transform1(m, "s.rm", route.Rest(what), "The text without all that is what.",
-		func(c *route.Ctx, v route.Value, what []byte) route.Value { return replaced(c, v, what, nil) })
+		func(c *route.Ctx, v route.Value, what []byte) route.Value {
+			return replaced(c, v, what, nil)
+		})
 	route.Transform2(m, "s.replace", what, route.Text("with", "what takes its place"),
 		"The text with each what replaced.", replaced)
 	char := route.Rest(route.Text("character", "the character; of more than one, the first"))
@@ -44,7 +47,8 @@ func changes(m *route.Module) {
 	route.Transform1(m, "s.prefixes.quoted", most, "The same, each in single quotes.",
 		func(c *route.Ctx, v route.Value, n int) route.Value { return prefixes(c, v, n, "'") })
 
-	width := route.Int("width", 0, math.MaxInt32, "how many bytes a line has; 0: the result is null")
+	width := route.Int("width", 0, math.MaxInt32,
+		"how many bytes a line has; 0: the result is null")
 	indent := route.Int("indent", 0, math.MaxInt32, "how far the lines behind the first are set in")
 	route.Transform2(m, "s.fmtlines", width, indent, "The text in lines, indented with spaces.",
 		func(c *route.Ctx, v route.Value, width, indent int) route.Value {

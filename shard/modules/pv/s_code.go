@@ -8,15 +8,17 @@ import (
 	"viaduct/shard/route"
 )
 
-// codes are the transformations {s.encode.…} and {s.decode.…}. What a decoder does not understand is
-// null; Kamailio's give the bytes that come out by chance.
+// codes are the transformations {s.encode.…} and {s.decode.…}. What a decoder does not understand
+// is null; Kamailio's give the bytes that come out by chance.
 func codes(m *route.Module) {
 	code := func(name, doc string, encode, decode maker) {
 		made(m, "s.encode."+name, "The text in "+doc+".", encode)
 		made(m, "s.decode."+name, "What the text is that is in "+doc+".", decode)
 	}
-	code("hexa", "hexadecimal digits", always(hex.AppendEncode, times(2, 0)), maker{unhex, times(1, 0)})
-	code("7bit", "the 7-bit alphabet of SMS, packed, in hexadecimal digits", always(pack7, times(2, 2)),
+	code("hexa", "hexadecimal digits", always(hex.AppendEncode, times(2, 0)),
+		maker{unhex, times(1, 0)})
+	code("7bit", "the 7-bit alphabet of SMS, packed, in hexadecimal digits",
+		always(pack7, times(2, 2)),
 		maker{unpack7, times(2, 2)})
 	code("base58", "base58", maker{base58, times(2, 2)}, maker{unbase58, times(1, 1)})
 	for _, x := range []struct {
@@ -27,7 +29,8 @@ func codes(m *route.Module) {
 		{"base64", "base64", base64.StdEncoding, true},
 		{"base64t", "base64 without padding", base64.RawStdEncoding, false},
 		{"base64url", "base64 with the alphabet of URLs", base64.URLEncoding, false},
-		{"base64urlt", "base64 with the alphabet of URLs, without padding", base64.RawURLEncoding, false},
+		{"base64urlt", "base64 with the alphabet of URLs, without padding", base64.RawURLEncoding,
+			false},
 	} {
 		raw := x.enc.WithPadding(base64.NoPadding)
 		code(x.name, x.doc, always(x.enc.AppendEncode, times(2, 4)),

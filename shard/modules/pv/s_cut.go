@@ -34,7 +34,8 @@ func cuts(m *route.Module) {
 	length := route.Int("length", 0, math.MaxInt32, "how many bytes; 0: up to the end")
 	route.Transform2(m, "s.substr", offset, length, "A piece of the text.", substr)
 
-	index := route.Int("index", math.MinInt32, math.MaxInt32, "which; negative ones count from the last")
+	index := route.Int("index", math.MinInt32, math.MaxInt32,
+		"which; negative ones count from the last")
 	route.Transform2(m, "s.select", index, route.Rest(route.Verbatim(separator())),
 		"The item of that index of a list.",
 		func(c *route.Ctx, v route.Value, index int, sep byte) route.Value {
@@ -81,8 +82,10 @@ func around(m *route.Module) {
 		}
 		return b[i+1:]
 	}
-	at("s.before", "What stands before the character; all if it is not there.", bytes.IndexByte, before)
-	at("s.after", "What stands behind the character; nothing if it is not there.", bytes.IndexByte, after)
+	at("s.before", "What stands before the character; all if it is not there.", bytes.IndexByte,
+		before)
+	at("s.after", "What stands behind the character; nothing if it is not there.", bytes.IndexByte,
+		after)
 	at("s.rbefore", "What stands before the last such character; all if there is none.",
 		bytes.LastIndexByte, before)
 	at("s.rafter", "What stands behind the last such character; nothing if there is none.",

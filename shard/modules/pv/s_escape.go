@@ -34,22 +34,28 @@ func escapes(m *route.Module) {
 	put := func(name, doc string, factor, more int, f func(dst, b []byte) ([]byte, bool)) {
 		made(m, name, doc, maker{f, times(factor, more)})
 	}
-	put("s.escape.common", "The text with a backslash before quotes and backslashes.", 2, 0, escapeCommon)
-	put("s.unescape.common", "The text without the backslashes before quotes and backslashes.", 1, 0,
+	put("s.escape.common", "The text with a backslash before quotes and backslashes.", 2, 0,
+		escapeCommon)
+	put("s.unescape.common", "The text without the backslashes before quotes and backslashes.", 1,
+		0,
 		unescapeCommon)
 	put("s.escape.csv", "The text in double quotes, with those in it doubled.", 2, 2, escapeCSV)
-	put("s.escape.user", "The text as the user of a URI; null if a byte is no printable ASCII.", 3, 0,
+	put("s.escape.user", "The text as the user of a URI; null if a byte is no printable ASCII.", 3,
+		0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, userChars, printable) })
-	put("s.escape.param", "The text as a parameter of a URI; null if a byte is no printable ASCII.", 3, 0,
+	put("s.escape.param", "The text as a parameter of a URI; null if a byte is no printable ASCII.",
+		3, 0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, paramChars, printable) })
 	put("s.urlencode.param", "The text as a parameter of a URL.", 3, 0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, urlChars, nil) })
 	unescape := func(dst, b []byte) ([]byte, bool) { return unpercent(dst, b) }
-	put("s.unescape.user", "The user of a URI without escapes; null if one is bad or hides what is no "+
-		"printable ASCII.", 1, 0, unescape)
-	put("s.unescape.param", "A parameter of a URI without escapes; null as {s.unescape.user}.", 1, 0,
+	put("s.unescape.user", "The user of a URI without escapes; null if one is bad or hides what "+
+		"is no printable ASCII.", 1, 0, unescape)
+	put("s.unescape.param", "A parameter of a URI without escapes; null as {s.unescape.user}.", 1,
+		0,
 		unescape)
-	put("s.urldecode.param", "A parameter of a URL without escapes. What is no escape stays.", 1, 0, urldecode)
+	put("s.urldecode.param", "A parameter of a URL without escapes. What is no escape stays.", 1, 0,
+		urldecode)
 }
 
 func printable(x byte) bool { return x >= ' ' && x < 0x7f }

@@ -11,8 +11,8 @@ import (
 	"viaduct/shm/table"
 )
 
-// shared are the variables $shv(name): one value each for all shards, in a table of the arena, where
-// it outlives a reload and a kill.
+// shared are the variables $shv(name): one value each for all shards, in a table of the arena,
+// where it outlives a reload and a kill.
 type shared struct {
 	first map[string]table.Value // by name: what it begins with
 	names []string               // those that the file gives a value or reads, in its order
@@ -23,11 +23,14 @@ type shared struct {
 // sharedVars declares them.
 func sharedVars(m *route.Module) {
 	s := &shared{first: map[string]table.Value{}}
-	m.Each("shvset", s.take, "A shared variable and what it begins with, \"name=i:1\" or \"name=s:text\". "+
-		"One that an earlier start has left in the memory keeps its value.")
-	s.full = m.Count("shv_full", "Values of $shv that were not kept because they were too long or there was no room.")
+	m.Each("shvset", s.take,
+		"A shared variable and what it begins with, \"name=i:1\" or \"name=s:text\". "+
+			"One that an earlier start has left in the memory keeps its value.")
+	s.full = m.Count("shv_full",
+		"Values of $shv that were not kept because they were too long or there was no room.")
 	m.Var(route.Var{Name: "shv", Inner: "name",
-		Doc: "A value that all shards share, 0 at first. It outlives a reload and a restart. $null makes it an empty text.",
+		Doc: "A value that all shards share, 0 at first. It outlives a reload and a restart. " +
+			"$null makes it an empty text.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			name := strings.TrimSpace(inner)
 			if err := s.add(name); err != nil {
@@ -44,14 +47,16 @@ func sharedVars(m *route.Module) {
 				Set: func(c *route.Ctx, v route.Value) route.SetResult { return s.set(c, key, v) },
 			}
 		}})
-	m.Command("pv.shvGet", "Shows one variable $shv, or all that the file names.", command.Words("[name]"),
+	m.Command("pv.shvGet", "Shows one variable $shv, or all that the file names.",
+		command.Words("[name]"),
 		func(a command.Args) (any, error) {
 			if a.Len() > 0 {
 				return s.shown(a.Text(0))
 			}
 			return s.all()
 		})
-	m.Command("pv.shvSet", "Sets a variable $shv to an int or a str.", command.Words("name", "type", "value"),
+	m.Command("pv.shvSet", "Sets a variable $shv to an int or a str.",
+		command.Words("name", "type", "value"),
 		func(a command.Args) (any, error) { return s.order(a.Text(0), a.Text(1), a.Text(2)) })
 	m.Open(s.open)
 }
@@ -72,12 +77,14 @@ func (s *shared) take(text string) error {
 	if kind == "i" {
 		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 		if err != nil {
-			return fmt.Errorf("gives %s the number %s; write a whole number behind i:, or s: for a text",
+			return fmt.Errorf("gives %s the number %s; write a whole number behind i:, or s: for "+
+				"a text",
 				name, route.Quote(value))
 		}
 		v = table.Number(n)
 	} else if len(value) > maxSharedText {
-		return fmt.Errorf("gives %s a text of %d bytes; %d is the most", name, len(value), maxSharedText)
+		return fmt.Errorf("gives %s a text of %d bytes; %d is the most", name, len(value),
+			maxSharedText)
 	}
 	s.first[name] = v
 	return nil
@@ -118,7 +125,8 @@ func (s *shared) open(state *route.State) (err error) {
 		switch verdict := s.t.Insert([]byte(name), s.first[name], table.Terms{}, now); verdict {
 		case table.Done, table.Exists:
 		default:
-			return fmt.Errorf("the table of shared variables has no room for $shv(%s): %v", name, verdict)
+			return fmt.Errorf("the table of shared variables has no room for $shv(%s): %v", name,
+				verdict)
 		}
 	}
 	return nil
@@ -194,7 +202,8 @@ func (s *shared) order(name, kind, value string) (any, error) {
 	case "int":
 		n, err := command.ParseInt(value)
 		if err != nil {
-			return nil, command.Faultf(500, "Missing integer parameter value (Parameters: varname type value)")
+			return nil, command.Faultf(500,
+				"Missing integer parameter value (Parameters: varname type value)")
 		}
 		v = table.Number(n)
 	case "str":

@@ -60,7 +60,8 @@ func uris(m *route.Module) {
 			return build(dst, &u), true
 		}, times(1, 32)})
 	}
-	whole("tosocket", "The address as proto:host:port; empty if there is no parameter transport.", toSocket)
+	whole("tosocket", "The address as proto:host:port; empty if there is no parameter transport.",
+		toSocket)
 	whole("saor", "The URI with scheme, user and host.", func(dst []byte, u *parser.URI) []byte {
 		return append(scheme(dst, u, true), u.Host.Of(u.Raw)...)
 	})
@@ -165,7 +166,8 @@ func aliases(m *route.Module) {
 	made(m, "urialias.decode", "The URI of an alias; empty if it is none.", maker{
 		func(dst, b []byte) ([]byte, bool) {
 			host, port, number := selected(b, 0, '~'), selected(b, 1, '~'), selected(b, 2, '~')
-			if len(number) != 1 || number[0] < '1' || number[0] > '6' || len(host) == 0 || len(port) == 0 {
+			if len(number) != 1 || number[0] < '1' || number[0] > '6' || len(host) == 0 ||
+				len(port) == 0 {
 				return dst, len(b) > 0
 			}
 			dst = append(append(dst, "sip:"...), host...)

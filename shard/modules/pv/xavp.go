@@ -21,9 +21,9 @@ var (
 
 // lists declares $xavp, $xavi and $xavu.
 func lists(m *route.Module) {
-	const doc = "A field of the newest list of that name, kept with the transaction. Assigning makes a " +
-		"new list, with an index behind the first name a new field of that one, with one behind the " +
-		"second another value. $null removes."
+	const doc = "A field of the newest list of that name, kept with the transaction. Assigning " +
+		"makes a new list, with an index behind the first name a new field of that one, with one " +
+		"behind the second another value. $null removes."
 	m.Var(route.Var{Name: "xavp", Inner: "name[n]=>field[n]", Doc: doc, Compile: xavp.compile})
 	m.Var(route.Var{Name: "xavi", Inner: "name[n]=>field[n]",
 		Doc: "The same as $xavp, with names without case.", Compile: xavi.compile})
@@ -52,7 +52,8 @@ func parts(b *route.VarBuild, inner string) []part {
 	for _, s := range splitArrows(inner) {
 		name, index, ok := strings.Cut(s, "[")
 		p := part{key: route.KeyOf([]byte(strings.TrimSpace(name))), indexed: ok}
-		if strings.TrimSpace(name) == "" || ok && !strings.HasSuffix(strings.TrimSpace(index), "]") {
+		if strings.TrimSpace(name) == "" ||
+			ok && !strings.HasSuffix(strings.TrimSpace(index), "]") {
 			b.Errorf("%s is no name[index]=>name[index]", route.Quote(inner))
 			return nil
 		}
@@ -90,7 +91,8 @@ func (l listKind) compile(b *route.VarBuild, inner, _ string) route.Place {
 		return route.Place{}
 	}
 	if len(list) > 2 {
-		b.Warnf("$%s has two levels, as in Kamailio: what stands behind the second name is ignored", l.name)
+		b.Warnf("$%s has two levels, as in Kamailio: what stands behind the second name is ignored",
+			l.name)
 	}
 	p := &path{listKind: l, root: list[0], deep: len(list) > 1}
 	if p.deep {

@@ -25,8 +25,12 @@ func Define(m *route.Module) {
 	m.IdleInt("Record-Route carries addresses, not socket names", "sockname_mode")
 
 	route.Func0(m, "record_route", route.InRequest|route.InFailure, "Inserts our Record-Route.",
-		func(c *route.Ctx) route.Result { c.Request.RecordRoute(); return 1 }).MoreSoon(1).Soon(route.InBranch)
+		func(c *route.Ctx) route.Result {
+			c.Request.RecordRoute()
+			return 1
+		}).MoreSoon(1).Soon(route.InBranch)
 	route.Func0(m, "loose_route", route.InRequest,
-		"Takes our Route off. True: the request follows a route set. -3: the set was ours alone, outside of a dialog.",
+		"Takes our Route off. True: the request follows a route set. -3: the set was ours alone, "+
+			"outside of a dialog.",
 		func(c *route.Ctx) route.Result { return c.Moved(c.LooseRoute()) })
 }

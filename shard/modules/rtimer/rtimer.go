@@ -45,7 +45,8 @@ func Define(m *route.Module) {
 			case "mode":
 				n, bad := strconv.Atoi(value)
 				if bad != nil || n < 0 || n > maxMode {
-					return fmt.Errorf("has the mode %q; it is a number from 0 to %d", value, maxMode)
+					return fmt.Errorf("has the mode %q; it is a number from 0 to %d", value,
+						maxMode)
 				}
 				t.each = max(n, 1)
 			}
@@ -62,9 +63,10 @@ func Define(m *route.Module) {
 		timers = append(timers, t)
 		m.Every(&t.interval, route.OneShard, t.run)
 		return nil
-	}, `"name=x;interval=5;mode=1;": a timer. The interval is in seconds, or with a u behind it in `+
-		`microseconds; timers have steps of 4 ms. The mode is how many processes of Kamailio run its `+
-		`routes: here they are run as often, one after another, on the first shard.`)
+	}, `"name=x;interval=5;mode=1;": a timer. The interval is in seconds, or with a u behind `+
+		`it in microseconds; timers have steps of 4 ms. The mode is how many processes of `+
+		`Kamailio run its routes: here they are run as often, one after another, on the first `+
+		`shard.`)
 	m.Each("exec", func(s string) error {
 		var of *timer
 		var name string
@@ -120,7 +122,8 @@ func interval(s string) (time.Duration, error) {
 	}
 	n, err := strconv.Atoi(digits)
 	if err != nil || n < 0 || n > 1<<31-1 {
-		return 0, fmt.Errorf("has the interval %q; it is a number of seconds, or of microseconds as in \"100000u\"", s)
+		return 0, fmt.Errorf("has the interval %q; it is a number of seconds, or of microseconds "+
+			"as in \"100000u\"", s)
 	}
 	return time.Duration(n) * unit, nil
 }

@@ -48,10 +48,12 @@ func TestErrors(t *testing.T) {
 	f := func(param, value, want string) {
 		t.Helper()
 		b := bench(t)
-		b.Head += `modparam("rtimer", "` + param + `", "` + value + `") route[A] { exit; } route[B] { exit; } route[C] { exit; }` + "\n"
+		b.Head += `modparam("rtimer", "` + param + `", "` + value +
+			`") route[A] { exit; } route[B] { exit; } route[C] { exit; }` + "\n"
 		b.Fails(`exit;`, want)
 	}
-	f("timer", "name=x;interval=y", `rtimer.timer has the interval "y"; it is a number of seconds, or of microseconds as in "100000u"`)
+	f("timer", "name=x;interval=y",
+		`rtimer.timer has the interval "y"; it is a number of seconds, or of microseconds as in "100000u"`)
 	f("timer", "interval=1", `rtimer.timer is "interval=1"; it is such as "name=x;interval=5;mode=1;"`)
 	f("timer", "name=a", `rtimer.timer declares the timer a a second time`)
 	f("timer", "name=x;mode=-1", `rtimer.timer has the mode "-1"; it is a number from 0 to 64`)

@@ -55,7 +55,9 @@ func Check(c *route.Ctx, msgChecks, uriMask uint32) int {
 	if uriMask&ofContact != 0 && m.Has(parser.KindContact) {
 		for v := m.Values(parser.KindContact); v.Next(); {
 			var a parser.NameAddr
-			if string(v.Value.Of(m.Raw)) != "*" && (parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK || a.CheckURI(m.Raw) != parser.OK) {
+			if string(v.Value.Of(m.Raw)) != "*" &&
+				(parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK ||
+					a.CheckURI(m.Raw) != parser.OK) {
 				return insane(c, "Bad Contact")
 			}
 		}

@@ -26,13 +26,15 @@ func Define(m *route.Module) {
 	// RFC 3261 §11.2 asks for Allow as well, which append_to_reply() can add: what a proxy lets
 	// through, its program knows.
 	m.Func(route.Func{Name: "options_reply", In: route.InRequest,
-		Doc: "Answers 200 to an OPTIONS for the proxy itself. False: another method, or there is a user.",
+		Doc: "Answers 200 to an OPTIONS for the proxy itself. False: another method, or there is " +
+			"a user.",
 		Build: func(*route.Build) route.Call {
 			rows := []byte("Accept: " + *accept + "\r\nAccept-Encoding: " + *encoding +
 				"\r\nAccept-Language: " + *language + "\r\nSupported: " + *support + "\r\n")
 			return func(c *route.Ctx) route.Result {
 				u := c.RequestURI()
-				if c.Msg.Method != parser.OPTIONS || u == nil || !u.User.Empty() || !c.Request.AppendToReply(rows) {
+				if c.Msg.Method != parser.OPTIONS || u == nil || !u.User.Empty() ||
+					!c.Request.AppendToReply(rows) {
 					return -1
 				}
 				return c.Answer(200, "OK", route.IfTransaction)

@@ -17,7 +17,8 @@ func Define(m *route.Module) {
 	}, `"name" or "name/no_reset": a statistic, and that reset_stat leaves it alone.`)
 
 	name := counters.NewArg(set)
-	name.Func2(m, "update_stat", route.Int("value", -1<<31, 1<<31-1, `such as "+1" or "-1"`, route.AsIs),
+	name.Func2(m, "update_stat",
+		route.Int("value", -1<<31, 1<<31-1, `such as "+1" or "-1"`, route.AsIs),
 		"Adds to a statistic.", func(c *route.Ctx, k *counters.Counter, n int) { k.Add(c, n) })
 	name.Func1(m, "reset_stat", "Sets a statistic to 0.",
 		func(_ *route.Ctx, k *counters.Counter) { k.Reset() })
@@ -29,7 +30,8 @@ func Define(m *route.Module) {
 				return route.Place{}
 			}
 			if s, known := t.Known(); known && set.Of([]byte(s)) == nil {
-				b.Warnf("$stat(%s) is null: modparam(\"statistics\", \"variable\", ...) declares none%s", s,
+				b.Warnf("$stat(%s) is null: modparam(\"statistics\", \"variable\", ...) declares "+
+					"none%s", s,
 					route.DidYouMean(s, set.Names()))
 			}
 			return route.Place{Any: func(c *route.Ctx) route.Value {

@@ -43,7 +43,8 @@ func Define(m *route.Module) {
 		}, lifetime)
 	onConnection(m, "tcp_keepalive_enable", in, "Has the kernel send keep-alives.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
-			return c.SetKeepAlive(id, time.Duration(n[0])*time.Second, n[1], time.Duration(n[2])*time.Second)
+			return c.SetKeepAlive(id, time.Duration(n[0])*time.Second, n[1],
+				time.Duration(n[2])*time.Second)
 		}, idle, tries, interval)
 	onConnection(m, "tcp_keepalive_disable", in, "Ends that.",
 		func(c *route.Ctx, id int64, _ [3]int) route.Result { return c.SetKeepAlive(id, 0, 0, 0) })

@@ -10,24 +10,32 @@ import (
 
 // bodies declares the functions that are about the body.
 func bodies(m *route.Module) {
-	kind := route.Optional(route.Parsed("type", "a media type", "is no media type such as application/sdp",
-		"its media type", func(s string) (string, bool) { return s, mediaType([]byte(s)) != nil }), "")
-	route.Func1(m, "has_body", route.Anywhere, kind, "Tells whether there is a body, or one of that type.",
+	kind := route.Optional(route.Parsed("type", "a media type",
+		"is no media type such as application/sdp",
+		"its media type",
+		func(s string) (string, bool) { return s, mediaType([]byte(s)) != nil }), "")
+	route.Func1(m, "has_body", route.Anywhere, kind,
+		"Tells whether there is a body, or one of that type.",
 		func(c *route.Ctx, kind string) route.Result { return hasBody(c, kind) })
 	text, typ := route.Text("text", "the body"), route.Text("type", "its media type")
-	route.Func2(m, "set_body", route.Anywhere, text, typ, "Makes a text the body, and says its type.",
+	route.Func2(m, "set_body", route.Anywhere, text, typ,
+		"Makes a text the body, and says its type.",
 		func(c *route.Ctx, body, kind []byte) route.Result { return setBody(c, body, kind) })
-	route.Func1(m, "filter_body", route.Anywhere, route.Name("type", "a media type", "the type that stays"),
-		"Removes all parts of a multipart body but those of one type, and the multipart form.", filterBody)
+	route.Func1(m, "filter_body", route.Anywhere,
+		route.Name("type", "a media type", "the type that stays"),
+		"Removes all parts of a multipart body but those of one type, and the multipart form.",
+		filterBody)
 	route.Func0(m, "is_audio_on_hold", route.Anywhere,
-		"Tells whether the SDP puts an audio stream on hold: sendonly, inactive, or to no address.", onHold)
+		"Tells whether the SDP puts an audio stream on hold: sendonly, inactive, or to no address.",
+		onHold)
 }
 
 // mediaType is type/subtype without parameters; nil if b is none.
 func mediaType(b []byte) []byte {
 	b, _, _ = bytes.Cut(b, []byte{';'})
 	b = bytes.TrimSpace(b)
-	if kind, sub, ok := bytes.Cut(b, []byte{'/'}); !ok || !route.IsToken(string(kind)) || !route.IsToken(string(sub)) {
+	if kind, sub, ok := bytes.Cut(b, []byte{'/'}); !ok || !route.IsToken(string(kind)) ||
+		!route.IsToken(string(sub)) {
 		return nil
 	}
 	return b

@@ -54,31 +54,46 @@ func headers(m *route.Module) {
 			return c.InsertRows(c.Msg.HeaderEnd, row)
 		})
 
-	route.Func1(m, "remove_hf", route.Anywhere, header(nameDoc), "Removes all headers of a name. False: there is none.",
+	route.Func1(m, "remove_hf", route.Anywhere, header(nameDoc),
+		"Removes all headers of a name. False: there is none.",
 		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
 	named := route.Phrase("hname", "the name of a header field")
 	route.Func1(m, "remove_hf_pv", route.Anywhere, named, "Is remove_hf with variables.",
 		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
 	re := "what the names match"
-	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result { return removeMatching(c, re, nil) }
-	route.Func1(m, "remove_hf_re", route.Anywhere, pattern("re", re), "Removes all headers whose names match.", remove)
-	route.Func1(m, "remove_hf_re_pv", route.Anywhere, computed("re", re), "Is remove_hf_re with variables.", remove)
+	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result {
+		return removeMatching(c, re, nil)
+	}
+	route.Func1(m, "remove_hf_re", route.Anywhere, pattern("re", re),
+		"Removes all headers whose names match.", remove)
+	route.Func1(m, "remove_hf_re_pv", route.Anywhere, computed("re", re),
+		"Is remove_hf_re with variables.", remove)
 	skip := "what the names that stay match"
 	route.Func2(m, "remove_hf_exp", route.Anywhere, pattern("re", re), pattern("skip", skip),
-		"Removes all headers whose names match the first pattern and not the second.", removeMatching)
+		"Removes all headers whose names match the first pattern and not the second.",
+		removeMatching)
 	route.Func2(m, "remove_hf_exp_pv", route.Anywhere, computed("re", re), computed("skip", skip),
 		"Is remove_hf_exp with variables.", removeMatching)
-	route.Func2(m, "remove_hf_idx", route.Anywhere, header(nameDoc), route.Int("index", -1<<15, 1<<15,
-		"which of them, from 0; below 0: from the last, which is -1", route.AsIs),
+	route.Func2(m, "remove_hf_idx", route.Anywhere, header(nameDoc),
+		route.Int("index", -1<<15, 1<<15,
+			"which of them, from 0; below 0: from the last, which is -1", route.AsIs),
 		"Removes one header of a name.", removeIndex)
-	op := route.Enum("op", "an operator", "is no operator", "eq, ne, sw, in, re or fm", operators...)
-	route.Func3(m, "remove_hf_match", route.Anywhere, header(nameDoc), op, route.Text("value", "what the value is held against"),
-		"Removes the headers of a name whose value is that (eq), is not (ne), starts with it (sw), holds it (in), or matches it (re, or fm as fnmatch).", removeMatch)
+	op := route.Enum("op", "an operator", "is no operator", "eq, ne, sw, in, re or fm",
+		operators...)
+	route.Func3(m, "remove_hf_match", route.Anywhere, header(nameDoc), op,
+		route.Text("value", "what the value is held against"),
+		"Removes the headers of a name whose value is that (eq), is not (ne), starts with it "+
+			"(sw), holds it (in), or matches it (re, or fm as fnmatch).", removeMatch)
 
-	route.Func1(m, "is_present_hf", route.Anywhere, header(nameDoc), "Tells whether there is a header of the name.",
-		func(c *route.Ctx, name string) route.Result { return route.Truth(c.Msg.HeaderByName(name, 0) >= 0) })
+	route.Func1(m, "is_present_hf", route.Anywhere, header(nameDoc),
+		"Tells whether there is a header of the name.",
+		func(c *route.Ctx, name string) route.Result {
+			return route.Truth(c.Msg.HeaderByName(name, 0) >= 0)
+		})
 	route.Func1(m, "is_present_hf_pv", route.Anywhere, named, "Is is_present_hf with variables.",
-		func(c *route.Ctx, name string) route.Result { return route.Truth(c.Msg.HeaderByName(name, 0) >= 0) })
+		func(c *route.Ctx, name string) route.Result {
+			return route.Truth(c.Msg.HeaderByName(name, 0) >= 0)
+		})
 	present := func(c *route.Ctx, re *regexp.Regexp) route.Result {
 		for i := range c.Msg.Headers {
 			if re.Match(c.Msg.Bytes(c.Msg.Headers[i].Name)) {
@@ -87,8 +102,10 @@ func headers(m *route.Module) {
 		}
 		return -1
 	}
-	route.Func1(m, "is_present_hf_re", route.Anywhere, pattern("re", re), "Tells whether there is a header whose name matches.", present)
-	route.Func1(m, "is_present_hf_re_pv", route.Anywhere, computed("re", re), "Is is_present_hf_re with variables.", present)
+	route.Func1(m, "is_present_hf_re", route.Anywhere, pattern("re", re),
+		"Tells whether there is a header whose name matches.", present)
+	route.Func1(m, "is_present_hf_re_pv", route.Anywhere, computed("re", re),
+		"Is is_present_hf_re with variables.", present)
 }
 
 var rowsArg = route.Text("rows", `whole header rows, such as "X-Side: out\r\n"`)
@@ -100,7 +117,8 @@ func addRows(b *route.Build, behind bool) route.Call {
 		return nil
 	}
 	if s, known := rows.Known(); known && !isRows(s) {
-		b.Errorf(0, `%s: %s is no header row such as "X-Side: out\r\n"`, b.Name(), route.Quote(string(s)))
+		b.Errorf(0, `%s: %s is no header row such as "X-Side: out\r\n"`, b.Name(),
+			route.Quote(string(s)))
 		return nil
 	}
 	name, ok := route.Optional(header(nameDoc), "").At(b, 1)
@@ -137,7 +155,9 @@ func addRows(b *route.Build, behind bool) route.Call {
 }
 
 // isRows tells whether InsertRows takes b.
-func isRows(b []byte) bool { return route.HeaderRows(bytes.TrimSuffix(bytes.TrimSuffix(b, lf), cr)) }
+func isRows(b []byte) bool {
+	return route.HeaderRows(bytes.TrimSuffix(bytes.TrimSuffix(b, lf), cr))
+}
 
 var cr, lf, crlf = []byte("\r"), []byte("\n"), []byte("\r\n")
 
@@ -189,13 +209,17 @@ type operator func(c *route.Ctx, value, with []byte) bool
 var operators = []route.Word[operator]{
 	{Word: "eq", Value: func(_ *route.Ctx, v, with []byte) bool { return bytes.Equal(v, with) }},
 	{Word: "ne", Value: func(_ *route.Ctx, v, with []byte) bool { return !bytes.Equal(v, with) }},
-	{Word: "sw", Value: func(_ *route.Ctx, v, with []byte) bool { return bytes.HasPrefix(v, with) }},
+	{Word: "sw", Value: func(_ *route.Ctx, v, with []byte) bool {
+		return bytes.HasPrefix(v, with)
+	}},
 	{Word: "in", Value: func(_ *route.Ctx, v, with []byte) bool { return bytes.Contains(v, with) }},
 	{Word: "re", Value: func(c *route.Ctx, v, with []byte) bool {
 		re := c.CachedPattern(with, route.Lines)
 		return re != nil && re.Match(v)
 	}},
-	{Word: "fm", Value: func(_ *route.Ctx, v, with []byte) bool { return route.Fnmatch(with, v, false) }},
+	{Word: "fm", Value: func(_ *route.Ctx, v, with []byte) bool {
+		return route.Fnmatch(with, v, false)
+	}},
 }
 
 func removeMatch(c *route.Ctx, name string, is operator, with []byte) route.Result {

@@ -13,8 +13,8 @@ func defineSubst(m *route.Module) {
 		Args: []route.AnyArg{route.Rest(route.Verbatim(route.Special("expression",
 			"such as /pattern/replacement/ or, for each match, /pattern/replacement/g; i: case is "+
 				"ignored, s: a dot matches a line feed; any character in place of the slash")))},
-		Doc: "The text with the first match of a POSIX extended regular expression replaced; \\1 is " +
-			"what the first parentheses matched. An empty match makes it null.",
+		Doc: "The text with the first match of a POSIX extended regular expression replaced; " +
+			"\\1 is what the first parentheses matched. An empty match makes it null.",
 		Build: buildSubst})
 }
 
@@ -150,8 +150,8 @@ func replacement(b *route.Build, arg int, s string) (pieces []piece, ok bool) {
 	return pieces, flush()
 }
 
-// apply replaces. A text without a match is given as it is, at no cost to the heap; a match costs it
-// one slice, of where its groups are.
+// apply replaces. A text without a match is given as it is, at no cost to the heap; a match costs
+// it one slice, of where its groups are.
 func (x *substitution) apply(c *route.Ctx, v route.Value) route.Value {
 	b := c.TextOf(v)
 	if len(b) == 0 {

@@ -61,7 +61,8 @@ func boundary(c *route.Ctx) []byte {
 	if semi < 0 {
 		return nil
 	}
-	value, _, ok := parser.Param(c.Msg.Raw, parser.Span{Off: v.Off + uint32(semi), Len: v.Len - uint32(semi)}, boundaryParam)
+	value, _, ok := parser.Param(c.Msg.Raw,
+		parser.Span{Off: v.Off + uint32(semi), Len: v.Len - uint32(semi)}, boundaryParam)
 	if !ok {
 		return nil
 	}
@@ -94,7 +95,8 @@ func parts(c *route.Ctx, f func(p *bodyPart) bool) {
 			if l, rest = line(rest); len(l) == 0 {
 				break
 			}
-			if name, value, ok := bytes.Cut(l, []byte{':'}); ok && foldASCII(bytes.TrimSpace(name), []byte("Content-Type")) {
+			if name, value, ok := bytes.Cut(l, []byte{':'}); ok &&
+				foldASCII(bytes.TrimSpace(name), []byte("Content-Type")) {
 				p.kind = mediaType(value)
 			}
 		}

@@ -37,15 +37,18 @@ func (p part) of(c *route.Ctx) ([]byte, uint32) {
 func searches(m *route.Module) {
 	re := pattern("re", "what is looked for")
 	search := func(name string, p part, doc string) {
-		route.Func1(m, name, route.Anywhere, re, doc, func(c *route.Ctx, re *regexp.Regexp) route.Result {
-			b, _ := p.of(c)
-			return route.Truth(re.Match(b))
-		})
+		route.Func1(m, name, route.Anywhere, re, doc,
+			func(c *route.Ctx, re *regexp.Regexp) route.Result {
+				b, _ := p.of(c)
+				return route.Truth(re.Match(b))
+			})
 	}
 	search("search", whole, "Tells whether a pattern matches somewhere in the message.")
 	search("search_body", theBody, "Tells whether a pattern matches somewhere in the body.")
-	which := route.Enum("which", `"a", "f" or "l"`, "is none of a, f, l", "all headers of the name (a), the first (f) or the last (l)",
-		route.Word[byte]{Word: "a", Value: 'a'}, route.Word[byte]{Word: "f", Value: 'f'}, route.Word[byte]{Word: "l", Value: 'l'})
+	which := route.Enum("which", `"a", "f" or "l"`, "is none of a, f, l",
+		"all headers of the name (a), the first (f) or the last (l)",
+		route.Word[byte]{Word: "a", Value: 'a'}, route.Word[byte]{Word: "f", Value: 'f'},
+		route.Word[byte]{Word: "l", Value: 'l'})
 	route.Func3(m, "search_hf", route.Anywhere, header(nameDoc), re, route.Optional(which, 'a'),
 		"Tells whether a pattern matches in a header of a name.",
 		func(c *route.Ctx, name string, re *regexp.Regexp, which byte) route.Result {
@@ -56,26 +59,35 @@ func searches(m *route.Module) {
 			}
 			return -1
 		})
-	route.Func2(m, "search_str", route.Anywhere, route.Text("text", "what is looked at"), computed("re", "what is looked for"),
+	route.Func2(m, "search_str", route.Anywhere, route.Text("text", "what is looked at"),
+		computed("re", "what is looked for"),
 		"Tells whether a pattern matches a text.",
-		func(c *route.Ctx, text []byte, re *regexp.Regexp) route.Result { return route.Truth(re.Match(text)) })
+		func(c *route.Ctx, text []byte, re *regexp.Regexp) route.Result {
+			return route.Truth(re.Match(text))
+		})
 
 	text := route.Name("text", "a text", "what goes in, as it stands")
 	edit := func(name string, p part, all, keep bool, doc string) {
-		route.Func2(m, name, route.Anywhere, re, text, doc, func(c *route.Ctx, re *regexp.Regexp, text string) route.Result {
-			return replace(c, p, re, text, all, keep)
-		})
+		route.Func2(m, name, route.Anywhere, re, text, doc,
+			func(c *route.Ctx, re *regexp.Regexp, text string) route.Result {
+				return replace(c, p, re, text, all, keep)
+			})
 	}
-	edit("search_append", behind, false, true, "Adds a text behind what a pattern first matches in headers or body.")
+	edit("search_append", behind, false, true,
+		"Adds a text behind what a pattern first matches in headers or body.")
 	edit("search_append_body", theBody, false, true, "Is search_append for the body.")
-	edit("replace", behind, false, false, "Puts a text in the place of what a pattern first matches in headers or body.")
+	edit("replace", behind, false, false,
+		"Puts a text in the place of what a pattern first matches in headers or body.")
 	edit("replace_hdrs", heads, false, false, "Is replace for the headers.")
 	edit("replace_body", theBody, false, false, "Is replace for the body.")
-	edit("replace_all", behind, true, false, "Puts a text in the place of each match of a pattern in headers and body.")
-	edit("replace_body_all", theBody, true, false, "Is replace_all for the body; ^ matches the begin of what is left.")
+	edit("replace_all", behind, true, false,
+		"Puts a text in the place of each match of a pattern in headers and body.")
+	edit("replace_body_all", theBody, true, false,
+		"Is replace_all for the body; ^ matches the begin of what is left.")
 	edit("replace_body_atonce", theBody, true, false, "Is replace_all for the body.")
 	plain := func(name string, p part, doc string) {
-		route.Func3(m, name, route.Anywhere, route.Text("match", "what is looked for"), route.Text("text", "what goes in"),
+		route.Func3(m, name, route.Anywhere, route.Text("match", "what is looked for"),
+			route.Text("text", "what goes in"),
 			route.Enum("mode", `"a" or "f"`, "is none of a, f", "all (a), or the first (f)",
 				route.Word[bool]{Word: "a", Value: true}, route.Word[bool]{Word: "f"}), doc,
 			func(c *route.Ctx, match, text []byte, all bool) route.Result {

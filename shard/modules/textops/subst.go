@@ -7,7 +7,8 @@ import (
 
 // each calls f with each match and what goes in its place. It returns how many there were, or
 // below 0 if f did.
-func (x *substitution) each(c *route.Ctx, b []byte, f func(start, end int, with []byte) route.Result) int {
+func (x *substitution) each(c *route.Ctx, b []byte,
+	f func(start, end int, with []byte) route.Result) int {
 	if !x.re.Match(b) {
 		return 0
 	}
@@ -70,14 +71,16 @@ const substDoc = `such as "/pattern/text/gis": \1 in the text is what the first 
 // substitutions declares the functions that make them.
 func substitutions(m *route.Module) {
 	expr := route.Special("expression", substDoc)
-	declare := func(name string, in route.Kinds, doc string, f func(c *route.Ctx, x *substitution) route.Result) {
-		m.Func(route.Func{Name: name, In: in, Args: []route.AnyArg{expr}, Doc: doc, Build: func(b *route.Build) route.Call {
-			x := substAt(b, 0, b.Name())
-			if x == nil {
-				return nil
-			}
-			return func(c *route.Ctx) route.Result { return f(c, x) }
-		}})
+	declare := func(name string, in route.Kinds, doc string,
+		f func(c *route.Ctx, x *substitution) route.Result) {
+		m.Func(route.Func{Name: name, In: in, Args: []route.AnyArg{expr}, Doc: doc,
+			Build: func(b *route.Build) route.Call {
+				x := substAt(b, 0, b.Name())
+				if x == nil {
+					return nil
+				}
+				return func(c *route.Ctx) route.Result { return f(c, x) }
+			}})
 	}
 	within := func(p part) func(*route.Ctx, *substitution) route.Result {
 		return func(c *route.Ctx, x *substitution) route.Result {
@@ -87,30 +90,34 @@ func substitutions(m *route.Module) {
 	}
 	declare("subst", route.Anywhere, "Substitutes in headers and body.", within(behind))
 	declare("subst_body", route.Anywhere, "Substitutes in the body.", within(theBody))
-	declare("subst_uri", route.Anywhere, "Substitutes in the Request-URI.", func(c *route.Ctx, x *substitution) route.Result {
-		if c.Request == nil {
-			return -1
-		}
-		v, n := x.made(c, c.Request.RequestURI())
-		if n <= 0 {
-			return -1
-		}
-		return c.SetRequestURI(v.S)
-	})
-	declare("subst_user", route.Anywhere, "Substitutes in the user of the Request-URI.", func(c *route.Ctx, x *substitution) route.Result {
-		u := c.RequestURI()
-		if u == nil {
-			return -1
-		}
-		v, n := x.made(c, u.User.Of(u.Raw))
-		if n <= 0 {
-			return -1
-		}
-		return c.SetUser(v.S)
-	})
+	declare("subst_uri", route.Anywhere, "Substitutes in the Request-URI.",
+		func(c *route.Ctx, x *substitution) route.Result {
+			if c.Request == nil {
+				return -1
+			}
+			v, n := x.made(c, c.Request.RequestURI())
+			if n <= 0 {
+				return -1
+			}
+			return c.SetRequestURI(v.S)
+		})
+	declare("subst_user", route.Anywhere, "Substitutes in the user of the Request-URI.",
+		func(c *route.Ctx, x *substitution) route.Result {
+			u := c.RequestURI()
+			if u == nil {
+				return -1
+			}
+			v, n := x.made(c, u.User.Of(u.Raw))
+			if n <= 0 {
+				return -1
+			}
+			return c.SetUser(v.S)
+		})
 	m.Func(route.Func{Name: "subst_hf", In: route.Anywhere,
-		Args: []route.AnyArg{header(nameDoc), expr, route.Name("which", "a, f or l", "all headers of the name (a), the first (f) or the last (l)")},
-		Doc:  "Substitutes in the value of headers.",
+		Args: []route.AnyArg{header(nameDoc), expr,
+			route.Name("which", "a, f or l",
+				"all headers of the name (a), the first (f) or the last (l)")},
+		Doc: "Substitutes in the value of headers.",
 		Build: func(b *route.Build) route.Call {
 			name, ok := header(nameDoc).At(b, 0)
 			x := substAt(b, 1, b.Name())

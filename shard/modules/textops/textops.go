@@ -22,7 +22,9 @@ func Define(m *route.Module) {
 	rows := route.Text("rows", "whole header rows")
 	route.Func1(m, "append_to_reply", route.InRequest|route.InFailure, rows,
 		"Adds rows to each response to this request that is made here from now on.",
-		func(c *route.Ctx, rows []byte) route.Result { return route.Truth(c.Request.AppendToReply(rows)) }).Soon(route.InBranch)
+		func(c *route.Ctx, rows []byte) route.Result {
+			return route.Truth(c.Request.AppendToReply(rows))
+		}).Soon(route.InBranch)
 	headers(m)
 	searches(m)
 	substitutions(m)
@@ -34,7 +36,8 @@ func Define(m *route.Module) {
 var methodBits = map[string]parser.Method{
 	"INVITE": parser.INVITE, "ACK": parser.ACK, "BYE": parser.BYE, "CANCEL": parser.CANCEL,
 	"OPTIONS":  parser.OPTIONS,
-	"REGISTER": parser.REGISTER, "SUBSCRIBE": parser.SUBSCRIBE, "NOTIFY": parser.NOTIFY, "PUBLISH": parser.PUBLISH, "INFO": parser.INFO,
+	"REGISTER": parser.REGISTER, "SUBSCRIBE": parser.SUBSCRIBE, "NOTIFY": parser.NOTIFY,
+	"PUBLISH": parser.PUBLISH, "INFO": parser.INFO,
 	"REFER": parser.REFER, "MESSAGE": parser.MESSAGE, "UPDATE": parser.UPDATE,
 	"PRACK": parser.PRACK,
 }

@@ -20,45 +20,61 @@ func texts(m *route.Module) {
 	compare("cmp_istr", "Is cmp_str where case does not matter.", foldASCII)
 	compare("starts_with", "Tells whether a text begins with another one.", bytes.HasPrefix)
 	compare("ends_with", "Tells whether a text ends with another one.", bytes.HasSuffix)
-	route.Func2(m, "str_find", route.Anywhere, a, b, "Tells where a text holds another one, counted from 1; false if it does not.",
+	route.Func2(m, "str_find", route.Anywhere, a, b,
+		"Tells where a text holds another one, counted from 1; false if it does not.",
 		func(_ *route.Ctx, text, part []byte) route.Result {
 			return found(bytes.Index(text, part))
 		})
 	route.Func2(m, "str_ifind", route.Anywhere, a, b, "Is str_find where case does not matter.",
 		func(_ *route.Ctx, text, part []byte) route.Result { return found(indexFold(text, part)) })
 	list := route.Text("list", "the words")
-	sep := route.Parsed("separator", "one character", "is no single character", "what stands between them",
+	sep := route.Parsed("separator", "one character", "is no single character",
+		"what stands between them",
 		func(s string) (byte, bool) { return (s + "x")[0], len(s) == 1 })
-	route.Func3(m, "in_list", route.Anywhere, a, list, sep, "Tells whether a text is one of the words of a list.",
+	route.Func3(m, "in_list", route.Anywhere, a, list, sep,
+		"Tells whether a text is one of the words of a list.",
 		func(_ *route.Ctx, word, list []byte, sep byte) route.Result {
-			return route.Truth(anyWord(list, sep, func(w []byte) bool { return bytes.Equal(w, word) }))
+			return route.Truth(anyWord(list, sep,
+				func(w []byte) bool { return bytes.Equal(w, word) }))
 		})
-	route.Func3(m, "in_list_prefix", route.Anywhere, a, list, sep, "Tells whether a text begins with one of the words of a list.",
+	route.Func3(m, "in_list_prefix", route.Anywhere, a, list, sep,
+		"Tells whether a text begins with one of the words of a list.",
 		func(_ *route.Ctx, text, list []byte, sep byte) route.Result {
-			return route.Truth(anyWord(list, sep, func(w []byte) bool { return bytes.HasPrefix(text, w) }))
+			return route.Truth(anyWord(list, sep,
+				func(w []byte) bool { return bytes.HasPrefix(text, w) }))
 		})
 	m.Func(route.Func{Name: "regex_substring", In: route.Anywhere,
-		Args: []route.AnyArg{a, computed("re", "a pattern"), route.Int("index", 0, 9, "which match of it"),
-			route.Int("most", 1, 10, "how many there may be"), route.Writable("result", "where the text goes")},
+		Args: []route.AnyArg{a, computed("re", "a pattern"),
+			route.Int("index", 0, 9, "which match of it"),
+			route.Int("most", 1, 10, "how many there may be"),
+			route.Writable("result", "where the text goes")},
 		Doc: "Puts what a pattern matches, or its parentheses, into a variable.", Build: substring})
 
 	date := func(c *route.Ctx) []byte {
-		return append(time.Now().UTC().AppendFormat(append(c.Room(), "Date: "...), "Mon, 02 Jan 2006 15:04:05 GMT"), crlf...)
+		return append(time.Now().UTC().AppendFormat(append(c.Room(), "Date: "...),
+			"Mon, 02 Jan 2006 15:04:05 GMT"), crlf...)
 	}
 	route.Func0(m, "append_time", route.InRequest|route.InFailure,
 		"Adds a Date row to each response to this request that is made here from now on.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Request.AppendToReply(date(c))) }).Soon(route.InBranch)
-	route.Func0(m, "append_time_to_request", route.Anywhere, "Adds a Date row behind the first row of the message.",
+		func(c *route.Ctx) route.Result {
+			return route.Truth(c.Request.AppendToReply(date(c)))
+		}).Soon(route.InBranch)
+	route.Func0(m, "append_time_to_request", route.Anywhere,
+		"Adds a Date row behind the first row of the message.",
 		func(c *route.Ctx) route.Result {
 			if len(c.Msg.Headers) == 0 {
 				return -1
 			}
 			return c.Insert(c.Msg.Headers[0].Line.End(), date(c))
 		})
-	kind := route.Enum("type", "a privacy value", "is no privacy value", "what is asked for (RFC 3323 §4.2)",
-		route.Word[string]{Word: "user", Value: "user"}, route.Word[string]{Word: "header", Value: "header"},
-		route.Word[string]{Word: "session", Value: "session"}, route.Word[string]{Word: "none", Value: "none"},
-		route.Word[string]{Word: "critical", Value: "critical"}, route.Word[string]{Word: "id", Value: "id"},
+	kind := route.Enum("type", "a privacy value", "is no privacy value",
+		"what is asked for (RFC 3323 §4.2)",
+		route.Word[string]{Word: "user", Value: "user"},
+		route.Word[string]{Word: "header", Value: "header"},
+		route.Word[string]{Word: "session", Value: "session"},
+		route.Word[string]{Word: "none", Value: "none"},
+		route.Word[string]{Word: "critical", Value: "critical"},
+		route.Word[string]{Word: "id", Value: "id"},
 		route.Word[string]{Word: "history", Value: "history"})
 	route.Func1(m, "is_privacy", route.Anywhere, kind, "Tells whether Privacy asks for that.",
 		func(c *route.Ctx, kind string) route.Result {
@@ -152,7 +168,8 @@ func substring(b *route.Build) route.Call {
 	}
 }
 
-func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int, dst *route.Place) route.Result {
+func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int,
+	dst *route.Place) route.Result {
 	if i >= most || !re.Match(s) {
 		return -1
 	}

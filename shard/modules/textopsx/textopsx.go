@@ -12,19 +12,26 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	route.Func0(m, "msg_apply_changes", route.InRequest|route.InReplies,
-		"Makes the message what it would leave as, without our Via and Record-Route, so that what comes later sees the edits made so far.",
+		"Makes the message what it would leave as, without our Via and Record-Route, so that "+
+			"what comes later sees the edits made so far.",
 		func(c *route.Ctx) route.Result { return c.ApplyChanges() })
 	code := route.Int("code", 300, 699, "the new one")
 	phrase := route.Text("reason", "the new reason phrase")
 	route.Func2(m, "change_reply_status", route.InReplies, code, phrase,
 		"Changes the status of a response that refuses; false for any other.", changeStatus)
-	route.Func1(m, "change_reply_status_code", route.InReplies, code, "Is change_reply_status; the phrase stays.",
-		func(c *route.Ctx, code int) route.Result { return changeStatus(c, code, c.Msg.Bytes(c.Msg.Phrase)) })
-	route.Func0(m, "remove_body", route.Anywhere, "Removes the body. Content-Type stays, as in Kamailio.", removeBody)
-	value, pattern := route.Text("text", "a text"), route.Text("pattern", "a pattern of the shell: *, ?, [a-c]")
+	route.Func1(m, "change_reply_status_code", route.InReplies, code,
+		"Is change_reply_status; the phrase stays.",
+		func(c *route.Ctx, code int) route.Result {
+			return changeStatus(c, code, c.Msg.Bytes(c.Msg.Phrase))
+		})
+	route.Func0(m, "remove_body", route.Anywhere,
+		"Removes the body. Content-Type stays, as in Kamailio.", removeBody)
+	value, pattern := route.Text("text", "a text"),
+		route.Text("pattern", "a pattern of the shell: *, ?, [a-c]")
 	flags := route.Optional(route.Enum("flags", `"i"`, "is no flag", "i: case does not matter",
 		route.Word[bool]{Word: "i", Value: true}), false)
-	route.Func3(m, "fnmatch", route.Anywhere, value, pattern, flags, "Tells whether a text matches a pattern (fnmatch(3)).",
+	route.Func3(m, "fnmatch", route.Anywhere, value, pattern, flags,
+		"Tells whether a text matches a pattern (fnmatch(3)).",
 		func(_ *route.Ctx, text, pattern []byte, fold bool) route.Result {
 			return route.Truth(route.Fnmatch(pattern, text, fold))
 		})

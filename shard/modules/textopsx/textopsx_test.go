@@ -11,7 +11,8 @@ import (
 
 // TestWire holds what leaves against the file in testdata.
 func TestWire(t *testing.T) {
-	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define}, route.Declared{Name: "textops", Define: textops.Define},
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "textops", Define: textops.Define},
 		route.Declared{Name: "textopsx", Define: Define})
 	b.Wire("testdata/edits.txt")
 }

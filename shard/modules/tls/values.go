@@ -132,7 +132,8 @@ func certField(field tlsField, info *stream.TLSInfo) []byte {
 	case tlsPeerExpired, tlsPeerSelfSigned, tlsPeerRevoked:
 		return certFlag(field, cert)
 	case tlsMyVersion, tlsMySerial, tlsMySubject, tlsMyIssuer, tlsMySubjectCN, tlsMyIssuerCN,
-		tlsMySubjectOrganization, tlsMyIssuerOrganization, tlsMySANHostname, tlsMySANURI, tlsMySANEmail, tlsMySANIP:
+		tlsMySubjectOrganization, tlsMyIssuerOrganization, tlsMySANHostname, tlsMySANURI,
+		tlsMySANEmail, tlsMySANIP:
 		cert = info.Own
 	}
 	if cert == nil {
@@ -182,7 +183,10 @@ func certFlag(field tlsField, cert *x509.Certificate) []byte {
 		now := time.Now()
 		return bit(now.After(cert.NotAfter) || now.Before(cert.NotBefore))
 	case tlsPeerSelfSigned:
-		return bit(cert.CheckSignatureFrom(cert) == nil || string(cert.RawIssuer) == string(cert.RawSubject) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil)
+		return bit(cert.CheckSignatureFrom(cert) == nil ||
+			string(cert.RawIssuer) == string(cert.RawSubject) &&
+				cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate,
+					cert.Signature) == nil)
 	}
 	return bit(false)
 }
@@ -211,5 +215,8 @@ func slashed(n pkix.Name) string {
 }
 
 // attributeWords are RFC 4514's, and OpenSSL's for the address.
-var attributeWords = map[string]string{"2.5.4.3": "CN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "street",
-	"2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "postalCode", "1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID"}
+var attributeWords = map[string]string{"2.5.4.3": "CN", "2.5.4.5": "serialNumber", "2.5.4.6": "C",
+	"2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "street",
+	"2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "postalCode",
+	"1.2.840.113549.1.9.1": "emailAddress", "0.9.2342.19200300.100.1.25": "DC",
+	"0.9.2342.19200300.100.1.1": "UID"}

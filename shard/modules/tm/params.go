@@ -41,11 +41,14 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.Remap503, "remap_503_500",
 		"Whether a 503 is passed on as 500 (§16.7 item 6).")
 	m.BoolVar(&s.RetryRefused, "retry_refused",
-		"Whether a request that its only destination refuses by ICMP is sent once more. Not Kamailio's.")
+		"Whether a request that its only destination refuses by ICMP is sent once more. Not "+
+			"Kamailio's.")
 	m.IntVar(&s.CancelBMethod, "cancel_b_method", 0, 2,
-		"0: a branch without a response counts as 487. 1: its CANCEL waits for one (§9.1). 2: it is sent at once.")
+		"0: a branch without a response counts as 487. 1: its CANCEL waits for one (§9.1). 2: it "+
+			"is sent at once.")
 	m.IntVar(&s.UnmatchedCancel, "unmatched_cancel", 0, 2,
-		"A CANCEL without a transaction is forwarded 0 statefully, 1 statelessly (§16.10), 2 not at all.")
+		"A CANCEL without a transaction is forwarded 0 statefully, 1 statelessly (§16.10), 2 not "+
+			"at all.")
 	m.BoolVar(&s.AggregateChallenges, "aggregate_challenges",
 		"Whether the challenges of all 401 and 407 are joined (§16.7 item 7).")
 	m.BoolVar(&s.Disable6xxBlock, "disable_6xx_block",
@@ -57,7 +60,8 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.PassProvisionalReplies, "pass_provisional_replies",
 		"Whether callbacks see provisional responses.")
 	m.BoolVar(&s.PassFormerReplies, "pass_former_replies",
-		"Whether responses to what a process before this one sent are passed on by their Via. Not Kamailio's, which passes every stray on.")
+		"Whether responses to what a process before this one sent are passed on by their Via. "+
+			"Not Kamailio's, which passes every stray on.")
 	m.BoolVar(&s.ReparseInvite, "reparse_invite",
 		"Whether CANCEL and ACK are made of what was sent.")
 	m.BoolVar(&s.LocalCancelReason, "local_cancel_reason",

@@ -12,7 +12,8 @@ func relays(m *route.Module) {
 	host := route.Optional(route.Special("host", "where to, known at load"), struct{}{})
 	port := route.Optional(route.Special("port", "its port"), struct{}{})
 	m.Func(route.Func{Name: "t_relay", In: in, Args: []route.AnyArg{host, port}, Build: relay,
-		Doc: "Forwards the request statefully: to $du, else to the Request-URI, or to host and port."})
+		Doc: "Forwards the request statefully: to $du, else to the Request-URI, or to host and " +
+			"port."})
 	to := route.Optional(route.Special("destination",
 		`"proto:host:port", known at load`), struct{}{})
 	flags := route.Optional(route.Special("flags",
@@ -36,7 +37,8 @@ func relay(b *route.Build) route.Call {
 		return func(c *route.Ctx) int { return c.Relay() }
 	case 1:
 		b.Errorf(route.WholeCall,
-			"t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" and flags")
+			"t_relay takes no arguments, or host and port; t_relay_to takes \"proto:host:port\" "+
+				"and flags")
 		return nil
 	}
 	dst, ok := hostPort(b)

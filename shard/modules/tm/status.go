@@ -10,9 +10,11 @@ import (
 func statuses(m *route.Module) {
 	pattern := route.Special("pattern",
 		"found anywhere in the code unless anchored, as regexec(3) looks for it")
-	m.Func(route.Func{Name: "t_check_status", In: route.InRequest | route.InFailure | route.InReplies,
-		Args:  []route.AnyArg{pattern},
-		Doc:   "Holds the status of the best response, in a reply route of the response, against a pattern.",
+	m.Func(route.Func{Name: "t_check_status",
+		In:   route.InRequest | route.InFailure | route.InReplies,
+		Args: []route.AnyArg{pattern},
+		Doc: "Holds the status of the best response, in a reply route of the response, against " +
+			"a pattern.",
 		Build: checkStatus})
 	route.Func0(m, "t_get_status_code", route.Anywhere, "Is that status, below 0 if there is none.",
 		func(c *route.Ctx) route.Result {

@@ -17,9 +17,11 @@ func Define(m *route.Module) {
 	const in = route.InRequest | route.InFailure
 	const notReply = route.WithTransaction &^ route.InReply
 	route.Func0(m, "t_check_trans", route.InRequest,
-		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Others: false "+
-			"when they are new; a retransmission ends the script.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Request.Invite != nil) }).Soon(route.InBranch | route.InReplies)
+		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Others: "+
+			"false when they are new; a retransmission ends the script.",
+		func(c *route.Ctx) route.Result {
+			return route.Truth(c.Request.Invite != nil)
+		}).Soon(route.InBranch | route.InReplies)
 	route.Func0(m, "t_newtran", route.InRequest,
 		"Makes the transaction. A retransmission ends the script.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.NewTransaction()) })
@@ -39,13 +41,19 @@ func Define(m *route.Module) {
 
 	route.Func1(m, "t_on_failure", notReply, route.RouteNamed(route.FailureRoute),
 		"Runs the failure_route when all branches have failed.",
-		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.FailureRoute, n)) }).Soon(route.InReply)
+		func(c *route.Ctx, n int) route.Result {
+			return route.Truth(c.Request.Arm(route.FailureRoute, n))
+		}).Soon(route.InReply)
 	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
 		"Runs the branch_route for each branch.",
-		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.BranchRoute, n)) })
+		func(c *route.Ctx, n int) route.Result {
+			return route.Truth(c.Request.Arm(route.BranchRoute, n))
+		})
 	route.Func1(m, "t_on_reply", notReply, route.RouteNamed(route.ReplyRoute),
 		"Runs the onreply_route for each response.",
-		func(c *route.Ctx, n int) route.Result { return route.Truth(c.Request.Arm(route.ReplyRoute, n)) }).Soon(route.InReply)
+		func(c *route.Ctx, n int) route.Result {
+			return route.Truth(c.Request.Arm(route.ReplyRoute, n))
+		}).Soon(route.InReply)
 	const kinds = "failure_route, branch_route or onreply_route"
 	kind := route.Enum("kind", kinds,
 		"is neither failure_route, branch_route nor onreply_route", kinds,
@@ -67,7 +75,10 @@ func Define(m *route.Module) {
 		})
 	route.Func0(m, "t_reset_fr", notReply,
 		"Sets the final response timers to what the parameters say.",
-		func(c *route.Ctx) route.Result { c.Request.ResetFinalTimers(); return 1 }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result {
+			c.Request.ResetFinalTimers()
+			return 1
+		}).Soon(route.InReply)
 
 	how := route.Parsed("which", `"a", "l" or "n"`,
 		`is none of "a" (all), "l" (last) and "n" (none)`,
@@ -88,7 +99,8 @@ func Define(m *route.Module) {
 			}
 			if !*contacts {
 				b.Warnf(route.WholeCall,
-					"Kamailio needs modparam(\"tm\", \"contacts_avp\", …) for t_load_contacts, and fails without")
+					"Kamailio needs modparam(\"tm\", \"contacts_avp\", …) for t_load_contacts, "+
+						"and fails without")
 			}
 			return func(c *route.Ctx) route.Result {
 				m, _ := mode.Get(c)
@@ -108,9 +120,13 @@ func Define(m *route.Module) {
 	route.Func0(m, "t_branch_replied", in, "Tells whether that branch had a response before.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.BestReplied()) })
 	route.Func0(m, "t_any_timeout", notReply, "Tells whether a timer ended any branch.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Request.AnyTimedOut()) }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result {
+			return route.Truth(c.Request.AnyTimedOut())
+		}).Soon(route.InReply)
 	route.Func0(m, "t_any_replied", notReply, "Tells whether any branch had a response.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.Request.AnyReplied()) }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result {
+			return route.Truth(c.Request.AnyReplied())
+		}).Soon(route.InReply)
 }
 
 // dropHow reads the argument of t_drop_replies.

@@ -33,7 +33,8 @@ func TestUUID(t *testing.T) {
 	}
 }
 
-// TestTimed: the time is read as RFC 9562 appendix A.1 writes it, and goes on while the clock stands.
+// TestTimed: the time is read as RFC 9562 appendix A.1 writes it, and goes on while the clock
+// stands.
 func TestTimed(t *testing.T) {
 	x := newMaker(0)
 	now := time.Date(2022, 2, 22, 19, 22, 22, 0, time.UTC)

@@ -132,7 +132,8 @@ func (m *Method) Read(words []string) (Args, error) {
 		}
 		n, err := ParseInt(w)
 		if err != nil {
-			return Args{}, Faultf(400, "%s must be a whole number, not %q; usage: %s", p.Name, w, m.Usage())
+			return Args{}, Faultf(400, "%s must be a whole number, not %q; usage: %s", p.Name, w,
+				m.Usage())
 		}
 		a.ints[i] = n
 	}
@@ -144,7 +145,8 @@ func (m *Method) repeats() bool { return len(m.Params) > 0 && m.Params[len(m.Par
 
 // ParseInt reads a number as an argument of kind Int has it.
 func ParseInt(w string) (int64, error) {
-	if hex, ok := strings.CutPrefix(strings.ToLower(w), "0x"); ok && !strings.HasPrefix(hex, "-") && !strings.HasPrefix(hex, "+") {
+	if hex, ok := strings.CutPrefix(strings.ToLower(w), "0x"); ok && !strings.HasPrefix(hex, "-") &&
+		!strings.HasPrefix(hex, "+") {
 		return strconv.ParseInt(hex, 16, 64)
 	}
 	return strconv.ParseInt(w, 10, 64)

@@ -141,7 +141,8 @@ func (r *reader) repetition() (op string, length int, err error) {
 }
 
 // errRepeated is what regcomp(3) says of "+49" and "^+49".
-var errRepeated = errors.New("nothing stands in front of what is repeated: write \\+, \\*, \\? or \\{ for the character")
+var errRepeated = errors.New("nothing stands in front of what is repeated: write \\+, \\*, \\? " +
+	"or \\{ for the character")
 
 // interval reads {n}, {n,}, {n,m} and {,m}.
 func interval(s string) (op string, length int, err error) {
@@ -344,7 +345,8 @@ func writeMember(b *strings.Builder, s string) {
 	b.WriteString(s)
 }
 
-var classes = map[string]bool{"alpha": true, "digit": true, "alnum": true, "upper": true, "lower": true, "space": true, "blank": true,
+var classes = map[string]bool{"alpha": true, "digit": true, "alnum": true, "upper": true,
+	"lower": true, "space": true, "blank": true,
 	"punct": true, "print": true, "graph": true, "cntrl": true, "xdigit": true}
 
 // runeLen is the length of the UTF-8 sequence s starts with, at least 1.

@@ -57,19 +57,25 @@ func New(t testing.TB) *Bench {
 	b := &Bench{Arena: arena, now: int64(time.Hour)}
 	for proto := netio.UDP; proto <= netio.WSS; proto++ {
 		a := netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))
-		b.Listeners = append(b.Listeners, &netio.Listener{Index: int(proto), Proto: proto, Addr: a, SentBy: []byte("127.0.0.1:5060")})
+		b.Listeners = append(b.Listeners,
+			&netio.Listener{Index: int(proto), Proto: proto, Addr: a,
+				SentBy: []byte("127.0.0.1:5060")})
 	}
-	b.Core = proxy.New(proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b}, Resolver: resolver{}, Script: script{b},
-		Arena: arena, Counters: arena.Counters(0), Program: 7, Aliases: []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
+	b.Core = proxy.New(proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b},
+		Resolver: resolver{}, Script: script{b},
+		Arena: arena, Counters: arena.Counters(0), Program: 7,
+		Aliases:       []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
 		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error"})
-	b.Table, err = txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: sender{b}, User: b.Core, Counters: arena.Counters(0),
+	b.Table, err = txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: sender{b},
+		User: b.Core, Counters: arena.Counters(0),
 		MaxBranches: 12, Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Core.SetTable(b.Table)
 	b.Core.SetNow(b.now)
-	if b.Targets, err = balance.Parse("targets", []byte("1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n"), balance.Config{}, nil); err != nil {
+	if b.Targets, err = balance.Parse("targets",
+		[]byte("1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n"), balance.Config{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.Core.SetTargets(b.Targets)
@@ -124,7 +130,8 @@ func (b *Bench) Answer(t testing.TB, status string) {
 		case parser.KindVia, parser.KindFrom, parser.KindCallID, parser.KindCSeq:
 			text = append(text, req.Bytes(req.Headers[i].Line)...)
 		case parser.KindTo:
-			text = append(append(append(text, "To: "...), req.Bytes(req.Headers[i].Value)...), ";tag=answer\r\n"...)
+			text = append(append(append(text, "To: "...), req.Bytes(req.Headers[i].Value)...),
+				";tag=answer\r\n"...)
 		}
 	}
 	if reason := m.Parse(append(text, "Content-Length: 0\r\n\r\n"...)); reason != parser.OK {
@@ -194,7 +201,9 @@ func (s script) Failure(r *proxy.Request, n int) {
 
 func (s script) Onsend(r *proxy.Request) bool { return s.b.Onsend == nil || s.b.Onsend(r) }
 
-func (s script) Branch(r *proxy.Request, n int) bool { return s.b.Branch == nil || s.b.Branch(r, n) }
+func (s script) Branch(r *proxy.Request, n int) bool {
+	return s.b.Branch == nil || s.b.Branch(r, n)
+}
 
 func (s script) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool {
 	return s.b.Reply == nil || s.b.Reply(tx, br, m, n)

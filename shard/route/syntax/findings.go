@@ -63,7 +63,8 @@ func (f *Findings) Errorf(pos Pos, format string, args ...any) {
 	}
 	f.Errors = append(f.Errors, d)
 	if f.Full() {
-		f.Errors = append(f.Errors, Diagnostic{pos, fmt.Sprintf("more than %d errors; the rest is not listed", maxErrors)})
+		f.Errors = append(f.Errors,
+			Diagnostic{pos, fmt.Sprintf("more than %d errors; the rest is not listed", maxErrors)})
 	}
 }
 
@@ -94,6 +95,7 @@ func (f *Findings) Sort() {
 func (f *Findings) sort(list []Diagnostic) {
 	slices.SortStableFunc(list, func(a, b Diagnostic) int {
 		byFile := cmp.Compare(f.files[a.Pos.File], f.files[b.Pos.File])
-		return cmp.Or(byFile, cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+		return cmp.Or(byFile, cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Col, b.Pos.Col))
 	})
 }

@@ -61,14 +61,16 @@ func IsUTF16(src string) bool {
 	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
 		return true
 	}
-	return len(src) >= 4 && (src[0] == 0) != (src[1] == 0) && (src[0] == 0) == (src[2] == 0) && (src[1] == 0) == (src[3] == 0)
+	return len(src) >= 4 && (src[0] == 0) != (src[1] == 0) && (src[0] == 0) == (src[2] == 0) &&
+		(src[1] == 0) == (src[3] == 0)
 }
 
 // push starts reading src; false when a limit forbids it.
 func (lx *lexer) push(f frame) bool {
 	lx.bytes += len(f.src)
 	if lx.bytes > maxFileBytes {
-		lx.found.Errorf(f.at, "configuration is larger than %d MiB with includes and defines", maxFileBytes>>20)
+		lx.found.Errorf(f.at, "configuration is larger than %d MiB with includes and defines",
+			maxFileBytes>>20)
 		return false
 	}
 	f.line = 1
@@ -372,7 +374,8 @@ func selectLen(s string) int {
 					end += i + 2
 				}
 			} else {
-				for end < len(s) && (IsNameByte(s[end]) || s[end] == '-' || s[end] == '%' || s[end] == '*') {
+				for end < len(s) && (IsNameByte(s[end]) || s[end] == '-' || s[end] == '%' ||
+					s[end] == '*') {
 					end++
 				}
 			}

@@ -133,15 +133,17 @@ func (p *parser) file() []Item {
 
 // routeWords are the words that begin a routing block.
 var routeWords = map[string]bool{
-	"request_route": true, "route": true, "failure_route": true, "branch_route": true, "onreply_route": true,
-	"reply_route": true, "onsend_route": true, "event_route": true, "error_route": true,
+	"request_route": true, "route": true, "failure_route": true, "branch_route": true,
+	"onreply_route": true,
+	"reply_route":   true, "onsend_route": true, "event_route": true, "error_route": true,
 }
 
 // resync goes to the next line that starts like an item: a word in the first column, or one that
 // opens a route.
 func (p *parser) resync() {
 	for p.t.kind != tokEOF {
-		if p.t.bol && p.t.kind == tokIdent && (p.t.pos.Col == 1 || routeWords[p.t.text] && p.t.text != "route") {
+		if p.t.bol && p.t.kind == tokIdent &&
+			(p.t.pos.Col == 1 || routeWords[p.t.text] && p.t.text != "route") {
 			return
 		}
 		p.advance()
@@ -263,8 +265,8 @@ func (p *parser) modparam(t token) {
 	p.items = append(p.items, it)
 }
 
-// filled is a text of loadmodulex or modparamx with what is known at load in the place of $def(NAME),
-// $defn(NAME) and $env(NAME).
+// filled is a text of loadmodulex or modparamx with what is known at load in the place of
+// $def(NAME), $defn(NAME) and $env(NAME).
 func (p *parser) filled(pos Pos, s string) string {
 	var b strings.Builder
 	for {
@@ -277,7 +279,8 @@ func (p *parser) filled(pos Pos, s string) string {
 		n := VarLen(s)
 		word, name, ok := strings.Cut(strings.TrimSuffix(s[1:max(n, 1)], ")"), "(")
 		if n < 2 || !ok {
-			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load: %s", Quote(Clip(s)))
+			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load: %s",
+				Quote(Clip(s)))
 		}
 		switch word {
 		case "def":
@@ -291,7 +294,8 @@ func (p *parser) filled(pos Pos, s string) string {
 		case "env":
 			b.WriteString(os.Getenv(name))
 		default:
-			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load, not $%s", word)
+			p.failAt(pos, "only $def(NAME), $defn(NAME) and $env(NAME) are known at load, not $%s",
+				word)
 		}
 		s = s[n:]
 	}
@@ -350,8 +354,10 @@ func BoolWord(s string) int {
 }
 
 // takesPath are the settings whose value may be a path, a host or an address without quotes.
-var takesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true, "run_dir": true,
-	"user": true, "uid": true, "group": true, "gid": true, "advertised_address": true, "tcp_source_ipv4": true, "tcp_source_ipv6": true}
+var takesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true,
+	"run_dir": true,
+	"user":    true, "uid": true, "group": true, "gid": true, "advertised_address": true,
+	"tcp_source_ipv4": true, "tcp_source_ipv6": true}
 
 // global reads name=value and group.name=value desc "…".
 func (p *parser) global(t token) {
@@ -385,7 +391,8 @@ func (p *parser) unknownItem(t token) {
 		settings = p.opt.Settings()
 	}
 	if !slices.Contains(settings, t.text) {
-		p.failAt(t.pos, "unknown word %s%s", t.text, suggest.DidYouMean(t.text, append(names, settings...)))
+		p.failAt(t.pos, "unknown word %s%s", t.text,
+			suggest.DidYouMean(t.text, append(names, settings...)))
 	}
 	p.fail("expected \"=\" behind %s, found %s", t.text, p.t.describe())
 }

@@ -2,8 +2,8 @@ package syntax
 
 import "strings"
 
-// binaryPrec is how tightly an operator binds, higher is tighter. Measured on Kamailio 5.6.3: 1|2==2 is 1|(2==2),
-// 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
+// binaryPrec is how tightly an operator binds, higher is tighter. Measured on Kamailio 5.6.3:
+// 1|2==2 is 1|(2==2), 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
 var binaryPrec = map[string]int{
 	"||": 1, "or": 1,
 	"&&": 2, "and": 2,
@@ -62,8 +62,10 @@ func (p *parser) binaryRest(l Expr, min int) Expr {
 
 // coreWords are the words that begin a comparison, which is one operand: !uri == myself is
 // !(uri == myself), where !$var(x) == 1 is (!$var(x)) == 1 (5.6.3).
-var coreWords = map[string]bool{"method": true, "uri": true, "from_uri": true, "to_uri": true, "src_ip": true, "dst_ip": true,
-	"src_port": true, "dst_port": true, "proto": true, "af": true, "status": true, "msg": true, "snd_ip": true, "snd_port": true,
+var coreWords = map[string]bool{"method": true, "uri": true, "from_uri": true, "to_uri": true,
+	"src_ip": true, "dst_ip": true,
+	"src_port": true, "dst_port": true, "proto": true, "af": true, "status": true, "msg": true,
+	"snd_ip": true, "snd_port": true,
 	"snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
 
 // unary reads the prefix operators.
@@ -153,7 +155,8 @@ func (p *parser) ipLiteral() string {
 	if p.op("/") && p.t.glued {
 		p.advance()
 		if p.t.kind != tokInt && p.t.kind != tokIP {
-			p.fail("expected the length of a network or its mask behind \"/\", found %s", p.t.describe())
+			p.fail("expected the length of a network or its mask behind \"/\", found %s",
+				p.t.describe())
 		}
 		s += "/" + p.t.text
 		p.advance()
@@ -205,7 +208,8 @@ func (p *parser) name() Expr {
 }
 
 // bareArgs are the core functions whose first argument may be a host or a socket without quotes.
-var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true, "forward": true,
+var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true,
+	"forward":     true,
 	"forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
 
 func (p *parser) call(t token) Expr {

@@ -25,7 +25,8 @@ func (p *parser) listen(key token) {
 			var proto string
 			proto, l.AdvertiseHost, l.AdvertisePort = p.socket(pos, text)
 			if proto != "" {
-				p.failAt(pos, "the advertised address has no protocol of its own: write host[:port]")
+				p.failAt(pos, "the advertised address has no protocol of its own: write "+
+					"host[:port]")
 			}
 			if strings.Contains(l.AdvertiseHost, ":") {
 				l.AdvertiseHost = "[" + l.AdvertiseHost + "]"
@@ -36,7 +37,8 @@ func (p *parser) listen(key token) {
 			l.Name = p.stringOrFail("the socket's name")
 		}
 		if p.word("virtual") {
-			p.found.Warnf(p.t.pos, "virtual has no effect: an address is myself whether or not this host has it at present")
+			p.found.Warnf(p.t.pos, "virtual has no effect: an address is myself whether or not "+
+				"this host has it at present")
 			p.advance()
 		}
 		p.items = append(p.items, Item{Kind: ListenItem, Pos: key.pos, Socket: l})
@@ -100,7 +102,8 @@ func (p *parser) startsHost() bool {
 	if p.t.bol {
 		return false
 	}
-	return p.t.kind == tokIdent || p.t.kind == tokStr || p.t.kind == tokIP || p.t.kind == tokInt || p.op("[")
+	return p.t.kind == tokIdent || p.t.kind == tokStr || p.t.kind == tokIP || p.t.kind == tokInt ||
+		p.op("[")
 }
 
 // socket takes [proto:]host[:port] apart.

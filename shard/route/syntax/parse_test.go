@@ -10,7 +10,9 @@ import (
 
 // parseText gives the items and errors of a text.
 func parseText(src string) ([]Item, *Findings) {
-	file, found := Parse("x.cfg", src, Source{ReadFile: func(string) ([]byte, error) { return nil, fmt.Errorf("no files in this test") }})
+	file, found := Parse("x.cfg", src, Source{ReadFile: func(string) ([]byte, error) {
+		return nil, fmt.Errorf("no files in this test")
+	}})
 	return file.Items, found
 }
 
@@ -77,7 +79,8 @@ func TestStatements(t *testing.T) {
 		}
 	}
 	f(`if (1) exit; else drop;`, `if (1) { exit; } else { drop; }`)
-	f(`if (1) { exit; } else if (2) { drop; } else { return; }`, `if (1) { exit; } else { if (2) { drop; } else { return; } }`)
+	f(`if (1) { exit; } else if (2) { drop; } else { return; }`,
+		`if (1) { exit; } else { if (2) { drop; } else { return; } }`)
 	f(`if (1) { exit; };;`, `if (1) { exit; }`)
 	f(`exit(); drop(); return(); return(5); return -1; return (1) + 2; return (int)"5";`,
 		`exit; drop; return; return 5; return -1; return (1 + 2); return ((int)"5");`)
@@ -122,7 +125,8 @@ func FuzzParse(f *testing.F) {
 func fuzzSeeds(t testing.TB) []string {
 	t.Helper()
 	var seeds []string
-	for _, pattern := range []string{"../default.cfg", "../testdata/peers/*.cfg", "../testdata/accept/*.cfg", "../testdata/refuse/*.cfg"} {
+	for _, pattern := range []string{"../default.cfg", "../testdata/peers/*.cfg", "../testdata/accept/*.cfg",
+		"../testdata/refuse/*.cfg"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files at %s: %v", pattern, err)

@@ -25,18 +25,24 @@ type subst struct {
 
 // directives by name. include_file and import_file work without a prefix too.
 var directives = map[string]bool{
-	"define": true, "def": true, "ifdef": true, "ifndef": true, "ifexp": true, "else": true, "endif": true,
-	"defexp": true, "defexps": true, "trydef": true, "trydefine": true, "redefine": true, "redef": true,
+	"define": true, "def": true, "ifdef": true, "ifndef": true, "ifexp": true, "else": true,
+	"endif":  true,
+	"defexp": true, "defexps": true, "trydef": true, "trydefine": true, "redefine": true,
+	"redef": true,
 	"subst": true, "substdef": true, "substdefs": true,
-	"defenv": true, "defenvs": true, "trydefenv": true, "trydefenvs": true, "include_file": true, "import_file": true,
-	"KAMAILIO": true, "kamailio": true, "SER": true, "ser": true, "OPENSER": true, "openser": true, "ALL": true, "all": true,
+	"defenv": true, "defenvs": true, "trydefenv": true, "trydefenvs": true, "include_file": true,
+	"import_file": true,
+	"KAMAILIO":    true, "kamailio": true, "SER": true, "ser": true, "OPENSER": true,
+	"openser": true,
+	"ALL":     true, "all": true,
 	"MAXCOMPAT": true, "maxcompat": true, "VIADUCT": true,
 }
 
 // isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and
 // anything else is a comment.
 func isDirective(s string) bool {
-	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') && directives[s[2:2+NameLen(s[2:])]]
+	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') &&
+		directives[s[2:2+NameLen(s[2:])]]
 }
 
 // directive carries out the directive at the current offset; false when there is none.
@@ -67,7 +73,8 @@ func (lx *lexer) directive() bool {
 	case "define", "def":
 		lx.define(at, arg, func(n string) bool {
 			if _, dup := lx.defs[n]; dup {
-				lx.found.Errorf(at, "%s is defined already; #!redefine changes it, #!trydef keeps it", n)
+				lx.found.Errorf(at, "%s is defined already; #!redefine changes it, #!trydef "+
+					"keeps it", n)
 				return false
 			}
 			return true
@@ -136,7 +143,8 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 	}
 	if n < len(arg) && arg[n] != ' ' && arg[n] != '\t' {
 		// so does Kamailio, and says nothing
-		lx.found.Warnf(at, "#!define: the name is %s, and what follows its value: %s. Is a blank missing, or is %s meant as the name?",
+		lx.found.Warnf(at, "#!define: the name is %s, and what follows its value: %s. Is a blank "+
+			"missing, or is %s meant as the name?",
 			Clip(name), Clip(arg[n:]), Clip(strings.Fields(arg)[0]))
 	}
 	if allow(name) {
@@ -152,7 +160,8 @@ func (lx *lexer) cutName(at Pos, directive, arg string) bool {
 		return false
 	}
 	word := strings.Fields(arg)[0]
-	lx.found.Errorf(at, "#!%s: - is not allowed in a name: write %s", directive, strings.ReplaceAll(Clip(word), "-", "_"))
+	lx.found.Errorf(at, "#!%s: - is not allowed in a name: write %s", directive,
+		strings.ReplaceAll(Clip(word), "-", "_"))
 	return true
 }
 
@@ -256,7 +265,8 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 // subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the
 // name too, substdefs defines it as a string.
 func (lx *lexer) subst(at Pos, name, arg string) {
-	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""), "\""), "'"), "'")
+	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""),
+		"\""), "'"), "'")
 	if arg == "" {
 		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
 		return
@@ -378,7 +388,8 @@ func (lx *lexer) defenv(at Pos, name, arg string) {
 	v, ok := os.LookupEnv(env)
 	if !ok {
 		if !strings.HasPrefix(name, "try") {
-			lx.found.Errorf(at, "environment variable %s is not set; #!trydefenv tolerates that", Clip(env))
+			lx.found.Errorf(at, "environment variable %s is not set; #!trydefenv tolerates that",
+				Clip(env))
 		}
 		return
 	}
@@ -402,7 +413,8 @@ func (lx *lexer) include(at Pos, optional bool) {
 		if f.line == at.Line && f.off < len(f.src) && t.kind != tokStr {
 			start := f.off
 			f.skipLine() // or the name would be read as part of the line before
-			if words := strings.Fields(strings.TrimRight(f.src[start:f.off], "; \t\r")); len(words) > 0 {
+			if words := strings.Fields(strings.TrimRight(f.src[start:f.off],
+				"; \t\r")); len(words) > 0 {
 				write = words[0]
 			}
 		}
@@ -410,7 +422,8 @@ func (lx *lexer) include(at Pos, optional bool) {
 		if optional {
 			directive = "import_file"
 		}
-		lx.found.Errorf(at, "%s needs a file name in quotes: write %s %s", directive, directive, Quote(write))
+		lx.found.Errorf(at, "%s needs a file name in quotes: write %s %s", directive, directive,
+			Quote(write))
 		return
 	}
 	depth := 0

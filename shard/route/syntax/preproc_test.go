@@ -9,7 +9,8 @@ import (
 func TestIfexp(t *testing.T) {
 	f := func(exp, want string) {
 		t.Helper()
-		items, found := parseText("#!define ONE 1\n#!define FLAG\n#!define TEXT \"abc\"\n#!ifexp " + exp + "\nyes=1\n#!else\nno=1\n#!endif\n")
+		items, found := parseText("#!define ONE 1\n#!define FLAG\n#!define TEXT \"abc\"\n#!ifexp " + exp +
+			"\nyes=1\n#!else\nno=1\n#!endif\n")
 		got := ""
 		for _, it := range items {
 			got += it.Name
