@@ -157,14 +157,16 @@ func TestLocks(t *testing.T) {
 // cost another call no message and no timer.
 func TestHeldCosts(t *testing.T) {
 	const calls = 10000
-	cfg := strings.Replace(defaultConfig(t), "request_route {", "request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
+	cfg := strings.Replace(defaultConfig(t), "request_route {",
+		"request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
 	cfg = strings.Replace(cfg, "loadmodule \"tm.so\"", "loadmodule \"tm.so\"\nloadmodule \"cfgutils.so\"", 1)
 	f := newFlow(t, cfg, defaultTargets, 128<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:slow@127.0.0.1:5060", "first", "first"))
 	before := f.w.slab.UsedBytes()
 	invite := request("INVITE", "sip:slow@127.0.0.1:5060", "c00000", "00000")
 	for i := range calls {
-		f.receive("127.0.0.1:6000", request("INVITE", "sip:slow@127.0.0.1:5060", fmt.Sprintf("c%05d", i), fmt.Sprintf("%05d", i)))
+		f.receive("127.0.0.1:6000",
+			request("INVITE", "sip:slow@127.0.0.1:5060", fmt.Sprintf("c%05d", i), fmt.Sprintf("%05d", i)))
 		f.sent, f.all, f.arrived = nil, nil, nil
 	}
 	each := int(f.w.slab.UsedBytes()-before) / calls
@@ -188,7 +190,8 @@ func TestHeldCosts(t *testing.T) {
 
 // TestWaitingAllocatesNothing: a call that may wait and need not.
 func TestWaitingAllocatesNothing(t *testing.T) {
-	cfg := "loadmodule \"sl.so\"\nloadmodule \"flowask.so\"\nlisten=udp:127.0.0.1:5060\nrequest_route { known(\"$ci\"); }\n"
+	cfg := "loadmodule \"sl.so\"\nloadmodule \"flowask.so\"\nlisten=udp:127.0.0.1:5060\n" +
+		"request_route { known(\"$ci\"); }\n"
 	f := newFlow(t, cfg, "", 16<<20)
 	p := &netio.Packet{Data: request("OPTIONS", "sip:bob@127.0.0.1:5060", "c1", "1")}
 	p.Src, _ = read("127.0.0.1:6000")
@@ -200,8 +203,8 @@ func TestWaitingAllocatesNothing(t *testing.T) {
 }
 
 // TestFlowsKilledWhileAsked kills the process behind each question of each flow that asks: the next
-// one asks again, and nothing else is different. What is parked, without a transaction, is lost with
-// its process, and so are programs that were replaced.
+// one asks again, and nothing else is different. What is parked, without a transaction, is lost
+// with its process, and so are programs that were replaced.
 func TestFlowsKilledWhileAsked(t *testing.T) {
 	files, _ := filepath.Glob("testdata/flows/*.txtar")
 	asks := 0
@@ -241,13 +244,14 @@ func TestHundredThousandWait(t *testing.T) {
 	if free := (info.Freeram + info.Bufferram) * uint64(info.Unit); free < needed {
 		t.Skipf("%d MiB of memory are free, it needs %d", free>>20, needed>>20)
 	}
-	cfg := strings.Replace(defaultConfig(t), "request_route {", "request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
+	cfg := strings.Replace(defaultConfig(t), "request_route {",
+		"request_route {\n\tif ($rU == \"slow\") { sleep(\"30\"); sl_send_reply(\"404\", \"Late\"); exit; }", 1)
 	cfg = strings.Replace(cfg, "loadmodule \"tm.so\"", "loadmodule \"tm.so\"\nloadmodule \"cfgutils.so\"", 1)
 	f := newFlow(t, cfg, defaultTargets, arenaBytes)
 	f.counting = true
 	receive := func(b []byte) { f.receive("127.0.0.1:6000", b); f.arrived = f.arrived[:0] }
-	// others are OPTIONS that are answered without a transaction. They return the CPU of the 99th of
-	// a hundred, and the bytes of the arena they took.
+	// others are OPTIONS that are answered without a transaction. They return the CPU of the 99th
+	// of a hundred, and the bytes of the arena they took.
 	others := func(name string) (time.Duration, int64) {
 		before, used := f.counted, int64(f.w.slab.UsedBytes())
 		took := make([]time.Duration, 1000)

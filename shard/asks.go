@@ -17,8 +17,8 @@ const mailAnswer = 16
 
 // asks is what a shard does for runs of the routing program that wait for an answer. A run with a
 // transaction is held in the arena, see package proxy. Kept here, outside of it, are only ACK and
-// CANCEL, which have no transaction of their own; a process that dies loses them, as the network may
-// have.
+// CANCEL, which have no transaction of their own; a process that dies loses them, as the network
+// may have.
 type asks struct {
 	w      *worker
 	queue  *ask.Queue
@@ -85,8 +85,9 @@ func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte
 		a.parked = make(map[uint64]*parkedRun)
 	}
 	p := &parkedRun{
-		packet: netio.Packet{Data: append([]byte(nil), r.M.Raw...), Src: r.Src, Listener: uint16(r.Listener)},
-		state:  r.AppendState(nil), run: append([]byte(nil), run...), timed: q.Timed(),
+		packet: netio.Packet{Data: append([]byte(nil), r.M.Raw...), Src: r.Src,
+			Listener: uint16(r.Listener)},
+		state: r.AppendState(nil), run: append([]byte(nil), run...), timed: q.Timed(),
 		due: a.w.core.Now() + int64(q.Within()),
 	}
 	a.parked[number] = p
@@ -127,7 +128,8 @@ func (w *worker) answered(slot uint32, number uint64) {
 			wanted = true
 			w.goOnParked(q.Waiter.Parked, p, &q.Answer)
 		}
-	} else if r, h, ok := w.core.TakeHeld(proxy.Waiting{Tx: q.Waiter.Tx, Key: q.Waiter.Key}, number); ok {
+	} else if r, h, ok := w.core.TakeHeld(proxy.Waiting{Tx: q.Waiter.Tx, Key: q.Waiter.Key},
+		number); ok {
 		wanted = true
 		w.goOn(r, &h, &q.Answer)
 	}
@@ -193,7 +195,8 @@ func (w *worker) goOn(r *proxy.Request, h *proxy.HeldRun, a *ask.Answer) {
 }
 
 // resume goes on with a run in its program. ours is false if there is none of that name any more.
-func (w *worker) resume(r *proxy.Request, kind route.RouteKind, run []byte, a *ask.Answer) (o route.Outcome, ours bool) {
+func (w *worker) resume(r *proxy.Request, kind route.RouteKind, run []byte,
+	a *ask.Answer) (o route.Outcome, ours bool) {
 	p := w.programOf(route.HeldProgram(run))
 	if p == nil {
 		return route.Ended, false
@@ -236,7 +239,8 @@ func (w *worker) goOnParked(number uint64, p *parkedRun, a *ask.Answer) {
 	delete(w.asks.parked, number)
 	w.asks.bytes -= len(p.packet.Data) + len(p.run)
 	r := &w.core.Request
-	if w.parse(p.packet.Data) != parser.OK || !r.Begin(&w.m, &p.packet.Src, int(p.packet.Listener)) {
+	if w.parse(p.packet.Data) != parser.OK ||
+		!r.Begin(&w.m, &p.packet.Src, int(p.packet.Listener)) {
 		return
 	}
 	w.step = stepRequest

@@ -63,7 +63,8 @@ func (b *blocked) checks(method parser.Method) bool {
 }
 
 // Report lists a destination that failed, as far as the settings want it.
-func (b *blocked) Report(to *netio.Addr, why blocklist.Reason, method parser.Method, retryAfter int) {
+func (b *blocked) Report(to *netio.Addr, why blocklist.Reason, method parser.Method,
+	retryAfter int) {
 	if !b.list.Enabled() {
 		return
 	}

@@ -182,8 +182,10 @@ func (w *worker) panicked(v any) {
 	if w.stacks.allow(time.Now()) {
 		// As text, made here: v may refer to memory that is another message's when the line is
 		// written.
-		w.shared.queue(logLine{slog.LevelError, "contained a panic: the transaction at hand is lost, please report",
-			[]any{"shard", w.number, "panic", fmt.Sprint(v), "panics", w.count[CountPanics], "stack", string(debug.Stack())}})
+		w.shared.queue(logLine{slog.LevelError,
+			"contained a panic: the transaction at hand is lost, please report",
+			[]any{"shard", w.number, "panic", fmt.Sprint(v), "panics", w.count[CountPanics],
+				"stack", string(debug.Stack())}})
 	}
 }
 

@@ -283,7 +283,8 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	var b bytes.Buffer
 	l := stacks[0]
 	slog.New(slog.NewTextHandler(&b, nil)).Log(context.Background(), l.level, l.text, l.attrs...)
-	for _, part := range []string{"level=ERROR", `panic="fault 0"`, "shard=0", "panics=1", "(*flow).inject", "(*worker).datagram"} {
+	for _, part := range []string{"level=ERROR", `panic="fault 0"`, "shard=0", "panics=1", "(*flow).inject",
+		"(*worker).datagram"} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("%q is missing in the line:\n%s", part, b.String())
 		}
@@ -390,7 +391,8 @@ func TestProgramForgetsWhatPanicked(t *testing.T) {
 }
 
 // beforeRelay makes t_relay() set flag 31 first, for panicAtRelay.
-var beforeRelay = strings.NewReplacer("\tt_relay();", "\tsetflag(31); t_relay();", "if (!t_relay())", "setflag(31); if (!t_relay())")
+var beforeRelay = strings.NewReplacer("\tt_relay();", "\tsetflag(31); t_relay();", "if (!t_relay())",
+	"setflag(31); if (!t_relay())")
 
 // panicAtRelay makes the program panic where it would relay the message at hand.
 func (f *flow) panicAtRelay() {

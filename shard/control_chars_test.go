@@ -28,7 +28,8 @@ request_route {
 `
 	request := func(proto, id string) string {
 		return "OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/" + proto + " 127.0.0.1:6000;branch=z9hG4bK-" + id +
-			"\r\nMax-Forwards: 70\r\nFrom: Alice <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: " + id + "\r\nCSeq: 1 OPTIONS\r\nX-Pad: pad\r\nContent-Length: 0\r\n\r\n"
+			"\r\nMax-Forwards: 70\r\nFrom: Alice <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: " + id +
+			"\r\nCSeq: 1 OPTIONS\r\nX-Pad: pad\r\nContent-Length: 0\r\n\r\n"
 	}
 	cases := []struct{ name, old, new, accepted string }{
 		{"a header smuggled behind a CR", "pad\r\n", "pad\rContent-Length: 263\r\n", "OPTIONS "},
@@ -37,7 +38,8 @@ request_route {
 		{"NUL", "pad\r\n", "p\x00d\r\n", "OPTIONS "},
 		{"ESC in what the answer repeats", "Alice", "\"A\x1blice\"", "OPTIONS "},
 		{"a CR in what the answer repeats", "Alice", "\"A\rTo: x\"", "OPTIONS "},
-		{"LF alone in what the answer repeats", "Alice <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\n", "<sip:a@x>;tag=1\nTo: <sip:b@y>\n", "OPTIONS "},
+		{"LF alone in what the answer repeats", "Alice <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\n",
+			"<sip:a@x>;tag=1\nTo: <sip:b@y>\n", "OPTIONS "},
 		{"DEL in a Request-URI", "bob", "b\x7fb", "SIP/2.0 400 Bad Request-URI"},
 	}
 	for _, accept := range []bool{false, true} {
@@ -64,7 +66,8 @@ request_route {
 				case accept && !bytes.HasPrefix(first, []byte(c.accepted)):
 					t.Errorf("%s over %s, accepted: %q", c.name, proto, first)
 				}
-				if rest := bytes.ReplaceAll(first, []byte("\r\n"), nil); !accept && bytes.ContainsFunc(rest, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				if rest := bytes.ReplaceAll(first, []byte("\r\n"), nil); !accept && bytes.ContainsFunc(rest,
+					func(r rune) bool { return r < ' ' || r == 0x7f }) {
 					t.Errorf("%s over %s: the answer repeats it: %q", c.name, proto, first)
 				}
 			}
@@ -78,7 +81,8 @@ request_route {
 		sent := f.sent[0].bytes
 		f.sent = nil
 		f.receive("127.0.0.1:7000", answerTo(sent, "200 OK", "uas", "X: \x00\n"))
-		if n := f.w.count[dropBase+int(parser.ControlCharacter)] - before; n == 0 == !accept || accept == (len(f.sent) == 0) {
+		if n := f.w.count[dropBase+int(parser.ControlCharacter)] - before; n == 0 == !accept ||
+			accept == (len(f.sent) == 0) {
 			t.Errorf("a response with NUL, accepted %v: %d dropped, %d sent", accept, n, len(f.sent))
 		}
 	}
@@ -92,10 +96,12 @@ func TestStrayLineEndOnAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head := "OPTIONS sip:a@b SIP/2.0\nVia: SIP/2.0/TCP 127.0.0.1:6000;branch=z9hG4bK-1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@y>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+	head := "OPTIONS sip:a@b SIP/2.0\nVia: SIP/2.0/TCP 127.0.0.1:6000;branch=z9hG4bK-1\r\nFrom: <sip:a@x>;tag=1\r\n" +
+		"To: <sip:b@y>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
 	f.w.streamed(&netio.Packet{Data: []byte(head), Src: src}, 1, stream.StrayLineEnd)
 	f.endBatch()
-	if len(f.sent) != 1 || !bytes.HasPrefix(f.sent[0].bytes, []byte("SIP/2.0 400 Control character\r\n")) || f.w.count[refuseBase+int(parser.ControlCharacter)] != 1 {
+	if len(f.sent) != 1 || !bytes.HasPrefix(f.sent[0].bytes, []byte("SIP/2.0 400 Control character\r\n")) ||
+		f.w.count[refuseBase+int(parser.ControlCharacter)] != 1 {
 		t.Errorf("%v", f.sent)
 	}
 	f.w.streamed(&netio.Packet{Data: []byte("SIP/2.0 200 OK\n\n"), Src: src}, 1, stream.StrayLineEnd)

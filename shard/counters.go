@@ -55,15 +55,22 @@ const (
 )
 
 var counterNames = map[int]string{
-	CountDatagramsIn: "datagrams_in", CountDatagramsOut: "datagrams_out", CountRequests: "requests", CountReplies: "replies",
-	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full", CountSendFailed: "send_failed",
-	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops", CountBundled: "datagrams_bundled", CountBatches: "batches", CountPanics: "panics",
+	CountDatagramsIn: "datagrams_in", CountDatagramsOut: "datagrams_out", CountRequests: "requests",
+	CountReplies:   "replies",
+	CountHandedOff: "handed_off", CountTakenOver: "taken_over", CountRingFull: "ring_full",
+	CountSendFailed: "send_failed",
+	CountICMPErrors: "icmp_errors", CountKernelDrops: "kernel_drops",
+	CountBundled: "datagrams_bundled", CountBatches: "batches", CountPanics: "panics",
 	CountBytesIn: "bytes_in", CountBytesOut: "bytes_out", CountProbesSent: "probes_sent",
 	CountSendQueued: "datagrams_queued", CountQueueFull: "datagram_queue_full",
-	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened", CountNoWayBack: "no_way_back",
-	CountAsked: "questions_asked", CountAsksRefused: "questions_refused", CountLate: "answers_late", CountUnwanted: "answers_unwanted",
+	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened",
+	CountNoWayBack: "no_way_back",
+	CountAsked:     "questions_asked", CountAsksRefused: "questions_refused",
+	CountLate:         "answers_late",
+	CountUnwanted:     "answers_unwanted",
 	CountForeignRuns:  "runs_of_other_programs",
-	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered", GaugeArenaUsed: "arena_used_bytes",
+	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered",
+	GaugeArenaUsed: "arena_used_bytes",
 }
 
 // Reason is why a datagram was dropped or a request refused: the parser's own
@@ -110,8 +117,11 @@ var _ [128 - int(proxy.CounterEnd)]struct{}
 var _ [len(shm.Counters{}) - proxy.FailureCounterEnd]struct{}
 
 var reasonNames = [...]string{
-	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK", "unanswerable",
-	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "overloaded", "dropped by program", "program fault", "missing Content-Length on a stream", "bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
+	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK",
+	"unanswerable",
+	"unsupported Proxy-Require", "loop detected", "bad Max-Breadth", "draining", "overloaded",
+	"dropped by program", "program fault", "missing Content-Length on a stream",
+	"bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
 }
 
 // String names the reason as it appears in the statistics.

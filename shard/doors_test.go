@@ -133,7 +133,8 @@ func TestDoorsThatTell(t *testing.T) {
 	ask("127.0.0.1:6000", `$fs = "127.0.0.1"; sl_send_reply("200", "$fsn");`, "main")
 	ask("tcp:127.0.0.1:6000", `sl_send_reply("200", "conn $conid");`, "conn 1")
 	ask("127.0.0.1:6000", `if ($conid == $null) { sl_send_reply("200", "none"); }`, "none")
-	ask("tcp:127.0.0.1:6000", `if (tcp_conid_alive("1") && !tcp_conid_alive("2")) { sl_send_reply("200", "alive"); }`, "alive")
+	ask("tcp:127.0.0.1:6000", `if (tcp_conid_alive("1") && !tcp_conid_alive("2")) { sl_send_reply("200", "alive"); }`,
+		"alive")
 	ask("127.0.0.1:6000", `if (!is_peer_verified()) { sl_send_reply("200", "no"); }`, "no")
 }
 
@@ -157,10 +158,12 @@ func TestDoorsToConnections(t *testing.T) {
 }
 
 func TestAcceptAliases(t *testing.T) {
-	f := newFlow(t, "tcp_accept_aliases=yes\n"+doorsHead+"request_route { sl_send_reply(\"200\", \"done\"); }\n", "", 16<<20)
+	f := newFlow(t, "tcp_accept_aliases=yes\n"+doorsHead+"request_route { sl_send_reply(\"200\", \"done\"); }\n", "",
+		16<<20)
 	send := func(params string) {
 		b := string(request("OPTIONS", "sip:bob@b", "alias"+params, "x"))
-		f.receive("tcp:127.0.0.1:6000", []byte(strings.Replace(b, "UDP 127.0.0.1:6000", "TCP 127.0.0.1:6070"+params, 1)))
+		f.receive("tcp:127.0.0.1:6000",
+			[]byte(strings.Replace(b, "UDP 127.0.0.1:6000", "TCP 127.0.0.1:6070"+params, 1)))
 	}
 	send("")
 	send(";aliases=1")
@@ -192,17 +195,21 @@ func TestBrokenFraming(t *testing.T) {
 		if len(f.sent) > 1 || got != want {
 			t.Errorf("%q: %d messages left, the first %q, want %q", message, len(f.sent), got, want)
 		}
-		if want == "" && f.w.count[dropBase+int(reason)] != dropped+1 || want != "" && f.w.count[refuseBase+int(reason)] != refused+1 {
+		if want == "" && f.w.count[dropBase+int(reason)] != dropped+1 ||
+			want != "" && f.w.count[refuseBase+int(reason)] != refused+1 {
 			t.Errorf("%q was not counted as %s", message, reason)
 		}
 	}
 	head := strings.Replace(string(request("INVITE", "sip:bob@127.0.0.1:7000", "c", "1")), "UDP", "TCP", 1)
 	head = strings.Replace(head, "Content-Length: 0\r\n", "", 1)
 	check(head, stream.NoLength, "SIP/2.0 400 Missing Content-Length", MissingLength)
-	check(strings.Replace(head, "To:", "Content-Length: x\r\nTo:", 1), stream.BadLength, "SIP/2.0 400 Bad Content-Length", BadLength)
-	check(strings.Replace(head, "To:", "Content-Length: 99999999\r\nTo:", 1), stream.TooLong, "SIP/2.0 513 Message Too Large", TooLong)
+	check(strings.Replace(head, "To:", "Content-Length: x\r\nTo:", 1), stream.BadLength,
+		"SIP/2.0 400 Bad Content-Length", BadLength)
+	check(strings.Replace(head, "To:", "Content-Length: 99999999\r\nTo:", 1), stream.TooLong,
+		"SIP/2.0 513 Message Too Large", TooLong)
 	check(strings.ReplaceAll(head, "INVITE", "ACK"), stream.NoLength, "", MissingLength)
-	check(strings.Replace(head, "INVITE sip:bob@127.0.0.1:7000 SIP/2.0", "SIP/2.0 200 OK", 1), stream.NoLength, "", MissingLength)
+	check(strings.Replace(head, "INVITE sip:bob@127.0.0.1:7000 SIP/2.0", "SIP/2.0 200 OK", 1), stream.NoLength, "",
+		MissingLength)
 	f.endsClean()
 }
 
@@ -330,9 +337,11 @@ func TestDoorsToTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "pbx.example", Organization: []string{"Example"}, Country: []string{"DE"}},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0), DNSNames: []string{"pbx.example", "b.example"}, EmailAddresses: []string{"a@b.example"},
-		IPAddresses: []net.IP{{127, 0, 0, 1}}, URIs: []*url.URL{uri}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(4711),
+		Subject:   pkix.Name{CommonName: "pbx.example", Organization: []string{"Example"}, Country: []string{"DE"}},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0), DNSNames: []string{"pbx.example", "b.example"},
+		EmailAddresses: []string{"a@b.example"},
+		IPAddresses:    []net.IP{{127, 0, 0, 1}}, URIs: []*url.URL{uri}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -349,15 +358,20 @@ func TestDoorsToTLS(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", phrase, got, want)
 		}
 	}
-	both := &stream.TLSInfo{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: "sip.example", Peer: cert, Own: cert, Verified: true}
+	both := &stream.TLSInfo{
+		Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: "sip.example", Peer: cert,
+		Own: cert, Verified: true,
+	}
 	bare := &stream.TLSInfo{Version: tls.VersionTLS12, CipherSuite: tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
 	ask(both, "$tls_version $tls_cipher_info $tls_cipher_bits", "TLSv1.3 TLS_AES_128_GCM_SHA256 128")
 	ask(bare, "$tls_version $tls_cipher_bits", "TLSv1.2 256")
 	ask(both, "$tls_peer_server_name $tls_peer_verified", "sip.example 1")
 	ask(bare, "$tls_peer_verified $tls_peer_expired", "0 0")
 	ask(both, "$tls_peer_subject", "/C=DE/O=Example/CN=pbx.example")
-	ask(both, "$tls_peer_subject_cn $tls_my_issuer_organization $tls_peer_serial $tls_my_version", "pbx.example Example 4711 3")
-	ask(both, "$tls_peer_san_hostname $tls_my_san_email $tls_peer_san_uri $tls_my_san_ip", "pbx.example a@b.example sip:pbx.example 127.0.0.1")
+	ask(both, "$tls_peer_subject_cn $tls_my_issuer_organization $tls_peer_serial $tls_my_version",
+		"pbx.example Example 4711 3")
+	ask(both, "$tls_peer_san_hostname $tls_my_san_email $tls_peer_san_uri $tls_my_san_ip",
+		"pbx.example a@b.example sip:pbx.example 127.0.0.1")
 	ask(both, "$tls_peer_expired $tls_peer_selfsigned $tls_peer_revoked", "1 1 0")
 	ask(bare, "$tls_peer_subject $tls_my_subject", "<null> <null>")
 	ask(nil, "$tls_version", "<null>")

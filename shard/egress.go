@@ -65,7 +65,8 @@ func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 
 func (e *egress) sameIP(dst *netio.Addr, like *netio.Listener) int {
 	for i, l := range e.listeners {
-		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && l.Addr.SameIP(&like.Addr) && !l.Leaving && !l.Gone {
+		if l.Proto == dst.Proto && l.Addr.Family == dst.Family && l.Addr.SameIP(&like.Addr) &&
+			!l.Leaving && !l.Gone {
 			return i
 		}
 	}

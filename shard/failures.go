@@ -72,14 +72,16 @@ func (l *failureLimit) allow(now int64) bool {
 func (w *worker) watchFailures() {
 	if n := w.failures.leftOut; n > 0 {
 		w.failures.leftOut = 0
-		w.shared.queue(logLine{slogLevel(0), "more failed than the log has lines for; see the counters failed and branches_failed",
+		w.shared.queue(logLine{slogLevel(0),
+			"more failed than the log has lines for; see the counters failed and branches_failed",
 			[]any{"shard", w.number, "left_out", n}})
 	}
 }
 
 // trace puts a step of a call into the log: the Core's Trace. Only at debug level.
 func (w *worker) trace(callID []byte, step string, attrs ...any) {
-	w.shared.queue(logLine{slogLevel(levelDebug), step, append([]any{"call_id", string(callID)}, attrs...)})
+	w.shared.queue(logLine{slogLevel(levelDebug), step,
+		append([]any{"call_id", string(callID)}, attrs...)})
 }
 
 // levelDebug is Kamailio's number for debugging.
@@ -93,10 +95,12 @@ func (w *worker) traceMessage(p *netio.Packet) {
 	by.Proto = src.Proto
 	m := &w.m
 	if m.IsRequest {
-		w.trace(m.CallID(), "a request received", "method", string(m.MethodBytes()), "uri", string(m.Bytes(m.URI)), "from", proxy.AddrText(&src), "by", proxy.AddrText(&by))
+		w.trace(m.CallID(), "a request received", "method", string(m.MethodBytes()), "uri",
+			string(m.Bytes(m.URI)), "from", proxy.AddrText(&src), "by", proxy.AddrText(&by))
 		return
 	}
-	w.trace(m.CallID(), "a response received", "code", int(m.Status), "method", methodOf(m), "from", proxy.AddrText(&src), "by", proxy.AddrText(&by))
+	w.trace(m.CallID(), "a response received", "code", int(m.Status), "method", methodOf(m), "from",
+		proxy.AddrText(&src), "by", proxy.AddrText(&by))
 }
 
 // traceHere tells a step of the message at hand.

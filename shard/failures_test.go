@@ -40,16 +40,18 @@ func (c *caller) at(now int64) {
 func TestFailuresAreLogged(t *testing.T) {
 	c := newCallerWith(t, "stateful.cfg", 64<<20, 0)
 	c.at(int64(time.Hour))
-	nowhere := bytes.Replace(tmplInvite, []byte("INVITE sip:service@127.0.0.1:7000"), []byte("INVITE sip:service@nowhere.test"), 1)
+	nowhere := bytes.Replace(tmplInvite, []byte("INVITE sip:service@127.0.0.1:7000"),
+		[]byte("INVITE sip:service@nowhere.test"), 1)
 	for range 10 {
 		c.n++
 		c.request(nowhere)
 		c.expect("SIP/2.0 478")
 	}
 	got := c.lines()
-	const want = "branch failed call_id=1-00000001@127.0.0.1 method=INVITE to=sip:service@nowhere.test from=udp:127.0.0.1:6000 code=478 cause=name unresolved " +
-		"why=the destination's name could not be looked up"
-	if len(got) != failuresPerSecond || got[0] != want || got[1] != strings.Replace(want, "branch failed", "request failed", 1) {
+	const want = "branch failed call_id=1-00000001@127.0.0.1 method=INVITE to=sip:service@nowhere.test " +
+		"from=udp:127.0.0.1:6000 code=478 cause=name unresolved why=the destination's name could not be looked up"
+	if len(got) != failuresPerSecond || got[0] != want ||
+		got[1] != strings.Replace(want, "branch failed", "request failed", 1) {
 		t.Errorf("%d lines, the first two:\n%s", len(got), strings.Join(got[:2], "\n"))
 	}
 	c.w.watchFailures()
@@ -100,7 +102,8 @@ func TestSteps(t *testing.T) {
 		}
 		next := 0
 		want := []string{
-			"a request received call_id=1-00000001@127.0.0.1 method=INVITE uri=sip:service@127.0.0.1:7000 from=udp:127.0.0.1:6000 by=udp:127.0.0.1:5060",
+			"a request received call_id=1-00000001@127.0.0.1 method=INVITE uri=sip:service@127.0.0.1:7000 " +
+				"from=udp:127.0.0.1:6000 by=udp:127.0.0.1:5060",
 			"request_route entered call_id=1-00000001@127.0.0.1",
 			"a new transaction call_id=1-00000001@127.0.0.1 method=INVITE",
 			"answered here call_id=1-00000001@127.0.0.1 code=100",
@@ -145,7 +148,8 @@ func TestStepsOfTransactions(t *testing.T) {
 	c.request(bytes.ReplaceAll(tmplInvite, []byte("INVITE"), []byte("CANCEL")))
 	c.reply("SIP/2.0 487 Request Terminated\r\n", tmpl180)
 	pass(600 * time.Millisecond)
-	c.w.datagram(&netio.Packet{Data: []byte("garbage"), Src: netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6009, Family: 4}})
+	c.w.datagram(&netio.Packet{Data: []byte("garbage"),
+		Src: netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6009, Family: 4}})
 	got := strings.Join(c.lines(), "\n")
 	for _, want := range []string{
 		"sent again by a transaction" + id + " method=INVITE branch=0 to=udp:127.0.0.1:700",

@@ -16,7 +16,9 @@ import (
 )
 
 func request(method, uri, callID, branch string) []byte {
-	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: %s\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", method, uri, branch, callID, method)
+	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-%s\r\n"+
+		"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: %s\r\nCSeq: 1 %s\r\n"+
+		"Content-Length: 0\r\n\r\n", method, uri, branch, callID, method)
 }
 
 // down counts the destinations that selection passes over.
@@ -64,7 +66,8 @@ func TestLifetimeIsNoFault(t *testing.T) {
 // TestInviteLifetime: max_inv_lifetime ends the transaction with 408, whatever destinations are
 // left.
 func TestInviteLifetime(t *testing.T) {
-	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`, "modparam(\"tm\", \"fr_timer\", 5000)\nmodparam(\"tm\", \"max_inv_lifetime\", 6000)", 1), threeTargets, 16<<20)
+	f := newFlow(t, strings.Replace(defaultConfig(t), `modparam("tm", "fr_timer", 30000)`,
+		"modparam(\"tm\", \"fr_timer\", 5000)\nmodparam(\"tm\", \"max_inv_lifetime\", 6000)", 1), threeTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.wait(6100 * time.Millisecond)
 	if n := f.count("SIP/2.0 408"); n != 1 {
@@ -100,8 +103,10 @@ func TestAnswerWithoutTheCallersVia(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	answer := answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", "")
-	f.receive("127.0.0.1:7000", []byte(strings.Replace(string(answer), "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n", "", 1)))
-	if n := f.count("SIP/2.0 200"); n != 1 || !strings.Contains(string(f.sent[len(f.sent)-1].bytes), "branch=z9hG4bK-1\r\n") {
+	f.receive("127.0.0.1:7000",
+		[]byte(strings.Replace(string(answer), "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n", "", 1)))
+	if n := f.count("SIP/2.0 200"); n != 1 ||
+		!strings.Contains(string(f.sent[len(f.sent)-1].bytes), "branch=z9hG4bK-1\r\n") {
 		t.Errorf("the caller heard %d times of it", n)
 	}
 	f.endsClean()
@@ -110,7 +115,9 @@ func TestAnswerWithoutTheCallersVia(t *testing.T) {
 // TestSecondRelay: each t_relay after a new $du makes a branch of its own, one without a new target
 // none.
 func TestSecondRelay(t *testing.T) {
-	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `$du = "sip:127.0.0.1:7000"; t_relay(); $du = "sip:127.0.0.1:7001"; t_relay(); t_relay(); exit; if (!ds_select_dst("1", "0")) {`, 1)
+	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`,
+		`$du = "sip:127.0.0.1:7000"; t_relay(); $du = "sip:127.0.0.1:7001"; t_relay(); t_relay(); exit; if `+
+			`(!ds_select_dst("1", "0")) {`, 1)
 	f := newFlow(t, cfg, defaultTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	if n := f.count("INVITE "); n != 2 {
@@ -122,7 +129,8 @@ func TestSecondRelay(t *testing.T) {
 // TestProgramOverridesTheSet: what the program puts into the Request-URI after ds_select_domain is
 // where the request goes.
 func TestProgramOverridesTheSet(t *testing.T) {
-	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`, `if (ds_select_domain("1", "4")) { $ru = "sip:x@127.0.0.9:5099"; } else {`, 1)
+	cfg := strings.Replace(defaultConfig(t), `if (!ds_select_dst("1", "0")) {`,
+		`if (ds_select_domain("1", "4")) { $ru = "sip:x@127.0.0.9:5099"; } else {`, 1)
 	f := newFlow(t, cfg, defaultTargets, 16<<20)
 	f.receive("127.0.0.1:6000", request("MESSAGE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.9:5099" {
@@ -134,7 +142,8 @@ func TestProgramOverridesTheSet(t *testing.T) {
 // TestFailoverToTheOtherFamily writes our Record-Route rows anew, for the listener that the request
 // leaves by now (RFC 5658 §3).
 func TestFailoverToTheOtherFamily(t *testing.T) {
-	cfg := strings.Replace(defaultConfig(t), "listen=udp:127.0.0.1:5060", "listen=udp:127.0.0.1:5060\nlisten=udp:[::1]:5060", 1)
+	cfg := strings.Replace(defaultConfig(t), "listen=udp:127.0.0.1:5060",
+		"listen=udp:127.0.0.1:5060\nlisten=udp:[::1]:5060", 1)
 	cfg = strings.Replace(cfg, `ds_select_dst("1", "0")`, `ds_select_dst("1", "8")`, 1)
 	f := newFlow(t, cfg, "1 sip:127.0.0.1:7000 0 10\n1 sip:[::1]:7001 0 5\n1 sip:127.0.0.1:7002 0 1\n", 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
@@ -143,7 +152,8 @@ func TestFailoverToTheOtherFamily(t *testing.T) {
 	if last.to != "[::1]:7001" {
 		t.Errorf("failover went to %s", last.to)
 	}
-	rows := "Via: SIP/2.0/UDP [::1]:5060;branch=" + "*" + "\r\nRecord-Route: <sip:[::1]:5060;r2=on;lr*>\r\nRecord-Route: <sip:127.0.0.1:5060;r2=on;lr*>\r\n"
+	rows := "Via: SIP/2.0/UDP [::1]:5060;branch=" + "*" +
+		"\r\nRecord-Route: <sip:[::1]:5060;r2=on;lr*>\r\nRecord-Route: <sip:127.0.0.1:5060;r2=on;lr*>\r\n"
 	var got []string
 	for _, row := range strings.SplitAfter(string(last.bytes), "\r\n")[1:4] {
 		if head, _, found := strings.Cut(row, ";vm="); found {
@@ -164,7 +174,9 @@ func TestFailoverToTheOtherFamily(t *testing.T) {
 // TestMaddrIsNotFollowed: nobody chooses where our answers go but by where a request came from.
 func TestMaddrIsNotFollowed(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
-	f.receive("127.0.0.1:6000", []byte(strings.Replace(string(request("OPTIONS", "sip:127.0.0.1:5060", "c1", "1")), ";branch", ";maddr=127.0.0.9;branch", 1)))
+	f.receive("127.0.0.1:6000",
+		[]byte(strings.Replace(string(request("OPTIONS", "sip:127.0.0.1:5060", "c1", "1")), ";branch",
+			";maddr=127.0.0.9;branch", 1)))
 	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.1:6000" {
 		t.Errorf("the answer went to %s", f.sent[0].to)
 	}
@@ -198,7 +210,8 @@ func TestTooLargeToForward(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer uac.Close()
-	big := strings.Replace(string(request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1")), "CSeq", "X-Padding: "+strings.Repeat("x", 65200)+"\r\nCSeq", 1)
+	big := strings.Replace(string(request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1")), "CSeq",
+		"X-Padding: "+strings.Repeat("x", 65200)+"\r\nCSeq", 1)
 	big = strings.Replace(big, "127.0.0.1:6000", uac.LocalAddr().String(), 1)
 	if _, err := uac.Write([]byte(big)); err != nil {
 		t.Fatal(err)
@@ -241,7 +254,8 @@ func TestBuiltInIsNoOpenRelay(t *testing.T) {
 	forged := func(method, uri, routes string) {
 		t.Helper()
 		f.sent = nil
-		m := strings.Replace(string(request(method, uri, "forged", method+uri[len(uri)-3:])), "To: <sip:bob@b>", routes+"To: <sip:bob@b>;tag=forged", 1)
+		m := strings.Replace(string(request(method, uri, "forged", method+uri[len(uri)-3:])), "To: <sip:bob@b>",
+			routes+"To: <sip:bob@b>;tag=forged", 1)
 		f.receive("127.0.0.1:6000", []byte(m))
 		for _, d := range f.sent {
 			if d.to != "127.0.0.1:6000" {
@@ -265,7 +279,9 @@ func TestBuiltInIsNoOpenRelay(t *testing.T) {
 	f.receive("127.0.0.1:7000", answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "200 OK", "u", ""))
 	f.restart("")
 	f.sent = nil
-	f.receive("127.0.0.1:6000", []byte(strings.Replace(string(request("BYE", "sip:bob@127.0.0.1:7000", "real", "r2")), "To: <sip:bob@b>", fmt.Sprintf("Route: %s\r\nTo: <sip:bob@b>;tag=u", recorded[1]), 1)))
+	f.receive("127.0.0.1:6000",
+		[]byte(strings.Replace(string(request("BYE", "sip:bob@127.0.0.1:7000", "real", "r2")), "To: <sip:bob@b>",
+			fmt.Sprintf("Route: %s\r\nTo: <sip:bob@b>;tag=u", recorded[1]), 1)))
 	if len(f.sent) != 1 || f.sent[0].to != "127.0.0.1:7000" {
 		t.Errorf("the BYE of a call of ours did not pass: %d sent", len(f.sent))
 	}
@@ -313,7 +329,8 @@ branch_route[B] { $ru = "sip:x@127.0.0.9:5099"; }
 // another's.
 func TestFailoverStaysInItsSet(t *testing.T) {
 	f := newFlow(t, forkConfig(`ds_select_dst("1", "8"); append_branch(); ds_select_dst("2", "8"); t_relay(); }
-`), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n2 sip:127.0.0.1:8000 0 10\n2 sip:127.0.0.1:8001 0 5\n", 16<<20)
+`), "1 sip:127.0.0.1:7000 0 10\n1 sip:127.0.0.1:7001 0 5\n2 sip:127.0.0.1:8000 0 10\n2 sip:127.0.0.1:8001 0 5\n",
+		16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.sent = nil
 	f.unreachable("127.0.0.1:7000")
@@ -347,20 +364,23 @@ branch_route[B] { if ($du =~ ":7001") drop; }
 func TestCancelKeepsItsRequest(t *testing.T) {
 	f := newFlow(t, strings.Replace(forkConfig(`$ru = "sip:bob@127.0.0.1:7000"; t_on_failure("F"); t_relay(); }
 failure_route[F] { t_reply("480", "From F"); }
-`), `{ t_relay(); exit; }`, `{ t_relay(); if (is_method("CANCEL") && $ru == "sip:bob@127.0.0.1:5060") xlog("still the CANCEL"); else t_reply("500", "not the CANCEL"); t_relay(); exit; }`, 1), "", 16<<20)
+`), `{ t_relay(); exit; }`,
+		`{ t_relay(); if (is_method("CANCEL") && $ru == "sip:bob@127.0.0.1:5060") xlog("still the CANCEL"); else `+
+			`t_reply("500", "not the CANCEL"); t_relay(); exit; }`, 1), "", 16<<20)
 	f.settings.TM.CancelBMethod = 0
 	f.restart("")
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.sent = nil
 	f.receive("127.0.0.1:6000", request("CANCEL", "sip:bob@127.0.0.1:5060", "c1", "1"))
-	if got := strings.Join(f.leaves("SIP/2.0"), ", "); got != "127.0.0.1:6000 SIP/2.0 200 canceling, 127.0.0.1:6000 SIP/2.0 480 From F" {
+	if got := strings.Join(f.leaves("SIP/2.0"),
+		", "); got != "127.0.0.1:6000 SIP/2.0 200 canceling, 127.0.0.1:6000 SIP/2.0 480 From F" {
 		t.Errorf("left: %s", got)
 	}
 	f.endsClean()
 }
 
-// TestBuiltInAnswersStrayCancel: a CANCEL for us that belongs to nothing is told so (RFC 3261 §9.2);
-// one for elsewhere is not ours to answer.
+// TestBuiltInAnswersStrayCancel: a CANCEL for us that belongs to nothing is told so (RFC 3261
+// §9.2); one for elsewhere is not ours to answer.
 func TestBuiltInAnswersStrayCancel(t *testing.T) {
 	f := newFlow(t, "listen=udp:127.0.0.1:5060\n"+string(route.Default()), "1 sip:127.0.0.1:7000\n", 16<<20)
 	for uri, want := range map[string]int{"sip:bob@127.0.0.1:5060": 1, "sip:bob@127.0.0.1:7000": 0} {

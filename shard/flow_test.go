@@ -262,7 +262,8 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { arena.Close() })
-	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings, service: service}
+	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings,
+		service: service}
 	f.names = &flowNames{known: names, asked: map[string]bool{}}
 	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
@@ -279,7 +280,10 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 				sentBy += ":" + strconv.Itoa(int(l.AdvertisePort))
 			}
 		}
-		sh.listeners = append(sh.listeners, &netio.Listener{Index: i, Proto: proto, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost, AdvertisePort: l.AdvertisePort, Name: l.Name})
+		sh.listeners = append(sh.listeners, &netio.Listener{
+			Index: i, Proto: proto, Addr: a, SentBy: []byte(sentBy), AdvertiseHost: l.AdvertiseHost,
+			AdvertisePort: l.AdvertisePort, Name: l.Name,
+		})
 	}
 	if names != nil {
 		sh.resolver = f.names
@@ -296,7 +300,10 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	if sh.list, err = blocklist.New(arena, cfg); err != nil {
 		t.Fatal(err)
 	}
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program, clock: clock{time.Now(), flowStart}, batchAt: f.now}
+	f.w = &worker{
+		shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: sh, program: program,
+		clock: clock{time.Now(), flowStart}, batchAt: f.now,
+	}
 	f.openProgram()
 	if err := f.w.assemble(f, f, settings, f.random); err != nil {
 		t.Fatal(err)
@@ -368,7 +375,10 @@ func (f *flow) restart(config string) {
 		f.t.Fatal(err)
 	}
 	held := f.w.tx.Held()
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: program, clock: f.w.clock, batchAt: f.now}
+	f.w = &worker{
+		shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: program, clock: f.w.clock,
+		batchAt: f.now,
+	}
 	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)
@@ -418,7 +428,10 @@ func (f *flow) anew() {
 	}
 	f.t.Cleanup(func() { arena.Close() })
 	f.w.shared.life++
-	f.w = &worker{shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program, clock: f.w.clock, batchAt: f.now}
+	f.w = &worker{
+		shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program,
+		clock: f.w.clock, batchAt: f.now,
+	}
 	f.openProgram()
 	if err := f.w.assemble(f, f, f.settings, f.random); err != nil {
 		f.t.Fatal(err)

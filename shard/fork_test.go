@@ -75,7 +75,8 @@ func anyForkedCall(t *testing.T, cfg, targets string, seed uint64) {
 			if last == nil {
 				continue
 			}
-			status := []string{"100 T", "180 R", "183 P", "200 OK", "302 M", "401 U", "407 P", "486 B", "484 A", "500 E", "503 S", "603 D", "487 C", "408 T"}[rng.IntN(14)]
+			status := []string{"100 T", "180 R", "183 P", "200 OK", "302 M", "401 U", "407 P", "486 B", "484 A",
+				"500 E", "503 S", "603 D", "487 C", "408 T"}[rng.IntN(14)]
 			if status[0] == '2' && strings.HasPrefix(string(last), method) {
 				answered++
 			}
@@ -86,7 +87,8 @@ func anyForkedCall(t *testing.T, cfg, targets string, seed uint64) {
 	finals := map[string]bool{}
 	for _, d := range f.sent {
 		b := string(d.bytes)
-		if d.to != "127.0.0.1:6000" || !strings.HasPrefix(b, "SIP/2.0 ") || strings.Contains(b, " CANCEL\r\n") || b[8] == '1' {
+		if d.to != "127.0.0.1:6000" || !strings.HasPrefix(b, "SIP/2.0 ") || strings.Contains(b, " CANCEL\r\n") ||
+			b[8] == '1' {
 			continue
 		}
 		if b[8] != '2' {

@@ -217,7 +217,9 @@ func (w *forwarding) ourRows(rows []messages.Row, inDialog bool) {
 	}
 	via := rows[0]
 	branch, _ := messages.Param(via.Values[0], "branch")
-	if via.Header != "Via" || len(via.Values) != 1 || !strings.HasPrefix(via.Values[0], "SIP/2.0/UDP "+forwardEnv.Proxy+";") || !strings.HasPrefix(branch, "z9hG4bK") || len(branch) < 20 {
+	if via.Header != "Via" || len(via.Values) != 1 ||
+		!strings.HasPrefix(via.Values[0], "SIP/2.0/UDP "+forwardEnv.Proxy+";") ||
+		!strings.HasPrefix(branch, "z9hG4bK") || len(branch) < 20 {
 		w.fatalf("the first row is %q", via.Line)
 	}
 	recordRoute := 0
@@ -229,13 +231,15 @@ func (w *forwarding) ourRows(rows []messages.Row, inDialog bool) {
 		maxForwards = 1
 	}
 	// Max-Breadth (RFC 5393) may be among them.
-	if count["Via"] != 1 || count["Record-Route"] != recordRoute || count["Max-Forwards"] != maxForwards || count["Max-Breadth"] > 1 ||
+	if count["Via"] != 1 || count["Record-Route"] != recordRoute || count["Max-Forwards"] != maxForwards ||
+		count["Max-Breadth"] > 1 ||
 		len(rows) != 1+recordRoute+maxForwards+count["Max-Breadth"] {
 		w.fatalf("rows in front: %q", rows)
 	}
 	for _, r := range rows {
 		switch v := r.Values[0]; {
-		case r.Header == "Record-Route" && v != "<sip:"+forwardEnv.Proxy+";lr>", r.Header == "Max-Forwards" && v != "70":
+		case r.Header == "Record-Route" && v != "<sip:"+forwardEnv.Proxy+";lr>",
+			r.Header == "Max-Forwards" && v != "70":
 			w.fatalf("row %q in front", r.Line)
 		}
 	}
@@ -278,8 +282,10 @@ func (w *forwarding) viaEdited(got, sent messages.Row) {
 func (w *forwarding) own(d datagram, req *messages.Message) {
 	w.t.Helper()
 	vias, sent := d.All("Via"), req.All("Via")
-	if d.to != w.replyTo || len(vias) != len(sent) || !slices.Equal(vias[1:], sent[1:]) || d.Get("From") != req.Get("From") ||
-		d.Get("Call-ID") != req.Get("Call-ID") || d.Get("CSeq") != req.Get("CSeq") || !strings.HasPrefix(d.Get("To"), req.Get("To")) {
+	if d.to != w.replyTo || len(vias) != len(sent) || !slices.Equal(vias[1:], sent[1:]) ||
+		d.Get("From") != req.Get("From") ||
+		d.Get("Call-ID") != req.Get("Call-ID") || d.Get("CSeq") != req.Get("CSeq") ||
+		!strings.HasPrefix(d.Get("To"), req.Get("To")) {
 		w.fatalf("response of our own to %s (want %s):\n%s", d.to, w.replyTo, d.raw)
 	}
 	w.viaEdited(messages.Row{Values: vias[:1]}, messages.Row{Values: sent[:1]})
@@ -327,7 +333,8 @@ func (w *forwarding) answered(resp *messages.Message, out []datagram, again bool
 	if (acks == 1) != (w.invite && resp.Status >= 300) {
 		w.fatalf("%d ACKs after\n%s", acks, resp.Bytes())
 	}
-	want := resp.Status >= 200 && (!again || w.invite && resp.Status < 300) || w.invite && resp.Status > 100 && resp.Status < 200
+	want := resp.Status >= 200 && (!again || w.invite && resp.Status < 300) ||
+		w.invite && resp.Status > 100 && resp.Status < 200
 	if resp.Status == 408 && !w.invite {
 		want = false // RFC 4320 §4.2
 	}
@@ -377,8 +384,10 @@ func (w *forwarding) hopRequest(d datagram, final *messages.Message) {
 		to = final.Get("To")
 	}
 	cseq := strings.Fields(d.Get("CSeq"))
-	if d.URI != w.fwd.URI || len(d.All("Via")) != 1 || d.Get("Via") != w.fwd.Get("Via") || d.Get("From") != w.fwd.Get("From") || d.Get("To") != to ||
-		d.Get("Call-ID") != w.fwd.Get("Call-ID") || !slices.Equal(d.All("Route"), w.fwd.All("Route")) || len(cseq) != 2 ||
+	if d.URI != w.fwd.URI || len(d.All("Via")) != 1 || d.Get("Via") != w.fwd.Get("Via") ||
+		d.Get("From") != w.fwd.Get("From") || d.Get("To") != to ||
+		d.Get("Call-ID") != w.fwd.Get("Call-ID") || !slices.Equal(d.All("Route"), w.fwd.All("Route")) ||
+		len(cseq) != 2 ||
 		strings.TrimLeft(cseq[0], "0") != strings.TrimLeft(number, "0") || cseq[1] != d.Method || d.Body != "" {
 		w.fatalf("%s of our own:\n%s\nfor\n%s", d.Method, d.raw, w.fwd.Bytes())
 	}
@@ -390,14 +399,16 @@ func (w *forwarding) afterFinal(final *messages.Message) {
 	w.t.Helper()
 	same := func(out []datagram, want bool) {
 		w.t.Helper()
-		if len(out) == 0 && !want || len(out) == 1 && want && out[0].to == w.replyTo && out[0].raw == string(final.Bytes()) {
+		if len(out) == 0 && !want ||
+			len(out) == 1 && want && out[0].to == w.replyTo && out[0].raw == string(final.Bytes()) {
 			return
 		}
 		left := ""
 		for _, d := range out {
 			left += "\nto " + d.to + "\n" + d.raw
 		}
-		w.fatalf("a retransmission after the final made %d datagrams leave, want the final again: %v%s", len(out), want, left)
+		w.fatalf("a retransmission after the final made %d datagrams leave, want the final again: %v%s", len(out), want,
+			left)
 	}
 	w.receive(w.from, w.req.Bytes())
 	same(w.take(), !w.invite || final.Status >= 300)

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkHold is a MESSAGE that is answered, with its transaction from beginning to end: as it is,
-// and with a run that is held until its time is over in between. cpu-ns/op is what the thread took,
-// without what others on the machine did meanwhile. The difference of the two is what it costs to
-// hold a run and go on.
+// BenchmarkHold is a MESSAGE that is answered, with its transaction from beginning to end: as it
+// is, and with a run that is held until its time is over in between. cpu-ns/op is what the thread
+// took, without what others on the machine did meanwhile. The difference of the two is what it
+// costs to hold a run and go on.
 func BenchmarkHold(b *testing.B) {
 	for _, wait := range []string{"", "usleep(1);"} {
 		name := "held"
@@ -23,8 +23,10 @@ func BenchmarkHold(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			cfg := "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\nmodparam(\"tm\", \"wt_timer\", 5)\nlisten=udp:127.0.0.1:5060\n" +
-				"request_route { $var(x) = 1; $var(y) = \"a text\"; t_newtran(); " + wait + " t_reply(\"200\", \"OK\"); }\n"
+			cfg := "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\n" +
+				"modparam(\"tm\", \"wt_timer\", 5)\nlisten=udp:127.0.0.1:5060\n" +
+				"request_route { $var(x) = 1; $var(y) = \"a text\"; t_newtran(); " + wait +
+				" t_reply(\"200\", \"OK\"); }\n"
 			f := newFlow(b, cfg, "", 64<<20)
 			f.counting = true
 			msg := request("MESSAGE", "sip:bob@127.0.0.1:5060", "c000000", "000000")

@@ -11,10 +11,12 @@ import (
 // {n} is a number of its own, so that none is a retransmission.
 func hostileShapes() (all []struct{ name, text string }) {
 	const size = 60000
-	base := "MESSAGE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\nMax-Forwards: 70\r\n" +
-		"From: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: 00000000@b\r\nCSeq: 1 MESSAGE\r\nX: y\r\nContent-Length: 0\r\n\r\n"
+	base := "MESSAGE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\n" +
+		"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: 00000000@b\r\nCSeq: 1 MESSAGE\r\n" +
+		"X: y\r\nContent-Length: 0\r\n\r\n"
 	add := func(name, old, before, unit, behind string) {
-		all = append(all, struct{ name, text string }{name, strings.Replace(base, old, before+strings.Repeat(unit, size/len(unit))+behind, 1)})
+		all = append(all, struct{ name, text string }{name,
+			strings.Replace(base, old, before+strings.Repeat(unit, size/len(unit))+behind, 1)})
 	}
 	add("unknown header", "X: y", "X: ", "y", "")
 	add("rows of one letter", "X: y", "X: y\r\n", "a:\r\n", "a: b")
@@ -78,8 +80,10 @@ func BenchmarkHostile(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(text))*1024, "ns/KB")
 		})
 	}
-	run("plain", fmt.Sprintf("MESSAGE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\nMax-Forwards: 70\r\n"+
-		"From: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: 00000000@b\r\nCSeq: 1 MESSAGE\r\nContent-Length: %d\r\n\r\n%s", 1024, strings.Repeat("x", 1024)))
+	run("plain", fmt.Sprintf("MESSAGE sip:bob@127.0.0.1:7000 SIP/2.0\r\n"+
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\n"+
+		"To: <sip:bob@b>\r\nCall-ID: 00000000@b\r\nCSeq: 1 MESSAGE\r\nContent-Length: %d\r\n\r\n%s", 1024,
+		strings.Repeat("x", 1024)))
 	for _, s := range hostileShapes() {
 		run(s.name, s.text)
 	}

@@ -50,8 +50,8 @@ const (
 	maxParked      = 256
 	maxParkedBytes = 1 << 20
 
-	// maxReplyRetries is how many responses over a new connection a shard keeps to try another address;
-	// maxReplyRetryBytes is the longest one kept.
+	// maxReplyRetries is how many responses over a new connection a shard keeps to try another
+	// address; maxReplyRetryBytes is the longest one kept.
 	maxReplyRetries    = 64
 	maxReplyRetryBytes = 16 << 10
 

@@ -46,7 +46,8 @@ func (s *served) at(proto netio.Proto, addr netio.Addr) int {
 	addr.Proto = 0
 	for i, l := range s.listeners {
 		own := l.Addr
-		if own.Proto = 0; l.Proto == proto && own == addr && !l.Gone && (!l.Leaving || proto == netio.UDP) {
+		if own.Proto = 0; l.Proto == proto && own == addr && !l.Gone &&
+			(!l.Leaving || proto == netio.UDP) {
 			return i
 		}
 	}
@@ -76,7 +77,8 @@ func (s *served) change(number int, f func(l *netio.Listener)) {
 // open that was not before.
 func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 	next = s.listens
-	next.listeners, next.sockets, next.left, next.free = slices.Clone(next.listeners), slices.Clone(next.sockets), map[int]time.Time{}, maps.Clone(next.free)
+	next.listeners, next.sockets, next.left, next.free = slices.Clone(next.listeners),
+		slices.Clone(next.sockets), map[int]time.Time{}, maps.Clone(next.free)
 	stays := make([]bool, len(next.listeners))
 	keep := func(proto netio.Proto, addr netio.Addr, name, host string, port uint16) bool {
 		i := next.at(proto, addr)
@@ -131,10 +133,12 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 }
 
 // open opens sockets, behind the numbers there are.
-func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen) (err error) {
+func (s *Server) open(next *served, datagrams []netio.ListenConfig,
+	streams []stream.Listen) (err error) {
 	var opened []*netio.Sockets
 	if len(streams) > 0 && s.streams == nil {
-		return fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
+		return fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of "+
+			"streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
 	}
 	defer func() {
 		if err == nil {
@@ -166,7 +170,8 @@ func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []st
 	for i := range streams { // the WebSocket listener that its connections may change to
 		if l := &streams[i]; l.AllowWS {
 			twin := map[netio.Proto]netio.Proto{netio.TCP: netio.WS, netio.TLS: netio.WSS}[l.Proto]
-			l.WSListener = first + slices.IndexFunc(streams, func(o stream.Listen) bool { return o.Proto == twin && o.Addr == l.Addr })
+			l.WSListener = first + slices.IndexFunc(streams,
+				func(o stream.Listen) bool { return o.Proto == twin && o.Addr == l.Addr })
 		}
 	}
 	list, err := s.streams.Open(first, streams)
@@ -222,7 +227,8 @@ func (s *Server) announce(g *generation, next *served) error {
 	g.serial = now.serial + 1
 	s.publish(&now)
 	if !s.awaitTaken(now.serial, takeWithin) {
-		return fmt.Errorf("a shard did not come to the end of its batch within %s: try again", takeWithin)
+		return fmt.Errorf("a shard did not come to the end of its batch within %s: try again",
+			takeWithin)
 	}
 	return nil
 }
@@ -279,7 +285,8 @@ func (s *Server) retireSome() (more bool) {
 			delete(s.listens.left, i)
 			s.group.Forget(i)
 		}
-		s.listens.sockets = slices.DeleteFunc(slices.Clone(s.listens.sockets), func(o *netio.Sockets) bool { return slices.Contains(over, o.Listener.Index) })
+		s.listens.sockets = slices.DeleteFunc(slices.Clone(s.listens.sockets),
+			func(o *netio.Sockets) bool { return slices.Contains(over, o.Listener.Index) })
 		g.listeners, g.sockets = s.listens.listeners, s.listens.sockets
 		g.egress = &egress{group: s.group, listeners: g.listeners, mhomed: g.egress.mhomed}
 		s.publish(&g)
@@ -322,7 +329,8 @@ func (w *worker) takeListeners(g *generation) (moved bool) {
 			err = w.port.Listen(n)
 		}
 		if err != nil {
-			w.shared.queue(logLine{slog.LevelError, "a shard cannot listen on a further address", []any{"shard", w.number, "listen", string(s.Listener.SentBy), "error", err}})
+			w.shared.queue(logLine{slog.LevelError, "a shard cannot listen on a further address",
+				[]any{"shard", w.number, "listen", string(s.Listener.SentBy), "error", err}})
 		}
 	}
 	for i, l := range g.listeners {

@@ -58,9 +58,11 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	}
 	switch e {
 	case balance.Down:
-		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+		s.queue(logLine{slog.LevelWarn, "destination down: no new call goes there",
+			[]any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
 	case balance.Up:
-		s.queue(logLine{slog.LevelWarn, "destination up again", []any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+		s.queue(logLine{slog.LevelWarn, "destination up again",
+			[]any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
 	}
 }
 
@@ -83,7 +85,8 @@ func (s *Server) log() {
 	for l := range s.shared.lines {
 		s.write(l)
 		if n := s.shared.linesLost.Swap(0); n > 0 {
-			s.write(logLine{slog.LevelWarn, "log lines were lost: the queue was full", []any{"lines", n}})
+			s.write(logLine{slog.LevelWarn, "log lines were lost: the queue was full",
+				[]any{"lines", n}})
 		}
 	}
 }

@@ -50,25 +50,26 @@ type worker struct {
 	program        *route.Program   // of new requests
 	kept           []*route.Program // earlier ones, for the transactions they began
 	gen            *generation      // where both come from; nil in tests without a server
-	forwards       bool             // a program since the start could forward() without a transaction
-	settings       *route.Settings
-	served         []*netio.Listener // by number; those that were taken out keep theirs
-	egress         proxy.Egress
-	ctx            *route.Ctx
-	m              parser.Message
-	handover       handover
-	names          names
-	asks           asks
-	mailbox        *shm.Mailbox
-	posted         posted
-	ticks          []tick // of the program's modules
-	tickDue        int64  // the first of them; never
-	doorbell       *shm.Doorbell
-	shared         *shared // with the other shards, and written by the control plane
-	prober         *prober // nil on all shards but one
-	clock          clock
-	stacks         stackLimit
-	step           step // what contain finds at work
+	// a program since the start could forward() without a transaction
+	forwards bool
+	settings *route.Settings
+	served   []*netio.Listener // by number; those that were taken out keep theirs
+	egress   proxy.Egress
+	ctx      *route.Ctx
+	m        parser.Message
+	handover handover
+	names    names
+	asks     asks
+	mailbox  *shm.Mailbox
+	posted   posted
+	ticks    []tick // of the program's modules
+	tickDue  int64  // the first of them; never
+	doorbell *shm.Doorbell
+	shared   *shared // with the other shards, and written by the control plane
+	prober   *prober // nil on all shards but one
+	clock    clock
+	stacks   stackLimit
+	step     step // what contain finds at work
 
 	listeners  []uint16            // all of them, for busy rounds
 	turn       int                 // rounds so far: which socket is read first
@@ -159,7 +160,8 @@ func (w *worker) round() (whole bool) {
 	return true
 }
 
-// noteActivity sees to it that what has begun to happen is looked at in a second. Slow path: once a second.
+// noteActivity sees to it that what has begun to happen is looked at in a second. Slow path: once a
+// second.
 func (w *worker) noteActivity() {
 	w.onceDue = w.batchAt + int64(onceEvery)
 	select {
@@ -223,8 +225,10 @@ func (w *worker) maxSleep() int64 {
 // rings it from here on.
 func (w *worker) hasWork() bool {
 	s := w.shared
-	return w.handover.waiting() || !w.mailbox.Empty() || w.posted.some.Load() || w.streams != nil && w.streams.Waiting() ||
-		s.stopping.Load() || s.gen.Load() != w.gen || s.tablesVersion.Load() != w.seenTables || w.prober != nil && s.targetsChanged.Load()
+	return w.handover.waiting() || !w.mailbox.Empty() || w.posted.some.Load() ||
+		w.streams != nil && w.streams.Waiting() ||
+		s.stopping.Load() || s.gen.Load() != w.gen || s.tablesVersion.Load() != w.seenTables ||
+		w.prober != nil && s.targetsChanged.Load()
 }
 
 // startBatch tells everybody the time and picks up what the control plane changed.
@@ -249,7 +253,8 @@ func (w *worker) receive(listener uint16) int {
 		w.datagram(&packets[i])
 	}
 	if len(packets) >= place.LongBatch || len(packets) > 0 && w.port.More() {
-		w.long = append(w.long, longRead{listener, len(packets), int(w.port.Stats().RecvBytes - before)})
+		w.long = append(w.long, longRead{listener, len(packets),
+			int(w.port.Stats().RecvBytes - before)})
 	}
 	return len(packets)
 }
@@ -278,12 +283,13 @@ func refused(e unix.Errno) bool {
 	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
 }
 
-// unreachable tells whether an error of a send of ours says that nothing to that address will leave,
-// now or in 500 ms: its routes, its family, the rules of this host. A full queue and a packet
-// filter that counts may be over by then.
+// unreachable tells whether an error of a send of ours says that nothing to that address will
+// leave, now or in 500 ms: its routes, its family, the rules of this host. A full queue and a
+// packet filter that counts may be over by then.
 func unreachable(e unix.Errno) bool {
 	switch e {
-	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN, unix.EHOSTDOWN:
+	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN,
+		unix.EHOSTDOWN:
 		return true
 	}
 	return refused(e)
@@ -403,11 +409,15 @@ func (w *worker) reclaim() {
 func (w *worker) watchRoom(now int64) {
 	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
 	case began:
-		w.shared.queue(logLine{slog.LevelWarn, "no room for more calls: new ones get 503; raise -m if the load is meant", []any{"shard", w.number,
-			"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes", w.arena.TotalBytes(),
-			"kept_bytes", w.tx.ReserveBytes(), "kept_for", "requests of calls in progress"}})
+		w.shared.queue(logLine{slog.LevelWarn,
+			"no room for more calls: new ones get 503; raise -m if the load is meant",
+			[]any{"shard", w.number,
+				"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes",
+				w.arena.TotalBytes(),
+				"kept_bytes", w.tx.ReserveBytes(), "kept_for", "requests of calls in progress"}})
 	case ended:
-		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again", []any{"shard", w.number, "refused", n}})
+		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again",
+			[]any{"shard", w.number, "refused", n}})
 	}
 }
 
@@ -417,8 +427,8 @@ type episode struct {
 	at            int64  // when it moved last, ns; 0: no episode
 }
 
-// look reports that an episode began, or that one ended and how far the counter moved in it: when it
-// has not for shedQuiet.
+// look reports that an episode began, or that one ended and how far the counter moved in it: when
+// it has not for shedQuiet.
 func (s *episode) look(now int64, count uint64) (began, ended bool, moved uint64) {
 	was := s.count
 	s.count = count
@@ -435,8 +445,8 @@ func (s *episode) look(now int64, count uint64) (began, ended bool, moved uint64
 	return began, false, 0
 }
 
-// onceASecond looks at what is too dear for each round. While an episode of refusing lasts it is done
-// again, to see its end.
+// onceASecond looks at what is too dear for each round. While an episode of refusing lasts it is
+// done again, to see its end.
 func (w *worker) onceASecond(now int64) {
 	w.onceDue = never
 	for _, l := range w.listeners {

@@ -136,7 +136,8 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		w.invalid(&v)
 		return
 	}
-	if (w.shared.draining.Load() != serving || w.leaves(p.Listener)) && !r.HasToTag() && m.Method != parser.ACK && m.Method != parser.CANCEL {
+	if (w.shared.draining.Load() != serving || w.leaves(p.Listener)) && !r.HasToTag() &&
+		m.Method != parser.ACK && m.Method != parser.CANCEL {
 		w.turnAway(p)
 		return
 	}
@@ -144,8 +145,8 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.decide()
 }
 
-// leaves tells whether new calls are turned away from a listener, since a reload has taken it out. Of
-// streams there are its connections, whose peers would not find another way.
+// leaves tells whether new calls are turned away from a listener, since a reload has taken it out.
+// Of streams there are its connections, whose peers would not find another way.
 func (w *worker) leaves(listener uint16) bool {
 	l := w.served[listener]
 	return l.Leaving && l.Proto == netio.UDP
@@ -169,7 +170,8 @@ func (w *worker) absorb() bool {
 	m, r := &w.m, &w.core.Request
 	switch m.Method {
 	case parser.ACK:
-		if tx := w.tx.Match(w.tx.Key(m, parser.INVITE)); tx != nil && w.tx.Ack(tx) || w.core.AcksOurReply(m) {
+		if tx := w.tx.Match(w.tx.Key(m, parser.INVITE)); tx != nil && w.tx.Ack(tx) ||
+			w.core.AcksOurReply(m) {
 			if w.tracing {
 				w.traceHere("the ACK ends here: it is for a final response of our hop")
 			}
@@ -188,7 +190,8 @@ func (w *worker) absorb() bool {
 	}
 	w.step = stepAbsorb
 	if w.tracing {
-		w.traceHere("a retransmission: its transaction answers", "state", tx.State().String(), "last_code", tx.Status())
+		w.traceHere("a retransmission: its transaction answers", "state", tx.State().String(),
+			"last_code", tx.Status())
 	}
 	if !w.tx.Repeat(tx) {
 		r.Tx = tx
@@ -276,7 +279,8 @@ func (w *worker) fault() {
 // faulted says in the log which limit it was.
 func (w *worker) faulted(c *route.Ctx) {
 	if f := c.Fault; f != nil && w.stacks.allow(time.Now()) {
-		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short", []any{"at", f.Error()}})
+		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short",
+			[]any{"at", f.Error()}})
 	}
 }
 

@@ -85,7 +85,8 @@ func (n *names) Park(q *proxy.NameQuery, m *parser.Message, src *netio.Addr, lis
 	if !n.ask(q, &shm.Mail{mailParked, n.next}) {
 		return false
 	}
-	n.parked[n.next] = &parkedMessage{netio.Packet{Data: append([]byte(nil), m.Raw...), Src: *src, Listener: uint16(listener)}}
+	n.parked[n.next] = &parkedMessage{netio.Packet{Data: append([]byte(nil), m.Raw...), Src: *src,
+		Listener: uint16(listener)}}
 	n.bytes += len(m.Raw)
 	return true
 }

@@ -98,7 +98,8 @@ func (o *outlet) End() {
 	o.streaming = false
 	domain, w := o.domain, o.options|o.never
 	o.domain, o.options = nil, 0
-	response := o.token == 0 && len(o.segments) > 0 && len(o.segments[0]) > 8 && string(o.segments[0][:8]) == "SIP/2.0 "
+	response := o.token == 0 && len(o.segments) > 0 && len(o.segments[0]) > 8 &&
+		string(o.segments[0][:8]) == "SIP/2.0 "
 	noConnect := w&txn.NoConnect != 0
 	if response {
 		w |= txn.NoConnect

@@ -50,7 +50,8 @@ func (w *worker) overloaded() bool {
 		return false
 	}
 	m, r := &w.m, &w.core.Request
-	if m.Method == parser.ACK || m.Method == parser.CANCEL || m.Method == parser.OPTIONS || r.HasToTag() || urgent(m) || !w.overload.Refuses() {
+	if m.Method == parser.ACK || m.Method == parser.CANCEL || m.Method == parser.OPTIONS ||
+		r.HasToTag() || urgent(m) || !w.overload.Refuses() {
 		return false
 	}
 	w.refuse(Overloaded, proxy.InOverload, "", "")
@@ -70,7 +71,8 @@ func urgent(m *parser.Message) bool {
 	}
 	const sos = "service:sos"
 	name := u.Opaque.Of(u.Raw)
-	return len(name) >= len(sos) && strings.EqualFold(string(name[:len(sos)]), sos) && (len(name) == len(sos) || name[len(sos)] == '.')
+	return len(name) >= len(sos) && strings.EqualFold(string(name[:len(sos)]), sos) &&
+		(len(name) == len(sos) || name[len(sos)] == '.')
 }
 
 // watchLoad tells the log when requests begin to be refused since more arrives than can be handled,
@@ -78,10 +80,13 @@ func urgent(m *parser.Message) bool {
 func (w *worker) watchLoad(now int64) {
 	switch began, ended, n := w.tooMuch.look(now, w.count[refuseBase+int(Overloaded)]); {
 	case began:
-		w.shared.queue(logLine{slog.LevelWarn, "overload: more arrives than this shard can handle; part of the new calls gets 503", []any{"shard", w.number,
-			"kernel_drops", w.count[CountKernelDrops]}})
+		w.shared.queue(logLine{slog.LevelWarn,
+			"overload: more arrives than this shard can handle; part of the new calls gets 503",
+			[]any{"shard", w.number,
+				"kernel_drops", w.count[CountKernelDrops]}})
 	case ended:
-		w.shared.queue(logLine{slog.LevelWarn, "the overload is over", []any{"shard", w.number, "refused", n}})
+		w.shared.queue(logLine{slog.LevelWarn, "the overload is over",
+			[]any{"shard", w.number, "refused", n}})
 	}
 }
 
@@ -91,8 +96,12 @@ func (w *worker) watchSteering() {
 		a := w.arrivals[l]
 		w.arrivals[l] = place.Arrivals{}
 		if a.SteeringHarms() && w.shared.unsteer != nil && w.shared.unsteer(l) {
-			w.shared.queue(logLine{slog.LevelWarn, "datagrams arrive in bundles: the kernel no longer steers them to their shards, or a call's messages would overtake each other; their sender may run with --segment off, or this with --steer off",
-				[]any{"shard", w.number, "listen", string(w.served[l].SentBy), "arrived", a.All, "foreign", a.Foreign}})
+			w.shared.queue(logLine{slog.LevelWarn,
+				"datagrams arrive in bundles: the kernel no longer steers them to their shards, " +
+					"or a call's messages would overtake each other; their sender may run with " +
+					"--segment off, or this with --steer off",
+				[]any{"shard", w.number, "listen", string(w.served[l].SentBy), "arrived", a.All,
+					"foreign", a.Foreign}})
 		}
 	}
 }

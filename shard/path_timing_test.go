@@ -58,18 +58,22 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { arena.Close() })
-	targets, err := balance.Parse("targets", []byte("1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n1 sip:127.0.0.1:7003\n"), balance.Config{}, nil)
+	targets, err := balance.Parse("targets",
+		[]byte("1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n1 sip:127.0.0.1:7003\n"),
+		balance.Config{}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	c := &caller{tb: tb, now: int64(time.Hour), buf: make([]byte, 0, 4096), last: make([]byte, 0, 4096)}
-	c.uac, c.uas = netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
+	c.uac, c.uas = netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4},
+		netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
 	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 256),
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.logLevel.Store(int64(logLevel))
 	sh.tables.Store(targets)
-	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now}, batchAt: c.now}
+	c.w = &worker{shards: 1, arena: arena, shared: sh, program: program, clock: clock{time.Now(), c.now},
+		batchAt: c.now}
 	if err := program.Open(&route.State{Shards: 1, Arena: arena}); err != nil {
 		tb.Fatal(err)
 	}
@@ -79,16 +83,35 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 	return c
 }
 
-const callSDP = "v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+const callSDP = "v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n" +
+	"m=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n" +
+	"a=rtpmap:101 telephone-event/8000\r\n"
 
 var (
-	tmplInvite = []byte("INVITE sip:service@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\nFrom: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\nTo: service <sip:service@127.0.0.1:5060>\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: 1 INVITE\r\nContact: <sip:caller@127.0.0.1:6000>\r\nMax-Forwards: 70\r\nSubject: Performance Test\r\nContent-Type: application/sdp\r\nContent-Length: " + fmt.Sprint(len(callSDP)) + "\r\n\r\n" + callSDP)
-	tmplAck    = []byte("ACK sip:service@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-2\r\nRoute: <sip:127.0.0.1:5060;lr>\r\nFrom: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\nTo: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: 1 ACK\r\nContact: <sip:caller@127.0.0.1:6000>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
-	tmplBye    = []byte("BYE sip:service@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-3\r\nRoute: <sip:127.0.0.1:5060;lr>\r\nFrom: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\nTo: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: 2 BYE\r\nContact: <sip:caller@127.0.0.1:6000>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
-	tailReply  = "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-%d\r\nFrom: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\nTo: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: %s\r\nRecord-Route: <sip:127.0.0.1:5060;lr>\r\nContact: <sip:127.0.0.1:7000;transport=UDP>\r\n"
-	tmpl180    = []byte(fmt.Sprintf(tailReply, 1, "1 INVITE") + "Content-Length: 0\r\n\r\n")
-	tmpl200    = []byte(fmt.Sprintf(tailReply, 1, "1 INVITE") + "Content-Type: application/sdp\r\nContent-Length: " + fmt.Sprint(len(callSDP)) + "\r\n\r\n" + callSDP)
-	tmplByeOK  = []byte(fmt.Sprintf(tailReply, 3, "2 BYE") + "Content-Length: 0\r\n\r\n")
+	tmplInvite = []byte("INVITE sip:service@127.0.0.1:7000 SIP/2.0\r\n" +
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-1\r\n" +
+		"From: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\nTo: service <sip:service@127.0.0.1:5060>\r\n" +
+		"Call-ID: 1-00000000@127.0.0.1\r\nCSeq: 1 INVITE\r\nContact: <sip:caller@127.0.0.1:6000>\r\n" +
+		"Max-Forwards: 70\r\nSubject: Performance Test\r\nContent-Type: application/sdp\r\nContent-Length: " +
+		fmt.Sprint(len(callSDP)) + "\r\n\r\n" + callSDP)
+	tmplAck = []byte("ACK sip:service@127.0.0.1:7000 SIP/2.0\r\n" +
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-2\r\nRoute: <sip:127.0.0.1:5060;lr>\r\n" +
+		"From: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\n" +
+		"To: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: 1 ACK\r\n" +
+		"Contact: <sip:caller@127.0.0.1:6000>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
+	tmplBye = []byte("BYE sip:service@127.0.0.1:7000 SIP/2.0\r\n" +
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-3\r\nRoute: <sip:127.0.0.1:5060;lr>\r\n" +
+		"From: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\n" +
+		"To: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: 2 BYE\r\n" +
+		"Contact: <sip:caller@127.0.0.1:6000>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
+	tailReply = "Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-00000000-%d\r\n" +
+		"From: caller <sip:caller@127.0.0.1:6000>;tag=00000000c\r\n" +
+		"To: service <sip:service@127.0.0.1:5060>;tag=00000000s\r\nCall-ID: 1-00000000@127.0.0.1\r\nCSeq: %s\r\n" +
+		"Record-Route: <sip:127.0.0.1:5060;lr>\r\nContact: <sip:127.0.0.1:7000;transport=UDP>\r\n"
+	tmpl180 = []byte(fmt.Sprintf(tailReply, 1, "1 INVITE") + "Content-Length: 0\r\n\r\n")
+	tmpl200 = []byte(fmt.Sprintf(tailReply, 1, "1 INVITE") + "Content-Type: application/sdp\r\nContent-Length: " +
+		fmt.Sprint(len(callSDP)) + "\r\n\r\n" + callSDP)
+	tmplByeOK = []byte(fmt.Sprintf(tailReply, 3, "2 BYE") + "Content-Length: 0\r\n\r\n")
 )
 
 // number writes the call's number in the place of each "00000000".
@@ -133,7 +156,8 @@ func (c *caller) reply(status string, tmpl []byte) {
 
 func (c *caller) expect(start string) {
 	if !bytes.HasPrefix(c.last, []byte(start)) {
-		c.tb.Fatalf("call %d: want %q to leave, got:\n%s\ndropped: %v", c.n, start, c.last, c.w.count[dropBase:refuseBase])
+		c.tb.Fatalf("call %d: want %q to leave, got:\n%s\ndropped: %v", c.n, start, c.last,
+			c.w.count[dropBase:refuseBase])
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"viaduct/shard/balance"
 )
 
-// TestProbeEndsEarly: a probe that is answered makes the prober look before the probe would have been
-// sent again.
+// TestProbeEndsEarly: a probe that is answered makes the prober look before the probe would have
+// been sent again.
 func TestProbeEndsEarly(t *testing.T) {
 	c := newCallerWith(t, "lb.cfg", 64<<20, 0)
 	w := c.w
@@ -41,8 +41,8 @@ func TestProbeEndsEarly(t *testing.T) {
 	}
 }
 
-// TestToldBeforeSleep: a shard does not sleep over new tables, nor, if it probes, over a target that
-// changed.
+// TestToldBeforeSleep: a shard does not sleep over new tables, nor, if it probes, over a target
+// that changed.
 func TestToldBeforeSleep(t *testing.T) {
 	w := newCallerWith(t, "lb.cfg", 64<<20, 0).w
 	w.startBatch()

@@ -52,7 +52,8 @@ func TestNothingLingersOverTCP(t *testing.T) {
 	if f.lastTo[callee+" ACK"] == nil {
 		t.Fatal("no ACK left")
 	}
-	ack := bytes.Replace(bytes.Replace(invite, []byte("INVITE sip"), []byte("ACK sip"), 1), []byte(" INVITE\r\n"), []byte(" ACK\r\n"), 1)
+	ack := bytes.Replace(bytes.Replace(invite, []byte("INVITE sip"), []byte("ACK sip"), 1), []byte(" INVITE\r\n"),
+		[]byte(" ACK\r\n"), 1)
 	f.receive(caller, ack)
 	gone("an INVITE, a failure and its ACK (D, I)")
 	f.endsClean()
@@ -143,10 +144,12 @@ func TestDomainOfEveryMessage(t *testing.T) {
 	f.receive(caller, invite)
 	f.receive(first, answerTo(f.lastTo[first+" INVITE"], "503 Busy", "b", ""))
 	f.receive(second, answerTo(f.lastTo[second+" INVITE"], "180 Ringing", "b", ""))
-	f.receive(caller, bytes.Replace(bytes.Replace(invite, []byte("INVITE sips"), []byte("CANCEL sips"), 1), []byte(" INVITE\r\n"), []byte(" CANCEL\r\n"), 1))
+	f.receive(caller, bytes.Replace(bytes.Replace(invite, []byte("INVITE sips"), []byte("CANCEL sips"), 1),
+		[]byte(" INVITE\r\n"), []byte(" CANCEL\r\n"), 1))
 	f.receive(second, answerTo(f.lastTo[second+" CANCEL"], "200 OK", "b", ""))
 	f.receive(second, answerTo(f.lastTo[second+" INVITE"], "487 Request Terminated", "b", ""))
-	for _, m := range []string{"INVITE " + first, "ACK " + first, "INVITE " + second, "CANCEL " + second, "ACK " + second} {
+	for _, m := range []string{"INVITE " + first, "ACK " + first, "INVITE " + second, "CANCEL " + second,
+		"ACK " + second} {
 		if got := d.of[m]; got != "bob.example" {
 			t.Errorf("%s is for domain %q", m, got)
 		}
@@ -157,9 +160,11 @@ func TestDomainOfEveryMessage(t *testing.T) {
 // TestParkedBytesAreGivenBack: what was parked and ran again counts no more.
 func TestParkedBytesAreGivenBack(t *testing.T) {
 	addr, _ := read("127.0.0.1:7000")
-	f := newNamedFlow(t, streamConfig(t, "listen=udp:127.0.0.1:5060\n"), "", map[string][]proxy.Endpoint{"bob.example": {{Addr: addr}}}, 16<<20)
+	f := newNamedFlow(t, streamConfig(t, "listen=udp:127.0.0.1:5060\n"), "",
+		map[string][]proxy.Endpoint{"bob.example": {{Addr: addr}}}, 16<<20)
 	ack := request("ACK", "sip:bob@bob.example", "c1", "1")
-	ack = bytes.Replace(ack, []byte("Call-ID"), []byte("Route: <sip:127.0.0.1:5060;lr>\r\nX-Long: "+strings.Repeat("x", 60000)+"\r\nCall-ID"), 1)
+	ack = bytes.Replace(ack, []byte("Call-ID"),
+		[]byte("Route: <sip:127.0.0.1:5060;lr>\r\nX-Long: "+strings.Repeat("x", 60000)+"\r\nCall-ID"), 1)
 	ack = bytes.Replace(ack, []byte("To: <sip:bob@bob.example>"), []byte("To: <sip:bob@bob.example>;tag=b"), 1)
 	for i := range 3 * maxParkedBytes / len(ack) {
 		clear(f.names.asked)
@@ -178,12 +183,14 @@ func TestParkedBytesAreGivenBack(t *testing.T) {
 // TestFullMailboxLosesNoRelay: the answer of the resolver comes later then.
 func TestFullMailboxLosesNoRelay(t *testing.T) {
 	addr, _ := read("127.0.0.1:7000")
-	f := newNamedFlow(t, streamConfig(t, "listen=udp:127.0.0.1:5060\n"), "", map[string][]proxy.Endpoint{"bob.example": {{Addr: addr}}}, 16<<20)
+	f := newNamedFlow(t, streamConfig(t, "listen=udp:127.0.0.1:5060\n"), "",
+		map[string][]proxy.Endpoint{"bob.example": {{Addr: addr}}}, 16<<20)
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@bob.example", "c1", "1"))
 	for m := (shm.Mail{99}); f.w.mailbox.Post(&m); {
 	}
 	f.resolve()
-	for end := time.Now().Add(10 * time.Second); f.lastTo["127.0.0.1:7000 INVITE"] == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); f.lastTo["127.0.0.1:7000 "+
+		"INVITE"] == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		f.resolve()
 	}
 	if f.lastTo["127.0.0.1:7000 INVITE"] == nil {

@@ -48,8 +48,8 @@ type Next struct {
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil: no destination sets
-	// Listens and Streams are as in Config, the numbers of WebSocket listeners too; both empty: those
-	// there are.
+	// Listens and Streams are as in Config, the numbers of WebSocket listeners too; both empty:
+	// those there are.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
 	// Commit is called when nothing can fail any more, before the shards take it and before anybody
@@ -110,12 +110,16 @@ func (s *Server) Reload(n Next) error {
 // successor is a generation with another program, and those of before that are needed still.
 func (s *Server) successor(p *route.Program) (*generation, error) {
 	now := *s.shared.gen.Load()
-	next := &generation{serial: now.serial + 2, program: p, settings: now.settings, listeners: now.listeners, sockets: now.sockets, egress: now.egress}
+	next := &generation{
+		serial: now.serial + 2, program: p, settings: now.settings, listeners: now.listeners,
+		sockets: now.sockets, egress: now.egress,
+	}
 	roll := now
 	roll.serial++
 	s.publish(&roll)
 	if !s.awaitTaken(roll.serial, takeWithin) {
-		return nil, fmt.Errorf("a shard did not come to the end of its batch within %s: try again", takeWithin)
+		return nil, fmt.Errorf("a shard did not come to the end of its batch within %s: try again",
+			takeWithin)
 	}
 	needed := s.needed()
 	keep := func(old *route.Program, since time.Time) {
@@ -130,7 +134,10 @@ func (s *Server) successor(p *route.Program) (*generation, error) {
 		// The same text again is the same program. Else requests may begin with it until the
 		// shards have taken the next one.
 		if len(next.kept) == maxKept {
-			return nil, fmt.Errorf("%d earlier programs still serve transactions that they began, the oldest one was replaced %s ago, and no more are kept: try again when one of them has ended (wt_timer, fr_inv_timer and max_inv_lifetime say how long transactions live)",
+			return nil, fmt.Errorf("%d earlier programs still serve transactions that they "+
+				"began, the oldest one was replaced %s ago, and no more are kept: try again when "+
+				"one of them has ended (wt_timer, fr_inv_timer and max_inv_lifetime say how long "+
+				"transactions live)",
 				maxKept, time.Since(next.since[0]).Round(time.Second))
 		}
 		keep(now.program, time.Now())
@@ -158,7 +165,8 @@ func (s *Server) needed() (all []uint64) {
 // time.
 func (s *Server) awaitTaken(serial uint64, within time.Duration) bool {
 	late := func(w *worker) bool { return w.taken.Load() < serial }
-	for end := time.Now().Add(within); slices.ContainsFunc(s.workers, late); time.Sleep(time.Millisecond / 2) {
+	for end := time.Now().Add(within); slices.ContainsFunc(s.workers,
+		late); time.Sleep(time.Millisecond / 2) {
 		if s.shared.stopping.Load() || time.Now().After(end) {
 			return false
 		}

@@ -52,7 +52,10 @@ type asker struct {
 func (a *asker) send(method, user string) {
 	a.t.Helper()
 	a.n++
-	_, err := fmt.Fprintf(a.conn, "%s sip:%s@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-reload\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n",
+	_, err := fmt.Fprintf(a.conn,
+		"%s sip:%s@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r%d\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-reload\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n"+
+			"\r\n",
 		method, user, a.conn.RemoteAddr(), a.conn.LocalAddr(), a.n, a.n, a.n, method)
 	if err != nil {
 		a.t.Fatal(err)
@@ -169,7 +172,8 @@ func TestReload(t *testing.T) {
 	}
 	refused := func() {
 		t.Helper()
-		if err := load(100); err == nil || !strings.Contains(err.Error(), "8 earlier programs still serve transactions") {
+		if err := load(100); err == nil ||
+			!strings.Contains(err.Error(), "8 earlier programs still serve transactions") {
 			t.Fatalf("the ninth reload: %v", err)
 		}
 		runs(maxKept)
@@ -182,7 +186,8 @@ func TestReload(t *testing.T) {
 	// What cannot be is refused before anything changes.
 	var err error
 	n := numbered(t, 101, callee.LocalAddr(), own)
-	if n.Targets, err = balance.Parse("targets", []byte("1 sip:127.0.0.1:9;transport=tcp\n"), balance.Config{}, nil); err != nil {
+	if n.Targets, err = balance.Parse("targets", []byte("1 sip:127.0.0.1:9;transport=tcp\n"), balance.Config{},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reload(n); err == nil || !strings.Contains(err.Error(), "no listener serves that") {
@@ -194,7 +199,10 @@ func TestReload(t *testing.T) {
 		if got, want := c.caller.final(), fmt.Sprintf("480 Program %d", i); got != want {
 			t.Errorf("the call of program %d ends with %q", i, got)
 		}
-		fmt.Fprintf(c.caller.conn, "ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: 1-reload\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+		fmt.Fprintf(c.caller.conn,
+			"ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r1\r\nMax-Forwards: 70\r\n"+
+				"From: <sip:a@b>;tag=1\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: 1-reload\r\nCSeq: 1 ACK\r\n"+
+				"Content-Length: 0\r\n\r\n",
 			server, c.caller.conn.LocalAddr())
 	}
 	var late error
@@ -248,12 +256,15 @@ func TestReloadListeners(t *testing.T) {
 		old, caller := dialed(t, first.Addr.String()), dialed(t, second.Addr.String())
 		old.runs(1)
 		caller.runs(1)
-		if got, want := fmt.Sprint(open()), fmt.Sprint([]string{first.Addr.String(), second.Addr.String()}); got != want {
+		if got, want := fmt.Sprint(open()),
+			fmt.Sprint([]string{first.Addr.String(), second.Addr.String()}); got != want {
 			t.Errorf("open are %s, want %s", got, want)
 		}
 
 		taken, third := listenOn(t, "127.0.0.1:0"), free()
-		if err := load(2, first, second, third, netio.ListenConfig{Addr: taken.LocalAddr().(*net.UDPAddr).AddrPort()}); err == nil || !strings.Contains(err.Error(), "cannot listen on udp "+taken.LocalAddr().String()) {
+		if err := load(2, first, second, third,
+			netio.ListenConfig{Addr: taken.LocalAddr().(*net.UDPAddr).AddrPort()}); err == nil ||
+			!strings.Contains(err.Error(), "cannot listen on udp "+taken.LocalAddr().String()) {
 			t.Fatalf("an address in use: %v", err)
 		}
 		if old.runs(1); !bindable(third) || len(open()) != 2 {
@@ -287,7 +298,10 @@ func TestReloadListeners(t *testing.T) {
 		if err := load(5, first); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(caller.conn, "ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r9\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=9\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: 9-reload\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+		fmt.Fprintf(caller.conn,
+			"ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r9\r\nMax-Forwards: 70\r\n"+
+				"From: <sip:a@b>;tag=9\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: 9-reload\r\nCSeq: 1 ACK\r\n"+
+				"Content-Length: 0\r\n\r\n",
 			second.Addr, caller.conn.LocalAddr())
 		for end := time.Now().Add(10 * time.Second); !bindable(second); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
@@ -350,7 +364,8 @@ func TestReloadRace(t *testing.T) {
 	const times = 60
 	refused := 0
 	for i := range times {
-		targets, err := balance.Parse("targets", fmt.Appendf(nil, "1 sip:%s\n1 sip:127.0.0.1:%d\n", uas.LocalAddr(), 10+i%3), balance.Config{}, s.Targets())
+		targets, err := balance.Parse("targets",
+			fmt.Appendf(nil, "1 sip:%s\n1 sip:127.0.0.1:%d\n", uas.LocalAddr(), 10+i%3), balance.Config{}, s.Targets())
 		if err != nil {
 			t.Fatal(err)
 		}

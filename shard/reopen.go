@@ -15,8 +15,8 @@ import (
 // of connections: then to where the host in the Via is to be found (RFC 3263 §5), one address after
 // the other. All of this is a slow path.
 
-// replyRetries are the responses under way so, the newest ones: who waits longer than it takes for so
-// many others has no more than one try.
+// replyRetries are the responses under way so, the newest ones: who waits longer than it takes for
+// so many others has no more than one try.
 type replyRetries struct {
 	next uint64
 	list [maxReplyRetries]replyRetry
@@ -68,7 +68,10 @@ func (o *outlet) reopen(w txn.StreamOptions) {
 	if to.Port = via.Port; to.Port == 0 {
 		to.Port = proto.DefaultPort()
 	}
-	r, token := &replyRetry{message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener, tried: to}, uint64(0)
+	r, token := &replyRetry{
+		message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener,
+		tried: to,
+	}, uint64(0)
 	if n <= maxReplyRetryBytes {
 		token = tokenOf(o.retries.next)
 		o.retries.list[o.retries.next%maxReplyRetries] = *r
@@ -98,7 +101,8 @@ func (o *outlet) retryOf(token uint64) *replyRetry {
 	return nil
 }
 
-// replyRetryFailed is told that the try of a response failed: the next one goes on with what its Via names.
+// replyRetryFailed is told that the try of a response failed: the next one goes on with what its
+// Via names.
 func (w *worker) replyRetryFailed(token uint64) {
 	o := w.outlet
 	if o == nil {
@@ -140,7 +144,10 @@ func (w *worker) resolveVia(r *replyRetry) bool {
 	if w.shared.resolver == nil {
 		return true
 	}
-	q := proxy.NameQuery{Host: r.host, Port: r.port, Proto: proto, HasProto: true, Protos: 1 << proto, Families: w.families()}
+	q := proxy.NameQuery{
+		Host: r.host, Port: r.port, Proto: proto, HasProto: true, Protos: 1 << proto,
+		Families: w.families(),
+	}
 	var list [proxy.MaxEndpoints]proxy.Endpoint
 	switch n, answer := w.shared.resolver.Lookup(&q, list[:]); answer {
 	case proxy.Resolved:

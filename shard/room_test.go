@@ -42,7 +42,8 @@ func TestRoomForDialogs(t *testing.T) {
 	c := newCallerWith(t, "stateful.cfg", proxy.LeastArenaBytes+1<<20, 0)
 	// As long as a BYE, so that both need the same size classes.
 	invite := bytes.Replace(tmplBye, []byte("CSeq: 2 BYE"), []byte("CSeq: 1 INVITE"), 1)
-	invite = bytes.Replace(bytes.Replace(invite, []byte("BYE "), []byte("INVITE "), 1), []byte(">;tag=00000000s"), []byte(">"), 1)
+	invite = bytes.Replace(bytes.Replace(invite, []byte("BYE "), []byte("INVITE "), 1), []byte(">;tag=00000000s"),
+		[]byte(">"), 1)
 	invites, refused := 0, 0
 	for ms := range 200_000 {
 		c.now += int64(time.Millisecond)

@@ -62,7 +62,8 @@ func (s script) Branch(r *proxy.Request, n int) (send bool) {
 }
 
 // Reply runs onreply_route[NAME] number n.
-func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) (forward bool) {
+func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
+	n int) (forward bool) {
 	p := s.programOf(program)
 	if s.tracing {
 		defer s.traceRoute(p, route.ReplyRoute, n, m.CallID())()
@@ -118,11 +119,15 @@ func (s *worker) coreReply() (forward bool) {
 }
 
 // routeWords are the words that routes begin with in a program.
-var routeWords = map[route.RouteKind]string{route.FailureRoute: "failure_route", route.BranchRoute: "branch_route", route.ReplyRoute: "onreply_route"}
+var routeWords = map[route.RouteKind]string{
+	route.FailureRoute: "failure_route", route.BranchRoute: "branch_route",
+	route.ReplyRoute: "onreply_route",
+}
 
 // traceRoute tells that a route with a name is entered, and by the function it returns that it is
 // left.
-func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int, callID []byte) (left func()) {
+func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int,
+	callID []byte) (left func()) {
 	name := routeWords[kind] + "[" + p.RouteName(kind, n) + "]"
 	s.trace(callID, name+" entered")
 	return func() { s.trace(callID, name+" left") }
@@ -138,7 +143,8 @@ func (s *worker) decisions() (attrs []any) {
 		}
 	}
 	r := &s.core.Request
-	for _, kind := range [...]route.RouteKind{route.FailureRoute, route.BranchRoute, route.ReplyRoute} {
+	for _, kind := range [...]route.RouteKind{route.FailureRoute, route.BranchRoute,
+		route.ReplyRoute} {
 		if n := r.Armed(kind); n != 0 {
 			add(true, routeWords[kind], s.program.RouteName(kind, n))
 		}

@@ -60,7 +60,8 @@ type Config struct {
 func (c *Config) Validate() error {
 	switch {
 	case c.Shards < 1 || c.Shards > MaxShards:
-		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards, MaxShards)
+		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards,
+			MaxShards)
 	case len(c.Listens) == 0 && len(c.Streams.Listeners) == 0:
 		return errors.New("no address to listen on: add listen=udp:ADDRESS:PORT or -l")
 	case c.Program == nil || c.Settings == nil:
@@ -82,7 +83,9 @@ func (c *Config) reachable(targets *balance.Table) error {
 	for _, set := range targets.Sets() {
 		for _, t := range set.Targets {
 			if name := t.Transport.String(); !served[name] {
-				return fmt.Errorf("dispatcher list, line %d: %s is reached by %s, and no listener serves that: add listen=%s:ADDRESS:PORT, or write another transport", t.Line, t.URI, name, strings.ToLower(name))
+				return fmt.Errorf("dispatcher list, line %d: %s is reached by %s, and no "+
+					"listener serves that: add listen=%s:ADDRESS:PORT, or write another transport",
+					t.Line, t.URI, name, strings.ToLower(name))
 			}
 		}
 	}
@@ -151,7 +154,8 @@ type Server struct {
 
 // Layout is the hash of the records this build keeps in the arena.
 func Layout() uint64 {
-	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{}, proxy.SavedFormat{},
+	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{},
+		proxy.SavedFormat{},
 		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }
 
@@ -182,19 +186,25 @@ func Start(cfg Config) (*Server, error) {
 	}
 	writeQueue := new(atomic.Int64)
 	writeQueue.Store(int64(cfg.Settings.Core.UDPWQMaxBytes))
-	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed, WriteQueue: writeQueue, Logger: cfg.Logger})
+	group, err := netio.Listen(cfg.Listens, cfg.Shards, netio.Options{
+		Steer: cfg.Steer, NoSegment: cfg.NoSegment, MHomed: cfg.Settings.Core.MHomed,
+		WriteQueue: writeQueue, Logger: cfg.Logger,
+	})
 	if err != nil {
 		arena.Close()
 		return nil, err
 	}
-	s := &Server{cfg: cfg, arena: arena, state: state, group: group, writeQueue: writeQueue, logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
-		listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger,
-		lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer, activity: make(chan struct{}, 1),
-	}}
+	s := &Server{cfg: cfg, arena: arena, state: state, group: group, writeQueue: writeQueue,
+		logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
+			listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger,
+			lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer,
+			activity: make(chan struct{}, 1),
+		}}
 	s.shared.logLevel.Store(int64(cfg.Settings.Core.Debug))
 	s.shared.life = uint32(s.shared.random())
 	key := hostKey("via-branch")
-	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
+	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]),
+		binary.LittleEndian.Uint64(key[8:])}
 	for i := range cfg.Shards {
 		s.shared.bells = append(s.shared.bells, arena.Doorbell(i))
 	}
@@ -211,7 +221,10 @@ func Start(cfg Config) (*Server, error) {
 	}
 	first := &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
 	s.shared.egress, s.listens = first, served{listeners: s.shared.listeners, free: map[int]bool{}}
-	s.shared.gen.Store(&generation{serial: 1, program: cfg.Program, settings: cfg.Settings, listeners: s.shared.listeners, egress: first})
+	s.shared.gen.Store(&generation{
+		serial: 1, program: cfg.Program, settings: cfg.Settings, listeners: s.shared.listeners,
+		egress: first,
+	})
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
 	for i := range cfg.Shards {
@@ -260,14 +273,20 @@ func Start(cfg Config) (*Server, error) {
 // newWorker makes shard i, not yet running.
 func (s *Server) newWorker(i int) (*worker, error) {
 	port := s.group.Port(i)
-	w := &worker{number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared, program: s.cfg.Program, gen: s.shared.gen.Load(), doorbell: s.arena.Doorbell(i)}
+	w := &worker{
+		number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared,
+		program: s.cfg.Program, gen: s.shared.gen.Load(), doorbell: s.arena.Doorbell(i),
+	}
 	w.clock = newClock()
 	w.batchAt = w.clock.now()
 	if s.streams != nil {
 		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
 	}
-	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners, egress: s.shared.egress}
-	w.outlet.timeouts = func(token uint64) proxy.StreamTimeouts { return w.core.StreamTimeouts(token) }
+	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners,
+		egress: s.shared.egress}
+	w.outlet.timeouts = func(token uint64) proxy.StreamTimeouts {
+		return w.core.StreamTimeouts(token)
+	}
 	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
 		return nil, err
 	}
@@ -285,7 +304,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 
 // assemble joins transaction table, proxy core and routing context. The caller
 // has filled in what they need to exist: number, arena, batchAt, shared.
-func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings, random func() uint64) error {
+func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings,
+	random func() uint64) error {
 	w.out, w.egress, w.settings, w.served = out, egress, set, w.shared.listeners
 	if w.shared.routeKey == nil { // once: it is read from files, which a chroot hides
 		key := hostKey("record-route")
@@ -309,7 +329,8 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTable(tx)
 	w.takeTables(w.shared.tablesVersion.Load())
 	w.obey(set)
-	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, Later: w.later, Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
+	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, Later: w.later,
+		Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
 		Log: w.shared, Blocked: w.shared.list})
 	w.asks.init(w)
 	return nil
@@ -416,7 +437,9 @@ func (s *Server) collect() {
 	defer s.done.Done()
 	defer func() {
 		if v := recover(); v != nil {
-			s.shared.queue(logLine{slog.LevelError, "contained a panic in the blacklist's collector, please report", []any{"panic", fmt.Sprint(v)}})
+			s.shared.queue(logLine{slog.LevelError,
+				"contained a panic in the blacklist's collector, please report",
+				[]any{"panic", fmt.Sprint(v)}})
 		}
 	}()
 	clock := newClock()

@@ -85,7 +85,9 @@ func TestServerShards(t *testing.T) {
 			const calls = 400
 			b := make([]byte, 65536)
 			for n := range calls {
-				invite := fmt.Sprintf("INVITE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-shards\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr(), n, n, n)
+				invite := fmt.Sprintf("INVITE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-%d\r\n"+
+					"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-shards\r\n"+
+					"CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr(), n, n, n)
 				if _, err := uac.Write([]byte(invite)); err != nil {
 					t.Fatal(err)
 				}
@@ -95,7 +97,8 @@ func TestServerShards(t *testing.T) {
 					if err != nil {
 						t.Fatalf("call %d, waiting for %s: %v", n, want, err)
 					}
-					if got := string(b[8:11]); got != want || !strings.Contains(string(b[:k]), fmt.Sprintf("Call-ID: %d-shards\r\n", n)) {
+					if got := string(b[8:11]); got != want ||
+						!strings.Contains(string(b[:k]), fmt.Sprintf("Call-ID: %d-shards\r\n", n)) {
 						t.Fatalf("call %d: got %s, want %s:\n%s", n, got, want, b[:k])
 					}
 				}
@@ -115,7 +118,8 @@ func TestServerShards(t *testing.T) {
 				}
 			}
 			if in != 3*calls || out != 4*calls || created != calls || dropped != 0 {
-				t.Errorf("in %d, out %d, transactions %d, dropped %d; want %d, %d, %d, 0", in, out, created, dropped, 3*calls, 4*calls, calls)
+				t.Errorf("in %d, out %d, transactions %d, dropped %d; want %d, %d, %d, 0", in, out, created, dropped,
+					3*calls, 4*calls, calls)
 			}
 			if c.shards > 1 && c.steer == netio.SteerOff && handed == 0 {
 				t.Error("nothing was handed from shard to shard")
@@ -139,7 +143,9 @@ func TestServerICMP(t *testing.T) {
 		defer uac.Close()
 		b := make([]byte, 65536)
 		for n := range 8 {
-			fmt.Fprintf(uac, "INVITE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-i%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-icmp\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr(), n, n, n)
+			fmt.Fprintf(uac, "INVITE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-i%d\r\n"+
+				"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>\r\nCall-ID: %d-icmp\r\n"+
+				"CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr(), n, n, n)
 			for {
 				uac.SetReadDeadline(time.Now().Add(10 * time.Second))
 				k, err := uac.Read(b)
@@ -173,7 +179,9 @@ func TestIdleShardsSleep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer uac.Close()
-	fmt.Fprintf(uac, "OPTIONS sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-idle\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:bob@c>\r\nCall-ID: idle\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", server, uac.LocalAddr())
+	fmt.Fprintf(uac, "OPTIONS sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-idle\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@b>;tag=1\r\nTo: <sip:bob@c>\r\nCall-ID: idle\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		server, uac.LocalAddr())
 	uac.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := uac.Read(make([]byte, 65536)); err != nil {
 		t.Fatal(err)

@@ -17,15 +17,22 @@ import (
 // proxyConfig reads the proxy's part of the settings.
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
-		Listeners: w.served, Egress: egress, Resolver: w.shared.resolver, Sender: out, Arena: w.arena, Counters: w.count,
-		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR, AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
+		Listeners: w.served, Egress: egress, Resolver: w.shared.resolver, Sender: out,
+		Arena: w.arena, Counters: w.count,
+		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR,
+		AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
 		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
 		RetryRefused: set.TM.RetryRefused, DropUnmatched: set.TM.UnmatchedCancel == 2,
-		Connected:  func(listener int, peer *netio.Addr) bool { return w.conns != nil && w.conns.Find(listener, peer) != 0 },
-		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code, StatelessReply: w.forwards,
-		OnTarget: w.shared.targetEvent, DefaultCode: set.TM.DefaultCode, DefaultReason: set.TM.DefaultReason,
+		Connected: func(listener int, peer *netio.Addr) bool {
+			return w.conns != nil && w.conns.Find(listener, peer) != 0
+		},
+		PassFormer: set.TM.PassFormerReplies, TimeoutStatus: set.TM.Reply408Code,
+		StatelessReply: w.forwards,
+		OnTarget:       w.shared.targetEvent, DefaultCode: set.TM.DefaultCode,
+		DefaultReason:   set.TM.DefaultReason,
 		Disable6xxBlock: set.TM.Disable6xxBlock, AggregateChallenges: set.TM.AggregateChallenges,
-		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU, MTUProto: netio.TCP,
+		FailureReplies: proxy.ReplyMode(set.TM.FailureReplyMode), UDPMTU: set.Core.UDPMTU,
+		MTUProto:    netio.TCP,
 		LocalReason: set.TM.LocalCancelReason, E2EReason: set.TM.E2ECancelReason,
 		Script: script{w}, Program: w.program.Hash(),
 		OnsendRequests: w.onsend(), OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
@@ -56,7 +63,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 			c.ServerHeader = strings.TrimRight(set.Core.ServerHeader, "\r\n")
 		}
 	}
-	if c.AdvertisedHost, c.AdvertisedPort = set.Core.AdvertisedAddress, int(set.Core.AdvertisedPort); strings.Contains(c.AdvertisedHost, ":") && c.AdvertisedHost[0] != '[' {
+	if c.AdvertisedHost, c.AdvertisedPort = set.Core.AdvertisedAddress,
+		int(set.Core.AdvertisedPort); strings.Contains(c.AdvertisedHost, ":") &&
+		c.AdvertisedHost[0] != '[' {
 		// an IPv6 address (RFC 3261 §25.1, IPv6reference)
 		c.AdvertisedHost = "[" + c.AdvertisedHost + "]"
 	}
@@ -82,9 +91,12 @@ func hostKey(kind string) [sha256.Size]byte {
 }
 
 // txnConfig reads the transaction layer's part of the settings.
-func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings, random func() uint64) txn.Config {
-	c := txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out, User: user,
-		Counters: w.count, Random: random, Now: w.batchAt, MaxBranches: set.Core.MaxBranches, Life: w.shared.life, MarkKey: w.shared.markKey,
+func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings,
+	random func() uint64) txn.Config {
+	c := txn.Config{Shard: w.number, Arena: w.arena, Timers: timers(&set.TM), Sender: out,
+		User:     user,
+		Counters: w.count, Random: random, Now: w.batchAt, MaxBranches: set.Core.MaxBranches,
+		Life: w.shared.life, MarkKey: w.shared.markKey,
 		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
 	if w.tracing {
 		c.Ended, c.Sent = w.core.Ended, w.core.Sent
@@ -114,7 +126,8 @@ func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
 	if err != nil {
 		return balance.ProbeConfig{}, fmt.Errorf("ds_ping_reply_codes: %w", err)
 	}
-	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode), Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes,
+	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode),
+		Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes,
 		Recover: recoverEvery}
 	return c, c.Validate()
 }

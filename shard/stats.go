@@ -56,7 +56,8 @@ func (s *ShardStats) MarshalJSON() ([]byte, error) {
 	for _, m := range []struct {
 		name   string
 		counts map[string]uint64
-	}{{"dropped", s.Dropped}, {"refused", s.Refused}, {"failed", s.Failed}, {"branches_failed", s.BranchesFailed}} {
+	}{{"dropped", s.Dropped}, {"refused", s.Refused}, {"failed", s.Failed},
+		{"branches_failed", s.BranchesFailed}} {
 		v, err := json.Marshal(m.counts)
 		if err != nil {
 			return nil, err
@@ -105,7 +106,9 @@ func (s *Server) Stats() []ShardStats {
 func (s *Server) Program() *route.Program { return s.shared.gen.Load().program }
 
 // ArenaBytes is the memory of call state: what is in use, and all of it.
-func (s *Server) ArenaBytes() (used, total uint64) { return s.arena.UsedBytes(), s.arena.TotalBytes() }
+func (s *Server) ArenaBytes() (used, total uint64) {
+	return s.arena.UsedBytes(), s.arena.TotalBytes()
+}
 
 // failures reads the counters of failures.
 func (s *Server) failures(read func(int) uint64) (finals, branches map[string]uint64) {

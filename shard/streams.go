@@ -51,7 +51,8 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	case stream.BadLength:
 		reason, phrase = BadLength, "Bad Content-Length"
 	case stream.StrayLineEnd:
-		reason, phrase = Reason(parser.ControlCharacter), proxy.MalformedPhrase(parser.ControlCharacter)
+		reason, phrase = Reason(parser.ControlCharacter),
+			proxy.MalformedPhrase(parser.ControlCharacter)
 	case stream.TooLong:
 		reason, cause, phrase = TooLong, proxy.TooLarge, ""
 	}

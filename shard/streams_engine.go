@@ -53,7 +53,10 @@ func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 
 func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeouts) (ok bool) {
 	if w != 0 || len(domain) > 0 || p != (proxy.StreamTimeouts{}) {
-		s.p.Options(stream.SendOptions{NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0, Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send})
+		s.p.Options(stream.SendOptions{
+			NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0,
+			Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send,
+		})
 	}
 	s.p.End()
 	return s.p.Last() != stream.NoConnection
@@ -86,7 +89,10 @@ func (s *streamPort) Failures() []streamFailure {
 }
 
 func failureOf(f stream.Failure) streamFailure {
-	t := streamFailure{Token: f.Token, Dst: f.Dst, Why: blocklist.SendError, Cause: proxy.NotSent, Detail: f.Text()}
+	t := streamFailure{
+		Token: f.Token, Dst: f.Dst, Why: blocklist.SendError, Cause: proxy.NotSent,
+		Detail: f.Text(),
+	}
 	t.Dst.Proto = f.Proto
 	switch f.Reason {
 	case stream.ConnectFailed, stream.ConnectTimeout, stream.HandshakeFailed:

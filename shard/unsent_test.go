@@ -64,8 +64,10 @@ func (f *flow) left() (to []string, status string) {
 func TestListedAreNotChosen(t *testing.T) {
 	const targets = "1 sip:127.0.0.1:7000 0 3\n1 sip:127.0.0.1:7001 0 2\n1 sip:127.0.0.1:7002 0 1\n"
 	for _, limit := range []string{"", `, "1"`, `, "2"`} {
-		for _, algorithm := range []balance.Algorithm{balance.CallIDHash, balance.RoundRobin, balance.Priority, balance.Weights} {
-			f := newFlow(t, fmt.Sprintf("%sds_select_dst(\"1\", \"%d\"%s); if (!t_relay()) sl_reply_error(); }\n", unsentHead, algorithm, limit), targets, 16<<20)
+		for _, algorithm := range []balance.Algorithm{balance.CallIDHash, balance.RoundRobin, balance.Priority,
+			balance.Weights} {
+			f := newFlow(t, fmt.Sprintf("%sds_select_dst(\"1\", \"%d\"%s); if (!t_relay()) sl_reply_error(); }\n",
+				unsentHead, algorithm, limit), targets, 16<<20)
 			f.list("127.0.0.1:7000")
 			got := map[string]int{}
 			for i := range 60 {
@@ -78,20 +80,22 @@ func TestListedAreNotChosen(t *testing.T) {
 			if got["127.0.0.1:7000"] != 0 {
 				t.Errorf("algorithm %d, limit %q: %v", algorithm, limit, got)
 			}
-			if algorithm == balance.RoundRobin && got["127.0.0.1:7001"] != 30 || algorithm != balance.Priority && got["127.0.0.1:7002"] < 15 {
+			if algorithm == balance.RoundRobin && got["127.0.0.1:7001"] != 30 ||
+				algorithm != balance.Priority && got["127.0.0.1:7002"] < 15 {
 				t.Errorf("algorithm %d, limit %q: the free ones do not share alike: %v", algorithm, limit, got)
 			}
 			f.list("127.0.0.1:7001", "127.0.0.1:7002")
 			if to, status := f.invite("last"); to != nil || status != "477" {
-				t.Errorf("algorithm %d, limit %q: all are listed, and a call went to %v, %q", algorithm, limit, to, status)
+				t.Errorf("algorithm %d, limit %q: all are listed, and a call went to %v, %q", algorithm, limit, to,
+					status)
 			}
 			f.endsClean()
 		}
 	}
 }
 
-// TestListedAreCountedOnce: a call counts each listed destination that is passed over once, and each
-// that refuses it once; what the blocklist itself counts is the same.
+// TestListedAreCountedOnce: a call counts each listed destination that is passed over once, and
+// each that refuses it once; what the blocklist itself counts is the same.
 func TestListedAreCountedOnce(t *testing.T) {
 	var targets strings.Builder
 	for i := range 6 {
@@ -99,7 +103,8 @@ func TestListedAreCountedOnce(t *testing.T) {
 	}
 	f := func(algorithm balance.Algorithm, listed int) (counted uint64) {
 		t.Helper()
-		f := newFlow(t, fmt.Sprintf("%sds_select_dst(\"1\", \"%d\"); if (!t_relay()) sl_reply_error(); }\n", unsentHead, algorithm), targets.String(), 16<<20)
+		f := newFlow(t, fmt.Sprintf("%sds_select_dst(\"1\", \"%d\"); if (!t_relay()) sl_reply_error(); }\n", unsentHead,
+			algorithm), targets.String(), 16<<20)
 		for i := range listed {
 			f.list(fmt.Sprintf("127.0.0.1:%d", 7000+i))
 		}
@@ -111,7 +116,8 @@ func TestListedAreCountedOnce(t *testing.T) {
 		f.endsClean()
 		return counted
 	}
-	for _, algorithm := range []balance.Algorithm{balance.CallIDHash, balance.RoundRobin, balance.Priority, balance.Weights} {
+	for _, algorithm := range []balance.Algorithm{balance.CallIDHash, balance.RoundRobin, balance.Priority,
+		balance.Weights} {
 		if got := f(algorithm, 6); got != 6 {
 			t.Errorf("algorithm %d, all 6 are listed: %d are counted", algorithm, got)
 		}
@@ -156,8 +162,9 @@ func TestWhatKeepsFromSending(t *testing.T) {
 		f.endsClean()
 	}
 	const (
-		relay   = "if (!t_relay()) sl_reply_error(); }\n"
-		next    = `failure_route[F] { if (t_check_status("503|408") && ds_next_dst()) { t_on_failure("F"); t_relay(); exit; } }` + "\n"
+		relay = "if (!t_relay()) sl_reply_error(); }\n"
+		next  = `failure_route[F] { if (t_check_status("503|408") && ds_next_dst()) { t_on_failure("F"); ` +
+			`t_relay(); exit; } }` + "\n"
 		elsewhr = `failure_route[F] { if ($T_reply_code == 503) { $du = "sip:127.0.0.1:7002"; t_relay(); } }` + "\n"
 	)
 	for uri, status := range cannot {
@@ -174,14 +181,17 @@ func TestWhatKeepsFromSending(t *testing.T) {
 		f(`$du = "`+uri+`"; t_on_failure("F"); `+relay+"failure_route[F] { exit; }\n", "", status)
 		f(`$du = "`+uri+`"; t_on_failure("F"); `+relay+`failure_route[F] { t_reply("480", "Nobody"); }`, "", "480")
 		// A failure route that relays in vain again and again comes to an end.
-		f(`$du = "`+uri+`"; t_on_failure("F"); `+relay+`failure_route[F] { $du = "`+uri+`"; t_on_failure("F"); t_relay(); }`, "", status)
+		f(`$du = "`+uri+`"; t_on_failure("F"); `+relay+`failure_route[F] { $du = "`+uri+
+			`"; t_on_failure("F"); t_relay(); }`, "", status)
 	}
 	f(`$du = "sip:127.0.0.1:7009"; t_on_failure("F"); `+relay+elsewhr, "", "7002 408")
 	f(`$du = "sip:127.0.0.1:7009"; t_on_failure("F"); `+relay+"failure_route[F] { exit; }\n", "", "477")
 	f(`$du = "sip:127.0.0.1:7009"; `+relay, "", "477")
 	// In the failover of a destination that is silent: a name is gone to as soon as it is known,
 	// and passed over else.
-	f(`ds_select_dst("1", "8"); `+relay, "1 sip:127.0.0.1:7000 0 9\n1 sip:gone.example 16 8\n1 sip:127.0.0.1:7009 0 7\n1 sip:127.0.0.1:7001 0 5\n", "7000 7001 ")
+	f(`ds_select_dst("1", "8"); `+relay,
+		"1 sip:127.0.0.1:7000 0 9\n1 sip:gone.example 16 8\n1 sip:127.0.0.1:7009 0 7\n1 sip:127.0.0.1:7001 0 5\n",
+		"7000 7001 ")
 	const known = "1 sip:127.0.0.1:7000 0 9\n1 sip:here.example 16 8\n1 sip:127.0.0.1:7001 0 5\n"
 	f(`ds_select_dst("1", "8"); `+relay, known, "7000 7001 ")
 	f(`if ($rU != "x") { $du = "sip:here.example"; t_relay(); exit; } `+relay, "", "7005 408")
@@ -203,7 +213,8 @@ func TestWhatKeepsFromSending(t *testing.T) {
 func TestHopelessSends(t *testing.T) {
 	f := func(errno unix.Errno, want string) {
 		t.Helper()
-		f := newFlow(t, unsentHead+`ds_select_dst("1", "8"); if (!t_relay()) sl_reply_error(); }`, "1 sip:127.0.0.1:7000 0 9\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
+		f := newFlow(t, unsentHead+`ds_select_dst("1", "8"); if (!t_relay()) sl_reply_error(); }`,
+			"1 sip:127.0.0.1:7000 0 9\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
 		f.refuse = func(d sentDatagram) unix.Errno {
 			if d.to == "127.0.0.1:7000" && f.now == flowStart {
 				return errno
@@ -218,7 +229,8 @@ func TestHopelessSends(t *testing.T) {
 		}
 		f.endsClean()
 	}
-	for _, errno := range []unix.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.ENETDOWN} {
+	for _, errno := range []unix.Errno{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EINVAL, unix.EACCES,
+		unix.EADDRNOTAVAIL, unix.ENETDOWN} {
 		f(errno, "127.0.0.1:7001")
 	}
 	for _, errno := range []unix.Errno{unix.EAGAIN, unix.ENOBUFS, unix.EPERM} {
@@ -229,8 +241,11 @@ func TestHopelessSends(t *testing.T) {
 // TestFullStreamQueue: a connection that takes no more, and one that cannot be made, lead to the
 // next destination.
 func TestFullStreamQueue(t *testing.T) {
-	for _, why := range []stream.Reason{stream.QueueFull, stream.ConnectFailed, stream.ConnectTimeout, stream.DialBusy, stream.TooMany, stream.NoConnection} {
-		f := newFlow(t, "listen=tcp:127.0.0.1:5060\n"+unsentHead+`ds_select_dst("1", "8"); if (!t_relay()) sl_reply_error(); }`, "1 sip:127.0.0.1:7000;transport=tcp 0 9\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
+	for _, why := range []stream.Reason{stream.QueueFull, stream.ConnectFailed, stream.ConnectTimeout, stream.DialBusy,
+		stream.TooMany, stream.NoConnection} {
+		f := newFlow(t, "listen=tcp:127.0.0.1:5060\n"+unsentHead+
+			`ds_select_dst("1", "8"); if (!t_relay()) sl_reply_error(); }`,
+			"1 sip:127.0.0.1:7000;transport=tcp 0 9\n1 sip:127.0.0.1:7001 0 5\n", 16<<20)
 		f.invite("call")
 		f.w.streamsFailed([]streamFailure{failureOf(stream.Failure{Token: f.all[0].token, Reason: why})})
 		f.endBatch()
@@ -273,8 +288,10 @@ func tcpServer(t *testing.T, target string, interval time.Duration) *Server {
 	}
 	settings.Dispatcher.PingInterval, settings.Dispatcher.ProbingMode = interval, 1
 	here := netip.MustParseAddrPort("127.0.0.1:0")
-	s, err := Start(Config{Shards: 1, Program: program, Settings: settings, Targets: targets, Steer: netio.SteerOff, Listens: []netio.ListenConfig{{Addr: here}},
-		Streams: stream.Config{Listeners: []stream.Listen{{Addr: here, Proto: netio.TCP}}}, Arena: shm.Config{Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler)})
+	s, err := Start(Config{Shards: 1, Program: program, Settings: settings, Targets: targets, Steer: netio.SteerOff,
+		Listens: []netio.ListenConfig{{Addr: here}},
+		Streams: stream.Config{Listeners: []stream.Listen{{Addr: here, Proto: netio.TCP}}},
+		Arena:   shm.Config{Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +333,8 @@ func TestBrokenUnderTheRequest(t *testing.T) {
 		}
 		defer uac.Close()
 		ask := func(id string) {
-			req := strings.ReplaceAll(string(request("INVITE", "sip:bob@127.0.0.1:5060", id, id)), "127.0.0.1:6000", uac.LocalAddr().String())
+			req := strings.ReplaceAll(string(request("INVITE", "sip:bob@127.0.0.1:5060", id, id)), "127.0.0.1:6000",
+				uac.LocalAddr().String())
 			if _, err := uac.Write([]byte(req)); err != nil {
 				t.Fatal(err)
 			}

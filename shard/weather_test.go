@@ -204,7 +204,9 @@ func (w *weather) ask(from string, request []byte, m *parser.Message) {
 		w.toProxy(from, request) // the text repeats it
 		return
 	}
-	c := &uac{from: from, request: request, invite: m.Method == parser.INVITE, interval: t1, stopAt: w.now + int64(patience)}
+	c := &uac{
+		from: from, request: request, invite: m.Method == parser.INVITE, interval: t1, stopAt: w.now + int64(patience),
+	}
 	w.uac[key] = c
 	w.toProxy(from, request)
 	var again func()
@@ -261,7 +263,8 @@ func hopAck(invite []byte, final *parser.Message) []byte {
 			}
 		case name == "cseq":
 			b.WriteString(strings.Replace(line, "INVITE", "ACK", 1) + "\r\n")
-		case name == "via" || name == "v" || name == "from" || name == "f" || name == "call-id" || name == "i" || name == "max-forwards" || name == "route":
+		case name == "via" || name == "v" || name == "from" || name == "f" || name == "call-id" || name == "i" ||
+			name == "max-forwards" || name == "route":
 			b.WriteString(line + "\r\n")
 		}
 	}
@@ -279,7 +282,8 @@ type nthRequest struct {
 // withoutWeather tells whether the flow has streams, which lose, double and reorder nothing, or
 // waits for names.
 func withoutWeather(a *txtar.Archive) bool {
-	return slices.ContainsFunc(a.Files, func(s txtar.File) bool { return s.Name == "names" || strings.Contains(s.Name, "tcp:") })
+	return slices.ContainsFunc(a.Files,
+		func(s txtar.File) bool { return s.Name == "names" || strings.Contains(s.Name, "tcp:") })
 }
 
 // rehearse plays the flow in good weather and finds out which request each answer step answers, and
@@ -370,7 +374,8 @@ func (w *weather) in(from string, b []byte) {
 	} else {
 		w.run(patience, func() bool {
 			for _, c := range w.uac {
-				if c.invite && len(c.finals) == 0 && !c.abandoned && bytes.Contains(c.request, m.CallID()) && !bytes.Equal(c.request, b) {
+				if c.invite && len(c.finals) == 0 && !c.abandoned && bytes.Contains(c.request, m.CallID()) &&
+					!bytes.Equal(c.request, b) {
 					return false // what follows an INVITE waits for its final
 				}
 			}
@@ -382,7 +387,8 @@ func (w *weather) in(from string, b []byte) {
 		return
 	}
 	for _, c := range w.uac {
-		if c.invite && c.from == from && slices.ContainsFunc(c.finals, func(code int) bool { return code/100 == 2 }) && bytes.Contains(c.request, m.CallID()) {
+		if c.invite && c.from == from && slices.ContainsFunc(c.finals,
+			func(code int) bool { return code/100 == 2 }) && bytes.Contains(c.request, m.CallID()) {
 			c.ack = b
 			w.toProxy(from, b)
 		}
@@ -439,7 +445,10 @@ func TestFlowsInBadWeather(t *testing.T) {
 			if seed%4 == 3 {
 				percent = stormPercent
 			}
-			w := &weather{flow: f, percent: percent, rng: rand.New(rand.NewPCG(seed, 5)), uac: map[string]*uac{}, uas: map[string][]*uas{}}
+			w := &weather{
+				flow: f, percent: percent, rng: rand.New(rand.NewPCG(seed, 5)), uac: map[string]*uac{},
+				uas: map[string][]*uas{},
+			}
 			panics := seed%4 == 2
 			if f.faulty = panics; panics {
 				f.point = func() {

@@ -20,7 +20,7 @@ const (
 	// MaxWait is the longest time that one question may wait. Longer ones are cut to it.
 	MaxWait = 24 * time.Hour
 
-	// MaxWaits is how often one run may wait. Beyond: the answer is ErrOverloaded, at once, so that a
-	// loop around a question ends.
+	// MaxWaits is how often one run may wait. Beyond: the answer is ErrOverloaded, at once, so that
+	// a loop around a question ends.
 	MaxWaits = 1000
 )

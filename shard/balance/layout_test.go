@@ -41,8 +41,10 @@ func TestCacheLines(t *testing.T) {
 	if unsafe.Sizeof(l)%64 != 0 || unsafe.Offsetof(l.latency) < 64 {
 		t.Errorf("live has %d bytes, latency at %d", unsafe.Sizeof(l), unsafe.Offsetof(l.latency))
 	}
-	if unsafe.Sizeof(tu)%64 != 0 || unsafe.Offsetof(tu.gen)-unsafe.Offsetof(tu.wrr) < 64 || unsafe.Offsetof(tu.rr) < 64 {
-		t.Errorf("turns has %d bytes, gen at %d, wrr at %d", unsafe.Sizeof(tu), unsafe.Offsetof(tu.gen), unsafe.Offsetof(tu.wrr))
+	if unsafe.Sizeof(tu)%64 != 0 || unsafe.Offsetof(tu.gen)-unsafe.Offsetof(tu.wrr) < 64 ||
+		unsafe.Offsetof(tu.rr) < 64 {
+		t.Errorf("turns has %d bytes, gen at %d, wrr at %d", unsafe.Sizeof(tu), unsafe.Offsetof(tu.gen),
+			unsafe.Offsetof(tu.wrr))
 	}
 }
 
@@ -56,7 +58,8 @@ func TestInlining(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, f := range []string{"(*Target).Success", "(*Target).State", "(*Table).Target", "State.Usable", "mix", "negLog", "(*Picks).add", "(*plan).find"} {
+	for _, f := range []string{"(*Target).Success", "(*Target).State", "(*Table).Target", "State.Usable", "mix",
+		"negLog", "(*Picks).add", "(*plan).find"} {
 		if !bytes.Contains(out, []byte("can inline "+f+"\n")) {
 			t.Errorf("%s is no longer inlined", strings.TrimSpace(f))
 		}
@@ -88,7 +91,9 @@ func TestNoAllocation(t *testing.T) {
 // The prober allocates nothing in steady state either: it runs on a shard.
 func TestProberNoAllocation(t *testing.T) {
 	tb := mustParse(t, nTargets(50, ""), Config{}, nil)
-	p := NewProber(ProbeConfig{Interval: minPeriod, Mode: ProbeAll, OwnCallID: func(b []byte) bool { return b[0] != 0 }})
+	p := NewProber(ProbeConfig{Interval: minPeriod, Mode: ProbeAll, OwnCallID: func(b []byte) bool {
+		return b[0] != 0
+	}})
 	var probes []Probe
 	var outcomes []Outcome
 	buf := make([]byte, 0, 1024)

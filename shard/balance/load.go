@@ -127,7 +127,8 @@ func (r *reader) checkDuplicates() {
 	first := make(map[string]*Target, len(r.targets))
 	for _, t := range r.targets {
 		if f := first[t.identity]; f != nil {
-			r.failAt(t.Line, 1, "%s is in set %d already (line %d): remove one, and give the other weight= if it shall have more calls", t.URI, t.SetID, f.Line)
+			r.failAt(t.Line, 1, "%s is in set %d already (line %d): remove one, and give the "+
+				"other weight= if it shall have more calls", t.URI, t.SetID, f.Line)
 			continue
 		}
 		first[t.identity] = t
@@ -181,7 +182,8 @@ func (r *reader) resolve(cfg Config, known map[string]*Target) (warnings []strin
 					fmt.Sprintf("%s:%d: cannot resolve %s: %v; its last address %v stays in use",
 						r.name, t.Line, host, err, last))
 			default:
-				r.failAt(t.Line, 1, "cannot resolve %s: %v; add 16 to the flags to resolve it when sending", host, err)
+				r.failAt(t.Line, 1, "cannot resolve %s: %v; add 16 to the flags to resolve it "+
+					"when sending", host, err)
 			}
 			return last
 		}

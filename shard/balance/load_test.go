@@ -113,7 +113,8 @@ func TestUIDs(t *testing.T) {
 	// Replace all targets a hundred times: no UID returns to another.
 	tb := a
 	for round := range 40 {
-		tb = mustParse(t, strings.ReplaceAll(nTargets(500, ""), "sip:10.0", "sip:10."+string(rune('1'+round/10))+string(rune('0'+round%10))), Config{}, tb)
+		tb = mustParse(t, strings.ReplaceAll(nTargets(500, ""), "sip:10.0",
+			"sip:10."+string(rune('1'+round/10))+string(rune('0'+round%10))), Config{}, tb)
 		for _, x := range tb.Targets() {
 			if other := seen[x.UID]; other != "" && other != x.URI {
 				t.Fatalf("round %d: UID %d of %s went to %s", round, x.UID, other, x.URI)
@@ -159,10 +160,12 @@ func TestResolver(t *testing.T) {
 		}
 		return []netip.Addr{netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("10.0.0.7")}, nil
 	}}
-	const text = "1 sip:gw.example:5070\n2 sip:GW.example 0 0 obproxy=sip:gw.example:5099;transport=tcp\n3 sip:late.example 16"
+	const text = "1 sip:gw.example:5070\n2 sip:GW.example 0 0 obproxy=sip:gw.example:5099;transport=tcp\n" +
+		"3 sip:late.example 16"
 	tb := mustParse(t, text, cfg, nil)
 	x, y := tb.Targets()[0], tb.Targets()[1]
-	if asked != 1 || x.Addr.String() != "[2001:db8::7]:5070" || y.PingAddr.String() != "[2001:db8::7]:5099" || tb.Targets()[2].Addr.Family != 0 {
+	if asked != 1 || x.Addr.String() != "[2001:db8::7]:5070" || y.PingAddr.String() != "[2001:db8::7]:5099" ||
+		tb.Targets()[2].Addr.Family != 0 {
 		t.Errorf("asked %d times, %v %v", asked, x.Addr, y.PingAddr)
 	}
 	down = true
@@ -170,11 +173,13 @@ func TestResolver(t *testing.T) {
 	if again.Targets()[0].Addr != x.Addr || again.Targets()[1].PingAddr != y.PingAddr || len(again.Warnings) != 3 {
 		t.Errorf("%v %v %q", again.Targets()[0].Addr, again.Targets()[1].PingAddr, again.Warnings)
 	}
-	if _, err := Parse("d", []byte(text), cfg, nil); err == nil || !strings.Contains(err.Error(), "d:1:1: cannot resolve gw.example: no server answers; add 16 to the flags") {
+	if _, err := Parse("d", []byte(text), cfg, nil); err == nil ||
+		!strings.Contains(err.Error(), "d:1:1: cannot resolve gw.example: no server answers; add 16 to the flags") {
 		t.Errorf("got %v", err)
 	}
 	down = false
-	if _, err := Parse("d", []byte("1 sip:empty.example"), cfg, nil); err == nil || !strings.Contains(err.Error(), "no address") {
+	if _, err := Parse("d", []byte("1 sip:empty.example"), cfg, nil); err == nil ||
+		!strings.Contains(err.Error(), "no address") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -202,7 +207,8 @@ func TestValidate(t *testing.T) {
 	f(1, 16, "algorithm 16 does not exist; available: 0, 4, 8, 9")
 	f(1, -1, "algorithm -1 does not exist; available: 0, 4, 8, 9")
 	f(3, 0, "set 3 does not exist: the destination list has 1, 2")
-	f(1, 9, "algorithm 9 (weights): set 1: sip:10.0.0.2 has no weight= and counts as 1, while sip:10.0.0.1 has weight=50; write a weight for each")
+	f(1, 9, "algorithm 9 (weights): set 1: sip:10.0.0.2 has no weight= and counts as 1, while sip:10.0.0.1 has "+
+		"weight=50; write a weight for each")
 	if len(tb.Warnings) != 1 {
 		t.Errorf("warnings %q", tb.Warnings)
 	}

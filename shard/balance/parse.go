@@ -166,7 +166,8 @@ func (r *reader) target(line string) *Target {
 		attrs, _, _ = strings.Cut(attrs, "\t")
 		pos = at + len(attrs)
 		if extra, at, _ := column(line, pos); extra != "" {
-			r.fail(at+1, "unexpected %s: the attributes end at the first blank; write them without blanks", quote(extra))
+			r.fail(at+1, "unexpected %s: the attributes end at the first blank; write them "+
+				"without blanks", quote(extra))
 		}
 	} else {
 		attrs = ""
@@ -198,7 +199,8 @@ func (r *reader) flags(s string, at int) State {
 		return 0
 	}
 	if unknown := n &^ uint64(StateMask); unknown != 0 {
-		r.fail(at+1, "flags %s: %d is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 probing, 16 no DNS, 32 no ping", s, unknown)
+		r.fail(at+1, "flags %s: %d is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 "+
+			"probing, 16 no DNS, 32 no ping", s, unknown)
 	}
 	return State(n) & StateMask
 }

@@ -50,7 +50,8 @@ func TestBadLines(t *testing.T) {
 	f("x sip:10.0.0.1", `1:1: "x"`+ids)
 	f("-1 sip:10.0.0.1", `1:1: "-1"`+ids)
 	f("  2147483648 sip:10.0.0.1", `1:3: "2147483648"`+ids)
-	f("sip:10.0.0.1", `1:1: "sip:10.0.0.1"`+ids+"\n"+`d.list:1:13: the URI is missing: write set id, URI, flags, priority, attributes`)
+	f("sip:10.0.0.1", `1:1: "sip:10.0.0.1"`+ids+"\n"+
+		`d.list:1:13: the URI is missing: write set id, URI, flags, priority, attributes`)
 	f("1", `1:2: the URI is missing: write set id, URI, flags, priority, attributes`)
 	f("1 # later", `1:3: the URI is missing: write set id, URI, flags, priority, attributes`)
 	f("1 10.0.0.1", `1:3: "10.0.0.1" is not a SIP URI: write "sip:10.0.0.1"`)
@@ -78,13 +79,20 @@ func TestBadLines(t *testing.T) {
 	f("1 sip:10.0.0.1 a", `1:16: "a" is not a flags number: write a decimal or 0x number`)
 	f("1 sip:10.0.0.1 -1", `1:16: "-1" is not a flags number: write a decimal or 0x number`)
 	f("1 sip:10.0.0.1 0xg", `1:16: "0xg" is not a flags number: write a decimal or 0x number`)
-	f("1 sip:10.0.0.1 weight=50", `1:16: "weight=50" is not a flags number: write a decimal or 0x number; attributes are the fifth column: write "0 0 weight=50"`)
-	f("1 sip:10.0.0.1 64", `1:16: flags 64: 64 is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 probing, 16 no DNS, 32 no ping`)
-	f("1 sip:10.0.0.1 0x89", `1:16: flags 0x89: 128 is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 probing, 16 no DNS, 32 no ping`)
+	f("1 sip:10.0.0.1 weight=50",
+		`1:16: "weight=50" is not a flags number: write a decimal or 0x number; attributes are the fifth column: `+
+			`write "0 0 weight=50"`)
+	f("1 sip:10.0.0.1 64", `1:16: flags 64: 64 is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 probing, 16 no `+
+		`DNS, 32 no ping`)
+	f("1 sip:10.0.0.1 0x89",
+		`1:16: flags 0x89: 128 is unknown; add up 1 inactive, 2 trying, 4 disabled, 8 probing, 16 no DNS, 32 no ping`)
 	f("1 sip:10.0.0.1 0 high", `1:18: "high" is not a priority: write a whole number, higher comes first`)
-	f("1 sip:10.0.0.1 0 weight=50", `1:18: "weight=50" is not a priority: write a whole number, higher comes first; attributes are the fifth column: write "0 weight=50"`)
+	f("1 sip:10.0.0.1 0 weight=50",
+		`1:18: "weight=50" is not a priority: write a whole number, higher comes first; attributes are the fifth `+
+			`column: write "0 weight=50"`)
 	f("1 sip:10.0.0.1 0 2147483648", `1:18: "2147483648" is not a priority: write a whole number, higher comes first`)
-	f("1 sip:10.0.0.1 0 0 weight=50 duid=a", `1:30: unexpected "duid=a": the attributes end at the first blank; write them without blanks`)
+	f("1 sip:10.0.0.1 0 0 weight=50 duid=a",
+		`1:30: unexpected "duid=a": the attributes end at the first blank; write them without blanks`)
 	f("1 sip:10.0.0.1 0 0 weight=many", `1:27: weight=many: write a number from 0 to 65536`)
 	f("1 sip:10.0.0.1 0 0 duid=a;weight=65537", `1:34: weight=65537: write a number from 0 to 65536`)
 	f("1 sip:10.0.0.1 0 0 weight", `1:27: weight=: write a number from 0 to 65536`)
@@ -92,27 +100,39 @@ func TestBadLines(t *testing.T) {
 	f("1 sip:10.0.0.1 0 0 maxload=-1", `1:28: maxload=-1: write a number from 0 to 2147483647`)
 	f("1 sip:10.0.0.1 0 0 cc=2", `1:23: cc=2: write a number from 0 to 1`)
 	f("1 sip:10.0.0.1 0 0 ocmin=60;ocmax=50", `1:37: ocmin=60 is above ocmax=50`)
-	f("1 sip:10.0.0.1 0 0 socket=10.0.0.2:5060", `1:27: socket: "10.0.0.2:5060" is not a socket: write proto:host:port as in the listen line, for example udp:192.0.2.1:5060`)
-	f("1 sip:10.0.0.1 0 0 ping_socket=udp:10.0.0.2:x", `1:32: ping_socket: "x" is not a port: write a number from 1 to 65535; write proto:host:port as in the listen line, for example udp:192.0.2.1:5060`)
+	f("1 sip:10.0.0.1 0 0 socket=10.0.0.2:5060",
+		`1:27: socket: "10.0.0.2:5060" is not a socket: write proto:host:port as in the listen line, for example `+
+			`udp:192.0.2.1:5060`)
+	f("1 sip:10.0.0.1 0 0 ping_socket=udp:10.0.0.2:x",
+		`1:32: ping_socket: "x" is not a port: write a number from 1 to 65535; write proto:host:port as in the `+
+			`listen line, for example udp:192.0.2.1:5060`)
 	f("1 sip:10.0.0.1 0 0 ping_from=me", `1:30: ping_from: "me" is not a SIP URI: write "sip:me"`)
-	f("1 sip:10.0.0.1 0 0 obproxy=sip:10.0.0.1:99999", `1:41: obproxy: "99999" is not a port: write a number from 1 to 65535`)
+	f("1 sip:10.0.0.1 0 0 obproxy=sip:10.0.0.1:99999",
+		`1:41: obproxy: "99999" is not a port: write a number from 1 to 65535`)
 	f("1 sip:10.0.0.1\x00", `1:15: control character 0x00: remove it`)
-	f("1 sip:gw.example.com", `1:1: gw.example.com: host names need a resolver, and none is configured: write the IP address`)
-	f("1 sip:gw.example.com 16", `1:1: gw.example.com: host names need a resolver, and none is configured: write the IP address`)
-	f("1 sip:10.0.0.1 0 0 obproxy=sip:p.example.com", `1:1: p.example.com: host names need a resolver, and none is configured: write the IP address`)
-	f("1 sip:10.0.0.1 0 0 x="+strings.Repeat("y", MaxLineBytes), fmt.Sprintf(`1:4097: line of %d bytes: shorten it to 4096`, MaxLineBytes+21))
+	f("1 sip:gw.example.com",
+		`1:1: gw.example.com: host names need a resolver, and none is configured: write the IP address`)
+	f("1 sip:gw.example.com 16",
+		`1:1: gw.example.com: host names need a resolver, and none is configured: write the IP address`)
+	f("1 sip:10.0.0.1 0 0 obproxy=sip:p.example.com",
+		`1:1: p.example.com: host names need a resolver, and none is configured: write the IP address`)
+	f("1 sip:10.0.0.1 0 0 x="+strings.Repeat("y", MaxLineBytes),
+		fmt.Sprintf(`1:4097: line of %d bytes: shorten it to 4096`, MaxLineBytes+21))
 	const dup = ` is in set 1 already (line 1): remove one, and give the other weight= if it shall have more calls`
 	f("1 sip:10.0.0.1\n1 sip:10.0.0.1", "2:1: sip:10.0.0.1"+dup)
 	f("1 sip:10.0.0.1\n\n1 SIP:10.0.0.1:5060;transport=UDP 8 5", "3:1: SIP:10.0.0.1:5060;transport=UDP"+dup)
 	f("1 sip:[::1]\n1 sip:[0:0::0:1]", "2:1: sip:[0:0::0:1]"+dup)
-	f("1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060\n1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060;duid=b", "2:1: sip:10.0.0.1"+dup)
+	f("1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060\n1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060;duid=b",
+		"2:1: sip:10.0.0.1"+dup)
 }
 
 // Loaded: how a line comes out.
 func TestGoodLines(t *testing.T) {
 	f := func(line, want string) {
 		t.Helper()
-		cfg := Config{Resolver: func(string) ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("10.9.9.9")}, nil }}
+		cfg := Config{Resolver: func(string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("10.9.9.9")}, nil
+		}}
 		tb, err := Parse("d.list", []byte(line), cfg, nil)
 		if err != nil {
 			t.Errorf("%q: %v", line, err)
@@ -124,7 +144,8 @@ func TestGoodLines(t *testing.T) {
 			if x.Addr.Family != 0 {
 				addr = x.Addr.String()
 			}
-			fmt.Fprintf(&b, "%d %s@%s:%d/%v to %s %d p%d w%d %s\n", x.SetID, x.User, x.Host, x.Port, x.Transport, addr, x.Flags, x.Priority, x.Attrs.Weight, x.Attrs.DUID)
+			fmt.Fprintf(&b, "%d %s@%s:%d/%v to %s %d p%d w%d %s\n", x.SetID, x.User, x.Host, x.Port, x.Transport, addr,
+				x.Flags, x.Priority, x.Attrs.Weight, x.Attrs.DUID)
 		}
 		if got := strings.TrimSuffix(b.String(), "\n"); got != want {
 			t.Errorf("%q\n got %s\nwant %s", line, got, want)
@@ -147,17 +168,22 @@ func TestGoodLines(t *testing.T) {
 	f("1 sip:GW.Example.com:5070", "1 @gw.example.com:5070/UDP to 10.9.9.9:5070 0 p0 w1 ")
 	f("1 sip:gw.example.com 16", "1 @gw.example.com:5060/UDP to none 16 p0 w1 ")
 	f("1 sip:10.0.0.1 16", "1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 16 p0 w1 ")
-	f("1 sip:10.0.0.1\n2 sip:10.0.0.1", "1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 \n2 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 ")
-	f("1 sip:10.0.0.1 0 0 socket=udp:10.0.0.8\n1 sip:10.0.0.1 0 0 socket=udp:[::1]:5060", "1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 \n1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 ")
-	f("1 sip:"+strings.Repeat("a.", 120)+"com", "1 @"+strings.Repeat("a.", 120)+"com:5060/UDP to 10.9.9.9:5060 0 p0 w1 ")
+	f("1 sip:10.0.0.1\n2 sip:10.0.0.1",
+		"1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 \n2 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 ")
+	f("1 sip:10.0.0.1 0 0 socket=udp:10.0.0.8\n1 sip:10.0.0.1 0 0 socket=udp:[::1]:5060",
+		"1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 \n1 @10.0.0.1:5060/UDP to 10.0.0.1:5060 0 p0 w1 ")
+	f("1 sip:"+strings.Repeat("a.", 120)+"com",
+		"1 @"+strings.Repeat("a.", 120)+"com:5060/UDP to 10.9.9.9:5060 0 p0 w1 ")
 }
 
 func TestAttributes(t *testing.T) {
 	const body = `duid=d1;maxload=100;weight=50;rweight=40;socket=udp:10.0.0.2:5060;ping_socket=tcp:[::1]:5070;sockname=east;ping_from=sip:p@h.example;obproxy=sip:10.0.0.7:5090;transport=tcp;latency=30;ocmin=5;ocmax=90;ocrate=20;cc=1;mine=yes`
 	a := mustParse(t, "1 sip:10.0.0.1 0 0 "+body, Config{}, nil).Targets()[0].Attrs
 	a.proxy = nil
-	want := Attrs{Body: body, DUID: "d1", MaxLoad: 100, Weight: 50, HasWeight: true, RWeight: 40, Socket: "udp:10.0.0.2:5060", SocketName: "east",
-		PingSocket: "tcp:[::1]:5070", PingFrom: "sip:p@h.example", OBProxy: "sip:10.0.0.7:5090", LatencyMs: 30, OCMin: 5, OCMax: 90, OCRate: 20, CC: 1}
+	want := Attrs{Body: body, DUID: "d1", MaxLoad: 100, Weight: 50, HasWeight: true, RWeight: 40,
+		Socket: "udp:10.0.0.2:5060", SocketName: "east",
+		PingSocket: "tcp:[::1]:5070", PingFrom: "sip:p@h.example", OBProxy: "sip:10.0.0.7:5090", LatencyMs: 30,
+		OCMin: 5, OCMax: 90, OCRate: 20, CC: 1}
 	if a != want {
 		t.Errorf("got %+v", a)
 	}
@@ -192,7 +218,8 @@ func TestLimitsOfTheFile(t *testing.T) {
 	for i := range MaxTargets + 1 {
 		fmt.Fprintf(&b, "%d sip:10.%d.%d.%d\n", i%7, i>>16, i>>8&255, i&255)
 	}
-	if _, err := Parse("d", []byte(b.String()), Config{}, nil); err == nil || !strings.Contains(err.Error(), "more than 32768 targets") {
+	if _, err := Parse("d", []byte(b.String()), Config{}, nil); err == nil ||
+		!strings.Contains(err.Error(), "more than 32768 targets") {
 		t.Errorf("got %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "big")
@@ -258,7 +285,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q loads, what it says of itself does not: %v", text, err)
 		}
 		for i, x := range again.Targets() {
-			if o := tb.Targets()[i]; x.UID != o.UID || x.identity != o.identity || x.Addr != o.Addr || x.live != o.live {
+			if o := tb.Targets()[i]; x.UID != o.UID || x.identity != o.identity || x.Addr != o.Addr ||
+				x.live != o.live {
 				t.Fatalf("target %d changed by writing and reading", i)
 			}
 		}

@@ -55,7 +55,8 @@ func (c *ProbeConfig) Validate() error {
 		return fmt.Errorf("ds_ping_fr_timer is %v: write 0 (4 s) or at least %v", c.Timeout,
 			minPeriod)
 	case c.Recover > 0 && c.Recover < minPeriod:
-		return fmt.Errorf("ds_recover_interval is %v: write 0 (10 s), a negative number (never) or at least %v", c.Recover, minPeriod)
+		return fmt.Errorf("ds_recover_interval is %v: write 0 (10 s), a negative number (never) "+
+			"or at least %v", c.Recover, minPeriod)
 	case c.Mode > ProbeOnlyFlagged:
 		return fmt.Errorf("ds_probing_mode is %d: write 0, 1, 2 or 3", c.Mode)
 	case strings.ContainsAny(c.Method, " \t\r\n"):
@@ -90,7 +91,8 @@ func ParseReplyCodes(s string) (ReplyCodes, error) {
 		case name == "code" && err == nil && n >= 100 && n <= 699:
 			rc.add(n)
 		default:
-			return ReplyCodes{}, fmt.Errorf("%q: write class=1 to class=6 or code=100 to code=699, separated by semicolons", part)
+			return ReplyCodes{}, fmt.Errorf("%q: write class=1 to class=6 or code=100 to "+
+				"code=699, separated by semicolons", part)
 		}
 	}
 	return rc, nil

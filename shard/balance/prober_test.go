@@ -138,7 +138,8 @@ func TestLatency(t *testing.T) {
 		cell.answer(ms)
 	}
 	l := tb.Targets()[0].Latency()
-	if l.AvgMs != 20 || l.MaxMs != 30 || l.Answers != 3 || l.StdMs < 8.16 || l.StdMs > 8.17 || l.EstMs < 78.5 || l.EstMs > 78.6 {
+	if l.AvgMs != 20 || l.MaxMs != 30 || l.Answers != 3 || l.StdMs < 8.16 || l.StdMs > 8.17 || l.EstMs < 78.5 ||
+		l.EstMs > 78.6 {
 		t.Errorf("got %+v", l)
 	}
 	// other flags: a new live state

@@ -80,7 +80,9 @@ func TestNodesAgree(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(nTargets(12, attrs)), "\n")
 		a := mustParse(t, strings.Join(lines, "\n"), Config{}, nil)
 		slices.Reverse(lines)
-		b := mustParse(t, "7 sip:10.7.7.7\n"+strings.ReplaceAll(strings.Join(lines, "\n"), "sip:10.0.0.5:5060 0 0", "SIP:10.0.0.5;transport=udp 8 3"), Config{ProbingThreshold: 4}, nil)
+		b := mustParse(t, "7 sip:10.7.7.7\n"+
+			strings.ReplaceAll(strings.Join(lines, "\n"), "sip:10.0.0.5:5060 0 0", "SIP:10.0.0.5;transport=udp 8 3"),
+			Config{ProbingThreshold: 4}, nil)
 		for key := range uint64(2000) {
 			var p, q Picks
 			a.Select(1, CallIDHash, Key{Hash: mix(key)}, 11, &p)

@@ -21,7 +21,10 @@ type clock struct {
 }
 
 func newClock(t *testing.T, tb *Table, cfg ProbeConfig) *clock {
-	return &clock{t: t, p: NewProber(cfg), tb: tb, nowMs: 1000, rng: rand.New(rand.NewPCG(11, 12)), answer: func(Probe) int { return 0 }}
+	return &clock{t: t, p: NewProber(cfg), tb: tb, nowMs: 1000, rng: rand.New(rand.NewPCG(11, 12)),
+		answer: func(Probe) int {
+			return 0
+		}}
 }
 
 func (c *clock) run(d time.Duration) {
@@ -33,7 +36,8 @@ func (c *clock) run(d time.Duration) {
 		done := len(c.done)
 		now, c.done = c.p.Due(c.tb, c.nowMs, c.rng.Uint64, nil, c.done)
 		if early := !ok || c.nowMs < due; untouched && early && len(now)+len(c.done)-done > 0 {
-			c.t.Fatalf("%d probes and %d outcomes at %d, and it was said that nothing is due before %d", len(now), len(c.done)-done, c.nowMs, due)
+			c.t.Fatalf("%d probes and %d outcomes at %d, and it was said that nothing is due before %d", len(now),
+				len(c.done)-done, c.nowMs, due)
 		}
 		untouched = true
 		c.sent = append(c.sent, now...)
@@ -121,7 +125,8 @@ func TestRecovery(t *testing.T) {
 		c.answer = func(Probe) int { return code }
 		c.run(23 * time.Second)
 		if got := x.State().String(); c.firsts() != wantProbes || got != want {
-			t.Errorf("%+v, flags %s, %s, answer %d: %d probes, %s; want %d, %s", cfg, flags, how, code, c.firsts(), got, wantProbes, want)
+			t.Errorf("%+v, flags %s, %s, answer %d: %d probes, %s; want %d, %s", cfg, flags, how, code, c.firsts(), got,
+				wantProbes, want)
 		}
 	}
 	off := ProbeConfig{}
@@ -149,7 +154,8 @@ func TestReadmit(t *testing.T) {
 	run(t, x, "F F F")
 	c := newClock(t, tb, ProbeConfig{})
 	c.run(12 * time.Second)
-	if len(c.done) != 1 || c.done[0].Event != Up || c.done[0].Target != x || x.State() != Trying|NoPing || x.Count() != 2 {
+	if len(c.done) != 1 || c.done[0].Event != Up || c.done[0].Target != x || x.State() != Trying|NoPing ||
+		x.Count() != 2 {
 		t.Fatalf("%v, %v %d", c.done, x.State(), x.Count())
 	}
 	if x.Fail(c.nowMs, c.nowMs) != Down {
@@ -354,7 +360,8 @@ func TestDetectionTime(t *testing.T) {
 // goes out and stays out, whatever the threshold, and comes back when it answers its probes.
 func TestCallsDoNotCancelProbes(t *testing.T) {
 	for threshold := range 3 {
-		tb := mustParse(t, "1 sip:10.0.0.1", Config{ProbingThreshold: threshold + 1, InactiveThreshold: threshold + 1}, nil)
+		tb := mustParse(t, "1 sip:10.0.0.1", Config{ProbingThreshold: threshold + 1, InactiveThreshold: threshold + 1},
+			nil)
 		x := tb.Targets()[0]
 		c := newClock(t, tb, ProbeConfig{Interval: time.Second, Mode: ProbeAll})
 		code := 503

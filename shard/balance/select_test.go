@@ -44,7 +44,8 @@ func TestPriorityAndRoundRobin(t *testing.T) {
 		}
 		for i, w := range want {
 			if got := list(tb, a, 0, limit); got != w {
-				t.Errorf("algorithm %d, %+v, limit %d, down %q, call %d: got %q, want %q", a, cfg, limit, down, i, got, w)
+				t.Errorf("algorithm %d, %+v, limit %d, down %q, call %d: got %q, want %q", a, cfg, limit, down, i, got,
+					w)
 			}
 		}
 	}
@@ -135,7 +136,8 @@ func TestListsAreComplete(t *testing.T) {
 					seen[x] = true
 				}
 				if len(seen) != want || int(p.N) != want || ok != (want > 0) {
-					t.Fatalf("algorithm %d, %d targets, limit %d: %d picks, %d different, want %d", a, n, limit, p.N, len(seen), want)
+					t.Fatalf("algorithm %d, %d targets, limit %d: %d picks, %d different, want %d", a, n, limit, p.N,
+						len(seen), want)
 				}
 			}
 		}

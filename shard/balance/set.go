@@ -187,7 +187,8 @@ func (s *Set) mixedWeights() string {
 	if with < 0 || without < 0 {
 		return ""
 	}
-	return fmt.Sprintf("set %d: %s has no weight= and counts as 1, while %s has weight=%d; write a weight for each",
+	return fmt.Sprintf("set %d: %s has no weight= and counts as 1, while %s has weight=%d; write "+
+		"a weight for each",
 		s.ID, s.Targets[without].URI, s.Targets[with].URI, s.Targets[with].Attrs.Weight)
 }
 

@@ -10,7 +10,8 @@ import (
 
 // Weight 0 is served only when no other is left, first by failover, then alone.
 func TestWeightZero(t *testing.T) {
-	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=0\n1 sip:10.0.0.2 0 0 weight=9\n1 sip:10.0.0.3 0 0 weight=0", Config{}, nil)
+	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=0\n1 sip:10.0.0.2 0 0 weight=9\n1 sip:10.0.0.3 0 0 weight=0",
+		Config{}, nil)
 	for _, a := range []Algorithm{CallIDHash, Weights} {
 		for key := range uint64(20) {
 			if got := list(tb, a, mix(key+1), 0); got != "2 3 1" {
@@ -68,7 +69,8 @@ func TestWeightsExactAndSmooth(t *testing.T) {
 			if i >= window-1 {
 				for j, w := range weights {
 					if counts[j] != w/int(common) {
-						t.Fatalf("weights %v: window ending at call %d gives target %d %d calls, want %d", weights, i, j, counts[j], w/int(common))
+						t.Fatalf("weights %v: window ending at call %d gives target %d %d calls, want %d", weights, i,
+							j, counts[j], w/int(common))
 					}
 				}
 			} else if len(weights) <= 100 {
@@ -127,7 +129,8 @@ func isPrime(n int) bool {
 // An inactive target's share goes to the others in proportion, exactly; so does the second choice,
 // nearly.
 func TestWeightsWithoutATarget(t *testing.T) {
-	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=50\n1 sip:10.0.0.2 0 0 weight=30\n1 sip:10.0.0.3 0 0 weight=20", Config{}, nil)
+	tb := mustParse(t, "1 sip:10.0.0.1 0 0 weight=50\n1 sip:10.0.0.2 0 0 weight=30\n1 sip:10.0.0.3 0 0 weight=20",
+		Config{}, nil)
 	at(t, tb, 1).SetState(Inactive, 1)
 	counts := map[string]int{}
 	for range 500 {

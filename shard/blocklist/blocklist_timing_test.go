@@ -41,7 +41,8 @@ func BenchmarkListed(b *testing.B) {
 	f("hit", filled(b), 0, true)
 	networks := filled(b)
 	for i := range MaxNetworks {
-		networks.AddNetwork(AnyProto, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16), 0, Cause{Reasons: Prohibited, TTL: time.Hour}, 0)
+		networks.AddNetwork(AnyProto, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16), 0,
+			Cause{Reasons: Prohibited, TTL: time.Hour}, 0)
 	}
 	f("miss-networks", networks, 10_000, false)
 }

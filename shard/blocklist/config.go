@@ -59,7 +59,8 @@ func DefaultConfig() Config {
 // errInitOff is Kamailio's text: operators search for it.
 //
 //lint:ignore ST1005 to the letter, with its full stop
-var errInitOff = errors.New("dst blocklist is turned off by dst_blocklist_init=0, it cannot be enabled runtime.")
+var errInitOff = errors.New("dst blocklist is turned off by dst_blocklist_init=0, it cannot be " +
+	"enabled runtime.")
 
 // Validate says what to write instead.
 func (c *Config) Validate() error {
@@ -76,14 +77,18 @@ func (c *Config) Validate() error {
 	within("blst_503_min_timeout", c.Min503, 0)
 	within("blst_503_max_timeout", c.Max503, 0)
 	if c.Min503 > c.Max503 {
-		bad = append(bad, fmt.Errorf("blst_503_min_timeout %v is above blst_503_max_timeout %v: write at most that", c.Min503, c.Max503))
+		bad = append(bad, fmt.Errorf("blst_503_min_timeout %v is above blst_503_max_timeout %v: "+
+			"write at most that", c.Min503, c.Max503))
 	}
 	if c.Init && (c.MemBytes <= EntryBytes || c.MemBytes > MaxMemBytes) {
-		bad = append(bad, fmt.Errorf("dst_blocklist_mem of %d bytes is out of range: one entry needs more than %d, %d (%d KB) is the most; dst_blocklist_init=0 switches the list off",
+		bad = append(bad, fmt.Errorf("dst_blocklist_mem of %d bytes is out of range: one entry "+
+			"needs more than %d, %d (%d KB) is the most; dst_blocklist_init=0 switches the "+
+			"list off",
 			c.MemBytes, EntryBytes, MaxMemBytes, MaxMemBytes>>10))
 	}
 	if c.Use && !c.Init {
-		bad = append(bad, errors.New("use_dst_blocklist is on and dst_blocklist_init off: remove one of them"))
+		bad = append(bad, errors.New("use_dst_blocklist is on and dst_blocklist_init off: remove "+
+			"one of them"))
 	}
 	return errors.Join(bad...)
 }
@@ -147,7 +152,8 @@ func (t *Table) Apply(c Config) error {
 	case c.GCInterval != t.start.GCInterval:
 		return errors.New("dst_blocklist_gc_interval can be set only at start")
 	case c.MemBytes > t.start.MemBytes:
-		return fmt.Errorf("dst_blocklist_mem can be raised up to the %d bytes of the start only; restart with more", t.start.MemBytes)
+		return fmt.Errorf("dst_blocklist_mem can be raised up to the %d bytes of the start only; "+
+			"restart with more", t.start.MemBytes)
 	}
 	if err := c.Validate(); err != nil {
 		return err

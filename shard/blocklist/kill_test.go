@@ -165,15 +165,18 @@ func TestAdopt(t *testing.T) {
 	}
 	for i := range uint32(150) {
 		x := proofAddr(i)
-		table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: proofTTL(i%2 == 0), Owner: proofOwner(x, i%2 == 0)}, proofSince(x))
+		table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: proofTTL(i%2 == 0), Owner: proofOwner(x, i%2 == 0)},
+			proofSince(x))
 	}
 	for i := range byte(2) {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, i}), 16)
 		n := netio.AddrFrom(netip.AddrPortFrom(p.Addr(), 0))
-		table.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(i == 0), Owner: proofOwner(&n, i == 0)}, proofSince(&n))
+		table.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(i == 0), Owner: proofOwner(&n, i == 0)},
+			proofSince(&n))
 	}
 	perm := addr("203.0.113.9:9")
-	table.AddWaiting(AnyProto, perm, Cause{Reasons: Prohibited | Permanent, TTL: proofTTL(true), Owner: proofOwner(perm, true)}, proofSince(perm))
+	table.AddWaiting(AnyProto, perm,
+		Cause{Reasons: Prohibited | Permanent, TTL: proofTTL(true), Owner: proofOwner(perm, true)}, proofSince(perm))
 	f := func(memEntries, wantEntries int) {
 		t.Helper()
 		c.MemBytes = memEntries*EntryBytes + 1
@@ -216,7 +219,8 @@ func TestAdoptBoth(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, x := range addrs {
-			table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: proofTTL(true), Owner: proofOwner(x, true)}, proofSince(x))
+			table.Add(netio.UDP, x, Cause{Reasons: Timeout, TTL: proofTTL(true), Owner: proofOwner(x, true)},
+				proofSince(x))
 		}
 	}
 	add(256, x, y)
@@ -225,7 +229,8 @@ func TestAdoptBoth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used, _ := table.MemInfo(); used != 2*EntryBytes || !table.Listed(netio.UDP, x, 0) || !table.Listed(netio.UDP, y, 0) {
+	if used, _ := table.MemInfo(); used != 2*EntryBytes || !table.Listed(netio.UDP, x, 0) ||
+		!table.Listed(netio.UDP, y, 0) {
 		t.Errorf("%d bytes", used)
 	}
 	if err := judge(table); err != nil {

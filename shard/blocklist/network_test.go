@@ -71,7 +71,8 @@ func TestNetworkAgreesWithNetip(t *testing.T) {
 
 func TestNetworksEndAndAreTakenOut(t *testing.T) {
 	table := testTable(t, entries(10))
-	p, q, r := netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("10.3.0.0/16")
+	p, q, r := netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("10.2.0.0/16"),
+		netip.MustParsePrefix("10.3.0.0/16")
 	x, y, z := addr("10.1.2.3:4"), addr("10.2.2.3:4"), addr("10.3.2.3:4")
 	add := func(p netip.Prefix, c Cause, nowMs int64, want Verdict) {
 		t.Helper()
@@ -92,7 +93,8 @@ func TestNetworksEndAndAreTakenOut(t *testing.T) {
 	is(x, 1000, false)
 	is(y, 1<<40, true)
 	add(p, Cause{Reasons: Timeout, TTL: time.Minute, Owner: "again"}, 500, Updated)
-	if e, ok := table.Look(netio.UDP, x, 1000); !ok || e.Reasons != Prohibited|Timeout || e.SinceMs != 0 || e.ExpiresMs != 60_500 || e.Owner.String() != "again" {
+	if e, ok := table.Look(netio.UDP, x, 1000); !ok || e.Reasons != Prohibited|Timeout || e.SinceMs != 0 ||
+		e.ExpiresMs != 60_500 || e.Owner.String() != "again" {
 		t.Errorf("%+v", e)
 	}
 	table.Add(netio.UDP, x, Cause{Reasons: Timeout}, 0) // an entry of its own stands beside it
@@ -111,7 +113,8 @@ func TestNetworksEndAndAreTakenOut(t *testing.T) {
 	}
 	is(x, 100_000, false)
 	is(z, 100_000, true)
-	if table.DeleteNetwork(netio.UDP, r, 0) || table.DeleteNetwork(AnyProto, r, 1) || table.DeleteNetwork(AnyProto, netip.MustParsePrefix("10.3.0.0/17"), 0) {
+	if table.DeleteNetwork(netio.UDP, r, 0) || table.DeleteNetwork(AnyProto, r, 1) ||
+		table.DeleteNetwork(AnyProto, netip.MustParsePrefix("10.3.0.0/17"), 0) {
 		t.Error("deleted what was not there")
 	}
 	if n := table.DeleteAll(); n != 1 {
@@ -123,7 +126,8 @@ func TestNetworksEndAndAreTakenOut(t *testing.T) {
 		t.Error("an operator takes out a permanent one")
 	}
 	for i := range MaxNetworks {
-		add(netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i)}), 16), Cause{Reasons: Prohibited, TTL: time.Second}, 0, Added)
+		add(netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i)}), 16), Cause{Reasons: Prohibited, TTL: time.Second},
+			0, Added)
 	}
 	add(p, Cause{Reasons: Prohibited}, 999, Full)
 	add(p, Cause{Reasons: Prohibited}, 1000, Added) // the others have ended

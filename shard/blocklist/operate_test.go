@@ -68,7 +68,8 @@ func TestView(t *testing.T) {
 			var n int
 			n, cursor = table.View(cursor, 2000, out)
 			for _, e := range out[:n] {
-				if seen[e.Addr.Port] || e.Addr.Port%3 == 0 || e.Proto != netio.TCP || e.Reasons != Connect || e.SinceMs != 100 || e.ExpiresMs != 3600_100 || e.Owner.String() != "connect" {
+				if seen[e.Addr.Port] || e.Addr.Port%3 == 0 || e.Proto != netio.TCP || e.Reasons != Connect ||
+					e.SinceMs != 100 || e.ExpiresMs != 3600_100 || e.Owner.String() != "connect" {
 					t.Fatalf("pages of %d: %+v", page, e)
 				}
 				seen[e.Addr.Port] = true
@@ -118,7 +119,8 @@ func TestStats(t *testing.T) {
 	if got, ok := table.StatsGet("bkl_hit_cnt", true); !ok || len(got) != 1 || got["bkl_hit_cnt"] != 2 {
 		t.Errorf("%v", got)
 	}
-	if got, ok := table.StatsGet(AllStats, false); !ok || len(got) != len(StatsNames) || got["bkl_hit_cnt"] != 0 || got["bkl_lru_cnt"] != 1 {
+	if got, ok := table.StatsGet(AllStats, false); !ok || len(got) != len(StatsNames) || got["bkl_hit_cnt"] != 0 ||
+		got["bkl_lru_cnt"] != 1 {
 		t.Errorf("%v", got)
 	}
 	if got, ok := table.StatsGet("bkl", false); ok {

@@ -53,7 +53,8 @@ func (o *oracle) add(k oracleKey, r Reason, ttlMs, nowMs int64) Verdict {
 
 func (o *oracle) listed(k oracleKey, nowMs int64) bool {
 	for have, e := range o.all {
-		if have.addr == k.addr && (have.proto == k.proto || have.proto == AnyProto || k.proto == AnyProto) && !e.over(nowMs) {
+		if have.addr == k.addr && (have.proto == k.proto || have.proto == AnyProto || k.proto == AnyProto) &&
+			!e.over(nowMs) {
 			return true
 		}
 	}
@@ -64,7 +65,8 @@ func (o *oracle) listed(k oracleKey, nowMs int64) bool {
 // bytes an operation: what, on which of 48 keys, an argument.
 func FuzzOracle(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 0, 2, 9, 1, 1, 0, 5, 0, 200, 1, 1, 0, 2, 2, 0, 0, 1, 0x80, 3, 0, 0, 1, 1, 0})
-	f.Add([]byte{0, 1, 1, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0, 6, 1, 0, 7, 1, 5, 0, 255, 0, 8, 1, 4, 0, 0, 6, 0, 0, 1, 8, 0})
+	f.Add([]byte{0, 1, 1, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0, 6, 1, 0, 7, 1, 5, 0, 255, 0, 8, 1, 4, 0, 0, 6, 0, 0, 1,
+		8, 0})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		if len(ops) > 3000 {
 			ops = ops[:3000]
@@ -105,7 +107,8 @@ func FuzzOracle(f *testing.F) {
 				if want := plain.listed(k, now); got != want || table.Listed(k.proto, &k.addr, now) != want {
 					t.Fatalf("look %v: %v, want %v", k, got, want)
 				}
-				if have := plain.all[oracleKey{e.Proto, e.Addr}]; got && (have.reasons != e.Reasons || have.expires != e.ExpiresMs || have.since != e.SinceMs) {
+				if have := plain.all[oracleKey{e.Proto, e.Addr}]; got &&
+					(have.reasons != e.Reasons || have.expires != e.ExpiresMs || have.since != e.SinceMs) {
 					t.Fatalf("%+v, want %+v", e, have)
 				}
 			case 2:
@@ -133,7 +136,8 @@ func FuzzOracle(f *testing.F) {
 					t.Fatalf("view of %d, want %d", n, plain.live(now))
 				}
 				for _, e := range page[:n] {
-					if have := plain.all[oracleKey{e.Proto, e.Addr}]; have != (oracleEntry{e.Reasons, e.ExpiresMs, e.SinceMs}) {
+					if have := plain.all[oracleKey{e.Proto, e.Addr}]; have != (oracleEntry{e.Reasons, e.ExpiresMs,
+						e.SinceMs}) {
 						t.Fatalf("%+v, want %+v", e, have)
 					}
 				}

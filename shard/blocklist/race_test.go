@@ -73,7 +73,8 @@ func proofStep(t *Table, rng *rand.Rand, addrs uint32) {
 		if rng.IntN(3) == 0 {
 			t.DeleteNetwork(netio.UDP, p, 0)
 		} else {
-			t.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(odd), Owner: proofOwner(&n, odd)}, proofSince(&n))
+			t.AddNetwork(netio.UDP, p, 0, Cause{Reasons: Timeout, TTL: proofTTL(odd), Owner: proofOwner(&n, odd)},
+				proofSince(&n))
 		}
 		return
 	}
@@ -194,7 +195,9 @@ func TestReadersAndWriters(t *testing.T) {
 	writers.Wait()
 	// on a loaded machine readers may not have run
 	for end := time.Now().Add(10 * time.Second); hits.Load() == 0 && time.Now().Before(end); {
-		table.Add(netio.UDP, proofAddr(1), Cause{Reasons: Timeout, TTL: proofTTL(true), Owner: proofOwner(proofAddr(1), true)}, proofSince(proofAddr(1)))
+		table.Add(netio.UDP, proofAddr(1),
+			Cause{Reasons: Timeout, TTL: proofTTL(true), Owner: proofOwner(proofAddr(1), true)},
+			proofSince(proofAddr(1)))
 		time.Sleep(time.Millisecond)
 	}
 	stop.Store(true)

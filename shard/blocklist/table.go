@@ -91,7 +91,8 @@ func (t *Table) allocate(arena *shm.Arena, slots, buckets uint32) error {
 	need := slotBytes(slots, buckets)
 	off, ok := arena.Shared().Alloc(KindTable, need)
 	if !ok {
-		return fmt.Errorf("cannot allocate %d KB for the destination blocklist: raise -m or lower dst_blocklist_mem", need>>10)
+		return fmt.Errorf("cannot allocate %d KB for the destination blocklist: raise -m or "+
+			"lower dst_blocklist_mem", need>>10)
 	}
 	r := shm.Ptr[Root](arena, off)
 	*r = Root{
@@ -107,7 +108,8 @@ func (t *Table) allocate(arena *shm.Arena, slots, buckets uint32) error {
 	return nil
 }
 
-var errDamaged = errors.New("the destination blocklist in the arena is damaged: start with a new arena")
+var errDamaged = errors.New("the destination blocklist in the arena is damaged: start with a new " +
+	"arena")
 
 // view maps the slot at off in blocks of blockLen. It believes the slot only if the sizes in it fit
 // its slot.

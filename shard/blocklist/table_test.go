@@ -139,7 +139,10 @@ func TestAgain(t *testing.T) {
 	table.Add(netio.UDP, a, Cause{Reasons: Timeout, Owner: "timeout"}, 1000)
 	table.Add(netio.UDP, a, Cause{Reasons: Busy503, TTL: time.Hour, Owner: "503 and more"}, 2000)
 	e, ok := table.Look(netio.UDP, a, 3000)
-	want := Entry{Proto: netio.UDP, Addr: *a, Reasons: IPv6 | Timeout | Busy503, ExpiresMs: 2000 + 3600_000, SinceMs: 1000, Owner: OwnerOf("503 and ")}
+	want := Entry{
+		Proto: netio.UDP, Addr: *a, Reasons: IPv6 | Timeout | Busy503, ExpiresMs: 2000 + 3600_000, SinceMs: 1000,
+		Owner: OwnerOf("503 and "),
+	}
 	if !ok || e != want {
 		t.Errorf("%+v, want %+v", e, want)
 	}
@@ -148,7 +151,8 @@ func TestAgain(t *testing.T) {
 	}
 	// Ended and listed again is a new entry: no old flag comes back.
 	table.Add(netio.UDP, a, Cause{Reasons: SendError}, 2000+3600_000)
-	if e, _ := table.Look(netio.UDP, a, 2000+3600_000); e.Reasons != IPv6|SendError || e.SinceMs != 2000+3600_000 || e.Owner.String() != "" {
+	if e, _ := table.Look(netio.UDP, a, 2000+3600_000); e.Reasons != IPv6|SendError || e.SinceMs != 2000+3600_000 ||
+		e.Owner.String() != "" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -170,7 +174,9 @@ func TestIgnored(t *testing.T) {
 	f(func(c *Config) { c.IMask[netio.UDP] = Timeout }, netio.TCP, Cause{Reasons: Timeout}, Added)
 	f(func(c *Config) { c.IMask[netio.UDP] = Timeout }, AnyProto, Cause{Reasons: Timeout}, Added)
 	f(func(c *Config) { c.IMask[netio.UDP] = Timeout }, netio.UDP, Cause{Reasons: Timeout | Busy503}, Added)
-	f(func(c *Config) { c.IMask[netio.UDP] = Timeout }, netio.UDP, Cause{Reasons: Timeout | Busy503, Ignore: Busy503}, Ignored)
+	f(func(c *Config) {
+		c.IMask[netio.UDP] = Timeout
+	}, netio.UDP, Cause{Reasons: Timeout | Busy503, Ignore: Busy503}, Ignored)
 	f(nil, netio.TLS, Cause{Reasons: Connect, Ignore: Connect}, Ignored)
 	f(nil, netio.TLS, Cause{Reasons: Connect, Ignore: SendError}, Added)
 	f(nil, netio.UDP, Cause{}, Ignored)
@@ -218,7 +224,8 @@ func TestFull(t *testing.T) {
 	if v := table.Add(netio.UDP, fourth, c, 1001); v != Added { // 2 has ended
 		t.Errorf("%v", v)
 	}
-	if !table.Listed(netio.UDP, three[2], 1001) || !table.Listed(netio.UDP, three[0], 1001) || table.Listed(netio.UDP, three[1], 1001) {
+	if !table.Listed(netio.UDP, three[2], 1001) || !table.Listed(netio.UDP, three[0], 1001) ||
+		table.Listed(netio.UDP, three[1], 1001) {
 		t.Error("not the ended one went")
 	}
 	// Exactly the bytes of three: used + size ≥ mem refuses the third.
@@ -286,7 +293,8 @@ func TestInitOff(t *testing.T) {
 	}
 	used, most := table.MemInfo()
 	n, next := table.View(0, 0, make([]Entry, 1))
-	if _, done := table.GC(0); table.Listed(netio.UDP, x, 0) || table.Delete(netio.UDP, x) || table.DeleteAll() != 0 || used+most+n+int(next) != 0 || !done {
+	if _, done := table.GC(0); table.Listed(netio.UDP, x, 0) || table.Delete(netio.UDP, x) || table.DeleteAll() != 0 ||
+		used+most+n+int(next) != 0 || !done {
 		t.Error("something is there")
 	}
 }

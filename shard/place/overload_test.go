@@ -53,7 +53,8 @@ func (m *queueModel) run(d time.Duration, arrivePerMs float64) {
 		if n < LongBatch && m.o.Calm(int64(m.now*1e6)) {
 			continue
 		}
-		m.o.See(netio.RecvQueue{UsedBytes: uint32(m.waiting * 1280), BufferBytes: uint32(m.room * 1280)}, n, n*(1280-datagramOverhead))
+		m.o.See(netio.RecvQueue{UsedBytes: uint32(m.waiting * 1280), BufferBytes: uint32(m.room * 1280)}, n,
+			n*(1280-datagramOverhead))
 		m.o.Look(int64(m.now*1e6), uint64(m.drops))
 	}
 	m.drops -= before

@@ -30,7 +30,8 @@ func TestParseSchedstat(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	got := parseStat([]byte("cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 100 50 4 5 6 1 2\ncpu12 7 0 0 3\nintr 55 0\nctxt 7\ncpufreq 1 2 3 4\n"))
+	got := parseStat([]byte("cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 100 50 4 5 6 1 2\ncpu12 7 0 0 3\nintr 55 0\n" +
+		"ctxt 7\ncpufreq 1 2 3 4\n"))
 	if len(got) != 2 || got[0] != (cpuTime{busy: 21, idle: 150}) || got[12] != (cpuTime{busy: 7, idle: 3}) {
 		t.Errorf("got %v", got)
 	}
@@ -46,7 +47,8 @@ func TestLoads(t *testing.T) {
 	before := map[int]cpuTime{0: {100, 100}, 1: {0, 0}, 3: {5, 5}}
 	after := map[int]cpuTime{0: {190, 110}, 1: {40, 60}}
 	got := loadsOf([]int{0, 1, 2, 3}, seats, before, after)
-	if len(got) != 2 || got[0].shards != 2 || got[0].foreign < 0.199 || got[0].foreign > 0.201 || got[1] != (load{0, 0.4}) {
+	if len(got) != 2 || got[0].shards != 2 || got[0].foreign < 0.199 || got[0].foreign > 0.201 ||
+		got[1] != (load{0, 0.4}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -62,18 +64,26 @@ func TestDecide(t *testing.T) {
 	}
 	f("nobody starves", []seat{quiet(0), quiet(1)}, map[int]load{0: {1, 0}, 1: {1, 0.9}})
 	f("an idle CPU", []seat{starving(0, 0.4)}, map[int]load{0: {1, 0.6}, 1: {0, 0}}, move{0, 1})
-	f("of two idle CPUs the first", []seat{starving(2, 0.4)}, map[int]load{0: {0, 0}, 1: {0, 0}, 2: {1, 0.6}}, move{0, 0})
+	f("of two idle CPUs the first", []seat{starving(2, 0.4)}, map[int]load{0: {0, 0}, 1: {0, 0}, 2: {1, 0.6}},
+		move{0, 0})
 	f("the idler one", []seat{starving(0, 0.4)}, map[int]load{0: {1, 0.6}, 1: {0, 0.3}, 2: {0, 0.1}}, move{0, 2})
-	f("better with a shard than with a stranger", []seat{quiet(0), starving(1, 0.4)}, map[int]load{0: {1, 0.05}, 1: {1, 0.6}}, move{1, 0})
-	f("but not with many", []seat{quiet(0), quiet(0), quiet(0), quiet(0), starving(1, 0.4)}, map[int]load{0: {4, 0}, 1: {1, 0.6}})
+	f("better with a shard than with a stranger", []seat{quiet(0), starving(1, 0.4)},
+		map[int]load{0: {1, 0.05}, 1: {1, 0.6}}, move{1, 0})
+	f("but not with many", []seat{quiet(0), quiet(0), quiet(0), quiet(0), starving(1, 0.4)},
+		map[int]load{0: {4, 0}, 1: {1, 0.6}})
 	f("strangers everywhere", []seat{starving(0, 0.4), starving(1, 0.4)}, map[int]load{0: {1, 0.5}, 1: {1, 0.5}})
-	f("among strangers only for a lot", []seat{starving(0, 0.5), starving(0, 0.5)}, map[int]load{0: {2, 0}, 1: {0, 0.2}})
-	f("a lot", []seat{starving(0, 0.6), starving(0, 0.7), starving(0, 0.6)}, map[int]load{0: {3, 0}, 1: {0, 0.3}}, move{1, 1})
-	f("shards alone wait for each other", []seat{starving(0, 0.5), starving(0, 0.5), starving(1, 0.5), starving(1, 0.5)}, map[int]load{0: {2, 0}, 1: {2, 0}})
+	f("among strangers only for a lot", []seat{starving(0, 0.5), starving(0, 0.5)},
+		map[int]load{0: {2, 0}, 1: {0, 0.2}})
+	f("a lot", []seat{starving(0, 0.6), starving(0, 0.7), starving(0, 0.6)}, map[int]load{0: {3, 0}, 1: {0, 0.3}},
+		move{1, 1})
+	f("shards alone wait for each other",
+		[]seat{starving(0, 0.5), starving(0, 0.5), starving(1, 0.5), starving(1, 0.5)},
+		map[int]load{0: {2, 0}, 1: {2, 0}})
 	f("until there is room", []seat{starving(0, 0.5), starving(0, 0.6)}, map[int]load{0: {2, 0}, 1: {0, 0}}, move{1, 1})
 	f("one CPU is left at a time", []seat{starving(0, 0.5), starving(1, 0.6), quiet(2), quiet(3)},
 		map[int]load{0: {1, 0.8}, 1: {1, 0.8}, 2: {1, 0}, 3: {1, 0}}, move{1, 2})
-	f("by all that gain by it", []seat{starving(1, 0.5), starving(1, 0.6), quiet(0), quiet(0)}, map[int]load{0: {2, 0}, 1: {2, 0.7}}, move{1, 0}, move{0, 0})
+	f("by all that gain by it", []seat{starving(1, 0.5), starving(1, 0.6), quiet(0), quiet(0)},
+		map[int]load{0: {2, 0}, 1: {2, 0.7}}, move{1, 0}, move{0, 0})
 	rested := starving(0, 0.5)
 	rested.rest = 1
 	f("not at once again", []seat{rested}, map[int]load{0: {1, 0.6}, 1: {0, 0}})
@@ -86,10 +96,13 @@ func TestDecide(t *testing.T) {
 	long.cpu = 7
 	f("nor after long", []seat{long}, map[int]load{0: {1, 0}}, move{0, -1})
 	long.cpu = 0
-	f("a shard's company rather than a stranger's", []seat{starving(0, 0.5), quiet(2)}, map[int]load{0: {1, 0.6}, 1: {0, 0.45}, 2: {1, 0}}, move{0, 2})
-	f("not only the roomiest", []seat{starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), quiet(2), quiet(2)},
+	f("a shard's company rather than a stranger's", []seat{starving(0, 0.5), quiet(2)},
+		map[int]load{0: {1, 0.6}, 1: {0, 0.45}, 2: {1, 0}}, move{0, 2})
+	f("not only the roomiest",
+		[]seat{starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), starving(0, 0.5), quiet(2), quiet(2)},
 		map[int]load{0: {4, 0}, 1: {0, 0.55}, 2: {2, 0}}, move{0, 2})
-	f("a hurdle is to be reached", []seat{starving(0, 0.5), starving(0, 0.5)}, map[int]load{0: {2, 0}, 1: {0, 0.1}}, move{0, 1})
+	f("a hurdle is to be reached", []seat{starving(0, 0.5), starving(0, 0.5)}, map[int]load{0: {2, 0}, 1: {0, 0.1}},
+		move{0, 1})
 	f("just not", []seat{starving(0, 0.5), quiet(1), quiet(1), quiet(1)}, map[int]load{0: {1, 0.71}, 1: {3, 0.35}})
 	long.roams = true
 	f("once", []seat{long}, map[int]load{0: {1, 0.5}, 1: {0, 0}})
@@ -110,7 +123,10 @@ type machine struct {
 }
 
 func newMachine(shards int, foreign ...float64) *machine {
-	m := &machine{now: time.Unix(1000, 0), foreign: foreign, busy: make([]int64, len(foreign)), ran: make([]int64, shards), waited: make([]int64, shards), mask: make([][]int, shards)}
+	m := &machine{
+		now: time.Unix(1000, 0), foreign: foreign, busy: make([]int64, len(foreign)), ran: make([]int64, shards),
+		waited: make([]int64, shards), mask: make([][]int, shards),
+	}
 	cpus := make([]int, len(foreign))
 	for i := range cpus {
 		cpus[i] = i

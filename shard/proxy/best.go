@@ -76,7 +76,8 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	}
 	status := int(m.Status)
 	if status != 487 || !tx.Canceled() && tx.UserFlags&noMoreTargets == 0 {
-		c.failed(Failure{Cause: RefusedDownstream, Code: status, Branch: true, M: m, Addr: br.Addr()})
+		c.failed(Failure{Cause: RefusedDownstream, Code: status, Branch: true, M: m,
+			Addr: br.Addr()})
 	}
 	if status == 503 {
 		c.overloaded(br, m, tx.Method())
@@ -234,7 +235,8 @@ func (c *Core) keepChallenges(tx *txn.Tx, m *parser.Message) {
 	room := maxDatagramBytes - len(c.tx.Challenges(tx))
 	var rows []byte
 	for i := range m.Headers {
-		if k := m.Headers[i].Kind; k == parser.KindWWWAuthenticate || k == parser.KindProxyAuthenticate {
+		if k := m.Headers[i].Kind; k == parser.KindWWWAuthenticate ||
+			k == parser.KindProxyAuthenticate {
 			row := m.Headers[i].Line.Of(m.Raw)
 			if len(row) > room {
 				c.count[CountRowsLeftOut]++

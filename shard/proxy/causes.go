@@ -88,60 +88,88 @@ type causeRow struct {
 
 // What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how
 // long (§21.5.4): it is for want of room, for call state or one more query for a name, overload and
-// a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503, which §16.7 step 6 forbids to pass on), and a 408
-// if it said nothing. 477 and 478 are Kamailio's for a request that could not be sent. A name
-// server that is silent is an external server that did not answer in time: 504 (§21.5.5), by which
-// the caller knows that the name may be fine, and which no failover upstream takes for an overload.
+// a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503, which
+// §16.7 step 6 forbids to pass on), and a 408 if it said nothing. 477 and 478 are Kamailio's for a
+// request that could not be sent. A name server that is silent is an external server that did not
+// answer in time: 504 (§21.5.5), by which the caller knows that the name may be fine, and which no
+// failover upstream takes for an overload.
 var causes = [NumCauses]causeRow{
-	Malformed:         {"malformed", 400, "Bad Request", "", levelInfo, "the request is malformed"},
-	BadVersion:        {"bad version", 505, "Version Not Supported", "", levelInfo, "the request is not SIP/2.0"},
-	UnknownMethod:     {"unknown method", 501, "Not Implemented", "", levelInfo, "CSeq names another method"},
-	TooLarge:          {"too large", 513, "Message Too Large", "", levelInfo, "the request has more header rows or bytes than are read"},
-	UnsupportedOption: {"unsupported Proxy-Require", 420, "Bad Extension", "", levelInfo, "Proxy-Require asks for what this proxy does not have"},
-	Looped:            {"loop", 482, "Loop Detected", "", levelWarning, "the request was here before, unchanged: see where it is sent"},
-	BadBreadth:        {"bad Max-Breadth", 400, "Bad Max-Breadth", "", levelInfo, "Max-Breadth is no number"},
+	Malformed: {"malformed", 400, "Bad Request", "", levelInfo, "the request is malformed"},
+	BadVersion: {"bad version", 505, "Version Not Supported", "", levelInfo,
+		"the request is not SIP/2.0"},
+	UnknownMethod: {"unknown method", 501, "Not Implemented", "", levelInfo,
+		"CSeq names another method"},
+	TooLarge: {"too large", 513, "Message Too Large", "", levelInfo,
+		"the request has more header rows or bytes than are read"},
+	UnsupportedOption: {"unsupported Proxy-Require", 420, "Bad Extension", "", levelInfo,
+		"Proxy-Require asks for what this proxy does not have"},
+	Looped: {"loop", 482, "Loop Detected", "", levelWarning,
+		"the request was here before, unchanged: see where it is sent"},
+	BadBreadth: {"bad Max-Breadth", 400, "Bad Max-Breadth", "", levelInfo,
+		"Max-Breadth is no number"},
 
-	ShuttingDown: {"shutting down", 503, "Service Unavailable", "Retry-After: 5\r\n", levelInfo, "new calls are not taken any more"},
-	InOverload:   {"overload", 503, "Service Unavailable", RetryAfter, levelInfo, "more arrives than this shard can handle"},
-	NoRoom:       {"no room", 503, "Service Unavailable", RetryAfter, levelInfo, "the memory for call state is full: raise -m"},
-	Contained:    {"panic", codeInternal, internalError, "", levelWarning, "a panic was contained, please report"},
-	ProgramLimit: {"program cut short", codeInternal, internalError, "", levelWarning, "the routing program ran into a limit"},
+	ShuttingDown: {"shutting down", 503, "Service Unavailable", "Retry-After: 5\r\n", levelInfo,
+		"new calls are not taken any more"},
+	InOverload: {"overload", 503, "Service Unavailable", RetryAfter, levelInfo,
+		"more arrives than this shard can handle"},
+	NoRoom: {"no room", 503, "Service Unavailable", RetryAfter, levelInfo,
+		"the memory for call state is full: raise -m"},
+	Contained: {"panic", codeInternal, internalError, "", levelWarning,
+		"a panic was contained, please report"},
+	ProgramLimit: {"program cut short", codeInternal, internalError, "", levelWarning,
+		"the routing program ran into a limit"},
 	ProgramGone: {"program replaced", 503, "Service Unavailable", RetryAfter, levelWarning,
 		"the call waited in a routing program that is not loaded any more"},
-	NoTarget:  {"no target", codeInternal, internalError, "", levelWarning, "the routing program relayed to nobody"},
-	Undecided: {"undecided", 0, "", "", levelWarning, "every branch is over, and no route decided what to answer"},
+	NoTarget: {"no target", codeInternal, internalError, "", levelWarning,
+		"the routing program relayed to nobody"},
+	Undecided: {"undecided", 0, "", "", levelWarning,
+		"every branch is over, and no route decided what to answer"},
 
 	ByProgram: {"program", 0, "", "", levelInfo, "the routing program answered"},
 
-	BadTarget:     {"bad target URI", 400, "Bad Request-URI", "", levelWarning, "the URI to send to cannot be read"},
-	UnknownScheme: {"unknown scheme", 416, "Unsupported URI Scheme", "", levelWarning, "the URI to send to is no SIP URI"},
-	HopsSpent:     {"hops spent", 483, "Too Many Hops", "", levelWarning, "Max-Forwards is spent: the request may loop"},
-	BreadthSpent:  {"breadth spent", 440, "Max-Breadth Exceeded", "", levelWarning, "Max-Breadth is spent: the request was forked too often"},
-	TooLong:       {"too long", 513, "Message Too Large", "", levelWarning, "the request is too long to be sent"},
-	TooManyEdits:  {"too many edits", codeInternal, internalError, "", levelWarning, "the request has too many values to be changed"},
+	BadTarget: {"bad target URI", 400, "Bad Request-URI", "", levelWarning,
+		"the URI to send to cannot be read"},
+	UnknownScheme: {"unknown scheme", 416, "Unsupported URI Scheme", "", levelWarning,
+		"the URI to send to is no SIP URI"},
+	HopsSpent: {"hops spent", 483, "Too Many Hops", "", levelWarning,
+		"Max-Forwards is spent: the request may loop"},
+	BreadthSpent: {"breadth spent", 440, "Max-Breadth Exceeded", "", levelWarning,
+		"Max-Breadth is spent: the request was forked too often"},
+	TooLong: {"too long", 513, "Message Too Large", "", levelWarning,
+		"the request is too long to be sent"},
+	TooManyEdits: {"too many edits", codeInternal, internalError, "", levelWarning,
+		"the request has too many values to be changed"},
 	NoSuchName: {"no such name", 478, unresolvable, "", levelWarning,
 		"the destination's name does not exist, or leads nowhere this proxy can send"},
 	NameServersSilent: {"name servers silent", 504, "Server Time-out", "", levelWarning,
 		"the name servers failed or did not answer for the destination's name"},
 	NameQueriesFull: {"name queries full", 503, "Service Unavailable", RetryAfter, levelWarning,
 		"too many names are being looked up at once"},
-	NameUnresolved: {"name unresolved", 478, unresolvable, "", levelWarning, "the destination's name could not be looked up"},
+	NameUnresolved: {"name unresolved", 478, unresolvable, "", levelWarning,
+		"the destination's name could not be looked up"},
 	TransportUnavailable: {"transport unavailable", 478, unresolvable, "", levelWarning,
 		"no listener has the transport that the destination asks for: add one with listen="},
 	FamilyUnavailable: {"address family unavailable", 477, noWay, "", levelWarning,
 		"no listener of that transport has the destination's address family: add one with listen="},
-	AddressUnusable: {"unusable address", 478, unresolvable, "", levelWarning, "the destination's address is a broadcast or multicast one"},
-	Blocklisted:     {"blocklisted", 477, noWay, "", levelWarning, "every address of the destination is on the blocklist"},
+	AddressUnusable: {"unusable address", 478, unresolvable, "", levelWarning,
+		"the destination's address is a broadcast or multicast one"},
+	Blocklisted: {"blocklisted", 477, noWay, "", levelWarning,
+		"every address of the destination is on the blocklist"},
 	InClear: {"sips in clear", 480, "Temporarily Unavailable", "", levelWarning,
 		"the request is for a sips URI, and its destination is not reached by TLS"},
 
-	TimerFired:   {"timeout", 408, "Request Timeout", "", levelWarning, "nothing came back in time (fr_timer)"},
-	RangTooLong:  {"rang too long", 408, "Request Timeout", "", levelInfo, "no final response came in time (fr_inv_timer)"},
-	LivedTooLong: {"lived too long", 408, "Request Timeout", "", levelWarning, "max_inv_lifetime or max_noninv_lifetime is over"},
-	NotSent:      {"not sent", codeInternal, internalError, "", levelWarning, "the message could not be sent, or its connection broke"},
+	TimerFired: {"timeout", 408, "Request Timeout", "", levelWarning,
+		"nothing came back in time (fr_timer)"},
+	RangTooLong: {"rang too long", 408, "Request Timeout", "", levelInfo,
+		"no final response came in time (fr_inv_timer)"},
+	LivedTooLong: {"lived too long", 408, "Request Timeout", "", levelWarning,
+		"max_inv_lifetime or max_noninv_lifetime is over"},
+	NotSent: {"not sent", codeInternal, internalError, "", levelWarning,
+		"the message could not be sent, or its connection broke"},
 	ConnectionFailed: {"connection failed", codeInternal, internalError, "", levelWarning,
 		"no connection could be made to the destination"},
-	HandshakeFailed: {"handshake failed", codeInternal, internalError, "", levelWarning, "the TLS handshake with the destination failed"},
+	HandshakeFailed: {"handshake failed", codeInternal, internalError, "", levelWarning,
+		"the TLS handshake with the destination failed"},
 	PeerUnreachable: {"unreachable", codeInternal, internalError, "", levelWarning,
 		"the network says that nobody listens at the destination (ICMP)"},
 	CanceledByCaller:  {"canceled", 487, "Request Terminated", "", levelInfo, "the caller gave up"},
@@ -252,7 +280,8 @@ func (r *Request) final(cause Cause, code int, phrase, header string) bool {
 	if cause.shed() {
 		c.count[CountShed]++
 	}
-	f := Failure{Cause: cause, Code: code, M: r.M, To: r.destinationURI(), Addr: r.sentTo(), From: r.Src}
+	f := Failure{Cause: cause, Code: code, M: r.M, To: r.destinationURI(), Addr: r.sentTo(),
+		From: r.Src}
 	if phrase != causes[cause].phrase {
 		f.Detail = phrase
 	}
@@ -289,7 +318,8 @@ func (c *Core) warning(listener int, cause Cause) string {
 
 // branchFailed tells that a branch failed, and how.
 func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
-	f := Failure{Cause: cause, Code: c.FinalStatus(cause), Branch: true, Addr: br.Addr(), Detail: detail}
+	f := Failure{Cause: cause, Code: c.FinalStatus(cause), Branch: true, Addr: br.Addr(),
+		Detail: detail}
 	if sent := c.tx.Request(br); sent != nil && c.failedRequest.Parse(sent) == parser.OK {
 		f.M = &c.failedRequest
 	}
@@ -298,5 +328,8 @@ func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
 
 // targetFailed tells that a target of the request under way cannot be sent to.
 func (r *Request) targetFailed(cause Cause) {
-	r.core.failed(Failure{Cause: cause, Code: causes[cause].status, Branch: true, M: r.M, To: r.destinationURI(), From: r.Src})
+	r.core.failed(Failure{
+		Cause: cause, Code: causes[cause].status, Branch: true, M: r.M, To: r.destinationURI(),
+		From: r.Src,
+	})
 }

@@ -33,9 +33,11 @@ func TestCauses(t *testing.T) {
 			}
 		}
 		if line != want || cause.String() != name || cause.Level() != level || cause.Why() == "" {
-			t.Errorf("%s: answered %q at level %d (%s), want %s: %q at level %d", cause, line, cause.Level(), cause.Why(), name, want, level)
+			t.Errorf("%s: answered %q at level %d (%s), want %s: %q at level %d", cause, line, cause.Level(),
+				cause.Why(), name, want, level)
 		}
-		if n := b.c.count[CountFinalCauses+int(cause)]; n != 1 || len(b.told) != 1 || !strings.Contains(b.told[0], name) {
+		if n := b.c.count[CountFinalCauses+int(cause)]; n != 1 || len(b.told) != 1 ||
+			!strings.Contains(b.told[0], name) {
 			t.Errorf("%s: counted %d times, told %q", name, n, b.told)
 		}
 		if n := b.c.count[CountShed]; (n == 1) != (cause == NoRoom) {
@@ -109,7 +111,8 @@ func TestCausesAreDocumented(t *testing.T) {
 		if row.level == levelInfo {
 			level = "information"
 		}
-		if want := fmt.Sprintf("| %s | %s | %s | %s |\n", row.name, answer, level, row.why); !strings.Contains(string(page), want) {
+		if want := fmt.Sprintf("| %s | %s | %s | %s |\n", row.name, answer, level,
+			row.why); !strings.Contains(string(page), want) {
 			t.Errorf("docs/failures.md lacks %s", want)
 		}
 	}
@@ -209,7 +212,8 @@ func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 			if b.c.count[CountShed] != 0 {
 				t.Errorf("%s: counted as shed", cause)
 			}
-			if got := b.sent[len(b.sent)-1].text; !strings.HasPrefix(got, fmt.Sprintf("SIP/2.0 %d ", code)) || strings.Contains(got, "Warning: 399") {
+			if got := b.sent[len(b.sent)-1].text; !strings.HasPrefix(got, fmt.Sprintf("SIP/2.0 %d ", code)) ||
+				strings.Contains(got, "Warning: 399") {
 				t.Errorf("%s: answered\n%s", cause, got)
 			}
 		}
@@ -220,7 +224,8 @@ func TestWhatKeepsARequestFromBeingSent(t *testing.T) {
 	f(NameServersSilent, "sip:bob@name.example", resolver(Failed))
 	f(NoSuchName, "sip:bob@name.example", resolver(Nowhere))
 	f(NameUnresolved, "sip:bob@name.example", nil)
-	f(NameQueriesFull, "sip:bob@name.example", func(c *Config) { c.Resolver, c.Names = answering{answer: Unknown}, busyNames{} })
+	f(NameQueriesFull, "sip:bob@name.example",
+		func(c *Config) { c.Resolver, c.Names = answering{answer: Unknown}, busyNames{} })
 	f(TransportUnavailable, "sip:bob@127.0.0.1;transport=sctp", nil)
 	f(TransportUnavailable, "sip:bob@127.0.0.1;transport=tcp", func(c *Config) { c.Egress = noFamily{} })
 	f(FamilyUnavailable, "sip:bob@[::1]", func(c *Config) { c.Egress = noFamily{} })
@@ -249,14 +254,17 @@ func TestBranchesThatFail(t *testing.T) {
 		b.c.tx.Branches(b.c.Request.Tx, func(x *txn.Branch) bool { br = x; return false })
 		return br
 	}
-	f(func(b *failing) { b.wait(33 * time.Second) }, "branch 408 timeout: c1 127.0.0.1:7000", "408 timeout: c1 127.0.0.1:7000")
+	f(func(b *failing) {
+		b.wait(33 * time.Second)
+	}, "branch 408 timeout: c1 127.0.0.1:7000", "408 timeout: c1 127.0.0.1:7000")
 	f(func(b *failing) { b.answer(7000, "INVITE", "180 Ringing"); b.wait(200 * time.Second) },
 		"branch 408 rang too long: c1 127.0.0.1:7000", "408 rang too long: c1 127.0.0.1:7000")
 	f(func(b *failing) { b.answer(7000, "INVITE", "486 Busy Here") }, "branch 486 response: c1 127.0.0.1:7000")
 	f(func(b *failing) {
 		b.c.Explain(HandshakeFailed, "the certificate is for a, not for b")
 		b.c.tx.TransportError(branch(b))
-	}, "branch 500 handshake failed: c1 127.0.0.1:7000 (the certificate is for a, not for b)", "500 handshake failed: c1 127.0.0.1:7000")
+	}, "branch 500 handshake failed: c1 127.0.0.1:7000 (the certificate is for a, not for b)",
+		"500 handshake failed: c1 127.0.0.1:7000")
 	f(func(b *failing) {
 		quoted := append([]byte(nil), b.sent[len(b.sent)-1].text...)
 		b.c.NotDelivered(quoted)

@@ -173,8 +173,10 @@ type Core struct {
 
 // New makes a Core. SetTable must be called before the first message.
 func New(cfg Config) *Core {
-	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{}, timeouts: map[uint16]StreamTimeouts{}, suspects: map[uint16]int64{}, scratch: make([]byte, 0, scratchBytes),
-		saving: make([]byte, 0, savingBytes)}
+	c := &Core{out: cfg.Sender, count: cfg.Counters, sockets: map[uint16]int{},
+		timeouts: map[uint16]StreamTimeouts{}, suspects: map[uint16]int64{},
+		scratch: make([]byte, 0, scratchBytes),
+		saving:  make([]byte, 0, savingBytes)}
 	c.Request.core, c.Reply.core = c, c
 	c.Reply.listener = -1
 	c.Configure(cfg)
@@ -188,7 +190,10 @@ func (c *Core) Configure(cfg Config) {
 	shown := c.listeners
 	c.cfg, c.listeners, c.protos, c.families, c.tracing = cfg, nil, 0, 0, cfg.Trace != nil
 	for _, l := range cfg.Listeners {
-		t := listenerText{sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto, param: l.Proto.Param(), leaving: l.Leaving || l.Gone, gone: l.Gone}
+		t := listenerText{
+			sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto,
+			param: l.Proto.Param(), leaving: l.Leaving || l.Gone, gone: l.Gone,
+		}
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {
 			t.host, t.port = appendLower(nil, []byte(l.AdvertiseHost)), int(l.AdvertisePort)
@@ -261,8 +266,8 @@ func (c *Core) SetTargets(t *balance.Table) {
 	}
 }
 
-// StreamTimeouts is how long a destination's connection may take to be made, and may take no byte. 0: as
-// long as any other's.
+// StreamTimeouts is how long a destination's connection may take to be made, and may take no byte.
+// 0: as long as any other's.
 type StreamTimeouts struct{ Connect, Send time.Duration }
 
 // StreamTimeouts is that of the destination that the message with that token goes to.
@@ -284,7 +289,8 @@ func (c *Core) socketNamed(name string) (listener int, ok bool) {
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if !l.leaving && strings.EqualFold(proto, l.proto.String()) && (equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String()) {
+		if !l.leaving && strings.EqualFold(proto, l.proto.String()) &&
+			(equalFold([]byte(hostPort), l.sentBy) || hostPort == l.addr.String()) {
 			return i, true
 		}
 	}
@@ -341,14 +347,16 @@ func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	if numeric := parseIP(host, &a); numeric {
 		for i := range c.listeners {
 			l := &c.listeners[i]
-			if !l.gone && l.addr.SameIP(&a) && protos>>l.proto&1 != 0 && l.samePort(port, int(l.addr.Port)) {
+			if !l.gone && l.addr.SameIP(&a) && protos>>l.proto&1 != 0 &&
+				l.samePort(port, int(l.addr.Port)) {
 				return true
 			}
 		}
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 && (l.port == 0 || l.samePort(port, l.port)) {
+		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 &&
+			(l.port == 0 || l.samePort(port, l.port)) {
 			return true
 		}
 	}
@@ -391,7 +399,8 @@ func (c *Core) ours(u *parser.URI) bool {
 // could have us forward responses (matrix of RFC 3261 §18.1.2).
 func (c *Core) viaIsOurs(sentBy []byte) bool {
 	for i := range c.listeners {
-		if equalFold(sentBy, c.listeners[i].shown.sentBy) || equalFold(sentBy, c.listeners[i].sentBy) {
+		if equalFold(sentBy, c.listeners[i].shown.sentBy) ||
+			equalFold(sentBy, c.listeners[i].sentBy) {
 			return true
 		}
 	}

@@ -71,14 +71,17 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	t.Cleanup(func() { arena.Close() })
 	b := &bench{t: t, now: int64(time.Hour), arena: arena}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
-	cfg := Config{Listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}, Egress: b, Sender: b, Arena: arena, Counters: arena.Counters(0),
-		TryingReason: "Trying", Remap503: true, TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error", AggregateChallenges: true,
+	cfg := Config{Listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}, Egress: b, Sender: b,
+		Arena: arena, Counters: arena.Counters(0),
+		TryingReason: "Trying", Remap503: true, TimeoutStatus: 408, DefaultCode: 500,
+		DefaultReason: "Server Internal Error", AggregateChallenges: true,
 		LocalReason: true, Script: b, Program: 7}
 	if change != nil {
 		change(&cfg)
 	}
 	b.c = New(cfg)
-	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: arena.Counters(0), MaxBranches: 8,
+	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c,
+		Counters: arena.Counters(0), MaxBranches: 8,
 		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +95,9 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 // does.
 func (b *bench) request(method, more string) *Request {
 	b.t.Helper()
-	text := fmt.Sprintf("%s sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\n"+
-		"Call-ID: c1\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n", method, method, more)
+	text := fmt.Sprintf("%s sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n"+
+		"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: c1\r\nCSeq: 1 %s\r\n"+
+		"%sContent-Length: 0\r\n\r\n", method, method, more)
 	if reason := b.m.Parse([]byte(text)); reason != parser.OK {
 		b.t.Fatal(reason)
 	}
@@ -148,7 +152,8 @@ func (b *bench) took() string {
 	for _, s := range b.sent {
 		line, _, _ := strings.Cut(s.text, "\r\n")
 		if !strings.HasPrefix(line, "ACK ") {
-			l = append(l, s.to[len("127.0.0.1:"):]+" "+strings.TrimSuffix(strings.TrimPrefix(line, "SIP/2.0 "), " SIP/2.0"))
+			l = append(l, s.to[len("127.0.0.1:"):]+" "+
+				strings.TrimSuffix(strings.TrimPrefix(line, "SIP/2.0 "), " SIP/2.0"))
 		}
 	}
 	b.c.Release()
@@ -179,7 +184,8 @@ func TestFailureRoute(t *testing.T) {
 	runs := 0
 	b.failure = func(r *Request, route int) {
 		runs++
-		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || r.BestReplied() || r.AnyReplied() || r.BestTimedOut() || r.Armed(FailureRoute) != 0 {
+		if route != 3 || r.BestStatus() != 486 || r.Flags != 0x80 || r.BestReplied() || r.AnyReplied() ||
+			r.BestTimedOut() || r.Armed(FailureRoute) != 0 {
 			t.Errorf("route %d, status %d, flags %#x, armed %d", route, r.BestStatus(), r.Flags, r.Armed(FailureRoute))
 		}
 		if r.Relay() {
@@ -196,14 +202,16 @@ func TestFailureRoute(t *testing.T) {
 			second = s.text
 		}
 	}
-	if strings.Count(second, "Record-Route:") != 1 || !strings.Contains(second, "Max-Forwards: 10\r\n") || strings.Count(second, "Via:") != 2 {
+	if strings.Count(second, "Record-Route:") != 1 || !strings.Contains(second, "Max-Forwards: 10\r\n") ||
+		strings.Count(second, "Via:") != 2 {
 		t.Errorf("the second branch is\n%s", second)
 	}
 	b.answer(7001, "INVITE", "404 Not Found")
 	if runs != 1 {
 		t.Errorf("the failure route ran %d times", runs)
 	}
-	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 404 Not Found")
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:carol@127.0.0.1:7001, 6000 404 Not " +
+		"Found")
 }
 
 // TestFailureRouteAfterRinging: what came before the time-out tells a destination that rang from a
@@ -220,7 +228,8 @@ func TestFailureRouteAfterRinging(t *testing.T) {
 		b.failure = func(r *Request, _ int) {
 			runs++
 			if !r.BestTimedOut() || r.BestReplied() != want || r.AnyReplied() != want {
-				t.Errorf("after %q: timed out %v, replied %v, any %v", before, r.BestTimedOut(), r.BestReplied(), r.AnyReplied())
+				t.Errorf("after %q: timed out %v, replied %v, any %v", before, r.BestTimedOut(), r.BestReplied(),
+					r.AnyReplied())
 			}
 		}
 		if before != "" {
@@ -276,7 +285,10 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 func (b *bench) takenOver() {
 	b.t.Helper()
 	b.failing, b.sent = "", nil
-	tb, err := txn.New(txn.Config{Arena: b.arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c, Counters: b.arena.Counters(0), Random: func() uint64 { return 5 }, Now: b.now})
+	tb, err := txn.New(txn.Config{Arena: b.arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c,
+		Counters: b.arena.Counters(0), Random: func() uint64 {
+			return 5
+		}, Now: b.now})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -408,7 +420,8 @@ func TestTimeoutReachesTheFailureRoute(t *testing.T) {
 		r.Reply(480, "Gone", "")
 	}
 	b.c.NotDelivered([]byte(b.sent[len(b.sent)-1].text))
-	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE sip:bob@127.0.0.1:7001, 6000 480 Gone")
+	b.want("6000 100 Trying, 7000 INVITE sip:bob@127.0.0.1:7000, 7000 INVITE sip:bob@127.0.0.1:7000, 7001 INVITE " +
+		"sip:bob@127.0.0.1:7001, 6000 480 Gone")
 }
 
 // TestBranchRoute: what it changes is the branch's own, what it drops does not leave, a reply route
@@ -436,7 +449,8 @@ func TestBranchRoute(t *testing.T) {
 	if !r.Relay() || string(r.RequestURI()) != "sip:bob@127.0.0.1:7000" {
 		t.Errorf("afterwards the Request-URI is %s", r.RequestURI())
 	}
-	if got := strings.Join(seen, ", "); got != "5 0 sip:bob@127.0.0.1:7000, 5 1 sip:two@127.0.0.1:7001, 5 1 sip:three@127.0.0.1:7002" {
+	if got := strings.Join(seen,
+		", "); got != "5 0 sip:bob@127.0.0.1:7000, 5 1 sip:two@127.0.0.1:7001, 5 1 sip:three@127.0.0.1:7002" {
 		t.Errorf("the route saw %s", got)
 	}
 	if r.Armed(BranchRoute) != 0 {
@@ -456,7 +470,8 @@ func TestBranchRoute(t *testing.T) {
 	if got := strings.Join(heard, ", "); got != "0 180 2, 1 183 1, 1 486 1" {
 		t.Errorf("the reply routes heard %s", got)
 	}
-	b.want("6000 100 Trying, 7003 INVITE sip:one@127.0.0.1:7003, 7002 INVITE sip:three@127.0.0.1:7002, 6000 180 Ringing")
+	b.want("6000 100 Trying, 7003 INVITE sip:one@127.0.0.1:7003, 7002 INVITE sip:three@127.0.0.1:7002, 6000 180 " +
+		"Ringing")
 }
 
 // TestContacts: sorted by q, handed out group by group, those without a q last, and kept for the
@@ -481,8 +496,9 @@ func TestContacts(t *testing.T) {
 	for _, port := range []int{7002, 7003, 7001, 7004, 7000} {
 		b.answer(port, "INVITE", "486 Busy Here")
 	}
-	b.want("6000 100 Trying, 7002 INVITE sip:c1@127.0.0.1:7002, 7003 INVITE sip:c2@127.0.0.1:7003, 7001 INVITE sip:c0@127.0.0.1:7001, " +
-		"7004 INVITE sip:c3@127.0.0.1:7004, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 Busy Here")
+	b.want("6000 100 Trying, 7002 INVITE sip:c1@127.0.0.1:7002, 7003 INVITE sip:c2@127.0.0.1:7003, 7001 INVITE " +
+		"sip:c0@127.0.0.1:7001, 7004 INVITE sip:c3@127.0.0.1:7004, 7000 INVITE sip:bob@127.0.0.1:7000, 6000 486 " +
+		"Busy Here")
 }
 
 // TestReplyModes: what is left of a first leg's responses when a second one fails
@@ -544,7 +560,8 @@ func TestRank(t *testing.T) {
 		status int
 		local  bool
 	}
-	order := []final{{603, false}, {302, false}, {401, false}, {407, false}, {415, false}, {420, false}, {484, false}, {404, false}, {486, false}, {408, true}, {500, false}, {503, false}, {503, true}}
+	order := []final{{603, false}, {302, false}, {401, false}, {407, false}, {415, false}, {420, false}, {484, false},
+		{404, false}, {486, false}, {408, true}, {500, false}, {503, false}, {503, true}}
 	for i := range order[1:] {
 		a, b := order[i], order[i+1]
 		if rank(a.status, a.local) >= rank(b.status, b.local) {
@@ -711,7 +728,8 @@ func TestCancelLeaves(t *testing.T) {
 	f("", why+why, 2, 0)
 	f("", long+why+long, 1, 2)
 	f("", strings.Repeat(why, 50), maxReasonBytes/len(why), 50-uint64(maxReasonBytes/len(why)))
-	f("Route: <sip:127.0.0.1:7000;lr;x="+strings.Repeat("x", maxDatagramBytes-510)+">\r\n", strings.Repeat(why, 40), 0, 0)
+	f("Route: <sip:127.0.0.1:7000;lr;x="+strings.Repeat("x", maxDatagramBytes-510)+">\r\n", strings.Repeat(why, 40), 0,
+		0)
 }
 
 // toCaller is the last response that the caller got; it fits a datagram.
@@ -780,7 +798,8 @@ func TestOwnRepliesFit(t *testing.T) {
 		} else if !r.Reply(503, "Service Unavailable", RetryAfter) {
 			t.Error("not answered")
 		}
-		if up := b.toCaller(); !strings.HasPrefix(up, "SIP/2.0 503 ") && !strings.HasPrefix(up, "SIP/2.0 408 ") || !strings.Contains(up, ";tag=vd") {
+		if up := b.toCaller(); !strings.HasPrefix(up, "SIP/2.0 503 ") && !strings.HasPrefix(up, "SIP/2.0 408 ") ||
+			!strings.Contains(up, ";tag=vd") {
 			t.Errorf("the caller got %.30q", up)
 		}
 	}

@@ -58,8 +58,10 @@ var _ [causeRoom - int(NumCauses)]struct{}
 
 // CounterNames names the counters, from CounterBase+1 on.
 var CounterNames = [...]string{
-	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers", "shed",
-	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets", "rows_left_out",
+	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers",
+	"shed",
+	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets",
+	"rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
 }

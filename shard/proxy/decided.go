@@ -38,11 +38,13 @@ type Edit struct {
 func (r *Request) Decided() Decided {
 	l := &r.leave
 	d := Decided{
-		Fr: time.Duration(r.timers.fr) * time.Millisecond, FrInv: time.Duration(r.timers.frInv) * time.Millisecond,
+		Fr:      time.Duration(r.timers.fr) * time.Millisecond,
+		FrInv:   time.Duration(r.timers.frInv) * time.Millisecond,
 		Targets: r.nMore, LastQ: -1,
 		MaxForwards: r.maxForwards, RecordRoute: r.recordRoute, Chosen: r.lastTarget != 0,
-		ShownHost: l.host, ShownPort: int(l.port), Path: l.path, ReplyRows: l.reply, RPort: l.rport, Symmetric: r.symmetric,
-		Options: l.options, ReplyOptions: r.replyOptions, Edits: r.edits.list[:r.edits.n],
+		ShownHost: l.host, ShownPort: int(l.port), Path: l.path, ReplyRows: l.reply, RPort: l.rport,
+		Symmetric: r.symmetric,
+		Options:   l.options, ReplyOptions: r.replyOptions, Edits: r.edits.list[:r.edits.n],
 	}
 	if n := r.nMore; n > 0 {
 		d.LastURI, d.LastQ = r.more[n-1].uri, int(r.more[n-1].q)

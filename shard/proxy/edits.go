@@ -201,7 +201,8 @@ func (c *Core) apply(p *Plan, m *parser.Message) bool {
 	}
 	b := c.take(p.Bytes())[:p.Bytes()]
 	p.WriteTo(b)
-	if c.stored.Parse(b) != parser.OK || c.stored.IsRequest != m.IsRequest || c.stored.Method != m.Method {
+	if c.stored.Parse(b) != parser.OK || c.stored.IsRequest != m.IsRequest ||
+		c.stored.Method != m.Method {
 		return false
 	}
 	if check := c.stored.Check(); check != parser.OK && check != m.Check() {

@@ -47,7 +47,8 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	}
 	if !br.Heard() {
 		c.report(br, blocklist.Timeout, tx.Method())
-		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) || c.failover(tx, br)) {
+		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) ||
+			c.failover(tx, br)) {
 			return
 		}
 	}
@@ -119,7 +120,8 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	}
 	if tx.Answered() || tx.State() == txn.Terminated {
 		if c.tracing {
-			c.traceBranch(br, "a branch did not arrive, and nobody waits for it", "cause", cause.String(), "detail", detail)
+			c.traceBranch(br, "a branch did not arrive, and nobody waits for it", "cause",
+				cause.String(), "detail", detail)
 		}
 		return
 	}
@@ -158,11 +160,12 @@ func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	return c.tx.SendAgain(br, o)
 }
 
-// ignoresError passes over the first ICMP error about a request for which there is nobody else: its port
-// may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
+// ignoresError passes over the first ICMP error about a request for which there is nobody else: its
+// port may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
 func (c *Core) ignoresError(br *txn.Branch) bool {
 	tx := c.tx.Tx(br)
-	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 && c.tx.PendingBut(tx, br) == 0 &&
+	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 &&
+		c.tx.PendingBut(tx, br) == 0 &&
 		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.IgnoreError(br)
 }
 
@@ -170,7 +173,8 @@ func (c *Core) ignoresError(br *txn.Branch) bool {
 // of its own (RFC 3263 §4.3), unless a failure route decides about that.
 func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	sent := c.tx.Request(br)
-	if c.table == nil || sent == nil || br.Target() == 0 || tx.Canceled() || tx.UserFlags&noMoreTargets != 0 || c.failureRoute(tx) != 0 {
+	if c.table == nil || sent == nil || br.Target() == 0 || tx.Canceled() ||
+		tx.UserFlags&noMoreTargets != 0 || c.failureRoute(tx) != 0 {
 		return false
 	}
 	if !picksOf(tx).Has(br.Target()) {
@@ -188,7 +192,8 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 			if secure && !list[at].Proto.Secure() {
 				continue
 			}
-			if by = c.leavesBy(&list[at], t.UID, tx.Listener()); by >= 0 && !broadcast(&list[at]) && !c.blocks(&list[at], tx.Method()) {
+			if by = c.leavesBy(&list[at], t.UID, tx.Listener()); by >= 0 && !broadcast(&list[at]) &&
+				!c.blocks(&list[at], tx.Method()) {
 				break
 			}
 		}
@@ -199,7 +204,8 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 		if list[at].Proto.Secure() {
 			domain = append(c.take(len(t.Host)), t.Host...)
 		}
-		next := c.again(tx, br, sent, txn.Destination{Addr: list[at], Listener: uint16(by), Target: t.UID}, t, domain)
+		next := c.again(tx, br, sent,
+			txn.Destination{Addr: list[at], Listener: uint16(by), Target: t.UID}, t, domain)
 		if next == nil {
 			return false
 		}
@@ -227,15 +233,18 @@ func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.A
 		return w.list[:1]
 	}
 	var u parser.URI
-	if c.cfg.Resolver == nil || parser.ParseURI(append(c.take(len(t.URI)), t.URI...), &u) != parser.OK {
+	if c.cfg.Resolver == nil ||
+		parser.ParseURI(append(c.take(len(t.URI)), t.URI...), &u) != parser.OK {
 		return nil
 	}
 	proto, given, ok := protoOf(&u, secure)
 	if !ok {
 		return nil
 	}
-	c.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone, Secure: secure || u.Scheme == parser.SIPS,
-		Protos: c.protos, Families: c.families, Seed: tx.Key()}
+	c.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto,
+		HasProto: given && u.Transport() != parser.TransportNone,
+		Secure:   secure || u.Scheme == parser.SIPS,
+		Protos:   c.protos, Families: c.families, Seed: tx.Key()}
 	n, answer := c.cfg.Resolver.Lookup(&c.query, c.endpoints[:])
 	if answer != Resolved {
 		if answer == Unknown && c.cfg.Names != nil {
@@ -255,7 +264,8 @@ func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.A
 // its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its
 // destination.
 func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool) bool {
-	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated || tx.UserFlags&noMoreTargets != 0 {
+	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated ||
+		tx.UserFlags&noMoreTargets != 0 {
 		return false
 	}
 	for {
@@ -263,7 +273,8 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 		if !ok {
 			return false
 		}
-		if was := br.Addr(); to.Proto == netio.UDP && was.Proto.Reliable() && to.SameIP(&was) && to.Port == was.Port && !failed {
+		if was := br.Addr(); to.Proto == netio.UDP && was.Proto.Reliable() && to.SameIP(&was) &&
+			to.Port == was.Port && !failed {
 			// the same peer by datagram after all is for when it cannot be reached by a stream (RFC
 			// 3261 §18.1.1)
 			continue
@@ -276,7 +287,8 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 		if by < 0 || c.blocks(&to, tx.Method()) {
 			continue
 		}
-		next := c.again(tx, br, sent, txn.Destination{Addr: to, Listener: uint16(by), Target: br.Target()}, nil, domain)
+		next := c.again(tx, br, sent,
+			txn.Destination{Addr: to, Listener: uint16(by), Target: br.Target()}, nil, domain)
 		if next == nil {
 			return false
 		}
@@ -290,7 +302,8 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 // and our Record-Route rows behind it for the listener it leaves by now. t, if not
 // nil, is the destination whose host replaces that of the Request-URI where a set
 // chose it. nil: no room, or what was sent cannot be read.
-func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination, t *balance.Target, domain []byte) *txn.Branch {
+func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination, t *balance.Target,
+	domain []byte) *txn.Branch {
 	m, p := &c.stored, &c.plan
 	if m.Parse(sent) != parser.OK || len(m.Headers) == 0 {
 		return nil
@@ -303,7 +316,8 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	next.SetReplyRoute(br.ReplyRoute())
 	next.SetMarks(br.Marks())
 	c.planAgain(tx, br, next, sent, to, t)
-	if by := c.tooLong(tx.Method(), int(to.Listener), &to.Addr); by >= 0 && !br.Addr().Proto.Reliable() {
+	if by := c.tooLong(tx.Method(), int(to.Listener), &to.Addr); by >= 0 &&
+		!br.Addr().Proto.Reliable() {
 		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
 		next.Redirect(to.Addr, by)
 		c.planAgain(tx, br, next, sent, to, t)
@@ -333,7 +347,8 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 }
 
 // planAgain plans what c.stored, the request that br sent, becomes as that of next.
-func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.Destination, t *balance.Target) {
+func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.Destination,
+	t *balance.Target) {
 	m, p := &c.stored, &c.plan
 	p.Reset(sent)
 	p.over(to.Addr.Proto)

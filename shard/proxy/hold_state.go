@@ -62,7 +62,8 @@ func (r *Request) readState(s *stateReader) bool {
 	r.maxBreadth = s.signed()
 	r.Flags, r.BranchFlags = uint32(s.number()), uint32(s.number())
 	if n := s.take(4); n != nil {
-		r.lastCause, r.forceProto, r.waits, r.replyOptions = Cause(n[0]), n[1], int(n[2]), txn.StreamOptions(n[3])
+		r.lastCause, r.forceProto, r.waits, r.replyOptions = Cause(n[0]), n[1], int(n[2]),
+			txn.StreamOptions(n[3])
 	}
 	r.lastTarget = uint16(s.number())
 	if bits&stateSaved == 0 {

@@ -29,7 +29,8 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 		return true
 	}
 	if c.tracing {
-		c.traceBranch(br, "the call of a late answer is ended", "again", again && tag == br.DismissedTag())
+		c.traceBranch(br, "the call of a late answer is ended", "again",
+			again && tag == br.DismissedTag())
 	}
 	var branch [len(statelessPrefix) + 17]byte
 	ack := d.appendRequest(c, m, parser.ACK, c.appendAckBranch(branch[:0], m))
@@ -41,7 +42,8 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 			// A fork behind answered too, or there was no room: a BYE without a transaction, as
 			// often as that comes.
 			c.setStreamOptions(d.to.Proto, d.host, 0)
-			c.segs[0] = d.appendRequest(c, m, parser.BYE, append(c.appendAckBranch(branch[:0], m), 'b'))
+			c.segs[0] = d.appendRequest(c, m, parser.BYE,
+				append(c.appendAckBranch(branch[:0], m), 'b'))
 			c.send(d.by, &d.to, c.segs[:1])
 		}
 		return true
@@ -119,7 +121,8 @@ func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	uri := d.remote
 	if d.n > 0 {
 		var a parser.NameAddr
-		if parser.ParseNameAddr(d.routes[0], parser.Span{Len: uint32(len(d.routes[0]))}, &a) != parser.OK {
+		if parser.ParseNameAddr(d.routes[0], parser.Span{Len: uint32(len(d.routes[0]))},
+			&a) != parser.OK {
 			return false
 		}
 		uri = a.URI.Of(d.routes[0])
@@ -142,7 +145,10 @@ func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 		}
 	default:
 		d.to = br.Addr()
-		q := NameQuery{Host: d.host, Port: u.Port, Proto: proto, HasProto: given, Secure: secure || u.Scheme == parser.SIPS, Protos: c.protos, Families: c.families}
+		q := NameQuery{
+			Host: d.host, Port: u.Port, Proto: proto, HasProto: given,
+			Secure: secure || u.Scheme == parser.SIPS, Protos: c.protos, Families: c.families,
+		}
 		if c.cfg.Resolver != nil {
 			if n, answer := c.cfg.Resolver.Lookup(&q, c.endpoints[:]); answer == Resolved && n > 0 {
 				d.to = c.endpoints[0].Addr
@@ -159,12 +165,14 @@ func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 
 // appendRequest appends a request of d. Its Request-URI is the remote target, unless the first
 // Route is a strict router's (§12.2.1.1).
-func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method, branch []byte) []byte {
+func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method,
+	branch []byte) []byte {
 	uri, strict := d.remote, false
 	if d.n > 0 {
 		var a parser.NameAddr
 		var u parser.URI
-		if parser.ParseNameAddr(d.routes[0], parser.Span{Len: uint32(len(d.routes[0]))}, &a) == parser.OK && parser.ParseURI(a.URI.Of(d.routes[0]), &u) == parser.OK && !u.LR() {
+		if parser.ParseNameAddr(d.routes[0], parser.Span{Len: uint32(len(d.routes[0]))},
+			&a) == parser.OK && parser.ParseURI(a.URI.Of(d.routes[0]), &u) == parser.OK && !u.LR() {
 			uri, strict = a.URI.Of(d.routes[0]), true
 		}
 	}
@@ -175,7 +183,8 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 	b := c.take(len(m.Raw) + 1024)
 	b = append(append(append(b, method.String()...), ' '), uri...)
 	b = append(b, " SIP/2.0\r\n"...)
-	b = append(append(append(b, c.listeners[d.by].via...), branch...), "\r\nMax-Forwards: 70\r\n"...)
+	b = append(append(append(b, c.listeners[d.by].via...), branch...),
+		"\r\nMax-Forwards: 70\r\n"...)
 	for i, route := range d.routes[:d.n] {
 		if i > 0 || !strict {
 			b = append(append(append(b, "Route: "...), route...), "\r\n"...)

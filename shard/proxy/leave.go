@@ -298,7 +298,9 @@ func (p *Reply) Forced() int { return p.listener }
 func (p *Reply) AddStreamOptions(o txn.StreamOptions) { p.options |= o }
 
 // Edit is Request.Edit for the response.
-func (p *Reply) Edit(old parser.Span, text []byte) bool { return p.edits.put(p.core, p.M, old, text) }
+func (p *Reply) Edit(old parser.Span, text []byte) bool {
+	return p.edits.put(p.core, p.M, old, text)
+}
 
 // InsertFirst is Request.InsertFirst for the response.
 func (p *Reply) InsertFirst(at uint32, text []byte) bool {

@@ -16,7 +16,8 @@ import (
 func TestEdits(t *testing.T) {
 	b := newBench(t, nil)
 	var m parser.Message
-	m.Parse([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nContent-Length: 4\r\nAbcdefghij: 0123456789\r\n\r\nbody"))
+	m.Parse([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nContent-Length: 4\r\nAbcdefghij: 0123456789\r\n" +
+		"\r\nbody"))
 	var e edits
 	put := func(what, text string, want bool) {
 		t.Helper()
@@ -70,8 +71,9 @@ func FuzzEditContact(f *testing.F) {
 	f.Add("m: \"A\" <sip:a@b;x>;q=0.5, <sip:e@f>\r\nContact: sip:g@h\r\n", "<sip:c@d;alias=1~2~3>", uint8(1))
 	f.Fuzz(func(t *testing.T, rows, with string, which uint8) {
 		var m, out parser.Message
-		text := "INVITE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\n" +
-			"Call-ID: c1\r\nCSeq: 1 INVITE\r\n" + rows + "Content-Length: 0\r\n\r\n"
+		text := "INVITE sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-1\r\n" +
+			"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n" + rows +
+			"Content-Length: 0\r\n\r\n"
 		if strings.ContainsAny(with, "\r\n,\"<>\x00") || m.Parse([]byte(text)) != parser.OK || m.Check() != parser.OK {
 			return
 		}
@@ -84,7 +86,8 @@ func FuzzEditContact(f *testing.F) {
 		v, did := m.Values(parser.KindContact), 0
 		for i := uint8(0); v.Next(); i++ {
 			var a parser.NameAddr
-			if i >= which && parser.ParseNameAddr(m.Raw, v.Value, &a) == parser.OK && a.Bracket && r.Edit(a.URI, []byte(with)) {
+			if i >= which && parser.ParseNameAddr(m.Raw, v.Value, &a) == parser.OK && a.Bracket &&
+				r.Edit(a.URI, []byte(with)) {
 				did++
 			}
 		}
@@ -92,7 +95,8 @@ func FuzzEditContact(f *testing.F) {
 			return
 		}
 		sent := b.sent[len(b.sent)-1].text
-		if !strings.HasPrefix(sent, "INVITE ") || out.Parse([]byte(sent)) != parser.OK || strings.Count(sent, with) < did {
+		if !strings.HasPrefix(sent, "INVITE ") || out.Parse([]byte(sent)) != parser.OK ||
+			strings.Count(sent, with) < did {
 			t.Errorf("%q with %q in %d places left as %q", rows, with, did, sent)
 		}
 		b.c.Release()
@@ -152,7 +156,8 @@ func TestMarks(t *testing.T) {
 			}
 		}
 	}
-	for _, why := range []blocklist.Reason{blocklist.Timeout, blocklist.Busy503, blocklist.SendError, blocklist.Connect, blocklist.ICMP} {
+	for _, why := range []blocklist.Reason{blocklist.Timeout, blocklist.Busy503, blocklist.SendError, blocklist.Connect,
+		blocklist.ICMP} {
 		if uint8(why)&^markIgnore != 0 {
 			t.Errorf("reason %v is none that is kept", why)
 		}

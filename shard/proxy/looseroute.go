@@ -236,7 +236,8 @@ func (c *Core) listenerAt(u *parser.URI) int {
 	}
 	for i := range c.listeners {
 		l := &c.listeners[i]
-		if proto == l.proto && equalFold(u.HostBytes(), l.host) && (int(u.Port) == l.port || l.samePort(int(u.Port), l.port)) {
+		if proto == l.proto && equalFold(u.HostBytes(), l.host) &&
+			(int(u.Port) == l.port || l.samePort(int(u.Port), l.port)) {
 			return i
 		}
 	}
@@ -287,7 +288,8 @@ func (r *Request) planCuts(p *Plan) {
 // appendRecordRoute appends our Record-Route rows for a request that came by one
 // listener and leaves by another: one where they are the same, else two, the
 // side it leaves by on top (RFC 5658 §3).
-func (c *Core) appendRecordRoute(b []byte, m *parser.Message, receivedBy, leavesBy int, secure bool) []byte {
+func (c *Core) appendRecordRoute(b []byte, m *parser.Message, receivedBy, leavesBy int,
+	secure bool) []byte {
 	double := leavesBy != receivedBy && c.cfg.DoubleRR
 	b = c.appendRouteRow(b, m, leavesBy, double, secure)
 	if double {
@@ -317,7 +319,8 @@ func appendSecureTransport(b []byte, proto netio.Proto) []byte {
 	return b
 }
 
-func (c *Core) appendRouteRow(b []byte, m *parser.Message, listener int, double, secure bool) []byte {
+func (c *Core) appendRouteRow(b []byte, m *parser.Message, listener int, double,
+	secure bool) []byte {
 	l := &c.listeners[listener]
 	if secure && l.proto.Secure() {
 		b = append(append(b, "Record-Route: <sips:"...), l.sentBy...)

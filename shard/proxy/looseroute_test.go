@@ -26,8 +26,9 @@ func (b *bench) routed(uri, toTag string, routes []string) (*Request, Routed) {
 	for _, u := range routes {
 		rows += "Route: <" + u + ">\r\n"
 	}
-	text := fmt.Sprintf("INFO %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-%d\r\n%sMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>%s\r\n"+
-		"Call-ID: c1\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n", uri, b.now, rows, toTag)
+	text := fmt.Sprintf("INFO %s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-%d\r\n"+
+		"%sMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:bob@b>%s\r\nCall-ID: c1\r\nCSeq: 1 INFO\r\n"+
+		"Content-Length: 0\r\n\r\n", uri, b.now, rows, toTag)
 	b.now++
 	if reason := b.m.Parse([]byte(text)); reason != parser.OK {
 		b.t.Fatal(reason)
@@ -62,15 +63,18 @@ func (b *bench) left() string {
 // are strict ones, B is where the request goes.
 func TestRouteSets(t *testing.T) {
 	b := routeBench(t, nil)
-	names := strings.NewReplacer("P1", "sip:127.0.0.1:5060;r2=on;lr", "P2", "sip:127.0.0.1:5070;r2=on;lr", "P", "sip:127.0.0.1:5060;lr",
-		"Q", "sip:127.0.0.1:5070;lr", "L", "sip:127.0.0.1:7100;lr", "M", "sip:127.0.0.1:7200;lr", "S", "sip:127.0.0.1:7300", "T", "sip:127.0.0.1:7400",
+	names := strings.NewReplacer("P1", "sip:127.0.0.1:5060;r2=on;lr", "P2", "sip:127.0.0.1:5070;r2=on;lr", "P",
+		"sip:127.0.0.1:5060;lr",
+		"Q", "sip:127.0.0.1:5070;lr", "L", "sip:127.0.0.1:7100;lr", "M", "sip:127.0.0.1:7200;lr", "S",
+		"sip:127.0.0.1:7300", "T", "sip:127.0.0.1:7400",
 		"B", "sip:bob@127.0.0.1:7000")
 	f := func(uri, routes, want string) {
 		t.Helper()
 		for _, toTag := range []string{"", ";tag=t"} {
 			r, got := b.routed(names.Replace(uri), toTag, strings.Fields(names.Replace(routes)))
 			should := Followed
-			if toTag == "" && !strings.ContainsAny(strings.TrimSuffix(routes, " B"), "LMST") && routes != "B" || toTag == "" && uri == "P" && routes == "B" {
+			if toTag == "" && !strings.ContainsAny(strings.TrimSuffix(routes, " B"), "LMST") && routes != "B" ||
+				toTag == "" && uri == "P" && routes == "B" {
 				should = UsedUp
 			}
 			if got != should {
@@ -124,7 +128,8 @@ func TestRouteSets(t *testing.T) {
 // without our mark leads nowhere; one that comes alone and outside of a dialog is removed all the
 // same.
 func TestNotRouted(t *testing.T) {
-	const p, q, l, bob = "sip:127.0.0.1:5060;lr", "sip:127.0.0.1:5070;lr", "sip:127.0.0.1:7100;lr", "sip:bob@127.0.0.1:7000"
+	const p, q, l, bob = "sip:127.0.0.1:5060;lr", "sip:127.0.0.1:5070;lr", "sip:127.0.0.1:7100;lr",
+		"sip:bob@127.0.0.1:7000"
 	f := func(key string, toTag, uri, routes string, want Routed, sent string) {
 		t.Helper()
 		b := routeBench(t, []byte(key))

@@ -19,7 +19,8 @@ func (r *Request) StripMaddr() {
 	c := r.core
 	by := &c.listeners[r.Listener]
 	if proto, _, ok := protoOf(u, false); !ok || proto != by.proto ||
-		int(u.EffectivePort()) != int(by.addr.Port) || !c.IsMyself(maddr, int(u.Port), 1<<by.proto) || len(u.Raw) > len(r.uriBuf) {
+		int(u.EffectivePort()) != int(by.addr.Port) ||
+		!c.IsMyself(maddr, int(u.Port), 1<<by.proto) || len(u.Raw) > len(r.uriBuf) {
 		return
 	}
 	b := append(r.uriBuf[:0], u.Raw[:u.Host.End()]...)
@@ -39,5 +40,6 @@ func (r *Request) StripMaddr() {
 // isMaddr tells whether a parameter is the one, of whatever value.
 func isMaddr(p []byte) bool {
 	const name = "maddr"
-	return len(p) >= len(name) && equalFold(p[:len(name)], []byte(name)) && (len(p) == len(name) || p[len(name)] == '=')
+	return len(p) >= len(name) && equalFold(p[:len(name)], []byte(name)) &&
+		(len(p) == len(name) || p[len(name)] == '=')
 }

@@ -34,8 +34,8 @@ func (r *Request) asksOnsend(to *netio.Addr, by int) bool {
 	return send
 }
 
-// letsOutAgain is letsOut for what goes to the next address or destination: the request under way is
-// then the one that the transaction keeps.
+// letsOutAgain is letsOut for what goes to the next address or destination: the request under way
+// is then the one that the transaction keeps.
 func (c *Core) letsOutAgain(tx *txn.Tx, to *netio.Addr, by int) bool {
 	return !c.resume(tx) || c.Request.letsOut(to, by)
 }

@@ -57,7 +57,8 @@ func (p *Plan) Replace(at, cut uint32, with []byte) {
 	p.edits[i] = e
 	p.n++
 	p.bytes += len(with) - e.cut
-	if i > 0 && p.edits[i-1].at+p.edits[i-1].cut > e.at || e.cut > 0 && i+1 < p.n && p.edits[i+1].at < e.at+e.cut {
+	if i > 0 && p.edits[i-1].at+p.edits[i-1].cut > e.at ||
+		e.cut > 0 && i+1 < p.n && p.edits[i+1].at < e.at+e.cut {
 		p.laps = true
 	}
 }

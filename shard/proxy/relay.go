@@ -32,7 +32,8 @@ func (r *Request) fail(cause Cause) bool {
 // forgotten. Its caller must not wait for ever, least of all after a 100.
 func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
-		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 && !r.core.waits(r.Tx) && r.core.concluding != r.Tx
+		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 &&
+			!r.core.waits(r.Tx) && r.core.concluding != r.Tx
 	}
 	return r.lastCause != NoCause && !r.done && r.M.Method != parser.CANCEL
 }
@@ -349,7 +350,8 @@ func (r *Request) Forward() bool {
 		c.tx.Terminate(r.Tx)
 	}
 	if c.tracing {
-		r.trace("sent on without a transaction", "method", string(r.M.MethodBytes()), "to", AddrText(&to.Addr), "by", c.listenerName(int(to.Listener)))
+		r.trace("sent on without a transaction", "method", string(r.M.MethodBytes()), "to",
+			AddrText(&to.Addr), "by", c.listenerName(int(to.Listener)))
 	}
 	c.count[CountForwarded]++
 	c.count[CountStateless]++

@@ -113,7 +113,8 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	n := 128 + len(reason) + len(header) + len(server) + len(rows) + 80
 	for i := range m.Headers {
 		switch m.Headers[i].Kind {
-		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq, parser.KindTimestamp:
+		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq,
+			parser.KindTimestamp:
 			n += int(m.Headers[i].Line.Len)
 		}
 	}
@@ -220,7 +221,8 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header
 	if bad != parser.OK {
 		return false
 	}
-	b := like(c.take(len(m.Raw)+256+len(header)+len(c.cfg.ServerHeader)), m, via, code, reason, header, c.cfg.ServerHeader)
+	b := like(c.take(len(m.Raw)+256+len(header)+len(c.cfg.ServerHeader)), m, via, code, reason,
+		header, c.cfg.ServerHeader)
 	if len(b) > maxDatagramBytes {
 		c.count[CountRowsLeftOut]++
 		if b = like(b[:0], m, via, code, "", "", ""); len(b) > maxDatagramBytes {
@@ -254,7 +256,8 @@ func (c *Core) refuseLike(tx *txn.Tx, m *parser.Message, cause Cause) bool {
 }
 
 // like appends a response with the rows of m behind its top Via.
-func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, header, server string) []byte {
+func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, header,
+	server string) []byte {
 	b = appendStatus(b, code, reason)
 	if via.More {
 		// Another Via follows ours in the same row, as only a user agent may join them.

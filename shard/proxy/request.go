@@ -70,7 +70,8 @@ type decided struct {
 // course is where and how the request leaves. A failure route begins with that of request_route,
 // see decisions.
 type course struct {
-	uri, dst    []byte     // the new Request-URI, nil: as received; the outbound URI ($du), nil: none
+	// the new Request-URI, nil: as received; the outbound URI ($du), nil: none
+	uri, dst    []byte
 	appendRoute []byte     // strict downstream: goes to the end of the Route set
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
 	target      uint16     // the set's name for it
@@ -114,9 +115,9 @@ type undertaken struct {
 	startedEarlier bool
 }
 
-// uncleared is memory that Begin leaves as it is, since clearing it would cost more than the rest of
-// Begin: what of it counts, the other parts say. What one step works on is here as well, and not on
-// the stack, which an interface call would make it leave.
+// uncleared is memory that Begin leaves as it is, since clearing it would cost more than the rest
+// of Begin: what of it counts, the other parts say. What one step works on is here as well, and not
+// on the stack, which an interface call would make it leave.
 //
 // Receipt: Begin takes 40 ns so, 66 ns with changes cleared as well (Xeon 2.5 GHz, go1.26.8,
 // 2026-11-30).

@@ -33,7 +33,8 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	}
 	branch := via.Branch.Of(m.Raw)
 	id, ok := txn.ParseBranch(branch)
-	if sentBy := via.SentBy.Of(m.Raw); !c.viaIsOurs(sentBy) && (!ok || id.Shard == c.tx.Shard() && !c.wrote(id, sentBy)) {
+	if sentBy := via.SentBy.Of(m.Raw); !c.viaIsOurs(sentBy) &&
+		(!ok || id.Shard == c.tx.Shard() && !c.wrote(id, sentBy)) {
 		if ok && check == parser.OK && c.passFormer(m, via) {
 			return Forwarded, 0 // shown by the program of a process before this one
 		}
@@ -43,7 +44,8 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 		if check != parser.OK {
 			return Unfit, 0
 		}
-		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) && string(branch[:len(statelessPrefix)]) == statelessPrefix {
+		if n := len(branch) - len(statelessPrefix); c.cfg.StatelessReply && (n == 16 || n == 20) &&
+			string(branch[:len(statelessPrefix)]) == statelessPrefix {
 			return c.forwardStateless(m, via), 0
 		}
 		c.count[txn.CountStrayReplies]++
@@ -206,7 +208,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Outcome {
 		return NoViaLeft
 	}
 	to := &c.replyTo
-	if branch := top.Branch.Of(m.Raw); to.Proto.Reliable() && len(branch) == len(statelessPrefix)+20 {
+	if branch := top.Branch.Of(m.Raw); to.Proto.Reliable() &&
+		len(branch) == len(statelessPrefix)+20 {
 		if port, ok := hexPort(branch[len(branch)-4:]); ok {
 			to.Port = port // of the caller's connection, see appendStatelessBranch
 		}
@@ -255,10 +258,12 @@ func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 		return false
 	}
 	cseq, reason := m.CSeq()
-	if reason != parser.OK || cseq.Method == parser.CANCEL || m.Status < 200 && cseq.Method != parser.INVITE {
+	if reason != parser.OK || cseq.Method == parser.CANCEL ||
+		m.Status < 200 && cseq.Method != parser.INVITE {
 		return false
 	}
-	if !c.nextVia(m) || !c.tx.Former(top.Branch.Of(m.Raw), &c.replyTo) || c.passOn(m, top) != Forwarded {
+	if !c.nextVia(m) || !c.tx.Former(top.Branch.Of(m.Raw), &c.replyTo) ||
+		c.passOn(m, top) != Forwarded {
 		return false
 	}
 	c.count[CountFormer]++
@@ -289,7 +294,8 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	c.setStreamOptions(to.Proto, nil, c.Reply.options)
 	c.send(by, to, p.Segments())
 	if c.tracing {
-		c.cfg.Trace(m.CallID(), "a response sent on without a transaction", "code", int(m.Status), "to", AddrText(to), "by", c.listenerName(by))
+		c.cfg.Trace(m.CallID(), "a response sent on without a transaction", "code", int(m.Status),
+			"to", AddrText(to), "by", c.listenerName(by))
 	}
 	c.count[CountRepliesFwd]++
 	return Forwarded

@@ -137,7 +137,9 @@ func (c *Core) saved(tx *txn.Tx) *Saved {
 
 // serves tells whether the routes that s names can be run. The numbers of a program that is
 // gone, from before a restart, mean nothing.
-func (c *Core) serves(s *Saved) bool { return c.cfg.Script != nil && c.cfg.Script.Serves(s.Program) }
+func (c *Core) serves(s *Saved) bool {
+	return c.cfg.Script != nil && c.cfg.Script.Serves(s.Program)
+}
 
 // failureRoute is the failure route that tx will run, 0: none.
 func (c *Core) failureRoute(tx *txn.Tx) int {
@@ -154,7 +156,8 @@ func (c *Core) passes(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	if route == 0 {
 		route = int(s.reply)
 	}
-	return route == 0 || !c.serves(s) || c.cfg.Script.Reply(s.Program, tx, br, m, route) || m.Status >= 200
+	return route == 0 || !c.serves(s) || c.cfg.Script.Reply(s.Program, tx, br, m, route) ||
+		m.Status >= 200
 }
 
 // TxFlags are the message flags that tx keeps; SetTxFlags replaces them, if it

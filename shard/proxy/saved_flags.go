@@ -50,7 +50,8 @@ func (c *Core) moreBranchFlags(tx *txn.Tx, s *Saved, n int, last uint32) bool {
 	*more = *s
 	more.Saved.Header = h
 	more.textLen, more.nBranchFlags = uint32(size), uint8(n)
-	from, to := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen)), shm.Tail[Saved](c.cfg.Arena, off, size)
+	from, to := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen)),
+		shm.Tail[Saved](c.cfg.Arena, off, size)
 	copy(to, from[:had])
 	clear(to[had:have])
 	binary.LittleEndian.PutUint32(to[have-branchFlagBytes:], last)

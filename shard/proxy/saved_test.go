@@ -46,7 +46,8 @@ func TestBranchFlagsKept(t *testing.T) {
 	r := b.request("INVITE", "")
 	r.Arm(FailureRoute, 1)
 	r.Flags = 5
-	for i, uri := range []string{"sip:a@127.0.0.1:7000", "sip:b@127.0.0.1:7001", "sip:c@127.0.0.1:7002", "sip:d@127.0.0.1:7003"} {
+	for i, uri := range []string{"sip:a@127.0.0.1:7000", "sip:b@127.0.0.1:7001", "sip:c@127.0.0.1:7002",
+		"sip:d@127.0.0.1:7003"} {
 		if i == 0 {
 			r.SetRequestURI([]byte(uri))
 			continue

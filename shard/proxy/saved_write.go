@@ -9,7 +9,8 @@ import (
 // save keeps the request if something will ask for it: a route that runs later, or
 // the transaction's own timers. false: the arena has no room.
 func (r *Request) save() bool {
-	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests && r.timers == (finalTimers{}) &&
+	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
+		r.timers == (finalTimers{}) &&
 		r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
@@ -64,12 +65,14 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	}
 	s := shm.Ptr[Saved](c.cfg.Arena, off)
 	h := s.Saved.Header
-	*s = Saved{textLen: uint32(n), flags: r.Flags, failure: r.armed.failure, branch: r.armed.branch, reply: r.armed.reply,
+	*s = Saved{textLen: uint32(n), flags: r.Flags, failure: r.armed.failure, branch: r.armed.branch,
+		reply:  r.armed.reply,
 		unsent: unsent, nBranchFlags: uint8(len(flags) / branchFlagBytes)}
 	s.Saved.Header = h
 	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
-	for i, set := range [...]bool{waits, waits && r.fresh, r.symmetric, r.sips, held != nil, held != nil && r.startedEarlier} {
+	for i, set := range [...]bool{waits, waits && r.fresh, r.symmetric, r.sips, held != nil,
+		held != nil && r.startedEarlier} {
 		if set {
 			s.bits |= 1 << i
 		}

@@ -21,8 +21,8 @@ type Script interface {
 	// Reply: a response of br came and is not passed on yet. false: a provisional is
 	// not passed on; a final is all the same.
 	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
-	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It is
-	// asked if Config says so. false: it does not leave.
+	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It
+	// is asked if Config says so. false: it does not leave.
 	Onsend(r *Request) (send bool)
 }
 

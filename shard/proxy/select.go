@@ -10,7 +10,8 @@ import (
 // SelectTarget asks the balancer for a destination of a set and the list to try
 // after it. It sets the outbound URI, or the host of the Request-URI if
 // replaceURI.
-func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int, replaceURI bool) bool {
+func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int,
+	replaceURI bool) bool {
 	c := r.core
 	if c.table == nil {
 		return false

@@ -211,5 +211,6 @@ func (w *stateWriter) target(t *target) {
 }
 
 func (r *stateReader) target() target {
-	return target{r.text(), r.text(), r.addr(), uint16(r.number()), int16(r.signed()), uint32(r.number())}
+	return target{r.text(), r.text(), r.addr(), uint16(r.number()), int16(r.signed()),
+		uint32(r.number())}
 }

@@ -17,7 +17,8 @@ func (c *Core) Recover() {
 		if tx.Answered() || c.undecided(tx) {
 			return
 		}
-		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) || tx.Live() > 0 && !tx.Invite() {
+		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) ||
+			tx.Live() > 0 && !tx.Invite() {
 			return
 		}
 		accepted := false

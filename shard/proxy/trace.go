@@ -17,7 +17,9 @@ const maxTraced = 1 << 16
 func (c *Core) Tracing() bool { return c.tracing }
 
 // trace tells a step of the request under way.
-func (r *Request) trace(step string, attrs ...any) { r.core.cfg.Trace(r.M.CallID(), step, attrs...) }
+func (r *Request) trace(step string, attrs ...any) {
+	r.core.cfg.Trace(r.M.CallID(), step, attrs...)
+}
 
 // traceNew tells that the request has a transaction now, and remembers whose.
 func (r *Request) traceNew() {
@@ -42,7 +44,9 @@ func (c *Core) traceTx(tx *txn.Tx, step string, attrs ...any) {
 // traceBranch tells a step of a branch.
 func (c *Core) traceBranch(br *txn.Branch, step string, attrs ...any) {
 	to := br.Addr()
-	c.cfg.Trace(c.callOf(c.tx.Tx(br)), step, append([]any{"branch", br.Index(), "to", c.addr(&to), "by", c.listenerName(br.Listener())}, attrs...)...)
+	c.cfg.Trace(c.callOf(c.tx.Tx(br)), step,
+		append([]any{"branch", br.Index(), "to", c.addr(&to), "by", c.listenerName(br.Listener())},
+			attrs...)...)
 }
 
 // traceResponse tells of a response that a branch waited for.
@@ -56,13 +60,15 @@ func (c *Core) traceResponse(br *txn.Branch, m *parser.Message) {
 	if br.OfCancel() {
 		step = "a response to a CANCEL of ours"
 	}
-	c.cfg.Trace(m.CallID(), step, "code", int(m.Status), "method", method, "branch", br.Index(), "destination", c.addr(&from), "state", br.State().String())
+	c.cfg.Trace(m.CallID(), step, "code", int(m.Status), "method", method, "branch", br.Index(),
+		"destination", c.addr(&from), "state", br.State().String())
 }
 
 // tracePassed tells that a response goes up.
 func (c *Core) tracePassed(tx *txn.Tx, m *parser.Message, status int) {
 	to := tx.ReplyTo()
-	c.cfg.Trace(m.CallID(), "a response passed on", "code", status, "to", c.addr(&to), "by", c.listenerName(tx.Listener()))
+	c.cfg.Trace(m.CallID(), "a response passed on", "code", status, "to", c.addr(&to), "by",
+		c.listenerName(tx.Listener()))
 }
 
 // traceAnswer tells of a response made here.
@@ -84,11 +90,13 @@ func (c *Core) Sent(tx *txn.Tx, br *txn.Branch, method parser.Method, again txn.
 	}
 	if br == nil {
 		to := tx.ReplyTo()
-		c.traceTx(tx, step, "code", tx.Status(), "method", method.String(), "to", c.addr(&to), "by", c.listenerName(tx.Listener()))
+		c.traceTx(tx, step, "code", tx.Status(), "method", method.String(), "to", c.addr(&to), "by",
+			c.listenerName(tx.Listener()))
 		return
 	}
 	to := br.Addr()
-	c.traceTx(tx, step, "method", method.String(), "branch", br.Index(), "to", c.addr(&to), "by", c.listenerName(br.Listener()))
+	c.traceTx(tx, step, "method", method.String(), "branch", br.Index(), "to", c.addr(&to), "by",
+		c.listenerName(br.Listener()))
 }
 
 func (c *Core) addr(a *netio.Addr) string { return AddrText(a) }

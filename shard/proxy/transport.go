@@ -19,8 +19,8 @@ func viaProto(v *parser.Via) netio.Proto {
 
 // protoOf is the transport that a SIP URI asks for. given says that a transport parameter or the
 // scheme names it; else it is only what is usual (RFC 3263 §4.1). secure has a sip URI taken for a
-// sips one (§16.6 item 7). It returns false for ok if the transport is not served, and for sips over
-// UDP (RFC 3261 §26.2.2).
+// sips one (§16.6 item 7). It returns false for ok if the transport is not served, and for sips
+// over UDP (RFC 3261 §26.2.2).
 func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
 	secure = secure || u.Scheme == parser.SIPS
 	proto = u.Transport()
@@ -53,7 +53,9 @@ type Blocked interface {
 }
 
 // Report tells the blacklist how the destination of br failed.
-func (c *Core) Report(br *txn.Branch, why blocklist.Reason) { c.report(br, why, c.tx.Tx(br).Method()) }
+func (c *Core) Report(br *txn.Branch, why blocklist.Reason) {
+	c.report(br, why, c.tx.Tx(br).Method())
+}
 
 // report tells the blacklist about the destination of br.
 func (c *Core) report(br *txn.Branch, why blocklist.Reason, method parser.Method) {
@@ -188,7 +190,8 @@ func (r *Request) lookUp(w *ways) bool {
 // secure tells whether the request may leave over TLS alone, whatever is said about where it goes
 // (§16.6 item 7, RFC 5630 §5.3): it was for a sips URI, or is by now.
 func (r *Request) secure() bool {
-	return r.sips || hasScheme(r.M.Bytes(r.M.URI), "sips:") || r.uri != nil && hasScheme(r.uri, "sips:")
+	return r.sips || hasScheme(r.M.Bytes(r.M.URI), "sips:") ||
+		r.uri != nil && hasScheme(r.uri, "sips:")
 }
 
 // overConnection puts the connection that the other side of the dialog has open in front of what
@@ -230,8 +233,10 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 	if c.cfg.Resolver == nil {
 		return r.cannot(NameUnresolved)
 	}
-	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto, HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0, Secure: secure,
-		Protos: c.protos, Families: c.families, Seed: r.seed()}
+	r.query = NameQuery{Host: u.HostBytes(), Port: u.Port, Proto: proto,
+		HasProto: given && u.Transport() != parser.TransportNone || r.forceProto != 0,
+		Secure:   secure,
+		Protos:   c.protos, Families: c.families, Seed: r.seed()}
 	if maddr, ok := u.Param("maddr"); ok {
 		r.query.Host = maddr // §16.6 step 7
 	}

@@ -67,7 +67,8 @@ func (r *Request) reach(to *txn.Destination) bool {
 // a 503, as if one had been sent to in vain (§16.9).
 func (r *Request) nothingSent() bool {
 	c := r.core
-	if r.unsent == NoCause || r.armed.failure == 0 || c.cfg.Script == nil || r.Tx == nil && !r.newTransaction() || r.closed() {
+	if r.unsent == NoCause || r.armed.failure == 0 || c.cfg.Script == nil ||
+		r.Tx == nil && !r.newTransaction() || r.closed() {
 		return false
 	}
 	why := r.unsent
@@ -104,7 +105,8 @@ func (c *Core) answerUnsent(tx *txn.Tx) bool {
 // known yet; and an ACK to a 2xx goes where the call is.
 func (r *Request) listed(t *balance.Target) bool {
 	b := r.core.cfg.Blocked
-	return b != nil && t.Addr.Family != 0 && r.M.Method != parser.ACK && b.Holds(&t.Addr, r.M.Method)
+	return b != nil && t.Addr.Family != 0 && r.M.Method != parser.ACK &&
+		b.Holds(&t.Addr, r.M.Method)
 }
 
 // passing is the listed destinations of a set that another one is chosen instead of.
@@ -148,7 +150,8 @@ func (r *Request) passListed(t *balance.Target, over *passing) *balance.Target {
 // drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut
 // before one came that is not. Round robin gives the turn of a listed one to whoever has the next
 // turn, so that the others share alike. nil: nothing is left.
-func (r *Request) drawAgain(first *balance.Target, set int, algorithm balance.Algorithm, key balance.Key, limit int) (t *balance.Target) {
+func (r *Request) drawAgain(first *balance.Target, set int, algorithm balance.Algorithm,
+	key balance.Key, limit int) (t *balance.Target) {
 	var over passing
 	over.add(first)
 	tries := 1

@@ -58,7 +58,8 @@ func TestUnsentIsCounted(t *testing.T) {
 		}
 	}
 	to := func(uri string) func(r *Request) { return func(r *Request) { r.SetRequestURI([]byte(uri)) } }
-	const unresolvable, noWay, inClear = "478 Unresolvable Destination", "477 No Way To Next Hop", "480 Temporarily Unavailable"
+	const unresolvable, noWay, inClear = "478 Unresolvable Destination", "477 No Way To Next Hop",
+		"480 Temporarily Unavailable"
 
 	f(nil, to("sip:a.example"), unresolvable, NameUnresolved, 1)
 	f(nil, to("sip:10.0.0.1;transport=sctp"), unresolvable, TransportUnavailable, 1)

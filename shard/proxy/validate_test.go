@@ -13,7 +13,8 @@ func TestValidate(t *testing.T) {
 	r := &b.c.Request
 	f := func(method, rows string, want Cause, phrase string) {
 		t.Helper()
-		text := []byte(method + " sip:bob@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bKv\r\n" + rows +
+		text := []byte(method + " sip:bob@127.0.0.1:7000 SIP/2.0\r\n" +
+			"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bKv\r\n" + rows +
 			"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: v\r\nCSeq: 1 INVITE\r\nMax-Forwards: 0\r\n\r\n")
 		parsed := b.m.Parse(text)
 		if !r.Begin(&b.m, &netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4}, 0) {

@@ -92,7 +92,9 @@ func (r *Request) awaitsName() bool {
 // wait puts the relay off until r.query has an answer.
 func (r *Request) wait() bool {
 	c := r.core
-	if r.waits >= r.nMore+waitsBeyond || r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil || r.M.Method == parser.CANCEL {
+	if r.waits >= r.nMore+waitsBeyond ||
+		r.Tx != nil && r.waits > 0 && c.tx.Left(r.Tx) < longestWait || c.cfg.Names == nil ||
+		r.M.Method == parser.CANCEL {
 		return r.cannot(NameUnresolved)
 	}
 	if !r.newTransaction() {

@@ -29,7 +29,8 @@ func TestFormer(t *testing.T) {
 	before.tx.replyTo.IP[3] = 9
 	before.sign(before.br, before.offOf(&before.br.node), &before.tx.replyTo)
 	branch := before.AppendBranch(nil, before.br)
-	caller, other := netio.Addr{IP: [16]byte{127, 0, 0, 9}, Port: 1, Family: 4}, netio.Addr{IP: [16]byte{127, 0, 0, 8}, Family: 4}
+	caller, other := netio.Addr{IP: [16]byte{127, 0, 0, 9}, Port: 1, Family: 4},
+		netio.Addr{IP: [16]byte{127, 0, 0, 8}, Family: 4}
 	f := func(what string, branch []byte, caller *netio.Addr, want bool) {
 		t.Helper()
 		if got := x.Former(branch, caller); got != want {

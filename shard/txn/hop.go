@@ -190,8 +190,8 @@ func (t *Table) Dismiss(br, bye *Branch) {
 }
 
 // SetDismissed notes that what br answered is ended here, as Dismissed tells, and of which dialog
-// the BYE is: a hash of its To tag, 0 if none could be made. Nothing of br is sent again by Timer A,
-// so that its interval is free.
+// the BYE is: a hash of its To tag, 0 if none could be made. Nothing of br is sent again by Timer
+// A, so that its interval is free.
 func (br *Branch) SetDismissed(tag uint32) { br.flags, br.intervalMs = br.flags|brDismissed, tag }
 
 // DismissedTag is that hash.

@@ -128,8 +128,10 @@ func TestIndexFull(t *testing.T) {
 	}
 	first, second := open(1), open(2)
 	used := tb.arena.UsedBytes()
-	if first == nil || second == nil || open(3) != nil || tb.Held() != 2 || tb.arena.UsedBytes() != used || tb.count[CountIndexFull] != 1 || tb.count[CountArenaFull] != 0 {
-		t.Fatalf("%v %v, %d held, counted %d and %d", first, second, tb.Held(), tb.count[CountIndexFull], tb.count[CountArenaFull])
+	if first == nil || second == nil || open(3) != nil || tb.Held() != 2 || tb.arena.UsedBytes() != used ||
+		tb.count[CountIndexFull] != 1 || tb.count[CountArenaFull] != 0 {
+		t.Fatalf("%v %v, %d held, counted %d and %d", first, second, tb.Held(), tb.count[CountIndexFull],
+			tb.count[CountArenaFull])
 	}
 	if tb.Match(key(1)) != first || tb.Match(key(2)) != second || tb.Match(key(3)) != nil {
 		t.Error("a full index finds the wrong ones")
@@ -153,11 +155,15 @@ func TestRebuildIndexFull(t *testing.T) {
 	u := &user{}
 	tb := u.table(t, DefaultTimers())
 	for i := range byte(4) {
-		if tb.NewServer(Key{hash: uint64(i) << 32, bytes: []byte{i}}, parser.INVITE, &netio.Addr{Family: 4, Port: 5060}, 0) == nil {
+		if tb.NewServer(Key{hash: uint64(i) << 32, bytes: []byte{i}}, parser.INVITE, &netio.Addr{Family: 4, Port: 5060},
+			0) == nil {
 			t.Fatal("no transaction")
 		}
 	}
-	next, err := New(Config{Arena: tb.arena, Timers: DefaultTimers(), Sender: nowhere{}, User: u, Counters: tb.count, Random: tb.random, Now: tb.now})
+	next, err := New(Config{
+		Arena: tb.arena, Timers: DefaultTimers(), Sender: nowhere{}, User: u, Counters: tb.count, Random: tb.random,
+		Now: tb.now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

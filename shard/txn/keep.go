@@ -57,9 +57,9 @@ func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 	t.replace(&tx.saved, off)
 }
 
-// HoldUntil is SetSaved for a slot whose user waits for something: User.Waited is called at due, the
-// slot's DueAt, unless another slot has taken its place or its DueAt is 0 by then. tx lives on for as
-// long, at least.
+// HoldUntil is SetSaved for a slot whose user waits for something: User.Waited is called at due,
+// the slot's DueAt, unless another slot has taken its place or its DueAt is 0 by then. tx lives on
+// for as long, at least.
 func (t *Table) HoldUntil(tx *Tx, off shm.Off, due int64) {
 	shm.Ptr[Saved](t.arena, off).DueAt = due
 	tx.endAt = max(tx.endAt, due+int64(lifeGuard)) // before the slot: it is not to end earlier

@@ -142,7 +142,10 @@ func (p *play) choose(n int) int {
 }
 
 func (p *play) newTable() {
-	table, err := txn.New(txn.Config{Arena: p.arena, Timers: p.timers, Sender: p, User: p, Counters: p.arena.Counters(0), Random: p.random, Now: p.now})
+	table, err := txn.New(txn.Config{
+		Arena: p.arena, Timers: p.timers, Sender: p, User: p, Counters: p.arena.Counters(0), Random: p.random,
+		Now: p.now,
+	})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -157,7 +160,8 @@ func (p *play) random() uint64 {
 
 func (p *play) fatalf(format string, args ...any) {
 	p.t.Helper()
-	p.t.Fatalf(format+"\nat %v, after\n%s", append(args, time.Duration(p.now-int64(time.Hour)), strings.Join(p.log, "\n"))...)
+	p.t.Fatalf(format+"\nat %v, after\n%s",
+		append(args, time.Duration(p.now-int64(time.Hour)), strings.Join(p.log, "\n"))...)
 }
 
 func (p *play) begin(event, format string, args ...any) {
@@ -175,7 +179,8 @@ func (p *play) end() {
 	earliest, armed := p.table.EarliestDue()
 	next, ok := p.table.NextDue()
 	if ok != (armed > 0) || ok && next > max(earliest, p.now)+2*txn.Tick {
-		p.fatalf("%d timers are armed, the first for %v; NextDue says %v, %v", armed, time.Duration(earliest-p.now), time.Duration(next-p.now), ok)
+		p.fatalf("%d timers are armed, the first for %v; NextDue says %v, %v", armed, time.Duration(earliest-p.now),
+			time.Duration(next-p.now), ok)
 	}
 	p.event = ""
 }
@@ -287,7 +292,8 @@ func (p *play) step() {
 			p.end()
 		}
 	case 6:
-		p.time(time.Duration(1+p.choose(256)) * [...]time.Duration{time.Millisecond, 100 * time.Millisecond, time.Second, 5 * time.Second}[p.choose(4)])
+		p.time(time.Duration(1+p.choose(256)) * [...]time.Duration{time.Millisecond, 100 * time.Millisecond,
+			time.Second, 5 * time.Second}[p.choose(4)])
 	case 7:
 		n := p.choose(16)
 		p.log = append(p.log, fmt.Sprintf("the arena refuses slot %d from here", n))
@@ -345,7 +351,9 @@ func (p *play) request(name int) {
 	}
 	// the longest keys need slots of their own
 	branch := "z9hG4bK" + strings.Repeat("x", name*60) + strconv.Itoa(name)
-	s.request = fmt.Appendf(nil, "%s sip:a@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=%s\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:b@b>\r\nCall-ID: c%d\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n",
+	s.request = fmt.Appendf(nil,
+		"%s sip:a@127.0.0.1:7000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=%s\r\nFrom: <sip:a@b>;tag=a\r\n"+
+			"To: <sip:b@b>\r\nCall-ID: c%d\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n",
 		method, branch, name, method)
 	n := 1 + p.choose(3)
 	p.begin("relay", "new request %d to %d destinations", name, n)
@@ -417,7 +425,9 @@ func (p *play) respond() {
 		}
 	}
 	p.begin("response", "%d %s to %s", p.response, method, c.via)
-	b := fmt.Appendf(nil, "SIP/2.0 %d X\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=%s\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=x\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:b@b>;tag=b\r\nCall-ID: c%d\r\nCSeq: 1 %s\r\n\r\n",
+	b := fmt.Appendf(nil, "SIP/2.0 %d X\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=%s\r\n"+
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=x\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:b@b>;tag=b\r\nCall-ID: c%d\r\n"+
+		"CSeq: 1 %s\r\n\r\n",
 		p.response, c.via, c.of.name, method)
 	if r := p.m.Parse(b); r != parser.OK {
 		p.fatalf("BUG in the test: %v", r)
@@ -471,7 +481,8 @@ func (p *play) upstream(br *txn.Branch, status int) {
 // send answers tx with a response whose text is unlike any other's.
 func (p *play) send(tx *txn.Tx, status int) {
 	p.rnd++
-	p.table.Respond(tx, status, [][]byte{fmt.Appendf(nil, "SIP/2.0 %d", status), fmt.Appendf(nil, " %d\r\n\r\n", p.rnd)})
+	p.table.Respond(tx, status,
+		[][]byte{fmt.Appendf(nil, "SIP/2.0 %d", status), fmt.Appendf(nil, " %d\r\n\r\n", p.rnd)})
 }
 
 // time lets time pass from deadline to deadline, each its own event.
@@ -527,7 +538,8 @@ func (p *play) ends() {
 	p.time(1500 * time.Second)
 	used := p.arena.Slab(0).UsedBytes()
 	if _, armed := p.table.EarliestDue(); p.table.Held() != 0 || p.table.Unanswered() != 0 || used != 0 || armed != 0 {
-		p.fatalf("%d transactions are held, %d unanswered, %d bytes used, %d timers armed", p.table.Held(), p.table.Unanswered(), used, armed)
+		p.fatalf("%d transactions are held, %d unanswered, %d bytes used, %d timers armed", p.table.Held(),
+			p.table.Unanswered(), used, armed)
 	}
 }
 
@@ -619,7 +631,8 @@ func (p *play) toCaller(s *server) {
 		s.final, s.finalCode = bytes.Clone(p.out), code
 	case s.final == nil:
 	case twoHundred && (p.event == "response" || p.event == "answer"):
-	case !twoHundred && bytes.Equal(s.final, p.out) && (p.event == "request" || p.event == "time" && s.invite && s.state == txn.Completed):
+	case !twoHundred && bytes.Equal(s.final, p.out) &&
+		(p.event == "request" || p.event == "time" && s.invite && s.state == txn.Completed):
 	default:
 		p.fatalf("%q leaves for %d at %q, after the final %q", p.out, s.name, p.event, s.final)
 	}
@@ -636,12 +649,14 @@ func (p *play) toCallee(c *client, method string) {
 		c.sends++
 	case "OPTIONS":
 		most = 11
-		ok = c.sends == 0 && p.event == "relay" || p.event == "time" && (c.state == txn.Trying || c.state == txn.Proceeding)
+		ok = c.sends == 0 && p.event == "relay" ||
+			p.event == "time" && (c.state == txn.Trying || c.state == txn.Proceeding)
 		c.sends++
 	case "ACK":
 		ok = c.refuse && p.event == "response" && p.response >= 300
 	case "CANCEL":
-		ok = c.heard && (c.cancel > 0 && p.event == "time" || c.state == txn.Proceeding || c.state == txn.Calling && p.event == "response")
+		ok = c.heard && (c.cancel > 0 && p.event == "time" || c.state == txn.Proceeding ||
+			c.state == txn.Calling && p.event == "response")
 		c.cancel++
 	}
 	if !ok || most > 0 && c.sends > most {

@@ -54,8 +54,10 @@ func (x *machine) Waited(*Tx)                 {} // TestHoldUntil
 
 // text is a message as the machines see it.
 func text(start, method string) []byte {
-	return fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK-b\r\nVia: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-a\r\nMax-Forwards: 69\r\n"+
-		"From: <sip:a@b>;tag=a\r\nTo: <sip:b@b>;tag=b\r\nCall-ID: c\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", start, method)
+	return fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK-b\r\n"+
+		"Via: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bK-a\r\nMax-Forwards: 69\r\nFrom: <sip:a@b>;tag=a\r\n"+
+		"To: <sip:b@b>;tag=b\r\nCall-ID: c\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", start,
+		method)
 }
 
 func (x *machine) parse(b []byte) *parser.Message {
@@ -76,7 +78,10 @@ func newMachine(t testing.TB, method string) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	x.Table, err = New(Config{Arena: a, Timers: DefaultTimers(), Sender: sent{x: x}, User: x, Counters: a.Counters(0), Random: func() uint64 { return 7 }, Now: int64(time.Hour)})
+	x.Table, err = New(Config{Arena: a, Timers: DefaultTimers(), Sender: sent{x: x}, User: x, Counters: a.Counters(0),
+		Random: func() uint64 {
+			return 7
+		}, Now: int64(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +99,8 @@ func newMachine(t testing.TB, method string) *machine {
 // durations are how long after the last event a timer fires.
 func (x *machine) duration(timer string) time.Duration {
 	t := &x.timers
-	return map[string]time.Duration{"A": t.T1, "B": t.B, "C": t.C, "D": t.D, "E": t.T1, "E at T2": t.T2, "F": t.B, "G": t.T1, "H": t.H, "I": t.T4, "J": t.J, "K": t.T4,
+	return map[string]time.Duration{"A": t.T1, "B": t.B, "C": t.C, "D": t.D, "E": t.T1, "E at T2": t.T2, "F": t.B,
+		"G": t.T1, "H": t.H, "I": t.T4, "J": t.J, "K": t.T4,
 		"L": t.L, "M": t.M}[timer]
 }
 
@@ -162,7 +168,8 @@ func (x *machine) server(event string) {
 }
 
 // transition runs the events that lead to a state, then one more, and compares.
-func transition(t *testing.T, method string, at func(*machine, string), state func(*machine) State, path, from, event, did, to string) {
+func transition(t *testing.T, method string, at func(*machine, string), state func(*machine) State, path, from, event,
+	did, to string) {
 	t.Helper()
 	x := newMachine(t, method)
 	for _, e := range strings.Fields(path) {
