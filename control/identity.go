@@ -55,7 +55,8 @@ func LookupIdentity(userName, groupName string) (*Identity, error) {
 			return nil, fmt.Errorf("bad user name: -u %s: no such user", userName)
 		case groupName == "":
 			// Going on would leave the process in root's group.
-			return nil, fmt.Errorf("bad user name: -u %s: no such user, so its group is not known: add -g", userName)
+			return nil, fmt.Errorf("bad user name: -u %s: no such user, so its group is not "+
+				"known: add -g", userName)
 		default:
 			id.uid = int(n)
 		}

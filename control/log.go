@@ -64,7 +64,8 @@ type Log struct {
 	debug  atomic.Int64
 }
 
-// SetDebug changes which lines are held back, in Kamailio's numbers. DebugLevel tells what they are.
+// SetDebug changes which lines are held back, in Kamailio's numbers. DebugLevel tells what they
+// are.
 func (l *Log) SetDebug(debug int) {
 	l.debug.Store(int64(debug))
 	l.level.Set(SlogLevel(debug))
@@ -90,7 +91,8 @@ func OpenLog(c LogConfig) (*Log, error) {
 		if c.Facility != "" {
 			known := false
 			if facility, known = facilities[c.Facility]; !known {
-				return nil, fmt.Errorf("unknown log facility %s (syslog(3) names LOG_DAEMON, LOG_LOCAL0 …)", c.Facility)
+				return nil, fmt.Errorf("unknown log facility %s (syslog(3) names LOG_DAEMON, "+
+					"LOG_LOCAL0 …)", c.Facility)
 			}
 		}
 		if ident == "" {

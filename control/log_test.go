@@ -29,9 +29,14 @@ func TestSlogLevel(t *testing.T) {
 
 // testLog gives a log whose lines go to write.
 func testLog(debug int, withTime bool, write func(severity, []byte) error) *Log {
-	s := &sink{queue: make(chan logLine, logQueueLines), stop: make(chan struct{}), done: make(chan struct{}), write: write}
+	s := &sink{
+		queue: make(chan logLine, logQueueLines), stop: make(chan struct{}), done: make(chan struct{}), write: write,
+	}
 	go s.run()
-	return &Log{Logger: slog.New(newHandler(s, SlogLevel(debug), withTime)), Always: slog.New(newHandler(s, slog.LevelDebug, withTime)), sink: s}
+	return &Log{
+		Logger: slog.New(newHandler(s, SlogLevel(debug), withTime)),
+		Always: slog.New(newHandler(s, slog.LevelDebug, withTime)), sink: s,
+	}
 }
 
 func TestLogSeverities(t *testing.T) {
@@ -70,7 +75,8 @@ func TestLogLevelHoldsBackButAlwaysDoesNot(t *testing.T) {
 	l.Log(t.Context(), LevelNotice, "quiet too")
 	l.Close()
 	text := out.String()
-	if strings.Contains(text, "quiet") || !strings.Contains(text, "loud") || !strings.Contains(text, `level=INFO msg="viaduct ready"`) {
+	if strings.Contains(text, "quiet") || !strings.Contains(text, "loud") ||
+		!strings.Contains(text, `level=INFO msg="viaduct ready"`) {
 		t.Errorf("logged\n%s", text)
 	}
 }
@@ -118,13 +124,15 @@ func TestLogCountsWhatIsNotTaken(t *testing.T) {
 	if lost := l.Lost(); lost != 5 {
 		t.Errorf("%d lines lost, want 5", lost)
 	}
-	if n := strings.Count(out.String(), "log lines lost"); n != 1 || !strings.Contains(out.String(), "lines=5 total=5") {
+	if n := strings.Count(out.String(), "log lines lost"); n != 1 ||
+		!strings.Contains(out.String(), "lines=5 total=5") {
 		t.Errorf("logged\n%s", out.String())
 	}
 }
 
 func TestUnknownFacility(t *testing.T) {
-	if _, err := OpenLog(LogConfig{Facility: "LOG_NONSENSE"}); err == nil || !strings.Contains(err.Error(), "LOG_NONSENSE") {
+	if _, err := OpenLog(LogConfig{Facility: "LOG_NONSENSE"}); err == nil ||
+		!strings.Contains(err.Error(), "LOG_NONSENSE") {
 		t.Errorf("%v", err)
 	}
 }

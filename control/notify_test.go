@@ -37,7 +37,8 @@ func TestNotifier(t *testing.T) {
 		return string(b[:size])
 	}
 	n.Ready("serving")
-	if got := heard(); !strings.HasPrefix(got, "READY=1\n") || !strings.Contains(got, fmt.Sprintf("MAINPID=%d\n", os.Getpid())) {
+	if got := heard(); !strings.HasPrefix(got, "READY=1\n") ||
+		!strings.Contains(got, fmt.Sprintf("MAINPID=%d\n", os.Getpid())) {
 		t.Errorf("ready: %q", got)
 	}
 	n.Alive()

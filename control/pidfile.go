@@ -32,7 +32,8 @@ func CheckPIDFile(path string) error {
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
 	if err != nil || pid <= 0 {
-		return fmt.Errorf("pid file %s exists and does not hold a process number: remove it if it is not in use", path)
+		return fmt.Errorf("pid file %s exists and does not hold a process number: remove it if "+
+			"it is not in use", path)
 	}
 	if pid == os.Getpid() {
 		// the first process of a container meets the file of its former life with its own number

@@ -62,7 +62,8 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 		[]Param{{Name: "cursor", Kind: Int, Optional: true}}, func(a Args) (any, error) {
 			cursor := a.Int(0, 0)
 			if cursor < 0 || cursor > 1<<31 {
-				return nil, Faultf(400, "cursor %d is none: leave it out, or give the next of the view before", cursor)
+				return nil, Faultf(400, "cursor %d is none: leave it out, or give the next of "+
+					"the view before", cursor)
 			}
 			now := nowMs()
 			all := []any{}
@@ -81,7 +82,8 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 				}
 			}
 		})
-	register("debug", "Shows the entries flat: protocol, ip, port, seconds, flags of each in a row.", nil, func(Args) (any, error) {
+	register("debug", "Shows the entries flat: protocol, ip, port, seconds, flags of each in "+
+		"a row.", nil, func(Args) (any, error) {
 		now := nowMs()
 		all := []any{}
 		page := make([]blocklist.Entry, viewPage)
@@ -104,7 +106,9 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 			return map[string]int{"used": used, "max": most}, nil
 		})
 	flags := Param{Name: "flags", Kind: Int}
-	register("add", "Lists a destination, for ttl seconds or dst_blocklist_expire; ip may be a network, 192.0.2.0/24; port 0 is every port; proto is any, udp, tcp, tls, ws, wss, or 0 to 3.",
+	register("add", "Lists a destination, for ttl seconds or dst_blocklist_expire; ip may be a "+
+		"network, 192.0.2.0/24; port 0 is every port; proto is any, udp, tcp, tls, ws, wss, or 0 "+
+		"to 3.",
 		[]Param{ip, port, proto, flags, {Name: "ttl", Kind: Int, Optional: true}},
 		func(a Args) (any, error) {
 			d, err := destinationOf(a)
@@ -113,7 +117,8 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 			}
 			bits, ttl := a.Int(3, 0), a.Int(4, 0)
 			if bits < 1 || bits > 255 {
-				return nil, Faultf(400, "flags %d are out of range, 1 to 255: 64 lists by your order, 128 more makes it permanent", bits)
+				return nil, Faultf(400, "flags %d are out of range, 1 to 255: 64 lists by your "+
+					"order, 128 more makes it permanent", bits)
 			}
 			if most := int64(blocklist.MaxTTL / time.Second); a.Len() > 4 &&
 				(ttl < 1 || ttl > most) {
@@ -136,7 +141,8 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 				return nil, Faultf(500, "dst blocklist support disabled")
 			case blocklist.Full:
 				if d.network {
-					return nil, Faultf(400, "Failed to add the entry to the blocklist: it takes %d networks", blocklist.MaxNetworks)
+					return nil, Faultf(400, "Failed to add the entry to the blocklist: it takes "+
+						"%d networks", blocklist.MaxNetworks)
 				}
 			}
 			return nil, Faultf(400, "Failed to add the entry to the blocklist")
@@ -162,7 +168,8 @@ func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 		func(Args) (any, error) {
 			return map[string]int{"deleted": list.DeleteAll()}, nil
 		})
-	register("stats_get", "Reads a counter, or all with bkl_all_stats, and sets it to 0 if reset is not 0.",
+	register("stats_get", "Reads a counter, or all with bkl_all_stats, and sets it to 0 if reset "+
+		"is not 0.",
 		[]Param{{Name: "name"}, {Name: "reset", Kind: Int, Optional: true}},
 		func(a Args) (any, error) {
 			got, ok := list.StatsGet(a.Text(0), a.Int(1, 0) != 0)

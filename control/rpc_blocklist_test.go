@@ -48,7 +48,8 @@ func TestBlocklistMethods(t *testing.T) {
 	fault := func(line string, code int, want string) {
 		t.Helper()
 		var got struct{ Error Fault }
-		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != code || got.Error.Message != want {
+		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != code ||
+			got.Error.Message != want {
 			t.Errorf("%q: %v, want %d - %s", line, &got.Error, code, want)
 		}
 	}
@@ -59,11 +60,15 @@ func TestBlocklistMethods(t *testing.T) {
 	f("dst_blacklist.add 2001:db8::1 5061 tls 0xC0 30", `{}`)
 	f("dst_blocklist.add [2001:db8::2] 5061 0 64", `{}`)
 	*clock += 1500
-	f("dst_blocklist.debug", `["udp","192.0.2.1",5060,59,64,"tls","2001:db8::1",5061,"permanent",193,"any","2001:db8::2",5061,59,65]`)
+	f("dst_blocklist.debug",
+		`["udp","192.0.2.1",5060,59,64,"tls","2001:db8::1",5061,"permanent",193,"any","2001:db8::2",5061,59,65]`)
 	f("dst_blocklist.view", `[`+
-		`{"protocol":"udp","ip":"192.0.2.1","port":5060,"expires in (s)":59,"flags":64,"reasons":"prohibited","owner":"rpc","listed for (s)":1},`+
-		`{"protocol":"tls","ip":"2001:db8::1","port":5061,"expires in (s)":"permanent","flags":193,"reasons":"ipv6,prohibited,permanent","owner":"rpc","listed for (s)":1},`+
-		`{"protocol":"any","ip":"2001:db8::2","port":5061,"expires in (s)":59,"flags":65,"reasons":"ipv6,prohibited","owner":"rpc","listed for (s)":1}]`)
+		`{"protocol":"udp","ip":"192.0.2.1","port":5060,"expires in `+
+		`(s)":59,"flags":64,"reasons":"prohibited","owner":"rpc","listed for `+
+		`(s)":1},{"protocol":"tls","ip":"2001:db8::1","port":5061,"expires in `+
+		`(s)":"permanent","flags":193,"reasons":"ipv6,prohibited,permanent","owner":"rpc","listed for `+
+		`(s)":1},{"protocol":"any","ip":"2001:db8::2","port":5061,"expires in `+
+		`(s)":59,"flags":65,"reasons":"ipv6,prohibited","owner":"rpc","listed for (s)":1}]`)
 	f("dst_blocklist.mem_info", `{"max":193,"used":192}`)
 	fault("dst_blocklist.add 192.0.2.4 5060 1 64", 400, "Failed to add the entry to the blocklist")
 	fault("dst_blocklist.add 192.0.2.4 5060 4 64", 400, "Unknown protocol")
@@ -73,9 +78,11 @@ func TestBlocklistMethods(t *testing.T) {
 	fault("dst_blocklist.add example.org 5060 1 64", 400, "Malformed ip address")
 	fault("dst_blocklist.add [] 5060 1 64", 400, "Malformed ip address")
 	fault("dst_blocklist.add 192.0.2.4 65536 1 64", 400, "port 65536 is out of range, 1 to 65535, or 0 for all")
-	fault("dst_blocklist.add 192.0.2.4 5060 1 256", 400, "flags 256 are out of range, 1 to 255: 64 lists by your order, 128 more makes it permanent")
+	fault("dst_blocklist.add 192.0.2.4 5060 1 256", 400,
+		"flags 256 are out of range, 1 to 255: 64 lists by your order, 128 more makes it permanent")
 	fault("dst_blocklist.add 192.0.2.4 5060 1 64 0", 400, "ttl 0 is out of range, 1 to 2073600 seconds")
-	fault("dst_blocklist.add 192.0.2.4 5060 1", 400, "flags is missing; usage: dst_blocklist.add ip port proto flags [ttl]")
+	fault("dst_blocklist.add 192.0.2.4 5060 1", 400,
+		"flags is missing; usage: dst_blocklist.add ip port proto flags [ttl]")
 	fault("dst_blocklist.delete 192.0.2.1 5060 tcp", 404, "there is no entry tcp 192.0.2.1:5060")
 	f("dst_blocklist.delete 192.0.2.1 5060 UDP", `{}`)
 	fault("dst_blocklist.delete 192.0.2.1 5060 udp", 404, "there is no entry udp 192.0.2.1:5060")
@@ -86,12 +93,14 @@ func TestBlocklistMethods(t *testing.T) {
 	f("dst_blocklist.add 198.51.100.7 0 any 64 10", `{}`)
 	f("dst_blocklist.add 2001:db8:1::/48 0 tls 192", `{}`)
 	f("dst_blocklist.add ::ffff:203.0.113.0/120 5060 udp 64", `{}`)
-	f("dst_blocklist.debug", `["tls","2001:db8::1",5061,"permanent",193,"any","198.51.100.7",0,10,64,"tls","2001:db8:1::/48",0,"permanent",193,"udp","203.0.113.0/24",5060,60,64]`)
+	f("dst_blocklist.debug",
+		`["tls","2001:db8::1",5061,"permanent",193,"any","198.51.100.7",0,10,64,"tls","2001:db8:1::/48",0,"permanent",193,"udp","203.0.113.0/24",5060,60,64]`)
 	inside := netio.Addr{IP: [16]byte{198, 51, 100, 7}, Family: 4, Port: 5080}
 	if !table.Listed(netio.TCP, &inside, *clock) {
 		t.Error("a port of a listed address is not listed")
 	}
-	fault("dst_blocklist.add 203.0.113.1/24 5060 udp 64", 400, "203.0.113.1/24 has bits behind its prefix: write 203.0.113.0/24")
+	fault("dst_blocklist.add 203.0.113.1/24 5060 udp 64", 400,
+		"203.0.113.1/24 has bits behind its prefix: write 203.0.113.0/24")
 	fault("dst_blocklist.add 203.0.113.0/33 5060 udp 64", 400, "Malformed ip address")
 	fault("dst_blocklist.add 203.0.113.0 -1 udp 64", 400, "port -1 is out of range, 1 to 65535, or 0 for all")
 	fault("dst_blocklist.delete 203.0.113.0/24 0 udp", 404, "there is no entry udp 203.0.113.0/24 port 0")
@@ -102,7 +111,8 @@ func TestBlocklistMethods(t *testing.T) {
 	for i := range blocklist.MaxNetworks {
 		f(fmt.Sprintf("dst_blocklist.add 10.%d.0.0/16 0 any 64", i), `{}`)
 	}
-	fault("dst_blocklist.add 10.99.0.0/16 0 any 64", 400, "Failed to add the entry to the blocklist: it takes 64 networks")
+	fault("dst_blocklist.add 10.99.0.0/16 0 any 64", 400,
+		"Failed to add the entry to the blocklist: it takes 64 networks")
 	f("dst_blocklist.delete_all", `{"deleted":64}`)
 	f("dst_blocklist.stats_get bkl_hit_cnt 1", `{"bkl_hit_cnt":1}`)
 
@@ -120,7 +130,10 @@ func TestBlocklistMethods(t *testing.T) {
 	f("cfg.set_now_int core use_dst_blacklist 0", `{}`)
 	for _, m := range r.Names() {
 		if strings.HasPrefix(m, "dst_blocklist.") {
-			args := map[string]string{"dst_blocklist.add": " 192.0.2.1 1 1 64", "dst_blocklist.delete": " 192.0.2.1 1 1", "dst_blocklist.stats_get": " bkl_hit_cnt 0"}[m]
+			args := map[string]string{
+				"dst_blocklist.add": " 192.0.2.1 1 1 64", "dst_blocklist.delete": " 192.0.2.1 1 1",
+				"dst_blocklist.stats_get": " bkl_hit_cnt 0",
+			}[m]
 			fault(m+args, 500, "dst blocklist support disabled")
 			fault(strings.Replace(m, "block", "black", 1)+args, 500, "dst blocklist support disabled")
 		}
@@ -162,7 +175,8 @@ func TestBlocklistViewGoesOn(t *testing.T) {
 		t.Errorf("%d of %d entries seen, last asked %q", len(seen), n, line)
 	}
 	var flat []any
-	if err := json.Unmarshal(r.Call("dst_blocklist.debug"), &flat); err != nil || len(flat) < 5*viewRecords || flat[len(flat)-1] != "more" {
+	if err := json.Unmarshal(r.Call("dst_blocklist.debug"), &flat); err != nil || len(flat) < 5*viewRecords ||
+		flat[len(flat)-1] != "more" {
 		t.Errorf("%v, %d words", err, len(flat))
 	}
 	if got := string(r.Call("dst_blocklist.view -1")); !strings.Contains(got, "cursor -1 is none") {
@@ -201,16 +215,23 @@ func TestBlocklistVars(t *testing.T) {
 	f("cfg.get tm blst_methods_lookup", `4294967287`)
 	f("cfg.set_now_int tm blst_methods_add 3", `{}`)
 	c := table.Settings()
-	if c.Expire.Seconds() != 5 || c.IMask[netio.UDP] != 16 || !c.ICMP || c.MemBytes != 100<<10 || !c.Use503 || c.Min503.Seconds() != 30 || c.MethodsAdd != 3 {
+	if c.Expire.Seconds() != 5 || c.IMask[netio.UDP] != 16 || !c.ICMP || c.MemBytes != 100<<10 || !c.Use503 ||
+		c.Min503.Seconds() != 30 || c.MethodsAdd != 3 {
 		t.Errorf("%+v", c)
 	}
-	f("cfg.set_now_int core dst_blocklist_mem 400", `{"error":{"code":400,"message":"dst_blocklist_mem can be raised up to the 320001 bytes of the start only; restart with more"}}`)
-	f("cfg.set_now_int core dst_blocklist_init 0", `{"error":{"code":400,"message":"core.dst_blocklist_init is read-only: it is fixed at start"}}`)
-	f("cfg.set_now_int tm blst_503_max_timeout 20", `{"error":{"code":400,"message":"blst_503_min_timeout 30s is above blst_503_max_timeout 20s: write at most that"}}`)
+	f("cfg.set_now_int core dst_blocklist_mem 400",
+		`{"error":{"code":400,"message":"dst_blocklist_mem can be raised up to the 320001 bytes of the start only; `+
+			`restart with more"}}`)
+	f("cfg.set_now_int core dst_blocklist_init 0",
+		`{"error":{"code":400,"message":"core.dst_blocklist_init is read-only: it is fixed at start"}}`)
+	f("cfg.set_now_int tm blst_503_max_timeout 20",
+		`{"error":{"code":400,"message":"blst_503_min_timeout 30s is above blst_503_max_timeout 20s: write at most `+
+			`that"}}`)
 
 	off, _, _ := blocklistRPC(t, 3, func(c *blocklist.Config) { c.Init, c.Use = false, false })
 	got := string(off.Call("cfg.set_now_int core use_dst_blocklist 1"))
-	if want := `{"error":{"code":400,"message":"dst blocklist is turned off by dst_blocklist_init=0, it cannot be enabled runtime."}}` + "\n"; got != want {
+	if want := `{"error":{"code":400,"message":"dst blocklist is turned off by dst_blocklist_init=0, it cannot be ` +
+		`enabled runtime."}}` + "\n"; got != want {
 		t.Errorf("%s want %s", got, want)
 	}
 }

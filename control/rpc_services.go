@@ -41,7 +41,8 @@ func RegisterCore(r *RPC, version string, started time.Time) {
 func RegisterReload(r *RPC, all func() (any, error), targets func() error) {
 	r.Register(
 		&Method{Name: "core.reload",
-			Help: "Reads the configuration again, all files of it, and puts it in force; after an error all is as it was.",
+			Help: "Reads the configuration again, all files of it, and puts it in force; after " +
+				"an error all is as it was.",
 			Call: func(Args) (any, error) { return all() }},
 		&Method{Name: "dispatcher.reload",
 			Help: "Reads the list of destinations again; those that stay keep their state.",
@@ -208,7 +209,8 @@ func RegisterDNS(r *RPC, dns DNS) {
 		}
 		return all, nil
 	})
-	register("dns.lookup", "Tells what the cache holds of a name, and asks the servers where it holds nothing.", key, func(a Args) (any, error) {
+	register("dns.lookup", "Tells what the cache holds of a name, and asks the servers where it "+
+		"holds nothing.", key, func(a Args) (any, error) {
 		k, err := kind(a)
 		if err != nil {
 			return nil, err

@@ -49,9 +49,11 @@ func TestServices(t *testing.T) {
 	f("tls.info", `{"max_connections":1024,"opened_connections":3,"clear_text_write_queued_bytes":5}`)
 	f("tls.reload", `"Ok. TLS configuration reloaded."`)
 	f("dns.view", `[{"name":"example.org","type":"A","expires in (s)":30,"negative":false,"records":["192.0.2.1"]}]`)
-	f("dns.lookup srv example.org", `{"name":"example.org","type":"SRV","expires in (s)":30,"negative":true,"records":null}`)
+	f("dns.lookup srv example.org",
+		`{"name":"example.org","type":"SRV","expires in (s)":30,"negative":true,"records":null}`)
 	f("dns.lookup A example.com", `{"error":{"code":404,"message":"Not found"}}`)
-	f("dns.lookup MX example.com", `{"error":{"code":400,"message":"there is no type \"MX\" of records; A, AAAA, CNAME, NAPTR, SRV are cached"}}`)
+	f("dns.lookup MX example.com",
+		`{"error":{"code":400,"message":"there is no type \"MX\" of records; A, AAAA, CNAME, NAPTR, SRV are cached"}}`)
 	f("dns.delete SRV example.org", `{}`)
 	f("dns.delete A example.org", `{"error":{"code":404,"message":"Not found"}}`)
 	f("dns.delete_all", `{"deleted":4}`)
@@ -62,12 +64,14 @@ func TestServices(t *testing.T) {
 		UpSince string `json:"up_since"`
 		Uptime  int64  `json:"uptime"`
 	}
-	if err := json.Unmarshal(r.Call("core.uptime"), &up); err != nil || up.Uptime < 90 || up.Now == "" || up.UpSince == up.Now {
+	if err := json.Unmarshal(r.Call("core.uptime"), &up); err != nil || up.Uptime < 90 || up.Now == "" ||
+		up.UpSince == up.Now {
 		t.Errorf("%v %+v", err, up)
 	}
 	bad := NewRPC()
 	RegisterTLS(bad, fakeServices{errors.New("key.pem: no such file")})
-	if got := string(bad.Call("tls.reload")); !strings.Contains(got, `"TLS configuration not reloaded: key.pem: no such file"`) {
+	if got := string(bad.Call("tls.reload")); !strings.Contains(got,
+		`"TLS configuration not reloaded: key.pem: no such file"`) {
 		t.Error(got)
 	}
 }
@@ -89,7 +93,8 @@ func TestServicesThatAreNotThere(t *testing.T) {
 			line += " A example.org"
 		}
 		var got struct{ Error Fault }
-		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != 500 || !strings.HasSuffix(got.Error.Message, " support disabled") {
+		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != 500 ||
+			!strings.HasSuffix(got.Error.Message, " support disabled") {
 			t.Errorf("%s: %v", line, &got.Error)
 		}
 	}

@@ -92,7 +92,8 @@ func StreamVars(l *stream.Limits) []Var {
 				case n < 0:
 					at.Store(below)
 				case n == 0:
-					return fmt.Errorf("tcp.%s: 0 would end everything at once; write a number of seconds, or -1 for %d", name, below/time.Second)
+					return fmt.Errorf("tcp.%s: 0 would end everything at once; write a number of "+
+						"seconds, or -1 for %d", name, below/time.Second)
 				default:
 					at.Store(time.Duration(n) * time.Second)
 				}
@@ -137,7 +138,8 @@ func StreamVars(l *stream.Limits) []Var {
 		number("accept_rate", "new connections of one address in a second; 0: no limit", 0, 1<<31,
 			&l.AcceptRate),
 		number("rd_buf_size", "bytes of the longest message", 512, 16<<20, &l.MaxMessage),
-		number("handshake_max", "accepted connections before the end of PROXY header and TLS handshake", 1, 1<<16, &l.MaxAdmitting),
+		number("handshake_max", "accepted connections before the end of PROXY header and TLS "+
+			"handshake", 1, 1<<16, &l.MaxAdmitting),
 		millis("wait_data", "how long a PROXY header may take to come", &l.ProxyTimeout),
 		flag("crlf_ping", "answers double CRLFs", &l.CRLFPing),
 		flag("accept_no_cl", "takes messages without Content-Length for ones without a body",

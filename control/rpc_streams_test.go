@@ -52,8 +52,13 @@ func TestStreamVars(t *testing.T) {
 	f("cfg.get tcp send_timeout", `10`)
 	f("cfg.set_now_int tcp connection_lifetime -1", `{}`)
 	f("cfg.get tcp connection_lifetime", `2147483648`)
-	f("cfg.set_now_int tcp connect_timeout 0", `{"error":{"code":400,"message":"tcp.connect_timeout: 0 would end everything at once; write a number of seconds, or -1 for 10"}}`)
-	f("cfg.set_now_int tcp no_connect 2", `{"error":{"code":400,"message":"tcp.no_connect: 2 is out of range, 0 to 1"}}`)
-	f("cfg.set_now_int tcp max_connections 2049", `{"error":{"code":400,"message":"tcp.max_connections: 2049 is out of range, 0 to 2048"}}`)
-	f("cfg.set_now_int udp wq_max 1001", `{"error":{"code":400,"message":"udp.wq_max: 1001 is out of range, 0 to 1000"}}`)
+	f("cfg.set_now_int tcp connect_timeout 0",
+		`{"error":{"code":400,"message":"tcp.connect_timeout: 0 would end everything at once; write a number of `+
+			`seconds, or -1 for 10"}}`)
+	f("cfg.set_now_int tcp no_connect 2",
+		`{"error":{"code":400,"message":"tcp.no_connect: 2 is out of range, 0 to 1"}}`)
+	f("cfg.set_now_int tcp max_connections 2049",
+		`{"error":{"code":400,"message":"tcp.max_connections: 2049 is out of range, 0 to 2048"}}`)
+	f("cfg.set_now_int udp wq_max 1001",
+		`{"error":{"code":400,"message":"udp.wq_max: 1001 is out of range, 0 to 1000"}}`)
 }

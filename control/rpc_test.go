@@ -22,11 +22,14 @@ import (
 func echoRPC() *RPC {
 	r := NewRPC()
 	r.Register(
-		&Method{Name: "test.echo", Help: "Gives back.", Params: []Param{{Name: "a"}, {Name: "n", Kind: Int}, {Name: "b", Optional: true}},
+		&Method{Name: "test.echo", Help: "Gives back.",
+			Params: []Param{{Name: "a"}, {Name: "n", Kind: Int}, {Name: "b", Optional: true}},
 			Call: func(a Args) (any, error) {
 				return []any{a.Text(0), a.Int(1, -1), a.Text(2), a.Int(7, -1), a.Len()}, nil
 			}},
-		&Method{Name: "test.fault", Help: "Fails.", Call: func(Args) (any, error) { return nil, fmt.Errorf("wrapped: %w", Faultf(418, "teapot")) }},
+		&Method{Name: "test.fault", Help: "Fails.", Call: func(Args) (any, error) {
+			return nil, fmt.Errorf("wrapped: %w", Faultf(418, "teapot"))
+		}},
 		&Method{Name: "test.error", Help: "Fails.", Call: func(Args) (any, error) { return nil, errors.New("broken") }},
 		&Method{Name: "test.nothing", Help: "Does nothing.", Call: func(Args) (any, error) { return nil, nil }},
 		&Method{Name: "test.panic", Help: "Panics.", Call: func(Args) (any, error) { panic("oh") }},
@@ -59,7 +62,8 @@ func TestCall(t *testing.T) {
 	fault := func(line string, code int, want string) {
 		t.Helper()
 		var got struct{ Error Fault }
-		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != code || got.Error.Message != want {
+		if err := json.Unmarshal(r.Call(line), &got); err != nil || got.Error.Code != code ||
+			got.Error.Message != want {
 			t.Errorf("%q: %v, want %d - %s", line, &got.Error, code, want)
 		}
 	}
@@ -73,7 +77,8 @@ func TestCall(t *testing.T) {
 	fault(`test.echo x 1 b c`, 400, `4 arguments are too many; usage: test.echo a n [b]`)
 	fault(`test.echo x five`, 400, `n must be a whole number, not "five"; usage: test.echo a n [b]`)
 	fault(`test.echo x 0x-5`, 400, `n must be a whole number, not "0x-5"; usage: test.echo a n [b]`)
-	fault(`test.echo x 9223372036854775808`, 400, `n must be a whole number, not "9223372036854775808"; usage: test.echo a n [b]`)
+	fault(`test.echo x 9223372036854775808`, 400,
+		`n must be a whole number, not "9223372036854775808"; usage: test.echo a n [b]`)
 	fault(`test.echo x 1.5`, 400, `n must be a whole number, not "1.5"; usage: test.echo a n [b]`)
 	fault(`test.echo "x 5`, 400, `a quote is open at the end of the line; close it with "`)
 	fault(`test.echo "x\`, 400, `the line ends with a backslash; write \\ for one`)
@@ -83,7 +88,8 @@ func TestCall(t *testing.T) {
 	fault(`system.methodHelp nope`, 404, `method "nope" not found; system.listMethods lists them`)
 
 	names := r.Names()
-	if slices.Contains(names, "tset.nothing") || !slices.Contains(names, "test.echo") || !slices.Contains(names, "system.listMethods") || !slices.IsSorted(names) {
+	if slices.Contains(names, "tset.nothing") || !slices.Contains(names, "test.echo") ||
+		!slices.Contains(names, "system.listMethods") || !slices.IsSorted(names) {
 		t.Errorf("%q", names)
 	}
 }
@@ -145,7 +151,8 @@ func FuzzCall(f *testing.F) {
 			t.Fatalf("%q: %q", line, got)
 		}
 		var fault struct{ Error *Fault }
-		if json.Unmarshal(got, &fault) == nil && fault.Error != nil && (fault.Error.Code < 400 || fault.Error.Message == "") {
+		if json.Unmarshal(got, &fault) == nil && fault.Error != nil &&
+			(fault.Error.Code < 400 || fault.Error.Message == "") {
 			t.Fatalf("%q: %q", line, got)
 		}
 	})
@@ -206,7 +213,8 @@ func TestRPCOnSocket(t *testing.T) {
 	f(`test.panic`, `{"error":{"code":500,"message":"the command failed, see the log"}}`)
 	f(`system.methodSignature status`, `"status"`)
 	f(`nothing`, `{"error":{"code":404,"message":"method \"nothing\" not found; system.listMethods lists them"}}`)
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(logged(), "contained a panic"); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(logged(),
+		"contained a panic"); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log says %q", logged())
 		}
@@ -248,7 +256,8 @@ func TestRPCOnFIFO(t *testing.T) {
 	if _, err := fifo.WriteString("test.echo \"to >log\" 77\n"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(logged(), `["to >log",77,"",-1,2]`); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(logged(),
+		`["to >log",77,"",-1,2]`); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log says %q", logged())
 		}
@@ -278,7 +287,8 @@ func TestMethodsAreDocumented(t *testing.T) {
 	RegisterStatistics(r, nil)
 	NewStatusService(Commands{"status": nil, "stats": nil}, nil).Serve(r)
 	for name := range commandHelp {
-		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) || commandHelp[name] == "" {
+		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) ||
+			commandHelp[name] == "" {
 			t.Errorf("help for %s: %s", name, help)
 		}
 	}

@@ -91,7 +91,8 @@ func NewStatusService(commands Commands, log *Log) *StatusService {
 // commandHelp is what system.methodHelp says of commands.
 var commandHelp = map[string]string{
 	"status": "Tells version, addresses, state (serving or draining), uptime and lost log lines.",
-	"stats":  "Reads every counter of shards, streams, names and the blocklist; docs/counters.md has what each counts.",
+	"stats": "Reads every counter of shards, streams, names and the blocklist; docs/counters.md " +
+		"has what each counts.",
 }
 
 // Serve answers the methods of r beside the commands. Before the first Listen.
@@ -115,7 +116,8 @@ func withMask(f func() error) error {
 // CheckSocketPath refuses a path that no Unix socket can have.
 func CheckSocketPath(path string) error {
 	if len(path) > maxSocketPath {
-		return fmt.Errorf("status socket %s: the path has %d bytes, and the kernel takes %d (unix(7)): choose a shorter one", path, len(path), maxSocketPath)
+		return fmt.Errorf("status socket %s: the path has %d bytes, and the kernel takes %d "+
+			"(unix(7)): choose a shorter one", path, len(path), maxSocketPath)
 	}
 	return nil
 }
@@ -131,7 +133,8 @@ func (s *StatusService) ListenUnix(path string, owner *Identity) error {
 	case err != nil:
 		return fmt.Errorf("cannot use the status socket: %w", err)
 	case st.Mode()&fs.ModeSocket == 0:
-		return fmt.Errorf("status socket %s exists and is no socket: remove it or choose another path", path)
+		return fmt.Errorf("status socket %s exists and is no socket: remove it or choose "+
+			"another path", path)
 	default:
 		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 			conn.Close()
@@ -236,11 +239,13 @@ func (s *StatusService) reply(conn *net.UnixConn, line string) error {
 // CheckFIFOPath refuses a path that no FIFO can have.
 func CheckFIFOPath(path string) error {
 	if len(path) > maxPath {
-		return fmt.Errorf("status FIFO %s: the path has %d bytes, and the kernel takes %d (pathname(7)): choose a shorter one", path, len(path), maxPath)
+		return fmt.Errorf("status FIFO %s: the path has %d bytes, and the kernel takes %d "+
+			"(pathname(7)): choose a shorter one", path, len(path), maxPath)
 	}
 	for name := range strings.SplitSeq(path, "/") {
 		if len(name) > unix.NAME_MAX {
-			return fmt.Errorf("status FIFO %s: a name in the path has %d bytes, and the kernel takes %d (pathname(7)): choose a shorter one", path, len(name), unix.NAME_MAX)
+			return fmt.Errorf("status FIFO %s: a name in the path has %d bytes, and the kernel "+
+				"takes %d (pathname(7)): choose a shorter one", path, len(name), unix.NAME_MAX)
 		}
 	}
 	return nil

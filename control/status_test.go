@@ -72,7 +72,8 @@ func TestStatusSocket(t *testing.T) {
 	}
 
 	long := filepath.Join(filepath.Dir(path), strings.Repeat("s", maxSocketPath))
-	if err := s.ListenUnix(long, nil); err == nil || !strings.Contains(err.Error(), long) || !strings.Contains(err.Error(), "takes 107") {
+	if err := s.ListenUnix(long, nil); err == nil || !strings.Contains(err.Error(), long) ||
+		!strings.Contains(err.Error(), "takes 107") {
 		t.Errorf("a long path: %v", err)
 	}
 
@@ -110,7 +111,8 @@ func TestStatusCommandPanics(t *testing.T) {
 	if v := ask(t, conn, "status"); v["shards"] != 2.0 {
 		t.Errorf("the answer is %v", v)
 	}
-	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(logged(), "no stats") || !strings.Contains(logged(), "TestStatusCommandPanics"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(logged(),
+		"no stats") || !strings.Contains(logged(), "TestStatusCommandPanics"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log says %q", logged())
 		}
@@ -185,7 +187,8 @@ func TestStatusPathsThatAreSomethingElse(t *testing.T) {
 	if err := s.ListenUnix(path, nil); err == nil || !strings.Contains(err.Error(), "is no socket") {
 		t.Errorf("socket over a file: %v", err)
 	}
-	for _, long := range []string{strings.Repeat("a/", 2048), filepath.Join(filepath.Dir(path), strings.Repeat("f", 256))} {
+	for _, long := range []string{strings.Repeat("a/", 2048),
+		filepath.Join(filepath.Dir(path), strings.Repeat("f", 256))} {
 		if err := s.ListenFIFO(long, nil); err == nil || !strings.Contains(err.Error(), "the kernel takes") {
 			t.Errorf("a long path of a FIFO: %v", err)
 		}

@@ -99,9 +99,9 @@ func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
 }
 
 // AskForRelease asks draining processes to let go of the listed addresses and waits until they have
-// ended, releaseTimeout at most. It gives the numbers of those that have, 0 of one in a pid namespace
-// that we do not see; none if nobody drains there, which costs nothing. The name of an abstract
-// socket is anybody's to take: who is neither root nor our own user is nobody.
+// ended, releaseTimeout at most. It gives the numbers of those that have, 0 of one in a pid
+// namespace that we do not see; none if nobody drains there, which costs nothing. The name of an
+// abstract socket is anybody's to take: who is neither root nor our own user is nobody.
 func AskForRelease(addrs []string) (gone []int, err error) {
 	for _, a := range addrs {
 		conn, err := net.Dial("unix", releasePrefix+a)

@@ -99,7 +99,8 @@ func TestReleaseByAnotherNamespace(t *testing.T) {
 		unix.Close(fds[1])
 	}()
 	begin := time.Now()
-	if pid, err := askOne(conn.(*net.UnixConn), &unix.Ucred{}); pid != 0 || err != nil || time.Since(begin) > releaseTimeout/2 {
+	if pid, err := askOne(conn.(*net.UnixConn), &unix.Ucred{}); pid != 0 || err != nil ||
+		time.Since(begin) > releaseTimeout/2 {
 		t.Errorf("process %d, %v after %s", pid, err, time.Since(begin))
 	}
 }
@@ -131,7 +132,8 @@ func TestReleaseByAStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if gone, err := AskForRelease([]string{address}); len(gone) != 0 || err != nil || time.Since(begin) > releaseTimeout/2 {
+	if gone, err := AskForRelease([]string{address}); len(gone) != 0 || err != nil ||
+		time.Since(begin) > releaseTimeout/2 {
 		t.Errorf("%v, %v after %s", gone, err, time.Since(begin))
 	}
 }

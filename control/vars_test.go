@@ -10,17 +10,26 @@ func TestVars(t *testing.T) {
 	debug, name := int64(3), "a"
 	var vars Vars
 	vars.Register(
-		Var{Group: "core", Name: "debug", Help: "Level of the log.", Min: -2, Max: 5, Get: func() any { return debug }, Set: func(v any) error { debug = v.(int64); return nil }},
+		Var{Group: "core", Name: "debug", Help: "Level of the log.", Min: -2, Max: 5, Get: func() any {
+			return debug
+		}, Set: func(v any) error { debug = v.(int64); return nil }},
 		Var{Group: "core", Name: "children", Help: "Shards.", Min: 1, Max: 64, Get: func() any { return int64(2) }},
-		Var{Group: "core", Name: "tcp_async", Help: "Whether writes are queued.", Max: 1, Get: func() any { return int64(1) }, ReadOnly: "it is fixed after start"},
-		Var{Group: "core", Name: "server", Aliases: []string{"old_server"}, Help: "Name in the Server row.", Get: func() any { return name }, Set: func(v any) error {
-			if v == "" {
-				return errors.New("the name is empty: give one")
-			}
-			name = v.(string)
-			return nil
+		Var{Group: "core", Name: "tcp_async", Help: "Whether writes are queued.", Max: 1, Get: func() any {
+			return int64(1)
+		}, ReadOnly: "it is fixed after start"},
+		Var{Group: "core", Name: "server", Aliases: []string{"old_server"}, Help: "Name in the Server row.",
+			Get: func() any {
+				return name
+			}, Set: func(v any) error {
+				if v == "" {
+					return errors.New("the name is empty: give one")
+				}
+				name = v.(string)
+				return nil
+			}},
+		Var{Group: "tm", Name: "fr_timer", Help: "Timer B in ms.", Min: 1, Max: 1 << 40, Get: func() any {
+			return int64(32000)
 		}},
-		Var{Group: "tm", Name: "fr_timer", Help: "Timer B in ms.", Min: 1, Max: 1 << 40, Get: func() any { return int64(32000) }},
 	)
 	r := NewRPC()
 	RegisterVars(r, &vars)
@@ -59,7 +68,8 @@ func TestVars(t *testing.T) {
 	fault("cfg.set_now_int core children 3", `core.children is read-only: it is fixed at start`)
 	fault("cfg.set_now_int core tcp_async 0", `core.tcp_async is read-only: it is fixed after start`)
 	fault("cfg.set_now_int core debug 6", `core.debug: 6 is out of range, -2 to 5`)
-	fault("cfg.set_now_int core debug six", `value must be a whole number, not "six"; usage: cfg.set_now_int group name value`)
+	fault("cfg.set_now_int core debug six",
+		`value must be a whole number, not "six"; usage: cfg.set_now_int group name value`)
 	fault("cfg.set_now_string core debug 5", `core.debug is a number: use cfg.set_now_int`)
 	fault("cfg.set_now_int core server 5", `core.server is a text: use cfg.set_now_string`)
 	fault(`cfg.set_now_string core server ""`, `the name is empty: give one`)

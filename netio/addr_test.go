@@ -8,8 +8,10 @@ import (
 
 func TestAddrLayout(t *testing.T) {
 	var a Addr
-	if unsafe.Sizeof(a) != 24 || unsafe.Offsetof(a.Port) != 16 || unsafe.Offsetof(a.Family) != 18 || unsafe.Offsetof(a.Zone) != 20 {
-		t.Errorf("Addr is %d bytes with Port at %d, Family at %d, Zone at %d: it lives in the arena and must stay 24, 16, 18, 20",
+	if unsafe.Sizeof(a) != 24 || unsafe.Offsetof(a.Port) != 16 || unsafe.Offsetof(a.Family) != 18 ||
+		unsafe.Offsetof(a.Zone) != 20 {
+		t.Errorf("Addr is %d bytes with Port at %d, Family at %d, Zone at %d: it lives in the arena and must stay "+
+			"24, 16, 18, 20",
 			unsafe.Sizeof(a), unsafe.Offsetof(a.Port), unsafe.Offsetof(a.Family), unsafe.Offsetof(a.Zone))
 	}
 	if size := unsafe.Sizeof(mmsghdr{}); size != 64 {

@@ -29,7 +29,8 @@ type queued struct {
 func newQueued(t *testing.T, limit int64, noSegment bool) *queued {
 	q := &queued{t: t, limit: new(atomic.Int64)}
 	q.limit.Store(limit)
-	g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}}, 1, Options{WriteQueue: q.limit, NoSegment: noSegment})
+	g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}}, 1,
+		Options{WriteQueue: q.limit, NoSegment: noSegment})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,8 @@ func (q *queued) recv() (all []int) {
 		packets := q.to.Recv(0)
 		for _, p := range packets {
 			n := 0
-			if _, err := fmt.Sscanf(string(p.Data[:6]), "%06d", &n); err != nil || len(bytes.Trim(p.Data[6:], "x")) > 0 {
+			if _, err := fmt.Sscanf(string(p.Data[:6]), "%06d", &n); err != nil ||
+				len(bytes.Trim(p.Data[6:], "x")) > 0 {
 				q.t.Fatalf("received %q", p.Data)
 			}
 			all = append(all, n)
@@ -108,7 +110,8 @@ func TestFullSocketKeeps(t *testing.T) {
 		if got := q.recv(); len(got) != 0 {
 			t.Fatalf("%d arrived", len(got))
 		}
-		if s := q.from.Stats(); s.SendQueued != 33 || s.SendAgain != 0 || s.SentDatagrams != 0 || len(q.from.Failures()) != 0 {
+		if s := q.from.Stats(); s.SendQueued != 33 || s.SendAgain != 0 || s.SentDatagrams != 0 ||
+			len(q.from.Failures()) != 0 {
 			t.Fatalf("%+v", *s)
 		}
 		q.room = 7
@@ -189,7 +192,8 @@ func TestFullSocketLimit(t *testing.T) {
 	}
 	none := newQueued(t, 0, false)
 	none.send(0, 3, 100)
-	if f := none.from.Failures(); len(f) != 3 || none.from.Stats().SendQueued != 0 || none.from.tx[0].backlog.memory != nil {
+	if f := none.from.Failures(); len(f) != 3 || none.from.Stats().SendQueued != 0 ||
+		none.from.tx[0].backlog.memory != nil {
 		t.Errorf("%+v", f)
 	}
 }
@@ -282,7 +286,8 @@ func TestFullSocketOfTheKernel(t *testing.T) {
 	ip("link set far up")
 	limit := new(atomic.Int64)
 	limit.Store(1 << 20)
-	g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("192.0.2.1:5060")}}, 1, Options{WriteQueue: limit, NoSegment: true})
+	g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("192.0.2.1:5060")}}, 1,
+		Options{WriteQueue: limit, NoSegment: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,8 @@ func resolve(name string) ([]netip.Addr, error) {
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is neither an address, an interface nor a host name that resolves: %w", name, err)
+		return nil, fmt.Errorf("%q is neither an address, an interface nor a host name that "+
+			"resolves: %w", name, err)
 	}
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()

@@ -91,7 +91,8 @@ func failuresNameTheirMessage(t *testing.T, singly bool) {
 	if len(received)+len(want) != 100 {
 		t.Errorf("%d arrived and %d failed of 100", len(received), len(want))
 	}
-	if s := from.Stats(); s.SendFailed != uint64(len(want)) || s.SentDatagrams != uint64(len(received)) || s.SendAgain != 0 {
+	if s := from.Stats(); s.SendFailed != uint64(len(want)) || s.SentDatagrams != uint64(len(received)) ||
+		s.SendAgain != 0 {
 		t.Errorf("stats: %+v", s)
 	}
 }
@@ -148,7 +149,8 @@ func TestICMPErrors(t *testing.T) {
 						wantOrigin, wantType, wantCode = 3, 1, 4 // RFC 4443 §3.1
 					}
 					if e.Origin != wantOrigin || e.Type != wantType || e.Code != wantCode {
-						t.Fatalf("origin, type, code %d/%d/%d, want %d/%d/%d", e.Origin, e.Type, e.Code, wantOrigin, wantType, wantCode)
+						t.Fatalf("origin, type, code %d/%d/%d, want %d/%d/%d", e.Origin, e.Type, e.Code, wantOrigin,
+							wantType, wantCode)
 					}
 					errors++
 				}
@@ -156,7 +158,8 @@ func TestICMPErrors(t *testing.T) {
 			if errors == 0 || from.Stats().ICMPErrors != uint64(errors) {
 				t.Errorf("%d errors were read, counted %d", errors, from.Stats().ICMPErrors)
 			}
-			t.Logf("%d errors for %d datagrams (the kernel limits the rate of ICMP); %d sends repeated", errors, rounds, from.Stats().SendRetried)
+			t.Logf("%d errors for %d datagrams (the kernel limits the rate of ICMP); %d sends repeated", errors, rounds,
+				from.Stats().SendRetried)
 		})
 	}
 }

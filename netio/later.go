@@ -34,7 +34,8 @@ func (g *Group) openLater(number int, cfg *ListenConfig) (_ *Sockets, err error)
 		return nil, err
 	}
 	if number >= maxListeners {
-		return nil, fmt.Errorf("there were %d listeners since the start, and there is no number for another: restart", number)
+		return nil, fmt.Errorf("there were %d listeners since the start, and there is no number "+
+			"for another: restart", number)
 	}
 	var program *steer.Program
 	giveUp := func(err error) {

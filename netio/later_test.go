@@ -85,7 +85,8 @@ func TestLater(t *testing.T) {
 	if n := received(10 * time.Second); n != 1 {
 		t.Errorf("%d datagrams are received", n)
 	}
-	g.Choose([]*Listener{{Proto: TCP}, {Proto: UDP, Addr: s.Listener.Addr, Leaving: true}, {Proto: UDP, Addr: s.Listener.Addr, Gone: true}, s.Listener})
+	g.Choose([]*Listener{{Proto: TCP}, {Proto: UDP, Addr: s.Listener.Addr, Leaving: true},
+		{Proto: UDP, Addr: s.Listener.Addr, Gone: true}, s.Listener})
 	if by := g.Egress(&to, 1); by != number {
 		t.Errorf("%d is chosen, want %d", by, number)
 	}

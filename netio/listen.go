@@ -79,16 +79,19 @@ func (c *ListenConfig) validate() error {
 	case !c.Addr.IsValid():
 		return errors.New("cannot listen on an empty address")
 	case c.Addr.Addr().IsUnspecified():
-		return fmt.Errorf("cannot listen on %s: replies could leave from another address than the request came to; list the addresses themselves", c.Addr)
+		return fmt.Errorf("cannot listen on %s: replies could leave from another address than "+
+			"the request came to; list the addresses themselves", c.Addr)
 	case c.Addr.Addr().IsMulticast():
 		return fmt.Errorf("cannot listen on %s: multicast addresses are not supported", c.Addr)
 	case c.RecvBufferBytes < 0 || c.RecvBufferBytes > maxRecvBufferBytes:
-		return fmt.Errorf("cannot listen on %s: a receive buffer of %d bytes is out of range, 0 to %d are possible", c.Addr, c.RecvBufferBytes, maxRecvBufferBytes)
+		return fmt.Errorf("cannot listen on %s: a receive buffer of %d bytes is out of range, 0 "+
+			"to %d are possible", c.Addr, c.RecvBufferBytes, maxRecvBufferBytes)
 	case c.AdvertiseHost == "" && c.AdvertisePort != 0:
 		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host",
 			c.Addr)
 	case strings.ContainsAny(c.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
-		return fmt.Errorf("cannot listen on %s: the advertised host %q has characters that a header cannot carry", c.Addr, c.AdvertiseHost)
+		return fmt.Errorf("cannot listen on %s: the advertised host %q has characters that a "+
+			"header cannot carry", c.Addr, c.AdvertiseHost)
 	}
 	return nil
 }
@@ -278,7 +281,8 @@ func (g *Group) bindShards(addr netip.AddrPort, mode SteerMode, program func() *
 		}
 		if p := program(); p != nil {
 			if err := p.SetSlot(shard, fd); err != nil {
-				return fds, fmt.Errorf("cannot enter the socket of shard %d into the steering map: %w", shard, err)
+				return fds, fmt.Errorf("cannot enter the socket of shard %d into the steering "+
+					"map: %w", shard, err)
 			}
 		}
 	}
@@ -319,7 +323,8 @@ func (g *Group) Listeners() []*Listener { return g.listeners }
 // "none: one shard" or "user: " and the reason.
 func (g *Group) Steering() string {
 	if n := g.unsteered.Load(); n > 0 {
-		return fmt.Sprintf("%s, but not for %d of %d listeners, where it brought most to wrong shards", g.steering, n, len(g.listeners))
+		return fmt.Sprintf("%s, but not for %d of %d listeners, where it brought most to wrong "+
+			"shards", g.steering, n, len(g.listeners))
 	}
 	return g.steering
 }

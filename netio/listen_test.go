@@ -21,7 +21,8 @@ func logTo(b *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(b
 func TestSentBy(t *testing.T) {
 	f := func(listen, host string, port uint16, want string) {
 		t.Helper()
-		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort(listen), AdvertiseHost: host, AdvertisePort: port}}, 1, Options{})
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort(listen), AdvertiseHost: host,
+			AdvertisePort: port}}, 1, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +94,8 @@ func TestFailedListenLeavesNothing(t *testing.T) {
 	}
 	taken := mustListen(t, 1, Options{}, "127.0.0.1:0")
 	before := descriptors()
-	_, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}, {Addr: taken.Listeners()[0].Addr.AddrPort()}}, 4, Options{MHomed: true})
+	_, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")},
+		{Addr: taken.Listeners()[0].Addr.AddrPort()}}, 4, Options{MHomed: true})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -128,12 +130,14 @@ func sysctl(t *testing.T, name string) int {
 func TestReceiveBuffer(t *testing.T) {
 	defaultBytes, maxBytes := sysctl(t, "rmem_default"), sysctl(t, "rmem_max")
 	if os.Geteuid() != 0 || 3*maxBytes > maxRecvBufferBytes || maxBytes < defaultBytes {
-		t.Skipf("SKIP %s: needs root and net.core.rmem_max between %d and %d", t.Name(), defaultBytes, maxRecvBufferBytes/3)
+		t.Skipf("SKIP %s: needs root and net.core.rmem_max between %d and %d", t.Name(), defaultBytes,
+			maxRecvBufferBytes/3)
 	}
 	f := func(wantBytes, gotBytes int, warns bool) {
 		t.Helper()
 		var log bytes.Buffer
-		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: wantBytes}}, 2, Options{Logger: logTo(&log), Steer: SteerOff})
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: wantBytes}}, 2,
+			Options{Logger: logTo(&log), Steer: SteerOff})
 		if err != nil {
 			t.Error(err)
 			return
@@ -142,7 +146,8 @@ func TestReceiveBuffer(t *testing.T) {
 		for shard := range 2 {
 			real, err := unix.GetsockoptInt(g.Port(shard).fds[0], unix.SOL_SOCKET, unix.SO_RCVBUF)
 			if err != nil || real != gotBytes || g.Listeners()[0].RecvBufferBytes != gotBytes {
-				t.Errorf("cap %d: shard %d has %d bytes (%v), said %d, want %d", wantBytes, shard, real, err, g.Listeners()[0].RecvBufferBytes, gotBytes)
+				t.Errorf("cap %d: shard %d has %d bytes (%v), said %d, want %d", wantBytes, shard, real, err,
+					g.Listeners()[0].RecvBufferBytes, gotBytes)
 			}
 		}
 		if strings.Contains(log.String(), "net.core.rmem_max") != warns || strings.Count(log.String(), "\n") > 1 {
@@ -164,7 +169,8 @@ func TestSteeringModes(t *testing.T) {
 		t.Helper()
 		var log bytes.Buffer
 		const small = 64 << 10 // the kernel's own is larger and stays: nothing to warn of
-		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: small}, {Addr: netip.MustParseAddrPort("[::1]:0"), RecvBufferBytes: small}}, shards,
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: small},
+			{Addr: netip.MustParseAddrPort("[::1]:0"), RecvBufferBytes: small}}, shards,
 			Options{Steer: mode, Logger: logTo(&log)})
 		if wantErr != "" {
 			if err == nil || !strings.Contains(err.Error(), wantErr) {
@@ -181,7 +187,8 @@ func TestSteeringModes(t *testing.T) {
 			t.Errorf("mode %d, %d shards: steering %q, want %q", mode, shards, g.Steering(), wantSteering)
 		}
 		lines := strings.Count(log.String(), "\n")
-		if fallback := strings.Contains(wantSteering, "needs"); fallback && (lines != 1 || !strings.Contains(log.String(), wantSteering)) || !fallback && lines != 0 {
+		if fallback := strings.Contains(wantSteering, "needs"); fallback &&
+			(lines != 1 || !strings.Contains(log.String(), wantSteering)) || !fallback && lines != 0 {
 			t.Errorf("mode %d: log %q", mode, log.String())
 		}
 	}
@@ -213,7 +220,8 @@ func TestEveryShardReceives(t *testing.T) {
 			// One by one: the program is asked once for what leaves together on the same host.
 			sender := mustListen(t, 1, Options{NoSegment: true}, host).Port(0)
 			for i := range calls {
-				sender.Queue(0, &g.Listeners()[i%2].Addr, 0, fmt.Appendf(nil, "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h\r\n\r\n", i))
+				sender.Queue(0, &g.Listeners()[i%2].Addr, 0,
+					fmt.Appendf(nil, "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h\r\n\r\n", i))
 			}
 			sender.Flush()
 			noFailures(t, sender)
@@ -223,7 +231,8 @@ func TestEveryShardReceives(t *testing.T) {
 					for _, pk := range receiveAll(g.Port(shard), listener) {
 						arrived++
 						var call int
-						if _, err := fmt.Sscanf(string(pk.Data), "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h", &call); err != nil {
+						if _, err := fmt.Sscanf(string(pk.Data), "INVITE sip:b SIP/2.0\r\nCall-ID: %d@h",
+							&call); err != nil {
 							t.Fatal(err)
 						}
 						owner := steer.Owner(fmt.Appendf(nil, "%d@h", call), shards)
@@ -240,7 +249,8 @@ func TestEveryShardReceives(t *testing.T) {
 			if err != nil || arrived != calls {
 				t.Errorf("%s: %d of %d arrived (%v)", g.Steering(), arrived, calls, err)
 			}
-			if want := map[bool]uint64{true: calls, false: 0}[steered]; stats.Steered != want || stats.NoKey+stats.NoSlot != 0 {
+			if want := map[bool]uint64{true: calls, false: 0}[steered]; stats.Steered != want ||
+				stats.NoKey+stats.NoSlot != 0 {
 				t.Errorf("%s: counted %+v, want %d steered", g.Steering(), stats, want)
 			}
 		}
@@ -273,7 +283,8 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%q gives %v, want an error", name, cfgs)
 		}
 	}
-	inNamespace(t, append(twoSubnets, "addr add 10.2.0.2/24 dev v1", "link add v2 type veth peer name p2", "addr add 10.3.0.1/24 dev v2"), func() {
+	inNamespace(t, append(twoSubnets, "addr add 10.2.0.2/24 dev v1", "link add v2 type veth peer name p2",
+		"addr add 10.3.0.1/24 dev v2"), func() {
 		f("v1", "10.2.0.1:5060", "10.2.0.2:5060", "[fd02::1]:5060")
 		f("lo", "127.0.0.1:5060", "[::1]:5060")
 		f("", "127.0.0.1:5060", "10.1.0.1:5060", "10.2.0.1:5060", "10.2.0.2:5060") // v2 is down
@@ -304,7 +315,8 @@ func TestUnsteer(t *testing.T) {
 	from := mustListen(t, 1, Options{}, "127.0.0.1:0").Port(0)
 	for l, wantShards := range []int{4, 1} {
 		for i := range 200 {
-			from.Queue(0, &g.Listeners()[l].Addr, 0, fmt.Appendf(nil, "OPTIONS sip:x SIP/2.0\r\nCall-ID: %d\r\n\r\n", i))
+			from.Queue(0, &g.Listeners()[l].Addr, 0,
+				fmt.Appendf(nil, "OPTIONS sip:x SIP/2.0\r\nCall-ID: %d\r\n\r\n", i))
 			from.Flush()
 		}
 		shards, all := 0, 0

@@ -52,7 +52,8 @@ func newPort(shard, listeners int, hasPwait2 bool) (*Port, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		if err == unix.EMFILE {
-			return nil, fmt.Errorf("cannot create an epoll instance: too many open files, raise `ulimit -n`: %w", err)
+			return nil, fmt.Errorf("cannot create an epoll instance: too many open files, raise "+
+				"`ulimit -n`: %w", err)
 		}
 		return nil, fmt.Errorf("cannot create an epoll instance: %w", err)
 	}

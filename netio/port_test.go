@@ -64,11 +64,13 @@ func TestSendAndReceive(t *testing.T) {
 			from.Queue(0, dst, 1, []byte("OPTIONS "), nil, []byte("sip:x "), []byte("SIP/2.0\r\n"))
 			from.Flush()
 			noFailures(t, from)
-			if ev := to.Wait(int64(time.Second)); !slices.Equal(ev.Ready, []uint16{0}) || len(ev.Errored) != 0 || ev.Doorbell {
+			if ev := to.Wait(int64(time.Second)); !slices.Equal(ev.Ready, []uint16{0}) || len(ev.Errored) != 0 ||
+				ev.Doorbell {
 				t.Fatalf("events: %+v", ev)
 			}
 			got := receiveAll(to, 0)
-			if len(got) != 1 || string(got[0].Data) != "OPTIONS sip:x SIP/2.0\r\n" || got[0].Truncated || got[0].Listener != 0 {
+			if len(got) != 1 || string(got[0].Data) != "OPTIONS sip:x SIP/2.0\r\n" || got[0].Truncated ||
+				got[0].Listener != 0 {
 				t.Fatalf("got %+v, want the three segments", got)
 			}
 			to.Queue(0, &got[0].Src, 2, []byte("answer"))
@@ -143,7 +145,8 @@ func TestGathering(t *testing.T) {
 		}
 		for i := range got {
 			if !bytes.Equal(got[i].Data, want[i]) {
-				t.Fatalf("round %d: message %d of %d bytes arrived as %d other bytes", round, i, len(want[i]), len(got[i].Data))
+				t.Fatalf("round %d: message %d of %d bytes arrived as %d other bytes", round, i, len(want[i]),
+					len(got[i].Data))
 			}
 		}
 	}
@@ -160,7 +163,8 @@ func TestLargeGatheredMessages(t *testing.T) {
 		if f := from.Failures(); len(f) != 1 || f[0].Token != uint64(2*i+1) || f[0].Errno != unix.EMSGSIZE {
 			t.Fatalf("failures %+v, want the second one too large", f)
 		}
-		if got := receiveAll(to, 0); len(got) != 1 || len(got[0].Data) != 64004 || string(got[0].Data[64000:]) != "tail" {
+		if got := receiveAll(to, 0); len(got) != 1 || len(got[0].Data) != 64004 ||
+			string(got[0].Data[64000:]) != "tail" {
 			t.Fatalf("%d messages arrived", len(got))
 		}
 	}
@@ -223,15 +227,18 @@ func TestFramesAreLeased(t *testing.T) {
 	send(1, RecvBatch-24)
 	first, second := p.Recv(0), p.Recv(1)
 	if len(first) != 40 || len(second) != RecvBatch-40 || p.Recv(1) != nil {
-		t.Fatalf("received %d and %d datagrams, want 40 and the %d frames left, then nothing", len(first), len(second), RecvBatch-40)
+		t.Fatalf("received %d and %d datagrams, want 40 and the %d frames left, then nothing", len(first), len(second),
+			RecvBatch-40)
 	}
 	for i := range first {
-		if want := fmt.Sprintf("0/%d", i); string(first[i].Data) != want || first[i].Src != g.Listeners()[0].Addr || cap(first[i].Data) != len(want) {
+		if want := fmt.Sprintf("0/%d", i); string(first[i].Data) != want || first[i].Src != g.Listeners()[0].Addr ||
+			cap(first[i].Data) != len(want) {
 			t.Fatalf("packet %d is %q from %v", i, first[i].Data, first[i].Src)
 		}
 	}
 	for i := range second {
-		if want := fmt.Sprintf("1/%d", i); string(second[i].Data) != want || second[i].Listener != 1 || second[i].Src.Family != 6 {
+		if want := fmt.Sprintf("1/%d", i); string(second[i].Data) != want || second[i].Listener != 1 ||
+			second[i].Src.Family != 6 {
 			t.Fatalf("packet %d is %q from %v", i, second[i].Data, second[i].Src)
 		}
 	}

@@ -101,7 +101,8 @@ var twoSubnets = []string{
 
 func TestMHomed(t *testing.T) {
 	inNamespace(t, twoSubnets, func() {
-		addrs := []string{"10.1.0.1:5060", "10.2.0.1:5060", "127.0.0.1:5060", "10.2.0.1:5080", "[fd01::1]:5060", "[fd02::1]:5060"}
+		addrs := []string{"10.1.0.1:5060", "10.2.0.1:5060", "127.0.0.1:5060", "10.2.0.1:5080", "[fd01::1]:5060",
+			"[fd02::1]:5060"}
 		g := mustListen(t, 2, Options{MHomed: true}, addrs...)
 		off := mustListen(t, 1, Options{}, "10.1.0.1:6060", "10.2.0.1:6060", "[fd01::1]:6060", "[fd02::1]:6060")
 		f := func(g *Group, dst string, recvListener, want int) {
@@ -191,7 +192,8 @@ func TestEgressCacheIsShared(t *testing.T) {
 // TestUnreachable: what the routing refuses is reported per message.
 func TestUnreachable(t *testing.T) {
 	commands := append([]string{"-V"}, twoSubnets...)
-	commands = append(commands, "route add prohibit 10.8.0.0/16", "route add unreachable 10.7.0.0/16", "-6 route add unreachable fd07::/16")
+	commands = append(commands, "route add prohibit 10.8.0.0/16", "route add unreachable 10.7.0.0/16",
+		"-6 route add unreachable fd07::/16")
 	inNamespace(t, commands, func() {
 		p := mustListen(t, 1, Options{}, "10.1.0.1:5060", "[fd01::1]:5060").Port(0)
 		f := func(listener int, dst string, want unix.Errno) {

@@ -101,7 +101,8 @@ func TestBundlesAreCut(t *testing.T) {
 					for range 1 + rng.IntN(3) {
 						for _, pk := range to.Recv(rng.IntN(2)) {
 							k := pk.Listener
-							if len(want[k]) == 0 || !bytes.Equal(pk.Data, want[k][0]) || pk.Truncated || pk.Src.Port == 0 || cap(pk.Data) != len(pk.Data) {
+							if len(want[k]) == 0 || !bytes.Equal(pk.Data, want[k][0]) || pk.Truncated ||
+								pk.Src.Port == 0 || cap(pk.Data) != len(pk.Data) {
 								t.Fatalf("listener %d: got %d bytes from %v: %.8q", k, len(pk.Data), pk.Src, pk.Data)
 							}
 							leased, check = append(leased, pk), append(check, want[k][0])
@@ -123,8 +124,10 @@ func TestBundlesAreCut(t *testing.T) {
 				}
 			}
 			s := to.Stats()
-			if s.RecvDatagrams != uint64(sent) || s.RecvBytes != from.Stats().SentBytes || s.RecvBundled < s.RecvDatagrams/2 || s.RecvBundled > s.RecvDatagrams {
-				t.Errorf("of %d datagrams %d counted, %d bundled; of %d bytes %d", sent, s.RecvDatagrams, s.RecvBundled, from.Stats().SentBytes, s.RecvBytes)
+			if s.RecvDatagrams != uint64(sent) || s.RecvBytes != from.Stats().SentBytes ||
+				s.RecvBundled < s.RecvDatagrams/2 || s.RecvBundled > s.RecvDatagrams {
+				t.Errorf("of %d datagrams %d counted, %d bundled; of %d bytes %d", sent, s.RecvDatagrams, s.RecvBundled,
+					from.Stats().SentBytes, s.RecvBytes)
 			}
 		})
 	}
@@ -261,7 +264,8 @@ func TestBundleIsTruncated(t *testing.T) {
 	}
 	from.Flush()
 	got := receiveAll(to, 0)
-	if len(got) != 3 || got[0].Truncated || got[1].Truncated || !got[2].Truncated || len(got[2].Data) != 100 || to.Stats().RecvTruncated != 1 {
+	if len(got) != 3 || got[0].Truncated || got[1].Truncated || !got[2].Truncated || len(got[2].Data) != 100 ||
+		to.Stats().RecvTruncated != 1 {
 		t.Errorf("received %+v", got)
 	}
 	to.rx.iovs[0].Len = MaxDatagramBytes

@@ -52,13 +52,15 @@ func TestSegmentPlan(t *testing.T) {
 					if flow >= 15 {
 						flow *= 0x9e3779b9
 					}
-					if last, ok := lastOf[[3]uint32{to[0], to[1], flow}]; ok && last > i && (flow == to[2] || flow == 0 || to[2] == 0) {
+					if last, ok := lastOf[[3]uint32{to[0], to[1], flow}]; ok && last > i &&
+						(flow == to[2] || flow == 0 || to[2] == 0) {
 						t.Fatalf("message %d of flow %d overtakes %d of flow %d", last, flow, i, to[2])
 					}
 				}
 				lastOf[to] = i
 				size := b.iovs[i].Len
-				if !sameDestination(b, int(g.first), i) || short || size > uint64(g.size) || (n > 0 && g.size > segmentBytesMax) {
+				if !sameDestination(b, int(g.first), i) || short || size > uint64(g.size) ||
+					(n > 0 && g.size > segmentBytesMax) {
 					t.Fatalf("message %d of %d bytes is in a group of %d", i, size, g.size)
 				}
 				short = size < uint64(g.size)
@@ -151,9 +153,11 @@ func TestSegmentPlanRanks(t *testing.T) {
 		}
 	}
 	ring, ok := uint64(359), uint64(632)
-	f("0 2 4 | 1 3 5 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{2, ok, 0}, message{3, ring, 0}, message{3, ok, 0})
+	f("0 2 4 | 1 3 5 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{2, ok, 0},
+		message{3, ring, 0}, message{3, ok, 0})
 	// a flow to another destination is another
-	f("0 2 | 1 | 3 5 | 4 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{1, ring, 1}, message{1, ok, 1}, message{2, ring, 1})
+	f("0 2 | 1 | 3 5 | 4 ", message{1, ring, 0}, message{1, ok, 0}, message{2, ring, 0}, message{1, ring, 1},
+		message{1, ok, 1}, message{2, ring, 1})
 	// nothing passes what has no flow
 	f("0 | 1 2 3 ", message{1, ring, 0}, message{0, ok, 0}, message{2, ok, 0}, message{1, ring, 0})
 	f("0 | 1 | 2 ", message{0, 100, 0}, message{0, 200, 0}, message{0, 300, 0})
@@ -224,7 +228,8 @@ func TestSegmentation(t *testing.T) {
 		for deadline := time.Now().Add(5 * time.Second); len(want[k]) > 0; {
 			for _, pkt := range p.Recv(k) {
 				if !bytes.Equal(pkt.Data, want[k][0]) {
-					t.Fatalf("destination %d: got %d bytes %q…, want %d bytes %q…", k, len(pkt.Data), pkt.Data[:7], len(want[k][0]), want[k][0][:7])
+					t.Fatalf("destination %d: got %d bytes %q…, want %d bytes %q…", k, len(pkt.Data), pkt.Data[:7],
+						len(want[k][0]), want[k][0][:7])
 				}
 				want[k] = want[k][1:]
 			}

@@ -114,7 +114,8 @@ func raiseRecvBuffer(fd, capBytes int) (gotBytes int, err error) {
 }
 
 func warnClamped(log *slog.Logger, addr netip.AddrPort, wantBytes, gotBytes int) {
-	log.Warn("the kernel limits the receive buffer: raise net.core.rmem_max to at least half of what is wanted, or grant CAP_NET_ADMIN",
+	log.Warn("the kernel limits the receive buffer: raise net.core.rmem_max to at least half of "+
+		"what is wanted, or grant CAP_NET_ADMIN",
 		"listen", addr.String(), "wanted_bytes", wantBytes, "got_bytes", gotBytes)
 }
 
@@ -123,7 +124,8 @@ func explainSocket(err error) error {
 	case unix.EMFILE:
 		return fmt.Errorf("cannot open a socket: too many open files, raise `ulimit -n`: %w", err)
 	case unix.EAFNOSUPPORT:
-		return fmt.Errorf("cannot open a socket: this kernel has no support for the address family: %w", err)
+		return fmt.Errorf("cannot open a socket: this kernel has no support for the address "+
+			"family: %w", err)
 	}
 	return fmt.Errorf("cannot open a socket: %w", err)
 }
@@ -131,7 +133,8 @@ func explainSocket(err error) error {
 func explainBind(err error) error {
 	switch err {
 	case unix.EADDRINUSE:
-		return fmt.Errorf("the address is taken, perhaps by another instance: stop it or choose another port: %w", err)
+		return fmt.Errorf("the address is taken, perhaps by another instance: stop it or choose "+
+			"another port: %w", err)
 	case unix.EADDRNOTAVAIL:
 		return fmt.Errorf("no interface of this host has the address: %w", err)
 	case unix.EACCES:

@@ -20,7 +20,8 @@ func agreeFields(t *testing.T, m *Message, want *plainMessage) {
 	}
 	f := plainCSeq.FindStringSubmatch(text(KindCSeq))
 	cseq, _ := m.CSeq()
-	if n, err := strconv.ParseUint(f[1], 10, 32); err != nil || uint64(cseq.Number) != n || string(m.Bytes(cseq.MethodName)) != f[2] || cseq.Method != plainMethod(f[2]) {
+	if n, err := strconv.ParseUint(f[1], 10, 32); err != nil || uint64(cseq.Number) != n ||
+		string(m.Bytes(cseq.MethodName)) != f[2] || cseq.Method != plainMethod(f[2]) {
 		t.Fatalf("CSeq %d %v %q, plain %q", cseq.Number, cseq.Method, m.Bytes(cseq.MethodName), f[1:])
 	}
 	if m.IsRequest && m.Method != plainMethod(want.method) {
@@ -122,7 +123,8 @@ func agreeNameAddr(t *testing.T, m *Message, a *NameAddr, text string) {
 // agreeURI compares a URI that both take, its parameters one by one.
 func agreeURI(t *testing.T, u *URI, w plainURIValue) {
 	t.Helper()
-	got := plainURIValue{strings.ToLower(string(u.SchemeName.Of(u.Raw))), string(u.UserBytes()), string(u.Password.Of(u.Raw)), string(u.HostBytes()),
+	got := plainURIValue{strings.ToLower(string(u.SchemeName.Of(u.Raw))), string(u.UserBytes()),
+		string(u.Password.Of(u.Raw)), string(u.HostBytes()),
 		string(u.Params.Of(u.Raw)), string(u.Headers.Of(u.Raw)), int(u.Port), u.HasHeaders}
 	if got != w {
 		t.Fatalf("URI %+v, plain %+v", got, w)
@@ -159,8 +161,10 @@ func plainMethod(name string) Method {
 // TestCompactNames: the one-letter names as the RFCs give them, and no other letter. The list is
 // written here again, not taken from the table under test.
 func TestCompactNames(t *testing.T) {
-	long := map[byte]Kind{'v': KindVia, 'f': KindFrom, 't': KindTo, 'i': KindCallID, 'm': KindContact, 'l': KindContentLength, 'c': KindContentType,
-		'e': KindContentEncoding, 's': KindSubject, 'k': KindSupported, 'o': KindEvent, 'u': KindAllowEvents, 'r': KindReferTo, 'b': KindReferredBy,
+	long := map[byte]Kind{'v': KindVia, 'f': KindFrom, 't': KindTo, 'i': KindCallID, 'm': KindContact,
+		'l': KindContentLength, 'c': KindContentType,
+		'e': KindContentEncoding, 's': KindSubject, 'k': KindSupported, 'o': KindEvent, 'u': KindAllowEvents,
+		'r': KindReferTo, 'b': KindReferredBy,
 		'x': KindSessionExpires, 'a': KindAcceptContact, 'j': KindRejectContact, 'y': KindIdentity}
 	for c := byte('a'); c <= 'z'; c++ {
 		for _, name := range []byte{c, c - 0x20} {
@@ -203,15 +207,20 @@ func generated(t *testing.T, made *messages.Message) {
 		t.Fatalf("Check: %v\n%s", r, b)
 	}
 	agree(t, &dirty, want)
-	if string(dirty.MethodBytes()) != made.Method || string(dirty.Bytes(dirty.URI)) != made.URI || int(dirty.Status) != made.Status || string(dirty.Body()) != made.Body {
-		t.Fatalf("%q %q %d and %d bytes of body\n%s", dirty.MethodBytes(), dirty.Bytes(dirty.URI), dirty.Status, len(dirty.Body()), b)
+	if string(dirty.MethodBytes()) != made.Method || string(dirty.Bytes(dirty.URI)) != made.URI ||
+		int(dirty.Status) != made.Status || string(dirty.Body()) != made.Body {
+		t.Fatalf("%q %q %d and %d bytes of body\n%s", dirty.MethodBytes(), dirty.Bytes(dirty.URI), dirty.Status,
+			len(dirty.Body()), b)
 	}
 	for i, h := range dirty.Headers {
 		if string(dirty.Bytes(h.Name)) != made.Rows[i].Name || string(dirty.Bytes(h.Line)) != made.Rows[i].Line {
 			t.Fatalf("row %d is %q, made as %q", i, dirty.Bytes(h.Line), made.Rows[i].Line)
 		}
 	}
-	for k, header := range map[Kind]string{KindVia: "Via", KindRoute: "Route", KindRecordRoute: "Record-Route", KindContact: "Contact", KindSupported: "Supported", KindAllow: "Allow"} {
+	for k, header := range map[Kind]string{
+		KindVia: "Via", KindRoute: "Route", KindRecordRoute: "Record-Route", KindContact: "Contact",
+		KindSupported: "Supported", KindAllow: "Allow",
+	} {
 		values := made.All(header)
 		i := 0
 		v := dirty.Values(k)
@@ -224,7 +233,10 @@ func generated(t *testing.T, made *messages.Message) {
 			t.Fatalf("%s ends with %v after %d of %q", header, v.Reason, i, values)
 		}
 	}
-	for k, header := range map[Kind]string{KindFrom: "From", KindTo: "To", KindCallID: "Call-ID", KindCSeq: "CSeq", KindMaxForwards: "Max-Forwards", KindContentLength: "Content-Length"} {
+	for k, header := range map[Kind]string{
+		KindFrom: "From", KindTo: "To", KindCallID: "Call-ID", KindCSeq: "CSeq", KindMaxForwards: "Max-Forwards",
+		KindContentLength: "Content-Length",
+	} {
 		if got := string(dirty.ValueOf(k)); got != made.Get(header) {
 			t.Fatalf("%s is %q, made as %q", header, got, made.Get(header))
 		}
@@ -241,7 +253,8 @@ func generated(t *testing.T, made *messages.Message) {
 	}
 	via, _ := dirty.TopVia()
 	branch, _ := messages.Param(made.Get("Via"), "branch")
-	if _, rport := messages.Param(made.Get("Via"), "rport"); string(dirty.Bytes(via.Branch)) != branch || via.RPortParam.Empty() == rport {
+	if _, rport := messages.Param(made.Get("Via"), "rport"); string(dirty.Bytes(via.Branch)) != branch ||
+		via.RPortParam.Empty() == rport {
 		t.Fatalf("branch %q, rport %v of %q", dirty.Bytes(via.Branch), !via.RPortParam.Empty(), made.Get("Via"))
 	}
 }

@@ -215,8 +215,8 @@ func (m *Message) readRequestURI() {
 
 // Check does what RFC 3261 §16.3 step 1 asks: every field that forwarding needs is present,
 // single and well formed. Call it after a Parse that gave OK. It fills the caches of
-// TopVia, CSeq and ContentLength, for a request those of MaxForwards and RequestURI too, and if it is
-// no ACK those of From and To.
+// TopVia, CSeq and ContentLength, for a request those of MaxForwards and RequestURI too, and if it
+// is no ACK those of From and To.
 //
 // The order is that of use when an error response is built: without a Via none can be sent.
 // Route, Record-Route and Contact are not looked at: whoever routes by them parses them.

@@ -40,13 +40,19 @@ func seeds(tb testing.TB) (all [][]byte) {
 		all = append(all, append(b, fields...))
 	}
 	for _, s := range []string{
-		"", "\r\n\r\n", "\x00\x00\x00\x00", "\n", "INVITE", "INVITE sip:a SIP/2.0", "SIP/2.0 200 OK\r\n\r\n", "SIP/2.0 200\n\n", "SIP/2.0\r\n\r\n",
+		"", "\r\n\r\n", "\x00\x00\x00\x00", "\n", "INVITE", "INVITE sip:a SIP/2.0", "SIP/2.0 200 OK\r\n\r\n",
+		"SIP/2.0 200\n\n", "SIP/2.0\r\n\r\n",
 		"\r\n\r\nOPTIONS sip:a@b SIP/2.0\nv:SIP/2.0/UDP h\n\tx\n\n",
-		"A b SIP/2.0\r\n: x\r\n\r\n", "A b SIP/2.0\r\n x\r\n\r\n", "A b SIP/2.0\r\nX y: z\r\n folded\r\nTo:\r\n\r\n", "A b SIP/2.0\r\nTo:  \r\n  \r\n x\r\r\n\r\n",
-		"A b SIP/3.0\r\nv:\r\n\r\n", "A  b SIP/2.0\r\n\r\n", "A b SIP/2.0\r\nTo\x00: x\r\nSupported\x00\x00: x\r\n\r\n", "A b sip/2.00\r\n\r\n", "A \tb SIP/2.1\r\n\r\n",
-		"A sip:u@[::1]:5 SIP/2.0\r\nv: SIP/2.0/UDP [::1]:5060;branch=z9hG4bK, sip/2.0/tls a\r\ni: a\r\nCSeq: 1 A\r\nf: <sip:a>;tag=1\r\nt: b<sip:b>\r\nl: 0\r\nRoute: <sip:a;lr>,\r\n <sip:b,c>;x=\",\"\r\nRoute: <x:y>\r\n\r\n",
+		"A b SIP/2.0\r\n: x\r\n\r\n", "A b SIP/2.0\r\n x\r\n\r\n", "A b SIP/2.0\r\nX y: z\r\n folded\r\nTo:\r\n\r\n",
+		"A b SIP/2.0\r\nTo:  \r\n  \r\n x\r\r\n\r\n",
+		"A b SIP/3.0\r\nv:\r\n\r\n", "A  b SIP/2.0\r\n\r\n", "A b SIP/2.0\r\nTo\x00: x\r\nSupported\x00\x00: x\r\n\r\n",
+		"A b sip/2.00\r\n\r\n", "A \tb SIP/2.1\r\n\r\n",
+		"A sip:u@[::1]:5 SIP/2.0\r\nv: SIP/2.0/UDP [::1]:5060;branch=z9hG4bK, sip/2.0/tls a\r\ni: a\r\nCSeq: 1 A\r\n" +
+			"f: <sip:a>;tag=1\r\nt: b<sip:b>\r\nl: 0\r\nRoute: <sip:a;lr>,\r\n <sip:b,c>;x=\",\"\r\nRoute: <x:y>\r\n" +
+			"\r\n",
 		"A b SIP/2.0\r\nMax-Breadth: 60\r\n\r\n", "A b SIP/2.0\r\nmax-breadth: 6x\r\n\r\n",
-		"A sip:a SIP/2.0\r\nCall-ID: x\r\nVia: SIP/2.0/UDP h;ttl=3;maddr=m;received=1.2.3.4;rport=7;branch=\"q\\\"\"\r\n\r\n",
+		"A sip:a SIP/2.0\r\nCall-ID: x\r\n" +
+			"Via: SIP/2.0/UDP h;ttl=3;maddr=m;received=1.2.3.4;rport=7;branch=\"q\\\"\"\r\n\r\n",
 	} {
 		all = append(all, []byte(s))
 	}
@@ -139,18 +145,23 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 			if got := string(m.MethodBytes()); m.IsRequest && got != want.method {
 				t.Fatalf("method %q, plain %q", got, want.method)
 			}
-			if int(m.HeaderStart) != want.headerStart || int(m.HeaderEnd) != want.headerEnd || int(m.BodyStart) != want.bodyAt {
-				t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart, want.headerEnd, want.bodyAt)
+			if int(m.HeaderStart) != want.headerStart || int(m.HeaderEnd) != want.headerEnd ||
+				int(m.BodyStart) != want.bodyAt {
+				t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart,
+					want.headerEnd, want.bodyAt)
 			}
 		}
 		return
 	}
 	if int(m.HeaderStart) != want.headerStart || int(m.HeaderEnd) != want.headerEnd || int(m.BodyStart) != want.bodyAt {
-		t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart, want.headerEnd, want.bodyAt)
+		t.Fatalf("sections %d %d %d, plain %d %d %d", m.HeaderStart, m.HeaderEnd, m.BodyStart, want.headerStart,
+			want.headerEnd, want.bodyAt)
 	}
 	if m.IsRequest != want.isRequest || int(m.Status) != want.status ||
-		string(m.MethodBytes()) != want.method || string(m.Bytes(m.URI)) != want.uri || string(m.Bytes(m.Phrase)) != want.phrase {
-		t.Fatalf("start line: %q %q %d %q, plain %q %q %d %q", m.MethodBytes(), m.Bytes(m.URI), m.Status, m.Bytes(m.Phrase), want.method, want.uri, want.status, want.phrase)
+		string(m.MethodBytes()) != want.method || string(m.Bytes(m.URI)) != want.uri ||
+		string(m.Bytes(m.Phrase)) != want.phrase {
+		t.Fatalf("start line: %q %q %d %q, plain %q %q %d %q", m.MethodBytes(), m.Bytes(m.URI), m.Status,
+			m.Bytes(m.Phrase), want.method, want.uri, want.status, want.phrase)
 	}
 	if m.IsRequest && (m.Method == MethodOther) == (m.Method.String() == want.method) {
 		t.Fatalf("method %v for %q", m.Method, want.method)
@@ -168,7 +179,8 @@ func agree(t *testing.T, m *Message, want *plainMessage) {
 		}
 	}
 	agreeHeaderReaders(t, m)
-	for _, k := range []Kind{KindVia, KindRoute, KindRecordRoute, KindContact, KindSupported, KindProxyRequire, KindPath} {
+	for _, k := range []Kind{KindVia, KindRoute, KindRecordRoute, KindContact, KindSupported, KindProxyRequire,
+		KindPath} {
 		agreeValues(t, m, want, k)
 	}
 	if want.check() == OK {
@@ -242,7 +254,8 @@ func mustVia(t *testing.T, m *Message) *Via {
 
 func agreeVia(t *testing.T, b []byte, v *Via, w plainViaValue) {
 	t.Helper()
-	got := plainViaValue{string(v.TransportName.Of(b)), string(v.Host.Of(b)), string(v.Branch.Of(b)), string(v.Received.Of(b)), string(v.MAddr.Of(b)),
+	got := plainViaValue{string(v.TransportName.Of(b)), string(v.Host.Of(b)), string(v.Branch.Of(b)),
+		string(v.Received.Of(b)), string(v.MAddr.Of(b)),
 		int(v.Port), int(v.RPort), int(v.TTL), v.RPortParam.Len > 0}
 	if got != w {
 		t.Fatalf("Via: %+v, plain %+v", got, w)
@@ -302,7 +315,8 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 			}
 			// A carriage return alone that ends the value in front of the cut joins a line feed
 			// alone behind it: together they are a line end.
-			if got := string(left.Bytes(v.Value)); got != plain[j] && (j != i-1 || got != strings.TrimSuffix(plain[j], "\r")) {
+			if got := string(left.Bytes(v.Value)); got != plain[j] &&
+				(j != i-1 || got != strings.TrimSuffix(plain[j], "\r")) {
 				t.Fatalf("without %v %d: value %d is %q, want %q", k, i, j, got, plain[j])
 			}
 		}
@@ -318,7 +332,8 @@ func agreeValues(t *testing.T, m *Message, want *plainMessage, k Kind) {
 // describe is everything a Message says, as text.
 func describe(m *Message) string {
 	var s strings.Builder
-	fmt.Fprintln(&s, m.StartLine, m.MethodName, m.URI, m.Phrase, m.HeaderStart, m.HeaderEnd, m.BodyStart, m.Status, m.Method, m.IsRequest, m.Control, m.Headers, m.seen, m.twice)
+	fmt.Fprintln(&s, m.StartLine, m.MethodName, m.URI, m.Phrase, m.HeaderStart, m.HeaderEnd, m.BodyStart, m.Status,
+		m.Method, m.IsRequest, m.Control, m.Headers, m.seen, m.twice)
 	if m.IsRequest || m.Status != 0 {
 		fmt.Fprintln(&s, m.Check())
 	}
@@ -349,8 +364,10 @@ func describe(m *Message) string {
 
 func FuzzVia(f *testing.F) {
 	for _, s := range []string{
-		"SIP/2.0/UDP h", "SIP / 2.0 / TCP  h : 5060 ; branch = z9hG4bKa ;rport", "sip/7.0/x [::1]:1;rport=65536", "SIP/2.0/UDP a;branch=z9hG4bK;branch=b",
-		"SIP/2.0/UDP a;received=::1;maddr=[::1];ttl=255;x=\"a,b\"", "SIP/2.0/UDP a;ttl=256", "SIP/2.0/UDP a;;", "SIP/2.0/UDP a:0", "SIP/2.0/ UDP a", "SIP/2.0/UDP\r\n a;branch=\r\n\tz9hG4bK1",
+		"SIP/2.0/UDP h", "SIP / 2.0 / TCP  h : 5060 ; branch = z9hG4bKa ;rport", "sip/7.0/x [::1]:1;rport=65536",
+		"SIP/2.0/UDP a;branch=z9hG4bK;branch=b",
+		"SIP/2.0/UDP a;received=::1;maddr=[::1];ttl=255;x=\"a,b\"", "SIP/2.0/UDP a;ttl=256", "SIP/2.0/UDP a;;",
+		"SIP/2.0/UDP a:0", "SIP/2.0/ UDP a", "SIP/2.0/UDP\r\n a;branch=\r\n\tz9hG4bK1",
 	} {
 		f.Add(s)
 	}
@@ -376,8 +393,10 @@ func FuzzVia(f *testing.F) {
 
 func FuzzNameAddr(f *testing.F) {
 	for _, s := range []string{
-		"sip:a@b", "<sip:a@b>", "\"q\\\"\" <sip:a@b>;tag=1;x", "a b c<sip:a>", "a, b <sip:a>", "sip:a;tag=1;tag=2", "<sip:a", "sip:a b", "<isbn:1>; tag = \"x\"", "a <b>", "<a:>",
-		"\"Mr. J. User <sip:j@x>", "< sip:a >", "sip:a;x=\"<\"", "\xc3\xa9 <sip:a>", "<sip:a>;tag=", "<sip:a>;tag=<b>", "<sip:a>;;x=<y>; ;tag=1;", "sip:a;;tag", "sip:a?b=c", "tel:+1;tag=1",
+		"sip:a@b", "<sip:a@b>", "\"q\\\"\" <sip:a@b>;tag=1;x", "a b c<sip:a>", "a, b <sip:a>", "sip:a;tag=1;tag=2",
+		"<sip:a", "sip:a b", "<isbn:1>; tag = \"x\"", "a <b>", "<a:>",
+		"\"Mr. J. User <sip:j@x>", "< sip:a >", "sip:a;x=\"<\"", "\xc3\xa9 <sip:a>", "<sip:a>;tag=", "<sip:a>;tag=<b>",
+		"<sip:a>;;x=<y>; ;tag=1;", "sip:a;;tag", "sip:a?b=c", "tel:+1;tag=1",
 	} {
 		f.Add(s)
 	}
@@ -399,7 +418,8 @@ func FuzzNameAddr(f *testing.F) {
 		if got != w {
 			t.Fatalf("%q: %+v, plain %+v", s, got, w)
 		}
-		if v, whole, ok := Param(b, a.Params, "tag"); ok != (a.Tag.Off != 0) || ok && (string(v.Of(b)) != w.tag || b[whole.Off] != ';' || whole.End() != a.Tag.End()) {
+		if v, whole, ok := Param(b, a.Params, "tag"); ok != (a.Tag.Off != 0) ||
+			ok && (string(v.Of(b)) != w.tag || b[whole.Off] != ';' || whole.End() != a.Tag.End()) {
 			t.Fatalf("%q: Param gives %v %v %v", s, v, whole, ok)
 		}
 	})
@@ -407,8 +427,11 @@ func FuzzNameAddr(f *testing.F) {
 
 func FuzzURI(f *testing.F) {
 	for _, s := range []string{
-		"sip:a@b", "sips:u:p@[2001:db8::1]:5061;transport=tls;lr?a=b&c=d", "tel:+1-2;phone-context=x", "urn:service:sos", "isbn:1", "sip:@b", "sip:a@b@c", "sip::p@h", "sip:h:0", "sip:h:65536", "sip:h;;x",
-		"sip:user;par=u%40example.net@example.com", "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com", "sip:h?", "sip:", ":", "sip:h:", "<sip:a>", "sip:a%00b@h", "sip:a@h ;lr",
+		"sip:a@b", "sips:u:p@[2001:db8::1]:5061;transport=tls;lr?a=b&c=d", "tel:+1-2;phone-context=x",
+		"urn:service:sos", "isbn:1", "sip:@b", "sip:a@b@c", "sip::p@h", "sip:h:0", "sip:h:65536", "sip:h;;x",
+		"sip:user;par=u%40example.net@example.com",
+		"sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com",
+		"sip:h?", "sip:", ":", "sip:h:", "<sip:a>", "sip:a%00b@h", "sip:a@h ;lr",
 	} {
 		f.Add(s)
 	}
@@ -428,7 +451,8 @@ func FuzzURI(f *testing.F) {
 		if !ok {
 			return
 		}
-		got := plainURIValue{strings.ToLower(string(u.SchemeName.Of(b))), string(u.UserBytes()), string(u.Password.Of(b)), string(u.HostBytes()),
+		got := plainURIValue{strings.ToLower(string(u.SchemeName.Of(b))), string(u.UserBytes()),
+			string(u.Password.Of(b)), string(u.HostBytes()),
 			string(u.Params.Of(b)), string(u.Headers.Of(b)), int(u.Port), u.HasHeaders}
 		if got != w {
 			t.Fatalf("%q: %+v, plain %+v", s, got, w)
@@ -451,7 +475,9 @@ func plainHasParam(params, name string) bool {
 }
 
 func FuzzHostIP(f *testing.F) {
-	for _, s := range []string{"1.2.3.4", "01.2.3.4", "1.2.3.256", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1::2::3", "[::1]", "12345::", "::1%eth0", "1:2", "a.b", "1:::1.2.3.4", ":::1.2.3.4", "1:::1.2.3.4.5"} {
+	for _, s := range []string{"1.2.3.4", "01.2.3.4", "1.2.3.256", "::", "::1", "1::", "1:2:3:4:5:6:7:8",
+		"1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1::2::3", "[::1]", "12345::", "::1%eth0", "1:2", "a.b", "1:::1.2.3.4",
+		":::1.2.3.4", "1:::1.2.3.4.5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -550,7 +576,8 @@ func agreeLines(t *testing.T, b []byte, p int) (seen []int) {
 		if lf < 0 {
 			return seen
 		}
-		if line := b[p : lf+1]; !odd && bytes.ContainsFunc(bytes.TrimSuffix(line, []byte("\r\n")), func(r rune) bool { return r != '\t' && r < ' ' || r == 0x7f }) {
+		if line := b[p : lf+1]; !odd && bytes.ContainsFunc(bytes.TrimSuffix(line, []byte("\r\n")),
+			func(r rune) bool { return r != '\t' && r < ' ' || r == 0x7f }) {
 			t.Fatalf("%q is not odd", line)
 		}
 		if p = lf + 1; isCRLF(b, p) {
@@ -569,7 +596,8 @@ func FuzzScans(f *testing.F) {
 		for i := range b {
 			for e := i; e <= len(b) && e < i+12; e++ {
 				want := -1
-				if n, err := strconv.Atoi(string(b[i:e])); err == nil && e-i <= 8 && e >= 8 && plainDigits.Match(b[i:e]) {
+				if n, err := strconv.Atoi(string(b[i:e])); err == nil && e-i <= 8 && e >= 8 &&
+					plainDigits.Match(b[i:e]) {
 					want = n
 				}
 				if got := decimal(b, i, e); got != want {

@@ -57,7 +57,8 @@ func TestHeaderLimits(t *testing.T) {
 	var m Message
 	f := func(rows, wantRows int, want Reason) {
 		t.Helper()
-		b := []byte("OPTIONS sip:a SIP/2.0\r\n" + strings.Repeat("Via: x\r\nX-y: z\r\n", rows/2) + strings.Repeat("a:\r\n", rows%2) + "\r\nbody")
+		b := []byte("OPTIONS sip:a SIP/2.0\r\n" +
+			strings.Repeat("Via: x\r\nX-y: z\r\n", rows/2) + strings.Repeat("a:\r\n", rows%2) + "\r\nbody")
 		if r := m.Parse(b); r != want || len(m.Headers) != wantRows {
 			t.Errorf("%d rows: %v with %d rows, want %v with %d", rows, r, len(m.Headers), want, wantRows)
 		}
@@ -147,9 +148,11 @@ func TestMustInline(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	want := []string{
-		"Span.End", "Span.Of", "span", "foldWord", "kindOfWords", "nameHash", "colonsIn", "bytesUpTo", "run", "skipLWS", "is", "number", "equals",
+		"Span.End", "Span.Of", "span", "foldWord", "kindOfWords", "nameHash", "colonsIn", "bytesUpTo", "run", "skipLWS",
+		"is", "number", "equals",
 		"notVisible", "notURI", "paramFollows", "equalFold", "lower", "controls", "isControl", "isCRLF", "firstReason",
-		"(*Message).First", "(*Message).Has", "(*Message).HasMany", "(*Message).Bytes", "(*Message).enter", "(*Message).Values", "(*Via).ParamsEnd",
+		"(*Message).First", "(*Message).Has", "(*Message).HasMany", "(*Message).Bytes", "(*Message).enter",
+		"(*Message).Values", "(*Via).ParamsEnd",
 	}
 	for _, name := range want {
 		if !bytes.Contains(out, []byte("can inline "+name+"\n")) {
@@ -199,7 +202,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("MethodOf(%v) = %v", m, got)
 		}
 		var msg Message
-		if r := msg.Parse([]byte(m.String() + " sip:a SIP/2.0\r\n\r\n")); r != OK || msg.Method != m || string(msg.MethodBytes()) != m.String() {
+		if r := msg.Parse([]byte(m.String() + " sip:a SIP/2.0\r\n\r\n")); r != OK || msg.Method != m ||
+			string(msg.MethodBytes()) != m.String() {
 			t.Errorf("a %v request is read as %v %q", m, msg.Method, msg.MethodBytes())
 		}
 		if got := MethodOf([]byte(strings.ToLower(m.String()))); got != MethodOther {
@@ -284,12 +288,14 @@ func TestCheck(t *testing.T) {
 	f("\r\nf: ", "\r\nf f: ", BadHeader)
 	f("\r\nf: ", "\r\n no header to fold\r\nf: ", OK)
 	f("\r\nv: ", "\r\n no header to fold\r\nv: ", BadHeader)
-	for _, line := range []string{"no colon", "X Y: z", "X\xc3\xbc: y", ": y", "\"X\": y", "nocolon\r\n folded", "\xff"} {
+	for _, line := range []string{"no colon", "X Y: z", "X\xc3\xbc: y", ": y", "\"X\": y", "nocolon\r\n folded",
+		"\xff"} {
 		f("\r\nf: ", "\r\n"+line+"\r\nf: ", OK)
 		f("\r\nv: ", "\r\n"+line+"\r\nv: ", OK)
 		f("l: 0\r\n", line+"\r\n", OK)
 	}
-	for _, line := range []string{"Content-Length 5", "Content-Length\xa0: 5", "l\"0", "Via SIP/2.0/UDP h", "route", "To\xc2\xa0: x", "Max-Forwards=3", "i"} {
+	for _, line := range []string{"Content-Length 5", "Content-Length\xa0: 5", "l\"0", "Via SIP/2.0/UDP h", "route",
+		"To\xc2\xa0: x", "Max-Forwards=3", "i"} {
 		f("\r\nf: ", "\r\n"+line+"\r\nf: ", BadHeader)
 	}
 	f("\r\n\r\n", "\r\n", NoHeaderEnd)
@@ -336,7 +342,8 @@ func TestValues(t *testing.T) {
 		var got []string
 		v := m.Values(KindRoute)
 		for v.Next() {
-			got = append(got, fmt.Sprintf("%q row %d before %q cut %q", m.Bytes(v.Value), v.Row, m.Bytes(v.Before()), m.Bytes(v.Cut)))
+			got = append(got, fmt.Sprintf("%q row %d before %q cut %q", m.Bytes(v.Value), v.Row, m.Bytes(v.Before()),
+				m.Bytes(v.Cut)))
 		}
 		if v.Reason != OK {
 			got = append(got, v.Reason.String())
@@ -391,11 +398,13 @@ func TestNameAddr(t *testing.T) {
 	good := func(value, display, uri, tag string) {
 		t.Helper()
 		a, r := read(value)
-		if got := [3]string{string(m.Bytes(a.Display)), string(m.Bytes(a.URI)), string(m.Bytes(a.Tag))}; r != OK || got != [3]string{display, uri, tag} {
+		if got := [3]string{string(m.Bytes(a.Display)), string(m.Bytes(a.URI)), string(m.Bytes(a.Tag))}; r != OK ||
+			got != [3]string{display, uri, tag} {
 			t.Errorf("%q: %v, %q", value, r, got)
 		}
 	}
-	for _, display := range []string{"Zo\xc3\xab M\xc3\xbcller", "Tel. +1 (555) 010-0", "a@b", "a/b", "a:b", "a & b", "a=b", "M\xc3\xbcller, Zo\xc3\xab", "a#b", "a?b", "a[b]{c}", "(comment)",
+	for _, display := range []string{"Zo\xc3\xab M\xc3\xbcller", "Tel. +1 (555) 010-0", "a@b", "a/b", "a:b", "a & b",
+		"a=b", "M\xc3\xbcller, Zo\xc3\xab", "a#b", "a?b", "a[b]{c}", "(comment)",
 		"\xff\xfe", "sip:x@y", "Bob,", "Tel: 5, room 3", `"q\"uo>ted"`, // K
 		`a\b`, `"Bob" Smith`, `Bob "the <man>" X`, `"sip:x@y, "`, ", ,"} {
 		good(display+" <sip:u@h>;tag=1", display, "sip:u@h", "1")
@@ -484,7 +493,8 @@ func TestControl(t *testing.T) {
 	f(good, false)
 	head := strings.Index(good, "\r\n\r\n")
 	for i := range len(good) {
-		for _, c := range []string{"\x00", "\x1b", "\x7f", "\x0b", "\r", "\n", "\r\r", "\n\n", "\x1f\x01", "\t\x08", "\r\t"} {
+		for _, c := range []string{"\x00", "\x1b", "\x7f", "\x0b", "\r", "\n", "\r\r", "\n\n", "\x1f\x01", "\t\x08",
+			"\r\t"} {
 			if i > 0 && good[i-1] == '\\' {
 				continue // a quoted-pair
 			}

@@ -43,9 +43,9 @@ const (
 // components that forwarding does not need stay as they are). ParseURI says whether the URI is one.
 //
 // Malformed is what two readers could take for different things: a second "<", quotes that do not
-// end, two tags, two values with a comma between. A comma in a display name is none of these ("Bell,
-// Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it. An empty tag is no tag, and
-// an empty parameter no parameter.
+// end, two tags, two values with a comma between. A comma in a display name is none of these
+// ("Bell, Alexander" of RFC 4475 §3.1.2.15), unless a URI stands in front of it. An empty tag is no
+// tag, and an empty parameter no parameter.
 func ParseNameAddr(b []byte, s Span, a *NameAddr) Reason {
 	*a = NameAddr{Value: s}
 	b = b[:s.End()]
@@ -350,8 +350,8 @@ func (m *Message) readTo() {
 }
 
 // HasToTag tells whether a request claims to be within a dialog (RFC 3261 §12.2). A callee may have
-// put anything into the To of its 200, which went up as it is, and the ACK repeats it: an ACK with a
-// To that cannot be read, or whose tag is empty, claims so too.
+// put anything into the To of its 200, which went up as it is, and the ACK repeats it: an ACK with
+// a To that cannot be read, or whose tag is empty, claims so too.
 func (m *Message) HasToTag() bool {
 	to, r := m.To()
 	if r == OK && to.Tag.Len != 0 {

@@ -211,7 +211,8 @@ func (m *plainMessage) check() Reason {
 			return DoubledMaxForwards
 		}
 		if len(mf) == 1 {
-			if n, err := strconv.ParseUint(text(mf[0]), 10, 64); err != nil || n > 255 || !plainDigits.MatchString(text(mf[0])) {
+			if n, err := strconv.ParseUint(text(mf[0]), 10, 64); err != nil || n > 255 ||
+				!plainDigits.MatchString(text(mf[0])) {
 				return BadMaxForwards
 			}
 		}

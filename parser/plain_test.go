@@ -28,40 +28,47 @@ type plainMessage struct {
 }
 
 const (
-	reLWS         = `(?:[ \t\n]|\r\n)*`
-	reLWS1        = `(?:[ \t\n]|\r\n)+`
-	reToken       = "[A-Za-z0-9\\-.!%*_+`'~]+"
-	reValue       = `[!#-+\--:=?-~\x{80}-\x{10FFFF}]+`
-	reName        = `[!#-+\--:?-~\x{80}-\x{10FFFF}]+`
-	reQuote       = `"(?:[^"\\]|\\.)*"`
-	reParam       = `;` + reLWS + `(?:` + reName + `)` + reLWS + `(?:=` + reLWS + `(?:` + reQuote + `|` + reValue + `)?` + reLWS + `)?`
+	reLWS   = `(?:[ \t\n]|\r\n)*`
+	reLWS1  = `(?:[ \t\n]|\r\n)+`
+	reToken = "[A-Za-z0-9\\-.!%*_+`'~]+"
+	reValue = `[!#-+\--:=?-~\x{80}-\x{10FFFF}]+`
+	reName  = `[!#-+\--:?-~\x{80}-\x{10FFFF}]+`
+	reQuote = `"(?:[^"\\]|\\.)*"`
+	reParam = `;` + reLWS + `(?:` + reName + `)` + reLWS + `(?:=` + reLWS + `(?:` + reQuote + `|` + reValue +
+		`)?` + reLWS + `)?`
 	reClean       = `[^\x00-\x08\x0a-\x1f\x7f"]|\r\n[ \t]`
 	reCleanQuoted = `[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\r\n]|\\?\r\n[ \t]`
 	reHost        = `[A-Za-z0-9\-._]+|\[[^\]]*\]`
 )
 
 var (
-	plainRequest       = regexp.MustCompile(`(?s)^(` + reToken + `) ([^ ]+) (?i:sip)/2\.0$`)
-	plainOtherReq      = regexp.MustCompile(`(?s)^(` + reToken + `) ([^ ]+) (?i:sip)/\d+\.\d+$`)
-	plainVersion       = regexp.MustCompile(`^(?i:sip)/(\d+\.\d+) `)
-	plainCode          = regexp.MustCompile(`(?s)^(\d+)(?: (.*))?$`)
-	plainName          = regexp.MustCompile(`^(` + reToken + `)[ \t]*:`)
-	plainOneParam      = regexp.MustCompile(`(?s);` + reLWS + `(` + reName + `)` + reLWS + `(?:=` + reLWS + `(` + reQuote + `|` + reValue + `)?` + reLWS + `)?`)
-	plainVia           = regexp.MustCompile(`(?s)^(?i:sip)` + reLWS + `/` + reLWS + reToken + reLWS + `/` + reLWS + `(` + reToken + `)` + reLWS1 + `(` + reHost + `)(?:` + reLWS + `:` + reLWS + `(\d+))?` + reLWS + `((?:` + reParam + `)*)$`)
-	plainBracketed     = regexp.MustCompile(`(?s)^((?:` + reQuote + `|[^"<>;])*)<` + reLWS + `([^"<>\x00-\x1f\x7f]*[^"<>\x00-\x20\x7f])` + reLWS + `>` + reLWS + `((?:` + reParam + `|;` + reLWS + `(?:` + reName + reLWS + `=` + reLWS + `<(?:` + reValue + `)?>` + reLWS + `)?)*)$`)
+	plainRequest  = regexp.MustCompile(`(?s)^(` + reToken + `) ([^ ]+) (?i:sip)/2\.0$`)
+	plainOtherReq = regexp.MustCompile(`(?s)^(` + reToken + `) ([^ ]+) (?i:sip)/\d+\.\d+$`)
+	plainVersion  = regexp.MustCompile(`^(?i:sip)/(\d+\.\d+) `)
+	plainCode     = regexp.MustCompile(`(?s)^(\d+)(?: (.*))?$`)
+	plainName     = regexp.MustCompile(`^(` + reToken + `)[ \t]*:`)
+	plainOneParam = regexp.MustCompile(`(?s);` + reLWS + `(` + reName + `)` + reLWS + `(?:=` + reLWS + `(` +
+		reQuote + `|` + reValue + `)?` + reLWS + `)?`)
+	plainVia = regexp.MustCompile(`(?s)^(?i:sip)` + reLWS + `/` + reLWS + reToken + reLWS + `/` + reLWS +
+		`(` + reToken + `)` + reLWS1 + `(` + reHost + `)(?:` + reLWS + `:` + reLWS + `(\d+))?` + reLWS + `((?:` +
+		reParam + `)*)$`)
+	plainBracketed = regexp.MustCompile(`(?s)^((?:` + reQuote + `|[^"<>;])*)<` + reLWS +
+		`([^"<>\x00-\x1f\x7f]*[^"<>\x00-\x20\x7f])` + reLWS + `>` + reLWS + `((?:` + reParam + `|;` + reLWS + `(?:` +
+		reName + reLWS + `=` + reLWS + `<(?:` + reValue + `)?>` + reLWS + `)?)*)$`)
 	plainAddrSpec      = regexp.MustCompile(`(?s)^(` + reValue + `)` + reLWS + `((?:` + reParam + `|;` + reLWS + `)*)$`)
 	plainTagInBrackets = regexp.MustCompile(`(?is);` + reLWS + `tag` + reLWS + `=` + reLWS + `<`)
 	plainQuoted        = regexp.MustCompile(reQuote)
-	plainListed        = regexp.MustCompile(`(?s)^(?:(?:` + reQuote + `|[^"])*,)?` + reLWS + `[A-Za-z][A-Za-z0-9+\-.]*:[^\x00-\x20,](?:` + reQuote + `|[^"])*,`)
-	plainRow1          = regexp.MustCompile(`^(?s)[^\x00-\x08\x0a-\x1f\x7f]*\r\n`)
-	plainRows          = regexp.MustCompile(`(?s)^(?:(?:` + reClean + `|"(?:` + reCleanQuoted + `)*(?:"|\\?))*\r\n)*$`)
-	plainAnyURI        = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+\-.]*:[!#-;=?-~]+$`)
-	plainCSeq          = regexp.MustCompile(`(?s)^(\d+)` + reLWS1 + `(` + reToken + `)$`)
-	plainDigits        = regexp.MustCompile(`^\d+$`)
-	plainCallID        = regexp.MustCompile(`^[^\n]+$`)
-	plainHost          = regexp.MustCompile(`^(?:` + reHost + `)$`)
-	plainUser          = regexp.MustCompile("^[A-Za-z0-9\\-_.!~*'()&=+$,;?/%:\\[\\]#^|{}`\\\\]+$")
-	plainURITail       = regexp.MustCompile(`^([^:;?\[]*|\[[^\]]*\])(?::(\d+))?(;[!#-;=A-~]*)?(\?[!#-;=?-~]*)?$`)
+	plainListed        = regexp.MustCompile(`(?s)^(?:(?:` + reQuote + `|[^"])*,)?` + reLWS +
+		`[A-Za-z][A-Za-z0-9+\-.]*:[^\x00-\x20,](?:` + reQuote + `|[^"])*,`)
+	plainRow1    = regexp.MustCompile(`^(?s)[^\x00-\x08\x0a-\x1f\x7f]*\r\n`)
+	plainRows    = regexp.MustCompile(`(?s)^(?:(?:` + reClean + `|"(?:` + reCleanQuoted + `)*(?:"|\\?))*\r\n)*$`)
+	plainAnyURI  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+\-.]*:[!#-;=?-~]+$`)
+	plainCSeq    = regexp.MustCompile(`(?s)^(\d+)` + reLWS1 + `(` + reToken + `)$`)
+	plainDigits  = regexp.MustCompile(`^\d+$`)
+	plainCallID  = regexp.MustCompile(`^[^\n]+$`)
+	plainHost    = regexp.MustCompile(`^(?:` + reHost + `)$`)
+	plainUser    = regexp.MustCompile("^[A-Za-z0-9\\-_.!~*'()&=+$,;?/%:\\[\\]#^|{}`\\\\]+$")
+	plainURITail = regexp.MustCompile(`^([^:;?\[]*|\[[^\]]*\])(?::(\d+))?(;[!#-;=A-~]*)?(\?[!#-;=?-~]*)?$`)
 )
 
 // plainTrim drops linear white space at both ends of b[i:j].
@@ -154,7 +161,8 @@ func plainParse(b []byte) *plainMessage {
 				// No header: left alone, unless it starts like one that forwarding goes by.
 				word := regexp.MustCompile(`^(?:` + reToken + `)?`).FindString(string(line))
 				switch plainKind(word) {
-				case KindVia, KindFrom, KindTo, KindCallID, KindCSeq, KindMaxForwards, KindMaxBreadth, KindRoute, KindRecordRoute, KindContact,
+				case KindVia, KindFrom, KindTo, KindCallID, KindCSeq, KindMaxForwards, KindMaxBreadth, KindRoute,
+					KindRecordRoute, KindContact,
 					KindContentLength, KindProxyRequire:
 					note(BadHeader)
 				}
@@ -168,7 +176,8 @@ func plainParse(b []byte) *plainMessage {
 			i := p + len(match[0])
 			i += len(b[i:p+len(line)]) - len(bytes.TrimLeft(b[i:p+len(line)], " \t"))
 			j := p + len(bytes.TrimRight(b[p:p+len(line)], " \t"))
-			m.rows = append(m.rows, plainRow{line: span(p, next), name: span(p, p+len(name)), value: span(i, max(i, j)), kind: plainKind(name)})
+			m.rows = append(m.rows, plainRow{line: span(p, next), name: span(p, p+len(name)), value: span(i, max(i, j)),
+				kind: plainKind(name)})
 		}
 		p = next
 	}

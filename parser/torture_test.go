@@ -201,7 +201,8 @@ func TestTortureVerdicts(t *testing.T) {
 			t.Errorf("%s: %v, but it must be %s", name, r, row["udp_action"])
 		case may("forward") || may("answer"):
 		case sight == nil:
-			t.Errorf("%s: passes, but it must be %s: give it a Reason or list it in higherLayer", name, row["udp_action"])
+			t.Errorf("%s: passes, but it must be %s: give it a Reason or list it in higherLayer", name,
+				row["udp_action"])
 		default:
 			if err := sight(&m); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -295,7 +296,8 @@ func columns(m *Message) map[string]string {
 	to, _ := m.To()
 	c["from_tag"], c["to_tag"] = text(from.Tag), text(to.Tag)
 	via, _ := m.TopVia()
-	c["top_via_transport"], c["top_via_sent_by"], c["top_branch"] = text(via.TransportName), text(via.SentBy), text(via.Branch)
+	c["top_via_transport"], c["top_via_sent_by"], c["top_branch"] = text(via.TransportName), text(via.SentBy),
+		text(via.Branch)
 	n, _ := m.MaxForwards()
 	c["max_forwards"] = num(n)
 	n, _ = m.ContentLength()

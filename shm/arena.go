@@ -119,9 +119,11 @@ func (c *Config) plan() (geometry, error) {
 	bytes := c.Bytes / pageBytes * pageBytes
 	switch {
 	case bytes < MinArenaBytes:
-		return geometry{}, fmt.Errorf("cannot make an arena of %d bytes: the least is %d MB; raise -m", c.Bytes, MinArenaBytes>>20)
+		return geometry{}, fmt.Errorf("cannot make an arena of %d bytes: the least is %d MB; "+
+			"raise -m", c.Bytes, MinArenaBytes>>20)
 	case bytes > MaxArenaBytes:
-		return geometry{}, fmt.Errorf("cannot make an arena of %d MB: record offsets reach %d MB; lower -m", bytes>>20, int64(MaxArenaBytes)>>20)
+		return geometry{}, fmt.Errorf("cannot make an arena of %d MB: record offsets reach %d "+
+			"MB; lower -m", bytes>>20, int64(MaxArenaBytes)>>20)
 	case c.Shards < 1 || c.Shards > MaxShards:
 		return geometry{}, fmt.Errorf("cannot make an arena for %d shards: 1 to %d are possible",
 			c.Shards, MaxShards)
@@ -133,7 +135,8 @@ func (c *Config) plan() (geometry, error) {
 		return layOut(bytes, c.Shards, ring)
 	case c.RingBytes < MinRingBytes || c.RingBytes > MaxRingBytes ||
 		c.RingBytes&(c.RingBytes-1) != 0:
-		return geometry{}, fmt.Errorf("cannot use rings of %d bytes: a power of two from %d to %d is needed", c.RingBytes, MinRingBytes, MaxRingBytes)
+		return geometry{}, fmt.Errorf("cannot use rings of %d bytes: a power of two from %d to "+
+			"%d is needed", c.RingBytes, MinRingBytes, MaxRingBytes)
 	}
 	return layOut(bytes, c.Shards, c.RingBytes)
 }

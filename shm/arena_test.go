@@ -108,7 +108,8 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			return
 		}
-		if !strings.Contains(a.Describe(), name) || !strings.Contains(a.Describe(), "arena 8 MB") || (a.File() != nil) != file {
+		if !strings.Contains(a.Describe(), name) || !strings.Contains(a.Describe(), "arena 8 MB") ||
+			(a.File() != nil) != file {
 			t.Errorf("%s: %q, file %v", name, a.Describe(), a.File())
 		}
 		if uintptr(a.base)%pageBytes != 0 {
@@ -172,7 +173,8 @@ func TestSealed(t *testing.T) {
 func resident(t *testing.T, a *Arena) int64 {
 	t.Helper()
 	vec := make([]byte, a.back.bytes/pageBytes)
-	if _, _, err := unix.Syscall(unix.SYS_MINCORE, uintptr(a.base), uintptr(a.back.bytes), uintptr(unsafe.Pointer(&vec[0]))); err != 0 {
+	if _, _, err := unix.Syscall(unix.SYS_MINCORE, uintptr(a.base), uintptr(a.back.bytes),
+		uintptr(unsafe.Pointer(&vec[0]))); err != 0 {
 		t.Fatal(err)
 	}
 	n := int64(0)
@@ -195,7 +197,10 @@ func TestPrefault(t *testing.T) {
 	if !strings.Contains(a.Describe(), "not pre-faulted, huge pages off, not locked") {
 		t.Error(a.Describe())
 	}
-	if err := inBlocks(a.back.slice(), func(b []byte) error { touch(b); return nil }); err != nil || resident(t, a) != bytes {
+	if err := inBlocks(a.back.slice(), func(b []byte) error {
+		touch(b)
+		return nil
+	}); err != nil || resident(t, a) != bytes {
 		t.Errorf("touched: %v, %d resident", err, resident(t, a))
 	}
 	if _, err := check(a); err != nil {
@@ -302,7 +307,8 @@ func TestHugePages(t *testing.T) {
 	}
 	got := status(t, "smaps_rollup", "ShmemPmdMapped") + status(t, "smaps_rollup", "Shared_Hugetlb")
 	switch {
-	case strings.Contains(a.Describe(), "huge pages by MADV_COLLAPSE") || strings.Contains(a.Describe(), "from the pool"):
+	case strings.Contains(a.Describe(), "huge pages by MADV_COLLAPSE") ||
+		strings.Contains(a.Describe(), "from the pool"):
 		if got < 64<<20 {
 			t.Errorf("%d bytes in huge pages; %s", got, a.Describe())
 		}
@@ -325,7 +331,8 @@ func TestLayoutOf(t *testing.T) {
 		X uint64
 		Y uint32
 	}
-	if again := LayoutOf(a{}); LayoutOf(a{}) == LayoutOf(b{}) || LayoutOf(a{}, b{}) == LayoutOf(b{}, a{}) || LayoutOf(a{}) != again {
+	if again := LayoutOf(a{}); LayoutOf(a{}) == LayoutOf(b{}) || LayoutOf(a{}, b{}) == LayoutOf(b{}, a{}) ||
+		LayoutOf(a{}) != again {
 		t.Error("hash")
 	}
 	type inner struct{ P *int }

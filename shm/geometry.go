@@ -82,7 +82,8 @@ func layOut(bytes int64, shards, ringBytes int) (geometry, error) {
 	least := up(g.chunkAt+int64(shards+1)*int64(chunkDescBytes),
 		chunkBytes) + int64(shards+1)*chunkBytes
 	if bytes < least {
-		return g, fmt.Errorf("cannot lay out %d shards in %d MB: rings of %d KiB per pair take %d MB and the least is %d MB; raise -m or use fewer shards",
+		return g, fmt.Errorf("cannot lay out %d shards in %d MB: rings of %d KiB per pair take "+
+			"%d MB and the least is %d MB; raise -m or use fewer shards",
 			shards, bytes>>20, ringBytes>>10, (g.ringsEnd-g.ringAt)>>20, up(least, 1<<20)>>20)
 	}
 	for n := (bytes - g.chunkAt) / (chunkBytes + int64(chunkDescBytes)); ; n-- {

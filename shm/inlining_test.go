@@ -19,7 +19,8 @@ func TestInlining(t *testing.T) {
 	for _, name := range []string{
 		"Ptr[go.shape.struct", "(*Header).Live", "(*Arena).header", "(*Arena).chunkOf", "(*Slab).at", "(*chunk).load",
 		"chunkWord.shard", "chunkWord.class", "(*Ring).word", "(*Ring).Commit", "(*Ring).Publish", "(*Ring).Release",
-		"(*Ring).Empty", "(*Mailbox).Empty", "(*Lock).Try", "(*Lock).Get", "(*Doorbell).Arm", "raceAcquire", "raceRelease",
+		"(*Ring).Empty", "(*Mailbox).Empty", "(*Lock).Try", "(*Lock).Get", "(*Doorbell).Arm", "raceAcquire",
+		"raceRelease",
 	} {
 		if !can[name] {
 			t.Errorf("%s is not inlined", name)

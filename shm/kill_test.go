@@ -125,7 +125,8 @@ func killRounds(t *testing.T, path string) {
 	var sum Recovered
 	calls, rounds := 0, 0
 	enough := func() bool { return rounds >= 10 && calls > 0 && sum.Unpublished+sum.Orphaned+sum.Unheld > 0 }
-	for start := time.Now(); time.Since(start) < 2500*time.Millisecond || (!enough() && time.Since(start) < 20*time.Second); rounds++ {
+	for start := time.Now(); time.Since(start) < 2500*time.Millisecond || (!enough() &&
+		time.Since(start) < 20*time.Second); rounds++ {
 		killOne(t, file, path, rng)
 		a := attachAgain(t, file, path)
 		before := a.Counters(0)[0]

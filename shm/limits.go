@@ -40,8 +40,8 @@ const (
 	// maxClassBytes is the largest size class; above it a slot is a span of whole chunks.
 	maxClassBytes = chunkBytes / 2
 
-	// maxOwnerDepth bounds how many owners in a row Recover follows (record → branch → message is 2). A longer chain, or a
-	// cycle, was not written by us: such slots are reclaimed.
+	// maxOwnerDepth bounds how many owners in a row Recover follows (record → branch → message is
+	// 2). A longer chain, or a cycle, was not written by us: such slots are reclaimed.
 	maxOwnerDepth = 8
 
 	// recentSlots is how many of the slots it allocated last a slab remembers, a power of two: more

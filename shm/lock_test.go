@@ -13,7 +13,8 @@ import (
 func waitFD(fd int, d time.Duration) bool {
 	end := time.Now().Add(d)
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(time.Until(end), 0).Milliseconds()))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}},
+			int(max(time.Until(end), 0).Milliseconds()))
 		if err != unix.EINTR {
 			return n == 1
 		}

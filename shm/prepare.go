@@ -76,7 +76,8 @@ func (a *Arena) hugePages() string {
 	if aerr := unix.Madvise(mem, unix.MADV_HUGEPAGE); aerr != nil {
 		advice = fmt.Sprintf(", MADV_HUGEPAGE: %v", aerr)
 	}
-	return fmt.Sprintf("huge pages for %d of %d MB (MADV_COLLAPSE, Linux 6.1: %v%s; shmem_enabled is %q; the pool has %s free: set vm.nr_hugepages)",
+	return fmt.Sprintf("huge pages for %d of %d MB (MADV_COLLAPSE, Linux 6.1: %v%s; "+
+		"shmem_enabled is %q; the pool has %s free: set vm.nr_hugepages)",
 		done.Load()>>20, a.back.bytes>>20, err, advice,
 		chosen("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
 		firstLine("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"))
@@ -142,7 +143,8 @@ func (a *Arena) mlock() string {
 	var lim unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &lim) == nil && int64(lim.Cur) >= 0 &&
 		int64(lim.Cur) < a.back.bytes {
-		return fmt.Sprintf("not locked (%v: RLIMIT_MEMLOCK is %d KiB; raise `ulimit -l` or grant CAP_IPC_LOCK)", err, lim.Cur>>10)
+		return fmt.Sprintf("not locked (%v: RLIMIT_MEMLOCK is %d KiB; raise `ulimit -l` or grant "+
+			"CAP_IPC_LOCK)", err, lim.Cur>>10)
 	}
 	return fmt.Sprintf("not locked (%v)", err)
 }
@@ -154,10 +156,12 @@ func enoughMemory(c Config, need int64) error {
 		return nil
 	}
 	if group, ok := groupLimit(); ok && need > group {
-		return fmt.Errorf("cannot pre-fault %d MB: the control group allows %d MB (memory.max); lower -m or raise it", need>>20, group>>20)
+		return fmt.Errorf("cannot pre-fault %d MB: the control group allows %d MB (memory.max); "+
+			"lower -m or raise it", need>>20, group>>20)
 	}
 	if free, ok := available(); ok && need > free {
-		return fmt.Errorf("cannot pre-fault %d MB: %d MB are available; lower -m, free memory, or do without pre-faulting", need>>20, free>>20)
+		return fmt.Errorf("cannot pre-fault %d MB: %d MB are available; lower -m, free memory, "+
+			"or do without pre-faulting", need>>20, free>>20)
 	}
 	return nil
 }

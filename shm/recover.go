@@ -52,22 +52,27 @@ func attach(f *os.File, layout uint64) (*Arena, error) {
 func checkHeader(h *arenaHeader, size int64, layout uint64) (geometry, error) {
 	switch {
 	case h.Magic != arenaMagic:
-		return geometry{}, errors.New("it is not a Viaduct arena; give the file or descriptor of one")
+		return geometry{}, errors.New("it is not a Viaduct arena; give the file or descriptor " +
+			"of one")
 	case h.Version != arenaVersion:
 		return geometry{}, fmt.Errorf("it has version %d, this program %d; start with a new arena",
 			h.Version, arenaVersion)
 	case atomic.LoadUint32(&h.Ready) != 1:
 		return geometry{}, errors.New("its maker died before it was ready; start with a new arena")
 	case h.Own != ownLayout || h.Layout != layout:
-		return geometry{}, fmt.Errorf("its records are laid out otherwise (%016x/%016x, this program %016x/%016x); start with a new arena", h.Own, h.Layout, ownLayout, layout)
+		return geometry{}, fmt.Errorf("its records are laid out otherwise (%016x/%016x, this "+
+			"program %016x/%016x); start with a new arena", h.Own, h.Layout, ownLayout, layout)
 	case h.Bytes > uint64(size) || h.Shards < 1 || h.Shards > MaxShards ||
 		h.RingBytes < MinRingBytes || h.RingBytes > MaxRingBytes ||
 		h.RingBytes&(h.RingBytes-1) != 0:
-		return geometry{}, fmt.Errorf("its header is damaged: %d bytes in a file of %d, %d shards, rings of %d bytes; start with a new arena", h.Bytes, size, h.Shards, h.RingBytes)
+		return geometry{}, fmt.Errorf("its header is damaged: %d bytes in a file of %d, %d "+
+			"shards, rings of %d bytes; start with a new arena", h.Bytes, size, h.Shards,
+			h.RingBytes)
 	}
 	g, err := layOut(int64(h.Bytes), int(h.Shards), int(h.RingBytes))
 	if err == nil && (g.chunks != int(h.Chunks) || g.firstAt != int64(h.FirstAt)) {
-		err = fmt.Errorf("its header is damaged: %d chunks from %#x, not %d from %#x; start with a new arena", h.Chunks, h.FirstAt, g.chunks, g.firstAt)
+		err = fmt.Errorf("its header is damaged: %d chunks from %#x, not %d from %#x; start with "+
+			"a new arena", h.Chunks, h.FirstAt, g.chunks, g.firstAt)
 	}
 	return g, err
 }
@@ -104,7 +109,8 @@ type Recovered struct {
 
 // String is for the log.
 func (r Recovered) String() string {
-	return fmt.Sprintf("%d records live (%d bytes), reclaimed %d unpublished, %d orphaned, %d unheld (%d bytes), %d chunks, %d rings, %d locks",
+	return fmt.Sprintf("%d records live (%d bytes), reclaimed %d unpublished, %d orphaned, %d "+
+		"unheld (%d bytes), %d chunks, %d rings, %d locks",
 		r.Live, r.LiveBytes, r.Unpublished, r.Orphaned, r.Unheld, r.ReclaimedBytes, r.Chunks,
 		r.Rings, r.Locks)
 }

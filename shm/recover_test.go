@@ -92,7 +92,8 @@ func TestObserver(t *testing.T) {
 	b.Slab(1).Walk(seen)
 	b.Slab(0).Walk(seen)
 	a.Counters(1)[3] = 77
-	if n != 1 || b.Slab(1).UsedBytes() != 128 || atomic.LoadUint64(&b.Counters(1)[3]) != 77 || b.UsedBytes() != a.UsedBytes() {
+	if n != 1 || b.Slab(1).UsedBytes() != 128 || atomic.LoadUint64(&b.Counters(1)[3]) != 77 ||
+		b.UsedBytes() != a.UsedBytes() {
 		t.Errorf("seen %d, used %d", n, b.Slab(1).UsedBytes())
 	}
 	mustPanic(t, "attached and not recovered", func() { b.Slab(0).Alloc(1, 100) })
@@ -161,7 +162,10 @@ func TestRecoverCases(t *testing.T) {
 		Ptr[Header](a, off).Owner = off
 		return []Off{off}
 	}, nil, Recovered{Live: 1})
-	f("unpublished", func(a *Arena, s *Slab) []Off { alloc(s, 100, 0, false); return nil }, nil, Recovered{Unpublished: 1, Chunks: 1})
+	f("unpublished", func(a *Arena, s *Slab) []Off {
+		alloc(s, 100, 0, false)
+		return nil
+	}, nil, Recovered{Unpublished: 1, Chunks: 1})
 	f("span", func(a *Arena, s *Slab) []Off {
 		alloc(s, 600_000, 0, false)
 		return []Off{alloc(s, 600_000, 0, true)}
@@ -365,7 +369,8 @@ func FuzzAttach(f *testing.F) {
 		a.ready = false
 		*a = *newArena(g, a.back)
 		a.bells = bells
-		if r, err := a.Recover(nil); err != nil || r.Live != 0 || a.UsedBytes() != 0 || a.PoolBytes() != a.TotalBytes() {
+		if r, err := a.Recover(nil); err != nil || r.Live != 0 || a.UsedBytes() != 0 ||
+			a.PoolBytes() != a.TotalBytes() {
 			t.Fatalf("%v, %v", r, err)
 		}
 		fillUp0(t, a)

@@ -227,7 +227,8 @@ func (s *Slab) badFree(off Off, h *Header, w chunkWord) {
 		panic(fmt.Sprintf("BUG: shm double free of slot %#x by shard %d, kind %d", uint32(off),
 			s.shard, h.Kind))
 	}
-	panic(fmt.Sprintf("BUG: shm free of %#x by shard %d: state %#x, class %d, in a chunk of shard %d, use %d, class %d",
+	panic(fmt.Sprintf("BUG: shm free of %#x by shard %d: state %#x, class %d, in a chunk of "+
+		"shard %d, use %d, class %d",
 		uint32(off), s.shard, h.State, h.Class, w.shard(), w.use(), w.class()))
 }
 

@@ -103,7 +103,8 @@ func fromDevShm(bytes int64) (backing, error) {
 func fromPath(path string, bytes int64) (backing, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return backing{}, fmt.Errorf("cannot make arena %s: it exists; attach it, or remove it if no process needs it", path)
+		return backing{}, fmt.Errorf("cannot make arena %s: it exists; attach it, or remove it "+
+			"if no process needs it", path)
 	}
 	if err != nil {
 		return backing{}, fmt.Errorf("cannot make arena %s: %w", path, err)
@@ -126,12 +127,14 @@ func fromPath(path string, bytes int64) (backing, error) {
 func fromSysV(bytes int64) (backing, error) {
 	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, int(bytes), unix.IPC_CREAT|0o700)
 	if err != nil {
-		return backing{}, fmt.Errorf("cannot make a SysV segment of %d MB: %w; mount /dev/shm, or raise kernel.shmmax and kernel.shmall", bytes>>20, err)
+		return backing{}, fmt.Errorf("cannot make a SysV segment of %d MB: %w; mount /dev/shm, "+
+			"or raise kernel.shmmax and kernel.shmall", bytes>>20, err)
 	}
 	seg, err := unix.SysvShmAttach(id, 0, 0)
 	_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil)
 	if err != nil {
-		return backing{}, fmt.Errorf("cannot attach a SysV segment of %d MB: %w; lower -m or raise `ulimit -v`", bytes>>20, err)
+		return backing{}, fmt.Errorf("cannot attach a SysV segment of %d MB: %w; lower -m or "+
+			"raise `ulimit -v`", bytes>>20, err)
 	}
 	// The kernel's mapping, len(seg) bytes, until SysvShmDetach.
 	return backing{
@@ -157,7 +160,8 @@ func mapNew(f *os.File, bytes int64, name string, hugetlb bool) (b backing, err 
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS,
 		unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {
 		if err := unix.Fallocate(fd, 0, 0, bytes); err != nil {
-			return b, fmt.Errorf("cannot get %d MB for %s: %w; lower -m, or enlarge it with `mount -o remount,size=… /dev/shm`", bytes>>20, name, err)
+			return b, fmt.Errorf("cannot get %d MB for %s: %w; lower -m, or enlarge it with "+
+				"`mount -o remount,size=… /dev/shm`", bytes>>20, name, err)
 		}
 	}
 	b, err = mapFile(f, bytes)
@@ -181,9 +185,11 @@ func mapFile(f *os.File, bytes int64) (backing, error) {
 	}
 	switch {
 	case errors.Is(err, unix.EEXIST):
-		return backing{}, fmt.Errorf("cannot map %d MB: other threads took the place %d times in a row; start again", bytes>>20, mapTries)
+		return backing{}, fmt.Errorf("cannot map %d MB: other threads took the place %d times in "+
+			"a row; start again", bytes>>20, mapTries)
 	case err != nil:
-		return backing{}, fmt.Errorf("cannot map %d MB: %w; lower -m, raise `ulimit -v`, or see vm.overcommit_memory", bytes>>20, err)
+		return backing{}, fmt.Errorf("cannot map %d MB: %w; lower -m, raise `ulimit -v`, or see "+
+			"vm.overcommit_memory", bytes>>20, err)
 	}
 	return b, nil
 }

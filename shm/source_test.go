@@ -24,7 +24,8 @@ func TestMapFileBesideOthers(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for !done.Load() && len(ours) < blocks {
-			b, err := unix.Mmap(-1, 0, blockBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+			b, err := unix.Mmap(-1, 0, blockBytes, unix.PROT_READ|unix.PROT_WRITE,
+				unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 			if err != nil {
 				t.Error(err)
 				return
@@ -90,7 +91,8 @@ func TestMapFileTakenPlace(t *testing.T) {
 				if len(theirs) == failing {
 					return
 				}
-				p, err := unix.MmapPtr(-1, 0, unsafe.Add(at, 4<<20), pageBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED_NOREPLACE)
+				p, err := unix.MmapPtr(-1, 0, unsafe.Add(at, 4<<20), pageBytes, unix.PROT_READ|unix.PROT_WRITE,
+					unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED_NOREPLACE)
 				if err != nil {
 					t.Fatal(err)
 				}

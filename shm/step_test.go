@@ -81,7 +81,8 @@ func digest(a *Arena) (sum uint64) {
 	a.Slab(0).Walk(func(off Off, h *Header) bool {
 		if h.Kind == kindCall {
 			c := Ptr[testCall](a, off)
-			sum += xxhash.Sum64String(strconv.FormatUint(c.ID, 16) + "/" + strconv.FormatUint(c.State.Now().Version, 16))
+			sum += xxhash.Sum64String(strconv.FormatUint(c.ID, 16) + "/" +
+				strconv.FormatUint(c.State.Now().Version, 16))
 		}
 		return true
 	})
@@ -127,7 +128,8 @@ func TestEveryInstruction(t *testing.T) {
 	var sum Recovered
 	instructions, snapshots := 0, 0
 	enough := func() bool { return snapshots >= 100 && sum.Unpublished > 0 && sum.Orphaned > 0 && sum.Unheld > 0 }
-	for start := time.Now(); time.Since(start) < 3*time.Second || (!enough() && time.Since(start) < 15*time.Second); instructions++ {
+	for start := time.Now(); time.Since(start) < 3*time.Second || (!enough() &&
+		time.Since(start) < 15*time.Second); instructions++ {
 		if err := tracer.step(); err != nil {
 			t.Fatalf("after %d instructions: %v", instructions, err)
 		}
@@ -147,7 +149,8 @@ func TestEveryInstruction(t *testing.T) {
 			t.Fatalf("after %d instructions, in step %d: %v", instructions, done, err)
 		}
 		if d := digest(copied); d != states[done] && d != states[done+1] {
-			t.Fatalf("after %d instructions, in step %d: neither the state before nor the one after; %s", instructions, done, r)
+			t.Fatalf("after %d instructions, in step %d: neither the state before nor the one after; %s", instructions,
+				done, r)
 		}
 		if err := emptyOut(copied); err != nil {
 			t.Fatalf("after %d instructions, in step %d: %v; %s", instructions, done, err, r)
@@ -175,7 +178,8 @@ func dirty(a *Arena) {
 // instruction takes so long that the kernel's clock, read without system call, changes under each
 // reading and the stepped process never gets past one.
 func hotParts(a *Arena) (parts [][2]int64) {
-	parts = append(parts, [2]int64{0, a.g.mailAt}, [2]int64{a.g.chunkAt, a.g.chunkAt + int64(a.g.chunks)*int64(chunkDescBytes)})
+	parts = append(parts, [2]int64{0, a.g.mailAt},
+		[2]int64{a.g.chunkAt, a.g.chunkAt + int64(a.g.chunks)*int64(chunkDescBytes)})
 	for i := range int64(a.g.chunks) {
 		at := a.g.firstAt + i*chunkBytes
 		parts = append(parts, [2]int64{at, at + 4096}, [2]int64{at + maxClassBytes, at + maxClassBytes + 1024})

@@ -11,8 +11,8 @@ const (
 	slotLive
 )
 
-// standing decides about the slot at off: live if it is published and, when owned, its owner is live
-// and holds it.
+// standing decides about the slot at off: live if it is published and, when owned, its owner is
+// live and holds it.
 func (a *Arena) standing(off Off, holds func(owner, part Off) bool, depth int) standing {
 	h := a.headerAt(off)
 	switch {

@@ -261,7 +261,8 @@ func emptyOut(a *Arena) error {
 	}
 	a.Shared().Trim()
 	if a.UsedBytes() != 0 || a.FreeBytes() != a.TotalBytes() || a.PoolBytes() != a.TotalBytes() {
-		return fmt.Errorf("emptied, but used %d, free %d, in the pool %d of %d bytes", a.UsedBytes(), a.FreeBytes(), a.PoolBytes(), a.TotalBytes())
+		return fmt.Errorf("emptied, but used %d, free %d, in the pool %d of %d bytes", a.UsedBytes(), a.FreeBytes(),
+			a.PoolBytes(), a.TotalBytes())
 	}
 	return nil
 }

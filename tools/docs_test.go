@@ -20,7 +20,8 @@ import (
 func documents(t *testing.T) []string {
 	var docs []string
 	for _, path := range files(t) {
-		if path == "README.md" || path == "BENCHMARKS.md" || strings.HasPrefix(path, "docs/") && strings.HasSuffix(path, ".md") {
+		if path == "README.md" || path == "BENCHMARKS.md" ||
+			strings.HasPrefix(path, "docs/") && strings.HasSuffix(path, ".md") {
 			docs = append(docs, path)
 		}
 	}
@@ -50,7 +51,8 @@ func TestMakeTargets(t *testing.T) {
 			t.Errorf("Makefile: target %s has no ## comment, so `make` alone does not list it", r)
 		}
 	}
-	for _, must := range []string{"run", "build", "test", "check", "bench", "demo", "fuzz", "soak", "clean", "install"} {
+	for _, must := range []string{"run", "build", "test", "check", "bench", "demo", "fuzz", "soak", "clean",
+		"install"} {
 		if !slices.Contains(rules, must) {
 			t.Errorf("Makefile: target %s is gone", must)
 		}
@@ -132,7 +134,8 @@ func TestLinksLeadSomewhere(t *testing.T) { brokenLinks(t, top, documents(t)) }
 // What is installed links to what is installed.
 func TestLinksOfInstalledDocuments(t *testing.T) {
 	dest := t.TempDir()
-	if out, err := exec.Command("make", "-C", top, "install-docs", "DESTDIR="+dest, "PREFIX=/usr").CombinedOutput(); err != nil {
+	if out, err := exec.Command("make", "-C", top, "install-docs", "DESTDIR="+dest,
+		"PREFIX=/usr").CombinedOutput(); err != nil {
 		t.Fatalf("make install-docs: %v\n%s", err, out)
 	}
 	brokenLinks(t, filepath.Join(dest, "usr/share/doc/viaduct"), documents(t))
@@ -164,7 +167,8 @@ func TestCountersAreDocumented(t *testing.T) {
 	}
 	address := free.Addr().String()
 	free.Close()
-	if err := os.WriteFile(config, fmt.Appendf(nil, "use_dst_blocklist=yes\nlisten=%s\nrequest_route { exit; }\n", address), 0o644); err != nil {
+	if err := os.WriteFile(config,
+		fmt.Appendf(nil, "use_dst_blocklist=yes\nlisten=%s\nrequest_route { exit; }\n", address), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(viaduct(t), "-D", "-E", "-n", "1", "-m", "16", "-f", config, "-x", socket)
@@ -175,7 +179,8 @@ func TestCountersAreDocumented(t *testing.T) {
 	defer cmd.Process.Kill()
 	var out []byte
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if out, err = exec.Command(filepath.Join(filepath.Dir(viaduct(t)), "viaductctl"), "-s", socket, "stats").Output(); err == nil {
+		if out, err = exec.Command(filepath.Join(filepath.Dir(viaduct(t)), "viaductctl"), "-s", socket,
+			"stats").Output(); err == nil {
 			break
 		}
 		if time.Now().After(end) {
@@ -232,7 +237,8 @@ func TestPackagesAreDocumented(t *testing.T) {
 	if !ok || len(packages) < 10 {
 		t.Fatalf("deps.sh --list says %q", out)
 	}
-	words := strings.FieldsFunc(read(t, "README.md"), func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	words := strings.FieldsFunc(read(t, "README.md"),
+		func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
 	for _, p := range packages {
 		if !slices.Contains(words, p) {
 			t.Errorf("make test installs %s, and README does not say so", p)
@@ -253,7 +259,8 @@ var fence = regexp.MustCompile("(?ms)^```sh test([a-z ]*)\n(.*?)^```")
 
 func snippets(doc, text string) (all []snippet) {
 	for _, at := range fence.FindAllStringSubmatchIndex(text, -1) {
-		all = append(all, snippet{doc, 1 + strings.Count(text[:at[0]], "\n"), strings.Fields(text[at[2]:at[3]]), text[at[4]:at[5]]})
+		all = append(all, snippet{doc, 1 + strings.Count(text[:at[0]], "\n"), strings.Fields(text[at[2]:at[3]]),
+			text[at[4]:at[5]]})
 	}
 	return all
 }
@@ -314,7 +321,8 @@ func TestSnippets(t *testing.T) {
 
 func TestSnippetFence(t *testing.T) {
 	got := snippets("d", "a\n```sh test\nx\n```\n```sh\ny\n```\n```sh test sipp ip\nz\n```\n")
-	if len(got) != 2 || got[0].text != "x\n" || got[0].line != 2 || len(got[0].needs) != 0 || got[1].text != "z\n" || len(got[1].needs) != 2 {
+	if len(got) != 2 || got[0].text != "x\n" || got[0].line != 2 || len(got[0].needs) != 0 || got[1].text != "z\n" ||
+		len(got[1].needs) != 2 {
 		t.Errorf("%+v", got)
 	}
 }

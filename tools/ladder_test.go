@@ -75,9 +75,11 @@ func violation(from, to string) string {
 	a, b := folder(from), folder(to)
 	switch {
 	case a == "":
-		return fmt.Sprintf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and a line in tools/ladder_test.go", from)
+		return fmt.Sprintf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and "+
+			"a line in tools/ladder_test.go", from)
 	case b == "":
-		return fmt.Sprintf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and a line in tools/ladder_test.go", to)
+		return fmt.Sprintf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and "+
+			"a line in tools/ladder_test.go", to)
 	case a == b || a == "tools":
 		return ""
 	case slices.Contains(outside, b):
@@ -85,12 +87,14 @@ func violation(from, to string) string {
 	}
 	if allowed, narrowed := only[a]; narrowed {
 		if !slices.Contains(allowed, b) {
-			return fmt.Sprintf("%s imports %s, but %s may import only %q of ours: pass what it needs as an argument", from, to, a, allowed)
+			return fmt.Sprintf("%s imports %s, but %s may import only %q of ours: pass what it needs as an argument",
+				from, to, a, allowed)
 		}
 		return ""
 	}
 	if rungOf(b) <= rungOf(a) {
-		return fmt.Sprintf("%s imports %s, which stands on the same or a higher rung: let %s declare an interface and the higher package hand it in", from, to, a)
+		return fmt.Sprintf("%s imports %s, which stands on the same or a higher rung: let %s declare an interface "+
+			"and the higher package hand it in", from, to, a)
 	}
 	return ""
 }
@@ -98,7 +102,8 @@ func violation(from, to string) string {
 func TestLadderHolds(t *testing.T) {
 	for _, p := range packages(t) {
 		if folder(p.ImportPath) == "" {
-			t.Errorf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and a line in tools/ladder_test.go", p.ImportPath)
+			t.Errorf("%s stands on no rung of the ladder: a new folder needs a decision in docs/design.md and a line "+
+				"in tools/ladder_test.go", p.ImportPath)
 		}
 		for _, imported := range p.Imports {
 			if v := violation(p.ImportPath, imported); v != "" {

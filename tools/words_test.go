@@ -24,7 +24,8 @@ func TestPackageDocs(t *testing.T) {
 		rel := strings.TrimPrefix(p.ImportPath, module)
 		switch want := steps[rel]; {
 		case p.Doc == "":
-			t.Errorf("%s has no package document: say its step, its purpose, who owns what, and when not to use it", p.ImportPath)
+			t.Errorf("%s has no package document: say its step, its purpose, who owns what, and when not to use it",
+				p.ImportPath)
 		case want != nil:
 			seen++
 			if !want.MatchString(p.Doc) {
@@ -35,7 +36,8 @@ func TestPackageDocs(t *testing.T) {
 		}
 	}
 	if seen != len(steps) {
-		t.Errorf("found %d of the %d packages on the packet's way: mend the list in tools/words_test.go", seen, len(steps))
+		t.Errorf("found %d of the %d packages on the packet's way: mend the list in tools/words_test.go", seen,
+			len(steps))
 	}
 }
 
@@ -46,10 +48,14 @@ var unwanted = []struct {
 	goOnly  bool
 	instead string
 }{
-	{regexp.MustCompile("\\b(TO" + "DO|FIX" + "ME|XX" + "X)\\b"), true, "do it, or say in plain words what is not there and why"},
-	{regexp.MustCompile("(^|[^A-Za-z0-9_.])/(wo" + "rk|fa" + "rm|ro" + "ot|ho" + "me/[a-z])/"), false, "the path of one machine: use a relative path or a temporary folder"},
-	{regexp.MustCompile("proxy\\.gol" + "ang|registry\\.npm" + "js|deb\\.deb" + "ian"), false, "a registry's host: use the ordinary client with its own settings"},
-	{regexp.MustCompile("(?i)iss" + "ue #?[0-9]+"), false, "a number that means nothing outside one tracker: say what it was about"},
+	{regexp.MustCompile("\\b(TO" + "DO|FIX" + "ME|XX" + "X)\\b"), true,
+		"do it, or say in plain words what is not there and why"},
+	{regexp.MustCompile("(^|[^A-Za-z0-9_.])/(wo" + "rk|fa" + "rm|ro" + "ot|ho" + "me/[a-z])/"), false,
+		"the path of one machine: use a relative path or a temporary folder"},
+	{regexp.MustCompile("proxy\\.gol" + "ang|registry\\.npm" + "js|deb\\.deb" + "ian"), false,
+		"a registry's host: use the ordinary client with its own settings"},
+	{regexp.MustCompile("(?i)iss" + "ue #?[0-9]+"), false,
+		"a number that means nothing outside one tracker: say what it was about"},
 	{regexp.MustCompile("(?i)sub" + "agent|helper ses" + "sion"), false, "a word of the workplace, not of the project"},
 }
 
@@ -119,7 +125,8 @@ func TestFileLength(t *testing.T) {
 			continue
 		}
 		if lines > limit && !allowed {
-			t.Errorf("%s has %d lines, more than %d: it holds two things; split it, or argue in longFiles of tools/words_test.go", path, lines, limit)
+			t.Errorf("%s has %d lines, more than %d: it holds two things; split it, or argue in longFiles of "+
+				"tools/words_test.go", path, lines, limit)
 		}
 		if lines <= limit && allowed {
 			t.Errorf("%s has %d lines again: take it out of longFiles (%s)", path, lines, reason)

@@ -31,11 +31,15 @@ func TestLadderLinesUp(t *testing.T) {
 }
 
 func TestDisplay(t *testing.T) {
-	tick := traffic.Tick{Elapsed: 2 * time.Second, Started: 500, Completed: 499, Active: 3, RingP50: 80 * time.Microsecond, RingP99: 300 * time.Microsecond, PerAnswerer: []uint64{300, 200}}
+	tick := traffic.Tick{
+		Elapsed: 2 * time.Second, Started: 500, Completed: 499, Active: 3, RingP50: 80 * time.Microsecond,
+		RingP99: 300 * time.Microsecond, PerAnswerer: []uint64{300, 200},
+	}
 	var plain strings.Builder
 	d := display{out: &plain, total: 10 * time.Second, rate: 500}
 	d.tick(tick)
-	if s := plain.String(); strings.Count(s, "\n") != 1 || strings.Contains(s, "\x1b") || !strings.Contains(s, "499 calls/s") || !strings.Contains(s, "end 2 200") {
+	if s := plain.String(); strings.Count(s, "\n") != 1 || strings.Contains(s, "\x1b") ||
+		!strings.Contains(s, "499 calls/s") || !strings.Contains(s, "end 2 200") {
 		t.Errorf("without a terminal: %q", s)
 	}
 	var live strings.Builder
@@ -76,7 +80,8 @@ func TestValidate(t *testing.T) {
 }
 
 func TestMissingBinarySaysWhatToDo(t *testing.T) {
-	_, err := show(t.Context(), &Config{Viaduct: "./no-such-viaduct", Rate: 1, Time: time.Second}, &strings.Builder{}, false)
+	_, err := show(t.Context(), &Config{Viaduct: "./no-such-viaduct", Rate: 1, Time: time.Second}, &strings.Builder{},
+		false)
 	if err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("%v", err)
 	}

@@ -39,14 +39,18 @@ func (d *display) tick(t traffic.Tick) {
 		ends += fmt.Sprintf("  end %d %d", i+1, n)
 	}
 	if !d.live {
-		fmt.Fprintf(d.out, "%4.0f s  %6.0f calls/s  %4d under way  180 after p50 %5d µs, p99 %6d µs  failed %d  sent again %d%s\n", t.Elapsed.Seconds(),
-			float64(t.Completed)/seconds, t.Active, t.RingP50.Microseconds(), t.RingP99.Microseconds(), t.Failed+t.Abandoned, t.Retransmitted, ends)
+		fmt.Fprintf(d.out, "%4.0f s  %6.0f calls/s  %4d under way  180 after p50 %5d µs, p99 %6d "+
+			"µs  failed %d  sent again %d%s\n", t.Elapsed.Seconds(),
+			float64(t.Completed)/seconds, t.Active, t.RingP50.Microseconds(),
+			t.RingP99.Microseconds(), t.Failed+t.Abandoned, t.Retransmitted, ends)
 		return
 	}
 	d.slow = max(d.slow, t.RingP99)
 	lines := []string{
-		fmt.Sprintf("time       %s %4.1f s", bar(t.Elapsed.Seconds()/d.total.Seconds()), t.Elapsed.Seconds()),
-		fmt.Sprintf("calls/s    %s %.0f", bar(float64(t.Completed)/seconds/d.rate/1.25), float64(t.Completed)/seconds),
+		fmt.Sprintf("time       %s %4.1f s", bar(t.Elapsed.Seconds()/d.total.Seconds()),
+			t.Elapsed.Seconds()),
+		fmt.Sprintf("calls/s    %s %.0f", bar(float64(t.Completed)/seconds/d.rate/1.25),
+			float64(t.Completed)/seconds),
 		fmt.Sprintf("180 p50    %s %d µs", bar(part(t.RingP50, d.slow)), t.RingP50.Microseconds()),
 		fmt.Sprintf("180 p99    %s %d µs", bar(part(t.RingP99, d.slow)), t.RingP99.Microseconds()),
 	}
@@ -55,9 +59,11 @@ func (d *display) tick(t traffic.Tick) {
 		all += n
 	}
 	for i, n := range t.PerAnswerer {
-		lines = append(lines, fmt.Sprintf("end %d      %s %d calls", i+1, bar(float64(n)/float64(max(all, 1))), n))
+		lines = append(lines, fmt.Sprintf("end %d      %s %d calls", i+1,
+			bar(float64(n)/float64(max(all, 1))), n))
 	}
-	lines = append(lines, fmt.Sprintf("%d under way, %d failed, %d messages sent again", t.Active, t.Failed+t.Abandoned, t.Retransmitted))
+	lines = append(lines, fmt.Sprintf("%d under way, %d failed, %d messages sent again", t.Active,
+		t.Failed+t.Abandoned, t.Retransmitted))
 	if d.drawn > 0 {
 		fmt.Fprintf(d.out, "\x1b[%dA", d.drawn)
 	}

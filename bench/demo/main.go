@@ -84,13 +84,18 @@ func show(ctx context.Context, c *Config, out io.Writer, live bool) (traffic.Rep
 		return traffic.Report{}, err
 	}
 	defer s.stop()
-	fmt.Fprintf(out, "Viaduct balances calls on %s over two ends, %s and %s (process %d, configuration %s).\n\n", s.address, s.ends[0], s.ends[1], s.cmd.Process.Pid, "bench/demo/demo.cfg")
+	fmt.Fprintf(out, "Viaduct balances calls on %s over two ends, %s and %s (process %d, "+
+		"configuration %s).\n\n", s.address, s.ends[0], s.ends[1], s.cmd.Process.Pid,
+		"bench/demo/demo.cfg")
 	if err := s.oneCall(out); err != nil {
 		return traffic.Report{}, err
 	}
 	fmt.Fprintf(out, "\n%g calls a second for %v:\n\n", c.Rate, c.Time)
 	d := &display{out: out, live: live, total: c.Time, rate: c.Rate}
-	report, err := s.run(ctx, traffic.Config{Rate: c.Rate, Duration: c.Time, OnTick: d.tick, TickEvery: d.every(), Drain: 5 * time.Second})
+	report, err := s.run(ctx, traffic.Config{
+		Rate: c.Rate, Duration: c.Time, OnTick: d.tick, TickEvery: d.every(),
+		Drain: 5 * time.Second,
+	})
 	if err != nil {
 		return report, err
 	}
@@ -118,19 +123,22 @@ func (s *demoServer) run(ctx context.Context, c traffic.Config) (traffic.Report,
 // oneCall places a single call and prints each message where it arrives.
 func (s *demoServer) oneCall(out io.Writer) error {
 	var lines []string
-	report, err := s.run(context.Background(), traffic.Config{Concurrent: 1, Calls: 1, GiveUp: 3 * time.Second, OnArrival: func(atAnswerer bool, place int, b []byte) {
-		line := ladder(atAnswerer, place, b)
-		if n := len(lines); n > 0 && atAnswerer && strings.Contains(lines[n-1], "── 100") {
-			// both arrived in one batch: the request caused the 100
-			lines = append(lines[:n-1], line, lines[n-1])
-			return
-		}
-		lines = append(lines, line)
-	}})
+	report, err := s.run(context.Background(),
+		traffic.Config{Concurrent: 1, Calls: 1, GiveUp: 3 * time.Second,
+			OnArrival: func(atAnswerer bool, place int, b []byte) {
+				line := ladder(atAnswerer, place, b)
+				if n := len(lines); n > 0 && atAnswerer && strings.Contains(lines[n-1], "── 100") {
+					// both arrived in one batch: the request caused the 100
+					lines = append(lines[:n-1], line, lines[n-1])
+					return
+				}
+				lines = append(lines, line)
+			}})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "One call:\n\n  caller            Viaduct            end\n%s\n", strings.Join(lines, "\n"))
+	fmt.Fprintf(out, "One call:\n\n  caller            Viaduct            end\n%s\n",
+		strings.Join(lines, "\n"))
 	if report.Completed != 1 {
 		return fmt.Errorf("the first call did not complete; the server's last words:\n%s", s.tail())
 	}
@@ -149,12 +157,15 @@ func ladder(atAnswerer bool, place int, b []byte) string {
 	if strings.HasPrefix(status, "100") {
 		return fmt.Sprintf("    │ ◀── %-9s ── │                  │", "100")
 	}
-	return fmt.Sprintf("    │ ◀── %-9s ── │ ◀── %-9s ── │ %s", status[:3], status[:3], status[min(4, len(status)):])
+	return fmt.Sprintf("    │ ◀── %-9s ── │ ◀── %-9s ── │ %s", status[:3], status[:3],
+		status[min(4, len(status)):])
 }
 
 func summary(out io.Writer, s *demoServer, r *traffic.Report) {
-	fmt.Fprintf(out, "\n%d calls started, %d completed, %d failed, %d given up; %.0f a second.\n", r.Started, r.Completed, r.Failed, r.Abandoned+r.Unfinished, r.CallsPerSecond)
-	fmt.Fprintf(out, "Messages: %d lost, %d sent again, %d wrong.\n\n", r.Lost, r.Retransmitted, r.Faulty)
+	fmt.Fprintf(out, "\n%d calls started, %d completed, %d failed, %d given up; %.0f a second.\n",
+		r.Started, r.Completed, r.Failed, r.Abandoned+r.Unfinished, r.CallsPerSecond)
+	fmt.Fprintf(out, "Messages: %d lost, %d sent again, %d wrong.\n\n", r.Lost, r.Retransmitted,
+		r.Faulty)
 	fmt.Fprintf(out, "                p50       p99       max   µs\n")
 	for _, l := range []struct {
 		name string
@@ -164,7 +175,8 @@ func summary(out io.Writer, s *demoServer, r *traffic.Report) {
 	}
 	fmt.Fprintln(out)
 	for i, n := range r.PerAnswerer {
-		fmt.Fprintf(out, "  end %d, %s  %6d calls  %4.1f %%\n", i+1, s.ends[i], n, 100*float64(n)/float64(max(r.Started, 1)))
+		fmt.Fprintf(out, "  end %d, %s  %6d calls  %4.1f %%\n", i+1, s.ends[i], n,
+			100*float64(n)/float64(max(r.Started, 1)))
 	}
 	fmt.Fprint(out, `
 Try next:

@@ -53,7 +53,8 @@ func startServer(ctx context.Context, program string) (*demoServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &demoServer{address: ports[0], callers: ports[1:3], ends: ports[3:5], exited: make(chan struct{})}
+	s := &demoServer{address: ports[0], callers: ports[1:3], ends: ports[3:5],
+		exited: make(chan struct{})}
 	if s.dir, err = os.MkdirTemp("", "viaduct-demo-"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder: %w", err)
 	}
@@ -71,7 +72,8 @@ func (s *demoServer) start(ctx context.Context, path string) error {
 		list += "1 sip:" + a.String() + "\n"
 	}
 	text := strings.Replace(configuration, "127.0.0.1:PORT", s.address.String(), 1)
-	if err := errors.Join(os.WriteFile(filepath.Join(s.dir, "demo.cfg"), []byte(text), 0o644), os.WriteFile(filepath.Join(s.dir, "dispatcher.list"), []byte(list), 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(s.dir, "demo.cfg"), []byte(text), 0o644),
+		os.WriteFile(filepath.Join(s.dir, "dispatcher.list"), []byte(list), 0o644)); err != nil {
 		return err
 	}
 	log, err := os.Create(s.logPath())
@@ -79,7 +81,8 @@ func (s *demoServer) start(ctx context.Context, path string) error {
 		return err
 	}
 	defer log.Close() // the child has its own
-	s.cmd = exec.Command(path, "-f", "demo.cfg", "-D", "-E", "-w", s.dir, "-n", "1", "-m", strconv.Itoa(memoryMB))
+	s.cmd = exec.Command(path, "-f", "demo.cfg", "-D", "-E", "-w", s.dir, "-n", "1", "-m",
+		strconv.Itoa(memoryMB))
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
 	// an interrupt from the terminal is for us, who then end it
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -114,8 +117,10 @@ func answers(server netip.AddrPort) bool {
 	}
 	defer conn.Close()
 	local, id := conn.LocalAddr(), strconv.FormatInt(time.Now().UnixNano(), 36)
-	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKd%s\r\nMax-Forwards: 0\r\nFrom: <sip:demo@%s>;tag=d%s\r\n"+
-		"To: <sip:%s>\r\nCall-ID: d%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", server, local, id, local, id, server, id)
+	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKd%s\r\n"+
+		"Max-Forwards: 0\r\nFrom: <sip:demo@%s>;tag=d%s\r\nTo: <sip:%s>\r\n"+
+		"Call-ID: d%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		server, local, id, local, id, server, id)
 	// a fresh socket takes a deadline
 	_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	reply := make([]byte, 2048)

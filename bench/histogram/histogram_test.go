@@ -35,7 +35,8 @@ func TestQuantileAgainstSorted(t *testing.T) {
 			rank = min(max(rank, 1), len(values))
 			want, got := values[rank-1], h.Quantile(q)
 			if got < want || float64(got) > float64(want)*(1+1.0/subBuckets)+1 {
-				t.Fatalf("round %d: quantile %g of %d values = %d, want %d to +1/%d", round, q, len(values), got, want, subBuckets)
+				t.Fatalf("round %d: quantile %g of %d values = %d, want %d to +1/%d", round, q, len(values), got, want,
+					subBuckets)
 			}
 		}
 		if h.Min() != values[0] || h.Max() != values[len(values)-1] || h.Count() != uint64(len(values)) {

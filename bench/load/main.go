@@ -72,8 +72,10 @@ func parse(args []string) (*options, error) {
 	c := &o.traffic
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	mode := f.String("mode", "call", "what a call is: call, hold (INVITEs kept ringing), options")
-	path := f.String("path", "proxy", "what is between the ends: proxy, raw (a forwarder that changes nothing), direct (nothing)")
-	transport := f.String("transport", "udp", "how messages travel: udp, tcp, tls (certificates are made at the start)")
+	path := f.String("path", "proxy",
+		"what is between the ends: proxy, raw (a forwarder that changes nothing), direct (nothing)")
+	transport := f.String("transport", "udp",
+		"how messages travel: udp, tcp, tls (certificates are made at the start)")
 	role := f.String("role", "both", "which ends to be: both, caller, answerer")
 	server := f.String("server", "127.0.0.1:5060", "address of the server")
 	ip := f.String("ip", "127.0.0.1", "address of callers and answerers")
@@ -82,21 +84,29 @@ func parse(args []string) (*options, error) {
 	targets := f.String("targets", "", "ports called, if not all the answerers are ours")
 	silent := f.String("silent", "", "ports of answerers that never answer")
 	f.BoolVar(&c.RPort, "rport", false, "put rport (RFC 3581) into Via")
-	f.BoolVar(&c.NoRecordRoute, "no-record-route", false, "expect a server that does not record its route")
-	f.IntVar(&c.Concurrent, "concurrent", 0, "closed loop: so many calls always under way; default 128 if there is no -rate")
+	f.BoolVar(&c.NoRecordRoute, "no-record-route", false,
+		"expect a server that does not record its route")
+	f.IntVar(&c.Concurrent, "concurrent", 0,
+		"closed loop: so many calls always under way; default 128 if there is no -rate")
 	f.Float64Var(&c.Rate, "rate", 0, "open loop: so many calls per second")
 	f.IntVar(&c.Calls, "calls", 0, "end after so many calls; hold: how many to hold")
 	f.DurationVar(&c.Warmup, "warmup", time.Second, "time before the measured window")
-	f.DurationVar(&c.Duration, "duration", 5*time.Second, "length of the measured window; 0 with -calls: until they are done")
+	f.DurationVar(&c.Duration, "duration", 5*time.Second,
+		"length of the measured window; 0 with -calls: until they are done")
 	hold := f.Duration("hold", 0, "hold: how long; 0: until a line comes on standard input")
 	release := f.String("release", "cancel", "hold: how held calls end: cancel, final (486), none")
-	f.DurationVar(&c.T1, "t1", traffic.DefaultT1, "T1 of RFC 3261, the first retransmission interval")
+	f.DurationVar(&c.T1, "t1", traffic.DefaultT1,
+		"T1 of RFC 3261, the first retransmission interval")
 	f.DurationVar(&c.GiveUp, "give-up", 0, "abandon a call after this; default 64*T1")
-	f.DurationVar(&c.Drain, "drain", 0, "wait so long for calls under way at the end; default -give-up and a little")
+	f.DurationVar(&c.Drain, "drain", 0,
+		"wait so long for calls under way at the end; default -give-up and a little")
 	f.BoolVar(&c.Sleep, "sleep", false, "sleep between datagrams instead of polling")
-	f.BoolVar(&c.Segment, "segment", false, "let the kernel cut up sends (UDP_SEGMENT): less CPU here; not with a server that steers by content")
+	f.BoolVar(&c.Segment, "segment", false,
+		"let the kernel cut up sends (UDP_SEGMENT): less CPU here; not with a server that steers "+
+			"by content")
 	f.IntVar(&o.cpu, "cpu", -1, "pin to this processor; -1: do not")
-	watch := f.String("watch", "", "process ids of the server (descendants included): report their CPU time per call")
+	watch := f.String("watch", "",
+		"process ids of the server (descendants included): report their CPU time per call")
 	f.IntVar(&o.watchCore, "watch-core", -1, "processor of the server: report how busy it was")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	if err := f.Parse(args); err != nil {
@@ -294,7 +304,8 @@ func (o *options) watchServer(result *traffic.Outcome) {
 		}
 		c, now := procfs.CPU(pids), procfs.ReadCore(o.watchCore)
 		if !open {
-			result.ServerCPUSeconds, result.CoreSoftIRQSeconds = (c - cpu).Seconds(), (now.SoftIRQ - core.SoftIRQ).Seconds()
+			result.ServerCPUSeconds, result.CoreSoftIRQSeconds = (c - cpu).Seconds(),
+				(now.SoftIRQ - core.SoftIRQ).Seconds()
 			result.CoreBusySeconds = (now.Busy - core.Busy).Seconds()
 		}
 		cpu, core = c, now

@@ -19,7 +19,8 @@ import (
 )
 
 // neighbours are what a server can have besides calls, by the first word of the command line.
-var neighbours = map[string]func(*troubleOptions, io.Writer, <-chan struct{}) (any, error){"idle": idle, "deaf": deaf, "storm": storm}
+var neighbours = map[string]func(*troubleOptions, io.Writer, <-chan struct{}) (any,
+	error){"idle": idle, "deaf": deaf, "storm": storm}
 
 type troubleOptions struct {
 	server, at  netip.AddrPort
@@ -57,7 +58,8 @@ func parseTrouble(name string, args []string) (*troubleOptions, error) {
 	at := f.String("at", "127.0.0.1:7100", "deaf: address of the peer that does not read")
 	f.IntVar(&o.connections, "connections", 1000, "idle: how many")
 	f.Float64Var(&o.rate, "rate", 200, "deaf: messages per second; storm: handshakes per second")
-	f.DurationVar(&o.longest, "longest", 10*time.Minute, "end after this, whatever comes on standard input")
+	f.DurationVar(&o.longest, "longest", 10*time.Minute,
+		"end after this, whatever comes on standard input")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}

@@ -72,7 +72,8 @@ func (c *Chart) Write(out io.Writer) error {
 	most := 0.0
 	for _, b := range c.Bars {
 		if !(0 <= b.Min && b.Min <= b.Median && b.Median <= b.Max) || math.IsInf(b.Max, 0) {
-			return fmt.Errorf("bar %q of chart %q: %g, %g, %g are not in order", b.Name, c.Title, b.Min, b.Median, b.Max)
+			return fmt.Errorf("bar %q of chart %q: %g, %g, %g are not in order", b.Name, c.Title,
+				b.Min, b.Median, b.Max)
 		}
 		most = max(most, b.Max)
 	}
@@ -85,27 +86,35 @@ func (c *Chart) Write(out io.Writer) error {
 	height := top + len(c.Bars)*rowHeight + bottom
 
 	var s strings.Builder
-	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`,
+	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" `+
+		`height="%d" role="img" aria-label="%s">`,
 		width, height, width, height, escape(c.Title))
 	fmt.Fprintf(&s, "\n<title>%s</title>\n<style>%s</style>\n", escape(c.Title), style)
-	fmt.Fprintf(&s, `<text class="title" x="12" y="24">%s <tspan class="small">%s</tspan></text>`+"\n", escape(c.Title), escape(c.Unit))
+	fmt.Fprintf(&s, `<text class="title" x="12" y="24">%s <tspan class="small">%s</tspan></text>`+
+		"\n", escape(c.Title), escape(c.Unit))
 	if c.Note != "" {
 		fmt.Fprintf(&s, `<text class="small" x="12" y="44">%s</text>`+"\n", escape(c.Note))
 	}
 	base := top + len(c.Bars)*rowHeight
 	for v := 0.0; v <= end+step/2; v += step {
-		fmt.Fprintf(&s, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`, x(v), top-6, x(v), base)
-		fmt.Fprintf(&s, `<text class="small" x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(v), base+18, figure(v, stepDigits(step)))
+		fmt.Fprintf(&s, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`, x(v), top-6,
+			x(v), base)
+		fmt.Fprintf(&s, `<text class="small" x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n",
+			x(v), base+18, figure(v, stepDigits(step)))
 	}
 	for i, b := range c.Bars {
 		y := top + i*rowHeight + (rowHeight-barHeight)/2
 		middle := float64(y) + barHeight/2
-		fmt.Fprintf(&s, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`, left-10, middle+4.5, escape(shorten(b.Name)))
-		fmt.Fprintf(&s, `<rect class="g%d" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`, b.Group%groupCount, left, y, x(b.Median)-left, barHeight)
+		fmt.Fprintf(&s, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`, left-10, middle+4.5,
+			escape(shorten(b.Name)))
+		fmt.Fprintf(&s, `<rect class="g%d" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`,
+			b.Group%groupCount, left, y, x(b.Median)-left, barHeight)
 		if b.Max > b.Min {
-			fmt.Fprintf(&s, `<path class="spread" fill="none" d="M%.1f %.1fv8m0-4H%.1fm0-4v8"/>`, x(b.Min), middle-4, x(b.Max))
+			fmt.Fprintf(&s, `<path class="spread" fill="none" d="M%.1f %.1fv8m0-4H%.1fm0-4v8"/>`,
+				x(b.Min), middle-4, x(b.Max))
 		}
-		fmt.Fprintf(&s, `<text x="%.1f" y="%.1f">%s</text>`+"\n", x(b.Max)+8, middle+4.5, figure(b.Median, c.Digits))
+		fmt.Fprintf(&s, `<text x="%.1f" y="%.1f">%s</text>`+"\n", x(b.Max)+8, middle+4.5,
+			figure(b.Median, c.Digits))
 	}
 	s.WriteString("</svg>\n")
 	_, err := io.WriteString(out, s.String())

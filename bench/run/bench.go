@@ -57,7 +57,8 @@ func newBench(ctx context.Context, c *Config) (*bench, error) {
 		return nil, fmt.Errorf("cannot make a folder: %w", err)
 	}
 	b.load = filepath.Join(b.dir, "load")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.load, "viaduct/bench/load").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.load,
+		"viaduct/bench/load").CombinedOutput(); err != nil {
 		b.close()
 		return nil, fmt.Errorf("cannot build bench/load: %w\n%s", err, out)
 	}
@@ -66,7 +67,8 @@ func newBench(ctx context.Context, c *Config) (*bench, error) {
 	} else {
 		source := filepath.Join(filepath.Dir(b.peers), "forwarder", "forwarder.c")
 		b.forwarder = filepath.Join(b.dir, "forwarder")
-		if out, err := exec.CommandContext(ctx, cc, "-O2", "-o", b.forwarder, source).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, cc, "-O2", "-o", b.forwarder,
+			source).CombinedOutput(); err != nil {
 			b.close()
 			return nil, fmt.Errorf("cannot build the raw forwarder: %w\n%s", err, out)
 		}
@@ -92,7 +94,8 @@ func (b *bench) close() { _ = os.RemoveAll(b.dir) }
 
 // say tells the person waiting, on standard error, what happens.
 func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%7.1fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(os.Stderr, "%7.1fs  %s\n", time.Since(b.began).Seconds(),
+		fmt.Sprintf(format, args...))
 }
 
 // versions gives one line per program that took part.
@@ -126,7 +129,8 @@ func commit() string {
 		return "unknown"
 	}
 	id := strings.TrimSpace(string(out))
-	if changes, err := exec.Command("git", "status", "--porcelain").Output(); err == nil && len(changes) > 0 {
+	if changes, err := exec.Command("git", "status", "--porcelain").Output(); err == nil &&
+		len(changes) > 0 {
 		id += " with changes"
 	}
 	return id

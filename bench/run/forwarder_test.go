@@ -38,7 +38,8 @@ func TestForwarderMovesEverything(t *testing.T) {
 		t.Skip("no C compiler: the bench leaves the forwarder out, too")
 	}
 	program := filepath.Join(t.TempDir(), "forwarder")
-	if out, err := exec.Command(cc, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, "../forwarder/forwarder.c").CombinedOutput(); err != nil {
+	if out, err := exec.Command(cc, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+		"../forwarder/forwarder.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, batched := range []bool{false, true} {
@@ -66,7 +67,8 @@ func TestForwarderMovesEverything(t *testing.T) {
 		at := func(i int) netip.AddrPort {
 			return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(base+i))
 		}
-		e, err := traffic.New(traffic.Config{Path: traffic.Raw, Server: at(0), Callers: []netip.AddrPort{at(1), at(2)}, Answerers: []netip.AddrPort{at(3), at(4)},
+		e, err := traffic.New(traffic.Config{Path: traffic.Raw, Server: at(0), Callers: []netip.AddrPort{at(1), at(2)},
+			Answerers:  []netip.AddrPort{at(3), at(4)},
 			Concurrent: 16, Calls: 500, Sleep: true, T1: 2 * time.Second})
 		if err != nil {
 			t.Fatal(err)

@@ -51,9 +51,12 @@ func hold(ctx context.Context, b *bench, r *Results) error {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		r.Held = append(r.Held, *m)
-		b.say("hold %s: %d calls, resident %.0f → %.0f → %.0f MB, arena %d → %d → %d bytes, opened in %.1f s, released in %.1f s, failed %d", c.name, m.Calls,
-			mb(m.ResidentBefore), mb(m.ResidentHeld), mb(m.ResidentAfter), m.ArenaBefore, m.ArenaHeld, m.ArenaAfter,
-			m.Run.HoldOpenSeconds, m.Run.HoldReleaseSeconds, m.Run.Failed+m.Run.Abandoned+m.Run.Unfinished)
+		b.say("hold %s: %d calls, resident %.0f → %.0f → %.0f MB, arena %d → %d → %d bytes, "+
+			"opened in %.1f s, released in %.1f s, failed %d", c.name, m.Calls,
+			mb(m.ResidentBefore), mb(m.ResidentHeld), mb(m.ResidentAfter), m.ArenaBefore,
+			m.ArenaHeld, m.ArenaAfter,
+			m.Run.HoldOpenSeconds, m.Run.HoldReleaseSeconds,
+			m.Run.Failed+m.Run.Abandoned+m.Run.Unfinished)
 	}
 	return nil
 }
@@ -81,11 +84,13 @@ func (b *bench) holdFolder() (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	return dir, errors.Join(os.WriteFile(filepath.Join(dir, "lb.cfg"), text, 0o644), os.WriteFile(filepath.Join(dir, "dispatcher.list"), list, 0o644))
+	return dir, errors.Join(os.WriteFile(filepath.Join(dir, "lb.cfg"), text, 0o644),
+		os.WriteFile(filepath.Join(dir, "dispatcher.list"), list, 0o644))
 }
 
 // holdWith takes the figures of one server.
-func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory, calls int) (*Held, error) {
+func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory,
+	calls int) (*Held, error) {
 	s, err := b.start(ctx, c, serverOptions{dir: dir, memory: memory})
 	if err != nil {
 		return nil, err
@@ -108,7 +113,9 @@ func (b *bench) holdWith(ctx context.Context, c contender, dir string, memory, c
 	}
 	// At 5,000 a second at least; a server slower than that is not worth waiting for.
 	longest := time.Duration(calls)*400*time.Microsecond + releaseTime
-	l, err := b.startLoad(ctx, longest, b.loadArgs(s, "-mode", "hold", "-calls", strconv.Itoa(calls), "-concurrent", strconv.Itoa(openTogether), "-give-up", "20s", "-drain", "2s"))
+	l, err := b.startLoad(ctx, longest,
+		b.loadArgs(s, "-mode", "hold", "-calls", strconv.Itoa(calls), "-concurrent",
+			strconv.Itoa(openTogether), "-give-up", "20s", "-drain", "2s"))
 	if err != nil {
 		return nil, err
 	}

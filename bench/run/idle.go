@@ -70,7 +70,8 @@ func idle(ctx context.Context, b *bench, r *Results) error {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		r.Idle = append(r.Idle, row)
-		b.say("idle %s: %d open, resident %.0f → %.0f MB, kernel +%.0f MB, p99 of 180 %.0f → %.0f µs", c.name, row.Counts.Open, mb(row.ResidentBefore), mb(row.ResidentWith),
+		b.say("idle %s: %d open, resident %.0f → %.0f MB, kernel +%.0f MB, p99 of 180 %.0f → "+
+			"%.0f µs", c.name, row.Counts.Open, mb(row.ResidentBefore), mb(row.ResidentWith),
 			mb(row.KernelWith-row.KernelBefore), row.Before.Ringing.P99Us, row.With.Ringing.P99Us)
 	}
 	return nil
@@ -81,10 +82,12 @@ func idle(ctx context.Context, b *bench, r *Results) error {
 func idleRoom(asked int) (count int, why string) {
 	count = asked
 	if limit := raiseFiles(asked + filesSpared); limit-filesSpared < count {
-		count, why = max(limit-filesSpared, 0), fmt.Sprintf("a process may open %d files (RLIMIT_NOFILE, ulimit -n)", limit)
+		count, why = max(limit-filesSpared, 0),
+			fmt.Sprintf("a process may open %d files (RLIMIT_NOFILE, ulimit -n)", limit)
 	}
 	if room := int(max(procfs.AvailableMemory()-idleSpared, 0) / idleBytes); room < count {
-		count, why = room, fmt.Sprintf("memory for %d (%d KiB each, %d GiB spared)", room, idleBytes>>10, idleSpared>>30)
+		count, why = room, fmt.Sprintf("memory for %d (%d KiB each, %d GiB spared)", room,
+			idleBytes>>10, idleSpared>>30)
 	}
 	return count, why
 }
@@ -117,7 +120,8 @@ func (b *bench) idleFolder(count int) (string, error) {
 	if !maxConnections.Match(text) {
 		return "", errors.New("stateful-tcp.cfg sets no tcp_max_connections")
 	}
-	text = maxConnections.ReplaceAll(text, fmt.Appendf(nil, "tcp_max_connections=%d", count+filesSpared))
+	text = maxConnections.ReplaceAll(text,
+		fmt.Appendf(nil, "tcp_max_connections=%d", count+filesSpared))
 	dir := filepath.Join(b.dir, "idle")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
@@ -136,15 +140,19 @@ func (b *bench) idleWith(ctx context.Context, c contender, dir string, row *Idle
 		warmup, measure = b.times(c, false)
 	}
 	calls := func() (traffic.Outcome, error) {
-		return b.runLoad(ctx, warmup+measure, b.loadArgs(s, "-callers", "6000-6001", "-answerers", "7000-7001", "-rate", strconv.Itoa(idleRate),
-			"-warmup", warmup.String(), "-duration", measure.String()))
+		return b.runLoad(ctx, warmup+measure,
+			b.loadArgs(s, "-callers", "6000-6001", "-answerers", "7000-7001", "-rate",
+				strconv.Itoa(idleRate),
+				"-warmup", warmup.String(), "-duration", measure.String()))
 	}
 	if row.Before, err = calls(); err != nil {
 		return err
 	}
 	row.ResidentBefore, row.KernelBefore = s.resident(), procfs.KernelMemory()
-	l, err := b.startLoad(ctx, time.Duration(row.Tried/idlePerSecond)*time.Second+2*(warmup+measure),
-		[]string{"idle", "-server", serverAddress, "-connections", strconv.Itoa(row.Tried), "-longest", "30m"})
+	l, err := b.startLoad(ctx,
+		time.Duration(row.Tried/idlePerSecond)*time.Second+2*(warmup+measure),
+		[]string{"idle", "-server", serverAddress, "-connections", strconv.Itoa(row.Tried),
+			"-longest", "30m"})
 	if err != nil {
 		return err
 	}
@@ -194,22 +202,34 @@ func (r *Results) printIdle(p *printer) {
 	if len(r.Idle) == 0 {
 		return
 	}
-	p.f("\n## Idle connections\n\n`stateful-tcp.cfg` with `tcp_max_connections` raised; %d calls/s on two other connections, before the idle ones were opened and with them open.\n", idleRate)
-	p.f("Each idle connection was answered one OPTIONS, so that what the server keeps for it has been used once.\n")
+	p.f("\n## Idle connections\n\n`stateful-tcp.cfg` with `tcp_max_connections` raised; %d "+
+		"calls/s on two other connections, before the idle ones were opened and with them open.\n",
+		idleRate)
+	p.f("Each idle connection was answered one OPTIONS, so that what the server keeps for it has " +
+		"been used once.\n")
 	p.f("\n    load idle -connections %d\n", r.Idle[0].Tried)
-	p.table("| | open | resident MiB before / with | server bytes per connection | kernel MiB added | p99 INVITE→180 µs before | with | failed before / with |", "|---|---|---|---|---|---|---|---|")
+	p.table("| | open | resident MiB before / with | server bytes per connection | kernel MiB "+
+		"added | p99 INVITE→180 µs before | with | failed before / with |",
+		"|---|---|---|---|---|---|---|---|")
 	for i := range r.Idle {
 		d := &r.Idle[i]
 		open := thousands(float64(d.Counts.Open), 0)
 		if d.Counts.Open < d.Tried {
-			open += fmt.Sprintf(" (refused %d, unanswered %d, closed %d)", d.Counts.Refused, d.Counts.Unanswered, d.Counts.Closed)
+			open += fmt.Sprintf(" (refused %d, unanswered %d, closed %d)", d.Counts.Refused,
+				d.Counts.Unanswered, d.Counts.Closed)
 		}
-		p.f("| %s | %s | %s / %s | %s | %s | %s | %s | %d / %d |\n", d.Name, open, thousands(mb(d.ResidentBefore), 0), thousands(mb(d.ResidentWith), 0),
-			thousands(float64(d.ResidentWith-d.ResidentBefore)/float64(max(d.Counts.Open, 1)), 0), thousands(mb(d.KernelWith-d.KernelBefore), 0),
-			thousands(d.Before.Ringing.P99Us, 0), thousands(d.With.Ringing.P99Us, 0), notCompleted(&d.Before), notCompleted(&d.With))
+		p.f("| %s | %s | %s / %s | %s | %s | %s | %s | %d / %d |\n", d.Name, open,
+			thousands(mb(d.ResidentBefore), 0), thousands(mb(d.ResidentWith), 0),
+			thousands(float64(d.ResidentWith-d.ResidentBefore)/float64(max(d.Counts.Open, 1)), 0),
+			thousands(mb(d.KernelWith-d.KernelBefore), 0),
+			thousands(d.Before.Ringing.P99Us, 0), thousands(d.With.Ringing.P99Us, 0),
+			notCompleted(&d.Before), notCompleted(&d.With))
 	}
-	p.f("\nResident is VmRSS; for several processes the sum of their shares. The kernel's part is the growth of slab and TCP buffers of the whole machine:\nboth ends of every connection, and whatever else happened meanwhile.\n")
+	p.f("\nResident is VmRSS; for several processes the sum of their shares. The kernel's part " +
+		"is the growth of slab and TCP buffers of the whole machine:\n" +
+		"both ends of every connection, and whatever else happened meanwhile.\n")
 	if d := &r.Idle[0]; d.Tried < d.Asked {
-		p.f("\n**%s connections were tried instead of %s: %s.**\n", thousands(float64(d.Tried), 0), thousands(float64(d.Asked), 0), d.Why)
+		p.f("\n**%s connections were tried instead of %s: %s.**\n", thousands(float64(d.Tried), 0),
+			thousands(float64(d.Asked), 0), d.Why)
 	}
 }

@@ -29,8 +29,10 @@ func runIsolated() (status int, done bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if os.Getuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(),
+			Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(),
+			Size: 1}}
 	}
 	// The inner one stops the servers, so it must hear what we hear; an interrupt from the terminal
 	// reaches both.
@@ -52,7 +54,8 @@ func runIsolated() (status int, done bool) {
 	case errors.As(err, &exit):
 		return exit.ExitCode(), true
 	}
-	fmt.Fprintf(os.Stderr, "run: cannot make a network namespace: %v; run as root or without -isolate\n", err)
+	fmt.Fprintf(os.Stderr, "run: cannot make a network namespace: %v; run as root or without "+
+		"-isolate\n", err)
 	return 1, true
 }
 

@@ -19,7 +19,9 @@ import (
 
 // loadArgs is the command line of the generator for a running server.
 func (b *bench) loadArgs(s *server, args ...string) []string {
-	out := []string{"-json", "-server", s.contender.address(), "-transport", strings.ToLower(s.contender.transport.String()), "-callers", callerPorts, "-answerers", answererPorts, "-watch", strconv.Itoa(s.cmd.Process.Pid)}
+	out := []string{"-json", "-server", s.contender.address(), "-transport",
+		strings.ToLower(s.contender.transport.String()), "-callers", callerPorts, "-answerers",
+		answererPorts, "-watch", strconv.Itoa(s.cmd.Process.Pid)}
 	if len(s.cores) == 1 {
 		out = append(out, "-watch-core", strconv.Itoa(s.cores[0]))
 	}
@@ -30,7 +32,8 @@ func (b *bench) loadArgs(s *server, args ...string) []string {
 }
 
 // runLoad runs the generator to its end and returns its report. longest bounds it.
-func (b *bench) runLoad(ctx context.Context, longest time.Duration, args []string) (traffic.Outcome, error) {
+func (b *bench) runLoad(ctx context.Context, longest time.Duration,
+	args []string) (traffic.Outcome, error) {
 	l, err := b.startLoad(ctx, longest, args)
 	if err != nil {
 		return traffic.Outcome{}, err
@@ -52,7 +55,8 @@ type loader struct {
 	once   sync.Once
 }
 
-func (b *bench) startLoad(ctx context.Context, longest time.Duration, args []string) (*loader, error) {
+func (b *bench) startLoad(ctx context.Context, longest time.Duration,
+	args []string) (*loader, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest+loadGrace)
 	l := &loader{cancel: cancel, phases: make(chan string, 8), done: make(chan struct{})}
 	l.cmd = exec.CommandContext(ctx, b.load, args...)
@@ -96,7 +100,8 @@ func (l *loader) read(out io.Reader) {
 	var exit *exec.ExitError
 	// Status 3 says that the calls went wrong, which is for the scenario to judge.
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 3) || !reported {
-		l.err = fmt.Errorf("generator: %w: %s", errors.Join(err, scanError(lines)), strings.TrimSpace(l.errors.String()))
+		l.err = fmt.Errorf("generator: %w: %s", errors.Join(err, scanError(lines)),
+			strings.TrimSpace(l.errors.String()))
 	}
 }
 

@@ -22,13 +22,18 @@ type Machine struct {
 }
 
 func readMachine() Machine {
-	m := Machine{Processor: "unknown processor", Kernel: "unknown kernel", Processors: runtime.NumCPU(), SoftIRQ: "part of the process that causes it"}
+	m := Machine{
+		Processor: "unknown processor", Kernel: "unknown kernel", Processors: runtime.NumCPU(),
+		SoftIRQ: "part of the process that causes it",
+	}
 	if irqTimeAccounting() {
-		m.SoftIRQ = "accounted apart (CONFIG_IRQ_TIME_ACCOUNTING); that of the server's processor is added to its figures"
+		m.SoftIRQ = "accounted apart (CONFIG_IRQ_TIME_ACCOUNTING); that of the server's " +
+			"processor is added to its figures"
 	}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(b)) {
-			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			if key, value, ok := strings.Cut(line, ":"); ok &&
+				strings.TrimSpace(key) == "model name" {
 				m.Processor = strings.TrimSpace(value)
 				break
 			}
@@ -36,7 +41,8 @@ func readMachine() Machine {
 	}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
-		m.Kernel = fmt.Sprintf("%s %s %s", unix.ByteSliceToString(u.Sysname[:]), unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]))
+		m.Kernel = fmt.Sprintf("%s %s %s", unix.ByteSliceToString(u.Sysname[:]),
+			unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]))
 	}
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil {

@@ -64,14 +64,16 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("-rounds %d: want 1 to 100", c.Rounds)
 	}
 	if c.ServerCore == c.LoadCore {
-		return errors.New("-server-core and -load-core must differ: a server that shares its processor with the load is measured wrongly")
+		return errors.New("-server-core and -load-core must differ: a server that shares its " +
+			"processor with the load is measured wrongly")
 	}
 	if c.IdleConnections < 0 || c.IdleConnections > trouble.MaxConnections {
 		return fmt.Errorf("-idle %d: want 1 to %d", c.IdleConnections, trouble.MaxConnections)
 	}
 	for _, name := range c.Only {
 		if findScenario(name) == nil {
-			return fmt.Errorf("-only %s: no such scenario; there are %s", name, strings.Join(scenarioNames(), ", "))
+			return fmt.Errorf("-only %s: no such scenario; there are %s", name,
+				strings.Join(scenarioNames(), ", "))
 		}
 	}
 	if _, err := os.Stat(filepath.Join(c.Peers, "lb.cfg")); err != nil {
@@ -91,20 +93,31 @@ func mainStatus() int {
 	flag.StringVar(&c.Viaduct, "viaduct", "bin/viaduct", "the Viaduct binary")
 	flag.StringVar(&c.Kamailio, "kamailio", "kamailio", "the Kamailio binary")
 	flag.StringVar(&c.Peers, "peers", "bench/peers", "folder of the configuration files")
-	flag.StringVar(&c.Out, "out", "", "folder for BENCHMARKS.md and bench/plots; default: here, or nowhere with -quick or -only")
+	flag.StringVar(&c.Out, "out", "",
+		"folder for BENCHMARKS.md and bench/plots; default: here, or nowhere with -quick or -only")
 	flag.IntVar(&c.ServerCore, "server-core", 0, "processor of the server")
 	flag.IntVar(&c.LoadCore, "load-core", 1, "processor of the load")
-	flag.StringVar(&only, "only", "", "scenarios to run, separated by commas: "+strings.Join(scenarioNames(), ", "))
-	flag.StringVar(&contenders, "contenders", "", "contenders to run, by key, separated by commas: "+strings.Join(contenderKeys(), ", "))
+	flag.StringVar(&only, "only", "",
+		"scenarios to run, separated by commas: "+strings.Join(scenarioNames(), ", "))
+	flag.StringVar(&contenders, "contenders", "",
+		"contenders to run, by key, separated by commas: "+strings.Join(contenderKeys(), ", "))
 	flag.IntVar(&c.Rounds, "rounds", 0, "rounds of each comparison; default 5, 1 with -quick")
-	flag.BoolVar(&c.Quick, "quick", false, "a few seconds each: shows that it works, measures little")
-	flag.BoolVar(&c.Segment, "segment", true, "at saturation of one shard, let the generator cut up sends in the kernel (UDP_SEGMENT)")
-	flag.IntVar(&c.HeldCalls, "held", 0, "INVITE transactions held open in the memory scenario; default 1,000,000, 20,000 with -quick")
-	flag.IntVar(&c.IdleConnections, "idle", 0, "connections of the idle scenario; default 100,000, 2,000 with -quick; lowered to what limits allow")
+	flag.BoolVar(&c.Quick, "quick", false,
+		"a few seconds each: shows that it works, measures little")
+	flag.BoolVar(&c.Segment, "segment", true,
+		"at saturation of one shard, let the generator cut up sends in the kernel (UDP_SEGMENT)")
+	flag.IntVar(&c.HeldCalls, "held", 0,
+		"INVITE transactions held open in the memory scenario; default 1,000,000, 20,000 with "+
+			"-quick")
+	flag.IntVar(&c.IdleConnections, "idle", 0,
+		"connections of the idle scenario; default 100,000, 2,000 with -quick; lowered to what "+
+			"limits allow")
 	flag.BoolVar(&c.Peer, "peer", false, "measure Kamailio in the idle scenario, too")
-	flag.DurationVar(&c.SoakTime, "soak", 0, "length of the loss scenario; default 60s, 4s with -quick")
+	flag.DurationVar(&c.SoakTime, "soak", 0,
+		"length of the loss scenario; default 60s, 4s with -quick")
 	flag.BoolVar(&list, "list", false, "list the scenarios and end")
-	flag.BoolVar(&isolate, "isolate", false, "run in a network namespace of its own (needs the right to make one)")
+	flag.BoolVar(&isolate, "isolate", false,
+		"run in a network namespace of its own (needs the right to make one)")
 	flag.Parse()
 	if list {
 		for _, s := range scenarios {
@@ -150,7 +163,10 @@ func run(ctx context.Context, c *Config) error {
 		return err
 	}
 	defer b.close()
-	results := &Results{Machine: readMachine(), Commit: commit(), Date: time.Now().UTC().Format("2006-01-02"), Versions: b.versions(), Missing: b.missing, Config: *c}
+	results := &Results{
+		Machine: readMachine(), Commit: commit(), Date: time.Now().UTC().Format("2006-01-02"),
+		Versions: b.versions(), Missing: b.missing, Config: *c,
+	}
 	var failed []error
 	for _, s := range scenarios {
 		if len(c.Only) > 0 && !contains(c.Only, s.name) {
@@ -175,7 +191,8 @@ func run(ctx context.Context, c *Config) error {
 		if err := results.WriteFiles(c.Out); err != nil {
 			return err
 		}
-		b.say("wrote %s and %s", filepath.Join(c.Out, "BENCHMARKS.md"), filepath.Join(c.Out, plotFolder))
+		b.say("wrote %s and %s", filepath.Join(c.Out, "BENCHMARKS.md"),
+			filepath.Join(c.Out, plotFolder))
 	}
 	return errors.Join(failed...)
 }

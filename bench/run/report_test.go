@@ -38,42 +38,71 @@ func invented() *Results {
 	table.add("Viaduct lb.cfg", 2, run(31000, 32, 0))
 	table.add("Viaduct lb.cfg", 1, run(30000, 31, 0))
 	stoppedOne := run(4000, 30, 130)
-	stoppedOne.Started, stoppedOne.Completed, stoppedOne.Abandoned, stoppedOne.PerAnswerer = 1000, 875, 125, []uint64{437, 438}
+	stoppedOne.Started, stoppedOne.Completed, stoppedOne.Abandoned, stoppedOne.PerAnswerer = 1000, 875, 125,
+		[]uint64{437, 438}
 	return &Results{
-		Machine: Machine{Processor: "A processor", Kernel: "Linux 6.18 x86_64", Processors: 2, MemoryGiB: 23.5, SoftIRQ: "part of the process that causes it"},
-		Commit:  "0123456789ab", Date: "2026-01-02", Versions: []string{"Kamailio: version 5.6.3"}, Missing: []string{"nothing else"},
-		Config: Config{Rounds: 2, ServerCore: 0, LoadCore: 1, Segment: true},
+		Machine: Machine{
+			Processor: "A processor", Kernel: "Linux 6.18 x86_64", Processors: 2, MemoryGiB: 23.5,
+			SoftIRQ: "part of the process that causes it",
+		},
+		Commit: "0123456789ab", Date: "2026-01-02", Versions: []string{"Kamailio: version 5.6.3"},
+		Missing: []string{"nothing else"},
+		Config:  Config{Rounds: 2, ServerCore: 0, LoadCore: 1, Segment: true},
 		Saturation: &Comparison{Args: []string{"-segment", "-concurrent", "128"}, Rows: []Row{
 			row("forwarder", run(60000, 15, 0), run(62000, 16, 0)),
 			row("kamailio-lb", swapped, run(10000, 100, 1000)),
 			row("viaduct-lb", run(45000, 20, 150), disturbed),
 		}},
-		Single:    &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("forwarder", run(60000, 15, 0)), row("viaduct-lb", run(41000, 24, 150))}},
-		Fixed:     &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("forwarder", run(4000, 30, 40)), row("kamailio-lb", run(4000, 150, 1376)), row("viaduct-lb", run(4000, 45, 60))}},
+		Single: &Comparison{
+			Args: []string{"-concurrent", "128"},
+			Rows: []Row{row("forwarder", run(60000, 15, 0)), row("viaduct-lb", run(41000, 24, 150))},
+		},
+		Fixed: &Comparison{
+			Args: []string{"-rate", "4000"},
+			Rows: []Row{row("forwarder", run(4000, 30, 40)), row("kamailio-lb", run(4000, 150, 1376)),
+				row("viaduct-lb", run(4000, 45, 60))},
+		},
 		Keepalive: &Comparison{Args: []string{"-mode", "options"}, Rows: []Row{row("viaduct-lb", run(200000, 4.2, 0))}},
 		TCP: &Streams{
-			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tcp", run(9000, 110, 9000)), row("viaduct-tcp", run(27000, 36, 400))}},
-			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tcp", run(4000, 130, 2000)), row("viaduct-tcp", run(4000, 60, 90))}},
+			Saturation: &Comparison{
+				Args: []string{"-concurrent", "128"},
+				Rows: []Row{row("kamailio-tcp", run(9000, 110, 9000)), row("viaduct-tcp", run(27000, 36, 400))},
+			},
+			Fixed: &Comparison{
+				Args: []string{"-rate", "4000"},
+				Rows: []Row{row("kamailio-tcp", run(4000, 130, 2000)), row("viaduct-tcp", run(4000, 60, 90))},
+			},
 		},
 		TLS: &Streams{
 			Saturation: &Comparison{Args: []string{"-concurrent", "128"}, Rows: []Row{row("kamailio-tls", secured)}},
-			Fixed:      &Comparison{Args: []string{"-rate", "4000"}, Rows: []Row{row("kamailio-tls", run(4000, 150, 3000))}},
+			Fixed: &Comparison{Args: []string{"-rate", "4000"},
+				Rows: []Row{row("kamailio-tls", run(4000, 150, 3000))}},
 		},
 		Shards: table,
 		Spread: &Spread{Shards: 4, Busiest: 1050, Mean: 1000, HandedOff: 3, Run: run(40000, 25, 0)},
 		Held: []Held{
-			{Name: "Viaduct lb.cfg", Calls: 1000000, MemoryMB: 3072, ResidentBefore: 3100 << 20, ResidentHeld: 3110 << 20, ResidentAfter: 3110 << 20, ArenaBefore: 4096, ArenaHeld: 2000004096, ArenaAfter: 4096, HeapBefore: 5 << 20, HeapHeld: 5 << 20, HeapAfter: 5 << 20, Run: run(1, 1, 1)},
-			{Name: "Kamailio lb.cfg", Calls: 200000, MemoryMB: 8192, ResidentBefore: 10 << 20, ResidentHeld: 3000 << 20, ResidentAfter: 3000 << 20, Run: run(1, 1, 1)},
+			{Name: "Viaduct lb.cfg", Calls: 1000000, MemoryMB: 3072, ResidentBefore: 3100 << 20,
+				ResidentHeld: 3110 << 20, ResidentAfter: 3110 << 20, ArenaBefore: 4096, ArenaHeld: 2000004096,
+				ArenaAfter: 4096, HeapBefore: 5 << 20, HeapHeld: 5 << 20, HeapAfter: 5 << 20, Run: run(1, 1, 1)},
+			{Name: "Kamailio lb.cfg", Calls: 200000, MemoryMB: 8192, ResidentBefore: 10 << 20, ResidentHeld: 3000 << 20,
+				ResidentAfter: 3000 << 20, Run: run(1, 1, 1)},
 		},
-		Overload: []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 45000, Seconds: 20, Run: run(27000, 36, 50000)}},
-		Loss:     []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 24000, Seconds: 60, Run: run(24000, 21, 95)}},
-		Rest:     []Rest{{Name: "Kamailio lb.cfg", Percent: []float64{0.91, 0.93}, SleepsPerSecond: []float64{480, 500}}, {Name: "Viaduct lb.cfg", Percent: []float64{0.08, 0.1}, SleepsPerSecond: []float64{20, 24}}},
-		Idle: []Idle{{Name: "Viaduct stateful-tcp.cfg", Asked: 100000, Tried: 19500, Why: "a process may open 20000 files (RLIMIT_NOFILE, ulimit -n)",
-			Counts: trouble.IdleCounts{Asked: 19500, Open: 19400, Refused: 10, Unanswered: 20, Closed: 70}, ResidentBefore: 600 << 20, ResidentWith: 640 << 20,
+		Overload: []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 45000, Seconds: 20,
+			Run: run(27000, 36, 50000)}},
+		Loss: []Soak{{Name: "Viaduct lb.cfg", Saturation: 30000, Rate: 24000, Seconds: 60,
+			Run: run(24000, 21, 95)}},
+		Rest: []Rest{{Name: "Kamailio lb.cfg", Percent: []float64{0.91, 0.93},
+			SleepsPerSecond: []float64{480, 500}},
+			{Name: "Viaduct lb.cfg", Percent: []float64{0.08, 0.1}, SleepsPerSecond: []float64{20, 24}}},
+		Idle: []Idle{{Name: "Viaduct stateful-tcp.cfg", Asked: 100000, Tried: 19500,
+			Why:            "a process may open 20000 files (RLIMIT_NOFILE, ulimit -n)",
+			Counts:         trouble.IdleCounts{Asked: 19500, Open: 19400, Refused: 10, Unanswered: 20, Closed: 70},
+			ResidentBefore: 600 << 20, ResidentWith: 640 << 20,
 			KernelBefore: 100 << 20, KernelWith: 230 << 20, Before: run(500, 60, 110), With: run(500, 60, 130)}},
 		Stuck: []Stuck{
 			{Name: "Viaduct stateful-all.cfg", Trouble: "none", TCP: run(500, 60, 110), UDP: run(500, 60, 100)},
-			{Name: "Viaduct stateful-all.cfg", Trouble: "no descriptor left", Detail: "of 256 connections 40 served", TCP: run(500, 60, 150), UDP: run(500, 60, 120)},
+			{Name: "Viaduct stateful-all.cfg", Trouble: "no descriptor left", Detail: "of 256 connections 40 served",
+				TCP: run(500, 60, 150), UDP: run(500, 60, 120)},
 		},
 		Stopped: []Stopped{{Name: "Viaduct lb.cfg", All: run(4000, 30, 120), One: stoppedOne}},
 	}

@@ -35,14 +35,17 @@ func rest(ctx context.Context, b *bench, r *Results) error {
 			if err := b.restWith(ctx, c, length, row); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			b.say("rest %s: %.3f %% of a processor, %.0f times a second it slept", c.name, row.Percent[round], row.SleepsPerSecond[round])
+			b.say("rest %s: %.3f %% of a processor, %.0f times a second it slept", c.name,
+				row.Percent[round], row.SleepsPerSecond[round])
 		}
 	}
 	return nil
 }
 
 func (b *bench) restWith(ctx context.Context, c contender, length time.Duration, row *Rest) error {
-	s, err := b.start(ctx, c, serverOptions{workers: restWorkers, memory: restMemoryMB, cores: []int{b.cfg.ServerCore, b.cfg.LoadCore}})
+	s, err := b.start(ctx, c, serverOptions{
+		workers: restWorkers, memory: restMemoryMB, cores: []int{b.cfg.ServerCore, b.cfg.LoadCore},
+	})
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,8 @@ func (b *bench) restWith(ctx context.Context, c contender, length time.Duration,
 	}
 	after, span := procfs.Threads(s.pids()), time.Since(began)
 	row.Percent = append(row.Percent, 100*(after.Ran-before.Ran).Seconds()/span.Seconds())
-	row.SleepsPerSecond = append(row.SleepsPerSecond, float64(after.Sleeps-before.Sleeps)/span.Seconds())
+	row.SleepsPerSecond = append(row.SleepsPerSecond,
+		float64(after.Sleeps-before.Sleeps)/span.Seconds())
 	return nil
 }
 
@@ -81,7 +85,8 @@ func (r *Results) printRest(p *printer) {
 	if len(r.Rest) == 0 {
 		return
 	}
-	p.f("\n## Rest\n\nNo traffic, %d shards (Kamailio: children): what the server uses in %d s, from /proc/PID/task/TID/schedstat, in per cent of one processor.\n",
+	p.f("\n## Rest\n\nNo traffic, %d shards (Kamailio: children): what the server uses in %d s, "+
+		"from /proc/PID/task/TID/schedstat, in per cent of one processor.\n",
 		restWorkers, int(restWindow.Seconds()))
 	p.table("| | % of a processor | sleeps/s |", "|---|---|---|")
 	for i := range r.Rest {

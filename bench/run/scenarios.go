@@ -23,21 +23,26 @@ var scenarios []scenario
 
 func init() {
 	scenarios = []scenario{
-		{"saturation", "calls per second with 128 calls always under way, and CPU per call", saturation},
+		{"saturation", "calls per second with 128 calls always under way, and CPU per call",
+			saturation},
 		{"single", "the same with a generator that sends each datagram by itself", single},
 		{"fixed", "CPU per call and latency at 4,000 calls/s", fixed},
 		{"keepalive", "OPTIONS answered by the server, 128 always under way", keepalive},
 		{"shards", "1, 2, 4 and 8 shards, server and load sharing two processors", shards},
-		{"spread", "one source port against four shards: the busiest shard and the mean", spreadOnePort},
+		{"spread", "one source port against four shards: the busiest shard and the mean",
+			spreadOnePort},
 		{"hold", "a million INVITE transactions held open: memory before, held and after", hold},
 		{"loss", "80 % of saturation for a minute: nothing lost, nothing sent twice", loss},
 		{"overload", "1.5 times saturation for 20 s: how many calls still succeed", overload},
-		{"tcp", "the call over TCP: calls per second, CPU per call at saturation and at a fixed rate", overTCP},
+		{"tcp", "the call over TCP: calls per second, CPU per call at saturation and at a " +
+			"fixed rate", overTCP},
 		{"tls", "the same over TLS", overTLS},
-		{"stop", "one of eight destinations stopped under load: what the calls to the others notice", stopDestination},
+		{"stop", "one of eight destinations stopped under load: what the calls to the others " +
+			"notice", stopDestination},
 		{"rest", "two shards without traffic: the CPU they use all the same", rest},
 		{"idle", "100,000 idle TCP connections: memory, and what calls on others notice", idle},
-		{"stuck", "a peer that never reads, TLS handshakes, no descriptor left: what the others' calls notice", stuck},
+		{"stuck", "a peer that never reads, TLS handshakes, no descriptor left: what the others' " +
+			"calls notice", stuck},
 	}
 }
 
@@ -99,26 +104,31 @@ func single(ctx context.Context, b *bench, r *Results) error {
 	if !b.cfg.Segment {
 		return errSame
 	}
-	c, err := b.compare(ctx, "single", b.field("forwarder", "viaduct-stateless", "kamailio-lb", "viaduct-lb"), serverOptions{steady: true}, []string{"-concurrent", strconv.Itoa(callsUnderWay)})
+	c, err := b.compare(ctx, "single",
+		b.field("forwarder", "viaduct-stateless", "kamailio-lb", "viaduct-lb"),
+		serverOptions{steady: true}, []string{"-concurrent", strconv.Itoa(callsUnderWay)})
 	r.Single = c
 	return err
 }
 
 func fixed(ctx context.Context, b *bench, r *Results) error {
-	c, err := b.compare(ctx, "fixed", b.field(), serverOptions{}, []string{"-rate", strconv.Itoa(fixedRate)})
+	c, err := b.compare(ctx, "fixed", b.field(), serverOptions{},
+		[]string{"-rate", strconv.Itoa(fixedRate)})
 	r.Fixed = c
 	return err
 }
 
 func keepalive(ctx context.Context, b *bench, r *Results) error {
-	c, err := b.compare(ctx, "keepalive", b.field("kamailio-lb", "viaduct-lb"), serverOptions{}, []string{"-mode", "options", "-concurrent", strconv.Itoa(callsUnderWay)})
+	c, err := b.compare(ctx, "keepalive", b.field("kamailio-lb", "viaduct-lb"), serverOptions{},
+		[]string{"-mode", "options", "-concurrent", strconv.Itoa(callsUnderWay)})
 	r.Keepalive = c
 	return err
 }
 
 // compare measures the field in rounds, each contender once per round, so that a change of the
 // machine's speed meets all of them.
-func (b *bench) compare(ctx context.Context, name string, field []contender, o serverOptions, args []string) (*Comparison, error) {
+func (b *bench) compare(ctx context.Context, name string, field []contender, o serverOptions,
+	args []string) (*Comparison, error) {
 	if len(field) == 0 {
 		return nil, errAbsent
 	}
@@ -128,13 +138,15 @@ func (b *bench) compare(ctx context.Context, name string, field []contender, o s
 	}
 	for round := range b.cfg.Rounds {
 		for i, contender := range field {
-			c.Rows[i].Key, c.Rows[i].Name, c.Rows[i].Group = contender.key, contender.name, contender.group
+			c.Rows[i].Key, c.Rows[i].Name, c.Rows[i].Group = contender.key, contender.name,
+				contender.group
 			out, err := b.measureUndisturbed(ctx, contender, o, args)
 			if err != nil {
 				return nil, err
 			}
 			c.Rows[i].Runs = append(c.Rows[i].Runs, out)
-			b.say("%s round %d/%d  %-30s %s", name, round+1, b.cfg.Rounds, contender.name, brief(&out))
+			b.say("%s round %d/%d  %-30s %s", name, round+1, b.cfg.Rounds, contender.name,
+				brief(&out))
 		}
 	}
 	return c, nil
@@ -145,12 +157,15 @@ func brief(o *traffic.Outcome) string {
 	if o.Disturbed() {
 		note = "  DISTURBED by other work on these processors"
 	}
-	return fmt.Sprintf("%8.0f calls/s  %6.1f µs CPU/call (%3.0f %%)  180 p99 %6.0f µs  failed %d lost %d resent %d swapped %d", o.CallsPerSecond,
-		o.ServerCPUUsPerCall, 100*o.ServerCPUShare, o.Ringing.P99Us, o.Failed+o.Abandoned+o.Unfinished, o.Lost, o.Retransmitted, o.Faults["swapped"]) + note
+	return fmt.Sprintf("%8.0f calls/s  %6.1f µs CPU/call (%3.0f %%)  180 p99 %6.0f µs  failed %d "+
+		"lost %d resent %d swapped %d", o.CallsPerSecond,
+		o.ServerCPUUsPerCall, 100*o.ServerCPUShare, o.Ringing.P99Us,
+		o.Failed+o.Abandoned+o.Unfinished, o.Lost, o.Retransmitted, o.Faults["swapped"]) + note
 }
 
 // measureUndisturbed measures again, a few times, when others had part of the processors.
-func (b *bench) measureUndisturbed(ctx context.Context, c contender, o serverOptions, args []string) (out traffic.Outcome, err error) {
+func (b *bench) measureUndisturbed(ctx context.Context, c contender, o serverOptions,
+	args []string) (out traffic.Outcome, err error) {
 	tries := disturbedTries
 	if b.cfg.Quick {
 		tries = 1
@@ -165,14 +180,17 @@ func (b *bench) measureUndisturbed(ctx context.Context, c contender, o serverOpt
 }
 
 // measure starts a server, runs the load once and stops the server.
-func (b *bench) measure(ctx context.Context, c contender, o serverOptions, args []string) (traffic.Outcome, error) {
+func (b *bench) measure(ctx context.Context, c contender, o serverOptions,
+	args []string) (traffic.Outcome, error) {
 	s, err := b.start(ctx, c, o)
 	if err != nil {
 		return traffic.Outcome{}, err
 	}
 	defer s.stop()
 	warmup, measure := b.times(c, o.steady)
-	out, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append([]string{"-warmup", warmup.String(), "-duration", measure.String()}, args...)...))
+	out, err := b.runLoad(ctx, warmup+measure,
+		b.loadArgs(s, append([]string{"-warmup", warmup.String(), "-duration", measure.String()},
+			args...)...))
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -198,7 +216,8 @@ func shards(ctx context.Context, b *bench, r *Results) error {
 				// bundle. As many calls under way for each shard as one alone has elsewhere: a
 				// batch is what has arrived meanwhile, and eight shards that share 128 calls have
 				// none.
-				out, err := b.measure(ctx, c, serverOptions{workers: n, cores: both}, []string{"-sleep", "-concurrent", strconv.Itoa(callsUnderWay * n)})
+				out, err := b.measure(ctx, c, serverOptions{workers: n, cores: both},
+					[]string{"-sleep", "-concurrent", strconv.Itoa(callsUnderWay * n)})
 				if err != nil {
 					return err
 				}
@@ -217,7 +236,8 @@ func spreadOnePort(ctx context.Context, b *bench, r *Results) error {
 	if len(field) == 0 {
 		return errAbsent
 	}
-	s, err := b.start(ctx, field[0], serverOptions{workers: count, cores: []int{b.cfg.ServerCore, b.cfg.LoadCore}})
+	s, err := b.start(ctx, field[0],
+		serverOptions{workers: count, cores: []int{b.cfg.ServerCore, b.cfg.LoadCore}})
 	if err != nil {
 		return err
 	}
@@ -227,7 +247,8 @@ func spreadOnePort(ctx context.Context, b *bench, r *Results) error {
 		return err
 	}
 	_, measure := b.times(field[0], false)
-	args := b.loadArgs(s, "-callers", strconv.Itoa(firstCaller), "-sleep", "-concurrent", strconv.Itoa(callsUnderWay), "-warmup", "0", "-duration", measure.String())
+	args := b.loadArgs(s, "-callers", strconv.Itoa(firstCaller), "-sleep", "-concurrent",
+		strconv.Itoa(callsUnderWay), "-warmup", "0", "-duration", measure.String())
 	out, err := b.runLoad(ctx, measure, args)
 	if err != nil {
 		return err
@@ -241,7 +262,8 @@ func spreadOnePort(ctx context.Context, b *bench, r *Results) error {
 		return errors.New("the shards counted no message")
 	}
 	r.Spread = &Spread{Shards: count, Busiest: busiest, Mean: mean, HandedOff: handedOff, Run: out}
-	b.say("spread busiest %.0f, mean %.0f messages: %.3f; handed off %d", busiest, mean, busiest/mean, handedOff)
+	b.say("spread busiest %.0f, mean %.0f messages: %.3f; handed off %d", busiest, mean,
+		busiest/mean, handedOff)
 	return nil
 }
 
@@ -271,7 +293,8 @@ func loss(ctx context.Context, b *bench, r *Results) error {
 }
 
 // lossOf offers c 80 % of its saturation.
-func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, bundled bool, r *Results) error {
+func (b *bench) lossOf(ctx context.Context, c contender, soak time.Duration, bundled bool,
+	r *Results) error {
 	name, sends := c.name, b.bundled()
 	if !bundled {
 		name, sends = name+", sent one by one", nil
@@ -300,7 +323,10 @@ func overload(ctx context.Context, b *bench, r *Results) error {
 			modes = append(modes, []string{"--shed", "off"})
 		}
 		for _, flags := range modes {
-			s, err := b.shareOfSaturation(ctx, c, strings.Join(append([]string{c.name}, flags...), " "), serverOptions{steady: true, flags: flags}, overloadFactor, length, []string{"-give-up", "8s"})
+			s, err := b.shareOfSaturation(ctx, c,
+				strings.Join(append([]string{c.name}, flags...), " "),
+				serverOptions{steady: true, flags: flags}, overloadFactor, length,
+				[]string{"-give-up", "8s"})
 			if err != nil {
 				return err
 			}
@@ -312,14 +338,17 @@ func overload(ctx context.Context, b *bench, r *Results) error {
 
 // shareOfSaturation finds the saturation of c on this machine now, and loads the same process with
 // a share of it.
-func (b *bench) shareOfSaturation(ctx context.Context, c contender, name string, o serverOptions, share float64, length time.Duration, sends []string) (Soak, error) {
+func (b *bench) shareOfSaturation(ctx context.Context, c contender, name string, o serverOptions,
+	share float64, length time.Duration, sends []string) (Soak, error) {
 	s, err := b.start(ctx, c, o)
 	if err != nil {
 		return Soak{}, err
 	}
 	defer s.stop()
 	warmup, measure := b.times(c, true)
-	full, err := b.runLoad(ctx, warmup+measure, b.loadArgs(s, append(sends, "-warmup", warmup.String(), "-duration", measure.String(), "-concurrent", strconv.Itoa(callsUnderWay))...))
+	full, err := b.runLoad(ctx, warmup+measure,
+		b.loadArgs(s, append(sends, "-warmup", warmup.String(), "-duration", measure.String(),
+			"-concurrent", strconv.Itoa(callsUnderWay))...))
 	if err != nil {
 		return Soak{}, err
 	}
@@ -327,10 +356,16 @@ func (b *bench) shareOfSaturation(ctx context.Context, c contender, name string,
 	if rate < 1 {
 		return Soak{}, fmt.Errorf("%s completed no calls", name)
 	}
-	out, err := b.runLoad(ctx, length, b.loadArgs(s, append(sends, "-warmup", "0", "-duration", length.String(), "-rate", strconv.FormatFloat(rate, 'f', 0, 64))...))
+	out, err := b.runLoad(ctx, length,
+		b.loadArgs(s, append(sends, "-warmup", "0", "-duration", length.String(), "-rate",
+			strconv.FormatFloat(rate, 'f', 0, 64))...))
 	if err != nil {
 		return Soak{}, err
 	}
-	b.say("%.2f of saturation %-20s %.0f calls/s for %v: %s", share, name, rate, length, brief(&out))
-	return Soak{Name: name, Saturation: full.CallsPerSecond, Rate: rate, Seconds: length.Seconds(), Run: out}, nil
+	b.say("%.2f of saturation %-20s %.0f calls/s for %v: %s", share, name, rate, length,
+		brief(&out))
+	return Soak{
+		Name: name, Saturation: full.CallsPerSecond, Rate: rate, Seconds: length.Seconds(),
+		Run: out,
+	}, nil
 }

@@ -44,20 +44,32 @@ const (
 // contenders in the order of a round.
 var contenders = []contender{
 	{key: "forwarder", name: "raw forwarder, C", kind: kindForwarder},
-	{key: "forwarder-batched", name: "the same, 64 per system call", kind: kindForwarder, batched: true},
-	{key: "kamailio-stateless", name: "Kamailio stateless.cfg", kind: kindKamailio, cfg: "stateless.cfg", group: 1},
-	{key: "viaduct-stateless", name: "Viaduct stateless.cfg", kind: kindViaduct, cfg: "stateless.cfg", group: 2},
-	{key: "kamailio-stateful", name: "Kamailio stateful.cfg", kind: kindKamailio, cfg: "stateful.cfg", group: 1},
-	{key: "viaduct-stateful", name: "Viaduct stateful.cfg", kind: kindViaduct, cfg: "stateful.cfg", group: 2},
+	{key: "forwarder-batched", name: "the same, 64 per system call", kind: kindForwarder,
+		batched: true},
+	{key: "kamailio-stateless", name: "Kamailio stateless.cfg", kind: kindKamailio,
+		cfg: "stateless.cfg", group: 1},
+	{key: "viaduct-stateless", name: "Viaduct stateless.cfg", kind: kindViaduct,
+		cfg: "stateless.cfg", group: 2},
+	{key: "kamailio-stateful", name: "Kamailio stateful.cfg", kind: kindKamailio,
+		cfg: "stateful.cfg", group: 1},
+	{key: "viaduct-stateful", name: "Viaduct stateful.cfg", kind: kindViaduct, cfg: "stateful.cfg",
+		group: 2},
 	{key: "kamailio-lb", name: "Kamailio lb.cfg", kind: kindKamailio, cfg: "lb.cfg", group: 1},
 	{key: "viaduct-lb", name: "Viaduct lb.cfg", kind: kindViaduct, cfg: "lb.cfg", group: 2},
-	{key: "viaduct-built-in", name: "Viaduct, built-in program", kind: kindViaduct, group: 2, apart: true},
-	{key: "kamailio-tcp", name: "Kamailio stateful-tcp.cfg", kind: kindKamailio, cfg: "stateful-tcp.cfg", group: 1, transport: traffic.TCP},
-	{key: "viaduct-tcp", name: "Viaduct stateful-tcp.cfg", kind: kindViaduct, cfg: "stateful-tcp.cfg", group: 2, transport: traffic.TCP},
-	{key: "kamailio-tls", name: "Kamailio stateful-tls.cfg", kind: kindKamailio, cfg: "stateful-tls.cfg", group: 1, transport: traffic.TLS},
-	{key: "viaduct-tls", name: "Viaduct stateful-tls.cfg", kind: kindViaduct, cfg: "stateful-tls.cfg", group: 2, transport: traffic.TLS},
-	{key: "kamailio-all", name: "Kamailio stateful-all.cfg", kind: kindKamailio, cfg: "stateful-all.cfg", group: 1, transport: traffic.TCP},
-	{key: "viaduct-all", name: "Viaduct stateful-all.cfg", kind: kindViaduct, cfg: "stateful-all.cfg", group: 2, transport: traffic.TCP},
+	{key: "viaduct-built-in", name: "Viaduct, built-in program", kind: kindViaduct, group: 2,
+		apart: true},
+	{key: "kamailio-tcp", name: "Kamailio stateful-tcp.cfg", kind: kindKamailio,
+		cfg: "stateful-tcp.cfg", group: 1, transport: traffic.TCP},
+	{key: "viaduct-tcp", name: "Viaduct stateful-tcp.cfg", kind: kindViaduct,
+		cfg: "stateful-tcp.cfg", group: 2, transport: traffic.TCP},
+	{key: "kamailio-tls", name: "Kamailio stateful-tls.cfg", kind: kindKamailio,
+		cfg: "stateful-tls.cfg", group: 1, transport: traffic.TLS},
+	{key: "viaduct-tls", name: "Viaduct stateful-tls.cfg", kind: kindViaduct,
+		cfg: "stateful-tls.cfg", group: 2, transport: traffic.TLS},
+	{key: "kamailio-all", name: "Kamailio stateful-all.cfg", kind: kindKamailio,
+		cfg: "stateful-all.cfg", group: 1, transport: traffic.TCP},
+	{key: "viaduct-all", name: "Viaduct stateful-all.cfg", kind: kindViaduct,
+		cfg: "stateful-all.cfg", group: 2, transport: traffic.TCP},
 }
 
 // address is where c serves its transport.
@@ -78,10 +90,13 @@ func contenderKeys() []string {
 
 // field gives those of the keys that are installed and chosen; all of UDP if none are given.
 func (b *bench) field(keys ...string) []contender {
-	have := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio, kindViaduct: b.viaduct}
+	have := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio,
+		kindViaduct: b.viaduct}
 	var out []contender
 	for _, c := range contenders {
-		if have[c.kind] != "" && (len(keys) == 0 && c.transport == traffic.UDP && !c.apart || contains(keys, c.key)) && (len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
+		if have[c.kind] != "" &&
+			(len(keys) == 0 && c.transport == traffic.UDP && !c.apart || contains(keys, c.key)) &&
+			(len(b.cfg.Contenders) == 0 || contains(b.cfg.Contenders, c.key)) {
 			out = append(out, c)
 		}
 	}
@@ -114,7 +129,8 @@ func (c *contender) arguments(o serverOptions) []string {
 	switch c.kind {
 	case kindForwarder:
 		host, port, _ := strings.Cut(serverAddress, ":")
-		args := []string{host, port, strconv.Itoa(firstCaller), strconv.Itoa(firstAnswerer), strconv.Itoa(portCount)}
+		args := []string{host, port, strconv.Itoa(firstCaller), strconv.Itoa(firstAnswerer),
+			strconv.Itoa(portCount)}
 		if c.batched {
 			args = append([]string{"-b"}, args...)
 		}
@@ -124,13 +140,15 @@ func (c *contender) arguments(o serverOptions) []string {
 			workers = 2
 		}
 		// Without tlsf the Debian package runs a debug allocator, ten times slower.
-		return append([]string{"-f", c.cfg, "-DD", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory), "-M", "16", "-x", "tlsf", "-X", "tlsf"},
+		return append([]string{"-f", c.cfg, "-DD", "-E", "-w", o.dir, "-n", strconv.Itoa(workers),
+			"-m", strconv.Itoa(memory), "-M", "16", "-x", "tlsf", "-X", "tlsf"},
 			o.definitions()...)
 	default:
 		if workers == 0 {
 			workers = 1
 		}
-		args := []string{"-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m", strconv.Itoa(memory)}
+		args := []string{"-D", "-E", "-w", o.dir, "-n", strconv.Itoa(workers), "-m",
+			strconv.Itoa(memory)}
 		if c.cfg != "" {
 			args = append([]string{"-f", c.cfg}, args...)
 		}
@@ -173,7 +191,8 @@ func (b *bench) start(ctx context.Context, c contender, o serverOptions) (*serve
 			return nil, err
 		}
 	}
-	program := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio, kindViaduct: b.viaduct}[c.kind]
+	program := [...]string{kindForwarder: b.forwarder, kindKamailio: b.kamailio,
+		kindViaduct: b.viaduct}[c.kind]
 	log, err := newLogFile(filepath.Join(b.dir, c.key+".log"))
 	if err != nil {
 		return nil, err
@@ -221,7 +240,8 @@ func startOn(cmd *exec.Cmd, cores []int) error {
 // ready waits for the line the program promises and, for a SIP server, for an answer: OPTIONS with
 // Max-Forwards 0 gets 483 from every configuration of the bench.
 func (s *server) ready(ctx context.Context) error {
-	line := [...]string{kindForwarder: "forwarder ready", kindKamailio: "", kindViaduct: "viaduct ready"}[s.contender.kind]
+	line := [...]string{kindForwarder: "forwarder ready", kindKamailio: "",
+		kindViaduct: "viaduct ready"}[s.contender.kind]
 	deadline := time.Now().Add(readyTime)
 	for time.Now().Before(deadline) {
 		select {
@@ -249,8 +269,10 @@ func answers(c *contender) bool {
 	defer conn.Close()
 	local := conn.LocalAddr().String()
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
-	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bKr%s\r\nMax-Forwards: 0\r\nFrom: <sip:bench@%s>;tag=r%s\r\n"+
-		"To: <sip:%s>\r\nCall-ID: r%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", serverAddress, c.transport, local, id, local, id, serverAddress, id)
+	fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bKr%s\r\n"+
+		"Max-Forwards: 0\r\nFrom: <sip:bench@%s>;tag=r%s\r\nTo: <sip:%s>\r\n"+
+		"Call-ID: r%s@127.0.0.1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		serverAddress, c.transport, local, id, local, id, serverAddress, id)
 	_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	reply := make([]byte, 2048)
 	n, err := conn.Read(reply)
@@ -296,7 +318,8 @@ func portsFree(t traffic.Transport) error {
 		check = append(check, firstCaller+i, firstAnswerer+i)
 	}
 	taken := func(network string, port int, err error) error {
-		return fmt.Errorf("%s 127.0.0.1:%d is needed and taken (%w): stop what uses it (ss -lunpt), or give -isolate", network, port, err)
+		return fmt.Errorf("%s 127.0.0.1:%d is needed and taken (%w): stop what uses it (ss "+
+			"-lunpt), or give -isolate", network, port, err)
 	}
 	for _, port := range check {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})

@@ -11,7 +11,8 @@ prefix {"shard":1,"datagrams_in":20,"requests":12,"replies":8,"handed_off":2,"ar
 
 func TestParseStats(t *testing.T) {
 	got := parseStats([]byte(statsText))
-	if len(got) != 2 || *got[0].Shard != 0 || *got[1].Shard != 1 || got[0].Dropped["bad CSeq"] != 2 || got[1].Requests != 12 {
+	if len(got) != 2 || *got[0].Shard != 0 || *got[1].Shard != 1 || got[0].Dropped["bad CSeq"] != 2 ||
+		got[1].Requests != 12 {
 		t.Fatalf("%+v", got)
 	}
 	if arenaUsed(got) != 4224 || goHeap(got) != 100 {
@@ -23,7 +24,8 @@ func TestSpread(t *testing.T) {
 	shard := func(n int, requests, replies, handed uint64) shardStats {
 		return shardStats{Shard: &n, Requests: requests, Replies: replies, HandedOff: handed}
 	}
-	busiest, mean, handed := spread([]shardStats{shard(0, 100, 0, 5), shard(1, 0, 0, 0)}, []shardStats{shard(1, 40, 60, 1), shard(0, 200, 40, 5)})
+	busiest, mean, handed := spread([]shardStats{shard(0, 100, 0, 5), shard(1, 0, 0, 0)},
+		[]shardStats{shard(1, 40, 60, 1), shard(0, 200, 40, 5)})
 	if busiest != 140 || mean != 120 || handed != 1 {
 		t.Errorf("busiest %g, mean %g, handed off %d", busiest, mean, handed)
 	}

@@ -27,8 +27,10 @@ func stopDestination(ctx context.Context, b *bench, r *Results) error {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		r.Stopped = append(r.Stopped, row)
-		b.say("stop %s: p99 of 180 %.0f µs with all, %.0f µs with one stopped; %d of %d calls not completed (%d expected)", c.name,
-			row.All.Ringing.P99Us, row.One.Ringing.P99Us, row.notCompleted(), row.One.Started, row.expected())
+		b.say("stop %s: p99 of 180 %.0f µs with all, %.0f µs with one stopped; %d of %d calls "+
+			"not completed (%d expected)", c.name,
+			row.All.Ringing.P99Us, row.One.Ringing.P99Us, row.notCompleted(), row.One.Started,
+			row.expected())
 	}
 	return nil
 }
@@ -51,7 +53,8 @@ func (b *bench) stopOne(ctx context.Context, c contender, row *Stopped) error {
 			others = append(others, strconv.Itoa(port))
 		}
 	}
-	args := b.loadArgs(s, "-answerers", strings.Join(others, ","), "-targets", answererPorts, "-rate", strconv.Itoa(fixedRate), "-warmup", stopWarmup.String(),
+	args := b.loadArgs(s, "-answerers", strings.Join(others, ","), "-targets", answererPorts,
+		"-rate", strconv.Itoa(fixedRate), "-warmup", stopWarmup.String(),
 		"-duration", measure.String(), "-give-up", "4s", "-drain", "6s")
 	if row.All, err = b.runLoad(ctx, measure, args); err != nil {
 		return err
@@ -81,7 +84,8 @@ type answerer struct {
 
 func (b *bench) startAnswerer(port int) (*answerer, error) {
 	a := &answerer{done: make(chan struct{})}
-	a.cmd = exec.Command(b.load, "-role", "answerer", "-server", serverAddress, "-answerers", strconv.Itoa(port), "-sleep", "-json")
+	a.cmd = exec.Command(b.load, "-role", "answerer", "-server", serverAddress, "-answerers",
+		strconv.Itoa(port), "-sleep", "-json")
 	a.cmd.Stdout, a.cmd.Stderr = &a.out, &a.out
 	if err := startOn(a.cmd, []int{b.cfg.LoadCore}); err != nil {
 		return nil, fmt.Errorf("cannot start the answerer on port %d: %w", port, err)

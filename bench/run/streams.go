@@ -24,10 +24,12 @@ func (b *bench) streams(ctx context.Context, transport string) (*Streams, error)
 	field := b.field("kamailio-"+transport, "viaduct-"+transport)
 	var s Streams
 	var err error
-	if s.Saturation, err = b.compare(ctx, transport, field, serverOptions{}, []string{"-concurrent", strconv.Itoa(callsUnderWay)}); err != nil {
+	if s.Saturation, err = b.compare(ctx, transport, field, serverOptions{},
+		[]string{"-concurrent", strconv.Itoa(callsUnderWay)}); err != nil {
 		return nil, err
 	}
-	s.Fixed, err = b.compare(ctx, transport+" fixed", field, serverOptions{}, []string{"-rate", strconv.Itoa(fixedRate)})
+	s.Fixed, err = b.compare(ctx, transport+" fixed", field, serverOptions{},
+		[]string{"-rate", strconv.Itoa(fixedRate)})
 	return &s, err
 }
 
@@ -41,5 +43,6 @@ func (b *bench) certificate() ([]string, error) {
 		}
 		b.certified = true
 	}
-	return []string{fmt.Sprintf("TLS_CERTIFICATE=%q", certificate), fmt.Sprintf("TLS_KEY=%q", key)}, nil
+	return []string{fmt.Sprintf("TLS_CERTIFICATE=%q", certificate), fmt.Sprintf("TLS_KEY=%q", key)},
+		nil
 }

@@ -39,25 +39,33 @@ type stuckCase struct {
 
 var stuckCases = []stuckCase{
 	{name: "none"},
-	{name: "peers that never read", args: []string{"deaf", "-server", serverAddress, "-at", deafAddress, "-rate", strconv.Itoa(deafRate)}, detail: func(b []byte) (string, error) {
-		var n trouble.DeafCounts
-		err := json.Unmarshal(b, &n)
-		return fmt.Sprintf("%d requests for one, %d from the other; hung up on it %d times, did not take %d", n.ToForward, n.ToAnswer, n.Closed, n.Blocked), err
-	}},
-	{name: "TLS handshakes", args: []string{"storm", "-server", secureAddress, "-rate", strconv.Itoa(stormRate)}, detail: func(b []byte) (string, error) {
-		var n trouble.StormCounts
-		err := json.Unmarshal(b, &n)
-		return fmt.Sprintf("%d made, %d failed, %d skipped", n.Done, n.Failed, n.Skipped), err
-	}},
-	{name: "no descriptor left", args: []string{"idle", "-server", serverAddress, "-connections", strconv.Itoa(hogConnections)}, files: true, detail: func(b []byte) (string, error) {
-		var n trouble.IdleCounts
-		err := json.Unmarshal(b, &n)
-		text := fmt.Sprintf("of %d connections %d served, %d closed, %d left waiting", n.Asked, n.Open, n.Closed, n.Unanswered)
-		if n.Open == n.Asked {
-			text += ": **the limit was not met**"
-		}
-		return text, err
-	}},
+	{name: "peers that never read",
+		args: []string{"deaf", "-server", serverAddress, "-at", deafAddress, "-rate",
+			strconv.Itoa(deafRate)}, detail: func(b []byte) (string, error) {
+			var n trouble.DeafCounts
+			err := json.Unmarshal(b, &n)
+			return fmt.Sprintf("%d requests for one, %d from the other; hung up on it %d "+
+				"times, did not take %d", n.ToForward, n.ToAnswer, n.Closed, n.Blocked), err
+		}},
+	{name: "TLS handshakes",
+		args: []string{"storm", "-server", secureAddress, "-rate", strconv.Itoa(stormRate)},
+		detail: func(b []byte) (string, error) {
+			var n trouble.StormCounts
+			err := json.Unmarshal(b, &n)
+			return fmt.Sprintf("%d made, %d failed, %d skipped", n.Done, n.Failed, n.Skipped), err
+		}},
+	{name: "no descriptor left",
+		args: []string{"idle", "-server", serverAddress, "-connections",
+			strconv.Itoa(hogConnections)}, files: true, detail: func(b []byte) (string, error) {
+			var n trouble.IdleCounts
+			err := json.Unmarshal(b, &n)
+			text := fmt.Sprintf("of %d connections %d served, %d closed, %d left waiting", n.Asked,
+				n.Open, n.Closed, n.Unanswered)
+			if n.Open == n.Asked {
+				text += ": **the limit was not met**"
+			}
+			return text, err
+		}},
 }
 
 // stuck runs calls over TCP and over UDP together, alone and with each kind of trouble, and asks
@@ -74,7 +82,8 @@ func stuck(ctx context.Context, b *bench, r *Results) error {
 				return fmt.Errorf("%s, %s: %w", c.name, stuckCases[i].name, err)
 			}
 			r.Stuck = append(r.Stuck, *row)
-			b.say("stuck %-26s %-22s p99 of 180 over TCP %6.0f µs, over UDP %6.0f µs; failed %d, %d  %s", c.name, row.Trouble, row.TCP.Ringing.P99Us, row.UDP.Ringing.P99Us,
+			b.say("stuck %-26s %-22s p99 of 180 over TCP %6.0f µs, over UDP %6.0f µs; failed %d, "+
+				"%d  %s", c.name, row.Trouble, row.TCP.Ringing.P99Us, row.UDP.Ringing.P99Us,
 				notCompleted(&row.TCP), notCompleted(&row.UDP), row.Detail)
 		}
 	}
@@ -99,8 +108,11 @@ func (b *bench) stuckWith(ctx context.Context, c contender, k *stuckCase) (*Stuc
 	}
 	// The two generators and the neighbour share a processor, so none polls.
 	calls := func(t traffic.Transport, callers, answerers string) (*loader, error) {
-		return b.startLoad(ctx, warmup+measure, b.loadArgs(s, "-transport", strings.ToLower(t.String()), "-callers", callers, "-answerers", answerers, "-sleep",
-			"-rate", strconv.Itoa(stuckRate), "-warmup", warmup.String(), "-duration", measure.String(), "-give-up", "4s", "-drain", "6s"))
+		return b.startLoad(ctx, warmup+measure,
+			b.loadArgs(s, "-transport", strings.ToLower(t.String()), "-callers", callers,
+				"-answerers", answerers, "-sleep",
+				"-rate", strconv.Itoa(stuckRate), "-warmup", warmup.String(), "-duration",
+				measure.String(), "-give-up", "4s", "-drain", "6s"))
 	}
 	tcp, err := calls(traffic.TCP, "6000-6003", "7000-7003")
 	if err != nil {
@@ -159,7 +171,8 @@ func (s *server) limitFiles(left int) error {
 			}
 		}
 		n := uint64(limitLeaving(open, left))
-		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil); err != nil {
+		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n},
+			nil); err != nil {
 			return fmt.Errorf("cannot limit the server's files: %w", err)
 		}
 	}
@@ -193,13 +206,19 @@ func (r *Results) printStuck(p *printer) {
 	if len(r.Stuck) == 0 {
 		return
 	}
-	p.f("\n## Trouble beside the calls\n\n`stateful-all.cfg`; %d calls/s over TCP and as many over UDP, alone and with trouble that began before the window: peers that never read their\n", stuckRate)
-	p.f("socket (%d messages/s), full TLS handshakes (%d/s), a server with no descriptor left. The generators share one processor and sleep between\n", deafRate, stormRate)
+	p.f("\n## Trouble beside the calls\n\n`stateful-all.cfg`; %d calls/s over TCP and as many "+
+		"over UDP, alone and with trouble that began before the window: peers that never read "+
+		"their\n", stuckRate)
+	p.f("socket (%d messages/s), full TLS handshakes (%d/s), a server with no descriptor left. "+
+		"The generators share one processor and sleep between\n", deafRate, stormRate)
 	p.f("messages, so compare rows, not with other tables.\n")
-	p.table("| | trouble | TCP p99 INVITE→180 µs | UDP p99 | failed TCP / UDP | lost TCP / UDP | connections lost | what happened |", "|---|---|---|---|---|---|---|---|")
+	p.table("| | trouble | TCP p99 INVITE→180 µs | UDP p99 | failed TCP / UDP | lost TCP / UDP | "+
+		"connections lost | what happened |", "|---|---|---|---|---|---|---|---|")
 	for i := range r.Stuck {
 		s := &r.Stuck[i]
-		p.f("| %s | %s | %s | %s | %d / %d | %d / %d | %d | %s |\n", s.Name, s.Trouble, thousands(s.TCP.Ringing.P99Us, 0), thousands(s.UDP.Ringing.P99Us, 0),
-			notCompleted(&s.TCP), notCompleted(&s.UDP), s.TCP.Lost, s.UDP.Lost, s.TCP.Sockets.Closed, s.Detail)
+		p.f("| %s | %s | %s | %s | %d / %d | %d / %d | %d | %s |\n", s.Name, s.Trouble,
+			thousands(s.TCP.Ringing.P99Us, 0), thousands(s.UDP.Ringing.P99Us, 0),
+			notCompleted(&s.TCP), notCompleted(&s.UDP), s.TCP.Lost, s.UDP.Lost,
+			s.TCP.Sockets.Closed, s.Detail)
 	}
 }

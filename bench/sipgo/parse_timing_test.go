@@ -43,7 +43,8 @@ func BenchmarkViaduct(b *testing.B) {
 		to, _ := m.To()
 		hops, _ := m.MaxForwards()
 		length, _ := m.ContentLength()
-		if string(m.Bytes(via.Branch)) != "z9hG4bK-524287-1---8f3a1c77d2e4b5a6" || cseq.Number != 1 || len(m.CallID()) == 0 ||
+		if string(m.Bytes(via.Branch)) != "z9hG4bK-524287-1---8f3a1c77d2e4b5a6" || cseq.Number != 1 ||
+			len(m.CallID()) == 0 ||
 			string(m.Bytes(from.Tag)) != "9fxced76sl" || to.Tag.Len != 0 || hops != 70 || length != 203 {
 			b.Fatal("wrong fields")
 		}

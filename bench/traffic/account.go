@@ -27,7 +27,8 @@ const (
 	kindCount
 )
 
-var kindNames = [kindCount]string{"INVITE", "100", "180", "200 INVITE", "ACK", "BYE", "200 BYE", "CANCEL", "200 CANCEL", "4xx-6xx INVITE",
+var kindNames = [kindCount]string{"INVITE", "100", "180", "200 INVITE", "ACK", "BYE", "200 BYE",
+	"CANCEL", "200 CANCEL", "4xx-6xx INVITE",
 	"ACK 4xx-6xx", "OPTIONS", "200 OPTIONS"}
 
 func (k kind) bit() uint16 { return 1 << k }
@@ -53,8 +54,10 @@ const (
 	faultCount
 )
 
-var faultNames = [faultCount]string{"malformed", "swapped", "wrong_branch", "wrong_via", "wrong_cseq", "wrong_content_length", "wrong_body",
-	"wrong_record_route", "route_left", "wrong_uri", "wrong_tag", "wrong_max_forwards", "wrong_port", "unexpected"}
+var faultNames = [faultCount]string{"malformed", "swapped", "wrong_branch", "wrong_via",
+	"wrong_cseq", "wrong_content_length", "wrong_body",
+	"wrong_record_route", "route_left", "wrong_uri", "wrong_tag", "wrong_max_forwards",
+	"wrong_port", "unexpected"}
 
 // MessageCount is the account of one kind of message over a whole run.
 type MessageCount struct {
@@ -82,7 +85,8 @@ type Latency struct {
 
 func latencyOf(h *histogram.Histogram) Latency {
 	us := func(d time.Duration) float64 { return float64(d) / 1e3 }
-	return Latency{h.Count(), us(h.Mean()), us(h.Quantile(0.5)), us(h.Quantile(0.9)), us(h.Quantile(0.99)), us(h.Quantile(0.999)), us(h.Max())}
+	return Latency{h.Count(), us(h.Mean()), us(h.Quantile(0.5)), us(h.Quantile(0.9)),
+		us(h.Quantile(0.99)), us(h.Quantile(0.999)), us(h.Max())}
 }
 
 // Report is the outcome of a run. Unless it says window, a figure covers the whole run, warm-up and
@@ -123,7 +127,8 @@ type Report struct {
 	PerAnswerer []uint64     `json:"per_answerer"`
 	Sockets     SocketErrors `json:"sockets"`
 
-	// Ringing, Answered and Ended are INVITE→180, INVITE→200 and BYE→200 within the window (Options: OPTIONS→200 in Ended).
+	// Ringing, Answered and Ended are INVITE→180, INVITE→200 and BYE→200 within the window
+	// (Options: OPTIONS→200 in Ended).
 	Ringing  Latency `json:"invite_to_180"`
 	Answered Latency `json:"invite_to_200"`
 	Ended    Latency `json:"bye_to_200"`
@@ -164,10 +169,12 @@ func (a *account) retransmitted() uint64 {
 }
 
 func (a *account) report(r *Report) {
-	r.Started, r.Completed, r.Failed, r.Abandoned, r.NotStarted = a.started, a.completed, a.failed, a.abandoned, a.notStarted
+	r.Started, r.Completed, r.Failed, r.Abandoned, r.NotStarted = a.started, a.completed, a.failed,
+		a.abandoned, a.notStarted
 	r.Unfinished = a.started - a.completed - a.failed - a.abandoned
 	r.Late, r.Sockets = a.late, a.sockets
-	r.Messages, r.Faults, r.Finals = map[string]MessageCount{}, map[string]uint64{}, map[int]uint64{}
+	r.Messages, r.Faults, r.Finals = map[string]MessageCount{}, map[string]uint64{},
+		map[int]uint64{}
 	for k, n := range a.messages {
 		if n != (MessageCount{}) {
 			r.Messages[kindNames[k]] = n
@@ -187,11 +194,13 @@ func (a *account) report(r *Report) {
 			r.Finals[s] = n
 		}
 	}
-	r.Ringing, r.Answered, r.Ended = latencyOf(&a.ringing), latencyOf(&a.answered), latencyOf(&a.ended)
+	r.Ringing, r.Answered, r.Ended = latencyOf(&a.ringing), latencyOf(&a.answered),
+		latencyOf(&a.ended)
 }
 
 // Clean says that every call completed and no message was lost, sent twice, wrong or late.
 func (r *Report) Clean() bool {
-	return r.Completed == r.Started && r.Started > 0 && r.NotStarted == 0 && r.Lost+r.Retransmitted+r.Duplicated+r.Late+r.Faulty == 0 &&
+	return r.Completed == r.Started && r.Started > 0 && r.NotStarted == 0 &&
+		r.Lost+r.Retransmitted+r.Duplicated+r.Late+r.Faulty == 0 &&
 		r.Sockets == (SocketErrors{})
 }

@@ -95,8 +95,10 @@ func (t *template) appendTo(b []byte, id *[idBytes]byte, slot uint32) []byte {
 
 // sdp is the body of INVITE and 200, a plain audio offer.
 func sdp(host string, port uint16) string {
-	return "v=0\r\no=- 3985 3985 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host + "\r\nt=0 0\r\nm=audio " + strconv.Itoa(20000+int(port)%1000*2) +
-		" RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n"
+	return "v=0\r\no=- 3985 3985 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host +
+		"\r\nt=0 0\r\nm=audio " + strconv.Itoa(20000+int(port)%1000*2) +
+		" RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n" +
+		"a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n"
 }
 
 // style is what all requests of one caller share.
@@ -111,7 +113,8 @@ func (y style) via(letter string) string {
 	if y.rport {
 		r = ";rport"
 	}
-	return fmt.Sprintf("Via: SIP/2.0/%s %s%s;branch=%s%s%s\r\n", y.transport, y.caller, r, branchCookie, letter, idMark)
+	return fmt.Sprintf("Via: SIP/2.0/%s %s%s;branch=%s%s%s\r\n", y.transport, y.caller, r,
+		branchCookie, letter, idMark)
 }
 
 // inviteText is the INVITE for target, the Request-URI.
@@ -173,7 +176,8 @@ const dialogEnd = "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
 
 // appendAck writes the ACK to the 200 that m indexes in b (RFC 3261 §13.2.2.4): remote target from
 // Contact, route set from Record-Route in reverse order (§12.1.2).
-func appendAck(out []byte, top *template, id *[idBytes]byte, slot uint32, b []byte, m *message) []byte {
+func appendAck(out []byte, top *template, id *[idBytes]byte, slot uint32, b []byte,
+	m *message) []byte {
 	out = append(out, "ACK "...)
 	out = append(out, m.contact.in(b)...)
 	out = top.appendTo(out, id, slot)

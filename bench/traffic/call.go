@@ -64,7 +64,10 @@ type table struct {
 }
 
 func newTable(slots int) (*table, error) {
-	t := &table{calls: make([]call, slots), due: make([]uint32, slots), dueAnswer: make([]uint32, slots), free: make([]uint32, slots)}
+	t := &table{
+		calls: make([]call, slots), due: make([]uint32, slots), dueAnswer: make([]uint32, slots),
+		free: make([]uint32, slots),
+	}
 	for i := range t.free {
 		t.free[i] = uint32(slots - 1 - i)
 	}
@@ -72,7 +75,8 @@ func newTable(slots int) (*table, error) {
 		b      *[]byte
 		stride int
 	}{{&t.requests, requestBytes}, {&t.echo, echoBytes}} {
-		b, err := unix.Mmap(-1, 0, max(slots, 1)*part.stride, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+		b, err := unix.Mmap(-1, 0, max(slots, 1)*part.stride, unix.PROT_READ|unix.PROT_WRITE,
+			unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 		if err != nil {
 			t.close()
 			return nil, fmt.Errorf("cannot map memory for %d calls: %w", slots, err)

@@ -107,7 +107,9 @@ func (e *Engine) provisional(c *call, slot uint32) {
 		k = kindTrying
 	}
 	first := e.got(c, k)
-	if first && c.again&kindInvite.bit() == 0 && (c.got&(kindAnswer.bit()|kindFailure.bit()) != 0 || k == kindTrying && c.got&kindRinging.bit() != 0) {
+	if first && c.again&kindInvite.bit() == 0 &&
+		(c.got&(kindAnswer.bit()|kindFailure.bit()) != 0 ||
+			k == kindTrying && c.got&kindRinging.bit() != 0) {
 		e.fault(faultSwapped) // overtaken by a later message of the answerer
 	}
 	if first && k == kindRinging && c.state != stateOver {
@@ -124,7 +126,8 @@ func (e *Engine) provisional(c *call, slot uint32) {
 		// §17.1.1.2: a provisional response ends the retransmission of INVITE
 		e.table.due[slot] = c.giveUp
 	}
-	if e.cfg.Mode == Hold && k == kindRinging && (c.state == stateCalling || c.state == stateProceeding) {
+	if e.cfg.Mode == Hold && k == kindRinging &&
+		(c.state == stateCalling || c.state == stateProceeding) {
 		c.state = stateHeld
 		e.table.due[slot] = 0
 		e.hold.held++
@@ -206,7 +209,9 @@ func (e *Engine) failure(s *socket, c *call, slot uint32, b []byte) {
 		e.fault(faultUnexpected)
 		return
 	}
-	wanted := e.cfg.Mode == Hold && (e.m.status == 487 && c.state == stateCancelling || e.m.status == 486 && e.cfg.Release == ReleaseFinal)
+	wanted := e.cfg.Mode == Hold &&
+		(e.m.status == 487 && c.state == stateCancelling ||
+			e.m.status == 486 && e.cfg.Release == ReleaseFinal)
 	if wanted {
 		e.finish(c, slot, outcomeCompleted)
 		return

@@ -61,7 +61,9 @@ func (t Transport) String() string { return [...]string{"UDP", "TCP", "TLS"}[t] 
 
 // parameter is what a SIP URI says of the transport (RFC 3261 §19.1.1); the default goes without
 // saying.
-func (t Transport) parameter() string { return [...]string{"", ";transport=tcp", ";transport=tls"}[t] }
+func (t Transport) parameter() string {
+	return [...]string{"", ";transport=tcp", ";transport=tls"}[t]
+}
 
 // URI is the SIP URI of user at an address reached over t.
 func (t Transport) URI(user string, at netip.AddrPort) string {
@@ -166,7 +168,8 @@ type Tick struct {
 // Normalize fills defaults in and says what is wrong.
 func (c *Config) Normalize() error {
 	if len(c.Callers) > MaxPorts || len(c.Answerers) > MaxPorts {
-		return fmt.Errorf("at most %d ports on a side, have %d callers and %d answerers", MaxPorts, len(c.Callers), len(c.Answerers))
+		return fmt.Errorf("at most %d ports on a side, have %d callers and %d answerers", MaxPorts,
+			len(c.Callers), len(c.Answerers))
 	}
 	if len(c.Callers) == 0 && len(c.Answerers) == 0 {
 		return errors.New("neither callers nor answerers")
@@ -174,11 +177,14 @@ func (c *Config) Normalize() error {
 	if c.Path != Direct && !c.Server.IsValid() {
 		return errors.New("no server address")
 	}
-	if c.Path != Proxy && len(c.Callers) > 0 && len(c.Callers) != len(c.Answerers) && len(c.Targets) != len(c.Callers) {
-		return fmt.Errorf("without a proxy each caller port is tied to one answerer port: have %d and %d", len(c.Callers), len(c.Answerers))
+	if c.Path != Proxy && len(c.Callers) > 0 && len(c.Callers) != len(c.Answerers) &&
+		len(c.Targets) != len(c.Callers) {
+		return fmt.Errorf("without a proxy each caller port is tied to one answerer port: have "+
+			"%d and %d", len(c.Callers), len(c.Answerers))
 	}
 	if c.Path == Direct && len(c.Callers) != len(c.Answerers) {
-		return fmt.Errorf("direct calls need as many callers as answerers: have %d and %d", len(c.Callers), len(c.Answerers))
+		return fmt.Errorf("direct calls need as many callers as answerers: have %d and %d",
+			len(c.Callers), len(c.Answerers))
 	}
 	if c.Segment && c.Transport != UDP {
 		return fmt.Errorf("segmentation is for UDP: %s has no datagrams to cut", c.Transport)

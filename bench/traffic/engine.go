@@ -67,7 +67,8 @@ func (e *Engine) mark() mark {
 	var u unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u) // cannot fail with these arguments
 	a := &e.account
-	return mark{e.now, e.idle, u.Utime.Nano() + u.Stime.Nano(), a.started, a.completed, a.failed, a.abandoned, a.retransmitted()}
+	return mark{e.now, e.idle, u.Utime.Nano() + u.Stime.Nano(), a.started, a.completed, a.failed,
+		a.abandoned, a.retransmitted()}
 }
 
 // New opens the sockets and writes the templates of cfg, which it normalizes. Close releases them.
@@ -76,7 +77,10 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	ms := func(d time.Duration) uint32 { return uint32(max(d.Milliseconds(), 1)) }
-	e := &Engine{cfg: cfg, rx: newReceiver(), serial: rand.Uint64(), t1: ms(cfg.T1), t2: ms(cfg.T1 * t2PerT1), giveUp: ms(cfg.GiveUp), linger: ms(cfg.T1 * lingerPerT1)}
+	e := &Engine{
+		cfg: cfg, rx: newReceiver(), serial: rand.Uint64(), t1: ms(cfg.T1),
+		t2: ms(cfg.T1 * t2PerT1), giveUp: ms(cfg.GiveUp), linger: ms(cfg.T1 * lingerPerT1),
+	}
 	if err := e.open(); err != nil {
 		e.Close()
 		return nil, err
@@ -376,7 +380,8 @@ func (e *Engine) reportTick() {
 	m, p := e.mark(), &e.tick
 	e.cfg.OnTick(Tick{
 		Elapsed: time.Duration(e.now - e.first),
-		Started: m.started - p.started, Completed: m.completed - p.completed, Failed: m.failed - p.failed, Abandoned: m.abandoned - p.abandoned,
+		Started: m.started - p.started, Completed: m.completed - p.completed,
+		Failed: m.failed - p.failed, Abandoned: m.abandoned - p.abandoned,
 		Active: e.active, Retransmitted: m.retransmissions - p.retransmissions,
 		RingP50: e.tickRing.Quantile(0.5), RingP99: e.tickRing.Quantile(0.99),
 		PerAnswerer: e.account.answerer[:len(e.answerers)],

@@ -28,8 +28,10 @@ func TestUndisturbed(t *testing.T) {
 	f("open loop", Config{Path: Raw, Rate: 2000, Calls: 400}, 400)
 	f("options", Config{Path: Direct, Mode: Options, Concurrent: 8, Calls: 300}, 300)
 	f("hold, cancel", Config{Path: Direct, Mode: Hold, Concurrent: 50, Calls: 1000, Duration: time.Millisecond}, 1000)
-	f("hold, cancel, relayed", Config{Path: Raw, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond}, 200)
-	f("hold, final", Config{Path: Raw, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond, Release: ReleaseFinal}, 200)
+	f("hold, cancel, relayed", Config{Path: Raw, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond},
+		200)
+	f("hold, final", Config{Path: Raw, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond,
+		Release: ReleaseFinal}, 200)
 	f("rport", Config{Path: Direct, Concurrent: 4, Calls: 20, RPort: true}, 20)
 }
 
@@ -53,7 +55,8 @@ func TestLossIsAccounted(t *testing.T) {
 	}
 	sent, arrived := copies(&r)
 	if sent-sumOf(relay.dropped)+sumOf(relay.added) != arrived {
-		t.Errorf("%d copies sent, relay dropped %d and added %d, %d arrived", sent, sumOf(relay.dropped), sumOf(relay.added), arrived)
+		t.Errorf("%d copies sent, relay dropped %d and added %d, %d arrived", sent, sumOf(relay.dropped),
+			sumOf(relay.added), arrived)
 	}
 	// Nothing repeats a 180, so exactly the dropped ones are lost; everything else that could be
 	// repeated got through.
@@ -91,24 +94,25 @@ func TestSwappedIsExact(t *testing.T) {
 		swaps := uint64(0)
 		held := map[string][]byte{} // by Call-ID
 		n := 0
-		r, _ := through(t, Config{Path: Raw, Concurrent: 4, Calls: 100, T1: DefaultT1}, func(r *relay, b []byte) [][]byte {
-			i := bytes.Index(b, []byte("Call-ID: "))
-			id := string(b[i+9 : i+9+idBytes])
-			switch what(b) {
-			case first:
-				if n++; n%5 == 0 {
-					held[id] = b
-					return nil
+		r, _ := through(t, Config{Path: Raw, Concurrent: 4, Calls: 100, T1: DefaultT1},
+			func(r *relay, b []byte) [][]byte {
+				i := bytes.Index(b, []byte("Call-ID: "))
+				id := string(b[i+9 : i+9+idBytes])
+				switch what(b) {
+				case first:
+					if n++; n%5 == 0 {
+						held[id] = b
+						return nil
+					}
+				case second:
+					if h := held[id]; h != nil {
+						delete(held, id)
+						swaps++
+						return [][]byte{b, h}
+					}
 				}
-			case second:
-				if h := held[id]; h != nil {
-					delete(held, id)
-					swaps++
-					return [][]byte{b, h}
-				}
-			}
-			return [][]byte{b}
-		})
+				return [][]byte{b}
+			})
 		if r.Completed != 100 || r.Lost != 0 || r.Faults["swapped"] != swaps || r.Faulty != swaps || swaps != 20 {
 			t.Errorf("%s: %d swapped, report %+v", name, swaps, r)
 		}
@@ -122,15 +126,16 @@ func TestFaultsAreNamed(t *testing.T) {
 	f := func(message, old, new, want string) {
 		t.Helper()
 		spoiled := 0
-		r, _ := through(t, Config{Path: Raw, Concurrent: 1, Calls: 20, GiveUp: 2 * time.Second}, func(r *relay, b []byte) [][]byte {
-			if what(b) == message && spoiled < 3 {
-				if c := bytes.Replace(b, []byte(old), []byte(new), 1); !bytes.Equal(c, b) {
-					spoiled++
-					return [][]byte{c}
+		r, _ := through(t, Config{Path: Raw, Concurrent: 1, Calls: 20, GiveUp: 2 * time.Second},
+			func(r *relay, b []byte) [][]byte {
+				if what(b) == message && spoiled < 3 {
+					if c := bytes.Replace(b, []byte(old), []byte(new), 1); !bytes.Equal(c, b) {
+						spoiled++
+						return [][]byte{c}
+					}
 				}
-			}
-			return [][]byte{b}
-		})
+				return [][]byte{b}
+			})
 		if got := fmt.Sprint(r.Faults); spoiled != 3 || got != "map["+want+"]" || r.Started != 20 {
 			t.Errorf("%q for %q in %s: spoiled %d, faults %v, want %s", new, old, message, spoiled, got, want)
 		}
@@ -168,7 +173,8 @@ func TestRefusedCallsFail(t *testing.T) {
 		switch what(b) {
 		case "200 INVITE":
 			if n++; n%4 == 0 {
-				return [][]byte{bytes.Replace(b, []byte("SIP/2.0 200 OK"), []byte("SIP/2.0 503 Service Unavailable"), 1)}
+				return [][]byte{bytes.Replace(b, []byte("SIP/2.0 200 OK"), []byte("SIP/2.0 503 Service Unavailable"),
+					1)}
 			}
 		}
 		return [][]byte{b}
@@ -179,7 +185,8 @@ func TestRefusedCallsFail(t *testing.T) {
 }
 
 func TestSilentAnswererIsAbandoned(t *testing.T) {
-	r, _ := through(t, Config{Path: Raw, Rate: 200, Calls: 40, Silent: map[int]bool{1: true}, GiveUp: 150 * time.Millisecond}, nil)
+	r, _ := through(t, Config{Path: Raw, Rate: 200, Calls: 40, Silent: map[int]bool{1: true},
+		GiveUp: 150 * time.Millisecond}, nil)
 	if r.Abandoned != 20 || r.Completed != 20 || r.Unfinished != 0 || r.Lost != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -204,12 +211,16 @@ func TestStallIsNotOmitted(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	if r.Ringing.P90Us > 200_000 || r.Ringing.P99Us < 150_000 {
-		t.Errorf("INVITE→180 p90 %.0f µs, p99 %.0f µs: a stall of 200 ms over a tenth of the calls was omitted or invented", r.Ringing.P90Us, r.Ringing.P99Us)
+		t.Errorf("INVITE→180 p90 %.0f µs, p99 %.0f µs: a stall of 200 ms over a tenth of the calls was omitted or "+
+			"invented", r.Ringing.P90Us, r.Ringing.P99Us)
 	}
 }
 
 func TestSlotsTakenIsCounted(t *testing.T) {
-	r, _ := through(t, Config{Path: Raw, Rate: 1000, Calls: 60, Slots: 10, Silent: map[int]bool{0: true, 1: true}, GiveUp: 300 * time.Millisecond}, nil)
+	r, _ := through(t, Config{
+		Path: Raw, Rate: 1000, Calls: 60, Slots: 10, Silent: map[int]bool{0: true, 1: true},
+		GiveUp: 300 * time.Millisecond,
+	}, nil)
 	if r.NotStarted == 0 || r.Started+r.NotStarted != 60 || r.Abandoned != r.Started {
 		t.Errorf("%+v", r)
 	}

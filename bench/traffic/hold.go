@@ -45,12 +45,14 @@ func (e *Engine) holdStep() {
 			}
 		}
 		e.flush()
-		if h.held+h.over == int(e.account.started) && (e.account.started == uint64(e.cfg.Calls) || e.early) {
+		if h.held+h.over == int(e.account.started) &&
+			(e.account.started == uint64(e.cfg.Calls) || e.early) {
 			h.openSeconds = float64(e.now-e.first) / 1e9
 			e.holdPhase(holdHeld, "held")
 		}
 	case holdHeld:
-		if e.early || e.cfg.Duration > 0 && e.now-h.since >= int64(e.cfg.Duration) || isClosed(e.cfg.HoldOver) {
+		if e.early || e.cfg.Duration > 0 && e.now-h.since >= int64(e.cfg.Duration) ||
+			isClosed(e.cfg.HoldOver) {
 			e.holdPhase(holdReleasing, "releasing")
 		}
 	case holdReleasing:

@@ -92,7 +92,8 @@ func (m *message) scan(b []byte) bool {
 	if !m.isRequest {
 		m.method = m.cseqMethod
 	}
-	return m.viaLines > 0 && !m.callID.empty() && !m.cseq.empty() && !m.from.empty() && !m.to.empty()
+	return m.viaLines > 0 && !m.callID.empty() && !m.cseq.empty() && !m.from.empty() &&
+		!m.to.empty()
 }
 
 func (m *message) scanStart(b []byte, end int) bool {

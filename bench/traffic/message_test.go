@@ -21,7 +21,9 @@ func everyMessage(t testing.TB) map[string][]byte {
 		return tm.appendTo(nil, &testID, 0x1a2b)
 	}
 	proxied := func(b []byte) []byte {
-		return bytes.Replace(b, []byte("Via: "), []byte("Record-Route: <sip:127.0.0.1;lr>, <sip:127.0.0.2;lr;x=\"a,b\">\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1.2\r\nVia: "), 1)
+		return bytes.Replace(b, []byte("Via: "),
+			[]byte("Record-Route: <sip:127.0.0.1;lr>, <sip:127.0.0.2;lr;x=\"a,b\">\r\n"+
+				"Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1.2\r\nVia: "), 1)
 	}
 	out := map[string][]byte{
 		"INVITE":  proxied(fill(style{testCaller, UDP, true}.inviteText(target))),
@@ -40,7 +42,8 @@ func everyMessage(t testing.TB) map[string][]byte {
 	contact := "Contact: <" + target + ">\r\n"
 	body := sdp("127.0.0.1", 7000)
 	out["180"] = respond("INVITE", "SIP/2.0 180 Ringing\r\n", contact+emptyEnd, tag)
-	out["200"] = respond("INVITE", "SIP/2.0 200 OK\r\n", contact+"Content-Length: "+itoa(len(body))+"\r\n\r\n"+body, tag)
+	out["200"] = respond("INVITE", "SIP/2.0 200 OK\r\n", contact+"Content-Length: "+itoa(len(body))+"\r\n\r\n"+body,
+		tag)
 	out["200 OPTIONS"] = respond("OPTIONS", "SIP/2.0 200 OK\r\n", emptyEnd, nil)
 	if !m.scan(out["200"]) {
 		t.Fatal("200 does not scan")
@@ -91,7 +94,8 @@ func TestMessagesAgainstParser(t *testing.T) {
 		}
 		cseq, _ := p.CSeq()
 		length, _ := p.ContentLength()
-		if m.isRequest != p.IsRequest || string(m.callID.in(b)) != string(p.CallID()) || m.cseqNumber != cseq.Number || m.length != length ||
+		if m.isRequest != p.IsRequest || string(m.callID.in(b)) != string(p.CallID()) || m.cseqNumber != cseq.Number ||
+			m.length != length ||
 			string(m.body.in(b)) != string(p.Body()) || !m.isRequest && m.status != int(p.Status) {
 			t.Errorf("%s: scanner and parser differ: %+v", name, m)
 		}
@@ -142,8 +146,10 @@ func TestScanRefuses(t *testing.T) {
 
 func TestCompactForms(t *testing.T) {
 	var m message
-	b := []byte("SIP/2.0 200 OK\r\nv: SIP/2.0/UDP a;branch=z9hG4bKx\r\nVIA : b\r\nf: <sip:a>;tag=1\r\nt: <sip:b>;tag=2\r\ni: x\r\ncseq: 7 BYE\r\nm: <sip:c>\r\nl: 0\r\n\r\n")
-	if !m.scan(b) || m.vias != 2 || string(m.callID.in(b)) != "x" || m.cseqNumber != 7 || m.method != methodBye || string(m.contact.in(b)) != "sip:c" || m.length != 0 {
+	b := []byte("SIP/2.0 200 OK\r\nv: SIP/2.0/UDP a;branch=z9hG4bKx\r\nVIA : b\r\nf: <sip:a>;tag=1\r\n" +
+		"t: <sip:b>;tag=2\r\ni: x\r\ncseq: 7 BYE\r\nm: <sip:c>\r\nl: 0\r\n\r\n")
+	if !m.scan(b) || m.vias != 2 || string(m.callID.in(b)) != "x" || m.cseqNumber != 7 || m.method != methodBye ||
+		string(m.contact.in(b)) != "sip:c" || m.length != 0 {
 		t.Errorf("%+v", m)
 	}
 }

@@ -28,7 +28,10 @@ func newRelay(t *testing.T, treat func(*relay, []byte) [][]byte) *relay {
 		t.Fatal(err)
 	}
 	_ = conn.SetReadBuffer(4 << 20)
-	return &relay{conn: conn, peer: map[netip.AddrPort]netip.AddrPort{}, treat: treat, dropped: map[string]uint64{}, added: map[string]uint64{}, done: make(chan struct{})}
+	return &relay{
+		conn: conn, peer: map[netip.AddrPort]netip.AddrPort{}, treat: treat, dropped: map[string]uint64{},
+		added: map[string]uint64{}, done: make(chan struct{}),
+	}
 }
 
 func (r *relay) addr() netip.AddrPort { return r.conn.LocalAddr().(*net.UDPAddr).AddrPort() }

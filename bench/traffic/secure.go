@@ -172,7 +172,10 @@ func newTLSConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, InsecureSkipVerify: true, SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true}, nil
+	return &tls.Config{
+		Certificates: []tls.Certificate{certificate}, InsecureSkipVerify: true,
+		SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
+	}, nil
 }
 
 // Certificate makes a key and a certificate, signed by itself, for 127.0.0.1 and localhost.
@@ -182,9 +185,14 @@ func Certificate() (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("cannot make a key: %w", err)
 	}
 	now := time.Now()
-	form := &x509.Certificate{SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: now.Add(-time.Hour),
-		NotAfter: now.Add(30 * 24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	form := &x509.Certificate{SerialNumber: big.NewInt(now.UnixNano()),
+		Subject: pkix.Name{CommonName: "localhost"}, NotBefore: now.Add(-time.Hour),
+		NotAfter: now.Add(30 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true,
+		BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth},
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot make a certificate: %w", err)
@@ -205,5 +213,6 @@ func WriteCertificate(certificatePath, keyPath string) error {
 	write := func(path, kind string, der []byte) error {
 		return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 	}
-	return errors.Join(write(certificatePath, "CERTIFICATE", c.Certificate[0]), write(keyPath, "PRIVATE KEY", der))
+	return errors.Join(write(certificatePath, "CERTIFICATE", c.Certificate[0]),
+		write(keyPath, "PRIVATE KEY", der))
 }

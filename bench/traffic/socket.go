@@ -154,7 +154,10 @@ func openSocket(local netip.AddrPort, segment bool, errors *SocketErrors) (*sock
 	case *unix.SockaddrInet6:
 		local = netip.AddrPortFrom(local.Addr(), uint16(b.Port))
 	}
-	s := &socket{fd: fd, local: local, segment: segment, frames: make([]byte, batchDatagrams*frameBytes), errors: errors}
+	s := &socket{
+		fd: fd, local: local, segment: segment, frames: make([]byte, batchDatagrams*frameBytes),
+		errors: errors,
+	}
 	for i := range s.controls {
 		h := &s.controls[i].header
 		h.SetLen(unix.CmsgLen(2))
@@ -173,7 +176,8 @@ func (s *socket) connect(peer netip.AddrPort) error {
 
 // receive reads one batch without waiting and returns how many datagrams came.
 func (s *socket) receive(r *receiver) int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.headers[0])), batchDatagrams, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd),
+		uintptr(unsafe.Pointer(&r.headers[0])), batchDatagrams, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		if errno == unix.ECONNREFUSED {
 			s.errors.Refused++
@@ -203,7 +207,8 @@ func (s *socket) queue(b []byte, l int) {
 		return
 	}
 	if len(b) > frameBytes || &b[0] != &s.frames[s.queued*frameBytes] {
-		panic(fmt.Sprintf("BUG: datagram of %d bytes was not built in the frame of queue place %d", len(b), s.queued))
+		panic(fmt.Sprintf("BUG: datagram of %d bytes was not built in the frame of queue place %d",
+			len(b), s.queued))
 	}
 	if !s.segment {
 		l = laneFirst
@@ -224,7 +229,8 @@ func (s *socket) arrange() int {
 		for i := 0; i < q.count; {
 			first := parts
 			size := int(q.len[i])
-			for i < q.count && int(q.len[i]) == size && (parts == first || s.segment && (parts-first+1)*size <= maxSegmentedBytes) {
+			for i < q.count && int(q.len[i]) == size && (parts == first ||
+				s.segment && (parts-first+1)*size <= maxSegmentedBytes) {
 				s.iovecs[parts].Base = &s.frames[int(q.frame[i])*frameBytes]
 				s.iovecs[parts].SetLen(size)
 				parts++
@@ -258,7 +264,8 @@ func (s *socket) flush() {
 	sends := s.arrange()
 	sent, attempts := 0, 0
 	for sent < sends {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers[sent])), uintptr(sends-sent), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
+			uintptr(unsafe.Pointer(&s.headers[sent])), uintptr(sends-sent), unix.MSG_DONTWAIT, 0, 0)
 		if errno == 0 {
 			sent += int(n)
 			continue
@@ -285,7 +292,8 @@ func (s *socket) overflowed() uint64 {
 	const skMeminfoDrops = 8
 	var info [9]uint32
 	size := uint32(unsafe.Sizeof(info))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET,
+		unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
 		return 0
@@ -347,7 +355,8 @@ func (p *poller) wait(nanoseconds int64) int {
 		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), events, count, 0, 0, 0)
 	} else {
 		timeout := unix.NsecToTimespec(nanoseconds)
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), events, count, uintptr(unsafe.Pointer(&timeout)), 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), events, count,
+			uintptr(unsafe.Pointer(&timeout)), 0, 0)
 	}
 	if errno != 0 {
 		return 0

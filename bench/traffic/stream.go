@@ -72,7 +72,9 @@ func (e *Engine) listen(local netip.AddrPort) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, stream: &stream{listening: true, account: &e.account}, errors: &e.account.sockets}
+	s := &socket{
+		fd: fd, stream: &stream{listening: true, account: &e.account}, errors: &e.account.sockets,
+	}
 	if s.local, err = boundTo(fd); err == nil {
 		err = errors.Join(unix.Listen(fd, listenBacklog), unix.SetNonblock(fd, true))
 	}
@@ -112,14 +114,17 @@ func (e *Engine) connection(fd int) (*socket, error) {
 	if err == nil {
 		// A closed connection must leave no TIME-WAIT behind, which would take the port from the
 		// next run.
-		err = errors.Join(unix.SetNonblock(fd, true), unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		err = errors.Join(unix.SetNonblock(fd, true),
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 			unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
 	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("cannot set up a connection: %w", err)
 	}
-	return &socket{fd: fd, local: local, stream: &stream{rest: make([]byte, 0, frameBytes), account: &e.account}, frames: make([]byte, batchDatagrams*frameBytes),
+	return &socket{fd: fd, local: local,
+		stream: &stream{rest: make([]byte, 0, frameBytes), account: &e.account},
+		frames: make([]byte, batchDatagrams*frameBytes),
 		errors: &e.account.sockets}, nil
 }
 
@@ -208,7 +213,8 @@ func (e *Engine) read(s *socket, b []byte) (n int, more bool) {
 }
 
 func (e *Engine) readPlain(s *socket, b []byte) (n int, more bool) {
-	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
+		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return 0, false
@@ -331,7 +337,9 @@ func (t *stream) send(s *socket, b []byte) bool {
 // write writes without waiting; n is less than len(b) when the kernel has no room.
 func write(fd int, b []byte) (n int, ok bool) {
 	for n < len(b) {
-		w, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[n])), uintptr(len(b)-n), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		w, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(&b[n])), uintptr(len(b)-n), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL,
+			0, 0)
 		switch errno {
 		case 0:
 			n += int(w)
@@ -355,7 +363,8 @@ func (t *stream) frame(s *socket) []byte {
 
 func (t *stream) queue(s *socket, b []byte) {
 	if len(b) > frameBytes || &b[0] != &s.frames[t.queued] {
-		panic(fmt.Sprintf("BUG: message of %d bytes was not built in the frame at %d", len(b), t.queued))
+		panic(fmt.Sprintf("BUG: message of %d bytes was not built in the frame at %d", len(b),
+			t.queued))
 	}
 	if t.closed {
 		t.account.sockets.Unsent++

@@ -28,7 +28,10 @@ func newStreamRelay(t *testing.T, treat func([]byte) [][]byte, pieces func() int
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &streamRelay{listener: l, peer: map[netip.AddrPort]netip.AddrPort{}, treat: treat, pieces: pieces, ready: make(chan struct{})}
+	r := &streamRelay{
+		listener: l, peer: map[netip.AddrPort]netip.AddrPort{}, treat: treat, pieces: pieces,
+		ready: make(chan struct{}),
+	}
 	r.done.Add(1)
 	go r.run()
 	return r

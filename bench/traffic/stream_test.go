@@ -27,7 +27,8 @@ func TestStreamsUndisturbed(t *testing.T) {
 	f("open loop", Config{Path: Raw, Rate: 2000, Calls: 400}, 400)
 	f("options", Config{Path: Direct, Mode: Options, Concurrent: 8, Calls: 300}, 300)
 	f("hold, cancel", Config{Path: Raw, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond}, 200)
-	f("hold, final", Config{Path: Direct, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond, Release: ReleaseFinal}, 200)
+	f("hold, final", Config{Path: Direct, Mode: Hold, Concurrent: 50, Calls: 200, Duration: time.Millisecond,
+		Release: ReleaseFinal}, 200)
 	f("TLS", Config{Path: Direct, Transport: TLS, Concurrent: 64, Calls: 3000}, 3000)
 	f("TLS, open loop", Config{Path: Direct, Transport: TLS, Rate: 2000, Calls: 300}, 300)
 }
@@ -36,7 +37,8 @@ func TestStreamsUndisturbed(t *testing.T) {
 func TestStreamInPieces(t *testing.T) {
 	f := func(name string, pieces func() int) {
 		t.Helper()
-		if r := throughStreams(t, Config{Path: Raw, Concurrent: 16, Calls: 150}, nil, pieces); !r.Clean() || r.Started != 150 {
+		if r := throughStreams(t, Config{Path: Raw, Concurrent: 16, Calls: 150}, nil, pieces); !r.Clean() ||
+			r.Started != 150 {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -60,18 +62,21 @@ func TestStreamLossIsExact(t *testing.T) {
 		}
 		return [][]byte{b}
 	}, nil)
-	if r.Completed != 200 || r.Lost != 20 || r.Messages["180"].Lost != 20 || r.Duplicated != 20 || r.Retransmitted != 0 || r.Faulty != 0 {
+	if r.Completed != 200 || r.Lost != 20 || r.Messages["180"].Lost != 20 || r.Duplicated != 20 ||
+		r.Retransmitted != 0 || r.Faulty != 0 {
 		t.Errorf("%+v", r)
 	}
-	r = throughStreams(t, Config{Path: Raw, Rate: 500, Calls: 40, GiveUp: 300 * time.Millisecond}, func(b []byte) [][]byte {
-		if what(b) == "INVITE" {
-			if n++; n%4 == 0 {
-				return nil
+	r = throughStreams(t, Config{Path: Raw, Rate: 500, Calls: 40, GiveUp: 300 * time.Millisecond},
+		func(b []byte) [][]byte {
+			if what(b) == "INVITE" {
+				if n++; n%4 == 0 {
+					return nil
+				}
 			}
-		}
-		return [][]byte{b}
-	}, nil)
-	if r.Completed != 30 || r.Abandoned != 10 || r.Lost != 10 || r.Messages["INVITE"].Lost != 10 || r.Retransmitted != 0 {
+			return [][]byte{b}
+		}, nil)
+	if r.Completed != 30 || r.Abandoned != 10 || r.Lost != 10 || r.Messages["INVITE"].Lost != 10 ||
+		r.Retransmitted != 0 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -80,15 +85,16 @@ func TestStreamFaultsAreNamed(t *testing.T) {
 	f := func(message, old, new, want string) {
 		t.Helper()
 		spoiled := 0
-		r := throughStreams(t, Config{Path: Raw, Concurrent: 1, Calls: 20, GiveUp: 2 * time.Second}, func(b []byte) [][]byte {
-			if what(b) == message && spoiled < 3 {
-				if c := bytes.Replace(b, []byte(old), []byte(new), 1); !bytes.Equal(c, b) {
-					spoiled++
-					return [][]byte{c}
+		r := throughStreams(t, Config{Path: Raw, Concurrent: 1, Calls: 20, GiveUp: 2 * time.Second},
+			func(b []byte) [][]byte {
+				if what(b) == message && spoiled < 3 {
+					if c := bytes.Replace(b, []byte(old), []byte(new), 1); !bytes.Equal(c, b) {
+						spoiled++
+						return [][]byte{c}
+					}
 				}
-			}
-			return [][]byte{b}
-		}, nil)
+				return [][]byte{b}
+			}, nil)
 		if got := fmt.Sprint(r.Faults); spoiled != 3 || got != "map["+want+"]" || r.Started != 20 {
 			t.Errorf("%q for %q in %s: spoiled %d, faults %v, want %s", new, old, message, spoiled, got, want)
 		}
@@ -107,14 +113,16 @@ func TestUnframedConnectionIsGivenUp(t *testing.T) {
 	f := func(name, old, new string) {
 		t.Helper()
 		spoiled := false
-		r := throughStreams(t, Config{Path: Raw, Concurrent: 4, Calls: 60, GiveUp: 200 * time.Millisecond}, func(b []byte) [][]byte {
-			if what(b) == "180 INVITE" && !spoiled {
-				spoiled = true
-				return [][]byte{bytes.Replace(b, []byte(old), []byte(new), 1)}
-			}
-			return [][]byte{b}
-		}, nil)
-		if r.Faults["malformed"] != 1 || r.Sockets.Closed == 0 || r.Abandoned == 0 || r.Completed == 0 || r.Completed+r.Abandoned != r.Started || r.Unfinished != 0 {
+		r := throughStreams(t, Config{Path: Raw, Concurrent: 4, Calls: 60, GiveUp: 200 * time.Millisecond},
+			func(b []byte) [][]byte {
+				if what(b) == "180 INVITE" && !spoiled {
+					spoiled = true
+					return [][]byte{bytes.Replace(b, []byte(old), []byte(new), 1)}
+				}
+				return [][]byte{b}
+			}, nil)
+		if r.Faults["malformed"] != 1 || r.Sockets.Closed == 0 || r.Abandoned == 0 || r.Completed == 0 ||
+			r.Completed+r.Abandoned != r.Started || r.Unfinished != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -159,7 +167,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 	at := l.Addr().(*net.TCPAddr).AddrPort()
 	l.Close()
-	cfg := Config{Transport: TCP, Server: at, Callers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}, Answerers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)},
+	cfg := Config{Transport: TCP, Server: at, Callers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)},
+		Answerers:  []netip.AddrPort{netip.AddrPortFrom(loopback, 0)},
 		Concurrent: 1, Calls: 1}
 	before := openFiles(t)
 	if e, err := New(cfg); err == nil {
@@ -238,7 +247,10 @@ func TestPendingIsSentLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.poll.close()
-	s := &socket{fd: pair[0], stream: &stream{account: &e.account}, frames: make([]byte, batchDatagrams*frameBytes), errors: &e.account.sockets}
+	s := &socket{
+		fd: pair[0], stream: &stream{account: &e.account}, frames: make([]byte, batchDatagrams*frameBytes),
+		errors: &e.account.sockets,
+	}
 	defer s.close()
 	if err := e.poll.add(s, 0); err != nil {
 		t.Fatal(err)
@@ -265,7 +277,8 @@ func TestPendingIsSentLater(t *testing.T) {
 		}
 		got = append(got, buffer[:n]...)
 	}
-	if !bytes.Equal(got, want) || s.stream.waiting || len(s.stream.pending) > 0 || e.account.sockets != (SocketErrors{}) {
+	if !bytes.Equal(got, want) || s.stream.waiting || len(s.stream.pending) > 0 ||
+		e.account.sockets != (SocketErrors{}) {
 		t.Errorf("%d bytes of %d, pending %d, %+v", len(got), len(want), len(s.stream.pending), e.account.sockets)
 	}
 	// And one that never does is given up at the limit.

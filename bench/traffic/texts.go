@@ -31,7 +31,9 @@ func (t *texts) write(cfg *Config, callers, answerers []*socket) {
 		body := sdp(a.local.Addr().String(), a.local.Port())
 		t.answerer = append(t.answerer, answererTexts{
 			uri: uri, empty: contact + emptyEnd, body: body,
-			session: contact + "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body,
+			session: contact + "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n" +
+				"Content-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(body)) +
+				"\r\n\r\n" + body,
 		})
 	}
 	t.target = cfg.Targets

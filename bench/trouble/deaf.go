@@ -88,12 +88,14 @@ func (d *Deaf) Run(stop <-chan struct{}) DeafCounts {
 		for due := int(time.Since(began).Seconds() * d.rate); sent < due && !isClosed(stop); sent++ {
 			id := fmt.Sprintf("deaf%d-%d", began.UnixNano(), sent)
 			if sent%2 == 0 {
-				if _, err := d.udp.Write(request(fmt.Sprintf("sip:deaf@%s;transport=tcp", peer), d.udp.LocalAddr(), "UDP", id, 70, padding)); err == nil {
+				if _, err := d.udp.Write(request(fmt.Sprintf("sip:deaf@%s;transport=tcp", peer),
+					d.udp.LocalAddr(), "UDP", id, 70, padding)); err == nil {
 					d.counts.toForward.Add(1)
 				}
 				continue
 			}
-			d.ask(request("sip:"+d.server.String()+";transport=tcp", d.caller.LocalAddr(), "TCP", id, 0, padding))
+			d.ask(request("sip:"+d.server.String()+";transport=tcp", d.caller.LocalAddr(), "TCP",
+				id, 0, padding))
 		}
 	}
 	d.listener.Close()
@@ -106,7 +108,8 @@ func (d *Deaf) Run(stop <-chan struct{}) DeafCounts {
 	d.lock.Unlock()
 	d.done.Wait()
 	n := &d.counts
-	return DeafCounts{n.toForward.Load(), n.toAnswer.Load(), n.blocked.Load(), n.answers.Load(), n.connections.Load(), n.closed.Load()}
+	return DeafCounts{n.toForward.Load(), n.toAnswer.Load(), n.blocked.Load(), n.answers.Load(),
+		n.connections.Load(), n.closed.Load()}
 }
 
 // ask sends over the deaf caller's connection; one that the server has closed, or of which it takes
@@ -165,7 +168,9 @@ func (d *Deaf) hear() {
 
 func smallBuffer(_, _ string, c rawConn) error {
 	var err error
-	e := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, deafBuffer) })
+	e := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, deafBuffer)
+	})
 	if e != nil {
 		return e
 	}

@@ -68,7 +68,10 @@ func NewIdle(server netip.AddrPort, count int) (*Idle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot create epoll: %w", err)
 	}
-	return &Idle{server: server, count: count, poll: poll, conns: make([]idleConn, 0, count), Counts: IdleCounts{Asked: count}}, nil
+	return &Idle{
+		server: server, count: count, poll: poll, conns: make([]idleConn, 0, count),
+		Counts: IdleCounts{Asked: count},
+	}, nil
 }
 
 // Close closes every connection.
@@ -122,10 +125,12 @@ func (d *Idle) start(from [4]byte) {
 		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: from})
 	}
 	if err == nil {
-		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(d.server.Port()), Addr: d.server.Addr().As4()})
+		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(d.server.Port()),
+			Addr: d.server.Addr().As4()})
 	}
 	if err == nil || err == unix.EINPROGRESS {
-		err = unix.EpollCtl(d.poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLOUT, Fd: place})
+		err = unix.EpollCtl(d.poll, unix.EPOLL_CTL_ADD, fd,
+			&unix.EpollEvent{Events: unix.EPOLLOUT, Fd: place})
 	}
 	if err != nil {
 		d.end(c)
@@ -167,7 +172,8 @@ func (d *Idle) connected(c *idleConn, place int32) {
 		_, err = unix.Write(int(c.fd), options(d.server, "TCP", fmt.Sprintf("idle%d", place), 0))
 	}
 	if err == nil && code == 0 {
-		err = unix.EpollCtl(d.poll, unix.EPOLL_CTL_MOD, int(c.fd), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: place})
+		err = unix.EpollCtl(d.poll, unix.EPOLL_CTL_MOD, int(c.fd),
+			&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: place})
 	}
 	if err != nil || code != 0 {
 		d.onWay--

@@ -59,7 +59,8 @@ func Storm(server netip.AddrPort, rate float64, stop <-chan struct{}) (StormCoun
 }
 
 func handshake(server netip.AddrPort, config *tls.Config) error {
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: handshakeTime}, "tcp4", server.String(), config)
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: handshakeTime}, "tcp4", server.String(),
+		config)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ func (p *process) startShards() (*shard.Server, error) {
 		streams.TLS = p.tls
 	}
 	streams.Fatal = func(err error) {
-		p.log.Always.Error("the event loops ended: viaduct stops, since no connection would be served any more", "error", err)
+		p.log.Always.Error("the event loops ended: viaduct stops, since no connection would be "+
+			"served any more", "error", err)
 		p.signals <- syscall.SIGTERM
 	}
 	return shard.Start(shard.Config{

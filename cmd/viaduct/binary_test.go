@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binary = filepath.Join(dir, "viaduct")
-	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-X main.commit=0123456789ab", "-o", binary, ".")
+	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-X main.commit=0123456789ab", "-o", binary,
+		".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the program under test: %v\n%s", err, out)
@@ -135,7 +136,8 @@ func TestCommandLine(t *testing.T) {
 	f := func(args string, code int, stdout, stderr string) {
 		t.Helper()
 		r := runBinary(t, "", strings.Fields(args)...)
-		for _, stream := range []struct{ name, text, want string }{{"stdout", r.stdout, stdout}, {"stderr", r.stderr, stderr}} {
+		for _, stream := range []struct{ name, text, want string }{{"stdout", r.stdout, stdout},
+			{"stderr", r.stderr, stderr}} {
 			if stream.want == "" && stream.text != "" || !regexp.MustCompile(stream.want).MatchString(stream.text) {
 				t.Errorf("viaduct %s: %s is %q, want %q", args, stream.name, stream.text, stream.want)
 			}
@@ -156,12 +158,15 @@ func TestCommandLine(t *testing.T) {
 
 	f("-c -f "+good, 0, `(?s)Listening on\n  udp:127\.0\.0\.1:5066\nAliases:\n  \S*sip\.example\.com\S*\nconfig file ok`, "")
 	f("-c -l udp:127.0.0.1:5067 -f "+good, 0, `(?s)udp:127\.0\.0\.1:5066\n  udp:127\.0\.0\.1:5067\n`, "")
-	f("-c -l udp:127.0.0.1:5067/sip.example.net:5060 -f "+good, 0, `udp:127\.0\.0\.1:5067 advertise sip\.example\.net:5060\n`, "")
+	f("-c -l udp:127.0.0.1:5067/sip.example.net:5060 -f "+good, 0,
+		`udp:127\.0\.0\.1:5067 advertise sip\.example\.net:5060\n`, "")
 	f("-c -l 127.0.0.1:5066 -f "+good, 0, `Listening on`, `listed more than once`)
 	f("-c -l tcp:127.0.0.1:5067 -f "+good, 0, `tcp:127\.0\.0\.1:5067`, ``)
 	f("-c", 0, `config file ok`, "")
 	// All errors, with their places, not just the first one.
-	f("-c -f "+bad, 255, "", `(?s):3:\d+: .*no_such_parameter.*:4:\d+: .*no_such_module.*:6:\d+: .*no_such_function.*errors, configuration is not usable\n$`)
+	f("-c -f "+bad, 255, "",
+		`(?s):3:\d+: .*no_such_parameter.*:4:\d+: .*no_such_module.*:6:\d+: .*no_such_function.*errors, `+
+			`configuration is not usable\n$`)
 	// Those of the command line too.
 	f("-c -n x -b y -l 127.0.0.1:x -f "+bad, 255, "", `(?s)no_such_function.*-n x.*-b y.*-l 127\.0\.0\.1:x`)
 	f("-D -E -f "+bad, 255, "", `(?s):3:\d+: .*:6:\d+: `)
@@ -187,7 +192,8 @@ func TestCommandLine(t *testing.T) {
 	// What Kamailio's scripts give, with the effect it has here or one warning each.
 	for flag, warning := range map[string]string{
 		"-a no": "", "-a off": "", "-S": "", "-G /nonexistent/file": "",
-		"-a yes": "-a yes has no effect: .*alias=NAME", "-e": "-e has", "-j": "-j has", "-s": "-s has", "-L /usr/lib": "-L has", "-M 8": "-M has", "-O 3": "-O has", "-Q 2": "-Q has",
+		"-a yes": "-a yes has no effect: .*alias=NAME", "-e": "-e has", "-j": "-j has", "-s": "-s has",
+		"-L /usr/lib": "-L has", "-M 8": "-M has", "-O 3": "-O has", "-Q 2": "-Q has",
 		"-W epoll_lt": "-W has", "-X tlsf": "-X has", "-Y /run": "-Y has",
 	} {
 		if warning != "" {
@@ -200,7 +206,8 @@ func TestCommandLine(t *testing.T) {
 	f("-c -O x", 255, `Listening`, `bad optimization level: -O x`)
 	f("-c -W foo", 255, `Listening`, `bad poll method name: -W foo`)
 	f("-c -x /"+strings.Repeat("x", 107), 255, `Listening`, `the path has 108 bytes, and the kernel takes 107`)
-	f("-c -i /"+strings.Repeat("x", 256), 255, `Listening`, `a name in the path has 256 bytes, and the kernel takes 255`)
+	f("-c -i /"+strings.Repeat("x", 256), 255, `Listening`,
+		`a name in the path has 256 bytes, and the kernel takes 255`)
 	f("-c -x /"+strings.Repeat("x", 106), 0, `config file ok`, "")
 	f("-c -b 0", 255, `Listening`, `bad receive buffer size number: -b 0`)
 	f("-c -b 1048576", 0, `config file ok`, "")
@@ -217,7 +224,8 @@ func TestCommandLine(t *testing.T) {
 }
 
 func TestConfigFromStandardInput(t *testing.T) {
-	if r := runBinary(t, goodConfig, "-c", "-f", "-"); r.code != 0 || !strings.Contains(r.stdout, "udp:127.0.0.1:5066") {
+	if r := runBinary(t, goodConfig, "-c", "-f", "-"); r.code != 0 ||
+		!strings.Contains(r.stdout, "udp:127.0.0.1:5066") {
 		t.Errorf("%+v", r)
 	}
 	if r := runBinary(t, badConfig, "-c", "-f-"); r.code != 255 || !strings.Contains(r.stderr, "<stdin>:3:") {
@@ -235,7 +243,8 @@ func TestCheckBindsNothing(t *testing.T) {
 	if r := runBinary(t, "", "-c", "-l", "udp:"+conn.LocalAddr().String()); r.code != 0 {
 		t.Errorf("%+v", r)
 	}
-	if r := runBinary(t, "", "-D", "-E", "-l", "udp:"+conn.LocalAddr().String()); r.code != 255 || !strings.Contains(r.stderr, "the address is taken") {
+	if r := runBinary(t, "", "-D", "-E", "-l", "udp:"+conn.LocalAddr().String()); r.code != 255 ||
+		!strings.Contains(r.stderr, "the address is taken") {
 		t.Errorf("port in use: %+v", r)
 	}
 }
@@ -253,7 +262,9 @@ func TestSelectionsAreChecked(t *testing.T) {
 	write("d.list", "1 sip:127.0.0.1:7000 0 0 weight=5\n1 sip:127.0.0.1:7001\n")
 	f := func(call, want string) {
 		t.Helper()
-		config := write("d.cfg", "loadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"d.list\")\nrequest_route {\n\t"+call+";\n\tt_relay();\n}\n")
+		config := write("d.cfg",
+			"loadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", "+
+				"\"d.list\")\nrequest_route {\n\t"+call+";\n\tt_relay();\n}\n")
 		r := runBinary(t, "", "-c", "-f", config)
 		found := strings.Contains(r.stderr, "d.cfg:5:2: ")
 		if r.code != 0 || found != (want != "") || !strings.Contains(r.stderr, want) {

@@ -126,7 +126,8 @@ func (c *Config) Validate() error {
 		"out of limits shmem size number: %d (1..%d MB)", c.ArenaMB, arenaMaxMB)
 	least := arenaLeastMB + arenaLeastShardMB*c.Shards
 	check(c.ArenaMB >= least,
-		"%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which one is kept for requests of calls in progress), or a smaller -n",
+		"%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which "+
+			"one is kept for requests of calls in progress), or a smaller -n",
 		c.ArenaMB, c.Shards, least, arenaLeastMB, arenaLeastShardMB)
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	if err := control.CheckSocketPath(c.Socket); err != nil {

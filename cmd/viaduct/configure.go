@@ -353,7 +353,8 @@ func (o *options) override(c *Config) (errs []error) {
 	}
 	if core.DNS || core.RevDNS {
 		c.Notes = append(c.Notes,
-			"received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, dns, rev_dns) is not done yet")
+			"received= is added by comparing texts (RFC 3261 §18.2.1): looking names up (-r, -R, "+
+				"dns, rev_dns) is not done yet")
 	}
 	for _, dir := range []struct{ flag, path string }{{"-t", c.Chroot}, {"-w", c.hostWorkDir()}} {
 		if dir.path == "" || o.running != nil {
@@ -379,7 +380,10 @@ func takenFlag(g given) (note string, err error) {
 	case "a":
 		switch strings.ToLower(g.value) {
 		case "yes", "on":
-			return "-a " + g.value + " has no effect: names of listen addresses do not become aliases, write alias=NAME", nil
+			return "-a " + g.value +
+					" has no effect: names of listen addresses do not become aliases, write " +
+					"alias=NAME",
+				nil
 		case "no", "off":
 			return "", nil
 		}

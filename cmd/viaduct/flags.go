@@ -34,13 +34,16 @@ var flags = []flag{
 	{"V", "", phaseFirst, "version"},
 	{"v", "", phaseFirst, "version, as with Kamailio"},
 	{"I", "", phaseFirst, "version, as with Kamailio, which has more to tell"},
-	{"c", "", phaseFirst, "check the configuration, print aliases and listen addresses, bind nothing"},
+	{"c", "", phaseFirst, "check the configuration, print aliases and listen addresses, bind " +
+		"nothing"},
 	{"f", "file", phaseFirst,
 		"configuration file, - for standard input (default: the built-in one)"},
 	{"A", "define", phaseFirst,
 		"define NAME or NAME=VALUE for the configuration's preprocessor; repeatable"},
 	{"l", "address", phaseOverride,
-		"listen on [proto:]address[:port][/advertised[:port]]; proto is udp, tcp, tls, ws or wss, none is UDP and TCP;\naddress is an IP, a host or an interface; repeatable, adds to the file's (default: every IPv4 interface)"},
+		"listen on [proto:]address[:port][/advertised[:port]]; proto is udp, tcp, tls, ws or " +
+			"wss, none is UDP and TCP;\naddress is an IP, a host or an interface; repeatable, " +
+			"adds to the file's (default: every IPv4 interface)"},
 	{"n", "number", phaseOverride,
 		"shards: event loops, one CPU each (default: the CPUs this process may use)"},
 	{"N", "number", phaseOverride, "event loops for streams (default: one a shard, 4 at most)"},
@@ -54,7 +57,8 @@ var flags = []flag{
 	{"K", "", phaseOverride, "drop replies whose top Via is not ours: always done"},
 	{"a", "mode", phaseOverride,
 		"yes, no, on or off: accepted, names of listen addresses are no aliases"},
-	{"d", "", phaseLog, "log more; each -d counts: 0 warnings, 1 notices, 2 information, 3 everything"},
+	{"d", "", phaseLog, "log more; each -d counts: 0 warnings, 1 notices, 2 information, 3 " +
+		"everything"},
 	{"E", "", phaseLog, "log to standard error instead of syslog"},
 	{"D", "", phaseFirst, "stay in the foreground"},
 	{"u", "user", phaseFirst, "become this user (name or number) after binding"},
@@ -81,9 +85,11 @@ var flags = []flag{
 	{"steer", "mode", phaseOverride,
 		"auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
 	{"segment", "mode", phaseOverride,
-		"auto or off: let messages to one destination leave together where the kernel can cut them up, and receive them so (default: auto)"},
+		"auto or off: let messages to one destination leave together where the kernel can cut " +
+			"them up, and receive them so (default: auto)"},
 	{"shed", "mode", phaseOverride,
-		"auto or off: refuse part of the new calls while more arrives than can be handled (default: auto)"},
+		"auto or off: refuse part of the new calls while more arrives than can be handled " +
+			"(default: auto)"},
 	{"huge", "mode", phaseOverride,
 		"off or try: huge pages for call state, where the kernel has them (default: try)"},
 }

@@ -74,7 +74,8 @@ func TestScan(t *testing.T) {
 // An empty word after a switch is a script's unset variable.
 func TestScanEmptyArgument(t *testing.T) {
 	all := scan([]string{"-P", "", "-n", "2"})
-	if len(all) != 2 || all[0].err == nil || !strings.Contains(all[0].err.Error(), "'-P' requires an argument that is not empty") || all[1].value != "2" {
+	if len(all) != 2 || all[0].err == nil ||
+		!strings.Contains(all[0].err.Error(), "'-P' requires an argument that is not empty") || all[1].value != "2" {
 		t.Errorf("%+v", all)
 	}
 }
@@ -83,7 +84,8 @@ func TestReadBounded(t *testing.T) {
 	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes))); err != nil {
 		t.Error(err)
 	}
-	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes+1))); err == nil || !strings.Contains(err.Error(), "16 MiB") {
+	if _, err := readBounded(strings.NewReader(strings.Repeat("#", sourceMaxBytes+1))); err == nil ||
+		!strings.Contains(err.Error(), "16 MiB") {
 		t.Errorf("%v", err)
 	}
 }
@@ -194,7 +196,8 @@ func TestParseListen(t *testing.T) {
 }
 
 func TestErrorText(t *testing.T) {
-	list := route.ErrorList{{Pos: route.Pos{File: "a.cfg", Line: 1, Col: 2}, Text: "one"}, {Pos: route.Pos{File: "a.cfg", Line: 3, Col: 4}, Text: "two"}}
+	list := route.ErrorList{{Pos: route.Pos{File: "a.cfg", Line: 1, Col: 2}, Text: "one"},
+		{Pos: route.Pos{File: "a.cfg", Line: 3, Col: 4}, Text: "two"}}
 	err := errors.Join(list, nil, errors.Join(errors.New("three"), usageError("Unknown option '-Z'. Use -h for help.")))
 	want := "a.cfg:1:2: one\na.cfg:3:4: two\nviaduct: three\nUnknown option '-Z'. Use -h for help."
 	if got := errorText(err); got != want || countErrors(err) != 4 {

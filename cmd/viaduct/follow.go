@@ -91,7 +91,8 @@ func stays[T comparable](name string, at func(c *Config) *T) fixed {
 func (c *Config) keepFixed(r *Config) (notes []string) {
 	for _, f := range fixedSettings {
 		if !f.same(c, r) {
-			notes = append(notes, fmt.Sprintf("%s cannot change while viaduct runs: it stays as it was until a restart", f.name))
+			notes = append(notes, fmt.Sprintf("%s cannot change while viaduct runs: it stays as "+
+				"it was until a restart", f.name))
 		}
 		f.keep(c, r)
 	}

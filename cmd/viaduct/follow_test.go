@@ -87,7 +87,8 @@ func TestEverySettingIsLiveOrSaid(t *testing.T) {
 		notes := now.keepFixed(before)
 		switch {
 		case len(notes) == 0 && !takes:
-			t.Errorf("%s changes by a reload in nothing but the settings: put it in force, and into live here, or into fixedSettings", path)
+			t.Errorf("%s changes by a reload in nothing but the settings: put it in force, and into live here, or "+
+				"into fixedSettings", path)
 		case len(notes) > 0 && takes:
 			t.Errorf("%s is both in force and not: %s", path, notes)
 		case len(notes) > 0 && !reflect.DeepEqual(before.Settings, now.Settings):
@@ -134,7 +135,8 @@ func TestFollow(t *testing.T) {
 	now.Blocklist.Expire = 5 * time.Second
 	operator := was
 	operator.ICMP = true
-	if c := followBlocklist(operator, was, *blocklistConfig(now)); c.Expire != 5*time.Second || !c.ICMP || fmt.Sprint(c.Use) != fmt.Sprint(was.Use) {
+	if c := followBlocklist(operator, was, *blocklistConfig(now)); c.Expire != 5*time.Second || !c.ICMP ||
+		fmt.Sprint(c.Use) != fmt.Sprint(was.Use) {
 		t.Errorf("%+v", c)
 	}
 }

@@ -303,8 +303,8 @@ func (p *process) wait() {
 	}
 }
 
-// closeWithin is how long a close waits for a reload or another command that is under way. Reached: it
-// ends without it. A file on a server that is gone, or a pipe, may be read for ever.
+// closeWithin is how long a close waits for a reload or another command that is under way. Reached:
+// it ends without it. A file on a server that is gone, or a pipe, may be read for ever.
 const closeWithin = 5 * time.Second
 
 // stop ends the shards and the resolver, when nobody looks at them any more.
@@ -340,7 +340,8 @@ func (p *process) close() {
 		p.stop()
 	case <-time.After(closeWithin):
 		// Shards and memory stay as they are until the process ends: the reload may look at them.
-		p.log.Warn("viaduct stops although a reload hangs, in a file that cannot be read to its end")
+		p.log.Warn("viaduct stops although a reload hangs, in a file that cannot be read to " +
+			"its end")
 	}
 	for _, file := range []string{p.pidFile, p.groupFile} {
 		if file == "" {

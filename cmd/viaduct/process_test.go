@@ -35,7 +35,8 @@ type running struct {
 func startBinary(t *testing.T, env []string, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, port: freePort(t), done: make(chan error, 1)}
-	r.cmd = exec.Command(binary, append([]string{"-D", "-E", "-n", "1", "-m", "16", "-l", "udp:127.0.0.1:" + r.port}, args...)...)
+	r.cmd = exec.Command(binary,
+		append([]string{"-D", "-E", "-n", "1", "-m", "16", "-l", "udp:127.0.0.1:" + r.port}, args...)...)
 	r.cmd.Env = append(os.Environ(), env...)
 	r.cmd.WaitDelay = time.Second
 	stderr, err := r.cmd.StderrPipe()
@@ -165,7 +166,8 @@ func TestUSR1LogsShards(t *testing.T) {
 		if v["shard"] != float64(i) {
 			t.Errorf("line %d is of shard %v", i, v["shard"])
 		}
-		for _, key := range []string{"datagrams_in", "datagrams_out", "requests", "replies", "transactions", "retransmissions_absorbed", "handed_off",
+		for _, key := range []string{"datagrams_in", "datagrams_out", "requests", "replies", "transactions",
+			"retransmissions_absorbed", "handed_off",
 			"arena_used_bytes", "go_heap_bytes"} {
 			if _, number := v[key].(float64); !number {
 				t.Errorf("%s is %v in %s", key, v[key], line)
@@ -246,7 +248,8 @@ func TestStatusSocketOfTheProgram(t *testing.T) {
 		}
 		return v
 	}
-	if v := get("status"); v["pid"] != float64(r.pid) || v["state"] != "serving" || v["version"] != version || v["shards"] != 1.0 {
+	if v := get("status"); v["pid"] != float64(r.pid) || v["state"] != "serving" || v["version"] != version ||
+		v["shards"] != 1.0 {
 		t.Errorf("status: %v", v)
 	}
 	if v := get("stats"); len(v["shards"].([]any)) != 1 {
@@ -313,7 +316,8 @@ func daemonPID(t *testing.T, stdin string, args ...string) (int, result) {
 
 func TestDaemon(t *testing.T) {
 	config := strings.Replace(goodConfig, "5066", freePort(t), 1)
-	for _, c := range []struct{ name, file, stdin string }{{"from a file", writeConfig(t, config), ""}, {"from standard input", "-", config}} {
+	for _, c := range []struct{ name, file, stdin string }{{"from a file", writeConfig(t, config), ""},
+		{"from standard input", "-", config}} {
 		t.Run(c.name, func(t *testing.T) {
 			pid, r := daemonPID(t, c.stdin, "-f", c.file)
 			if r.code != 0 || pid == 0 {
@@ -325,7 +329,8 @@ func TestDaemon(t *testing.T) {
 				t.Errorf("session %d, %v; want its own, %d", sid, err, pid)
 			}
 			for fd := range 3 {
-				if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); fd < 2 && (err != nil || to != "/dev/null") {
+				if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); fd < 2 &&
+					(err != nil || to != "/dev/null") {
 					t.Errorf("descriptor %d leads to %s, %v", fd, to, err)
 				}
 			}
@@ -336,7 +341,8 @@ func TestDaemon(t *testing.T) {
 			for range 1000 {
 				// The daemon is nobody's child here: it is reaped by the system, or stays a zombie
 				// in a container without init.
-				if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(b), ") Z ") {
+				if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil ||
+					strings.Contains(string(b), ") Z ") {
 					return
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -476,7 +482,8 @@ func TestChroot(t *testing.T) {
 	if !exists(filepath.Join(dir, "run", "v.pid")) || !exists(filepath.Join(dir, "run", "s")) {
 		t.Error("pid file or socket is not inside the chroot")
 	}
-	second := runBinary(t, "", "-D", "-E", "-n", "1", "-m", "16", "-l", "udp:127.0.0.1:"+freePort(t), "-t", dir, "-w", "/run", "-P", "v.pid")
+	second := runBinary(t, "", "-D", "-E", "-n", "1", "-m", "16", "-l", "udp:127.0.0.1:"+freePort(t), "-t", dir, "-w",
+		"/run", "-P", "v.pid")
 	if second.code != 255 || !strings.Contains(second.stderr, "already running") {
 		t.Errorf("second start in the same chroot: %+v", second)
 	}

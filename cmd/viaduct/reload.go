@@ -15,7 +15,8 @@ import (
 // configuration file and all it names read again, every mistake found. Only then something changes.
 
 // errFromInput: standard input can be read only once.
-var errFromInput = errors.New("the configuration came by standard input (-f -), which cannot be read again: start with a file")
+var errFromInput = errors.New("the configuration came by standard input (-f -), which cannot be " +
+	"read again: start with a file")
 
 // reload reads the configuration again and puts it in force. Its notes are what an operator should
 // know, as -c has them. After an error all is as it was, and its text is what -c would print.
@@ -30,7 +31,8 @@ func (p *process) reload() (*Config, error) {
 		return nil, err
 	}
 	if c.tls != nil && p.tls == nil {
-		return nil, errors.New("viaduct was started without TLS, which needs a restart to begin: enable_tls")
+		return nil, errors.New("viaduct was started without TLS, which needs a restart to begin: " +
+			"enable_tls")
 	}
 	next := shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets,
 		Listens: c.Listens, Streams: c.Streams,
@@ -170,7 +172,8 @@ func (p *process) reloadTargets() error {
 	}
 	if since, delta := time.Since(p.targetsRead), c.Settings.Dispatcher.ReloadDelta; since < delta {
 		//lint:ignore ST1005 the words are Kamailio's, and scripts look for them
-		return fmt.Errorf("Ongoing reload: the last one was %s ago, and reload_delta wants %s between two", since.Round(time.Millisecond), delta)
+		return fmt.Errorf("Ongoing reload: the last one was %s ago, and reload_delta wants %s "+
+			"between two", since.Round(time.Millisecond), delta)
 	}
 	p.targetsRead = time.Now()
 	c.Notes, c.entered, c.life = nil, true, p.life

@@ -70,7 +70,9 @@ func (d *door) answers() string {
 		d.t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", conn.LocalAddr())
+	fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+		conn.LocalAddr())
 	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	b := make([]byte, 4096)
 	n, err := conn.Read(b)
@@ -82,7 +84,8 @@ func (d *door) answers() string {
 }
 
 func says(phrase, more string) string {
-	return fmt.Sprintf("#!KAMAILIO\nloadmodule \"sl.so\"\n%srequest_route {\n\tsl_send_reply(\"200\", \"%s\");\n}\n", more, phrase)
+	return fmt.Sprintf("#!KAMAILIO\nloadmodule \"sl.so\"\n%srequest_route {\n\tsl_send_reply(\"200\", \"%s\");\n}\n",
+		more, phrase)
 }
 
 // TestReloadByHand: at a control door and by SIGHUP; a mistake is told as -c tells it and changes
@@ -103,7 +106,8 @@ func TestReloadByHand(t *testing.T) {
 	}
 	runs("Two")
 
-	broken := says("Three", "no_such_parameter=1\nloadmodule \"dispatcher.so\"\nsip_warning=7\nmodparam(\"sl\", \"default_code\", \"x\")\n")
+	broken := says("Three", "no_such_parameter=1\nloadmodule \"dispatcher.so\"\nsip_warning=7\n"+
+		"modparam(\"sl\", \"default_code\", \"x\")\n")
 	d.write(t, "test.cfg", broken)
 	args := append([]string{"-c"}, d.cmd.Args[1:]...)
 	want := strings.TrimSuffix(runBinary(t, "", args...).stderr, "\n")
@@ -152,7 +156,8 @@ func TestReloadFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(phrase string) string {
-		return says(phrase, "include_file \"more.cfg\"\nloadmodule \"pv.so\"\nloadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"reload_delta\", 1)\n")
+		return says(phrase, "include_file \"more.cfg\"\nloadmodule \"pv.so\"\nloadmodule \"tm.so\"\n"+
+			"loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"reload_delta\", 1)\n")
 	}
 	d.write(t, "more.cfg", "sip_warning=1\n")
 	d.write(t, "work/dispatcher.list", "1 sip:127.0.0.1:9\n")
@@ -171,7 +176,9 @@ func TestReloadFromElsewhere(t *testing.T) {
 	}
 	d.write(t, "more.cfg", "sip_warning=x\n")
 	_, fault := d.ask("reload")
-	if want := strings.TrimSuffix(runBinary(t, "", append([]string{"-c"}, append(d.cmd.Args[1:], args...)...)...).stderr, "\n"); fault != want || !strings.Contains(fault, filepath.Join(rel, "more.cfg")+":1:") {
+	if want := strings.TrimSuffix(runBinary(t, "",
+		append([]string{"-c"}, append(d.cmd.Args[1:], args...)...)...).stderr, "\n"); fault != want ||
+		!strings.Contains(fault, filepath.Join(rel, "more.cfg")+":1:") {
 		t.Errorf("the fault is\n%s\nand -c prints\n%s", fault, want)
 	}
 	d.write(t, "more.cfg", "")

@@ -173,7 +173,8 @@ func (p *process) warnOfFiles() {
 	want := uint64(c.Settings.Stream.MaxConnections + sparedFiles)
 	var files unix.Rlimit
 	if len(c.Streams) > 0 && unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil && files.Cur < want {
-		p.log.Warn(fmt.Sprintf("tcp_max_connections=%d does not fit into the %d files this process may open: raise `ulimit -n` (LimitNOFILE) to %d, or lower it",
+		p.log.Warn(fmt.Sprintf("tcp_max_connections=%d does not fit into the %d files this "+
+			"process may open: raise `ulimit -n` (LimitNOFILE) to %d, or lower it",
 			c.Settings.Stream.MaxConnections, files.Cur, want))
 	}
 }

@@ -38,7 +38,8 @@ var deadSettings = map[string]string{
 // made is everything that is made of settings.
 func made(t *testing.T, s *route.Settings) []any {
 	t.Helper()
-	s.Core.Listen = []route.Listen{{Transport: route.TCP, Host: "127.0.0.1", Port: 5060}, {Transport: route.TLS, Host: "127.0.0.1", Port: 5061}}
+	s.Core.Listen = []route.Listen{{Transport: route.TCP, Host: "127.0.0.1", Port: 5060},
+		{Transport: route.TLS, Host: "127.0.0.1", Port: 5061}}
 	s.Core.EnableTLS = true
 	all, errs := expandListens(s)
 	if errs != nil {
@@ -105,7 +106,8 @@ func TestEverySettingActs(t *testing.T) {
 // What the resolver can be told, a file can say.
 func TestResolverSettingsAreGlobals(t *testing.T) {
 	for _, name := range resolve.Names() {
-		_, s, _, err := route.Load("x.cfg", []byte(name+"=1\nrequest_route { exit; }\n"), route.Options{Modules: modules.All})
+		_, s, _, err := route.Load("x.cfg", []byte(name+"=1\nrequest_route { exit; }\n"),
+			route.Options{Modules: modules.All})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -119,7 +121,9 @@ func TestResolverSettingsAreGlobals(t *testing.T) {
 
 // Names of listen lines reach the listeners, for set_send_socket_name and $Rn.
 func TestListenersHaveNames(t *testing.T) {
-	_, s, _, err := route.Load("x.cfg", []byte("listen=udp:127.0.0.1:5060 name \"in\"\nlisten=tcp:127.0.0.1:5062 advertise a.example:7 name \"out\"\nloadmodule \"websocket.so\"\nrequest_route { exit; }\n"), route.Options{Modules: modules.All})
+	_, s, _, err := route.Load("x.cfg",
+		[]byte("listen=udp:127.0.0.1:5060 name \"in\"\nlisten=tcp:127.0.0.1:5062 advertise a.example:7 name \"out\"\n"+
+			"loadmodule \"websocket.so\"\nrequest_route { exit; }\n"), route.Options{Modules: modules.All})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +163,8 @@ func TestStreamNotesAndValues(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	s.Stream.SynCount, s.Stream.KeepCount, s.Stream.KeepIdle = 500, 500, 24*time.Hour
-	if c := (&Config{Settings: s}).streamConfig(); c.SynCount != 127 || c.KeepAliveCount != 127 || c.KeepAlive != 32767*time.Second {
+	if c := (&Config{Settings: s}).streamConfig(); c.SynCount != 127 || c.KeepAliveCount != 127 ||
+		c.KeepAlive != 32767*time.Second {
 		t.Errorf("%+v", c)
 	}
 	s.TLS.ConnectionTimeout = -time.Second
@@ -167,7 +172,10 @@ func TestStreamNotesAndValues(t *testing.T) {
 	if l.TLSUnused.Load() != unusedForEver || l.MaxAdmitting.Load() != 1024 {
 		t.Errorf("%v %d", l.TLSUnused.Load(), l.MaxAdmitting.Load())
 	}
-	c := stream.Config{Shards: 1, Owner: func([]byte) int { return 0 }, Ring: func(int) {}, WS: webSocket(s), Listeners: []stream.Listen{{Proto: netio.TCP, Addr: netip.MustParseAddrPort("127.0.0.1:5060")}}}
+	c := stream.Config{Shards: 1, Owner: func([]byte) int {
+		return 0
+	}, Ring: func(int) {}, WS: webSocket(s),
+		Listeners: []stream.Listen{{Proto: netio.TCP, Addr: netip.MustParseAddrPort("127.0.0.1:5060")}}}
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -195,7 +203,8 @@ request_route {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprintf(c, "\r\n\r\nOPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:1;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")
+	fmt.Fprintf(c, "\r\n\r\nOPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:1;branch=z9hG4bK-1\r\n"+
+		"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")
 	if line, err := bufio.NewReader(c).ReadString('\n'); line != "SIP/2.0 299 in by edge\r\n" {
 		t.Errorf("%q, %v", line, err)
 	}

@@ -80,7 +80,8 @@ func run(args []string, socket string, stdout, stderr io.Writer) int {
 	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, bytes.TrimSpace(answer), "", "  "); err != nil {
-		fmt.Fprintf(stderr, "viaductctl: the answer is no JSON (is %s the socket of viaduct?): %v\n", *path, err)
+		fmt.Fprintf(stderr, "viaductctl: the answer is no JSON (is %s the socket of "+
+			"viaduct?): %v\n", *path, err)
 		return exitSyntax
 	}
 	pretty.WriteByte('\n')
@@ -91,8 +92,9 @@ func run(args []string, socket string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// faultText is how a fault is shown. Several lines are mistakes in a configuration: they stand alone
-// at the beginning of the line, as viaduct -c prints them, where editors and scripts look for them.
+// faultText is how a fault is shown. Several lines are mistakes in a configuration: they stand
+// alone at the beginning of the line, as viaduct -c prints them, where editors and scripts look for
+// them.
 func faultText(f error) string {
 	if fault := (*control.Fault)(nil); errors.As(f, &fault) &&
 		strings.Contains(fault.Message, "\n") {

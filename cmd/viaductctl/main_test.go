@@ -49,16 +49,19 @@ func TestRun(t *testing.T) {
 		path, _ := fakeServer(t, answer)
 		var out, errs bytes.Buffer
 		got := run(append([]string{"-s", path}, strings.Fields(args)...), "", &out, &errs)
-		if got != code || out.String() != wantOut || !strings.HasPrefix(errs.String(), wantErr) || wantErr == "" && errs.Len() > 0 {
+		if got != code || out.String() != wantOut || !strings.HasPrefix(errs.String(), wantErr) ||
+			wantErr == "" && errs.Len() > 0 {
 			t.Errorf("%s: %d, %q, %q", args, got, out.String(), errs.String())
 		}
 	}
 	f("core.uptime", `{"uptime":5,"now":"x"}`+"\n", 0, "{\n  \"uptime\": 5,\n  \"now\": \"x\"\n}\n", "")
 	f("core.version", `"viaduct <1>"`+"\n", 0, "\"viaduct <1>\"\n", "")
 	f("x", `[]`+"\n", 0, "[]\n", "")
-	f("x", `{"error":{"code":404,"message":"method \"x\" not found"}}`+"\n", 1, "", "error: 404 - method \"x\" not found\n")
+	f("x", `{"error":{"code":404,"message":"method \"x\" not found"}}`+"\n", 1, "",
+		"error: 404 - method \"x\" not found\n")
 	f("x", `{"error":"unknown command"}`+"\n", 1, "", "error: 500 - unknown command\n")
-	f("reload", `{"error":{"code":500,"message":"v.cfg:1:2: bad\n1 error, configuration is not usable"}}`+"\n", 1, "", "v.cfg:1:2: bad\n1 error, configuration is not usable\n")
+	f("reload", `{"error":{"code":500,"message":"v.cfg:1:2: bad\n1 error, configuration is not usable"}}`+"\n", 1, "",
+		"v.cfg:1:2: bad\n1 error, configuration is not usable\n")
 	f("x", `{"error":5}`+"\n", 0, "{\n  \"error\": 5\n}\n", "") // a value of that name, no fault
 	f("x", "SIP/2.0 400\n", 255, "", "viaductctl: the answer is no JSON")
 	f("x", "", 255, "", "viaductctl: no answer from ")
@@ -70,7 +73,8 @@ func TestWrongUse(t *testing.T) {
 		t.Helper()
 		var out, errs bytes.Buffer
 		got := run(args, filepath.Join(t.TempDir(), "nobody"), &out, &errs)
-		if got != code || !strings.HasPrefix(out.String(), wantOut) || !strings.HasPrefix(errs.String(), wantErr) || wantOut == "" && out.Len() > 0 || wantErr == "" && errs.Len() > 0 {
+		if got != code || !strings.HasPrefix(out.String(), wantOut) || !strings.HasPrefix(errs.String(), wantErr) ||
+			wantOut == "" && out.Len() > 0 || wantErr == "" && errs.Len() > 0 {
 			t.Errorf("%q: %d, %q, %q", args, got, out.String(), errs.String())
 		}
 	}
@@ -85,7 +89,8 @@ func TestWrongUse(t *testing.T) {
 // What follows the method is the method's: a leading - and blanks arrive as they were typed.
 func TestArgumentsArrive(t *testing.T) {
 	path, asked := fakeServer(t, "{}\n")
-	if code := run([]string{"cfg.set_now_int", "core", "debug", "-3", "a b", ""}, path, io.Discard, io.Discard); code != 0 {
+	if code := run([]string{"cfg.set_now_int", "core", "debug", "-3", "a b", ""}, path, io.Discard,
+		io.Discard); code != 0 {
 		t.Fatal(code)
 	}
 	if got, want := <-asked, "cfg.set_now_int core debug -3 \"a b\" \"\"\n"; got != want {
@@ -96,8 +101,9 @@ func TestArgumentsArrive(t *testing.T) {
 // With the real other side: the socket of the environment, methods, a fault.
 func TestWithService(t *testing.T) {
 	rpc := control.NewRPC()
-	rpc.Register(&control.Method{Name: "test.add", Help: "Adds.", Params: []control.Param{{Name: "a", Kind: control.Int}, {Name: "b", Kind: control.Int}},
-		Call: func(a control.Args) (any, error) { return a.Int(0, 0) + a.Int(1, 0), nil }})
+	rpc.Register(&control.Method{Name: "test.add", Help: "Adds.",
+		Params: []control.Param{{Name: "a", Kind: control.Int}, {Name: "b", Kind: control.Int}},
+		Call:   func(a control.Args) (any, error) { return a.Int(0, 0) + a.Int(1, 0), nil }})
 	s := control.NewStatusService(control.Commands{}, nil)
 	s.Serve(rpc)
 	path := filepath.Join(t.TempDir(), "s")
@@ -108,7 +114,8 @@ func TestWithService(t *testing.T) {
 	f := func(args string, code int, wantOut, wantErr string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		if got := run(strings.Fields(args), path, &out, &errs); got != code || out.String() != wantOut || errs.String() != wantErr {
+		if got := run(strings.Fields(args), path, &out, &errs); got != code || out.String() != wantOut ||
+			errs.String() != wantErr {
 			t.Errorf("%s: %d, %q, %q", args, got, out.String(), errs.String())
 		}
 	}

@@ -69,12 +69,18 @@ func TestMischief(t *testing.T) {
 			w.WriteMsg(m)
 			return true
 		},
-		"another's records": raw(func(m *dns.Msg) { m.Answer[0].Header().Name = "evil.test."; m.Rcode = dns.RcodeServerFailure }),
+		"another's records": raw(func(m *dns.Msg) {
+			m.Answer[0].Header().Name = "evil.test."
+			m.Rcode = dns.RcodeServerFailure
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			liar, good := serve(t), serve(t, host)
 			liar.mischief(f)
-			r := start(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, liar.addr, good.addr)
+			r := start(t, func(s *Settings) {
+				s.RetryTime = 500 * time.Millisecond
+				s.IPv4Only = true
+			}, liar.addr, good.addr)
 			if got, want := locate(t, r, query("sip:h.test:5060")), "UDP 127.0.0.1:5060"; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
@@ -110,7 +116,9 @@ func TestForgedBeforeTrue(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	var records []string
 	for i := range 200 {
-		records = append(records, fmt.Sprintf("_sip._tcp.big.test. 60 IN SRV %d 0 5060 a-rather-long-name-of-a-target-%d.big.test.", 200-i, i),
+		records = append(records,
+			fmt.Sprintf("_sip._tcp.big.test. 60 IN SRV %d 0 5060 a-rather-long-name-of-a-target-%d.big.test.", 200-i,
+				i),
 			fmt.Sprintf("a-rather-long-name-of-a-target-%d.big.test. 60 IN A 127.1.0.%d", i, i+1))
 	}
 	z := serve(t, records...)
@@ -142,7 +150,8 @@ func TestNoEDNS(t *testing.T) {
 // anything; and one failure does not poison.
 func TestSilence(t *testing.T) {
 	z := serve(t, host, "known.test. 60 IN A 127.0.0.2")
-	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 400*time.Millisecond, 1, 2*time.Second }, z.addr)
+	r, c := startAt(t,
+		func(s *Settings) { s.RetryTime, s.Retries, s.Timeout = 400*time.Millisecond, 1, 2*time.Second }, z.addr)
 	known := query("sip:known.test:5060")
 	if got := locate(t, r, known); got != "UDP 127.0.0.2:5060" {
 		t.Fatal(got)
@@ -203,7 +212,10 @@ func TestDeadAddressType(t *testing.T) {
 func TestServerHealth(t *testing.T) {
 	dead, good := serve(t), serve(t, host, "i.test. 60 IN A 127.0.0.1", "j.test. 60 IN A 127.0.0.1")
 	dead.mischief(drop)
-	r, c := startAt(t, func(s *Settings) { s.RetryTime = 500 * time.Millisecond; s.IPv4Only = true }, dead.addr, good.addr)
+	r, c := startAt(t, func(s *Settings) {
+		s.RetryTime = 500 * time.Millisecond
+		s.IPv4Only = true
+	}, dead.addr, good.addr)
 	f := func(name string, asked int) {
 		t.Helper()
 		before := dead.total()
@@ -234,7 +246,8 @@ func TestGlue(t *testing.T) {
 	z := serve(t, "_sip._udp.g.test. 60 IN SRV 0 0 5060 h.g.test.")
 	z.mischief(func(w dns.ResponseWriter, q *dns.Msg) bool {
 		m := z.answer(q, true)
-		for _, text := range []string{"h.g.test. 60 IN A 127.0.0.3", "h.g.test. 60 IN AAAA ::1", "www.bank.test. 60 IN A 127.0.0.66"} {
+		for _, text := range []string{"h.g.test. 60 IN A 127.0.0.3", "h.g.test. 60 IN AAAA ::1",
+			"www.bank.test. 60 IN A 127.0.0.66"} {
 			rr, _ := dns.NewRR(text)
 			m.Extra = append(m.Extra, rr)
 		}
@@ -271,7 +284,8 @@ func TestPanic(t *testing.T) {
 		r.DeleteAll()
 		c.fuse.Store(fuse + 1)
 		wait(t, r, query("sip:h.test"))
-		until(t, "the end of the questions", func() bool { return r.MemInfo().Questions == 0 && r.MemInfo().Flights == 0 })
+		until(t, "the end of the questions",
+			func() bool { return r.MemInfo().Questions == 0 && r.MemInfo().Flights == 0 })
 		if c.fuse.Swap(0) == 0 && r.Stats().Panics == before {
 			t.Fatalf("fuse %d: no panic was counted", fuse)
 		}
@@ -318,7 +332,8 @@ func TestUnreachable(t *testing.T) {
 func TestParts(t *testing.T) {
 	records := []string{
 		`p.test. 60 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.p.test.`, "_sip._tcp.p.test. 60 IN SRV 0 1 5061 h.test.",
-		"_sip._udp.p.test. 60 IN SRV 0 1 5060 h.test.", "_sip._udp.p.test. 60 IN SRV 1 1 5062 i.test.", "p.test. 60 IN A 127.0.0.99",
+		"_sip._udp.p.test. 60 IN SRV 0 1 5060 h.test.", "_sip._udp.p.test. 60 IN SRV 1 1 5062 i.test.",
+		"p.test. 60 IN A 127.0.0.99",
 		host, "i.test. 60 IN A 127.0.0.2"}
 	f := func(name, broken, want, healed string) {
 		t.Helper()
@@ -346,7 +361,9 @@ func TestParts(t *testing.T) {
 	f("SRV fails", "SRV _sip._tcp", "failed", "TCP 127.0.0.1:5061")
 	f("one target fails", "A h.test", "failed", "TCP 127.0.0.1:5061")
 	records = records[1:]
-	f("one of two targets fails", "A h.test", "UDP 127.0.0.2:5062", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("one of two targets fails", "A h.test", "UDP 127.0.0.2:5062",
+		"UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
 	f("all SRV fail", "SRV", "failed", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
-	f("addresses of the domain fail", "A p.test", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
+	f("addresses of the domain fail", "A p.test", "UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061",
+		"UDP 127.0.0.1:5060, UDP 127.0.0.2:5062, TCP 127.0.0.1:5061")
 }

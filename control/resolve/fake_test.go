@@ -210,7 +210,8 @@ func query(uri string) *proxy.NameQuery {
 	rest, transport, has := strings.Cut(rest, ";transport=")
 	if has {
 		q.HasProto = true
-		q.Proto = map[string]netio.Proto{"udp": netio.UDP, "tcp": netio.TCP, "tls": netio.TLS, "ws": netio.WS, "wss": netio.WSS}[transport]
+		q.Proto = map[string]netio.Proto{"udp": netio.UDP, "tcp": netio.TCP, "tls": netio.TLS, "ws": netio.WS,
+			"wss": netio.WSS}[transport]
 	}
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, ']') {
 		fmt.Sscan(rest[i+1:], &q.Port)

@@ -19,17 +19,21 @@ func TestParseConf(t *testing.T) {
 		for _, s := range l.list {
 			got = append(got, s.addr.String())
 		}
-		if strings.Join(got, " ") != servers || l.retry != retry || l.rounds != rounds || l.rotate != rotate || l.ndots != ndots ||
+		if strings.Join(got, " ") != servers || l.retry != retry || l.rounds != rounds || l.rotate != rotate ||
+			l.ndots != ndots ||
 			len(l.search)+len(search) > 0 && !reflect.DeepEqual(l.search, search) {
 			t.Errorf("%q: %+v", text, l)
 		}
 	}
 	f("", "", 2*time.Second, 2, false, 1)
-	f("nameserver 192.0.2.1\nnameserver 2001:db8::1 # ours\n;nameserver 192.0.2.9\nnameserver 127.0.0.1:5353\nnameserver [::1]:5353\nnameserver x\nnameserver 127.0.0.1:0",
+	f("nameserver 192.0.2.1\nnameserver 2001:db8::1 # ours\n;nameserver 192.0.2.9\nnameserver 127.0.0.1:5353\n"+
+		"nameserver [::1]:5353\nnameserver x\nnameserver 127.0.0.1:0",
 		"192.0.2.1:53 [2001:db8::1]:53 127.0.0.1:5353 [::1]:5353", 2*time.Second, 2, false, 1)
-	f("options timeout:1 attempts:3 ndots:2 rotate edns0 timeout:x\r\nsearch A.test. b.test\n", "", time.Second, 3, true, 2, "a.test", "b.test")
+	f("options timeout:1 attempts:3 ndots:2 rotate edns0 timeout:x\r\nsearch A.test. b.test\n", "", time.Second, 3,
+		true, 2, "a.test", "b.test")
 	f("options timeout:99 attempts:99 ndots:99\nsearch a\ndomain b", "", 30*time.Second, 5, false, 15, "b")
-	f(strings.Repeat("nameserver 192.0.2.1\n", 20), strings.TrimSpace(strings.Repeat("192.0.2.1:53 ", 8)), 2*time.Second, 2, false, 1)
+	f(strings.Repeat("nameserver 192.0.2.1\n", 20), strings.TrimSpace(strings.Repeat("192.0.2.1:53 ", 8)),
+		2*time.Second, 2, false, 1)
 }
 
 func write(t *testing.T, path, text string) {
@@ -117,7 +121,8 @@ func TestOpenErrors(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
-	z := serve(t, "box.b.test. 60 IN A 127.0.0.2", "box. 60 IN A 127.0.0.3", "in.a.test. 60 IN A 127.0.0.4", "deep.in.a.test. 60 IN A 127.0.0.5")
+	z := serve(t, "box.b.test. 60 IN A 127.0.0.2", "box. 60 IN A 127.0.0.3", "in.a.test. 60 IN A 127.0.0.4",
+		"deep.in.a.test. 60 IN A 127.0.0.5")
 	conf := filepath.Join(t.TempDir(), "resolv.conf")
 	write(t, conf, fmt.Sprintf("nameserver %s\nsearch a.test b.test\n", z.addr))
 	f := func(on bool, uri, want string) {
@@ -160,7 +165,8 @@ func TestSet(t *testing.T) {
 			f(name, 500, true)
 			f(name, 1<<40, false)
 			f(name, 0, false)
-		case strings.HasSuffix(name, "_ttl"), strings.HasSuffix(name, "_time"), strings.HasSuffix(name, "_no"), name == "dns_timeout", name == "dns_cache_gc_interval":
+		case strings.HasSuffix(name, "_ttl"), strings.HasSuffix(name, "_time"), strings.HasSuffix(name, "_no"),
+			name == "dns_timeout", name == "dns_cache_gc_interval":
 			f(name, 5, true)
 			f(name, 1<<40, false)
 			f(name, -2, false)
@@ -171,7 +177,8 @@ func TestSet(t *testing.T) {
 	}
 	f("dns_cache_flags", 5, true)
 	f("dns_nonsense", 1, false)
-	if s.Set("dns_cache_negative_ttl", 7) != nil || s.NegativeTTL != 7*time.Second || s.Set("dns_cache_init", 0) != nil || s.Cache {
+	if s.Set("dns_cache_negative_ttl", 7) != nil || s.NegativeTTL != 7*time.Second ||
+		s.Set("dns_cache_init", 0) != nil || s.Cache {
 		t.Errorf("%+v", s)
 	}
 }

@@ -19,7 +19,8 @@ func FuzzAnswer(f *testing.F) {
 		{"h.test. 60 IN CNAME b.test.", "b.test. 60 IN AAAA ::1"},
 		{"h.test. 60 IN CNAME h.test."},
 		{"h.test. 60 IN SRV 1 2 3 a.test.", "h.test. 4294967295 IN SRV 1 0 0 ."},
-		{`h.test. 60 IN NAPTR 1 2 "s" "SIP+D2U" "" _sip._udp.h.test.`, `h.test. 60 IN NAPTR 1 2 "u" "E2U+sip" "!^.*$!sip:x@y!" .`},
+		{`h.test. 60 IN NAPTR 1 2 "s" "SIP+D2U" "" _sip._udp.h.test.`,
+			`h.test. 60 IN NAPTR 1 2 "u" "E2U+sip" "!^.*$!sip:x@y!" .`},
 		{},
 	} {
 		for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeNAPTR} {
@@ -68,7 +69,10 @@ func FuzzAnswer(f *testing.F) {
 		if !slices.IsSortedFunc(got.records, func(a, b record) int { return int(a.order) - int(b.order) }) {
 			t.Fatalf("not by priority: %v", got.records)
 		}
-		s := &search{r: r, f: &flight{planKey: planKey{"h.test", packBits(query("sip:h.test"), false)}}, room: endpointsMax, share: 1, expires: forever}
+		s := &search{
+			r: r, f: &flight{planKey: planKey{"h.test", packBits(query("sip:h.test"), false)}}, room: endpointsMax,
+			share: 1, expires: forever,
+		}
 		hosts := map[string]addresses{}
 		for _, c := range got.records {
 			if strings.HasSuffix(c.target, ".") && !strings.HasSuffix(c.target, `\.`) {
@@ -108,14 +112,16 @@ func FuzzAnswer(f *testing.F) {
 
 // FuzzFiles: any file is read without harm, within the limits.
 func FuzzFiles(f *testing.F) {
-	f.Add([]byte("nameserver 127.0.0.1:53\nsearch a b\noptions timeout:1 attempts:2 ndots:3 rotate\n127.0.0.1 localhost # x\n::1%lo six\n"))
+	f.Add([]byte("nameserver 127.0.0.1:53\nsearch a b\noptions timeout:1 attempts:2 ndots:3 rotate\n" +
+		"127.0.0.1 localhost # x\n::1%lo six\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := parseConf(b)
 		if len(l.list) > serversMax || len(l.search) > searchMax || l.retry <= 0 || l.rounds < 1 || l.ndots < 0 {
 			t.Fatalf("%+v", l)
 		}
 		for key, s := range parseHosts(b) {
-			if s.setKey != key || len(s.records) == 0 || len(s.records) > recordsMax || strings.ToLower(key.name) != key.name {
+			if s.setKey != key || len(s.records) == 0 || len(s.records) > recordsMax ||
+				strings.ToLower(key.name) != key.name {
 				t.Fatalf("%+v", s)
 			}
 		}

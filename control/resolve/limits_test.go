@@ -92,7 +92,8 @@ func TestLeastRecentlyUsed(t *testing.T) {
 	r, c := startAt(t, func(s *Settings) { s.MemoryBytes = 64 << 10 })
 	for i := range 800 {
 		r.mu.Lock()
-		r.publish(&plan{planKey: planKey{fmt.Sprintf("n%d.test", i), packBits(query("sip:x"), false)}, answer: proxy.Resolved, epoch: r.epoch.Load(),
+		r.publish(&plan{planKey: planKey{fmt.Sprintf("n%d.test", i), packBits(query("sip:x"), false)},
+			answer: proxy.Resolved, epoch: r.epoch.Load(),
 			renewAt: forever, deadAt: forever, groups: []group{{targets: make([]target, 1), zeros: 1}}})
 		r.mu.Unlock()
 		c.ahead.Add(int64(time.Millisecond))
@@ -152,7 +153,8 @@ func TestEverybodyAtOnce(t *testing.T) {
 		w.WriteMsg(m)
 		return true
 	})
-	r, c := startAt(t, func(s *Settings) { s.MemoryBytes, s.RetryTime, s.Timeout = 64<<10, 20*time.Second, time.Minute }, z.addr)
+	r, c := startAt(t,
+		func(s *Settings) { s.MemoryBytes, s.RetryTime, s.Timeout = 64<<10, 20*time.Second, time.Minute }, z.addr)
 	var shards, waiters, operator sync.WaitGroup
 	stop := make(chan struct{})
 	operator.Add(1)

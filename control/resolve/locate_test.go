@@ -55,7 +55,8 @@ func TestLocate(t *testing.T) {
 	f("sips:srv.test:5090", "TLS 127.0.0.99:5090")
 	f("sip:srv.test:5090;transport=tcp", "TCP 127.0.0.99:5090")
 	// No NAPTR: SRV of every transport, ours preferred.
-	f("sip:srv.test", "UDP 127.0.0.1:5080, UDP 127.0.0.2:5081, UDP [::1]:5081, TCP 127.0.0.2:5082, TCP [::1]:5082, TLS 127.0.0.2:5083, TLS [::1]:5083")
+	f("sip:srv.test", "UDP 127.0.0.1:5080, UDP 127.0.0.2:5081, UDP [::1]:5081, TCP 127.0.0.2:5082, TCP [::1]:5082, "+
+		"TLS 127.0.0.2:5083, TLS [::1]:5083")
 	f("sip:srv.test;transport=tcp", "TCP 127.0.0.2:5082, TCP [::1]:5082")
 	f("sip:none.test", "nowhere") // RFC 2782: "." is a decided no
 	// NAPTR without SRV behind it: the domain's addresses, by NAPTR's transport (§4.2).
@@ -97,7 +98,10 @@ func TestLocate(t *testing.T) {
 	g(udp, "sip:naptr.test;transport=tcp", "nowhere")
 	g(0, "sip:a.test", "nowhere")
 
-	for what, want := range map[string]int{"NAPTR a.test.": 1, "SRV _sip._tcp.naptr.test.": 1, "A srv.test.": 1, "NAPTR srv.test.": 1, "NAPTR none.test.": 1} {
+	for what, want := range map[string]int{
+		"NAPTR a.test.": 1, "SRV _sip._tcp.naptr.test.": 1, "A srv.test.": 1, "NAPTR srv.test.": 1,
+		"NAPTR none.test.": 1,
+	} {
 		if got := z.times(what); got != want {
 			t.Errorf("%s was asked %d times, want %d", what, got, want)
 		}

@@ -15,7 +15,8 @@ func BenchmarkLookup(b *testing.B) {
 			b.Fatal("cannot add")
 		}
 	}
-	if r.AddSRV("_sip._udp.s.test", 0, 70, 5060, "h1.test") != nil || r.AddSRV("_sip._udp.s.test", 0, 30, 5061, "h2.test") != nil {
+	if r.AddSRV("_sip._udp.s.test", 0, 70, 5060, "h1.test") != nil ||
+		r.AddSRV("_sip._udp.s.test", 0, 30, 5061, "h2.test") != nil {
 		b.Fatal("cannot add")
 	}
 	q := query("sip:s.test;transport=udp")

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 	}
 	if code == 0 && leaked() {
 		buf := make([]byte, 1<<18)
-		fmt.Printf("goroutines: %d before, %d after; descriptors: %d, %d\n%s\n", before, runtime.NumGoroutine(), open, descriptors(), buf[:runtime.Stack(buf, true)])
+		fmt.Printf("goroutines: %d before, %d after; descriptors: %d, %d\n%s\n", before, runtime.NumGoroutine(), open,
+			descriptors(), buf[:runtime.Stack(buf, true)])
 		code = 1
 	}
 	os.Exit(code)

@@ -238,7 +238,8 @@ func (r *Resolver) add(name string, typ uint16, c record) error {
 	case slices.Contains(records, c):
 		return nil
 	case len(records) >= recordsMax || total >= staticMax:
-		return fmt.Errorf("there are %d records for %s and %d in all; %d and %d are the most: delete some", len(records), key.name, total, recordsMax, staticMax)
+		return fmt.Errorf("there are %d records for %s and %d in all; %d and %d are the most: "+
+			"delete some", len(records), key.name, total, recordsMax, staticMax)
 	}
 	records = append(records, c)
 	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.order, b.order) })

@@ -10,7 +10,8 @@ import (
 )
 
 func TestOperate(t *testing.T) {
-	z := serve(t, "h.test. 60 IN A 127.0.0.1", "_sip._udp.s.test. 60 IN SRV 10 60 5060 h.test.", `n.test. 60 IN NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.n.test.`)
+	z := serve(t, "h.test. 60 IN A 127.0.0.1", "_sip._udp.s.test. 60 IN SRV 10 60 5060 h.test.",
+		`n.test. 60 IN NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.n.test.`)
 	r := start(t, func(s *Settings) { s.IPv4Only = true }, z.addr)
 	must := func(err error) {
 		t.Helper()
@@ -38,8 +39,10 @@ func TestOperate(t *testing.T) {
 	f("sip:h.test:5060", "UDP 127.0.0.1:5060")
 
 	for _, err := range []error{
-		r.AddA("h.test", netip.MustParseAddr("::1")), r.AddA("h.test", netip.MustParseAddr("0.0.0.0")), r.AddAAAA("h.test", netip.MustParseAddr("127.0.0.1")),
-		r.AddAAAA("h.test", netip.MustParseAddr("fe80::1")), r.AddA("bad name", netip.MustParseAddr("127.0.0.1")), r.AddSRV("_sip._udp.x.test", 0, 0, 0, "h.test"),
+		r.AddA("h.test", netip.MustParseAddr("::1")), r.AddA("h.test", netip.MustParseAddr("0.0.0.0")),
+		r.AddAAAA("h.test", netip.MustParseAddr("127.0.0.1")),
+		r.AddAAAA("h.test", netip.MustParseAddr("fe80::1")), r.AddA("bad name", netip.MustParseAddr("127.0.0.1")),
+		r.AddSRV("_sip._udp.x.test", 0, 0, 0, "h.test"),
 		r.AddSRV("_sip._udp.x.test", 0, 0, 1, ""),
 	} {
 		if err == nil {

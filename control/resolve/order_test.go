@@ -85,8 +85,10 @@ func TestWeights(t *testing.T) {
 
 func TestWeightsOff(t *testing.T) {
 	z := serve(t,
-		"_sip._udp.w.test. 60 IN SRV 0 0 5060 h1.test.", "_sip._udp.w.test. 60 IN SRV 0 70 5060 h2.test.", "_sip._udp.w.test. 60 IN SRV 0 30 5060 h3.test.",
-		"h1.test. 60 IN A 127.0.0.1", "h2.test. 60 IN A 127.0.0.2", "h3.test. 60 IN A 127.0.0.3", "h3.test. 60 IN A 127.0.0.4")
+		"_sip._udp.w.test. 60 IN SRV 0 0 5060 h1.test.", "_sip._udp.w.test. 60 IN SRV 0 70 5060 h2.test.",
+		"_sip._udp.w.test. 60 IN SRV 0 30 5060 h3.test.",
+		"h1.test. 60 IN A 127.0.0.1", "h2.test. 60 IN A 127.0.0.2", "h3.test. 60 IN A 127.0.0.3",
+		"h3.test. 60 IN A 127.0.0.4")
 	r := start(t, func(s *Settings) { s.Weights = false }, z.addr)
 	q := query("sip:w.test;transport=udp")
 	locate(t, r, q)
@@ -94,7 +96,8 @@ func TestWeightsOff(t *testing.T) {
 	if got["UDP 127.0.0.2:5060"] != 100 {
 		t.Errorf("dns_srv_lb off: %v come first, want the heaviest", got)
 	}
-	if got, want := lookup(r, q), "UDP 127.0.0.2:5060, UDP 127.0.0.3:5060, UDP 127.0.0.4:5060, UDP 127.0.0.1:5060"; got != want {
+	if got, want := lookup(r, q),
+		"UDP 127.0.0.2:5060, UDP 127.0.0.3:5060, UDP 127.0.0.4:5060, UDP 127.0.0.1:5060"; got != want {
 		t.Errorf("order %s, want %s", got, want)
 	}
 	r = start(t, func(s *Settings) { s.Failover = false }, z.addr)
@@ -109,7 +112,8 @@ func TestWeightsOff(t *testing.T) {
 func TestMany(t *testing.T) {
 	var records []string
 	for i := range 20 {
-		records = append(records, fmt.Sprintf("_sip._udp.many.test. 60 IN SRV 0 1 5060 h%d.test.", i), fmt.Sprintf("h%d.test. 60 IN A 127.0.1.%d", i, i+1),
+		records = append(records, fmt.Sprintf("_sip._udp.many.test. 60 IN SRV 0 1 5060 h%d.test.", i),
+			fmt.Sprintf("h%d.test. 60 IN A 127.0.1.%d", i, i+1),
 			fmt.Sprintf("host.test. 60 IN A 127.0.2.%d", i+1))
 	}
 	for i := range 9 {
@@ -139,7 +143,8 @@ func TestMany(t *testing.T) {
 
 func TestFamilies(t *testing.T) {
 	z := serve(t, "d.test. 60 IN A 127.0.0.1", "d.test. 60 IN A 127.0.0.2", "d.test. 60 IN AAAA ::1",
-		"x.test. 60 IN A 0.0.0.0", "x.test. 60 IN A 224.0.0.1", "x.test. 60 IN AAAA ff02::1", "x.test. 60 IN AAAA fe80::1", "x.test. 60 IN A 127.0.0.9")
+		"x.test. 60 IN A 0.0.0.0", "x.test. 60 IN A 224.0.0.1", "x.test. 60 IN AAAA ff02::1",
+		"x.test. 60 IN AAAA fe80::1", "x.test. 60 IN A 127.0.0.9")
 	f := func(change func(*Settings), families uint8, want string) {
 		t.Helper()
 		r := start(t, change, z.addr)
@@ -164,9 +169,11 @@ func TestFamilies(t *testing.T) {
 }
 
 func TestNAPTRIgnoreOrder(t *testing.T) {
-	z := serve(t, `n.test. 60 IN NAPTR 10 10 "s" "SIPS+D2T" "" _sips._tcp.n.test.`, `n.test. 60 IN NAPTR 20 10 "s" "SIP+D2T" "" _sip._tcp.n.test.`,
+	z := serve(t, `n.test. 60 IN NAPTR 10 10 "s" "SIPS+D2T" "" _sips._tcp.n.test.`,
+		`n.test. 60 IN NAPTR 20 10 "s" "SIP+D2T" "" _sip._tcp.n.test.`,
 		`n.test. 60 IN NAPTR 30 10 "s" "SIP+D2U" "" _sip._udp.n.test.`,
-		"_sips._tcp.n.test. 60 IN SRV 0 0 1 h.test.", "_sip._tcp.n.test. 60 IN SRV 0 0 2 h.test.", "_sip._udp.n.test. 60 IN SRV 0 0 3 h.test.", "h.test. 60 IN A 127.0.0.1")
+		"_sips._tcp.n.test. 60 IN SRV 0 0 1 h.test.", "_sip._tcp.n.test. 60 IN SRV 0 0 2 h.test.",
+		"_sip._udp.n.test. 60 IN SRV 0 0 3 h.test.", "h.test. 60 IN A 127.0.0.1")
 	f := func(change func(*Settings), want string) {
 		t.Helper()
 		if got := locate(t, start(t, change, z.addr), query("sip:n.test")); got != want {
@@ -181,7 +188,8 @@ func TestNAPTRIgnoreOrder(t *testing.T) {
 }
 
 func TestLookupAllocatesNothing(t *testing.T) {
-	z := serve(t, "_sip._udp.a.test. 60 IN SRV 0 70 5060 h.test.", "_sip._udp.a.test. 60 IN SRV 0 30 5061 h.test.", "h.test. 60 IN A 127.0.0.1", "h.test. 60 IN AAAA ::1")
+	z := serve(t, "_sip._udp.a.test. 60 IN SRV 0 70 5060 h.test.", "_sip._udp.a.test. 60 IN SRV 0 30 5061 h.test.",
+		"h.test. 60 IN A 127.0.0.1", "h.test. 60 IN AAAA ::1")
 	r, c := startAt(t, nil, z.addr)
 	q, missing := query("sip:a.test"), query("sip:unknown.test")
 	locate(t, r, q)

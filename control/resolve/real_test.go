@@ -45,7 +45,8 @@ func run(t *testing.T, program, probe string, command func(port uint16) []string
 }
 
 // try is one attempt of run: the port may be somebody else's by the time the program binds it.
-func try(t *testing.T, path, probe string, command func(port uint16) []string) (addr netip.AddrPort, said string, ok bool) {
+func try(t *testing.T, path, probe string,
+	command func(port uint16) []string) (addr netip.AddrPort, said string, ok bool) {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -86,14 +87,20 @@ func try(t *testing.T, path, probe string, command func(port uint16) []string) (
 
 func dnsmasq(t *testing.T) netip.AddrPort {
 	return run(t, "dnsmasq", "a.example.test.", func(port uint16) []string {
-		return []string{"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon", "--log-facility=-", "--user=", "--pid-file=",
-			"--listen-address=127.0.0.1", "--bind-interfaces", fmt.Sprintf("--port=%d", port), "--local=/test/", "--local-ttl=60", "--neg-ttl=30",
-			"--host-record=a.example.test,127.0.0.1", "--host-record=b.example.test,127.0.0.2,::1", "--host-record=example.test,127.0.0.9",
+		return []string{"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon",
+			"--log-facility=-", "--user=", "--pid-file=",
+			"--listen-address=127.0.0.1", "--bind-interfaces", fmt.Sprintf("--port=%d", port), "--local=/test/",
+			"--local-ttl=60", "--neg-ttl=30",
+			"--host-record=a.example.test,127.0.0.1", "--host-record=b.example.test,127.0.0.2,::1",
+			"--host-record=example.test,127.0.0.9",
 			"--cname=alias.example.test,a.example.test",
-			"--naptr-record=example.test,10,20,s,SIP+D2U,,_sip._udp.example.test", "--naptr-record=example.test,10,10,s,SIP+D2T,,_sip._tcp.example.test",
+			"--naptr-record=example.test,10,20,s,SIP+D2U,,_sip._udp.example.test",
+			"--naptr-record=example.test,10,10,s,SIP+D2T,,_sip._tcp.example.test",
 			"--naptr-record=example.test,10,30,s,SIPS+D2T,,_sips._tcp.example.test",
-			"--srv-host=_sip._udp.example.test,a.example.test,5070,10,70", "--srv-host=_sip._udp.example.test,b.example.test,5071,10,30",
-			"--srv-host=_sip._tcp.example.test,a.example.test,5072,20,0", "--srv-host=_sip._tcp.example.test,b.example.test,5073,10,0",
+			"--srv-host=_sip._udp.example.test,a.example.test,5070,10,70",
+			"--srv-host=_sip._udp.example.test,b.example.test,5071,10,30",
+			"--srv-host=_sip._tcp.example.test,a.example.test,5072,20,0",
+			"--srv-host=_sip._tcp.example.test,b.example.test,5073,10,0",
 			"--srv-host=_sips._tcp.example.test,a.example.test,5074,10,0",
 		}
 	})
@@ -101,16 +108,23 @@ func dnsmasq(t *testing.T) netip.AddrPort {
 
 func unbound(t *testing.T) netip.AddrPort {
 	return run(t, "unbound", "a.example.test.", func(port uint16) []string {
-		conf := []string{"server:", "do-daemonize: no", `username: ""`, `chroot: ""`, `pidfile: ""`, "use-syslog: no", "interface: 127.0.0.1", "num-threads: 1",
-			fmt.Sprintf("port: %d", port), "directory: /", "access-control: 127.0.0.0/8 allow", `module-config: "iterator"`, "do-not-query-localhost: no",
+		conf := []string{"server:", "do-daemonize: no", `username: ""`, `chroot: ""`, `pidfile: ""`, "use-syslog: no",
+			"interface: 127.0.0.1", "num-threads: 1",
+			fmt.Sprintf("port: %d", port), "directory: /", "access-control: 127.0.0.0/8 allow",
+			`module-config: "iterator"`, "do-not-query-localhost: no",
 			"outgoing-range: 16", "local-zone: example.test. static"}
 		for _, rr := range []string{
-			"a.example.test. 60 IN A 127.0.0.1", "b.example.test. 60 IN A 127.0.0.2", "b.example.test. 60 IN AAAA ::1", "example.test. 60 IN A 127.0.0.9",
-			"example.test. 60 IN SOA ns.example.test. root.example.test. 1 1 1 1 30", "alias.example.test. 60 IN CNAME a.example.test.",
-			`example.test. 60 IN NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.example.test.`, `example.test. 60 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.example.test.`,
+			"a.example.test. 60 IN A 127.0.0.1", "b.example.test. 60 IN A 127.0.0.2", "b.example.test. 60 IN AAAA ::1",
+			"example.test. 60 IN A 127.0.0.9",
+			"example.test. 60 IN SOA ns.example.test. root.example.test. 1 1 1 1 30",
+			"alias.example.test. 60 IN CNAME a.example.test.",
+			`example.test. 60 IN NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp.example.test.`,
+			`example.test. 60 IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.example.test.`,
 			`example.test. 60 IN NAPTR 10 30 "s" "SIPS+D2T" "" _sips._tcp.example.test.`,
-			"_sip._udp.example.test. 60 IN SRV 10 70 5070 a.example.test.", "_sip._udp.example.test. 60 IN SRV 10 30 5071 b.example.test.",
-			"_sip._tcp.example.test. 60 IN SRV 20 0 5072 a.example.test.", "_sip._tcp.example.test. 60 IN SRV 10 0 5073 b.example.test.",
+			"_sip._udp.example.test. 60 IN SRV 10 70 5070 a.example.test.",
+			"_sip._udp.example.test. 60 IN SRV 10 30 5071 b.example.test.",
+			"_sip._tcp.example.test. 60 IN SRV 20 0 5072 a.example.test.",
+			"_sip._tcp.example.test. 60 IN SRV 10 0 5073 b.example.test.",
 			"_sips._tcp.example.test. 60 IN SRV 10 0 5074 a.example.test.",
 		} {
 			conf = append(conf, fmt.Sprintf("local-data: '%s'", rr))
@@ -141,7 +155,8 @@ func TestRealServers(t *testing.T) {
 			f("sip:a.example.test", "UDP 127.0.0.1:5060")
 			f("sip:b.example.test:5060", "UDP 127.0.0.2:5060, UDP [::1]:5060")
 			f("sip:missing.example.test", "nowhere")
-			if got := locate(t, r, query("sip:example.test")); !strings.HasPrefix(got, "TCP 127.0.0.2:5073, TCP [::1]:5073, TCP 127.0.0.1:5072, UDP") {
+			if got := locate(t, r, query("sip:example.test")); !strings.HasPrefix(got,
+				"TCP 127.0.0.2:5073, TCP [::1]:5073, TCP 127.0.0.1:5072, UDP") {
 				t.Errorf("NAPTR leads to %s", got)
 			}
 			q := query("sip:example.test;transport=udp")

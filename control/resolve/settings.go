@@ -73,7 +73,8 @@ func Defaults() Settings {
 // SetCacheFlags reads dns_cache_flags: 1 asks A only, 2 AAAA only, 4 prefers IPv6.
 func (s *Settings) SetCacheFlags(flags int) error {
 	if flags < 0 || flags > 7 || flags&3 == 3 {
-		return fmt.Errorf("dns_cache_flags = %d: write the sum of 1 (IPv4 only) or 2 (IPv6 only) and 4 (prefer IPv6)", flags)
+		return fmt.Errorf("dns_cache_flags = %d: write the sum of 1 (IPv4 only) or 2 (IPv6 only) "+
+			"and 4 (prefer IPv6)", flags)
 	}
 	s.IPv4Only, s.IPv6Only, s.PreferIPv6 = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	return nil
@@ -104,7 +105,8 @@ func (s *Settings) Validate() error {
 	}
 	switch {
 	case s.MinTTL > s.MaxTTL:
-		return fmt.Errorf("dns_cache_min_ttl %v is above dns_cache_max_ttl %v: lower the one or raise the other", s.MinTTL, s.MaxTTL)
+		return fmt.Errorf("dns_cache_min_ttl %v is above dns_cache_max_ttl %v: lower the one or "+
+			"raise the other", s.MinTTL, s.MaxTTL)
 	case s.Retries < -1 || s.Retries > 10:
 		return fmt.Errorf("dns_retr_no is %d: write a number from 0 to 10", s.Retries)
 	case s.ServersMax < 0 || s.ServersMax > serversMax:

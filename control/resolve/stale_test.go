@@ -9,7 +9,10 @@ import (
 
 func TestStale(t *testing.T) {
 	z := serve(t, host)
-	r, c := startAt(t, func(s *Settings) { s.RetryTime, s.Timeout = 400*time.Millisecond, 3*time.Second; s.IPv4Only = true }, z.addr)
+	r, c := startAt(t, func(s *Settings) {
+		s.RetryTime, s.Timeout = 400*time.Millisecond, 3*time.Second
+		s.IPv4Only = true
+	}, z.addr)
 	q := query("sip:h.test:5060")
 	const want = "UDP 127.0.0.1:5060"
 	if got := locate(t, r, q); got != want {

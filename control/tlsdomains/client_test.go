@@ -27,13 +27,15 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	ca, other, f := newAuthority(t, "CA", nil), newAuthority(t, "Other", nil), newFolder(t)
 	f.write("ca.pem", ca.pem())
 	verifying := "[client:default]\nverify_certificate = yes\nca_list = ca.pem\n"
-	named := verifying + "[client:192.0.2.9:5061]\nverify_certificate = yes\nca_list = ca.pem\nserver_name = trunk.example.net\n"
+	named := verifying + "[client:192.0.2.9:5061]\nverify_certificate = yes\nca_list = ca.pem\n" +
+		"server_name = trunk.example.net\n"
 	g := func(cfg string, cert tls.Certificate, domain, wantSNI, want string) {
 		t.Helper()
 		s := f.open(cfg)
 		var sni string
 		_, _, serverErr, err := shake(t, serve(cert, &sni), s.Client(0, domain, there))
-		if want == "" && (err != nil || serverErr != nil) || want != "" && (err == nil || !strings.Contains(err.Error(), want) || serverErr == nil) {
+		if want == "" && (err != nil || serverErr != nil) ||
+			want != "" && (err == nil || !strings.Contains(err.Error(), want) || serverErr == nil) {
 			t.Errorf("%s for %q: %v, %v, want %q", cert.Leaf.DNSNames, domain, err, serverErr, want)
 		}
 		if sni != wantSNI {
@@ -43,8 +45,10 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	g(verifying, ca.issue(t, "example.com"), "example.com", "example.com", "")
 	g(verifying, ca.issue(t, "sip:example.com"), "Example.com.", "example.com", "")
 	g(verifying, ca.issue(t, "CN=example.com"), "example.com", "example.com", "")
-	g(verifying, ca.issue(t, "sip1.example.com"), "example.com", "example.com", "for sip1.example.com, not for example.com")
-	g(verifying, ca.issue(t, "*.example.com"), "sip.example.com", "sip.example.com", "for no SIP domain at all, not for sip.example.com")
+	g(verifying, ca.issue(t, "sip1.example.com"), "example.com", "example.com",
+		"for sip1.example.com, not for example.com")
+	g(verifying, ca.issue(t, "*.example.com"), "sip.example.com", "sip.example.com",
+		"for no SIP domain at all, not for sip.example.com")
 	g(verifying, ca.issue(t, "sip:alice@example.com"), "example.com", "example.com", "no SIP domain")
 	g(verifying, other.issue(t, "example.com"), "example.com", "example.com", "unknown authority")
 	g(verifying, ca.issue(t, "192.0.2.9"), "192.0.2.9", "", "")
@@ -54,11 +58,14 @@ func TestServersAreCheckedAgainstTheDomain(t *testing.T) {
 	g(named, ca.issue(t, "trunk.example.net"), "192.0.2.9", "trunk.example.net", "")
 	g(named, ca.issue(t, "trunk.example.net"), "", "trunk.example.net", "")
 	g(named, ca.issue(t, "192.0.2.9"), "192.0.2.9", "trunk.example.net", "")
-	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net", "for example.com, not for 192.0.2.9 or trunk.example.net")
+	g(named, ca.issue(t, "example.com"), "192.0.2.9", "trunk.example.net",
+		"for example.com, not for 192.0.2.9 or trunk.example.net")
 	g(named, ca.issue(t, "trunk.example.net"), "example.com", "trunk.example.net", "")
-	g(named, ca.issue(t, "sip1.example.com"), "example.com", "trunk.example.net", "not for example.com or trunk.example.net")
+	g(named, ca.issue(t, "sip1.example.com"), "example.com", "trunk.example.net",
+		"not for example.com or trunk.example.net")
 	g("[client:default]\nverify_certificate = no\n", other.issue(t, "nobody"), "example.com", "example.com", "")
-	g("[client:default]\nrequire_certificate = yes\nca_list = ca.pem\n", other.issue(t, "example.com"), "example.com", "example.com", "unknown authority")
+	g("[client:default]\nrequire_certificate = yes\nca_list = ca.pem\n", other.issue(t, "example.com"), "example.com",
+		"example.com", "unknown authority")
 	// Nobody has said anything about clients: verified, by the system's CAs.
 	g("", ca.issue(t, "example.com"), "example.com", "example.com", "authority")
 }
@@ -73,7 +80,9 @@ func TestKeyUsages(t *testing.T) {
 		t.Helper()
 		tmpl := template("example.com")
 		tmpl.ExtKeyUsage, tmpl.UnknownExtKeyUsage = usages, unknown
-		if err := s.Client(0, "example.com", there).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{ca.issueAs(t, tmpl).Leaf}}); (err == nil) != ok {
+		if err := s.Client(0, "example.com",
+			there).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{ca.issueAs(t,
+			tmpl).Leaf}}); (err == nil) != ok {
 			t.Errorf("%v %v: %v", usages, unknown, err)
 		}
 	}
@@ -94,8 +103,10 @@ func TestClientDomains(t *testing.T) {
 	domain := func(title, cert, more string) string {
 		return "[client:" + title + "]\ncertificate = " + cert + ".pem\nprivate_key = " + cert + ".key\n" + more + "\n"
 	}
-	s := f.open(domain("default", "default", "") + domain("192.0.2.9:5061", "addr", "") + domain("192.0.2.9:5061", "named", "server_name = own.example.com") +
-		domain("any", "tree", "server_name = example.org\nserver_name_mode = 1") + domain("any", "id", "server_name = unused.invalid\nserver_id = carrier"))
+	s := f.open(domain("default", "default", "") + domain("192.0.2.9:5061", "addr", "") + domain("192.0.2.9:5061",
+		"named", "server_name = own.example.com") +
+		domain("any", "tree", "server_name = example.org\nserver_name_mode = 1") + domain("any", "id",
+		"server_name = unused.invalid\nserver_id = carrier"))
 	shown := func(cfg *tls.Config) string {
 		t.Helper()
 		var sni string
@@ -132,7 +143,10 @@ func TestCertificateIsShownToWhoeverAsks(t *testing.T) {
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
 	f.put("c", ca.issue(t, "CN=c"))
 	s := f.open("[client:default]\ncertificate = c.pem\nprivate_key = c.key\n")
-	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "x")}, ClientAuth: tls.RequireAnyClientCert, ClientCAs: newAuthority(t, "Other", nil).pool()}
+	server := &tls.Config{
+		Certificates: []tls.Certificate{ca.issue(t, "x")}, ClientAuth: tls.RequireAnyClientCert,
+		ClientCAs: newAuthority(t, "Other", nil).pool(),
+	}
 	cs, _, serverErr, err := shake(t, server, s.Client(0, "x", there))
 	if err != nil || serverErr != nil || cs.PeerCertificates[0].Subject.CommonName != "c" {
 		t.Errorf("%v, %v", serverErr, err)
@@ -144,7 +158,8 @@ func TestServersMayBeRevoked(t *testing.T) {
 	bad := ca.issue(t, "example.com")
 	f.write("ca.pem", ca.pem())
 	f.write("crl.pem", ca.revoke(t, later, bad))
-	s := f.open("[client:default]\nverify_certificate = yes\nca_list = ca.pem\ncrl = crl.pem\n[client:any]\nserver_name = lax.example.com\nca_list = ca.pem\n")
+	s := f.open("[client:default]\nverify_certificate = yes\nca_list = ca.pem\ncrl = crl.pem\n[client:any]\n" +
+		"server_name = lax.example.com\nca_list = ca.pem\n")
 	g := func(cert tls.Certificate, domain, want string) {
 		t.Helper()
 		var sni string
@@ -152,7 +167,8 @@ func TestServersMayBeRevoked(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", domain, err, want)
 		}
-		if believed := s.VerifyServer(domain, there, &cs); err == nil && (believed == nil) != slices.Contains(cert.Leaf.DNSNames, domain) {
+		if believed := s.VerifyServer(domain, there, &cs); err == nil &&
+			(believed == nil) != slices.Contains(cert.Leaf.DNSNames, domain) {
 			t.Errorf("%s: VerifyServer: %v", domain, believed)
 		}
 	}

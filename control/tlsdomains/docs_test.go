@@ -21,7 +21,8 @@ func TestDocumentIsTrue(t *testing.T) {
 		t.Fatal("no example found")
 	}
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
-	for _, m := range regexp.MustCompile(`(?m)^(certificate|private_key) = (\S+)\.(pem|key)`).FindAllStringSubmatch(example, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^(certificate|private_key) = `+
+		`(\S+)\.(pem|key)`).FindAllStringSubmatch(example, -1) {
 		if m[1] == "certificate" {
 			f.put(m[2], ca.issue(t, "example.org"))
 		}
@@ -30,7 +31,8 @@ func TestDocumentIsTrue(t *testing.T) {
 	f.write("carrier.pem", ca.pem())
 	f.write("carriers-crl.pem", ca.revoke(t, ca.cert.NotAfter))
 	if s := f.open(example); len(s.Warnings()) > 0 || len(s.now.Load().servers) != 2 || len(s.now.Load().clients) != 1 {
-		t.Errorf("the example gives %d and %d domains, warnings %v", len(s.now.Load().servers), len(s.now.Load().clients), s.Warnings())
+		t.Errorf("the example gives %d and %d domains, warnings %v", len(s.now.Load().servers),
+			len(s.now.Load().clients), s.Warnings())
 	}
 	for _, k := range settings {
 		row := "\n| `" + k.name + "`"

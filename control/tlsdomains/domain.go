@@ -50,7 +50,8 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	case ok:
 	case method == "tlsv1+" || method == "tlsv1.0+" || method == "tlsv1.1+" || method == "sslv23":
 		v = methods[""]
-		r.warn(s.of("method"), "method = %s is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused (RFC 8996)", s.Method)
+		r.warn(s.of("method"), "method = %s is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are "+
+			"refused (RFC 8996)", s.Method)
 	case method == "tlsv1" || method == "tlsv1.0" || method == "tlsv1.1" || method == "sslv2" ||
 		method == "sslv3":
 		r.problem(s.of("method"), "method = %s is refused (RFC 8996); write TLSv1.2+", s.Method)
@@ -129,9 +130,11 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 	if d.Certificate == "" {
 		switch {
 		case d.role == server && d.at.file == "":
-			r.problem(d.at, `the tls module has no certificate; write modparam("tls", "certificate", "cert.pem") and modparam("tls", "private_key", "key.pem")`)
+			r.problem(d.at, `the tls module has no certificate; write modparam("tls", `+
+				`"certificate", "cert.pem") and modparam("tls", "private_key", "key.pem")`)
 		case d.role == server:
-			r.problem(d.at, "%s has no certificate; write certificate = cert.pem and private_key = key.pem", d.title())
+			r.problem(d.at, "%s has no certificate; write certificate = cert.pem and private_key "+
+				"= key.pem", d.title())
 		case d.PrivateKey != "":
 			r.problem(d.of("private_key"),
 				"private_key without a certificate; write certificate = cert.pem")
@@ -237,7 +240,8 @@ func (d *domain) asServer(r *report) {
 			"verify_client = %s beats verify_certificate and require_certificate", d.VerifyClient)
 	}
 	if d.clients >= optional && d.CAList == "" && d.CAPath == "" {
-		r.problem(d.at, "%s asks clients for certificates but believes no CA; write ca_list = ca.pem", d.title())
+		r.problem(d.at, "%s asks clients for certificates but believes no CA; write ca_list = "+
+			"ca.pem", d.title())
 	}
 	switch d.clients {
 	case lookOnly, optional:

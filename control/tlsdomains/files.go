@@ -166,7 +166,8 @@ func unusableKey(name string, data []byte) error {
 	case strings.HasPrefix(name, "/engine:"), strings.HasPrefix(name, "/uri:"):
 		return errors.New("keys in OpenSSL engines and providers cannot be used; name a PEM file")
 	case bytes.Contains(data, []byte("ENCRYPTED")):
-		return errors.New("the key is protected by a passphrase; write it without one: openssl pkey -in key.pem -out plain.pem")
+		return errors.New("the key is protected by a passphrase; write it without one: openssl " +
+			"pkey -in key.pem -out plain.pem")
 	}
 	return nil
 }

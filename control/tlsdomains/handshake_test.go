@@ -22,7 +22,8 @@ var (
 
 // shake runs one handshake over a socket pair and gives what both sides saw. One byte goes each
 // way, so that a client also hears what a TLS 1.3 server thinks of it.
-func shake(tb testing.TB, server, client *tls.Config) (atServer, atClient tls.ConnectionState, serverErr, clientErr error) {
+func shake(tb testing.TB, server,
+	client *tls.Config) (atServer, atClient tls.ConnectionState, serverErr, clientErr error) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -129,7 +130,8 @@ func TestVersions(t *testing.T) {
 	g := func(method string, lowest, highest, want uint16) {
 		t.Helper()
 		s := f.open("[server:default]\ncertificate = s.pem\nprivate_key = s.key\n" + method)
-		cs, _, serverErr, err := shake(t, s.Server(0, here), &tls.Config{InsecureSkipVerify: true, MinVersion: lowest, MaxVersion: highest})
+		cs, _, serverErr, err := shake(t, s.Server(0, here),
+			&tls.Config{InsecureSkipVerify: true, MinVersion: lowest, MaxVersion: highest})
 		if want == 0 {
 			if err == nil || serverErr == nil || !strings.Contains(serverErr.Error(), "version") {
 				t.Errorf("%s: versions %x to %x were not refused: %v, %v", method, lowest, highest, serverErr, err)
@@ -163,7 +165,9 @@ func TestClientCertificates(t *testing.T) {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			cfg := &tls.Config{InsecureSkipVerify: true, MaxVersion: version}
 			if cert != nil { // shown whatever CAs the server names
-				cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+				cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					return cert, nil
+				}
 			}
 			cs, _, err, clientErr := shake(t, s.Server(0, here), cfg)
 			if want == "" {
@@ -174,7 +178,8 @@ func TestClientCertificates(t *testing.T) {
 			}
 			if want == "believed" || want == "not believed" {
 				if err != nil || clientErr != nil || (s.VerifyClient(here, &cs) == nil) != (want == "believed") {
-					t.Errorf("%s: %v, %v; VerifyClient: %v, want %s", settings, err, clientErr, s.VerifyClient(here, &cs), want)
+					t.Errorf("%s: %v, %v; VerifyClient: %v, want %s", settings, err, clientErr,
+						s.VerifyClient(here, &cs), want)
 				}
 				continue
 			}
@@ -214,8 +219,10 @@ func TestVerifyDepth(t *testing.T) {
 	cert := low.issue(t, "c.example.com")
 	g := func(depth string, ok bool) {
 		t.Helper()
-		s := f.open("[server:default]\ncertificate = s.pem\nprivate_key = s.key\nca_list = ca.pem\nverify_client = on\n" + depth)
-		_, _, err, _ := shake(t, s.Server(0, here), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
+		s := f.open("[server:default]\ncertificate = s.pem\nprivate_key = s.key\nca_list = ca.pem\n" +
+			"verify_client = on\n" + depth)
+		_, _, err, _ := shake(t, s.Server(0, here),
+			&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
 		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "verify_depth") {
 			t.Errorf("%q: %v", depth, err)
 		}
@@ -236,8 +243,10 @@ func TestRevocationLists(t *testing.T) {
 	g := func(crl string, cert tls.Certificate, want string) {
 		t.Helper()
 		f.write("crl.pem", crl)
-		s := f.open("[server:default]\ncertificate = s.pem\nprivate_key = s.key\nca_list = ca.pem\nverify_client = on\ncrl = crl.pem\n")
-		_, _, err, _ := shake(t, s.Server(0, here), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
+		s := f.open("[server:default]\ncertificate = s.pem\nprivate_key = s.key\nca_list = ca.pem\n" +
+			"verify_client = on\ncrl = crl.pem\n")
+		_, _, err, _ := shake(t, s.Server(0, here),
+			&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", cert.Leaf.DNSNames, err, want)
 		}

@@ -59,7 +59,9 @@ func TestOpenSSLClient(t *testing.T) {
 	g := func(cfg string, args []string, want string) {
 		t.Helper()
 		addr := listen(t, f.open(cfg))
-		cmd := exec.Command(path, append([]string{"s_client", "-connect", addr, "-CAfile", filepath.Join(f.dir, "ca.pem"), "-ign_eof"}, args...)...)
+		cmd := exec.Command(path,
+			append([]string{"s_client", "-connect", addr, "-CAfile", filepath.Join(f.dir, "ca.pem"), "-ign_eof"},
+				args...)...)
 		cmd.Dir = f.dir
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &out, strings.NewReader("")
@@ -81,7 +83,8 @@ func TestOpenSSLClient(t *testing.T) {
 	g(both, args("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "alert protocol version")
 	g(both, args("-tls1", "-cipher", "ALL:@SECLEVEL=0"), "alert protocol version")
 	// the key is ECDSA, and ! is for good
-	g(oneServer+"cipher_list = AES256:!ECDSA:ECDHE-ECDSA-AES256-GCM-SHA384\n", args("-tls1_2"), "alert handshake failure")
+	g(oneServer+"cipher_list = AES256:!ECDSA:ECDHE-ECDSA-AES256-GCM-SHA384\n", args("-tls1_2"),
+		"alert handshake failure")
 	mutual := oneServer + "verify_client = on\nca_list = ca.pem\n"
 	g(mutual, args("-cert", "c.pem", "-key", "c.key"), "Acceptable client certificate CA names\nCN = CA")
 	g(mutual, args("-cert", "stranger.pem", "-key", "stranger.key"), "alert")

@@ -78,7 +78,8 @@ func parse(file, input string, r *report) (sections []*section) {
 			}
 		case cur == nil:
 			if !ignored {
-				r.problem(at, "a setting before the first domain: begin with [server:default] or [client:default]")
+				r.problem(at, "a setting before the first domain: begin with [server:default] or "+
+					"[client:default]")
 				ignored = true
 			}
 		default:
@@ -126,7 +127,8 @@ func title(body string, at place, r *report) *section {
 	default:
 		addr, err := netip.ParseAddrPort(which)
 		if err != nil || addr.Port() == 0 {
-			r.problem(at, "%q is no address with a port; write [%s:default], [%s:any] or [%s:192.0.2.1:5061]", which, s.role, s.role, s.role)
+			r.problem(at, "%q is no address with a port; write [%s:default], [%s:any] or "+
+				"[%s:192.0.2.1:5061]", which, s.role, s.role, s.role)
 			return nil
 		}
 		s.kind, s.addr = forAddr, netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())

@@ -45,11 +45,13 @@ verify_depth = 0
 	for _, s := range got {
 		titles = append(titles, s.title())
 	}
-	if want := []string{"[server:default]", "[server:10.0.0.1:5061]", "[server:[2001:db8::1]:5061]", "[client:any]", "[client:default]"}; !slices.Equal(titles, want) {
+	if want := []string{"[server:default]", "[server:10.0.0.1:5061]", "[server:[2001:db8::1]:5061]", "[client:any]",
+		"[client:default]"}; !slices.Equal(titles, want) {
 		t.Fatalf("domains %q", titles)
 	}
 	want := []Settings{
-		{Method: "TLSv1.2+", VerifyCertificate: true, PrivateKey: `/etc/my keys/a"b\c.pem`, Certificate: "a.pem", CAList: "'ca.pem'"},
+		{Method: "TLSv1.2+", VerifyCertificate: true, PrivateKey: `/etc/my keys/a"b\c.pem`, Certificate: "a.pem",
+			CAList: "'ca.pem'"},
 		{CAPath: "/etc/cas", PrivateKey: "k.pem", VerifyDepth: 3},
 		{ServerName: "example.com", ServerNameMode: 2, VerifyClient: "optional_no_ca"},
 		{ServerID: "carrier", CRL: "c.pem", CipherList: "HIGH:!aNULL"},
@@ -74,28 +76,39 @@ func TestParseProblems(t *testing.T) {
 			t.Errorf("%q:\n got %v\nwant %s", input, err, want)
 		}
 	}
-	f("method = TLSv1.2", "tls.cfg:1:1: a setting before the first domain: begin with [server:default] or [client:default]")
+	f("method = TLSv1.2", "tls.cfg:1:1: a setting before the first domain: begin with [server:default] or "+
+		"[client:default]")
 	f("[server:default", "tls.cfg:1:1: the domain's closing ] is missing")
 	f("  [sever:default]", `tls.cfg:1:3: unknown role "sever"; did you mean server?; write [server:…] or [client:…]`)
-	f("[server:10.0.0.1]", `tls.cfg:1:1: "10.0.0.1" is no address with a port; write [server:default], [server:any] or [server:192.0.2.1:5061]`)
-	f("[client:example.com:5061]", `tls.cfg:1:1: "example.com:5061" is no address with a port; write [client:default], [client:any] or [client:192.0.2.1:5061]`)
-	f("[server:2001:db8::1:5061]", `tls.cfg:1:1: "2001:db8::1:5061" is no address with a port; write [server:default], [server:any] or [server:192.0.2.1:5061]`)
+	f("[server:10.0.0.1]", `tls.cfg:1:1: "10.0.0.1" is no address with a port; write [server:default], [server:any] `+
+		`or [server:192.0.2.1:5061]`)
+	f("[client:example.com:5061]",
+		`tls.cfg:1:1: "example.com:5061" is no address with a port; write [client:default], [client:any] or `+
+			`[client:192.0.2.1:5061]`)
+	f("[server:2001:db8::1:5061]",
+		`tls.cfg:1:1: "2001:db8::1:5061" is no address with a port; write [server:default], [server:any] or `+
+			`[server:192.0.2.1:5061]`)
 	f("[server:default] method = x", `tls.cfg:1:18: "method = x" behind the domain: one setting a line, please`)
 	f("[server:default]\ncertifcate = x", `tls.cfg:2:1: unknown setting "certifcate"; did you mean certificate?`)
 	f("[server:default]\nbogus = x", `tls.cfg:2:1: unknown setting "bogus"`)
-	f("[server:default]\ntls_certificate = x", `tls.cfg:2:1: unknown setting "tls_certificate"; did you mean certificate?`)
+	f("[server:default]\ntls_certificate = x",
+		`tls.cfg:2:1: unknown setting "tls_certificate"; did you mean certificate?`)
 	f("[server:default]\nmethod TLSv1.2", "tls.cfg:2:1: a setting is written name = value")
 	f("[server:default]\n= x", "tls.cfg:2:1: a setting is written name = value")
 	f("[server:default]\n\tmethod =", "tls.cfg:2:10: method: the value is missing")
 	f("[server:default]\nmethod = # x", "tls.cfg:2:10: method: the value is missing")
-	f("[server:default]\nmethod = a b", "tls.cfg:2:10: method: more than one word: put a value with blanks in double quotes")
+	f("[server:default]\nmethod = a b",
+		"tls.cfg:2:10: method: more than one word: put a value with blanks in double quotes")
 	f("[server:default]\nmethod = \"a", "tls.cfg:2:10: method: the closing quote is missing")
 	f("[server:default]\nmethod = \"a\\n\"", `tls.cfg:2:10: method: only \" and \\ may follow a backslash`)
 	f("[server:default]\nverify_certificate = maybe", `tls.cfg:2:22: verify_certificate: "maybe" is neither yes nor no`)
 	f("[server:default]\nverify_depth = x", `tls.cfg:2:16: verify_depth: "x" is no number between 0 and 100`)
-	f("[server:default]\nserver_name_mode = 7", `tls.cfg:2:20: server_name_mode: "7" is none of 0 (that name), 1 (and those below it), 2 (only those below it)`)
-	f("[server:default]\nverify_client = zz", `tls.cfg:2:17: verify_client: "zz" is none of off, optional, on, optional_no_ca`)
-	f("[oops]\na = 1\n[server:default]\nb = 1", `tls.cfg:1:1: unknown role "oops"; write [server:…] or [client:…]`+"\n"+`tls.cfg:4:1: unknown setting "b"`)
+	f("[server:default]\nserver_name_mode = 7",
+		`tls.cfg:2:20: server_name_mode: "7" is none of 0 (that name), 1 (and those below it), 2 (only those below it)`)
+	f("[server:default]\nverify_client = zz",
+		`tls.cfg:2:17: verify_client: "zz" is none of off, optional, on, optional_no_ca`)
+	f("[oops]\na = 1\n[server:default]\nb = 1",
+		`tls.cfg:1:1: unknown role "oops"; write [server:…] or [client:…]`+"\n"+`tls.cfg:4:1: unknown setting "b"`)
 }
 
 // All mistakes come at once, those of files too, in the order of the lines.
@@ -146,8 +159,10 @@ certificate = .
 		"tls.cfg:7:15: certificate missing.pem: cannot read it: open missing.pem: no such file or directory",
 		`tls.cfg:9:15: cipher_list: unknown cipher "HIHG"; did you mean HIGH?`,
 		"tls.cfg:10:1: [server:10.0.0.1:5061] asks clients for certificates but believes no CA; write ca_list = ca.pem",
-		"tls.cfg:10:1: [server:10.0.0.1:5061] is there already, in line 6, with the same server_name; give it another, or join them",
-		"tls.cfg:12:15: private_key locked.key: the key is protected by a passphrase; write it without one: openssl pkey -in key.pem -out plain.pem",
+		"tls.cfg:10:1: [server:10.0.0.1:5061] is there already, in line 6, with the same server_name; give it " +
+			"another, or join them",
+		"tls.cfg:12:15: private_key locked.key: the key is protected by a passphrase; write it without one: openssl " +
+			"pkey -in key.pem -out plain.pem",
 		"tls.cfg:14:1: [server:any] needs a server_name: nothing else tells when it is meant",
 		"tls.cfg:16:15: private_key /engine:x: keys in OpenSSL engines and providers cannot be used; name a PEM file",
 		"tls.cfg:17:1: [server:default] is there already, in line 1",
@@ -155,7 +170,8 @@ certificate = .
 		"tls.cfg:21:7: crl a.pem: there is no X509 CRL in it",
 		"tls.cfg:24:11: ca_list broken.pem: certificate 1 of broken.pem: x509: malformed certificate",
 		"tls.cfg:25:11: ca_path nowhere: cannot read it: open nowhere: no such file or directory",
-		`tls.cfg:26:10: unknown method "TLS1.2"; did you mean TLSv1.2?; there are TLSv1.2, TLSv1.2+, TLSv1.3 and TLSv1.3+`,
+		`tls.cfg:26:10: unknown method "TLS1.2"; did you mean TLSv1.2?; there are TLSv1.2, TLSv1.2+, TLSv1.3 and ` +
+			`TLSv1.3+`,
 		"tls.cfg:27:15: certificate .: " + filepath.Clean(f.dir) + " is a folder; name a file",
 	}
 	if !slices.Equal(got, want) {
@@ -178,11 +194,14 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	g("", "tls.cfg:2:15: certificate s.pem has expired at ")
-	g("method = TLSv1.1+", "tls.cfg:4:10: method = TLSv1.1+ is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused (RFC 8996)")
+	g("method = TLSv1.1+", "tls.cfg:4:10: method = TLSv1.1+ is taken as TLSv1.2+: SSL, TLS 1.0 and 1.1 are refused "+
+		"(RFC 8996)")
 	g("method = TLSv1.3\ncipher_list = HIGH", "tls.cfg:5:15: cipher_list is about TLS 1.2 only, which TLSv1.3 excludes")
-	g("cipher_list = AES128-SHA:HIGH:DES-CBC3-SHA:!MD5", "tls.cfg:4:15: cipher_list: without effect here: AES128-SHA, DES-CBC3-SHA")
+	g("cipher_list = AES128-SHA:HIGH:DES-CBC3-SHA:!MD5",
+		"tls.cfg:4:15: cipher_list: without effect here: AES128-SHA, DES-CBC3-SHA")
 	g("ca_list = ca.pem\ncrl = crl.pem", "tls.cfg:5:7: crl crl.pem: the list of CN=CA has expired at ")
-	g("ca_list = ca.pem\nverify_client = on\nverify_certificate = yes", "tls.cfg:5:17: verify_client = on beats verify_certificate and require_certificate")
+	g("ca_list = ca.pem\nverify_client = on\nverify_certificate = yes",
+		"tls.cfg:5:17: verify_client = on beats verify_certificate and require_certificate")
 	g("[client:default]\nverify_client = on", "tls.cfg:5:17: verify_client is for servers")
 	f.write("some.pem", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"+ca.pem())
 	g("ca_list = some.pem", "tls.cfg:4:11: ca_list some.pem: left out: certificate 1 of ")
@@ -194,7 +213,8 @@ func TestDistributedFile(t *testing.T) {
 	ca, f := newAuthority(t, "CA", nil), newFolder(t)
 	f.put("kamailio-selfsigned", ca.issue(t, "s.example.com"))
 	s := f.open("[server:default]\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\nprivate_key = " + f.dir + "/kamailio-selfsigned.key\ncertificate = " + f.dir +
-		"/kamailio-selfsigned.pem\n#ca_list = /etc/kamailio/tls/cacert.pem\n\n[client:default]\n#method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n\n#[server:any]\n#server_name_mode = 1\n")
+		"/kamailio-selfsigned.pem\n#ca_list = /etc/kamailio/tls/cacert.pem\n\n[client:default]\n#method = TLSv1.2+\n" +
+		"verify_certificate = yes\nrequire_certificate = yes\n\n#[server:any]\n#server_name_mode = 1\n")
 	if len(s.Warnings()) > 0 || s.Server(0, here) == nil {
 		t.Error(s.Warnings())
 	}
@@ -226,7 +246,9 @@ func TestCAPath(t *testing.T) {
 	s := f.open(oneServer + "ca_path = cas\nverify_client = on\n")
 	g := func(ca *authority, ok bool) {
 		t.Helper()
-		if _, _, err, _ := shake(t, s.Server(0, here), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{ca.issue(t, "c")}}); (err == nil) != ok {
+		if _, _, err, _ := shake(t, s.Server(0, here),
+			&tls.Config{InsecureSkipVerify: true,
+				Certificates: []tls.Certificate{ca.issue(t, "c")}}); (err == nil) != ok {
 			t.Error(err)
 		}
 	}

@@ -29,7 +29,10 @@ type authority struct {
 var serial atomic.Int64
 
 func newAuthority(tb testing.TB, name string, above *authority) *authority {
-	tmpl := &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+	tmpl := &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
 	cert, key := above.sign(tb, tmpl)
 	return &authority{cert, key, above}
 }
@@ -63,7 +66,10 @@ func (a *authority) sign(tb testing.TB, tmpl *x509.Certificate) (*x509.Certifica
 // name is what issue puts into a certificate: "sip:…" a URI, an address an iPAddress, "CN=…" the
 // common name, and else a DNS name.
 func template(names ...string) *x509.Certificate {
-	tmpl := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	tmpl := &x509.Certificate{
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
 	for _, n := range names {
 		switch ip := net.ParseIP(n); {
 		case len(n) > 3 && n[:3] == "CN=":
@@ -106,9 +112,11 @@ func (a *authority) pool() *x509.CertPool { return pool([]*x509.Certificate{a.ce
 // revoke makes a revocation list in PEM.
 func (a *authority) revoke(tb testing.TB, until time.Time, certs ...tls.Certificate) string {
 	tb.Helper()
-	tmpl := &x509.RevocationList{Number: big.NewInt(serial.Add(1)), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: until}
+	tmpl := &x509.RevocationList{Number: big.NewInt(serial.Add(1)), ThisUpdate: time.Now().Add(-time.Hour),
+		NextUpdate: until}
 	for _, c := range certs {
-		tmpl.RevokedCertificateEntries = append(tmpl.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.Leaf.SerialNumber, RevocationTime: time.Now()})
+		tmpl.RevokedCertificateEntries = append(tmpl.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: c.Leaf.SerialNumber, RevocationTime: time.Now()})
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, tmpl, a.cert, a.key)
 	if err != nil {

@@ -55,7 +55,8 @@ func parseRevocations(data []byte, cas []*x509.Certificate, now time.Time) (revo
 		}
 		if expired(list, now) {
 			warnings = append(warnings,
-				fmt.Sprintf("the list of %s has expired at %s: no certificate of that CA will be believed", list.Issuer, list.NextUpdate.Format(time.RFC3339)))
+				fmt.Sprintf("the list of %s has expired at %s: no certificate of that CA will be "+
+					"believed", list.Issuer, list.NextUpdate.Format(time.RFC3339)))
 		}
 		if old := rs[string(list.RawIssuer)]; old == nil ||
 			old.list.ThisUpdate.Before(list.ThisUpdate) {

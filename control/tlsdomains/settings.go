@@ -147,7 +147,8 @@ func setVerifyDepth(s *Settings, value string) error {
 func setServerNameMode(s *Settings, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 || n > 2 {
-		return fmt.Errorf("%q is none of 0 (that name), 1 (and those below it), 2 (only those below it)", value)
+		return fmt.Errorf("%q is none of 0 (that name), 1 (and those below it), 2 (only those "+
+			"below it)", value)
 	}
 	s.ServerNameMode = n
 	return nil

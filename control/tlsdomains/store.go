@@ -160,7 +160,8 @@ func (snap *snapshot) add(d *domain, r *report) {
 		if other.kind == d.kind && other.addr == d.addr &&
 			canonical(other.ServerName) == canonical(d.ServerName) &&
 			other.ServerNameMode == d.ServerNameMode && other.ServerID == d.ServerID {
-			r.problem(d.at, "%s is there already, in line %d, with the same server_name; give it another, or join them", d.title(), other.at.line)
+			r.problem(d.at, "%s is there already, in line %d, with the same server_name; give it "+
+				"another, or join them", d.title(), other.at.line)
 			return
 		}
 	}
@@ -178,7 +179,8 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 		known[l] = true
 		if snap.server(l, "") == nil {
 			r.problem(place{file: o.File},
-				"no certificate for the TLS listener %s; write [server:default] with certificate = cert.pem and private_key = key.pem", l)
+				"no certificate for the TLS listener %s; write [server:default] with certificate "+
+					"= cert.pem and private_key = key.pem", l)
 		}
 	}
 	for _, d := range snap.servers {

@@ -50,7 +50,8 @@ func TestReloadChangesWhatListenersShow(t *testing.T) {
 	}
 	os.Remove(filepath.Join(f.dir, "s.key"))
 	f.write("tls.cfg", oneServer)
-	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "tls.cfg:3:15: private_key s.key: cannot read it") {
+	if err := s.Reload(); err == nil ||
+		!strings.Contains(err.Error(), "tls.cfg:3:15: private_key s.key: cannot read it") {
 		t.Errorf("Reload: %v", err)
 	}
 	if got := show(); got != "new" {
@@ -68,7 +69,10 @@ func TestSessionTicketsOverReloads(t *testing.T) {
 		f.write("crl.pem", ca.revoke(t, later))
 		peer := ca.issue(t, "c.example.com")
 		s := f.open(oneServer + "verify_client = on\nca_list = ca.pem\ncrl = crl.pem\n")
-		client := &tls.Config{ServerName: "s.example.com", RootCAs: ca.pool(), MaxVersion: version, Certificates: []tls.Certificate{peer}, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+		client := &tls.Config{
+			ServerName: "s.example.com", RootCAs: ca.pool(), MaxVersion: version, Certificates: []tls.Certificate{peer},
+			ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		}
 		resumed := func() (bool, error) {
 			t.Helper()
 			cs, _, err, _ := shake(t, s.Server(0, here), client)
@@ -106,7 +110,10 @@ func TestNoSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := &tls.Config{ServerName: "s.example.com", RootCAs: ca.pool(), MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+		client := &tls.Config{
+			ServerName: "s.example.com", RootCAs: ca.pool(), MaxVersion: version,
+			ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		}
 		for i := range 4 {
 			if cs, _, err, _ := shake(t, s.Server(0, here), client); err != nil || cs.DidResume {
 				t.Fatalf("version %x, handshake %d: resumed %v, %v", version, i, cs.DidResume, err)
@@ -123,7 +130,8 @@ func TestReloadsKeepNothing(t *testing.T) {
 	f.put("s", ca.issue(t, "s.example.com"))
 	f.write("ca.pem", ca.pem())
 	f.write("crl.pem", ca.revoke(t, time.Now().Add(time.Hour)))
-	s := f.open(oneServer + "verify_client = on\nca_list = ca.pem\ncrl = crl.pem\n[client:default]\nca_list = ca.pem\nverify_certificate = yes\n")
+	s := f.open(oneServer + "verify_client = on\nca_list = ca.pem\ncrl = crl.pem\n[client:default]\n" +
+		"ca_list = ca.pem\nverify_certificate = yes\n")
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC()
@@ -181,7 +189,8 @@ func TestReloadDuringHandshakes(t *testing.T) {
 		}
 	})
 	for range 20 {
-		if _, _, serverErr, err := shake(t, s.Server(0, here), &tls.Config{ServerName: "s.example.com", RootCAs: ca.pool()}); err != nil || serverErr != nil {
+		if _, _, serverErr, err := shake(t, s.Server(0, here),
+			&tls.Config{ServerName: "s.example.com", RootCAs: ca.pool()}); err != nil || serverErr != nil {
 			t.Fatal(err, serverErr)
 		}
 	}
@@ -210,7 +219,8 @@ func TestListenersNeedCertificates(t *testing.T) {
 	g("[server:default]\n", "tls.cfg:1:1: [server:default] has no certificate; write certificate = cert.pem")
 	g(oneServer+"[server:10.0.0.2:5061]\n"+files, "[server:10.0.0.2:5061]: there is no TLS listener on that address")
 
-	if _, err := Open(Options{Listeners: []netip.AddrPort{listener}}); err == nil || !strings.Contains(err.Error(), `modparam("tls", "certificate", "cert.pem")`) {
+	if _, err := Open(Options{Listeners: []netip.AddrPort{listener}}); err == nil ||
+		!strings.Contains(err.Error(), `modparam("tls", "certificate", "cert.pem")`) {
 		t.Errorf("nothing configured: %v", err)
 	}
 	if s, err := Open(Options{}); err != nil || s.Server(0, here) != nil {

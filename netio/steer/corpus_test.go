@@ -79,7 +79,8 @@ func corpus(t testing.TB) []message {
 	// The value's end around the limit of what is searched, and the same message padded behind it.
 	for offset := 2040; offset <= 2056; offset++ {
 		start := "OPTIONS sip:a@b SIP/2.0\r\nSubject: "
-		padded := start + strings.Repeat("p", offset-len(start)-len("\r\nCall-ID: 0123456789")) + "\r\nCall-ID: 0123456789\r\nTo: x\r\n\r\n"
+		padded := start + strings.Repeat("p", offset-len(start)-len("\r\nCall-ID: 0123456789")) +
+			"\r\nCall-ID: 0123456789\r\nTo: x\r\n\r\n"
 		add(fmt.Sprintf("value ends at %d", offset), padded)
 		add(fmt.Sprintf("value ends at %d, body of 3,000 bytes", offset), padded+strings.Repeat("b", 3000))
 	}
@@ -95,7 +96,8 @@ func corpus(t testing.TB) []message {
 	}
 	for _, blanks := range []int{15, 16, 17, 40} {
 		m := message{name: fmt.Sprintf("%d blanks", blanks), kernelGivesUp: blanks > 16}
-		m.data = []byte("SIP/2.0 200 OK\r\nCall-ID" + strings.Repeat(" ", blanks) + ":" + strings.Repeat("\t", blanks) + "blank@h\r\n\r\n")
+		m.data = []byte("SIP/2.0 200 OK\r\nCall-ID" + strings.Repeat(" ", blanks) + ":" + strings.Repeat("\t", blanks) +
+			"blank@h\r\n\r\n")
 		all = append(all, m)
 	}
 	for name, data := range map[string]string{

@@ -61,8 +61,8 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	}
 }
 
-// missingHeader is what clang says of a header that steer.c includes and this machine has not, "" if
-// it has all.
+// missingHeader is what clang says of a header that steer.c includes and this machine has not, ""
+// if it has all.
 func missingHeader(generate [][]byte) string {
 	args := []string{"-target", "bpf", "-E", "-o", os.DevNull, "steer.c"}
 	for _, f := range generate {

@@ -37,7 +37,8 @@ func TestParserAgreesWithPlainKey(t *testing.T) {
 		}
 		same := bytes.Equal(id, key)
 		if same == parserDiffers[c.name] {
-			t.Errorf("%s: the parser finds %q, the key is %q, listed as different: %v", c.name, id, key, parserDiffers[c.name])
+			t.Errorf("%s: the parser finds %q, the key is %q, listed as different: %v", c.name, id, key,
+				parserDiffers[c.name])
 		}
 		if !same && reason == parser.OK {
 			t.Errorf("%s: the message is good to the parser, but its Call-ID %q is not the key %q", c.name, id, key)

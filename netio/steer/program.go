@@ -59,9 +59,11 @@ func Load(shards int) (*Program, error) {
 func explain(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("needs CAP_BPF and, for full speed, CAP_PERFMON, both in the initial user namespace: %w", unix.EPERM)
+		return fmt.Errorf("needs CAP_BPF and, for full speed, CAP_PERFMON, both in the initial "+
+			"user namespace: %w", unix.EPERM)
 	case errors.Is(err, unix.ENOSYS):
-		return fmt.Errorf("needs the bpf system call, which this kernel or container does not allow: %w", ErrNotSupported)
+		return fmt.Errorf("needs the bpf system call, which this kernel or container does not "+
+			"allow: %w", ErrNotSupported)
 	}
 	var verifier *ebpf.VerifierError
 	if errors.As(err, &verifier) {

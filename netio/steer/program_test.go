@@ -172,7 +172,8 @@ func TestKernelAgreesOnMutations(t *testing.T) {
 		shard, _ := g.receive(t, buffer)
 		after := g.counts(t)
 		key := plainKey(data)
-		if got, want := after.Steered-before.Steered == 1, key != nil; got != want || want && shard != Owner(key, shards) {
+		if got, want := after.Steered-before.Steered == 1,
+			key != nil; got != want || want && shard != Owner(key, shards) {
 			t.Fatalf("arrived at shard %d, steered %v; the key is %q in\n%q", shard, got, key, data)
 		}
 		if key != nil {
@@ -194,9 +195,11 @@ func TestLargeDatagram(t *testing.T) {
 	for _, bodyBytes := range []int{1000, 9000, 40000, 65000} {
 		for i := range 20 {
 			id := fmt.Sprintf("large-%d-%d@h", bodyBytes, i)
-			must(t, unix.Sendto(sender, []byte("MESSAGE sip:a@b SIP/2.0\r\nCall-ID: "+id+"\r\n\r\n"+strings.Repeat("b", bodyBytes)), 0, g.addr))
+			must(t, unix.Sendto(sender,
+				[]byte("MESSAGE sip:a@b SIP/2.0\r\nCall-ID: "+id+"\r\n\r\n"+strings.Repeat("b", bodyBytes)), 0, g.addr))
 			if shard, _ := g.receive(t, buffer); shard != Owner([]byte(id), 5) {
-				t.Errorf("%d bytes: arrived at shard %d, the owner of %s is %d", bodyBytes, shard, id, Owner([]byte(id), 5))
+				t.Errorf("%d bytes: arrived at shard %d, the owner of %s is %d", bodyBytes, shard, id,
+					Owner([]byte(id), 5))
 			}
 		}
 	}
@@ -232,7 +235,8 @@ func TestCallsLandAtOwner(t *testing.T) {
 	}
 	for call := range calls {
 		id := randomCallID(random, call)
-		for i, first := range []string{"INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK", "BYE sip:bob@example.com SIP/2.0"} {
+		for i, first := range []string{"INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK",
+			"BYE sip:bob@example.com SIP/2.0"} {
 			m := spelledMessage(random, first, id)
 			must(t, unix.Sendto(senders[random.IntN(ports)], m, 0, g.addr))
 			if (call*3+i)%inFlight == 0 {
@@ -259,7 +263,8 @@ func randomCallID(r *rand.Rand, n int) string {
 	}
 	switch n % 5 {
 	case 0:
-		return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<16), r.IntN(1<<16), r.Uint64()>>16)
+		return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<16), r.IntN(1<<16),
+			r.Uint64()>>16)
 	case 1:
 		return fmt.Sprintf("%d-%d@127.0.0.1", n, r.IntN(1<<16))
 	case 2:

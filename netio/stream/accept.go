@@ -156,7 +156,8 @@ func (e *Engine) acceptAll(l *listener) {
 		}
 		// EMFILE, ENFILE, ENOBUFS, ENOMEM, and what may come.
 		e.stats.acceptFailed.Add(1)
-		e.log.report(logAccept, "cannot accept a connection: raise `ulimit -n` or lower tcp_max_connections if files are short", "listener", l.Addr.String(), "error", err)
+		e.log.report(logAccept, "cannot accept a connection: raise `ulimit -n` or lower "+
+			"tcp_max_connections if files are short", "listener", l.Addr.String(), "error", err)
 		if e.reserve.hangUp(l.socket) {
 			e.stats.rejected(NoDescriptor)
 		}
@@ -311,7 +312,8 @@ func (e *Engine) enroll(c *conn, nc *net.TCPConn) {
 	if err == nil {
 		return
 	}
-	e.log.report(logAccept, "cannot give a connection to an event loop: raise `ulimit -n` if files are short", "error", err)
+	e.log.report(logAccept, "cannot give a connection to an event loop: raise `ulimit -n` if "+
+		"files are short", "error", err)
 	c.condemn(NoDescriptor, 0)
 	c.release()
 }

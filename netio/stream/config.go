@@ -144,7 +144,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("cannot connect from %s: it is no IPv6 address", a)
 	}
 	if n := len(c.WS.Data); n > wslayer.ControlBytes || c.WS.KeepAlive < 0 {
-		return fmt.Errorf("cannot keep WebSocket connections alive every %v with %d bytes: up to %d are possible", c.WS.KeepAlive, n, wslayer.ControlBytes)
+		return fmt.Errorf("cannot keep WebSocket connections alive every %v with %d bytes: up to "+
+			"%d are possible", c.WS.KeepAlive, n, wslayer.ControlBytes)
 	}
 	listed := make(map[netip.AddrPort]bool)
 	for i := range c.Listeners {
@@ -172,7 +173,8 @@ func (c *Config) validate(i int) error {
 	case l.Proto.Secure() && c.TLS == nil:
 		return errors.New("TLS needs a certificate")
 	case !l.Addr.IsValid() || l.Addr.Addr().IsUnspecified() || l.Addr.Addr().IsMulticast():
-		return errors.New("list the addresses themselves: this one cannot be the source of a connection")
+		return errors.New("list the addresses themselves: this one cannot be the source of a " +
+			"connection")
 	case l.AdvertiseHost == "" && l.AdvertisePort != 0:
 		return errors.New("an advertised port needs an advertised host")
 	case strings.ContainsAny(l.AdvertiseHost, " \t\r\n;,?<>\"\x00"):
@@ -182,7 +184,8 @@ func (c *Config) validate(i int) error {
 	if l.AllowWS {
 		t := l.WSListener - c.Base
 		if t < 0 || t >= len(c.Listeners) || !pair(l.Proto, c.Listeners[t].Proto) {
-			return fmt.Errorf("the WebSocket connections of this listener need one of the matching proto, %d is none", l.WSListener)
+			return fmt.Errorf("the WebSocket connections of this listener need one of the "+
+				"matching proto, %d is none", l.WSListener)
 		}
 	}
 	return nil

@@ -192,7 +192,8 @@ func TestNoDescriptors(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(r.e.Listeners()[0].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := unix.Connect(fd,
+		&unix.SockaddrInet4{Port: int(r.e.Listeners()[0].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
 	// Most often accept fails; it may catch a descriptor that was just closed, and then the event
@@ -227,7 +228,10 @@ func TestNoDescriptors(t *testing.T) {
 
 func TestHandshakeStorm(t *testing.T) {
 	pki := newCerts(t)
-	r := newRig(t, 1, allTransports(pki), func(c *Config) { c.Limits.MaxAdmitting.Store(50); c.Limits.AdmitTimeout.Store(time.Second) })
+	r := newRig(t, 1, allTransports(pki), func(c *Config) {
+		c.Limits.MaxAdmitting.Store(50)
+		c.Limits.AdmitTimeout.Store(time.Second)
+	})
 	before := r.dialTLS(onTLS, pki)
 	for range 150 {
 		if c, err := net.Dial("tcp", r.addr(1)); err == nil {

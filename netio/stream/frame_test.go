@@ -132,7 +132,8 @@ func TestFrameLooksOnceAtEachByte(t *testing.T) {
 
 // FuzzFrame: however a stream is cut, the messages are those of the whole.
 func FuzzFrame(f *testing.F) {
-	f.Add("\r\n\r\nINVITE x SIP/2.0\r\nl:\r\n 3\r\nVia: y\r\n\r\nabcSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n\r\n\r\n", uint64(0x8421))
+	f.Add("\r\n\r\nINVITE x SIP/2.0\r\nl:\r\n 3\r\nVia: y\r\n\r\nabcSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n\r\n"+
+		"\r\n", uint64(0x8421))
 	f.Add("OPTIONS a SIP/2.0\nl: 1\nl: 1\n\nz\r\n", uint64(3))
 	f.Add("OPTIONS a SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\nz", uint64(0xffff))
 	f.Fuzz(func(t *testing.T, in string, cuts uint64) {

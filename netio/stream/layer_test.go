@@ -35,7 +35,8 @@ func newCerts(t testing.TB) *certs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "proxy.example"}, DNSNames: []string{"proxy.example"}, IsCA: true, BasicConstraintsValid: true,
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "proxy.example"},
+		DNSNames: []string{"proxy.example"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -118,7 +119,8 @@ func TestTLS(t *testing.T) {
 	if s := r.e.Stats(); s.Handshakes != 1 || s.CurrentOpenedTLS != 1 {
 		t.Fatalf("%+v", s)
 	}
-	if i := r.e.List(10); len(i) != 1 || i[0].State != "CONN_OK" || i[0].Proto != netio.TLS || r.e.TLSInfo(i[0].ID).Version != tls.VersionTLS13 {
+	if i := r.e.List(10); len(i) != 1 || i[0].State != "CONN_OK" || i[0].Proto != netio.TLS ||
+		r.e.TLSInfo(i[0].ID).Version != tls.VersionTLS13 {
 		t.Fatalf("%+v", i)
 	}
 	// A peer that says goodbye, and one that is told.
@@ -203,7 +205,9 @@ func TestDialTLS(t *testing.T) {
 
 func (r *rig) dialWS(number int, c *certs) (net.Conn, *bufio.Reader) {
 	r.t.Helper()
-	d := ws.Dialer{Protocols: []string{"sip"}, NetDial: func(context.Context, string, string) (net.Conn, error) { return r.dial(number - 100), nil }}
+	d := ws.Dialer{Protocols: []string{"sip"}, NetDial: func(context.Context, string, string) (net.Conn, error) {
+		return r.dial(number - 100), nil
+	}}
 	scheme := "ws"
 	if c != nil {
 		scheme = "wss"
@@ -247,7 +251,8 @@ func TestWebSocket(t *testing.T) {
 		if err := wsutil.WriteClientMessage(conn, ws.OpPing, []byte("hi")); err != nil {
 			t.Fatal(err)
 		}
-		if frame, err := ws.ReadFrame(conn); err != nil || frame.Header.OpCode != ws.OpPong || string(frame.Payload) != "hi" {
+		if frame, err := ws.ReadFrame(conn); err != nil || frame.Header.OpCode != ws.OpPong ||
+			string(frame.Payload) != "hi" {
 			t.Fatalf("%+v, %v", frame, err)
 		}
 		_ = wsutil.WriteClientMessage(conn, ws.OpClose, ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))

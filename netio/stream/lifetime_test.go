@@ -128,7 +128,8 @@ func TestFaultsAreAnsweredThenClosed(t *testing.T) {
 
 func TestJunk(t *testing.T) {
 	r := newRig(t, 1)
-	for _, junk := range []string{"GET / HTTP/1.1\r\n", "\x16\x03\x01\x02\x00", "no sip\n", strings.Repeat("x", 66000)} {
+	for _, junk := range []string{"GET / HTTP/1.1\r\n", "\x16\x03\x01\x02\x00", "no sip\n",
+		strings.Repeat("x", 66000)} {
 		c := r.dial(0)
 		_, _ = c.Write([]byte(junk))
 		ended(t, c)

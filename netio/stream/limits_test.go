@@ -352,7 +352,10 @@ func TestConnWqMaxWhileConnecting(t *testing.T) {
 		t.Fatalf("%v at message %d", why, n)
 	}
 	var failures []Failure
-	r.wait("failures", func() bool { failures = append(failures, r.e.Port(0).Failures()...); return len(failures) >= n })
+	r.wait("failures", func() bool {
+		failures = append(failures, r.e.Port(0).Failures()...)
+		return len(failures) >= n
+	})
 	if s := r.e.Stats(); s.CurrentWriteQueued != 0 || len(failures) != n {
 		t.Fatalf("%+v %+v", failures, s)
 	}

@@ -64,7 +64,8 @@ func TestOneConnection(t *testing.T) {
 		t.Error("no keep-alive")
 	}
 	for _, o := range []struct{ level, name, want int }{
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 33}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 7}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 11},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 33},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 7}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 11},
 	} {
 		if got := r.option(id, o.level, o.name); got != o.want {
 			t.Errorf("option %d: %d, want %d", o.name, got, o.want)
@@ -82,7 +83,8 @@ func TestOneConnection(t *testing.T) {
 	if n := r.e.Stats().ConTimeout; n != 1 {
 		t.Errorf("%d connections ended idle", n)
 	}
-	for _, did := range []bool{r.e.SetLifetime(id, time.Second), r.e.SetKeepAlive(id, time.Second, 1, time.Second), r.e.CloseGracefully(id, 0, nil), r.e.AliasOf(id, 5070), r.e.Find(100, &src) != 0} {
+	for _, did := range []bool{r.e.SetLifetime(id, time.Second), r.e.SetKeepAlive(id, time.Second, 1, time.Second),
+		r.e.CloseGracefully(id, 0, nil), r.e.AliasOf(id, 5070), r.e.Find(100, &src) != 0} {
 		if did {
 			t.Error("something was done to a connection that is gone")
 		}
@@ -114,7 +116,9 @@ func TestCloseWell(t *testing.T) {
 func TestCloseWebSocket(t *testing.T) {
 	r := newRig(t, 1, func(c *Config) { c.Listeners[0].Proto = netio.WS })
 	c := r.dial(0)
-	r.write(c, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n")
+	r.write(c, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n"+
+		"\r\n")
 	head := ""
 	for !strings.HasSuffix(head, "\r\n\r\n") {
 		head += read(t, c, 1)
@@ -136,7 +140,8 @@ func TestCloseWebSocket(t *testing.T) {
 	if err != nil || f.Header.OpCode != ws.OpClose {
 		t.Fatalf("%+v, %v", f.Header, err)
 	}
-	if code, reason := ws.ParseCloseFrameData(f.Payload); code != 4001 || !strings.HasPrefix(reason, "enough enough") || len(reason) != closeReasonBytes {
+	if code, reason := ws.ParseCloseFrameData(f.Payload); code != 4001 || !strings.HasPrefix(reason, "enough enough") ||
+		len(reason) != closeReasonBytes {
 		t.Errorf("told %d %q", code, reason)
 	}
 	ended(t, c)
@@ -221,7 +226,8 @@ func TestOwnCertificate(t *testing.T) {
 		r := newRig(t, 1, allTransports(pki), func(c *Config) { c.TLS = tls })
 		id, _ := r.brought(r.dialTLS(onTLS, pki))
 		info := r.e.TLSInfo(id)
-		if info == nil || info.Own == nil || info.Own.Subject.CommonName != "proxy.example" || info.Peer != nil || info.ServerName != "proxy.example" {
+		if info == nil || info.Own == nil || info.Own.Subject.CommonName != "proxy.example" || info.Peer != nil ||
+			info.ServerName != "proxy.example" {
 			t.Errorf("%T: %+v", tls, info)
 		}
 	}

@@ -54,7 +54,8 @@ func TestSocketOptions(t *testing.T) {
 		t.Fatalf("%d connections", checked)
 	}
 	for _, i := range r.e.List(10) {
-		if i.State != "CONN_OK" || i.Outgoing != (i.Src == dst) || !i.Outgoing && i.Src != src || i.Timeout <= 0 || i.Timeout > i.Lifetime || i.Dst.Family != 4 || i.Listener != 100 {
+		if i.State != "CONN_OK" || i.Outgoing != (i.Src == dst) || !i.Outgoing && i.Src != src || i.Timeout <= 0 ||
+			i.Timeout > i.Lifetime || i.Dst.Family != 4 || i.Listener != 100 {
 			t.Errorf("%+v", i)
 		}
 	}
@@ -111,7 +112,8 @@ func TestConnectTimeoutOfAMessage(t *testing.T) {
 // Behind a proxy the client counts against the limit of a source, not the proxy.
 func TestAcceptLimitBehindProxy(t *testing.T) {
 	r := newRig(t, 1, fromLoopback, func(c *Config) { c.Limits.AcceptIPLimit.Store(1) })
-	for _, header := range []string{"PROXY TCP4 192.0.2.1 198.51.100.1 1 5060\r\n", "PROXY TCP4 192.0.2.2 198.51.100.1 1 5060\r\n"} {
+	for _, header := range []string{"PROXY TCP4 192.0.2.1 198.51.100.1 1 5060\r\n",
+		"PROXY TCP4 192.0.2.2 198.51.100.1 1 5060\r\n"} {
 		c := r.dial(0)
 		r.write(c, header+message("x", 0))
 		r.recv(0, 1)

@@ -40,7 +40,8 @@ func outcome(l *loop, c *conn) (out []string) {
 // FuzzPlain: however a stream is cut, and however often the shard has no room, the shard gets the
 // messages of the whole.
 func FuzzPlain(f *testing.F) {
-	f.Add("\r\n\r\nINVITE x SIP/2.0\r\nl:\r\n 3\r\nVia: y\r\n\r\nabcSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n\r\n\r\n", uint64(0x8421), uint8(9))
+	f.Add("\r\n\r\nINVITE x SIP/2.0\r\nl:\r\n 3\r\nVia: y\r\n\r\nabcSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n\r\n"+
+		"\r\n", uint64(0x8421), uint8(9))
 	f.Add(message("a", 1500)+message("b", 3)+message("c", 0)+"\r\n"+message("d", 20), uint64(0x10080), uint8(1))
 	f.Add("OPTIONS a SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\nz", uint64(0xffff), uint8(0))
 	f.Fuzz(func(t *testing.T, in string, cuts uint64, room uint8) {

@@ -45,7 +45,8 @@ func TestProxyHeader(t *testing.T) {
 	f(sig+"\x21\x11\x00\x0c\xc0\x00\x02\x07\xc6\x33\x64\x01\x12\x34\x13\xc4", "192.0.2.7:4660")
 	// the one before may not be gone yet
 	f(sig+"\x21\x11\x00\x0f\xc0\x00\x02\x07\xc6\x33\x64\x01\x12\x35\x13\xc4\x04\x00\x00", "192.0.2.7:4661")
-	f(sig+"\x21\x21\x00\x24\x20\x01\x0d\xb8"+strings.Repeat("\x00", 11)+"\x09"+strings.Repeat("\x00", 16)+"\x00\x07\x13\xc4", "[2001:db8::9]:7")
+	f(sig+"\x21\x21\x00\x24\x20\x01\x0d\xb8"+strings.Repeat("\x00", 11)+"\x09"+strings.Repeat("\x00", 16)+
+		"\x00\x07\x13\xc4", "[2001:db8::9]:7")
 	f(sig+"\x20\x00\x00\x00", "")
 	f(sig+"\x21\x00\x00\x03abc", "")
 }
@@ -84,8 +85,10 @@ func TestProxyHeaderRefused(t *testing.T) {
 
 // From a peer that is not on the list a header is no SIP.
 func TestProxyHeaderFromStranger(t *testing.T) {
-	r := newRig(t, 1, func(cfg *Config) { cfg.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
-	for i, header := range []string{"PROXY TCP4 192.0.2.1 198.51.100.1 56324 5060\r\n", string(proxySignature) + "\x20\x00\x00\x00"} {
+	r := newRig(t, 1,
+		func(cfg *Config) { cfg.Listeners[0].ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
+	for i, header := range []string{"PROXY TCP4 192.0.2.1 198.51.100.1 56324 5060\r\n",
+		string(proxySignature) + "\x20\x00\x00\x00"} {
 		c := r.dial(0)
 		r.write(c, header)
 		ended(t, c)

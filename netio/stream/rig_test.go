@@ -57,7 +57,8 @@ func newRig(t testing.TB, shards int, change ...settings) *rig {
 			p.Recv(1 << 20)
 			p.Release()
 		}
-		if s := e.Stats(); s.CurrentOpened != 0 || s.CurrentWriteQueued != 0 || s.CurrentInflight != 0 || s.CurrentInbound != 0 || s.Established != 0 || s.CurrentOpenedTLS != 0 {
+		if s := e.Stats(); s.CurrentOpened != 0 || s.CurrentWriteQueued != 0 || s.CurrentInflight != 0 ||
+			s.CurrentInbound != 0 || s.Established != 0 || s.CurrentOpenedTLS != 0 {
 			t.Errorf("left in the books after Close: %+v", s)
 		}
 		r.wait("descriptors to close", func() bool { return openFiles(t) <= fds })
@@ -184,7 +185,8 @@ func (r *rig) failure(shard int) Failure {
 
 // message is a SIP request with a body of n bytes.
 func message(id string, n int) string {
-	return fmt.Sprintf("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: %s\r\nContent-Length: %d\r\n\r\n%s", id, n, strings.Repeat("x", n))
+	return fmt.Sprintf("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: %s\r\nContent-Length: %d\r\n\r\n%s", id, n,
+		strings.Repeat("x", n))
 }
 
 func read(t testing.TB, c net.Conn, n int) string {

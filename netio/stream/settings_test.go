@@ -55,10 +55,13 @@ func TestCRLFPing(t *testing.T) {
 
 // from dials addr from a port of our own choice.
 func from(local, addr string) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local)), Control: func(_, _ string, rc syscall.RawConn) (err error) {
-		_ = rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
-		return err
-	}}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local)),
+		Control: func(_, _ string, rc syscall.RawConn) (err error) {
+			_ = rc.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			})
+			return err
+		}}
 	return d.Dial("tcp", addr)
 }
 
@@ -262,7 +265,10 @@ func TestProxyTimeout(t *testing.T) {
 // A TLS connection that nothing came on has its own lifetime; the first message ends that.
 func TestTLSUnused(t *testing.T) {
 	certs := newCerts(t)
-	r := newRig(t, 1, allTransports(certs), func(c *Config) { c.Limits.TLSUnused.Store(200 * time.Millisecond); c.Limits.Lifetime.Store(time.Hour) })
+	r := newRig(t, 1, allTransports(certs), func(c *Config) {
+		c.Limits.TLSUnused.Store(200 * time.Millisecond)
+		c.Limits.Lifetime.Store(time.Hour)
+	})
 	dial := func() *tls.Conn { return tls.Client(r.dial(onTLS-100), certs.Client(0, "proxy.example", netio.Addr{})) }
 	silent, talker := dial(), dial()
 	if err := silent.Handshake(); err != nil {

@@ -19,7 +19,8 @@ func (r *rig) raw(i int) int {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(r.e.Listeners()[i].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := unix.Connect(fd,
+		&unix.SockaddrInet4{Port: int(r.e.Listeners()[i].Addr.Port), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		r.t.Fatal(err)
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
@@ -96,8 +97,9 @@ func BenchmarkEcho(b *testing.B) {
 
 // BenchmarkFrame is the framing alone, per message of 600 bytes.
 func BenchmarkFrame(b *testing.B) {
-	m := []byte("INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bK776asdhds\r\nMax-Forwards: 70\r\nTo: Bob <sip:bob@example.com>\r\n" +
-		"From: Alice <sip:alice@example.com>;tag=1928301774\r\nCall-ID: a84b4c76e66710@pc33.example.com\r\nCSeq: 314159 INVITE\r\nContact: <sip:alice@pc33.example.com>\r\n" +
+	m := []byte("INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bK776asdhds\r\n" +
+		"Max-Forwards: 70\r\nTo: Bob <sip:bob@example.com>\r\nFrom: Alice <sip:alice@example.com>;tag=1928301774\r\n" +
+		"Call-ID: a84b4c76e66710@pc33.example.com\r\nCSeq: 314159 INVITE\r\nContact: <sip:alice@pc33.example.com>\r\n" +
 		"Content-Type: application/sdp\r\nContent-Length: 200\r\n\r\n" + strings.Repeat("v", 200))
 	f := framer{}
 	f.reset()

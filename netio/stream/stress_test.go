@@ -160,7 +160,8 @@ func TestStress(t *testing.T) {
 	outside.Wait()
 	s := r.e.Stats()
 	t.Logf("%d tokens, %d told of; %+v", tokens.Load(), told.Load(), s)
-	if s.Panics != 0 || s.MessagesIn == 0 || s.MessagesOut == 0 || s.SendqFull == 0 || s.ConnectFailed == 0 || told.Load() == 0 {
+	if s.Panics != 0 || s.MessagesIn == 0 || s.MessagesOut == 0 || s.SendqFull == 0 || s.ConnectFailed == 0 ||
+		told.Load() == 0 {
 		t.Errorf("something did not happen, or should not have: %+v", s)
 	}
 	r.wait("all connections to go", func() bool {
@@ -170,7 +171,8 @@ func TestStress(t *testing.T) {
 		}
 		return r.e.Stats().CurrentOpened == 0
 	})
-	if s := r.e.Stats(); s.CurrentWriteQueued != 0 || s.CurrentInflight != 0 || s.CurrentInbound != 0 || s.Established != 0 {
+	if s := r.e.Stats(); s.CurrentWriteQueued != 0 || s.CurrentInflight != 0 || s.CurrentInbound != 0 ||
+		s.Established != 0 {
 		t.Errorf("left in the books: %+v", s)
 	}
 }
@@ -211,7 +213,8 @@ func TestConfigIsChecked(t *testing.T) {
 	f("only tcp", listen(Listen{Proto: netio.UDP, Addr: local}))
 	f("certificate", listen(Listen{Proto: netio.TLS, Addr: local}))
 	f("addresses themselves", listen(Listen{Proto: netio.TCP, Addr: netipAddrPort("0.0.0.0:5060")}))
-	f("listed twice", listen(Listen{Proto: netio.TCP, Addr: netipAddrPort("127.0.0.1:5060")}, Listen{Proto: netio.TCP, Addr: netipAddrPort("127.0.0.1:5060")}))
+	f("listed twice", listen(Listen{Proto: netio.TCP, Addr: netipAddrPort("127.0.0.1:5060")},
+		Listen{Proto: netio.TCP, Addr: netipAddrPort("127.0.0.1:5060")}))
 	f("advertised port", listen(Listen{Proto: netio.TCP, Addr: local, AdvertisePort: 5}))
 	f("advertised host", listen(Listen{Proto: netio.TCP, Addr: local, AdvertiseHost: "a b"}))
 	f("WebSocket", listen(Listen{Proto: netio.TCP, Addr: local, AllowWS: true, WSListener: 0}))

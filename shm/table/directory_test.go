@@ -68,7 +68,8 @@ func TestDirectory(t *testing.T) {
 	d = open(t, a)
 	c.Entries++
 	f(d, "two", c, "it had room for 1000 entries, 128000 bytes", 0)
-	if !d.Drop("one") || d.Drop("one") || !d.Drop("two") || !d.Drop(strings.Repeat("n", MaxName)) || len(d.Names()) != 0 {
+	if !d.Drop("one") || d.Drop("one") || !d.Drop("two") || !d.Drop(strings.Repeat("n", MaxName)) ||
+		len(d.Names()) != 0 {
 		t.Error("drop")
 	}
 	if got := a.Shared().UsedBytes(); got != named {
@@ -129,7 +130,8 @@ func TestManyTables(t *testing.T) {
 		}
 		table.Put([]byte("key"), Number(int64(i)), Terms{}, 0)
 	}
-	if _, err := d.Table("one more", Config{Entries: 10, Bytes: 1}); err == nil || !strings.Contains(err.Error(), "256 tables") {
+	if _, err := d.Table("one more", Config{Entries: 10, Bytes: 1}); err == nil ||
+		!strings.Contains(err.Error(), "256 tables") {
 		t.Error(err)
 	}
 	d = open(t, a)
@@ -153,9 +155,11 @@ func TestLargest(t *testing.T) {
 		}
 		c = c.filled()
 		buckets, pages, regions, slots, stripes, banks := c.size()
-		if slots > maxBucketSlots || regions > maxRegions || stripes > maxStripes || banks > maxBanks || stripes == 0 || buckets%stripes != 0 ||
+		if slots > maxBucketSlots || regions > maxRegions || stripes > maxStripes || banks > maxBanks || stripes == 0 ||
+			buckets%stripes != 0 ||
 			int64(pages)*pageBytes < c.Bytes || bucketHeadBytes+8*int(min(buckets, bucketsPerSlot)) > shm.MaxSlotBytes {
-			t.Errorf("%+v: %d buckets, %d pages, %d regions, %d slots, %d stripes, %d banks", c, buckets, pages, regions, slots, stripes, banks)
+			t.Errorf("%+v: %d buckets, %d pages, %d regions, %d slots, %d stripes, %d banks", c, buckets, pages,
+				regions, slots, stripes, banks)
 		}
 	}
 	f(Config{Entries: 1})

@@ -201,7 +201,8 @@ func TestTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(t, table)
-		if v, verdict := table.Get(key, 0, make([]byte, 100)); verdict != Done || string(v.Text) != "new" || table.Stats().Entries != 1 {
+		if v, verdict := table.Get(key, 0, make([]byte, 100)); verdict != Done || string(v.Text) != "new" ||
+			table.Stats().Entries != 1 {
 			t.Errorf("%v %q", verdict, v.Text)
 		}
 	}

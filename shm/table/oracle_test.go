@@ -63,8 +63,10 @@ func (p *plain) compare(t *Table, now int64) error {
 // process that takes it over finds the same. Four bytes an operation: what, on which of 32 keys,
 // two of arguments.
 func FuzzOracle(f *testing.F) {
-	f.Add([]byte{0, 1, 9, 3, 0, 2, 9, 200, 1, 1, 0, 5, 3, 200, 1, 1, 9, 2, 2, 0, 0, 1, 0x80, 3, 8, 0, 1, 1, 7, 255, 9, 9})
-	f.Add([]byte{0, 1, 1, 0, 0, 2, 1, 0, 0, 3, 1, 0, 0, 4, 1, 0, 3, 5, 1, 0, 4, 6, 1, 0, 0, 7, 1, 9, 0, 8, 1, 9, 6, 1, 0, 0, 7, 255, 0, 0, 8, 0, 0, 0})
+	f.Add([]byte{0, 1, 9, 3, 0, 2, 9, 200, 1, 1, 0, 5, 3, 200, 1, 1, 9, 2, 2, 0, 0, 1, 0x80, 3, 8, 0, 1, 1, 7, 255, 9,
+		9})
+	f.Add([]byte{0, 1, 1, 0, 0, 2, 1, 0, 0, 3, 1, 0, 0, 4, 1, 0, 3, 5, 1, 0, 4, 6, 1, 0, 0, 7, 1, 9, 0, 8, 1, 9, 6, 1,
+		0, 0, 7, 255, 0, 0, 8, 0, 0, 0})
 	f.Add([]byte{0, 1, 1, 5, 11, 1, 0, 0, 0, 1, 1, 5, 11, 1, 1, 6, 11, 1, 1, 5, 0, 1, 128, 9, 11, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		if len(ops) > 2000 {
@@ -148,7 +150,8 @@ func FuzzOracle(f *testing.F) {
 				told := 0
 				for done := false; !done; {
 					_, done = table.Expire(now, 1+int(x), func(e *Entry) {
-						if have, ok := oracle.all[string(e.Key)]; !ok || !same(have, e.Value) || have.Ends == 0 || have.Ends > now {
+						if have, ok := oracle.all[string(e.Key)]; !ok || !same(have, e.Value) || have.Ends == 0 ||
+							have.Ends > now {
 							t.Fatalf("ended %q: %+v, want %+v", e.Key, e.Value, have)
 						}
 						delete(oracle.all, string(e.Key))

@@ -141,7 +141,8 @@ func TestReadersAndWriters(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	for end := time.Now().Add(10 * time.Second); hits.Load() == 0 && time.Now().Before(end); { // on a loaded machine readers may not have run
+	// on a loaded machine readers may not have run
+	for end := time.Now().Add(10 * time.Second); hits.Load() == 0 && time.Now().Before(end); {
 		v, ends := proofValue(1, 1, nil)
 		table.Put(proofKey(1, nil), v, Terms{Ends: ends}, 0)
 		time.Sleep(time.Millisecond)
@@ -232,13 +233,15 @@ func TestOvertaken(t *testing.T) {
 	table.Put(key, Number(5), Terms{}, 0)
 	bucket := table.bucket(table.hash(key) & table.mask)
 	good := *bucket
-	for _, link := range []uint32{1, regionHeadBytes/linkUnit - 1, table.ends[0], table.ends[0] - 1, linksPerRegion, 1<<32 - 1} {
+	for _, link := range []uint32{1, regionHeadBytes/linkUnit - 1, table.ends[0], table.ends[0] - 1, linksPerRegion,
+		1<<32 - 1} {
 		var v Value
 		if _, whole := table.walk(link, key, table.hash(key), 0, nil, &v); whole && link != table.ends[0]-1 {
 			t.Errorf("link %#x was believed", link)
 		}
 	}
-	if v, verdict := table.getLocked(key, table.hash(key), 0, nil); verdict != Done || v.Int != 5 || table.Stats().Torn != 1 || *bucket != good {
+	if v, verdict := table.getLocked(key, table.hash(key), 0, nil); verdict != Done || v.Int != 5 ||
+		table.Stats().Torn != 1 || *bucket != good {
 		t.Errorf("%v %+v", verdict, v)
 	}
 }

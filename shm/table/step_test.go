@@ -220,7 +220,8 @@ func TestEveryInstruction(t *testing.T) {
 	t.Logf("seed %d", seed)
 	tracer := startStepped(t, a, seed)
 	oracle, rng := &plain{all: map[string]Value{}, room: stepConfig().Entries}, rand.New(rand.NewPCG(seed, seed))
-	next, of := &plain{all: map[string]Value{}, room: stepConfig().Entries}, -1 // after operation of, and the one after it
+	// after operation of, and the one after it
+	next, of := &plain{all: map[string]Value{}, room: stepConfig().Entries}, -1
 
 	changed := func(whole bool) bool {
 		if whole {
@@ -322,7 +323,8 @@ func hotParts(a *shm.Arena, table *Table) (parts [][2]int) {
 		parts = append(parts, [2]int{at, at + int(n)})
 	}
 	add(unsafe.Pointer(a.Counters(0)), 64)
-	add(unsafe.Pointer(table.root), unsafe.Offsetof(table.root.stripes)+uintptr(table.root.Stripes)*unsafe.Sizeof(stripe{}))
+	add(unsafe.Pointer(table.root),
+		unsafe.Offsetof(table.root.stripes)+uintptr(table.root.Stripes)*unsafe.Sizeof(stripe{}))
 	add(table.buckets[0], uintptr(table.root.Buckets)*8)
 	add(table.regions[0], 64+uintptr(table.root.Pages)*unsafe.Sizeof(page{}))
 	for i := range table.root.Pages {

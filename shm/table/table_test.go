@@ -80,7 +80,8 @@ func TestValues(t *testing.T) {
 			t.Fatalf("put key of %d, %v: %v", keyLen, v.Kind, got)
 		}
 		got, verdict := table.Get(key, 0, buf)
-		if verdict != Done || got.Kind != v.Kind || got.Int != v.Int || !bytes.Equal(got.Text, v.Text) || got.Ends != 0 {
+		if verdict != Done || got.Kind != v.Kind || got.Int != v.Int || !bytes.Equal(got.Text, v.Text) ||
+			got.Ends != 0 {
 			t.Errorf("key of %d: %v %+v, want %+v", keyLen, verdict, got, v)
 		}
 	}
@@ -156,7 +157,8 @@ func TestOperations(t *testing.T) {
 	want("get", get(key, 199), "text until 200")
 	want("add", sum(table.Add(key, 1, Terms{}, 1)), "0 not a number")
 	want("compare", table.CompareAndPut(key, String([]byte("texts")), Number(2), Terms{}, 1), Differs)
-	want("compare", table.CompareAndPut(key, String([]byte("text")), String([]byte("longer than that")), Terms{}, 1), Done)
+	want("compare", table.CompareAndPut(key, String([]byte("text")), String([]byte("longer than that")), Terms{}, 1),
+		Done)
 	want("get", get(key, 1<<40), "longer than that until 0")
 	want("deadline", table.SetDeadline(key, 500, 1), Done)
 	want("get", get(key, 499), "longer than that until 500")
@@ -183,7 +185,8 @@ func TestExpire(t *testing.T) {
 		t.Error("there was nothing to do")
 	}
 	for i := range 1500 {
-		table.Put(fmt.Appendf(nil, "key %d", i), Number(int64(i)), Terms{Ends: int64(i/500) * 1000}, 0) // a third never ends
+		// a third never ends
+		table.Put(fmt.Appendf(nil, "key %d", i), Number(int64(i)), Terms{Ends: int64(i/500) * 1000}, 0)
 		if i%3 == 0 {
 			table.Put(fmt.Appendf(nil, "key %d", i), String(fmt.Append(nil, i)), Terms{Keep: true}, 0)
 		}
@@ -198,7 +201,8 @@ func TestExpire(t *testing.T) {
 				var i int
 				fmt.Sscanf(string(e.Key), "key %d", &i)
 				if told[string(e.Key)] || e.Ends > now || e.Ends != int64(i/500)*1000 ||
-					(i%3 == 0) != (e.Kind == Text) || e.Kind == Text && string(e.Text) != fmt.Sprint(i) || e.Kind == Int && e.Int != int64(i) {
+					(i%3 == 0) != (e.Kind == Text) || e.Kind == Text && string(e.Text) != fmt.Sprint(i) ||
+					e.Kind == Int && e.Int != int64(i) {
 					t.Fatalf("%s %+v", e.Key, e.Value)
 				}
 				told[string(e.Key)] = true
@@ -252,7 +256,8 @@ func TestView(t *testing.T) {
 			seen[string(e.Key)]++
 		})
 		for i := 0; i < 2000; i += 2 { // changes, growth, and others that come and go
-			table.Put(fmt.Appendf(nil, "key %d", i), String(fmt.Appendf(nil, "changed %0*d", int(cursor%200), i)), Terms{}, 0)
+			table.Put(fmt.Appendf(nil, "key %d", i), String(fmt.Appendf(nil, "changed %0*d", int(cursor%200), i)),
+				Terms{}, 0)
 		}
 		table.Put(fmt.Appendf(nil, "key %d", 10_000+cursor), String(fmt.Append(nil, 10_000+cursor)), Terms{}, 0)
 		table.Delete(fmt.Appendf(nil, "key %d", 10_000+cursor/2), 0)
@@ -265,12 +270,13 @@ func TestView(t *testing.T) {
 	check(t, table)
 }
 
-// A Walk that is begun again tells everything again and allocates nothing; entries stay as they were
-// told until the next step, whatever happens to the table.
+// A Walk that is begun again tells everything again and allocates nothing; entries stay as they
+// were told until the next step, whatever happens to the table.
 func TestWalk(t *testing.T) {
 	table := testTable(t, Config{Entries: 300, Bytes: 1 << 20})
 	for i := range 300 {
-		table.Put(fmt.Appendf(nil, "key %d", i), String(bytes.Repeat([]byte{byte(i)}, i)), Terms{Ends: int64(i%2) * 100}, 0)
+		table.Put(fmt.Appendf(nil, "key %d", i), String(bytes.Repeat([]byte{byte(i)}, i)),
+			Terms{Ends: int64(i%2) * 100}, 0)
 	}
 	var w Walk
 	if w.Next(0) != nil {
@@ -332,7 +338,8 @@ func TestFull(t *testing.T) {
 			t.Errorf("%+v: room for %d, and then for %d", c, n, more)
 		}
 		for i := range n {
-			if v, verdict := table.Get(fmt.Appendf(nil, "key %d", i), 0, buf); verdict != Done || !bytes.Equal(v.Text, value(i, 'b').Text) {
+			if v, verdict := table.Get(fmt.Appendf(nil, "key %d", i), 0, buf); verdict != Done ||
+				!bytes.Equal(v.Text, value(i, 'b').Text) {
 				t.Fatalf("%+v: %d: %v %q", c, i, verdict, v.Text)
 			}
 		}
@@ -403,7 +410,8 @@ func books(t *Table) error {
 			class := pageClass(t.page(link / (pageBytes / linkUnit)).word)
 			key := make([]byte, sizeKey(rec.size))
 			rec.read(0, key)
-			if rec.life == 0 || class >= numClasses || !rec.fits(class) || t.hash(key) != chainHash(rec.chain) || chainHash(rec.chain)&t.mask != i {
+			if rec.life == 0 || class >= numClasses || !rec.fits(class) || t.hash(key) != chainHash(rec.chain) ||
+				chainHash(rec.chain)&t.mask != i {
 				return fmt.Errorf("record %#x in bucket %d: %+v", link, i, *rec)
 			}
 			if err := mark(link, "in a chain"); err != nil {
@@ -420,7 +428,8 @@ func books(t *Table) error {
 	for i := range r.Banks {
 		for class, at := range r.banks[i].heads {
 			for prev := uint32(0); at != 0; prev, at = at, t.page(at).next {
-				if p := t.page(at); listed[at] || p.prev != prev || pageClass(p.word) != uint8(class) || uint32(pageBank(p.word)) != i {
+				if p := t.page(at); listed[at] || p.prev != prev || pageClass(p.word) != uint8(class) ||
+					uint32(pageBank(p.word)) != i {
 					return fmt.Errorf("page %d in the list of bank %d, class %d: %+v", at, i, class, *p)
 				}
 				listed[at] = true
@@ -460,7 +469,8 @@ func books(t *Table) error {
 			}
 			inList++
 		}
-		if p.used == 0 || p.used != chained[n] || p.used+inList != pageCarved(p.word) || listed[n] != (p.used < perPage[class]) {
+		if p.used == 0 || p.used != chained[n] || p.used+inList != pageCarved(p.word) ||
+			listed[n] != (p.used < perPage[class]) {
 			err = fmt.Errorf("page %d, %d chained, %d free, listed %v: %+v", n, chained[n], inList, listed[n], *p)
 		}
 		return err == nil
@@ -470,7 +480,8 @@ func books(t *Table) error {
 	}
 	for i := range r.Banks {
 		if b := &r.banks[i]; b.bytes != bytes[i] || b.free != room[i] {
-			return fmt.Errorf("bank %d tells %d bytes and %v free, not %d and %v", i, b.bytes, b.free, bytes[i], room[i])
+			return fmt.Errorf("bank %d tells %d bytes and %v free, not %d and %v", i, b.bytes, b.free, bytes[i],
+				room[i])
 		}
 	}
 	return nil

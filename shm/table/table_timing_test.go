@@ -56,7 +56,8 @@ func BenchmarkGet(b *testing.B) {
 		get := func(from, n uint32, want Verdict) {
 			key, buf := make([]byte, 0, 64), make([]byte, 100)
 			for i := range n {
-				if v, verdict := t.Get(benchKey(key, (from+i*7919)%million+uint32(want)*million, 21), 1, buf); verdict != want || v.Kind == Text && len(v.Text) != 24 {
+				if v, verdict := t.Get(benchKey(key, (from+i*7919)%million+uint32(want)*million, 21), 1,
+					buf); verdict != want || v.Kind == Text && len(v.Text) != 24 {
 					panic(verdict)
 				}
 			}
@@ -68,7 +69,8 @@ func BenchmarkGet(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				key, buf := make([]byte, 0, 64), make([]byte, 100)
 				for i := next.Add(1) * 104729; pb.Next(); i += 7919 {
-					if v, verdict := t.Get(benchKey(key, i%million, 21), 1, buf); verdict != Done || v.Kind == Text && len(v.Text) != 24 {
+					if v, verdict := t.Get(benchKey(key, i%million, 21), 1, buf); verdict != Done ||
+						v.Kind == Text && len(v.Text) != 24 {
 						panic(verdict)
 					}
 				}

@@ -22,7 +22,8 @@ const (
 )
 
 // Methods are those a test may ask for; the last one stands for any token.
-var Methods = []string{"INVITE", "OPTIONS", "MESSAGE", "BYE", "SUBSCRIBE", "NOTIFY", "INFO", "UPDATE", "PRACK", "REFER", "PUBLISH", "REGISTER", "?"}
+var Methods = []string{"INVITE", "OPTIONS", "MESSAGE", "BYE", "SUBSCRIBE", "NOTIFY", "INFO",
+	"UPDATE", "PRACK", "REFER", "PUBLISH", "REGISTER", "?"}
 
 // builder collects the rows of a message.
 type builder struct {
@@ -65,7 +66,8 @@ func (g *builder) add(header string, values ...string) {
 			}
 			line += v
 		}
-		g.m.Rows = append(g.m.Rows, Row{Header: header, Name: name, Values: values[:n:n], Line: line + "\r\n"})
+		g.m.Rows = append(g.m.Rows,
+			Row{Header: header, Name: name, Values: values[:n:n], Line: line + "\r\n"})
 		values = values[n:]
 	}
 }
@@ -99,7 +101,8 @@ func (g *builder) quoted() string {
 
 // param is generic-param. Its name is none that a proxy looks at.
 func (g *builder) param() string {
-	p := g.around(";") + g.One("x", "foo", "a.b", "reg-id", "x-y_z", "+sip.instance", "N") + g.number()
+	p := g.around(";") + g.One("x", "foo", "a.b", "reg-id", "x-y_z", "+sip.instance",
+		"N") + g.number()
 	switch g.N(4) {
 	case 0:
 		return p
@@ -127,7 +130,8 @@ func (g *builder) user() string {
 	}
 	u := g.Text(unreserved+"&=+$,;?/", 1, 8)
 	if g.freely() {
-		u += g.One("%20", "%40", "%e2%82%ac", "%00", "%5B", ";day=tuesday", ";phone-context=example.com")
+		u += g.One("%20", "%40", "%e2%82%ac", "%00", "%5B", ";day=tuesday",
+			";phone-context=example.com")
 	}
 	if g.freely() {
 		u += ":" + g.Text(unreserved+"&=+$,", 0, 6)
@@ -136,13 +140,15 @@ func (g *builder) user() string {
 }
 
 func (g *builder) host() string {
-	return g.One("example.com", "a.b-c.example", "192.0.2.4", "[2001:db8::9:1]", "atlanta.example.com.", "h1", "192.0.2.4:5070", "example.net:5061", "[::1]:5080")
+	return g.One("example.com", "a.b-c.example", "192.0.2.4", "[2001:db8::9:1]",
+		"atlanta.example.com.", "h1", "192.0.2.4:5070", "example.net:5061", "[::1]:5080")
 }
 
 // uriParams are uri-parameters that leave the request on UDP to the same place.
 func (g *builder) uriParams() (s string) {
 	if g.odd > 0 {
-		all := [...]string{"transport=udp", "user=phone", "ob", "x=y%20z", "foo", "method=INVITE", "p!-_.~*'()=[]/:&+$", "ttl=1", "a=1;b=2", "lr"}
+		all := [...]string{"transport=udp", "user=phone", "ob", "x=y%20z", "foo", "method=INVITE",
+			"p!-_.~*'()=[]/:&+$", "ttl=1", "a=1;b=2", "lr"}
 		from, step := g.N(len(all)), 1+g.N(3)
 		for i := range g.N(3) {
 			s += ";" + all[(from+i*step)%len(all)]
@@ -163,7 +169,8 @@ func (g *builder) uri(hostPort string) string {
 // party is the URI of From, To or Contact: any URI.
 func (g *builder) party() string {
 	if g.freely() {
-		return g.One("tel:+1-555-0100;phone-context=example.com", "urn:service:sos", "http://example.com/a?b=c", "sips:bob@example.com", "mailto:bob@example.com",
+		return g.One("tel:+1-555-0100;phone-context=example.com", "urn:service:sos",
+			"http://example.com/a?b=c", "sips:bob@example.com", "mailto:bob@example.com",
 			"sip:bob@example.com?subject=a%20b&x=y", "sip:"+g.host())
 	}
 	return g.uri(g.host())
@@ -190,7 +197,8 @@ func (g *builder) nameAddr(uri string) string {
 
 // via is a Via value.
 func (g *builder) via(hostPort, branch string) string {
-	v := g.recase("SIP") + g.around("/") + "2.0" + g.around("/") + g.One("UDP", "UDP", "UDP", g.recase("UDP")) + g.lws() + hostPort
+	v := g.recase("SIP") + g.around("/") + "2.0" +
+		g.around("/") + g.One("UDP", "UDP", "UDP", g.recase("UDP")) + g.lws() + hostPort
 	own := g.around(";") + g.recase("branch") + g.around("=") + branch
 	if g.Chance(30) {
 		own += g.around(";") + g.recase("rport")
@@ -202,12 +210,15 @@ func (g *builder) via(hostPort, branch string) string {
 func (g *builder) furtherVias() (vias []string) {
 	if g.N(3) == 2 {
 		for range 1 + g.N(4) {
-			v := "SIP" + g.around("/") + "2.0" + g.around("/") + g.One("UDP", "TCP", "TLS", "SCTP", "TLS-SCTP", "X-y") + g.lws() + g.host()
+			v := "SIP" + g.around("/") + "2.0" +
+				g.around("/") + g.One("UDP", "TCP", "TLS", "SCTP", "TLS-SCTP",
+				"X-y") + g.lws() + g.host()
 			if g.N(5) > 0 {
 				v += g.around(";") + "branch" + g.around("=") + "z9hG4bK" + g.token(12)
 			}
 			if g.freely() {
-				v += g.around(";") + g.One("received=192.0.2.77", "rport=4711", "ttl=16", "maddr=192.0.2.1", "received=2001:db8::1")
+				v += g.around(";") + g.One("received=192.0.2.77", "rport=4711", "ttl=16",
+					"maddr=192.0.2.1", "received=2001:db8::1")
 			}
 			vias = append(vias, v+g.params(2))
 		}
@@ -228,11 +239,13 @@ func (g *builder) others() {
 		case 0:
 			g.add("Subject", g.One("", "hello", "a, b; c", "SIP/2.0 200 OK", "Via: not one"))
 		case 1:
-			g.add("Supported", g.One("100rel", "path", "timer", "x-"+g.Text(alphanum, 1, 5)), "replaces")
+			g.add("Supported", g.One("100rel", "path", "timer", "x-"+g.Text(alphanum, 1, 5)),
+				"replaces")
 		case 2:
 			g.add("Allow", "INVITE", "ACK", "BYE", "CANCEL", "X")
 		case 3:
-			g.add("User-Agent", g.One("Softphone Beta1.5", "x/1.0 (a (nested) comment)", "a"+g.lws()+"b"))
+			g.add("User-Agent", g.One("Softphone Beta1.5", "x/1.0 (a (nested) comment)",
+				"a"+g.lws()+"b"))
 		case 4:
 			g.add("X-"+g.Text(alphanum+"-_.", 1, 12), "v"+g.Text(printable, 0, 60)+"x")
 		case 5:
@@ -323,7 +336,8 @@ func Request(s *Source, env Env, method string, inDialog bool) *Message {
 	sentBy := env.Caller
 	if g.freely() {
 		// behind a NAT, or a name
-		sentBy = g.One("pc33.example.com", "Caller", "192.0.2.200", "[2001:db8::33]") + sentBy[strings.LastIndexByte(sentBy, ':'):]
+		sentBy = g.One("pc33.example.com", "Caller", "192.0.2.200",
+			"[2001:db8::33]") + sentBy[strings.LastIndexByte(sentBy, ':'):]
 	}
 	g.add("Via", append([]string{g.via(sentBy, branch)}, g.furtherVias()...)...)
 	if g.N(6) > 0 {
@@ -347,7 +361,8 @@ func Request(s *Source, env Env, method string, inDialog bool) *Message {
 	if g.freely() {
 		zeros = "00"
 	}
-	g.add("CSeq", zeros+g.One("1", "2", "4711", "2147483647", strconv.Itoa(1+g.N(200)))+g.lws()+g.m.Method)
+	g.add("CSeq", zeros+g.One("1", "2", "4711", "2147483647",
+		strconv.Itoa(1+g.N(200)))+g.lws()+g.m.Method)
 	if g.N(3) > 0 {
 		g.contact()
 	}
@@ -371,7 +386,8 @@ func (g *builder) route(addr string) string {
 func (g *builder) contact() {
 	values := []string{g.nameAddr("sip:bob@" + g.env.Caller)}
 	for range g.N(3) {
-		values = append(values, g.nameAddr(g.party())+g.around(";")+"q"+g.around("=")+g.One("0.5", "1", "0.000")+g.params(1))
+		values = append(values, g.nameAddr(g.party())+g.around(";")+"q"+
+			g.around("=")+g.One("0.5", "1", "0.000")+g.params(1))
 	}
 	g.add("Contact", values...)
 }
@@ -381,7 +397,10 @@ func (g *builder) contact() {
 func Follow(invite *Message, method string, final *Message) *Message {
 	m := &Message{Method: method, URI: invite.URI, Start: method + " " + invite.URI + " SIP/2.0"}
 	add := func(header, value string) {
-		m.Rows = append(m.Rows, Row{Header: header, Name: header, Values: []string{value}, Line: header + ": " + value + "\r\n"})
+		m.Rows = append(m.Rows, Row{
+			Header: header, Name: header, Values: []string{value},
+			Line: header + ": " + value + "\r\n",
+		})
 	}
 	add("Via", invite.Get("Via"))
 	for _, r := range invite.All("Route") {
@@ -407,7 +426,8 @@ func Response(s *Source, env Env, req *Message, status int, toTag string) *Messa
 	s.Restyle()
 	g := &builder{Source: s, env: env}
 	g.m.Status = status
-	g.m.Start = fmt.Sprintf("%s %d %s", "SIP/2.0", status, g.One("OK", "", "Some reason", "Grüße, Welt", "a  b: <c>"))
+	g.m.Start = fmt.Sprintf("%s %d %s", "SIP/2.0", status,
+		g.One("OK", "", "Some reason", "Grüße, Welt", "a  b: <c>"))
 	g.add("Via", req.All("Via")...)
 	g.add("From", req.Get("From"))
 	to := req.Get("To")
@@ -426,7 +446,8 @@ func Response(s *Source, env Env, req *Message, status int, toTag string) *Messa
 	case status == 401:
 		g.add("WWW-Authenticate", `Digest realm="a, b", nonce="x\"y", algorithm=MD5`)
 	case status == 407:
-		g.add("Proxy-Authenticate", `Digest realm="example.com", nonce="84a4cc6f3082121f32b42a2187831a9e"`)
+		g.add("Proxy-Authenticate",
+			`Digest realm="example.com", nonce="84a4cc6f3082121f32b42a2187831a9e"`)
 	case status == 503:
 		g.add("Retry-After", "120 (maintenance);duration=60")
 	}

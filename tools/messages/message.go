@@ -52,8 +52,10 @@ func (m *Message) Get(header string) string {
 // compact are the one-letter names (RFC 3261 §7.3.3, and the RFCs of the event, transfer, session
 // timer and caller preference extensions).
 var compact = map[string]string{
-	"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Length": "l", "Content-Type": "c", "Content-Encoding": "e",
-	"Subject": "s", "Supported": "k", "Event": "o", "Allow-Events": "u", "Refer-To": "r", "Referred-By": "b", "Session-Expires": "x",
+	"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Length": "l",
+	"Content-Type": "c", "Content-Encoding": "e",
+	"Subject": "s", "Supported": "k", "Event": "o", "Allow-Events": "u", "Refer-To": "r",
+	"Referred-By": "b", "Session-Expires": "x",
 	"Accept-Contact": "a", "Reject-Contact": "j", "Request-Disposition": "d", "Identity": "y",
 }
 
@@ -64,8 +66,10 @@ func Long(name string) string {
 			return long
 		}
 	}
-	for _, known := range []string{"CSeq", "Max-Forwards", "Route", "Record-Route", "Require", "Proxy-Require", "Allow", "Accept", "User-Agent", "Server", "Expires",
-		"Date", "Timestamp", "Organization", "Priority", "Warning", "Retry-After", "Authorization", "Proxy-Authenticate", "WWW-Authenticate", "Max-Breadth"} {
+	for _, known := range []string{"CSeq", "Max-Forwards", "Route", "Record-Route", "Require",
+		"Proxy-Require", "Allow", "Accept", "User-Agent", "Server", "Expires",
+		"Date", "Timestamp", "Organization", "Priority", "Warning", "Retry-After", "Authorization",
+		"Proxy-Authenticate", "WWW-Authenticate", "Max-Breadth"} {
 		if strings.EqualFold(name, known) {
 			return known
 		}
@@ -74,7 +78,10 @@ func Long(name string) string {
 }
 
 // lists are the headers whose rows may be joined with commas, as far as this package splits them.
-var lists = map[string]bool{"Via": true, "Route": true, "Record-Route": true, "Contact": true, "Supported": true, "Allow": true}
+var lists = map[string]bool{
+	"Via": true, "Route": true, "Record-Route": true, "Contact": true, "Supported": true,
+	"Allow": true,
+}
 
 // Read takes a message apart without judging it. Lines may end in a bare LF.
 func Read(b []byte) *Message {

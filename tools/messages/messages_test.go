@@ -44,7 +44,8 @@ func TestReadGivesWhatWasMade(t *testing.T) {
 func same(t *testing.T, m *Message) {
 	t.Helper()
 	got := Read(m.Bytes())
-	if got.Start != m.Start || got.Body != m.Body || got.Status != m.Status || got.Method != m.Method || got.URI != m.URI || len(got.Rows) != len(m.Rows) {
+	if got.Start != m.Start || got.Body != m.Body || got.Status != m.Status || got.Method != m.Method ||
+		got.URI != m.URI || len(got.Rows) != len(m.Rows) {
 		t.Fatalf("read as %+v:\n%q", got, m.Bytes())
 	}
 	for i, w := range m.Rows {
@@ -54,7 +55,8 @@ func same(t *testing.T, m *Message) {
 			r.Values = []string{strings.Join(strings.Fields(strings.ReplaceAll(r.Values[0], ",", " , ")), " ")}
 			w.Values[0] = strings.Join(strings.Fields(strings.ReplaceAll(w.Values[0], ",", " , ")), " ")
 		}
-		if r.Line != w.Line || r.Name != w.Name || !strings.EqualFold(r.Header, w.Header) || !slices.Equal(r.Values, w.Values) {
+		if r.Line != w.Line || r.Name != w.Name || !strings.EqualFold(r.Header, w.Header) ||
+			!slices.Equal(r.Values, w.Values) {
 			t.Fatalf("row read as %+v, made as %+v", r, w)
 		}
 	}

@@ -43,7 +43,9 @@ func withBlocklist(t *testing.T, globals string, tm ...string) (*server, string)
 	socket := filepath.Join(t.TempDir(), "sock")
 	lines := append([]string{`modparam("tm", "fr_timer", 700)`, `modparam("tm", "retr_timer1", 100)`}, tm...)
 	edits := []string{`modparam("tm", "fr_timer", 30000)`, "", "debug=0", "debug=0\n" + globals}
-	srv := start(t, setup{config: "stateful.cfg", timers: true, edits: append(edits, params(lines...)...), flags: []string{"-x", socket}})
+	srv := start(t, setup{
+		config: "stateful.cfg", timers: true, edits: append(edits, params(lines...)...), flags: []string{"-x", socket},
+	})
 	return srv, socket
 }
 
@@ -115,7 +117,8 @@ func TestBlocklistTimeout(t *testing.T) {
 	caller.send(srv.addr, b.text("BYE", b.branch))
 	silent.expect("BYE")
 	// Deleted by the operator, it is called again.
-	if _, fault := srv.rpc(t, socket, fmt.Sprintf("dst_blocklist.delete 127.0.0.1 %d 1", silent.addr.Port())); fault != "" {
+	if _, fault := srv.rpc(t, socket,
+		fmt.Sprintf("dst_blocklist.delete 127.0.0.1 %d 1", silent.addr.Port())); fault != "" {
 		t.Error(fault)
 	}
 	caller.invitesTo(srv.addr, "sip:x@"+silent.addr.String())
@@ -138,7 +141,8 @@ func TestBlocklistRinging(t *testing.T) {
 // An answer of 503 lists for as long as Retry-After says, within the bounds of the settings.
 func TestBlocklist503(t *testing.T) {
 	t.Parallel()
-	srv, socket := withBlocklist(t, "use_dst_blacklist=yes", `modparam("tm", "blst_503", 1)`, `modparam("tm", "blst_503_min_timeout", 30)`)
+	srv, socket := withBlocklist(t, "use_dst_blacklist=yes", `modparam("tm", "blst_503", 1)`,
+		`modparam("tm", "blst_503_min_timeout", 30)`)
 	caller, callee := newPeer(t, "caller"), newPeer(t, "a callee that is overloaded")
 	caller.invitesTo(srv.addr, "sip:x@"+callee.addr.String())
 	callee.reply(callee.expect("INVITE"), 503, "Service Unavailable", "t", "Retry-After: 5 (soon)")
@@ -169,7 +173,8 @@ func TestBlocklistErrorsAndOperators(t *testing.T) {
 	}
 	srv, socket := withBlocklist(t, "use_dst_blacklist=yes")
 	caller, callee := newPeer(t, "caller"), newPeer(t, "a callee that may not be called")
-	if _, fault := srv.rpc(t, socket, fmt.Sprintf("dst_blacklist.add 127.0.0.1 %d 1 64", callee.addr.Port())); fault != "" {
+	if _, fault := srv.rpc(t, socket,
+		fmt.Sprintf("dst_blacklist.add 127.0.0.1 %d 1 64", callee.addr.Port())); fault != "" {
 		t.Fatal(fault)
 	}
 	tried(t, srv, caller, callee, "INVITE")
@@ -185,7 +190,8 @@ func TestBlocklistErrorsAndOperators(t *testing.T) {
 	if _, fault := off.rpc(t, socket, "cfg.set_now_int core use_dst_blacklist 1"); !strings.Contains(fault, text) {
 		t.Errorf("it could be switched on: %q", fault)
 	}
-	if _, fault := off.rpc(t, socket, "dst_blocklist.view"); !strings.HasPrefix(fault, "500 dst blocklist support disabled") {
+	if _, fault := off.rpc(t, socket, "dst_blocklist.view"); !strings.HasPrefix(fault,
+		"500 dst blocklist support disabled") {
 		t.Errorf("view answers %q", fault)
 	}
 }

@@ -107,15 +107,19 @@ func (s *stage) enter(chromium, name string) *actor {
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
-	cmd := exec.Command(chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio",
-		"--no-first-run", "--no-default-browser-check", "--disable-extensions", "--disable-sync", "--disable-background-networking", "--disable-component-update",
+	cmd := exec.Command(chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+		"--mute-audio",
+		"--no-first-run", "--no-default-browser-check", "--disable-extensions", "--disable-sync",
+		"--disable-background-networking", "--disable-component-update",
 		// Nothing but this machine is asked for anything.
 		"--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 		// A page that nobody looks at works on.
-		"--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
+		"--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+		"--disable-backgrounding-occluded-windows",
 		// A microphone that beeps, asked for without a question; media by the loopback interface;
 		// certificates of a test's own authority.
-		"--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection", "--ignore-certificate-errors",
+		"--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection",
+		"--ignore-certificate-errors",
 		"--user-data-dir="+profile, fmt.Sprintf("%s/index.html?user=%s", s.http.URL, name))
 	cmd.Env = append(os.Environ(), "HOME="+profile)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -258,8 +262,10 @@ func startForBrowsers(t *testing.T, registrar netip.AddrPort) *streamServer {
 	srv := &streamServer{ca: newAuthority(t), tcp: freeAddress(t), tls: freeAddress(t)}
 	srv.ca.issue("127.0.0.1")
 	s := setup{config: "browser.cfg", listen: freeAddress(t), shards: 2}
-	text := strings.NewReplacer("127.0.0.1:5060", s.listen.String(), "127.0.0.1:8080", srv.tcp.String(), "127.0.0.1:8443", srv.tls.String(),
-		"127.0.0.1:5070", registrar.String(), `"tls.cfg"`, fmt.Sprintf("%q", srv.ca.configure(t, false, ""))).Replace(string(b))
+	text := strings.NewReplacer("127.0.0.1:5060", s.listen.String(), "127.0.0.1:8080", srv.tcp.String(),
+		"127.0.0.1:8443", srv.tls.String(),
+		"127.0.0.1:5070", registrar.String(), `"tls.cfg"`,
+		fmt.Sprintf("%q", srv.ca.configure(t, false, ""))).Replace(string(b))
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, s.config), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -299,7 +305,8 @@ func TestRow98Browsers(t *testing.T) {
 			a.expect("registered")
 			host, _, _ := strings.Cut(param("<"+registrar.binding(a.name), "alias"), "~")
 			if net.ParseIP(host) == nil {
-				t.Errorf("%s is registered as %s, which does not say where its connection is", a.name, registrar.binding(a.name))
+				t.Errorf("%s is registered as %s, which does not say where its connection is", a.name,
+					registrar.binding(a.name))
 			}
 		}
 		for _, c := range []struct{ caller, callee, ends *actor }{{alice, bob, alice}, {bob, alice, alice}} {

@@ -44,7 +44,9 @@ func newBundler(t *testing.T, to netip.AddrPort, bytes int) *bundler {
 
 // options is an OPTIONS of the right length.
 func (b *bundler) options(callID string, cseq int) string {
-	text := fmt.Sprintf("OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s.%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: %s\r\nCSeq: %d OPTIONS\r\nContent-Length: 0\r\nX: ",
+	text := fmt.Sprintf("OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s.%d\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: %s\r\nCSeq: %d OPTIONS\r\n"+
+		"Content-Length: 0\r\nX: ",
 		b.conn.RemoteAddr(), b.conn.LocalAddr(), callID, cseq, callID, cseq)
 	return text + strings.Repeat("x", b.bytes-len(text)-4) + "\r\n\r\n"
 }
@@ -136,7 +138,10 @@ func TestFailoverOfBundle(t *testing.T) {
 func TestRingsHoldBackSockets(t *testing.T) {
 	t.Parallel()
 	const requests = 4000
-	srv := start(t, setup{targets: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}, shards: 2, flags: []string{"--steer", "off", "-b", "16777216"}})
+	srv := start(t, setup{
+		targets: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}, shards: 2,
+		flags: []string{"--steer", "off", "-b", "16777216"},
+	})
 	p := newPeer(t, "the caller")
 	srv.cmd.Process.Signal(syscall.SIGSTOP)
 	for range requests {

@@ -68,20 +68,23 @@ func TestCalls(t *testing.T) {
 		// The same without the kernel's help: by the rings between the shards.
 		{shards: 4, callees: 2, callers: 1, flags: []string{"--steer=off"}},
 	} {
-		t.Run(fmt.Sprintf("%d shards, %d destinations, %d source ports%s", c.shards, c.callees, c.callers, c.flags), func(t *testing.T) {
-			t.Parallel()
-			loadsHalf(t)
-			srv, o := callTest{callees: c.callees, callers: c.callers, calls: calls / c.callers, rate: 400 / c.callers}.
-				through(t, "", start, setup{shards: c.shards, flags: c.flags})
-			o.balanced(t, calls)
-			all := srv.stats(t)
-			checkCounters(t, all, calls, !o.resent())
-			spread(t, all, 2*calls)
-			if c.flags != nil && c.shards > 1 && sum(all, "handed_off") == 0 {
-				t.Error("without steering, nothing was handed off")
-			}
-			t.Logf("steering %q, handed off %d of %d", srv.steering(t), sum(all, "handed_off"), sum(all, "datagrams_in"))
-		})
+		t.Run(fmt.Sprintf("%d shards, %d destinations, %d source ports%s", c.shards, c.callees, c.callers, c.flags),
+			func(t *testing.T) {
+				t.Parallel()
+				loadsHalf(t)
+				srv, o := callTest{callees: c.callees, callers: c.callers, calls: calls / c.callers,
+					rate: 400 / c.callers}.
+					through(t, "", start, setup{shards: c.shards, flags: c.flags})
+				o.balanced(t, calls)
+				all := srv.stats(t)
+				checkCounters(t, all, calls, !o.resent())
+				spread(t, all, 2*calls)
+				if c.flags != nil && c.shards > 1 && sum(all, "handed_off") == 0 {
+					t.Error("without steering, nothing was handed off")
+				}
+				t.Logf("steering %q, handed off %d of %d", srv.steering(t), sum(all, "handed_off"),
+					sum(all, "datagrams_in"))
+			})
 	}
 }
 

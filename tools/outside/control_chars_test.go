@@ -44,7 +44,8 @@ func TestControlCharacters(t *testing.T) {
 					}
 					p.send(srv.at(transport), d.text("OPTIONS", d.branch, c.row))
 					if !accept && !c.fine {
-						if m := p.expect("400"); !strings.HasPrefix(string(m.raw), "SIP/2.0 400 Control character\r\n") {
+						if m := p.expect("400"); !strings.HasPrefix(string(m.raw),
+							"SIP/2.0 400 Control character\r\n") {
 							t.Errorf("%s: %s", name, m.raw)
 						}
 						switch {

@@ -18,10 +18,13 @@ var aspects = []struct {
 	of   func(r *messages.Row)
 }{
 	{"the spelling of the name", func(r *messages.Row) { r.Line = r.Header + ":" + afterColon(r.Line) }},
-	{"white space behind the colon", func(r *messages.Row) { r.Line = r.Header + ": " + strings.TrimLeft(afterColon(r.Line), " \t\r\n") }},
+	{"white space behind the colon",
+		func(r *messages.Row) { r.Line = r.Header + ": " + strings.TrimLeft(afterColon(r.Line), " \t\r\n") }},
 	{"a fold", func(r *messages.Row) { r.Line = outsideQuotes(r.Line, foldRun, " ") + "\r\n" }},
-	{"white space at a separator", func(r *messages.Row) { r.Line = outsideQuotes(r.Line, blanksAround, "$1") + "\r\n" }},
-	{"an apostrophe that begins a value", func(r *messages.Row) { r.Line = outsideQuotes(r.Line, apostrophe, "${1}x") + "\r\n" }},
+	{"white space at a separator",
+		func(r *messages.Row) { r.Line = outsideQuotes(r.Line, blanksAround, "$1") + "\r\n" }},
+	{"an apostrophe that begins a value",
+		func(r *messages.Row) { r.Line = outsideQuotes(r.Line, apostrophe, "${1}x") + "\r\n" }},
 	{"a quoted pair", func(r *messages.Row) { r.Line = inQuotes(r.Line, quotedPair, "x") }},
 	{"letters beyond ASCII", func(r *messages.Row) { r.Line = inQuotes(r.Line, beyondASCII, "x") }},
 	{"an empty quoted string", func(r *messages.Row) { r.Line = inQuotes(r.Line, emptyQuotes, `"q"`) }},

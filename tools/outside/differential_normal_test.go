@@ -20,7 +20,8 @@ func (d *differential) same(step string) bool {
 	}{{"caller", v.got.caller, k.got.caller}, {"callee", v.got.callee, k.got.callee}} {
 		if a, b := outline(end.v), outline(end.k); a != b {
 			d.differ(fmt.Sprintf("outcome: after %s the %s gets %s of Viaduct, %s of Kamailio", step, end.name, a, b),
-				"%s\n--- of Viaduct:\n%s--- of Kamailio:\n%s--- the request:\n%s", end.name, texts(end.v), texts(end.k), d.both[0].req.Bytes())
+				"%s\n--- of Viaduct:\n%s--- of Kamailio:\n%s--- the request:\n%s", end.name, texts(end.v), texts(end.k),
+				d.both[0].req.Bytes())
 			together = false
 			continue
 		}
@@ -90,7 +91,8 @@ func (c *contender) own(m *messages.Message) bool {
 func (d *differential) compare(v, k *messages.Message) {
 	kind := "a forwarded request"
 	if v.Status == 500 && d.status == 503 {
-		d.differ("a 503: Viaduct makes its status 500, Kamailio writes a 500 of its own", "\n--- of Viaduct:\n%s\n--- of Kamailio:\n%s", v.Bytes(), k.Bytes())
+		d.differ("a 503: Viaduct makes its status 500, Kamailio writes a 500 of its own",
+			"\n--- of Viaduct:\n%s\n--- of Kamailio:\n%s", v.Bytes(), k.Bytes())
 		return
 	}
 	switch {
@@ -138,7 +140,8 @@ func headers(v, k *messages.Message) (all []string) {
 }
 
 // compareHeader compares the rows of one header.
-func (d *differential) compareHeader(kind, header string, v, k *messages.Message, vRows, kRows []string, example func() string) {
+func (d *differential) compareHeader(kind, header string, v, k *messages.Message, vRows, kRows []string,
+	example func() string) {
 	pick := func(rows []string) (lines []string, values string) {
 		for _, line := range rows {
 			r := messages.Read([]byte("\r\n" + line + "\r\n")).Rows[0]
@@ -172,7 +175,8 @@ func (d *differential) compareHeader(kind, header string, v, k *messages.Message
 	default:
 		name = header + " has another value"
 	}
-	if strings.HasPrefix(kind, "its own") && strings.HasPrefix(name, "only Viaduct's") && header != "Content-Length" && header != "Timestamp" {
+	if strings.HasPrefix(kind, "its own") && strings.HasPrefix(name, "only Viaduct's") && header != "Content-Length" &&
+		header != "Timestamp" {
 		name = "Kamailio's lacks a row"
 	}
 	d.differ(kind+": "+name, "\nViaduct:  %q\nKamailio: %q%s", vLines, kLines, example())

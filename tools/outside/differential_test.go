@@ -29,7 +29,8 @@ import (
 // into classes, and each class must be explained in testdata/differential.txt.
 var (
 	differentialStories = flag.Int("differential.stories", 800, "how many stories the differential run plays")
-	differentialTime    = flag.Duration("differential.time", 25*time.Second, "when to stop, however many stories are left")
+	differentialTime    = flag.Duration("differential.time", 25*time.Second,
+		"when to stop, however many stories are left")
 	differentialSeed    = flag.Uint64("differential.seed", 1, "the first story")
 	differentialVerbose = flag.Bool("differential.v", false, "print an example of every class, known or not")
 )
@@ -124,7 +125,8 @@ func (d *differential) readKnown() {
 		d.t.Fatal(err)
 	}
 	for _, line := range strings.Split(string(b), "\n") {
-		if name, why, ok := strings.Cut(line, " | "); ok && strings.TrimSpace(why) != "" && !strings.HasPrefix(line, "#") {
+		if name, why, ok := strings.Cut(line, " | "); ok && strings.TrimSpace(why) != "" &&
+			!strings.HasPrefix(line, "#") {
 			d.known = append(d.known, strings.TrimSpace(name))
 		}
 	}
@@ -214,7 +216,8 @@ func (d *differential) play(seed uint64) {
 	d.id = fmt.Sprintf("d%dr%dx", seed, d.replays)
 	d.replays++
 	for _, c := range d.both {
-		c.env = messages.Env{Proxy: c.addr.String(), Caller: d.caller.addr.String(), Callee: d.callee.addr.String(), ID: d.id}
+		c.env = messages.Env{Proxy: c.addr.String(), Caller: d.caller.addr.String(), Callee: d.callee.addr.String(),
+			ID: d.id}
 		c.req, c.fwd, c.last = nil, nil, nil
 	}
 	plot := messages.FromSeed(seed ^ 0xd1ff)
@@ -336,7 +339,9 @@ func (d *differential) barrier() {
 	ends := []*peer{d.caller, d.callee}
 	for _, p := range ends {
 		for i, c := range d.both {
-			p.send(c.addr, fmt.Sprintf("OPTIONS sip:x@127.0.0.1:9 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%d\r\nMax-Forwards: 0\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:b@b>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+			p.send(c.addr, fmt.Sprintf("OPTIONS sip:x@127.0.0.1:9 SIP/2.0\r\n"+
+				"Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d\r\nMax-Forwards: 0\r\nFrom: <sip:a@b>;tag=a\r\n"+
+				"To: <sip:b@b>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
 				p.addr, id, i, id))
 		}
 	}

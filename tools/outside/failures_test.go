@@ -28,13 +28,16 @@ func TestNameServerFailureIsTold(t *testing.T) {
 		d := caller.invitesTo(srv.addr, "sip:callee@"+name)
 		m := d.final()
 		d.ack(m)
-		if m.status() != 504 || m.get("Retry-After") != "" || !strings.Contains(m.get("Warning"), `399 `+srv.addr.String()+` "name servers silent"`) {
+		if m.status() != 504 || m.get("Retry-After") != "" ||
+			!strings.Contains(m.get("Warning"), `399 `+srv.addr.String()+` "name servers silent"`) {
 			t.Errorf("%s is answered with\n%s", name, m.raw)
 		}
 		eventually(t, "a line in the log", func() bool {
 			for _, l := range callLines(srv.text(), d.id) {
-				if strings.Contains(l, `msg="request failed"`) && strings.Contains(l, "level=WARN") && strings.Contains(l, "method=INVITE") &&
-					strings.Contains(l, "to=sip:callee@"+name) && strings.Contains(l, "code=504") && strings.Contains(l, `cause="name servers silent"`) {
+				if strings.Contains(l, `msg="request failed"`) && strings.Contains(l, "level=WARN") &&
+					strings.Contains(l, "method=INVITE") &&
+					strings.Contains(l, "to=sip:callee@"+name) && strings.Contains(l, "code=504") &&
+					strings.Contains(l, `cause="name servers silent"`) {
 					return true
 				}
 			}
@@ -42,7 +45,8 @@ func TestNameServerFailureIsTold(t *testing.T) {
 		})
 	}
 	st := srv.stats(t)
-	if f := st[0].Failed["504 name servers silent"]; f != 2 || st[0].BranchesFailed["504 name servers silent"] != 2 || sum(st, "shed") != 0 {
+	if f := st[0].Failed["504 name servers silent"]; f != 2 || st[0].BranchesFailed["504 name servers silent"] != 2 ||
+		sum(st, "shed") != 0 {
 		t.Errorf("failed %v, branches_failed %v, shed %d", st[0].Failed, st[0].BranchesFailed, sum(st, "shed"))
 	}
 	if strings.Contains(srv.text(), "no room for more calls") {
@@ -52,7 +56,8 @@ func TestNameServerFailureIsTold(t *testing.T) {
 
 // With -ddd one Call-ID tells a call from its first message to the end of its transactions.
 func TestOneCallCanBeFollowed(t *testing.T) {
-	srv, caller, callee := proxyBetween(t, setup{flags: []string{"-ddd"}, edits: params(`modparam("tm", "wt_timer", 1000)`)})
+	srv, caller, callee := proxyBetween(t,
+		setup{flags: []string{"-ddd"}, edits: params(`modparam("tm", "wt_timer", 1000)`)})
 	d := caller.invites(srv.addr)
 	m := callee.expect("INVITE")
 	callee.reply(m, 180, "Ringing", "callee")
@@ -64,8 +69,10 @@ func TestOneCallCanBeFollowed(t *testing.T) {
 		lines = callLines(srv.text(), d.id)
 		return len(lines) > 0 && strings.Contains(lines[len(lines)-1], "the transaction ended")
 	})
-	next, want := 0, []string{"a request received", "request_route entered", "a new transaction", "answered here", "a branch sent", "request_route left",
-		"a response received", "a response passed on", "branch failed", "a response passed on", "a request received", "the ACK ends here", "the transaction ended"}
+	next, want := 0, []string{"a request received", "request_route entered", "a new transaction", "answered here",
+		"a branch sent", "request_route left",
+		"a response received", "a response passed on", "branch failed", "a response passed on", "a request received",
+		"the ACK ends here", "the transaction ended"}
 	for _, l := range lines {
 		if next < len(want) && strings.Contains(l, want[next]) {
 			next++

@@ -195,7 +195,9 @@ func TestNameThatLeadsHere(t *testing.T) {
 	for _, transport := range []string{"UDP", overTCP} {
 		caller := srv.caller(t, "the caller over "+transport, transport)
 		before := srv.stats(t)
-		d := caller.invitesTo(srv.at(transport), fmt.Sprintf("sip:callee@here.example.net:%d;transport=%s", srv.at(transport).Port(), strings.ToLower(transport)))
+		d := caller.invitesTo(srv.at(transport),
+			fmt.Sprintf("sip:callee@here.example.net:%d;transport=%s", srv.at(transport).Port(),
+				strings.ToLower(transport)))
 		m := d.final()
 		if m.status() != 482 && m.status() != 483 {
 			t.Errorf("over %s a loop ends with %s", transport, m)

@@ -54,7 +54,8 @@ func TestProxyProtocol(t *testing.T) {
 		d.uri = callee.contact("callee")
 		p.connection().send(d.text("MESSAGE", d.branch))
 		m := callee.expect("MESSAGE")
-		if want := "sip:" + source.Addr().String() + "-" + fmt.Sprint(source.Port()) + "@"; !strings.HasPrefix(m.uri(), want) {
+		if want := "sip:" + source.Addr().String() + "-" + fmt.Sprint(source.Port()) +
+			"@"; !strings.HasPrefix(m.uri(), want) {
 			t.Errorf("the program makes %s of the source, want %s", m.uri(), want)
 		}
 		vias := m.all("Via")
@@ -64,7 +65,9 @@ func TestProxyProtocol(t *testing.T) {
 		callee.reply(m, 200, "OK", "callee")
 		p.expect("200") // by the connection, not to the client's address
 	}
-	served(behind(t, srv, "127.0.0.77", fmt.Appendf(nil, "PROXY TCP4 %v %v %d %d\r\n", client.Addr(), srv.tcp.Addr(), client.Port(), srv.tcp.Port())), client)
+	served(behind(t, srv, "127.0.0.77",
+		fmt.Appendf(nil, "PROXY TCP4 %v %v %d %d\r\n", client.Addr(), srv.tcp.Addr(), client.Port(), srv.tcp.Port())),
+		client)
 	// Another client: of two connections that claim one address and port, responses take the older.
 	another := netip.AddrPortFrom(client.Addr(), client.Port()+1)
 	served(behind(t, srv, "127.0.0.77", proxyBinary(another, srv.tcp)), another)
@@ -80,9 +83,10 @@ func TestProxyProtocol(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("%q from %s does not end the connection", first, from)
 		}
-		eventually(t, fmt.Sprintf("%q from %s to be counted as %s: %v", first, from, counter, srv.streamCounters(t)), func() bool {
-			return srv.streamCounters(t)[counter] > before[counter]
-		})
+		eventually(t, fmt.Sprintf("%q from %s to be counted as %s: %v", first, from, counter, srv.streamCounters(t)),
+			func() bool {
+				return srv.streamCounters(t)[counter] > before[counter]
+			})
 		p.silence(0)
 	}
 	d := direct.call(srv.tcp)

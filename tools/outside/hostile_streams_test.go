@@ -129,7 +129,8 @@ func (h *hostileStreams) serve(name string, p *peer, id string) {
 // text is hostileBase for a stream.
 func (h *hostileStreams) text(length string) string {
 	h.n++
-	return strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", h.sentBy, "SIP/2.0/UDP", "SIP/2.0/"+h.transport, "Content-Length: 4", "Content-Length: "+length).Replace(hostileBase)
+	return strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", h.sentBy, "SIP/2.0/UDP", "SIP/2.0/"+h.transport,
+		"Content-Length: 4", "Content-Length: "+length).Replace(hostileBase)
 }
 
 // ends sends bytes and wants the proxy to end the connection, behind an answer of want or, for 0,
@@ -163,7 +164,8 @@ func (h *hostileStreams) lengths() {
 	for _, n := range []string{"-1", "+4", "0x4", "4 4", "4,4", "1e1", "\x00", "", "\xd9\xa1"} {
 		h.ends("Content-Length "+n, h.text(n), 400)
 	}
-	for _, n := range []string{"65536", "2147483647", "2147483648", "4294967296", "4294967300", "9223372036854775808", "18446744073709551620", strings.Repeat("9", 500)} {
+	for _, n := range []string{"65536", "2147483647", "2147483648", "4294967296", "4294967300", "9223372036854775808",
+		"18446744073709551620", strings.Repeat("9", 500)} {
 		h.ends("Content-Length "+n[:min(len(n), 30)], h.text(n), 513)
 	}
 	h.ends("two of Content-Length", h.text("4\r\nl: 5"), 400)

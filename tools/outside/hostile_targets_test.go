@@ -21,7 +21,8 @@ func TestNobodyListens(t *testing.T) {
 		caller := srv.caller(t, "the caller over "+transport, transport)
 		open := map[string]*dialog{}
 		for i := range 501 {
-			d := caller.invitesTo(srv.at(transport), fmt.Sprintf("sip:callee@127.0.0.1:%d;transport=tcp", nobodysPort(closed, i)))
+			d := caller.invitesTo(srv.at(transport),
+				fmt.Sprintf("sip:callee@127.0.0.1:%d;transport=tcp", nobodysPort(closed, i)))
 			open[d.id] = d
 		}
 		status := map[int]int{}
@@ -77,8 +78,10 @@ func TestConnectTimeoutOfTarget(t *testing.T) {
 	}
 	defer filler.Close()
 	good := listener(t, "the next destination", overTCP, loopback4)
-	srv := startStreams(t, streamSetup{globals: []string{"tcp_connect_timeout=60"}, setup: setup{program: byRoute(t), timers: true,
-		targets: []netip.AddrPort{hole, good.addr}, targetAttrs: "connect_timeout=300;send_timeout=2000", transport: "tcp"}})
+	srv := startStreams(t, streamSetup{globals: []string{"tcp_connect_timeout=60"},
+		setup: setup{program: byRoute(t), timers: true,
+			targets: []netip.AddrPort{hole, good.addr}, targetAttrs: "connect_timeout=300;send_timeout=2000",
+			transport: "tcp"}})
 	caller := newPeer(t, "the caller")
 	for calls := 0; srv.streamCounters(t)["connect_failed"] == 0; calls++ {
 		if calls == 50 {

@@ -128,7 +128,8 @@ func strayControl(text string) bool {
 		text = text[:end[1]]
 	}
 	text = escapedNUL.ReplaceAllString(text, "") // in a quoted-string it may hold one (§25.1)
-	return strings.ContainsFunc(strings.ReplaceAll(text, "\r\n", ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return strings.ContainsFunc(strings.ReplaceAll(text, "\r\n", ""),
+		func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
 var (
@@ -139,7 +140,8 @@ var (
 func (h *hostile) send(from *peer, name, text string) (*fate, []byte) {
 	h.t.Helper()
 	h.n++
-	sent := []byte(strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}", fmt.Sprint(h.sender.addr.Port())).Replace(text))
+	sent := []byte(strings.NewReplacer("{n}", fmt.Sprint(h.n), "{port}",
+		fmt.Sprint(h.sender.addr.Port())).Replace(text))
 	if len(sent) > datagramBytes {
 		h.t.Fatalf("%s: %d bytes do not fit a datagram", name, len(sent))
 	}
@@ -182,8 +184,10 @@ var (
 
 // rows of hostileBase as they stand in it.
 var hostileRows = map[string]string{
-	"Via": "Via: SIP/2.0/UDP h.example.com:{port};branch=z9hG4bKh{n}\r\n", "Max-Forwards": "Max-Forwards: 70\r\n", "From": "From: <sip:ann@example.com>;tag=f{n}\r\n",
-	"To": "To: <sip:bob@example.com>\r\n", "Call-ID": "Call-ID: h{n}@h\r\n", "CSeq": "CSeq: 1 MESSAGE\r\n", "Contact": "Contact: <sip:ann@h.example.com>\r\n",
+	"Via": "Via: SIP/2.0/UDP h.example.com:{port};branch=z9hG4bKh{n}\r\n", "Max-Forwards": "Max-Forwards: 70\r\n",
+	"From": "From: <sip:ann@example.com>;tag=f{n}\r\n",
+	"To":   "To: <sip:bob@example.com>\r\n", "Call-ID": "Call-ID: h{n}@h\r\n", "CSeq": "CSeq: 1 MESSAGE\r\n",
+	"Contact":        "Contact: <sip:ann@h.example.com>\r\n",
 	"Content-Length": "Content-Length: 4\r\n",
 }
 
@@ -216,7 +220,8 @@ func TestHostileHeaders(t *testing.T) {
 		for _, n := range good {
 			h.f(what+" "+n, text(n), "forwarded")
 		}
-		for _, n := range append(bad, "-1", "+1", "0x10", " 10 10", "1e3", "1.0", "1_0", "18446744073709551616", "18446744073709551617", strings.Repeat("9", 5000), "1\x00", "\xb2", "\xd9\xa1") {
+		for _, n := range append(bad, "-1", "+1", "0x10", " 10 10", "1e3", "1.0", "1_0", "18446744073709551616",
+			"18446744073709551617", strings.Repeat("9", 5000), "1\x00", "\xb2", "\xd9\xa1") {
 			h.f(what+" "+n[:min(len(n), 30)], text(n), wantBad)
 		}
 	}
@@ -226,15 +231,27 @@ func TestHostileHeaders(t *testing.T) {
 	extra := func(name string) func(string) string {
 		return func(n string) string { return h.text("Contact:", name+": "+n+"\r\nContact:") }
 	}
-	numbers("CSeq", row("CSeq", " MESSAGE"), []string{"0", "2147483648", "4294967295", "0000000000000000000000001"}, []string{"", "4294967296", "4294967297"}, "400 Bad CSeq")
-	numbers("Max-Forwards", row("Max-Forwards", ""), []string{"1", "255", "00070"}, []string{"256", "257", "4294967296", "4294967297"}, "400 Bad Max-Forwards")
-	numbers("Content-Length", row("Content-Length", ""), []string{"0", "1", "4", "0004"}, []string{"2147483648", "4294967296", "4294967300", "4,", "4;", "\"4\""}, "400 Bad Content-Length")
-	numbers("Expires", extra("Expires"), []string{"0", "4294967296", strings.Repeat("9", 3000)}, nil, "400 Bad Expires|forwarded")
+	numbers("CSeq", row("CSeq", " MESSAGE"), []string{"0", "2147483648", "4294967295", "0000000000000000000000001"},
+		[]string{"", "4294967296", "4294967297"}, "400 Bad CSeq")
+	numbers("Max-Forwards", row("Max-Forwards", ""), []string{"1", "255", "00070"},
+		[]string{"256", "257", "4294967296", "4294967297"}, "400 Bad Max-Forwards")
+	numbers("Content-Length", row("Content-Length", ""), []string{"0", "1", "4", "0004"},
+		[]string{"2147483648", "4294967296", "4294967300", "4,", "4;", "\"4\""}, "400 Bad Content-Length")
+	numbers("Expires", extra("Expires"), []string{"0", "4294967296", strings.Repeat("9", 3000)}, nil,
+		"400 Bad Expires|forwarded")
 	numbers("Max-Breadth", extra("Max-Breadth"), []string{"1", "60"}, nil, "forwarded|400 Bad Max-Breadth|440")
-	numbers("Request-URI port", func(n string) string { return h.text("bob@example.com SIP", "bob@example.com:"+n+" SIP") }, []string{"1", "65535"}, []string{"", "0", "65536", "65537"}, "400 Bad Request-URI|400 Bad request line|forwarded")
-	numbers("To port", func(n string) string { return h.text("To: <sip:bob@example.com", "To: <sip:bob@example.com:"+n) }, []string{"1", "65535"}, []string{"", "0", "65536"}, "400 Bad To")
-	numbers("Contact port", func(n string) string { return h.text("ann@h.example.com", "ann@h.example.com:"+n) }, nil, nil, "forwarded")
-	numbers("Via port", func(n string) string { return h.text("h.example.com:{port}", "h.example.com:"+n) }, []string{"5060"}, []string{"", "0", "65536", "65537", "70596"}, "dropped: unanswerable|400 Bad Via")
+	numbers("Request-URI port", func(n string) string {
+		return h.text("bob@example.com SIP", "bob@example.com:"+n+" SIP")
+	}, []string{"1", "65535"}, []string{"", "0", "65536", "65537"},
+		"400 Bad Request-URI|400 Bad request line|forwarded")
+	numbers("To port", func(n string) string {
+		return h.text("To: <sip:bob@example.com", "To: <sip:bob@example.com:"+n)
+	}, []string{"1", "65535"}, []string{"", "0", "65536"}, "400 Bad To")
+	numbers("Contact port",
+		func(n string) string { return h.text("ann@h.example.com", "ann@h.example.com:"+n) }, nil, nil, "forwarded")
+	numbers("Via port", func(n string) string {
+		return h.text("h.example.com:{port}", "h.example.com:"+n)
+	}, []string{"5060"}, []string{"", "0", "65536", "65537", "70596"}, "dropped: unanswerable|400 Bad Via")
 	for _, p := range []string{"rport", "ttl", "branch", "maddr", "received"} {
 		via := func(n string) string { return h.text(";branch=z9hG4bKh{n}", ";branch=z9hG4bKh{n};"+p+"="+n) }
 		want := "400 Bad Via"
@@ -242,18 +259,22 @@ func TestHostileHeaders(t *testing.T) {
 		case "maddr", "received", "ttl": // a proxy needs none of them
 			want = "400 Bad Via|forwarded"
 		}
-		for _, n := range []string{"-1", "+1", "0x10", "10 10", "65536", "4294967297", "18446744073709551617", "\"1", "1\x00", "<1>", "1@1"} {
+		for _, n := range []string{"-1", "+1", "0x10", "10 10", "65536", "4294967297", "18446744073709551617", "\"1",
+			"1\x00", "<1>", "1@1"} {
 			h.f("Via "+p+" "+n, via(n), want)
 		}
 		if p != "rport" { // it is filled in, as one without a "=" is
 			h.f("Via "+p+" of nothing", via(""), want)
 		}
-		h.f("Via "+p+" twice", h.text(";branch=z9hG4bKh{n}", ";"+p+"=9;"+p+"=9;branch=z9hG4bKh{n}"), "400 Bad Via|forwarded")
+		h.f("Via "+p+" twice", h.text(";branch=z9hG4bKh{n}", ";"+p+"=9;"+p+"=9;branch=z9hG4bKh{n}"),
+			"400 Bad Via|forwarded")
 	}
 	h.f("Content-Length one too much", h.text("Length: 4", "Length: 5"), "400 Body shorter than Content-Length")
 	h.f("Content-Length 2^31-1", h.text("Length: 4", "Length: 2147483647"), "400 Body shorter than Content-Length")
-	h.f("Content-Length thrice", h.text("Content-Length: 4", "Content-Length: 4\r\nl: 4\r\nContent-Length: 0004"), "forwarded")
-	h.f("Content-Lengths that differ", h.text("Content-Length: 4", "Content-Length: 4\r\nl: 3"), "400 Differing Content-Length")
+	h.f("Content-Length thrice", h.text("Content-Length: 4", "Content-Length: 4\r\nl: 4\r\nContent-Length: 0004"),
+		"forwarded")
+	h.f("Content-Lengths that differ", h.text("Content-Length: 4", "Content-Length: 4\r\nl: 3"),
+		"400 Differing Content-Length")
 	h.f("no hops left", h.text("Forwards: 70", "Forwards: 0"), "483")
 	h.f("no hops left, written long", h.text("Forwards: 70", "Forwards: 0000000"), "483")
 
@@ -265,7 +286,8 @@ func TestHostileHeaders(t *testing.T) {
 	h.f("HTTP", h.text("com SIP/2.0", "com HTTP/1.1"), "400 Bad request line")
 	h.f("unknown scheme", h.text("MESSAGE sip:bob@example.com", "MESSAGE gopher:bob"), "416")
 	h.f("no scheme", h.text("MESSAGE sip:bob@example.com", "MESSAGE bob"), "400 Bad Request-URI")
-	h.f("headers in the Request-URI", h.text("MESSAGE sip:bob@example.com", "MESSAGE sip:bob@example.com?Route=x"), "400 Headers in Request-URI")
+	h.f("headers in the Request-URI", h.text("MESSAGE sip:bob@example.com", "MESSAGE sip:bob@example.com?Route=x"),
+		"400 Headers in Request-URI")
 	h.f("method of CSeq", h.text("1 MESSAGE", "1 message"), "400 CSeq method mismatch")
 	h.f("unknown method, another in CSeq", h.text("MESSAGE sip", "MASSAGE sip"), "501")
 	h.f("branch of the cookie alone", h.text("z9hG4bKh{n}", "z9hG4bK"), "400 Empty Via branch")
@@ -274,7 +296,8 @@ func TestHostileHeaders(t *testing.T) {
 	h.f("fold without a header", h.text("Via:", " x\r\nVia:"), "400 Bad header line")
 	h.f("no empty line", h.text("4\r\n\r\nbody", "0\r\n"), "400 No empty line")
 	h.f("no last line end", h.text("4\r\n\r\nbody", "0"), "400 No empty line")
-	o := h.f("Proxy-Require", h.text("Contact:", "Proxy-Require: a,b ,\r\n c\r\nX: y\r\nproxy-REQUIRE:d\r\nContact:"), "420")
+	o := h.f("Proxy-Require", h.text("Contact:", "Proxy-Require: a,b ,\r\n c\r\nX: y\r\nproxy-REQUIRE:d\r\nContact:"),
+		"420")
 	if got := strings.ReplaceAll(o.answers[0].get("Unsupported"), " ", ""); got != "a,b,c,d" {
 		t.Errorf("Unsupported is %q", got)
 	}
@@ -282,15 +305,19 @@ func TestHostileHeaders(t *testing.T) {
 	for _, v := range []string{",", ",a", "a,,b", "\"", "<", "a,\"b", "a,"} {
 		h.f("Proxy-Require "+v, h.text("Contact:", "Proxy-Require: "+v+"\r\nContact:"), "400 Bad Proxy-Require")
 	}
-	for _, v := range []string{"", ",", "<sip:x;lr>,", "<sip:x", "sip", "<>", "<sip:>", "\"x <sip:x;lr>", "<sip:x:0;lr>", "<sip:a@b@c;lr>"} {
+	for _, v := range []string{"", ",", "<sip:x;lr>,", "<sip:x", "sip", "<>", "<sip:>", "\"x <sip:x;lr>",
+		"<sip:x:0;lr>", "<sip:a@b@c;lr>"} {
 		h.f("Route "+v, h.text("Contact:", "Route: "+v+"\r\nContact:"), "400 Bad Route")
 	}
 	h.f("Route with an empty parameter", h.text("Contact:", "Route: <sip:x;lr>;\r\nContact:"), "forwarded")
 
 	// Garbage in what the proxy does not need.
-	for _, name := range []string{"Date", "Contact", "Record-Route", "Subject", "Allow", "Supported", "Require", "Content-Type", "Timestamp", "Path", "User-Agent",
-		"Authorization", "X-Any", "Refer-To", "P-Asserted-Identity", "Session-Expires", "RAck", "Identity", "Warning", "Content-Disposition", "e", "k", "r", "x", "y"} {
-		for _, v := range []string{"", ";;,,\"<", "\x00\x01\x7f\xff\xfe", strings.Repeat("<", 100), "-99999999999999999999", "\xc3\x28", "a\rb", "%00%", ":::"} {
+	for _, name := range []string{"Date", "Contact", "Record-Route", "Subject", "Allow", "Supported", "Require",
+		"Content-Type", "Timestamp", "Path", "User-Agent",
+		"Authorization", "X-Any", "Refer-To", "P-Asserted-Identity", "Session-Expires", "RAck", "Identity", "Warning",
+		"Content-Disposition", "e", "k", "r", "x", "y"} {
+		for _, v := range []string{"", ";;,,\"<", "\x00\x01\x7f\xff\xfe", strings.Repeat("<", 100),
+			"-99999999999999999999", "\xc3\x28", "a\rb", "%00%", ":::"} {
 			h.f(name+" "+v, h.text("Content-Length", name+": "+v+"\r\nContent-Length"), "forwarded")
 		}
 	}
@@ -301,7 +328,8 @@ func TestHostileHeaders(t *testing.T) {
 func TestHostileMarks(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t).withTwin()
-	marks := []string{"\"", "\"\"", "\\", "'", ",", ",,", ";", ";;", "<", ">", "<>", " ", "\t", "\r\n ", "\r", "\n", "%", "@", ":", "[", "]", "=", "?", "/", "(", "{", "\x00", "\x7f", "\xff", "\xc3\xa9", "\xe2\x80\xae", "\x1b[2J"}
+	marks := []string{"\"", "\"\"", "\\", "'", ",", ",,", ";", ";;", "<", ">", "<>", " ", "\t", "\r\n ", "\r", "\n",
+		"%", "@", ":", "[", "]", "=", "?", "/", "(", "{", "\x00", "\x7f", "\xff", "\xc3\xa9", "\xe2\x80\xae", "\x1b[2J"}
 	// A mark may make the field bad, or something else of it; or split the line so that the header
 	// section is what is bad.
 	line := "|400 Bad header line|400 Bad request line"
@@ -360,7 +388,8 @@ func TestHostileMarks(t *testing.T) {
 	}
 	// Quotes that do not end, wherever one may begin.
 	for _, name := range []string{"From", "To", "Contact", "Route"} {
-		for _, v := range []string{"\"x <sip:a@b>;tag=1", "\"x\\\" <sip:a@b>;tag=1", "<sip:a@b>;p=\"x", "<sip:a@b>;p=\"x\\", "\"\\"} {
+		for _, v := range []string{"\"x <sip:a@b>;tag=1", "\"x\\\" <sip:a@b>;tag=1", "<sip:a@b>;p=\"x",
+			"<sip:a@b>;p=\"x\\", "\"\\"} {
 			row, want := name+": "+v+"\r\n", "400 Bad "+name
 			if name == "Contact" {
 				want = "forwarded"

@@ -52,7 +52,8 @@ func startTraffic(t *testing.T, srv *streamServer, transports ...string) *traffi
 				d.uri = callee.contact("callee")
 				if err := d.whole(); err != nil {
 					f.mu.Lock()
-					f.trouble = append(f.trouble, fmt.Sprintf("call %d over %s: %v", f.done[i].Load()+1, transport, err))
+					f.trouble = append(f.trouble,
+						fmt.Sprintf("call %d over %s: %v", f.done[i].Load()+1, transport, err))
 					f.mu.Unlock()
 					return
 				}
@@ -212,7 +213,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 	before := srv.streamCounters(t)
 	const spare = 10
 	limit := srv.descriptorLimit(t, spare)
-	if err := unix.Prlimit(srv.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
+	if err := unix.Prlimit(srv.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	var flood []net.Conn
@@ -246,7 +248,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 		p.addr = netip.MustParseAddrPort(conn.LocalAddr().String())
 		d := p.call(srv.tcp)
 		d.uri = "sip:nobody@127.0.0.1:9"
-		if p.connection() == nil || p.connection().write([]byte(d.text("OPTIONS", d.branch, "-Max-Forwards", "Max-Forwards: 0"))) != nil {
+		if p.connection() == nil ||
+			p.connection().write([]byte(d.text("OPTIONS", d.branch, "-Max-Forwards", "Max-Forwards: 0"))) != nil {
 			return false
 		}
 		m := p.next(time.Second)
@@ -261,7 +264,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 func TestPeerThatNeverReads(t *testing.T) {
 	t.Parallel()
 	loads(t)
-	srv := startStreams(t, streamSetup{ws: true, setup: setup{shards: 2, arenaMB: 256}, globals: []string{"tcp_conn_wq_max=65536"}})
+	srv := startStreams(t, streamSetup{ws: true, setup: setup{shards: 2, arenaMB: 256},
+		globals: []string{"tcp_conn_wq_max=65536"}})
 	calls := startTraffic(t, srv, "UDP", overTCP, overTLS, overWS)
 	before := srv.streamCounters(t)
 	stuck := srv.callee(t, "a peer that never reads", overTCP)
@@ -282,7 +286,8 @@ func TestPeerThatNeverReads(t *testing.T) {
 	for ; sent < 2000 && !refused; sent++ {
 		d := feeder.call(srv.tcp)
 		d.uri = stuck.contact("stuck")
-		feeder.connection().send(d.text("MESSAGE", d.branch, "-Content-Length", fmt.Sprintf("Content-Length: %d", len(body))) + body)
+		feeder.connection().send(d.text("MESSAGE", d.branch, "-Content-Length",
+			fmt.Sprintf("Content-Length: %d", len(body))) + body)
 		if m := feeder.next(2 * time.Millisecond); m != nil {
 			if m.status() < 400 {
 				t.Fatalf("who answers?\n%s", m.raw)

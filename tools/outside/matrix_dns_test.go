@@ -49,12 +49,15 @@ func TestRow60NoServiceLookup(t *testing.T) {
 	t.Parallel()
 	n := newNameserver(t, "h.example.net 60 IN A 127.0.0.1", "s.example.net 60 IN A 127.0.0.1",
 		// Traps: who asks for services goes astray.
-		`h.example.net 60 IN NAPTR 10 50 "s" "SIP+D2T" "" _sip._tcp.h.example.net`, "_sip._udp.h.example.net 60 IN SRV 1 1 9 h.example.net",
-		"_sip._tcp.h.example.net 60 IN SRV 1 1 9 h.example.net", "_sips._tcp.s.example.net 60 IN SRV 1 1 9 s.example.net")
+		`h.example.net 60 IN NAPTR 10 50 "s" "SIP+D2T" "" _sip._tcp.h.example.net`,
+		"_sip._udp.h.example.net 60 IN SRV 1 1 9 h.example.net",
+		"_sip._tcp.h.example.net 60 IN SRV 1 1 9 h.example.net",
+		"_sips._tcp.s.example.net 60 IN SRV 1 1 9 s.example.net")
 	srv := startStreams(t, streamSetup{globals: locating(t, n.addr)})
 	caller, callee := newPeer(t, "the caller"), newPeer(t, "the callee over UDP")
 	byTCP := listenerAt(t, "the callee over TCP", overTCP, callee.addr)
-	byTLS := listener(t, "the callee over TLS", overTLS, loopback4, withTLS(srv.ca.server("127.0.0.1", "s.example.net")))
+	byTLS := listener(t, "the callee over TLS", overTLS, loopback4,
+		withTLS(srv.ca.server("127.0.0.1", "s.example.net")))
 	port, tlsPort := callee.addr.Port(), byTLS.addr.Port()
 	f := func(at *peer, uri string, asked ...string) {
 		t.Helper()
@@ -101,14 +104,19 @@ func TestRow61ServiceLookup(t *testing.T) {
 	srv := startStreams(t, streamSetup{globals: locating(t, n.addr)})
 	caller := newPeer(t, "the caller")
 	byTCP := listenerAt(t, "the callee over TCP", overTCP, callee.addr)
-	byTLS := listenerAt(t, "the callee over TLS", overTLS, tlsAddr, withTLS(srv.ca.server("127.0.0.1", "a.example.net", "c.example.net")))
+	byTLS := listenerAt(t, "the callee over TLS", overTLS, tlsAddr,
+		withTLS(srv.ca.server("127.0.0.1", "a.example.net", "c.example.net")))
 	f := func(at *peer, uri string, asked ...string) {
 		t.Helper()
 		resolves(t, srv, n, caller, at, uri, asked...)
 	}
 	with := func(name string, more ...string) []string { return append(both(name), more...) }
-	f(byTCP, "sip:callee@a.example.net", with("gw.a.example.net", "a.example.net NAPTR", "_sip._tcp.a.example.net SRV", "?_sip._udp.a.example.net SRV", "?_sips._tcp.a.example.net SRV")...)
-	f(callee, "sip:callee@b.example.net", with("gw.b.example.net", "b.example.net NAPTR", "_sip._udp.b.example.net SRV", "?_sip._tcp.b.example.net SRV")...)
+	f(byTCP, "sip:callee@a.example.net",
+		with("gw.a.example.net", "a.example.net NAPTR", "_sip._tcp.a.example.net SRV", "?_sip._udp.a.example.net SRV",
+			"?_sips._tcp.a.example.net SRV")...)
+	f(callee, "sip:callee@b.example.net",
+		with("gw.b.example.net", "b.example.net NAPTR", "_sip._udp.b.example.net SRV",
+			"?_sip._tcp.b.example.net SRV")...)
 	f(byTLS, "sips:callee@a.example.net", "?_sips._tcp.a.example.net SRV")
 	// A transport in the URI: no NAPTR (§4.1), but SRV (§4.2).
 	f(callee, "sip:callee@c.example.net;transport=udp", with("gw.c.example.net", "_sip._udp.c.example.net SRV")...)
@@ -117,7 +125,8 @@ func TestRow61ServiceLookup(t *testing.T) {
 	n.queries()
 	caller.requests(srv.addr, "MESSAGE", "sip:callee@d.example.net")
 	answered(caller, byTCP, "MESSAGE")
-	if q := n.queries(); !slices.Contains(q, "d.example.net NAPTR") || !slices.Contains(q, "_sip._tcp.d.example.net SRV") {
+	if q := n.queries(); !slices.Contains(q, "d.example.net NAPTR") ||
+		!slices.Contains(q, "_sip._tcp.d.example.net SRV") {
 		t.Errorf("without NAPTR %q are asked", q)
 	}
 	for _, p := range []*peer{callee, byTCP, byTLS} {
@@ -153,13 +162,18 @@ func TestRow61Resolvers(t *testing.T) {
 			t.Parallel()
 			callee := newPeer(t, "the callee")
 			byTCP := listenerAt(t, "the callee over TCP", overTCP, callee.addr)
-			n := newNameserver(t, `a.example.net 60 IN NAPTR 20 10 "s" "SIP+D2T" "" _sip._tcp.a.example.net`, `a.example.net 60 IN NAPTR 30 10 "s" "SIP+D2U" "" _sip._udp.a.example.net`,
-				fmt.Sprintf("_sip._tcp.a.example.net 60 IN SRV 1 1 %d gw.example.net", callee.addr.Port()), fmt.Sprintf("_sip._udp.a.example.net 60 IN SRV 1 1 %d gw.example.net", callee.addr.Port()),
+			n := newNameserver(t, `a.example.net 60 IN NAPTR 20 10 "s" "SIP+D2T" "" _sip._tcp.a.example.net`,
+				`a.example.net 60 IN NAPTR 30 10 "s" "SIP+D2U" "" _sip._udp.a.example.net`,
+				fmt.Sprintf("_sip._tcp.a.example.net 60 IN SRV 1 1 %d gw.example.net", callee.addr.Port()),
+				fmt.Sprintf("_sip._udp.a.example.net 60 IN SRV 1 1 %d gw.example.net", callee.addr.Port()),
 				"gw.example.net 60 IN A 127.0.0.1")
 			srv := startStreams(t, streamSetup{globals: locating(t, r.start(t, n))})
 			caller := newPeer(t, "the caller")
-			resolves(t, srv, n, caller, byTCP, "sip:callee@a.example.net", append(both("gw.example.net"), "a.example.net NAPTR", "_sip._tcp.a.example.net SRV", "?_sip._udp.a.example.net SRV")...)
-			resolves(t, srv, n, caller, callee, "sip:callee@a.example.net;transport=udp", "?_sip._udp.a.example.net SRV", "?gw.example.net A", "?gw.example.net AAAA")
+			resolves(t, srv, n, caller, byTCP, "sip:callee@a.example.net",
+				append(both("gw.example.net"), "a.example.net NAPTR", "_sip._tcp.a.example.net SRV",
+					"?_sip._udp.a.example.net SRV")...)
+			resolves(t, srv, n, caller, callee, "sip:callee@a.example.net;transport=udp",
+				"?_sip._udp.a.example.net SRV", "?gw.example.net A", "?gw.example.net AAAA")
 			callee.silence(0)
 		})
 	}
@@ -175,10 +189,12 @@ func TestRow62Weights(t *testing.T) {
 	for i, c := range []struct{ priority, weight int }{{1, 70}, {1, 30}, {1, 0}, {2, 100}} {
 		p := newPeer(t, fmt.Sprintf("callee %d", i))
 		all = append(all, p)
-		zone = append(zone, fmt.Sprintf("_sip._udp.w.example.net 3600 IN SRV %d %d %d gw.example.net", c.priority, c.weight, p.addr.Port()))
+		zone = append(zone, fmt.Sprintf("_sip._udp.w.example.net 3600 IN SRV %d %d %d gw.example.net", c.priority,
+			c.weight, p.addr.Port()))
 	}
 	only := newPeer(t, "the only callee")
-	n := newNameserver(t, append(zone, "gw.example.net 3600 IN A 127.0.0.1", fmt.Sprintf("_sip._udp.zero.example.net 3600 IN SRV 1 0 %d gw.example.net", only.addr.Port()))...)
+	n := newNameserver(t, append(zone, "gw.example.net 3600 IN A 127.0.0.1",
+		fmt.Sprintf("_sip._udp.zero.example.net 3600 IN SRV 1 0 %d gw.example.net", only.addr.Port()))...)
 	srv := startStreams(t, streamSetup{globals: locating(t, n.addr)})
 	caller := newPeer(t, "the caller")
 	const requests, atOnce = 10000, 50
@@ -209,7 +225,8 @@ func TestRow62Weights(t *testing.T) {
 	f := func(i, want, within int) {
 		t.Helper()
 		if count[i] < want-within || count[i] > want+within {
-			t.Errorf("callee %d got %d of %d requests, want %d ± %d (all: %v)", i, count[i], requests, want, within, count)
+			t.Errorf("callee %d got %d of %d requests, want %d ± %d (all: %v)", i, count[i], requests, want, within,
+				count)
 		}
 	}
 	f(0, 7000, requests*2/100)
@@ -232,7 +249,8 @@ func failing(t *testing.T, transport string, s setup) (srv *streamServer, caller
 		prefix = "_sip._tcp"
 	}
 	n := newNameserver(t, fmt.Sprintf("%s.two.example.net 60 IN SRV 1 1 %d gw.example.net", prefix, first.Port()),
-		fmt.Sprintf("%s.two.example.net 60 IN SRV 2 1 %d gw.example.net", prefix, second.Port()), "gw.example.net 60 IN A 127.0.0.1")
+		fmt.Sprintf("%s.two.example.net 60 IN SRV 2 1 %d gw.example.net", prefix, second.Port()),
+		"gw.example.net 60 IN A 127.0.0.1")
 	srv = startStreams(t, streamSetup{globals: locating(t, n.addr), setup: s})
 	return srv, newPeer(t, "the caller"), first, second
 }
@@ -253,7 +271,8 @@ func TestRow63NextAddress(t *testing.T) {
 	})
 	t.Run("a time-out", func(t *testing.T) {
 		t.Parallel()
-		srv, caller, one, two := failing(t, "UDP", setup{timers: true, edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}})
+		srv, caller, one, two := failing(t, "UDP",
+			setup{timers: true, edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}})
 		first, second := newPeerAt(t, "the first", one), newPeerAt(t, "the second", two)
 		first.once.Store(true)
 		d := caller.invitesTo(srv.addr, "sip:callee@two.example.net;transport=udp")
@@ -312,7 +331,8 @@ func TestRow64NameIsNotPoisoned(t *testing.T) {
 	t.Parallel()
 	one, two := freeAddress(t), freeAddress(t)
 	n := newNameserver(t, fmt.Sprintf("_sip._tcp.two.example.net 60 IN SRV 1 1 %d gw.example.net", one.Port()),
-		fmt.Sprintf("_sip._tcp.two.example.net 60 IN SRV 2 1 %d gw.example.net", two.Port()), "gw.example.net 60 IN A 127.0.0.1",
+		fmt.Sprintf("_sip._tcp.two.example.net 60 IN SRV 2 1 %d gw.example.net", two.Port()),
+		"gw.example.net 60 IN A 127.0.0.1",
 		"later.example.net 60 IN A 127.0.0.1")
 	srv := startStreams(t, streamSetup{globals: locating(t, n.addr)})
 	caller := newPeer(t, "the caller")

@@ -54,7 +54,8 @@ func TestRow99DeadFamily(t *testing.T) {
 			callee := listenerAt(t, "the callee", overTCP, netip.AddrPortFrom(loopback4, port))
 			n := newNameserver(t, "dual.example.net 60 IN AAAA ::1", "dual.example.net 60 IN A 127.0.0.1")
 			six := netip.AddrPortFrom(netip.IPv6Loopback(), uint16(freePort(t)))
-			srv := startStreams(t, streamSetup{globals: append(locating(t, n.addr), "listen=tcp:"+six.String(), "tcp_connect_timeout=25")})
+			srv := startStreams(t, streamSetup{globals: append(locating(t, n.addr), "listen=tcp:"+six.String(),
+				"tcp_connect_timeout=25")})
 			caller := newPeer(t, "the caller")
 			d := caller.call(srv.addr)
 			d.uri = fmt.Sprintf("sip:callee@dual.example.net:%d;transport=tcp", port)

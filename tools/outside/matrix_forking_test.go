@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-var against = flag.String("against", "viaduct", "which proxy the rows about forking and streams are played through: viaduct, or kamailio to try the tests themselves")
+var against = flag.String("against", "viaduct",
+	"which proxy the rows about forking and streams are played through: viaduct, or kamailio to try the tests "+
+		"themselves")
 
 // fork is a proxy between a caller and callees. In the program {0}, {1}, … stand for the callees'
 // addresses and {us} for the proxy's.
@@ -183,7 +185,8 @@ failure_route[NEXT] {
 	callees[0].reply(m, 401, "Unauthorized", "a", `WWW-Authenticate: Digest realm="a", nonce="1"`)
 	callees[0].expect("ACK")
 	m = callees[1].expect("INVITE")
-	if m.uri() != "sip:callee1@"+callees[1].addr.String() || m.get("Max-Forwards") != "69" || len(m.all("Record-Route")) != 1 || len(m.all("Via")) != 2 {
+	if m.uri() != "sip:callee1@"+callees[1].addr.String() || m.get("Max-Forwards") != "69" ||
+		len(m.all("Record-Route")) != 1 || len(m.all("Via")) != 2 {
 		t.Errorf("the second destination gets\n%s", m.raw)
 	}
 	caller.silence(0)
@@ -201,7 +204,8 @@ failure_route[NEXT] {
 func TestRow27Challenges(t *testing.T) {
 	t.Parallel()
 	t.Run("aggregated", func(t *testing.T) {
-		challenges(t, setup{}, []string{`Digest realm="a", nonce="1"`, `Digest realm="a2", nonce="2"`}, []string{`Digest realm="b", nonce="3"`})
+		challenges(t, setup{}, []string{`Digest realm="a", nonce="1"`, `Digest realm="a2", nonce="2"`},
+			[]string{`Digest realm="b", nonce="3"`})
 	})
 	t.Run("aggregate_challenges=0", func(t *testing.T) {
 		challenges(t, setup{edits: params(`modparam("tm", "aggregate_challenges", 0)`)}, nil, nil)
@@ -214,7 +218,8 @@ func challenges(t *testing.T, s setup, www, proxy []string) {
 	d := caller.invites(srv.addr)
 	caller.expect("100")
 	a, b := callees[0].expect("INVITE"), callees[1].expect("INVITE")
-	callees[0].reply(a, 401, "Unauthorized", "a", `WWW-Authenticate: Digest realm="a", nonce="1"`, `WWW-Authenticate: Digest realm="a2", nonce="2"`)
+	callees[0].reply(a, 401, "Unauthorized", "a", `WWW-Authenticate: Digest realm="a", nonce="1"`,
+		`WWW-Authenticate: Digest realm="a2", nonce="2"`)
 	callees[0].expect("ACK")
 	callees[1].reply(b, 407, "Proxy Authentication Required", "b", `Proxy-Authenticate: Digest realm="b", nonce="3"`)
 	callees[1].expect("ACK")
@@ -320,7 +325,8 @@ func TestRow29LateAnswer(t *testing.T) {
 		}
 	}
 	e := *d
-	e.uri, e.toTag, e.routes = "sip:callee@"+callees[1].addr.String(), "b", []string{"<sip:" + srv.addr.String() + ";lr>"}
+	e.uri, e.toTag, e.routes = "sip:callee@"+callees[1].addr.String(), "b",
+		[]string{"<sip:" + srv.addr.String() + ";lr>"}
 	e.request("ACK")
 	callees[1].expect("ACK")
 }
@@ -515,7 +521,8 @@ func TestRow100SubscribeForks(t *testing.T) {
 	for i, c := range callees {
 		m := c.expect("SUBSCRIBE")
 		requests = append(requests, m)
-		e := &dialog{peer: c, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(), toTag: param(m.get("From"), "tag"),
+		e := &dialog{peer: c, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(),
+			toTag:  param(m.get("From"), "tag"),
 			branch: fmt.Sprintf("z9hG4bKnotify%d%s", i, d.branch[7:]), routes: m.all("Record-Route")}
 		e.request("NOTIFY", "Event: presence", "Subscription-State: active", fmt.Sprint("X-Branch: ", i))
 		n := caller.expect("NOTIFY")
@@ -564,7 +571,8 @@ func TestRow53TryingToNonInvite(t *testing.T) {
 		}
 		notBefore(t, "100", r.at.Sub(began), reached)
 		callee.reply(m, 200, "OK", "callee")
-		only(t, "the caller", append([]*message{caller.await("200", patience)}, caller.during(time.Now().Add(beat))...), "SIP/2.0 100 ", "SIP/2.0 200 ")
+		only(t, "the caller", append([]*message{caller.await("200", patience)}, caller.during(time.Now().Add(beat))...),
+			"SIP/2.0 100 ", "SIP/2.0 200 ")
 	})
 }
 

@@ -25,8 +25,10 @@ func TestRow07CommasAndRows(t *testing.T) {
 	srv, caller, callee := proxyBetween(t, setup{})
 	d := caller.call(srv.addr)
 	const below = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKbelow"
-	one := strings.Replace(d.text("MESSAGE", d.branch), ";branch="+d.branch+"\r\n", ";branch="+d.branch+" , "+below+"\r\n", 1)
-	several := strings.Replace(d.text("MESSAGE", d.branch), ";branch="+d.branch+"\r\n", ";branch="+d.branch+"\r\nVia: "+below+"\r\n", 1)
+	one := strings.Replace(d.text("MESSAGE", d.branch), ";branch="+d.branch+"\r\n",
+		";branch="+d.branch+" , "+below+"\r\n", 1)
+	several := strings.Replace(d.text("MESSAGE", d.branch), ";branch="+d.branch+"\r\n",
+		";branch="+d.branch+"\r\nVia: "+below+"\r\n", 1)
 	caller.send(srv.addr, one)
 	m := callee.expect("MESSAGE")
 	callee.reply(m, 200, "OK", "callee")
@@ -41,7 +43,8 @@ func TestRow07CommasAndRows(t *testing.T) {
 	d = caller.call(srv.addr)
 	d.establish(callee)
 	ours, next, last := d.routes[0], "<sip:"+hop.addr.String()+";lr>", "<sip:192.0.2.1;lr>"
-	for _, routes := range [][]string{{ours, next, last}, {ours + ", " + next, last}, {ours, next + "," + last}, {ours + " ,\r\n " + next + "\t,\r\n\t" + last}} {
+	for _, routes := range [][]string{{ours, next, last}, {ours + ", " + next, last}, {ours, next + "," + last},
+		{ours + " ,\r\n " + next + "\t,\r\n\t" + last}} {
 		d.routes = routes
 		d.request("INFO")
 		m := hop.expect("INFO")
@@ -56,9 +59,11 @@ func TestRow07CommasAndRows(t *testing.T) {
 // Row 21, §16.6 step 1: the body is bytes to us, and rows of one name keep their order.
 func TestRow21BodyAndOrder(t *testing.T) {
 	srv, caller, callee := proxyBetween(t, setup{})
-	body := "--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp + "\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\xff\r\n\r\nVia: no header\r\n--b--\r\n"
+	body := "--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp +
+		"\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\xff\r\n\r\nVia: no header\r\n--b--\r\n"
 	d := caller.call(srv.addr)
-	text := d.text("MESSAGE", d.branch, "P: 1", "Q: 1", "P: 2, 3", "Q:2", "p : 4", "Content-Type: multipart/mixed;boundary=b", "-Content-Length",
+	text := d.text("MESSAGE", d.branch, "P: 1", "Q: 1", "P: 2, 3", "Q:2", "p : 4",
+		"Content-Type: multipart/mixed;boundary=b", "-Content-Length",
 		fmt.Sprintf("Content-Length: %d", len(body))) + body
 	caller.send(srv.addr, text)
 	m := callee.expect("MESSAGE")
@@ -68,7 +73,8 @@ func TestRow21BodyAndOrder(t *testing.T) {
 	if got, want := untouchable(m.raw), untouchable([]byte(text)); got != want {
 		t.Errorf("the rows arrive as\n%q, want\n%q", got, want)
 	}
-	answer := strings.Replace(replyText(m, callee.addr, 200, "OK", "callee", "P: 2", "Q: 1", "P: 1"), "Content-Length: 0\r\n\r\n",
+	answer := strings.Replace(replyText(m, callee.addr, 200, "OK", "callee", "P: 2", "Q: 1", "P: 1"),
+		"Content-Length: 0\r\n\r\n",
 		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body), 1)
 	callee.send(srv.addr, answer)
 	r := caller.expect("200")
@@ -137,7 +143,8 @@ func TestRow31PortUnreachable(t *testing.T) {
 			t.Errorf("the INVITE took %v", took)
 		}
 		failovers = sum(srv.stats(t), "failovers")
-		if want := "sip:callee@example.com"; m.uri() != want || len(m.all("Via")) != 2 || m.get("Call-ID") != d.id || m.get("CSeq") != "1 INVITE" {
+		if want := "sip:callee@example.com"; m.uri() != want || len(m.all("Via")) != 2 || m.get("Call-ID") != d.id ||
+			m.get("CSeq") != "1 INVITE" {
 			t.Errorf("the INVITE arrives as\n%s", m.raw)
 		}
 		callee.reply(m, 486, "Busy Here", "callee")
@@ -213,9 +220,11 @@ func TestRow32CancelRouteAndUnknown(t *testing.T) {
 // early dialogs of a fork behind us stay apart.
 func TestRow96EarlyDialogs(t *testing.T) {
 	srv, caller, callee := proxyBetween(t, setup{})
-	d := caller.invites(srv.addr, "Supported: 100rel, replaces", "Replaces: 98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff")
+	d := caller.invites(srv.addr, "Supported: 100rel, replaces",
+		"Replaces: 98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff")
 	invite := d.reaches(callee)
-	if invite.get("Replaces") != "98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff" || invite.get("Supported") != "100rel, replaces" {
+	if invite.get("Replaces") != "98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff" ||
+		invite.get("Supported") != "100rel, replaces" {
 		t.Errorf("the INVITE arrives as\n%s", invite.raw)
 	}
 	early := map[string]*dialog{}
@@ -233,7 +242,10 @@ func TestRow96EarlyDialogs(t *testing.T) {
 	}
 	for tag, e := range early {
 		rack := map[string]string{"a": "988789 1 INVITE", "b": "989789 1 INVITE"}[tag]
-		for method, header := range map[string]string{"PRACK": "RAck: " + rack, "UPDATE": "Session-Expires: 90", "REFER": "Refer-To: <sip:x@example.com?Replaces=1%40x%3Bto-tag%3D2>"} {
+		for method, header := range map[string]string{
+			"PRACK": "RAck: " + rack, "UPDATE": "Session-Expires: 90",
+			"REFER": "Refer-To: <sip:x@example.com?Replaces=1%40x%3Bto-tag%3D2>",
+		} {
 			e.request(method, header)
 			m := callee.expect(method)
 			name, value, _ := strings.Cut(header, ": ")
@@ -266,7 +278,8 @@ func TestRow100EarlyNotify(t *testing.T) {
 	if len(rr) != 1 {
 		t.Fatalf("Record-Route %q on a SUBSCRIBE", rr)
 	}
-	e := &dialog{peer: callee, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(), toTag: param(m.get("From"), "tag"),
+	e := &dialog{peer: callee, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(),
+		toTag:  param(m.get("From"), "tag"),
 		branch: "z9hG4bKnotify" + d.branch[7:], routes: rr}
 	e.request("NOTIFY", "Event: presence", "Subscription-State: active")
 	n := caller.expect("NOTIFY")

@@ -78,7 +78,8 @@ func TestRow06UnknownThingsPassUntouched(t *testing.T) {
 	d.uri = "sip:callee;odd=%41@example.com;x-param=\"\";transport=udp"
 	d.uri = strings.ReplaceAll(d.uri, `""`, "1")
 	const body = "\x00\x01 not text \r\n\r\n\xff"
-	text := d.text("NEWMETHOD", d.branch, "X-Odd:   two  spaces ; ;; , ", "P-Charging: a;b=\"c;d\"", "x-ODD:second", "s:  Compact", "Content-Type: application/x",
+	text := d.text("NEWMETHOD", d.branch, "X-Odd:   two  spaces ; ;; , ", "P-Charging: a;b=\"c;d\"", "x-ODD:second",
+		"s:  Compact", "Content-Type: application/x",
 		"-Content-Length", fmt.Sprintf("Content-Length:  %d", len(body))) + body
 	caller.send(srv.addr, text)
 	m := callee.expect("NEWMETHOD")
@@ -87,7 +88,8 @@ func TestRow06UnknownThingsPassUntouched(t *testing.T) {
 		t.Errorf("sent\n%q\ngot\n%q", sent, got)
 	}
 	callee.reply(m, 299, "Odd phrase \xc3\xa4", "callee", "X-Answer:  kept  ")
-	if r := caller.expect("299"); !strings.Contains(string(r.raw), "SIP/2.0 299 Odd phrase \xc3\xa4\r\n") || !strings.Contains(string(r.raw), "X-Answer:  kept  \r\n") {
+	if r := caller.expect("299"); !strings.Contains(string(r.raw), "SIP/2.0 299 Odd phrase \xc3\xa4\r\n") ||
+		!strings.Contains(string(r.raw), "X-Answer:  kept  \r\n") {
 		t.Errorf("the response was changed:\n%s", r.raw)
 	}
 }
@@ -119,10 +121,14 @@ func TestRow07Spellings(t *testing.T) {
 	caller.expect("100")
 	caller.expect("180")
 	for name, replacer := range map[string]*strings.Replacer{
-		"compact": strings.NewReplacer("Via:", "v:", "From:", "f:", "To:", "t:", "Call-ID:", "i:", "Contact:", "m:", "Content-Length:", "l:", "Content-Type:", "c:"),
-		"case":    strings.NewReplacer("Via:", "vIA:", "From:", "FROM:", "Call-ID:", "call-id:", "CSeq:", "cseq:", "Max-Forwards:", "MAX-forwards:", "SIP/2.0/UDP", "sip/2.0/udp"),
-		"folded":  strings.NewReplacer("Via: ", "Via:\r\n  ", "CSeq: 1 ", "CSeq: 1\r\n\t", ";tag=", "\r\n ;tag=", "Call-ID: ", "Call-ID:\r\n "),
-		"spaced":  strings.NewReplacer("Via: ", "Via  :   ", ";branch=", " ; branch = ", "From:", "From :", "SIP/2.0/UDP", "SIP / 2.0 / UDP"),
+		"compact": strings.NewReplacer("Via:", "v:", "From:", "f:", "To:", "t:", "Call-ID:", "i:", "Contact:", "m:",
+			"Content-Length:", "l:", "Content-Type:", "c:"),
+		"case": strings.NewReplacer("Via:", "vIA:", "From:", "FROM:", "Call-ID:", "call-id:", "CSeq:", "cseq:",
+			"Max-Forwards:", "MAX-forwards:", "SIP/2.0/UDP", "sip/2.0/udp"),
+		"folded": strings.NewReplacer("Via: ", "Via:\r\n  ", "CSeq: 1 ", "CSeq: 1\r\n\t", ";tag=", "\r\n ;tag=",
+			"Call-ID: ", "Call-ID:\r\n "),
+		"spaced": strings.NewReplacer("Via: ", "Via  :   ", ";branch=", " ; branch = ", "From:", "From :",
+			"SIP/2.0/UDP", "SIP / 2.0 / UDP"),
 	} {
 		again := replacer.Replace(plain)
 		if again == plain {
@@ -145,14 +151,16 @@ func TestRow10Row20RecordRouteAndVia(t *testing.T) {
 	srv, caller, callee := proxyBetween(t, setup{})
 	branches := map[string]bool{}
 	for range 3 {
-		d := caller.invites(srv.addr, "Record-Route: <sip:10.1.1.1;lr>", "Record-Route: <sip:10.1.1.2;lr>, <sip:10.1.1.3;lr>")
+		d := caller.invites(srv.addr, "Record-Route: <sip:10.1.1.1;lr>",
+			"Record-Route: <sip:10.1.1.2;lr>, <sip:10.1.1.3;lr>")
 		m := callee.expect("INVITE")
 		rr := m.all("Record-Route")
 		if want := "<sip:" + srv.addr.String() + ";lr>"; len(rr) != 3 || rr[0] != want || rr[1] != "<sip:10.1.1.1;lr>" {
 			t.Errorf("Record-Route %q, want %s above the others", rr, want)
 		}
 		via := m.all("Via")
-		if len(via) != 2 || !strings.HasPrefix(via[0], "SIP/2.0/UDP "+srv.addr.String()+";") || !strings.Contains(via[1], d.branch) {
+		if len(via) != 2 || !strings.HasPrefix(via[0], "SIP/2.0/UDP "+srv.addr.String()+";") ||
+			!strings.Contains(via[1], d.branch) {
 			t.Errorf("Via %q, want ours above the caller's", via)
 		}
 		if b := m.branch(); !strings.HasPrefix(b, "z9hG4bK") || b == d.branch || branches[b] {
@@ -184,7 +192,8 @@ func TestRow13Row46LooseRouting(t *testing.T) {
 		t.Errorf("the ACK arrives as\n%s", ack.raw)
 	}
 	if ack.branch() == invite.branch() || !strings.HasPrefix(ack.branch(), "z9hG4bK") {
-		t.Errorf("the ACK to a 2xx has branch %q, the INVITE had %q: they are two transactions", ack.branch(), invite.branch())
+		t.Errorf("the ACK to a 2xx has branch %q, the INVITE had %q: they are two transactions", ack.branch(),
+			invite.branch())
 	}
 	d.request("BYE")
 	m := callee.expect("BYE")
@@ -195,7 +204,8 @@ func TestRow13Row46LooseRouting(t *testing.T) {
 	caller.expect("200")
 
 	// The other way: the callee sends through us to the caller.
-	e := &dialog{peer: callee, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(), branch: "z9hG4bKcallee" + d.branch[7:], toTag: "x",
+	e := &dialog{peer: callee, proxy: srv.addr, id: d.id, uri: "sip:caller@" + caller.addr.String(),
+		branch: "z9hG4bKcallee" + d.branch[7:], toTag: "x",
 		routes: []string{"<sip:" + srv.addr.String() + ";lr>"}}
 	e.request("INFO")
 	info := caller.expect("INFO")
@@ -251,7 +261,8 @@ func TestRow14Row15StrictBothSides(t *testing.T) {
 	d.establish(callee)
 	ours, target, strict, other := d.routes[0], d.uri, "sip:"+hop.addr.String(), "<sip:192.0.2.1;lr>"
 	for _, c := range [][2]string{{"", ""}, {ours + ",", ""}, {"", other + ","}} {
-		d.routes, d.uri = []string{c[0] + "<" + strict + ">," + c[1] + "<" + target + ">"}, "sip:"+srv.addr.String()+";lr"
+		d.routes, d.uri = []string{c[0] + "<" + strict + ">," + c[1] + "<" + target + ">"},
+			"sip:"+srv.addr.String()+";lr"
 		d.request("INFO")
 		m := hop.expect("INFO")
 		if want := c[1] + "<" + target + ">"; m.uri() != strict || strings.Join(m.all("Route"), ",") != want {

@@ -18,7 +18,8 @@ func twoSided(t *testing.T, calleeSide netip.Addr, s setup) (srv *server, other 
 	} else {
 		conn.Close()
 	}
-	caller, callee = newPeer(t, "the caller"), newPeerAt(t, "the callee", netip.AddrPortFrom(calleeSide, uint16(freePort(t))))
+	caller, callee = newPeer(t, "the caller"),
+		newPeerAt(t, "the callee", netip.AddrPortFrom(calleeSide, uint16(freePort(t))))
 	other = netip.AddrPortFrom(calleeSide, uint16(freePort(t)))
 	s.targets = to(callee)
 	s.flags = append(s.flags, "-l", "udp:"+other.String())
@@ -48,7 +49,8 @@ func bothWays(t *testing.T, srv *server, other netip.AddrPort, caller, callee *p
 	}
 	f := func(m *message, from netip.AddrPort, uri string) {
 		t.Helper()
-		if len(m.all("Route")) != 0 || m.from != from || m.uri() != uri || !strings.HasPrefix(m.get("Via"), "SIP/2.0/UDP "+from.String()+";") {
+		if len(m.all("Route")) != 0 || m.from != from || m.uri() != uri ||
+			!strings.HasPrefix(m.get("Via"), "SIP/2.0/UDP "+from.String()+";") {
 			t.Errorf("from %v:\n%s", m.from, m.raw)
 		}
 	}
@@ -90,7 +92,8 @@ func hasParam(uri, name string) bool {
 // Row 11, §16.6 step 4: Record-Route is a SIP URI with lr by which each side reaches us, on the
 // interface of its own.
 func TestRow11RecordRouteOfTwoInterfaces(t *testing.T) {
-	srv, other, caller, callee := twoSided(t, netip.MustParseAddr("127.0.0.2"), setup{targetAttrs: "socket=udp:{other}"})
+	srv, other, caller, callee := twoSided(t, netip.MustParseAddr("127.0.0.2"),
+		setup{targetAttrs: "socket=udp:{other}"})
 	bothWays(t, srv, other, caller, callee)
 }
 
@@ -233,7 +236,8 @@ func TestRow67OwnRPort(t *testing.T) {
 		}
 		answer := replyText(m, callee.addr, 486, "Busy Here", "callee")
 		if on {
-			answer = strings.Replace(answer, ";rport;", fmt.Sprintf(";rport=%d;received=%s;", srv.addr.Port(), srv.addr.Addr()), 1)
+			answer = strings.Replace(answer, ";rport;",
+				fmt.Sprintf(";rport=%d;received=%s;", srv.addr.Port(), srv.addr.Addr()), 1)
 		}
 		callee.send(srv.addr, answer)
 		checkDerived(t, "ACK", m, callee.expect("ACK"), m.get("To")+";tag=callee")

@@ -10,7 +10,8 @@ import (
 
 // relayed starts a proxy with streams between a caller and a callee, and gives the call that leads
 // from one to the other.
-func relayed(t *testing.T, callerOver, calleeOver string, s streamSetup) (srv *streamServer, d *dialog, caller, callee *peer) {
+func relayed(t *testing.T, callerOver, calleeOver string,
+	s streamSetup) (srv *streamServer, d *dialog, caller, callee *peer) {
 	t.Helper()
 	t.Parallel()
 	srv = startStreams(t, s)
@@ -75,7 +76,8 @@ func TestRow48ResponseOnStreams(t *testing.T) {
 func TestRow21ContentLengthOnStreams(t *testing.T) {
 	_, d, caller, callee := relayed(t, "UDP", overTCP, streamSetup{})
 	body := "--b\r\n\x00\x01\r\n\r\nSIP/2.0 200 OK\r\n\r\n\xff--b--"
-	caller.send(d.proxy, d.text("MESSAGE", d.branch, "-Content-Length", "Content-Type: multipart/mixed;boundary=b")+body)
+	caller.send(d.proxy, d.text("MESSAGE", d.branch, "-Content-Length",
+		"Content-Type: multipart/mixed;boundary=b")+body)
 	m := answered(caller, callee, "MESSAGE")
 	if string(m.body) != body || len(m.all("Content-Length")) != 1 {
 		t.Errorf("arrives as\n%q", m.raw)
@@ -180,7 +182,8 @@ func TestRow50Framing(t *testing.T) {
 	for i := 1; i <= messages; i++ {
 		d.cseq = i
 		body := strings.Repeat("x", i)
-		all.WriteString(d.text("MESSAGE", fmt.Sprintf("%s.%d", d.branch, i), "-Content-Length", fmt.Sprintf("Content-Length: %d", len(body))) + body)
+		all.WriteString(d.text("MESSAGE", fmt.Sprintf("%s.%d", d.branch, i), "-Content-Length",
+			fmt.Sprintf("Content-Length: %d", len(body))) + body)
 	}
 	line.send(all.String())
 	for i := 1; i <= messages; i++ {
@@ -206,13 +209,15 @@ func TestRow50Framing(t *testing.T) {
 // sender is told.
 func TestRow50BrokenContentLength(t *testing.T) {
 	srv, _, _, callee := relayed(t, overTCP, "UDP", streamSetup{})
-	for _, rows := range [][]string{{"Content-Length: abc"}, {"Content-Length: -1"}, {"Content-Length: 0x10"}, {"Content-Length: 99999999999999999999"}, {"Content-Length: 0", "l: 5"},
+	for _, rows := range [][]string{{"Content-Length: abc"}, {"Content-Length: -1"}, {"Content-Length: 0x10"},
+		{"Content-Length: 99999999999999999999"}, {"Content-Length: 0", "l: 5"},
 		{"Content-Length: 400000000"}} {
 		caller := srv.caller(t, fmt.Sprintf("who sends %q", rows), overTCP)
 		d, behind := caller.call(srv.tcp), caller.call(srv.tcp)
 		d.uri, behind.uri = callee.contact("callee"), callee.contact("callee")
 		line := caller.connection()
-		line.send(d.text("MESSAGE", d.branch, append([]string{"-Content-Length"}, rows...)...) + "12345" + behind.text("MESSAGE", behind.branch))
+		line.send(d.text("MESSAGE", d.branch, append([]string{"-Content-Length"}, rows...)...) + "12345" +
+			behind.text("MESSAGE", behind.branch))
 		refusedOrGone(t, caller, line)
 	}
 	callee.silence(beat)
@@ -224,7 +229,8 @@ func TestRow50BrokenContentLength(t *testing.T) {
 // Row 51, §18.1.1: a request that is too large for a datagram goes by TCP, and by UDP after all
 // where nobody takes it.
 func TestRow51LargeRequests(t *testing.T) {
-	srv, _, caller, callee := relayed(t, "UDP", "UDP", streamSetup{globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"}})
+	srv, _, caller, callee := relayed(t, "UDP", "UDP",
+		streamSetup{globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"}})
 	large := "Subject: " + strings.Repeat("x", 1000)
 	f := func(from *peer, over string, extra ...string) {
 		t.Helper()
@@ -304,13 +310,15 @@ func throughBoth(t *testing.T, d *dialog, caller, callee *peer, calleeSide netip
 				over = overTLS
 			}
 		}
-		if !strings.HasPrefix(host, want.addr.String()+";") || !hasParam(uri, "lr") || over != want.over.protocol() && !(sips && over == overTCP) {
+		if !strings.HasPrefix(host, want.addr.String()+";") || !hasParam(uri, "lr") ||
+			over != want.over.protocol() && !(sips && over == overTCP) {
 			t.Errorf("Record-Route %d is %s, want %v over %s with lr", i, rr[i], want.addr, want.over.protocol())
 		}
 	}
 	f := func(m *message, at *peer, uri string) {
 		t.Helper()
-		if len(m.all("Route")) != 0 || m.uri() != uri || !strings.HasPrefix(m.get("Via"), "SIP/2.0/"+at.protocol()+" ") {
+		if len(m.all("Route")) != 0 || m.uri() != uri ||
+			!strings.HasPrefix(m.get("Via"), "SIP/2.0/"+at.protocol()+" ") {
 			t.Errorf("%s got\n%s", at.name, m.raw)
 		}
 	}
@@ -349,7 +357,8 @@ func throughBoth(t *testing.T, d *dialog, caller, callee *peer, calleeSide netip
 // pass in both directions.
 func TestRow19Transports(t *testing.T) {
 	t.Parallel()
-	for _, c := range [][2]string{{"UDP", overTCP}, {overTCP, "UDP"}, {"UDP", overTLS}, {overTLS, "UDP"}, {overTCP, overTLS}, {overTLS, overTCP}} {
+	for _, c := range [][2]string{{"UDP", overTCP}, {overTCP, "UDP"}, {"UDP", overTLS}, {overTLS, "UDP"},
+		{overTCP, overTLS}, {overTLS, overTCP}} {
 		t.Run(c[0]+" to "+c[1], func(t *testing.T) {
 			srv, d, caller, callee := relayed(t, c[0], c[1], streamSetup{})
 			throughBoth(t, d, caller, callee, srv.at(c[1]))
@@ -366,14 +375,16 @@ func TestRow19ContactWithoutTransport(t *testing.T) {
 	phone := newPeer(t, "the caller's phone")
 	f := func(contact netip.AddrPort, at *peer, protocol string) {
 		t.Helper()
-		d := caller.invitesTo(srv.tcp, callee.contact("callee"), "-Contact", fmt.Sprintf("Contact: <sip:caller@%v>", contact))
+		d := caller.invitesTo(srv.tcp, callee.contact("callee"), "-Contact",
+			fmt.Sprintf("Contact: <sip:caller@%v>", contact))
 		invite := callee.expect("INVITE")
 		callee.reply(invite, 200, "OK", "callee")
 		caller.expect("100")
 		d.confirm(caller.expect("200"))
 		d.request("ACK")
 		callee.expect("ACK")
-		e := &dialog{peer: callee, proxy: srv.at("UDP"), id: d.id, uri: fmt.Sprintf("sip:caller@%v", contact), toTag: param(invite.get("From"), "tag"),
+		e := &dialog{peer: callee, proxy: srv.at("UDP"), id: d.id, uri: fmt.Sprintf("sip:caller@%v", contact),
+			toTag:  param(invite.get("From"), "tag"),
 			branch: "z9hG4bKback" + d.branch[7:], routes: invite.all("Record-Route")}
 		e.request("BYE")
 		m := at.expect("BYE")

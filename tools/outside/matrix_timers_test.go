@@ -18,11 +18,13 @@ type clock struct {
 }
 
 // quickClock is the RFC's shortened to a fifth, Timer C more.
-var quickClock = clock{t1: 100 * time.Millisecond, t2: 800 * time.Millisecond, t4: time.Second, b: 6400 * time.Millisecond, c: 6 * time.Second,
+var quickClock = clock{t1: 100 * time.Millisecond, t2: 800 * time.Millisecond, t4: time.Second,
+	b: 6400 * time.Millisecond, c: 6 * time.Second,
 	wt: 6400 * time.Millisecond}
 
 // fullClock is what applies without any parameter.
-var fullClock = clock{t1: 500 * time.Millisecond, t2: 4 * time.Second, t4: 5 * time.Second, b: 32 * time.Second, c: 181 * time.Second, wt: 32 * time.Second,
+var fullClock = clock{t1: 500 * time.Millisecond, t2: 4 * time.Second, t4: 5 * time.Second, b: 32 * time.Second,
+	c: 181 * time.Second, wt: 32 * time.Second,
 	full: true}
 
 // timed runs a story on the quick clock, and on the RFC's when asked.
@@ -39,10 +41,16 @@ func timed(t *testing.T, quick clock, f func(t *testing.T, k clock)) {
 
 // setup is lb.cfg with the clock.
 func (k clock) setup() setup {
-	s := setup{timers: true, edits: []string{`modparam("tm", "fr_timer", 30000)`, "", `modparam("tm", "fr_inv_timer", 120000)`, ""}}
+	s := setup{
+		timers: true, edits: []string{`modparam("tm", "fr_timer", 30000)`, "", `modparam("tm", "fr_inv_timer", 120000)`,
+			""},
+	}
 	if !k.full {
 		var lines []string
-		for name, d := range map[string]time.Duration{"retr_timer1": k.t1, "retr_timer2": k.t2, "t4_timer": k.t4, "fr_timer": k.b, "fr_inv_timer": k.c, "wt_timer": k.wt} {
+		for name, d := range map[string]time.Duration{
+			"retr_timer1": k.t1, "retr_timer2": k.t2, "t4_timer": k.t4, "fr_timer": k.b, "fr_inv_timer": k.c,
+			"wt_timer": k.wt,
+		} {
 			lines = append(lines, fmt.Sprintf(`modparam("tm", "%s", %d)`, name, d.Milliseconds()))
 		}
 		s.edits = append(s.edits, params(lines...)...)
@@ -111,7 +119,8 @@ func TestDoubling(t *testing.T) {
 	}
 	k := fullClock
 	f(doubling(k.t1, time.Hour, k.b), 0, 500*ms, 1500*ms, 3500*ms, 7500*ms, 15500*ms, 31500*ms)
-	f(doubling(k.t1, k.t2, k.b), 0, 500*ms, 1500*ms, 3500*ms, 7500*ms, 11500*ms, 15500*ms, 19500*ms, 23500*ms, 27500*ms, 31500*ms)
+	f(doubling(k.t1, k.t2, k.b), 0, 500*ms, 1500*ms, 3500*ms, 7500*ms, 11500*ms, 15500*ms, 19500*ms, 23500*ms, 27500*ms,
+		31500*ms)
 }
 
 // during takes everything that arrives before the time.
@@ -265,7 +274,8 @@ func TestRow36TimerD(t *testing.T) {
 		began := time.Now()
 		first := callee.await("ACK", patience)
 		d.ack(caller.expect("486"))
-		for _, at := range []time.Duration{k.wt / 16, k.wt / 8, k.wt / 4, k.wt * 5 / 16, k.part(k.wt/2, 29*time.Second)} {
+		for _, at := range []time.Duration{k.wt / 16, k.wt / 8, k.wt / 4, k.wt * 5 / 16,
+			k.part(k.wt/2, 29*time.Second)} {
 			time.Sleep(time.Until(began.Add(at)))
 			callee.reply(invite, 486, "Busy Here", "callee")
 			if again := callee.expect("ACK"); string(again.raw) != string(first.raw) {
@@ -469,7 +479,8 @@ func TestRow44Row45TimersLAndM(t *testing.T) {
 		began := time.Now() // timers L and M start later
 		invite, _ := d.establish(callee)
 		established := time.Now()
-		for _, at := range []time.Duration{k.wt / 16, k.wt / 8, k.wt / 4, k.part(k.wt*3/8, 20*time.Second), k.part(k.wt/2, 29*time.Second)} {
+		for _, at := range []time.Duration{k.wt / 16, k.wt / 8, k.wt / 4, k.part(k.wt*3/8, 20*time.Second),
+			k.part(k.wt/2, 29*time.Second)} {
 			time.Sleep(time.Until(began.Add(at)))
 			again.invite()
 			caller.silence(beat)

@@ -39,7 +39,8 @@ func TestRow12SipsRecordRoute(t *testing.T) {
 			t.Fatalf("no Record-Route in\n%s", m.raw)
 		}
 		for _, r := range rr {
-			if uri := strings.Trim(r, "<>"); !strings.HasPrefix(uri, "sips:"+srv.tls.String()+";") || !hasParam(uri, "lr") {
+			if uri := strings.Trim(r, "<>"); !strings.HasPrefix(uri, "sips:"+srv.tls.String()+";") ||
+				!hasParam(uri, "lr") {
 				t.Errorf("Record-Route %s, want sips:%v with lr", r, srv.tls)
 			}
 		}
@@ -130,7 +131,10 @@ func newWire(t *testing.T, addr netip.AddrPort) *wire {
 func TestRow87SipsNeverInClear(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{verify: true, globals: []string{"udp_mtu=1300", "udp_mtu_try_proto=TCP"},
-		setup: setup{program: routes("\tloose_route();\n\tif ($rU == \"du\") $du = $hdr(X-Du);\n\troute(RELAY);"), edits: []string{`"fr_timer", 30000`, `"fr_timer", 2000`}}})
+		setup: setup{
+			program: routes("\tloose_route();\n\tif ($rU == \"du\") $du = $hdr(X-Du);\n\troute(RELAY);"),
+			edits:   []string{`"fr_timer", 30000`, `"fr_timer", 2000`},
+		}})
 	gateway := newPeer(t, "a gateway without TLS")
 	inClear := newWire(t, gateway.addr)
 	for _, transport := range []string{"UDP", overTCP, overTLS} {
@@ -178,7 +182,8 @@ func s_client(t *testing.T, srv *streamServer, args ...string) string {
 	path := needs(t, "openssl", "openssl")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{"s_client", "-connect", srv.tls.String(), "-CAfile", srv.ca.dir + "/ca.pem"}, args...)...)
+	cmd := exec.CommandContext(ctx, path,
+		append([]string{"s_client", "-connect", srv.tls.String(), "-CAfile", srv.ca.dir + "/ca.pem"}, args...)...)
 	cmd.Stdin = strings.NewReader("") // its end ends the session
 	out, _ := cmd.CombinedOutput()    // it exits with 1 where there is no session
 	if ctx.Err() != nil {
@@ -198,7 +203,8 @@ func TestRow89TLSVersions(t *testing.T) {
 	}
 	named := ""
 	for _, name := range []string{"one.example.net", "two.example.net"} {
-		named += "\n[server:any]\nserver_name = " + name + "\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\nprivate_key = {dir}/" + name +
+		named += "\n[server:any]\nserver_name = " + name +
+			"\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\nprivate_key = {dir}/" + name +
 			".key\ncertificate = {dir}/" + name + ".pem\nca_list = {dir}/ca.pem\n"
 	}
 	srv := startStreams(t, streamSetup{ca: ca, tlsCfg: named})
@@ -270,7 +276,8 @@ func TestRow88DomainCertificate(t *testing.T) {
 		caller.expect("100")
 		d.ack(caller.expect("486"))
 	}
-	for _, bad := range []string{"srv.example.org", "other.example.org", "wild.example.org", "both.example.org", "stranger.example.org", "user.example.org"} {
+	for _, bad := range []string{"srv.example.org", "other.example.org", "wild.example.org", "both.example.org",
+		"stranger.example.org", "user.example.org"} {
 		d := caller.invitesTo(srv.tls, "sips:callee@"+bad)
 		m := caller.next(patience)
 		for m != nil && m.status() == 100 {
@@ -281,16 +288,20 @@ func TestRow88DomainCertificate(t *testing.T) {
 		}
 		d.ack(m)
 		hosts[bad].silence(0)
-		if want := map[string]string{"srv.example.org": "the certificate is for gw.example.net, not for srv.example.org",
+		if want := map[string]string{"srv.example.org": "the certificate is for gw.example.net, not for " +
+			"srv.example.org",
 			"other.example.org": "the certificate is for elsewhere.example.org, not for other.example.org"}[bad]; want != "" {
-			eventually(t, "which name was wanted and which ones the certificate has, in the line of the branch", func() bool {
-				for _, l := range callLines(srv.text(), d.id) {
-					if strings.Contains(l, `msg="branch failed"`) && strings.Contains(l, `cause="handshake failed"`) && strings.Contains(l, want) {
-						return true
+			eventually(t, "which name was wanted and which ones the certificate has, in the line of the branch",
+				func() bool {
+					for _, l := range callLines(srv.text(), d.id) {
+						if strings.Contains(l, `msg="branch failed"`) &&
+							strings.Contains(l, `cause="handshake failed"`) &&
+							strings.Contains(l, want) {
+							return true
+						}
 					}
-				}
-				return false
-			})
+					return false
+				})
 		}
 	}
 }

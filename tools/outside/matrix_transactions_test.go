@@ -71,7 +71,8 @@ func checkDerived(t *testing.T, method string, invite, m *message, to string) {
 	number, _, _ := strings.Cut(invite.get("CSeq"), " ")
 	via := m.all("Via")
 	switch {
-	case m.uri() != invite.uri(), m.get("Call-ID") != invite.get("Call-ID"), m.get("From") != invite.get("From"), m.get("To") != to,
+	case m.uri() != invite.uri(), m.get("Call-ID") != invite.get("Call-ID"), m.get("From") != invite.get("From"),
+		m.get("To") != to,
 		m.get("CSeq") != number+" "+method, len(via) != 1 || via[0] != invite.get("Via"),
 		strings.Join(m.all("Route"), ",") != strings.Join(invite.all("Route"), ","):
 		t.Errorf("the %s does not fit its INVITE (To should be %s):\n%s\n%s", method, to, invite.raw, m.raw)

@@ -16,7 +16,8 @@ func loopbackPeer(t *testing.T, port uint16) (sender, at *peer) {
 		if inUse(ip.String(), int(port)) {
 			continue
 		}
-		return newPeerAt(t, "the sender", netip.AddrPortFrom(ip, uint16(freePort(t)))), newPeerAt(t, "the well-known port", netip.AddrPortFrom(ip, port))
+		return newPeerAt(t, "the sender", netip.AddrPortFrom(ip, uint16(freePort(t)))),
+			newPeerAt(t, "the well-known port", netip.AddrPortFrom(ip, port))
 	}
 	t.Skipf("needs UDP port %d of a loopback address; a program on this machine has them on all", port)
 	return nil, nil
@@ -91,7 +92,8 @@ func TestRow52Received(t *testing.T) {
 	f := func(sentBy, want string) {
 		t.Helper()
 		d := caller.call(srv.addr)
-		caller.send(srv.addr, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(), "SIP/2.0/UDP "+sentBy, 1))
+		caller.send(srv.addr, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(),
+			"SIP/2.0/UDP "+sentBy, 1))
 		m := callee.expect("MESSAGE")
 		via := m.all("Via")
 		if len(via) != 2 || param(via[1], "received") != want || hasParam(via[1], "received") != (want != "") {
@@ -121,10 +123,12 @@ func TestRow66RPort(t *testing.T) {
 	for _, proxy := range []netip.AddrPort{srv.addr, second} {
 		for _, sentBy := range []string{"192.0.2.7:1", "behind.nat.example", caller.addr.String()} {
 			d := caller.call(proxy)
-			caller.send(proxy, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(), "SIP/2.0/UDP "+sentBy+";rport", 1))
+			caller.send(proxy, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(),
+				"SIP/2.0/UDP "+sentBy+";rport", 1))
 			m := callee.expect("MESSAGE")
 			via := m.all("Via")
-			if len(via) != 2 || param(via[1], "rport") != fmt.Sprint(caller.addr.Port()) || param(via[1], "received") != "127.0.0.1" ||
+			if len(via) != 2 || param(via[1], "rport") != fmt.Sprint(caller.addr.Port()) ||
+				param(via[1], "received") != "127.0.0.1" ||
 				strings.Count(via[1], "rport") != 1 || !strings.HasPrefix(via[1], "SIP/2.0/UDP "+sentBy+";") {
 				t.Errorf("the Via below ours is %q", via)
 			}
@@ -166,7 +170,8 @@ func TestRow65StatelessTarget(t *testing.T) {
 	// Behind a NAT: received and rport, which we wrote ourselves, beat sent-by.
 	d = caller.call(srv.addr)
 	d.uri = "sip:callee@" + callee.addr.String()
-	caller.send(srv.addr, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(), "SIP/2.0/UDP host.example.com:9;rport", 1))
+	caller.send(srv.addr, strings.Replace(d.text("MESSAGE", d.branch), "SIP/2.0/UDP "+caller.addr.String(),
+		"SIP/2.0/UDP host.example.com:9;rport", 1))
 	callee.answers("MESSAGE", 200, "OK")
 	caller.expect("200")
 }
@@ -213,7 +218,8 @@ func TestRow70StatelessAcrossRestart(t *testing.T) {
 	branch := func(cseq string) string {
 		d := caller.call(again.addr)
 		d.uri, d.id = "sip:callee@"+callee.addr.String(), "one-call"
-		caller.send(again.addr, strings.NewReplacer("CSeq: 1", "CSeq: "+cseq, ";branch="+d.branch, ";branch=old", d.branch[len("z9hG4bK"):], "tag").Replace(d.text("INFO", d.branch)))
+		caller.send(again.addr, strings.NewReplacer("CSeq: 1", "CSeq: "+cseq, ";branch="+d.branch, ";branch=old",
+			d.branch[len("z9hG4bK"):], "tag").Replace(d.text("INFO", d.branch)))
 		m := callee.expect("INFO")
 		callee.reply(m, 200, "OK", "callee")
 		caller.expect("200")

@@ -182,7 +182,8 @@ func TestRow08BuiltInAnswers(t *testing.T) {
 	f("REGISTER", "405", "Allow")
 	f("PUBLISH", "405", "Allow")
 
-	for uri, want := range map[string]string{"sip:anybody@" + callee.addr.String(): "403", "sip:anybody@" + srv.addr.String(): ""} {
+	for uri, want := range map[string]string{"sip:anybody@" + callee.addr.String(): "403",
+		"sip:anybody@" + srv.addr.String(): ""} {
 		d := caller.call(srv.addr)
 		d.uri, d.routes = uri, []string{"<sip:" + srv.addr.String() + ";lr>"}
 		d.request("MESSAGE")
@@ -211,7 +212,8 @@ func TestRow09VersionAndSize(t *testing.T) {
 	sized := func(n int) string {
 		d := caller.call(srv.addr)
 		text := func(body int) string {
-			return d.text("MESSAGE", d.branch, "Content-Type: text/plain", "-Content-Length", fmt.Sprintf("Content-Length: %d", body)) + strings.Repeat("x", body)
+			return d.text("MESSAGE", d.branch, "Content-Type: text/plain", "-Content-Length",
+				fmt.Sprintf("Content-Length: %d", body)) + strings.Repeat("x", body)
 		}
 		return text(n - len(text(n)) + n)
 	}

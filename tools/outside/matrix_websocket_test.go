@@ -28,7 +28,8 @@ func upgrade(t *testing.T, to netip.AddrPort, rows ...string) *http.Response {
 	conn.SetDeadline(time.Now().Add(patience))
 	key := make([]byte, 16)
 	rand.Read(key)
-	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %v\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %v\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
 		to, base64.StdEncoding.EncodeToString(key), strings.Join(append(rows, ""), "\r\n"))
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -43,10 +44,12 @@ func upgrade(t *testing.T, to netip.AddrPort, rows ...string) *http.Response {
 func TestRow98Handshake(t *testing.T) {
 	t.Parallel()
 	srv := startStreams(t, streamSetup{ws: true})
-	for _, rows := range [][]string{{"Sec-WebSocket-Protocol: sip"}, {"Sec-WebSocket-Protocol: xmpp, sip"}, {"sec-websocket-protocol:sip", "Origin: http://example.com"}} {
+	for _, rows := range [][]string{{"Sec-WebSocket-Protocol: sip"}, {"Sec-WebSocket-Protocol: xmpp, sip"},
+		{"sec-websocket-protocol:sip", "Origin: http://example.com"}} {
 		r := upgrade(t, srv.tcp, rows...)
 		if r.StatusCode != 101 || r.Header.Get("Sec-WebSocket-Protocol") != "sip" {
-			t.Errorf("%q: %s with subprotocol %q, want 101 and sip", rows, r.Status, r.Header.Get("Sec-WebSocket-Protocol"))
+			t.Errorf("%q: %s with subprotocol %q, want 101 and sip", rows, r.Status,
+				r.Header.Get("Sec-WebSocket-Protocol"))
 		}
 	}
 	for _, rows := range [][]string{nil, {"Sec-WebSocket-Protocol: xmpp"}, {"Sec-WebSocket-Protocol: sipx"}} {
@@ -72,7 +75,8 @@ func TestRow98Handshake(t *testing.T) {
 // is, and such a Contact leads there.
 var fromBrowsers = strings.NewReplacer(
 	"\tif (has_totag()) {\n", "\tif ($proto =~ \"^wss?$\") {\n\t\tadd_contact_alias();\n\t}\n\tif (has_totag()) {\n",
-	"\t\tif (loose_route()) {\n", "\t\tif (loose_route()) {\n\t\t\tif ($du == $null || $du == \"\") {\n\t\t\t\thandle_ruri_alias();\n\t\t\t}\n",
+	"\t\tif (loose_route()) {\n",
+	"\t\tif (loose_route()) {\n\t\t\tif ($du == $null || $du == \"\") {\n\t\t\t\thandle_ruri_alias();\n\t\t\t}\n",
 	"route[RELAY] {\n", "route[RELAY] {\n\tt_on_reply(\"CONTACT\");\n",
 ).Replace(routes("\thandle_ruri_alias();\n\troute(RELAY);", `onreply_route[CONTACT] {
 	if ($proto =~ "^wss?$") {
@@ -85,7 +89,8 @@ var fromBrowsers = strings.NewReplacer(
 // client opens a connection: there is nothing to connect to.
 func TestRow98Calls(t *testing.T) {
 	t.Parallel()
-	for _, c := range [][2]string{{overWS, "UDP"}, {"UDP", overWS}, {overWS, overWS}, {overWSS, overTCP}, {overWS, overWSS}, {overTLS, overWSS}} {
+	for _, c := range [][2]string{{overWS, "UDP"}, {"UDP", overWS}, {overWS, overWS}, {overWSS, overTCP},
+		{overWS, overWSS}, {overTLS, overWSS}} {
 		t.Run(c[0]+" to "+c[1], func(t *testing.T) {
 			t.Parallel()
 			srv := startStreams(t, streamSetup{ws: true, setup: setup{program: fromBrowsers}})
@@ -104,8 +109,10 @@ func TestRow98Calls(t *testing.T) {
 			invite, ack := d.establish(callee)
 			// Kamailio 5.6 writes two spaces behind WS, and for WSS the address of another
 			// listener.
-			if via := invite.all("Via"); *against != "kamailio" && (len(via) != 2 || !strings.HasPrefix(via[0], "SIP/2.0/"+callee.protocol()+" "+srv.at(c[1]).String()+";") ||
-				!strings.HasPrefix(via[1], "SIP/2.0/"+caller.protocol()+" "+caller.host()+";")) {
+			if via := invite.all("Via"); *against != "kamailio" &&
+				(len(via) != 2 || !strings.HasPrefix(via[0],
+					"SIP/2.0/"+callee.protocol()+" "+srv.at(c[1]).String()+";") ||
+					!strings.HasPrefix(via[1], "SIP/2.0/"+caller.protocol()+" "+caller.host()+";")) {
 				t.Errorf("the Vias are %q", via)
 			}
 			if len(ack.all("Route")) != 0 {

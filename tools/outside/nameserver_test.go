@@ -30,7 +30,9 @@ type nameserver struct {
 // newNameserver has the records of a zone file's lines; names need not end in a dot.
 func newNameserver(t *testing.T, zone ...string) *nameserver {
 	t.Helper()
-	n := &nameserver{t: t, addr: freeAddress(t), records: map[string][]dns.RR{}, silent: map[string]bool{}, fails: map[string]bool{}}
+	n := &nameserver{
+		t: t, addr: freeAddress(t), records: map[string][]dns.RR{}, silent: map[string]bool{}, fails: map[string]bool{},
+	}
 	n.add(zone...)
 	for _, network := range []string{"udp", "tcp"} {
 		started := make(chan struct{})
@@ -105,7 +107,8 @@ func (n *nameserver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		fallthrough
 	case len(m.Answer) == 0:
 		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 1},
-			Ns: "ns.example.net.", Mbox: "hostmaster.example.net.", Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: 1}}
+			Ns: "ns.example.net.", Mbox: "hostmaster.example.net.", Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400,
+			Minttl: 1}}
 	}
 	w.WriteMsg(m)
 }
@@ -137,7 +140,8 @@ func (n *nameserver) queries() (all []string) {
 func resolvConf(t *testing.T, addr netip.AddrPort) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(path, []byte("nameserver "+addr.String()+"\noptions timeout:1 attempts:2\n"), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("nameserver "+addr.String()+"\noptions timeout:1 attempts:2\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -147,7 +151,8 @@ func resolvConf(t *testing.T, addr netip.AddrPort) string {
 // the first, most of them off.
 func locating(t *testing.T, resolver netip.AddrPort) []string {
 	t.Helper()
-	return []string{fmt.Sprintf("dns_resolv_conf=%q", resolvConf(t, resolver)), "use_dns_cache=on", "use_dns_failover=on", "dns_try_naptr=on", "dns_naptr_ignore_rfc=no",
+	return []string{fmt.Sprintf("dns_resolv_conf=%q", resolvConf(t, resolver)), "use_dns_cache=on",
+		"use_dns_failover=on", "dns_try_naptr=on", "dns_naptr_ignore_rfc=no",
 		"dns_srv_lb=on", "dns_try_ipv6=on", "dns_cache_negative_ttl=1"}
 }
 
@@ -194,7 +199,8 @@ func startDnsmasq(t *testing.T, behind *nameserver) netip.AddrPort {
 	t.Helper()
 	path := needs(t, "dnsmasq", "dnsmasq-base")
 	addr := freeAddress(t)
-	p := run(t, "dnsmasq", exec.Command(path, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-", "--pid-file=",
+	p := run(t, "dnsmasq", exec.Command(path, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+		"--no-hosts", "--log-facility=-", "--pid-file=",
 		"--user=", "--bind-interfaces", "--listen-address="+addr.Addr().String(), fmt.Sprintf("--port=%d", addr.Port()),
 		fmt.Sprintf("--server=%v#%d", behind.addr.Addr(), behind.addr.Port())))
 	p.awaitBound(t, addr)
@@ -220,12 +226,15 @@ func awaitAnswers(t *testing.T, p *process, addr netip.AddrPort) {
 // The nameserver and the resolvers before it do what the tests of DNS rely on.
 func TestNameserver(t *testing.T) {
 	t.Parallel()
-	n := newNameserver(t, "example.net 60 IN NAPTR 10 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.net", "_sip._udp.example.net 60 IN SRV 1 2 5070 a.example.net",
+	n := newNameserver(t, "example.net 60 IN NAPTR 10 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.net",
+		"_sip._udp.example.net 60 IN SRV 1 2 5070 a.example.net",
 		"a.example.net 60 IN A 127.0.0.1", "a.example.net 60 IN AAAA ::1", "mute.example.net 60 IN A 127.0.0.9")
 	for _, r := range []struct {
 		name  string
 		start func(*testing.T, *nameserver) netip.AddrPort
-	}{{"alone", func(_ *testing.T, n *nameserver) netip.AddrPort { return n.addr }}, {"unbound", startUnbound}, {"dnsmasq", startDnsmasq}} {
+	}{{"alone", func(_ *testing.T, n *nameserver) netip.AddrPort {
+		return n.addr
+	}}, {"unbound", startUnbound}, {"dnsmasq", startDnsmasq}} {
 		t.Run(r.name, func(t *testing.T) {
 			addr := r.start(t, n)
 			c := &dns.Client{Timeout: patience}
@@ -237,7 +246,8 @@ func TestNameserver(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
-				if m.Rcode != rcode || (len(m.Answer) > 0) != (want != "") || want != "" && !strings.Contains(m.Answer[0].String(), want) {
+				if m.Rcode != rcode || (len(m.Answer) > 0) != (want != "") ||
+					want != "" && !strings.Contains(m.Answer[0].String(), want) {
 					t.Errorf("%s %s: %v", name, dns.TypeToString[kind], m)
 				}
 			}
@@ -247,7 +257,9 @@ func TestNameserver(t *testing.T) {
 			f("A.example.NET", dns.TypeAAAA, dns.RcodeSuccess, "::1")
 			f("a.example.net", dns.TypeSRV, dns.RcodeSuccess, "")
 			f("b.example.net", dns.TypeA, dns.RcodeNameError, "")
-			if got, want := n.queries(), "example.net NAPTR, _sip._udp.example.net SRV, a.example.net A, a.example.net AAAA, a.example.net SRV, b.example.net A"; strings.Join(got, ", ") != want {
+			if got, want := n.queries(),
+				"example.net NAPTR, _sip._udp.example.net SRV, a.example.net A, a.example.net AAAA, a.example.net "+
+					"SRV, b.example.net A"; strings.Join(got, ", ") != want {
 				t.Errorf("asked were %q, want %s", got, want)
 			}
 		})

@@ -90,7 +90,8 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 	newRefused := 0
 	for deadline := time.Now().Add(3 * patience); !byeThere || !inviteThere || !optionsAnswered || len(waiting) > 0; {
 		if time.Now().After(deadline) {
-			t.Fatalf("in vain: BYE there %v, urgent INVITE there %v, OPTIONS answered %v, %d new calls neither taken nor refused", byeThere, inviteThere, optionsAnswered, len(waiting))
+			t.Fatalf("in vain: BYE there %v, urgent INVITE there %v, OPTIONS answered %v, %d new calls neither taken "+
+				"nor refused", byeThere, inviteThere, optionsAnswered, len(waiting))
 		}
 		cycle(func() {
 			if !byeThere {
@@ -159,7 +160,8 @@ func TestOverloadRefusesNewCalls(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d refused as overloaded, %d+%d+%d saw it, %d were lost on their way", counted, refused, newRefused, laterRefused, lost)
+			t.Fatalf("%d refused as overloaded, %d+%d+%d saw it, %d were lost on their way", counted, refused,
+				newRefused, laterRefused, lost)
 		}
 	}
 	srv.waitLine(t, 0, "overload: more arrives") // once a second

@@ -239,7 +239,8 @@ type dialog struct {
 // call prepares a call of p through a proxy.
 func (p *peer) call(proxy netip.AddrPort) *dialog {
 	n := callNumber.Add(1)
-	return &dialog{peer: p, proxy: proxy, id: fmt.Sprintf("outside-%d-%d@%s", n, p.addr.Port(), p.addr.Addr()), uri: "sip:callee@example.com",
+	return &dialog{peer: p, proxy: proxy, id: fmt.Sprintf("outside-%d-%d@%s", n, p.addr.Port(), p.addr.Addr()),
+		uri:    "sip:callee@example.com",
 		branch: fmt.Sprintf("z9hG4bKoutside%d.%d", p.addr.Port(), n), cseq: 1}
 }
 

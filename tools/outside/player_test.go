@@ -30,7 +30,10 @@ type player struct {
 // newPlayer starts the proxy with s, whose set 1 is the destination.
 func newPlayer(t *testing.T, s setup, by func(*testing.T, setup) *server, ports ...uint16) *player {
 	t.Helper()
-	p := &player{destination: newPeer(t, "the destination"), elsewhere: newPeer(t, "elsewhere"), canary: newPeer(t, "the canary")}
+	p := &player{
+		destination: newPeer(t, "the destination"), elsewhere: newPeer(t, "elsewhere"),
+		canary: newPeer(t, "the canary"),
+	}
 	for tries := 0; ; tries++ {
 		ip := netip.AddrFrom4([4]byte{127, byte(1 + rand.IntN(250)), byte(rand.IntN(250)), byte(1 + rand.IntN(250))})
 		if tries > 50 {
@@ -41,7 +44,8 @@ func newPlayer(t *testing.T, s setup, by func(*testing.T, setup) *server, ports 
 		}
 		p.sender = newPeerAt(t, "the sender", netip.AddrPortFrom(ip, uint16(freePort(t))))
 		for _, port := range ports {
-			p.replies = append(p.replies, newPeerAt(t, fmt.Sprintf("the sender's port %d", port), netip.AddrPortFrom(ip, port)))
+			p.replies = append(p.replies,
+				newPeerAt(t, fmt.Sprintf("the sender's port %d", port), netip.AddrPortFrom(ip, port)))
 		}
 		p.replies = append(p.replies, p.sender)
 		break
@@ -290,7 +294,8 @@ func (p *player) undo(sent []byte, m *message, recordRoutes int) (received []byt
 		foreign = foreign || strings.EqualFold(nameOf(r), "Record-Route")
 		return false
 	})
-	if n := index(rows, "Max-Breadth"); n >= 0 && rows[n] == "Max-Breadth: 60" && !bytes.Contains(sent, []byte("Max-Breadth")) {
+	if n := index(rows, "Max-Breadth"); n >= 0 && rows[n] == "Max-Breadth: 60" &&
+		!bytes.Contains(sent, []byte("Max-Breadth")) {
 		rows = slices.Delete(rows, n, n+1) // RFC 5393 §5.3.3 asks for it
 	}
 	if recordRoutes != 0 {

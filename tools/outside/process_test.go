@@ -22,8 +22,8 @@ var ports struct {
 	next int
 }
 
-// firstPort is above the ports of README's snippets, which the tests of package tools play at the same
-// time.
+// firstPort is above the ports of README's snippets, which the tests of package tools play at the
+// same time.
 const firstPort = 18100
 
 // freePort gives a port that nobody has on any address, over UDP and TCP, and gives none twice. It
@@ -41,7 +41,8 @@ func freePort(t *testing.T) int {
 		if ports.next > 32000 {
 			ports.next = firstPort
 		}
-		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) && !tcpInUse(ports.next) {
+		if !inUse("127.0.0.1", ports.next) && !inUse("0.0.0.0", ports.next) && !inUse("::1", ports.next) &&
+			!tcpInUse(ports.next) {
 			return ports.next
 		}
 	}

@@ -53,7 +53,8 @@ func (r *reloads) program(n int, listens []netip.AddrPort) string {
 		fmt.Fprintf(&b, "loadmodule \"%s.so\"\n", m)
 	}
 	// an answered call is over soon, so that no reload has to wait for earlier programs
-	fmt.Fprintf(&b, "modparam(\"tm\", \"wt_timer\", 800)\nmodparam(\"tm\", \"t4_timer\", 100)\nmodparam(\"tm\", \"retr_timer1\", 2000)\nmodparam(\"tm\", \"fr_timer\", %d)\n", 20000+n)
+	fmt.Fprintf(&b, "modparam(\"tm\", \"wt_timer\", 800)\nmodparam(\"tm\", \"t4_timer\", 100)\n"+
+		"modparam(\"tm\", \"retr_timer1\", 2000)\nmodparam(\"tm\", \"fr_timer\", %d)\n", 20000+n)
 	fmt.Fprintf(&b, "modparam(\"dispatcher\", \"list_file\", \"dispatcher.list\")\nrequest_route {\n")
 	for k := range r.rng.IntN(4) {
 		fmt.Fprintf(&b, "\troute(MORE%d);\n", k)
@@ -121,7 +122,8 @@ func (r *reloads) good(n int) {
 	r.write(r.program(n, listens), r.list())
 	if n%4 == 3 {
 		r.srv.cmd.Process.Signal(syscall.SIGHUP)
-		eventually(r.t, "a reload by SIGHUP", func() bool { return strings.Count(r.srv.text(), "viaduct reloaded") > r.logged })
+		eventually(r.t, "a reload by SIGHUP",
+			func() bool { return strings.Count(r.srv.text(), "viaduct reloaded") > r.logged })
 	} else if _, fault := r.srv.rpc(r.t, r.socket, "core.reload"); fault != "" {
 		r.t.Fatalf("configuration %d is refused: %s", n, fault)
 	}
@@ -165,7 +167,9 @@ func (r *reloads) runs() {
 		b := make([]byte, 4096)
 		for range 4 { // of all shards
 			id := r.rng.Uint64()
-			fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%x\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: %x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", at, conn.LocalAddr(), id, id)
+			fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%x\r\n"+
+				"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: %x\r\nCSeq: 1 OPTIONS\r\n"+
+				"Content-Length: 0\r\n\r\n", at, conn.LocalAddr(), id, id)
 			conn.SetReadDeadline(time.Now().Add(patience))
 			n, err := conn.Read(b)
 			if err != nil {
@@ -212,8 +216,10 @@ func TestReloadUnderLoad(t *testing.T) {
 	r.runs()
 
 	stop := make(chan struct{})
-	calls, err := generator.New(generator.Config{Server: s.listen, Callers: slices.Repeat([]netip.AddrPort{netip.AddrPortFrom(loopback4, 0)}, 2), Answerers: callees,
-		Targets: []string{"sip:bob@" + s.listen.String()}, Rate: rate, Duration: 10 * time.Minute, T1: 2 * time.Second, Sleep: true, Stop: stop})
+	calls, err := generator.New(generator.Config{Server: s.listen,
+		Callers: slices.Repeat([]netip.AddrPort{netip.AddrPortFrom(loopback4, 0)}, 2), Answerers: callees,
+		Targets: []string{"sip:bob@" + s.listen.String()}, Rate: rate, Duration: 10 * time.Minute, T1: 2 * time.Second,
+		Sleep: true, Stop: stop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +242,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	close(stop)
 	report := <-ended
 	if report.Started == 0 || report.Completed != report.Started {
-		t.Errorf("of %d calls %d completed, %d failed (%v), %d were given up, %d unfinished", report.Started, report.Completed, report.Failed, report.Finals, report.Abandoned, report.Unfinished)
+		t.Errorf("of %d calls %d completed, %d failed (%v), %d were given up, %d unfinished", report.Started,
+			report.Completed, report.Failed, report.Finals, report.Abandoned, report.Unfinished)
 	}
 	if want := uint64(rate * within.Seconds() * 0.8); report.Started < want {
 		t.Errorf("%d calls were begun, want %d", report.Started, want)
@@ -246,7 +253,8 @@ func TestReloadUnderLoad(t *testing.T) {
 			t.Errorf("destination %d had no call", i)
 		}
 	}
-	t.Logf("%d reloads in %v, %d calls, %d messages repeated, memory %+d KB", times, took.Round(time.Millisecond), report.Started, report.Retransmitted, (r.srv.residentBytes(t)-before)>>10)
+	t.Logf("%d reloads in %v, %d calls, %d messages repeated, memory %+d KB", times, took.Round(time.Millisecond),
+		report.Started, report.Retransmitted, (r.srv.residentBytes(t)-before)>>10)
 }
 
 // TestReloadStreams: listeners of TCP and TLS come and go; a connection stays when its listener
@@ -259,7 +267,8 @@ func TestReloadStreams(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "sock")
 	answers := func(n int) string {
-		return fmt.Sprintf("request_route {\n\tappend_to_reply(\"X-Program: %d\\r\\n\");\n\tsl_send_reply(\"200\", \"OK\");\n}\n", n)
+		return fmt.Sprintf("request_route {\n\tappend_to_reply(\"X-Program: %d\\r\\n\");\n"+
+			"\tsl_send_reply(\"200\", \"OK\");\n}\n", n)
 	}
 	srv := startStreams(t, streamSetup{setup: setup{shards: 2, flags: []string{"-x", socket}, program: answers(1)}})
 	path := filepath.Join(srv.dir, srv.config)
@@ -286,7 +295,9 @@ func TestReloadStreams(t *testing.T) {
 	}
 	options := func(conn net.Conn, transport string, n int) {
 		t.Helper()
-		fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:9;branch=z9hG4bK%x\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: %x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", transport, rand.Uint64(), rand.Uint64())
+		fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:9;branch=z9hG4bK%x\r\n"+
+			"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: %x\r\nCSeq: 1 OPTIONS\r\n"+
+			"Content-Length: 0\r\n\r\n", transport, rand.Uint64(), rand.Uint64())
 		conn.SetReadDeadline(time.Now().Add(patience))
 		b := make([]byte, 4096)
 		k, err := conn.Read(b)

@@ -61,7 +61,8 @@ func TestCertificateRotation(t *testing.T) {
 	// What cannot be used changes nothing.
 	last := shown()
 	srv.ca.write("127.0.0.1.pem", "CERTIFICATE", []byte("no certificate"))
-	if _, fault := srv.rpc(t, socket, "tls.reload"); !strings.HasPrefix(fault, "500 ") || !strings.Contains(fault, "127.0.0.1.pem") {
+	if _, fault := srv.rpc(t, socket, "tls.reload"); !strings.HasPrefix(fault, "500 ") ||
+		!strings.Contains(fault, "127.0.0.1.pem") {
 		t.Errorf("a broken certificate is answered with %q", fault)
 	}
 	if now := shown(); now != last {

@@ -74,7 +74,8 @@ func checkRows(doc string, tests []string, must []int) (wrong []string) {
 				bad("row %d is not yet met, and names tests", row)
 			}
 		default:
-			bad("row %d: the state is %q; write \"met\", \"met in part: what is not\" or \"not yet met: why\"", row, m[4])
+			bad("row %d: the state is %q; write \"met\", \"met in part: what is not\" or \"not yet met: why\"", row,
+				m[4])
 		}
 	}
 	for _, row := range must {
@@ -123,11 +124,13 @@ func TestRowsTable(t *testing.T) {
 // The comparison must notice.
 func TestRowsTableIsJudged(t *testing.T) {
 	tests := []string{"TestRow01A", "TestRow02Row03B"}
-	const good = "| 1 | x | `TestRow01A` | met |\n| 2 | x | `TestRow02Row03B` | met in part: y |\n| 3 | x | `TestRow02Row03B` | met |\n| 4 | x | – | not yet met: y |\n"
+	const good = "| 1 | x | `TestRow01A` | met |\n| 2 | x | `TestRow02Row03B` | met in part: y |\n" +
+		"| 3 | x | `TestRow02Row03B` | met |\n| 4 | x | – | not yet met: y |\n"
 	f := func(old, new, want string) {
 		t.Helper()
 		got := checkRows(strings.Replace(good, old, new, 1), tests, []int{1, 2, 3, 4})
-		if len(got) == 0 && want != "" || len(got) > 0 && want == "" || !strings.Contains(strings.Join(got, "\n"), want) {
+		if len(got) == 0 && want != "" || len(got) > 0 && want == "" ||
+			!strings.Contains(strings.Join(got, "\n"), want) {
 			t.Errorf("%q in the place of %q: %q, want %q", new, old, got, want)
 		}
 	}

@@ -67,8 +67,8 @@ var watchSources = sync.OnceValue(func() error {
 	})
 })
 
-// processors are what the tests that load them take turns with, two shares in all; the others, which
-// mostly wait, go on beside them.
+// processors are what the tests that load them take turns with, two shares in all; the others,
+// which mostly wait, go on beside them.
 var (
 	processors = make(chan struct{}, 2)
 	bothShares sync.Mutex // who waits for both: one at a time, or two would wait for each other
@@ -243,7 +243,8 @@ func startKamailio(t *testing.T, s setup) *server {
 // startKamailioIn is startKamailio with a folder that is there already.
 func startKamailioIn(t *testing.T, dir string, s setup) *server {
 	t.Helper()
-	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1", "-b", socketBytes, "-m", strconv.Itoa(max(s.arenaMB, 64)), "-M", "16", "-x", "tlsf", "-X", "tlsf")
+	cmd := exec.Command(needs(t, "kamailio", "kamailio"), "-f", s.config, "-DD", "-E", "-w", dir, "-Y", dir, "-n", "1",
+		"-b", socketBytes, "-m", strconv.Itoa(max(s.arenaMB, 64)), "-M", "16", "-x", "tlsf", "-X", "tlsf")
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	srv := &server{process: run(t, "kamailio", cmd), setup: s, addr: s.listen, dir: dir}
@@ -294,7 +295,8 @@ func (s *server) stats(t *testing.T) []counters {
 				out[i].count[name] = v
 			}
 		}
-		for _, name := range []string{"datagrams_in", "datagrams_out", "requests", "replies", "transactions", "retransmissions_absorbed", "handed_off", "arena_used_bytes"} {
+		for _, name := range []string{"datagrams_in", "datagrams_out", "requests", "replies", "transactions",
+			"retransmissions_absorbed", "handed_off", "arena_used_bytes"} {
 			if _, ok := out[i].count[name]; !ok {
 				t.Errorf("the counters of shard %d lack %s: %s", i, name, line)
 			}

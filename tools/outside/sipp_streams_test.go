@@ -32,7 +32,10 @@ func TestSippStreams(t *testing.T) {
 				t.Fatal("lb.cfg chooses its destination in another way")
 			}
 			program = strings.Replace(program, choice, fmt.Sprintf("$du = %q;\n\tif ($du == $null) {", to), 1)
-			srv := startStreams(t, streamSetup{setup: setup{program: program, targets: []netip.AddrPort{uas.addr}, edits: patientT1, shards: shards}, globals: globals})
+			srv := startStreams(t, streamSetup{
+				setup:   setup{program: program, targets: []netip.AddrPort{uas.addr}, edits: patientT1, shards: shards},
+				globals: globals,
+			})
 			at := srv.addr
 			if caller != "u1" {
 				at = srv.tcp

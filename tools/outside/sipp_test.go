@@ -166,7 +166,8 @@ type outcome struct {
 
 // through runs the calls over a proxy that serve starts, and wants all of them to succeed on both
 // sides.
-func (c callTest) through(t *testing.T, scenario string, serve func(*testing.T, setup) *server, s setup) (*server, outcome) {
+func (c callTest) through(t *testing.T, scenario string, serve func(*testing.T, setup) *server,
+	s setup) (*server, outcome) {
 	t.Helper()
 	if c.callees == 0 {
 		c.callees = 2

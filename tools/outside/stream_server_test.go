@@ -56,7 +56,10 @@ func startStreams(t *testing.T, s streamSetup) *streamServer {
 		s.ca = newAuthority(t)
 		s.ca.issue("127.0.0.1", "::1", "proxy.example.net")
 	}
-	srv := &streamServer{ca: s.ca, tcp: netip.AddrPortFrom(s.ip, uint16(freePort(t))), tls: netip.AddrPortFrom(s.ip, uint16(freePort(t)))}
+	srv := &streamServer{
+		ca: s.ca, tcp: netip.AddrPortFrom(s.ip, uint16(freePort(t))),
+		tls: netip.AddrPortFrom(s.ip, uint16(freePort(t))),
+	}
 	s.listen = netip.AddrPortFrom(s.ip, uint16(freePort(t)))
 	if s.program == "" {
 		s.program = relay
@@ -70,7 +73,8 @@ func startStreams(t *testing.T, s streamSetup) *streamServer {
 	tlsCfg := s.ca.configure(t, s.verify, s.tlsCfg)
 	const lastModule = `loadmodule "dispatcher.so"`
 	s.edits = append(s.edits,
-		"disable_tcp=yes\n", fmt.Sprintf("disable_tcp=no\nenable_tls=yes\nlisten=tcp:%v\nlisten=tls:%v\n%s\n", srv.tcp, srv.tls, strings.Join(s.globals, "\n")),
+		"disable_tcp=yes\n", fmt.Sprintf("disable_tcp=no\nenable_tls=yes\nlisten=tcp:%v\nlisten=tls:%v\n%s\n", srv.tcp,
+			srv.tls, strings.Join(s.globals, "\n")),
 		lastModule, strings.Join(append([]string{lastModule, `loadmodule "tls.so"`,
 			fmt.Sprintf(`modparam("tls", "config", %q)`, tlsCfg)}, s.modules...), "\n"))
 	if *against == "kamailio" || s.other {

@@ -56,8 +56,10 @@ func (s *stream) readMessages(from io.Reader) error {
 			if len(bytes.TrimRight(line, "\r\n")) == 0 {
 				break
 			}
-			if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(strings.TrimSpace(name), "Content-Length") || strings.EqualFold(strings.TrimSpace(name), "l") {
-				if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil || length < 0 || length > longestMessage {
+			if name, value, _ := strings.Cut(string(line), ":"); strings.EqualFold(strings.TrimSpace(name),
+				"Content-Length") || strings.EqualFold(strings.TrimSpace(name), "l") {
+				if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil || length < 0 ||
+					length > longestMessage {
 					return fmt.Errorf("a Content-Length of %q", strings.TrimSpace(value))
 				}
 			}
@@ -212,7 +214,8 @@ func (s *stream) reset() {
 func (s *stream) noticed() {
 	s.peer.t.Helper()
 	own := netip.MustParseAddrPort(s.conn.LocalAddr().String())
-	table, remote := "/proc/net/tcp", regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:%04X 0[18] `, own.Port()))
+	table, remote := "/proc/net/tcp",
+		regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:%04X 0[18] `, own.Port()))
 	if own.Addr().Is6() {
 		table = "/proc/net/tcp6"
 	}

@@ -36,7 +36,8 @@ func streamOutcomes(t *testing.T) map[string]string {
 	list := map[string]string{}
 	for _, line := range strings.Split(string(b), "\n") {
 		if f := strings.Split(line, "|"); len(f) == 5 {
-			list[strings.TrimSpace(f[1])+" TCP"], list[strings.TrimSpace(f[1])+" TLS"] = strings.TrimSpace(f[2]), strings.TrimSpace(f[3])
+			list[strings.TrimSpace(f[1])+" TCP"], list[strings.TrimSpace(f[1])+" TLS"] = strings.TrimSpace(f[2]),
+				strings.TrimSpace(f[3])
 		}
 	}
 	return list
@@ -58,7 +59,8 @@ func TestRFC4475Streams(t *testing.T) {
 			for _, c := range cases {
 				got := playStream(t, srv, transport, destination, &c)
 				if !c.allowsOverStream(got) {
-					t.Errorf("%s over %s is %q; want %s, where over UDP it is %q %s", c.name, transport, got, c.overStream, c.actions, c.statuses)
+					t.Errorf("%s over %s is %q; want %s, where over UDP it is %q %s", c.name, transport, got,
+						c.overStream, c.actions, c.statuses)
 				}
 				if want := documented[c.name+" "+transport]; got != want {
 					t.Errorf("docs/rfc4475.md says %q of %s over %s, it is %q", want, c.name, transport, got)
@@ -186,7 +188,8 @@ func playStream(t *testing.T, srv *streamServer, transport string, destination *
 	var parts []string
 	for _, m := range forwarded {
 		parts = append(parts, "forwarded")
-		if n := len(m.body); c.bodyBytes != "" && c.contentLength != "" && c.bodyBytes == c.contentLength && fmt.Sprint(n) != c.bodyBytes {
+		if n := len(m.body); c.bodyBytes != "" && c.contentLength != "" && c.bodyBytes == c.contentLength &&
+			fmt.Sprint(n) != c.bodyBytes {
 			t.Errorf("%s over %s: forwarded with a body of %d bytes, want %s", c.name, transport, n, c.bodyBytes)
 		}
 	}
@@ -235,7 +238,8 @@ func TestLongRequestToTCP(t *testing.T) {
 	if !bytes.Equal(m.body, sent.body) {
 		t.Errorf("the body arrives as %q", m.body)
 	}
-	for _, name := range []string{"Call-ID", "From", "To", "F", "T", "I", "CSeq", "Contact", "Unknown-LongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLong-Name"} {
+	for _, name := range []string{"Call-ID", "From", "To", "F", "T", "I", "CSeq", "Contact",
+		"Unknown-LongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLongLong-Name"} {
 		if m.get(name) != sent.get(name) {
 			t.Errorf("%s arrives as %q", name, m.get(name))
 		}

@@ -42,7 +42,8 @@ func tortureCases(t *testing.T, dir string) (all []tortureCase) {
 	for _, line := range lines[1:] {
 		f := strings.Split(line, "\t")
 		get := func(name string) string { return f[slices.Index(names, name)] }
-		c := tortureCase{name: get("name"), transport: get("transport"), kind: get("kind"), overStream: get("tcp_action"), replyPort: get("reply_port"),
+		c := tortureCase{name: get("name"), transport: get("transport"), kind: get("kind"),
+			overStream: get("tcp_action"), replyPort: get("reply_port"),
 			contentLength: get("content_length"), bodyBytes: get("body_bytes"), branch: get("top_branch"),
 			actions: strings.Split(get("udp_action"), "|"), statuses: strings.Split(get("udp_status"), ",")}
 		if c.message, err = os.ReadFile(filepath.Join(dir, c.name+".dat")); err != nil {
@@ -279,7 +280,8 @@ func (r *tortureRun) judgeAnswer(c *tortureCase, sent []byte, o *fate) string {
 		return "answered with a body"
 	}
 	if c.name == "bext01" {
-		if got := a.get("Unsupported"); strings.ReplaceAll(got, " ", "") != "noProxiesSupportThis,norDoAnyProxiesSupportThis" {
+		if got := a.get("Unsupported"); strings.ReplaceAll(got, " ",
+			"") != "noProxiesSupportThis,norDoAnyProxiesSupportThis" {
 			return "answered with Unsupported: " + got
 		}
 	}
@@ -293,10 +295,13 @@ func (r *tortureRun) judgeAnswer(c *tortureCase, sent []byte, o *fate) string {
 // along; a strict router in it is heeded (§16.6 step 6). Without the check of maxfwd's,
 // Max-Forwards is what §16.6 step 3 says; with it 70 at most.
 var (
-	lbByRoute       = []string{"\tif (has_totag()) {\n\t\troute(WITHINDLG);\n\t\texit;\n\t}\n", "\tloose_route();\n"}
-	noMaxfwd        = []string{"\tif (!mf_process_maxfwd_header(\"70\")) {\n\t\tsl_send_reply(\"483\", \"Too Many Hops\");\n\t\texit;\n\t}\n", ""}
-	statefulByRoute = append([]string{"\tif (has_totag()) {\n\t\tif (loose_route()) {\n\t\t\tif (!t_relay()) {\n\t\t\t\tsl_reply_error();\n\t\t\t}\n\t\t\texit;\n\t\t}\n" +
-		"\t\tif (is_method(\"ACK\")) {\n\t\t\tif (t_check_trans()) {\n\t\t\t\tt_relay();\n\t\t\t}\n\t\t\texit;\n\t\t}\n\t\tsl_send_reply(\"404\", \"Not here\");\n\t\texit;\n\t}\n", "\tloose_route();\n"}, noMaxfwd...)
+	lbByRoute = []string{"\tif (has_totag()) {\n\t\troute(WITHINDLG);\n\t\texit;\n\t}\n", "\tloose_route();\n"}
+	noMaxfwd  = []string{"\tif (!mf_process_maxfwd_header(\"70\")) {\n" +
+		"\t\tsl_send_reply(\"483\", \"Too Many Hops\");\n\t\texit;\n\t}\n", ""}
+	statefulByRoute = append([]string{"\tif (has_totag()) {\n\t\tif (loose_route()) {\n\t\t\tif (!t_relay()) {\n" +
+		"\t\t\t\tsl_reply_error();\n\t\t\t}\n\t\t\texit;\n\t\t}\n\t\tif (is_method(\"ACK\")) {\n" +
+		"\t\t\tif (t_check_trans()) {\n\t\t\t\tt_relay();\n\t\t\t}\n\t\t\texit;\n\t\t}\n" +
+		"\t\tsl_send_reply(\"404\", \"Not here\");\n\t\texit;\n\t}\n", "\tloose_route();\n"}, noMaxfwd...)
 )
 
 // RFC 4475: every message is survived, a plain request after it is served, and what comes of it is
@@ -309,8 +314,10 @@ func TestRow68RFC4475(t *testing.T) {
 		tortureRun
 		setup
 	}{
-		{"balanced", tortureRun{player: &player{hops: 70}, recordRouted: "INVITE|SUBSCRIBE", strictRouter: true}, setup{edits: lbByRoute}},
-		{"by Request-URI", tortureRun{player: &player{}, byURI: true, recordRouted: "INVITE", strictRouter: true}, setup{config: "stateful.cfg", edits: statefulByRoute}},
+		{"balanced", tortureRun{player: &player{hops: 70}, recordRouted: "INVITE|SUBSCRIBE", strictRouter: true},
+			setup{edits: lbByRoute}},
+		{"by Request-URI", tortureRun{player: &player{}, byURI: true, recordRouted: "INVITE", strictRouter: true},
+			setup{config: "stateful.cfg", edits: statefulByRoute}},
 	}
 	cases := tortureCases(t, tortureDir)
 	if len(cases) != 49 {
@@ -352,7 +359,8 @@ func TestRow68RFC4475(t *testing.T) {
 					streams = append(streams, c.name)
 				}
 				delete(listed, c.name)
-				fmt.Fprintf(&table, "%-16s %-20s %-8s %-40.40s %s\n", c.name, strings.Join(c.actions, "|"), strings.Join(c.statuses, ","), o, verdict)
+				fmt.Fprintf(&table, "%-16s %-20s %-8s %-40.40s %s\n", c.name, strings.Join(c.actions, "|"),
+					strings.Join(c.statuses, ","), o, verdict)
 			}
 			for name := range listed {
 				t.Errorf("testdata/rfc4475-not-yet-met.txt lists %s, which is no message", name)
@@ -370,7 +378,10 @@ func TestRFC4475Kamailio(t *testing.T) {
 	if !*compare {
 		t.Skip("asks for -args -kamailio")
 	}
-	r := tortureRun{player: newPlayer(t, setup{edits: lbByRoute}, startKamailio, 5050, 5060), recordRouted: "INVITE|SUBSCRIBE", strictRouter: true}
+	r := tortureRun{
+		player: newPlayer(t, setup{edits: lbByRoute}, startKamailio, 5050, 5060), recordRouted: "INVITE|SUBSCRIBE",
+		strictRouter: true,
+	}
 	r.hops = 70
 	var table strings.Builder
 	for _, c := range tortureCases(t, tortureDir) {
@@ -380,7 +391,8 @@ func TestRFC4475Kamailio(t *testing.T) {
 		if wrong := r.judge(&c, sent, o); wrong != "" {
 			verdict = "not met: " + wrong
 		}
-		fmt.Fprintf(&table, "%-16s %-20s %-8s %-40.40s %s\n", c.name, strings.Join(c.actions, "|"), strings.Join(c.statuses, ","), o, verdict)
+		fmt.Fprintf(&table, "%-16s %-20s %-8s %-40.40s %s\n", c.name, strings.Join(c.actions, "|"),
+			strings.Join(c.statuses, ","), o, verdict)
 	}
 	t.Log("\n" + table.String())
 }
@@ -413,12 +425,14 @@ func TestRFC4475Responses(t *testing.T) {
 			return slices.Contains([]string{"via", "to", "from", "call-id", "cseq"}, strings.ToLower(nameOf(r)))
 		})
 		own := []string{"Via: " + invite.all("Via")[0]}
-		rows = append([]string{"Via: " + invite.all("Via")[1], "From: " + invite.get("From"), "To: " + invite.get("To") + ";tag=t",
+		rows = append([]string{"Via: " + invite.all("Via")[1], "From: " + invite.get("From"),
+			"To: " + invite.get("To") + ";tag=t",
 			"Call-ID: " + invite.get("Call-ID"), "CSeq: " + invite.get("CSeq")}, rows...)
 		text := func(rows []string) string { return start + "\r\n" + strings.Join(append(rows, "", body), "\r\n") }
 		below, answer := text(rows), text(append(own, rows...))
 		for i := 0; i < len(edits); i += 2 {
-			below, answer = strings.Replace(below, edits[i], edits[i+1], 1), strings.Replace(answer, edits[i], edits[i+1], 1)
+			below, answer = strings.Replace(below, edits[i], edits[i+1], 1),
+				strings.Replace(answer, edits[i], edits[i+1], 1)
 		}
 		o := p.play(t, name, p.destination, []byte(answer))
 		switch {
@@ -457,9 +471,14 @@ func TestRFC4475Responses(t *testing.T) {
 // The judge must notice.
 func TestTortureJudge(t *testing.T) {
 	at := netip.MustParseAddrPort("127.0.0.1:5060")
-	r := &tortureRun{recordRouted: "INVITE", player: &player{counts: true, srv: &server{addr: at}, sender: &peer{addr: netip.MustParseAddrPort("127.0.0.9:4000")}}}
-	sent := "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nMax-Forwards: 7\r\nCall-ID: i\r\nX: 1,\r\n 2\r\nContent-Length: 2\r\n\r\nhi"
-	text := strings.Replace(sent, "Via:", "Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK2\r\nRecord-Route: <sip:127.0.0.1:5060;lr>\r\nVia:", 1)
+	r := &tortureRun{
+		recordRouted: "INVITE", player: &player{counts: true, srv: &server{addr: at},
+			sender: &peer{addr: netip.MustParseAddrPort("127.0.0.9:4000")}},
+	}
+	sent := "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nMax-Forwards: 7\r\nCall-ID: i\r\n" +
+		"X: 1,\r\n 2\r\nContent-Length: 2\r\n\r\nhi"
+	text := strings.Replace(sent, "Via:",
+		"Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK2\r\nRecord-Route: <sip:127.0.0.1:5060;lr>\r\nVia:", 1)
 	text = strings.NewReplacer("Forwards: 7", "Forwards: 6", "z9hG4bK1", "z9hG4bK1;received=127.0.0.9").Replace(text)
 	forward := tortureCase{actions: []string{"forward"}, contentLength: "2", bodyBytes: "2", replyPort: "5060"}
 	reject := tortureCase{actions: []string{"reject"}, statuses: []string{"400"}, replyPort: "5060"}
@@ -475,7 +494,8 @@ func TestTortureJudge(t *testing.T) {
 	}
 	edited := func(from, to string) *fate { return copied(strings.Replace(text, from, to, 1)) }
 	answered := func(status string, edits ...string) *fate {
-		s := "SIP/2.0 " + status + " Bad\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nCall-ID: i\r\nContent-Length: 0\r\n\r\n"
+		s := "SIP/2.0 " + status +
+			" Bad\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nCall-ID: i\r\nContent-Length: 0\r\n\r\n"
 		return &fate{answers: []*message{msg(strings.NewReplacer(edits...).Replace(s))}, at: []uint16{5060}}
 	}
 	dropped := &fate{dropped: []string{"x"}}

@@ -18,7 +18,8 @@ func TestSipsak(t *testing.T) {
 	for inUse("127.0.0.1", short) || inUse("0.0.0.0", short) {
 		short++
 	}
-	srv := start(t, setup{listen: netip.AddrPortFrom(loopback4, uint16(short)), targets: []netip.AddrPort{freeAddress(t)}})
+	srv := start(t, setup{listen: netip.AddrPortFrom(loopback4, uint16(short)),
+		targets: []netip.AddrPort{freeAddress(t)}})
 	out, err := exec.Command(path, "-vv", "-s", "sip:"+srv.addr.String()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "SIP/2.0 200 Keepalive") {
 		t.Errorf("sipsak: %v\n%s", err, out)
@@ -69,7 +70,8 @@ func TestDestinationHangs(t *testing.T) {
 	t.Parallel()
 	uas, at := startUAS(t, 3, "uas-probed", loopback4)
 	srv := start(t, setup{targets: at, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`,
-		`modparam("dispatcher", "ds_probing_mode", 1)`, `modparam("tm", "retr_timer1", 1500)`), `"fr_timer", 30000`, `"fr_timer", 2000`)})
+		`modparam("dispatcher", "ds_probing_mode", 1)`, `modparam("tm", "retr_timer1", 1500)`), `"fr_timer", 30000`,
+		`"fr_timer", 2000`)})
 	calls := func(n, rate int) figures {
 		t.Helper()
 		uac := startUAC(t, "uac", srv.addr, n, rate)
@@ -225,9 +227,12 @@ func TestKillAndRestart(t *testing.T) {
 // refused with 503 and Retry-After, calls that are established go on, the process does not grow,
 // and when the flood's transactions are over new calls are taken again.
 func TestFullArena(t *testing.T) {
-	srv, caller, callee := proxyBetween(t, setup{arenaMB: 4, timers: true, edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`, `modparam("dispatcher", "ds_probing_mode", 1)`,
-		`modparam("tm", "retr_timer1", 200)`,
-		`modparam("tm", "retr_timer2", 1000)`), `"fr_timer", 30000`, `"fr_timer", 3000`)})
+	srv, caller, callee := proxyBetween(t,
+		setup{arenaMB: 4, timers: true,
+			edits: append(params(`modparam("dispatcher", "ds_ping_interval", 1)`,
+				`modparam("dispatcher", "ds_probing_mode", 1)`,
+				`modparam("tm", "retr_timer1", 200)`,
+				`modparam("tm", "retr_timer2", 1000)`), `"fr_timer", 30000`, `"fr_timer", 3000`)})
 	callee.answersProbes.Store(true) // silence towards calls alone does not take it out
 	loads(t)
 	held := make([]*dialog, 3)
@@ -240,7 +245,8 @@ func TestFullArena(t *testing.T) {
 		d.request("BYE")
 		for m := callee.next(patience); ; m = callee.next(patience) {
 			if m == nil {
-				t.Fatalf("the BYE of an established call does not pass a full proxy: the caller gets %v\n%v", caller.next(0), srv.stats(t))
+				t.Fatalf("the BYE of an established call does not pass a full proxy: the caller gets %v\n%v",
+					caller.next(0), srv.stats(t))
 			}
 			if m.method() == "BYE" {
 				callee.reply(m, 200, "OK", "")
@@ -313,7 +319,8 @@ func TestFullArena(t *testing.T) {
 	if grown := srv.residentBytes(t) - before; grown > 24<<20 {
 		t.Errorf("the process has grown by %d MB", grown>>20)
 	}
-	t.Logf("%d taken, %d refused, %d BYEs passed, %d bytes used, resident grew by %d KB", taken, refused, byes, sum(all, "arena_used_bytes"),
+	t.Logf("%d taken, %d refused, %d BYEs passed, %d bytes used, resident grew by %d KB", taken, refused, byes,
+		sum(all, "arena_used_bytes"),
 		(srv.residentBytes(t)-before)>>10)
 
 	// After fr_timer, and the time a transaction lingers for repeats, there is room again.

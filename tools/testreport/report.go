@@ -80,7 +80,8 @@ func (r *report) line(text []byte) {
 	if t == nil {
 		t = &test{name: e.Test}
 		p.tests[e.Test] = t
-		for at := strings.LastIndexByte(e.Test, '/'); at > 0; at = strings.LastIndexByte(e.Test[:at], '/') {
+		for at := strings.LastIndexByte(e.Test,
+			'/'); at > 0; at = strings.LastIndexByte(e.Test[:at], '/') {
 			if parent := p.tests[e.Test[:at]]; parent != nil {
 				parent.parent = true
 			}
@@ -170,7 +171,8 @@ func failedBelow(p *pkg, name string) bool {
 func (r *report) indent(lines []string) {
 	for _, line := range lines {
 		trimmed := strings.TrimSpace(line)
-		if trimmed == "" || trimmed == "PASS" || trimmed == "FAIL" || strings.HasPrefix(trimmed, "=== ") {
+		if trimmed == "" || trimmed == "PASS" || trimmed == "FAIL" ||
+			strings.HasPrefix(trimmed, "=== ") {
 			continue
 		}
 		fmt.Fprintf(r.out, "      %s\n", strings.TrimRight(line, "\n"))

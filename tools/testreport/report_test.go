@@ -42,12 +42,14 @@ func TestReport(t *testing.T) {
 	   {"Action":"fail","Package":"p","Test":"A/x"}
 	   {"Action":"fail","Package":"p","Test":"A"}
 	   {"Action":"fail","Package":"p","Elapsed":0.1}`,
-		"FAIL  p (0.1 s)\n          a_test.go:9: got 1\n\nfailed:\n      p A/x\n\n0 passed, 1 failed, 0 skipped\n", false)
+		"FAIL  p (0.1 s)\n          a_test.go:9: got 1\n\nfailed:\n      p A/x\n\n0 passed, 1 failed, 0 skipped\n",
+		false)
 	// A package that does not build fails although no test did.
 	f(`{"Action":"build-output","ImportPath":"p [p.test]","Output":"p.go:1: syntax error\n"}
 	   {"Action":"build-fail","ImportPath":"p [p.test]"}
 	   {"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`,
-		"FAIL  p: does not build\n      p.go:1: syntax error\n\nfailed:\n      p: does not build\n\n0 passed, 1 failed, 0 skipped\n", false)
+		"FAIL  p: does not build\n      p.go:1: syntax error\n\nfailed:\n      p: does not build\n\n"+
+			"0 passed, 1 failed, 0 skipped\n", false)
 	// A test under which the process ended (panic, os.Exit) failed.
 	f(`{"Action":"run","Package":"p","Test":"A"}
 	   {"Action":"output","Package":"p","Test":"A","Output":"panic: BUG\n"}
@@ -56,5 +58,6 @@ func TestReport(t *testing.T) {
 	// The stream ended in the middle.
 	f(`{"Action":"run","Package":"p","Test":"A"}`, "0 passed, 1 failed, 0 skipped\n", false)
 	// What go says outside the stream is not lost, and nothing run is no success.
-	f(`go: cannot find main module`, "go: cannot find main module\nno test ran\n\n0 passed, 0 failed, 0 skipped\n", false)
+	f(`go: cannot find main module`, "go: cannot find main module\nno test ran\n\n0 passed, 0 failed, 0 skipped\n",
+		false)
 }

@@ -35,7 +35,8 @@ func newSealer(t *testing.T, suite uint16, keyLog string) *sealer {
 	case tls.TLS_AES_256_GCM_SHA384:
 		s.hash, s.keyLen = sha512.New384, 32
 	default:
-		t.Skipf("a machine without AES instructions prefers %s, which the standard library cannot use alone", tls.CipherSuiteName(suite))
+		t.Skipf("a machine without AES instructions prefers %s, which the standard library cannot use alone",
+			tls.CipherSuiteName(suite))
 	}
 	for line := range strings.Lines(keyLog) {
 		if f := strings.Fields(line); f[0] == "CLIENT_TRAFFIC_SECRET_0" {
@@ -155,7 +156,8 @@ func TestSealPutsPendingFirst(t *testing.T) {
 		t.Errorf("%d bytes are pending still", len(rest))
 	}
 	var got []byte
-	if err := client.Feed(wire, func(p []byte) { got = append(got, p...) }); err != nil || string(got) != "after the update" {
+	if err := client.Feed(wire,
+		func(p []byte) { got = append(got, p...) }); err != nil || string(got) != "after the update" {
 		t.Fatalf("got %q, %v", got, err)
 	}
 }

@@ -115,7 +115,8 @@ func carry(t *testing.T, from, to *Session, plain []byte, step int) {
 func TestPlainBytesComeThroughAnySplit(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		server, client := couple(t, version)
-		short, long := []byte("OPTIONS sip:a@example.com SIP/2.0\r\n\r\n"), bytes.Repeat([]byte("0123456789abcdef"), 2000)
+		short, long := []byte("OPTIONS sip:a@example.com SIP/2.0\r\n\r\n"),
+			bytes.Repeat([]byte("0123456789abcdef"), 2000)
 		for _, step := range []int{1, 2, 3, 5, 7, 64, 1000, 1 << 20} {
 			carry(t, client, server, short, step)
 			carry(t, server, client, short, step)

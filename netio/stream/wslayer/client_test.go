@@ -78,7 +78,8 @@ func TestLibraryClient(t *testing.T) {
 			t.Fatalf("%d bytes came back as %d, op %d, %v", len(msg), len(back), op, err)
 		}
 	}
-	if err := ws.WriteFrame(nc, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "bye")))); err != nil {
+	if err := ws.WriteFrame(nc,
+		ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "bye")))); err != nil {
 		t.Fatal(err)
 	}
 	var closed wsutil.ClosedError

@@ -30,7 +30,8 @@ func BenchmarkFeedFrame(b *testing.B) {
 
 func TestAllocations(t *testing.T) {
 	s := upgraded(t, &Config{})
-	clean := bytes.Join([][]byte{masked(true, ws.OpText, strings.Repeat("x", 600)), masked(true, ws.OpPing, "hi"), masked(false, ws.OpText, "OP"), masked(true, ws.OpContinuation, "TIONS")}, nil)
+	clean := bytes.Join([][]byte{masked(true, ws.OpText, strings.Repeat("x", 600)), masked(true, ws.OpPing, "hi"),
+		masked(false, ws.OpText, "OP"), masked(true, ws.OpContinuation, "TIONS")}, nil)
 	wire, out := make([]byte, len(clean)), make([]byte, 0, 1024)
 	emit, reply := func(m []byte) { out = Frame(out[:0], m) }, func([]byte) {}
 	if n := testing.AllocsPerRun(100, func() {

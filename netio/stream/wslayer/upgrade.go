@@ -149,7 +149,9 @@ func (s *Session) allowOrigin() string {
 
 func appendUpgraded(dst []byte, key, allowOrigin string) []byte {
 	sum := sha1.Sum([]byte(key + acceptGUID))
-	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: "+Subprotocol+"\r\nSec-WebSocket-Accept: "...)
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nSec-WebSocket-Protocol: "+Subprotocol+
+		"\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
 	if allowOrigin != "" {
 		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), allowOrigin...)

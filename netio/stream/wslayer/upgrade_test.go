@@ -23,7 +23,8 @@ func TestUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Protocol") != "sip" || resp.Header.Get("Upgrade") != "websocket" ||
+		if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Protocol") != "sip" ||
+			resp.Header.Get("Upgrade") != "websocket" ||
 			// RFC 6455 §1.3
 			resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 			t.Errorf("step %d: %q", step, h.replies)
@@ -31,7 +32,8 @@ func TestUpgrade(t *testing.T) {
 		if len(h.messages) != 1 || string(h.messages[0]) != "OPTIONS" {
 			t.Errorf("step %d: the frame behind the request gave %q", step, h.messages)
 		}
-		if want := (Request{URI: "/sip", Host: "example.com", Origin: "https://phone.example.com"}); *s.Request() != want {
+		if want := (Request{URI: "/sip", Host: "example.com",
+			Origin: "https://phone.example.com"}); *s.Request() != want {
 			t.Errorf("request %+v", *s.Request())
 		}
 	}
@@ -50,7 +52,8 @@ func TestCORS(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want || len(resp.Header["Access-Control-Allow-Origin"]) > 1 {
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want ||
+			len(resp.Header["Access-Control-Allow-Origin"]) > 1 {
 			t.Errorf("mode %d: %q, want %q", mode, got, want)
 		}
 	}
@@ -149,7 +152,8 @@ func TestToleratedUpgrades(t *testing.T) {
 func TestConfigLimits(t *testing.T) {
 	f := func(c Config, want string) {
 		t.Helper()
-		if err := c.Validate(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if err := c.Validate(); want == "" && err != nil ||
+			want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
