@@ -12,7 +12,7 @@ import (
 // Identity is whom the process becomes after binding. Look it up before chroot: the user database
 // is outside.
 type Identity struct {
-	uid, gid int // -1: stays
+	uid, gid int // -1 means stays
 	groups   []int
 	setsUser bool
 }

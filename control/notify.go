@@ -51,7 +51,8 @@ func (n *Notifier) Stopping() { n.send("STOPPING=1") }
 // Alive feeds the watchdog.
 func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
 
-// WatchdogInterval is how often Alive is due: half of what the manager allows; 0: it did not ask.
+// WatchdogInterval is how often Alive is due: half of what the manager allows. It is 0 if it did
+// not ask.
 func (n *Notifier) WatchdogInterval() time.Duration {
 	if n == nil {
 		return 0

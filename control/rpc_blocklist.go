@@ -188,7 +188,7 @@ type destination struct {
 	addr    netio.Addr
 	network bool
 	prefix  netip.Prefix
-	port    uint16 // of the network, 0: all
+	port    uint16 // of the network; 0 means all
 }
 
 // destinationOf reads ip, port and proto, the first three arguments.

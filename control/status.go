@@ -67,7 +67,7 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 // reply's name has a > before it and comes last: "core.uptime >NAME".
 type StatusService struct {
 	commands Commands
-	rpc      *RPC // nil: commands only
+	rpc      *RPC // nil means commands only
 	log      *Log
 
 	listener *net.UnixListener

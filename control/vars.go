@@ -14,7 +14,7 @@ type Var struct {
 	Help        string   // with the unit
 	Min, Max    int64    // range of a number, both included
 	Get         func() any
-	Set         func(any) error // nil: read-only. Gets an int64 or a string, as Get gives
+	Set         func(any) error // nil means read-only. Gets an int64 or a string, as Get gives
 	ReadOnly    string          // why there is no Set, "it is fixed at start" if it is left out
 }
 

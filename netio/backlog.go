@@ -20,7 +20,7 @@ import (
 //	└─────┴───────────────────┴──────┘    └──────────┴──────┴──────────┴───┘
 //	                                                 tail
 type backlog struct {
-	memory     []byte // nil: nothing is kept
+	memory     []byte // nil means nothing is kept
 	count      int    // records
 	head, tail int    // where the oldest begins, and where the next would
 	// where the records end that were put before tail began anew; only while tail <= head
@@ -148,8 +148,8 @@ func (p *Port) watchRoom(b *sendBatch, on bool) {
 	_ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, b.fd, &ev)
 }
 
-// drain sends what waits, oldest first, until the socket is full again; true: nothing waits any
-// more. One that fails is reported and skipped, as in send.
+// drain sends what waits, oldest first, until the socket is full again. It returns true if nothing
+// waits any more. One that fails is reported and skipped, as in send.
 func (p *Port) drain(b *sendBatch) bool {
 	q := &b.backlog
 	h := &b.late

@@ -59,7 +59,7 @@ type bundleControl struct {
 	_    [4]byte
 }
 
-// each is the length that the kernel gave; 0: the frame is one datagram.
+// each is the length that the kernel gave. It is 0 if the frame is one datagram.
 func (c *bundleControl) each(h *unix.Msghdr) int {
 	if h.Controllen == 0 || c.Level != unix.IPPROTO_UDP || c.Type != unix.UDP_GRO {
 		return 0

@@ -265,7 +265,7 @@ func sameName(a, b *unix.RawSockaddrInet6) bool {
 // aloneList is the destinations to which messages leave one by one, a table of one slot for each
 // hash: a newcomer takes the place of another, whose messages leave together again.
 type aloneList struct {
-	n     int // slots ever used; 0: none is
+	n     int // slots ever used; 0 means none is
 	slots [1 << aloneBits]struct {
 		name  unix.RawSockaddrInet6
 		until int64 // ns

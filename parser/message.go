@@ -33,7 +33,7 @@ type Message struct {
 
 	Status    uint16 // response: 100 to 699; 0 in a request or if malformed
 	Method    Method // request: its method; MethodOther if unknown here. Response: MethodOther
-	IsRequest bool   // false: a response, or nothing indexed
+	IsRequest bool   // false for a response, and if nothing is indexed
 
 	// Control tells whether the start line or a header has a control character that RFC 3261 §25.1
 	// has no place for: a CR or LF that is not part of a CRLF, or one that is neither HTAB nor

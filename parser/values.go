@@ -28,7 +28,7 @@ type Values struct {
 	Reason Reason // why Next gave false: OK at the end of the list
 
 	m    *Message
-	next int // offset of the next value in the row; -1: go to the next row
+	next int // offset of the next value in the row; -1 means go to the next row
 	kind Kind
 	done bool
 }

@@ -79,7 +79,7 @@ func (w *worker) contain() {
 	w.ctx.Conn = 0
 }
 
-// attempt runs a part of the containment; false: it panicked itself.
+// attempt runs a part of the containment. It returns false if it panicked itself.
 func (w *worker) attempt(part func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {

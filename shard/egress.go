@@ -12,8 +12,8 @@ type egress struct {
 	mhomed    bool
 }
 
-// Egress tells the listener for a message to dst, given the one that received the
-// request, -1 for messages of our own. -1: there is none.
+// Egress tells the listener for a message to dst, given the one that received the request, -1 for
+// messages of our own. It returns -1 if there is none.
 func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	var in *netio.Listener
 	if receivedBy >= 0 {
@@ -28,7 +28,7 @@ func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	}
 	if dst.Proto == netio.UDP {
 		if in != nil && in.Proto != netio.UDP {
-			receivedBy = e.near(dst, in) // -1: the group finds one
+			receivedBy = e.near(dst, in) // if -1, the group finds one
 		}
 		return e.group.Egress(dst, receivedBy)
 	}
@@ -47,8 +47,8 @@ func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	return e.near(dst, nil)
 }
 
-// near is the first listener of dst's family and transport, one with the address
-// of like before others; -1: there is none.
+// near is the first listener of dst's family and transport, one with the address of like before
+// others. It is -1 if there is none.
 func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 	if like != nil {
 		if by := e.sameIP(dst, like); by >= 0 {

@@ -23,7 +23,7 @@ type handover struct {
 	bells    []*shm.Doorbell
 	dirty    []bool
 	crowded  bool  // a ring may be more than half full
-	heldAt   int64 // since when sockets are not read for it, ns; 0: they are
+	heldAt   int64 // since when sockets are not read for it, ns; 0 means they are
 	handed   bool  // the message at hand came through a ring: it is not handed on again
 	packet   netio.Packet
 }

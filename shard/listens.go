@@ -41,7 +41,8 @@ type served struct {
 	watching  bool              // retire runs
 }
 
-// at is the number of the listener of an address that is open, or may be open again; -1: none is.
+// at is the number of the listener of an address that is open, or may be open again. It is -1 if
+// none is.
 func (s *served) at(proto netio.Proto, addr netio.Addr) int {
 	addr.Proto = 0
 	for i, l := range s.listeners {
@@ -313,7 +314,7 @@ func (s *Server) idle() bool {
 // takeListeners opens and closes what a generation has more or less of. It returns false if nothing
 // about listeners has changed.
 func (w *worker) takeListeners(g *generation) (moved bool) {
-	if g.egress == nil || proxy.Egress(g.egress) == w.egress { // nil: tests without a server
+	if g.egress == nil || proxy.Egress(g.egress) == w.egress { // nil in tests without a server
 		return false
 	}
 	w.served, w.egress = g.listeners, g.egress

@@ -36,7 +36,7 @@ import (
 type worker struct {
 	number, shards int
 	port           *netio.Port       // nil in tests without sockets
-	streams        streams           // nil: no listener is a stream's
+	streams        streams           // nil means no listener is a stream's
 	conns          route.Connections // the same
 	aliases        bool              // tcp_accept_aliases, and conns is there
 	acceptControl  bool              // accept_ctrl_chars
@@ -124,9 +124,9 @@ func (w *worker) run(cpus []int) {
 	}
 }
 
-// round is one turn of the loop; false: it did not get to its end. Whatever a message, a timer or a
-// peer can influence is contained closer to where it happens, so that a round loses nothing but its
-// culprit.
+// round is one turn of the loop. It returns false if it did not get to its end. Whatever a message,
+// a timer or a peer can influence is contained closer to where it happens, so that a round loses
+// nothing but its culprit.
 func (w *worker) round() (whole bool) {
 	defer w.contain()
 	w.step = stepRound
@@ -170,8 +170,8 @@ func (w *worker) noteActivity() {
 	}
 }
 
-// busyNext counts the rounds for which a full batch is taken as proof of more;
-// 0: ask epoll.
+// busyNext counts the rounds for which a full batch is taken as proof of more. It returns 0 if
+// epoll is to be asked.
 func busyNext(busy, got int) int {
 	if got < busyBatch || busy == busyRounds {
 		return 0
@@ -200,8 +200,8 @@ func (w *worker) wait() []uint16 {
 }
 
 // maxSleep is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second
-// is due; -1: for ever, nothing is. A shard without traffic sleeps on: each time it wakes, the
-// monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
+// is due. It is -1, for ever, if nothing is. A shard without traffic sleeps on: each time it wakes,
+// the monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
 func (w *worker) maxSleep() int64 {
 	if w.timersLeft || w.again {
 		w.again = false
@@ -351,8 +351,8 @@ func (w *worker) sendQueued() {
 	}
 }
 
-// sendsFailed tells the transactions whose requests cannot reach their destination; false: there
-// are none.
+// sendsFailed tells the transactions whose requests cannot reach their destination. It returns
+// false if there are none.
 func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
 	w.unsent = w.unsent[:0]
 	for _, f := range failures {
@@ -424,7 +424,7 @@ func (w *worker) watchRoom(now int64) {
 // episode follows a counter that moves for a while and then rests.
 type episode struct {
 	count, before uint64 // when last looked at, and when the episode began
-	at            int64  // when it moved last, ns; 0: no episode
+	at            int64  // when it moved last, ns; 0 means no episode
 }
 
 // look reports that an episode began, or that one ended and how far the counter moved in it: when

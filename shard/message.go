@@ -201,7 +201,8 @@ func (w *worker) absorb() bool {
 }
 
 // cancelled is the transaction of another method than INVITE that a CANCEL is for, which it does
-// not tell (§9.2); nil: none. A method unknown here is none of those tried. Slow path.
+// not tell (§9.2). It is nil if there is none. A method unknown here is none of those tried. Slow
+// path.
 func (w *worker) cancelled() *txn.Tx {
 	for method := parser.MethodOther + 1; method < parser.NumMethods; method++ {
 		switch method {

@@ -16,7 +16,8 @@ type streams interface {
 	Begin(listener int, dst *netio.Addr, token uint64)
 	Append(segment []byte)
 	// End hands the message over. domain: whose certificate the other side must show ("": its
-	// address is all that is known). false: there is no connection, and none may be opened.
+	// address is all that is known). It returns false if there is no connection, and none may be
+	// opened.
 	End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeouts) (ok bool)
 	Abandon()
 	Flush()

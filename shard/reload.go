@@ -47,13 +47,13 @@ type generation struct {
 type Next struct {
 	Program  *route.Program
 	Settings *route.Settings
-	Targets  *balance.Table // nil: no destination sets
+	Targets  *balance.Table // nil means no destination sets
 	// Listens and Streams are as in Config, the numbers of WebSocket listeners too; both empty:
 	// those there are.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
 	// Commit is called when nothing can fail any more, before the shards take it and before anybody
-	// is let in by new listeners; nil: nothing is to be done.
+	// is let in by new listeners; nil means nothing is to be done.
 	Commit func()
 }
 

@@ -131,8 +131,8 @@ func (w *worker) replyRetryFailed(token uint64) {
 	o.lost++
 }
 
-// resolveVia finds where the host of a Via leads (RFC 3263 §5); false: the resolver is asked, and a
-// mail goes on.
+// resolveVia finds where the host of a Via leads (RFC 3263 §5). It returns false if the resolver is
+// asked, and a mail goes on.
 func (w *worker) resolveVia(r *replyRetry) bool {
 	r.asks++
 	proto := w.served[r.listener].Proto

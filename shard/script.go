@@ -21,7 +21,7 @@ var _ proxy.Script = script{}
 func (s script) Serves(program uint64) bool { return s.programOf(program) != nil }
 
 // programOf is the program with that hash: that of new requests, or an earlier one that is kept for
-// the transactions it began. nil: there is none.
+// the transactions it began. It is nil if there is none.
 func (w *worker) programOf(hash uint64) *route.Program {
 	if w.program.Hash() == hash {
 		return w.program
@@ -106,8 +106,8 @@ func (w *worker) onsend() bool {
 	return w.program.HasOnsend() || slices.ContainsFunc(w.kept, (*route.Program).HasOnsend)
 }
 
-// coreReply runs the reply route without a name on the response at hand; false: it
-// is dropped.
+// coreReply runs the reply route without a name on the response at hand. It returns false if it is
+// dropped.
 func (s *worker) coreReply() (forward bool) {
 	switch s.program.CoreReply(s.ctx, &s.core.Reply) {
 	case route.Faulted:

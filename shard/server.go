@@ -36,24 +36,25 @@ type Config struct {
 	Streams  stream.Config
 	Program  *route.Program
 	Settings *route.Settings
-	Targets  *balance.Table // nil: no destination sets
-	Resolver proxy.Resolver // nil: names lead nowhere
-	// Blocklist is what the destination blacklist is to do; nil: there is none, and it cannot be
-	// switched on.
+	Targets  *balance.Table // nil means no destination sets
+	Resolver proxy.Resolver // nil means names lead nowhere
+	// Blocklist is what the destination blacklist is to do; nil means there is none, and it cannot
+	// be switched on.
 	Blocklist *blocklist.Config
 	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
 	Steer     netio.SteerMode // of datagrams to their owner by the kernel
 	// NoSegment sends each datagram by itself even where several could leave together
 	// (UDP_SEGMENT), and receives each by itself (UDP_GRO).
 	NoSegment bool
-	// NoShed handles every new call, however long the queues of the sockets are; false: in overload
-	// some are refused, so that the others succeed.
+	// NoShed handles every new call, however long the queues of the sockets are; false means that
+	// in overload some are refused, so that the others succeed.
 	NoShed bool
-	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil:
-	// nothing is to be done.
+	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil
+	// means nothing is to be done.
 	BeforeBind func() error
-	CPUs       []int        // shards are pinned to these in turn; empty: those this process may use
-	Logger     *slog.Logger // nil: slog.Default()
+	// shards are pinned to these in turn; empty means those this process may use
+	CPUs   []int
+	Logger *slog.Logger // nil means slog.Default()
 }
 
 // Validate says which field is out of its range and what to change.
@@ -98,7 +99,7 @@ type shared struct {
 	listeners []*netio.Listener // at the start
 	egress    proxy.Egress      // the same
 	resolver  proxy.Resolver
-	list      *blocklist.Table // the destination blacklist, nil: there is none
+	list      *blocklist.Table // the destination blacklist; nil means there is none
 	logger    *slog.Logger
 	logLevel  atomic.Int64
 	lines     chan logLine
@@ -135,7 +136,7 @@ type Server struct {
 	cfg        Config
 	arena      *shm.Arena
 	group      *netio.Group
-	streams    *stream.Engine // nil: no listener is a stream's
+	streams    *stream.Engine // nil means no listener is a stream's
 	writeQueue *atomic.Int64  // netio.Options.WriteQueue
 	shared     *shared
 	workers    []*worker

@@ -110,9 +110,8 @@ func defaultSIPPort(t parser.Transport) uint16 {
 	return netio.TCP.DefaultPort()
 }
 
-// streamsFailed tells the transactions whose requests could not be sent over a
-// stream, and the blacklist about destinations that are to blame; false: there are
-// none.
+// streamsFailed tells the transactions whose requests could not be sent over a stream, and the
+// blacklist about destinations that are to blame. It returns false if there are none.
 func (w *worker) streamsFailed(failures []streamFailure) bool {
 	told := false
 	for i := range failures {

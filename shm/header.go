@@ -52,8 +52,8 @@ type Header struct {
 	Flags uint16
 	// Len is the user's: payload bytes in use after the header or record; Alloc sets 0.
 	Len uint32
-	// Owner is the record that owns this slot; 0: it owns itself. The slot counts after a crash
-	// only if the owner does. In a free slot it links the free list.
+	// Owner is the record that owns this slot; 0 means it owns itself. The slot counts after a
+	// crash only if the owner does. In a free slot it links the free list.
 	Owner Off
 }
 

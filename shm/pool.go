@@ -41,7 +41,7 @@ type chunk struct {
 	// Written by the slab that holds the chunk, not atomic; rebuilt by Recover.
 	free Off    // first free carved slot; Header.Owner of each links the next
 	used uint32 // slots in use
-	prev uint32 // neighbours in the slab's list of chunks with room, as index+1, 0: none
+	prev uint32 // neighbours in the slab's list of chunks with room, as index+1; 0 means none
 	next uint32
 	_    [40]byte
 }

@@ -15,7 +15,7 @@ type Slab struct {
 	a       *Arena
 	words   *slabWords // in the arena, until Close
 	shard   int
-	refuse  int   // Allocs till the refused one, -1: none
+	refuse  int   // Allocs till the refused one; -1 means none
 	panics  bool  // instead
 	reserve int64 // chunks of the pool that Alloc leaves alone
 	short   bool  // the pool has no more than the reserve
@@ -23,7 +23,7 @@ type Slab struct {
 	scarce  int64 // chunks in the pool below which no empty one is kept
 
 	free  [numClasses]uint32 // slots free in the chunks held
-	heads [numClasses]uint32 // first chunk with room, index+1; 0: none
+	heads [numClasses]uint32 // first chunk with room, index+1; 0 means none
 	spare [numClasses]uint32 // the empty chunk kept, index+1; it may have been taken into use again
 
 	recent [recentSlots]Off // the slots allocated last, a ring, see Unfinished

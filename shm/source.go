@@ -13,7 +13,7 @@ import (
 type backing struct {
 	base    unsafe.Pointer // start of the arena, huge-page aligned where we choose
 	bytes   int64          // length of the mapping at base, at least the arena
-	file    *os.File       // nil: SysV
+	file    *os.File       // nil means SysV
 	name    string         // for people
 	hugetlb bool           // pages come from the hugetlb pool
 	segment []byte         // SysV only

@@ -46,15 +46,15 @@ type Config struct {
 	Quick bool
 	// Segment lets the generator use UDP_SEGMENT at saturation with a single shard.
 	Segment bool
-	// HeldCalls is how many INVITE transactions the memory scenario holds open; 0: one million, or
-	// 20,000 with Quick.
+	// HeldCalls is how many INVITE transactions the memory scenario holds open; 0 means one
+	// million, or 20,000 with Quick.
 	HeldCalls int
-	// IdleConnections is how many the idle scenario opens; 0: 100,000, or 2,000 with Quick. Limits
-	// of the machine lower it.
+	// IdleConnections is how many the idle scenario opens; 0 means 100,000, or 2,000 with Quick.
+	// Limits of the machine lower it.
 	IdleConnections int
 	// Peer measures Kamailio in the idle scenario, too.
 	Peer bool
-	// SoakTime is how long the loss scenario lasts; 0: 60 s, or 4 s with Quick.
+	// SoakTime is how long the loss scenario lasts; 0 means 60 s, or 4 s with Quick.
 	SoakTime time.Duration
 }
 

@@ -95,7 +95,7 @@ func (c *Comparison) row(key string) *Row {
 }
 
 // ratio is the median over the rounds of a's figure by b's figure of the same round: the machine's
-// speed divides out. 0: not known.
+// speed divides out. It is 0 if not known.
 func (c *Comparison) ratio(a, b *Row, figure func(*traffic.Outcome) float64) float64 {
 	if a == nil || b == nil {
 		return 0

@@ -105,10 +105,10 @@ func (b *bench) field(keys ...string) []contender {
 
 // serverOptions are what scenarios vary.
 type serverOptions struct {
-	workers int    // shards or children; 0: 1 for Viaduct, 2 for Kamailio, as in bench/peers
-	memory  int    // -m, MB; 0: viaductMB, or kamailioMB
+	workers int    // shards or children; 0 means 1 for Viaduct, 2 for Kamailio, as in bench/peers
+	memory  int    // -m, MB; 0 means viaductMB, or kamailioMB
 	steady  bool   // warm up until as many transactions end as begin, with memory for them
-	cores   []int  // processors; nil: Config.ServerCore
+	cores   []int  // processors; nil means Config.ServerCore
 	dir     string // folder of the configuration; "": bench/peers
 	defines []string
 	flags   []string // more of them, at the end

@@ -34,7 +34,7 @@ type call struct {
 	interval, answerInterval uint16
 	requestLen, echoLen      uint16
 	caller, target           uint8
-	// answerer is 1 + the place of the answerer that has the call; 0: none of ours.
+	// answerer is 1 + the place of the answerer that has the call; 0 means none of ours.
 	answerer uint8
 	state    state
 	outcome  outcome
@@ -55,7 +55,7 @@ const (
 type table struct {
 	calls []call
 	// due is when the caller's timer of a slot fires, dueAnswer the answerer's, in ms of the
-	// engine's clock; 0: not set.
+	// engine's clock; 0 means not set.
 	due, dueAnswer []uint32
 	free           []uint32
 	high           uint32 // slots below were used at least once

@@ -2,7 +2,8 @@ package traffic
 
 import "time"
 
-// start opens one call on a caller port; its latency counts from due. False: no slot is free.
+// start opens one call on a caller port; its latency counts from due. It returns false if no slot
+// is free.
 func (e *Engine) start(port int, due int64) bool {
 	slot, ok := e.table.take()
 	if !ok {

@@ -81,9 +81,9 @@ type Config struct {
 	// Direct.
 	Server netip.AddrPort
 	// Callers are the callers' addresses, one socket or connection each, 1 to MaxPorts. Port 0
-	// takes any free port. Empty: only answer.
+	// takes any free port. Empty means only answer.
 	Callers []netip.AddrPort
-	// Answerers are the answerers' addresses, 0 to MaxPorts. Empty: only call.
+	// Answerers are the answerers' addresses, 0 to MaxPorts. Empty means only call.
 	Answerers []netip.AddrPort
 	// Targets are the Request-URIs called in turn. Default: sip:bob@ each answerer. With Raw and
 	// Direct the i-th caller calls the i-th.
@@ -104,12 +104,12 @@ type Config struct {
 	// Rate starts so many calls per second, whatever happens (open loop). Latency counts from the
 	// instant a call was due.
 	Rate float64
-	// Calls ends the run after so many calls; 0: no limit. In Hold, how many to open.
+	// Calls ends the run after so many calls; 0 means no limit. In Hold, how many to open.
 	Calls int
-	// Warmup precedes the measured window. 0: none.
+	// Warmup precedes the measured window. 0 means none.
 	Warmup time.Duration
-	// Duration is the measured window. 0 needs Calls. In Hold, how long to hold; 0: until HoldOver
-	// is closed.
+	// Duration is the measured window. 0 needs Calls. In Hold, how long to hold; 0 means until
+	// HoldOver is closed.
 	Duration time.Duration
 	// Release is how held calls end.
 	Release Release

@@ -40,8 +40,8 @@ type message struct {
 	cseqNumber  uint32
 	cseqMethod  method
 	contact     span // the URI between < and >
-	maxForwards int  // -1: none
-	length      int  // Content-Length; -1: none
+	maxForwards int  // -1 means none
+	length      int  // Content-Length; -1 means none
 	body        span
 }
 

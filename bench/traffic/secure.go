@@ -62,7 +62,7 @@ func (c *secure) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// encrypt turns b into records of what is pending. False: the connection is no more.
+// encrypt turns b into records of what is pending. It returns false if the connection is no more.
 func (c *secure) encrypt(b []byte) bool {
 	_, err := c.tls.Write(b)
 	return err == nil

@@ -57,7 +57,7 @@ type socket struct {
 	local    netip.AddrPort
 	answerer bool
 	index    int     // among the ports of its side
-	stream   *stream // nil: UDP
+	stream   *stream // nil means UDP
 	poll     *poller
 	place    int // in poll, and in Engine.sockets
 

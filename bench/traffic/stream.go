@@ -28,7 +28,7 @@ type stream struct {
 	// epoll tells when it will take more.
 	pending []byte
 	waiting bool
-	secure  *secure // nil: TCP
+	secure  *secure // nil means TCP
 	account *account
 }
 
@@ -306,8 +306,8 @@ func (t *stream) flush(s *socket) {
 	}
 }
 
-// send writes what is pending and then b. What the kernel does not take stays pending. False: the
-// connection is no more, or takes nothing.
+// send writes what is pending and then b. What the kernel does not take stays pending. It returns
+// false if the connection is no more, or takes nothing.
 func (t *stream) send(s *socket, b []byte) bool {
 	if len(t.pending) > 0 {
 		n, ok := write(s.fd, t.pending)

@@ -38,7 +38,7 @@ const (
 // Config is everything the process needs to start, after the command line has overridden the
 // configuration file. What concerns the handling of messages stays in Settings.
 type Config struct {
-	// ConfigFile is the routing program's file; "": the built-in one; "-": standard input.
+	// ConfigFile is the routing program's file; "" means the built-in one, "-" standard input.
 	ConfigFile string
 	// Settings are the file's globals and module parameters with the command line's overrides;
 	// never nil after configure.
@@ -55,7 +55,7 @@ type Config struct {
 	// Shards is the number of event loops, 1..shardsMax; 0 is refused (the default is the number of
 	// usable CPUs).
 	Shards int
-	// CPUs are the processors shards are pinned to, round robin; empty: no pinning.
+	// CPUs are the processors shards are pinned to, round robin; empty means no pinning.
 	CPUs []int
 	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and at
 	// least arenaLeastMB and arenaLeastShardMB for each shard; 0 is refused.
@@ -78,22 +78,22 @@ type Config struct {
 	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and
 	// errors.
 	LogDebug int
-	// LogIdent and LogFacility are syslog's name and facility of this process; "": viaduct,
+	// LogIdent and LogFacility are syslog's name and facility of this process; "" means viaduct,
 	// LOG_DAEMON.
 	LogIdent, LogFacility string
 
-	// User and Group are what the process becomes after binding, name or number; "": stays.
+	// User and Group are what the process becomes after binding, name or number; "" means stays.
 	User, Group string
-	// Chroot is the new root folder after binding; "": none.
+	// Chroot is the new root folder after binding; "" means none.
 	Chroot string
-	// WorkDir is the working folder, inside Chroot; "": / for a daemon or in a chroot, else
+	// WorkDir is the working folder, inside Chroot; "" means / for a daemon or in a chroot, else
 	// unchanged.
 	WorkDir string
-	// PIDFile, FIFO and Socket are paths inside Chroot, relative ones from WorkDir; "": none.
+	// PIDFile, FIFO and Socket are paths inside Chroot, relative ones from WorkDir; "" means none.
 	PIDFile, FIFO, Socket string
 	// GroupFile is the same for the number of the process group.
 	GroupFile string
-	// ExitTimeout bounds the draining of calls under way at a stop; 0: stop at once.
+	// ExitTimeout bounds the draining of calls under way at a stop; 0 means stop at once.
 	ExitTimeout time.Duration
 
 	// entered: it is a reload, and the process has done with chroot and working folder

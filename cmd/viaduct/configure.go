@@ -31,7 +31,7 @@ type options struct {
 
 	configFile string
 	source     []byte // of configFile, nil until read
-	arenaMB    int    // 0: -m was not given
+	arenaMB    int    // 0 means -m was not given
 	user       string
 	defines    []string // -A
 

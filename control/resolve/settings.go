@@ -32,13 +32,13 @@ type Settings struct {
 	IPv6Only  bool // dns_cache_flags 2
 	// dns_cache_flags 4: the first address tried is IPv6; families alternate either way
 	PreferIPv6 bool
-	// dns_retr_time: wait for one server; 0: `options timeout` of ResolvConf, else 2 s. At most 30
-	// s
+	// dns_retr_time: wait for one server; 0 means `options timeout` of ResolvConf, else 2 s. At
+	// most 30 s
 	RetryTime time.Duration
-	// dns_retr_no: further rounds over the servers; -1: `options attempts` less one, else 1. At
-	// most 10
+	// dns_retr_no: further rounds over the servers; -1 means `options attempts` less one, else 1.
+	// At most 10
 	Retries int
-	// dns_servers_no: so many of the servers are asked; 0: all, which are 8 at most
+	// dns_servers_no: so many of the servers are asked; 0 means all, which are 8 at most
 	ServersMax int
 	Timeout    time.Duration // bounds a query over all its questions. 100 ms to 60 s
 	// dns_cache_mem (there in KB): the cap over records and results. 64 KiB to 1 GiB
@@ -48,8 +48,8 @@ type Settings struct {
 	// dns_cache_negative_ttl: the cap on what a SOA says of missing names. At most 3 h (RFC 2308
 	// §5)
 	NegativeTTL time.Duration
-	// how long past its end an answer may serve while the servers fail (RFC 8767); 0: not at all.
-	// At most 7 days
+	// how long past its end an answer may serve while the servers fail (RFC 8767); 0 means not at
+	// all. At most 7 days
 	StaleMax   time.Duration
 	GCInterval time.Duration    // dns_cache_gc_interval. 1 s at least
 	Servers    []netip.AddrPort // ask these instead of the nameserver lines

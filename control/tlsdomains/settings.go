@@ -26,7 +26,7 @@ type Settings struct {
 	// certificates allowed between the peer's and its CA's; 0 means 9, -1 means none
 	VerifyDepth    int
 	ServerName     string // server: the SNI this domain is for; client: the name to ask for
-	ServerNameMode int    // 0: that name; 1: it and all below it; 2: only those below it
+	ServerNameMode int    // 0 that name, 1 it and all below it, 2 only those below it
 	ServerID       string // client: a name for ClientByID
 }
 

@@ -60,8 +60,8 @@ type Config struct {
 	// RFC 8446 §6.1.
 	NoCloseNotify bool
 	// AcceptControl takes an LF alone for a line end of a start line or header, and a CR alone for
-	// a character like others (accept_ctrl_chars). False: each is a Fault, and the connection ends,
-	// since whoever reads them otherwise sees other messages behind.
+	// a character like others (accept_ctrl_chars). False means that each is a Fault, and the
+	// connection ends, since whoever reads them otherwise sees other messages behind.
 	AcceptControl bool
 	// WS is for all WebSocket listeners.
 	WS WebSocket
@@ -112,8 +112,8 @@ type Listen struct {
 
 // WebSocket are the settings of Kamailio's module websocket.
 type WebSocket struct {
-	// KeepAlive is how long nothing may come or go before a frame is sent (keepalive_timeout); 0:
-	// none is. A Ping that nothing answers for as long ends the connection.
+	// KeepAlive is how long nothing may come or go before a frame is sent (keepalive_timeout); 0
+	// means none is. A Ping that nothing answers for as long ends the connection.
 	KeepAlive time.Duration
 	// Pong sends Pongs, which nobody answers (RFC 6455 §5.5.3), in place of Pings
 	// (keepalive_mechanism).

@@ -128,7 +128,7 @@ type conn struct {
 	fd                 int       // of g, or the parked duplicate
 	parking            bool
 	released           bool
-	patience           int64 // the TCP_USER_TIMEOUT of fd follows from it, ns; 0: not set yet
+	patience           int64 // the TCP_USER_TIMEOUT of fd follows from it, ns; 0 means not set yet
 	watched            bool  // the watcher has fd
 	lingering          bool  // what comes is dropped
 	answered, shut     bool  // while lingering: an answer left; the sending side is closed
@@ -138,7 +138,7 @@ type conn struct {
 	f                  framer
 	partial            []byte   // the begin of a message, or what follows a stalled one
 	stalled            []*inMsg // complete, and their shard has no room
-	messageBy          int64    // when the message begun must be complete; 0: none begun
+	messageBy          int64    // when the message begun must be complete; 0 means none begun
 	lingerBy           int64
 	pinged             bool    // a Ping of ours left, and nothing came since
 	writing, writeTail *outMsg // taken from head; on their way as they are

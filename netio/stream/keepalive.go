@@ -10,8 +10,8 @@ func (l *loop) used(c *conn) {
 	l.wheel.before(c, l.now+c.lifetimeNs())
 }
 
-// keepAlive is how long, in ns, nothing may happen on c before a frame is sent; 0: none is, since c
-// is no WebSocket or not one yet.
+// keepAlive is how long, in ns, nothing may happen on c before a frame is sent. It is 0 if none is,
+// since c is no WebSocket or not one yet.
 func (l *loop) keepAlive(c *conn) int64 {
 	if c.layers.ws == nil || c.layers.ws.Request() == nil || c.lingering {
 		return 0

@@ -46,8 +46,8 @@ func (e *Engine) State(id uint64) ConnState {
 	return ConnAccepting
 }
 
-// Find gives the number of the connection of listener with peer, that its messages come from; 0:
-// there is none.
+// Find gives the number of the connection of listener with peer, that its messages come from. It
+// returns 0 if there is none.
 func (e *Engine) Find(listener int, peer *netio.Addr) uint64 {
 	k := key{addr: *peer, listener: uint16(listener)}
 	k.addr.Proto = 0

@@ -47,7 +47,7 @@ type Unwanted interface{ Unwanted(q *Question) }
 // Waiter names the run that waits for an answer.
 type Waiter struct {
 	Tx, Key uint64 // of the transaction that holds it
-	Parked  uint64 // the number of one that has no transaction, 0: it has one
+	Parked  uint64 // the number of one that has no transaction; 0 means it has one
 }
 
 // Answer is the answer to a Question.

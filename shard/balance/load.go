@@ -21,16 +21,16 @@ type Table struct {
 
 	sets    map[int]*Set
 	order   []*Set
-	byUID   []uint16 // UID → index into targets plus one; 0: none
+	byUID   []uint16 // UID → index into targets plus one; 0 means none
 	targets []*Target
 	retired map[uint16]string // UIDs of targets that went away → identity; not given to others
 }
 
 // Config is what a table needs beside the file.
 type Config struct {
-	// ds_probing_threshold: failures until inactive; 0: 1; at most MaxThreshold
+	// ds_probing_threshold: failures until inactive; 0 means 1; at most MaxThreshold
 	ProbingThreshold int
-	// ds_inactive_threshold: successes until active again; 0: 1; at most MaxThreshold
+	// ds_inactive_threshold: successes until active again; 0 means 1; at most MaxThreshold
 	InactiveThreshold int
 	// use_default: the last target of a set is kept for when all others are down
 	UseDefault bool

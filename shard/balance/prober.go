@@ -21,20 +21,20 @@ const (
 
 // ProbeConfig is what the dispatcher module's ds_ping parameters say.
 type ProbeConfig struct {
-	// ds_ping_interval: from one probe of a target to the next; 0: no regular probing
+	// ds_ping_interval: from one probe of a target to the next; 0 means no regular probing
 	Interval time.Duration
 	Mode     ProbeMode // ds_probing_mode
 	Method   string    // ds_ping_method; "": OPTIONS
 	From     string    // ds_ping_from, a URI; "": sip:dispatcher@localhost
 
-	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0: 4 s, in which a request over
-	// UDP is sent four times. Kamailio waits for tm's 30 s then, and notices a dead target ten
+	// Timeout is ds_ping_fr_timer: how long to wait for an answer. 0 means 4 s, in which a request
+	// over UDP is sent four times. Kamailio waits for tm's 30 s then, and notices a dead target ten
 	// calls too late.
 	Timeout time.Duration
 
 	// Recover is ds_recover_interval, a parameter of ours: how often a target is probed that went
 	// down by observation, whatever Interval and Mode, since otherwise nothing would ever bring it
-	// back. 0: 10 s; negative: never.
+	// back. 0 means 10 s; negative means never.
 	Recover time.Duration
 
 	// ReplyCodes is ds_ping_reply_codes: codes that are good beside 2xx.

@@ -46,7 +46,7 @@ type entry struct {
 	dueMs  int64  // next first send, meaningful while reason is not none
 	gridMs int64  // dueMs without jitter
 
-	id         uint64 // of the probe under way, 0: none
+	id         uint64 // of the probe under way; 0 means none
 	sentMs     int64
 	deadlineMs int64
 	resendMs   int64

@@ -33,7 +33,7 @@ type plan struct {
 	gen uint32
 	// all weights are the same, those of unusable targets included: see Set.equalWeights
 	equal    bool
-	fallback uint16 // UID of the default target, 0: none
+	fallback uint16 // UID of the default target; 0 means none
 
 	usable []uint16 // UIDs in set order, the default aside
 

@@ -34,10 +34,10 @@ type Target struct {
 type Attrs struct {
 	Body       string // the whole column as written, opaque attributes included
 	DUID       string // the operator's name for the target
-	MaxLoad    int    // calls; 0: no limit (algorithm 10)
-	Weight     int    // share in algorithms 0 and 9; 0: only when no other is left
-	HasWeight  bool   // false: Weight is the default 1
-	RWeight    int    // 1-100; 0: absent (algorithm 11)
+	MaxLoad    int    // calls; 0 means no limit (algorithm 10)
+	Weight     int    // share in algorithms 0 and 9; 0 means only when no other is left
+	HasWeight  bool   // false means that Weight is the default 1
+	RWeight    int    // 1-100; 0 means absent (algorithm 11)
 	Socket     string // proto:host:port or proto:host to send from
 	SocketName string // name of a listen socket to send from
 	PingSocket string // as Socket, for probes
@@ -50,7 +50,7 @@ type Attrs struct {
 	CC         int    // congestion control, 0 or 1 (algorithm 11)
 
 	// ConnectTimeoutMs and SendTimeoutMs are this target's own tcp_connect_timeout and
-	// tcp_send_timeout; 0: those of the core. Attributes of ours, Kamailio passes over them.
+	// tcp_send_timeout; 0 means those of the core. Attributes of ours, Kamailio passes over them.
 	ConnectTimeoutMs, SendTimeoutMs int
 
 	proxy *Target // OBProxy taken apart

@@ -13,7 +13,7 @@ type Cause struct {
 	Reasons Reason
 	// the message's mask, blst_set_ignore or blst_rpl_set_ignore: reasons that do not list
 	Ignore Reason
-	TTL    time.Duration // 0: dst_blacklist_expire
+	TTL    time.Duration // 0 means dst_blacklist_expire
 	Owner  string        // who says so, OwnerBytes at most
 }
 

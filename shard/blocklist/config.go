@@ -34,14 +34,15 @@ type Config struct {
 	Expire time.Duration
 	// dst_blacklist_mem in bytes (the file has KB): cap of the entries; EntryBytes+1 to MaxMemBytes
 	MemBytes   int
-	GCInterval time.Duration // dst_blacklist_gc_interval; 0: no GC
+	GCInterval time.Duration // dst_blacklist_gc_interval; 0 means no GC
 	// dst_blacklist_udp_imask and so on: reasons that do not list, by netio.Proto
 	IMask [protos]Reason
 	// dst_blacklist_icmp: reason ICMP lists; ours, Kamailio knows no such entries
 	ICMP bool
 
 	Use503 bool // tm's blst_503
-	// blst_503_def_timeout (0: none without Retry-After), _min_timeout, _max_timeout; 0 to MaxTTL
+	// blst_503_def_timeout (0 means none without Retry-After), _min_timeout, _max_timeout; 0 to
+	// MaxTTL
 	Def503, Min503, Max503 time.Duration
 
 	MethodsAdd    uint32 // tm's blst_methods_add: whose timeout lists

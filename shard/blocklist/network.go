@@ -17,7 +17,7 @@ import (
 // network.
 type Network struct {
 	ip      [2]uint64 // masked
-	key     uint64    // zone 32 | port 16, 0: any | family 8 | protocol 8
+	key     uint64    // zone 32 | port 16 (0 for any) | family 8 | protocol 8
 	life    uint64    // as a Node's
 	since   int64     // ms, when it was listed first
 	owner   [2]uint64 // as a Node's

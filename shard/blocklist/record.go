@@ -51,8 +51,8 @@ type Node struct {
 	_    uint32
 	ip   [2]uint64
 	key  uint64 // zone 32 | port 16 | family 8 | protocol 8
-	// expiry in ms 48 | version 8 | reasons 8; 0: not in use. The version's lowest bit chooses the
-	// owner
+	// expiry in ms 48 | version 8 | reasons 8; 0 means not in use. The version's lowest bit chooses
+	// the owner
 	life  uint64
 	since int64     // ms, when it was listed first
 	owner [2]uint64 // who listed it last, up to 8 bytes of text, in two versions

@@ -19,7 +19,7 @@ type Overload struct {
 	off     bool
 	now     int64
 	shortAt int64   // when the queue was short last, ns
-	lostAt  int64   // when the kernel dropped something last, ns; 0: never
+	lostAt  int64   // when the kernel dropped something last, ns; 0 means never
 	drops   uint64  // dropped by then
 	share   float64 // of new calls to refuse, 0 to 1
 	due     float64 // of the next one to refuse: at 1 it is

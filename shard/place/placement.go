@@ -44,7 +44,7 @@ type Placement struct {
 
 // seat is where a shard runs.
 type seat struct {
-	thread      *atomic.Int32 // its id; 0: not running yet
+	thread      *atomic.Int32 // its id; 0 means not running yet
 	cpu         int
 	roams       bool // not pinned any more, or not to be moved
 	known       bool // ran and waited are of the last look

@@ -352,8 +352,8 @@ func (r *Request) DropReplies(last bool) {
 	r.Tx.UserFlags &^= bestLocal | bestHeard | bestEarlier
 }
 
-// BestStatus is the status of the best response so far; after a CANCEL that of the
-// 487 that will go up if none better was received. 0: none.
+// BestStatus is the status of the best response so far; after a CANCEL that of the 487 that will go
+// up if none better was received. It is 0 if there is none.
 func (r *Request) BestStatus() int {
 	status := r.Tx.BestStatus()
 	if r.Tx.Canceled() && (status == 0 || r.has(bestLocal)) {

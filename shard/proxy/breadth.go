@@ -47,8 +47,8 @@ func (r *Request) readBreadth() bool {
 	return reason == parser.OK
 }
 
-// shares divides what is left of the request's breadth between n targets; false:
-// there is less than one for each.
+// shares divides what is left of the request's breadth between n targets. It returns false if there
+// is less than one for each.
 func (r *Request) shares(n int) (b breadth, ok bool) {
 	left := defaultBreadth
 	if r.maxBreadth >= 0 {

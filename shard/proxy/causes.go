@@ -79,7 +79,7 @@ const (
 // causeRow is what follows from a cause.
 type causeRow struct {
 	name   string // of the counter, and of the log's cause
-	status int    // 0: whoever fails says it
+	status int    // 0 means whoever fails says it
 	phrase string
 	header string // whole rows
 	level  int
@@ -186,7 +186,7 @@ const (
 // String is the name of the cause, as it stands in counters and log.
 func (c Cause) String() string { return causes[c].name }
 
-// Status is what a request is answered with for that cause, 0: it varies.
+// Status is what a request is answered with for that cause. It is 0 if it varies.
 func (c Cause) Status() int { return causes[c].status }
 
 // Why says in words what happened.

@@ -12,8 +12,8 @@ import (
 	"viaduct/shm"
 )
 
-// Egress chooses the listener a message to dst leaves by, given the one its
-// request came in by; -1: none has that family and transport.
+// Egress chooses the listener a message to dst leaves by, given the one its request came in by. It
+// says -1 if none has that family and transport.
 type Egress interface {
 	Egress(dst *netio.Addr, receivedBy int) int
 }
@@ -21,7 +21,7 @@ type Egress interface {
 // Alias is a name that is ours besides the listeners' own.
 type Alias struct {
 	Host string // lower case; IPv6 in brackets
-	Port int    // 0: every port
+	Port int    // 0 means every port
 }
 
 // Config is what a Core is made of. It is read once; Configure replaces it.
@@ -29,19 +29,19 @@ type Config struct {
 	Listeners []*netio.Listener
 	Aliases   []Alias
 	Egress    Egress
-	Resolver  Resolver  // nil: a name leads nowhere
-	Names     NameAsker // nil: nothing waits for a name
-	// Connected tells whether a listener has a connection with a peer, nil: none has. It does not
-	// wait.
+	Resolver  Resolver  // nil means a name leads nowhere
+	Names     NameAsker // nil means nothing waits for a name
+	// Connected tells whether a listener has a connection with a peer; nil means none has. It does
+	// not wait.
 	Connected func(listener int, peer *netio.Addr) bool
-	Blocked   Blocked // nil: every destination may be sent to
+	Blocked   Blocked // nil means every destination may be sent to
 	Sender    txn.Sender
 	Arena     *shm.Arena
 	Counters  *shm.Counters
 
 	ServerHeader string // "Server: …" line for responses made here, without CRLF; "": none
 	TryingReason string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
-	// secret for the mark in Record-Route that LooseRoute asks for; nil: no mark
+	// secret for the mark in Record-Route that LooseRoute asks for; nil means no mark
 	RouteKey       []byte
 	UseReceived    bool // LooseRoute goes where our Route's received parameter says
 	FullLR         bool // ";lr=on" instead of ";lr"
@@ -74,12 +74,12 @@ type Config struct {
 	AdvertisedHost string
 	AdvertisedPort int
 
-	UDPMTU   int         // bytes; a longer request goes by TCP if it can (§18.1.1); 0: never
+	UDPMTU   int         // bytes; a longer request goes by TCP if it can (§18.1.1); 0 means never
 	MTUProto netio.Proto // the stream it goes by then: TCP or TLS
 
 	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
-	Script Script // the operator's routes; nil: none
+	Script Script // the operator's routes; nil means none
 	// OnsendRequests and OnsendReplies say that Script.Onsend is to be asked.
 	OnsendRequests, OnsendReplies bool
 	// Program is the hash of the routing program that new requests meet.
@@ -92,7 +92,7 @@ type Config struct {
 	OnFailure func(f *Failure)
 
 	// Held is told of a run that is held: again says that it is to ask again, else its deadline is
-	// over. nil: no run is ever held.
+	// over. nil means no run is ever held.
 	Held func(w Waiting, question uint64, again bool)
 
 	// Trace is told each step of each call, by its Call-ID, with names and values in turn. If it
@@ -107,7 +107,7 @@ type Config struct {
 // shown is a sent-by and its parts.
 type shown struct {
 	sentBy, host []byte
-	port         int // 0: none
+	port         int // 0 means none
 }
 
 // listenerText is what is written about a listener into messages.
@@ -245,7 +245,7 @@ func (c *Core) SetTable(t *txn.Table) {
 	t.SetReserve(pool, pool/shards/recordClasses)
 }
 
-// SetTargets replaces the destination sets; nil: there are none.
+// SetTargets replaces the destination sets. With nil there are none.
 func (c *Core) SetTargets(t *balance.Table) {
 	c.table = t
 	clear(c.sockets)
@@ -267,7 +267,7 @@ func (c *Core) SetTargets(t *balance.Table) {
 }
 
 // StreamTimeouts is how long a destination's connection may take to be made, and may take no byte.
-// 0: as long as any other's.
+// 0 means as long as any other's.
 type StreamTimeouts struct{ Connect, Send time.Duration }
 
 // StreamTimeouts is that of the destination that the message with that token goes to.
@@ -297,8 +297,8 @@ func (c *Core) socketNamed(name string) (listener int, ok bool) {
 	return 0, false
 }
 
-// ProbeBy is the listener a probe of t leaves by: its ping_socket, else its
-// socket, else the choice of Egress. -1: none.
+// ProbeBy is the listener a probe of t leaves by: its ping_socket, else its socket, else the choice
+// of Egress. It is -1 if there is none.
 func (c *Core) ProbeBy(t *balance.Target) int {
 	if by, ok := c.socketNamed(t.Attrs.PingSocket); ok {
 		return by
@@ -306,8 +306,8 @@ func (c *Core) ProbeBy(t *balance.Target) int {
 	return c.leavesBy(&t.PingAddr, t.UID, 0)
 }
 
-// leavesBy is the listener a request to a destination leaves by: the one its
-// socket attribute names, else the choice of Egress. -1: none.
+// leavesBy is the listener a request to a destination leaves by: the one its socket attribute
+// names, else the choice of Egress. It is -1 if there is none.
 func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
 	if target != 0 && len(c.sockets) > 0 {
 		if by, ok := c.sockets[target]; ok && c.listeners[by].proto == to.Proto {

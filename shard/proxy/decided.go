@@ -10,17 +10,17 @@ import (
 // Decided shows what has been decided about a request so far, to a trace or a test. Its texts are
 // those of the request, and valid as long as they are.
 type Decided struct {
-	Fr, FrInv    time.Duration // what SetFinalTimers was given; 0: the settings hold
+	Fr, FrInv    time.Duration // what SetFinalTimers was given; 0 means the settings hold
 	Targets      int           // how many AppendBranch has added
-	LastURI      []byte        // of the last of them; nil: the Request-URI
-	LastQ        int           // the same, in thousandths; below 0: none
-	MaxForwards  int           // the new value, -1: not decided yet
+	LastURI      []byte        // of the last of them; nil means the Request-URI
+	LastQ        int           // the same, in thousandths; below 0 means none
+	MaxForwards  int           // the new value; -1 means not decided yet
 	RecordRoute  bool
 	Chosen       bool   // a destination of a set was
-	ShownHost    []byte // in our Via, nil: the listener's
-	ShownPort    int    // the same, 0: the listener's
-	Path         []byte // our Path row, nil: none
-	ReplyRows    []byte // for responses made here, nil: none
+	ShownHost    []byte // in our Via; nil means the listener's
+	ShownPort    int    // the same; 0 means the listener's
+	Path         []byte // our Path row; nil means none
+	ReplyRows    []byte // for responses made here; nil means none
 	RPort        bool   // our Via asks for rport
 	Symmetric    bool   // responses go to the source
 	Options      txn.StreamOptions

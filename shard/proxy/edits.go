@@ -5,8 +5,9 @@ import (
 	"viaduct/parser"
 )
 
-// Edit puts text in the place of old when the request leaves: a copy of it is kept. false: no
-// room. What is decided before a relay is for all its branches, in a branch route for that branch.
+// Edit puts text in the place of old when the request leaves: a copy of it is kept. It returns
+// false if there is no room. What is decided before a relay is for all its branches, in a branch
+// route for that branch.
 //
 // An edit of the same place as one before replaces that: it is what the program means that says it
 // twice. Kamailio writes both texts.
@@ -153,7 +154,7 @@ func planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto, n int) {
 
 // Apply makes M what it would leave as, without our Via and Record-Route, so that what comes later
 // sees the changes made so far (msg_apply_changes). It is for request_route alone, before any route
-// is run on a copy. false: what would leave is no request that we would take.
+// is run on a copy. It returns false if what would leave is no request that we would take.
 func (r *Request) Apply() bool {
 	c, m, p := r.core, r.M, &r.core.plan
 	p.Reset(m.Raw[:end(m)])

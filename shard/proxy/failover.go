@@ -298,10 +298,10 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 	}
 }
 
-// again sends the request of br once more, elsewhere: a new branch, hence a new Via,
-// and our Record-Route rows behind it for the listener it leaves by now. t, if not
-// nil, is the destination whose host replaces that of the Request-URI where a set
-// chose it. nil: no room, or what was sent cannot be read.
+// again sends the request of br once more, elsewhere: a new branch, hence a new Via, and our
+// Record-Route rows behind it for the listener it leaves by now. t, if not nil, is the destination
+// whose host replaces that of the Request-URI where a set chose it. It returns nil if there is no
+// room, or what was sent cannot be read.
 func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination, t *balance.Target,
 	domain []byte) *txn.Branch {
 	m, p := &c.stored, &c.plan

@@ -12,18 +12,17 @@ import (
 
 // target is one member of the target set (§16.5): a Request-URI and where it goes.
 type target struct {
-	uri   []byte     // nil: the Request-URI as received
-	dst   []byte     // outbound URI, nil: none
+	uri   []byte     // nil means the Request-URI as received
+	dst   []byte     // outbound URI; nil means none
 	addr  netio.Addr // where dst points, if a set chose it
 	uid   uint16     // the set's name for it
-	q     int16      // q-value in thousandths; below 0: none given
+	q     int16      // q-value in thousandths; below 0 means none given
 	flags uint32     // branch flags
 }
 
-// AppendBranch adds a target to the next Relay. Without a URI it is the current
-// Request-URI with the outbound URI, which is then used up; with one it has the
-// outbound URI all the same, as Kamailio 5.6 does it. false: no room, or not a
-// URI.
+// AppendBranch adds a target to the next Relay. Without a URI it is the current Request-URI with
+// the outbound URI, which is then used up; with one it has the outbound URI all the same, as
+// Kamailio 5.6 does it. It returns false if there is no room, or uri is no URI.
 func (r *Request) AppendBranch(uri []byte, q int) bool {
 	switch {
 	case len(uri) > len(r.uriBuf) || len(uri) > 0 && !isURI(uri):
@@ -108,8 +107,8 @@ func (r *Request) LoadContacts() bool {
 	return true
 }
 
-// NextContacts makes the contacts of the best q that is left the targets of the
-// next Relay; false: none are left.
+// NextContacts makes the contacts of the best q that is left the targets of the next Relay. It
+// returns false if none are left.
 func (r *Request) NextContacts() bool {
 	if r.loadedAt >= r.nLoaded {
 		return false
@@ -124,8 +123,8 @@ func (r *Request) NextContacts() bool {
 	return true
 }
 
-// fork sends the request to each of its targets (§16.6). A target that cannot be
-// sent to counts as one that answered 503 (§16.9). false: none was sent to.
+// fork sends the request to each of its targets (§16.6). A target that cannot be sent to counts as
+// one that answered 503 (§16.9). It returns false if none was sent to.
 //
 // Its share of Max-Breadth goes to the others. Without a branch route that is known
 // before the first one leaves; what a branch route or a full arena keeps back is
@@ -280,10 +279,9 @@ func (r *Request) lost(cause Cause) bool {
 	return r.fail(cause)
 }
 
-// branchRoute runs the armed branch route on the branch about to be made. reply is
-// the reply route that it armed for this branch alone, 0: none. Timers that it set
-// are the whole transaction's: the branches already sent follow too, as in
-// Kamailio 5.6.
+// branchRoute runs the armed branch route on the branch about to be made. reply is the reply route
+// that it armed for this branch alone, or 0. Timers that it set are the
+// whole transaction's: the branches already sent follow too, as in Kamailio 5.6.
 func (r *Request) branchRoute() (reply int, send bool) {
 	before, timers := r.armed.reply, r.timers
 	r.branching = true

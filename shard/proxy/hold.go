@@ -22,7 +22,7 @@ import (
 // HeldRun is a run that waits.
 type HeldRun struct {
 	Kind RouteKind // of the route it began with: RequestRoute or FailureRoute
-	// Question is the number of what it asked, 0: nothing, only its time is to pass.
+	// Question is the number of what it asked; 0 means nothing, only its time is to pass.
 	Question uint64
 	Due      int64  // deadline, in ns of the shard's clock
 	Run      []byte // what package route needs
@@ -32,7 +32,7 @@ type HeldRun struct {
 const savedHeldBits = savedWaits | savedHeld
 
 // Hold puts the run of the program on the request off. It makes the transaction if there is none.
-// false: the arena has no room.
+// It returns false if the arena has no room.
 func (r *Request) Hold(h *HeldRun) bool {
 	c := r.core
 	if !r.NewTransaction() {
@@ -74,7 +74,7 @@ func (c *Core) WaitingFor(tx *txn.Tx) Waiting {
 	return Waiting{uint64(c.tx.OffOf(tx)), tx.Key()}
 }
 
-// heldBy is the run that tx holds, for its program to go on with; nil: it holds none.
+// heldBy is the run that tx holds, for its program to go on with. It is nil if it holds none.
 func (c *Core) heldBy(tx *txn.Tx) *Saved {
 	if s := c.saved(tx); s != nil && s.bits&savedHeld != 0 && c.running != tx {
 		return s

@@ -45,7 +45,7 @@ func (r *Request) appendState(b []byte, saved bool) []byte {
 }
 
 // ReadState makes b, which AppendState wrote, the state of the request. Its texts stay where they
-// are. false: it is none.
+// are. It returns false if it is none.
 func (r *Request) ReadState(b []byte) bool {
 	s := stateReader{b: b}
 	return r.readState(&s) && len(s.b) == 0

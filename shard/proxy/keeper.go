@@ -5,19 +5,19 @@ import "viaduct/shard/txn"
 // Keeper has the variables of the routing program that live as long as the transaction.
 type Keeper interface {
 	KeptChanged() bool          // since the transaction was given them
-	KeptBytes() int             // how many AppendKept writes; 0: there are none
+	KeptBytes() int             // how many AppendKept writes; 0 means there are none
 	AppendKept(b []byte) []byte // appends them
 	KeptDone()                  // the transaction has them
 }
 
 // keepVars gives the transaction of the request the variables that changed, behind what is saved of
-// the request. false: the arena has no room.
+// the request. It returns false if the arena has no room.
 func (r *Request) keepVars() bool {
 	return r.Keeper == nil || !r.Keeper.KeptChanged() || r.core.KeepVars(r.Tx, r.Keeper)
 }
 
-// KeepVars keeps the variables of k for the routes of tx that run later. false: the arena has no
-// room, or nothing is saved of tx, hence no route runs later.
+// KeepVars keeps the variables of k for the routes of tx that run later. It returns false if the
+// arena has no room, or nothing is saved of tx, hence no route runs later.
 func (c *Core) KeepVars(tx *txn.Tx, k Keeper) bool {
 	if tx.Saved() == 0 || !c.tx.SetVars(tx, k.KeptBytes(), k) {
 		return false
@@ -26,6 +26,6 @@ func (c *Core) KeepVars(tx *txn.Tx, k Keeper) bool {
 	return true
 }
 
-// Vars are the variables that tx keeps, as a Keeper appended them; nil: there are none. A view,
-// valid until the next KeepVars.
+// Vars are the variables that tx keeps, as a Keeper appended them. They are nil if there are none.
+// A view, valid until the next KeepVars.
 func (c *Core) Vars(tx *txn.Tx) []byte { return c.tx.Vars(tx) }

@@ -84,8 +84,8 @@ type parting struct {
 }
 
 // read takes the dialog from a 2xx and the request that it answers. The Record-Routes of those
-// behind us stand in front of what the request had already (§16.6 step 4). false: there is no way
-// to the other side.
+// behind us stand in front of what the request had already (§16.6 step 4). It returns false if
+// there is no way to the other side.
 func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	d.n = 0
 	if sent == nil || c.stored.Parse(sent) != parser.OK {

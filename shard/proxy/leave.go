@@ -13,19 +13,19 @@ import (
 // Its texts are good for the batch; Saved keeps them for later routes. What a branch route decides
 // is for its branch alone, see fork.
 type leaving struct {
-	forced  int               // listener that force_send_socket() names; -1: none
+	forced  int               // listener that force_send_socket() names; -1 means none
 	options txn.StreamOptions // of the stream it leaves on
 	ignore  blocklist.Reason  // reasons that list no destination, see ignores
 	rport   bool              // our Via asks for rport, whatever the settings say
-	port    uint16            // shown in our Via instead of the listener's; 0: that
-	host    []byte            // the same; nil: that
-	path    []byte            // our Path row; nil: none
+	port    uint16            // shown in our Via instead of the listener's; 0 means the listener's
+	host    []byte            // the same; nil means the listener's
+	path    []byte            // our Path row; nil means none
 	reply   []byte            // rows of responses made here, nil if there are none
 }
 
-// ForceListener makes the request leave by a listener, or by the one with its
-// address and the destination's transport (force_send_socket); -1: by the one that
-// suits the destination.
+// ForceListener makes the request leave by a listener, or by the one with its address and the
+// destination's transport (force_send_socket). With -1 it leaves by the one that suits the
+// destination.
 func (r *Request) ForceListener(listener int) { r.leave.forced = listener }
 
 // Forced is what ForceListener was given last.
@@ -93,8 +93,8 @@ func ignores(br *txn.Branch, why blocklist.Reason) bool { return IgnoredOf(br)&w
 // RPort makes our Via ask for rport (RFC 3581 §3).
 func (r *Request) RPort() { r.leave.rport = true }
 
-// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport);
-// false: a transaction has taken note already.
+// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport).
+// It returns false if a transaction has taken note already.
 func (r *Request) Symmetric() bool {
 	if r.Tx != nil && !r.symmetric || r.via == nil {
 		return false
@@ -105,7 +105,7 @@ func (r *Request) Symmetric() bool {
 }
 
 // Advertise shows host and port in our Via instead of the listener's; nil and 0 leave that part as
-// it is. false: too many names were shown before, or host is too long.
+// it is. It returns false if too many names were shown before, or host is too long.
 //
 // A response is ours by the sent-by that it brings back (§18.1.2), so what was ever shown is
 // remembered.
@@ -130,7 +130,7 @@ func (r *Request) Advertise(host []byte, port int) bool {
 	return true
 }
 
-// remember takes a sent-by for one of ours; false: no room.
+// remember takes a sent-by for one of ours. It returns false if there is no room.
 func (c *Core) remember(sentBy []byte) bool {
 	switch {
 	case c.viaIsOurs(sentBy):
@@ -199,7 +199,7 @@ func (c *Core) appendVia(b []byte, listener int, sentBy []byte, rport bool) []by
 
 // AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the
 // request, through which requests for the registered address are to come back. received adds where
-// it came from. false: no room, or one was added before.
+// it came from. It returns false if there is no room, or one was added before.
 func (r *Request) AddPath(user, params []byte, received bool) bool {
 	c, t := r.core, &r.core.listeners[r.Listener]
 	if r.leave.path != nil || len(user)+len(params) > maxPathBytes {
@@ -228,7 +228,7 @@ func (r *Request) AddPath(user, params []byte, received bool) bool {
 }
 
 // AppendToReply adds header rows to the responses to the request that are made here from now on
-// (append_to_reply). false: they are no header rows, or there is no room.
+// (append_to_reply). It returns false if they are no header rows, or there is no room.
 func (r *Request) AppendToReply(rows []byte) bool {
 	had := r.leave.reply
 	if !HeaderRows(rows) || len(had)+len(rows)+2 > maxReplyRowsBytes {
@@ -275,7 +275,7 @@ type Reply struct {
 	M        *parser.Message // the response as received
 	Src      netio.Addr      // who sent it
 	Listener int             // that received it
-	listener int             // that it leaves by; -1: that of its request
+	listener int             // that it leaves by; -1 means the one its request came by
 	options  txn.StreamOptions
 	core     *Core
 	edits    edits

@@ -46,7 +46,8 @@ func (r *Request) LooseRoute() Routed {
 	return routed
 }
 
-// unescaped appends s with its %HH resolved (§25.1, escaped); false: a % without two digits.
+// unescaped appends s with its %HH resolved (§25.1, escaped). It returns false if a % stands
+// without two digits.
 func unescaped(b, s []byte) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -218,7 +219,7 @@ func (r *Request) routesReadable() bool {
 	return true
 }
 
-// readTopRoute reads the first Route value once per request; false: malformed.
+// readTopRoute reads the first Route value once per request. It returns false if that is malformed.
 func (r *Request) readTopRoute() bool {
 	if !r.routesRead {
 		r.routesRead = true

@@ -10,7 +10,7 @@ const MaxEndpoints = 16
 type NameQuery struct {
 	// as written, without trailing dot or not, in any case; valid during the call
 	Host     []byte
-	Port     uint16      // 0: none written, so that SRV counts (§4.2)
+	Port     uint16      // 0 means none written, so that SRV counts (§4.2)
 	Proto    netio.Proto // if HasProto
 	HasProto bool        // the URI has a transport parameter, so that NAPTR does not count (§4.1)
 	Secure   bool        // the scheme is sips: TLS alone will do
@@ -49,6 +49,6 @@ type Resolver interface {
 	Lookup(q *NameQuery, out []Endpoint) (n int, a Answer)
 	// Ask starts to resolve q, or joins a resolution under way, and calls done exactly once from
 	// another goroutine when Lookup will have an answer that is not Unknown, within a bounded time.
-	// done must not block. false: too many questions are open; done is not called.
+	// done must not block. It returns false if too many questions are open; done is not called.
 	Ask(q *NameQuery, done func()) bool
 }

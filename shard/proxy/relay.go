@@ -57,9 +57,9 @@ func (r *Request) sipsNotAllowed() string {
 // RetryAfter is the header of a 503 that says: not now.
 var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 
-// Relay forwards the request statefully (t_relay). An ACK to a 2xx has no
-// transaction and goes on without (§16.11); a CANCEL cancels the INVITE it
-// belongs to. False: nothing was sent, and ReplyError knows why.
+// Relay forwards the request statefully (t_relay). An ACK to a 2xx has no transaction and goes on
+// without (§16.11); a CANCEL cancels the INVITE it belongs to. It returns false if nothing was
+// sent, and ReplyError knows why.
 func (r *Request) Relay() bool {
 	c := r.core
 	switch {
@@ -174,8 +174,8 @@ func (r *Request) noRoom() bool {
 	return true // answered: the routing program has nothing left to do
 }
 
-// NewTransaction makes the server transaction of the request if it has none yet
-// (t_newtran). False: the arena has no room for it; ReplyError answers 503.
+// NewTransaction makes the server transaction of the request if it has none yet (t_newtran). It
+// returns false if the arena has no room for it; ReplyError answers 503.
 func (r *Request) NewTransaction() bool {
 	r.reserve()
 	ok := r.newTransaction()
@@ -363,7 +363,7 @@ func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
 }
 
 // tooLong is the listener by which the request that c.plan has leaves, which is too long for the
-// datagram it was planned as (§18.1.1); -1: it may leave as planned.
+// datagram it was planned as (§18.1.1). It is -1 if it may leave as planned.
 func (c *Core) tooLong(method parser.Method, by int, to *netio.Addr) int {
 	if c.cfg.UDPMTU == 0 || c.plan.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP {
 		return -1

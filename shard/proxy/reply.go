@@ -214,8 +214,8 @@ func appendEnd(b []byte, header, server string) []byte {
 	return append(b, "Content-Length: 0\r\n\r\n"...)
 }
 
-// replyLike answers a transaction with the rows of m, which has our own Via on
-// top: a request sent downstream, or a response to it. false: it could not.
+// replyLike answers a transaction with the rows of m, which has our own Via on top: a request sent
+// downstream, or a response to it. It returns false if it could not.
 func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header string) bool {
 	via, bad := m.TopVia()
 	if bad != parser.OK {

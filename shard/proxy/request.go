@@ -37,7 +37,7 @@ type received struct {
 	routesRead    bool   // routes and topRoute are those of this request
 	asReceived    []byte // M's bytes as they came, if Apply has changed them
 	resumed       bool   // in a failure route: the request is read back from the arena
-	maxBreadth    int    // Max-Breadth as received; -1: absent
+	maxBreadth    int    // Max-Breadth as received; -1 means absent
 }
 
 // decided is what was decided about the request, most of it by the routing program.
@@ -49,7 +49,7 @@ type decided struct {
 	fresh bool
 	// responses go to the source, and the Via says so, as if it had asked (force_rport)
 	symmetric bool
-	// 1 + the Proto that t_relay_to_tcp() and its like ask for; 0: the URI says it
+	// 1 + the Proto that t_relay_to_tcp() and its like ask for; 0 means the URI says it
 	forceProto   uint8
 	replyOptions txn.StreamOptions // of responses to the request
 	no100        bool              // this Relay sends no 100
@@ -64,13 +64,13 @@ type decided struct {
 	Flags  uint32 // the message flags of the routing program
 	// BranchFlags are those of the branch that the Request-URI is: see BranchFlagsOf.
 	BranchFlags uint32
-	Keeper      Keeper // of its variables; nil: it has none
+	Keeper      Keeper // of its variables; nil means it has none
 }
 
 // course is where and how the request leaves. A failure route begins with that of request_route,
 // see decisions.
 type course struct {
-	// the new Request-URI, nil: as received; the outbound URI ($du), nil: none
+	// the new Request-URI, nil while it is as received, and the outbound URI ($du), nil for none
 	uri, dst    []byte
 	appendRoute []byte     // strict downstream: goes to the end of the Route set
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
@@ -78,9 +78,9 @@ type course struct {
 	pickURI     bool       // the set's choice replaces the Request-URI
 	recordRoute bool
 	hasMF       bool // the message has Max-Forwards
-	maxForwards int  // its new value; -1: not decided yet
+	maxForwards int  // its new value; -1 means not decided yet
 	// the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658
-	// §3); -1: none does
+	// §3); -1 means none does
 	side  int
 	nCuts int // of cuts
 	leave leaving
@@ -273,7 +273,7 @@ func (r *Request) parsedURI() *parser.URI {
 	return &r.scratchURI
 }
 
-// SetRequestURI replaces it with a copy of uri; false: too long, or not a URI.
+// SetRequestURI replaces it with a copy of uri. It returns false if uri is too long, or no URI.
 func (r *Request) SetRequestURI(uri []byte) bool {
 	var u parser.URI
 	if len(uri) > len(r.uriBuf) || parser.ParseURI(uri, &u) != parser.OK {
@@ -291,8 +291,8 @@ func (r *Request) SetRequestURI(uri []byte) bool {
 // DstURI is the outbound URI, nil if none is set.
 func (r *Request) DstURI() []byte { return r.dst }
 
-// SetDstURI replaces it with a copy of uri, or removes it when uri is empty;
-// false: too long, or not a URI.
+// SetDstURI replaces it with a copy of uri, or removes it when uri is empty. It returns false if
+// uri is too long, or no URI.
 func (r *Request) SetDstURI(uri []byte) bool {
 	var u parser.URI
 	if len(uri) > len(r.dstBuf) || len(uri) > 0 && parser.ParseURI(uri, &u) != parser.OK {
@@ -308,8 +308,8 @@ func (r *Request) SetDstURI(uri []byte) bool {
 	return true
 }
 
-// SetNextHop makes an address the destination of the next Relay, whatever the
-// Request-URI says; false: no room.
+// SetNextHop makes an address the destination of the next Relay, whatever the Request-URI says. It
+// returns false if there is no room.
 func (r *Request) SetNextHop(host []byte, port int) bool {
 	b := append(append(r.core.take(len(host)+16), "sip:"...), host...)
 	if port != 0 {
@@ -318,8 +318,7 @@ func (r *Request) SetNextHop(host []byte, port int) bool {
 	return r.SetDstURI(b)
 }
 
-// ForceProto makes the next Relay use a transport, whatever the URI says; -1: the
-// URI says it.
+// ForceProto makes the next Relay use a transport, whatever the URI says. With -1 the URI says it.
 func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
 
 // Quiet keeps the next Relay from sending a 100.

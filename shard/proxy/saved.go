@@ -8,11 +8,11 @@ import (
 	"viaduct/shm"
 )
 
-// armed are the routes a transaction will run, by their numbers in the routing
-// program; 0: none.
+// armed are the routes a transaction will run, by their numbers in the routing program; 0 means
+// none.
 type armed struct{ failure, branch, reply uint16 }
 
-// finalTimers are a transaction's own Timers B and C in ms; 0: the settings'.
+// finalTimers are a transaction's own Timers B and C in ms; 0 means the settings'.
 type finalTimers struct{ fr, frInv uint32 }
 
 // Saved is what a transaction keeps of its request for the routes that run later:
@@ -63,8 +63,8 @@ const savedBytes = 72 // TestSavedLayout
 // SavedFormat is part of the layout of the arena: how what follows a Saved is written.
 type SavedFormat [stateFormat]Saved
 
-// Arm arms a route for the transaction of the request; 0 disarms. false: the
-// number is too high.
+// Arm arms a route for the transaction of the request; 0 disarms. It returns false if the number is
+// too high.
 func (r *Request) Arm(kind RouteKind, route int) bool {
 	if route < 0 || route > 1<<16-1 {
 		return false
@@ -79,7 +79,7 @@ func (r *Request) relayedSave() bool {
 	return !r.relayed || r.branching || r.Tx == nil || r.Tx.State() == txn.Terminated || r.save()
 }
 
-// Armed is the number of the route armed, 0: none.
+// Armed is the number of the route armed. It is 0 if there is none.
 func (r *Request) Armed(kind RouteKind) int { return int(*r.armed.of(kind)) }
 
 func (a *armed) of(kind RouteKind) *uint16 {
@@ -92,9 +92,9 @@ func (a *armed) of(kind RouteKind) *uint16 {
 	return &a.reply
 }
 
-// SetFinalTimers sets how long the transaction waits: fr for a first response
-// (Timers B and F), frInv for the final one of an INVITE that rings (Timer C). 0
-// leaves one as it is (t_set_fr). false: the arena has no room.
+// SetFinalTimers sets how long the transaction waits: fr for a first response (Timers B and F),
+// frInv for the final one of an INVITE that rings (Timer C). 0 leaves one as it is (t_set_fr). It
+// returns false if the arena has no room.
 //
 // Branches under way follow, from now on. In a branch route that happens when it is
 // over, see branchRoute.
@@ -141,7 +141,7 @@ func (c *Core) serves(s *Saved) bool {
 	return c.cfg.Script != nil && c.cfg.Script.Serves(s.Program)
 }
 
-// failureRoute is the failure route that tx will run, 0: none.
+// failureRoute is the failure route that tx will run. It is 0 if there is none.
 func (c *Core) failureRoute(tx *txn.Tx) int {
 	if s := c.saved(tx); s != nil && s.failure != 0 && c.serves(s) {
 		return int(s.failure)
@@ -176,8 +176,8 @@ func (c *Core) SetTxFlags(tx *txn.Tx, flags uint32) {
 	}
 }
 
-// SetTxTimers is SetFinalTimers for a transaction under way. false: it keeps
-// nothing of its request.
+// SetTxTimers is SetFinalTimers for a transaction under way. It returns false if nothing is kept of
+// its request.
 func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
 	s := c.saved(tx)
 	if s == nil {

@@ -24,7 +24,8 @@ func (c *Core) branchFlags(tx *txn.Tx, s *Saved) []byte {
 	return shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.nBranchFlags)*branchFlagBytes)
 }
 
-// SetBranchFlags replaces the branch flags that tx keeps of br. false: the arena has no room.
+// SetBranchFlags replaces the branch flags that tx keeps of br. It returns false if the arena has
+// no room.
 func (c *Core) SetBranchFlags(tx *txn.Tx, br *txn.Branch, flags uint32) bool {
 	s := c.saved(tx)
 	switch {

@@ -6,8 +6,8 @@ import (
 	"viaduct/shm"
 )
 
-// save keeps the request if something will ask for it: a route that runs later, or
-// the transaction's own timers. false: the arena has no room.
+// save keeps the request if something will ask for it: a route that runs later, or the
+// transaction's own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
 	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
 		r.timers == (finalTimers{}) &&
@@ -28,8 +28,8 @@ func (r *Request) save() bool {
 	return true
 }
 
-// writeSaved writes the slot anew. waits: with the target set of the relay, which
-// waits for a name. held: with a run that waits. false: the arena has no room.
+// writeSaved writes the slot anew. waits: with the target set of the relay, which waits for a name.
+// held: with a run that waits. It returns false if the arena has no room.
 func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	c := r.core
 	anew := !r.resumed && !r.forking

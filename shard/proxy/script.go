@@ -15,14 +15,14 @@ type Script interface {
 	// saved. r.Relay makes further branches, r.Reply answers; with neither, the best
 	// response goes up. The route is one of r.Program.
 	Failure(r *Request, route int)
-	// Branch: one branch is about to leave. Request-URI and outbound URI of r are
-	// that branch's own. false: it does not leave.
+	// Branch: one branch is about to leave. Request-URI and outbound URI of r are that branch's
+	// own. It returns false if it does not leave.
 	Branch(r *Request, route int) (send bool)
-	// Reply: a response of br came and is not passed on yet. false: a provisional is
+	// Reply: a response of br came and is not passed on yet. It returns false if a provisional is
 	// not passed on; a final is all the same.
 	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
 	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It
-	// is asked if Config says so. false: it does not leave.
+	// is asked if Config says so. It returns false if it does not leave.
 	Onsend(r *Request) (send bool)
 }
 

@@ -60,8 +60,8 @@ func (r *Request) take(t *balance.Target, replaceURI bool) bool {
 	return true
 }
 
-// MarkTarget sets the state of the destination that was chosen last
-// (ds_mark_dst); false: none was.
+// MarkTarget sets the state of the destination that was chosen last (ds_mark_dst). It returns false
+// if none was.
 func (r *Request) MarkTarget(to balance.State) bool {
 	c := r.core
 	if c.table == nil || r.lastTarget == 0 {

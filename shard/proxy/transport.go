@@ -78,8 +78,8 @@ func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Metho
 	c.cfg.Blocked.Report(&to, blocklist.Busy503, method, seconds)
 }
 
-// leadingNumber is the number that b begins with, a comment or parameters behind
-// it; -1: none, or one beyond a year of seconds.
+// leadingNumber is the number that b begins with, a comment or parameters behind it. It is -1 if
+// there is none, or one beyond a year of seconds.
 func leadingNumber(b []byte) int {
 	n := -1
 	for _, c := range b {
@@ -97,12 +97,12 @@ func leadingNumber(b []byte) int {
 type ways struct {
 	n      int
 	list   [MaxEndpoints]netio.Addr
-	domain []byte // the name they are addresses of; nil: numbers were given
+	domain []byte // the name they are addresses of; nil means numbers were given
 }
 
-// where finds the destination of the request: the outbound URI, else the
-// Request-URI. false: it has none, and ReplyError knows why; or nobody knows yet
-// where its name leads (r.unresolved).
+// where finds the destination of the request: the outbound URI, else the Request-URI. It returns
+// false if it has none, and ReplyError knows why; or nobody knows yet where its name leads
+// (r.unresolved).
 func (r *Request) where(to *txn.Destination) bool {
 	r.unresolved, r.unsent = false, NoCause
 	w := &r.ways

@@ -26,8 +26,8 @@ func (r *Request) passOver() bool {
 	return r.armed.failure|r.armed.branch == 0 && r.overtake()
 }
 
-// overtake puts the next destination of the set in the place of the one that cannot be sent to;
-// false: there is none.
+// overtake puts the next destination of the set in the place of the one that cannot be sent to. It
+// returns false if there is none.
 func (r *Request) overtake() bool {
 	if r.unsent == NoCause || r.target == 0 || r.core.table == nil || !r.picks.Has(r.target) {
 		return false
@@ -149,7 +149,7 @@ func (r *Request) passListed(t *balance.Target, over *passing) *balance.Target {
 
 // drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut
 // before one came that is not. Round robin gives the turn of a listed one to whoever has the next
-// turn, so that the others share alike. nil: nothing is left.
+// turn, so that the others share alike. It returns nil if nothing is left.
 func (r *Request) drawAgain(first *balance.Target, set int, algorithm balance.Algorithm,
 	key balance.Key, limit int) (t *balance.Target) {
 	var over passing

@@ -31,14 +31,14 @@ type Waiting struct {
 }
 
 // NameAsker is what the shard does for a relay that waits: it asks, and sees to it that
-// [Core.Resolved] is called with w on the shard's own goroutine. false: too many questions are
-// open.
+// [Core.Resolved] is called with w on the shard's own goroutine. It says false if too many
+// questions are open.
 type NameAsker interface {
 	AskName(q *NameQuery, w Waiting) bool
 	// Prefetch asks for nobody: the next request finds the answer.
 	Prefetch(q *NameQuery)
 	// Park keeps a copy of the message and runs it again as if it had just arrived when q has an
-	// answer. false: no room.
+	// answer. It returns false if there is no room.
 	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool
 }
 

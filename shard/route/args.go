@@ -31,7 +31,7 @@ func (a Arg[T]) At(b *Build, i int) (Input[T], bool) { return a.at(b, i) }
 // Input is an argument of one call: known at load, or read by each run.
 type Input[T any] struct {
 	v    T
-	read func(c *Ctx) (T, Result) // nil: v is it
+	read func(c *Ctx) (T, Result) // nil means v is it
 }
 
 // Known is the argument and true if it is known at load.

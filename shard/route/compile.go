@@ -278,7 +278,7 @@ func (cc *compiler) within(list []syntax.Stmt, next, leave target) target {
 // oneCase is one case of a switch at run time.
 type oneCase struct {
 	val Value
-	re  *regexp.Regexp // nil: val counts
+	re  *regexp.Regexp // nil means val counts
 	to  *target
 }
 

@@ -13,7 +13,7 @@ import (
 // Numbers are not used again. None of the methods waits.
 type Connections interface {
 	State(conn uint64) stream.ConnState
-	// Find is the connection that a listener has with a peer; 0: none.
+	// Find is the connection that a listener has with a peer. It is 0 if there is none.
 	Find(listener int, peer *netio.Addr) uint64
 	// SetLifetime is how long a connection stays when nothing is sent or received.
 	SetLifetime(conn uint64, d time.Duration) bool
@@ -32,9 +32,9 @@ type Connections interface {
 
 var _ Connections = (*stream.Engine)(nil)
 
-// Connection is the number of the message's connection; 0: it has none. Where the engine brought
-// the message that is known. A request that is read back from the arena, or was parked, has the one
-// that is open with its source now.
+// Connection is the number of the message's connection. It is 0 if it has none. Where the engine
+// brought the message that is known. A request that is read back from the arena, or was parked, has
+// the one that is open with its source now.
 func (c *Ctx) Connection() uint64 {
 	if c.Shard.Conns == nil {
 		return 0
@@ -57,7 +57,7 @@ func (c *Ctx) TLSInfo() *stream.TLSInfo {
 	return nil
 }
 
-// conn is connection id, that of the message for 0; 0: there is none.
+// conn is connection id, that of the message for 0. It is 0 if there is none.
 func (c *Ctx) conn(id int64) uint64 {
 	switch {
 	case c.Shard.Conns == nil || id < 0:

@@ -15,7 +15,7 @@ import (
 // "Core Keywords").
 type coreValue struct {
 	onsend bool  // only there
-	value  valFn // nil: only comparisons
+	value  valFn // nil means only comparisons
 	kind   coreKind
 	bytes  func(c *Ctx) ([]byte, bool) // text keywords
 	uri    func(c *Ctx) *parser.URI    // keywords that can be == myself

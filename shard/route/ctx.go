@@ -37,7 +37,7 @@ type run struct {
 	// of a run that is held; here, since the parts would make it leave the stack
 	heldWriter heldWriter
 	heldReader heldReader  // the same
-	answer     *ask.Answer // for the step that is next; nil: there is none
+	answer     *ask.Answer // for the step that is next; nil means there is none
 	refusal    ask.Answer  // where a question could not be asked
 	waits      int32       // how often the run has waited
 	live       int32       // temporaries in use, while the run is written

@@ -11,11 +11,11 @@ import (
 type funcDef struct {
 	min, max int
 	build    func(cc *compiler, x *syntax.Call) callFn
-	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0:
-	// none.
+	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0
+	// means none.
 	soon int
-	// in is where it may be called, 0: anywhere; soonIn is where Kamailio lets it be called and we
-	// not yet. Measured with 5.6.3.
+	// in is where it may be called; 0 means anywhere; soonIn is where Kamailio lets it be called
+	// and we not yet. Measured with 5.6.3.
 	in, soonIn kinds
 	args       []AnyArg
 	doc        string
@@ -187,7 +187,7 @@ func (cc *compiler) routeNamed(name string) *routeCode {
 // ds_select_dst("1", "4").
 type intArg struct {
 	n   int
-	val valFn // nil: n is known
+	val valFn // nil means n is known
 }
 
 func (a *intArg) get(c *Ctx) int {

@@ -88,7 +88,8 @@ func (c *Ctx) hold(w *waiting) error {
 	return nil
 }
 
-// writeHeld writes the run. false: it is longer than maxHeldBytes, or the scratch room has no room.
+// writeHeld writes the run. It returns false if it is longer than maxHeldBytes, or the scratch room
+// has no room.
 func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
 	for _, i := range at.unset {
 		c.temps[c.base+i] = Value{}

@@ -21,7 +21,7 @@ type Kept struct {
 	changed bool
 }
 
-// Item is an item of Kept; 0: none.
+// Item is an item of Kept; 0 means none.
 type Item int32
 
 // The lists, which are items too.
@@ -87,7 +87,8 @@ func (k *Kept) reset() {
 	k.free, k.waste, k.changed = 0, 0, false
 }
 
-// First is the newest item of a list, or of the list that is an item's value; 0: there is none.
+// First is the newest item of a list, or of the list that is an item's value. It is 0 if there is
+// none.
 func (k *Kept) First(in Item) Item { return k.items[in].child }
 
 // Next is the item behind one, which is older.

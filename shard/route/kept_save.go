@@ -19,7 +19,7 @@ const (
 // KeptChanged is proxy.Keeper's.
 func (c *Ctx) KeptChanged() bool { return c.kept.changed }
 
-// KeptBytes is proxy.Keeper's: how many AppendKept writes; 0: there are no variables.
+// KeptBytes is proxy.Keeper's: how many AppendKept writes. It is 0 if there are no variables.
 func (c *Ctx) KeptBytes() int {
 	k, n := c.kept, 0
 	if !k.some() {

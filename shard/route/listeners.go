@@ -52,7 +52,7 @@ func (c *Ctx) to() netip.AddrPort   { return c.receivedBy().Addr.AddrPort() }
 // Transport is the protocol that the message came in by.
 func (c *Ctx) Transport() Transport { return c.receivedBy().Proto }
 
-// forceListener notes that what leaves does so by a listener; -1: by the one that suits.
+// forceListener notes that what leaves does so by a listener. With -1 it is the one that suits.
 func (c *Ctx) forceListener(by int) int {
 	if c.Request != nil {
 		c.Request.ForceListener(by)
@@ -101,8 +101,8 @@ func (c *Ctx) ForceSocketName(name []byte) int {
 	return -1
 }
 
-// listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises;
-// -1: there is none.
+// listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises.
+// It is -1 if there is none.
 func (s *Shard) listenerAt(socket []byte) int {
 	proto, rest := netio.UDP, socket
 	if word, behind, found := bytes.Cut(socket, []byte(":")); found {

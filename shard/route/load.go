@@ -19,7 +19,7 @@ type (
 
 // Options say how Load finds what the file names. The zero value reads the file system.
 type Options struct {
-	// ReadFile reads an include; nil: os.ReadFile.
+	// ReadFile reads an include; nil means os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string

@@ -34,7 +34,7 @@ type Module struct {
 	perShard []func(s *State)
 	open     []func(s *State) error
 
-	load     *defs    // nil: declared for its names only
+	load     *defs    // nil means declared for its names only
 	missing  []string // modules it needs
 	provides []any
 	commands []*command.Method

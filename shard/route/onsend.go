@@ -28,7 +28,7 @@ func (c *Ctx) messageLen() int64 {
 	return int64(len(c.Msg.Raw))
 }
 
-// side is one end of the way that the message takes; nil: nothing leaves.
+// side is one end of the way that the message takes; nil means nothing leaves.
 type side func(c *Ctx) *netio.Addr
 
 func sentTo(c *Ctx) *netio.Addr {

@@ -110,7 +110,8 @@ func takeApart(text string) (w written, ok bool) {
 	return w, rest == "" && w.name != ""
 }
 
-// closing is where the bracket that s begins with is closed, of whatever kind it is; -1: nowhere.
+// closing is where the bracket that s begins with is closed, of whatever kind it is. It is -1 if it
+// is nowhere.
 func closing(s string) int {
 	depth, open := 0, s[0]
 	end := map[byte]byte{'(': ')', '[': ']', '{': '}'}[open]

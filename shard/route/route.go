@@ -154,8 +154,8 @@ type Ctx struct {
 
 	// Shard is what belongs to the shard and not to the message.
 	Shard *Shard
-	// Conn is the number of the connection that brought the message at hand; 0: none, or that is
-	// not known.
+	// Conn is the number of the connection that brought the message at hand; 0 means none, or that
+	// is not known.
 	Conn uint64
 
 	// Return is the value the last route or function left ($rc, $retcode).
@@ -197,12 +197,12 @@ type Shard struct {
 	Shards    int // of which this is one
 	Core      *proxy.Core
 	Listeners []Listener
-	Conns     Connections // nil: there are no streams
+	Conns     Connections // nil means there are no streams
 	Log       Log
-	Blocked   *blocklist.Table // nil: there is no blacklist
-	Waits     Waits            // nil: nothing can wait
+	Blocked   *blocklist.Table // nil means there is no blacklist
+	Waits     Waits            // nil means nothing can wait
 	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
-	// nil: nobody does.
+	// nil means nobody does.
 	Later func(f func(c *Ctx))
 }
 

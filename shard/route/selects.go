@@ -212,7 +212,7 @@ type values struct {
 	name string
 	at   parser.Span
 	row  int // behind the one at hand
-	off  int // where the next value of the row begins; 0: in the next row
+	off  int // where the next value of the row begins; 0 means in the next row
 }
 
 func (v *values) next() bool {

@@ -36,15 +36,15 @@ type Listen struct {
 	Transport Transport // AnyTransport: none written, hence UDP and TCP
 	// Host is an address, a host name or an interface name, brackets removed.
 	Host string
-	// Port is 1..65535; 0: none written, see CoreSettings.PortOf.
+	// Port is 1..65535; 0 means none written, see CoreSettings.PortOf.
 	Port uint16
-	// AdvertiseHost is what Via and Record-Route show instead of Host; empty: nothing advertised.
-	// IPv6 keeps its brackets.
+	// AdvertiseHost is what Via and Record-Route show instead of Host; empty means nothing
+	// advertised. IPv6 keeps its brackets.
 	AdvertiseHost string
-	// AdvertisePort is shown with it; 0: no port is written, so that NAPTR and SRV apply (RFC 3263
-	// §4.2).
+	// AdvertisePort is shown with it; 0 means no port is written, so that NAPTR and SRV apply (RFC
+	// 3263 §4.2).
 	AdvertisePort uint16
-	// Name is the socket's name (`listen=… name "s1"`), empty: none.
+	// Name is the socket's name (`listen=… name "s1"`); empty means none.
 	Name string
 	Pos  Pos
 }
@@ -89,27 +89,27 @@ func (c *CoreSettings) PortOf(l *Listen) uint16 {
 type Alias struct {
 	Transport Transport // AnyTransport: every protocol
 	Host      string
-	Port      uint16 // 0: every port
+	Port      uint16 // 0 means every port
 	Pos       Pos
 }
 
 // CoreSettings are the globals.
 type CoreSettings struct {
-	Listen []Listen // empty: all IPv4 interfaces (ser(8) -l)
+	Listen []Listen // empty means all IPv4 interfaces (ser(8) -l)
 	Alias  []Alias
 	Port   uint16 // port: for listen lines without one; default 5060
 	// TLSPort is for TLS listeners without port (`tls_port_no`); default 5061.
 	TLSPort uint16
-	// Children is the number of UDP workers asked for (`children`); 0: not set. Viaduct's shards
-	// stand for them; ser(8) -n counts.
+	// Children is the number of UDP workers asked for (`children`); 0 means not set. Viaduct's
+	// shards stand for them; ser(8) -n counts.
 	Children int
 	// Debug is the log level -5..3 and above; default 0 (`debug`).
 	Debug int
 	// LogStderr: log to standard error instead of syslog (`log_stderror`).
 	LogStderr bool
-	// LogName is syslog's ident (`log_name`), empty: the program's name.
+	// LogName is syslog's ident (`log_name`); empty means the program's name.
 	LogName string
-	// LogPrefix is a pv format put before each line (`log_prefix`), empty: none.
+	// LogPrefix is a pv format put before each line (`log_prefix`); empty means none.
 	LogPrefix string
 	// Fork: false keeps the process in the foreground (`fork`); default true. -D says the same.
 	Fork bool
@@ -134,14 +134,14 @@ type CoreSettings struct {
 	// MHomed: choose the sending socket by the kernel's route (`mhomed`); default false.
 	MHomed bool
 	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max,
-	// of ours; 0..16 MiB), default 256 KiB; 0: nothing waits. Beyond: sending fails.
+	// of ours; 0..16 MiB), default 256 KiB; 0 means nothing waits. Beyond: sending fails.
 	UDPWQMaxBytes int
 	// AdvertisedAddress and AdvertisedPort go into Via only (`advertised_address`,
 	// `advertised_port`); empty and 0: unset.
 	AdvertisedAddress string
 	AdvertisedPort    uint16
 	// ServerHeader and UserAgentHeader are whole header lines (`server_header`,
-	// `user_agent_header`); empty: default.
+	// `user_agent_header`); empty means default.
 	ServerHeader, UserAgentHeader string
 	// ServerSignature: put the Server header into own replies (`server_signature`); default true.
 	ServerSignature bool
@@ -154,7 +154,8 @@ type CoreSettings struct {
 	ForceRPort bool
 	// MaxRecursion caps nested route() calls (`max_recursive_level`); default 256.
 	MaxRecursion int
-	// MaxWhileLoops caps the iterations of one while (`max_while_loops`); default 100, 0: no limit.
+	// MaxWhileLoops caps the iterations of one while (`max_while_loops`); default 100; 0 means no
+	// limit.
 	MaxWhileLoops int
 	// MaxBranches caps the branches of one transaction (`max_branches`); 1..30, default 12.
 	MaxBranches int
@@ -169,17 +170,17 @@ type CoreSettings struct {
 	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio
 	// 262144, which holds about a hundred datagrams).
 	RecvBufferBytes int
-	// SendBufferBytes likewise (`maxsndbuffer`); 0: kernel default.
+	// SendBufferBytes likewise (`maxsndbuffer`); 0 means kernel default.
 	SendBufferBytes int
-	// TOS is the IP TOS byte of everything sent (`tos`); 0: unset.
+	// TOS is the IP TOS byte of everything sent (`tos`); 0 means unset.
 	TOS int
-	// ShmMB is the arena (`shm_mem_size`, -m); 0: default of the command line.
+	// ShmMB is the arena (`shm_mem_size`, -m); 0 means default of the command line.
 	ShmMB int
 	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), MlockPages locks it (`mlock_pages`);
 	// default false.
 	ShmForceAlloc, MlockPages bool
-	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty: unset (`user`, `group`, `chroot`,
-	// `workdir`).
+	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty means unset (`user`, `group`,
+	// `chroot`, `workdir`).
 	User, Group, Chroot, WorkDir string
 	// ExitTimeout: kill after this long at shutdown (`exit_timeout`, `ser_kill_timeout`); default
 	// 60 s.
@@ -216,7 +217,7 @@ type TMSettings struct {
 	// FailureReplyMode: what failure routes see of earlier branches (`failure_reply_mode`) 0..3;
 	// default 3.
 	FailureReplyMode int
-	// FailoverReplyCodes such as "class=5;code=408" (`failover_reply_codes`), empty: 503 and
+	// FailoverReplyCodes such as "class=5;code=408" (`failover_reply_codes`); empty means 503 and
 	// silence.
 	FailoverReplyCodes string
 	// FakedReplyPrio: above 0 real replies beat a local 408 (`faked_reply_prio`); default 0.
@@ -264,7 +265,7 @@ type TMSettings struct {
 	// DelayedReply leaves the error reply of a failed t_relay to the script (`delayed_reply`);
 	// default true.
 	DelayedReply bool
-	// OnSLReply names an onreply_route for stray replies (`on_sl_reply`); empty: none.
+	// OnSLReply names an onreply_route for stray replies (`on_sl_reply`); empty means none.
 	OnSLReply string
 	// Blst503 and others list failed destinations (`blst_503`, …); 0 off.
 	Blst503 bool
@@ -329,13 +330,14 @@ type DispatcherSettings struct {
 	// UseDefault keeps the last destination of a set for when nothing else is left (use_default);
 	// default false.
 	UseDefault bool
-	// HashPVar is the pv format algorithm 7 hashes (hash_pvar); empty: none.
+	// HashPVar is the pv format algorithm 7 hashes (hash_pvar); empty means none.
 	HashPVar string
 	// PingInterval between probes (ds_ping_interval, seconds); 0 (default): no probing.
 	PingInterval time.Duration
 	// PingMethod, PingFrom: ds_ping_method OPTIONS, ds_ping_from sip:dispatcher@localhost.
 	PingMethod, PingFrom string
-	// PingReplyCodes such as "class=2;code=403" count as success (ds_ping_reply_codes); empty: 2xx.
+	// PingReplyCodes such as "class=2;code=403" count as success (ds_ping_reply_codes); empty means
+	// 2xx.
 	PingReplyCodes string
 	// PingLatency keeps latency figures (ds_ping_latency_stats), LatencyAlpha is their smoothing in
 	// thousandths (ds_latency_estimator_alpha, 900).
@@ -353,7 +355,7 @@ type DispatcherSettings struct {
 	// ds_hash_initexpire, ds_hash_check_interval) belong to that table.
 	HashExpire, HashInitExpire, HashCheckInterval time.Duration
 	// OutboundProxy is where probes go (outbound_proxy), DefaultSocket what they leave from
-	// (ds_default_socket); empty: unset.
+	// (ds_default_socket); empty means unset.
 	OutboundProxy, DefaultSocket string
 	// ReloadDelta is the least time between reloads (reload_delta); default 5 s.
 	ReloadDelta time.Duration

@@ -11,7 +11,7 @@ import (
 // are TCP connections. CoreSettings.DisableTCP and EnableTLS say whether there are any. Times and
 // sizes are Kamailio's where nothing else is said.
 type StreamSettings struct {
-	// Children is the number of event loops (`tcp_children`, -N); 0: not set.
+	// Children is the number of event loops (`tcp_children`, -N); 0 means not set.
 	Children int
 	// MaxConnections caps all connections (`tcp_max_connections`), TLSMaxConnections those with TLS
 	// (`tls_max_connections`); default 2048. Beyond: an incoming one is closed at once, an outgoing
@@ -28,8 +28,8 @@ type StreamSettings struct {
 	// AcceptAliases: every request with ;alias in its Via makes an alias of its connection
 	// (`tcp_accept_aliases`, RFC 5923 §5); default false.
 	AcceptAliases bool
-	// AcceptIPLimit caps the connections from one address (`tcp_accept_iplimit`); 0: no cap of its
-	// own. Default 1024 (Kamailio from 5.8 on).
+	// AcceptIPLimit caps the connections from one address (`tcp_accept_iplimit`); 0 means no cap of
+	// its own. Default 1024 (Kamailio from 5.8 on).
 	AcceptIPLimit int
 	// AcceptUnique: a further connection from an address and port that has one is closed
 	// (`tcp_accept_unique`); default false.
@@ -39,7 +39,7 @@ type StreamSettings struct {
 	AcceptNoCL bool
 	// AcceptHAProxy: each connection begins with a PROXY header (`tcp_accept_haproxy`); default
 	// false. ProxyFrom are the networks it is taken from (tcp_proxy_from, a parameter of ours: a
-	// list of addresses and networks); empty: from everyone.
+	// list of addresses and networks); empty means from everyone.
 	AcceptHAProxy bool
 	ProxyFrom     []netip.Prefix
 	// Async queues what the socket does not take (`tcp_async`, `tcp_buf_write`); default true. It
@@ -55,13 +55,13 @@ type StreamSettings struct {
 	CRLFPing bool
 	// Keepalive sets SO_KEEPALIVE (`tcp_keepalive`); default true. KeepIdle, KeepInterval and
 	// KeepCount are the socket options of that name (`tcp_keepidle`, `tcp_keepintvl`,
-	// `tcp_keepcnt`); 0: the kernel's.
+	// `tcp_keepcnt`); 0 means the kernel's.
 	Keepalive              bool
 	KeepIdle, KeepInterval time.Duration
 	KeepCount              int
 	// DeferAccept is TCP_DEFER_ACCEPT in seconds (`tcp_defer_accept`), SynCount TCP_SYNCNT
-	// (`tcp_syncnt`), Linger2 TCP_LINGER2 in seconds (`tcp_linger2`); 0: the kernel's. DelayedAck
-	// false acknowledges at once (TCP_QUICKACK; `tcp_delayed_ack`); default true.
+	// (`tcp_syncnt`), Linger2 TCP_LINGER2 in seconds (`tcp_linger2`); 0 means the kernel's.
+	// DelayedAck false acknowledges at once (TCP_QUICKACK; `tcp_delayed_ack`); default true.
 	DeferAccept, SynCount, Linger2 int
 	DelayedAck                     bool
 	// NoConnect: no connection is ever made (`tcp_no_connect`); default false.
@@ -136,7 +136,7 @@ type DNSSettings struct {
 	NegativeTTL, MinTTL, MaxTTL time.Duration
 	// CacheKB caps the cache (`dns_cache_mem`); default 500. Beyond: what expires first goes, or
 	// with DelNonExp (`dns_cache_del_nonexp`) also what has not expired; else the answer is used
-	// and not kept. GCInterval is `dns_cache_gc_interval`, 120 s; 0: never.
+	// and not kept. GCInterval is `dns_cache_gc_interval`, 120 s; 0 means never.
 	CacheKB    int
 	DelNonExp  bool
 	GCInterval time.Duration
@@ -145,7 +145,7 @@ type DNSSettings struct {
 	RecPref int
 	// Timeout bounds a look-up over all its questions (dns_timeout, of ours; 1..60 s), default 10
 	// s. StaleTTL is how long past its end an answer may serve while the servers fail
-	// (dns_cache_stale_ttl, of ours; RFC 8767), default a day, 0: not at all.
+	// (dns_cache_stale_ttl, of ours; RFC 8767), default a day; 0 means not at all.
 	Timeout, StaleTTL time.Duration
 }
 
@@ -162,7 +162,7 @@ type BlocklistSettings struct {
 	// new entry is refused.
 	MemKB int
 	// GCInterval is how often expired entries are looked for (`dst_blocklist_gc_interval`); default
-	// 60 s, 0: only when met.
+	// 60 s; 0 means only when met.
 	GCInterval time.Duration
 	// UDPIgnore and so on are the reasons (blocklist.Reason) that put nothing on the list for that
 	// protocol (`dst_blocklist_udp_imask`, …); default 0.
@@ -176,14 +176,14 @@ type BlocklistSettings struct {
 type TLSSettings struct {
 	Loaded bool // loadmodule "tls.so"
 	// Config is a file with the profiles of servers and clients, in the format of Kamailio's
-	// tls.cfg (config); empty: the parameters below are the one profile. A path that starts with
-	// neither "." nor "/" is relative to the folder of the main configuration file.
+	// tls.cfg (config); empty means the parameters below are the one profile. A path that starts
+	// with neither "." nor "/" is relative to the folder of the main configuration file.
 	Config string
 	// Certificate and PrivateKey are PEM files (certificate, private_key); empty key: in the
 	// certificate's file.
 	Certificate, PrivateKey string
 	// CAList is a PEM file with the authorities that peers are verified against (ca_list), CAPath a
-	// folder of such (ca_path), CRL a PEM file of what they took back (crl); empty: none.
+	// folder of such (ca_path), CRL a PEM file of what they took back (crl); empty means none.
 	CAList, CAPath, CRL string
 	// VerifyCertificate checks the peer's certificate (verify_certificate), RequireCertificate
 	// wants one of clients (require_certificate). Default false. VerifyClient is "", "off",
@@ -194,12 +194,12 @@ type TLSSettings struct {
 	// Method is a word such as TLSv1.2+ (tls_method); default "TLSv1.2+" (Kamailio TLSv1+; RFC 8996
 	// forbids what is older).
 	Method string
-	// Ciphers is a list in OpenSSL's words (cipher_list); empty: what Go thinks safe.
+	// Ciphers is a list in OpenSSL's words (cipher_list); empty means what Go thinks safe.
 	Ciphers string
 	// ServerName is the name the profile is for, and sent as SNI (server_name, RFC 6066 §3).
 	ServerName string
 	// ConnectionTimeout is for a connection on which nothing ever came (connection_timeout);
-	// default 600 s, below 0: none.
+	// default 600 s; below 0 means none.
 	ConnectionTimeout time.Duration
 	// SendCloseNotify says goodbye (send_close_notify, RFC 8446 §6.1); default true (Kamailio no).
 	SendCloseNotify bool
@@ -219,7 +219,7 @@ type WebSocketSettings struct {
 	Keepalive        int
 	KeepaliveTimeout time.Duration
 	// PingData goes into these frames (ping_application_data), at most 125 bytes (RFC 6455 §5.5);
-	// empty: the Server header's value.
+	// empty means the Server header's value.
 	PingData string
 	// CORSMode is 0 no Access-Control-Allow-Origin, 1 "*", 2 the request's Origin (cors_mode);
 	// default 0.

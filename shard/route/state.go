@@ -15,7 +15,7 @@ type State struct {
 	Shards int
 	// Arena is the memory that stays. What is in it is as it was after a kill.
 	Arena *shm.Arena
-	// Logger takes what an operator should know of the start; nil: nobody does.
+	// Logger takes what an operator should know of the start; nil means nobody does.
 	Logger *slog.Logger
 
 	tables   *table.Directory // opened by the first who asks
@@ -55,7 +55,7 @@ func (m *Module) Open(f func(s *State) error) { m.open = append(m.open, f) }
 type PerShard[T any] struct{ of []*T }
 
 // NewPerShard makes one. build makes that of a shard, on the Go heap, when the server starts and
-// before what Open has called; nil: it is zero.
+// before what Open has called. With nil it is zero.
 func NewPerShard[T any](m *Module, build func(shard int) *T) *PerShard[T] {
 	p := &PerShard[T]{}
 	m.perShard = append(m.perShard, func(s *State) {

@@ -14,8 +14,8 @@ const (
 	EachShard
 )
 
-// Timer is a function that is called every so often. Every is read when the server starts; 0:
-// never.
+// Timer is a function that is called every so often. Every is read when the server starts. 0
+// means never.
 type Timer struct {
 	Every *time.Duration
 	Where Where

@@ -71,9 +71,9 @@ const (
 // Var declares a pseudo-variable: $name, $name(inner) and $(name(inner)[index]).
 type Var struct {
 	Name string
-	// Inner says what stands in the parentheses, as in "NAME=>KEY"; "": there are none.
+	// Inner says what stands in the parentheses, as in "NAME=>KEY"; "" means there are none.
 	Inner string
-	// Index says what stands in the brackets; "": there are none.
+	// Index says what stands in the brackets; "" means there are none.
 	Index string
 	Doc   string
 	// Place is the variable if it has neither parentheses nor brackets. Otherwise Compile makes it

@@ -12,8 +12,8 @@ import (
 type Destination struct {
 	Addr     netio.Addr
 	Listener uint16 // through which it leaves
-	Target   uint16 // the user's name for it, 0: none
-	Breadth  uint16 // share of the request's Max-Breadth, 0: none
+	Target   uint16 // the user's name for it; 0 means none
+	Breadth  uint16 // share of the request's Max-Breadth; 0 means none
 }
 
 // Tx is the transaction that br belongs to.

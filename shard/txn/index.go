@@ -18,7 +18,7 @@ import (
 // It never grows: a pause to move millions of entries would be felt. Once it is 7/8 full, an
 // ordinary event, new transactions are refused.
 type index struct {
-	slots []uint64 // hash<<32 | shm.Off; 0: empty
+	slots []uint64 // hash<<32 | shm.Off; 0 means empty
 	mask  uint32
 	used  int
 	most  int

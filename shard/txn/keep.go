@@ -22,18 +22,18 @@ import (
 // begins with it.
 type Saved struct {
 	shm.Header
-	FrMs    uint32 // this transaction's Timer B or F, t_set_fr; 0: the table's
+	FrMs    uint32 // this transaction's Timer B or F, t_set_fr; 0 means the table's
 	FrInvMs uint32 // its Timer C
 	// Program is the hash of the routing program that its routes belong to.
 	Program uint64
-	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0: nothing is
-	// vars is the slot of the variables of the routing program, see SetVars; 0: none
+	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0 means nothing is
+	// vars is the slot of the variables of the routing program, see SetVars; 0 means none
 	vars shm.Off
 	_    uint32
 }
 
-// NewSaved reserves a slot of n bytes, which begins with a Saved, for the request
-// of tx; SetSaved must follow. 0: the arena is full.
+// NewSaved reserves a slot of n bytes, which begins with a Saved, for the request of tx; SetSaved
+// must follow. It returns 0 if the arena is full.
 func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
 	off, ok := t.slab.Alloc(KindSaved, n)
 	if !ok {
@@ -141,8 +141,9 @@ func (t *Table) replace(ref *shm.Off, off shm.Off) {
 // tx is terminated.
 func (tx *Tx) Saved() shm.Off { return tx.saved }
 
-// SetVars keeps n bytes of variables that fill appends to what it is given; 0: there are none. tx
-// has a Saved. It returns false if the arena has no room, and what was kept before stays.
+// SetVars keeps n bytes of variables that fill appends to what it is given. With n = 0 there
+// are none. tx has a Saved. It returns false if the arena has no room, and what was kept before
+// stays.
 func (t *Table) SetVars(tx *Tx, n int, fill VarsWriter) bool {
 	s := shm.Ptr[Saved](t.arena, tx.saved)
 	if n == 0 {
@@ -242,7 +243,7 @@ func (t *Table) Retime(tx *Tx, b, c bool) {
 	}
 }
 
-// BestStatus is the status given to SetBest last, 0: none.
+// BestStatus is the status given to SetBest last. It is 0 if there is none.
 func (tx *Tx) BestStatus() int { return int(tx.bestWord & bestStatusMask) }
 
 // BestWhy is the word that SetBest was given with it.
@@ -296,7 +297,7 @@ func (t *Table) DropBest(tx *Tx) {
 	t.drop(&tx.challenges)
 }
 
-// join copies segments into a slot of tx; 0: the arena is full.
+// join copies segments into a slot of tx. It returns 0 if the arena is full.
 func (t *Table) join(tx *Tx, segments [][]byte) shm.Off {
 	n := 0
 	for _, s := range segments {

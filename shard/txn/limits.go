@@ -53,9 +53,9 @@ type Timers struct {
 	L time.Duration // wt_timer, RFC 6026: how long an INVITE server absorbs repeats after a 2xx
 	M time.Duration // wt_timer, RFC 6026: how long an INVITE client forwards repeated 2xx
 
-	// max_inv_lifetime: a whole INVITE transaction; 0: no bound but Timer C
+	// max_inv_lifetime: a whole INVITE transaction; 0 means no bound but Timer C
 	MaxInvite time.Duration
-	// max_noninv_lifetime: a whole non-INVITE transaction; 0: no bound but Timer F
+	// max_noninv_lifetime: a whole non-INVITE transaction; 0 means no bound but Timer F
 	MaxNonInvite time.Duration
 }
 

@@ -41,7 +41,7 @@ func (s State) String() string { return stateNames[s] }
 // Branch alike.
 type node struct {
 	shm.Header
-	due        int64   // deadline in ns of the shard's clock; 0: not armed
+	due        int64   // deadline in ns of the shard's clock; 0 means not armed
 	next, prev shm.Off // neighbours in the wheel's slot
 	slot       uint16  // wheel slot while armed
 	flags      uint16
@@ -110,24 +110,25 @@ type Tx struct {
 	node
 	key        uint64  // hash of the match key, keyed per process
 	first      shm.Off // branches, oldest first
-	reply      shm.Off // last response sent, for retransmissions; 0: none
+	reply      shm.Off // last response sent, for retransmissions; 0 means none
 	keyExtra   shm.Off // the match key when it is longer than keyInlineBytes
 	replyTo    netio.Addr
 	endAt      int64  // Timers H, I, J, L, or the life guard
-	retransAt  int64  // Timer G; for a non-INVITE when the 100 of RFC 4320 is due; 0: none
+	retransAt  int64  // Timer G; for a non-INVITE when the 100 of RFC 4320 is due; 0 means none
 	loop       uint64 // hash of what the request was routed by, see SetLoop
 	intervalMs uint32 // Timer G's present interval
 	listener   uint16
-	status     uint16 // last status sent upstream; 0: none
+	status     uint16 // last status sent upstream; 0 means none
 	keyLen     uint16
 	total      uint8   // branches ever made
 	UserFlags  uint8   // the user's own, see User
-	saved      shm.Off // the request and what was decided about it; 0: not kept
+	saved      shm.Off // the request and what was decided about it; 0 means not kept
 	user       [userBytes]byte
 	best       shm.Off // the best final response so far, if it had to wait
 	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
 	spares     shm.Off // further addresses, one Spares for each branch that has some
-	// status of the best response so far, 0: none; in the high six bits the user's word about it
+	// status of the best response so far; 0 means none; in the high six bits the user's word about
+	// it
 	bestWord  uint16
 	keyInline [keyInlineBytes]byte
 }
@@ -142,12 +143,12 @@ type Branch struct {
 	request    shm.Off // the bytes sent
 	cancel     shm.Off // the Branch of its CANCEL, or of the BYE that ended it
 	endAt      int64   // Timers B, C, D, F, K, M
-	retransAt  int64   // Timers A, E; 0: none
+	retransAt  int64   // Timers A, E; 0 means none
 	sentAt     int64   // when it was made, which is when its request was first sent
 	intervalMs uint32  // present interval of Timer A or E; once dismissed, see SetDismissed
 	listener   uint16
-	target     uint16 // the user's name for the destination; 0: none
-	breadth    uint16 // share of the request's Max-Breadth (RFC 5393 §5.3); 0: none counted
+	target     uint16 // the user's name for the destination; 0 means none
+	breadth    uint16 // share of the request's Max-Breadth (RFC 5393 §5.3); 0 means none counted
 	status     uint16 // last status received
 	replyRoute uint16 // the user's, see ReplyRoute
 	index      uint8  // number in its transaction, from 0

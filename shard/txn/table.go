@@ -313,7 +313,7 @@ func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, list
 	return tx
 }
 
-// store copies b into a slot owned by owner; 0: the arena is full.
+// store copies b into a slot owned by owner. It returns 0 if the arena is full.
 func (t *Table) store(owner shm.Off, kind shm.Kind, b []byte) shm.Off {
 	off, ok := t.slab.Alloc(kind, shm.HeaderBytes+len(b))
 	if !ok {

@@ -5,10 +5,10 @@ import "sync/atomic"
 // Records are taken from and given back to banks; see root.go for what they keep. Whoever calls
 // holds a stripe's lock. Only page.word is believed after a kill.
 
-// take takes a record of a class, life 0; 0: there is none. The last pages, and once they are used
-// the last records of a class, are left for changes of texts that are there, to one of the same
-// class: such a change is refused only when too many are at it at once, or too many classes are in
-// use.
+// take takes a record of a class, life 0. It returns 0 if there is none. The last pages, and once
+// they are used the last records of a class, are left for changes of texts that are there, to one
+// of the same class: such a change is refused only when too many are at it at once, or too many
+// classes are in use.
 func (t *Table) take(class uint8, hash uint32, change bool) uint32 {
 	r := t.root
 	if !change && atomic.LoadUint32(&r.pool.free) <= t.spare &&

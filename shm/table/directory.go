@@ -21,7 +21,7 @@ type directory struct {
 
 // named is an entry of the directory.
 type named struct {
-	root   shm.Off // stored last, with it the table is there; 0: none
+	root   shm.Off // stored last, with it the table is there; 0 means none
 	_      uint32
 	Layout uint64 // Config.Layout
 	name   [MaxName]byte

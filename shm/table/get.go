@@ -7,8 +7,8 @@ type Value struct {
 	Kind Kind
 	Int  int64  // of an Int
 	Text []byte // of a Text
-	// Ends is when the entry ends, in ms; 0: never. It is what Get tells. What is put ends as Terms
-	// say.
+	// Ends is when the entry ends, in ms; 0 means never. It is what Get tells. What is put ends as
+	// Terms say.
 	Ends int64
 }
 

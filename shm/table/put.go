@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // Terms say when an entry ends.
 type Terms struct {
-	Ends int64 // in ms of the caller's clock; 0: never
+	Ends int64 // in ms of the caller's clock; 0 means never
 	Keep bool  // an entry that is there ends when it did
 }
 
@@ -178,10 +178,10 @@ func (r *record) valueIs(v *Value) bool {
 // place is where a key's record is.
 type place struct {
 	bucket *uint64
-	prev   uint32  // link of the one before it; 0: the bucket
-	link   uint32  // 0: there is none
-	r      *record // nil: there is none
-	live   *record // nil: there is none, or it has ended
+	prev   uint32  // link of the one before it; 0 means the bucket
+	link   uint32  // 0 means there is none
+	r      *record // nil means there is none
+	live   *record // nil means there is none, or it has ended
 	length int     // of the chain, as far as it was walked
 }
 

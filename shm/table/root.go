@@ -65,7 +65,7 @@ type pool struct {
 type bank struct {
 	lock  shm.Lock
 	bytes uint64             // in use; read by anybody
-	heads [numClasses]uint32 // first page with room, 0: none
+	heads [numClasses]uint32 // first page with room; 0 means none
 	free  [numClasses]uint32 // free records in this bank's pages; read by anybody
 	_     [(64 - (8+8*int(numClasses))%64) % 64]byte
 }
@@ -80,7 +80,8 @@ type regionHead struct {
 // page describes one. Its number is its place among all, headPages of each region included, so that
 // 0 is none.
 type page struct {
-	word uint64 // carved 16 | bank 8 | class + 1 8; 0: in the pool. What is believed after a kill
+	// carved 16 | bank 8 | class + 1 8; 0 means in the pool. What is believed after a kill
+	word uint64
 	free uint32 // first free record that was used before
 	used uint32
 	prev uint32 // neighbours in its bank's list, or in the pool's

@@ -14,10 +14,10 @@ import (
 // Config says what table to make.
 type Config struct {
 	Entries  int    // at most, ended ones that Expire has not met included; 1 to MaxEntries
-	Bytes    int64  // memory for them, see EntryBytes; 0: 128 bytes for each; up to MaxBytes
-	MaxKey   int    // bytes, 1 to MaxKey; 0: 255
-	MaxValue int    // bytes of a text, 1 to MaxValue; 0: 4,096
-	Layout   uint64 // what texts mean, for tables of records (shm.LayoutOf); 0: text
+	Bytes    int64  // memory for them, see EntryBytes; 0 means 128 bytes for each; up to MaxBytes
+	MaxKey   int    // bytes, 1 to MaxKey; 0 means 255
+	MaxValue int    // bytes of a text, 1 to MaxValue; 0 means 4,096
+	Layout   uint64 // what texts mean, for tables of records (shm.LayoutOf); 0 means text
 }
 
 // Validate says what to write instead.

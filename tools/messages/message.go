@@ -15,7 +15,7 @@ type Row struct {
 type Message struct {
 	Start       string // without line end
 	Method, URI string // of a request
-	Status      int    // of a response; 0: a request
+	Status      int    // of a response; 0 means a request
 	Rows        []Row
 	Body        string
 }

@@ -31,7 +31,7 @@ func (h *module) table(b *route.Build, i int) (x tableArg, ok bool) {
 	return x, true
 }
 
-// get is the table of this run, nil: there is none of that name.
+// get is the table of this run. It is nil if there is none of that name.
 func (x *tableArg) get(c *route.Ctx) *htable {
 	if x.known != nil {
 		return x.known

@@ -20,7 +20,7 @@ type module struct {
 
 	expired   *route.Event
 	ended     chan ended
-	tellEvery time.Duration // 0: nobody is to be told
+	tellEvery time.Duration // 0 means nobody is to be told
 }
 
 // scratch is what a shard needs for functions that look at all entries.

@@ -12,11 +12,11 @@ type iterator struct {
 	name string // "": free
 	t    *htable
 	walk table.Walk
-	at   *table.Entry // nil: before the first, behind the last, or it was taken out
+	at   *table.Entry // nil means before the first, behind the last, or it was taken out
 	buf  []byte       // a text that was set
 }
 
-// iterator is the one of that name, nil: there is none.
+// iterator is the one of that name. It is nil if there is none.
 func (s *scratch) iterator(name string) *iterator {
 	for i := range s.iterators {
 		if it := &s.iterators[i]; it.name == name {
@@ -26,7 +26,8 @@ func (s *scratch) iterator(name string) *iterator {
 	return nil
 }
 
-// begin is sht_iterator_start(): also for one that is under way. False: there are maxIterators.
+// begin is sht_iterator_start(): also for one that is under way. It returns false if there are
+// maxIterators.
 func (s *scratch) begin(name string, t *htable) route.Result {
 	it := s.iterator(name)
 	if it == nil {
@@ -40,7 +41,7 @@ func (s *scratch) begin(name string, t *htable) route.Result {
 	return 1
 }
 
-// next is sht_iterator_next(). False: that was the last entry.
+// next is sht_iterator_next(). It returns false if that was the last entry.
 func (it *iterator) next(c *route.Ctx) route.Result {
 	it.at = it.walk.Next(c.NowMs())
 	return route.Truth(it.at != nil)

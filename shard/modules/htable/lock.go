@@ -18,7 +18,7 @@ import (
 // between sht_lock() and sht_unlock() is not mixed with another shard's. Reads do not wait, and may
 // see the table between two statements of it.
 type keyLock struct {
-	owner atomic.Int32 // shard + 1, commandOwner, 0: free
+	owner atomic.Int32 // shard + 1, commandOwner; 0 means free
 	depth int32        // the owner's
 	_     [56]byte
 }
@@ -29,7 +29,7 @@ const commandOwner = -1
 // commanding lets one command at a time be it.
 var commanding sync.Mutex
 
-// take waits for the lock, false: for too long.
+// take waits for the lock. It returns false if that takes too long.
 func (l *keyLock) take(me int32) bool {
 	if l.owner.Load() == me {
 		l.depth++
@@ -57,7 +57,8 @@ func (l *keyLock) wait(me int32) bool {
 	return false
 }
 
-// give gives it back once, to whoever waits when it was the last time. False: it is not ours.
+// give gives it back once, to whoever waits when it was the last time. It returns false if it is
+// not ours.
 func (l *keyLock) give(me int32) bool {
 	if l.owner.Load() != me {
 		return false

@@ -64,7 +64,7 @@ func (x *test) holds(e *table.Entry) bool {
 }
 
 // condition reads that of $shtcn and $shtcv: "~~pattern", "==text", "eqnumber", "**", or a pattern.
-// False: nothing fulfils it.
+// It returns false if nothing fulfils it.
 func condition(c *route.Ctx, cond []byte, on aspect) (test, bool) {
 	x := test{on: on}
 	op, rest := cond, []byte(nil)

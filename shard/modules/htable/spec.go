@@ -16,8 +16,8 @@ import (
 type spec struct {
 	name     string
 	slots    int           // as Kamailio has them: what is shown
-	entries  int           // 0: by slots
-	lives    time.Duration // autoexpire; 0: entries do not end
+	entries  int           // 0 means by slots
+	lives    time.Duration // autoexpire; 0 means entries do not end
 	keepEnds bool          // updateexpire=0
 	initial  int64
 	hasInit  bool

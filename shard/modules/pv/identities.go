@@ -110,7 +110,7 @@ func firstOf(m *parser.Message, header int) parser.Span {
 }
 
 // credentials are the parameters of the first Authorization, or of Proxy-Authorization, if they are
-// of Digest; nil: there are none.
+// of Digest. They are nil if there are none.
 func credentials(m *parser.Message) []byte {
 	for _, name := range [...]string{"Authorization", "Proxy-Authorization"} {
 		if i := m.HeaderByName(name, 0); i >= 0 {

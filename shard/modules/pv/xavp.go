@@ -103,7 +103,7 @@ func (l listKind) compile(b *route.VarBuild, inner, _ string) route.Place {
 	return route.Place{Any: p.read, Set: p.set}
 }
 
-// find is the item at an index; 0: there is none.
+// find is the item at an index. It is 0 if there is none.
 func (l *listKind) find(c *route.Ctx, in route.Item, p *part) route.Item {
 	n, all := p.at.At(c)
 	if all {
@@ -179,7 +179,7 @@ func compileXavu(b *route.VarBuild, inner, _ string) route.Place {
 		return route.Place{}
 	}
 	last := len(list) - 1
-	// above is the list that the last name stands in; 0: there is none.
+	// above is the list that the last name stands in; 0 means there is none.
 	above := func(k *route.Kept) route.Item {
 		in := route.XAVUs
 		for i := range list[:last] {

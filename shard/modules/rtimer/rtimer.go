@@ -16,7 +16,7 @@ const maxMode = 64
 // timer is a timer of the file.
 type timer struct {
 	name     string
-	interval time.Duration // 0: default_interval
+	interval time.Duration // 0 means default_interval
 	each     int           // how often its routes are run each time
 	routes   []*route.OwnRoute
 }

@@ -31,7 +31,7 @@ const maxPieces = 32
 
 // piece is a part of a replacement: text with variables, or what a group matched.
 type piece struct {
-	text  *route.Template // nil: the group
+	text  *route.Template // nil means the group
 	group int
 }
 

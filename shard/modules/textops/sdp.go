@@ -45,8 +45,8 @@ func onHold(c *route.Ctx) route.Result {
 	return -1
 }
 
-// boundary is what stands between the parts of the body, without the hyphens; nil: it is not
-// multipart.
+// boundary is what stands between the parts of the body, without the hyphens. It is nil if it is
+// not multipart.
 func boundary(c *route.Ctx) []byte {
 	i := c.Msg.First(parser.KindContentType)
 	if i < 0 {
@@ -73,7 +73,7 @@ func boundary(c *route.Ctx) []byte {
 type bodyPart struct {
 	all  parser.Span // from its delimiter to the next
 	text parser.Span // behind its headers
-	kind []byte      // its media type; nil: none is said
+	kind []byte      // its media type; nil means none is said
 }
 
 // parts calls f with each part until that returns false.
@@ -109,7 +109,7 @@ func parts(c *route.Ctx, f func(p *bodyPart) bool) {
 	}
 }
 
-// delimiter is where a line "--mark" begins, at from or behind it; -1: nowhere.
+// delimiter is where a line "--mark" begins, at from or behind it. It is -1 if it is nowhere.
 func delimiter(body []byte, from int, mark []byte) int {
 	for i := from; i < len(body); {
 		rest, dashes := bytes.CutPrefix(body[i:], []byte("--"))

@@ -99,7 +99,8 @@ func searches(m *route.Module) {
 	plain("replace_body_str", theBody, "Is replace_str for the body.")
 }
 
-// pick is the next row of a name behind row i, of all of them or the first or last only; -1: none.
+// pick is the next row of a name behind row i, of all of them or the first or last only. It is -1
+// if there is none.
 func pick(c *route.Ctx, name string, which byte, i int) int {
 	switch {
 	case which == 'a':

@@ -30,7 +30,7 @@ type Bench struct {
 	Quiet bool
 	// Deaf makes every destination one that no listener can send to.
 	Deaf bool
-	// Failure, Branch and Reply are the routes that the Core comes to by itself; nil: there is
+	// Failure, Branch and Reply are the routes that the Core comes to by itself; nil means there is
 	// none.
 	Failure func(r *proxy.Request, n int)
 	Branch  func(r *proxy.Request, n int) bool

@@ -10,12 +10,12 @@ import (
 
 // Source says how Parse finds what a file names. The zero value reads the file system.
 type Source struct {
-	// ReadFile reads an include; nil: os.ReadFile.
+	// ReadFile reads an include; nil means os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string
 	// Settings gives the names that a setting may have, for the message about a word that begins
-	// nothing; nil: none.
+	// nothing; nil means none.
 	Settings func() []string
 }
 
