@@ -335,3 +335,13 @@ func fuzzSeeds(t testing.TB) []string {
 	}
 	return seeds
 }
+
+// withVars adds to modules of a test what has the variables.
+func withVars(list ...Declared) []Declared {
+	for _, d := range testModules {
+		if d.Name == "pv" {
+			list = append(list, d)
+		}
+	}
+	return list
+}

@@ -140,11 +140,11 @@ func (c *Ctx) ParseURI(b []byte) *parser.URI {
 
 // SetDstURI sets the outbound URI, $du; empty takes it away.
 func (c *Ctx) SetDstURI(uri []byte) Result {
-	return truth(setDstURI(c, Value{Kind: strValue, S: uri}) == setDone)
+	return truth(c.SetDURI(Value{Kind: strValue, S: uri}) == setDone)
 }
 
 // HasDstURI tells whether $du is set.
-func (c *Ctx) HasDstURI() bool { _, set := readDstURI(c); return set }
+func (c *Ctx) HasDstURI() bool { _, set := c.DURI(); return set }
 
 // Level is argument i as the level of a log line: a word in quotes such as "L_INFO", or a number.
 func (b *Build) Level(i int) (int, bool) { return b.cc.level(b.x, i) }
@@ -240,7 +240,7 @@ func Atoi(b []byte) int64 { return atoi(b) }
 
 // SetRequestURI sets the Request-URI, $ru. It is false for what is no URI.
 func (c *Ctx) SetRequestURI(uri []byte) Result {
-	return truth(setRURI(c, TextValue(uri)) == setDone)
+	return truth(c.SetRURI(TextValue(uri)) == setDone)
 }
 
 // SetUser sets the user of the Request-URI, $rU.

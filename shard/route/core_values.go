@@ -48,14 +48,14 @@ func init() {
 	}
 	coreValues = map[string]*coreValue{
 		"method":   text(readMethod, nil),
-		"uri":      text(readRURI, (*Ctx).requestURI),
-		"from_uri": text(readFromURI, (*Ctx).fromURI),
-		"to_uri":   text(readToURI, (*Ctx).toURI),
+		"uri":      text((*Ctx).RURI, (*Ctx).requestURI),
+		"from_uri": text((*Ctx).FromURI, (*Ctx).ParsedFrom),
+		"to_uri":   text((*Ctx).ToURI, (*Ctx).ParsedTo),
 		"status":   text(readStatus, nil),
 		"src_ip":   {kind: coreAddr, addr: (*Ctx).From},
-		"dst_ip":   {kind: coreAddr, addr: (*Ctx).to},
+		"dst_ip":   {kind: coreAddr, addr: (*Ctx).LocalAddr},
 		"src_port": number(func(c *Ctx) int64 { return int64(c.From().Port()) }),
-		"dst_port": number(func(c *Ctx) int64 { return int64(c.to().Port()) }),
+		"dst_port": number(func(c *Ctx) int64 { return int64(c.LocalAddr().Port()) }),
 		"msg:len":  number((*Ctx).messageLen),
 		"max_len":  number(func(*Ctx) int64 { return maxMessage }),
 		"proto": {kind: coreProto, proto: func(c *Ctx) (Transport, bool) {

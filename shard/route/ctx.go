@@ -96,12 +96,13 @@ func (c *Ctx) moved(result int) int {
 
 // requestURI is the current Request-URI parsed, nil when it is no SIP URI, and in a reply route.
 func (c *Ctx) requestURI() *parser.URI {
-	b, _ := readRURI(c)
+	b, _ := c.RURI()
 	return c.ruri.get(b)
 }
 
-func (c *Ctx) dstURI() *parser.URI {
-	b, _ := readDstURI(c)
+// OutboundURI is the outbound URI parsed, nil if it is not set. It lives until it is set.
+func (c *Ctx) OutboundURI() *parser.URI {
+	b, _ := c.DURI()
 	return c.duri.get(b)
 }
 

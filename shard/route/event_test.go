@@ -23,7 +23,7 @@ func TestEvents(t *testing.T) {
 	}
 	const head = "loadmodule \"probe.so\" loadmodule \"xlog.so\"\n"
 	load := func(body string) (*Program, error) {
-		p, _, _, err := Load("x.cfg", []byte(head+body), Options{Modules: modules})
+		p, _, _, err := Load("x.cfg", []byte(head+body), Options{Modules: withVars(modules...)})
 		return p, err
 	}
 	p, err := load(`request_route { $var(x) = 1; raise(); xlog("in $rm $var(x)"); }

@@ -79,7 +79,7 @@ func TestForms(t *testing.T) {
 	modules := []Declared{{Name: "forms", Define: forms}}
 	load := func(body string) (*Program, error) {
 		p, _, _, err := Load("x.cfg", []byte("loadmodule \"forms.so\" request_route { "+body+" }"),
-			Options{Modules: modules})
+			Options{Modules: withVars(modules...)})
 		return p, err
 	}
 	run := func(body, want string) {
@@ -147,7 +147,7 @@ func TestForms(t *testing.T) {
 	fails(`flag(32);`, "flag: the number of a flag is 32; the range is 0..31")
 	fails(`to("a b");`, `to: "a b" is no host`)
 
-	_, _, _, err := Load("x.cfg", []byte("request_route { $keep(a) = 1; }"), Options{Modules: modules})
+	_, _, _, err := Load("x.cfg", []byte("request_route { $keep(a) = 1; }"), Options{Modules: withVars(modules...)})
 	if want := `x.cfg:1:17: $keep needs loadmodule "forms.so" before this line`; fmt.Sprint(err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -233,7 +233,7 @@ func TestNeedsAndOffers(t *testing.T) {
 		}},
 	}
 	load := func(src string) (*Program, error) {
-		p, _, _, err := Load("x.cfg", []byte(src), Options{Modules: modules})
+		p, _, _, err := Load("x.cfg", []byte(src), Options{Modules: withVars(modules...)})
 		return p, err
 	}
 	const both = "loadmodule \"base.so\" loadmodule \"user.so\"\n"

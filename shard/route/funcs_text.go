@@ -94,7 +94,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 // revertURI is revert_uri(): the Request-URI as received.
 func revertURI(*compiler, *syntax.Call) callFn {
 	return func(c *Ctx) int {
-		return truth(setRURI(c, Value{Kind: strValue, S: c.Msg.Bytes(c.Msg.URI)}) == setDone)
+		return truth(c.SetRURI(Value{Kind: strValue, S: c.Msg.Bytes(c.Msg.URI)}) == setDone)
 	}
 }
 
@@ -111,7 +111,7 @@ func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 		if r <= 0 {
 			return r
 		}
-		return truth(setRURI(c, Value{Kind: strValue, S: b}) == setDone)
+		return truth(c.SetRURI(Value{Kind: strValue, S: b}) == setDone)
 	}
 }
 

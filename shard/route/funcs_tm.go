@@ -117,7 +117,7 @@ func setFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.setFlags(c.flags() | bit); return 1 }
+	return func(c *Ctx) int { c.SetMessageFlags(c.MessageFlags() | bit); return 1 }
 }
 
 func resetFlag(cc *compiler, x *syntax.Call) callFn {
@@ -125,7 +125,7 @@ func resetFlag(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { c.setFlags(c.flags() &^ bit); return 1 }
+	return func(c *Ctx) int { c.SetMessageFlags(c.MessageFlags() &^ bit); return 1 }
 }
 
 func isFlagSet(cc *compiler, x *syntax.Call) callFn {
@@ -133,7 +133,7 @@ func isFlagSet(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	return func(c *Ctx) int { return truth(c.flags()&bit != 0) }
+	return func(c *Ctx) int { return truth(c.MessageFlags()&bit != 0) }
 }
 
 // relayDst checks a host.

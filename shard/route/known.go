@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// known.txt lists the names of the parameters, functions, transformations and event routes of
-// Kamailio 5.6's modules, from their manuals, one module per line:
+// known.txt lists the names of the parameters, functions, variables, transformations and event
+// routes of Kamailio 5.6's modules, from their manuals, one module per line:
 //
-//	name p: parameters f: functions t: transformations e: events
+//	name p: parameters f: functions v: variables t: transformations e: events
 //
 //go:embed known.txt
 var knownText string
 
 // knownModule is one line of it.
-type knownModule struct{ params, funcs, transforms, events map[string]bool }
+type knownModule struct{ params, funcs, vars, transforms, events map[string]bool }
 
 // known gives the table, read on first use.
 var known = sync.OnceValue(func() map[string]knownModule {
@@ -25,7 +25,8 @@ var known = sync.OnceValue(func() map[string]knownModule {
 		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
-		m := knownModule{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+		m := knownModule{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
+			map[string]bool{}}
 		into := m.params
 		for _, w := range f[1:] {
 			switch w {
@@ -33,6 +34,8 @@ var known = sync.OnceValue(func() map[string]knownModule {
 				into = m.params
 			case "f:":
 				into = m.funcs
+			case "v:":
+				into = m.vars
 			case "t:":
 				into = m.transforms
 			case "e:":

@@ -12,7 +12,7 @@ import (
 // Listener is one of the addresses served, with the texts that programs see of it.
 type Listener struct {
 	*netio.Listener
-	name, socket, advertised []byte
+	NameText, Socket, Advertised []byte
 }
 
 // Listeners makes them, once.
@@ -42,15 +42,17 @@ func (c *Ctx) listener() int {
 	return c.Reply.Listener
 }
 
-// receivedBy is that listener.
-func (c *Ctx) receivedBy() *Listener { return &c.Shard.Listeners[c.listener()] }
+// ReceivedBy is the listener that the message came in by.
+func (c *Ctx) ReceivedBy() *Listener { return &c.Shard.Listeners[c.listener()] }
 
-// From is the address that the message came from, to the one it came to.
+// From is the address that the message came from.
 func (c *Ctx) From() netip.AddrPort { return c.Source().AddrPort() }
-func (c *Ctx) to() netip.AddrPort   { return c.receivedBy().Addr.AddrPort() }
+
+// LocalAddr is the address that the message came to.
+func (c *Ctx) LocalAddr() netip.AddrPort { return c.ReceivedBy().Addr.AddrPort() }
 
 // Transport is the protocol that the message came in by.
-func (c *Ctx) Transport() Transport { return c.receivedBy().Proto }
+func (c *Ctx) Transport() Transport { return c.ReceivedBy().Proto }
 
 // forceListener notes that what leaves does so by a listener. With -1 it is the one that suits.
 func (c *Ctx) forceListener(by int) int {
@@ -62,8 +64,8 @@ func (c *Ctx) forceListener(by int) int {
 	return 1
 }
 
-// forced is what forceListener was given last, nil if that was none.
-func (c *Ctx) forced() *Listener {
+// Forced is what forceListener was given last, nil if that was none.
+func (c *Ctx) Forced() *Listener {
 	by := -1
 	if c.Request != nil {
 		by = c.Request.Forced()

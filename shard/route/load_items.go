@@ -14,12 +14,10 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	items := file.Items
 	set := DefaultSettings()
 	prog := &Program{events: coreEvents()}
-	known := defs{list: list, loaded: map[string]*Module{}, recorded: map[string]*Module{}}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
-		byName: map[string]*routeCode{},
-		flags:  map[string]int{}, custom: map[string]Value{}, defined: map[string]Pos{},
-		loaded: map[string]bool{}, absences: absences{}, defs: known, numbers: map[armKey]int{},
-		runFor: map[string]kinds{}}
+		byName: map[string]*routeCode{}, flags: map[string]int{}, custom: map[string]Value{},
+		defined: map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
+		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {

@@ -60,7 +60,8 @@ func (h *have) String() string {
 	return fmt.Sprintf("%d of %d", h.theirs-len(h.missing)-h.idle, h.theirs)
 }
 
-// have compares the module with known.txt: parameters, functions, transformations, events.
+// have compares the module with known.txt: parameters, functions, variables, transformations,
+// events.
 func (m *Module) have() []have {
 	k := known()[m.name]
 	compare := func(what string, theirs map[string]bool,
@@ -83,6 +84,8 @@ func (m *Module) have() []have {
 		}),
 		compare("functions", k.funcs,
 			func(n string) (bool, bool) { return m.def.funcs[n] != nil, false }),
+		compare("variables", k.vars,
+			func(n string) (bool, bool) { return m.def.vars[n] != nil, false }),
 		compare("transformations", k.transforms,
 			func(n string) (bool, bool) { return m.def.transforms[n] != nil, false }),
 		compare("events", k.events, func(n string) (bool, bool) {
@@ -96,9 +99,10 @@ func (m *Module) have() []have {
 func ManualIndex(all []Declared) []byte {
 	var b strings.Builder
 	b.WriteString("# Modules\n\nWhat each module that a file may load has of what Kamailio 5.6's " +
-		"has; names that are accepted\nwithout effect do not count. The pages are made by `go " +
-		"generate ./shard/modules`.\n\n")
-	columns := []string{"module", "parameters", "functions", "transformations", "events"}
+		"has; names that are accepted\nwithout effect do not count. The pages are made by " +
+		"`go generate ./shard/modules`.\n\n")
+	columns := []string{"module", "parameters", "functions", "variables", "transformations",
+		"events"}
 	row(&b, columns...)
 	b.WriteString("|" + strings.Repeat("---|", len(columns)) + "\n")
 	for _, d := range all {

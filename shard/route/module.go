@@ -412,15 +412,25 @@ func Func4[A, B, C, D any](m *Module, name string, in Kinds, a Arg[A], b Arg[B],
 	return m.Func(Func{Name: name, In: in, Args: []AnyArg{a, b, c, d}, Doc: doc, Build: build})
 }
 
-// defs are the modules one load knows: those of the list it was given.
+// defs are the modules one load knows: the core, and those of the list it was given.
 type defs struct {
 	list     []Declared
 	loaded   map[string]*Module
 	recorded map[string]*Module // not loaded: declared for their names
 }
 
-// has tells whether a module is in the list.
-func (d *defs) has(name string) bool {
+// newDefs begins a load.
+func newDefs(list []Declared, set *Settings) defs {
+	d := defs{list: append([]Declared{Core}, list...), loaded: map[string]*Module{},
+		recorded: map[string]*Module{}}
+	d.load(Core.Name, set)
+	return d
+}
+
+// has tells whether a file may load a module.
+func (d *defs) has(name string) bool { return name != Core.Name && d.known(name) }
+
+func (d *defs) known(name string) bool {
 	return slices.ContainsFunc(d.list, func(l Declared) bool { return l.Name == name })
 }
 
@@ -443,14 +453,14 @@ func (d *defs) get(name string) *moduleDef {
 	if m := d.recorded[name]; m != nil {
 		return &m.def
 	}
-	if !d.has(name) {
+	if !d.known(name) {
 		return nil
 	}
 	d.recorded[name] = newModule(d.named(name), DefaultSettings(), nil)
 	return &d.recorded[name].def
 }
 
-// names are our modules.
+// names are our modules, the core among them.
 func (d *defs) names() []string {
 	var names []string
 	for i := range d.list {

@@ -54,7 +54,7 @@ func TestModule(t *testing.T) {
 	load := func(body string) (*Program, Warnings, error) {
 		src := "loadmodule \"probe.so\"\n" + body
 		p, _, w, err := Load("x.cfg", []byte(src),
-			Options{Modules: []Declared{{Name: "probe", Define: define}}})
+			Options{Modules: withVars(Declared{Name: "probe", Define: define})})
 		return p, w, err
 	}
 	run := func(body, want string) {

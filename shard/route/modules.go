@@ -112,6 +112,7 @@ func (cc *compiler) moduleNames() []string {
 	for n := range known() {
 		set[n] = true
 	}
+	delete(set, Core.Name)
 	return sortedKeys(set)
 }
 

@@ -157,32 +157,27 @@ func dollar(names []string) []string {
 	return names
 }
 
-// makeVar is $var(name); $vz(name) is the same. A name is never computed, as in Kamailio.
-func makeVar(cc *compiler, pos Pos, inner, index string) *pvCode {
-	i, ok := cc.varNamed(pos, inner, inner)
-	if !ok {
-		return nil
-	}
-	return &pvCode{
-		any: func(c *Ctx) Value { return c.vars[i].v },
-		set: func(c *Ctx, v Value) setResult { return tooLongUnless(c.setVar(i, v)) },
+// ScriptVar is $var(name), a variable of the program that begins as 0. A name is never computed, as
+// in Kamailio. It is a Var's Compile.
+func (b *VarBuild) ScriptVar(inner, _ string) Place {
+	i := b.varNamed(inner, inner)
+	return Place{NoRoom: true,
+		Any: func(c *Ctx) Value { return c.vars[i].v },
+		Set: func(c *Ctx, v Value) SetResult { return tooLongUnless(c.setVar(i, v)) },
 	}
 }
 
-// makeVN is $vn(name), which is null as long as it is not set.
-func makeVN(cc *compiler, pos Pos, inner, index string) *pvCode {
-	i, ok := cc.varNamed(pos, inner, "vn "+inner)
-	if !ok {
-		return nil
-	}
-	return &pvCode{
-		any: func(c *Ctx) Value {
+// NullVar is $vn(name): null as long as it is not set.
+func (b *VarBuild) NullVar(inner, _ string) Place {
+	i := b.varNamed(inner, "vn "+inner)
+	return Place{NoRoom: true,
+		Any: func(c *Ctx) Value {
 			if x := &c.vars[i]; x.dirty {
 				return x.v
 			}
 			return Value{}
 		},
-		set: func(c *Ctx, v Value) setResult {
+		Set: func(c *Ctx, v Value) SetResult {
 			done := c.setVar(i, v)
 			if v.IsNull() {
 				c.vars[i].v = Value{}
@@ -192,6 +187,16 @@ func makeVN(cc *compiler, pos Pos, inner, index string) *pvCode {
 	}
 }
 
+// Select is $sel(text): what a select gives, which is read as @text.
+func (b *VarBuild) Select(inner, _ string) Place {
+	pv := b.cc.sel(b.pos, strings.TrimPrefix(inner, "@"))
+	if pv == nil {
+		b.failed = true
+		return Place{}
+	}
+	return *pv.place()
+}
+
 func tooLongUnless(done bool) setResult {
 	if !done {
 		return setTooLong
@@ -199,23 +204,23 @@ func tooLongUnless(done bool) setResult {
 	return setDone
 }
 
-// varNamed is the number of a variable of the program; false after an error.
-func (cc *compiler) varNamed(pos Pos, inner, name string) (int32, bool) {
+// varNamed is the number of a variable of the program; after an error it is not used.
+func (b *VarBuild) varNamed(inner, name string) int32 {
 	if strings.HasPrefix(inner, "$") {
-		cc.ld.warnf(pos, "the name is %s as it stands here: names in $var, $vn and $vz are not "+
-			"computed",
+		b.Warnf("the name is %s as it stands here: names in $var, $vn and $vz are not computed",
 			quote(clip(inner)))
 	}
+	cc := b.cc
 	i, ok := cc.vars[name]
 	if !ok {
 		if len(cc.vars) >= maxVars {
-			cc.ld.errorf(pos, "more than %d different $var names", maxVars)
-			return 0, false
+			b.Errorf("more than %d different $var names", maxVars)
+			return 0
 		}
 		i = int32(len(cc.vars))
 		cc.vars[name] = i
 	}
-	return i, true
+	return i
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -54,7 +54,7 @@ func byHand(c *Ctx, r *proxy.Request) Outcome {
 	if !c.Request.SelectTarget(1, 0, 0, false) {
 		return Faulted
 	}
-	if c.flags()&1 == 0 {
+	if c.MessageFlags()&1 == 0 {
 		c.Answered(r.ReplyError())
 	}
 	return Exited

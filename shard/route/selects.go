@@ -88,9 +88,9 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 	case "cfg_get":
 		return cc.customValue(pos, rest)
 	case "ruri", "request_uri":
-		read = uriSelect(readRURI, rest)
+		read = uriSelect((*Ctx).RURI, rest)
 	case "dst_uri":
-		read = uriSelect(readDstURI, rest)
+		read = uriSelect((*Ctx).DURI, rest)
 	case "next_hop":
 		if len(rest) == 1 && rest[0].name == "src_ip" {
 			read = cc.plainSelect("received", []selStep{{name: "ip"}})
@@ -152,7 +152,7 @@ var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to
 // listSelect is @rr[n] and what follows it: without both it is the whole row.
 func listSelect(header string, root selStep, rest []selStep) textOf {
 	if !root.has && len(rest) == 0 {
-		return func(c *Ctx) ([]byte, bool) { return readHdr(c, header, 0) }
+		return func(c *Ctx) ([]byte, bool) { return c.Header(header, 0) }
 	}
 	return addrSelect(headerValue(header, max(root.index, 1)), rest)
 }
@@ -176,10 +176,10 @@ func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 
 // readNextHop is where the request goes: $du, or the Request-URI.
 func readNextHop(c *Ctx) ([]byte, bool) {
-	if b, ok := readDstURI(c); ok {
+	if b, ok := c.DURI(); ok {
 		return b, true
 	}
-	return readRURI(c)
+	return c.RURI()
 }
 
 // valueAt is a value of a header field.
@@ -315,7 +315,7 @@ func rowSelect(steps []selStep) textOf {
 	if at > 0 {
 		at--
 	}
-	return func(c *Ctx) ([]byte, bool) { return readHdr(c, name, at) }
+	return func(c *Ctx) ([]byte, bool) { return c.Header(name, at) }
 }
 
 // existsSelect is @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
@@ -392,7 +392,7 @@ func headerRow(steps []selStep, name string) textOf {
 	} else if len(steps) > 0 || name == "" {
 		return nil
 	}
-	return func(c *Ctx) ([]byte, bool) { return readHdr(c, name, 0) }
+	return func(c *Ctx) ([]byte, bool) { return c.Header(name, 0) }
 }
 
 // plainSelect are those of a few words.
@@ -409,10 +409,10 @@ func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 	}
 	switch path {
 	case "cseq":
-		return func(c *Ctx) ([]byte, bool) { return c.first(parser.KindCSeq) }
+		return func(c *Ctx) ([]byte, bool) { return c.First(parser.KindCSeq) }
 	case "cseq.num":
 		return func(c *Ctx) ([]byte, bool) {
-			n, ok := readCSeq(c)
+			n, ok := c.CSeq()
 			return c.number(n), ok
 		}
 	case "cseq.method":
@@ -421,38 +421,38 @@ func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 			return c.Msg.Bytes(cs.MethodName), r == parser.OK
 		}
 	case "call_id":
-		return readCallID
+		return (*Ctx).CallID
 	case "event":
 		return func(c *Ctx) ([]byte, bool) {
-			b, ok := c.first(parser.KindEvent)
+			b, ok := c.First(parser.KindEvent)
 			b, _, _ = bytes.Cut(b, []byte{';'})
 			return b, ok
 		}
 	case "method":
-		return readMethodOf
+		return (*Ctx).Method
 	case "msg":
 		return func(c *Ctx) ([]byte, bool) { return c.Msg.Raw, true }
 	case "msg.first_line":
 		return func(c *Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.StartLine), true }
 	case "msg.body":
-		return readBody
+		return (*Ctx).Body
 	case "msg.type":
 		return func(c *Ctx) ([]byte, bool) {
-			n, ok := readMsgType(c)
+			n, ok := c.MessageType()
 			return c.number(n), ok
 		}
 	case "msg.len":
 		return func(c *Ctx) ([]byte, bool) { return c.number(int64(len(c.Msg.Raw))), true }
 	case "received.ip", "dst.ip":
-		return readRcvIP
+		return (*Ctx).ReceivedIP
 	case "received.port", "dst.port":
-		return func(c *Ctx) ([]byte, bool) { return c.number(int64(c.to().Port())), true }
+		return func(c *Ctx) ([]byte, bool) { return c.number(int64(c.LocalAddr().Port())), true }
 	case "src.ip":
-		return readSrcIP
+		return (*Ctx).SourceIP
 	case "src.port":
 		return func(c *Ctx) ([]byte, bool) { return c.number(int64(c.From().Port())), true }
 	case "received.proto":
-		return readProto
+		return (*Ctx).TransportWord
 	}
 	return nil
 }

@@ -171,9 +171,9 @@ func (c *Ctx) Cancelled() bool {
 	return tx != nil && tx.Canceled()
 }
 
-// flags are the message flags of setflag(), resetflag() and isflagset(). They live on in the
+// MessageFlags are those of setflag(), resetflag() and isflagset(). They live on in the
 // transaction: what request_route set, a branch, failure or reply route sees.
-func (c *Ctx) flags() uint32 {
+func (c *Ctx) MessageFlags() uint32 {
 	switch {
 	case c.Request != nil:
 		return c.Request.Flags
@@ -183,7 +183,8 @@ func (c *Ctx) flags() uint32 {
 	return 0
 }
 
-func (c *Ctx) setFlags(flags uint32) {
+// SetMessageFlags replaces them.
+func (c *Ctx) SetMessageFlags(flags uint32) {
 	switch {
 	case c.Request != nil:
 		c.Request.Flags = flags
@@ -220,9 +221,6 @@ func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
 	}
 	return false
 }
-
-// MessageFlags are the flags of setflag().
-func (c *Ctx) MessageFlags() uint32 { return c.flags() }
 
 // Edit puts a copy of text in place of old, a part of Msg, in what is sent of the message. It is
 // false if there is no room. Two edits of the same part are one, the later; other edits that

@@ -28,8 +28,9 @@ type Place struct {
 	Set  func(c *Ctx, v Value) SetResult
 	// AVP is the name of the values that $avp stands for; nil for all other variables.
 	AVP func(c *Ctx) Key
-	// NoRoom says that nothing of it uses the scratch room, which need not be given back then.
-	NoRoom bool
+	// NoRoom says that nothing of it uses the scratch room, which need not be given back then;
+	// SetRoom, beside it, that Set does all the same.
+	NoRoom, SetRoom bool
 }
 
 // Value reads the variable.
@@ -76,6 +77,9 @@ type Var struct {
 	// Index says what stands in the brackets; "" means there are none.
 	Index string
 	Doc   string
+	// Always says that a file need not load the module. (Without loadmodule "pv.so" Kamailio reads
+	// no file that names a variable, so there is nobody to be surprised.)
+	Always bool
 	// Place is the variable if it has neither parentheses nor brackets. Otherwise Compile makes it
 	// for each place in the file; index is "" if none was written. After an error, which Compile
 	// reports, what it returns is not used.
@@ -88,7 +92,7 @@ func (m *Module) Var(v Var) {
 	switch {
 	case v.Doc == "":
 		panic("BUG: variable $" + v.Name + " of module " + m.name + " has no doc")
-	case m.def.vars[v.Name] != nil || pvs[v.Name] != nil:
+	case m.def.vars[v.Name] != nil:
 		panic("BUG: variable $" + v.Name + " is declared twice")
 	case v.Compile == nil && v.Inner+v.Index != "":
 		panic("BUG: variable $" + v.Name + " needs Compile for what stands in its parentheses")
@@ -125,7 +129,7 @@ func (p *Place) code(name string) pvCode {
 		panic("BUG: variable $" + name + " needs one of Text, Int and Any")
 	}
 	code := pvCode{bytes: p.Text, num: p.Int, any: p.Any, set: p.Set, avp: p.AVP, temp: !p.NoRoom,
-		builds: !p.NoRoom && p.Set != nil}
+		builds: (!p.NoRoom || p.SetRoom) && p.Set != nil}
 	if readers == 0 {
 		code.any = func(*Ctx) Value { return Value{} }
 	}
@@ -135,7 +139,7 @@ func (p *Place) code(name string) pvCode {
 // place is a variable that the compiler has, for a function.
 func (p *pvCode) place() *Place {
 	return &Place{Text: p.bytes, Int: p.num, Any: p.any, Set: p.set, AVP: p.avp,
-		NoRoom: !p.temp && !p.builds}
+		NoRoom: !p.temp, SetRoom: p.builds}
 }
 
 // VarBuild is one place in the file that names a variable.
@@ -263,7 +267,7 @@ func (x *Index) At(c *Ctx) (n int, all bool) {
 // variable is the variable of that name: the core's, or a module's. A plain one whose module is not
 // loaded works all the same; in Kamailio it is null. It returns nil after an error.
 func (cc *compiler) variable(pos Pos, name string) *pvDef {
-	if d := pvs[name]; d != nil {
+	if d := cc.defs.get(Core.Name).vars[name]; d != nil {
 		return d
 	}
 	for m := range cc.loaded {
@@ -272,15 +276,19 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 		}
 	}
 	for _, m := range cc.defs.names() {
-		if d := cc.defs.get(m).vars[name]; d != nil {
-			if d.make != nil {
-				cc.ld.errorf(pos, "$%s needs loadmodule \"%s.so\" before this line", name, m)
-				return nil
-			}
+		d := cc.defs.get(m).vars[name]
+		switch {
+		case d == nil:
+			continue
+		case d.doc.Always:
+		case d.make != nil:
+			cc.ld.errorf(pos, "$%s needs loadmodule \"%s.so\" before this line", name, m)
+			return nil
+		default:
 			cc.ld.warnf(pos,
 				"$%s is null in Kamailio without loadmodule \"%s.so\" before this line", name, m)
-			return d
 		}
+		return d
 	}
 	cc.noVariable(pos, name)
 	return nil
@@ -288,11 +296,13 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 
 // noVariable reports a variable that there is not.
 func (cc *compiler) noVariable(pos Pos, name string) {
-	if knownPVs[name] {
-		cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
-		return
+	for _, k := range known() {
+		if k.vars[name] {
+			cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
+			return
+		}
 	}
-	names := sortedKeys(pvs)
+	var names []string
 	for _, m := range cc.defs.names() {
 		names = append(names, sortedKeys(cc.defs.get(m).vars)...)
 	}

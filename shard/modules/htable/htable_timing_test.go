@@ -10,6 +10,7 @@ import (
 
 	"viaduct/parser"
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 	"viaduct/shm"
 	"viaduct/shm/table"
@@ -38,8 +39,8 @@ func BenchmarkMillion(b *testing.B) {
 		const head = `loadmodule "htable.so" modparam("htable", "htable", "t=>size=14;entries=1100000")
 modparam("htable", "htable", "calls=>size=10;entries=1000000;initval=0")
 `
-		p, _, _, err := route.Load("x.cfg", []byte(head+body),
-			route.Options{Modules: []route.Declared{{Name: "htable", Define: Define}}})
+		p, _, _, err := route.Load("x.cfg", []byte(head+body), route.Options{Modules: []route.Declared{
+			{Name: "htable", Define: Define}, {Name: "pv", Define: pv.Define}}})
 		if err != nil {
 			b.Fatal(err)
 		}

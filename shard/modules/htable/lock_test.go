@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 )
 
 // twoShards runs a program on two shards at once, n times each.
 func twoShards(t *testing.T, body string, n int) (b *moduletest.Bench) {
 	t.Helper()
-	list := []route.Declared{{Name: "htable", Define: Define}}
-	p, _, _, err := route.Load("x.cfg", []byte("loadmodule \"htable.so\" "+head+"\nrequest_route {\n"+body+"\n}\n"),
-		route.Options{Modules: list})
+	list := []route.Declared{{Name: "htable", Define: Define}, {Name: "pv", Define: pv.Define}}
+	p, _, _, err := route.Load("x.cfg", []byte("loadmodule \"htable.so\" "+head+
+		"\nrequest_route {\n"+body+"\n}\n"), route.Options{Modules: list})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,13 @@ package moduletest
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"viaduct/netio"
 	"viaduct/parser"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 	"viaduct/shard/route/routetest"
 )
@@ -17,14 +19,16 @@ import (
 // Bench is a message and the modules that a script about it may use.
 type Bench struct {
 	*routetest.Bench
-	// Head stands above the routes: modparam lines. All modules are loaded before.
+	// Head stands above the routes: modparam lines. All modules are loaded before. What module pv
+	// has for files that do not load it is there in any case.
 	Head string
 	// Lines are what the last run logged, without level.
 	Lines []string
 	Ctx   *route.Ctx
 
 	t       testing.TB
-	modules []route.Declared
+	modules []route.Declared // that are loaded
+	all     []route.Declared
 	msg     parser.Message
 	src     netio.Addr
 	seen    []route.Value
@@ -47,6 +51,10 @@ func New(t testing.TB, modules ...route.Declared) *Bench {
 	}
 	b.modules = append(b.modules, modules...)
 	b.modules = append(b.modules, route.Declared{Name: "moduletest", Define: b.define})
+	b.all = b.modules
+	if !slices.ContainsFunc(modules, func(d route.Declared) bool { return d.Name == "pv" }) {
+		b.all = append(slices.Clip(b.modules), route.Declared{Name: "pv", Define: pv.Define})
+	}
 	b.Ctx = route.NewCtx(&route.Shard{Core: b.Core, Listeners: route.Listeners(b.Listeners),
 		Log: (*log)(b)})
 	b.Message(Request)
@@ -83,8 +91,7 @@ func (b *Bench) Load(body string) (*route.Program, route.Warnings, error) {
 	for _, m := range b.modules {
 		src += "loadmodule \"" + m.Name + ".so\" "
 	}
-	p, _, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body),
-		route.Options{Modules: b.modules})
+	p, _, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body), route.Options{Modules: b.all})
 	if err != nil {
 		return nil, w, err
 	}

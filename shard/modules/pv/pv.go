@@ -1,6 +1,5 @@
 // Package pv has the variables, the transformations and the functions of Kamailio's module pv, in
-// files by theme. What a message says is read by package route, and so are the names that it has
-// for it.
+// files by theme. What a message says is read by package route.
 package pv
 
 import "viaduct/shard/route"
@@ -10,6 +9,12 @@ func Define(m *route.Module) {
 	names := avpNames{}
 	m.Each("avp_aliases", names.take, "Names for AVPs: \"name=avp;name=avp\".")
 	names.define(m)
+	requestURIs(m)
+	messages(m)
+	addresses(m)
+	sending(m)
+	flags(m)
+	scriptVars(m)
 	sharedVars(m)
 	lists(m)
 	listFunctions(m)
@@ -22,4 +27,16 @@ func Define(m *route.Module) {
 	nameAddrs(m)
 	textLines(m)
 	aliases(m)
+}
+
+// scriptVars are the variables that belong to the program, and selects.
+func scriptVars(m *route.Module) {
+	m.Var(route.Var{Name: "var", Inner: "name", Always: true, Compile: (*route.VarBuild).ScriptVar,
+		Doc: "A variable of the program, 0 at first. The name is never computed."})
+	m.Var(route.Var{Name: "vz", Inner: "name", Always: true, Compile: (*route.VarBuild).ScriptVar,
+		Doc: "The same as $var."})
+	m.Var(route.Var{Name: "vn", Inner: "name", Always: true, Compile: (*route.VarBuild).NullVar,
+		Doc: "A variable of the program, null at first. The name is never computed."})
+	m.Var(route.Var{Name: "sel", Inner: "select", Always: true, Compile: (*route.VarBuild).Select,
+		Doc: "What a select gives: $sel(from.uri.user) is @from.uri.user."})
 }

@@ -1,14 +1,15 @@
-package pv
+package pv_test
 
 import (
 	"testing"
 
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 )
 
 func bench(t *testing.T) *moduletest.Bench {
-	return moduletest.New(t, route.Declared{Name: "pv", Define: Define})
+	return moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define})
 }
 
 func TestTexts(t *testing.T) {

@@ -1,4 +1,4 @@
-package pv
+package pv_test
 
 import (
 	"encoding/json"

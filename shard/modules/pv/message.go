@@ -1,0 +1,63 @@
+package pv
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
+
+// messages are the variables of what a message says, as it was received.
+func messages(m *route.Module) {
+	numberVar(m, "mt", "1 for a request, 2 for a response.", (*route.Ctx).MessageType)
+	textVar(m, "mb", "The whole message.",
+		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Raw, true })
+	numberVar(m, "ml", "The length of the message.",
+		func(c *route.Ctx) (int64, bool) { return int64(len(c.Msg.Raw)), true })
+	textVar(m, "rm", "The method, in a response that of CSeq.", (*route.Ctx).Method)
+	numberVar(m, "rs", "The status of a response.",
+		func(c *route.Ctx) (int64, bool) { return int64(c.Msg.Status), !c.Msg.IsRequest })
+	textVar(m, "rr", "The reason phrase of a response.",
+		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.Phrase), !c.Msg.IsRequest })
+	textVar(m, "rb", "The body.", (*route.Ctx).Body)
+
+	textVar(m, "ci", "The Call-ID.", (*route.Ctx).CallID)
+	numberVar(m, "cs", "The number of CSeq.", (*route.Ctx).CSeq)
+	header := func(name, doc string, kind parser.Kind) {
+		textVar(m, name, doc, func(c *route.Ctx) ([]byte, bool) { return c.First(kind) })
+	}
+	header("ua", "User-Agent.", parser.KindUserAgent)
+	header("ct", "The first Contact header.", parser.KindContact)
+	header("cT", "Content-Type.", parser.KindContentType)
+	numberVar(m, "cl", "Content-Length.", func(c *route.Ctx) (int64, bool) {
+		n, r := c.Msg.ContentLength()
+		return int64(n), r == parser.OK && n >= 0
+	})
+
+	m.Var(route.Var{Name: "hdr", Inner: "name", Always: true, Doc: "A header.", Compile: headerVar,
+		Index: "which of that name, 0 the first; negative numbers count from the last, " +
+			"* is all of them, joined by commas"})
+
+	textVar(m, "fu", "The URI of From.", (*route.Ctx).FromURI)
+	textVar(m, "fU", "The user of From.", pick((*route.Ctx).ParsedFrom, userOf))
+	textVar(m, "fd", "The host of From.", pick((*route.Ctx).ParsedFrom, hostOf))
+	textVar(m, "tu", "The URI of To.", (*route.Ctx).ToURI)
+	textVar(m, "tU", "The user of To.", pick((*route.Ctx).ParsedTo, userOf))
+	textVar(m, "td", "The host of To.", pick((*route.Ctx).ParsedTo, hostOf))
+	piece := func(name, doc string, addr func(m *parser.Message) (*parser.NameAddr, parser.Reason),
+		span func(a *parser.NameAddr) parser.Span) {
+		textVar(m, name, doc, func(c *route.Ctx) ([]byte, bool) {
+			a, r := addr(c.Msg)
+			if r != parser.OK {
+				return nil, false
+			}
+			s := span(a)
+			return c.Msg.Bytes(s), s.Len > 0
+		})
+	}
+	from, to := (*parser.Message).From, (*parser.Message).To
+	tag := func(a *parser.NameAddr) parser.Span { return a.Tag }
+	display := func(a *parser.NameAddr) parser.Span { return a.Display }
+	piece("ft", "The tag of From.", from, tag)
+	piece("fn", "The name of From.", from, display)
+	piece("tt", "The tag of To.", to, tag)
+	piece("tn", "The name of To.", to, display)
+}

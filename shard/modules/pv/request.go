@@ -1,0 +1,92 @@
+package pv
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
+
+// requestURIs are the variables of where a request is to go: the Request-URI as it is now and as it
+// was received, and the outbound URI.
+func requestURIs(m *route.Module) {
+	part := func(name, doc string, which route.URIPart, p route.Place) {
+		p.NoRoom, p.SetRoom = true, true
+		p.Set = func(c *route.Ctx, v route.Value) route.SetResult { return c.SetURIPart(which, v) }
+		plainVar(m, name, doc, p)
+	}
+	plainVar(m, "ru", "The Request-URI.", route.Place{NoRoom: true, SetRoom: true,
+		Text: (*route.Ctx).RURI, Set: (*route.Ctx).SetRURI})
+	part("rU", "The user of the Request-URI; $null takes it away.", route.UserPart,
+		route.Place{Text: pick((*route.Ctx).RequestURI, userOf)})
+	part("rd", "The host of the Request-URI.", route.HostPart,
+		route.Place{Text: pick((*route.Ctx).RequestURI, hostOf)})
+	part("rp", "The port of the Request-URI, 5060 or 5061 if it has none; $null takes it away.",
+		route.PortPart, route.Place{Int: port((*route.Ctx).RequestURI)})
+	textVar(m, "rP", "The transport of the Request-URI, in capitals.",
+		func(c *route.Ctx) ([]byte, bool) {
+			u := c.RequestURI()
+			if u == nil {
+				return nil, false
+			}
+			t := route.TransportOf(u)
+			return t.Upper(), t <= route.SCTP
+		})
+	textVar(m, "rz", "The scheme of the Request-URI.", pick((*route.Ctx).RequestURI, schemeOf))
+
+	textVar(m, "ou", "The Request-URI as received.",
+		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.URI), c.Msg.IsRequest })
+	textVar(m, "oU", "The user of the Request-URI as received.", pick(received, userOf))
+	textVar(m, "od", "The host of the Request-URI as received.", pick(received, hostOf))
+	numberVar(m, "op", "The port of the Request-URI as received, 5060 or 5061 if it has none.",
+		port(received))
+
+	plainVar(m, "du", "The outbound URI, where the request goes if it is set; $null takes it away.",
+		route.Place{NoRoom: true, SetRoom: true,
+			Text: (*route.Ctx).DURI, Set: (*route.Ctx).SetDURI})
+	textVar(m, "dd", "The host of the outbound URI.", pick((*route.Ctx).OutboundURI, hostOf))
+	numberVar(m, "dp", "The port of the outbound URI, 5060 or 5061 if it has none.",
+		port((*route.Ctx).OutboundURI))
+	textVar(m, "dP", "The transport of the outbound URI, in small letters.",
+		func(c *route.Ctx) ([]byte, bool) {
+			u := c.OutboundURI()
+			if u == nil {
+				return nil, false
+			}
+			return route.TransportName(route.TransportOf(u))
+		})
+}
+
+// received is the Request-URI as received, nil if it is no SIP URI.
+func received(c *route.Ctx) *parser.URI {
+	u, r := c.Msg.RequestURI()
+	if r != parser.OK {
+		return nil
+	}
+	return u
+}
+
+func userOf(u *parser.URI) ([]byte, bool)   { return u.UserBytes(), u.User.Len > 0 }
+func hostOf(u *parser.URI) ([]byte, bool)   { return u.HostBytes(), u.Host.Len > 0 }
+func schemeOf(u *parser.URI) ([]byte, bool) { return u.SchemeName.Of(u.Raw), true }
+
+// pick reads a piece of the URI that uri gives.
+func pick(uri func(c *route.Ctx) *parser.URI,
+	piece func(u *parser.URI) ([]byte, bool)) func(c *route.Ctx) ([]byte, bool) {
+	return func(c *route.Ctx) ([]byte, bool) {
+		if u := uri(c); u != nil {
+			return piece(u)
+		}
+		return nil, false
+	}
+}
+
+// port reads the port that a URI means: 5060 or 5061 if none is written ($rp of sip:h is 5060 in
+// 5.6.3).
+func port(uri func(c *route.Ctx) *parser.URI) func(c *route.Ctx) (int64, bool) {
+	return func(c *route.Ctx) (int64, bool) {
+		u := uri(c)
+		if u == nil {
+			return 0, false
+		}
+		return int64(u.EffectivePort()), true
+	}
+}
