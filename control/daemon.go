@@ -20,7 +20,7 @@ import (
 //	parent (the shell waits)          daemon (own session)
 //	start, wait on the pipe     →     read the configuration, bind, chroot, change user
 //	                            ←     'R': ready. Parent exits 0, daemon lets go of the terminal
-//	                            ←     'F' code text: failed. Parent prints the text and exits with the code
+//	                            ←     'F' code text: failed. Parent prints it, exits with the code
 //	                            ←     end of file: it died. Parent says so and exits with its code
 
 // daemonPipeEnv names the descriptor of the pipe to the parent.

@@ -60,8 +60,9 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 // mode 0660 and removed by Close.
 //
 //	socket   a line "status" in, a line of JSON out, as often as the client likes
-//	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO NAME, which the client made in the same
-//	         folder and reads from; a name with a slash is refused, or a client could have us write anywhere
+//	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO
+//	         NAME, which the client made in the same folder and reads from; a name with a slash is
+//	         refused, or a client could have us write anywhere
 //
 // With Serve the methods of an RPC are answered as well. Since they take arguments, on the FIFO the
 // reply's name has a > before it and comes last: "core.uptime >NAME".

@@ -77,7 +77,8 @@ func (q *backlog) put(k kept, first *byte, n, limit int) bool {
 			return false
 		}
 	case q.tail > q.head && q.tail+need <= len(q.memory):
-	case q.tail > q.head && need <= q.head: // tail == head with records in between would be a full ring
+	case q.tail > q.head && need <= q.head:
+		// tail == head with records in between would be a full ring.
 		q.wrap, at = q.tail, 0
 	case q.tail <= q.head && q.tail+need <= q.head:
 	default:

@@ -24,7 +24,8 @@ import (
 // that have two, and so on. A 180 and the 200 behind it have two ranks, and all the 180s of a batch
 // leave together, then all the 200s:
 //
-//	to A: 180 of a, 200 of a, 180 of b, 200 of b    leave as: 180 of a, 180 of b | 200 of a, 200 of b
+//	to A: 180 of a, 200 of a, 180 of b, 200 of b
+//	leave as: 180 of a, 180 of b | 200 of a, 200 of b
 //
 // Receipt: see docs/design.md, Sending; BenchmarkSegmentation has the cost per datagram of either
 // way. How much it brings depends on how many messages of a batch go to the same peer.

@@ -181,10 +181,13 @@ func (p *Port) Failures() []SendFailure {
 // send empties one batch, in groups where messages can leave together (segment.go). Else they leave
 // strictly in order: one that fails is reported and skipped, never put behind a later one.
 //
-//   - The kernel stops at the first message that fails and reports how many left before it; only a failure of the first one is visible as an errno.
-//   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own result (IP_RECVERR in ip(7)), once. So each failing
-//     message is tried once more, and only its second failure is its own.
-//   - A full send buffer (EAGAIN) puts the rest of the batch into the socket's backlog, and what comes behind it too. What the backlog does not take fails.
+//   - The kernel stops at the first message that fails and reports how many left before it; only a
+//     failure of the first one is visible as an errno.
+//   - An ICMP error that an earlier datagram caused is returned by the next send instead of its own
+//     result (IP_RECVERR in ip(7)), once. So each failing message is tried once more, and only its
+//     second failure is its own.
+//   - A full send buffer (EAGAIN) puts the rest of the batch into the socket's backlog, and what
+//     comes behind it too. What the backlog does not take fails.
 func (p *Port) send(b *sendBatch) {
 	if b.backlog.count > 0 && !p.drain(b) {
 		p.keep(b, 0)

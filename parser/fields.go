@@ -273,7 +273,8 @@ func (m *Message) Check() Reason {
 // The kinds that a message must have, and those it may have once only.
 const (
 	neededKinds = 1<<KindVia | 1<<KindFrom | 1<<KindTo | 1<<KindCallID | 1<<KindCSeq
-	singleKinds = 1<<KindFrom | 1<<KindTo | 1<<KindCallID | 1<<KindCSeq | 1<<KindMaxForwards | 1<<KindContentLength
+	singleKinds = 1<<KindFrom | 1<<KindTo | 1<<KindCallID | 1<<KindCSeq |
+		1<<KindMaxForwards | 1<<KindContentLength
 )
 
 // checkPlain is Check for a message all of whose fields are of the usual form: it tells whether

@@ -11,7 +11,8 @@ import (
 // The work, in order:
 //
 //  1. skip line ends in front of the start line (RFC 3261 §7.5)
-//  2. look at every byte up to the empty line, 64 at a time: where lines end, where a plain word ends (lines.go)
+//  2. look at every byte up to the empty line, 64 at a time: where lines end, where a plain word
+//     ends (lines.go)
 //  3. cut the start line at its spaces
 //  4. per header row find the colon in the first 16 bytes, which gives name
 //     and Kind; a line that starts with white space goes to the row above it
@@ -238,7 +239,8 @@ func (m *Message) slowRow(b []byte, p, lf int, rows *[]Header, n int) (step int,
 }
 
 // goneBy is the set of kinds that forwarding goes by, or that say where a message ends.
-const goneBy = neededKinds | singleKinds | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact | 1<<KindProxyRequire | 1<<KindMaxBreadth
+const goneBy = neededKinds | singleKinds | 1<<KindRoute | 1<<KindRecordRoute |
+	1<<KindContact | 1<<KindProxyRequire | 1<<KindMaxBreadth
 
 // fold takes the line b[p:lf] into the row. It looks at this line only: a value of ten thousand
 // folds must not cost ten thousand passes over it.

@@ -120,7 +120,8 @@ func (v *Values) fail() bool {
 }
 
 // needsValue is the set of kinds whose rows may not be empty.
-const needsValue = 1<<KindVia | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact | 1<<KindPath | 1<<KindServiceRoute
+const needsValue = 1<<KindVia | 1<<KindRoute | 1<<KindRecordRoute | 1<<KindContact |
+	1<<KindPath | 1<<KindServiceRoute
 
 // valueEnd is the offset of the comma behind the value that starts at i, or len(b). It returns -1
 // if a quote or bracket does not end.

@@ -39,7 +39,8 @@ func (s *flowService) Ask(q *ask.Question) bool {
 
 // module is what a flow loads as flowask.so:
 //
-//	ask("TEXT")     asks, 5 s at most: the number answered, -1 without an answer, -2 if nothing could be asked; a text answered becomes $du
+//	ask("TEXT")     asks, 5 s at most: the number answered, -1 without an answer, -2 if nothing
+//	                could be asked; a text answered becomes $du
 //	known("TEXT")   knows the answer without asking: it is true
 func (s *flowService) module() route.Declared {
 	return route.Declared{Name: "flowask", Define: func(m *route.Module) {

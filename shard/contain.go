@@ -32,15 +32,20 @@ const (
 // contain is deferred by each step and keeps a panic from costing more than the transaction at
 // hand. It gives back what was half made, and leaves every other record as it is:
 //
-//	request     500, through a transaction, so that a retransmission does not panic again; branches already sent are cancelled (§9.1, §16.10). A CANCEL cancels its INVITE all the same.
+//	request     500, through a transaction, so that a retransmission does not panic again; branches
+//	            already sent are cancelled (§9.1, §16.10). A CANCEL cancels its INVITE all the same.
 //	retransmission, ACK of a final, 1xx
-//	            lost, as if on the network: who sent it, or waits for what we were to send, repeats it or does without.
-//	final       500 at once when no other branch could still bring a better answer. Waiting for Timer C instead would keep a caller for minutes whose
-//	            callee has answered, since what panicked once mostly panics again. A 2xx that the callee repeats still goes up: a 2xx may follow any
-//	            final (§16.7 step 5).
-//	timer       a message to be repeated is lost; a branch or transaction at its end ends, and its caller hears 500. A non-INVITE ends silently, for its
-//	            caller has given up by now (RFC 4320 §4.2).
-//	resolved    as for a final: 500, unless branches were sent already. A run that was held and goes on is a request again.
+//	            lost, as if on the network: who sent it, or waits for what we were to send, repeats
+//	            it or does without.
+//	final       500 at once when no other branch could still bring a better answer. Waiting for
+//	            Timer C instead would keep a caller for minutes whose callee has answered, since
+//	            what panicked once mostly panics again. A 2xx that the callee repeats still goes up:
+//	            a 2xx may follow any final (§16.7 step 5).
+//	timer       a message to be repeated is lost; a branch or transaction at its end ends, and its
+//	            caller hears 500. A non-INVITE ends silently, for its caller has given up by now
+//	            (RFC 4320 §4.2).
+//	resolved    as for a final: 500, unless branches were sent already. A run that was held and goes
+//	            on is a request again.
 //	transport   the branch ends, and 500 goes up when no other is left.
 //	queue       what is queued is lost, and repeated by its timers.
 //

@@ -32,22 +32,32 @@ import (
 // Call flows are text: testdata/flows/*.txtar, one story each. A flow runs one
 // shard without sockets on a clock of its own. Its steps are the archive's files:
 //
-//	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown until it was asked for and resolved; a name alone: its servers do not answer
+//	names                           what names lead to, "NAME ADDRESS…" a line; each is unknown
+//	                                until it was asked for and resolved; a name alone: its servers
+//	                                do not answer
 //	resolved                        the resolver's answers arrive
 //	list ADDRESS                    the destination blocklist has it from now on
-//	broken ADDRESS [written]        the last message sent to ADDRESS over a stream could not be delivered, or its connection broke once it had taken it
-//	config                          the routing program (default: lb.cfg); targets: the dispatcher list
+//	broken ADDRESS [written]        the last message sent to ADDRESS over a stream could not be
+//	                                delivered, or its connection broke once it had taken it
+//	config                          the routing program (default: lb.cfg); targets: the dispatcher
+//	                                list
 //	in FROM                         a datagram arrives from that address
-//	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is further header lines
+//	answer FROM STATUS PHRASE       the end at FROM answers the last request sent to it; the body is
+//	                                further header lines
 //	answer FROM STATUS PHRASE to M  the same for the last request of method M
 //	wait DURATION                   time passes; timers fire when due
-//	asked TEXT                      a run asked that, with ask() of the module flowask (see asked_test.go)
+//	asked TEXT                      a run asked that, with ask() of the module flowask (see
+//	                                asked_test.go)
 //	answered N [TEXT]               the oldest question is answered
-//	restart                         the process is killed and another attaches its arena; the body, if there is one, is its routing program
-//	reload                          the routing program is replaced by the one that follows; transactions keep theirs
-//	anew                            the process is killed and another begins, with an arena of its own
+//	restart                         the process is killed and another attaches its arena; the body,
+//	                                if there is one, is its routing program
+//	reload                          the routing program is replaced by the one that follows;
+//	                                transactions keep theirs
+//	anew                            the process is killed and another begins, with an arena of its
+//	                                own
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
-//	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when since the last step that was no out
+//	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when
+//	                                    since the last step that was no out
 //	silence                         nothing left since (written by hand where it is the point)
 //
 // Branches of ours are written {B1}, {B2}… in the order they appear, in both

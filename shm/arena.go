@@ -129,7 +129,8 @@ func (c *Config) plan() (geometry, error) {
 			c.Shards, MaxShards)
 	case c.RingBytes == 0:
 		ring := DefaultRingBytes
-		if pairs := int64(c.Shards) * int64(c.Shards-1); pairs*int64(ring+ringExtraBytes) > bytes/4 {
+		pairs := int64(c.Shards) * int64(c.Shards-1)
+		if pairs*int64(ring+ringExtraBytes) > bytes/4 {
 			ring = MinRingBytes
 		}
 		return layOut(bytes, c.Shards, ring)

@@ -21,12 +21,16 @@
 // atomic store is there to keep the compiler (and readers on other CPUs) to it.
 //
 //   - There is no address in the arena, only offsets (Off) and lengths.
-//   - A record counts from the store of its Header.State to StateLive (Slab.Publish), its last. Before that it is nothing.
-//   - A record with Header.Owner set counts while its owner counts, and the owner, asked by Recover, says it holds it.
-//     So a transaction and its buffers come to life in one store, and die in one.
-//   - Several fields of a live record change together through a Pair: write the other version, then flip one word.
-//   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process. Recover rebuilds them by
-//     walking the slots; so must whoever keeps an index or a timer wheel over records.
+//   - A record counts from the store of its Header.State to StateLive (Slab.Publish), its last.
+//     Before that it is nothing.
+//   - A record with Header.Owner set counts while its owner counts, and the owner, asked by
+//     Recover, says it holds it. So a transaction and its buffers come to life in one store, and
+//     die in one.
+//   - Several fields of a live record change together through a Pair: write the other version, then
+//     flip one word.
+//   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process.
+//     Recover rebuilds them by walking the slots; so must whoever keeps an index or a timer wheel
+//     over records.
 //
 // Order of work for a record with parts: allocate the parts, set their Header.Owner to the record,
 // fill, Publish them; fill the record, Publish it. To end: Free the record first, then its parts,

@@ -14,8 +14,10 @@ const (
 
 // arenaHeader begins the arena. Everything up to Epoch is written once by Create, Ready last.
 //
-//	arena: | arenaHeader | shardBlock × (shards+1) | mailbox × shards | ring × shards·(shards−1) | chunk × chunks | pad | chunks |
-//	         one page      the last is the shared one                                                               256 KiB each
+//	arena: | arenaHeader | shardBlock × (shards+1)  | mailbox × shards | ring × shards·(shards−1) |
+//	         one page      the last is the shared one
+//	       | chunk × chunks | pad | chunks       |
+//	                                256 KiB each
 type arenaHeader struct {
 	Magic     uint64
 	Version   uint32

@@ -26,7 +26,7 @@ type Histogram struct {
 // index gives the bucket of v. Below subBuckets each value has its own bucket; above, the top
 // subBits bits after the leading one choose.
 //
-//	v = 1bbbbbbb rrrr…  →  octave = position of the leading one, b = bucket within the octave, r lost
+//	v = 1bbbbbbb rrrr…    octave: position of the leading one, b: bucket within it, r: lost
 func index(v uint64) int {
 	if v < subBuckets {
 		return int(v)

@@ -1,15 +1,17 @@
 // Command load stands at both ends of the packet's path: it places calls through a SIP server,
 // answers them, and accounts for every message.
 //
-//	load -server 127.0.0.1:5060 -concurrent 128 -duration 10s          # closed loop: how many calls per second
-//	load -server 127.0.0.1:5060 -rate 4000 -duration 10s               # open loop: how long does a call wait
-//	load -path direct -concurrent 128 -duration 5s                     # no server: the generator's own ceiling
-//	load -mode hold -calls 1000000 -hold 30s                           # a million INVITE transactions at once
-//	load -transport tls -server 127.0.0.1:5061                         # over TLS, one connection per caller port
+//	load -server 127.0.0.1:5060 -concurrent 128 -duration 10s # closed loop: how many calls/s
+//	load -server 127.0.0.1:5060 -rate 4000 -duration 10s      # open loop: how long does a call wait
+//	load -path direct -concurrent 128 -duration 5s            # no server: what the generator can do
+//	load -mode hold -calls 1000000 -hold 30s                  # a million INVITEs at once
+//	load -transport tls -server 127.0.0.1:5061                # TLS, a connection per port
 //
 // and what a server has besides calls (package trouble), until a line comes on standard input:
 //
-//	load idle -connections 100000       load deaf -rate 2000       load storm -server 127.0.0.1:5061 -rate 200
+//	load idle -connections 100000
+//	load deaf -rate 2000
+//	load storm -server 127.0.0.1:5061 -rate 200
 //
 // Exit status: 0 every call completed and nothing was lost, wrong or late; 1 the run could not be
 // done; 2 the command line is wrong; 3 it was done and something was not as it should be.

@@ -1,9 +1,9 @@
 // Command run stands beside the packet's path: it is the harness behind BENCHMARKS.md.
 //
-//	run -viaduct bin/viaduct                 # everything, about an hour; writes BENCHMARKS.md and bench/plots
-//	run -viaduct bin/viaduct -quick          # a few seconds each, to see that all of it works; writes nothing unless -out is given
-//	run -only saturation,fixed -rounds 5     # some scenarios
-//	run -isolate                             # in a network namespace of its own: no port can be taken
+//	run -viaduct bin/viaduct              # all, an hour; writes BENCHMARKS.md, bench/plots
+//	run -viaduct bin/viaduct -quick       # seconds each; writes only what -out names
+//	run -only saturation,fixed -rounds 5  # some scenarios
+//	run -isolate                          # in a network namespace of its own: no port can be taken
 //
 // Run it at the top of the checkout. It builds the generator and the raw forwarder, starts one
 // server at a time on one processor, loads it from another, and stops what it started. A contender

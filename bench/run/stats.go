@@ -29,7 +29,8 @@ func (s *server) stats(shards int) ([]shardStats, error) {
 	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		return nil, fmt.Errorf("cannot signal Viaduct: %w", err)
 	}
-	for end := time.Now().Add(statsTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	end := time.Now().Add(statsTime)
+	for ; time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if found := parseStats(s.log.text()[before:]); len(found) >= shards {
 			return found, nil
 		}

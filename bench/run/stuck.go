@@ -128,7 +128,8 @@ func (b *bench) stuckWith(ctx context.Context, c contender, k *stuckCase) (*Stuc
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(warmup / 2): // the calls have their connections, and the window has not opened
+		case <-time.After(warmup / 2):
+			// The calls have their connections, and the window has not opened.
 		}
 		neighbour, err := b.startLoad(ctx, warmup+measure, k.args)
 		if err != nil {

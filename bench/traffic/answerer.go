@@ -116,7 +116,9 @@ func (e *Engine) echoFits(b []byte) bool {
 	for _, r := range e.m.recordRoute[:e.m.routes] {
 		n += int(r.to - r.from)
 	}
-	n += int(e.m.from.to-e.m.from.from) + int(e.m.to.to-e.m.to.from) + int(e.m.cseq.to-e.m.cseq.from) + int(e.m.callID.to-e.m.callID.from)
+	for _, v := range [...]span{e.m.from, e.m.to, e.m.cseq, e.m.callID} {
+		n += int(v.to - v.from)
+	}
 	return n <= echoBytes && len(b) <= frameBytes
 }
 

@@ -12,7 +12,7 @@ import (
 // is made by copying a template and overwriting the digits.
 //
 //	Call-ID:  <id>-<slot, 8 digits>@<host>
-//	branch:   z9hG4bK<i|a|b|o><id>        i INVITE, CANCEL and ACK to a failure; a ACK to 2xx; b BYE; o OPTIONS
+//	branch:   z9hG4bK<i|a|b|o><id>  i INVITE, CANCEL, ACK to failures; a ACK to 2xx; b BYE; o OPTIONS
 //	From tag: f<id>        To tag: t<id>
 const (
 	idBytes   = 16

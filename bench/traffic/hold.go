@@ -39,7 +39,8 @@ func (e *Engine) holdStep() {
 	h := &e.hold
 	switch h.phase {
 	case holdOpening:
-		for int(e.account.started)-h.held-h.over < e.cfg.Concurrent && e.account.started < uint64(e.cfg.Calls) && !e.early {
+		for int(e.account.started)-h.held-h.over < e.cfg.Concurrent &&
+			e.account.started < uint64(e.cfg.Calls) && !e.early {
 			if !e.start(int(e.account.started)%len(e.callers), e.now) {
 				panic("BUG: fewer slots than calls to hold")
 			}

@@ -85,7 +85,8 @@ func (d *Deaf) Run(stop <-chan struct{}) DeafCounts {
 	began, sent := time.Now(), 0
 	for !isClosed(stop) {
 		time.Sleep(stepTime)
-		for due := int(time.Since(began).Seconds() * d.rate); sent < due && !isClosed(stop); sent++ {
+		due := int(time.Since(began).Seconds() * d.rate)
+		for ; sent < due && !isClosed(stop); sent++ {
 			id := fmt.Sprintf("deaf%d-%d", began.UnixNano(), sent)
 			if sent%2 == 0 {
 				if _, err := d.udp.Write(request(fmt.Sprintf("sip:deaf@%s;transport=tcp", peer),

@@ -207,9 +207,8 @@ func printUsage(out io.Writer) {
 			strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 17)))
 	}
 	fmt.Fprint(out, `
-Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one stops at once, as does
-a successor that starts meanwhile, or USR2.
-USR1 logs the counters, JSON: a line for each shard, and one of streams, names and the blocklist. HUP reads the
-configuration again.
+Signals: TERM and INT finish the calls under way, bounded by exit_timeout, and stop; a second one
+stops at once, as does a successor that starts meanwhile, or USR2. USR1 logs the counters, JSON: a
+line for each shard, and one of streams, names and the blocklist. HUP reads the configuration again.
 `)
 }

@@ -41,7 +41,8 @@ const usage = `usage: viaductctl [-s socket] [-t seconds] method [argument ...]
   -h          this text
 
 The answer is JSON on standard output. viaductctl system.listMethods lists the methods.
-Exit code 0: answered, 1: the method failed ("error: CODE - reason"), 255: wrong use or no connection.
+Exit code 0: answered, 1: the method failed ("error: CODE - reason"), 255: wrong use or no
+connection.
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Getenv(socketEnv), os.Stdout, os.Stderr)) }

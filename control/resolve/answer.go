@@ -85,7 +85,8 @@ func (r *Resolver) read(m *dns.Msg, key setKey) answer {
 	case a.state == missing && name != key.name: // the chain leads out of what this server knows
 		a.more = name
 		return a
-	case a.state == missing && referral && !m.Authoritative: // lame: it points at others, and we asked for recursion
+	case a.state == missing && referral && !m.Authoritative:
+		// Lame: it points at others, and we asked for recursion.
 		return answer{state: broken}
 	}
 	a.ttl = min(a.ttl, noSOAHold)

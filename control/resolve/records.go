@@ -58,7 +58,8 @@ func newSet(key setKey, st state, records []record, now int64, ttl time.Duration
 	s.bytes = int(unsafe.Sizeof(*s)) + entryBytes + len(key.name)
 	for i := range records {
 		c := &records[i]
-		s.bytes += int(unsafe.Sizeof(*c)) + len(c.target) + len(c.service) + len(c.flags) + len(c.re)
+		s.bytes += int(unsafe.Sizeof(*c)) + len(c.target) + len(c.service) +
+			len(c.flags) + len(c.re)
 	}
 	return s
 }

@@ -225,7 +225,8 @@ func (s *section) asks() clients {
 		return required
 	}
 	switch {
-	case s.RequireCertificate: // Kamailio: "MUST present valid certificate", whatever verify_certificate says
+	case s.RequireCertificate:
+		// Kamailio: "MUST present valid certificate", whatever verify_certificate says.
 		return required
 	case s.VerifyCertificate:
 		return optional

@@ -66,7 +66,7 @@ func (r Reason) String() string {
 //	         dial                 enrolled
 //	opening ──────▶ connecting ──────────▶ open ─┐
 //	   └───────────────(accepted)───────────▲    │ condemn, by anyone
-//	   any ─────────────────────────────────────▶ dead ──▶ closed by its loop, or its dialer if it has no loop yet
+//	   any ─────────────────────────────────────▶ dead ──▶ closed by its loop, else its dialer
 type state uint8
 
 const (

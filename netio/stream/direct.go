@@ -15,9 +15,9 @@ import "golang.org/x/sys/unix"
 // Who writes when is decided under mu, which is held during the call to the kernel, so that the
 // descriptor cannot be closed meanwhile (condemn comes first, and needs mu):
 //
-//	loop                                        shard
-//	take: busy = true, outbox → writing         direct: busy: wake the loop, which has not drained yet
-//	drained, outbox empty: busy = false         direct: !busy: writing is empty, the outbox is all there is
+//	loop                                   shard
+//	take: busy = true, outbox → writing    direct, busy: wake the loop, which has not drained yet
+//	drained, outbox empty: busy = false    direct, !busy: writing is empty, the outbox is all
 func (p *Port) direct(c *conn) (left *loop) {
 	now := p.e.now()
 	c.mu.Lock()

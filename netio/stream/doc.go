@@ -5,7 +5,9 @@
 //
 //	acceptor ─┐                        ┌─ queue ──▶ shard 0: Port.Recv … Release
 //	dialer  ──┴─▶ event loop (gnet) ───┤
-//	              frames, writes       └─ queue ──▶ shard n: Port.Begin … End, Flush ──▶ the wire, or outbox of the connection ──▶ its event loop
+//	              frames, writes       └─ queue ──▶ shard n: the same
+//
+//	shard: Port.Begin … End, Flush ──▶ the wire, or outbox of the connection ──▶ its event loop
 //
 // Listeners and dials are ours (accept.go, dial.go), a connection joins one of the event loops when
 // it is ready: after PROXY header and TLS handshake. gnet reads; what is written stays in our

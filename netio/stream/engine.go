@@ -321,7 +321,8 @@ func (e *Engine) close() {
 	// Every connection is in a loop by now, or on its way back to one; the loops close and release
 	// them before they end.
 	deadline := time.Now().Add(closeWait)
-	for e.opened.Load() > 0 && !e.isBroken() && len(e.loops) == e.cfg.Loops && time.Now().Before(deadline) {
+	for e.opened.Load() > 0 && !e.isBroken() && len(e.loops) == e.cfg.Loops &&
+		time.Now().Before(deadline) {
 		for _, l := range e.loops {
 			l.ring()
 		}

@@ -18,8 +18,10 @@ import (
 // The PROXY protocol tells who is behind a load balancer that is no SIP proxy (haproxy's
 // doc/proxy-protocol.txt, sections 2.1 and 2.2). Both versions can be told apart by 12 bytes:
 //
-//	version 1: "PROXY TCP4 192.0.2.1 198.51.100.1 56324 5060\r\n", or TCP6, or "PROXY UNKNOWN" and anything
-//	version 2: signature (12) | version 2, command | family, transport | length (2) | source, destination, ports | TLVs
+//	version 1: "PROXY TCP4 192.0.2.1 198.51.100.1 56324 5060\r\n", or TCP6,
+//	           or "PROXY UNKNOWN" and anything
+//	version 2: signature (12) | version 2, command | family, transport | length (2) |
+//	           source, destination, ports | TLVs
 var proxySignature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 
 var errProxy = errors.New("not a PROXY header")

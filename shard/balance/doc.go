@@ -5,12 +5,15 @@
 // It holds no socket and no clock: time, randomness and name resolution are arguments. Its parts,
 // in the order of use:
 //
-//   - parse.go, uri.go, load.go: the file (Kamailio's dispatcher.list format) becomes a [Table], an immutable snapshot.
-//     Every shard holds one pointer to it and picks up a newer one between two batches.
-//   - set.go, select.go, rendezvous.go: [Table.Select] fills [Picks], an ordered list of UIDs without pointers that lives in
-//     the transaction record; [Picks.NextTarget] hands out the first target and, at failover, each further one.
-//   - state.go, mark.go: what became of the call comes back as [Target.Success], [Target.Fail] or [Target.FailTimeout],
-//     and what script and operator order as [Target.Mark] and [Target.SetState].
+//   - parse.go, uri.go, load.go: the file (Kamailio's dispatcher.list format) becomes a [Table], an
+//     immutable snapshot. Every shard holds one pointer to it and picks up a newer one between two
+//     batches.
+//   - set.go, select.go, rendezvous.go: [Table.Select] fills [Picks], an ordered list of UIDs
+//     without pointers that lives in the transaction record; [Picks.NextTarget] hands out the first
+//     target and, at failover, each further one.
+//   - state.go, mark.go: what became of the call comes back as [Target.Success], [Target.Fail] or
+//     [Target.FailTimeout], and what script and operator order as [Target.Mark] and
+//     [Target.SetState].
 //   - schedule.go, prober.go: what goes down by observation comes back by OPTIONS.
 //
 // Ownership: a Table and everything reachable from it is read-only after [Parse], except the live

@@ -73,9 +73,9 @@ func (e Event) String() string { return [...]string{"none", "dst-down", "dst-up"
 // failures, in I of successes.
 //
 //	      fail, count < probing threshold          fail, count reached
-//	A ───────────────────────────────────▶ T ─────────────────────────▶ I (lost; unfit if it was a probe)
-//	▲                                      │                             │ fail: count = 0; a probe: unfit
-//	├── success, and the other count is 0 ─┘                             │
+//	A ───────────────────────────────────▶ T ─────────────────────────▶ I (lost; unfit by a probe)
+//	▲                                      │                             │ fail: count = 0,
+//	├── success, and the other count is 0 ─┘                             │ unfit by a probe
 //	└── success, count reached inactive threshold ───────────────────────┘
 //	    (of calls only if not unfit)
 //	D: no report changes it.

@@ -7,11 +7,11 @@
 //
 // # Ownership
 //
-//	Listed, Look       any shard, on the packet's path: no lock, no allocation, a bounded number of steps
+//	Listed, Look       any shard, on the packet's path: no lock, no allocation, bounded steps
 //	Collect            a goroutine of its own
 //	Add, GC            anybody, never waits: who finds the table busy is told so
-//	AddWaiting, View,  operators: they wait for the table's lock, and hold it for a bounded number of entries at a time
-//	Delete, DeleteAll
+//	AddWaiting, View,  operators: they wait for the table's lock, and hold it for some entries
+//	Delete, DeleteAll  at a time, a bounded number
 //	Settings, Stats    anybody, atomics
 //
 // Times are milliseconds of one clock, the callers': the same for every shard, for operators, and
@@ -28,7 +28,7 @@
 //	        life = …, bucket.head = node           the entry, or not yet
 //	again:  life = flags and expiry in one word    the old or the new
 //	delete: life = 0                               the entry is gone
-//	        predecessor.next = node.next           it still stands on the node, whose next is as it was
+//	        predecessor.next = node.next           it stands on the node, whose next is as it was
 //	        bucket.gen++                           from here on the node may be used anew:
 //	        node.next = free list                  whoever read gen before walks once more
 //

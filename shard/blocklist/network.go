@@ -85,7 +85,8 @@ func (n *Network) holds(k *key) bool {
 		return false
 	}
 	mask := prefixMask(atomic.LoadUint32(&n.bits))
-	return (atomic.LoadUint64(&n.ip[0])^k.ip[0])&mask[0]|(atomic.LoadUint64(&n.ip[1])^k.ip[1])&mask[1] == 0
+	high, low := atomic.LoadUint64(&n.ip[0])^k.ip[0], atomic.LoadUint64(&n.ip[1])^k.ip[1]
+	return high&mask[0]|low&mask[1] == 0
 }
 
 // copyTo copies a network whose life word was life. It returns false if it is another by now.

@@ -210,7 +210,8 @@ func decide(seats []seat, loads map[int]load) (moves []move) {
 			there.shards++
 			loads[s.cpu], loads[cpu] = here, there
 			moves = append(moves, move{i, cpu})
-		case s.starved >= roamSeconds && (!known || here.foreign >= starvedShare): // where it waits for other shards it would wait anywhere
+		case s.starved >= roamSeconds && (!known || here.foreign >= starvedShare):
+			// One that waits for other shards would wait anywhere.
 			return append(moves, move{i, -1})
 		}
 	}

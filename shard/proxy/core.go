@@ -260,7 +260,10 @@ func (c *Core) SetTargets(t *balance.Table) {
 				c.sockets[target.UID] = by
 			}
 			if a := &target.Attrs; a.ConnectTimeoutMs|a.SendTimeoutMs != 0 {
-				c.timeouts[target.UID] = StreamTimeouts{time.Duration(a.ConnectTimeoutMs) * time.Millisecond, time.Duration(a.SendTimeoutMs) * time.Millisecond}
+				c.timeouts[target.UID] = StreamTimeouts{
+					Connect: time.Duration(a.ConnectTimeoutMs) * time.Millisecond,
+					Send:    time.Duration(a.SendTimeoutMs) * time.Millisecond,
+				}
 			}
 		}
 	}

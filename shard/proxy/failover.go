@@ -364,7 +364,10 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		if br.Listener() != tx.Listener() && c.cfg.DoubleRR {
 			rows = 2
 		}
-		for i := 1; i <= rows && i < len(m.Headers) && m.Headers[i].Kind == parser.KindRecordRoute; i++ {
+		for i := 1; i <= min(rows, len(m.Headers)-1); i++ {
+			if m.Headers[i].Kind != parser.KindRecordRoute {
+				break
+			}
 			until = m.Headers[i].Line.End()
 		}
 		secure := hasScheme(m.Bytes(m.URI), "sips:")

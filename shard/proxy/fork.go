@@ -116,7 +116,11 @@ func (r *Request) NextContacts() bool {
 	first := &r.contacts[r.loadedAt]
 	r.setTarget(first)
 	r.pickURI, r.fresh, r.nMore = false, true, 0
-	for r.loadedAt++; r.loadedAt < r.nLoaded && r.contacts[r.loadedAt].q == first.q && r.nMore < len(r.more); r.loadedAt++ {
+	r.loadedAt++
+	for ; r.loadedAt < r.nLoaded && r.nMore < len(r.more); r.loadedAt++ {
+		if r.contacts[r.loadedAt].q != first.q {
+			break
+		}
 		r.more[r.nMore] = r.contacts[r.loadedAt]
 		r.nMore++
 	}

@@ -207,7 +207,8 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 // each repetition of that.
 func (c *Core) appendAckBranch(b []byte, m *parser.Message) []byte {
 	cseq, _ := m.CSeq()
-	h := (xxhash.Sum64(m.CallID())^uint64(cseq.Number))*0x9e3779b97f4a7c15 ^ xxhash.Sum64(m.ValueOf(parser.KindTo))
+	h := (xxhash.Sum64(m.CallID())^uint64(cseq.Number))*0x9e3779b97f4a7c15 ^
+		xxhash.Sum64(m.ValueOf(parser.KindTo))
 	b = append(b, statelessPrefix...)
 	for shift := 60; shift >= 0; shift -= 4 {
 		b = append(b, "0123456789abcdef"[h>>shift&15])

@@ -41,8 +41,8 @@ func partsOf(u *parser.URI) uriParts {
 
 // setParts writes p as the new Request-URI.
 func (c *Ctx) setParts(p *uriParts) setResult {
-	need := len(p.scheme) + len(p.prefix) + len(p.user) + len(p.userParams) + len(p.password) + len(p.host) + len(p.first) + len(p.mid) +
-		len(p.last) + len(p.headers) + 10
+	need := len(p.scheme) + len(p.prefix) + len(p.user) + len(p.userParams) + len(p.password) +
+		len(p.host) + len(p.first) + len(p.mid) + len(p.last) + len(p.headers) + 10
 	if len(c.buf)+need > cap(c.buf) {
 		return setTooLong
 	}

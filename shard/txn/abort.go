@@ -7,9 +7,11 @@ import "viaduct/shm"
 // slot needs a word here. What counts is whole, since
 //
 //   - records are published last, and parts are put into their record before they are sent;
-//   - a state changes after the message that goes with it was queued (server side), so a final response that a panic stopped is not taken for sent;
-//   - a deadline is set before the message that goes with it is made (client side, Timers A, E and G), so no record stays without an end, and what a panic
-//     stopped is lost as on the network, not tried for ever.
+//   - a state changes after the message that goes with it was queued (server side), so a final
+//     response that a panic stopped is not taken for sent;
+//   - a deadline is set before the message that goes with it is made (client side, Timers A, E and
+//     G), so no record stays without an end, and what a panic stopped is lost as on the network,
+//     not tried for ever.
 //
 // The shard's containment calls what is here, each in a try of its own: the panic may have its
 // cause in the records.

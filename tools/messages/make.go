@@ -350,7 +350,8 @@ func Request(s *Source, env Env, method string, inDialog bool) *Message {
 	if len(routes) > 0 {
 		g.add("Route", routes...)
 	}
-	g.add("From", g.nameAddr(g.party())+g.params(1)+g.around(";")+g.recase("tag")+g.around("=")+g.token(10)+g.params(1))
+	g.add("From", g.nameAddr(g.party())+g.params(1)+g.around(";")+g.recase("tag")+g.around("=")+
+		g.token(10)+g.params(1))
 	to := g.nameAddr(g.party()) + g.params(1)
 	if inDialog {
 		to += g.around(";") + g.recase("tag") + g.around("=") + g.token(10)

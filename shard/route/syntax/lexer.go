@@ -161,9 +161,11 @@ func (lx *lexer) skipBlank() {
 			f.off++
 		case c == '#' && !isDirective(f.src[f.off:]):
 			f.skipLine()
-		case c == byteOrderMark[0] && strings.HasPrefix(f.src[f.off:], byteOrderMark): // where files were joined
+		case c == byteOrderMark[0] && strings.HasPrefix(f.src[f.off:], byteOrderMark):
+			// Where files were joined.
 			f.off += len(byteOrderMark)
-		case c == noBreakSpace[0] && strings.HasPrefix(f.src[f.off:], noBreakSpace): // pasted from a page
+		case c == noBreakSpace[0] && strings.HasPrefix(f.src[f.off:], noBreakSpace):
+			// Pasted from a page.
 			f.off += len(noBreakSpace)
 		case strings.HasPrefix(f.src[f.off:], "//"):
 			f.skipLine()
