@@ -25,6 +25,7 @@ var rungs = [][]string{
 	{"shm/table"},
 	{"shm"},
 	{"transport"},
+	{"file"},
 }
 
 // only narrows the ladder: these folders may import just the ones named.
@@ -32,7 +33,8 @@ var only = map[string][]string{
 	"netio":               {"shm", "transport"},
 	"parser":              {"transport"},
 	"transport":           {},
-	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere", "transport"}, // text and tree know no SIP
+	"file":                {},                                                              // it knows paths and bytes
+	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere", "transport", "file"}, // text and tree know no SIP
 	"shard/route/ere":     {},
 	"shard/route/suggest": {},
 	"shard/place":         {"netio"}, // it measures and decides; it knows no message

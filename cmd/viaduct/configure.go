@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/control"
+	"viaduct/file"
 	"viaduct/netio"
 	"viaduct/shard/balance"
 	"viaduct/shard/modules"
@@ -122,36 +123,36 @@ func (o *options) readSource(stdin io.Reader) (err error) {
 			return fmt.Errorf("cannot read the configuration from standard input: %w", err)
 		}
 	default:
-		f, err := openSource(o.here(o.configFile))
+		if o.running != nil {
+			o.source, err = o.readInclude(o.configFile)
+		} else {
+			o.source, err = readStart(o.configFile)
+		}
 		if err != nil {
 			return fmt.Errorf("cannot read the configuration: %w", err)
-		}
-		defer f.Close()
-		if o.source, err = readBounded(f); err != nil {
-			return fmt.Errorf("cannot read the configuration %s: %w", o.configFile, err)
 		}
 	}
 	return nil
 }
 
-// openSource opens a file for readBounded. A FIFO that nobody writes to is empty: to wait for a
-// writer would hold up all other reloads.
-func openSource(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-}
-
-// readInclude reads a file that the configuration names.
-func (o *options) readInclude(path string) ([]byte, error) {
-	f, err := openSource(o.here(path))
+// readStart reads the configuration file for a start, which may come by a pipe, as from <(m4 …). A
+// FIFO that nobody writes to is empty.
+func readStart(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := readBounded(f)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
+}
+
+// readInclude reads a file that the configuration names.
+func (o *options) readInclude(path string) ([]byte, error) {
+	return file.Read(o.here(path), sourceMaxBytes)
 }
 
 // readBounded reads at most sourceMaxBytes.

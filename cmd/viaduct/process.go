@@ -304,7 +304,7 @@ func (p *process) wait() {
 }
 
 // closeWithin is how long a close waits for a reload or another command that is under way. Reached:
-// it ends without it. A file on a server that is gone, or a pipe, may be read for ever.
+// it ends without it. A file on a server that is gone may be read for ever.
 const closeWithin = 5 * time.Second
 
 // stop ends the shards and the resolver, when nobody looks at them any more.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"viaduct/control"
 )
 
 // door is a running program with a control socket and a configuration file that the test rewrites.
@@ -201,8 +203,9 @@ func TestReloadFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestStopWhileReloadHangs: a reload whose file has no end does not keep the process from its own.
-func TestStopWhileReloadHangs(t *testing.T) {
+// TestReloadOfFIFO: a file that may never end is refused, wherever it is named, and keeps no reload
+// after it waiting.
+func TestReloadOfFIFO(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
@@ -213,15 +216,72 @@ func TestStopWhileReloadHangs(t *testing.T) {
 	}
 	defer writer.Close()
 	d := startDoor(t, says("One", ""))
-	d.write(t, "test.cfg", says("Two", "include_file \""+fifo+"\"\n"))
-	d.signal(syscall.SIGHUP)
-	time.Sleep(200 * time.Millisecond) // it reads
-	if got := d.answers(); got != "One" {
-		t.Fatal(got)
+	refused := func(more string) {
+		t.Helper()
+		d.write(t, "test.cfg", says("Two", more))
+		if _, fault := d.ask("reload"); !strings.Contains(fault, fifo+" is a FIFO: name a regular file") {
+			t.Errorf("%s: %q", more, fault)
+		}
 	}
+	refused("include_file \"" + fifo + "\"\n")
+	with := func(module, param, value string) string {
+		return fmt.Sprintf("loadmodule \"%s.so\"\nmodparam(%q, %q, %q)\n", module, module, param, value)
+	}
+	refused("loadmodule \"pv.so\"\nloadmodule \"tm.so\"\n" + with("dispatcher", "list_file", fifo))
+	refused(with("permissions", "address_file", fifo))
+	refused(with("htable", "htable", "a=>size=4;file="+fifo))
+	if err := os.Rename(fifo, filepath.Join(d.dir, "test.cfg")); err != nil {
+		t.Fatal(err)
+	}
+	if _, fault := d.ask("reload"); !strings.Contains(fault, "is a FIFO: name a regular file") {
+		t.Errorf("the configuration: %q", fault)
+	}
+	if err := os.Remove(filepath.Join(d.dir, "test.cfg")); err != nil {
+		t.Fatal(err)
+	}
+	d.write(t, "test.cfg", says("Three", ""))
+	if _, fault := d.ask("reload"); fault != "" {
+		t.Error(fault)
+	}
+	if got := d.answers(); got != "Three" {
+		t.Error(got)
+	}
+}
+
+// TestStartFromPipe: at a start the configuration may come by a pipe, as <(m4 …) gives one; an
+// include may not.
+func TestStartFromPipe(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pipe.WriteString(says("One", "no_such_parameter=1\n")); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { pipe.Close() }) // it is read by then
+	if got := runBinary(t, "", "-c", "-f", fifo).stderr; !strings.Contains(got, fifo+":3:1: ") {
+		t.Errorf("-c prints %q", got)
+	}
+	got := runBinary(t, says("One", "include_file \""+fifo+"\"\n"), "-c", "-f", "-").stderr
+	if !strings.Contains(got, "is a FIFO: name a regular file") {
+		t.Errorf("-c prints %q", got)
+	}
+}
+
+// TestStopWhileReloadHangs: a reload that does not come to its end keeps no process from its own.
+func TestStopWhileReloadHangs(t *testing.T) {
+	log, err := control.OpenLog(control.LogConfig{Stderr: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{log: log}
+	p.reloading.Lock() // it reads
 	begin := time.Now()
-	d.signal(syscall.SIGTERM)
-	if d.ended(); time.Since(begin) > 3*closeWithin {
+	if p.close(); time.Since(begin) > 3*closeWithin {
 		t.Errorf("it ended after %v", time.Since(begin))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"viaduct/file"
 )
 
 // files is what resolv.conf and hosts looked like when they were read. Only Open and the goroutine
@@ -96,25 +97,11 @@ func (r *Resolver) reread(path string, last *stamp, read func(stamp) error) {
 	r.counts.reread.Add(1)
 }
 
-// slurp reads a file of at most so many bytes.
-func slurp(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(b)) > most {
-		return nil, fmt.Errorf("%s is longer than %d bytes: shorten it", path, most)
-	}
-	return b, err
-}
-
 func (r *Resolver) readConf(st stamp) error {
 	var b []byte
 	if st.exists {
 		var err error
-		if b, err = slurp(r.set.ResolvConf, confBytes); err != nil {
+		if b, err = file.Read(r.set.ResolvConf, confBytes); err != nil {
 			return err
 		}
 	}
@@ -204,7 +191,7 @@ func (r *Resolver) readHosts(st stamp) error {
 	var b []byte
 	if st.exists {
 		var err error
-		if b, err = slurp(r.set.Hosts, hostsBytes); err != nil {
+		if b, err = file.Read(r.set.Hosts, hostsBytes); err != nil {
 			return err
 		}
 	}

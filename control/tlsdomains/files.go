@@ -6,10 +6,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"viaduct/file"
 )
 
 // files reads each file of one reading once, however many domains name it.
@@ -44,23 +46,14 @@ func (f *files) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
+func readBounded(path string, most int64) ([]byte, error) {
+	data, err := file.Read(path, most)
+	var read *fs.PathError
+	switch {
+	case errors.As(err, &read):
 		return nil, fmt.Errorf("cannot read it: %w", err)
-	}
-	defer file.Close()
-	if st, err := file.Stat(); err != nil {
-		return nil, fmt.Errorf("cannot read it: %w", err)
-	} else if st.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; name a file", path)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read it: %w", err)
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, limit)
+	case err != nil:
+		return nil, err // it says all
 	}
 	return data, nil
 }
@@ -138,20 +131,20 @@ func (f *files) authoritiesIn(name string) (*bundle, error) {
 	}
 	b, seen := &bundle{}, map[string]bool{}
 	for _, e := range entries {
-		file, err := filepath.EvalSymlinks(filepath.Join(path, e.Name()))
-		if err != nil || seen[file] {
+		name, err := filepath.EvalSymlinks(filepath.Join(path, e.Name()))
+		if err != nil || seen[name] {
 			continue // a link to nowhere: what c_rehash leaves of a CA that is gone
 		}
-		seen[file] = true
-		st, err := os.Stat(file)
+		seen[name] = true
+		st, err := os.Stat(name)
 		if err != nil || !st.Mode().IsRegular() {
 			continue
 		}
-		data, err := readBounded(file, fileBytes)
+		data, err := readBounded(name, fileBytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		b.add(file, data)
+		b.add(name, data)
 	}
 	if err := b.usable("any file of " + path); err != nil {
 		return nil, err

@@ -172,7 +172,7 @@ certificate = .
 		"tls.cfg:25:11: ca_path nowhere: cannot read it: open nowhere: no such file or directory",
 		`tls.cfg:26:10: unknown method "TLS1.2"; did you mean TLSv1.2?; there are TLSv1.2, TLSv1.2+, TLSv1.3 and ` +
 			`TLSv1.3+`,
-		"tls.cfg:27:15: certificate .: " + filepath.Clean(f.dir) + " is a folder; name a file",
+		"tls.cfg:27:15: certificate .: " + filepath.Clean(f.dir) + " is a folder: name a regular file",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

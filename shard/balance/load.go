@@ -3,14 +3,13 @@ package balance
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 
+	"viaduct/file"
 	"viaduct/netio"
 )
 
@@ -58,18 +57,9 @@ func (c *Config) Validate() error {
 
 // Load reads the file at path; see Parse.
 func Load(path string, cfg Config, prev *Table) (*Table, error) {
-	f, err := os.Open(path)
+	text, err := file.Read(path, MaxFileBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the destination sets: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the destination sets: %w", err)
-	}
-	if len(text) > MaxFileBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes: is it a destination list?", path,
-			MaxFileBytes)
 	}
 	return Parse(path, text, cfg, prev)
 }

@@ -229,7 +229,7 @@ func TestLimitsOfTheFile(t *testing.T) {
 	if err := os.Truncate(path, MaxFileBytes+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path, Config{}, nil); err == nil || !strings.Contains(err.Error(), "is it a destination list?") {
+	if _, err := Load(path, Config{}, nil); err == nil || !strings.Contains(err.Error(), "is longer than 16 MiB") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Load(path+".not", Config{}, nil); !errors.Is(err, os.ErrNotExist) {

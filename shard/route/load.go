@@ -2,7 +2,6 @@ package route
 
 import (
 	"encoding/binary"
-	"os"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -19,7 +18,7 @@ type (
 
 // Options say how Load finds what the file names. The zero value reads the file system.
 type Options struct {
-	// ReadFile reads an include; nil means os.ReadFile.
+	// ReadFile reads an include; nil means syntax.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string
@@ -32,7 +31,7 @@ type Options struct {
 // Warnings are given in both cases, in file order.
 func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, error) {
 	if opt.ReadFile == nil {
-		opt.ReadFile = os.ReadFile
+		opt.ReadFile = syntax.ReadFile
 	}
 	if src == nil {
 		b, err := opt.ReadFile(file)

@@ -2,11 +2,12 @@ package htable
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
+	"viaduct/file"
 	"viaduct/shm/table"
 )
 
@@ -25,13 +26,12 @@ func (t *htable) readFile() error {
 	if t.file == "" {
 		return nil
 	}
-	f, err := os.Open(t.file)
+	text, err := file.Read(t.file, fileBytes)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.name, err)
 	}
-	defer f.Close()
 	var lines []line
-	in := bufio.NewScanner(f)
+	in := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; in.Scan(); n++ {
 		text := strings.TrimSpace(in.Text())
 		if text == "" || text[0] == '#' {

@@ -24,6 +24,9 @@ const (
 	// sht_lock() is false, an assignment is refused.
 	lockWait = 100 * time.Millisecond
 
+	// fileBytes is the longest file of a table's entries. Beyond: it is refused.
+	fileBytes = 64 << 20
+
 	// maxPrinted is how many entries sht_print() writes of a table.
 	maxPrinted = 1000
 

@@ -6,11 +6,15 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"viaduct/file"
 )
+
+// fileBytes is the longest file of addresses, some 500,000 lines. Beyond: it is refused.
+const fileBytes = 32 << 20
 
 // list is what a file has. It does not change; a reload makes another one.
 type list struct {
@@ -80,13 +84,12 @@ func first(all []entry, port, group int) *entry {
 
 // readFile reads a file of addresses.
 func readFile(name string) (*list, error) {
-	f, err := os.Open(name)
+	text, err := file.Read(name, fileBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the addresses: %w", err)
 	}
-	defer f.Close()
 	l := &list{addresses: map[netip.Addr][]entry{}, domains: map[string][]entry{}}
-	in := bufio.NewScanner(f)
+	in := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; in.Scan(); n++ {
 		line, _, _ := bytes.Cut(in.Bytes(), []byte{'#'})
 		if words := strings.Fields(string(line)); len(words) > 0 {

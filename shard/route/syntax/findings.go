@@ -49,6 +49,7 @@ type Findings struct {
 	Errors   ErrorList
 	Warnings Warnings
 	files    map[string]int // by name, in order of reading
+	ended    bool           // a limit was reached: what follows was not read
 }
 
 // Errorf adds an error. The same one at the same place counts once. Behind the hundredth a line
@@ -62,21 +63,34 @@ func (f *Findings) Errorf(pos Pos, format string, args ...any) {
 		return // a macro used twice, or an expression compiled twice
 	}
 	f.Errors = append(f.Errors, d)
-	if f.Full() {
+	if len(f.Errors) == maxErrors {
 		f.Errors = append(f.Errors,
 			Diagnostic{pos, fmt.Sprintf("more than %d errors; the rest is not listed", maxErrors)})
 	}
 }
 
-// Warnf adds a warning. The same one at the same place counts once.
+// endf adds an error behind which nothing is read any more, so that no other says what is missing.
+func (f *Findings) endf(pos Pos, format string, args ...any) {
+	f.Errorf(pos, format, args...)
+	f.ended = true
+}
+
+// Warnf adds a warning. The same one at the same place counts once. Behind the thousandth a line
+// says that the rest is not listed, and the rest is lost.
 func (f *Findings) Warnf(pos Pos, format string, args ...any) {
+	switch {
+	case len(f.Warnings) > maxWarnings:
+		return
+	case len(f.Warnings) == maxWarnings:
+		format, args = "more than %d warnings; the rest is not listed", []any{maxWarnings}
+	}
 	if d := (Diagnostic{pos, fmt.Sprintf(format, args...)}); !slices.Contains(f.Warnings, d) {
 		f.Warnings = append(f.Warnings, d)
 	}
 }
 
 // Full tells whether more errors would help nobody.
-func (f *Findings) Full() bool { return len(f.Errors) >= maxErrors }
+func (f *Findings) Full() bool { return f.ended || len(f.Errors) >= maxErrors }
 
 // read notes that a file was read.
 func (f *Findings) read(file string) {

@@ -25,6 +25,7 @@ type lexer struct {
 	substs []subst
 	conds  []condition // open #!ifdef, innermost last
 	bytes  int         // read so far, against maxFileBytes
+	work   int         // by #!subst so far, against maxSubstWork
 	prev   int         // where the last token ended, to tell glued ones; -1 after a change of frame
 	bol    bool
 }
@@ -67,10 +68,7 @@ func IsUTF16(src string) bool {
 
 // push starts reading src; false when a limit forbids it.
 func (lx *lexer) push(f frame) bool {
-	lx.bytes += len(f.src)
-	if lx.bytes > maxFileBytes {
-		lx.found.Errorf(f.at, "configuration is larger than %d MiB with includes and defines",
-			maxFileBytes>>20)
+	if !lx.read(f.at, len(f.src)+1) { // one more: a define without value is work too
 		return false
 	}
 	f.line = 1
@@ -83,6 +81,15 @@ func (lx *lexer) push(f frame) bool {
 	return true
 }
 
+// read counts so many bytes that are read or made; false when they are too many.
+func (lx *lexer) read(at Pos, n int) bool {
+	if lx.bytes += n; lx.bytes > maxFileBytes {
+		lx.found.endf(at, "configuration is larger than %d MiB with includes, defines and what "+
+			"#!subst makes", maxFileBytes>>20)
+	}
+	return !lx.found.ended
+}
+
 // newline counts a line feed at offset off.
 func (f *frame) newline(off int) {
 	f.line++
@@ -92,6 +99,9 @@ func (f *frame) newline(off int) {
 // next is the next token after preprocessing.
 func (lx *lexer) next() token {
 	for {
+		if lx.found.ended {
+			return token{kind: tokEOF, pos: lx.here(), bol: true}
+		}
 		lx.skipBlank()
 		f := lx.top()
 		if f.off >= len(f.src) {
@@ -290,7 +300,7 @@ func (lx *lexer) str(f *frame, t *token) {
 		f.off = i + 1
 	}
 	t.kind = tokStr
-	t.text = lx.substitute(b.String())
+	t.text = lx.substitute(t.pos, b.String())
 }
 
 // unescape writes what the escape at f.src[i] stands for and tells its length.

@@ -15,6 +15,17 @@ const (
 	// says so.
 	maxErrors = 100
 	// maxFileBytes is the largest configuration file, includes and defines counted as often as they
-	// are read. Beyond: load error.
+	// are read, and what #!subst, #!defexp and $def() make as often as they make it. Beyond: load
+	// error, and nothing more is read.
 	maxFileBytes = 16 << 20
+	// maxSubstWork bounds what all #!subst may look through: bytes of strings, times the instructions
+	// of the pattern, 4 s at most. A hundred patterns of words over 300 KB of strings, with 8 letters
+	// each, take half of it. Beyond: load error, and nothing more is read.
+	maxSubstWork = 1 << 29
+	// maxSubstMatches is how often one pattern may match in one string, and maxSubstGroups how many
+	// parentheses it may have, so that the places of all matches fit into 100 MB. Beyond: load error.
+	maxSubstMatches = 1 << 16
+	maxSubstGroups  = 99
+	// maxWarnings is how many warnings are listed. Beyond: one line says so.
+	maxWarnings = 1000
 )

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"viaduct/file"
 	"viaduct/shard/route/suggest"
 )
 
 // Source says how Parse finds what a file names. The zero value reads the file system.
 type Source struct {
-	// ReadFile reads an include; nil means os.ReadFile.
+	// ReadFile reads an include; nil means ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Defines are -A NAME or NAME=VALUE.
 	Defines []string
@@ -19,13 +20,16 @@ type Source struct {
 	Settings func() []string
 }
 
+// ReadFile reads a file of the configuration, as far as one may be.
+func ReadFile(path string) ([]byte, error) { return file.Read(path, maxFileBytes) }
+
 // Parse reads src, called name in messages, and what it includes. What is wrong with the text is
 // among the findings, and the tree is what could be read all the same.
 func Parse(name, src string, opt Source) (*File, *Findings) {
 	if opt.ReadFile == nil {
-		opt.ReadFile = os.ReadFile
+		opt.ReadFile = ReadFile
 	}
-	file, found := &File{Name: name}, &Findings{files: map[string]int{name: 0}}
+	tree, found := &File{Name: name}, &Findings{files: map[string]int{name: 0}}
 	lx := newLexer(opt, found)
 	for _, d := range opt.Defines {
 		name, value, _ := strings.Cut(d, "=")
@@ -37,9 +41,9 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 	lx.bol = true
 	if lx.push(frame{file: name, src: src, at: Pos{name, 1, 1}}) {
 		p := &parser{opt: opt, found: found, lx: lx}
-		file.Items = p.file()
+		tree.Items = p.file()
 	}
-	return file, found
+	return tree, found
 }
 
 // fileParser reads tokens into the syntax tree. An error is recorded and the parser goes on behind
@@ -269,7 +273,12 @@ func (p *parser) modparam(t token) {
 // $def(NAME), $defn(NAME) and $env(NAME).
 func (p *parser) filled(pos Pos, s string) string {
 	var b strings.Builder
+	made := 0
 	for {
+		if p.lx.read(pos, b.Len()-made); p.found.ended {
+			return ""
+		}
+		made = b.Len()
 		i := strings.IndexByte(s, '$')
 		if i < 0 {
 			return b.String() + s

@@ -139,5 +139,5 @@ func fuzzSeeds(t testing.TB) []string {
 			seeds = append(seeds, string(b))
 		}
 	}
-	return seeds
+	return append(seeds, bombs["#!subst that double"], bombs["#!defexp that double"])
 }

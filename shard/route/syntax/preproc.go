@@ -3,10 +3,7 @@ package syntax
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-
-	"viaduct/shard/route/ere"
 )
 
 // condition is one open #!ifdef or #!ifndef.
@@ -14,13 +11,6 @@ type condition struct {
 	pos  Pos
 	els  bool // #!else was seen
 	fram int  // len(stack) when it was opened: a file closes what it opens
-}
-
-// subst is one #!subst: it acts on all strings read after it.
-type subst struct {
-	re     *regexp.Regexp
-	repl   string // \1 in it is what the first group has matched
-	global bool
 }
 
 // directives by name. include_file and import_file work without a prefix too.
@@ -258,123 +248,6 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 			if stopAtElse {
 				return
 			}
-		}
-	}
-}
-
-// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the
-// name too, substdefs defines it as a string.
-func (lx *lexer) subst(at Pos, name, arg string) {
-	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""),
-		"\""), "'"), "'")
-	if arg == "" {
-		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
-		return
-	}
-	parts := splitSubst(arg[1:], arg[0])
-	if len(parts) != 3 || parts[0] == "" {
-		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
-		return
-	}
-	flags := ere.Flags(0)
-	s := subst{repl: parts[1]}
-	for _, f := range strings.TrimSpace(parts[2]) {
-		switch f {
-		case 'g':
-			s.global = true
-		case 'i':
-			flags = ere.IgnoreCase
-		default:
-			lx.found.Errorf(at, "#!%s knows the flags g and i, not %q", name, f)
-			return
-		}
-	}
-	re, err := ere.Compile(parts[0], flags)
-	if err != nil {
-		lx.found.Errorf(at, "#!%s: %v", name, err)
-		return
-	}
-	s.re = re
-	lx.substs = append(lx.substs, s)
-	if NameLen(parts[0]) != len(parts[0]) {
-		return // it acts on strings alone: no word of the file is that name
-	}
-	switch name {
-	case "substdef":
-		lx.define(at, parts[0]+" "+parts[1], func(string) bool { return true })
-	case "substdefs":
-		lx.define(at, parts[0]+" "+Quote(parts[1]), func(string) bool { return true })
-	}
-}
-
-// splitSubst splits pattern, replacement and flags. A delimiter behind a backslash is none.
-func splitSubst(s string, delimiter byte) []string {
-	var parts []string
-	var part strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s) && s[i+1] == delimiter:
-			i++
-			part.WriteByte(s[i])
-		case s[i] == delimiter:
-			parts = append(parts, part.String())
-			part.Reset()
-		default:
-			part.WriteByte(s[i])
-		}
-	}
-	return append(parts, part.String())
-}
-
-// substitute applies all #!subst to a string, each to what those before it left.
-func (lx *lexer) substitute(s string) string {
-	for i := range lx.substs {
-		s = lx.substs[i].apply(s)
-	}
-	return s
-}
-
-func (x *subst) apply(s string) string {
-	n := 1
-	if x.global {
-		n = -1
-	}
-	matches := x.re.FindAllStringSubmatchIndex(s, n)
-	if matches == nil {
-		return s
-	}
-	var b strings.Builder
-	end := 0
-	for _, m := range matches {
-		b.WriteString(s[end:m[0]])
-		x.replacement(&b, s, m)
-		end = m[1]
-	}
-	return b.String() + s[end:]
-}
-
-// replacement writes what stands for one match.
-func (x *subst) replacement(b *strings.Builder, s string, groups []int) {
-	for i := 0; i < len(x.repl); i++ {
-		c := x.repl[i]
-		if c != '\\' || i+1 == len(x.repl) {
-			b.WriteByte(c)
-			continue
-		}
-		i++
-		switch c = x.repl[i]; {
-		case c >= '0' && c <= '9':
-			if g := int(c-'0') * 2; g < len(groups) && groups[g] >= 0 {
-				b.WriteString(s[groups[g]:groups[g+1]])
-			}
-		case c == 'n':
-			b.WriteByte('\n')
-		case c == 'r':
-			b.WriteByte('\r')
-		case c == 't':
-			b.WriteByte('\t')
-		default:
-			b.WriteByte(c)
 		}
 	}
 }

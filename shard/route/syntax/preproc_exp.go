@@ -41,6 +41,7 @@ func expBool(b bool) expValue {
 type exp struct {
 	lx    *lexer
 	src   string
+	from  Pos // the directive
 	at    int
 	depth int
 	bad   string // what is wrong
@@ -48,7 +49,7 @@ type exp struct {
 
 // evaluate gives the value of arg; false after an error, which is reported.
 func (lx *lexer) evaluate(at Pos, name, arg string) (expValue, bool) {
-	e := &exp{lx: lx, src: arg}
+	e := &exp{lx: lx, src: arg, from: at}
 	v := e.binary(0)
 	e.blank()
 	if e.bad == "" && e.at < len(e.src) {
@@ -103,7 +104,11 @@ func (e *exp) apply(op string, l, r expValue) expValue {
 	if l.isText || r.isText {
 		switch op {
 		case "+":
-			return expValue{s: l.text() + r.text(), isText: true}
+			text := l.text() + r.text()
+			if !e.lx.read(e.from, len(text)) {
+				return expValue{isText: true}
+			}
+			return expValue{s: text, isText: true}
 		case "==":
 			return expBool(l.text() == r.text())
 		case "!=":

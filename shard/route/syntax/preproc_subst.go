@@ -1,0 +1,172 @@
+package syntax
+
+import (
+	"fmt"
+	"regexp"
+	resyntax "regexp/syntax"
+	"strings"
+
+	"viaduct/shard/route/ere"
+)
+
+// subst is one #!subst: it acts on all strings read after it.
+type subst struct {
+	re     *regexp.Regexp
+	repl   string // \1 in it is what the first group has matched
+	cost   int    // instructions of re
+	global bool
+}
+
+// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the
+// name too, substdefs defines it as a string.
+func (lx *lexer) subst(at Pos, name, arg string) {
+	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""),
+		"\""), "'"), "'")
+	if arg == "" {
+		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		return
+	}
+	parts := splitSubst(arg[1:], arg[0])
+	if len(parts) != 3 || parts[0] == "" {
+		lx.found.Errorf(at, "#!%s needs \"/pattern/replacement/flags\"", name)
+		return
+	}
+	flags := ere.Flags(0)
+	s := subst{repl: parts[1]}
+	for _, f := range strings.TrimSpace(parts[2]) {
+		switch f {
+		case 'g':
+			s.global = true
+		case 'i':
+			flags = ere.IgnoreCase
+		default:
+			lx.found.Errorf(at, "#!%s knows the flags g and i, not %q", name, f)
+			return
+		}
+	}
+	re, err := ere.Compile(parts[0], flags)
+	if err != nil {
+		lx.found.Errorf(at, "#!%s: %v", name, err)
+		return
+	}
+	if re.NumSubexp() > maxSubstGroups {
+		lx.found.Errorf(at, "#!%s: %d groups are too many; the most is %d", name, re.NumSubexp(),
+			maxSubstGroups)
+		return
+	}
+	s.re, s.cost = re, instructions(re)
+	lx.substs = append(lx.substs, s)
+	if NameLen(parts[0]) != len(parts[0]) {
+		return // it acts on strings alone: no word of the file is that name
+	}
+	switch name {
+	case "substdef":
+		lx.define(at, parts[0]+" "+parts[1], func(string) bool { return true })
+	case "substdefs":
+		lx.define(at, parts[0]+" "+Quote(parts[1]), func(string) bool { return true })
+	}
+}
+
+// splitSubst splits pattern, replacement and flags. A delimiter behind a backslash is none.
+func splitSubst(s string, delimiter byte) []string {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == delimiter:
+			i++
+			part.WriteByte(s[i])
+		case s[i] == delimiter:
+			parts = append(parts, part.String())
+			part.Reset()
+		default:
+			part.WriteByte(s[i])
+		}
+	}
+	return append(parts, part.String())
+}
+
+// instructions is how many steps a pattern takes for a byte at most.
+func instructions(re *regexp.Regexp) int {
+	parsed, err := resyntax.Parse(re.String(), resyntax.Perl)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %s was compiled, and is refused: %v", re, err))
+	}
+	p, err := resyntax.Compile(parsed.Simplify())
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %s was compiled, and is refused: %v", re, err))
+	}
+	return len(p.Inst)
+}
+
+// substitute applies all #!subst to a string, each to what those before it left. A chain of them may
+// double a string with each, so both what they look through and what they make is bounded.
+func (lx *lexer) substitute(at Pos, s string) string {
+	for i := range lx.substs {
+		if lx.found.ended {
+			break
+		}
+		s = lx.apply(&lx.substs[i], at, s)
+	}
+	return s
+}
+
+func (lx *lexer) apply(x *subst, at Pos, s string) string {
+	if lx.work += (len(s) + 1) * x.cost; lx.work > maxSubstWork {
+		lx.found.endf(at, "#!subst has more to look through than is allowed: there are %d of them, "+
+			"and each acts on every string behind it", len(lx.substs))
+		return s
+	}
+	n := 1
+	if x.global {
+		n = maxSubstMatches + 1
+	}
+	matches := x.re.FindAllStringSubmatchIndex(s, n)
+	if matches == nil {
+		return s
+	}
+	if len(matches) > maxSubstMatches {
+		lx.found.Errorf(at, "#!subst %s matches more than %d times in this string",
+			Quote(Clip(x.re.String())), maxSubstMatches)
+		return s
+	}
+	var b strings.Builder
+	end := 0
+	for _, m := range matches {
+		b.WriteString(s[end:m[0]])
+		if x.replacement(&b, s, m, maxFileBytes-lx.bytes); b.Len() > maxFileBytes-lx.bytes {
+			break
+		}
+		end = m[1]
+	}
+	if !lx.read(at, b.Len()) {
+		return s
+	}
+	return b.String() + s[end:]
+}
+
+// replacement writes what stands for one match, and ends early when b is longer than most.
+func (x *subst) replacement(b *strings.Builder, s string, groups []int, most int) {
+	for i := 0; i < len(x.repl) && b.Len() <= most; i++ {
+		c := x.repl[i]
+		if c != '\\' || i+1 == len(x.repl) {
+			b.WriteByte(c)
+			continue
+		}
+		i++
+		switch c = x.repl[i]; {
+		case c >= '0' && c <= '9':
+			if g := int(c-'0') * 2; g < len(groups) && groups[g] >= 0 {
+				b.WriteString(s[groups[g]:groups[g+1]])
+			}
+		case c == 'n':
+			b.WriteByte('\n')
+		case c == 'r':
+			b.WriteByte('\r')
+		case c == 't':
+			b.WriteByte('\t')
+		default:
+			b.WriteByte(c)
+		}
+	}
+}
