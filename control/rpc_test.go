@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"viaduct/shard/route/command"
 )
 
 // echoRPC has a method of each kind.
@@ -27,6 +29,8 @@ func echoRPC() *RPC {
 			Call: func(a Args) (any, error) {
 				return []any{a.Text(0), a.Int(1, -1), a.Text(2), a.Int(7, -1), a.Len()}, nil
 			}},
+		&Method{Name: "test.range", Help: "Counts.", Params: command.Words("[#page:1..0x10]"),
+			Call: func(a Args) (any, error) { return a.Int(0, -1), nil }},
 		&Method{Name: "test.fault", Help: "Fails.", Call: func(Args) (any, error) {
 			return nil, fmt.Errorf("wrapped: %w", Faultf(418, "teapot"))
 		}},
@@ -53,6 +57,8 @@ func TestCall(t *testing.T) {
 	f(`test.echo "a\n\tb" +7`, `["a\n\tb",7,"",-1,2]`)
 	f(`test.echo a"b c"d 007`, `["ab cd",7,"",-1,2]`)
 	f(`test.echo x 9223372036854775807`, `["x",9223372036854775807,"",-1,2]`)
+	f(`test.range`, `-1`)
+	f(`test.range 16`, `16`)
 	f(`test.nothing`, `{}`)
 	f(`tset.nothing`, `{}`)
 	f(`test.html`, `"<a&b>"`)
@@ -74,7 +80,12 @@ func TestCall(t *testing.T) {
 	fault(`reboot`, 404, `method "reboot" not found; system.listMethods lists them`)
 	fault(`test.echo`, 400, `a is missing; usage: test.echo a n [b]`)
 	fault(`test.echo x`, 400, `n is missing; usage: test.echo a n [b]`)
-	fault(`test.echo x 1 b c`, 400, `4 arguments are too many; usage: test.echo a n [b]`)
+	fault(`test.echo x 1 b c`, 400, `it takes 3 arguments at most, and has 4; usage: test.echo a n [b]`)
+	fault(`test.range 1 2`, 400, `it takes one argument, and has 2; usage: test.range [page]`)
+	fault(`test.nothing 1`, 400, `it takes no arguments, and has 1; usage: test.nothing`)
+	fault(`test.range 0`, 400, `page must be a number from 1 to 16, not 0; usage: test.range [page]`)
+	fault(`test.range -1`, 400, `page must be a number from 1 to 16, not -1; usage: test.range [page]`)
+	fault(`test.range 0x11`, 400, `page must be a number from 1 to 16, not 0x11; usage: test.range [page]`)
 	fault(`test.echo x five`, 400, `n must be a whole number, not "five"; usage: test.echo a n [b]`)
 	fault(`test.echo x 0x-5`, 400, `n must be a whole number, not "0x-5"; usage: test.echo a n [b]`)
 	fault(`test.echo x 9223372036854775808`, 400,

@@ -70,6 +70,10 @@ func (l *failureLimit) allow(now int64) bool {
 
 // watchFailures tells the log how many lines about failures were left out since it was told last.
 func (w *worker) watchFailures() {
+	if n := w.ctx.Shard.LeftOut(); n > 0 {
+		w.shared.queue(logLine{slogLevel(0), "the routing program had more to complain of than the log has lines for",
+			[]any{"shard", w.number, "left_out", n}})
+	}
 	if n := w.failures.leftOut; n > 0 {
 		w.failures.leftOut = 0
 		w.shared.queue(logLine{slogLevel(0),

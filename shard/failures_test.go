@@ -163,3 +163,23 @@ func TestStepsOfTransactions(t *testing.T) {
 		}
 	}
 }
+
+// TestComplaintsAreCounted: what the program had to complain of, beyond what the log has lines for,
+// is told as one line.
+func TestComplaintsAreCounted(t *testing.T) {
+	c := newCallerWith(t, "stateful.cfg", 64<<20, 0)
+	c.at(int64(time.Hour))
+	for range 25 {
+		c.w.ctx.Complain([]byte("division by zero"))
+	}
+	if got := c.lines(); len(got) != 10 {
+		t.Errorf("%d lines", len(got))
+	}
+	c.w.watchFailures()
+	if got := c.lines(); len(got) != 1 || !strings.Contains(got[0], "left_out=15") {
+		t.Errorf("what was left out: %q", got)
+	}
+	if c.w.watchFailures(); len(c.lines()) != 0 {
+		t.Error("it is told twice")
+	}
+}

@@ -225,7 +225,7 @@ func (l *loop) turn() callFn {
 	return func(c *Ctx) Result {
 		n := &c.temps[c.base+l.turns].N
 		if *n >= c.prog.maxLoops && c.prog.maxLoops > 0 {
-			c.Shard.Log.Log(logErr, l.runaway)
+			c.Complain(l.runaway)
 			return -1
 		}
 		*n++

@@ -332,7 +332,7 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 		b := r(c)
 		d := b.int()
 		if d == 0 {
-			c.Shard.Log.Log(logErr, zero)
+			c.Complain(zero)
 			c.void = true
 			return Value{}
 		}

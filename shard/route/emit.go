@@ -236,7 +236,7 @@ func (cc *compiler) pushes(x *syntax.Call, rt *routeCode, at target, counts bool
 		rt := c.prog.byName[string(c.text(&v))]
 		c.buf = c.buf[:mark]
 		if rt == nil {
-			c.Shard.Log.Log(logErr, noSuch)
+			c.Complain(noSuch)
 			c.stop, c.jump = jumped, *back
 			if counts {
 				c.Return = 0

@@ -84,7 +84,7 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 // told logs that the route ran into a limit.
 func (e *Event) told(c *Ctx, o Outcome) {
 	if o == Faulted {
-		c.Shard.Log.Log(logErr, []byte(e.rt.name+": "+c.Fault.Error()))
+		c.Complain([]byte(e.rt.name + ": " + c.Fault.Error()))
 		c.Fault = nil
 	}
 }

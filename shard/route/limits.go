@@ -55,6 +55,10 @@ const (
 	defaultWhileLoops = 100
 )
 
+// complaintsPerSecond is how many errors of the program a shard logs in a second. Beyond: they are
+// counted, and told as one line. What divides by zero does so for whoever sends the message again.
+const complaintsPerSecond = 10
+
 // maxRaised is how deep events may be raised by the routes of events. Beyond: they are not heard.
 const maxRaised = 8
 

@@ -204,6 +204,8 @@ type Shard struct {
 	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
 	// nil means nobody does.
 	Later func(f func(c *Ctx))
+
+	complaints complaints
 }
 
 // Log takes the lines of xlog() and log().

@@ -144,7 +144,7 @@ func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) 
 func (c *Ctx) tooDeep(rt *routeCode, back target) Result {
 	if !c.deep {
 		c.deep = true
-		c.Shard.Log.Log(logErr, rt.tooDeep)
+		c.Complain(rt.tooDeep)
 	}
 	c.Return, c.stop, c.jump = -1, jumped, back
 	return 0

@@ -108,7 +108,7 @@ func (l *locks) Unwanted(q *ask.Question) {
 func (s *state) locking(m *route.Module) {
 	key := route.Text("key", "what is locked; different keys may have one lock")
 	none := func(c *route.Ctx) route.Result {
-		c.Shard.Log.Log(-1, []byte("cfgutils: there are no locks: set lock_set_size"))
+		c.Complain([]byte("cfgutils: there are no locks: set lock_set_size"))
 		return -1
 	}
 	in := route.Anywhere

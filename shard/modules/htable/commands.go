@@ -74,8 +74,8 @@ func (h *module) commands(m *route.Module) {
 	})
 	on("dump", "Shows all entries of a table, 10,000 at most; a table may be told in pages, from "+
 		"a cursor on.",
-		[]string{"[#cursor]"},
-		func(t *htable, a command.Args) (any, error) { return t.dump(a.Int(1, 0)) })
+		[]string{"[#cursor:0..0xffffffff]"},
+		func(t *htable, a command.Args) (any, error) { return t.dump(uint32(a.Int(1, 0))) })
 	on("sets", "Sets a value that is a text.", []string{"key", "value"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.String([]byte(a.Text(2))), 0)
@@ -85,16 +85,16 @@ func (h *module) commands(m *route.Module) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), 0)
 		})
 	on("setxs", "Sets a text that ends so many seconds from now.",
-		[]string{"key", "value", "#seconds"},
+		[]string{"key", "value", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.String([]byte(a.Text(2))), a.Int(3, 0))
 		})
 	on("setxi", "Sets a number that ends so many seconds from now.",
-		[]string{"key", "#value", "#seconds"},
+		[]string{"key", "#value", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), a.Int(3, 0))
 		})
-	on("setex", "Sets when an entry ends, in seconds from now.", []string{"key", "#seconds"},
+	on("setex", "Sets when an entry ends, in seconds from now.", []string{"key", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			if !t.while([]byte(a.Text(1)), func() bool {
 				t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs())
@@ -183,10 +183,10 @@ func plain(v *table.Value) any {
 }
 
 // dump is all entries, each in a slot of its own: whose neighbours they are says nothing here.
-func (t *htable) dump(cursor int64) (any, error) {
+func (t *htable) dump(cursor uint32) (any, error) {
 	all := []any{}
 	now := nowMs()
-	for at := uint32(max(cursor, 0)); ; {
+	for at := cursor; ; {
 		at = t.t.View(at, now, 100, func(e *table.Entry) {
 			kind := "str"
 			if e.Kind == table.Int {

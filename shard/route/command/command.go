@@ -25,6 +25,8 @@ type Param struct {
 	Kind     ParamKind
 	Optional bool
 	Repeated bool // the last one may: any number of them
+	// Least and Most are the range of an Int; both 0: any.
+	Least, Most int64
 }
 
 // ParamKind says what an argument must look like.
@@ -75,8 +77,8 @@ func Faultf(code int, format string, args ...any) *Fault {
 	return &Fault{code, fmt.Sprintf(format, args...)}
 }
 
-// Words are parameters by name. One in brackets may be left out, one behind # is a number, and one
-// before … may be repeated: Words("table", "#count", "[key…]").
+// Words are parameters by name. One in brackets may be left out, one behind # is a number, of a range
+// where one is written, and one before … may be repeated: Words("table", "#count:1..100", "[key…]").
 func Words(names ...string) (all []Param) {
 	for _, n := range names {
 		var p Param
@@ -85,12 +87,26 @@ func Words(names ...string) (all []Param) {
 		}
 		if word, ok := strings.CutPrefix(n, "#"); ok {
 			n, p.Kind = word, Int
+			if name, bounds, ok := strings.Cut(word, ":"); ok {
+				n = name
+				p.Least, p.Most = bound(bounds, 0), bound(bounds, 1)
+			}
 		}
 		n, p.Repeated = strings.CutSuffix(n, "…")
 		p.Name = n
 		all = append(all, p)
 	}
 	return all
+}
+
+// bound is one of the two numbers of LEAST..MOST.
+func bound(s string, i int) int64 {
+	least, most, _ := strings.Cut(s, "..")
+	n, err := ParseInt([]string{least, most}[i])
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %q is no range: %v", s, err))
+	}
+	return n
 }
 
 // Usage is "name arg [optional]".
@@ -122,7 +138,7 @@ func (m *Method) Read(words []string) (Args, error) {
 	case len(words) < least:
 		return Args{}, Faultf(400, "%s is missing; usage: %s", m.Params[len(words)].Name, m.Usage())
 	case len(words) > len(m.Params) && !m.repeats():
-		return Args{}, Faultf(400, "%d arguments are too many; usage: %s", len(words), m.Usage())
+		return Args{}, Faultf(400, "%s; usage: %s", tooMany(len(m.Params), len(words)), m.Usage())
 	}
 	a := Args{words: words, ints: make([]int64, len(words))}
 	for i, w := range words {
@@ -135,9 +151,23 @@ func (m *Method) Read(words []string) (Args, error) {
 			return Args{}, Faultf(400, "%s must be a whole number, not %q; usage: %s", p.Name, w,
 				m.Usage())
 		}
+		if (p.Least != 0 || p.Most != 0) && (n < p.Least || n > p.Most) {
+			return Args{}, Faultf(400, "%s must be a number from %d to %d, not %s; usage: %s", p.Name, p.Least,
+				p.Most, w, m.Usage())
+		}
 		a.ints[i] = n
 	}
 	return a, nil
+}
+
+func tooMany(takes, given int) string {
+	switch takes {
+	case 0:
+		return fmt.Sprintf("it takes no arguments, and has %d", given)
+	case 1:
+		return fmt.Sprintf("it takes one argument, and has %d", given)
+	}
+	return fmt.Sprintf("it takes %d arguments at most, and has %d", takes, given)
 }
 
 // repeats tells whether there may be more arguments than parameters.
