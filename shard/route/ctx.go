@@ -6,6 +6,7 @@ import (
 	"viaduct/parser"
 	"viaduct/shard/ask"
 	"viaduct/shard/proxy"
+	"viaduct/shard/route/ere"
 	"viaduct/shard/txn"
 )
 
@@ -47,6 +48,7 @@ type run struct {
 	huri       parser.URI // of From and To
 	reasons    map[string]string
 	patterns   map[patternKey]*regexp.Regexp
+	finder     ere.Finder
 
 	raised int         // events whose routes run inside of each other
 	own    *ownMessage // what events are about that are about no message

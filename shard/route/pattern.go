@@ -38,6 +38,10 @@ func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
 	return re, nil
 }
 
+// Scan looks for all matches of re in text, and allocates nothing for a pattern that the shard has
+// met before. text must stay as it is meanwhile.
+func (c *Ctx) Scan(re *regexp.Regexp, text []byte) ere.Scan { return c.finder.Scan(re, text) }
+
 // patternKey is a pattern that a shard has compiled.
 type patternKey struct {
 	text  string

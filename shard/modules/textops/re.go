@@ -150,29 +150,25 @@ func replacement(b *route.Build, arg int, s string) (pieces []piece, ok bool) {
 	return pieces, flush()
 }
 
-// apply replaces. A text without a match is given as it is, at no cost to the heap; a match costs
-// it one slice, of where its groups are.
+// apply replaces. A text without a match is given as it is.
 func (x *substitution) apply(c *route.Ctx, v route.Value) route.Value {
 	b := c.TextOf(v)
 	if len(b) == 0 {
 		return route.Null
 	}
-	if !x.re.Match(b) {
+	s := c.Scan(x.re, b)
+	if !s.Next() {
 		return route.TextValue(b)
 	}
-	most := 1
-	if x.all {
-		most = -1
-	}
-	matches := x.re.FindAllSubmatchIndex(b, most)
 	var with [maxPieces][]byte
 	for i := range x.pieces {
 		if t := x.pieces[i].text; t != nil {
 			with[i] = t.Expand(c)
 		}
 	}
-	out, from := c.Room(), 0
-	for _, at := range matches {
+	out, from := c.Room(), int32(0)
+	for more := true; more; more = x.all && s.Next() {
+		at := &s.At
 		if at[0] == at[1] {
 			return route.Null
 		}
@@ -192,7 +188,7 @@ func (x *substitution) apply(c *route.Ctx, v route.Value) route.Value {
 			out = append(out, piece...)
 		}
 	}
-	if len(out)+len(b)-from > cap(out) {
+	if len(out)+len(b)-int(from) > cap(out) {
 		return c.TooLong()
 	}
 	return c.Built(append(out, b[from:]...))

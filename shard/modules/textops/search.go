@@ -118,16 +118,13 @@ func pick(c *route.Ctx, name string, which byte, i int) int {
 
 func replace(c *route.Ctx, p part, re *regexp.Regexp, text string, all, keep bool) route.Result {
 	b, off := p.of(c)
-	if !re.Match(b) {
+	s := c.Scan(re, b)
+	if !s.Next() {
 		return -1
 	}
 	with := append(c.Room(), text...)
-	n := 1
-	if all {
-		n = -1
-	}
-	for _, at := range re.FindAllIndex(b, n) {
-		old := parser.Span{Off: off + uint32(at[0]), Len: uint32(at[1] - at[0])}
+	for more := true; more; more = all && s.Next() {
+		old := parser.Span{Off: off + uint32(s.At[0]), Len: uint32(s.At[1] - s.At[0])}
 		if keep {
 			old = parser.Span{Off: old.End()}
 		} else if old.Len == 0 {

@@ -9,16 +9,10 @@ import (
 // below 0 if f did.
 func (x *substitution) each(c *route.Ctx, b []byte,
 	f func(start, end int, with []byte) route.Result) int {
-	if !x.re.Match(b) {
-		return 0
-	}
-	most := 1
-	if x.all {
-		most = -1
-	}
 	var with [maxPieces][]byte
 	n := 0
-	for _, at := range x.re.FindAllSubmatchIndex(b, most) {
+	for s := c.Scan(x.re, b); (n == 0 || x.all) && s.Next(); {
+		at := &s.At
 		if at[0] == at[1] {
 			break // as in Kamailio: nothing is matched
 		}
@@ -37,7 +31,7 @@ func (x *substitution) each(c *route.Ctx, b []byte,
 			}
 		}
 		made := c.Built(out)
-		if made.IsNull() || f(at[0], at[1], made.S) <= 0 {
+		if made.IsNull() || f(int(at[0]), int(at[1]), made.S) <= 0 {
 			return -1
 		}
 		n++

@@ -170,11 +170,9 @@ func substring(b *route.Build) route.Call {
 
 func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int,
 	dst *route.Place) route.Result {
-	if i >= most || !re.Match(s) {
-		return -1
-	}
-	at := re.FindSubmatchIndex(s)
-	if 2*i >= len(at) || at[2*i] < 0 {
+	found := c.Scan(re, s)
+	at := &found.At
+	if i >= most || !found.Next() || 2*i >= len(at) || at[2*i] < 0 {
 		return -1
 	}
 	return dst.Put(c, route.TextValue(s[at[2*i]:at[2*i+1]]))
