@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path"
 	"testing"
 	"time"
 
@@ -196,10 +197,15 @@ func (c *caller) replyAgain(status string, tmpl []byte) {
 	c.arrive(&c.uas)
 }
 
+// callConfigs are the files that calls are measured with: those of the benchmark, and below them
+// those of its scenario language, as they stand there.
+var callConfigs = []string{"lb.cfg", "stateful.cfg", "stateless.cfg",
+	"../../bench/peers/stock.cfg", "../../bench/peers/sbc.cfg", "../../bench/peers/htable.cfg"}
+
 // TestCallAllocatesNothing: the promise of the whole path, timers included, once
 // buffers have grown to their size.
 func TestCallAllocatesNothing(t *testing.T) {
-	for _, config := range []string{"lb.cfg", "stateful.cfg", "stateless.cfg"} {
+	for _, config := range callConfigs {
 		c := newCaller(t, config)
 		for range 2000 {
 			c.call()
@@ -213,8 +219,8 @@ func TestCallAllocatesNothing(t *testing.T) {
 // BenchmarkCall is one call through parser, transactions, routing program and
 // proxy: six datagrams in, seven out. The kernel's part is not in it.
 func BenchmarkCall(b *testing.B) {
-	for _, config := range []string{"lb.cfg", "stateful.cfg", "stateless.cfg"} {
-		b.Run(config, func(b *testing.B) {
+	for _, config := range callConfigs {
+		b.Run(path.Base(config), func(b *testing.B) {
 			c := newCaller(b, config)
 			for range 1000 {
 				c.call()

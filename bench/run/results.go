@@ -19,7 +19,9 @@ type Results struct {
 
 	Saturation, Fixed, Keepalive *Comparison
 	// as Saturation, the generator sending each datagram by itself
-	Single         *Comparison
+	Single *Comparison
+	// as Saturation, with other files
+	Language       *Comparison
 	Shards         *ShardTable
 	Spread         *Spread
 	Held           []Held

@@ -27,6 +27,8 @@ func init() {
 			saturation},
 		{"single", "the same with a generator that sends each datagram by itself", single},
 		{"fixed", "CPU per call and latency at 4,000 calls/s", fixed},
+		{"language", "stock, header-editing and table-counting scripts: calls per second and " +
+			"CPU per call", language},
 		{"keepalive", "OPTIONS answered by the server, 128 always under way", keepalive},
 		{"shards", "1, 2, 4 and 8 shards, server and load sharing two processors", shards},
 		{"spread", "one source port against four shards: the busiest shard and the mean",

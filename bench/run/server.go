@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,7 +43,20 @@ const (
 )
 
 // contenders in the order of a round.
-var contenders = []contender{
+var contenders = slices.Concat(mainContenders, pair("stock"), pair("sbc"), pair("htable"))
+
+// pair is both servers with a file of bench/peers that one scenario is about.
+func pair(file string) []contender {
+	cfg := file + ".cfg"
+	return []contender{
+		{key: "kamailio-" + file, name: "Kamailio " + cfg, kind: kindKamailio, cfg: cfg, group: 1,
+			apart: true},
+		{key: "viaduct-" + file, name: "Viaduct " + cfg, kind: kindViaduct, cfg: cfg, group: 2,
+			apart: true},
+	}
+}
+
+var mainContenders = []contender{
 	{key: "forwarder", name: "raw forwarder, C", kind: kindForwarder},
 	{key: "forwarder-batched", name: "the same, 64 per system call", kind: kindForwarder,
 		batched: true},

@@ -76,7 +76,7 @@ func (f *Finder) Scan(re *regexp.Regexp, text []byte) Scan {
 	switch {
 	case p.prog == nil:
 		s.all = re.FindAllSubmatchIndex(text, -1)
-	case len(p.prefix) == 0 && !re.Match(text): // regexp is faster at this, and texts without a match are most
+	case len(p.prefix) == 0 && !re.Match(text): // regexp is faster at this; most do not match
 		s.pos = len(text) + 1
 	}
 	return s
@@ -180,7 +180,8 @@ func (f *Finder) find(p *program, text []byte, pos int) bool {
 			in := &p.prog.Inst[t.pc]
 			switch in.Op {
 			case syntax.InstMatch:
-				if !matched || t.at[0] < f.match[0] || t.at[0] == f.match[0] && f.match[1] < int32(pos) {
+				if !matched || t.at[0] < f.match[0] ||
+					t.at[0] == f.match[0] && f.match[1] < int32(pos) {
 					f.match = t.at
 					f.match[1] = int32(pos)
 					matched = true

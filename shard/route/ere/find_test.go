@@ -31,10 +31,14 @@ func wanted(re *regexp.Regexp, text string) [][]int {
 // TestFinderIsRegexp: places of matches and of groups, of whatever pattern, are those of package
 // regexp.
 func TestFinderIsRegexp(t *testing.T) {
-	texts := []string{"", "a", "ab", "abab", "xabx", "\n", "a\nb\n", "b\r\na", "aaa bbb", "sip:bob@example.org:5060;lr", "äö\xff\xe2x", "Contact: <sip:a@b>\r\nContact: <sip:c@d>\r\n"}
-	patterns := []string{"", "a", "a*", "(a|ab)(b|)", "(a*)(ab)*", "^", "$", "^a", "a$", "^$", "(^|b)a", `\ba`, `a\b`, `\B`, "(a)|(b)", "(a|b)*", "((a)(b)?)*", "a{2,3}",
-		".", "(.)(.)", "[^a]", "[[:alpha:]]+", "(x*)*", "(a|ab|abab)", "(a|ab)(c|bcd)*", "<sip:([^@>]+)@([^>]*)>", "^Contact: *<(.*)>", "ä", "(.)ö", `\<b`,
-		"(((((((((((a)))))))))))", "sip:([^@]*)@([^:;]*)(:[0-9]+)?(;.*)?$"}
+	texts := []string{"", "a", "ab", "abab", "xabx", "\n", "a\nb\n", "b\r\na", "aaa bbb",
+		"sip:bob@example.org:5060;lr", "äö\xff\xe2x",
+		"Contact: <sip:a@b>\r\nContact: <sip:c@d>\r\n"}
+	patterns := []string{"", "a", "a*", "(a|ab)(b|)", "(a*)(ab)*", "^", "$", "^a", "a$", "^$",
+		"(^|b)a", `\ba`, `a\b`, `\B`, "(a)|(b)", "(a|b)*", "((a)(b)?)*", "a{2,3}", ".", "(.)(.)",
+		"[^a]", "[[:alpha:]]+", "(x*)*", "(a|ab|abab)", "(a|ab)(c|bcd)*", "<sip:([^@>]+)@([^>]*)>",
+		"^Contact: *<(.*)>", "ä", "(.)ö", `\<b`, "(((((((((((a)))))))))))",
+		"sip:([^@]*)@([^:;]*)(:[0-9]+)?(;.*)?$"}
 	f := &Finder{}
 	for _, pattern := range patterns {
 		for _, how := range []Flags{0, IgnoreCase, Newline, IgnoreCase | Newline} {
@@ -103,7 +107,9 @@ func BenchmarkFinder(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	text := []byte("From: \"Alice\" <sip:alice@127.0.0.1:6000>;tag=f0123456789abcdef\r\nTo: <sip:bob@127.0.0.1:7000>\r\nContact: <sip:alice@127.0.0.1:6000>\r\nAllow: INVITE, ACK\r\n")
+	text := []byte("From: \"Alice\" <sip:alice@127.0.0.1:6000>;tag=f0123456789abcdef\r\n" +
+		"To: <sip:bob@127.0.0.1:7000>\r\nContact: <sip:alice@127.0.0.1:6000>\r\n" +
+		"Allow: INVITE, ACK\r\n")
 	b.Run("Finder", func(b *testing.B) {
 		f := &Finder{}
 		b.ReportAllocs()
