@@ -19,9 +19,8 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	c := proxy.Config{
 		Listeners: w.served, Egress: egress, Resolver: w.shared.resolver, Sender: out,
 		Arena: w.arena, Counters: w.count,
-		UseReceived: set.Path.UseReceived, FullLR: set.RR.EnableFullLR,
-		AppendFromtag: set.RR.AppendFromtag, DoubleRR: set.RR.EnableDoubleRR != 0,
-		LocalRPort: set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
+		UseReceived: set.Path.UseReceived,
+		LocalRPort:  set.Core.LocalRPort, ForceRPort: set.Core.ForceRPort, Remap503: set.TM.Remap503,
 		RetryRefused: set.TM.RetryRefused, DropUnmatched: set.TM.UnmatchedCancel == 2,
 		Connected: func(listener int, peer *netio.Addr) bool {
 			return w.conns != nil && w.conns.Find(listener, peer) != 0
@@ -38,6 +37,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		OnsendRequests: w.onsend(), OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed, Held: w.held,
 	}
+	set.RR.Configure(&c)
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace
 	}

@@ -47,10 +47,14 @@ type Config struct {
 	FullLR         bool // ";lr=on" instead of ";lr"
 	AppendFromtag  bool // ";ftag=" in Record-Route
 	DoubleRR       bool // two Record-Routes where a request leaves by another listener
-	LocalRPort     bool // our own Via asks for rport (RFC 3581 §3)
-	ForceRPort     bool // treat every request as if its Via had rport
-	StatelessReply bool // responses to requests sent without a transaction are ours to forward
-	Remap503       bool // a 503 goes upstream as a 500 (§16.7 step 6)
+	AlwaysDoubleRR bool // two everywhere, each with its transport
+	IgnoreSips     bool // Record-Route is never sips
+	// LooseRoute has the request leave by the listener of our Route even where that is but one
+	ForceSendSocket bool
+	LocalRPort      bool // our own Via asks for rport (RFC 3581 §3)
+	ForceRPort      bool // treat every request as if its Via had rport
+	StatelessReply  bool // responses to requests sent without a transaction are ours to forward
+	Remap503        bool // a 503 goes upstream as a 500 (§16.7 step 6)
 	// a response to what a process before this one sent is passed on by its Via
 	PassFormer bool
 	// a request whose only destination refuses it by ICMP is sent once more before it fails

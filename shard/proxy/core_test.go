@@ -174,7 +174,7 @@ func (b *bench) want(want string) {
 func TestFailureRoute(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.request("INVITE", "")
-	r.RecordRoute()
+	r.RecordRoute(nil, nil)
 	r.MaxForwards(70, 10)
 	r.Flags = 0x80
 	r.Arm(FailureRoute, 3)

@@ -361,7 +361,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
 	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {
 		rows := 1
-		if br.Listener() != tx.Listener() && c.cfg.DoubleRR {
+		if br.Listener() != tx.Listener() && c.cfg.DoubleRR || c.cfg.AlwaysDoubleRR {
 			rows = 2
 		}
 		for i := 1; i <= min(rows, len(m.Headers)-1); i++ {
@@ -370,8 +370,9 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 			}
 			until = m.Headers[i].Line.End()
 		}
-		secure := hasScheme(m.Bytes(m.URI), "sips:")
-		head = c.appendRecordRoute(head, m, tx.Listener(), int(to.Listener), secure)
+		secure := hasScheme(m.Bytes(m.URI), "sips:") && !c.cfg.IgnoreSips
+		rr := c.recordedIn(m)
+		head = c.appendRecordRoute(head, m, &rr, tx.Listener(), int(to.Listener), secure)
 	}
 	head = appendLength(head, m, to.Addr.Proto, len(m.Body()))
 	p.Replace(from, until-from, head)

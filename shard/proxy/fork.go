@@ -359,7 +359,7 @@ const (
 // keepPicks notes in the transaction what failover must know.
 func (r *Request) keepPicks() {
 	r.Tx.UserFlags &^= pickedURI | recordedRoute
-	if r.recordRoute {
+	if r.rr.kind == recordOwn {
 		r.Tx.UserFlags |= recordedRoute
 	}
 	if r.picks.N == 0 {

@@ -70,6 +70,10 @@ const (
 	// counted.
 	maxReasonBytes = 1024
 
+	// maxRecordBytes is how long user, addresses and parameters of our Record-Route may be together.
+	// Reached: the function that adds to them is false.
+	maxRecordBytes = 2048
+
 	// maxTargets is how many further targets append_branch may add for one relay:
 	// Kamailio's default of max_branches. Reached: append_branch is false.
 	maxTargets = 12

@@ -7,13 +7,8 @@ import (
 	"encoding/hex"
 	"slices"
 
-	"viaduct/netio"
 	"viaduct/parser"
 )
-
-// RecordRoute asks for our Record-Route on the request (§16.6 step 4). It is
-// written when the request leaves, since only then both listeners are known.
-func (r *Request) RecordRoute() { r.recordRoute = true }
 
 // Routed is what LooseRoute made of the Route set.
 type Routed uint8
@@ -31,13 +26,14 @@ const (
 )
 
 // LooseRoute is §16.4: it takes our own values off the Route set and makes the
-// next one, if any, the destination.
+// next one, if any, the destination. What a strict router before us did is undone, unless looseOnly.
+// The parameters of our own value, the first of them, are Routed from then on.
 //
 // A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the
 // registered address go if the settings want it (use_received), whatever stands behind it.
-func (r *Request) LooseRoute() Routed {
+func (r *Request) LooseRoute(looseOnly bool) Routed {
 	var received []byte
-	routed := r.followRoutes(&received)
+	routed := r.followRoutes(&received, looseOnly)
 	if routed != NotRouted && received != nil && r.core.cfg.UseReceived {
 		if b, ok := unescaped(r.core.take(len(received)), received); ok {
 			r.SetDstURI(b) // what is no URI counts as not there
@@ -68,15 +64,16 @@ func unescaped(b, s []byte) ([]byte, bool) {
 }
 
 // followRoutes is LooseRoute but for the received parameter of our own value, which it gives back.
-func (r *Request) followRoutes(received *[]byte) Routed {
+func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 	c, m := r.core, r.M
 	if !m.Has(parser.KindRoute) {
 		return NotRouted
 	}
-	if uri := r.parsedURI(); uri != nil && uri.LR() && c.ours(uri) {
+	if uri := r.parsedURI(); !looseOnly && uri != nil && uri.LR() && c.ours(uri) {
 		if !r.marked(uri) {
 			return NotRouted
 		}
+		r.routed = c.keep(uri.Params.Of(uri.Raw))
 		_, double := uri.Param("r2")
 		return r.strictUpstream(double)
 	}
@@ -97,6 +94,10 @@ func (r *Request) followRoutes(received *[]byte) Routed {
 		return NotRouted
 	}
 	r.cut(routes.Cut)
+	r.routed = top.Params.Of(top.Raw)
+	if c.cfg.ForceSendSocket {
+		r.side = c.listenerAt(&top)
+	}
 	// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
 	_, double := top.Param("r2")
 	if v, ok := top.Param("received"); ok && marked {
@@ -114,7 +115,7 @@ func (r *Request) followRoutes(received *[]byte) Routed {
 	case !more:
 		return r.usedUp()
 	case !marked:
-		r.nCuts, r.side = before, -1
+		r.nCuts, r.side, r.routed = before, -1, nil
 		return NotRouted
 	}
 	return r.nextHop(&top, routes.Cut)
@@ -134,6 +135,7 @@ func (r *Request) nextHop(top *parser.URI, at parser.Span) Routed {
 		if !r.SetDstURI(top.Raw) {
 			return NotRouted
 		}
+		r.toRoute = true
 		return Followed
 	}
 	// A strict router gets its own URI as Request-URI and ours at the end of the set.
@@ -284,69 +286,6 @@ func (r *Request) planCuts(p *Plan) {
 		}
 		p.Cut(from, to-from)
 	}
-}
-
-// appendRecordRoute appends our Record-Route rows for a request that came by one
-// listener and leaves by another: one where they are the same, else two, the
-// side it leaves by on top (RFC 5658 §3).
-func (c *Core) appendRecordRoute(b []byte, m *parser.Message, receivedBy, leavesBy int,
-	secure bool) []byte {
-	double := leavesBy != receivedBy && c.cfg.DoubleRR
-	b = c.appendRouteRow(b, m, leavesBy, double, secure)
-	if double {
-		b = c.appendRouteRow(b, m, receivedBy, double, secure)
-	}
-	return b
-}
-
-// secureRoute tells whether the request asks for TLS on its whole way: then our
-// Record-Route says sips too (§16.6 step 4).
-func (r *Request) secureRoute() bool {
-	if hasScheme(r.RequestURI(), "sips:") {
-		return true
-	}
-	return r.M.Has(parser.KindRoute) && r.readTopRoute() && r.topRoute.Scheme == parser.SIPS
-}
-
-func hasScheme(uri []byte, scheme string) bool {
-	return len(uri) > len(scheme) && equalFold(uri[:len(scheme)], []byte(scheme))
-}
-
-// appendSecureTransport appends the transport parameter of a sips URI, where it needs one.
-func appendSecureTransport(b []byte, proto netio.Proto) []byte {
-	if proto == netio.WSS {
-		b = append(b, ";transport=ws"...)
-	}
-	return b
-}
-
-func (c *Core) appendRouteRow(b []byte, m *parser.Message, listener int, double,
-	secure bool) []byte {
-	l := &c.listeners[listener]
-	if secure && l.proto.Secure() {
-		b = append(append(b, "Record-Route: <sips:"...), l.sentBy...)
-		b = appendSecureTransport(b, l.proto)
-	} else {
-		b = append(append(append(b, "Record-Route: <sip:"...), l.sentBy...), l.param...)
-	}
-	if double {
-		b = append(b, ";r2=on"...)
-	}
-	b = append(b, ";lr"...)
-	if c.cfg.FullLR {
-		b = append(b, "=on"...)
-	}
-	if c.cfg.RouteKey != nil {
-		b = append(append(append(b, ';'), markParam...), '=')
-		b = c.appendMark(b, m.CallID())
-	}
-	if c.cfg.AppendFromtag {
-		if from, reason := m.From(); reason == parser.OK && !from.Tag.Empty() {
-			b = append(b, ";ftag="...)
-			b = append(b, from.Tag.Of(m.Raw)...)
-		}
-	}
-	return append(b, ">\r\n"...)
 }
 
 // markParam is the parameter of our Record-Route that proves that we wrote it for

@@ -38,7 +38,7 @@ func (b *bench) routed(uri, toTag string, routes []string) (*Request, Routed) {
 		b.t.Fatal("not taken")
 	}
 	r.Key = b.c.tx.Key(&b.m, b.m.Method)
-	return r, r.LooseRoute()
+	return r, r.LooseRoute(false)
 }
 
 // left is what was sent: "port Request-URI: Route values".

@@ -283,8 +283,11 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 		p.Replace(m.URI.Off, m.URI.Len, r.uri)
 	}
 	head = append(head, "\r\n"...)
-	if r.recordRoute {
-		head = r.core.appendRecordRoute(head, m, r.Listener, leavesBy, r.secureRoute())
+	if r.rr.kind != notRecorded {
+		if n := len(r.rr.texts); n > 0 {
+			head = append(r.core.take(len(head)+2*n+512), head...)
+		}
+		head = r.core.appendRecordRoute(head, m, &r.rr, r.Listener, leavesBy, r.secureRoute())
 	}
 	head = r.edits.appendLength(head, m, r.core.listeners[leavesBy].proto)
 	if !r.hasMF {

@@ -76,9 +76,11 @@ type course struct {
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
 	target      uint16     // the set's name for it
 	pickURI     bool       // the set's choice replaces the Request-URI
-	recordRoute bool
-	hasMF       bool // the message has Max-Forwards
-	maxForwards int  // its new value; -1 means not decided yet
+	rr          recordRoute
+	routed      []byte // see Routed
+	toRoute     bool   // dst is a value of Route, which LooseRoute made it
+	hasMF       bool   // the message has Max-Forwards
+	maxForwards int    // its new value; -1 means not decided yet
 	// the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658
 	// §3); -1 means none does
 	side  int
@@ -298,7 +300,7 @@ func (r *Request) SetDstURI(uri []byte) bool {
 	if len(uri) > len(r.dstBuf) || len(uri) > 0 && parser.ParseURI(uri, &u) != parser.OK {
 		return false
 	}
-	r.dstAddr.Family, r.target, r.picks.N = 0, 0, 0
+	r.dstAddr.Family, r.target, r.picks.N, r.toRoute = 0, 0, 0, false
 	if len(uri) == 0 {
 		r.dst = nil
 		return true

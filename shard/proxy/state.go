@@ -14,7 +14,7 @@ import (
 
 // stateFormat is part of the layout of the arena. It changes with what is written here, in
 // saved_write.go and in hold_state.go.
-const stateFormat = 1
+const stateFormat = 2
 
 // stateWriter appends to b.
 type stateWriter struct{ b []byte }
@@ -138,12 +138,14 @@ const (
 	decidedRecordRoute
 	decidedPickURI
 	decidedRPort
+	decidedToRoute
+	decidedTexts // of Record-Route
 )
 
 // decisions writes what was decided about how the request leaves.
 func (w *stateWriter) decisions(c *course, ch *changes) {
 	bits := uint64(0)
-	for i, set := range [...]bool{c.hasMF, c.recordRoute, c.pickURI, c.leave.rport} {
+	for i, set := range [...]bool{c.hasMF, c.rr.kind != notRecorded, c.pickURI, c.leave.rport, c.toRoute, c.rr.texts != nil} {
 		if set {
 			bits |= 1 << i
 		}
@@ -152,6 +154,8 @@ func (w *stateWriter) decisions(c *course, ch *changes) {
 	w.text(c.uri)
 	w.text(c.dst)
 	w.text(c.appendRoute)
+	w.text(c.routed)
+	w.recordRoute(&c.rr)
 	w.addr(&c.dstAddr)
 	w.number(uint64(c.target))
 	w.signed(c.maxForwards)
@@ -177,9 +181,10 @@ func (w *stateWriter) decisions(c *course, ch *changes) {
 // decisions reads back what was decided about m. The texts stay where they are.
 func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	bits := r.number()
-	c.hasMF, c.recordRoute = bits&decidedHasMF != 0, bits&decidedRecordRoute != 0
+	c.hasMF, c.toRoute = bits&decidedHasMF != 0, bits&decidedToRoute != 0
 	c.pickURI, c.leave.rport = bits&decidedPickURI != 0, bits&decidedRPort != 0
-	c.uri, c.dst, c.appendRoute = r.text(), r.text(), r.text()
+	c.uri, c.dst, c.appendRoute, c.routed = r.text(), r.text(), r.text(), r.text()
+	c.rr = r.recordRoute(bits)
 	c.dstAddr, c.target = r.addr(), uint16(r.number())
 	c.maxForwards, c.side = r.signed(), r.signed()
 	c.nCuts = r.count(len(ch.cuts))
@@ -199,6 +204,34 @@ func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 		e.list[i] = Edit{r.span(), r.text()}
 		e.body = e.body || e.list[i].Old.Off >= m.BodyStart
 	}
+}
+
+// recordRoute writes what the decisions' bits do not say of it: nothing, most often.
+func (w *stateWriter) recordRoute(rr *recordRoute) {
+	if rr.texts == nil {
+		return
+	}
+	w.b = append(w.b, uint8(rr.kind))
+	w.text(rr.texts)
+	w.number(uint64(rr.user))
+	w.number(uint64(rr.address))
+	w.number(uint64(rr.second))
+}
+
+func (r *stateReader) recordRoute(bits uint64) (rr recordRoute) {
+	if bits&decidedTexts == 0 {
+		if bits&decidedRecordRoute != 0 {
+			rr.kind = recordOwn
+		}
+		return rr
+	}
+	rr.kind, rr.texts = recordKind(r.byte()), r.text()
+	rr.user, rr.address, rr.second = uint16(r.number()), uint16(r.number()), uint16(r.number())
+	if int(rr.user)+int(rr.address)+int(rr.second) > len(rr.texts) {
+		r.bad = true
+		return recordRoute{}
+	}
+	return rr
 }
 
 func (w *stateWriter) target(t *target) {

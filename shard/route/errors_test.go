@@ -316,8 +316,6 @@ func TestErrorsInRoutes(t *testing.T) {
 			`branch_route`)
 	in(reply, ` t_reply("404", "x");`,
 		`4:2: t_reply in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
-	in(branch, ` record_route();`,
-		`4:2: record_route in branch_route is known to Kamailio, not implemented by Viaduct yet`)
 	in(branch, ` if (t_check_status("4..")) exit;`,
 		`4:6: t_check_status may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not `+
 			`in branch_route`)

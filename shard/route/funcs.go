@@ -17,6 +17,7 @@ type funcDef struct {
 	// in is where it may be called; 0 means anywhere; soonIn is where Kamailio lets it be called
 	// and we not yet. Measured with 5.6.3.
 	in, soonIn kinds
+	through    kinds // where a route[NAME] with a call of it may be run besides
 	args       []AnyArg
 	doc        string
 }

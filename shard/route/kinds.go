@@ -284,10 +284,10 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 // guard makes a call fail where a route[NAME] is run for something d must not be called in, which
 // shows only at run time: before any of its arguments is looked at.
 func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
-	in := d.in
-	if cc.sub == nil || in == 0 {
+	if cc.sub == nil || d.in == 0 {
 		return
 	}
+	in := d.in | d.through
 	bad := cc.runFor[cc.sub.name] &^ in
 	if bad == 0 {
 		return

@@ -33,6 +33,7 @@ func TestPeerSettings(t *testing.T) {
 	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060,
 		Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
 	want.TM.FrTimer, want.TM.FrInvTimer = 30*time.Second, 120*time.Second
+	want.RR.AppendFromtag = false
 	want.Modules = s.Modules
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
@@ -87,7 +88,7 @@ func TestSettings(t *testing.T) {
 		func(s *Settings) any { return []int{s.TM.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
 	f(`modparam("tmx", "precheck_trans", 0)`, func(s *Settings) any { return s.TM.PrecheckTrans }, false)
 	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.RR.EnableDoubleRR }, 2)
-	f(`modparam("rr", "append_fromtag", yes)`, func(s *Settings) any { return s.RR.AppendFromtag }, true)
+	f(`modparam("rr", "append_fromtag", no)`, func(s *Settings) any { return s.RR.AppendFromtag }, false)
 	f(`modparam("dispatcher", "list_file", "/etc/d.list")`,
 		func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
 	f(`modparam("dispatcher", "ds_ping_interval", 30)`,

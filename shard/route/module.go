@@ -235,6 +235,10 @@ type Function = funcDef
 // Soon says where Kamailio lets the function be called and we do not yet.
 func (d *funcDef) Soon(in Kinds) *funcDef { d.soonIn = in; return d }
 
+// ThroughRoutes says where the function may be called besides, from a route[NAME] that is run there:
+// what Kamailio does not look at.
+func (d *funcDef) ThroughRoutes(in Kinds) *funcDef { d.through = in; return d }
+
 // MoreSoon says that calls with n arguments or more are Kamailio's and not ours yet.
 func (d *funcDef) MoreSoon(n int) *funcDef { d.soon = n; return d }
 

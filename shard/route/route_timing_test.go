@@ -49,7 +49,7 @@ func byHand(c *Ctx, r *proxy.Request) Outcome {
 		return Faulted
 	}
 	if m.Method == parser.INVITE || m.Method == parser.SUBSCRIBE {
-		r.RecordRoute()
+		r.RecordRoute(nil, nil)
 	}
 	if !c.Request.SelectTarget(1, 0, 0, false) {
 		return Faulted

@@ -88,10 +88,10 @@ func (c *Ctx) MaxForwards(limit, most int) int {
 	return truth(ok)
 }
 
-// LooseRoute is loose_route(). -3: outside of a dialog, and the set was ours alone: it is gone, and
+// LooseRoute is loose_route(), and with looseOnly loose_route_mode(1). -3: outside of a dialog, and the set was ours alone: it is gone, and
 // the request is one like any other.
-func (c *Ctx) LooseRoute() int {
-	switch c.Request.LooseRoute() {
+func (c *Ctx) LooseRoute(looseOnly bool) int {
+	switch c.Request.LooseRoute(looseOnly) {
 	case proxy.Followed:
 		return 1
 	case proxy.UsedUp:

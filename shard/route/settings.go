@@ -282,29 +282,23 @@ type TMSettings struct {
 	PrecheckTrans bool
 }
 
-// RRSettings are the rr module's parameters.
+// RRSettings are the rr module's parameters that package proxy acts on.
 type RRSettings struct {
 	// EnableFullLR writes ";lr=on" instead of ";lr" (`enable_full_lr`); default false.
 	EnableFullLR bool
-	// AppendFromtag adds ";ftag=" for is_direction (`append_fromtag`); default false for ours
-	// (Kamailio 1).
+	// AppendFromtag adds ";ftag=" for is_direction (`append_fromtag`); default true.
 	AppendFromtag bool
 	// EnableDoubleRR: two Record-Route when the transport or socket changes (`enable_double_rr`);
 	// default 1, 2 always.
 	EnableDoubleRR int
-	// AddUsername copies the R-URI user into Record-Route (`add_username`); default false.
-	AddUsername bool
-	// EnableSocketMismatchWarning logs when a double route does not fit
-	// (`enable_socket_mismatch_warning`); default true.
-	EnableSocketMismatchWarning bool
-	// ForceSendSocket uses the second route's socket (`force_send_socket`); default false.
+	// IgnoreSips never makes it sips (`ignore_sips`); default false.
+	IgnoreSips bool
+	// ForceSendSocket uses the socket of a single Route too (`force_send_socket`); default false.
 	ForceSendSocket bool
 	// SignRoutes puts a mark into Record-Route that loose_route() asks for: only requests of calls
 	// that were set up through this host follow their Route. It is a parameter of ours
 	// (sign_routes), default false.
 	SignRoutes bool
-	// CustomUserAVP (`custom_user_avp`) is kept as text.
-	CustomUserAVP string
 }
 
 // SLSettings are the sl module's parameters.
@@ -386,7 +380,7 @@ func DefaultSettings() *Settings {
 			BlstMax:      3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
 			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
 		},
-		RR: RRSettings{EnableDoubleRR: 1, EnableSocketMismatchWarning: true},
+		RR: RRSettings{AppendFromtag: true, EnableDoubleRR: 1},
 		SL: SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Dispatcher: DispatcherSettings{
 			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS",

@@ -91,10 +91,13 @@ func (b *Bench) Load(body string) (*route.Program, route.Warnings, error) {
 	for _, m := range b.modules {
 		src += "loadmodule \"" + m.Name + ".so\" "
 	}
-	p, _, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body), route.Options{Modules: b.all})
+	p, set, w, err := route.Load("x.cfg", []byte(src+b.Head+"\n"+body), route.Options{Modules: b.all})
 	if err != nil {
 		return nil, w, err
 	}
+	config := b.Config
+	set.RR.Configure(&config)
+	b.Core.Configure(config)
 	return p, w, p.Open(&route.State{Shards: 1, Arena: b.Arena})
 }
 

@@ -23,7 +23,8 @@ import (
 // What is sent is written as what is left of the message: 0-3 are its rows as they came, counted
 // from 0, the first line included, and rows that are new or changed stand in brackets. A + is the
 // end of the headers, and what follows the body: "=" if it is as it came. Via rows that are new and
-// Max-Breadth are left out. In front of it stands what the last function gave.
+// Max-Breadth are left out. In front of it stands what the last function gave. The listener is
+// 127.0.0.1:US, in the messages too.
 //
 // With VIADUCT_CASES=kamailio in the environment an installed Kamailio plays the file too, and with
 // VIADUCT_CASES=update lines that are missing are filled with what Kamailio sends, for you to
@@ -84,6 +85,9 @@ func (b *Bench) Wire(file string) {
 	}
 }
 
+// wireUs stands in a file for the listener that the message comes by.
+const wireUs = "127.0.0.1:US"
+
 type wireCase struct {
 	block                         int
 	script, message, want, theirs string
@@ -99,7 +103,7 @@ func wireMessage(block string) string {
 
 // wireOurs is what leaves here.
 func (b *Bench) wireOurs(c *wireCase) string {
-	b.Message(c.message)
+	b.Message(strings.ReplaceAll(c.message, wireUs, string(b.Listeners[0].SentBy)))
 	if _, _, err := b.Load("request_route { $du = \"sip:127.0.0.1:7000\"; " + c.script +
 		"\n}"); err != nil {
 		return "refused: " + err.Error()
@@ -109,11 +113,12 @@ func (b *Bench) wireOurs(c *wireCase) string {
 	if len(b.Sent) == 0 {
 		return "nothing"
 	}
-	return wireShape(c.message, string(b.Sent[len(b.Sent)-1].Text))
+	return wireShape(c.message, string(b.Sent[len(b.Sent)-1].Text), string(b.Listeners[0].SentBy))
 }
 
-// wireShape tells what is left of a message in what was sent.
-func wireShape(was, sent string) string {
+// wireShape tells what is left of a message in what was sent. us is the listener it came by.
+func wireShape(was, sent, us string) string {
+	sent = strings.ReplaceAll(sent, us, wireUs)
 	split := func(s string) (rows []string, body string) {
 		head, body, _ := strings.Cut(s, "\r\n\r\n")
 		return strings.Split(head, "\r\n"), body
@@ -248,10 +253,10 @@ func (b *Bench) wireOne(t testing.TB, catch net.PacketConn, c *wireCase) string 
 			return "refused"
 		default:
 		}
-		conn.Write([]byte(c.message))
+		conn.Write([]byte(strings.ReplaceAll(c.message, wireUs, at)))
 		catch.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		if n, _, err := catch.ReadFrom(buf); err == nil {
-			return wireShape(c.message, string(buf[:n]))
+			return wireShape(c.message, string(buf[:n]), at)
 		}
 	}
 	return "nothing"

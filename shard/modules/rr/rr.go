@@ -2,35 +2,126 @@
 // item 4 and §16.12). Package proxy does the work.
 package rr
 
-import "viaduct/shard/route"
+import (
+	"regexp"
+
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
 
 // Define is the module.
 func Define(m *route.Module) {
 	set := &m.Settings().RR
 	m.BoolVar(&set.EnableFullLR, "enable_full_lr", `Writes ";lr=on", not ";lr".`)
-	m.BoolVar(&set.AppendFromtag, "append_fromtag", "Adds the From tag to Record-Route.")
+	m.BoolVar(&set.AppendFromtag, "append_fromtag",
+		"Adds the From tag to Record-Route, from which is_direction tells who is calling.")
 	m.IntVar(&set.EnableDoubleRR, "enable_double_rr", 0, 2,
-		"1: two Record-Route where protocol or socket change. 2: always two.")
-	m.BoolVar(&set.AddUsername, "add_username",
-		"Copies the user of the Request-URI into Record-Route.")
-	m.BoolVar(&set.EnableSocketMismatchWarning, "enable_socket_mismatch_warning",
-		"Logs when the second Route does not fit the first.")
+		"1: two Record-Route where protocol or socket change. 2: always two, with their protocols.")
 	m.BoolVar(&set.ForceSendSocket, "force_send_socket",
-		"Sends from the socket of the second Route.")
+		"loose_route has the request leave from the socket of our Route, even of a single one.")
+	m.BoolVar(&set.IgnoreSips, "ignore_sips",
+		"Record-Route is never sips. Else it is where the Request-URI is (RFC 3261 §16.6 item 4).")
 	m.BoolVar(&set.SignRoutes, "sign_routes",
 		"Follows a Route only for calls that were set up through this host. Not Kamailio's.")
-	m.TextVar(&set.CustomUserAVP, "custom_user_avp", "A text that is kept.")
-	m.NotYet("add_username", "force_send_socket")
-	m.IdleInt("Record-Route is sips when the Request-URI is (RFC 3261 §16.6 item 4)", "ignore_sips")
 	m.IdleInt("Record-Route carries addresses, not socket names", "sockname_mode")
+	m.IdleInt("a Route that is none of our sockets leaves by the one that suits its destination",
+		"enable_socket_mismatch_warning")
 
-	route.Func0(m, "record_route", route.InRequest|route.InFailure, "Inserts our Record-Route.",
-		func(c *route.Ctx) route.Result {
-			c.Request.RecordRoute()
-			return 1
-		}).MoreSoon(1).Soon(route.InBranch)
-	route.Func0(m, "loose_route", route.InRequest,
+	recording(m)
+
+	const in = route.InRequest
+	route.Func0(m, "loose_route", in,
 		"Takes our Route off. True: the request follows a route set. -3: the set was ours alone, "+
 			"outside of a dialog.",
-		func(c *route.Ctx) route.Result { return c.Moved(c.LooseRoute()) })
+		func(c *route.Ctx) route.Result { return c.Moved(c.LooseRoute(false)) })
+	route.Func1(m, "loose_route_mode", in,
+		route.Int("mode", 0, 1, "1: what a strict router did is not undone"),
+		"Is loose_route, perhaps without its care for strict routers.",
+		func(c *route.Ctx, mode int) route.Result { return c.Moved(c.LooseRoute(mode == 1)) })
+	route.Func0(m, "loose_route_preloaded", in,
+		"Is loose_route. True: the set was ours alone, outside of a dialog, and is gone.",
+		func(c *route.Ctx) route.Result {
+			return c.Moved(route.Truth(c.LooseRoute(false) == usedUp))
+		})
+	route.Func0(m, "rr_next_hop_route", route.Anywhere,
+		"Tells whether loose_route has made a Route of another host the next hop.",
+		func(c *route.Ctx) route.Result {
+			return route.Truth(c.Request != nil && c.Request.ToRoute())
+		})
+
+	const later = route.InFailure | route.InBranch
+	route.Func1(m, "check_route_param", in,
+		route.Pattern("pattern", "looked for, in any case of letters"),
+		"Looks for a pattern in the parameters of our Route, the first that loose_route took off.",
+		func(c *route.Ctx, re *regexp.Regexp) route.Result {
+			params := c.Request.Routed()
+			return route.Truth(params != nil && re.Match(params))
+		}).ThroughRoutes(later)
+	const words = "upstream or downstream"
+	upstream := route.Enum("direction", words, "is neither upstream nor downstream", words,
+		route.Word[bool]{Word: "upstream", Value: true}, route.Word[bool]{Word: "downstream"})
+	route.Func1(m, "is_direction", in, upstream,
+		"Tells whether the request goes from the callee to the caller (upstream), or as the one "+
+			"that set the dialog up.",
+		func(c *route.Ctx, upstream bool) route.Result {
+			return route.Truth(goesUpstream(c) == upstream)
+		}).ThroughRoutes(later)
+
+	m.Var(route.Var{Name: "rdir", Inner: "id or name", Compile: direction,
+		Doc: "The direction: 1 and downstream, or 2 and upstream."})
+	m.Var(route.Var{Name: "route_uri", Doc: "The URI of the first Route, as received.",
+		Place: route.Place{NoRoom: true, Text: routeURI}})
+}
+
+// usedUp is what loose_route is for a set that was ours alone, outside of a dialog.
+const usedUp = -3
+
+// goesUpstream tells whether the request comes from the side that was called: its From tag is not
+// that of the request which set the dialog up. Without loose_route before it, or a Route that has
+// no such tag, it does not, as in Kamailio.
+func goesUpstream(c *route.Ctx) bool {
+	if c.Request == nil {
+		return false
+	}
+	params := c.Request.Routed()
+	from, end := route.FindParam(params, ftag)
+	if from < 0 || end-from <= len(";ftag=") {
+		return false
+	}
+	f, reason := c.Msg.From()
+	return reason == parser.OK && string(params[from+len(";ftag="):end]) != string(f.Tag.Of(c.Msg.Raw))
+}
+
+var ftag = []byte("ftag")
+
+// direction is $rdir(id) and $rdir(name).
+func direction(b *route.VarBuild, inner, index string) route.Place {
+	switch inner {
+	case "id":
+		return route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
+			if goesUpstream(c) {
+				return 2, true
+			}
+			return 1, true
+		}}
+	case "name":
+		return route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
+			if goesUpstream(c) {
+				return []byte("upstream"), true
+			}
+			return []byte("downstream"), true
+		}}
+	}
+	b.Errorf("there is no $rdir(%s): it is id or name", inner)
+	return route.Place{}
+}
+
+// routeURI is $route_uri.
+func routeURI(c *route.Ctx) ([]byte, bool) {
+	var u parser.URI
+	v := c.Msg.Values(parser.KindRoute)
+	if !v.Next() || c.Msg.NameAddrURI(v.Value, &u) != parser.OK {
+		return nil, false
+	}
+	return u.Raw, true
 }

@@ -21,6 +21,7 @@ import (
 // 127.0.0.1:7000, and a resolver to which every name is 127.0.0.9.
 type Bench struct {
 	Core      *proxy.Core
+	Config    proxy.Config // what Core was made of
 	Table     *txn.Table
 	Arena     *shm.Arena
 	Listeners []*netio.Listener
@@ -61,11 +62,12 @@ func New(t testing.TB) *Bench {
 			&netio.Listener{Index: int(proto), Proto: proto, Addr: a,
 				SentBy: []byte("127.0.0.1:5060")})
 	}
-	b.Core = proxy.New(proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b},
+	b.Config = proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b},
 		Resolver: resolver{}, Script: script{b},
 		Arena: arena, Counters: arena.Counters(0), Program: 7,
 		Aliases:       []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
-		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error"})
+		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error"}
+	b.Core = proxy.New(b.Config)
 	b.Table, err = txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: sender{b},
 		User: b.Core, Counters: arena.Counters(0),
 		MaxBranches: 12, Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})

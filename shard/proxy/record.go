@@ -1,0 +1,242 @@
+package proxy
+
+import (
+	"bytes"
+
+	"viaduct/netio"
+	"viaduct/parser"
+)
+
+// recordRoute is the Record-Route that the routing program asks for (§16.6 step 4). It is written
+// when the request leaves, since only then both listeners are known.
+type recordRoute struct {
+	kind recordKind
+	// texts are what it says beside or instead of the listeners: user, address and second behind
+	// one another, and then parameters. Those may be there before there is a kind.
+	texts                 []byte
+	user, address, second uint16 // how long the first three are
+}
+
+// recordKind is whose address a Record-Route shows.
+type recordKind uint8
+
+const (
+	notRecorded      recordKind = iota
+	recordOwn                   // that of the listeners
+	recordPreset                // a text, and perhaps another one for a second row
+	recordAdvertised            // a text in place of host and port of the listeners
+)
+
+// RecordRoute asks for our Record-Route on the request, with a user or without, and with parameters
+// in front of those that AddRouteParams gave. false: one was asked for before, or there is no room.
+func (r *Request) RecordRoute(user, params []byte) bool {
+	return r.record(recordOwn, user, nil, nil, params)
+}
+
+// RecordPreset asks for a Record-Route of that text, and for another one below it if second is not
+// empty. false as with RecordRoute.
+func (r *Request) RecordPreset(user, text, second []byte) bool {
+	return r.record(recordPreset, user, text, second, nil)
+}
+
+// RecordAdvertised asks for a Record-Route that shows address in place of host and port of the
+// listeners. false as with RecordRoute.
+func (r *Request) RecordAdvertised(user, address []byte) bool {
+	return r.record(recordAdvertised, user, address, nil, nil)
+}
+
+func (r *Request) record(kind recordKind, user, address, second, params []byte) bool {
+	rr := &r.rr
+	if rr.kind != notRecorded && !r.branching {
+		return false
+	}
+	more := rr.params()
+	semicolon := len(params) > 0 && params[0] != ';'
+	n := len(user) + len(address) + len(second) + len(params) + 1 + len(more)
+	if n > maxRecordBytes {
+		return false
+	}
+	if n == 1 && kind == recordOwn {
+		rr.kind = kind
+		return true
+	}
+	b := append(append(append(r.core.take(n), user...), address...), second...)
+	if semicolon {
+		b = append(b, ';')
+	}
+	*rr = recordRoute{kind, append(append(b, params...), more...),
+		uint16(len(user)), uint16(len(address)), uint16(len(second))}
+	return true
+}
+
+// AddRouteParams adds parameters to our Record-Route, whether it was asked for yet or will be.
+// false: no room.
+func (r *Request) AddRouteParams(params []byte) bool {
+	rr := &r.rr
+	if len(rr.texts)+len(params)+1 > maxRecordBytes {
+		return false
+	}
+	b := append(r.core.take(len(rr.texts)+len(params)+1), rr.texts...)
+	if len(params) > 0 && params[0] != ';' {
+		b = append(b, ';') // else it would be part of what stands before it
+	}
+	rr.texts = append(b, params...)
+	return true
+}
+
+// RemoveRecordRoute takes back what was asked for.
+func (r *Request) RemoveRecordRoute() { r.rr = recordRoute{} }
+
+// params are the parameters.
+func (rr *recordRoute) params() []byte {
+	return rr.texts[int(rr.user)+int(rr.address)+int(rr.second):]
+}
+
+// Routed are the parameters of our own value of Route that LooseRoute took off, from the first
+// semicolon on; nil if it took none.
+func (r *Request) Routed() []byte { return r.routed }
+
+// ToRoute tells whether the outbound URI is a value of Route, which LooseRoute made it.
+func (r *Request) ToRoute() bool { return r.toRoute && r.dst != nil }
+
+// appendRecordRoute appends our Record-Route rows for a request that came by one
+// listener and leaves by another: one where they are the same, else two, the
+// side it leaves by on top (RFC 5658 §3).
+func (c *Core) appendRecordRoute(b []byte, m *parser.Message, rr *recordRoute,
+	receivedBy, leavesBy int, secure bool) []byte {
+	if rr.kind == recordPreset {
+		return c.appendPreset(b, m, rr, secure) // Slow path
+	}
+	double := c.cfg.DoubleRR && leavesBy != receivedBy || c.cfg.AlwaysDoubleRR
+	b = c.appendRouteRow(b, m, rr, leavesBy, double, secure)
+	if double {
+		b = c.appendRouteRow(b, m, rr, receivedBy, double, secure)
+	}
+	return b
+}
+
+// secureRoute tells whether the request asks for TLS on its whole way: then our
+// Record-Route says sips too (§16.6 step 4).
+func (r *Request) secureRoute() bool {
+	if r.core.cfg.IgnoreSips {
+		return false
+	}
+	if hasScheme(r.RequestURI(), "sips:") {
+		return true
+	}
+	return r.M.Has(parser.KindRoute) && r.readTopRoute() && r.topRoute.Scheme == parser.SIPS
+}
+
+func hasScheme(uri []byte, scheme string) bool {
+	return len(uri) > len(scheme) && equalFold(uri[:len(scheme)], []byte(scheme))
+}
+
+// appendSecureTransport appends the transport parameter of a sips URI, where it needs one.
+func appendSecureTransport(b []byte, proto netio.Proto) []byte {
+	if proto == netio.WSS {
+		b = append(b, ";transport=ws"...)
+	}
+	return b
+}
+
+func (c *Core) appendRouteRow(b []byte, m *parser.Message, rr *recordRoute, listener int,
+	double, secure bool) []byte {
+	l := &c.listeners[listener]
+	secure = secure && l.proto.Secure()
+	if secure {
+		b = append(b, "Record-Route: <sips:"...)
+	} else {
+		b = append(b, "Record-Route: <sip:"...)
+	}
+	if rr.user > 0 {
+		b = append(append(b, rr.texts[:rr.user]...), '@')
+	}
+	if rr.kind == recordAdvertised {
+		b = append(b, rr.texts[rr.user:rr.user+rr.address]...)
+	} else {
+		b = append(b, l.sentBy...)
+	}
+	switch {
+	case secure:
+		b = appendSecureTransport(b, l.proto)
+	case c.cfg.AlwaysDoubleRR && len(l.param) == 0:
+		b = append(b, ";transport=udp"...)
+	default:
+		b = append(b, l.param...)
+	}
+	if double {
+		b = append(b, ";r2=on"...)
+	}
+	b = c.appendRouteParams(b, m)
+	return append(append(b, rr.params()...), ">\r\n"...)
+}
+
+// appendRouteParams appends the parameters that each Record-Route of ours has.
+func (c *Core) appendRouteParams(b []byte, m *parser.Message) []byte {
+	b = append(b, ";lr"...)
+	if c.cfg.FullLR {
+		b = append(b, "=on"...)
+	}
+	if c.cfg.RouteKey != nil {
+		b = append(append(append(b, ';'), markParam...), '=')
+		b = c.appendMark(b, m.CallID())
+	}
+	if c.cfg.AppendFromtag {
+		if from, reason := m.From(); reason == parser.OK && !from.Tag.Empty() {
+			b = append(b, ";ftag="...)
+			b = append(b, from.Tag.Of(m.Raw)...)
+		}
+	}
+	return b
+}
+
+// appendPreset appends the rows of record_route_preset(). What its texts say stays as it is.
+func (c *Core) appendPreset(b []byte, m *parser.Message, rr *recordRoute, secure bool) []byte {
+	user := rr.texts[:rr.user]
+	first := rr.texts[rr.user : rr.user+rr.address]
+	second := rr.texts[rr.user+rr.address:][:rr.second]
+	for _, text := range [...][]byte{first, second} {
+		if len(text) == 0 {
+			continue
+		}
+		if secure {
+			b = append(b, "Record-Route: <sips:"...)
+		} else {
+			b = append(b, "Record-Route: <sip:"...)
+		}
+		if len(user) > 0 {
+			b = append(append(b, user...), '@')
+		}
+		b = c.appendRouteParams(append(b, text...), m)
+		b = append(append(b, rr.params()...), ">\r\n"...)
+	}
+	return b
+}
+
+// recordedIn is our Record-Route in m, a request that was sent, for it to be written anew for other
+// listeners: user and parameters are as they were.
+func (c *Core) recordedIn(m *parser.Message) (rr recordRoute) {
+	rr.kind = recordOwn
+	var u parser.URI
+	v := m.Values(parser.KindRecordRoute)
+	if !nextRoute(m, &v, &u) {
+		return rr
+	}
+	user, params := u.User.Of(u.Raw), u.Params.Of(u.Raw)
+	for len(params) > 0 {
+		end := bytes.IndexByte(params[1:], ';') + 1
+		if end == 0 {
+			end = len(params)
+		}
+		name, _, _ := bytes.Cut(params[1:end], []byte{'='})
+		switch string(name) {
+		case "transport", "r2", "lr", markParam, "ftag":
+			params = params[end:]
+			continue
+		}
+		break
+	}
+	rr.texts = append(append(c.take(len(user)+len(params)), user...), params...)
+	rr.user = uint16(len(user))
+	return rr
+}
