@@ -159,7 +159,7 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
-	"is_direction": `"upstream"`,
+	"is_direction":        `"upstream"`,
 	"xavp_params_implode": `"x", "$var(x)"`, "xavu_params_implode": `"x", "$var(x)"`,
 	"avp_copy": `"$avp(x)", "$avp(y)"`, "avp_delete": `"$avp(x)"`, "is_avp_set": `"$avp(x)"`,
 	"is_int": `"$avp(x)"`, "not_empty": `"$avp(x)"`, "pv_isset": `"$avp(x)"`, "pv_unset": `"$avp(x)"`,

@@ -69,6 +69,14 @@ func Define(m *route.Module) {
 
 	m.Var(route.Var{Name: "rdir", Inner: "id or name", Compile: direction,
 		Doc: "The direction: 1 and downstream, or 2 and upstream."})
+	m.Var(route.Var{Name: "fti", Doc: "The From tag of the request that set the dialog up.",
+		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
+			return tagOf(c, !goesUpstream(c))
+		}}})
+	m.Var(route.Var{Name: "tti", Doc: "Its To tag, which the answer to it had.",
+		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
+			return tagOf(c, goesUpstream(c))
+		}}})
 	m.Var(route.Var{Name: "route_uri", Doc: "The URI of the first Route, as received.",
 		Place: route.Place{NoRoom: true, Text: routeURI}})
 }
@@ -114,6 +122,19 @@ func direction(b *route.VarBuild, inner, index string) route.Place {
 	}
 	b.Errorf("there is no $rdir(%s): it is id or name", inner)
 	return route.Place{}
+}
+
+// tagOf is the From tag of the message, or its To tag.
+func tagOf(c *route.Ctx, from bool) ([]byte, bool) {
+	header := c.Msg.To
+	if from {
+		header = c.Msg.From
+	}
+	h, reason := header()
+	if reason != parser.OK || h.Tag.Empty() {
+		return nil, false
+	}
+	return h.Tag.Of(c.Msg.Raw), true
 }
 
 // routeURI is $route_uri.
