@@ -25,6 +25,15 @@ func init() {
 		"in_list_prefix": `"x", "y", ","`,
 		"str_find":       `"x", "y"`, "str_ifind": `"x", "y"`, "is_privacy": `"id"`,
 		"regex_substring": `"x", "y", "0", "1", "$var(x)"`,
+		"get_uri_param":   `"x", "$var(x)"`, "is_supported": `"path"`, "set_uri_host": `"$ru", "$rU"`, "set_uri_user": `"$ru", "$rU"`,
+		"sip_p_charging_vector": `"g"`, "tel2sip": `"x", "y", "$var(x)"`, "is_e164": `"$rU"`, "is_uri_user_e164": `"$ru"`,
+		"set_reply_body": `"x", "text/plain"`, "append_body_part": `"x", "text/plain"`, "append_body_part_hex": `"61", "text/plain"`,
+		"get_body_part": `"text/plain", "$var(x)"`, "get_body_part_raw": `"text/plain", "$var(x)"`, "remove_body_part": `"text/plain"`,
+		"append_hf_value": `"X", "y"`, "insert_hf_value": `"X", "y"`, "remove_hf_value": `"X"`, "remove_hf_value2": `"X"`,
+		"assign_hf_value": `"X", "y"`, "assign_hf_value2": `"X", "y"`, "include_hf_value": `"X", "y"`, "exclude_hf_value": `"X", "y"`,
+		"hf_value_exists": `"X", "y"`, "hf_iterator_append": `"i", "X: y\r\n"`, "hf_iterator_insert": `"i", "X: y\r\n"`,
+		"sdp_get": `"$avp(x)"`, "sdp_transport": `"$avp(x)"`, "sdp_get_line_startswith": `"$avp(x)", "m="`,
+		"set_alias_to_pv": `"$var(x)"`, "pv_printf": `"$var(x)", "y"`, "detailed_ip_type": `"1.1.1.1", "$var(x)"`,
 	} {
 		sampleArgs[name] = args
 	}

@@ -1,5 +1,5 @@
-// Package siputils tells what a message is and answers OPTIONS: Kamailio's modules siputils and
-// options.
+// Package siputils looks at messages and URIs, changes them, and answers OPTIONS: Kamailio's modules
+// siputils and options.
 package siputils
 
 import (
@@ -9,12 +9,7 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	accept := m.Text("options_accept", "*/*", "Accept of what options_reply answers.")
-	encoding := m.Text("options_accept_encoding", "",
-		"Its Accept-Encoding; empty: identity alone (RFC 3261 §20.2).")
-	language := m.Text("options_accept_language", "en", "Its Accept-Language.")
-	support := m.Text("options_support", "", "Its Supported.")
-
+	options(m)
 	route.Func0(m, "has_totag", route.Anywhere,
 		"Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.HasToTag()) })
@@ -22,6 +17,23 @@ func Define(m *route.Module) {
 		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.IsRequest) })
 	route.Func0(m, "is_reply", route.Anywhere, "Tells whether it is a response.",
 		func(c *route.Ctx) route.Result { return route.Truth(!c.Msg.IsRequest) })
+	checks(m)
+	texts(m)
+	uris(m)
+	uriParams(m)
+	contacts(m)
+	contactParams(m)
+	rpid(m)
+	charging(m)
+}
+
+// options declares options_reply and its parameters.
+func options(m *route.Module) {
+	accept := m.Text("options_accept", "*/*", "Accept of what options_reply answers.")
+	encoding := m.Text("options_accept_encoding", "",
+		"Its Accept-Encoding; empty: identity alone (RFC 3261 §20.2).")
+	language := m.Text("options_accept_language", "en", "Its Accept-Language.")
+	support := m.Text("options_support", "", "Its Supported.")
 
 	// RFC 3261 §11.2 asks for Allow as well, which append_to_reply() can add: what a proxy lets
 	// through, its program knows.
