@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -29,6 +30,33 @@ func (a *NameAddr) CheckURI(b []byte) Reason {
 	}
 	var u URI
 	return ParseURI(a.URI.Of(b), &u)
+}
+
+// Address is Value without its parameters: the display name and the URI in its angle brackets. b is
+// the message.
+func (a *NameAddr) Address(b []byte) Span {
+	end := int(a.URI.End())
+	if a.Bracket {
+		end += bytes.IndexByte(b[end:a.Value.End()], '>') + 1
+	}
+	return span(int(a.Value.Off), end)
+}
+
+// Who is the Address of From or To. It returns false if that is missing, there twice or malformed.
+func (m *Message) Who(kind Kind) (Span, bool) {
+	a, r := m.FromOrTo(kind)
+	if r != OK {
+		return Span{}, false
+	}
+	return a.Address(m.Raw), true
+}
+
+// FromOrTo is From, or To if kind is KindTo.
+func (m *Message) FromOrTo(kind Kind) (*NameAddr, Reason) {
+	if kind == KindTo {
+		return m.To()
+	}
+	return m.From()
 }
 
 const (

@@ -15,6 +15,9 @@ func (r *Request) Edit(old parser.Span, text []byte) bool {
 	return r.edits.put(r.core, r.M, old, text)
 }
 
+// Edited is the text that an edit has put in the place of old, and whether there is one.
+func (r *Request) Edited(old parser.Span) ([]byte, bool) { return r.edits.of(old) }
+
 // InsertFirst puts text in at an offset, in front of what was put in there before.
 func (r *Request) InsertFirst(at uint32, text []byte) bool {
 	return r.edits.insertFirst(r.core, r.M, at, text)
@@ -53,6 +56,16 @@ func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bo
 	e.n++
 	e.body = e.body || old.Off >= m.BodyStart
 	return true
+}
+
+// of is the text that is in the place of old.
+func (e *edits) of(old parser.Span) ([]byte, bool) {
+	for i := range e.list[:e.n] {
+		if e.list[i].Old == old {
+			return e.list[i].Text, true
+		}
+	}
+	return nil, false
 }
 
 // insertFirst adds one in front of all of its place.
@@ -123,6 +136,27 @@ func (e *edits) bodyBytes(m *parser.Message) int {
 		}
 	}
 	return p.Bytes() - int(m.BodyStart)
+}
+
+// Body is the body that leaves. A body that was changed is good for the batch. false: it is longer
+// than what leaves may be.
+func (r *Request) Body() ([]byte, bool) {
+	if !r.edits.body {
+		return r.M.Body(), true
+	}
+	n, p := r.edits.bodyBytes(r.M), &r.core.plan
+	if n > maxStreamBytes {
+		return nil, false
+	}
+	p.Reset(r.M.Raw[r.M.BodyStart:end(r.M)])
+	for i := range r.edits.list[:r.edits.n] {
+		if o := &r.edits.list[i]; o.Old.Off >= r.M.BodyStart {
+			p.Replace(o.Old.Off-r.M.BodyStart, o.Old.Len, o.Text)
+		}
+	}
+	b := r.core.take(n)[:n]
+	p.WriteTo(b)
+	return b, true
 }
 
 // appendLength appends a Content-Length for a message that has none and needs one: over a stream,

@@ -302,6 +302,9 @@ func (p *Reply) Edit(old parser.Span, text []byte) bool {
 	return p.edits.put(p.core, p.M, old, text)
 }
 
+// Edited is Request.Edited for the response.
+func (p *Reply) Edited(old parser.Span) ([]byte, bool) { return p.edits.of(old) }
+
 // InsertFirst is Request.InsertFirst for the response.
 func (p *Reply) InsertFirst(at uint32, text []byte) bool {
 	return p.edits.insertFirst(p.core, p.M, at, text)

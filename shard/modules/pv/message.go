@@ -35,29 +35,4 @@ func messages(m *route.Module) {
 	m.Var(route.Var{Name: "hdr", Inner: "name", Always: true, Doc: "A header.", Compile: headerVar,
 		Index: "which of that name, 0 the first; negative numbers count from the last, " +
 			"* is all of them, joined by commas"})
-
-	textVar(m, "fu", "The URI of From.", (*route.Ctx).FromURI)
-	textVar(m, "fU", "The user of From.", pick((*route.Ctx).ParsedFrom, userOf))
-	textVar(m, "fd", "The host of From.", pick((*route.Ctx).ParsedFrom, hostOf))
-	textVar(m, "tu", "The URI of To.", (*route.Ctx).ToURI)
-	textVar(m, "tU", "The user of To.", pick((*route.Ctx).ParsedTo, userOf))
-	textVar(m, "td", "The host of To.", pick((*route.Ctx).ParsedTo, hostOf))
-	piece := func(name, doc string, addr func(m *parser.Message) (*parser.NameAddr, parser.Reason),
-		span func(a *parser.NameAddr) parser.Span) {
-		textVar(m, name, doc, func(c *route.Ctx) ([]byte, bool) {
-			a, r := addr(c.Msg)
-			if r != parser.OK {
-				return nil, false
-			}
-			s := span(a)
-			return c.Msg.Bytes(s), s.Len > 0
-		})
-	}
-	from, to := (*parser.Message).From, (*parser.Message).To
-	tag := func(a *parser.NameAddr) parser.Span { return a.Tag }
-	display := func(a *parser.NameAddr) parser.Span { return a.Display }
-	piece("ft", "The tag of From.", from, tag)
-	piece("fn", "The name of From.", from, display)
-	piece("tt", "The tag of To.", to, tag)
-	piece("tn", "The name of To.", to, display)
 }

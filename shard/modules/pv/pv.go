@@ -11,6 +11,7 @@ func Define(m *route.Module) {
 	names.define(m)
 	requestURIs(m)
 	messages(m)
+	who(m)
 	addresses(m)
 	sending(m)
 	flags(m)

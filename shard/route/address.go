@@ -1,0 +1,156 @@
+package route
+
+import (
+	"bytes"
+
+	"viaduct/parser"
+)
+
+// Who is From or To of the message at hand: where its name and URI stand, and what they leave as.
+type Who struct {
+	at   parser.Span     // in the message
+	text []byte          // what stands there when it leaves
+	is   parser.NameAddr // of text
+}
+
+// Who reads From or To, with what was changed in it. It returns false if that is missing or
+// malformed.
+func (c *Ctx) Who(kind parser.Kind) (w Who, ok bool) {
+	if w.at, ok = c.Msg.Who(kind); !ok {
+		return w, false
+	}
+	if c.Request == nil {
+		w.text, ok = c.Reply.Edited(w.at)
+	} else {
+		w.text, ok = c.Request.Edited(w.at)
+	}
+	if !ok {
+		w.text = c.Msg.Bytes(w.at)
+	}
+	return w, parseWho(w.text, &w.is)
+}
+
+func parseWho(text []byte, a *parser.NameAddr) bool {
+	at := len(text) - len(bytes.TrimLeft(text, " \t\r\n")) // where a name was taken away
+	return parser.ParseNameAddr(text, parser.Span{Off: uint32(at), Len: uint32(len(text) - at)}, a) == parser.OK
+}
+
+// URI is the URI that leaves.
+func (w *Who) URI() []byte { return w.is.URI.Of(w.text) }
+
+// Text is name and URI as they leave, without parameters.
+func (w *Who) Text() []byte { return w.text }
+
+// SetWho has From or To leave with another name, another URI, or both; nil leaves one as it is, and
+// an empty name takes it away. It is false for what would be read as something else there: what is
+// no URI, a name with half a pair of quotes.
+func (c *Ctx) SetWho(kind parser.Kind, name, uri []byte) Result {
+	return c.setWho(kind, name, uri, false)
+}
+
+// setWho is SetWho. bare takes the white space in front of the URI away with a name.
+func (c *Ctx) setWho(kind parser.Kind, name, uri []byte, bare bool) Result {
+	w, ok := c.Who(kind)
+	if !ok {
+		return -1
+	}
+	b := c.Room()
+	if len(w.text)+len(name)+len(uri)+4 > cap(b) {
+		return -1
+	}
+	if name == nil {
+		name = w.is.Display.Of(w.text)
+	}
+	if uri == nil {
+		uri = w.URI()
+	}
+	switch {
+	case !w.is.Bracket && len(name) == 0 && !bytes.ContainsAny(uri, ";?,"):
+		b = append(b, uri...)
+	case !w.is.Bracket || w.is.Display.Len == 0 && len(name) > 0:
+		if b = append(b, name...); len(name) > 0 {
+			b = append(b, ' ')
+		}
+		b = append(append(append(b, '<'), uri...), '>')
+	default: // the white space stays
+		b = append(append(b, name...), w.text[w.is.Display.End():w.is.URI.Off]...)
+		b = append(append(b, uri...), w.text[w.is.URI.End():]...)
+		if bare {
+			b = bytes.TrimLeft(b, " \t\r\n")
+		}
+	}
+	var a parser.NameAddr
+	if !parseWho(b, &a) || a.Params.Len > 0 || a.CheckURI(b) != parser.OK ||
+		!bytes.Equal(a.URI.Of(b), uri) || !bytes.Equal(a.Display.Of(b), bytes.TrimSpace(name)) {
+		return -1
+	}
+	return c.Edit(w.at, b)
+}
+
+// SetWhoURI is an assignment to the URI of From or To. $null leaves it as it is, as in Kamailio.
+func (c *Ctx) SetWhoURI(kind parser.Kind, v Value) SetResult {
+	if !v.IsText() {
+		return refusedUnless(v.IsNull())
+	}
+	return refusedUnless(len(v.S) > 0 && c.SetWho(kind, nil, v.S) > 0)
+}
+
+// SetWhoName is an assignment to the name; $null takes it away.
+func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
+	if !v.IsText() && !v.IsNull() {
+		return SetRefused
+	}
+	name := v.S
+	if name == nil {
+		name = []byte{}
+	}
+	return refusedUnless(c.setWho(kind, name, nil, v.IsNull()) > 0)
+}
+
+// SetWhoPart is an assignment to user or host of the URI; $null or an empty text takes the user away.
+func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
+	w, ok := c.Who(kind)
+	if !ok || !v.IsText() && !v.IsNull() {
+		return SetRefused
+	}
+	var u parser.URI
+	if parser.ParseURI(w.URI(), &u) != parser.OK || u.Scheme == parser.SchemeOther {
+		return SetRefused
+	}
+	old, text := u.Host, v.S
+	if which == UserPart {
+		old = u.User
+		end := u.Password.End()
+		switch colon := u.SchemeName.End() + 1; {
+		case u.Scheme == parser.TEL:
+		case old.Len == 0 && len(text) == 0:
+			return SetDone
+		case old.Len == 0:
+			old.Off = colon
+			b := append(append(c.Room(), text...), '@')
+			text = c.Built(b).S
+		case len(text) == 0:
+			if u.Password.Len == 0 {
+				end = old.End()
+			}
+			old.Len = end + 1 - old.Off // the "@" too
+		}
+	}
+	if which != UserPart && (len(text) == 0 || old.Len == 0) {
+		return SetRefused
+	}
+	b := append(append(c.Room(), u.Raw[:old.Off]...), text...)
+	uri := c.Built(append(b, u.Raw[old.End():]...))
+	var is parser.URI
+	if uri.IsNull() || parser.ParseURI(uri.S, &is) != parser.OK || which != UserPart && is.Port != u.Port {
+		return SetRefused
+	}
+	return refusedUnless(c.SetWho(kind, nil, uri.S) > 0)
+}
+
+func refusedUnless(ok bool) SetResult {
+	if !ok {
+		return SetRefused
+	}
+	return SetDone
+}
