@@ -27,8 +27,8 @@ func TestManual(t *testing.T) {
 		}
 		pages = slices.DeleteFunc(pages, func(p string) bool { return p == page })
 	}
-	f("README", route.ManualIndex(All))
-	for _, d := range All {
+	f("README", route.ManualIndex(Pages))
+	for _, d := range Pages {
 		f(d.Name, route.Manual(d))
 	}
 	if len(pages) > 0 {

@@ -44,6 +44,9 @@ import (
 
 //go:generate go run ./gen
 
+// Pages are what docs/modules has a page of: the core and the modules.
+var Pages = append([]route.Declared{route.Core()}, All...)
+
 // All are the modules, by name.
 var All = []route.Declared{
 	{Name: "async", Define: async.Define},

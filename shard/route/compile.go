@@ -468,5 +468,5 @@ func (cc *compiler) statementNames() []string {
 			names = append(names, sortedKeys(d.funcs)...)
 		}
 	}
-	return append(names, sortedKeys(coreFuncs)...)
+	return append(names, sortedKeys(cc.defs.get(core).funcs)...)
 }

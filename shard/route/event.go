@@ -148,12 +148,6 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// coreEvents are those of the core.
-func coreEvents() []*Event {
-	return []*Event{{name: "core:worker-one-init", named: map[string]*Event{},
-		doc: "The server has started: once, on the first shard, before the first message."}}
-}
-
 // eventNamed is the event that an event_route is for, nil after an error.
 func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 	find := func(all []*Event) *Event {
@@ -171,16 +165,10 @@ func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 		}
 		return nil
 	}
-	if e := find(cc.prog.events); e != nil {
-		return e
-	}
 	if cc.eventOfAbsent(it) {
 		return nil
 	}
 	var names []string
-	for _, e := range cc.prog.events {
-		names = append(names, e.name)
-	}
 	for _, name := range cc.defs.names() {
 		m := cc.defs.get(name)
 		switch e := find(m.events); {

@@ -22,60 +22,6 @@ type funcDef struct {
 	doc        string
 }
 
-// only keeps a function to the routes of in.
-func (d *funcDef) only(in kinds) *funcDef { d.in = in; return d }
-
-// later names the routes the function may be called in by Kamailio and not here yet.
-func (d *funcDef) later(in kinds) *funcDef { d.soonIn = in; return d }
-
-// host is a function without arguments. f is the code itself: one indirection less than a method
-// value.
-func host(f callFn) *funcDef {
-	return &funcDef{build: func(*compiler, *syntax.Call) callFn { return f }}
-}
-
-// coreFuncs are the functions of the core. Those of known.txt only are Kamailio's and not ours yet.
-var coreFuncs map[string]*funcDef
-
-// defineFuncs fills it. It is no variable initializer since what builds a call looks functions up
-// in this very table.
-func defineFuncs() {
-	coreFuncs = map[string]*funcDef{
-		"forward":    (&funcDef{max: 2, build: forward}).only(inRequest),
-		"log":        {min: 1, max: 2, build: logFunc},
-		"revert_uri": {build: revertURI},
-		"userphone":  {build: addUserPhone},
-		"strip":      {min: 1, max: 1, build: strip(false)},
-		"strip_tail": {min: 1, max: 1, build: strip(true)},
-		"prefix":     {min: 1, max: 1, build: editURI(prefixUser)},
-
-		"clear_branches": host(func(c *Ctx) int {
-			c.Request.ClearBranches()
-			return 1
-		}).only(inRequest | inFailure).later(inBranch | inReplies),
-		"setflag":   {min: 1, max: 1, build: setFlag},
-		"resetflag": {min: 1, max: 1, build: resetFlag},
-		"isflagset": {min: 1, max: 1, build: isFlagSet},
-	}
-	for names, d := range map[string]*funcDef{
-		"seturi rewriteuri":        {min: 1, max: 1, build: rewriteURI},
-		"sethost seth rewritehost": {min: 1, max: 1, build: editURI(newHost)},
-		"sethostport sethp rewritehostport": {min: 1, max: 1,
-			build: editURI(newHostPort)},
-		"sethostporttrans sethpt rewritehostporttrans": {min: 1, max: 1,
-			build: editURI(newHostPortTrans)},
-		"setuser setu rewriteuser": {min: 1, max: 1, build: editURI(newUser)},
-		"setuserpass setup rewriteuserpass": {min: 1, max: 1,
-			build: editURI(newUserPass)},
-		"setport setp rewriteport": {min: 1, max: 1, build: editURI(newPort)},
-	} {
-		for _, n := range strings.Fields(names) {
-			coreFuncs[n] = d
-		}
-	}
-	defineStreamFuncs()
-}
-
 // call compiles f(args), with no where its step leads when it fails; nil after an error.
 func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	d := cc.lookup(x)
@@ -116,7 +62,7 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 	if statelessForwards[x.Name] {
 		cc.prog.usesForward = true
 	}
-	if d := coreFuncs[x.Name]; d != nil {
+	if d := cc.defs.get(core).funcs[x.Name]; d != nil {
 		return d
 	}
 	for m := range cc.loaded {
@@ -142,7 +88,7 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 			where)
 		return nil
 	}
-	names := append(cc.allFuncNames(), sortedKeys(coreFuncs)...)
+	names := cc.allFuncNames()
 	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name,
 		suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
 	return nil

@@ -13,47 +13,6 @@ var statelessForwards = map[string]bool{
 	"forward_sctp": true,
 }
 
-func defineStreamFuncs() {
-	for n, d := range map[string]*funcDef{
-		"forward_udp":            (&funcDef{min: 1, max: 2, build: forward}).only(inRequest),
-		"forward_tcp":            (&funcDef{min: 1, max: 2, build: forward}).only(inRequest),
-		"forward_tls":            (&funcDef{min: 1, max: 2, build: forward}).only(inRequest),
-		"forward_sctp":           (&funcDef{min: 1, max: 2, build: forward}).only(inRequest),
-		"force_send_socket":      {min: 1, max: 1, build: forceSocket},
-		"force_tcp_alias":        {max: 1, build: aliasConn},
-		"add_tcp_alias":          {max: 1, build: aliasConn},
-		"set_advertised_address": {min: 1, max: 1, build: advertiseHost},
-		"set_advertised_port":    {min: 1, max: 1, build: advertisePort},
-		"force_rport": host(func(c *Ctx) int {
-			return truth(c.Request != nil && c.Request.Symmetric())
-		}),
-		"add_rport": host(func(c *Ctx) int {
-			return truth(c.Request != nil && c.Request.Symmetric())
-		}),
-		"add_local_rport":        host((*Ctx).addLocalRPort),
-		"set_forward_no_connect": streamFlag(ForwardNoConnect),
-		"set_forward_close":      streamFlag(ForwardClose),
-		"set_reply_no_connect":   streamFlag(ReplyNoConnect),
-		"set_reply_close":        streamFlag(ReplyClose),
-	} {
-		coreFuncs[n] = d
-	}
-	for _, d := range coreFuncs {
-		if d.in == 0 {
-			d.in = anywhere &^ InOnsend // what leaves is written by then
-		}
-	}
-	for _, n := range [...]string{"log", "setflag", "resetflag", "isflagset",
-		"set_forward_no_connect",
-		"set_forward_close", "set_reply_no_connect", "set_reply_close"} {
-		coreFuncs[n].in = anywhere
-	}
-}
-
-func streamFlag(flag StreamFlag) *funcDef {
-	return host(func(c *Ctx) int { return c.setStreamFlag(flag) })
-}
-
 // forceSocket is force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
 func forceSocket(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)

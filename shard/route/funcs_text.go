@@ -91,13 +91,6 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 	}
 }
 
-// revertURI is revert_uri(): the Request-URI as received.
-func revertURI(*compiler, *syntax.Call) callFn {
-	return func(c *Ctx) int {
-		return truth(c.SetRURI(Value{Kind: strValue, S: c.Msg.Bytes(c.Msg.URI)}) == setDone)
-	}
-}
-
 // rewriteURI is seturi("sip:…").
 func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)

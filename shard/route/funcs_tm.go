@@ -112,30 +112,6 @@ func (cc *compiler) flagArg(x *syntax.Call, i int) (uint32, bool) {
 	return 1 << n, true
 }
 
-func setFlag(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x, 0)
-	if !ok {
-		return nil
-	}
-	return func(c *Ctx) int { c.SetMessageFlags(c.MessageFlags() | bit); return 1 }
-}
-
-func resetFlag(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x, 0)
-	if !ok {
-		return nil
-	}
-	return func(c *Ctx) int { c.SetMessageFlags(c.MessageFlags() &^ bit); return 1 }
-}
-
-func isFlagSet(cc *compiler, x *syntax.Call) callFn {
-	bit, ok := cc.flagArg(x, 0)
-	if !ok {
-		return nil
-	}
-	return func(c *Ctx) int { return truth(c.MessageFlags()&bit != 0) }
-}
-
 // relayDst checks a host.
 func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (RelayDst, bool) {
 	if strings.Count(host, ":") > 1 && host[0] != '[' {

@@ -52,7 +52,7 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 		return b, err
 	}
 	tree, found := syntax.Parse(file, string(src),
-		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: globalNames})
+		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: coreNames})
 	ld := &loader{found}
 	prog, set := ld.compile(tree, opt.Modules)
 	prog.hash = seen.of(prog)

@@ -13,16 +13,17 @@ import (
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
 	items := file.Items
 	set := DefaultSettings()
-	prog := &Program{events: coreEvents()}
+	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
 		byName: map[string]*routeCode{}, flags: map[string]int{}, custom: map[string]Value{},
 		defined: map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
 		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+	prog.core, _ = provided[*coreEvents](cc.defs.loaded[core])
 	for i := range items {
 		it := &items[i]
 		switch it.Kind {
 		case syntax.SettingItem:
-			ld.global(it, set)
+			cc.global(it)
 		case syntax.ListenItem:
 			set.Core.Listen = append(set.Core.Listen, listenOn(it.Socket))
 		case syntax.AliasItem:
@@ -78,32 +79,34 @@ func (cc *compiler) customSetting(it *syntax.Item) {
 }
 
 // global applies name=value.
-func (ld *loader) global(it *syntax.Item, set *Settings) {
-	d := globals[it.Name]
+func (cc *compiler) global(it *syntax.Item) {
+	d := cc.defs.get(core).params[it.Name]
 	if d == nil {
-		ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name,
-			suggest.DidYouMean(it.Name, globalNames()))
+		cc.ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name,
+			suggest.DidYouMean(it.Name, coreNames()))
+		return
+	}
+	cc.setParam(d, it, it.Pos, it.Name)
+}
+
+// setParam gives a parameter, called name in messages, its value.
+func (cc *compiler) setParam(d *paramDef, it *syntax.Item, pos Pos, name string) {
+	if why := d.check(it.Val); why != "" {
+		cc.ld.errorf(it.Val.Pos, "%s %s", name, why)
 		return
 	}
 	if d.idle != "" {
-		ld.warnf(it.Pos, "%s has no effect: %s", it.Name, d.idle)
+		cc.ld.warnf(pos, "%s has no effect: %s", name, d.idle)
 		return
 	}
-	if why := d.check(it.Val); why != "" {
-		ld.errorf(it.Val.Pos, "%s %s", it.Name, why)
-		return
-	}
-	d.set(set, it.Val)
-	if unhonoured[it.Name] {
-		ld.warnf(it.Pos, "%s has no effect yet", it.Name)
+	d.set(it.Val)
+	if d.notYet {
+		cc.ld.warnf(pos, "%s has no effect yet", name)
 	}
 	if d.note != nil {
 		if note := d.note(it.Val); note != "" {
-			ld.warnf(it.Pos, "%s %s", it.Name, note)
+			cc.ld.warnf(pos, "%s %s", name, note)
 		}
-	}
-	if it.Name == "children" {
-		ld.warnf(it.Pos, "children has no effect: Viaduct runs one shard per CPU; -n sets how many")
 	}
 }
 
@@ -189,21 +192,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)),
 			suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
-		if why := d.check(it.Val); why != "" {
-			cc.ld.errorf(it.Val.Pos, "%s %s", full, why)
-		} else if d.idle != "" {
-			cc.ld.warnf(it.ParamPos, "%s has no effect: %s", full, d.idle)
-		} else {
-			d.set(cc.set, it.Val)
-			if unhonoured[module+"."+it.Param] || d.notYet {
-				cc.ld.warnf(it.ParamPos, "%s has no effect yet", full)
-			}
-			if d.note != nil {
-				if note := d.note(it.Val); note != "" {
-					cc.ld.warnf(it.ParamPos, "%s %s", full, note)
-				}
-			}
-		}
+		cc.setParam(d, it, it.ParamPos, full)
 	}
 }
 

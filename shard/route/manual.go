@@ -12,9 +12,14 @@ import (
 func Manual(d Declared) []byte {
 	m := newModule(d, DefaultSettings(), nil)
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Module %s\n\n", d.Name)
-	fmt.Fprintf(&b, "Made from the declarations of `shard/modules` by `go generate "+
-		"./shard/modules`.\n\n")
+	if d.Name == core {
+		b.WriteString("# The core\n\nWhat a file has without loadmodule, besides the lines " +
+			"`listen=`, `alias=` and `flags`.\n")
+	} else {
+		fmt.Fprintf(&b, "# Module %s\n\n", d.Name)
+	}
+	b.WriteString("Made from the declarations of `shard/modules` by " +
+		"`go generate ./shard/modules`.\n\n")
 	if m.def.idle != "" {
 		fmt.Fprintf(&b, "Loading it does nothing: %s.\n\n", m.def.idle)
 	}
@@ -135,8 +140,8 @@ func (m *Module) manualParams(b *strings.Builder) {
 		return
 	}
 	tableHead(b, "Parameters", "parameter", "value", "default", "effect")
-	for _, n := range sortedKeys(m.def.params) {
-		p := m.def.params[n]
+	for _, names := range named(m.def.params) {
+		p := m.def.params[names[0]]
 		effect := p.doc
 		switch {
 		case p.idle != "":
@@ -146,9 +151,18 @@ func (m *Module) manualParams(b *strings.Builder) {
 		case p.live:
 			effect += " `cfg.set_now_int` changes it."
 		}
-		row(b, "`"+n+"`", p.values(), p.standard(), effect)
+		row(b, "`"+strings.Join(names, "`, `")+"`", p.values(), p.standard(), effect)
 	}
 	b.WriteString("\n")
+}
+
+// named are the names of each of a module's declarations, by the first of them.
+func named[V comparable](all map[string]V) [][]string {
+	names := map[V][]string{}
+	for _, n := range sortedKeys(all) {
+		names[all[n]] = append(names[all[n]], n)
+	}
+	return slices.SortedFunc(maps.Values(names), slices.Compare)
 }
 
 // values says what a parameter may be.
@@ -196,15 +210,10 @@ func (m *Module) manualFuncs(b *strings.Builder) {
 		return
 	}
 	tableHead(b, "Functions", "function", "in", "what it does")
-	names := map[*funcDef][]string{}
-	for _, n := range sortedKeys(m.def.funcs) {
-		names[m.def.funcs[n]] = append(names[m.def.funcs[n]], n)
-	}
-	all := slices.SortedFunc(maps.Keys(names),
-		func(x, y *funcDef) int { return strings.Compare(names[x][0], names[y][0]) })
-	for _, d := range all {
+	for _, names := range named(m.def.funcs) {
+		d := m.def.funcs[names[0]]
 		var calls []string
-		for _, n := range names[d] {
+		for _, n := range names {
 			calls = append(calls, "`"+n+"("+signature(d.args)+")`")
 		}
 		in := d.in

@@ -86,7 +86,7 @@ func (m *Module) param(name, doc string, d *paramDef, now func() any) {
 
 // bind adds a parameter that is kept in *p. Its default is what *p holds.
 func bind[T any](m *Module, p *T, name, doc string, d *paramDef, read func(v syntax.Literal) T) {
-	d.set = func(_ *Settings, v syntax.Literal) { *p = read(v) }
+	d.set = func(v syntax.Literal) { *p = read(v) }
 	m.param(name, doc, d, func() any { return *p })
 }
 
@@ -173,7 +173,7 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 // of the file, and its error stands at the value.
 func (m *Module) Each(name string, take func(s string) error, doc string) {
 	m.param(name, doc, &paramDef{kind: stringParam, each: true,
-		set: func(*Settings, syntax.Literal) {},
+		set: func(syntax.Literal) {},
 		problem: func(v syntax.Literal) string {
 			m.at = v.Pos
 			if err := take(v.Str); err != nil {
@@ -425,14 +425,14 @@ type defs struct {
 
 // newDefs begins a load.
 func newDefs(list []Declared, set *Settings) defs {
-	d := defs{list: append([]Declared{Core}, list...), loaded: map[string]*Module{},
+	d := defs{list: append([]Declared{Core()}, list...), loaded: map[string]*Module{},
 		recorded: map[string]*Module{}}
-	d.load(Core.Name, set)
+	d.load(core, set)
 	return d
 }
 
 // has tells whether a file may load a module.
-func (d *defs) has(name string) bool { return name != Core.Name && d.known(name) }
+func (d *defs) has(name string) bool { return name != core && d.known(name) }
 
 func (d *defs) known(name string) bool {
 	return slices.ContainsFunc(d.list, func(l Declared) bool { return l.Name == name })

@@ -3,7 +3,6 @@ package route
 import (
 	"fmt"
 	"sort"
-	"time"
 
 	"viaduct/shard/route/syntax"
 )
@@ -24,7 +23,7 @@ type moduleDef struct {
 type paramDef struct {
 	kind     paramKind
 	min, max int64 // of numbers
-	set      func(*Settings, syntax.Literal)
+	set      func(syntax.Literal)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
 	// problem tells what is wrong with a value of the right kind, note what is worth a warning. Nil
@@ -73,35 +72,10 @@ func (d *paramDef) checkKind(v syntax.Literal) string {
 	return ""
 }
 
-// The constructors of parameters: number, switch, text, duration; f names the field.
-
-func number(min, max int64, f func(*Settings) *int) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) {
-		*f(s) = int(v.Num)
-	}}
-}
-
-func toggle(f func(*Settings) *bool) *paramDef {
-	return &paramDef{max: 1, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Num != 0 }}
-}
-
-func text(f func(*Settings) *string) *paramDef {
-	return &paramDef{kind: stringParam, set: func(s *Settings, v syntax.Literal) { *f(s) = v.Str }}
-}
-
-// span is a time given in units of unit.
-func span(unit time.Duration, min, max int64, f func(*Settings) *time.Duration) *paramDef {
-	return &paramDef{min: min, max: max, set: func(s *Settings, v syntax.Literal) {
-		*f(s) = time.Duration(v.Num) * unit
-	}}
-}
-
 // idleNumber and idleText are accepted without effect; why goes into the warning.
 func idleNumber(why string) *paramDef { return &paramDef{min: -1 << 31, max: 1<<32 - 1, idle: why} }
 func idleText(why string) *paramDef   { return &paramDef{kind: stringParam, idle: why} }
 func idleAny(why string) *paramDef    { return &paramDef{any: true, idle: why} }
-
-func init() { defineFuncs() }
 
 // moduleNames are all module names, ours and Kamailio's.
 func (cc *compiler) moduleNames() []string {
@@ -112,7 +86,7 @@ func (cc *compiler) moduleNames() []string {
 	for n := range known() {
 		set[n] = true
 	}
-	delete(set, Core.Name)
+	delete(set, core)
 	return sortedKeys(set)
 }
 

@@ -18,13 +18,21 @@ func Need[T any](m *Module, name string) (v T) {
 		m.missing = append(m.missing, name)
 		return v
 	}
-	for _, p := range x.provides {
-		if v, ok := p.(T); ok {
-			return v
-		}
+	if v, ok := provided[T](x); ok {
+		return v
 	}
 	panic(fmt.Sprintf("BUG: module %s needs a %T, which module %s does not provide", m.name, v,
 		name))
+}
+
+// provided is what a module provides of that type.
+func provided[T any](m *Module) (v T, ok bool) {
+	for _, p := range m.provides {
+		if v, ok := p.(T); ok {
+			return v, true
+		}
+	}
+	return v, false
 }
 
 // Loaded tells whether a module is loaded above this one.

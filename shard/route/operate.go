@@ -48,7 +48,7 @@ func (m *Module) LiveInt(name string, def, min, max int, doc string) *LiveInt {
 	l.Set(int64(def))
 	m.live = append(m.live, l)
 	d := &paramDef{min: int64(min), max: int64(max), live: true}
-	d.set = func(_ *Settings, v syntax.Literal) { l.Set(v.Num) }
+	d.set = func(v syntax.Literal) { l.Set(v.Num) }
 	m.param(name, doc, d, func() any { return l.Get() })
 	return l
 }

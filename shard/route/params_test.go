@@ -92,6 +92,7 @@ func TestGlobalsAsKamailio(t *testing.T) {
 	needKamailio(t)
 	src := ""
 	names := map[int]string{}
+	globals := newModule(Core(), DefaultSettings(), nil).def.params
 	for _, n := range sortedKeys(globals) {
 		if n == "auto_bind_ipv6" || strings.HasPrefix(n, "sctp_") {
 			// kamailio -c never returns with the first; the others are read only when the module
@@ -242,7 +243,7 @@ func TestFunctionsAsKamailio(t *testing.T) {
 			funcs[n] = d
 		}
 	}
-	for n, d := range coreFuncs {
+	for n, d := range newModule(Core(), DefaultSettings(), nil).def.funcs {
 		funcs[n] = d
 	}
 	delete(funcs, "blst_is_blacklisted") // until 5.4

@@ -121,7 +121,7 @@ type Program struct {
 	hash         uint64
 	selections   []Selection
 	opens        []opening
-	events       []*Event // of the core
+	core         *coreEvents
 	maxRecursion int
 	maxLoops     int64
 }

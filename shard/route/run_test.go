@@ -848,7 +848,7 @@ func TestLogLevelIsAsked(t *testing.T) {
 
 // TestVariableNames: each can be written.
 func TestVariableNames(t *testing.T) {
-	for _, d := range append([]Declared{Core}, testModules...) {
+	for _, d := range append([]Declared{Core()}, testModules...) {
 		for n := range newModule(d, DefaultSettings(), nil).def.vars {
 			if syntax.NameLen(n) != len(n) && n != "?" {
 				t.Errorf("%q can never be written", n)

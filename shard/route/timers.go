@@ -67,5 +67,5 @@ func (p *Program) Started(c *Ctx) {
 			f(c)
 		}
 	}
-	p.events[0].Raise(c, nil)
+	p.core.begun.Raise(c, nil)
 }

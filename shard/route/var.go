@@ -267,7 +267,7 @@ func (x *Index) At(c *Ctx) (n int, all bool) {
 // variable is the variable of that name: the core's, or a module's. A plain one whose module is not
 // loaded works all the same; in Kamailio it is null. It returns nil after an error.
 func (cc *compiler) variable(pos Pos, name string) *pvDef {
-	if d := cc.defs.get(Core.Name).vars[name]; d != nil {
+	if d := cc.defs.get(core).vars[name]; d != nil {
 		return d
 	}
 	for m := range cc.loaded {

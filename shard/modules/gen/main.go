@@ -20,8 +20,8 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	write("README", route.ManualIndex(modules.All))
-	for _, d := range modules.All {
+	write("README", route.ManualIndex(modules.Pages))
+	for _, d := range modules.Pages {
 		write(d.Name, route.Manual(d))
 	}
 }

@@ -1,0 +1,136 @@
+package route
+
+import "viaduct/shard/route/syntax"
+
+// beforeSending is anywhere but where what leaves is written already.
+const beforeSending = Anywhere &^ InOnsend
+
+// builder makes one call of a function of the core.
+type builder = func(cc *compiler, x *syntax.Call) callFn
+
+// coreFunc declares a function in full, by all its names.
+func coreFunc(m *Module, in Kinds, build builder, args []AnyArg, doc string,
+	names ...string) {
+	m.Func(Func{Name: names[0], In: in, Args: args, Doc: doc,
+		Build: func(b *Build) Call { return build(b.cc, b.x) }})
+	m.Alias(names[0], names[1:]...)
+}
+
+// coreFuncs are the functions of the core.
+func coreFuncs(m *Module) {
+	coreFunc(m, Anywhere, logFunc, []AnyArg{
+		Special("level", "a number, or a word such as \"L_INFO\"; it may be left out, for L_DBG"),
+		optional(Special("text", "the line, in which no variable is filled in"))},
+		"Logs a line.", "log")
+	flagFuncs(m)
+	uriFuncs(m)
+	forwardFuncs(m)
+	connectionFuncs(m)
+	Func0(m, "clear_branches", InRequest|InFailure, "Takes back the branches that were added.",
+		func(c *Ctx) Result { c.Request.ClearBranches(); return 1 }).Soon(InBranch | InReplies)
+	for _, name := range []string{"force_rport", "add_rport"} {
+		Func0(m, name, beforeSending,
+			"Has the answers go to the port that the request came from (RFC 3581).",
+			func(c *Ctx) Result { return truth(c.Request != nil && c.Request.Symmetric()) })
+	}
+	Func0(m, "add_local_rport", beforeSending,
+		"Has our own Via ask for rport.", (*Ctx).addLocalRPort)
+}
+
+// optional is an argument that need not be there, for a function that reads it itself.
+func optional(a Arg[struct{}]) AnyArg {
+	a.info.optional = true
+	return a
+}
+
+// flagFuncs are those of the flags of a message.
+func flagFuncs(m *Module) {
+	flag := newArg("flag", "a number from 0 to 31, or a name that flags NAME:NUMBER gives it",
+		func(b *Build, i int) (Input[uint32], bool) {
+			bit, ok := b.cc.flagArg(b.x, i)
+			return Input[uint32]{v: bit}, ok
+		})
+	Func1(m, "setflag", Anywhere, flag, "Sets a flag of the message.",
+		func(c *Ctx, bit uint32) Result { c.SetMessageFlags(c.MessageFlags() | bit); return 1 })
+	Func1(m, "resetflag", Anywhere, flag, "Takes a flag of the message away.",
+		func(c *Ctx, bit uint32) Result { c.SetMessageFlags(c.MessageFlags() &^ bit); return 1 })
+	Func1(m, "isflagset", Anywhere, flag, "Tells whether the message has a flag.",
+		func(c *Ctx, bit uint32) Result { return truth(c.MessageFlags()&bit != 0) })
+}
+
+// uriFuncs rewrite the Request-URI.
+func uriFuncs(m *Module) {
+	f := func(build builder, arg, argDoc, doc string, names ...string) {
+		coreFunc(m, beforeSending, build, []AnyArg{Special(arg, argDoc)}, doc, names...)
+	}
+	edit := func(change func(p *uriParts, arg []byte) bool, arg, doc string, names ...string) {
+		f(editURI(change), arg, "what it becomes", doc, names...)
+	}
+	f(rewriteURI, "uri", "the new one", "Sets the Request-URI.", "seturi", "rewriteuri")
+	edit(newHost, "host", "Sets the host of the Request-URI.", "sethost", "seth", "rewritehost")
+	edit(newHostPort, "host and port", "Sets host and port of the Request-URI.",
+		"sethostport", "sethp", "rewritehostport")
+	edit(newHostPortTrans, "host and port and transport",
+		"Sets host, port and transport of the Request-URI.",
+		"sethostporttrans", "sethpt", "rewritehostporttrans")
+	edit(newUser, "user", "Sets the user of the Request-URI.", "setuser", "setu", "rewriteuser")
+	edit(newUserPass, "user and password", "Sets user and password of the Request-URI.",
+		"setuserpass", "setup", "rewriteuserpass")
+	edit(newPort, "port", "Sets the port of the Request-URI.", "setport", "setp", "rewriteport")
+	f(editURI(prefixUser), "prefix", "what comes in front", "Puts a text before the user of the "+
+		"Request-URI.", "prefix")
+	f(strip(false), "count", "how many characters",
+		"Takes the first characters of the user of the "+
+			"Request-URI away.", "strip")
+	f(strip(true), "count", "how many characters", "Takes the last characters of the user of the "+
+		"Request-URI away.", "strip_tail")
+	coreFunc(m, beforeSending, addUserPhone, nil,
+		"Adds user=phone to the Request-URI.", "userphone")
+	Func0(m, "revert_uri", beforeSending, "Makes the Request-URI what it was when it came.",
+		func(c *Ctx) Result {
+			return truth(c.SetRURI(TextValue(c.Msg.Bytes(c.Msg.URI))) == setDone)
+		})
+}
+
+// forwardFuncs send a request on without a transaction.
+func forwardFuncs(m *Module) {
+	port := optional(Special("port", "its port, or \"uri:port\" for that of the Request-URI"))
+	host := Special("host", "where it goes, or \"uri:host\" for the host of the Request-URI")
+	coreFunc(m, InRequest, forward, []AnyArg{optional(host), port},
+		"Sends the request on, without a transaction: to where it goes by itself, or to that host.",
+		"forward")
+	for _, proto := range []string{"udp", "tcp", "tls", "sctp"} {
+		coreFunc(m, InRequest, forward, []AnyArg{host, port},
+			"Sends the request on by that transport, without a transaction.", "forward_"+proto)
+	}
+}
+
+// connectionFuncs say by which listener and which connection a message leaves.
+func connectionFuncs(m *Module) {
+	coreFunc(m, beforeSending, forceSocket,
+		[]AnyArg{Special("socket", "proto:host:port of one that a listen line names")},
+		"Has what is sent of the message leave by that listener.", "force_send_socket")
+	for _, name := range []string{"force_tcp_alias", "add_tcp_alias"} {
+		coreFunc(m, beforeSending, aliasConn,
+			[]AnyArg{optional(Special("port", "without it that of the topmost Via"))},
+			"Has requests to the source and that port use this connection (RFC 5923).", name)
+	}
+	coreFunc(m, beforeSending, advertiseHost, []AnyArg{Special("host", "what is shown")},
+		"Shows that host in the Via of this message.", "set_advertised_address")
+	coreFunc(m, beforeSending, advertisePort, []AnyArg{Special("port", "what is shown")},
+		"Shows that port in the Via of this message.", "set_advertised_port")
+	for name, f := range map[string]struct {
+		flag StreamFlag
+		doc  string
+	}{
+		"set_forward_no_connect": {ForwardNoConnect,
+			"Has the request leave on a connection that is there, or not at all."},
+		"set_forward_close": {ForwardClose, "Has the connection closed once the request is sent."},
+		"set_reply_no_connect": {ReplyNoConnect,
+			"Has the response leave on a connection that is there, or not at all."},
+		"set_reply_close": {ReplyClose,
+			"Has the connection closed once the final response is sent."},
+	} {
+		Func0(m, name, Anywhere, f.doc, func(c *Ctx) Result { return c.setStreamFlag(f.flag) })
+	}
+}

@@ -1,0 +1,187 @@
+package route
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"viaduct/shard/route/syntax"
+)
+
+// The core parameters, name=value (Kamailio 5.6 core cookbook).
+
+// coreParams are those that are about no transport and no look-up.
+func coreParams(m *Module) {
+	c := &m.set.Core
+	m.portVar(&c.Port, "port", "The port of listen lines without one.")
+	m.IntVar(&c.Children, "children", 0, 4096, "The number of UDP workers.")
+	m.Note("children", func(string, int64) string {
+		return "has no effect: Viaduct runs one shard per CPU; -n sets how many"
+	})
+	m.BoolVar(&c.AutoAliases, "auto_aliases",
+		"Whether the names that DNS has for the addresses of "+
+			"listen lines are ours.")
+	m.BoolVar(&c.DNS, "dns",
+		"Whether DNS is asked if the host of a Via is the source, which needs no "+
+			"received then.")
+	m.BoolVar(&c.RevDNS, "rev_dns", "The same by the name of the source.")
+	m.BoolVar(&c.CheckVia, "check_via",
+		"Whether responses are dropped whose topmost Via is not ours.")
+	m.BoolVar(&c.AcceptControl, "accept_ctrl_chars",
+		"Of ours: control characters in a start line or "+
+			"header, and LF alone as a line's end, make no message malformed.")
+	m.wordVar(&c.AdvertisedAddress, "advertised_address", "What Via shows instead of our address.")
+	m.def.params["advertised_address"].problem = notAdvertised
+	m.portVar(&c.AdvertisedPort, "advertised_port", "What Via shows instead of our port.")
+	m.TextVar(&c.ServerHeader, "server_header",
+		"The header Server of what is answered here, a whole "+
+			"line.")
+	m.TextVar(&c.UserAgentHeader, "user_agent_header",
+		"The header User-Agent of requests of ours, a "+
+			"whole line.")
+	m.BoolVar(&c.ServerSignature, "server_signature", "Whether what is answered here has Server.")
+	m.IntVar(&c.SIPWarning, "sip_warning", 0, 1, "1: what is answered here has Warning.")
+	m.BoolVar(&c.ReplyToVia, "reply_to_via",
+		"Whether what is answered here goes to Via's address, and "+
+			"not to the source.")
+	m.BoolVar(&c.OnsendReplies, "onsend_route_reply",
+		"Whether onsend_route runs for responses that "+
+			"are passed on, too.")
+	m.BoolVar(&c.ForceRPort, "force_rport", "Whether requests are taken as if each had rport.")
+	m.BoolVar(&c.LocalRPort, "local_rport", "Whether our own Via asks for rport.")
+	m.IntVar(&c.MaxRecursion, "max_recursive_level", 1, 10000, "How deep route() may be nested.")
+	m.IntVar(&c.MaxWhileLoops, "max_while_loops", 0, 1<<31-1,
+		"How often a while turns; 0: as often as it will.")
+	m.IntVar(&c.MaxBranches, "max_branches", 1, 30, "How many branches a transaction may have.")
+	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
+	m.NotYet("reply_to_via", "user_agent_header")
+	processParams(m, c)
+}
+
+// processParams are those of the process: its log, memory and rights.
+func processParams(m *Module, c *CoreSettings) {
+	m.IntVar(&c.Debug, "debug", -100, 100, "The level up to which lines are logged: -5 to 3.")
+	m.BoolVar(&c.LogStderr, "log_stderror", "Whether lines go to standard error and not to syslog.")
+	m.TextVar(&c.LogName, "log_name", "The ident of syslog; empty: the name of the program.")
+	m.TextVar(&c.LogPrefix, "log_prefix", "A text with variables in front of each line.")
+	m.NotYet("log_prefix")
+	m.BoolVar(&c.Fork, "fork", "0 keeps the process in the foreground.")
+	m.IntVar(&c.ShmMB, "shm_mem_size", 1, 16777216, "The size of the arena in MiB.")
+	m.alsoParam("shm_mem_size", "shm", "shm_mem")
+	m.BoolVar(&c.ShmForceAlloc, "shm_force_alloc",
+		"Whether all of the arena is touched at the start.")
+	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
+	m.wordVar(&c.User, "user", "Who the process becomes, a name or a number.")
+	m.alsoParam("user", "uid")
+	m.wordVar(&c.Group, "group", "The group that the process becomes, a name or a number.")
+	m.alsoParam("group", "gid")
+	m.TextVar(&c.Chroot, "chroot", "The folder that the process takes as its root.")
+	m.TextVar(&c.WorkDir, "workdir", "The folder that relative paths begin at.")
+	m.alsoParam("workdir", "wdir")
+	m.DurationVar(&c.ExitTimeout, "exit_timeout", time.Second, 0, maxSeconds,
+		"The time in seconds that a stop may take.")
+	m.alsoParam("exit_timeout", "ser_kill_timeout")
+
+	m.IdleAny("the arena has no debug allocator", "memdbg", "mem_dbg", "memlog", "mem_log",
+		"mem_join", "mem_safety", "mem_status_mode", "mem_summary")
+	m.IdleAny("the logger of the service manager decides", "log_facility", "log_engine_type",
+		"log_engine_data", "log_prefix_mode", "corelog", "latency_log", "latency_cfg_log",
+		"latency_limit_db", "latency_limit_action", "sip_parser_log", "verbose_startup")
+	m.IdleAny("shards take the place of worker processes", "socket_workers", "async_workers",
+		"async_nonblock", "async_usleep", "async_workers_group", "fork_delay", "modinit_delay",
+		"wait_worker1_mode", "wait_worker1_time", "wait_worker1_usleep", "route_locks_size",
+		"real_time", "rt_policy", "rt_prio", "rt_timer1_policy", "rt_ftimer_policy",
+		"rt_timer1_prio", "rt_fast_timer_prio", "rt_ftimer_prio", "rt_timer2_policy",
+		"rt_stimer_policy", "rt_timer2_prio", "rt_stimer_prio")
+	m.IdleAny("it has no meaning here", "disable_core_dump", "open_files_limit", "pv_buffer_size",
+		"pv_buffer_slots", "pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table",
+		"stats_name_separator", "rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl",
+		"http_reply_parse", "http_reply_hack", "received_route_mode", "ipv6_hex_style", "phone2tel",
+		"xavp_via_params", "xavp_via_fields", "uri_host_extra_chars", "hdr_name_extra_chars",
+		"sip_parser_mode", "pmtu_discovery")
+}
+
+// notAdvertised says what is wrong with an advertised_address.
+func notAdvertised(v syntax.Literal) string {
+	if v.Kind == syntax.IntLiteral && v.Str == "" ||
+		len(v.Str) <= maxAdvertisedName && v.Str != "" &&
+			!strings.ContainsAny(v.Str, " \t\r\n;,?<>\"\x00") {
+		return ""
+	}
+	return fmt.Sprintf("is %s: write a host name or an address", quote(clip(v.Str)))
+}
+
+// coreNames lists the core parameters for suggestions.
+func coreNames() []string {
+	names := sortedKeys(newModule(Core(), DefaultSettings(), nil).def.params)
+	return append(names, "listen", "alias")
+}
+
+// The forms that only core parameters have.
+
+// alsoParam gives a parameter further names.
+func (m *Module) alsoParam(name string, more ...string) {
+	for _, n := range more {
+		if m.def.params[n] != nil {
+			panic("BUG: parameter " + n + " is declared twice")
+		}
+		m.def.params[n] = m.def.params[name]
+	}
+}
+
+// portVar declares a port.
+func (m *Module) portVar(p *uint16, name, doc string) {
+	bind(m, p, name, doc, &paramDef{min: 1, max: 65535},
+		func(v syntax.Literal) uint16 { return uint16(v.Num) })
+}
+
+// wordVar declares a text that may also be a word without quotes, or a number.
+func (m *Module) wordVar(p *string, name, doc string) {
+	bind(m, p, name, doc, &paramDef{any: true}, func(v syntax.Literal) string {
+		if v.Kind == syntax.IntLiteral && v.Str == "" {
+			return strconv.FormatInt(v.Num, 10)
+		}
+		return v.Str
+	})
+}
+
+// notVar declares the opposite of a switch that exists.
+func (m *Module) notVar(p *bool, name, doc string) {
+	m.param(name, doc, &paramDef{max: 1, set: func(v syntax.Literal) { *p = v.Num == 0 }},
+		func() any { return !*p })
+}
+
+// timeoutVar declares a time in seconds that below 0 is one of Kamailio's.
+func (m *Module) timeoutVar(p *time.Duration, name string, below0 time.Duration, doc string) {
+	bind(m, p, name, doc, &paramDef{min: -1, max: maxSeconds},
+		func(v syntax.Literal) time.Duration {
+			if v.Num < 0 {
+				return below0
+			}
+			return time.Duration(v.Num) * time.Second
+		})
+}
+
+// sourceVar declares an address of one family.
+func (m *Module) sourceVar(p *netip.Addr, is6 bool, name, doc string) {
+	d := &paramDef{any: true,
+		set: func(v syntax.Literal) { *p, _ = netip.ParseAddr(unbracket(v.Str)) }}
+	d.problem = func(v syntax.Literal) string {
+		if a, err := netip.ParseAddr(unbracket(v.Str)); err != nil || a.Is6() != is6 {
+			return fmt.Sprintf("is no IPv%d address: %s", map[bool]int{true: 6, false: 4}[is6],
+				quote(clip(v.Str)))
+		}
+		return ""
+	}
+	m.param(name, doc, d, func() any {
+		if !p.IsValid() {
+			return nil
+		}
+		return p.String()
+	})
+}
+
+// unbracket takes the brackets off an IPv6 address.
+func unbracket(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]") }

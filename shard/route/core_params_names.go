@@ -1,0 +1,117 @@
+package route
+
+import (
+	"time"
+
+	"viaduct/shard/blocklist"
+	"viaduct/shard/route/syntax"
+)
+
+// nameParams are the core parameters of the resolver and its cache.
+func nameParams(m *Module) {
+	s := &m.set.DNS
+	seconds := func(p *time.Duration, name string, min int, doc string) {
+		m.DurationVar(p, name, time.Second, min, maxSeconds, doc)
+	}
+	seconds(&s.RetryTime, "dns_retr_time", -1,
+		"The seconds that a server has for its answer; below 0: as resolv.conf says.")
+	m.IntVar(&s.RetryCount, "dns_retr_no", -1, 100,
+		"How often the servers are asked again; below 0: as resolv.conf says.")
+	m.IntVar(&s.Servers, "dns_servers_no", -1, 100,
+		"How many servers of resolv.conf are asked; below 0: all.")
+	m.DurationVar(&s.SlowQuery, "dns_slow_query_ms", time.Millisecond, 0, maxMillis,
+		"The milliseconds beyond which a look-up is logged; 0: none is.")
+	m.BoolVar(&s.SearchList, "dns_use_search_list",
+		"Whether names with few dots are completed by the search list of resolv.conf.")
+	m.BoolVar(&s.SearchFullMatch, "dns_search_full_match",
+		"Whether an answer must be for the whole name.")
+	m.BoolVar(&s.TryIPv6, "dns_try_ipv6", "Whether AAAA is asked for.")
+	m.BoolVar(&s.TryNAPTR, "dns_try_naptr", "Whether NAPTR is asked for (RFC 3263 §4.1).")
+	m.BoolVar(&s.NAPTRIgnoreRFC, "dns_naptr_ignore_rfc",
+		"Whether our preferences come before the order of the records (RFC 3403 §4.1).")
+	for _, t := range []struct {
+		pref        *int
+		proto, name string
+	}{{&s.UDPPref, "udp", "UDP"}, {&s.TCPPref, "tcp", "TCP"}, {&s.TLSPref, "tls", "TLS"},
+		{&s.SCTPPref, "sctp", "SCTP"}} {
+		m.IntVar(t.pref, "dns_"+t.proto+"_pref", -10, 1<<30,
+			"The rank of "+t.name+"; the highest is tried first, one below 0 never.")
+		m.alsoParam("dns_"+t.proto+"_pref", "dns_"+t.proto+"_preference")
+	}
+	m.Note("dns_sctp_pref", func(_ string, n int64) string {
+		if n >= 0 {
+			return "has no effect: SCTP is not there"
+		}
+		return ""
+	})
+	m.BoolVar(&s.SRVLB, "dns_srv_lb", "Whether calls are spread by the weights of SRV (RFC 2782).")
+	m.alsoParam("dns_srv_lb", "dns_srv_loadbalancing")
+	m.BoolVar(&s.Failover, "use_dns_failover",
+		"Whether the next address is tried when one fails (RFC 3263 §4.3).")
+	m.BoolVar(&s.Cache, "use_dns_cache", "Whether answers are kept.")
+	m.BoolVar(&s.CacheInit, "dns_cache_init", "0: answers are never kept.")
+	m.IntVar(&s.CacheFlags, "dns_cache_flags", 0, 7, "1: IPv4 only. 2: IPv6 only. 4: IPv6 first.")
+	seconds(&s.NegativeTTL, "dns_cache_negative_ttl", 0,
+		"The seconds that the absence of a name is kept.")
+	seconds(&s.MinTTL, "dns_cache_min_ttl", 0, "The fewest seconds that an answer is kept.")
+	// Below 0 there is no bound, as with 0.
+	bind(m, &s.MaxTTL, "dns_cache_max_ttl", "The most seconds that an answer is kept; 0: no bound.",
+		&paramDef{min: -1, max: 1<<32 - 1}, func(v syntax.Literal) time.Duration {
+			return time.Duration(min(max(v.Num, 0), maxSeconds)) * time.Second
+		})
+	m.IntVar(&s.CacheKB, "dns_cache_mem", 0, 1<<22, "The KiB that all answers may take.")
+	m.BoolVar(&s.DelNonExp, "dns_cache_del_nonexp",
+		"Whether answers make room that have not ended.")
+	m.alsoParam("dns_cache_del_nonexp", "dns_cache_delete_nonexpired")
+	seconds(&s.GCInterval, "dns_cache_gc_interval", 0,
+		"The seconds between sweeps of what has ended; 0: none.")
+	m.IntVar(&s.RecPref, "dns_cache_rec_pref", 0, 3,
+		"What stays of two answers: 0 either, 1 the old, 2 the new, 3 the longer.")
+	m.NotYet("dns_slow_query_ms", "dns_cache_del_nonexp", "dns_cache_rec_pref")
+
+	m.DurationVar(&s.Timeout, "dns_timeout", time.Second, 1, 60,
+		"Of ours: the seconds of a look-up with all its questions.")
+	seconds(&s.StaleTTL, "dns_cache_stale_ttl", 0,
+		"Of ours: the seconds that an old answer may serve while the servers fail (RFC 8767).")
+	m.TextVar(&s.ResolvConf, "dns_resolv_conf", "Of ours: the file that is resolv.conf(5).")
+	m.TextVar(&s.HostsFile, "dns_hosts_file", "Of ours: the file that is hosts(5).")
+}
+
+// blocklistParams are those of the destination blocklist, by their names since Kamailio 5.5 and
+// before.
+func blocklistParams(m *Module) {
+	s := &m.set.Blocklist
+	const sctp = "has no effect: SCTP is not there"
+	both := func(before, behind string, declare func(name string)) {
+		declare(before + "blocklist" + behind)
+		m.alsoParam(before+"blocklist"+behind, before+"blacklist"+behind)
+	}
+	flag := func(p *bool, before, behind, doc string) {
+		both(before, behind, func(n string) { m.BoolVar(p, n, doc) })
+	}
+	flag(&s.Use, "use_dst_", "", "Whether destinations that failed are left out for a time.")
+	flag(&s.Init, "dst_", "_init", "0: the list can never be switched on.")
+	flag(&s.ICMP, "dst_", "_icmp",
+		"Of ours: whether destinations are listed that the network says are unreachable.")
+	both("dst_", "_expire", func(n string) {
+		m.DurationVar(&s.Expire, n, time.Second, 0, maxSeconds, "The seconds of an entry.")
+		m.alsoParam(n, "dst_blocklist_ttl", "dst_blacklist_ttl")
+	})
+	both("dst_", "_mem", func(n string) {
+		m.IntVar(&s.MemKB, n, 0, 1<<22, "The KiB that all entries may take.")
+	})
+	both("dst_", "_gc_interval", func(n string) {
+		m.DurationVar(&s.GCInterval, n, time.Second, 0, maxSeconds,
+			"The seconds between sweeps of what has ended; 0: none.")
+	})
+	for proto, p := range map[string]*blocklist.Reason{"udp": &s.UDPIgnore, "tcp": &s.TCPIgnore,
+		"tls": &s.TLSIgnore, "sctp": &s.SCTPIgnore} {
+		both("dst_", "_"+proto+"_imask", func(n string) {
+			bind(m, p, n, "The reasons that list nobody, as bits.", &paramDef{max: 255},
+				func(v syntax.Literal) blocklist.Reason { return blocklist.Reason(v.Num) })
+			if p == &s.SCTPIgnore {
+				m.Note(n, func(string, int64) string { return sctp })
+			}
+		})
+	}
+}
