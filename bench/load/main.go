@@ -97,6 +97,8 @@ func parse(args []string) (*options, error) {
 		"length of the measured window; 0 with -calls: until they are done")
 	hold := f.Duration("hold", 0, "hold: how long; 0: until a line comes on standard input")
 	release := f.String("release", "cancel", "hold: how held calls end: cancel, final (486), none")
+	f.BoolVar(&c.HeldByTrying, "held-by-trying", false,
+		"hold: a call is held when 100 has come; else it must ring")
 	f.DurationVar(&c.T1, "t1", traffic.DefaultT1,
 		"T1 of RFC 3261, the first retransmission interval")
 	f.DurationVar(&c.GiveUp, "give-up", 0, "abandon a call after this; default 64*T1")

@@ -109,6 +109,9 @@ func (r *Results) Print(out io.Writer) error {
 	r.printComparison(p, "One by one", "", "", r.Single, false)
 	r.printComparison(p, "Fixed rate", "cpu-fixed", "latency", r.Fixed, true)
 	r.printLanguage(p)
+	r.printTables(p)
+	r.printWaiting(p)
+	r.printReloads(p)
 	if c := r.Keepalive; c != nil {
 		p.f("\n## Keepalive\n\nOPTIONS to the server itself, answered 200 by `lb.cfg`.\n")
 		p.command(c.Args)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"viaduct/bench/traffic"
 	"viaduct/bench/trouble"
@@ -63,6 +64,21 @@ func invented() *Results {
 				row("viaduct-lb", run(4000, 45, 60))},
 		},
 		Keepalive: &Comparison{Args: []string{"-mode", "options"}, Rows: []Row{row("viaduct-lb", run(200000, 4.2, 0))}},
+		Language: &Comparison{Args: []string{"-concurrent", "128", "-segment"},
+			Rows: []Row{row("kamailio-sbc", run(5000, 180, 9000)), row("viaduct-sbc", run(30000, 32, 500))}},
+		Tables: &Tables{
+			Rows: []TableRow{{Name: "Viaduct table.cfg", Case: tableCases[1].name,
+				Runs: []traffic.Outcome{run(300000, 3.1, 0), run(310000, 3, 0)}}},
+			Gateway: TableFigures{All: 1 << 20, Most: 1_100_000, Bytes: 64 << 20},
+			Brief:   TableFigures{Ended: 123_456},
+			Lines:   []TableLine{{"Get/int/hit-2", "50.1 ns/op"}},
+		},
+		Waiting: &Waiting{Calls: 100000, Bytes: 1100, With: []traffic.Outcome{run(1000, 60, 120)},
+			Alone: []traffic.Outcome{run(1000, 60, 110)}, Answered: 100000,
+			AtOnceUs: []float64{9.5}, WaitUs: []float64{2.25}},
+		Reloads: &Reloads{Times: 100, Within: time.Minute, With: []traffic.Outcome{run(1000, 61, 130)},
+			Alone: []traffic.Outcome{run(1000, 60, 110)}, GoodMs: []float64{2, 3}, BrokenMs: []float64{4},
+			LargeMs: []float64{180, 200}, LargeBytes: 480000, LargeLines: 15000},
 		TCP: &Streams{
 			Saturation: &Comparison{
 				Args: []string{"-concurrent", "128"},

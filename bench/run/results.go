@@ -22,6 +22,9 @@ type Results struct {
 	Single *Comparison
 	// as Saturation, with other files
 	Language       *Comparison
+	Waiting        *Waiting
+	Reloads        *Reloads
+	Tables         *Tables
 	Shards         *ShardTable
 	Spread         *Spread
 	Held           []Held

@@ -29,6 +29,12 @@ func init() {
 		{"fixed", "CPU per call and latency at 4,000 calls/s", fixed},
 		{"language", "stock, header-editing and table-counting scripts: calls per second and " +
 			"CPU per call", language},
+		{"tables", "a table of a million entries: what look-ups, writers and entries that end " +
+			"cost, and to take it over", tables},
+		{"wait", "100,000 calls that wait at once: what calls beside them notice, and memory and " +
+			"CPU of each", waiting},
+		{"reload", "100 reloads in a minute, half of them broken: what calls notice, and a reload " +
+			"of a large file", reloads},
 		{"keepalive", "OPTIONS answered by the server, 128 always under way", keepalive},
 		{"shards", "1, 2, 4 and 8 shards, server and load sharing two processors", shards},
 		{"spread", "one source port against four shards: the busiest shard and the mean",

@@ -43,7 +43,8 @@ const (
 )
 
 // contenders in the order of a round.
-var contenders = slices.Concat(mainContenders, pair("stock"), pair("sbc"), pair("htable"))
+var contenders = slices.Concat(mainContenders, pair("stock"), pair("sbc"), pair("htable"),
+	pair("table"), pair("wait")[1:])
 
 // pair is both servers with a file of bench/peers that one scenario is about.
 func pair(file string) []contender {

@@ -141,6 +141,8 @@ type Report struct {
 	// TLSOut that of the connections it opened.
 	TLS    string `json:"tls,omitempty"`
 	TLSOut string `json:"tls_out,omitempty"`
+	// InviteBytes is how long an INVITE is.
+	InviteBytes int `json:"invite_bytes,omitempty"`
 	// HoldOpenSeconds and HoldReleaseSeconds are how long opening and releasing took.
 	HoldOpenSeconds    float64 `json:"hold_open_seconds,omitempty"`
 	HoldReleaseSeconds float64 `json:"hold_release_seconds,omitempty"`

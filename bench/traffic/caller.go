@@ -127,7 +127,7 @@ func (e *Engine) provisional(c *call, slot uint32) {
 		// §17.1.1.2: a provisional response ends the retransmission of INVITE
 		e.table.due[slot] = c.giveUp
 	}
-	if e.cfg.Mode == Hold && k == kindRinging &&
+	if e.cfg.Mode == Hold && (k == kindRinging || e.cfg.HeldByTrying) &&
 		(c.state == stateCalling || c.state == stateProceeding) {
 		c.state = stateHeld
 		e.table.due[slot] = 0

@@ -113,6 +113,9 @@ type Config struct {
 	Duration time.Duration
 	// Release is how held calls end.
 	Release Release
+	// HeldByTrying takes a call for held when it has had any provisional response, 100 too. Without
+	// it must ring.
+	HeldByTrying bool
 	// HoldOver ends the holding when closed.
 	HoldOver <-chan struct{}
 

@@ -178,6 +178,9 @@ func (e *Engine) Run() Report {
 	r.PerAnswerer = append(r.PerAnswerer, e.account.answerer[:len(e.answerers)]...)
 	r.TLS, r.TLSOut = e.agreed(false), e.agreed(true)
 	e.windowReport(&r)
+	if len(e.texts.invite) > 0 {
+		r.InviteBytes = len(e.texts.invite[0][0].bytes)
+	}
 	r.HoldOpenSeconds, r.HoldReleaseSeconds = e.hold.openSeconds, e.hold.releaseSeconds
 	return r
 }

@@ -22,15 +22,25 @@ func benchKey(buf []byte, i uint32, n int) []byte {
 	return buf
 }
 
+// millionConfig is what the tables of these benchmarks are declared as.
+var millionConfig = Config{Entries: million * 5 / 4, MaxValue: 100}
+
 // filled is a table of 1,000,000 texts of 24 bytes, or numbers.
 func filled(b testing.TB, kind Kind) *Table {
+	b.Helper()
+	t, _ := filledIn(b, kind)
+	return t
+}
+
+// filledIn is filled, with the arena.
+func filledIn(b testing.TB, kind Kind) (*Table, *shm.Arena) {
 	b.Helper()
 	a, err := shm.Create(shm.Config{Bytes: 300 << 20, Shards: 1, HugePages: shm.HugeTry}) // as servers have it
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { a.Close() })
-	t, err := open(b, a).Table("test", Config{Entries: million * 5 / 4, MaxValue: 100})
+	t, err := open(b, a).Table("test", millionConfig)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -44,7 +54,7 @@ func filled(b testing.TB, kind Kind) *Table {
 			b.Fatal(verdict)
 		}
 	}
-	return t
+	return t, a
 }
 
 // BenchmarkGet is a look-up in a table of 1,000,000 entries, by one goroutine and by one for each
@@ -273,5 +283,38 @@ func TestNoAllocation(t *testing.T) {
 	})
 	if n != 0 || ended == 0 {
 		t.Errorf("%v allocations, %d ended", n, ended)
+	}
+}
+
+// BenchmarkAttach takes over the arena of a process that was killed with 1,000,000 entries in a
+// table: it maps the arena, recovers it, and finds the table and all entries in it.
+func BenchmarkAttach(b *testing.B) {
+	for _, kind := range []Kind{Int, Text} {
+		b.Run(map[Kind]string{Int: "int", Text: "text"}[kind], func(b *testing.B) {
+			t, of := filledIn(b, kind)
+			for b.Loop() {
+				b.StopTimer()
+				f := dup(b, of.File())
+				b.StartTimer()
+				a, err := shm.AttachFile(f, 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := a.Recover(func(shm.Off, shm.Off) bool { return false }); err != nil {
+					b.Fatal(err)
+				}
+				again, err := open(b, a).Table("test", millionConfig)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n := again.Stats().Entries; n != million {
+					b.Fatalf("%d entries", n)
+				}
+				b.StopTimer()
+				a.Close()
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(t.Stats().Bytes)/million, "B/entry")
+		})
 	}
 }
