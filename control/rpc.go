@@ -129,13 +129,6 @@ func (r *RPC) method(name string) (*Method, error) {
 // contain panics of methods: see StatusService.
 func (r *RPC) Answer(b *bytebufferpool.ByteBuffer, line string) { writeJSON(b, r.run(line)) }
 
-// Call is Answer for a caller that keeps the answer.
-func (r *RPC) Call(line string) []byte {
-	var b bytebufferpool.ByteBuffer
-	r.Answer(&b, line)
-	return b.B
-}
-
 // run runs one line and gives what becomes JSON.
 func (r *RPC) run(line string) any {
 	words, err := splitWords(line)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 
 	"viaduct/shard/route/command"
@@ -338,4 +339,11 @@ func TestMethodsAreDocumented(t *testing.T) {
 			t.Errorf("docs/rpc.md shows no example of %s", name)
 		}
 	}
+}
+
+// Call is Answer for a caller that keeps the answer.
+func (r *RPC) Call(line string) []byte {
+	var b bytebufferpool.ByteBuffer
+	r.Answer(&b, line)
+	return b.B
 }

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -11,7 +10,6 @@ import (
 
 	"viaduct/netio"
 	"viaduct/parser"
-	"viaduct/shard/blocklist"
 	"viaduct/shard/place"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
@@ -276,52 +274,6 @@ func (w *worker) probe() {
 	}
 }
 
-// refused tells whether an error says that the destination cannot be reached, as
-// opposed to what only concerns this host or this datagram: a full queue, a size,
-// a packet filter.
-func refused(e unix.Errno) bool {
-	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
-}
-
-// unreachable tells whether an error of a send of ours says that nothing to that address will
-// leave, now or in 500 ms: its routes, its family, the rules of this host. A full queue and a
-// packet filter that counts may be over by then.
-func unreachable(e unix.Errno) bool {
-	switch e {
-	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN,
-		unix.EHOSTDOWN:
-		return true
-	}
-	return refused(e)
-}
-
-// icmp gives the errors of a socket's error queue to the transactions they hit,
-// here or on another shard: the kernel knows nothing of Call-IDs here.
-func (w *worker) icmp(listener int) {
-	w.startBatch()
-	for _, e := range w.port.Errors(listener) {
-		w.count[CountICMPErrors]++
-		if !refused(e.Errno) {
-			// too big, prohibited by a router: not the destination's fault, the timers see to it
-			continue
-		}
-		w.notDelivered(e.Payload)
-	}
-}
-
-// notDelivered gives one ICMP error, by what it quotes, to the probe or transaction it hit.
-func (w *worker) notDelivered(quoted []byte) {
-	defer w.contain()
-	w.step = stepTransport
-	w.tx.Begin()
-	if w.prober != nil && w.prober.failed(w, quoted) {
-		return
-	}
-	if shard, ok := w.core.NotDelivered(quoted); ok && shard != w.number {
-		w.handover.icmp(w, shard, quoted)
-	}
-}
-
 // flush is step 8: what was decided leaves, then its memory is free again.
 func (w *worker) flush() {
 	w.sendQueued()
@@ -351,25 +303,6 @@ func (w *worker) sendQueued() {
 	}
 }
 
-// sendsFailed tells the transactions whose requests cannot reach their destination. It returns
-// false if there are none.
-func (w *worker) sendsFailed(failures []netio.SendFailure) bool {
-	w.unsent = w.unsent[:0]
-	for _, f := range failures {
-		w.count[CountSendFailed]++
-		if unreachable(f.Errno) {
-			w.unsent = append(w.unsent, f)
-			if refused(f.Errno) {
-				w.report(f.Token, blocklist.SendError)
-			}
-		} // else Timer A or E sends it again
-	}
-	for _, f := range w.unsent {
-		w.sendFailed(f.Token, proxy.PeerUnreachable, f.Errno.Error())
-	}
-	return len(w.unsent) > 0
-}
-
 // giveBack is the end of a batch. A slot that cannot be freed is left behind by the next one.
 func (w *worker) giveBack() {
 	defer w.contain()
@@ -381,100 +314,9 @@ func (w *worker) giveBack() {
 	w.reclaim()
 }
 
-// sendFailed tells the transaction whose request did not leave, and why.
-func (w *worker) sendFailed(token uint64, cause proxy.Cause, detail string) {
-	defer w.contain()
-	w.step = stepTransport
-	w.tx.Begin()
-	if isProbeToken(token) {
-		if w.prober != nil {
-			w.prober.sendFailed(w, token)
-		}
-		return
-	}
-	w.core.Explain(cause, detail)
-	w.tx.SendFailed(token)
-	w.core.Explain(proxy.NoCause, "")
-}
-
 // reclaim gives back what the batch referred to: nothing is queued any more.
 func (w *worker) reclaim() {
 	w.handover.release()
 	w.core.Release()
 	w.tx.Reclaim()
-}
-
-// watchRoom tells the log when requests begin to be refused because there is no room for their
-// transactions, and when that is over.
-func (w *worker) watchRoom(now int64) {
-	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
-	case began:
-		w.shared.queue(logLine{slog.LevelWarn,
-			"no room for more calls: new ones get 503; raise -m if the load is meant",
-			[]any{"shard", w.number,
-				"transactions", w.tx.Held(), "arena_used_bytes", w.arena.UsedBytes(), "arena_bytes",
-				w.arena.TotalBytes(),
-				"kept_bytes", w.tx.ReserveBytes(), "kept_for", "requests of calls in progress"}})
-	case ended:
-		w.shared.queue(logLine{slog.LevelWarn, "there is room for calls again",
-			[]any{"shard", w.number, "refused", n}})
-	}
-}
-
-// episode follows a counter that moves for a while and then rests.
-type episode struct {
-	count, before uint64 // when last looked at, and when the episode began
-	at            int64  // when it moved last, ns; 0 means no episode
-}
-
-// look reports that an episode began, or that one ended and how far the counter moved in it: when
-// it has not for shedQuiet.
-func (s *episode) look(now int64, count uint64) (began, ended bool, moved uint64) {
-	was := s.count
-	s.count = count
-	switch {
-	case count != was:
-		if began = s.at == 0; began {
-			s.before = was
-		}
-		s.at = now
-	case s.at != 0 && now-s.at >= int64(shedQuiet):
-		s.at = 0
-		return false, true, count - s.before
-	}
-	return began, false, 0
-}
-
-// onceASecond looks at what is too dear for each round. While an episode of refusing lasts it is
-// done again, to see its end.
-func (w *worker) onceASecond(now int64) {
-	w.onceDue = never
-	for _, l := range w.listeners {
-		w.queueOf(l)
-	}
-	w.watchRoom(now)
-	w.watchLoad(now)
-	w.watchSteering()
-	w.watchFailures()
-	if w.noRoom.at != 0 || w.tooMuch.at != 0 {
-		w.onceDue = now + int64(onceEvery)
-	}
-}
-
-// gauges copies what others keep into the counter block. They hold while the shard sleeps: nothing
-// but a round changes what they show.
-func (w *worker) gauges() {
-	if w.batchAt >= w.onceDue {
-		w.onceASecond(w.batchAt)
-	}
-	s := w.port.Stats()
-	w.count[CountBatches], w.count[CountBundled] = s.RecvBatches, s.RecvBundled
-	w.count[CountDatagramsOut] = s.SentDatagrams
-	w.count[CountBytesIn], w.count[CountBytesOut] = s.RecvBytes, s.SentBytes
-	w.count[CountSendQueued], w.count[CountQueueFull] = s.SendQueued, s.SendAgain
-	w.count[CountReopened], w.count[CountNoWayBack] = w.outlet.reopened, w.outlet.lost
-	w.lastFinal.Store(w.tx.LastFinal())
-	w.count[GaugeTransactions] = uint64(w.tx.Held())
-	w.count[GaugeUnanswered] = uint64(w.tx.Unanswered())
-	w.count[GaugeArenaUsed] = w.slab.UsedBytes()
 }

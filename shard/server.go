@@ -2,19 +2,14 @@ package shard
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	mrand "math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
@@ -26,72 +21,6 @@ import (
 	"viaduct/shard/txn"
 	"viaduct/shm"
 )
-
-// Config is what a Server is made of.
-type Config struct {
-	Shards  int                  // 1 to MaxShards
-	Listens []netio.ListenConfig // of datagrams
-	// of connections, of which its Listeners count; at least one of either. The server fills in
-	// numbers, owner and bells
-	Streams  stream.Config
-	Program  *route.Program
-	Settings *route.Settings
-	Targets  *balance.Table // nil means no destination sets
-	Resolver proxy.Resolver // nil means names lead nowhere
-	// Blocklist is what the destination blacklist is to do; nil means there is none, and it cannot
-	// be switched on.
-	Blocklist *blocklist.Config
-	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
-	Steer     netio.SteerMode // of datagrams to their owner by the kernel
-	// NoSegment sends each datagram by itself even where several could leave together
-	// (UDP_SEGMENT), and receives each by itself (UDP_GRO).
-	NoSegment bool
-	// NoShed handles every new call, however long the queues of the sockets are; false means that
-	// in overload some are refused, so that the others succeed.
-	NoShed bool
-	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil
-	// means nothing is to be done.
-	BeforeBind func() error
-	// shards are pinned to these in turn; empty means those this process may use
-	CPUs   []int
-	Logger *slog.Logger // nil means slog.Default()
-}
-
-// Validate says which field is out of its range and what to change.
-func (c *Config) Validate() error {
-	switch {
-	case c.Shards < 1 || c.Shards > MaxShards:
-		return fmt.Errorf("%d shards: 1 to %d are possible, change -n or children", c.Shards,
-			MaxShards)
-	case len(c.Listens) == 0 && len(c.Streams.Listeners) == 0:
-		return errors.New("no address to listen on: add listen=udp:ADDRESS:PORT or -l")
-	case c.Program == nil || c.Settings == nil:
-		return errors.New("no routing program")
-	}
-	return c.reachable(c.Targets)
-}
-
-// reachable refuses destinations that no listener of this build can reach, rather
-// than sending them what they do not understand.
-func (c *Config) reachable(targets *balance.Table) error {
-	if targets == nil {
-		return nil
-	}
-	served := map[string]bool{"UDP": len(c.Listens) > 0}
-	for i := range c.Streams.Listeners {
-		served[c.Streams.Listeners[i].Proto.String()] = true
-	}
-	for _, set := range targets.Sets() {
-		for _, t := range set.Targets {
-			if name := t.Transport.String(); !served[name] {
-				return fmt.Errorf("dispatcher list, line %d: %s is reached by %s, and no "+
-					"listener serves that: add listen=%s:ADDRESS:PORT, or write another transport",
-					t.Line, t.URI, name, strings.ToLower(name))
-			}
-		}
-	}
-	return nil
-}
 
 // shared is what the shards of a server have in common. After Start the fields
 // are read-only, but for the atomic ones, which the control plane writes.
@@ -271,85 +200,6 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// newWorker makes shard i, not yet running.
-func (s *Server) newWorker(i int) (*worker, error) {
-	port := s.group.Port(i)
-	w := &worker{
-		number: i, shards: s.cfg.Shards, port: port, arena: s.arena, shared: s.shared,
-		program: s.cfg.Program, gen: s.shared.gen.Load(), doorbell: s.arena.Doorbell(i),
-	}
-	w.clock = newClock()
-	w.batchAt = w.clock.now()
-	if s.streams != nil {
-		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
-	}
-	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners,
-		egress: s.shared.egress}
-	w.outlet.timeouts = func(token uint64) proxy.StreamTimeouts {
-		return w.core.StreamTimeouts(token)
-	}
-	if err := w.assemble(w.outlet, s.shared.egress, s.cfg.Settings, newRandom()); err != nil {
-		return nil, err
-	}
-	w.watchListeners()
-	w.overload = place.NewOverload(s.cfg.NoShed, w.batchAt)
-	if i == probingShard {
-		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
-		if err != nil {
-			return nil, err
-		}
-		w.prober = newProber(probes, s.cfg.Shards)
-	}
-	return w, nil
-}
-
-// assemble joins transaction table, proxy core and routing context. The caller
-// has filled in what they need to exist: number, arena, batchAt, shared.
-func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings,
-	random func() uint64) error {
-	w.out, w.egress, w.settings, w.served = out, egress, set, w.shared.listeners
-	if w.shared.routeKey == nil { // once: it is read from files, which a chroot hides
-		key := hostKey("record-route")
-		w.shared.routeKey = key[:]
-	}
-	w.forwards = w.program.UsesForward()
-	w.arm(w.program)
-	if w.number == probingShard {
-		w.shared.probing.Store(w)
-	}
-	w.mailbox = w.arena.Mailbox(w.number)
-	w.names.w = w
-	w.slab = w.arena.Slab(w.number)
-	w.count = w.arena.Counters(w.number)
-	w.core = proxy.New(proxyConfig(w, out, egress, set))
-	tx, err := txn.New(txnConfig(w, out, w.core, set, random))
-	if err != nil {
-		return err
-	}
-	w.tx = tx
-	w.core.SetTable(tx)
-	w.takeTables(w.shared.tablesVersion.Load())
-	w.obey(set)
-	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, Later: w.later,
-		Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
-		Log: w.shared, Blocked: w.shared.list})
-	w.asks.init(w)
-	return nil
-}
-
-// connect opens the rings to and from the other shards.
-func (w *worker) connect(all []*worker) {
-	h := &w.handover
-	h.to, h.from = make([]*shm.Ring, len(all)), make([]*shm.Ring, len(all))
-	h.bells, h.dirty = make([]*shm.Doorbell, len(all)), make([]bool, len(all))
-	for i := range all {
-		h.bells[i] = w.arena.Doorbell(i)
-		if i != w.number {
-			h.to[i], h.from[i] = w.arena.Ring(w.number, i), w.arena.Ring(i, w.number)
-		}
-	}
-}
-
 // SetTargets replaces the destination sets; each shard picks them up with its
 // next batch. With an error the old ones stay.
 func (s *Server) SetTargets(t *balance.Table) error {
@@ -476,20 +326,4 @@ func (s *Server) closeStreams() {
 	if err := s.streams.Drain(ctx); err != nil {
 		s.shared.logger.Warn("closing streams", "error", err)
 	}
-}
-
-// newRandom is a generator seeded by the kernel, for branches: one per shard, not
-// safe for more than one goroutine. ChaCha8's output cannot be guessed from
-// earlier output.
-func newRandom() func() uint64 {
-	var seed [32]byte
-	rand.Read(seed[:]) // never fails (crypto/rand)
-	return mrand.NewChaCha8(seed).Uint64
-}
-
-// newClock aligns Go's monotonic clock with the kernel's once.
-func newClock() clock {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
-	return clock{time.Now(), ts.Nano()}
 }

@@ -113,11 +113,11 @@ func defaultSIPPort(t parser.Transport) uint16 {
 // streamsFailed tells the transactions whose requests could not be sent over a stream, and the
 // blacklist about destinations that are to blame. It returns false if there are none.
 func (w *worker) streamsFailed(failures []streamFailure) bool {
-	told := false
+	reported := false
 	for i := range failures {
 		f := &failures[i]
 		if f.Again && f.Token != 0 && w.sendAgain(f) {
-			told = true
+			reported = true
 			continue
 		}
 		w.count[CountSendFailed]++
@@ -127,18 +127,18 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 		switch {
 		case isReplyRetry(f.Token):
 			if !f.Written {
-				told = true
+				reported = true
 				w.replyRetryFailed(f.Token)
 			}
 		case f.Token != 0:
-			told = true
+			reported = true
 			if f.Written {
 				w.tx.Taken(f.Token)
 			}
 			w.sendFailed(f.Token, f.Cause, f.Detail)
 		}
 	}
-	return told
+	return reported
 }
 
 // sendAgain sends what a broken connection has taken along over another one, once. Slow path.

@@ -3,7 +3,6 @@ package traffic
 import (
 	"crypto/tls"
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -115,20 +114,6 @@ func (e *Engine) Close() {
 	if e.table != nil {
 		e.table.close()
 	}
-}
-
-// CallerAddrs are the addresses of the callers as bound, in the order of Config.Callers.
-func (e *Engine) CallerAddrs() []netip.AddrPort { return addrs(e.callers) }
-
-// AnswererAddrs are the addresses of the answerers as bound, in the order of Config.Answerers.
-func (e *Engine) AnswererAddrs() []netip.AddrPort { return addrs(e.answerers) }
-
-func addrs(sockets []*socket) []netip.AddrPort {
-	var out []netip.AddrPort
-	for _, s := range sockets {
-		out = append(out, s.local)
-	}
-	return out
 }
 
 func (e *Engine) clock() { e.now = int64(time.Since(e.epoch)) }

@@ -94,7 +94,7 @@ func (d *Idle) Open(stop <-chan struct{}) {
 			break
 		}
 		d.wait()
-		d.giveUp(patience)
+		d.giveUp(answerTimeout)
 	}
 	d.giveUp(0)
 	d.Counts.Seconds = time.Since(began).Seconds()

@@ -11,8 +11,8 @@ const (
 	// together is how many connections Idle has on their way at a time. A server's backlog may be
 	// as small as 128.
 	together = 100
-	// patience is how long Idle waits for one answer before it goes on without.
-	patience = 3 * time.Second
+	// answerTimeout is how long Idle waits for one answer before it goes on without.
+	answerTimeout = 3 * time.Second
 	// longestWait bounds one wait for events, so that a stop is heard.
 	longestWait = 50 * time.Millisecond
 

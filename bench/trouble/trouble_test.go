@@ -138,7 +138,7 @@ func TestIdle(t *testing.T) {
 	watch(d, IdleCounts{Open: 60, Closed: 30})
 	d.Close()
 
-	// One that takes connections and says nothing; stopped, since waiting them out takes patience.
+	// One that takes connections and says nothing; stopped, since waiting them out takes long.
 	p = newPeer(t, func(int, net.Conn) {})
 	stop := make(chan struct{})
 	time.AfterFunc(300*time.Millisecond, func() { close(stop) })

@@ -16,9 +16,9 @@ type counts struct {
 	misses atomic.Uint64
 	_      [56]byte
 
-	flights, joined, refused, renewals, failed, stale         atomic.Uint64
-	questions, overflow, timeouts, tcp, bad, strays, rejected atomic.Uint64
-	evicted, expired, panics, reread, unreadable              atomic.Uint64
+	flights, joined, refused, renewals, failed, stale            atomic.Uint64
+	questions, overflow, timeouts, tcp, bad, unmatched, rejected atomic.Uint64
+	evicted, expired, panics, reread, unreadable                 atomic.Uint64
 }
 
 // Stats are the totals since start.
@@ -38,7 +38,7 @@ type Stats struct {
 	// answers that were of no use: SERVFAIL, REFUSED, lame, loops
 	Bad uint64 `json:"bad"`
 	// datagrams that did not answer the question: forged, late or broken
-	Strays uint64 `json:"strays"`
+	Unmatched uint64 `json:"unmatched"`
 	// records left out of answers: too many, or addresses nobody can send to
 	Rejected   uint64 `json:"rejected"`
 	Evicted    uint64 `json:"evicted"`    // entries removed for room
@@ -56,9 +56,10 @@ func (r *Resolver) Stats() Stats {
 		Joined: c.joined.Load(), Refused: c.refused.Load(),
 		Renewals: c.renewals.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
 		Questions: c.questions.Load(), Overflow: c.overflow.Load(),
-		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), Bad: c.bad.Load(), Strays: c.strays.Load(),
-		Rejected: c.rejected.Load(),
-		Evicted:  c.evicted.Load(), Expired: c.expired.Load(), Panics: c.panics.Load(),
+		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), Bad: c.bad.Load(),
+		Unmatched: c.unmatched.Load(),
+		Rejected:  c.rejected.Load(),
+		Evicted:   c.evicted.Load(), Expired: c.expired.Load(), Panics: c.panics.Load(),
 		Reread: c.reread.Load(), Unreadable: c.unreadable.Load(),
 	}
 }

@@ -19,7 +19,7 @@ var errStray = errors.New("only datagrams that do not answer the question")
 // fetch asks for key, over as many links of CNAME as servers leave to us.
 func (r *Resolver) fetch(key setKey) (got answer) {
 	r.mu.Lock()
-	limit := r.servers.patience(r.set.Timeout)
+	limit := r.servers.questionTimeout(r.set.Timeout)
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
@@ -178,7 +178,7 @@ func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
 	// A truncated message may end in the midst of a record: its header and question are what
 	// counts.
 	if err != nil && !m.Truncated || m.Id != q.Id || !m.Response || m.Opcode != dns.OpcodeQuery {
-		r.counts.strays.Add(1)
+		r.counts.unmatched.Add(1)
 		return nil
 	}
 	// a server that could not read the question cannot repeat it
@@ -188,7 +188,7 @@ func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
 	if len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype ||
 		m.Question[0].Qclass != dns.ClassINET ||
 		canonical(m.Question[0].Name) != canonical(q.Question[0].Name) {
-		r.counts.strays.Add(1)
+		r.counts.unmatched.Add(1)
 		return nil
 	}
 	return m

@@ -108,8 +108,8 @@ func TestForgedBeforeTrue(t *testing.T) {
 	if got, want := locate(t, r, query("sip:h.test:5060")), "UDP 127.0.0.1:5060"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if n := r.Stats().Strays; n < 5 {
-		t.Errorf("%d strays counted, want 5 at least", n)
+	if n := r.Stats().Unmatched; n < 5 {
+		t.Errorf("%d unmatched counted, want 5 at least", n)
 	}
 }
 

@@ -101,10 +101,10 @@ const (
 	// for long.
 	noSOAHold = 5 * time.Second
 
-	// patience is how long the rest of a set of parallel questions may take once one of them was
+	// restTimeout is how long the rest of a set of parallel questions may take once one of them was
 	// answered with records (RFC 8305 §3 waits 50 ms for the other family; a call that would lose
 	// half its targets may wait longer).
-	patience = 300 * time.Millisecond
+	restTimeout = 300 * time.Millisecond
 
 	// serverRestMax bounds how long a silent server is passed over; its rest doubles from one
 	// second.

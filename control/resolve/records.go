@@ -217,9 +217,9 @@ func (r *Resolver) keep(s *rrset) {
 	r.bytes += s.bytes
 }
 
-// gather waits for n sets that begin was given tell for. It ends early when ctx does, and patience
-// after the first set with records: the rest counts as broken, while their questions go on and fill
-// the cache. whole tells that all came.
+// gather waits for n sets that begin was given tell for. It ends early when ctx does, and
+// restTimeout after the first set with records: the rest counts as broken, while their questions go
+// on and fill the cache. whole tells that all came.
 func gather(ctx context.Context, tell <-chan *rrset, n int) (sets map[setKey]*rrset, whole bool) {
 	sets = make(map[setKey]*rrset, n)
 	var enough <-chan time.Time
@@ -228,7 +228,7 @@ func gather(ctx context.Context, tell <-chan *rrset, n int) (sets map[setKey]*rr
 		case s := <-tell:
 			sets[s.setKey] = s
 			if s.state == present && enough == nil {
-				timer := time.NewTimer(patience)
+				timer := time.NewTimer(restTimeout)
 				defer timer.Stop()
 				enough = timer.C
 			}

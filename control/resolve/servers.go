@@ -77,7 +77,7 @@ func (l *serverList) adopt(next serverList) {
 	*l = next
 }
 
-// patience is how long a question may take over all servers and rounds.
-func (l *serverList) patience(most time.Duration) time.Duration {
+// questionTimeout is how long a question may take over all servers and rounds.
+func (l *serverList) questionTimeout(most time.Duration) time.Duration {
 	return min(l.retry*time.Duration(l.rounds*max(len(l.list), 1)), most)
 }

@@ -128,7 +128,7 @@ type conn struct {
 	fd                 int       // of g, or the parked duplicate
 	parking            bool
 	released           bool
-	patience           int64 // the TCP_USER_TIMEOUT of fd follows from it, ns; 0 means not set yet
+	userTimeoutNs      int64 // the TCP_USER_TIMEOUT of fd follows from it, ns; 0 means not set yet
 	watched            bool  // the watcher has fd
 	lingering          bool  // what comes is dropped
 	answered, shut     bool  // while lingering: an answer left; the sending side is closed

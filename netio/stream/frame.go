@@ -35,29 +35,30 @@ const (
 // It keeps where it was, so that each byte is looked at once however slowly a peer sends; only the
 // offsets are kept, never the bytes.
 type framer struct {
-	seen    int  // bytes of this message that were looked at
-	row     int  // start of the header row, folds included
-	line    int  // start of the line; in a fold behind row
-	body    int  // where the body starts; 0 while in the headers
-	length  int  // the Content-Length, -1 while there is none
-	bad     bool // Content-Length no number, or two that differ
-	started bool // the start line was seen
-	crlf    uint8
-	pings   int  // double CRLFs since the last taken
-	lines   int  // line ends so far
-	loose   bool // one of them is an LF alone, or there is a CR alone
-	stray   bool // that does not matter: Config.AcceptControl
-	noCL    bool // a message without Content-Length has no body: Limits.AcceptNoCL
+	seen          int  // bytes of this message that were looked at
+	row           int  // start of the header row, folds included
+	line          int  // start of the line; in a fold behind row
+	body          int  // where the body starts; 0 while in the headers
+	length        int  // the Content-Length, -1 while there is none
+	bad           bool // Content-Length no number, or two that differ
+	started       bool // the start line was seen
+	crlf          uint8
+	pings         int  // double CRLFs since the last taken
+	lines         int  // line ends so far
+	loose         bool // one of them is an LF alone, or there is a CR alone
+	acceptControl bool // that does not matter: Config.AcceptControl
+	noCL          bool // a message without Content-Length has no body: Limits.AcceptNoCL
 }
 
 // reset makes ready for the next message; f.crlf goes on over messages only through leading CRLFs.
 func (f *framer) reset() {
-	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL, stray: f.stray}
+	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL,
+		acceptControl: f.acceptControl}
 }
 
 // whole is the length of the message once the headers are known, else 0.
 func (f *framer) whole() int {
-	if f.body == 0 || f.bad || f.loose && !f.stray || f.length < 0 {
+	if f.body == 0 || f.bad || f.loose && !f.acceptControl || f.length < 0 {
 		return 0
 	}
 	return f.body + f.length
@@ -95,7 +96,7 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 		}
 	}
 	switch {
-	case f.loose && !f.stray:
+	case f.loose && !f.acceptControl:
 		return frameMessage, f.body, StrayLineEnd
 	case f.bad:
 		return frameMessage, f.body, BadLength

@@ -14,7 +14,7 @@ func frameAll(pieces ...string) (out []string) { return frameStray(false, pieces
 
 // frameStray is frameAll with or without Config.AcceptControl.
 func frameStray(stray bool, pieces ...string) (out []string) {
-	f := framer{stray: stray}
+	f := framer{acceptControl: stray}
 	f.reset()
 	rest := ""
 	for _, p := range pieces {

@@ -415,10 +415,10 @@ func (c *conn) sendTimeoutNs() int64 {
 // bytes that it does not take (RFC 5482, tcp(7)): a message is as stuck in its buffer as in ours.
 func (l *loop) beImpatient(c *conn) {
 	d := c.sendTimeoutNs()
-	if d == c.patience || c.g == nil {
+	if d == c.userTimeoutNs || c.g == nil {
 		return
 	}
-	c.patience = d
+	c.userTimeoutNs = d
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
 		int((time.Duration(d)+userTimeoutSpare)/time.Millisecond))
 }

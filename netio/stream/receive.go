@@ -84,7 +84,7 @@ func (c *conn) dropPartial() {
 // frames hands over the messages that b begins with, and returns their length. b starts where the
 // message that c.f is at starts.
 func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
-	c.f.noCL, c.f.stray = l.e.limits.AcceptNoCL.Load(), l.e.cfg.AcceptControl
+	c.f.noCL, c.f.acceptControl = l.e.limits.AcceptNoCL.Load(), l.e.cfg.AcceptControl
 	for used < len(b) {
 		kind, n, fault := c.f.next(b[used:], limit)
 		switch kind {

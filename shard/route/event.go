@@ -77,12 +77,12 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 	c.raised++
 	defer func() { c.raised-- }()
 	o := c.within(e.rt, &atHand{Msg: c.Msg, Request: c.Request, kind: RequestRoute})
-	e.told(c, o)
+	e.logLimit(c, o)
 	return true
 }
 
-// told logs that the route ran into a limit.
-func (e *Event) told(c *Ctx, o Outcome) {
+// logLimit logs that the route ran into a limit.
+func (e *Event) logLimit(c *Ctx, o Outcome) {
 	if o == Faulted {
 		c.Complain([]byte(e.rt.name + ": " + c.Fault.Error()))
 		c.Fault = nil
@@ -104,7 +104,7 @@ func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
 	c.raised++
 	defer func() { c.raised = 0 }()
 	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, 0
-	e.told(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
+	e.logLimit(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
 	c.Shard.Core.Finish()
 	return true
 }

@@ -20,7 +20,7 @@ type State struct {
 
 	tables   *table.Directory // opened by the first who asks
 	counters map[string][]count1
-	told     map[string]bool // names of tables whose beginning was logged
+	logged   map[string]bool // names of tables that the log has
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the
@@ -36,11 +36,11 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil && !s.told[name] {
-		if s.told == nil {
-			s.told = map[string]bool{}
+	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil && !s.logged[name] {
+		if s.logged == nil {
+			s.logged = map[string]bool{}
 		}
-		s.told[name] = true
+		s.logged[name] = true
 		s.Logger.Warn("table begins empty", "table", name, "reason", string(o))
 	}
 	return t, nil
@@ -71,9 +71,6 @@ func NewPerShard[T any](m *Module, build func(shard int) *T) *PerShard[T] {
 
 // Of is that of the shard that runs. It stays what it is.
 func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
-
-// All are those of all shards. What one shard writes must be atomic where others read it.
-func (p *PerShard[T]) All() []*T { return p.of }
 
 // Open readies the program for a server: what its modules have asked for with Open and PerShard. It
 // is called once for each start and each reload, before the first message; at a reload with the

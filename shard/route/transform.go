@@ -96,35 +96,6 @@ func Transform2[A, B any](m *Module, name string, a Arg[A], b Arg[B], doc string
 	return m.Transform(Transform{Name: name, Args: []AnyArg{a, b}, Doc: doc, Build: build})
 }
 
-// Transform3 declares a transformation with three arguments.
-func Transform3[A, B, C any](m *Module, name string, a Arg[A], b Arg[B], c Arg[C], doc string,
-	f func(c *Ctx, v Value, a A, b B, c3 C) Value) *Transform {
-	build := func(bd *Build) func(*Ctx, Value) Value {
-		x, ok1 := a.At(bd, 0)
-		y, ok2 := b.At(bd, 1)
-		z, ok3 := c.At(bd, 2)
-		if !ok1 || !ok2 || !ok3 {
-			return nil
-		}
-		return func(c *Ctx, v Value) Value {
-			p, r := x.Get(c)
-			if r <= 0 {
-				return Value{}
-			}
-			q, r := y.Get(c)
-			if r <= 0 {
-				return Value{}
-			}
-			s, r := z.Get(c)
-			if r <= 0 {
-				return Value{}
-			}
-			return f(c, v, p, q, s)
-		}
-	}
-	return m.Transform(Transform{Name: name, Args: []AnyArg{a, b, c}, Doc: doc, Build: build})
-}
-
 // Verbatim is an argument of a transformation whose white space counts, such as a separator.
 // Otherwise what stands before an argument is skipped, and what stands behind a variable or a
 // number.

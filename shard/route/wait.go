@@ -93,13 +93,6 @@ func (w *waiting) hold(c *Ctx) Result {
 	return w.answer(c, &c.refusal)
 }
 
-// Wait0 declares a function without arguments that may wait.
-func Wait0(m *Module, name string, in Kinds, doc string, f func(c *Ctx, q *ask.Question) Result,
-	answer func(c *Ctx, a *ask.Answer) Result) *Function {
-	build := func(b *Build) Call { return b.Waits(f, answer) }
-	return m.Func(Func{Name: name, In: in & CanWait, Doc: doc, Build: build}).Soon(in &^ CanWait)
-}
-
 // Wait1 declares a function with one argument that may wait.
 func Wait1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
 	f func(c *Ctx, q *ask.Question, a A) Result,
@@ -158,44 +151,6 @@ func Wait2[A, B any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], doc s
 		})
 	}
 	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b}, Doc: doc,
-		Build: build}).Soon(in &^ CanWait)
-}
-
-// Wait3 declares a function with three arguments that may wait.
-func Wait3[A, B, C any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], c3 Arg[C], doc string,
-	f func(c *Ctx, q *ask.Question, a A, b B, c3 C) Result,
-	answer func(c *Ctx, an *ask.Answer, a A, b B, c3 C) Result) *Function {
-	build := func(bd *Build) Call {
-		x, ok1 := a.At(bd, 0)
-		y, ok2 := b.At(bd, 1)
-		z, ok3 := c3.At(bd, 2)
-		if !ok1 || !ok2 || !ok3 {
-			return nil
-		}
-		get := func(c *Ctx) (v A, w B, u C, r Result) {
-			if v, r = x.Get(c); r <= 0 {
-				return v, w, u, r
-			}
-			if w, r = y.Get(c); r > 0 {
-				u, r = z.Get(c)
-			}
-			return v, w, u, r
-		}
-		return bd.Waits(func(c *Ctx, q *ask.Question) Result {
-			v, w, u, r := get(c)
-			if r <= 0 {
-				return r
-			}
-			return f(c, q, v, w, u)
-		}, func(c *Ctx, an *ask.Answer) Result {
-			v, w, u, r := get(c)
-			if r <= 0 {
-				return r
-			}
-			return answer(c, an, v, w, u)
-		})
-	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b, c3}, Doc: doc,
 		Build: build}).Soon(in &^ CanWait)
 }
 

@@ -246,15 +246,6 @@ func (t *Table) page(n uint32) *page {
 	return &head.pages[n%regionPages-headPages]
 }
 
-// eachPage calls f for the number of every page, until it returns false.
-func (t *Table) eachPage(f func(n uint32, p *page) bool) {
-	for i := range t.root.Pages {
-		if n := pageNumber(i); !f(n, t.page(n)) {
-			return
-		}
-	}
-}
-
 // pageNumber is the number of the table's page i, which leaves out the heads of regions.
 func pageNumber(i uint32) uint32 { return i/dataPages*regionPages + headPages + i%dataPages }
 

@@ -486,3 +486,12 @@ func books(t *Table) error {
 	}
 	return nil
 }
+
+// eachPage calls f for the number of every page, until it returns false.
+func (t *Table) eachPage(f func(n uint32, p *page) bool) {
+	for i := range t.root.Pages {
+		if n := pageNumber(i); !f(n, t.page(n)) {
+			return
+		}
+	}
+}

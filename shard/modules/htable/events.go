@@ -69,29 +69,29 @@ func (h *module) takeOut(now int64) {
 	}
 }
 
-// tell runs the event route for what has been taken out, toldAtOnce entries at most.
+// tell runs the event route for what has been taken out, expiredAtOnce entries at most.
 func (h *module) tell(c *route.Ctx) {
 	s := h.scratch.Of(c)
-	for range toldAtOnce {
+	for range expiredAtOnce {
 		select {
-		case s.told = <-h.ended:
-			s.told.of.Raise(c, nil)
+		case s.expired = <-h.ended:
+			s.expired.of.Raise(c, nil)
 		default:
 			return
 		}
-		s.told = ended{}
+		s.expired = ended{}
 	}
 }
 
 // record is $shtrecord, empty where nothing is told.
 func (s *scratch) record(c *route.Ctx, value bool) route.Value {
 	switch {
-	case s.told.of == nil:
+	case s.expired.of == nil:
 		return route.TextValue(nil)
 	case !value:
-		return route.TextValue(s.told.key)
-	case s.told.v.Kind == table.Int:
-		return route.IntValue(s.told.v.Int)
+		return route.TextValue(s.expired.key)
+	case s.expired.v.Kind == table.Int:
+		return route.IntValue(s.expired.v.Int)
 	}
-	return route.TextValue(s.told.v.Text)
+	return route.TextValue(s.expired.v.Text)
 }

@@ -28,7 +28,7 @@ type scratch struct {
 	iterators [maxIterators]iterator
 	walk      table.Walk
 	held      []*keyLock // by sht_lock, in this run
-	told      ended      // what the event route at work is about
+	expired   ended      // what the event route at work is about
 	let       func(c *route.Ctx)
 }
 

@@ -36,8 +36,8 @@ const (
 	// endedAtOnce is how many records are looked at in one go for those that have ended, 20 µs.
 	endedAtOnce = 4096
 
-	// endedQueue is how many entries that have ended wait for their event route, toldAtOnce how
+	// endedQueue is how many entries that have ended wait for their event route, expiredAtOnce how
 	// many are told of in a row: a shard does nothing else meanwhile.
-	endedQueue = 2 * endedAtOnce
-	toldAtOnce = 1000
+	endedQueue    = 2 * endedAtOnce
+	expiredAtOnce = 1000
 )
