@@ -10,9 +10,21 @@ import (
 // pattern is a POSIX extended regular expression as the file has it: no variables, no case, and ^
 // and $ match at each line.
 func pattern(name, doc string) route.Arg[*regexp.Regexp] {
+	return patternOf(name, doc, route.Lines)
+}
+
+// ofNames is pattern for names of header fields. They have no line feed, so nothing is different
+// without lines, but package regexp: "^X-" takes it a fifth of the time then.
+func ofNames(name, doc string) route.Arg[*regexp.Regexp] { return patternOf(name, doc, 0) }
+
+// computedOfNames is ofNames with variables.
+func computedOfNames(name, doc string) route.Arg[*regexp.Regexp] { return route.Pattern(name, doc) }
+
+// patternOf is a pattern as the file has it, matched as how says.
+func patternOf(name, doc string, how route.PatternFlag) route.Arg[*regexp.Regexp] {
 	return route.Parsed(name, "a pattern", "is no extended regular expression (POSIX)", doc,
 		func(s string) (*regexp.Regexp, bool) {
-			re, err := route.CompilePattern(s, route.Lines)
+			re, err := route.CompilePattern(s, how)
 			return re, err == nil
 		})
 }
@@ -64,16 +76,16 @@ func headers(m *route.Module) {
 	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result {
 		return removeMatching(c, re, nil)
 	}
-	route.Func1(m, "remove_hf_re", route.Anywhere, pattern("re", re),
+	route.Func1(m, "remove_hf_re", route.Anywhere, ofNames("re", re),
 		"Removes all headers whose names match.", remove)
-	route.Func1(m, "remove_hf_re_pv", route.Anywhere, computed("re", re),
+	route.Func1(m, "remove_hf_re_pv", route.Anywhere, computedOfNames("re", re),
 		"Is remove_hf_re with variables.", remove)
 	skip := "what the names that stay match"
-	route.Func2(m, "remove_hf_exp", route.Anywhere, pattern("re", re), pattern("skip", skip),
+	route.Func2(m, "remove_hf_exp", route.Anywhere, ofNames("re", re), ofNames("skip", skip),
 		"Removes all headers whose names match the first pattern and not the second.",
 		removeMatching)
-	route.Func2(m, "remove_hf_exp_pv", route.Anywhere, computed("re", re), computed("skip", skip),
-		"Is remove_hf_exp with variables.", removeMatching)
+	route.Func2(m, "remove_hf_exp_pv", route.Anywhere, computedOfNames("re", re),
+		computedOfNames("skip", skip), "Is remove_hf_exp with variables.", removeMatching)
 	route.Func2(m, "remove_hf_idx", route.Anywhere, header(nameDoc),
 		route.Int("index", -1<<15, 1<<15,
 			"which of them, from 0; below 0: from the last, which is -1", route.AsIs),
@@ -102,9 +114,9 @@ func headers(m *route.Module) {
 		}
 		return -1
 	}
-	route.Func1(m, "is_present_hf_re", route.Anywhere, pattern("re", re),
+	route.Func1(m, "is_present_hf_re", route.Anywhere, ofNames("re", re),
 		"Tells whether there is a header whose name matches.", present)
-	route.Func1(m, "is_present_hf_re_pv", route.Anywhere, computed("re", re),
+	route.Func1(m, "is_present_hf_re_pv", route.Anywhere, computedOfNames("re", re),
 		"Is is_present_hf_re with variables.", present)
 }
 
