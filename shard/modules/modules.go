@@ -26,6 +26,7 @@ import (
 	"viaduct/shard/modules/rr"
 	"viaduct/shard/modules/rtimer"
 	"viaduct/shard/modules/sanity"
+	"viaduct/shard/modules/sdpops"
 	"viaduct/shard/modules/siputils"
 	"viaduct/shard/modules/sl"
 	"viaduct/shard/modules/statistics"
@@ -81,6 +82,7 @@ var All = []route.Declared{
 	{Name: "rtimer", Define: rtimer.Define},
 	{Name: "sanity", Define: sanity.Define},
 	{Name: "sctp", Define: idle.SCTP},
+	{Name: "sdpops", Define: sdpops.Define},
 	{Name: "siputils", Define: siputils.Define},
 	{Name: "sl", Define: sl.Define},
 	{Name: "snmpstats", Define: idle.SNMPStats},

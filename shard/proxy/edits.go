@@ -207,13 +207,29 @@ func (r *Request) Apply() bool {
 	if !c.apply(p, m) {
 		return false
 	}
+	r.begun(received)
+	return true
+}
+
+// Replace makes M what text is, a request with the same method, and forgets the changes made so far
+// (msg_set_buffer). It is for request_route alone, as Apply is.
+func (r *Request) Replace(text []byte) bool {
+	received := r.M.Raw
+	if !r.core.become(append(r.core.take(len(text)), text...), r.M) {
+		return false
+	}
+	r.begun(received)
+	return true
+}
+
+// begun notes that M has begun anew: received is what it was.
+func (r *Request) begun(received []byte) {
 	if r.asReceived == nil {
 		r.asReceived = received
 	}
 	r.leave.path, r.appendRoute, r.nCuts, r.routesRead = nil, nil, 0, false
 	r.edits.n, r.edits.body = 0, false
-	r.via, _ = m.TopVia()
-	return true
+	r.via, _ = r.M.TopVia()
 }
 
 // Apply is Request.Apply for the response, in a reply route.
@@ -224,9 +240,22 @@ func (p *Reply) Apply() bool {
 	if !p.core.apply(plan, p.M) {
 		return false
 	}
+	p.begun()
+	return true
+}
+
+// Replace is Request.Replace for the response.
+func (p *Reply) Replace(text []byte) bool {
+	if !p.core.become(append(p.core.take(len(text)), text...), p.M) {
+		return false
+	}
+	p.begun()
+	return true
+}
+
+func (p *Reply) begun() {
 	p.edits.n, p.edits.body = 0, false
 	p.M.TopVia() // who has it by its address finds it as it is now
-	return true
 }
 
 // apply makes m what p writes.
@@ -236,6 +265,11 @@ func (c *Core) apply(p *Plan, m *parser.Message) bool {
 	}
 	b := c.take(p.Bytes())[:p.Bytes()]
 	p.WriteTo(b)
+	return c.become(b, m)
+}
+
+// become makes m the message in b, if it is of the same kind.
+func (c *Core) become(b []byte, m *parser.Message) bool {
 	if c.stored.Parse(b) != parser.OK || c.stored.IsRequest != m.IsRequest ||
 		c.stored.Method != m.Method {
 		return false

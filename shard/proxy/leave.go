@@ -230,17 +230,56 @@ func (r *Request) AddPath(user, params []byte, received bool) bool {
 // AppendToReply adds header rows to the responses to the request that are made here from now on
 // (append_to_reply). It returns false if they are no header rows, or there is no room.
 func (r *Request) AppendToReply(rows []byte) bool {
-	had := r.leave.reply
+	had, body := cutBody(r.leave.reply)
 	if !HeaderRows(rows) || len(had)+len(rows)+2 > maxReplyRowsBytes {
 		return false
 	}
-	b := append(append(r.core.take(len(had)+len(rows)+2), had...), rows...)
+	b := append(append(r.core.take(len(had)+len(rows)+4+len(body)), had...), rows...)
 	if !bytes.HasSuffix(b, crlf) {
 		b = append(b, crlf...)
 	}
-	r.leave.reply = b
+	return r.setReply(b, body)
+}
+
+// SetReplyBody gives those responses a body, and the rows that say what it is. It returns false for
+// what are no rows, or if body is empty or too long. One before it goes, its rows as well.
+func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
+	had, _ := cutBody(r.leave.reply)
+	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 || bytes.IndexAny(kind, "\r\n") >= 0 ||
+		len(had)+len(kind)+len(contentTypeName)+2 > maxReplyRowsBytes {
+		return false
+	}
+	b := r.core.take(len(had) + len(contentTypeName) + len(kind) + 4 + len(body))
+	for rest := had; len(rest) > 0; {
+		row, next, _ := bytes.Cut(rest, crlf)
+		if !bytes.HasPrefix(row, contentTypeName) {
+			b = append(append(b, row...), crlf...)
+		}
+		rest = next
+	}
+	return r.setReply(append(append(append(b, contentTypeName...), kind...), crlf...), body)
+}
+
+var contentTypeName = []byte("Content-Type: ")
+
+// setReply keeps rows that are at the end of what take has given, and a body behind an empty line.
+func (r *Request) setReply(rows, body []byte) bool {
+	if len(body) > 0 {
+		rows = append(append(rows, crlf...), body...)
+	}
+	r.leave.reply = rows
 	return r.relayedSave()
 }
+
+// cutBody parts what setReply has kept.
+func cutBody(kept []byte) (rows, body []byte) {
+	if i := bytes.Index(kept, emptyLine); i >= 0 {
+		return kept[: i+2 : i+2], kept[i+len(emptyLine):]
+	}
+	return kept, nil
+}
+
+var emptyLine = []byte("\r\n\r\n")
 
 var crlf = []byte("\r\n")
 

@@ -40,6 +40,10 @@ const (
 	// the function is false.
 	maxReplyRowsBytes = 2048
 
+	// maxReplyBodyBytes bounds what set_reply_body gives the responses to one request. Reached: the
+	// function is false.
+	maxReplyBodyBytes = 8192
+
 	// maxAdvertised bounds the sent-bys that set_advertised_address and set_advertised_port may
 	// have shown since the start, of all listeners together: each response is looked at for them.
 	// Reached: the function is false. maxSentByHost is the longest name (RFC 1035 §2.3.4).

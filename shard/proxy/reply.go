@@ -133,8 +133,13 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	if m.Control && !c.cfg.AcceptControl {
 		b = withoutControls(b)
 	}
+	rows, body := cutBody(rows)
 	b = append(b, rows...)
-	return appendEnd(b, header, server)
+	if body == nil || code == 100 {
+		return appendEnd(b, header, server)
+	}
+	b = appendServer(b, header, server)
+	return append(append(appendInt(append(b, "Content-Length: "...), len(body)), emptyLine...), body...)
 }
 
 // withoutControls is b, rows of a request that is refused for its control characters, with an LF
@@ -206,12 +211,16 @@ func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
 }
 
 func appendEnd(b []byte, header, server string) []byte {
+	return append(appendServer(b, header, server), "Content-Length: 0\r\n\r\n"...)
+}
+
+func appendServer(b []byte, header, server string) []byte {
 	b = append(b, header...)
 	if server != "" {
 		b = append(b, server...)
 		b = append(b, "\r\n"...)
 	}
-	return append(b, "Content-Length: 0\r\n\r\n"...)
+	return b
 }
 
 // replyLike answers a transaction with the rows of m, which has our own Via on top: a request sent

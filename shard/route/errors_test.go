@@ -123,12 +123,11 @@ func TestErrors(t *testing.T) {
 		`3:30: tcp_set_connection_lifetime wants a number for the lifetime, not "soon"`)
 	in(` tcp_get_conid("h:5", "$var(x)");`,
 		`3:2: tcp_get_conid (module tcpops) is known to Kamailio, not implemented by Viaduct yet`)
-	in(` fix_nated_sdp("1");`,
-		`3:2: fix_nated_sdp (module nathelper) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` fix_nated_sdp("1", "h");`, `3:21: fix_nated_sdp: "h" is no address`)
 	in(` blst_add(-1);`, `3:11: blst_add: the time is -1; the range is 0..315360000`)
 	in(` blst_add_retry_after(60, 5);`, `3:2: blst_add_retry_after: the least time, 60, is above the longest, 5`)
 	in(` blst_set_ignore(256);`, `3:18: blst_set_ignore: the mask is 256; the range is 0..255`)
-	in(` nat_uac_test("1024");`, `3:15: nat_uac_test: the mask is 1024; the range is 0..511`)
+	in(` nat_uac_test("1024");`, `3:15: nat_uac_test: the mask is 1024; the range is 0..1023`)
 	in(` is_rfc1918("h");`, `3:13: is_rfc1918: "h" is no address`)
 	in(` add_contact_alias("1.1.1.1");`,
 		`3:2: add_contact_alias takes no arguments, or an address, a port and a protocol`)
@@ -470,7 +469,7 @@ func TestWarnings(t *testing.T) {
 		"set_send_socket_name(\"s11\"); set_send_socket_name(\"s1\"); }",
 		`4:38: no listen line has the name "s11"; did you mean s1?`)
 	f("loadmodule \"nathelper.so\"\nrequest_route { fix_nated_register(); }",
-		`2:17: fix_nated_register has nothing to do: there is no registrar that could keep the address`)
+		`2:17: fix_nated_register does nothing without modparam("nathelper", "received_avp", "$avp(name)")`)
 	f("request_route { 1 + 2; }", `1:17: this expression has no effect`)
 	f("request_route { drop(1); }", `1:22: the value of drop has no effect`)
 	f("listen=udp:1.2.3.4:5060 virtual\nrequest_route { exit; }",

@@ -270,6 +270,18 @@ func (c *Ctx) ApplyChanges() Result {
 	return c.moved(truth(c.Request.Apply()))
 }
 
+// ReplaceMessage makes Msg another message, of the same method, which the edits made so far are
+// forgotten for.
+func (c *Ctx) ReplaceMessage(text []byte) Result {
+	if c.Request == nil {
+		return truth(c.Reply.Replace(text))
+	}
+	if !c.Request.Replace(text) {
+		return -1
+	}
+	return c.moved(truth(c.Request.SetRequestURI(c.Msg.Bytes(c.Msg.URI))))
+}
+
 // addLocalRPort is add_local_rport(): our Via in this request asks for rport (RFC 3581 §3).
 func (c *Ctx) addLocalRPort() int {
 	if c.Request == nil {

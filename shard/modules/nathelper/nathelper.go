@@ -31,11 +31,11 @@ func Define(m *route.Module) {
 		"natping_disable_bflag", "sipping_bflag",
 		"keepalive_timeout", "udpping_from_path", "filter_server_id")
 	m.IdleText(noPing, "natping_socket", "sipping_from", "sipping_method", "force_socket")
-	m.IdleText("there are no AVPs, and no registrar to take them", "received_avp")
-	m.IdleText("SDP is not changed", "nortpproxy_str")
-	m.IdleInt("SDP is not changed", "append_sdp_oldmediaip")
+	received := m.Text("received_avp", "", "The variable that fix_nated_register writes to.")
+	marker := m.Text("nortpproxy_str", "a=nortpproxy:yes\r\n", "The line that fix_nated_sdp adds with 4.")
+	old := m.Bool("append_sdp_oldmediaip", true, "Whether fix_nated_sdp says which addresses it replaced.")
 
-	tests := route.Int("mask", 0, 511, "the tests, as bits")
+	tests := route.Int("mask", 0, 1023, "the tests, as bits")
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
 		"Tells whether one of the tests finds a NAT.",
 		func(c *route.Ctx, tests int) route.Result {
@@ -76,31 +76,28 @@ func Define(m *route.Module) {
 			return contactAlias(b, *name, address, port,
 				proto)
 		}})
-	trim := route.Optional(route.Int("trim", 0, 1,
-		"taken for Kamailio's sake: an alias that is there goes in any case", route.AsIs), 0)
-	route.Func1(m, "set_contact_alias", in, trim, "Writes where the Contact was seen into it.",
-		func(c *route.Ctx, _ int) route.Result {
-			// An alias that is there is taken off, since the way back must be the one seen here.
+	trim := route.Optional(route.Int("trim", 0, 1, "1: those that are there go first", route.AsIs), 0)
+	route.Func1(m, "set_contact_alias", in, trim, "Writes where the Contact was seen into it, behind its other parameters.",
+		func(c *route.Ctx, trim int) route.Result {
 			a, u := contact(c)
 			if u == nil {
 				return -1
 			}
 			src := c.From()
-			return addAlias(c, &a, u, *name, src.Addr(), int(src.Port()), c.Transport())
+			return addAlias(c, &a, u, &alias{*name, src.Addr(), int(src.Port()), c.Transport(), true, trim != 0})
 		})
-	route.Func0(m, "handle_ruri_alias", route.InRequest|route.InBranch,
-		"Makes what the alias of the Request-URI says $du, and takes it off. 2: there is none.",
-		func(c *route.Ctx) route.Result { return takeAlias(c, *name) })
+	mode := route.Optional(route.Int("mode", 0, 1, "1: the last alias, which set_contact_alias has added", route.AsIs), 0)
+	route.Func1(m, "handle_ruri_alias", route.InRequest|route.InBranch, mode,
+		"Makes what the first alias of the Request-URI says $du, and takes it off. 2: there is none.",
+		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) })
 	route.Func0(m, "fix_nated_contact", in,
 		"Puts the source in the place of host and port of each Contact.", fixContact)
-	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest,
-		Doc: "Does nothing: there is no registrar.",
-		Build: func(b *route.Build) route.Call {
-			b.Warnf(route.WholeCall,
-				"fix_nated_register has nothing to do: there is no registrar that could keep the "+
-					"address")
-			return func(*route.Ctx) route.Result { return 1 }
-		}})
+	register(m, received)
+	sdp(m, marker, old)
+	route.Func1(m, "set_alias_to_pv", route.Anywhere, route.Writable("result", "a variable"),
+		"Puts where the alias of the Contact leads, as a URI, into a variable. False: there is none.",
+		func(c *route.Ctx, into *route.Place) route.Result { return aliasOf(c, *name, into) })
+	recordRoutes(m)
 }
 
 // privateNets are those of RFC 1918 and 6598 and, as nathelper has it, RFC 7335; reservedNet of RFC
@@ -146,6 +143,7 @@ const (
 	natWebSocket   = 64  // the message came over a WebSocket
 	natContactPort = 128 // the Contact's port is not the source's
 	natSDPSource   = 256 // an address of the SDP is not the source
+	natTarget      = 512 // it goes to another place than it is addressed to, or over a WebSocket
 )
 
 func natted(c *route.Ctx, tests int, reserved bool) bool {
@@ -186,7 +184,38 @@ func natted(c *route.Ctx, tests int, reserved bool) bool {
 			}
 		}
 	}
+	if tests&natTarget != 0 && targetDiffers(c) {
+		return true
+	}
 	return tests&(natSDP|natSDPSource) != 0 && nattedSDP(c, tests, ip, reserved)
+}
+
+// targetDiffers tells whether a request has a $du with another host or port than its Request-URI,
+// or a response another way back than the Via behind ours says.
+func targetDiffers(c *route.Ctx) bool {
+	if c.Msg.IsRequest {
+		var u, d parser.URI
+		uri, dst := c.Request.RequestURI(), c.Request.DstURI()
+		if dst == nil || parser.ParseURI(uri, &u) != parser.OK || parser.ParseURI(dst, &d) != parser.OK {
+			return false
+		}
+		t := route.TransportOf(&d)
+		return t == route.WS || t == route.WSS || !bytes.EqualFold(u.HostBytes(), d.HostBytes()) || u.EffectivePort() != d.EffectivePort()
+	}
+	v := c.Msg.Values(parser.KindVia)
+	var via parser.Via
+	if !v.Next() || !v.Next() || parser.ParseVia(c.Msg.Raw, v.Value, &via) != parser.OK {
+		return false
+	}
+	if via.Transport == parser.WS || via.Transport == parser.WSS {
+		return true
+	}
+	port := via.Port
+	if port == 0 {
+		port = 5060
+	}
+	return !via.Received.Empty() && !bytes.Equal(c.Msg.Bytes(via.Received), c.Msg.Bytes(via.Host)) ||
+		via.RPort != 0 && via.RPort != port
 }
 
 var sdpIP4, sdpIP6 = []byte("c=IN IP4 "), []byte("c=IN IP6 ")
@@ -294,13 +323,21 @@ func aliasDigit(t route.Transport) byte {
 	return '0'
 }
 
-// addAlias puts ";alias=address~port~protocol" into the Contact a, whose URI is u; all that are
-// there go,
-// for the first one is followed when the URI comes back.
-func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip netip.Addr, port int,
-	proto route.Transport) int {
+// An alias is what goes into a Contact: ";alias=address~port~protocol".
+type alias struct {
+	name  string
+	ip    netip.Addr
+	port  int
+	proto route.Transport
+	last  bool // behind the other parameters; otherwise in front of them, where it is followed first
+	trim  bool // those that are there go
+}
+
+// addAlias puts one into the Contact a, whose URI is u. One that is there leads on from there, to
+// who has seen the Contact before.
+func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, x *alias) int {
 	out := c.Room()
-	if len(u.Raw)+len(name)+80 > cap(out) {
+	if len(u.Raw)+len(x.name)+80 > cap(out) {
 		return -1
 	}
 	if !a.Bracket {
@@ -314,19 +351,32 @@ func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, name string, ip n
 	}
 	front = front[:len(front)-len(params)]
 	out = append(out, front...)
-	for i, end := findNamed(params, name); i >= 0; i, end = findNamed(params, name) {
+	if !x.last {
+		out = x.append(out)
+	}
+	for x.trim {
+		i, end := findNamed(params, x.name)
+		if i < 0 {
+			break
+		}
 		out = append(out, params[:i]...)
 		params = params[end:]
 	}
 	out = append(out, params...)
-	out = append(append(append(out, ';'), name...), '=')
-	out = strconv.AppendUint(append(route.AppendHost(out, ip), '~'), uint64(port), 10)
-	out = append(out, '~', aliasDigit(proto))
+	if x.last {
+		out = x.append(out)
+	}
 	out = append(out, back...)
 	if !a.Bracket {
 		out = append(out, '>')
 	}
 	return c.Edit(a.URI, out)
+}
+
+func (x *alias) append(out []byte) []byte {
+	out = append(append(append(out, ';'), x.name...), '=')
+	out = strconv.AppendUint(append(route.AppendHost(out, x.ip), '~'), uint64(x.port), 10)
+	return append(out, '~', aliasDigit(x.proto))
 }
 
 // findNamed is findParam with a name that is a string.
@@ -355,7 +405,7 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 				sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}
-			return addAlias(c, &a, u, name, src.Addr(), int(src.Port()), proto)
+			return addAlias(c, &a, u, &alias{name: name, ip: src.Addr(), port: int(src.Port()), proto: proto})
 		}
 	}
 	addr, ok1 := address.At(b, 0)
@@ -377,45 +427,93 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 		if r <= 0 || !isAddr || !isProto || u == nil {
 			return -1
 		}
-		return addAlias(c, &a, u, name, ip, n, t)
+		return addAlias(c, &a, u, &alias{name: name, ip: ip, port: n, proto: t})
 	}
 }
 
 // takeAlias is handle_ruri_alias(). An alias without a tilde is somebody else's (5.6.3).
-func takeAlias(c *route.Ctx, name string) route.Result {
-	if c.RequestURI() == nil {
+func takeAlias(c *route.Ctx, name string, last bool) route.Result {
+	u := c.RequestURI()
+	if u == nil {
 		return -1
 	}
-	var tmp [maxNameBytes]byte
-	param := append(tmp[:0], name...)
-	value, ok := c.URIParam(param)
-	if !ok {
+	params := u.Params.Of(u.Raw)
+	start, end := findNamed(params, name)
+	if start < 0 {
 		return 2
 	}
+	for at := end; last; {
+		i, e := findNamed(params[at:], name)
+		if i < 0 {
+			break
+		}
+		start, end = at+i, at+e
+		at = end
+	}
+	_, value, _ := bytes.Cut(params[start:end], []byte{'='})
+	dst, r := aliasURI(c, value)
+	if r != 1 {
+		return r
+	}
+	// Before $du: an alias that stays must not have been followed.
+	at := int(u.Params.Off)
+	uri := append(append(c.Room(), u.Raw[:at+start]...), u.Raw[at+end:]...)
+	v := c.Built(uri)
+	if v.IsNull() {
+		return -1
+	}
+	if r := c.SetRequestURI(v.S); r <= 0 {
+		return r
+	}
+	return c.SetDstURI(dst)
+}
+
+// aliasURI is where an alias leads. The result is 2 where the value is somebody else's.
+func aliasURI(c *route.Ctx, value []byte) ([]byte, route.Result) {
 	host, value, ok1 := bytes.Cut(value, []byte{'~'})
 	if !ok1 {
-		return 2
+		return nil, 2
 	}
 	portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
 	ip, isAddr := addrOf(host)
 	port := route.Atoi(portText)
 	if !ok2 || !isAddr || port < 1 || port > 65535 || len(proto) != 1 || proto[0] < '1' ||
 		int(proto[0]-'0') >= len(aliasDigits) {
-		return -1
+		return nil, -1
 	}
-	t := aliasDigits[proto[0]-'0']
-	// Before $du: an alias that stays must not have been followed.
-	if r := c.CutURIParam(param); r <= 0 {
-		return r
+	v := c.Built(appendSource(c.Room(), ip, int(port), aliasDigits[proto[0]-'0']))
+	if v.IsNull() {
+		return nil, -1
 	}
-	out := c.Room()
-	if cap(out) < 100 {
-		return -1
-	}
-	out = strconv.AppendInt(append(route.AppendHost(append(out, "sip:"...), ip), ':'), port, 10)
+	return v.S, 1
+}
+
+// appendSource appends the URI of a place.
+func appendSource(out []byte, ip netip.Addr, port int, t route.Transport) []byte {
+	out = append(route.AppendHost(append(out, "sip:"...), ip), ':')
+	out = strconv.AppendInt(out, int64(port), 10)
 	if t != route.UDP {
 		word, _ := route.TransportName(t)
 		out = append(append(out, ";transport="...), word...)
 	}
-	return c.SetDstURI(out)
+	return out
+}
+
+// aliasOf is set_alias_to_pv.
+func aliasOf(c *route.Ctx, name string, into *route.Place) route.Result {
+	_, u := contact(c)
+	if u == nil {
+		return -1
+	}
+	params := u.Params.Of(u.Raw)
+	start, end := findNamed(params, name)
+	if start < 0 {
+		return -1
+	}
+	_, value, _ := bytes.Cut(params[start:end], []byte{'='})
+	uri, r := aliasURI(c, value)
+	if r != 1 {
+		return -1
+	}
+	return into.Put(c, route.TextValue(uri))
 }

@@ -13,7 +13,7 @@ func bodies(m *route.Module) {
 	kind := route.Optional(route.Parsed("type", "a media type",
 		"is no media type such as application/sdp",
 		"its media type",
-		func(s string) (string, bool) { return s, mediaType([]byte(s)) != nil }), "")
+		func(s string) (string, bool) { return s, route.MediaType([]byte(s)) != nil }), "")
 	route.Func1(m, "has_body", route.Anywhere, kind,
 		"Tells whether there is a body, or one of that type.",
 		func(c *route.Ctx, kind string) route.Result { return hasBody(c, kind) })
@@ -30,17 +30,6 @@ func bodies(m *route.Module) {
 		onHold)
 }
 
-// mediaType is type/subtype without parameters; nil if b is none.
-func mediaType(b []byte) []byte {
-	b, _, _ = bytes.Cut(b, []byte{';'})
-	b = bytes.TrimSpace(b)
-	if kind, sub, ok := bytes.Cut(b, []byte{'/'}); !ok || !route.IsToken(string(kind)) ||
-		!route.IsToken(string(sub)) {
-		return nil
-	}
-	return b
-}
-
 // hasBody is has_body. A message without Content-Length has none, as in Kamailio, and one without
 // Content-Type has SDP.
 func hasBody(c *route.Ctx, kind string) route.Result {
@@ -52,7 +41,7 @@ func hasBody(c *route.Ctx, kind string) route.Result {
 	}
 	is := []byte("application/sdp")
 	if c.Msg.Has(parser.KindContentType) {
-		is = mediaType(c.Msg.ValueOf(parser.KindContentType))
+		is = route.MediaType(c.Msg.ValueOf(parser.KindContentType))
 	}
 	return route.Truth(len(is) == len(kind) && bytes.EqualFold(is, append(c.Room(), kind...)))
 }

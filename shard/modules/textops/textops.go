@@ -29,6 +29,7 @@ func Define(m *route.Module) {
 	searches(m)
 	substitutions(m)
 	bodies(m)
+	parts(m)
 	texts(m)
 }
 

@@ -15,4 +15,5 @@ func TestWire(t *testing.T) {
 		route.Declared{Name: "textops", Define: textops.Define},
 		route.Declared{Name: "textopsx", Define: Define})
 	b.Wire("testdata/edits.txt")
+	b.Wire("testdata/values.txt")
 }
