@@ -27,6 +27,7 @@ type compiler struct {
 	kind    kinds            // what the block being compiled is checked as
 	sub     *routeCode       // the route[NAME] being compiled, nil in other blocks
 	event   string           // the name of the event_route being checked, empty in other blocks
+	inRoute string           // the name of the route being compiled
 	// where break goes: behind the while or switch, outside if there is none
 	leave target
 	ends  routeEnds // of the route[NAME] being compiled

@@ -424,7 +424,7 @@ func TestWarnings(t *testing.T) {
 		`1:12: module ctl has nothing to do: viaductctl has its own socket`,
 		`2:17: ctl.binrpc has no effect: viaductctl has its own socket`)
 	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
-		`2:19: corex.alias_subdomains has no effect: of corex only append_branch and set_send_socket are there`)
+		`2:19: corex.alias_subdomains has no effect: of corex only append_branch, set_send_socket and $cfg are there`)
 	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",
 		`2:1: failure_route without a name is never run: no function can arm it`,
 		`3:14: branch_route without a name is never run: no function can arm it`)

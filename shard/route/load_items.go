@@ -306,6 +306,7 @@ func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 	rt.tooDeep = []byte(it.Pos.String() + ": route(" + rt.name +
 		") is nested deeper than max_recursive_level")
 	start := cc.here()
+	cc.inRoute = rt.name
 	cc.define(rt.label, cc.routeBody(it.Body))
 	rt.size, rt.there = int32(cc.here()-start), true
 	cc.prog.routes = append(cc.prog.routes, rt)

@@ -156,6 +156,11 @@ func (b *VarBuild) Errorf(format string, args ...any) {
 	b.cc.ld.errorf(b.pos, format, args...)
 }
 
+// Pos is where the variable stands, Route the route that it stands in: the name in its brackets, or
+// the word that begins it.
+func (b *VarBuild) Pos() Pos      { return b.pos }
+func (b *VarBuild) Route() string { return b.cc.inRoute }
+
 // Warnf is Errorf for a warning.
 func (b *VarBuild) Warnf(format string, args ...any) { b.cc.ld.warnf(b.pos, format, args...) }
 

@@ -10,7 +10,9 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	const others = "of corex only append_branch and set_send_socket are there"
+	const others = "of corex only append_branch, set_send_socket and $cfg are there"
+	m.Var(route.Var{Name: "cfg", Inner: "line, name or route", Compile: cfgVar,
+		Doc: "Where in the file it stands: the line, the file's name, the route's name."})
 	m.IdleText(others, "alias_subdomains", "dns_cache", "evcb_reply_out", "nio_msg_avp")
 	m.IdleInt(others, "nio_intercept", "nio_min_msg_len")
 

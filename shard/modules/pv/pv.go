@@ -16,6 +16,8 @@ func Define(m *route.Module) {
 	sending(m)
 	flags(m)
 	scriptVars(m)
+	m.Var(route.Var{Name: "cnt", Inner: "$avp(name) or $xavp(name)", Compile: countVar,
+		Doc: "How many values there are of that name."})
 	sharedVars(m)
 	lists(m)
 	listFunctions(m)
