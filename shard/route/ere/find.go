@@ -39,6 +39,7 @@ type program struct {
 	re      *regexp.Regexp
 	prefix  []byte // that every match begins with
 	asserts bool   // has \b, ^ or $
+	atLine  bool   // every match begins a line
 }
 
 // queue are the threads at one place of the text, each once, the first ones first.
@@ -76,7 +77,7 @@ func (f *Finder) Scan(re *regexp.Regexp, text []byte) Scan {
 	switch {
 	case p.prog == nil:
 		s.all = re.FindAllSubmatchIndex(text, -1)
-	case len(p.prefix) == 0 && !re.Match(text): // regexp is faster at this; most do not match
+	case len(p.prefix) == 0 && !p.atLine && !re.Match(text): // regexp is faster at this; most do not match
 		s.pos = len(text) + 1
 	}
 	return s
@@ -99,6 +100,9 @@ func (f *Finder) meet(re *regexp.Regexp) *program {
 	}
 	prefix, _ := re.LiteralPrefix()
 	p.prog, p.prefix = prog, []byte(prefix)
+	first := &prog.Inst[prog.Start]
+	p.atLine = first.Op == syntax.InstEmptyWidth &&
+		syntax.EmptyOp(first.Arg)&syntax.EmptyBeginLine != 0
 	for i := range prog.Inst {
 		p.asserts = p.asserts || prog.Inst[i].Op == syntax.InstEmptyWidth
 	}
@@ -152,6 +156,13 @@ func (f *Finder) find(p *program, text []byte, pos int) bool {
 		if len(f.run.threads) == 0 {
 			if matched {
 				return true
+			}
+			if p.atLine && pos > 0 && text[pos-1] != '\n' {
+				i := bytes.IndexByte(text[pos:], '\n')
+				if i < 0 {
+					return false
+				}
+				pos += i + 1
 			}
 			if len(p.prefix) > 0 {
 				i := bytes.Index(text[pos:], p.prefix)
