@@ -94,6 +94,7 @@ func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 		ProbingThreshold:  d.ProbingThreshold,
 		InactiveThreshold: d.InactiveThreshold,
 		UseDefault:        d.UseDefault,
+		LatencyKept:       d.LatencyAlpha,
 		Resolver:          c.lookUpHost,
 	}, prev)
 	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {

@@ -3,13 +3,14 @@ package balance
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // Latency is what probes measured of a target, as `dispatcher.list` shows it.
 type Latency struct {
 	AvgMs float64 // mean of all answers
 	StdMs float64 // their standard deviation
-	// exponentially weighted mean, nine tenths old: ds_latency_estimator_alpha's default of 900
+	// exponentially weighted mean, see Config.LatencyKept
 	EstMs    float64
 	MaxMs    int64
 	Answers  uint64
@@ -22,9 +23,21 @@ type latencyCell struct {
 	mu      sync.Mutex
 	l       Latency
 	squares float64 // sum of squared distances from the mean (Welford 1962)
+
+	est, avg atomic.Uint64 // the bits of l.EstMs and l.AvgMs, for selections, which take no lock
 }
 
-func (c *latencyCell) answer(ms int64) {
+// now is what the latency is estimated to be, in ms, mean what it is on average.
+func (c *latencyCell) now() float64  { return math.Float64frombits(c.est.Load()) }
+func (c *latencyCell) mean() float64 { return math.Float64frombits(c.avg.Load()) }
+
+// publish lets selections see l.
+func (c *latencyCell) publish() {
+	c.est.Store(math.Float64bits(c.l.EstMs))
+	c.avg.Store(math.Float64bits(c.l.AvgMs))
+}
+
+func (c *latencyCell) answer(ms int64, kept float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x, l := float64(ms), &c.l
@@ -36,8 +49,9 @@ func (c *latencyCell) answer(ms int64) {
 	l.AvgMs += d / float64(l.Answers)
 	c.squares += d * (x - l.AvgMs)
 	l.StdMs = math.Sqrt(c.squares / float64(l.Answers))
-	l.EstMs = 0.9*l.EstMs + 0.1*x
+	l.EstMs = kept*l.EstMs + (1-kept)*x
 	l.MaxMs = max(l.MaxMs, ms)
+	c.publish()
 }
 
 func (c *latencyCell) timeout() {
@@ -60,4 +74,5 @@ func (c *latencyCell) inherit(from *latencyCell) {
 	l, squares := from.l, from.squares
 	from.mu.Unlock()
 	c.l, c.squares = l, squares
+	c.publish()
 }

@@ -59,7 +59,7 @@ func TestInlining(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, f := range []string{"(*Target).Success", "(*Target).State", "(*Table).Target", "State.Usable", "mix",
-		"negLog", "(*Picks).add", "(*plan).find"} {
+		"negLog", "(*Picks).add", "(*shares).find"} {
 		if !bytes.Contains(out, []byte("can inline "+f+"\n")) {
 			t.Errorf("%s is no longer inlined", strings.TrimSpace(f))
 		}

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -31,6 +32,9 @@ type Config struct {
 	ProbingThreshold int
 	// ds_inactive_threshold: successes until active again; 0 means 1; at most MaxThreshold
 	InactiveThreshold int
+	// ds_latency_estimator_alpha: how much of the latency estimated before stays at each answer, in
+	// thousandths; 0 means 900
+	LatencyKept int
 	// use_default: the last target of a set is kept for when all others are down
 	UseDefault bool
 	// at reload states come from the file, as in Kamailio, else from the previous table
@@ -77,6 +81,7 @@ func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 	for _, t := range r.targets {
 		t.probingThreshold = uint32(max(cfg.ProbingThreshold, 1))
 		t.inactiveThreshold = uint32(max(cfg.InactiveThreshold, 1))
+		t.latencyKept = float64(cmp.Or(cfg.LatencyKept, 900)) / 1000
 		t.identify()
 	}
 	known := prev.byIdentity()

@@ -135,7 +135,7 @@ func TestLatency(t *testing.T) {
 	tb := mustParse(t, "1 sip:10.0.0.1 8 0 latency=100", Config{}, nil)
 	cell := &tb.Targets()[0].live.latency
 	for _, ms := range []int64{10, 20, 30} {
-		cell.answer(ms)
+		cell.answer(ms, 0.9)
 	}
 	l := tb.Targets()[0].Latency()
 	if l.AvgMs != 20 || l.MaxMs != 30 || l.Answers != 3 || l.StdMs < 8.16 || l.StdMs > 8.17 || l.EstMs < 78.5 ||

@@ -23,7 +23,7 @@ func mix(x uint64) uint64 {
 //
 // Receipt: BenchmarkRendezvous, whole list of 8 targets 41 ns (plain 115), weighted 97 ns (216), of
 // 16 229 ns (266), of 100 as the plain one within a tenth; Xeon 2.5 GHz, 2026-11-21.
-func (pl *plan) rendezvous(key uint64, limit int, p *Picks) {
+func (pl *shares) rendezvous(key uint64, limit int, p *Picks) {
 	var chunk [chunkTargets]uint64
 	n := min(limit, len(pl.seeds))
 	if n == 1 {
@@ -73,7 +73,7 @@ const chunkTargets = 16
 
 // scores fills chunk for the targets from from on: score, highest first, in the high 48 bits, UID
 // in the low 16. So one word moves in sorting instead of two; 48 bits tie once in 10¹⁴.
-func (pl *plan) scores(key uint64, from int, chunk *[chunkTargets]uint64) []uint64 {
+func (pl *shares) scores(key uint64, from int, chunk *[chunkTargets]uint64) []uint64 {
 	seeds := pl.seeds[from:min(from+chunkTargets, len(pl.seeds))]
 	uids := pl.uids[from:][:len(seeds)]
 	out := chunk[:len(seeds)]

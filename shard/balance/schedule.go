@@ -308,7 +308,7 @@ func (p *Prober) finish(e *entry, code int, how ending, nowMs int64) Outcome {
 		t.live.latency.timeout()
 	} else {
 		o.RTTMs = nowMs - e.sentMs
-		t.live.latency.answer(o.RTTMs)
+		t.live.latency.answer(o.RTTMs, t.latencyKept)
 	}
 	s := t.State()
 	switch {

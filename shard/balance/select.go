@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math/rand/v2"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -16,6 +17,17 @@ const (
 	// takes the hash modulo the number of targets instead, gives a lost target's whole share to one
 	// neighbour, and ignores weights here.
 	CallIDHash Algorithm = 0
+
+	// FromHash, ToHash, URIHash, UserHash and VariableHash are CallIDHash for another text of the
+	// request, whose hash is the Key. Without a user name UserHash takes turns.
+	FromHash     Algorithm = 1
+	ToHash       Algorithm = 2
+	URIHash      Algorithm = 3
+	UserHash     Algorithm = 5
+	VariableHash Algorithm = 7
+
+	// Random draws a target for each call, by weight.
+	Random Algorithm = 6
 
 	// RoundRobin takes the usable targets in turn. The counter is shared by all shards: with one
 	// per shard, eight calls to eight targets would not reach each once, and the difference shows
@@ -33,7 +45,26 @@ const (
 	// sum are cut, what lacks to 100 goes to the last target, and an inactive target's slots to its
 	// next neighbour.
 	Weights Algorithm = 9
+
+	// RelativeWeights is Weights by the attribute rweight.
+	RelativeWeights Algorithm = 11
+
+	// Parallel gives all usable targets: the call goes to each at once.
+	Parallel Algorithm = 12
+
+	// ByLatency takes turns among the targets of the highest priority, of which latency takes off:
+	// a point for each time that the latency estimated by probes is as high as the priority.
+	ByLatency Algorithm = 13
 )
+
+// Hashes tells whether the algorithm hashes a text of the request.
+func (a Algorithm) Hashes() bool {
+	switch a {
+	case CallIDHash, FromHash, ToHash, URIHash, UserHash, VariableHash:
+		return true
+	}
+	return false
+}
 
 // Key is what a hashing algorithm hashes. Build it once per request.
 type Key struct {
@@ -78,15 +109,21 @@ func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool
 	}
 	if len(pl.usable) > 0 {
 		switch a {
-		case CallIDHash:
+		case CallIDHash, FromHash, ToHash, URIHash, UserHash, VariableHash:
 			pl.rendezvous(key.Hash, limit, p)
+		case Random:
+			pl.rendezvous(rand.Uint64(), limit, p)
 		case RoundRobin:
 			n := uint64(len(pl.usable))
 			p.addFrom(pl.usable, int((s.turns.rr.Add(1)-1)%n), limit)
-		case Priority:
+		case Priority, Parallel:
 			p.addFrom(pl.usable, 0, limit)
 		case Weights:
 			pl.turn(s.turns.wrr.Add(1)-1, limit, p)
+		case RelativeWeights:
+			pl.relative.turn(s.turns.wrr.Add(1)-1, limit, p)
+		case ByLatency:
+			pl.byLatency(tb, s.turns.rr.Add(1)-1, limit, p)
 		default:
 			return false
 		}
@@ -130,6 +167,20 @@ func (p *Picks) Cut(limit int) {
 	}
 }
 
+// Append puts the entries of another list behind those of p, as many as there is room for.
+func (p *Picks) Append(list *Picks) {
+	if p.N == 0 {
+		*p = *list
+		return
+	}
+	p.Flags &^= pickDefault // it is not the last any more
+	for _, uid := range list.UID[:list.N] {
+		if int(p.N) < len(p.UID) && !p.Has(uid) {
+			p.add(uid)
+		}
+	}
+}
+
 func (p *Picks) add(uid uint16) {
 	p.UID[p.N] = uid
 	p.N++
@@ -150,7 +201,7 @@ func (p *Picks) addFrom(uids []uint16, start, limit int) {
 // turn is algorithm 9: the k-th call takes position k·step of the running sum. The targets to try
 // after it are in rendezvous order for k, so that a target that fails passes its calls on in
 // proportion too.
-func (pl *plan) turn(k uint64, limit int, p *Picks) {
+func (pl *shares) turn(k uint64, limit int, p *Picks) {
 	sum := pl.ends[len(pl.ends)-1]
 	first := pl.uids[pl.find(k%sum*pl.step%sum)]
 	if limit == 1 {
@@ -171,7 +222,7 @@ func (pl *plan) turn(k uint64, limit int, p *Picks) {
 }
 
 // find returns the target whose stretch of the running sum holds pos.
-func (pl *plan) find(pos uint64) int {
+func (pl *shares) find(pos uint64) int {
 	low, high := 0, len(pl.ends)-1
 	for low < high {
 		if mid := int(uint(low+high) >> 1); pl.ends[mid] <= pos {

@@ -3,7 +3,6 @@ package balance
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -30,15 +29,19 @@ type Set struct {
 // than at each call. It is immutable. A selection may use a plan that a state change has just
 // outdated; NextTarget looks at the state again.
 type plan struct {
-	gen uint32
-	// all weights are the same, those of unusable targets included: see Set.equalWeights
-	equal    bool
+	gen      uint32
 	fallback uint16 // UID of the default target; 0 means none
 
 	usable []uint16 // UIDs in set order, the default aside
 
-	// The rest is for algorithms 0 and 9: the usable targets with a weight (all with weight 1 if
-	// none has one).
+	shares          // by weight
+	relative shares // by rweight, for algorithm 11
+}
+
+// shares are the usable targets with a weight (all with weight 1 if none has one).
+type shares struct {
+	// all weights are the same, those of unusable targets included: see Set.equalWeights
+	equal bool
 	uids  []uint16
 	seeds []uint64
 	inv   []float64 // 1/weight
@@ -78,21 +81,31 @@ func (s *Set) rebuild() *plan {
 		}
 		targets = targets[:len(targets)-1]
 	}
-	var usable, weighted []*Target
+	var usable []*Target
 	for _, t := range targets {
 		if !t.State().Usable() {
 			continue
 		}
 		usable = append(usable, t)
 		pl.usable = append(pl.usable, t.UID)
-		if t.Attrs.Weight > 0 {
+	}
+	pl.share(usable, s.equalWeights, func(t *Target) uint64 { return uint64(t.Attrs.Weight) })
+	pl.relative.share(usable, false, func(t *Target) uint64 { return uint64(t.Attrs.RWeight) })
+	s.plan.Store(pl)
+	return pl
+}
+
+// share computes the shares of the usable targets.
+func (pl *shares) share(usable []*Target, equal bool, weight func(t *Target) uint64) {
+	pl.equal = equal
+	var weighted []*Target
+	for _, t := range usable {
+		if weight(t) > 0 {
 			weighted = append(weighted, t)
 		} else {
 			pl.spare = append(pl.spare, t.UID)
 		}
 	}
-	weight := func(t *Target) uint64 { return uint64(t.Attrs.Weight) }
-	pl.equal = s.equalWeights
 	if len(weighted) == 0 {
 		weighted, pl.spare, pl.equal = usable, nil, true
 		weight = func(*Target) uint64 { return 1 }
@@ -109,8 +122,6 @@ func (s *Set) rebuild() *plan {
 		pl.ends = append(pl.ends, sum)
 	}
 	pl.step = stride(sum)
-	s.plan.Store(pl)
-	return pl
 }
 
 func gcd(a, b uint64) uint64 {
@@ -239,7 +250,7 @@ func (e *UnavailableError) Error() string {
 		name, available)
 }
 
-const available = "0, 4, 8, 9"
+const available = "0 to 9, 11, 12, 13"
 
 var algorithmNames = map[Algorithm]string{
 	0: "hash of Call-ID", 1: "hash of From URI", 2: "hash of To URI", 3: "hash of Request-URI",
@@ -253,5 +264,5 @@ var algorithmNames = map[Algorithm]string{
 
 // Available reports whether Select knows the algorithm.
 func (a Algorithm) Available() bool {
-	return slices.Contains([]Algorithm{CallIDHash, RoundRobin, Priority, Weights}, a)
+	return a >= CallIDHash && a <= Weights || a >= RelativeWeights && a <= ByLatency
 }

@@ -147,7 +147,8 @@ type live struct {
 	changedMs atomic.Int64
 	_         [24]byte
 
-	latency latencyCell // 64 bytes
+	latency latencyCell // 80 bytes
+	_       [48]byte
 }
 
 // turns is what changes about a set: a counter for each algorithm that takes turns, and the
@@ -170,6 +171,7 @@ func newLive(t *Target, tu *turns) *live {
 	l.changedMs.Store(never)
 	l.calmMs.Store(never)
 	l.latency.l.EstMs = float64(t.Attrs.LatencyMs)
+	l.latency.publish()
 	return l
 }
 

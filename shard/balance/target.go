@@ -27,6 +27,7 @@ type Target struct {
 	seed              uint64
 	probingThreshold  uint32
 	inactiveThreshold uint32
+	latencyKept       float64
 	live              *live
 }
 

@@ -12,20 +12,100 @@ import (
 // replaceURI.
 func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int,
 	replaceURI bool) bool {
+	return r.SelectTargetBy(set, algorithm, balance.KeyOf(r.M.CallID()), limit, replaceURI)
+}
+
+// SelectTargetBy is SelectTarget with the hash of another text than the Call-ID.
+func (r *Request) SelectTargetBy(set int, algorithm balance.Algorithm, key balance.Key, limit int,
+	replaceURI bool) bool {
 	c := r.core
-	if c.table == nil {
-		return false
-	}
-	key := balance.KeyOf(r.M.CallID())
-	if !c.table.Select(set, algorithm, key, limit, &r.picks) {
+	if c.table == nil || !c.table.Select(set, algorithm, key, limit, &r.picks) {
 		return false
 	}
 	t := r.picks.NextTarget(c.table)
+	if algorithm == balance.Parallel {
+		return r.takeAll(t, replaceURI)
+	}
 	if t != nil && r.listed(t) {
 		t = r.drawAgain(t, set, algorithm, key, limit)
 	}
 	return r.take(t, replaceURI)
 }
+
+// ListTargets makes the list that NextTarget goes through of what the algorithm chooses of a set,
+// behind what is in it if more. The request stays as it is.
+func (r *Request) ListTargets(set int, algorithm balance.Algorithm, key balance.Key, limit int,
+	more bool) bool {
+	var list balance.Picks
+	if r.core.table == nil || !r.core.table.Select(set, algorithm, key, limit, &list) {
+		return false
+	}
+	if !more {
+		r.picks = list
+		return true
+	}
+	r.picks.Append(&list)
+	return true
+}
+
+// ChooseFirst makes the first destination of the list that ListTargets made the one chosen last, and
+// leaves the request as it is.
+func (r *Request) ChooseFirst(limit int) bool {
+	t := r.picks.NextTarget(r.core.table)
+	if t == nil {
+		return false
+	}
+	r.lastTarget = t.UID
+	r.picks.Cut(limit)
+	return true
+}
+
+// FirstTarget makes the first destination of the list that ListTargets made that of the request. It
+// returns false if none of them may be used.
+func (r *Request) FirstTarget(limit int, replaceURI bool) bool {
+	if !r.NextTarget(replaceURI) {
+		return false
+	}
+	r.picks.Cut(limit)
+	return true
+}
+
+// SameTarget makes the destination that was chosen last that of the request once more (ds_set_dst,
+// ds_set_domain). It returns false if there is none.
+func (r *Request) SameTarget(replaceURI bool) bool {
+	if r.core.table == nil || r.lastTarget == 0 {
+		return false
+	}
+	return r.take(r.core.table.Target(r.lastTarget), replaceURI)
+}
+
+// ListedTargets are the destination chosen last and those of its list that were not tried yet. The
+// view is valid until the next choice.
+func (r *Request) ListedTargets() []uint16 {
+	p := &r.picks
+	return p.UID[max(int(p.Next)-1, 0):p.N]
+}
+
+// takeAll makes t and all destinations behind it in the list those of the next Relay, at once.
+func (r *Request) takeAll(t *balance.Target, replaceURI bool) bool {
+	var first *balance.Target
+	for ; t != nil; t = r.picks.NextTarget(r.core.table) {
+		switch {
+		case r.listed(t):
+		case first == nil:
+			first = t
+		case r.nMore < len(r.more):
+			r.take(t, replaceURI)
+			r.more[r.nMore] = r.mainTarget()
+			r.nMore++
+		}
+	}
+	r.picks.N = 0
+	return r.take(first, replaceURI)
+}
+
+// Targets are the destination sets; nil means there are none.
+func (c *Core) Targets() *balance.Table { return c.table }
 
 // NextTarget takes the next destination of the list that SelectTarget made (ds_next_dst,
 // ds_next_domain), one that the blacklist does not name if there is one. It returns false if none

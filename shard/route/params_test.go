@@ -18,7 +18,10 @@ var not56 = map[string]string{
 	"tm.t4_timer":              "ours",
 	"tm.pass_former_replies":   "ours",
 	"tm.retry_refused":         "ours",
-	"tm.failover_reply_codes":  "later versions", "tm.reply_408_code": "later versions",
+	"dispatcher.dst_avp":       "up to 4.4", "dispatcher.grp_avp": "up to 4.4", "dispatcher.cnt_avp": "up to 4.4",
+	"dispatcher.dstid_avp": "up to 4.4", "dispatcher.attrs_avp": "up to 4.4", "dispatcher.sock_avp": "up to 4.4",
+	"dispatcher.ds_probing_threshhold": "up to 4.4",
+	"tm.failover_reply_codes":          "later versions", "tm.reply_408_code": "later versions",
 	"tm.delayed_reply": "later versions",
 	"maxsndbuffer":     "later versions", "tcp_msg_read_timeout": "later versions",
 	"tcp_msg_data_timeout": "later versions",
@@ -160,7 +163,8 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
-	"is_direction":        `"upstream"`,
+	"is_direction": `"upstream"`,
+	"ds_select":    `"1", "4"`, "ds_select_routes": `"1=4", "1"`,
 	"xavp_params_implode": `"x", "$var(x)"`, "xavu_params_implode": `"x", "$var(x)"`,
 	"avp_copy": `"$avp(x)", "$avp(y)"`, "avp_delete": `"$avp(x)"`, "is_avp_set": `"$avp(x)"`,
 	"is_int": `"$avp(x)"`, "not_empty": `"$avp(x)"`, "pv_isset": `"$avp(x)"`, "pv_unset": `"$avp(x)"`,

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"viaduct/shard/balance"
 	"viaduct/shard/route"
 )
 
@@ -19,8 +18,9 @@ func Define(m *route.Module) {
 		"The file with the destinations. A relative path starts at the working directory.")
 	m.BoolVar(&d.ListOptional, "list_optional",
 		"A list_file that is not there is an empty list and no error. Not Kamailio's.")
-	m.IntVar(&d.Flags, "flags", 0, 3, "1: hash the user part only. 2: failover.")
-	m.BoolVar(&d.ForceDst, "force_dst", "Overwrite a $du that is set already.")
+	m.IntVar(&d.Flags, "flags", 0, 3,
+		"1: algorithms 1 to 3 hash the user part only. 2: failover, which there is without it too.")
+	m.BoolVar(&d.ForceDst, "force_dst", "Whether ds_select_dst overwrites a $du that is set already.")
 	m.BoolVar(&d.UseDefault, "use_default",
 		"Keep the last destination of a set for when nothing else is left.")
 	m.TextVar(&d.HashPVar, "hash_pvar", "The text with variables that algorithm 7 hashes.")
@@ -53,88 +53,41 @@ func Define(m *route.Module) {
 	m.TextVar(&d.DefaultSocket, "ds_default_socket", "What probes leave from.")
 	m.DurationVar(&d.ReloadDelta, "reload_delta", time.Second, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the list.")
-	m.NotYet("flags", "force_dst", "ds_default_socket", "outbound_proxy", "hash_pvar",
-		"ds_hash_size", "ds_hash_expire", "ds_hash_initexpire", "ds_hash_check_interval")
-
-	m.IdleText("the failover list is kept in the transaction, not in an XAVP", "xavp_dst",
-		"xavp_ctx")
-	m.IdleInt("the failover list is kept in the transaction, not in an XAVP", "xavp_dst_mode",
-		"xavp_ctx_mode")
+	m.NotYet("ds_default_socket", "outbound_proxy", "ds_hash_size", "ds_hash_expire",
+		"ds_hash_initexpire", "ds_hash_check_interval")
+	m.IdleText("ds_default_socket names the socket by its address", "ds_default_sockname")
+	m.IdleText("there is no embedded interpreter: event_route[dispatcher:dst-down] and dst-up run",
+		"event_callback")
+	const noDB = "destinations are read from list_file: no database is asked for them"
+	m.IdleText(noDB, "db_url", "table_name", "setid_col", "destination_col", "flags_col",
+		"priority_col", "attrs_col", "ds_db_extra_attrs")
+	const kept = "the list of destinations is kept in the transaction; xavp_dst shows it"
+	m.IdleText(kept, "xavp_ctx")
+	m.IdleInt(kept, "xavp_ctx_mode")
+	const since5 = "Kamailio 5.0 has dropped it: xavp_dst shows the destinations, as " +
+		"$xavp(_dsdst_=>uri)"
+	m.IdleAny(since5, "dst_avp", "grp_avp", "cnt_avp", "dstid_avp", "attrs_avp", "sock_avp")
+	m.IdleInt("it is spelt ds_probing_threshold", "ds_probing_threshhold")
 	m.IdleInt("probes have their own goroutine already", "ds_timer_mode")
-	m.IdleInt("attributes are not exported to variables yet", "ds_attrs_none")
 	m.IdleInt("a list with a bad line is refused as a whole", "ds_load_mode")
 	m.IdleInt("names are resolved when a call needs them, from a cache", "ds_dns_mode",
 		"ds_dns_interval", "ds_dns_ttl")
 
-	const in = route.InRequest | route.InFailure
-	m.Func(selection("ds_select_dst",
-		"Chooses a destination of a set and makes it $du. False: there is none.", false))
-	m.Func(selection("ds_select_domain",
-		"Chooses a destination of a set for host and port of the Request-URI. False: there is "+
-			"none.", true))
-	route.Func0(m, "ds_next_dst", in,
-		"Makes the next destination of the list that ds_select_dst made $du. False: there is "+
-			"none left.",
-		func(c *route.Ctx) route.Result {
-			return c.Moved(route.Truth(c.Request.NextTarget(false)))
-		})
-	route.Func0(m, "ds_next_domain", in, "The same for what ds_select_domain chose.",
-		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.NextTarget(true))) })
-	state := route.Parsed("state", "a state",
-		`is no state: "a", "i", "d" or "t", and "p" for probing`,
-		`"a" active, "i" inactive, "d" disabled, "t" trying, and "p" behind it: probed`, dstState)
-	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
-		"Sets the state of the destination that was used last.",
-		func(c *route.Ctx, state string) route.Result {
-			return c.MarkDst(state)
-		}).Soon(route.InReplies)
-}
-
-// selection is ds_select_dst and ds_select_domain. A choice that is known at load is held against
-// the algorithms there are, and noted for who has the list.
-func selection(name, doc string, setURI bool) route.Func {
-	set := route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs)
-	algorithm := route.Int("algorithm", 0, 1<<31-1,
-		"how to choose: 0, by Call-ID; 4, in turn; 8, the first; 9, by weight", route.AsIs)
-	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
-		"the most destinations kept for failover; 0: all", route.AsIs), 0)
-	return route.Func{Name: name, In: route.InRequest | route.InFailure,
-		Args: []route.AnyArg{set, algorithm, limit}, Doc: doc,
-		Build: func(b *route.Build) route.Call {
-			set, ok1 := set.At(b, 0)
-			algorithm, ok2 := algorithm.At(b, 1)
-			limit, ok3 := limit.At(b, 2)
-			if !ok1 || !ok2 || !ok3 {
-				return nil
-			}
-			s, setKnown := set.Known()
-			a, algKnown := algorithm.Known()
-			l, limitKnown := limit.Known()
-			if alg := balance.Algorithm(a); algKnown && !alg.Available() {
-				b.Errorf(1, "%s", (&balance.UnavailableError{Algorithm: alg}).Error())
-				return nil
-			}
-			if algKnown {
-				sel := route.Selection{Pos: b.Pos(), Set: -1, Algorithm: a}
-				if setKnown {
-					sel.Set = s
-				}
-				b.Selects(sel)
-			}
-			if setKnown && algKnown && limitKnown {
-				return func(c *route.Ctx) route.Result {
-					return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l,
-						setURI)))
-				}
-			}
-			return func(c *route.Ctx) route.Result {
-				s, _ := set.Get(c)
-				a, _ := algorithm.Get(c)
-				l, _ := limit.Get(c)
-				return c.Moved(route.Truth(c.Request.SelectTarget(s, balance.Algorithm(a), l,
-					setURI)))
-			}
-		}}
+	vars := destinationVars{
+		xavp: m.Text("xavp_dst", "_dsdst_",
+			"The XAVP with the destinations chosen. It is set where the file gives this parameter."),
+		given: m.Given("xavp_dst"),
+		mode:  m.Int("xavp_dst_mode", 0, 0, 7, "1: without attrs. 2: with socket. 4: with sockname."),
+		empty: m.Bool("ds_attrs_none", false, "Gives a destination without attributes an empty attrs."),
+	}
+	m.Check("xavp_dst", func(s string, _ int64) string {
+		if s == "" {
+			return "is empty; it is the name of an XAVP"
+		}
+		return ""
+	})
+	selections(m, &vars)
+	lists(m)
 }
 
 // dstState brings a state into the form of balance.ParseMark. "p" alone is active and probed, as in
