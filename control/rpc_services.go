@@ -91,22 +91,23 @@ type TCP interface {
 
 // RegisterTCP adds the methods core.tcp_*. If that is nil, each says that TCP support is
 // disabled.
-func RegisterTCP(r *RPC, tcp TCP) {
-	register := func(name, help string, call func() any) {
+func RegisterTCP(r *RPC, now func() TCP) {
+	register := func(name, help string, call func(tcp TCP) any) {
 		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
+			tcp := now()
 			if tcp == nil {
 				return nil, Faultf(500, "tcp support disabled")
 			}
-			return call(), nil
+			return call(tcp), nil
 		}})
 	}
-	register("core.tcp_info", "Tells how many connections there are, and may be.", func() any {
+	register("core.tcp_info", "Tells how many connections there are, and may be.", func(tcp TCP) any {
 		return tcp.TCPInfo()
 	})
-	register("core.tcp_options", "Shows the settings of streams.", func() any {
+	register("core.tcp_options", "Shows the settings of streams.", func(tcp TCP) any {
 		return tcp.TCPOptions()
 	})
-	register("core.tcp_list", "Lists the connections.", func() any {
+	register("core.tcp_list", "Lists the connections.", func(tcp TCP) any {
 		rows, more := tcp.TCPList(viewRecords)
 		all := make([]any, 0, len(rows)+1)
 		for _, row := range rows {
@@ -134,21 +135,22 @@ type TLS interface {
 }
 
 // RegisterTLS adds the methods tls.*. If that is nil, each says that TLS support is disabled.
-func RegisterTLS(r *RPC, tls TLS) {
-	register := func(name, help string, call func() (any, error)) {
+func RegisterTLS(r *RPC, now func() TLS) {
+	register := func(name, help string, call func(tls TLS) (any, error)) {
 		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
+			tls := now()
 			if tls == nil {
 				return nil, Faultf(500, "tls support disabled")
 			}
-			return call()
+			return call(tls)
 		}})
 	}
 	register("tls.info", "Tells how many TLS connections there are, and may be.",
-		func() (any, error) {
+		func(tls TLS) (any, error) {
 			return tls.TLSInfo(), nil
 		})
 	register("tls.reload", "Reads certificates and keys again; connections there are keep theirs.",
-		func() (any, error) {
+		func(tls TLS) (any, error) {
 			if err := tls.Reload(); err != nil {
 				return nil, Faultf(500, "TLS configuration not reloaded: %s", err)
 			}

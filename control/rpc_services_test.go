@@ -33,8 +33,8 @@ func (fakeServices) DNSDelete(kind, name string) bool { return kind == "SRV" && 
 func TestServices(t *testing.T) {
 	r := NewRPC()
 	RegisterCore(r, "viaduct 1.0.0 (x86_64/linux) abc", time.Now().Add(-90*time.Second))
-	RegisterTCP(r, fakeServices{})
-	RegisterTLS(r, fakeServices{})
+	RegisterTCP(r, func() TCP { return fakeServices{} })
+	RegisterTLS(r, func() TLS { return fakeServices{} })
 	RegisterDNS(r, fakeServices{})
 	f := func(line, want string) {
 		t.Helper()
@@ -69,7 +69,7 @@ func TestServices(t *testing.T) {
 		t.Errorf("%v %+v", err, up)
 	}
 	bad := NewRPC()
-	RegisterTLS(bad, fakeServices{errors.New("key.pem: no such file")})
+	RegisterTLS(bad, func() TLS { return fakeServices{errors.New("key.pem: no such file")} })
 	if got := string(bad.Call("tls.reload")); !strings.Contains(got,
 		`"TLS configuration not reloaded: key.pem: no such file"`) {
 		t.Error(got)
@@ -79,8 +79,8 @@ func TestServices(t *testing.T) {
 // What is not there says so.
 func TestServicesThatAreNotThere(t *testing.T) {
 	r := NewRPC()
-	RegisterTCP(r, nil)
-	RegisterTLS(r, nil)
+	RegisterTCP(r, func() TCP { return nil })
+	RegisterTLS(r, func() TLS { return nil })
 	RegisterDNS(r, nil)
 	n := 0
 	for _, name := range r.Names() {

@@ -23,8 +23,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	}
 	w.clock = newClock()
 	w.batchAt = w.clock.now()
-	if s.streams != nil {
-		w.streams, w.conns = &streamPort{p: s.streams.Port(i)}, s.streams
+	if engine := s.Streams(); engine != nil {
+		w.connectStreams(engine)
 	}
 	w.outlet = &outlet{datagrams: port, streams: w.streams, by: s.shared.listeners,
 		egress: s.shared.egress}

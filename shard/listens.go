@@ -118,7 +118,7 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 		}
 	}
 	if len(datagrams)+len(streams) > 0 {
-		err := s.open(&next, datagrams, streams)
+		err := s.open(&next, datagrams, streams, n.Engine)
 		if err == nil {
 			if err = s.announce(g, &next); err != nil {
 				s.useUp(&next)
@@ -128,19 +128,15 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 			return next, err
 		}
 	}
-	g.listeners, g.sockets = next.listeners, next.sockets
+	g.listeners, g.sockets, g.streams = next.listeners, next.sockets, s.Streams()
 	g.egress = &egress{group: s.group, listeners: next.listeners, mhomed: g.egress.mhomed}
 	return next, nil
 }
 
 // open opens sockets, behind the numbers there are.
-func (s *Server) open(next *served, datagrams []netio.ListenConfig,
-	streams []stream.Listen) (err error) {
+func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen,
+	config stream.Config) (err error) {
 	var opened []*netio.Sockets
-	if len(streams) > 0 && s.streams == nil {
-		return fmt.Errorf("cannot listen on %s %s: viaduct was started without a listener of "+
-			"streams, and the first one needs a restart", streams[0].Proto, streams[0].Addr)
-	}
 	defer func() {
 		if err == nil {
 			return
@@ -175,10 +171,22 @@ func (s *Server) open(next *served, datagrams []netio.ListenConfig,
 				func(o stream.Listen) bool { return o.Proto == twin && o.Addr == l.Addr })
 		}
 	}
-	list, err := s.streams.Open(first, streams)
+	engine := s.Streams()
+	if engine == nil {
+		if engine, err = s.newStreams(config); err != nil {
+			return err
+		}
+	} else if config.TLS != nil {
+		engine.SetTLS(config.TLS)
+	}
+	list, err := engine.Open(first, streams)
 	if err != nil {
+		if s.Streams() == nil {
+			engine.Close()
+		}
 		return err
 	}
+	s.streams.Store(engine)
 	next.listeners = append(next.listeners, list...)
 	return nil
 }
@@ -194,7 +202,7 @@ func (s *Server) useUp(next *served) {
 			continue
 		}
 		if next.listeners[i].Proto != netio.UDP {
-			s.streams.Shut(i)
+			s.Streams().Shut(i)
 		}
 		s.group.Forget(i)
 		gone := *g.listeners[i]
@@ -223,7 +231,7 @@ func (s *Server) announce(g *generation, next *served) error {
 			known[i] = &quiet
 		}
 	}
-	now.listeners, now.sockets = known, next.sockets
+	now.listeners, now.sockets, now.streams = known, next.sockets, s.Streams()
 	now.egress = &egress{group: s.group, listeners: known, mhomed: now.egress.mhomed}
 	g.serial = now.serial + 1
 	s.publish(&now)
@@ -239,11 +247,11 @@ func (s *Server) settle(next served, g *generation) {
 	next.watching = s.listens.watching
 	s.listens = next
 	s.group.Choose(g.listeners)
-	if s.streams != nil {
-		s.streams.Accept()
+	if engine := s.Streams(); engine != nil {
+		engine.Accept()
 		for i, l := range g.listeners {
 			if l.Leaving && l.Proto != netio.UDP {
-				s.streams.Shut(i)
+				s.Streams().Shut(i)
 			}
 		}
 	}
@@ -318,6 +326,10 @@ func (w *worker) takeListeners(g *generation) (moved bool) {
 		return false
 	}
 	w.served, w.egress = g.listeners, g.egress
+	if w.streams == nil && g.streams != nil {
+		w.connectStreams(g.streams)
+		w.outlet.streams, w.ctx.Shard.Conns = w.streams, w.conns
+	}
 	for _, s := range g.sockets {
 		n, err := s.Listener.Index, error(nil)
 		if g.listeners[n].Gone {

@@ -41,6 +41,7 @@ type generation struct {
 	listeners []*netio.Listener
 	sockets   []*netio.Sockets // of datagrams, that came after the start
 	egress    *egress
+	streams   *stream.Engine // nil until a listener is a stream's
 }
 
 // Next is what a Reload puts in place.
@@ -52,6 +53,9 @@ type Next struct {
 	// those there are.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
+	// Engine is what the streams' engine starts with, where no listener was a stream's before; its
+	// Listeners do not count. One that runs takes its TLS, when Streams has another listener.
+	Engine stream.Config
 	// Commit is called when nothing can fail any more, before the shards take it and before anybody
 	// is let in by new listeners; nil means nothing is to be done.
 	Commit func()
@@ -112,7 +116,7 @@ func (s *Server) successor(p *route.Program) (*generation, error) {
 	now := *s.shared.gen.Load()
 	next := &generation{
 		serial: now.serial + 2, program: p, settings: now.settings, listeners: now.listeners,
-		sockets: now.sockets, egress: now.egress,
+		sockets: now.sockets, egress: now.egress, streams: now.streams,
 	}
 	roll := now
 	roll.serial++

@@ -65,8 +65,9 @@ type Server struct {
 	cfg        Config
 	arena      *shm.Arena
 	group      *netio.Group
-	streams    *stream.Engine // nil means no listener is a stream's
-	writeQueue *atomic.Int64  // netio.Options.WriteQueue
+	streams    atomic.Pointer[stream.Engine] // nil until a listener is a stream's
+	loops      atomic.Int64                  // of it
+	writeQueue *atomic.Int64                 // netio.Options.WriteQueue
 	shared     *shared
 	workers    []*worker
 	done       sync.WaitGroup
@@ -146,14 +147,14 @@ func Start(cfg Config) (*Server, error) {
 	if err := s.startStreams(); err != nil {
 		return nil, errors.Join(err, group.Close(), arena.Close())
 	}
-	if s.streams != nil {
-		s.shared.listeners = append(slices.Clip(s.shared.listeners), s.streams.Listeners()...)
+	if engine := s.Streams(); engine != nil {
+		s.shared.listeners = append(slices.Clip(s.shared.listeners), engine.Listeners()...)
 	}
 	first := &egress{group: group, listeners: s.shared.listeners, mhomed: cfg.Settings.Core.MHomed}
 	s.shared.egress, s.listens = first, served{listeners: s.shared.listeners, free: map[int]bool{}}
 	s.shared.gen.Store(&generation{
 		serial: 1, program: cfg.Program, settings: cfg.Settings, listeners: s.shared.listeners,
-		egress: first,
+		egress: first, streams: s.Streams(),
 	})
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
@@ -311,19 +312,20 @@ func (s *Server) NowMs() int64 {
 }
 
 // StreamLoops is how many event loops it has.
-func (s *Server) StreamLoops() int { return s.cfg.Streams.Loops }
+func (s *Server) StreamLoops() int { return int(s.loops.Load()) }
 
 // Streams is the stream engine, nil if no listener is a stream's.
-func (s *Server) Streams() *stream.Engine { return s.streams }
+func (s *Server) Streams() *stream.Engine { return s.streams.Load() }
 
 // closeStreams writes what is queued, within closeStreamsWithin, and ends the connections.
 func (s *Server) closeStreams() {
-	if s.streams == nil {
+	engine := s.Streams()
+	if engine == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeStreamsWithin)
 	defer cancel()
-	if err := s.streams.Drain(ctx); err != nil {
+	if err := engine.Drain(ctx); err != nil {
 		s.shared.logger.Warn("closing streams", "error", err)
 	}
 }

@@ -123,24 +123,43 @@ func StreamLoops(asked, shards int) int {
 	return min(asked, MaxShards)
 }
 
-// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. It
-// is nil if there is none.
+// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. There
+// is none without such a listener; the first reload that brings one starts it.
 func (s *Server) startStreams() error {
-	c := s.cfg.Streams
-	if len(c.Listeners) == 0 {
+	if len(s.cfg.Streams.Listeners) == 0 {
 		return nil
 	}
-	c.Base, c.Shards, c.Logger = len(s.group.Listeners()), s.cfg.Shards, s.cfg.Logger
-	c.Loops = StreamLoops(c.Loops, c.Shards)
-	c.Owner = streamOwner(c.Shards)
-	s.cfg.Streams.Loops = c.Loops
-	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }
-	engine, err := stream.Start(c)
+	c := s.cfg.Streams
+	c.Base = len(s.group.Listeners())
+	engine, err := s.newEngine(c)
 	if err != nil {
 		return err
 	}
-	s.streams = engine
+	s.streams.Store(engine)
 	return nil
+}
+
+// newStreams starts an engine without listeners, for a reload.
+func (s *Server) newStreams(c stream.Config) (*stream.Engine, error) {
+	c.Listeners = nil
+	return s.newEngine(c)
+}
+
+func (s *Server) newEngine(c stream.Config) (*stream.Engine, error) {
+	c.Shards, c.Logger = s.cfg.Shards, s.cfg.Logger
+	c.Loops = StreamLoops(c.Loops, c.Shards)
+	c.Owner = streamOwner(c.Shards)
+	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }
+	engine, err := stream.Start(c)
+	if err == nil {
+		s.loops.Store(int64(c.Loops))
+	}
+	return engine, err
+}
+
+// connectStreams gives the shard its end of the engine.
+func (w *worker) connectStreams(e *stream.Engine) {
+	w.streams, w.conns = &streamPort{p: e.Port(w.number)}, e
 }
 
 // streamOwner names the shard of a message that came over a stream: that of its Call-ID, as for

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"viaduct/control/tlsdomains"
+	"viaduct/netio/stream"
 	"viaduct/shard"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
@@ -28,23 +30,28 @@ const (
 	resolveTimeout = 5 * time.Second
 )
 
-// startShards binds and serves.
-func (p *process) startShards() (*shard.Server, error) {
-	c := p.config
+// engineConfig is streamConfig with what is the process's.
+func (p *process) engineConfig(c *Config, tls *tlsdomains.Store) stream.Config {
 	streams := c.streamConfig()
 	streams.Limits = p.limits
-	if p.tls != nil {
-		streams.TLS = p.tls
+	if tls != nil {
+		streams.TLS = tls
 	}
 	streams.Fatal = func(err error) {
 		p.log.Always.Error("the event loops ended: viaduct stops, since no connection would be "+
 			"served any more", "error", err)
 		p.signals <- syscall.SIGTERM
 	}
+	return streams
+}
+
+// startShards binds and serves.
+func (p *process) startShards() (*shard.Server, error) {
+	c := p.config
 	return shard.Start(shard.Config{
 		Shards:    c.Shards,
 		Listens:   c.Listens,
-		Streams:   streams,
+		Streams:   p.engineConfig(c, p.tls.Load()),
 		Program:   c.Program,
 		Settings:  c.Settings,
 		Targets:   c.Targets,

@@ -38,10 +38,11 @@ type options struct {
 
 	late []given // the flags that override the configuration file
 
-	home    string         // the folder that relative paths count from
-	running *Config        // at a reload: what is in force
-	targets *balance.Table // at a reload: whose states stay
-	life    context.Context
+	home      string         // the folder that relative paths count from
+	running   *Config        // at a reload: what is in force
+	streaming bool           // at a reload: the engine of streams runs
+	targets   *balance.Table // at a reload: whose states stay
+	life      context.Context
 }
 
 // parseOptions runs the first two phases. The first mistake in the order of the command line is the
@@ -225,7 +226,7 @@ func (o *options) configure() (*Config, error) {
 	c.ArenaMB = firstPositive(o.arenaMB, core.ShmMB,
 		max(arenaDefaultMB, arenaDefaultShardMB*c.Shards))
 	if o.running != nil {
-		c.Notes = append(c.Notes, c.keepFixed(o.running)...)
+		c.Notes = append(c.Notes, c.keepFixed(o.running, o.streaming)...)
 	}
 
 	all, listenErrs := expandListens(&own)

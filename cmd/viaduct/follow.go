@@ -87,9 +87,14 @@ func stays[T comparable](name string, at func(c *Config) *T) fixed {
 }
 
 // keepFixed gives c the value that r has of each setting that cannot change, and says which those
-// are that the file has changed.
-func (c *Config) keepFixed(r *Config) (notes []string) {
-	for _, f := range fixedSettings {
+// are that the file has changed. Those of streams can change as long as streams has not begun: there
+// was no listener of theirs.
+func (c *Config) keepFixed(r *Config, streams bool) (notes []string) {
+	list := fixedSettings
+	if streams {
+		list = slices.Concat(list, fixedStreams)
+	}
+	for _, f := range list {
 		if !f.same(c, r) {
 			notes = append(notes, fmt.Sprintf("%s cannot change while viaduct runs: it stays as "+
 				"it was until a restart", f.name))
@@ -100,7 +105,7 @@ func (c *Config) keepFixed(r *Config) (notes []string) {
 }
 
 // fixedSettings are all of them, by what the file or the command line calls them.
-var fixedSettings = slices.Concat([]fixed{
+var fixedSettings = []fixed{
 	stays("children", func(c *Config) *int { return &c.Settings.Core.Children }),
 	stays("shm_mem_size (-m)", func(c *Config) *int { return &c.ArenaMB }),
 	stays("mlock_pages", func(c *Config) *bool { return &c.Settings.Core.MlockPages }),
@@ -117,9 +122,9 @@ var fixedSettings = slices.Concat([]fixed{
 	stays("dst_blocklist_gc_interval", func(c *Config) *time.Duration {
 		return &c.Settings.Blocklist.GCInterval
 	}),
-}, fixedStreams, fixedNames)
+}
 
-// fixedStreams are those that the stream engine reads once.
+// fixedStreams are those that the stream engine reads once, when it is started.
 var fixedStreams = []fixed{
 	stays("tcp_children (-N)", func(c *Config) *int { return &c.Settings.Stream.Children }),
 	stays("tcp_keepalive", func(c *Config) *bool { return &c.Settings.Stream.Keepalive }),
@@ -157,41 +162,4 @@ var fixedStreams = []fixed{
 		return &c.Settings.WebSocket.PingData
 	}),
 	stays("cors_mode of websocket", func(c *Config) *int { return &c.Settings.WebSocket.CORSMode }),
-}
-
-// fixedNames are those that the resolver reads once.
-var fixedNames = []fixed{
-	stays("dns_resolv_conf", func(c *Config) *string { return &c.Settings.DNS.ResolvConf }),
-	stays("dns_hosts_file", func(c *Config) *string { return &c.Settings.DNS.HostsFile }),
-	stays("dns_retr_time", func(c *Config) *time.Duration { return &c.Settings.DNS.RetryTime }),
-	stays("dns_retr_no", func(c *Config) *int { return &c.Settings.DNS.RetryCount }),
-	stays("dns_servers_no", func(c *Config) *int { return &c.Settings.DNS.Servers }),
-	stays("dns_use_search_list", func(c *Config) *bool { return &c.Settings.DNS.SearchList }),
-	stays("dns_search_full_match", func(c *Config) *bool {
-		return &c.Settings.DNS.SearchFullMatch
-	}),
-	stays("dns_try_ipv6", func(c *Config) *bool { return &c.Settings.DNS.TryIPv6 }),
-	stays("dns_try_naptr", func(c *Config) *bool { return &c.Settings.DNS.TryNAPTR }),
-	stays("dns_naptr_ignore_rfc", func(c *Config) *bool { return &c.Settings.DNS.NAPTRIgnoreRFC }),
-	stays("dns_udp_pref", func(c *Config) *int { return &c.Settings.DNS.UDPPref }),
-	stays("dns_tcp_pref", func(c *Config) *int { return &c.Settings.DNS.TCPPref }),
-	stays("dns_tls_pref", func(c *Config) *int { return &c.Settings.DNS.TLSPref }),
-	stays("dns_srv_lb", func(c *Config) *bool { return &c.Settings.DNS.SRVLB }),
-	stays("use_dns_failover", func(c *Config) *bool { return &c.Settings.DNS.Failover }),
-	stays("use_dns_cache", func(c *Config) *bool { return &c.Settings.DNS.Cache }),
-	stays("dns_cache_init", func(c *Config) *bool { return &c.Settings.DNS.CacheInit }),
-	stays("dns_cache_flags", func(c *Config) *int { return &c.Settings.DNS.CacheFlags }),
-	stays("dns_cache_negative_ttl", func(c *Config) *time.Duration {
-		return &c.Settings.DNS.NegativeTTL
-	}),
-	stays("dns_cache_min_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.MinTTL }),
-	stays("dns_cache_max_ttl", func(c *Config) *time.Duration { return &c.Settings.DNS.MaxTTL }),
-	stays("dns_cache_mem", func(c *Config) *int { return &c.Settings.DNS.CacheKB }),
-	stays("dns_cache_gc_interval", func(c *Config) *time.Duration {
-		return &c.Settings.DNS.GCInterval
-	}),
-	stays("dns_timeout", func(c *Config) *time.Duration { return &c.Settings.DNS.Timeout }),
-	stays("dns_cache_stale_ttl", func(c *Config) *time.Duration {
-		return &c.Settings.DNS.StaleTTL
-	}),
 }

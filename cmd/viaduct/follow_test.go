@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ var live = words(`
 	Stream.MsgReadTimeout Stream.AcceptAliases Stream.AcceptIPLimit Stream.AcceptUnique Stream.AcceptNoCL Stream.Async
 	Stream.ConnWQMaxBytes Stream.WQMaxBytes Stream.ReadBufferBytes Stream.CRLFPing Stream.NoConnect Stream.ConnMatch Stream.ScriptMode
 	Stream.PerDestination Stream.HandshakeMax Stream.AcceptRate
-	DNS.SlowQuery DNS.SCTPPref DNS.DelNonExp DNS.RecPref
+	DNS.*
 	Blocklist.Use Blocklist.Expire Blocklist.MemKB Blocklist.UDPIgnore Blocklist.TCPIgnore Blocklist.TLSIgnore Blocklist.SCTPIgnore Blocklist.ICMP
 	TLS.Loaded TLS.Config TLS.Certificate TLS.PrivateKey TLS.CAList TLS.CAPath TLS.CRL TLS.VerifyCertificate TLS.RequireCertificate
 	TLS.VerifyClient TLS.VerifyDepth TLS.Method TLS.Ciphers TLS.ServerName TLS.ConnectionTimeout TLS.SessionCache TLS.ConnWQMaxBytes TLS.WQMaxBytes
@@ -84,7 +85,7 @@ func TestEverySettingIsLiveOrSaid(t *testing.T) {
 		n++
 		group, _, _ := strings.Cut(path, ".")
 		takes := live[path] || live[group+".*"] || elsewhere[path]
-		notes := now.keepFixed(before)
+		notes := now.keepFixed(before, true)
 		switch {
 		case len(notes) == 0 && !takes:
 			t.Errorf("%s changes by a reload in nothing but the settings: put it in force, and into live here, or "+
@@ -98,7 +99,12 @@ func TestEverySettingIsLiveOrSaid(t *testing.T) {
 	if n < 150 {
 		t.Errorf("there are %d settings", n)
 	}
-	for _, f := range fixedSettings {
+	before, now := &Config{Settings: route.DefaultSettings()}, &Config{Settings: route.DefaultSettings()}
+	before.Settings.Stream.KeepCount = now.Settings.Stream.KeepCount + 1
+	if notes := now.keepFixed(before, false); len(notes) > 0 {
+		t.Errorf("streams have not begun, and %q", notes)
+	}
+	for _, f := range slices.Concat(fixedSettings, fixedStreams) {
 		if f.same(&Config{Settings: route.DefaultSettings()}, &Config{Settings: route.DefaultSettings()}) != true {
 			t.Errorf("%s differs from itself", f.name)
 		}
@@ -111,7 +117,7 @@ func TestFixedSettingsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range fixedSettings {
+	for _, f := range slices.Concat(fixedSettings, fixedStreams) {
 		name, _, _ := strings.Cut(f.name, " (")
 		name, _, _ = strings.Cut(name, " of ")
 		if !strings.Contains(string(b), name) {

@@ -33,8 +33,8 @@ type process struct {
 	logStderr bool // where log goes: as configured, or since there is no syslog
 	notifier  *control.Notifier
 	resolver  *resolve.Resolver
-	tls       *tlsdomains.Store // nil means no listener has TLS
-	limits    *stream.Limits    // of streams, changed by cfg.set_now_int
+	tls       atomic.Pointer[tlsdomains.Store] // nil while there is no TLS
+	limits    *stream.Limits                   // of streams, changed by cfg.set_now_int
 	server    *shard.Server
 	status    *control.StatusService
 	pidFile   string // to remove; "" until written

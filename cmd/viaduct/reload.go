@@ -30,13 +30,25 @@ func (p *process) reload() (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.tls != nil && p.tls == nil {
-		return nil, errors.New("viaduct was started without TLS, which needs a restart to begin: " +
-			"enable_tls")
+	names, err := p.followNames(c)
+	if err != nil {
+		return nil, err
+	}
+	tls := p.tls.Load()
+	if tls == nil {
+		tls = c.tls // there was none: the engine has what was read, and p.follow keeps it
 	}
 	next := shard.Next{Program: c.Program, Settings: c.Settings, Targets: c.Targets,
 		Listens: c.Listens, Streams: c.Streams,
-		Commit: func() { p.follow(c) }}
+		Engine: p.engineConfig(c, tls),
+		Commit: func() {
+			names()
+			p.follow(c)
+		}}
+	if p.server.Streams() == nil && len(c.Streams) > 0 {
+		setRuntime(c.Shards, c.streamLoops())
+		p.warnOfFiles(c)
+	}
 	if err := p.server.Reload(next); err != nil {
 		return nil, err
 	}
@@ -52,6 +64,7 @@ func (p *process) readAgain() (*Config, error) {
 		return nil, errFromInput
 	}
 	o.running, o.targets, o.source, o.life = p.inForce, p.server.Targets(), nil, p.life
+	o.streaming = p.server.Streams() != nil
 	if !o.moved() {
 		o.home = "" // so that messages name files as the command line does
 	}
@@ -110,12 +123,29 @@ func (p *process) follow(c *Config) {
 			p.log.Warn("the destination blocklist goes on as it was: " + err.Error())
 		}
 	}
-	if p.tls != nil && c.tls != nil {
-		p.tls.Take(c.tls)
+	if c.tls != nil {
+		if tls := p.tls.Load(); tls != nil {
+			tls.Take(c.tls)
+		} else {
+			p.tls.Store(c.tls)
+		}
 		for _, w := range c.tls.Warnings() {
 			p.log.Warn(w.String())
 		}
 	}
+}
+
+// followNames reads what the resolver's settings name, if they have changed, and returns what puts
+// them in force.
+func (p *process) followNames(c *Config) (apply func(), err error) {
+	if c.Settings.DNS == p.inForce.Settings.DNS {
+		return func() {}, nil
+	}
+	settings, err := resolverSettings(&c.Settings.DNS)
+	if err != nil {
+		return nil, err
+	}
+	return p.resolver.Prepare(settings)
 }
 
 // reloadNow is reload for an operator at a control door.

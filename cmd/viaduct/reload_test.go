@@ -2,8 +2,15 @@ package main
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -289,10 +296,6 @@ func TestStopWhileReloadHangs(t *testing.T) {
 // TestReloadRefused: what cannot be done is said, and nothing changes.
 func TestReloadRefused(t *testing.T) {
 	d := startDoor(t, says("One", ""))
-	d.write(t, "test.cfg", says("Two", "listen=tcp:127.0.0.1:"+freePort(t)+"\n"))
-	if _, fault := d.ask("reload"); !strings.Contains(fault, "the first one needs a restart") {
-		t.Errorf("the first listener of streams: %q", fault)
-	}
 	if err := os.Remove(filepath.Join(d.dir, "test.cfg")); err != nil {
 		t.Fatal(err)
 	}
@@ -304,5 +307,119 @@ func TestReloadRefused(t *testing.T) {
 	}
 	if got := d.answers(); got != "One" {
 		t.Errorf("after reloads that failed: %s", got)
+	}
+}
+
+// TestReloadFirstStreams: a reload brings the first listener of TCP, another one the first of TLS,
+// each to a process that was started with datagrams alone.
+func TestReloadFirstStreams(t *testing.T) {
+	d := startDoor(t, says("One", ""))
+	if _, fault := d.ask("core.tcp_info"); fault != "tcp support disabled" {
+		t.Errorf("core.tcp_info says %q", fault)
+	}
+	reload := func(phrase, more string) {
+		t.Helper()
+		d.write(t, "test.cfg", says(phrase, more))
+		if answer, fault := d.ask("reload"); fault != "" || fmt.Sprint(answer["warnings"]) != "[]" {
+			t.Fatalf("%s: %v %s", phrase, answer, fault)
+		}
+	}
+	over := func(conn net.Conn, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bK1\r\n"+
+			"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"+
+			"Content-Length: 0\r\n\r\n", conn.LocalAddr())
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(line)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	d.write(t, "test.cfg", says("Two", "listen=tcp:"+taken.Addr().String()+"\n"))
+	if _, fault := d.ask("reload"); !strings.Contains(fault, "cannot listen on TCP "+taken.Addr().String()) {
+		t.Errorf("an address in use: %q", fault)
+	}
+	tcp := "127.0.0.1:" + freePort(t)
+	// What is set once for all connections can be set until there is the first listener of them.
+	reload("Three", "tcp_keepcnt=5\nlisten=tcp:"+tcp+"\n")
+	if got := over(net.Dial("tcp", tcp)); got != "SIP/2.0 200 Three" {
+		t.Errorf("over TCP: %s", got)
+	}
+	if got := d.answers(); got != "Three" {
+		t.Errorf("over UDP: %s", got)
+	}
+	if answer, fault := d.ask("core.tcp_info"); fault != "" || fmt.Sprint(answer["readers"]) == "0" {
+		t.Errorf("core.tcp_info: %v %s", answer, fault)
+	}
+	if _, fault := d.ask("tls.info"); fault != "tls support disabled" {
+		t.Errorf("tls.info says %q", fault)
+	}
+	d.certificate(t)
+	secure := "127.0.0.1:" + freePort(t)
+	reload("Four", "tcp_keepcnt=5\nenable_tls=yes\nlisten=tcp:"+tcp+"\nlisten=tls:"+secure+"\nloadmodule \"tls.so\"\n"+
+		"modparam(\"tls\", \"certificate\", \"own.pem\")\nmodparam(\"tls\", \"private_key\", \"own.key\")\n")
+	conn, err := tls.Dial("tcp", secure, &tls.Config{InsecureSkipVerify: true})
+	if got := over(conn, err); got != "SIP/2.0 200 Four" {
+		t.Errorf("over TLS: %s", got)
+	}
+	if got := over(net.Dial("tcp", tcp)); got != "SIP/2.0 200 Four" {
+		t.Errorf("over TCP: %s", got)
+	}
+	for _, method := range []string{"tls.info", "tls.reload"} {
+		if _, fault := d.ask(method); fault != "" {
+			t.Errorf("%s: %s", method, fault)
+		}
+	}
+}
+
+// certificate makes own.pem and own.key.
+func (d *door) certificate(t *testing.T) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	cert, err := x509.CreateCertificate(rand.Reader, of, of, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write(t, "own.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	d.write(t, "own.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})))
+}
+
+// TestReloadOfNames: the resolver goes by what the file says now.
+func TestReloadOfNames(t *testing.T) {
+	d := startDoor(t, says("One", ""))
+	d.write(t, "hosts", "192.0.2.7 gateway.test\n")
+	hosts := fmt.Sprintf("dns_hosts_file=%q\n", filepath.Join(d.dir, "hosts"))
+	d.write(t, "test.cfg", says("Two", hosts))
+	if answer, fault := d.ask("reload"); fault != "" || fmt.Sprint(answer["warnings"]) != "[]" {
+		t.Fatalf("%v %s", answer, fault)
+	}
+	if answer, fault := d.ask("dns.lookup A gateway.test"); !strings.Contains(fmt.Sprint(answer), "192.0.2.7") {
+		t.Errorf("%v %s", answer, fault)
+	}
+	d.write(t, "test.cfg", says("Three", "dns_hosts_file=\"/\"\n"))
+	if _, fault := d.ask("reload"); !strings.Contains(fault, "/ is a folder: name a regular file") {
+		t.Errorf("a folder: %q", fault)
+	}
+	if got := d.answers(); got != "Two" {
+		t.Errorf("after a reload that failed: %s", got)
 	}
 }

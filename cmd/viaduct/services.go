@@ -121,20 +121,10 @@ func (p *process) rpc() *control.RPC {
 	vars.Register(control.Var{Group: "core", Name: "debug",
 		Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
 		Get: func() any { return p.log.DebugLevel() }, ReadOnly: "-d and debug= say it: reload"})
-	var tcp control.TCP
-	var tls control.TLS
-	if engine := p.server.Streams(); engine != nil {
-		s := &control.Streams{Engine: engine, Limits: p.limits, Loops: p.server.StreamLoops()}
-		tcp = s
-		if p.tls != nil {
-			s.Again = p.reloadTLS
-			tls = s
-		}
-	}
 	vars.Register(control.StreamVars(p.limits)...)
 	vars.Register(control.DatagramVars(p.server.WriteQueue())...)
-	control.RegisterTCP(r, tcp)
-	control.RegisterTLS(r, tls)
+	control.RegisterTCP(r, p.tcp)
+	control.RegisterTLS(r, p.secure)
 	control.RegisterDNS(r, &control.Names{Resolver: p.resolver})
 	vars.More(func() (all []control.Var) {
 		for _, l := range p.server.Program().LiveInts() {
@@ -151,12 +141,32 @@ func (p *process) rpc() *control.RPC {
 	return r
 }
 
+// tcp is what answers about streams, nil while there is no listener of them.
+func (p *process) tcp() control.TCP {
+	engine := p.server.Streams()
+	if engine == nil {
+		return nil
+	}
+	return &control.Streams{Engine: engine, Limits: p.limits, Loops: p.server.StreamLoops()}
+}
+
+// secure is what answers about TLS, nil while there is none.
+func (p *process) secure() control.TLS {
+	engine := p.server.Streams()
+	if engine == nil || p.tls.Load() == nil {
+		return nil
+	}
+	return &control.Streams{Engine: engine, Limits: p.limits, Loops: p.server.StreamLoops(),
+		Again: p.reloadTLS}
+}
+
 // reloadTLS reads the TLS domains again; what is strange about them goes into the log.
 func (p *process) reloadTLS() error {
-	if err := p.tls.Reload(); err != nil {
+	tls := p.tls.Load()
+	if err := tls.Reload(); err != nil {
 		return err
 	}
-	for _, w := range p.tls.Warnings() {
+	for _, w := range tls.Warnings() {
 		p.log.Warn(w.String())
 	}
 	p.log.Always.Info("TLS domains read again")
@@ -168,8 +178,7 @@ func (p *process) reloadTLS() error {
 const sparedFiles = 256
 
 // warnOfFiles tells when more connections are allowed than there are file descriptors.
-func (p *process) warnOfFiles() {
-	c := p.config
+func (p *process) warnOfFiles(c *Config) {
 	want := uint64(c.Settings.Stream.MaxConnections + sparedFiles)
 	var files unix.Rlimit
 	if len(c.Streams) > 0 && unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil && files.Cur < want {
@@ -183,7 +192,7 @@ func (p *process) warnOfFiles() {
 // chroot, where their files are.
 func (p *process) openServices() (err error) {
 	c := p.config
-	p.warnOfFiles()
+	p.warnOfFiles(c)
 	settings, err := resolverSettings(&c.Settings.DNS)
 	if err != nil {
 		return err
@@ -191,11 +200,13 @@ func (p *process) openServices() (err error) {
 	if p.resolver, err = resolve.Open(settings); err != nil {
 		return err
 	}
-	if p.tls, err = c.openTLS(); err != nil {
+	tls, err := c.openTLS()
+	if err != nil {
 		return fmt.Errorf("cannot use the TLS configuration:\n%w", err)
 	}
-	if p.tls != nil {
-		for _, w := range p.tls.Warnings() {
+	if tls != nil {
+		p.tls.Store(tls)
+		for _, w := range tls.Warnings() {
 			p.log.Warn(w.String())
 		}
 	}

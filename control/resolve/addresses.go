@@ -64,7 +64,7 @@ type addresses struct{ first, second []netip.Addr }
 // types gives the address types to ask, the preferred one first: those of our listeners, narrowed
 // by the settings.
 func (s *search) types() []uint16 {
-	set := &s.r.set
+	set := s.r.set()
 	v4 := s.f.families()&1 != 0 && !set.IPv6Only
 	v6 := s.f.families()&2 != 0 && !set.IPv4Only && (set.TryIPv6 || numeric(s.f.host).IsValid())
 	switch {
@@ -110,7 +110,7 @@ func (s *search) addresses(names []string) map[string]addresses {
 		for _, c := range set.records {
 			list = append(list, c.addr)
 		}
-		if s.r.set.Weights {
+		if s.r.set().Weights {
 			slices.SortFunc(list, netip.Addr.Compare) // see group
 		}
 		a := known[k.name]

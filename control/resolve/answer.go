@@ -31,7 +31,7 @@ func (r *Resolver) read(m *dns.Msg, key setKey) answer {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return answer{state: broken}
 	}
-	a := answer{state: present, ttl: r.set.MaxTTL}
+	a := answer{state: present, ttl: r.set().MaxTTL}
 	name := key.name
 	for links := 0; ; links++ {
 		next := ""

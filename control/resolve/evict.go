@@ -12,12 +12,12 @@ import (
 // It goes down to seven eighths of the cap, so that the sorting pays for many entries. keep stays:
 // somebody waits for it. The caller holds mu.
 func (r *Resolver) evict(keep *plan) {
-	if r.bytes <= r.set.MemoryBytes {
+	if r.bytes <= r.set().MemoryBytes {
 		return
 	}
 	now := r.clock()
 	r.sweep(now)
-	room := r.set.MemoryBytes / 8 * 7
+	room := r.set().MemoryBytes / 8 * 7
 	if r.bytes <= room {
 		return
 	}

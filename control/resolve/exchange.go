@@ -19,7 +19,7 @@ var errStray = errors.New("only datagrams that do not answer the question")
 // fetch asks for key, over as many links of CNAME as servers leave to us.
 func (r *Resolver) fetch(key setKey) (got answer) {
 	r.mu.Lock()
-	limit := r.servers.questionTimeout(r.set.Timeout)
+	limit := r.servers.questionTimeout(r.set().Timeout)
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
@@ -29,7 +29,7 @@ func (r *Resolver) fetch(key setKey) (got answer) {
 	case <-ctx.Done():
 		return answer{state: broken}
 	}
-	ttl := r.set.MaxTTL
+	ttl := r.set().MaxTTL
 	at := key
 	for range chainMax + 1 {
 		got = r.rounds(ctx, at)

@@ -16,8 +16,7 @@ import (
 	"viaduct/file"
 )
 
-// files is what resolv.conf and hosts looked like when they were read. Only Open and the goroutine
-// of runFiles touch it.
+// files is what resolv.conf and hosts looked like when they were read.
 type files struct{ conf, hosts stamp }
 
 // stamp tells one version of a file from the next.
@@ -44,23 +43,51 @@ func (s *stamp) same(o *stamp) bool {
 		(!s.exists || os.SameFile(s.info, o.info))
 }
 
-// readFiles reads both files for the first time.
-func (r *Resolver) readFiles() error {
-	var err error
-	if r.files.conf, err = stampOf(r.set.ResolvConf); err == nil {
-		err = r.readConf(r.files.conf)
+// Prepare reads what other settings name, and changes nothing; apply puts both in force, for names
+// that are looked up from then on. What is kept stays where its time allows, unless nothing is to be
+// kept any more.
+func (r *Resolver) Prepare(s Settings) (apply func(), err error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	var next files
+	var servers serverList
+	if next.conf, err = stampOf(s.ResolvConf); err == nil {
+		servers, err = s.readConf(next.conf)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot read the DNS servers: %w", err)
+		return nil, fmt.Errorf("cannot read the DNS servers: %w", err)
 	}
-	if r.files.hosts, err = stampOf(r.set.Hosts); err == nil {
-		err = r.readHosts(r.files.hosts)
+	var hosts map[setKey]*rrset
+	if next.hosts, err = stampOf(s.Hosts); err == nil {
+		hosts, err = s.readHosts(next.hosts)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot read the hosts file: %w", err)
+		return nil, fmt.Errorf("cannot read the hosts file: %w", err)
 	}
-	return nil
+	return func() {
+		r.reading.Lock()
+		defer r.reading.Unlock()
+		r.settings.Store(&s)
+		r.files = next
+		r.adoptConf(servers)
+		r.adoptHosts(hosts)
+		if !s.Cache {
+			r.DeleteAll()
+		}
+	}, nil
 }
+
+// check is Validate, and takes out what does not go together.
+func (s *Settings) check() error {
+	if !s.Cache {
+		s.StaleMax = 0
+	}
+	return s.Validate()
+}
+
+// set are the settings of now.
+func (r *Resolver) set() *Settings { return r.settings.Load() }
 
 // runFiles reads the files again when they change. It has a goroutine of its own, since a file
 // system may hang.
@@ -75,8 +102,23 @@ func (r *Resolver) runFiles() {
 		case <-tick.C:
 		}
 		r.call(func() {
-			r.reread(r.set.ResolvConf, &r.files.conf, r.readConf)
-			r.reread(r.set.Hosts, &r.files.hosts, r.readHosts)
+			r.reading.Lock()
+			defer r.reading.Unlock()
+			s := r.set()
+			r.reread(s.ResolvConf, &r.files.conf, func(st stamp) error {
+				l, err := s.readConf(st)
+				if err == nil {
+					r.adoptConf(l)
+				}
+				return err
+			})
+			r.reread(s.Hosts, &r.files.hosts, func(st stamp) error {
+				hosts, err := s.readHosts(st)
+				if err == nil {
+					r.adoptHosts(hosts)
+				}
+				return err
+			})
 		})
 	}
 }
@@ -97,41 +139,44 @@ func (r *Resolver) reread(path string, last *stamp, read func(stamp) error) {
 	r.counts.reread.Add(1)
 }
 
-func (r *Resolver) readConf(st stamp) error {
+// readConf are the servers to ask.
+func (s *Settings) readConf(st stamp) (l serverList, err error) {
 	var b []byte
 	if st.exists {
-		var err error
-		if b, err = file.Read(r.set.ResolvConf, confBytes); err != nil {
-			return err
+		if b, err = file.Read(s.ResolvConf, confBytes); err != nil {
+			return l, err
 		}
 	}
-	l := parseConf(b)
-	if len(r.set.Servers) > 0 {
+	l = parseConf(b)
+	if len(s.Servers) > 0 {
 		l.list = nil
-		for _, a := range r.set.Servers {
+		for _, a := range s.Servers {
 			l.list = append(l.list, server{addr: a})
 		}
 	}
 	if len(l.list) == 0 { // as resolv.conf(5) has it
 		l.list = []server{{addr: netip.MustParseAddrPort("127.0.0.1:53")}}
 	}
-	if n := r.set.ServersMax; n > 0 && n < len(l.list) {
+	if n := s.ServersMax; n > 0 && n < len(l.list) {
 		l.list = l.list[:n]
 	}
-	if r.set.RetryTime > 0 {
-		l.retry = r.set.RetryTime
+	if s.RetryTime > 0 {
+		l.retry = s.RetryTime
 	}
-	if r.set.Retries >= 0 {
-		l.rounds = r.set.Retries + 1
+	if s.Retries >= 0 {
+		l.rounds = s.Retries + 1
 	}
-	if !r.set.UseSearch {
+	if !s.UseSearch {
 		l.search = nil
 	}
+	return l, nil
+}
+
+func (r *Resolver) adoptConf(l serverList) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers.adopt(l)
 	r.newEpoch()
-	return nil
 }
 
 // parseConf reads resolv.conf(5): nameserver, search, domain, options. As there, a line it does not
@@ -187,20 +232,23 @@ func parseServer(s string) (netip.AddrPort, bool) {
 	return ap, err == nil && ap.Port() != 0
 }
 
-func (r *Resolver) readHosts(st stamp) error {
-	var b []byte
-	if st.exists {
-		var err error
-		if b, err = file.Read(r.set.Hosts, hostsBytes); err != nil {
-			return err
-		}
+// readHosts is what the hosts file has.
+func (s *Settings) readHosts(st stamp) (map[setKey]*rrset, error) {
+	if !st.exists {
+		return parseHosts(nil), nil
 	}
-	hosts := parseHosts(b)
+	b, err := file.Read(s.Hosts, hostsBytes)
+	if err != nil {
+		return nil, err
+	}
+	return parseHosts(b), nil
+}
+
+func (r *Resolver) adoptHosts(hosts map[setKey]*rrset) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts = hosts
 	r.newEpoch()
-	return nil
 }
 
 func (r *Resolver) inHosts(name string) bool {

@@ -61,7 +61,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("state %d with %d records", got.state, len(got.records))
 		case len(got.records) > recordsMax:
 			t.Fatalf("%d records", len(got.records))
-		case got.state != broken && (got.ttl < 0 || got.ttl > r.set.MaxTTL):
+		case got.state != broken && (got.ttl < 0 || got.ttl > r.set().MaxTTL):
 			t.Fatalf("time to live %v", got.ttl)
 		case len(got.glue) > 0 && typ != dns.TypeSRV:
 			t.Fatal("glue without SRV")

@@ -42,7 +42,7 @@ func (r *Resolver) locate(f *flight) (p *plan) {
 			p.renewAt, p.deadAt = forever, r.clock()+int64(failureHold)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(r.ctx, r.set.Timeout)
+	ctx, cancel := context.WithTimeout(r.ctx, r.set().Timeout)
 	defer cancel()
 	s := &search{
 		r: r, ctx: ctx, f: f, left: questionsPerQuery, room: endpointsMax, share: recordsMax,
@@ -79,8 +79,8 @@ func (r *Resolver) candidates(f *flight) []string {
 func (s *search) plan(epoch uint64) *plan {
 	now := s.r.clock()
 	p := &plan{
-		planKey: s.f.planKey, epoch: epoch, groups: s.groups, spread: s.r.set.Weights,
-		first: !s.r.set.Failover,
+		planKey: s.f.planKey, epoch: epoch, groups: s.groups, spread: s.r.set().Weights,
+		first: !s.r.set().Failover,
 	}
 	s.expires = min(s.expires, now+int64(fileLife))
 	if s.partial { // what is there may serve its time; the rest is asked for again soon
@@ -90,7 +90,7 @@ func (s *search) plan(epoch uint64) *plan {
 	case len(s.groups) > 0:
 		p.answer, p.goodTo = proxy.Resolved, s.goodTo
 		p.renewAt, p.deadAt = min(s.renewAt, s.expires), s.expires+min(int64(grace), s.expires-now)
-		if !s.r.set.Cache {
+		if !s.r.set().Cache {
 			p.renewAt, p.deadAt, p.goodTo = forever, now+int64(failureHold), 0
 		}
 	case s.failed:
@@ -126,7 +126,7 @@ func (s *search) name(name string) {
 		}
 		return
 	}
-	if s.r.set.TryNAPTR {
+	if s.r.set().TryNAPTR {
 		if found := s.naptr(name); found {
 			return
 		}
@@ -185,7 +185,7 @@ func (s *search) preferred() []netio.Proto {
 }
 
 func (r *Resolver) preference(p netio.Proto) int {
-	return [...]int{netio.UDP: r.set.UDPPref, netio.TCP: r.set.TCPPref, netio.TLS: r.set.TLSPref}[p]
+	return [...]int{netio.UDP: r.set().UDPPref, netio.TCP: r.set().TCPPref, netio.TLS: r.set().TLSPref}[p]
 }
 
 // serviceOf gives the front of a SRV name (§4.1). WebSocket has none: a request can only go over a
@@ -256,14 +256,14 @@ func (s *search) usable(records []record) []record {
 	}
 	slices.SortStableFunc(list, func(a, b record) int {
 		ours := 0
-		if s.r.set.IgnoreOrder {
+		if s.r.set().IgnoreOrder {
 			ours = cmp.Compare(s.r.preference(naptrServices[b.service]),
 				s.r.preference(naptrServices[a.service]))
 		}
 		return cmp.Or(ours, cmp.Compare(a.order, b.order), cmp.Compare(a.weight, b.weight),
 			cmp.Compare(a.target, b.target))
 	})
-	if !s.r.set.IgnoreOrder {
+	if !s.r.set().IgnoreOrder {
 		for i := range list {
 			if list[i].order != list[0].order {
 				return list[:i]

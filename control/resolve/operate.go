@@ -98,7 +98,7 @@ func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, e
 		return Entry{}, errors.New("the resolver is closed")
 	}
 	defer r.tasks.Done()
-	ctx, cancel := context.WithTimeout(ctx, r.set.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.set().Timeout)
 	defer cancel()
 	tell := make(chan *rrset, 1)
 	r.begin(key, false, true, tell)
@@ -273,7 +273,7 @@ func (r *Resolver) MemInfo() MemInfo {
 	r.flying.Lock()
 	defer r.flying.Unlock()
 	return MemInfo{
-		UsedBytes: r.bytes, LimitBytes: r.set.MemoryBytes, Plans: r.table.plans, Sets: len(r.sets),
+		UsedBytes: r.bytes, LimitBytes: r.set().MemoryBytes, Plans: r.table.plans, Sets: len(r.sets),
 		Statics: len(r.statics), Hosts: len(r.hosts),
 		Flights: len(r.flights), Waiters: r.waiters, Questions: len(r.asked),
 	}

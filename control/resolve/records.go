@@ -179,7 +179,7 @@ func (r *Resolver) settle(key setKey, got *answer, now int64) *rrset {
 	} else {
 		s = newSet(key, got.state, got.records, now, r.life(got))
 		if got.state == present {
-			s.goodTo = s.expires + int64(r.set.StaleMax)
+			s.goodTo = s.expires + int64(r.set().StaleMax)
 		}
 	}
 	r.keep(s)
@@ -187,7 +187,7 @@ func (r *Resolver) settle(key setKey, got *answer, now int64) *rrset {
 		// Less trusted than an answer (RFC 2181 §5.4.1): it fills a gap and replaces nothing.
 		if old := r.sets[k]; old == nil || now >= old.expires || old.state == broken {
 			g := newSet(k, present, g.records, now, r.life(&answer{state: present, ttl: g.ttl}))
-			g.goodTo = g.expires + int64(r.set.StaleMax)
+			g.goodTo = g.expires + int64(r.set().StaleMax)
 			r.keep(g)
 		}
 	}
@@ -199,11 +199,11 @@ func (r *Resolver) settle(key setKey, got *answer, now int64) *rrset {
 func (r *Resolver) life(got *answer) time.Duration {
 	ttl := got.ttl
 	if got.state == present {
-		ttl = min(max(ttl, r.set.MinTTL), r.set.MaxTTL)
+		ttl = min(max(ttl, r.set().MinTTL), r.set().MaxTTL)
 	} else {
-		ttl = min(ttl, r.set.NegativeTTL)
+		ttl = min(ttl, r.set().NegativeTTL)
 	}
-	if !r.set.Cache {
+	if !r.set().Cache {
 		ttl = 0
 	}
 	return max(ttl, failureHold)

@@ -14,8 +14,8 @@ const endpointBytes = int(unsafe.Sizeof(proxy.Endpoint{}))
 
 // Resolver implements proxy.Resolver.
 type Resolver struct {
-	set   Settings
-	clock func() int64 // nanoseconds since the start: the precise time, for all but Lookup
+	settings atomic.Pointer[Settings]
+	clock    func() int64 // nanoseconds since the start: the precise time, for all but Lookup
 	// the same as of the last clockTick: Lookup's clock, which costs it no system call
 	now atomic.Int64
 	// resting: nobody has looked anything up for clockRest, and now stands still. The first Lookup
@@ -34,7 +34,8 @@ type Resolver struct {
 	tasks  sync.WaitGroup
 	slots  chan struct{} // one token a socket
 
-	files files
+	reading sync.Mutex // guards files, and that both come from one settings
+	files   files
 
 	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a
 	// shard's thread. mu comes before it where both are held.
@@ -64,22 +65,21 @@ func Open(s Settings) (*Resolver, error) {
 }
 
 func open(s Settings, clock func() int64) (*Resolver, error) {
-	if err := s.Validate(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if !s.Cache {
-		s.StaleMax = 0
-	}
 	r := &Resolver{
-		set: s, clock: clock,
+		clock: clock,
 		slots: make(chan struct{}, socketsMax), woken: make(chan struct{}, 1),
 		flights: map[planKey]*flight{}, asked: map[setKey]*question{},
 		sets: map[setKey]*rrset{}, statics: map[setKey]*rrset{}, hosts: map[setKey]*rrset{},
 	}
 	r.table.seed = newSeed()
-	if err := r.readFiles(); err != nil {
+	apply, err := r.Prepare(s)
+	if err != nil {
 		return nil, err
 	}
+	apply()
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.resting.Store(true)
 	r.tasks.Add(2)
@@ -325,7 +325,7 @@ func (r *Resolver) publish(p *plan) {
 // runClock moves Lookup's clock while there are look-ups, starts renewals and sweeps.
 func (r *Resolver) runClock() {
 	defer r.tasks.Done()
-	timer := time.NewTimer(r.set.GCInterval)
+	timer := time.NewTimer(r.set().GCInterval)
 	defer timer.Stop()
 	swept := r.clock()
 	var asked uint64 // look-ups so far, as last seen
@@ -349,7 +349,7 @@ func (r *Resolver) runClock() {
 				r.resting.Store(true)
 			}
 			r.renew() // what is wanted after this is started when the clock wakes
-			if now-swept >= int64(r.set.GCInterval) {
+			if now-swept >= int64(r.set().GCInterval) {
 				swept = now
 				r.mu.Lock()
 				defer r.mu.Unlock()
@@ -357,7 +357,7 @@ func (r *Resolver) runClock() {
 			}
 		})
 		if r.resting.Load() {
-			timer.Reset(r.set.GCInterval)
+			timer.Reset(r.set().GCInterval)
 		} else {
 			timer.Reset(clockTick)
 		}

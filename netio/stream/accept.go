@@ -22,7 +22,7 @@ import (
 // start. Either all are open afterwards or none. Nobody accepts their connections yet, see Accept.
 func (e *Engine) Open(first int, cfgs []Listen) (_ []*netio.Listener, err error) {
 	c := e.cfg
-	c.Base, c.Listeners = first, cfgs
+	c.Base, c.Listeners, c.TLS = first, cfgs, *e.tls.Load()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

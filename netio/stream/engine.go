@@ -28,6 +28,7 @@ type Engine struct {
 	// by number, nil where it is none of a stream; replaced as a whole, under opening
 	listeners atomic.Pointer[[]*listener]
 	opening   sync.Mutex
+	tls       atomic.Pointer[TLS]
 	ports     []*Port
 	loops     []*loop
 	client    *gnet.Client
@@ -101,6 +102,7 @@ func Start(cfg Config) (*Engine, error) {
 	e.log.to, e.log.base = cfg.Logger, e.began
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.listeners.Store(new([]*listener))
+	e.SetTLS(cfg.TLS)
 	e.table.init()
 	e.registry.init()
 	for shard := range cfg.Shards {
@@ -221,6 +223,9 @@ func (e *Engine) isBroken() bool {
 		return false
 	}
 }
+
+// SetTLS gives the configurations of TLS from now on, as Config.TLS does for the start.
+func (e *Engine) SetTLS(t TLS) { e.tls.Store(&t) }
 
 // Port gives the end of one shard. It belongs to the shard's goroutine from then on.
 func (e *Engine) Port(shard int) *Port { return e.ports[shard] }

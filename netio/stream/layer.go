@@ -163,10 +163,11 @@ func (l *loop) finish(c *conn, why Reason) {
 // secure runs a TLS handshake in the calling goroutine.
 func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) error {
 	var cfg *tls.Config
+	configs := *e.tls.Load()
 	if server {
-		cfg = e.cfg.TLS.Server(int(c.k.listener), c.local)
+		cfg = configs.Server(int(c.k.listener), c.local)
 	} else {
-		cfg = e.cfg.TLS.Client(int(c.k.listener), c.domain, c.peer)
+		cfg = configs.Client(int(c.k.listener), c.domain, c.peer)
 	}
 	if cfg == nil {
 		return errors.New("no TLS configuration for this connection")
@@ -191,7 +192,7 @@ func (e *Engine) secure(ctx context.Context, c *conn, nc net.Conn, server bool) 
 	}
 	if len(state.PeerCertificates) > 0 {
 		info.Peer = state.PeerCertificates[0]
-		if v, ok := e.cfg.TLS.(Verifier); ok && server {
+		if v, ok := configs.(Verifier); ok && server {
 			info.Verified = v.VerifyClient(c.local, &state) == nil
 		} else if ok {
 			info.Verified = v.VerifyServer(c.domain, c.peer, &state) == nil
