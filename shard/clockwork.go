@@ -110,11 +110,15 @@ func (w *worker) started() {
 // runBeside starts what a program does beside the shards. It goes on until quit is closed or the
 // server stops.
 func (s *Server) runBeside(p *route.Program, quit chan struct{}) {
+	running := new(atomic.Int64)
+	s.besides = append(s.besides, running)
 	for _, t := range p.Beside() {
 		if *t.Every <= 0 {
 			continue
 		}
+		running.Add(1)
 		s.done.Go(func() {
+			defer running.Add(-1)
 			each := time.NewTicker(*t.Every)
 			defer each.Stop()
 			for {

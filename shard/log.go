@@ -75,7 +75,11 @@ func (s *shared) raiseTarget(t *balance.Target, e balance.Event) {
 	}
 	if event := gen.program.Event("dispatcher:" + e.String()); event.Heard() {
 		uri := []byte(t.URI)
-		w.later(func(c *route.Ctx) { event.Raise(c, uri) })
+		w.later(func(c *route.Ctx) {
+			if gen.program == w.program { // else a reload came between
+				event.Raise(c, uri)
+			}
+		})
 	}
 }
 

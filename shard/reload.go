@@ -78,6 +78,12 @@ func (s *Server) Reload(n Next) error {
 	if _, err := probeConfig(&n.Settings.Dispatcher); err != nil {
 		return err
 	}
+	done := false
+	defer func() {
+		if !done { // nobody has seen what it opened
+			s.state.Drop(s.state.Unused(s.programs()...))
+		}
+	}()
 	if err := n.Program.Open(s.state); err != nil {
 		return err
 	}
@@ -92,6 +98,7 @@ func (s *Server) Reload(n Next) error {
 			return err
 		}
 	}
+	done = true
 	if n.Commit != nil {
 		n.Commit()
 	}
@@ -108,6 +115,8 @@ func (s *Server) Reload(n Next) error {
 	}
 	s.cfg = cfg
 	s.settle(listens, g)
+	s.dropTables()
+	s.watchKept()
 	return nil
 }
 

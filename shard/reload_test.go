@@ -19,7 +19,16 @@ import (
 // that answers with it.
 func numbered(t *testing.T, number int, callee net.Addr, listens ...netio.ListenConfig) Next {
 	t.Helper()
-	text := fmt.Sprintf(`loadmodule "tm.so"
+	text := numberedText(number, callee)
+	program, settings, _, err := route.Load("numbered.cfg", []byte(text), route.Options{Modules: modules.All})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Next{Program: program, Settings: settings, Listens: listens}
+}
+
+func numberedText(number int, callee net.Addr) string {
+	return fmt.Sprintf(`loadmodule "tm.so"
 loadmodule "pv.so"
 loadmodule "sl.so"
 loadmodule "textops.so"
@@ -35,11 +44,6 @@ request_route {
 failure_route[F%d] {
 	t_reply("480", "Program %d");
 }`, number, callee, number, number, number)
-	program, settings, _, err := route.Load("numbered.cfg", []byte(text), route.Options{Modules: modules.All})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Next{Program: program, Settings: settings, Listens: listens}
 }
 
 // asker is a peer that sends one request after the other.
@@ -393,4 +397,95 @@ func TestReloadRace(t *testing.T) {
 			t.Errorf("%d panics", n)
 		}
 	}
+}
+
+// TestReloadDropsTables: a table that the file does not declare any more gives its memory back when
+// the last program that has it is let go, and that of a reload which failed at once.
+func TestReloadDropsTables(t *testing.T) {
+	s, _ := startServer(t, 2, netio.SteerOff)
+	callee := listenOn(t, "127.0.0.1:0")
+	first := netio.ListenConfig{Addr: s.Listeners()[0].Addr.AddrPort()}
+	load := func(number int, tables string, listens ...netio.ListenConfig) error {
+		t.Helper()
+		n := numbered(t, number, callee.LocalAddr(), append(listens, first)...)
+		text := "loadmodule \"htable.so\"\n" + tables + numberedText(number, callee.LocalAddr())
+		var err error
+		n.Program, n.Settings, _, err = route.Load("numbered.cfg", []byte(text), route.Options{Modules: modules.All})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Reload(n)
+	}
+	table := func(name string) string {
+		return "modparam(\"htable\", \"htable\", \"" + name + "=>size=10\")\n"
+	}
+	has := func(want ...string) {
+		t.Helper()
+		got := s.state.Unused()
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("there are the tables %s, want %s", got, want)
+		}
+	}
+	used := func() uint64 { return s.arena.Shared().UsedBytes() }
+	c := dialed(t, first.Addr.String())
+	if err := load(1, table("stays")); err != nil {
+		t.Fatal(err)
+	}
+	has("htable/stays")
+	before := used()
+	if err := load(2, table("stays")+table("goes")); err != nil {
+		t.Fatal(err)
+	}
+	has("htable/goes", "htable/stays")
+	if used() < before+1<<16 {
+		t.Fatalf("a table takes %d bytes", used()-before)
+	}
+	c.send("INVITE", "bob")
+	invite, from := invited(t, callee)
+	callee.WriteToUDP(answerTo(invite, "180 Ringing", "uas", ""), from)
+	commands := s.Commands()
+	if err := load(3, table("stays")); err != nil {
+		t.Fatal(err)
+	}
+	has("htable/goes", "htable/stays") // the call's program has it
+	s.letGo()
+	has("htable/goes", "htable/stays")
+	callee.WriteToUDP(answerTo(invite, "486 Busy Here", "uas", ""), from)
+	if got, want := c.final(), "480 Program 2"; got != want {
+		t.Errorf("the call ends with %q, want %q", got, want)
+	}
+	fmt.Fprintf(c.conn, "ACK sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-r%d\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@b>;tag=%d\r\nTo: <sip:bob@c>;tag=vd\r\nCall-ID: %d-reload\r\nCSeq: 1 ACK\r\n"+
+		"Content-Length: 0\r\n\r\n", first.Addr, c.conn.LocalAddr(), c.n, c.n, c.n)
+	for end := time.Now().Add(10 * time.Second); s.letGo(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is there though its program is gone")
+		}
+	}
+	has("htable/stays")
+	if used() != before {
+		t.Errorf("%d bytes are not given back", used()-before)
+	}
+	for _, m := range commands {
+		args, err := m.Read([]string{"goes"})
+		if m.Name == "htable.dump" {
+			if _, err = m.Call(args); err == nil || !strings.Contains(err.Error(), "try again") {
+				t.Errorf("a command of a program that is gone: %v", err)
+			}
+		}
+	}
+	taken := listenOn(t, "127.0.0.1:0").LocalAddr().(*net.UDPAddr).AddrPort()
+	if err := load(4, table("stays")+table("never"), netio.ListenConfig{Addr: taken}); err == nil {
+		t.Fatal("an address in use")
+	}
+	has("htable/stays")
+	if used() != before {
+		t.Errorf("%d bytes of a reload that failed are not given back", used()-before)
+	}
+	c.runs(3)
+	// The same name, and another size.
+	if err := load(5, table("stays")+"modparam(\"htable\", \"htable\", \"goes=>size=4\")\n"); err != nil {
+		t.Fatal(err)
+	}
+	c.runs(5)
 }

@@ -75,8 +75,13 @@ type Server struct {
 	stopped    chan struct{} // closed when the stop begins
 	stop       sync.Once
 
-	drainingSince time.Time     // Drain's
-	quitBeside    chan struct{} // what the program does beside the shards ends
+	drainingSince time.Time // Drain's
+	// for dropTables: what runs beside the shards for programs before the newest, and the commands that
+	// look at what programs have
+	besides     []*atomic.Int64 // goroutines of each program, the newest last; guarded by reloading
+	commanding  sync.RWMutex
+	keptWatched bool          // guarded by reloading
+	quitBeside  chan struct{} // what the program does beside the shards ends
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	listens   served       // guarded by it

@@ -137,7 +137,7 @@ func (p *process) rpc() *control.RPC {
 	})
 	control.RegisterVars(r, vars)
 	control.RegisterStatistics(r, p.statistics)
-	r.More(func() []*control.Method { return p.server.Program().Commands() })
+	r.More(func() []*control.Method { return p.server.Commands() })
 	return r
 }
 

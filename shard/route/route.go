@@ -115,6 +115,7 @@ type Program struct {
 	namesRoutes  bool                  // one does
 	steps        []step
 	waits        []target // of those, where a run may be held
+	tables       []string // of the arena, by name: those it has opened
 	nvars        int      // distinct $var() names
 	maxTemps     int32    // the most temporaries that one route has
 	usesForward  bool

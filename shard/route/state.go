@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"viaduct/shm"
 	"viaduct/shm/table"
@@ -21,6 +22,27 @@ type State struct {
 	tables   *table.Directory // opened by the first who asks
 	counters map[string][]count1
 	logged   map[string]bool // names of tables that the log has
+	shared   map[string]any
+	opening  *Program // the one whose Open runs
+	opened   map[string]bool
+}
+
+// Shared is a T of the process, one for each name: every program that opens with this State has the
+// same, the one before a reload and the one behind it. It is on the Go heap, so it begins anew with
+// the process; build is called once, nil means that the zero T will do.
+func Shared[T any](s *State, name string, build func() *T) *T {
+	if x, ok := s.shared[name].(*T); ok {
+		return x
+	}
+	x := new(T)
+	if build != nil {
+		x = build()
+	}
+	if s.shared == nil {
+		s.shared = map[string]any{}
+	}
+	s.shared[name] = x
+	return x
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the
@@ -35,6 +57,13 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	t, err := s.tables.Table(name, c)
 	if err != nil {
 		return nil, err
+	}
+	if s.opening != nil {
+		if s.opened == nil {
+			s.opened = map[string]bool{}
+		}
+		s.opened[name] = true
+		s.opening.tables = append(s.opening.tables, name)
 	}
 	if o := t.Origin(); o != table.Made && o != table.Kept && s.Logger != nil && !s.logged[name] {
 		if s.logged == nil {
@@ -76,6 +105,8 @@ func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
 // is called once for each start and each reload, before the first message; at a reload with the
 // State of the programs before it. Errors name the loadmodule line.
 func (p *Program) Open(s *State) error {
+	s.opening = p
+	defer func() { s.opening = nil }()
 	var list ErrorList
 	for _, o := range p.opens {
 		for _, f := range o.m.perShard {
@@ -94,6 +125,28 @@ func (p *Program) Open(s *State) error {
 		return list
 	}
 	return nil
+}
+
+// Unused are the tables that programs have opened and none of those here has.
+func (s *State) Unused(programs ...*Program) (names []string) {
+	for name := range s.opened {
+		has := func(p *Program) bool { return slices.Contains(p.tables, name) }
+		if !slices.ContainsFunc(programs, has) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Drop gives the memory of tables back that are Unused. Nobody may look at them any more: no shard,
+// no command and nothing beside them.
+func (s *State) Drop(names []string) {
+	for _, name := range names {
+		s.tables.Drop(name)
+		delete(s.opened, name)
+		delete(s.logged, name)
+	}
 }
 
 // opening is a module that wants something at the start.

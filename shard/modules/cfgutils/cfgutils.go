@@ -3,7 +3,6 @@
 package cfgutils
 
 import (
-	"hash/maphash"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -43,15 +42,12 @@ func Define(m *route.Module) {
 	m.Check("initial_probability", percent)
 	m.BitsVar(&s.flags, "initial_gflags", "The global flags at first, a mask.")
 	size := m.Int("lock_set_size", 0, 0, 16,
-		"2 to the power of it is how many locks there are; 0: none.")
+		"0 means that there are no locks; else there are 65,536, the most that Kamailio can have.")
 	m.IdleText("the program is named by its own hash", "hash_file")
-	m.Ready(func() error {
-		if *size > 0 {
-			s.locks = &locks{seed: maphash.MakeSeed(), list: make([]lock, 1<<*size)}
-		}
-		return nil
-	})
 	m.Open(func(st *route.State) (err error) {
+		if *size > 0 {
+			s.locks = route.Shared(st, "cfgutils/locks", newLocks)
+		}
 		s.numbers, err = st.Table("cfgutils", table.Config{Entries: 16, MaxKey: 32, MaxValue: 32})
 		return err
 	})

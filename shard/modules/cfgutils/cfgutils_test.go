@@ -41,3 +41,20 @@ func TestFunctions(t *testing.T) {
 	b.Fails(`rand_set_prob(101);`, "rand_set_prob: the probability is 101; the range is 0..100")
 	b.Fails(`sleep(-1);`, "sleep: the time is -1; the range is 0..86400")
 }
+
+// TestLocksOfReload: the program before a reload and the one behind it keep each other out, also
+// where they say different things of the number of locks.
+func TestLocksOfReload(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "cfgutils", Define: Define})
+	f := func(size, body string, want int) {
+		t.Helper()
+		b.Head = `modparam("cfgutils", "lock_set_size", ` + size + `)`
+		if _, got := b.Run(body); got != want {
+			t.Errorf("%s is %d, want %d", body, got, want)
+		}
+	}
+	f("4", `lock("x");`, 1)
+	f("8", `trylock("x");`, -1)
+	f("8", `unlock("x"); trylock("x");`, 1)
+	f("4", `trylock("x");`, -1)
+}

@@ -19,13 +19,16 @@ const (
 	forgotten = 60 * time.Second
 )
 
-// locks are those of one load. Nobody holds one over the end of the process: a run that waited for
-// one asks again, and a run that had one goes on without.
+// locks are those of the process, for all programs: across a reload the one before and the one behind
+// it keep each other out. Nobody holds one over the end of the process: a run that waited for one
+// asks again, and a run that had one goes on without.
 type locks struct {
 	seed maphash.Seed
 	mu   sync.Mutex
-	list []lock
+	of   map[uint16]*lock // by the hash of a key; none is ever taken out
 }
+
+func newLocks() *locks { return &locks{seed: maphash.MakeSeed(), of: map[uint16]*lock{}} }
 
 // lock is one of them.
 type lock struct {
@@ -34,16 +37,23 @@ type lock struct {
 	queue []*ask.Question // who waits for it, the first first
 }
 
-// of is the lock of a key; mu is held.
-func (l *locks) of(key []byte) *lock {
-	return &l.list[maphash.Bytes(l.seed, key)&uint64(len(l.list)-1)]
+// find is the lock of a key; mu is held. There are 65,536 whatever lock_set_size says, the most that
+// it can: programs with different sizes must find the same.
+func (l *locks) find(key []byte) *lock {
+	n := uint16(maphash.Bytes(l.seed, key))
+	k := l.of[n]
+	if k == nil {
+		k = &lock{}
+		l.of[n] = k
+	}
+	return k
 }
 
 // try takes the lock of key if it is free.
 func (l *locks) try(key []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.of(key).take()
+	return l.find(key).take()
 }
 
 func (k *lock) take() bool {
@@ -59,7 +69,7 @@ func (k *lock) take() bool {
 func (l *locks) unlock(key []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := l.of(key)
+	k := l.find(key)
 	if len(k.queue) == 0 {
 		k.held = false
 		return
@@ -74,7 +84,7 @@ func (l *locks) unlock(key []byte) {
 func (l *locks) Ask(q *ask.Question) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := l.of(q.Text())
+	k := l.find(q.Text())
 	if k.take() {
 		q.Done()
 	} else {

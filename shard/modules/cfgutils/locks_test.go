@@ -1,7 +1,6 @@
 package cfgutils
 
 import (
-	"hash/maphash"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +12,7 @@ import (
 // same, else its question would be under way for ever.
 func TestLockNeverGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &locks{seed: maphash.MakeSeed(), list: make([]lock, 1)}
+		l := newLocks()
 		answers := make(chan uint32, 1)
 		u := ask.NewQueue(1, func(slot uint32, _ uint64) { answers <- slot })
 		var q ask.Question

@@ -223,7 +223,7 @@ func (t *htable) order(key string, v table.Value, seconds int64) (any, error) {
 
 // while does f when no script holds the key.
 func (t *htable) while(key []byte, f func() bool) bool {
-	if !t.held {
+	if !t.locks.held.Load() {
 		return f()
 	}
 	commanding.Lock()

@@ -82,6 +82,10 @@ func (h *module) open(s *route.State) error {
 		if t.t, err = s.Table("htable/"+t.name, t.config()); err != nil {
 			return err
 		}
+		t.locks = route.Shared[tableLocks](s, "htable/"+t.name, nil)
+		if t.held {
+			t.locks.held.Store(true)
+		}
 		if t.t.Origin() != table.Kept && t.t.Stats().Entries == 0 {
 			if err := t.fill(nowMs()); err != nil {
 				return err

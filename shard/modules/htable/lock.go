@@ -23,6 +23,13 @@ type keyLock struct {
 	_     [56]byte
 }
 
+// tableLocks are those of a table of the arena, for all programs that have the table: across a
+// reload the one before and the one behind it keep each other out.
+type tableLocks struct {
+	held atomic.Bool // one of the programs has sht_lock() for the table
+	of   [locksPerTable]keyLock
+}
+
 // commandOwner is the owner when it is a command: one at a time.
 const commandOwner = -1
 
@@ -71,14 +78,14 @@ func (l *keyLock) give(me int32) bool {
 
 // lockOf is the lock of a key.
 func (t *htable) lockOf(key []byte) *keyLock {
-	return &t.locks[xxhash.Sum64(key)%locksPerTable]
+	return &t.locks.of[xxhash.Sum64(key)%locksPerTable]
 }
 
 func owner(c *route.Ctx) int32 { return int32(c.Shard.Number) + 1 }
 
 // enter is for a write of this statement; leave ends it.
 func (h *module) enter(c *route.Ctx, t *htable, key []byte) bool {
-	if !t.held {
+	if !t.locks.held.Load() {
 		return true
 	}
 	if !t.lockOf(key).take(owner(c)) {
@@ -89,7 +96,7 @@ func (h *module) enter(c *route.Ctx, t *htable, key []byte) bool {
 }
 
 func (h *module) leave(c *route.Ctx, t *htable, key []byte) {
-	if t.held {
+	if t.locks.held.Load() {
 		t.lockOf(key).give(owner(c))
 	}
 }

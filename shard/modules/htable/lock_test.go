@@ -95,3 +95,38 @@ func TestLockHeld(t *testing.T) {
 		t.Errorf("then it is %d, and the lock is %d's", v.Int, l.owner.Load())
 	}
 }
+
+// TestLockOfReload: what one program holds, the one behind a reload waits for, also for a write of a
+// file that has no sht_lock() itself.
+func TestLockOfReload(t *testing.T) {
+	var before, now *module
+	both := [2]**module{&before, &now}
+	n := 0
+	b := moduletest.New(t, route.Declared{Name: "htable", Define: func(m *route.Module) {
+		h := &module{byName: map[string]*htable{}}
+		if n < len(both) {
+			*both[n] = h
+		}
+		n++
+		h.define(m)
+	}})
+	b.Head = head
+	if _, _, err := b.Load(`request_route { sht_lock("a=>k"); exit; }`); err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := b.Load(`request_route { $sht(a=>k) = 1; exit; }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := before.byName["a"].lockOf([]byte("k"))
+	l.take(99)
+	p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+	if _, verdict := now.byName["a"].t.Get([]byte("k"), 0, nil); verdict.String() != "absent" {
+		t.Errorf("the key is %v", verdict)
+	}
+	l.give(99)
+	p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+	if v, verdict := now.byName["a"].t.Get([]byte("k"), 0, nil); v.Int != 1 {
+		t.Errorf("when it is given back the key is %v", verdict)
+	}
+}

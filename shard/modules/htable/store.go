@@ -12,7 +12,7 @@ type htable struct {
 	first   []line // what its file has
 	held    bool   // the file has sht_lock() for it
 	expired *route.Event
-	locks   [locksPerTable]keyLock
+	locks   *tableLocks
 }
 
 // ends is when an entry ends that is put now.

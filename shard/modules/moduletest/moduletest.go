@@ -32,6 +32,7 @@ type Bench struct {
 	msg     parser.Message
 	src     netio.Addr
 	seen    []route.Value
+	state   *route.State
 }
 
 // Request is the message that a Bench has at first.
@@ -80,6 +81,14 @@ func (b *Bench) Message(text string) {
 	}
 }
 
+// State is what all that is loaded on this bench opens with: each Load is a reload.
+func (b *Bench) State() *route.State {
+	if b.state == nil {
+		b.state = &route.State{Shards: 1, Arena: b.Arena}
+	}
+	return b.state
+}
+
 // Msg is the message, Source where it came from: for Begin.
 func (b *Bench) Msg() *parser.Message { return &b.msg }
 func (b *Bench) Source() *netio.Addr  { return &b.src }
@@ -98,7 +107,7 @@ func (b *Bench) Load(body string) (*route.Program, route.Warnings, error) {
 	config := b.Config
 	set.RR.Configure(&config)
 	b.Core.Configure(config)
-	return p, w, p.Open(&route.State{Shards: 1, Arena: b.Arena})
+	return p, w, p.Open(b.State())
 }
 
 // Run runs body as request_route. The outcome and $rc are what it says.

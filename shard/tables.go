@@ -1,0 +1,117 @@
+package shard
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"viaduct/shard/route"
+	"viaduct/shard/route/command"
+)
+
+// A table that no program declares any more gives its memory back when the last program that knew it
+// is let go. Who may still look at it then, and how each has ended before it is freed:
+//
+//	shards            have taken a generation without that program, and then another one: what was
+//	                  left for them to do (worker.later) by it is done in between
+//	beside            the goroutines of the program have ended (besides)
+//	commands          are counted in commanding, and refused when their program has gone
+//
+// Where one of them is late nothing is dropped, and the next reload looks again.
+
+// keptLook is how often a process looks whether earlier programs are needed still, when one of them
+// has tables that the others have not. A table stays that much longer than it must.
+const keptLook = 10 * time.Second
+
+// programs are those that run: the one of new requests, and those kept.
+func (s *Server) programs() []*route.Program {
+	g := s.shared.gen.Load()
+	return append([]*route.Program{g.program}, g.kept...)
+}
+
+// dropTables frees the tables that no program has any more. The shards have taken the generation of
+// now; the caller holds reloading.
+func (s *Server) dropTables() {
+	names := s.state.Unused(s.programs()...)
+	if len(names) == 0 {
+		return
+	}
+	last := len(s.besides) - 1
+	run := func(n *atomic.Int64) bool { return n.Load() > 0 }
+	for end := time.Now().Add(takeWithin); slices.ContainsFunc(s.besides[:last], run); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
+	s.besides = slices.Delete(s.besides, 0, last)
+	for range 2 {
+		g := *s.shared.gen.Load()
+		g.serial++
+		if s.publish(&g); !s.awaitTaken(g.serial, takeWithin) {
+			return
+		}
+	}
+	for end := time.Now().Add(takeWithin); !s.commanding.TryLock(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
+	s.state.Drop(names)
+	s.commanding.Unlock()
+	s.shared.logger.Info("tables that no program declares any more are dropped", "tables", names)
+}
+
+// watchKept has dropTables run when earlier programs that have tables of their own are not needed any
+// more. The caller holds reloading.
+func (s *Server) watchKept() {
+	if s.keptWatched || len(s.state.Unused(s.shared.gen.Load().program)) == 0 {
+		return
+	}
+	s.keptWatched = true
+	s.done.Go(func() {
+		for {
+			select {
+			case <-s.stopped:
+				return
+			case <-time.After(keptLook):
+			}
+			if !s.letGo() {
+				return
+			}
+		}
+	})
+}
+
+// letGo lets go of the programs that nobody needs, and of their tables. It returns false if no table
+// is left that the newest program has not.
+func (s *Server) letGo() (more bool) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	now := s.shared.gen.Load()
+	if g, err := s.successor(now.program); err == nil && len(g.kept) < len(now.kept) {
+		if s.publish(g); s.awaitTaken(g.serial, takeWithin) {
+			s.dropTables()
+		}
+	}
+	s.keptWatched = len(s.state.Unused(s.shared.gen.Load().program)) > 0
+	return s.keptWatched
+}
+
+// Commands are those of the program of new requests. One that is called when that program has gone
+// is refused: it would look at what is not there any more.
+func (s *Server) Commands() (all []*command.Method) {
+	p := s.Program()
+	for _, m := range p.Commands() {
+		guarded, call := *m, m.Call
+		guarded.Call = func(a command.Args) (any, error) {
+			s.commanding.RLock()
+			defer s.commanding.RUnlock()
+			if !slices.Contains(s.programs(), p) {
+				return nil, command.Faultf(500, "another program was loaded meanwhile: try again")
+			}
+			return call(a)
+		}
+		all = append(all, &guarded)
+	}
+	return all
+}
