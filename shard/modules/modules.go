@@ -36,6 +36,7 @@ import (
 	"viaduct/shard/modules/tls"
 	"viaduct/shard/modules/tm"
 	"viaduct/shard/modules/tmx"
+	"viaduct/shard/modules/uac"
 	"viaduct/shard/modules/uuid"
 	"viaduct/shard/modules/websocket"
 	"viaduct/shard/modules/xhttp"
@@ -94,6 +95,7 @@ var All = []route.Declared{
 	{Name: "tls", Define: tls.Define},
 	{Name: "tm", Define: tm.Define},
 	{Name: "tmx", Define: tmx.Define},
+	{Name: "uac", Define: uac.Define},
 	{Name: "uuid", Define: uuid.Define},
 	{Name: "websocket", Define: websocket.Define},
 	{Name: "xhttp", Define: xhttp.Define},

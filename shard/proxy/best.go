@@ -329,6 +329,10 @@ func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 
 // StillTrying is txn.User's: the 100 of RFC 4320 §4.1 is due.
 func (c *Core) StillTrying(tx *txn.Tx) {
+	if s := c.saved(tx); s != nil && s.restores() != 0 && c.resume(tx) {
+		c.Request.send(100, "Trying", "") // what a branch has sent says something else
+		return
+	}
 	c.tx.Branches(tx, func(br *txn.Branch) bool {
 		if sent := c.tx.Request(br); sent != nil && c.stored.Parse(sent) == parser.OK {
 			c.replyLike(tx, &c.stored, 100, "Trying", "")
@@ -363,6 +367,19 @@ func (r *Request) BestStatus() int {
 }
 
 // What a failure route asks about the best response and about all branches.
+
+// BestResponse is the best response so far if it was received and there was room for a copy; else it
+// is nil. It is valid until a branch fails or another message is looked at.
+func (r *Request) BestResponse() *parser.Message {
+	c := r.core
+	if r.Tx == nil {
+		return nil
+	}
+	if kept := c.tx.Best(r.Tx); kept == nil || c.stored.Parse(kept) != parser.OK {
+		return nil
+	}
+	return &c.stored
+}
 
 // BestTimedOut tells whether the best response stands for a branch that timed out.
 func (r *Request) BestTimedOut() bool {

@@ -156,7 +156,7 @@ func (r *Request) fork(shares breadth) bool {
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
 	shared := r.armed.branch == 0 || c.cfg.Script == nil
-	leave := r.leave
+	leave, rr := r.leave, r.rr
 	c.shared.set(&r.edits)
 	if shared {
 		for i := first; i <= r.nMore; i++ {
@@ -183,7 +183,7 @@ func (r *Request) fork(shares breadth) bool {
 		at(i)
 		share := shares.next(c.tx.BranchesLeft(r.Tx))
 		if !shared {
-			r.leave = leave // what a branch route chose is for its branch
+			r.leave, r.rr = leave, rr // what a branch route chose is for its branch
 			r.edits.set(&c.shared)
 		}
 		if r.try(share) {
@@ -195,7 +195,7 @@ func (r *Request) fork(shares breadth) bool {
 		shares.dealt(share)
 	}
 	r.forking = false
-	r.leave = leave
+	r.leave, r.rr = leave, rr
 	r.edits.set(&c.shared)
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
@@ -287,7 +287,7 @@ func (r *Request) lost(cause Cause) bool {
 // that it armed for this branch alone, or 0. Timers that it set are the
 // whole transaction's: the branches already sent follow too, as in Kamailio 5.6.
 func (r *Request) branchRoute() (reply int, send bool) {
-	before, timers := r.armed.reply, r.timers
+	before, timers, restores := r.armed.reply, r.timers, r.restores
 	r.branching = true
 	send = r.core.cfg.Script.Branch(r, int(r.armed.branch))
 	r.branching = false
@@ -295,7 +295,7 @@ func (r *Request) branchRoute() (reply int, send bool) {
 		reply = int(r.armed.reply)
 		r.armed.reply = before
 	}
-	if r.timers != timers && r.save() {
+	if (r.timers != timers || r.restores != restores) && r.save() && r.timers != timers {
 		r.core.tx.Retime(r.Tx, r.timers.fr != timers.fr, r.timers.frInv != timers.frInv)
 	}
 	return reply, send

@@ -14,6 +14,7 @@ const (
 	stateNo100
 	// its decisions are those that Saved keeps anyway, and are not written
 	stateSaved
+	stateAgain
 )
 
 // AppendState appends the state of the request to b.
@@ -23,7 +24,7 @@ func (r *Request) AppendState(b []byte) []byte { return r.appendState(b, false) 
 func (r *Request) appendState(b []byte, saved bool) []byte {
 	w := stateWriter{b}
 	bits := uint64(0)
-	for i, set := range [...]bool{r.fresh, r.relayed, r.symmetric, r.sips, r.no100, saved} {
+	for i, set := range [...]bool{r.fresh, r.relayed, r.symmetric, r.sips, r.no100, saved, r.again} {
 		if set {
 			bits |= 1 << i
 		}
@@ -55,6 +56,7 @@ func (r *Request) ReadState(b []byte) bool {
 func (r *Request) readState(s *stateReader) bool {
 	bits := s.number()
 	r.fresh, r.relayed = bits&stateFresh != 0, bits&stateRelayed != 0
+	r.again = bits&stateAgain != 0
 	r.sips, r.no100 = bits&stateSips != 0, bits&stateNo100 != 0
 	if bits&stateSymmetric != 0 && !r.symmetric {
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src

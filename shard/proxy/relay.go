@@ -91,6 +91,9 @@ func (r *Request) reserve() {
 // relay makes the transaction, if there is none yet, and its next branches.
 func (r *Request) relay() bool {
 	c, n := r.core, r.nMore
+	if n == 0 && r.again {
+		r.fresh = true
+	}
 	if r.fresh {
 		n++
 	}
@@ -145,6 +148,10 @@ func (r *Request) relay() bool {
 	r.relayed = true
 	return true
 }
+
+// Again makes the Request-URI a target of the next Relay if no other is added until then: the
+// request goes once more where it went.
+func (r *Request) Again() { r.again = true }
 
 // closed tells whether the transaction takes no more branches: it is answered,
 // the caller gave up, or a 6xx came (§16.7 step 5).

@@ -47,6 +47,8 @@ type decided struct {
 	lastTarget uint16 // the destination of a set that was chosen last, for MarkTarget
 	// the Request-URI is a target of the next Relay: as received, or set since the last one
 	fresh bool
+	// it is also where no other target was added (Again)
+	again bool
 	// responses go to the source, and the Via says so, as if it had asked (force_rport)
 	symmetric bool
 	// 1 + the Proto that t_relay_to_tcp() and its like ask for; 0 means the URI says it
@@ -62,6 +64,8 @@ type decided struct {
 	armed  armed
 	timers finalTimers
 	Flags  uint32 // the message flags of the routing program
+	// restores says in which headers responses say what the request said, see restore.go.
+	restores Restores
 	// BranchFlags are those of the branch that the Request-URI is: see BranchFlagsOf.
 	BranchFlags uint32
 	Keeper      Keeper // of its variables; nil means it has none

@@ -137,6 +137,7 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 		return
 	}
 	if tx.Saved() != 0 {
+		c.restore(tx, m)
 		if !c.passes(tx, br, m) {
 			return
 		}

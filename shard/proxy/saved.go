@@ -55,6 +55,8 @@ const (
 	savedSips    // it is for a sips URI
 	savedHeld    // a run of the routing program waits
 	savedEarlier // its failure route began with a best response of earlier branches
+
+	savedRestoresAt = iota // where Restores begins
 )
 
 // savedBytes is the size of the fixed part.

@@ -10,7 +10,7 @@ import (
 // transaction's own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
 	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
-		r.timers == (finalTimers{}) &&
+		r.timers == (finalTimers{}) && r.restores == 0 &&
 		r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
@@ -25,6 +25,7 @@ func (r *Request) save() bool {
 	s := r.core.saved(r.Tx)
 	s.failure, s.branch, s.reply, s.flags = r.armed.failure, r.armed.branch, r.armed.reply, r.Flags
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	s.bits |= uint32(r.restores) << savedRestoresAt
 	return true
 }
 
@@ -77,6 +78,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 			s.bits |= 1 << i
 		}
 	}
+	s.bits |= uint32(r.restores) << savedRestoresAt
 	b := append(shm.Tail[Saved](c.cfg.Arena, off, n)[:0], flags...)
 	b = append(append(append(b, w.b[:front]...), raw...), w.b[front:mid]...)
 	if held != nil {
@@ -138,6 +140,7 @@ func (c *Core) resume(tx *txn.Tx) bool {
 		r.armed = armed{s.failure, s.branch, s.reply}
 	}
 	r.sips = s.bits&savedSips != 0
+	r.restores = s.restores()
 	if s.bits&savedSymmetric != 0 && !r.symmetric {
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}

@@ -32,7 +32,8 @@ func (c *Ctx) Who(kind parser.Kind) (w Who, ok bool) {
 
 func parseWho(text []byte, a *parser.NameAddr) bool {
 	at := len(text) - len(bytes.TrimLeft(text, " \t\r\n")) // where a name was taken away
-	return parser.ParseNameAddr(text, parser.Span{Off: uint32(at), Len: uint32(len(text) - at)}, a) == parser.OK
+	s := parser.Span{Off: uint32(at), Len: uint32(len(text) - at)}
+	return parser.ParseNameAddr(text, s, a) == parser.OK
 }
 
 // URI is the URI that leaves.
@@ -107,7 +108,8 @@ func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
 	return refusedUnless(c.setWho(kind, name, nil, v.IsNull()) > 0)
 }
 
-// SetWhoPart is an assignment to user or host of the URI; $null or an empty text takes the user away.
+// SetWhoPart is an assignment to user or host of the URI; $null or an empty text takes the user
+// away.
 func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
 	w, ok := c.Who(kind)
 	if !ok || !v.IsText() && !v.IsNull() {
@@ -142,7 +144,8 @@ func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
 	b := append(append(c.Room(), u.Raw[:old.Off]...), text...)
 	uri := c.Built(append(b, u.Raw[old.End():]...))
 	var is parser.URI
-	if uri.IsNull() || parser.ParseURI(uri.S, &is) != parser.OK || which != UserPart && is.Port != u.Port {
+	if uri.IsNull() || parser.ParseURI(uri.S, &is) != parser.OK ||
+		which != UserPart && is.Port != u.Port {
 		return SetRefused
 	}
 	return refusedUnless(c.SetWho(kind, nil, uri.S) > 0)

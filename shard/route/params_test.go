@@ -53,6 +53,7 @@ var specialValue = map[string]string{
 	"mqueue.mqueue":      `"name=q"`,
 	"rtimer.timer":       `"name=x;interval=1"`,
 	"avpops.db_scheme":   `"s:uuid_col=a;username_col=b;domain_col=c;value_col=d;table=e"`,
+	"uac.credential":     `"a:b:c"`,
 	"pv.avp_aliases":     `"x=s:y"`, "pv.shvset": `"x=i:1"`,
 }
 

@@ -5,8 +5,8 @@ import (
 	"viaduct/shard/route"
 )
 
-// who are the variables of From and To. What is written to them leaves with the message, and is read
-// when msg_apply_changes() has made it part of that, as in Kamailio.
+// who are the variables of From and To. What is written to them leaves with the message, and is
+// read when msg_apply_changes() has made it part of that, as in Kamailio.
 func who(m *route.Module) {
 	for _, h := range []struct {
 		letter, name string

@@ -29,27 +29,14 @@ func Define(m *route.Module) {
 
 	recording(m)
 
-	const in = route.InRequest
-	route.Func0(m, "loose_route", in,
-		"Takes our Route off. True: the request follows a route set. -3: the set was ours alone, "+
-			"outside of a dialog.",
-		func(c *route.Ctx) route.Result { return c.Moved(c.LooseRoute(false)) })
-	route.Func1(m, "loose_route_mode", in,
-		route.Int("mode", 0, 1, "1: what a strict router did is not undone"),
-		"Is loose_route, perhaps without its care for strict routers.",
-		func(c *route.Ctx, mode int) route.Result { return c.Moved(c.LooseRoute(mode == 1)) })
-	route.Func0(m, "loose_route_preloaded", in,
-		"Is loose_route. True: the set was ours alone, outside of a dialog, and is gone.",
-		func(c *route.Ctx) route.Result {
-			return c.Moved(route.Truth(c.LooseRoute(false) == usedUp))
-		})
+	looseRoutes(m)
 	route.Func0(m, "rr_next_hop_route", route.Anywhere,
 		"Tells whether loose_route has made a Route of another host the next hop.",
 		func(c *route.Ctx) route.Result {
 			return route.Truth(c.Request != nil && c.Request.ToRoute())
 		})
 
-	const later = route.InFailure | route.InBranch
+	const in, later = route.InRequest, route.InFailure | route.InBranch
 	route.Func1(m, "check_route_param", in,
 		route.Pattern("pattern", "looked for, in any case of letters"),
 		"Looks for a pattern in the parameters of our Route, the first that loose_route took off.",
