@@ -120,6 +120,15 @@ func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, e
 	}
 }
 
+// Records is Query for the routing program: package route says what the records look like.
+func (r *Resolver) Records(ctx context.Context, name, typ string) ([]string, error) {
+	e, err := r.Query(ctx, name, dns.StringToType[typ])
+	if err == nil && e.State == "failed" {
+		err = fmt.Errorf("no DNS server answers for %s %s", typ, name)
+	}
+	return e.Records, err
+}
+
 func keyOf(name string, typ uint16) (setKey, error) {
 	switch typ {
 	case dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeNAPTR:

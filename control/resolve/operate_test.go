@@ -64,6 +64,12 @@ func TestOperate(t *testing.T) {
 	if _, err := r.Query(context.Background(), "h.test", dns.TypeMX); err == nil {
 		t.Error("a look-up of MX is accepted")
 	}
+	if list, err := r.Records(context.Background(), "six.test", "AAAA"); err != nil || len(list) != 1 || list[0] != "::1" {
+		t.Errorf("Records gives %q, %v", list, err)
+	}
+	if list, err := r.Records(context.Background(), "none.test", "A"); err != nil || len(list) != 0 {
+		t.Errorf("a name that is not there gives %q, %v", list, err)
+	}
 
 	all, cut := r.View(1000)
 	one, cutOne := r.View(1)

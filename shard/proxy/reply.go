@@ -135,7 +135,7 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	}
 	rows, body := cutBody(rows)
 	b = append(b, rows...)
-	if body == nil || code == 100 {
+	if body == nil {
 		return appendEnd(b, header, server)
 	}
 	b = appendServer(b, header, server)

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -18,6 +19,8 @@ type State struct {
 	Arena *shm.Arena
 	// Logger takes what an operator should know of the start; nil means nobody does.
 	Logger *slog.Logger
+	// Records finds what names have; nil means nobody does.
+	Records Records
 
 	tables   *table.Directory // opened by the first who asks
 	counters map[string][]count1
@@ -43,6 +46,13 @@ func Shared[T any](s *State, name string, build func() *T) *T {
 	}
 	s.shared[name] = x
 	return x
+}
+
+// Records finds records of names: of A and AAAA the address, of SRV "priority weight port target",
+// of NAPTR `order preference "flags" "service" "expression" replacement`. A name without records of
+// the type is no error. It blocks.
+type Records interface {
+	Records(ctx context.Context, name, typ string) ([]string, error)
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the

@@ -59,6 +59,8 @@ func Define(m *route.Module) {
 			return route.Truth((a.kind == ipv4 || a.kind == ipv6) && inSubnets(a.ip, subnets))
 		})
 	types(m)
+	dns(m)
+	hostNames(m)
 }
 
 // kind is what a text is: the numbers of ip_type.
