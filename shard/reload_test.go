@@ -467,11 +467,15 @@ func TestReloadDropsTables(t *testing.T) {
 		t.Errorf("%d bytes are not given back", used()-before)
 	}
 	for _, m := range commands {
+		if m.Name != "htable.dump" {
+			continue
+		}
 		args, err := m.Read([]string{"goes"})
-		if m.Name == "htable.dump" {
-			if _, err = m.Call(args); err == nil || !strings.Contains(err.Error(), "try again") {
-				t.Errorf("a command of a program that is gone: %v", err)
-			}
+		if err == nil {
+			_, err = m.Call(args)
+		}
+		if err == nil || !strings.Contains(err.Error(), "try again") {
+			t.Errorf("a command of a program that is gone: %v", err)
 		}
 	}
 	taken := listenOn(t, "127.0.0.1:0").LocalAddr().(*net.UDPAddr).AddrPort()
