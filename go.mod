@@ -10,6 +10,8 @@ require (
 	golang.org/x/tools v0.48.0
 )
 
+require github.com/dlclark/regexp2/v2 v2.13.0
+
 require (
 	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect

@@ -23,6 +23,7 @@ import (
 	"viaduct/shard/modules/permissions"
 	"viaduct/shard/modules/pike"
 	"viaduct/shard/modules/pv"
+	"viaduct/shard/modules/regex"
 	"viaduct/shard/modules/rr"
 	"viaduct/shard/modules/rtimer"
 	"viaduct/shard/modules/sanity"
@@ -79,6 +80,7 @@ var All = []route.Declared{
 	{Name: "permissions", Define: permissions.Define},
 	{Name: "pike", Define: pike.Define},
 	{Name: "pv", Define: pv.Define},
+	{Name: "regex", Define: regex.Define},
 	{Name: "rr", Define: rr.Define},
 	{Name: "rtimer", Define: rtimer.Define},
 	{Name: "sanity", Define: sanity.Define},
