@@ -5,12 +5,11 @@ go 1.26.8
 require (
 	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/cilium/ebpf v0.22.0
+	github.com/dlclark/regexp2/v2 v2.13.0
 	github.com/valyala/bytebufferpool v1.0.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/tools v0.48.0
 )
-
-require github.com/dlclark/regexp2/v2 v2.13.0
 
 require (
 	github.com/BurntSushi/toml v1.6.0 // indirect

@@ -9,6 +9,8 @@ import (
 	"viaduct/shard/modules/cfgutils"
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/counters"
+	"viaduct/shard/modules/dbtext"
+	"viaduct/shard/modules/dialplan"
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/diversion"
 	"viaduct/shard/modules/htable"
@@ -61,8 +63,10 @@ var All = []route.Declared{
 	{Name: "counters", Define: counters.Define},
 	{Name: "ctl", Define: idle.CTL},
 	{Name: "db_flatstore", Define: idle.DBFlatstore},
+	{Name: "db_text", Define: dbtext.Define},
 	{Name: "debugger", Define: idle.Debugger},
 	{Name: "diversion", Define: diversion.Define},
+	{Name: "dialplan", Define: dialplan.Define},
 	{Name: "dispatcher", Define: dispatcher.Define},
 	{Name: "htable", Define: htable.Define},
 	{Name: "ipops", Define: ipops.Define},
