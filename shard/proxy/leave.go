@@ -245,7 +245,8 @@ func (r *Request) AppendToReply(rows []byte) bool {
 // what are no rows, or if body is empty or too long. One before it goes, its rows as well.
 func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
 	had, _ := cutBody(r.leave.reply)
-	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 || bytes.IndexAny(kind, "\r\n") >= 0 ||
+	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 ||
+		bytes.IndexAny(kind, "\r\n") >= 0 ||
 		len(had)+len(kind)+len(contentTypeName)+2 > maxReplyRowsBytes {
 		return false
 	}

@@ -62,12 +62,15 @@ func dns(m *route.Module) {
 				return route.Truth(a.Err == nil)
 			})
 	}
-	query("srv_query", 'S', "service", "Looks up the SRV records of a name such as _sip._udp.example.com, for $srvquery(id=>...). It is true if there are none.")
-	query("naptr_query", 'N', "domain", "Looks up the NAPTR records of a domain, for $naptrquery(id=>...). It is true if there are none.")
+	query("srv_query", 'S', "service", "Looks up the SRV records of a name such as "+
+		"_sip._udp.example.com, for $srvquery(id=>...). It is true if there are none.")
+	query("naptr_query", 'N', "domain", "Looks up the NAPTR records of a domain, for "+
+		"$naptrquery(id=>...). It is true if there are none.")
 	address := route.Text("address", "the address")
 	for _, fn := range [...]string{"dns_sys_match_ip", "dns_int_match_ip"} {
 		route.Wait2(m, fn, route.Anywhere, name, address,
-			"Tells whether a name has an address. -1: it has others, -3: the address is none, -4: the name has none.",
+			"Tells whether a name has an address. -1: it has others, -3: the address is none, -4: the "+
+				"name has none.",
 			func(_ *route.Ctx, q *ask.Question, name, text []byte) route.Result {
 				ip := read(text)
 				if ip.kind == none {
@@ -92,13 +95,16 @@ func dns(m *route.Module) {
 				return noMatch
 			})
 	}
-	route.Func1(m, "dns_set_local_ttl", route.Anywhere, route.Int("seconds", 0, 1<<31-1, "how long answers are kept"),
+	route.Func1(m, "dns_set_local_ttl", route.Anywhere,
+		route.Int("seconds", 0, 1<<31-1, "how long answers are kept"),
 		"Does nothing: answers are kept as long as they say, see docs/dns.md.",
 		func(*route.Ctx, int) route.Result { return 1 })
 
-	variable(m, kept, 'D', "dns", "count, ipv4 and ipv6 (whether there are such), addr[i], type[i] (4 or 6)")
+	variable(m, kept, 'D', "dns",
+		"count, ipv4 and ipv6 (whether there are such), addr[i], type[i] (4 or 6)")
 	variable(m, kept, 'S', "srvquery", "count, port[i], priority[i], target[i], weight[i]")
-	variable(m, kept, 'N', "naptrquery", "count, order[i], pref[i], flags[i], services[i], regex[i], replace[i]")
+	variable(m, kept, 'N', "naptrquery",
+		"count, order[i], pref[i], flags[i], services[i], regex[i], replace[i]")
 }
 
 // lookups is the service that finds records.

@@ -41,8 +41,10 @@ func lookUp(t *testing.T, records route.Records, kind byte, name string) (*resul
 func TestLookUp(t *testing.T) {
 	z := zone{
 		"A a.example.com": {"192.0.2.1", "192.0.2.2"}, "AAAA a.example.com": {"2001:db8::1"},
-		"SRV _sip._udp.example.com": {"20 0 5062 c.example.com", "10 60 5060 a.example.com", "10 0 5061 b.example.com"},
-		"NAPTR example.com":         {`50 60 "s" "SIP+D2U" "" _sip._udp.example.com`, `50 50 "s" "SIP+D2T" "!a b!" _sip._tcp.example.com`},
+		"SRV _sip._udp.example.com": {"20 0 5062 c.example.com", "10 60 5060 a.example.com",
+			"10 0 5061 b.example.com"},
+		"NAPTR example.com": {`50 60 "s" "SIP+D2U" "" _sip._udp.example.com`,
+			`50 50 "s" "SIP+D2T" "!a b!" _sip._tcp.example.com`},
 	}
 	f := func(kind byte, name, key string, i int, want string) {
 		t.Helper()
@@ -78,7 +80,8 @@ func TestLookUp(t *testing.T) {
 // TestByWeight: a record with all of the weight comes first, and each is there once.
 func TestByWeight(t *testing.T) {
 	for range 50 {
-		list := []record{{number: [4]int64{1, 0, 1}}, {number: [4]int64{1, 1000, 2}}, {number: [4]int64{1, 0, 3}}}
+		list := []record{{number: [4]int64{1, 0, 1}}, {number: [4]int64{1, 1000, 2}},
+			{number: [4]int64{1, 0, 3}}}
 		byWeight(list)
 		sum := list[0].number[2] + list[1].number[2] + list[2].number[2]
 		if sum != 6 {

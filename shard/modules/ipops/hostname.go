@@ -9,7 +9,8 @@ import (
 
 // hostNames declares $HN, what this machine is called.
 func hostNames(m *route.Module) {
-	m.Var(route.Var{Name: "HN", Inner: "PART", Doc: "The name of this machine: the first word of it (n), all of it (f), what is behind the first dot (d).",
+	m.Var(route.Var{Name: "HN", Inner: "PART", Doc: "The name of this machine: the first word of it " +
+		"(n), all of it (f), what is behind the first dot (d).",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			full, _ := os.Hostname()
 			first, domain, _ := strings.Cut(full, ".")
@@ -18,6 +19,7 @@ func hostNames(m *route.Module) {
 				b.Errorf("$HN(%s): there are n, f and d", inner)
 			}
 			text := []byte(word)
-			return route.Place{Text: func(*route.Ctx) ([]byte, bool) { return text, len(text) > 0 }, NoRoom: true}
+			return route.Place{Text: func(*route.Ctx) ([]byte, bool) { return text, len(text) > 0 },
+				NoRoom: true}
 		}})
 }

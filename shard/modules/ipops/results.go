@@ -63,7 +63,10 @@ func (r *result) read(kind byte, a *ask.Answer) int {
 
 // inOrder sorts by the first n numbers.
 func inOrder(list []record, n int) {
-	slices.SortStableFunc(list, func(a, b record) int { return slices.Compare(a.number[:n], b.number[:n]) })
+	slices.SortStableFunc(list, func(a, b record) int {
+		return slices.Compare(a.number[:n],
+			b.number[:n])
+	})
 }
 
 // readRecord reads what route.Records writes.
@@ -123,7 +126,8 @@ func byWeight(list []record) {
 // variable declares the variable that has the results of a kind.
 func variable(m *route.Module, kept *route.PerShard[results], kind byte, name, keys string) {
 	m.Var(route.Var{Name: name, Inner: "ID=>KEY",
-		Doc: "What was looked up under ID: " + keys + ". It is null if nothing was found, or the run has waited since.",
+		Doc: "What was looked up under ID: " + keys +
+			". It is null if nothing was found, or the run has waited since.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			id, key, ok := strings.Cut(inner, "=>")
 			word, index, _ := strings.Cut(key, "[")
@@ -156,7 +160,8 @@ var fields = map[string]func(r *result, i int) route.Value{
 	"Dcount": count, "Scount": count, "Ncount": count,
 	"Dipv4": family(4), "Dipv6": family(6), "Daddr": text(0), "Dtype": number(0),
 	"Spriority": number(0), "Sweight": number(1), "Sport": number(2), "Starget": text(0),
-	"Norder": number(0), "Npref": number(1), "Nflags": text(0), "Nservices": text(1), "Nregex": text(2), "Nreplace": text(3),
+	"Norder": number(0), "Npref": number(1), "Nflags": text(0), "Nservices": text(1),
+	"Nregex": text(2), "Nreplace": text(3),
 }
 
 func count(r *result, _ int) route.Value { return route.IntValue(int64(len(r.list))) }

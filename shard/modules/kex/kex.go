@@ -25,11 +25,13 @@ func Define(m *route.Module) {
 		func(c *route.Ctx) route.Result { return c.SetDstURI(nil) })
 	route.Func0(m, "isdsturiset", route.Anywhere, "Tells whether $du is set.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.HasDstURI()) })
-	route.Func2(m, "pv_printf", route.Anywhere, route.Writable("result", "the variable"), route.Text("text", "a text"),
+	route.Func2(m, "pv_printf", route.Anywhere, route.Writable("result", "the variable"),
+		route.Text("text", "a text"),
 		"Writes a text to a variable.",
 		func(c *route.Ctx, into *route.Place, text []byte) route.Result {
 			return into.Put(c, route.TextValue(text))
 		})
+	debug(m)
 	branchFlags(m)
 	scriptFlags(m)
 }

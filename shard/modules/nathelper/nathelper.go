@@ -32,8 +32,10 @@ func Define(m *route.Module) {
 		"keepalive_timeout", "udpping_from_path", "filter_server_id")
 	m.IdleText(noPing, "natping_socket", "sipping_from", "sipping_method", "force_socket")
 	received := m.Text("received_avp", "", "The variable that fix_nated_register writes to.")
-	marker := m.Text("nortpproxy_str", "a=nortpproxy:yes\r\n", "The line that fix_nated_sdp adds with 4.")
-	old := m.Bool("append_sdp_oldmediaip", true, "Whether fix_nated_sdp says which addresses it replaced.")
+	marker := m.Text("nortpproxy_str", "a=nortpproxy:yes\r\n",
+		"The line that fix_nated_sdp adds with 4.")
+	old := m.Bool("append_sdp_oldmediaip", true,
+		"Whether fix_nated_sdp says which addresses it replaced.")
 
 	tests := route.Int("mask", 0, 1023, "the tests, as bits")
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
@@ -77,16 +79,19 @@ func Define(m *route.Module) {
 				proto)
 		}})
 	trim := route.Optional(route.Int("trim", 0, 1, "1: those that are there go first", route.AsIs), 0)
-	route.Func1(m, "set_contact_alias", in, trim, "Writes where the Contact was seen into it, behind its other parameters.",
+	route.Func1(m, "set_contact_alias", in, trim,
+		"Writes where the Contact was seen into it, behind its other parameters.",
 		func(c *route.Ctx, trim int) route.Result {
 			a, u := contact(c)
 			if u == nil {
 				return -1
 			}
 			src := c.From()
-			return addAlias(c, &a, u, &alias{*name, src.Addr(), int(src.Port()), c.Transport(), true, trim != 0})
+			return addAlias(c, &a, u, &alias{*name, src.Addr(), int(src.Port()), c.Transport(), true,
+				trim != 0})
 		})
-	mode := route.Optional(route.Int("mode", 0, 1, "1: the last alias, which set_contact_alias has added", route.AsIs), 0)
+	mode := route.Optional(route.Int("mode", 0, 1,
+		"1: the last alias, which set_contact_alias has added", route.AsIs), 0)
 	route.Func1(m, "handle_ruri_alias", route.InRequest|route.InBranch, mode,
 		"Makes what the first alias of the Request-URI says $du, and takes it off. 2: there is none.",
 		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) })
@@ -200,11 +205,12 @@ func targetDiffers(c *route.Ctx) bool {
 			return false
 		}
 		t := route.TransportOf(&d)
-		return t == route.WS || t == route.WSS || !bytes.EqualFold(u.HostBytes(), d.HostBytes()) || u.EffectivePort() != d.EffectivePort()
+		return t == route.WS || t == route.WSS || !bytes.EqualFold(u.HostBytes(), d.HostBytes()) ||
+			u.EffectivePort() != d.EffectivePort()
 	}
 	v := c.Msg.Values(parser.KindVia)
 	var via parser.Via
-	if !v.Next() || !v.Next() || parser.ParseVia(c.Msg.Raw, v.Value, &via) != parser.OK {
+	if v.Next(); !v.Next() || parser.ParseVia(c.Msg.Raw, v.Value, &via) != parser.OK {
 		return false
 	}
 	if via.Transport == parser.WS || via.Transport == parser.WSS {
@@ -240,8 +246,7 @@ func nattedSDP(c *route.Ctx, tests int, src netip.Addr, reserved bool) bool {
 			addr = addr[:i] // a multicast group's TTL
 		}
 		if at, isAddr := addrOf(addr); isAddr &&
-			(tests&natSDP != 0 && private(at, reserved) || tests&natSDPSource != 0 &&
-				at.Unmap() != src) {
+			(tests&natSDP != 0 && private(at, reserved) || tests&natSDPSource != 0 && at.Unmap() != src) {
 			return true
 		}
 	}
@@ -405,7 +410,8 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 				sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}
-			return addAlias(c, &a, u, &alias{name: name, ip: src.Addr(), port: int(src.Port()), proto: proto})
+			return addAlias(c, &a, u, &alias{name: name, ip: src.Addr(), port: int(src.Port()),
+				proto: proto})
 		}
 	}
 	addr, ok1 := address.At(b, 0)

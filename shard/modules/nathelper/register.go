@@ -8,7 +8,8 @@ import (
 // register declares the functions that tell a registrar where a REGISTER came from.
 func register(m *route.Module, received *string) {
 	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest,
-		Doc: "Writes where the request came from, as a URI, to the variable that received_avp names. Without that it does nothing.",
+		Doc: "Writes where the request came from, as a URI, to the variable that received_avp names. " +
+			"Without that it does nothing.",
 		Build: func(b *route.Build) route.Call {
 			if *received == "" {
 				b.Warnf(route.WholeCall, "fix_nated_register does nothing without modparam(\"nathelper\", "+
@@ -28,8 +29,10 @@ func register(m *route.Module, received *string) {
 				return into.Put(c, v)
 			}
 		}})
-	flag := route.Optional(route.Int("flag", 0, 1, "1: it is a parameter of the URI, over UDP alone", route.AsIs), 0)
-	route.Func1(m, "add_rcv_param", route.InRequest, flag, "Adds where the request came from to each Contact, as its parameter received.",
+	flag := route.Optional(route.Int("flag", 0, 1, "1: it is a parameter of the URI, over UDP alone",
+		route.AsIs), 0)
+	route.Func1(m, "add_rcv_param", route.InRequest, flag,
+		"Adds where the request came from to each Contact, as its parameter received.",
 		func(c *route.Ctx, flag int) route.Result { return addReceived(c, flag != 0) })
 }
 
@@ -63,7 +66,8 @@ func addReceived(c *route.Ctx, inURI bool) route.Result {
 		if u.HasHeaders {
 			at = int(u.Headers.Off) - 1
 		}
-		out = appendSource(append(append(out, u.Raw[:at]...), ";received="...), src.Addr(), int(src.Port()), t)
+		out = appendSource(append(append(out, u.Raw[:at]...), ";received="...), src.Addr(),
+			int(src.Port()), t)
 		out = append(out, u.Raw[at:]...)
 		if !a.Bracket {
 			out = append(out, '>')
@@ -85,7 +89,8 @@ func recordRoutes(m *route.Module) {
 			return n, true
 		}, NoRoom: true}})
 	m.Var(route.Var{Name: "rr_top_count",
-		Doc: "How many of the topmost Record-Route values one proxy has added: 2 if the first says r2=on, else 1, or 0 without any.",
+		Doc: "How many of the topmost Record-Route values one proxy has added: 2 if the first says " +
+			"r2=on, else 1, or 0 without any.",
 		Place: route.Place{Int: func(c *route.Ctx) (int64, bool) {
 			v := c.Msg.Values(parser.KindRecordRoute)
 			var a parser.NameAddr

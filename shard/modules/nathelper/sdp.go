@@ -21,7 +21,8 @@ const (
 func sdp(m *route.Module, marker *string, old *bool) {
 	m.Check("nortpproxy_str", func(s string, _ int64) string {
 		if s != "" && (!strings.HasSuffix(s, "\r\n") || strings.Count(s, "\n") > 1) {
-			return "is " + route.Quote(s) + "; it takes a line of SDP with its end, such as \"a=nortpproxy:yes\\r\\n\""
+			return "is " + route.Quote(s) +
+				"; it takes a line of SDP with its end, such as \"a=nortpproxy:yes\\r\\n\""
 		}
 		return ""
 	})
@@ -29,7 +30,9 @@ func sdp(m *route.Module, marker *string, old *bool) {
 	address := route.Text("address", "what is written; without it the source")
 	m.Func(route.Func{Name: "fix_nated_sdp", In: route.Anywhere &^ route.InOnsend,
 		Args: []route.AnyArg{flags, route.Optional(address, nil)},
-		Doc:  "Changes the session description: 1 adds a=direction:active, 2 puts the source into c= and a=rtcp, 4 adds the line of nortpproxy_str, 8 puts the source into o= and a=rtcp. 2: no address was replaced.",
+		Doc: "Changes the session description: 1 adds a=direction:active, 2 puts the source into c= " +
+			"and a=rtcp, 4 adds the line of nortpproxy_str, 8 puts the source into o= and a=rtcp. 2: no " +
+			"address was replaced.",
 		Build: func(b *route.Build) route.Call {
 			bits, ok1 := flags.At(b, 0)
 			addr, ok2 := route.Optional(address, nil).At(b, 1)
@@ -103,7 +106,8 @@ func (x *fix) run(flags int, marker string, old bool) route.Result {
 	if flags&sdpOrigin != 0 {
 		x.replace(atOrigin, old)
 	}
-	if v := x.c.Built(x.tail); len(x.tail) > 0 && (v.IsNull() || x.c.Insert(x.end(x.at.End()), v.S) <= 0) {
+	if v := x.c.Built(x.tail); len(x.tail) > 0 &&
+		(v.IsNull() || x.c.Insert(x.end(x.at.End()), v.S) <= 0) {
 		return -1
 	}
 	switch {

@@ -18,7 +18,8 @@ func codecs(m *route.Module) {
 	names := route.Text("list", "encodings, with commas between")
 	media := route.Optional(route.Text("media", "such as audio; without it all streams"), nil)
 	with := func(name string, list route.Arg[[]byte], byName bool, none route.Result) {
-		route.Func1(m, name, route.Anywhere, list, "1: each stream has one of these codecs, 2: some have; otherwise false.",
+		route.Func1(m, name, route.Anywhere, list,
+			"1: each stream has one of these codecs, 2: some have; otherwise false.",
 			func(c *route.Ctx, list []byte) route.Result {
 				s, ok := open(c)
 				if !ok {
@@ -34,22 +35,26 @@ func codecs(m *route.Module) {
 	with("sdp_with_codecs_by_id", ids, false, -2)
 	with("sdp_with_codecs_by_name", names, true, -1)
 	edit := func(name string, list route.Arg[[]byte], byName, keep bool, doc string) {
-		route.Func2(m, name, route.Anywhere, list, media, doc, func(c *route.Ctx, list, media []byte) route.Result {
-			s, ok := open(c)
-			if !ok {
-				return -1
-			}
-			var set codecSet
-			if !set.read(c, s, list, byName) {
-				return -1
-			}
-			return set.take(s, media, keep)
-		})
+		route.Func2(m, name, route.Anywhere, list, media, doc,
+			func(c *route.Ctx, list, media []byte) route.Result {
+				s, ok := open(c)
+				if !ok {
+					return -1
+				}
+				var set codecSet
+				if !set.read(c, s, list, byName) {
+					return -1
+				}
+				return set.take(s, media, keep)
+			})
 	}
-	edit("sdp_remove_codecs_by_id", ids, false, false, "Takes codecs out of the streams, with what is said of them.")
-	edit("sdp_remove_codecs_by_name", names, true, false, "Is sdp_remove_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
+	edit("sdp_remove_codecs_by_id", ids, false, false,
+		"Takes codecs out of the streams, with what is said of them.")
+	edit("sdp_remove_codecs_by_name", names, true, false,
+		"Is sdp_remove_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
 	edit("sdp_keep_codecs_by_id", ids, false, true, "Takes all other codecs out of the streams.")
-	edit("sdp_keep_codecs_by_name", names, true, true, "Is sdp_keep_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
+	edit("sdp_keep_codecs_by_name", names, true, true,
+		"Is sdp_keep_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
 }
 
 // static are the encodings of RFC 3551 §6, which need no rtpmap.

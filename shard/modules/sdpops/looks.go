@@ -15,7 +15,8 @@ var (
 func looks(m *route.Module) {
 	media := route.Text("media", "such as audio")
 	transport := route.Text("transport", "such as RTP/AVP")
-	with := func(name string, arg route.Arg[[]byte], doc string, is func(c *route.Ctx, m *stream, what []byte) bool) {
+	with := func(name string, arg route.Arg[[]byte], doc string,
+		is func(c *route.Ctx, m *stream, what []byte) bool) {
 		route.Func1(m, name, route.Anywhere, arg, doc, func(c *route.Ctx, what []byte) route.Result {
 			var m stream
 			s, _ := open(c)
@@ -29,18 +30,26 @@ func looks(m *route.Module) {
 	}
 	with("sdp_with_media", media, "Tells whether there is a stream of that media.",
 		func(_ *route.Ctx, m *stream, what []byte) bool { return bytes.EqualFold(m.media, what) })
-	with("sdp_with_active_media", media, "Tells whether there is a stream of that media whose port is not 0 and that is not inactive.",
+	with("sdp_with_active_media", media, "Tells whether there is a stream of that media whose port "+
+		"is not 0 and that is not inactive.",
 		func(c *route.Ctx, m *stream, what []byte) bool {
 			active := bytes.EqualFold(m.media, what) && !bytes.Equal(m.port, []byte("0"))
-			lines(c, m.text, func(l []byte, _ span) bool { active = active && !bytes.Equal(l, inactive); return active })
+			lines(c, m.text, func(l []byte, _ span) bool {
+				active = active && !bytes.Equal(l, inactive)
+				return active
+			})
 			return active
 		})
 	with("sdp_with_transport", transport, "Tells whether there is a stream of that transport.",
 		func(_ *route.Ctx, m *stream, what []byte) bool { return bytes.EqualFold(m.proto, what) })
-	with("sdp_with_transport_like", route.Text("part", "such as SAVP"), "Tells whether there is a stream whose transport holds a text.",
-		func(_ *route.Ctx, m *stream, what []byte) bool { return len(what) > 0 && bytes.Contains(m.proto, what) })
+	with("sdp_with_transport_like", route.Text("part", "such as SAVP"),
+		"Tells whether there is a stream whose transport holds a text.",
+		func(_ *route.Ctx, m *stream, what []byte) bool {
+			return len(what) > 0 && bytes.Contains(m.proto, what)
+		})
 	into := route.Writable("result", "a variable")
-	route.Func1(m, "sdp_transport", route.Anywhere, into, "Puts the transport that all streams have into a variable. -2: they have several.",
+	route.Func1(m, "sdp_transport", route.Anywhere, into,
+		"Puts the transport that all streams have into a variable. -2: they have several.",
 		func(c *route.Ctx, into *route.Place) route.Result {
 			var m stream
 			var all []byte
@@ -59,7 +68,8 @@ func looks(m *route.Module) {
 			}
 			return into.Put(c, route.TextValue(all))
 		})
-	route.Func1(m, "sdp_get", route.Anywhere, into, "Puts the session description into a variable. -2: there is no body.",
+	route.Func1(m, "sdp_get", route.Anywhere, into,
+		"Puts the session description into a variable. -2: there is no body.",
 		func(c *route.Ctx, into *route.Place) route.Result {
 			at, ok := c.SDP()
 			if !ok {
@@ -67,7 +77,8 @@ func looks(m *route.Module) {
 			}
 			return into.Put(c, route.TextValue(c.Msg.Bytes(at)))
 		})
-	route.Func2(m, "sdp_get_line_startswith", route.Anywhere, into, route.Text("prefix", "what it begins with"),
+	route.Func2(m, "sdp_get_line_startswith", route.Anywhere, into,
+		route.Text("prefix", "what it begins with"),
 		"Puts the first line that begins so into a variable. -1: there is none, -2: there is no body.",
 		func(c *route.Ctx, into *route.Place, prefix []byte) route.Result {
 			at, ok := c.SDP()
@@ -84,21 +95,29 @@ func looks(m *route.Module) {
 			})
 			return found
 		})
-	how := route.Optional(route.Int("flags", 0, 1, "1: Content-Type is enough, also that of a part", route.AsIs), 0)
-	route.Func1(m, "sdp_content", route.Anywhere, how, "Tells whether the message carries a session description.",
+	how := route.Optional(route.Int("flags", 0, 1, "1: Content-Type is enough, also that of a part",
+		route.AsIs), 0)
+	route.Func1(m, "sdp_content", route.Anywhere, how,
+		"Tells whether the message carries a session description.",
 		func(c *route.Ctx, _ int) route.Result {
 			_, ok := c.SDP()
 			return route.Truth(ok)
 		})
-	route.Func0(m, "sdp_with_ice", route.Anywhere, "Tells whether there are ICE candidates (RFC 8839).",
+	route.Func0(m, "sdp_with_ice", route.Anywhere,
+		"Tells whether there are ICE candidates (RFC 8839).",
 		func(c *route.Ctx) route.Result {
 			found := false
 			if at, ok := c.SDP(); ok {
-				lines(c, at, func(l []byte, _ span) bool { found = bytes.HasPrefix(l, candidate); return !found })
+				lines(c, at, func(l []byte, _ span) bool {
+					found = bytes.HasPrefix(l,
+						candidate)
+					return !found
+				})
 			}
 			return route.Truth(found)
 		})
-	route.Func0(m, "sdp_get_address_family", route.Anywhere, "4 or 6: the address family of the first c= line. -1: there is none.",
+	route.Func0(m, "sdp_get_address_family", route.Anywhere,
+		"4 or 6: the address family of the first c= line. -1: there is none.",
 		func(c *route.Ctx) route.Result {
 			family := route.Result(-1)
 			if at, ok := c.SDP(); ok {
@@ -114,7 +133,8 @@ func looks(m *route.Module) {
 			}
 			return family
 		})
-	route.Func1(m, "sdp_print", route.Anywhere, route.Int("level", -5, 3, "that of xlog", route.AsIs), "Logs what streams there are, a line for each.",
+	route.Func1(m, "sdp_print", route.Anywhere, route.Int("level", -5, 3, "that of xlog", route.AsIs),
+		"Logs what streams there are, a line for each.",
 		func(c *route.Ctx, level int) route.Result { return printStreams(c, level) })
 }
 

@@ -8,8 +8,10 @@ import (
 
 // removals declares the functions that take lines and streams out.
 func removals(m *route.Module) {
-	media := route.Optional(route.Text("media", "such as audio; without it the whole description"), nil)
-	route.Func2(m, "sdp_remove_line_by_prefix", route.Anywhere, route.Text("prefix", "what they begin with"), media,
+	media := route.Optional(route.Text("media", "such as audio; without it the whole description"),
+		nil)
+	route.Func2(m, "sdp_remove_line_by_prefix", route.Anywhere,
+		route.Text("prefix", "what they begin with"), media,
 		"Takes out all lines that begin so.",
 		func(c *route.Ctx, prefix, media []byte) route.Result {
 			s, ok := open(c)
@@ -35,7 +37,8 @@ func removals(m *route.Module) {
 			}
 			return out.done(1)
 		})
-	remove := func(name string, arg route.Arg[[]byte], doc string, is func(m *stream, what []byte) bool) {
+	remove := func(name string, arg route.Arg[[]byte], doc string,
+		is func(m *stream, what []byte) bool) {
 		route.Func1(m, name, route.Anywhere, arg, doc, func(c *route.Ctx, what []byte) route.Result {
 			out := cut{c: c}
 			var m stream
@@ -48,8 +51,10 @@ func removals(m *route.Module) {
 			return out.done(-1)
 		})
 	}
-	remove("sdp_remove_media", route.Text("media", "such as video"), "Takes out all streams of that media. False: there are none.",
+	remove("sdp_remove_media", route.Text("media", "such as video"),
+		"Takes out all streams of that media. False: there are none.",
 		func(m *stream, what []byte) bool { return bytes.EqualFold(m.media, what) })
-	remove("sdp_remove_transport", route.Text("transport", "such as RTP/AVP"), "Takes out all streams of that transport. False: there are none.",
+	remove("sdp_remove_transport", route.Text("transport", "such as RTP/AVP"),
+		"Takes out all streams of that transport. False: there are none.",
 		func(m *stream, what []byte) bool { return bytes.EqualFold(m.proto, what) })
 }

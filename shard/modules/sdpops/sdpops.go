@@ -16,7 +16,8 @@ func Define(m *route.Module) {
 	codecs(m)
 	removals(m)
 	m.Var(route.Var{Name: "sdp", Inner: "PART",
-		Doc: "The session description (body), or the version in its o= line (sess_version), which may be set; -1 makes it one higher.",
+		Doc: "The session description (body), or the version in its o= line (sess_version), which may " +
+			"be set; -1 makes it one higher.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			switch inner {
 			case "body":

@@ -28,7 +28,8 @@ func charging(m *route.Module) {
 			}
 			return f, s != ""
 		})
-	route.Func1(m, "sip_p_charging_vector", route.Anywhere, how, "Takes P-Charging-Vector away or adds one.",
+	route.Func1(m, "sip_p_charging_vector", route.Anywhere, how,
+		"Takes P-Charging-Vector away or adds one.",
 		func(c *route.Ctx, f flags) route.Result {
 			there := c.Msg.HeaderByName(vectorName, 0)
 			for i := there; i >= 0 && (f.remove || f.force); i = c.Msg.HeaderByName(vectorName, i+1) {
@@ -41,8 +42,10 @@ func charging(m *route.Module) {
 			}
 			return 1
 		})
-	parts := map[string]string{"value": "icid-value", "genaddr": "icid-generated-at", "orig": "orig-ioi", "term": "term-ioi"}
-	m.Var(route.Var{Name: "pcv", Inner: "PART", Doc: "P-Charging-Vector (all), or its icid-value (value), icid-generated-at (genaddr), orig-ioi (orig) or term-ioi (term).",
+	parts := map[string]string{"value": "icid-value", "genaddr": "icid-generated-at",
+		"orig": "orig-ioi", "term": "term-ioi"}
+	m.Var(route.Var{Name: "pcv", Inner: "PART", Doc: "P-Charging-Vector (all), or its icid-value " +
+		"(value), icid-generated-at (genaddr), orig-ioi (orig) or term-ioi (term).",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			name, ok := parts[inner]
 			if !ok && inner != "all" {

@@ -17,13 +17,22 @@ func checks(m *route.Module) {
 	route.Func1(m, "is_user", route.InRequest, route.Text("user", "a user name"),
 		"Tells whether the credentials that were accepted are those of a user. False: none were checked.",
 		func(c *route.Ctx, _ []byte) route.Result { return -1 }) // nothing here accepts credentials
-	mode := route.Optional(route.Int("mode", 0, 1, "1: a Record-Route with a name, and a response from an address of ours, count as well", route.AsIs), 0)
+	mode := route.Optional(route.Int("mode", 0, 1,
+		"1: a Record-Route with a name, and a response from a socket of ours, count as well", route.AsIs),
+		0)
 	route.Func1(m, "is_first_hop", route.Anywhere, mode,
-		"Tells whether the message comes from the one who made it: a request with one Via, a response whose topmost Record-Route is ours.",
+		"Tells whether the message comes from the one who made it: a request with one Via, a response "+
+			"whose topmost Record-Route is ours, or that has none.",
 		firstHop)
-	option := route.Parsed("option", "an option tag", "is none of "+strings.Join(optionTags, ", "), "the option tag",
-		func(s string) (string, bool) { s = strings.ToLower(s); return s, slices.Contains(optionTags, s) })
-	route.Func1(m, "is_supported", route.Anywhere, option, "Tells whether Supported has an option tag.",
+	option := route.Parsed("option", "an option tag", "is none of "+strings.Join(optionTags, ", "),
+		"the option tag",
+		func(s string) (string, bool) {
+			s = strings.ToLower(s)
+			return s,
+				slices.Contains(optionTags, s)
+		})
+	route.Func1(m, "is_supported", route.Anywhere, option,
+		"Tells whether Supported has an option tag.",
 		func(c *route.Ctx, tag string) route.Result {
 			for v := c.Msg.Values(parser.KindSupported); v.Next(); {
 				if sameFold(c.Msg.Bytes(v.Value), tag) {
@@ -32,7 +41,8 @@ func checks(m *route.Module) {
 			}
 			return -1
 		})
-	route.Func1(m, "is_gruu", route.Anywhere, route.Optional(route.Text("uri", "a URI; without it the Request-URI"), nil),
+	route.Func1(m, "is_gruu", route.Anywhere, route.Optional(route.Text("uri",
+		"a URI; without it the Request-URI"), nil),
 		"1: the URI is a public GRUU (RFC 5627), 2: a temporary one; otherwise false.",
 		func(c *route.Ctx, uri []byte) route.Result {
 			u := c.ParseURI(uri)
@@ -51,11 +61,14 @@ func checks(m *route.Module) {
 			}
 			return 2
 		})
-	route.Func1(m, "hdr_date_check", route.Anywhere, route.Int("seconds", -1<<31, 1<<31-1, "how old it may be", route.AsIs),
-		"Tells whether the Date is no older than that. -1: there is none, -2 and -3: it cannot be read, -4: it is older.", dateCheck)
+	route.Func1(m, "hdr_date_check", route.Anywhere,
+		route.Int("seconds", -1<<31, 1<<31-1, "how old it may be", route.AsIs),
+		"Tells whether the Date is no older than that. -1: there is none, -2 and -3: it cannot be "+
+			"read, -4: it is older.", dateCheck)
 	name := route.Text("name", "the name of a header field")
 	route.Func2(m, "cmp_hdr_name", route.Anywhere, name, route.Text("other", "another one"),
-		"Tells whether two names are those of the same header field; the compact form is the same. -2: one is empty.",
+		"Tells whether two names are those of the same header field; the compact form is the same. -2: "+
+			"one is empty.",
 		func(_ *route.Ctx, a, b []byte) route.Result {
 			a, b = bytes.TrimRight(a, ": "), bytes.TrimRight(b, ": ")
 			if len(a) == 0 || len(b) == 0 {
@@ -85,16 +98,19 @@ func sameFold(b []byte, s string) bool {
 	return true
 }
 
-// firstHop is is_first_hop. A response is passed on by everybody in front of us unless the topmost
-// Record-Route is ours; that we are on the path twice cannot be told from it.
+// firstHop is is_first_hop. A response has passed other proxies that record routes unless the
+// topmost Record-Route is ours, or there is none; that we are on the path twice cannot be told.
 func firstHop(c *route.Ctx, mode int) route.Result {
 	if c.Msg.IsRequest {
 		v := c.Msg.Values(parser.KindVia)
 		return route.Truth(v.Next() && !v.Next())
 	}
 	v := c.Msg.Values(parser.KindRecordRoute)
+	if !v.Next() {
+		return 1
+	}
 	var a parser.NameAddr
-	if !v.Next() || c.Msg.NameAddr(v.Value, &a) != parser.OK {
+	if c.Msg.NameAddr(v.Value, &a) != parser.OK {
 		return -1
 	}
 	u := c.ParseURI(c.Msg.Bytes(a.URI))
@@ -104,8 +120,11 @@ func firstHop(c *route.Ctx, mode int) route.Result {
 	if mode == 1 {
 		return 1
 	}
-	at, isAddr := parser.HostIP(u.HostBytes())
-	return route.Truth(isAddr && at.Unmap() != c.From().Addr().Unmap().WithZone(""))
+	_, isAddr := parser.HostIP(u.HostBytes())
+	src := c.From()
+	ours := c.Shard.Core.IsMyself(route.AppendHost(c.Room(), src.Addr()), int(src.Port()),
+		proxy.AnyProto)
+	return route.Truth(isAddr && !ours)
 }
 
 // dateCheck is hdr_date_check.

@@ -12,7 +12,8 @@ import (
 func contactParams(m *route.Module) {
 	const in = route.InRequest | route.InReplies
 	name := route.Text("name", "the parameter")
-	route.Func2(m, "contact_param_encode", in, name, route.Text("uri", "the URI that takes the place of each"),
+	route.Func2(m, "contact_param_encode", in, name,
+		route.Text("uri", "the URI that takes the place of each"),
 		"Puts a URI in the place of each Contact's, which goes into a parameter of it in base64url.",
 		func(c *route.Ctx, name, uri []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
@@ -20,7 +21,8 @@ func contactParams(m *route.Module) {
 				return appendBase64(out, u.Raw)
 			})
 		})
-	route.Func1(m, "contact_param_decode", in, name, "Makes what contact_param_encode wrote the Contacts again.",
+	route.Func1(m, "contact_param_decode", in, name,
+		"Makes what contact_param_encode wrote the Contacts again.",
 		func(c *route.Ctx, name []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				value, ok := param(u, name)
@@ -50,7 +52,8 @@ func contactParams(m *route.Module) {
 		return c.SetRequestURI(v.S)
 	}
 	route.Func1(m, "contact_param_decode_ruri", route.InRequest, name,
-		"Makes what contact_param_encode wrote the Request-URI. It is true if the parameter is not there.", decode)
+		"Makes what contact_param_encode wrote the Request-URI. It is true if the parameter is not "+
+			"there.", decode)
 	route.Func1(m, "contact_param_rm", in, name, "Takes a parameter off the URI of each Contact.",
 		func(c *route.Ctx, name []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {

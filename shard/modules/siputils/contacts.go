@@ -11,7 +11,8 @@ import (
 // contacts declares the functions that write where a Contact is into the user of another URI, and
 // read it from there.
 func contacts(m *route.Module) {
-	sep := m.Text("contact_flds_separator", "*", "Its first character stands between the fields of a contact that is encoded.")
+	sep := m.Text("contact_flds_separator", "*",
+		"Its first character stands between the fields of a contact that is encoded.")
 	m.Check("contact_flds_separator", func(s string, _ int64) string {
 		if s == "" {
 			return "is empty; it takes a character that no field has"
@@ -27,7 +28,8 @@ func contacts(m *route.Module) {
 				return encodeContact(u, prefix, host, (*sep)[0], out)
 			})
 		})
-	route.Func0(m, "decode_contact", route.InRequest, "Makes what encode_contact wrote the Request-URI.",
+	route.Func0(m, "decode_contact", route.InRequest,
+		"Makes what encode_contact wrote the Request-URI.",
 		func(c *route.Ctx) route.Result {
 			u := c.RequestURI()
 			if u == nil {
@@ -43,7 +45,8 @@ func contacts(m *route.Module) {
 			}
 			return c.SetRequestURI(v.S)
 		})
-	route.Func0(m, "decode_contact_header", in|route.InFailure, "Makes what encode_contact wrote the Contacts again. False: one is not of that form.",
+	route.Func0(m, "decode_contact_header", in|route.InFailure,
+		"Makes what encode_contact wrote the Contacts again. False: one is not of that form.",
 		func(c *route.Ctx) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				return decodeContact(u, (*sep)[0], out)

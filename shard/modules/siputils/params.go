@@ -12,17 +12,20 @@ func uriParams(m *route.Module) {
 	const in = route.InRequest | route.InFailure | route.InBranch
 	name := route.Text("name", "the parameter")
 	value := route.Optional(route.Text("value", "its value; without it, that it has none"), nil)
-	route.Func2(m, "uri_param", in, name, value, "Tells whether the Request-URI has a parameter with that value.",
+	route.Func2(m, "uri_param", in, name, value,
+		"Tells whether the Request-URI has a parameter with that value.",
 		func(c *route.Ctx, name, value []byte) route.Result {
 			is, ok := c.URIParam(name)
 			return route.Truth(ok && bytes.Equal(is, value))
 		})
-	route.Func1(m, "uri_param_any", in, name, "Tells whether the Request-URI has a parameter, with or without a value.",
+	route.Func1(m, "uri_param_any", in, name,
+		"Tells whether the Request-URI has a parameter, with or without a value.",
 		func(c *route.Ctx, name []byte) route.Result {
 			_, ok := c.URIParam(name)
 			return route.Truth(ok)
 		})
-	route.Func1(m, "add_uri_param", route.InRequest, route.Text("param", "the parameter, such as nat=yes"), "Adds a parameter to the Request-URI.",
+	route.Func1(m, "add_uri_param", route.InRequest,
+		route.Text("param", "the parameter, such as nat=yes"), "Adds a parameter to the Request-URI.",
 		func(c *route.Ctx, param []byte) route.Result {
 			u := c.RequestURI()
 			if u == nil {
@@ -42,7 +45,8 @@ func uriParams(m *route.Module) {
 			}
 			return c.SetRequestURI(v.S)
 		})
-	route.Func2(m, "get_uri_param", route.InRequest, name, route.Writable("result", "where its value goes"),
+	route.Func2(m, "get_uri_param", route.InRequest, name,
+		route.Writable("result", "where its value goes"),
 		"Puts the value of a parameter of the Request-URI into a variable.",
 		func(c *route.Ctx, name []byte, into *route.Place) route.Result {
 			value, ok := c.URIParam(name)
@@ -51,7 +55,8 @@ func uriParams(m *route.Module) {
 			}
 			return into.Put(c, route.TextValue(value))
 		})
-	route.Func1(m, "uri_param_rm", in, name, "Takes a parameter off the Request-URI. It is true if there is none.",
+	route.Func1(m, "uri_param_rm", in, name,
+		"Takes a parameter off the Request-URI. It is true if there is none.",
 		func(c *route.Ctx, name []byte) route.Result {
 			if _, ok := c.URIParam(name); !ok {
 				return 1

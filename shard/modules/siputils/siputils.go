@@ -1,4 +1,5 @@
-// Package siputils looks at messages and URIs, changes them, and answers OPTIONS: Kamailio's modules
+// Package siputils looks at messages and URIs, changes them, and answers OPTIONS: Kamailio's
+// modules
 // siputils and options.
 package siputils
 

@@ -14,9 +14,11 @@ const maxE164 = 15
 func texts(m *route.Module) {
 	text := route.Text("text", "what is looked at")
 	is := func(name, doc string, f func(b []byte) route.Result) {
-		route.Func1(m, name, route.Anywhere, text, doc, func(_ *route.Ctx, b []byte) route.Result { return f(b) })
+		route.Func1(m, name, route.Anywhere, text, doc,
+			func(_ *route.Ctx, b []byte) route.Result { return f(b) })
 	}
-	route.Func1(m, "is_e164", route.InRequest|route.InFailure, text, "Tells whether a text is an E.164 number: a plus and 2 to 15 digits.",
+	route.Func1(m, "is_e164", route.InRequest|route.InFailure, text,
+		"Tells whether a text is an E.164 number: a plus and 2 to 15 digits.",
 		func(_ *route.Ctx, b []byte) route.Result { return route.Truth(isE164(b)) })
 	is("is_tel_number", "Tells whether a text is digits, behind a plus if there is one. -2: it is not.",
 		func(b []byte) route.Result { return truth2(allDigits(bytes.TrimPrefix(b, []byte("+")))) })
@@ -24,11 +26,13 @@ func texts(m *route.Module) {
 		func(b []byte) route.Result { return truth2(allDigits(b)) })
 	is("is_alphanum", "Tells whether a text is digits and letters of ASCII. -2: it is empty, -3: it is not.",
 		func(b []byte) route.Result { return alphanum(b, nil) })
-	route.Func2(m, "is_alphanumex", route.Anywhere, text, route.Text("more", "other bytes that may be in it"),
+	route.Func2(m, "is_alphanumex", route.Anywhere, text,
+		route.Text("more", "other bytes that may be in it"),
 		"Is is_alphanum, where more bytes are allowed.",
 		func(_ *route.Ctx, b, more []byte) route.Result { return alphanum(b, more) })
 	uri := route.Text("uri", "a URI")
-	route.Func1(m, "is_uri", route.Anywhere, uri, "Tells whether a text is a URI of SIP, a telephone number or a service.",
+	route.Func1(m, "is_uri", route.Anywhere, uri,
+		"Tells whether a text is a URI of SIP, a telephone number or a service.",
 		func(_ *route.Ctx, b []byte) route.Result {
 			if len(b) > 4 && foldPrefix(b, "urn:") {
 				return 1
@@ -36,7 +40,8 @@ func texts(m *route.Module) {
 			var u parser.URI
 			return route.Truth(parser.ParseURI(b, &u) == parser.OK && u.Scheme != parser.SchemeOther)
 		})
-	route.Func1(m, "is_uri_user_e164", route.Anywhere, uri, "Tells whether the user of a URI is an E.164 number.",
+	route.Func1(m, "is_uri_user_e164", route.Anywhere, uri,
+		"Tells whether the user of a URI is an E.164 number.",
 		func(c *route.Ctx, b []byte) route.Result {
 			u := c.ParseURI(b)
 			return route.Truth(u != nil && isE164(u.UserBytes()))

@@ -15,17 +15,24 @@ func uris(m *route.Module) {
 	route.Func2(m, "cmp_aor", route.Anywhere, a, b,
 		"Tells whether two URIs name the same user at the same host and port. -2: one is none.", cmpAOR)
 
-	route.Func3(m, "tel2sip", route.Anywhere&^route.InOnsend, route.Text("uri", "a URI"), route.Text("host", "the host of the SIP URI"),
+	route.Func3(m, "tel2sip", route.Anywhere&^route.InOnsend, route.Text("uri", "a URI"),
+		route.Text("host", "the host of the SIP URI"),
 		route.Writable("result", "where the SIP URI goes"),
 		"Makes a telephone number a SIP URI (RFC 3261 §19.1.6). 2: it is none.", telToSIP)
 
 	place := route.Writable("uri", "the URI")
 	route.Func2(m, "set_uri_user", route.Anywhere, place, route.Text("user", "the user; empty: none"),
 		"Changes the user of a URI; its password goes.",
-		func(c *route.Ctx, uri *route.Place, user []byte) route.Result { return setURIUser(c, uri, user) })
+		func(c *route.Ctx, uri *route.Place, user []byte) route.Result {
+			return setURIUser(c, uri,
+				user)
+		})
 	route.Func2(m, "set_uri_host", route.Anywhere, place, route.Text("host", "the host"),
 		"Changes the host of a URI; its port stays.",
-		func(c *route.Ctx, uri *route.Place, host []byte) route.Result { return setURIHost(c, uri, host) })
+		func(c *route.Ctx, uri *route.Place, host []byte) route.Result {
+			return setURIHost(c, uri,
+				host)
+		})
 }
 
 // both parses two URIs.
@@ -34,7 +41,8 @@ func both(a, b []byte, u, v *parser.URI) bool {
 		u.Scheme != parser.SchemeOther && v.Scheme != parser.SchemeOther
 }
 
-// cmpURI is cmp_uri. Escapes are compared as they are written and headers not at all, as in Kamailio.
+// cmpURI is cmp_uri. Escapes are compared as they are written and headers not at all, as in
+// Kamailio.
 func cmpURI(_ *route.Ctx, a, b []byte) route.Result {
 	var u, v parser.URI
 	if !both(a, b, &u, &v) {
@@ -44,7 +52,8 @@ func cmpURI(_ *route.Ctx, a, b []byte) route.Result {
 		return 1
 	}
 	return route.Truth(u.Scheme == v.Scheme && u.Port == v.Port &&
-		bytes.Equal(u.UserBytes(), v.UserBytes()) && bytes.Equal(u.Password.Of(u.Raw), v.Password.Of(v.Raw)) &&
+		bytes.Equal(u.UserBytes(), v.UserBytes()) &&
+		bytes.Equal(u.Password.Of(u.Raw), v.Password.Of(v.Raw)) &&
 		bytes.EqualFold(u.HostBytes(), v.HostBytes()) && paramsMeet(&u, &v) && paramsMeet(&v, &u))
 }
 

@@ -21,7 +21,8 @@ func parts(m *route.Module) {
 	m.Func(route.Func{Name: "set_body_multipart", In: in,
 		Args: []route.AnyArg{route.Optional(text, none), route.Optional(kind, none),
 			route.Optional(route.Text("boundary", "what stands between parts"), none)},
-		Doc: "Makes the body a part of a multipart body; with a text and a type, that. A boundary alone may be given as well.",
+		Doc: "Makes the body a part of a multipart body; with a text and a type, that. A boundary " +
+			"alone may be given as well.",
 		Build: func(b *route.Build) route.Call {
 			first, ok1 := route.Optional(text, none).At(b, 0)
 			second, ok2 := route.Optional(kind, none).At(b, 1)
@@ -45,7 +46,8 @@ func parts(m *route.Module) {
 		}})
 	route.Func3(m, "append_body_part", in, text, kind, way, "Adds a part to a multipart body.",
 		func(c *route.Ctx, text, kind, way []byte) route.Result { return appendPart(c, text, kind, way) })
-	route.Func3(m, "append_body_part_hex", in, route.Text("hex", "what the part is, in hexadecimal digits"), kind, way, "Is append_body_part for bytes.",
+	route.Func3(m, "append_body_part_hex", in, route.Text("hex",
+		"what the part is, in hexadecimal digits"), kind, way, "Is append_body_part for bytes.",
 		func(c *route.Ctx, digits, kind, way []byte) route.Result {
 			raw, err := hex.AppendDecode(c.Room(), digits)
 			if err != nil {
@@ -81,7 +83,8 @@ func parts(m *route.Module) {
 		func(p *route.BodyPart) parser.Span {
 			return parser.Span{Off: p.Heads.Off, Len: p.Text.End() - p.Heads.Off}
 		})
-	route.Func1(m, "remove_body_part", in, kind, "Takes the first part of a type out. False: there is none.",
+	route.Func1(m, "remove_body_part", in, kind,
+		"Takes the first part of a type out. False: there is none.",
 		func(c *route.Ctx, kind []byte) route.Result {
 			p, ok := partOf(c, kind)
 			if !ok {
@@ -89,7 +92,8 @@ func parts(m *route.Module) {
 			}
 			return c.Edit(p.All, nil)
 		})
-	route.Func2(m, "set_reply_body", route.InRequest|route.InFailure, route.Text("text", "the body"), kind,
+	route.Func2(m, "set_reply_body", route.InRequest|route.InFailure, route.Text("text", "the body"),
+		kind,
 		"Gives each response to this request that is made here from now on a body.",
 		func(c *route.Ctx, body, kind []byte) route.Result {
 			return route.Truth(c.Request.SetReplyBody(body, kind))
@@ -153,12 +157,14 @@ func appendPartTo(b, text, kind, way []byte) []byte {
 // appendPart is append_body_part: in front of the closing delimiter.
 func appendPart(c *route.Ctx, text, kind, way []byte) route.Result {
 	mark := c.Boundary()
-	if len(mark) == 0 || len(kind) == 0 || bytes.ContainsAny(kind, "\r\n") || bytes.ContainsAny(way, "\r\n") {
+	if len(mark) == 0 || len(kind) == 0 || bytes.ContainsAny(kind, "\r\n") ||
+		bytes.ContainsAny(way, "\r\n") {
 		return -1
 	}
 	body := c.Msg.Body()
 	last := -1
-	for at := route.Delimiter(body, 0, mark); at >= 0; at = route.Delimiter(body, at+2+len(mark), mark) {
+	for at := route.Delimiter(body, 0, mark); at >= 0; at = route.Delimiter(body, at+2+len(mark),
+		mark) {
 		last = at
 	}
 	if last < 0 {

@@ -17,30 +17,42 @@ func headerValues(m *route.Module) {
 			return t, ok && fits(t)
 		})
 	}
-	one := where("is no header value "+targetDoc+", without a parameter", func(t target) bool { return t.param == "" && !t.all })
+	one := where("is no header value "+targetDoc+", without a parameter",
+		func(t target) bool { return t.param == "" && !t.all })
 	any := where("is no header value "+targetDoc, func(target) bool { return true })
-	notAll := where("is no header value "+targetDoc+", and all of them only with a parameter", func(t target) bool { return !t.all || t.param != "" })
+	notAll := where("is no header value "+targetDoc+", and all of them only with a parameter",
+		func(t target) bool { return !t.all || t.param != "" })
 	text := route.Text("value", "the value")
 
 	route.Func2(m, "append_hf_value", in, one, text,
-		"Adds a value behind one that is there; without an index, or where that is not there, in a row of its own.", appendValue)
+		"Adds a value behind one that is there; without an index, or where that is not there, in a row "+
+			"of its own.", appendValue)
 	route.Func2(m, "insert_hf_value", in, one, text,
-		"Adds a value in front of one that is there; without an index in a row of its own in front of the first.", insertValue)
+		"Adds a value in front of one that is there; without an index in a row of its own in front of "+
+			"the first.", insertValue)
 	remove := func(rows bool) func(c *route.Ctx, t target) route.Result {
 		return func(c *route.Ctx, t target) route.Result { return removeValue(c, &t, rows) }
 	}
-	route.Func1(m, "remove_hf_value", in, any, "Takes a value out, or a parameter of one. False: it is not there.", remove(false))
+	route.Func1(m, "remove_hf_value", in, any,
+		"Takes a value out, or a parameter of one. False: it is not there.", remove(false))
 	route.Func1(m, "remove_hf_value2", in, any, "Is remove_hf_value for whole rows.", remove(true))
 	assign := func(rows bool) func(c *route.Ctx, t target, text []byte) route.Result {
-		return func(c *route.Ctx, t target, text []byte) route.Result { return assignValue(c, &t, text, rows) }
+		return func(c *route.Ctx, t target, text []byte) route.Result {
+			return assignValue(c, &t, text,
+				rows)
+		}
 	}
 	route.Func2(m, "assign_hf_value", in, notAll, text,
-		"Puts a text in the place of a value, or gives it a parameter; an empty one leaves the name alone. False: it is not there.", assign(false))
-	route.Func2(m, "assign_hf_value2", in, notAll, text, "Is assign_hf_value for whole rows.", assign(true))
+		"Puts a text in the place of a value, or gives it a parameter; an empty one leaves the name "+
+			"alone. False: it is not there.", assign(false))
+	route.Func2(m, "assign_hf_value2", in, notAll, text, "Is assign_hf_value for whole rows.",
+		assign(true))
 
-	name := route.Parsed("hname", "the name of a header field", "is no name of a header field", "the name of a header field",
+	name := route.Parsed("hname", "the name of a header field", "is no name of a header field",
+		"the name of a header field",
 		func(s string) (target, bool) { return target{name: s, all: true}, route.IsToken(s) })
-	route.Func2(m, "include_hf_value", in, name, text, "Adds a value behind those of the first row unless one is that.",
+	route.Func2(m, "include_hf_value", in, name, text,
+		"Adds a value behind those of the first row unless one is that.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
 			if has(c, &t, text) {
 				return 1
@@ -53,7 +65,7 @@ func headerValues(m *route.Module) {
 		})
 	route.Func2(m, "exclude_hf_value", in, name, text, "Takes all values out that are a text.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
-			_, r := t.each(c, false, func(v *value) route.Result {
+			_, r := t.each(c, false, func(v value) route.Result {
 				if !bytes.EqualFold(c.Msg.Bytes(v.text), text) {
 					return 1
 				}
@@ -68,7 +80,7 @@ func headerValues(m *route.Module) {
 // has tells whether a name has a value.
 func has(c *route.Ctx, t *target, text []byte) bool {
 	found := false
-	t.each(c, false, func(v *value) route.Result {
+	t.each(c, false, func(v value) route.Result {
 		found = bytes.EqualFold(c.Msg.Bytes(v.text), text)
 		return route.Truth(!found)
 	})
@@ -86,14 +98,14 @@ func newRow(c *route.Ctx, at uint32, name string, text []byte) route.Result {
 }
 
 // noLineEnd tells whether a text may become part of a row.
-func noLineEnd(text []byte) bool { return bytes.IndexAny(text, "\r\n") < 0 }
+func noLineEnd(text []byte) bool { return !bytes.ContainsAny(text, "\r\n") }
 
 func appendValue(c *route.Ctx, t target, text []byte) route.Result {
 	if !noLineEnd(text) {
 		return -1
 	}
 	if t.given {
-		n, r := t.each(c, false, func(v *value) route.Result {
+		n, r := t.each(c, false, func(v value) route.Result {
 			return c.Insert(v.whole.End(), append(append(c.Room(), ','), text...))
 		})
 		if n > 0 {
@@ -113,7 +125,7 @@ func insertValue(c *route.Ctx, t target, text []byte) route.Result {
 	case !t.given:
 		return newRow(c, c.Msg.Headers[first].Line.Off, t.name, text)
 	}
-	n, r := t.each(c, false, func(v *value) route.Result {
+	n, r := t.each(c, false, func(v value) route.Result {
 		return c.Insert(v.whole.Off, append(append(c.Room(), text...), ','))
 	})
 	if n == 0 {
@@ -139,7 +151,7 @@ func (v *value) remove(c *route.Ctx) route.Result {
 func removeValue(c *route.Ctx, t *target, rows bool) route.Result {
 	found := 0
 	rows = rows || t.all && t.param == "" // with all values go the rows
-	_, r := t.each(c, rows, func(v *value) route.Result {
+	_, r := t.each(c, rows, func(v value) route.Result {
 		if t.param == "" {
 			found++
 			return v.remove(c)
@@ -168,7 +180,7 @@ func assignValue(c *route.Ctx, t *target, text []byte, rows bool) route.Result {
 	if !noLineEnd(text) {
 		return -1
 	}
-	n, r := t.each(c, rows, func(v *value) route.Result {
+	n, r := t.each(c, rows, func(v value) route.Result {
 		if t.param == "" {
 			return c.Edit(v.text, text)
 		}

@@ -69,7 +69,8 @@ func iterate(m *route.Module) {
 		s.done = func(*route.Ctx) { s.end() }
 		return s
 	})
-	declare(m, of, "hf_iterator_", func(s *iterators) *[maxIterators]iterator { return &s.headers }, "header",
+	declare(m, of, "hf_iterator_", func(s *iterators) *[maxIterators]iterator { return &s.headers },
+		"header",
 		func(c *route.Ctx, it *iterator) bool {
 			it.row = min(it.row+1, len(c.Msg.Headers))
 			return it.row < len(c.Msg.Headers)
@@ -80,7 +81,8 @@ func iterate(m *route.Module) {
 			}
 			return c.Msg.Headers[it.row].Line, true
 		})
-	declare(m, of, "bl_iterator_", func(s *iterators) *[maxIterators]iterator { return &s.lines }, "line of the body",
+	declare(m, of, "bl_iterator_", func(s *iterators) *[maxIterators]iterator { return &s.lines },
+		"line of the body",
 		func(c *route.Ctx, it *iterator) bool {
 			at := c.Msg.BodyStart
 			if it.moved {
@@ -93,7 +95,8 @@ func iterate(m *route.Module) {
 		},
 		func(_ *route.Ctx, it *iterator) (parser.Span, bool) { return it.line, it.line.Len > 0 })
 	name := route.Text("name", "the name of the iterator")
-	route.Func1(m, "hf_iterator_prev", route.Anywhere, name, "Goes back to the header before, and from the first in front of it.",
+	route.Func1(m, "hf_iterator_prev", route.Anywhere, name,
+		"Goes back to the header before, and from the first in front of it.",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(&of.Of(c).headers, name)
 			if it == nil || it.row >= len(c.Msg.Headers) {
@@ -102,11 +105,14 @@ func iterate(m *route.Module) {
 			it.row = max(it.row-1, -1)
 			return 1
 		})
-	value := func(name, doc string, read func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool)) {
-		m.Var(route.Var{Name: name, Inner: "ITERATOR", Doc: doc, Compile: func(_ *route.VarBuild, inner, _ string) route.Place {
-			name := []byte(inner)
-			return route.Place{Text: func(c *route.Ctx) ([]byte, bool) { return read(c, of.Of(c), name) }, NoRoom: true}
-		}})
+	value := func(name, doc string, read func(c *route.Ctx, s *iterators, name []byte) ([]byte,
+		bool)) {
+		m.Var(route.Var{Name: name, Inner: "ITERATOR", Doc: doc,
+			Compile: func(_ *route.VarBuild, inner, _ string) route.Place {
+				name := []byte(inner)
+				return route.Place{Text: func(c *route.Ctx) ([]byte, bool) { return read(c, of.Of(c), name) },
+					NoRoom: true}
+			}})
 	}
 	header := func(c *route.Ctx, s *iterators, name []byte) *parser.Header {
 		it := named(&s.headers, name)
@@ -115,31 +121,36 @@ func iterate(m *route.Module) {
 		}
 		return &c.Msg.Headers[it.row]
 	}
-	value("hfitname", "The name of the header that an iterator stands at.", func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
-		if h := header(c, s, name); h != nil {
-			return c.Msg.Bytes(h.Name), true
-		}
-		return nil, false
-	})
+	value("hfitname", "The name of the header that an iterator stands at.",
+		func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
+			if h := header(c, s, name); h != nil {
+				return c.Msg.Bytes(h.Name), true
+			}
+			return nil, false
+		})
 	value("hfitbody", "Its value.", func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
 		if h := header(c, s, name); h != nil {
 			return c.Msg.Bytes(h.Value), true
 		}
 		return nil, false
 	})
-	value("blitval", "The line that an iterator stands at, with its end.", func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
-		if it := named(&s.lines, name); it != nil && it.line.Len > 0 {
-			return c.Msg.Bytes(it.line), true
-		}
-		return nil, false
-	})
+	value("blitval", "The line that an iterator stands at, with its end.",
+		func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
+			if it := named(&s.lines, name); it != nil && it.line.Len > 0 {
+				return c.Msg.Bytes(it.line), true
+			}
+			return nil, false
+		})
 }
 
 // declare declares the functions of one kind of iterator: next goes on, at is what it stands at.
-func declare(m *route.Module, of *route.PerShard[iterators], prefix string, list func(s *iterators) *[maxIterators]iterator, what string,
-	next func(c *route.Ctx, it *iterator) bool, at func(c *route.Ctx, it *iterator) (parser.Span, bool)) {
+func declare(m *route.Module, of *route.PerShard[iterators], prefix string,
+	list func(s *iterators) *[maxIterators]iterator, what string,
+	next func(c *route.Ctx, it *iterator) bool, at func(c *route.Ctx, it *iterator) (parser.Span,
+		bool)) {
 	name := route.Text("name", "the name of the iterator")
-	route.Func1(m, prefix+"start", route.Anywhere, name, "Begins to go through each "+what+". There may be 4 at once, until the run ends.",
+	route.Func1(m, prefix+"start", route.Anywhere, name,
+		"Begins to go through each "+what+". There may be 4 at once, until the run ends.",
 		func(c *route.Ctx, name []byte) route.Result {
 			s := of.Of(c)
 			if !s.armed {
@@ -148,21 +159,24 @@ func declare(m *route.Module, of *route.PerShard[iterators], prefix string, list
 			}
 			return route.Truth(start(list(s), name) != nil)
 		})
-	route.Func1(m, prefix+"end", route.Anywhere, name, "Gives an iterator back.", func(c *route.Ctx, name []byte) route.Result {
-		it := named(list(of.Of(c)), name)
-		if it == nil {
-			return -1
-		}
-		it.n = 0
-		return 1
-	})
-	route.Func1(m, prefix+"next", route.Anywhere, name, "Goes to the next "+what+", first to the first. False: there is none.",
+	route.Func1(m, prefix+"end", route.Anywhere, name, "Gives an iterator back.",
+		func(c *route.Ctx, name []byte) route.Result {
+			it := named(list(of.Of(c)), name)
+			if it == nil {
+				return -1
+			}
+			it.n = 0
+			return 1
+		})
+	route.Func1(m, prefix+"next", route.Anywhere, name,
+		"Goes to the next "+what+", first to the first. False: there is none.",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(list(of.Of(c)), name)
 			return route.Truth(it != nil && next(c, it))
 		})
 	edit := func(name, doc string, f func(c *route.Ctx, at parser.Span, text []byte) route.Result) {
-		route.Func2(m, prefix+name, route.Anywhere, route.Text("name", "the name of the iterator"), route.Text("text", "what goes in"), doc,
+		route.Func2(m, prefix+name, route.Anywhere, route.Text("name", "the name of the iterator"),
+			route.Text("text", "what goes in"), doc,
 			func(c *route.Ctx, name, text []byte) route.Result {
 				it := named(list(of.Of(c)), name)
 				if it == nil {

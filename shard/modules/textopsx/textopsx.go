@@ -16,7 +16,8 @@ func Define(m *route.Module) {
 		"Makes the message what it would leave as, without our Via and Record-Route, so that "+
 			"what comes later sees the edits made so far.",
 		func(c *route.Ctx) route.Result { return c.ApplyChanges() })
-	route.Func1(m, "msg_set_buffer", route.InRequest|route.InReplies, route.Text("message", "a whole message"),
+	route.Func1(m, "msg_set_buffer", route.InRequest|route.InReplies,
+		route.Text("message", "a whole message"),
 		"Makes the message another one of the same method, as if that had come.", setBuffer)
 	code := route.Int("code", 300, 699, "the new one")
 	phrase := route.Text("reason", "the new reason phrase")
@@ -38,13 +39,15 @@ func Define(m *route.Module) {
 		func(_ *route.Ctx, text, pattern []byte, fold bool) route.Result {
 			return route.Truth(route.Fnmatch(pattern, text, fold))
 		})
-	re := route.Parsed("re", "a pattern", "is no extended regular expression (POSIX)", "what the names of those that stay match",
+	re := route.Parsed("re", "a pattern", "is no extended regular expression (POSIX)",
+		"what the names of those that stay match",
 		func(s string) (*regexp.Regexp, bool) {
 			re, err := route.CompilePattern(s, 0)
 			return re, err == nil
 		})
 	route.Func1(m, "keep_hf", route.Anywhere, route.Optional(re, nil),
-		"Removes all headers but those whose names match and those a proxy needs: Via, From, To, Call-ID, CSeq, Content-Length, Content-Type, Max-Forwards, Contact, Route and Record-Route.",
+		"Removes all headers but those whose names match and those a proxy needs: Via, From, To, "+
+			"Call-ID, CSeq, Content-Length, Content-Type, Max-Forwards, Contact, Route and Record-Route.",
 		keepHeaders)
 	headerValues(m)
 	iterate(m)

@@ -139,7 +139,8 @@ func (t *target) count(c *route.Ctx, rows bool) (n int) {
 
 // each calls f with each value that is meant, until that is not above 0. It returns how many there
 // were, or below 1 what f gave.
-func (t *target) each(c *route.Ctx, rows bool, f func(v *value) route.Result) (n int, r route.Result) {
+func (t *target) each(c *route.Ctx, rows bool, f func(v value) route.Result) (n int,
+	r route.Result) {
 	index := t.index
 	if index < 0 {
 		index += t.count(c, rows) + 1
@@ -152,7 +153,7 @@ func (t *target) each(c *route.Ctx, rows bool, f func(v *value) route.Result) (n
 			continue
 		}
 		n++
-		if r := f(&v); r <= 0 {
+		if r := f(v); r <= 0 {
 			return n, r
 		}
 	}
@@ -195,7 +196,8 @@ func (v *value) find(c *route.Ctx, name string, rows bool) (p param, ok bool) {
 			word = word[:eq]
 		}
 		if strings.EqualFold(name, string(bytes.TrimSpace(word))) {
-			p = param{all: parser.Span{Off: pos, Len: text.End() - pos}, text: text, equal: eq >= 0, first: rows && first}
+			p = param{all: parser.Span{Off: pos, Len: text.End() - pos}, text: text, equal: eq >= 0,
+				first: rows && first}
 			p.value = parser.Span{Off: text.End()}
 			if eq >= 0 {
 				p.value = trim(b, parser.Span{Off: text.Off + uint32(eq) + 1, Len: text.Len - uint32(eq) - 1})
