@@ -24,7 +24,9 @@ import (
 	"viaduct/shard/modules/path"
 	"viaduct/shard/modules/permissions"
 	"viaduct/shard/modules/pike"
+	"viaduct/shard/modules/pipelimit"
 	"viaduct/shard/modules/pv"
+	"viaduct/shard/modules/ratelimit"
 	"viaduct/shard/modules/regex"
 	"viaduct/shard/modules/rr"
 	"viaduct/shard/modules/rtimer"
@@ -83,7 +85,9 @@ var All = []route.Declared{
 	{Name: "path", Define: path.Define},
 	{Name: "permissions", Define: permissions.Define},
 	{Name: "pike", Define: pike.Define},
+	{Name: "pipelimit", Define: pipelimit.Define},
 	{Name: "pv", Define: pv.Define},
+	{Name: "ratelimit", Define: ratelimit.Define},
 	{Name: "regex", Define: regex.Define},
 	{Name: "rr", Define: rr.Define},
 	{Name: "rtimer", Define: rtimer.Define},
