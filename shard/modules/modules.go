@@ -73,6 +73,7 @@ var All = []route.Declared{
 	{Name: "htable", Define: htable.Define},
 	{Name: "ipops", Define: ipops.Define},
 	{Name: "jansson", Define: jansson.Define},
+	{Name: "json", Define: jansson.DefineJSON},
 	{Name: "jsonrpcs", Define: idle.JSONRPCS},
 	{Name: "kex", Define: kex.Define},
 	{Name: "log_systemd", Define: idle.LogSystemd},

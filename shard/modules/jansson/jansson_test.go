@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 )
 
@@ -79,4 +80,10 @@ func checkSame(t *testing.T, x []byte, at span, ok bool, want any) {
 	if q, _ := json.Marshal(want); !bytes.Equal(p, q) {
 		t.Fatalf("%q: %s, want %s", x, p, q)
 	}
+}
+
+// TestJSON plays testdata/json.txt.
+func TestJSON(t *testing.T) {
+	moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "json", Define: DefineJSON}).Check("testdata/json.txt")
 }
