@@ -33,10 +33,11 @@ func (h hits) number() int64 {
 }
 
 // before tells whether the window is one before this. A shard whose clock is a little behind may
-// meet hits of the window after its own.
+// meet hits of the window after its own. One further ahead was counted with a shorter unit, before a
+// reload: its hits are of the past too.
 func (h hits) before(this uint32) bool {
-	d := (this - h.window) & windowMask
-	return d != 0 && d < 1<<(windowBits-1)
+	ahead := (h.window - this) & windowMask
+	return ahead > 1
 }
 
 // turned are the hits as they are seen from a later window, nothing in it yet.

@@ -95,6 +95,22 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// A reload with a longer unit: what was counted with the shorter one is of the past, also of an
+// address that is never silent.
+func TestLongerUnit(t *testing.T) {
+	b := newBench(t, `modparam("pike", "reqs_density_per_unit", 16)`)
+	b.Wait(time.Minute)
+	b.sends("192.0.2.2", 10)
+	b.Head += ` modparam("pike", "sampling_time_unit", 6)`
+	b.load(t, "pike_check_req();")
+	for range 10 {
+		if got := b.sends("192.0.2.2", 3); got != "1x3" {
+			t.Fatalf("3 in 6 s, of 16: %s", got)
+		}
+		b.Wait(6 * time.Second)
+	}
+}
+
 // A table that is full counts nobody new, and says how often.
 func TestFull(t *testing.T) {
 	b := newBench(t, `modparam("pike", "max_addresses", 64) modparam("pike", "reqs_density_per_unit", 2)`)
