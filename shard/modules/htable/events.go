@@ -1,21 +1,11 @@
 package htable
 
 import (
-	"bytes"
 	"slices"
-	"time"
 
 	"viaduct/shard/route"
 	"viaduct/shm/table"
 )
-
-// ended is an entry that has ended, on its way from the goroutine that takes entries out to the
-// shard that runs the event route.
-type ended struct {
-	of  *route.Event
-	key []byte
-	v   table.Value
-}
 
 // events declares them, and the timers behind them.
 func (h *module) events(m *route.Module) {
@@ -24,7 +14,6 @@ func (h *module) events(m *route.Module) {
 	m.Started(func(c *route.Ctx) { init.Raise(c, nil) })
 	h.expired = m.Event("htable:expired:NAME",
 		"An entry of table NAME has ended; $shtrecord(key) and $shtrecord(value) are what it was.")
-	h.ended = make(chan ended, endedQueue)
 	m.Beside(h.timer, h.takeOut)
 	m.Every(&h.tellEvery, route.OneShard, h.tell)
 	m.Var(route.Var{Name: "shtrecord", Inner: "key or value",
@@ -43,55 +32,55 @@ func (h *module) events(m *route.Module) {
 func (h *module) listen() {
 	for _, t := range h.tables {
 		if t.expired = h.expired.Named(t.name); t.expired.Heard() {
-			h.tellEvery = min(*h.timer, time.Second)
+			h.heard, h.tellEvery = append(h.heard, t), tellEvery
 		}
 	}
 }
 
-// takeOut takes out what has ended. It runs beside the shards. What has to be told of waits for the
-// shard; while that has no time the entries stay where they are, which nobody finds any more.
+// takeOut takes out what has ended of the tables that have no event route. It runs beside the
+// shards.
 func (h *module) takeOut(now int64) {
 	for _, t := range h.tables {
-		for done := false; !done; {
-			if !t.expired.Heard() {
-				_, done = t.t.Expire(now, endedAtOnce, nil)
-				continue
-			}
-			if cap(h.ended)-len(h.ended) < endedAtOnce {
-				return
-			}
-			_, done = t.t.Expire(now, endedAtOnce, func(e *table.Entry) {
-				v := e.Value
-				v.Text = bytes.Clone(v.Text)
-				h.ended <- ended{t.expired, bytes.Clone(e.Key), v}
-			})
+		for done := t.expired.Heard(); !done; {
+			_, done = t.t.Expire(now, endedAtOnce, nil)
 		}
 	}
 }
 
-// tell runs the event route for what has been taken out, expiredAtOnce entries at most.
+// tell goes on through the tables that have an event route, and runs it for each entry that has
+// ended. It does so on the shard, so that an entry is taken out when its route runs: a reload loses
+// none, and a kill the one at work.
 func (h *module) tell(c *route.Ctx) {
-	s := h.scratch.Of(c)
-	for range expiredAtOnce {
-		select {
-		case s.expired = <-h.ended:
-			s.expired.of.Raise(c, nil)
-		default:
-			return
+	s, now := h.scratch.Of(c), c.NowMs()
+	looks, told := tellLooks, 0
+	for range h.heard {
+		t := h.heard[h.telling]
+		tell := func(e *table.Entry) {
+			s.expired = e
+			t.expired.Raise(c, nil)
+			s.expired = nil
 		}
-		s.expired = ended{}
+		for done := false; !done; looks-- {
+			if looks == 0 || told >= expiredAtOnce {
+				return
+			}
+			var n int
+			n, done = t.t.Expire(now, tellStep, tell)
+			told += n
+		}
+		h.telling = (h.telling + 1) % len(h.heard)
 	}
 }
 
 // record is $shtrecord, empty where nothing is told.
 func (s *scratch) record(c *route.Ctx, value bool) route.Value {
 	switch {
-	case s.expired.of == nil:
+	case s.expired == nil:
 		return route.TextValue(nil)
 	case !value:
-		return route.TextValue(s.expired.key)
-	case s.expired.v.Kind == table.Int:
-		return route.IntValue(s.expired.v.Int)
+		return route.TextValue(s.expired.Key)
+	case s.expired.Kind == table.Int:
+		return route.IntValue(s.expired.Int)
 	}
-	return route.TextValue(s.expired.v.Text)
+	return route.TextValue(s.expired.Text)
 }

@@ -19,7 +19,8 @@ type module struct {
 	timer   *time.Duration
 
 	expired   *route.Event
-	ended     chan ended
+	heard     []*htable     // those that have an event route
+	telling   int           // of heard: where tell goes on
 	tellEvery time.Duration // 0 means nobody is to be told
 }
 
@@ -27,8 +28,8 @@ type module struct {
 type scratch struct {
 	iterators [maxIterators]iterator
 	walk      table.Walk
-	held      []*keyLock // by sht_lock, in this run
-	expired   ended      // what the event route at work is about
+	held      []*keyLock   // by sht_lock, in this run
+	expired   *table.Entry // what the event route at work is about
 	let       func(c *route.Ctx)
 }
 
@@ -48,7 +49,7 @@ func (h *module) define(m *route.Module) {
 		"`entries` and `file` are not Kamailio's.")
 	h.timer = m.Duration("timer_interval", time.Second, 20, 1, 3600,
 		"Seconds between looks for entries that have ended. They are not found from the moment "+
-			"they end.")
+			"they end, and those of a table with an event route are looked for all the time.")
 	const databases = "tables are not read from databases yet: a table's file has its values"
 	m.IdleText(databases, "db_url", "array_size_suffix", "key_name_column", "key_type_column",
 		"value_type_column", "key_value_column", "expires_column")

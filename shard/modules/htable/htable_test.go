@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"viaduct/shard/modules/moduletest"
 	"viaduct/shard/route"
+	"viaduct/shard/route/command"
 )
 
 const head = `
@@ -329,6 +331,75 @@ event_route[htable:expired:b] {
 	f("$shtcn(d=>**)", "0")
 	b.Fails("exit; } event_route[htable:expire:b] { exit;",
 		`there is no event "htable:expire:b"; did you mean htable:expired:?`)
+}
+
+// An event route that has much to do keeps nothing in other tables, and a reload between an end and
+// its event loses none.
+func TestEventsOfMany(t *testing.T) {
+	const many = 12 * expiredAtOnce
+	b := bench(t)
+	b.Head += `modparam("htable", "htable", "many=>autoexpire=2;entries=20000")
+modparam("htable", "htable", "behind=>autoexpire=2")
+event_route[htable:expired:many] { $var(n) = $shtinc(c=>told); }`
+	load := func(body string) *route.Program {
+		t.Helper()
+		p, _, err := b.Load("request_route { " + body + " exit; }")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := load(`$var(i) = 0;
+	while ($var(i) < 100) {
+		$sht(many=>$shtinc(c=>n)) = 1;
+		$sht(behind=>$var(i)) = 1;
+		$var(i) = $var(i) + 1;
+	}`)
+	for range many / 100 {
+		p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+	}
+	b.Wait(3 * time.Second)
+	tick := func(p *route.Program) {
+		for _, f := range p.Beside() {
+			f.F(b.Core.Now() / 1e6)
+		}
+		for _, f := range p.Timers() {
+			b.Ctx.Between()
+			f.F(b.Ctx)
+		}
+	}
+	tick(p)
+	if got := statsOf(t, p, "behind").All; got != 0 {
+		t.Errorf("%d entries of the other table are there still", got)
+	}
+	p = load("")
+	for range many / expiredAtOnce {
+		tick(p)
+	}
+	if got, want := b.Value("", "$sht(c=>told)"), strconv.Itoa(many); got != want {
+		t.Errorf("told of %s entries, want %s", got, want)
+	}
+}
+
+// statsOf is what htable.stats shows of a table.
+func statsOf(t *testing.T, p *route.Program, name string) figures {
+	t.Helper()
+	for _, m := range p.Commands() {
+		if m.Name != "htable.stats" {
+			continue
+		}
+		v, err := m.Call(command.Args{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range v.([]figures) {
+			if s.Name == name {
+				return s
+			}
+		}
+	}
+	t.Fatalf("htable.stats has no table %s", name)
+	return figures{}
 }
 
 // Commands answer as Kamailio's do.

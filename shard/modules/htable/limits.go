@@ -36,8 +36,11 @@ const (
 	// endedAtOnce is how many records are looked at in one go for those that have ended, 20 µs.
 	endedAtOnce = 4096
 
-	// endedQueue is how many entries that have ended wait for their event route, expiredAtOnce how
-	// many are told of in a row: a shard does nothing else meanwhile.
-	endedQueue    = 2 * endedAtOnce
+	// tellEvery is how often a shard looks for entries that have ended and have an event route.
+	// It looks at tellLooks times tellStep records then, 75 µs, and goes on after some
+	// expiredAtOnce that it has told of: it does nothing else meanwhile.
+	tellEvery     = 100 * time.Millisecond
+	tellLooks     = 64
+	tellStep      = 256
 	expiredAtOnce = 1000
 )
