@@ -34,17 +34,17 @@ type (
 
 // commands declares permissions.*.
 func (p *permissions) commands(m *route.Module) {
-	m.Command("permissions.addressDump", "Shows the whole addresses of the file.", nil,
+	m.Command("permissions.addressDump", "Shows the whole addresses.", nil,
 		func(command.Args) (any, error) {
 			return show(p.list.Load().addresses, netip.Addr.Compare,
 				func(ip netip.Addr, i *item) { i.IP = ip.String() }), nil
 		})
-	m.Command("permissions.domainDump", "Shows the names of the file.", nil,
+	m.Command("permissions.domainDump", "Shows the names.", nil,
 		func(command.Args) (any, error) {
 			return show(p.list.Load().domains, strings.Compare,
 				func(name string, i *item) { i.Domain = name }), nil
 		})
-	m.Command("permissions.subnetDump", "Shows the networks of the file.", nil,
+	m.Command("permissions.subnetDump", "Shows the networks.", nil,
 		func(command.Args) (any, error) {
 			all := []shownNetwork{}
 			for i, n := range p.list.Load().networks {
@@ -55,19 +55,39 @@ func (p *permissions) commands(m *route.Module) {
 			return all, nil
 		})
 	m.Command("permissions.addressReload",
-		"Reads the file again. One with a mistake changes nothing.", nil,
+		"Reads the addresses again. A mistake in them changes nothing.", nil,
 		func(command.Args) (any, error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			switch now := time.Now(); {
-			case *p.file == "":
-				return nil, command.Faultf(500, "there is no address_file")
+			case *p.file == "" && *p.url == "":
+				return nil, command.Faultf(500, "there is no address_file and no db_url")
 			case now.Before(p.next):
 				return nil, command.Faultf(500, "ongoing reload")
 			default:
 				p.next = now.Add(*p.delta)
 			}
 			if err := p.load(); err != nil {
+				return nil, command.Faultf(500, "Reload failed: %s", err)
+			}
+			return "Reload OK", nil
+		})
+	m.Command("permissions.trustedDump", "Shows the trusted peers.", nil,
+		func(command.Args) (any, error) { return p.trusted.Load().shown(), nil })
+	m.Command("permissions.trustedReload",
+		"Reads the trusted peers again. A mistake in them changes nothing.", nil,
+		func(command.Args) (any, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			switch now := time.Now(); {
+			case *p.url == "":
+				return nil, command.Faultf(500, "there is no db_url")
+			case now.Before(p.nextTrusted):
+				return nil, command.Faultf(500, "ongoing reload")
+			default:
+				p.nextTrusted = now.Add(*p.delta)
+			}
+			if err := p.loadTrusted(); err != nil {
 				return nil, command.Faultf(500, "Reload failed: %s", err)
 			}
 			return "Reload OK", nil

@@ -3,7 +3,6 @@ package permissions
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -88,7 +87,7 @@ func readFile(name string) (*list, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the addresses: %w", err)
 	}
-	l := &list{addresses: map[netip.Addr][]entry{}, domains: map[string][]entry{}}
+	l := newList()
 	in := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; in.Scan(); n++ {
 		line, _, _ := bytes.Cut(in.Bytes(), []byte{'#'})
@@ -101,8 +100,7 @@ func readFile(name string) (*list, error) {
 	if err := in.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	slices.SortStableFunc(l.networks,
-		func(a, b network) int { return cmp.Compare(a.group, b.group) })
+	l.sort()
 	return l, nil
 }
 

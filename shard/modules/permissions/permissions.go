@@ -1,5 +1,6 @@
 // Package permissions tells which addresses may do what: Kamailio's module permissions, the part of
-// it that has a file of addresses.
+// it that has addresses and trusted peers. They come from a file or from tables in the format of
+// db_text.
 package permissions
 
 import (
@@ -19,10 +20,19 @@ type permissions struct {
 	tag   *string // the variable that takes a tag
 	delta *time.Duration
 
-	list atomic.Pointer[list]
+	url      *string
+	backends *int
+	columns  map[string]*string // of the tables, and their names
+	tagMode  *int
 
-	mu   sync.Mutex
-	next time.Time // the list is not reloaded before
+	list    atomic.Pointer[list]
+	trusted atomic.Pointer[trusted]
+
+	noTrusted error // why there are no peers, for who asks for them
+
+	mu          sync.Mutex
+	next        time.Time // the list is not reloaded before
+	nextTrusted time.Time // nor the peers
 }
 
 // Define is the module.
@@ -31,6 +41,7 @@ func Define(m *route.Module) { define(m) }
 func define(m *route.Module) *permissions {
 	p := &permissions{}
 	p.list.Store(&list{})
+	p.trusted.Store(&trusted{})
 	p.file = m.Text("address_file", "",
 		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is how "+
 			"many bits count, PORT 0 any, ADDRESS may be a name. A relative path starts at the "+
@@ -39,34 +50,45 @@ func define(m *route.Module) *permissions {
 		"The variable that takes the tag of the entry that was found.")
 	p.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the file.")
-	db := m.Given("db_url")
-	const noDB = "addresses are read from address_file, not from databases yet"
-	m.IdleText(noDB, "db_url", "address_table", "trusted_table", "from_col", "grp_col",
-		"ip_addr_col",
-		"mask_col", "port_col", "priority_col", "proto_col", "ruri_col", "source_col", "tag_col")
-	m.IdleInt(noDB, "db_mode", "load_backends", "trusted_cleanup_interval", "peer_tag_mode")
-	m.IdleInt("a file may have as many networks as it likes", "max_subnets")
+	p.url = m.Text("db_url", "", "Where the tables are: \"text:///FOLDER\".")
+	p.backends = m.Int("load_backends", 0xffff, 0, 1<<31-1,
+		"What is read of the tables: 1 the addresses, 2 the trusted peers, 3 both.")
+	p.columns = map[string]*string{}
+	for _, c := range columns {
+		p.columns[c.param] = m.Text(c.param, c.name, c.doc)
+	}
+	p.tagMode = m.Int("peer_tag_mode", 0, 0, 1,
+		"1: allow_trusted takes the tags of all peers that fit, and gives their number.")
+	m.IdleInt("tables are in memory, and what a reload replaces is given back at once", "db_mode",
+		"trusted_cleanup_interval")
+	m.IdleInt("there may be as many networks as you like", "max_subnets")
 	const noFiles = "there are no allow_routing, allow_uri and allow_register yet"
 	m.IdleText(noFiles, "allow_suffix", "deny_suffix", "default_allow_file", "default_deny_file")
 	m.IdleInt(noFiles, "check_all_branches")
-	m.Ready(func() error {
-		if *db && *p.file == "" {
-			return errors.New("there are no databases yet: write the addresses into a file, a " +
-				"line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each, and its name into address_file")
-		}
-		return p.load()
-	})
+	m.Ready(func() error { return errors.Join(p.load(), p.readyTrusted()) })
 	p.functions(m)
+	p.trustedFunctions(m)
 	p.commands(m)
 	return p
 }
 
-// load reads the file, if there is one.
-func (p *permissions) load() error {
-	if *p.file == "" {
+// Bits of load_backends.
+const (
+	loadAddresses = 1
+	loadTrusted   = 2
+)
+
+// load reads the addresses, if there are some.
+func (p *permissions) load() (err error) {
+	var l *list
+	switch {
+	case *p.file != "":
+		l, err = readFile(*p.file)
+	case *p.url != "" && *p.backends&loadAddresses != 0:
+		l, err = p.readTable()
+	default:
 		return nil
 	}
-	l, err := readFile(*p.file)
 	if err == nil {
 		p.list.Store(l)
 	}
@@ -138,13 +160,8 @@ func (p *permissions) declare(m *route.Module, name string, args []route.AnyArg,
 	m.Func(route.Func{Name: name, In: route.Anywhere, Args: args, Doc: doc,
 		Build: func(b *route.Build) route.Call {
 			find, ok := build(b)
-			var tag *route.Place
-			if *p.tag != "" {
-				if tag = b.Variable(*p.tag, "peer_tag_avp"); tag == nil {
-					return nil
-				}
-			}
-			if !ok {
+			tag, tagged := p.tagPlace(b)
+			if !ok || !tagged {
 				return nil
 			}
 			return func(c *route.Ctx) route.Result {
@@ -166,4 +183,13 @@ func (p *permissions) declare(m *route.Module, name string, args []route.AnyArg,
 				return 1
 			}
 		}})
+}
+
+// tagPlace is the variable that takes a tag, nil if there is none. It returns false after an error.
+func (p *permissions) tagPlace(b *route.Build) (*route.Place, bool) {
+	if *p.tag == "" {
+		return nil, true
+	}
+	tag := b.Variable(*p.tag, "peer_tag_avp")
+	return tag, tag != nil
 }

@@ -141,8 +141,8 @@ func TestMistakes(t *testing.T) {
 	b.Fails("allow_source_address();", `peer_tag_avp is "tag", which allow_source_address cannot write to: `+
 		`name a variable, such as "$avp(x)"`)
 	b.Head = `modparam("permissions", "db_url", "mysql://x")`
-	b.Fails("exit;", `module permissions: there are no databases yet: write the addresses into a file, a line `+
-		`"GROUP ADDRESS [MASK [PORT [TAG]]]" each, and its name into address_file`)
+	b.Fails("exit;", `module permissions: db_url is "mysql://x", and there are no databases yet, but for text `+
+		`files: write the table into a file of the format of db_text, and "text:///FOLDER" here`)
 }
 
 func TestCommands(t *testing.T) {
