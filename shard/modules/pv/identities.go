@@ -91,7 +91,11 @@ func identities(m *route.Module) {
 
 // firstOf is the first value of a header: up to a comma outside of quotes and <>.
 func firstOf(m *parser.Message, header int) parser.Span {
-	s := m.Headers[header].Value
+	return firstIn(m, m.Headers[header].Value)
+}
+
+// firstIn is the first value of s, a list.
+func firstIn(m *parser.Message, s parser.Span) parser.Span {
 	quoted, angle := false, false
 	for i, b := range m.Bytes(s) {
 		switch {

@@ -14,6 +14,10 @@ func Define(m *route.Module) {
 	who(m)
 	addresses(m)
 	sending(m)
+	vias(m)
+	headerLists(m)
+	branches(m)
+	oddments(m)
 	flags(m)
 	scriptVars(m)
 	m.Var(route.Var{Name: "cnt", Inner: "$avp(name) or $xavp(name)", Compile: countVar,

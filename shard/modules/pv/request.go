@@ -59,7 +59,8 @@ func requestURIs(m *route.Module) {
 func received(c *route.Ctx) *parser.URI {
 	u, r := c.Msg.RequestURI()
 	if r != parser.OK {
-		return nil
+		// Kamailio takes one with headers too, which no Request-URI may have.
+		return c.ParseURI(c.Msg.Bytes(c.Msg.URI))
 	}
 	return u
 }
