@@ -41,8 +41,7 @@ func Define(m *route.Module) {
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
 		"Tells whether one of the tests finds a NAT.",
 		func(c *route.Ctx, tests int) route.Result {
-			return route.Truth(natted(c, tests,
-				*reserved))
+			return route.Truth(natted(c, tests, *reserved))
 		})
 	address := route.Text("address", "an address")
 	m.Func(route.Func{Name: "is_rfc1918", In: route.Anywhere, Args: []route.AnyArg{address},
@@ -75,8 +74,7 @@ func Define(m *route.Module) {
 		Doc: "Writes where the Contact was seen, or an address, into it. 2: it names the source " +
 			"already.",
 		Build: func(b *route.Build) route.Call {
-			return contactAlias(b, *name, address, port,
-				proto)
+			return contactAlias(b, *name, address, port, proto)
 		}})
 	trim := route.Optional(route.Int("trim", 0, 1, "1: those that are there go first", route.AsIs), 0)
 	route.Func1(m, "set_contact_alias", in, trim,

@@ -109,8 +109,7 @@ func looks(m *route.Module) {
 			found := false
 			if at, ok := c.SDP(); ok {
 				lines(c, at, func(l []byte, _ span) bool {
-					found = bytes.HasPrefix(l,
-						candidate)
+					found = bytes.HasPrefix(l, candidate)
 					return !found
 				})
 			}

@@ -93,6 +93,9 @@ func eachContact(c *route.Ctx, made func(u *parser.URI, out []byte) []byte) rout
 			c.TooLong()
 			return -1
 		}
+		if bytes.ContainsAny(out, "\r\n") {
+			return -1 // a row would begin in the middle of it
+		}
 		if r := c.Edit(a.URI, out); r <= 0 {
 			return r
 		}

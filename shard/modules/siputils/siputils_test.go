@@ -46,3 +46,12 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestNoRowsWithin: a URI that would begin a row is refused.
+func TestNoRowsWithin(t *testing.T) {
+	b := bench(t)
+	if got := b.Value(`$var(v) = "sip:x\r\nEvil: 1";`,
+		`contact_param_encode("k", "$var(v)")`); got != "-1" {
+		t.Errorf("contact_param_encode is %s", got)
+	}
+}

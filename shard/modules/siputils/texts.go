@@ -21,9 +21,9 @@ func texts(m *route.Module) {
 		"Tells whether a text is an E.164 number: a plus and 2 to 15 digits.",
 		func(_ *route.Ctx, b []byte) route.Result { return route.Truth(isE164(b)) })
 	is("is_tel_number", "Tells whether a text is digits, behind a plus if there is one. -2: it is not.",
-		func(b []byte) route.Result { return truth2(allDigits(bytes.TrimPrefix(b, []byte("+")))) })
+		func(b []byte) route.Result { return verdict(allDigits(bytes.TrimPrefix(b, []byte("+")))) })
 	is("is_numeric", "Tells whether a text is digits. -2: it is not.",
-		func(b []byte) route.Result { return truth2(allDigits(b)) })
+		func(b []byte) route.Result { return verdict(allDigits(b)) })
 	is("is_alphanum", "Tells whether a text is digits and letters of ASCII. -2: it is empty, -3: it is not.",
 		func(b []byte) route.Result { return alphanum(b, nil) })
 	route.Func2(m, "is_alphanumex", route.Anywhere, text,
@@ -48,7 +48,8 @@ func texts(m *route.Module) {
 		})
 }
 
-func truth2(yes bool) route.Result {
+// verdict is 1, or where the answer is no -2, as in Kamailio.
+func verdict(yes bool) route.Result {
 	if yes {
 		return 1
 	}
@@ -79,5 +80,5 @@ func alphanum(b, more []byte) route.Result {
 			return -3
 		}
 	}
-	return truth2(len(b) > 0)
+	return verdict(len(b) > 0)
 }

@@ -24,14 +24,12 @@ func uris(m *route.Module) {
 	route.Func2(m, "set_uri_user", route.Anywhere, place, route.Text("user", "the user; empty: none"),
 		"Changes the user of a URI; its password goes.",
 		func(c *route.Ctx, uri *route.Place, user []byte) route.Result {
-			return setURIUser(c, uri,
-				user)
+			return setURIUser(c, uri, user)
 		})
 	route.Func2(m, "set_uri_host", route.Anywhere, place, route.Text("host", "the host"),
 		"Changes the host of a URI; its port stays.",
 		func(c *route.Ctx, uri *route.Place, host []byte) route.Result {
-			return setURIHost(c, uri,
-				host)
+			return setURIHost(c, uri, host)
 		})
 }
 

@@ -19,7 +19,7 @@ func headerValues(m *route.Module) {
 	}
 	one := where("is no header value "+targetDoc+", without a parameter",
 		func(t target) bool { return t.param == "" && !t.all })
-	any := where("is no header value "+targetDoc, func(target) bool { return true })
+	each := where("is no header value "+targetDoc, func(target) bool { return true })
 	notAll := where("is no header value "+targetDoc+", and all of them only with a parameter",
 		func(t target) bool { return !t.all || t.param != "" })
 	text := route.Text("value", "the value")
@@ -33,13 +33,12 @@ func headerValues(m *route.Module) {
 	remove := func(rows bool) func(c *route.Ctx, t target) route.Result {
 		return func(c *route.Ctx, t target) route.Result { return removeValue(c, &t, rows) }
 	}
-	route.Func1(m, "remove_hf_value", in, any,
+	route.Func1(m, "remove_hf_value", in, each,
 		"Takes a value out, or a parameter of one. False: it is not there.", remove(false))
-	route.Func1(m, "remove_hf_value2", in, any, "Is remove_hf_value for whole rows.", remove(true))
+	route.Func1(m, "remove_hf_value2", in, each, "Is remove_hf_value for whole rows.", remove(true))
 	assign := func(rows bool) func(c *route.Ctx, t target, text []byte) route.Result {
 		return func(c *route.Ctx, t target, text []byte) route.Result {
-			return assignValue(c, &t, text,
-				rows)
+			return assignValue(c, &t, text, rows)
 		}
 	}
 	route.Func2(m, "assign_hf_value", in, notAll, text,
@@ -54,7 +53,10 @@ func headerValues(m *route.Module) {
 	route.Func2(m, "include_hf_value", in, name, text,
 		"Adds a value behind those of the first row unless one is that.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
-			if has(c, &t, text) {
+			switch {
+			case !noLineEnd(text):
+				return -1
+			case has(c, &t, text):
 				return 1
 			}
 			i := c.Msg.HeaderByName(t.name, 0)

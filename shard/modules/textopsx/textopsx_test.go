@@ -41,3 +41,18 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestNoRowsWithin: a value that would begin a row of its own is refused.
+func TestNoRowsWithin(t *testing.T) {
+	b := bench(t)
+	f := func(call string) {
+		t.Helper()
+		if got := b.Value(`$var(v) = "x\r\nEvil: 1";`, call); got != "-1" {
+			t.Errorf("%s is %s", call, got)
+		}
+	}
+	f(`append_hf_value("X-Foo[1]", "$var(v)")`)
+	f(`insert_hf_value("X-Foo[1]", "$var(v)")`)
+	f(`assign_hf_value("X-Foo.bar", "$var(v)")`)
+	f(`include_hf_value("X-Foo", "$var(v)")`)
+}
