@@ -116,3 +116,35 @@ event_route[dispatcher:dst-down] { xlog("L_ERR", "down $ru\n"); }`), route.Optio
 	s.shared.targetEvent(&balance.Target{URI: "sip:127.0.0.1:7999"}, balance.Down, "test")
 	wait("the event of a destination", func() bool { return log.count("down sip:127.0.0.1:7999") == 1 })
 }
+
+// TestOwnRunWaits lets the route of an event sleep. Nobody sent its request, so nobody hears a 500
+// when it ends, and the log does not call it a failure.
+func TestOwnRunWaits(t *testing.T) {
+	define := func(m *route.Module) {
+		begun := m.Event("clock:begun", "The server has started.")
+		m.Started(func(c *route.Ctx) { begun.Raise(c, nil) })
+	}
+	list := append([]route.Declared{{Name: "clock", Define: define}}, modules.All...)
+	p, set, _, err := route.Load("x.cfg", []byte(`loadmodule "clock.so" loadmodule "xlog.so" loadmodule "cfgutils.so"
+request_route { exit; }
+event_route[clock:begun] { usleep("20000"); xlog("L_ERR", "awake\n"); }`), route.Options{Modules: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &lines{}
+	s, err := Start(Config{Shards: 1, Program: p, Settings: set, Steer: netio.SteerOff,
+		Listens: []netio.ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
+		Arena:   shm.Config{Bytes: 16 << 20}, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); log.count("awake") == 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the route did not wake within 10 s")
+		}
+	}
+	s.Stop()
+	if log.count("awake") != 1 || log.count("request failed") != 0 {
+		t.Errorf("want it awake once, and no failure:\n%s", &log.all)
+	}
+}

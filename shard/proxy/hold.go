@@ -132,6 +132,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	r = &c.Request
 	r.resumed = kind == FailureRoute
 	r.startedEarlier = s.bits&savedEarlier != 0
+	r.own = s.bits&savedOwn != 0
 	r.wasHeld = true
 	return r, HeldRun{kind, question, 0, held.b}, true
 }

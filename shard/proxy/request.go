@@ -117,6 +117,7 @@ type undertaken struct {
 	lastCause  Cause   // what ReplyError answers for
 	waits      int     // how often this relay has waited for a name
 	wasHeld    bool    // its run was held: the transaction may be there for that alone
+	own        bool    // nobody sent it: see BeginOwn
 	// the failure route began with a best response of earlier branches
 	startedEarlier bool
 }
@@ -176,8 +177,18 @@ func (r *Request) BeginOwn(m *parser.Message, src *netio.Addr) bool {
 	if !r.Begin(m, src, 0) {
 		return false
 	}
+	r.own = true
 	r.Key = r.core.tx.Key(m, m.Method)
 	return true
+}
+
+// EndOwn ends the transaction of a request that nobody sent, and whose run was held: nobody waits
+// for an answer. It returns false if somebody did send it.
+func (r *Request) EndOwn() bool {
+	if r.own && r.Tx != nil {
+		r.core.tx.Terminate(r.Tx)
+	}
+	return r.own
 }
 
 // responseTarget works out where responses to the request go, and what the top

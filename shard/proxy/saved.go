@@ -55,6 +55,7 @@ const (
 	savedSips    // it is for a sips URI
 	savedHeld    // a run of the routing program waits
 	savedEarlier // its failure route began with a best response of earlier branches
+	savedOwn     // nobody sent it
 
 	savedRestoresAt = iota // where Restores begins
 )

@@ -73,7 +73,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	for i, set := range [...]bool{waits, waits && r.fresh, r.symmetric, r.sips, held != nil,
-		held != nil && r.startedEarlier} {
+		held != nil && r.startedEarlier, r.own} {
 		if set {
 			s.bits |= 1 << i
 		}
