@@ -190,6 +190,16 @@ func planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto, n int) {
 // sees the changes made so far (msg_apply_changes). It is for request_route alone, before any route
 // is run on a copy. It returns false if what would leave is no request that we would take.
 func (r *Request) Apply() bool {
+	received := r.M.Raw
+	if !r.core.apply(r.planApplied(), r.M) {
+		return false
+	}
+	r.begun(received)
+	return true
+}
+
+// planApplied plans what Apply makes of M.
+func (r *Request) planApplied() *Plan {
 	c, m, p := r.core, r.M, &r.core.plan
 	p.Reset(m.Raw[:end(m)])
 	if r.uri != nil {
@@ -203,12 +213,26 @@ func (r *Request) Apply() bool {
 	if r.appendRoute != nil {
 		p.Insert(m.HeaderEnd, r.appendRoute)
 	}
-	received := m.Raw
-	if !c.apply(p, m) {
-		return false
+	return p
+}
+
+// AppendApplied appends what Apply would make of M to b.
+func (r *Request) AppendApplied(b []byte) []byte { return r.planApplied().appendTo(b) }
+
+// AppendApplied is Request.AppendApplied for the response.
+func (p *Reply) AppendApplied(b []byte) []byte {
+	plan := &p.core.plan
+	plan.Reset(p.M.Raw[:end(p.M)])
+	p.edits.plan(p.core, plan, p.M, 0)
+	return plan.appendTo(b)
+}
+
+// appendTo appends the edited message to b.
+func (p *Plan) appendTo(b []byte) []byte {
+	for _, s := range p.Segments() {
+		b = append(b, s...)
 	}
-	r.begun(received)
-	return true
+	return b
 }
 
 // Replace makes M what text is, a request with the same method, and forgets the changes made so far

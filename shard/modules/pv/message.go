@@ -10,6 +10,13 @@ func messages(m *route.Module) {
 	numberVar(m, "mt", "1 for a request, 2 for a response.", (*route.Ctx).MessageType)
 	textVar(m, "mb", "The whole message.",
 		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Raw, true })
+	madeVar(m, "mbu", "The whole message as msg_apply_changes() would make it.",
+		func(c *route.Ctx) ([]byte, bool) {
+			if c.Request != nil {
+				return built(c, c.Request.AppendApplied(c.Room()))
+			}
+			return built(c, c.Reply.AppendApplied(c.Room()))
+		})
 	numberVar(m, "ml", "The length of the message.",
 		func(c *route.Ctx) (int64, bool) { return int64(len(c.Msg.Raw)), true })
 	textVar(m, "rm", "The method, in a response that of CSeq.", (*route.Ctx).Method)
