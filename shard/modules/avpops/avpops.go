@@ -1,5 +1,5 @@
-// Package avpops works on the values that $avp keeps: the part of Kamailio's module avpops that
-// copies, deletes and looks for them.
+// Package avpops works on the values that $avp keeps: Kamailio's module avpops, but for what it does
+// with databases.
 package avpops
 
 import (
@@ -28,6 +28,41 @@ func Define(m *route.Module) {
 		Build: copyTo,
 		Doc: "Adds the newest value to another name. False: there is none, or it is no number " +
 			"for n."})
+	operation := func(examples string) route.AnyArg {
+		return route.Special("op_value", "OPERATOR/VALUE/FLAGS; the value is i:NUMBER, s:TEXT, a text "+
+			"or a variable; the operators are "+examples)
+	}
+	names := route.Special("names", "SOURCE, SOURCE/DESTINATION or SOURCE/DESTINATION/FLAGS, AVPs; g "+
+		"takes all values of the source, d deletes them")
+	m.Func(route.Func{Name: "avp_check", In: route.Anywhere, Build: check,
+		Args: []route.AnyArg{route.Special("name", "a variable"), operation("eq, ne, lt, le, gt, ge, " +
+			"re, fm, and, or, xor")},
+		Doc: "Holds a value against another one of its kind; with the flag g, it is enough that one " +
+			"of an AVP's does. i: eq and ne ignore case."})
+	m.Func(route.Func{Name: "avp_op", In: route.Anywhere, Build: calculate,
+		Args: []route.AnyArg{route.Special("names", "SOURCE or SOURCE/DESTINATION, AVPs"),
+			operation("add, sub, mul, div, mod, and, or, xor, and not, the complement of the value")},
+		Doc: "Adds what each number of the source gives to the destination. d deletes the source's. " +
+			"False: there is no number."})
+	expression := route.Text("subst", "/pattern/replacement/flags")
+	m.Func(route.Func{Name: "avp_subst", In: route.Anywhere, Build: substitute,
+		Args: []route.AnyArg{names, route.Special("subst", "/pattern/replacement/flags, as for "+
+			"{re.subst}")},
+		Doc: "Makes a substitution in the newest text. False: nothing matched."})
+	m.Func(route.Func{Name: "avp_subst_pv", In: route.Anywhere, Build: substituteText(expression),
+		Args: []route.AnyArg{names, expression},
+		Doc:  "avp_subst whose variables are filled in before the expression is read."})
+	m.Func(route.Func{Name: "avp_pushto", In: route.InRequest | route.InFailure, Build: push,
+		Args: []route.AnyArg{route.Special("destination", "$ru, $ru/username, $ru/domain, $du or $br"),
+			route.Special("name", "a variable, perhaps with /g behind it for all values of an AVP")},
+		Doc: "Writes a value to the Request-URI, the outbound URI or a new branch."}).
+		Soon(route.InBranch | route.InReplies)
+	route.Func2(m, "avp_printf", route.Anywhere, route.Writable("dest", "the AVP"),
+		route.Text("format", "a text"), "Adds a text to an AVP: kex's pv_printf.",
+		func(c *route.Ctx, into *route.Place, text []byte) route.Result {
+			return into.Put(c, route.TextValue(text))
+		})
+	route.Func0(m, "avp_print", route.Anywhere, "Logs all AVPs, at level 2.", print)
 }
 
 // name is argument i: the AVP, and the flags behind it, which are some of allowed.
