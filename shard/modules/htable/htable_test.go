@@ -277,7 +277,9 @@ func TestFile(t *testing.T) {
 	f("$sht(f=>+43) = $null; $sht(f=>+49) = 7;", "$sht(f=>+49)", "7")
 	f("", "$sht(f=>+43)", "null") // it is filled when it begins, not at each start
 	write("key => value\nnonsense\n")
-	b.Fails("exit;", `htable.htable table f: `+path+`:2: write KEY => VALUE, not "nonsense"`)
+	const nonsense = `:2: write KEY => VALUE, not "nonsense"`
+	b.Fails("exit;", `htable.htable table f: `+path+nonsense)
+	b.Fails("$sht(f=>key) = 1;", `htable.htable table f: `+path+nonsense) // its uses are no errors
 }
 
 // Entries that have ended are taken out, and those of a table with an event route are told of once.

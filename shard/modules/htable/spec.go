@@ -33,18 +33,17 @@ var databaseAttributes = []string{"dbtable", "dbmode", "cols", "coldelim", "coln
 // declare takes one value of parameter htable.
 func (h *module) declare(text string) error {
 	s, err := parse(text)
-	switch {
-	case err != nil:
-		return err
-	case h.byName[s.name] != nil:
+	if h.byName[s.name] != nil {
 		return fmt.Errorf("declares table %s a second time", route.Quote(s.name))
 	}
 	t := &htable{spec: s}
-	if err := t.readFile(); err != nil {
+	if s.name != "" { // what is wrong with it is said here, and not at each use
+		h.tables, h.byName[s.name] = append(h.tables, t), t
+	}
+	if err != nil {
 		return err
 	}
-	h.tables, h.byName[s.name] = append(h.tables, t), t
-	return nil
+	return t.readFile()
 }
 
 // parse reads "NAME=>attribute=value;…".
