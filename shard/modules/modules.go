@@ -20,6 +20,7 @@ import (
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/mqueue"
+	"viaduct/shard/modules/mtree"
 	"viaduct/shard/modules/nathelper"
 	"viaduct/shard/modules/path"
 	"viaduct/shard/modules/permissions"
@@ -82,6 +83,7 @@ var All = []route.Declared{
 	{Name: "mi_fifo", Define: idle.MIFIFO},
 	{Name: "mi_rpc", Define: idle.MIRPC},
 	{Name: "mqueue", Define: mqueue.Define},
+	{Name: "mtree", Define: mtree.Define},
 	{Name: "nathelper", Define: nathelper.Define},
 	{Name: "path", Define: path.Define},
 	{Name: "permissions", Define: permissions.Define},
