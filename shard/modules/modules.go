@@ -10,6 +10,7 @@ import (
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/counters"
 	"viaduct/shard/modules/dbtext"
+	"viaduct/shard/modules/debugger"
 	"viaduct/shard/modules/dialplan"
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/diversion"
@@ -67,7 +68,7 @@ var All = []route.Declared{
 	{Name: "ctl", Define: idle.CTL},
 	{Name: "db_flatstore", Define: idle.DBFlatstore},
 	{Name: "db_text", Define: dbtext.Define},
-	{Name: "debugger", Define: idle.Debugger},
+	{Name: "debugger", Define: debugger.Define},
 	{Name: "diversion", Define: diversion.Define},
 	{Name: "dialplan", Define: dialplan.Define},
 	{Name: "dispatcher", Define: dispatcher.Define},

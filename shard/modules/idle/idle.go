@@ -27,9 +27,6 @@ func JSONRPCS(m *route.Module) {
 // CfgRPC is module cfg_rpc.
 func CfgRPC(m *route.Module) { m.Idle("viaductctl reads and sets the configuration") }
 
-// Debugger is module debugger.
-func Debugger(m *route.Module) { m.Idle("there is no script debugger") }
-
 const noMI = "Kamailio 5.0 has dropped the MI commands; viaductctl has commands of its own"
 
 // MIRPC is module mi_rpc.
