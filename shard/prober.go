@@ -88,6 +88,11 @@ func (p *prober) send(w *worker, pr balance.Probe) {
 	}
 	branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
 	b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
+	if event := w.program.Event("tm:local-request"); event.Heard() {
+		if b = event.RaiseOn(w.ctx, b); b == nil {
+			return // the program drops it: nobody will answer
+		}
+	}
 	w.out.Begin(by, &to, probeToken(pr.ID))
 	w.out.Append(b)
 	w.out.End()

@@ -88,7 +88,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if br.Provisional() {
 		tx.UserFlags |= anyReplied
 	}
-	if status >= 600 && !c.cfg.Disable6xxBlock {
+	if status >= 600 && c.sixEnds(tx) {
 		// §16.7 step 5: nobody else needs to be asked.
 		tx.UserFlags |= noMoreTargets
 		if c.tracing {
@@ -394,13 +394,17 @@ func (r *Request) BestReplied() bool { return r.has(bestHeard) }
 func (r *Request) AnyTimedOut() bool { return r.has(anyTimeout) }
 
 // AnyReplied tells whether any branch had a response before the one at hand.
-func (r *Request) AnyReplied() bool {
-	if r.Tx == nil {
-		return false
-	}
-	found := r.has(anyReplied)
-	r.core.tx.Branches(r.Tx, func(br *txn.Branch) bool {
-		found = found || br.Provisional()
+func (r *Request) AnyReplied() bool { return r.Tx != nil && r.core.AnyReplied(r.Tx, nil) }
+
+// AnyTimedOut tells whether any branch of tx timed out.
+func (c *Core) AnyTimedOut(tx *txn.Tx) bool { return tx.UserFlags&anyTimeout != 0 }
+
+// AnyReplied tells whether any branch of tx had a response before the one at hand. but is the branch
+// of that, which is passed over; it may be nil.
+func (c *Core) AnyReplied(tx *txn.Tx, but *txn.Branch) bool {
+	found := tx.UserFlags&anyReplied != 0
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		found = found || br != but && br.Provisional()
 		return !found
 	})
 	return found

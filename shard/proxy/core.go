@@ -172,6 +172,7 @@ type Core struct {
 	Request Request
 	// the transaction whose run was held and goes on: what it holds is not waited for any more
 	running    *txn.Tx
+	aside      *aside  // see RequestOf
 	concluding *txn.Tx // a transaction whose last branches a CANCEL ended, see Finish
 }
 

@@ -37,6 +37,8 @@ const (
 	// responses to what a process before this one sent, passed on by their Via
 	CountFormer
 	CountHeld // runs that were held until an answer came
+	// final responses that onsend_route kept back
+	CountWithheld
 	CounterEnd
 )
 
@@ -64,4 +66,5 @@ var CounterNames = [...]string{
 	"rows_left_out",
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
+	"replies_withheld",
 }

@@ -136,7 +136,7 @@ func (r *Request) NextContacts() bool {
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, pickURI, why := r.mainTarget(), r.pickURI, NoCause
-	if !r.resumed {
+	if !r.resumed && !r.based {
 		r.base.set(&r.course, &r.changes)
 		r.base.uri, r.base.dst = main.uri, main.dst
 	}
@@ -330,6 +330,9 @@ func (r *Request) launch(br *txn.Branch) Cause {
 	if !r.letsOut(&to, br.Listener()) {
 		c.tx.Discard(br)
 		return HeldBack
+	}
+	if r.switches&NoSpares != 0 {
+		w.n = 0
 	}
 	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
 		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try

@@ -364,12 +364,26 @@ func (p *Reply) by(to *netio.Addr, usual int) int {
 	return usual
 }
 
+// withhold is what becomes of tx when onsend_route keeps a response back: a final one counts as
+// sent, and its caller hears nothing, as from a server that is gone.
+func (c *Core) withhold(tx *txn.Tx, status int) {
+	if status < 200 || tx.Answered() {
+		return
+	}
+	if c.tracing {
+		c.traceTx(tx, "onsend_route kept the final response back", "status", status)
+	}
+	c.count[CountWithheld]++
+	c.tx.Withhold(tx, status)
+}
+
 // respond passes the response planned to tx.
 func (c *Core) respond(tx *txn.Tx, status int, segments [][]byte) bool {
 	p := &c.Reply
 	if c.cfg.OnsendReplies {
 		to := tx.ReplyTo()
 		if !c.letsReplyOut(&to, p.by(&to, tx.Listener())) {
+			c.withhold(tx, status)
 			return false
 		}
 	}

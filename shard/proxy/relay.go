@@ -200,6 +200,9 @@ func (r *Request) newTransaction() bool {
 			r.traceNew()
 		}
 		r.Tx.SetLoop(r.loopHash())
+		if r.lifetime > 0 {
+			r.core.tx.SetLifetime(r.Tx, r.lifetime)
+		}
 		if r.secure() {
 			r.Tx.SetSecure()
 		}
@@ -254,7 +257,7 @@ func (c *Core) Finish() {
 // many as maxReasonBytes hold.
 func (r *Request) reasonRows() (rows []byte) {
 	m := r.M
-	if !r.core.cfg.E2EReason {
+	if !r.core.callerReason(r.Invite) {
 		return nil
 	}
 	for i := m.HeaderByName("Reason", 0); i >= 0; i = m.HeaderByName("Reason", i+1) {

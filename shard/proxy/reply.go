@@ -101,8 +101,8 @@ func (r *Request) send(code int, reason, header string) bool {
 
 // Trying answers an INVITE with 100 (§17.2.1), if the configuration wants it.
 func (r *Request) Trying() {
-	if r.core.cfg.TryingReason != "" {
-		r.Reply(100, r.core.cfg.TryingReason, "")
+	if reason := r.tryingReason(); reason != "" {
+		r.Reply(100, reason, "")
 	}
 }
 

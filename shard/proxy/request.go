@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/balance"
@@ -55,7 +57,10 @@ type decided struct {
 	forceProto   uint8
 	replyOptions txn.StreamOptions // of responses to the request
 	no100        bool              // this Relay sends no 100
-	sips         bool              // it is for a sips URI that a strict router has in Route
+	switches     Switches
+	lifetime     time.Duration // see SetLifetime
+	based        bool          // base is what KeepDecisions was called for
+	sips         bool          // it is for a sips URI that a strict router has in Route
 
 	loadedAt, nLoaded uint8 // of contacts: where NextContacts goes on, and how many there are
 	nMore             int   // of more

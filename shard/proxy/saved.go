@@ -76,6 +76,34 @@ func (r *Request) Arm(kind RouteKind, route int) bool {
 	return r.relayedSave()
 }
 
+// ArmTx is Arm for a transaction under way, in a reply route. false: it keeps nothing of its
+// request.
+func (c *Core) ArmTx(tx *txn.Tx, kind RouteKind, route int) bool {
+	s := c.saved(tx)
+	if s == nil || route < 0 || route > 1<<16-1 || !c.serves(s) {
+		return false
+	}
+	switch kind {
+	case FailureRoute:
+		s.failure = uint16(route)
+	case BranchRoute:
+		s.branch = uint16(route)
+	default:
+		s.reply = uint16(route)
+	}
+	return true
+}
+
+// ArmedTx is the number of the route that tx will run, 0 if none.
+func (c *Core) ArmedTx(tx *txn.Tx, kind RouteKind) int {
+	s := c.saved(tx)
+	if s == nil || !c.serves(s) {
+		return 0
+	}
+	armed := armed{s.failure, s.branch, s.reply}
+	return int(*armed.of(kind))
+}
+
 // relayedSave notes a decision in the transaction when the request has been
 // relayed already; else the next Relay does.
 func (r *Request) relayedSave() bool {

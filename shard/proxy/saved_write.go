@@ -10,7 +10,7 @@ import (
 // transaction's own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
 	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
-		r.timers == (finalTimers{}) && r.restores == 0 &&
+		r.timers == (finalTimers{}) && r.restores == 0 && r.switches&keptSwitches == 0 &&
 		r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
 	}
@@ -25,7 +25,7 @@ func (r *Request) save() bool {
 	s := r.core.saved(r.Tx)
 	s.failure, s.branch, s.reply, s.flags = r.armed.failure, r.armed.branch, r.armed.reply, r.Flags
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
-	s.bits |= uint32(r.restores) << savedRestoresAt
+	s.bits |= uint32(r.restores)<<savedRestoresAt | uint32(r.switches&keptSwitches)<<savedSwitches
 	return true
 }
 
@@ -33,7 +33,7 @@ func (r *Request) save() bool {
 // held: with a run that waits. It returns false if the arena has no room.
 func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	c := r.core
-	anew := !r.resumed && !r.forking
+	anew := !r.resumed && !r.forking && !r.based
 	if anew {
 		r.base.set(&r.course, &r.changes)
 	}
@@ -79,6 +79,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 		}
 	}
 	s.bits |= uint32(r.restores) << savedRestoresAt
+	s.bits |= uint32(r.switches&keptSwitches) << savedSwitches
 	b := append(shm.Tail[Saved](c.cfg.Arena, off, n)[:0], flags...)
 	b = append(append(append(b, w.b[:front]...), raw...), w.b[front:mid]...)
 	if held != nil {
@@ -123,7 +124,12 @@ func (w *stateWriter) kept(r *Request, waits bool) {
 // request_route relayed it. The message is the Core's own: the shard's holds the response
 // at hand. The target set of a relay that waits is in c.waiting, good for the batch.
 func (c *Core) resume(tx *txn.Tx) bool {
-	s, r, m := c.saved(tx), &c.Request, &c.resumed
+	return c.resumeInto(&c.Request, &c.resumed, &c.waiting, tx)
+}
+
+// resumeInto makes the request that tx keeps r, with m as its message and waiting as its target set.
+func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, tx *txn.Tx) bool {
+	s := c.saved(tx)
 	if s == nil {
 		return false
 	}
@@ -141,12 +147,13 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	}
 	r.sips = s.bits&savedSips != 0
 	r.restores = s.restores()
+	r.switches = Switches(s.bits >> savedSwitches)
 	if s.bits&savedSymmetric != 0 && !r.symmetric {
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}
 	r.maxBreadth, r.lastTarget = k.signed(), uint16(k.number())
 	if n := k.take(2); n != nil {
-		r.replyOptions, c.waiting.tries = txn.StreamOptions(n[0]), int(n[1])
+		r.replyOptions, waiting.tries = txn.StreamOptions(n[0]), int(n[1])
 	}
 	k.decisions(&r.course, &r.changes, m)
 	r.base.set(&r.course, &r.changes)
@@ -154,9 +161,9 @@ func (c *Core) resume(tx *txn.Tx) bool {
 	for i := range r.contacts[:r.nLoaded] {
 		r.contacts[i] = k.target()
 	}
-	c.waiting.n = k.count(len(c.waiting.list))
-	for i := range c.waiting.list[:c.waiting.n] {
-		c.waiting.list[i] = k.target()
+	waiting.n = k.count(len(waiting.list))
+	for i := range waiting.list[:waiting.n] {
+		waiting.list[i] = k.target()
 	}
 	return !k.bad
 }

@@ -101,6 +101,16 @@ func (r *Request) MaxForwards(absent, most int) (added, ok bool) {
 	return !r.hasMF, true
 }
 
+// HopsLeft is what Max-Forwards says, or will say if that is decided. ok is false if the header is
+// not there.
+func (r *Request) HopsLeft() (n int, ok bool) {
+	if r.maxForwards >= 0 {
+		return r.maxForwards, true
+	}
+	n, reason := r.M.MaxForwards()
+	return n, reason == parser.OK && n >= 0
+}
+
 // hopsLeft is item 3 for a request that leaves, if the routing program did not look. Then §16.6
 // item 3 holds to the letter: one less, and 70 where there is none.
 func (r *Request) hopsLeft() bool {

@@ -198,7 +198,7 @@ func TestErrors(t *testing.T) {
 	f("request_route { exit; }\nevent_route[core:pre-routing] { foo(); }",
 		`2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`,
 		`2:33: unknown function foo`)
-	f("request_route { exit; }\nevent_route[tm:local-request] { foo(); }", `2:33: unknown function foo`)
+	f("request_route { exit; }\nevent_route[sl:filtered-ack] { foo(); }", `2:32: unknown function foo`)
 	f(`loadmodule "rtpengine.so"`+
 		"\nloadmodule \"dialog.so\"\nrequest_route { rtpengine_manage(\"x\"); rtpengine_offer(); if "+
 		"(!rtpengine_manage()) exit; }\nevent_route[dialog:start] { bar(); }",
@@ -322,10 +322,6 @@ func TestErrorsInRoutes(t *testing.T) {
 		`4:12: t_on_branch may be called in request_route and failure_route, not in branch_route`)
 	in(reply, ` t_on_failure("FAIL"); t_on_reply("REPLY"); t_any_replied(); t_any_timeout(); t_reset_fr(); `+
 		`ds_mark_dst();`,
-		`4:2: t_on_failure in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
-		`4:24: t_on_reply in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
-		`4:45: t_any_replied in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
-		`4:62: t_any_timeout in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
 		`4:79: t_reset_fr in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`,
 		`4:93: ds_mark_dst in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
 	in(core, ` t_on_reply("REPLY");`,
@@ -369,7 +365,7 @@ func TestErrorsInRoutes(t *testing.T) {
 	in(fail, ` strip("x");`, `4:8: strip wants a number for the count, not "x"`)
 	in(fail, ` strip();`, `4:2: strip takes 1 argument, not 0`)
 	in(fail, ` $T_reply_code = 5;`, `4:2: $T_reply_code cannot be assigned to`)
-	in(reply, ` if ($T_rpl == 1) exit;`, `4:6: $T_rpl is known to Kamailio, not implemented by Viaduct yet`)
+	in(reply, ` if ($T_rpl == 1) exit;`, `4:6: $T_rpl needs a name in parentheses: $T_rpl(name)`)
 	// Allowed: every route has these.
 	for _, kind := range []string{"route[S]", fail, branch, reply, core} {
 		in(kind, ` if (isflagset(1)) { setflag(0); resetflag(31); } t_is_set("branch_route"); $var(x) = t_get_status_code();

@@ -81,6 +81,34 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 	return true
 }
 
+// RaiseOn runs the event's route, if there is one, on a request that is about to be sent and that
+// text is. What is to be sent is what it returns, nil if the route drops it. The new text is valid
+// until the batch is released.
+func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
+	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
+		return text
+	}
+	if c.own == nil {
+		c.own = &ownMessage{}
+	}
+	m, r := &c.own.sent, &c.Shard.Core.Request
+	if m.Parse(text) != parser.OK || !r.BeginOwn(m, &ownSource) {
+		return text
+	}
+	c.raised++
+	defer func() { c.raised = 0 }()
+	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, 0
+	o := e.prog.enter(c, e.rt, &atHand{Msg: m, Request: r, kind: RequestRoute})
+	e.logLimit(c, o)
+	if o == Dropped {
+		return nil
+	}
+	if !r.Apply() {
+		return text
+	}
+	return m.Raw
+}
+
 // logLimit logs that the route ran into a limit.
 func (e *Event) logLimit(c *Ctx, o Outcome) {
 	if o == Faulted {
@@ -115,6 +143,7 @@ type ownMessage struct {
 	m    parser.Message
 	text []byte
 	n    uint64
+	sent parser.Message // see RaiseOn
 }
 
 var ownSource = netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))

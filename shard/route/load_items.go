@@ -291,11 +291,8 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 		return "no HTTP is spoken, and WebSocket needs loadmodule \"websocket.so\""
 	case "websocket:closed", "tcp:closed", "tcp:timeout", "tcp:reset":
 		return "viaductctl lists connections and counts those that ended"
-	case "tm:local-request":
-		return "Viaduct makes no requests but CANCEL, ACK and the probes of destinations, which " +
-			"no script sees"
-	case "sl:filtered-ack", "sl:local-response":
-		return "answers without a transaction are counted, and an ACK to one is taken in silence"
+	case "sl:filtered-ack":
+		return "an ACK to an answer without a transaction is counted and taken in silence"
 	case "core:receive-parse-error":
 		return "what cannot be read is counted by its reason, and dropped or answered 400"
 	}

@@ -164,8 +164,11 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
-	"is_direction": `"upstream"`,
-	"ds_select":    `"1", "4"`, "ds_select_routes": `"1=4", "1"`,
+	"is_direction":     `"upstream"`,
+	"t_forward_nonack": `"h", "5060"`, "t_forward_nonack_udp": `"h", "5060"`, "t_forward_nonack_tcp": `"h", "5060"`,
+	"t_forward_nonack_tls": `"h", "5060"`, "t_forward_nonack_sctp": `"h", "5060"`, "t_grep_status": `"486"`,
+	"t_cancel_branches": `"all"`, "send_reply_mode": `"404", "x", "0"`,
+	"ds_select": `"1", "4"`, "ds_select_routes": `"1=4", "1"`,
 	"xavp_params_implode": `"x", "$var(x)"`, "xavu_params_implode": `"x", "$var(x)"`,
 	"avp_copy": `"$avp(x)", "$avp(y)"`, "avp_delete": `"$avp(x)"`, "is_avp_set": `"$avp(x)"`,
 	"is_int": `"$avp(x)"`, "not_empty": `"$avp(x)"`, "pv_isset": `"$avp(x)"`, "pv_unset": `"$avp(x)"`,

@@ -67,6 +67,9 @@ func (c *Ctx) RelayTo(dst *RelayDst, flags RelayFlags) int {
 	}
 	c.Request.Quiet(flags&RelayNo100 != 0)
 	defer c.Request.Quiet(false)
+	if flags&RelayNoFailover != 0 {
+		c.Request.Switch(proxy.NoSpares, 0)
+	}
 	return c.Relay()
 }
 
@@ -129,6 +132,9 @@ func (c *Ctx) MarkDst(state string) int {
 	to, ok := balance.ParseMark(state)
 	return truth(ok && c.Request.MarkTarget(to))
 }
+
+// Transaction is the transaction of the message, nil if it has none yet.
+func (c *Ctx) Transaction() *txn.Tx { return c.tx() }
 
 // tx is the transaction of the message, nil if it has none yet.
 func (c *Ctx) tx() *txn.Tx {

@@ -60,6 +60,7 @@ const (
 	txNoConnect              // its responses leave on a connection there is, see StreamOptions
 	txCloseAfter             // a final one closes it
 	txSecure                 // its request leaves over TLS alone
+	txLifetime               // its lifetime is one of its own, see SetLifetime
 )
 
 // Flags of a Branch.

@@ -102,6 +102,37 @@ func (t *Table) Respond(tx *Tx, status int, segments [][]byte) bool {
 	return t.respondNonInvite(tx, status, segments)
 }
 
+// Withhold is Respond for a final response that is not to leave: tx is answered, absorbs what the
+// caller repeats, and has nothing to repeat itself.
+func (t *Table) Withhold(tx *Tx, status int) {
+	if status < 200 || tx.state != Trying && tx.state != Proceeding {
+		return
+	}
+	t.drop(&tx.reply)
+	tx.state, tx.retransAt, tx.status = Completed, 0, uint16(status)
+	t.answered(tx)
+	t.rearmServer(tx, t.now+int64(t.timers.H))
+}
+
+// SetLifetime ends tx in that time from now, if nothing else did, whatever max_inv_lifetime and
+// max_noninv_lifetime say; 0 is what those say.
+func (t *Table) SetLifetime(tx *Tx, d time.Duration) {
+	if tx.state != Trying && tx.state != Proceeding || tx.flags&txExpired != 0 {
+		return
+	}
+	tx.flags |= txLifetime
+	if d <= 0 {
+		tx.flags &^= txLifetime
+		if d = t.timers.MaxNonInvite; tx.Invite() {
+			d = t.timers.MaxInvite
+		}
+		if d <= 0 {
+			d = lifeGuard
+		}
+	}
+	t.rearmServer(tx, t.now+int64(d))
+}
+
 // respondInvite is figure 7 with RFC 6026's Accepted.
 func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 	switch tx.state {
@@ -279,7 +310,7 @@ func (t *Table) expireGuard(tx *Tx) {
 	switch {
 	case tx.live == 0:
 		t.terminate(tx)
-	case limit <= 0 || tx.flags&txExpired != 0:
+	case limit <= 0 && tx.flags&txLifetime == 0 || tx.flags&txExpired != 0:
 		t.rearmServer(tx, t.now+int64(lifeGuard)) // the branches' own timers bound it
 	default:
 		tx.flags |= txExpired
@@ -298,5 +329,5 @@ func (t *Table) TimeLeft(tx *Tx) bool {
 	if tx.Invite() {
 		limit = t.timers.MaxInvite
 	}
-	return tx.flags&txExpired == 0 && (limit <= 0 || tx.endAt-t.now > int64(t.timers.T1))
+	return tx.flags&txExpired == 0 && (limit <= 0 && tx.flags&txLifetime == 0 || tx.endAt-t.now > int64(t.timers.T1))
 }

@@ -28,4 +28,27 @@ func Define(m *route.Module) {
 				return c.MaxForwards(limit, most)
 			}
 		}})
+	m.Alias("mf_process_maxfwd_header", "maxfwd_process", "process_maxfwd")
+
+	const later = route.InRequest | route.InFailure | route.InBranch
+	least := route.Int("hops", 0, 255, "a number of hops")
+	route.Func1(m, "is_maxfwd_lt", later, least,
+		"Tells whether Max-Forwards is below a number. -2: the header is not there.",
+		func(c *route.Ctx, n int) route.Result {
+			hops, ok := c.Request.HopsLeft()
+			if !ok {
+				return -2
+			}
+			return route.Truth(hops < n)
+		})
+	m.Alias("is_maxfwd_lt", "mf_lowlimit")
+	route.Func1(m, "maxfwd_at_least", later, least,
+		"Tells whether Max-Forwards is that number or more. -2: the header is not there.",
+		func(c *route.Ctx, n int) route.Result {
+			hops, ok := c.Request.HopsLeft()
+			if !ok {
+				return -2
+			}
+			return route.Truth(hops >= n)
+		})
 }

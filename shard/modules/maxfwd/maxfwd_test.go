@@ -30,3 +30,23 @@ func TestMaxForwards(t *testing.T) {
 	b.Fails(`mf_process_maxfwd_header(0);`, "mf_process_maxfwd_header: the limit is 0; the range is 1..255")
 	b.Fails(`mf_process_maxfwd_header();`, "mf_process_maxfwd_header takes 1 argument, not 0")
 }
+
+// TestCompare asks for the hops that are left, as received and as decided.
+func TestCompare(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "maxfwd", Define: Define})
+	f := func(before, x, want string) {
+		t.Helper()
+		if got := b.Value(before, x); got != want {
+			t.Errorf("%s %s is %s, want %s", before, x, got, want)
+		}
+	}
+	f("", `is_maxfwd_lt("70")`, "-1")
+	f("", `is_maxfwd_lt("71")`, "1")
+	f("", `mf_lowlimit("71")`, "1")
+	f("", `maxfwd_at_least("70")`, "1")
+	f("", `maxfwd_at_least("71")`, "-1")
+	f(`process_maxfwd("10");`, `is_maxfwd_lt("70")`, "1")
+	b.Message(strings.Replace(moduletest.Request, "Max-Forwards: 70\r\n", "", 1))
+	f("", `is_maxfwd_lt("5")`, "-2")
+	f(`maxfwd_process("4");`, `is_maxfwd_lt("5")`, "1")
+}

@@ -15,24 +15,49 @@ func Define(m *route.Module) {
 
 	sent := m.Count("sent_replies", "Answers without a transaction.")
 	failed := m.Count("failures", "Answers without a transaction that could not leave.")
+	local := m.Event("sl:local-response",
+		"An answer without a transaction has left; the request is the one that it is for.")
+	stateless := func(c *route.Ctx, r route.Result) route.Result {
+		if r <= 0 {
+			failed.Add(c)
+			return r
+		}
+		sent.Add(c)
+		if local.Heard() {
+			local.Raise(c, nil)
+		}
+		return r
+	}
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))
 	reason := route.Phrase("reason", "the reason phrase")
 	route.Func2(m, "sl_send_reply", route.InRequest, code, reason, "Answers without a transaction.",
 		func(c *route.Ctx, code int, reason string) route.Result {
-			r := c.Answer(code, reason, route.Stateless)
-			if r > 0 {
-				sent.Add(c)
-			} else {
-				failed.Add(c)
-			}
-			return r
+			return stateless(c, c.Answer(code, reason, route.Stateless))
 		})
-	route.Func2(m, "send_reply", route.InRequest|route.InFailure, code, reason,
-		"Answers through the transaction if there is one.",
-		func(c *route.Ctx, code int, reason string) route.Result {
+	const in = route.InRequest | route.InFailure
+	reply := func(c *route.Ctx, code int, reason string) route.Result {
+		if c.Request.Tx != nil {
 			return c.Answer(code, reason, route.IfTransaction)
+		}
+		return stateless(c, c.Answer(code, reason, route.Stateless))
+	}
+	route.Func2(m, "send_reply", in, code, reason,
+		"Answers through the transaction if there is one.", reply).Soon(route.InReplies)
+	route.Func3(m, "send_reply_mode", in, code, reason,
+		route.Int("mode", 0, 1<<31-1, "0 as send_reply; 1 makes a transaction first", route.AsIs),
+		"Answers through the transaction if there is one, or through one that it makes.",
+		func(c *route.Ctx, code int, reason string, mode int) route.Result {
+			if mode&1 != 0 && !c.Request.NewTransaction() {
+				return -1
+			}
+			return reply(c, code, reason)
 		}).Soon(route.InReplies)
 	route.Func0(m, "sl_reply_error", route.InRequest,
 		"Answers with what the last failure stands for.",
-		func(c *route.Ctx) route.Result { return c.Answered(c.Request.ReplyError()) })
+		func(c *route.Ctx) route.Result {
+			if c.Request.Tx != nil {
+				return c.Answered(c.Request.ReplyError())
+			}
+			return stateless(c, c.Answered(c.Request.ReplyError()))
+		})
 }

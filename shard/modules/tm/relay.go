@@ -20,6 +20,17 @@ func relays(m *route.Module) {
 		"1: no 100. 2: no response if that fails. 4: no other address of the name"), struct{}{})
 	m.Func(route.Func{Name: "t_relay_to", In: in, Args: []route.AnyArg{to, flags}, Build: relayTo,
 		Doc: "Forwards the request statefully. A single number is the flags."})
+	both := []route.AnyArg{route.Special("host", "where to, known at load"),
+		route.Special("port", "its port")}
+	m.Func(route.Func{Name: "t_forward_nonack", In: route.InRequest, Args: both, Build: relay,
+		Doc: "Is t_relay(host, port)."})
+	for name, proto := range map[string]route.Transport{
+		"t_forward_nonack_udp": route.UDP, "t_forward_nonack_tcp": route.TCP,
+		"t_forward_nonack_tls": route.TLS, "t_forward_nonack_sctp": route.SCTP,
+	} {
+		m.Func(route.Func{Name: name, In: route.InRequest, Args: both, Build: relayOver(proto),
+			Doc: "Is t_relay(host, port) over the protocol that the name says."})
+	}
 	for name, proto := range map[string]route.Transport{
 		"t_relay_to_udp": route.UDP, "t_relay_to_tcp": route.TCP, "t_relay_to_tls": route.TLS,
 		"t_relay_to_sctp": route.SCTP,

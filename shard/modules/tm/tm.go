@@ -11,8 +11,13 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	parameters(m)
+	m.Event("tm:local-request",
+		"A request made here is about to be sent, such as a probe of dispatcher. What is changed "+
+			"in it leaves, drop keeps it back.")
 	relays(m)
 	statuses(m)
+	lookups(m)
+	switches(m)
 
 	const in = route.InRequest | route.InFailure
 	const notReply = route.WithTransaction &^ route.InReply
@@ -39,21 +44,21 @@ func Define(m *route.Module) {
 			return c.Answer(code, reason, route.IfTransaction)
 		}).Soon(route.InReplies)
 
-	route.Func1(m, "t_on_failure", notReply, route.RouteNamed(route.FailureRoute),
+	route.Func1(m, "t_on_failure", route.WithTransaction, route.RouteNamed(route.FailureRoute),
 		"Runs the failure_route when all branches have failed.",
 		func(c *route.Ctx, n int) route.Result {
-			return route.Truth(c.Request.Arm(route.FailureRoute, n))
-		}).Soon(route.InReply)
+			return arm(c, route.FailureRoute, n)
+		})
 	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
 		"Runs the branch_route for each branch.",
 		func(c *route.Ctx, n int) route.Result {
 			return route.Truth(c.Request.Arm(route.BranchRoute, n))
 		})
-	route.Func1(m, "t_on_reply", notReply, route.RouteNamed(route.ReplyRoute),
+	route.Func1(m, "t_on_reply", route.WithTransaction, route.RouteNamed(route.ReplyRoute),
 		"Runs the onreply_route for each response.",
 		func(c *route.Ctx, n int) route.Result {
-			return route.Truth(c.Request.Arm(route.ReplyRoute, n))
-		}).Soon(route.InReply)
+			return arm(c, route.ReplyRoute, n)
+		})
 	const kinds = "failure_route, branch_route or onreply_route"
 	kind := route.Enum("kind", kinds,
 		"is neither failure_route, branch_route nor onreply_route", kinds,
@@ -62,7 +67,7 @@ func Define(m *route.Module) {
 		route.Word[route.RouteKind]{Word: "onreply_route", Value: route.ReplyRoute})
 	route.Func1(m, "t_is_set", route.Anywhere, kind, "Tells whether a route of the kind is armed.",
 		func(c *route.Ctx, kind route.RouteKind) route.Result {
-			return route.Truth(c.Request != nil && c.Request.Armed(kind) != 0)
+			return route.Truth(armed(c, kind) != 0)
 		})
 
 	inv := route.Int("fr_inv_timeout", 0, route.MaxMillis,
@@ -119,14 +124,36 @@ func Define(m *route.Module) {
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.BestTimedOut()) })
 	route.Func0(m, "t_branch_replied", in, "Tells whether that branch had a response before.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.BestReplied()) })
-	route.Func0(m, "t_any_timeout", notReply, "Tells whether a timer ended any branch.",
+	route.Func0(m, "t_any_timeout", route.WithTransaction, "Tells whether a timer ended any branch.",
 		func(c *route.Ctx) route.Result {
-			return route.Truth(c.Request.AnyTimedOut())
-		}).Soon(route.InReply)
-	route.Func0(m, "t_any_replied", notReply, "Tells whether any branch had a response.",
+			tx := c.Transaction()
+			return route.Truth(tx != nil && c.Shard.Core.AnyTimedOut(tx))
+		})
+	route.Func0(m, "t_any_replied", route.WithTransaction,
+		"Tells whether any branch had a response, that at hand aside.",
 		func(c *route.Ctx) route.Result {
-			return route.Truth(c.Request.AnyReplied())
-		}).Soon(route.InReply)
+			tx := c.Transaction()
+			return route.Truth(tx != nil && c.Shard.Core.AnyReplied(tx, c.Branch))
+		})
+}
+
+// arm arms a route for the transaction of the message.
+func arm(c *route.Ctx, kind route.RouteKind, n int) route.Result {
+	if c.Request != nil {
+		return route.Truth(c.Request.Arm(kind, n))
+	}
+	return route.Truth(c.Tx != nil && c.Shard.Core.ArmTx(c.Tx, kind, n))
+}
+
+// armed is the number of the route that is armed, 0 if none is.
+func armed(c *route.Ctx, kind route.RouteKind) int {
+	switch {
+	case c.Request != nil:
+		return c.Request.Armed(kind)
+	case c.Tx != nil:
+		return c.Shard.Core.ArmedTx(c.Tx, kind)
+	}
+	return 0
 }
 
 // dropHow reads the argument of t_drop_replies.

@@ -11,13 +11,6 @@ func Define(m *route.Module) {
 	route.Func0(m, "t_precheck_trans", route.InRequest,
 		"Tells whether the request is a retransmission.",
 		func(c *route.Ctx) route.Result { return -1 })
-	number := func(name, doc string, read func(c *route.Ctx) int) {
-		m.Var(route.Var{Name: name, Doc: doc, Place: route.Place{NoRoom: true,
-			Int: func(c *route.Ctx) (int64, bool) { return int64(read(c)), true }}})
-	}
-	number("T_reply_code", "The status of the best response, in a reply route of the response.",
-		(*route.Ctx).ReplyStatus)
-	number("T_branch_idx", "The number of the branch, -1 outside of one.", (*route.Ctx).BranchIndex)
 	runs := func(name string, in route.Kinds) {
 		route.Func0(m, name, route.Anywhere, "Tells what the route is run for.",
 			func(c *route.Ctx) route.Result { return route.Truth(c.RunsIn(in)) })
@@ -26,4 +19,56 @@ func Define(m *route.Module) {
 	runs("t_is_failure_route", route.InFailure)
 	runs("t_is_branch_route", route.InBranch)
 	runs("t_is_reply_route", route.InReplies)
+	variables(m)
+
+	flush := func(name, doc string) {
+		route.Func0(m, name, route.Anywhere, doc, func(c *route.Ctx) route.Result {
+			tx := c.Transaction()
+			if tx == nil {
+				return -1
+			}
+			c.Shard.Core.SetTxFlags(tx, c.MessageFlags())
+			return 1
+		})
+	}
+	flush("t_flush_flags", "Gives the flags of setflag to the transaction that is there already.")
+	flush("t_flush_xflags", "Is t_flush_flags.")
+
+	const words = "all, others or this"
+	which := route.Enum("which", words, "is none of all, others and this", words,
+		route.Word[branches]{Word: "all", Value: allBranches},
+		route.Word[branches]{Word: "others", Value: otherBranches},
+		route.Word[branches]{Word: "this", Value: thisBranch})
+	route.Func1(m, "t_cancel_branches", route.InReplies, which,
+		"Cancels branches of the transaction that the response at hand is for.",
+		func(c *route.Ctx, which branches) route.Result {
+			if c.Tx == nil || c.Branch == nil {
+				return -1
+			}
+			br := c.Branch
+			if which == allBranches {
+				br = nil
+			}
+			c.Shard.Core.CancelBranches(c.Tx, br, which == otherBranches)
+			return 1
+		})
+	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
+	route.Func1(m, "t_drop", route.InRequest|route.InFailure, code,
+		"Gives the transaction up: nobody hears of it, and what is under way is canceled.",
+		func(c *route.Ctx, _ int) route.Result {
+			if !c.Request.Forget() {
+				return -1
+			}
+			c.Acted = true
+			return 1
+		}).Soon(route.InBranch | route.InReplies | route.InOnsend)
 }
+
+// branches are those that t_cancel_branches means.
+type branches uint8
+
+const (
+	allBranches branches = iota
+	otherBranches
+	thisBranch
+)

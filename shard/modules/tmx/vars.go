@@ -1,0 +1,80 @@
+package tmx
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
+
+// variables are $T_… and $T(…).
+func variables(m *route.Module) {
+	number := func(name, doc string, read func(c *route.Ctx) int) {
+		m.Var(route.Var{Name: name, Doc: doc, Place: route.Place{NoRoom: true,
+			Int: func(c *route.Ctx) (int64, bool) { return int64(read(c)), true }}})
+	}
+	number("T_reply_code", "The status of the best response, in a reply route of the response.",
+		(*route.Ctx).ReplyStatus)
+	number("T_reply_last", "The same.", (*route.Ctx).ReplyStatus)
+	number("T_branch_idx", "The number of the branch, -1 outside of one.", (*route.Ctx).BranchIndex)
+	m.Var(route.Var{Name: "T_reply_reason",
+		Doc: "The reason phrase of that response, null for one that was made here.",
+		Place: route.Place{NoRoom: true, Any: func(c *route.Ctx) route.Value {
+			return c.OnReply(reason)
+		}}})
+
+	type reader = func(c *route.Ctx) route.Value
+	of := func(name, doc string, on func(c *route.Ctx, read reader) route.Value) {
+		m.Var(route.Var{Name: name, Inner: "$var", Doc: doc,
+			Compile: func(b *route.VarBuild, inner, _ string) route.Place {
+				read := b.Variable(inner)
+				if read == nil {
+					return route.Place{}
+				}
+				return route.Place{Any: func(c *route.Ctx) route.Value { return on(c, read) }}
+			}})
+	}
+	of("T_req", "What a variable is on the request of the transaction: $T_req($fU).",
+		func(c *route.Ctx, read reader) route.Value { return c.OnRequest(nil, read) })
+	of("T_rpl", "What a variable is on the best response, in a reply route on that at hand.",
+		func(c *route.Ctx, read reader) route.Value { return c.OnReply(read) })
+	of("T_inv", "What a variable is on the INVITE that the CANCEL at hand names.",
+		func(c *route.Ctx, read reader) route.Value {
+			if c.Request == nil || c.Request.M.Method != parser.CANCEL || c.Request.Invite == nil {
+				return route.Null
+			}
+			return c.OnRequest(c.Request.Invite, read)
+		})
+
+	parts := map[string]func(c *route.Ctx, w proxy.Waiting) int64{
+		"id_index":     func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Tx) },
+		"id_label":     func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Key & (1<<31 - 1)) },
+		"reply_code":   func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.ReplyStatus()) },
+		"branch_index": func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.BranchIndex()) },
+	}
+	m.Var(route.Var{Name: "T", Inner: "PART",
+		Doc: "Of the transaction: id_index and id_label, its name; reply_code; branch_index. Null " +
+			"without one.",
+		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
+			part := parts[inner]
+			if part == nil {
+				b.Errorf("there is no $T(%s): it is id_index, id_label, reply_code or branch_index",
+					inner)
+				return route.Place{}
+			}
+			return route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
+				tx := c.Transaction()
+				if tx == nil {
+					return 0, false
+				}
+				return part(c, c.Shard.Core.WaitingFor(tx)), true
+			}}
+		}})
+}
+
+// reason is the reason phrase of the response at hand.
+func reason(c *route.Ctx) route.Value {
+	if c.Msg.IsRequest {
+		return route.Null
+	}
+	return route.TextValue(c.Msg.Bytes(c.Msg.Phrase))
+}

@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"time"
+
+	"viaduct/shard/txn"
+)
+
+// Switches are what a program decides about one transaction in the place of the settings.
+type Switches uint8
+
+// The switches.
+const (
+	// TryingOff and TryingOn say whether Relay sends a 100 (t_set_auto_inv_100).
+	TryingOff Switches = 1 << iota
+	TryingOn
+	// SixFails and SixEnds say whether a 6xx is a failure like others (t_set_disable_6xx).
+	SixFails
+	SixEnds
+	// NoSpares keeps other addresses of a name from being tried (t_set_disable_failover).
+	NoSpares
+	// NoCallerReason and CallerReason say whether a CANCEL takes the caller's Reason along
+	// (t_set_no_e2e_cancel_reason).
+	NoCallerReason
+	CallerReason
+
+	// keptSwitches are those that matter when request_route is over.
+	keptSwitches = SixFails | SixEnds | NoSpares | NoCallerReason | CallerReason
+)
+
+// savedSwitches is where Saved.bits has them.
+const savedSwitches = 16
+
+// Switch turns some switches on and others off. false: the arena has no room.
+func (r *Request) Switch(on, off Switches) bool {
+	r.switches = r.switches&^off | on
+	return r.relayedSave()
+}
+
+// SwitchTx is Switch for a transaction under way. false: it keeps nothing of its request.
+func (c *Core) SwitchTx(tx *txn.Tx, on, off Switches) bool {
+	s := c.saved(tx)
+	if s == nil {
+		return false
+	}
+	s.bits = s.bits&^(uint32(off)<<savedSwitches) | uint32(on)<<savedSwitches
+	return true
+}
+
+// switchesOf are the switches that a transaction keeps.
+func (c *Core) switchesOf(tx *txn.Tx) Switches {
+	if s := c.saved(tx); s != nil {
+		return Switches(s.bits >> savedSwitches)
+	}
+	return 0
+}
+
+// sixEnds tells whether a 6xx to tx means that nobody else is asked.
+func (c *Core) sixEnds(tx *txn.Tx) bool {
+	s := c.switchesOf(tx)
+	return s&SixEnds != 0 || !c.cfg.Disable6xxBlock && s&SixFails == 0
+}
+
+// callerReason tells whether the CANCEL of tx takes the caller's Reason along.
+func (c *Core) callerReason(tx *txn.Tx) bool {
+	s := c.switchesOf(tx)
+	return s&CallerReason != 0 || c.cfg.E2EReason && s&NoCallerReason == 0
+}
+
+// tryingReason is the reason phrase of our 100, "" if none is to be sent.
+func (r *Request) tryingReason() string {
+	switch reason := r.core.cfg.TryingReason; {
+	case r.switches&TryingOff != 0:
+		return ""
+	case reason == "" && r.switches&TryingOn != 0:
+		return "Trying"
+	default:
+		return reason
+	}
+}
+
+// SetLifetime says how long the transaction may take, whatever its state (t_set_max_lifetime); 0
+// leaves what the settings say.
+func (r *Request) SetLifetime(d time.Duration) {
+	r.lifetime = d
+	if r.Tx != nil {
+		r.core.tx.SetLifetime(r.Tx, d)
+	}
+}
+
+// Expired tells whether the lifetime of the transaction is over.
+func (r *Request) Expired() bool { return r.Tx != nil && r.Tx.Expired() }
+
+// Forget ends the transaction without an answer, and what it has sent is left alone (t_release,
+// t_drop). false: there is none, or it was answered, and absorbs repetitions until its time is over.
+func (r *Request) Forget() bool {
+	if r.Tx == nil || r.Tx.Answered() || r.Tx.State() == txn.Terminated {
+		return false
+	}
+	if r.core.tracing {
+		r.trace("the routing program gives the transaction up")
+	}
+	r.core.tx.CancelOthers(r.Tx, nil, nil)
+	r.core.tx.Terminate(r.Tx)
+	r.lastCause = NoCause
+	return true
+}
+
+// RepeatReply sends the last response of the transaction once more (t_retransmit_reply). false:
+// there is none.
+func (r *Request) RepeatReply() bool {
+	return r.Tx != nil && r.Tx.Status() != 0 && r.core.tx.Repeat(r.Tx)
+}
+
+// KeepDecisions keeps what was decided so far for the routes that run later (t_save_lumps): what
+// comes behind it is for the next relay alone. false: there is no transaction.
+func (r *Request) KeepDecisions() bool {
+	if r.Tx == nil || r.resumed {
+		return false
+	}
+	main := r.mainTarget()
+	r.base.set(&r.course, &r.changes)
+	r.base.uri, r.base.dst = main.uri, main.dst
+	r.based = true
+	return true
+}
+
+// HasFinal tells whether a branch ended with that status.
+func (r *Request) HasFinal(status int) bool { return r.Tx != nil && r.core.HasFinal(r.Tx, status) }
+
+// HasFinal tells whether a branch of tx ended with that status.
+func (c *Core) HasFinal(tx *txn.Tx, status int) (has bool) {
+	c.tx.Branches(tx, func(br *txn.Branch) bool {
+		has = has || br.Final() && br.Status() == status
+		return !has
+	})
+	return has || tx.BestStatus() == status
+}
+
+// CancelBranches ends branches of tx (t_cancel_branches): that one, if it is not nil, or with others
+// all but it. Each has its CANCEL, once a provisional response allows it (§9.1).
+func (c *Core) CancelBranches(tx *txn.Tx, br *txn.Branch, others bool) {
+	if br == nil || others {
+		c.tx.CancelOthers(tx, br, nil)
+		return
+	}
+	c.tx.CancelBranch(br, nil)
+}

@@ -1,0 +1,55 @@
+package route
+
+import "viaduct/shard/txn"
+
+// OnRequest is what read gives when it is run on the request of a transaction, null if nothing of
+// that is left. nil is the transaction of the message at hand.
+func (c *Ctx) OnRequest(tx *txn.Tx, read func(c *Ctx) Value) Value {
+	if tx == nil {
+		if c.Request != nil {
+			return read(c)
+		}
+		if tx = c.Tx; tx == nil {
+			return Value{}
+		}
+	}
+	r := c.Shard.Core.RequestOf(tx)
+	if r == nil {
+		return Value{}
+	}
+	return c.on(&atHand{Msg: r.M, Request: r, kind: FailureRoute}, read)
+}
+
+// OnReply is what read gives when it is run on the best response of the transaction, in a reply
+// route on the response at hand; null if there is none.
+func (c *Ctx) OnReply(read func(c *Ctx) Value) Value {
+	if c.Request == nil {
+		return read(c)
+	}
+	tx := c.Request.Tx
+	if tx == nil {
+		return Value{}
+	}
+	m := c.Shard.Core.BestReply(tx)
+	if m == nil {
+		return Value{}
+	}
+	p := &c.Shard.Core.Reply
+	was := p.M
+	p.M = m
+	defer func() { p.M = was }()
+	return c.on(&atHand{Msg: m, Reply: p, Tx: tx, kind: ReplyRoute}, read)
+}
+
+// on is what read gives with another message at hand.
+func (c *Ctx) on(at *atHand, read func(c *Ctx) Value) Value {
+	outer := c.atHand
+	c.ruri.forget()
+	c.duri.forget()
+	c.atHand = *at
+	v := read(c)
+	c.atHand = outer
+	c.ruri.forget()
+	c.duri.forget()
+	return v
+}
