@@ -261,7 +261,12 @@ func TestFunctionsAsKamailio(t *testing.T) {
 			load += line
 		}
 	}
-	load += "modparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
+	rules, err := filepath.Abs("../modules/dialplan/testdata/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load += "modparam(\"dialplan\", \"db_url\", \"text://" + rules + "\")\n" +
+		"modparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
 		"modparam(\"counters\", \"script_counter\", \"x.y\")\nmodparam(\"statistics\", \"variable\", \"x\")\n"
 	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]",
