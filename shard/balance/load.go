@@ -281,6 +281,7 @@ func (tb *Table) makeSets(cfg Config, known map[string]*Target, prev *Table) {
 		if old != nil {
 			t.live.lastMs.Store(old.live.lastMs.Load())
 			t.live.latency.inherit(&old.live.latency)
+			t.live.load.Store(old.live.load.Load())
 		}
 	}
 	slices.SortFunc(tb.order, func(a, b *Set) int { return a.ID - b.ID })

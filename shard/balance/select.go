@@ -120,6 +120,8 @@ func (tb *Table) Select(set int, a Algorithm, key Key, limit int, p *Picks) bool
 			p.addFrom(pl.usable, 0, limit)
 		case Weights:
 			pl.turn(s.turns.wrr.Add(1)-1, limit, p)
+		case CallLoad:
+			pl.leastLoaded(tb, limit, p)
 		case RelativeWeights:
 			pl.relative.turn(s.turns.wrr.Add(1)-1, limit, p)
 		case ByLatency:

@@ -250,7 +250,7 @@ func (e *UnavailableError) Error() string {
 		name, available)
 }
 
-const available = "0 to 9, 11, 12, 13"
+const available = "0 to 13"
 
 var algorithmNames = map[Algorithm]string{
 	0: "hash of Call-ID", 1: "hash of From URI", 2: "hash of To URI", 3: "hash of Request-URI",
@@ -264,5 +264,5 @@ var algorithmNames = map[Algorithm]string{
 
 // Available reports whether Select knows the algorithm.
 func (a Algorithm) Available() bool {
-	return a >= CallIDHash && a <= Weights || a >= RelativeWeights && a <= ByLatency
+	return a >= CallIDHash && a <= ByLatency
 }

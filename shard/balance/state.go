@@ -147,8 +147,9 @@ type live struct {
 	changedMs atomic.Int64
 	_         [24]byte
 
-	latency latencyCell // 80 bytes
-	_       [48]byte
+	latency latencyCell  // 80 bytes
+	load    atomic.Int32 // calls under way, see Target.AddLoad
+	_       [44]byte
 }
 
 // turns is what changes about a set: a counter for each algorithm that takes turns, and the

@@ -79,6 +79,9 @@ func (r *Request) SameTarget(replaceURI bool) bool {
 	return r.take(r.core.table.Target(r.lastTarget), replaceURI)
 }
 
+// Chosen is the UID of the destination that was chosen last, 0 if none was.
+func (r *Request) Chosen() uint16 { return r.lastTarget }
+
 // ListedTargets are the destination chosen last and those of its list that were not tried yet. The
 // view is valid until the next choice.
 func (r *Request) ListedTargets() []uint16 {

@@ -88,8 +88,9 @@ func TestErrors(t *testing.T) {
 	in(` sl_send_reply("20", "x");`, `3:16: sl_send_reply: the code is 20; the range is 100..699`)
 	in(` sl_send_reply("abc", "x");`, `3:16: sl_send_reply wants a number for the code, not "abc"`)
 	in(` sl_send_reply("200");`, `3:2: sl_send_reply takes 2 arguments, not 1`)
-	in(` ds_select_dst("1", "10");`, `3:21: algorithm 10 (call load) is not implemented; available: 0 to 9, 11, 12, 13`)
-	in(` ds_select_domain(1, 77);`, `3:22: algorithm 77 does not exist; available: 0 to 9, 11, 12, 13`)
+	in(` ds_select_dst("1", "10");`, `3:21: algorithm 10 needs modparam("dispatcher", "ds_hash_size", …): `+
+		`the table of calls that it counts`)
+	in(` ds_select_domain(1, 77);`, `3:22: algorithm 77 does not exist; available: 0 to 13`)
 	in(` ds_select_dst("1");`, `3:2: ds_select_dst takes 2 to 3 arguments, not 1`)
 	in(` has_totag(1);`, `3:2: has_totag takes 0 arguments, not 1`)
 	in(` mf_process_maxfwd_header("0");`, `3:27: mf_process_maxfwd_header: the limit is 0; the range is 1..255`)

@@ -53,8 +53,7 @@ func Define(m *route.Module) {
 	m.TextVar(&d.DefaultSocket, "ds_default_socket", "What probes leave from.")
 	m.DurationVar(&d.ReloadDelta, "reload_delta", time.Second, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the list.")
-	m.NotYet("ds_default_socket", "outbound_proxy", "ds_hash_size", "ds_hash_expire",
-		"ds_hash_initexpire", "ds_hash_check_interval")
+	m.NotYet("ds_default_socket", "outbound_proxy")
 	m.IdleText("ds_default_socket names the socket by its address", "ds_default_sockname")
 	m.IdleText("there is no embedded interpreter: event_route[dispatcher:dst-down] and dst-up run",
 		"event_callback")
@@ -86,7 +85,9 @@ func Define(m *route.Module) {
 		}
 		return ""
 	})
-	selections(m, &vars)
+	calls := &calls{}
+	calls.define(m)
+	selections(m, &vars, calls)
 	lists(m)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"viaduct/shard/balance"
@@ -107,4 +108,46 @@ func TestParallel(t *testing.T) {
 	if fmt.Sprint(to) != "[127.0.0.1:7000 127.0.0.1:7001]" {
 		t.Errorf("sent to %v", to)
 	}
+}
+
+// TestCallLoad gives calls to the destination that has the fewest, until all are full.
+func TestCallLoad(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "dispatcher", Define: Define})
+	b.Head = "modparam(\"dispatcher\", \"ds_hash_size\", 4)\n"
+	table, err := balance.Parse("list", []byte("1 sip:127.0.0.1:7000 0 3 duid=a;maxload=2\n"+
+		"1 sip:127.0.0.1:7001 0 2 duid=b;maxload=1\n"), balance.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Core.SetTargets(table)
+	p, _, err := b.Load(`request_route { if (method == "BYE") ds_load_update(); ` +
+		`else if ($ci =~ "next") { ds_select_dst("1", "10"); ds_next_dst(); } else ds_select_dst("1", "10"); }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(method, call, want string) {
+		t.Helper()
+		text := strings.NewReplacer("INVITE", method, "cid-1@x", call).Replace(moduletest.Request)
+		b.Message(text)
+		r := b.Begin(b.Msg(), b.Source())
+		p.Request(b.Ctx, r)
+		loads := ""
+		for _, t := range table.Targets() {
+			loads += fmt.Sprint(" ", t.Load())
+		}
+		if got := string(r.DstURI()) + loads; got != want {
+			t.Errorf("%s of %s: %s, want %s", method, call, got, want)
+		}
+	}
+	f("INVITE", "one", "sip:127.0.0.1:7000 1 0")
+	f("INVITE", "two", "sip:127.0.0.1:7001 1 1")
+	f("INVITE", "three", "sip:127.0.0.1:7000 2 1")
+	f("INVITE", "four", " 2 1")
+	f("BYE", "two", " 2 0")
+	f("BYE", "two", " 2 0")
+	f("INVITE", "four", "sip:127.0.0.1:7001 2 1")
+	f("BYE", "one", " 1 1")
+	f("BYE", "four", " 1 0")
+	f("INVITE", "next", "sip:127.0.0.1:7000 2 0")
+	f("BYE", "three", " 1 0")
 }

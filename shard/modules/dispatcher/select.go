@@ -9,7 +9,7 @@ import (
 )
 
 // selections are the functions that choose destinations.
-func selections(m *route.Module, vars *destinationVars) {
+func selections(m *route.Module, vars *destinationVars, calls *calls) {
 	d := &m.Settings().Dispatcher
 	hashes := &hashing{variable: &d.HashPVar, userOnly: func() bool { return d.Flags&1 != 0 }}
 	const in = route.InRequest | route.InFailure
@@ -21,7 +21,7 @@ func selections(m *route.Module, vars *destinationVars) {
 	algorithm := route.Int("algorithm", 0, 1<<31-1,
 		"how to choose: 0, by Call-ID; 1 to 3, by the URI of From, To or the request; 4, in turn; 5, "+
 			"by the user of the credentials; 6, at random; 7, by hash_pvar; 8, the first; 9, by weight; "+
-			"11, by rweight; 12, all at once; 13, by latency", route.AsIs)
+			"10, by calls under way; 11, by rweight; 12, all at once; 13, by latency", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
 		"the most destinations kept for failover; 0 means all", route.AsIs), 0)
 	args := []route.AnyArg{set, algorithm, limit}
@@ -33,7 +33,7 @@ func selections(m *route.Module, vars *destinationVars) {
 			algorithm, ok2 := algorithm.At(b, 1)
 			limit, ok3 := limit.At(b, 2)
 			hash, ok4 := hashes.build(b)
-			if !ok1 || !ok2 || !ok3 || !ok4 || !noteSelection(b, set, algorithm) {
+			if !ok1 || !ok2 || !ok3 || !ok4 || !noteSelection(b, set, algorithm, *calls.bits > 0) {
 				return nil
 			}
 			if plain != nil {
@@ -48,6 +48,9 @@ func selections(m *route.Module, vars *destinationVars) {
 				alg, key, ok := hash(c, balance.Algorithm(a))
 				if !ok || !choose(c, s, alg, key, l) {
 					return c.Moved(-1)
+				}
+				if alg == balance.CallLoad {
+					calls.chosen(c)
 				}
 				vars.list(c)
 				return c.Moved(1)
@@ -65,7 +68,7 @@ func selections(m *route.Module, vars *destinationVars) {
 			l, ok3 := limit.Known()
 			a := balance.Algorithm(n)
 			if !ok1 || !ok2 || !ok3 || *vars.given || !uri && !d.ForceDst ||
-				a.Hashes() && a != balance.CallIDHash {
+				a == balance.CallLoad || a.Hashes() && a != balance.CallIDHash {
 				return nil
 			}
 			return func(c *route.Ctx) route.Result {
@@ -132,6 +135,7 @@ func selections(m *route.Module, vars *destinationVars) {
 				vars.none(c)
 				return c.Moved(-1)
 			}
+			calls.moved(c)
 			vars.list(c)
 			return c.Moved(1)
 		})
@@ -157,13 +161,17 @@ func selections(m *route.Module, vars *destinationVars) {
 
 // noteSelection holds a choice that is known at load against the algorithms there are, and notes it
 // for who has the list.
-func noteSelection(b *route.Build, set, algorithm route.Input[int]) bool {
+func noteSelection(b *route.Build, set, algorithm route.Input[int], counts bool) bool {
 	a, known := algorithm.Known()
 	if !known {
 		return true
 	}
 	if alg := balance.Algorithm(a); !alg.Available() {
 		b.Errorf(1, "%s", (&balance.UnavailableError{Algorithm: alg}).Error())
+		return false
+	} else if alg == balance.CallLoad && !counts {
+		b.Errorf(1, "algorithm 10 needs modparam(\"dispatcher\", \"ds_hash_size\", …): the table of "+
+			"calls that it counts")
 		return false
 	}
 	sel := route.Selection{Pos: b.Pos(), Set: -1, Algorithm: a}
