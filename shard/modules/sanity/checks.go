@@ -6,50 +6,109 @@ import (
 	"viaduct/shard/route"
 )
 
-// The checks of sanity_check() that §16.3 step 1 does not already make for every message (Kamailio
-// 5.6).
+// The checks of sanity_check() that §16.3 does not already make for every message (Kamailio 5.6.3).
+// 4096 (one tag in From and To) is among those made always.
 const (
-	checkURIs    = 1024 // parse the URIs named by the second mask
-	checkExpires = 256  // Expires is a number
-	ofRequestURI = 1
-	ofFrom       = 2
-	ofTo         = 4
-	ofContact    = 8
+	checkScheme      = 2
+	checkExpires     = 256  // Expires is a number
+	checkURIs        = 1024 // parse the URIs named by the second mask
+	checkDigest      = 2048 // credentials of Digest are whole
+	checkCredentials = 8192 // the same
+	ofRequestURI     = 1
+	ofFrom           = 2
+	ofTo             = 4
+	ofContact        = 8
 )
 
-// Check is sanity_check(). Version, scheme, mandatory headers, Via, CSeq, Content-Length and
-// Proxy-Require are checked before the program runs, always.
+// Fault is what a message fails by, and how a request is answered for it.
+type Fault struct {
+	cause  proxy.Cause
+	phrase string // in place of the cause's own, unless it is ""
+}
+
+// The faults, with the phrases of Kamailio 5.6.3, where they name the fault.
+var (
+	badScheme      = &Fault{cause: proxy.UnknownScheme}
+	badExpires     = malformed("Expires value is illegal")
+	noExpires      = malformed("Bad Expires Header")
+	badRequestURI  = malformed("Bad Request URI")
+	badFrom        = malformed("Bad From URI")
+	badTo          = malformed("Bad To URI")
+	badContact     = malformed("Bad Contact URI")
+	badAuth        = malformed("Bad Auth Header")
+	badCredentials = malformed("Bad Auth Credentials")
+	emptyUser      = malformed("Auth Empty User")
+)
+
+func malformed(phrase string) *Fault { return &Fault{cause: proxy.Malformed, phrase: phrase} }
+
+// Check is check, with 1 for a message that is sane and -1 for another one.
 func Check(c *route.Ctx, msgChecks, uriMask uint32) int {
+	if check(c, msgChecks, uriMask) != nil {
+		return -1
+	}
+	return 1
+}
+
+// check is what sanity_check() looks at. It returns nil for a message that is sane. Version,
+// mandatory headers, Via, CSeq, Content-Length and Proxy-Require are checked before the program
+// runs, always. A response has no Request-URI; Kamailio fails it if that is to be looked at.
+func check(c *route.Ctx, msgChecks, uriMask uint32) *Fault {
 	m := c.Msg
 	if msgChecks&checkExpires != 0 && m.Has(parser.KindExpires) {
-		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); !digits(v) {
-			return insane(c, "Bad Expires")
+		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); len(v) == 0 {
+			return noExpires
+		} else if !digits(v) {
+			return badExpires
 		}
 	}
 	if msgChecks&checkURIs == 0 {
-		return 1
+		uriMask = 0
 	}
-	if uriMask&ofRequestURI != 0 {
-		u, reason := m.RequestURI()
-		if reason != parser.OK {
-			return insane(c, "Bad Request-URI")
-		}
-		if u.Scheme == parser.SchemeOther {
-			return refuse(c, proxy.UnknownScheme, "")
+	if msgChecks&checkScheme != 0 || uriMask&ofRequestURI != 0 {
+		if f := checkRequestURI(m); f != nil {
+			return f
 		}
 	}
+	if uriMask &^= ofRequestURI; uriMask != 0 {
+		if f := checkAddresses(m, uriMask); f != nil {
+			return f
+		}
+	}
+	if msgChecks&(checkDigest|checkCredentials) != 0 {
+		return checkAuth(m)
+	}
+	return nil
+}
+
+func checkRequestURI(m *parser.Message) *Fault {
+	if !m.IsRequest {
+		return nil
+	}
+	u, reason := m.RequestURI()
+	if reason != parser.OK {
+		return badRequestURI
+	}
+	if u.Scheme == parser.SchemeOther {
+		return badScheme
+	}
+	return nil
+}
+
+// checkAddresses looks at From, To and Contact.
+func checkAddresses(m *parser.Message, uriMask uint32) *Fault {
 	if m.Method == parser.ACK {
 		// It has those of the INVITE and of the 200: see parser.Message.Check.
 		uriMask &^= ofFrom | ofTo
 	}
 	if uriMask&ofFrom != 0 {
 		if a, reason := m.From(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
-			return insane(c, "Bad From URI")
+			return badFrom
 		}
 	}
 	if uriMask&ofTo != 0 {
 		if a, reason := m.To(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
-			return insane(c, "Bad To URI")
+			return badTo
 		}
 	}
 	if uriMask&ofContact != 0 && m.Has(parser.KindContact) {
@@ -58,11 +117,11 @@ func Check(c *route.Ctx, msgChecks, uriMask uint32) int {
 			if string(v.Value.Of(m.Raw)) != "*" &&
 				(parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK ||
 					a.CheckURI(m.Raw) != parser.OK) {
-				return insane(c, "Bad Contact")
+				return badContact
 			}
 		}
 	}
-	return 1
+	return nil
 }
 
 func digits(b []byte) bool {
@@ -72,14 +131,4 @@ func digits(b []byte) bool {
 		}
 	}
 	return len(b) > 0
-}
-
-func insane(c *route.Ctx, phrase string) int { return refuse(c, proxy.Malformed, phrase) }
-
-// refuse answers the request that the checks found fault with. A response is only looked at.
-func refuse(c *route.Ctx, cause proxy.Cause, phrase string) int {
-	if c.Request != nil {
-		c.Answered(c.Request.Refuse(cause, phrase, ""))
-	}
-	return -1
 }

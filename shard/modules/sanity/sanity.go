@@ -1,7 +1,10 @@
 // Package sanity refuses requests that are no SIP: Kamailio's module sanity.
 package sanity
 
-import "viaduct/shard/route"
+import (
+	"viaduct/parser"
+	"viaduct/shard/route"
+)
 
 // The checks without arguments (Kamailio 5.6). Of the message: SIP version (1) and scheme (2) of
 // the Request-URI, required headers (4), CSeq method (32) and value (64), Content-Length (128),
@@ -12,25 +15,41 @@ const (
 	uriChecks     = 7
 )
 
+// The greatest masks. With more, Kamailio's sanity_check() fails whatever it looks at.
+const (
+	maxMessage = 1<<15 - 1
+	maxURIs    = 1<<4 - 1
+)
+
+// sanity is what a failed check has to know.
+type sanity struct {
+	drop, silent *bool
+	last         *route.PerShard[*Fault] // of the run, nil where no check has failed
+	forget       func(c *route.Ctx)
+}
+
 // Define is the module.
 func Define(m *route.Module) {
-	const maxMask = 1<<32 - 1
-	message := m.Int("default_checks", messageChecks, 0, maxMask,
+	s := &sanity{last: route.NewPerShard[*Fault](m, nil)}
+	s.forget = func(c *route.Ctx) { *s.last.Of(c) = nil }
+	message := m.Int("default_checks", messageChecks, 0, maxMessage,
 		"The checks of sanity_check without arguments.")
-	uris := m.Int("uri_checks", uriChecks, 0, maxMask,
+	uris := m.Int("uri_checks", uriChecks, 0, maxURIs,
 		"1: Request-URI. 2: From. 4: To. 8: Contact.")
 	m.Text("proxy_require", "", "Option tags that are supported, with commas.")
-	m.Bool("autodrop", true, "Whether a message that fails ends the script.")
-	m.Bool("noreply", false, "Whether it is not answered.")
-	m.NotYet("proxy_require", "autodrop", "noreply")
+	s.drop = m.Bool("autodrop", true,
+		"Whether a check that fails ends the script.")
+	s.silent = m.Bool("noreply", false,
+		"Whether sanity_check leaves it to sanity_reply to answer.")
+	m.NotYet("proxy_require")
 
-	checks := route.OptionalVar(route.Int("checks", 0, maxMask,
-		"what to look at in the message", route.AsIs), message)
-	inURIs := route.OptionalVar(route.Int("URI checks", 0, maxMask,
-		"which URIs to look at", route.AsIs), uris)
+	checks := route.OptionalVar(route.Int("checks", 1, maxMessage,
+		"what to look at in the message"), message)
+	inURIs := route.OptionalVar(route.Int("URI checks", 1, maxURIs, "which URIs to look at"), uris)
 	m.Func(route.Func{Name: "sanity_check", In: route.InRequest | route.InReplies,
 		Args: []route.AnyArg{checks, inURIs},
-		Doc:  "Looks at the message. False: it failed, and a request has been answered.",
+		Doc: "Looks at the message. If it fails, a request is answered, and the script ends; with " +
+			"autodrop 0 it is false.",
 		Build: func(b *route.Build) route.Call {
 			x, ok1 := checks.At(b, 0)
 			y, ok2 := inURIs.At(b, 1)
@@ -41,12 +60,58 @@ func Define(m *route.Module) {
 			uri, known2 := y.Known()
 			if known1 && known2 {
 				m, u := uint32(msg), uint32(uri)
-				return func(c *route.Ctx) route.Result { return Check(c, m, u) }
+				return func(c *route.Ctx) route.Result {
+					if f := check(c, m, u); f != nil {
+						return s.failed(c, f)
+					}
+					return 1
+				}
 			}
 			return func(c *route.Ctx) route.Result {
-				m, _ := x.Get(c)
-				u, _ := y.Get(c)
-				return Check(c, uint32(m), uint32(u))
+				m, r := x.Get(c)
+				if r <= 0 {
+					return r
+				}
+				u, r := y.Get(c)
+				if r <= 0 {
+					return r
+				}
+				if f := check(c, uint32(m), uint32(u)); f != nil {
+					return s.failed(c, f)
+				}
+				return 1
 			}
 		}})
+	route.Func0(m, "sanity_reply", route.InRequest,
+		"Answers for the check that has failed, or with 500 if none has. An ACK is not answered.",
+		s.reply)
+}
+
+// failed does what the parameters say about a message that failed. A response is only looked at.
+// Slow path.
+//
+//go:noinline
+func (s *sanity) failed(c *route.Ctx, f *Fault) route.Result {
+	if *s.last.Of(c) == nil {
+		c.AtEnd(s.forget)
+	}
+	*s.last.Of(c) = f
+	if c.Request != nil && !*s.silent {
+		c.Answered(c.Request.Refuse(f.cause, f.phrase, ""))
+	}
+	if *s.drop {
+		return 0
+	}
+	return -1
+}
+
+// reply is sanity_reply().
+func (s *sanity) reply(c *route.Ctx) route.Result {
+	if c.Msg.Method == parser.ACK {
+		return 1
+	}
+	if f := *s.last.Of(c); f != nil {
+		return c.Answered(c.Request.Refuse(f.cause, f.phrase, ""))
+	}
+	return c.Answer(500, "Server Sanity Failure", route.Stateless)
 }
