@@ -246,7 +246,7 @@ func (r *Request) AppendToReply(rows []byte) bool {
 func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
 	had, _ := cutBody(r.leave.reply)
 	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 ||
-		bytes.IndexAny(kind, "\r\n") >= 0 ||
+		bytes.ContainsAny(kind, "\r\n") ||
 		len(had)+len(kind)+len(contentTypeName)+2 > maxReplyRowsBytes {
 		return false
 	}
