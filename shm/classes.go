@@ -7,13 +7,13 @@ type class struct {
 	slots uint32 // slots in one chunk
 }
 
-// classSizes is dense between 256 and 2048 bytes, where SIP messages (300–1400 bytes) and
-// transactions are: at most a fifth of a slot is wasted there, 7 % on average over message sizes.
+// classSizes is dense up to 1024 bytes, where transactions and most SIP messages are: a slot wastes
+// 63 bytes at most there, and a fifth of itself up to 2048.
 // Each class in use pins at least one chunk per shard, so there are no more than that. The last
 // three divide a chunk by 4, 3 and 2.
 var classSizes = [...]uint32{
-	64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1536, 1792, 2048, 2560,
-	3072, 4096,
+	64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960, 1024, 1152, 1280, 1536,
+	1792, 2048, 2560, 3072, 4096,
 	6144, 8192, 12288, 16384, 32768, 65536, 87360, maxClassBytes,
 }
 

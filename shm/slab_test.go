@@ -64,7 +64,7 @@ func TestClasses(t *testing.T) {
 	f(1, 64)
 	f(64, 64)
 	f(65, 128)
-	f(700, 768)
+	f(700, 704)
 	f(65507+HeaderBytes, 65536)
 	f(65537, 87360)
 	f(maxClassBytes, maxClassBytes)
@@ -102,7 +102,7 @@ func TestAllocFreeReuse(t *testing.T) {
 	if !ok || h.State != StateReserved || h.Kind != 7 || h.Len != 0 || h.Owner != 0 || h.Flags != 0 || h.Live() {
 		t.Fatalf("alloc: %v %+v", ok, h)
 	}
-	if s.UsedBytes() != 768 || a.FreeBytes() != a.TotalBytes()-768 {
+	if s.UsedBytes() != 704 || a.FreeBytes() != a.TotalBytes()-704 {
 		t.Fatalf("used %d", s.UsedBytes())
 	}
 	s.Publish(off)
@@ -113,9 +113,9 @@ func TestAllocFreeReuse(t *testing.T) {
 	if len(b) != 10 || cap(b) != 10 || &b[0] != &a.Bytes(off, 0, 101)[100] {
 		t.Error("view")
 	}
-	a.Bytes(off, 0, 768-HeaderBytes)
-	mustPanic(t, "outside the payload", func() { a.Bytes(off, 0, 768-HeaderBytes+1) })
-	mustPanic(t, "outside the payload", func() { a.Bytes(off, 768-HeaderBytes, 1) })
+	a.Bytes(off, 0, 704-HeaderBytes)
+	mustPanic(t, "outside the payload", func() { a.Bytes(off, 0, 704-HeaderBytes+1) })
+	mustPanic(t, "outside the payload", func() { a.Bytes(off, 704-HeaderBytes, 1) })
 	mustPanic(t, "outside the payload", func() { a.Bytes(off, -1, 1) })
 	type rec struct {
 		Header
