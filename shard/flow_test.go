@@ -507,8 +507,9 @@ func (f *flow) wait(d time.Duration) {
 	}
 }
 
-// endBatch does what flush does behind the sockets.
+// endBatch does what flush does behind the sockets, and what was left for later.
 func (f *flow) endBatch() {
+	f.w.doPosted()
 	for range sendRounds {
 		failures := f.failures
 		f.failures = nil

@@ -42,6 +42,7 @@ type compiler struct {
 	entry   target    // where the next step of the atom being compiled is entered
 	labels  []target  // where each label is
 	targets []*target // to be linked, outside of the table
+	back    *target   // behind the call being compiled, if that is one of a route
 }
 
 // outside is where break goes to outside of while and switch.

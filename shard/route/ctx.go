@@ -143,6 +143,9 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 		}
 		c.dirty = make([]int32, 0, p.nvars)
 	}
+	for _, x := range p.begins {
+		c.vars[x.i].v = x.v
+	}
 	c.takeKept()
 	c.room()
 }
@@ -169,6 +172,11 @@ func (c *Ctx) end() {
 		c.vars[i].dirty = false
 	}
 	c.dirty = c.dirty[:0]
+	if p := c.prog; p != nil {
+		for _, x := range p.begins {
+			c.vars[x.i].v = intOf(0) // they are another program's, too
+		}
+	}
 	c.Msg = nil
 	c.ruri.forget()
 	c.duri.forget()

@@ -167,6 +167,9 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	if x.Name == "route" {
 		return cc.routeCall(x, yes, no)
 	}
+	if cc.callsRoute(x.Name) {
+		return cc.routeIfThere(x, yes, no)
+	}
 	return cc.atom(func() {
 		var f callFn
 		outer := cc.waiting
@@ -193,21 +196,39 @@ func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 			at = cc.label()
 		}
 		call, to := cc.pushes(x, rt, at, yes != no)
-		if unset := slices.Clone(cc.unset); len(unset) > 0 {
-			// what the called route may hold has no text of before in it
-			push := call
-			call = func(c *Ctx) Result {
-				for _, i := range unset {
-					c.temps[c.base+i] = Value{}
-				}
-				return push(c)
-			}
-		}
-		cc.place(step{do: call, yes: to, no: to})
+		cc.place(step{do: cc.unsetting(call), yes: to, no: to})
 		if yes != no {
 			cc.define(at, cc.here())
 			cc.prog.steps = append(cc.prog.steps, step{do: returned, yes: yes, no: no})
 		}
+	})
+}
+
+// unsetting is the call of a route that may hold the run: what it holds has no text of before in it.
+func (cc *compiler) unsetting(call callFn) callFn {
+	unset := slices.Clone(cc.unset)
+	if len(unset) == 0 {
+		return call
+	}
+	return func(c *Ctx) Result {
+		for _, i := range unset {
+			c.temps[c.base+i] = Value{}
+		}
+		return call(c)
+	}
+}
+
+// routeIfThere compiles the call of a function that calls a route, whose Build is given where the
+// route leads back.
+func (cc *compiler) routeIfThere(x *syntax.Call, yes, no target) target {
+	return cc.atom(func() {
+		at := cc.label()
+		cc.back = cc.linked(at)
+		if f := cc.call(x, no); f != nil {
+			cc.place(step{do: cc.unsetting(f), yes: at, no: at})
+		}
+		cc.define(at, cc.here())
+		cc.prog.steps = append(cc.prog.steps, step{do: returned, yes: yes, no: no})
 	})
 }
 

@@ -20,6 +20,8 @@ type funcDef struct {
 	through    kinds // where a route[NAME] with a call of it may be run besides
 	args       []AnyArg
 	doc        string
+	// callsRoute says that a call of it is one of a route[], see Module.RouteIfThere.
+	callsRoute bool
 }
 
 // call compiles f(args), with no where its step leads when it fails; nil after an error.

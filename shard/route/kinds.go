@@ -225,21 +225,25 @@ func (w *callees) expr(x syntax.Expr) {
 	}
 }
 
+// routeIfExists calls a route as route() does, if there is one; see Module.RouteIfThere.
+const routeIfExists = "route_if_exists"
+
 // routeArg is NAME of route(NAME), if that is known at load.
 func routeArg(x *syntax.Call) (string, bool) {
-	if x.Name != "route" || len(x.Args) != 1 {
+	if x.Name != "route" && x.Name != routeIfExists || len(x.Args) != 1 {
 		return "", false
 	}
 	v, ok := literal(x.Args[0])
-	if !ok {
+	name := string(v.appendStr(nil))
+	if !ok || x.Name == routeIfExists && strings.Contains(name, "$") {
 		return "", false
 	}
-	return string(v.appendStr(nil)), true
+	return name, true
 }
 
 // computedArg is what a name that is computed begins with: that of route("R" + $var(n)) with R.
 func computedArg(x *syntax.Call) (prefix string, ok bool) {
-	if x.Name != "route" || len(x.Args) != 1 {
+	if x.Name != "route" && x.Name != routeIfExists || len(x.Args) != 1 {
 		return "", false
 	}
 	arg := x.Args[0]
@@ -252,6 +256,9 @@ func computedArg(x *syntax.Call) (prefix string, ok bool) {
 	}
 	if s, isText := arg.(*syntax.Str); isText {
 		prefix = s.S
+	}
+	if x.Name == routeIfExists {
+		prefix, _, _ = strings.Cut(prefix, "$")
 	}
 	return prefix, true
 }

@@ -60,6 +60,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	cc.tellAbsent()
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
+	cc.begun()
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	return prog, set
 }

@@ -44,7 +44,10 @@ type Module struct {
 	beside   []*BesideTimer
 	started  []func(c *Ctx)
 	own      []*OwnRoute
-	at       Pos // of the parameter that is being taken
+	begins   map[string]Value // what $var begin with
+	// namesRoutes says that it asks for routes by name
+	namesRoutes bool
+	at          Pos // of the parameter that is being taken
 }
 
 // newModule runs a Define.
@@ -487,6 +490,7 @@ func (cc *compiler) readyAll() {
 				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
 			}
 		}
+		cc.prog.namesRoutes = cc.prog.namesRoutes || m.namesRoutes
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})
 			e.rt, e.prog = cc.routeNamed(e.name), cc.prog

@@ -167,6 +167,31 @@ func (b *VarBuild) ScriptVar(inner, _ string) Place {
 	}
 }
 
+// VarBegins sets what $var(name) begins with, in place of 0. It is for the take of Each.
+func (m *Module) VarBegins(name string, v Value) {
+	if m.begins == nil {
+		m.begins = map[string]Value{}
+	}
+	m.begins[name] = v
+}
+
+// beginning is what a variable of a program begins with.
+type beginning struct {
+	i int32
+	v Value
+}
+
+// begun notes what the variables of the file begin with.
+func (cc *compiler) begun() {
+	for _, m := range cc.defs.loaded {
+		for name, v := range m.begins {
+			if i, there := cc.vars[name]; there {
+				cc.prog.begins = append(cc.prog.begins, beginning{i, v})
+			}
+		}
+	}
+}
+
 // NullVar is $vn(name): null as long as it is not set.
 func (b *VarBuild) NullVar(inner, _ string) Place {
 	i := b.varNamed(inner, "vn "+inner)

@@ -117,7 +117,8 @@ type Program struct {
 	waits        []target // of those, where a run may be held
 	tables       []string // of the arena, by name: those it has opened
 	nvars        int      // distinct $var() names
-	maxTemps     int32    // the most temporaries that one route has
+	begins       []beginning
+	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool
 	hash         uint64
 	selections   []Selection

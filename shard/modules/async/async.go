@@ -3,6 +3,7 @@
 package async
 
 import (
+	"bytes"
 	"time"
 
 	"viaduct/shard/ask"
@@ -45,8 +46,8 @@ func Define(m *route.Module) {
 		"shard does other work."
 	route.Wait1(m, "async_sleep", route.CanWait, seconds, waits, sleep(time.Second), slept)
 	route.Wait1(m, "async_ms_sleep", route.CanWait, millis, waits, sleep(time.Millisecond), slept)
-	route.Wait1(m, "async_task_route", route.CanWait, name,
-		"Ends the script and goes on with a route, a moment later.",
+	const soon = "Ends the script and goes on with a route, a moment later."
+	route.Wait1(m, "async_task_route", route.CanWait, name, soon,
 		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock) route.Result { return q.After(0) },
 		func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock) route.Result {
 			if a.Err != nil {
@@ -54,4 +55,63 @@ func Define(m *route.Module) {
 			}
 			return c.GoTo(to)
 		})
+	group := route.Text("groupname", "of workers; there are none here, and any name does")
+	route.Wait2(m, "async_task_group_route", route.CanWait, name, group, soon,
+		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock, _ []byte) route.Result {
+			return q.After(0)
+		},
+		func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock, _ []byte) route.Result {
+			if a.Err != nil {
+				return -1
+			}
+			return c.GoTo(to)
+		})
+	tasks(m)
+}
+
+// task is what a route that runs by itself is told.
+type task struct{ data, group []byte }
+
+// tasks declares what runs a route on a request that nobody sent.
+func tasks(m *route.Module) {
+	under := route.NewPerShard(m, func(int) *task { return &task{} })
+	run := func(c *route.Ctx, name, group, data []byte) route.Result {
+		t := task{bytes.Clone(data), bytes.Clone(group)}
+		if c.RunLater(name, func(c *route.Ctx) {
+			*under.Of(c) = t
+			c.AtEnd(func(c *route.Ctx) { *under.Of(c) = task{} })
+		}) {
+			return 1
+		}
+		c.Complain([]byte("async: there is no route[" + string(name) + "] for a task"))
+		return -1
+	}
+	m.NamesRoutes()
+	name := route.Text("routename", "the name of a route[]")
+	data := route.Text("data", "what the route finds in $async(data)")
+	group := route.Text("groupname", "of workers; there are none here, and any name does")
+	byDefault := []byte("default")
+	const doc = "Has a route run a moment later, on a request that nobody sent, and goes on. False: " +
+		"there is no such route."
+	route.Func2(m, "async_task_data", route.Anywhere, name, data, doc,
+		func(c *route.Ctx, name, data []byte) route.Result { return run(c, name, byDefault, data) })
+	route.Func3(m, "async_task_group_data", route.Anywhere, name, group, data, doc, run)
+	m.Var(route.Var{Name: "async", Inner: "data or gname",
+		Doc: "In the route that async_task_data has run: the data, or the group. Else null.",
+		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
+			var part func(t *task) []byte
+			switch inner {
+			case "data":
+				part = func(t *task) []byte { return t.data }
+			case "gname":
+				part = func(t *task) []byte { return t.group }
+			default:
+				b.Errorf("there is $async(data) and $async(gname), not $async(%s)", inner)
+				return route.Place{}
+			}
+			return route.Place{Text: func(c *route.Ctx) ([]byte, bool) {
+				t := part(under.Of(c))
+				return t, t != nil
+			}, NoRoom: true}
+		}})
 }

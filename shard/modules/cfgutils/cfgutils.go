@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/shard/ask"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 	"viaduct/shm/table"
 )
@@ -140,8 +141,23 @@ func (s *state) flagged(m *route.Module) {
 		})
 }
 
-// rest are the functions for debugging, and a hash.
+// rest are the functions for debugging, a hash, and what asks for routes.
 func (s *state) rest(m *route.Module) {
+	route.Func3(m, "core_hash", route.Anywhere, route.Text("text1", "what is hashed"),
+		route.Text("text2", "what is hashed behind it, may be empty"),
+		route.Int("size", -1<<31, 1<<31-1, "2 to the power of it is how many values there are; below 1: two"),
+		"The hash that Kamailio's core has of one text or two, as $rc, from 1 on.",
+		func(_ *route.Ctx, a, b []byte, size int) route.Result {
+			if size <= 0 {
+				size = 1
+			}
+			return int(int32(pv.CoreHash(a, b)&(1<<(size%32)-1) + 1))
+		})
+	m.RouteIfThere("Calls the route[] of that name; -1: the file has none.")
+	m.NamesRoutes()
+	route.Func1(m, "check_route_exists", route.Anywhere, route.Text("route", "the name of a route[]"),
+		"Tells whether the file has a route of that name.",
+		func(c *route.Ctx, name []byte) route.Result { return route.Truth(c.HasRoute(name)) })
 	route.Func0(m, "abort", route.Anywhere,
 		"Ends the process by SIGABRT, which writes the stacks of all of it.",
 		func(*route.Ctx) route.Result {

@@ -124,17 +124,25 @@ func toInt(_ *route.Ctx, v route.Value) route.Value {
 
 // corehash is core_hash() of Kamailio: a text, as there. A size is taken as a mask.
 func corehash(c *route.Ctx, v route.Value, size int) route.Value {
-	h := coreHash(c.TextOf(v))
+	h := CoreHash(c.TextOf(v), nil)
 	if size != 0 {
 		h &= uint32(size) - 1
 	}
 	return c.Built(strconv.AppendUint(c.Room(), uint64(h), 10))
 }
 
-// coreHash takes four bytes at a time, and what is left as one number. A byte has a sign, as on the
+// CoreHash is the hash of one text, or of two one after the other.
+func CoreHash(a, b []byte) uint32 {
+	h := hashOf(0, a)
+	if len(b) > 0 {
+		h = hashOf(h, b)
+	}
+	return h + h>>11 + h>>13 + h>>23
+}
+
+// hashOf takes four bytes at a time, and what is left as one number. A byte has a sign, as on the
 // machines that Kamailio is built for.
-func coreHash(b []byte) uint32 {
-	var h uint32
+func hashOf(h uint32, b []byte) uint32 {
 	at := func(i int) uint32 { return uint32(int8(b[i])) }
 	for ; len(b) >= 4; b = b[4:] {
 		v := at(0)<<24 + at(1)<<16 + at(2)<<8 + at(3)
@@ -144,6 +152,5 @@ func coreHash(b []byte) uint32 {
 	for i := range b {
 		v = v<<8 + at(i)
 	}
-	h += v ^ v>>3
-	return h + h>>11 + h>>13 + h>>23
+	return h + (v ^ v>>3)
 }

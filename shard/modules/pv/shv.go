@@ -26,6 +26,18 @@ func sharedVars(m *route.Module) {
 	m.Each("shvset", s.take,
 		"A shared variable and what it begins with, \"name=i:1\" or \"name=s:text\". "+
 			"One that an earlier start has left in the memory keeps its value.")
+	m.Each("varset", func(text string) error {
+		name, v, err := typed(text)
+		switch {
+		case err != nil:
+			return err
+		case v.Kind == table.Text:
+			m.VarBegins(name, route.TextValue(v.Text))
+		default:
+			m.VarBegins(name, route.IntValue(v.Int))
+		}
+		return nil
+	}, "A $var and what it begins with, for each message, \"name=i:1\" or \"name=s:text\".")
 	s.full = m.Count("shv_full",
 		"Values of $shv that were not kept because they were too long or there was no room.")
 	m.Var(route.Var{Name: "shv", Inner: "name",
@@ -61,33 +73,41 @@ func sharedVars(m *route.Module) {
 	m.Open(s.open)
 }
 
-// take reads "name=i:1" and "name=s:text".
+// take reads what shvset is given.
 func (s *shared) take(text string) error {
-	name, value, ok := strings.Cut(text, "=")
-	kind, value, typed := strings.Cut(value, ":")
-	name, kind = strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(kind))
-	if !ok || !typed || name == "" || kind != "i" && kind != "s" {
-		return fmt.Errorf("is %s; it is written name=i:NUMBER or name=s:TEXT, as in \"debug=i:1\"",
-			route.Quote(text))
+	name, v, err := typed(text)
+	if err != nil {
+		return err
 	}
 	if err := s.add(name); err != nil {
 		return err
 	}
-	v := table.String([]byte(value))
-	if kind == "i" {
-		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-		if err != nil {
-			return fmt.Errorf("gives %s the number %s; write a whole number behind i:, or s: for "+
-				"a text",
-				name, route.Quote(value))
-		}
-		v = table.Number(n)
-	} else if len(value) > maxSharedText {
-		return fmt.Errorf("gives %s a text of %d bytes; %d is the most", name, len(value),
+	if len(v.Text) > maxSharedText {
+		return fmt.Errorf("gives %s a text of %d bytes; %d is the most", name, len(v.Text),
 			maxSharedText)
 	}
 	s.first[name] = v
 	return nil
+}
+
+// typed reads "name=i:1" and "name=s:text".
+func typed(text string) (string, table.Value, error) {
+	name, value, ok := strings.Cut(text, "=")
+	kind, value, hasKind := strings.Cut(value, ":")
+	name, kind = strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(kind))
+	if !ok || !hasKind || name == "" || kind != "i" && kind != "s" {
+		return "", table.Value{}, fmt.Errorf("is %s; it is written name=i:NUMBER or name=s:TEXT, as in "+
+			"\"debug=i:1\"", route.Quote(text))
+	}
+	if kind == "s" {
+		return name, table.String([]byte(value)), nil
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil {
+		return "", table.Value{}, fmt.Errorf("gives %s the number %s; write a whole number behind i:, "+
+			"or s: for a text", name, route.Quote(value))
+	}
+	return name, table.Number(n), nil
 }
 
 // add notes that the file names a variable.

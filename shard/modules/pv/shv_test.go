@@ -45,6 +45,27 @@ func TestShared(t *testing.T) {
 }
 
 // Commands answer as Kamailio's do.
+// TestBeginnings is what $var have at the beginning of each message.
+func TestBeginnings(t *testing.T) {
+	b := bench(t)
+	b.Head = `modparam("pv", "varset", "a=i:7") modparam("pv", "varset", "b=s:x y")
+modparam("pv", "varset", "unused=i:1")`
+	for range 2 {
+		if got := b.Value("", "$var(a)"); got != "7" {
+			t.Errorf("$var(a) begins as %s", got)
+		}
+		if got := b.Value("$var(a) = 9; $var(b) = $var(b) + $var(a);", "$var(b)"); got != "'x y9'" {
+			t.Errorf("$var(b) is %s", got)
+		}
+	}
+	b.Head = ""
+	if got := b.Value("", "$var(a) + $var(b)"); got != "0" {
+		t.Errorf("a program without varset begins with %s", got)
+	}
+	b.Head = `modparam("pv", "varset", "a=7")`
+	b.Fails(`exit;`, `pv.varset is "a=7"; it is written name=i:NUMBER or name=s:TEXT, as in "debug=i:1"`)
+}
+
 func TestSharedCommands(t *testing.T) {
 	b := bench(t)
 	b.Head = sharedHead
