@@ -68,8 +68,6 @@ func TestErrors(t *testing.T) {
 		`1:12: module usrloc is known to Kamailio, not implemented by Viaduct yet`)
 	f(allModules+`modparam("tm", "fr_tmier", 1)`+"\nrequest_route { exit; }",
 		`2:16: module tm has no parameter "fr_tmier"; did you mean fr_timer?`)
-	f(allModules+`modparam("pv", "varset", "a=i:1")`+"\nrequest_route { exit; }",
-		`2:16: pv.varset is known to Kamailio, not implemented by Viaduct yet`)
 	f(`modparam("tm", "fr_timer", 1)`+"\nloadmodule \"tm.so\"\nrequest_route { exit; }",
 		`1:10: module tm is not loaded: loadmodule "tm.so" must stand above`)
 	f(`modparam("tn", "fr_timer", 1)`+"\nrequest_route { exit; }", `1:10: unknown module tn; did you mean tm?`)

@@ -33,6 +33,9 @@ func init() {
 		"assign_hf_value": `"X", "y"`, "assign_hf_value2": `"X", "y"`, "include_hf_value": `"X", "y"`, "exclude_hf_value": `"X", "y"`,
 		"hf_value_exists": `"X", "y"`, "hf_iterator_append": `"i", "X: y\r\n"`, "hf_iterator_insert": `"i", "X: y\r\n"`,
 		"sdp_get": `"$avp(x)"`, "sdp_transport": `"$avp(x)"`, "sdp_get_line_startswith": `"$avp(x)", "m="`,
+		"dp_translate": `"1"`, "dp_match": `"1", "x"`, "mt_match": `"t", "$rU", "0"`,
+		"avp_check": `"$avp(x)", "eq/x"`, "avp_op": `"$avp(x)", "add/i:1"`, "avp_subst": `"$avp(x)", "/a/b/"`,
+		"avp_subst_pv": `"$avp(x)", "/a/b/"`, "avp_pushto": `"$ru", "$avp(x)"`, "dbg_breakpoint": `"on"`,
 		"set_alias_to_pv": `"$var(x)"`, "pv_printf": `"$var(x)", "y"`, "detailed_ip_type": `"1.1.1.1", "$var(x)"`,
 	} {
 		sampleArgs[name] = args

@@ -136,7 +136,7 @@ func (p *permissions) trustedFunctions(m *route.Module) {
 		"without it, the one that the request came from"), nil)
 	proto := route.Optional(route.Text("proto", "the transport; any fits all"), nil)
 	uri := route.Optional(route.Text("furi", "what is held against the pattern for From"), nil)
-	m.Func(route.Func{Name: "allow_trusted", In: route.InRequest | route.InFailure,
+	m.Func(route.Func{Name: "allow_trusted", In: route.Anywhere,
 		Args: []route.AnyArg{source, proto, uri},
 		Doc: "True if the table of trusted peers has the address, with that transport, and its " +
 			"patterns match.",
