@@ -16,7 +16,7 @@ func Define(m *route.Module) {
 		"mod_hash_size", "mod_level", "mod_level_mode", "reset_msgid", "step_loops", "step_usleep")
 	level := m.Int("log_level", -1, -5, 3, "The level of dbg_sip_msg, where that names none.")
 
-	m.Func(route.Func{Name: "dbg_sip_msg", In: route.Anywhere,
+	m.Func(route.Func{Name: "dbg_sip_msg", In: route.Anywhere &^ (route.InBranch | route.InFailure),
 		Args: []route.AnyArg{
 			route.Optional(route.Special("log_level", "such as \"L_ERR\""), struct{}{}),
 			route.Optional(route.Special("facility", "has no effect"), struct{}{}),
