@@ -61,6 +61,8 @@ type Config struct {
 	RetryRefused bool
 	// responses repeat control characters of the request as they are: it was not refused for them
 	AcceptControl bool
+	// the option tags that Proxy-Require may ask for (RFC 3261 §16.3 step 5)
+	Extensions    []string
 	DropUnmatched bool   // a CANCEL without its INVITE is dropped
 	TimeoutStatus int    // what an INVITE nobody answered gets: 408
 	DefaultCode   int    // what one gets whose routes decided nothing: 500

@@ -1,6 +1,10 @@
 package proxy
 
-import "viaduct/parser"
+import (
+	"bytes"
+
+	"viaduct/parser"
+)
 
 // RFC 3261 §16.3 lists what a proxy validates of a request, in order. Where each item stands:
 //
@@ -123,8 +127,8 @@ func (r *Request) hopsLeft() bool {
 	return true
 }
 
-// unsupported is item 5 for a request with Proxy-Require. Whatever that asks for, this proxy does
-// not have. Slow path.
+// unsupported is item 5 for a request with Proxy-Require. What that asks for, this proxy does not
+// have, but for what the configuration says. Slow path.
 func (r *Request) unsupported() Invalid {
 	m := r.M
 	const name = "Unsupported: "
@@ -135,8 +139,11 @@ func (r *Request) unsupported() Invalid {
 	b := append(make([]byte, 0, room), name...)
 	n := 0
 	v := m.Values(parser.KindProxyRequire)
-	for ; v.Next(); n++ {
-		if n > 0 {
+	for v.Next() {
+		if r.core.extension(v.Value.Of(m.Raw)) {
+			continue
+		}
+		if n++; n > 1 {
 			b = append(b, ',') // no space: the answer is not to be longer than the request
 		}
 		b = append(b, v.Value.Of(m.Raw)...)
@@ -148,4 +155,14 @@ func (r *Request) unsupported() Invalid {
 		return Invalid{Cause: UnsupportedOption, Header: string(append(b, "\r\n"...))}
 	}
 	return Invalid{}
+}
+
+// extension tells whether an option tag is one of those that are said to be supported.
+func (c *Core) extension(tag []byte) bool {
+	for _, known := range c.cfg.Extensions {
+		if bytes.EqualFold(tag, []byte(known)) {
+			return true
+		}
+	}
+	return false
 }

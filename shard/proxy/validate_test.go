@@ -38,5 +38,11 @@ func TestValidate(t *testing.T) {
 	f("INVITE", require+route, Malformed, "Bad Route")
 	f("INVITE", require, UnsupportedOption, "")
 	f("INVITE", "Proxy-Require: \r\n", NoCause, "")
+	b.c.cfg.Extensions = []string{"a", "c"}
+	f("INVITE", "Proxy-Require: A , c\r\n", NoCause, "")
+	f("INVITE", require, UnsupportedOption, "")
+	if got := r.Validate().Header; got != "Unsupported: b\r\n" {
+		t.Errorf("of a and b, with a supported: %q", got)
+	}
 	f("ACK", "CSeq: 1 ACK\r\n", Malformed, MalformedPhrase(parser.DoubledCSeq))
 }

@@ -640,7 +640,7 @@ func TestPeerFlows(t *testing.T) {
 	f(lb, "INVITE sip:b@h", "", nil,
 		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) Relay(udp:127.0.0.1:7000)")
 	f(lb, "INVITE sip:b@h", "", spent, "Reply(483,Too Many Hops)")
-	f(lb, "INVITE sip:b@h", "", insane, "MaxForwards(69) Reply(400,Bad From URI)")
+	f(lb, "INVITE sip:b@h", "", insane, "MaxForwards(69) Reply(400,Invalid From Header)")
 	f(lb, "INVITE sip:b@h", "", noTargets, "MaxForwards(69) RecordRoute() Reply(503,No destination)")
 	f(lb, "INVITE sip:b@h", "", deaf,
 		"MaxForwards(69) RecordRoute() SelectDst(sip:127.0.0.1:7000) SelectDst(sip:127.0.0.1:7001) Reply(477,No Way "+

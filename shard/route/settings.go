@@ -22,6 +22,7 @@ type Settings struct {
 	TLS        TLSSettings
 	WebSocket  WebSocketSettings
 	Path       PathSettings
+	Extensions []string     // the option tags that Proxy-Require may ask for
 	Modules    []LoadModule // as loaded, in file order
 }
 

@@ -39,6 +39,7 @@ const (
 	jumped          // Ctx.jump is the step that is next
 	faulted         // a limit was hit, Ctx.Fault says which
 	held            // it waits for an answer
+	dropped         // a function ended it as drop does
 )
 
 // frame is a route that called another one.
@@ -103,8 +104,16 @@ func (c *Ctx) stopped() target {
 		return toFaulted
 	case held:
 		return toHeld
+	case dropped:
+		return toDropped
 	}
 	return toExited
+}
+
+// Drop is the result of a function that ends the run as drop does.
+func (c *Ctx) Drop() Result {
+	c.stop = dropped
+	return 0
 }
 
 // failed ends the run because of a limit. The first one counts: what an expression still does

@@ -26,14 +26,14 @@ type Fault struct {
 	phrase string // in place of the cause's own, unless it is ""
 }
 
-// The faults, with the phrases of Kamailio 5.6.3, where they name the fault.
+// The faults, with the phrases of Kamailio 5.6.3.
 var (
 	badScheme      = &Fault{cause: proxy.UnknownScheme}
 	badExpires     = malformed("Expires value is illegal")
 	noExpires      = malformed("Bad Expires Header")
 	badRequestURI  = malformed("Bad Request URI")
-	badFrom        = malformed("Bad From URI")
-	badTo          = malformed("Bad To URI")
+	badFrom        = malformed("Invalid From Header")
+	badTo          = malformed("Invalid To Header")
 	badContact     = malformed("Bad Contact URI")
 	badAuth        = malformed("Bad Auth Header")
 	badCredentials = malformed("Bad Auth Credentials")
@@ -42,18 +42,10 @@ var (
 
 func malformed(phrase string) *Fault { return &Fault{cause: proxy.Malformed, phrase: phrase} }
 
-// Check is check, with 1 for a message that is sane and -1 for another one.
-func Check(c *route.Ctx, msgChecks, uriMask uint32) int {
-	if check(c, msgChecks, uriMask) != nil {
-		return -1
-	}
-	return 1
-}
-
-// check is what sanity_check() looks at. It returns nil for a message that is sane. Version,
+// Check is what sanity_check() looks at. It returns nil for a message that is sane. Version,
 // mandatory headers, Via, CSeq, Content-Length and Proxy-Require are checked before the program
 // runs, always. A response has no Request-URI; Kamailio fails it if that is to be looked at.
-func check(c *route.Ctx, msgChecks, uriMask uint32) *Fault {
+func Check(c *route.Ctx, msgChecks, uriMask uint32) *Fault {
 	m := c.Msg
 	if msgChecks&checkExpires != 0 && m.Has(parser.KindExpires) {
 		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); len(v) == 0 {

@@ -2,6 +2,8 @@
 package sanity
 
 import (
+	"strings"
+
 	"viaduct/parser"
 	"viaduct/shard/route"
 )
@@ -36,12 +38,20 @@ func Define(m *route.Module) {
 		"The checks of sanity_check without arguments.")
 	uris := m.Int("uri_checks", uriChecks, 0, maxURIs,
 		"1: Request-URI. 2: From. 4: To. 8: Contact.")
-	m.Text("proxy_require", "", "Option tags that are supported, with commas.")
+	tags := m.Text("proxy_require", "", "The option tags that Proxy-Require may ask for, with "+
+		"commas. A request that asks for others is refused before the script runs.")
 	s.drop = m.Bool("autodrop", true,
-		"Whether a check that fails ends the script.")
+		"Whether a check that fails ends the script; a response is dropped then.")
 	s.silent = m.Bool("noreply", false,
 		"Whether sanity_check leaves it to sanity_reply to answer.")
-	m.NotYet("proxy_require")
+	m.Ready(func() error {
+		for t := range strings.SplitSeq(*tags, ",") {
+			if t = strings.TrimSpace(t); t != "" {
+				m.Settings().Extensions = append(m.Settings().Extensions, t)
+			}
+		}
+		return nil
+	})
 
 	checks := route.OptionalVar(route.Int("checks", 1, maxMessage,
 		"what to look at in the message"), message)
@@ -61,7 +71,7 @@ func Define(m *route.Module) {
 			if known1 && known2 {
 				m, u := uint32(msg), uint32(uri)
 				return func(c *route.Ctx) route.Result {
-					if f := check(c, m, u); f != nil {
+					if f := Check(c, m, u); f != nil {
 						return s.failed(c, f)
 					}
 					return 1
@@ -76,14 +86,15 @@ func Define(m *route.Module) {
 				if r <= 0 {
 					return r
 				}
-				if f := check(c, uint32(m), uint32(u)); f != nil {
+				if f := Check(c, uint32(m), uint32(u)); f != nil {
 					return s.failed(c, f)
 				}
 				return 1
 			}
 		}})
-	route.Func0(m, "sanity_reply", route.InRequest,
-		"Answers for the check that has failed, or with 500 if none has. An ACK is not answered.",
+	route.Func0(m, "sanity_reply", route.InRequest|route.InReplies,
+		"Answers for the check that has failed, or with 500 if none has. An ACK is not answered, and "+
+			"neither is a response.",
 		s.reply)
 }
 
@@ -100,13 +111,16 @@ func (s *sanity) failed(c *route.Ctx, f *Fault) route.Result {
 		c.Answered(c.Request.Refuse(f.cause, f.phrase, ""))
 	}
 	if *s.drop {
-		return 0
+		return c.Drop()
 	}
 	return -1
 }
 
 // reply is sanity_reply().
 func (s *sanity) reply(c *route.Ctx) route.Result {
+	if c.Request == nil {
+		return -1
+	}
 	if c.Msg.Method == parser.ACK {
 		return 1
 	}

@@ -54,15 +54,15 @@ func TestAnswers(t *testing.T) {
 	}
 	const check = `sanity_check("1024", "8"); $var(r) = $rc; xlog("$var(r)");`
 	f("", check, fmt.Sprint(route.Ended, " <script>: 1"))
-	f(contact, check, fmt.Sprint(route.Exited, " SIP/2.0 400 Bad Contact URI "))
-	f(contact, `if (!sanity_check("1024", "8")) xlog("no");`, fmt.Sprint(route.Exited, " SIP/2.0 400 Bad Contact URI "))
+	f(contact, check, fmt.Sprint(route.Dropped, " SIP/2.0 400 Bad Contact URI "))
+	f(contact, `if (!sanity_check("1024", "8")) xlog("no");`, fmt.Sprint(route.Dropped, " SIP/2.0 400 Bad Contact URI "))
 	f(contact, `route(X); xlog("after"); } route[X] { sanity_check("1024", "8");`,
-		fmt.Sprint(route.Exited, " SIP/2.0 400 Bad Contact URI "))
+		fmt.Sprint(route.Dropped, " SIP/2.0 400 Bad Contact URI "))
 	f(contact, check, fmt.Sprint(route.Ended, " SIP/2.0 400 Bad Contact URI <script>: -1"), `"autodrop", 0`)
-	f(contact, check, fmt.Sprint(route.Exited, " "), `"noreply", 1`)
-	f("ACK", check, fmt.Sprint(route.Exited, " "))
-	f("Expires: x\r\n"+contact, `sanity_check();`, fmt.Sprint(route.Exited, " SIP/2.0 400 Expires value is illegal "))
-	f("Expires: x\r\n"+contact, `sanity_check();`, fmt.Sprint(route.Exited, " SIP/2.0 400 Bad Contact URI "),
+	f(contact, check, fmt.Sprint(route.Dropped, " "), `"noreply", 1`)
+	f("ACK", check, fmt.Sprint(route.Dropped, " "))
+	f("Expires: x\r\n"+contact, `sanity_check();`, fmt.Sprint(route.Dropped, " SIP/2.0 400 Expires value is illegal "))
+	f("Expires: x\r\n"+contact, `sanity_check();`, fmt.Sprint(route.Dropped, " SIP/2.0 400 Bad Contact URI "),
 		`"default_checks", 1024`, `"uri_checks", 8`)
 	const reply = check + ` sanity_reply(); $var(r) = $rc; xlog("$var(r)");`
 	f(contact, reply, fmt.Sprint(route.Ended, " SIP/2.0 400 Bad Contact URI <script>: -1 <script>: 1"),
