@@ -17,7 +17,20 @@ func loadText(src string, files map[string]string) (*Program, *Settings, Warning
 		}
 		return nil, os.ErrNotExist
 	}
-	return Load("x.cfg", []byte(src), Options{ReadFile: read, Modules: testModules})
+	p, set, w, err := Load("x.cfg", []byte(src), Options{ReadFile: read, Modules: testModules})
+	if err == nil {
+		p.onOneShard()
+	}
+	return p, set, w, err
+}
+
+// onOneShard makes what modules have for each shard. Tables are not opened.
+func (p *Program) onOneShard() {
+	for _, o := range p.opens {
+		for _, f := range o.m.perShard {
+			f(&State{Shards: 1})
+		}
+	}
 }
 
 const allModules = `loadmodule "tm.so" loadmodule "tmx.so" loadmodule "pv.so" loadmodule "sl.so" loadmodule "rr.so" ` +

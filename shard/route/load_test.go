@@ -19,6 +19,9 @@ func loadFile(t testing.TB, path string) (*Program, *Settings, Warnings) {
 		t.Fatal(err)
 	}
 	p, s, w, err := Load(filepath.Base(path), src, Options{Modules: testModules})
+	if err == nil {
+		p.onOneShard()
+	}
 	if err != nil {
 		t.Fatalf("%s is refused:\n%v", path, err)
 	}
