@@ -223,8 +223,11 @@ func (w *worker) decide() {
 	if w.tracing {
 		w.traceHere("request_route entered")
 	}
-	outcome := w.program.Request(w.ctx, r)
-	w.settle(outcome)
+	if w.program.PreRouting(w.ctx, r) {
+		w.settle(w.program.Request(w.ctx, r))
+	} else if !w.ctx.Acted {
+		w.drop(ProgramDrop)
+	}
 	w.core.Finish()
 }
 

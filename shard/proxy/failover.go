@@ -316,7 +316,7 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	next.SetReplyRoute(br.ReplyRoute())
 	next.SetMarks(br.Marks())
 	c.planAgain(tx, br, next, sent, to, t)
-	if by := c.tooLong(tx.Method(), int(to.Listener), &to.Addr); by >= 0 &&
+	if by := c.tooLong(tx.Method(), c.cfg.MTUProto, int(to.Listener), &to.Addr); by >= 0 &&
 		!br.Addr().Proto.Reliable() {
 		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
 		next.Redirect(to.Addr, by)

@@ -52,6 +52,17 @@ func isURI(b []byte) bool {
 	return parser.ParseURI(b, &u) == parser.OK
 }
 
+// RemoveBranch forgets a target that was added, the first being 0. It returns false if there is
+// none of that number.
+func (r *Request) RemoveBranch(n int) bool {
+	if n < 0 || n >= r.nMore {
+		return false
+	}
+	copy(r.more[n:], r.more[n+1:r.nMore])
+	r.nMore--
+	return true
+}
+
 // ClearBranches forgets the targets added.
 func (r *Request) ClearBranches() { r.nMore = 0 }
 
@@ -306,13 +317,14 @@ func (r *Request) launch(br *txn.Branch) Cause {
 	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
 	to := br.Addr()
-	if by := c.tooLong(r.M.Method, br.Listener(), &to); by >= 0 {
+	mtu := r.mtu()
+	if by := c.tooLong(r.M.Method, mtu, br.Listener(), &to); by >= 0 {
 		// §18.1.1: by TCP, and as a datagram after all if that is refused.
 		w.n = min(w.n, len(w.list)-1)
 		copy(w.list[1:], w.list[:w.n])
 		w.list[0] = to
 		w.n++
-		to.Proto = c.cfg.MTUProto
+		to.Proto = mtu
 		br.Redirect(to, by)
 		r.plan(p, br, by, br.Breadth())
 		c.count[CountToStream]++

@@ -343,8 +343,9 @@ func (r *Request) Forward() bool {
 	}
 	p, share := &c.plan, shares.next(1)
 	r.planStateless(p, to, share)
-	if by := c.tooLong(r.M.Method, int(to.Listener), &to.Addr); by >= 0 {
-		to.Addr.Proto, to.Listener = c.cfg.MTUProto, uint16(by)
+	mtu := r.mtu()
+	if by := c.tooLong(r.M.Method, mtu, int(to.Listener), &to.Addr); by >= 0 {
+		to.Addr.Proto, to.Listener = mtu, uint16(by)
 		r.planStateless(p, to, share)
 	}
 	if cause := p.verdict(); cause != NoCause {
@@ -375,14 +376,23 @@ func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
 	r.planRequest(p, r.appendStatelessBranch(r.viaHead(int(to.Listener))), int(to.Listener), share)
 }
 
-// tooLong is the listener by which the request that c.plan has leaves, which is too long for the
-// datagram it was planned as (§18.1.1). It is -1 if it may leave as planned.
-func (c *Core) tooLong(method parser.Method, by int, to *netio.Addr) int {
-	if c.cfg.UDPMTU == 0 || c.plan.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP {
+// mtu is the transport by which the request leaves if it is too long for a datagram.
+func (r *Request) mtu() netio.Proto {
+	if r.mtuProto == 0 {
+		return r.core.cfg.MTUProto
+	}
+	return netio.Proto(r.mtuProto - 1)
+}
+
+// tooLong is the listener by which the request that c.plan has leaves over proto, since it is too
+// long for the datagram it was planned as (§18.1.1). It is -1 if it may leave as planned.
+func (c *Core) tooLong(method parser.Method, proto netio.Proto, by int, to *netio.Addr) int {
+	if c.cfg.UDPMTU == 0 || c.plan.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP ||
+		proto == netio.UDP {
 		return -1
 	}
 	stream := *to
-	stream.Proto = c.cfg.MTUProto
+	stream.Proto = proto
 	if c.blocks(&stream, method) {
 		return -1
 	}

@@ -55,6 +55,7 @@ type decided struct {
 	symmetric bool
 	// 1 + the Proto that t_relay_to_tcp() and its like ask for; 0 means the URI says it
 	forceProto   uint8
+	mtuProto     uint8             // the same of udp_mtu_try_proto(); 0 means the Core's
 	replyOptions txn.StreamOptions // of responses to the request
 	no100        bool              // this Relay sends no 100
 	switches     Switches
@@ -342,6 +343,10 @@ func (r *Request) SetNextHop(host []byte, port int) bool {
 
 // ForceProto makes the next Relay use a transport, whatever the URI says. With -1 the URI says it.
 func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
+
+// TryProto says by which transport the request leaves if it is too long for a datagram, in place of
+// what all do. With netio.UDP it leaves as a datagram all the same.
+func (r *Request) TryProto(proto netio.Proto) { r.mtuProto = uint8(proto) + 1 }
 
 // Quiet keeps the next Relay from sending a 100.
 func (r *Request) Quiet(on bool) { r.no100 = on }

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"viaduct/shard/route/syntax"
 )
 
 // absences are the modules that a file loads, that Kamailio has and that are not here. What the
@@ -56,16 +54,4 @@ func (cc *compiler) tellAbsent() {
 			}
 		}
 	}
-}
-
-// eventOfAbsent is the same for an event route.
-func (cc *compiler) eventOfAbsent(it *syntax.Item) bool {
-	for m := range cc.absences {
-		for name := range known()[m].events {
-			if name == it.Name || strings.HasSuffix(name, ":") && strings.HasPrefix(it.Name, name) {
-				return cc.ofAbsent(m, "event_route["+clip(it.Name)+"]")
-			}
-		}
-	}
-	return false
 }

@@ -19,15 +19,17 @@ type compiler struct {
 	refs    []routeRef
 	loaded  map[string]bool
 	absences
-	defs    defs
-	flags   map[string]int   // the numbers of flags that have names
-	custom  map[string]Value // group.name = value
-	numbers map[armKey]int   // of the routes that can be armed
-	runFor  map[string]kinds // what route[NAME] is run for, by name
-	kind    kinds            // what the block being compiled is checked as
-	sub     *routeCode       // the route[NAME] being compiled, nil in other blocks
-	event   string           // the name of the event_route being checked, empty in other blocks
-	inRoute string           // the name of the route being compiled
+	defs   defs
+	flags  map[string]int   // the numbers of flags that have names
+	custom map[string]Value // group.name = value
+	// bareAVPs are the names without parentheses that statements have, and whether each is an AVP
+	bareAVPs map[string]bool
+	numbers  map[armKey]int   // of the routes that can be armed
+	runFor   map[string]kinds // what route[NAME] is run for, by name
+	kind     kinds            // what the block being compiled is checked as
+	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
+	event    string           // the name of the event_route being checked, empty in other blocks
+	inRoute  string           // the name of the route being compiled
 	// where break goes: behind the while or switch, outside if there is none
 	leave target
 	ends  routeEnds // of the route[NAME] being compiled
@@ -432,6 +434,9 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 	case *syntax.Call:
 		return cc.callTo(x, next, next)
 	case *syntax.Name:
+		if bareCalls[x.Name] {
+			return cc.callTo(&syntax.Call{Pos: x.Pos, Name: x.Name}, next, next)
+		}
 		if coreValues[x.Name] == nil && syntax.BoolWord(x.Name) < 0 {
 			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name,
 				suggest.DidYouMean(x.Name, cc.statementNames()))
@@ -443,6 +448,12 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 	}
 	return cc.bare(s.X, next)
 }
+
+// bareCalls are the functions that a statement may call without parentheses (5.6.3).
+var bareCalls = map[string]bool{"revert_uri": true, "force_rport": true, "add_rport": true,
+	"add_local_rport": true, "set_forward_close": true, "set_forward_no_connect": true,
+	"set_reply_close": true, "set_reply_no_connect": true, "force_tcp_alias": true,
+	"add_tcp_alias": true}
 
 // bare compiles an expression that is a statement. Kamailio 5.6 refuses it.
 func (cc *compiler) bare(x syntax.Expr, next target) target {

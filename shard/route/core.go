@@ -14,12 +14,15 @@ func defineCore(m *Module) {
 	blocklistParams(m)
 	coreFuncs(m)
 	coreVars(m)
+	Provide(m, newHostNames(m))
 	Provide(m, &coreEvents{begun: m.Event("core:worker-one-init",
-		"The server has started: once, on the first shard, before the first message.")})
+		"The server has started: once, on the first shard, before the first message."),
+		preRouting: m.Event("core:pre-routing",
+			"A request is about to meet request_route: drop ends it there.")})
 }
 
 // coreEvents are the events that the core raises.
-type coreEvents struct{ begun *Event }
+type coreEvents struct{ begun, preRouting *Event }
 
 // coreVars are the variables that belong to the language.
 func coreVars(m *Module) {

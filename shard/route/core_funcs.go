@@ -18,6 +18,7 @@ func coreFunc(m *Module, in Kinds, build builder, args []AnyArg, doc string,
 
 // coreFuncs are the functions of the core.
 func coreFuncs(m *Module) {
+	moreFuncs(m)
 	coreFunc(m, Anywhere, logFunc, []AnyArg{
 		Special("level", "a number, or a word such as \"L_INFO\"; it may be left out, for L_DBG"),
 		optional(Special("text", "the line, in which no variable is filled in"))},

@@ -65,8 +65,7 @@ func processParams(m *Module, c *CoreSettings) {
 	m.IntVar(&c.Debug, "debug", -100, 100, "The level up to which lines are logged: -5 to 3.")
 	m.BoolVar(&c.LogStderr, "log_stderror", "Whether lines go to standard error and not to syslog.")
 	m.TextVar(&c.LogName, "log_name", "The ident of syslog; empty: the name of the program.")
-	m.TextVar(&c.LogPrefix, "log_prefix", "A text with variables in front of each line.")
-	m.NotYet("log_prefix")
+	m.TextVar(&c.LogPrefix, "log_prefix", "A text with variables in front of each line of the script.")
 	m.BoolVar(&c.Fork, "fork", "0 keeps the process in the foreground.")
 	m.IntVar(&c.ShmMB, "shm_mem_size", 1, 16777216, "The size of the arena in MiB.")
 	m.alsoParam("shm_mem_size", "shm", "shm_mem")
@@ -87,8 +86,10 @@ func processParams(m *Module, c *CoreSettings) {
 	m.IdleAny("the arena has no debug allocator", "memdbg", "mem_dbg", "memlog", "mem_log",
 		"mem_join", "mem_safety", "mem_status_mode", "mem_summary")
 	m.IdleAny("the logger of the service manager decides", "log_facility", "log_engine_type",
-		"log_engine_data", "log_prefix_mode", "corelog", "latency_log", "latency_cfg_log",
-		"latency_limit_db", "latency_limit_action", "sip_parser_log", "verbose_startup")
+		"log_engine_data", "corelog", "core_log", "latency_log", "latency_cfg_log",
+		"latency_limit_db", "latency_limit_cfg", "latency_limit_action", "msg_time",
+		"sip_parser_log", "sip_parser_log_oneline", "verbose_startup")
+	m.IdleAny("log_prefix is made anew for each line", "log_prefix_mode")
 	m.IdleAny("shards take the place of worker processes", "socket_workers", "async_workers",
 		"async_nonblock", "async_usleep", "async_workers_group", "fork_delay", "modinit_delay",
 		"wait_worker1_mode", "wait_worker1_time", "wait_worker1_usleep", "route_locks_size",

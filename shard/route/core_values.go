@@ -217,6 +217,9 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 		return cc.addrComputed(d, x, not)
 	}
 	net, ok := parseNet(s)
+	if !ok && isHostName(s) {
+		return cc.addrNamed(d, x, s, not)
+	}
 	if !ok {
 		cc.ld.errorf(x.R.At(), "%s is neither an address nor a network", quote(clip(s)))
 		return never

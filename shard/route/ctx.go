@@ -29,6 +29,7 @@ type run struct {
 	base   int32
 	frames []frame // of the routes around this one
 	line   []byte  // xlog's
+	unique uint64  // how often @sys.unique was read
 	vars   []variable
 	dirty  []int32 // vars that were set in this run
 	kept   *Kept
@@ -187,6 +188,19 @@ func (c *Ctx) end() {
 func (p *Program) Request(c *Ctx, r *proxy.Request) Outcome {
 	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
 	return p.enter(c, p.main, &atHand{Msg: r.M, Request: r, kind: RequestRoute})
+}
+
+// PreRouting runs event_route[core:pre-routing] on r, before Request. It returns false if the route
+// has dropped r.
+func (p *Program) PreRouting(c *Ctx, r *proxy.Request) (goOn bool) {
+	e := p.core.preRouting
+	if !e.Heard() {
+		return true
+	}
+	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
+	o := p.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute})
+	e.logLimit(c, o)
+	return o != Dropped
 }
 
 // Failure runs failure route n, a number that r was armed with, on the request as its transaction

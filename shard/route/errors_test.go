@@ -63,7 +63,7 @@ func TestErrors(t *testing.T) {
 	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
 	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
 	in(` file_write("x", "y");`, `3:2: file_write (module corex) is known to Kamailio, not implemented by Viaduct yet`)
-	in(` udp_mtu_try_proto(TCP);`, `3:2: udp_mtu_try_proto is known to Kamailio, not implemented by Viaduct yet`)
+	in(` udp_mtu_try_proto(FOO);`, `3:20: expected a protocol: UDP, TCP or TLS`)
 	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` t_relay("udp:1.2.3.4");`,
 		`3:2: t_relay takes no arguments, or host and port; t_relay_to takes "proto:host:port" and flags`)
@@ -208,9 +208,12 @@ func TestErrors(t *testing.T) {
 	f("request_route { exit; }\nonsend_route { if ($snd(ib) == \"\") exit; }",
 		`2:20: there is no "ib" of what is sent; did you mean ip?`)
 	f("request_route { exit; }\nevent_route[core:pre-routing] { foo(); }",
-		`2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`,
 		`2:33: unknown function foo`)
 	f("request_route { exit; }\nevent_route[sl:filtered-ack] { foo(); }", `2:32: unknown function foo`)
+	f("request_route { exit; }\nevent_route[pre-routing] { exit; }",
+		`2:13: there is no event "pre-routing"`)
+	f("request_route { if (src_ip == a.b.1.c1!d) exit; }",
+		`1:31: "a.b.1.c1!d" is neither an address nor a network`)
 	f(`loadmodule "rtpengine.so"`+
 		"\nloadmodule \"dialog.so\"\nrequest_route { rtpengine_manage(\"x\"); rtpengine_offer(); if "+
 		"(!rtpengine_manage()) exit; }\nevent_route[dialog:start] { bar(); }",

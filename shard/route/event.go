@@ -177,8 +177,9 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// eventNamed is the event that an event_route is for, nil after an error.
-func (cc *compiler) eventNamed(it *syntax.Item) *Event {
+// eventNamed is the event that an event_route is for; nil if none is. why says then why the route
+// is never run, unless an error says it.
+func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 	find := func(all []*Event) *Event {
 		for _, e := range all {
 			if e.name == it.Name && e.family() == "" {
@@ -194,19 +195,15 @@ func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 		}
 		return nil
 	}
-	if cc.eventOfAbsent(it) {
-		return nil
-	}
 	var names []string
 	for _, name := range cc.defs.names() {
 		m := cc.defs.get(name)
 		switch e := find(m.events); {
 		case e == nil:
 		case cc.defs.loaded[name] != nil:
-			return e
+			return e, ""
 		default:
-			cc.ld.errorf(it.Pos, "event_route[%s] needs loadmodule \"%s.so\"", clip(it.Name), name)
-			return nil
+			return nil, "it needs loadmodule \"" + name + ".so\""
 		}
 		for _, e := range m.events {
 			names = append(names, e.name)
@@ -215,15 +212,19 @@ func (cc *compiler) eventNamed(it *syntax.Item) *Event {
 	for _, m := range sortedKeys(known()) {
 		for name := range known()[m].events {
 			if name == it.Name || strings.HasSuffix(name, ":") && strings.HasPrefix(it.Name, name) {
-				cc.ld.errorf(it.Pos,
-					"event_route[%s] is known to Kamailio, not implemented by Viaduct yet",
-					clip(it.Name))
-				return nil
+				if cc.ofAbsent(m, "event_route["+clip(it.Name)+"]") {
+					return nil, "its module is not there yet"
+				}
+				return nil, "nothing raises that event of Kamailio's yet"
 			}
 			names = append(names, name)
 		}
 	}
-	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)),
-		suggest.DidYouMean(it.Name, names))
-	return nil
+	near := suggest.DidYouMean(it.Name, names)
+	if strings.Contains(it.Name, ":") {
+		// As Kamailio has it, which takes any name with a colon.
+		return nil, "there is no such event" + near
+	}
+	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)), near)
+	return nil, ""
 }

@@ -74,12 +74,36 @@ route[SUB] { xlog("sub"); }`)
 			t.Errorf("%s gives %v, want %s", body, err, want)
 		}
 	}
-	fails(`event_route[probe:onec] { exit; }`, `x.cfg:2:13: there is no event "probe:onec"; did you mean probe:once?`)
-	fails(`event_route[dispatcher:dst-up] { exit; }`,
-		`x.cfg:2:13: event_route[dispatcher:dst-up] needs loadmodule "dispatcher.so"`)
-	fails(`event_route[core:pre-routing] { exit; }`,
-		`x.cfg:2:13: event_route[core:pre-routing] is known to Kamailio, not implemented by Viaduct yet`)
+	fails(`event_route[probe] { exit; }`, `x.cfg:2:13: there is no event "probe"`)
+	warns := func(body, want string) {
+		t.Helper()
+		_, _, got, err := Load("x.cfg", []byte(head+body+"\nrequest_route { exit; }"), Options{Modules: withVars(modules...)})
+		if err != nil || len(got) != 1 || got[0].Pos.String()+": "+got[0].Text != want {
+			t.Errorf("%s gives %v, %v, want %s", body, got, err, want)
+		}
+	}
+	warns(`event_route[probe:onec] { exit; }`, `x.cfg:2:13: event_route[probe:onec] is checked and never run: `+
+		`there is no such event; did you mean probe:once?`)
+	warns(`event_route[dispatcher:dst-up] { exit; }`, `x.cfg:2:13: event_route[dispatcher:dst-up] is checked and `+
+		`never run: it needs loadmodule "dispatcher.so"`)
+	warns(`event_route[dialog:start] { exit; }`, `x.cfg:2:13: event_route[dialog:start] is checked and never run: `+
+		`nothing raises that event of Kamailio's yet`)
 	fails(`event_route[probe:once] { exit; } event_route[probe:once] { exit; }`,
 		`x.cfg:2:47: second event_route[probe:once]; the first stands at x.cfg:2:13`)
 	fails(`event_route[probe:once] { nix(); }`, `x.cfg:2:27: unknown function nix`)
+}
+
+// TestLogPrefix: each line of the script begins with log_prefix, which is filled in anew.
+func TestLogPrefix(t *testing.T) {
+	p, _, _, err := loadText(allModules+`log_prefix="{$rm $rU} "
+request_route { xlog("L_ERR", "a"); $rU = "x"; log(-1, "b"); error("c", "d"); }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newBench(t, request("INVITE sip:bob@h", ""))
+	h.request(p)
+	want := "log -1 {INVITE bob} <script>: a|log -1 {INVITE x} b|log -1 {INVITE x} error: c, d"
+	if got := strings.Join(h.calls, "|"); got != want {
+		t.Errorf("logs %s, want %s", got, want)
+	}
 }

@@ -63,10 +63,27 @@ func logFunc(cc *compiler, x *syntax.Call) callFn {
 	line := []byte(strings.TrimRight(s.S, "\r\n"))
 	return func(c *Ctx) int {
 		if level <= c.Shard.Log.LogLevel() {
-			c.Shard.Log.Log(level, line)
+			c.log(level, line)
 		}
 		return 1
 	}
+}
+
+// log writes a line behind log_prefix.
+func (c *Ctx) log(level int, line []byte) {
+	if c.prog.logPrefix != nil {
+		line = append(c.beginLine(), line...)
+	}
+	c.Shard.Log.Log(level, line)
+}
+
+// beginLine is the context's line buffer with log_prefix in it.
+func (c *Ctx) beginLine() []byte {
+	line := c.line[:0]
+	if f := c.prog.logPrefix; f != nil {
+		line, _ = f.append(c, line, maxLinePrefix)
+	}
+	return line
 }
 
 // logLine formats argument i into the context's line buffer.
@@ -80,7 +97,7 @@ func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit i
 		if level > c.Shard.Log.LogLevel() {
 			return 1
 		}
-		line := append(c.line[:0], pre...)
+		line := append(c.beginLine(), pre...)
 		line, whole := f.append(c, line, limit)
 		line = bytes.TrimRight(line, "\r\n")
 		if !whole {

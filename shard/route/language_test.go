@@ -231,7 +231,7 @@ func refuses(t *testing.T, program string) bool {
 // culprit is the number of the statement that an error of Kamailio's names by its line.
 func culprit(t *testing.T, program string, err error) int {
 	t.Helper()
-	where := regexp.MustCompile(`(?m)^.*(?:ERROR|CRITICAL).*language\.cfg(?::|, line `+
+	where := regexp.MustCompile(`(?m)^.*(?:ERROR|CRITICAL).*(?:language\.cfg(?::|, line )|in cfg at line: `+
 		`)(\d+)`).FindAllStringSubmatch(err.Error(), -1)
 	if len(where) > 0 {
 		n, _ := strconv.Atoi(where[len(where)-1][1])

@@ -1,5 +1,7 @@
 package route
 
+import "time"
+
 // Limits of this package. Each says what happens when it is reached.
 const (
 	// maxVars is how many different $var() names one program may have. Beyond: load error.
@@ -50,6 +52,9 @@ const (
 	// is cut and ends in "…", which a log may do and a URI may not.
 	LineBytes, lineBytes = 4096, LineBytes
 
+	// maxLinePrefix is how much of it log_prefix may take. Beyond: it is cut.
+	maxLinePrefix = 1024
+
 	// defaultRecursion, defaultWhileLoops: see CoreSettings.
 	defaultRecursion  = 256
 	defaultWhileLoops = 100
@@ -61,6 +66,25 @@ const complaintsPerSecond = 10
 
 // maxRaised is how deep events may be raised by the routes of events. Beyond: they are not heard.
 const maxRaised = 8
+
+// Command lines of exec().
+const (
+	// maxShellLines is how many may wait. Beyond: they are not run, and counted.
+	maxShellLines = 256
+	// maxShellTime is how long one may take. Beyond: it is killed, and the log says so.
+	maxShellTime = time.Minute
+	// shellInterval is how often it is looked whether one waits.
+	shellInterval = 20 * time.Millisecond
+)
+
+// Names that addresses are compared with.
+const (
+	// hostInterval is how often they are looked up.
+	hostInterval = time.Minute
+	// maxHostTime is how long that may take for all of them, at the start as well. Beyond: those
+	// left have the addresses they had.
+	maxHostTime = 2 * time.Second
+)
 
 // Regular expressions.
 const (

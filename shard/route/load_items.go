@@ -16,7 +16,8 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
 		byName: map[string]*routeCode{}, flags: map[string]int{}, custom: map[string]Value{},
-		defined: map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
+		bareAVPs: map[string]bool{},
+		defined:  map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
 		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{}}
 	prog.core, _ = provided[*coreEvents](cc.defs.loaded[core])
 	for i := range items {
@@ -45,6 +46,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 		}
 	}
 	cc.readyAll()
+	cc.prefixLines(items)
 	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they
 	// stand. What is loaded is taken at the route's place.
 	cc.loaded = map[string]bool{}
@@ -63,6 +65,18 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	cc.begun()
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	return prog, set
+}
+
+// prefixLines compiles log_prefix.
+func (cc *compiler) prefixLines(items []syntax.Item) {
+	for i := range items {
+		it := &items[i]
+		if it.Kind == syntax.SettingItem && it.Name == "log_prefix" &&
+			it.Val.Kind == syntax.StrLiteral && it.Val.Str == cc.set.Core.LogPrefix &&
+			it.Val.Str != "" {
+			cc.prog.logPrefix = cc.format(it.Val.Pos, it.Val.Str)
+		}
+	}
 }
 
 // customSetting keeps group.name = value for $sel(cfg_get.group.name).
@@ -201,7 +215,8 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 func (cc *compiler) route(it *syntax.Item) {
 	kind, ok := runKind(it)
 	cc.ends, cc.leave = routeEnds{}, outside
-	if why := cc.neverRun(it); why != "" {
+	event, why := cc.heardEvent(it)
+	if why != "" {
 		what := it.Word + "[" + it.Name + "]"
 		if at, dup := cc.defined[what]; dup {
 			cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)
@@ -215,9 +230,7 @@ func (cc *compiler) route(it *syntax.Item) {
 		cc.event, cc.prog.usesForward, cc.prog.selections = "", forwards, selections
 		return
 	}
-	event := (*Event)(nil)
 	if it.Word == "event_route" {
-		event = cc.eventNamed(it)
 		ok = event != nil
 	} else if !ok {
 		cc.ld.errorf(it.Pos, "%s is not supported yet", it.Word)
@@ -276,6 +289,17 @@ func (cc *compiler) route(it *syntax.Item) {
 		}
 	}
 	cc.fill(rt, it)
+}
+
+// heardEvent is the event of an event route, or why it does not reach the script.
+func (cc *compiler) heardEvent(it *syntax.Item) (e *Event, why string) {
+	if it.Word != "event_route" {
+		return nil, ""
+	}
+	if why := cc.neverRun(it); why != "" {
+		return nil, why
+	}
+	return cc.eventNamed(it)
 }
 
 // neverRun says why the events of an event route do not reach the script here, "" for those whose

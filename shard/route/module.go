@@ -151,7 +151,7 @@ func (m *Module) Duration(name string, unit time.Duration, def, min, max int,
 // DurationVar is Duration for a variable that exists and holds the default.
 func (m *Module) DurationVar(p *time.Duration, name string, unit time.Duration, min, max int,
 	doc string) {
-	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)},
+	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max), unit: unit},
 		func(v syntax.Literal) time.Duration { return time.Duration(v.Num) * unit })
 }
 
@@ -497,4 +497,5 @@ func (cc *compiler) readyAll() {
 		}
 		cc.prog.opens = append(cc.prog.opens, opening{m, l.Pos})
 	}
+	cc.prog.opens = append(cc.prog.opens, opening{cc.defs.loaded[core], Pos{}})
 }

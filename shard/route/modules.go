@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"sort"
+	"time"
 
 	"viaduct/shard/route/syntax"
 )
@@ -29,7 +30,8 @@ type paramDef struct {
 	// problem tells what is wrong with a value of the right kind, note what is worth a warning. Nil
 	// and "" stand for nothing.
 	problem, note func(v syntax.Literal) string
-	notYet        bool       // nothing acts on it yet
+	notYet        bool // nothing acts on it yet
+	unit          time.Duration
 	live          bool       // operators may change it
 	each          bool       // it may be given several times
 	doc           string     // of those that a module declares

@@ -197,7 +197,8 @@ var sampleArgs = map[string]string{
 	"xnotice": `"x"`, "xwarn": `"x"`,
 	"force_send_socket": "udp:127.0.0.1:5060", "set_send_socket": `"udp:127.0.0.1:5060"`, "set_send_socket_name": `"x"`,
 	"set_advertised_address": `"h"`,
-	"set_advertised_port":    "5060", "forward_udp": `"h"`, "forward_tcp": `"h"`, "forward_tls": `"h"`,
+	"udp_mtu_try_proto":      "TCP", "setavpflag": `$f.x, "mark"`, "resetavpflag": `$f.x, "mark"`,
+	"isavpflagset": `$f.x, "mark"`, "set_advertised_port": "5060", "forward_udp": `"h"`, "forward_tcp": `"h"`, "forward_tls": `"h"`,
 	"forward_sctp":    `"h"`,
 	"tcp_conid_alive": `"1"`, "tcp_conid_state": `"1"`, "tcp_set_connection_lifetime": `"1"`,
 	"tcp_keepalive_enable": `"1", "2", "3"`,
@@ -277,7 +278,7 @@ func TestFunctionsAsKamailio(t *testing.T) {
 		}
 		load += "modparam(\"" + m + "\", \"db_url\", \"text://" + dir + "\")\n"
 	}
-	load += "modparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
+	load += "avpflags mark;\nmodparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
 		"modparam(\"counters\", \"script_counter\", \"x.y\")\nmodparam(\"statistics\", \"variable\", \"x\")\n"
 	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]",

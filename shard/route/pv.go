@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
 
@@ -55,7 +56,32 @@ type pvDef struct {
 
 // pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name),
 // $(name(inner)[index]).
-func (cc *compiler) pv(x *syntax.Var) *pvCode { return cc.pvText(x.Pos, x.Text) }
+func (cc *compiler) pv(x *syntax.Var) *pvCode {
+	if cc.bareAVP(x) {
+		return cc.pvText(x.Pos, "avp("+x.Text+")")
+	}
+	return cc.pvText(x.Pos, x.Text)
+}
+
+// bareAVP tells whether x is an AVP without avp(), as statements may have one and texts may not: a
+// name that no variable has (5.6.3). What is like the name of a variable is taken for a mistake.
+func (cc *compiler) bareAVP(x *syntax.Var) bool {
+	for i := range len(x.Text) {
+		if !syntax.IsNameByte(x.Text[i]) {
+			return false
+		}
+	}
+	if there, known := cc.bareAVPs[x.Text]; known {
+		return there
+	}
+	names, variable := cc.variableNames(x.Text)
+	there := x.Text != "" && !variable && cc.loaded["pv"] &&
+		suggest.DidYouMean("$"+x.Text, dollar(names)) == ""
+	if cc.bareAVPs[x.Text] = there; there {
+		cc.ld.warnf(x.Pos, "$%s is no variable, and so the AVP $avp(%s)", x.Text, x.Text)
+	}
+	return there
+}
 
 func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 	w, ok := takeApart(text)

@@ -124,6 +124,7 @@ type Program struct {
 	selections   []Selection
 	opens        []opening
 	core         *coreEvents
+	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int
 	maxLoops     int64
 }

@@ -2,8 +2,10 @@ package route
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"viaduct/parser"
 	"viaduct/shard/route/suggest"
@@ -107,7 +109,7 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		read = listSelect("Record-Route", root, rest)
 	case "route":
 		read = listSelect("Route", root, rest)
-	case "rpid":
+	case "rpid", "remote_party_id":
 		read = addrSelect(headerValue("Remote-Party-ID", 1), rest)
 	case "refer_to":
 		read = addrSelect(headerValue("Refer-To", 1), rest)
@@ -125,8 +127,18 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		read = rowSelect(rest)
 	case "hf_value_exists":
 		read = existsSelect(rest)
-	case "cseq", "call_id", "event", "msg", "method", "received", "src", "dst":
-		read = cc.plainSelect(root.name, rest)
+	case "tls":
+		read = cc.tlsSelect(pos, rest)
+	default:
+		if header, there := credentials[root.name]; there {
+			read = credentialSelect(header, root, rest)
+		} else if root.has {
+			break
+		} else if header, there := rowSelects[root.name]; there && len(rest) == 0 {
+			read = func(c *Ctx) ([]byte, bool) { return c.Header(header, 0) }
+		} else {
+			read = cc.wordsSelect(pos, root.name, rest)
+		}
 	}
 	if read == nil {
 		cc.ld.errorf(pos, "there is no select @%s%s", clip(text),
@@ -147,7 +159,11 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to", "contact", "rr",
 	"record_route", "route", "rpid",
 	"refer_to", "referred_by", "via", "hf_value", "hf_value2", "hf_value_exists", "cseq", "call_id",
-	"event", "msg", "method", "received", "src", "dst"}
+	"event", "msg", "method", "received", "src", "dst", "authorization", "proxy_authorization",
+	"sys", "tls", "version", "remote_party_id", "expires", "max_forwards", "content_type",
+	"content_length", "subject", "organization", "priority", "session_expires", "min_se",
+	"user_agent", "sip_if_match", "require", "proxy_require", "unsupported", "supported", "allow",
+	"accept", "date", "identity", "identity_info"}
 
 // listSelect is @rr[n] and what follows it: without both it is the whole row.
 func listSelect(header string, root selStep, rest []selStep) textOf {
@@ -166,12 +182,58 @@ func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 	name := steps[0].name + "." + steps[1].name
 	v, ok := cc.custom[name]
 	if !ok {
+		if pv := cc.settingValue(steps[0].name, steps[1].name); pv != nil {
+			return pv
+		}
 		cc.ld.errorf(pos, "no setting has the name %s%s", clip(name),
 			suggest.DidYouMean(name, sortedKeys(cc.custom)))
 		return nil
 	}
 	text := v.appendStr(nil)
 	return &pvCode{bytes: func(*Ctx) ([]byte, bool) { return text, true }}
+}
+
+// settingValue is @cfg_get.GROUP.NAME of a parameter: of the core, of its streams as tcp.NAME, or of
+// a module that is loaded.
+func (cc *compiler) settingValue(group, name string) *pvCode {
+	if group == "tcp" {
+		group, name = core, "tcp_"+name
+	}
+	m := cc.defs.loaded[group]
+	if m == nil {
+		return nil
+	}
+	d := m.def.params[name]
+	if d == nil || d.now == nil {
+		return nil
+	}
+	if d.live {
+		for _, l := range m.live {
+			if l.Name == name {
+				return &pvCode{bytes: func(c *Ctx) ([]byte, bool) {
+					return c.number(int64(l.Get())), true
+				}, temp: true}
+			}
+		}
+	}
+	text := []byte(settingText(d.now(), d.unit))
+	return &pvCode{bytes: func(*Ctx) ([]byte, bool) { return text, true }}
+}
+
+// settingText is what a parameter holds, as a text.
+func settingText(v any, unit time.Duration) string {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "1"
+		}
+		return "0"
+	case time.Duration:
+		return strconv.FormatInt(int64(v/max(unit, 1)), 10)
+	case nil:
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 // readNextHop is where the request goes: $du, or the Request-URI.
@@ -320,6 +382,9 @@ func rowSelect(steps []selStep) textOf {
 
 // existsSelect is @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
 func existsSelect(steps []selStep) textOf {
+	if len(steps) == 1 && steps[0].has && steps[0].text != "" {
+		steps = []selStep{{name: steps[0].name}, {name: steps[0].text}}
+	}
 	if len(steps) != 2 || steps[0].has || steps[1].has {
 		return nil
 	}
@@ -395,10 +460,31 @@ func headerRow(steps []selStep, name string) textOf {
 	return func(c *Ctx) ([]byte, bool) { return c.Header(name, 0) }
 }
 
-// plainSelect are those of a few words.
+// wordsSelect are those of a few words.
+func (cc *compiler) wordsSelect(pos Pos, root string, steps []selStep) textOf {
+	if read := cc.plainSelect(root, steps); read != nil {
+		return read
+	}
+	path := root
+	for _, s := range steps {
+		if path += "." + s.name; s.has {
+			return nil
+		}
+	}
+	if read := cc.systemSelect(path); read != nil {
+		return read
+	}
+	if read := addressSelect(path); read != nil {
+		return read
+	}
+	return cc.messageSelect(pos, path)
+}
+
+// plainSelect are those that are in the message as they stand.
 func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 	path := root
-	if root == "msg" && len(steps) > 0 && steps[0].name == "header" {
+	if root == "msg" && len(steps) > 0 && steps[0].name == "header" &&
+		(steps[0].has || len(steps) > 1) {
 		return headerRow(steps[1:], steps[0].text)
 	}
 	for _, s := range steps {

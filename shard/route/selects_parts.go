@@ -107,6 +107,14 @@ func uriSelect(uri textOf, steps []selStep) textOf {
 		return span(func(u *parser.URI) parser.Span { return u.SchemeName })
 	case "user":
 		return span(func(u *parser.URI) parser.Span { return u.User })
+	case "rn_user":
+		// the number alone, without what a routing number adds: u;rn=1 (RFC 4694)
+		return part(func(_ *Ctx, u *parser.URI) ([]byte, bool) {
+			b, _, _ := bytes.Cut(u.User.Of(u.Raw), []byte{';'})
+			return b, len(b) > 0
+		})
+	case "sip_user":
+		return uri
 	case "pwd":
 		return span(func(u *parser.URI) parser.Span { return u.Password })
 	case "host":

@@ -301,17 +301,25 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 
 // noVariable reports a variable that there is not.
 func (cc *compiler) noVariable(pos Pos, name string) {
-	for _, k := range known() {
-		if k.vars[name] {
-			cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
-			return
-		}
+	names, there := cc.variableNames(name)
+	if there {
+		cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
+		return
 	}
-	var names []string
-	for _, m := range cc.defs.names() {
-		names = append(names, sortedKeys(cc.defs.get(m).vars)...)
-	}
-	slices.Sort(names)
 	cc.ld.errorf(pos, "unknown variable $%s%s", clip(name),
 		suggest.DidYouMean("$"+name, dollar(names)))
+}
+
+// variableNames are those of all our variables, and whether name is one of them or of Kamailio's.
+func (cc *compiler) variableNames(name string) (names []string, there bool) {
+	for _, k := range known() {
+		there = there || k.vars[name]
+	}
+	for _, m := range cc.defs.names() {
+		vars := cc.defs.get(m).vars
+		there = there || vars[name] != nil
+		names = append(names, sortedKeys(vars)...)
+	}
+	slices.Sort(names)
+	return names, there
 }

@@ -55,9 +55,32 @@ func (p *parser) binaryRest(l Expr, min int) Expr {
 		}
 		op, pos := canonicalOp(p.t.text), p.t.pos
 		p.advance()
-		r := p.binary(prec)
+		r := p.hostName(l, op)
+		if r == nil {
+			r = p.binary(prec)
+		}
 		l = &Binary{Pos: pos, Op: op, L: l, R: r}
 	}
+}
+
+// attributeClasses are what may stand in front of the name of an AVP, as in $f.name, which is
+// $avp(f.name).
+var attributeClasses = map[string]bool{"f": true, "t": true, "fr": true, "tr": true, "fu": true,
+	"tu": true, "fd": true, "td": true, "g": true}
+
+// addressWords are the core words that are compared with addresses, and so with names of hosts.
+var addressWords = map[string]bool{"src_ip": true, "dst_ip": true, "to_ip": true, "snd_ip": true}
+
+// hostName reads the name of a host without quotes, as in src_ip == sip.example.com; nil where none
+// stands.
+func (p *parser) hostName(l Expr, op string) Expr {
+	n, ok := l.(*Name)
+	if !ok || !addressWords[n.Name] || op != "==" && op != "!=" || p.t.kind != tokIdent ||
+		p.t.text == "myself" || addressWords[p.t.text] {
+		return nil
+	}
+	pos := p.t.pos
+	return &Str{pos, p.joined("a host", ")", "&&", "||", "{")}
 }
 
 // coreWords are the words that begin a comparison, which is one operand: !uri == myself is
@@ -117,6 +140,15 @@ func (p *parser) primary() Expr {
 		return &IP{t.pos, p.ipLiteral()}
 	case tokPV:
 		p.advance()
+		if attributeClasses[t.text] && p.op(".") && p.t.glued {
+			p.advance()
+			if p.t.kind != tokIdent {
+				p.fail("expected the name of an AVP behind $%s., found %s", t.text, p.t.describe())
+			}
+			name := p.t.text
+			p.advance()
+			return &Var{t.pos, "avp(" + t.text + "." + name + ")"}
+		}
 		return &Var{t.pos, t.text}
 	case tokSel:
 		p.advance()

@@ -86,12 +86,19 @@ func (p *parser) group(what string) (text string, list []string) {
 	return text, list
 }
 
-// alias reads the names of one alias= line.
+// alias reads the names of one alias= line. An asterisk stands for every host, or every port.
 func (p *parser) alias(key token) {
-	for n := 0; n == 0 || p.startsHost(); n++ {
-		l := &Socket{Pos: p.t.pos}
-		l.Proto, l.Host, l.Port = p.socket(l.Pos, p.joined("a host name"))
-		p.items = append(p.items, Item{Kind: AliasItem, Pos: key.pos, Socket: l})
+	for n := 0; n == 0 || p.startsHost() || p.op("*") && !p.t.bol; n++ {
+		pos := p.t.pos
+		text, names := p.group("a host name")
+		if len(names) == 0 {
+			names = []string{text}
+		}
+		for _, name := range names {
+			l := &Socket{Pos: pos}
+			l.Proto, l.Host, l.Port = p.socket(pos, strings.TrimSuffix(name, ":*"))
+			p.items = append(p.items, Item{Kind: AliasItem, Pos: key.pos, Socket: l})
+		}
 	}
 }
 
@@ -130,14 +137,18 @@ func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 		i := strings.IndexByte(rest, ':')
 		host, rest = rest[:i], rest[i:]
 	case strings.Contains(rest, ":"):
-		p.failAt(pos, "an IPv6 address stands in brackets: [%s]", Clip(rest))
+		// Only as a whole: what stands behind the last colon may be a port.
+		if ip, err := netip.ParseAddr(rest); err != nil || !ip.Is6() || proto != "" {
+			p.failAt(pos, "an IPv6 address stands in brackets: [%s]", Clip(rest))
+		}
+		rest = ""
 	default:
 		rest = ""
 	}
 	if host == "" {
 		p.failAt(pos, "host is missing in %s", Quote(Clip(s)))
 	}
-	for i := 0; i < len(host); i++ {
+	for i := 0; i < len(host) && host != "*"; i++ {
 		if c := host[i]; !IsNameByte(c) && !strings.ContainsRune("-.:%", rune(c)) {
 			p.failAt(pos, "%q does not belong in a host: %s", c, Quote(Clip(s)))
 		}
