@@ -149,10 +149,18 @@ func (c *Ctx) HasDstURI() bool { _, set := c.DURI(); return set }
 // Level is argument i as the level of a log line: a word in quotes such as "L_INFO", or a number.
 func (b *Build) Level(i int) (int, bool) { return b.cc.level(b.x, i) }
 
+// LineLevel is argument i as Level has it, or a variable that holds a level.
+func (b *Build) LineLevel(i int) (LogLevel, bool) { return b.cc.logLevel(b.x, i) }
+
+// LogLineAt is LogLine at a level that a variable may hold.
+func (b *Build) LogLineAt(i int, level LogLevel, prefix string, limit int) Call {
+	return b.cc.logLine(b.x, i, level, prefix, limit)
+}
+
 // LogLine is a call that logs argument i, a text with variables, at a level, behind prefix and cut
 // to limit bytes.
 func (b *Build) LogLine(i, level int, prefix string, limit int) Call {
-	return b.cc.logLine(b.x, i, level, prefix, limit)
+	return b.cc.logLine(b.x, i, LogLevel{n: level}, prefix, limit)
 }
 
 // SocketNamed warns at argument i when no listen line has the name.

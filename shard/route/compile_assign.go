@@ -2,6 +2,34 @@ package route
 
 import "viaduct/shard/route/syntax"
 
+// assignment is an assignment within an expression. It is a call, so that what stands in front of it
+// is done before.
+func assignment() *funcDef { return &funcDef{min: 2, max: 2, build: assigned} }
+
+// assigned compiles one.
+func assigned(cc *compiler, x *syntax.Call) callFn {
+	to, ok := x.Args[0].(*syntax.Var)
+	if !ok {
+		return nil
+	}
+	pv, val := cc.pv(to), cc.argument(x, 1)
+	switch {
+	case pv == nil:
+		return nil
+	case pv.set == nil:
+		cc.ld.errorf(to.Pos, "$%s cannot be assigned to", to.Text)
+		return nil
+	}
+	cc.scratch = cc.scratch || pv.builds
+	set, tooLong := pv.set, &Diagnostic{Pos: x.Pos, Text: "value of $" + to.Text + " is too long"}
+	return func(c *Ctx) int {
+		if v := val(c); c.void || set(c, v) != setTooLong {
+			return 1
+		}
+		return c.failed(tooLong)
+	}
+}
+
 // assign compiles $x = value.
 func (cc *compiler) assign(s *syntax.Assign, next target) target {
 	return cc.atom(func() {

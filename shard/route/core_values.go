@@ -65,6 +65,9 @@ func init() {
 			return c.From().Addr().Unmap().Is6(), true
 		}},
 	}
+	for word, n := range levelWords {
+		coreValues[word] = number(func(*Ctx) int64 { return int64(n) })
+	}
 	defineOnsendValues(number)
 }
 

@@ -116,7 +116,7 @@ func TestErrors(t *testing.T) {
 	in(` if (method == myself) exit;`, `3:6: method cannot be compared with myself`)
 	in(` if (uri =~ "(") exit;`, "3:13: bad pattern: missing closing ): `(`")
 	in(` if (to_ip == 1.2.3.4) exit;`, `3:6: to_ip belongs in onsend_route: elsewhere nothing is about to be sent`)
-	in(` xlog("L_WARNING", "x");`, `3:7: unknown level "L_WARNING"; did you mean L_WARN?`)
+	in(` xlog("LWARN", "x");`, `3:7: unknown level "LWARN"; did you mean L_WARN?`)
 
 	// Streams and what belongs to them.
 	in(` forward_tcp();`, `3:2: forward_tcp takes 1 to 2 arguments, not 0`)
@@ -190,15 +190,14 @@ func TestErrors(t *testing.T) {
 	in(` if (uri =~ "(a)\1") exit;`, "3:13: bad pattern: back-references such as \\1 are not supported")
 	in(` exit`, `4:1: expected ";" behind the statement, found "}"`)
 	in(` if () exit;`, `3:6: the condition of if is missing`)
-	in(` if ($rU = "x") exit;`, `3:10: = assigns; the comparison is ==`)
+	in(` if (uri = "x") exit;`, `3:10: = assigns; the comparison is ==`)
+	in(` if ($ci = "x") exit;`, `3:6: $ci cannot be assigned to`)
 	in(` else exit;`, `3:2: else without if`)
 	in(` $var(x) += 1;`, `3:10: expected ";" behind the statement, found "+="`)
 	in(` switch ($rU) { case "a": exit; default: drop; default: drop; }`, `3:48: second default in one switch`)
 	in(` switch ($rU) { case /a/: exit; }`, `3:23: case with a pattern is written case /"pattern": found "a"`)
 	in(` for (;;) exit;`, `3:2: there is no for: use while`)
 	f("request_route {\n if (1) {\n  exit;\n}", `1:15: block is not closed: } is missing`)
-	f("request_route { exit; }\nonsend_route { exit; }\nonsend_route { exit; }",
-		`3:1: second onsend_route; the first stands at 2:1`)
 	f("request_route { exit; }\nonsend_route { force_rport(); strip(1); forward(); }",
 		`2:16: force_rport may be called in request_route, failure_route, branch_route, onreply_route[NAME] and `+
 			`reply_route, not in onsend_route`,
@@ -224,12 +223,9 @@ func TestErrors(t *testing.T) {
 		`4:29: unknown function bar`)
 	f("request_route { exit; }\nfailure_route[A] { exit; }\nfailure_route[A] { exit; }",
 		`3:15: second failure_route[A]; the first stands at 2:15`)
-	f("request_route { exit; }\nreply_route { exit; }\nonreply_route { exit; }",
-		`3:1: second reply_route; the first stands at 2:1`)
 	f("request_route { exit; }\nreply_route[A] { exit; }", `2:13: reply_route has no name`)
 	f("request_route { exit; }\n"+manyRoutes("failure_route", 256),
 		`257:15: more than 255 routes of the kind failure_route`)
-	f("request_route { exit; }\nrequest_route { exit; }", `2:1: second request_route; the first stands at 1:1`)
 	f("request_route { exit; }\nroute[A] { exit; }\nroute[A] { exit; }",
 		`3:7: second route[A]; the first stands at 2:7`)
 	f("debug=1", `1:1: there is no request_route`)

@@ -107,3 +107,30 @@ request_route { xlog("L_ERR", "a"); $rU = "x"; log(-1, "b"); error("c", "d"); }`
 		t.Errorf("logs %s, want %s", got, want)
 	}
 }
+
+// TestJoinedRoutes: routes without a name of one kind are one.
+func TestJoinedRoutes(t *testing.T) {
+	p, _, warnings, err := loadText(allModules+`request_route { xlog("a"); }
+reply_route { exit; }
+route { if ($rU == "bob") xlog("b"); else exit; }
+onreply_route { exit; }
+route[0] { xlog("c"); }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newBench(t, request("INVITE sip:bob@h", ""))
+	h.request(p)
+	if got := strings.Join(h.calls, "|"); got != "log -1 <script>: a|log -1 <script>: b|log -1 <script>: c" {
+		t.Errorf("logs %s", got)
+	}
+	var told []string
+	for _, w := range warnings {
+		told = append(told, w.Text)
+	}
+	want := "second route: it goes on where the one at x.cfg:2:1 ends|" +
+		"second onreply_route: it goes on where the one at x.cfg:3:1 ends|" +
+		"second route: it goes on where the one at x.cfg:2:1 ends"
+	if got := strings.Join(told, "|"); got != want {
+		t.Errorf("warns %s, want %s", got, want)
+	}
+}

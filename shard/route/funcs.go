@@ -61,6 +61,9 @@ func count(n int, what string) string {
 // lookup finds the function among the core's and the loaded modules'; otherwise it says why there
 // is none.
 func (cc *compiler) lookup(x *syntax.Call) *funcDef {
+	if x.Name == syntax.Assignment {
+		return assignment()
+	}
 	if statelessForwards[x.Name] {
 		cc.prog.usesForward = true
 	}

@@ -25,12 +25,76 @@ var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CR
 	"L_ERR": -1, "L_WARN": 0, "L_NOTICE": 1,
 	"L_INFO": 2, "L_DBG": 3}
 
+// LogLevel is the level of a line: a number that is known at load, or what a variable holds.
+type LogLevel struct {
+	n   int
+	val valFn // nil means n is known
+}
+
+// get is the level, and false if the variable holds none.
+func (l *LogLevel) get(c *Ctx) (int, bool) {
+	if l.val == nil {
+		return l.n, true
+	}
+	v := l.val(c)
+	if v.Kind != strValue {
+		return int(v.N), !v.IsNull()
+	}
+	n, ok := levelWords[string(v.S)]
+	return n, ok
+}
+
+// likeLevel is the level of a word such as L_WARNING: the letter behind L_ decides (5.6.3).
+func likeLevel(s string) (word string, ok bool) {
+	if len(s) < 3 || s[:2] != "L_" {
+		return "", false
+	}
+	for _, word := range [...]string{"L_ALERT", "L_BUG", "L_CRIT", "L_ERR", "L_WARN", "L_NOTICE",
+		"L_INFO", "L_DBG"} {
+		if s[2] == word[2] {
+			return word, true
+		}
+	}
+	return "", false
+}
+
+// logLevel reads argument i: a level, or a variable that holds one.
+func (cc *compiler) logLevel(x *syntax.Call, i int) (LogLevel, bool) {
+	switch e := x.Args[i].(type) {
+	case *syntax.Var:
+		return LogLevel{val: cc.argument(x, i)}, true
+	case *syntax.Str:
+		if !strings.HasPrefix(e.S, "$") {
+			break
+		}
+		f := cc.format(e.Pos, e.S)
+		if f == nil {
+			return LogLevel{}, false
+		}
+		if pv := f.only(); pv != nil {
+			return LogLevel{val: pv.value()}, true
+		}
+	}
+	n, ok := cc.level(x, i)
+	return LogLevel{n: n}, ok
+}
+
 // level reads the first of two arguments: a word in quotes or a number.
 func (cc *compiler) level(x *syntax.Call, i int) (int, bool) {
 	switch e := x.Args[i].(type) {
+	case *syntax.Name:
+		if n, ok := levelWords[e.Name]; ok {
+			return n, true
+		}
+		cc.ld.errorf(e.At(), "the level must be a word such as \"L_INFO\" or a number")
 	case *syntax.Str:
 		if n, ok := levelWords[e.S]; ok {
 			return n, true
+		}
+		if word, ok := likeLevel(e.S); ok {
+			cc.ld.warnf(e.Pos, "the level %s is taken as %s, as Kamailio takes it",
+				quote(clip(e.S)), word)
+			return levelWords[word], true
 		}
 		if n := atoi([]byte(e.S)); itoa(n) == e.S {
 			return int(n), true
@@ -87,13 +151,17 @@ func (c *Ctx) beginLine() []byte {
 }
 
 // logLine formats argument i into the context's line buffer.
-func (cc *compiler) logLine(x *syntax.Call, i, level int, prefix string, limit int) callFn {
+func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix string, limit int) callFn {
 	f := cc.textArg(x, i)
 	if f == nil {
 		return nil
 	}
 	pre := []byte(prefix)
 	return func(c *Ctx) int {
+		level, ok := l.get(c)
+		if !ok {
+			return -1
+		}
 		if level > c.Shard.Log.LogLevel() {
 			return 1
 		}

@@ -11,7 +11,7 @@ import (
 // compile turns the items, in file order, into settings and a program. Order matters as in
 // Kamailio: a function, a modparam needs its loadmodule above it.
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
-	items := file.Items
+	items := ld.joined(file.Items)
 	set := DefaultSettings()
 	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
@@ -67,6 +67,29 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	return prog, set
 }
 
+// joined gives the routes without a name of one kind as one, as Kamailio runs them: a further one
+// goes on where the one before it ends.
+func (ld *loader) joined(items []syntax.Item) []syntax.Item {
+	first := map[RouteKind]int{}
+	out := items[:0:0]
+	for _, it := range items {
+		kind, ok := runKind(&it)
+		if it.Kind != syntax.RouteItem || !ok || !it.Unnamed() || it.Word == "event_route" {
+			out = append(out, it)
+			continue
+		}
+		i, there := first[kind]
+		if !there {
+			first[kind] = len(out)
+			out = append(out, it)
+			continue
+		}
+		ld.warnf(it.Pos, "second %s: it goes on where the one at %s ends", it.Word, out[i].Pos)
+		out[i].Body = append(out[i].Body[:len(out[i].Body):len(out[i].Body)], it.Body...)
+	}
+	return out
+}
+
 // prefixLines compiles log_prefix.
 func (cc *compiler) prefixLines(items []syntax.Item) {
 	for i := range items {
@@ -100,6 +123,14 @@ func (cc *compiler) global(it *syntax.Item) {
 		cc.ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name,
 			suggest.DidYouMean(it.Name, coreNames()))
 		return
+	}
+	if n, ok := levelWords[it.Val.Str]; ok && it.Val.Kind == syntax.WordLiteral && !d.any {
+		it.Val.Kind, it.Val.Num = syntax.IntLiteral, int64(n) // debug=L_INFO
+	}
+	if d.kind == numberParam && d.min == 0 && d.max == 1 && it.Val.Kind == syntax.IntLiteral &&
+		it.Val.Num > 1 {
+		cc.ld.warnf(it.Val.Pos, "%s is %d, and taken as 1", it.Name, it.Val.Num)
+		it.Val.Num = 1
 	}
 	cc.setParam(d, it, it.Pos, it.Name)
 }

@@ -31,11 +31,11 @@ func Define(m *route.Module) {
 				if b.Args() == 1 {
 					return b.LogLine(0, levelErr, before(b), *size)
 				}
-				n, ok := b.Level(0)
+				n, ok := b.LineLevel(0)
 				if !ok {
 					return nil
 				}
-				return b.LogLine(1, n, before(b), *size)
+				return b.LogLineAt(1, n, before(b), *size)
 			}})
 	}
 	leveled("xlog", "Logs a line.", plain)

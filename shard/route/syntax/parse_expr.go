@@ -207,7 +207,7 @@ func (p *parser) parenthesis() Expr {
 func (p *parser) inParenthesis(pos Pos) Expr {
 	p.enter()
 	defer p.leave()
-	x := p.expr()
+	x := p.assigned(p.expr())
 	p.expect(")", "behind the expression")
 	return p.cast(pos, x)
 }

@@ -141,25 +141,35 @@ func (p *parser) condition(word string) Expr {
 		if p.op("{") || p.op(";") {
 			p.fail("the condition of %s is missing", word)
 		}
-		return p.notAssigned(p.expr())
+		return p.assigned(p.expr())
 	}
 	pos := p.t.pos
 	p.advance()
 	if p.op(")") {
 		p.fail("the condition of %s is missing", word)
 	}
-	x := p.expr()
-	p.notAssigned(x)
+	x := p.assigned(p.expr())
 	p.expect(")", "behind the condition of "+word)
-	return p.notAssigned(p.binaryRest(p.cast(pos, x), 0))
+	return p.assigned(p.binaryRest(p.cast(pos, x), 0))
 }
 
-// notAssigned refuses = behind a condition.
-func (p *parser) notAssigned(x Expr) Expr {
-	if p.op("=") {
+// Assignment is the name of the call that an assignment within an expression is. It is true,
+// whatever is assigned (5.6.3), and so mostly a mistake.
+const Assignment = "="
+
+// assigned goes on behind an operand in parentheses, or a condition: = assigns to it.
+func (p *parser) assigned(x Expr) Expr {
+	if !p.op("=") {
+		return x
+	}
+	pos := p.t.pos
+	to, ok := x.(*Var)
+	if !ok {
 		p.fail("= assigns; the comparison is ==")
 	}
-	return x
+	p.found.Warnf(pos, "= assigns, and is true whatever is assigned; the comparison is ==")
+	p.advance()
+	return &Call{Pos: pos, Name: Assignment, Args: []Expr{to, p.expr()}}
 }
 
 func (p *parser) ifStatement() Stmt {

@@ -187,6 +187,9 @@ func exprText(x Expr) string {
 	case *Binary:
 		return "(" + exprText(x.L) + " " + x.Op + " " + exprText(x.R) + ")"
 	case *Call:
+		if x.Name == Assignment {
+			return "(" + exprText(x.Args[0]) + " = " + exprText(x.Args[1]) + ")"
+		}
 		args := make([]string, len(x.Args))
 		for i, a := range x.Args {
 			args[i] = exprText(a)
