@@ -276,3 +276,21 @@ func TestSelectionsAreChecked(t *testing.T) {
 	f(`ds_select_dst("7", "0")`, "d.cfg:5:2: set 7 does not exist: the destination list has 1")
 	f(`ds_select_domain("1", "9")`, "d.cfg:5:2: algorithm 9 (weights): set 1: sip:127.0.0.1:7001 has no weight=")
 }
+
+// -c looks at the file alone: a destination list that is not there is a warning, and what is
+// missing stands at the end, by feature.
+func TestCheckReports(t *testing.T) {
+	const head = "loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"/nowhere/d.list\")\n" +
+		"loadmodule \"registrar.so\"\n"
+	r := runBinary(t, head[:strings.Index(head, "loadmodule \"registrar")]+"request_route { exit; }\n", "-c", "-f", "-")
+	if r.code != 0 || !strings.Contains(r.stderr, "/nowhere/d.list") ||
+		!strings.Contains(r.stderr, "no start without it") {
+		t.Errorf("%+v", r)
+	}
+	r = runBinary(t, head+"request_route {\n\tsave(\"location\");\n\tlookup(\"location\");\n\tlookup(\"location\");\n}\n",
+		"-c", "-f", "-")
+	want := "registrar and location: not there yet: module registrar, lookup (2), save (1); first at <stdin>:3:12\n"
+	if r.code != 255 || !strings.HasSuffix(r.stderr, want) {
+		t.Errorf("%+v", r)
+	}
+}

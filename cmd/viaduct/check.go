@@ -20,6 +20,9 @@ func checkOnly(out, errOut io.Writer, c *Config, err error) error {
 		printAddresses(out, c)
 	}
 	if err != nil {
+		for _, line := range c.Survey.Summary() {
+			fmt.Fprintln(errOut, line)
+		}
 		return exitCode(exitFailure)
 	}
 	fmt.Fprintln(out, "config file ok, exiting...")

@@ -45,6 +45,8 @@ type Config struct {
 	Settings *route.Settings
 	// Program is the compiled routing program; never nil after configure without errors.
 	Program *route.Program
+	// Survey is what the configuration uses; nil unless it is only checked.
+	Survey *route.Survey
 
 	// Targets are the destination sets, nil for none.
 	Targets *balance.Table

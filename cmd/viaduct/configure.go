@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,9 +181,13 @@ func (o *options) sourceName() string {
 // name. All mistakes are found, not just the first; the Config is fit for -c's listing as far as it
 // was understood even then.
 func (o *options) configure() (*Config, error) {
+	var survey *route.Survey
+	if o.check {
+		survey = &route.Survey{}
+	}
 	program, settings, warnings, err := route.Load(o.sourceName(), o.source,
 		route.Options{Defines: o.defines, Modules: modules.All,
-			ReadFile: o.readInclude})
+			ReadFile: o.readInclude, Survey: survey})
 	errs := []error{err}
 	if settings == nil { // the command line is checked all the same
 		settings = route.DefaultSettings()
@@ -192,6 +197,7 @@ func (o *options) configure() (*Config, error) {
 		HugePages:   shm.HugeTry,
 		ConfigFile:  o.configFile,
 		Program:     program,
+		Survey:      survey,
 		CPUs:        usableCPUs(),
 		Foreground:  o.foreground || !core.Fork,
 		LogStderr:   o.logStderr || core.LogStderr,
@@ -245,7 +251,12 @@ func (o *options) configure() (*Config, error) {
 	if c.tls, err = c.openTLS(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.Targets, err = c.loadTargets(o.targets); err != nil {
+	c.Targets, err = c.loadTargets(o.targets)
+	switch {
+	case err == nil:
+	case o.check && errors.Is(err, fs.ErrNotExist): // the list may come later, or be elsewhere
+		c.Notes = append(c.Notes, err.Error()+": no start without it")
+	default:
 		errs = append(errs, err)
 	}
 	if program != nil && len(listenErrs) == 0 {

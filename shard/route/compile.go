@@ -177,7 +177,7 @@ func (cc *compiler) block(list []syntax.Stmt, next target) target {
 
 // stmt compiles one statement that goes on at next, and returns where it is entered.
 func (cc *compiler) stmt(s syntax.Stmt, next target) target {
-	if cc.ld.Full() {
+	if cc.ld.Full() && cc.ld.survey == nil {
 		return next // each error looks for the nearest of thousands of names
 	}
 	temps := cc.temps

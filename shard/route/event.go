@@ -201,8 +201,12 @@ func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 		switch e := find(m.events); {
 		case e == nil:
 		case cc.defs.loaded[name] != nil:
+			cc.ld.survey.add(Use{Kind: useEvent, Name: "event_route[" + it.Name + "]", Module: name},
+				it.Pos)
 			return e, ""
 		default:
+			cc.ld.survey.add(Use{Kind: useEvent, Name: "event_route[" + it.Name + "]", Module: name},
+				it.Pos)
 			return nil, "it needs loadmodule \"" + name + ".so\""
 		}
 		for _, e := range m.events {
@@ -212,6 +216,8 @@ func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 	for _, m := range sortedKeys(known()) {
 		for name := range known()[m].events {
 			if name == it.Name || strings.HasSuffix(name, ":") && strings.HasPrefix(it.Name, name) {
+				cc.ld.survey.add(Use{Kind: useEvent, Name: "event_route[" + clip(it.Name) + "]",
+					Module: m, Fate: Missing}, it.Pos)
 				if cc.ofAbsent(m, "event_route["+clip(it.Name)+"]") {
 					return nil, "its module is not there yet"
 				}

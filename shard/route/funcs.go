@@ -3,7 +3,6 @@ package route
 import (
 	"strings"
 
-	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
 
@@ -68,35 +67,71 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		cc.prog.usesForward = true
 	}
 	if d := cc.defs.get(core).funcs[x.Name]; d != nil {
+		cc.ld.survey.add(Use{Kind: useFunc, Name: x.Name, Module: core}, x.Pos)
 		return d
 	}
 	for m := range cc.loaded {
 		if d := cc.defs.get(m); d != nil && d.funcs[x.Name] != nil {
+			cc.ld.survey.add(Use{Kind: useFunc, Name: x.Name, Module: m}, x.Pos)
 			return d.funcs[x.Name]
 		}
 	}
 	for _, m := range cc.defs.names() {
 		if cc.defs.get(m).funcs[x.Name] != nil {
+			cc.ld.survey.add(Use{Kind: useFunc, Name: x.Name, Module: m}, x.Pos)
 			cc.ld.errorf(x.Pos, "%s needs loadmodule \"%s.so\" before this line", x.Name, m)
 			return nil
 		}
 	}
-	if m := knownFunc(x.Name, cc.loaded); m != "" {
-		if cc.ofAbsent(m, x.Name) {
-			return nil
-		}
-		where := " (module " + m + ")"
-		if m == "core" {
-			where = ""
-		}
-		cc.ld.errorf(x.Pos, "%s%s is known to Kamailio, not implemented by Viaduct yet", x.Name,
-			where)
+	if cc.missing(useFunc, x.Pos, x.Name, x.Name) {
+		cc.argumentsOf(x)
 		return nil
 	}
-	names := cc.allFuncNames()
-	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name,
-		suggest.DidYouMean(x.Name, append(names, "route", "exit", "return", "drop")))
+	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, cc.near(x.Name, func() []string {
+		return append(cc.allFuncNames(), "route", "exit", "return", "drop")
+	}))
+	cc.argumentsOf(x)
 	return nil
+}
+
+// argumentsOf looks at the arguments of a function that is not here: what they use and what is
+// wrong with them is worth knowing too. A text may be anything there, such as a pattern, so that
+// only names that Kamailio has are told of it.
+func (cc *compiler) argumentsOf(x *syntax.Call) {
+	for _, a := range x.Args {
+		s, ok := a.(*syntax.Str)
+		switch _, word := a.(*syntax.Name); {
+		case word: // such as TCP
+			continue
+		case !ok:
+			cc.value(a)
+			continue
+		}
+		for i := 0; i < len(s.S); i++ {
+			if s.S[i] != '$' {
+				continue
+			}
+			if n := syntax.VarLen(s.S[i:]); n > 1 {
+				cc.mention(s.Pos, s.S[i+1:i+n])
+				i += n - 1
+			}
+		}
+	}
+}
+
+// mention notes a variable, $ left out, that stands in a text nobody compiles.
+func (cc *compiler) mention(pos Pos, text string) {
+	name := strings.TrimPrefix(text, "(")
+	if end := strings.IndexAny(name, "({[)"); end >= 0 {
+		name = name[:end]
+	}
+	for _, m := range append([]string{core}, cc.defs.names()...) {
+		if cc.defs.get(m).vars[name] != nil {
+			cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: m}, pos)
+			return
+		}
+	}
+	cc.missing(useVar, pos, name, "$"+name)
 }
 
 // allFuncNames are all functions of all modules, ours and Kamailio's.

@@ -7,15 +7,38 @@ import (
 )
 
 // known.txt lists the names of the parameters, functions, variables, transformations and event
-// routes of Kamailio 5.6's modules, from their manuals, one module per line:
+// routes of Kamailio 5.6's modules, one module per line:
 //
 //	name p: parameters f: functions v: variables t: transformations e: events
 //
 //go:embed known.txt
 var knownText string
 
-// knownModule is one line of it.
+// known_others.txt lists those that other versions have, and what has taken their place. It says
+// itself how it is written.
+//
+//go:embed known_others.txt
+var othersText string
+
+// knownModule is one line of known.txt.
 type knownModule struct{ params, funcs, vars, transforms, events map[string]bool }
+
+// of are the names of one kind.
+func (k *knownModule) of(kind useKind) map[string]bool {
+	switch kind {
+	case useParam:
+		return k.params
+	case useFunc:
+		return k.funcs
+	case useVar:
+		return k.vars
+	case useTransform:
+		return k.transforms
+	case useEvent:
+		return k.events
+	}
+	return nil
+}
 
 // known gives the table, read on first use.
 var known = sync.OnceValue(func() map[string]knownModule {
@@ -49,13 +72,87 @@ var known = sync.OnceValue(func() map[string]knownModule {
 	return t
 })
 
-// knownFunc is the module that has the function in Kamailio, a loaded one first; "" if none has.
-func knownFunc(name string, loaded map[string]bool) string {
+// otherName is a name that Kamailio 5.6 does not have, and another version does.
+type otherName struct {
+	module   string
+	versions string // "Kamailio until 4.4"
+	instead  string // what to write, "" where there is nothing
+}
+
+// String is "known to Kamailio until 4.4, not implemented by Viaduct; write …".
+func (o *otherName) String() string {
+	s := "known to " + o.versions + ", not implemented by Viaduct"
+	if o.instead != "" {
+		s += "; in Kamailio 5.6 it is " + o.instead
+	}
+	return s
+}
+
+// nameOf is a name of one kind.
+type nameOf struct {
+	kind useKind
+	name string
+}
+
+// others gives the names of other versions, read on first use.
+var others = sync.OnceValue(func() map[nameOf][]otherName {
+	kinds := map[string]useKind{"m:": useModule, "p:": useParam, "f:": useFunc, "v:": useVar,
+		"t:": useTransform, "e:": useEvent, "c:": useSetting}
+	t := map[nameOf][]otherName{}
+	for _, line := range strings.Split(othersText, "\n") {
+		left, instead, _ := strings.Cut(line, " => ")
+		f := strings.Fields(left)
+		if len(f) < 4 || strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		o := otherName{module: f[1], versions: "SER", instead: instead}
+		if since, ok := strings.CutSuffix(f[0], "-"); ok {
+			o.versions = "Kamailio from " + since + " on"
+		} else if until, ok := strings.CutPrefix(f[0], "-"); ok {
+			o.versions = "Kamailio until " + until
+		}
+		for _, n := range f[3:] {
+			k := nameOf{kinds[f[2]], n}
+			t[k] = append(t[k], o)
+		}
+	}
+	return t
+})
+
+// other is what another version has by that name, of module unless that is "" or has none; nil if
+// there is nothing.
+func other(kind useKind, module, name string) *otherName {
+	all := others()[nameOf{kind, name}]
+	for i := range all {
+		if all[i].module == module {
+			return &all[i]
+		}
+	}
+	if len(all) == 0 || module != "" && kind == useParam {
+		return nil
+	}
+	return &all[0]
+}
+
+// knownIn is the module that has the name in Kamailio 5.6: a loaded one first, else the one with
+// the shortest name; "" if none has.
+func knownIn(kind useKind, name string, loaded map[string]bool) string {
 	found := ""
 	for _, m := range sortedKeys(known()) {
-		if known()[m].funcs[name] && (found == "" || loaded[m]) {
+		k := known()[m]
+		switch {
+		case !k.of(kind)[name]:
+		case loaded[m]:
+			return m
+		case found == "" || len(m) < len(found):
 			found = m
 		}
 	}
 	return found
+}
+
+// moduleKnown tells whether some version of Kamailio has the module.
+func moduleKnown(name string) bool {
+	_, ok := known()[name]
+	return ok && name != core || other(useModule, "-", name) != nil
 }

@@ -24,6 +24,9 @@ type Options struct {
 	Defines []string
 	// Modules are those that the file may load, in order.
 	Modules []Declared
+	// Survey is filled with what the file uses, unless it is nil. The file is only looked at then:
+	// a data file that is not there is a warning.
+	Survey *Survey
 }
 
 // Load compiles the configuration file src, called file in messages. A nil src is read from file.
@@ -53,10 +56,13 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	}
 	tree, found := syntax.Parse(file, string(src),
 		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: coreNames})
-	ld := &loader{found}
+	ld := &loader{found, opt.Survey}
 	prog, set := ld.compile(tree, opt.Modules)
 	prog.hash = seen.of(prog)
 	found.Sort()
+	if opt.Survey != nil {
+		opt.Survey.Errors, opt.Survey.Warnings = found.Errors, found.Warnings
+	}
 	if len(found.Errors) > 0 {
 		return nil, nil, found.Warnings, found.Errors
 	}
@@ -105,7 +111,10 @@ func (h *sourceHash) of(p *Program) uint64 {
 }
 
 // loader is one run of Load: it collects what is found.
-type loader struct{ *syntax.Findings }
+type loader struct {
+	*syntax.Findings
+	survey *Survey // nil unless somebody asks
+}
 
 func (ld *loader) errorf(pos Pos, format string, args ...any) { ld.Errorf(pos, format, args...) }
 

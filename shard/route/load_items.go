@@ -120,6 +120,12 @@ func (cc *compiler) customSetting(it *syntax.Item) {
 func (cc *compiler) global(it *syntax.Item) {
 	d := cc.defs.get(core).params[it.Name]
 	if d == nil {
+		if o := other(useSetting, core, it.Name); o != nil {
+			cc.ld.survey.add(Use{Kind: useSetting, Name: it.Name, Module: core, Fate: Missing,
+				Note: o.instead}, it.Pos)
+			cc.ld.errorf(it.Pos, "core parameter %s is %s", it.Name, o)
+			return
+		}
 		cc.ld.errorf(it.Pos, "unknown core parameter %s%s", it.Name,
 			suggest.DidYouMean(it.Name, coreNames()))
 		return
@@ -132,7 +138,19 @@ func (cc *compiler) global(it *syntax.Item) {
 		cc.ld.warnf(it.Val.Pos, "%s is %d, and taken as 1", it.Name, it.Val.Num)
 		it.Val.Num = 1
 	}
+	cc.took(d, Use{Kind: useSetting, Name: it.Name, Module: core}, it.Pos)
 	cc.setParam(d, it, it.Pos, it.Name)
+}
+
+// took notes the use of a parameter that is here.
+func (cc *compiler) took(d *paramDef, u Use, pos Pos) {
+	switch {
+	case d.idle != "":
+		u.Fate, u.Note = Idle, d.idle
+	case d.notYet:
+		u.Fate, u.Note = Idle, "nothing acts on it yet"
+	}
+	cc.ld.survey.add(u, pos)
 }
 
 // setParam gives a parameter, called name in messages, its value.
@@ -159,13 +177,19 @@ func (cc *compiler) setParam(d *paramDef, it *syntax.Item, pos Pos, name string)
 func (cc *compiler) loadModule(it *syntax.Item) {
 	name := syntax.ModuleName(it.Name)
 	if !cc.defs.has(name) {
-		if _, ok := known()[name]; ok && name != "core" {
-			cc.ld.errorf(it.Pos, "module %s is known to Kamailio, not implemented by Viaduct yet",
-				name)
+		switch o := other(useModule, "-", name); {
+		case moduleKnown(name):
+			u, why := Use{Kind: useModule, Name: name, Module: name, Fate: Missing},
+				"known to Kamailio, not implemented by Viaduct yet"
+			if o != nil {
+				u.Note, why = o.instead, o.String()
+			}
+			cc.ld.survey.add(u, it.Pos)
+			cc.ld.errorf(it.Pos, "module %s is %s", name, why)
 			if cc.absences[name] == nil {
 				cc.absent(name, it.Pos)
 			}
-		} else {
+		default:
 			cc.ld.errorf(it.Pos, "unknown module %s%s", clip(name),
 				suggest.DidYouMean(name, cc.moduleNames()))
 		}
@@ -180,6 +204,11 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	cc.loaded[name] = true
 	cc.set.Modules = append(cc.set.Modules, LoadModule{Name: name, Pos: it.Pos})
 	m := cc.defs.load(name, cc.set)
+	u := Use{Kind: useModule, Name: name, Module: name}
+	if m.def.idle != "" {
+		u.Fate, u.Note = Idle, m.def.idle
+	}
+	cc.ld.survey.add(u, it.Pos)
 	if m.def.idle != "" {
 		cc.ld.warnf(it.Pos, "module %s has nothing to do: %s", name, m.def.idle)
 	}
@@ -209,8 +238,7 @@ func (cc *compiler) modParam(it *syntax.Item) {
 		cc.ld.errorf(it.Pos, "no module that is loaded matches %s", quote(clip(it.Name)))
 		return
 	}
-	_, theirs := known()[it.Name]
-	if !cc.defs.has(it.Name) && !theirs {
+	if !cc.defs.has(it.Name) && !moduleKnown(it.Name) {
 		cc.ld.errorf(it.Pos, "unknown module %s%s", clip(it.Name),
 			suggest.DidYouMean(it.Name, cc.moduleNames()))
 		return
@@ -221,23 +249,38 @@ func (cc *compiler) modParam(it *syntax.Item) {
 
 func (cc *compiler) oneParam(module string, it *syntax.Item) {
 	m := cc.defs.get(module)
-	if m == nil {
-		return // reported at its loadmodule
+	if m == nil { // reported at its loadmodule
+		if moduleKnown(module) {
+			cc.ld.survey.add(Use{Kind: useParam, Name: it.Param, Module: module, Fate: Missing},
+				it.ParamPos)
+		}
+		return
 	}
 	if l := cc.defs.loaded[module]; l != nil && l.given[it.Param] != nil {
 		*l.given[it.Param] = true
 	}
 	d := m.params[it.Param]
 	full := module + "." + it.Param
+	theirs, o := known()[module].params[it.Param], other(useParam, module, it.Param)
+	u := Use{Kind: useParam, Name: it.Param, Module: module}
 	switch {
-	case d == nil && known()[module].params[it.Param] && m.idle != "":
+	case d == nil && m.idle != "" && (theirs || o != nil):
+		u.Fate, u.Note = Idle, m.idle
+		cc.ld.survey.add(u, it.ParamPos)
 		cc.ld.warnf(it.ParamPos, "%s has no effect: %s", full, m.idle)
-	case d == nil && known()[module].params[it.Param]:
+	case d == nil && theirs:
+		u.Fate = Missing
+		cc.ld.survey.add(u, it.ParamPos)
 		cc.ld.errorf(it.ParamPos, "%s is known to Kamailio, not implemented by Viaduct yet", full)
+	case d == nil && o != nil:
+		u.Fate, u.Note = Missing, o.instead
+		cc.ld.survey.add(u, it.ParamPos)
+		cc.ld.errorf(it.ParamPos, "%s is %s", full, o)
 	case d == nil:
 		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)),
 			suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
+		cc.took(d, u, it.ParamPos)
 		cc.setParam(d, it, it.ParamPos, full)
 	}
 }

@@ -1,7 +1,9 @@
 package route
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -486,7 +488,11 @@ func (cc *compiler) readyAll() {
 			continue
 		}
 		for _, f := range m.ready {
-			if err := f(); err != nil {
+			switch err := f(); {
+			case err == nil:
+			case cc.ld.survey != nil && errors.Is(err, fs.ErrNotExist):
+				cc.ld.warnf(l.Pos, "module %s: %s: no start without it", l.Name, err)
+			default:
 				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
 
@@ -76,7 +75,7 @@ func (cc *compiler) bareAVP(x *syntax.Var) bool {
 	}
 	names, variable := cc.variableNames(x.Text)
 	there := x.Text != "" && !variable && cc.loaded["pv"] &&
-		suggest.DidYouMean("$"+x.Text, dollar(names)) == ""
+		DidYouMean(x.Text, names) == ""
 	if cc.bareAVPs[x.Text] = there; there {
 		cc.ld.warnf(x.Pos, "$%s is no variable, and so the AVP $avp(%s)", x.Text, x.Text)
 	}
@@ -174,13 +173,6 @@ func (cc *compiler) plainVar(pos Pos, w *written) *pvCode {
 		return &d.code
 	}
 	return nil
-}
-
-func dollar(names []string) []string {
-	for i := range names {
-		names[i] = "$" + names[i]
-	}
-	return names
 }
 
 // ScriptVar is $var(name), a variable of the program that begins as 0. A name is never computed, as

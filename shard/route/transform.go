@@ -3,7 +3,6 @@ package route
 import (
 	"strings"
 
-	"viaduct/shard/route/suggest"
 	"viaduct/shard/route/syntax"
 )
 
@@ -220,28 +219,32 @@ func comma(s string) int {
 // transformNamed is the transformation of that name of a loaded module; otherwise it says why there
 // is none.
 func (cc *compiler) transformNamed(pos Pos, name string) *Transform {
+	shown := "{" + name + "}"
 	for m := range cc.loaded {
 		if d := cc.defs.get(m); d != nil && d.transforms[name] != nil {
+			cc.ld.survey.add(Use{Kind: useTransform, Name: shown, Module: m}, pos)
 			return d.transforms[name]
 		}
 	}
-	var names []string
 	for _, m := range cc.defs.names() {
-		d := cc.defs.get(m)
-		if d.transforms[name] != nil {
+		if cc.defs.get(m).transforms[name] != nil {
+			cc.ld.survey.add(Use{Kind: useTransform, Name: shown, Module: m}, pos)
 			cc.ld.errorf(pos, "{%s} needs loadmodule \"%s.so\" before this line", name, m)
 			return nil
 		}
-		names = append(names, sortedKeys(d.transforms)...)
 	}
-	for _, m := range sortedKeys(known()) {
-		if known()[m].transforms[name] {
-			cc.ld.errorf(pos,
-				"{%s} (module %s) is known to Kamailio, not implemented by Viaduct yet", name, m)
-			return nil
-		}
-		names = append(names, sortedKeys(known()[m].transforms)...)
+	if cc.missing(useTransform, pos, name, shown) {
+		return nil
 	}
-	cc.ld.errorf(pos, "unknown transformation {%s}%s", clip(name), suggest.DidYouMean(name, names))
+	cc.ld.errorf(pos, "unknown transformation {%s}%s", clip(name),
+		cc.near(name, func() (names []string) {
+			for _, m := range cc.defs.names() {
+				names = append(names, sortedKeys(cc.defs.get(m).transforms)...)
+			}
+			for _, m := range sortedKeys(known()) {
+				names = append(names, sortedKeys(known()[m].transforms)...)
+			}
+			return names
+		}))
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"viaduct/shard/route/suggest"
 )
 
 // Place is a variable as it was compiled: how it is read, with one of Text, Int and Any, and how it
@@ -273,10 +271,12 @@ func (x *Index) At(c *Ctx) (n int, all bool) {
 // loaded works all the same; in Kamailio it is null. It returns nil after an error.
 func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	if d := cc.defs.get(core).vars[name]; d != nil {
+		cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: core}, pos)
 		return d
 	}
 	for m := range cc.loaded {
 		if d := cc.defs.get(m); d != nil && d.vars[name] != nil {
+			cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: m}, pos)
 			return d.vars[name]
 		}
 	}
@@ -285,6 +285,9 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 		switch {
 		case d == nil:
 			continue
+		}
+		cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: m}, pos)
+		switch {
 		case d.doc.Always:
 		case d.make != nil:
 			cc.ld.errorf(pos, "$%s needs loadmodule \"%s.so\" before this line", name, m)
@@ -301,17 +304,23 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 
 // noVariable reports a variable that there is not.
 func (cc *compiler) noVariable(pos Pos, name string) {
-	names, there := cc.variableNames(name)
-	if there {
-		cc.ld.errorf(pos, "$%s is known to Kamailio, not implemented by Viaduct yet", name)
+	if cc.missing(useVar, pos, name, "$"+name) {
 		return
 	}
+	near := cc.near(name, func() (names []string) {
+		for _, m := range cc.defs.names() {
+			names = append(names, sortedKeys(cc.defs.get(m).vars)...)
+		}
+		slices.Sort(names)
+		return names
+	})
 	cc.ld.errorf(pos, "unknown variable $%s%s", clip(name),
-		suggest.DidYouMean("$"+name, dollar(names)))
+		strings.Replace(near, "mean ", "mean $", 1))
 }
 
 // variableNames are those of all our variables, and whether name is one of them or of Kamailio's.
 func (cc *compiler) variableNames(name string) (names []string, there bool) {
+	there = other(useVar, "", name) != nil
 	for _, k := range known() {
 		there = there || k.vars[name]
 	}

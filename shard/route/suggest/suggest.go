@@ -15,13 +15,12 @@ func DidYouMean(name string, names []string) string {
 	return ""
 }
 
-// nearest is the name closest to name: one letter wrong in a short name, two from five letters on,
-// three from nine, four from thirteen. Letters of the wrong case count less than others; on a tie
-// the first in order wins.
+// nearest is the name closest to name: one letter wrong in a short name, two from five letters on.
+// Letters of the wrong case count less than others; on a tie the first in order wins.
 func nearest(name string, names []string) string {
 	sorted := append([]string(nil), names...)
 	sort.Strings(sorted)
-	reach := min(max((len(name)+3)/4, 1), 4)
+	reach := min(max((len(name)+3)/4, 1), 2)
 	best, bestAt := 2*reach+2, ""
 	low := strings.ToLower(name)
 	for _, n := range sorted {

@@ -16,10 +16,10 @@ func TestDidYouMean(t *testing.T) {
 	f("tcpp", "tcp", "tcp", "tls")
 	f("tcpxx", "tcp", "tcp", "tls") // two from five letters on
 	f("tcxx", "", "tcp", "tls")
-	f("tls_certificate", "certificate", "certificate", "private_key")
-	f("TCP", "tcp", "tcp", "TCPX") // case counts less than a letter
-	f("tls", "", "tls")            // the name itself is no suggestion
-	f("ab", "aa", "ac", "aa")      // a tie: the first in order
+	f("tls_certificate", "", "certificate", "private_key") // never more than two
+	f("TCP", "tcp", "tcp", "TCPX")                         // case counts less than a letter
+	f("tls", "", "tls")                                    // the name itself is no suggestion
+	f("ab", "aa", "ac", "aa")                              // a tie: the first in order
 	f("", "", "children")
 	f("x", "")
 }
