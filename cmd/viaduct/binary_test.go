@@ -294,3 +294,22 @@ func TestCheckReports(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// `viaduct migrate` reports on a file that does not start, and that is no failure.
+func TestMigrate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "k.cfg")
+	text := "loadmodule \"registrar.so\"\nrequest_route { save(\"location\"); }\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := runBinary(t, "", "migrate", file)
+	if r.code != 0 || !strings.Contains(r.stdout, "| `save` | function of registrar | 1 | "+file+":2:17 |") {
+		t.Errorf("%+v", r)
+	}
+	if r := runBinary(t, "", "migrate", file+".none"); r.code != 255 {
+		t.Errorf("%+v", r)
+	}
+	if r := runBinary(t, "", "migrate"); r.code != 255 || !strings.Contains(r.stderr, "A file is missing.") {
+		t.Errorf("%+v", r)
+	}
+}
