@@ -36,8 +36,8 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		Script: script{w}, Program: w.program.Hash(),
 		OnsendRequests: w.onsend(), OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed, Held: w.held,
+		Extensions: set.Extensions,
 	}
-	c.Extensions = set.Extensions
 	set.RR.Configure(&c)
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace

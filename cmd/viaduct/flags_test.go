@@ -96,7 +96,7 @@ func TestReadInclude(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.readInclude("/dev/zero"); err == nil || !strings.Contains(err.Error(), "16 MiB") {
+	if _, err := o.readInclude("/dev/zero"); err == nil || !strings.Contains(err.Error(), "is a device") {
 		t.Errorf("an endless include: %v", err)
 	}
 	done := make(chan error, 1)
@@ -106,8 +106,8 @@ func TestReadInclude(t *testing.T) {
 	}()
 	select {
 	case err := <-done:
-		if err != nil {
-			t.Error(err)
+		if err == nil || !strings.Contains(err.Error(), "is a FIFO") {
+			t.Errorf("a FIFO: %v", err)
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("a FIFO that nobody writes to is waited for")

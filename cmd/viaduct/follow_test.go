@@ -20,7 +20,7 @@ var live = words(`
 	Core.DNS Core.RevDNS Core.CheckVia Core.LocalRPort Core.UDPWQMaxBytes Core.AdvertisedAddress Core.AdvertisedPort Core.ServerHeader
 	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.ReplyToVia Core.ForceRPort Core.MaxRecursion Core.MaxWhileLoops
 	Core.MaxBranches Core.UDPMTU Core.UDPMTUTryProto Core.RecvBufferBytes Core.SendBufferBytes Core.TOS Core.ShmForceAlloc Core.ExitTimeout
-	Core.ServerID Core.OnsendReplies
+	Core.ServerID Core.OnsendReplies Extensions
 	TM.* RR.* SL.* Dispatcher.* Path.* Modules
 	Stream.MaxConnections Stream.TLSMaxConnections Stream.ConnectTimeout Stream.SendTimeout Stream.Lifetime Stream.WaitData
 	Stream.MsgReadTimeout Stream.AcceptAliases Stream.AcceptIPLimit Stream.AcceptUnique Stream.AcceptNoCL Stream.Async

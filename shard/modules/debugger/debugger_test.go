@@ -33,5 +33,5 @@ func TestDebugger(t *testing.T) {
 	f(`$avp(a) = 1; $avp(a) = "x"; $avp(b) = 2; dbg_pv_dump();`, `{"$avp(b)":[2],"$avp(a)":["x",1]}`)
 	f(`$avp(a) = 1; dbg_pv_dump(4, "L_DBG");`)
 	f(`dbg_breakpoint("on");`)
-	b.Fails(`dbg_sip_msg("L_INF");`, `unknown level "L_INF"; did you mean L_INFO?`)
+	b.Fails(`dbg_sip_msg("LINFO");`, `unknown level "LINFO"; did you mean L_INFO?`)
 }
