@@ -67,7 +67,7 @@ func TestHostileSizes(t *testing.T) {
 		h.f(fmt.Sprintf("unknown header of %q", unit), fill(65000, "X: ", unit, "y\r\n"), "forwarded")
 		for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Via", "Content-Length"} {
 			long := strings.Repeat(unit, (datagramBytes-len(h.text())-16)/len(unit))
-			want := "400 Bad " + name + "|513|400 Differing|dropped: unanswerable|400 Body|400 Empty"
+			want := "400 Bad " + name + "|400 Invalid " + name + " Header|513|400 Differing|dropped: unanswerable|400 Body|400 Empty"
 			h.f(fmt.Sprintf("%s of %q, 64 KB", name, unit), h.text(hostileRows[name], name+": "+long+"\r\n"), want)
 			if name == "From" || name == "To" || name == "Via" {
 				row := strings.TrimSuffix(hostileRows[name], "\r\n")

@@ -238,7 +238,7 @@ func TestHostileHeaders(t *testing.T) {
 	numbers("Content-Length", row("Content-Length", ""), []string{"0", "1", "4", "0004"},
 		[]string{"2147483648", "4294967296", "4294967300", "4,", "4;", "\"4\""}, "400 Bad Content-Length")
 	numbers("Expires", extra("Expires"), []string{"0", "4294967296", strings.Repeat("9", 3000)}, nil,
-		"400 Bad Expires|forwarded")
+		"400 Expires value is illegal|forwarded")
 	numbers("Max-Breadth", extra("Max-Breadth"), []string{"1", "60"}, nil, "forwarded|400 Bad Max-Breadth|440")
 	numbers("Request-URI port", func(n string) string {
 		return h.text("bob@example.com SIP", "bob@example.com:"+n+" SIP")
@@ -246,7 +246,7 @@ func TestHostileHeaders(t *testing.T) {
 		"400 Bad Request-URI|400 Bad request line|forwarded")
 	numbers("To port", func(n string) string {
 		return h.text("To: <sip:bob@example.com", "To: <sip:bob@example.com:"+n)
-	}, []string{"1", "65535"}, []string{"", "0", "65536"}, "400 Bad To")
+	}, []string{"1", "65535"}, []string{"", "0", "65536"}, "400 Bad To|400 Invalid To Header")
 	numbers("Contact port",
 		func(n string) string { return h.text("ann@h.example.com", "ann@h.example.com:"+n) }, nil, nil, "forwarded")
 	numbers("Via port", func(n string) string {
@@ -333,7 +333,9 @@ func TestHostileMarks(t *testing.T) {
 	// A mark may make the field bad, or something else of it; or split the line so that the header
 	// section is what is bad.
 	line := "|400 Bad header line|400 Bad request line"
-	bad := func(field string) string { return "forwarded|400 (Bad|Missing|Doubled|Empty) " + field + line }
+	bad := func(field string) string {
+		return "forwarded|400 (Bad|Missing|Doubled|Empty) " + field + "|400 Invalid " + field + " Header" + line
+	}
 	via := "forwarded|dropped: unanswerable|400 Bad Via|400 Empty Via branch" + line
 	uri := "forwarded|400 Bad Request-URI|400 Headers in Request-URI|416|501|505" + line
 	for _, c := range []struct{ place, before, behind, want string }{
