@@ -10,6 +10,7 @@ needs=(
 	sipsak=sipsak
 	kamailio=kamailio
 	/usr/lib/*/kamailio/modules/tmx.so=kamailio-extra-modules # peers of the comparison: dispatcher, sanity, tmx …
+	/usr/lib/*/kamailio/modules/json.so=kamailio-json-modules
 	/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-modules
 	/usr/lib/*/kamailio/modules/websocket.so=kamailio-websocket-modules
 	gcc=gcc

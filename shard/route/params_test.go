@@ -122,6 +122,13 @@ func TestGlobalsAsKamailio(t *testing.T) {
 	compareRefused(t, src, names)
 }
 
+// kamailioHas tells whether a module of Kamailio's is installed; Debian has some in packages of their
+// own.
+func kamailioHas(module string) bool {
+	found, err := filepath.Glob("/usr/lib/*/kamailio/modules/" + module + ".so")
+	return err == nil && len(found) > 0
+}
+
 func needKamailio(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(kamailioPath); err != nil {
@@ -267,9 +274,18 @@ func TestFunctionsAsKamailio(t *testing.T) {
 	delete(funcs, "avp_printf")          // in the manual alone
 	load := strings.ReplaceAll(allModules, `" loadmodule`, "\"\nloadmodule")
 	for _, n := range sortedKeys(modules) {
-		if line := "loadmodule \"" + n + ".so\"\n"; len(modules[n].funcs) > 0 && !strings.Contains(load, line) {
-			load += line
+		line := "loadmodule \"" + n + ".so\"\n"
+		if len(modules[n].funcs) == 0 || strings.Contains(load, line) {
+			continue
 		}
+		if !kamailioHas(n) {
+			t.Logf("not compared: Kamailio's module %s is not installed", n)
+			for f := range modules[n].funcs {
+				delete(funcs, f)
+			}
+			continue
+		}
+		load += line
 	}
 	for _, m := range []string{"dialplan", "mtree", "permissions"} {
 		dir, err := filepath.Abs("../modules/" + m + "/testdata/db")
