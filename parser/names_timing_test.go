@@ -77,7 +77,7 @@ func BenchmarkKindOf(b *testing.B) {
 		for b.Loop() {
 			for i := range m.Headers {
 				l := m.Headers[i].Line
-				if h.read(inviteSDP, int(l.Off), int(l.End())-1) != m.Headers[i].Kind {
+				if h.read(inviteSDP, int(l.Off), int(l.End())-2) != m.Headers[i].Kind {
 					b.Fatal(i)
 				}
 			}
