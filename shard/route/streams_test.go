@@ -374,7 +374,7 @@ func FuzzContactAlias(f *testing.F) {
 		if h.msg.Parse([]byte(msg)) != parser.OK || strings.ContainsAny(contact, "\r\n") {
 			return
 		}
-		protocols := []Transport{UDP, TCP, TLS, SCTP, WS, WSS}
+		protocols := []Transport{UDP, TCP, TLS, WS, WSS}
 		h.from(protocols[int(proto)%len(protocols)], "192.0.2.7:40000")
 		h.request(p)
 		for _, call := range h.calls {
