@@ -26,8 +26,8 @@
 //   - A record with Header.Owner set counts while its owner counts, and the owner, asked by
 //     Recover, says it holds it. So a transaction and its buffers come to life in one store, and
 //     die in one.
-//   - Several fields of a live record change together through a Pair: write the other version, then
-//     flip one word.
+//   - Several fields of a live record would change together through a Pair, which no record of a
+//     server has so far: write the other version, then flip one word.
 //   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process.
 //     Recover rebuilds them by walking the slots; so must whoever keeps an index or a timer wheel
 //     over records.
