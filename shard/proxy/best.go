@@ -177,7 +177,9 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 		p := &c.plan
 		p.Reset(kept)
 		p.over(tx.Proto())
-		planLength(c, p, m, tx.Proto(), len(m.Body()))
+		if lacksLength(m, tx.Proto()) {
+			planLength(c, p, m, len(m.Body()))
+		}
 		more := c.challenges(tx, status)
 		status = c.planRemap(p, m)
 		c.planChallenges(p, m, more)

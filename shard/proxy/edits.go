@@ -159,31 +159,20 @@ func (r *Request) Body() ([]byte, bool) {
 	return b, true
 }
 
-// appendLength appends a Content-Length for a message that has none and needs one: over a stream,
-// and where the program gives it a body.
-func (e *edits) appendLength(b []byte, m *parser.Message, proto netio.Proto) []byte {
-	return appendLength(b, m, proto, e.bodyBytes(m))
+// lacksLength tells whether a message that leaves by proto needs a Content-Length that it does not
+// have: over a stream nothing else says where its body ends (§18.3).
+func lacksLength(m *parser.Message, proto netio.Proto) bool {
+	return proto.Reliable() && !m.Has(parser.KindContentLength)
 }
 
-// planLength is appendLength for the end of the headers.
-func (e *edits) planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto) {
-	planLength(c, p, m, proto, e.bodyBytes(m))
-}
-
-// appendLength appends a Content-Length for a message that has none and leaves by a stream, where
-// nothing else says where its body of n bytes ends (§18.3).
-func appendLength(b []byte, m *parser.Message, proto netio.Proto, n int) []byte {
-	if !proto.Reliable() || m.Has(parser.KindContentLength) {
-		return b
-	}
+// appendLength appends the Content-Length of a body of n bytes.
+func appendLength(b []byte, n int) []byte {
 	return append(appendInt(append(b, "Content-Length: "...), n), "\r\n"...)
 }
 
-// planLength is appendLength for the end of the headers.
-func planLength(c *Core, p *Plan, m *parser.Message, proto netio.Proto, n int) {
-	if proto.Reliable() && !m.Has(parser.KindContentLength) {
-		p.Insert(m.HeaderEnd, appendLength(c.take(48), m, proto, n))
-	}
+// planLength adds the Content-Length of a body of n bytes at the end of the headers.
+func planLength(c *Core, p *Plan, m *parser.Message, n int) {
+	p.Insert(m.HeaderEnd, appendLength(c.take(48), n))
 }
 
 // Apply makes M what it would leave as, without our Via and Record-Route, so that what comes later

@@ -374,6 +374,8 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		rr := c.recordedIn(m)
 		head = c.appendRecordRoute(head, m, &rr, tx.Listener(), int(to.Listener), secure)
 	}
-	head = appendLength(head, m, to.Addr.Proto, len(m.Body()))
+	if lacksLength(m, to.Addr.Proto) {
+		head = appendLength(head, len(m.Body()))
+	}
 	p.Replace(from, until-from, head)
 }

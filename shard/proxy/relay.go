@@ -299,7 +299,9 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 		}
 		head = r.core.appendRecordRoute(head, m, &r.rr, r.Listener, leavesBy, r.secureRoute())
 	}
-	head = r.edits.appendLength(head, m, r.core.listeners[leavesBy].proto)
+	if lacksLength(m, r.core.listeners[leavesBy].proto) {
+		head = appendLength(head, r.edits.bodyBytes(m))
+	}
 	if !r.hasMF {
 		head = append(head, "Max-Forwards: "...)
 		head = append(head, decimals[r.maxForwards]...)

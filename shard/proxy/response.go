@@ -174,7 +174,9 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 		status = c.planRemap(p, m)
 	}
 	p.Cut(via.Cut.Off, via.Cut.Len)
-	c.Reply.edits.planLength(c, p, m, tx.Proto())
+	if lacksLength(m, tx.Proto()) {
+		planLength(c, p, m, c.Reply.edits.bodyBytes(m))
+	}
 	c.planChallenges(p, m, more)
 	c.Reply.edits.plan(c, p, m, 0)
 	if c.respond(tx, status, p.Segments()) {
@@ -283,7 +285,9 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	p := &c.plan
 	p.Reset(m.Raw[:end(m)])
 	p.over(to.Proto)
-	c.Reply.edits.planLength(c, p, m, to.Proto)
+	if lacksLength(m, to.Proto) {
+		planLength(c, p, m, c.Reply.edits.bodyBytes(m))
+	}
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
