@@ -46,6 +46,10 @@ func (v *Values) Before() Span {
 	return Span{start, v.Value.Off - start}
 }
 
+// Another tells whether something stands behind the current value: a value, or what is none, of
+// which Next says so.
+func (v *Values) Another() bool { return v.next >= 0 || v.m.Next(v.Row) >= 0 }
+
 // Next goes to the next value. It returns false at the end, or at a malformed list (then Reason
 // says which).
 func (v *Values) Next() bool {

@@ -353,6 +353,14 @@ func (c *Core) take(n int) []byte {
 // port (0: none written) name this proxy: a listener of one of the transports
 // protos (bit 1<<Proto), what it advertises, or an alias.
 func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
+	// What we wrote ourselves comes back letter by letter: most often no address is read.
+	for i := range c.listeners {
+		l := &c.listeners[i]
+		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 &&
+			(l.port == 0 || l.samePort(port, l.port)) {
+			return true
+		}
+	}
 	var a netio.Addr
 	if numeric := parseIP(host, &a); numeric {
 		for i := range c.listeners {
@@ -361,13 +369,6 @@ func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 				l.samePort(port, int(l.addr.Port)) {
 				return true
 			}
-		}
-	}
-	for i := range c.listeners {
-		l := &c.listeners[i]
-		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 &&
-			(l.port == 0 || l.samePort(port, l.port)) {
-			return true
 		}
 	}
 	for i := range c.cfg.Aliases {
@@ -425,6 +426,9 @@ func (c *Core) viaIsOurs(sentBy []byte) bool {
 func equalFold(a, b []byte) bool {
 	if len(a) != len(b) {
 		return false
+	}
+	if string(a) == string(b) {
+		return true
 	}
 	for i := range a {
 		x, y := a[i], b[i]

@@ -81,7 +81,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 		return NotRouted
 	}
 	routes, top := r.routes, r.topRoute
-	if !c.ours(&top) {
+	if !r.topOurs {
 		if c.cfg.RouteKey != nil {
 			return NotRouted
 		}
@@ -209,16 +209,14 @@ func (r *Request) routesReadable() bool {
 	if !r.readTopRoute() {
 		return false
 	}
-	routes, u := r.routes, r.topRoute
-	for range 2 {
-		if !r.core.ours(&u) {
-			break
-		}
-		if !nextRoute(r.M, &routes, &u) {
-			return routes.Reason == parser.OK
-		}
+	if !r.topOurs || !r.routes.Another() {
+		return true
 	}
-	return true
+	routes, u := r.routes, r.topRoute
+	if nextRoute(r.M, &routes, &u) && r.core.ours(&u) {
+		nextRoute(r.M, &routes, &u)
+	}
+	return routes.Reason == parser.OK
 }
 
 // readTopRoute reads the first Route value once per request. It returns false if that is malformed.
@@ -226,7 +224,7 @@ func (r *Request) readTopRoute() bool {
 	if !r.routesRead {
 		r.routesRead = true
 		r.routes = r.M.Values(parser.KindRoute)
-		nextRoute(r.M, &r.routes, &r.topRoute)
+		r.topOurs = nextRoute(r.M, &r.routes, &r.topRoute) && r.core.ours(&r.topRoute)
 	}
 	return r.routes.Reason == parser.OK
 }

@@ -36,7 +36,8 @@ type received struct {
 	via           *parser.Via
 	replyTo       netio.Addr
 	writeReceived bool   // the top Via gets received=
-	routesRead    bool   // routes and topRoute are those of this request
+	routesRead    bool   // routes, topRoute and topOurs are those of this request
+	topOurs       bool   // topRoute is a Record-Route of ours
 	asReceived    []byte // M's bytes as they came, if Apply has changed them
 	resumed       bool   // in a failure route: the request is read back from the arena
 	maxBreadth    int    // Max-Breadth as received; -1 means absent
