@@ -138,30 +138,42 @@ func (r *RPC) run(line string) any {
 	if err != nil {
 		return faultOf(err)
 	}
-	m, err := r.method(words[0])
+	v, err := r.call(words[0], words[1:])
 	if err != nil {
 		return faultOf(err)
-	}
-	args, err := m.Read(words[1:])
-	if err != nil {
-		return faultOf(err)
-	}
-	v, err := m.Call(args)
-	if err != nil {
-		return faultOf(err)
-	}
-	if v == nil {
-		v = struct{}{}
 	}
 	return v
 }
 
-func faultOf(err error) map[string]*Fault {
+// call runs a method and gives what becomes its answer.
+func (r *RPC) call(name string, words []string) (any, error) {
+	m, err := r.method(name)
+	if err != nil {
+		return nil, err
+	}
+	args, err := m.Read(words)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.Call(args)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		v = struct{}{}
+	}
+	return v, nil
+}
+
+func faultOf(err error) map[string]*Fault { return map[string]*Fault{"error": fault(err)} }
+
+// fault is err as a Fault: 500 if it is none.
+func fault(err error) *Fault {
 	var f *Fault
 	if !errors.As(err, &f) {
 		f = &Fault{Code: 500, Message: err.Error()}
 	}
-	return map[string]*Fault{"error": f}
+	return f
 }
 
 // writeJSON leaves < > & as they are: nobody puts the answer into HTML.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
+
+	"viaduct/control/binrpc"
 )
 
 // Commands answers the commands of the FIFO and the Unix socket: by name, a value that becomes one
@@ -59,7 +61,8 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 // StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with
 // mode 0660 and removed by Close.
 //
-//	socket   a line "status" in, a line of JSON out, as often as the client likes
+//	socket   a line "status" in, a line of JSON out, as often as the client likes; or packets of
+//	         kamcmd(8), with Serve
 //	FIFO     "status" in: the answer goes to the log. "status NAME" in: the answer goes to the FIFO
 //	         NAME, which the client made in the same folder and reads from; a name with a slash is
 //	         refused, or a client could have us write anywhere
@@ -215,7 +218,13 @@ func (s *StatusService) drop(conn *net.UnixConn) {
 }
 
 func (s *StatusService) serve(conn *net.UnixConn) {
-	in := bufio.NewScanner(conn)
+	_ = conn.SetDeadline(time.Now().Add(statusFirstLine))
+	r := bufio.NewReader(conn)
+	if first, err := r.Peek(1); err == nil && first[0] == binrpc.Magic {
+		s.serveBinary(conn, r)
+		return
+	}
+	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, MaxCommandBytes), MaxCommandBytes)
 	for wait := statusFirstLine; ; wait = statusIdleTimeout {
 		_ = conn.SetDeadline(time.Now().Add(wait))
