@@ -61,7 +61,7 @@ import (
 //	silence                         nothing left since (written by hand where it is the point)
 //
 // Branches of ours are written {B1}, {B2}… in the order they appear, in both
-// directions. With -update the out steps are written anew: review the diff.
+// directions, and From tags of ours {tag}. With -update the out steps are written anew: review the diff.
 var update = flag.Bool("update", false, "rewrite the out steps of testdata/flows")
 
 const flowStart = int64(1000 * time.Second)
@@ -538,9 +538,13 @@ func (f *flow) unreachable(to string) {
 
 var ourBranch = regexp.MustCompile(`z9hG4bKt[0-9a-f]{44}`)
 
-// name writes our branches as {B1}, {B2}….
+// ourTag is the From tag of a request that is made here.
+var ourTag = regexp.MustCompile(`;tag=[0-9a-f]{16}\b`)
+
+// name writes our branches as {B1}, {B2}…, and the tags of requests made here as {tag}.
 func (f *flow) name(b []byte) string {
-	return ourBranch.ReplaceAllStringFunc(strings.ReplaceAll(string(b), "\r\n", "\n"), func(s string) string {
+	text := ourTag.ReplaceAllString(strings.ReplaceAll(string(b), "\r\n", "\n"), ";tag={tag}")
+	return ourBranch.ReplaceAllStringFunc(text, func(s string) string {
 		for i, known := range f.branches {
 			if known == s {
 				return fmt.Sprintf("{B%d}", i+1)

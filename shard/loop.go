@@ -55,6 +55,9 @@ type worker struct {
 	egress   proxy.Egress
 	ctx      *route.Ctx
 	m        parser.Message
+	// a request of ours whose outcome is told, and its final response
+	ourRequest, ourResponse parser.Message
+
 	handover handover
 	names    names
 	asks     asks

@@ -36,6 +36,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		Script: script{w}, Program: w.program.Hash(),
 		OnsendRequests: w.onsend(), OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning: set.Core.SIPWarning != 0, OnFailure: w.failed, Held: w.held,
+		Finished:   w.finished,
 		Extensions: set.Extensions,
 	}
 	set.RR.Configure(&c)

@@ -107,7 +107,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 		tx.UserFlags |= bestHeard
 	}
 	pending := c.undecided(tx)
-	silent := status == 408 && !tx.Invite() // RFC 4320 §4.2: see sendBest
+	silent := status == 408 && !tx.Invite() && !tx.Ours() // RFC 4320 §4.2: see sendBest
 	if best && !pending && !silent && c.failureRoute(tx) == 0 {
 		c.forward(tx, m, via, c.challenges(tx, status))
 		return
@@ -164,7 +164,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	case status == 0:
 		c.answer(tx, br, Undecided)
 		return
-	case status == 408 && !tx.Invite():
+	case status == 408 && !tx.Invite() && !tx.Ours():
 		// RFC 4320 §4.2: no 408 to a non-INVITE. One that was received comes early: the
 		// transaction stays until its time is over, to absorb the caller's repetitions.
 		if local {
@@ -174,6 +174,10 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	}
 	m := &c.stored
 	if kept := c.tx.Best(tx); kept != nil && m.Parse(kept) == parser.OK {
+		if tx.Ours() {
+			c.finish(tx, m)
+			return
+		}
 		p := &c.plan
 		p.Reset(kept)
 		p.over(tx.Proto())
@@ -194,7 +198,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	switch {
 	case local:
 		c.answer(tx, br, c.bestCause(tx))
-	case status == 503 && c.cfg.Remap503:
+	case status == 503 && c.cfg.Remap503 && !tx.Ours():
 		c.answerLike(tx, br, codeInternal, internalError)
 	default:
 		c.answerLike(tx, br, status, phrase(status)) // there was no room for a copy
@@ -331,6 +335,9 @@ func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 
 // StillTrying is txn.User's: the 100 of RFC 4320 §4.1 is due.
 func (c *Core) StillTrying(tx *txn.Tx) {
+	if tx.Ours() {
+		return
+	}
 	if s := c.saved(tx); s != nil && s.restores() != 0 && c.resume(tx) {
 		c.Request.send(100, "Trying", "") // what a branch has sent says something else
 		return

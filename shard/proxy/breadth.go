@@ -69,7 +69,8 @@ var defaultBreadthRow = []byte("Max-Breadth: " + string(decimals[defaultBreadth]
 // appendBreadth appends the row where there is none.
 func (r *Request) appendBreadth(b []byte, share int) []byte {
 	switch {
-	case r.M.Has(parser.KindMaxBreadth) || r.M.Method == parser.ACK || r.M.Method == parser.CANCEL:
+	case r.M.Has(parser.KindMaxBreadth) || r.M.Method == parser.ACK || r.M.Method == parser.CANCEL,
+		r.ours():
 		return b
 	case share == defaultBreadth:
 		return append(b, defaultBreadthRow...)

@@ -101,6 +101,10 @@ type Config struct {
 	// over. nil means no run is ever held.
 	Held func(w Waiting, question uint64, again bool)
 
+	// Finished is told what became of a request of ours, see BeginOurs. It must not block, and copies
+	// what it needs.
+	Finished func(f *Finished)
+
 	// Trace is told each step of each call, by its Call-ID, with names and values in turn. If it
 	// is nil, nothing is spent on it. It must not block, and callID is valid during the call.
 	Trace func(callID []byte, step string, attrs ...any)
@@ -174,8 +178,10 @@ type Core struct {
 	Request Request
 	// the transaction whose run was held and goes on: what it holds is not waited for any more
 	running    *txn.Tx
-	aside      *aside  // see RequestOf
-	concluding *txn.Tx // a transaction whose last branches a CANCEL ended, see Finish
+	aside      *aside          // see RequestOf
+	ourOwn     *Request        // see BeginOurs
+	finalOf    *parser.Message // the response that Finished is told of; nil: made here
+	concluding *txn.Tx         // a transaction whose last branches a CANCEL ended, see Finish
 }
 
 // New makes a Core. SetTable must be called before the first message.

@@ -76,6 +76,7 @@ func tagHash(m *parser.Message) uint32 {
 // message.
 type parting struct {
 	remote []byte                   // the remote target: its Contact
+	auth   []byte                   // rows with credentials, for the ACK (§13.2.2.4)
 	routes [maxPartingRoutes][]byte // the route set behind us, nearest first
 	n      int
 	to     netio.Addr
@@ -104,6 +105,16 @@ func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	for v := m.Values(parser.KindRecordRoute); v.Next() && d.n < all-ours; d.n++ {
 		copy(d.routes[1:], d.routes[:d.n])
 		d.routes[0] = v.Value.Of(m.Raw)
+	}
+	d.auth = nil
+	for i := range c.stored.Headers {
+		switch h := &c.stored.Headers[i]; h.Kind {
+		case parser.KindAuthorization, parser.KindProxyAuthorization:
+			if d.auth == nil {
+				d.auth = c.take(len(sent))
+			}
+			d.auth = append(d.auth, h.Line.Of(sent)...)
+		}
 	}
 	var a parser.NameAddr
 	v := m.Values(parser.KindContact)
@@ -177,10 +188,12 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 		}
 	}
 	cseq, _ := m.CSeq()
+	auth := d.auth
 	if method == parser.BYE {
 		cseq.Number++
+		auth = nil
 	}
-	b := c.take(len(m.Raw) + 1024)
+	b := c.take(len(m.Raw) + len(auth) + 1024)
 	b = append(append(append(b, method.String()...), ' '), uri...)
 	b = append(b, " SIP/2.0\r\n"...)
 	b = append(append(append(b, c.listeners[d.by].via...), branch...),
@@ -199,8 +212,8 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 		}
 	}
 	b = appendInt(append(b, "CSeq: "...), int(cseq.Number))
-	b = append(append(append(b, ' '), method.String()...), "\r\nContent-Length: 0\r\n\r\n"...)
-	return b
+	b = append(append(append(b, ' '), method.String()...), "\r\n"...)
+	return append(append(b, auth...), "Content-Length: 0\r\n\r\n"...)
 }
 
 // appendAckBranch appends the branch of the ACK to a 2xx: one of its own (§17.1.1.3), the same for

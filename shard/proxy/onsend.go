@@ -21,7 +21,7 @@ func (o *Outgoing) WriteTo(b []byte) { o.plan.WriteTo(b) }
 
 // letsOut asks onsend_route, if there is one, about the request that the Core's plan has.
 func (r *Request) letsOut(to *netio.Addr, by int) bool {
-	return !r.core.cfg.OnsendRequests || r.asksOnsend(to, by)
+	return !r.core.cfg.OnsendRequests || r.ours() || r.asksOnsend(to, by)
 }
 
 // asksOnsend runs onsend_route. Slow path: few programs have one.

@@ -199,6 +199,9 @@ func (r *Request) newTransaction() bool {
 		if r.core.tracing {
 			r.traceNew()
 		}
+		if r.ours() {
+			r.Tx.SetOurs()
+		}
 		r.Tx.SetLoop(r.loopHash())
 		if r.lifetime > 0 {
 			r.core.tx.SetLifetime(r.Tx, r.lifetime)

@@ -64,8 +64,12 @@ func (r *Request) Reply(code int, reason, header string) bool {
 // without phrase, header and Server.
 func (r *Request) send(code int, reason, header string) bool {
 	c := r.core
-	if r.via == nil || r.M.Method == parser.ACK {
+	switch {
+	case r.via == nil || r.M.Method == parser.ACK:
 		return false
+	case r.ours():
+		r.refused = true
+		return r.Tx == nil || c.tx.Respond(r.Tx, code, nil)
 	}
 	b := r.reply(code, reason, header, c.cfg.ServerHeader, r.leave.reply)
 	if len(b) > maxDatagramBytes {

@@ -125,6 +125,9 @@ type undertaken struct {
 	waits      int     // how often this relay has waited for a name
 	wasHeld    bool    // its run was held: the transaction may be there for that alone
 	own        bool    // nobody sent it: see BeginOwn
+	// note, if it is not nil, says that the request is sent from here, see BeginOurs
+	note    []byte
+	refused bool // of such a request: it was to be answered
 	// the failure route began with a best response of earlier branches
 	startedEarlier bool
 }

@@ -58,8 +58,9 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	if br == nil {
 		return c.Stray(m, check), 0
 	}
-	whole := check == parser.OK && viaBelow(m, via)
-	if (!whole || br.Lost()) && !br.OfCancel() {
+	ours := c.tx.OfBranch(br).Ours()
+	whole := check == parser.OK && (ours || viaBelow(m, via))
+	if (!whole || br.Lost() || ours) && !br.OfCancel() {
 		c.tx.Hold(br)
 	}
 	if t := c.targetOf(br); t != nil && !br.Lost() { // what comes late says nothing about now
@@ -163,6 +164,10 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 // forward sends m upstream without our Via, with more rows at the end of its
 // headers.
 func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []byte) {
+	if tx.Ours() {
+		c.finish(tx, m)
+		return
+	}
 	p := &c.plan
 	p.Reset(m.Raw[:end(m)])
 	if m.StartLine.Off > 0 {

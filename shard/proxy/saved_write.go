@@ -9,7 +9,7 @@ import (
 // save keeps the request if something will ask for it: a route that runs later, or the
 // transaction's own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
-	if r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
+	if !r.ours() && r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
 		r.timers == (finalTimers{}) && r.restores == 0 && r.switches&keptSwitches == 0 &&
 		r.leave.reply == nil && r.Tx.Saved() == 0 {
 		return true
@@ -118,6 +118,9 @@ func (w *stateWriter) kept(r *Request, waits bool) {
 			w.target(&r.more[i])
 		}
 	}
+	if r.own {
+		w.text(r.note)
+	}
 }
 
 // resume makes the request that tx keeps the request under way, as it was when
@@ -164,6 +167,9 @@ func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, 
 	waiting.n = k.count(len(waiting.list))
 	for i := range waiting.list[:waiting.n] {
 		waiting.list[i] = k.target()
+	}
+	if r.own = s.bits&savedOwn != 0; r.own {
+		r.note = k.text()
 	}
 	return !k.bad
 }

@@ -14,7 +14,7 @@ import (
 
 // stateFormat is part of the layout of the arena. It changes with what is written here, in
 // saved_write.go and in hold_state.go.
-const stateFormat = 4
+const stateFormat = 5
 
 // stateWriter appends to b.
 type stateWriter struct{ b []byte }

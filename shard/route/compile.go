@@ -28,6 +28,7 @@ type compiler struct {
 	runFor   map[string]kinds // what route[NAME] is run for, by name
 	kind     kinds            // what the block being compiled is checked as
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
+	also     kinds            // what an event_route is run for besides requests
 	event    string           // the name of the event_route being checked, empty in other blocks
 	inRoute  string           // the name of the route being compiled
 	// where break goes: behind the while or switch, outside if there is none

@@ -56,7 +56,7 @@ func coreParams(m *Module) {
 		"How often a while turns; 0: as often as it will.")
 	m.IntVar(&c.MaxBranches, "max_branches", 1, 30, "How many branches a transaction may have.")
 	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
-	m.NotYet("reply_to_via", "user_agent_header")
+	m.NotYet("reply_to_via")
 	processParams(m, c)
 }
 

@@ -53,7 +53,11 @@ type run struct {
 
 	raised int         // events whose routes run inside of each other
 	own    *ownMessage // what events are about that are about no message
-	atEnd  []func(c *Ctx)
+	// of a request of ours that is made; sending: its event route runs; alone: the route runs
+	// between messages, and nothing is half done around it
+	ours           *parser.Message
+	sending, alone bool
+	atEnd          []func(c *Ctx)
 }
 
 // variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
@@ -157,6 +161,7 @@ func (c *Ctx) Between() {
 		c.end() // a panic cut a run short
 	}
 	c.raised, c.buf, c.prog, c.stop = 0, c.buf[:0], nil, notStopped
+	c.sending, c.alone = false, false
 }
 
 // AtEnd has f called when the run ends, however it does, or before the next one begins.
@@ -179,6 +184,7 @@ func (c *Ctx) end() {
 		}
 	}
 	c.Msg = nil
+	c.sending, c.alone = false, false
 	c.ruri.forget()
 	c.duri.forget()
 }

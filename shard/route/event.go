@@ -18,6 +18,7 @@ type Event struct {
 	prog      *Program
 	rt        *routeCode
 	named     map[string]*Event // of a family, those that the file has routes for
+	also      Kinds             // see Also
 }
 
 // Event declares an event. A name that ends in a capital word, as in "htable:expired:NAME", is that
@@ -30,6 +31,10 @@ func (m *Module) Event(name, doc string) *Event {
 	m.def.events = append(m.def.events, e)
 	return e
 }
+
+// Also says that the event is raised on messages of those routes as well: what may be called on
+// requests alone is false there, and warned of.
+func (e *Event) Also(in Kinds) *Event { e.also |= in; return e }
 
 // family is what the names of a family begin with, "" for a single event.
 func (e *Event) family() string {
@@ -177,6 +182,19 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
+// eventAlso is what the event of that name is raised on besides requests.
+func (cc *compiler) eventAlso(name string) (in Kinds) {
+	for _, module := range cc.defs.names() {
+		for _, e := range cc.defs.get(module).events {
+			if family := e.family(); e.also != 0 && (e.name == name ||
+				family != "" && strings.HasPrefix(name, family)) {
+				in |= e.also
+			}
+		}
+	}
+	return in
+}
+
 // eventNamed is the event that an event_route is for; nil if none is. why says then why the route
 // is never run, unless an error says it.
 func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
@@ -188,7 +206,7 @@ func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 			family := e.family()
 			if name, ok := strings.CutPrefix(it.Name, family); ok && family != "" && name != "" {
 				if e.named[name] == nil {
-					e.named[name] = &Event{name: it.Name, doc: e.doc}
+					e.named[name] = &Event{name: it.Name, doc: e.doc, also: e.also}
 				}
 				return e.named[name]
 			}

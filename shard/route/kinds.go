@@ -142,7 +142,11 @@ func (cc *compiler) reach(items []syntax.Item) {
 		if it.Word == "route" && !it.Unnamed() {
 			calls[it.Name] = w.names
 		} else if k, ok := runKind(it); ok {
-			run(1<<k, w.names)
+			in := kinds(1 << k)
+			if it.Word == "event_route" {
+				in |= cc.eventAlso(it.Name)
+			}
+			run(in, w.names)
 		}
 	}
 	for len(changed) > 0 {
@@ -291,16 +295,17 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 // guard makes a call fail where a route[NAME] is run for something d must not be called in, which
 // shows only at run time: before any of its arguments is looked at.
 func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
-	if cc.sub == nil || d.in == 0 {
-		return
+	what, runFor := "the event", cc.also
+	if cc.sub != nil {
+		what, runFor = "route["+clip(cc.sub.name)+"]", cc.runFor[cc.sub.name]
 	}
 	in := d.in | d.through
-	bad := cc.runFor[cc.sub.name] &^ in
-	if bad == 0 {
+	bad := runFor &^ in
+	if bad == 0 || d.in == 0 {
 		return
 	}
-	cc.ld.warnf(x.Pos, "%s fails where route[%s] is run for %s: it may be called in %s", x.Name,
-		clip(cc.sub.name), bad, in)
+	cc.ld.warnf(x.Pos, "%s fails where %s is run for %s: it may be called in %s", x.Name, what, bad,
+		in)
 	yes := cc.label()
 	cc.place(step{do: func(c *Ctx) Result {
 		return truth(in>>c.kind&1 != 0)

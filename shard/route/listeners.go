@@ -103,6 +103,9 @@ func (c *Ctx) ForceSocketName(name []byte) int {
 	return -1
 }
 
+// ListenerAt is the number of the listener written as [proto:]host[:port]; -1 if there is none.
+func (c *Ctx) ListenerAt(socket []byte) int { return c.Shard.listenerAt(socket) }
+
 // listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises.
 // It is -1 if there is none.
 func (s *Shard) listenerAt(socket []byte) int {

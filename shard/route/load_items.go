@@ -325,6 +325,7 @@ func (cc *compiler) route(it *syntax.Item) {
 	case event != nil:
 		rt = cc.newRoute(what)
 		event.rt, event.prog = rt, cc.prog
+		cc.also = event.also
 	case kind == RequestRoute:
 		what, rt = "request_route", cc.newRoute("request_route")
 	case kind == CoreReplyRoute:
@@ -363,6 +364,7 @@ func (cc *compiler) route(it *syntax.Item) {
 		}
 	}
 	cc.fill(rt, it)
+	cc.also = 0
 }
 
 // heardEvent is the event of an event route, or why it does not reach the script.

@@ -46,6 +46,7 @@ type Module struct {
 	beside   []*BesideTimer
 	started  []func(c *Ctx)
 	own      []*OwnRoute
+	senders  []*Sender
 	begins   map[string]Value // what $var begin with
 	// namesRoutes says that it asks for routes by name
 	namesRoutes bool
@@ -313,6 +314,9 @@ func (cc *compiler) readyAll() {
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})
 			e.rt, e.prog = cc.routeNamed(e.name), cc.prog
+		}
+		for _, s := range m.senders {
+			s.prog = cc.prog
 		}
 		cc.prog.opens = append(cc.prog.opens, opening{m, l.Pos})
 	}

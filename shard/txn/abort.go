@@ -36,7 +36,9 @@ func (t *Table) InHand() (tx *Tx, br *Branch) {
 	return nil, nil
 }
 
-// ofBranch is the transaction of br, which may be a CANCEL's.
+// OfBranch is the transaction of br, which may be a CANCEL's.
+func (t *Table) OfBranch(br *Branch) *Tx { return t.ofBranch(br) }
+
 func (t *Table) ofBranch(br *Branch) *Tx {
 	if br.flags&brCancel != 0 {
 		br = t.branch(br.tx)

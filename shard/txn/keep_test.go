@@ -18,6 +18,7 @@ func (u *user) Expired(*Tx)                {}
 func (u *user) BranchTimeout(*Tx, *Branch) { u.timedOut++ }
 func (u *user) BranchFailed(*Tx, *Branch)  { u.failed++ }
 func (u *user) StillTrying(*Tx)            { u.still++ }
+func (u *user) Finished(*Tx, int, Again)   {}
 func (u *user) Waited(*Tx)                 { u.waited++ }
 
 func (u *user) table(t *testing.T, tm Timers) *Table {

@@ -561,8 +561,9 @@ func (p *play) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 }
 
 // StillTrying is the 100 of RFC 4320.
-func (p *play) StillTrying(tx *txn.Tx) { p.send(tx, 100) }
-func (p *play) Waited(*txn.Tx)         {}
+func (p *play) StillTrying(tx *txn.Tx)           { p.send(tx, 100) }
+func (p *play) Finished(*txn.Tx, int, txn.Again) {}
+func (p *play) Waited(*txn.Tx)                   {}
 
 func (p *play) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if p.event != "error" {

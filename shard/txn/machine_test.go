@@ -50,6 +50,7 @@ func (x *machine) Expired(*Tx)                { x.did = append(x.did, "expired�
 func (x *machine) BranchTimeout(*Tx, *Branch) { x.did = append(x.did, "timeout↑") }
 func (x *machine) BranchFailed(*Tx, *Branch)  { x.did = append(x.did, "failed↑") }
 func (x *machine) StillTrying(*Tx)            {} // TestStillTrying
+func (x *machine) Finished(*Tx, int, Again)   {}
 func (x *machine) Waited(*Tx)                 {} // TestHoldUntil
 
 // text is a message as the machines see it.

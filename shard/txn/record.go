@@ -61,6 +61,7 @@ const (
 	txCloseAfter             // a final one closes it
 	txSecure                 // its request leaves over TLS alone
 	txLifetime               // its lifetime is one of its own, see SetLifetime
+	txOurs                   // nobody sent its request, see SetOurs
 )
 
 // Flags of a Branch.

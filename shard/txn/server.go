@@ -96,7 +96,10 @@ func (t *Table) Ack(tx *Tx) bool {
 // its bytes, referenced until the shard flushes. It reports false if the
 // machine's state forbids the response (§17.2): it was not sent.
 func (t *Table) Respond(tx *Tx, status int, segments [][]byte) bool {
-	if tx.Invite() {
+	switch {
+	case tx.flags&txOurs != 0:
+		return t.finish(tx, status)
+	case tx.Invite():
 		return t.respondInvite(tx, status, segments)
 	}
 	return t.respondNonInvite(tx, status, segments)

@@ -44,6 +44,9 @@ type User interface {
 	// StillTrying: a non-INVITE has no final response at the time when the caller's
 	// Timer E has reached T2: now, and not earlier, a 100 may be sent (RFC 4320 §4.1).
 	StillTrying(tx *Tx)
+	// Finished: the final response to a request of ours has come, or was made here, see SetOurs.
+	// again says that it is not the first one.
+	Finished(tx *Tx, status int, again Again)
 	// Waited: what the user holds in the transaction's saved slot is due, see HoldUntil.
 	Waited(tx *Tx)
 }

@@ -11,6 +11,7 @@ import (
 type uac struct {
 	replacing
 	auth
+	requests
 }
 
 // Define is the module.
@@ -18,6 +19,7 @@ func Define(m *route.Module) {
 	u := &uac{}
 	u.replacing.define(m)
 	u.auth.define(m)
+	u.requests.define(m)
 	registrations(m)
 	if m.Loaded("rr") {
 		rr.OnRoute(m, u.followed)
@@ -28,8 +30,6 @@ func Define(m *route.Module) {
 func registrations(m *route.Module) {
 	const no = "nothing is registered yet"
 	m.IdleText(no, "reg_db_url", "reg_db_table", "reg_contact_addr")
-	m.IdleText("it sends no requests of its own yet", "default_socket")
-	m.IdleText("there are no scripts in other languages", "event_callback")
 	m.IdleInt(no, "reg_timer_interval", "reg_retry_interval", "reg_random_delay", "reg_keep_callid",
 		"reg_active", "reg_gc_interval", "reg_hash_size", "reg_use_domain")
 }

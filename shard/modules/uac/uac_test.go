@@ -65,3 +65,11 @@ func TestMistakes(t *testing.T) {
 			`name a variable, such as "$avp(x)"`)
 	f("", "uac_auth();", "uac_auth may be called in failure_route, not in request_route")
 }
+
+// TestRequests holds $uac_req against the file in testdata.
+func TestRequests(t *testing.T) {
+	b := bench(t)
+	b.Head = `modparam("uac", "restore_mode", "none")`
+	b.Check("testdata/request.txt")
+	b.Fails(`$var(x) = $uac_req(methd);`, `there is no $uac_req(methd); did you mean method?`)
+}

@@ -1,0 +1,41 @@
+package shard
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
+
+// finished tells the program that sent a request of ours what became of it, when the shard is done
+// with the message at hand: what the program does about it may be anything that a message brings.
+func (w *worker) finished(f *proxy.Finished) {
+	g := *f
+	var response, request []byte
+	if f.M != nil {
+		response = f.M.Raw
+	}
+	if f.Request != nil {
+		request = f.Request.Raw
+	}
+	b := make([]byte, 0, len(f.Note)+len(response)+len(request))
+	b = append(append(append(b, f.Note...), response...), request...)
+	n := len(f.Note) + len(response)
+	g.Note, response, request = b[:len(f.Note)], b[len(f.Note):n], b[n:]
+	w.later(func(c *route.Ctx) {
+		p := w.programOf(g.Program)
+		if p == nil {
+			w.count[CountForeignRuns]++
+			return
+		}
+		g.M, g.Request = reparsed(&w.ourResponse, response), reparsed(&w.ourRequest, request)
+		p.Finished(c, &g)
+	})
+}
+
+// reparsed is b in m; nil if there is nothing.
+func reparsed(m *parser.Message, b []byte) *parser.Message {
+	if len(b) == 0 || m.Parse(b) != parser.OK {
+		return nil
+	}
+	return m
+}

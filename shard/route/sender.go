@@ -1,0 +1,172 @@
+package route
+
+import (
+	"bytes"
+	"encoding/hex"
+
+	"viaduct/netio/steer"
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+)
+
+// Sender sends requests that are made here, for a module, and hears what becomes of them.
+type Sender struct {
+	name  string
+	prog  *Program
+	final func(c *Ctx, f *proxy.Finished)
+}
+
+// Sender declares one. final is called on the shard, between messages, with the final response to
+// each request or, where none came, with the status that stands for that. What it was sent with is
+// in f.Note. A process that takes over after a kill calls it too: so name is its own in all files.
+func (m *Module) Sender(name string, final func(c *Ctx, f *proxy.Finished)) *Sender {
+	s := &Sender{name: name, final: final}
+	m.senders = append(m.senders, s)
+	return s
+}
+
+// Sending is a request to be sent from here.
+type Sending struct {
+	// Text is the request as it is to leave, without Via. It need not outlive the call.
+	Text []byte
+	Dst  []byte // the outbound URI; empty: the Request-URI says where it goes
+	By   int    // the listener it leaves by; -1: the one that suits
+	Note []byte // comes back with the outcome
+}
+
+// noteEnd stands behind the name of the sender in what the transaction keeps.
+const noteEnd = 0
+
+// Send sends a request statefully. It returns false if it cannot be sent; then there is no outcome.
+// Where a response or a branch is at hand it is sent when the shard is done with that, and returns
+// true: what is wrong with it is an outcome then.
+func (s *Sender) Send(c *Ctx, x *Sending) bool {
+	if c.sending {
+		return false // event_route[tm:local-request] sends another one
+	}
+	if c.Msg == nil || c.alone || c.RunsIn(InRequest|InFailure) && c.raised < maxRaised {
+		ok, _ := s.send(c, c.programOf(s), x)
+		return ok
+	}
+	if c.Shard.Later == nil {
+		return false
+	}
+	p := c.prog
+	later := Sending{bytes.Clone(x.Text), bytes.Clone(x.Dst), x.By, bytes.Clone(x.Note)}
+	c.Shard.Later(func(c *Ctx) {
+		if ok, code := s.send(c, p, &later); !ok {
+			s.final(c, &proxy.Finished{Note: later.Note, Code: code})
+		}
+	})
+	return true
+}
+
+// programOf is the program that s belongs to.
+func (c *Ctx) programOf(s *Sender) *Program {
+	if c.prog != nil {
+		return c.prog
+	}
+	return s.prog
+}
+
+// send returns the status that stands for the failure if it fails.
+func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
+	core := c.Shard.Core
+	if c.ours == nil {
+		c.ours = new(parser.Message)
+	}
+	m := c.ours
+	if m.Parse(core.OursText(x.Text)) != parser.OK || m.Check() != parser.OK {
+		return false, 400
+	}
+	if v := m.Values(parser.KindVia); v.Next() && v.Next() {
+		return false, 400 // one more than ours, which nobody would take off
+	}
+	note := make([]byte, 0, len(s.name)+1+len(x.Note))
+	note = append(append(append(note, s.name...), noteEnd), x.Note...)
+	r := core.BeginOurs(m, p.Hash(), note)
+	if r == nil {
+		return false, 400
+	}
+	if len(x.Dst) > 0 && !r.SetDstURI(x.Dst) {
+		return false, 478
+	}
+	r.ForceListener(x.By)
+	if e := p.Event("tm:local-request"); e.Heard() && !e.raiseOurs(c, p, r) {
+		return false, 477
+	}
+	return r.SendOurs(), r.FailureStatus()
+}
+
+// raiseOurs runs the event's route on a request of ours that is about to be sent. It returns false
+// if the route drops it.
+func (e *Event) raiseOurs(c *Ctx, p *Program, r *proxy.Request) (send bool) {
+	at := &atHand{Msg: r.M, Request: r, kind: RequestRoute}
+	acted, unanswered := c.Acted, c.Unanswered
+	c.sending = true
+	var o Outcome
+	if c.Msg == nil {
+		o = p.enter(c, e.rt, at)
+	} else {
+		c.raised++
+		o = c.within(e.rt, at)
+		c.raised--
+	}
+	c.sending, c.Acted, c.Unanswered = false, acted, unanswered
+	e.logLimit(c, o)
+	return o != Dropped
+}
+
+// Finished tells the sender of a request what became of it.
+func (p *Program) Finished(c *Ctx, f *proxy.Finished) {
+	name, note, ok := bytes.Cut(f.Note, []byte{noteEnd})
+	if !ok {
+		return
+	}
+	f.Note = note
+	for _, o := range p.opens {
+		for _, s := range o.m.senders {
+			if s.name == string(name) && s.final != nil {
+				s.final(c, f)
+			}
+		}
+	}
+}
+
+// RaiseFinished runs the event's route, if there is one, on the response f.M, or where none came on a
+// request that nobody sent.
+func (e *Event) RaiseFinished(c *Ctx, f *proxy.Finished) {
+	switch {
+	case !e.Heard():
+	case f.M == nil:
+		e.Raise(c, nil)
+	default:
+		r := &c.Shard.Core.Reply
+		r.Begin(f.M, &f.Src, f.By)
+		c.raised, c.alone = c.raised+1, true
+		e.logLimit(c, e.prog.enter(c, e.rt, &atHand{Msg: f.M, Reply: r, kind: ReplyRoute}))
+		c.raised, c.alone = 0, false
+	}
+}
+
+// AppendCallID appends a new Call-ID, of which responses come back to this shard.
+func (c *Ctx) AppendCallID(b []byte) []byte {
+	n := len(b)
+	for {
+		b = c.AppendTag(b[:n])
+		b = c.AppendTag(b)
+		if c.Shard.Shards < 2 || steer.Owner(b[n:], c.Shard.Shards) == c.Shard.Number {
+			return b
+		}
+	}
+}
+
+// AppendTag appends 16 random hexadecimal digits.
+func (c *Ctx) AppendTag(b []byte) []byte {
+	n := c.Shard.Core.Random()
+	var d [8]byte
+	for i := range d {
+		d[i] = byte(n >> (8 * i))
+	}
+	return hex.AppendEncode(b, d[:])
+}
