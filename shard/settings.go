@@ -40,6 +40,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		Extensions: set.Extensions,
 	}
 	set.RR.Configure(&c)
+	c.SilentTimeout, c.LocalPenalty = !set.TM.NoisyCTimer, set.TM.FakedReplyPrio
+	// read already when the file was loaded
+	c.FailoverCodes, _ = balance.ParseReplyCodes(set.TM.FailoverReplyCodes)
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace
 	}
@@ -99,7 +102,8 @@ func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings,
 		User:     user,
 		Counters: w.count, Random: random, Now: w.batchAt, MaxBranches: set.Core.MaxBranches,
 		Life: w.shared.life, MarkKey: w.shared.markKey,
-		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart}
+		CancelBefore: cancelBefore(set.TM.CancelBMethod), KeepTimerC: !set.TM.FrInvRestart,
+		Relay100: set.TM.Relay100, HopHeaders: set.TM.ACExtraHeaders}
 	if w.tracing {
 		c.Ended, c.Sent = w.core.Ended, w.core.Sent
 	}

@@ -51,7 +51,16 @@ func (c *Core) better(tx *txn.Tx, status int, local bool) bool {
 	case !tx.Invite() && (status == 408 || best == 408):
 		return status != 408
 	}
-	return rank(status, local) < rank(best, tx.UserFlags&bestLocal != 0)
+	return c.rank(status, local) < c.rank(best, tx.UserFlags&bestLocal != 0)
+}
+
+// rank is rank with what the configuration adds to finals made here (faked_reply_prio).
+func (c *Core) rank(status int, local bool) int {
+	n := rank(status, local)
+	if local {
+		n += c.cfg.LocalPenalty
+	}
+	return n
 }
 
 // note takes a final response into account, received (NoCause) or made here. It
@@ -81,9 +90,10 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	}
 	if status == 503 {
 		c.overloaded(br, m, tx.Method())
-		if c.nextAddress(tx, br, c.tx.Answered(), false) {
-			return // RFC 3263 §4.3
-		}
+	}
+	if (status == 503 || c.cfg.FailoverCodes.Has(status)) &&
+		c.nextAddress(tx, br, c.tx.Answered(), false) {
+		return // RFC 3263 §4.3
 	}
 	if br.Provisional() {
 		tx.UserFlags |= anyReplied

@@ -69,6 +69,12 @@ type Config struct {
 	DefaultReason string // its phrase
 
 	Disable6xxBlock bool // a 6xx is like any other failure
+	// an INVITE whose only destination said nothing at all ends without a final response
+	SilentTimeout bool
+	// LocalPenalty makes finals made here worse than others, by so many thousandths of a class
+	LocalPenalty int
+	// FailoverCodes are the finals besides 503 that try the next address of a name
+	FailoverCodes balance.ReplyCodes
 	// a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
 	AggregateChallenges bool
 	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
@@ -172,6 +178,7 @@ type Core struct {
 	calls   map[uint64]string // Call-IDs of transactions, while tracing
 	atHand  *parser.Message   // the response under way, while a transaction is concluded
 	scratch []byte
+	status  newStatus  // see Reply.PassOn
 	replyTo netio.Addr // of the response forwarded without a transaction: it would escape
 	segs    [3][]byte
 	markBuf []byte // secret and Call-ID, to be hashed

@@ -39,6 +39,8 @@ const (
 	CountHeld // runs that were held until an answer came
 	// final responses that onsend_route kept back
 	CountWithheld
+	// INVITEs that ended without a final response, since noisy_ctimer is 0
+	CountSilent
 	CounterEnd
 )
 
@@ -67,4 +69,5 @@ var CounterNames = [...]string{
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
 	"replies_withheld",
+	"invites_silent",
 }

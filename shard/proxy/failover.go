@@ -59,7 +59,13 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if c.note(tx, 408, cause) && heard {
 		tx.UserFlags |= bestHeard
 	}
-	if !c.undecided(tx) {
+	switch {
+	case c.undecided(tx):
+	case c.cfg.SilentTimeout && tx.Invite() && tx.Total() == 1 && !br.Heard() && !tx.Ours() &&
+		!tx.Canceled() && c.failureRoute(tx) == 0:
+		c.count[CountSilent]++
+		c.tx.Terminate(tx)
+	default:
 		c.conclude(tx, br)
 	}
 }

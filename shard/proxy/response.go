@@ -296,6 +296,13 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	if m.StartLine.Off > 0 {
 		p.Cut(0, m.StartLine.Off)
 	}
+	if s := &c.status; s.code != 0 {
+		phrase := s.phrase
+		if phrase == nil {
+			phrase = m.Bytes(m.Phrase)
+		}
+		c.planStatus(p, m, s.code, string(phrase))
+	}
 	p.Cut(top.Cut.Off, top.Cut.Len)
 	c.Reply.edits.plan(c, p, m, 0)
 	if c.cfg.OnsendReplies && !c.letsReplyOut(to, by) {
@@ -309,6 +316,27 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	}
 	c.count[CountRepliesFwd]++
 	return Forwarded
+}
+
+// PassOn passes the response on without its transaction, with another status of the same class
+// unless code is 0; without phrase it has that of the response. It returns false if there is nobody
+// to give it to, or nothing that says whom.
+func (p *Reply) PassOn(code int, phrase []byte) bool {
+	c, m := p.core, p.M
+	via, reason := m.TopVia()
+	if reason != parser.OK || !c.viaIsOurs(via.SentBy.Of(m.Raw)) ||
+		code != 0 && code/100 != int(m.Status)/100 || !c.nextVia(m) {
+		return false
+	}
+	c.status = newStatus{code, phrase}
+	defer func() { c.status = newStatus{} }()
+	return c.passOn(m, via) == Forwarded
+}
+
+// newStatus is the status that a response is passed on with; 0: its own.
+type newStatus struct {
+	code   int
+	phrase []byte
 }
 
 // listenerOf is the listener that a Via of ours names; one of a transport we do not have is taken

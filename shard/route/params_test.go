@@ -184,6 +184,7 @@ var sampleArgs = map[string]string{
 	"t_forward_nonack_tcp": `"h", "5060"`,
 	"t_forward_nonack_tls": `"h", "5060"`, "t_forward_nonack_sctp": `"h", "5060"`, "t_grep_status": `"486"`,
 	"t_cancel_branches": `"all"`, "send_reply_mode": `"404", "x", "0"`,
+	"sl_reply": `"404", "x"`, "t_uac_send": `"OPTIONS", "sip:a@b", "", "", "From: <sip:a@b>", ""`,
 	"dp_replace": `"1", "x", "$var(x)"`, "json_get_field": `"{}", "a", "$var(x)"`,
 	"json_get_string": `"{}", "a", "$var(x)"`,
 	"ds_select":       `"1", "4"`, "ds_select_routes": `"1=4", "1"`,

@@ -248,8 +248,6 @@ type TMSettings struct {
 	// who rang across a restart is heard. It is a parameter of ours (pass_former_replies), default
 	// true.
 	PassFormerReplies bool
-	// PassProvisionalReplies runs callbacks on them (`pass_provisional_replies`).
-	PassProvisionalReplies bool
 	// ReparseInvite builds CANCEL and ACK from what was sent (`reparse_invite`); default true.
 	ReparseInvite bool
 	// LocalCancelReason, E2ECancelReason: Reason header in CANCEL (RFC 3326; `local_cancel_reason`,

@@ -237,7 +237,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 				t.sendCancel(br, nil)
 			}
 			// hop by hop (§16.7 step 4); of one given up nobody needs to hear
-			return status > 100 && br.flags&brKept == 0
+			return (status > 100 || t.relay100) && br.flags&brKept == 0
 		case status < 300:
 			br.state = Accepted
 			br.flags |= brFinal

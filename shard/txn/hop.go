@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"bytes"
+
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shm"
@@ -239,9 +241,32 @@ func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byt
 	b = append(b, ' ')
 	b = append(b, method...)
 	b = append(b, "\r\n"...)
+	if t.hopHeaders != "" {
+		b = t.appendHopHeaders(b, m)
+	}
 	b = append(b, more...)
 	b = append(b, "Content-Length: 0\r\n\r\n"...)
 	t.scratch = b[:0]
+	return b
+}
+
+// appendHopHeaders appends the rows that Config.HopHeaders names, but those that ACK and CANCEL have
+// of their own or must not have (§9.1, §17.1.1.3).
+func (t *Table) appendHopHeaders(b []byte, m *parser.Message) []byte {
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		switch h.Kind {
+		case parser.KindVia, parser.KindFrom, parser.KindTo, parser.KindCallID, parser.KindCSeq,
+			parser.KindMaxForwards, parser.KindRoute, parser.KindContentLength,
+			parser.KindContentType, parser.KindRequire, parser.KindProxyRequire:
+			continue
+		}
+		name := m.Bytes(h.Name)
+		if n := len(t.hopHeaders); len(name) >= n &&
+			bytes.EqualFold(name[:n], []byte(t.hopHeaders)) {
+			b = append(b, h.Line.Of(m.Raw)...)
+		}
+	}
 	return b
 }
 

@@ -88,6 +88,11 @@ type Config struct {
 	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it
 	// (restart_fr_on_each_reply 0).
 	KeepTimerC bool
+	// Relay100: a 100 to an INVITE is for the user as well, which §16.7 step 5 forbids to pass on.
+	Relay100 bool
+	// HopHeaders is what the names of header rows begin with that ACK and CANCEL have as the INVITE
+	// had them (ac_extra_hdrs); "" means no others.
+	HopHeaders string
 	Now        int64 // ns; all times given later come from the same clock
 	// Ended is told that a transaction and all its branches are over. It may be nil.
 	Ended func(tx *Tx)
@@ -124,6 +129,8 @@ type Table struct {
 	stillAt    int64  // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
 	keepC      bool
+	relay100   bool
+	hopHeaders string
 	held       int   // server transactions alive
 	open       int   // of those, without a final response
 	final      int64 // when one had its final response last, ns
@@ -174,6 +181,7 @@ func (t *Table) Configure(c *Config) {
 		t.maxBr = uint8(c.MaxBranches)
 	}
 	t.before, t.keepC, t.ended, t.sent = c.CancelBefore, c.KeepTimerC, c.Ended, c.Sent
+	t.relay100, t.hopHeaders = c.Relay100, c.HopHeaders
 	t.stillAt = 0
 	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
 		t.stillAt += int64(i)

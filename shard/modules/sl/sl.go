@@ -34,6 +34,16 @@ func Define(m *route.Module) {
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return stateless(c, c.Answer(code, reason, route.Stateless))
 		})
+	m.Alias("sl_send_reply", "sl_reply")
+	class := route.Optional(route.Int("code", 100, 699, "another status of the same class"), 0)
+	route.Func2(m, "sl_forward_reply", route.InReplies, class,
+		route.Optional(route.Text("reason", "its reason phrase"), nil),
+		"Passes the response at hand on by the Via below ours, at once and without its transaction. "+
+			"It is passed on once more at the end of the route, unless that drops it. False: there "+
+			"is no such Via, or the code is of another class.",
+		func(c *route.Ctx, code int, phrase []byte) route.Result {
+			return route.Truth(c.Reply.PassOn(code, phrase))
+		})
 	const in = route.InRequest | route.InFailure
 	reply := func(c *route.Ctx, code int, reason string) route.Result {
 		if c.Request.Tx != nil {

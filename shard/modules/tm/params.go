@@ -3,6 +3,7 @@ package tm
 import (
 	"time"
 
+	"viaduct/shard/balance"
 	"viaduct/shard/route"
 )
 
@@ -37,7 +38,8 @@ func parameters(m *route.Module) {
 	m.TextVar(&s.FailoverReplyCodes, "failover_reply_codes",
 		"Responses that try the next address, as class=5;code=408; empty: 503 and silence.")
 	m.IntVar(&s.FakedReplyPrio, "faked_reply_prio", -1<<31, 1<<31-1,
-		"Above 0: a response that came beats a 408 made here.")
+		"Makes the 408 and 503 made here worse than responses that came, 1000 being a class of "+
+			"responses; below 0 better. Of the same class what came is better already.")
 	m.BoolVar(&s.Remap503, "remap_503_500",
 		"Whether a 503 is passed on as 500 (§16.7 item 6).")
 	m.BoolVar(&s.RetryRefused, "retry_refused",
@@ -54,11 +56,10 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.Disable6xxBlock, "disable_6xx_block",
 		"Whether a 6xx is a failure like others.")
 	m.BoolVar(&s.NoisyCTimer, "noisy_ctimer",
-		"Whether a 408 is sent when nobody else answered.")
+		"0: an INVITE without failure route, whose only branch had no response at all, ends without a "+
+			"final response.")
 	m.BoolVar(&s.Relay100, "relay_100",
 		"Whether a 100 is passed on, which §16.7 item 5 forbids.")
-	m.BoolVar(&s.PassProvisionalReplies, "pass_provisional_replies",
-		"Whether callbacks see provisional responses.")
 	m.BoolVar(&s.PassFormerReplies, "pass_former_replies",
 		"Whether responses to what a process before this one sent are passed on by their Via. "+
 			"Not Kamailio's, which passes every stray on.")
@@ -69,7 +70,7 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.E2ECancelReason, "e2e_cancel_reason",
 		"Whether the Reason of a CANCEL that came is passed on.")
 	m.TextVar(&s.ACExtraHeaders, "ac_extra_hdrs",
-		"Beginnings of names of headers that CANCEL and ACK made here copy.")
+		"What the names of headers begin with that CANCEL and ACK made here copy from the INVITE.")
 	m.IntVar(&s.DefaultCode, "default_code", 400, 699,
 		"The status when the script did not answer.")
 	m.TextVar(&s.DefaultReason, "default_reason",
@@ -100,9 +101,18 @@ func parameters(m *route.Module) {
 		"Whether Call-ID alone is matched.")
 	m.BoolVar(&s.CallIDCSeqMatching, "callid_cseq_matching",
 		"Whether Call-ID and CSeq are matched.")
-	m.NotYet("noisy_ctimer", "relay_100", "failover_reply_codes", "faked_reply_prio",
-		"ac_extra_hdrs", "on_sl_reply", "pass_provisional_replies")
+	m.NotYet("on_sl_reply")
+	m.Check("failover_reply_codes", func(codes string, _ int64) string {
+		if _, err := balance.ParseReplyCodes(codes); err != nil {
+			return "failover_reply_codes: " + err.Error()
+		}
+		return ""
+	})
 
+	m.IdleInt("no module is told of provisional responses to requests made here",
+		"pass_provisional_replies")
+	m.IdleText("there are no scripts in other languages", "event_callback",
+		"event_callback_lres_sent")
 	m.IdleInt("no Unix-socket transactions exist", "unix_tx_timeout")
 	m.IdleInt("routes do not block, so that none is late", "exec_time_check")
 	m.IdleInt("a branch is always built for the address it goes to", "reparse_on_dns_failover")

@@ -18,6 +18,7 @@ func Define(m *route.Module) {
 	statuses(m)
 	lookups(m)
 	switches(m)
+	sends(m)
 
 	const in = route.InRequest | route.InFailure
 	const notReply = route.WithTransaction &^ route.InReply
