@@ -569,7 +569,7 @@ func (f *flow) finals() map[string][]int {
 			f.t.Errorf("an ACK was answered:\n%s", d.bytes)
 		}
 		if m.Status >= 200 {
-			life := timers.J
+			life := timers.Wait
 			if strings.Contains(key, " INVITE ") {
 				life = timers.T4
 			}

@@ -13,6 +13,7 @@ import (
 	"viaduct/netio"
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
+	"viaduct/shard/txn"
 )
 
 func request(method, uri, callID, branch string) []byte {
@@ -367,7 +368,7 @@ failure_route[F] { t_reply("480", "From F"); }
 `), `{ t_relay(); exit; }`,
 		`{ t_relay(); if (is_method("CANCEL") && $ru == "sip:bob@127.0.0.1:5060") xlog("still the CANCEL"); else `+
 			`t_reply("500", "not the CANCEL"); t_relay(); exit; }`, 1), "", 16<<20)
-	f.settings.TM.CancelBMethod = 0
+	f.settings.Txn.CancelBefore = txn.CancelFakes
 	f.restart("")
 	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", "c1", "1"))
 	f.sent = nil

@@ -17,17 +17,18 @@ import (
 // here nor in fixedSettings would be passed over in silence.
 var live = words(`
 	Core.Listen Core.Alias Core.Port Core.TLSPort Core.Debug Core.LogPrefix Core.DisableTCP Core.EnableTLS Core.EnableSCTP Core.AutoAliases
-	Core.DNS Core.RevDNS Core.CheckVia Core.LocalRPort Core.UDPWQMaxBytes Core.AdvertisedAddress Core.AdvertisedPort Core.ServerHeader
-	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.ReplyToVia Core.ForceRPort Core.MaxRecursion Core.MaxWhileLoops
-	Core.MaxBranches Core.UDPMTU Core.UDPMTUTryProto Core.RecvBufferBytes Core.SendBufferBytes Core.TOS Core.ShmForceAlloc Core.ExitTimeout
-	Core.ServerID Core.OnsendReplies Extensions
-	TM.* RR.* SL.* Dispatcher.* Path.* Modules
+	Core.DNS Core.RevDNS Core.CheckVia Core.UDPWQMaxBytes Core.AdvertisedAddress Core.AdvertisedPort Core.ServerHeader
+	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.ReplyToVia Core.MaxRecursion Core.MaxWhileLoops
+	Core.UDPMTUTryProto Core.RecvBufferBytes Core.SendBufferBytes Core.TOS Core.ShmForceAlloc Core.ExitTimeout
+	Core.ServerID Core.OnsendReplies
+	Proxy.* Txn.* SL.* Dispatcher.* Modules
 	Stream.MaxConnections Stream.TLSMaxConnections Stream.ConnectTimeout Stream.SendTimeout Stream.Lifetime Stream.WaitData
 	Stream.MsgReadTimeout Stream.AcceptAliases Stream.AcceptIPLimit Stream.AcceptUnique Stream.AcceptNoCL Stream.Async
 	Stream.ConnWQMaxBytes Stream.WQMaxBytes Stream.ReadBufferBytes Stream.CRLFPing Stream.NoConnect Stream.ConnMatch Stream.ScriptMode
 	Stream.PerDestination Stream.HandshakeMax Stream.AcceptRate
 	DNS.*
-	Blocklist.Use Blocklist.Expire Blocklist.MemKB Blocklist.UDPIgnore Blocklist.TCPIgnore Blocklist.TLSIgnore Blocklist.SCTPIgnore Blocklist.ICMP
+	Blocklist.Use Blocklist.Expire Blocklist.MemBytes Blocklist.IMask Blocklist.ICMP
+	Blocklist.Use503 Blocklist.Def503 Blocklist.Min503 Blocklist.Max503 Blocklist.MethodsAdd Blocklist.MethodsLookup
 	TLS.Loaded TLS.Config TLS.Certificate TLS.PrivateKey TLS.CAList TLS.CAPath TLS.CRL TLS.VerifyCertificate TLS.RequireCertificate
 	TLS.VerifyClient TLS.VerifyDepth TLS.Method TLS.Ciphers TLS.ServerName TLS.ConnectionTimeout TLS.SessionCache TLS.ConnWQMaxBytes TLS.WQMaxBytes
 	WebSocket.SubProtocols`)
@@ -64,6 +65,8 @@ func TestEverySettingIsLiveOrSaid(t *testing.T) {
 			v.SetString(v.String() + "x")
 		case reflect.Slice:
 			v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+		case reflect.Array:
+			v.Index(0).SetUint(v.Index(0).Uint() + 1)
 		case reflect.Struct:
 			v.Set(reflect.ValueOf(netip.MustParseAddr("192.0.2.1")))
 		default:

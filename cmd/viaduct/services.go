@@ -8,25 +8,15 @@ import (
 	"viaduct/control"
 	"viaduct/control/resolve"
 	"viaduct/control/tlsdomains"
-	"viaduct/netio"
 	"viaduct/shard/blocklist"
 	"viaduct/shard/route"
 )
 
-// blocklistConfig is what the settings say about the destination blacklist.
+// blocklistConfig is what the settings say about the destination blocklist. One that
+// dst_blocklist_init keeps off is not switched on.
 func blocklistConfig(s *route.Settings) *blocklist.Config {
-	c := blocklist.DefaultConfig()
-	b, tm := &s.Blocklist, &s.TM
-	c.Init, c.Use, c.Expire, c.MemBytes, c.GCInterval, c.ICMP = b.Init, b.Use && b.Init, b.Expire,
-		b.MemKB<<10, b.GCInterval, b.ICMP
-	for proto, mask := range map[netio.Proto]blocklist.Reason{
-		netio.UDP: b.UDPIgnore, netio.TCP: b.TCPIgnore, netio.TLS: b.TLSIgnore,
-		netio.WS: b.TCPIgnore, netio.WSS: b.TLSIgnore,
-	} {
-		c.IMask[proto] = blocklist.Reason(mask)
-	}
-	c.Use503, c.Def503, c.Min503, c.Max503 = tm.Blst503, tm.BlstDef, tm.BlstMin, tm.BlstMax
-	c.MethodsAdd, c.MethodsLookup = tm.BlstMethodsAdd, tm.BlstMethodsLookup
+	c := s.Blocklist
+	c.Use = c.Use && c.Init
 	return &c
 }
 

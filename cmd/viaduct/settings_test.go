@@ -28,7 +28,6 @@ var deadSettings = map[string]string{
 	"DNS.RecPref":            "a file that has it is warned",
 	"DNS.DelNonExp":          "a file that has it is warned",
 	"DNS.SCTPPref":           "a file that wants SCTP is warned",
-	"Blocklist.SCTPIgnore":   "a file that has it is warned",
 	"TLS.Loaded":             "enable_tls decides",
 	"TLS.ConnWQMaxBytes":     "a file that has it is warned",
 	"TLS.WQMaxBytes":         "a file that has it is warned",
@@ -71,8 +70,10 @@ func TestEverySettingActs(t *testing.T) {
 			*p += "/x"
 		case *time.Duration:
 			*p = max(*p, 0) + time.Second
-		case *blocklist.Reason:
-			*p = 4
+		case *uint32:
+			*p ^= 2
+		case *[len(blocklist.Config{}.IMask)]blocklist.Reason:
+			p[netio.TCP] = 4
 		case *netip.Addr:
 			*p = netip.MustParseAddr("127.0.0.1")
 		case *[]netip.Prefix:

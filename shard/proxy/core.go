@@ -26,6 +26,8 @@ type Alias struct {
 
 // Config is what a Core is made of. It is read once; Configure replaces it.
 type Config struct {
+	Settings
+
 	Listeners []*netio.Listener
 	Aliases   []Alias
 	Egress    Egress
@@ -40,56 +42,17 @@ type Config struct {
 	Counters  *shm.Counters
 
 	ServerHeader string // "Server: …" line for responses made here, without CRLF; "": none
-	TryingReason string // reason phrase of our 100; "": no 100 is sent (auto_inv_100=0)
-	// secret for the mark in Record-Route that LooseRoute asks for; nil means no mark
+	// secret for the mark of SignRoutes
 	RouteKey       []byte
-	UseReceived    bool // LooseRoute goes where our Route's received parameter says
-	FullLR         bool // ";lr=on" instead of ";lr"
-	AppendFromtag  bool // ";ftag=" in Record-Route
-	DoubleRR       bool // two Record-Routes where a request leaves by another listener
-	AlwaysDoubleRR bool // two everywhere, each with its transport
-	IgnoreSips     bool // Record-Route is never sips
-	// LooseRoute has the request leave by the listener of our Route even where that is but one
-	ForceSendSocket bool
-	LocalRPort      bool // our own Via asks for rport (RFC 3581 §3)
-	ForceRPort      bool // treat every request as if its Via had rport
-	StatelessReply  bool // responses to requests sent without a transaction are ours to forward
-	Remap503        bool // a 503 goes upstream as a 500 (§16.7 step 6)
-	// a response to what a process before this one sent is passed on by its Via
-	PassFormer bool
-	// a request whose only destination refuses it by ICMP is sent once more before it fails
-	RetryRefused bool
+	StatelessReply bool // responses to requests sent without a transaction are ours to forward
 	// responses repeat control characters of the request as they are: it was not refused for them
 	AcceptControl bool
-	// the option tags that Proxy-Require may ask for (RFC 3261 §16.3 step 5)
-	Extensions    []string
-	DropUnmatched bool   // a CANCEL without its INVITE is dropped
-	TimeoutStatus int    // what an INVITE nobody answered gets: 408
-	DefaultCode   int    // what one gets whose routes decided nothing: 500
-	DefaultReason string // its phrase
-
-	Disable6xxBlock bool // a 6xx is like any other failure
-	// an INVITE whose only destination said nothing at all ends without a final response
-	SilentTimeout bool
-	// LocalPenalty makes finals made here worse than others, by so many thousandths of a class
-	LocalPenalty int
-	// FailoverCodes are the finals besides 503 that try the next address of a name
-	FailoverCodes balance.ReplyCodes
-	// a 401 or 407 goes up with the challenges of all of them (§16.7 step 7)
-	AggregateChallenges bool
-	LocalReason         bool // a CANCEL of ours says why (RFC 3326)
-	E2EReason           bool // a CANCEL takes the caller's Reason along
 
 	// AdvertisedHost and AdvertisedPort are what our Via shows of every listener, in place of its
 	// own and of what it advertises, and nothing else does (advertised_address, advertised_port);
 	// "" and 0 leave that part.
 	AdvertisedHost string
 	AdvertisedPort int
-
-	UDPMTU   int         // bytes; a longer request goes by TCP if it can (§18.1.1); 0 means never
-	MTUProto netio.Proto // the stream it goes by then: TCP or TLS
-
-	FailureReplies ReplyMode // which responses of earlier branches a failure route leaves
 
 	Script Script // the operator's routes; nil means none
 	// OnsendRequests and OnsendReplies say that Script.Onsend is to be asked.

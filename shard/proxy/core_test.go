@@ -73,16 +73,18 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
 	cfg := Config{Listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}, Egress: b, Sender: b,
 		Arena: arena, Counters: arena.Counters(0),
-		TryingReason: "Trying", Remap503: true, TimeoutStatus: 408, DefaultCode: 500,
-		DefaultReason: "Server Internal Error", AggregateChallenges: true,
-		LocalReason: true, Script: b, Program: 7}
+		Settings: Settings{AutoTrying: true, TryingReason: "Trying", Remap503: true, TimeoutStatus: 408,
+			DefaultCode: 500, DefaultReason: "Server Internal Error", AggregateChallenges: true, LocalReason: true},
+		Script: b, Program: 7}
 	if change != nil {
 		change(&cfg)
 	}
 	b.c = New(cfg)
-	tb, err := txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c,
-		Counters: arena.Counters(0), MaxBranches: 8,
-		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
+	settings := txn.DefaultSettings()
+	settings.MaxBranches = 8
+	tb, err := txn.New(txn.Config{Arena: arena, Settings: settings, Sender: b, User: b.c,
+		Counters: arena.Counters(0),
+		Random:   rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +287,7 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 func (b *bench) takenOver() {
 	b.t.Helper()
 	b.failing, b.sent = "", nil
-	tb, err := txn.New(txn.Config{Arena: b.arena, Timers: txn.DefaultTimers(), Sender: b, User: b.c,
+	tb, err := txn.New(txn.Config{Arena: b.arena, Settings: txn.DefaultSettings(), Sender: b, User: b.c,
 		Counters: b.arena.Counters(0), Random: func() uint64 {
 			return 5
 		}, Now: b.now})

@@ -367,7 +367,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
 	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {
 		rows := 1
-		if br.Listener() != tx.Listener() && c.cfg.DoubleRR || c.cfg.AlwaysDoubleRR {
+		if c.twoRecordRoutes(tx.Listener(), br.Listener()) {
 			rows = 2
 		}
 		for i := 1; i <= min(rows, len(m.Headers)-1); i++ {

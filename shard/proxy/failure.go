@@ -37,7 +37,7 @@ func (c *Core) failureEnded(tx *txn.Tx, before uint8) bool {
 
 // ReplyMode is tm's failure_reply_mode, with its numbers: what is left of the
 // responses that came before a failure route when the best is chosen after it.
-type ReplyMode uint8
+type ReplyMode int
 
 // The modes.
 const (

@@ -82,7 +82,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 	}
 	routes, top := r.routes, r.topRoute
 	if !r.topOurs {
-		if c.cfg.RouteKey != nil {
+		if c.cfg.SignRoutes {
 			return NotRouted
 		}
 		return r.nextHop(&top, routes.Cut)
@@ -308,7 +308,7 @@ func (c *Core) appendMark(b, callID []byte) []byte {
 // none is asked for.
 func (r *Request) marked(u *parser.URI) bool {
 	c := r.core
-	if c.cfg.RouteKey == nil {
+	if !c.cfg.SignRoutes {
 		return true
 	}
 	got, ok := u.Param(markParam)

@@ -13,7 +13,7 @@ import (
 // key, or not.
 func routeBench(t *testing.T, key []byte) *bench {
 	return newBench(t, func(c *Config) {
-		c.RouteKey = key
+		c.SignRoutes, c.RouteKey = key != nil, key
 		other := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5070, Family: 4}
 		c.Listeners = append(c.Listeners, &netio.Listener{Index: 1, Addr: other, SentBy: []byte("127.0.0.1:5070")})
 	})
@@ -134,7 +134,7 @@ func TestNotRouted(t *testing.T) {
 		t.Helper()
 		b := routeBench(t, []byte(key))
 		if key == "" {
-			b.c.cfg.RouteKey = nil
+			b.c.cfg.SignRoutes = false
 		}
 		r, got := b.routed(uri, toTag, strings.Fields(routes))
 		if got != want {

@@ -107,12 +107,18 @@ func (c *Core) appendRecordRoute(b []byte, m *parser.Message, rr *recordRoute,
 	if rr.kind == recordPreset {
 		return c.appendPreset(b, m, rr, secure) // Slow path
 	}
-	double := c.cfg.DoubleRR && leavesBy != receivedBy || c.cfg.AlwaysDoubleRR
+	double := c.twoRecordRoutes(receivedBy, leavesBy)
 	b = c.appendRouteRow(b, m, rr, leavesBy, double, secure)
 	if double {
 		b = c.appendRouteRow(b, m, rr, receivedBy, double, secure)
 	}
 	return b
+}
+
+// twoRecordRoutes tells whether a request that came by one listener and leaves by another has two.
+func (c *Core) twoRecordRoutes(receivedBy, leavesBy int) bool {
+	return c.cfg.DoubleRR == DoubleEverywhere ||
+		c.cfg.DoubleRR == DoubleWhereNeeded && leavesBy != receivedBy
 }
 
 // secureRoute tells whether the request asks for TLS on its whole way: then our
@@ -159,7 +165,7 @@ func (c *Core) appendRouteRow(b []byte, m *parser.Message, rr *recordRoute, list
 	switch {
 	case secure:
 		b = appendSecureTransport(b, l.proto)
-	case c.cfg.AlwaysDoubleRR && len(l.param) == 0:
+	case c.cfg.DoubleRR == DoubleEverywhere && len(l.param) == 0:
 		b = append(b, ";transport=udp"...)
 	default:
 		b = append(b, l.param...)
@@ -177,7 +183,7 @@ func (c *Core) appendRouteParams(b []byte, m *parser.Message) []byte {
 	if c.cfg.FullLR {
 		b = append(b, "=on"...)
 	}
-	if c.cfg.RouteKey != nil {
+	if c.cfg.SignRoutes {
 		b = append(append(append(b, ';'), markParam...), '=')
 		b = c.appendMark(b, m.CallID())
 	}

@@ -67,7 +67,7 @@ func (r *Request) Relay() bool {
 		return r.Forward()
 	case r.M.Method == parser.CANCEL && r.Invite != nil:
 		return r.cancel()
-	case r.M.Method == parser.CANCEL && c.cfg.DropUnmatched:
+	case r.M.Method == parser.CANCEL && c.cfg.UnmatchedCancel == DropUnmatched:
 		return true
 	}
 	if r.branching || !r.hopsLeft() {

@@ -69,14 +69,14 @@ func (c *Core) callerReason(tx *txn.Tx) bool {
 
 // tryingReason is the reason phrase of our 100, "" if none is to be sent.
 func (r *Request) tryingReason() string {
-	switch reason := r.core.cfg.TryingReason; {
-	case r.switches&TryingOff != 0:
+	cfg := &r.core.cfg
+	switch on := r.switches&TryingOn != 0; {
+	case r.switches&TryingOff != 0 || !cfg.AutoTrying && !on:
 		return ""
-	case reason == "" && r.switches&TryingOn != 0:
+	case on && (!cfg.AutoTrying || cfg.TryingReason == ""):
 		return "Trying"
-	default:
-		return reason
 	}
+	return cfg.TryingReason
 }
 
 // SetLifetime says how long the transaction may take, whatever its state (t_set_max_lifetime); 0

@@ -98,18 +98,27 @@ func blocklistParams(m *Module) {
 		m.alsoParam(n, "dst_blocklist_ttl", "dst_blacklist_ttl")
 	})
 	both("dst_", "_mem", func(n string) {
-		m.IntVar(&s.MemKB, n, 0, 1<<22, "The KiB that all entries may take.")
+		m.param(n, "The KiB that all entries may take.", &paramDef{max: 1 << 22,
+			set: func(v syntax.Literal) { s.MemBytes = int(v.Num) << 10 }},
+			func() any { return s.MemBytes >> 10 })
 	})
 	both("dst_", "_gc_interval", func(n string) {
 		m.DurationVar(&s.GCInterval, n, time.Second, 0, maxSeconds,
 			"The seconds between sweeps of what has ended; 0: none.")
 	})
-	for proto, p := range map[string]*blocklist.Reason{"udp": &s.UDPIgnore, "tcp": &s.TCPIgnore,
-		"tls": &s.TLSIgnore, "sctp": &s.SCTPIgnore} {
+	masks := &s.IMask
+	for proto, of := range map[string][]*blocklist.Reason{"udp": {&masks[UDP]},
+		"tcp": {&masks[TCP], &masks[WS]}, "tls": {&masks[TLS], &masks[WSS]}, "sctp": nil} {
 		both("dst_", "_"+proto+"_imask", func(n string) {
-			bind(m, p, n, "The reasons that list nobody, as bits.", &paramDef{max: 255},
-				func(v syntax.Literal) blocklist.Reason { return blocklist.Reason(v.Num) })
-			if p == &s.SCTPIgnore {
+			held := new(blocklist.Reason)
+			m.param(n, "The reasons that list nobody, as bits.", &paramDef{max: 255,
+				set: func(v syntax.Literal) {
+					*held = blocklist.Reason(v.Num)
+					for _, p := range of {
+						*p = *held
+					}
+				}}, func() any { return *held })
+			if of == nil {
 				m.Note(n, func(string, int64) string { return sctp })
 			}
 		})

@@ -24,7 +24,7 @@ func transportParams(m *Module) {
 		func() any { return c.EnableSCTP == 0 })
 	m.BoolVar(&c.MHomed, "mhomed",
 		"Whether the kernel's routes say which listener a message leaves by.")
-	m.IntVar(&c.UDPMTU, "udp_mtu", 0, 65535,
+	m.IntVar(&m.set.Proxy.UDPMTU, "udp_mtu", 0, 65535,
 		"Requests with more bytes leave over a stream (RFC 3261 "+
 			"§18.1.1 says 1300); 0: none.")
 	proto := &paramDef{any: true,

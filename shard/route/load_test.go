@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"viaduct/shard/proxy"
 	"viaduct/shard/route/syntax"
+	"viaduct/shard/txn"
 )
 
 // loadFile loads a file of testdata, or the embedded default.cfg.
@@ -35,8 +37,8 @@ func TestPeerSettings(t *testing.T) {
 	want.Core.Debug, want.Core.LogStderr, want.Core.Children, want.Core.DisableTCP = 0, true, 2, true
 	want.Core.Listen = []Listen{{Transport: UDP, Host: "127.0.0.1", Port: 5060,
 		Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
-	want.TM.FrTimer, want.TM.FrInvTimer = 30*time.Second, 120*time.Second
-	want.RR.AppendFromtag = false
+	want.Txn.B, want.Txn.C = 30*time.Second, 120*time.Second
+	want.Proxy.AppendFromtag = false
 	want.Modules = s.Modules
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
@@ -75,23 +77,25 @@ func TestSettings(t *testing.T) {
 		t.Helper()
 		f(`modparam("tm", "`+name+`", `+value+`)`, got, want)
 	}
-	tm("retr_timer1", "250", func(s *Settings) any { return s.TM.T1 }, 250*time.Millisecond)
-	tm("retr_timer2", "2000", func(s *Settings) any { return s.TM.T2 }, 2*time.Second)
-	tm("t4_timer", "300", func(s *Settings) any { return s.TM.T4 }, 300*time.Millisecond)
-	tm("pass_former_replies", "0", func(s *Settings) any { return s.TM.PassFormerReplies }, false)
-	tm("max_inv_lifetime", "180000", func(s *Settings) any { return s.TM.MaxInvLifetime }, 3*time.Minute)
-	tm("max_noninv_lifetime", "32000", func(s *Settings) any { return s.TM.MaxNonInvLifetime }, 32*time.Second)
-	tm("wt_timer", "5000", func(s *Settings) any { return s.TM.WtTimer }, 5*time.Second)
-	tm("auto_inv_100", "no", func(s *Settings) any { return s.TM.AutoInv100 }, false)
-	tm("auto_inv_100_reason", `"Tr" "ying"`, func(s *Settings) any { return s.TM.AutoInv100Reason }, "Trying")
-	tm("blst_503_max_timeout", "60", func(s *Settings) any { return s.TM.BlstMax }, time.Minute)
-	tm("blst_methods_lookup", "4294967287", func(s *Settings) any { return s.TM.BlstMethodsLookup }, uint32(4294967287))
-	tm("faked_reply_prio", "-1", func(s *Settings) any { return s.TM.FakedReplyPrio }, -1)
+	tm("retr_timer1", "250", func(s *Settings) any { return s.Txn.T1 }, 250*time.Millisecond)
+	tm("retr_timer2", "2000", func(s *Settings) any { return s.Txn.T2 }, 2*time.Second)
+	tm("t4_timer", "300", func(s *Settings) any { return s.Txn.T4 }, 300*time.Millisecond)
+	tm("pass_former_replies", "0", func(s *Settings) any { return s.Proxy.PassFormer }, false)
+	tm("max_inv_lifetime", "180000", func(s *Settings) any { return s.Txn.MaxInvite }, 3*time.Minute)
+	tm("max_noninv_lifetime", "32000", func(s *Settings) any { return s.Txn.MaxNonInvite }, 32*time.Second)
+	tm("wt_timer", "5000", func(s *Settings) any { return s.Txn.Wait }, 5*time.Second)
+	tm("auto_inv_100", "no", func(s *Settings) any { return s.Proxy.AutoTrying }, false)
+	tm("auto_inv_100_reason", `"Tr" "ying"`, func(s *Settings) any { return s.Proxy.TryingReason }, "Trying")
+	tm("blst_503_max_timeout", "60", func(s *Settings) any { return s.Blocklist.Max503 }, time.Minute)
+	tm("blst_methods_lookup", "4294967287", func(s *Settings) any { return s.Blocklist.MethodsLookup }, uint32(4294967287))
 	f(`modparam("tm|sl", "default_code", 501)`,
-		func(s *Settings) any { return []int{s.TM.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
-	f(`modparam("tmx", "precheck_trans", 0)`, func(s *Settings) any { return s.TM.PrecheckTrans }, false)
-	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.RR.EnableDoubleRR }, 2)
-	f(`modparam("rr", "append_fromtag", no)`, func(s *Settings) any { return s.RR.AppendFromtag }, false)
+		func(s *Settings) any { return []int{s.Proxy.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
+	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.Proxy.DoubleRR }, 2)
+	tm("cancel_b_method", "2", func(s *Settings) any { return s.Txn.CancelBefore == txn.CancelLeaves }, true)
+	tm("unmatched_cancel", "2", func(s *Settings) any { return s.Proxy.UnmatchedCancel == proxy.DropUnmatched }, true)
+	tm("failure_reply_mode", "1", func(s *Settings) any { return s.Proxy.FailureReplies == proxy.KeepNone }, true)
+	f(`max_branches=7;udp_mtu=1300`, func(s *Settings) any { return []int{s.Txn.MaxBranches, s.Proxy.UDPMTU} }, "[7 1300]")
+	f(`modparam("rr", "append_fromtag", no)`, func(s *Settings) any { return s.Proxy.AppendFromtag }, false)
 	f(`modparam("dispatcher", "list_file", "/etc/d.list")`,
 		func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
 	f(`modparam("dispatcher", "ds_ping_interval", 30)`,
@@ -139,11 +143,11 @@ func TestSettings(t *testing.T) {
 	f(`tls_port_no=5071`, func(s *Settings) any { return s.Core.TLSPort }, 5071)
 	f(`use_dst_blacklist=on;dst_blacklist_ttl=5;dst_blocklist_mem=7`,
 		func(s *Settings) any {
-			return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemKB}
-		}, []any{true, 5 * time.Second, 7})
+			return []any{s.Blocklist.Use, s.Blocklist.Expire, s.Blocklist.MemBytes}
+		}, []any{true, 5 * time.Second, 7 << 10})
 	f(`dst_blacklist_udp_imask=16;dst_blocklist_tls_imask=0x06;dst_blocklist_icmp=1`,
 		func(s *Settings) any {
-			return []any{s.Blocklist.UDPIgnore, s.Blocklist.TLSIgnore, s.Blocklist.ICMP}
+			return []any{s.Blocklist.IMask[UDP], s.Blocklist.IMask[WSS], s.Blocklist.ICMP}
 		}, "[timeout send,connect true]")
 	f(`use_dns_failover=off;dns_try_naptr=no;dns_srv_loadbalancing=off`,
 		func(s *Settings) any { return []any{s.DNS.Failover, s.DNS.TryNAPTR, s.DNS.SRVLB} }, "[false false false]")

@@ -5,24 +5,27 @@ import (
 	"time"
 
 	"viaduct/parser"
+	"viaduct/shard/blocklist"
+	"viaduct/shard/proxy"
 	"viaduct/shard/route/syntax"
+	"viaduct/shard/txn"
 )
 
-// Settings is what the globals and modparam lines of a file ask for. Load starts from
-// DefaultSettings and overwrites what the file names. It is immutable after Load.
+// Settings is what the globals and modparam lines of a file ask for of what stands outside of the
+// language: a module binds its parameters to fields of the configuration that they fill. What only
+// the module itself looks at is not here. Load starts from DefaultSettings and overwrites what the
+// file names. It is immutable after Load.
 type Settings struct {
 	Core       CoreSettings
-	TM         TMSettings
-	RR         RRSettings
+	Proxy      proxy.Settings // the core, tm, rr, path and sanity
+	Txn        txn.Settings   // the core and tm
 	SL         SLSettings
 	Dispatcher DispatcherSettings
 	Stream     StreamSettings
 	DNS        DNSSettings
-	Blocklist  BlocklistSettings
+	Blocklist  blocklist.Config // the core and tm
 	TLS        TLSSettings
 	WebSocket  WebSocketSettings
-	Path       PathSettings
-	Extensions []string     // the option tags that Proxy-Require may ask for
 	Modules    []LoadModule // as loaded, in file order
 }
 
@@ -130,8 +133,6 @@ type CoreSettings struct {
 	AcceptControl bool
 	// CheckVia: drop responses whose top Via is not ours (`check_via`, -v); default false.
 	CheckVia bool
-	// LocalRPort: ask for rport in our own Via (`local_rport`); default false.
-	LocalRPort bool
 	// MHomed: choose the sending socket by the kernel's route (`mhomed`); default false.
 	MHomed bool
 	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max,
@@ -151,18 +152,11 @@ type CoreSettings struct {
 	// ReplyToVia: own replies go to the Via address instead of the packet source (`reply_to_via`);
 	// default false.
 	ReplyToVia bool
-	// ForceRPort: behave as if every request carried rport (`force_rport`); default false.
-	ForceRPort bool
 	// MaxRecursion caps nested route() calls (`max_recursive_level`); default 256.
 	MaxRecursion int
 	// MaxWhileLoops caps the iterations of one while (`max_while_loops`); default 100; 0 means no
 	// limit.
 	MaxWhileLoops int
-	// MaxBranches caps the branches of one transaction (`max_branches`); 1..30, default 12.
-	MaxBranches int
-	// UDPMTU: requests larger than this (bytes) go over a stream (`udp_mtu`); 0 (default): never;
-	// RFC 3261 §18.1.1 says 1300.
-	UDPMTU int
 	// OnsendReplies has onsend_route run for responses that are passed on, too
 	// (`onsend_route_reply`).
 	OnsendReplies bool
@@ -188,116 +182,6 @@ type CoreSettings struct {
 	ExitTimeout time.Duration
 	// ServerID names this node (`server_id`); default 0.
 	ServerID int
-}
-
-// TMSettings are the tm module's parameters. All times have a resolution of 1 ms.
-type TMSettings struct {
-	T1 time.Duration // retr_timer1: RFC 3261 T1; default 500 ms
-	T2 time.Duration // retr_timer2: T2; default 4 s
-	T4 time.Duration // t4_timer: T4, Timers I and K; default 5 s
-	// FrTimer: no reply at all to an INVITE (Timer B), no final reply to others (Timer F); default
-	// 64*T1 = 32 s (Kamailio 30 s).
-	FrTimer time.Duration
-	// FrInvTimer: no final reply after a provisional one, Timer C; default 181 s, for §16.6 item 11
-	// wants more than 3 minutes (Kamailio 120 s). Restarted by 101..199 (§16.7 item 2) as
-	// FrInvRestart says.
-	FrInvTimer   time.Duration // fr_inv_timer
-	FrInvRestart bool          // restart_fr_on_each_reply; default true
-	// MaxInvLifetime ends an INVITE transaction whatever its state (`max_inv_lifetime`); 0
-	// (default): no limit but Timer C (Kamailio 180 s, which would cut a call that rings on with
-	// 180s). MaxNonInvLifetime: default 64*T1 = 32 s.
-	MaxInvLifetime    time.Duration
-	MaxNonInvLifetime time.Duration // max_noninv_lifetime
-	// WtTimer: how long a completed transaction absorbs retransmissions (`wt_timer`), Timers D, J,
-	// L, M; default 64*T1 = 32 s (RFC 6026 §7.1; Kamailio 5 s).
-	WtTimer time.Duration
-	// AutoInv100 sends 100 Trying at t_relay (`auto_inv_100`), default true; AutoInv100Reason is
-	// its phrase.
-	AutoInv100       bool
-	AutoInv100Reason string
-	// FailureReplyMode: what failure routes see of earlier branches (`failure_reply_mode`) 0..3;
-	// default 3.
-	FailureReplyMode int
-	// FailoverReplyCodes such as "class=5;code=408" (`failover_reply_codes`); empty means 503 and
-	// silence.
-	FailoverReplyCodes string
-	// FakedReplyPrio: above 0 real replies beat a local 408 (`faked_reply_prio`); default 0.
-	FakedReplyPrio int
-	// RetryRefused sends a request whose only destination refuses it by ICMP once more before it
-	// fails (`retry_refused`, of ours); default false.
-	RetryRefused bool
-	// Remap503 turns a forwarded 503 into 500 (§16.7 item 6; `remap_503_500`); default true.
-	Remap503 bool
-	// CancelBMethod: 0 fake 487, 1 wait for a provisional (§9.1, default), 2 send CANCEL at once
-	// (`cancel_b_method`).
-	CancelBMethod int
-	// UnmatchedCancel: 0 forward statefully, 1 statelessly (default, §16.10), 2 drop
-	// (`unmatched_cancel`; Kamailio 0).
-	UnmatchedCancel int
-	// AggregateChallenges joins the challenges of all 401/407 (§16.7 item 7;
-	// `aggregate_challenges`); default true.
-	AggregateChallenges bool
-	// Disable6xxBlock: treat 6xx like other failures (`disable_6xx_block`); default false (§16.7
-	// item 5).
-	Disable6xxBlock bool
-	// NoisyCTimer: answer 408 when nobody else did (`noisy_ctimer`); default true.
-	NoisyCTimer bool
-	// Relay100 forwards 100 (`relay_100`); default false (§16.7 item 5 forbids).
-	Relay100 bool
-	// PassFormerReplies passes responses to what a process before this one sent on by their Via:
-	// who rang across a restart is heard. It is a parameter of ours (pass_former_replies), default
-	// true.
-	PassFormerReplies bool
-	// ReparseInvite builds CANCEL and ACK from what was sent (`reparse_invite`); default true.
-	ReparseInvite bool
-	// LocalCancelReason, E2ECancelReason: Reason header in CANCEL (RFC 3326; `local_cancel_reason`,
-	// `e2e_cancel_reason`); default true.
-	LocalCancelReason, E2ECancelReason bool
-	// ACExtraHeaders are header-name prefixes copied into local CANCEL and ACK (`ac_extra_hdrs`).
-	ACExtraHeaders string
-	// DefaultCode and DefaultReason answer when the script did not (`default_code`,
-	// `default_reason`); 500 "Server Internal Error".
-	DefaultCode   int
-	DefaultReason string
-	// Reply408Code replaces the local 408 (`reply_408_code`); default 408.
-	Reply408Code int
-	// DelayedReply leaves the error reply of a failed t_relay to the script (`delayed_reply`);
-	// default true.
-	DelayedReply bool
-	// OnSLReply names an onreply_route for stray replies (`on_sl_reply`); empty means none.
-	OnSLReply string
-	// Blst503 and others list failed destinations (`blst_503`, …); 0 off.
-	Blst503 bool
-	// BlstDef, BlstMin, BlstMax bound how long: blst_503_def_timeout 0, blst_503_min_timeout 0,
-	// blst_503_max_timeout 3600 s.
-	BlstDef, BlstMin, BlstMax time.Duration
-	// BlstMethodsAdd, BlstMethodsLookup are method bits (INVITE 1, CANCEL 2, ACK 4, BYE 8, …); 1,
-	// and all but BYE.
-	BlstMethodsAdd, BlstMethodsLookup uint32
-	// Via1Matching, RURIMatching, CallIDMatching, CallIDCSeqMatching rule RFC 2543 matching; true,
-	// true, false, false.
-	Via1Matching, RURIMatching, CallIDMatching, CallIDCSeqMatching bool
-	// PrecheckTrans is tmx's precheck_trans; default true.
-	PrecheckTrans bool
-}
-
-// RRSettings are the rr module's parameters that package proxy acts on.
-type RRSettings struct {
-	// EnableFullLR writes ";lr=on" instead of ";lr" (`enable_full_lr`); default false.
-	EnableFullLR bool
-	// AppendFromtag adds ";ftag=" for is_direction (`append_fromtag`); default true.
-	AppendFromtag bool
-	// EnableDoubleRR: two Record-Route when the transport or socket changes (`enable_double_rr`);
-	// default 1, 2 always.
-	EnableDoubleRR int
-	// IgnoreSips never makes it sips (`ignore_sips`); default false.
-	IgnoreSips bool
-	// ForceSendSocket uses the socket of a single Route too (`force_send_socket`); default false.
-	ForceSendSocket bool
-	// SignRoutes puts a mark into Record-Route that loose_route() asks for: only requests of calls
-	// that were set up through this host follow their Route. It is a parameter of ours
-	// (sign_routes), default false.
-	SignRoutes bool
 }
 
 // SLSettings are the sl module's parameters.
@@ -361,25 +245,10 @@ func DefaultSettings() *Settings {
 		Core: CoreSettings{
 			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true,
 			MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			MaxBranches: 12, RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10,
+			RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10,
 			ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
-		TM: TMSettings{
-			T1: t1, T2: 4 * time.Second, T4: 5 * time.Second, FrTimer: 64 * t1,
-			FrInvTimer: 181 * time.Second, FrInvRestart: true,
-			MaxNonInvLifetime: 64 * t1, WtTimer: 64 * t1,
-			PassFormerReplies: true, AutoInv100: true,
-			AutoInv100Reason: "trying -- your call is important to us",
-			FailureReplyMode: 3, Remap503: true, CancelBMethod: 1, UnmatchedCancel: 1,
-			AggregateChallenges: true,
-			NoisyCTimer:         true, ReparseInvite: true, LocalCancelReason: true,
-			E2ECancelReason: true,
-			DefaultCode:     500, DefaultReason: "Server Internal Error", Reply408Code: 408,
-			DelayedReply: true,
-			BlstMax:      3600 * time.Second, BlstMethodsAdd: 1, BlstMethodsLookup: 4294967287,
-			Via1Matching: true, RURIMatching: true, PrecheckTrans: true,
-		},
-		RR: RRSettings{AppendFromtag: true, EnableDoubleRR: 1},
+		Proxy: proxy.DefaultSettings(), Txn: txn.DefaultSettings(),
 		SL: SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Dispatcher: DispatcherSettings{
 			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS",

@@ -149,29 +149,6 @@ type DNSSettings struct {
 	Timeout, StaleTTL time.Duration
 }
 
-// BlocklistSettings are the globals about the destination blocklist. Kamailio until 5.4 says
-// blacklist in the names, since 5.5 blocklist; both are known here.
-type BlocklistSettings struct {
-	// Use switches it on (`use_dst_blocklist`), default false. Init false (`dst_blocklist_init`,
-	// default true): it can never be switched on.
-	Use, Init bool
-	// Expire is how long an entry stays (`dst_blocklist_expire`, `dst_blocklist_ttl`); default 60
-	// s.
-	Expire time.Duration
-	// MemKB caps all entries (`dst_blocklist_mem`); default 250. Beyond: expired ones go, else the
-	// new entry is refused.
-	MemKB int
-	// GCInterval is how often expired entries are looked for (`dst_blocklist_gc_interval`); default
-	// 60 s; 0 means only when met.
-	GCInterval time.Duration
-	// UDPIgnore and so on are the reasons (blocklist.Reason) that put nothing on the list for that
-	// protocol (`dst_blocklist_udp_imask`, …); default 0.
-	UDPIgnore, TCPIgnore, TLSIgnore, SCTPIgnore blocklist.Reason
-	// ICMP puts destinations on the list that the network says are unreachable (dst_blocklist_icmp,
-	// of ours); default false.
-	ICMP bool
-}
-
 // TLSSettings are the tls module's parameters.
 type TLSSettings struct {
 	Loaded bool // loadmodule "tls.so"
@@ -229,13 +206,6 @@ type WebSocketSettings struct {
 	SubProtocols int
 }
 
-// PathSettings are the path module's parameters.
-type PathSettings struct {
-	// use_received: loose_route() takes the destination from the received parameter of our Route;
-	// default false
-	UseReceived bool
-}
-
 // streamDefaults are the defaults of all of them.
 func (s *Settings) streamDefaults() {
 	s.Stream = StreamSettings{
@@ -255,8 +225,7 @@ func (s *Settings) streamDefaults() {
 		NegativeTTL: 60 * time.Second, CacheKB: 500, GCInterval: 120 * time.Second,
 		Timeout: 10 * time.Second, StaleTTL: 24 * time.Hour,
 	}
-	s.Blocklist = BlocklistSettings{Init: true, Expire: 60 * time.Second, MemKB: 250,
-		GCInterval: 60 * time.Second}
+	s.Blocklist = blocklist.DefaultConfig()
 	s.TLS = TLSSettings{
 		VerifyDepth: 9, Method: "TLSv1.2+", ConnectionTimeout: 600 * time.Second,
 		SendCloseNotify: true, SessionCache: true,

@@ -227,7 +227,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 			first := br.state == Calling
 			br.state = Proceeding
 			br.flags |= brHeard
-			if br.flags&brCancelled == 0 && (first || status > 100 && !t.keepC) {
+			if br.flags&brCancelled == 0 && (first || status > 100 && t.restartC) {
 				// §16.7 step 2: Timer C starts with the first provisional and again with each but a
 				// 100.
 				t.setEnd(br, t.now+t.timerC(t.tx(br.tx)))
@@ -244,11 +244,11 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 			if br.flags&brHeld == 0 {
 				t.drop(&br.request)
 			}
-			t.setEnd(br, t.now+int64(t.timers.M))
+			t.setEnd(br, t.now+int64(t.timers.Wait)) // Timer M
 		default:
 			br.state = Completed
 			br.flags |= brFinal
-			t.setEnd(br, t.now+br.linger(t.timers.D))
+			t.setEnd(br, t.now+br.linger(t.timers.Wait))
 			t.acknowledge(br, m)
 		}
 		return true

@@ -12,8 +12,8 @@ func (t *Table) Abandon(br *Branch) {
 	}
 }
 
-// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response: 64·T1
-// (§9.1, §17.1.1.2).
+// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response, and how
+// long a server waits for the ACK (Timer H): 64·T1 (§9.1, §17.1.1.2, §17.2.1).
 func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
 
 // giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for

@@ -187,7 +187,7 @@ func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 func (t *Table) Dismiss(br, bye *Branch) {
 	t.slab.Publish(bye.request)
 	t.setAside(br, bye)
-	t.setEnd(br, t.now+max(int64(t.timers.M), t.lifetime()))
+	t.setEnd(br, t.now+max(int64(t.timers.Wait), t.lifetime()))
 	t.sendAside(bye, t.lifetime())
 }
 

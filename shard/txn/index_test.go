@@ -161,7 +161,7 @@ func TestRebuildIndexFull(t *testing.T) {
 		}
 	}
 	next, err := New(Config{
-		Arena: tb.arena, Timers: DefaultTimers(), Sender: nowhere{}, User: u, Counters: tb.count, Random: tb.random,
+		Arena: tb.arena, Settings: DefaultSettings(), Sender: nowhere{}, User: u, Counters: tb.count, Random: tb.random,
 		Now: tb.now,
 	})
 	if err != nil {

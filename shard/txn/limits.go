@@ -38,37 +38,6 @@ const (
 	indexReserve = 16
 )
 
-// Timers are the durations of RFC 3261 table 4 and RFC 6026, as tm's parameters
-// set them. All must be positive except MaxInvite and MaxNonInvite.
-type Timers struct {
-	T1 time.Duration // retr_timer1: first interval of Timers A, E and G
-	T2 time.Duration // retr_timer2: longest interval of Timers E and G
-	T4 time.Duration // t4_timer: Timers I and K: how long a message may linger in the network
-
-	B time.Duration // fr_timer: an INVITE without any response (Timer B), and Timer F
-	C time.Duration // fr_inv_timer: an INVITE after a provisional response (§16.6 step 11)
-	D time.Duration // wt_timer: how long a client absorbs repeated finals of an INVITE
-	H time.Duration // 64·T1: how long a server waits for the ACK
-	J time.Duration // wt_timer: how long a non-INVITE server answers repeats
-	L time.Duration // wt_timer, RFC 6026: how long an INVITE server absorbs repeats after a 2xx
-	M time.Duration // wt_timer, RFC 6026: how long an INVITE client forwards repeated 2xx
-
-	// max_inv_lifetime: a whole INVITE transaction; 0 means no bound but Timer C
-	MaxInvite time.Duration
-	// max_noninv_lifetime: a whole non-INVITE transaction; 0 means no bound but Timer F
-	MaxNonInvite time.Duration
-}
-
-// DefaultTimers are the RFC's values.
-func DefaultTimers() Timers {
-	const t1 = 500 * time.Millisecond
-	return Timers{
-		T1: t1, T2: 4 * time.Second, T4: 5 * time.Second,
-		B: 64 * t1, C: 185 * time.Second, D: 32 * time.Second, H: 64 * t1,
-		J: 64 * t1, L: 64 * t1, M: 64 * t1,
-	}
-}
-
 // lifeGuard bounds a transaction that nobody answers and that has no branch:
 // the routing program made it and left it. RFC 3261 has no timer for it.
 const lifeGuard = 32 * time.Second

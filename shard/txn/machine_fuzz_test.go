@@ -142,8 +142,10 @@ func (p *play) choose(n int) int {
 }
 
 func (p *play) newTable() {
+	settings := txn.DefaultSettings()
+	settings.Timers = p.timers
 	table, err := txn.New(txn.Config{
-		Arena: p.arena, Timers: p.timers, Sender: p, User: p, Counters: p.arena.Counters(0), Random: p.random,
+		Arena: p.arena, Settings: settings, Sender: p, User: p, Counters: p.arena.Counters(0), Random: p.random,
 		Now: p.now,
 	})
 	if err != nil {

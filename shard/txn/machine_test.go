@@ -79,7 +79,7 @@ func newMachine(t testing.TB, method string) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	x.Table, err = New(Config{Arena: a, Timers: DefaultTimers(), Sender: sent{x: x}, User: x, Counters: a.Counters(0),
+	x.Table, err = New(Config{Arena: a, Settings: DefaultSettings(), Sender: sent{x: x}, User: x, Counters: a.Counters(0),
 		Random: func() uint64 {
 			return 7
 		}, Now: int64(time.Hour)})
@@ -100,9 +100,9 @@ func newMachine(t testing.TB, method string) *machine {
 // durations are how long after the last event a timer fires.
 func (x *machine) duration(timer string) time.Duration {
 	t := &x.timers
-	return map[string]time.Duration{"A": t.T1, "B": t.B, "C": t.C, "D": t.D, "E": t.T1, "E at T2": t.T2, "F": t.B,
-		"G": t.T1, "H": t.H, "I": t.T4, "J": t.J, "K": t.T4,
-		"L": t.L, "M": t.M}[timer]
+	return map[string]time.Duration{"A": t.T1, "B": t.B, "C": t.C, "D": t.Wait, "E": t.T1, "E at T2": t.T2, "F": t.B,
+		"G": t.T1, "H": 64 * t.T1, "I": t.T4, "J": t.Wait, "K": t.T4,
+		"L": t.Wait, "M": t.Wait}[timer]
 }
 
 // pass lets time pass at once: of the timers due only the last one counts, as for a shard that was

@@ -24,7 +24,7 @@ func (t *Table) finish(tx *Tx, status int) bool {
 		tx.status = uint16(status)
 		tx.state, tx.retransAt = Accepted, 0
 		t.answered(tx)
-		t.rearmServer(tx, t.now+int64(t.timers.L))
+		t.rearmServer(tx, t.now+int64(t.timers.Wait))
 	}
 	t.user.Finished(tx, status, Again(again))
 	if !tx.Invite() || status >= 300 {

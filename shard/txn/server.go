@@ -114,7 +114,7 @@ func (t *Table) Withhold(tx *Tx, status int) {
 	t.drop(&tx.reply)
 	tx.state, tx.retransAt, tx.status = Completed, 0, uint16(status)
 	t.answered(tx)
-	t.rearmServer(tx, t.now+int64(t.timers.H))
+	t.rearmServer(tx, t.now+t.lifetime())
 }
 
 // SetLifetime ends tx in that time from now, if nothing else did, whatever max_inv_lifetime and
@@ -152,7 +152,7 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			tx.state = Accepted
 			t.answered(tx)
 			t.drop(&tx.reply)
-			t.rearmServer(tx, t.now+int64(t.timers.L))
+			t.rearmServer(tx, t.now+int64(t.timers.Wait))
 		default:
 			// §17.2.1, Timers G and H.
 			t.keep(tx, status, segments)
@@ -162,7 +162,7 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 				tx.intervalMs = uint32(t.timers.T1.Milliseconds())
 				tx.retransAt = t.now + int64(t.timers.T1)
 			}
-			t.rearmServer(tx, t.now+int64(t.timers.H))
+			t.rearmServer(tx, t.now+t.lifetime())
 		}
 	case Accepted, Completed, Confirmed, Terminated:
 		// A 2xx is forwarded whatever was sent before (§16.7 step 5); anything else is late.
@@ -192,7 +192,7 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		tx.state = Completed
 		t.answered(tx)
 		tx.retransAt = 0
-		t.rearmServer(tx, t.now+tx.linger(t.timers.J))
+		t.rearmServer(tx, t.now+tx.linger(t.timers.Wait))
 	}
 	tx.status = uint16(status)
 	return true

@@ -54,46 +54,22 @@ type User interface {
 // Random gives 64 unpredictable bits.
 type Random func() uint64
 
-// CancelBefore is tm's cancel_b_method: how a branch is cancelled that has had no
-// provisional response.
-type CancelBefore uint8
-
-// The zero value is what §9.1 asks for.
-const (
-	CancelWaits CancelBefore = iota // the CANCEL waits for the provisional (1)
-	// it waits, but the branch counts as answered with 487 at once (0)
-	CancelFakes
-	CancelLeaves // it is sent at once (2)
-)
-
 // Config is what a Table is made of.
 type Config struct {
+	Settings
+
 	Shard    int
 	Arena    *shm.Arena
-	Timers   Timers
 	Sender   Sender
 	User     User
 	Counters *shm.Counters
 	Random   Random
-	// MaxBranches is how many branches a transaction may have; 0, or more than the package's own
-	// limit: that limit.
-	MaxBranches int
 	// Life tells branches of this process from those of the ones before it on the same address;
 	// MarkKey is the secret that they share. See Former. Who takes over an arena takes over its
 	// life.
 	Life    uint32
 	MarkKey [2]uint64
-	// CancelBefore is what becomes of a branch that is cancelled before it had a provisional.
-	CancelBefore CancelBefore
-	// KeepTimerC: Timer C runs from the first provisional on, later ones do not restart it
-	// (restart_fr_on_each_reply 0).
-	KeepTimerC bool
-	// Relay100: a 100 to an INVITE is for the user as well, which §16.7 step 5 forbids to pass on.
-	Relay100 bool
-	// HopHeaders is what the names of header rows begin with that ACK and CANCEL have as the INVITE
-	// had them (ac_extra_hdrs); "" means no others.
-	HopHeaders string
-	Now        int64 // ns; all times given later come from the same clock
+	Now     int64 // ns; all times given later come from the same clock
 	// Ended is told that a transaction and all its branches are over. It may be nil.
 	Ended func(tx *Tx)
 	// Sent is told what a transaction sends of its own accord: the CANCEL or BYE of br, its ACK to
@@ -128,7 +104,7 @@ type Table struct {
 	born       int64  // when the table was made, ns
 	stillAt    int64  // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
-	keepC      bool
+	restartC   bool
 	relay100   bool
 	hopHeaders string
 	held       int   // server transactions alive
@@ -173,20 +149,20 @@ func New(c Config) (*Table, error) {
 	return t, nil
 }
 
-// Configure replaces timers, MaxBranches, CancelBefore, KeepTimerC, Ended and Sent. Timers that
-// run already run out as they were set.
+// Configure replaces Settings, Ended and Sent. Timers that run already run out as they were set.
 func (t *Table) Configure(c *Config) {
 	t.timers, t.maxBr = c.Timers, MaxBranches
+	t.timers.T2 = max(c.T2, c.T1)
 	if c.MaxBranches > 0 && c.MaxBranches < MaxBranches {
 		t.maxBr = uint8(c.MaxBranches)
 	}
-	t.before, t.keepC, t.ended, t.sent = c.CancelBefore, c.KeepTimerC, c.Ended, c.Sent
+	t.before, t.restartC, t.ended, t.sent = c.CancelBefore, c.RestartC, c.Ended, c.Sent
 	t.relay100, t.hopHeaders = c.Relay100, c.HopHeaders
 	t.stillAt = 0
-	for i := c.Timers.T1; i < c.Timers.T2; i *= 2 {
+	for i := c.T1; i < t.timers.T2; i *= 2 {
 		t.stillAt += int64(i)
 	}
-	t.stillAt = max(t.stillAt, int64(c.Timers.T1))
+	t.stillAt = max(t.stillAt, int64(c.T1))
 }
 
 // SetNow tells the time, once per batch, in ns.

@@ -26,7 +26,7 @@ func newTable(t testing.TB, bytes int64) *Table {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	tb, err := New(Config{Arena: a, Timers: DefaultTimers(), Sender: nowhere{}, Counters: a.Counters(0),
+	tb, err := New(Config{Arena: a, Settings: DefaultSettings(), Sender: nowhere{}, Counters: a.Counters(0),
 		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: int64(time.Hour)})
 	if err != nil {
 		t.Fatal(err)

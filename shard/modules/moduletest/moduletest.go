@@ -105,7 +105,7 @@ func (b *Bench) Load(body string) (*route.Program, route.Warnings, error) {
 		return nil, w, err
 	}
 	config := b.Config
-	set.RR.Configure(&config)
+	config.Settings = set.Proxy
 	b.Core.Configure(config)
 	return p, w, p.Open(b.State())
 }

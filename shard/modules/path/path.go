@@ -9,7 +9,7 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.BoolVar(&m.Settings().Path.UseReceived, "use_received",
+	m.BoolVar(&m.Settings().Proxy.UseReceived, "use_received",
 		"Follows the received parameter of a Route.")
 	m.IdleInt("the source is written as a URI", "received_format")
 	m.IdleText("the parameter is received, as in RFC 3327", "received_name")

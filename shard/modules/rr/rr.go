@@ -11,11 +11,11 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	set := &m.Settings().RR
-	m.BoolVar(&set.EnableFullLR, "enable_full_lr", `Writes ";lr=on", not ";lr".`)
+	set := &m.Settings().Proxy
+	m.BoolVar(&set.FullLR, "enable_full_lr", `Writes ";lr=on", not ";lr".`)
 	m.BoolVar(&set.AppendFromtag, "append_fromtag",
 		"Adds the From tag to Record-Route, from which is_direction tells who is calling.")
-	m.IntVar(&set.EnableDoubleRR, "enable_double_rr", 0, 2,
+	m.IntVar((*int)(&set.DoubleRR), "enable_double_rr", 0, 2,
 		"1: two Record-Route where protocol or socket change. 2: always two, with their protocols.")
 	m.BoolVar(&set.ForceSendSocket, "force_send_socket",
 		"loose_route has the request leave from the socket of our Route, even of a single one.")

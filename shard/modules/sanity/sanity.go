@@ -47,7 +47,8 @@ func Define(m *route.Module) {
 	m.Ready(func() error {
 		for t := range strings.SplitSeq(*tags, ",") {
 			if t = strings.TrimSpace(t); t != "" {
-				m.Settings().Extensions = append(m.Settings().Extensions, t)
+				set := &m.Settings().Proxy
+				set.Extensions = append(set.Extensions, t)
 			}
 		}
 		return nil

@@ -10,34 +10,34 @@ import (
 // parameters are those of tm, Kamailio 5.6 manual §3. Times there are milliseconds except the blst
 // ones.
 func parameters(m *route.Module) {
-	s := &m.Settings().TM
-	m.DurationVar(&s.FrTimer, "fr_timer", time.Millisecond, 1, route.MaxMillis,
+	t, s, list := &m.Settings().Txn, &m.Settings().Proxy, &m.Settings().Blocklist
+	m.DurationVar(&t.B, "fr_timer", time.Millisecond, 1, route.MaxMillis,
 		"How long an INVITE waits for any response, and others for a final one (Timers B and F).")
-	m.DurationVar(&s.FrInvTimer, "fr_inv_timer", time.Millisecond, 1, route.MaxMillis,
+	m.DurationVar(&t.C, "fr_inv_timer", time.Millisecond, 1, route.MaxMillis,
 		"How long an INVITE waits for a final response after a provisional one (Timer C).")
-	m.DurationVar(&s.MaxInvLifetime, "max_inv_lifetime", time.Millisecond, 0, route.MaxMillis,
+	m.DurationVar(&t.MaxInvite, "max_inv_lifetime", time.Millisecond, 0, route.MaxMillis,
 		"Ends an INVITE transaction, whatever its state; 0: nothing but Timer C does.")
-	m.DurationVar(&s.MaxNonInvLifetime, "max_noninv_lifetime", time.Millisecond, 0, route.MaxMillis,
+	m.DurationVar(&t.MaxNonInvite, "max_noninv_lifetime", time.Millisecond, 0, route.MaxMillis,
 		"Ends any other transaction.")
-	m.DurationVar(&s.WtTimer, "wt_timer", time.Millisecond, 0, route.MaxMillis,
+	m.DurationVar(&t.Wait, "wt_timer", time.Millisecond, 0, route.MaxMillis,
 		"How long a completed transaction absorbs retransmissions (Timers D, J, L and M).")
-	m.DurationVar(&s.T4, "t4_timer", time.Millisecond, 1, route.MaxMillis,
+	m.DurationVar(&t.T4, "t4_timer", time.Millisecond, 1, route.MaxMillis,
 		"T4, for Timers I and K. Not Kamailio's, which has no such timer.")
-	m.DurationVar(&s.T1, "retr_timer1", time.Millisecond, 1, route.MaxMillis,
+	m.DurationVar(&t.T1, "retr_timer1", time.Millisecond, 1, route.MaxMillis,
 		"T1 (RFC 3261 §17.1.1.1).")
-	m.DurationVar(&s.T2, "retr_timer2", time.Millisecond, 1, route.MaxMillis,
+	m.DurationVar(&t.T2, "retr_timer2", time.Millisecond, 1, route.MaxMillis,
 		"T2.")
-	m.BoolVar(&s.FrInvRestart, "restart_fr_on_each_reply",
+	m.BoolVar(&t.RestartC, "restart_fr_on_each_reply",
 		"Whether each provisional response begins fr_inv_timer anew (§16.7 item 2).")
-	m.BoolVar(&s.AutoInv100, "auto_inv_100",
+	m.BoolVar(&s.AutoTrying, "auto_inv_100",
 		"Whether t_relay sends a 100.")
-	m.TextVar(&s.AutoInv100Reason, "auto_inv_100_reason",
+	m.TextVar(&s.TryingReason, "auto_inv_100_reason",
 		"The reason phrase of that 100.")
-	m.IntVar(&s.FailureReplyMode, "failure_reply_mode", 0, 3,
+	m.IntVar((*int)(&s.FailureReplies), "failure_reply_mode", 0, 3,
 		"What a failure_route sees of the branches before.")
-	m.TextVar(&s.FailoverReplyCodes, "failover_reply_codes",
+	failover := m.Text("failover_reply_codes", "",
 		"Responses that try the next address, as class=5;code=408; empty: 503 and silence.")
-	m.IntVar(&s.FakedReplyPrio, "faked_reply_prio", -1<<31, 1<<31-1,
+	m.IntVar(&s.LocalPenalty, "faked_reply_prio", -1<<31, 1<<31-1,
 		"Makes the 408 and 503 made here worse than responses that came, 1000 being a class of "+
 			"responses; below 0 better. Of the same class what came is better already.")
 	m.BoolVar(&s.Remap503, "remap_503_500",
@@ -45,61 +45,61 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.RetryRefused, "retry_refused",
 		"Whether a request that its only destination refuses by ICMP is sent once more. Not "+
 			"Kamailio's.")
-	m.IntVar(&s.CancelBMethod, "cancel_b_method", 0, 2,
+	m.IntVar((*int)(&t.CancelBefore), "cancel_b_method", 0, 2,
 		"0: a branch without a response counts as 487. 1: its CANCEL waits for one (§9.1). 2: it "+
 			"is sent at once.")
-	m.IntVar(&s.UnmatchedCancel, "unmatched_cancel", 0, 2,
+	m.IntVar((*int)(&s.UnmatchedCancel), "unmatched_cancel", 0, 2,
 		"A CANCEL without a transaction is forwarded 0 statefully, 1 statelessly (§16.10), 2 not "+
 			"at all.")
 	m.BoolVar(&s.AggregateChallenges, "aggregate_challenges",
 		"Whether the challenges of all 401 and 407 are joined (§16.7 item 7).")
 	m.BoolVar(&s.Disable6xxBlock, "disable_6xx_block",
 		"Whether a 6xx is a failure like others.")
-	m.BoolVar(&s.NoisyCTimer, "noisy_ctimer",
+	noisy := m.Bool("noisy_ctimer", true,
 		"0: an INVITE without failure route, whose only branch had no response at all, ends without a "+
 			"final response.")
-	m.BoolVar(&s.Relay100, "relay_100",
+	m.BoolVar(&t.Relay100, "relay_100",
 		"Whether a 100 is passed on, which §16.7 item 5 forbids.")
-	m.BoolVar(&s.PassFormerReplies, "pass_former_replies",
+	m.BoolVar(&s.PassFormer, "pass_former_replies",
 		"Whether responses to what a process before this one sent are passed on by their Via. "+
 			"Not Kamailio's, which passes every stray on.")
-	m.BoolVar(&s.ReparseInvite, "reparse_invite",
+	m.Bool("reparse_invite", true,
 		"Whether CANCEL and ACK are made of what was sent.")
-	m.BoolVar(&s.LocalCancelReason, "local_cancel_reason",
+	m.BoolVar(&s.LocalReason, "local_cancel_reason",
 		"Whether a CANCEL made here has a Reason (RFC 3326).")
-	m.BoolVar(&s.E2ECancelReason, "e2e_cancel_reason",
+	m.BoolVar(&s.E2EReason, "e2e_cancel_reason",
 		"Whether the Reason of a CANCEL that came is passed on.")
-	m.TextVar(&s.ACExtraHeaders, "ac_extra_hdrs",
+	m.TextVar(&t.HopHeaders, "ac_extra_hdrs",
 		"What the names of headers begin with that CANCEL and ACK made here copy from the INVITE.")
 	m.IntVar(&s.DefaultCode, "default_code", 400, 699,
 		"The status when the script did not answer.")
 	m.TextVar(&s.DefaultReason, "default_reason",
 		"Its reason phrase.")
-	m.IntVar(&s.Reply408Code, "reply_408_code", 400, 699,
+	m.IntVar(&s.TimeoutStatus, "reply_408_code", 400, 699,
 		"The status that takes the place of a 408 made here.")
-	m.BoolVar(&s.DelayedReply, "delayed_reply",
+	m.Bool("delayed_reply", true,
 		"Whether the script answers when t_relay failed.")
-	m.TextVar(&s.OnSLReply, "on_sl_reply",
+	m.Text("on_sl_reply", "",
 		"The onreply_route for responses that belong to no transaction.")
-	m.BoolVar(&s.Blst503, "blst_503",
+	m.BoolVar(&list.Use503, "blst_503",
 		"Whether a 503 lists its sender as blocked.")
-	m.DurationVar(&s.BlstDef, "blst_503_def_timeout", time.Second, 0, route.MaxSeconds,
+	m.DurationVar(&list.Def503, "blst_503_def_timeout", time.Second, 0, route.MaxSeconds,
 		"For how many seconds, without Retry-After.")
-	m.DurationVar(&s.BlstMin, "blst_503_min_timeout", time.Second, 0, route.MaxSeconds,
+	m.DurationVar(&list.Min503, "blst_503_min_timeout", time.Second, 0, route.MaxSeconds,
 		"The fewest seconds.")
-	m.DurationVar(&s.BlstMax, "blst_503_max_timeout", time.Second, 0, route.MaxSeconds,
+	m.DurationVar(&list.Max503, "blst_503_max_timeout", time.Second, 0, route.MaxSeconds,
 		"The most seconds.")
-	m.BitsVar(&s.BlstMethodsAdd, "blst_methods_add",
+	m.BitsVar(&list.MethodsAdd, "blst_methods_add",
 		"Methods whose failures list a destination, as bits.")
-	m.BitsVar(&s.BlstMethodsLookup, "blst_methods_lookup",
+	m.BitsVar(&list.MethodsLookup, "blst_methods_lookup",
 		"Methods that keep off listed destinations, as bits.")
-	m.BoolVar(&s.Via1Matching, "via1_matching",
+	m.Bool("via1_matching", true,
 		"Whether the whole of the top Via is matched (RFC 2543).")
-	m.BoolVar(&s.RURIMatching, "ruri_matching",
+	m.Bool("ruri_matching", true,
 		"Whether the Request-URI is matched (RFC 2543).")
-	m.BoolVar(&s.CallIDMatching, "callid_matching",
+	m.Bool("callid_matching", false,
 		"Whether Call-ID alone is matched.")
-	m.BoolVar(&s.CallIDCSeqMatching, "callid_cseq_matching",
+	m.Bool("callid_cseq_matching", false,
 		"Whether Call-ID and CSeq are matched.")
 	m.NotYet("on_sl_reply")
 	m.Check("failover_reply_codes", func(codes string, _ int64) string {
@@ -107,6 +107,11 @@ func parameters(m *route.Module) {
 			return "failover_reply_codes: " + err.Error()
 		}
 		return ""
+	})
+	m.Ready(func() (err error) {
+		s.SilentTimeout = !*noisy
+		s.FailoverCodes, err = balance.ParseReplyCodes(*failover)
+		return err
 	})
 
 	m.IdleInt("no module is told of provisional responses to requests made here",

@@ -56,7 +56,7 @@ func TestTrying(t *testing.T) {
 	b := bench(t)
 	f := func(config, call string, want bool) {
 		t.Helper()
-		b.Config.TryingReason = config
+		b.Head = config
 		b.Run(`$du = "sip:127.0.0.1:7000"; ` + call + " t_relay();")
 		got := false
 		for _, s := range b.Sent {
@@ -66,10 +66,11 @@ func TestTrying(t *testing.T) {
 			t.Errorf("%q and %q: a 100 left: %v", config, call, got)
 		}
 	}
-	f("Trying", "", true)
-	f("Trying", `t_set_auto_inv_100("0");`, false)
-	f("", "", false)
-	f("", `t_set_auto_inv_100("1");`, true)
+	f("", "", true)
+	f("", `t_set_auto_inv_100("0");`, false)
+	const off = `modparam("tm", "auto_inv_100", 0)`
+	f(off, "", false)
+	f(off, `t_set_auto_inv_100("1");`, true)
 }
 
 // TestLifetime: t_set_max_lifetime ends a transaction that rings on.

@@ -5,7 +5,7 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.BoolVar(&m.Settings().TM.PrecheckTrans, "precheck_trans",
+	m.Bool("precheck_trans", true,
 		"Whether t_precheck_trans looks for a transaction.")
 
 	route.Func0(m, "t_precheck_trans", route.InRequest,

@@ -65,12 +65,13 @@ func New(t testing.TB) *Bench {
 	b.Config = proxy.Config{Listeners: b.Listeners, Egress: egress{b}, Sender: sender{b},
 		Resolver: resolver{}, Script: script{b},
 		Arena: arena, Counters: arena.Counters(0), Program: 7,
-		Aliases:       []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
-		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error"}
+		Aliases: []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
+		Settings: proxy.Settings{TimeoutStatus: 408, DefaultCode: 500,
+			DefaultReason: "Server Internal Error"}}
 	b.Core = proxy.New(b.Config)
-	b.Table, err = txn.New(txn.Config{Arena: arena, Timers: txn.DefaultTimers(), Sender: sender{b},
+	b.Table, err = txn.New(txn.Config{Arena: arena, Settings: txn.DefaultSettings(), Sender: sender{b},
 		User: b.Core, Counters: arena.Counters(0),
-		MaxBranches: 12, Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
+		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: b.now})
 	if err != nil {
 		t.Fatal(err)
 	}
