@@ -1,6 +1,7 @@
 package cfgutils
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -17,6 +18,9 @@ const (
 	// forgotten is how long a lock is held at most: a run that ends without unlock() would keep
 	// all others out for ever. Beyond: the next one who asks has it.
 	forgotten = 60 * time.Second
+	// maxLost is how many holders a lock knows that it was taken from. Beyond: the unlock() of the
+	// one that lost it first counts as anybody's.
+	maxLost = 8
 )
 
 // locks are those of the process, for all programs: across a reload the one before and the one behind
@@ -32,9 +36,26 @@ func newLocks() *locks { return &locks{seed: maphash.MakeSeed(), of: map[uint16]
 
 // lock is one of them.
 type lock struct {
-	held  bool
-	since time.Time
-	queue []*ask.Question // who waits for it, the first first
+	held   bool
+	since  time.Time
+	holder uint64          // by the message
+	lost   []uint64        // holders that it was taken from, maxLost at most
+	queue  []*ask.Question // who waits for it, the first first
+}
+
+// A holder is who takes a lock: the message of the run, by its hash. A run that had a lock for too
+// long has lost it, and its unlock() would free what another one holds now: it is passed over, once.
+// Every other unlock() counts, whoever calls it: a script may lock for the request and unlock for
+// the response, as with Kamailio.
+func (l *locks) holder(c *route.Ctx) uint64 { return maphash.Bytes(l.seed, c.Msg.Raw) }
+
+// holderBytes is the length of a holder in front of the key in a question.
+const holderBytes = 8
+
+// asked reads a question.
+func asked(q *ask.Question) (holder uint64, key []byte) {
+	b := q.Text()
+	return binary.LittleEndian.Uint64(b), b[holderBytes:]
 }
 
 // find is the lock of a key; mu is held. There are 65,536 whatever lock_set_size says, the most that
@@ -49,43 +70,57 @@ func (l *locks) find(key []byte) *lock {
 	return k
 }
 
-// try takes the lock of key if it is free.
-func (l *locks) try(key []byte) bool {
+// try takes the lock of key for holder if it is free.
+func (l *locks) try(holder uint64, key []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.find(key).take()
+	return l.find(key).take(holder)
 }
 
-func (k *lock) take() bool {
+func (k *lock) take(holder uint64) bool {
 	now := time.Now()
 	if k.held && now.Sub(k.since) < forgotten {
 		return false
 	}
-	k.held, k.since = true, now
+	if k.held {
+		if len(k.lost) == maxLost {
+			k.lost = append(k.lost[:0], k.lost[1:]...)
+		}
+		k.lost = append(k.lost, k.holder)
+	}
+	k.held, k.since, k.holder = true, now, holder
 	return true
 }
 
-// unlock gives it to who has waited longest.
-func (l *locks) unlock(key []byte) {
+// unlock gives it to who has waited longest. It returns false if holder had lost it, and then does
+// nothing.
+func (l *locks) unlock(holder uint64, key []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.find(key)
+	if i := slices.Index(k.lost, holder); i >= 0 {
+		k.lost = slices.Delete(k.lost, i, i+1)
+		return false
+	}
 	if len(k.queue) == 0 {
 		k.held = false
-		return
+		return true
 	}
 	q := k.queue[0]
 	k.queue = k.queue[1:]
 	k.held, k.since = true, time.Now()
+	k.holder, _ = asked(q)
 	q.Done()
+	return true
 }
 
-// Ask is ask.Service's: the question is the key.
+// Ask is ask.Service's: the question is the holder and the key.
 func (l *locks) Ask(q *ask.Question) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := l.find(q.Text())
-	if k.take() {
+	holder, key := asked(q)
+	k := l.find(key)
+	if k.take(holder) {
 		q.Done()
 	} else {
 		k.queue = append(k.queue, q)
@@ -110,9 +145,12 @@ func (l *locks) giveUp(k *lock, q *ask.Question, number uint64) {
 // Unwanted is ask.Unwanted's: who got the lock is gone, and the next one has it.
 func (l *locks) Unwanted(q *ask.Question) {
 	if q.Answer.Err == nil {
-		l.unlock(q.Text())
+		l.unlock(asked(q))
 	}
 }
+
+var lateText = []byte("cfgutils: unlock() comes too late: the lock was held for more than 60 s, and " +
+	"another one has taken it")
 
 // locking are the functions.
 func (s *state) locking(m *route.Module) {
@@ -121,16 +159,22 @@ func (s *state) locking(m *route.Module) {
 		c.Complain([]byte("cfgutils: there are no locks: set lock_set_size"))
 		return -1
 	}
+	late := m.Count("late_unlocks",
+		"Calls of unlock() by who had lost the lock, since it was held for more than 60 s.")
 	in := route.Anywhere
 	route.Wait1(m, "lock", in, key,
-		"Locks a key, and waits for it, 10 s at most. False: it did not get it.",
+		"Locks a key, and waits for it, 10 s at most. False: it did not get it. Who holds one for "+
+			"more than 60 s loses it to the next who asks.",
 		func(c *route.Ctx, q *ask.Question, key []byte) route.Result {
-			switch {
-			case s.locks == nil:
+			if s.locks == nil {
 				return none(c)
-			case s.locks.try(key):
+			}
+			me := s.locks.holder(c)
+			if s.locks.try(me, key) {
 				return 1
 			}
+			var b [holderBytes]byte
+			q.Append(binary.LittleEndian.AppendUint64(b[:0], me))
 			q.Append(key)
 			return q.Ask(s.locks, lockWait)
 		},
@@ -142,14 +186,17 @@ func (s *state) locking(m *route.Module) {
 			if s.locks == nil {
 				return none(c)
 			}
-			return route.Truth(s.locks.try(key))
+			return route.Truth(s.locks.try(s.locks.holder(c), key))
 		})
-	route.Func1(m, "unlock", in, key, "Unlocks a key.",
+	route.Func1(m, "unlock", in, key, "Unlocks a key. It does nothing where the run has lost the lock.",
 		func(c *route.Ctx, key []byte) route.Result {
 			if s.locks == nil {
 				return none(c)
 			}
-			s.locks.unlock(key)
+			if !s.locks.unlock(s.locks.holder(c), key) {
+				late.Add(c)
+				c.Complain(lateText)
+			}
 			return 1
 		})
 }
