@@ -49,6 +49,8 @@ func Define(m *route.Module) {
 						maxMode)
 				}
 				t.each = max(n, 1)
+			default:
+				return unknown(name, "name", "interval", "mode")
 			}
 			return err
 		})
@@ -83,6 +85,8 @@ func Define(m *route.Module) {
 				}
 			case "route":
 				name = value
+			default:
+				return unknown(key, "timer", "route")
 			}
 			return nil
 		})
@@ -112,6 +116,12 @@ func (t *timer) run(c *route.Ctx) {
 			t.routes[i].Run(c)
 		}
 	}
+}
+
+// unknown says that a key means nothing, which Kamailio passes over in silence.
+func unknown(key string, keys ...string) error {
+	return fmt.Errorf("has %s, which means nothing here; the keys are %s%s", route.Quote(key),
+		strings.Join(keys, ", "), route.DidYouMean(key, keys))
 }
 
 // interval reads seconds, or microseconds with a u behind them.

@@ -57,6 +57,10 @@ func TestErrors(t *testing.T) {
 	f("timer", "interval=1", `rtimer.timer is "interval=1"; it is such as "name=x;interval=5;mode=1;"`)
 	f("timer", "name=a", `rtimer.timer declares the timer a a second time`)
 	f("timer", "name=x;mode=-1", `rtimer.timer has the mode "-1"; it is a number from 0 to 64`)
+	f("timer", "name=x;intervall=5",
+		`rtimer.timer has "intervall", which means nothing here; the keys are name, interval, mode; did you mean interval?`)
+	f("timer", "name=x;5", `rtimer.timer has "5", which means nothing here; the keys are name, interval, mode`)
+	f("exec", "timer=a;rout=A", `rtimer.exec has "rout", which means nothing here; the keys are timer, route; did you mean route?`)
 	f("exec", "timer=zz;route=A", `rtimer.exec names the timer zz, which no timer before declares`)
 	f("exec", "route=A", `rtimer.exec is "route=A"; it is such as "timer=x;route=NAME"`)
 	f("exec", "timer=a;route=AA", `there is no route[AA]; did you mean A?`)
