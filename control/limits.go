@@ -15,10 +15,15 @@ const (
 	// logFlushTimeout bounds how long a leaving process waits for its last lines.
 	logFlushTimeout = 2 * time.Second
 
-	// MaxCommandBytes is the longest line a client of the FIFO or socket may send; a longer one
-	// ends the connection, or is skipped on the FIFO. PIPE_BUF: up to there the lines of several
-	// writers to the FIFO do not mix (pipe(7)).
-	MaxCommandBytes = 4096
+	// MaxCommandBytes is the longest line that a client of the FIFO or socket may send, its line
+	// feed included: four of the longest values of a table. A longer one is answered with a fault
+	// that ends the connection; on the FIFO it is skipped, and logged. What several write to the
+	// FIFO mixes beyond 4,096 bytes a line (PIPE_BUF, pipe(7)): the socket has no such limit.
+	MaxCommandBytes = 64 << 10
+
+	// commandRoomBytes is the room for a line that a connection begins with: it grows up to
+	// MaxCommandBytes.
+	commandRoomBytes = 4096
 
 	// viewRecords bounds the records of one answer: 2 MB of JSON. What is left out is told in a
 	// last record. viewPage is how many are copied at a time.

@@ -2,8 +2,10 @@ package control
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -225,16 +227,33 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 		return
 	}
 	in := bufio.NewScanner(r)
-	in.Buffer(make([]byte, 0, MaxCommandBytes), MaxCommandBytes)
+	in.Buffer(make([]byte, 0, commandRoomBytes), MaxCommandBytes)
 	for wait := statusFirstLine; ; wait = statusIdleTimeout {
 		_ = conn.SetDeadline(time.Now().Add(wait))
 		if !in.Scan() {
+			if errors.Is(in.Err(), bufio.ErrTooLong) {
+				s.refuseLong(conn)
+			}
 			return
 		}
 		if err := s.reply(conn, strings.TrimSpace(in.Text())); err != nil {
 			return
 		}
 	}
+}
+
+// refuseLong says that a line is too long, and reads what is left of it for a moment: to a client
+// that still writes, a connection that is closed with bytes unread is one that broke.
+func (s *StatusService) refuseLong(conn *net.UnixConn) {
+	_ = conn.SetDeadline(time.Now().Add(statusFirstLine))
+	fault := Faultf(413, "the line is too long: %d bytes are taken at most, its line feed included",
+		MaxCommandBytes)
+	b, _ := json.Marshal(map[string]*Fault{"error": fault}) // it holds a number and a text
+	if _, err := conn.Write(append(b, '\n')); err != nil {
+		return
+	}
+	_ = conn.CloseWrite()
+	_, _ = io.Copy(io.Discard, io.LimitReader(conn, 16*MaxCommandBytes))
 }
 
 // reply answers one line of a client.

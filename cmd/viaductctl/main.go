@@ -107,7 +107,7 @@ func faultText(f error) string {
 // ask sends a line and reads one.
 func ask(path, line string, wait time.Duration) ([]byte, error) {
 	if len(line)+1 > control.MaxCommandBytes {
-		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most", len(line),
+		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most: split it up", len(line),
 			control.MaxCommandBytes-1)
 	}
 	if err := control.CheckSocketPath(path); err != nil {
