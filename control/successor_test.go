@@ -37,6 +37,9 @@ func TestRelease(t *testing.T) {
 	if gone, err := AskForRelease([]string{address}); len(gone) != 0 || err != nil {
 		t.Fatalf("nobody drains: %v, %v", gone, err)
 	}
+	if Drains([]string{address}) {
+		t.Error("nobody drains, and somebody is seen")
+	}
 	draining := exec.Command(os.Args[0])
 	draining.Env = append(os.Environ(), drainingEnv+"="+address)
 	out, err := draining.StdoutPipe()
@@ -50,6 +53,9 @@ func TestRelease(t *testing.T) {
 	n, _ := out.Read(b)
 	if !strings.HasPrefix(string(b[:n]), "offered <nil>") {
 		t.Fatalf("%q", b[:n])
+	}
+	if !Drains([]string{"udp:192.0.2.1:1", address}) || Drains([]string{address + "1"}) {
+		t.Error("who drains is not seen, or takes another address for its own")
 	}
 	gone, err := AskForRelease([]string{"udp:192.0.2.1:1", address, "tcp:192.0.2.1:1"})
 	if err != nil || len(gone) != 1 || gone[0] != draining.Process.Pid || lives(gone[0]) {

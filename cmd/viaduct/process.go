@@ -82,6 +82,13 @@ func (p *process) open() (err error) {
 	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2,
 		syscall.SIGHUP)
 
+	// Before the arena is made, which takes its time and its memory. Who drains on our addresses
+	// will be asked to go: that is for succeed.
+	if c.PIDFile != "" && !control.Drains(c.addresses()) {
+		if err := control.CheckPIDFile(c.hostPath(c.PIDFile)); err != nil {
+			return err
+		}
+	}
 	p.openLog()
 	for _, note := range c.Notes {
 		p.log.Warn(note)
