@@ -37,11 +37,7 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	w.watchListeners()
 	w.overload = place.NewOverload(s.cfg.NoShed, w.batchAt)
 	if i == probingShard {
-		probes, err := probeConfig(&s.cfg.Settings.Dispatcher)
-		if err != nil {
-			return nil, err
-		}
-		w.prober = newProber(probes, s.cfg.Shards)
+		w.prober = newProber(s.cfg.Settings.Dispatcher.Probes, s.cfg.Shards)
 	}
 	return w, nil
 }

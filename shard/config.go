@@ -56,6 +56,9 @@ func (c *Config) Validate() error {
 	case c.Program == nil || c.Settings == nil:
 		return errors.New("no routing program")
 	}
+	if err := c.Settings.Dispatcher.Probes.Validate(); err != nil {
+		return err
+	}
 	return c.reachable(c.Targets)
 }
 

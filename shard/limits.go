@@ -66,10 +66,6 @@ const (
 	// busyRounds bounds that, so that doorbells and socket errors are seen under constant load.
 	busyRounds = 16
 
-	// recoverEvery is how often a destination that calls found dead is asked whether it is back:
-	// one OPTIONS a second.
-	recoverEvery = time.Second
-
 	// refuseAfter is for how long a shutdown leaves new calls that came by UDP without an answer,
 	// in case a successor starts: the fourth INVITE, 3.5 s behind the first (RFC 3261 §17.1.1.2),
 	// meets the successor, or a 503 that sends the call elsewhere.

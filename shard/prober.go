@@ -41,10 +41,10 @@ func newProber(cfg balance.ProbeConfig, shards int) *prober {
 
 // configure begins anew with other settings. Answers to probes under way say nothing any more.
 func (p *prober) configure(cfg balance.ProbeConfig, shards int) {
-	if shards > 1 {
-		cfg.OwnCallID = func(callID []byte) bool { return steer.Owner(callID, shards) == 0 }
-	}
 	p.p, p.tables = balance.NewProber(cfg), nil
+	if shards > 1 {
+		p.p.OwnCallID = func(callID []byte) bool { return steer.Owner(callID, shards) == 0 }
+	}
 }
 
 // tick sends what is due. Not the packet path: a few probes a second, so that it

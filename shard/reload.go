@@ -75,9 +75,6 @@ func (s *Server) Reload(n Next) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	if _, err := probeConfig(&n.Settings.Dispatcher); err != nil {
-		return err
-	}
 	done := false
 	defer func() {
 		if !done { // nobody has seen what it opened
@@ -227,10 +224,8 @@ func (w *worker) configure(set *route.Settings) {
 	c := txnConfig(w, w.out, w.core, set, nil)
 	w.tx.Configure(&c)
 	w.obey(set)
-	if w.prober != nil && before.Dispatcher != set.Dispatcher {
-		if c, err := probeConfig(&set.Dispatcher); err == nil { // Reload has looked
-			w.prober.configure(c, w.shards)
-		}
+	if w.prober != nil && before.Dispatcher.Probes != set.Dispatcher.Probes {
+		w.prober.configure(set.Dispatcher.Probes, w.shards)
 	}
 }
 

@@ -3,12 +3,10 @@ package shard
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
 	"os"
 	"strings"
 
 	"viaduct/netio"
-	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -84,16 +82,4 @@ func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings,
 		c.Ended, c.Sent = w.core.Ended, w.core.Sent
 	}
 	return c
-}
-
-// probeConfig reads the dispatcher's ping parameters.
-func probeConfig(d *route.DispatcherSettings) (balance.ProbeConfig, error) {
-	codes, err := balance.ParseReplyCodes(d.PingReplyCodes)
-	if err != nil {
-		return balance.ProbeConfig{}, fmt.Errorf("ds_ping_reply_codes: %w", err)
-	}
-	c := balance.ProbeConfig{Interval: d.PingInterval, Mode: balance.ProbeMode(d.ProbingMode),
-		Method: d.PingMethod, From: d.PingFrom, ReplyCodes: codes,
-		Recover: recoverEvery}
-	return c, c.Validate()
 }

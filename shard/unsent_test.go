@@ -286,7 +286,7 @@ func tcpServer(t *testing.T, target string, interval time.Duration) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings.Dispatcher.PingInterval, settings.Dispatcher.ProbingMode = interval, 1
+	settings.Dispatcher.Probes.Interval, settings.Dispatcher.Probes.Mode = interval, balance.ProbeAll
 	here := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Start(Config{Shards: 1, Program: program, Settings: settings, Targets: targets, Steer: netio.SteerOff,
 		Listens: []netio.ListenConfig{{Addr: here}},

@@ -97,13 +97,9 @@ func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 	case c.ConfigFile != "" && c.ConfigFile != "-":
 		path = filepath.Join(c.configDir(), path)
 	}
-	table, err := balance.Load(path, balance.Config{
-		ProbingThreshold:  d.ProbingThreshold,
-		InactiveThreshold: d.InactiveThreshold,
-		UseDefault:        d.UseDefault,
-		LatencyKept:       d.LatencyAlpha,
-		Resolver:          c.lookUpHost,
-	}, prev)
+	config := d.List
+	config.Resolver = c.lookUpHost
+	table, err := balance.Load(path, config, prev)
 	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {
 		return nil, nil
 	}

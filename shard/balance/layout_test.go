@@ -91,9 +91,8 @@ func TestNoAllocation(t *testing.T) {
 // The prober allocates nothing in steady state either: it runs on a shard.
 func TestProberNoAllocation(t *testing.T) {
 	tb := mustParse(t, nTargets(50, ""), Config{}, nil)
-	p := NewProber(ProbeConfig{Interval: minPeriod, Mode: ProbeAll, OwnCallID: func(b []byte) bool {
-		return b[0] != 0
-	}})
+	p := NewProber(ProbeConfig{Interval: minPeriod, Mode: ProbeAll})
+	p.OwnCallID = func(b []byte) bool { return b[0] != 0 }
 	var probes []Probe
 	var outcomes []Outcome
 	buf := make([]byte, 0, 1024)

@@ -26,7 +26,7 @@ type Table struct {
 	retired map[uint16]string // UIDs of targets that went away → identity; not given to others
 }
 
-// Config is what a table needs beside the file.
+// Config is what a table needs beside the file. Parameters of module dispatcher bind its fields.
 type Config struct {
 	// ds_probing_threshold: failures until inactive; 0 means 1; at most MaxThreshold
 	ProbingThreshold int

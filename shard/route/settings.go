@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"viaduct/parser"
+	"viaduct/shard/balance"
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route/syntax"
@@ -19,7 +20,6 @@ type Settings struct {
 	Core       CoreSettings
 	Proxy      proxy.Settings // the core, tm, rr, path and sanity
 	Txn        txn.Settings   // the core and tm
-	SL         SLSettings
 	Dispatcher DispatcherSettings
 	Stream     StreamSettings
 	DNS        DNSSettings
@@ -184,63 +184,22 @@ type CoreSettings struct {
 	ServerID int
 }
 
-// SLSettings are the sl module's parameters.
-type SLSettings struct {
-	DefaultCode   int    // default_code; 500
-	DefaultReason string // default_reason; "Internal Server Error"
-	BindTM        bool   // bind_tm: send_reply uses the transaction; default true
-}
-
-// DispatcherSettings are the dispatcher module's parameters.
+// DispatcherSettings are the dispatcher module's parameters that others act on.
 type DispatcherSettings struct {
 	// ListFile is the destination list (list_file); a relative path starts at the working
-	// directory. Default "dispatcher.list".
+	// directory.
 	ListFile string
 	// ListOptional: a missing ListFile is an empty list, not a start error. It is a parameter of
-	// ours (list_optional), for the embedded default script; Kamailio does not know it. Default
-	// false.
+	// ours (list_optional), for the embedded default script; Kamailio does not know it.
 	ListOptional bool
-	// Flags: 1 hash the user part only, 2 failover (flags); default 0.
-	Flags int
-	// ForceDst overwrites a $du that is set already (force_dst); default true.
-	ForceDst bool
-	// UseDefault keeps the last destination of a set for when nothing else is left (use_default);
-	// default false.
-	UseDefault bool
-	// HashPVar is the pv format algorithm 7 hashes (hash_pvar); empty means none.
-	HashPVar string
-	// PingInterval between probes (ds_ping_interval, seconds); 0 (default): no probing.
-	PingInterval time.Duration
-	// PingMethod, PingFrom: ds_ping_method OPTIONS, ds_ping_from sip:dispatcher@localhost.
-	PingMethod, PingFrom string
-	// PingReplyCodes such as "class=2;code=403" count as success (ds_ping_reply_codes); empty means
-	// 2xx.
-	PingReplyCodes string
-	// PingLatency keeps latency figures (ds_ping_latency_stats), LatencyAlpha is their smoothing in
-	// thousandths (ds_latency_estimator_alpha, 900).
-	PingLatency  bool
-	LatencyAlpha int
-	// ProbingMode 0..3 (ds_probing_mode): which destinations are probed; default 0: those marked P.
-	ProbingMode int
-	// ProbingThreshold failures make inactive, InactiveThreshold successes make active
-	// (ds_probing_threshold, ds_inactive_threshold); 1, 1.
-	ProbingThreshold, InactiveThreshold int
-	// HashSize is the exponent of the call table of algorithm 10 (ds_hash_size); 0 (default): no
-	// table.
-	HashSize int
-	// HashExpire 7200 s, HashInitExpire 7200 s, HashCheckInterval 30 s (ds_hash_expire,
-	// ds_hash_initexpire, ds_hash_check_interval) belong to that table.
-	HashExpire, HashInitExpire, HashCheckInterval time.Duration
-	// OutboundProxy is where probes go (outbound_proxy), DefaultSocket what they leave from
-	// (ds_default_socket); empty means unset.
-	OutboundProxy, DefaultSocket string
-	// ReloadDelta is the least time between reloads (reload_delta); default 5 s.
+	List         balance.Config // what its tables are made of; the Resolver is for who reads it
+	Probes       balance.ProbeConfig
+	// ReloadDelta is the least time between reloads (reload_delta).
 	ReloadDelta time.Duration
 }
 
 // DefaultSettings are the settings of an empty configuration file.
 func DefaultSettings() *Settings {
-	const t1 = 500 * time.Millisecond
 	s := &Settings{
 		Core: CoreSettings{
 			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true,
@@ -249,13 +208,12 @@ func DefaultSettings() *Settings {
 			ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		Proxy: proxy.DefaultSettings(), Txn: txn.DefaultSettings(),
-		SL: SLSettings{DefaultCode: 500, DefaultReason: "Internal Server Error", BindTM: true},
 		Dispatcher: DispatcherSettings{
-			ListFile: "dispatcher.list", ForceDst: true, PingMethod: "OPTIONS",
-			PingFrom:         "sip:dispatcher@localhost",
-			ProbingThreshold: 1, InactiveThreshold: 1, HashExpire: 7200 * time.Second,
-			HashInitExpire:    7200 * time.Second,
-			HashCheckInterval: 30 * time.Second, ReloadDelta: 5 * time.Second, LatencyAlpha: 900,
+			ListFile: "dispatcher.list", ReloadDelta: 5 * time.Second,
+			List: balance.Config{ProbingThreshold: 1, InactiveThreshold: 1, LatencyKept: 900},
+			// a destination that calls found dead is asked once a second whether it is back
+			Probes: balance.ProbeConfig{Method: "OPTIONS", From: "sip:dispatcher@localhost",
+				Recover: time.Second},
 		},
 	}
 	s.streamDefaults()

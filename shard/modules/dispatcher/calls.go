@@ -27,8 +27,14 @@ const callsPerSlot = 16
 
 // define declares it.
 func (x *calls) define(m *route.Module) {
-	d := &m.Settings().Dispatcher
-	x.bits, x.expire, x.first, x.check = &d.HashSize, &d.HashExpire, &d.HashInitExpire, &d.HashCheckInterval
+	x.bits = m.Int("ds_hash_size", 0, 0, 24,
+		"Exponent of the table of calls of algorithm 10; 0: there is none.")
+	x.expire = m.Duration("ds_hash_expire", time.Second, 7200, 1, route.MaxSeconds,
+		"Seconds that a call stays in that table.")
+	x.first = m.Duration("ds_hash_initexpire", time.Second, 7200, 1, route.MaxSeconds,
+		"The same for a call that is not answered.")
+	x.check = m.Duration("ds_hash_check_interval", time.Second, 30, 1, route.MaxSeconds,
+		"Seconds between looks for such calls.")
 	m.Open(func(s *route.State) (err error) {
 		if *x.bits > 0 {
 			x.t, err = s.Table("dispatcher:calls", table.Config{Entries: min(callsPerSlot<<*x.bits, table.MaxEntries),

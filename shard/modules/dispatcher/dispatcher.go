@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"viaduct/shard/balance"
 	"viaduct/shard/route"
 )
 
@@ -18,39 +19,41 @@ func Define(m *route.Module) {
 		"The file with the destinations. A relative path starts at the working directory.")
 	m.BoolVar(&d.ListOptional, "list_optional",
 		"A list_file that is not there is an empty list and no error. Not Kamailio's.")
-	m.IntVar(&d.Flags, "flags", 0, 3,
+	flags := m.Int("flags", 0, 0, 3,
 		"1: algorithms 1 to 3 hash the user part only. 2: failover, which there is without it too.")
-	m.BoolVar(&d.ForceDst, "force_dst", "Whether ds_select_dst overwrites a $du that is set already.")
-	m.BoolVar(&d.UseDefault, "use_default",
+	force := m.Bool("force_dst", true, "Whether ds_select_dst overwrites a $du that is set already.")
+	m.BoolVar(&d.List.UseDefault, "use_default",
 		"Keep the last destination of a set for when nothing else is left.")
-	m.TextVar(&d.HashPVar, "hash_pvar", "The text with variables that algorithm 7 hashes.")
+	hashed := m.Text("hash_pvar", "", "The text with variables that algorithm 7 hashes.")
 
-	m.DurationVar(&d.PingInterval, "ds_ping_interval", time.Second, 0, route.MaxSeconds,
+	m.DurationVar(&d.Probes.Interval, "ds_ping_interval", time.Second, 0, route.MaxSeconds,
 		"Seconds between probes; 0: none are sent.")
-	m.TextVar(&d.PingMethod, "ds_ping_method", "The method of probes.")
-	m.TextVar(&d.PingFrom, "ds_ping_from", "From of probes.")
-	m.TextVar(&d.PingReplyCodes, "ds_ping_reply_codes",
+	m.TextVar(&d.Probes.Method, "ds_ping_method", "The method of probes.")
+	m.TextVar(&d.Probes.From, "ds_ping_from", "From of probes.")
+	good := m.Text("ds_ping_reply_codes", "",
 		`Responses that count as success, as "class=2;code=403"; empty: 2xx.`)
-	m.BoolVar(&d.PingLatency, "ds_ping_latency_stats", "Keep latency figures.")
-	m.IntVar(&d.LatencyAlpha, "ds_latency_estimator_alpha", 1, 999,
+	m.Check("ds_ping_reply_codes", func(s string, _ int64) string {
+		if _, err := balance.ParseReplyCodes(s); err != nil {
+			return "has " + err.Error()
+		}
+		return ""
+	})
+	m.Ready(func() (err error) {
+		d.Probes.ReplyCodes, err = balance.ParseReplyCodes(*good)
+		return err
+	})
+	m.Bool("ds_ping_latency_stats", false, "Keep latency figures.")
+	m.IntVar(&d.List.LatencyKept, "ds_latency_estimator_alpha", 1, 999,
 		"How much the latencies before weigh, in thousandths.")
-	m.IntVar(&d.ProbingMode, "ds_probing_mode", 0, 3,
+	m.IntVar((*int)(&d.Probes.Mode), "ds_probing_mode", 0, 3,
 		"Which destinations are probed; 0: those marked P.")
-	m.IntVar(&d.ProbingThreshold, "ds_probing_threshold", 1, 1<<31-1,
+	m.IntVar(&d.List.ProbingThreshold, "ds_probing_threshold", 1, 1<<31-1,
 		"So many failures make a destination inactive.")
-	m.IntVar(&d.InactiveThreshold, "ds_inactive_threshold", 1, 1<<31-1,
+	m.IntVar(&d.List.InactiveThreshold, "ds_inactive_threshold", 1, 1<<31-1,
 		"So many successes make it active again.")
 
-	m.IntVar(&d.HashSize, "ds_hash_size", 0, 24,
-		"Exponent of the table of calls of algorithm 10; 0: there is none.")
-	m.DurationVar(&d.HashExpire, "ds_hash_expire", time.Second, 1, route.MaxSeconds,
-		"Seconds that a call stays in that table.")
-	m.DurationVar(&d.HashInitExpire, "ds_hash_initexpire", time.Second, 1, route.MaxSeconds,
-		"The same for a call that is not answered.")
-	m.DurationVar(&d.HashCheckInterval, "ds_hash_check_interval", time.Second, 1, route.MaxSeconds,
-		"Seconds between looks for such calls.")
-	m.TextVar(&d.OutboundProxy, "outbound_proxy", "Where probes go.")
-	m.TextVar(&d.DefaultSocket, "ds_default_socket", "What probes leave from.")
+	m.Text("outbound_proxy", "", "Where probes go.")
+	m.Text("ds_default_socket", "", "What probes leave from.")
 	m.DurationVar(&d.ReloadDelta, "reload_delta", time.Second, 0, route.MaxSeconds,
 		"The least seconds between two reloads of the list.")
 	m.NotYet("ds_default_socket", "outbound_proxy")
@@ -87,7 +90,8 @@ func Define(m *route.Module) {
 	})
 	calls := &calls{}
 	calls.define(m)
-	selections(m, &vars, calls)
+	hashes := &hashing{variable: hashed, userOnly: func() bool { return *flags&1 != 0 }}
+	selections(m, &vars, calls, hashes, force)
 	lists(m)
 }
 

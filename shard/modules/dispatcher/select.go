@@ -9,12 +9,10 @@ import (
 )
 
 // selections are the functions that choose destinations.
-func selections(m *route.Module, vars *destinationVars, calls *calls) {
-	d := &m.Settings().Dispatcher
-	hashes := &hashing{variable: &d.HashPVar, userOnly: func() bool { return d.Flags&1 != 0 }}
+func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *hashing, force *bool) {
 	const in = route.InRequest | route.InFailure
 	refused := func(c *route.Ctx, uri bool) bool {
-		return !uri && !d.ForceDst && c.HasDstURI()
+		return !uri && !*force && c.HasDstURI()
 	}
 
 	set := route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs)
@@ -67,7 +65,7 @@ func selections(m *route.Module, vars *destinationVars, calls *calls) {
 			n, ok2 := algorithm.Known()
 			l, ok3 := limit.Known()
 			a := balance.Algorithm(n)
-			if !ok1 || !ok2 || !ok3 || *vars.given || !uri && !d.ForceDst ||
+			if !ok1 || !ok2 || !ok3 || *vars.given || !uri && !*force ||
 				a == balance.CallLoad || a.Hashes() && a != balance.CallIDHash {
 				return nil
 			}

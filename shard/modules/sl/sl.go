@@ -5,10 +5,9 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	set := &m.Settings().SL
-	m.IntVar(&set.DefaultCode, "default_code", 300, 699, "The status of an answer that has none.")
-	m.TextVar(&set.DefaultReason, "default_reason", "Its reason phrase.")
-	m.BoolVar(&set.BindTM, "bind_tm", "Whether send_reply answers through the transaction.")
+	m.Int("default_code", 500, 300, 699, "The status of an answer that has none.")
+	m.Text("default_reason", "Internal Server Error", "Its reason phrase.")
+	m.Bool("bind_tm", true, "Whether send_reply answers through the transaction.")
 	m.IdleInt("contacts of a 3xx made here carry no parameters", "rich_redirect")
 	m.IdleText("there is no embedded interpreter", "event_callback_fl_ack",
 		"event_callback_lres_sent")
