@@ -228,6 +228,14 @@ func TestConfigFromStandardInput(t *testing.T) {
 		!strings.Contains(r.stdout, "udp:127.0.0.1:5066") {
 		t.Errorf("%+v", r)
 	}
+	const tables = "loadmodule \"htable.so\"\nmodparam(\"htable\", \"htable\", \"a=>size=8;entries=1000000\")\n"
+	if r := runBinary(t, goodConfig+tables, "-c", "-n", "1", "-m", "64", "-f", "-"); r.code != 255 ||
+		!strings.Contains(r.stderr, "MB of the 64 MB of -m, beside which calls need") {
+		t.Errorf("tables without room: %+v", r)
+	}
+	if r := runBinary(t, goodConfig+tables, "-c", "-n", "1", "-m", "512", "-f", "-"); r.code != 0 {
+		t.Errorf("tables with room: %+v", r)
+	}
 	if r := runBinary(t, badConfig, "-c", "-f-"); r.code != 255 || !strings.Contains(r.stderr, "<stdin>:3:") {
 		t.Errorf("%+v", r)
 	}

@@ -131,6 +131,13 @@ func (c *Config) Validate() error {
 		"%d MB are too little for -n %d: write at least -m %d (%d MB, and %d a shard, of which "+
 			"one is kept for requests of calls in progress), or a smaller -n",
 		c.ArenaMB, c.Shards, least, arenaLeastMB, arenaLeastShardMB)
+	if c.Program != nil {
+		tables := int((c.Program.ArenaBytes() + 1<<20 - 1) >> 20)
+		check(tables == 0 || c.ArenaMB < least || c.ArenaMB >= least+tables,
+			"the tables of the file take %d MB of the %d MB of -m, beside which calls need %d: "+
+				"write at least -m %d, or give the tables fewer entries", tables, c.ArenaMB, least,
+			least+tables)
+	}
 	check(c.ExitTimeout >= 0, "exit_timeout is negative: %s", c.ExitTimeout)
 	if err := control.CheckSocketPath(c.Socket); err != nil {
 		errs = append(errs, err)

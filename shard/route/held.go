@@ -19,7 +19,7 @@ import (
 // in heldParts. Only the program that wrote it reads it: a held run of another one is refused.
 
 // heldFormat is part of each program's hash. It changes with what is written here.
-const heldFormat = 2
+const heldFormat = 3
 
 // heldPart is one thing that a run has.
 type heldPart struct {
@@ -34,6 +34,7 @@ var heldParts = [...]heldPart{
 	{2, (*Ctx).writeTemps, (*Ctx).readTemps},
 	{3, (*Ctx).writeVars, (*Ctx).readVars},
 	{4, (*Ctx).writeKept, (*Ctx).readKept},
+	{5, (*Ctx).writeOfModules, (*Ctx).readOfModules},
 }
 
 // Flags of a held run.
@@ -291,6 +292,46 @@ func (c *Ctx) readKept(r *heldReader) {
 		return
 	}
 	c.kept.changed = true
+	r.b = r.b[n:]
+}
+
+// HeldState is what a module has in a run that is held beside what every run has: Append puts it
+// behind b, or nothing where it has none, and Restore is given that when the run goes on.
+type HeldState struct {
+	Append  func(c *Ctx, b []byte) []byte
+	Restore func(c *Ctx, b []byte) bool
+}
+
+// Held has a run take s along when it is held.
+func (m *Module) Held(s HeldState) { m.held = append(m.held, s) }
+
+// writeOfModules writes what modules have in the run, each behind its number and its length.
+func (c *Ctx) writeOfModules(w *heldWriter) {
+	for i := range c.prog.held {
+		begin := len(w.b)
+		w.b = append(w.b, 5)
+		w.number(uint64(i))
+		w.b = append(w.b, 0, 0, 0, 0)
+		from := len(w.b)
+		if w.b = c.prog.held[i].Append(c, w.b); len(w.b) == from {
+			w.b = w.b[:begin]
+			continue
+		}
+		binary.LittleEndian.PutUint32(w.b[from-4:], uint32(len(w.b)-from))
+	}
+}
+
+func (c *Ctx) readOfModules(r *heldReader) {
+	i := r.number()
+	if r.bad || i >= uint64(len(c.prog.held)) || len(r.b) < 4 {
+		r.bad = true
+		return
+	}
+	n := binary.LittleEndian.Uint32(r.b)
+	if r.b = r.b[4:]; uint64(n) > uint64(len(r.b)) || !c.prog.held[i].Restore(c, r.b[:n:n]) {
+		r.bad = true
+		return
+	}
 	r.b = r.b[n:]
 }
 

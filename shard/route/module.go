@@ -35,6 +35,8 @@ type Module struct {
 
 	perShard []func(s *State)
 	open     []func(s *State) error
+	takes    func() int64
+	held     []HeldState
 
 	load     *defs    // nil means declared for its names only
 	missing  []string // modules it needs
@@ -310,6 +312,7 @@ func (cc *compiler) readyAll() {
 				cc.ld.errorf(l.Pos, "module %s: %s", l.Name, err)
 			}
 		}
+		cc.prog.held = append(cc.prog.held, m.held...)
 		cc.prog.namesRoutes = cc.prog.namesRoutes || m.namesRoutes
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})

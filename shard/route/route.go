@@ -123,6 +123,7 @@ type Program struct {
 	hash         uint64
 	selections   []Selection
 	opens        []opening
+	held         []HeldState // what its modules have in a held run
 	core         *coreEvents
 	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int

@@ -85,6 +85,20 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	return t, nil
 }
 
+// Takes has f say what the tables of the module take of the arena, in bytes, once the whole file is
+// read: so viaduct -c tells whether they have room.
+func (m *Module) Takes(f func() int64) { m.takes = f }
+
+// ArenaBytes is what the tables that the file declares take of the arena.
+func (p *Program) ArenaBytes() (bytes int64) {
+	for _, o := range p.opens {
+		if o.m.takes != nil {
+			bytes += o.m.takes()
+		}
+	}
+	return bytes
+}
+
 // Open has f called when the server starts, behind Ready and before the first message: for tables,
 // and whatever else must be there. viaduct -c does not call it, so what is wrong with the file is
 // for Ready to say. An error stands at the module's loadmodule line and ends the start.

@@ -50,6 +50,14 @@ func TestDirectory(t *testing.T) {
 	fail(d, "one", Config{Entries: 1001, Layout: 7}, "restart to change it")
 	fail(d, "one", Config{Entries: 1000, Layout: 8}, "restart to change it")
 	fail(d, "three", Config{Entries: 1_000_000}, "raise -m")
+	for _, c := range []Config{{Entries: 1}, {Entries: 20_000}, {Entries: 100, Bytes: 3 << 20}} {
+		left := a.PoolBytes()
+		f(d, "three", c, "made", 0)
+		if took, said := int64(left-a.PoolBytes()), c.ArenaBytes(); max(said-took, took-said) > 1<<20 {
+			t.Errorf("%+v takes %d bytes of the arena, and says %d", c, took, said)
+		}
+		d.Drop("three")
+	}
 	fail(d, "three", Config{}, "entries 0 is out of range: write 1 to")
 	fail(d, "three", Config{Entries: MaxEntries + 1}, "is out of range")
 	fail(d, "three", Config{Entries: 1, MaxKey: MaxKey + 1, MaxValue: MaxValue + 1}, "longest value")

@@ -109,6 +109,22 @@ func (c *Config) size() (buckets, pages, regions, slots, stripes, banks uint32) 
 // sparePages is how many of the pages are left for changes.
 func sparePages(pages uint32) uint32 { return min(max(pages/16, 1), maxSparePages) }
 
+// ArenaBytes is what a table of that Config takes of the arena. The chunks that the arena hands out
+// make it less or more, by less than a MiB.
+func (c Config) ArenaBytes() (bytes int64) {
+	c = c.filled()
+	buckets, pages, regions, slots, _, _ := c.size()
+	bytes = int64(shm.SlotBytes(rootBytes))
+	for i := range slots {
+		n := min(buckets-i*bucketsPerSlot, bucketsPerSlot)
+		bytes += int64(shm.SlotBytes(bucketHeadBytes + 8*int(n)))
+	}
+	for i := range regions {
+		bytes += int64(shm.SlotBytes(regionBytes(pages, i)))
+	}
+	return bytes
+}
+
 // make takes a table's memory from the arena. Nothing refers to it yet.
 func (c *Config) make(a *shm.Arena) (shm.Off, error) {
 	buckets, pages, regions, slots, stripes, banks := c.size()

@@ -1,7 +1,10 @@
 package htable
 
 import (
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -24,11 +27,17 @@ type (
 		Value  any    `json:"value"`
 		Flags  int    `json:"flags"`
 		Expire string `json:"expire"`
+		escaped
 	}
 	entry struct {
 		Name  string `json:"name"`
 		Value any    `json:"value"`
 		Type  string `json:"type"`
+		escaped
+	}
+	// escaped says in which of the two a backslash begins a byte, see told; "" means in none.
+	escaped struct {
+		Escaped string `json:"escaped,omitempty"`
 	}
 	slot struct {
 		Entry int     `json:"entry"`
@@ -164,7 +173,8 @@ func (t *htable) show(key string) (any, error) {
 	if verdict != table.Done {
 		return nil, command.Faultf(500, "Key name doesn't exist in htable.")
 	}
-	i := item{Name: key, Value: plain(&v), Expire: "NEVER"}
+	i := item{Expire: "NEVER"}
+	i.Name, i.Value, i.Escaped = told([]byte(key), &v)
 	if v.Kind == table.Text {
 		i.Flags = 2 // AVP_VAL_STR
 	}
@@ -175,11 +185,43 @@ func (t *htable) show(key string) (any, error) {
 	return map[string]item{"item": i}, nil
 }
 
-func plain(v *table.Value) any {
-	if v.Kind == table.Int {
-		return v.Int
+// told is a key and its value as JSON can have them. A text that is no UTF-8 would lose its bytes
+// there: each of them is written as \xHH, a backslash as two, and escaped says which text is so:
+// "name", "value" or "name value".
+func told(key []byte, v *table.Value) (name string, value any, escaped string) {
+	name, bad := readable(key)
+	if bad {
+		escaped = "name"
 	}
-	return string(v.Text)
+	if v.Kind == table.Int {
+		return name, v.Int, escaped
+	}
+	text, bad := readable(v.Text)
+	if bad {
+		escaped = strings.TrimSpace(escaped + " value")
+	}
+	return name, text, escaped
+}
+
+// readable is a text as it is, or escaped if it is no UTF-8.
+func readable(b []byte) (text string, escaped bool) {
+	if utf8.Valid(b) {
+		return string(b), false
+	}
+	var out []byte
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			out = fmt.Appendf(out, `\x%02x`, b[0])
+		case r == '\\':
+			out = append(out, `\\`...)
+		default:
+			out = append(out, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return string(out), true
 }
 
 // dump is all entries, each in a slot of its own: whose neighbours they are says nothing here.
@@ -192,8 +234,9 @@ func (t *htable) dump(cursor uint32) (any, error) {
 			if e.Kind == table.Int {
 				kind = "int"
 			}
-			all = append(all, slot{Entry: len(all), Size: 1,
-				Slot: []entry{{Name: string(e.Key), Value: plain(&e.Value), Type: kind}}})
+			one := entry{Type: kind}
+			one.Name, one.Value, one.Escaped = told(e.Key, &e.Value)
+			all = append(all, slot{Entry: len(all), Size: 1, Slot: []entry{one}})
 		})
 		if at == 0 {
 			return all, nil

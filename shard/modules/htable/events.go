@@ -1,6 +1,7 @@
 package htable
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"viaduct/shard/route"
@@ -16,6 +17,7 @@ func (h *module) events(m *route.Module) {
 		"An entry of table NAME has ended; $shtrecord(key) and $shtrecord(value) are what it was.")
 	m.Beside(h.timer, h.takeOut)
 	m.Every(&h.tellEvery, route.OneShard, h.tell)
+	m.Held(route.HeldState{Append: h.keepRecord, Restore: h.restoreRecord})
 	m.Var(route.Var{Name: "shtrecord", Inner: "key or value",
 		Doc: "What the entry was that has ended, in event_route[htable:expired:NAME].",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
@@ -70,6 +72,44 @@ func (h *module) tell(c *route.Ctx) {
 		}
 		h.telling = (h.telling + 1) % len(h.heard)
 	}
+}
+
+// A record in a held run: a byte with the kind of the value, the length of the key in two, the key,
+// and the value.
+
+// keepRecord writes the record that the event route at work is about.
+func (h *module) keepRecord(c *route.Ctx, b []byte) []byte {
+	e := h.scratch.Of(c).expired
+	if e == nil {
+		return b
+	}
+	b = binary.LittleEndian.AppendUint16(append(b, byte(e.Kind)), uint16(len(e.Key)))
+	b = append(b, e.Key...)
+	if e.Kind == table.Int {
+		return binary.LittleEndian.AppendUint64(b, uint64(e.Int))
+	}
+	return append(b, e.Text...)
+}
+
+// restoreRecord makes it the record again until the run ends, or waits once more.
+func (h *module) restoreRecord(c *route.Ctx, b []byte) bool {
+	if len(b) < 3 {
+		return false
+	}
+	kind, n := table.Kind(b[0]), int(binary.LittleEndian.Uint16(b[1:]))
+	if b = b[3:]; n > len(b) || kind == table.Int && len(b) != n+8 {
+		return false
+	}
+	s := h.scratch.Of(c)
+	s.again.room = append(s.again.room[:0], b...)
+	key, value := s.again.room[:n:n], s.again.room[n:]
+	s.again.entry = table.Entry{Key: key, Value: table.String(value)}
+	if kind == table.Int {
+		s.again.entry.Value = table.Number(int64(binary.LittleEndian.Uint64(value)))
+	}
+	s.expired = &s.again.entry
+	c.AtEnd(func(c *route.Ctx) { h.scratch.Of(c).expired = nil })
+	return true
 }
 
 // record is $shtrecord, empty where nothing is told.

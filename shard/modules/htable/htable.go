@@ -30,7 +30,11 @@ type scratch struct {
 	walk      table.Walk
 	held      []*keyLock   // by sht_lock, in this run
 	expired   *table.Entry // what the event route at work is about
-	let       func(c *route.Ctx)
+	again     struct {     // of a run that was held, see restoreRecord
+		entry table.Entry
+		room  []byte
+	}
+	let func(c *route.Ctx)
 }
 
 // Define is the module.
@@ -72,6 +76,12 @@ func (h *module) define(m *route.Module) {
 	h.functions(m)
 	h.commands(m)
 	h.events(m)
+	m.Takes(func() (bytes int64) {
+		for _, t := range h.tables {
+			bytes += t.config().ArenaBytes()
+		}
+		return bytes
+	})
 	m.Open(h.open)
 }
 

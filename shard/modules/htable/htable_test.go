@@ -13,6 +13,7 @@ import (
 	"viaduct/shard/modules/moduletest"
 	"viaduct/shard/route"
 	"viaduct/shard/route/command"
+	"viaduct/shm/table"
 )
 
 const head = `
@@ -496,5 +497,59 @@ func TestAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, run); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestBytesThatJSONLacks: htable.get and htable.dump lose nothing of what is no UTF-8.
+func TestBytesThatJSONLacks(t *testing.T) {
+	f := func(key, value, wantKey string, wantValue any, wantEscaped string) {
+		t.Helper()
+		v := table.String([]byte(value))
+		if value == "7" {
+			v = table.Number(7)
+		}
+		k, got, escaped := told([]byte(key), &v)
+		if k != wantKey || got != wantValue || escaped != wantEscaped {
+			t.Errorf("%q => %q is told as %q, %v, %q", key, value, k, got, escaped)
+		}
+	}
+	f("k", `a\b é`, "k", `a\b é`, "")
+	f("k\xff", "7", `k\xff`, int64(7), "name")
+	f("k", "\x00\\\xe9x\xc3", "k", "\x00"+`\\\xe9x\xc3`, "value")
+	f("\xc3", "\xa9", `\xc3`, `\xa9`, "name value")
+	f("\uFFFD", "v", "\uFFFD", "v", "")
+}
+
+// TestRecordIsKept: the entry that an event route is about goes with the run that waits.
+func TestRecordIsKept(t *testing.T) {
+	var h *module
+	b := moduletest.New(t, route.Declared{Name: "htable", Define: func(m *route.Module) {
+		h = &module{byName: map[string]*htable{}}
+		h.define(m)
+	}})
+	b.Head = head
+	if got := b.Value("", "$shtrecord(key)"); got != "''" {
+		t.Errorf("without an event the key is %s", got)
+	}
+	for _, v := range []table.Value{table.Number(-7), table.String([]byte("text")), table.String(nil)} {
+		s := h.scratch.Of(b.Ctx)
+		s.expired = &table.Entry{Key: []byte("key"), Value: v}
+		held := h.keepRecord(b.Ctx, []byte("before"))[len("before"):]
+		s.expired = nil
+		for n := range len(held) {
+			if v.Kind == table.Int && h.restoreRecord(b.Ctx, held[:n]) {
+				t.Errorf("%d of %d bytes are a record", n, len(held))
+			}
+		}
+		if !h.restoreRecord(b.Ctx, held) {
+			t.Fatalf("%q is no record", held)
+		}
+		if e := s.expired; string(e.Key) != "key" || e.Kind != v.Kind || e.Int != v.Int || string(e.Text) != string(v.Text) {
+			t.Errorf("%v is restored as %v", v, e)
+		}
+		s.expired = nil
+	}
+	if got := h.keepRecord(b.Ctx, nil); len(got) != 0 {
+		t.Errorf("no record is kept as %q", got)
 	}
 }

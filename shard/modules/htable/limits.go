@@ -19,10 +19,17 @@ const (
 	// locksPerTable is how many locks sht_lock() shares out among the keys of a table.
 	locksPerTable = 256
 
-	// lockWait is how long a run waits for a key that another one holds. Between sht_lock() and
-	// sht_unlock() are microseconds, and where a shard lost its CPU some milliseconds. Reached:
-	// sht_lock() is false, an assignment is refused.
-	lockWait = 100 * time.Millisecond
+	// lockWait is how long a run waits for a key that another one holds, and its shard with it:
+	// between sht_lock() and sht_unlock() are microseconds, since a run that waits for an answer
+	// lets its keys go. The one that waits gives its CPU away meanwhile, so that a shard on the
+	// same CPU goes on; for one that lost its own to another program nobody stands by: that takes
+	// milliseconds, which every call of this shard would feel. The run is not held for it: an
+	// assignment cannot be, and a reply route either. Reached: sht_lock() is false, an assignment
+	// is refused, both counted.
+	lockWait = time.Millisecond
+
+	// commandLockWait is the same for a command, which keeps nobody waiting.
+	commandLockWait = 100 * time.Millisecond
 
 	// fileBytes is the longest file of a table's entries. Beyond: it is refused.
 	fileBytes = 64 << 20

@@ -42,21 +42,27 @@ func (l *keyLock) take(me int32) bool {
 		l.depth++
 		return true
 	}
-	if !l.owner.CompareAndSwap(0, me) && !l.wait(me) {
-		return false
+	if !l.owner.CompareAndSwap(0, me) {
+		most := lockWait
+		if me == commandOwner {
+			most = commandLockWait
+		}
+		if !l.wait(me, most) {
+			return false
+		}
 	}
 	l.depth = 1
 	return true
 }
 
 // wait is the slow path of take: another run is between its two calls.
-func (l *keyLock) wait(me int32) bool {
+func (l *keyLock) wait(me int32, most time.Duration) bool {
 	for range 1000 {
 		if l.owner.Load() == 0 && l.owner.CompareAndSwap(0, me) {
 			return true
 		}
 	}
-	for began := time.Now(); time.Since(began) < lockWait; time.Sleep(20 * time.Microsecond) {
+	for began := time.Now(); time.Since(began) < most; time.Sleep(20 * time.Microsecond) {
 		if l.owner.CompareAndSwap(0, me) {
 			return true
 		}
