@@ -15,7 +15,7 @@ var rungs = [][]string{
 	{"control"},
 	{"shard", "shard/modules"},
 	{"shard/route"},
-	{"shard/route/syntax"},
+	{"shard/route/syntax", "control/tlsdomains"},
 	{"shard/route/ere"},
 	{"shard/route/suggest"},
 	{"shard/proxy", "shard/ask"},
@@ -36,6 +36,7 @@ var only = map[string][]string{
 	"file":                {},                                                              // it knows paths and bytes
 	"shard/route/syntax":  {"shard/route/suggest", "shard/route/ere", "transport", "file"}, // text and tree know no SIP
 	"shard/route/ere":     {},
+	"control/tlsdomains":  {"netio", "shard/route/suggest", "file"}, // it knows files and certificates
 	"shard/route/suggest": {},
 	"shard/place":         {"netio"}, // it measures and decides; it knows no message
 	"shard/ask":           {},        // no I/O, and nothing of ours

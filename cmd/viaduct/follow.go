@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"viaduct/netio/stream"
+	"viaduct/netio/stream/wslayer"
 	"viaduct/shard/blocklist"
 )
 
@@ -152,14 +153,16 @@ var fixedStreams = []fixed{
 	stays(`loadmodule "websocket.so"`, func(c *Config) *bool {
 		return &c.Settings.WebSocket.Loaded
 	}),
-	stays("keepalive_mechanism of websocket", func(c *Config) *int {
-		return &c.Settings.WebSocket.Keepalive
+	stays("keepalive_mechanism of websocket", func(c *Config) *stream.Frames {
+		return &c.Settings.WebSocket.Frames
 	}),
 	stays("keepalive_timeout of websocket", func(c *Config) *time.Duration {
-		return &c.Settings.WebSocket.KeepaliveTimeout
+		return &c.Settings.WebSocket.KeepAlive
 	}),
 	stays("ping_application_data of websocket", func(c *Config) *string {
-		return &c.Settings.WebSocket.PingData
+		return &c.Settings.WebSocket.Data
 	}),
-	stays("cors_mode of websocket", func(c *Config) *int { return &c.Settings.WebSocket.CORSMode }),
+	stays("cors_mode of websocket", func(c *Config) *wslayer.CORS {
+		return &c.Settings.WebSocket.CORS
+	}),
 }

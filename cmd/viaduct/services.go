@@ -64,25 +64,19 @@ func (c *Config) openTLS() (*tlsdomains.Store, error) {
 
 // tlsOptions is what the settings say about the TLS domains.
 func (c *Config) tlsOptions() tlsdomains.Options {
-	s := &c.Settings.TLS
-	opts := tlsdomains.Options{Dir: c.configDir(), NoSessions: !s.SessionCache}
+	opts := c.Settings.TLS.Domains
+	opts.Dir = c.configDir()
 	for _, l := range c.Streams {
 		if l.Proto.Secure() {
 			opts.Listeners = append(opts.Listeners, l.Addr)
 		}
 	}
-	if s.Config != "" {
-		opts.File = s.Config
-		if !filepath.IsAbs(opts.File) {
-			opts.File = filepath.Join(opts.Dir, opts.File)
-		}
+	if opts.File == "" {
 		return opts
 	}
-	opts.Default = tlsdomains.Settings{
-		Method: s.Method, Certificate: s.Certificate, PrivateKey: s.PrivateKey, CAList: s.CAList,
-		CAPath: s.CAPath, CRL: s.CRL, CipherList: s.Ciphers,
-		VerifyCertificate: s.VerifyCertificate, RequireCertificate: s.RequireCertificate,
-		VerifyClient: s.VerifyClient, VerifyDepth: s.VerifyDepth, ServerName: s.ServerName,
+	opts.Default = tlsdomains.Settings{} // they do not count beside a file
+	if !filepath.IsAbs(opts.File) {
+		opts.File = filepath.Join(opts.Dir, opts.File)
 	}
 	return opts
 }

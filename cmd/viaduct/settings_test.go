@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"viaduct/control/resolve"
+	"viaduct/control/tlsdomains"
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/netio/stream/wslayer"
 	"viaduct/shard/blocklist"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
@@ -20,18 +22,14 @@ import (
 
 // deadSettings are those that change nothing of what is made from them here, and why.
 var deadSettings = map[string]string{
-	"Stream.AcceptAliases":   "shards look at it",
-	"Stream.Async":           "a file that says no is warned",
-	"Stream.ConnMatch":       "a file that says 0 is warned",
-	"Stream.ScriptMode":      "a file that has it is warned",
-	"DNS.SlowQuery":          "a file that has it is warned",
-	"DNS.RecPref":            "a file that has it is warned",
-	"DNS.DelNonExp":          "a file that has it is warned",
-	"DNS.SCTPPref":           "a file that wants SCTP is warned",
-	"TLS.Loaded":             "enable_tls decides",
-	"TLS.ConnWQMaxBytes":     "a file that has it is warned",
-	"TLS.WQMaxBytes":         "a file that has it is warned",
-	"WebSocket.SubProtocols": "a file that wants MSRP is warned",
+	"Stream.AcceptAliases": "shards look at it",
+	"Stream.Async":         "a file that says no is warned",
+	"Stream.ConnMatch":     "a file that says 0 is warned",
+	"Stream.ScriptMode":    "a file that has it is warned",
+	"DNS.SlowQuery":        "a file that has it is warned",
+	"DNS.RecPref":          "a file that has it is warned",
+	"DNS.DelNonExp":        "a file that has it is warned",
+	"DNS.SCTPPref":         "a file that wants SCTP is warned",
 }
 
 // made is everything that is made of settings.
@@ -70,6 +68,12 @@ func TestEverySettingActs(t *testing.T) {
 			*p += "/x"
 		case *time.Duration:
 			*p = max(*p, 0) + time.Second
+		case *stream.Frames:
+			*p = stream.Pongs
+		case *wslayer.CORS:
+			*p = wslayer.CORSAny
+		case *tlsdomains.Options:
+			p.NoSessions = true
 		case *uint32:
 			*p ^= 2
 		case *[len(blocklist.Config{}.IMask)]blocklist.Reason:
@@ -85,11 +89,16 @@ func TestEverySettingActs(t *testing.T) {
 	plain := made(t, base())
 	used := map[string]bool{}
 	for _, group := range []string{"Stream", "DNS", "Blocklist", "TLS", "WebSocket"} {
-		typ := reflect.ValueOf(base()).Elem().FieldByName(group).Type()
-		for i := range typ.NumField() {
-			name := group + "." + typ.Field(i).Name
+		var fields []reflect.StructField
+		for _, f := range reflect.VisibleFields(reflect.ValueOf(base()).Elem().FieldByName(group).Type()) {
+			if !f.Anonymous {
+				fields = append(fields, f)
+			}
+		}
+		for _, field := range fields {
+			name := group + "." + field.Name
 			s := base()
-			change(t, reflect.ValueOf(s).Elem().FieldByName(group).Field(i))
+			change(t, reflect.ValueOf(s).Elem().FieldByName(group).FieldByIndex(field.Index))
 			acts := !reflect.DeepEqual(made(t, s), plain)
 			if why := deadSettings[name]; acts == (why != "") {
 				t.Errorf("%s acts: %v, though it is listed as %q", name, acts, why)
@@ -101,6 +110,21 @@ func TestEverySettingActs(t *testing.T) {
 		if !used[name] {
 			t.Errorf("%s is listed and does not exist", name)
 		}
+	}
+}
+
+// Every field of the TLS domains' options acts that a parameter binds; beside a file those of the
+// one domain do not.
+func TestTLSDomains(t *testing.T) {
+	s := route.DefaultSettings()
+	o := (&Config{Settings: s}).tlsOptions()
+	if o.Default != s.TLS.Domains.Default || o.Default.Method != "TLSv1.2+" || o.Dir != "." || o.File != "" {
+		t.Errorf("%+v", o)
+	}
+	s.TLS.Domains.File = "tls.cfg"
+	if o := (&Config{Settings: s, ConfigFile: "/etc/x.cfg"}).tlsOptions(); o.Default != (tlsdomains.Settings{}) ||
+		o.File != "/etc/tls.cfg" {
+		t.Errorf("%+v", o)
 	}
 }
 
@@ -152,15 +176,11 @@ func TestStreamNotesAndValues(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	s.Core.ServerHeader = "Server: Edge 7"
-	if w := webSocket(s); string(w.Data) != "Edge 7" || w.KeepAlive != 180*time.Second || w.Pong {
+	if w := webSocket(s); w.Data != "Edge 7" || w.KeepAlive != 180*time.Second || w.Frames != stream.Pings {
 		t.Errorf("%+v", w)
 	}
-	s.WebSocket.PingData, s.WebSocket.Keepalive = "hello", 2
-	if w := webSocket(s); string(w.Data) != "hello" || !w.Pong {
-		t.Errorf("%+v", w)
-	}
-	s.WebSocket.Keepalive = 0
-	if w := webSocket(s); w.KeepAlive != 0 {
+	s.WebSocket.Data, s.WebSocket.Frames = "hello", stream.Pongs
+	if w := webSocket(s); w.Data != "hello" || w.Frames != stream.Pongs {
 		t.Errorf("%+v", w)
 	}
 	s.Stream.SynCount, s.Stream.KeepCount, s.Stream.KeepIdle = 500, 500, 24*time.Hour

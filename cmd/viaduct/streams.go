@@ -40,22 +40,18 @@ const (
 	tcpKeepMax  = 32767 * time.Second
 )
 
-// webSocket is what the settings say about WebSocket connections.
+// webSocket is what the settings say about WebSocket connections. Without ping_application_data it
+// is the value of the Server header, as with Kamailio.
 func webSocket(s *route.Settings) stream.WebSocket {
-	w := &s.WebSocket
-	c := stream.WebSocket{Pong: w.Keepalive == 2, Data: []byte(w.PingData),
-		CORS: wslayer.CORS(w.CORSMode)}
-	if w.Keepalive != 0 {
-		c.KeepAlive = w.KeepaliveTimeout
-	}
-	if w.PingData == "" { // as with Kamailio, the value of the Server header
+	w := s.WebSocket.WebSocket
+	if w.Data == "" {
 		_, value, _ := strings.Cut(s.Core.ServerHeader, ":")
 		if value = strings.TrimSpace(value); value == "" {
 			value = "Viaduct"
 		}
-		c.Data = []byte(value[:min(len(value), wslayer.ControlBytes)])
+		w.Data = value[:min(len(value), wslayer.ControlBytes)]
 	}
-	return c
+	return w
 }
 
 // streamLoops is how many event loops there will be.

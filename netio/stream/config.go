@@ -110,19 +110,28 @@ type Listen struct {
 	ProxyFrom []netip.Prefix
 }
 
-// WebSocket are the settings of Kamailio's module websocket.
+// WebSocket are the settings of Kamailio's module websocket, which binds its parameters to them.
 type WebSocket struct {
+	Frames Frames // keepalive_mechanism
 	// KeepAlive is how long nothing may come or go before a frame is sent (keepalive_timeout); 0
 	// means none is. A Ping that nothing answers for as long ends the connection.
 	KeepAlive time.Duration
-	// Pong sends Pongs, which nobody answers (RFC 6455 §5.5.3), in place of Pings
-	// (keepalive_mechanism).
-	Pong bool
-	// Data is in these frames (ping_application_data), at most 125 bytes (§5.5).
-	Data []byte
+	// Data is in these frames (ping_application_data), at most 125 bytes (RFC 6455 §5.5).
+	Data string
 	// CORS is what the answer to an upgrade says of its origin (cors_mode).
 	CORS wslayer.CORS
 }
+
+// Frames is websocket's keepalive_mechanism, with its numbers: what is sent where nothing comes or
+// goes.
+type Frames int
+
+// What is sent.
+const (
+	NoFrames Frames = iota
+	Pings
+	Pongs // nobody answers them (RFC 6455 §5.5.3)
+)
 
 // Validate tells what is wrong with the configuration.
 func (c *Config) Validate() error {

@@ -16,6 +16,9 @@ func (l *loop) keepAlive(c *conn) int64 {
 	if c.layers.ws == nil || c.layers.ws.Request() == nil || c.lingering {
 		return 0
 	}
+	if l.e.cfg.WS.Frames == NoFrames {
+		return 0
+	}
 	return int64(l.e.cfg.WS.KeepAlive)
 }
 
@@ -32,11 +35,11 @@ func (l *loop) keepUp(c *conn) Reason {
 	switch {
 	case c.pinged:
 		return Unanswered
-	case w.Pong:
-		l.reply(c, levelFramed, wslayer.Pong(frame[:0], w.Data))
+	case w.Frames == Pongs:
+		l.reply(c, levelFramed, wslayer.Pong(frame[:0], []byte(w.Data)))
 	default:
 		c.pinged = true
-		l.reply(c, levelFramed, wslayer.Ping(frame[:0], w.Data))
+		l.reply(c, levelFramed, wslayer.Ping(frame[:0], []byte(w.Data)))
 	}
 	if l.flush(c) && c.alive() {
 		l.e.stats.keepAlives.Add(1)

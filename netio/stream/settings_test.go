@@ -171,7 +171,7 @@ func TestSource(t *testing.T) {
 	for _, why := range []func(*Config){
 		func(c *Config) { c.SourceIPv4 = netip.MustParseAddr("::1") },
 		func(c *Config) { c.SourceIPv6 = netip.MustParseAddr("127.0.0.1") },
-		func(c *Config) { c.WS.Data = make([]byte, 126) },
+		func(c *Config) { c.WS.Data = strings.Repeat("x", 126) },
 	} {
 		cfg := Config{Shards: 1, Owner: func([]byte) int { return 0 }, Ring: func(int) {}}
 		why(&cfg)
@@ -352,7 +352,10 @@ func browser(t *testing.T, r *rig, i int) net.Conn {
 func keepingAlive(every time.Duration, pong bool) settings {
 	return func(c *Config) {
 		c.Listeners = []Listen{{Proto: netio.WS, Addr: netipAddrPort("127.0.0.1:0")}}
-		c.WS = WebSocket{KeepAlive: every, Pong: pong, Data: []byte("still there?"), CORS: wslayer.CORSAny}
+		c.WS = WebSocket{Frames: Pings, KeepAlive: every, Data: "still there?", CORS: wslayer.CORSAny}
+		if pong {
+			c.WS.Frames = Pongs
+		}
 		c.Limits.Lifetime.Store(time.Second)
 	}
 }

@@ -160,12 +160,12 @@ func TestSettings(t *testing.T) {
 		}, []any{2 * time.Second, 1, maxSeconds * time.Second, 50})
 	f(`dns_cache_max_ttl=-1;dns_resolv_conf="/x";dns_hosts_file="/y"`,
 		func(s *Settings) any { return []any{s.DNS.MaxTTL, s.DNS.ResolvConf, s.DNS.HostsFile} }, "[0s /x /y]")
-	f(`modparam("tls", "tls_method", "SSLv23")`, func(s *Settings) any { return s.TLS.Method }, "TLSv1.2+")
+	f(`modparam("tls", "tls_method", "SSLv23")`, func(s *Settings) any { return s.TLS.Domains.Default.Method }, "TLSv1.2+")
 	f(`modparam("tls", "connection_timeout", -1)`,
 		func(s *Settings) any { return s.TLS.ConnectionTimeout }, -time.Second)
-	f(`modparam("tls", "config", "/etc/tls.cfg")`, func(s *Settings) any { return s.TLS.Config }, "/etc/tls.cfg")
+	f(`modparam("tls", "config", "/etc/tls.cfg")`, func(s *Settings) any { return s.TLS.Domains.File }, "/etc/tls.cfg")
 	f(`modparam("websocket", "keepalive_timeout", 30)`,
-		func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepaliveTimeout} }, "[true 30s]")
+		func(s *Settings) any { return []any{s.WebSocket.Loaded, s.WebSocket.KeepAlive} }, "[true 30s]")
 
 	listen := func(line, want string) {
 		t.Helper()

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"viaduct/control/tlsdomains"
+	"viaduct/netio/stream"
 	"viaduct/shard/blocklist"
 )
 
@@ -151,59 +153,22 @@ type DNSSettings struct {
 
 // TLSSettings are the tls module's parameters.
 type TLSSettings struct {
-	Loaded bool // loadmodule "tls.so"
-	// Config is a file with the profiles of servers and clients, in the format of Kamailio's
-	// tls.cfg (config); empty means the parameters below are the one profile. A path that starts
-	// with neither "." nor "/" is relative to the folder of the main configuration file.
-	Config string
-	// Certificate and PrivateKey are PEM files (certificate, private_key); empty key: in the
-	// certificate's file.
-	Certificate, PrivateKey string
-	// CAList is a PEM file with the authorities that peers are verified against (ca_list), CAPath a
-	// folder of such (ca_path), CRL a PEM file of what they took back (crl); empty means none.
-	CAList, CAPath, CRL string
-	// VerifyCertificate checks the peer's certificate (verify_certificate), RequireCertificate
-	// wants one of clients (require_certificate). Default false. VerifyClient is "", "off",
-	// "optional", "optional_no_ca" or "on" (verify_client).
-	VerifyCertificate, RequireCertificate bool
-	VerifyClient                          string
-	VerifyDepth                           int // verify_depth; default 9
-	// Method is a word such as TLSv1.2+ (tls_method); default "TLSv1.2+" (Kamailio TLSv1+; RFC 8996
-	// forbids what is older).
-	Method string
-	// Ciphers is a list in OpenSSL's words (cipher_list); empty means what Go thinks safe.
-	Ciphers string
-	// ServerName is the name the profile is for, and sent as SNI (server_name, RFC 6066 §3).
-	ServerName string
+	// Domains are the profiles of servers and clients: File is a path that, where it starts with
+	// neither "." nor "/", is relative to the folder of the main configuration file. Who reads them
+	// fills in Dir and Listeners.
+	Domains tlsdomains.Options
 	// ConnectionTimeout is for a connection on which nothing ever came (connection_timeout);
 	// default 600 s; below 0 means none.
 	ConnectionTimeout time.Duration
 	// SendCloseNotify says goodbye (send_close_notify, RFC 8446 §6.1); default true (Kamailio no).
 	SendCloseNotify bool
-	// SessionCache lets clients resume (session_cache); default true (Kamailio no).
-	SessionCache bool
-	// ConnWQMaxBytes and WQMaxBytes cap what waits for a handshake (con_ct_wq_max, ct_wq_max):
-	// 65536 and 10 MiB.
-	ConnWQMaxBytes, WQMaxBytes int
 }
 
 // WebSocketSettings are the websocket module's parameters. Loaded says that WebSocket handshakes
 // are answered on TCP and TLS listeners, too; a listener of kind ws or wss does so in any case.
 type WebSocketSettings struct {
 	Loaded bool
-	// Keepalive is 0 none, 1 Ping, 2 Pong (keepalive_mechanism), default 1; sent after
-	// KeepaliveTimeout without traffic (keepalive_timeout), 180 s.
-	Keepalive        int
-	KeepaliveTimeout time.Duration
-	// PingData goes into these frames (ping_application_data), at most 125 bytes (RFC 6455 §5.5);
-	// empty means the Server header's value.
-	PingData string
-	// CORSMode is 0 no Access-Control-Allow-Origin, 1 "*", 2 the request's Origin (cors_mode);
-	// default 0.
-	CORSMode int
-	// SubProtocols has bit 1 for SIP, always, and 2 for MSRP, which is not spoken (sub_protocols);
-	// default 1.
-	SubProtocols int
+	stream.WebSocket
 }
 
 // streamDefaults are the defaults of all of them.
@@ -227,10 +192,9 @@ func (s *Settings) streamDefaults() {
 	}
 	s.Blocklist = blocklist.DefaultConfig()
 	s.TLS = TLSSettings{
-		VerifyDepth: 9, Method: "TLSv1.2+", ConnectionTimeout: 600 * time.Second,
-		SendCloseNotify: true, SessionCache: true,
-		ConnWQMaxBytes: 64 << 10, WQMaxBytes: 10 << 20,
+		Domains: tlsdomains.Options{Default: tlsdomains.Settings{VerifyDepth: 9,
+			Method: "TLSv1.2+"}}, // Kamailio TLSv1+; RFC 8996 forbids what is older
+		ConnectionTimeout: 600 * time.Second, SendCloseNotify: true,
 	}
-	s.WebSocket = WebSocketSettings{Keepalive: 1, KeepaliveTimeout: 180 * time.Second,
-		SubProtocols: 1}
+	s.WebSocket.WebSocket = stream.WebSocket{Frames: stream.Pings, KeepAlive: 180 * time.Second}
 }

@@ -26,7 +26,7 @@ type Config struct {
 
 // CORS is what Access-Control-Allow-Origin says in the answer to an upgrade. The WebSocket protocol
 // does not need it: it is for what stands between.
-type CORS uint8
+type CORS int
 
 const (
 	CORSNone   CORS = iota // there is none

@@ -12,30 +12,34 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	set := &m.Settings().TLS
-	set.Loaded = true
-	m.TextVar(&set.Config, "config", "The file with domains.")
-	m.TextVar(&set.Certificate, "certificate", "The file with our certificate.")
-	m.TextVar(&set.PrivateKey, "private_key", "The file with its key.")
-	m.TextVar(&set.CAList, "ca_list", "The file with the authorities that peers are held against.")
-	m.TextVar(&set.CAPath, "ca_path", "A folder with such files.")
-	m.TextVar(&set.CRL, "crl", "The file with certificates that were revoked.")
-	m.BoolVar(&set.VerifyCertificate, "verify_certificate",
+	domain := &set.Domains.Default
+	m.TextVar(&set.Domains.File, "config", "The file with domains.")
+	m.TextVar(&domain.Certificate, "certificate", "The file with our certificate.")
+	m.TextVar(&domain.PrivateKey, "private_key", "The file with its key.")
+	m.TextVar(&domain.CAList, "ca_list", "The file with the authorities that peers are held against.")
+	m.TextVar(&domain.CAPath, "ca_path", "A folder with such files.")
+	m.TextVar(&domain.CRL, "crl", "The file with certificates that were revoked.")
+	m.BoolVar(&domain.VerifyCertificate, "verify_certificate",
 		"Whether a peer's certificate is verified.")
-	m.BoolVar(&set.RequireCertificate, "require_certificate", "Whether a peer must show one.")
-	m.OneOfVar(&set.VerifyClient, "verify_client", "How a client's certificate is verified.", "off",
+	m.BoolVar(&domain.RequireCertificate, "require_certificate", "Whether a peer must show one.")
+	m.OneOfVar(&domain.VerifyClient, "verify_client", "How a client's certificate is verified.", "off",
 		"optional", "optional_no_ca", "on")
-	m.IntVar(&set.VerifyDepth, "verify_depth", 0, 100, "The longest chain of certificates.")
-	method(m, &set.Method)
-	m.TextVar(&set.Ciphers, "cipher_list", "The ciphers of TLS 1.2.")
-	m.TextVar(&set.ServerName, "server_name", "The name that is asked for (RFC 6066 §3).")
+	m.IntVar(&domain.VerifyDepth, "verify_depth", 0, 100, "The longest chain of certificates.")
+	method(m, &domain.Method)
+	m.TextVar(&domain.CipherList, "cipher_list", "The ciphers of TLS 1.2.")
+	m.TextVar(&domain.ServerName, "server_name", "The name that is asked for (RFC 6066 §3).")
 	m.DurationVar(&set.ConnectionTimeout, "connection_timeout", time.Second, -1, route.MaxSeconds,
 		"Seconds without use before a connection is closed; -1: never.")
 	m.BoolVar(&set.SendCloseNotify, "send_close_notify",
 		"Whether a connection that is closed says so.")
-	m.BoolVar(&set.SessionCache, "session_cache", "Whether sessions are resumed.")
-	m.IntVar(&set.ConnWQMaxBytes, "con_ct_wq_max", 0, 1<<20,
+	resumed := m.Bool("session_cache", true, "Whether sessions are resumed.")
+	m.Ready(func() error {
+		set.Domains.NoSessions = !*resumed
+		return nil
+	})
+	m.Int("con_ct_wq_max", 64<<10, 0, 1<<20,
 		"The most bytes that wait for one handshake.")
-	m.IntVar(&set.WQMaxBytes, "ct_wq_max", 0, 1<<30, "The most bytes that wait for all of them.")
+	m.Int("ct_wq_max", 10<<20, 0, 1<<30, "The most bytes that wait for all of them.")
 	m.NotYet("con_ct_wq_max", "ct_wq_max")
 
 	const noOpenSSL = "crypto/tls is used, not OpenSSL"

@@ -14,10 +14,10 @@ import (
 func Define(m *route.Module) {
 	set := &m.Settings().WebSocket
 	set.Loaded = true
-	m.IntVar(&set.Keepalive, "keepalive_mechanism", 0, 2, "0: nothing. 1: Ping. 2: Pong.")
-	m.DurationVar(&set.KeepaliveTimeout, "keepalive_timeout", time.Second, 1, route.MaxSeconds,
+	m.IntVar((*int)(&set.Frames), "keepalive_mechanism", 0, 2, "0: nothing. 1: Ping. 2: Pong.")
+	m.DurationVar(&set.KeepAlive, "keepalive_timeout", time.Second, 1, route.MaxSeconds,
 		"Seconds of silence before one is sent.")
-	m.TextVar(&set.PingData, "ping_application_data", "What a Ping carries.")
+	m.TextVar(&set.Data, "ping_application_data", "What a Ping carries.")
 	m.Check("ping_application_data", func(s string, _ int64) string {
 		if n := len(s); n < 1 || n > 125 {
 			return fmt.Sprintf("has %s; a control frame holds 1 to 125 (RFC 6455 §5.5)",
@@ -25,9 +25,9 @@ func Define(m *route.Module) {
 		}
 		return ""
 	})
-	m.IntVar(&set.CORSMode, "cors_mode", 0, 2,
+	m.IntVar((*int)(&set.CORS), "cors_mode", 0, 2,
 		"0: no Access-Control-Allow-Origin. 1: any. 2: that of the request.")
-	m.IntVar(&set.SubProtocols, "sub_protocols", 1, 3, "1: SIP. 2: MSRP, which is not spoken.")
+	m.Int("sub_protocols", 1, 1, 3, "1: SIP. 2: MSRP, which is not spoken.")
 	m.Check("sub_protocols", func(_ string, n int64) string {
 		if n&1 == 0 {
 			return "leaves SIP out, and MSRP is not spoken: write 1"
