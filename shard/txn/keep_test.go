@@ -28,7 +28,9 @@ func (u *user) table(t *testing.T, tm Timers) *Table {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	tb, err := New(Config{Arena: a, Settings: Settings{Timers: tm, RestartC: true, CancelBefore: CancelWaits}, Sender: nowhere{}, User: u, Counters: a.Counters(0),
+	settings := DefaultSettings()
+	settings.Timers = tm
+	tb, err := New(Config{Arena: a, Settings: settings, Sender: nowhere{}, User: u, Counters: a.Counters(0),
 		Random: rand.New(rand.NewPCG(1, 2)).Uint64, Now: int64(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
