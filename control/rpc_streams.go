@@ -196,6 +196,7 @@ func StreamCounters(e *stream.Engine) map[string]any {
 		"handshakes": s.Handshakes, "handshakes_failed": s.HandshakesFailed,
 		"admits_refused": s.AdmitsRefused, "admit_timeouts": s.AdmitTimeouts,
 		"proxy_errors": s.ProxyErrors, "failures_lost": s.FailuresLost,
+		"http_requests": s.HTTPRequests, "http_refused": s.HTTPRefused,
 		"ended": ended, "rejected": rejected,
 	}
 }

@@ -37,6 +37,7 @@ type parkedRun struct {
 	state, run []byte
 	due        int64
 	timed      bool // nobody is asked
+	http       proxy.HTTP
 }
 
 func (a *asks) init(w *worker) {
@@ -88,7 +89,8 @@ func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte
 		packet: netio.Packet{Data: append([]byte(nil), r.M.Raw...), Src: r.Src,
 			Listener: uint16(r.Listener)},
 		state: r.AppendState(nil), run: append([]byte(nil), run...), timed: q.Timed(),
-		due: a.w.core.Now() + int64(q.Within()),
+		http: r.HTTP(),
+		due:  a.w.core.Now() + int64(q.Within()),
 	}
 	a.parked[number] = p
 	a.due = min(a.due, p.due)
@@ -239,6 +241,10 @@ func (w *worker) goOnParked(number uint64, p *parkedRun, a *ask.Answer) {
 	delete(w.asks.parked, number)
 	w.asks.bytes -= len(p.packet.Data) + len(p.run)
 	r := &w.core.Request
+	if p.http.Number != 0 {
+		w.resumeHTTP(r, p, a)
+		return
+	}
 	if w.parse(p.packet.Data) != parser.OK ||
 		!r.Begin(&w.m, &p.packet.Src, int(p.packet.Listener)) {
 		return

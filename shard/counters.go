@@ -45,6 +45,8 @@ const (
 	CountLate         // of those asked, answered too late or not at all
 	CountUnwanted     // answers that nobody waited for any more
 	CountForeignRuns  // runs that were held by another routing program: 503
+	CountHTTP         // HTTP requests
+	CountHTTPIgnored  // of those, ended without an answer by the routing program
 	GaugeTransactions // server transactions alive
 	GaugeUnanswered   // of those, without a final response
 	GaugeArenaUsed    // bytes of this shard's slots in use
@@ -66,9 +68,10 @@ var counterNames = map[int]string{
 	CountStreamsIn: "stream_messages_in", CountReopened: "connections_reopened",
 	CountNoWayBack: "no_way_back",
 	CountAsked:     "questions_asked", CountAsksRefused: "questions_refused",
-	CountLate:         "answers_late",
-	CountUnwanted:     "answers_unwanted",
-	CountForeignRuns:  "runs_of_other_programs",
+	CountLate:        "answers_late",
+	CountUnwanted:    "answers_unwanted",
+	CountForeignRuns: "runs_of_other_programs",
+	CountHTTP:        "http_requests", CountHTTPIgnored: "http_unanswered",
 	GaugeTransactions: "transactions", GaugeUnanswered: "transactions_unanswered",
 	GaugeArenaUsed: "arena_used_bytes",
 }

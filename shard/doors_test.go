@@ -16,6 +16,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/netio/stream/wslayer"
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
@@ -82,6 +83,13 @@ func (c *flowConns) AliasOf(id uint64, port uint16) bool {
 	return c.note("alias", id, netio.TCP.String())
 }
 func (c *flowConns) TLSInfo(uint64) *stream.TLSInfo { return c.tls }
+func (c *flowConns) AnswerHTTP(id uint64, _ uint32, response []byte, _ bool) bool {
+	return c.note("http", id, string(response))
+}
+func (c *flowConns) UpgradeHTTP(id uint64, _ uint32, _ []byte, _ *wslayer.Request) bool {
+	return c.note("upgrade", id)
+}
+func (c *flowConns) WebSocket(uint64) *wslayer.Config { return nil }
 
 const doorsHead = `listen=udp:127.0.0.1:5060 name "main"
 listen=udp:127.0.0.1:5070 name "side"

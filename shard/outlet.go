@@ -28,6 +28,8 @@ type streams interface {
 	// what is wrong with its framing.
 	Conn(i int) uint64
 	Fault(i int) stream.Fault
+	// HTTP says whether it is an HTTP request.
+	HTTP(i int) stream.HTTPRequest
 }
 
 // streamFailure is a message that did not reach its peer by a stream.

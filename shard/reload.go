@@ -100,6 +100,9 @@ func (s *Server) Reload(n Next) error {
 		n.Commit()
 	}
 	s.shared.tables.Store(n.Targets) // before the generation: a shard that takes that finds them
+	if engine := s.Streams(); engine != nil {
+		engine.SetHTTP(n.Program.HearsHTTP())
+	}
 	s.publish(g)
 	close(s.quitBeside)
 	s.quitBeside = make(chan struct{})

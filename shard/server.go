@@ -48,9 +48,10 @@ type shared struct {
 	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all
 	// shards, taken by the one that probes.
 	targetsChanged atomic.Bool
-	bells          []*shm.Doorbell        // by shard
-	probing        atomic.Pointer[worker] // the probing shard; it runs the events of destinations
-	activity       chan struct{}          // to Placement: a shard has had something to do lately
+	bells          []*shm.Doorbell           // by shard
+	workers        atomic.Pointer[[]*worker] // nil until all are there
+	probing        atomic.Pointer[worker]    // the probing shard; it runs the events of destinations
+	activity       chan struct{}             // to Placement: a shard has had something to do lately
 }
 
 // ringAll wakes the shards to see what the control plane has changed.
@@ -177,6 +178,7 @@ func Start(cfg Config) (*Server, error) {
 	for _, w := range s.workers {
 		w.connect(s.workers)
 	}
+	s.shared.workers.Store(&s.workers)
 	go s.log()
 	if s.shared.list != nil {
 		s.done.Add(1)

@@ -36,6 +36,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	if w.shared.resolver != nil {
 		c.Names = &w.names
 	}
+	if conns := w.conns; conns != nil {
+		c.HTTP = conns.AnswerHTTP
+	}
 	if w.shared.list != nil {
 		c.Blocked = &blocked{w, w.shared.list}
 	}

@@ -18,6 +18,10 @@ func (w *worker) takeStreams() int {
 	}
 	packets := w.streams.Recv(streamsPerRound)
 	for i := range packets {
+		if h := w.streams.HTTP(i); h.Number != 0 {
+			w.httpRequest(&packets[i], w.streams.Conn(i), h)
+			continue
+		}
 		w.streamed(&packets[i], w.streams.Conn(i), w.streams.Fault(i))
 	}
 	return len(packets)

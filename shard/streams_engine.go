@@ -39,11 +39,14 @@ func (s *streamPort) Release() {
 
 func (s *streamPort) Conn(i int) uint64        { return s.p.Conn(s.from + i) }
 func (s *streamPort) Fault(i int) stream.Fault { return s.p.Fault(s.from + i) }
-func (s *streamPort) Waiting() bool            { return s.p.Waiting() }
-func (s *streamPort) Append(segment []byte)    { s.p.Append(segment) }
-func (s *streamPort) Abandon()                 { s.p.Abandon() }
-func (s *streamPort) Flush()                   { s.p.Flush() }
-func (s *streamPort) Forget()                  { s.p.Forget() }
+func (s *streamPort) HTTP(i int) stream.HTTPRequest {
+	return s.p.HTTP(s.from + i)
+}
+func (s *streamPort) Waiting() bool         { return s.p.Waiting() }
+func (s *streamPort) Append(segment []byte) { s.p.Append(segment) }
+func (s *streamPort) Abandon()              { s.p.Abandon() }
+func (s *streamPort) Flush()                { s.p.Flush() }
+func (s *streamPort) Forget()               { s.p.Forget() }
 
 func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	to := *dst
@@ -130,7 +133,7 @@ func (s *Server) startStreams() error {
 		return nil
 	}
 	c := s.cfg.Streams
-	c.Base = len(s.group.Listeners())
+	c.Base, c.HTTP = len(s.group.Listeners()), s.cfg.Program.HearsHTTP()
 	engine, err := s.newEngine(c)
 	if err != nil {
 		return err
@@ -150,6 +153,7 @@ func (s *Server) newEngine(c stream.Config) (*stream.Engine, error) {
 	c.Loops = StreamLoops(c.Loops, c.Shards)
 	c.Owner = streamOwner(c.Shards)
 	c.Ring = func(shard int) { s.arena.Doorbell(shard).Ring() }
+	c.Closed = s.webSocketClosed
 	engine, err := stream.Start(c)
 	if err == nil {
 		s.loops.Store(int64(c.Loops))

@@ -63,6 +63,10 @@ type Config struct {
 	// a character like others (accept_ctrl_chars). False means that each is a Fault, and the
 	// connection ends, since whoever reads them otherwise sees other messages behind.
 	AcceptControl bool
+	// HTTP takes HTTP requests on listeners of TCP and TLS (SetHTTP). Closed is told of each
+	// WebSocket connection that has ended, by an event loop; nil means nobody is.
+	HTTP   bool
+	Closed func(Ended)
 	// WS is for all WebSocket listeners.
 	WS WebSocket
 	// Backlog is the length of the listen queue (listen(2)); 0 means the kernel's

@@ -140,6 +140,9 @@ type conn struct {
 	stalled            []*inMsg // complete, and their shard has no room
 	messageBy          int64    // when the message begun must be complete; 0 means none begun
 	lingerBy           int64
+	lingerWhy          Reason
+	awaiting           bool    // an HTTP request is at work, and nothing behind it is looked at
+	httpNumber         uint32  // of the last one
 	pinged             bool    // a Ping of ours left, and nothing came since
 	writing, writeTail *outMsg // taken from head; on their way as they are
 	wheelNext          *conn

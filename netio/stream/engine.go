@@ -29,6 +29,7 @@ type Engine struct {
 	listeners atomic.Pointer[[]*listener]
 	opening   sync.Mutex
 	tls       atomic.Pointer[TLS]
+	http      atomic.Bool // see SetHTTP
 	ports     []*Port
 	loops     []*loop
 	client    *gnet.Client
@@ -103,6 +104,7 @@ func Start(cfg Config) (*Engine, error) {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.listeners.Store(new([]*listener))
 	e.SetTLS(cfg.TLS)
+	e.SetHTTP(cfg.HTTP)
 	e.table.init()
 	e.registry.init()
 	for shard := range cfg.Shards {

@@ -29,6 +29,8 @@ const (
 	frameIdle                     // n bytes of CRLF in front of a message
 	frameJunk                     // this is not SIP
 	frameHuge                     // headers longer than a message may be
+	frameHTTP                     // n bytes of an HTTP request
+	frameRefused                  // an HTTP request that is refused: head.status
 )
 
 // framer finds the end of one message after the other by Content-Length (RFC 3261 §18.3, §20.14).
@@ -48,17 +50,20 @@ type framer struct {
 	loose         bool // one of them is an LF alone, or there is a CR alone
 	acceptControl bool // that does not matter: Config.AcceptControl
 	noCL          bool // a message without Content-Length has no body: Limits.AcceptNoCL
+	http          bool // HTTP requests are taken, see http.go
+	isHTTP        bool // this is one
+	head          httpHead
 }
 
 // reset makes ready for the next message; f.crlf goes on over messages only through leading CRLFs.
 func (f *framer) reset() {
 	*f = framer{length: -1, crlf: f.crlf, pings: f.pings, noCL: f.noCL,
-		acceptControl: f.acceptControl}
+		acceptControl: f.acceptControl, http: f.http}
 }
 
 // whole is the length of the message once the headers are known, else 0.
 func (f *framer) whole() int {
-	if f.body == 0 || f.bad || f.loose && !f.acceptControl || f.length < 0 {
+	if f.body == 0 || f.bad || f.loose && (!f.acceptControl || f.isHTTP) || f.length < 0 {
 		return 0
 	}
 	return f.body + f.length
@@ -86,14 +91,21 @@ func (f *framer) next(b []byte, limit int) (kind frameKind, n int, fault Fault) 
 		case frameJunk:
 			return frameJunk, 0, Whole
 		case frameMore:
+			if f.isHTTP && f.seen > httpHeadBytes {
+				f.head.refuse(431)
+				return frameRefused, 0, Whole
+			}
 			if f.seen > limit {
 				return frameHuge, 0, Whole
 			}
 			return frameMore, 0, Whole
 		}
-		if f.body > limit {
+		if f.body > limit && !f.isHTTP {
 			return frameHuge, 0, Whole
 		}
+	}
+	if f.isHTTP {
+		return f.request(len(b), limit)
 	}
 	switch {
 	case f.loose && !f.acceptControl:
@@ -146,25 +158,38 @@ func (f *framer) headers(b []byte) frameKind {
 		f.loose = f.loose || lf == 0 || b[lf-1] != '\r'
 		switch {
 		case !f.started:
-			if !startLine(b[:lf]) {
+			switch {
+			case startLine(b[:lf]):
+			case f.http && httpLine(b[:lf]):
+				f.beginHTTP(b[:lf])
+			default:
 				return frameJunk
 			}
 			f.started = true
 			f.row = lf + 1
 		case lf == f.line || lf == f.line+1 && b[f.line] == '\r':
-			f.takeRow(b[f.row:f.line])
+			f.endRow(b)
 			f.body = lf + 1
 			f.seen = lf + 1
 			f.loose = f.loose || bytes.Count(b[:f.body], []byte{'\r'}) != f.lines
 			return frameMessage
 		case f.line > f.row && b[f.line] != ' ' && b[f.line] != '\t':
 			// The line that ended begins a row: the one before is complete.
-			f.takeRow(b[f.row:f.line])
+			f.endRow(b)
 			f.row = f.line
 		}
 		f.line = lf + 1
 		f.seen = lf + 1
 	}
+}
+
+// endRow reads the row that has ended.
+func (f *framer) endRow(b []byte) {
+	if f.isHTTP {
+		f.takeHTTPRow(b[f.row:f.line])
+		return
+	}
+	f.takeRow(b[f.row:f.line])
 }
 
 // startLine tells whether a line can be the first of a SIP message, by the version at its start (a

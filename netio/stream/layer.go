@@ -155,7 +155,7 @@ func (l *loop) finish(c *conn, why Reason) {
 	c.mu.Lock()
 	c.closeAfter, c.closeWhy = true, why
 	c.mu.Unlock()
-	c.lingering = true
+	c.lingering, c.lingerWhy = true, BadFraming
 	c.lingerBy = l.now + int64(lingerFor)
 	l.wheel.before(c, c.lingerBy)
 }
@@ -273,6 +273,17 @@ func (e *Engine) TLSInfo(id uint64) *TLSInfo {
 // decide finds out what an undecided connection of a listener with AllowWS is, by its first bytes.
 // It returns false if they are too few, and kept.
 func (l *loop) decide(c *conn, in []byte) bool {
+	if l.e.http.Load() { // the script says what becomes of an upgrade
+		c.undecided = false
+		c.mu.Lock()
+		c.plain = c.layers.none()
+		c.mu.Unlock()
+		l.e.table.put(c.k, c)
+		if !c.alive() {
+			l.e.table.drop(c.k, c)
+		}
+		return true
+	}
 	const get = "GET "
 	begin := c.partial[:len(c.partial):len(c.partial)]
 	begin = append(begin, in[:min(len(in), len(get))]...)

@@ -164,6 +164,13 @@ const (
 	// connection under the answer (RFC 9112 §9.6 has the same for HTTP).
 	lingerFor = 2 * time.Second
 
+	// httpHeadBytes is the longest header of an HTTP request, its first line included. Beyond: 431,
+	// and the connection closes.
+	httpHeadBytes = 16 << 10
+
+	// httpAnswerBytes is the longest HTTP response. Beyond: a 500 in its place.
+	httpAnswerBytes = 1<<20 - 4096
+
 	// tickEvery is the resolution of a loop's timers, and how often it looks at them at most;
 	// wheelSlots × tickEvery how far its wheel reaches. Later ones are looked at once per turn.
 	tickEvery  = 100 * time.Millisecond

@@ -282,6 +282,9 @@ func (l *loop) end(c *conn, err error) {
 	if why == Requested || why == Idle || why == Stopping {
 		c.layers.farewell(c)
 	}
+	if f := l.e.cfg.Closed; f != nil && c.layers.ws != nil && c.layers.ws.Request() != nil {
+		f(Ended{c.id, int(c.k.listener), c.k.addr})
+	}
 	l.closeWriting(c, why, errno)
 	for _, m := range c.stalled {
 		l.e.stats.stalledLost.Add(1)
@@ -349,6 +352,10 @@ func (l *loop) service(c *conn) {
 		l.beImpatient(c)
 		if !c.alive() || !l.flush(c) {
 			action = gnet.Close
+			return
+		}
+		if len(c.stalled) > 0 && c.g != nil && !c.parking {
+			action = l.park(c)
 			return
 		}
 		l.schedule(c)
@@ -443,7 +450,7 @@ func (l *loop) due(c *conn) {
 	case c.messageBy != 0 && l.now > c.messageBy && !c.isParked:
 		why = SlowMessage
 	case c.lingerBy != 0 && l.now > c.lingerBy:
-		why = BadFraming
+		why = c.lingerWhy
 	case l.now > c.seen.Load()+c.lifetimeNs() && !c.isParked:
 		why = Idle
 	default:

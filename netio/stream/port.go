@@ -50,6 +50,9 @@ func (p *Port) Fault(i int) Fault { return p.taken[i].fault }
 // the last Release.
 func (p *Port) Conn(i int) uint64 { return p.taken[i].conn }
 
+// HTTP says whether a packet is an HTTP request, by its number since the last Release.
+func (p *Port) HTTP(i int) HTTPRequest { return p.taken[i].http }
+
 // Release gives back the memory of all packets received.
 func (p *Port) Release() {
 	bytes := 0

@@ -15,6 +15,7 @@ type inMsg struct {
 	conn     uint64
 	listener uint16
 	fault    Fault
+	http     HTTPRequest
 }
 
 // inMsgs keeps records with their bytes, none longer than pooledBytes: what a full queue may hold
@@ -27,6 +28,7 @@ var inMsgs = sync.Pool{New: func() any { return new(inMsg) }}
 func newInMsg(data []byte) *inMsg {
 	m := inMsgs.Get().(*inMsg)
 	m.data = append(m.data[:0], data...)
+	m.http = HTTPRequest{}
 	return m
 }
 

@@ -24,7 +24,7 @@ func (l *loop) plain(c *conn, in []byte) {
 	}
 	limit := int(l.e.limits.MaxMessage.Load())
 	for len(in) > 0 && !c.lingering && c.alive() {
-		if len(c.stalled) > 0 {
+		if len(c.stalled) > 0 || c.awaiting {
 			c.keep(in)
 			return
 		}
@@ -33,7 +33,7 @@ func (l *loop) plain(c *conn, in []byte) {
 			if in = in[n:]; len(in) == 0 || c.lingering {
 				return
 			}
-			if len(c.stalled) == 0 && c.messageBy == 0 {
+			if len(c.stalled) == 0 && c.messageBy == 0 && !c.awaiting {
 				c.messageBy = l.now + int64(l.e.limits.MessageTimeout.Load())
 				l.wheel.before(c, c.messageBy)
 			}
@@ -85,10 +85,15 @@ func (c *conn) dropPartial() {
 // message that c.f is at starts.
 func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 	c.f.noCL, c.f.acceptControl = l.e.limits.AcceptNoCL.Load(), l.e.cfg.AcceptControl
+	c.f.http = l.e.http.Load() && !c.outgoing
 	for used < len(b) {
 		kind, n, fault := c.f.next(b[used:], limit)
 		switch kind {
 		case frameMore:
+			if c.f.isHTTP && c.f.body > 0 && c.f.head.expects { // RFC 9110 §10.1.1
+				c.f.head.expects = false
+				l.reply(c, levelFramed, []byte("HTTP/1.1 100 Continue\r\n\r\n"))
+			}
 			return used
 		case frameIdle:
 			used += n
@@ -106,12 +111,21 @@ func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 			c.condemn(MessageTooLong, 0)
 			return len(b)
 		}
+		if kind == frameRefused {
+			l.refuseHTTP(c, c.f.head.status)
+			return len(b)
+		}
+		last := c.f.head.isLast()
 		c.f.reset()
 		c.messageBy = 0
+		if kind == frameHTTP {
+			l.deliverHTTP(c, b[used:used+n], last)
+			return used + n
+		}
 		took := l.deliver(c, b[used:used+n], fault)
 		used += n
 		if fault != Whole {
-			l.linger(c)
+			l.linger(c, BadFraming)
 			return len(b)
 		}
 		if !took {
@@ -121,10 +135,13 @@ func (l *loop) frames(c *conn, b []byte, limit int) (used int) {
 	return used
 }
 
-// linger stops listening to a peer that has lost the frame, and gives its answer a moment.
-func (l *loop) linger(c *conn) {
-	l.e.stats.faults.Add(1)
-	c.lingering = true
+// linger stops listening to a peer that has lost the frame, or is to go, and gives its answer a
+// moment.
+func (l *loop) linger(c *conn, why Reason) {
+	if why == BadFraming {
+		l.e.stats.faults.Add(1)
+	}
+	c.lingering, c.lingerWhy = true, why
 	c.mu.Lock()
 	c.plain = false // the loop writes the answer, and then shuts the sending side
 	c.mu.Unlock()
@@ -182,7 +199,7 @@ func (l *loop) unstall(c *conn) {
 		c.stalled = c.stalled[1:]
 	}
 	c.stalled = nil
-	if len(c.partial) > 0 && c.f.seen == 0 && !c.lingering {
+	if len(c.partial) > 0 && c.f.seen == 0 && !c.lingering && !c.awaiting {
 		behind := c.partial
 		c.partial = nil
 		l.plain(c, behind)

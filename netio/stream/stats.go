@@ -17,6 +17,7 @@ type counters struct {
 	bytesIn, bytesOut, messagesIn, messagesOut, pings atomic.Uint64
 	keepAlives                                        atomic.Uint64
 	faults, panics, parked, stalledLost               atomic.Uint64
+	http, httpRefused                                 atomic.Uint64
 	handshakes, handshakesFailed                      atomic.Uint64
 	admitsRefused, admitTimeouts, proxyErrors         atomic.Uint64
 	established                                       atomic.Int64
@@ -90,6 +91,8 @@ type Stats struct {
 	AdmitsRefused      uint64 // closed because of Limits.MaxAdmitting
 	AdmitTimeouts      uint64 // closed because the handshake took too long
 	ProxyErrors        uint64
+	HTTPRequests       uint64          // given to shards
+	HTTPRefused        uint64          // answered here, since they could not be framed
 	FailuresLost       uint64          // failures that a shard never took
 	Ended              [reasons]uint64 // connections, by why they ended
 	Rejected           [reasons]uint64 // connections refused, by why
@@ -114,7 +117,8 @@ func (e *Engine) Stats() Stats {
 		Panics: s.panics.Load(), Parked: s.parked.Load(), StalledLost: s.stalledLost.Load(),
 		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(),
 		AdmitsRefused: s.admitsRefused.Load(), AdmitTimeouts: s.admitTimeouts.Load(),
-		ProxyErrors: s.proxyErrors.Load(),
+		ProxyErrors: s.proxyErrors.Load(), HTTPRequests: s.http.Load(),
+		HTTPRefused: s.httpRefused.Load(),
 	}
 	for i := range s.byReason {
 		t.Ended[i], t.Rejected[i] = s.byReason[i].Load(), s.rejectedBy[i].Load()

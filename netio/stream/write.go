@@ -27,7 +27,9 @@ type outMsg struct {
 	token uint64
 	shard int32
 	level level
-	next  *outMsg
+	// an HTTP response, of which a connection has one at a time: ConnWqMax is not for it
+	answer bool
+	next   *outMsg
 }
 
 var outMsgs = sync.Pool{New: func() any { return new(outMsg) }}
@@ -35,7 +37,7 @@ var outMsgs = sync.Pool{New: func() any { return new(outMsg) }}
 func newOutMsg() *outMsg {
 	m := outMsgs.Get().(*outMsg)
 	m.data = m.data[:0]
-	m.off, m.token, m.shard, m.level, m.next = 0, 0, 0, levelMessage, nil
+	m.off, m.token, m.shard, m.level, m.answer, m.next = 0, 0, 0, levelMessage, false, nil
 	return m
 }
 
@@ -92,7 +94,7 @@ func (c *conn) enqueue(m *outMsg, closeAfter bool) (did enqueued, why Reason, lp
 			}
 			return refused, SendTimeout, nil
 		}
-		first := c.st == connecting && c.queued == 0
+		first := c.st == connecting && c.queued == 0 || m.answer
 		if !e.admit(c.queued, n, first) {
 			return refused, QueueFull, nil
 		}
@@ -254,6 +256,9 @@ func (l *loop) wrote(c *conn, n int) {
 			messages++
 			c.answered = c.lingering
 		}
+		if m.answer {
+			c.answered = c.lingering
+		}
 		m.free()
 	}
 	l.e.stats.messagesOut.Add(messages)
@@ -318,13 +323,13 @@ func (l *loop) block(c *conn) bool {
 		c.deadline = l.now + c.sendTimeoutNs()
 		fits := true
 		for m := c.writing; m != nil && fits; m = m.next {
-			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
+			if fits = e.admit(c.queued, len(m.data)-m.off, m.answer); fits {
 				c.queued += len(m.data) - m.off
 				m.shrink()
 			}
 		}
 		for m := c.head; m != nil && fits; m = m.next {
-			if fits = e.admit(c.queued, len(m.data)-m.off, false); fits {
+			if fits = e.admit(c.queued, len(m.data)-m.off, m.answer); fits {
 				c.queued += len(m.data) - m.off
 				m.shrink()
 			}

@@ -11,7 +11,7 @@ func (r *Request) AbortedTransaction() {
 	if r.Tx != nil && r.Tx.State() == txn.Terminated {
 		r.Tx = nil // given up before its last answer was made
 	}
-	if r.Tx == nil && !r.done && !r.core.cfg.StatelessReply && r.M.Method != parser.ACK {
+	if r.Tx == nil && !r.IsHTTP() && !r.done && !r.core.cfg.StatelessReply && r.M.Method != parser.ACK {
 		r.newTransaction()
 	}
 }
@@ -21,7 +21,7 @@ func (r *Request) AbortedTransaction() {
 // program forwards without transactions (§16.11) a request that has none stays unanswered, and is
 // repeated: it may be a retransmission of one that went on, whose own final is on its way.
 func (r *Request) Abort() bool {
-	if r.done || r.Tx == nil && r.core.cfg.StatelessReply {
+	if r.done || r.Tx == nil && r.core.cfg.StatelessReply && !r.IsHTTP() {
 		return false
 	}
 	if r.Tx != nil && r.Tx.Answered() {

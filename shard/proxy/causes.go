@@ -277,6 +277,9 @@ func (r *Request) final(cause Cause, code int, phrase, header string) bool {
 	if !r.send(code, phrase, header) {
 		return false
 	}
+	if r.IsHTTP() {
+		return true // what failed is no call
+	}
 	if cause.shed() {
 		c.count[CountShed]++
 	}

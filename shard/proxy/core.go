@@ -78,6 +78,10 @@ type Config struct {
 	// is nil, nothing is spent on it. It must not block, and callID is valid during the call.
 	Trace func(callID []byte, step string, attrs ...any)
 
+	// HTTP takes the responses to HTTP requests; nil means there are none. It may be called from any
+	// goroutine, and must not block.
+	HTTP HTTPAnswer
+
 	// OnTarget is told that a destination went down or came back, or with NoEvent that the program
 	// set its state; why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)

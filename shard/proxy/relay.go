@@ -63,6 +63,8 @@ var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 func (r *Request) Relay() bool {
 	c := r.core
 	switch {
+	case r.IsHTTP():
+		return false // it is nothing that a SIP server could read
 	case r.M.Method == parser.ACK:
 		return r.Forward()
 	case r.M.Method == parser.CANCEL && r.Invite != nil:
@@ -184,6 +186,9 @@ func (r *Request) noRoom() bool {
 // NewTransaction makes the server transaction of the request if it has none yet (t_newtran). It
 // returns false if the arena has no room for it; ReplyError answers 503.
 func (r *Request) NewTransaction() bool {
+	if r.IsHTTP() {
+		return false
+	}
 	r.reserve()
 	ok := r.newTransaction()
 	r.core.tx.Reserve(false)
@@ -330,7 +335,7 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 func (r *Request) Forward() bool {
 	c := r.core
 	to := &r.to
-	if !r.hopsLeft() {
+	if r.IsHTTP() || !r.hopsLeft() {
 		return false
 	}
 	for !r.where(to) {

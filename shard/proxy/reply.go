@@ -51,7 +51,7 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 // Reply answers the request under way as the routing program asks for. It reports false as send
 // does.
 func (r *Request) Reply(code int, reason, header string) bool {
-	if code >= 300 {
+	if code >= 300 && !r.IsHTTP() {
 		return r.final(ByProgram, code, reason, header)
 	}
 	return r.send(code, reason, header)
@@ -65,6 +65,8 @@ func (r *Request) Reply(code int, reason, header string) bool {
 func (r *Request) send(code int, reason, header string) bool {
 	c := r.core
 	switch {
+	case r.IsHTTP():
+		return r.sendHTTP(code, reason, header)
 	case r.via == nil || r.M.Method == parser.ACK:
 		return false
 	case r.ours():

@@ -41,6 +41,7 @@ type received struct {
 	asReceived    []byte // M's bytes as they came, if Apply has changed them
 	resumed       bool   // in a failure route: the request is read back from the arena
 	maxBreadth    int    // Max-Breadth as received; -1 means absent
+	http          HTTP   // which HTTP request it is, if it is one
 }
 
 // decided is what was decided about the request, most of it by the routing program.

@@ -11,6 +11,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/netio/stream/wslayer"
 	"viaduct/parser"
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
@@ -301,6 +302,13 @@ func (h *bench) AliasOf(conn uint64, port uint16) bool {
 }
 
 func (h *bench) TLSInfo(uint64) *stream.TLSInfo { return h.tls }
+func (h *bench) AnswerHTTP(id uint64, _ uint32, response []byte, last bool) bool {
+	return h.did("AnswerHTTP", id, string(response), last)
+}
+func (h *bench) UpgradeHTTP(id uint64, _ uint32, response []byte, _ *wslayer.Request) bool {
+	return h.did("UpgradeHTTP", id, string(response))
+}
+func (h *bench) WebSocket(uint64) *wslayer.Config { return &wslayer.Config{} }
 
 // request is a SIP request with all a script may ask for; kind is "METHOD uri", tag goes into To.
 func request(kind, tag string) string {

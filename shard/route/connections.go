@@ -5,6 +5,7 @@ import (
 
 	"viaduct/netio"
 	"viaduct/netio/stream"
+	"viaduct/netio/stream/wslayer"
 	"viaduct/parser"
 	"viaduct/shard/txn"
 )
@@ -26,6 +27,10 @@ type Connections interface {
 	// AliasOf lets the connection serve requests to its peer's address and that port, too (RFC
 	// 5923). It returns false if there is no room, or the alias is another connection's.
 	AliasOf(conn uint64, port uint16) bool
+	// AnswerHTTP, UpgradeHTTP and WebSocket are about HTTP requests, see stream.Engine.
+	AnswerHTTP(conn uint64, request uint32, response []byte, last bool) bool
+	UpgradeHTTP(conn uint64, request uint32, response []byte, upgrade *wslayer.Request) bool
+	WebSocket(conn uint64) *wslayer.Config
 	// TLSInfo is what is known of the connection's TLS, nil if it has none.
 	TLSInfo(conn uint64) *stream.TLSInfo
 }

@@ -134,11 +134,7 @@ func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
 	if len(uri) > 0 {
 		r.SetRequestURI(uri)
 	}
-	c.raised++
-	defer func() { c.raised = 0 }()
-	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, 0
-	e.logLimit(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
-	c.Shard.Core.Finish()
+	e.enterOwn(c, r, 0)
 	return true
 }
 

@@ -68,7 +68,7 @@ func (c *Ctx) hold(w *waiting) error {
 		return ask.ErrTooLong
 	}
 	r := c.Request
-	if m := r.M.Method; r.Tx == nil && (m == parser.ACK || m == parser.CANCEL) {
+	if m := r.M.Method; r.IsHTTP() || r.Tx == nil && (m == parser.ACK || m == parser.CANCEL) {
 		// Neither has a transaction of its own.
 		return s.Waits.Park(q, number, r, run.b)
 	}

@@ -385,12 +385,7 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 		return ""
 	}
 	switch it.Name {
-	case "xhttp:request":
-		if cc.loaded["websocket"] {
-			return "Viaduct answers the WebSocket handshake itself, and no other HTTP request"
-		}
-		return "no HTTP is spoken, and WebSocket needs loadmodule \"websocket.so\""
-	case "websocket:closed", "tcp:closed", "tcp:timeout", "tcp:reset":
+	case "tcp:closed", "tcp:timeout", "tcp:reset":
 		return "viaductctl lists connections and counts those that ended"
 	case "sl:filtered-ack":
 		return "an ACK to an answer without a transaction is counted and taken in silence"

@@ -49,6 +49,7 @@ type Module struct {
 	started  []func(c *Ctx)
 	own      []*OwnRoute
 	senders  []*Sender
+	http     *httpService
 	begins   map[string]Value // what $var begin with
 	// namesRoutes says that it asks for routes by name
 	namesRoutes bool
@@ -314,6 +315,9 @@ func (cc *compiler) readyAll() {
 		}
 		cc.prog.held = append(cc.prog.held, m.held...)
 		cc.prog.namesRoutes = cc.prog.namesRoutes || m.namesRoutes
+		if m.http != nil {
+			cc.prog.http = m.http
+		}
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})
 			e.rt, e.prog = cc.routeNamed(e.name), cc.prog

@@ -37,7 +37,7 @@ func (c *Ctx) MessageType() (int64, bool) {
 
 // RURI is the text of the Request-URI as it is now.
 func (c *Ctx) RURI() ([]byte, bool) {
-	if c.Request == nil {
+	if c.Request == nil || c.Request.IsHTTP() { // that has a target: $hu
 		return nil, false
 	}
 	b := c.Request.RequestURI()
@@ -103,10 +103,10 @@ func (c *Ctx) CSeq() (int64, bool) {
 	return int64(cs.Number), r == parser.OK
 }
 
-// Body is the body, of which there is none if it is empty.
+// Body is the body, of which there is none if it is empty; an HTTP request has one always.
 func (c *Ctx) Body() ([]byte, bool) {
 	b := c.Msg.Body()
-	return b, len(b) > 0
+	return b, len(b) > 0 || c.Request != nil && c.Request.IsHTTP()
 }
 
 // First is the value of the first header of a kind.

@@ -114,9 +114,10 @@ type Program struct {
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // one does
 	steps        []step
-	waits        []target // of those, where a run may be held
-	tables       []string // of the arena, by name: those it has opened
-	nvars        int      // distinct $var() names
+	http         *httpService // nil means no module serves HTTP
+	waits        []target     // of those, where a run may be held
+	tables       []string     // of the arena, by name: those it has opened
+	nvars        int          // distinct $var() names
 	begins       []beginning
 	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool

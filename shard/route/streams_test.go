@@ -138,7 +138,7 @@ func TestStreamValues(t *testing.T) {
 	f("$su $sut $Ru $Rut", "sip:127.0.0.1:15998 sip:127.0.0.1:15998;transport=udp sip:127.0.0.1:5060 "+
 		"sip:127.0.0.1:5060;transport=udp")
 	f("$RAi $RAp $RAu $RAut", "127.0.0.1 5060 sip:127.0.0.1:5060 sip:127.0.0.1:5060;transport=udp")
-	f("$conid $ws_conid $Rn $fs $fsn $hu", "<null> <null> <null> <null> <null> <null>")
+	f("$conid $ws_conid $Rn $fs $fsn $hu", "<null> <null> <null> <null> <null> sip:bob@b")
 	f("$tls_version $tls_cipher_bits $tls_peer_subject_cn", "<null> <null> <null>")
 
 	h.from(WSS, "[2001:db8::1]:40000")

@@ -103,6 +103,11 @@ type Session struct {
 // New gives a session that waits for its HTTP request.
 func New(cfg *Config) *Session { return &Session{cfg: cfg} }
 
+// Upgraded gives a session whose HTTP request was answered elsewhere.
+func Upgraded(cfg *Config, request *Request) *Session {
+	return &Session{cfg: cfg, request: request}
+}
+
 // Request is the upgrade request, or nil before the session is upgraded.
 func (s *Session) Request() *Request { return s.request }
 

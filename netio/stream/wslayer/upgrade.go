@@ -61,23 +61,34 @@ func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 		return in[taken:]
 	}
 	end := from + i + len(headEnd)
-	req, refused := s.judge(s.buf[:end])
+	request, response, refused := Upgrade(s.cfg, s.buf[:end])
 	s.buf = nil
 	if refused != nil {
 		s.refuse(refused, reply)
 		return in[end-had:]
 	}
-	s.request = &Request{
-		URI: strings.Clone(req.RequestURI), Host: strings.Clone(req.Host),
-		Origin: strings.Clone(req.Header.Get("Origin")),
-	}
-	s.out = appendUpgraded(s.out[:0], req.Header.Get("Sec-WebSocket-Key"), s.allowOrigin())
-	reply(s.out)
+	s.request = request
+	reply(response)
 	return in[end-had:]
 }
 
+// Upgrade is the response to an HTTP request, empty line included, that asks for an upgrade. refused
+// is why that is not granted; the response says it, and that the connection closes.
+func Upgrade(cfg *Config, head []byte) (request *Request, response []byte, refused *RefusedError) {
+	req, refused := cfg.judge(head)
+	if refused != nil {
+		return nil, appendRefused(nil, refused), refused
+	}
+	request = &Request{
+		URI: strings.Clone(req.RequestURI), Host: strings.Clone(req.Host),
+		Origin: strings.Clone(req.Header.Get("Origin")),
+	}
+	return request, appendUpgraded(nil, req.Header.Get("Sec-WebSocket-Key"),
+		cfg.allowOrigin(request)), nil
+}
+
 // judge reads the request and checks it against RFC 6455 §4.2.1 and RFC 7118 §4.1.
-func (s *Session) judge(head []byte) (*http.Request, *RefusedError) {
+func (c *Config) judge(head []byte) (*http.Request, *RefusedError) {
 	bad := func(format string, args ...any) (*http.Request, *RefusedError) {
 		return nil, &RefusedError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 	}
@@ -110,15 +121,15 @@ func (s *Session) judge(head []byte) (*http.Request, *RefusedError) {
 		return bad("the subprotocol %q must be offered in Sec-WebSocket-Protocol", Subprotocol)
 	case len(h["Origin"]) > 1:
 		return bad("more than one Origin")
-	case !s.originAllowed(h.Get("Origin")):
+	case !c.originAllowed(h.Get("Origin")):
 		return nil, &RefusedError{http.StatusForbidden, "this origin may not connect"}
 	}
 	return req, nil
 }
 
-func (s *Session) originAllowed(origin string) bool {
-	return origin == "" || len(s.cfg.Origins) == 0 ||
-		slices.ContainsFunc(s.cfg.Origins, func(o string) bool {
+func (c *Config) originAllowed(origin string) bool {
+	return origin == "" || len(c.Origins) == 0 ||
+		slices.ContainsFunc(c.Origins, func(o string) bool {
 			return strings.EqualFold(o, origin)
 		})
 }
@@ -137,12 +148,12 @@ func hasToken(values []string, token string) bool {
 
 // allowOrigin is the value of Access-Control-Allow-Origin; "" for none. The Origin came through
 // http.ReadRequest, which lets no line end into a value.
-func (s *Session) allowOrigin() string {
-	switch s.cfg.CORS {
+func (c *Config) allowOrigin(r *Request) string {
+	switch c.CORS {
 	case CORSAny:
 		return "*"
 	case CORSOrigin:
-		return s.request.Origin
+		return r.Origin
 	}
 	return ""
 }
@@ -159,11 +170,18 @@ func appendUpgraded(dst []byte, key, allowOrigin string) []byte {
 	return append(dst, "\r\n\r\n"...)
 }
 
-// refuse answers a request that was refused and ends the session. Every refusal tells what would
-// have been accepted (RFC 6455 §4.4, RFC 9110 §15.5.6 and §15.5.22).
+// refuse answers a request that was refused and ends the session.
 func (s *Session) refuse(e *RefusedError, reply func([]byte)) {
+	s.out = appendRefused(s.out[:0], e)
+	s.end(e)
+	reply(s.out)
+}
+
+// appendRefused appends the answer to a request that was refused. Every refusal tells what would
+// have been accepted (RFC 6455 §4.4, RFC 9110 §15.5.6 and §15.5.22).
+func appendRefused(out []byte, e *RefusedError) []byte {
 	body := e.Reason + "\n"
-	out := append(s.out[:0], "HTTP/1.1 "+strconv.Itoa(e.Status)+" "+
+	out = append(out, "HTTP/1.1 "+strconv.Itoa(e.Status)+" "+
 		http.StatusText(e.Status)+"\r\nConnection: close"...)
 	switch e.Status {
 	case http.StatusUpgradeRequired:
@@ -174,7 +192,5 @@ func (s *Session) refuse(e *RefusedError, reply func([]byte)) {
 	out = append(out, "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: "+
 		Subprotocol+"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
 	out = strconv.AppendInt(out, int64(len(body)), 10)
-	s.out = append(append(out, "\r\n\r\n"...), body...)
-	s.end(e)
-	reply(s.out)
+	return append(append(out, "\r\n\r\n"...), body...)
 }

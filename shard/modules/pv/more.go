@@ -57,8 +57,14 @@ func oddments(m *route.Module) {
 	})
 	textVar(m, "csb", "The value of CSeq.",
 		func(c *route.Ctx) ([]byte, bool) { return c.First(parser.KindCSeq) })
-	textVar(m, "rv", "The version of SIP.",
-		func(c *route.Ctx) ([]byte, bool) { return sipVersion, true })
+	textVar(m, "rv", "The version of SIP, in an event_route[xhttp:request] that of HTTP.",
+		func(c *route.Ctx) ([]byte, bool) {
+			if c.Request != nil && c.Request.IsHTTP() {
+				line := c.Msg.Bytes(c.Msg.StartLine)
+				return line[bytes.LastIndexByte(line, ' ')+1:], true
+			}
+			return sipVersion, true
+		})
 	textVar(m, "rt", "The URI of Refer-To.", func(c *route.Ctx) ([]byte, bool) {
 		i := c.Msg.First(parser.KindReferTo)
 		var a parser.NameAddr
@@ -116,7 +122,8 @@ var sipVersion = []byte("SIP/2.0")
 
 // methodNumbers are Kamailio's methods, in the order of their bits.
 var methodNumbers = [...]string{"INVITE", "CANCEL", "ACK", "BYE", "INFO", "REGISTER", "SUBSCRIBE",
-	"NOTIFY", "MESSAGE", "OPTIONS", "PRACK", "UPDATE", "REFER", "PUBLISH"}
+	"NOTIFY", "MESSAGE", "OPTIONS", "PRACK", "UPDATE", "REFER", "PUBLISH", "KDMQ", "GET", "POST",
+	"PUT", "DELETE"}
 
 // otherMethod is the number of any other.
 const otherMethod = 1 << 19

@@ -51,13 +51,13 @@ func Define(m *route.Module) {
 			id := int64(c.Connection())
 			return id, id > 0
 		}}})
-	m.Func(route.Func{Name: "ws_handle_handshake", In: route.Anywhere,
-		Doc: "Is false: Viaduct answers the handshake itself.",
-		Build: func(b *route.Build) route.Call {
-			b.Warnf(route.WholeCall,
-				"%s has nothing to do: Viaduct answers the WebSocket handshake itself", b.Name())
-			return func(*route.Ctx) route.Result { return -1 }
-		}})
+	m.Event("websocket:closed", "A WebSocket connection has ended, however it did. $ws_conid, $si "+
+		"and $sp are of it; the message is one that nobody sent.")
+	route.Func0(m, "ws_handle_handshake", route.Anywhere, "In event_route[xhttp:request]: answers "+
+		"the request as one for WebSocket, which its connection speaks from then on. The script ends if "+
+		"the request is not what RFC 6455 and 7118 ask for, which is answered. False: this is no "+
+		"HTTP request. A file without that route needs no call: then all handshakes are answered; "+
+		"so they are on listeners of kind ws and wss.", (*route.Ctx).UpgradeHTTP)
 	m.Func(route.Func{Name: "ws_close", In: route.Anywhere,
 		Args: []route.AnyArg{statusArg, reasonArg, connArg}, Build: wsClose,
 		Doc: "Closes the connection that the message came on, or another one."})

@@ -1,29 +1,92 @@
-// Package xhttp is there so that a file that loads Kamailio's module xhttp starts. Of HTTP only the
-// WebSocket handshake is answered.
+// Package xhttp answers HTTP requests that come to the listeners of TCP and TLS: Kamailio's module
+// xhttp.
 package xhttp
 
-import "viaduct/shard/route"
+import (
+	"bytes"
+	"regexp"
+
+	"viaduct/shard/route"
+	"viaduct/shard/route/ere"
+)
 
 // Define is the module.
 func Define(m *route.Module) {
-	const noHTTP = "of HTTP only the WebSocket handshake is answered, and never by the script"
-	m.IdleText(noHTTP, "url_match", "url_skip", "event_callback")
-	m.Var(route.Var{Name: "hu", Doc: "Null: it is of an HTTP request.", Place: route.Place{
-		NoRoom: true, Text: func(*route.Ctx) ([]byte, bool) { return nil, false }}})
-	code, reason := route.Text("code", "the status"), route.Text("reason", "the reason phrase")
+	x := &xhttp{}
+	x.pattern(m, &x.match, "url_match", "A pattern (POSIX, extended) that the target of a request "+
+		"has to match, or it is answered with 404. Kamailio leaves it without an answer.")
+	x.pattern(m, &x.skip, "url_skip",
+		"A pattern that it must not match. It counts before url_match.")
+	m.IdleText("there is no embedded interpreter", "event_callback")
+	m.ServesHTTP(m.Event("xhttp:request", "An HTTP request has come to a listener of TCP or TLS. "+
+		"Without this route no HTTP is taken there. Its header is read as that of SIP; a Via stands "+
+		"above it. A connection has one request at work at a time, and goes on when it is answered; "+
+		"where the route ends without an answer, it is closed (Kamailio keeps it). Requests are "+
+		"read as RFC 9112 asks: what lacks Host, has a fold, two lengths or a line end of LF alone "+
+		"is answered with 400, a Transfer-Encoding with 411, a header above 16 KiB with 431, a body "+
+		"that does not fit tcp_rd_buf_size with 413, HTTP/2 with 505, and nothing of it reaches the "+
+		"script. The answer says HTTP/1.1 also to HTTP/1.0, and has no body for HEAD."), x.serves)
+	m.Var(route.Var{Name: "hu", Doc: "The target of the HTTP request, of another one the " +
+		"Request-URI as received.", Place: route.Place{NoRoom: true, Text: target}})
+	code := route.Int("code", 100, 699, "the status; a text read at run time is its number")
+	reason := route.Text("reason", "the reason phrase")
 	kind, body := route.Text("content type", "of the body"), route.Text("body", "the body")
-	m.Func(route.Func{Name: "xhttp_reply", In: route.InRequest,
-		Args: []route.AnyArg{code, reason, kind, body},
-		Doc:  "Is false: the script never sees an HTTP request.",
-		Build: func(b *route.Build) route.Call {
-			for i := range b.Args() {
-				if _, ok := code.At(b, i); !ok {
-					return nil
-				}
-			}
-			if !b.InEvent() { // the route itself is warned of
-				b.Warnf(route.WholeCall, "%s has nothing to do: %s", b.Name(), noHTTP)
-			}
-			return func(*route.Ctx) route.Result { return -1 }
-		}})
+	route.Func4(m, "xhttp_reply", route.InRequest, code, reason, kind, body,
+		"Answers the HTTP request, once; the rows of append_to_reply go along. The connection goes "+
+			"on, unless the request or set_reply_close says otherwise. False: this is none, or it "+
+			"is answered, or the reason is empty or has a line end. (Kamailio adds a header Sia, its "+
+			"Via in disguise, writes such a line end, and is true without an answer for SIP.)", reply)
+	transformations(m)
+}
+
+// xhttp is the module of one load.
+type xhttp struct{ match, skip *regexp.Regexp }
+
+// pattern declares a parameter that is one.
+func (x *xhttp) pattern(m *route.Module, to **regexp.Regexp, name, doc string) {
+	m.Text(name, "", doc)
+	m.Check(name, func(s string, _ int64) string {
+		re, err := ere.Compile(s, 0)
+		if err != nil {
+			return "is no pattern: " + err.Error()
+		}
+		*to = re
+		return ""
+	})
+}
+
+// serves tells whether the script sees a request.
+func (x *xhttp) serves(target []byte) bool {
+	return (x.skip == nil || !x.skip.Match(target)) && (x.match == nil || x.match.Match(target))
+}
+
+func target(c *route.Ctx) ([]byte, bool) {
+	if c.Request == nil {
+		return nil, false
+	}
+	return c.Msg.Bytes(c.Msg.URI), true
+}
+
+// reply is xhttp_reply.
+func reply(c *route.Ctx, code int, reason, kind, body []byte) route.Result {
+	r := c.Request
+	if r == nil || !r.IsHTTP() || len(reason) == 0 || !r.ReplyHTTP(code, reason, kind, body) {
+		return -1
+	}
+	c.Acted = true
+	return 1
+}
+
+// transformations are {url.path} and {url.querystring}.
+func transformations(m *route.Module) {
+	part := func(name, doc string, of func(path, query []byte) []byte) {
+		route.Transform0(m, "url."+name, doc, func(c *route.Ctx, v route.Value) route.Value {
+			path, query, _ := bytes.Cut(c.TextOf(v), []byte("?"))
+			return route.TextValue(of(path, query))
+		})
+	}
+	part("path", "What stands in front of the question mark.",
+		func(path, _ []byte) []byte { return path })
+	part("querystring", "What stands behind the question mark.",
+		func(_, query []byte) []byte { return query })
 }

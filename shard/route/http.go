@@ -1,0 +1,89 @@
+package route
+
+import (
+	"bytes"
+	"slices"
+
+	"viaduct/netio"
+	"viaduct/netio/stream/wslayer"
+	"viaduct/shard/proxy"
+)
+
+// httpService is what a module does about HTTP requests.
+type httpService struct {
+	event  *Event
+	serves func(target []byte) bool
+}
+
+// ServesHTTP has the route of an event run on each HTTP request that comes to a listener of TCP or
+// TLS, whose target (RFC 9112 §3.2) serves lets in. Without such a route in the file no HTTP is
+// taken.
+func (m *Module) ServesHTTP(e *Event, serves func(target []byte) bool) {
+	m.http = &httpService{e, serves}
+}
+
+// HearsHTTP tells whether the file has a route for HTTP requests.
+func (p *Program) HearsHTTP() bool { return p.http != nil && p.http.event.Heard() }
+
+// HTTP runs the route for HTTP requests on r. served is false if there is none, or it does not want
+// this one.
+func (p *Program) HTTP(c *Ctx, r *proxy.Request) (o Outcome, served bool) {
+	if !p.HearsHTTP() || !p.http.serves(r.M.Bytes(r.M.URI)) {
+		return Ended, false
+	}
+	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
+	rt := p.http.event.rt
+	return p.enter(c, rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}), true
+}
+
+// RaiseFrom runs the event's route, if there is one, on a request that nobody sent, with the source
+// and the connection of what the event is about.
+func (e *Event) RaiseFrom(c *Ctx, src *netio.Addr, listener int, conn uint64) bool {
+	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
+		return false
+	}
+	if c.own == nil {
+		c.own = &ownMessage{}
+	}
+	r := &c.Shard.Core.Request
+	if !r.BeginOwn(c.own.next(c.Shard), src) {
+		return false
+	}
+	r.Listener = listener
+	e.enterOwn(c, r, conn)
+	return true
+}
+
+// enterOwn runs the route on r, which nobody sent.
+func (e *Event) enterOwn(c *Ctx, r *proxy.Request, conn uint64) {
+	c.raised++
+	defer func() { c.raised, c.Conn = 0, 0 }()
+	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, conn
+	e.logLimit(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
+	c.Shard.Core.Finish()
+}
+
+// UpgradeHTTP answers the HTTP request at hand as one for an upgrade to WebSocket (RFC 6455 §4.2),
+// and its connection speaks that from then on. It is 0, and the request refused, if it is not what
+// that asks for, and below 0 if it is none, or answered, or WebSocket is not spoken here.
+func (c *Ctx) UpgradeHTTP() Result {
+	r, conns := c.Request, c.Shard.Conns
+	if r == nil || !r.IsHTTP() || conns == nil {
+		return -1
+	}
+	h, cfg := r.HTTP(), conns.WebSocket(r.HTTP().Conn)
+	if cfg == nil || r.TakeHTTP() == nil {
+		return -1
+	}
+	c.Acted = true
+	request, response, refused := wslayer.Upgrade(cfg, c.Msg.Raw[:c.Msg.BodyStart])
+	if rows := r.ReplyRows(); len(rows) > 0 {
+		at := bytes.Index(response, []byte("\r\n")) + 2
+		response = slices.Insert(response, at, rows...)
+	}
+	if refused != nil {
+		conns.AnswerHTTP(h.Conn, h.Number, response, true)
+		return 0
+	}
+	return truth(conns.UpgradeHTTP(h.Conn, h.Number, response, request))
+}
