@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,18 @@ func (r *RPC) call(name string, words []string) (any, error) {
 		v = struct{}{}
 	}
 	return v, nil
+}
+
+// CallJSON is command.Caller: it calls a method from within the process.
+func (r *RPC) CallJSON(name string, words []string) (json []byte, f *Fault) {
+	v, err := r.call(name, words)
+	if err != nil {
+		return nil, fault(err)
+	}
+	b := bytebufferpool.Get()
+	defer bytebufferpool.Put(b)
+	writeJSON(b, v)
+	return bytes.Clone(b.B), nil
 }
 
 func faultOf(err error) map[string]*Fault { return map[string]*Fault{"error": fault(err)} }

@@ -12,6 +12,7 @@ import (
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
+	"viaduct/shard/route/command"
 	"viaduct/shm"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	// NoShed handles every new call, however long the queues of the sockets are; false means that
 	// in overload some are refused, so that the others succeed.
 	NoShed bool
+	// Commands calls those of operators, for programs that do; nil means there are none.
+	Commands command.Caller
 	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil
 	// means nothing is to be done.
 	BeforeBind func() error

@@ -19,6 +19,7 @@ import (
 	"viaduct/netio/stream"
 	"viaduct/shard/modules"
 	"viaduct/shard/route"
+	"viaduct/shard/route/command"
 	"viaduct/shm"
 )
 
@@ -173,12 +174,18 @@ func askHTTP(t *testing.T, addr, request string, patience time.Duration) string 
 // startHTTP is a server with a listener of TCP, and of WebSocket by it.
 func startHTTP(t *testing.T, script string, list []route.Declared, log io.Writer) (*Server, string) {
 	t.Helper()
+	return startHTTPWith(t, script, list, log, nil)
+}
+
+func startHTTPWith(t *testing.T, script string, list []route.Declared, log io.Writer,
+	commands command.Caller) (*Server, string) {
+	t.Helper()
 	p, set, _, err := route.Load("x.cfg", []byte(script), route.Options{Modules: list})
 	if err != nil {
 		t.Fatal(err)
 	}
 	any := netip.MustParseAddrPort("127.0.0.1:0")
-	s, err := Start(Config{Shards: 2, Program: p, Settings: set, Steer: netio.SteerOff,
+	s, err := Start(Config{Shards: 2, Program: p, Settings: set, Steer: netio.SteerOff, Commands: commands,
 		Streams: stream.Config{Listeners: []stream.Listen{
 			{Proto: netio.TCP, Addr: any, AllowWS: true, WSListener: 1}, {Proto: netio.WS, Addr: any}}},
 		Arena: shm.Config{Bytes: 64 << 20}, Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -322,6 +329,105 @@ func kamailioHTTP(t *testing.T) string {
 		}
 		if time.Now().After(end) {
 			t.Fatal("Kamailio does not listen")
+		}
+	}
+}
+
+// TestJSONRPC: commands come by HTTP, and from the script.
+func TestJSONRPC(t *testing.T) {
+	hold := make(chan struct{})
+	call := func(method string, words []string) ([]byte, *command.Fault) {
+		switch method {
+		case "core.echo":
+			return []byte(`["` + strings.Join(words, `","`) + `"]` + "\n"), nil
+		case "core.wait":
+			<-hold
+			return []byte("1"), nil
+		case "core.burst":
+			panic("of a command")
+		}
+		return nil, command.Faultf(404, "method %q not found", method)
+	}
+	_, addr := startHTTPWith(t, `loadmodule "xhttp.so" loadmodule "pv.so" loadmodule "jsonrpcs.so"
+loadmodule "xhttp_rpc.so" request_route { exit; }
+event_route[xhttp:request] {
+	if ($hu == "/pages") { dispatch_xhttp_rpc(); exit; }
+	if ($hu == "/exec") {
+		$var(r) = jsonrpc_exec("$rb");
+		xhttp_reply("200", "OK", "", "$var(r) $jsonrpl(code) $jsonrpl(text) $jsonrpl(body)");
+		exit;
+	}
+	if (!jsonrpc_dispatch()) xhttp_reply("400", "No JSON", "", "");
+}`, modules.All, io.Discard, call)
+	post := func(target, body string) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\nHost: a\nContent-Length: %d\n\n%s", target, len(body), body)
+	}
+	f := func(request, want string) {
+		t.Helper()
+		if got := askHTTP(t, addr, request, 200*time.Millisecond); got != want {
+			t.Errorf("%q\n got %q\nwant %q", request, got, want)
+		}
+	}
+	answer := func(status, body string) string {
+		return fmt.Sprintf("HTTP/1.1 %s\nContent-Type: application/json\nContent-Length: %d\n\n%s", status, len(body), body)
+	}
+	echo := func(id string) (string, string) {
+		return post("/", `{"jsonrpc":"2.0","method":"core.echo","params":["a",5],"id":`+id+`}`),
+			answer("200 OK", "{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"a\", \"5\"],\n\t\"id\":\t"+id+"\n}")
+	}
+	ask1, got1 := echo("1")
+	ask2, got2 := echo(`"two"`)
+	f(ask1+ask2, got1+got2+"(open)") // in turn, though others answer
+	f(post("/", `{"jsonrpc":"2.0","method":"no.such","id":1}`), answer(`404 method "no.such" not found`,
+		"{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t404,\n\t\t\"message\":\t\"method \\\"no.such\\\" "+
+			"not found\"\n\t},\n\t\"id\":\t1\n}")+"(open)")
+	f(post("/", "nothing"), "HTTP/1.1 400 No JSON\nContent-Length: 0\n\n(open)")
+	if got := askHTTP(t, addr, post("/", `{"method":"core.echo"}`), 200*time.Millisecond); !strings.HasPrefix(got,
+		"HTTP/1.1 400 ") {
+		t.Errorf("no version: %q", got)
+	}
+	if got := askHTTP(t, addr, post("/", `{"jsonrpc":"2.0","method":"core.burst"}`), 200*time.Millisecond); !strings.
+		HasPrefix(got, "HTTP/1.1 500 The command failed: of a command\n") {
+		t.Errorf("a panic: %q", got)
+	}
+	f(post("/exec", `{"jsonrpc":"2.0","method":"core.echo","params":["a"]}`), ok("OK",
+		"1 200 OK {\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"a\"]\n}", ""))
+	if got := askHTTP(t, addr, post("/exec", `{"jsonrpc":"2.0","method":"x"}`), 200*time.Millisecond); !strings.Contains(
+		got, "1 404 method \"x\" not found {") {
+		t.Errorf("exec of no command: %q", got)
+	}
+	if got := askHTTP(t, addr, post("/exec", `nothing`), 200*time.Millisecond); !strings.Contains(got, "\n\n-1 ") {
+		t.Errorf("exec of no JSON: %q", got)
+	}
+	if got := askHTTP(t, addr, get("/pages"), 200*time.Millisecond); !strings.HasPrefix(got,
+		"HTTP/1.1 501 Not Implemented\n") {
+		t.Errorf("pages: %q", got)
+	}
+	// more at once than there is room for
+	var conns []net.Conn
+	for range 16 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, _ = c.Write([]byte(strings.ReplaceAll(post("/", `{"jsonrpc":"2.0","method":"core.wait"}`), "\n", "\r\n")))
+		conns = append(conns, c)
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		got := askHTTP(t, addr, ask1, 100*time.Millisecond)
+		if strings.HasPrefix(got, "HTTP/1.1 503 ") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the seventeenth: %q", got)
+		}
+	}
+	close(hold)
+	for _, c := range conns {
+		b := make([]byte, 12)
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != "HTTP/1.1 200" {
+			t.Fatalf("%q, %v", b, err)
 		}
 	}
 }

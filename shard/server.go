@@ -112,7 +112,8 @@ func Start(cfg Config) (*Server, error) {
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
 	// before an older process is asked to go: what fails here fails with that one still there
-	state := &route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger}
+	state := &route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger,
+		Commands: cfg.Commands}
 	state.Records, _ = cfg.Resolver.(route.Records)
 	if err := cfg.Program.Open(state); err != nil {
 		return nil, errors.Join(err, arena.Close())

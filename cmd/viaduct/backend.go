@@ -68,6 +68,7 @@ func (p *process) startShards() (*shard.Server, error) {
 		NoSegment:  c.NoSegment,
 		NoShed:     c.NoShed,
 		BeforeBind: p.succeed,
+		Commands:   p.command,
 		Steer:      c.Steer,
 		CPUs:       c.CPUs,
 		Logger:     p.log.Logger,

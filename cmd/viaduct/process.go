@@ -37,8 +37,9 @@ type process struct {
 	limits    *stream.Limits                   // of streams, changed by cfg.set_now_int
 	server    *shard.Server
 	status    *control.StatusService
-	pidFile   string // to remove; "" until written
-	groupFile string // the same
+	commands  atomic.Pointer[control.RPC] // nil until the start is nearly over
+	pidFile   string                      // to remove; "" until written
+	groupFile string                      // the same
 	signals   chan os.Signal
 
 	reloading   sync.Mutex // guards the three below
@@ -214,7 +215,9 @@ func (p *process) openStatus(identity *control.Identity) error {
 	c := p.config
 	p.status = control.NewStatusService(control.Commands{"status": p.statusReport,
 		"stats": p.statsReport}, p.log)
-	p.status.Serve(p.rpc())
+	rpc := p.rpc()
+	p.status.Serve(rpc)
+	p.commands.Store(rpc)
 	if c.Socket != "" {
 		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
 			return err

@@ -125,6 +125,14 @@ func (p *process) rpc() *control.RPC {
 	return r
 }
 
+// command calls a method for the routing program.
+func (p *process) command(method string, words []string) ([]byte, *control.Fault) {
+	if rpc := p.commands.Load(); rpc != nil {
+		return rpc.CallJSON(method, words)
+	}
+	return nil, control.Faultf(503, "the server is still starting")
+}
+
 // tcp is what answers about streams, nil while there is no listener of them.
 func (p *process) tcp() control.TCP {
 	engine := p.server.Streams()

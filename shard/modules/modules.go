@@ -18,6 +18,7 @@ import (
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/ipops"
 	"viaduct/shard/modules/jansson"
+	"viaduct/shard/modules/jsonrpcs"
 	"viaduct/shard/modules/kex"
 	"viaduct/shard/modules/maxfwd"
 	"viaduct/shard/modules/mqueue"
@@ -76,7 +77,7 @@ var All = []route.Declared{
 	{Name: "ipops", Define: ipops.Define},
 	{Name: "jansson", Define: jansson.Define},
 	{Name: "json", Define: jansson.DefineJSON},
-	{Name: "jsonrpcs", Define: idle.JSONRPCS},
+	{Name: "jsonrpcs", Define: jsonrpcs.Define},
 	{Name: "kex", Define: kex.Define},
 	{Name: "log_systemd", Define: idle.LogSystemd},
 	{Name: "maxfwd", Define: maxfwd.Define},
@@ -113,7 +114,7 @@ var All = []route.Declared{
 	{Name: "uuid", Define: uuid.Define},
 	{Name: "websocket", Define: websocket.Define},
 	{Name: "xhttp", Define: xhttp.Define},
-	{Name: "xhttp_rpc", Define: idle.XHTTPRPC},
+	{Name: "xhttp_rpc", Define: xhttp.DefineRPC},
 	{Name: "xlog", Define: xlog.Define},
 	{Name: "xmlrpc", Define: idle.XMLRPC},
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"viaduct/shard/route/command"
 	"viaduct/shm"
 	"viaduct/shm/table"
 )
@@ -19,6 +20,8 @@ type State struct {
 	Arena *shm.Arena
 	// Logger takes what an operator should know of the start; nil means nobody does.
 	Logger *slog.Logger
+	// Commands calls those of operators; nil means there are none.
+	Commands command.Caller
 	// Records finds what names have; nil means nobody does.
 	Records Records
 

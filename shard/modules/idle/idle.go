@@ -4,7 +4,7 @@ package idle
 
 import "viaduct/shard/route"
 
-const ownSocket = "viaductctl has its own socket"
+const ownSocket = "kamcmd and viaductctl ask at the status socket (-x)"
 
 // CTL is module ctl.
 func CTL(m *route.Module) {
@@ -13,15 +13,6 @@ func CTL(m *route.Module) {
 	m.IdleInt(ownSocket, "mode", "autoconversion", "binrpc_buffer_size", "binrpc_max_body_size",
 		"binrpc_struct_max_body_size")
 	m.IdleAny(ownSocket, "user", "group")
-}
-
-// JSONRPCS is module jsonrpcs.
-func JSONRPCS(m *route.Module) {
-	m.Idle("viaductctl takes the place of the JSON-RPC transports")
-	m.IdleInt(ownSocket, "pretty_format", "transport", "dgram_workers", "dgram_mode",
-		"dgram_timeout")
-	m.IdleText(ownSocket, "fifo_name", "fifo_reply_dir", "dgram_socket")
-	m.IdleAny(ownSocket, "fifo_mode", "fifo_group", "fifo_user", "dgram_group", "dgram_user")
 }
 
 // CfgRPC is module cfg_rpc.
@@ -84,12 +75,4 @@ func StatsC(m *route.Module) {
 	m.Idle(why)
 	m.IdleInt(why, "interval", "items")
 	m.IdleText(why, "track")
-}
-
-// XHTTPRPC is module xhttp_rpc.
-func XHTTPRPC(m *route.Module) {
-	const why = "there are no pages with commands; viaductctl has them"
-	m.Idle(why)
-	m.IdleInt(why, "xhttp_rpc_buf_size")
-	m.IdleText(why, "xhttp_rpc_root")
 }

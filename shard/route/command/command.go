@@ -19,6 +19,10 @@ type Method struct {
 	Call func(Args) (any, error)
 }
 
+// Caller calls a command by its name, with its arguments as words, and gives the answer as JSON. It
+// may take long, and be called from any goroutine.
+type Caller func(method string, words []string) (json []byte, fault *Fault)
+
 // Param is one argument; those that may be left out come last.
 type Param struct {
 	Name     string

@@ -1,0 +1,108 @@
+package jsonrpcs
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/route"
+	"viaduct/shard/route/command"
+)
+
+// What Kamailio 5.6.3 answered, word for word.
+func TestFormat(t *testing.T) {
+	f := func(want string) {
+		t.Helper()
+		if got := string(format([]byte(want), true)); got != want {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+		var compact strings.Builder
+		compact.Write(format([]byte(want), false))
+		if strings.ContainsAny(compact.String(), "\n\t") || !json.Valid([]byte(compact.String())) {
+			t.Errorf("compact: %s", compact.String())
+		}
+	}
+	f("{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"a\", \"5\", \"7\", \"1\"],\n\t\"id\":\t\"ab\"\n}")
+	f("{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[],\n\t\"id\":\t2\n}")
+	f("{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t{\n\t},\n\t\"id\":\t1\n}")
+	f("{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t500,\n\t\t\"message\":\t\"No such htable\"\n\t},\n" +
+		"\t\"id\":\t2\n}")
+	f("{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[{\n\t\t\t\"entry\":\t3,\n\t\t\t\"size\":\t1,\n\t\t\t\"slot\":\t[{\n" +
+		"\t\t\t\t\t\"name\":\t\"k2\",\n\t\t\t\t\t\"value\":\t0,\n\t\t\t\t\t\"type\":\t\"int\"\n\t\t\t\t}]\n\t\t}, {\n" +
+		"\t\t\t\"entry\":\t6,\n\t\t\t\"size\":\t1,\n\t\t\t\"slot\":\t[{\n\t\t\t\t\t\"name\":\t\"k\",\n" +
+		"\t\t\t\t\t\"value\":\t\"v\",\n\t\t\t\t\t\"type\":\t\"str\"\n\t\t\t\t}]\n\t\t}],\n\t\"id\":\t2\n}")
+	f("{\n\t\"a\\\\\\\"{[,:\":\t\"\\\\\",\n\t\"b\":\ttrue\n}")
+}
+
+func TestParse(t *testing.T) {
+	f := func(in string, want request) {
+		t.Helper()
+		if got, ok := parse([]byte(in)); !ok || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: %+v, %v, want %+v", in, got, ok, want)
+		}
+	}
+	id := func(s string) json.RawMessage { return json.RawMessage(s) }
+	f(`{"jsonrpc":"2.0","method":"a.b","id":1}`, request{method: "a.b", id: id("1")})
+	f(` {"jsonrpc":"2.0","method":"a.b","params":["x", 5, "7", 1.5, true],"id":"q"} `,
+		request{method: "a.b", words: []string{"x", "5", "7", "1.5", "1"}, id: id(`"q"`)})
+	f(`{"jsonrpc":"2.0","method":"a.b","params":{"z":"x","a":5}}`, request{method: "a.b", words: []string{"x", "5"}})
+	f(`{"jsonrpc":"2.0","method":"a.b","params":null,"id":null}`, request{method: "a.b", id: id("null")})
+	wrong := func(in, want string) {
+		t.Helper()
+		if got, ok := parse([]byte(in)); !ok || !strings.Contains(got.wrong, want) {
+			t.Errorf("%s: %+v, %v, want %s", in, got, ok, want)
+		}
+	}
+	wrong(`[{"jsonrpc":"2.0","method":"a.b","id":1}]`, "batches")
+	wrong(`7`, "object")
+	wrong(`{"jsonrpc":"1.0","method":"a.b"}`, `"2.0"`)
+	wrong(`{"method":"a.b"}`, `"2.0"`)
+	wrong(`{"jsonrpc":"2.0","method":5}`, "name of a command")
+	wrong(`{"jsonrpc":"2.0"}`, "name of a command")
+	wrong(`{"jsonrpc":"2.0","method":"a.b","params":"x"}`, "array or an object")
+	wrong(`{"jsonrpc":"2.0","method":"a.b","params":[["x"]]}`, "a text, a number")
+	wrong(`{"jsonrpc":"2.0","method":"a.b","params":{"x":{"y":1}}}`, "a text, a number")
+	wrong(`{"jsonrpc":"2.0","method":"a.b","id":[1]}`, "id")
+	for _, in := range []string{"", " ", "x", `{"jsonrpc":"2.0"`, `{} trailing`} {
+		if _, ok := parse([]byte(in)); ok {
+			t.Errorf("%q is no JSON", in)
+		}
+	}
+}
+
+// FuzzParse: whatever is read as a request has an answer that is JSON.
+func FuzzParse(f *testing.F) {
+	f.Add(`{"jsonrpc":"2.0","method":"a.b","params":["x",{"y":"\u0041"}],"id":1e3}`)
+	f.Add(`{"jsonrpc":"2.0","method":"a.b","params":{"x":"\ud800"},"id":"\\"}`)
+	f.Fuzz(func(t *testing.T, in string) {
+		q, ok := parse([]byte(in))
+		if !ok {
+			return
+		}
+		yes := true
+		s := &server{pretty: &yes, call: func(_ string, words []string) ([]byte, *command.Fault) {
+			b, _ := json.Marshal(words)
+			return b, nil
+		}}
+		if a := s.run(q); !json.Valid(a.body) || a.code != 200 && a.code != 400 {
+			t.Fatalf("%q: %d %s", in, a.code, a.body)
+		}
+	})
+}
+
+func TestWithoutHTTP(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "jsonrpcs", Define: Define})
+	f := func(before, x, want string) {
+		t.Helper()
+		if got := b.Value(before, x); got != want {
+			t.Errorf("%s %s is %s, want %s", before, x, got, want)
+		}
+	}
+	f("", "jsonrpc_dispatch()", "-1")
+	f("", `jsonrpc_exec("x")`, "-1")
+	f("", "$jsonrpl(code)", "null")
+	f("", "$jsonrpl(body)", "null")
+	b.Fails("see($jsonrpl(x));", "there is $jsonrpl(code), (text) and (body), not $jsonrpl(x)")
+}
