@@ -428,8 +428,8 @@ func TestWarnings(t *testing.T) {
 		`7:1: dst_blacklist_sctp_imask has no effect: SCTP is not there`)
 	f("mpath=\"/x\"\nrequest_route { exit; }", `1:7: the module path has no effect: all modules are built in`)
 	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
-		`1:12: module ctl has nothing to do: viaductctl has its own socket`,
-		`2:17: ctl.binrpc has no effect: viaductctl has its own socket`)
+		`1:12: module ctl has nothing to do: kamcmd and viaductctl ask at the status socket (-x)`,
+		`2:17: ctl.binrpc has no effect: kamcmd and viaductctl ask at the status socket (-x)`)
 	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
 		`2:19: corex.alias_subdomains has no effect: of corex only append_branch, set_send_socket and $cfg are there`)
 	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",

@@ -264,9 +264,12 @@ func sample(name string, d *funcDef) string {
 // notThere are functions Kamailio accepts in routes where we never shall.
 var notThere = map[string]string{"forward": onceOnly, "forward_udp": onceOnly, "forward_tcp": onceOnly,
 	"forward_tls":  onceOnly,
-	"forward_sctp": onceOnly}
+	"forward_sctp": onceOnly, "jsonrpc_exec": waitsThere}
 
-const onceOnly = "it forwards a request, once"
+const (
+	onceOnly   = "it forwards a request, once"
+	waitsThere = "the command runs beside the shards, and a run there has nothing to wait in"
+)
 
 // TestFunctionsAsKamailio asks Kamailio of each function, in each kind of route, whether it may be
 // called there.
