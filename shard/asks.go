@@ -130,10 +130,15 @@ func (w *worker) answered(slot uint32, number uint64) {
 			wanted = true
 			w.goOnParked(q.Waiter.Parked, p, &q.Answer)
 		}
-	} else if r, h, ok := w.core.TakeHeld(proxy.Waiting{Tx: q.Waiter.Tx, Key: q.Waiter.Key},
-		number); ok {
-		wanted = true
-		w.goOn(r, &h, &q.Answer)
+	} else {
+		wait := proxy.Waiting{Tx: q.Waiter.Tx, Key: q.Waiter.Key}
+		if r, h, ok := w.core.TakeHeld(wait, number); ok {
+			wanted = true
+			w.goOn(r, &h, &q.Answer)
+		} else if h, ok := w.core.TakeReply(wait, number, &w.m); ok {
+			wanted = true
+			w.goOnReply(&h, &q.Answer)
+		}
 	}
 	if !wanted {
 		w.count[CountUnwanted]++

@@ -73,6 +73,7 @@ func (w *worker) contain() {
 	case stepResponse, stepTimer, stepTransport, stepResolved:
 		w.abortTransaction(at)
 	}
+	w.attempt(w.core.AbortReply)
 	w.attempt(w.tx.Undo) // of what the containment itself did not bring to its end
 	switch {
 	case answered:

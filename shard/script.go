@@ -63,18 +63,25 @@ func (s script) Branch(r *proxy.Request, n int) (send bool) {
 
 // Reply runs onreply_route[NAME] number n.
 func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
-	n int) (forward bool) {
+	n int) proxy.ReplyOutcome {
 	p := s.programOf(program)
 	if s.tracing {
 		defer s.traceRoute(p, route.ReplyRoute, n, m.CallID())()
 	}
-	switch p.Reply(s.ctx, &s.core.Reply, m, tx, br, n) {
+	return s.replied(p.Reply(s.ctx, &s.core.Reply, m, tx, br, n))
+}
+
+// replied is what a reply route that has ended so says of its response.
+func (w *worker) replied(o route.Outcome) proxy.ReplyOutcome {
+	switch o {
 	case route.Faulted:
-		s.faulted(s.ctx)
+		w.faulted(w.ctx)
 	case route.Dropped:
-		return false
+		return proxy.ReplyDropped
+	case route.Held:
+		return proxy.ReplyHeld
 	}
-	return true
+	return proxy.ReplyPassed
 }
 
 // Onsend runs onsend_route on what is about to leave: r, or the response at hand.

@@ -91,7 +91,7 @@ type Server struct {
 
 // Layout is the hash of the records this build keeps in the arena.
 func Layout() uint64 {
-	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, balance.Picks{}, proxy.Saved{},
+	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, txn.Held{}, proxy.Held{}, balance.Picks{}, proxy.Saved{},
 		proxy.SavedFormat{},
 		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }

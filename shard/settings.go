@@ -21,7 +21,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 			return w.conns != nil && w.conns.Find(listener, peer) != 0
 		},
 		StatelessReply: w.forwards, RouteKey: w.shared.routeKey,
-		OnTarget: w.shared.targetEvent, OnFailure: w.failed, Held: w.held,
+		OnTarget: w.shared.targetEvent, OnFailure: w.failed, Held: w.held, HeldReply: w.heldReply,
 		Finished: w.finished,
 		Script:   script{w}, Program: w.program.Hash(), OnsendRequests: w.onsend(),
 		OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),

@@ -33,8 +33,8 @@ func (r *Request) Abort() bool {
 // Stranded tells whether tx has no final response and nobody left who could bring one. over is a
 // branch that is about to end, or nil.
 func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
-	return c.tx.PendingBut(tx, over) == 0 && !c.waits(tx) && !tx.Answered() &&
-		tx.State() != txn.Terminated
+	return c.tx.PendingBut(tx, over) == 0 && !c.waits(tx) && !c.holdsFinal(tx) &&
+		!tx.Answered() && tx.State() != txn.Terminated
 }
 
 // Fail answers a transaction with 500 after a panic. Its request is gone from the receive buffers;

@@ -137,9 +137,11 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	tx.UserFlags |= anyReplied // for the routes that run later
 }
 
-// undecided tells whether something may still come of tx: a branch is pending, or a target waits
-// for its name.
-func (c *Core) undecided(tx *txn.Tx) bool { return c.tx.Pending(tx) > 0 || c.waits(tx) }
+// undecided tells whether something may still come of tx: a branch is pending, a target waits for
+// its name, or a final response for its reply route.
+func (c *Core) undecided(tx *txn.Tx) bool {
+	return c.tx.Pending(tx) > 0 || c.waits(tx) || c.holdsFinal(tx)
+}
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
 // nil, is the one that ended last.

@@ -69,6 +69,9 @@ type Config struct {
 	// Held is told of a run that is held: again says that it is to ask again, else its deadline is
 	// over. nil means no run is ever held.
 	Held func(w Waiting, question uint64, again bool)
+	// HeldReply is the same of a run that is held with its response. Without begun the response only
+	// waited behind another one, and it is its turn.
+	HeldReply func(w Waiting, question uint64, begun, again bool)
 
 	// Finished is told what became of a request of ours, see BeginOurs. It must not block, and copies
 	// what it needs.
@@ -152,6 +155,7 @@ type Core struct {
 	Request Request
 	// the transaction whose run was held and goes on: what it holds is not waited for any more
 	running    *txn.Tx
+	replying   shm.Off         // the Held of the response that goes on
 	aside      *aside          // see RequestOf
 	ourOwn     *Request        // see BeginOurs
 	finalOf    *parser.Message // the response that Finished is told of; nil: made here

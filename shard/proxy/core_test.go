@@ -58,8 +58,12 @@ func (b *bench) Failure(r *Request, route int) {
 func (b *bench) Onsend(r *Request) bool            { return b.onsend == nil || b.onsend(r) }
 func (b *bench) Branch(r *Request, route int) bool { return b.branch == nil || b.branch(r, route) }
 
-func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) bool {
-	return b.reply == nil || b.reply(tx, br, m, route)
+func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
+	route int) ReplyOutcome {
+	if b.reply == nil || b.reply(tx, br, m, route) {
+		return ReplyPassed
+	}
+	return ReplyDropped
 }
 
 func newBench(t *testing.T, change func(*Config)) *bench {

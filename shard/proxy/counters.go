@@ -41,6 +41,8 @@ const (
 	CountWithheld
 	// INVITEs that ended without a final response, since noisy_ctimer is 0
 	CountSilent
+	// responses lost, since too many waited behind one whose reply route waits, or for want of room
+	CountQueueFull
 	CounterEnd
 )
 
@@ -69,5 +71,5 @@ var CounterNames = [...]string{
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
 	"replies_withheld",
-	"invites_silent",
+	"invites_silent", "replies_queue_full",
 }

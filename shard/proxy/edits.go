@@ -31,6 +31,14 @@ type edits struct {
 	list [maxScriptEdits]Edit
 }
 
+// about notes which message they are of, when they were read back.
+func (e *edits) about(m *parser.Message) {
+	e.body = false
+	for i := range e.list[:e.n] {
+		e.body = e.body || e.list[i].Old.Off >= m.BodyStart
+	}
+}
+
 // put adds one.
 func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bool {
 	if len(text) > maxEditBytes {

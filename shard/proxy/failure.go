@@ -27,7 +27,7 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 // something of the transaction.
 func (c *Core) failureEnded(tx *txn.Tx, before uint8) bool {
 	r := &c.Request
-	more := c.tx.Pending(tx) > 0 || c.waits(tx) || c.concluding == tx
+	more := c.undecided(tx) || c.concluding == tx
 	switch mode := c.cfg.FailureReplies; {
 	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:
 		r.DropReplies(false)

@@ -276,6 +276,10 @@ func (r *Request) try(share int) bool {
 	if br == nil {
 		return r.lost(NoRoom)
 	}
+	if reply != 0 && r.Tx.Saved() == 0 && !(r.writeSaved(false, nil) && r.keepVars()) {
+		c.tx.Discard(br)
+		return r.lost(NoRoom) // a branch without its reply route is not what was asked for
+	}
 	br.SetReplyRoute(reply)
 	if r.BranchFlags != 0 && !c.SetBranchFlags(r.Tx, br, r.BranchFlags) {
 		c.tx.Discard(br)

@@ -112,7 +112,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	s.DueAt = 0
 	if tx.Answered() || tx.Canceled() {
 		c.stopWaiting(tx)
-		if !tx.Answered() && c.tx.Pending(tx) == 0 {
+		if !tx.Answered() && !c.undecided(tx) {
 			c.sendBest(tx, nil) // the CANCEL came to no end of its own
 		}
 		return nil, h, false
@@ -123,7 +123,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	c.running = tx
 	if !c.resume(tx) || !c.Request.readState(&held) {
 		c.stopWaiting(tx)
-		if c.tx.Pending(tx) == 0 {
+		if !c.undecided(tx) {
 			c.sendBest(tx, nil)
 		}
 		return nil, h, false

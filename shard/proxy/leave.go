@@ -317,6 +317,7 @@ type Reply struct {
 	Listener int             // that received it
 	listener int             // that it leaves by; -1 means the one its request came by
 	options  txn.StreamOptions
+	wasHeld  bool // what Hold wrote took the place of what it wrote before
 	core     *Core
 	edits    edits
 }

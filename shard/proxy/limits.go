@@ -40,6 +40,11 @@ const (
 	// the function is false.
 	maxReplyRowsBytes = 2048
 
+	// maxQueuedReplies is how many responses of a transaction may wait behind one whose reply route
+	// waits. Reached: a provisional, and a 2xx to an INVITE, is lost as on the network, which its
+	// sender repeats, counted. Another final comes but once from each branch, and joins them.
+	maxQueuedReplies = 8
+
 	// maxReplyBodyBytes bounds what set_reply_body gives the responses to one request. Reached: the
 	// function is false.
 	maxReplyBodyBytes = 8192

@@ -138,12 +138,20 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 		return
 	}
 	if tx.Saved() != 0 {
+		if c.queued(tx, br, m) {
+			return
+		}
 		c.restore(tx, m)
 		if !c.passes(tx, br, m) {
 			return
 		}
-		status = int(m.Status) // what a reply route makes of it
 	}
+	c.passed(tx, br, m, via)
+}
+
+// passed is upstream behind the reply route.
+func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
+	status := int(m.Status) // what a reply route makes of it
 	if status >= 300 {
 		c.final(tx, br, m, via)
 		return

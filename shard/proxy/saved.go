@@ -181,14 +181,23 @@ func (c *Core) failureRoute(tx *txn.Tx) int {
 }
 
 // passes runs the reply route of br, if it has one, and reports whether m is
-// passed on.
+// passed on now.
 func (c *Core) passes(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	s, route := c.saved(tx), br.ReplyRoute()
 	if route == 0 {
 		route = int(s.reply)
 	}
-	return route == 0 || !c.serves(s) || c.cfg.Script.Reply(s.Program, tx, br, m, route) ||
-		m.Status >= 200
+	if route == 0 || !c.serves(s) {
+		return true
+	}
+	switch c.cfg.Script.Reply(s.Program, tx, br, m, route) {
+	case ReplyDropped:
+		return m.Status >= 200
+	case ReplyHeld:
+		c.replying = 0
+		return false
+	}
+	return true
 }
 
 // TxFlags are the message flags that tx keeps; SetTxFlags replaces them, if it

@@ -10,6 +10,9 @@ import (
 
 // TestSavedLayout: the fixed part is as long as its constant says, without holes at the end.
 func TestSavedLayout(t *testing.T) {
+	if n := unsafe.Sizeof(Held{}); n != heldBytes {
+		t.Errorf("a Held has %d bytes, heldBytes says %d", n, heldBytes)
+	}
 	if n := unsafe.Sizeof(Saved{}); n != savedBytes {
 		t.Errorf("a Saved has %d bytes, savedBytes says %d", n, savedBytes)
 	}

@@ -18,13 +18,22 @@ type Script interface {
 	// Branch: one branch is about to leave. Request-URI and outbound URI of r are that branch's
 	// own. It returns false if it does not leave.
 	Branch(r *Request, route int) (send bool)
-	// Reply: a response of br came and is not passed on yet. It returns false if a provisional is
-	// not passed on; a final is all the same.
-	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) (forward bool)
+	// Reply: a response of br came and is not passed on yet.
+	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) ReplyOutcome
 	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It
 	// is asked if Config says so. It returns false if it does not leave.
 	Onsend(r *Request) (send bool)
 }
+
+// ReplyOutcome is what a reply route says of its response.
+type ReplyOutcome uint8
+
+// The outcomes.
+const (
+	ReplyPassed  ReplyOutcome = iota // it is passed on
+	ReplyDropped                     // a provisional is not passed on; a final is all the same
+	ReplyHeld                        // Reply.Hold was called: EndReply goes on
+)
 
 // RouteKind says what a route is run for.
 type RouteKind uint8

@@ -13,8 +13,8 @@ import (
 // texts, so that what nothing was decided about takes one byte. Nothing of it is changed in place.
 
 // stateFormat is part of the layout of the arena. It changes with what is written here, in
-// saved_write.go and in hold_state.go.
-const stateFormat = 5
+// saved_write.go, hold_state.go and hold_reply.go.
+const stateFormat = 6
 
 // stateWriter appends to b.
 type stateWriter struct{ b []byte }
@@ -171,10 +171,14 @@ func (w *stateWriter) decisions(c *course, ch *changes) {
 	w.text(l.host)
 	w.text(l.path)
 	w.text(l.reply)
-	w.number(uint64(ch.edits.n))
-	for i := range ch.edits.list[:ch.edits.n] {
-		w.span(ch.edits.list[i].Old)
-		w.text(ch.edits.list[i].Text)
+	w.edits(&ch.edits)
+}
+
+func (w *stateWriter) edits(e *edits) {
+	w.number(uint64(e.n))
+	for i := range e.list[:e.n] {
+		w.span(e.list[i].Old)
+		w.text(e.list[i].Text)
 	}
 }
 
@@ -198,11 +202,15 @@ func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	}
 	l.port = uint16(r.number())
 	l.host, l.path, l.reply = r.text(), r.text(), r.text()
-	e := &ch.edits
-	e.n, e.body = r.count(len(e.list)), false
+	r.edits(&ch.edits)
+	ch.edits.about(m)
+}
+
+// edits reads them back; see edits.about.
+func (r *stateReader) edits(e *edits) {
+	e.n = r.count(len(e.list))
 	for i := range e.list[:e.n] {
 		e.list[i] = Edit{r.span(), r.text()}
-		e.body = e.body || e.list[i].Old.Off >= m.BodyStart
 	}
 }
 

@@ -43,5 +43,8 @@ func (c *Core) AskAgain() {
 			c.Resolved(c.WaitingFor(tx))
 			c.Finish()
 		}
+		if tx.State() != txn.Terminated {
+			c.repliesAgain(tx)
+		}
 	})
 }

@@ -151,7 +151,7 @@ func (c *Core) Resolved(w Waiting) {
 	s.bits &^= savedWaits
 	r := &c.Request
 	if tx.Canceled() || !c.resume(tx) {
-		if c.tx.Pending(tx) == 0 {
+		if !c.undecided(tx) {
 			c.sendBest(tx, nil)
 		}
 		return
@@ -161,7 +161,7 @@ func (c *Core) Resolved(w Waiting) {
 	r.reserve()
 	ok := r.relay()
 	c.tx.Reserve(false)
-	if !ok && c.tx.Pending(tx) == 0 && !tx.Answered() && !c.waits(tx) {
+	if !ok && !tx.Answered() && !c.undecided(tx) {
 		if tx.Total() > 0 || tx.BestStatus() != 0 {
 			c.conclude(tx, nil)
 			return

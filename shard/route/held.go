@@ -50,7 +50,7 @@ var errNoRoom = errors.New("no room")
 func (c *Ctx) hold(w *waiting) error {
 	s, q := c.Shard, &c.question
 	switch {
-	case s.Waits == nil || c.inner || c.kind != RequestRoute && c.kind != FailureRoute:
+	case s.Waits == nil || c.inner || CanWait>>c.kind&1 == 0:
 		return ask.ErrNotHere
 	case q.Err() != nil:
 		return q.Err()
@@ -67,14 +67,17 @@ func (c *Ctx) hold(w *waiting) error {
 	if !c.writeHeld(run, w) {
 		return ask.ErrTooLong
 	}
+	h := proxy.HeldRun{Kind: c.kind, Due: s.Core.Now() + int64(q.Within()), Run: run.b}
+	if !q.Timed() {
+		h.Question = number
+	}
+	if c.kind == ReplyRoute {
+		return c.holdReply(q, number, &h)
+	}
 	r := c.Request
 	if m := r.M.Method; r.IsHTTP() || r.Tx == nil && (m == parser.ACK || m == parser.CANCEL) {
 		// Neither has a transaction of its own.
 		return s.Waits.Park(q, number, r, run.b)
-	}
-	h := proxy.HeldRun{Kind: c.kind, Due: s.Core.Now() + int64(q.Within()), Run: run.b}
-	if !q.Timed() {
-		h.Question = number
 	}
 	if !r.Hold(&h) {
 		return errNoRoom
@@ -84,6 +87,22 @@ func (c *Ctx) hold(w *waiting) error {
 	}
 	if err := s.Waits.Ask(q, number, s.Core.WaitingFor(r.Tx)); err != nil {
 		r.Unhold()
+		return err
+	}
+	return nil
+}
+
+// holdReply holds the run of a reply route with its response.
+func (c *Ctx) holdReply(q *ask.Question, number uint64, h *proxy.HeldRun) error {
+	s := c.Shard
+	if !c.Reply.Hold(c.Tx, c.Branch, h) {
+		return errNoRoom
+	}
+	if q.Timed() {
+		return nil
+	}
+	if err := s.Waits.Ask(q, number, s.Core.WaitingFor(c.Tx)); err != nil {
+		c.Reply.Unhold(c.Tx)
 		return err
 	}
 	return nil
@@ -132,10 +151,21 @@ func HeldProgram(run []byte) uint64 {
 // then as it was: it is another program's.
 func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 	a *ask.Answer) (o Outcome, ok bool) {
+	return p.resume(c, &atHand{Msg: r.M, Request: r, kind: kind}, run, a)
+}
+
+// ResumeReply is Resume for a run of a reply route, which was held with its response.
+func (p *Program) ResumeReply(c *Ctx, r *proxy.Reply, h *proxy.HeldReply,
+	a *ask.Answer) (o Outcome, ok bool) {
+	return p.resume(c,
+		&atHand{Msg: r.M, Reply: r, Tx: h.Tx, Branch: h.Branch, kind: ReplyRoute}, h.Run, a)
+}
+
+func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outcome, ok bool) {
 	if HeldProgram(run) != p.hash {
 		return Ended, false
 	}
-	c.begin(p, &atHand{Msg: r.M, Request: r, kind: kind})
+	c.begin(p, at)
 	h := &c.heldReader
 	*h = heldReader{b: run[8:]}
 	step := h.number()

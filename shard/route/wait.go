@@ -23,7 +23,7 @@ type Waits interface {
 }
 
 // CanWait are the routes in which a run can wait.
-const CanWait = InRequest | InFailure
+const CanWait = InRequest | InFailure | InReply
 
 // waiting is a call that may wait.
 type waiting struct {
@@ -83,7 +83,7 @@ func (w *waiting) hold(c *Ctx) Result {
 	case err == nil:
 		c.stop = held
 		return 0
-	case err == errNoRoom && c.Request.NotHeld():
+	case err == errNoRoom && c.Request != nil && c.Request.NotHeld():
 		c.Acted = true
 		return 0
 	case err == errNoRoom:

@@ -333,6 +333,8 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		return
 	}
 	switch {
+	case br.flags&(brCancel|brFinal) == brFinal && t.holdsOf(br, off):
+		t.setEnd(br, t.now+int64(heldGuard)) // its response has not gone up yet
 	case br.flags&(brCancel|brFinal) != 0: // Timers D, K and M; a CANCEL that nobody answered
 		t.end(br)
 	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE &&

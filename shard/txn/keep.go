@@ -13,7 +13,8 @@ import (
 //	best        the best final response so far, while others are waited for (§16.7 step 6)
 //	challenges  rows of the 401s and 407s that are not the best (§16.7 step 7)
 //	saved       the request and what was decided about it, for routes that run later
-//	            and, in a slot that saved refers to, the variables of these routes
+//	            and, in slots that saved refers to, the variables of these routes, and the runs
+//	            that wait (held.go)
 //
 // A slot is published before the Tx refers to it, and what it replaces is freed
 // after, so that a process killed between the two leaves the old one in force.
@@ -29,7 +30,7 @@ type Saved struct {
 	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0 means nothing is
 	// vars is the slot of the variables of the routing program, see SetVars; 0 means none
 	vars shm.Off
-	_    uint32
+	held shm.Off // what else is held, see Held; 0 means nothing is
 }
 
 // NewSaved reserves a slot of n bytes, which begins with a Saved, for the request of tx; SetSaved
@@ -44,11 +45,12 @@ func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
 	return off
 }
 
-// SetSaved makes the slot at off, now filled, the one of tx. The variables stay.
+// SetSaved makes the slot at off, now filled, the one of tx. The variables stay, and what is held.
 func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 	s := shm.Ptr[Saved](t.arena, off)
-	if s.vars = 0; tx.saved != 0 {
-		s.vars = shm.Ptr[Saved](t.arena, tx.saved).vars
+	if s.vars, s.held = 0, 0; tx.saved != 0 {
+		was := shm.Ptr[Saved](t.arena, tx.saved)
+		s.vars, s.held = was.vars, was.held
 	}
 	t.slab.Publish(off)
 	if tx.saved == 0 {
@@ -71,7 +73,7 @@ func (t *Table) HoldUntil(tx *Tx, off shm.Off, due int64) {
 func (t *Table) waited(tx *Tx) bool {
 	s := shm.Ptr[Saved](t.arena, tx.saved)
 	if s.DueAt == 0 || s.DueAt > t.now {
-		return false
+		return t.waitedFor(tx)
 	}
 	s.DueAt = 0
 	t.rearmServer(tx, tx.endAt)
@@ -82,7 +84,9 @@ func (t *Table) waited(tx *Tx) bool {
 // dropSaved forgets it, and the variables.
 func (t *Table) dropSaved(tx *Tx) {
 	if tx.saved != 0 {
-		t.drop(&shm.Ptr[Saved](t.arena, tx.saved).vars)
+		s := shm.Ptr[Saved](t.arena, tx.saved)
+		t.drop(&s.vars)
+		t.dropHeld(s)
 		t.needs(tx.saved, -1)
 		t.drop(&tx.saved)
 	}

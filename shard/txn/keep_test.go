@@ -20,6 +20,7 @@ func (u *user) BranchFailed(*Tx, *Branch)  { u.failed++ }
 func (u *user) StillTrying(*Tx)            { u.still++ }
 func (u *user) Finished(*Tx, int, Again)   {}
 func (u *user) Waited(*Tx)                 { u.waited++ }
+func (u *user) WaitedFor(*Tx, shm.Off)     { u.waited++ }
 
 func (u *user) table(t *testing.T, tm Timers) *Table {
 	t.Helper()
@@ -147,6 +148,59 @@ func TestStillTrying(t *testing.T) {
 	tb.Expire(100)
 	if u.still != 0 {
 		t.Error("due for an INVITE")
+	}
+}
+
+// TestHeldList: each that is held is due once at its time, in whatever order; one that takes
+// another's place keeps that; and neither the transaction nor a branch that had its final ends while
+// something is held.
+func TestHeldList(t *testing.T) {
+	u := &user{}
+	tb := u.table(t, DefaultTimers())
+	tx := newTx(t, tb, parser.OPTIONS)
+	saved := tb.NewSaved(tx, int(unsafe.Sizeof(Saved{})))
+	*shm.Ptr[Saved](tb.arena, saved) = Saved{Header: *shm.Ptr[shm.Header](tb.arena, saved)}
+	tb.SetSaved(tx, saved)
+	at := func(d time.Duration) int64 { return int64(time.Hour + d) }
+	hold := func(old shm.Off, due time.Duration) shm.Off {
+		off := tb.NewHeld(tx, nil, HeldBytes)
+		shm.Ptr[Held](tb.arena, off).DueAt = at(due)
+		if old != 0 {
+			tb.ReplaceHeld(tx, old, off)
+		} else {
+			tb.AddHeld(tx, off)
+		}
+		return off
+	}
+	first, second := hold(0, 3*time.Second), hold(0, time.Second)
+	third := hold(second, 2*time.Second)
+	if tb.FirstHeld(tx) != first || tb.NextHeld(first) != third || tb.NextHeld(third) != 0 {
+		t.Error("not in the order in which they came")
+	}
+	if tb.OfHeld(second) != nil || tb.OfHeld(third) != tx {
+		t.Error("OfHeld does not know what was replaced")
+	}
+	f := func(now time.Duration, want int) {
+		t.Helper()
+		tb.SetNow(at(now))
+		tb.Expire(1000)
+		if u.waited != want {
+			t.Errorf("at %v: %d were due, want %d", now, u.waited, want)
+		}
+	}
+	f(1500*time.Millisecond, 0)
+	f(2100*time.Millisecond, 1)
+	f(3100*time.Millisecond, 2)
+	f(time.Hour, 2)
+	if tx.State() == Terminated {
+		t.Error("the transaction ended while something was held")
+	}
+	tb.DropHeld(tx, first)
+	tb.DropHeld(tx, third)
+	tb.DropHeld(tx, third)
+	f(2*time.Hour, 2)
+	if tb.Held() != 0 {
+		t.Error("the transaction did not end when nothing was held any more")
 	}
 }
 

@@ -42,6 +42,13 @@ const (
 // the routing program made it and left it. RFC 3261 has no timer for it.
 const lifeGuard = 32 * time.Second
 
+// heldGuard is how much longer a record stays whose time is over while a run that it is part of
+// waits. The runs have deadlines of their own.
+const heldGuard = time.Second
+
+// maxHeld is how many slots of a Held list recovery looks at; package proxy holds fewer.
+const maxHeld = 128
+
 // maxRetransmitInterval stops Timer A's doubling from overflowing when fr_timer
 // was set to hours; the RFC's own series ends at 32 s.
 const maxRetransmitInterval = 64 * time.Second

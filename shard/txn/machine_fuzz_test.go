@@ -566,6 +566,7 @@ func (p *play) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 func (p *play) StillTrying(tx *txn.Tx)           { p.send(tx, 100) }
 func (p *play) Finished(*txn.Tx, int, txn.Again) {}
 func (p *play) Waited(*txn.Tx)                   {}
+func (p *play) WaitedFor(*txn.Tx, shm.Off)       {}
 
 func (p *play) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	if p.event != "error" {

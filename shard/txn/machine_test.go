@@ -52,6 +52,7 @@ func (x *machine) BranchFailed(*Tx, *Branch)  { x.did = append(x.did, "failed↑
 func (x *machine) StillTrying(*Tx)            {} // TestStillTrying
 func (x *machine) Finished(*Tx, int, Again)   {}
 func (x *machine) Waited(*Tx)                 {} // TestHoldUntil
+func (x *machine) WaitedFor(*Tx, shm.Off)     {} // the same
 
 // text is a message as the machines see it.
 func text(start, method string) []byte {

@@ -15,6 +15,7 @@ const (
 	KindSaved   = 0x14 // a Saved: a request and the decisions about it
 	KindSpares  = 0x15 // Spares: further addresses of one branch's destination
 	KindVars    = 0x16 // variables of the routing program, bytes that package route reads
+	KindHeld    = 0x17 // a Held: a run of the routing program that waits
 )
 
 // State is a state of one of the four machines of RFC 3261 §17; the names are
@@ -107,7 +108,8 @@ const userBytes = 48
 //	 │  (bytes)       └─ cancel ─→ Branch (brCancel)
 //	 ├─ best, challenges   (bytes) only while several branches are tried
 //	 ├─ spares → …         (Spares) only where a name has several addresses
-//	 └─ saved ─→ vars (Saved)      only with a route armed; vars only if it has variables
+//	 └─ saved ─→ vars, held → …    (Saved) only with a route armed; vars only if it has variables,
+//	                               held (Held) only while runs wait
 type Tx struct {
 	node
 	key        uint64  // hash of the match key, keyed per process

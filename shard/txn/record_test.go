@@ -18,5 +18,6 @@ func TestSizes(t *testing.T) {
 	f("Tx", unsafe.Sizeof(Tx{}), txBytes)
 	f("Branch", unsafe.Sizeof(Branch{}), branchBytes)
 	f("Spares", unsafe.Sizeof(Spares{}), sparesBytes)
+	f("Held", unsafe.Sizeof(Held{}), HeldBytes)
 	f("Addr", unsafe.Sizeof(netio.Addr{}), addrBytes)
 }

@@ -35,7 +35,7 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 		}
 		if off := tx.saved; off != 0 {
 			if h := shm.Ptr[shm.Header](a, off); h.Kind == KindSaved && h.Live() &&
-				shm.Ptr[Saved](a, off).vars == part {
+				(shm.Ptr[Saved](a, off).vars == part || holds(a, off, part)) {
 				return true
 			}
 		}
@@ -51,6 +51,20 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	case KindBranch:
 		br := shm.Ptr[Branch](a, owner)
 		return br.request == part || br.cancel == part
+	}
+	return false
+}
+
+// holds tells whether part is what the Saved at saved holds.
+func holds(a *shm.Arena, saved, part shm.Off) bool {
+	for off, n := shm.Ptr[Saved](a, saved).held, 0; off != 0 && n < maxHeld; n++ {
+		if off == part {
+			return true
+		}
+		if h := shm.Ptr[shm.Header](a, off); h.Kind != KindHeld || !h.Live() {
+			break
+		}
+		off = shm.Ptr[Held](a, off).next
 	}
 	return false
 }

@@ -216,8 +216,14 @@ func (t *Table) rearmServer(tx *Tx, endAt int64) {
 		due = tx.retransAt
 	}
 	if tx.saved != 0 {
-		if at := shm.Ptr[Saved](t.arena, tx.saved).DueAt; at != 0 && at < due {
-			due = at
+		s := shm.Ptr[Saved](t.arena, tx.saved)
+		if s.DueAt != 0 && s.DueAt < due {
+			due = s.DueAt
+		}
+		if s.held != 0 {
+			if at := t.heldDue(tx); at != 0 && at < due {
+				due = at
+			}
 		}
 	}
 	t.arm(t.offOf(&tx.node), &tx.node, due)
@@ -290,10 +296,12 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 		t.rearmServer(tx, tx.endAt)
 		return
 	}
-	switch tx.state {
-	case Trying, Proceeding:
+	switch {
+	case tx.state <= Proceeding:
 		t.expireGuard(tx)
-	case Completed:
+	case t.FirstHeld(tx) != 0:
+		t.rearmServer(tx, t.now+int64(heldGuard))
+	case tx.state == Completed:
 		if tx.Invite() {
 			t.count[CountNoAck]++ // Timer H
 		}
@@ -311,7 +319,7 @@ func (t *Table) expireGuard(tx *Tx) {
 		limit = t.timers.MaxInvite
 	}
 	switch {
-	case tx.live == 0:
+	case tx.live == 0 && t.FirstHeld(tx) == 0:
 		t.terminate(tx)
 	case limit <= 0 && tx.flags&txLifetime == 0 || tx.flags&txExpired != 0:
 		t.rearmServer(tx, t.now+int64(lifeGuard)) // the branches' own timers bound it

@@ -49,6 +49,8 @@ type User interface {
 	Finished(tx *Tx, status int, again Again)
 	// Waited: what the user holds in the transaction's saved slot is due, see HoldUntil.
 	Waited(tx *Tx)
+	// WaitedFor: what the user holds at off is due, see Held.
+	WaitedFor(tx *Tx, off shm.Off)
 }
 
 // Random gives 64 unpredictable bits.

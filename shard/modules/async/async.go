@@ -37,17 +37,18 @@ func Define(m *route.Module) {
 	slept := func(_ *route.Ctx, a *ask.Answer, _ int) route.Result {
 		return route.Truth(a.Err == nil)
 	}
+	const in = route.InRequest | route.InFailure
 	seconds := route.Int("seconds", 0, 100, "how long")
 	millis := route.Int("milliseconds", 0, 30000, "how long; timers have steps of 4 ms")
 	const goes = "Ends the script and goes on with a route when the time is over."
-	route.Wait2(m, "async_route", route.CanWait, name, seconds, goes, to(time.Second), there)
-	route.Wait2(m, "async_ms_route", route.CanWait, name, millis, goes, to(time.Millisecond), there)
+	route.Wait2(m, "async_route", in, name, seconds, goes, to(time.Second), there)
+	route.Wait2(m, "async_ms_route", in, name, millis, goes, to(time.Millisecond), there)
 	const waits = "Goes on with what follows when the time is over. The run is held, and the " +
 		"shard does other work."
-	route.Wait1(m, "async_sleep", route.CanWait, seconds, waits, sleep(time.Second), slept)
-	route.Wait1(m, "async_ms_sleep", route.CanWait, millis, waits, sleep(time.Millisecond), slept)
+	route.Wait1(m, "async_sleep", in, seconds, waits, sleep(time.Second), slept)
+	route.Wait1(m, "async_ms_sleep", in, millis, waits, sleep(time.Millisecond), slept)
 	const soon = "Ends the script and goes on with a route, a moment later."
-	route.Wait1(m, "async_task_route", route.CanWait, name, soon,
+	route.Wait1(m, "async_task_route", in, name, soon,
 		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock) route.Result { return q.After(0) },
 		func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock) route.Result {
 			if a.Err != nil {
@@ -56,7 +57,7 @@ func Define(m *route.Module) {
 			return c.GoTo(to)
 		})
 	group := route.Text("groupname", "of workers; there are none here, and any name does")
-	route.Wait2(m, "async_task_group_route", route.CanWait, name, group, soon,
+	route.Wait2(m, "async_task_group_route", in, name, group, soon,
 		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock, _ []byte) route.Result {
 			return q.After(0)
 		},

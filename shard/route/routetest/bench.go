@@ -208,6 +208,10 @@ func (s script) Branch(r *proxy.Request, n int) bool {
 	return s.b.Branch == nil || s.b.Branch(r, n)
 }
 
-func (s script) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool {
-	return s.b.Reply == nil || s.b.Reply(tx, br, m, n)
+func (s script) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
+	n int) proxy.ReplyOutcome {
+	if s.b.Reply == nil || s.b.Reply(tx, br, m, n) {
+		return proxy.ReplyPassed
+	}
+	return proxy.ReplyDropped
 }

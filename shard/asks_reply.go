@@ -1,0 +1,56 @@
+package shard
+
+import (
+	"viaduct/shard/ask"
+	"viaduct/shard/proxy"
+	"viaduct/shard/route"
+)
+
+// heldReply is called by the core when the time of a run that is held with its response is over, or
+// its turn has come, and when the run is one of a process that was killed.
+func (w *worker) heldReply(wait proxy.Waiting, question uint64, begun, again bool) {
+	if again {
+		defer w.contain() // else whoever calls does
+		w.tx.Begin()
+	}
+	at := w.step
+	w.step = stepResponse
+	a := &w.asks.timely
+	switch {
+	case !begun:
+		w.core.GoOnReplies(wait, &w.m)
+		w.core.Finish()
+		w.step = at
+		return
+	case question != 0 && again:
+		a = nil
+	case question != 0:
+		a = &w.asks.late
+		w.count[CountLate]++
+	}
+	if h, ok := w.core.TakeReply(wait, question, &w.m); ok {
+		w.goOnReply(&h, a)
+	}
+	w.step = at
+}
+
+// goOnReply goes on with a run that was held, on its response. Without an answer it asks again.
+func (w *worker) goOnReply(h *proxy.HeldReply, a *ask.Answer) {
+	w.step = stepResponse // a panic costs what it costs there
+	if w.port != nil {
+		w.port.Flow(0)
+	}
+	w.ctx.Conn = 0
+	if w.tracing {
+		w.trace(w.m.CallID(), "the reply route goes on", "answered", a != nil && a.Err == nil)
+	}
+	outcome, ours := route.Ended, false
+	if p := w.programOf(route.HeldProgram(h.Run)); p != nil {
+		outcome, ours = p.ResumeReply(w.ctx, &w.core.Reply, h, a)
+	}
+	if !ours {
+		w.count[CountForeignRuns]++ // it is passed on as it stands
+	}
+	w.core.EndReply(h, &w.m, w.replied(outcome))
+	w.core.Finish()
+}
