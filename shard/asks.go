@@ -138,6 +138,9 @@ func (w *worker) answered(slot uint32, number uint64) {
 		} else if h, ok := w.core.TakeReply(wait, number, &w.m); ok {
 			wanted = true
 			w.goOnReply(&h, &q.Answer)
+		} else if r, run, ok := w.core.TakeBranch(wait, number); ok {
+			wanted = true
+			w.goOnBranch(r, run, &q.Answer)
 		}
 	}
 	if !wanted {

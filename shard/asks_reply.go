@@ -54,3 +54,47 @@ func (w *worker) goOnReply(h *proxy.HeldReply, a *ask.Answer) {
 	w.core.EndReply(h, &w.m, w.replied(outcome))
 	w.core.Finish()
 }
+
+// heldBranch is called by the core when the time of a run that is held with its branch is over, and
+// when the run is one of a process that was killed.
+func (w *worker) heldBranch(wait proxy.Waiting, question uint64, again bool) {
+	if again {
+		defer w.contain() // else whoever calls does
+		w.tx.Begin()
+	}
+	a := &w.asks.timely
+	switch {
+	case question != 0 && again:
+		a = nil
+	case question != 0:
+		a = &w.asks.late
+		w.count[CountLate]++
+	}
+	if r, run, ok := w.core.TakeBranch(wait, question); ok {
+		at := w.step
+		w.goOnBranch(r, run, a)
+		w.step = at
+	}
+}
+
+// goOnBranch goes on with a run that was held, on the request of its branch, which is under way
+// again. Without an answer it asks again.
+func (w *worker) goOnBranch(r *proxy.Request, run []byte, a *ask.Answer) {
+	w.step = stepDecide // a panic costs what it costs there
+	if w.port != nil {
+		w.port.Flow(0)
+	}
+	w.ctx.Conn = 0
+	tx := r.Tx
+	if w.tracing {
+		w.trace(r.M.CallID(), "the branch route goes on", "answered", a != nil && a.Err == nil)
+	}
+	outcome, ours := w.resume(r, route.BranchRoute, run, a)
+	lost := proxy.NoCause
+	if !ours {
+		w.count[CountForeignRuns]++
+		lost = proxy.ProgramGone
+	}
+	w.core.EndBranch(tx, w.branched(outcome), lost)
+	w.core.Finish()
+}

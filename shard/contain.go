@@ -74,6 +74,7 @@ func (w *worker) contain() {
 		w.abortTransaction(at)
 	}
 	w.attempt(w.core.AbortReply)
+	w.attempt(w.core.AbortBranch)
 	w.attempt(w.tx.Undo) // of what the containment itself did not bring to its end
 	switch {
 	case answered:

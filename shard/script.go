@@ -46,19 +46,26 @@ func (s script) Failure(r *proxy.Request, n int) {
 }
 
 // Branch runs branch_route number n.
-func (s script) Branch(r *proxy.Request, n int) (send bool) {
+func (s script) Branch(r *proxy.Request, n int) proxy.BranchOutcome {
 	p := s.programOf(r.Program)
 	if s.tracing {
 		defer s.traceRoute(p, route.BranchRoute, n, r.M.CallID())()
 	}
-	switch p.Branch(s.ctx, r, n) {
+	return s.branched(p.Branch(s.ctx, r, n))
+}
+
+// branched is what a branch route that has ended so says of its branch.
+func (w *worker) branched(o route.Outcome) proxy.BranchOutcome {
+	switch o {
 	case route.Faulted:
-		s.faulted(s.ctx)
-		return false
+		w.faulted(w.ctx)
+		return proxy.BranchDropped
 	case route.Dropped:
-		return false
+		return proxy.BranchDropped
+	case route.Held:
+		return proxy.BranchHeld
 	}
-	return true
+	return proxy.BranchSent
 }
 
 // Reply runs onreply_route[NAME] number n.

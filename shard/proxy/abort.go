@@ -33,7 +33,7 @@ func (r *Request) Abort() bool {
 // Stranded tells whether tx has no final response and nobody left who could bring one. over is a
 // branch that is about to end, or nil.
 func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
-	return c.tx.PendingBut(tx, over) == 0 && !c.waits(tx) && !c.holdsFinal(tx) &&
+	return c.tx.PendingBut(tx, over) == 0 && !c.waits(tx) && !c.holds(tx) &&
 		!tx.Answered() && tx.State() != txn.Terminated
 }
 

@@ -101,6 +101,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if status >= 600 && c.sixEnds(tx) {
 		// §16.7 step 5: nobody else needs to be asked.
 		tx.UserFlags |= noMoreTargets
+		c.dropBranches(tx)
 		if c.tracing {
 			c.traceTx(tx, "the other branches are cancelled", "since", status)
 		}
@@ -138,9 +139,9 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 }
 
 // undecided tells whether something may still come of tx: a branch is pending, a target waits for
-// its name, or a final response for its reply route.
+// its name, a branch to be sent, or a final response for its reply route.
 func (c *Core) undecided(tx *txn.Tx) bool {
-	return c.tx.Pending(tx) > 0 || c.waits(tx) || c.holdsFinal(tx)
+	return c.tx.Pending(tx) > 0 || c.waits(tx) || c.holds(tx)
 }
 
 // conclude: no branch of tx is pending and none brought a 2xx. br, which may be
@@ -361,7 +362,7 @@ func (c *Core) StillTrying(tx *txn.Tx) {
 		}
 		return true
 	})
-	if tx.Total() == 0 && c.waits(tx) && c.resume(tx) {
+	if tx.Total() == 0 && (c.waits(tx) || c.holds(tx)) && c.resume(tx) {
 		c.Request.send(100, "Trying", "")
 	}
 }

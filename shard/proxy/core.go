@@ -72,6 +72,8 @@ type Config struct {
 	// HeldReply is the same of a run that is held with its response. Without begun the response only
 	// waited behind another one, and it is its turn.
 	HeldReply func(w Waiting, question uint64, begun, again bool)
+	// HeldBranch is the same of a run that is held with the branch that it is about to make.
+	HeldBranch func(w Waiting, question uint64, again bool)
 
 	// Finished is told what became of a request of ours, see BeginOurs. It must not block, and copies
 	// what it needs.
@@ -156,6 +158,7 @@ type Core struct {
 	// the transaction whose run was held and goes on: what it holds is not waited for any more
 	running    *txn.Tx
 	replying   shm.Off         // the Held of the response that goes on
+	branching  shm.Off         // the same of the branch
 	aside      *aside          // see RequestOf
 	ourOwn     *Request        // see BeginOurs
 	finalOf    *parser.Message // the response that Finished is told of; nil: made here

@@ -55,8 +55,13 @@ func (b *bench) Failure(r *Request, route int) {
 	}
 }
 
-func (b *bench) Onsend(r *Request) bool            { return b.onsend == nil || b.onsend(r) }
-func (b *bench) Branch(r *Request, route int) bool { return b.branch == nil || b.branch(r, route) }
+func (b *bench) Onsend(r *Request) bool { return b.onsend == nil || b.onsend(r) }
+func (b *bench) Branch(r *Request, route int) BranchOutcome {
+	if b.branch == nil || b.branch(r, route) {
+		return BranchSent
+	}
+	return BranchDropped
+}
 
 func (b *bench) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
 	route int) ReplyOutcome {

@@ -251,14 +251,22 @@ func (r *Request) keepTarget(i int, main *target) {
 
 // try makes one branch for the target that the Request-URI is now.
 func (r *Request) try(share int) bool {
-	c, reply := r.core, 0
+	reply := 0
 	r.unsent = NoCause
-	if r.armed.branch != 0 && c.cfg.Script != nil {
-		var send bool
-		if reply, send = r.branchRoute(); !send {
-			return false
+	if r.armed.branch != 0 && r.core.cfg.Script != nil {
+		var o BranchOutcome
+		r.share = share
+		if reply, o = r.branchRoute(); o != BranchSent {
+			return o == BranchHeld
 		}
 	}
+	return r.tryBranch(share, reply)
+}
+
+// tryBranch is try behind the branch route. reply is the reply route of this branch alone, 0 if it
+// has none.
+func (r *Request) tryBranch(share, reply int) bool {
+	c := r.core
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
 			// a branch route chose another name: this branch is lost, the next call finds it
@@ -301,19 +309,26 @@ func (r *Request) lost(cause Cause) bool {
 // branchRoute runs the armed branch route on the branch about to be made. reply is the reply route
 // that it armed for this branch alone, or 0. Timers that it set are the
 // whole transaction's: the branches already sent follow too, as in Kamailio 5.6.
-func (r *Request) branchRoute() (reply int, send bool) {
-	before, timers, restores := r.armed.reply, r.timers, r.restores
-	r.branching = true
-	send = r.core.cfg.Script.Branch(r, int(r.armed.branch))
-	r.branching = false
-	if r.armed.reply != before {
-		reply = int(r.armed.reply)
-		r.armed.reply = before
-	}
+func (r *Request) branchRoute() (reply int, o BranchOutcome) {
+	timers, restores := r.timers, r.restores
+	r.replyBefore, r.branching = r.armed.reply, true
+	o = r.core.cfg.Script.Branch(r, int(r.armed.branch))
+	r.branching, r.core.branching = false, 0
+	reply = r.replyArmed()
 	if (r.timers != timers || r.restores != restores) && r.save() && r.timers != timers {
 		r.core.tx.Retime(r.Tx, r.timers.fr != timers.fr, r.timers.frInv != timers.frInv)
 	}
-	return reply, send
+	return reply, o
+}
+
+// replyArmed is the reply route that a branch route has armed for its branch, 0 if it has not.
+// The request has again the one it had.
+func (r *Request) replyArmed() (reply int) {
+	if r.armed.reply != r.replyBefore {
+		reply = int(r.armed.reply)
+		r.armed.reply = r.replyBefore
+	}
+	return reply
 }
 
 // launch writes the request of br and sends it; else it says why not.

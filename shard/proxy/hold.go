@@ -35,6 +35,9 @@ const savedHeldBits = savedWaits | savedHeld
 // It returns false if the arena has no room.
 func (r *Request) Hold(h *HeldRun) bool {
 	c := r.core
+	if r.branching {
+		return r.holdBranch(h)
+	}
 	if !r.NewTransaction() {
 		return false
 	}
@@ -54,11 +57,20 @@ func (r *Request) Hold(h *HeldRun) bool {
 }
 
 // Unhold takes Hold back: the question could not be asked, and the run goes on at once.
-func (r *Request) Unhold() { r.core.stopWaiting(r.Tx) }
+func (r *Request) Unhold() {
+	if r.branching {
+		r.unholdBranch()
+		return
+	}
+	r.core.stopWaiting(r.Tx)
+}
 
 // NotHeld ends a request whose run could not be held for want of room: the caller hears 503. It
 // returns false if its transaction has branches, with which it goes on.
 func (r *Request) NotHeld() bool {
+	if r.branching {
+		return false
+	}
 	if r.Tx == nil {
 		r.Refuse(NoRoom, "", "")
 		return true

@@ -20,8 +20,8 @@ import (
 //	                                  ↑                                        ↓
 //	            goOnReplies ──────────┴───────── EndReply ←── the program goes on
 //
-// A final response that waits keeps its transaction from being concluded without it. A repetition of
-// one that waits ends here. The slot stays as it is until the response has gone up, so that a
+// A final response that waits keeps its transaction from being concluded without it. A repetition
+// of one that waits ends here. The slot stays as it is until the response has gone up, so that a
 // process that takes over the arena of one that was killed lets the run ask again.
 
 // Held is a run that waits beside that of the request, and what it needs.
@@ -56,11 +56,12 @@ func (c *Core) firstReply(tx *txn.Tx) shm.Off {
 	return off
 }
 
-// holdsFinal tells whether a final response of tx waits to go up. That which is going up at the
-// moment does not count.
-func (c *Core) holdsFinal(tx *txn.Tx) bool {
+// holds tells whether tx holds what may bring an answer: a final response that waits to go up, or a
+// branch that waits to be sent. What goes on at the moment does not count.
+func (c *Core) holds(tx *txn.Tx) bool {
 	for off := c.tx.FirstHeld(tx); off != 0; off = c.tx.NextHeld(off) {
-		if h := c.held(off); h.kind == ReplyRoute && h.status >= 200 && off != c.replying {
+		if h := c.held(off); off != c.replying && off != c.branching &&
+			(h.kind == BranchRoute || h.status >= 200) {
 			return true
 		}
 	}
@@ -306,8 +307,8 @@ func (c *Core) goOnReplies(tx *txn.Tx, m *parser.Message) {
 	}
 }
 
-// AbortReply is for a response whose run had been held, and panicked: it is lost. Those behind it go
-// on by themselves.
+// AbortReply is for a response whose run had been held, and panicked: it is lost. Those behind it
+// go on by themselves.
 func (c *Core) AbortReply() {
 	off := c.replying
 	if c.replying = 0; off == 0 {
@@ -325,7 +326,12 @@ func (c *Core) AbortReply() {
 
 // WaitedFor is txn.User's: what tx holds at off is due.
 func (c *Core) WaitedFor(tx *txn.Tx, off shm.Off) {
-	if h := c.held(off); c.cfg.HeldReply != nil {
+	h := c.held(off)
+	switch {
+	case c.cfg.HeldReply == nil || c.cfg.HeldBranch == nil:
+	case h.kind == BranchRoute:
+		c.cfg.HeldBranch(c.WaitingFor(tx), h.question, false)
+	default:
 		c.cfg.HeldReply(c.WaitingFor(tx), h.question, h.runLen != 0, false)
 	}
 }

@@ -33,7 +33,7 @@ func (r *Request) fail(cause Cause) bool {
 func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
 		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 &&
-			!r.core.waits(r.Tx) && r.core.concluding != r.Tx
+			!r.core.waits(r.Tx) && !r.core.holds(r.Tx) && r.core.concluding != r.Tx
 	}
 	return r.lastCause != NoCause && !r.done && r.M.Method != parser.CANCEL
 }
@@ -241,7 +241,7 @@ func (r *Request) cancel() bool {
 	if tx.Live() > 0 && !tx.Answered() && c.tx.Pending(tx) == 0 {
 		c.concluding = tx // cancel_b_method 0
 	}
-	if c.waits(tx) {
+	if c.dropBranches(tx) || c.waits(tx) {
 		c.stopWaiting(tx)
 		if c.tx.Pending(tx) == 0 {
 			c.concluding = tx // nothing was sent that could bring a 487

@@ -131,6 +131,11 @@ type undertaken struct {
 	refused bool // of such a request: it was to be answered
 	// the failure route began with a best response of earlier branches
 	startedEarlier bool
+	// In a branch route: the branch's share of Max-Breadth, the reply route armed before it, and
+	// whether Hold has held it before.
+	share       int
+	replyBefore uint16
+	heldBefore  bool
 }
 
 // uncleared is memory that Begin leaves as it is, since clearing it would cost more than the rest

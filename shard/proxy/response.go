@@ -165,6 +165,7 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 		if c.tracing && tx.Live() > 1 {
 			c.traceTx(tx, "the other branches are cancelled", "since", status)
 		}
+		c.dropBranches(tx)
 		c.tx.CancelOthers(tx, br, c.localReason(200))
 	}
 }

@@ -16,14 +16,24 @@ type Script interface {
 	// response goes up. The route is one of r.Program.
 	Failure(r *Request, route int)
 	// Branch: one branch is about to leave. Request-URI and outbound URI of r are that branch's
-	// own. It returns false if it does not leave.
-	Branch(r *Request, route int) (send bool)
+	// own.
+	Branch(r *Request, route int) BranchOutcome
 	// Reply: a response of br came and is not passed on yet.
 	Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message, route int) ReplyOutcome
 	// Onsend: what Core.Outgoing has is about to leave: r, or with nil the response under way. It
 	// is asked if Config says so. It returns false if it does not leave.
 	Onsend(r *Request) (send bool)
 }
+
+// BranchOutcome is what a branch route says of its branch.
+type BranchOutcome uint8
+
+// The outcomes.
+const (
+	BranchSent    BranchOutcome = iota // it is about to be
+	BranchDropped                      // it is not
+	BranchHeld                         // Request.Hold was called: EndBranch goes on
+)
 
 // ReplyOutcome is what a reply route says of its response.
 type ReplyOutcome uint8

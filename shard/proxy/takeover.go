@@ -44,6 +44,9 @@ func (c *Core) AskAgain() {
 			c.Finish()
 		}
 		if tx.State() != txn.Terminated {
+			c.branchesAgain(tx)
+		}
+		if tx.State() != txn.Terminated {
 			c.repliesAgain(tx)
 		}
 	})

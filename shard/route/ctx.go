@@ -44,6 +44,8 @@ type run struct {
 	waits      int32       // how often the run has waited
 	live       int32       // temporaries in use, while the run is written
 	inner      bool        // it is made within another one
+	floor      int         // the routes of that one, in frames
+	lowest     int32       // where its own temporaries begin
 
 	ruri, duri uriCache
 	huri       parser.URI // of From and To
@@ -135,6 +137,7 @@ func (c *Ctx) begin(p *Program, at *atHand) {
 	c.prog = p
 	c.stop, c.void, c.deep, c.ScriptFlags = notStopped, false, false, 0
 	c.answer, c.waits, c.inner = nil, 0, false
+	c.floor, c.lowest = 0, 0
 	c.left = maxSteps
 	c.frames, c.mark, c.base = c.frames[:0], 0, 0
 	c.Return = 1
@@ -279,7 +282,8 @@ func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	outer, stop, result, text := c.atHand, c.stop, c.Return, len(c.buf)
 	mark, base, depth, inner := c.mark, c.base, len(c.frames), c.inner
-	c.inner = true
+	floor, lowest := c.floor, c.lowest
+	c.inner, c.floor, c.lowest = true, depth, base+c.prog.maxTemps
 	c.atHand, c.stop, c.Return = *at, notStopped, 1
 	c.mark, c.base = int32(text), base+c.prog.maxTemps
 	c.room()
@@ -288,6 +292,7 @@ func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	o := c.prog.run(c, rt.entry, depth)
 	c.atHand, c.stop, c.Return, c.buf = outer, stop, result, c.buf[:text]
 	c.mark, c.base, c.frames, c.inner = mark, base, c.frames[:depth], inner
+	c.floor, c.lowest = floor, lowest
 	c.ruri.forget()
 	c.duri.forget()
 	if o != Faulted {

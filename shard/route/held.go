@@ -50,7 +50,7 @@ var errNoRoom = errors.New("no room")
 func (c *Ctx) hold(w *waiting) error {
 	s, q := c.Shard, &c.question
 	switch {
-	case s.Waits == nil || c.inner || CanWait>>c.kind&1 == 0:
+	case s.Waits == nil || c.inner && c.kind != BranchRoute || CanWait>>c.kind&1 == 0:
 		return ask.ErrNotHere
 	case q.Err() != nil:
 		return q.Err()
@@ -203,16 +203,17 @@ func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outco
 
 // writeFrames writes the routes around this one: where each goes on, and its temporaries.
 func (c *Ctx) writeFrames(w *heldWriter) {
-	if len(c.frames) == 0 {
+	frames := c.frames[c.floor:]
+	if len(frames) == 0 {
 		return
 	}
 	w.b = append(w.b, 1)
-	w.number(uint64(len(c.frames)))
-	for i := range c.frames {
-		w.signed(int64(c.frames[i].back))
-		w.number(uint64(c.frames[i].temps))
+	w.number(uint64(len(frames)))
+	for i := range frames {
+		w.signed(int64(frames[i].back))
+		w.number(uint64(frames[i].temps - c.lowest))
 	}
-	w.number(uint64(c.base))
+	w.number(uint64(c.base - c.lowest))
 }
 
 func (c *Ctx) readFrames(r *heldReader) {
@@ -236,13 +237,14 @@ func (c *Ctx) readFrames(r *heldReader) {
 // writeTemps writes the temporaries that are in use, those of all routes. A text among them stands
 // in the scratch room, and comes back there.
 func (c *Ctx) writeTemps(w *heldWriter) {
-	if c.live == 0 {
+	temps := c.temps[c.lowest:c.live]
+	if len(temps) == 0 {
 		return
 	}
 	w.b = append(w.b, 2)
-	w.number(uint64(c.live))
-	for i := range c.temps[:c.live] {
-		w.value(&c.temps[i])
+	w.number(uint64(len(temps)))
+	for i := range temps {
+		w.value(&temps[i])
 	}
 }
 
@@ -304,8 +306,8 @@ func (c *Ctx) readVars(r *heldReader) {
 
 // writeKept writes the variables that live as long as the transaction, which may not have them yet.
 func (c *Ctx) writeKept(w *heldWriter) {
-	if !c.kept.changed {
-		return // it has them
+	if !c.kept.changed || c.kind == BranchRoute {
+		return // it has them, or Hold gives it those of the run that relays
 	}
 	n := c.KeptBytes()
 	w.b = append(w.b, 4)

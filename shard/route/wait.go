@@ -23,7 +23,7 @@ type Waits interface {
 }
 
 // CanWait are the routes in which a run can wait.
-const CanWait = InRequest | InFailure | InReply
+const CanWait = InRequest | InFailure | InReply | InBranch
 
 // waiting is a call that may wait.
 type waiting struct {

@@ -8,9 +8,9 @@ import "viaduct/shm"
 //
 //	Tx ── saved ─→ Saved ── held ─→ Held ── next ─→ Held ── …
 //
-// Each has a deadline of its own, which is one of the transaction's: nothing is armed besides. While
-// there is one, neither the transaction's timers end it, nor those of a branch that had a final
-// response end that.
+// Each has a deadline of its own, which is one of the transaction's: nothing is armed besides.
+// While something is due, neither the transaction's timers end it, nor those of a branch that had
+// a final response end that.
 type Held struct {
 	shm.Header
 	next   shm.Off
@@ -116,11 +116,11 @@ func (t *Table) BranchOf(off shm.Off) *Branch {
 // step goes on with a response that was held.
 func (t *Table) TakeUp(br *Branch, sent []byte) { t.hand, t.answeredBy = t.offOf(&br.node), sent }
 
-// Linger lets repetitions of the 2xx of br go up for as long as if it had come now (Timer M): it was
-// held until now.
+// Linger lets repetitions of the 2xx of br go up for as long as if it had come now (Timer M): it
+// was held until now.
 func (t *Table) Linger(br *Branch) {
 	if br.state == Accepted {
-		t.setEnd(br, t.now+int64(t.timers.M))
+		t.setEnd(br, t.now+int64(t.timers.Wait))
 	}
 }
 
@@ -150,6 +150,9 @@ func (t *Table) waitedFor(tx *Tx) bool {
 
 // holdsOf tells whether a response of br is held.
 func (t *Table) holdsOf(br *Branch, at shm.Off) bool {
+	if t.heldDue(t.tx(br.tx)) == 0 {
+		return false
+	}
 	for off := t.FirstHeld(t.tx(br.tx)); off != 0; off = t.NextHeld(off) {
 		if h := shm.Ptr[Held](t.arena, off); h.branch == at && h.cookie == br.cookie {
 			return true

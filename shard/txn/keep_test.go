@@ -152,8 +152,7 @@ func TestStillTrying(t *testing.T) {
 }
 
 // TestHeldList: each that is held is due once at its time, in whatever order; one that takes
-// another's place keeps that; and neither the transaction nor a branch that had its final ends while
-// something is held.
+// another's place keeps that; and the transaction does not end while something is due.
 func TestHeldList(t *testing.T) {
 	u := &user{}
 	tb := u.table(t, DefaultTimers())
@@ -191,6 +190,7 @@ func TestHeldList(t *testing.T) {
 	f(1500*time.Millisecond, 0)
 	f(2100*time.Millisecond, 1)
 	f(3100*time.Millisecond, 2)
+	hold(0, 90*time.Minute)
 	f(time.Hour, 2)
 	if tx.State() == Terminated {
 		t.Error("the transaction ended while something was held")
@@ -198,9 +198,10 @@ func TestHeldList(t *testing.T) {
 	tb.DropHeld(tx, first)
 	tb.DropHeld(tx, third)
 	tb.DropHeld(tx, third)
-	f(2*time.Hour, 2)
+	f(2*time.Hour, 3)
+	f(3*time.Hour, 3)
 	if tb.Held() != 0 {
-		t.Error("the transaction did not end when nothing was held any more")
+		t.Error("the transaction did not end when nothing was due any more")
 	}
 }
 

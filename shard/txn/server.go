@@ -299,7 +299,7 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 	switch {
 	case tx.state <= Proceeding:
 		t.expireGuard(tx)
-	case t.FirstHeld(tx) != 0:
+	case t.heldDue(tx) != 0:
 		t.rearmServer(tx, t.now+int64(heldGuard))
 	case tx.state == Completed:
 		if tx.Invite() {
@@ -319,7 +319,7 @@ func (t *Table) expireGuard(tx *Tx) {
 		limit = t.timers.MaxInvite
 	}
 	switch {
-	case tx.live == 0 && t.FirstHeld(tx) == 0:
+	case tx.live == 0 && t.heldDue(tx) == 0:
 		t.terminate(tx)
 	case limit <= 0 && tx.flags&txLifetime == 0 || tx.flags&txExpired != 0:
 		t.rearmServer(tx, t.now+int64(lifeGuard)) // the branches' own timers bound it

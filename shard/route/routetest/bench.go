@@ -204,8 +204,11 @@ func (s script) Failure(r *proxy.Request, n int) {
 
 func (s script) Onsend(r *proxy.Request) bool { return s.b.Onsend == nil || s.b.Onsend(r) }
 
-func (s script) Branch(r *proxy.Request, n int) bool {
-	return s.b.Branch == nil || s.b.Branch(r, n)
+func (s script) Branch(r *proxy.Request, n int) proxy.BranchOutcome {
+	if s.b.Branch == nil || s.b.Branch(r, n) {
+		return proxy.BranchSent
+	}
+	return proxy.BranchDropped
 }
 
 func (s script) Reply(_ uint64, tx *txn.Tx, br *txn.Branch, m *parser.Message,
