@@ -27,6 +27,7 @@ type compiler struct {
 	numbers  map[armKey]int   // of the routes that can be armed
 	runFor   map[string]kinds // what route[NAME] is run for, by name
 	kind     kinds            // what the block being compiled is checked as
+	never    kinds            // what the part being compiled is not run for; see narrow.go
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
 	also     kinds            // what an event_route is run for besides requests
 	event    string           // the name of the event_route being checked, empty in other blocks
@@ -127,7 +128,11 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 	last := cc.label()
 	entry := cc.block(list[:n-1], last)
 	next := cc.ends.one
-	temps := cc.temps
+	temps, never := cc.temps, cc.never
+	defer func() { cc.never = never }()
+	for _, s := range list[:n-1] {
+		cc.never |= anywhere &^ behind(s)
+	}
 	switch s := list[n-1].(type) {
 	case *syntax.If:
 		then, els := cc.label(), cc.ends.one
@@ -136,9 +141,10 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 		}
 		cc.define(last, cc.cond(s.Cond, then, els))
 		cc.temps = temps
-		cc.define(then, cc.tail(s.Then))
+		yes, no := saysOf(s.Cond)
+		cc.define(then, cc.narrowed(yes, func() target { return cc.tail(s.Then) }))
 		if s.HasElse {
-			cc.define(els, cc.tail(s.Else))
+			cc.define(els, cc.narrowed(no, func() target { return cc.tail(s.Else) }))
 		}
 		return entry
 	case *syntax.While:
@@ -165,14 +171,17 @@ func (cc *compiler) block(list []syntax.Stmt, next target) target {
 	}
 	first := cc.label()
 	at := first
+	never := cc.never
 	for i, s := range list {
 		after := next
 		if i < len(list)-1 {
 			after = cc.label()
 		}
 		cc.define(at, cc.stmt(s, after))
+		cc.never |= anywhere &^ behind(s)
 		at = after
 	}
+	cc.never = never
 	return first
 }
 
@@ -209,9 +218,10 @@ func (cc *compiler) ifStmt(s *syntax.If, next target) target {
 	temps := cc.temps
 	entry := cc.cond(s.Cond, then, els)
 	cc.temps = temps
-	cc.define(then, cc.block(s.Then, next))
+	yes, no := saysOf(s.Cond)
+	cc.define(then, cc.narrowed(yes, func() target { return cc.block(s.Then, next) }))
 	if s.HasElse {
-		cc.define(els, cc.block(s.Else, next))
+		cc.define(els, cc.narrowed(no, func() target { return cc.block(s.Else, next) }))
 	}
 	return entry
 }

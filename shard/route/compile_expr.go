@@ -123,14 +123,16 @@ func (cc *compiler) branch(x syntax.Expr, yes, no target, how reading) target {
 		}
 	case *syntax.Binary:
 		more := cc.label()
+		right := func() target { return cc.branch(x.R, yes, no, nonzero) }
+		isYes, isNo := saysOf(x.L)
 		switch x.Op {
 		case "&&":
 			entry := cc.branch(x.L, more, no, nonzero)
-			cc.define(more, cc.branch(x.R, yes, no, nonzero))
+			cc.define(more, cc.narrowed(isYes, right))
 			return entry
 		case "||":
 			entry := cc.branch(x.L, yes, more, nonzero)
-			cc.define(more, cc.branch(x.R, yes, no, nonzero))
+			cc.define(more, cc.narrowed(isNo, right))
 			return entry
 		}
 		if compares[x.Op] {

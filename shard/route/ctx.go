@@ -119,7 +119,7 @@ func (c *Ctx) OutboundURI() *parser.URI {
 func NewCtx(s *Shard) *Ctx {
 	c := &Ctx{Shard: s}
 	c.buf = make([]byte, 0, scratchBytes)
-	c.line = make([]byte, 0, lineBytes+64)
+	c.line = make([]byte, 0, MaxLineBytes+maxLinePrefix+64)
 	c.kept = newKept()
 	c.reasons = map[string]string{}
 	c.patterns = map[patternKey]*regexp.Regexp{}

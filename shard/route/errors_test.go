@@ -439,6 +439,22 @@ func TestWarnings(t *testing.T) {
 		"t_relay(); return; }\nbranch_route[B] { route(A); }\nreply_route { if (1 + route(B) > 1) exit; }",
 		`4:12: t_relay fails where route[B] is run for branch_route and reply_route: it may be called in `+
 			`request_route and failure_route`)
+	f("loadmodule \"rr.so\"\nmodparam(\"rr\", \"append_fromtag\", -1)\nmodparam(\"rr\", \"enable_full_lr\", 5)\n"+
+		"request_route { exit; }", `2:34: rr.append_fromtag is -1, and taken as 1`,
+		`3:34: rr.enable_full_lr is 5, and taken as 1`)
+	// A part that asks what it is run for is run for no more.
+	const guarded = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\nloadmodule \"siputils.so\"\n" +
+		"request_route { route(A); t_on_branch(\"B\"); t_on_failure(\"F\"); }\n" +
+		"branch_route[B] { route(A); }\nfailure_route[F] { route(A); }\nreply_route { route(A); }\nroute[A] { "
+	f(guarded + "if (is_request() && !t_is_branch_route()) t_relay(); }")
+	f(guarded + "if (is_reply() || t_is_branch_route()) return; t_relay(); }")
+	f(guarded + "if (is_reply()) { exit; } else { if (!t_is_branch_route()) route(C); } }\nroute[C] { t_relay(); }")
+	f(guarded+"if (is_request()) { t_relay(); } }",
+		`8:32: t_relay fails where route[A] is run for branch_route: it may be called in request_route and `+
+			`failure_route`)
+	f(guarded+"if (!is_request()) { return; } else { force_rport(); } if (t_is_failure_route()) t_relay(); t_relay(); }",
+		`8:104: t_relay fails where route[A] is run for branch_route: it may be called in request_route and `+
+			`failure_route`)
 	f("loadmodule \"tm.so\"\nrequest_route { if (t_check_status(\"4\\\\d\\\\d\")) exit; if (t_check_status(\"^8\")) "+
 		"exit; t_load_contacts(); }",
 		`2:36: \d is a digit here and the letter d in Kamailio's patterns: write [0-9]`,

@@ -116,13 +116,13 @@ func (p *Program) hashNames() uint64 {
 
 // reach spreads what each route is run for along route(NAME), until nothing changes.
 func (cc *compiler) reach(items []syntax.Item) {
-	calls := map[string][]string{} // route[NAME] to the names it calls
+	calls := map[string][]callee{} // route[NAME] to the routes it calls
 	var changed []string           // those that are run for more than their callees know
-	run := func(from kinds, names []string) {
-		for _, n := range names {
-			if cc.runFor[n]|from != cc.runFor[n] {
-				cc.runFor[n] |= from
-				changed = append(changed, n)
+	run := func(from kinds, list []callee) {
+		for _, x := range list {
+			if k := from &^ x.never; cc.runFor[x.name]|k != cc.runFor[x.name] {
+				cc.runFor[x.name] |= k
+				changed = append(changed, x.name)
 			}
 		}
 	}
@@ -140,13 +140,13 @@ func (cc *compiler) reach(items []syntax.Item) {
 		w := callees{all: all}
 		w.stmts(it.Body)
 		if it.Word == "route" && !it.Unnamed() {
-			calls[it.Name] = w.names
+			calls[it.Name] = w.found
 		} else if k, ok := runKind(it); ok {
 			in := kinds(1 << k)
 			if it.Word == "event_route" {
 				in |= cc.eventAlso(it.Name)
 			}
-			run(in, w.names)
+			run(in, w.found)
 		}
 	}
 	for len(changed) > 0 {
@@ -178,16 +178,33 @@ func runKind(it *syntax.Item) (RouteKind, bool) {
 // may be meant.
 type callees struct {
 	all   []string // the names of all routes
-	names []string
+	never kinds    // what the part that is read is not run for
+	found []callee
+}
+
+// callee is a route that is called, and what it is not called for, whatever the caller is run for.
+type callee struct {
+	name  string
+	never kinds
+}
+
+// where reads a part that is run for no more than k.
+func (w *callees) where(k kinds, list []syntax.Stmt) {
+	outer := w.never
+	w.never |= anywhere &^ k
+	w.stmts(list)
+	w.never = outer
 }
 
 func (w *callees) stmts(list []syntax.Stmt) {
+	outer := w.never
 	for _, s := range list {
 		switch s := s.(type) {
 		case *syntax.If:
 			w.expr(s.Cond)
-			w.stmts(s.Then)
-			w.stmts(s.Else)
+			yes, no := saysOf(s.Cond)
+			w.where(yes, s.Then)
+			w.where(no, s.Else)
 		case *syntax.While:
 			w.expr(s.Cond)
 			w.stmts(s.Body)
@@ -203,7 +220,9 @@ func (w *callees) stmts(list []syntax.Stmt) {
 		case *syntax.ExprStmt:
 			w.expr(s.X)
 		}
+		w.never |= anywhere &^ behind(s)
 	}
+	w.never = outer
 }
 
 func (w *callees) expr(x syntax.Expr) {
@@ -212,14 +231,22 @@ func (w *callees) expr(x syntax.Expr) {
 		w.expr(x.X)
 	case *syntax.Binary:
 		w.expr(x.L)
+		outer := w.never
+		switch yes, no := saysOf(x.L); x.Op {
+		case "&&":
+			w.never |= anywhere &^ yes
+		case "||":
+			w.never |= anywhere &^ no
+		}
 		w.expr(x.R)
+		w.never = outer
 	case *syntax.Call:
 		if name, ok := routeArg(x); ok {
-			w.names = append(w.names, name)
+			w.found = append(w.found, callee{name, w.never})
 		} else if prefix, ok := computedArg(x); ok {
 			for _, n := range w.all {
 				if strings.HasPrefix(n, prefix) {
-					w.names = append(w.names, n)
+					w.found = append(w.found, callee{n, w.never})
 				}
 			}
 		}
@@ -300,7 +327,7 @@ func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 		what, runFor = "route["+clip(cc.sub.name)+"]", cc.runFor[cc.sub.name]
 	}
 	in := d.in | d.through
-	bad := runFor &^ in
+	bad := runFor &^ cc.never &^ in
 	if bad == 0 || d.in == 0 {
 		return
 	}

@@ -48,9 +48,11 @@ const (
 	// levels of $xavp, and as many of $xavu as it writes.
 	maxKeptDepth = 16
 
-	// LineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096). Beyond: the line
-	// is cut and ends in "…", which a log may do and a URI may not.
+	// LineBytes is the longest line of xlog (Kamailio: modparam buf_size, 4096), MaxLineBytes the
+	// longest that the parameter may ask for: a message as long as a datagram. Beyond: the line is
+	// cut and ends in "…", which a log may do and a URI may not.
 	LineBytes, lineBytes = 4096, LineBytes
+	MaxLineBytes         = 64 << 10
 
 	// maxLinePrefix is how much of it log_prefix may take. Beyond: it is cut.
 	maxLinePrefix = 1024

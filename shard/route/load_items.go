@@ -133,11 +133,6 @@ func (cc *compiler) global(it *syntax.Item) {
 	if n, ok := levelWords[it.Val.Str]; ok && it.Val.Kind == syntax.WordLiteral && !d.any {
 		it.Val.Kind, it.Val.Num = syntax.IntLiteral, int64(n) // debug=L_INFO
 	}
-	if d.kind == numberParam && d.min == 0 && d.max == 1 && it.Val.Kind == syntax.IntLiteral &&
-		it.Val.Num > 1 {
-		cc.ld.warnf(it.Val.Pos, "%s is %d, and taken as 1", it.Name, it.Val.Num)
-		it.Val.Num = 1
-	}
 	cc.took(d, Use{Kind: useSetting, Name: it.Name, Module: core}, it.Pos)
 	cc.setParam(d, it, it.Pos, it.Name)
 }
@@ -155,6 +150,11 @@ func (cc *compiler) took(d *paramDef, u Use, pos Pos) {
 
 // setParam gives a parameter, called name in messages, its value.
 func (cc *compiler) setParam(d *paramDef, it *syntax.Item, pos Pos, name string) {
+	if d.kind == numberParam && d.min == 0 && d.max == 1 && it.Val.Kind == syntax.IntLiteral &&
+		it.Val.Num>>1 != 0 { // as C has it
+		cc.ld.warnf(it.Val.Pos, "%s is %d, and taken as 1", name, it.Val.Num)
+		it.Val.Num = 1
+	}
 	if why := d.check(it.Val); why != "" {
 		cc.ld.errorf(it.Val.Pos, "%s %s", name, why)
 		return

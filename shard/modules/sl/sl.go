@@ -62,11 +62,12 @@ func Define(m *route.Module) {
 			return reply(c, code, reason)
 		}).Soon(route.InReplies)
 	route.Func0(m, "sl_reply_error", route.InRequest,
-		"Answers with what the last failure stands for.",
+		"Answers with what the last failure stands for, through the transaction if there is one. "+
+			"(In a failure route Kamailio sends that without one, and the transaction answers again.)",
 		func(c *route.Ctx) route.Result {
 			if c.Request.Tx != nil {
 				return c.Answered(c.Request.ReplyError())
 			}
 			return stateless(c, c.Answered(c.Request.ReplyError()))
-		})
+		}).ThroughRoutes(route.InFailure)
 }

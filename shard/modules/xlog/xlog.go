@@ -9,7 +9,7 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	size := m.Int("buf_size", route.LineBytes, 1, route.LineBytes,
+	size := m.Int("buf_size", route.LineBytes, 1, route.MaxLineBytes,
 		"The longest line in bytes; what is longer is cut.")
 	prefix := m.Text("prefix", "<script>: ", "What stands before each line.")
 	m.IdleInt("lines are not coloured", "force_color")

@@ -34,6 +34,8 @@ $var(l) = "x"; xlog("$var(l)", "c"); xlog($var(l), "d"); xlog("L_WARNING", "e");
 	f("", "xlogl(\"L_INFO\", \"a $rm\\n\");\nxlogl(\"b\"); xdbgl(\"c\");", "<script>: 3:a INVITE|<script>: 4:b|<script>: 4:c")
 	f(`modparam("xlog", "prefix", "> ")`, `xlog("a"); xlogl("b");`, "> a|> 3:b")
 	f(`modparam("xlog", "buf_size", 5) modparam("xlog", "prefix", "")`, `xlog("123456789");`, "12345…")
+	long := strings.Repeat("x", 60_000)
+	f(`modparam("xlog", "buf_size", 65536) modparam("xlog", "prefix", "")`, `xlog("`+long+`");`, long)
 	f("", `xlog("$hdr(No)$rs"); xlog("two\r\n"); $var(t) = "L_INFO"; xlog("$var(t)");`,
 		"<script>: <null><null>|<script>: two|<script>: L_INFO")
 }
