@@ -91,7 +91,25 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 
 // message is steps 5 and 6 for a message that is ours.
 func (w *worker) message(p *netio.Packet, reason parser.Reason) {
+	if w.program.HearsReceived() && reason != parser.Empty && reason != parser.TooLarge {
+		w.step = stepDatagram
+		before := len(p.Data)
+		first := &p.Data[0]
+		if !w.program.Received(w.ctx, p) {
+			w.drop(ProgramDrop)
+			return
+		}
+		if len(p.Data) != before || &p.Data[0] != first {
+			reason = w.parse(p.Data)
+		}
+	}
+	w.arrived(p, reason)
+}
+
+// arrived is message once event_route[core:msg-received] has let it pass.
+func (w *worker) arrived(p *netio.Packet, reason parser.Reason) {
 	m := &w.m
+	w.ctx.Shard.Messages++
 	if w.port != nil {
 		w.port.Flow(steer.Flow(m.CallID()))
 	}
@@ -104,10 +122,28 @@ func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 	case m.IsRequest:
 		w.request(p, reason)
 	case reason != parser.OK:
-		w.dropFrom(p, Reason(reason)) // what begins like a response is never answered
+		w.tx.Begin()
+		if w.parseError(p) {
+			w.dropFrom(p, Reason(reason)) // what begins like a response is never answered
+		}
 	default:
 		w.response(p)
 	}
+}
+
+// parseError runs event_route[core:receive-parse-error], if there is one, on a malformed message. It
+// returns false if the route has dropped that or answered.
+func (w *worker) parseError(p *netio.Packet) (goOn bool) {
+	if !w.program.HearsParseErrors() {
+		return true
+	}
+	r := &w.core.Request
+	r.BeginMalformed(&w.m, &p.Src, int(p.Listener))
+	goOn = w.program.ParseError(w.ctx, r)
+	if !goOn && !w.ctx.Acted {
+		w.drop(ProgramDrop)
+	}
+	return goOn
 }
 
 // request is steps 5 and 6 for a request.
@@ -115,7 +151,9 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.count[CountRequests]++
 	m, r := &w.m, &w.core.Request
 	if !r.Begin(m, &p.Src, int(p.Listener)) {
-		w.dropFrom(p, Unanswerable)
+		if w.parseError(p) {
+			w.dropFrom(p, Unanswerable)
+		}
 		return
 	}
 	w.step = stepRequest
@@ -123,7 +161,9 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		w.traceMessage(p)
 	}
 	if v := r.Syntax(reason); v.Cause != proxy.NoCause {
-		w.invalid(&v)
+		if w.parseError(p) {
+			w.invalid(&v)
+		}
 		return
 	}
 	if w.absorb() {
@@ -133,7 +173,9 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 		return
 	}
 	if v := r.Validate(); v.Cause != proxy.NoCause {
-		w.invalid(&v)
+		if v.Cause != proxy.Malformed || w.parseError(p) {
+			w.invalid(&v)
+		}
 		return
 	}
 	if (w.shared.draining.Load() != serving || w.leaves(p.Listener)) && !r.HasToTag() &&

@@ -136,5 +136,5 @@ func (w *worker) unpark(number uint64) {
 	delete(w.names.parked, number)
 	w.names.bytes -= len(p.packet.Data)
 	w.step = stepDatagram
-	w.message(&p.packet, w.parse(p.packet.Data))
+	w.arrived(&p.packet, w.parse(p.packet.Data))
 }

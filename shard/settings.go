@@ -23,7 +23,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		StatelessReply: w.forwards, RouteKey: w.shared.routeKey,
 		OnTarget: w.shared.targetEvent, OnFailure: w.failed, Held: w.held, HeldReply: w.heldReply,
 		HeldBranch: w.heldBranch, Finished: w.finished,
-		Script:   script{w}, Program: w.program.Hash(), OnsendRequests: w.onsend(),
+		Script: script{w}, Program: w.program.Hash(), OnsendRequests: w.onsend(),
 		OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning:       set.Core.SIPWarning != 0, AcceptControl: set.Core.AcceptControl,
 	}

@@ -90,6 +90,9 @@ func (r *Request) setTarget(t *target) {
 	r.uri, r.dst, r.dstAddr, r.target, r.BranchFlags = t.uri, t.dst, t.addr, t.uid, t.flags
 }
 
+// Keep copies b into the scratch of the batch.
+func (c *Core) Keep(b []byte) []byte { return c.keep(b) }
+
 // keep copies b into the scratch of the batch.
 func (c *Core) keep(b []byte) []byte {
 	if b == nil {

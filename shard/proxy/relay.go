@@ -196,6 +196,9 @@ func (r *Request) NewTransaction() bool {
 }
 
 func (r *Request) newTransaction() bool {
+	if r.unfit {
+		return r.fail(Malformed)
+	}
 	if r.Tx == nil {
 		r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 		if r.Tx == nil {

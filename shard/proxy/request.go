@@ -39,6 +39,7 @@ type received struct {
 	routesRead    bool   // routes, topRoute and topOurs are those of this request
 	topOurs       bool   // topRoute is a Record-Route of ours
 	asReceived    []byte // M's bytes as they came, if Apply has changed them
+	unfit         bool   // see BeginMalformed
 	resumed       bool   // in a failure route: the request is read back from the arena
 	maxBreadth    int    // Max-Breadth as received; -1 means absent
 	http          HTTP   // which HTTP request it is, if it is one
@@ -185,6 +186,15 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 		r.writeReceived = false
 	}
 	return true
+}
+
+// BeginMalformed begins on a message that is malformed, for what a program does about that: it may
+// be answered, without a transaction, and is never sent on.
+func (r *Request) BeginMalformed(m *parser.Message, src *netio.Addr, listener int) {
+	if !r.Begin(m, src, listener) || !m.IsRequest {
+		r.via = nil // hence there is no answer
+	}
+	r.unfit = true
 }
 
 // BeginOwn begins on a request that nobody sent, for what a program does about no message.

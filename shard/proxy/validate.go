@@ -118,6 +118,9 @@ func (r *Request) HopsLeft() (n int, ok bool) {
 // hopsLeft is item 3 for a request that leaves, if the routing program did not look. Then §16.6
 // item 3 holds to the letter: one less, and 70 where there is none.
 func (r *Request) hopsLeft() bool {
+	if r.unfit {
+		return r.fail(Malformed)
+	}
 	if r.maxForwards >= 0 {
 		return true
 	}

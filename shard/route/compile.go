@@ -24,7 +24,8 @@ type compiler struct {
 	custom map[string]Value // group.name = value
 	// bareAVPs are the names without parentheses that statements have, and whether each is an AVP
 	bareAVPs map[string]bool
-	numbers  map[armKey]int   // of the routes that can be armed
+	numbers  map[armKey]int // of the routes that can be armed
+	defines  map[string]string
 	runFor   map[string]kinds // what route[NAME] is run for, by name
 	kind     kinds            // what the block being compiled is checked as
 	never    kinds            // what the part being compiled is not run for; see narrow.go

@@ -1,5 +1,10 @@
 package route
 
+import (
+	"os"
+	"strconv"
+)
+
 // core is what messages and documents call what a file has without any loadmodule line.
 const core = "core"
 
@@ -15,14 +20,28 @@ func defineCore(m *Module) {
 	coreFuncs(m)
 	coreVars(m)
 	Provide(m, newHostNames(m))
-	Provide(m, &coreEvents{begun: m.Event("core:worker-one-init",
+	events := &coreEvents{begun: m.Event("core:worker-one-init",
 		"The server has started: once, on the first shard, before the first message."),
 		preRouting: m.Event("core:pre-routing",
-			"A request is about to meet request_route: drop ends it there.")})
+			"A request is about to meet request_route: drop ends it there."),
+		received: m.Event("core:msg-received",
+			"A message has come, and received_route_mode is 1: drop, and what returns less than 0, "+
+				"ends it there. $rcv knows it; all other variables are of a request that nobody "+
+				"sent. What the route leaves in $avp is not there for request_route, as it is in "+
+				"Kamailio by accident."),
+		parseError: m.Event("core:receive-parse-error",
+			"A malformed message has come, which the route is about: drop leaves it without an "+
+				"answer. It is not sent on."),
+	}
+	m.BoolVar(&events.mode, "received_route_mode", "Whether event_route[core:msg-received] runs.")
+	Provide(m, events)
 }
 
 // coreEvents are the events that the core raises.
-type coreEvents struct{ begun, preRouting *Event }
+type coreEvents struct {
+	begun, preRouting, received, parseError *Event
+	mode                                    bool // received_route_mode
+}
 
 // coreVars are the variables that belong to the language.
 func coreVars(m *Module) {
@@ -33,4 +52,35 @@ func coreVars(m *Module) {
 	}
 	m.Var(Var{Name: "null", Doc: "The value of what is not there.", Always: true,
 		Place: Place{NoRoom: true, Any: func(*Ctx) Value { return Value{} }}})
+	loadVar := func(name, inner, doc string, of func(b *VarBuild, inner string) Value) {
+		m.Var(Var{Name: name, Inner: inner, Doc: doc, Always: true,
+			Compile: func(b *VarBuild, inner, _ string) Place {
+				v := of(b, inner)
+				return Place{NoRoom: true, Any: func(*Ctx) Value { return v }}
+			}})
+	}
+	loadVar("def", "name", "What a #!define stands for, with its quotes if it has some.",
+		func(b *VarBuild, name string) Value {
+			text, there := b.cc.defines[name]
+			if !there {
+				return Value{}
+			}
+			return TextValue([]byte(text))
+		})
+	loadVar("defn", "name", "Is $def as a number, if it is one; 0 if there is no such #!define.",
+		func(b *VarBuild, name string) Value {
+			text, there := b.cc.defines[name]
+			if n, err := strconv.ParseInt(text, 0, 64); err == nil || !there {
+				return IntValue(n)
+			}
+			return TextValue([]byte(text)) // 5.6.3
+		})
+	loadVar("env", "name", "A variable of the environment, as it was when the file was read.",
+		func(_ *VarBuild, name string) Value {
+			text, there := os.LookupEnv(name)
+			if !there {
+				return Value{}
+			}
+			return TextValue([]byte(text))
+		})
 }

@@ -99,7 +99,7 @@ func processParams(m *Module, c *CoreSettings) {
 	m.IdleAny("it has no meaning here", "disable_core_dump", "open_files_limit", "pv_buffer_size",
 		"pv_buffer_slots", "pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table",
 		"stats_name_separator", "rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl",
-		"http_reply_parse", "http_reply_hack", "received_route_mode", "ipv6_hex_style", "phone2tel",
+		"http_reply_parse", "http_reply_hack", "ipv6_hex_style", "phone2tel",
 		"xavp_via_params", "xavp_via_fields", "uri_host_extra_chars", "hdr_name_extra_chars",
 		"sip_parser_mode", "pmtu_discovery")
 }

@@ -3,6 +3,7 @@ package route
 import (
 	"regexp"
 
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/ask"
 	"viaduct/shard/proxy"
@@ -38,14 +39,15 @@ type run struct {
 	question ask.Question
 	// of a run that is held; here, since the parts would make it leave the stack
 	heldWriter heldWriter
-	heldReader heldReader  // the same
-	answer     *ask.Answer // for the step that is next; nil means there is none
-	refusal    ask.Answer  // where a question could not be asked
-	waits      int32       // how often the run has waited
-	live       int32       // temporaries in use, while the run is written
-	inner      bool        // it is made within another one
-	floor      int         // the routes of that one, in frames
-	lowest     int32       // where its own temporaries begin
+	heldReader heldReader    // the same
+	packet     *netio.Packet // see Received
+	answer     *ask.Answer   // for the step that is next; nil means there is none
+	refusal    ask.Answer    // where a question could not be asked
+	waits      int32         // how often the run has waited
+	live       int32         // temporaries in use, while the run is written
+	inner      bool          // it is made within another one
+	floor      int           // the routes of that one, in frames
+	lowest     int32         // where its own temporaries begin
 
 	ruri, duri uriCache
 	huri       parser.URI // of From and To
@@ -186,7 +188,7 @@ func (c *Ctx) end() {
 			c.vars[x.i].v = intOf(0) // they are another program's, too
 		}
 	}
-	c.Msg = nil
+	c.Msg, c.packet = nil, nil
 	c.sending, c.alone = false, false
 	c.ruri.forget()
 	c.duri.forget()

@@ -124,18 +124,23 @@ func (e *Event) logLimit(c *Ctx, o Outcome) {
 
 // runOnOwn runs the route on a message of its own.
 func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
+	_, ran := e.onOwn(c, uri, nil)
+	return ran
+}
+
+// onOwn is runOnOwn, with how the route has ended. packet is what $rcv is about.
+func (e *Event) onOwn(c *Ctx, uri []byte, packet *netio.Packet) (o Outcome, ran bool) {
 	if c.own == nil {
 		c.own = &ownMessage{}
 	}
 	r := &c.Shard.Core.Request
 	if !r.BeginOwn(c.own.next(c.Shard), &ownSource) {
-		return false
+		return Ended, false
 	}
 	if len(uri) > 0 {
 		r.SetRequestURI(uri)
 	}
-	e.enterOwn(c, r, 0)
-	return true
+	return e.enterOwn(c, r, 0, packet), true
 }
 
 // ownMessage is a request that nobody sent. Each has a Call-ID and a branch of its own, which the
@@ -143,6 +148,7 @@ func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
 type ownMessage struct {
 	m    parser.Message
 	text []byte
+	id   []byte
 	n    uint64
 	sent parser.Message // see RaiseOn
 }
@@ -150,7 +156,7 @@ type ownMessage struct {
 var ownSource = netio.AddrFrom(netip.MustParseAddrPort("127.0.0.1:5060"))
 
 func (o *ownMessage) next(s *Shard) *parser.Message {
-	var id []byte
+	id := o.id[:0]
 	for {
 		o.n++
 		id = append(appendHex(id[:0], o.n^uint64(s.Number)<<56), "@127.0.0.1"...)
@@ -158,6 +164,7 @@ func (o *ownMessage) next(s *Shard) *parser.Message {
 			break
 		}
 	}
+	o.id = id
 	b := append(o.text[:0], "OPTIONS sip:you@kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP "+
 		"127.0.0.1;branch=z9hG4bK"...)
 	b = append(b, id[:16]...)

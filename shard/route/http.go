@@ -50,17 +50,24 @@ func (e *Event) RaiseFrom(c *Ctx, src *netio.Addr, listener int, conn uint64) bo
 		return false
 	}
 	r.Listener = listener
-	e.enterOwn(c, r, conn)
+	e.enterOwn(c, r, conn, nil)
 	return true
 }
 
-// enterOwn runs the route on r, which nobody sent.
-func (e *Event) enterOwn(c *Ctx, r *proxy.Request, conn uint64) {
+// enterOwn runs the route on r, which nobody sent, and gives how it has ended. packet is what $rcv is
+// about.
+func (e *Event) enterOwn(c *Ctx, r *proxy.Request, conn uint64, packet *netio.Packet) Outcome {
+	was := c.Conn
 	c.raised++
-	defer func() { c.raised, c.Conn = 0, 0 }()
-	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, conn
-	e.logLimit(c, e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}))
+	defer func() { c.raised, c.Conn, c.packet = 0, was, nil }()
+	if c.Msg != nil {
+		c.end() // a panic cut a run short
+	}
+	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn, c.packet = false, false, 0, conn, packet
+	o := e.prog.enter(c, e.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute})
+	e.logLimit(c, o)
 	c.Shard.Core.Finish()
+	return o
 }
 
 // UpgradeHTTP answers the HTTP request at hand as one for an upgrade to WebSocket (RFC 6455 §4.2),

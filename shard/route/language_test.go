@@ -136,6 +136,7 @@ func TestLanguage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			p.onOneShard()
 			for i := range run {
 				s := &run[i]
 				h := newBench(t, languageRequest(i))

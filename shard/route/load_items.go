@@ -18,7 +18,8 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 		byName: map[string]*routeCode{}, flags: map[string]int{}, custom: map[string]Value{},
 		bareAVPs: map[string]bool{},
 		defined:  map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
-		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{}}
+		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{},
+		defines: file.Defines}
 	prog.core, _ = provided[*coreEvents](cc.defs.loaded[core])
 	for i := range items {
 		it := &items[i]
@@ -389,8 +390,10 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 		return "viaductctl lists connections and counts those that ended"
 	case "sl:filtered-ack":
 		return "an ACK to an answer without a transaction is counted and taken in silence"
-	case "core:receive-parse-error":
-		return "what cannot be read is counted by its reason, and dropped or answered 400"
+	case "core:msg-received":
+		if !cc.prog.core.mode {
+			return "it needs received_route_mode=1"
+		}
 	}
 	return ""
 }

@@ -209,6 +209,8 @@ type Shard struct {
 	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
 	// nil means nobody does.
 	Later func(f func(c *Ctx))
+	// Messages is how many messages the shard has taken, the one at hand included.
+	Messages int64
 
 	complaints complaints
 }

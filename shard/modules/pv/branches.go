@@ -70,7 +70,8 @@ func branchVar(b *route.VarBuild, inner, index string) route.Place {
 			if c.Request == nil {
 				return 0, false
 			}
-			return int64(c.Request.Decided().Targets), true
+			n := c.Request.Decided().Targets
+			return int64(n), n > 0 // 5.6.3: of none there is no number
 		}}
 	}
 	which := func(c *route.Ctx) (int, bool) {

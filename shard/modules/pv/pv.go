@@ -17,6 +17,8 @@ func Define(m *route.Module) {
 	vias(m)
 	headerLists(m)
 	branches(m)
+	staticBranch(m)
+	arrivals(m)
 	oddments(m)
 	flags(m)
 	scriptVars(m)

@@ -4,6 +4,8 @@ package syntax
 type File struct {
 	Name  string
 	Items []Item
+	// Defines are what #!define names stand for at the end of the file.
+	Defines map[string]string
 }
 
 // Item is one top-level thing. Its kind says which fields count.

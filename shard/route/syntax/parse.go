@@ -43,6 +43,7 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 		p := &parser{opt: opt, found: found, lx: lx}
 		tree.Items = p.file()
 	}
+	tree.Defines = lx.defs
 	return tree, found
 }
 
