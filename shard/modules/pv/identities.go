@@ -54,8 +54,8 @@ func identities(m *route.Module) {
 				if v == nil {
 					return nil, false
 				}
-				b := pick(c, func(name string) []byte { return digestField(v, name) })
-				return b, len(b) > 0
+				// what they lack is empty, and null only where there are none (5.6.3)
+				return pick(c, func(name string) []byte { return digestField(v, name) }), true
 			}}})
 	}
 	digest("au", "The username", func(_ *route.Ctx, f func(string) []byte) []byte {
@@ -69,13 +69,18 @@ func identities(m *route.Module) {
 	digest("aa", "The algorithm",
 		func(_ *route.Ctx, f func(string) []byte) []byte { return f("algorithm") })
 	digest("adu", "The URI", func(_ *route.Ctx, f func(string) []byte) []byte { return f("uri") })
-	digest("ad", "The domain of the username, else the realm,",
+	digest("ad", "The domain of the username",
 		func(_ *route.Ctx, f func(string) []byte) []byte {
-			if _, domain, some := bytes.Cut(f("username"), []byte{'@'}); some {
-				return domain
-			}
-			return f("realm")
+			_, domain, _ := bytes.Cut(f("username"), []byte{'@'})
+			return domain
 		})
+	for _, d := range [][2]string{{"adc", "cnonce"}, {"adn", "nonce"}, {"ado", "opaque"},
+		{"adr", "response"}} {
+		param := d[1]
+		digest(d[0], "The "+param, func(_ *route.Ctx, f func(string) []byte) []byte {
+			return f(param)
+		})
+	}
 
 	m.Var(route.Var{Name: "hdrc", Inner: "name", Doc: "How many headers of that name there are.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {

@@ -20,6 +20,7 @@ func Define(m *route.Module) {
 	staticBranch(m)
 	arrivals(m)
 	oddments(m)
+	longNames(m)
 	flags(m)
 	scriptVars(m)
 	m.Var(route.Var{Name: "cnt", Inner: "$avp(name) or $xavp(name)", Compile: countVar,

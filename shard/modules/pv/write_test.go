@@ -20,4 +20,5 @@ func TestOnTheWire(t *testing.T) {
 		route.Declared{Name: "corex", Define: corex.Define})
 	b.Wire("testdata/wire/who.txt")
 	b.Wire("testdata/wire/vars.txt")
+	b.Wire("testdata/wire/rest.txt")
 }
