@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"os"
+	"strconv"
 	"strings"
 
 	"viaduct/netio"
@@ -42,6 +43,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	if w.shared.list != nil {
 		c.Blocked = &blocked{w, w.shared.list}
 	}
+	if id := set.Core.ServerID; id != 0 {
+		c.ServerParam = strconv.AppendInt([]byte(";srvid="), int64(id), 10)
+	}
 	if set.Core.ServerSignature {
 		c.ServerHeader = "Server: Viaduct"
 		if set.Core.ServerHeader != "" {
@@ -55,7 +59,11 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		c.AdvertisedHost = "[" + c.AdvertisedHost + "]"
 	}
 	for _, a := range set.Core.Alias {
-		c.Aliases = append(c.Aliases, proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port)})
+		alias := proxy.Alias{Host: strings.ToLower(a.Host), Port: int(a.Port), Below: a.Below}
+		if a.Below && a.Transport != route.AnyTransport {
+			alias.Protos = 1 << a.Transport
+		}
+		c.Aliases = append(c.Aliases, alias)
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"viaduct/netio"
@@ -22,6 +23,9 @@ type Egress interface {
 type Alias struct {
 	Host string // lower case; IPv6 in brackets
 	Port int    // 0 means every port
+	// Protos are the transports that it is ours for, bit 1<<Proto; 0 means all
+	Protos uint8
+	Below  bool // the names below it are ours as well
 }
 
 // Config is what a Core is made of. It is read once; Configure replaces it.
@@ -43,7 +47,9 @@ type Config struct {
 
 	ServerHeader string // "Server: …" line for responses made here, without CRLF; "": none
 	// secret for the mark of SignRoutes
-	RouteKey       []byte
+	RouteKey []byte
+	// ServerParam is a parameter of our Via, for requests that ask for it; nil means none
+	ServerParam    []byte
 	StatelessReply bool // responses to requests sent without a transaction are ours to forward
 	// responses repeat control characters of the request as they are: it was not refused for them
 	AcceptControl bool
@@ -163,6 +169,8 @@ type Core struct {
 	ourOwn     *Request        // see BeginOurs
 	finalOf    *parser.Message // the response that Finished is told of; nil: made here
 	concluding *txn.Tx         // a transaction whose last branches a CANCEL ended, see Finish
+	dataTo     netio.Addr      // of the Data that is sent
+	lateData   atomic.Int32    // Data that wait for a name
 }
 
 // New makes a Core. SetTable must be called before the first message.
@@ -360,11 +368,20 @@ func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	}
 	for i := range c.cfg.Aliases {
 		a := &c.cfg.Aliases[i]
-		if equalFold(host, []byte(a.Host)) && (a.Port == 0 || samePort(port, a.Port)) {
+		if a.names(host) && (a.Port == 0 || samePort(port, a.Port)) &&
+			(a.Protos == 0 || a.Protos&protos != 0) {
 			return true
 		}
 	}
 	return false
+}
+
+// names tells whether host is a's, or below it.
+func (a *Alias) names(host []byte) bool {
+	if n := len(host) - len(a.Host); a.Below && n > 0 && host[n-1] == '.' {
+		host = host[n:]
+	}
+	return equalFold(host, []byte(a.Host))
 }
 
 // AnyProto asks IsMyself for all transports.

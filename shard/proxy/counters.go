@@ -43,6 +43,7 @@ const (
 	CountSilent
 	// responses lost, since too many waited behind one whose reply route waits, or for want of room
 	CountQueueFull
+	CountData // messages sent as they stood, beside requests and responses
 	CounterEnd
 )
 
@@ -71,5 +72,5 @@ var CounterNames = [...]string{
 	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
 	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
 	"replies_withheld",
-	"invites_silent", "replies_queue_full",
+	"invites_silent", "replies_queue_full", "data_sent",
 }

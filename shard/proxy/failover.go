@@ -363,6 +363,9 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		p.Replace(m.URI.Off, m.URI.Len, uri)
 	}
 	head := c.tx.AppendBranch(c.viaLike(m, br.Listener(), int(to.Listener)), next)
+	if s := c.cfg.ServerParam; s != nil && bytes.HasSuffix(m.Headers[0].Value.Of(m.Raw), s) {
+		head = append(head, s...) // the one before has it
+	}
 	head = append(head, "\r\n"...)
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
 	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {

@@ -17,6 +17,7 @@ type leaving struct {
 	options txn.StreamOptions // of the stream it leaves on
 	ignore  blocklist.Reason  // reasons that list no destination, see ignores
 	rport   bool              // our Via asks for rport, whatever the settings say
+	server  bool              // our Via has Config.ServerParam
 	port    uint16            // shown in our Via instead of the listener's; 0 means the listener's
 	host    []byte            // the same; nil means the listener's
 	path    []byte            // our Path row; nil means none
@@ -92,6 +93,9 @@ func ignores(br *txn.Branch, why blocklist.Reason) bool { return IgnoredOf(br)&w
 
 // RPort makes our Via ask for rport (RFC 3581 §3).
 func (r *Request) RPort() { r.leave.rport = true }
+
+// NameServer gives our Via the parameter that names this server, or takes it back (via_add_srvid).
+func (r *Request) NameServer(on bool) { r.leave.server = on }
 
 // Symmetric sends responses to where the request came from, as if its Via had asked (force_rport).
 // It returns false if a transaction has taken note already.

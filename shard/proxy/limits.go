@@ -9,6 +9,10 @@ import (
 
 // Limits of this package.
 const (
+	// maxLateData is how many messages of a shard that leave as they stand may wait for a name.
+	// Reached: the call that sends one is false.
+	maxLateData = 64
+
 	// maxEdits is how many places of one message may be edited. Our own edits
 	// are at most 17: leading line ends, Request-URI, head, received and rport of
 	// the Via (three), Max-Forwards, Max-Breadth, up to eight Route values, the

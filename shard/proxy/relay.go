@@ -303,6 +303,9 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	if r.uri != nil {
 		p.Replace(m.URI.Off, m.URI.Len, r.uri)
 	}
+	if r.leave.server {
+		head = append(head, r.core.cfg.ServerParam...)
+	}
 	head = append(head, "\r\n"...)
 	if r.rr.kind != notRecorded {
 		if n := len(r.rr.texts); n > 0 {

@@ -140,12 +140,14 @@ const (
 	decidedRPort
 	decidedToRoute
 	decidedTexts // of Record-Route
+	decidedServer
 )
 
 // decisions writes what was decided about how the request leaves.
 func (w *stateWriter) decisions(c *course, ch *changes) {
 	bits := uint64(0)
-	for i, set := range [...]bool{c.hasMF, c.rr.kind != notRecorded, c.pickURI, c.leave.rport, c.toRoute, c.rr.texts != nil} {
+	for i, set := range [...]bool{c.hasMF, c.rr.kind != notRecorded, c.pickURI, c.leave.rport,
+		c.toRoute, c.rr.texts != nil, c.leave.server} {
 		if set {
 			bits |= 1 << i
 		}
@@ -187,6 +189,7 @@ func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	bits := r.number()
 	c.hasMF, c.toRoute = bits&decidedHasMF != 0, bits&decidedToRoute != 0
 	c.pickURI, c.leave.rport = bits&decidedPickURI != 0, bits&decidedRPort != 0
+	c.leave.server = bits&decidedServer != 0
 	c.uri, c.dst, c.appendRoute, c.routed = r.text(), r.text(), r.text(), r.text()
 	c.rr = r.recordRoute(bits)
 	c.dstAddr, c.target = r.addr(), uint16(r.number())

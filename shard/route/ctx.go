@@ -62,6 +62,7 @@ type run struct {
 	ours           *parser.Message
 	sending, alone bool
 	atEnd          []func(c *Ctx)
+	data           proxy.Data // see SendData
 }
 
 // variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which

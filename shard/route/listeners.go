@@ -95,10 +95,8 @@ func (c *Ctx) ForceSocketName(name []byte) int {
 	if len(name) == 0 {
 		return c.forceListener(-1)
 	}
-	for i := range c.Shard.Listeners {
-		if l := &c.Shard.Listeners[i]; l.Name == string(name) && !l.Leaving && !l.Gone {
-			return c.forceListener(i)
-		}
+	if by := c.Shard.ListenerNamed(name); by >= 0 {
+		return c.forceListener(by)
 	}
 	return -1
 }

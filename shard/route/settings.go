@@ -94,6 +94,7 @@ type Alias struct {
 	Transport Transport // AnyTransport: every protocol
 	Host      string
 	Port      uint16 // 0 means every port
+	Below     bool   // the names below it are ours as well (alias_subdomains of corex)
 	Pos       Pos
 }
 

@@ -1,4 +1,5 @@
-// Package corex adds branches and chooses sockets: Kamailio's module corex.
+// Package corex adds branches, chooses sockets, sends copies and data, and has what else a script may
+// want of the core: Kamailio's module corex.
 package corex
 
 import (
@@ -10,11 +11,24 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	const others = "of corex only append_branch, set_send_socket and $cfg are there"
 	m.Var(route.Var{Name: "cfg", Inner: "line, name or route", Compile: cfgVar,
 		Doc: "Where in the file it stands: the line, the file's name, the route's name."})
-	m.IdleText(others, "alias_subdomains", "dns_cache", "evcb_reply_out", "nio_msg_avp")
-	m.IdleInt(others, "nio_intercept", "nio_min_msg_len")
+	m.Each("alias_subdomains", func(s string) error { return subdomains(m, s) },
+		"A domain that is ours with all names below it, \"proto:domain:port\"; proto and port may "+
+			"be left out.")
+	m.IdleText("dns_hosts_file names a file of addresses that are not asked for", "dns_cache")
+	m.IdleText("there are no scripts in other languages", "evcb_reply_out")
+	const noIntercept = "no script sees messages before they are parsed or when they are written"
+	m.IdleText(noIntercept, "nio_msg_avp")
+	m.IdleInt(noIntercept, "nio_intercept", "nio_min_msg_len")
+	sockets(m)
+	sends(m)
+	flags(m)
+	files(m)
+	lists(m)
+	route.Func0(m, "is_faked_msg", route.Anywhere,
+		"Tells whether the message is one that events are run on where there is no other.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.NobodySent()) })
 
 	m.Func(route.Func{Name: "append_branch", In: route.InRequest | route.InFailure,
 		Args: []route.AnyArg{uriArg, qArg},
