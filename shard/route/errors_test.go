@@ -62,7 +62,7 @@ func TestErrors(t *testing.T) {
 	f("foo bar\nrequest_route { exit; }", `1:1: unknown word foo`)
 	f("requst_route { exit; }", `1:1: unknown word requst_route; did you mean request_route?`)
 	in(` sl_send_replay("200", "OK");`, `3:2: unknown function sl_send_replay; did you mean sl_send_reply?`)
-	in(` file_write("x", "y");`, `3:2: file_write (module corex) is known to Kamailio, not implemented by Viaduct yet`)
+	in(` avp_db_store("x", "y");`, `3:2: avp_db_store (module avpops) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` udp_mtu_try_proto(FOO);`, `3:20: expected a protocol: UDP, TCP or TLS`)
 	in(` save("location");`, `3:2: save (module registrar) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` t_relay("udp:1.2.3.4");`,
