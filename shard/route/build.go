@@ -152,15 +152,31 @@ func (b *Build) Level(i int) (int, bool) { return b.cc.level(b.x, i) }
 // LineLevel is argument i as Level has it, or a variable that holds a level.
 func (b *Build) LineLevel(i int) (LogLevel, bool) { return b.cc.logLevel(b.x, i) }
 
-// LogLineAt is LogLine at a level that a variable may hold.
-func (b *Build) LogLineAt(i int, level LogLevel, prefix string, limit int) Call {
+// LogLine is a call that logs argument i, a text with variables, at a level, behind prefix and cut
+// to limit bytes.
+func (b *Build) LogLine(i int, level LogLevel, prefix LinePrefix, limit int) Call {
 	return b.cc.logLine(b.x, i, level, prefix, limit)
 }
 
-// LogLine is a call that logs argument i, a text with variables, at a level, behind prefix and cut
-// to limit bytes.
-func (b *Build) LogLine(i, level int, prefix string, limit int) Call {
-	return b.cc.logLine(b.x, i, LogLevel{n: level}, prefix, limit)
+// LevelNumber is a level that is known.
+func LevelNumber(n int) LogLevel { return LogLevel{n: n} }
+
+// LinePrefix is what stands in front of the text of a line, after what all lines begin with.
+type LinePrefix struct {
+	vars *format
+	text []byte
+}
+
+// LinePrefix compiles a prefix: vars, which may hold variables, then text, which holds none. The
+// place of the call is what $cfg(line) tells in it. It returns false after an error.
+func (b *Build) LinePrefix(vars, text string) (LinePrefix, bool) {
+	p := LinePrefix{text: []byte(text)}
+	if vars != "" {
+		if p.vars = b.cc.format(b.x.Pos, vars); p.vars == nil {
+			return p, false
+		}
+	}
+	return p, true
 }
 
 // SocketNamed warns at argument i when no listen line has the name.

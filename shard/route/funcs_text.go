@@ -151,12 +151,13 @@ func (c *Ctx) beginLine() []byte {
 }
 
 // logLine formats argument i into the context's line buffer.
-func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix string, limit int) callFn {
+func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix LinePrefix,
+	limit int) callFn {
 	f := cc.textArg(x, i)
 	if f == nil {
 		return nil
 	}
-	pre := []byte(prefix)
+	pre := prefix.text
 	return func(c *Ctx) int {
 		level, ok := l.get(c)
 		if !ok {
@@ -165,7 +166,11 @@ func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix string, li
 		if level > c.Shard.Log.LogLevel() {
 			return 1
 		}
-		line := append(c.beginLine(), pre...)
+		line := c.beginLine()
+		if prefix.vars != nil {
+			line, _ = prefix.vars.append(c, line, limit)
+		}
+		line = append(line, pre...)
 		line, whole := f.append(c, line, limit)
 		line = bytes.TrimRight(line, "\r\n")
 		if !whole {

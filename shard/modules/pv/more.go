@@ -74,15 +74,7 @@ func oddments(m *route.Module) {
 		return c.Msg.Bytes(a.URI), true
 	})
 	numberVar(m, "rmid", "The number of the method, a power of 2: INVITE is 1.",
-		func(c *route.Ctx) (int64, bool) {
-			name, ok := c.Method()
-			for i, is := range methodNumbers {
-				if string(name) == is {
-					return 1 << i, ok
-				}
-			}
-			return otherMethod, ok
-		})
+		func(c *route.Ctx) (int64, bool) { n := MethodNumber(c); return n, n != 0 })
 	id := &m.Settings().Core.ServerID
 	numberVar(m, "sid", "The number of this node, server_id.",
 		func(*route.Ctx) (int64, bool) { return int64(*id), true })
@@ -127,6 +119,20 @@ var methodNumbers = [...]string{"INVITE", "CANCEL", "ACK", "BYE", "INFO", "REGIS
 
 // otherMethod is the number of any other.
 const otherMethod = 1 << 19
+
+// MethodNumber is the number of the method, $rmid; 0 if there is none.
+func MethodNumber(c *route.Ctx) int64 {
+	name, ok := c.Method()
+	if !ok {
+		return 0
+	}
+	for i, is := range methodNumbers {
+		if string(name) == is {
+			return 1 << i
+		}
+	}
+	return otherMethod
+}
 
 // diversionParam is a parameter of the first Diversion.
 func diversionParam(m *parser.Message, name string) ([]byte, bool) {

@@ -46,3 +46,35 @@ func TestErrors(t *testing.T) {
 	b.Fails(`xinfo("a", "b");`, `xinfo takes 1 argument, not 2`)
 	b.Fails(`xinfo("$nope");`, `unknown variable $nope`)
 }
+
+// TestPrefixes: what stands before a line where parameters say so, and the lines that are left out.
+// All of it is as 5.6.3 writes it.
+func TestPrefixes(t *testing.T) {
+	b := bench(t)
+	f := func(head, body, want string) {
+		t.Helper()
+		b.Head = head
+		b.Run(body)
+		if got := strings.Join(b.Lines, "|"); got != want {
+			t.Errorf("%s logs %q, want %q", body, got, want)
+		}
+	}
+	f(`modparam("xlog", "long_format", 1)`, `xlogl("m1"); xlog("m2");`, "<script>: x.cfg:3:m1|<script>: m2")
+	f(`modparam("xlog", "prefix", "$rm: ") modparam("xlog", "prefix_mode", 1)`, `xlogl("m1"); xerr("m2");`,
+		"INVITE: 3:m1|INVITE: m2")
+	f(`modparam("xlog", "prefix", "$rm: ")`, `xerr("m2");`, "$rm: m2")
+	f("", `xlogm("L_ERR", "m1");`, "")
+	f(`modparam("xlog", "methods_filter", 0)`, `xlogm("L_ERR", "m1");`, "<script>: m1")
+	f(`modparam("xlog", "methods_filter", 1)`, `xlogm("L_ERR", "m1");`, "")
+	f(`modparam("xlog", "methods_filter", 2)`, `xlogm("L_ERR", "m1");`, "<script>: m1")
+	f("", `xlog("LOG_LOCAL3", "L_ERR", "m1"); xlogl("LOG_DAEMON", "L_INFO", "m2");`, "<script>: m1|<script>: 3:m2")
+	b.Head = ""
+	b.Fails(`xlog("LOG_NONE", "L_ERR", "m1");`, `there is no facility "LOG_NONE"`)
+	b.Head = `modparam("xlog", "prefix", "$nonsense(") modparam("xlog", "prefix_mode", 1)`
+	if _, _, err := b.Load(`request_route { xlog("a"); }`); err == nil {
+		t.Error("a prefix that is no text with variables is taken")
+	}
+}
+
+// TestColors: what makes a terminal change colours.
+func TestColors(t *testing.T) { bench(t).Check("testdata/colors.txt") }
