@@ -37,3 +37,30 @@ func TestPrintf(t *testing.T) {
 	}
 	b.Fails(`pv_printf("$rm", "x");`, `pv_printf writes to the result, and $rm cannot be assigned to`)
 }
+
+// TestUnique: no text comes twice.
+func TestUnique(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "kex", Define: Define})
+	seen := map[string]bool{}
+	for range 3 {
+		for _, x := range []string{"", "$var(x) = $sruid;"} {
+			got := b.Value(x, "$sruid")
+			if seen[got] || len(got) < len("'srid-0123456789abcdef-0-1'") {
+				t.Errorf("$sruid is %s again", got)
+			}
+			seen[got] = true
+		}
+	}
+}
+
+// TestOldNames: functions that others took the place of.
+func TestOldNames(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "kex", Define: Define})
+	if got := b.Value(`avp_printf("$avp(x)", "$rm of $fU");`, "$avp(x)"); got != "'INVITE of alice'" {
+		t.Errorf("$avp(x) is %s", got)
+	}
+	if got := b.Value(`km_append_branch("sip:c@d"); km_append_branch();`, "$(branch(uri)[0])"); got != "'sip:c@d'" {
+		t.Errorf("the first branch is %s", got)
+	}
+}

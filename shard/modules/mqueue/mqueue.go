@@ -4,6 +4,7 @@ package mqueue
 import (
 	"viaduct/shard/route"
 	"viaduct/shard/route/command"
+	"viaduct/shm/table"
 )
 
 // module is what one load declares.
@@ -27,6 +28,13 @@ func Define(m *route.Module) {
 		"A queue, \"name=NAME;size=N;addmode=MODE\". It takes `size` items, "+
 			"without it 8,192, then drops the oldest for each more. MODE 1: a key that waits "+
 			"is not added again; 2: the one that waits is taken out.")
+	size := m.Int("mqueue_size", 0, 0, maxItems,
+		"The size of the queues that mqueue_name declares behind it; 0 means 8,192.")
+	mode := m.Int("mqueue_addmode", 0, 0, 2,
+		"The addmode of the queues that mqueue_name declares behind it.")
+	m.Each("mqueue_name", func(name string) error {
+		return h.add(&queue{name: name, items: *size, mode: *mode}, name)
+	}, "A queue, by its name alone.")
 	m.IdleText("queues stay in memory over a restart; no database is needed", "db_url")
 	h.last = route.NewPerShard(m, func(int) *map[*queue]*item {
 		all := map[*queue]*item{}
@@ -97,6 +105,38 @@ func Define(m *route.Module) {
 	h.variable(m, "mqv", "The value that mq_fetch has taken from a queue.",
 		func(x *item) []byte { return x.value })
 
+	m.Var(route.Var{Name: "mq_size", Inner: "NAME", Doc: "How many items a queue has.",
+		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
+			q := h.byName[inner]
+			if q == nil {
+				b.Warnf("$mq_size(%s) is null: modparam(\"mqueue\", \"mqueue\", ...) declares no such "+
+					"queue", inner)
+				return route.Place{NoRoom: true, Any: func(*route.Ctx) route.Value { return route.Null }}
+			}
+			return route.Place{NoRoom: true,
+				Int: func(*route.Ctx) (int64, bool) { return int64(q.size()), true }}
+		}})
+
+	m.Command("mqueue.get_sizes", "Shows how many items the queues have.", nil,
+		func(command.Args) (any, error) {
+			all := map[string]int{}
+			for _, q := range h.queues {
+				all[q.name] = q.size()
+			}
+			return all, nil
+		})
+	m.Command("mqueue.fetch", "Takes the oldest item out of a queue.", command.Words("name"),
+		func(a command.Args) (any, error) {
+			q := h.byName[a.Text(0)]
+			if q == nil {
+				return nil, command.Faultf(404, "no such queue")
+			}
+			var x item
+			if !q.fetch(&x, table.Now()) {
+				return nil, command.Faultf(404, "the queue is empty")
+			}
+			return map[string]string{"key": string(x.key), "val": string(x.value)}, nil
+		})
 	m.Command("mqueue.get_size", "Shows how many items a queue has.", command.Words("name"),
 		func(a command.Args) (any, error) {
 			q := h.byName[a.Text(0)]

@@ -1,6 +1,8 @@
 package mqueue
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"viaduct/shard/modules/moduletest"
@@ -61,4 +63,50 @@ modparam("mqueue", "mqueue", "name=u;addmode=1") modparam("mqueue", "mqueue", "n
 	if n := testing.AllocsPerRun(100, func() { p.Request(b.Ctx, r) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// TestNamed: queues that are declared by a name alone, and what shows their sizes.
+func TestNamed(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "mqueue", Define: Define})
+	b.Head = `modparam("mqueue", "mqueue_size", 2) modparam("mqueue", "mqueue_addmode", 1)
+modparam("mqueue", "mqueue_name", "a") modparam("mqueue", "mqueue_size", 0) modparam("mqueue", "mqueue_name", "b")`
+	f := func(before, x, want string) {
+		t.Helper()
+		if got := b.Value(before, x); got != want {
+			t.Errorf("%s %s is %s, want %s", before, x, got, want)
+		}
+	}
+	f("", "$mq_size(a)", "0")
+	f(`mq_add("a", "k", "1"); mq_add("a", "k", "2");`, "$mq_size(a)", "1")
+	f(`mq_add("a", "l", "1"); mq_add("a", "m", "2");`, "$mq_size(a)", "2")
+	f(`$var(i) = 0; while ($var(i) < 50) { mq_add("b", "$var(i)", "x"); $var(i) = $var(i) + 1; }`, "$mq_size(b)", "50")
+	f("", "$mq_size(none)", "null")
+	call := func(name string, args ...string) string {
+		p, _, err := b.Load("request_route { exit; }")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range p.Commands() {
+			if m.Name == name {
+				words, err := m.Read(args)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v, err := m.Call(words)
+				return fmt.Sprint(v, err)
+			}
+		}
+		return "no command"
+	}
+	for _, c := range []struct{ got, want string }{
+		{call("mqueue.get_sizes"), "map[a:2 b:50]<nil>"},
+		{call("mqueue.fetch", "a"), "map[key:l val:1]<nil>"},
+		{call("mqueue.get_sizes"), "map[a:1 b:50]<nil>"},
+	} {
+		if c.got != strings.Replace(c.want, "<nil>", " <nil>", 1) {
+			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+	b.Head += ` modparam("mqueue", "mqueue_name", "a")`
+	b.Fails("exit;", `mqueue.mqueue_name declares queue "a" a second time`)
 }

@@ -81,6 +81,14 @@ func (h *module) declare(text string) error {
 			return err
 		}
 	}
+	return h.add(q, text)
+}
+
+// add takes a queue that text declares.
+func (h *module) add(q *queue, text string) error {
+	if q.items == 0 {
+		q.items = defaultItems
+	}
 	switch {
 	case q.name == "":
 		return fmt.Errorf("is no queue: write \"name=NAME;size=100\", not %s", route.Quote(text))
