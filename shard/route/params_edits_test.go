@@ -4,7 +4,8 @@ package route
 func init() {
 	for name, args := range map[string]string{
 		"change_reply_status": `"400", "x"`, "change_reply_status_code": `"400"`, "add_diversion": `"x"`,
-		"fnmatch": `"x", "y"`, "file_read": `"/x", "$var(x)"`,
+		"fnmatch": `"x", "y"`, "file_read": `"/x", "$var(x)"`, "allow_uri": `"x", "$ru"`,
+		"xlogm": `"L_ERR", "x"`, "avp_printf": `"$avp(x)", "y"`, "allow_register": `"x"`,
 		"append_hf": `"X: y\r\n"`, "insert_hf": `"X: y\r\n"`, "append_urihf": `"X: ", "\r\n"`, "remove_hf": `"X"`,
 		"remove_hf_pv": `"$rU"`,
 		"remove_hf_re": `"X"`, "remove_hf_re_pv": `"X"`, "remove_hf_exp": `"X", "Y"`, "remove_hf_exp_pv": `"X", "Y"`,

@@ -1,6 +1,6 @@
-// Package permissions tells which addresses may do what: Kamailio's module permissions, the part of
-// it that has addresses and trusted peers. They come from a file or from tables in the format of
-// db_text.
+// Package permissions tells which addresses may do what: Kamailio's module permissions, its addresses
+// and trusted peers, which come from a file or from tables in the format of db_text, and its files of
+// rules about pairs of URIs.
 package permissions
 
 import (
@@ -24,6 +24,8 @@ type permissions struct {
 	backends *int
 	columns  map[string]*string // of the tables, and their names
 	tagMode  *int
+
+	files ruleFiles
 
 	list    atomic.Pointer[list]
 	trusted atomic.Pointer[trusted]
@@ -52,7 +54,8 @@ func define(m *route.Module) *permissions {
 		"The least seconds between two reloads of the file.")
 	p.url = m.Text("db_url", "", "Where the tables are: \"text:///FOLDER\".")
 	p.backends = m.Int("load_backends", 0xffff, 0, 1<<31-1,
-		"What is read of the tables: 1 the addresses, 2 the trusted peers, 3 both.")
+		"What is read, a sum: 1 the table of addresses, 2 that of trusted peers, 4 the file of "+
+			"rules that allow, 8 that of rules that deny.")
 	p.columns = map[string]*string{}
 	for _, c := range columns {
 		p.columns[c.param] = m.Text(c.param, c.name, c.doc)
@@ -62,9 +65,8 @@ func define(m *route.Module) *permissions {
 	m.IdleInt("tables are in memory, and what a reload replaces is given back at once", "db_mode",
 		"trusted_cleanup_interval")
 	m.IdleInt("there may be as many networks as you like", "max_subnets")
-	const noFiles = "there are no allow_routing, allow_uri and allow_register yet"
-	m.IdleText(noFiles, "allow_suffix", "deny_suffix", "default_allow_file", "default_deny_file")
-	m.IdleInt(noFiles, "check_all_branches")
+	p.files.backends = p.backends
+	p.files.define(m)
 	m.Ready(func() error { return errors.Join(p.load(), p.readyTrusted()) })
 	p.functions(m)
 	p.trustedFunctions(m)
