@@ -32,12 +32,6 @@ func Define(m *route.Module) {
 			return into.Put(c, route.TextValue(text))
 		})
 	m.Alias("pv_printf", "avp_printf")
-	route.Func1(m, "km_append_branch", route.InRequest|route.InFailure,
-		route.Optional(route.Text("uri", "the target; left out: the Request-URI"), nil),
-		"Adds one more target for the next t_relay, as append_branch() of corex.",
-		func(c *route.Ctx, uri []byte) route.Result {
-			return route.Truth(c.Request.AppendBranch(uri, -1))
-		})
 	uniqueIDs(m)
 	debug(m)
 	branchFlags(m)

@@ -53,14 +53,11 @@ func TestUnique(t *testing.T) {
 	}
 }
 
-// TestOldNames: functions that others took the place of.
+// TestOldNames: a function that another one took the place of.
 func TestOldNames(t *testing.T) {
 	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
 		route.Declared{Name: "kex", Define: Define})
 	if got := b.Value(`avp_printf("$avp(x)", "$rm of $fU");`, "$avp(x)"); got != "'INVITE of alice'" {
 		t.Errorf("$avp(x) is %s", got)
-	}
-	if got := b.Value(`km_append_branch("sip:c@d"); km_append_branch();`, "$(branch(uri)[0])"); got != "'sip:c@d'" {
-		t.Errorf("the first branch is %s", got)
 	}
 }
