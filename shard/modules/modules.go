@@ -14,6 +14,7 @@ import (
 	"viaduct/shard/modules/dialplan"
 	"viaduct/shard/modules/dispatcher"
 	"viaduct/shard/modules/diversion"
+	"viaduct/shard/modules/evrexec"
 	"viaduct/shard/modules/htable"
 	"viaduct/shard/modules/idle"
 	"viaduct/shard/modules/ipops"
@@ -73,6 +74,7 @@ var All = []route.Declared{
 	{Name: "diversion", Define: diversion.Define},
 	{Name: "dialplan", Define: dialplan.Define},
 	{Name: "dispatcher", Define: dispatcher.Define},
+	{Name: "evrexec", Define: evrexec.Define},
 	{Name: "htable", Define: htable.Define},
 	{Name: "ipops", Define: ipops.Define},
 	{Name: "jansson", Define: jansson.Define},

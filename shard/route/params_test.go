@@ -57,6 +57,7 @@ var specialValue = map[string]string{
 	"mtree.mtree":        `"name=t"`,
 	"mqueue.mqueue":      `"name=q"`,
 	"rtimer.timer":       `"name=x;interval=1"`,
+	"evrexec.exec":       `"name=evrexec:x"`,
 	"ratelimit.queue":    `"0:REGISTER"`, "ratelimit.pipe": `"0:TAILDROP:10"`,
 	"avpops.db_scheme": `"s:uuid_col=a;username_col=b;domain_col=c;value_col=d;table=e"`,
 	"uac.credential":   `"a:b:c"`,
@@ -286,7 +287,6 @@ func TestFunctionsAsKamailio(t *testing.T) {
 		funcs[n] = d
 	}
 	delete(funcs, "blst_is_blacklisted") // until 5.4
-	delete(funcs, "avp_printf")          // in the manual alone
 	load := strings.ReplaceAll(allModules, `" loadmodule`, "\"\nloadmodule")
 	for _, n := range sortedKeys(modules) {
 		line := "loadmodule \"" + n + ".so\"\n"
