@@ -430,8 +430,8 @@ func TestWarnings(t *testing.T) {
 	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
 		`1:12: module ctl has nothing to do: kamcmd and viaductctl ask at the status socket (-x)`,
 		`2:17: ctl.binrpc has no effect: kamcmd and viaductctl ask at the status socket (-x)`)
-	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"alias_subdomains\", \"x\")\nrequest_route { exit; }",
-		`2:19: corex.alias_subdomains has no effect: there are no scripts in other languages`)
+	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"evcb_reply_out\", \"x\")\nrequest_route { exit; }",
+		`2:19: corex.evcb_reply_out has no effect: there are no scripts in other languages`)
 	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",
 		`2:1: failure_route without a name is never run: no function can arm it`,
 		`3:14: branch_route without a name is never run: no function can arm it`)
