@@ -55,6 +55,7 @@ type worker struct {
 	egress   proxy.Egress
 	ctx      *route.Ctx
 	m        parser.Message
+	received netio.Packet // while event_route[core:msg-received] runs
 	// a request of ours whose outcome is told, and its final response
 	ourRequest, ourResponse parser.Message
 

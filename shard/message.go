@@ -95,7 +95,10 @@ func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 		w.step = stepDatagram
 		before := len(p.Data)
 		first := &p.Data[0]
-		if !w.program.Received(w.ctx, p) {
+		w.received = *p // the run keeps its address: p itself stays on the stack of who has it there
+		goOn := w.program.Received(w.ctx, &w.received)
+		p.Data, w.received = w.received.Data, netio.Packet{}
+		if !goOn {
 			w.drop(ProgramDrop)
 			return
 		}
