@@ -231,15 +231,18 @@ func (f *ruleFiles) define(m *route.Module) {
 		"it is the name without suffix"), "")
 	deny := route.Optional(route.Name("deny_file", wants, "the rules that deny"), "")
 	both := []route.AnyArg{name, deny}
-	m.Func(route.Func{Name: "allow_routing", In: route.InRequest | route.InFailure, Args: both,
+	m.Func(route.Func{Name: "allow_routing", In: route.Anywhere, Args: both,
 		Doc: "Tells whether rules allow the From with the Request-URI, and with all branches that " +
-			"were added. Of those they see sip:user@host.",
+			"were added. Of those they see sip:user@host. False for a response.",
 		Build: func(b *route.Build) route.Call {
 			p, ok := f.pair(b, name, deny, true)
 			if !ok {
 				return nil
 			}
 			return func(c *route.Ctx) route.Result {
+				if c.Request == nil {
+					return -1
+				}
 				from, ok1 := c.FromURI()
 				text, ok2 := c.RURI()
 				uri := plain(c, text, true)
