@@ -265,14 +265,11 @@ func sample(name string, d *funcDef) string {
 // notThere are functions Kamailio accepts in routes where we never shall.
 var notThere = map[string]string{"forward": onceOnly, "forward_udp": onceOnly, "forward_tcp": onceOnly,
 	"forward_tls":  onceOnly,
-	"forward_sctp": onceOnly, "jsonrpc_exec": waitsThere,
-	"allow_routing": beforeBranches}
+	"forward_sctp": onceOnly, "jsonrpc_exec": waitsThere}
 
 const (
-	onceOnly = "it forwards a request, once"
-	// its rules are for the Request-URI with the From, and for all branches that were added
-	beforeBranches = "it judges a request before it is sent on"
-	waitsThere     = "the command runs beside the shards, and a run there has nothing to wait in"
+	onceOnly   = "it forwards a request, once"
+	waitsThere = "the command runs beside the shards, and a run there has nothing to wait in"
 )
 
 // TestFunctionsAsKamailio asks Kamailio of each function, in each kind of route, whether it may be
