@@ -31,7 +31,7 @@ run: build ## build and serve in the foreground with the built-in configuration,
 test: ## install what the tests need (as root on Debian), then run all of them
 	@tools/deps.sh
 	@$(GO) build -buildvcs=false -o bin/testreport ./tools/testreport
-	@$(GO) test -json -timeout 8m $(PKG) 2>&1 | bin/testreport
+	@$(GO) test -json -timeout 15m $(PKG) 2>&1 | bin/testreport
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, generated files, race and shuffle, each benchmark once, a little fuzzing

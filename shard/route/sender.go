@@ -79,7 +79,7 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 	if m.Parse(core.OursText(x.Text)) != parser.OK || m.Check() != parser.OK {
 		return false, 400
 	}
-	if v := m.Values(parser.KindVia); v.Next() && v.Next() {
+	if v := m.Values(parser.KindVia); v.Next() && v.Another() {
 		return false, 400 // one more than ours, which nobody would take off
 	}
 	note := make([]byte, 0, len(s.name)+1+len(x.Note))
