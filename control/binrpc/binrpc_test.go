@@ -134,7 +134,7 @@ func FuzzReply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if !json.Valid(b) {
-			t.Skip()
+			return // answers are JSON
 		}
 		p, err := (&Request{cookie: []byte{1}}).Reply(b)
 		if err != nil {

@@ -94,11 +94,7 @@ func (w *writer) members(depth int) error {
 			return err
 		}
 		w.out = appendText(w.out, nameTag, name.(string))
-		t, err := w.in.Token()
-		if err != nil {
-			return err
-		}
-		if err := w.value(t, depth); err != nil {
+		if err := w.next(depth); err != nil {
 			return err
 		}
 	}
@@ -106,14 +102,19 @@ func (w *writer) members(depth int) error {
 	return err
 }
 
+// next writes the value that comes next.
+func (w *writer) next(depth int) error {
+	t, err := w.in.Token()
+	if err != nil {
+		return err
+	}
+	return w.value(t, depth)
+}
+
 // elements writes the values of a list up to its end, one behind the other.
 func (w *writer) elements(depth int) error {
 	for w.in.More() {
-		t, err := w.in.Token()
-		if err != nil {
-			return err
-		}
-		if err := w.value(t, depth); err != nil {
+		if err := w.next(depth); err != nil {
 			return err
 		}
 	}
