@@ -42,7 +42,7 @@ func Define(m *route.Module) {
 		d.Probes.ReplyCodes, err = balance.ParseReplyCodes(*good)
 		return err
 	})
-	m.Bool("ds_ping_latency_stats", false, "Keep latency figures.")
+	m.IdleInt("latencies of probes are always kept", "ds_ping_latency_stats")
 	m.IntVar(&d.List.LatencyKept, "ds_latency_estimator_alpha", 1, 999,
 		"How much the latencies before weigh, in thousandths.")
 	m.IntVar((*int)(&d.Probes.Mode), "ds_probing_mode", 0, 3,

@@ -5,9 +5,9 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.Int("default_code", 500, 300, 699, "The status of an answer that has none.")
-	m.Text("default_reason", "Internal Server Error", "Its reason phrase.")
-	m.Bool("bind_tm", true, "Whether send_reply answers through the transaction.")
+	m.IdleInt("an answer always has a status of its own", "default_code")
+	m.IdleText("an answer always has a reason phrase of its own", "default_reason")
+	m.IdleInt("send_reply answers through the transaction where there is one, always", "bind_tm")
 	m.IdleInt("contacts of a 3xx made here carry no parameters", "rich_redirect")
 	m.IdleText("there is no embedded interpreter", "event_callback_fl_ack",
 		"event_callback_lres_sent")

@@ -63,8 +63,6 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.PassFormer, "pass_former_replies",
 		"Whether responses to what a process before this one sent are passed on by their Via. "+
 			"Not Kamailio's, which passes every stray on.")
-	m.Bool("reparse_invite", true,
-		"Whether CANCEL and ACK are made of what was sent.")
 	m.BoolVar(&s.LocalReason, "local_cancel_reason",
 		"Whether a CANCEL made here has a Reason (RFC 3326).")
 	m.BoolVar(&s.E2EReason, "e2e_cancel_reason",
@@ -77,8 +75,6 @@ func parameters(m *route.Module) {
 		"Its reason phrase.")
 	m.IntVar(&s.TimeoutStatus, "reply_408_code", 400, 699,
 		"The status that takes the place of a 408 made here.")
-	m.Bool("delayed_reply", true,
-		"Whether the script answers when t_relay failed.")
 	m.Text("on_sl_reply", "",
 		"The onreply_route for responses that belong to no transaction.")
 	m.BoolVar(&list.Use503, "blst_503",
@@ -93,14 +89,6 @@ func parameters(m *route.Module) {
 		"Methods whose failures list a destination, as bits.")
 	m.BitsVar(&list.MethodsLookup, "blst_methods_lookup",
 		"Methods that keep off listed destinations, as bits.")
-	m.Bool("via1_matching", true,
-		"Whether the whole of the top Via is matched (RFC 2543).")
-	m.Bool("ruri_matching", true,
-		"Whether the Request-URI is matched (RFC 2543).")
-	m.Bool("callid_matching", false,
-		"Whether Call-ID alone is matched.")
-	m.Bool("callid_cseq_matching", false,
-		"Whether Call-ID and CSeq are matched.")
 	m.NotYet("on_sl_reply")
 	m.Check("failover_reply_codes", func(codes string, _ int64) string {
 		if _, err := balance.ParseReplyCodes(codes); err != nil {
@@ -118,6 +106,10 @@ func parameters(m *route.Module) {
 		"pass_provisional_replies")
 	m.IdleText("there are no scripts in other languages", "event_callback",
 		"event_callback_lres_sent")
+	m.IdleInt("CANCEL and ACK are always made of what was sent", "reparse_invite")
+	m.IdleInt("the script answers when t_relay failed, always", "delayed_reply")
+	m.IdleInt("a transaction is found by branch, sent-by and method (RFC 3261 §17.2.3)",
+		"via1_matching", "ruri_matching", "callid_matching", "callid_cseq_matching")
 	m.IdleInt("no Unix-socket transactions exist", "unix_tx_timeout")
 	m.IdleInt("routes do not block, so that none is late", "exec_time_check")
 	m.IdleInt("a branch is always built for the address it goes to", "reparse_on_dns_failover")

@@ -5,8 +5,8 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.Bool("precheck_trans", true,
-		"Whether t_precheck_trans looks for a transaction.")
+	m.IdleInt("a shard has each transaction to itself: t_precheck_trans always looks for one",
+		"precheck_trans")
 
 	route.Func0(m, "t_precheck_trans", route.InRequest,
 		"Tells whether the request is a retransmission.",
