@@ -65,6 +65,7 @@ func (cc *compiler) link() {
 		s := &cc.prog.steps[i]
 		s.yes, s.no = cc.resolve(s.yes), cc.resolve(s.no)
 	}
+	cc.prog.link()
 	for _, t := range cc.targets {
 		*t = cc.resolve(*t)
 	}

@@ -165,7 +165,9 @@ func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outco
 	if HeldProgram(run) != p.hash {
 		return Ended, false
 	}
-	c.begin(p, at)
+	c.begin(p)
+	c.atHand = *at
+	c.takeKept()
 	h := &c.heldReader
 	*h = heldReader{b: run[8:]}
 	step := h.number()

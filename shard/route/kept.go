@@ -79,9 +79,12 @@ func newKept() *Kept {
 
 // reset forgets all of them.
 func (k *Kept) reset() {
-	if len(k.items) == int(firstItem) && !k.changed {
-		return
+	if len(k.items) != int(firstItem) || k.changed {
+		k.clear()
 	}
+}
+
+func (k *Kept) clear() {
 	k.items, k.text = k.items[:firstItem], k.text[:0]
 	clear(k.items)
 	k.free, k.waste, k.changed = 0, 0, false

@@ -114,6 +114,7 @@ type Program struct {
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // one does
 	steps        []step
+	linked       []linked     // the steps as run goes through them
 	http         *httpService // nil means no module serves HTTP
 	waits        []target     // of those, where a run may be held
 	tables       []string     // of the arena, by name: those it has opened

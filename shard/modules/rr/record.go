@@ -44,6 +44,11 @@ func recording(m *route.Module) {
 			if !ok1 || !ok2 {
 				return nil
 			}
+			if p, known := params.Known(); known && !*add { // what nearly all files have
+				return func(c *route.Ctx) route.Result {
+					return route.Truth(c.Request.RecordRoute(nil, p))
+				}
+			}
 			return func(c *route.Ctx) route.Result {
 				p, r := params.Get(c)
 				if r <= 0 {

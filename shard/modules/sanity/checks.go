@@ -47,23 +47,38 @@ func malformed(phrase string) *Fault { return &Fault{cause: proxy.Malformed, phr
 // runs, always. A response has no Request-URI; Kamailio fails it if that is to be looked at.
 func Check(c *route.Ctx, msgChecks, uriMask uint32) *Fault {
 	m := c.Msg
-	if msgChecks&checkExpires != 0 && m.Has(parser.KindExpires) {
-		if v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw); len(v) == 0 {
-			return noExpires
-		} else if !digits(v) {
-			return badExpires
-		}
-	}
 	if msgChecks&checkURIs == 0 {
 		uriMask = 0
 	}
-	if msgChecks&checkScheme != 0 || uriMask&ofRequestURI != 0 {
-		if f := checkRequestURI(m); f != nil {
+	if msgChecks&checkExpires != 0 && m.Has(parser.KindExpires) {
+		if f := checkExpiresOf(m); f != nil {
 			return f
 		}
 	}
-	if uriMask &^= ofRequestURI; uriMask != 0 {
-		if f := checkAddresses(m, uriMask); f != nil {
+	if (msgChecks&checkScheme != 0 || uriMask&ofRequestURI != 0) && m.IsRequest {
+		u, reason := m.RequestURI()
+		if reason != parser.OK {
+			return badRequestURI
+		}
+		if u.Scheme == parser.SchemeOther {
+			return badScheme
+		}
+	}
+	if m.Method != parser.ACK {
+		// An ACK has those of the INVITE and of the 200: see parser.Message.Check.
+		if uriMask&ofFrom != 0 {
+			if a, reason := m.From(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
+				return badFrom
+			}
+		}
+		if uriMask&ofTo != 0 {
+			if a, reason := m.To(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
+				return badTo
+			}
+		}
+	}
+	if uriMask&ofContact != 0 && m.Has(parser.KindContact) {
+		if f := checkContacts(m); f != nil {
 			return f
 		}
 	}
@@ -73,44 +88,24 @@ func Check(c *route.Ctx, msgChecks, uriMask uint32) *Fault {
 	return nil
 }
 
-func checkRequestURI(m *parser.Message) *Fault {
-	if !m.IsRequest {
-		return nil
-	}
-	u, reason := m.RequestURI()
-	if reason != parser.OK {
-		return badRequestURI
-	}
-	if u.Scheme == parser.SchemeOther {
-		return badScheme
+func checkExpiresOf(m *parser.Message) *Fault {
+	v := m.Headers[m.First(parser.KindExpires)].Value.Of(m.Raw)
+	switch {
+	case len(v) == 0:
+		return noExpires
+	case !digits(v):
+		return badExpires
 	}
 	return nil
 }
 
-// checkAddresses looks at From, To and Contact.
-func checkAddresses(m *parser.Message, uriMask uint32) *Fault {
-	if m.Method == parser.ACK {
-		// It has those of the INVITE and of the 200: see parser.Message.Check.
-		uriMask &^= ofFrom | ofTo
-	}
-	if uriMask&ofFrom != 0 {
-		if a, reason := m.From(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
-			return badFrom
-		}
-	}
-	if uriMask&ofTo != 0 {
-		if a, reason := m.To(); reason != parser.OK || a.CheckURI(m.Raw) != parser.OK {
-			return badTo
-		}
-	}
-	if uriMask&ofContact != 0 && m.Has(parser.KindContact) {
-		for v := m.Values(parser.KindContact); v.Next(); {
-			var a parser.NameAddr
-			if string(v.Value.Of(m.Raw)) != "*" &&
-				(parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK ||
-					a.CheckURI(m.Raw) != parser.OK) {
-				return badContact
-			}
+func checkContacts(m *parser.Message) *Fault {
+	for v := m.Values(parser.KindContact); v.Next(); {
+		var a parser.NameAddr
+		if string(v.Value.Of(m.Raw)) != "*" &&
+			(parser.ParseNameAddr(m.Raw, v.Value, &a) != parser.OK ||
+				a.CheckURI(m.Raw) != parser.OK) {
+			return badContact
 		}
 	}
 	return nil
