@@ -62,8 +62,7 @@ func faultAt(n, burst int) (point func(), reached *int) {
 
 // equipped is a flow that hands its faults out in all their places.
 func equipped(t *testing.T, a *txtar.Archive) *flow {
-	config, targets, names := flowFiles(t, a)
-	f := newNamedFlow(t, config, targets, names, 16<<20)
+	f := newStory(t, a)
 	f.faulty = true
 	f.w.program = f.w.program.Around(func(do func() route.Result) route.Result {
 		f.inject()
@@ -71,7 +70,7 @@ func equipped(t *testing.T, a *txtar.Archive) *flow {
 		f.inject()
 		return r
 	})
-	f.equip = func() { f.rewire(&faultyUser{f.w.core, f}) }
+	f.equip = func() { f.w.tx.SetUser(&faultyUser{f.w.core, f}) }
 	f.equip()
 	return f
 }
@@ -116,19 +115,6 @@ func flowFiles(t testing.TB, a *txtar.Archive) (config, targets string, names ma
 		}
 	}
 	return config, targets, names
-}
-
-// rewire gives the worker a transaction layer with another user.
-func (f *flow) rewire(user txn.User) {
-	c := txnConfig(f.w, f, user, f.settings, f.random)
-	c.Now = f.now
-	tx, err := txn.New(c)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.w.tx = tx
-	f.w.core.SetTable(tx)
-	f.tell()
 }
 
 // faultyUser is the user of the transaction layer with a point before and behind each call.
@@ -473,7 +459,7 @@ func TestTimerPanicsAlone(t *testing.T) {
 	f := newFlow(t, strings.Replace(defaultConfig(t), "debug=0", "debug=-3", 1), "1 sip:127.0.0.1:7000\n", 16<<20)
 	f.faulty = true
 	calls := 0
-	f.rewire(&panicAtTimeout{f.w.core, &calls})
+	f.w.tx.SetUser(&panicAtTimeout{f.w.core, &calls})
 	for i := range 100 {
 		f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:5060", fmt.Sprintf("c%d", i), fmt.Sprint(i)))
 	}
@@ -552,8 +538,8 @@ func (f *flow) finals() map[string][]int {
 	last := map[string]int64{} // when the last one of a branch and method left
 	ended := map[string]int{}  // how many transactions of them have
 	timers := txn.DefaultTimers()
+	var m parser.Message
 	for _, d := range f.all {
-		var m parser.Message
 		if !strings.HasPrefix(string(d.bytes), "SIP/2.0 ") {
 			continue
 		}
@@ -586,8 +572,8 @@ func (f *flow) finals() map[string][]int {
 
 // stateless tells whether a transaction had its final without our keeping one.
 func (f *flow) stateless(key string) bool {
+	var m parser.Message
 	return slices.ContainsFunc(f.all, func(d sentDatagram) bool {
-		var m parser.Message
 		if !d.stateless || m.Parse(d.bytes) != parser.OK || m.IsRequest || m.Status < 200 {
 			return false
 		}
@@ -664,8 +650,8 @@ func several(codes []int) bool {
 
 // asked tells whether the request of a transaction arrived.
 func (f *flow) asked(key string) bool {
+	var m parser.Message
 	for _, b := range f.arrived {
-		var m parser.Message
 		m.Parse(b)
 		if k, ok := transactionOf(&m); ok && k == key && m.IsRequest {
 			return true

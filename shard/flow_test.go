@@ -2,7 +2,6 @@ package shard
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +64,10 @@ import (
 // directions, and From tags of ours {tag}. With -update the out steps are written anew: review the diff.
 var update = flag.Bool("update", false, "rewrite the out steps of testdata/flows")
 
+// flowListBytes is the size of the destination blocklist, which each new flow clears and each restart
+// walks: room for 255 entries.
+const flowListBytes = 16 << 10
+
 const flowStart = int64(1000 * time.Second)
 
 // flow is a running story.
@@ -95,6 +99,7 @@ type flow struct {
 	faulty   bool          // panics are the test's own
 	timeless bool          // out steps are compared without their times
 	held     []heldSegment // queued by reference in this batch
+	arenas   []*shm.Arena  // of all processes: what was opened in one may be used after a restart
 	counting bool          // what leaves is only counted
 	counted  int           // how many messages, while counting
 }
@@ -271,9 +276,9 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { arena.Close() })
 	f := &flow{t: t, lastTo: map[string][]byte{}, now: flowStart, stepAt: flowStart, settings: settings,
-		service: service}
+		service: service, arenas: []*shm.Arena{arena}}
+	t.Cleanup(f.close)
 	f.names = &flowNames{known: names, asked: map[string]bool{}}
 	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
@@ -306,7 +311,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 		sh.tables.Store(tb)
 	}
 	cfg := blocklist.DefaultConfig()
-	cfg.Init = true
+	cfg.Init, cfg.MemBytes = true, flowListBytes
 	if sh.list, err = blocklist.New(arena, cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +327,26 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 	f.connect()
 	f.tell()
 	return f
+}
+
+// close gives back what the flow has outside the Go heap. It may be called twice.
+func (f *flow) close() {
+	if f.w != nil && f.w.tx != nil {
+		f.forget()
+	}
+	for _, arena := range f.arenas {
+		if err := arena.Close(); err != nil {
+			f.t.Error(err)
+		}
+	}
+	f.arenas = nil
+}
+
+// forget ends the transaction table of a worker that another follows.
+func (f *flow) forget() {
+	if err := f.w.tx.Close(); err != nil {
+		f.t.Error(err)
+	}
 }
 
 // parseTargets reads a dispatcher list. No name in it is resolved at load.
@@ -380,11 +405,12 @@ func (f *flow) restart(config string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(func() { arena.Close() })
+	f.arenas = append(f.arenas, arena)
 	if _, err := arena.Recover(func(owner, part shm.Off) bool { return txn.Holds(arena, owner, part) }); err != nil {
 		f.t.Fatal(err)
 	}
 	held := f.w.tx.Held()
+	f.forget()
 	f.w = &worker{
 		shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: program, clock: f.w.clock,
 		batchAt: f.now,
@@ -436,7 +462,8 @@ func (f *flow) anew() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(func() { arena.Close() })
+	f.arenas = append(f.arenas, arena)
+	f.forget()
 	f.w.shared.life++
 	f.w = &worker{
 		shards: 1, arena: arena, doorbell: arena.Doorbell(0), shared: f.w.shared, program: f.w.program,
@@ -695,8 +722,18 @@ func TestFlowsWithoutRoom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			anew := slices.ContainsFunc(a.Files, func(s txtar.File) bool { return s.Name == "anew" })
+			f := newStory(t, a)
 			for n := 0; ; n++ {
-				f, _ := runFlow(t, a, n, false)
+				if n > 0 && anew { // what a process owed ended with it
+					f.close()
+					f = newStory(t, a)
+				} else if n > 0 {
+					f.again(a)
+				}
+				f.w.slab.Refuse(n)
+				f.w.count[txn.CountArenaFull] = 0
+				f.play(a, false)
 				full := f.w.count[txn.CountArenaFull]
 				f.endsClean()
 				if full == 0 {
@@ -713,11 +750,20 @@ func TestFlowsWithoutRoom(t *testing.T) {
 // runFlow runs a story. With compare its out steps must match; the archive
 // returned has those that left. refuse is the slot the arena refuses, -1: none.
 func runFlow(t *testing.T, a *txtar.Archive, refuse int, compare bool) (*flow, *txtar.Archive) {
-	config, targets, names := flowFiles(t, a)
-	f := newNamedFlow(t, config, targets, names, 16<<20)
+	f := newStory(t, a)
 	f.w.slab.Refuse(refuse)
 	return f, f.play(a, compare)
 }
+
+// newStory is the flow of a story before its first step.
+func newStory(t *testing.T, a *txtar.Archive) *flow {
+	config, targets, names := flowFiles(t, a)
+	return newNamedFlow(t, config, targets, names, storyBytes)
+}
+
+// storyBytes is the arena of a story: room for the tables of modules that some have. The larger it
+// is, the larger the index of transactions, which is made anew with each restart.
+const storyBytes = 10 << 20
 
 // play runs the steps of a story.
 func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
@@ -830,10 +876,13 @@ func (f *flow) endsClean() {
 	}
 }
 
+// readDefault reads the default configuration once, for all the variants of all flows.
+var readDefault = sync.OnceValues(func() ([]byte, error) { return os.ReadFile("testdata/lb.cfg") })
+
 func defaultConfig(t testing.TB) string {
-	b, err := os.ReadFile("testdata/lb.cfg")
-	if errors.Is(err, os.ErrNotExist) {
-		t.Fatal("testdata/lb.cfg is missing")
+	b, err := readDefault()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return string(b)
 }

@@ -68,6 +68,7 @@ func BenchmarkHostile(b *testing.B) {
 			for b.Loop() {
 				if i++; i%500 == 0 {
 					b.StopTimer() // the transactions of a few hundred such messages fill an arena
+					c.close()
 					c = newCaller(b, "lb.cfg")
 					b.StartTimer()
 				}

@@ -34,5 +34,6 @@ func TestOpenCallMemory(t *testing.T) {
 			t.Errorf("%s: %d bytes for a call that rings, want %d at most", path.Base(config), each,
 				most)
 		}
+		c.close() // 256 MiB
 	}
 }

@@ -24,6 +24,7 @@ import (
 type caller struct {
 	tb      testing.TB
 	w       *worker
+	arena   *shm.Arena
 	now     int64
 	n       int
 	uac     netio.Addr
@@ -59,17 +60,17 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { arena.Close() })
 	targets, err := balance.Parse("targets",
 		[]byte("1 sip:127.0.0.1:7000\n1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n1 sip:127.0.0.1:7003\n"),
 		balance.Config{}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &caller{tb: tb, now: int64(time.Hour), buf: make([]byte, 0, 4096), last: make([]byte, 0, 4096)}
+	c := &caller{tb: tb, arena: arena, now: int64(time.Hour), buf: make([]byte, 0, 4096), last: make([]byte, 0, 4096)}
 	c.uac, c.uas = netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 6000, Family: 4},
 		netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
+	tb.Cleanup(c.close)
 	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 256),
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.logLevel.Store(int64(logLevel))
@@ -83,6 +84,14 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 		tb.Fatal(err)
 	}
 	return c
+}
+
+// close gives back what the caller has outside the Go heap. It may be called twice.
+func (c *caller) close() {
+	if c.w != nil && c.w.tx != nil {
+		c.w.tx.Close()
+	}
+	c.arena.Close()
 }
 
 const callSDP = "v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n" +
@@ -217,6 +226,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(2000, c.call); n != 0 {
 			t.Errorf("%s: %.2f heap allocations per call, want none", config, n)
 		}
+		c.close()
 	}
 }
 

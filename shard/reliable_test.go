@@ -134,6 +134,7 @@ func TestDomainOfEveryMessage(t *testing.T) {
 	}
 	f := newNamedFlow(t, streamConfig(t, "listen=tls:127.0.0.1:5061\n"), "", names, 16<<20)
 	d := &domainFlow{flow: f, of: map[string]string{}}
+	f.forget()
 	if err := f.w.assemble(d, f, f.settings, f.random); err != nil {
 		t.Fatal(err)
 	}

@@ -170,9 +170,7 @@ func Start(cfg Config) (*Server, error) {
 		w, err := s.newWorker(i)
 		if err != nil {
 			s.closeStreams()
-			group.Close()
-			arena.Close()
-			return nil, err
+			return nil, errors.Join(err, s.closeTables(), group.Close(), arena.Close())
 		}
 		s.workers = append(s.workers, w)
 	}
@@ -286,10 +284,19 @@ func (s *Server) Stop() {
 		s.closeStreams()
 		close(s.shared.lines)
 		<-s.logDone
-		if err := errors.Join(s.group.Close(), s.arena.Close()); err != nil {
+		err := errors.Join(s.closeTables(), s.group.Close(), s.arena.Close())
+		if err != nil {
 			s.shared.logger.Warn("closing", "error", err)
 		}
 	})
+}
+
+// closeTables gives the transaction tables' indexes back, once no shard runs any more.
+func (s *Server) closeTables() (err error) {
+	for _, w := range s.workers {
+		err = errors.Join(err, w.tx.Close())
+	}
+	return err
 }
 
 // collect gives back what ended in the blacklist, now and then. A panic in it ends it, not the

@@ -235,6 +235,26 @@ func status(t *testing.T, file, key string) int64 {
 	return n << 10
 }
 
+// TestFreeIndex: what an index took is given back.
+func TestFreeIndex(t *testing.T) {
+	const words, bytes = 8 << 20, 64 << 20
+	before := status(t, "smaps_rollup", "Anonymous")
+	x, err := NewIndex(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x[0], x[words-1] = 1, 1
+	if took := status(t, "smaps_rollup", "Anonymous") - before; took < bytes/2 {
+		t.Skipf("an index of %d MiB took %d MiB at once", bytes>>20, took>>20)
+	}
+	if err := FreeIndex(x); err != nil {
+		t.Fatal(err)
+	}
+	if left := status(t, "smaps_rollup", "Anonymous") - before; left > bytes/2 {
+		t.Errorf("%d MiB of %d are left", left>>20, bytes>>20)
+	}
+}
+
 // C4: VmLck at least the size, or a warning that says why not.
 func TestMlock(t *testing.T) {
 	a, err := Create(Config{Bytes: 32 << 20, Shards: 1, Mlock: true})

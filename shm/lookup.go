@@ -34,18 +34,29 @@ func View[T any](b []byte) *T {
 }
 
 // NewIndex is a zeroed table of n words outside the arena and outside the Go heap: for indexes that
-// are rebuilt rather than recovered, too large for the collector to carry around. It lasts as long
-// as the process. Huge pages are asked for, since access is random: without them each look-up also
+// are rebuilt rather than recovered, too large for the collector to carry around. It lasts until
+// FreeIndex. Huge pages are asked for, since access is random: without them each look-up also
 // misses the TLB.
 func NewIndex(n int) ([]uint64, error) {
-	b, err := unix.Mmap(-1, 0, n*8, unix.PROT_READ|unix.PROT_WRITE,
+	p, err := unix.MmapPtr(-1, 0, nil, uintptr(n)*8, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map an index of %d MiB: %w", n*8>>20, err)
 	}
+	b := unsafe.Slice((*byte)(p), n*8)
 	// Hints: without them the table is slower, not wrong. Its pages are made now (Linux 5.14), so
 	// that no call waits for one.
 	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
-	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n), nil
+	return unsafe.Slice((*uint64)(p), n), nil
+}
+
+// FreeIndex gives back what NewIndex made, all of it. Nobody may use it afterwards.
+func FreeIndex(x []uint64) error {
+	// The mapping that NewIndex made, of whole words, until this call.
+	err := unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(x)), uintptr(len(x))*8)
+	if err != nil {
+		return fmt.Errorf("cannot unmap an index of %d MiB: %w", len(x)*8>>20, err)
+	}
+	return nil
 }

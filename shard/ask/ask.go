@@ -148,18 +148,18 @@ func NewQueue(first uint64, post func(slot uint32, number uint64)) *Queue {
 // fill makes the questions. Slow path: when the first one is asked.
 func (u *Queue) fill() {
 	u.all, u.free = make([]Question, MaxQuestions), make([]uint32, 0, MaxQuestions)
-	text := make([]byte, MaxQuestions*(QuestionBytes+AnswerBytes)) // resident once it is written to
-	take := func(n int) []byte {
-		b := text[:0:n]
-		text = text[n:]
-		return b
-	}
 	for i := range u.all {
 		q := &u.all[i]
 		q.queue, q.slot = u, uint32(i)
-		q.text, q.Answer.text = take(QuestionBytes), take(AnswerBytes)
 		u.free = append(u.free, uint32(MaxQuestions-1-i))
 	}
+}
+
+// room makes the room for the texts of a question. Slow path: when as many are under way as never
+// before. All of them at once are 12 MiB, which the Go heap zeroes for the few that are asked.
+func (q *Question) room() {
+	b := make([]byte, QuestionBytes+AnswerBytes)
+	q.text, q.Answer.text = b[:0:QuestionBytes], b[QuestionBytes:QuestionBytes]
 }
 
 // Number is a number for the next question; never 0.
@@ -187,6 +187,9 @@ func (u *Queue) Send(q *Question, number uint64, w Waiter) error {
 	}
 	slot := u.free[n]
 	s := &u.all[slot]
+	if s.text == nil {
+		s.room()
+	}
 	s.text = append(s.text[:0], q.text...)
 	s.to, s.within, s.Number, s.Waiter = q.to, q.within, number, w
 	s.Answer.Err, s.Answer.Number, s.Answer.text = nil, 0, s.Answer.text[:0]

@@ -34,6 +34,16 @@ func newIndex(arenaBytes uint64, shards int) (index, error) {
 	return index{slots: slots, mask: uint32(n) - 1, most: int(n / 8 * 7)}, err
 }
 
+// free gives the slots back. It may be called twice.
+func (x *index) free() error {
+	slots := x.slots
+	x.slots = nil
+	if slots == nil {
+		return nil
+	}
+	return shm.FreeIndex(slots)
+}
+
 // tagOf is the part of a hash that is kept. Its low bits are the slot where the search begins, the
 // others tell apart most of what begins there.
 func tagOf(hash uint64) uint32 { return uint32(hash >> 32) }

@@ -25,6 +25,7 @@ func TestIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer x.free()
 	if len(x.slots) != minIndexSlots {
 		t.Fatalf("%d slots", len(x.slots))
 	}
@@ -106,6 +107,7 @@ func TestIndexSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer x.free()
 		if len(x.slots) != want || x.most >= want || x.mask != uint32(want-1) {
 			t.Errorf("%d bytes, %d shards: %d slots, want %d; most %d", arenaBytes, shards, len(x.slots), want, x.most)
 		}

@@ -151,6 +151,10 @@ func New(c Config) (*Table, error) {
 	return t, nil
 }
 
+// Close gives back what the table has outside the arena and the Go heap. The records stay, for
+// another table; this one may not be used any more.
+func (t *Table) Close() error { return t.index.free() }
+
 // Configure replaces Settings, Ended and Sent. Timers that run already run out as they were set.
 func (t *Table) Configure(c *Config) {
 	t.timers, t.maxBr = c.Timers, MaxBranches
@@ -166,6 +170,10 @@ func (t *Table) Configure(c *Config) {
 	}
 	t.stillAt = max(t.stillAt, int64(c.T1))
 }
+
+// SetUser puts another user into the place of the one in Config, between two messages: one that
+// stands before it, for instance.
+func (t *Table) SetUser(u User) { t.user = u }
 
 // SetNow tells the time, once per batch, in ns.
 func (t *Table) SetNow(now int64) {
