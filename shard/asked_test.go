@@ -109,9 +109,7 @@ func (f *flow) answered(words []string) {
 	q.Answer.Number = int64(n)
 	q.Answer.SetText([]byte(strings.Join(words[1:], " ")))
 	q.Done()
-	for f.w.takeMail() > 0 {
-		f.endBatch()
-	}
+	f.takeMail()
 }
 
 // unasked answers what was asked and not answered, which nobody waits for any more.

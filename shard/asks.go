@@ -27,6 +27,7 @@ type asks struct {
 	bytes  int
 	timely ask.Answer // to what asked for time to pass
 	late   ask.Answer // to what was not answered in time
+	route  ask.Answer // the route that a suspended request goes on in
 }
 
 var _ route.Waits = (*asks)(nil)
@@ -104,16 +105,20 @@ func (a *asks) post(slot uint32, number uint64) {
 	a.w.post(shm.Mail{mailAnswer, uint64(slot), number})
 }
 
-// post brings a mail to the shard, from any goroutine. A full box is looked at again: a run whose
+// post brings a mail to the shard, from any goroutine.
+func (w *worker) post(m shm.Mail) { w.postTo(w.number, m) }
+
+// postTo brings a mail to a shard, from any goroutine. A full box is looked at again: a run whose
 // mail is lost would wait for its deadline.
-func (w *worker) post(m shm.Mail) {
+func (w *worker) postTo(shard int, m shm.Mail) {
 	if w.shared.stopping.Load() {
 		return
 	}
-	done := w.mailbox.Post(&m)
-	w.doorbell.Ring()
+	done := w.arena.Mailbox(shard).Post(&m)
+	w.arena.Doorbell(shard).Ring()
 	if !done {
-		time.AfterFunc(mailAgain, func() { w.post(m) })
+		again := m // on the heap only here
+		time.AfterFunc(mailAgain, func() { w.postTo(shard, again) })
 	}
 }
 
@@ -157,6 +162,9 @@ func (w *worker) held(wait proxy.Waiting, question uint64, again bool) {
 	}
 	a := &w.asks.timely
 	switch {
+	case w.core.IsSuspended(wait):
+		w.suspended(wait, again)
+		return
 	case again && question == 0:
 		return // its timer sees to it
 	case again:

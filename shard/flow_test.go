@@ -513,6 +513,14 @@ func (f *flow) receive(from string, b []byte) {
 		f.w.datagram(p)
 	}
 	f.endBatch()
+	f.takeMail()
+}
+
+// takeMail handles what the shard was told, by itself or by others.
+func (f *flow) takeMail() {
+	for f.w.takeMail() > 0 {
+		f.endBatch()
+	}
 }
 
 // wait lets time pass, millisecond by millisecond while timers are due.

@@ -7,6 +7,7 @@ import (
 	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/proxy"
+	"viaduct/shard/route"
 	"viaduct/shm"
 )
 
@@ -112,6 +113,9 @@ func (w *worker) mail(m *shm.Mail) {
 		w.unpark(m[1])
 	case mailAnswer:
 		w.answered(uint32(m[1]), m[2])
+	case mailContinue:
+		w.goOnSuspended(route.Suspension{Index: m[1], Label: uint32(m[2]), Program: m[3],
+			Route: int(m[4])})
 	case mailReplyRetry:
 		w.step = stepQueue
 		w.replyRetryFailed(m[1])

@@ -20,6 +20,20 @@ func (s *Slab) Live(off Off, kind Kind) bool {
 	return h != nil && h.Kind == kind && h.Live() && s.a.chunkOf(off).load().shard() == s.shard
 }
 
+// ShardOf is the shard whose memory off, which may come from a stranger, is in; -1 means none. Any
+// goroutine may ask: what stands there is the shard's matter.
+func (a *Arena) ShardOf(off Off) int {
+	at := uint32(off) - a.firstOff
+	if at >= a.spanOff {
+		return -1
+	}
+	w := a.wordAt(int(at / chunkUnits))
+	if w.use() != chunkSlots && w.use() != chunkSpan {
+		return -1
+	}
+	return w.shard()
+}
+
 // View is a record in bytes that belong to another record. T must hold no pointer; b must be long
 // enough and aligned for T, and the view lasts as long as b. In bounds by the length check; unmoved
 // since arena and heap memory stay where they are.

@@ -60,6 +60,7 @@ const (
 	TimerFired        // nothing came (§16.8, Timers B and F)
 	RangTooLong       // no final response came (§16.8, Timer C)
 	LivedTooLong      // max_inv_lifetime, max_noninv_lifetime
+	NotContinued      // t_suspend held the request, and nobody has continued it
 	NotSent           // the message did not leave, or its connection broke
 	ConnectionFailed  // no connection could be made
 	HandshakeFailed   // the connection was made, and its TLS handshake failed
@@ -164,6 +165,8 @@ var causes = [NumCauses]causeRow{
 		"no final response came in time (fr_inv_timer)"},
 	LivedTooLong: {"lived too long", 408, "Request Timeout", "", levelWarning,
 		"max_inv_lifetime or max_noninv_lifetime is over"},
+	NotContinued: {"not continued", 408, "Request Timeout", "", levelWarning,
+		"no t_continue came for what t_suspend held (fr_inv_timer)"},
 	NotSent: {"not sent", codeInternal, internalError, "", levelWarning,
 		"the message could not be sent, or its connection broke"},
 	ConnectionFailed: {"connection failed", codeInternal, internalError, "", levelWarning,

@@ -80,6 +80,7 @@ func TestCauses(t *testing.T) {
 	f(TimerFired, "timeout", "408 Request Timeout", levelWarning)
 	f(RangTooLong, "rang too long", "408 Request Timeout", levelInfo)
 	f(LivedTooLong, "lived too long", "408 Request Timeout", levelWarning)
+	f(NotContinued, "not continued", "408 Request Timeout", levelWarning)
 	f(NotSent, "not sent", "500 Server Internal Error", levelWarning)
 	f(ConnectionFailed, "connection failed", "500 Server Internal Error", levelWarning)
 	f(HandshakeFailed, "handshake failed", "500 Server Internal Error", levelWarning)

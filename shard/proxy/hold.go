@@ -26,6 +26,8 @@ type HeldRun struct {
 	Question uint64
 	Due      int64  // deadline, in ns of the shard's clock
 	Run      []byte // what package route needs
+
+	suspended bool // see suspend.go
 }
 
 // savedHeldBits are the bits of Saved that say that something waits.
@@ -131,7 +133,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	}
 	held := c.heldBytes(tx, s)
 	held.number() // the question
-	kind := RouteKind(held.byte())
+	kind := RouteKind(held.byte() &^ heldSuspended)
 	c.running = tx
 	if !c.resume(tx) || !c.Request.readState(&held) {
 		c.stopWaiting(tx)
@@ -146,7 +148,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	r.startedEarlier = s.bits&savedEarlier != 0
 	r.own = s.bits&savedOwn != 0
 	r.wasHeld = true
-	return r, HeldRun{kind, question, 0, held.b}, true
+	return r, HeldRun{Kind: kind, Question: question, Run: held.b}, true
 }
 
 // heldBytes reads what s holds.

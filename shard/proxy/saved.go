@@ -56,6 +56,8 @@ const (
 	savedHeld    // a run of the routing program waits
 	savedEarlier // its failure route began with a best response of earlier branches
 	savedOwn     // nobody sent it
+	// somebody is about to continue what is suspended
+	savedContinued
 
 	savedRestoresAt = iota // where Restores begins
 )

@@ -48,7 +48,11 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	n := len(w.b) + len(raw)
 	if held != nil {
 		w.number(held.Question)
-		w.b = r.appendState(append(w.b, uint8(held.Kind)), anew)
+		kind := uint8(held.Kind)
+		if held.suspended {
+			kind |= heldSuspended
+		}
+		w.b = r.appendState(append(w.b, kind), anew)
 		n = len(w.b) + len(raw) + len(held.Run)
 	}
 	if cap(w.b) <= maxSavingBytes {

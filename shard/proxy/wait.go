@@ -57,7 +57,7 @@ func (c *Core) waitsForName(tx *txn.Tx) bool {
 // stopWaiting forgets that it does: what comes of the question finds nothing to go on with.
 func (c *Core) stopWaiting(tx *txn.Tx) {
 	if s := c.saved(tx); s != nil {
-		s.bits &^= savedHeldBits
+		s.bits &^= savedHeldBits | savedContinued
 		s.DueAt = 0
 	}
 }

@@ -121,7 +121,12 @@ func Quote(s string) string { return quote(clip(s)) }
 func (c *Ctx) Moved(r Result) Result { return c.moved(r) }
 
 // RunsIn tells whether the run is that of a route of one of these kinds.
-func (c *Ctx) RunsIn(in Kinds) bool { return in>>c.kind&1 != 0 }
+func (c *Ctx) RunsIn(in Kinds) bool {
+	if c.continued && c.kind == RequestRoute {
+		return in&InFailure != 0 // as in Kamailio
+	}
+	return in>>c.kind&1 != 0
+}
 
 // ReplyStatus is $T_reply_code.
 func (c *Ctx) ReplyStatus() int { return c.replyStatus() }

@@ -59,6 +59,8 @@ type progress struct {
 	stop stop
 	void bool // the expression under way has no value: it divides by zero
 	deep bool // a call was nested too deep, which was said
+	// continued says that t_continue has it go on.
+	continued bool
 	// inner says that the run is made within another one.
 	inner bool
 	// ScriptFlags are those of setsflag(): they live for one run.

@@ -19,7 +19,7 @@ import (
 // in heldParts. Only the program that wrote it reads it: a held run of another one is refused.
 
 // heldFormat is part of each program's hash. It changes with what is written here.
-const heldFormat = 3
+const heldFormat = 4
 
 // heldPart is one thing that a run has.
 type heldPart struct {
@@ -41,6 +41,7 @@ var heldParts = [...]heldPart{
 const (
 	heldActed = 1 << iota
 	heldUnanswered
+	heldContinued
 )
 
 // errNoRoom: the arena has no room for a run.
@@ -125,6 +126,9 @@ func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
 	if c.Unanswered {
 		flags |= heldUnanswered
 	}
+	if c.continued {
+		flags |= heldContinued
+	}
 	w.number(flags)
 	w.signed(int64(c.Return))
 	w.number(uint64(c.waits))
@@ -173,6 +177,7 @@ func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outco
 	step := h.number()
 	flags := h.number()
 	c.Acted, c.Unanswered = flags&heldActed != 0, flags&heldUnanswered != 0
+	c.continued = flags&heldContinued != 0
 	c.Return, c.waits, c.left = int(h.signed()), int32(h.number()), int32(h.number())
 	c.ReplyIgnore = blocklist.Reason(h.number())
 	c.ScriptFlags = uint32(h.number())

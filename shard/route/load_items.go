@@ -406,6 +406,7 @@ func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 	cc.define(rt.label, cc.routeBody(it.Body))
 	rt.size, rt.there = int32(cc.here()-start), true
 	cc.prog.routes = append(cc.prog.routes, rt)
+	rt.number = int32(len(cc.prog.routes))
 }
 
 // finish checks what needs the whole file.

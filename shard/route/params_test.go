@@ -180,7 +180,7 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
-	"is_direction":     `"upstream"`,
+	"is_direction": `"upstream"`, "t_continue": `"1", "2", "$var(x)"`,
 	"t_forward_nonack": `"h", "5060"`, "t_forward_nonack_udp": `"h", "5060"`,
 	"t_forward_nonack_tcp": `"h", "5060"`,
 	"t_forward_nonack_tls": `"h", "5060"`, "t_forward_nonack_sctp": `"h", "5060"`, "t_grep_status": `"486"`,

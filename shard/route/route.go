@@ -148,6 +148,7 @@ type routeCode struct {
 	label   target // where it begins, until the program is linked
 	entry   target // where it begins, from then on
 	size    int32  // in steps
+	number  int32  // among the program's routes, from 1
 	there   bool   // the file has it
 	tooDeep []byte // the line of a run that calls it too deep
 }

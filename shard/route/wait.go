@@ -20,6 +20,8 @@ type Waits interface {
 	Ask(q *ask.Question, number uint64, w proxy.Waiting) error
 	// Park keeps run, one without a transaction, with its message, and asks q for it.
 	Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error
+	// Continue has a request that is suspended go on. It returns false if there is none.
+	Continue(s Suspension) bool
 }
 
 // CanWait are the routes in which a run can wait.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"viaduct/shm"
 )
 
@@ -201,6 +203,30 @@ func (t *Table) ByKey(off shm.Off, key uint64) *Tx {
 		return tx
 	}
 	return nil
+}
+
+// Label tells a routing program tx from another one in the same slot. Unlike its key it is the same
+// in the process that takes over after a kill.
+func (t *Table) Label(tx *Tx) uint32 { return uint32(xxhash.Sum64(t.keyBytes(tx)) & (1<<31 - 1)) }
+
+// ByLabel is ByKey for one that is known by its Label.
+func (t *Table) ByLabel(off shm.Off, label uint32) *Tx {
+	if off == 0 || !t.slab.Live(off, KindTx) {
+		return nil
+	}
+	if tx := t.tx(off); tx.state != Terminated && t.Label(tx) == label {
+		return t.ByKey(off, tx.key)
+	}
+	return nil
+}
+
+// Ringing is how long an INVITE of tx may ring (Timer C): ms if that is not 0, else what the settings
+// say.
+func (t *Table) Ringing(tx *Tx, ms int64) int64 {
+	if ms != 0 {
+		return ms * int64(time.Millisecond)
+	}
+	return t.timerC(tx)
 }
 
 // timerB is how long a request of tx waits for a response (Timers B and F).

@@ -52,6 +52,7 @@ func Define(m *route.Module) {
 			c.Shard.Core.CancelBranches(c.Tx, br, which == otherBranches)
 			return 1
 		})
+	suspends(m)
 	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
 	route.Func1(m, "t_drop", route.InRequest|route.InFailure, code,
 		"Gives the transaction up: nobody hears of it, and what is under way is canceled.",

@@ -46,8 +46,10 @@ func variables(m *route.Module) {
 		})
 
 	parts := map[string]func(c *route.Ctx, w proxy.Waiting) int64{
-		"id_index":     func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Tx) },
-		"id_label":     func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Key & (1<<31 - 1)) },
+		"id_index": func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Tx) },
+		"id_label": func(c *route.Ctx, _ proxy.Waiting) int64 {
+			return int64(c.Shard.Core.Label(c.Transaction()))
+		},
 		"reply_code":   func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.ReplyStatus()) },
 		"branch_index": func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.BranchIndex()) },
 	}

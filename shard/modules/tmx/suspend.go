@@ -1,0 +1,63 @@
+package tmx
+
+import (
+	"strconv"
+
+	"viaduct/shard/route"
+)
+
+// suspends declares what puts a request off until another run goes on with it.
+func suspends(m *route.Module) {
+	m.Func(route.Func{Name: "t_suspend", In: route.InRequest | route.InFailure,
+		Doc: "Holds the request, with its transaction, until t_continue names it by $T(id_index) " +
+			"and $T(id_label); the run goes on, and should end. What it changes of the request " +
+			"after that is lost. After fr_inv_timer the failure route runs, or 408 goes up. " +
+			"False: there is no room.",
+		Build: func(b *route.Build) route.Call { return b.Suspends() },
+	}).Soon(route.InBranch | route.InReplies | route.InOnsend)
+
+	index, label := route.Text("tindex", "$T(id_index)"), route.Text("tlabel", "$T(id_label)")
+	name := route.Text("rtname", "the name of a route[]")
+	m.Func(route.Func{Name: "t_continue", In: route.Anywhere,
+		Args: []route.AnyArg{index, label, name},
+		Doc: "Has a suspended request go on in a route, when the shard is done with the message " +
+			"at hand. That route is as one of a failure_route. If it sends nothing and answers " +
+			"nothing, 500 goes up. False: there is no such request, or somebody was faster; of " +
+			"one that another shard has that is not known, and it is true.",
+		Build: func(b *route.Build) route.Call {
+			index, ok1 := index.At(b, 0)
+			label, ok2 := label.At(b, 1)
+			name, ok3 := name.At(b, 2)
+			if !ok1 || !ok2 || !ok3 {
+				return nil
+			}
+			known, _ := name.Known()
+			b.NamesRoute(2, string(known))
+			noSuch := []byte("t_continue() at " + b.Pos().String() +
+				" names a route that is not there")
+			return func(c *route.Ctx) route.Result {
+				i, ok1 := number(c, index, 64)
+				l, ok2 := number(c, label, 31)
+				to, r := name.Get(c)
+				if !ok1 || !ok2 || r <= 0 {
+					return -1
+				}
+				n := c.RouteNumber(to)
+				if n == 0 {
+					c.Complain(noSuch)
+					return -1
+				}
+				return route.Truth(c.Continue(i, uint32(l), n))
+			}
+		}})
+}
+
+// number is an argument that is a number of so many bits.
+func number(c *route.Ctx, in route.Input[[]byte], bits int) (uint64, bool) {
+	text, r := in.Get(c)
+	if r <= 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text), 10, bits)
+	return n, err == nil
+}
