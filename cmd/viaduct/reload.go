@@ -52,6 +52,7 @@ func (p *process) reload() (*Config, error) {
 	if err := p.server.Reload(next); err != nil {
 		return nil, err
 	}
+	c.Notes = append(c.Notes, c.Program.OpenNotes()...)
 	p.inForce = c
 	return c, nil
 }

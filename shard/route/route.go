@@ -118,7 +118,8 @@ type Program struct {
 	http         *httpService // nil means no module serves HTTP
 	waits        []target     // of those, where a run may be held
 	tables       []string     // of the arena, by name: those it has opened
-	nvars        int          // distinct $var() names
+	openNotes    []string
+	nvars        int // distinct $var() names
 	begins       []beginning
 	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool

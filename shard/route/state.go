@@ -31,6 +31,7 @@ type State struct {
 	shared   map[string]any
 	opening  *Program // the one whose Open runs
 	opened   map[string]bool
+	made     []*table.Table // by the Open that runs
 }
 
 // Shared is a T of the process, one for each name: every program that opens with this State has the
@@ -59,7 +60,8 @@ type Records interface {
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the
-// same Config has the same table. One that had to be made anew is logged, with the reason.
+// same Config has the same table. One that had to be made anew is logged, with the reason. One that
+// is in use keeps its size over a reload, and the program notes it.
 func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	if s.tables == nil {
 		var err error
@@ -75,6 +77,14 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 		if s.opened == nil {
 			s.opened = map[string]bool{}
 		}
+		if has := t.Config(); s.opened[name] && has.Entries != c.Entries {
+			s.opening.openNotes = append(s.opening.openNotes, fmt.Sprintf("table %s has room for %d "+
+				"entries until a restart, when it will have the %d of the file", name, has.Entries,
+				c.Entries))
+		}
+		if !s.opened[name] && t.Origin() != table.Kept {
+			s.made = append(s.made, t)
+		}
 		s.opened[name] = true
 		s.opening.tables = append(s.opening.tables, name)
 	}
@@ -87,6 +97,13 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	}
 	return t, nil
 }
+
+// Made tells whether the Open that runs has made t: so what a file has to begin with goes into it.
+// One that was there is not made, whether entries are left in it or not.
+func (s *State) Made(t *table.Table) bool { return slices.Contains(s.made, t) }
+
+// OpenNotes are what an operator should know of how Open went.
+func (p *Program) OpenNotes() []string { return p.openNotes }
 
 // Takes has f say what the tables of the module take of the arena, in bytes, once the whole file is
 // read: so viaduct -c tells whether they have room.
@@ -132,8 +149,8 @@ func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
 // is called once for each start and each reload, before the first message; at a reload with the
 // State of the programs before it. Errors name the loadmodule line.
 func (p *Program) Open(s *State) error {
-	s.opening = p
-	defer func() { s.opening = nil }()
+	s.opening, p.openNotes = p, nil
+	defer func() { s.opening, s.made = nil, nil }()
 	var list ErrorList
 	for _, o := range p.opens {
 		for _, f := range o.m.perShard {

@@ -119,7 +119,8 @@ func bootID() (id [40]byte, err error) {
 
 // Table is the table of that name: the one that is there, with its entries, if it was made with the
 // same Config, else a new one. Table.Origin says which, and why an old one was given up. A table
-// that this process has in use keeps its Config: another one is an error, and changes nothing.
+// that this process has in use keeps its size, which Table.Config tells. Another layout is an error
+// then, and changes nothing.
 func (d *Directory) Table(name string, c Config) (*Table, error) {
 	if name == "" || len(name) > MaxName {
 		return nil, fmt.Errorf("cannot name a table %q: 1 to %d bytes are possible", name, MaxName)
@@ -131,9 +132,9 @@ func (d *Directory) Table(name string, c Config) (*Table, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if t := d.open[name]; t != nil {
-		if t.config != c {
-			return nil, fmt.Errorf("table %s is in use with another size or layout: "+
-				"restart to change it", name)
+		if !t.config.laidOutAs(&c) {
+			return nil, fmt.Errorf("table %s is in use with another layout: restart to change it",
+				name)
 		}
 		return t, nil
 	}

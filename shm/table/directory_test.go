@@ -47,7 +47,12 @@ func TestDirectory(t *testing.T) {
 
 	fail(d, "", c, "1 to 64 bytes")
 	fail(d, strings.Repeat("n", MaxName+1), c, "1 to 64 bytes")
-	fail(d, "one", Config{Entries: 1001, Layout: 7}, "restart to change it")
+	larger := c
+	larger.Entries *= 2
+	if same := f(d, "one", larger, "made", 1); same != one || same.Config().Entries != c.Entries {
+		t.Errorf("a table in use has another size: %+v", same.Config())
+	}
+	fail(d, "one", Config{Entries: 1000, MaxKey: 9, Layout: 7}, "restart to change it")
 	fail(d, "one", Config{Entries: 1000, Layout: 8}, "restart to change it")
 	fail(d, "three", Config{Entries: 1_000_000}, "raise -m")
 	for _, c := range []Config{{Entries: 1}, {Entries: 20_000}, {Entries: 100, Bytes: 3 << 20}} {

@@ -54,6 +54,11 @@ func (c Config) filled() Config {
 	return c
 }
 
+// laidOutAs tells whether tables of the two differ in their sizes at most. Both are filled.
+func (c *Config) laidOutAs(o *Config) bool {
+	return c.MaxKey == o.MaxKey && c.MaxValue == o.MaxValue && c.Layout == o.Layout
+}
+
 // Table is the process's handle to a table in the arena. Valid until the arena is closed or the
 // table dropped.
 type Table struct {

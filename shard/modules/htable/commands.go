@@ -286,7 +286,7 @@ func (t *htable) reload() (any, error) {
 	}
 	commanding.Lock()
 	defer commanding.Unlock()
-	if err := t.readFile(); err != nil {
+	if err := t.checkFile(t.t.Config().Entries); err != nil {
 		return nil, command.Faultf(500, "%s", err)
 	}
 	t.t.Clear()

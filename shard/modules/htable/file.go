@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"viaduct/file"
 	"viaduct/shm/table"
@@ -13,74 +12,89 @@ import (
 
 // line is one of a table's file: "KEY => VALUE". A value that is a whole number is one; in double
 // quotes it is a text, as is any other. What stands behind # at the beginning of a line, and an
-// empty line, is nothing.
+// empty line, is nothing. It is valid until the next one is read.
 type line struct {
-	key  string
-	text string
-	n    int64
-	kind table.Kind
+	key   []byte
+	value table.Value
 }
 
-// readFile reads the table's file, if it has one.
-func (t *htable) readFile() error {
+// eachLine reads the table's file, if it has one, and calls f for each line that says something.
+// Nothing of the file is kept.
+func (t *htable) eachLine(f func(l *line) error) error {
 	if t.file == "" {
 		return nil
 	}
-	text, err := file.Read(t.file, fileBytes)
+	r, err := file.Open(t.file, fileBytes)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.name, err)
 	}
-	var lines []line
-	in := bufio.NewScanner(bytes.NewReader(text))
+	defer r.Close()
+	in := bufio.NewScanner(r)
 	for n := 1; in.Scan(); n++ {
-		text := strings.TrimSpace(in.Text())
-		if text == "" || text[0] == '#' {
+		text := bytes.TrimSpace(in.Bytes())
+		if len(text) == 0 || text[0] == '#' {
 			continue
 		}
 		l, err := readLine(text)
+		if err == nil {
+			err = f(&l)
+		}
 		if err != nil {
 			return fmt.Errorf("table %s: %s:%d: %w", t.name, t.file, n, err)
 		}
-		lines = append(lines, l)
 	}
 	if err := in.Err(); err != nil {
 		return fmt.Errorf("table %s: %s: %w", t.name, t.file, err)
 	}
-	if len(lines) > t.entries {
-		return fmt.Errorf("table %s: %s has %d entries, and the table room for %d: write "+
-			"entries=%d",
-			t.name, t.file, len(lines), t.entries, len(lines))
-	}
-	t.first = lines
 	return nil
 }
 
-func readLine(text string) (l line, err error) {
-	key, value, ok := strings.Cut(text, "=>")
+// checkFile tells what is wrong with the file. The table has room for so many entries.
+func (t *htable) checkFile(room int) error {
+	n := 0
+	err := t.eachLine(func(*line) error { n++; return nil })
+	if err == nil && n > room {
+		err = fmt.Errorf("table %s: %s has %d entries, and the table room for %d: write entries=%d",
+			t.name, t.file, n, room, n)
+	}
+	return err
+}
+
+func readLine(text []byte) (l line, err error) {
+	key, value, ok := bytes.Cut(text, []byte("=>"))
 	if !ok {
 		return l, fmt.Errorf("write KEY => VALUE, not %q", text)
 	}
-	l.key, l.text, l.kind = strings.TrimSpace(key), strings.TrimSpace(value), table.Text
-	if len(l.text) >= 2 && l.text[0] == '"' && l.text[len(l.text)-1] == '"' {
-		l.text = l.text[1 : len(l.text)-1]
-	} else if n, err := strconv.ParseInt(l.text, 10, 64); err == nil {
-		l.n, l.kind = n, table.Int
+	l.key, value = bytes.TrimSpace(key), bytes.TrimSpace(value)
+	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+		value = value[1 : n-1]
+		l.value = table.String(value)
+	} else if n, ok := number(value); ok {
+		l.value = table.Number(n)
+	} else {
+		l.value = table.String(value)
 	}
-	if len(l.key) > table.MaxKey || len(l.text) > table.MaxValue {
+	if len(l.key) > table.MaxKey || len(value) > table.MaxValue {
 		return l, fmt.Errorf("a key has %d bytes at most, a value %d", table.MaxKey, table.MaxValue)
 	}
 	return l, nil
 }
 
+// number reads a value that is a whole number.
+func number(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || b[0] > '9' { // so that ParseInt makes no error for most texts
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	return n, err == nil
+}
+
 // fill puts what the file has into the table.
 func (t *htable) fill(now int64) error {
-	for i := range t.first {
-		l := &t.first[i]
-		v := table.Value{Kind: l.kind, Int: l.n, Text: []byte(l.text)}
-		if verdict := t.t.Put([]byte(l.key), v, t.terms(now), now); verdict != table.Done {
-			return fmt.Errorf("table %s: %s: entry %d does not fit: %v; raise entries", t.name,
-				t.file, i+1, verdict)
+	return t.eachLine(func(l *line) error {
+		if verdict := t.t.Put(l.key, l.value, t.terms(now), now); verdict != table.Done {
+			return fmt.Errorf("this entry does not fit: %v; raise entries", verdict)
 		}
-	}
-	return nil
+		return nil
+	})
 }

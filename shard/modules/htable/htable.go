@@ -49,7 +49,7 @@ func (h *module) define(m *route.Module) {
 		"eight times its slots, of which there are 2 to the power of `size`, and 1,024 at "+
 		"least. An entry ends `autoexpire` seconds after it was put, also when its value is "+
 		"changed, unless `updateexpire` is 0. `initval` is the value of what is not there. "+
-		"`file` has what is in a table that begins empty, a line \"KEY => VALUE\" each. "+
+		"`file` has what is in a table when it is made, a line \"KEY => VALUE\" each. "+
 		"`entries` and `file` are not Kamailio's.")
 	h.timer = m.Duration("timer_interval", time.Second, 20, 1, 3600,
 		"Seconds between looks for entries that have ended. They are not found from the moment "+
@@ -97,7 +97,7 @@ func (h *module) open(s *route.State) error {
 		if t.held {
 			t.locks.held.Store(true)
 		}
-		if t.t.Origin() != table.Kept && t.t.Stats().Entries == 0 {
+		if s.Made(t.t) {
 			if err := t.fill(nowMs()); err != nil {
 				return err
 			}

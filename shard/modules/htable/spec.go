@@ -43,7 +43,7 @@ func (h *module) declare(text string) error {
 	if err != nil {
 		return err
 	}
-	return t.readFile()
+	return t.checkFile(t.entries)
 }
 
 // parse reads "NAME=>attribute=value;…".

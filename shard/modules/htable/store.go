@@ -9,8 +9,7 @@ import (
 type htable struct {
 	spec
 	t       *table.Table
-	first   []line // what its file has
-	held    bool   // the file has sht_lock() for it
+	held    bool // the file has sht_lock() for it
 	expired *route.Event
 	locks   *tableLocks
 }

@@ -105,6 +105,9 @@ func (h *module) add(q *queue, text string) error {
 func (q *queue) open(s *route.State) (err error) {
 	q.t, err = s.Table("mqueue/"+q.name,
 		table.Config{Entries: q.items + 2, MaxKey: 8, MaxValue: table.MaxValue, Layout: 1})
+	if err == nil { // a table that is in use keeps its size over a reload
+		q.items = min(q.items, q.t.Config().Entries-2)
+	}
 	return err
 }
 
