@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,16 +41,21 @@ func (w *worker) later(f func(c *route.Ctx)) {
 type tick struct {
 	at, every int64
 	f         func(c *route.Ctx)
+	id        route.TimerID
 }
 
-// arm takes over the timers of a program.
+// arm takes over the timers of a program. One that the program before it had is due when it was.
 func (w *worker) arm(p *route.Program) {
+	before := w.ticks
 	w.ticks, w.tickDue = nil, never
 	for _, t := range p.Timers() {
 		if *t.Every <= 0 || t.Where == route.OneShard && w.number != 0 {
 			continue
 		}
-		k := tick{at: w.batchAt + int64(*t.Every), every: int64(*t.Every), f: t.F}
+		k := tick{at: w.batchAt + int64(*t.Every), every: int64(*t.Every), f: t.F, id: t.ID()}
+		if i := slices.IndexFunc(before, func(b tick) bool { return b.id == k.id }); i >= 0 {
+			k.at = before[i].at
+		}
 		w.ticks = append(w.ticks, k)
 		w.tickDue = min(w.tickDue, k.at)
 	}
@@ -108,30 +114,52 @@ func (w *worker) started() {
 }
 
 // runBeside starts what a program does beside the shards. It goes on until quit is closed or the
-// server stops.
+// server stops. What the program before it did too is due when it was.
 func (s *Server) runBeside(p *route.Program, quit chan struct{}) {
 	running := new(atomic.Int64)
 	s.besides = append(s.besides, running)
+	before := s.due
+	s.due = map[route.TimerID]*atomic.Int64{}
 	for _, t := range p.Beside() {
 		if *t.Every <= 0 {
 			continue
 		}
+		due := before[t.ID()]
+		if due == nil {
+			due = new(atomic.Int64)
+			due.Store(monotonic() + int64(*t.Every))
+		}
+		s.due[t.ID()] = due
 		running.Add(1)
 		s.done.Go(func() {
 			defer running.Add(-1)
-			each := time.NewTicker(*t.Every)
-			defer each.Stop()
-			for {
-				select {
-				case <-each.C:
-					s.beside(t)
-				case <-quit:
-					return
-				case <-s.stopped:
-					return
-				}
-			}
+			s.repeat(t, due, quit)
 		})
+	}
+}
+
+// monotonic is the time of the shards' clocks, in ns.
+func monotonic() int64 {
+	c := newClock()
+	return c.now()
+}
+
+// repeat calls a function beside the shards whenever it is due. One that was late is called once.
+func (s *Server) repeat(t *route.BesideTimer, due *atomic.Int64, quit chan struct{}) {
+	next := time.NewTimer(time.Duration(due.Load() - monotonic()))
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+			// Before the call: a reload may come while it goes on.
+			due.Store(monotonic() + int64(*t.Every))
+			s.beside(t)
+			next.Reset(time.Duration(due.Load() - monotonic()))
+		case <-quit:
+			return
+		case <-s.stopped:
+			return
+		}
 	}
 }
 

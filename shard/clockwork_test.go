@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,50 @@ event_route[dispatcher:dst-down] { xlog("L_ERR", "down $ru\n"); }`), route.Optio
 	}
 	s.shared.targetEvent(&balance.Target{URI: "sip:127.0.0.1:7999"}, balance.Down, "test")
 	wait("the event of a destination", func() bool { return log.count("down sip:127.0.0.1:7999") == 1 })
+}
+
+// TestTimersOutliveReloads reloads more often than timers are due: they come when they would have.
+func TestTimersOutliveReloads(t *testing.T) {
+	const every = 400 * time.Millisecond
+	var first, each, beside atomic.Int64
+	load := func() (*route.Program, *route.Settings) {
+		t.Helper()
+		p, set, _, err := route.Load("x.cfg", []byte(`loadmodule "clock.so" request_route { exit; }`),
+			route.Options{Modules: []route.Declared{{Name: "clock", Define: func(m *route.Module) {
+				d := every
+				m.Every(&d, route.OneShard, func(*route.Ctx) { first.Add(1) }).Name = "named"
+				m.Every(&d, route.EachShard, func(*route.Ctx) { each.Add(1) })
+				m.Beside(&d, func(int64) { beside.Add(1) })
+			}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, set
+	}
+	p, set := load()
+	s, err := Start(Config{Shards: 2, Program: p, Settings: set, Steer: netio.SteerOff,
+		Listens: []netio.ListenConfig{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
+		Arena:   shm.Config{Bytes: 64 << 20}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	began := time.Now()
+	for first.Load() < 2 || each.Load() < 4 || beside.Load() < 2 {
+		if time.Since(began) > 20*every {
+			t.Fatalf("in %s they were called %d, %d and %d times, due every %s", time.Since(began),
+				first.Load(), each.Load(), beside.Load(), every)
+		}
+		time.Sleep(every / 8)
+		p, set := load()
+		if err := s.Reload(Next{Program: p, Settings: set}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := int64(time.Since(began)/every) + 1; first.Load() > most || beside.Load() > most {
+		t.Errorf("in %s they were called %d and %d times, due every %s", time.Since(began),
+			first.Load(), beside.Load(), every)
+	}
 }
 
 // TestOwnRunWaits lets the route of an event sleep. Nobody sent its request, so nobody hears a 500

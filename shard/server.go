@@ -81,8 +81,9 @@ type Server struct {
 	// look at what programs have
 	besides     []*atomic.Int64 // goroutines of each program, the newest last; guarded by reloading
 	commanding  sync.RWMutex
-	keptWatched bool          // guarded by reloading
-	quitBeside  chan struct{} // what the program does beside the shards ends
+	keptWatched bool                            // guarded by reloading
+	due         map[route.TimerID]*atomic.Int64 // when they are, in ns; guarded by reloading
+	quitBeside  chan struct{}                   // what the program does beside the shards ends
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	listens   served       // guarded by it
@@ -323,8 +324,7 @@ func (s *Server) Blocklist() *blocklist.Table { return s.shared.list }
 
 // NowMs is the clock of the blacklist, CLOCK_MONOTONIC in milliseconds.
 func (s *Server) NowMs() int64 {
-	c := newClock()
-	return c.now() / 1e6
+	return monotonic() / 1e6
 }
 
 // StreamLoops is how many event loops it has.

@@ -1,6 +1,9 @@
 package route
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // What happens by the clock, and what others have done on a shard.
 
@@ -20,24 +23,46 @@ type Timer struct {
 	Every *time.Duration
 	Where Where
 	F     func(c *Ctx)
+	// Name tells the timers of a module apart, for TimerID. It is the timer's number until the
+	// module gives it another one.
+	Name   string
+	module string
 }
+
+// TimerID says which timers are the same before and behind a reload: those go on, the others begin
+// anew.
+type TimerID struct {
+	module, name string
+	every        time.Duration
+}
+
+// ID is the timer's. Its interval is known when the file is read.
+func (t *Timer) ID() TimerID { return TimerID{t.module, t.Name, *t.Every} }
+
+// ID is the timer's, as that of a Timer.
+func (t *BesideTimer) ID() TimerID { return TimerID{t.module, t.name, *t.Every} }
 
 // Every has f called on shards, between messages: it may do what a function of a script may, and
 // raise events. It must be short. A shard that has nothing else to do is woken for it.
-func (m *Module) Every(every *time.Duration, where Where, f func(c *Ctx)) {
-	m.timers = append(m.timers, &Timer{every, where, f})
+func (m *Module) Every(every *time.Duration, where Where, f func(c *Ctx)) *Timer {
+	t := &Timer{Every: every, Where: where, F: f, Name: strconv.Itoa(len(m.timers)),
+		module: m.name}
+	m.timers = append(m.timers, t)
+	return t
 }
 
 // Beside has f called beside the shards, from a goroutine of its own, with the time as tables take
 // it: for what takes long, such as a walk through a table.
 func (m *Module) Beside(every *time.Duration, f func(nowMs int64)) {
-	m.beside = append(m.beside, &BesideTimer{every, f})
+	m.beside = append(m.beside, &BesideTimer{Every: every, F: f,
+		name: strconv.Itoa(len(m.beside)), module: m.name})
 }
 
 // BesideTimer is a function that is called every so often, beside the shards.
 type BesideTimer struct {
-	Every *time.Duration
-	F     func(nowMs int64)
+	Every        *time.Duration
+	F            func(nowMs int64)
+	module, name string
 }
 
 // Started has f called on the first shard when the server has started, before the first message. A

@@ -63,7 +63,7 @@ func Define(m *route.Module) {
 			return fmt.Errorf("declares the timer %s a second time", t.name)
 		}
 		timers = append(timers, t)
-		m.Every(&t.interval, route.OneShard, t.run)
+		m.Every(&t.interval, route.OneShard, t.run).Name = t.name
 		return nil
 	}, `"name=x;interval=5;mode=1;": a timer. The interval is in seconds, or with a u behind `+
 		`it in microseconds; timers have steps of 4 ms. The mode is how many processes of `+
