@@ -178,14 +178,47 @@ func (d *Directory) Table(name string, c Config) (*Table, error) {
 	return t, nil
 }
 
-// Drop takes a table out, with its entries, and gives its memory back. Nobody may use it any more.
-// It returns false if there is none.
+// While calls f, during which the table cannot be dropped, nor the directory closed. It returns
+// false, and calls nothing, if that has been done. It is for who uses a table that others may drop,
+// page by page: they wait for the end of f.
+func (t *Table) While(f func()) bool {
+	t.use.RLock()
+	defer t.use.RUnlock()
+	if t.gone {
+		return false
+	}
+	f()
+	return true
+}
+
+// leave keeps While from the table.
+func (t *Table) leave() {
+	t.use.Lock()
+	t.gone = true
+	t.use.Unlock()
+}
+
+// Close waits until no While uses a table, and keeps later ones from it. It is for who closes the
+// arena.
+func (d *Directory) Close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.open {
+		t.leave()
+	}
+}
+
+// Drop takes a table out, with its entries, and gives its memory back. Nobody may use it any more,
+// but by While. It returns false if there is none.
 func (d *Directory) Drop(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	slot := d.find(name)
 	if slot == nil {
 		return false
+	}
+	if t := d.open[name]; t != nil {
+		t.leave()
 	}
 	d.free(slot)
 	delete(d.open, name)

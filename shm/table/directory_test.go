@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"viaduct/shm"
 )
@@ -179,4 +180,38 @@ func TestLargest(t *testing.T) {
 	f(Config{Entries: MaxEntries})
 	f(Config{Entries: MaxEntries, Bytes: MaxBytes})
 	f(Config{Entries: 1, Bytes: MaxBytes})
+}
+
+// TestWhile: a table is not dropped while somebody is at it, and nobody gets at it afterwards.
+func TestWhile(t *testing.T) {
+	d := open(t, testArena(t, 16<<20))
+	one, err := d.Table("one", Config{Entries: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropped := make(chan bool)
+	if !one.While(func() {
+		go func() { dropped <- d.Drop("one") }()
+		select {
+		case <-dropped:
+			t.Error("it was dropped meanwhile")
+		case <-time.After(20 * time.Millisecond):
+		}
+		one.Put([]byte("key"), Number(1), Terms{}, 0)
+	}) {
+		t.Error("it is gone from the beginning")
+	}
+	if !<-dropped {
+		t.Error("it was not dropped")
+	}
+	if one.While(func() { t.Error("a table that is gone was used") }) {
+		t.Error("it is there behind the drop")
+	}
+	two, err := d.Table("two", Config{Entries: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Close(); two.While(func() {}) {
+		t.Error("a table is there behind the close of the directory")
+	}
 }

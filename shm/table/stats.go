@@ -11,6 +11,9 @@ type Stats struct {
 	Torn                uint64 // look-ups of this process that were overtaken lookTries times
 }
 
+// Len is how many entries there are, ended ones that Expire has not met included.
+func (t *Table) Len() int { return int(atomic.LoadUint32(&t.root.used)) }
+
 // Stats counts. What is told of a table that is in use may be of different moments.
 func (t *Table) Stats() (s Stats) {
 	r := t.root

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -76,6 +77,9 @@ type Table struct {
 	spare  uint32
 	origin Origin
 	config Config
+
+	use  sync.RWMutex // held by While, and by who drops the table
+	gone bool         // it was dropped; under use
 
 	_    [64]byte // keeps what every look-up reads apart from what follows
 	torn atomic.Uint64

@@ -1,5 +1,7 @@
 package table
 
+import "sync/atomic"
+
 // Walk tells a table entry by entry. It copies a bucket at a time and holds no lock while the
 // caller looks, so that an entry which is there from the first step to the last is told once,
 // changed or not; one that comes or goes meanwhile may be told or not. A Walk keeps its buffers:
@@ -35,6 +37,10 @@ func (w *Walk) Next(now int64) *Entry {
 func (w *Walk) copyBucket(now int64) {
 	t := w.t
 	w.all, w.buf, w.next = w.all[:0], w.buf[:0], 0
+	if t.isEmpty(w.bucket) {
+		w.bucket++
+		return
+	}
 	s := t.lockFor(w.bucket)
 	defer s.lock.Release()
 	for link := bucketHeadLink(*t.bucket(w.bucket)); link != 0; link = chainNext(t.at(link).chain) {
@@ -82,7 +88,14 @@ func (t *Table) Clear() (deleted int) {
 	return deleted
 }
 
+// isEmpty tells whether a bucket has no record, without the lock: an entry that is there all the
+// time is in its chain all the time.
+func (t *Table) isEmpty(i uint32) bool { return bucketHeadLink(atomic.LoadUint64(t.bucket(i))) == 0 }
+
 func (t *Table) clearBucket(i uint32) (deleted int) {
+	if t.isEmpty(i) {
+		return 0
+	}
 	s := t.lockFor(i)
 	defer s.lock.Release()
 	for {
