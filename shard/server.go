@@ -285,6 +285,7 @@ func (s *Server) Stop() {
 		s.closeStreams()
 		close(s.shared.lines)
 		<-s.logDone
+		s.state.Close()
 		err := errors.Join(s.closeTables(), s.group.Close(), s.arena.Close())
 		if err != nil {
 			s.shared.logger.Warn("closing", "error", err)

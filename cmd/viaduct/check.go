@@ -18,6 +18,7 @@ func checkOnly(out, errOut io.Writer, c *Config, err error) error {
 	printProblems(errOut, c, err)
 	if c.Program != nil { // else its listen lines are not known
 		printAddresses(out, c)
+		printRooms(out, c.Program)
 	}
 	if err != nil {
 		for _, line := range c.Survey.Summary() {
@@ -57,6 +58,16 @@ func printAddresses(out io.Writer, c *Config) {
 			port = strconv.Itoa(int(a.Port))
 		}
 		fmt.Fprintf(out, "  %s:%s:%s\n", transportName(a.Transport), a.Host, port)
+	}
+}
+
+// printRooms tells of tables that hold less than Kamailio's, where the file does not say how much.
+func printRooms(out io.Writer, p *route.Program) {
+	if lines := p.Rooms(); len(lines) > 0 {
+		fmt.Fprintln(out, "Tables:")
+		for _, line := range lines {
+			fmt.Fprintf(out, "  %s\n", line)
+		}
 	}
 }
 

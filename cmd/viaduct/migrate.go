@@ -32,8 +32,17 @@ func migrate(args []string, out io.Writer) error {
 	}
 	survey := &route.Survey{}
 	// the error is in the survey as well
-	_, _, _, _ = route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines,
+	program, _, _, _ := route.Load(o.sourceName(), o.source, route.Options{Defines: o.defines,
 		Modules: modules.All, ReadFile: o.readInclude, Survey: survey})
-	_, err := out.Write(survey.Markdown(o.configFile))
+	text := survey.Markdown(o.configFile)
+	if program != nil {
+		if lines := program.Rooms(); len(lines) > 0 {
+			text = append(text, "\n## Room of tables\n\n"...)
+			for _, line := range lines {
+				text = fmt.Appendf(text, "- %s\n", line)
+			}
+		}
+	}
+	_, err := out.Write(text)
 	return err
 }

@@ -36,6 +36,7 @@ type Module struct {
 	perShard []func(s *State)
 	open     []func(s *State) error
 	takes    func() int64
+	rooms    func() []string
 	held     []HeldState
 
 	load     *defs    // nil means declared for its names only

@@ -119,6 +119,20 @@ func (p *Program) ArenaBytes() (bytes int64) {
 	return bytes
 }
 
+// Rooms has f say, a line each, how much the tables of the module hold where Kamailio's would hold
+// more and the file does not say it. It is called once the whole file is read.
+func (m *Module) Rooms(f func() []string) { m.rooms = f }
+
+// Rooms are the bounded tables of the file whose bounds it does not say, a line each.
+func (p *Program) Rooms() (lines []string) {
+	for _, o := range p.opens {
+		if o.m.rooms != nil {
+			lines = append(lines, o.m.rooms()...)
+		}
+	}
+	return lines
+}
+
 // Open has f called when the server starts, behind Ready and before the first message: for tables,
 // and whatever else must be there. viaduct -c does not call it, so what is wrong with the file is
 // for Ready to say. An error stands at the module's loadmodule line and ends the start.
@@ -190,6 +204,13 @@ func (s *State) Drop(names []string) {
 		s.tables.Drop(name)
 		delete(s.opened, name)
 		delete(s.logged, name)
+	}
+}
+
+// Close keeps those who use tables by table.Table.While away from them: the arena is closed next.
+func (s *State) Close() {
+	if s.tables != nil {
+		s.tables.Close()
 	}
 }
 

@@ -43,6 +43,7 @@ func (h *module) listen() {
 // shards.
 func (h *module) takeOut(now int64) {
 	for _, t := range h.tables {
+		h.lookFull(t)
 		for done := t.expired.Heard(); !done; {
 			_, done = t.t.Expire(now, endedAtOnce, nil)
 		}

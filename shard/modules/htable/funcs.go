@@ -62,6 +62,9 @@ var (
 	joinedArg  = route.Special("table", "the table and the key or pattern, \"NAME=>KEY\"")
 )
 
+// mayWait stands behind the text of a function that looks at every entry.
+const mayWait = " In a table of more than 4,096 entries the run waits for it."
+
 // functions declares them.
 func (h *module) functions(m *route.Module) {
 	route.Func0(m, "sht_print", route.Anywhere, "Writes every table to the log.", h.print)
@@ -75,16 +78,24 @@ func (h *module) functions(m *route.Module) {
 		func(_ *route.Build, t *htable, key *route.Template) route.Call {
 			return func(c *route.Ctx) route.Result { return h.unlock(c, t, key.Expand(c)) }
 		})
-	h.joined(m, "sht_rm_name_re", "Takes out the entries whose keys match a pattern.",
-		h.removeMatching(onKeys))
+	h.joined(m, "sht_rm_name_re", "Takes out the entries whose keys match a pattern."+
+		mayWait, h.removeMatching(onKeys))
 	h.joined(m, "sht_rm_value_re",
-		"Takes out the entries whose values are texts that match a pattern.",
+		"Takes out the entries whose values are texts that match a pattern."+mayWait,
 		h.removeMatching(onValues))
 
-	h.withTable(m, "sht_reset", "Takes out all entries of a table.", nil,
-		func(*route.Build) (tableCall, bool) {
-			return func(_ *route.Ctx, t *htable) route.Result { t.t.Clear(); return 1 }, true
-		})
+	m.Func(route.Func{Name: "sht_reset", In: route.Anywhere, Args: []route.AnyArg{tableName},
+		Doc: "Takes out all entries of a table." + mayWait,
+		Build: func(b *route.Build) route.Call {
+			table, ok := h.table(b, 0)
+			if !ok {
+				return nil
+			}
+			return h.walk(b, empty, func(c *route.Ctx) (*htable, test, route.Result) {
+				t := table.get(c)
+				return t, test{}, route.Truth(t != nil)
+			})
+		}})
 	h.withTable(m, "sht_rm", "Takes out an entry.", []route.AnyArg{keyArg},
 		func(b *route.Build) (tableCall, bool) {
 			key, ok := keyArg.At(b, 1)
@@ -98,12 +109,12 @@ func (h *module) functions(m *route.Module) {
 		})
 	h.setters(m)
 	h.compared(m, "sht_rm_name", "Takes out the entries whose keys match.", removeArg, onKeys,
-		h.remove)
+		remove)
 	h.compared(m, "sht_rm_value", "Takes out the entries whose values are texts that match.",
-		removeArg, onValues, h.remove)
-	h.compared(m, "sht_match_name", "True if a key matches.", wordArg, onKeys, h.has)
+		removeArg, onValues, remove)
+	h.compared(m, "sht_match_name", "True if a key matches.", wordArg, onKeys, find)
 	h.compared(m, "sht_match_str_value", "True if a value is a text that matches.", wordArg,
-		onValues, h.has)
+		onValues, find)
 	m.Alias("sht_match_name", "sht_has_name")
 	m.Alias("sht_match_str_value", "sht_has_str_value")
 	h.iterators(m)
@@ -166,7 +177,7 @@ func (h *module) setters(m *route.Module) {
 		}
 		defer h.leave(c, t, key)
 		now := c.NowMs()
-		return route.Truth(h.set(c,
+		return route.Truth(h.set(c, t,
 			t.t.Put(key, v, t.termsFor(int64(seconds), now), now)) == route.SetDone)
 	}
 	h.withTable(m, "sht_setxs", doc, []route.AnyArg{keyArg, textArg, ttlArg},
@@ -203,30 +214,36 @@ func (h *module) setters(m *route.Module) {
 
 // compared declares a function of a table, an operator and what is compared with.
 func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string], on aspect,
-	f func(c *route.Ctx, t *htable, x test) route.Result) {
-	h.withTable(m, name, doc, []route.AnyArg{op, patternArg},
-		func(b *route.Build) (tableCall, bool) {
-			word, ok1 := op.At(b, 1)
-			arg, ok2 := patternArg.At(b, 2)
+	do errand) {
+	m.Func(route.Func{Name: name, In: route.Anywhere,
+		Args: []route.AnyArg{tableName, op, patternArg}, Doc: doc + mayWait,
+		Build: func(b *route.Build) route.Call {
+			table, ok1 := h.table(b, 0)
+			word, ok2 := op.At(b, 1)
+			arg, ok3 := patternArg.At(b, 2)
 			w, _ := word.Known()
-			if s, known := arg.Known(); known && w == "re" && ok1 && ok2 {
+			if s, known := arg.Known(); known && w == "re" && ok2 && ok3 {
 				if _, err := route.CompilePattern(string(s), route.Cased); err != nil {
 					b.Errorf(2, "%s: %s", b.Name(), err)
-					return nil, false
+					return nil
 				}
 			}
-			return func(c *route.Ctx, t *htable) route.Result {
+			if !ok1 || !ok2 || !ok3 {
+				return nil
+			}
+			return h.walk(b, do, func(c *route.Ctx) (*htable, test, route.Result) {
+				t := table.get(c)
+				if t == nil {
+					return nil, test{}, -1
+				}
 				s, r := arg.Get(c)
 				if r <= 0 {
-					return r
+					return nil, test{}, r
 				}
 				x, ok := operator(c, w, s, on)
-				if !ok {
-					return -1
-				}
-				return f(c, t, x)
-			}, ok1 && ok2
-		})
+				return t, x, route.Truth(ok)
+			})
+		}})
 }
 
 // removeMatching is sht_rm_name_re() and sht_rm_value_re().
@@ -239,13 +256,10 @@ func (h *module) removeMatching(on aspect) func(b *route.Build, t *htable,
 				return nil
 			}
 		}
-		return func(c *route.Ctx) route.Result {
+		return h.walk(b, remove, func(c *route.Ctx) (*htable, test, route.Result) {
 			x, ok := operator(c, "re", pattern.Expand(c), on)
-			if !ok {
-				return -1
-			}
-			return h.remove(c, t, x)
-		}
+			return t, x, route.Truth(ok)
+		})
 	}
 }
 
@@ -257,11 +271,7 @@ func (h *module) remove(c *route.Ctx, t *htable, x test) route.Result {
 		if !x.holds(e) || !h.enter(c, t, e.Key) {
 			continue
 		}
-		if x.on == onKeys {
-			t.t.Delete(e.Key, c.NowMs())
-		} else {
-			t.t.CompareAndDelete(e.Key, e.Value, c.NowMs()) // another shard may have changed it
-		}
+		t.removeIf(&x, e, c.NowMs())
 		h.leave(c, t, e.Key)
 	}
 	return 1

@@ -3,6 +3,8 @@
 package htable
 
 import (
+	"fmt"
+	"log/slog"
 	"time"
 
 	"viaduct/shard/route"
@@ -14,9 +16,11 @@ type module struct {
 	tables  []*htable // in the order of the file
 	byName  map[string]*htable
 	scratch *route.PerShard[scratch]
+	walks   walks
 	full    *route.Counter
 	locked  *route.Counter // waits for sht_lock that were given up
 	timer   *time.Duration
+	logger  *slog.Logger // nil means nobody hears
 
 	expired   *route.Event
 	heard     []*htable     // those that have an event route
@@ -40,6 +44,7 @@ type scratch struct {
 // Define is the module.
 func Define(m *route.Module) {
 	h := &module{byName: map[string]*htable{}}
+	h.walks = walks{h, make(chan struct{}, maxWalks)}
 	h.define(m)
 }
 
@@ -82,12 +87,22 @@ func (h *module) define(m *route.Module) {
 		}
 		return bytes
 	})
+	m.Rooms(func() (lines []string) {
+		for _, t := range h.tables {
+			if t.bySlots {
+				lines = append(lines, fmt.Sprintf("htable %s has room for %d entries, and refuses "+
+					"more; entries=N makes it another number", t.name, t.entries))
+			}
+		}
+		return lines
+	})
 	m.Open(h.open)
 }
 
 // open takes the tables that are there, and makes the others.
 func (h *module) open(s *route.State) error {
 	h.listen()
+	h.logger = s.Logger
 	for _, t := range h.tables {
 		var err error
 		if t.t, err = s.Table("htable/"+t.name, t.config()); err != nil {

@@ -68,7 +68,7 @@ func (h *module) setAt(c *route.Ctx, it *iterator, v table.Value) route.Result {
 	defer h.leave(c, it.t, it.at.Key)
 	terms := it.t.terms(c.NowMs())
 	terms.Keep = true
-	if h.set(c, it.t.t.Put(it.at.Key, v, terms, c.NowMs())) != route.SetDone {
+	if h.set(c, it.t, it.t.t.Put(it.at.Key, v, terms, c.NowMs())) != route.SetDone {
 		return -1
 	}
 	it.buf = append(it.buf[:0], v.Text...)

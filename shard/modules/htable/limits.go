@@ -16,6 +16,25 @@ const (
 	entriesPerSlot = 8
 	minEntries     = 1024
 
+	// wholeWalk is how many entries a shard goes through in one go: up to 1 ms. Beyond: a goroutine
+	// does, and the run waits, see walks.go.
+	wholeWalk = 4096
+
+	// walkedInMs is how many entries $shtcn and $shtcv look at in a millisecond, in a table that is
+	// in no cache: a variable cannot wait.
+	walkedInMs = 1000
+
+	// maxWalks is how many such goroutines there are at once. Reached: the function is false, and
+	// the log says so.
+	maxWalks = 16
+
+	// walkPage is how many entries one of them looks at before others may have its processor.
+	walkPage = 256
+
+	// walkWithin is how long a run waits for it; 1,000,000 entries take some 1 s. Beyond: the
+	// function is false, and what is to be taken out is taken out all the same.
+	walkWithin = 30 * time.Second
+
 	// locksPerTable is how many locks sht_lock() shares out among the keys of a table.
 	locksPerTable = 256
 

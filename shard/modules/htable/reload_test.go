@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"viaduct/shm/table"
 )
 
 // TestReloadFillsNothing: a table that is there stays as it is, an empty one too, whether the reload
@@ -98,4 +100,48 @@ func TestSizeKept(t *testing.T) {
 	if p, _, err = b.Load("request_route { exit; }"); err != nil || len(p.OpenNotes()) > 0 {
 		t.Errorf("the size it has: %v, %q", err, p.OpenNotes())
 	}
+}
+
+// TestCountLarge: all entries of a large table, and one key, are told without a look at each.
+func TestCountLarge(t *testing.T) {
+	b := bench(t)
+	b.Head += `modparam("htable", "htable", "l=>entries=20000") modparam("htable", "htable", "m=>size=4")`
+	if _, _, err := b.Load("request_route { exit; }"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.State().Table("htable/l", (&spec{entries: 20_000}).config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10_000 {
+		all.Put(fmt.Appendf(nil, "key%d", i), table.Number(int64(i%2)), table.Terms{}, 0)
+	}
+	f := func(before, x, want string) {
+		t.Helper()
+		if got := b.Value(before, x); got != want {
+			t.Errorf("%s is %s, want %s", x, got, want)
+		}
+	}
+	f("", "$shtcn(l=>**)", "10000")
+	f("", "$shtcv(l=>**)", "10000")
+	f("", "$shtcn(l=>==key77)", "1")
+	f("", "$shtcn(l=>==key77777)", "0")
+	f("", "$shtcn(l=>~~^key7)", "1111")
+	f("", "$shtcv(l=>eq1)", "5000")
+	// Nothing can wait on this bench, as in onsend_route: the functions do it all the same.
+	f(`$var(r) = sht_match_name("l", "re", "^none");`, "$var(r)", "-1")
+	f(`$var(r) = sht_rm_name_re("l=>^key7");`, "$shtcn(l=>**)", "8889")
+	f(`sht_rm_value("l", "sw", "x");`, "$shtcn(l=>**)", "8889")
+
+	warned := func(x string, want int) {
+		t.Helper()
+		if _, w, err := b.Load("request_route { $var(n) = " + x + "; exit; }"); err != nil || len(w) != want {
+			t.Errorf("%s: %d warnings (%v), want %d; %v", x, len(w), w, want, err)
+		}
+	}
+	warned("$shtcn(l=>~~^key7)", 1)
+	warned("$shtcv(l=>==text)", 1)
+	warned("$shtcn(l=>==key)", 0)
+	warned("$shtcn(l=>**)", 0)
+	warned("$shtcn(m=>~~^key7)", 0)
 }

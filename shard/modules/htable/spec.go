@@ -16,7 +16,8 @@ import (
 type spec struct {
 	name     string
 	slots    int           // as Kamailio has them: what is shown
-	entries  int           // 0 means by slots
+	entries  int           // 0 means by slots, until parse has made it a number
+	bySlots  bool          // it was 0
 	lives    time.Duration // autoexpire; 0 means entries do not end
 	keepEnds bool          // updateexpire=0
 	initial  int64
@@ -36,7 +37,7 @@ func (h *module) declare(text string) error {
 	if h.byName[s.name] != nil {
 		return fmt.Errorf("declares table %s a second time", route.Quote(s.name))
 	}
-	t := &htable{spec: s}
+	t := &htable{spec: s, number: uint16(len(h.tables))}
 	if s.name != "" { // what is wrong with it is said here, and not at each use
 		h.tables, h.byName[s.name] = append(h.tables, t), t
 	}
@@ -66,7 +67,7 @@ func parse(text string) (s spec, err error) {
 			return s, fmt.Errorf("table %s: %w", s.name, err)
 		}
 	}
-	if s.entries == 0 {
+	if s.bySlots = s.entries == 0; s.bySlots {
 		s.entries = max(entriesPerSlot*s.slots, minEntries)
 	}
 	return s, nil

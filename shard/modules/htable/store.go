@@ -9,9 +9,11 @@ import (
 type htable struct {
 	spec
 	t       *table.Table
-	held    bool // the file has sht_lock() for it
+	number  uint16 // of the module's tables
+	held    bool   // the file has sht_lock() for it
 	expired *route.Event
 	locks   *tableLocks
+	full    fullness
 }
 
 // ends is when an entry ends that is put now.
@@ -58,13 +60,13 @@ func (h *module) put(c *route.Ctx, t *htable, key []byte, v route.Value) route.S
 		t.t.Delete(key, now)
 		return route.SetDone
 	}
-	return h.set(c, t.t.Put(key, valueOf(v), t.terms(now), now))
+	return h.set(c, t, t.t.Put(key, valueOf(v), t.terms(now), now))
 }
 
 // set is what a put came to.
-func (h *module) set(c *route.Ctx, verdict table.Verdict) route.SetResult {
+func (h *module) set(c *route.Ctx, t *htable, verdict table.Verdict) route.SetResult {
 	if verdict != table.Done {
-		h.full.Add(c)
+		h.refused(c, t, verdict)
 		return route.SetRefused
 	}
 	return route.SetDone
@@ -85,7 +87,7 @@ func (h *module) add(c *route.Ctx, t *htable, key []byte, delta int64) (sum int6
 		sum, verdict = t.t.Add(key, delta, t.terms(now), now)
 	}
 	if verdict == table.Full || verdict == table.TooLong {
-		h.full.Add(c)
+		h.refused(c, t, verdict)
 	}
 	return sum, verdict == table.Done
 }

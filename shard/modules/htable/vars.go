@@ -6,6 +6,7 @@ import (
 
 	"viaduct/shard/route"
 	"viaduct/shard/route/suggest"
+	"viaduct/shm/table"
 )
 
 // variables declares them.
@@ -106,17 +107,7 @@ func (h *module) count(on aspect) func(b *route.VarBuild, inner, index string) r
 			if !ok {
 				return 0, true
 			}
-			n := int64(0)
-			s := h.scratch.Of(c)
-			for s.walk.Begin(t.t); ; {
-				e := s.walk.Next(c.NowMs())
-				if e == nil {
-					return n, true
-				}
-				if test.holds(e) {
-					n++
-				}
-			}
+			return h.countAll(c, t, &test), true
 		}}
 	})
 	return func(b *route.VarBuild, inner, index string) route.Place {
@@ -125,7 +116,40 @@ func (h *module) count(on aspect) func(b *route.VarBuild, inner, index string) r
 			b.Errorf("%s counts nothing in Kamailio 5.6: write a pattern, such as ~~^abc or ~~abc$",
 				cond[:2])
 		}
+		if name, cond, _ := strings.Cut(inner, "=>"); cond != "**" {
+			t := h.byName[strings.TrimSpace(name)]
+			if aKey := on == onKeys && strings.HasPrefix(cond, "=="); t != nil && !aKey &&
+				t.entries > wholeWalk {
+				b.Warnf("this looks at all entries of table %s, and its shard does nothing else "+
+					"meanwhile: a millisecond for each %d of the %d it has room for. Count with "+
+					"$shtinc, or give it a smaller size", t.name, walkedInMs, t.entries)
+			}
+		}
 		return place(b, inner, index)
+	}
+}
+
+// countAll is how many entries fulfil a test. All of a large table are counted already, with those
+// that have ended and were not taken out yet, as in Kamailio; one key is looked up.
+func (h *module) countAll(c *route.Ctx, t *htable, x *test) (n int64) {
+	switch {
+	case x.how == all && t.t.Len() > wholeWalk:
+		return int64(t.t.Len())
+	case x.how == equals && x.on == onKeys:
+		if _, verdict := t.t.Get(x.s, c.NowMs(), nil); verdict != table.Absent {
+			n = 1
+		}
+		return n
+	}
+	s := h.scratch.Of(c)
+	for s.walk.Begin(t.t); ; {
+		e := s.walk.Next(c.NowMs())
+		if e == nil {
+			return n
+		}
+		if x.holds(e) {
+			n++
+		}
 	}
 }
 
