@@ -21,10 +21,10 @@ func (s *StatusService) serveBinary(conn *net.UnixConn, r *bufio.Reader) {
 		if err != nil && !errors.As(err, &bad) {
 			return // the end, or what is no packet: there is nobody to tell
 		}
-		if _, err := conn.Write(s.answerBinary(q, err)); err != nil {
+		if err := write(conn, s.answerBinary(q, err)); err != nil {
 			return
 		}
-		_ = conn.SetDeadline(time.Now().Add(statusIdleTimeout))
+		_ = conn.SetReadDeadline(time.Now().Add(statusIdleTimeout))
 	}
 }
 

@@ -34,12 +34,12 @@ const (
 	// in the backlog.
 	statusClients = 64
 
-	// statusFirstLine is how long a client may take for its first line: one that connects and says
-	// nothing must not keep others out for long.
+	// statusFirstLine is how long a client may take to send its first line: one that connects and
+	// says nothing must not keep others out for long. The command then takes what it takes.
 	statusFirstLine = 3 * time.Second
 
-	// statusIdleTimeout ends a connection on which nothing was asked or nothing was read for so
-	// long.
+	// statusIdleTimeout ends a connection on which nothing was asked for so long, or whose client
+	// does not read an answer for so long.
 	statusIdleTimeout = 30 * time.Second
 
 	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may

@@ -220,7 +220,7 @@ func (s *StatusService) drop(conn *net.UnixConn) {
 }
 
 func (s *StatusService) serve(conn *net.UnixConn) {
-	_ = conn.SetDeadline(time.Now().Add(statusFirstLine))
+	_ = conn.SetReadDeadline(time.Now().Add(statusFirstLine))
 	r := bufio.NewReader(conn)
 	if first, err := r.Peek(1); err == nil && first[0] == binrpc.Magic {
 		s.serveBinary(conn, r)
@@ -229,7 +229,7 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, commandRoomBytes), MaxCommandBytes)
 	for wait := statusFirstLine; ; wait = statusIdleTimeout {
-		_ = conn.SetDeadline(time.Now().Add(wait))
+		_ = conn.SetReadDeadline(time.Now().Add(wait))
 		if !in.Scan() {
 			if errors.Is(in.Err(), bufio.ErrTooLong) {
 				s.refuseLong(conn)
@@ -261,7 +261,13 @@ func (s *StatusService) reply(conn *net.UnixConn, line string) error {
 	b := bytebufferpool.Get()
 	defer bytebufferpool.Put(b)
 	s.answer(b, line)
-	_, err := conn.Write(b.B)
+	return write(conn, b.B)
+}
+
+// write writes an answer. The time for it begins now, however long the command took.
+func write(conn *net.UnixConn, answer []byte) error {
+	_ = conn.SetWriteDeadline(time.Now().Add(statusIdleTimeout))
+	_, err := conn.Write(answer)
 	return err
 }
 

@@ -120,6 +120,48 @@ func TestStatusCommandPanics(t *testing.T) {
 	}
 }
 
+// TestSlowCommand: one that takes longer than a client may for its first line is answered, to lines
+// and to packets, and the connection goes on.
+func TestSlowCommand(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	s, _ := testService(t)
+	r := NewRPC()
+	r.Register(&Method{Name: "slow", Help: "Takes its time.", Call: func(Args) (any, error) {
+		time.Sleep(statusFirstLine + 200*time.Millisecond)
+		return "late", nil
+	}})
+	s.Serve(r)
+	if err := s.ListenUnix(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var clients sync.WaitGroup
+	f := func(call, want string) {
+		clients.Go(func() {
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			for range 2 {
+				if _, err := conn.Write([]byte(call)); err != nil {
+					t.Errorf("%q: %v", call, err)
+				}
+				got := make([]byte, len(want))
+				if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+					t.Errorf("%q: %q %v, want %q", call, got, err, want)
+				}
+			}
+		})
+	}
+	f("slow\n", "\"late\"\n")
+	f("\xa1\x03\x07\x12\x34\x56\x78\x91\x05slow\x00", "\xa1\x13\x06\x12\x34\x56\x78\x51late\x00")
+	clients.Wait()
+}
+
 // TestLogWriterPanics: the line is lost, and counted, and the next is written.
 func TestLogWriterPanics(t *testing.T) {
 	out := make(chan string, 3)

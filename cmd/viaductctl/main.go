@@ -124,6 +124,10 @@ func ask(path, line string, wait time.Duration) ([]byte, error) {
 		return nil, fmt.Errorf("cannot ask at %s: %w", path, err)
 	}
 	answer, err := bufio.NewReader(io.LimitReader(conn, answerBytes)).ReadBytes('\n')
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fmt.Errorf("no answer from %s in %v: the command may still be under way, -t "+
+			"waits longer", path, wait)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no answer from %s: %w", path, err)
 	}

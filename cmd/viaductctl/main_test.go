@@ -86,6 +86,21 @@ func TestWrongUse(t *testing.T) {
 	f([]string{"x", strings.Repeat("y", control.MaxCommandBytes)}, 255, "", "viaductctl: the call has ")
 }
 
+// TestNoAnswerInTime: the command goes on, so that whoever asked is told that it may.
+func TestNoAnswerInTime(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s")) // it never reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var out, errs bytes.Buffer
+	code := run([]string{"-t", "1", "reload"}, listener.Addr().String(), &out, &errs)
+	if want := "in 1s: the command may still be under way, -t waits longer\n"; code != 255 || out.Len() > 0 ||
+		!strings.HasSuffix(errs.String(), want) {
+		t.Errorf("%d, %q, %q, want 255 and %q", code, out.String(), errs.String(), want)
+	}
+}
+
 // What follows the method is the method's: a leading - and blanks arrive as they were typed.
 func TestArgumentsArrive(t *testing.T) {
 	path, asked := fakeServer(t, "{}\n")
