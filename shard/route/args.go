@@ -32,6 +32,8 @@ func (a Arg[T]) At(b *Build, i int) (Input[T], bool) { return a.at(b, i) }
 type Input[T any] struct {
 	v    T
 	read func(c *Ctx) (T, Result) // nil means v is it
+	// spent says that the answer function of a call that waits does without it
+	spent bool
 }
 
 // Known is the argument and true if it is known at load.

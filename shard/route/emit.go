@@ -173,7 +173,7 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	}
 	return cc.atom(func() {
 		var f callFn
-		outer := cc.waiting
+		outer, temps := cc.waiting, cc.temps
 		cc.waiting = nil
 		uses := cc.measured(func() { f = cc.call(x, no) })
 		if f != nil && uses {
@@ -181,6 +181,7 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 		}
 		if cc.waiting != nil {
 			cc.waiting.placed(cc)
+			cc.temps = temps // what is held of its arguments is wanted by this step alone
 		}
 		cc.waiting = outer
 		cc.place(step{do: f, yes: yes, no: no, keeps: true})

@@ -57,6 +57,12 @@ func TestErrors(t *testing.T) {
 		t.Helper()
 		f(allModules+"request_route {\n"+body+"\n}", want...)
 	}
+	// Waiting.
+	f(allModules+"reply_route {\n sleep(\"1\");\n}\nrequest_route { exit; }", `3:2: sleep cannot wait in reply_route: `+
+		`the transaction of a response is not looked for before it has ended, and nothing else could hold the run; `+
+		`call it in an onreply_route[NAME]`)
+	f(allModules+"onsend_route {\n lock(\"a\");\n}\nrequest_route { exit; }", `3:2: lock cannot wait in onsend_route: `+
+		`the message is written there, and leaves at once; call it before t_relay()`)
 	// Names.
 	f("childern=2\nrequest_route { exit; }", `1:1: unknown core parameter childern; did you mean children?`)
 	f("foo bar\nrequest_route { exit; }", `1:1: unknown word foo`)

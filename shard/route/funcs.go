@@ -16,9 +16,11 @@ type funcDef struct {
 	// in is where it may be called; 0 means anywhere; soonIn is where Kamailio lets it be called
 	// and we not yet. Measured with 5.6.3.
 	in, soonIn kinds
-	through    kinds // where a route[NAME] with a call of it may be run besides
-	args       []AnyArg
-	doc        string
+	// waitless is where Kamailio lets it be called, and it cannot wait here.
+	waitless kinds
+	through  kinds // where a route[NAME] with a call of it may be run besides
+	args     []AnyArg
+	doc      string
 	// callsRoute says that a call of it is one of a route[], see Module.RouteIfThere.
 	callsRoute bool
 }

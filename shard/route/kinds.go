@@ -304,6 +304,8 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	switch {
 	case cc.kind&in != 0:
 		return true
+	case cc.kind&d.waitless != 0:
+		cc.ld.errorf(x.Pos, "%s cannot wait in %s: %s", x.Name, cc.kind, whyWaitless(cc.kind))
 	case cc.kind&soon != 0:
 		cc.ld.errorf(x.Pos, "%s in %s is known to Kamailio, not implemented by Viaduct yet", x.Name,
 			cc.kind)

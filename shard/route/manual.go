@@ -225,6 +225,9 @@ func (m *Module) manualFuncs(b *strings.Builder) {
 		if d.soonIn != 0 {
 			what += " Not yet in " + d.soonIn.String() + "."
 		}
+		if d.waitless != 0 {
+			what += " It cannot wait in " + d.waitless.String() + "."
+		}
 		if d.soon > 0 {
 			what += fmt.Sprintf(" Not yet with %s.", count(d.soon, "argument"))
 		}

@@ -29,7 +29,7 @@ func (b *Build) Suspends() Call {
 			return 0
 		}
 		c.continued = true
-		return c.GoTo(&RouteBlock{rt, tooMany})
+		return c.GoTo(RouteBlock{rt: rt, tooMany: tooMany})
 	}}
 	b.cc.waiting = w
 	return w.suspend

@@ -43,8 +43,8 @@ type holding struct {
 }
 
 // Waits makes the call that is built one that may wait. ask fills in the question and returns what
-// its Ask returns, or the result if that is known. answer is given the answer; the arguments of the
-// call can be read again. The answer is valid until it returns.
+// its Ask returns, or the result if that is known. answer is given the answer, which is valid until
+// it returns.
 func (b *Build) Waits(ask func(c *Ctx, q *ask.Question) Result,
 	answer func(c *Ctx, a *ask.Answer) Result) Call {
 	w := &waiting{ask: ask, answer: answer}
@@ -95,7 +95,86 @@ func (w *waiting) hold(c *Ctx) Result {
 	return w.answer(c, &c.refusal)
 }
 
-// Wait1 declares a function with one argument that may wait.
+// heldInput is an argument of a call that may wait. It is evaluated when the call asks, and what it
+// was then is held with the run, in a temporary: to evaluate it again might do something again.
+type heldInput[T any] struct {
+	in   Input[T]
+	temp int32 // -1 means that there is nothing to hold
+}
+
+// hold makes in an argument that is held, if it has to be.
+func hold[T any](b *Build, in Input[T]) heldInput[T] {
+	h := heldInput[T]{in, -1}
+	if _, known := in.Known(); known || in.spent {
+		return h
+	}
+	var v T
+	switch any(&v).(type) {
+	case *int, *[]byte, *RouteBlock:
+	default:
+		panic("BUG: " + b.Name() + "() waits and has an argument that cannot be held")
+	}
+	h.temp = b.cc.temp()
+	return h
+}
+
+// get evaluates the argument.
+func (h *heldInput[T]) get(c *Ctx) (T, Result) {
+	v, r := h.in.Get(c)
+	if h.temp < 0 || r <= 0 {
+		return v, r
+	}
+	var t Value
+	switch p := any(&v).(type) {
+	case *int:
+		t = intOf(int64(*p))
+	case *[]byte:
+		t = TextValue(*p)
+		if !c.keep(&t) {
+			return v, c.failed(&noRoom)
+		}
+		*p = t.S
+	case *RouteBlock:
+		t = TextValue(p.name)
+	}
+	c.temps[c.base+h.temp] = t
+	return v, r
+}
+
+// held is what get gave, also in a run that was held since.
+func (h *heldInput[T]) held(c *Ctx) (v T) {
+	if h.in.spent {
+		return v
+	}
+	if h.temp < 0 {
+		return h.in.v
+	}
+	t := &c.temps[c.base+h.temp]
+	switch p := any(&v).(type) {
+	case *int:
+		*p = int(t.N)
+	case *[]byte:
+		*p = t.S
+	case *RouteBlock:
+		*p = c.routeBlock(t.S)
+	}
+	return v
+}
+
+// Spent is a, which the answer function of a call that waits does without: it has its zero value
+// there, and is not held with the run.
+func Spent[T any](a Arg[T]) Arg[T] {
+	at := a.at
+	a.at = func(b *Build, i int) (Input[T], bool) {
+		in, ok := at(b, i)
+		in.spent = true
+		return in, ok
+	}
+	return a
+}
+
+// Wait1 declares a function with one argument that may wait. Its answer function is given what the
+// argument was when the call asked.
 func Wait1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
 	f func(c *Ctx, q *ask.Question, a A) Result,
 	answer func(c *Ctx, an *ask.Answer, a A) Result) *Function {
@@ -104,22 +183,16 @@ func Wait1[A any](m *Module, name string, in Kinds, a Arg[A], doc string,
 		if !ok {
 			return nil
 		}
+		h := hold(b, x)
 		return b.Waits(func(c *Ctx, q *ask.Question) Result {
-			v, r := x.Get(c)
+			v, r := h.get(c)
 			if r <= 0 {
 				return r
 			}
 			return f(c, q, v)
-		}, func(c *Ctx, an *ask.Answer) Result {
-			v, r := x.Get(c)
-			if r <= 0 {
-				return r
-			}
-			return answer(c, an, v)
-		})
+		}, func(c *Ctx, an *ask.Answer) Result { return answer(c, an, h.held(c)) })
 	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a}, Doc: doc,
-		Build: build}).Soon(in &^ CanWait)
+	return waits(m, Func{Name: name, In: in, Args: []AnyArg{a}, Doc: doc, Build: build})
 }
 
 // Wait2 declares a function with two arguments that may wait.
@@ -132,51 +205,88 @@ func Wait2[A, B any](m *Module, name string, in Kinds, a Arg[A], b Arg[B], doc s
 		if !ok1 || !ok2 {
 			return nil
 		}
-		get := func(c *Ctx) (v A, w B, r Result) {
-			if v, r = x.Get(c); r > 0 {
-				w, r = y.Get(c)
-			}
-			return v, w, r
-		}
+		hx, hy := hold(bd, x), hold(bd, y)
 		return bd.Waits(func(c *Ctx, q *ask.Question) Result {
-			v, w, r := get(c)
+			v, r := hx.get(c)
+			if r <= 0 {
+				return r
+			}
+			w, r := hy.get(c)
 			if r <= 0 {
 				return r
 			}
 			return f(c, q, v, w)
-		}, func(c *Ctx, an *ask.Answer) Result {
-			v, w, r := get(c)
-			if r <= 0 {
-				return r
-			}
-			return answer(c, an, v, w)
-		})
+		}, func(c *Ctx, an *ask.Answer) Result { return answer(c, an, hx.held(c), hy.held(c)) })
 	}
-	return m.Func(Func{Name: name, In: in & CanWait, Args: []AnyArg{a, b}, Doc: doc,
-		Build: build}).Soon(in &^ CanWait)
+	return waits(m, Func{Name: name, In: in, Args: []AnyArg{a, b}, Doc: doc, Build: build})
+}
+
+// waits declares f, which may wait.
+func waits(m *Module, f Func) *Function {
+	waitless := f.In &^ CanWait
+	f.In &= CanWait
+	d := m.Func(f)
+	d.waitless = waitless
+	return d
+}
+
+// whyWaitless says why nothing can wait in a route of this kind, and what to write instead.
+func whyWaitless(in Kinds) string {
+	if in == InOnsend {
+		return "the message is written there, and leaves at once; call it before t_relay()"
+	}
+	return "the transaction of a response is not looked for before it has ended, and nothing else " +
+		"could hold the run; call it in an onreply_route[NAME]"
 }
 
 // RouteBlock is a route[NAME] that a run may go on with.
 type RouteBlock struct {
 	rt      *routeCode
-	tooMany *Diagnostic
+	name    []byte      // as the run has it, empty where it is known at load
+	tooMany *Diagnostic // what a run reports that makes too many steps
 }
 
-// Block is the name of a route[], known at load.
-func Block(name, doc string) Arg[*RouteBlock] {
-	return newArg(name, doc, func(b *Build, i int) (Input[*RouteBlock], bool) {
-		s, ok := b.Known(i, "the name of a route")
-		if !ok {
-			return Input[*RouteBlock]{}, false
+// Block is the name of a route[], which may hold variables. If there is none of that name in a run,
+// the call is false.
+func Block(name, doc string) Arg[RouteBlock] {
+	return newArg(name, doc, func(b *Build, i int) (Input[RouteBlock], bool) {
+		f := b.cc.textArg(b.x, i)
+		if f == nil {
+			return Input[RouteBlock]{}, false
 		}
-		b.cc.refs = append(b.cc.refs, routeRef{name: s, pos: b.at(i)})
-		return Input[*RouteBlock]{v: &RouteBlock{b.cc.routeNamed(s), b.cc.tooMany(b.at(i))}}, true
+		if f.plain {
+			b.cc.refs = append(b.cc.refs, routeRef{name: f.text, pos: b.at(i)})
+			return Input[RouteBlock]{v: RouteBlock{b.cc.routeNamed(f.text), nil, b.cc.tooMany(b.at(i))}},
+				true
+		}
+		b.cc.scratch, b.cc.prog.namesRoutes = true, true
+		noSuch := []byte(b.Name() + "() at " + b.at(i).String() + " names a route that is not there")
+		return Input[RouteBlock]{read: func(c *Ctx) (RouteBlock, Result) {
+			name, r := c.expand(f)
+			if r <= 0 {
+				return RouteBlock{}, r
+			}
+			to := c.routeBlock(name)
+			if to.rt == nil {
+				c.Complain(noSuch)
+				return to, -1
+			}
+			return to, 1
+		}}, true
 	})
 }
 
+// routeBlock is the route[] of that name.
+func (c *Ctx) routeBlock(name []byte) RouteBlock {
+	return RouteBlock{c.prog.byName[string(name)], name, &runsOn}
+}
+
+// runsOn is what a run reports that goes on with one route after another for ever.
+var runsOn = Diagnostic{Text: "the run makes more than " + itoa(maxSteps) + " steps"}
+
 // GoTo leaves the route that runs, and all around it, and goes on with to, behind which the run
 // ends. It is what a function returns.
-func (c *Ctx) GoTo(to *RouteBlock) Result {
+func (c *Ctx) GoTo(to RouteBlock) Result {
 	if !c.spend(to.rt.size) {
 		return c.failed(to.tooMany)
 	}

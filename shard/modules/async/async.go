@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"time"
 
+	"viaduct/parser"
 	"viaduct/shard/ask"
 	"viaduct/shard/route"
 )
@@ -16,58 +17,64 @@ func Define(m *route.Module) {
 	m.IdleInt(why, "workers", "ms_timer")
 	m.IdleInt("the script stops at the call until the time is over", "return")
 
-	name := route.Block("routename", "the name of a route[], known at load")
-	to := func(unit time.Duration) func(*route.Ctx, *ask.Question, *route.RouteBlock,
-		int) route.Result {
-		return func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock, n int) route.Result {
-			return q.After(time.Duration(n) * unit)
-		}
-	}
-	there := func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock, _ int) route.Result {
+	name := route.Block("routename", "the name of a route[]")
+	goesOn := func(c *route.Ctx, a *ask.Answer, to route.RouteBlock) route.Result {
 		if a.Err != nil {
 			return -1
 		}
 		return c.GoTo(to)
 	}
+	to := func(unit time.Duration) func(*route.Ctx, *ask.Question, route.RouteBlock,
+		int) route.Result {
+		return func(c *route.Ctx, q *ask.Question, _ route.RouteBlock, n int) route.Result {
+			return after(c, q, time.Duration(n)*unit)
+		}
+	}
+	there := func(c *route.Ctx, a *ask.Answer, to route.RouteBlock, _ int) route.Result {
+		return goesOn(c, a, to)
+	}
 	sleep := func(unit time.Duration) func(*route.Ctx, *ask.Question, int) route.Result {
-		return func(_ *route.Ctx, q *ask.Question, n int) route.Result {
-			return q.After(time.Duration(n) * unit)
+		return func(c *route.Ctx, q *ask.Question, n int) route.Result {
+			return after(c, q, time.Duration(n)*unit)
 		}
 	}
 	slept := func(_ *route.Ctx, a *ask.Answer, _ int) route.Result {
 		return route.Truth(a.Err == nil)
 	}
 	const in = route.InRequest | route.InFailure
-	seconds := route.Int("seconds", 0, 100, "how long")
-	millis := route.Int("milliseconds", 0, 30000, "how long; timers have steps of 4 ms")
-	const goes = "Ends the script and goes on with a route when the time is over."
+	seconds := route.Spent(route.Int("seconds", 0, 100, "how long"))
+	millis := route.Spent(route.Int("milliseconds", 0, 30000, "how long; timers have steps of 4 ms"))
+	const goes = "Ends the script and goes on with a route when the time is over. False: there is " +
+		"no such route."
 	route.Wait2(m, "async_route", in, name, seconds, goes, to(time.Second), there)
 	route.Wait2(m, "async_ms_route", in, name, millis, goes, to(time.Millisecond), there)
 	const waits = "Goes on with what follows when the time is over. The run is held, and the " +
 		"shard does other work."
 	route.Wait1(m, "async_sleep", in, seconds, waits, sleep(time.Second), slept)
 	route.Wait1(m, "async_ms_sleep", in, millis, waits, sleep(time.Millisecond), slept)
-	const soon = "Ends the script and goes on with a route, a moment later."
+	const soon = "Ends the script and goes on with a route, a moment later. False: there is no such " +
+		"route."
 	route.Wait1(m, "async_task_route", in, name, soon,
-		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock) route.Result { return q.After(0) },
-		func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock) route.Result {
-			if a.Err != nil {
-				return -1
-			}
-			return c.GoTo(to)
-		})
-	group := route.Text("groupname", "of workers; there are none here, and any name does")
+		func(c *route.Ctx, q *ask.Question, _ route.RouteBlock) route.Result { return after(c, q, 0) },
+		goesOn)
+	group := route.Spent(route.Text("groupname", "of workers; there are none here, and any name does"))
 	route.Wait2(m, "async_task_group_route", in, name, group, soon,
-		func(_ *route.Ctx, q *ask.Question, _ *route.RouteBlock, _ []byte) route.Result {
-			return q.After(0)
+		func(c *route.Ctx, q *ask.Question, _ route.RouteBlock, _ []byte) route.Result {
+			return after(c, q, 0)
 		},
-		func(c *route.Ctx, a *ask.Answer, to *route.RouteBlock, _ []byte) route.Result {
-			if a.Err != nil {
-				return -1
-			}
-			return c.GoTo(to)
+		func(c *route.Ctx, a *ask.Answer, to route.RouteBlock, _ []byte) route.Result {
+			return goesOn(c, a, to)
 		})
 	tasks(m)
+}
+
+// after puts the run off. As in Kamailio the request has a transaction from then on, so that a
+// script that ends without an answer leaves a caller who hears 500.
+func after(c *route.Ctx, q *ask.Question, d time.Duration) route.Result {
+	if m := c.Msg.Method; m != parser.ACK && m != parser.CANCEL {
+		c.Request.NewTransaction() // without room for it the run is not held either
+	}
+	return q.After(d)
 }
 
 // task is what a route that runs by itself is told.

@@ -72,10 +72,10 @@ func (s *state) waits(m *route.Module) {
 	slept := func(_ *route.Ctx, a *ask.Answer, _ int) route.Result {
 		return route.Truth(a.Err == nil)
 	}
-	route.Wait1(m, "sleep", route.Anywhere, route.Int("time", 0, 86400, "seconds"),
+	route.Wait1(m, "sleep", route.Anywhere, route.Spent(route.Int("time", 0, 86400, "seconds")),
 		"Waits. The run is held, and the shard does other work.", sleep(time.Second), slept)
 	route.Wait1(m, "usleep", route.Anywhere,
-		route.Int("time", 0, 1e9, "microseconds; timers have steps of 4 ms"),
+		route.Spent(route.Int("time", 0, 1e9, "microseconds; timers have steps of 4 ms")),
 		"Waits. The run is held, and the shard does other work.", sleep(time.Microsecond), slept)
 }
 

@@ -15,6 +15,8 @@ import (
 const (
 	// lockWait is how long lock() waits. Beyond: it is false.
 	lockWait = 10 * time.Second
+	// lockGrace is how much longer the shard waits for what the lock itself says by then.
+	lockGrace = time.Second
 	// forgotten is how long a lock is held at most: a run that ends without unlock() would keep
 	// all others out for ever. Beyond: the next one who asks has it.
 	forgotten = 60 * time.Second
@@ -38,9 +40,15 @@ func newLocks() *locks { return &locks{seed: maphash.MakeSeed(), of: map[uint16]
 type lock struct {
 	held   bool
 	since  time.Time
-	holder uint64          // by the message
-	lost   []uint64        // holders that it was taken from, maxLost at most
-	queue  []*ask.Question // who waits for it, the first first
+	holder uint64    // by the message
+	lost   []uint64  // holders that it was taken from, maxLost at most
+	queue  []waiting // who waits for it, the first first
+}
+
+// waiting is who waits for a lock.
+type waiting struct {
+	q     *ask.Question
+	until *time.Timer // calls giveUp
 }
 
 // A holder is who takes a lock: the message of the run, by its hash. A run that had a lock for too
@@ -106,11 +114,13 @@ func (l *locks) unlock(holder uint64, key []byte) bool {
 		k.held = false
 		return true
 	}
-	q := k.queue[0]
+	next := k.queue[0]
+	k.queue[0] = waiting{}
 	k.queue = k.queue[1:]
+	next.until.Stop()
 	k.held, k.since = true, time.Now()
-	k.holder, _ = asked(q)
-	q.Done()
+	k.holder, _ = asked(next.q)
+	next.q.Done()
 	return true
 }
 
@@ -123,9 +133,9 @@ func (l *locks) Ask(q *ask.Question) bool {
 	if k.take(holder) {
 		q.Done()
 	} else {
-		k.queue = append(k.queue, q)
 		number := q.Number
-		time.AfterFunc(lockWait, func() { l.giveUp(k, q, number) })
+		k.queue = append(k.queue, waiting{q,
+			time.AfterFunc(lockWait, func() { l.giveUp(k, q, number) })})
 	}
 	return true
 }
@@ -135,7 +145,8 @@ func (l *locks) Ask(q *ask.Question) bool {
 func (l *locks) giveUp(k *lock, q *ask.Question, number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := slices.Index(k.queue, q); i >= 0 && q.Number == number {
+	i := slices.IndexFunc(k.queue, func(w waiting) bool { return w.q == q })
+	if i >= 0 && q.Number == number {
 		k.queue = slices.Delete(k.queue, i, i+1)
 		q.Answer.Err = ask.ErrLate
 		q.Done()
@@ -162,7 +173,7 @@ func (s *state) locking(m *route.Module) {
 	late := m.Count("late_unlocks",
 		"Calls of unlock() by who had lost the lock, since it was held for more than 60 s.")
 	in := route.Anywhere
-	route.Wait1(m, "lock", in, key,
+	route.Wait1(m, "lock", in, route.Spent(key),
 		"Locks a key, and waits for it, 10 s at most. False: it did not get it. Who holds one for "+
 			"more than 60 s loses it to the next who asks.",
 		func(c *route.Ctx, q *ask.Question, key []byte) route.Result {
@@ -176,7 +187,7 @@ func (s *state) locking(m *route.Module) {
 			var b [holderBytes]byte
 			q.Append(binary.LittleEndian.AppendUint64(b[:0], me))
 			q.Append(key)
-			return q.Ask(s.locks, lockWait)
+			return q.Ask(s.locks, lockWait+lockGrace)
 		},
 		func(_ *route.Ctx, a *ask.Answer, _ []byte) route.Result {
 			return route.Truth(a.Err == nil)

@@ -39,7 +39,8 @@ func files(m *route.Module) {
 			}
 			return to.Put(c, c.Built(append(c.Room(), a.Text()...)))
 		})
-	route.Wait2(m, "file_write", route.Anywhere, path, route.Text("content", "what is written"),
+	route.Wait2(m, "file_write", route.Anywhere, path,
+		route.Spent(route.Text("content", "what is written")),
 		"Writes a file of at most 8,000 bytes anew. False: it cannot be written.",
 		func(_ *route.Ctx, q *ask.Question, path, content []byte) route.Result {
 			return d.ask(q, 'w', path, content)

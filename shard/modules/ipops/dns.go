@@ -37,7 +37,7 @@ func dns(m *route.Module) {
 	m.Open(func(st *route.State) error { s.records = st.Records; return nil })
 	kept := route.NewPerShard[results](m, nil)
 
-	name := route.Text("hostname", "the name")
+	name := route.Spent(route.Text("hostname", "the name"))
 	id := route.Text("id", "what the variable calls the answer")
 	route.Wait2(m, "dns_query", route.Anywhere, name, id,
 		"Looks up the addresses of a name, for $dns(id=>...). -4: it has none.",
@@ -55,7 +55,7 @@ func dns(m *route.Module) {
 			return 1
 		})
 	query := func(fn string, kind byte, arg, doc string) {
-		route.Wait2(m, fn, route.Anywhere, route.Text(arg, "the name"), id, doc,
+		route.Wait2(m, fn, route.Anywhere, route.Spent(route.Text(arg, "the name")), id, doc,
 			func(_ *route.Ctx, q *ask.Question, name, _ []byte) route.Result { return s.ask(q, kind, name) },
 			func(c *route.Ctx, a *ask.Answer, _, id []byte) route.Result {
 				kept.Of(c).set(kind, id).read(kind, a)
