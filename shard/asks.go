@@ -73,7 +73,8 @@ func (a *asks) send(q *ask.Question, number uint64, w ask.Waiter) error {
 
 // Park is route.Waits'.
 func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error {
-	n := len(r.M.Raw) + len(run)
+	state := r.AppendState(nil)
+	n := len(r.M.Raw) + len(state) + len(run)
 	if len(a.parked) >= maxParked || a.bytes+n > maxParkedBytes {
 		a.w.count[CountAsksRefused]++
 		return ask.ErrOverloaded
@@ -89,9 +90,8 @@ func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte
 	p := &parkedRun{
 		packet: netio.Packet{Data: append([]byte(nil), r.M.Raw...), Src: r.Src,
 			Listener: uint16(r.Listener)},
-		state: r.AppendState(nil), run: append([]byte(nil), run...), timed: q.Timed(),
-		http: r.HTTP(),
-		due:  a.w.core.Now() + int64(q.Within()),
+		state: state, run: append([]byte(nil), run...), timed: q.Timed(), http: r.HTTP(),
+		due: a.w.core.Now() + int64(q.Within()),
 	}
 	a.parked[number] = p
 	a.due = min(a.due, p.due)
@@ -165,9 +165,7 @@ func (w *worker) held(wait proxy.Waiting, question uint64, again bool) {
 	case w.core.IsSuspended(wait):
 		w.suspended(wait, again)
 		return
-	case again && question == 0:
-		return // its timer sees to it
-	case again:
+	case question != 0 && again:
 		a = nil
 	case question != 0:
 		a = &w.asks.late
@@ -202,13 +200,13 @@ func (w *worker) goOn(r *proxy.Request, h *proxy.HeldRun, a *ask.Answer) {
 			w.ctx.Acted = r.Refuse(proxy.ProgramGone, "", "")
 		}
 	}
-	w.core.EndHeld(tx, h.Kind)
 	switch {
 	case h.Kind == route.RequestRoute:
-		w.settle(outcome)
+		w.settle(outcome) // before the end: what is held goes when the caller has an answer
 	case outcome == route.Faulted:
 		w.faulted(w.ctx)
 	}
+	w.core.EndHeld(tx, h.Kind)
 	w.core.Finish()
 }
 
@@ -255,7 +253,7 @@ func (w *worker) parkedDue(number uint64, p *parkedRun) {
 // goOnParked goes on with a run without a transaction.
 func (w *worker) goOnParked(number uint64, p *parkedRun, a *ask.Answer) {
 	delete(w.asks.parked, number)
-	w.asks.bytes -= len(p.packet.Data) + len(p.run)
+	w.asks.bytes -= len(p.packet.Data) + len(p.state) + len(p.run)
 	r := &w.core.Request
 	if p.http.Number != 0 {
 		w.resumeHTTP(r, p, a)

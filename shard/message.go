@@ -295,6 +295,8 @@ func (w *worker) settle(outcome route.Outcome) {
 	case r.M.Method == parser.ACK:
 		w.drop(StrayAck)
 	case r.Unfinished() && r.EndOwn():
+	case r.Unfinished() && r.EndAlone():
+		w.drop(ProgramDrop)
 	case r.Unfinished():
 		// As Kamailio does: the program did not look at what t_relay said.
 		if !r.ReplyError() && r.Tx == nil {

@@ -46,8 +46,7 @@ func (w *worker) goOnSuspended(s route.Suspension) {
 // suspended is for a request that is suspended and whose time is over, or which a killed process
 // has suspended: its timer goes on in this one.
 func (w *worker) suspended(wait proxy.Waiting, again bool) {
-	if again {
-		w.core.SuspendedAgain(wait)
+	if again && w.core.SuspendedAgain(wait) {
 		return
 	}
 	at := w.step

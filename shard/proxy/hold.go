@@ -40,8 +40,12 @@ func (r *Request) Hold(h *HeldRun) bool {
 	if r.branching {
 		return r.holdBranch(h)
 	}
+	alone := r.Tx == nil || r.alone
 	if !r.NewTransaction() {
 		return false
+	}
+	if r.alone = alone; r.own {
+		c.tx.Uncount(r.Tx)
 	}
 	if r.M.Method == parser.INVITE && r.Tx.Status() == 0 && !r.resumed {
 		r.Trying()
@@ -83,6 +87,17 @@ func (r *Request) NotHeld() bool {
 	return r.noRoom()
 }
 
+// EndAlone ends the transaction of a request of which nothing was decided, and that has one only
+// because its run was held: nobody hears of it, as if the run had not waited. An INVITE had its 100,
+// and nothing follows. It returns false if there is more to the transaction.
+func (r *Request) EndAlone() bool {
+	if !r.alone || r.lastCause != NoCause || r.Tx.Canceled() {
+		return false
+	}
+	r.core.tx.Terminate(r.Tx)
+	return true
+}
+
 // WaitingFor names what tx waits for.
 func (c *Core) WaitingFor(tx *txn.Tx) Waiting {
 	return Waiting{uint64(c.tx.OffOf(tx)), tx.Key()}
@@ -103,10 +118,15 @@ func (c *Core) Waited(tx *txn.Tx) {
 	}
 }
 
-// heldAgain lets a run ask again that a killed process held.
+// heldAgain lets a run go on that a killed process held: what it asked is asked again. One whose
+// time was over has nothing more to wait for. The time of any other goes on.
 func (c *Core) heldAgain(tx *txn.Tx) {
-	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
-		c.cfg.Held(c.WaitingFor(tx), c.question(tx, s), true)
+	s := c.heldBy(tx)
+	if s == nil || c.cfg.Held == nil {
+		return
+	}
+	if question := c.question(tx, s); question != 0 || s.DueAt == 0 {
+		c.cfg.Held(c.WaitingFor(tx), question, true)
 	}
 }
 
@@ -123,7 +143,9 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	if s == nil || c.question(tx, s) != question {
 		return nil, h, false
 	}
-	s.DueAt = 0
+	if !c.suspended(tx, s) { // else its time goes on: the next process could not go on with it
+		s.DueAt = 0
+	}
 	if tx.Answered() || tx.Canceled() {
 		c.stopWaiting(tx)
 		if !tx.Answered() && !c.undecided(tx) {
@@ -146,7 +168,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	r = &c.Request
 	r.resumed = kind == FailureRoute
 	r.startedEarlier = s.bits&savedEarlier != 0
-	r.own = s.bits&savedOwn != 0
+	r.own, r.alone = s.bits&savedOwn != 0, s.bits&savedAlone != 0
 	r.wasHeld = true
 	return r, HeldRun{Kind: kind, Question: question, Run: held.b}, true
 }
@@ -178,8 +200,26 @@ func (c *Core) EndHeld(tx *txn.Tx, kind RouteKind) {
 	}
 	if s != nil {
 		s.bits &^= savedHeld
+		if kind == RequestRoute && c.needless(tx, s) {
+			c.tx.DropSaved(tx)
+		}
 	}
 	if kind == FailureRoute && !tx.Answered() && !c.failureEnded(tx, before) && c.concluding != tx {
 		c.conclude(tx, nil)
 	}
+}
+
+// needless tells whether nothing will ask any more for what is kept of the request under way, whose
+// run was held and has ended: it is relayed and would not have been kept without the wait, or it is
+// answered and nothing of it is under way.
+func (c *Core) needless(tx *txn.Tx, s *Saved) bool {
+	r := &c.Request
+	if r.Tx != tx || r.ours() || s.bits&savedWaits != 0 || c.tx.FirstHeld(tx) != 0 ||
+		c.concluding == tx {
+		return false
+	}
+	if tx.Live() == 0 {
+		return tx.Answered()
+	}
+	return !r.kept()
 }

@@ -192,6 +192,7 @@ func (r *Request) NewTransaction() bool {
 	r.reserve()
 	ok := r.newTransaction()
 	r.core.tx.Reserve(false)
+	r.alone = false
 	return ok
 }
 
@@ -376,7 +377,7 @@ func (r *Request) Forward() bool {
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
 	if r.wasHeld && r.Tx != nil && r.Tx.Total() == 0 {
-		// it was made for the wait alone, and would keep repetitions from going on
+		// it may be there for the wait alone, and would keep repetitions from going on
 		c.tx.Terminate(r.Tx)
 	}
 	if c.tracing {

@@ -125,7 +125,8 @@ type undertaken struct {
 	unsent     Cause   // where: why it cannot be sent to
 	lastCause  Cause   // what ReplyError answers for
 	waits      int     // how often this relay has waited for a name
-	wasHeld    bool    // its run was held: the transaction may be there for that alone
+	wasHeld    bool    // its run was held
+	alone      bool    // the transaction is there for that alone
 	own        bool    // nobody sent it: see BeginOwn
 	// note, if it is not nil, says that the request is sent from here, see BeginOurs
 	note    []byte

@@ -62,6 +62,10 @@ const (
 	savedRestoresAt = iota // where Restores begins
 )
 
+// savedAlone says that the transaction is there only because the run waits. It stands in Saved.bits
+// behind the switches.
+const savedAlone = 1 << (savedSwitches + 8)
+
 // savedBytes is the size of the fixed part.
 const savedBytes = 72 // TestSavedLayout
 

@@ -9,9 +9,7 @@ import (
 // save keeps the request if something will ask for it: a route that runs later, or the
 // transaction's own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
-	if !r.ours() && r.armed.failure|r.armed.reply == 0 && !r.core.cfg.OnsendRequests &&
-		r.timers == (finalTimers{}) && r.restores == 0 && r.switches&keptSwitches == 0 &&
-		r.leave.reply == nil && r.Tx.Saved() == 0 {
+	if !r.kept() && r.Tx.Saved() == 0 {
 		return true
 	}
 	// Slow path: not for a request that is relayed and forgotten.
@@ -27,6 +25,13 @@ func (r *Request) save() bool {
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
 	s.bits |= uint32(r.restores)<<savedRestoresAt | uint32(r.switches&keptSwitches)<<savedSwitches
 	return true
+}
+
+// kept tells whether something will ask for the request.
+func (r *Request) kept() bool {
+	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.core.cfg.OnsendRequests ||
+		r.timers != (finalTimers{}) || r.restores != 0 || r.switches&keptSwitches != 0 ||
+		r.leave.reply != nil
 }
 
 // writeSaved writes the slot anew. waits: with the target set of the relay, which waits for a name.
@@ -84,6 +89,9 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	}
 	s.bits |= uint32(r.restores) << savedRestoresAt
 	s.bits |= uint32(r.switches&keptSwitches) << savedSwitches
+	if r.alone {
+		s.bits |= savedAlone
+	}
 	b := append(shm.Tail[Saved](c.cfg.Arena, off, n)[:0], flags...)
 	b = append(append(append(b, w.b[:front]...), raw...), w.b[front:mid]...)
 	if held != nil {

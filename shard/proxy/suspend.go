@@ -89,10 +89,15 @@ func (c *Core) IsSuspended(w Waiting) bool {
 }
 
 // SuspendedAgain is for what a killed process has suspended: who was about to continue it is gone.
-func (c *Core) SuspendedAgain(w Waiting) {
-	if tx := c.tx.ByKey(shm.Off(w.Tx), w.Key); tx != nil {
-		c.saved(tx).bits &^= savedContinued
+// It returns false if its time is over.
+func (c *Core) SuspendedAgain(w Waiting) bool {
+	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
+	if tx == nil {
+		return true
 	}
+	s := c.saved(tx)
+	s.bits &^= savedContinued
+	return s.DueAt != 0
 }
 
 // SuspendedTooLong ends it: nobody has continued it in time.

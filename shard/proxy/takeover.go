@@ -10,14 +10,15 @@ import (
 
 // Recover ends those INVITEs whose last final response had been taken and had not gone up yet: the
 // called side would only be acknowledged again. A 2xx comes again by itself (§13.3.1.4). Those that
-// could send to none of their targets, and whose failure route or answer was still to come, end as
-// well: nothing else would ever happen to them.
+// keep their request and have nobody who could answer end as well: they could send to none of their
+// targets, or the process was killed before the first branch was there. Nothing else would ever
+// happen to them. A non-INVITE that hears nothing of a 408 (RFC 4320 §4.2) stays silent.
 func (c *Core) Recover() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		if tx.Answered() || c.undecided(tx) {
 			return
 		}
-		if s := c.saved(tx); tx.Live() == 0 && (s == nil || s.unsent == 0) ||
+		if tx.Live() == 0 && (c.saved(tx) == nil || tx.BestStatus() == 408 && !tx.Invite()) ||
 			tx.Live() > 0 && !tx.Invite() {
 			return
 		}

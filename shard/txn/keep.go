@@ -83,6 +83,12 @@ func (t *Table) waited(tx *Tx) bool {
 	return true
 }
 
+// DropSaved forgets the request of tx, which nobody will ask for any more: its program may go.
+func (t *Table) DropSaved(tx *Tx) {
+	t.dropSaved(tx)
+	t.rearmServer(tx, tx.endAt)
+}
+
 // dropSaved forgets it, and the variables.
 func (t *Table) dropSaved(tx *Tx) {
 	if tx.saved != 0 {

@@ -11,6 +11,15 @@ func (tx *Tx) SetOurs() { tx.flags |= txOurs }
 // Ours tells whether SetOurs was called.
 func (tx *Tx) Ours() bool { return tx.flags&txOurs != 0 }
 
+// Uncount takes tx out of what Unanswered and LastFinal tell of: nobody sent its request, and nobody
+// waits for what becomes of it.
+func (t *Table) Uncount(tx *Tx) {
+	if tx.flags&(txAnswered|txUncounted) == 0 {
+		tx.flags |= txUncounted
+		t.open--
+	}
+}
+
 // Random gives 64 unpredictable bits.
 func (t *Table) Random() uint64 { return t.random() }
 

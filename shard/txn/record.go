@@ -63,6 +63,7 @@ const (
 	txSecure                 // its request leaves over TLS alone
 	txLifetime               // its lifetime is one of its own, see SetLifetime
 	txOurs                   // nobody sent its request, see SetOurs
+	txUncounted              // see Uncount
 )
 
 // Flags of a Branch.

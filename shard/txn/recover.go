@@ -94,7 +94,7 @@ func (t *Table) Rebuild() int {
 		case KindTx:
 			tx := t.tx(off)
 			tx.due, tx.next, tx.prev, tx.live = 0, 0, 0, 0
-			if tx.flags&txAnswered == 0 {
+			if tx.flags&(txAnswered|txUncounted) == 0 {
 				t.open++
 			}
 			t.held++

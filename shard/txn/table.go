@@ -378,8 +378,10 @@ func (t *Table) Terminate(tx *Tx) {
 func (t *Table) answered(tx *Tx) {
 	if tx.flags&txAnswered == 0 {
 		tx.flags |= txAnswered
-		t.open--
-		t.final = t.now
+		if tx.flags&txUncounted == 0 {
+			t.open--
+			t.final = t.now
+		}
 		t.drop(&tx.best)
 		t.drop(&tx.challenges)
 	}
