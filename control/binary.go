@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // serveBinary answers a client of the socket whose first byte was that of Kamailio's binary RPC.
-func (s *StatusService) serveBinary(conn *net.UnixConn, r *bufio.Reader) {
+func (s *StatusService) serveBinary(conn streamConn, r *bufio.Reader) {
 	for {
 		q, err := binrpc.Read(r)
 		var bad *binrpc.BadError

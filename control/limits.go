@@ -52,6 +52,10 @@ const (
 	// maxPath is the longest path of a file: PATH_MAX less its final zero (pathname(7)).
 	maxPath = unix.PathMax - 1
 
+	// maxDatagram is the longest packet of UDP over IPv4 (RFC 768, RFC 791), and what is taken of a
+	// Unix datagram.
+	maxDatagram = 65507
+
 	// pidFileBytes is the most that is read of a pid file: a number of at most seven digits and a
 	// line feed (pid_max ≤ 4194304, proc(5)).
 	pidFileBytes = 32

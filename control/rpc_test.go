@@ -297,7 +297,9 @@ func TestMethodsAreDocumented(t *testing.T) {
 	RegisterTLS(r, func() TLS { return nil })
 	RegisterDNS(r, nil)
 	RegisterStatistics(r, nil)
-	NewStatusService(Commands{"status": nil, "stats": nil}, nil).Serve(r)
+	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
+	s.RegisterDoors(r)
+	s.Serve(r)
 	for name := range commandHelp {
 		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) ||
 			commandHelp[name] == "" {

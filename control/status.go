@@ -60,8 +60,8 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 	writeJSON(b, v)
 }
 
-// StatusService serves Commands at a FIFO (-i), a Unix socket (-x), or both. Both are made with
-// mode 0660 and removed by Close.
+// StatusService serves Commands at a FIFO (-i), a Unix socket (-x), and the addresses of module ctl
+// (see Door). FIFO and socket are made with mode 0660. Close removes what was made.
 //
 //	socket   a line "status" in, a line of JSON out, as often as the client likes; or packets of
 //	         kamcmd(8), with Serve
@@ -76,21 +76,28 @@ type StatusService struct {
 	rpc      *RPC // nil means commands only
 	log      *Log
 
-	listener *net.UnixListener
-	fifo     *os.File
-	paths    []string // to remove
-	closed   chan struct{}
-	wg       sync.WaitGroup // every goroutine of the service
+	fifo   *os.File
+	paths  []string // to remove
+	closed chan struct{}
+	slots  chan struct{}  // one for each client that may be served at once
+	wg     sync.WaitGroup // every goroutine of the service
 
-	mu    sync.Mutex
-	conns map[*net.UnixConn]struct{} // guarded by mu; nil once Close has begun
+	mu    sync.Mutex // guards what follows
+	doors []openDoor
+	conns map[streamConn]struct{} // nil once Close has begun
+}
+
+// streamConn is a connection of TCP or of a Unix stream socket.
+type streamConn interface {
+	net.Conn
+	CloseWrite() error
 }
 
 // NewStatusService makes a service that listens nowhere yet.
 func NewStatusService(commands Commands, log *Log) *StatusService {
 	return &StatusService{
 		commands: commands, log: log, closed: make(chan struct{}),
-		conns: map[*net.UnixConn]struct{}{},
+		slots: make(chan struct{}, statusClients), conns: map[streamConn]struct{}{},
 	}
 }
 
@@ -131,75 +138,40 @@ func CheckSocketPath(path string) error {
 // ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a
 // file that is no socket, is refused.
 func (s *StatusService) ListenUnix(path string, owner *Identity) error {
-	if err := CheckSocketPath(path); err != nil {
-		return err
-	}
-	switch st, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("cannot use the status socket: %w", err)
-	case st.Mode()&fs.ModeSocket == 0:
-		return fmt.Errorf("status socket %s exists and is no socket: remove it or choose "+
-			"another path", path)
-	default:
-		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			conn.Close()
-			return fmt.Errorf("status socket %s is in use by a living process", path)
-		} else if !errors.Is(err, unix.ECONNREFUSED) {
-			return fmt.Errorf("cannot tell whether status socket %s is in use: %w", path, err)
-		}
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("cannot replace the stale status socket: %w", err)
-		}
-	}
-	err := withMask(func() (err error) {
-		s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("cannot listen on the status socket: %w", err)
-	}
-	s.listener.SetUnlinkOnClose(false) // Close does it, for both kinds alike
-	s.paths = append(s.paths, path)
-	if err := owner.Own(path); err != nil {
-		return err
-	}
-	s.wg.Add(1)
-	go s.accept()
-	return nil
+	return s.Open(Door{Network: "unix", Address: path, Mode: 0o660, Owner: owner})
 }
 
-func (s *StatusService) accept() {
+func (s *StatusService) accept(l net.Listener) {
 	defer s.wg.Done()
-	slots := make(chan struct{}, statusClients)
 	for {
 		select {
-		case slots <- struct{}{}:
+		case s.slots <- struct{}{}:
 		case <-s.closed:
 			return
 		}
-		conn, err := s.listener.AcceptUnix()
+		accepted, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // out of descriptors: it passes
 			s.log.Warn("cannot accept on the status socket", "error", err)
 			time.Sleep(100 * time.Millisecond)
-			<-slots
+			<-s.slots
 			continue
 		}
+		conn := accepted.(streamConn) // these listeners have no others
 		if !s.keep(conn) {
 			return
 		}
 		go func() {
-			defer func() { s.drop(conn); <-slots }()
+			defer func() { s.drop(conn); <-s.slots }()
 			s.serve(conn)
 		}()
 	}
 }
 
 // keep counts a connection in, unless Close has begun.
-func (s *StatusService) keep(conn *net.UnixConn) bool {
+func (s *StatusService) keep(conn streamConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conns == nil {
@@ -211,7 +183,7 @@ func (s *StatusService) keep(conn *net.UnixConn) bool {
 	return true
 }
 
-func (s *StatusService) drop(conn *net.UnixConn) {
+func (s *StatusService) drop(conn streamConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	conn.Close()
@@ -219,7 +191,7 @@ func (s *StatusService) drop(conn *net.UnixConn) {
 	s.wg.Done()
 }
 
-func (s *StatusService) serve(conn *net.UnixConn) {
+func (s *StatusService) serve(conn streamConn) {
 	_ = conn.SetReadDeadline(time.Now().Add(statusFirstLine))
 	r := bufio.NewReader(conn)
 	if first, err := r.Peek(1); err == nil && first[0] == binrpc.Magic {
@@ -244,7 +216,7 @@ func (s *StatusService) serve(conn *net.UnixConn) {
 
 // refuseLong says that a line is too long, and reads what is left of it for a moment: to a client
 // that still writes, a connection that is closed with bytes unread is one that broke.
-func (s *StatusService) refuseLong(conn *net.UnixConn) {
+func (s *StatusService) refuseLong(conn streamConn) {
 	_ = conn.SetDeadline(time.Now().Add(statusFirstLine))
 	fault := Faultf(413, "the line is too long: %d bytes are taken at most, its line feed included",
 		MaxCommandBytes)
@@ -257,7 +229,7 @@ func (s *StatusService) refuseLong(conn *net.UnixConn) {
 }
 
 // reply answers one line of a client.
-func (s *StatusService) reply(conn *net.UnixConn, line string) error {
+func (s *StatusService) reply(conn streamConn, line string) error {
 	b := bytebufferpool.Get()
 	defer bytebufferpool.Put(b)
 	s.answer(b, line)
@@ -265,7 +237,7 @@ func (s *StatusService) reply(conn *net.UnixConn, line string) error {
 }
 
 // write writes an answer. The time for it begins now, however long the command took.
-func write(conn *net.UnixConn, answer []byte) error {
+func write(conn streamConn, answer []byte) error {
 	_ = conn.SetWriteDeadline(time.Now().Add(statusIdleTimeout))
 	_, err := conn.Write(answer)
 	return err
@@ -417,10 +389,10 @@ func (s *StatusService) Close() {
 		conn.Close()
 	}
 	s.conns = nil
-	s.mu.Unlock()
-	if s.listener != nil {
-		s.listener.Close()
+	for _, d := range s.doors {
+		d.close()
 	}
+	s.mu.Unlock()
 	if s.fifo != nil {
 		s.fifo.Close()
 	}

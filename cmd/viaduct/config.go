@@ -142,6 +142,13 @@ func (c *Config) Validate() error {
 	if err := control.CheckSocketPath(c.Socket); err != nil {
 		errs = append(errs, err)
 	}
+	if s := c.Settings; s != nil {
+		for _, at := range s.Control.Sockets {
+			if err := control.CheckSocketPath(at.Address); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
 	if err := control.CheckFIFOPath(c.FIFO); err != nil {
 		errs = append(errs, err)
 	}

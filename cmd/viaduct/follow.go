@@ -117,6 +117,13 @@ var fixedSettings = []fixed{
 	stays("group", func(c *Config) *string { return &c.Group }),
 	stays("chroot", func(c *Config) *string { return &c.Chroot }),
 	stays("workdir", func(c *Config) *string { return &c.WorkDir }),
+	{"module ctl",
+		func(a, b *Config) bool {
+			x, y := &a.Settings.Control, &b.Settings.Control
+			return slices.Equal(x.Sockets, y.Sockets) && x.Usual == y.Usual && x.Mode == y.Mode &&
+				x.User == y.User && x.Group == y.Group
+		},
+		func(to, from *Config) { to.Settings.Control = from.Settings.Control }},
 	stays("mhomed", func(c *Config) *bool { return &c.Settings.Core.MHomed }),
 	stays("accept_ctrl_chars", func(c *Config) *bool { return &c.Settings.Core.AcceptControl }),
 	stays("dst_blocklist_init", func(c *Config) *bool { return &c.Settings.Blocklist.Init }),

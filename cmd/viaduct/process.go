@@ -210,25 +210,6 @@ func (p *process) enter() error {
 	return nil
 }
 
-// openStatus makes the FIFO and the socket that were asked for.
-func (p *process) openStatus(identity *control.Identity) error {
-	c := p.config
-	p.status = control.NewStatusService(control.Commands{"status": p.statusReport,
-		"stats": p.statsReport}, p.log)
-	rpc := p.rpc()
-	p.status.Serve(rpc)
-	p.commands.Store(rpc)
-	if c.Socket != "" {
-		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
-			return err
-		}
-	}
-	if c.FIFO != "" {
-		return p.status.ListenFIFO(c.FIFO, identity)
-	}
-	return nil
-}
-
 // ready tells everybody who waits: the log, the service manager, the parent of a daemon.
 func (p *process) ready() error {
 	p.log.Always.Info("viaduct ready", "version", version, "commit", commitID(), "pid", os.Getpid(),

@@ -9,6 +9,7 @@ import (
 	"viaduct/shard/modules/cfgutils"
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/counters"
+	"viaduct/shard/modules/ctl"
 	"viaduct/shard/modules/dbtext"
 	"viaduct/shard/modules/debugger"
 	"viaduct/shard/modules/dialplan"
@@ -67,7 +68,7 @@ var All = []route.Declared{
 	{Name: "cfgutils", Define: cfgutils.Define},
 	{Name: "corex", Define: corex.Define},
 	{Name: "counters", Define: counters.Define},
-	{Name: "ctl", Define: idle.CTL},
+	{Name: "ctl", Define: ctl.Define},
 	{Name: "db_flatstore", Define: idle.DBFlatstore},
 	{Name: "db_text", Define: dbtext.Define},
 	{Name: "debugger", Define: debugger.Define},

@@ -32,7 +32,7 @@ func coreParams(m *Module) {
 	m.BoolVar(&c.AcceptControl, "accept_ctrl_chars",
 		"Of ours: control characters in a start line or "+
 			"header, and LF alone as a line's end, make no message malformed.")
-	m.wordVar(&c.AdvertisedAddress, "advertised_address", "What Via shows instead of our address.")
+	m.WordVar(&c.AdvertisedAddress, "advertised_address", "What Via shows instead of our address.")
 	m.def.params["advertised_address"].problem = notAdvertised
 	m.portVar(&c.AdvertisedPort, "advertised_port", "What Via shows instead of our port.")
 	m.TextVar(&c.ServerHeader, "server_header",
@@ -72,9 +72,9 @@ func processParams(m *Module, c *CoreSettings) {
 	m.BoolVar(&c.ShmForceAlloc, "shm_force_alloc",
 		"Whether all of the arena is touched at the start.")
 	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
-	m.wordVar(&c.User, "user", "Who the process becomes, a name or a number.")
+	m.WordVar(&c.User, "user", "Who the process becomes, a name or a number.")
 	m.alsoParam("user", "uid")
-	m.wordVar(&c.Group, "group", "The group that the process becomes, a name or a number.")
+	m.WordVar(&c.Group, "group", "The group that the process becomes, a name or a number.")
 	m.alsoParam("group", "gid")
 	m.TextVar(&c.Chroot, "chroot", "The folder that the process takes as its root.")
 	m.TextVar(&c.WorkDir, "workdir", "The folder that relative paths begin at.")
@@ -138,8 +138,8 @@ func (m *Module) portVar(p *uint16, name, doc string) {
 		func(v syntax.Literal) uint16 { return uint16(v.Num) })
 }
 
-// wordVar declares a text that may also be a word without quotes, or a number.
-func (m *Module) wordVar(p *string, name, doc string) {
+// WordVar declares a text that may also be a word without quotes, or a number.
+func (m *Module) WordVar(p *string, name, doc string) {
 	bind(m, p, name, doc, &paramDef{any: true}, func(v syntax.Literal) string {
 		if v.Kind == syntax.IntLiteral && v.Str == "" {
 			return strconv.FormatInt(v.Num, 10)

@@ -26,8 +26,25 @@ type Settings struct {
 	Blocklist  blocklist.Config // the core and tm
 	TLS        TLSSettings
 	WebSocket  WebSocketSettings
+	Control    ControlSettings
 	Modules    []LoadModule // as loaded, in file order
 }
+
+// ControlSettings are the ctl module's parameters: where commands come by, besides -x and -i.
+type ControlSettings struct {
+	// Sockets are the addresses of `binrpc`. Without one, Usual is tried.
+	Sockets []ControlSocket
+	// Usual is where kamcmd(8) asks if nobody tells it otherwise; zero: the module is not loaded.
+	Usual ControlSocket
+	// Mode are the permissions of Unix sockets (`mode`), User and Group whose they are (`user`,
+	// `group`: a name or a number); empty means those of the process.
+	Mode        int
+	User, Group string
+}
+
+// ControlSocket is where commands come by: Network is unix, unixgram, tcp or udp, Address a path, or
+// host and port.
+type ControlSocket struct{ Network, Address string }
 
 // LoadModule is one loadmodule line.
 type LoadModule struct {

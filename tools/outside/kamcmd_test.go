@@ -1,6 +1,8 @@
 package outside
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -40,6 +42,40 @@ func TestKamcmd(t *testing.T) {
 	} {
 		if out, _ := ask(strings.Fields(call)...); !strings.Contains(out, want) {
 			t.Errorf("kamcmd %s: want %q\n%s", call, want, out)
+		}
+	}
+}
+
+// TestKamcmdDoors asks at the sockets of module ctl, each kind of them.
+func TestKamcmdDoors(t *testing.T) {
+	kamcmd, err := exec.LookPath("kamcmd")
+	if err != nil {
+		t.Skip("kamcmd is not installed: it comes with the package kamailio")
+	}
+	if *against == "kamailio" {
+		t.Skip("asks at sockets of Viaduct's")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	tcp, udp := freePort(t), freePort(t)
+	doors := []string{"unix:" + dir + "/s", "unixd:" + dir + "/d", fmt.Sprint("tcp:127.0.0.1:", tcp),
+		fmt.Sprint("udp:127.0.0.1:", udp)}
+	lines := []string{`loadmodule "ctl.so"`, `modparam("ctl", "mode", 0640)`}
+	for _, d := range doors {
+		lines = append(lines, fmt.Sprintf(`modparam("ctl", "binrpc", %q)`, d))
+	}
+	start(t, setup{edits: params(lines...)})
+	listen := fmt.Sprintf("binrpc\nunix_stream\n%s/s\n\nbinrpc\nunix_dgram\n%s/d\n\n"+
+		"binrpc\ntcp\n127.0.0.1\n%d\nbinrpc\nudp\n127.0.0.1\n%d\n", dir, dir, tcp, udp)
+	for _, d := range doors {
+		out, err := exec.Command(kamcmd, "-s", d, "ctl.listen").CombinedOutput()
+		if err != nil || string(out) != listen {
+			t.Errorf("at %s: %v\n%s\nwant\n%s", d, err, out, listen)
+		}
+	}
+	for _, name := range []string{"s", "d"} {
+		if st, err := os.Stat(filepath.Join(dir, name)); err != nil || st.Mode().Perm() != 0o640 {
+			t.Errorf("%s: %v, %v, want the mode 0640", name, st, err)
 		}
 	}
 }

@@ -4,17 +4,6 @@ package idle
 
 import "viaduct/shard/route"
 
-const ownSocket = "kamcmd and viaductctl ask at the status socket (-x)"
-
-// CTL is module ctl.
-func CTL(m *route.Module) {
-	m.Idle(ownSocket)
-	m.IdleText(ownSocket, "binrpc", "fifo")
-	m.IdleInt(ownSocket, "mode", "autoconversion", "binrpc_buffer_size", "binrpc_max_body_size",
-		"binrpc_struct_max_body_size")
-	m.IdleAny(ownSocket, "user", "group")
-}
-
 // CfgRPC is module cfg_rpc.
 func CfgRPC(m *route.Module) { m.Idle("viaductctl reads and sets the configuration") }
 

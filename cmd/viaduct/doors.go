@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+
+	"viaduct/control"
+	"viaduct/shard/route"
+)
+
+// openStatus makes the FIFO and the socket that were asked for.
+func (p *process) openStatus(identity *control.Identity) error {
+	c := p.config
+	p.status = control.NewStatusService(control.Commands{"status": p.statusReport,
+		"stats": p.statsReport}, p.log)
+	rpc := p.rpc()
+	p.status.RegisterDoors(rpc)
+	p.status.Serve(rpc)
+	p.commands.Store(rpc)
+	if c.Socket != "" {
+		if err := p.status.ListenUnix(c.Socket, identity); err != nil {
+			return err
+		}
+	}
+	if c.FIFO != "" {
+		if err := p.status.ListenFIFO(c.FIFO, identity); err != nil {
+			return err
+		}
+	}
+	return p.openDoors(identity)
+}
+
+// openDoors opens the sockets of module ctl.
+func (p *process) openDoors(owner *control.Identity) (err error) {
+	s := &p.config.Settings.Control
+	if s.User != "" || s.Group != "" {
+		if owner, err = control.LookupIdentity(s.User, s.Group); err != nil {
+			return fmt.Errorf("user and group of module ctl: %w", err)
+		}
+	}
+	door := func(at route.ControlSocket) control.Door {
+		return control.Door{Network: at.Network, Address: at.Address, Mode: fs.FileMode(s.Mode),
+			Owner: owner}
+	}
+	for _, at := range s.Sockets {
+		d := door(at)
+		if err := p.status.Open(d); err != nil {
+			return err
+		}
+		if !d.Local() {
+			p.log.Warn("whoever reaches this address may call all commands: see binrpc of module "+
+				"ctl", "protocol", at.Network, "address", at.Address)
+		}
+	}
+	if len(s.Sockets) == 0 && s.Usual != (route.ControlSocket{}) {
+		if err := p.status.Open(door(s.Usual)); err != nil {
+			p.log.Warn("kamcmd needs -s: there is no socket where it asks by itself; give the "+
+				"address of one with binrpc of module ctl", "error", err)
+		}
+	}
+	return nil
+}
