@@ -87,6 +87,10 @@ func (r *Request) NotHeld() bool {
 	return r.noRoom()
 }
 
+// HasTransaction tells whether the request has a transaction, other than one that is there only
+// because its run was held, of which a script knows nothing.
+func (r *Request) HasTransaction() bool { return r.Tx != nil && !r.alone }
+
 // EndAlone ends the transaction of a request of which nothing was decided, and that has one only
 // because its run was held: nobody hears of it, as if the run had not waited. An INVITE had its 100,
 // and nothing follows. It returns false if there is more to the transaction.
@@ -143,9 +147,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	if s == nil || c.question(tx, s) != question {
 		return nil, h, false
 	}
-	if !c.suspended(tx, s) { // else its time goes on: the next process could not go on with it
-		s.DueAt = 0
-	}
+	s.DueAt = 0
 	if tx.Answered() || tx.Canceled() {
 		c.stopWaiting(tx)
 		if !tx.Answered() && !c.undecided(tx) {

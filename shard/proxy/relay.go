@@ -192,7 +192,6 @@ func (r *Request) NewTransaction() bool {
 	r.reserve()
 	ok := r.newTransaction()
 	r.core.tx.Reserve(false)
-	r.alone = false
 	return ok
 }
 
@@ -200,6 +199,7 @@ func (r *Request) newTransaction() bool {
 	if r.unfit {
 		return r.fail(Malformed)
 	}
+	r.alone = false // but for Hold
 	if r.Tx == nil {
 		r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 		if r.Tx == nil {

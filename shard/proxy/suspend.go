@@ -89,7 +89,8 @@ func (c *Core) IsSuspended(w Waiting) bool {
 }
 
 // SuspendedAgain is for what a killed process has suspended: who was about to continue it is gone.
-// It returns false if its time is over.
+// It returns false if its time is over, or it went on when the process was killed: in which route, is
+// not known any more.
 func (c *Core) SuspendedAgain(w Waiting) bool {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {

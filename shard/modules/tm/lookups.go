@@ -12,7 +12,7 @@ func lookups(m *route.Module) {
 		"Tells whether the request has its transaction. What repeats one never comes to a route.",
 		func(c *route.Ctx) route.Result {
 			r := c.Request
-			return route.Truth(r.Tx != nil || r.M.Method == parser.ACK && r.Invite != nil)
+			return route.Truth(r.HasTransaction() || r.M.Method == parser.ACK && r.Invite != nil)
 		})
 	flags := route.Optional(route.Int("flags", 0, 1, "1: take over the INVITE's flags of setflag"), 0)
 	route.Func1(m, "t_lookup_cancel", in, flags,

@@ -65,7 +65,7 @@ func variables(m *route.Module) {
 			}
 			return route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
 				tx := c.Transaction()
-				if tx == nil {
+				if tx == nil || c.Request != nil && !c.Request.HasTransaction() {
 					return 0, false
 				}
 				return part(c, c.Shard.Core.WaitingFor(tx)), true
