@@ -32,15 +32,20 @@ func (s *shared) queue(l logLine) {
 	}
 }
 
-// slogLevel maps Kamailio's levels: -1 and below are errors, 0 warnings, 1 and 2
-// information, 3 debugging.
+// levelNotice is between information and warnings, as control.LevelNotice.
+const levelNotice = slog.Level(2)
+
+// slogLevel maps Kamailio's levels: -1 and below are errors, 0 warnings, 1 notices, 2 information, 3
+// debugging.
 func slogLevel(level int) slog.Level {
 	switch {
 	case level < 0:
 		return slog.LevelError
 	case level == 0:
 		return slog.LevelWarn
-	case level <= 2:
+	case level == 1:
+		return levelNotice
+	case level == 2:
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug

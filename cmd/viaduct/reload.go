@@ -153,8 +153,7 @@ func (p *process) followNames(c *Config) (apply func(), err error) {
 func (p *process) reloadNow() (any, error) {
 	c, err := p.reload()
 	if err != nil {
-		p.log.Always.Warn("reload refused, nothing has changed", "config",
-			configName(p.config.ConfigFile), "error", firstLine(err.Error()))
+		p.refused(err)
 		return nil, err
 	}
 	p.reloaded(c)
@@ -170,14 +169,19 @@ func (p *process) reloadNow() (any, error) {
 func (p *process) reloadBySignal() {
 	c, err := p.reload()
 	if err != nil {
-		p.log.Always.Error("reload refused, nothing has changed", "config",
-			configName(p.config.ConfigFile))
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			p.log.Raw([]byte(line))
-		}
+		p.refused(err)
 		return
 	}
 	p.reloaded(c)
+}
+
+// refused has every mistake in the log, whoever asked for the reload.
+func (p *process) refused(err error) {
+	p.log.Always.Error("reload refused, nothing has changed", "config",
+		configName(p.config.ConfigFile))
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		p.log.Raw([]byte(line))
+	}
 }
 
 func (p *process) reloaded(c *Config) {
@@ -186,11 +190,6 @@ func (p *process) reloaded(c *Config) {
 	}
 	p.log.Always.Info("viaduct reloaded", "config", configName(p.config.ConfigFile), "program",
 		fmt.Sprintf("%016x", c.Program.Hash()), "listen", p.listens())
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }
 
 // reloadTargets reads the dispatcher's list again, and nothing else.

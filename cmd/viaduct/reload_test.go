@@ -130,7 +130,7 @@ func TestReloadByHand(t *testing.T) {
 	d.signal(syscall.SIGHUP)
 	d.waitLog("reload refused, nothing has changed", 2)
 	for line := range strings.SplitSeq(want, "\n") {
-		d.waitLog(line, 1)
+		d.waitLog(line, 2) // both ways
 	}
 	runs("Two")
 
