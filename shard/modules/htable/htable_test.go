@@ -224,6 +224,8 @@ func TestIterators(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	b := bench(t)
+	b.Fails(`$sht(aa=>x) = 1;`, `there is no table "aa"; did you mean a? Or declare it with `+
+		`modparam("htable", "htable", "NAME=>size=8;")`)
 	const noB = `there is no table "zz": declare it with modparam("htable", "htable", "NAME=>size=8;")`
 	b.Fails("$sht(zz=>x) = 1;", noB)
 	b.Fails("$sht(a) = 1;", `write the table and the key, as in NAME=>KEY, not "a"`)

@@ -68,9 +68,13 @@ func (h *module) noTable(name string) string {
 		names = append(names, t.name)
 	}
 	slices.Sort(names)
-	return "there is no table " +
-		route.Quote(strings.TrimSpace(name)) + suggest.DidYouMean(name, names) +
-		": declare it with modparam(\"htable\", \"htable\", \"NAME=>size=8;\")"
+	name = strings.TrimSpace(name)
+	hint := ": declare it"
+	if near := suggest.DidYouMean(name, names); near != "" {
+		hint = near + " Or declare it"
+	}
+	return "there is no table " + route.Quote(name) + hint +
+		" with modparam(\"htable\", \"htable\", \"NAME=>size=8;\")"
 }
 
 func (h *module) value(t *htable, key *route.Template) route.Place {
