@@ -1,7 +1,7 @@
 // Package shm is step 0 of a packet's journey: the ground the other steps stand on.
 //
 // It keeps all call state off the Go heap, in one arena of fixed size that outlives the process:
-// records in slabs, byte rings and mailboxes between shards, doorbells, lock sets, counters. The
+// records in slabs, byte rings and mailboxes between shards, doorbells, locks, counters. The
 // garbage collector sees none of it.
 //
 // # Ownership
@@ -11,7 +11,7 @@
 //	Ring(i, j)           shard i pushes, shard j pops        -
 //	Mailbox(i)           any goroutine posts, shard i takes  -
 //	Doorbell(i)          any goroutine rings, shard i arms   -
-//	Shared(), LockSet    any goroutine of any process        anybody
+//	Shared(), Lock       any goroutine of any process        anybody
 //
 // # What kill -9 leaves behind
 //
@@ -26,8 +26,7 @@
 //   - A record with Header.Owner set counts while its owner counts, and the owner, asked by
 //     Recover, says it holds it. So a transaction and its buffers come to life in one store, and
 //     die in one.
-//   - Several fields of a live record would change together through a Pair, which no record of a
-//     server has so far: write the other version, then flip one word.
+//   - A live record changes by single words, each of which leaves a valid one.
 //   - Free lists, the pool's bitmap, use counts and heads of lists are conveniences of one process.
 //     Recover rebuilds them by walking the slots; so must whoever keeps an index or a timer wheel
 //     over records.
@@ -35,8 +34,8 @@
 // Order of work for a record with parts: allocate the parts, set their Header.Owner to the record,
 // fill, Publish them; fill the record, Publish it. To end: Free the record first, then its parts,
 // and allocate nothing in between (a new record in the old one's slot would adopt what is left of
-// it if the process died there). To swap a part: publish the new one, flip the record's Pair to it,
-// free the old one.
+// it if the process died there). To swap a part: publish the new one, store its Off in the
+// record, free the old one.
 //
 // # When not to use it
 //

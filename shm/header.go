@@ -19,8 +19,6 @@ type Kind uint8
 const (
 	// KindShm is the first Kind reserved for this package.
 	KindShm Kind = 0xf0
-	// KindLockSet marks the slot of a LockSet.
-	KindLockSet Kind = 0xf1
 )
 
 // Values of Header.State. Words that no text or counter looks like, so that an Off that points into

@@ -57,12 +57,12 @@ func victim(path string) {
 		}()
 	}
 	for {
-		set, ok := a.NewLockSet(1 + rand.IntN(100))
+		off, ok := a.Shared().Alloc(kindShared, HeaderBytes+rand.IntN(6400))
 		if !ok {
 			continue
 		}
-		set.Get(0)
-		set.Dealloc()
+		a.Shared().Publish(off)
+		a.Shared().Free(off)
 	}
 }
 
@@ -146,13 +146,12 @@ func killRounds(t *testing.T, path string) {
 				t.Fatal(err)
 			}
 		}
-		freeLockSets(a)
+		freeShared(a)
 		calls += n
 		sum.Unpublished += r.Unpublished
 		sum.Orphaned += r.Orphaned
 		sum.Unheld += r.Unheld
 		sum.Chunks += r.Chunks
-		sum.Locks += r.Locks
 		if rounds%4 == 3 { // the others go on with what was there
 			if err := emptyOut(a); err != nil {
 				t.Fatalf("round %d: %v", rounds, err)
@@ -217,11 +216,11 @@ func attachAgain(t *testing.T, file *os.File, path string) *Arena {
 	return a
 }
 
-// freeLockSets frees what the victim's third goroutine left.
-func freeLockSets(a *Arena) {
+// freeShared frees what the victim's third goroutine left.
+func freeShared(a *Arena) {
 	a.Shared().Walk(func(off Off, h *Header) bool {
-		if h.Kind == KindLockSet {
-			a.LockSetAt(off).Dealloc()
+		if h.Kind == kindShared {
+			a.Shared().Free(off)
 		}
 		return true
 	})

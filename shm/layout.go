@@ -9,8 +9,7 @@ import (
 )
 
 // ownLayout hashes what two programs must agree on to share an arena, besides the users' records.
-var ownLayout = LayoutOf(arenaHeader{}, shardBlock{}, mailboxMem{}, chunk{}, Header{},
-	lockSetHead{}, classSizes,
+var ownLayout = LayoutOf(arenaHeader{}, shardBlock{}, mailboxMem{}, chunk{}, Header{}, classSizes,
 	[6]uint64{Align, chunkBytes, ringHeadBytes, ringSlopBytes, ringWordBytes,
 		ringSkip}) ^ constHash(classSizes[:])
 

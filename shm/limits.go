@@ -71,11 +71,8 @@ const (
 	// (resolver, probes).
 	mailboxSlots = 1024
 
-	// MaxLocks bounds a LockSet: one cache line each, in one slot.
-	MaxLocks = MaxSlotBytes/Align - 1
-
 	// lockSpins is how often Get looks at a held lock before it asks the kernel to sleep: some 100
-	// ns, longer than the critical sections the sets are for and shorter than a futex call (about 1
+	// ns, longer than the critical sections it is for and shorter than a futex call (about 1
 	// µs with the wake-up).
 	lockSpins = 64
 )

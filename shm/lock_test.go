@@ -21,33 +21,22 @@ func waitFD(fd int, d time.Duration) bool {
 	}
 }
 
-// C3: 64 goroutines × n locks, counting exact. The counts are Go memory, so the race detector
-// judges the locks too.
-func TestLockSetCounts(t *testing.T) {
-	const goroutines, locks, rounds = 64, 16, 500
-	a := newTest(t, 4<<20, 1)
-	set, ok := a.NewLockSet(locks)
-	if !ok || set.Len() != locks {
-		t.Fatal("alloc")
-	}
-	other := a.LockSetAt(set.Off()) // as another process would
-	var counts [locks]int
+// TestLockCounts has 64 goroutines count under 16 locks, exactly. The counts are Go memory, so the
+// race detector judges the locks too.
+func TestLockCounts(t *testing.T) {
+	const goroutines, rounds = 64, 500
+	var locks [16]Lock
+	var counts [len(locks)]int
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
-			s := set
-			if g%2 == 0 {
-				s = other
-			}
 			for i := range rounds {
-				l := (g + i) % locks
-				switch {
-				case i%3 == 0 && s.Try(l), i%3 == 1 && s.TryRC(l) == 0:
-				default:
-					s.Get(l)
+				l := (g + i) % len(locks)
+				if i%2 == 0 || !locks[l].Try() {
+					locks[l].Get()
 				}
 				counts[l]++
-				s.Release(l)
+				locks[l].Release()
 			}
 		})
 	}
@@ -59,96 +48,51 @@ func TestLockSetCounts(t *testing.T) {
 	if sum != goroutines*rounds {
 		t.Errorf("counted %d, want %d", sum, goroutines*rounds)
 	}
-	set.Destroy()
-	set.Dealloc()
 }
 
-func TestLockSetSemantics(t *testing.T) {
-	a := newTest(t, 4<<20, 1)
-	set, ok := a.NewLockSet(3)
-	if !ok {
-		t.Fatal("alloc")
-	}
-	f := func(i, want int) {
+func TestLock(t *testing.T) {
+	var l Lock
+	f := func(want bool) {
 		t.Helper()
-		if got := set.TryRC(i); got != want {
-			t.Errorf("TryRC(%d) = %d, want %d", i, got, want)
+		if got := l.Try(); got != want {
+			t.Errorf("Try is %v, want %v", got, want)
 		}
 	}
-	f(0, 0)
-	f(0, -1) // not recursive
-	f(1, 0)  // another lock is another lock
-	if set.Try(1) {
-		t.Error("took a held lock")
-	}
+	f(true)
+	f(false) // not recursive
 	done := make(chan bool)
-	go func() { set.Release(0); done <- true }() // no owner check
+	go func() { l.Release(); done <- true }() // no owner check
 	<-done
-	f(0, 0)
-	set.Init()
-	f(0, 0)
-	f(1, 0)
-	f(2, 0)
+	f(true)
+	l.Init()
+	f(true)
 
 	// A waiter sleeps, and wakes.
-	go func() { set.Get(2); set.Release(2); done <- true }()
+	go func() { l.Get(); l.Release(); done <- true }()
 	select {
 	case <-done:
 		t.Fatal("got a held lock")
 	case <-time.After(20 * time.Millisecond):
 	}
-	if atomic.LoadUint32(&set.locks[2].word) != 2 {
-		t.Error("the waiter spins instead of sleeping")
+	for end := time.Now().Add(5 * time.Second); atomic.LoadUint32(&l.word) != 2; {
+		if time.Now().After(end) {
+			t.Fatal("the waiter spins instead of sleeping")
+		}
+		time.Sleep(time.Millisecond)
 	}
-	set.Release(2)
-	<-done
-
 	best := time.Hour
 	for range 100 {
 		start := time.Now()
-		set.Try(0)
+		l.Try()
 		best = min(best, time.Since(start))
 	}
 	if best > time.Microsecond && !raceEnabled {
 		t.Errorf("try on a held lock took %v", best)
 	}
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("index beyond the set")
-			}
-		}()
-		set.Get(3)
-	}()
-	set.Destroy()
-	set.Dealloc()
-
-	// Too many for the arena, not too many for the type: retry with less.
-	n, tries := MaxLocks, 0
-	for ; ; n /= 2 {
-		if s, ok := a.NewLockSet(n); ok {
-			s.Destroy()
-			s.Dealloc()
-			break
-		}
-		tries++
-	}
-	if tries == 0 || n < 1000 {
-		t.Errorf("%d locks after %d tries", n, tries)
-	}
-	for _, n := range []int{0, -1, MaxLocks + 1} {
-		if _, ok := a.NewLockSet(n); ok {
-			t.Errorf("a set of %d locks", n)
-		}
-	}
-	mustPanic(t, "lock set expected", func() {
-		off, _ := a.Slab(0).Alloc(1, 100)
-		defer a.Slab(0).Free(off)
-		a.LockSetAt(off)
-	})
+	l.Release()
+	<-done
 }
 
-// A shard survives a panic; the shared slab must, too.
 func TestSharedAfterPanic(t *testing.T) {
 	a := newTest(t, 4<<20, 1)
 	off, _ := a.Shared().Alloc(1, 100)
@@ -185,54 +129,3 @@ func TestSharedFromMany(t *testing.T) {
 }
 
 // Readers on other threads see one version or the other.
-func TestPairLoad(t *testing.T) {
-	a := newTest(t, 4<<20, 1)
-	off, _ := a.Slab(0).Alloc(1, 200)
-	type rec struct {
-		Header
-		P Pair[[6]uint64]
-	}
-	p := &Ptr[rec](a, off).P
-	p.Set([6]uint64{})
-	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() {
-			var v [6]uint64
-			last, good := uint64(0), 0
-			for last < 20_000 {
-				if !p.Load(&v) {
-					continue
-				}
-				good++
-				if v[0] < last {
-					t.Errorf("went back from %d to %d", last, v[0])
-					return
-				}
-				last = v[0]
-				for _, w := range v {
-					if w != last {
-						t.Errorf("torn: %v", v)
-						return
-					}
-				}
-			}
-			if good == 0 {
-				t.Error("never read")
-			}
-		})
-	}
-	for i := uint64(1); i <= 20_000; i++ {
-		v := p.Edit()
-		for j := range v {
-			v[j] = i
-		}
-		p.Flip()
-		if p.Now()[5] != i {
-			t.Fatal("now")
-		}
-	}
-	wg.Wait()
-	var odd Pair[[3]byte]
-	mustPanic(t, "multiple of 4", func() { odd.Load(&[3]byte{}) })
-	a.Slab(0).Free(off)
-}

@@ -103,20 +103,18 @@ type Recovered struct {
 	Chunks int
 	// Rings whose contents made no sense, and were emptied.
 	Rings int
-	// Locks that were held by the dead, and were freed.
-	Locks int
 }
 
 // String is for the log.
 func (r Recovered) String() string {
 	return fmt.Sprintf("%d records live (%d bytes), reclaimed %d unpublished, %d orphaned, %d "+
-		"unheld (%d bytes), %d chunks, %d rings, %d locks",
+		"unheld (%d bytes), %d chunks, %d rings",
 		r.Live, r.LiveBytes, r.Unpublished, r.Orphaned, r.Unheld, r.ReclaimedBytes, r.Chunks,
-		r.Rings, r.Locks)
+		r.Rings)
 }
 
 // Recover makes an attached arena this process's own: reclaims slots that do not count, rebuilds
-// free lists, the pool and use counts from the slots, empties mailboxes, frees locks. Then Alloc
+// free lists, the pool and use counts from the slots, empties mailboxes. Then Alloc
 // works and Walk gives each shard its records. The process before must be dead; for an arena in a
 // file this is checked. Being killed in Recover does no harm: the next Recover goes on.
 //
@@ -150,14 +148,6 @@ func (a *Arena) Recover(holds func(owner, part Off) bool) (Recovered, error) {
 	}
 	atomic.AddUint64(&a.head.Epoch, 1)
 	a.ready = true
-	a.shared.Walk(func(off Off, h *Header) bool {
-		if h.Kind == KindLockSet {
-			if set := a.lockSetAt(off); set != nil {
-				r.Locks += set.freeAll()
-			}
-		}
-		return true
-	})
 	return r, nil
 }
 

@@ -222,13 +222,6 @@ func TestRecoverCases(t *testing.T) {
 		a.chunks[3].store(wordOf(chunkSlots, 2, 1, 0))
 		return nil
 	}, nil, Recovered{Chunks: 1})
-	f("locks held", func(a *Arena, s *Slab) []Off {
-		set, _ := a.NewLockSet(10)
-		set.Get(3)
-		set.Get(4)
-		a.block(2).lock.Get()
-		return []Off{set.Off()}
-	}, nil, Recovered{Live: 1, Locks: 2})
 	f("rings and mail", func(a *Arena, s *Slab) []Off {
 		*a.Ring(0, 1).tail = 12
 		*a.Ring(1, 0).tail = 1 << 40
@@ -318,7 +311,7 @@ func FuzzAttach(f *testing.F) {
 		for range 40 {
 			w.step()
 		}
-		a.NewLockSet(5)
+		a.Shared().Alloc(kindNote, 300)
 		// Each 12 bytes are a place and a word: among descriptors, slot headers, ring and shard
 		// words.
 		var slots []Off

@@ -85,7 +85,6 @@ func TestLayoutOfShared(t *testing.T) {
 	f("Header.Owner", unsafe.Offsetof(Header{}.Owner), 12)
 	f("chunk", unsafe.Sizeof(chunk{}), 64)
 	f("Lock", unsafe.Sizeof(Lock{}), 64)
-	f("lockSetHead", unsafe.Sizeof(lockSetHead{}), 64)
 	f("Counters", unsafe.Sizeof(Counters{}), 10240)
 	f("shardBlock", unsafe.Sizeof(shardBlock{}), 10240+3*64)
 	f("mailSlot", unsafe.Sizeof(mailSlot{}), 64)

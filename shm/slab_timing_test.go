@@ -214,18 +214,10 @@ func BenchmarkMailbox(b *testing.B) {
 }
 
 func BenchmarkLock(b *testing.B) {
-	set, _ := benchArena(b, 64<<20).NewLockSet(16)
+	var l Lock
 	for b.Loop() {
-		set.Get(3)
-		set.Release(3)
-	}
-}
-
-func BenchmarkPairEditFlip(b *testing.B) {
-	var p Pair[[8]uint64]
-	for b.Loop() {
-		p.Edit()[3]++
-		p.Flip()
+		l.Get()
+		l.Release()
 	}
 }
 

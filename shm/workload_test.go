@@ -3,6 +3,7 @@ package shm
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
@@ -15,6 +16,7 @@ const (
 	kindCall Kind = 1 + iota
 	kindBody
 	kindNote
+	kindShared
 )
 
 // callState is what changes together: which body counts, its length, its checksum, and three words
@@ -27,6 +29,26 @@ type callState struct {
 	Len     uint32
 }
 
+// pair is two versions of a callState, of which the lowest bit of seq says which one counts: so a
+// record of tests changes several words in one store.
+type pair struct {
+	seq uint32
+	_   uint32
+	v   [2]callState
+}
+
+func (p *pair) set(st callState) { p.seq, p.v[0] = 0, st }
+func (p *pair) now() *callState  { return &p.v[p.seq&1] }
+
+// edit copies the version that counts into the other half, to be changed before flip.
+func (p *pair) edit() *callState {
+	next := &p.v[^p.seq&1]
+	*next = p.v[p.seq&1]
+	return next
+}
+
+func (p *pair) flip() { atomic.AddUint32(&p.seq, 1) }
+
 // testCall is a record with one part, the body, and one that never changes, the note.
 type testCall struct {
 	Header
@@ -34,7 +56,7 @@ type testCall struct {
 	IDSum uint64 // ID × a constant
 	Note  Off
 	Shard uint32
-	State Pair[callState]
+	State pair
 }
 
 type testNote struct {
@@ -122,7 +144,7 @@ func (w *worker) begin() {
 	st.Version, st.Inverse = id, ^id
 	c := Ptr[testCall](w.a, call)
 	c.ID, c.IDSum, c.Note, c.Shard = id, id*idMix, note, uint32(w.shard)
-	c.State.Set(st)
+	c.State.set(st)
 	w.s.Publish(body)
 	w.s.Publish(call)
 	w.calls = append(w.calls, call)
@@ -153,29 +175,29 @@ func (w *worker) swapBody(call Off) {
 	}
 	w.s.Publish(body)
 	c := Ptr[testCall](w.a, call)
-	old := c.State.Now().Body
-	e := c.State.Edit()
+	old := c.State.now().Body
+	e := c.State.edit()
 	e.Body, e.Len, e.Sum = body, st.Len, st.Sum
 	e.Version++
 	e.Inverse = ^e.Version
-	c.State.Flip()
+	c.State.flip()
 	w.s.Free(old)
 }
 
 // change: several words at once.
 func (w *worker) change(call Off) {
 	c := Ptr[testCall](w.a, call)
-	e := c.State.Edit()
+	e := c.State.edit()
 	e.Version += 7
 	e.Inverse = ^e.Version
-	c.State.Flip()
+	c.State.flip()
 }
 
 // end: the record, then its parts.
 func (w *worker) end(i int) {
 	call := w.calls[i]
 	c := Ptr[testCall](w.a, call)
-	note, body := c.Note, c.State.Now().Body
+	note, body := c.Note, c.State.now().Body
 	w.s.Free(call)
 	w.s.Free(note)
 	w.s.Free(body)
@@ -187,7 +209,7 @@ func (w *worker) end(i int) {
 func holds(a *Arena) func(owner, part Off) bool {
 	return func(owner, part Off) bool {
 		c := Ptr[testCall](a, owner)
-		return c.Kind == kindCall && (c.Note == part || c.State.Now().Body == part)
+		return c.Kind == kindCall && (c.Note == part || c.State.now().Body == part)
 	}
 }
 
@@ -228,7 +250,7 @@ func check(a *Arena) (int, error) {
 
 func checkCall(a *Arena, shard int, off Off, seen map[Off]Kind) error {
 	c := Ptr[testCall](a, off)
-	st := c.State.Now()
+	st := c.State.now()
 	switch {
 	case c.IDSum != c.ID*idMix || int(c.Shard) != shard:
 		return fmt.Errorf("call %#x torn: id %x sum %x shard %d", off, c.ID, c.IDSum, c.Shard)
