@@ -186,8 +186,8 @@ func (s *segmenter) destination(b *sendBatch, slots []uint16, shift int, i uint1
 	}
 }
 
-// flowSlot is where the newest message of i's flow to its destination is noted; empty: there is
-// none.
+// flowSlot is where the newest message of i's flow to its destination is noted, empty if there
+// is none.
 func (s *segmenter) flowSlot(b *sendBatch, flows []uint16, shift int, i uint16) *uint16 {
 	for slot := hash(b.flows[i]^uint32(s.toOf[i])<<16,
 		shift); ; slot = (slot + 1) & (len(flows) - 1) {

@@ -27,7 +27,7 @@ import (
 type contender struct {
 	key, name string
 	kind      kind
-	cfg       string // configuration file in the folder of peers; "": none
+	cfg       string // configuration file in the folder of peers; "" means none
 	batched   bool   // the forwarder with batches
 	group     int    // colour in plots
 	apart     bool   // only in scenarios that name it
@@ -124,7 +124,7 @@ type serverOptions struct {
 	memory  int    // -m, MB; 0 means viaductMB, or kamailioMB
 	steady  bool   // warm up until as many transactions end as begin, with memory for them
 	cores   []int  // processors; nil means Config.ServerCore
-	dir     string // folder of the configuration; "": bench/peers
+	dir     string // folder of the configuration; "" means bench/peers
 	defines []string
 	flags   []string // more of them, at the end
 }

@@ -62,14 +62,14 @@ type Config struct {
 	// ArenaMB is the size of the memory for call state in MB of 2²⁰ bytes, 1..arenaMaxMB, and at
 	// least arenaLeastMB and arenaLeastShardMB for each shard; 0 is refused.
 	ArenaMB int
-	// Steer says whether the kernel chooses the shard of a datagram; zero: if it can.
+	// Steer says whether the kernel chooses the shard of a datagram. Zero means if it can.
 	Steer netio.SteerMode
 	// NoSegment sends each datagram by itself. If false, those to one destination leave together
 	// where the kernel can cut them up, and are received so where they arrive so.
 	NoSegment bool
 	// NoShed takes new calls under overload as well. If false, some are refused.
 	NoShed bool
-	// HugePages says whether the arena asks for huge pages; zero: no (the default is to try).
+	// HugePages says whether the arena asks for huge pages. Zero means no; the default is to try.
 	HugePages shm.HugeMode
 
 	// Foreground keeps the process where it was started. If false, it
@@ -77,8 +77,8 @@ type Config struct {
 	Foreground bool
 	// LogStderr logs to standard error, else to syslog.
 	LogStderr bool
-	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel; zero: warnings and
-	// errors.
+	// LogDebug is the log level in Kamailio's numbers, see control.SlogLevel. Zero means
+	// warnings and errors.
 	LogDebug int
 	// LogIdent and LogFacility are syslog's name and facility of this process; "" means viaduct,
 	// LOG_DAEMON.

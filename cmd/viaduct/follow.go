@@ -88,8 +88,8 @@ func stays[T comparable](name string, at func(c *Config) *T) fixed {
 }
 
 // keepFixed gives c the value that r has of each setting that cannot change, and says which those
-// are that the file has changed. Those of streams can change as long as streams has not begun: there
-// was no listener of theirs.
+// are that the file has changed. Those of streams can change as long as streams has not begun:
+// there was no listener of theirs.
 func (c *Config) keepFixed(r *Config, streams bool) (notes []string) {
 	list := fixedSettings
 	if streams {

@@ -34,7 +34,8 @@ func sending(m *route.Module) {
 // sendingNames are what stands in the parentheses.
 var sendingNames = []string{"af", "buf", "ip", "len", "port", "proto", "sproto"}
 
-// sendingVar is $snd(name) with at one end of the way that the message takes; nil: nothing leaves.
+// sendingVar is $snd(name) with at one end of the way that the message takes. at returns nil if
+// nothing leaves.
 func sendingVar(
 	at func(c *route.Ctx) *netio.Addr) func(b *route.VarBuild, inner, _ string) route.Place {
 	num := func(f func(a *netio.Addr) int64) route.Place {

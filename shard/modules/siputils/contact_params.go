@@ -80,7 +80,7 @@ func param(u *parser.URI, name []byte) ([]byte, bool) {
 
 func appendBase64(out, raw []byte) []byte { return base64.RawURLEncoding.AppendEncode(out, raw) }
 
-// readBase64 appends what the text stands for; nil: it is no base64url of a URI.
+// readBase64 appends what the text stands for. It returns nil if that is no base64url of a URI.
 func readBase64(out, text []byte) []byte {
 	n := len(out)
 	out, err := base64.RawURLEncoding.AppendDecode(out, bytes.TrimRight(text, "=-"))

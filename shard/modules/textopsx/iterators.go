@@ -14,7 +14,7 @@ const maxIteratorName = 32
 // An iterator stands at a header, or at a line of the body, of the message of a run.
 type iterator struct {
 	name  [maxIteratorName]byte
-	n     int         // bytes of the name; 0: nobody has it
+	n     int         // bytes of the name; 0 means nobody has it
 	row   int         // of headers: -1 before the first, past the end behind the last
 	line  parser.Span // of a body: the line at hand; empty before the first and behind the last
 	moved bool        // next has been called

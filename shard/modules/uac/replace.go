@@ -132,7 +132,7 @@ func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 
 var empty = []byte{}
 
-// avp is the variable that takes what stands in a header; nil: there is none.
+// avp is the variable that takes what stands in a header, nil if there is none.
 func (u *replacing) avp(b *route.Build, h *header) (*route.Place, bool) {
 	text, param := *u.fromAVP, "restore_from_avp"
 	if h == &toHeader {
