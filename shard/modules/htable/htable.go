@@ -38,6 +38,10 @@ type scratch struct {
 		entry table.Entry
 		room  []byte
 	}
+	asked struct { // by the call that asks for a walk, see walk
+		t *htable
+		x test
+	}
 	let func(c *route.Ctx)
 }
 

@@ -131,6 +131,7 @@ func TestCountLarge(t *testing.T) {
 	// Nothing can wait on this bench, as in onsend_route: the functions do it all the same.
 	f(`$var(r) = sht_match_name("l", "re", "^none");`, "$var(r)", "-1")
 	f(`$var(r) = sht_rm_name_re("l=>^key7");`, "$shtcn(l=>**)", "8889")
+	f(`$var(r) = sht_match_name("l", "eq", "$shtinc(c=>looks)");`, "$shtinc(c=>looks)", "2")
 	f(`sht_rm_value("l", "sw", "x");`, "$shtcn(l=>**)", "8889")
 
 	warned := func(x string, want int) {

@@ -51,17 +51,16 @@ func (h *module) walk(b *route.Build, do errand,
 			head[4] = 1
 		}
 		binary.LittleEndian.PutUint16(head[1:], t.number)
+		s := h.scratch.Of(c)
+		s.asked.t, s.asked.x = t, x
 		q.Append(head[:])
 		q.Append(x.s)
 		return q.Ask(&h.walks, walkWithin)
 	}, func(c *route.Ctx, a *ask.Answer) route.Result {
 		switch {
 		case errors.Is(a.Err, ask.ErrNotHere):
-			t, x, r := what(c)
-			if r <= 0 {
-				return r
-			}
-			return h.atOnce(c, do, t, x)
+			s := h.scratch.Of(c) // the arguments are as they were when it asked, a moment ago
+			return h.atOnce(c, do, s.asked.t, s.asked.x)
 		case a.Err != nil:
 			line := append(append(c.Room(), name...), ": "...)
 			c.Complain(append(line, a.Err.Error()...))
