@@ -433,9 +433,6 @@ func TestWarnings(t *testing.T) {
 		`6:1: dns_sctp_pref has no effect: SCTP is not there`,
 		`7:1: dst_blacklist_sctp_imask has no effect: SCTP is not there`)
 	f("mpath=\"/x\"\nrequest_route { exit; }", `1:7: the module path has no effect: all modules are built in`)
-	f("loadmodule \"ctl.so\"\nmodparam(\"ctl\", \"binrpc\", \"unix:/x\")\nrequest_route { exit; }",
-		`1:12: module ctl has nothing to do: kamcmd and viaductctl ask at the status socket (-x)`,
-		`2:17: ctl.binrpc has no effect: kamcmd and viaductctl ask at the status socket (-x)`)
 	f("loadmodule \"corex.so\"\nmodparam(\"corex\", \"evcb_reply_out\", \"x\")\nrequest_route { exit; }",
 		`2:19: corex.evcb_reply_out has no effect: there are no scripts in other languages`)
 	f("request_route { exit; }\nfailure_route { exit; }\nbranch_route[0] { exit; }",
