@@ -295,6 +295,7 @@ func forkConfig(body string) string {
 	for _, m := range []string{"tm", "tmx", "pv", "sl", "rr", "textops", "corex", "dispatcher", "xlog"} {
 		head += "loadmodule \"" + m + ".so\"\n"
 	}
+	head += "modparam(\"dispatcher\", \"flags\", 2)\n"
 	return head + "request_route {\nif (is_method(\"CANCEL|ACK\")) { t_relay(); exit; }\n" + body
 }
 

@@ -20,7 +20,8 @@ func Define(m *route.Module) {
 	m.BoolVar(&d.ListOptional, "list_optional",
 		"A list_file that is not there is an empty list and no error. Not Kamailio's.")
 	flags := m.Int("flags", 0, 0, 3,
-		"1: algorithms 1 to 3 hash the user part only. 2: failover, which there is without it too.")
+		"1: algorithms 1 to 3 hash the user part only. 2: the program goes through the destinations "+
+			"behind the one chosen; ds_next_dst, ds_set_dst and their like are false without it.")
 	force := m.Bool("force_dst", true, "Whether ds_select_dst overwrites a $du that is set already.")
 	m.BoolVar(&d.List.UseDefault, "use_default",
 		"Keep the last destination of a set for when nothing else is left.")
@@ -76,6 +77,7 @@ func Define(m *route.Module) {
 		"ds_dns_interval", "ds_dns_ttl")
 
 	vars := destinationVars{
+		failover: func() bool { return *flags&2 != 0 },
 		xavp: m.Text("xavp_dst", "_dsdst_",
 			"The XAVP with the destinations chosen. It is set where the file gives this parameter."),
 		given: m.Given("xavp_dst"),

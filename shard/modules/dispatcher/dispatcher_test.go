@@ -51,6 +51,8 @@ func TestWire(t *testing.T) {
 	bench(t, "modparam(\"dispatcher\", \"xavp_dst\", \"_dsdst_\")\n"+
 		"modparam(\"dispatcher\", \"hash_pvar\", \"$fU\")\n").Wire("testdata/select.txt")
 	bench(t, "modparam(\"dispatcher\", \"force_dst\", 0)\n").Wire("testdata/keep.txt")
+	bench(t, "modparam(\"dispatcher\", \"flags\", 0)\nmodparam(\"dispatcher\", \"xavp_dst\", \"_dsdst_\")\n").
+		Wire("testdata/no_failover.txt")
 }
 
 // TestSource looks for where the message came from, 127.0.0.1:15998 by UDP.
@@ -113,7 +115,7 @@ func TestParallel(t *testing.T) {
 // TestCallLoad gives calls to the destination that has the fewest, until all are full.
 func TestCallLoad(t *testing.T) {
 	b := moduletest.New(t, route.Declared{Name: "dispatcher", Define: Define})
-	b.Head = "modparam(\"dispatcher\", \"ds_hash_size\", 4)\n"
+	b.Head = "modparam(\"dispatcher\", \"flags\", 2)\nmodparam(\"dispatcher\", \"ds_hash_size\", 4)\n"
 	table, err := balance.Parse("list", []byte("1 sip:127.0.0.1:7000 0 3 duid=a;maxload=2\n"+
 		"1 sip:127.0.0.1:7001 0 2 duid=b;maxload=1\n"), balance.Config{}, nil)
 	if err != nil {

@@ -129,7 +129,7 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 
 	next := func(name, doc string, uri bool, take func(c *route.Ctx) bool) {
 		route.Func0(m, name, in, doc, func(c *route.Ctx) route.Result {
-			if !take(c) {
+			if !vars.failover() || !take(c) {
 				vars.none(c)
 				return c.Moved(-1)
 			}

@@ -9,6 +9,9 @@ type destinationVars struct {
 	given *bool
 	mode  *int
 	empty *bool // attrs is there in any case
+	// failover tells whether the program goes through the destinations: flags has 2. Without it they
+	// are not shown either, as in Kamailio.
+	failover func() bool
 }
 
 // Bits of xavp_dst_mode.
@@ -37,7 +40,7 @@ func (v *destinationVars) none(c *route.Ctx) {
 
 // list writes it. What has no room is left out.
 func (v *destinationVars) list(c *route.Ctx) {
-	if !*v.given {
+	if !*v.given || !v.failover() {
 		return
 	}
 	v.none(c)
