@@ -45,6 +45,17 @@ func (s script) Failure(r *proxy.Request, n int) {
 	}
 }
 
+// BranchFailure runs event_route[tm:branch-failure:NAME] number n.
+func (s script) BranchFailure(r *proxy.Request, n int) {
+	p := s.programOf(r.Program)
+	if s.tracing {
+		defer s.traceRoute(p, route.BranchFailureRoute, n, r.M.CallID())()
+	}
+	if p.BranchFailure(s.ctx, r, n) == route.Faulted {
+		s.faulted(s.ctx)
+	}
+}
+
 // Branch runs branch_route number n.
 func (s script) Branch(r *proxy.Request, n int) proxy.BranchOutcome {
 	p := s.programOf(r.Program)
@@ -135,7 +146,7 @@ func (s *worker) coreReply() (forward bool) {
 // routeWords are the words that routes begin with in a program.
 var routeWords = map[route.RouteKind]string{
 	route.FailureRoute: "failure_route", route.BranchRoute: "branch_route",
-	route.ReplyRoute: "onreply_route",
+	route.ReplyRoute: "onreply_route", route.BranchFailureRoute: "event_route",
 }
 
 // traceRoute tells that a route with a name is entered, and by the function it returns that it is

@@ -117,6 +117,7 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	if best && br.Provisional() {
 		tx.UserFlags |= bestHeard
 	}
+	c.branchLost(tx, br, losing{status: status, m: m, sent: c.tx.Answered()})
 	pending := c.undecided(tx)
 	silent := status == 408 && !tx.Invite() && !tx.Ours() // RFC 4320 §4.2: see sendBest
 	if best && !pending && !silent && c.failureRoute(tx) == 0 {
@@ -381,6 +382,9 @@ func (r *Request) DropReplies(last bool) {
 // BestStatus is the status of the best response so far; after a CANCEL that of the 487 that will go
 // up if none better was received. It is 0 if there is none.
 func (r *Request) BestStatus() int {
+	if r.Losing() != nil {
+		return r.core.losing.status
+	}
 	status := r.Tx.BestStatus()
 	if r.Tx.Canceled() && (status == 0 || r.has(bestLocal)) {
 		return 487
@@ -394,7 +398,10 @@ func (r *Request) BestStatus() int {
 // is nil. It is valid until a branch fails or another message is looked at.
 func (r *Request) BestResponse() *parser.Message {
 	c := r.core
-	if r.Tx == nil {
+	switch {
+	case r.Losing() != nil:
+		return r.core.losing.m
+	case r.Tx == nil:
 		return nil
 	}
 	if kept := c.tx.Best(r.Tx); kept == nil || c.stored.Parse(kept) != parser.OK {
@@ -405,12 +412,20 @@ func (r *Request) BestResponse() *parser.Message {
 
 // BestTimedOut tells whether the best response stands for a branch that timed out.
 func (r *Request) BestTimedOut() bool {
+	if r.Losing() != nil {
+		return r.core.losing.timedOut
+	}
 	return r.has(bestLocal) && r.Tx.BestStatus() == 408
 }
 
 // BestReplied tells whether the branch of the best response had a response before
 // that one: a destination that rang is not dead.
-func (r *Request) BestReplied() bool { return r.has(bestHeard) }
+func (r *Request) BestReplied() bool {
+	if br := r.Losing(); br != nil {
+		return br.Provisional()
+	}
+	return r.has(bestHeard)
+}
 
 // AnyTimedOut tells whether any branch timed out.
 func (r *Request) AnyTimedOut() bool { return r.has(anyTimeout) }

@@ -129,6 +129,7 @@ type Core struct {
 	families  uint8 // 1 for IPv4, 2 for IPv6
 	endpoints [MaxEndpoints]Endpoint
 	waiting   waitingRelay // of the request that resume read last
+	losing    losing       // see branchLost
 	saving    []byte       // what writeSaved writes
 	// of a failover; here and not on the stack, which an interface call would make it leave
 	query NameQuery

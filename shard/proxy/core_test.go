@@ -55,6 +55,8 @@ func (b *bench) Failure(r *Request, route int) {
 	}
 }
 
+func (b *bench) BranchFailure(*Request, int) {}
+
 func (b *bench) Onsend(r *Request) bool { return b.onsend == nil || b.onsend(r) }
 func (b *bench) Branch(r *Request, route int) BranchOutcome {
 	if b.branch == nil || b.branch(r, route) {

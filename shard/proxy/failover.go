@@ -59,6 +59,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if c.note(tx, 408, cause) && heard {
 		tx.UserFlags |= bestHeard
 	}
+	c.branchLost(tx, br, losing{status: 408, timedOut: true, sent: c.tx.Request(br)})
 	switch {
 	case c.undecided(tx):
 	case c.cfg.SilentTimeout && tx.Invite() && tx.Total() == 1 && !br.Heard() && !tx.Ours() &&
@@ -138,6 +139,7 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 		return
 	}
 	c.note(tx, 503, cause)
+	c.branchLost(tx, br, losing{status: 503, sent: c.tx.Request(br)})
 	if !c.undecided(tx) {
 		c.conclude(tx, br)
 	}
@@ -320,6 +322,7 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 		return nil
 	}
 	next.SetReplyRoute(br.ReplyRoute())
+	next.SetLostRoute(br.LostRoute())
 	next.SetMarks(br.Marks())
 	c.planAgain(tx, br, next, sent, to, t)
 	if by := c.tooLong(tx.Method(), c.cfg.MTUProto, int(to.Listener), &to.Addr); by >= 0 &&

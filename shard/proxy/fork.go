@@ -213,6 +213,7 @@ func (r *Request) fork(shares breadth) bool {
 	r.edits.set(&c.shared)
 	r.setTarget(&main)
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
+	r.armed.lost = 0 // used up
 	if r.armed.branch != 0 {
 		r.armed.branch = 0 // used up: a route that relays again arms it again
 		if r.armed.failure == 0 {
@@ -292,6 +293,7 @@ func (r *Request) tryBranch(share, reply int) bool {
 		return r.lost(NoRoom) // a branch without its reply route is not what was asked for
 	}
 	br.SetReplyRoute(reply)
+	br.SetLostRoute(int(r.armed.lost))
 	if r.BranchFlags != 0 && !c.SetBranchFlags(r.Tx, br, r.BranchFlags) {
 		c.tx.Discard(br)
 		return r.lost(NoRoom)

@@ -223,5 +223,5 @@ func (c *Core) needless(tx *txn.Tx, s *Saved) bool {
 	if tx.Live() == 0 {
 		return tx.Answered()
 	}
-	return !r.kept()
+	return !r.kept() && !c.mayLose(tx)
 }

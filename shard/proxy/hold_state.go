@@ -34,7 +34,7 @@ func (r *Request) appendState(b []byte, saved bool) []byte {
 	w.number(uint64(r.Flags))
 	w.number(uint64(r.BranchFlags))
 	w.b = append(w.b, uint8(r.lastCause), r.forceProto|r.mtuProto<<4, uint8(r.waits),
-		uint8(r.replyOptions))
+		uint8(r.replyOptions), r.armed.lost)
 	w.number(uint64(r.lastTarget))
 	if !saved {
 		w.decisions(&r.course, &r.changes)
@@ -64,9 +64,10 @@ func (r *Request) readState(s *stateReader) bool {
 	}
 	r.maxBreadth = s.signed()
 	r.Flags, r.BranchFlags = uint32(s.number()), uint32(s.number())
-	if n := s.take(4); n != nil {
+	if n := s.take(5); n != nil {
 		r.lastCause, r.waits, r.replyOptions = Cause(n[0]), int(n[2]), txn.StreamOptions(n[3])
 		r.forceProto, r.mtuProto = n[1]&15, n[1]>>4
+		r.armed.lost = n[4]
 	}
 	r.lastTarget = uint16(s.number())
 	if bits&stateSaved == 0 {

@@ -102,7 +102,7 @@ func (r *Request) relay() bool {
 	if n == 0 || r.Tx != nil && r.closed() {
 		return r.fail(NoTarget)
 	}
-	one := n == 1 && r.fresh && r.armed.branch == 0
+	one := n == 1 && r.fresh && r.armed.branch == 0 && r.armed.lost == 0
 	for one && !r.where(&r.to) {
 		if r.unresolved && r.wait() {
 			return true

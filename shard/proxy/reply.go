@@ -51,6 +51,9 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 // Reply answers the request under way as the routing program asks for. It reports false as send
 // does.
 func (r *Request) Reply(code int, reason, header string) bool {
+	if r.Losing() != nil {
+		return false // others may still answer
+	}
 	if code >= 300 && !r.IsHTTP() {
 		return r.final(ByProgram, code, reason, header)
 	}

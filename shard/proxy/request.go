@@ -165,7 +165,7 @@ type uncleared struct {
 // its sent-by does say so: the 400 about it finds its way (RFC 4475 §3.1.2.1).
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	c := r.core
-	c.concluding, c.running = nil, nil
+	c.concluding, c.running, c.losing.br = nil, nil, nil
 	// Cleared one by one, and set then: a tuple, or a literal with values, would be made on the
 	// stack and copied.
 	r.received = received{}

@@ -9,8 +9,11 @@ import (
 )
 
 // armed are the routes a transaction will run, by their numbers in the routing program; 0 means
-// none.
-type armed struct{ failure, branch, reply uint16 }
+// none. That of a branch that fails is given to the branches of the next relay.
+type armed struct {
+	failure, branch, reply uint16
+	lost                   uint8
+}
 
 // finalTimers are a transaction's own Timers B and C in ms; 0 means the settings'.
 type finalTimers struct{ fr, frInv uint32 }
@@ -75,6 +78,10 @@ type SavedFormat [stateFormat]Saved
 // Arm arms a route for the transaction of the request; 0 disarms. It returns false if the number is
 // too high.
 func (r *Request) Arm(kind RouteKind, route int) bool {
+	if kind == BranchFailureRoute {
+		r.armed.lost = uint8(route)
+		return route == int(r.armed.lost)
+	}
 	if route < 0 || route > 1<<16-1 {
 		return false
 	}
@@ -106,7 +113,7 @@ func (c *Core) ArmedTx(tx *txn.Tx, kind RouteKind) int {
 	if s == nil || !c.serves(s) {
 		return 0
 	}
-	armed := armed{s.failure, s.branch, s.reply}
+	armed := armed{failure: s.failure, branch: s.branch, reply: s.reply}
 	return int(*armed.of(kind))
 }
 

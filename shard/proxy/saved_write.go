@@ -29,7 +29,8 @@ func (r *Request) save() bool {
 
 // kept tells whether something will ask for the request.
 func (r *Request) kept() bool {
-	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.core.cfg.OnsendRequests ||
+	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.armed.lost != 0 ||
+		r.core.cfg.OnsendRequests ||
 		r.timers != (finalTimers{}) || r.restores != 0 || r.switches&keptSwitches != 0 ||
 		r.leave.reply != nil
 }
@@ -108,7 +109,10 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 func (w *stateWriter) kept(r *Request, waits bool) {
 	w.signed(r.maxBreadth)
 	w.number(uint64(r.lastTarget))
-	w.b = append(w.b, uint8(r.replyOptions), uint8(r.waits))
+	w.b = append(w.b, uint8(r.replyOptions), uint8(r.waits), 0)
+	if waits {
+		w.b[len(w.b)-1] = r.armed.lost // else the branches have it
+	}
 	w.decisions(&r.base.course, &r.base.changes)
 	loaded := r.contacts[r.loadedAt:r.nLoaded]
 	w.number(uint64(len(loaded)))
@@ -158,7 +162,7 @@ func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, 
 	r.picks = *picksOf(tx)
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
 	if c.serves(s) {
-		r.armed = armed{s.failure, s.branch, s.reply}
+		r.armed = armed{failure: s.failure, branch: s.branch, reply: s.reply}
 	}
 	r.sips = s.bits&savedSips != 0
 	r.restores = s.restores()
@@ -167,8 +171,11 @@ func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, 
 		r.symmetric, r.writeReceived, r.replyTo = true, true, r.Src
 	}
 	r.maxBreadth, r.lastTarget = k.signed(), uint16(k.number())
-	if n := k.take(2); n != nil {
+	if n := k.take(3); n != nil {
 		r.replyOptions, waiting.tries = txn.StreamOptions(n[0]), int(n[1])
+		if c.serves(s) {
+			r.armed.lost = n[2]
+		}
 	}
 	k.decisions(&r.course, &r.changes, m)
 	r.base.set(&r.course, &r.changes)

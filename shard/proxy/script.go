@@ -15,6 +15,9 @@ type Script interface {
 	// saved. r.Relay makes further branches, r.Reply answers; with neither, the best
 	// response goes up. The route is one of r.Program.
 	Failure(r *Request, route int)
+	// BranchFailure: one branch is final and was no 2xx, see Request.Losing. r is the request as it
+	// was saved. r.Relay makes further branches.
+	BranchFailure(r *Request, route int)
 	// Branch: one branch is about to leave. Request-URI and outbound URI of r are that branch's
 	// own.
 	Branch(r *Request, route int) BranchOutcome
@@ -64,4 +67,7 @@ const (
 	// OnsendRoute is onsend_route: a request, or a response that is passed on, is written and about
 	// to be sent.
 	OnsendRoute
+	// BranchFailureRoute is event_route[tm:branch-failure:NAME]: one branch of a transaction has
+	// failed. Only its number is of this kind: it is a request route, on a Request that is Losing.
+	BranchFailureRoute
 )

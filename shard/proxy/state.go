@@ -14,7 +14,7 @@ import (
 
 // stateFormat is part of the layout of the arena. It changes with what is written here, in
 // saved_write.go, hold_state.go and hold_reply.go.
-const stateFormat = 7
+const stateFormat = 8
 
 // stateWriter appends to b.
 type stateWriter struct{ b []byte }

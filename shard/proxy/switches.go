@@ -94,7 +94,7 @@ func (r *Request) Expired() bool { return r.Tx != nil && r.Tx.Expired() }
 // Forget ends the transaction without an answer, and what it has sent is left alone (t_release,
 // t_drop). false: there is none, or it was answered, and absorbs repetitions until its time is over.
 func (r *Request) Forget() bool {
-	if r.Tx == nil || r.Tx.Answered() || r.Tx.State() == txn.Terminated {
+	if r.Tx == nil || r.Tx.Answered() || r.Tx.State() == txn.Terminated || r.Losing() != nil {
 		return false
 	}
 	if r.core.tracing {

@@ -31,6 +31,9 @@ func (c *Ctx) OnReply(read func(c *Ctx) Value) Value {
 		return Value{}
 	}
 	m := c.Shard.Core.BestReply(tx)
+	if c.Request.Losing() != nil {
+		m = c.Request.BestResponse()
+	}
 	if m == nil {
 		return Value{}
 	}

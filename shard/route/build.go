@@ -125,6 +125,9 @@ func (c *Ctx) RunsIn(in Kinds) bool {
 	if c.continued && c.kind == RequestRoute {
 		return in&InFailure != 0 // as in Kamailio
 	}
+	if c.kind == RequestRoute && c.losing() != nil {
+		return false // the same
+	}
 	return in>>c.kind&1 != 0
 }
 

@@ -28,8 +28,14 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
 	for _, rt := range *cc.prog.armable(kind) {
 		names = append(names, rt.name)
 	}
-	word := strings.TrimSuffix(kindWords[kind], "[NAME]")
-	cc.ld.errorf(pos, "there is no %s[%s]%s", word, clip(name), suggest.DidYouMean(name, names))
+	word := "event_route[" + branchFailure
+	if kind != BranchFailureRoute {
+		word = strings.TrimSuffix(kindWords[kind], "NAME]")
+		if !strings.HasSuffix(word, "[") {
+			word += "["
+		}
+	}
+	cc.ld.errorf(pos, "there is no %s%s]%s", word, clip(name), suggest.DidYouMean(name, names))
 }
 
 // hasVariable tells whether a dollar sign in a pattern begins a variable and is no anchor.

@@ -65,11 +65,11 @@ var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_rou
 func (cc *compiler) plan(items []syntax.Item) {
 	for i := range items {
 		it := &items[i]
-		kind, ok := namedKinds[it.Word]
+		kind, name, ok := armedBy(it)
 		if it.Kind != syntax.RouteItem || !ok || it.Unnamed() {
 			continue
 		}
-		key := armKey{kind, it.Name}
+		key := armKey{kind, name}
 		if cc.numbers[key] != 0 {
 			continue // reported where it is compiled
 		}
@@ -78,10 +78,23 @@ func (cc *compiler) plan(items []syntax.Item) {
 			cc.ld.errorf(it.Pos, "more than %d routes of the kind %s", maxArmable, it.Word)
 			continue
 		}
-		*list = append(*list, cc.newRoute(it.Name))
+		*list = append(*list, cc.newRoute(name))
 		cc.numbers[key] = len(*list)
 	}
 	cc.reach(items)
+}
+
+// branchFailure begins the names of event routes that t_on_branch_failure arms.
+const branchFailure = "tm:branch-failure:"
+
+// armedBy is the kind of a route that functions arm, and the name they arm it by. ok is false if
+// none does.
+func armedBy(it *syntax.Item) (kind RouteKind, name string, ok bool) {
+	if name, ok := strings.CutPrefix(it.Name, branchFailure); ok && it.Word == "event_route" {
+		return BranchFailureRoute, name, name != ""
+	}
+	kind, ok = namedKinds[it.Word]
+	return kind, it.Name, ok
 }
 
 // armKey names a route that can be armed: each kind has its own names.
@@ -97,6 +110,8 @@ func (p *Program) armable(kind RouteKind) *[]*routeCode {
 		return &p.failures
 	case BranchRoute:
 		return &p.branches
+	case BranchFailureRoute:
+		return &p.lost
 	}
 	return &p.replies
 }
@@ -104,7 +119,7 @@ func (p *Program) armable(kind RouteKind) *[]*routeCode {
 // hashNames is XXH64 over all names, kind by kind.
 func (p *Program) hashNames() uint64 {
 	h := xxhash.New()
-	for _, list := range [][]*routeCode{p.failures, p.branches, p.replies} {
+	for _, list := range [][]*routeCode{p.failures, p.branches, p.replies, p.lost} {
 		for _, rt := range list {
 			h.WriteString(rt.name)
 			h.Write([]byte{0}) // the end of a name

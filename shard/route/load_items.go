@@ -325,6 +325,13 @@ func (cc *compiler) route(it *syntax.Item) {
 		rt = cc.routeNamed(it.Name)
 	case event != nil:
 		rt = cc.newRoute(what)
+		if k, name, ok := armedBy(it); ok {
+			n := cc.numbers[armKey{k, name}]
+			if n == 0 {
+				return // too many, reported
+			}
+			rt = (*cc.prog.armable(k))[n-1]
+		}
 		event.rt, event.prog = rt, cc.prog
 		cc.also = event.also
 	case kind == RequestRoute:

@@ -181,7 +181,8 @@ func refusedLines(t *testing.T, src string, names map[int]string) map[string]boo
 // sampleArgs are arguments for functions that do not take none.
 var sampleArgs = map[string]string{
 	"is_direction": `"upstream"`, "t_continue": `"1", "2", "$var(x)"`,
-	"t_forward_nonack": `"h", "5060"`, "t_forward_nonack_udp": `"h", "5060"`,
+	"t_on_branch_failure": `"L"`,
+	"t_forward_nonack":    `"h", "5060"`, "t_forward_nonack_udp": `"h", "5060"`,
 	"t_forward_nonack_tcp": `"h", "5060"`,
 	"t_forward_nonack_tls": `"h", "5060"`, "t_forward_nonack_sctp": `"h", "5060"`, "t_grep_status": `"486"`,
 	"t_cancel_branches": `"all"`, "send_reply_mode": `"404", "x", "0"`,
@@ -311,7 +312,8 @@ func TestFunctionsAsKamailio(t *testing.T) {
 	}
 	load += "avpflags mark;\nmodparam(\"htable\", \"htable\", \"t=>size=4;\")\n" +
 		"modparam(\"counters\", \"script_counter\", \"x.y\")\nmodparam(\"statistics\", \"variable\", \"x\")\n"
-	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n"
+	const others = "\nfailure_route[F] { exit; } branch_route[B] { exit; } onreply_route[R] { exit; }\n" +
+		"event_route[tm:branch-failure:L] { exit; }\n"
 	for _, head := range []string{"request_route", "route[S]", "failure_route[X]", "branch_route[X]",
 		"onreply_route[X]", "reply_route",
 		"event_route[xhttp:request]"} {

@@ -94,18 +94,21 @@ type RouteKind = proxy.RouteKind
 
 // The kinds of routes, see package proxy.
 const (
-	RequestRoute   = proxy.RequestRoute
-	FailureRoute   = proxy.FailureRoute
-	BranchRoute    = proxy.BranchRoute
-	ReplyRoute     = proxy.ReplyRoute
-	CoreReplyRoute = proxy.CoreReplyRoute
-	OnsendRoute    = proxy.OnsendRoute
+	RequestRoute = proxy.RequestRoute
+	FailureRoute = proxy.FailureRoute
+	// BranchFailureRoute is a kind of numbers alone, see package proxy.
+	BranchFailureRoute = proxy.BranchFailureRoute
+	BranchRoute        = proxy.BranchRoute
+	ReplyRoute         = proxy.ReplyRoute
+	CoreReplyRoute     = proxy.CoreReplyRoute
+	OnsendRoute        = proxy.OnsendRoute
 )
 
 // Program is a compiled configuration file. It is immutable and safe for all shards at once.
 type Program struct {
 	main         *routeCode // request_route, nil if there is none
 	failures     []*routeCode
+	lost         []*routeCode // event_route[tm:branch-failure:NAME]
 	branches     []*routeCode
 	replies      []*routeCode // onreply_route[NAME]
 	coreReply    *routeCode   // the one without a name, nil if there is none
@@ -234,14 +237,8 @@ func (p *Program) UsesForward() bool { return p.usesForward }
 
 // RouteName is the name of the route with that number; "" if there is none.
 func (p *Program) RouteName(kind RouteKind, n int) string {
-	list := p.failures
-	switch kind {
-	case BranchRoute:
-		list = p.branches
-	case ReplyRoute:
-		list = p.replies
-	}
-	if rt := numbered(list, n); rt != nil {
+	list := p.armable(kind)
+	if rt := numbered(*list, n); rt != nil {
 		return rt.name
 	}
 	return ""

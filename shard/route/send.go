@@ -153,18 +153,31 @@ func (c *Ctx) replyStatus() int {
 		return int(c.Msg.Status)
 	case c.Request.Tx == nil:
 		return 0
-	case c.kind == FailureRoute:
+	case c.kind == FailureRoute || c.Request.Losing() != nil:
 		return c.Request.BestStatus()
 	}
 	return c.Request.Tx.Status()
 }
 
-// BranchIndex is $T_branch_idx: in a branch route and in onreply_route[NAME] the branch's number in
-// its transaction, from 0; else -1.
+// losing is the branch that has failed, where the route is run for that. It is nil elsewhere.
+func (c *Ctx) losing() *txn.Branch {
+	if c.Request == nil {
+		return nil
+	}
+	return c.Request.Losing()
+}
+
+// Losing tells whether the route is run for a branch that has failed.
+func (c *Ctx) Losing() bool { return c.losing() != nil }
+
+// BranchIndex is $T_branch_idx: in a branch route, in onreply_route[NAME] and where a branch has
+// failed its number in the transaction, from 0; else -1.
 func (c *Ctx) BranchIndex() int {
 	switch {
 	case c.kind == BranchRoute:
 		return c.Request.Tx.Total()
+	case c.losing() != nil:
+		return c.losing().Index()
 	case c.Branch != nil:
 		return c.Branch.Index()
 	}

@@ -40,6 +40,12 @@ func (br *Branch) Status() int { return int(br.status) }
 // ReplyRoute is a number the user keeps with the branch.
 func (br *Branch) ReplyRoute() int { return int(br.replyRoute) }
 
+// LostRoute is another one.
+func (br *Branch) LostRoute() int { return int(br.lostRoute) }
+
+// SetLostRoute sets it, from 0 to 255.
+func (br *Branch) SetLostRoute(n int) { br.lostRoute = uint8(n) }
+
 // SetReplyRoute sets it.
 func (br *Branch) SetReplyRoute(n int) { br.replyRoute = uint16(n) }
 

@@ -49,7 +49,7 @@ type node struct {
 	live       uint8 // Tx: branches that have not ended. Branch: brSentAgain and those behind it
 	state      State
 	method     uint8 // parser.Method of the request
-	_          uint8
+	lostRoute  uint8 // Branch: the user's, see LostRoute
 }
 
 // Flags of a Tx.

@@ -50,6 +50,17 @@ func Define(m *route.Module) {
 		func(c *route.Ctx, n int) route.Result {
 			return arm(c, route.FailureRoute, n)
 		})
+	m.Event("tm:branch-failure:NAME",
+		"A branch has failed for which t_on_branch_failure has armed NAME: a response of 300 or more "+
+			"came, or nothing in time. t_relay makes further branches, once the Request-URI is set "+
+			"or append_branch was called; nothing can be answered there, and nothing waits.")
+	route.Func1(m, "t_on_branch_failure", in|route.InBranch,
+		route.RouteNamed(route.BranchFailureRoute),
+		"Runs event_route[tm:branch-failure:NAME] for each branch of the next relay that fails, "+
+			"before anything is decided about the transaction.",
+		func(c *route.Ctx, n int) route.Result {
+			return route.Truth(c.Request.Arm(route.BranchFailureRoute, n))
+		}).Soon(route.InReply)
 	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
 		"Runs the branch_route for each branch.",
 		func(c *route.Ctx, n int) route.Result {

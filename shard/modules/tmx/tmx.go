@@ -53,6 +53,10 @@ func Define(m *route.Module) {
 			return 1
 		})
 	suspends(m)
+	route.Func0(m, "t_reuse_branch", route.InRequest,
+		"In event_route[tm:branch-failure:NAME]: makes the Request-URI that the branch was sent with "+
+			"that of the next relay. Elsewhere false.",
+		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.ReuseBranch())) })
 	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
 	route.Func1(m, "t_drop", route.InRequest|route.InFailure, code,
 		"Gives the transaction up: nobody hears of it, and what is under way is canceled.",

@@ -22,6 +22,32 @@ func variables(m *route.Module) {
 			return c.OnReply(reason)
 		}}})
 
+	m.Var(route.Var{Name: "T_reply_ruid",
+		Doc: "The ruid of the contact that the branch went to: empty, since no contacts are looked " +
+			"up. Null without a transaction.",
+		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
+			return nil, c.Transaction() != nil
+		}}})
+	m.Var(route.Var{Name: "T_branch", Inner: "PART",
+		Doc: "Of the branch whose response is at hand, or that has failed: flags, and in a reply " +
+			"route uri, which it was sent with. Null elsewhere.",
+		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
+			switch inner {
+			case "flags":
+				return route.Place{NoRoom: true, Int: branchFlags}
+			case "uri":
+				return route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
+					if c.Branch == nil {
+						return nil, false
+					}
+					uri := c.Shard.Core.BranchURI(c.Branch)
+					return uri, len(uri) > 0
+				}}
+			}
+			b.Errorf("there is no $T_branch(%s): it is flags or uri", inner)
+			return route.Place{}
+		}})
+
 	type reader = func(c *route.Ctx) route.Value
 	of := func(name, doc string, on func(c *route.Ctx, read reader) route.Value) {
 		m.Var(route.Var{Name: name, Inner: "$var", Doc: doc,
@@ -71,6 +97,17 @@ func variables(m *route.Module) {
 				return part(c, c.Shard.Core.WaitingFor(tx)), true
 			}}
 		}})
+}
+
+// branchFlags is $T_branch(flags).
+func branchFlags(c *route.Ctx) (int64, bool) {
+	switch {
+	case c.Branch != nil:
+		return int64(c.Shard.Core.BranchFlags(c.Tx, c.Branch)), true
+	case c.Request != nil && c.Request.Tx != nil && (c.RunsIn(route.InFailure) || c.Losing()):
+		return int64(c.Request.BranchFlags), true
+	}
+	return 0, false
 }
 
 // reason is the reason phrase of the response at hand.

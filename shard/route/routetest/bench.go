@@ -34,9 +34,11 @@ type Bench struct {
 	// Failure, Branch and Reply are the routes that the Core comes to by itself; nil means there is
 	// none.
 	Failure func(r *proxy.Request, n int)
-	Branch  func(r *proxy.Request, n int) bool
-	Onsend  func(r *proxy.Request) bool
-	Reply   func(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool
+	// BranchFailure runs what a branch that failed has armed; nil means nothing is.
+	BranchFailure func(r *proxy.Request, n int)
+	Branch        func(r *proxy.Request, n int) bool
+	Onsend        func(r *proxy.Request) bool
+	Reply         func(tx *txn.Tx, br *txn.Branch, m *parser.Message, n int) bool
 
 	now int64
 }
@@ -199,6 +201,12 @@ func (s script) Serves(uint64) bool { return true }
 func (s script) Failure(r *proxy.Request, n int) {
 	if s.b.Failure != nil {
 		s.b.Failure(r, n)
+	}
+}
+
+func (s script) BranchFailure(r *proxy.Request, n int) {
+	if s.b.BranchFailure != nil {
+		s.b.BranchFailure(r, n)
 	}
 }
 
