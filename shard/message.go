@@ -371,6 +371,11 @@ func (w *worker) response(p *netio.Packet) {
 		w.drop(ProgramDrop)
 		return
 	}
+	if w.program.HasStrayReply() && reason == parser.OK && w.core.IsStray(&w.m) &&
+		!w.strayReply() {
+		w.drop(ProgramDrop)
+		return
+	}
 	outcome, shard := w.core.Response(&w.m, reason)
 	if outcome == proxy.OtherShard && (shard >= w.shards || w.handover.handed) {
 		outcome = w.core.Stray(&w.m, reason) // of a process with more shards

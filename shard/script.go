@@ -143,6 +143,18 @@ func (s *worker) coreReply() (forward bool) {
 	return true
 }
 
+// strayReply runs the reply route for responses without a transaction on the response at hand. It
+// returns false if it is dropped.
+func (s *worker) strayReply() (forward bool) {
+	switch s.program.StrayReply(s.ctx, &s.core.Reply) {
+	case route.Faulted:
+		s.faulted(s.ctx)
+	case route.Dropped:
+		return false
+	}
+	return true
+}
+
 // routeWords are the words that routes begin with in a program.
 var routeWords = map[route.RouteKind]string{
 	route.FailureRoute: "failure_route", route.BranchRoute: "branch_route",

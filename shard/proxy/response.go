@@ -114,6 +114,17 @@ func (c *Core) Stray(m *parser.Message, check parser.Reason) Outcome {
 	return Stray
 }
 
+// IsStray tells whether m came to us, and no transaction of this shard waits for it, and none of
+// another one may.
+func (c *Core) IsStray(m *parser.Message) bool {
+	via, reason := m.TopVia()
+	if reason != parser.OK || !c.viaIsOurs(via.SentBy.Of(m.Raw)) {
+		return false
+	}
+	id, ok := txn.ParseBranch(via.Branch.Of(m.Raw))
+	return !ok || id.Shard == c.tx.Shard() && c.tx.MatchResponse(m, id) == nil
+}
+
 // wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a
 // process before this one, or with another configuration.
 func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {

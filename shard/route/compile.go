@@ -15,6 +15,7 @@ type compiler struct {
 	byName  map[string]*routeCode
 	defined map[string]Pos
 	refs    []routeRef
+	stray   *OwnRoute // see Module.StrayReplyRoute
 	loaded  map[string]bool
 	absences
 	defs   defs

@@ -269,6 +269,11 @@ func (p *Program) CoreReply(c *Ctx, r *proxy.Reply) Outcome {
 	return p.enter(c, p.coreReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
 }
 
+// StrayReply runs the onreply_route for responses without a transaction. Dropped: it is dropped.
+func (p *Program) StrayReply(c *Ctx, r *proxy.Reply) Outcome {
+	return p.enter(c, p.strayReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
+}
+
 // Onsend runs onsend_route on the request as it is about to leave, in Core.Outgoing. Dropped: it
 // does not.
 func (p *Program) Onsend(c *Ctx, r *proxy.Request) Outcome {

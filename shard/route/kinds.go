@@ -81,6 +81,13 @@ func (cc *compiler) plan(items []syntax.Item) {
 		*list = append(*list, cc.newRoute(name))
 		cc.numbers[key] = len(*list)
 	}
+	if cc.stray != nil {
+		n := cc.numbers[armKey{ReplyRoute, cc.stray.name}]
+		if n == 0 {
+			cc.noSuchRoute(cc.stray.pos, ReplyRoute, cc.stray.name)
+		}
+		cc.prog.strayReply = numbered(cc.prog.replies, n)
+	}
 	cc.reach(items)
 }
 
@@ -340,6 +347,9 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 // shows only at run time: before any of its arguments is looked at.
 func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 	what, runFor := "the event", cc.also
+	if cc.kind == inReply {
+		what = "the route"
+	}
 	if cc.sub != nil {
 		what, runFor = "route["+clip(cc.sub.name)+"]", cc.runFor[cc.sub.name]
 	}

@@ -352,6 +352,9 @@ func (cc *compiler) route(it *syntax.Item) {
 			return // too many, reported
 		}
 		rt = (*cc.prog.armable(kind))[n-1]
+		if rt == cc.prog.strayReply {
+			cc.also = InCoreReply
+		}
 	}
 	if at, dup := cc.defined[what]; dup {
 		cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)

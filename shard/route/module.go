@@ -49,6 +49,7 @@ type Module struct {
 	beside   []*BesideTimer
 	started  []func(c *Ctx)
 	own      []*OwnRoute
+	stray    OwnRoute // see StrayReplyRoute; without a name there is none
 	senders  []*Sender
 	http     *httpService
 	begins   map[string]Value // what $var begin with
@@ -322,6 +323,9 @@ func (cc *compiler) readyAll() {
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})
 			e.rt, e.prog = cc.routeNamed(e.name), cc.prog
+		}
+		if m.stray.name != "" {
+			cc.stray = &m.stray
 		}
 		for _, s := range m.senders {
 			s.prog = cc.prog

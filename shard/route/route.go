@@ -111,6 +111,7 @@ type Program struct {
 	lost         []*routeCode // event_route[tm:branch-failure:NAME]
 	branches     []*routeCode
 	replies      []*routeCode // onreply_route[NAME]
+	strayReply   *routeCode   // see Module.StrayReplyRoute
 	coreReply    *routeCode   // the one without a name, nil if there is none
 	onsend       *routeCode   // nil if there is none
 	routes       []*routeCode
@@ -247,6 +248,9 @@ func (p *Program) RouteName(kind RouteKind, n int) string {
 // HasCoreReply tells whether there is a reply route without a name, so that CoreReply must be run
 // for each response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
+
+// HasStrayReply tells whether there is a route for responses without a transaction.
+func (p *Program) HasStrayReply() bool { return p.strayReply != nil }
 
 // HasOnsend tells whether there is an onsend_route, so that Onsend must be run for each request
 // that is sent on.

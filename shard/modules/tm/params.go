@@ -39,7 +39,8 @@ func parameters(m *route.Module) {
 		"Responses that try the next address, as class=5;code=408; empty: 503 and silence.")
 	m.IntVar(&s.LocalPenalty, "faked_reply_prio", -1<<31, 1<<31-1,
 		"Makes the 408 and 503 made here worse than responses that came, 1000 being a class of "+
-			"responses; below 0 better. Of the same class what came is better already.")
+			"responses; below 0 better. Of the same class what came is better already. Kamailio "+
+			"5.6.3 obeys it only where another branch answers later than that one.")
 	m.BoolVar(&s.Remap503, "remap_503_500",
 		"Whether a 503 is passed on as 500 (§16.7 item 6).")
 	m.BoolVar(&s.RetryRefused, "retry_refused",
@@ -75,8 +76,10 @@ func parameters(m *route.Module) {
 		"Its reason phrase.")
 	m.IntVar(&s.TimeoutStatus, "reply_408_code", 400, 699,
 		"The status that takes the place of a 408 made here.")
-	m.Text("on_sl_reply", "",
-		"The onreply_route for responses that belong to no transaction.")
+	m.Each("on_sl_reply", func(name string) error {
+		m.StrayReplyRoute(name)
+		return nil
+	}, "The onreply_route that runs for responses without a transaction; drop keeps one back.")
 	m.BoolVar(&list.Use503, "blst_503",
 		"Whether a 503 lists its sender as blocked.")
 	m.DurationVar(&list.Def503, "blst_503_def_timeout", time.Second, 0, route.MaxSeconds,
@@ -89,7 +92,6 @@ func parameters(m *route.Module) {
 		"Methods whose failures list a destination, as bits.")
 	m.BitsVar(&list.MethodsLookup, "blst_methods_lookup",
 		"Methods that keep off listed destinations, as bits.")
-	m.NotYet("on_sl_reply")
 	m.Check("failover_reply_codes", func(codes string, _ int64) string {
 		if _, err := balance.ParseReplyCodes(codes); err != nil {
 			return "failover_reply_codes: " + err.Error()
