@@ -37,6 +37,9 @@ type ProbeConfig struct {
 	// back. 0 means 10 s; negative means never.
 	Recover time.Duration
 
+	// UserAgent is a whole header row without CRLF, of user_agent_header; "" for none
+	UserAgent string
+
 	// ReplyCodes is ds_ping_reply_codes: codes that are good beside 2xx.
 	ReplyCodes ReplyCodes
 }
@@ -146,9 +149,11 @@ func (p *Prober) AppendRequest(dst []byte, pr Probe, sentBy, branch []byte) []by
 	dst = append(appendID(dst, pr.ID), "\r\nTo: <"...)
 	dst = append(append(dst, t.URI...), ">\r\nCall-ID: "...)
 	dst = append(p.AppendCallID(dst, pr.ID), "\r\nCSeq: 1 "...)
-	dst = append(append(dst, p.cfg.Method...),
-		"\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n"...)
-	return dst
+	dst = append(append(dst, p.cfg.Method...), "\r\n"...)
+	if p.cfg.UserAgent != "" {
+		dst = append(append(dst, p.cfg.UserAgent...), "\r\n"...)
+	}
+	return append(dst, "Accept: application/sdp\r\nContent-Length: 0\r\n\r\n"...)
 }
 
 func appendID(dst []byte, id uint64) []byte {

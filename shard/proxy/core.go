@@ -346,8 +346,9 @@ func (c *Core) take(n int) []byte {
 }
 
 // IsMyself tells whether host (a name, or an address with IPv6 in brackets) and
-// port (0: none written) name this proxy: a listener of one of the transports
-// protos (bit 1<<Proto), what it advertises, or an alias.
+// port (0: none written, which means the transport's own; AnyPort: whichever it is) name this
+// proxy: a listener of one of the transports protos (bit 1<<Proto), what it advertises, or an
+// alias.
 func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	// What we wrote ourselves comes back letter by letter: most often no address is read.
 	for i := range c.listeners {
@@ -385,22 +386,25 @@ func (a *Alias) names(host []byte) bool {
 	return equalFold(host, []byte(a.Host))
 }
 
-// AnyProto asks IsMyself for all transports.
-const AnyProto = 0xff
+// AnyProto asks IsMyself for all transports, AnyPort for all ports.
+const (
+	AnyProto = 0xff
+	AnyPort  = -1
+)
 
 // samePort compares a port as written, 0 for none, with one of the listener's.
 func (l *listenerText) samePort(written, ours int) bool {
 	if written == 0 {
 		return int(l.proto.DefaultPort()) == ours
 	}
-	return written == ours
+	return written == ours || written == AnyPort
 }
 
 func samePort(written, ours int) bool {
 	if written == 0 {
 		written = defaultPort
 	}
-	return written == ours
+	return written == ours || written == AnyPort
 }
 
 // ours tells whether a URI names this proxy.

@@ -114,7 +114,7 @@ func (how sameness) holds(a, b *Value) bool {
 	case defined:
 		return a.Kind == nullValue
 	case empty:
-		return a.Kind != intValue && len(a.S) == 0
+		return len(a.S) == 0 && (a.Kind != intValue || a.blank)
 	}
 	return a.equal(b)
 }

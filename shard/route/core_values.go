@@ -177,10 +177,7 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 		uri := d.uri
 		return func(c *Ctx) Result {
 			u := uri(c)
-			// A URI without port means 5060 or 5061, also here (5.6.3; RFC 3263 §4.2 for an
-			// address). is_myself() is not so strict.
-			return answer(u != nil && len(u.HostBytes()) > 0 &&
-				c.Shard.Core.IsMyself(u.HostBytes(), int(u.EffectivePort()), proxy.AnyProto), not)
+			return answer(u != nil && len(u.HostBytes()) > 0 && c.namesUs(u), not)
 		}
 	case d.addr != nil:
 		addr := d.addr
@@ -188,13 +185,37 @@ func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 			var tmp [64]byte
 			mark := len(c.buf)
 			c.buf = append(c.buf, appendHost(tmp[:0], addr(c).Addr())...)
-			is := c.Shard.Core.IsMyself(c.buf[mark:], 0, proxy.AnyProto)
+			// Whatever its port: a packet's source is one of ours (5.6.3).
+			is := c.Shard.Core.IsMyself(c.buf[mark:], proxy.AnyPort, proxy.AnyProto)
 			c.buf = c.buf[:mark]
 			return answer(is, not)
 		}
 	}
 	cc.ld.errorf(n.Pos, "%s cannot be compared with myself", n.Name)
 	return never
+}
+
+// namesUs tells whether a URI is one of ours, as uri == myself does: one without a port means 5060,
+// or 5061 for transport=tls, whatever the listener's transport (5.6.3; is_myself() is not so
+// strict). One of sips means either, 5061 by RFC 3261 §19.1.2, which Kamailio does not know.
+func (c *Ctx) namesUs(u *parser.URI) bool {
+	if u.Port == 0 && u.Scheme == parser.SIPS &&
+		c.Shard.Core.IsMyself(u.HostBytes(), 5061, proxy.AnyProto) {
+		return true
+	}
+	return c.Shard.Core.IsMyself(u.HostBytes(), int(PlainPort(u)), proxy.AnyProto)
+}
+
+// PlainPort is the port of a URI as Kamailio's variables show it: one that has none has 5060, but
+// 5061 for transport=tls. Requests go to what RFC 3261 says, parser.URI.EffectivePort.
+func PlainPort(u *parser.URI) uint16 {
+	switch {
+	case u.Port != 0:
+		return u.Port
+	case u.Transport() == parser.TLS:
+		return 5061
+	}
+	return 5060
 }
 
 // appendHost appends an address as a URI's host: IPv6 in brackets.

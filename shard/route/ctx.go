@@ -361,6 +361,8 @@ func (c *Ctx) setVar(i int32, v Value) bool {
 	case nullValue:
 		// $var(x) = $null makes it 0 (5.6.3).
 		x.v = intOf(0)
+	case intValue:
+		x.v = intOf(v.N)
 	default:
 		x.v = v
 	}

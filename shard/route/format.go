@@ -108,7 +108,7 @@ func (f *format) write(c *Ctx, dst []byte, limit int, scratch bool) ([]byte, boo
 					dst, whole = appendUpTo(dst, nullText, limit, whole)
 				}
 			case intValue:
-				if len(dst)+20 <= limit {
+				if !v.blank && len(dst)+20 <= limit {
 					dst = strconv.AppendInt(dst, v.N, 10)
 				}
 			default:

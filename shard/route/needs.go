@@ -25,6 +25,15 @@ func Need[T any](m *Module, name string) (v T) {
 		name))
 }
 
+// Find is what module name provides of that type, if it is loaded, above or below: for Ready and
+// for what is compiled behind it.
+func Find[T any](m *Module, name string) (v T, ok bool) {
+	if m.load == nil || m.load.loaded[name] == nil {
+		return v, false
+	}
+	return provided[T](m.load.loaded[name])
+}
+
 // provided is what a module provides of that type.
 func provided[T any](m *Module) (v T, ok bool) {
 	for _, p := range m.provides {

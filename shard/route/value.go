@@ -18,10 +18,15 @@ type Value struct {
 	N    int64
 	S    []byte
 	Kind valueKind
+
+	blank bool // of a number: its text is empty
 }
 
 // Null is the value of what is not there.
 var Null Value
+
+// NoNumber is 0 as a number and empty as a text, as {uri.port} of a URI without one.
+var NoNumber = Value{Kind: intValue, blank: true}
 
 // IntValue is a number as a Value.
 func IntValue(n int64) Value { return intOf(n) }
@@ -127,6 +132,9 @@ func hexNumber(digits []byte, neg bool) int64 {
 func (v *Value) appendStr(dst []byte) []byte {
 	switch v.Kind {
 	case intValue:
+		if v.blank {
+			return dst
+		}
 		return strconv.AppendInt(dst, v.N, 10)
 	case strValue:
 		return append(dst, v.S...)
@@ -138,6 +146,9 @@ func (v *Value) appendStr(dst []byte) []byte {
 func (v *Value) sameStr(b []byte) bool {
 	switch v.Kind {
 	case intValue:
+		if v.blank {
+			return len(b) == 0
+		}
 		var tmp [24]byte
 		return string(strconv.AppendInt(tmp[:0], v.N, 10)) == string(b)
 	case strValue:
@@ -157,6 +168,8 @@ func (v *Value) equal(r *Value) bool {
 		return len(r.S) == 0
 	case r.Kind == nullValue:
 		return false
+	case v.blank && r.Kind == strValue:
+		return len(r.S) == 0
 	case v.Kind == intValue:
 		return v.N == r.int()
 	}

@@ -40,6 +40,7 @@ func Define(m *route.Module) {
 		return ""
 	})
 	m.Ready(func() (err error) {
+		d.Probes.UserAgent = m.Settings().UserAgent()
 		d.Probes.ReplyCodes, err = balance.ParseReplyCodes(*good)
 		return err
 	})

@@ -3,22 +3,38 @@
 package kex
 
 import (
+	"bytes"
+
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 )
 
+// isMyself tells whether a URI names one of our addresses or aliases. Ports and transports that are
+// not written are any; so is what is no SIP URI a host of any (5.6.3).
+func isMyself(c *route.Ctx, uri []byte) bool {
+	if !bytes.HasPrefix(uri, []byte("sip:")) && !bytes.HasPrefix(uri, []byte("sips:")) {
+		return len(uri) > 0 && c.Shard.Core.IsMyself(uri, proxy.AnyPort, proxy.AnyProto)
+	}
+	u := c.ParseURI(uri)
+	if u == nil {
+		return false
+	}
+	port, protos := int(u.Port), uint8(proxy.AnyProto)
+	if port == 0 {
+		port = proxy.AnyPort
+	}
+	if t := u.Transport(); t <= route.WSS {
+		protos = 1 << t
+	}
+	return c.Shard.Core.IsMyself(u.HostBytes(), port, protos)
+}
+
 // Define is the module.
 func Define(m *route.Module) {
 	uri := route.Text("uri", "a URI")
-	route.Func1(m, "is_myself", route.Anywhere, uri,
-		"Tells whether host and port of a URI are ours.",
-		func(c *route.Ctx, uri []byte) route.Result {
-			u := c.ParseURI(uri)
-			if u == nil {
-				return -1
-			}
-			return route.Truth(c.Shard.Core.IsMyself(u.HostBytes(), int(u.Port), proxy.AnyProto))
-		})
+	route.Func1(m, "is_myself", route.Anywhere, route.Text("uri", "a URI, or a host alone"),
+		"Tells whether host, port and transport of a URI are ours, as far as they are written.",
+		func(c *route.Ctx, uri []byte) route.Result { return route.Truth(isMyself(c, uri)) })
 	route.Func1(m, "setdsturi", route.Anywhere, uri, "Sets $du.",
 		func(c *route.Ctx, uri []byte) route.Result { return c.SetDstURI(uri) })
 	route.Func0(m, "resetdsturi", route.Anywhere, "Takes $du away.",

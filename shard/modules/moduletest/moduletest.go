@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,7 +135,7 @@ func (b *Bench) Value(before, x string) string {
 	case v.IsNull():
 		return "null"
 	case v.IsInt():
-		return string(v.Append(nil))
+		return strconv.FormatInt(v.Int(), 10)
 	default:
 		return "'" + string(v.S) + "'"
 	}

@@ -14,15 +14,8 @@ import (
 func oddments(m *route.Module) {
 	plainVar(m, "ruri", "The Request-URI, as $ru.", route.Place{NoRoom: true, SetRoom: true,
 		Text: (*route.Ctx).RURI, Set: (*route.Ctx).SetRURI})
-	textVar(m, "oP", "The transport of the Request-URI as received, in capitals.",
-		func(c *route.Ctx) ([]byte, bool) {
-			u := received(c)
-			if u == nil {
-				return nil, false
-			}
-			t := route.TransportOf(u)
-			return t.Upper(), t <= route.SCTP
-		})
+	textVar(m, "oP", "The transport of the Request-URI as received, as it is written, UDP if none is.",
+		pick(received, writtenTransport))
 	for _, l := range []struct {
 		name, of string
 		uri      func(c *route.Ctx) *parser.URI

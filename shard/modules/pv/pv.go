@@ -18,6 +18,7 @@ func Define(m *route.Module) {
 	headerLists(m)
 	branches(m)
 	staticBranch(m)
+	statistic(m)
 	arrivals(m)
 	oddments(m)
 	longNames(m)

@@ -19,40 +19,28 @@ func requestURIs(m *route.Module) {
 		route.Place{Text: pick((*route.Ctx).RequestURI, userOf)})
 	part("rd", "The host of the Request-URI.", route.HostPart,
 		route.Place{Text: pick((*route.Ctx).RequestURI, hostOf)})
-	part("rp", "The port of the Request-URI, 5060 or 5061 if it has none; $null takes it away.",
+	part("rp", "The port of the Request-URI, 5060 if it has none, 5061 with transport=tls; "+
+		"$null takes it away.",
 		route.PortPart, route.Place{Int: port((*route.Ctx).RequestURI)})
-	textVar(m, "rP", "The transport of the Request-URI, in capitals.",
-		func(c *route.Ctx) ([]byte, bool) {
-			u := c.RequestURI()
-			if u == nil {
-				return nil, false
-			}
-			t := route.TransportOf(u)
-			return t.Upper(), t <= route.SCTP
-		})
+	textVar(m, "rP", "The transport of the Request-URI as it is written, UDP if none is.",
+		pick((*route.Ctx).RequestURI, writtenTransport))
 	textVar(m, "rz", "The scheme of the Request-URI.", pick((*route.Ctx).RequestURI, schemeOf))
 
 	textVar(m, "ou", "The Request-URI as received.",
 		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.URI), c.Msg.IsRequest })
 	textVar(m, "oU", "The user of the Request-URI as received.", pick(received, userOf))
 	textVar(m, "od", "The host of the Request-URI as received.", pick(received, hostOf))
-	numberVar(m, "op", "The port of the Request-URI as received, 5060 or 5061 if it has none.",
-		port(received))
+	numberVar(m, "op", "The port of the Request-URI as received, 5060 if it has none, 5061 "+
+		"with transport=tls.", port(received))
 
 	plainVar(m, "du", "The outbound URI, where the request goes if it is set; $null takes it away.",
 		route.Place{NoRoom: true, SetRoom: true,
 			Text: (*route.Ctx).DURI, Set: (*route.Ctx).SetDURI})
 	textVar(m, "dd", "The host of the outbound URI.", pick((*route.Ctx).OutboundURI, hostOf))
-	numberVar(m, "dp", "The port of the outbound URI, 5060 or 5061 if it has none.",
+	numberVar(m, "dp", "The port of the outbound URI, 5060 if it has none, 5061 with transport=tls.",
 		port((*route.Ctx).OutboundURI))
-	textVar(m, "dP", "The transport of the outbound URI, in small letters.",
-		func(c *route.Ctx) ([]byte, bool) {
-			u := c.OutboundURI()
-			if u == nil {
-				return nil, false
-			}
-			return route.TransportName(route.TransportOf(u))
-		})
+	textVar(m, "dP", "The transport of the outbound URI as it is written, UDP if none is.",
+		pick((*route.Ctx).OutboundURI, writtenTransport))
 }
 
 // received is the Request-URI as received, nil if it is no SIP URI.
@@ -69,6 +57,14 @@ func userOf(u *parser.URI) ([]byte, bool)   { return u.UserBytes(), u.User.Len >
 func hostOf(u *parser.URI) ([]byte, bool)   { return u.HostBytes(), u.Host.Len > 0 }
 func schemeOf(u *parser.URI) ([]byte, bool) { return u.SchemeName.Of(u.Raw), true }
 
+// writtenTransport is the parameter transport as it stands, UDP without one, sips or not (5.6.3).
+func writtenTransport(u *parser.URI) ([]byte, bool) {
+	if t := uriParam(u, "transport"); len(t) > 0 {
+		return t, true
+	}
+	return route.UDP.Upper(), true
+}
+
 // pick reads a piece of the URI that uri gives.
 func pick(uri func(c *route.Ctx) *parser.URI,
 	piece func(u *parser.URI) ([]byte, bool)) func(c *route.Ctx) ([]byte, bool) {
@@ -80,14 +76,13 @@ func pick(uri func(c *route.Ctx) *parser.URI,
 	}
 }
 
-// port reads the port that a URI means: 5060 or 5061 if none is written ($rp of sip:h is 5060 in
-// 5.6.3).
+// port reads the port of a URI as Kamailio shows it, sips or not.
 func port(uri func(c *route.Ctx) *parser.URI) func(c *route.Ctx) (int64, bool) {
 	return func(c *route.Ctx) (int64, bool) {
 		u := uri(c)
 		if u == nil {
 			return 0, false
 		}
-		return int64(u.EffectivePort()), true
+		return int64(route.PlainPort(u)), true
 	}
 }

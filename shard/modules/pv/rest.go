@@ -103,15 +103,15 @@ func nextHop(b *route.VarBuild, inner, _ string) route.Place {
 		return text(func(_ *route.Ctx, u *parser.URI) ([]byte, bool) { return userOf(u) })
 	case "p":
 		return text(func(c *route.Ctx, u *parser.URI) ([]byte, bool) {
-			return built(c, strconv.AppendInt(c.Room(), int64(u.EffectivePort()), 10))
+			port := u.Port
+			if port == 0 {
+				port = 5060 // transport=tls or not (5.6.3)
+			}
+			return built(c, strconv.AppendInt(c.Room(), int64(port), 10))
 		})
 	case "P":
 		return text(func(_ *route.Ctx, u *parser.URI) ([]byte, bool) {
-			if t := uriParam(u, "transport"); len(t) > 0 {
-				return t, true // as it is written (5.6.3)
-			}
-			t := route.TransportOf(u)
-			return t.Upper(), t <= route.SCTP
+			return writtenTransport(u)
 		})
 	}
 	b.Errorf("$nh has u, d, U, p and P, not %s", route.Quote(inner))

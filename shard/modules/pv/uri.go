@@ -34,11 +34,14 @@ func uris(m *route.Module) {
 		part(p.name, "The value of the parameter "+p.param+".",
 			func(u *parser.URI) []byte { return uriParam(u, p.param) })
 	}
-	route.Transform0(m, "uri.port", "The port; 0 if there is none.",
+	route.Transform0(m, "uri.port", "The port. None is 0 as a number, empty as a text.",
 		func(c *route.Ctx, v route.Value) route.Value {
 			var u parser.URI
 			if !parseURI(c.TextOf(v), &u) {
 				return route.Null
+			}
+			if u.Port == 0 {
+				return route.NoNumber
 			}
 			return route.IntValue(int64(u.Port))
 		})

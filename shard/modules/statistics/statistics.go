@@ -22,24 +22,5 @@ func Define(m *route.Module) {
 		"Adds to a statistic.", func(c *route.Ctx, k *counters.Counter, n int) { k.Add(c, n) })
 	name.Func1(m, "reset_stat", "Sets a statistic to 0.",
 		func(_ *route.Ctx, k *counters.Counter) { k.Reset() })
-
-	m.Var(route.Var{Name: "stat", Inner: "NAME", Doc: "A statistic that the file declares.",
-		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
-			t := b.Text(strings.TrimSpace(inner))
-			if t == nil {
-				return route.Place{}
-			}
-			if s, known := t.Known(); known && set.Of([]byte(s)) == nil {
-				b.Warnf("$stat(%s) is null: modparam(\"statistics\", \"variable\", ...) declares "+
-					"none%s", s,
-					route.DidYouMean(s, set.Names()))
-			}
-			return route.Place{Any: func(c *route.Ctx) route.Value {
-				k := set.Of(t.Expand(c))
-				if k == nil {
-					return route.Null
-				}
-				return route.IntValue(k.Value())
-			}}
-		}})
+	route.Provide(m, set) // for $stat of module pv
 }

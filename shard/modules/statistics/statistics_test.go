@@ -5,11 +5,13 @@ import (
 
 	"viaduct/shard/modules/counters"
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/route"
 )
 
 func bench(t *testing.T) *moduletest.Bench {
-	b := moduletest.New(t, route.Declared{Name: "statistics", Define: Define},
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "statistics", Define: Define},
 		route.Declared{Name: "counters", Define: counters.Define})
 	b.Head = `modparam("statistics", "variable", "one") modparam("statistics", "variable", "two/no_reset")
 modparam("counters", "script_counter", "g.c calls") modparam("counters", "script_counter", "plain")`
@@ -26,6 +28,14 @@ func TestErrors(t *testing.T) {
 	b.Fails(`update_stat("one", "x");`, `update_stat wants a number for the value, not "x"`)
 	b.Head += ` modparam("statistics", "variable", "one")`
 	b.Fails(`exit;`, `statistics.variable counter one is declared twice`)
+}
+
+// TestStatWithout: $stat is pv's, and null where nothing is declared.
+func TestStatWithout(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define})
+	if got := b.Value("", "$stat(rcv_requests)"); got != "null" {
+		t.Errorf("$stat is %s", got)
+	}
 }
 
 // TestCounted: operators are shown what scripts count, and counting costs the heap nothing.
