@@ -40,6 +40,7 @@ func TestPeerSettings(t *testing.T) {
 		Pos: Pos{File: "lb.cfg", Line: 7, Col: 8}}}
 	want.Txn.B, want.Txn.C = 30*time.Second, 120*time.Second
 	want.Proxy.AppendFromtag = false
+	want.Dispatcher.Probes.UserAgent = "User-Agent: Viaduct"
 	want.Modules = s.Modules
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)

@@ -171,15 +171,18 @@ func (c *Ctx) losing() *txn.Branch {
 func (c *Ctx) Losing() bool { return c.losing() != nil }
 
 // BranchIndex is $T_branch_idx: in a branch route, in onreply_route[NAME] and where a branch has
-// failed its number in the transaction, from 0; else -1.
+// failed the branch's number in its transaction, from 0; in a failure route how many branches there
+// are, in other routes of requests 0; else -1 (5.6.3).
 func (c *Ctx) BranchIndex() int {
 	switch {
-	case c.kind == BranchRoute:
-		return c.Request.Tx.Total()
 	case c.losing() != nil:
 		return c.losing().Index()
+	case c.kind == BranchRoute, c.kind == FailureRoute && c.Request.Tx != nil:
+		return c.Request.Tx.Total()
 	case c.Branch != nil:
 		return c.Branch.Index()
+	case c.Request != nil:
+		return 0
 	}
 	return -1
 }

@@ -112,10 +112,17 @@ func written(c *route.Ctx, kind, value []byte) ([]byte, bool) {
 	return v.S, v.IsText()
 }
 
+// nothing is what an object is made of where no text is yet: null, and a number, as a $var is that
+// is not set (5.6.3).
+var nothing = []byte("{}")
+
 // edit reads the document and the value of set and add, and finds the path.
 func edit(c *route.Ctx, kind, path, value []byte, into *route.Place) (b, json []byte, at span,
 	last step, rest []byte, ok bool) {
-	text := c.TextOf(into.Value(c))
+	text := nothing
+	if v := into.Value(c); v.IsText() {
+		text = v.S
+	}
 	if json, ok = written(c, kind, value); !ok {
 		return
 	}

@@ -16,7 +16,12 @@ func TestInRequestRoute(t *testing.T) {
 		}
 	}
 	f("$T_reply_code", "0")
-	f("$T_branch_idx", "-1")
+	f("$T_branch_idx", "0")
+	f("$T(branch_index)", "0")
+	f("$T(reply_code)", "0")
+	f("$T(reply_type)", "null")
+	f("$T(id_label_n)", "null")
+	f("$T_reply_reason", "''")
 	f("t_is_request_route()", "1")
 	f("t_is_failure_route()", "-1")
 	f("t_is_branch_route()", "-1")

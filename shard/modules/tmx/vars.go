@@ -15,11 +15,15 @@ func variables(m *route.Module) {
 	number("T_reply_code", "The status of the best response, in a reply route of the response.",
 		(*route.Ctx).ReplyStatus)
 	number("T_reply_last", "The same.", (*route.Ctx).ReplyStatus)
-	number("T_branch_idx", "The number of the branch, -1 outside of one.", (*route.Ctx).BranchIndex)
+	number("T_branch_idx", "The number of the branch in its routes; 0 in "+
+		"request_route, in failure_route how many there are, -1 in reply_route.", (*route.Ctx).BranchIndex)
 	m.Var(route.Var{Name: "T_reply_reason",
-		Doc: "The reason phrase of that response, null for one that was made here.",
+		Doc: "The reason phrase of that response, empty without one and for what was made here.",
 		Place: route.Place{NoRoom: true, Any: func(c *route.Ctx) route.Value {
-			return c.OnReply(reason)
+			if v := c.OnReply(reason); !v.IsNull() {
+				return v
+			}
+			return route.TextValue(nil)
 		}}})
 
 	m.Var(route.Var{Name: "T_reply_ruid",
@@ -72,6 +76,16 @@ func variables(m *route.Module) {
 		})
 
 	parts := map[string]func(c *route.Ctx, w proxy.Waiting) int64{
+		"id_index_n": func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Tx) },
+		"id_label_n": func(c *route.Ctx, _ proxy.Waiting) int64 {
+			return int64(c.Shard.Core.Label(c.Transaction()))
+		},
+		"reply_type": func(c *route.Ctx, _ proxy.Waiting) int64 {
+			if c.Msg.IsRequest && c.ReplyStatus() >= 200 && c.OnReply(reason).IsNull() {
+				return 1
+			}
+			return 0
+		},
 		"id_index": func(_ *route.Ctx, w proxy.Waiting) int64 { return int64(w.Tx) },
 		"id_label": func(c *route.Ctx, _ proxy.Waiting) int64 {
 			return int64(c.Shard.Core.Label(c.Transaction()))
@@ -80,21 +94,27 @@ func variables(m *route.Module) {
 		"branch_index": func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.BranchIndex()) },
 	}
 	m.Var(route.Var{Name: "T", Inner: "PART",
-		Doc: "Of the transaction: id_index and id_label, its name; reply_code; branch_index. Null " +
-			"without one.",
+		Doc: "Of the transaction: id_index and id_label, its name, also as id_index_n and " +
+			"id_label_n; reply_code; branch_index; reply_type, 1 for a response that was made here. " +
+			"Without one reply_code and branch_index are what $T_reply_code and $T_branch_idx are, " +
+			"the others null.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			part := parts[inner]
 			if part == nil {
-				b.Errorf("there is no $T(%s): it is id_index, id_label, reply_code or branch_index",
-					inner)
+				b.Errorf("there is no $T(%s): it is id_index, id_label, id_index_n, id_label_n, "+
+					"reply_code, reply_type or branch_index", inner)
 				return route.Place{}
 			}
+			always := inner == "reply_code" || inner == "branch_index"
 			return route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
 				tx := c.Transaction()
-				if tx == nil || c.Request != nil && !c.Request.HasTransaction() {
-					return 0, false
+				switch {
+				case tx != nil && (c.Request == nil || c.Request.HasTransaction()):
+					return part(c, c.Shard.Core.WaitingFor(tx)), true
+				case always:
+					return part(c, proxy.Waiting{}), true
 				}
-				return part(c, c.Shard.Core.WaitingFor(tx)), true
+				return 0, false
 			}}
 		}})
 }
