@@ -8,6 +8,7 @@ import (
 
 // rpid declares the functions about Remote-Party-ID, whose URI a variable has.
 func rpid(m *route.Module) {
+	m.IdleInt("no function of 5.6 looks at it", "ring_timeout")
 	from := m.Text("rpid_avp", "$avp(s:rpid)", "The AVP that has the URI for Remote-Party-ID.")
 	prefix := m.Text("rpid_prefix", "", "What append_rpid_hf writes in front of the URI.")
 	suffix := m.Text("rpid_suffix", ";party=calling;id-type=subscriber;screen=yes",

@@ -25,7 +25,7 @@ func nearest(name string, names []string) string {
 	low := strings.ToLower(name)
 	for _, n := range sorted {
 		d := editDistance(low, strings.ToLower(n), reach)
-		if d > reach || n == name {
+		if d > reach || n == name || d >= max(len(name), len(n)) { // one that shares nothing
 			continue
 		}
 		score := 2 * d
