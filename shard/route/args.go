@@ -204,7 +204,7 @@ func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 }
 
 // RouteNamed is the name of a route, known at load. What a function gets is the number that
-// proxy.Request.Arm takes: 0 for "" and "0", which disarm.
+// proxy.Request.Arm takes: 0 for "" and "0", which disarm, and for a name that no route has.
 func RouteNamed(kind RouteKind) Arg[int] {
 	return newArg("name", "the name of the route", func(b *Build, i int) (Input[int], bool) {
 		name, ok := b.Known(i, "the name of a route")
@@ -212,10 +212,7 @@ func RouteNamed(kind RouteKind) Arg[int] {
 			return Input[int]{}, ok
 		}
 		n := b.cc.numbers[armKey{kind, name}]
-		if n == 0 {
-			b.cc.noSuchRoute(b.at(i), kind, name)
-		}
-		return Input[int]{v: n}, n != 0
+		return Input[int]{v: n}, n != 0 || b.cc.noSuchRoute(b.at(i), kind, name)
 	})
 }
 

@@ -23,7 +23,10 @@ func (cc *compiler) textKnown(x *syntax.Call, i int, what string) (string, bool)
 	return "", false
 }
 
-func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
+// noSuchRoute says that a route that is to be armed is not in the file. That is no error, since
+// Kamailio begins with a warning and takes it for an empty one, but for a variable, which no route
+// is called. It returns false after an error.
+func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) bool {
 	var names []string
 	for _, rt := range *cc.prog.armable(kind) {
 		names = append(names, rt.name)
@@ -35,7 +38,13 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) {
 			word += "["
 		}
 	}
-	cc.ld.errorf(pos, "there is no %s%s]%s", word, clip(name), suggest.DidYouMean(name, names))
+	if strings.Contains(name, "$") {
+		cc.ld.errorf(pos, "there is no %s%s]%s", word, clip(name), suggest.DidYouMean(name, names))
+		return false
+	}
+	cc.ld.warnf(pos, "there is no %s%s], so nothing is run%s", word, clip(name),
+		suggest.DidYouMean(name, names))
+	return true
 }
 
 // hasVariable tells whether a dollar sign in a pattern begins a variable and is no anchor.

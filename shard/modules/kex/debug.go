@@ -15,7 +15,7 @@ func (l *level) Log(level int, line []byte) { l.to.Log(level, line) }
 // It lasts until resetdebug, over a reload, and not over a restart.
 func debug(m *route.Module) {
 	route.Func1(m, "setdebug", route.Anywhere,
-		route.Int("level", -5, 3, "that of the global debug"),
+		route.Int("level", -1<<31, 1<<31-1, "that of the global debug; 3 and above is everything"),
 		"Sets up to which level this shard logs what its program says.",
 		func(c *route.Ctx, n int) route.Result {
 			l, set := c.Shard.Log.(*level)
