@@ -1,14 +1,14 @@
 package proxy
 
-// Added is a target that AppendBranch has added to the next Relay. Its texts are good for the
+// Added is a target that AppendBranch has added to the next Relay. Its texts are valid for the
 // batch.
 type Added struct {
 	URI []byte
-	Dst []byte // outbound URI, nil: none
-	Q   int    // in thousandths; below 0: none
+	Dst []byte // outbound URI; nil means none
+	Q   int    // in thousandths; below 0 means none
 }
 
-// Added is the one of that number, from 0, and whether there is one.
+// Added returns added target i, counted from 0. ok is false if there is none.
 func (r *Request) Added(i int) (a Added, ok bool) {
 	if i < 0 || i >= r.nMore {
 		return a, false
@@ -21,7 +21,8 @@ func (r *Request) Added(i int) (a Added, ok bool) {
 	return a, true
 }
 
-// SetAddedURI gives one that is there another URI. It returns false if that is none.
+// SetAddedURI gives added target i, which must exist, another URI. It returns false if uri is too
+// long, or no URI.
 func (r *Request) SetAddedURI(i int, uri []byte) bool {
 	if len(uri) > len(r.uriBuf) || !isURI(uri) {
 		return false
@@ -30,8 +31,8 @@ func (r *Request) SetAddedURI(i int, uri []byte) bool {
 	return true
 }
 
-// SetAddedDst gives one that is there another outbound URI, or with an empty one none. It returns
-// false if it is no URI.
+// SetAddedDst gives added target i, which must exist, another outbound URI, or none if uri is
+// empty. It returns false if uri is too long, or no URI.
 func (r *Request) SetAddedDst(i int, uri []byte) bool {
 	if len(uri) > len(r.dstBuf) || len(uri) > 0 && !isURI(uri) {
 		return false
@@ -44,13 +45,14 @@ func (r *Request) SetAddedDst(i int, uri []byte) bool {
 	return true
 }
 
-// SetAddedQ gives one that is there another q-value, in thousandths; below 0: none.
+// SetAddedQ gives added target i, which must exist, another q-value, in thousandths; below 0 means
+// none. It returns true.
 func (r *Request) SetAddedQ(i, q int) bool {
 	r.more[i].q = int16(q)
 	return true
 }
 
-// RemoveAdded takes one that is there out.
+// RemoveAdded removes added target i, which must exist.
 func (r *Request) RemoveAdded(i int) {
 	copy(r.more[i:r.nMore], r.more[i+1:r.nMore])
 	r.nMore--

@@ -14,9 +14,9 @@ type aside struct {
 	reply   parser.Message
 }
 
-// RequestOf is the request of tx, to be looked at: what tx keeps of it, or what it sent first. It is
-// valid until the next call. nil means that nothing of it is left. Slow path: what it takes is made
-// when it is asked for the first time.
+// RequestOf returns the request of tx, to be read only: what tx keeps of it, or what it sent first.
+// The result is valid until the next call. It is nil if nothing of the request is left. Slow path:
+// the memory for it is made at the first call.
 func (c *Core) RequestOf(tx *txn.Tx) *Request {
 	if c.aside == nil {
 		c.aside = new(aside)
@@ -43,8 +43,8 @@ func (c *Core) RequestOf(tx *txn.Tx) *Request {
 	return &a.request
 }
 
-// BestReply is the best response of tx so far, to be looked at until the next call. nil means that
-// none came, or that it was made here.
+// BestReply returns the best response of tx so far, to be read only, valid until the next call. It
+// is nil if no response came, or if the best one was made here.
 func (c *Core) BestReply(tx *txn.Tx) *parser.Message {
 	kept := c.tx.Best(tx)
 	if kept == nil {

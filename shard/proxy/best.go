@@ -5,15 +5,15 @@ import (
 	"viaduct/shard/txn"
 )
 
-// The response context of a transaction (§16.7): provisionals and 2xx go up as
-// they come; of the other finals one goes up, when no branch is pending any more.
-// What the choice needs stands in the Tx: the status of the best so far, and a
-// copy of it if others had to be waited for. A call with one branch keeps no copy.
+// The response context of a transaction (§16.7): provisionals and 2xx go up as they come; of the
+// other finals one goes up, when no branch is pending any more. What the choice needs is in the Tx:
+// the status of the best so far, and a copy of it if others had to be waited for. A call with one
+// branch keeps no copy.
 
-// rank orders final responses, the best lowest (§16.7 step 6): a 6xx, else the
-// lowest class; in the 4xx those that tell the caller what to do differently; what
-// came from elsewhere before what was made here; the lowest code; and a 503 only
-// when there is nothing else.
+// rank orders final responses; the best has the lowest rank (§16.7 step 6). First comes a 6xx, else
+// the lowest class; in the 4xx those that tell the caller what to do differently; what came from
+// elsewhere before what was made here; then the lowest code; and a 503 only when there is nothing
+// else.
 func rank(status int, local bool) int {
 	const class, here = 1000, 500
 	n := 10 + status%100
@@ -40,9 +40,9 @@ func rank(status int, local bool) int {
 	return n + status/100*class
 }
 
-// better tells whether a final response of tx is better than the best so far. A
-// 408 to a non-INVITE loses to everything: it will not be sent (RFC 4320 §4.2), and
-// must not keep another's answer from the caller.
+// better reports whether a final response of tx is better than the best so far. A 408 to a
+// non-INVITE loses to everything: it will not be sent (RFC 4320 §4.2), and must not keep another's
+// answer from the caller.
 func (c *Core) better(tx *txn.Tx, status int, local bool) bool {
 	best := tx.BestStatus()
 	switch {
@@ -54,7 +54,8 @@ func (c *Core) better(tx *txn.Tx, status int, local bool) bool {
 	return c.rank(status, local) < c.rank(best, tx.UserFlags&bestLocal != 0)
 }
 
-// rank is rank with what the configuration adds to finals made here (faked_reply_prio).
+// rank is the function rank plus what the configuration adds to finals made here
+// (faked_reply_prio).
 func (c *Core) rank(status int, local bool) int {
 	n := rank(status, local)
 	if local {
@@ -63,8 +64,9 @@ func (c *Core) rank(status int, local bool) int {
 	return n
 }
 
-// note takes a final response into account, received (NoCause) or made here. It
-// reports whether it is the best so far; the copy of the one before is then gone.
+// note takes a final response into account. cause is NoCause for one that was received, else why it
+// was made here. It reports whether the response is the best so far; the copy of the one before is
+// then gone.
 func (c *Core) note(tx *txn.Tx, status int, cause Cause) bool {
 	local := cause != NoCause
 	if !c.better(tx, status, local) {
@@ -78,7 +80,7 @@ func (c *Core) note(tx *txn.Tx, status int, cause Cause) bool {
 	return true
 }
 
-// final is a final response other than a 2xx.
+// final handles a final response other than a 2xx that br received.
 func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
 	if tx.Answered() || tx.State() == txn.Terminated || br.Lost() {
 		return
@@ -139,17 +141,18 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	tx.UserFlags |= anyReplied // for the routes that run later
 }
 
-// undecided tells whether something may still come of tx: a branch is pending, a target waits for
-// its name, a branch to be sent, or a final response for its reply route.
+// undecided reports whether a final response of tx may still come: a branch is pending, a target
+// waits for its name, a branch waits to be sent, or a final response waits for its reply route.
 func (c *Core) undecided(tx *txn.Tx) bool {
 	return c.tx.Pending(tx) > 0 || c.waits(tx) || c.holds(tx)
 }
 
-// conclude: no branch of tx is pending and none brought a 2xx. br, which may be
-// nil, is the one that ended last.
+// conclude runs the failure route of tx, and answers with the best response if that decides
+// nothing. It is called when no branch of tx is pending and none brought a 2xx. br, which may be
+// nil, is the branch that ended last.
 //
-// A failure route whose relay could send to nobody either is followed by the one it armed, as if
-// its branches had timed out.
+// A failure route whose relay could not send to anybody either is followed by the one it armed, as
+// if its branches had timed out.
 func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 	for range maxFutileRelays {
 		if !c.runFailure(tx) {
@@ -219,7 +222,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// bestCause is why the best response of tx was made here.
+// bestCause returns why the best response of tx was made here.
 func (c *Core) bestCause(tx *txn.Tx) Cause {
 	if cause := Cause(tx.BestWhy()); cause != NoCause && cause < NumCauses {
 		return cause
@@ -227,10 +230,11 @@ func (c *Core) bestCause(tx *txn.Tx) Cause {
 	return NotSent // a record that another process damaged
 }
 
-// challenge tells whether a response asks for credentials.
+// challenge reports whether a response asks for credentials.
 func challenge(status int) bool { return status == 401 || status == 407 }
 
-// challenges are the rows of others that go up with a 401 or 407 (§16.7 step 7).
+// challenges returns the challenge rows of other branches, which go up with a 401 or 407 (§16.7
+// step 7).
 func (c *Core) challenges(tx *txn.Tx, status int) []byte {
 	if !challenge(status) || !c.cfg.AggregateChallenges {
 		return nil
@@ -246,8 +250,8 @@ func (c *Core) keepBestChallenges(tx *txn.Tx) {
 	}
 }
 
-// keepChallenges keeps the challenges of m, at most a datagram of them from all
-// branches: more cannot go up anyway.
+// keepChallenges keeps the challenges of m. All branches together keep at most a datagram of them,
+// since more cannot go up.
 func (c *Core) keepChallenges(tx *txn.Tx, m *parser.Message) {
 	if !c.cfg.AggregateChallenges {
 		return
@@ -274,9 +278,8 @@ func (c *Core) keepChallenges(tx *txn.Tx, m *parser.Message) {
 	}
 }
 
-// planChallenges puts as many of rows at the end of m's headers as the datagram has
-// room for. Without them a response fits always: what it loses with our Via is more
-// than planRemap adds.
+// planChallenges puts as many of rows at the end of m's headers as the datagram has room for.
+// Without them a response always fits: removing our Via makes more room than planRemap takes.
 func (c *Core) planChallenges(p *Plan, m *parser.Message, rows []byte) {
 	for len(rows) > 0 {
 		n := len(rows)
@@ -292,7 +295,7 @@ func (c *Core) planChallenges(p *Plan, m *parser.Message, rows []byte) {
 	}
 }
 
-// rowBytes is the length of the first row, folds included.
+// rowBytes returns the length of the first row, folds included.
 func rowBytes(rows []byte) int {
 	for i := 1; i < len(rows); i++ {
 		if rows[i-1] == '\n' && rows[i] != ' ' && rows[i] != '\t' {
@@ -302,9 +305,9 @@ func rowBytes(rows []byte) int {
 	return len(rows)
 }
 
-// answer makes the final response to a transaction whose request may be gone from
-// the receive buffers: from what was saved of it, else from what a branch sent,
-// else from the response at hand, which has the same rows.
+// answer makes the final response to a transaction whose request may be gone from the receive
+// buffers. It is made from what was saved of the request, else from what a branch sent, else from
+// the response at hand, which has the same rows.
 func (c *Core) answer(tx *txn.Tx, br *txn.Branch, cause Cause) {
 	if c.resume(tx) {
 		c.Request.Refuse(cause, "", "")
@@ -315,7 +318,7 @@ func (c *Core) answer(tx *txn.Tx, br *txn.Branch, cause Cause) {
 	}
 }
 
-// answerLike passes the status of a response on whose rows are gone.
+// answerLike passes on the status of a response whose rows are gone.
 func (c *Core) answerLike(tx *txn.Tx, br *txn.Branch, code int, phrase string) {
 	if c.resume(tx) {
 		c.Request.send(code, phrase, "")
@@ -326,8 +329,8 @@ func (c *Core) answerLike(tx *txn.Tx, br *txn.Branch, code int, phrase string) {
 	}
 }
 
-// rowsOf is a message with the rows that a response to tx repeats, below our Via. It is nil if none
-// is left.
+// rowsOf returns a message with the rows that a response to tx repeats, below our Via. It returns
+// nil if none is left.
 func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 	sent := []byte(nil)
 	if br != nil && !br.Final() {
@@ -347,7 +350,7 @@ func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 	return c.atHand
 }
 
-// StillTrying is txn.User's: the 100 of RFC 4320 §4.1 is due.
+// StillTrying implements txn.User: the 100 of RFC 4320 §4.1 is due.
 func (c *Core) StillTrying(tx *txn.Tx) {
 	if tx.Ours() {
 		return
@@ -368,9 +371,9 @@ func (c *Core) StillTrying(tx *txn.Tx) {
 	}
 }
 
-// DropReplies forgets the responses that came so far (t_drop_replies), or those of
-// the branches made last: only the best is kept, so that it goes if it is one of
-// those, and nothing stands in for it.
+// DropReplies forgets the responses that came so far (t_drop_replies), or with last only those of
+// the branches made last. Only the best response is kept, so if it is dropped nothing takes its
+// place.
 func (r *Request) DropReplies(last bool) {
 	if r.Tx == nil || r.Tx.Answered() || last && r.Tx.UserFlags&bestEarlier != 0 {
 		return
@@ -379,8 +382,8 @@ func (r *Request) DropReplies(last bool) {
 	r.Tx.UserFlags &^= bestLocal | bestHeard | bestEarlier
 }
 
-// BestStatus is the status of the best response so far; after a CANCEL that of the 487 that will go
-// up if none better was received. It is 0 if there is none.
+// BestStatus returns the status of the best response so far, or 0 if there is none. After a CANCEL
+// it returns 487 if no other response was received, since that will go up.
 func (r *Request) BestStatus() int {
 	if r.Losing() != nil {
 		return r.core.losing.status
@@ -394,8 +397,8 @@ func (r *Request) BestStatus() int {
 
 // What a failure route asks about the best response and about all branches.
 
-// BestResponse is the best response so far if it was received and there was room for a copy; else it
-// is nil. It is valid until a branch fails or another message is looked at.
+// BestResponse returns the best response so far if it was received and there was room for a copy,
+// else nil. It is valid until a branch fails or another message is read from the arena.
 func (r *Request) BestResponse() *parser.Message {
 	c := r.core
 	switch {
@@ -410,7 +413,7 @@ func (r *Request) BestResponse() *parser.Message {
 	return &c.stored
 }
 
-// BestTimedOut tells whether the best response stands for a branch that timed out.
+// BestTimedOut reports whether the best response stands for a branch that timed out.
 func (r *Request) BestTimedOut() bool {
 	if r.Losing() != nil {
 		return r.core.losing.timedOut
@@ -418,8 +421,8 @@ func (r *Request) BestTimedOut() bool {
 	return r.has(bestLocal) && r.Tx.BestStatus() == 408
 }
 
-// BestReplied tells whether the branch of the best response had a response before
-// that one: a destination that rang is not dead.
+// BestReplied reports whether the branch of the best response had a response before that one: a
+// destination that rang is not dead.
 func (r *Request) BestReplied() bool {
 	if br := r.Losing(); br != nil {
 		return br.Provisional()
@@ -436,8 +439,8 @@ func (r *Request) AnyReplied() bool { return r.Tx != nil && r.core.AnyReplied(r.
 // AnyTimedOut tells whether any branch of tx timed out.
 func (c *Core) AnyTimedOut(tx *txn.Tx) bool { return tx.UserFlags&anyTimeout != 0 }
 
-// AnyReplied tells whether any branch of tx had a response before the one at hand. but is the branch
-// of that, which is passed over; it may be nil.
+// AnyReplied reports whether any branch of tx had a response before the one at hand. The branch
+// but, which may be nil, is passed over: the one that received the response at hand.
 func (c *Core) AnyReplied(tx *txn.Tx, but *txn.Branch) bool {
 	found := tx.UserFlags&anyReplied != 0
 	c.tx.Branches(tx, func(br *txn.Branch) bool {
@@ -449,8 +452,8 @@ func (c *Core) AnyReplied(tx *txn.Tx, but *txn.Branch) bool {
 
 func (r *Request) has(flag uint8) bool { return r.Tx != nil && r.Tx.UserFlags&flag != 0 }
 
-// localReason is the Reason row (RFC 3326) of a CANCEL that a final response of
-// another branch is the reason for.
+// localReason returns the Reason row (RFC 3326) of a CANCEL that is sent because another branch had
+// a final response of that status.
 func (c *Core) localReason(status int) []byte {
 	switch {
 	case !c.cfg.LocalReason:
@@ -464,7 +467,7 @@ func (c *Core) localReason(status int) []byte {
 
 var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")
 
-// phrase is the reason phrase of a response of which only the status is known.
+// phrase returns a reason phrase for a response of which only the status is known.
 func phrase(status int) string {
 	switch {
 	case status == 404:

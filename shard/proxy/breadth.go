@@ -4,19 +4,19 @@ import (
 	"viaduct/parser"
 )
 
-// RFC 5393 §5.3 bounds how many branches a request may have in the whole network
-// at one time. Each request but ACK and CANCEL carries Max-Breadth, and the shares
-// of the branches under way never sum up to more than the request came with.
+// RFC 5393 §5.3 bounds how many branches a request may have in the whole network at one time. Each
+// request but ACK and CANCEL carries Max-Breadth, and the shares of the branches under way never
+// sum up to more than the request came with.
 //
-// A request that came without is taken as one with 60 (§5.3.3). It did not bind
-// anybody before us, so a second relay beside branches under way divides 60 again;
-// max_branches bounds that.
+// A request that came without Max-Breadth is treated as one with 60 (§5.3.3). It did not bind
+// anybody before us, so a second relay beside branches under way divides 60 again; max_branches
+// bounds that.
 
-// breadth is what one relay deals out: each target an equal part of what is left,
-// rounded up, so that the shares differ by one at most.
+// breadth is what one relay deals out. Each target gets an equal part of what is left, rounded up,
+// so that the shares differ by one at most.
 type breadth struct{ left, targets int }
 
-// next is the share of the next target, if at most that many branches can be made.
+// next returns the share of the next target, if at most that many branches can be made.
 func (b *breadth) next(most int) int {
 	n := min(b.targets, most)
 	if n <= 1 {
@@ -25,8 +25,8 @@ func (b *breadth) next(most int) int {
 	return (b.left + n - 1) / n
 }
 
-// dealt tells that the target at hand is done with; share is what it left with, 0
-// if it did not leave, so that the others have its part.
+// dealt notes that the target at hand is done with. share is the breadth it left with; with 0 it
+// did not leave, and the other targets get its part.
 func (b *breadth) dealt(share int) {
 	b.left -= share
 	b.targets--
@@ -36,8 +36,8 @@ func (b *breadth) dealt(share int) {
 // records of branches have 16 bits for it.
 const maxBreadth = 1<<16 - 1
 
-// readBreadth takes over what the parser read of Max-Breadth. It returns false if there is one and
-// it is no number, or more than one.
+// readBreadth reads Max-Breadth. It returns false if the request has one that is no number, or more
+// than one.
 func (r *Request) readBreadth() bool {
 	if !r.M.Has(parser.KindMaxBreadth) {
 		return true
@@ -63,10 +63,10 @@ func (r *Request) shares(n int) (b breadth, ok bool) {
 	return breadth{left, n}, true
 }
 
-// defaultBreadthRow goes into a request that has none and one target.
+// defaultBreadthRow goes into a request with one target that has no such row.
 var defaultBreadthRow = []byte("Max-Breadth: " + string(decimals[defaultBreadth]) + "\r\n")
 
-// appendBreadth appends the row where there is none.
+// appendBreadth appends a Max-Breadth row if the request has none.
 func (r *Request) appendBreadth(b []byte, share int) []byte {
 	switch {
 	case r.M.Has(parser.KindMaxBreadth) || r.M.Method == parser.ACK || r.M.Method == parser.CANCEL,
@@ -79,7 +79,7 @@ func (r *Request) appendBreadth(b []byte, share int) []byte {
 	return append(appendInt(b, share), "\r\n"...)
 }
 
-// planBreadth replaces the value there is.
+// planBreadth replaces the value of a Max-Breadth that the request has.
 func (r *Request) planBreadth(p *Plan, share int) {
 	m := r.M
 	if !m.Has(parser.KindMaxBreadth) || m.Method == parser.ACK || m.Method == parser.CANCEL {

@@ -7,7 +7,7 @@ import (
 )
 
 // Cause is why a final response of 300 or more was made here, or why a branch failed. All that
-// follows from a cause stands in one table, causes: the status and the phrase, the header rows, the
+// follows from a cause is in one table, causes: the status and the phrase, the header rows, the
 // name of the counter and the line in the log.
 type Cause uint8
 
@@ -44,13 +44,13 @@ const (
 	TooLong       // the message and our rows are longer than may be sent
 	TooManyEdits  // more places of it are to be changed than a Plan holds
 
-	// What keeps one target from being sent to, so that another may do: see unsent.go. Of several
-	// targets the last of these is told.
+	// What keeps one target from being sent to, where another may do: see unsent.go. If several
+	// targets fail, the cause of the last one is reported.
 	Blocklisted          // every address is on the blocklist
 	FamilyUnavailable    // no listener of the transport has the address family
 	AddressUnusable      // the address names many hosts
 	TransportUnavailable // no listener has the transport that the destination asks for
-	InClear              // it is for a sips URI, and not reached by TLS (RFC 5630 §5.3)
+	InClear              // a sips URI's request, and a target not reached by TLS (RFC 5630 §5.3)
 	NoSuchName           // the name does not exist, or leads nowhere we can send
 	NameUnresolved       // there is no resolver, or it forgot its answer before it was used
 	NameServersSilent    // the name servers failed or did not answer
@@ -80,20 +80,20 @@ const (
 // causeRow is what follows from a cause.
 type causeRow struct {
 	name   string // of the counter, and of the log's cause
-	status int    // 0 means whoever fails says it
+	status int    // 0 means that the caller supplies it
 	phrase string
 	header string // whole rows
 	level  int
 	why    string // for the log: what happened, and what can be done about it
 }
 
-// What the statuses are chosen by. A 503 says that this server is out, and with Retry-After for how
-// long (§21.5.4): it is for want of room, for call state or one more query for a name, overload and
-// a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503, which
-// §16.7 step 6 forbids to pass on), and a 408 if it said nothing. 477 and 478 are Kamailio's for a
-// request that could not be sent. A name server that is silent is an external server that did not
-// answer in time: 504 (§21.5.5), by which the caller knows that the name may be fine, and which no
-// failover upstream takes for an overload.
+// How the statuses are chosen: a 503 says that this server is out, and with Retry-After for how
+// long (§21.5.4). It is for want of room (for call state or one more query for a name), overload
+// and a shutdown alone. What a destination did, or did not do, is a 500 (§16.9 takes it as a 503,
+// which §16.7 step 6 forbids to pass on), and a 408 if it said nothing. 477 and 478 are Kamailio's
+// for a request that could not be sent. A name server that is silent is an external server that did
+// not answer in time: 504 (§21.5.5), by which the caller knows that the name may be fine, and which
+// no failover upstream takes for an overload.
 var causes = [NumCauses]causeRow{
 	Malformed: {"malformed", 400, "Bad Request", "", levelInfo, "the request is malformed"},
 	BadVersion: {"bad version", 505, "Version Not Supported", "", levelInfo,
@@ -186,27 +186,27 @@ const (
 	noWay         = "No Way To Next Hop"
 )
 
-// String is the name of the cause, as it stands in counters and log.
+// String returns the name of the cause, as it appears in counters and log.
 func (c Cause) String() string { return causes[c].name }
 
-// Status is what a request is answered with for that cause. It is 0 if it varies.
+// Status returns the status that a request is answered with for that cause. It is 0 if that varies.
 func (c Cause) Status() int { return causes[c].status }
 
-// Why says in words what happened.
+// Why returns in words what happened.
 func (c Cause) Why() string { return causes[c].why }
 
-// Level is the log level, in Kamailio's numbers, from which on the log says so.
+// Level returns the log level, in Kamailio's numbers, from which on the log reports the cause.
 func (c Cause) Level() int { return causes[c].level }
 
-// shed tells whether the request was refused since there is no room for it.
+// shed reports whether the request was refused because there was no room for it.
 func (c Cause) shed() bool { return c == NoRoom }
 
-// Failure is what is told of a final response made here, or of a branch that failed. It is valid
-// during the call.
+// Failure describes a final response made here, or a branch that failed. It is valid during the
+// call.
 type Failure struct {
 	Cause  Cause
 	Code   int
-	Branch bool            // a branch failed, else a request was answered
+	Branch bool            // a branch failed; otherwise a request was answered
 	M      *parser.Message // the request, or what has its Call-ID, nil if it is gone
 	To     []byte          // the URI it was for, nil if that is M's
 	Addr   netio.Addr      // where it was sent, Family 0 if nowhere
@@ -214,7 +214,7 @@ type Failure struct {
 	Detail string          // what else is known, "" if nothing
 }
 
-// failed counts a failure by code and cause, and tells it. Slow path.
+// failed counts a failure by code and cause, and tells OnFailure. Slow path.
 //
 //go:noinline
 func (c *Core) failed(f Failure) {
@@ -234,11 +234,12 @@ func (c *Core) failed(f Failure) {
 	}
 }
 
-// countOfCode is the counter of a status in a range of them. There is none beyond 699.
+// countOfCode returns the counter of a status in the range that begins at base. Statuses beyond 699
+// share the last one.
 func countOfCode(base, code int) int { return base + min(max(code-300, 0), numCodes-1) }
 
-// FinalStatus is the status that a request is answered with for a cause: the table's, but for those
-// that the settings say.
+// FinalStatus returns the status that a request is answered with for a cause: the table's, except
+// where the settings decide it.
 func (c *Core) FinalStatus(cause Cause) int {
 	switch {
 	case cause == Undecided:
@@ -249,7 +250,7 @@ func (c *Core) FinalStatus(cause Cause) int {
 	return causes[cause].status
 }
 
-// refusal is status, phrase and rows that a cause is answered with.
+// refusal returns the status, phrase and header rows that a request is answered with for a cause.
 func (c *Core) refusal(cause Cause) (code int, phrase, header string) {
 	row := &causes[cause]
 	if cause == Undecided {
@@ -258,8 +259,8 @@ func (c *Core) refusal(cause Cause) (code int, phrase, header string) {
 	return c.FinalStatus(cause), row.phrase, row.header
 }
 
-// Refuse answers the request under way as its cause asks for. phrase and header, if there are any,
-// stand in place of the table's. It reports whether the answer left.
+// Refuse answers the request under way as cause requires. phrase and header replace those of the
+// table unless they are "". It reports whether the answer left.
 func (r *Request) Refuse(cause Cause, phrase, header string) bool {
 	code, usual, rows := r.core.refusal(cause)
 	if phrase == "" {
@@ -271,7 +272,7 @@ func (r *Request) Refuse(cause Cause, phrase, header string) bool {
 	return r.final(cause, code, phrase, header)
 }
 
-// final is a final response for a cause.
+// final sends a final response for a cause, and counts it.
 func (r *Request) final(cause Cause, code int, phrase, header string) bool {
 	c := r.core
 	if c.cfg.Warning && cause != ByProgram {
@@ -295,7 +296,7 @@ func (r *Request) final(cause Cause, code int, phrase, header string) bool {
 	return true
 }
 
-// destinationURI is the URI that says where the request was to go.
+// destinationURI returns the URI that says where the request was to go.
 func (r *Request) destinationURI() []byte {
 	if r.dst != nil {
 		return r.dst
@@ -303,7 +304,7 @@ func (r *Request) destinationURI() []byte {
 	return r.RequestURI()
 }
 
-// sentTo is the address it went to last, if it has branches.
+// sentTo returns the address that the request was sent to last; Family 0 if it has no branch.
 func (r *Request) sentTo() (a netio.Addr) {
 	if r.Tx != nil {
 		r.core.tx.Branches(r.Tx, func(br *txn.Branch) bool {
@@ -314,15 +315,15 @@ func (r *Request) sentTo() (a netio.Addr) {
 	return a
 }
 
-// warning is the row that says why (§20.43): 399, a miscellaneous warning to be shown or logged,
-// whose agent is what our Via shows. A Reason row would not do: of responses it may stand in those
-// alone whose status provides for it (RFC 3326 §2), and none does.
+// warning returns a Warning row that says why (§20.43): 399, a miscellaneous warning to be shown or
+// logged, whose agent is what our Via shows. A Reason row would not do: a response may have one
+// only if its status provides for it (RFC 3326 §2), and none does.
 func (c *Core) warning(listener int, cause Cause) string {
 	b := append(append([]byte("Warning: 399 "), c.listeners[listener].shown.sentBy...), ` "`...)
 	return string(append(append(b, causes[cause].name...), "\"\r\n"...))
 }
 
-// branchFailed tells that a branch failed, and how.
+// branchFailed counts and reports that a branch failed.
 func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
 	f := Failure{Cause: cause, Code: c.FinalStatus(cause), Branch: true, Addr: br.Addr(),
 		Detail: detail}
@@ -332,7 +333,7 @@ func (c *Core) branchFailed(br *txn.Branch, cause Cause, detail string) {
 	c.failed(f)
 }
 
-// targetFailed tells that a target of the request under way cannot be sent to.
+// targetFailed counts and reports that a target of the request under way cannot be sent to.
 func (r *Request) targetFailed(cause Cause) {
 	r.core.failed(Failure{
 		Cause: cause, Code: causes[cause].status, Branch: true, M: r.M, To: r.destinationURI(),

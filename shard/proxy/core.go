@@ -13,22 +13,22 @@ import (
 	"viaduct/shm"
 )
 
-// Egress chooses the listener a message to dst leaves by, given the one its request came in by. It
-// says -1 if none has that family and transport.
+// Egress chooses the listener by which a message to dst leaves. receivedBy is the listener by which
+// its request came in. Egress returns -1 if no listener has dst's address family and transport.
 type Egress interface {
 	Egress(dst *netio.Addr, receivedBy int) int
 }
 
-// Alias is a name that is ours besides the listeners' own.
+// Alias is a name of this proxy besides those of its listeners.
 type Alias struct {
 	Host string // lower case; IPv6 in brackets
 	Port int    // 0 means every port
-	// Protos are the transports that it is ours for, bit 1<<Proto; 0 means all
+	// Protos are the transports for which the name is this proxy's, bit 1<<Proto; 0 means all.
 	Protos uint8
-	Below  bool // the names below it are ours as well
+	Below  bool // subdomains of Host count as well
 }
 
-// Config is what a Core is made of. It is read once; Configure replaces it.
+// Config is what a Core is made from. The Core reads it once; Configure replaces it.
 type Config struct {
 	Settings
 
@@ -37,64 +37,68 @@ type Config struct {
 	Egress    Egress
 	Resolver  Resolver  // nil means a name leads nowhere
 	Names     NameAsker // nil means nothing waits for a name
-	// Connected tells whether a listener has a connection with a peer; nil means none has. It does
-	// not wait.
+	// Connected reports whether a listener has a connection with a peer. It must not block. nil
+	// means that no listener has one.
 	Connected func(listener int, peer *netio.Addr) bool
 	Blocked   Blocked // nil means every destination may be sent to
 	Sender    txn.Sender
 	Arena     *shm.Arena
 	Counters  *shm.Counters
 
-	ServerHeader string // "Server: …" line for responses made here, without CRLF; "": none
-	// secret for the mark of SignRoutes
+	// ServerHeader is the "Server: …" line of responses made here, without CRLF; "" means none.
+	ServerHeader string
+	// RouteKey is the secret for the mark that SignRoutes puts into Record-Route.
 	RouteKey []byte
-	// ServerParam is a parameter of our Via, for requests that ask for it; nil means none
-	ServerParam    []byte
-	StatelessReply bool // responses to requests sent without a transaction are ours to forward
-	// responses repeat control characters of the request as they are: it was not refused for them
+	// ServerParam is a parameter for our Via, added where a request asks for it; nil means none.
+	ServerParam []byte
+	// StatelessReply says that responses to requests sent without a transaction are forwarded.
+	StatelessReply bool
+	// AcceptControl says that responses repeat control characters of the request as they are, since
+	// requests are not refused for them.
 	AcceptControl bool
 
-	// AdvertisedHost and AdvertisedPort are what our Via shows of every listener, in place of its
-	// own and of what it advertises, and nothing else does (advertised_address, advertised_port);
-	// "" and 0 leave that part.
+	// AdvertisedHost and AdvertisedPort replace host and port in the Via of every listener, also
+	// where the listener advertises others; they are used nowhere else (advertised_address,
+	// advertised_port). "" and 0 replace nothing.
 	AdvertisedHost string
 	AdvertisedPort int
 
 	Script Script // the operator's routes; nil means none
-	// OnsendRequests and OnsendReplies say that Script.Onsend is to be asked.
+	// OnsendRequests and OnsendReplies say whether Script.Onsend is called for requests and for
+	// responses.
 	OnsendRequests, OnsendReplies bool
-	// Program is the hash of the routing program that new requests meet.
+	// Program is the hash of the routing program that new requests run through.
 	Program uint64
 
-	// Warning makes finals of ours say why, in a Warning row (sip_warning).
+	// Warning adds to each final response made here a Warning row with the cause (sip_warning).
 	Warning bool
 	// OnFailure is told of each final response of 300 or more that is made here, and of each branch
 	// that failed. It may be nil, and must not block.
 	OnFailure func(f *Failure)
 
-	// Held is told of a run that is held: again says that it is to ask again, else its deadline is
-	// over. nil means no run is ever held.
+	// Held is called for a run that is held. With again the run is to ask its question again;
+	// otherwise its deadline has passed. nil means that no run is ever held.
 	Held func(w Waiting, question uint64, again bool)
-	// HeldReply is the same of a run that is held with its response. Without begun the response only
-	// waited behind another one, and it is its turn.
+	// HeldReply is the same for a run that is held with its response. Without begun the response
+	// only waited behind another one, and now it is its turn.
 	HeldReply func(w Waiting, question uint64, begun, again bool)
-	// HeldBranch is the same of a run that is held with the branch that it is about to make.
+	// HeldBranch is the same for a run that is held with the branch that it is about to make.
 	HeldBranch func(w Waiting, question uint64, again bool)
 
-	// Finished is told what became of a request of ours, see BeginOurs. It must not block, and copies
-	// what it needs.
+	// Finished is told how a request that was made here ended, see BeginOurs. It must not block,
+	// and must copy what it keeps.
 	Finished func(f *Finished)
 
-	// Trace is told each step of each call, by its Call-ID, with names and values in turn. If it
-	// is nil, nothing is spent on it. It must not block, and callID is valid during the call.
+	// Trace is told each step of each call, by its Call-ID; attrs are names and values in turn. It
+	// must not block. callID is valid during the call only. With nil, tracing costs nothing.
 	Trace func(callID []byte, step string, attrs ...any)
 
-	// HTTP takes the responses to HTTP requests; nil means there are none. It may be called from any
-	// goroutine, and must not block.
+	// HTTP takes the responses to HTTP requests; nil means that there are no such requests. It may
+	// be called from any goroutine, and must not block.
 	HTTP HTTPAnswer
 
-	// OnTarget is told that a destination went down or came back, or with NoEvent that the program
-	// set its state; why is "call". It must not block.
+	// OnTarget is told that a destination went down or came back; with NoEvent, that the program
+	// set its state. why is "call". It must not block.
 	OnTarget func(t *balance.Target, e balance.Event, why string)
 }
 
@@ -108,13 +112,14 @@ type shown struct {
 type listenerText struct {
 	via    []byte // "Via: SIP/2.0/UDP host:port;branch="
 	shown  shown  // the sent-by in it
-	sentBy []byte // that of Record-Route and Path
-	param  []byte // ";transport=tcp" of its Record-Route; empty: none is needed
+	sentBy []byte // the sent-by of Record-Route and Path
+	param  []byte // for Record-Route; empty if none is needed
 	host   []byte // lower case, of the advertised name or the address
 	proto  netio.Proto
 	port   int
 	addr   netio.Addr
-	// nothing new leaves by it: it is gone, or will be; what comes over it still is for us
+	// leaving means that nothing new leaves by it: it is gone, or will be. What comes in by it is
+	// still for this proxy.
 	leaving, gone bool
 }
 
@@ -128,50 +133,56 @@ type Core struct {
 	protos    uint8 // bit 1<<Proto of each listener
 	families  uint8 // 1 for IPv4, 2 for IPv6
 	endpoints [MaxEndpoints]Endpoint
-	waiting   waitingRelay // of the request that resume read last
+	waiting   waitingRelay // what the request that resume read last waits for
 	losing    losing       // see branchLost
-	saving    []byte       // what writeSaved writes
-	// of a failover; here and not on the stack, which an interface call would make it leave
+	saving    []byte       // buffer of writeSaved
+	// query is that of a failover. It is not on the stack, since the interface call would move it
+	// to the heap.
 	query NameQuery
-	// sent-bys that the program shows instead of the listeners', see SetAdvertised
-	advertised    [][]byte
-	Reply         Reply // the response under way
-	Outgoing      Outgoing
-	table         *balance.Table
-	suspects      map[uint16]int64 // since when a destination has let a call time out, by UID; ms
-	sockets       map[uint16]int   // listener forced by a destination's socket attribute, by UID
+	// advertised are the sent-bys that the program shows instead of the listeners', see
+	// SetAdvertised.
+	advertised [][]byte
+	Reply      Reply // the response under way
+	Outgoing   Outgoing
+	table      *balance.Table
+	// suspects says since when calls to a destination have timed out, by UID, in ms.
+	suspects      map[uint16]int64
+	sockets       map[uint16]int // listener that a destination's socket attribute names, by UID
 	timeouts      map[uint16]StreamTimeouts
 	now           int64
 	plan          Plan
 	stored        parser.Message // for messages read back from the arena
-	shared        edits          // fork: what all its branches have
-	resumed       parser.Message // the request of a failure route
-	parting       parting        // of the 2xx that is ended
-	mended        parser.Message // a response that lacks what forwarding needs, with it
-	failedRequest parser.Message // what OnFailure is told of
-	failure       Failure        // the same
-	// why what a branch sent did not arrive, while BranchFailed is told
+	shared        edits          // the edits that all branches of a fork share
+	resumed       parser.Message // the request that a failure route runs for
+	parting       parting        // the call of a late 2xx that is being ended
+	mended        parser.Message // a response after what it lacked was added
+	failedRequest parser.Message // the message in failure
+	failure       Failure        // what OnFailure is told
+	// failing is why what a branch sent did not arrive, during BranchFailed.
 	failing Cause
-	detail  string            // the same in words
-	tracing bool              // Config.Trace is there
+	detail  string            // failing in words
+	tracing bool              // Config.Trace is not nil
 	calls   map[uint64]string // Call-IDs of transactions, while tracing
 	atHand  *parser.Message   // the response under way, while a transaction is concluded
 	scratch []byte
 	status  newStatus  // see Reply.PassOn
-	replyTo netio.Addr // of the response forwarded without a transaction: it would escape
+	replyTo netio.Addr // where the response forwarded without a transaction goes; it would escape
 	segs    [3][]byte
 	markBuf []byte // secret and Call-ID, to be hashed
 	Request Request
-	// the transaction whose run was held and goes on: what it holds is not waited for any more
-	running    *txn.Tx
-	replying   shm.Off         // the Held of the response that goes on
-	branching  shm.Off         // the same of the branch
-	aside      *aside          // see RequestOf
-	ourOwn     *Request        // see BeginOurs
-	finalOf    *parser.Message // the response that Finished is told of; nil: made here
-	concluding *txn.Tx         // a transaction whose last branches a CANCEL ended, see Finish
-	dataTo     netio.Addr      // of the Data that is sent
-	lateData   atomic.Int32    // Data that wait for a name
+	// running is the transaction whose held run goes on: the hold of its request does not count as
+	// waiting any more.
+	running   *txn.Tx
+	replying  shm.Off         // the Held of the response whose run goes on
+	branching shm.Off         // the same for a branch
+	aside     *aside          // see RequestOf
+	ourOwn    *Request        // see BeginOurs
+	finalOf   *parser.Message // the response that Finished is told of; nil if it was made here
+	// concluding is the transaction that Finish is to conclude when the program has ended, nil if
+	// none: a CANCEL ended its last branches, or nothing could be sent.
+	concluding *txn.Tx
+	dataTo     netio.Addr   // where the Data under way goes
+	lateData   atomic.Int32 // number of Data that wait for a name
 }
 
 // New makes a Core. SetTable must be called before the first message.
@@ -186,9 +197,9 @@ func New(cfg Config) *Core {
 	return c
 }
 
-// Configure replaces the settings, between two messages; Sender, Arena and Counters stay those that
-// New was given. It counts for what is done from then on, of requests under way as well. What Via
-// showed before is still taken for ours in responses.
+// Configure replaces the settings. It is called between two messages. Sender, Arena and Counters
+// stay those that New was given. The new settings hold for whatever is done from then on, also for
+// requests under way. A sent-by that our Via showed before is still accepted in responses.
 func (c *Core) Configure(cfg Config) {
 	shown := c.listeners
 	c.cfg, c.listeners, c.protos, c.families, c.tracing = cfg, nil, 0, 0, cfg.Trace != nil
@@ -237,10 +248,11 @@ func (cfg *Config) show(t *listenerText) {
 	}
 }
 
-// SentBy is what Via shows of a listener. It is not to be written to.
+// SentBy returns the sent-by that Via shows for a listener. The caller must not write to it.
 func (c *Core) SentBy(listener int) []byte { return c.listeners[listener].shown.sentBy }
 
-// SetTable gives the Core the transactions it works on: they need each other.
+// SetTable gives the Core its table of transactions. New cannot take it, since each needs the
+// other.
 func (c *Core) SetTable(t *txn.Table) {
 	c.tx = t
 	shards, bytes := uint64(c.cfg.Arena.Shards()), c.cfg.Arena.TotalBytes()
@@ -248,7 +260,7 @@ func (c *Core) SetTable(t *txn.Table) {
 	t.SetReserve(pool, pool/shards/recordClasses)
 }
 
-// SetTargets replaces the destination sets. With nil there are none.
+// SetTargets replaces the destination sets; nil means none.
 func (c *Core) SetTargets(t *balance.Table) {
 	c.table = t
 	clear(c.sockets)
@@ -272,11 +284,12 @@ func (c *Core) SetTargets(t *balance.Table) {
 	}
 }
 
-// StreamTimeouts is how long a destination's connection may take to be made, and may take no byte.
-// 0 means as long as any other's.
+// StreamTimeouts are the time-outs of a destination's connection: Connect until it is made, and
+// Send while it takes no byte. 0 means the default of all connections.
 type StreamTimeouts struct{ Connect, Send time.Duration }
 
-// StreamTimeouts is that of the destination that the message with that token goes to.
+// StreamTimeouts returns the time-outs of the destination to which the message with that token
+// goes.
 func (c *Core) StreamTimeouts(token uint64) (p StreamTimeouts) {
 	if len(c.timeouts) > 0 {
 		if br := c.tx.Sent(token); br != nil {
@@ -286,8 +299,7 @@ func (c *Core) StreamTimeouts(token uint64) (p StreamTimeouts) {
 	return p
 }
 
-// socketNamed is the listener that a destination's socket attribute
-// ("udp:host:port") names.
+// socketNamed returns the listener that a destination's socket attribute ("udp:host:port") names.
 func (c *Core) socketNamed(name string) (listener int, ok bool) {
 	proto, hostPort, found := strings.Cut(name, ":")
 	if !found {
@@ -303,8 +315,8 @@ func (c *Core) socketNamed(name string) (listener int, ok bool) {
 	return 0, false
 }
 
-// ProbeBy is the listener a probe of t leaves by: its ping_socket, else its socket, else the choice
-// of Egress. It is -1 if there is none.
+// ProbeBy returns the listener by which a probe of t leaves: its ping_socket, else its socket, else
+// the choice of Egress. It returns -1 if there is none.
 func (c *Core) ProbeBy(t *balance.Target) int {
 	if by, ok := c.socketNamed(t.Attrs.PingSocket); ok {
 		return by
@@ -312,8 +324,8 @@ func (c *Core) ProbeBy(t *balance.Target) int {
 	return c.leavesBy(&t.PingAddr, t.UID, 0)
 }
 
-// leavesBy is the listener a request to a destination leaves by: the one its socket attribute
-// names, else the choice of Egress. It is -1 if there is none.
+// leavesBy returns the listener by which a request to a destination leaves: the one its socket
+// attribute names, else the choice of Egress. It returns -1 if there is none.
 func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
 	if target != 0 && len(c.sockets) > 0 {
 		if by, ok := c.sockets[target]; ok && c.listeners[by].proto == to.Proto {
@@ -323,17 +335,16 @@ func (c *Core) leavesBy(to *netio.Addr, target uint16, receivedBy int) int {
 	return c.cfg.Egress.Egress(to, receivedBy)
 }
 
-// Now is the time told last, in ns.
+// Now returns the time that SetNow set last, in ns.
 func (c *Core) Now() int64 { return c.now }
 
-// SetNow tells the time, once per batch, in ns.
+// SetNow sets the time, in ns, once per batch.
 func (c *Core) SetNow(now int64) { c.now = now }
 
-// Release forgets what was made for the batch. Call it after the send queue was
-// flushed.
+// Release forgets what was made for the batch. Call it after the send queue was flushed.
 func (c *Core) Release() { c.scratch, c.atHand = c.scratch[:0], nil }
 
-// take is n bytes that last until Release.
+// take returns an empty slice with room for n bytes, valid until Release.
 func (c *Core) take(n int) []byte {
 	used := len(c.scratch)
 	if used+n > cap(c.scratch) {
@@ -345,12 +356,11 @@ func (c *Core) take(n int) []byte {
 	return c.scratch[used : used : used+n]
 }
 
-// IsMyself tells whether host (a name, or an address with IPv6 in brackets) and
-// port (0: none written, which means the transport's own; AnyPort: whichever it is) name this
-// proxy: a listener of one of the transports protos (bit 1<<Proto), what it advertises, or an
-// alias.
+// IsMyself reports whether host (a name, or an address with IPv6 in brackets) and port (0 if none
+// was written) name this proxy: a listener of one of the transports protos (bit 1<<Proto), what
+// such a listener advertises, or an alias.
 func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
-	// What we wrote ourselves comes back letter by letter: most often no address is read.
+	// What we wrote comes back letter by letter, so that most often no address needs to be parsed.
 	for i := range c.listeners {
 		l := &c.listeners[i]
 		if !l.gone && equalFold(host, l.host) && protos>>l.proto&1 != 0 &&
@@ -378,7 +388,7 @@ func (c *Core) IsMyself(host []byte, port int, protos uint8) bool {
 	return false
 }
 
-// names tells whether host is a's, or below it.
+// names reports whether host is the alias, or a subdomain of it if Below is set.
 func (a *Alias) names(host []byte) bool {
 	if n := len(host) - len(a.Host); a.Below && n > 0 && host[n-1] == '.' {
 		host = host[n:]
@@ -392,7 +402,7 @@ const (
 	AnyPort  = -1
 )
 
-// samePort compares a port as written, 0 for none, with one of the listener's.
+// samePort compares a port as written (0 if none was) with a port of the listener's.
 func (l *listenerText) samePort(written, ours int) bool {
 	if written == 0 {
 		return int(l.proto.DefaultPort()) == ours
@@ -407,7 +417,7 @@ func samePort(written, ours int) bool {
 	return written == ours || written == AnyPort
 }
 
-// ours tells whether a URI names this proxy.
+// ours reports whether a URI names this proxy.
 func (c *Core) ours(u *parser.URI) bool {
 	if u.Scheme != parser.SIP && u.Scheme != parser.SIPS {
 		return false
@@ -415,8 +425,8 @@ func (c *Core) ours(u *parser.URI) bool {
 	return c.IsMyself(u.HostBytes(), int(u.Port), AnyProto)
 }
 
-// viaIsOurs tells whether a sent-by is one we write. Without the check anybody
-// could have us forward responses (matrix of RFC 3261 §18.1.2).
+// viaIsOurs reports whether sentBy is one that this proxy writes. Without the check anybody could
+// have us forward responses (matrix of RFC 3261 §18.1.2).
 func (c *Core) viaIsOurs(sentBy []byte) bool {
 	for i := range c.listeners {
 		if equalFold(sentBy, c.listeners[i].shown.sentBy) ||

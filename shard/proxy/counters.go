@@ -18,7 +18,7 @@ const (
 	CountTooManyTargets // targets that append_branch() had no room for
 	// targets of append_branch() that are no URI, or one too long to keep
 	CountBadTarget
-	// header rows of others that did not fit into a message of ours: Reason, challenges
+	// header rows of other messages (Reason, challenges) that did not fit into one sent here
 	CountRowsLeftOut
 	// destinations passed over because the blacklist names them
 	CountBlocked
@@ -30,25 +30,26 @@ const (
 	// requests sent again to another address of the same name
 	CountNextAddress
 	CountLate // 2xx of INVITE branches that had been given up on
-	// of those, calls that were ended here with ACK and BYE, since another 2xx had gone up
+	// of those late 2xx, calls that were ended here with ACK and BYE, since another 2xx had gone up
 	CountLateEnded
 	// responses that lacked a Via or another field of their request, and were given it
 	CountMended
-	// responses to what a process before this one sent, passed on by their Via
+	// responses to requests of a process before this one, passed on by their Via
 	CountFormer
 	CountHeld // runs that were held until an answer came
 	// final responses that onsend_route kept back
 	CountWithheld
 	// INVITEs that ended without a final response, since noisy_ctimer is 0
 	CountSilent
-	// responses lost, since too many waited behind one whose reply route waits, or for want of room
+	// responses lost, since too many waited behind one whose reply route waits, or there was no
+	// room
 	CountQueueFull
 	CountData // messages sent as they stood, beside requests and responses
 	CounterEnd
 )
 
-// Failures have ranges of their own: finals made here and branches that failed by their cause, and
-// where the code varies by that.
+// Failures have their own ranges: finals made here and failed branches by cause, and those whose
+// code varies by code.
 const (
 	CountFinalCauses  = 256 // + Cause
 	CountBranchCauses = CountFinalCauses + causeRoom

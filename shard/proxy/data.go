@@ -5,22 +5,23 @@ import (
 	"viaduct/parser"
 )
 
-// Data is a message that leaves as it stands: nothing is added to it, nobody waits for an answer,
-// and it is sent once. The destinations of requests are not touched by it.
+// Data is a message that leaves as it stands. Nothing is added to it, it is sent once, and no
+// answer is waited for. It has nothing to do with the destination of the request under way.
 type Data struct {
-	To   *parser.URI // where to
+	To   *parser.URI
 	Text []byte
-	// Proto is by which transport; with AnyTransport the URI says it.
+	// Proto is the transport it leaves by; with AnyTransport the URI decides.
 	Proto parser.Transport
-	// By is the listener it leaves by if that has the family and the transport; with -1, and
-	// otherwise, the one that suits the destination, and Like if that does.
+	// By is the listener it leaves by, if that has the destination's address family and transport.
+	// Otherwise, and with -1, a listener that suits the destination is chosen: Like if that does.
 	By, Like int
-	// Later has f called by the shard, from any goroutine, when a name is known; nil means nothing
-	// waits for a name.
+	// Later makes the shard call f, and may itself be called from any goroutine. It is used when a
+	// name becomes known. nil means that nothing waits for a name.
 	Later func(f func(c *Core))
 }
 
-// SendData sends d. It returns false if nothing left, nor will. What waits for a name is copied.
+// SendData sends d. It returns false if nothing was sent and nothing will be. If d waits for a
+// name, it is copied.
 func (c *Core) SendData(d *Data) bool { return c.sendData(d, false) }
 
 func (c *Core) sendData(d *Data, again bool) bool {

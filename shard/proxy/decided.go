@@ -8,15 +8,15 @@ import (
 )
 
 // Decided shows what has been decided about a request so far, to a trace or a test. Its texts are
-// those of the request, and valid as long as they are.
+// views of the request's, and valid as long as those.
 type Decided struct {
-	Fr, FrInv    time.Duration // what SetFinalTimers was given; 0 means the settings hold
-	Targets      int           // how many AppendBranch has added
-	LastURI      []byte        // of the last of them; nil means the Request-URI
-	LastQ        int           // the same, in thousandths; below 0 means none
+	Fr, FrInv    time.Duration // as given to SetFinalTimers; 0 means the settings
+	Targets      int           // number of targets that AppendBranch added
+	LastURI      []byte        // of the last target added; nil means the Request-URI
+	LastQ        int           // of the last target added, in thousandths; below 0 means none
 	MaxForwards  int           // the new value; -1 means not decided yet
 	RecordRoute  bool
-	Chosen       bool   // a destination of a set was
+	Chosen       bool   // a destination of a set was chosen
 	ShownHost    []byte // in our Via; nil means the listener's
 	ShownPort    int    // the same; 0 means the listener's
 	Path         []byte // our Path row; nil means none
@@ -28,13 +28,13 @@ type Decided struct {
 	Edits        []Edit
 }
 
-// Edit puts Text in the place of Old, a part of the message as it came.
+// Edit replaces Old, a part of the message as it came, by Text.
 type Edit struct {
 	Old  parser.Span
 	Text []byte
 }
 
-// Decided is what has been decided about the request so far.
+// Decided returns what has been decided about the request so far.
 func (r *Request) Decided() Decided {
 	l := &r.leave
 	d := Decided{
@@ -52,5 +52,5 @@ func (r *Request) Decided() Decided {
 	return d
 }
 
-// Edits are the changes that Edit has noted.
+// Edits returns the changes that Edit has noted, a view.
 func (p *Reply) Edits() []Edit { return p.edits.list[:p.edits.n] }

@@ -5,33 +5,35 @@ import (
 	"viaduct/parser"
 )
 
-// Edit puts text in the place of old when the request leaves: a copy of it is kept. It returns
-// false if there is no room. What is decided before a relay is for all its branches, in a branch
-// route for that branch.
+// Edit replaces old by a copy of text when the request leaves. It returns false if there is no
+// room. An edit made before a relay is for all its branches, one made in a branch route for that
+// branch alone.
 //
-// An edit of the same place as one before replaces that: it is what the program means that says it
-// twice. Kamailio writes both texts.
+// An edit replaces an earlier one of the same place: a program that edits a place twice means the
+// second text. Kamailio writes both texts.
 func (r *Request) Edit(old parser.Span, text []byte) bool {
 	return r.edits.put(r.core, r.M, old, text)
 }
 
-// Edited is the text that an edit has put in the place of old, and whether there is one.
+// Edited returns the text that an edit has put in the place of old, and whether there is such an
+// edit.
 func (r *Request) Edited(old parser.Span) ([]byte, bool) { return r.edits.of(old) }
 
-// InsertFirst puts text in at an offset, in front of what was put in there before.
+// InsertFirst inserts text at an offset, in front of what was inserted there before. It returns
+// false if there is no room.
 func (r *Request) InsertFirst(at uint32, text []byte) bool {
 	return r.edits.insertFirst(r.core, r.M, at, text)
 }
 
-// edits are changes of one message by the routing program, in the order of their places, and for
-// one place in the order in which they were made. See [Plan] for those that overlap.
+// edits are the routing program's changes of one message, in the order of their places, and at one
+// place in the order in which they were made. See [Plan] for edits that overlap.
 type edits struct {
 	n    int
-	body bool // one is of the body
+	body bool // an edit is inside the body
 	list [maxScriptEdits]Edit
 }
 
-// about notes which message they are of, when they were read back.
+// about tells edits that were read back which message they are of.
 func (e *edits) about(m *parser.Message) {
 	e.body = false
 	for i := range e.list[:e.n] {
@@ -39,7 +41,7 @@ func (e *edits) about(m *parser.Message) {
 	}
 }
 
-// put adds one.
+// put adds an edit. It returns false if there is no room.
 func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bool {
 	if len(text) > maxEditBytes {
 		return false
@@ -66,7 +68,7 @@ func (e *edits) put(c *Core, m *parser.Message, old parser.Span, text []byte) bo
 	return true
 }
 
-// of is the text that is in the place of old.
+// of returns the text that is in the place of old, and whether there is one.
 func (e *edits) of(old parser.Span) ([]byte, bool) {
 	for i := range e.list[:e.n] {
 		if e.list[i].Old == old {
@@ -76,7 +78,7 @@ func (e *edits) of(old parser.Span) ([]byte, bool) {
 	return nil, false
 }
 
-// insertFirst adds one in front of all of its place.
+// insertFirst adds an edit in front of all others at its place.
 func (e *edits) insertFirst(c *Core, m *parser.Message, at uint32, text []byte) bool {
 	if !e.put(c, m, parser.Span{Off: at}, text) {
 		return false
@@ -95,22 +97,22 @@ func (e *edits) insertFirst(c *Core, m *parser.Message, at uint32, text []byte) 
 	return true
 }
 
-// set makes e what from is. What lies behind the edits that count is left alone, since copying it
-// would cost more than the rest of a relay's decisions.
+// set copies from into e. What lies behind the edits in use is left alone, since copying it would
+// cost more than the rest of a relay's decisions.
 func (e *edits) set(from *edits) {
 	e.n, e.body = from.n, from.body
 	copy(e.list[:from.n], from.list[:from.n])
 }
 
-// set makes d what a request has decided.
+// set copies what a request has decided into d.
 func (d *decisions) set(c *course, ch *changes) {
 	d.course = *c
 	copy(d.cuts[:c.nCuts], ch.cuts[:c.nCuts])
 	d.edits.set(&ch.edits)
 }
 
-// plan writes them, and the Content-Length of a body that they change; from is where p's bytes
-// begin in the message m.
+// plan plans the edits, and the Content-Length of a body that they change. from is the offset in
+// the message m at which p's bytes begin.
 func (e *edits) plan(c *Core, p *Plan, m *parser.Message, from uint32) {
 	for i := range e.list[:e.n] {
 		o := &e.list[i]
@@ -125,12 +127,12 @@ func (e *edits) plan(c *Core, p *Plan, m *parser.Message, from uint32) {
 	}
 }
 
-// restated tells whether one is of the first line.
+// restated reports whether an edit replaces part of the first line.
 func (e *edits) restated(m *parser.Message) bool {
 	return e.n > 0 && e.list[0].Old.Off < m.HeaderStart && e.list[0].Old.Len > 0
 }
 
-// bodyBytes is how long the body of m leaves.
+// bodyBytes returns the length of m's body after the edits.
 func (e *edits) bodyBytes(m *parser.Message) int {
 	n := len(m.Body())
 	if !e.body {
@@ -146,8 +148,8 @@ func (e *edits) bodyBytes(m *parser.Message) int {
 	return p.Bytes() - int(m.BodyStart)
 }
 
-// Body is the body that leaves. A body that was changed is good for the batch. false: it is longer
-// than what leaves may be.
+// Body returns the body that leaves. A body that was changed is valid for the batch. It returns
+// false if the body is longer than a message that leaves may be.
 func (r *Request) Body() ([]byte, bool) {
 	if !r.edits.body {
 		return r.M.Body(), true
@@ -167,8 +169,8 @@ func (r *Request) Body() ([]byte, bool) {
 	return b, true
 }
 
-// lacksLength tells whether a message that leaves by proto needs a Content-Length that it does not
-// have: over a stream nothing else says where its body ends (§18.3).
+// lacksLength reports whether a message that leaves by proto needs a Content-Length that it does
+// not have: over a stream nothing else says where its body ends (§18.3).
 func lacksLength(m *parser.Message, proto netio.Proto) bool {
 	return proto.Reliable() && !m.Has(parser.KindContentLength)
 }
@@ -183,9 +185,10 @@ func planLength(c *Core, p *Plan, m *parser.Message, n int) {
 	p.Insert(m.HeaderEnd, appendLength(c.take(48), n))
 }
 
-// Apply makes M what it would leave as, without our Via and Record-Route, so that what comes later
-// sees the changes made so far (msg_apply_changes). It is for request_route alone, before any route
-// is run on a copy. It returns false if what would leave is no request that we would take.
+// Apply makes M the message that would leave now, without our Via and Record-Route, so that the
+// rest of the program sees the changes made so far (msg_apply_changes). It is for request_route
+// alone, before any route runs on a copy. It returns false if the result is no request that we
+// would accept.
 func (r *Request) Apply() bool {
 	received := r.M.Raw
 	if !r.core.apply(r.planApplied(), r.M) {
@@ -232,8 +235,9 @@ func (p *Plan) appendTo(b []byte) []byte {
 	return b
 }
 
-// Replace makes M what text is, a request with the same method, and forgets the changes made so far
-// (msg_set_buffer). It is for request_route alone, as Apply is.
+// Replace makes M the message in text, which must be a request with the same method, and forgets
+// the changes made so far (msg_set_buffer). It is for request_route alone, as Apply is. It returns
+// false if text is no such request.
 func (r *Request) Replace(text []byte) bool {
 	received := r.M.Raw
 	if !r.core.become(append(r.core.take(len(text)), text...), r.M) {
@@ -243,7 +247,7 @@ func (r *Request) Replace(text []byte) bool {
 	return true
 }
 
-// begun notes that M has begun anew: received is what it was.
+// begun notes that M was replaced; received is what it was before.
 func (r *Request) begun(received []byte) {
 	if r.asReceived == nil {
 		r.asReceived = received
@@ -276,10 +280,11 @@ func (p *Reply) Replace(text []byte) bool {
 
 func (p *Reply) begun() {
 	p.edits.n, p.edits.body = 0, false
-	p.M.TopVia() // who has it by its address finds it as it is now
+	p.M.TopVia() // those who hold its address find it as it is now
 }
 
-// apply makes m what p writes.
+// apply makes m the message that p writes. It returns false if that is too long or no message of
+// the same kind.
 func (c *Core) apply(p *Plan, m *parser.Message) bool {
 	if p.verdict() != NoCause {
 		return false
@@ -289,7 +294,7 @@ func (c *Core) apply(p *Plan, m *parser.Message) bool {
 	return c.become(b, m)
 }
 
-// become makes m the message in b, if it is of the same kind.
+// become makes m the message in b. It returns false if that is no message of the same kind.
 func (c *Core) become(b []byte, m *parser.Message) bool {
 	if c.stored.Parse(b) != parser.OK || c.stored.IsRequest != m.IsRequest ||
 		c.stored.Method != m.Method {

@@ -10,8 +10,8 @@ import (
 	"viaduct/shard/txn"
 )
 
-// targetOf is the destination of a set that br went to, nil if it was none or is
-// gone.
+// targetOf returns the destination of a set that br went to. It returns nil if br went to none, or
+// that is gone.
 func (c *Core) targetOf(br *txn.Branch) *balance.Target {
 	if br.Target() == 0 || c.table == nil {
 		return nil
@@ -25,8 +25,8 @@ func (c *Core) event(t *balance.Target, e balance.Event) {
 	}
 }
 
-// BranchTimeout is txn.User's: the destination said nothing, or nothing final
-// (§16.8). It counts as a 408.
+// BranchTimeout implements txn.User: the destination said nothing, or nothing final (§16.8). It
+// counts as a 408.
 func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if c.tracing {
 		c.traceBranch(br, "the timer of a branch ended", "state", br.State().String())
@@ -71,9 +71,9 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// suspect books a call that a destination did not answer at all. One alone may be
-// a request it does not like; the second one without a sign of life between them
-// counts.
+// suspect notes that a destination did not answer a call at all. A single call may be a request
+// that the destination does not like; the second without a sign of life in between counts as a
+// failure.
 func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
 	nowMs := c.now / 1e6
 	since, known := c.suspects[t.UID]
@@ -87,9 +87,9 @@ func (c *Core) suspect(t *balance.Target, br *txn.Branch) {
 	}
 }
 
-// Expired is txn.User's: the transaction has lasted longer than max_inv_lifetime
-// or max_noninv_lifetime allows, whatever its destinations do. No failure route
-// runs: there is no time left for what it might try.
+// Expired implements txn.User: the transaction has lasted longer than max_inv_lifetime or
+// max_noninv_lifetime allows, whatever its destinations do. No failure route runs: there is no time
+// left for what it might try.
 func (c *Core) Expired(tx *txn.Tx) {
 	if c.tracing {
 		c.traceTx(tx, "the lifetime of a transaction ended")
@@ -113,8 +113,8 @@ func (c *Core) Expired(tx *txn.Tx) {
 	})
 }
 
-// BranchFailed is txn.User's: the request did not reach the destination (§16.9:
-// as if it had answered 503, which we do not pass on).
+// BranchFailed implements txn.User: the request did not reach the destination. §16.9 treats that as
+// if the destination had answered 503, which we do not pass on.
 func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	cause, detail := c.failing, c.detail
 	c.failing, c.detail = NoCause, ""
@@ -145,14 +145,14 @@ func (c *Core) BranchFailed(tx *txn.Tx, br *txn.Branch) {
 	}
 }
 
-// Explain says why the next branch that BranchFailed is told of failed, and in words what else is
-// known.
+// Explain sets the cause for the next call of BranchFailed, and what else is known, in words.
 func (c *Core) Explain(cause Cause, detail string) { c.failing, c.detail = cause, detail }
 
-// SendAgain is for a request whose connection broke under it, unanswered: the peer may have closed
-// an idle connection just then, and has not processed it, or has and knows the repetition by its
-// branch (§18.4). from is the far end of that connection; one that the peer had opened from there
-// is no address to open another to. It returns false if the request has failed.
+// SendAgain sends a request once more whose connection broke before it was answered. The peer may
+// have closed an idle connection just then without processing the request; if it did process it, it
+// knows the repetition by its branch (§18.4). from is the far end of that connection. If the peer
+// had opened the connection (not ours), from is no address to connect to. It returns false if the
+// request has failed.
 func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	br := c.tx.Sent(token)
 	if br == nil {
@@ -168,8 +168,9 @@ func (c *Core) SendAgain(token uint64, from *netio.Addr, ours bool) bool {
 	return c.tx.SendAgain(br, o)
 }
 
-// ignoresError passes over the first ICMP error about a request for which there is nobody else: its
-// port may be closed for a moment, and Timer A or E knocks again (tm's retry_refused).
+// ignoresError passes over the first ICMP error about a request that has no other destination: its
+// port may be closed for a moment, and Timer A or E tries again (tm's retry_refused). It reports
+// whether it did.
 func (c *Core) ignoresError(br *txn.Branch) bool {
 	tx := c.tx.Tx(br)
 	return c.cfg.RetryRefused && !c.tx.Spares(tx, br.Index()) && c.failureRoute(tx) == 0 &&
@@ -177,8 +178,8 @@ func (c *Core) ignoresError(br *txn.Branch) bool {
 		(c.targetOf(br) == nil || picksOf(tx).Remaining() == 0) && c.tx.IgnoreError(br)
 }
 
-// failover sends what br sent to the next destination of its set, with a branch
-// of its own (RFC 3263 §4.3), unless a failure route decides about that.
+// failover sends what br sent to the next destination of its set, as a new branch (RFC 3263 §4.3),
+// unless a failure route decides about that. It reports whether it did.
 func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	sent := c.tx.Request(br)
 	if c.table == nil || sent == nil || br.Target() == 0 || tx.Canceled() ||
@@ -225,17 +226,17 @@ func (c *Core) failover(tx *txn.Tx, br *txn.Branch) bool {
 	}
 }
 
-// requestURI is the Request-URI of a request we have sent.
+// requestURI returns the Request-URI of a request that was sent from here.
 func requestURI(sent []byte) []byte {
 	_, rest, _ := bytes.Cut(sent, []byte{' '})
 	return rest
 }
 
-// addressesOf is where a destination of a set is now, best first. One that is a name is asked for
-// in the resolver's cache: nothing can wait here, so that a name nobody has looked up yet is passed
-// over, and known to the next call.
+// addressesOf returns the current addresses of a destination of a set, best first. A destination
+// that is a name is looked up in the resolver's cache alone, since nothing can wait here: a name
+// that nobody has looked up yet is passed over, and will be known to the next call.
 func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.Addr {
-	w := &c.Request.ways // free: what was made of the last relay is on its way
+	w := &c.Request.ways // free: what the last relay made in it has been sent
 	if t.Addr.Family != 0 {
 		w.list[0] = t.Addr
 		return w.list[:1]
@@ -268,9 +269,9 @@ func (c *Core) addressesOf(t *balance.Target, tx *txn.Tx, secure bool) []netio.A
 	return w.list[:n]
 }
 
-// nextAddress sends what br sent to the next address of the name it was sent to, with a branch of
-// its own (RFC 3263 §4.3). sent is the request; br may be over. failed: it did not reach its
-// destination.
+// nextAddress sends what br sent to the next address of the name it was sent to, as a new branch
+// (RFC 3263 §4.3). sent is the request; br may be over. failed says that the request did not reach
+// its destination. It reports whether something was sent.
 func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool) bool {
 	if sent == nil || tx.Canceled() || tx.Answered() || tx.State() == txn.Terminated ||
 		tx.UserFlags&noMoreTargets != 0 {
@@ -283,8 +284,8 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 		}
 		if was := br.Addr(); to.Proto == netio.UDP && was.Proto.Reliable() && to.SameIP(&was) &&
 			to.Port == was.Port && !failed {
-			// the same peer by datagram after all is for when it cannot be reached by a stream (RFC
-			// 3261 §18.1.1)
+			// Sending to the same peer by datagram after all is only for when it cannot be reached
+			// by a stream (RFC 3261 §18.1.1).
 			continue
 		}
 		by := c.leavesBy(&to, br.Target(), tx.Listener())
@@ -306,10 +307,10 @@ func (c *Core) nextAddress(tx *txn.Tx, br *txn.Branch, sent []byte, failed bool)
 	}
 }
 
-// again sends the request of br once more, elsewhere: a new branch, hence a new Via, and our
-// Record-Route rows behind it for the listener it leaves by now. t, if not nil, is the destination
-// whose host replaces that of the Request-URI where a set chose it. It returns nil if there is no
-// room, or what was sent cannot be read.
+// again sends the request of br once more, elsewhere, as a new branch: with a new Via, and with
+// Record-Route rows for the listener it leaves by now. t, if not nil, is the destination whose host
+// replaces that of the Request-URI where a set chose it. It returns nil if there is no room, or
+// what was sent cannot be read.
 func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination, t *balance.Target,
 	domain []byte) *txn.Branch {
 	m, p := &c.stored, &c.plan
@@ -355,7 +356,7 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	return next
 }
 
-// planAgain plans what c.stored, the request that br sent, becomes as that of next.
+// planAgain plans the request of next from c.stored, the request that br sent.
 func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.Destination,
 	t *balance.Target) {
 	m, p := &c.stored, &c.plan
@@ -367,7 +368,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 	}
 	head := c.tx.AppendBranch(c.viaLike(m, br.Listener(), int(to.Listener)), next)
 	if s := c.cfg.ServerParam; s != nil && bytes.HasSuffix(m.Headers[0].Value.Of(m.Raw), s) {
-		head = append(head, s...) // the one before has it
+		head = append(head, s...) // the request before has it
 	}
 	head = append(head, "\r\n"...)
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()

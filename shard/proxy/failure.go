@@ -7,9 +7,8 @@ import (
 	"viaduct/shard/txn"
 )
 
-// runFailure runs the failure route of tx, which is used up by that (a route that
-// wants to come again arms itself). It reports whether it made something of the
-// transaction: an answer, or new branches.
+// runFailure runs the failure route of tx and disarms it; a route that wants to run again arms
+// itself. It reports whether the route gave the transaction an answer or new branches.
 func (c *Core) runFailure(tx *txn.Tx) bool {
 	route := c.failureRoute(tx)
 	if route == 0 || !c.resume(tx) {
@@ -27,9 +26,9 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 	return c.failureEnded(tx, before)
 }
 
-// failureEnded does what follows a failure route that has not answered tx. before tells whether
-// the best response was one of earlier branches when it began. It reports whether the route made
-// something of the transaction.
+// failureEnded does what follows a failure route that has not answered tx. before says whether the
+// best response at the start of the route was one of earlier branches. It reports whether the route
+// gave the transaction an answer or new branches.
 func (c *Core) failureEnded(tx *txn.Tx, before uint8) bool {
 	r := &c.Request
 	more := c.undecided(tx) || c.concluding == tx
@@ -40,16 +39,16 @@ func (c *Core) failureEnded(tx *txn.Tx, before uint8) bool {
 	return more
 }
 
-// ReplyMode is tm's failure_reply_mode, with its numbers: what is left of the
-// responses that came before a failure route when the best is chosen after it.
+// ReplyMode is tm's failure_reply_mode, with its numbers: which responses from before a failure
+// route still count when the best is chosen after it.
 type ReplyMode int
 
 // The modes.
 const (
 	KeepAll     ReplyMode = iota // all of them, as §16.7 step 6 has it
 	KeepNone                     // none
-	KeepEarlier                  // those of the branches made last are forgotten
-	KeepLastLeg                  // if the route made new branches none, else all
+	KeepEarlier                  // all but those of the branches made last
+	KeepLastLeg                  // none if the route made new branches, else all of them
 )
 
 // losing is a branch that has just failed, whose route runs before anybody decides what becomes of

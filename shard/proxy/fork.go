@@ -15,14 +15,14 @@ type target struct {
 	uri   []byte     // nil means the Request-URI as received
 	dst   []byte     // outbound URI; nil means none
 	addr  netio.Addr // where dst points, if a set chose it
-	uid   uint16     // the set's name for it
+	uid   uint16     // the UID of that destination
 	q     int16      // q-value in thousandths; below 0 means none given
 	flags uint32     // branch flags
 }
 
-// AppendBranch adds a target to the next Relay. Without a URI it is the current Request-URI with
-// the outbound URI, which is then used up; with one it has the outbound URI all the same, as
-// Kamailio 5.6 does it. It returns false if there is no room, or uri is no URI.
+// AppendBranch adds a target to the next Relay. Without a URI the target is the current Request-URI
+// with the outbound URI, which is then used up. With a URI it has the outbound URI all the same, as
+// in Kamailio 5.6. It returns false if there is no room, or uri is no URI.
 func (r *Request) AppendBranch(uri []byte, q int) bool {
 	switch {
 	case len(uri) > len(r.uriBuf) || len(uri) > 0 && !isURI(uri):
@@ -37,7 +37,7 @@ func (r *Request) AppendBranch(uri []byte, q int) bool {
 	if len(uri) > 0 {
 		t.uri = r.core.keep(uri)
 		if t.uid != 0 && r.pickURI {
-			t.addr.Family, t.uid = 0, 0 // the set chose the host of another Request-URI
+			t.addr.Family, t.uid = 0, 0 // the set chose the host of a different Request-URI
 		}
 	} else {
 		r.dst, r.dstAddr.Family, r.target = nil, 0, 0
@@ -52,8 +52,7 @@ func isURI(b []byte) bool {
 	return parser.ParseURI(b, &u) == parser.OK
 }
 
-// RemoveBranch forgets a target that was added, the first being 0. It returns false if there is
-// none of that number.
+// RemoveBranch removes target n of those added, counted from 0. It returns false if there is none.
 func (r *Request) RemoveBranch(n int) bool {
 	if n < 0 || n >= r.nMore {
 		return false
@@ -66,9 +65,9 @@ func (r *Request) RemoveBranch(n int) bool {
 // ClearBranches forgets the targets added.
 func (r *Request) ClearBranches() { r.nMore = 0 }
 
-// BranchFlagsOf are the flags of a branch of the next Relay, 0 being that of the Request-URI and
-// others those that AppendBranch has added. It returns nil if there is none of that number. In a
-// branch route 0 is the branch at hand. What they are for is the routing program's matter.
+// BranchFlagsOf returns the flags of a branch of the next Relay: 0 is that of the Request-URI, the
+// others are those that AppendBranch has added. In a branch route 0 is the branch at hand. It
+// returns nil if there is no such branch. What the flags mean is up to the routing program.
 func (r *Request) BranchFlagsOf(branch int) *uint32 {
 	switch {
 	case branch == 0:
@@ -79,7 +78,7 @@ func (r *Request) BranchFlagsOf(branch int) *uint32 {
 	return nil
 }
 
-// mainTarget is the Request-URI as a target, its bytes good for the batch.
+// mainTarget returns the Request-URI as a target. Its bytes are valid for the batch.
 func (r *Request) mainTarget() target {
 	c := r.core
 	return target{c.keep(r.uri), c.keep(r.dst), r.dstAddr, r.target, -1, r.BranchFlags}
@@ -101,9 +100,9 @@ func (c *Core) keep(b []byte) []byte {
 	return append(c.take(len(b)), b...)
 }
 
-// LoadContacts takes the target set of the next Relay, for NextContacts to hand
-// out by q (t_load_contacts). One without a q comes last. With a single target
-// there is nothing to sort, and nothing is loaded.
+// LoadContacts takes the target set of the next Relay, for NextContacts to hand out by q
+// (t_load_contacts). Targets without a q come last. With a single target there is nothing to sort,
+// and nothing is loaded.
 func (r *Request) LoadContacts() bool {
 	r.loadedAt, r.nLoaded = 0, 0
 	if r.nMore == 0 {
@@ -121,8 +120,8 @@ func (r *Request) LoadContacts() bool {
 	return true
 }
 
-// NextContacts makes the contacts of the best q that is left the targets of the next Relay. It
-// returns false if none are left.
+// NextContacts makes those of the remaining contacts that have the best q the targets of the next
+// Relay. It returns false if none are left.
 func (r *Request) NextContacts() bool {
 	if r.loadedAt >= r.nLoaded {
 		return false
@@ -142,11 +141,11 @@ func (r *Request) NextContacts() bool {
 }
 
 // fork sends the request to each of its targets (§16.6). A target that cannot be sent to counts as
-// one that answered 503 (§16.9). It returns false if none was sent to.
+// one that answered 503 (§16.9). It returns false if nothing was sent.
 //
-// Its share of Max-Breadth goes to the others. Without a branch route that is known
-// before the first one leaves; what a branch route or a full arena keeps back is
-// known when it happens, so that only those behind it have its share.
+// The share of Max-Breadth of such a target goes to the others. Without a branch route these
+// targets are known before the first branch leaves. What a branch route or a full arena keeps back
+// is known only when it happens, so that only the targets behind it get its share.
 func (r *Request) fork(shares breadth) bool {
 	c, sent := r.core, 0
 	main, pickURI, why := r.mainTarget(), r.pickURI, NoCause
@@ -165,8 +164,8 @@ func (r *Request) fork(shares breadth) bool {
 			t = &r.more[i-1]
 		}
 		r.setTarget(t)
-		// An address that a set wrote into the Request-URI goes when a branch route writes another
-		// one.
+		// An address that a set wrote into the Request-URI no longer holds when a branch route
+		// writes another one.
 		r.pickURI = t.addr.Family != 0 && t.dst == nil
 	}
 	shared := r.armed.branch == 0 || c.cfg.Script == nil
@@ -197,7 +196,7 @@ func (r *Request) fork(shares breadth) bool {
 		at(i)
 		share := shares.next(c.tx.BranchesLeft(r.Tx))
 		if !shared {
-			r.leave, r.rr = leave, rr // what a branch route chose is for its branch
+			r.leave, r.rr = leave, rr // a branch route's choice is for its branch alone
 			r.edits.set(&c.shared)
 		}
 		if r.try(share) {
@@ -215,15 +214,15 @@ func (r *Request) fork(shares breadth) bool {
 	r.picks, r.pickURI, r.nMore, r.fresh = picks, pickURI, 0, false
 	r.armed.lost = 0 // used up
 	if r.armed.branch != 0 {
-		r.armed.branch = 0 // used up: a route that relays again arms it again
+		r.armed.branch = 0 // used up: a route that relays again has to arm it again
 		if r.armed.failure == 0 {
-			// Failover sends what a branch sent; what a branch route made of it, or would not have
-			// let leave, is for that destination alone.
+			// Failover would send what this branch sent. But what a branch route did to it, or
+			// whether it would let it leave, is for that destination alone.
 			*picksOf(r.Tx) = balance.Picks{}
 		}
 	}
 	if s := c.saved(r.Tx); s != nil {
-		s.branch, s.flags = 0, r.Flags // what branch routes set is for the later routes too
+		s.branch, s.flags = 0, r.Flags // what branch routes set holds for the later routes too
 	}
 	if sent > 0 {
 		r.relayed = true
@@ -234,7 +233,7 @@ func (r *Request) fork(shares breadth) bool {
 		return true
 	}
 	if r.lastCause == NoCause {
-		r.lastCause = NoTarget // the branch routes dropped every one
+		r.lastCause = NoTarget // the branch routes dropped every branch
 	}
 	if !r.resumed {
 		c.tx.DropBest(r.Tx) // the routing program answers, or nobody
@@ -267,17 +266,18 @@ func (r *Request) try(share int) bool {
 	return r.tryBranch(share, reply)
 }
 
-// tryBranch is try behind the branch route. reply is the reply route of this branch alone, 0 if it
-// has none.
+// tryBranch does the part of try that follows the branch route. reply is the reply route of this
+// branch alone, 0 if it has none.
 func (r *Request) tryBranch(share, reply int) bool {
 	c := r.core
 	if !r.where(&r.to) {
 		if r.unresolved && c.cfg.Names != nil {
-			// a branch route chose another name: this branch is lost, the next call finds it
+			// A branch route chose another name: this branch is lost, and the next call finds the
+			// answer.
 			c.cfg.Names.Prefetch(&r.query)
 		}
 		r.targetFailed(r.lastCause)
-		// what the blacklist keeps back is no response (Kamailio's dst_blocklist)
+		// A destination on the blocklist has not responded (Kamailio's dst_blocklist).
 		if r.unsent != Blocklisted {
 			c.note(r.Tx, 503, r.lastCause)
 		}
@@ -312,8 +312,8 @@ func (r *Request) lost(cause Cause) bool {
 }
 
 // branchRoute runs the armed branch route on the branch about to be made. reply is the reply route
-// that it armed for this branch alone, or 0. Timers that it set are the
-// whole transaction's: the branches already sent follow too, as in Kamailio 5.6.
+// that it armed for this branch alone, or 0. Timers that it set are the whole transaction's: the
+// branches already sent follow them too, as in Kamailio 5.6.
 func (r *Request) branchRoute() (reply int, o BranchOutcome) {
 	timers, restores := r.timers, r.restores
 	r.replyBefore, r.branching = r.armed.reply, true
@@ -326,8 +326,8 @@ func (r *Request) branchRoute() (reply int, o BranchOutcome) {
 	return reply, o
 }
 
-// replyArmed is the reply route that a branch route has armed for its branch, 0 if it has not.
-// The request has again the one it had.
+// replyArmed returns the reply route that a branch route has armed for its branch, 0 if it has
+// armed none, and gives the request back the one it had.
 func (r *Request) replyArmed() (reply int) {
 	if r.armed.reply != r.replyBefore {
 		reply = int(r.armed.reply)
@@ -336,7 +336,8 @@ func (r *Request) replyArmed() (reply int) {
 	return reply
 }
 
-// launch writes the request of br and sends it; else it says why not.
+// launch writes the request of br and sends it. It returns NoCause, or why the request was not
+// sent.
 func (r *Request) launch(br *txn.Branch) Cause {
 	c, p, w := r.core, &r.core.plan, &r.ways
 	r.plan(p, br, br.Listener(), br.Breadth())
@@ -371,7 +372,7 @@ func (r *Request) launch(br *txn.Branch) Cause {
 		w.n = 0
 	}
 	if w.n > 0 || to.Proto.Secure() && len(w.domain) > 0 {
-		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: there is no other try
+		c.tx.KeepSpares(r.Tx, br.Index(), w.list[:w.n], w.domain) // no room: no other address
 	}
 	br.SetMarks(r.leave.marks())
 	c.setStreamOptions(to.Proto, w.domain, r.leave.options)
@@ -388,14 +389,14 @@ const (
 	pickedURI     = 1 << iota // failover rewrites the Request-URI too
 	recordedRoute             // our Record-Route stands behind our Via
 	bestLocal                 // the best response so far was made here
-	bestHeard                 // its branch had a provisional response before
+	bestHeard                 // the branch of the best response had a provisional before it
 	anyTimeout                // a branch timed out
 	anyReplied                // a branch had a response before the one at hand
 	noMoreTargets             // a 6xx came (§16.7 step 5)
-	bestEarlier               // the best response is from before the last relay
+	bestEarlier               // the best response came before the last relay
 )
 
-// keepPicks notes in the transaction what failover must know.
+// keepPicks notes in the transaction what failover needs.
 func (r *Request) keepPicks() {
 	r.Tx.UserFlags &^= pickedURI | recordedRoute
 	if r.rr.kind == recordOwn {

@@ -7,7 +7,7 @@ import (
 )
 
 // A run of the routing program that waits for an answer is held in the arena, like a relay that
-// waits for a name: its transaction is made, the caller has its 100, and behind the saved request
+// waits for a name. Its transaction is made, and the caller has its 100. Behind the saved request
 // stand the request's state in the middle of the program, and what the run itself needs, which only
 // package route reads:
 //
@@ -15,14 +15,15 @@ import (
 //
 //	Hold ─→ … an answer, or its deadline ─→ TakeHeld ─→ the program goes on ─→ EndHeld
 //
-// The slot stays as it is until the run has come to its end, or waits again, or relays, which
-// writes a new one before anything leaves. So a process that takes over the arena of one that was
-// killed meanwhile lets the run ask again (HeldAgain): a question is asked at least once.
+// The slot stays as it is until the run has ended, waits again, or relays; a relay writes a new
+// slot before anything leaves. So a process that takes over the arena of one that was killed
+// meanwhile makes the run ask again (HeldAgain): a question is asked at least once.
 
 // HeldRun is a run that waits.
 type HeldRun struct {
-	Kind RouteKind // of the route it began with: RequestRoute or FailureRoute
-	// Question is the number of what it asked; 0 means nothing, only its time is to pass.
+	Kind RouteKind // kind of the route it began with
+	// Question is the number of the question that the run asked; 0 means none, and the run waits
+	// for Due.
 	Question uint64
 	Due      int64  // deadline, in ns of the shard's clock
 	Run      []byte // what package route needs
@@ -30,11 +31,11 @@ type HeldRun struct {
 	suspended bool // see suspend.go
 }
 
-// savedHeldBits are the bits of Saved that say that something waits.
+// savedHeldBits are the bits of Saved.bits that say that something waits.
 const savedHeldBits = savedWaits | savedHeld
 
-// Hold puts the run of the program on the request off. It makes the transaction if there is none.
-// It returns false if the arena has no room.
+// Hold suspends the program's run on the request. It makes the transaction if there is none. It
+// returns false if the arena has no room.
 func (r *Request) Hold(h *HeldRun) bool {
 	c := r.core
 	if r.branching {
@@ -62,7 +63,7 @@ func (r *Request) Hold(h *HeldRun) bool {
 	return true
 }
 
-// Unhold takes Hold back: the question could not be asked, and the run goes on at once.
+// Unhold undoes Hold, for a question that could not be asked. The run goes on at once.
 func (r *Request) Unhold() {
 	if r.branching {
 		r.unholdBranch()
@@ -71,7 +72,7 @@ func (r *Request) Unhold() {
 	r.core.stopWaiting(r.Tx)
 }
 
-// NotHeld ends a request whose run could not be held for want of room: the caller hears 503. It
+// NotHeld ends a request whose run could not be held for want of room: the caller gets 503. It
 // returns false if its transaction has branches, with which it goes on.
 func (r *Request) NotHeld() bool {
 	if r.branching {
@@ -87,13 +88,13 @@ func (r *Request) NotHeld() bool {
 	return r.noRoom()
 }
 
-// HasTransaction tells whether the request has a transaction, other than one that is there only
-// because its run was held, of which a script knows nothing.
+// HasTransaction reports whether the request has a transaction, other than one that exists only
+// because its run was held: a script knows nothing of that.
 func (r *Request) HasTransaction() bool { return r.Tx != nil && !r.alone }
 
-// EndAlone ends the transaction of a request of which nothing was decided, and that has one only
-// because its run was held: nobody hears of it, as if the run had not waited. An INVITE had its 100,
-// and nothing follows. It returns false if there is more to the transaction.
+// EndAlone ends the transaction of a request about which nothing was decided, and that has one only
+// because its run was held. Nobody hears of it, as if the run had not waited: an INVITE had its
+// 100, and nothing follows. It returns false if there is more to the transaction.
 func (r *Request) EndAlone() bool {
 	if !r.alone || r.lastCause != NoCause || r.Tx.Canceled() {
 		return false
@@ -102,12 +103,12 @@ func (r *Request) EndAlone() bool {
 	return true
 }
 
-// WaitingFor names what tx waits for.
+// WaitingFor returns the Waiting by which tx is found again.
 func (c *Core) WaitingFor(tx *txn.Tx) Waiting {
 	return Waiting{uint64(c.tx.OffOf(tx)), tx.Key()}
 }
 
-// heldBy is the run that tx holds, for its program to go on with. It is nil if it holds none.
+// heldBy returns what tx saved if it holds a run of its program that has not gone on yet, else nil.
 func (c *Core) heldBy(tx *txn.Tx) *Saved {
 	if s := c.saved(tx); s != nil && s.bits&savedHeld != 0 && c.running != tx {
 		return s
@@ -115,15 +116,15 @@ func (c *Core) heldBy(tx *txn.Tx) *Saved {
 	return nil
 }
 
-// Waited is txn.User's: the time of what tx waits for is over.
+// Waited implements txn.User: the deadline of what tx waits for has passed.
 func (c *Core) Waited(tx *txn.Tx) {
 	if s := c.heldBy(tx); s != nil && c.cfg.Held != nil {
 		c.cfg.Held(c.WaitingFor(tx), c.question(tx, s), false)
 	}
 }
 
-// heldAgain lets a run go on that a killed process held: what it asked is asked again. One whose
-// time was over has nothing more to wait for. The time of any other goes on.
+// heldAgain makes a run that a killed process held go on. If it asked a question it asks again. If
+// its time was over it has nothing more to wait for. The time of any other run goes on.
 func (c *Core) heldAgain(tx *txn.Tx) {
 	s := c.heldBy(tx)
 	if s == nil || c.cfg.Held == nil {
@@ -134,10 +135,10 @@ func (c *Core) heldAgain(tx *txn.Tx) {
 	}
 }
 
-// TakeHeld makes the request of a run that is held the request under way, as it was when the run
-// stopped, and gives the run, which is valid for the batch. question tells it from another one of
-// the same transaction. ok is false if there is none: it was ended meanwhile, by a CANCEL or by its
-// time. EndHeld must follow.
+// TakeHeld makes the request of a held run the request under way, as it was when the run stopped,
+// and returns the run, which is valid for the batch. question tells the run from another of the
+// same transaction. ok is false if the run is gone: a CANCEL or its deadline ended it. EndHeld must
+// follow.
 func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok bool) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {
@@ -151,7 +152,7 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	if tx.Answered() || tx.Canceled() {
 		c.stopWaiting(tx)
 		if !tx.Answered() && !c.undecided(tx) {
-			c.sendBest(tx, nil) // the CANCEL came to no end of its own
+			c.sendBest(tx, nil) // the CANCEL left it unfinished
 		}
 		return nil, h, false
 	}
@@ -175,20 +176,20 @@ func (c *Core) TakeHeld(w Waiting, question uint64) (r *Request, h HeldRun, ok b
 	return r, HeldRun{Kind: kind, Question: question, Run: held.b}, true
 }
 
-// heldBytes reads what s holds.
+// heldBytes returns a reader of the run that s holds.
 func (c *Core) heldBytes(tx *txn.Tx, s *Saved) stateReader {
 	text := shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.textLen))
 	return stateReader{b: text[len(text)-int(s.heldLen):]}
 }
 
-// question is the number of what the run that s holds has asked.
+// question returns the number of the question that the run in s has asked.
 func (c *Core) question(tx *txn.Tx, s *Saved) uint64 {
 	held := c.heldBytes(tx, s)
 	return held.number()
 }
 
-// EndHeld does what follows when a run of tx that was held has ended, or waits again: a failure
-// route that made nothing of the transaction leaves it with its best response.
+// EndHeld does what follows when a held run of tx has ended, or waits again. A failure route that
+// made nothing of the transaction leaves it with its best response.
 func (c *Core) EndHeld(tx *txn.Tx, kind RouteKind) {
 	again := c.running != tx && c.waits(tx)
 	c.running = nil

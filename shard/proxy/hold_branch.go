@@ -5,7 +5,7 @@ import (
 	"viaduct/shm"
 )
 
-// A run of a branch_route that waits is held before its branch is there: what was decided about the
+// A run of a branch_route that waits is held before its branch exists: what was decided about the
 // request for this branch, and the run. The relay goes on with the other targets, and returns as if
 // the branch had been sent. When the run has ended the branch is made, and sent:
 //
@@ -15,8 +15,8 @@ import (
 //	         ↓                     ↑                                          ↓
 //	       launch ←────────────────┴──────── EndBranch ←── the program goes on
 //
-// A branch that waits counts as one that is pending. It is not made any more if the caller gives up
-// meanwhile, or the transaction is answered, or another branch brings a 6xx.
+// A branch that waits counts as pending. It is not made if meanwhile the caller gives up, the
+// transaction is answered, or another branch brings a 6xx.
 
 // holdBranch is Hold in a branch route.
 func (r *Request) holdBranch(h *HeldRun) bool {
@@ -26,7 +26,7 @@ func (r *Request) holdBranch(h *HeldRun) bool {
 		return false
 	}
 	n, more := 0, r.nMore
-	r.nMore = 0 // they are the other branches
+	r.nMore = 0 // they belong to the other branches
 	w := stateWriter{c.saving[:0]}
 	w.number(uint64(r.share))
 	w.number(uint64(r.armed.reply))
@@ -59,7 +59,7 @@ func (r *Request) holdBranch(h *HeldRun) bool {
 	return true
 }
 
-// unholdBranch takes that back.
+// unholdBranch undoes holdBranch.
 func (r *Request) unholdBranch() {
 	c := r.core
 	if r.heldBefore {
@@ -70,8 +70,8 @@ func (r *Request) unholdBranch() {
 	c.branching = 0
 }
 
-// heldBranch is the branch that tx holds and whose run asked question, 0 if there is none. With 0
-// it is one whose time is over.
+// heldBranch returns the held branch of tx whose run asked question, 0 if there is none. With
+// question 0 it returns a branch whose deadline has passed.
 func (c *Core) heldBranch(tx *txn.Tx, question uint64) shm.Off {
 	for off := c.tx.FirstHeld(tx); off != 0; off = c.tx.NextHeld(off) {
 		if h := c.held(off); h.kind == BranchRoute && h.question == question &&
@@ -82,7 +82,7 @@ func (c *Core) heldBranch(tx *txn.Tx, question uint64) shm.Off {
 	return 0
 }
 
-// dropBranches gives back the branches of tx that wait: they are not wanted any more. It reports
+// dropBranches frees the branches of tx that wait, since they are not wanted any more. It reports
 // whether there were any.
 func (c *Core) dropBranches(tx *txn.Tx) (some bool) {
 	for off := c.tx.FirstHeld(tx); off != 0; {
@@ -96,9 +96,9 @@ func (c *Core) dropBranches(tx *txn.Tx) (some bool) {
 	return some
 }
 
-// TakeBranch makes the request of a branch that is held the one under way, as it was when its run
-// stopped, and gives the run, which is valid for the batch. ok is false if there is none with that
-// question: it is not wanted any more. EndBranch must follow.
+// TakeBranch makes the request of a held branch the request under way, as it was when its run
+// stopped, and returns the run, which is valid for the batch. ok is false if no branch with that
+// question is held any more. EndBranch must follow.
 func (c *Core) TakeBranch(w Waiting, question uint64) (r *Request, run []byte, ok bool) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {
@@ -130,8 +130,8 @@ func (c *Core) TakeBranch(w Waiting, question uint64) (r *Request, run []byte, o
 	return r, run, true
 }
 
-// EndBranch does what follows when the run of a branch that was held has ended, or waits again: the
-// branch is sent. lost says why it cannot be, if it cannot.
+// EndBranch does what follows when the run of a held branch has ended, or waits again: after its
+// end the branch is sent. lost is NoCause, or why the branch cannot be sent.
 func (c *Core) EndBranch(tx *txn.Tx, o BranchOutcome, lost Cause) {
 	r, off := &c.Request, c.branching
 	r.branching, c.branching = false, 0
@@ -161,7 +161,7 @@ func (c *Core) EndBranch(tx *txn.Tx, o BranchOutcome, lost Cause) {
 	r.ReplyError()
 }
 
-// AbortBranch is for a branch whose run had been held, and panicked: it is lost.
+// AbortBranch ends a branch whose run was held and then panicked: the branch is lost.
 func (c *Core) AbortBranch() {
 	off := c.branching
 	if c.branching = 0; off == 0 {
@@ -172,7 +172,7 @@ func (c *Core) AbortBranch() {
 	}
 }
 
-// branchesAgain lets the branches of tx go on that a killed process held.
+// branchesAgain makes the runs of branches that a killed process held ask again.
 func (c *Core) branchesAgain(tx *txn.Tx) {
 	for off := c.tx.FirstHeld(tx); off != 0 && c.cfg.HeldBranch != nil; {
 		next, h := c.tx.NextHeld(off), c.held(off)

@@ -9,9 +9,9 @@ import (
 )
 
 // A run of an onreply_route that waits is held with its response. The client machine has had the
-// response by then: its timers are set, and a failure was acknowledged (§17.1.1.3). What is put off
-// is that it goes up. What else comes for the transaction meanwhile waits behind it, in order, and
-// has its own routes run when it is its turn:
+// response by then: its timers are set, and a failure was acknowledged (§17.1.1.3). Only passing it
+// upstream is put off. Whatever else comes for the transaction meanwhile waits behind it, in order,
+// and has its own routes run when its turn comes:
 //
 //	held: Held | source, listener, edits | response | request it answers | run
 //	                                                                       none: it has not begun
@@ -21,15 +21,16 @@ import (
 //	            goOnReplies ──────────┴───────── EndReply ←── the program goes on
 //
 // A final response that waits keeps its transaction from being concluded without it. A repetition
-// of one that waits ends here. The slot stays as it is until the response has gone up, so that a
-// process that takes over the arena of one that was killed lets the run ask again.
+// of a response that waits is absorbed. The slot stays as it is until the response has gone up, so
+// that a process that takes over the arena of one that was killed makes the run ask again.
 
-// Held is a run that waits beside that of the request, and what it needs.
+// Held is a held run of a reply route or a branch route, beside that of the request, and what it
+// needs.
 type Held struct {
 	txn.Held
 	question uint64 // see HeldRun
 	textLen  uint32 // of all that follows
-	runLen   uint32 // of the run, at its end; 0 means that its route has not begun
+	runLen   uint32 // of the run, which is last; 0 means that its route has not begun
 	status   uint16 // of the response
 	kind     RouteKind
 	_        [5]uint8
@@ -38,7 +39,7 @@ type Held struct {
 // heldBytes is the size of a Held.
 const heldBytes = 64 // TestSavedLayout
 
-// HeldReply is the response of a run that was held.
+// HeldReply is the response of a held run that goes on.
 type HeldReply struct {
 	Tx     *txn.Tx
 	Branch *txn.Branch
@@ -47,7 +48,7 @@ type HeldReply struct {
 
 func (c *Core) held(off shm.Off) *Held { return shm.Ptr[Held](c.cfg.Arena, off) }
 
-// firstReply is the oldest response that tx holds, 0 if it holds none.
+// firstReply returns the oldest response that tx holds, 0 if it holds none.
 func (c *Core) firstReply(tx *txn.Tx) shm.Off {
 	off := c.tx.FirstHeld(tx)
 	for off != 0 && c.held(off).kind != ReplyRoute {
@@ -56,8 +57,9 @@ func (c *Core) firstReply(tx *txn.Tx) shm.Off {
 	return off
 }
 
-// holds tells whether tx holds what may bring an answer: a final response that waits to go up, or a
-// branch that waits to be sent. What goes on at the moment does not count.
+// holds reports whether tx holds something that may bring a final response: a final response that
+// waits to go up, or a branch that waits to be sent. The one whose run goes on at the moment does
+// not count.
 func (c *Core) holds(tx *txn.Tx) bool {
 	for off := c.tx.FirstHeld(tx); off != 0; off = c.tx.NextHeld(off) {
 		if h := c.held(off); off != c.replying && off != c.branching &&
@@ -69,8 +71,8 @@ func (c *Core) holds(tx *txn.Tx) bool {
 }
 
 // queued puts a response behind the one of its transaction that waits. It returns false if none
-// does, and for a final one that must not be lost and that the arena has no room for: that goes its
-// way at once, and cannot wait.
+// waits. It also returns false for a final response that must not be lost and for which the arena
+// has no room: that goes on at once, and cannot wait.
 func (c *Core) queued(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	if c.replying != 0 || c.firstReply(tx) == 0 {
 		return false
@@ -106,8 +108,8 @@ func (c *Core) queued(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	return true
 }
 
-// Hold puts the run of the reply route on the response off. It returns false if the arena has no
-// room, or another response of the transaction waits already.
+// Hold suspends the reply route's run on the response. It returns false if the arena has no room,
+// or if another response of the transaction waits already.
 func (p *Reply) Hold(tx *txn.Tx, br *txn.Branch, h *HeldRun) bool {
 	c := p.core
 	if tx.State() == txn.Terminated || c.replying == 0 && c.firstReply(tx) != 0 {
@@ -130,7 +132,7 @@ func (p *Reply) Hold(tx *txn.Tx, br *txn.Branch, h *HeldRun) bool {
 	return true
 }
 
-// Unhold takes Hold back: the question could not be asked, and the run goes on at once.
+// Unhold undoes Hold, for a question that could not be asked. The run goes on at once.
 func (p *Reply) Unhold(tx *txn.Tx) {
 	c := p.core
 	if p.wasHeld {
@@ -141,7 +143,8 @@ func (p *Reply) Unhold(tx *txn.Tx) {
 	c.replying = 0
 }
 
-// writeReply writes the response under way, with its run. It returns 0 if the arena has no room.
+// writeReply writes the response under way and its run into the arena. It returns 0 if there is no
+// room.
 func (c *Core) writeReply(tx *txn.Tx, br *txn.Branch, run *HeldRun) shm.Off {
 	p := &c.Reply
 	raw := p.M.Raw[:end(p.M)]
@@ -189,7 +192,7 @@ func (c *Core) replyAt(off shm.Off, p *Reply) (raw, sent, run []byte) {
 	return raw, sent, run
 }
 
-// responseAt are the bytes of the response at off.
+// responseAt returns the bytes of the response at off.
 func (c *Core) responseAt(off shm.Off) []byte {
 	h := c.held(off)
 	k := stateReader{b: shm.Tail[Held](c.cfg.Arena, off, int(h.textLen))[:h.textLen-h.runLen]}
@@ -206,9 +209,9 @@ func (c *Core) responseAt(off shm.Off) []byte {
 	return k.take(n)
 }
 
-// TakeReply makes the response of a run that is held the one under way, parsed into m, as it was
-// when the run stopped, and gives the run, which is valid for the batch. ok is false if there is
-// none with that question: its transaction has ended meanwhile. EndReply must follow.
+// TakeReply makes the response of a held run the response under way, parsed into m, as it was when
+// the run stopped. The run that it returns is valid for the batch. ok is false if no response with
+// that question is held any more, since its transaction has ended. EndReply must follow.
 func (c *Core) TakeReply(w Waiting, question uint64, m *parser.Message) (h HeldReply, ok bool) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {
@@ -245,8 +248,9 @@ func (c *Core) takeUp(tx *txn.Tx, off shm.Off, m *parser.Message) (h HeldReply, 
 	return h, true
 }
 
-// EndReply does what follows when a run that was held has ended, or with held waits again: its
-// response goes up unless it is a provisional that is dropped, and those behind it go on.
+// EndReply does what follows when a held run has ended, or waits again (ReplyHeld). The response of
+// a run that ended goes up, unless it is a provisional that the route dropped, and the responses
+// behind it go on.
 func (c *Core) EndReply(h *HeldReply, m *parser.Message, o ReplyOutcome) {
 	if o == ReplyHeld {
 		c.replying = 0
@@ -261,14 +265,14 @@ func (c *Core) EndReply(h *HeldReply, m *parser.Message, o ReplyOutcome) {
 	c.goOnReplies(h.Tx, m)
 }
 
-// leaveReply gives back the response that was under way.
+// leaveReply frees the response that was under way.
 func (c *Core) leaveReply(tx *txn.Tx) {
 	off := c.replying
 	c.replying = 0
 	c.tx.DropHeld(tx, off)
 }
 
-// loseReply gives back one whose branch was ended without it. Slow path.
+// loseReply frees a response whose branch was ended without it. Slow path.
 func (c *Core) loseReply(tx *txn.Tx) {
 	final := c.held(c.replying).status >= 200
 	c.leaveReply(tx)
@@ -277,7 +281,8 @@ func (c *Core) loseReply(tx *txn.Tx) {
 	}
 }
 
-// GoOnReplies runs the routes of the responses that wait behind none, each parsed into m.
+// GoOnReplies runs the routes of the queued responses that nothing holds up any more, each parsed
+// into m.
 func (c *Core) GoOnReplies(w Waiting, m *parser.Message) {
 	if tx := c.tx.ByKey(shm.Off(w.Tx), w.Key); tx != nil {
 		c.goOnReplies(tx, m)
@@ -307,8 +312,8 @@ func (c *Core) goOnReplies(tx *txn.Tx, m *parser.Message) {
 	}
 }
 
-// AbortReply is for a response whose run had been held, and panicked: it is lost. Those behind it
-// go on by themselves.
+// AbortReply ends a response whose run was held and then panicked: the response is lost. Those
+// behind it go on by themselves.
 func (c *Core) AbortReply() {
 	off := c.replying
 	if c.replying = 0; off == 0 {
@@ -324,7 +329,7 @@ func (c *Core) AbortReply() {
 	}
 }
 
-// WaitedFor is txn.User's: what tx holds at off is due.
+// WaitedFor implements txn.User: what tx holds at off is due.
 func (c *Core) WaitedFor(tx *txn.Tx, off shm.Off) {
 	h := c.held(off)
 	switch {
@@ -336,7 +341,7 @@ func (c *Core) WaitedFor(tx *txn.Tx, off shm.Off) {
 	}
 }
 
-// repliesAgain lets the responses of tx go on that a killed process held.
+// repliesAgain makes the runs of responses that a killed process held ask again.
 func (c *Core) repliesAgain(tx *txn.Tx) {
 	off := c.firstReply(tx)
 	if off == 0 || c.cfg.HeldReply == nil {

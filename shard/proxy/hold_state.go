@@ -12,7 +12,7 @@ const (
 	stateSymmetric
 	stateSips
 	stateNo100
-	// its decisions are those that Saved keeps anyway, and are not written
+	// Its decisions are those that Saved keeps anyway, and are not written.
 	stateSaved
 	stateAgain
 )
@@ -20,7 +20,8 @@ const (
 // AppendState appends the state of the request to b.
 func (r *Request) AppendState(b []byte) []byte { return r.appendState(b, false) }
 
-// appendState appends it. saved tells whether its decisions are those that Saved keeps.
+// appendState appends the state of the request to b. With saved its decisions are not written,
+// since Saved keeps the same ones.
 func (r *Request) appendState(b []byte, saved bool) []byte {
 	w := stateWriter{b}
 	bits := uint64(0)
@@ -46,14 +47,14 @@ func (r *Request) appendState(b []byte, saved bool) []byte {
 	return w.b
 }
 
-// ReadState makes b, which AppendState wrote, the state of the request. Its texts stay where they
-// are. It returns false if it is none.
+// ReadState restores the state of the request from b, which AppendState wrote. The texts stay views
+// of b. It returns false if b is no such state.
 func (r *Request) ReadState(b []byte) bool {
 	s := stateReader{b: b}
 	return r.readState(&s) && len(s.b) == 0
 }
 
-// readState reads it from s, which may have more behind it.
+// readState reads the state from s, which may have more behind it.
 func (r *Request) readState(s *stateReader) bool {
 	bits := s.number()
 	r.fresh, r.relayed = bits&stateFresh != 0, bits&stateRelayed != 0

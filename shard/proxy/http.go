@@ -9,19 +9,19 @@ import (
 	"viaduct/shard/txn"
 )
 
-// An HTTP request (RFC 9110) is under way as one of SIP is, so that a routing program reads it by
-// the same words. Nothing of it is SIP's: it has no transaction, goes nowhere, and what answers it
-// is written as HTTP and given to Config.HTTP, once.
+// An HTTP request (RFC 9110) becomes the request under way like one of SIP, so that a routing
+// program reads it with the same functions and variables. Nothing else of SIP applies: it has no
+// transaction, it is not sent on, and its answer is written as HTTP and given to Config.HTTP, once.
 
 // HTTP says which HTTP request a Request is.
 type HTTP struct {
 	Conn   uint64
-	Number uint32 // of its connection's requests; 0 means the Request is none
+	Number uint32 // counts the requests of Conn; 0 means that the Request is no HTTP request
 	Last   bool   // the connection closes behind the answer
 }
 
-// HTTPAnswer takes the response to an HTTP request; with none its connection closes. last says that
-// it closes behind it. It returns false if the connection is gone.
+// HTTPAnswer takes the response to an HTTP request. An empty response closes the connection. last
+// says that the connection closes after the response. It returns false if the connection is gone.
 type HTTPAnswer func(conn uint64, number uint32, response []byte, last bool) bool
 
 // BeginHTTP begins on an HTTP request, to which a Via was added.
@@ -34,13 +34,13 @@ func (r *Request) BeginHTTP(m *parser.Message, src *netio.Addr, listener int, h 
 	return true
 }
 
-// HTTP is which HTTP request it is.
+// HTTP says which HTTP request it is.
 func (r *Request) HTTP() HTTP { return r.http }
 
 // IsHTTP tells whether it is an HTTP request.
 func (r *Request) IsHTTP() bool { return r.http.Number != 0 }
 
-// HTTPDuty is the duty to answer an HTTP request, by whoever took it over. Its methods may be
+// HTTPDuty is the duty to answer an HTTP request, for whoever has taken it over. Its methods may be
 // called from any goroutine.
 type HTTPDuty struct {
 	http   HTTP
@@ -49,8 +49,8 @@ type HTTPDuty struct {
 	head   bool
 }
 
-// TakeHTTP hands the duty to answer an HTTP request to the caller: nothing answers it here any
-// more. It returns nil if it was answered.
+// TakeHTTP hands the duty to answer an HTTP request to the caller; the Request does not answer it
+// any more. It returns nil if the request was answered.
 func (r *Request) TakeHTTP() *HTTPDuty {
 	c := r.core
 	if !r.IsHTTP() || r.done || c.cfg.HTTP == nil {
@@ -62,8 +62,8 @@ func (r *Request) TakeHTTP() *HTTPDuty {
 	return d
 }
 
-// Answer answers the request, once. kind is the Content-Type of body. A reason that no status line
-// can carry is left out. It returns false if the connection is gone.
+// Answer answers the request, once. kind is the Content-Type of body. It leaves out a reason that
+// no status line can carry. It returns false if the connection is gone.
 func (d *HTTPDuty) Answer(code int, reason, kind string, body []byte) bool {
 	if strings.ContainsAny(reason, "\r\n\x00") {
 		reason = ""
@@ -74,8 +74,8 @@ func (d *HTTPDuty) Answer(code int, reason, kind string, body []byte) bool {
 
 func (r *Request) lastHTTP() bool { return r.http.Last || r.replyOptions&txn.CloseAfter != 0 }
 
-// EndHTTP closes the connection of an HTTP request that nobody has answered, or is to. It returns
-// false if somebody has.
+// EndHTTP closes the connection of an HTTP request that nobody has answered, and nobody has taken
+// over. It returns false if somebody has.
 func (r *Request) EndHTTP() bool {
 	if r.done || r.core.cfg.HTTP == nil {
 		return false
@@ -84,14 +84,14 @@ func (r *Request) EndHTTP() bool {
 	return true
 }
 
-// ReplyHTTP answers an HTTP request, once. kind is the Content-Type of body; either may be empty.
-// The rows of append_to_reply go along. It returns false if it was answered, a text has a line end,
-// or there is no room.
+// ReplyHTTP answers an HTTP request, once. kind is the Content-Type of body; both may be empty. The
+// rows of append_to_reply are included. It returns false if the request was answered, a text has a
+// line end, or there is no room.
 func (r *Request) ReplyHTTP(code int, reason, kind, body []byte) bool {
 	return r.replyHTTP(code, reason, r.ReplyRows(), kind, body)
 }
 
-// ReplyRows are the rows of append_to_reply.
+// ReplyRows returns the rows that append_to_reply has added, a view.
 func (r *Request) ReplyRows() []byte {
 	rows, _ := cutBody(r.leave.reply)
 	return rows
@@ -124,7 +124,7 @@ func (r *Request) replyHTTP(code int, reason, rows, kind, body []byte) bool {
 // IsHEAD tells whether an HTTP request wants no body (RFC 9110 §9.3.2).
 func (r *Request) IsHEAD() bool { return string(r.M.MethodBytes()) == "HEAD" }
 
-// appendHTTP appends an HTTP response. head leaves its body out.
+// appendHTTP appends an HTTP response. With head the body is left out.
 func appendHTTP(b []byte, server string, h *HTTP, code int, reason, rows, kind, body []byte,
 	head bool) []byte {
 	b = append(appendInt(append(b, "HTTP/1.1 "...), code), ' ')

@@ -2,22 +2,22 @@ package proxy
 
 import "viaduct/shard/txn"
 
-// Keeper has the variables of the routing program that live as long as the transaction.
+// Keeper holds those variables of the routing program that live as long as the transaction.
 type Keeper interface {
-	KeptChanged() bool          // since the transaction was given them
+	KeptChanged() bool          // whether they changed since KeptDone
 	KeptBytes() int             // how many AppendKept writes; 0 means there are none
-	AppendKept(b []byte) []byte // appends them
-	KeptDone()                  // the transaction has them
+	AppendKept(b []byte) []byte // appends them to b
+	KeptDone()                  // tells that the transaction has stored them
 }
 
-// keepVars gives the transaction of the request the variables that changed, behind what is saved of
-// the request. It returns false if the arena has no room.
+// keepVars stores the variables that changed in the request's transaction, behind the saved
+// request. It returns false if the arena has no room.
 func (r *Request) keepVars() bool {
 	return r.Keeper == nil || !r.Keeper.KeptChanged() || r.core.KeepVars(r.Tx, r.Keeper)
 }
 
-// KeepVars keeps the variables of k for the routes of tx that run later. It returns false if the
-// arena has no room, or nothing is saved of tx, hence no route runs later.
+// KeepVars stores the variables of k for the routes of tx that run later. It returns false if the
+// arena has no room, or if nothing is saved of tx, so that no route runs later.
 func (c *Core) KeepVars(tx *txn.Tx, k Keeper) bool {
 	if tx.Saved() == 0 || !c.tx.SetVars(tx, k.KeptBytes(), k) {
 		return false
@@ -26,6 +26,6 @@ func (c *Core) KeepVars(tx *txn.Tx, k Keeper) bool {
 	return true
 }
 
-// Vars are the variables that tx keeps, as a Keeper appended them. They are nil if there are none.
-// A view, valid until the next KeepVars.
+// Vars returns the variables that tx keeps, as a Keeper appended them, or nil if there are none.
+// The result is a view, valid until the next KeepVars.
 func (c *Core) Vars(tx *txn.Tx) []byte { return c.tx.Vars(tx) }

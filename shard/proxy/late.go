@@ -8,12 +8,14 @@ import (
 	"viaduct/shard/txn"
 )
 
-// A branch that was given up on may still answer. A 2xx of it is a call (§16.7 step 5): the caller
-// gets it if it had none. Else nobody wants it, for the caller talks to somebody else by now; the
-// phone that answered would wait for an ACK, and then for somebody to speak. So it is ended here,
-// as a caller who forks ends the calls that it does not want: ACK, then BYE (§13.2.2.4).
+// A branch that was given up on may still answer. A 2xx from it is a call (§16.7 step 5), and the
+// caller gets it if no other 2xx went up. Otherwise nobody wants it, since the caller talks to
+// somebody else by now; the phone that answered would wait for an ACK, and then for somebody to
+// speak. So the call is ended here, as a caller who forks ends the calls that it does not want:
+// ACK, then BYE (§13.2.2.4).
 
-// late handles a 2xx of a branch that was given up on. It reports false if it goes up. Slow path.
+// late handles a 2xx of a branch that was given up on. It returns false if the 2xx goes up. Slow
+// path.
 func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	again, tag := br.Dismissed(), tagHash(m)
 	if !again {
@@ -39,8 +41,8 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	c.send(d.by, &d.to, c.segs[:1])
 	if again {
 		if tag != br.DismissedTag() {
-			// A fork behind answered too, or there was no room: a BYE without a transaction, as
-			// often as that comes.
+			// Another fork downstream answered too, or there was no room: a BYE without a
+			// transaction, each time that 2xx comes.
 			c.setStreamOptions(d.to.Proto, d.host, 0)
 			c.segs[0] = d.appendRequest(c, m, parser.BYE,
 				append(c.appendAckBranch(branch[:0], m), 'b'))
@@ -66,27 +68,26 @@ func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	return true
 }
 
-// tagHash tells the dialogs apart that 2xx of one branch make (§12.1.2); it is never 0.
+// tagHash tells apart the dialogs that the 2xx of one branch make (§12.1.2); it is never 0.
 func tagHash(m *parser.Message) uint32 {
 	to, _ := m.To()
 	return uint32(xxhash.Sum64(to.Tag.Of(m.Raw))) | 1
 }
 
-// parting is the dialog that a 2xx made, as far as its end needs it (§12.1.2): views of the
-// message.
+// parting is what ending a dialog needs of the 2xx that made it (§12.1.2): views of the message.
 type parting struct {
-	remote []byte                   // the remote target: its Contact
+	remote []byte                   // the remote target: Contact of the 2xx
 	auth   []byte                   // rows with credentials, for the ACK (§13.2.2.4)
-	routes [maxPartingRoutes][]byte // the route set behind us, nearest first
+	routes [maxPartingRoutes][]byte // the route set downstream of us, nearest first
 	n      int
 	to     netio.Addr
 	by     int
-	host   []byte // that it was found by
+	host   []byte // the host that to was found by
 }
 
-// read takes the dialog from a 2xx and the request that it answers. The Record-Routes of those
-// behind us stand in front of what the request had already (§16.6 step 4). It returns false if
-// there is no way to the other side.
+// read fills d in from a 2xx and the request that it answers. The Record-Routes of the proxies
+// downstream stand in front of those that the request had already (§16.6 step 4). It returns false
+// if there is no way to the other side.
 func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	d.n = 0
 	if sent == nil || c.stored.Parse(sent) != parser.OK {
@@ -125,9 +126,9 @@ func (d *parting) read(c *Core, m *parser.Message, sent []byte) bool {
 	return true
 }
 
-// whereTo finds where the requests of d go: by its first Route, else by the remote target
-// (§12.2.1.1). What a name leads to is only asked for where it is known; else they go where the
-// INVITE went, which was good for that.
+// whereTo finds where the requests of d go: to its first Route, else to the remote target
+// (§12.2.1.1). A name is looked up in the cache alone; if it is not there, the requests go where
+// the INVITE went, which led to the same call.
 func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	uri := d.remote
 	if d.n > 0 {
@@ -174,7 +175,7 @@ func (c *Core) whereTo(br *txn.Branch, d *parting) bool {
 	return d.by >= 0
 }
 
-// appendRequest appends a request of d. Its Request-URI is the remote target, unless the first
+// appendRequest appends a request within d. Its Request-URI is the remote target, unless the first
 // Route is a strict router's (§12.2.1.1).
 func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method,
 	branch []byte) []byte {
@@ -217,7 +218,7 @@ func (d *parting) appendRequest(c *Core, m *parser.Message, method parser.Method
 }
 
 // appendAckBranch appends the branch of the ACK to a 2xx: one of its own (§17.1.1.3), the same for
-// each repetition of that.
+// each repetition of the 2xx.
 func (c *Core) appendAckBranch(b []byte, m *parser.Message) []byte {
 	cseq, _ := m.CSeq()
 	h := (xxhash.Sum64(m.CallID())^uint64(cseq.Number))*0x9e3779b97f4a7c15 ^

@@ -9,24 +9,24 @@ import (
 	"viaduct/shard/txn"
 )
 
-// leaving is what the routing program has decided about how the request leaves, beside where to.
-// Its texts are good for the batch; Saved keeps them for later routes. What a branch route decides
-// is for its branch alone, see fork.
+// leaving is what the routing program has decided about how the request leaves, apart from its
+// destination. Its texts are valid for the batch; Saved keeps them for later routes. What a branch
+// route decides is for its branch alone, see fork.
 type leaving struct {
 	forced  int               // listener that force_send_socket() names; -1 means none
-	options txn.StreamOptions // of the stream it leaves on
-	ignore  blocklist.Reason  // reasons that list no destination, see ignores
+	options txn.StreamOptions // for the stream it leaves on
+	ignore  blocklist.Reason  // failures that put no destination on the blocklist, see ignores
 	rport   bool              // our Via asks for rport, whatever the settings say
 	server  bool              // our Via has Config.ServerParam
 	port    uint16            // shown in our Via instead of the listener's; 0 means the listener's
-	host    []byte            // the same; nil means the listener's
+	host    []byte            // shown in our Via; nil means the listener's
 	path    []byte            // our Path row; nil means none
 	reply   []byte            // rows of responses made here, nil if there are none
 }
 
-// ForceListener makes the request leave by a listener, or by the one with its address and the
-// destination's transport (force_send_socket). With -1 it leaves by the one that suits the
-// destination.
+// ForceListener makes the request leave by a listener, or by the one with the same address and the
+// destination's transport (force_send_socket). With -1 the request leaves by a listener that suits
+// the destination.
 func (r *Request) ForceListener(listener int) { r.leave.forced = listener }
 
 // Forced is what ForceListener was given last.
@@ -35,7 +35,7 @@ func (r *Request) Forced() int { return r.leave.forced }
 // AddStreamOptions adds to what the request asks of the stream it leaves on.
 func (r *Request) AddStreamOptions(o txn.StreamOptions) { r.leave.options |= o }
 
-// AddReplyOptions adds to what the responses to the request ask of theirs.
+// AddReplyOptions adds to what the responses to the request ask of the stream they leave on.
 func (r *Request) AddReplyOptions(o txn.StreamOptions) {
 	r.replyOptions |= o
 	if r.Tx != nil {
@@ -43,13 +43,14 @@ func (r *Request) AddReplyOptions(o txn.StreamOptions) {
 	}
 }
 
-// Ignore says which reasons put no destination of the request on the blocklist (blst_set_ignore).
+// Ignore sets the reasons of failure that put no destination of the request on the blocklist
+// (blst_set_ignore).
 func (r *Request) Ignore(mask blocklist.Reason) { r.leave.ignore = mask }
 
 // Ignored is what Ignore was given last.
 func (r *Request) Ignored() blocklist.Reason { return r.leave.ignore }
 
-// The marks of a branch are one byte: the reasons to ignore, and the options in the place of two
+// The marks of a branch are one byte: the reasons to ignore, with the options in the place of two
 // reasons that no failure has.
 const (
 	markNoConnect  = uint8(blocklist.IPv6)
@@ -78,27 +79,28 @@ func optionsOf(marks uint8) (o txn.StreamOptions) {
 	return o
 }
 
-// IgnoreOf replaces the mask of a branch that is under way.
+// IgnoreOf replaces the mask of reasons to ignore of a branch under way.
 func IgnoreOf(br *txn.Branch, mask blocklist.Reason) {
 	br.SetMarks(br.Marks()&^markIgnore | uint8(mask)&markIgnore)
 }
 
-// IgnoredOf is the mask of a branch.
+// IgnoredOf returns the mask of reasons to ignore of a branch.
 func IgnoredOf(br *txn.Branch) blocklist.Reason {
 	return blocklist.Reason(br.Marks() & markIgnore)
 }
 
-// ignores tells whether a failure of br is not to be told to the blacklist.
+// ignores reports whether a failure of br for that reason is kept from the blocklist.
 func ignores(br *txn.Branch, why blocklist.Reason) bool { return IgnoredOf(br)&why != 0 }
 
 // RPort makes our Via ask for rport (RFC 3581 §3).
 func (r *Request) RPort() { r.leave.rport = true }
 
-// NameServer gives our Via the parameter that names this server, or takes it back (via_add_srvid).
+// NameServer adds the parameter that names this server to our Via, or removes it (via_add_srvid).
 func (r *Request) NameServer(on bool) { r.leave.server = on }
 
-// Symmetric sends responses to where the request came from, as if its Via had asked (force_rport).
-// It returns false if a transaction has taken note already.
+// Symmetric sends responses to where the request came from, as if its Via had asked for that
+// (force_rport). It returns false if the request has a transaction already that sends them
+// elsewhere.
 func (r *Request) Symmetric() bool {
 	if r.Tx != nil && !r.symmetric || r.via == nil {
 		return false
@@ -109,10 +111,10 @@ func (r *Request) Symmetric() bool {
 }
 
 // Advertise shows host and port in our Via instead of the listener's; nil and 0 leave that part as
-// it is. It returns false if too many names were shown before, or host is too long.
+// it is. It returns false if host is too long, or too many names were shown before.
 //
-// A response is ours by the sent-by that it brings back (§18.1.2), so what was ever shown is
-// remembered.
+// A response is recognised as ours by the sent-by in its Via (§18.1.2), so every sent-by that was
+// ever shown is remembered.
 func (r *Request) Advertise(host []byte, port int) bool {
 	l := &r.leave
 	if len(host) > maxSentByHost || port < 0 || port > 65535 {
@@ -134,7 +136,7 @@ func (r *Request) Advertise(host []byte, port int) bool {
 	return true
 }
 
-// remember takes a sent-by for one of ours. It returns false if there is no room.
+// remember makes a sent-by count as one of ours. It returns false if there is no room.
 func (c *Core) remember(sentBy []byte) bool {
 	switch {
 	case c.viaIsOurs(sentBy):
@@ -146,7 +148,7 @@ func (c *Core) remember(sentBy []byte) bool {
 	return true
 }
 
-// sentBy is what our Via shows of a listener.
+// sentBy returns the sent-by that our Via shows for a listener.
 func (l *leaving) sentBy(c *Core, listener int) []byte {
 	t := &c.listeners[listener]
 	if l.host == nil && l.port == 0 {
@@ -177,7 +179,7 @@ func (r *Request) viaHead(listener int) []byte {
 }
 
 // viaLike begins our Via row for a request that is sent again: what the program had shown in the
-// one before stays.
+// Via before stays.
 func (c *Core) viaLike(m *parser.Message, before, listener int) []byte {
 	via, reason := m.TopVia()
 	if reason == parser.OK {
@@ -202,8 +204,9 @@ func (c *Core) appendVia(b []byte, listener int, sentBy []byte, rport bool) []by
 }
 
 // AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the
-// request, through which requests for the registered address are to come back. received adds where
-// it came from. It returns false if there is no room, or one was added before.
+// request, through which requests for the registered address are to come back. With received the
+// row says where the request came from. It returns false if there is no room, or one was added
+// before.
 func (r *Request) AddPath(user, params []byte, received bool) bool {
 	c, t := r.core, &r.core.listeners[r.Listener]
 	if r.leave.path != nil || len(user)+len(params) > maxPathBytes {
@@ -245,8 +248,9 @@ func (r *Request) AppendToReply(rows []byte) bool {
 	return r.setReply(b, body)
 }
 
-// SetReplyBody gives those responses a body, and the rows that say what it is. It returns false for
-// what are no rows, or if body is empty or too long. One before it goes, its rows as well.
+// SetReplyBody gives those responses a body, and the rows kind that describe it. They replace an
+// earlier body and its rows. It returns false if kind is no header rows, or if body is empty or too
+// long.
 func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
 	had, _ := cutBody(r.leave.reply)
 	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 ||
@@ -267,7 +271,8 @@ func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
 
 var contentTypeName = []byte("Content-Type: ")
 
-// setReply keeps rows that are at the end of what take has given, and a body behind an empty line.
+// setReply keeps rows, which must be at the end of what take returned last, and a body behind an
+// empty line.
 func (r *Request) setReply(rows, body []byte) bool {
 	if len(body) > 0 {
 		rows = append(append(rows, crlf...), body...)
@@ -276,7 +281,7 @@ func (r *Request) setReply(rows, body []byte) bool {
 	return r.relayedSave()
 }
 
-// cutBody parts what setReply has kept.
+// cutBody splits what setReply has kept.
 func cutBody(kept []byte) (rows, body []byte) {
 	if i := bytes.Index(kept, emptyLine); i >= 0 {
 		return kept[: i+2 : i+2], kept[i+len(emptyLine):]
@@ -288,8 +293,8 @@ var emptyLine = []byte("\r\n\r\n")
 
 var crlf = []byte("\r\n")
 
-// HeaderRows tells whether b is rows of header fields, the last of them with its line end or
-// without (§7.3.1).
+// HeaderRows reports whether b is one or more rows of header fields; the last may lack its line end
+// (§7.3.1).
 func HeaderRows(b []byte) bool {
 	if len(b) == 0 {
 		return false
@@ -318,10 +323,10 @@ func HeaderRows(b []byte) bool {
 type Reply struct {
 	M        *parser.Message // the response as received
 	Src      netio.Addr      // who sent it
-	Listener int             // that received it
-	listener int             // that it leaves by; -1 means the one its request came by
+	Listener int             // the one that received it
+	listener int             // the one it leaves by; -1 means the one its request came by
 	options  txn.StreamOptions
-	wasHeld  bool // what Hold wrote took the place of what it wrote before
+	wasHeld  bool // its run was held before, and Hold replaced what it wrote then
 	core     *Core
 	edits    edits
 }
@@ -332,14 +337,15 @@ func (p *Reply) Begin(m *parser.Message, src *netio.Addr, listener int) {
 	p.listener, p.options, p.edits.n, p.edits.body = -1, 0, 0, false
 }
 
-// ForceListener makes it leave by another listener, as far as its transport and family fit. Over a
-// stream it leaves on its request's connection whatever is asked for (§18.2.2).
+// ForceListener makes the response leave by another listener, if that has the right transport and
+// family. Over a stream a response leaves on its request's connection whatever is asked for
+// (§18.2.2).
 func (p *Reply) ForceListener(listener int) { p.listener = listener }
 
 // Forced is what ForceListener was given last.
 func (p *Reply) Forced() int { return p.listener }
 
-// AddStreamOptions adds to what it asks of its stream.
+// AddStreamOptions adds to what the response asks of the stream it leaves on.
 func (p *Reply) AddStreamOptions(o txn.StreamOptions) { p.options |= o }
 
 // Edit is Request.Edit for the response.
@@ -355,7 +361,8 @@ func (p *Reply) InsertFirst(at uint32, text []byte) bool {
 	return p.edits.insertFirst(p.core, p.M, at, text)
 }
 
-// by is the listener that a response to tx, or to that address, leaves by.
+// by returns the listener that a response to that address leaves by: the forced one if it fits,
+// else usual.
 func (p *Reply) by(to *netio.Addr, usual int) int {
 	if p.listener < 0 || to.Proto != netio.UDP {
 		return usual
@@ -369,8 +376,8 @@ func (p *Reply) by(to *netio.Addr, usual int) int {
 	return usual
 }
 
-// withhold is what becomes of tx when onsend_route keeps a response back: a final one counts as
-// sent, and its caller hears nothing, as from a server that is gone.
+// withhold ends tx after onsend_route kept a response back. A final response counts as sent, and
+// the caller gets none, as from a server that is gone.
 func (c *Core) withhold(tx *txn.Tx, status int) {
 	if status < 200 || tx.Answered() {
 		return

@@ -9,19 +9,19 @@ import (
 	"viaduct/shard/txn"
 )
 
-// A request loops when it comes back unchanged in everything that decided where
-// it went (RFC 5393 §4.2): each round would go the same way, and with forking
-// their number doubles. One that comes back with another Request-URI or Route set
-// is a spiral and passes. Call-ID, From tag and CSeq need no comparing: the Via
-// that says it was here carries a secret of the very transaction.
+// A request loops when it comes back unchanged in everything that decided where it went (RFC 5393
+// §4.2): each round would go the same way, and with forking the number of requests doubles each
+// time. A request that comes back with another Request-URI or Route set is a spiral, and passes.
+// Call-ID, From tag and CSeq need no comparing: the Via that shows the request was here carries a
+// secret of the very transaction.
 //
-// The address it came from is one of the inputs. A feature server that we send a
-// call to and that hands it back unchanged is no loop: the routing program sees
-// where it comes from ($si) and goes on differently. A real loop comes from the
-// same neighbour each time and is found one round later.
+// The address that the request came from is one of the inputs. A feature server that gets a call
+// from us and hands it back unchanged makes no loop: the routing program sees where the request
+// comes from ($si) and goes on differently. A real loop comes from the same neighbour each time and
+// is found one round later.
 
-// loopHash is the hash of those inputs. It is kept in the transaction, so it must
-// mean the same to the next process.
+// loopHash returns the hash of those inputs. The hash is kept in the transaction, so it must mean
+// the same to the next process.
 func (r *Request) loopHash() uint64 {
 	m := r.M
 	h := xxhash.Sum64(m.Bytes(m.URI))
@@ -34,8 +34,8 @@ func (r *Request) loopHash() uint64 {
 	return (h ^ binary.LittleEndian.Uint64(r.Src.IP[8:])) * 0xc4ceb9fe1a85ec53
 }
 
-// looped tells whether the request was here before, just like this, and waits for what becomes of
-// that.
+// looped reports whether the request was here before with the same loopHash, while the transaction
+// it made then is still under way.
 func (r *Request) looped() bool {
 	m := r.M
 	if m.Method == parser.ACK || !r.via.More && !m.HasMany(parser.KindVia) {

@@ -15,35 +15,35 @@ type Routed uint8
 
 // What LooseRoute returns.
 const (
-	// NotRouted: there is no Route, so the target is the Request-URI alone; or the set is
-	// malformed, or not ours to follow.
+	// NotRouted means that there is no Route, so that the target is the Request-URI alone, or that
+	// the set is malformed, or not ours to follow.
 	NotRouted Routed = iota
-	// Followed: the request follows its Route set.
+	// Followed means that the request follows its Route set.
 	Followed
-	// UsedUp: all that a request outside of a dialog had was ours. It is gone, and nothing says
-	// that we ever let the request through.
+	// UsedUp means that a request outside of a dialog had only Route values of ours. They are
+	// removed, and nothing proves that we ever let the request through.
 	UsedUp
 )
 
-// LooseRoute is §16.4: it takes our own values off the Route set and makes the
-// next one, if any, the destination. What a strict router before us did is undone, unless looseOnly.
-// The parameters of our own value, the first of them, are Routed from then on.
+// LooseRoute is §16.4: it removes our own values from the Route set and makes the next value, if
+// any, the destination. What a strict router before us did is undone, unless looseOnly. The
+// parameters of the first value that was ours are available from Routed afterwards.
 //
-// A Path of ours (AddPath) may tell where the REGISTER came from, which is where requests to the
-// registered address go if the settings want it (use_received), whatever stands behind it.
+// A Path of ours (AddPath) may say where the REGISTER came from. If the settings want it
+// (use_received), requests to the registered address go there, whatever stands behind that value.
 func (r *Request) LooseRoute(looseOnly bool) Routed {
 	var received []byte
 	routed := r.followRoutes(&received, looseOnly)
 	if routed != NotRouted && received != nil && r.core.cfg.UseReceived {
 		if b, ok := unescaped(r.core.take(len(received)), received); ok {
-			r.SetDstURI(b) // what is no URI counts as not there
+			r.SetDstURI(b) // what is no URI is ignored
 		}
 	}
 	return routed
 }
 
-// unescaped appends s with its %HH resolved (§25.1, escaped). It returns false if a % stands
-// without two digits.
+// unescaped appends s with its %HH resolved (§25.1, escaped). It returns false if a % is not
+// followed by two digits.
 func unescaped(b, s []byte) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -63,7 +63,8 @@ func unescaped(b, s []byte) ([]byte, bool) {
 	return b, true
 }
 
-// followRoutes is LooseRoute but for the received parameter of our own value, which it gives back.
+// followRoutes does what LooseRoute does, except that it returns the received parameter of our own
+// value instead of going there.
 func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 	c, m := r.core, r.M
 	if !m.Has(parser.KindRoute) {
@@ -87,7 +88,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 		}
 		return r.nextHop(&top, routes.Cut)
 	}
-	// A value without our mark leads nowhere. One alone, outside of a dialog, asks for nothing
+	// A value without our mark leads nowhere. A single one outside of a dialog asks for nothing,
 	// and is removed like any other.
 	marked, before := r.marked(&top), r.nCuts
 	if !marked && r.HasToTag() {
@@ -121,7 +122,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 	return r.nextHop(&top, routes.Cut)
 }
 
-// usedUp is what a Route set comes to that held nothing but our own values.
+// usedUp returns the result for a Route set that had only our own values.
 func (r *Request) usedUp() Routed {
 	if r.HasToTag() {
 		return Followed
@@ -138,7 +139,8 @@ func (r *Request) nextHop(top *parser.URI, at parser.Span) Routed {
 		r.toRoute = true
 		return Followed
 	}
-	// A strict router gets its own URI as Request-URI and ours at the end of the set.
+	// A strict router gets its own URI as Request-URI, and the Request-URI goes to the end of the
+	// set.
 	was := r.RequestURI()
 	row := append(append(append(r.core.take(len(was)+16), "Route: <"...), was...), ">\r\n"...)
 	secure := hasScheme(was, "sips:")
@@ -150,11 +152,10 @@ func (r *Request) nextHop(top *parser.URI, at parser.Span) Routed {
 	return Followed
 }
 
-// strictUpstream undoes what a strict router before us did: the Request-URI is
-// ours, the real one is the last Route value (§16.4). The request then goes on as
-// if it had arrived so: a first value that is ours is removed, and the one behind it
-// is the next hop. double: the Request-URI is the first of two Record-Routes, and so
-// the first value the second.
+// strictUpstream undoes what a strict router before us did: the Request-URI is ours, the real one
+// is the last Route value (§16.4). The request then goes on as if it had arrived so: a first value
+// that is ours is removed, and the one behind it is the next hop. double says that the Request-URI
+// is the first of two Record-Routes of ours, so that the first value is the second.
 func (r *Request) strictUpstream(double bool) Routed {
 	c, m := r.core, r.M
 	var u parser.URI
@@ -202,9 +203,9 @@ func (r *Request) strictUpstream(double bool) Routed {
 	return r.nextHop(&u, routes.Cut)
 }
 
-// routesReadable tells whether the Route values that decide the next hop are well formed: two
-// Record-Routes of ours and the one behind them at most. What stands further down is for those
-// further on. LooseRoute goes on from the first, which is not parsed again.
+// routesReadable reports whether the Route values that decide the next hop are well formed: at most
+// two Record-Routes of ours and the one behind them. Values further down are for proxies further
+// on. LooseRoute goes on from the first value, which is not parsed again.
 func (r *Request) routesReadable() bool {
 	if !r.readTopRoute() {
 		return false
@@ -219,7 +220,8 @@ func (r *Request) routesReadable() bool {
 	return routes.Reason == parser.OK
 }
 
-// readTopRoute reads the first Route value once per request. It returns false if that is malformed.
+// readTopRoute reads the first Route value, once per request. It returns false if the value is
+// malformed.
 func (r *Request) readTopRoute() bool {
 	if !r.routesRead {
 		r.routesRead = true
@@ -229,7 +231,7 @@ func (r *Request) readTopRoute() bool {
 	return r.routes.Reason == parser.OK
 }
 
-// listenerAt is the listener whose Record-Route a URI is, -1 if it is none's.
+// listenerAt returns the listener that a URI is the Record-Route of, -1 if there is none.
 func (c *Core) listenerAt(u *parser.URI) int {
 	proto, _, ok := protoOf(u, false)
 	if !ok {
@@ -245,7 +247,7 @@ func (c *Core) listenerAt(u *parser.URI) int {
 	return -1
 }
 
-// nextRoute steps to the next Route value and parses its URI; false at the end or
+// nextRoute steps to the next Route value and parses its URI. It returns false at the end, and
 // where the list is malformed (then v.Reason is not OK).
 func nextRoute(m *parser.Message, v *parser.Values, u *parser.URI) bool {
 	if !v.Next() {
@@ -266,9 +268,9 @@ func (r *Request) cut(s parser.Span) {
 	}
 }
 
-// planCuts writes the cuts in the order of the message. Neighbouring values of one
-// row share a comma, so that their cuts overlap or touch; a row of which every
-// value is cut goes with its name, for an empty Route is malformed (§20.34).
+// planCuts plans the cuts in the order of the message. Neighbouring values of one row share a
+// comma, so their cuts overlap or touch. A row of which every value is cut is removed with its
+// name, since an empty Route is malformed (§20.34).
 func (r *Request) planCuts(p *Plan) {
 	cuts := r.cuts[:r.nCuts]
 	slices.SortFunc(cuts, func(a, b parser.Span) int { return cmp.Compare(a.Off, b.Off) })
@@ -291,21 +293,20 @@ func (r *Request) planCuts(p *Plan) {
 // have us relay to anywhere.
 const markParam = "vm"
 
-// markBytes is its length: 64 bits in hexadecimal. Guessing one takes 2^63 tries,
-// each a datagram.
+// markBytes is the length of the mark: 64 bits in hexadecimal. Guessing one takes 2^63 tries, each
+// a datagram.
 const markBytes = 16
 
-// appendMark appends the mark of a call: the beginning of a hash over the secret
-// and the Call-ID, the same from every shard and, as the secret is the host's,
-// from the next process.
+// appendMark appends the mark of a call: the beginning of a hash over the secret and the Call-ID.
+// It is the same from every shard and, since the secret is the host's, from the next process.
 func (c *Core) appendMark(b, callID []byte) []byte {
 	c.markBuf = append(append(c.markBuf[:0], c.cfg.RouteKey...), callID...)
 	sum := sha256.Sum256(c.markBuf)
 	return hex.AppendEncode(b, sum[:markBytes/2])
 }
 
-// marked tells whether a Route value of ours carries the mark of this call, or
-// none is asked for.
+// marked reports whether a Route value of ours carries the mark of this call, or no mark is
+// required.
 func (r *Request) marked(u *parser.URI) bool {
 	c := r.core
 	if !c.cfg.SignRoutes {

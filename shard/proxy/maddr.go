@@ -2,10 +2,9 @@ package proxy
 
 import "viaduct/parser"
 
-// StripMaddr is §16.4: a maddr in the Request-URI that names this proxy was only
-// meant to bring the request here, so it goes, with the port that belongs to it,
-// if the request came in by the port and transport that the URI says. What is
-// left is looked at as if they had not been there.
+// StripMaddr is §16.4: a maddr in the Request-URI that names this proxy was only meant to bring the
+// request here. It is removed, with the port that belongs to it, if the request came in by the port
+// and transport that the URI says. What is left is processed as if they had not been there.
 func (r *Request) StripMaddr() {
 	u := r.parsedURI()
 	if u == nil || u.Params.Len == 0 || (u.Scheme != parser.SIP && u.Scheme != parser.SIPS) {
@@ -37,7 +36,7 @@ func (r *Request) StripMaddr() {
 	r.uri = append(b, u.Raw[u.Params.End():]...)
 }
 
-// isMaddr tells whether a parameter is the one, of whatever value.
+// isMaddr reports whether a parameter is maddr, with any value.
 func isMaddr(p []byte) bool {
 	const name = "maddr"
 	return len(p) >= len(name) && equalFold(p[:len(name)], []byte(name)) &&

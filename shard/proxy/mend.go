@@ -2,14 +2,14 @@ package proxy
 
 import "viaduct/parser"
 
-// What is needed to drive a transaction is less than what is needed to forward. Our Via's branch
-// and the method in CSeq say whose a response is (§17.1.3), and its status what becomes of that: a
-// final is acknowledged and stops the timers. What the caller has to find in it besides, the
-// request said before: its Vias, From, Call-ID and CSeq (§8.2.6.2). So a response that lost some of
-// them goes up with those of the request, and with all that is its own: To tag, Contact, body, the
-// reason for a refusal. One made here in its place would say less, and as a 2xx nothing.
+// Driving a transaction takes less of a response than forwarding it. Our Via's branch and the
+// method in CSeq say which transaction it belongs to (§17.1.3), and its status says what follows: a
+// final is acknowledged and stops the timers. What else the caller has to find in it, the request
+// said before: its Vias, From, Call-ID and CSeq (§8.2.6.2). So a response that lost some of them
+// goes up with those of the request, and with all that is its own: To tag, Contact, body, the
+// reason for a refusal. A response made here in its place would say less, and as a 2xx nothing.
 
-// Drives tells whether a response that Check finds fault with can still drive its transaction.
+// Drives reports whether a response that Check finds fault with can still drive its transaction.
 func Drives(m *parser.Message, check parser.Reason) bool {
 	switch check {
 	case parser.MissingFrom, parser.DoubledFrom, parser.MissingTo, parser.DoubledTo,
@@ -24,13 +24,13 @@ func Drives(m *parser.Message, check parser.Reason) bool {
 		return false
 	}
 	n, reason := m.ContentLength()
-	// §18.3: one cut short is discarded
+	// §18.3: a response that was cut short is discarded
 	return reason == parser.OK && n <= len(m.Raw)-int(m.BodyStart)
 }
 
-// mend gives the response m, which the table took just now, what it lacks of its request. The
-// result and its Via are valid for the batch. It returns nil if the request is not kept any more.
-// What a reply route has changed is changed in the result. Slow path.
+// mend adds to the response m, which the table has just taken, what it lacks of its request. The
+// result and its Via are valid for the batch; what a reply route changes is changed in the result.
+// It returns nil if the request is not kept any more. Slow path.
 func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 	sent, asked, p := c.tx.Answered(), &c.stored, &c.plan
 	if sent == nil || asked.Parse(sent) != parser.OK {
@@ -55,7 +55,7 @@ func (c *Core) mend(m *parser.Message) (*parser.Message, *parser.Via) {
 	c.Reply.edits.plan(c, p, m, 0)
 	c.Reply.edits.n, c.Reply.edits.body = 0, false
 	p.Insert(m.HeaderStart, rows)
-	// what goes: rows of these kinds, those beside each other at once
+	// Rows of these kinds are cut, neighbouring ones together.
 	from, until := uint32(0), uint32(0)
 	for i := range m.Headers {
 		switch h := &m.Headers[i]; h.Kind {

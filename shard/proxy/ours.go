@@ -9,30 +9,30 @@ import (
 )
 
 // A request of ours is made here and sent by the machinery that relays: names are looked up, the
-// next address follows one that fails, a long one leaves by a stream, and after a kill the next
-// process takes it over. What is made has one Via that nobody wrote, for the key of its transaction;
-// it is cut out where the request leaves, so that ours is the only one. Nobody waits upstream:
-// where a response would go there, Config.Finished is told.
+// next address follows one that fails, a long request leaves by a stream, and after a kill the next
+// process takes it over. The request is made with one Via, for the key of its transaction; that Via
+// is cut out where the request leaves, so that our usual one is the only one. Nobody waits
+// upstream: where a response would go there, Config.Finished is told.
 //
 //	BeginOurs ─→ SendOurs ─→ … a response, or none in time ─→ Finished
 
 // Finished is the outcome of a request of ours.
 type Finished struct {
 	Program uint64
-	Note    []byte          // as BeginOurs was given it
+	Note    []byte          // what BeginOurs was given
 	Code    int             // status of the final response
-	M       *parser.Message // the response; nil: it was made here
-	Src     netio.Addr      // of M
+	M       *parser.Message // the response; nil means that it was made here
+	Src     netio.Addr      // where M came from
 	By      int             // the listener M came in by
-	Request *parser.Message // as it was given; nil: it is lost
+	Request *parser.Message // the request as BeginOurs was given it; nil means that it is lost
 }
 
-// ours tells whether the request is one of ours.
+// ours reports whether the request is one of ours.
 func (r *Request) ours() bool { return r.note != nil }
 
 // BeginOurs begins on m, a request to be sent from here, whose first row is its only Via. The
-// request at hand, if there is one, stays as it is. note, which is not nil, comes back with the
-// outcome. What is to be decided about the request follows, then SendOurs.
+// request under way, if there is one, stays as it is. note must not be nil; it comes back with the
+// outcome. The caller decides about the request that is returned, and then calls SendOurs.
 func (c *Core) BeginOurs(m *parser.Message, program uint64, note []byte) *Request {
 	if c.ourOwn == nil {
 		c.ourOwn = &Request{core: c}
@@ -57,11 +57,11 @@ func (c *Core) BeginOurs(m *parser.Message, program uint64, note []byte) *Reques
 	return r
 }
 
-// maxForwardsOurs is that of requests made here (§8.1.1.6).
+// maxForwardsOurs is the Max-Forwards of requests made here (§8.1.1.6).
 const maxForwardsOurs = 70
 
-// SendOurs sends it. It returns false if nothing was sent and nothing will be; then nobody is told
-// of an outcome.
+// SendOurs sends the request. It returns false if nothing was sent and nothing will be; then no
+// outcome is told.
 func (r *Request) SendOurs() bool {
 	c := r.core
 	concluding, running := c.concluding, c.running
@@ -74,7 +74,7 @@ func (r *Request) SendOurs() bool {
 	return ok
 }
 
-// FailureStatus is the status that stands for what kept the request from being sent.
+// FailureStatus returns the status that stands for what kept the request from being sent.
 func (r *Request) FailureStatus() int {
 	if r.lastCause == NoCause {
 		return codeInternal
@@ -82,7 +82,8 @@ func (r *Request) FailureStatus() int {
 	return int(causes[r.lastCause].status)
 }
 
-// OursText is text, a request without Via, with the Via of a request of ours, valid for the batch.
+// OursText returns text, a request without Via, with the Via that BeginOurs requires. It is valid
+// for the batch.
 func (c *Core) OursText(text []byte) []byte {
 	const via = "Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK"
 	line := bytes.IndexByte(text, '\n') + 1
@@ -94,18 +95,18 @@ func (c *Core) OursText(text []byte) []byte {
 	return append(append(b, "\r\n"...), text[line:]...)
 }
 
-// Random gives 64 unpredictable bits.
+// Random returns 64 unpredictable bits.
 func (c *Core) Random() uint64 { return c.tx.Random() }
 
-// finish is what forward is for a request of ours: m is its final response. A provisional one is
-// of no interest.
+// finish does for a request of ours what forward does for others: m is its final response. A
+// provisional response is ignored.
 func (c *Core) finish(tx *txn.Tx, m *parser.Message) {
 	c.finalOf = m
 	c.tx.Respond(tx, int(m.Status), nil)
 	c.finalOf = nil
 }
 
-// Finished is txn.User's.
+// Finished implements txn.User: a request of ours has ended.
 func (c *Core) Finished(tx *txn.Tx, status int, again txn.Again) {
 	f := Finished{Code: status, M: c.finalOf, Src: c.Reply.Src, By: c.Reply.Listener}
 	if f.M != nil && tx.Invite() && status < 300 {

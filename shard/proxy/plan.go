@@ -2,27 +2,26 @@ package proxy
 
 import "viaduct/netio"
 
-// Plan is a list of edits of one message: what is cut out where, and what comes
-// in its place. The message itself is not touched; [Plan.Segments] gives the
-// pieces of the edited message in order, an iovec of original bytes and inserted
-// slices.
+// Plan is a list of edits of one message: what is cut out where, and what comes in its place. The
+// message itself is not touched; [Plan.Segments] returns the pieces of the edited message in order,
+// an iovec of original bytes and inserted slices.
 //
 //	raw:      |=====a=====|xx|====b====|====c====|
 //	edits:                 └ cut 2      └ insert "…"
 //	segments: |=====a=====|  |====b====|…|====c====|
 //
-// Two at the same offset keep the order they were made in. Of those that overlap both texts go in,
-// and all goes that one of them takes out. One that lies within what another takes out goes with
-// that: a row that is removed takes along what was to be changed in it.
+// Two edits at the same offset keep the order they were made in. If edits overlap, both texts go
+// in, and everything is cut that one of them cuts. An edit that lies within what another one cuts
+// is dropped: a row that is removed takes along what was to be changed in it.
 type Plan struct {
 	raw   []byte
-	most  int // bytes that the transport takes
+	most  int // most bytes that the transport takes
 	n     int
 	bytes int
 	edits [maxEdits]edit
 	segs  [2*maxEdits + 1][]byte
 	full  bool
-	laps  bool // some may overlap
+	laps  bool // some edits may overlap
 }
 
 type edit struct {
@@ -35,14 +34,14 @@ func (p *Plan) Reset(raw []byte) {
 	p.raw, p.n, p.bytes, p.full, p.laps, p.most = raw, 0, len(raw), false, false, maxDatagramBytes
 }
 
-// over says which transport the message is for.
+// over sets the transport by which the message leaves.
 func (p *Plan) over(proto netio.Proto) {
 	if proto.Reliable() {
 		p.most = maxStreamBytes
 	}
 }
 
-// Replace puts with, kept by reference, in the place of cut bytes at offset at.
+// Replace plans to replace cut bytes at offset at by with, which is kept by reference.
 func (p *Plan) Replace(at, cut uint32, with []byte) {
 	if p.n == len(p.edits) {
 		p.full = true
@@ -63,8 +62,8 @@ func (p *Plan) Replace(at, cut uint32, with []byte) {
 	}
 }
 
-// settle makes edits that overlap such that do not: each takes out only what none before it does.
-// Slow path.
+// settle changes overlapping edits to ones that do not overlap: each cuts only what none before it
+// cuts. Slow path.
 func (p *Plan) settle() {
 	p.laps, p.bytes = false, len(p.raw)
 	start, pos, n := 0, 0, 0 // what the widest edit so far takes out
@@ -87,13 +86,13 @@ func (p *Plan) settle() {
 	p.n = n
 }
 
-// Insert puts with, kept by reference, before offset at.
+// Insert plans to insert with, kept by reference, before offset at.
 func (p *Plan) Insert(at uint32, with []byte) { p.Replace(at, 0, with) }
 
-// Cut removes n bytes at offset at.
+// Cut plans to remove n bytes at offset at.
 func (p *Plan) Cut(at, n uint32) { p.Replace(at, n, nil) }
 
-// verdict is NoCause if the plan can be carried out, else why not.
+// verdict returns NoCause if the plan can be carried out, else why not.
 func (p *Plan) verdict() Cause {
 	switch {
 	case p.full:
@@ -104,7 +103,7 @@ func (p *Plan) verdict() Cause {
 	return NoCause
 }
 
-// Bytes is the length of the edited message.
+// Bytes returns the length of the edited message.
 func (p *Plan) Bytes() int {
 	if p.laps {
 		p.settle()
@@ -112,8 +111,8 @@ func (p *Plan) Bytes() int {
 	return p.bytes
 }
 
-// Segments are the pieces of the edited message. They are valid until the next
-// Reset; the bytes they refer to must outlast the send queue.
+// Segments returns the pieces of the edited message. They are valid until the next Reset; the bytes
+// they refer to must outlast the send queue.
 func (p *Plan) Segments() [][]byte {
 	if p.laps {
 		p.settle()
@@ -136,7 +135,7 @@ func (p *Plan) Segments() [][]byte {
 	return out
 }
 
-// WriteTo writes the edited message into b, which must be Bytes long.
+// WriteTo writes the edited message into b, which must be Bytes() long.
 func (p *Plan) WriteTo(b []byte) {
 	if p.laps {
 		p.settle()

@@ -8,39 +8,41 @@ import (
 )
 
 // recordRoute is the Record-Route that the routing program asks for (§16.6 step 4). It is written
-// when the request leaves, since only then both listeners are known.
+// when the request leaves, since only then are both listeners known.
 type recordRoute struct {
 	kind recordKind
-	// texts are what it says beside or instead of the listeners: user, address and second behind
-	// one another, and then parameters. Those may be there before there is a kind.
+	// texts are what the row says in addition to the listeners or instead of them: user, address
+	// and second one after another, then the parameters. There may be parameters before there is a
+	// kind.
 	texts                 []byte
 	user, address, second uint16 // how long the first three are
 }
 
-// recordKind is whose address a Record-Route shows.
+// recordKind says which address a Record-Route shows.
 type recordKind uint8
 
 const (
 	notRecorded      recordKind = iota
-	recordOwn                   // that of the listeners
+	recordOwn                   // the listeners'
 	recordPreset                // a text, and perhaps another one for a second row
 	recordAdvertised            // a text in place of host and port of the listeners
 )
 
-// RecordRoute asks for our Record-Route on the request, with a user or without, and with parameters
-// in front of those that AddRouteParams gave. false: one was asked for before, or there is no room.
+// RecordRoute asks for our Record-Route on the request. user may be nil; params go in front of
+// those that AddRouteParams gave. It returns false if one was asked for before, or there is no
+// room.
 func (r *Request) RecordRoute(user, params []byte) bool {
 	return r.record(recordOwn, user, nil, nil, params)
 }
 
-// RecordPreset asks for a Record-Route of that text, and for another one below it if second is not
-// empty. false as with RecordRoute.
+// RecordPreset asks for a Record-Route of that text, and for another one of second below it unless
+// second is empty. It returns false as RecordRoute does.
 func (r *Request) RecordPreset(user, text, second []byte) bool {
 	return r.record(recordPreset, user, text, second, nil)
 }
 
 // RecordAdvertised asks for a Record-Route that shows address in place of host and port of the
-// listeners. false as with RecordRoute.
+// listeners. It returns false as RecordRoute does.
 func (r *Request) RecordAdvertised(user, address []byte) bool {
 	return r.record(recordAdvertised, user, address, nil, nil)
 }
@@ -69,8 +71,8 @@ func (r *Request) record(kind recordKind, user, address, second, params []byte) 
 	return true
 }
 
-// AddRouteParams adds parameters to our Record-Route, whether it was asked for yet or will be.
-// false: no room.
+// AddRouteParams adds parameters to our Record-Route, whether or not it was asked for yet. It
+// returns false if there is no room.
 func (r *Request) AddRouteParams(params []byte) bool {
 	rr := &r.rr
 	if len(rr.texts)+len(params)+1 > maxRecordBytes {
@@ -78,30 +80,31 @@ func (r *Request) AddRouteParams(params []byte) bool {
 	}
 	b := append(r.core.take(len(rr.texts)+len(params)+1), rr.texts...)
 	if len(params) > 0 && params[0] != ';' {
-		b = append(b, ';') // else it would be part of what stands before it
+		b = append(b, ';') // else it would be part of the parameter before it
 	}
 	rr.texts = append(b, params...)
 	return true
 }
 
-// RemoveRecordRoute takes back what was asked for.
+// RemoveRecordRoute takes back the Record-Route that was asked for, with its parameters.
 func (r *Request) RemoveRecordRoute() { r.rr = recordRoute{} }
 
-// params are the parameters.
+// params returns the parameters in texts.
 func (rr *recordRoute) params() []byte {
 	return rr.texts[int(rr.user)+int(rr.address)+int(rr.second):]
 }
 
-// Routed are the parameters of our own value of Route that LooseRoute took off, from the first
-// semicolon on; nil if it took none.
+// Routed returns the parameters of our own Route value that LooseRoute removed, from the first
+// semicolon on. It returns nil if LooseRoute removed none.
 func (r *Request) Routed() []byte { return r.routed }
 
-// ToRoute tells whether the outbound URI is a value of Route, which LooseRoute made it.
+// ToRoute reports whether the outbound URI is a value of Route that LooseRoute made the
+// destination.
 func (r *Request) ToRoute() bool { return r.toRoute && r.dst != nil }
 
-// appendRecordRoute appends our Record-Route rows for a request that came by one
-// listener and leaves by another: one where they are the same, else two, the
-// side it leaves by on top (RFC 5658 §3).
+// appendRecordRoute appends our Record-Route rows for a request that came by one listener and
+// leaves by another. There is one row if the listeners are the same, else two, with the side it
+// leaves by on top (RFC 5658 §3).
 func (c *Core) appendRecordRoute(b []byte, m *parser.Message, rr *recordRoute,
 	receivedBy, leavesBy int, secure bool) []byte {
 	if rr.kind == recordPreset {
@@ -115,14 +118,15 @@ func (c *Core) appendRecordRoute(b []byte, m *parser.Message, rr *recordRoute,
 	return b
 }
 
-// twoRecordRoutes tells whether a request that came by one listener and leaves by another has two.
+// twoRecordRoutes reports whether a request that came by one listener and leaves by the other gets
+// two Record-Routes.
 func (c *Core) twoRecordRoutes(receivedBy, leavesBy int) bool {
 	return c.cfg.DoubleRR == DoubleEverywhere ||
 		c.cfg.DoubleRR == DoubleWhereNeeded && leavesBy != receivedBy
 }
 
-// secureRoute tells whether the request asks for TLS on its whole way: then our
-// Record-Route says sips too (§16.6 step 4).
+// secureRoute reports whether the request asks for TLS on its whole way, so that our Record-Route
+// says sips too (§16.6 step 4).
 func (r *Request) secureRoute() bool {
 	if r.core.cfg.IgnoreSips {
 		return false
@@ -196,7 +200,7 @@ func (c *Core) appendRouteParams(b []byte, m *parser.Message) []byte {
 	return b
 }
 
-// appendPreset appends the rows of record_route_preset(). What its texts say stays as it is.
+// appendPreset appends the rows of record_route_preset(), whose texts are written as they are.
 func (c *Core) appendPreset(b []byte, m *parser.Message, rr *recordRoute, secure bool) []byte {
 	user := rr.texts[:rr.user]
 	first := rr.texts[rr.user : rr.user+rr.address]
@@ -219,8 +223,8 @@ func (c *Core) appendPreset(b []byte, m *parser.Message, rr *recordRoute, secure
 	return b
 }
 
-// recordedIn is our Record-Route in m, a request that was sent, for it to be written anew for other
-// listeners: user and parameters are as they were.
+// recordedIn returns our Record-Route in m, a request that was sent, so that it can be written anew
+// for other listeners with the same user and parameters.
 func (c *Core) recordedIn(m *parser.Message) (rr recordRoute) {
 	rr.kind = recordOwn
 	var u parser.URI

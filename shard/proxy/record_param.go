@@ -2,8 +2,8 @@ package proxy
 
 import "bytes"
 
-// SetRouteParam gives our Record-Route a parameter, in the place of one of that name that
-// AddRouteParams or it has given it. false: no room.
+// SetRouteParam adds a parameter to our Record-Route, or replaces one of that name that it or
+// AddRouteParams has added. It returns false if there is no room.
 func (r *Request) SetRouteParam(name string, value []byte) bool {
 	rr := &r.rr
 	n := len(rr.texts) + len(name) + len(value) + 2

@@ -15,10 +15,10 @@ import (
 // statelessPrefix begins the branch of a request sent without a transaction.
 const statelessPrefix = "z9hG4bKs"
 
-// codeInternal is the status of what no other one describes (§21.5.1).
+// codeInternal is the status for failures that have no other one (§21.5.1).
 const codeInternal = 500
 
-// fail notes what ReplyError is to answer.
+// fail notes what ReplyError is to answer. It returns false.
 func (r *Request) fail(cause Cause) bool {
 	r.lastCause = cause
 	if status := causes[cause].status; (status == 478 || status == 504) && !r.looking {
@@ -27,9 +27,9 @@ func (r *Request) fail(cause Cause) bool {
 	return false
 }
 
-// Unfinished tells whether the request is left without an answer and without
-// anybody who could bring one: a Relay failed, or a transaction was made and
-// forgotten. Its caller must not wait for ever, least of all after a 100.
+// Unfinished reports whether the request is left without an answer and with nothing that could
+// bring one: a Relay failed, or a transaction was made and forgotten. Its caller must not wait for
+// ever, least of all after a 100.
 func (r *Request) Unfinished() bool {
 	if r.Tx != nil {
 		return !r.Tx.Answered() && r.Tx.State() != txn.Terminated && r.Tx.Live() == 0 &&
@@ -38,7 +38,7 @@ func (r *Request) Unfinished() bool {
 	return r.lastCause != NoCause && !r.done && r.M.Method != parser.CANCEL
 }
 
-// ReplyError answers what the last failure stands for (sl_reply_error).
+// ReplyError answers with the status of the last failure (sl_reply_error).
 func (r *Request) ReplyError() bool {
 	switch r.lastCause {
 	case NoCause:
@@ -57,14 +57,14 @@ func (r *Request) sipsNotAllowed() string {
 // RetryAfter is the header of a 503 that says: not now.
 var RetryAfter = "Retry-After: " + string(decimals[retryAfterSeconds]) + "\r\n"
 
-// Relay forwards the request statefully (t_relay). An ACK to a 2xx has no transaction and goes on
-// without (§16.11); a CANCEL cancels the INVITE it belongs to. It returns false if nothing was
-// sent, and ReplyError knows why.
+// Relay forwards the request statefully (t_relay). An ACK to a 2xx has no transaction and is
+// forwarded without one (§16.11); a CANCEL cancels the INVITE it belongs to. Relay returns false if
+// nothing was sent; ReplyError then answers with the reason.
 func (r *Request) Relay() bool {
 	c := r.core
 	switch {
 	case r.IsHTTP():
-		return false // it is nothing that a SIP server could read
+		return false // no SIP server could read it
 	case r.M.Method == parser.ACK:
 		return r.Forward()
 	case r.M.Method == parser.CANCEL && r.Invite != nil:
@@ -81,8 +81,8 @@ func (r *Request) Relay() bool {
 	return ok
 }
 
-// reserve makes the request leave the reserve of the arena alone if it opens a dialog: it is
-// refused while only that is left, so that calls in progress go on.
+// reserve keeps a request that opens a dialog from using the reserve of the arena: it is refused
+// while only the reserve is left, so that calls in progress go on.
 func (r *Request) reserve() {
 	if r.HasToTag() || r.M.Method == parser.CANCEL || r.Tx != nil && r.Tx.Total() > 0 {
 		return
@@ -151,23 +151,23 @@ func (r *Request) relay() bool {
 	return true
 }
 
-// Again makes the Request-URI a target of the next Relay if no other is added until then: the
-// request goes once more where it went.
+// Again makes the Request-URI a target of the next Relay if no other target is added before that:
+// the request is sent to the same destination once more.
 func (r *Request) Again() { r.again = true }
 
-// closed tells whether the transaction takes no more branches: it is answered,
-// the caller gave up, or a 6xx came (§16.7 step 5).
+// closed reports whether the transaction takes no more branches: it is answered, the caller gave
+// up, or a 6xx came (§16.7 step 5).
 func (r *Request) closed() bool {
 	return r.Tx.Answered() || r.Tx.Canceled() || r.Tx.UserFlags&noMoreTargets != 0
 }
 
-// picksOf is the failover list kept in a transaction.
+// picksOf returns the failover list kept in a transaction.
 func picksOf(tx *txn.Tx) *balance.Picks { return shm.View[balance.Picks](tx.User()[:]) }
 
-// noRoom gives up a transaction for which the arena has no room: the caller hears
-// 503, and the 503 itself needs none.
+// noRoom gives up a transaction for which the arena has no room. The caller gets a 503, which needs
+// no room itself.
 //
-// A transaction that has branches goes on with those.
+// A transaction that has branches goes on with them.
 func (r *Request) noRoom() bool {
 	c := r.core
 	if r.Tx.Total() > 0 {
@@ -225,13 +225,13 @@ func (r *Request) newTransaction() bool {
 	return true
 }
 
-// cancel is §16.10: the CANCEL gets its own 200 at once, the branches are
-// cancelled, and what becomes of the INVITE comes back by itself.
+// cancel is §16.10: the CANCEL gets its own 200 at once, the branches are cancelled, and the
+// response to the INVITE follows from that.
 func (r *Request) cancel() bool {
 	if r.Tx != nil && r.Tx.Answered() {
 		return true // relayed before
 	}
-	// nil when there is no room: answered all the same
+	// Tx is nil if there is no room; the CANCEL is answered all the same.
 	r.Tx = r.core.tx.NewServer(r.Key, r.M.Method, &r.replyTo, uint16(r.Listener))
 	r.Reply(200, "canceling", "")
 	c, tx := r.core, r.Invite
@@ -254,8 +254,8 @@ func (r *Request) cancel() bool {
 	return true
 }
 
-// Finish does what had to wait for the end of the program: a failure route makes
-// the request under way its own.
+// Finish concludes a transaction after the program has ended. It could not be done before, since a
+// failure route makes its own request the request under way.
 func (c *Core) Finish() {
 	if tx := c.concluding; tx != nil {
 		c.concluding = nil
@@ -265,8 +265,8 @@ func (c *Core) Finish() {
 	}
 }
 
-// reasonRows are the Reason rows of a CANCEL (RFC 3326), which go on with ours, as
-// many as maxReasonBytes hold.
+// reasonRows returns the Reason rows of a CANCEL (RFC 3326), which are passed on in ours, as many
+// as maxReasonBytes hold.
 func (r *Request) reasonRows() (rows []byte) {
 	m := r.M
 	if !r.core.callerReason(r.Invite) {
@@ -292,8 +292,8 @@ func (r *Request) plan(p *Plan, br *txn.Branch, leavesBy, share int) {
 	r.planRequest(p, c.tx.AppendBranch(r.viaHead(leavesBy), br), leavesBy, share)
 }
 
-// planRequest plans everything but the branch: head is our Via row without line
-// end, to which the rows that go in beside it are added.
+// planRequest plans everything but the branch. head is our Via row without its line end; the rows
+// that are inserted with it are appended to it.
 func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	m := r.M
 	p.Reset(m.Raw[:end(m)])
@@ -336,9 +336,9 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	}
 }
 
-// Forward sends the request without a transaction (forward(), and ACK): the
-// branch is a function of the request, so that its retransmissions, its CANCEL
-// and its ACK look the same from whichever process sends them (§16.11).
+// Forward sends the request without a transaction (forward(), and ACK). The branch is a function of
+// the request, so that its retransmissions, its CANCEL and its ACK look the same from whichever
+// process sends them (§16.11).
 func (r *Request) Forward() bool {
 	c := r.core
 	to := &r.to
@@ -377,7 +377,8 @@ func (r *Request) Forward() bool {
 	c.send(int(to.Listener), &to.Addr, p.Segments())
 	r.done = true
 	if r.wasHeld && r.Tx != nil && r.Tx.Total() == 0 {
-		// it may be there for the wait alone, and would keep repetitions from going on
+		// The transaction may be there for the wait alone, and would keep repetitions from being
+		// forwarded.
 		c.tx.Terminate(r.Tx)
 	}
 	if c.tracing {
@@ -393,7 +394,7 @@ func (r *Request) planStateless(p *Plan, to *txn.Destination, share int) {
 	r.planRequest(p, r.appendStatelessBranch(r.viaHead(int(to.Listener))), int(to.Listener), share)
 }
 
-// mtu is the transport by which the request leaves if it is too long for a datagram.
+// mtu returns the transport by which the request leaves if it is too long for a datagram.
 func (r *Request) mtu() netio.Proto {
 	if r.mtuProto == 0 {
 		return r.core.cfg.MTUProto
@@ -401,8 +402,9 @@ func (r *Request) mtu() netio.Proto {
 	return netio.Proto(r.mtuProto - 1)
 }
 
-// tooLong is the listener by which the request that c.plan has leaves over proto, since it is too
-// long for the datagram it was planned as (§18.1.1). It is -1 if it may leave as planned.
+// tooLong returns the listener by which the request in c.plan leaves over proto because it is too
+// long for the datagram it was planned as (§18.1.1). It returns -1 if the request may leave as
+// planned.
 func (c *Core) tooLong(method parser.Method, proto netio.Proto, by int, to *netio.Addr) int {
 	if c.cfg.UDPMTU == 0 || c.plan.Bytes() <= c.cfg.UDPMTU || to.Proto != netio.UDP ||
 		proto == netio.UDP {
@@ -449,8 +451,8 @@ func (r *Request) appendStatelessBranch(b []byte) []byte {
 		b = append(b, "0123456789abcdef"[x>>4], "0123456789abcdef"[x&15])
 	}
 	if r.Src.Proto.Reliable() {
-		// The response goes back over the caller's connection, and nothing but its port tells which
-		// that is.
+		// The response goes back over the caller's connection, which only its port tells from
+		// others.
 		for shift := 12; shift >= 0; shift -= 4 {
 			b = append(b, "0123456789abcdef"[r.Src.Port>>shift&15])
 		}

@@ -9,14 +9,13 @@ import (
 	"viaduct/shard/txn"
 )
 
-// tagPrefix begins the To tags we make, so that an ACK to a response of ours is
-// known without state (§8.2.7).
+// tagPrefix begins the To tags that this proxy makes, so that an ACK to one of its responses is
+// recognised without state (§8.2.7).
 const tagPrefix = "vd"
 
-// appendTag appends the To tag of responses made here: a function of the
-// request, so that a retransmission gets the same one from any shard, and from
-// the next process too. INVITE and ACK of one transaction share what it is made
-// of.
+// appendTag appends the To tag of responses made here. The tag is a function of the request, so
+// that a retransmission gets the same tag from any shard, and from the next process too. INVITE and
+// ACK of one transaction share what the tag is made of.
 func appendTag(b []byte, m *parser.Message) []byte {
 	var d [8]byte
 	cseq, _ := m.CSeq()
@@ -33,8 +32,8 @@ func appendTag(b []byte, m *parser.Message) []byte {
 	return b
 }
 
-// AcksOurReply tells whether m is an ACK to a response made here without a
-// transaction: it has our To tag and ends here.
+// AcksOurReply reports whether m is an ACK to a response made here without a transaction. Such an
+// ACK has our To tag, and is absorbed.
 func (c *Core) AcksOurReply(m *parser.Message) bool {
 	to, reason := m.To()
 	if reason != parser.OK || int(to.Tag.Len) != len(tagPrefix)+16 {
@@ -48,7 +47,7 @@ func (c *Core) AcksOurReply(m *parser.Message) bool {
 	return true
 }
 
-// Reply answers the request under way as the routing program asks for. It reports false as send
+// Reply answers the request under way as the routing program asks for. It returns false as send
 // does.
 func (r *Request) Reply(code int, reason, header string) bool {
 	if r.Losing() != nil {
@@ -60,11 +59,10 @@ func (r *Request) Reply(code int, reason, header string) bool {
 	return r.send(code, reason, header)
 }
 
-// send answers the request under way: through its transaction if it has one,
-// else statelessly. header are whole header rows with their CRLF, or "". It reports
-// false if there is nothing to answer (an ACK, or no usable Via), or if the
-// response, which repeats much of the request, is longer than a datagram even
-// without phrase, header and Server.
+// send answers the request under way: through its transaction if it has one, else statelessly.
+// header is whole header rows with their CRLF, or "". It returns false if there is nothing to
+// answer (an ACK, or no usable Via), or if the response, which repeats much of the request, is
+// longer than a datagram even without phrase, header and Server.
 func (r *Request) send(code int, reason, header string) bool {
 	c := r.core
 	switch {
@@ -91,7 +89,7 @@ func (r *Request) send(code int, reason, header string) bool {
 	if tx := r.Tx; tx != nil {
 		ok := c.tx.Respond(tx, code, c.segs[:1])
 		if ok && code >= 200 && tx.Live() > 0 {
-			// the program answered while branches are under way
+			// the program answered while branches were under way
 			c.tx.CancelOthers(tx, nil, c.localReason(code))
 		}
 		return ok
@@ -115,8 +113,8 @@ func (r *Request) Trying() {
 	}
 }
 
-// reply writes a response to the request under way (§8.2.6): its Vias, From, To,
-// Call-ID and CSeq as they came, row by row, and those of ours.
+// reply writes a response to the request under way (§8.2.6): its Vias, From, To, Call-ID and CSeq
+// as they came, row by row, and then our own rows.
 func (r *Request) reply(code int, reason, header, server string, rows []byte) []byte {
 	c, m := r.core, r.M
 	n := 128 + len(reason) + len(header) + len(server) + len(rows) + 80
@@ -151,9 +149,9 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 	return append(append(appendInt(append(b, "Content-Length: "...), len(body)), emptyLine...), body...)
 }
 
-// withoutControls is b, rows of a request that is refused for its control characters, with an LF
-// alone made a line end, as it was taken for one, and blanks in place of the others: what may not
-// go downstream must not go upstream either. Slow path.
+// withoutControls returns b, rows of a request that is refused for its control characters, in a
+// form that may be sent back: a bare LF, which was read as a line end, becomes one, and the others
+// become blanks. What may not go downstream must not go upstream either. Slow path.
 func withoutControls(b []byte) []byte {
 	clean := make([]byte, 0, len(b)+64)
 	for i := 0; i < len(b); i++ {
@@ -180,8 +178,8 @@ func appendStatus(b []byte, code int, reason string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendDialogRows appends From, To, Call-ID and CSeq; a final response without a
-// To tag gets ours (§8.2.6.2). A 100 carries back Timestamp (§8.2.6.1).
+// appendDialogRows appends From, To, Call-ID and CSeq. A final response without a To tag gets ours
+// (§8.2.6.2), and a 100 carries Timestamp back (§8.2.6.1).
 func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
 	if i := m.First(parser.KindFrom); i >= 0 {
 		b = append(b, m.Headers[i].Line.Of(m.Raw)...)
@@ -191,7 +189,7 @@ func appendDialogRows(b []byte, m *parser.Message, code int) []byte {
 		if code > 100 && reason == parser.OK && to.Tag.Empty() {
 			row := m.Headers[i].Line
 			at := to.Value.End()
-			if to.Tag.Off != 0 { // an empty one takes it
+			if to.Tag.Off != 0 { // an empty tag parameter takes ours
 				at = to.Tag.Off
 			}
 			b = append(b, m.Raw[row.Off:at]...)
@@ -233,7 +231,7 @@ func appendServer(b []byte, header, server string) []byte {
 }
 
 // replyLike answers a transaction with the rows of m, which has our own Via on top: a request sent
-// downstream, or a response to it. It returns false if it could not.
+// downstream, or a response to it. It returns false if no response could be sent.
 func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header string) bool {
 	via, bad := m.TopVia()
 	if bad != parser.OK {
@@ -255,7 +253,7 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header
 	return c.tx.Respond(tx, code, c.segs[:1])
 }
 
-// refuseLike is replyLike for a cause.
+// refuseLike is replyLike with the status, phrase and rows of a cause.
 func (c *Core) refuseLike(tx *txn.Tx, m *parser.Message, cause Cause) bool {
 	code, phrase, header := c.refusal(cause)
 	if c.cfg.Warning {
@@ -273,7 +271,7 @@ func (c *Core) refuseLike(tx *txn.Tx, m *parser.Message, cause Cause) bool {
 	return true
 }
 
-// like appends a response with the rows of m behind its top Via.
+// like appends a response with the rows of m that stand behind its top Via.
 func like(b []byte, m *parser.Message, via *parser.Via, code int, reason, header,
 	server string) []byte {
 	b = appendStatus(b, code, reason)

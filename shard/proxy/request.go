@@ -9,9 +9,9 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Request is the request under way: as it came, what was decided about it so far, and what was
-// done about it so far. A Core has one; it is valid from Begin to the next Begin, which resets the
-// first three parts as wholes.
+// Request is the request under way: as it came, what was decided about it so far, and what was done
+// about it so far. A Core has one. It is valid from one Begin to the next, which resets the first
+// three parts as wholes.
 type Request struct {
 	core *Core
 	received
@@ -24,23 +24,25 @@ type Request struct {
 type received struct {
 	M        *parser.Message
 	Src      netio.Addr
-	Listener int // that received it
+	Listener int // the one that received it
 
-	// Program is the hash of the routing program that decides about it, for the routes armed.
+	// Program is the hash of the routing program that decides about the request. Routes armed for
+	// it are numbers of that program.
 	Program uint64
 
-	Key txn.Key // its match key, once it was looked for
-	// CANCEL: the INVITE it cancels, if that is here, or another request, which it does not change
+	Key txn.Key // the key its transaction was looked up by; zero before that
+	// Invite is, for a CANCEL, the transaction it cancels, nil if that is not here. One of another
+	// method than INVITE is not changed by the CANCEL.
 	Invite *txn.Tx
 
 	via           *parser.Via
 	replyTo       netio.Addr
 	writeReceived bool   // the top Via gets received=
 	routesRead    bool   // routes, topRoute and topOurs are those of this request
-	topOurs       bool   // topRoute is a Record-Route of ours
+	topOurs       bool   // topRoute is a Record-Route that this proxy wrote
 	asReceived    []byte // M's bytes as they came, if Apply has changed them
 	unfit         bool   // see BeginMalformed
-	resumed       bool   // in a failure route: the request is read back from the arena
+	resumed       bool   // the request was read back from the arena, for a failure route
 	maxBreadth    int    // Max-Breadth as received; -1 means absent
 	http          HTTP   // which HTTP request it is, if it is one
 }
@@ -50,58 +52,63 @@ type decided struct {
 	course
 	picks      balance.Picks
 	lastTarget uint16 // the destination of a set that was chosen last, for MarkTarget
-	// the Request-URI is a target of the next Relay: as received, or set since the last one
+	// fresh says that the Request-URI is a target of the next Relay: it is as received, or was set
+	// since the last Relay.
 	fresh bool
-	// it is also where no other target was added (Again)
+	// again makes the Request-URI a target also if it is not fresh, where no other target was added
+	// (Again).
 	again bool
-	// responses go to the source, and the Via says so, as if it had asked (force_rport)
+	// symmetric sends responses to the source address and port, and marks the Via as if it had
+	// asked for that (force_rport).
 	symmetric bool
-	// 1 + the Proto that t_relay_to_tcp() and its like ask for; 0 means the URI says it
+	// forceProto is 1 + the Proto that t_relay_to_tcp() and its like ask for; 0 means that the URI
+	// decides.
 	forceProto   uint8
-	mtuProto     uint8             // the same of udp_mtu_try_proto(); 0 means the Core's
-	replyOptions txn.StreamOptions // of responses to the request
+	mtuProto     uint8             // likewise for udp_mtu_try_proto(); 0 means the Core's
+	replyOptions txn.StreamOptions // for responses to the request
 	no100        bool              // this Relay sends no 100
 	switches     Switches
 	lifetime     time.Duration // see SetLifetime
-	based        bool          // base is what KeepDecisions was called for
-	sips         bool          // it is for a sips URI that a strict router has in Route
+	based        bool          // KeepDecisions has filled in base
+	sips         bool          // a Request-URI that a strict router's Route set held was sips
 
-	loadedAt, nLoaded uint8 // of contacts: where NextContacts goes on, and how many there are
-	nMore             int   // of more
+	loadedAt, nLoaded uint8 // the next of contacts for NextContacts, and how many there are
+	nMore             int   // how many of more are used
 
-	// What a transaction takes along for the routes that run later, see saved.go.
+	// What a transaction keeps for the routes that run later, see saved.go.
 	armed  armed
 	timers finalTimers
 	Flags  uint32 // the message flags of the routing program
-	// restores says in which headers responses say what the request said, see restore.go.
+	// restores says in which headers responses get back what the request had, see restore.go.
 	restores Restores
-	// BranchFlags are those of the branch that the Request-URI is: see BranchFlagsOf.
+	// BranchFlags are the branch flags of the branch that the Request-URI makes: see BranchFlagsOf.
 	BranchFlags uint32
-	Keeper      Keeper // of its variables; nil means it has none
+	Keeper      Keeper // keeps the program's variables; nil means that there are none
 }
 
-// course is where and how the request leaves. A failure route begins with that of request_route,
-// see decisions.
+// course is where and how the request leaves. A failure route begins with the course of
+// request_route, see decisions.
 type course struct {
-	// the new Request-URI, nil while it is as received, and the outbound URI ($du), nil for none
+	// uri is the new Request-URI, nil while it is as received. dst is the outbound URI ($du), nil
+	// if there is none.
 	uri, dst    []byte
-	appendRoute []byte     // strict downstream: goes to the end of the Route set
+	appendRoute []byte     // for a strict router downstream: goes to the end of the Route set
 	dstAddr     netio.Addr // where dst points, if it was chosen from a set
-	target      uint16     // the set's name for it
+	target      uint16     // the UID of that destination
 	pickURI     bool       // the set's choice replaces the Request-URI
 	rr          recordRoute
 	routed      []byte // see Routed
-	toRoute     bool   // dst is a value of Route, which LooseRoute made it
+	toRoute     bool   // LooseRoute has set dst from a value of Route
 	hasMF       bool   // the message has Max-Forwards
 	maxForwards int    // its new value; -1 means not decided yet
-	// the listener that the second of two Routes of ours names: it leaves by that one (RFC 5658
-	// §3); -1 means none does
+	// side is the listener that the second of two Routes of ours names, by which the request leaves
+	// (RFC 5658 §3); -1 if none does.
 	side  int
-	nCuts int // of cuts
+	nCuts int // how many of cuts are used
 	leave leaving
 }
 
-// changes belong to a course, and are apart from it for their size.
+// changes belong to a course. They are apart from it because of their size.
 type changes struct {
 	cuts  [8]parser.Span // taken out of the message; nCuts of them
 	edits edits          // what the routing program changes
@@ -118,20 +125,20 @@ type undertaken struct {
 	Tx         *txn.Tx // its server transaction, if it has one by now
 	done       bool    // a final response left, or the request itself without a transaction
 	relayed    bool    // a Relay made branches since Begin
-	branching  bool    // in a branch route: Request-URI and outbound URI are those of the branch
-	forking    bool    // in fork: the Request-URI is that of a branch, and base that of all
-	looking    bool    // where: only to see whether a name is unknown; nothing is counted
-	unresolved bool    // where: nobody knows yet where query leads
-	unsent     Cause   // where: why it cannot be sent to
-	lastCause  Cause   // what ReplyError answers for
+	branching  bool    // in a branch route: Request-URI and outbound URI are the branch's
+	forking    bool    // in fork: the Request-URI is a branch's, base is what all share
+	looking    bool    // for where: only look whether a name is unknown, and count nothing
+	unresolved bool    // set by where: the name in query is being looked up
+	unsent     Cause   // set by where: why the target cannot be sent to
+	lastCause  Cause   // the cause that ReplyError answers with
 	waits      int     // how often this relay has waited for a name
 	wasHeld    bool    // its run was held
-	alone      bool    // the transaction is there for that alone
-	own        bool    // nobody sent it: see BeginOwn
-	// note, if it is not nil, says that the request is sent from here, see BeginOurs
+	alone      bool    // the transaction exists only because its run was held
+	own        bool    // made here to run a program, sent by nobody: see BeginOwn
+	// note is not nil if the request is sent from here, see BeginOurs.
 	note    []byte
-	refused bool // of such a request: it was to be answered
-	// the failure route began with a best response of earlier branches
+	refused bool // for such a request: the program answered it instead of sending it
+	// startedEarlier says that the failure route began with a best response of earlier branches.
 	startedEarlier bool
 	// In a branch route: the branch's share of Max-Breadth, the reply route armed before it, and
 	// whether Hold has held it before.
@@ -140,34 +147,35 @@ type undertaken struct {
 	heldBefore  bool
 }
 
-// uncleared is memory that Begin leaves as it is, since clearing it would cost more than the rest
-// of Begin: what of it counts, the other parts say. What one step works on is here as well, and not
-// on the stack, which an interface call would make it leave.
+// uncleared is memory that Begin does not clear, since that would cost more than the rest of Begin:
+// the other parts say what of it counts. What a single step works on is here as well and not on the
+// stack, since interface calls would move it to the heap.
 //
 // Receipt: Begin takes 40 ns so, 66 ns with changes cleared as well (Xeon 2.5 GHz, go1.26.8,
 // 2026-11-30).
 type uncleared struct {
-	changes                        // edits are emptied
-	base           decisions       // in a failure route and in fork: what it began with
+	changes // edits are emptied
+	// base is what a failure route or a fork began with.
+	base           decisions
 	routes         parser.Values   // behind the first Route value, if routesRead
-	topRoute       parser.URI      // of that value
-	scratchURI     parser.URI      // of uri or dst
+	topRoute       parser.URI      // the URI of the first Route value
+	scratchURI     parser.URI      // uri or dst, parsed
 	to             txn.Destination // where it goes
-	ways           ways            // the same, as far as names and transports are concerned
+	ways           ways            // more of where it goes: names and transports
 	query          NameQuery
 	more           [maxTargets]target     // further targets of the next Relay, in order
-	contacts       [maxTargets + 1]target // what LoadContacts took, best first
+	contacts       [maxTargets + 1]target // the targets that LoadContacts took, best first
 	uriBuf, dstBuf [1024]byte             // of uri and dst
 }
 
 // Begin starts on the request m that came from src by listener. It returns false if its top Via
 // does not say where responses go, so that nothing can be answered. A Via that is malformed behind
-// its sent-by does say so: the 400 about it finds its way (RFC 4475 §3.1.2.1).
+// its sent-by still says so: the 400 about it finds its way (RFC 4475 §3.1.2.1).
 func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	c := r.core
 	c.concluding, c.running, c.losing.br = nil, nil, nil
-	// Cleared one by one, and set then: a tuple, or a literal with values, would be made on the
-	// stack and copied.
+	// Each is cleared by itself and set below: a tuple, or a literal with values, would be made on
+	// the stack and copied.
 	r.received = received{}
 	r.decided = decided{}
 	r.undertaken = undertaken{}
@@ -183,22 +191,23 @@ func (r *Request) Begin(m *parser.Message, src *netio.Addr, listener int) bool {
 	r.via = via
 	r.responseTarget()
 	if reason != parser.OK {
-		// no place in it is sure to be the end of its parameters: it goes back as it came
+		// Where the parameters of such a Via end is not sure, so it goes back as it came.
 		r.writeReceived = false
 	}
 	return true
 }
 
-// BeginMalformed begins on a message that is malformed, for what a program does about that: it may
+// BeginMalformed begins on a malformed message, for a program that handles those. The message may
 // be answered, without a transaction, and is never sent on.
 func (r *Request) BeginMalformed(m *parser.Message, src *netio.Addr, listener int) {
 	if !r.Begin(m, src, listener) || !m.IsRequest {
-		r.via = nil // hence there is no answer
+		r.via = nil // so it cannot be answered
 	}
 	r.unfit = true
 }
 
-// BeginOwn begins on a request that nobody sent, for what a program does about no message.
+// BeginOwn begins on a request that nobody sent, for a program that runs without a message. It
+// returns false if Begin does.
 func (r *Request) BeginOwn(m *parser.Message, src *netio.Addr) bool {
 	r.core.tx.Begin()
 	if !r.Begin(m, src, 0) {
@@ -209,8 +218,8 @@ func (r *Request) BeginOwn(m *parser.Message, src *netio.Addr) bool {
 	return true
 }
 
-// EndOwn ends the transaction of a request that nobody sent, and whose run was held: nobody waits
-// for an answer. It returns false if somebody did send it.
+// EndOwn ends the transaction of a request that BeginOwn began and whose run was held, since nobody
+// waits for an answer. It returns false if the request is another one.
 func (r *Request) EndOwn() bool {
 	if r.own && r.Tx != nil {
 		r.core.tx.Terminate(r.Tx)
@@ -218,10 +227,10 @@ func (r *Request) EndOwn() bool {
 	return r.own
 }
 
-// responseTarget works out where responses to the request go, and what the top
-// Via must say about it (§18.2.1, §18.2.2; RFC 3581 §4). maddr is not followed:
-// it would let anybody have our answers, and their repetitions, sent to anybody
-// else; it was made for multicast, which is not served.
+// responseTarget works out where responses to the request go, and what the top Via must say about
+// it (§18.2.1, §18.2.2; RFC 3581 §4). It does not follow maddr, which would let anybody have our
+// answers, and their repetitions, sent to anybody else. maddr was made for multicast, which is not
+// served.
 func (r *Request) responseTarget() {
 	via := r.via
 	r.replyTo = r.Src
@@ -229,8 +238,8 @@ func (r *Request) responseTarget() {
 	literal := parseIP(via.Host.Of(r.M.Raw), &host)
 	r.writeReceived = !literal || !host.SameIP(&r.Src)
 	if r.Src.Proto.Reliable() {
-		// Back over the connection it came by; what becomes of it without that, the Sender knows.
-		// RFC 3581 §4 names no transport.
+		// Responses go back over the connection that the request came by. If that is gone, the
+		// Sender knows what to do. RFC 3581 §4 names no transport.
 		r.writeReceived = r.writeReceived || !via.RPortParam.Empty() || r.core.cfg.ForceRPort
 		return
 	}
@@ -244,8 +253,8 @@ func (r *Request) responseTarget() {
 	}
 }
 
-// broadcast tells whether an address names many hosts: nothing is sent there on
-// a stranger's word.
+// broadcast reports whether an address stands for many hosts: nothing is sent there on a stranger's
+// word.
 func broadcast(a *netio.Addr) bool {
 	if a.Family == 4 {
 		return a.IP[0] >= 224 || a.IP[0] == 0
@@ -253,8 +262,7 @@ func broadcast(a *netio.Addr) bool {
 	return a.IP[0] == 0xff
 }
 
-// end is the offset behind the message: the datagram may go on with noise
-// (§18.3).
+// end returns the offset behind the message: the datagram may go on with noise (§18.3).
 func end(m *parser.Message) int { return int(m.BodyStart) + len(m.Body()) }
 
 // planVia edits the top Via as §18.2.1 and RFC 3581 §4 ask: received and rport.
@@ -277,8 +285,8 @@ func (r *Request) planVia(p *Plan) {
 		if !via.RPortParam.Empty() {
 			from := via.RPortParam.Off
 			for from > 0 && blank(r.M.Raw[from-1]) {
-				// a fold that led to it would be left as a line of blanks, which some take for the
-				// end of the headers
+				// A fold before it would leave a line of blanks, which some take for the end of the
+				// headers.
 				from--
 			}
 			p.Cut(from, via.RPortParam.End()-from)
@@ -290,7 +298,7 @@ func (r *Request) planVia(p *Plan) {
 	p.Insert(via.ParamsEnd(), b)
 }
 
-// Resumed tells whether the message is read back from the arena, for a route that runs later.
+// Resumed reports whether the message was read back from the arena, for a route that runs later.
 func (r *Request) Resumed() bool { return r.resumed }
 
 // RequestURI is the Request-URI as it stands now.
@@ -301,8 +309,8 @@ func (r *Request) RequestURI() []byte {
 	return r.M.Bytes(r.M.URI)
 }
 
-// parsedURI is the Request-URI as it stands now, parsed; nil if it is no URI. As
-// received it was parsed when the message was checked.
+// parsedURI returns the current Request-URI, parsed. It returns nil if that is no URI. The
+// Request-URI as received was parsed when the message was checked.
 func (r *Request) parsedURI() *parser.URI {
 	if r.uri == nil {
 		u, reason := r.M.RequestURI()
@@ -317,7 +325,8 @@ func (r *Request) parsedURI() *parser.URI {
 	return &r.scratchURI
 }
 
-// SetRequestURI replaces it with a copy of uri. It returns false if uri is too long, or no URI.
+// SetRequestURI replaces the Request-URI with a copy of uri. It returns false if uri is too long,
+// or no URI.
 func (r *Request) SetRequestURI(uri []byte) bool {
 	var u parser.URI
 	if len(uri) > len(r.uriBuf) || parser.ParseURI(uri, &u) != parser.OK {
@@ -332,11 +341,11 @@ func (r *Request) SetRequestURI(uri []byte) bool {
 	return true
 }
 
-// DstURI is the outbound URI, nil if none is set.
+// DstURI returns the outbound URI, nil if none is set.
 func (r *Request) DstURI() []byte { return r.dst }
 
-// SetDstURI replaces it with a copy of uri, or removes it when uri is empty. It returns false if
-// uri is too long, or no URI.
+// SetDstURI replaces the outbound URI with a copy of uri, or removes it if uri is empty. It returns
+// false if uri is too long, or no URI.
 func (r *Request) SetDstURI(uri []byte) bool {
 	var u parser.URI
 	if len(uri) > len(r.dstBuf) || len(uri) > 0 && parser.ParseURI(uri, &u) != parser.OK {
@@ -352,8 +361,8 @@ func (r *Request) SetDstURI(uri []byte) bool {
 	return true
 }
 
-// SetNextHop makes an address the destination of the next Relay, whatever the Request-URI says. It
-// returns false if there is no room.
+// SetNextHop makes host and port (0 means none) the destination of the next Relay, whatever the
+// Request-URI says. It returns false if host is too long, or no URI can be made of it.
 func (r *Request) SetNextHop(host []byte, port int) bool {
 	b := append(append(r.core.take(len(host)+16), "sip:"...), host...)
 	if port != 0 {
@@ -362,20 +371,20 @@ func (r *Request) SetNextHop(host []byte, port int) bool {
 	return r.SetDstURI(b)
 }
 
-// ForceProto makes the next Relay use a transport, whatever the URI says. With -1 the URI says it.
+// ForceProto makes the next Relay use a transport, whatever the URI says. With -1 the URI decides.
 func (r *Request) ForceProto(proto int) { r.forceProto = uint8(proto + 1) }
 
 // TryProto says by which transport the request leaves if it is too long for a datagram, in place of
-// what all do. With netio.UDP it leaves as a datagram all the same.
+// the Core's setting. With netio.UDP it leaves as a datagram all the same.
 func (r *Request) TryProto(proto netio.Proto) { r.mtuProto = uint8(proto) + 1 }
 
 // Quiet keeps the next Relay from sending a 100.
 func (r *Request) Quiet(on bool) { r.no100 = on }
 
-// planMaxForwards writes what MaxForwards decided.
+// planMaxForwards plans the value that MaxForwards decided.
 func (r *Request) planMaxForwards(p *Plan) {
 	if !r.hasMF {
-		return // it goes in with the head
+		return // the row goes in with the rows in front
 	}
 	row := &r.M.Headers[r.M.First(parser.KindMaxForwards)]
 	p.Replace(row.Value.Off, row.Value.Len, decimals[r.maxForwards])
@@ -389,7 +398,7 @@ var decimals = func() (d [256][]byte) {
 	return d
 }()
 
-// HasToTag tells whether the request claims to be within a dialog.
+// HasToTag reports whether the request has a To tag, and so claims to be within a dialog.
 func (r *Request) HasToTag() bool {
 	return r.M.HasToTag()
 }

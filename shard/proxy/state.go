@@ -10,10 +10,11 @@ import (
 )
 
 // What the arena keeps of a request besides its bytes is written as numbers of variable length and
-// texts, so that what nothing was decided about takes one byte. Nothing of it is changed in place.
+// texts, so that a part about which nothing was decided takes one byte. None of it is changed in
+// place.
 
-// stateFormat is part of the layout of the arena. It changes with what is written here, in
-// saved_write.go, hold_state.go and hold_reply.go.
+// stateFormat is the version of what saved_write.go, hold_state.go, hold_reply.go and this file
+// write, and part of the arena's layout. Raise it with any change there.
 const stateFormat = 8
 
 // stateWriter appends to b.
@@ -23,7 +24,7 @@ func (w *stateWriter) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
 
 func (w *stateWriter) signed(n int) { w.b = binary.AppendVarint(w.b, int64(n)) }
 
-// text writes a text; nil is told from an empty one.
+// text writes a text so that nil differs from an empty one.
 func (w *stateWriter) text(b []byte) {
 	if b == nil {
 		w.number(0)
@@ -48,7 +49,7 @@ func (w *stateWriter) addr(a *netio.Addr) {
 	w.number(uint64(a.Zone))
 }
 
-// ipBytes is how many bytes of an Addr's IP count.
+// ipBytes returns how many bytes of an Addr's IP are used.
 func ipBytes(family uint8) int {
 	if family == 4 {
 		return 4
@@ -56,7 +57,7 @@ func ipBytes(family uint8) int {
 	return 16
 }
 
-// stateReader reads b; bad says that it was not written so.
+// stateReader reads b from its start. bad says that b is not what a stateWriter writes.
 type stateReader struct {
 	b   []byte
 	bad bool
@@ -122,7 +123,7 @@ func (r *stateReader) addr() (a netio.Addr) {
 	return a
 }
 
-// count is the number of what follows, at most most.
+// count reads the number of items that follow; more than most is bad.
 func (r *stateReader) count(most int) int {
 	n := r.number()
 	if n > uint64(most) {
@@ -139,7 +140,7 @@ const (
 	decidedPickURI
 	decidedRPort
 	decidedToRoute
-	decidedTexts // of Record-Route
+	decidedTexts // texts of Record-Route follow
 	decidedServer
 )
 
@@ -184,7 +185,7 @@ func (w *stateWriter) edits(e *edits) {
 	}
 }
 
-// decisions reads back what was decided about m. The texts stay where they are.
+// decisions reads back what was decided about m. The texts are not copied.
 func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	bits := r.number()
 	c.hasMF, c.toRoute = bits&decidedHasMF != 0, bits&decidedToRoute != 0
@@ -209,7 +210,7 @@ func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	ch.edits.about(m)
 }
 
-// edits reads them back; see edits.about.
+// edits reads back what the writer's edits wrote; see edits.about.
 func (r *stateReader) edits(e *edits) {
 	e.n = r.count(len(e.list))
 	for i := range e.list[:e.n] {
@@ -217,7 +218,7 @@ func (r *stateReader) edits(e *edits) {
 	}
 }
 
-// recordRoute writes what the decisions' bits do not say of it: nothing, most often.
+// recordRoute writes what the bits of decisions do not say, which most often is nothing.
 func (w *stateWriter) recordRoute(rr *recordRoute) {
 	if rr.texts == nil {
 		return
