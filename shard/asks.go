@@ -11,22 +11,22 @@ import (
 	"viaduct/shm"
 )
 
-// mailAnswer is the kind of mail with the answer to a question of a run: the question's slot, its
-// number.
+// mailAnswer is the kind of mail that brings the answer to a run's question: it has the question's
+// slot and number.
 const mailAnswer = 16
 
 // asks is what a shard does for runs of the routing program that wait for an answer. A run with a
-// transaction is held in the arena, see package proxy. Kept here, outside of it, are only ACK and
-// CANCEL, which have no transaction of their own; a process that dies loses them, as the network
-// may have.
+// transaction is held in the arena, see package proxy. Only runs of ACK and CANCEL, which have no
+// transaction of their own, are kept here, outside the arena: a process that dies loses them, as
+// the network may have.
 type asks struct {
 	w      *worker
 	queue  *ask.Queue
 	parked map[uint64]*parkedRun
-	due    int64 // when the first of them is, ns; never: there is none
+	due    int64 // earliest deadline of parked, ns; never if there is none
 	bytes  int
-	timely ask.Answer // to what asked for time to pass
-	late   ask.Answer // to what was not answered in time
+	timely ask.Answer // answer to a question that only asked for time to pass
+	late   ask.Answer // answer to a question that was not answered in time
 	route  ask.Answer // the route that a suspended request goes on in
 }
 
@@ -37,7 +37,7 @@ type parkedRun struct {
 	packet     netio.Packet
 	state, run []byte
 	due        int64
-	timed      bool // nobody is asked
+	timed      bool // it waits for time to pass, with no question
 	http       proxy.HTTP
 }
 
@@ -47,7 +47,7 @@ func (a *asks) init(w *worker) {
 	a.queue = ask.NewQueue(uint64(w.clock.now()), a.post)
 }
 
-// Number is route.Waits'.
+// Number implements route.Waits.
 func (a *asks) Number(q *ask.Question) (uint64, error) {
 	if !q.Timed() && !a.queue.Room() {
 		a.w.count[CountAsksRefused]++
@@ -56,7 +56,7 @@ func (a *asks) Number(q *ask.Question) (uint64, error) {
 	return a.queue.Number(), nil
 }
 
-// Ask is route.Waits'.
+// Ask implements route.Waits.
 func (a *asks) Ask(q *ask.Question, number uint64, w proxy.Waiting) error {
 	return a.send(q, number, ask.Waiter{Tx: w.Tx, Key: w.Key})
 }
@@ -71,7 +71,7 @@ func (a *asks) send(q *ask.Question, number uint64, w ask.Waiter) error {
 	return nil
 }
 
-// Park is route.Waits'.
+// Park implements route.Waits.
 func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error {
 	state := r.AppendState(nil)
 	n := len(r.M.Raw) + len(state) + len(run)
@@ -100,16 +100,16 @@ func (a *asks) Park(q *ask.Question, number uint64, r *proxy.Request, run []byte
 	return nil
 }
 
-// post brings the answer to a question to the shard, from any goroutine.
+// post sends the shard the answer to a question. It may be called from any goroutine.
 func (a *asks) post(slot uint32, number uint64) {
 	a.w.post(shm.Mail{mailAnswer, uint64(slot), number})
 }
 
-// post brings a mail to the shard, from any goroutine.
+// post sends the shard a mail. It may be called from any goroutine.
 func (w *worker) post(m shm.Mail) { w.postTo(w.number, m) }
 
-// postTo brings a mail to a shard, from any goroutine. A full box is looked at again: a run whose
-// mail is lost would wait for its deadline.
+// postTo sends a shard a mail. It may be called from any goroutine. If the mailbox is full it tries
+// again: a run whose mail is lost would wait for its deadline.
 func (w *worker) postTo(shard int, m shm.Mail) {
 	if w.shared.stopping.Load() {
 		return
@@ -153,11 +153,11 @@ func (w *worker) answered(slot uint32, number uint64) {
 	}
 }
 
-// held is called by the core when the time of a run that is held is over, and when the run is one
-// of a process that was killed.
+// held is called by the core when the deadline of a held run has passed, and for a run that a
+// killed process held.
 func (w *worker) held(wait proxy.Waiting, question uint64, again bool) {
 	if again {
-		defer w.contain() // else whoever calls does
+		defer w.contain() // otherwise the caller contains
 		w.tx.Begin()
 	}
 	a := &w.asks.timely
@@ -180,10 +180,10 @@ func (w *worker) held(wait proxy.Waiting, question uint64, again bool) {
 	w.step = at
 }
 
-// goOn goes on with a run that was held, on the request that is under way again. Without an answer
-// it asks again.
+// goOn goes on with a run that was held, on the request that is under way again. If a is nil the
+// run asks again.
 func (w *worker) goOn(r *proxy.Request, h *proxy.HeldRun, a *ask.Answer) {
-	w.step = stepDecide // a panic costs what it costs there
+	w.step = stepDecide // contain treats a panic as in that step
 	if w.port != nil {
 		w.port.Flow(0)
 	}
@@ -210,7 +210,7 @@ func (w *worker) goOn(r *proxy.Request, h *proxy.HeldRun, a *ask.Answer) {
 	w.core.Finish()
 }
 
-// resume goes on with a run in its program. ours is false if there is none of that name any more.
+// resume goes on with a run in its program. ours is false if that program is not loaded any more.
 func (w *worker) resume(r *proxy.Request, kind route.RouteKind, run []byte,
 	a *ask.Answer) (o route.Outcome, ours bool) {
 	p := w.programOf(route.HeldProgram(run))
@@ -221,7 +221,7 @@ func (w *worker) resume(r *proxy.Request, kind route.RouteKind, run []byte,
 	return p.Resume(w.ctx, r, kind, run, a)
 }
 
-// expireParked goes on with the runs without a transaction whose time is over.
+// expireParked goes on with the runs without a transaction whose deadline has passed.
 func (w *worker) expireParked(now int64) {
 	if now < w.asks.due {
 		return
@@ -237,7 +237,7 @@ func (w *worker) expireParked(now int64) {
 	}
 }
 
-// parkedDue is the end of the time of one of them.
+// parkedDue goes on with a parked run whose deadline has passed.
 func (w *worker) parkedDue(number uint64, p *parkedRun) {
 	defer w.contain()
 	w.step = stepDatagram
@@ -265,7 +265,7 @@ func (w *worker) goOnParked(number uint64, p *parkedRun, a *ask.Answer) {
 	}
 	w.step = stepRequest
 	if w.absorb() {
-		return // a CANCEL that was repeated meanwhile, and whose repetition was faster
+		return // a CANCEL whose repetition, received meanwhile, was faster
 	}
 	w.ctx.Conn = 0
 	w.step = stepDecide

@@ -6,11 +6,11 @@ import (
 	"viaduct/shard/route"
 )
 
-// heldReply is called by the core when the time of a run that is held with its response is over, or
-// its turn has come, and when the run is one of a process that was killed.
+// heldReply is called by the core when the deadline of a run held with its response has passed,
+// when its turn has come, and for a run that a killed process held.
 func (w *worker) heldReply(wait proxy.Waiting, question uint64, begun, again bool) {
 	if again {
-		defer w.contain() // else whoever calls does
+		defer w.contain() // otherwise the caller contains
 		w.tx.Begin()
 	}
 	at := w.step
@@ -34,7 +34,7 @@ func (w *worker) heldReply(wait proxy.Waiting, question uint64, begun, again boo
 	w.step = at
 }
 
-// goOnReply goes on with a run that was held, on its response. Without an answer it asks again.
+// goOnReply goes on with a run that was held, on its response. If a is nil the run asks again.
 func (w *worker) goOnReply(h *proxy.HeldReply, a *ask.Answer) {
 	w.step = stepResponse // a panic costs what it costs there
 	if w.port != nil {
@@ -49,17 +49,17 @@ func (w *worker) goOnReply(h *proxy.HeldReply, a *ask.Answer) {
 		outcome, ours = p.ResumeReply(w.ctx, &w.core.Reply, h, a)
 	}
 	if !ours {
-		w.count[CountForeignRuns]++ // it is passed on as it stands
+		w.count[CountForeignRuns]++ // the response is passed on as it stands
 	}
 	w.core.EndReply(h, &w.m, w.replied(outcome))
 	w.core.Finish()
 }
 
-// heldBranch is called by the core when the time of a run that is held with its branch is over, and
-// when the run is one of a process that was killed.
+// heldBranch is called by the core when the deadline of a run held with its branch has passed, and
+// for a run that a killed process held.
 func (w *worker) heldBranch(wait proxy.Waiting, question uint64, again bool) {
 	if again {
-		defer w.contain() // else whoever calls does
+		defer w.contain() // otherwise the caller contains
 		w.tx.Begin()
 	}
 	a := &w.asks.timely
@@ -78,7 +78,7 @@ func (w *worker) heldBranch(wait proxy.Waiting, question uint64, again bool) {
 }
 
 // goOnBranch goes on with a run that was held, on the request of its branch, which is under way
-// again. Without an answer it asks again.
+// again. If a is nil the run asks again.
 func (w *worker) goOnBranch(r *proxy.Request, run []byte, a *ask.Answer) {
 	w.step = stepDecide // a panic costs what it costs there
 	if w.port != nil {

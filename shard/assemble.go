@@ -42,8 +42,8 @@ func (s *Server) newWorker(i int) (*worker, error) {
 	return w, nil
 }
 
-// assemble joins transaction table, proxy core and routing context. The caller
-// has filled in what they need to exist: number, arena, batchAt, shared.
+// assemble joins transaction table, proxy core and routing context. The caller has set what these
+// need: number, arena, batchAt, shared.
 func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settings,
 	random func() uint64) error {
 	w.out, w.egress, w.settings, w.served = out, egress, set, w.shared.listeners
@@ -89,16 +89,15 @@ func (w *worker) connect(all []*worker) {
 	}
 }
 
-// newRandom is a generator seeded by the kernel, for branches: one per shard, not
-// safe for more than one goroutine. ChaCha8's output cannot be guessed from
-// earlier output.
+// newRandom returns a generator for branches, seeded by the kernel: one per shard, not safe for use
+// by several goroutines. ChaCha8's output cannot be guessed from earlier output.
 func newRandom() func() uint64 {
 	var seed [32]byte
 	rand.Read(seed[:]) // never fails (crypto/rand)
 	return mrand.NewChaCha8(seed).Uint64
 }
 
-// newClock aligns Go's monotonic clock with the kernel's once.
+// newClock returns a clock that aligns Go's monotonic clock with the kernel's, once.
 func newClock() clock {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock

@@ -7,7 +7,7 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// blocked is one shard's view of the blacklist that all of them share.
+// blocked is one shard's view of the blocklist that all shards share.
 type blocked struct {
 	w    *worker
 	list *blocklist.Table
@@ -15,7 +15,7 @@ type blocked struct {
 
 var _ proxy.Blocked = (*blocked)(nil)
 
-// methodBit is tm's number of a method in blst_methods_add and blst_methods_lookup.
+// methodBit returns tm's number of a method, as in blst_methods_add and blst_methods_lookup.
 func methodBit(m parser.Method) uint32 {
 	switch m {
 	case parser.INVITE:
@@ -38,7 +38,7 @@ func methodBit(m parser.Method) uint32 {
 	return blocklist.MethodOther
 }
 
-// Blocked tells whether a request of that method may not go there now.
+// Blocked reports whether a request of that method may not be sent there now.
 func (b *blocked) Blocked(to *netio.Addr, method parser.Method) bool {
 	if !b.checks(method) {
 		return false
@@ -48,7 +48,7 @@ func (b *blocked) Blocked(to *netio.Addr, method parser.Method) bool {
 	return b.list.Listed(to.Proto, &addr, b.w.core.Now()/1e6)
 }
 
-// Holds is Blocked that counts no hit.
+// Holds is Blocked without counting a hit.
 func (b *blocked) Holds(to *netio.Addr, method parser.Method) bool {
 	if !b.checks(method) {
 		return false
@@ -62,7 +62,7 @@ func (b *blocked) checks(method parser.Method) bool {
 	return b.list.Enabled() && b.list.Checks(methodBit(method))
 }
 
-// Report lists a destination that failed, as far as the settings want it.
+// Report puts a destination that failed on the blocklist, if the settings ask for that.
 func (b *blocked) Report(to *netio.Addr, why blocklist.Reason, method parser.Method,
 	retryAfter int) {
 	if !b.list.Enabled() {

@@ -9,18 +9,18 @@ import (
 	"viaduct/shard/route"
 )
 
-// What a shard does between messages for modules of the language: what others have left for it to
-// do, and what is due by the clock. A program without timers costs a shard no tick.
+// What a shard does between messages for modules of the language: what other goroutines have left
+// for it to do, and what is due by the clock. A program without timers causes no ticks.
 
-// posted is what others have for the shard to do.
+// posted is what other goroutines have left for the shard to do.
 type posted struct {
 	some atomic.Bool // list is not empty
 	mu   sync.Mutex
 	list []func(c *route.Ctx)
 }
 
-// later leaves something for the shard to do; any goroutine. Beyond maxPosted it is lost, and said
-// so.
+// later makes the shard call f between messages. Any goroutine may call it. Beyond maxPosted f is
+// lost, and the log says so.
 func (w *worker) later(f func(c *route.Ctx)) {
 	p := &w.posted
 	p.mu.Lock()
@@ -61,7 +61,8 @@ func (w *worker) arm(p *route.Program) {
 	}
 }
 
-// clockwork does what others have left, and what is due. Each thing is contained for itself.
+// clockwork does what others have left, and what is due. A panic in one thing does not keep the
+// others from being done.
 func (w *worker) clockwork() {
 	if w.posted.some.Load() {
 		w.doPosted()
@@ -83,7 +84,7 @@ func (w *worker) doPosted() {
 	}
 }
 
-// fire calls the timers that are due. One that was late is called once.
+// fire calls the timers that are due. A timer that missed several ticks is called once.
 func (w *worker) fire() {
 	w.tickDue = never
 	for i := range w.ticks {
@@ -96,7 +97,7 @@ func (w *worker) fire() {
 	}
 }
 
-// apart runs what is about no message. A panic costs it alone.
+// apart runs f, which is about no message. A panic in it costs nothing else.
 func (w *worker) apart(f func(c *route.Ctx)) {
 	defer w.contain()
 	w.step = stepRound
@@ -105,16 +106,16 @@ func (w *worker) apart(f func(c *route.Ctx)) {
 	f(w.ctx)
 }
 
-// started tells modules and script that the server has started, before any shard runs. What that
-// sends leaves with the first round.
+// started tells modules and script that the server has started, before any shard runs. Messages
+// that they send leave with the first round.
 func (w *worker) started() {
 	w.startBatch()
 	w.apart(w.program.Started)
 	w.again = true
 }
 
-// runBeside starts what a program does beside the shards. It goes on until quit is closed or the
-// server stops. What the program before it did too is due when it was.
+// runBeside starts what a program does beside the shards. It runs until quit is closed or the
+// server stops. A timer that the program before it had too is due when that was.
 func (s *Server) runBeside(p *route.Program, quit chan struct{}) {
 	running := new(atomic.Int64)
 	s.besides = append(s.besides, running)
@@ -138,20 +139,21 @@ func (s *Server) runBeside(p *route.Program, quit chan struct{}) {
 	}
 }
 
-// monotonic is the time of the shards' clocks, in ns.
+// monotonic returns the time of the shards' clocks, in ns.
 func monotonic() int64 {
 	c := newClock()
 	return c.now()
 }
 
-// repeat calls a function beside the shards whenever it is due. One that was late is called once.
+// repeat calls a function beside the shards whenever it is due. If several calls were missed it is
+// called once.
 func (s *Server) repeat(t *route.BesideTimer, due *atomic.Int64, quit chan struct{}) {
 	next := time.NewTimer(time.Duration(due.Load() - monotonic()))
 	defer next.Stop()
 	for {
 		select {
 		case <-next.C:
-			// Before the call: a reload may come while it goes on.
+			// Before the call, since a reload may come while it goes on.
 			due.Store(monotonic() + int64(*t.Every))
 			s.beside(t)
 			next.Reset(time.Duration(due.Load() - monotonic()))
@@ -163,7 +165,7 @@ func (s *Server) repeat(t *route.BesideTimer, due *atomic.Int64, quit chan struc
 	}
 }
 
-// beside calls a function beside the shards. A panic costs one call.
+// beside calls a function of a program beside the shards. A panic costs one call.
 func (s *Server) beside(t *route.BesideTimer) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -16,39 +16,40 @@ import (
 	"viaduct/shm"
 )
 
-// Config is what a Server is made of.
+// Config is what Start makes a Server from.
 type Config struct {
 	Shards  int                  // 1 to MaxShards
-	Listens []netio.ListenConfig // of datagrams
-	// of connections, of which its Listeners count; at least one of either. The server fills in
-	// numbers, owner and bells
+	Listens []netio.ListenConfig // for datagrams
+	// Streams is for connections. Its Listeners count; there must be at least one of them or of
+	// Listens. The server fills in numbers, owner and bells.
 	Streams  stream.Config
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil means no destination sets
 	Resolver proxy.Resolver // nil means names lead nowhere
-	// Blocklist is what the destination blacklist is to do; nil means there is none, and it cannot
-	// be switched on.
+	// Blocklist configures the destination blocklist; nil means that there is none, and that it
+	// cannot be switched on.
 	Blocklist *blocklist.Config
-	Arena     shm.Config      // Bytes at least; Shards and Layout are filled in here
-	Steer     netio.SteerMode // of datagrams to their owner by the kernel
+	Arena     shm.Config      // Bytes must be set; Start sets Shards and Layout
+	Steer     netio.SteerMode // how the kernel steers datagrams to their owner
 	// NoSegment sends each datagram by itself even where several could leave together
-	// (UDP_SEGMENT), and receives each by itself (UDP_GRO).
+	// (UDP_SEGMENT), and receives each by itself (no UDP_GRO).
 	NoSegment bool
-	// NoShed handles every new call, however long the queues of the sockets are; false means that
-	// in overload some are refused, so that the others succeed.
+	// NoShed takes every new call, however long the queues of the sockets are. With false some are
+	// refused in overload, so that the others succeed.
 	NoShed bool
-	// Commands calls those of operators, for programs that do; nil means there are none.
+	// Commands calls operators' commands for programs that use them; nil means there are none.
 	Commands command.Caller
-	// BeforeBind is called when all but the sockets is there; an error of its ends the start. nil
-	// means nothing is to be done.
+	// BeforeBind is called when everything but the sockets is made; if it returns an error the
+	// start ends with that. nil means nothing is called.
 	BeforeBind func() error
-	// shards are pinned to these in turn; empty means those this process may use
+	// CPUs are those that shards are pinned to, in turn; empty means those that this process may
+	// use.
 	CPUs   []int
 	Logger *slog.Logger // nil means slog.Default()
 }
 
-// Validate says which field is out of its range and what to change.
+// Validate returns an error that names a field out of its range and says what to change.
 func (c *Config) Validate() error {
 	switch {
 	case c.Shards < 1 || c.Shards > MaxShards:
@@ -65,8 +66,8 @@ func (c *Config) Validate() error {
 	return c.reachable(c.Targets)
 }
 
-// reachable refuses destinations that no listener of this build can reach, rather
-// than sending them what they do not understand.
+// reachable returns an error if no listener can reach one of the destinations, since it would be
+// sent what it does not understand.
 func (c *Config) reachable(targets *balance.Table) error {
 	if targets == nil {
 		return nil

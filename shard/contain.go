@@ -10,27 +10,28 @@ import (
 	"viaduct/shard/txn"
 )
 
-// step is what the shard is at, for contain.
+// step is what the shard is doing, for contain.
 type step uint8
 
 const (
 	stepRound    step = iota // between the others
 	stepDatagram             // parsing, owner: nothing is known of the message yet
 	stepRequest              // core.Request is the request, and can be answered
-	// the same, and it is known to be new: its key may have a transaction made for the answer
+	// like stepRequest, and the request is known to be new: a transaction may be made for the
+	// answer
 	stepDecide
 	stepAbsorb // the request belongs to a transaction already
 	// the message is a response; txn.Table.InHand is its branch, once found
 	stepResponse
 	stepTimer     // InHand is the record whose timer fired
 	stepTransport // InHand is the branch whose request did not leave or arrive
-	// InHand is the transaction whose relay goes on, since its name is known
+	// InHand is the transaction whose relay goes on, since its name is now known
 	stepResolved
 	stepQueue // the send queue is being emptied
 )
 
 // contain is deferred by each step and keeps a panic from costing more than the transaction at
-// hand. It gives back what was half made, and leaves every other record as it is:
+// hand. It frees what was half made, and leaves every other record as it is:
 //
 //	request     500, through a transaction, so that a retransmission does not panic again; branches
 //	            already sent are cancelled (§9.1, §16.10). A CANCEL cancels its INVITE all the same.
@@ -49,7 +50,7 @@ const (
 //	transport   the branch ends, and 500 goes up when no other is left.
 //	queue       what is queued is lost, and repeated by its timers.
 //
-// Each part of that is tried by itself, so that a second panic costs its part alone, and none is
+// Each part of that is tried by itself, so that a second panic costs that part alone. No part is
 // tried more often than is written here.
 func (w *worker) contain() {
 	v := recover()
@@ -75,7 +76,7 @@ func (w *worker) contain() {
 	}
 	w.attempt(w.core.AbortReply)
 	w.attempt(w.core.AbortBranch)
-	w.attempt(w.tx.Undo) // of what the containment itself did not bring to its end
+	w.attempt(w.tx.Undo) // what the containment itself left half made
 	switch {
 	case answered:
 		w.count[refuseBase+int(Panicked)]++
@@ -125,7 +126,8 @@ func (w *worker) abortRequest(at step) (answered bool) {
 	return answered
 }
 
-// abortTransaction ends what the step had in hand, as far as it was to end.
+// abortTransaction ends the transaction or branch that the step had in hand, as described at
+// contain.
 func (w *worker) abortTransaction(at step) {
 	tx, br := w.tx.InHand()
 	if tx == nil {
@@ -144,7 +146,7 @@ func (w *worker) abortTransaction(at step) {
 	if at == stepResolved {
 		w.attempt(func() { stranded = w.core.Stranded(tx, nil) })
 	} else if br == nil {
-		// max_inv_lifetime; not the 100 of RFC 4320
+		// the timer is max_inv_lifetime's, not that of RFC 4320's 100
 		stranded = (tx.Expired() || tx.Over()) && !tx.Answered() && tx.State() != txn.Terminated
 	} else {
 		w.attempt(func() { stranded = w.core.Stranded(tx, over) })
@@ -173,8 +175,8 @@ func (w *worker) endUnanswered(tx *txn.Tx) {
 	}
 }
 
-// cancelRest cancels what is under way of tx. A panic in one branch does not keep the others from
-// it; each is tried twice.
+// cancelRest cancels the branches of tx that are under way. Each is tried twice, so that a panic in
+// one branch does not keep the others from being cancelled.
 func (w *worker) cancelRest(tx *txn.Tx) {
 	for range 2 * txn.MaxBranches {
 		if w.attempt(func() { w.tx.CancelRest(tx) }) {
@@ -183,12 +185,12 @@ func (w *worker) cancelRest(tx *txn.Tx) {
 	}
 }
 
-// panicked counts a panic and logs it with its stack, stacksPerSecond of them.
+// panicked counts a panic, and logs at most stacksPerSecond with their stack.
 func (w *worker) panicked(v any) {
 	w.count[CountPanics]++
 	if w.stacks.allow(time.Now()) {
-		// As text, made here: v may refer to memory that is another message's when the line is
-		// written.
+		// The text is made here, since v may refer to memory that holds another message when the
+		// line is written.
 		w.shared.queue(logLine{slog.LevelError,
 			"contained a panic: the transaction at hand is lost, please report",
 			[]any{"shard", w.number, "panic", fmt.Sprint(v), "panics", w.count[CountPanics],

@@ -26,8 +26,8 @@ const (
 	CountRingFull  // hand-offs that found the ring full: dropped
 	CountSendFailed
 	CountICMPErrors
-	// datagrams the kernel dropped since our receive buffer was full (SO_RXQ_OVFL's count: of what
-	// was bundled, one for all)
+	// datagrams the kernel dropped because our receive buffer was full (SO_RXQ_OVFL's count, which
+	// has one for a bundle)
 	CountKernelDrops
 	CountBundled // datagrams that arrived together with others (UDP_GRO)
 	CountBatches
@@ -42,13 +42,13 @@ const (
 	CountNoWayBack    // responses whose connection was gone, and no other could be opened
 	CountAsked        // questions that runs of the routing program asked of a service
 	CountAsksRefused  // questions that could not be asked: too many were under way
-	CountLate         // of those asked, answered too late or not at all
+	CountLate         // questions asked that were answered too late or not at all
 	CountUnwanted     // answers that nobody waited for any more
 	CountForeignRuns  // runs that were held by another routing program: 503
 	CountHTTP         // HTTP requests
-	CountHTTPIgnored  // of those, ended without an answer by the routing program
+	CountHTTPIgnored  // HTTP requests that the routing program ended without an answer
 	GaugeTransactions // server transactions alive
-	GaugeUnanswered   // of those, without a final response
+	GaugeUnanswered   // server transactions without a final response
 	GaugeArenaUsed    // bytes of this shard's slots in use
 	countEnd
 
@@ -76,8 +76,8 @@ var counterNames = map[int]string{
 	GaugeArenaUsed: "arena_used_bytes",
 }
 
-// Reason is why a datagram was dropped or a request refused: the parser's own
-// reasons first, then the shard's.
+// Reason is why a datagram was dropped or a request refused: first the parser's reasons, then the
+// shard's.
 type Reason uint8
 
 // The shard's reasons.
@@ -94,7 +94,7 @@ const (
 	// a bad request whose Via does not say where an answer goes
 	Unanswerable
 	ProxyRequire // an extension we do not have (§16.3 step 5)
-	// it was here before, unchanged (RFC 5393 §4.2)
+	// the request was here before, unchanged (RFC 5393 §4.2)
 	LoopDetected
 	BadMaxBreadth // no number, or twice (RFC 5393 §5.3)
 	Draining      // new calls while shutting down
@@ -105,9 +105,9 @@ const (
 	ProgramFault // the routing program ran into a limit
 	// a stream's message without Content-Length (§18.3)
 	MissingLength
-	// one whose Content-Length is no number, or two
+	// a stream's message whose Content-Length is no number, or occurs twice
 	BadLength
-	TooLong  // one longer than tcp_rd_buf_size
+	TooLong  // a stream's message longer than tcp_rd_buf_size
 	Panicked // handling it panicked: contained, counted
 	numReasons
 )
@@ -127,7 +127,7 @@ var reasonNames = [...]string{
 	"bad Content-Length on a stream", "longer than tcp_rd_buf_size", "panic",
 }
 
-// String names the reason as it appears in the statistics.
+// String returns the reason's name in the statistics.
 func (r Reason) String() string {
 	if r < Truncated {
 		return parser.Reason(r).String()

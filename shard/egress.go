@@ -2,18 +2,17 @@ package shard
 
 import "viaduct/netio"
 
-// egress chooses the listener that a message leaves by. Datagrams: the Group's
-// choice. Streams: the listener that received the request, if its transport and
-// family fit; else one with the same address; else, where mhomed asks for it, one
-// with the address that the kernel would choose; else the first that fits.
+// egress chooses the listener by which a message leaves. For datagrams that is the Group's choice.
+// For streams it is the listener that received the request, if its transport and family fit; else
+// one with the same address; else, where mhomed asks for it, one with the address that the kernel
+// would choose; else the first that fits.
 type egress struct {
 	group     *netio.Group
 	listeners []*netio.Listener
 	mhomed    bool
 }
 
-// Egress tells the listener for a message to dst, given the one that received the request, -1 for
-// messages of our own. It returns -1 if there is none.
+// Egress implements proxy.Egress. receivedBy is -1 for messages made here.
 func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	var in *netio.Listener
 	if receivedBy >= 0 {
@@ -28,7 +27,7 @@ func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	}
 	if dst.Proto == netio.UDP {
 		if in != nil && in.Proto != netio.UDP {
-			receivedBy = e.near(dst, in) // if -1, the group finds one
+			receivedBy = e.near(dst, in) // with -1 the group finds one
 		}
 		return e.group.Egress(dst, receivedBy)
 	}
@@ -47,8 +46,8 @@ func (e *egress) Egress(dst *netio.Addr, receivedBy int) int {
 	return e.near(dst, nil)
 }
 
-// near is the first listener of dst's family and transport, one with the address of like before
-// others. It is -1 if there is none.
+// near returns the first listener of dst's family and transport, preferring one with the address of
+// like. It returns -1 if there is none.
 func (e *egress) near(dst *netio.Addr, like *netio.Listener) int {
 	if like != nil {
 		if by := e.sameIP(dst, like); by >= 0 {

@@ -6,8 +6,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// failed tells the log about a final response made here or a branch that failed, failuresPerSecond
-// of them. It is the Core's OnFailure. Slow path.
+// failed is the Core's OnFailure. It logs a final response made here or a branch that failed, at
+// most failuresPerSecond of them. Slow path.
 func (w *worker) failed(f *proxy.Failure) {
 	if f.Cause.Level() > w.shared.LogLevel() || !w.failures.allow(w.batchAt) {
 		return
@@ -39,7 +39,7 @@ func (w *worker) failed(f *proxy.Failure) {
 	w.shared.queue(logLine{slogLevel(f.Cause.Level()), text, attrs})
 }
 
-// methodOf is the method of a request, or of the one that a response answers.
+// methodOf returns the method of a request, or of the request that a response answers.
 func methodOf(m *parser.Message) string {
 	if m.IsRequest {
 		return string(m.MethodBytes())
@@ -68,7 +68,7 @@ func (l *failureLimit) allow(now int64) bool {
 	return false
 }
 
-// watchFailures tells the log how many lines about failures were left out since it was told last.
+// watchFailures logs how many lines about failures were left out since the last such line.
 func (w *worker) watchFailures() {
 	if n := w.ctx.Shard.LeftOut(); n > 0 {
 		w.shared.queue(logLine{slogLevel(0), "the routing program had more to complain of than the log has lines for",
@@ -82,7 +82,7 @@ func (w *worker) watchFailures() {
 	}
 }
 
-// trace puts a step of a call into the log: the Core's Trace. Only at debug level.
+// trace is the Core's Trace: it logs a step of a call. It is used at debug level alone.
 func (w *worker) trace(callID []byte, step string, attrs ...any) {
 	w.shared.queue(logLine{slogLevel(levelDebug), step,
 		append([]any{"call_id", string(callID)}, attrs...)})
@@ -91,7 +91,7 @@ func (w *worker) trace(callID []byte, step string, attrs ...any) {
 // levelDebug is Kamailio's number for debugging.
 const levelDebug = 3
 
-// traceMessage tells that a message came.
+// traceMessage logs that a message came.
 func (w *worker) traceMessage(p *netio.Packet) {
 	src := p.Src
 	src.Proto = w.served[p.Listener].Proto
@@ -107,5 +107,5 @@ func (w *worker) traceMessage(p *netio.Packet) {
 		proxy.AddrText(&src), "by", proxy.AddrText(&by))
 }
 
-// traceHere tells a step of the message at hand.
+// traceHere logs a step of the message at hand.
 func (w *worker) traceHere(step string, attrs ...any) { w.trace(w.m.CallID(), step, attrs...) }

@@ -6,8 +6,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// gauges copies what others keep into the counter block. They hold while the shard sleeps: nothing
-// but a round changes what they show.
+// gauges copies what other parts keep into the counter block. The gauges stay right while the shard
+// sleeps, since only a round changes what they show.
 func (w *worker) gauges() {
 	if w.batchAt >= w.onceDue {
 		w.onceASecond(w.batchAt)
@@ -24,8 +24,8 @@ func (w *worker) gauges() {
 	w.count[GaugeArenaUsed] = w.slab.UsedBytes()
 }
 
-// onceASecond looks at what is too dear for each round. While an episode of refusing lasts it is
-// done again, to see its end.
+// onceASecond does what is too expensive to do in each round. While requests are being refused it
+// is done again every second, to see the end of that.
 func (w *worker) onceASecond(now int64) {
 	w.onceDue = never
 	for _, l := range w.listeners {
@@ -40,8 +40,8 @@ func (w *worker) onceASecond(now int64) {
 	}
 }
 
-// watchRoom tells the log when requests begin to be refused because there is no room for their
-// transactions, and when that is over.
+// watchRoom logs when requests begin to be refused because there is no room for their transactions,
+// and when that is over.
 func (w *worker) watchRoom(now int64) {
 	switch began, ended, n := w.noRoom.look(now, w.count[proxy.CountShed]); {
 	case began:
@@ -63,8 +63,8 @@ type episode struct {
 	at            int64  // when it moved last, ns; 0 means no episode
 }
 
-// look reports that an episode began, or that one ended and how far the counter moved in it: when
-// it has not for shedQuiet.
+// look reports that an episode began; or that one ended, and how far the counter moved in it. An
+// episode ends when the counter has not moved for shedQuiet.
 func (s *episode) look(now int64, count uint64) (began, ended bool, moved uint64) {
 	was := s.count
 	s.count = count

@@ -15,15 +15,14 @@ import (
 //	| src IP  | port | fam | prt| zone | listener | kind | bytes
 //	+---------+------+-----+----+------+----------+------+-----…
 //
-// Records are published and the owner is woken once per batch. Taken records stay
-// where they are until the batch is flushed, since what is sent may point into
-// them.
+// Records are published and the owner is woken once per batch. Records that were taken stay where
+// they are until the batch is flushed, since what is sent may point into them.
 type handover struct {
 	to, from []*shm.Ring // by shard; nil for this one
 	bells    []*shm.Doorbell
 	dirty    []bool
 	crowded  bool  // a ring may be more than half full
-	heldAt   int64 // since when sockets are not read for it, ns; 0 means they are
+	heldAt   int64 // since when sockets are not read because of that, ns; 0 if they are read
 	handed   bool  // the message at hand came through a ring: it is not handed on again
 	packet   netio.Packet
 }
@@ -34,7 +33,7 @@ const (
 	handedICMP     = 1
 )
 
-// datagram gives p to its owner.
+// datagram hands p to its owner.
 func (h *handover) datagram(w *worker, owner int, p *netio.Packet) {
 	if h.put(owner, handedDatagram, &p.Src, p.Listener, p.Data) {
 		w.count[CountHandedOff]++
@@ -44,7 +43,7 @@ func (h *handover) datagram(w *worker, owner int, p *netio.Packet) {
 	w.drop(RingFull)
 }
 
-// icmp gives the quotation in an ICMP error to the shard whose datagram it was.
+// icmp hands the quotation in an ICMP error to the shard whose datagram it was.
 func (h *handover) icmp(w *worker, owner int, quoted []byte) {
 	if owner >= w.shards {
 		return
@@ -71,9 +70,10 @@ func (h *handover) put(owner int, kind uint16, src *netio.Addr, listener uint16,
 	return true
 }
 
-// holdsBack tells whether the sockets must wait since a ring to another shard is more than half
-// full: the kernel has more room than a ring. It has had its chance after holdFor; then what finds
-// the ring full is dropped, so that a shard that hangs does not stop the others.
+// holdsBack reports whether the sockets must wait because a ring to another shard is more than half
+// full: the kernel has more room than a ring. It returns false again after holdFor; from then on
+// datagrams that find the ring full are dropped, so that a shard that hangs does not stop the
+// others.
 func (h *handover) holdsBack(now int64) bool {
 	if !h.crowded {
 		return false
@@ -94,7 +94,7 @@ func (h *handover) holdsBack(now int64) bool {
 	return h.crowded && now-h.heldAt < int64(holdFor)
 }
 
-// publish lets the others see what was given to them, and wakes those asleep.
+// publish lets the other shards see what was handed to them, and wakes those asleep.
 func (h *handover) publish() {
 	for i, d := range h.dirty {
 		if d {
@@ -106,7 +106,7 @@ func (h *handover) publish() {
 	}
 }
 
-// waiting tells whether a ring has something to take.
+// waiting reports whether a ring has something to take.
 func (h *handover) waiting() bool {
 	for _, r := range h.from {
 		if r != nil && !r.Empty() {
@@ -116,7 +116,7 @@ func (h *handover) waiting() bool {
 	return false
 }
 
-// release gives back the records that were taken.
+// release frees the records that were taken.
 func (h *handover) release() {
 	for _, r := range h.from {
 		if r != nil {
@@ -125,7 +125,7 @@ func (h *handover) release() {
 	}
 }
 
-// takeHandedOver handles what the other shards gave to this one.
+// takeHandedOver handles what the other shards handed to this one.
 func (w *worker) takeHandedOver() (got int) {
 	h := &w.handover
 	h.handed = true

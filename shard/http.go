@@ -9,8 +9,8 @@ import (
 	"viaduct/shard/route"
 )
 
-// httpRequest has the program answer an HTTP request that a stream brought. Whatever becomes of it,
-// its connection hears of it, which waits for that: an answer, or its end. A panic costs a 500.
+// httpRequest runs the program on an HTTP request that a stream brought. The connection waits for
+// the outcome, so it is always told: an answer, or its end. A panic costs a 500.
 func (w *worker) httpRequest(p *netio.Packet, conn uint64, h stream.HTTPRequest) {
 	defer w.contain()
 	w.step = stepDatagram
@@ -33,7 +33,8 @@ func (w *worker) httpRequest(p *netio.Packet, conn uint64, h stream.HTTPRequest)
 	w.endHTTP(w.program.HTTP(w.ctx, r))
 }
 
-// beginHTTP makes an HTTP request the one under way. It returns nil if that cannot be.
+// beginHTTP makes an HTTP request the one under way. It returns nil and the reason if the request
+// cannot be read.
 func (w *worker) beginHTTP(p *netio.Packet, h proxy.HTTP) (*proxy.Request, parser.Reason) {
 	r := &w.core.Request
 	p.Src.Proto = w.served[p.Listener].Proto
@@ -44,8 +45,8 @@ func (w *worker) beginHTTP(p *netio.Packet, h proxy.HTTP) (*proxy.Request, parse
 	return r, reason
 }
 
-// endHTTP does what follows a run about an HTTP request. Nobody waits for an answer that the
-// program does not give: the connection ends.
+// endHTTP does what follows a run about an HTTP request. If the program has not answered, the
+// connection ends.
 func (w *worker) endHTTP(o route.Outcome, served bool) {
 	r := &w.core.Request
 	w.ctx.Conn = 0
@@ -86,7 +87,7 @@ func (w *worker) resumeHTTP(r *proxy.Request, p *parkedRun, a *ask.Answer) {
 	w.endHTTP(outcome, true)
 }
 
-// webSocketClosed tells the program of a WebSocket connection that has ended; an event loop.
+// webSocketClosed tells the program that a WebSocket connection has ended. An event loop calls it.
 func (s *Server) webSocketClosed(e stream.Ended) {
 	workers := s.shared.workers.Load()
 	if workers == nil || !s.shared.gen.Load().program.Event(webSocketClosed).Heard() {
@@ -99,5 +100,5 @@ func (s *Server) webSocketClosed(e stream.Ended) {
 	})
 }
 
-// webSocketClosed is the event of that.
+// webSocketClosed is the name of that event.
 const webSocketClosed = "websocket:closed"

@@ -15,19 +15,20 @@ import (
 	"viaduct/shard/route"
 )
 
-// Listeners come and go with reloads. A listener has a number, which stands in the records of
-// calls; so it keeps it, and one that was taken out stays in the list:
+// Listeners come and go with reloads. The records of calls name a listener by its number, so a
+// listener keeps its number, and one that was taken out stays in the list:
 //
 //	       reload without it                    nobody needs it
 //	open ────────────────────▶ leaving ────────────────────────▶ gone
 //	  ▲                           │
 //	  └──── reload with it ───────┘ (datagrams only)
 //
-// Leaving: nothing new leaves by it. Datagrams are received and sent until no transaction is left,
-// or lingers is over, and new calls turned away; of streams the listener is closed at once, and its
-// connections are served on.
-// Gone: what would leave by it leaves by another. A further address of its family may have its
-// number then, and is that other one for calls that still name it.
+// Leaving: nothing new leaves by it. A listener of datagrams receives and sends until no
+// transaction is left, or lingers is over, and turns new calls away. A listener of streams is
+// closed at once, and its connections are served on.
+//
+// Gone: what would leave by it leaves by another listener. A further address of its family may then
+// be given its number, and is that other listener for calls that still name it.
 //
 // A shard may be handed a datagram by another one, so all of them know a listener, and can send by
 // it, before the first reads from it.
@@ -35,14 +36,14 @@ import (
 // served is what the Server knows of its listeners.
 type served struct {
 	listeners []*netio.Listener // by number
-	sockets   []*netio.Sockets  // of those that came after the start
-	left      map[int]time.Time // of datagrams, leaving: since when
-	free      map[int]bool      // of datagrams, gone, and no shard has a socket on it any more
-	watching  bool              // retire runs
+	sockets   []*netio.Sockets  // of listeners opened after the start
+	left      map[int]time.Time // since when a listener of datagrams is leaving
+	free      map[int]bool      // listeners of datagrams that are gone, with no shard's socket left
+	watching  bool              // whether retire runs
 }
 
-// at is the number of the listener of an address that is open, or may be open again. It is -1 if
-// none is.
+// at returns the number of the listener of an address that is open, or may be opened again. It
+// returns -1 if there is none.
 func (s *served) at(proto netio.Proto, addr netio.Addr) int {
 	addr.Proto = 0
 	for i, l := range s.listeners {
@@ -55,7 +56,7 @@ func (s *served) at(proto netio.Proto, addr netio.Addr) int {
 	return -1
 }
 
-// number is one for a further listener of datagrams.
+// number returns the number for a further listener of datagrams.
 func (s *served) number(family uint8) int {
 	for i := range s.free {
 		if s.listeners[i].Addr.Family == family {
@@ -66,7 +67,7 @@ func (s *served) number(family uint8) int {
 	return len(s.listeners)
 }
 
-// change replaces a listener by one that says something else of itself.
+// change replaces a listener by a copy that f has changed.
 func (s *served) change(number int, f func(l *netio.Listener)) {
 	l := *s.listeners[number]
 	f(&l)
@@ -74,8 +75,8 @@ func (s *served) change(number int, f func(l *netio.Listener)) {
 	s.listeners[number] = &l
 }
 
-// listen opens what n asks for and g does not have, and completes g. After an error nothing is
-// open that was not before.
+// listen opens the listeners that n asks for and g does not have, and completes g. If it returns an
+// error, nothing is left open that was not open before.
 func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 	next = s.listens
 	next.listeners, next.sockets, next.left, next.free = slices.Clone(next.listeners),
@@ -133,7 +134,7 @@ func (s *Server) listen(g *generation, n *Next) (next served, err error) {
 	return next, nil
 }
 
-// open opens sockets, behind the numbers there are.
+// open opens sockets, numbered after the existing ones.
 func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []stream.Listen,
 	config stream.Config) (err error) {
 	var opened []*netio.Sockets
@@ -191,7 +192,8 @@ func (s *Server) open(next *served, datagrams []netio.ListenConfig, streams []st
 	return nil
 }
 
-// useUp gives up what a reload has opened, when shards know of it: they close what they took.
+// useUp gives up what a failed reload has opened and shards already know of: they close what they
+// took.
 func (s *Server) useUp(next *served) {
 	g := *s.shared.gen.Load()
 	g.serial++
@@ -215,8 +217,8 @@ func (s *Server) useUp(next *served) {
 	s.publish(&g)
 }
 
-// announce tells all shards of the listeners that are to come. They take the sockets, and none
-// reads from one before all have: what one shard receives another may have to answer.
+// announce tells all shards of the new listeners. They take the sockets, and none reads from one
+// before all have them: what one shard receives another may have to answer.
 func (s *Server) announce(g *generation, next *served) error {
 	now := *s.shared.gen.Load()
 	now.serial++
@@ -242,7 +244,7 @@ func (s *Server) announce(g *generation, next *served) error {
 	return nil
 }
 
-// settle does what remains when the shards have taken their listeners.
+// settle finishes a reload after the shards have taken their listeners.
 func (s *Server) settle(next served, g *generation) {
 	next.watching = s.listens.watching
 	s.listens = next
@@ -275,7 +277,7 @@ func (s *Server) retire() {
 	}
 }
 
-// retireSome returns false if there is nothing left to wait for.
+// retireSome closes those that nothing needs now. It returns false if none is left to wait for.
 func (s *Server) retireSome() (more bool) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -309,7 +311,7 @@ func (s *Server) retireSome() (more bool) {
 	return s.listens.watching
 }
 
-// idle tells whether there are no transactions.
+// idle reports whether there are no transactions.
 func (s *Server) idle() bool {
 	for i := range s.workers {
 		if atomic.LoadUint64(&s.arena.Counters(i)[GaugeTransactions]) > 0 {
@@ -319,8 +321,8 @@ func (s *Server) idle() bool {
 	return true
 }
 
-// takeListeners opens and closes what a generation has more or less of. It returns false if nothing
-// about listeners has changed.
+// takeListeners opens and closes the listeners in which a generation differs from the shard's. It
+// returns false if nothing about listeners has changed.
 func (w *worker) takeListeners(g *generation) (moved bool) {
 	if g.egress == nil || proxy.Egress(g.egress) == w.egress { // nil in tests without a server
 		return false

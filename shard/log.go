@@ -8,20 +8,20 @@ import (
 	"viaduct/shard/route"
 )
 
-// logLine is one line on its way to the log. The shards never write to it
-// themselves: a full pipe must not stop a packet.
+// logLine is one line on its way to the log. The shards do not write to the log themselves, since a
+// full pipe must not stop a packet.
 type logLine struct {
 	level slog.Level
 	text  string
 	attrs []any
 }
 
-// Log queues a line of the routing program; a full queue loses it, counted.
+// Log queues a line of the routing program. If the queue is full the line is lost, and counted.
 func (s *shared) Log(level int, line []byte) {
 	s.queue(logLine{level: slogLevel(level), text: string(line)})
 }
 
-// LogLevel is the highest level that is logged.
+// LogLevel returns the highest level that is logged, in Kamailio's numbers.
 func (s *shared) LogLevel() int { return int(s.logLevel.Load()) }
 
 func (s *shared) queue(l logLine) {
@@ -51,8 +51,8 @@ func slogLevel(level int) slog.Level {
 	return slog.LevelDebug
 }
 
-// targetEvent tells the operator that a destination went down or came back, and the shard that
-// probes that something about it changed.
+// targetEvent tells the operator that a destination went down or came back, and the probing shard
+// that something about it changed.
 func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	s.targetsChanged.Store(true)
 	if len(s.bells) > 0 {
@@ -71,8 +71,8 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	}
 }
 
-// raiseTarget has event_route[dispatcher:dst-down] or dst-up run by the probing shard, if there is
-// one.
+// raiseTarget makes the probing shard, if there is one, run event_route[dispatcher:dst-down] or
+// dst-up.
 func (s *shared) raiseTarget(t *balance.Target, e balance.Event) {
 	gen, w := s.gen.Load(), s.probing.Load()
 	if gen == nil || w == nil {
@@ -81,7 +81,7 @@ func (s *shared) raiseTarget(t *balance.Target, e balance.Event) {
 	if event := gen.program.Event("dispatcher:" + e.String()); event.Heard() {
 		uri := []byte(t.URI)
 		w.later(func(c *route.Ctx) {
-			if gen.program == w.program { // else a reload came between
+			if gen.program == w.program { // otherwise a reload came in between
 				event.Raise(c, uri)
 			}
 		})
@@ -100,7 +100,7 @@ func (s *Server) log() {
 	}
 }
 
-// write gives one line to the logger. What is logged comes from messages, and the logger is the
+// write passes one line to the logger. The text comes from messages, and the logger is the
 // embedding program's: a panic in it costs the line, not the calls.
 func (s *Server) write(l logLine) {
 	defer func() {

@@ -17,8 +17,8 @@ import (
 	"viaduct/shm"
 )
 
-// A round of a shard, in packet order. Steps 1, 2, 7 and 8 are once per batch, 3
-// to 6 once per datagram:
+// A round of a shard, in packet order. Steps 1, 2, 7 and 8 are done once per batch, 3 to 6 once per
+// datagram:
 //
 //  1. wait     until a socket, a timer or another shard has something (skipped while busy)
 //  2. receive  a batch from each socket that has one (netio, one recvmmsg)
@@ -29,16 +29,16 @@ import (
 //  7. expire   fire what timers are due                         txn
 //  8. flush    ring the others, one sendmmsg per socket, then give back frames and slots
 //
-// Everything in worker belongs to its goroutine. The few words others write are
-// named as such.
+// Everything in worker belongs to its goroutine, except for the few words that others write, which
+// say so.
 type worker struct {
 	number, shards int
 	port           *netio.Port       // nil in tests without sockets
-	streams        streams           // nil means no listener is a stream's
-	conns          route.Connections // the same
-	aliases        bool              // tcp_accept_aliases, and conns is there
+	streams        streams           // nil if no listener is a stream's
+	conns          route.Connections // nil as well then
+	aliases        bool              // tcp_accept_aliases, and there is conns
 	acceptControl  bool              // accept_ctrl_chars
-	outlet         *outlet           // out, unless a test has its own
+	outlet         *outlet           // what messages leave by; a test may have another Sender
 	out            txn.Sender
 	arena          *shm.Arena
 	slab           *shm.Slab
@@ -47,8 +47,8 @@ type worker struct {
 	core           *proxy.Core
 	program        *route.Program   // of new requests
 	kept           []*route.Program // earlier ones, for the transactions they began
-	gen            *generation      // where both come from; nil in tests without a server
-	// a program since the start could forward() without a transaction
+	gen            *generation      // has both; nil in tests without a server
+	// forwards says that some program since the start could forward() without a transaction.
 	forwards bool
 	settings *route.Settings
 	served   []*netio.Listener // by number; those that were taken out keep theirs
@@ -56,7 +56,8 @@ type worker struct {
 	ctx      *route.Ctx
 	m        parser.Message
 	received netio.Packet // while event_route[core:msg-received] runs
-	// a request of ours whose outcome is told, and its final response
+	// ourRequest and ourResponse are a request made here whose outcome is told, and its final
+	// response.
 	ourRequest, ourResponse parser.Message
 
 	handover handover
@@ -65,33 +66,33 @@ type worker struct {
 	mailbox  *shm.Mailbox
 	posted   posted
 	ticks    []tick // of the program's modules
-	tickDue  int64  // the first of them; never
+	tickDue  int64  // the earliest of ticks, ns; never if there is none
 	doorbell *shm.Doorbell
-	shared   *shared // with the other shards, and written by the control plane
+	shared   *shared // by all shards, and with the control plane
 	prober   *prober // nil on all shards but one
 	clock    clock
 	stacks   stackLimit
-	step     step // what contain finds at work
+	step     step // what a panic interrupts, for contain
 
 	listeners  []uint16            // all of them, for busy rounds
 	turn       int                 // rounds so far: which socket is read first
 	busy       int                 // rounds since epoll was asked last
 	timersLeft bool                // timersPerRound was reached
-	again      bool                // a round left something undone: the next one does not wait
+	again      bool                // a round left something undone, so the next one does not wait
 	unsent     []netio.SendFailure // in this round
-	// when a transaction had its final response last, ns; read by Drain
+	// lastFinal is when a transaction last had its final response, ns; Drain reads it.
 	lastFinal atomic.Int64
-	thread    atomic.Int32 // its id, once it runs; read by place.Placement
-	// what the shard took over last, and the programs that its transactions need since; read by
-	// Reload
+	thread    atomic.Int32 // thread id, once it runs; place.Placement reads it
+	// taken is the serial of the generation that the shard took last, and needed the programs that
+	// its transactions have needed since; Reload reads both.
 	taken   atomic.Uint64
 	needed  atomic.Pointer[[]uint64]
 	batchAt int64 // when the batch began, ns; at first when the shard was made
-	// when the work of once a second is to be done, ns; never: nothing has happened since
+	// onceDue is when onceASecond is to run, ns; never if nothing has happened since it ran.
 	onceDue    int64
 	seenTables uint64  // the version of the destination sets in use
 	noRoom     episode // requests refused for want of room
-	tooMuch    episode // the same since more arrived than the shard can handle
+	tooMuch    episode // requests refused since more arrived than the shard can handle
 	overload   place.Overload
 	failures   failureLimit
 	tracing    bool             // debug level: each step of a call is told
@@ -110,7 +111,7 @@ type clock struct {
 
 func (c *clock) now() int64 { return c.baseNs + int64(time.Since(c.base)) }
 
-// run is the shard's life. It returns when the server stops.
+// run runs the shard. It returns when the server stops.
 func (w *worker) run(cpus []int) {
 	// never unlocked: the thread ends with the goroutine and its CPU mask with it
 	runtime.LockOSThread()
@@ -120,15 +121,15 @@ func (w *worker) run(cpus []int) {
 	debug.SetPanicOnFault(true)
 	for !w.shared.stopping.Load() {
 		if !w.round() {
-			time.Sleep(brokenRoundPause) // Slow path: it may be the same again at once
+			time.Sleep(brokenRoundPause) // Slow path: the next round may panic likewise
 			w.again = true
 		}
 	}
 }
 
-// round is one turn of the loop. It returns false if it did not get to its end. Whatever a message,
-// a timer or a peer can influence is contained closer to where it happens, so that a round loses
-// nothing but its culprit.
+// round runs steps 1 to 8 once. It returns false if a panic cut it short. Whatever a message, a
+// timer or a peer can influence is contained closer to where it happens, so that a panic costs the
+// round nothing but its culprit.
 func (w *worker) round() (whole bool) {
 	defer w.contain()
 	w.step = stepRound
@@ -142,7 +143,7 @@ func (w *worker) round() (whole bool) {
 	} else {
 		w.turn++
 		for i := range ready {
-			got += w.receive(ready[(i+w.turn)%len(ready)]) // the first may have all of the batch
+			got += w.receive(ready[(i+w.turn)%len(ready)]) // the first one may fill the whole batch
 		}
 		w.watchQueues()
 	}
@@ -162,18 +163,17 @@ func (w *worker) round() (whole bool) {
 	return true
 }
 
-// noteActivity sees to it that what has begun to happen is looked at in a second. Slow path: once a
-// second.
+// noteActivity makes onceASecond run a second from now. Slow path: once a second.
 func (w *worker) noteActivity() {
 	w.onceDue = w.batchAt + int64(onceEvery)
 	select {
 	case w.shared.activity <- struct{}{}:
-	default: // Placement knows
+	default: // Placement knows already
 	}
 }
 
-// busyNext counts the rounds for which a full batch is taken as proof of more. It returns 0 if
-// epoll is to be asked.
+// busyNext counts the rounds for which a full batch is taken as proof that more waits. It returns 0
+// if epoll is to be asked.
 func busyNext(busy, got int) int {
 	if got < busyBatch || busy == busyRounds {
 		return 0
@@ -201,9 +201,9 @@ func (w *worker) wait() []uint16 {
 	return ev.Ready
 }
 
-// maxSleep is how long step 1 may sleep, in ns: until a timer, a probe or the work of once a second
-// is due. It is -1, for ever, if nothing is. A shard without traffic sleeps on: each time it wakes,
-// the monitor of the Go runtime looks after its thread for 10 ms, every 20 µs at first.
+// maxSleep returns how long step 1 may sleep, in ns: until a timer, a probe or onceASecond is due;
+// -1, for ever, if nothing is. A shard without traffic keeps sleeping, since each time it wakes the
+// monitor of the Go runtime watches its thread for 10 ms, every 20 µs at first.
 func (w *worker) maxSleep() int64 {
 	if w.timersLeft || w.again {
 		w.again = false
@@ -213,7 +213,7 @@ func (w *worker) maxSleep() int64 {
 	if w.prober != nil {
 		due = min(due, w.prober.next)
 	}
-	now := w.batchAt // those two do not mind the length of a round
+	now := w.batchAt // for those two the length of a round does not matter
 	if at, ok := w.tx.NextDue(); ok {
 		due, now = min(due, at), w.clock.now()
 	}
@@ -223,8 +223,8 @@ func (w *worker) maxSleep() int64 {
 	return max(due-now, 0)
 }
 
-// hasWork is the last look before a sleep, with the bell armed: whatever others have for this shard
-// rings it from here on.
+// hasWork is the last check before a sleep, with the bell armed: anything that others have for this
+// shard later rings the bell.
 func (w *worker) hasWork() bool {
 	s := w.shared
 	return w.handover.waiting() || !w.mailbox.Empty() || w.posted.some.Load() ||
@@ -233,7 +233,7 @@ func (w *worker) hasWork() bool {
 		w.prober != nil && s.targetsChanged.Load()
 }
 
-// startBatch tells everybody the time and picks up what the control plane changed.
+// startBatch sets the time for the batch, and takes what the control plane changed.
 func (w *worker) startBatch() {
 	now := w.clock.now()
 	w.batchAt = now
@@ -261,8 +261,8 @@ func (w *worker) receive(listener uint16) int {
 	return len(packets)
 }
 
-// expire is step 7. After a panic in one record's timer the others fire in the next round, which
-// follows at once.
+// expire is step 7. If one record's timer panics, the others fire in the next round, which follows
+// at once.
 func (w *worker) expire() {
 	defer w.contain()
 	w.step = stepTimer
@@ -289,9 +289,9 @@ func (w *worker) sendQueued() {
 	defer w.contain()
 	w.step = stepQueue
 	w.handover.publish()
-	// A send that fails may put another in its place, to the next destination; that one may fail
-	// too. What fails at last is told to its transaction with the next batch's failures, which
-	// follows at once. Nothing stays queued: what it refers to is given back next.
+	// A failed send may cause another, to the next destination, which may fail too. What fails in
+	// the last round is told to its transaction with the failures of the next batch, which follows
+	// at once. Nothing stays queued, since the memory it refers to is freed next.
 	w.outlet.flush()
 	for i := range sendRounds {
 		failed := w.sendsFailed(w.port.Failures())
@@ -307,7 +307,7 @@ func (w *worker) sendQueued() {
 	}
 }
 
-// giveBack is the end of a batch. A slot that cannot be freed is left behind by the next one.
+// giveBack ends a batch. A slot that cannot be freed is skipped by the next giveBack.
 func (w *worker) giveBack() {
 	defer w.contain()
 	w.step = stepQueue
@@ -318,7 +318,7 @@ func (w *worker) giveBack() {
 	w.reclaim()
 }
 
-// reclaim gives back what the batch referred to: nothing is queued any more.
+// reclaim frees what the batch referred to. Nothing may be queued any more.
 func (w *worker) reclaim() {
 	w.handover.release()
 	w.core.Release()

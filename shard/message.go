@@ -12,7 +12,8 @@ import (
 	"viaduct/shard/txn"
 )
 
-// drop and dropFrom are the one place where a datagram ends without an answer.
+// drop ends the datagram at hand without an answer. It and dropFrom are the one place where that
+// happens, and they count by reason.
 func (w *worker) drop(r Reason) {
 	if w.tracing && r != Truncated {
 		w.traceHere("dropped", "reason", r.String())
@@ -20,7 +21,7 @@ func (w *worker) drop(r Reason) {
 	w.count[dropBase+int(r)]++
 }
 
-// dropFrom is drop of what may be too broken to say whose it is: the log has its sender.
+// dropFrom is drop for a datagram that may be too broken to name its call: the log has its sender.
 func (w *worker) dropFrom(p *netio.Packet, r Reason) {
 	if w.tracing {
 		src := p.Src
@@ -30,8 +31,8 @@ func (w *worker) dropFrom(p *netio.Packet, r Reason) {
 	w.count[dropBase+int(r)]++
 }
 
-// refuse answers the request under way as its cause asks for, counted by reason. phrase and header
-// stand in place of the cause's own, unless they are "".
+// refuse answers the request under way as its cause requires, and counts by reason. phrase and
+// header replace the cause's own unless they are "".
 func (w *worker) refuse(r Reason, cause proxy.Cause, phrase, header string) {
 	if !w.core.Request.Refuse(cause, phrase, header) {
 		w.drop(r)
@@ -57,9 +58,9 @@ func (w *worker) datagram(p *netio.Packet) {
 	w.message(p, reason)
 }
 
-// parse gives the message its shape, over whatever transport it came. Control characters where they
-// have no business are read differently by different elements, so that one of them can be shown a
-// header that another does not see: accept_ctrl_chars lets such a message pass.
+// parse parses the message, whatever transport brought it. Different elements read misplaced
+// control characters differently, so that one of them can be shown a header that another does not
+// see. Such a message is refused, unless accept_ctrl_chars lets it pass.
 func (w *worker) parse(b []byte) parser.Reason {
 	reason := w.m.Parse(b)
 	if w.m.Control && !w.acceptControl {
@@ -68,8 +69,8 @@ func (w *worker) parse(b []byte) parser.Reason {
 	return reason
 }
 
-// foreign is step 4: it hands the datagram to its owner and reports true, unless
-// that is this shard. What has no owner is handled where it arrives.
+// foreign is step 4: it hands a datagram of another shard to its owner, and reports whether it did.
+// A datagram without an owner is handled where it arrives.
 func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 	if reason == parser.Empty {
 		return false
@@ -89,13 +90,13 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 	return true
 }
 
-// message is steps 5 and 6 for a message that is ours.
+// message is steps 5 and 6 for a message that this shard owns.
 func (w *worker) message(p *netio.Packet, reason parser.Reason) {
 	if w.program.HearsReceived() && reason != parser.Empty && reason != parser.TooLarge {
 		w.step = stepDatagram
 		before := len(p.Data)
 		first := &p.Data[0]
-		w.received = *p // the run keeps its address: p itself stays on the stack of who has it there
+		w.received = *p // the run keeps its address; p itself stays on its holder's stack
 		goOn := w.program.Received(w.ctx, &w.received)
 		p.Data, w.received = w.received.Data, netio.Packet{}
 		if !goOn {
@@ -127,15 +128,15 @@ func (w *worker) arrived(p *netio.Packet, reason parser.Reason) {
 	case reason != parser.OK:
 		w.tx.Begin()
 		if w.parseError(p) {
-			w.dropFrom(p, Reason(reason)) // what begins like a response is never answered
+			w.dropFrom(p, Reason(reason)) // bytes that begin like a response are never answered
 		}
 	default:
 		w.response(p)
 	}
 }
 
-// parseError runs event_route[core:receive-parse-error], if there is one, on a malformed message. It
-// returns false if the route has dropped that or answered.
+// parseError runs event_route[core:receive-parse-error], if there is one, on a malformed message.
+// It returns false if the route has dropped or answered the message.
 func (w *worker) parseError(p *netio.Packet) (goOn bool) {
 	if !w.program.HearsParseErrors() {
 		return true
@@ -190,18 +191,18 @@ func (w *worker) request(p *netio.Packet, reason parser.Reason) {
 	w.decide()
 }
 
-// leaves tells whether new calls are turned away from a listener, since a reload has taken it out.
-// Of streams there are its connections, whose peers would not find another way.
+// leaves reports whether new calls over a listener are turned away, since a reload has taken it
+// out. It is false for streams: such a call came over a connection, and its peer would not find
+// another way.
 func (w *worker) leaves(listener uint16) bool {
 	l := w.served[listener]
 	return l.Leaving && l.Proto == netio.UDP
 }
 
-// turnAway is what becomes of a new call while shutting down, or over a listener that a reload has
-// taken out. Slow path: in the first seconds what
-// came by UDP is left without an answer, for its sender repeats it (RFC 3261 §17.1.1.2), and by
-// then a successor may take it; later, and over streams, where nothing is repeated, 503 sends it
-// elsewhere.
+// turnAway handles a new call while the server is shutting down, or over a listener that a reload
+// has taken out. In the first seconds a call that came by UDP is left without an answer, for its
+// sender repeats it (RFC 3261 §17.1.1.2), and by then a successor may take it. Later, and over
+// streams, where nothing is repeated, a 503 sends it elsewhere. Slow path.
 func (w *worker) turnAway(p *netio.Packet) {
 	if w.shared.draining.Load() == drainSilent && !p.Src.Proto.Reliable() {
 		w.drop(Draining)
@@ -210,7 +211,8 @@ func (w *worker) turnAway(p *netio.Packet) {
 	w.refuse(Draining, proxy.ShuttingDown, "", "")
 }
 
-// absorb is step 5: it reports whether the request ends in a transaction.
+// absorb is step 5 for a request. It reports whether the request belongs to a transaction, which
+// has then handled it.
 func (w *worker) absorb() bool {
 	m, r := &w.m, &w.core.Request
 	switch m.Method {
@@ -245,9 +247,9 @@ func (w *worker) absorb() bool {
 	return true
 }
 
-// cancelled is the transaction of another method than INVITE that a CANCEL is for, which it does
-// not tell (§9.2). It is nil if there is none. A method unknown here is none of those tried. Slow
-// path.
+// cancelled returns the transaction that a CANCEL is for if its method is not INVITE; the CANCEL
+// does not tell which method it is (§9.2). It returns nil if there is none. Methods that the parser
+// does not know are not tried. Slow path.
 func (w *worker) cancelled() *txn.Tx {
 	for method := parser.MethodOther + 1; method < parser.NumMethods; method++ {
 		switch method {
@@ -261,7 +263,7 @@ func (w *worker) cancelled() *txn.Tx {
 	return nil
 }
 
-// decide is step 6: the operator's program says what becomes of the request.
+// decide is step 6: the operator's program decides what is done with the request.
 func (w *worker) decide() {
 	w.step = stepDecide
 	r := &w.core.Request
@@ -276,7 +278,7 @@ func (w *worker) decide() {
 	w.core.Finish()
 }
 
-// settle does what follows a request_route that has ended.
+// settle does what follows the end of request_route.
 func (w *worker) settle(outcome route.Outcome) {
 	r := &w.core.Request
 	if outcome == route.Held {
@@ -298,7 +300,7 @@ func (w *worker) settle(outcome route.Outcome) {
 	case r.Unfinished() && r.EndAlone():
 		w.drop(ProgramDrop)
 	case r.Unfinished():
-		// As Kamailio does: the program did not look at what t_relay said.
+		// As Kamailio does: the program ignored the result of t_relay.
 		if !r.ReplyError() && r.Tx == nil {
 			w.unanswered()
 		}
@@ -307,8 +309,8 @@ func (w *worker) settle(outcome route.Outcome) {
 	}
 }
 
-// unanswered counts a request that could not be answered: to an ACK no answer may leave, and one
-// that is longer than a datagram cannot.
+// unanswered counts a request that could not be answered: an ACK never is, and an answer longer
+// than a datagram cannot be sent.
 func (w *worker) unanswered() {
 	if w.core.Request.M.Method == parser.ACK {
 		w.drop(StrayAck)
@@ -317,8 +319,8 @@ func (w *worker) unanswered() {
 	}
 }
 
-// fault is a routing program that ran into a limit: the request is answered if
-// nothing has been decided about it.
+// fault handles a routing program that ran into a limit: the request is answered if nothing has
+// been decided about it.
 func (w *worker) fault() {
 	w.faulted(w.ctx)
 	if w.ctx.Acted {
@@ -328,7 +330,7 @@ func (w *worker) fault() {
 	w.refuse(ProgramFault, proxy.ProgramLimit, "", "")
 }
 
-// faulted says in the log which limit it was.
+// faulted logs which limit it was.
 func (w *worker) faulted(c *route.Ctx) {
 	if f := c.Fault; f != nil && w.stacks.allow(time.Now()) {
 		w.shared.queue(logLine{slog.LevelError, "the routing program was cut short",
@@ -378,7 +380,7 @@ func (w *worker) response(p *netio.Packet) {
 	}
 	outcome, shard := w.core.Response(&w.m, reason)
 	if outcome == proxy.OtherShard && (shard >= w.shards || w.handover.handed) {
-		outcome = w.core.Stray(&w.m, reason) // of a process with more shards
+		outcome = w.core.Stray(&w.m, reason) // from a process with more shards
 	}
 	switch outcome {
 	case proxy.NotOurs:
@@ -388,8 +390,8 @@ func (w *worker) response(p *netio.Packet) {
 	case proxy.Stray:
 		w.drop(StrayResponse)
 	case proxy.OtherShard:
-		// Its Call-ID was changed on the way, or it was counted with other shards: the branch is
-		// what §17.1.3 goes by.
+		// The Call-ID was changed on the way, or the request was sent by a process with another
+		// number of shards. §17.1.3 goes by the branch.
 		w.handover.datagram(w, shard, p)
 	case proxy.Unfit:
 		w.drop(Reason(reason))

@@ -18,16 +18,16 @@ const (
 	mailReplyRetry = 3 // a response whose Via names a host: its token
 )
 
-// names is what a shard does for requests whose destination is a name that nobody
-// has looked up yet: it asks the resolver, which answers by a mail to the shard.
-// Kept here, outside the arena, are only messages without a transaction; a process
-// that dies loses them, as the network may have.
+// names is what a shard does for requests whose destination is a name that nobody has looked up
+// yet: it asks the resolver, which answers by a mail to the shard. Only messages without a
+// transaction are kept here, outside the arena: a process that dies loses them, as the network may
+// have.
 type names struct {
 	w      *worker
 	parked map[uint64]*parkedMessage
 	next   uint64
 	bytes  int
-	asked  atomic.Int64 // answers under way
+	asked  atomic.Int64 // questions under way
 }
 
 // parkedMessage is a message that waits for a name.
@@ -35,16 +35,16 @@ type parkedMessage struct {
 	packet netio.Packet
 }
 
-// AskName asks where q leads, for the relay w.
+// AskName implements proxy.NameAsker.
 func (n *names) AskName(q *proxy.NameQuery, wait proxy.Waiting) bool {
 	return n.ask(q, &shm.Mail{mailResolved, wait.Tx, wait.Key})
 }
 
-// Prefetch asks for nobody.
+// Prefetch implements proxy.NameAsker.
 func (n *names) Prefetch(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func() {}) }
 
-// ask asks the resolver, and has the shard sent a mail when there is an answer. The names in q are
-// views: the resolver copies them.
+// ask asks the resolver. When there is an answer the shard gets mail. The names in q are views; the
+// resolver copies them.
 func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
 	w, m := n.w, *mail
 	n.asked.Add(1)
@@ -55,8 +55,8 @@ func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
 	return false
 }
 
-// post brings a mail to the shard, from any goroutine. A full box is looked at again: a relay whose
-// mail is lost would wait for ever.
+// post sends the shard a mail. It may be called from any goroutine. If the mailbox is full it tries
+// again: a relay whose mail is lost would wait for ever.
 func (n *names) post(m shm.Mail) {
 	box := n.w.mailbox
 	if box.Post(&m) {
@@ -74,7 +74,7 @@ func (n *names) post(m shm.Mail) {
 	})
 }
 
-// Park keeps a copy of a message until q has an answer.
+// Park implements proxy.NameAsker: it keeps a copy of a message until q has an answer.
 func (n *names) Park(q *proxy.NameQuery, m *parser.Message, src *netio.Addr, listener int) bool {
 	if len(n.parked) >= maxParked || n.bytes+len(m.Raw) > maxParkedBytes {
 		return false
@@ -92,7 +92,7 @@ func (n *names) Park(q *proxy.NameQuery, m *parser.Message, src *netio.Addr, lis
 	return true
 }
 
-// takeMail handles what other goroutines have to tell.
+// takeMail handles the mails of other goroutines. It returns how many there were.
 func (w *worker) takeMail() (got int) {
 	var m shm.Mail
 	for got < mailsPerRound && w.mailbox.Take(&m) {
@@ -131,7 +131,7 @@ func (w *worker) resolved(wait proxy.Waiting) {
 	w.core.Finish()
 }
 
-// unpark runs a message again that waited for a name.
+// unpark handles a message that waited for a name as if it had just arrived.
 func (w *worker) unpark(number uint64) {
 	p := w.names.parked[number]
 	if p == nil {

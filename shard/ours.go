@@ -6,8 +6,9 @@ import (
 	"viaduct/shard/route"
 )
 
-// finished tells the program that sent a request of ours what became of it, when the shard is done
-// with the message at hand: what the program does about it may be anything that a message brings.
+// finished tells the program that sent a request made here how that ended. It does so when the
+// shard is done with the message at hand, since the program may then do anything that it could do
+// for a message.
 func (w *worker) finished(f *proxy.Finished) {
 	g := *f
 	var response, request []byte
@@ -32,7 +33,7 @@ func (w *worker) finished(f *proxy.Finished) {
 	})
 }
 
-// reparsed is b in m; nil if there is nothing.
+// reparsed parses b into m and returns m. It returns nil if b is empty or cannot be parsed.
 func reparsed(m *parser.Message, b []byte) *parser.Message {
 	if len(b) == 0 || m.Parse(b) != parser.OK {
 		return nil

@@ -8,27 +8,27 @@ import (
 	"viaduct/shard/txn"
 )
 
-// streams is what a shard needs of its end of the stream engine. stream.Port is
-// one, behind the adapter in streams.go; tests have others.
+// streams is what a shard needs of its end of the stream engine. In a server it is a stream.Port
+// behind the adapter in streams_engine.go; tests have others.
 type streams interface {
 	Recv(most int) []netio.Packet
 	Waiting() bool
 	Begin(listener int, dst *netio.Addr, token uint64)
 	Append(segment []byte)
-	// End hands the message over. domain: whose certificate the other side must show ("": its
-	// address is all that is known). It returns false if there is no connection, and none may be
-	// opened.
+	// End hands the message over. domain is the name whose certificate the other side must show; if
+	// it is empty only the address is known. It returns false if there is no connection, and none
+	// may be opened.
 	End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeouts) (ok bool)
 	Abandon()
 	Flush()
 	Forget()
 	Release()
 	Failures() []streamFailure
-	// Conn is the number of the connection that brought the i-th packet of the last Recv, and Fault
-	// what is wrong with its framing.
+	// Conn returns the number of the connection that brought the i-th packet of the last Recv, and
+	// Fault what is wrong with its framing.
 	Conn(i int) uint64
 	Fault(i int) stream.Fault
-	// HTTP says whether it is an HTTP request.
+	// HTTP says whether the i-th packet is an HTTP request.
 	HTTP(i int) stream.HTTPRequest
 }
 
@@ -36,25 +36,26 @@ type streams interface {
 type streamFailure struct {
 	Token  uint64
 	Dst    netio.Addr       // with its transport
-	Why    blocklist.Reason // for the blacklist
+	Why    blocklist.Reason // for the blocklist
 	Cause  proxy.Cause      // for counters and log
-	Detail string           // the same, in words
+	Detail string           // more about the cause, in words
 	Blames bool             // the destination is to blame, not a limit of ours
-	// the connection took it, and broke without an answer: it may have arrived
+	// Written says that the connection took the message, and broke without an answer: it may have
+	// arrived.
 	Written bool
 	Again   bool // another connection may carry it
 	Ours    bool // the connection was opened by us
 }
 
-// outlet is a shard's Sender: what leaves by a listener of datagrams goes to the
-// Port, the rest to the streams.
+// outlet is a shard's Sender. What leaves by a listener of datagrams goes to the Port, everything
+// else to the streams.
 type outlet struct {
 	datagrams *netio.Port
 	streams   streams
 	by        []*netio.Listener // by number
-	egress    proxy.Egress      // for what would leave by a listener that is closed
+	egress    proxy.Egress      // for messages whose listener is closed
 	timeouts  func(token uint64) proxy.StreamTimeouts
-	never     txn.StreamOptions // what every message asks for: NoConnect with tcp_no_connect
+	never     txn.StreamOptions // options of every message: NoConnect with tcp_no_connect
 
 	// The message over a stream that is being put together:
 	streaming bool
@@ -65,7 +66,7 @@ type outlet struct {
 	options   txn.StreamOptions
 	segments  [][]byte     // referenced until End, for a second try
 	reopened  uint64       // responses whose connection was gone, sent over another one
-	lost      uint64       // responses that had no way
+	lost      uint64       // responses that could not be sent
 	retries   replyRetries // responses that try another connection
 }
 
@@ -121,7 +122,7 @@ func (o *outlet) End() {
 	o.reopen(w &^ txn.NoConnect)
 }
 
-// SetStreamOptions is for the next message, which leaves by a stream.
+// SetStreamOptions sets the options of the next message, which leaves by a stream.
 func (o *outlet) SetStreamOptions(options txn.StreamOptions, domain []byte) {
 	o.options, o.domain = options, domain
 }

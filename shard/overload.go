@@ -10,15 +10,15 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// longRead is a batch from a socket whose queue is worth a look.
+// longRead is a batch from a socket that was large enough for the queue to be worth a look.
 type longRead struct {
 	listener  uint16
 	read      int
 	readBytes int
 }
 
-// watchQueues looks at the queues of the sockets that had much in this round; the others' are
-// short.
+// watchQueues looks at the queues of the sockets that had much in this round; those of the others
+// are short.
 func (w *worker) watchQueues() {
 	o := &w.overload
 	if o.Off() {
@@ -34,7 +34,8 @@ func (w *worker) watchQueues() {
 	o.Look(now, w.count[CountKernelDrops])
 }
 
-// queueOf asks for a socket's queue and counts what the kernel has dropped there since.
+// queueOf asks the kernel for a socket's queue, and counts what it has dropped there since it was
+// asked last.
 func (w *worker) queueOf(listener uint16) netio.RecvQueue {
 	q := w.port.RecvQueue(int(listener))
 	w.count[CountKernelDrops] += q.Drops - w.dropsOf[listener]
@@ -42,9 +43,9 @@ func (w *worker) queueOf(listener uint16) netio.RecvQueue {
 	return q
 }
 
-// overloaded refuses a request that would begin something new, if their share says so. Requests of
-// a dialog and CANCELs are handled to the last, and so are urgent ones; OPTIONS as well, by which
-// peers see whether we live.
+// overloaded refuses a request that would begin something new, if it falls into the share that is
+// refused. It reports whether it did. Requests of a dialog and CANCELs are always handled, and so
+// are urgent requests, and OPTIONS, by which peers see whether this server is alive.
 func (w *worker) overloaded() bool {
 	if !w.overload.Refusing() {
 		return false
@@ -58,8 +59,8 @@ func (w *worker) overloaded() bool {
 	return true
 }
 
-// urgent tells an emergency call (urn:service:sos and below, RFC 5031 §4.2) or one that claims
-// priority (RFC 4412 §3.1) from the rest. Who may claim it is for those to decide who know their
+// urgent reports whether m is an emergency call (urn:service:sos and below, RFC 5031 §4.2) or
+// claims priority (RFC 4412 §3.1). Who may claim priority is for those to decide who know their
 // peers.
 func urgent(m *parser.Message) bool {
 	if m.HeaderByName("Resource-Priority", 0) >= 0 {
@@ -75,8 +76,8 @@ func urgent(m *parser.Message) bool {
 		(len(name) == len(sos) || name[len(sos)] == '.')
 }
 
-// watchLoad tells the log when requests begin to be refused since more arrives than can be handled,
-// and when that is over.
+// watchLoad logs when requests begin to be refused because more arrives than can be handled, and
+// when that is over.
 func (w *worker) watchLoad(now int64) {
 	switch began, ended, n := w.tooMuch.look(now, w.count[refuseBase+int(Overloaded)]); {
 	case began:
@@ -90,7 +91,8 @@ func (w *worker) watchLoad(now int64) {
 	}
 }
 
-// watchSteering takes the kernel program off listeners to which bundles come. Once a second.
+// watchSteering takes the kernel program off listeners to which bundles come. It runs once a
+// second.
 func (w *worker) watchSteering() {
 	for l := range w.arrivals {
 		a := w.arrivals[l]

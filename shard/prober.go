@@ -11,26 +11,25 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// prober sends the dispatcher's OPTIONS and hears their answers. The first shard
-// has one; probes carry Call-IDs that this shard owns, so that their answers come
-// back to it.
+// prober sends the dispatcher's OPTIONS and receives their answers. Only the first shard has one.
+// Probes carry Call-IDs that this shard owns, so that their answers come back to it.
 type prober struct {
 	p        *balance.Prober
 	probes   []balance.Probe
 	outcomes []balance.Outcome
 	tables   *balance.Table // as of the last look
-	lastAt   int64          // its time, ns
-	next     int64          // when to look next, ns; never: nothing will be due
+	lastAt   int64          // time of the last look, ns
+	next     int64          // when to look next, ns; never if nothing will be due
 }
 
 // probeBranch begins the branch of a probe, followed by its id in hexadecimal.
 const probeBranch = "z9hG4bKp"
 
-// probeRest is the least between two looks for the sake of what changed: each costs a look at every
+// probeRest is the least time between two looks that changes cause: each looks at every
 // destination.
 const probeRest = 20 * time.Millisecond
 
-// probingShard is the one that has the prober.
+// probingShard is the number of the shard that has the prober.
 const probingShard = 0
 
 func newProber(cfg balance.ProbeConfig, shards int) *prober {
@@ -39,7 +38,7 @@ func newProber(cfg balance.ProbeConfig, shards int) *prober {
 	return p
 }
 
-// configure begins anew with other settings. Answers to probes under way say nothing any more.
+// configure begins anew with other settings. Answers to probes under way are ignored.
 func (p *prober) configure(cfg balance.ProbeConfig, shards int) {
 	p.p, p.tables = balance.NewProber(cfg), nil
 	if shards > 1 {
@@ -47,12 +46,12 @@ func (p *prober) configure(cfg balance.ProbeConfig, shards int) {
 	}
 }
 
-// tick sends what is due. Not the packet path: a few probes a second, so that it
-// may allocate.
+// tick sends the probes that are due. It is not on the packet's path, with a few probes a second,
+// so it may allocate.
 func (p *prober) tick(w *worker) {
 	tables := w.shared.tables.Load()
 	if w.shared.targetsChanged.Load() {
-		// before the look: what changes during it is looked at again
+		// Cleared before the look, so that what changes during it is looked at again.
 		w.shared.targetsChanged.Store(false)
 		p.next = min(p.next, p.lastAt+int64(probeRest))
 	}
@@ -64,7 +63,7 @@ func (p *prober) tick(w *worker) {
 		p.next = never
 		return
 	}
-	p.next = w.batchAt + int64(probeRest) // should this look panic
+	p.next = w.batchAt + int64(probeRest) // in case this look panics
 	nowMs := w.clock.now() / 1e6
 	p.probes, p.outcomes = p.p.Due(tables, nowMs, w.shared.random, p.probes[:0], p.outcomes[:0])
 	p.next = never
@@ -90,7 +89,7 @@ func (p *prober) send(w *worker, pr balance.Probe) {
 	b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
 	if event := w.program.Event("tm:local-request"); event.Heard() {
 		if b = event.RaiseOn(w.ctx, b); b == nil {
-			return // the program drops it: nobody will answer
+			return // the program drops it, so there will be no answer
 		}
 	}
 	w.out.Begin(by, &to, probeToken(pr.ID))
@@ -99,21 +98,20 @@ func (p *prober) send(w *worker, pr balance.Probe) {
 	w.count[CountProbesSent]++
 }
 
-// probeToken names a probe for a Sender: the half of its id that has its target. The other half is
-// 0, where a branch's token has its offset in the arena, which never is.
+// probeToken returns the token of a probe for a Sender: the half of its id that has its target. The
+// other half is 0, where a branch's token has its offset in the arena, which is never 0.
 func probeToken(id uint64) uint64    { return id &^ (1<<32 - 1) }
 func isProbeToken(token uint64) bool { return token != 0 && uint32(token) == 0 }
 
-// sendFailed takes the failure of a send if it is a probe's: one refused by TCP is as refused as
-// one by ICMP.
+// sendFailed handles a failed send if it was a probe's: a refusal by TCP counts like one by ICMP.
 func (p *prober) sendFailed(w *worker, token uint64) {
 	if id, ok := p.p.UnderWay(token>>32, 32); ok {
 		p.outcome(w, id, 0)
 	}
 }
 
-// again sends a probe whose connection broke over another one, once. It returns false if the probe
-// has failed.
+// again sends a probe whose connection broke once more, over another connection. It returns false
+// if the probe has failed.
 func (p *prober) again(w *worker, token uint64) bool {
 	id, ok := p.p.UnderWay(token>>32, 32)
 	if !ok {
@@ -126,7 +124,7 @@ func (p *prober) again(w *worker, token uint64) bool {
 	return ok
 }
 
-// answered takes the response at hand if it answers a probe.
+// answered handles the response at hand if it answers a probe, and reports whether it does.
 func (p *prober) answered(w *worker) bool {
 	via, reason := w.m.TopVia()
 	if reason != parser.OK || !isProbe(via.Branch.Of(w.m.Raw)) {
@@ -144,7 +142,7 @@ func isProbe(branch []byte) bool {
 	return len(branch) >= len(probeBranch) && string(branch[:len(probeBranch)]) == probeBranch
 }
 
-// failed takes an ICMP error if it is a probe's.
+// failed handles an ICMP error if it is about a probe, and reports whether it is.
 func (p *prober) failed(w *worker, quoted []byte) bool {
 	branch := proxy.OurBranch(quoted)
 	if !isProbe(branch) {
@@ -156,7 +154,7 @@ func (p *prober) failed(w *worker, quoted []byte) bool {
 	return true
 }
 
-// outcome reports a response, or with code 0 that the probe did not arrive.
+// outcome reports the response to a probe, or with code 0 that the probe did not arrive.
 func (p *prober) outcome(w *worker, id uint64, code int) {
 	nowMs := w.clock.now() / 1e6
 	var o balance.Outcome

@@ -12,7 +12,7 @@ import (
 	"viaduct/shard/txn"
 )
 
-// A reload replaces what the operator wrote while calls go on. All of it is made aside, then one
+// A reload replaces what the operator wrote while calls go on. Everything is made aside, then one
 // pointer is stored, and each shard takes it between two batches:
 //
 //	Server.Reload                         shard
@@ -21,49 +21,50 @@ import (
 //	                                      take: program, settings, sets; taken: stored
 //	waits for taken of all
 //
-// So a message meets one program from its first step to its last, and two shards may run different
-// ones for the length of a batch. A transaction stays with the program that began it: what it keeps
-// of its request has that program's hash beside the numbers of its routes (txn.Saved.Program), and
-// the shard keeps the program for as long as such a transaction lives.
+// So a message runs through one program from its first step to its last, and two shards may run
+// different ones for the length of a batch. A transaction stays with the program that began it:
+// what it keeps of its request has that program's hash beside the numbers of its routes
+// (txn.Saved.Program), and the shard keeps the program for as long as such a transaction lives.
 //
-// Which programs that are, each shard says when it takes a generation (txn.Table.Programs). It may
-// only become fewer, but for the program of new requests: so a Reload asks first, by a generation
-// that changes nothing, and lets go of those that nobody needs.
+// Each shard says which programs these are when it takes a generation (txn.Table.Programs). Apart
+// from the program of new requests, their number can only go down. So a Reload asks first, by a
+// generation that changes nothing, and lets go of the programs that no shard needs.
 
-// generation is what a reload replaces at once. It does not change.
+// generation is what a reload replaces at once. It is immutable.
 type generation struct {
 	serial   uint64
 	program  *route.Program
-	kept     []*route.Program // earlier ones, maxKept at most
+	kept     []*route.Program // earlier programs, maxKept at most
 	since    []time.Time      // when each of them was replaced
 	settings *route.Settings
-	// by number: those that were taken out keep theirs, since calls name it
+	// listeners by number. Those that were taken out keep theirs, since calls name it.
 	listeners []*netio.Listener
-	sockets   []*netio.Sockets // of datagrams, that came after the start
+	sockets   []*netio.Sockets // of datagram listeners opened after the start
 	egress    *egress
 	streams   *stream.Engine // nil until a listener is a stream's
 }
 
-// Next is what a Reload puts in place.
+// Next is what Reload puts in place.
 type Next struct {
 	Program  *route.Program
 	Settings *route.Settings
 	Targets  *balance.Table // nil means no destination sets
-	// Listens and Streams are as in Config, the numbers of WebSocket listeners too; both empty:
-	// those there are.
+	// Listens and Streams are as in Config, the numbers of WebSocket listeners included. If both
+	// are empty the listeners stay as they are.
 	Listens []netio.ListenConfig
 	Streams []stream.Listen
-	// Engine is what the streams' engine starts with, where no listener was a stream's before; its
-	// Listeners do not count. One that runs takes its TLS, when Streams has another listener.
+	// Engine is what the streams' engine is started with, if no listener was a stream's before; its
+	// Listeners do not count. An engine that runs takes the TLS of it if Streams has another
+	// listener.
 	Engine stream.Config
-	// Commit is called when nothing can fail any more, before the shards take it and before anybody
-	// is let in by new listeners; nil means nothing is to be done.
+	// Commit is called when nothing can fail any more, before the shards take the change and before
+	// new listeners let anybody in; nil means nothing is called.
 	Commit func()
 }
 
 // Reload replaces program, settings and destination sets. Each shard takes all of it with its next
 // batch, and Reload returns when the last one has. Transactions under way keep the routes of the
-// program that began them. With an error nothing has changed.
+// program that began them. If Reload returns an error nothing has changed.
 func (s *Server) Reload(n Next) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -99,7 +100,7 @@ func (s *Server) Reload(n Next) error {
 	if n.Commit != nil {
 		n.Commit()
 	}
-	s.shared.tables.Store(n.Targets) // before the generation: a shard that takes that finds them
+	s.shared.tables.Store(n.Targets) // first, so that shards that take the generation find them
 	if engine := s.Streams(); engine != nil {
 		engine.SetHTTP(n.Program.HearsHTTP())
 	}
@@ -110,7 +111,7 @@ func (s *Server) Reload(n Next) error {
 	s.shared.tablesVersion.Add(1)
 	s.shared.logLevel.Store(int64(n.Settings.Core.Debug))
 	if !s.awaitTaken(g.serial, takeWithin) {
-		// It will, with its next batch: nothing else can come of it.
+		// The shard will take it with its next batch; nothing else can happen.
 		s.shared.logger.Warn("a shard is late in taking the new program")
 	}
 	s.cfg = cfg
@@ -120,7 +121,8 @@ func (s *Server) Reload(n Next) error {
 	return nil
 }
 
-// successor is a generation with another program, and those of before that are needed still.
+// successor returns a generation with another program, and with the earlier programs that are still
+// needed.
 func (s *Server) successor(p *route.Program) (*generation, error) {
 	now := *s.shared.gen.Load()
 	next := &generation{
@@ -144,8 +146,8 @@ func (s *Server) successor(p *route.Program) (*generation, error) {
 		}
 	}
 	if now.program.Hash() != p.Hash() {
-		// The same text again is the same program. Else requests may begin with it until the
-		// shards have taken the next one.
+		// The same text is the same program. If it differs, requests may begin with the current
+		// program until the shards have taken the next one.
 		if len(next.kept) == maxKept {
 			return nil, fmt.Errorf("%d earlier programs still serve transactions that they "+
 				"began, the oldest one was replaced %s ago, and no more are kept: try again when "+
@@ -164,7 +166,7 @@ func (s *Server) publish(g *generation) {
 	s.shared.ringAll()
 }
 
-// needed are the hashes of the programs that transactions need, as the shards said last.
+// needed returns the hashes of the programs that transactions need, as the shards said last.
 func (s *Server) needed() (all []uint64) {
 	for _, w := range s.workers {
 		if list := w.needed.Load(); list != nil {
@@ -174,8 +176,8 @@ func (s *Server) needed() (all []uint64) {
 	return all
 }
 
-// awaitTaken waits until all shards have taken a generation. It returns false if one has not in
-// time.
+// awaitTaken waits until all shards have taken a generation. It returns false if one has not within
+// that time.
 func (s *Server) awaitTaken(serial uint64, within time.Duration) bool {
 	late := func(w *worker) bool { return w.taken.Load() < serial }
 	for end := time.Now().Add(within); slices.ContainsFunc(s.workers,
@@ -187,7 +189,7 @@ func (s *Server) awaitTaken(serial uint64, within time.Duration) bool {
 	return true
 }
 
-// Programs are the hashes of those that run: the one of new requests first.
+// Programs returns the hashes of the programs that run, first that of new requests.
 func (s *Server) Programs() []uint64 {
 	g := s.shared.gen.Load()
 	list := []uint64{g.program.Hash()}
@@ -197,7 +199,7 @@ func (s *Server) Programs() []uint64 {
 	return list
 }
 
-// take goes over to a generation, between two batches. Slow path.
+// take makes the shard use a generation. It is called between two batches. Slow path.
 func (w *worker) take(g *generation) {
 	w.gen, w.kept = g, g.kept
 	moved := w.takeListeners(g)
@@ -213,13 +215,13 @@ func (w *worker) take(g *generation) {
 	w.taken.Store(g.serial)
 }
 
-// takeTables goes over to the destination sets of now, whose version that is.
+// takeTables makes the shard use the current destination sets, whose version is given.
 func (w *worker) takeTables(version uint64) {
 	w.seenTables = version
 	w.core.SetTargets(w.shared.tables.Load())
 }
 
-// configure puts settings in force. What a transaction has set already, it keeps.
+// configure puts settings in force. Transactions keep what they have set themselves.
 func (w *worker) configure(set *route.Settings) {
 	before := w.settings
 	w.settings = set
@@ -232,7 +234,7 @@ func (w *worker) configure(set *route.Settings) {
 	}
 }
 
-// obey takes over the settings that the shard looks at itself.
+// obey takes over the settings that the shard itself reads.
 func (w *worker) obey(set *route.Settings) {
 	w.aliases = set.Stream.AcceptAliases && w.conns != nil
 	w.acceptControl = set.Core.AcceptControl

@@ -10,13 +10,13 @@ import (
 	"viaduct/shm"
 )
 
-// A response whose connection is gone goes, over a new one, to the address its request came from
-// and the port that its Via names (RFC 3261 §18.2.2). Nobody may listen there, as behind a balancer
-// of connections: then to where the host in the Via is to be found (RFC 3263 §5), one address after
-// the other. All of this is a slow path.
+// A response whose connection is gone is sent over a new one, to the address its request came from
+// and the port that its Via names (RFC 3261 §18.2.2). If nothing listens there, as behind a
+// balancer of connections, it is sent to where the host in the Via leads (RFC 3263 §5), one address
+// after the other. All of this is a slow path.
 
-// replyRetries are the responses under way so, the newest ones: who waits longer than it takes for
-// so many others has no more than one try.
+// replyRetries are the newest responses sent that way. A response that is pushed out by that many
+// newer ones has no further try.
 type replyRetries struct {
 	next uint64
 	list [maxReplyRetries]replyRetry
@@ -24,23 +24,23 @@ type replyRetries struct {
 
 // replyRetry is one of them.
 type replyRetry struct {
-	token    uint64 // of its try that is under way, 0 if none is
+	token    uint64 // of the try under way, 0 if none is
 	message  []byte
-	host     []byte // of its Via
-	port     uint16 // the same, 0 if it has none
+	host     []byte // in its Via
+	port     uint16 // in its Via, 0 if it has none
 	options  txn.StreamOptions
 	listener int
-	tried    netio.Addr // first
-	asks     int        // of what its host leads to
+	tried    netio.Addr // address tried first
+	asks     int        // how often the resolver was asked about its host
 	n, at    int
 	ways     [proxy.MaxEndpoints]netio.Addr
 }
 
-// tokenOf is a token that no branch has: those name a record in the lower half, and in the place of
-// record 1 is the head of the arena. Tokens of probes have 0 there.
+// tokenOf returns a token that no branch has: a branch's token names a record in the lower half,
+// and in the place of record 1 is the head of the arena. Tokens of probes have 0 there.
 func tokenOf(number uint64) uint64 { return (number+1)<<32 | 1 }
 
-// isReplyRetry tells whether a token is that of a response.
+// isReplyRetry reports whether a token is one of tokenOf.
 func isReplyRetry(token uint64) bool { return uint32(token) == 1 }
 
 // reopen sends the response at hand, whose connection is gone, over a new one.
@@ -86,14 +86,14 @@ func (o *outlet) reopen(w txn.StreamOptions) {
 	o.reopened++
 }
 
-// sendReply sends r to an address. It returns false if r does not leave.
+// sendReply sends r to an address. It returns false if r could not be sent.
 func (o *outlet) sendReply(r *replyRetry, to *netio.Addr, listener int) bool {
 	o.streams.Begin(listener, to, r.token)
 	o.streams.Append(r.message)
 	return o.streams.End(r.options, r.host, proxy.StreamTimeouts{})
 }
 
-// retryOf is the response whose try has that token, nil if others took its place.
+// retryOf returns the response whose try has that token, nil if newer ones have taken its place.
 func (o *outlet) retryOf(token uint64) *replyRetry {
 	if r := &o.retries.list[(token>>32-1)%maxReplyRetries]; r.token == token {
 		return r
@@ -101,8 +101,7 @@ func (o *outlet) retryOf(token uint64) *replyRetry {
 	return nil
 }
 
-// replyRetryFailed is told that the try of a response failed: the next one goes on with what its
-// Via names.
+// replyRetryFailed handles the failed try of a response: the next try goes to what its Via names.
 func (w *worker) replyRetryFailed(token uint64) {
 	o := w.outlet
 	if o == nil {
@@ -131,8 +130,8 @@ func (w *worker) replyRetryFailed(token uint64) {
 	o.lost++
 }
 
-// resolveVia finds where the host of a Via leads (RFC 3263 §5). It returns false if the resolver is
-// asked, and a mail goes on.
+// resolveVia finds where the host of a Via leads (RFC 3263 §5). It returns false if the resolver
+// has to be asked; a mail then brings the answer.
 func (w *worker) resolveVia(r *replyRetry) bool {
 	r.asks++
 	proto := w.served[r.listener].Proto
@@ -164,7 +163,7 @@ func (w *worker) resolveVia(r *replyRetry) bool {
 	return true
 }
 
-// families is what the listeners can send by, as a NameQuery has it.
+// families returns what the listeners can send by, as in NameQuery.
 func (w *worker) families() (f uint8) {
 	for _, l := range w.served {
 		f |= 1 << ((l.Addr.Family - 4) / 2)

@@ -10,18 +10,17 @@ import (
 	"viaduct/shard/txn"
 )
 
-// script runs the routes that the Core comes to by itself. A branch route runs
-// inside another route's t_relay(), in the same context; failure and reply routes run when no other
-// route does.
+// script implements proxy.Script. A branch route runs inside another route's t_relay(), in the same
+// context; failure and reply routes run when no other route does.
 type script struct{ *worker }
 
 var _ proxy.Script = script{}
 
-// Serves tells whether the program with that hash is here.
+// Serves reports whether the program with that hash is loaded.
 func (s script) Serves(program uint64) bool { return s.programOf(program) != nil }
 
-// programOf is the program with that hash: that of new requests, or an earlier one that is kept for
-// the transactions it began. It is nil if there is none.
+// programOf returns the program with that hash: that of new requests, or an earlier one that is
+// kept for the transactions it began. It returns nil if there is none.
 func (w *worker) programOf(hash uint64) *route.Program {
 	if w.program.Hash() == hash {
 		return w.program
@@ -65,7 +64,7 @@ func (s script) Branch(r *proxy.Request, n int) proxy.BranchOutcome {
 	return s.branched(p.Branch(s.ctx, r, n))
 }
 
-// branched is what a branch route that has ended so says of its branch.
+// branched returns what the outcome of a branch route means for its branch.
 func (w *worker) branched(o route.Outcome) proxy.BranchOutcome {
 	switch o {
 	case route.Faulted:
@@ -89,7 +88,7 @@ func (s script) Reply(program uint64, tx *txn.Tx, br *txn.Branch, m *parser.Mess
 	return s.replied(p.Reply(s.ctx, &s.core.Reply, m, tx, br, n))
 }
 
-// replied is what a reply route that has ended so says of its response.
+// replied returns what the outcome of a reply route means for its response.
 func (w *worker) replied(o route.Outcome) proxy.ReplyOutcome {
 	switch o {
 	case route.Faulted:
@@ -107,7 +106,7 @@ func (s script) Onsend(r *proxy.Request) (send bool) {
 	p := s.program
 	if r != nil {
 		if p = s.programOf(r.Program); p == nil {
-			return true // gone with the process before this one
+			return true // the program is gone with the process before this one
 		}
 	}
 	o := route.Ended
@@ -126,13 +125,13 @@ func (s script) Onsend(r *proxy.Request) (send bool) {
 	return true
 }
 
-// onsend tells whether a program that is needed has an onsend_route.
+// onsend reports whether a program that is needed has an onsend_route.
 func (w *worker) onsend() bool {
 	return w.program.HasOnsend() || slices.ContainsFunc(w.kept, (*route.Program).HasOnsend)
 }
 
-// coreReply runs the reply route without a name on the response at hand. It returns false if it is
-// dropped.
+// coreReply runs the reply route without a name on the response at hand. It returns false if the
+// route drops the response.
 func (s *worker) coreReply() (forward bool) {
 	switch s.program.CoreReply(s.ctx, &s.core.Reply) {
 	case route.Faulted:
@@ -155,14 +154,13 @@ func (s *worker) strayReply() (forward bool) {
 	return true
 }
 
-// routeWords are the words that routes begin with in a program.
+// routeWords are the keywords of routes in a program.
 var routeWords = map[route.RouteKind]string{
 	route.FailureRoute: "failure_route", route.BranchRoute: "branch_route",
 	route.ReplyRoute: "onreply_route", route.BranchFailureRoute: "event_route",
 }
 
-// traceRoute tells that a route with a name is entered, and by the function it returns that it is
-// left.
+// traceRoute logs that a route with a name begins. The function it returns logs that it has ended.
 func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int,
 	callID []byte) (left func()) {
 	name := routeWords[kind] + "[" + p.RouteName(kind, n) + "]"
@@ -170,8 +168,8 @@ func (s *worker) traceRoute(p *route.Program, kind route.RouteKind, n int,
 	return func() { s.trace(callID, name+" left") }
 }
 
-// decisions are what request_route made of its request, and decided about how it leaves and what is
-// done later, as attributes of a log line.
+// decisions returns what request_route decided about its request, how that leaves, and what is done
+// later, as attributes of a log line.
 func (s *worker) decisions() (attrs []any) {
 	attrs = append(attrs, "decided", s.decided())
 	add := func(there bool, name string, value any) {
@@ -198,7 +196,7 @@ func (s *worker) decisions() (attrs []any) {
 	return attrs
 }
 
-// decided says what request_route made of its request so far.
+// decided returns in words what request_route has decided about its request so far.
 func (s *worker) decided() string {
 	r := &s.core.Request
 	switch {

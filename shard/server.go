@@ -22,21 +22,21 @@ import (
 	"viaduct/shm"
 )
 
-// shared is what the shards of a server have in common. After Start the fields
-// are read-only, but for the atomic ones, which the control plane writes.
+// shared is what the shards of a server have in common. After Start the fields are read-only,
+// except for the atomic ones, which the control plane writes.
 type shared struct {
-	listeners []*netio.Listener // at the start
-	egress    proxy.Egress      // the same
+	listeners []*netio.Listener // as at the start
+	egress    proxy.Egress      // as at the start
 	resolver  proxy.Resolver
-	list      *blocklist.Table // the destination blacklist; nil means there is none
+	list      *blocklist.Table // the destination blocklist; nil means there is none
 	logger    *slog.Logger
 	logLevel  atomic.Int64
 	lines     chan logLine
 	linesLost atomic.Uint64
 	random    func() uint64
-	life      uint32                  // this process, in our Via branches
-	markKey   [2]uint64               // of the marks in them
-	routeKey  []byte                  // of the marks in Record-Route
+	life      uint32                  // stands for this process in our Via branches
+	markKey   [2]uint64               // key of the marks in our Via branches
+	routeKey  []byte                  // key of the marks in Record-Route
 	unsteer   func(listener int) bool // see netio.Group; nil in tests without sockets
 
 	stopping      atomic.Bool
@@ -45,8 +45,8 @@ type shared struct {
 	tables        atomic.Pointer[balance.Table]
 	tablesVersion atomic.Uint64
 
-	// targetsChanged: a destination's state did, so that there may be others to probe. Set by all
-	// shards, taken by the one that probes.
+	// targetsChanged says that the state of a destination changed, so that there may be others to
+	// probe. All shards set it; the one that probes takes it.
 	targetsChanged atomic.Bool
 	bells          []*shm.Doorbell           // by shard
 	workers        atomic.Pointer[[]*worker] // nil until all are there
@@ -77,28 +77,28 @@ type Server struct {
 	stop       sync.Once
 
 	drainingSince time.Time // Drain's
-	// for dropTables: what runs beside the shards for programs before the newest, and the commands that
-	// look at what programs have
+	// For dropTables: what runs beside the shards for programs before the newest, and the commands
+	// that look at what programs have.
 	besides     []*atomic.Int64 // goroutines of each program, the newest last; guarded by reloading
 	commanding  sync.RWMutex
 	keptWatched bool                            // guarded by reloading
-	due         map[route.TimerID]*atomic.Int64 // when they are, in ns; guarded by reloading
-	quitBeside  chan struct{}                   // what the program does beside the shards ends
+	due         map[route.TimerID]*atomic.Int64 // when timers are due, in ns; guarded by reloading
+	quitBeside  chan struct{}                   // closed to end what the program does beside the shards
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	listens   served       // guarded by it
-	state     *route.State // what programs find that stays
+	state     *route.State // what stays from one program to the next
 }
 
-// Layout is the hash of the records this build keeps in the arena.
+// Layout returns the hash of the records that this build keeps in the arena.
 func Layout() uint64 {
 	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, txn.Held{}, proxy.Held{}, balance.Picks{}, proxy.Saved{},
 		proxy.SavedFormat{},
 		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }
 
-// Start binds the addresses and starts the shards; datagrams are served when it
-// returns. Errors say what to change.
+// Start binds the addresses and starts the shards; datagrams are served when it returns. Its errors
+// say what to change.
 func Start(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Logger.Info("arena ready", "arena", arena.Describe())
-	// before an older process is asked to go: what fails here fails with that one still there
+	// Before an older process is asked to go: if something fails here, that one still runs.
 	state := &route.State{Shards: cfg.Shards, Arena: arena, Logger: cfg.Logger,
 		Commands: cfg.Commands}
 	state.Records, _ = cfg.Resolver.(route.Records)
@@ -209,8 +209,8 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// SetTargets replaces the destination sets; each shard picks them up with its
-// next batch. With an error the old ones stay.
+// SetTargets replaces the destination sets; each shard takes them with its next batch. If it
+// returns an error the old sets stay.
 func (s *Server) SetTargets(t *balance.Table) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -223,10 +223,10 @@ func (s *Server) SetTargets(t *balance.Table) error {
 	return nil
 }
 
-// Targets is the destination sets in use, nil if there are none.
+// Targets returns the destination sets in use, nil if there are none.
 func (s *Server) Targets() *balance.Table { return s.shared.tables.Load() }
 
-// Listeners are the addresses served, as bound.
+// Listeners returns the addresses served, as bound.
 func (s *Server) Listeners() (all []*netio.Listener) {
 	for _, l := range s.shared.gen.Load().listeners {
 		if !l.Leaving && !l.Gone {
@@ -236,8 +236,7 @@ func (s *Server) Listeners() (all []*netio.Listener) {
 	return all
 }
 
-// Steering says how datagrams find their owner: by the kernel or by hand-off,
-// and why.
+// Steering returns in words how datagrams find their owner, by the kernel or by hand-off, and why.
 func (s *Server) Steering() string { return s.group.Steering() }
 
 // What becomes of new calls: they are served, left without an answer where they
@@ -248,11 +247,10 @@ const (
 	drainRefuses
 )
 
-// Drain turns new calls away (see turnAway: refused with 503 once it was called
-// refuseAfter ago for the first time) and waits until every transaction under way
-// has its final response and drainLinger has gone by since, for the ACKs, at most
-// timeout. It reports how many transactions, or shards that linger, are left. One
-// goroutine may call it, again and again.
+// Drain turns new calls away, and waits at most timeout until every transaction under way has its
+// final response and drainLinger has passed since, for the ACKs. It returns how many transactions,
+// or shards that linger, are left. New calls are refused with 503 from refuseAfter after the first
+// call of Drain on, see turnAway. One goroutine may call it, again and again.
 func (s *Server) Drain(timeout time.Duration) (left int) {
 	if s.drainingSince.IsZero() {
 		s.drainingSince = time.Now()
@@ -293,7 +291,7 @@ func (s *Server) Stop() {
 	})
 }
 
-// closeTables gives the transaction tables' indexes back, once no shard runs any more.
+// closeTables frees the transaction tables' indexes, once no shard runs any more.
 func (s *Server) closeTables() (err error) {
 	for _, w := range s.workers {
 		err = errors.Join(err, w.tx.Close())
@@ -301,8 +299,8 @@ func (s *Server) closeTables() (err error) {
 	return err
 }
 
-// collect gives back what ended in the blacklist, now and then. A panic in it ends it, not the
-// calls: entries then end when they are met.
+// collect frees what has expired in the blocklist, now and then. A panic in it ends it, not the
+// calls: expired entries are then removed when a look-up finds them.
 func (s *Server) collect() {
 	defer s.done.Done()
 	defer func() {
@@ -316,22 +314,22 @@ func (s *Server) collect() {
 	s.shared.list.Collect(s.stopped, func() int64 { return clock.now() / 1e6 })
 }
 
-// WriteQueue is udp_wq_max, the bytes that may wait for one socket of one shard whose send buffer
-// is full: it may be lowered, and raised again.
+// WriteQueue returns udp_wq_max, the bytes that may wait for one socket of one shard whose send
+// buffer is full. It may be lowered, and raised again.
 func (s *Server) WriteQueue() *atomic.Int64 { return s.writeQueue }
 
-// Blocklist is the destination blacklist, nil if there is none. Its times are those of Now.
+// Blocklist returns the destination blocklist, nil if there is none. Its times are those of NowMs.
 func (s *Server) Blocklist() *blocklist.Table { return s.shared.list }
 
-// NowMs is the clock of the blacklist, CLOCK_MONOTONIC in milliseconds.
+// NowMs returns the time of the blocklist: CLOCK_MONOTONIC in milliseconds.
 func (s *Server) NowMs() int64 {
 	return monotonic() / 1e6
 }
 
-// StreamLoops is how many event loops it has.
+// StreamLoops returns how many event loops the stream engine has.
 func (s *Server) StreamLoops() int { return int(s.loops.Load()) }
 
-// Streams is the stream engine, nil if no listener is a stream's.
+// Streams returns the stream engine, nil if no listener is a stream's.
 func (s *Server) Streams() *stream.Engine { return s.streams.Load() }
 
 // closeStreams writes what is queued, within closeStreamsWithin, and ends the connections.

@@ -13,7 +13,7 @@ import (
 	"viaduct/shard/txn"
 )
 
-// proxyConfig is what the shard's proxy works with, once set is in force.
+// proxyConfig returns what the shard's proxy works with once set is in force.
 func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Settings) proxy.Config {
 	c := proxy.Config{
 		Settings: set.Proxy, Listeners: w.served, Egress: egress, Resolver: w.shared.resolver,
@@ -68,10 +68,10 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	return c
 }
 
-// hostKey is the secret behind marks of a kind: made of the host's identity (machine-id(5)), so
-// that calls outlive the process. Where there is none, as in most containers, that of the boot
-// takes its place; without either it is random, and calls set up before a restart are not known
-// after it.
+// hostKey returns the secret for one kind of marks. It is made from the host's identity
+// (machine-id(5)), so that calls outlive the process. Where there is none, as in most containers,
+// that of the boot takes its place. Without either the secret is random, and calls set up before a
+// restart are not recognised after it.
 func hostKey(kind string) [sha256.Size]byte {
 	for _, path := range []string{"/etc/machine-id", "/proc/sys/kernel/random/boot_id"} {
 		if id, err := os.ReadFile(path); err == nil && len(id) >= 16 {
@@ -83,7 +83,7 @@ func hostKey(kind string) [sha256.Size]byte {
 	return sha256.Sum256(id[:])
 }
 
-// txnConfig is what the shard's transactions work with, once set is in force.
+// txnConfig returns what the shard's transactions work with once set is in force.
 func txnConfig(w *worker, out txn.Sender, user txn.User, set *route.Settings,
 	random func() uint64) txn.Config {
 	c := txn.Config{Settings: set.Txn, Shard: w.number, Arena: w.arena, Sender: out, User: user,

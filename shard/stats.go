@@ -20,9 +20,10 @@ type ShardStats struct {
 	Counters []NamedCount      // all of them, in a fixed order
 	Dropped  map[string]uint64 // datagrams without an answer, by reason; those not zero
 	// Failed are the final responses of 300 or more that were made here, and BranchesFailed the
-	// branches that did not bring a call about, both by "code cause" (proxy.Cause); those not zero.
+	// branches that failed, both by "code cause" (proxy.Cause); those not zero.
 	Failed, BranchesFailed map[string]uint64
-	// requests answered with an error of ours before the routing program saw them, by reason
+	// Refused are the requests answered with an error before the routing program saw them, by
+	// reason; those not zero.
 	Refused map[string]uint64
 }
 
@@ -32,7 +33,7 @@ type NamedCount struct {
 	Value uint64
 }
 
-// Value is a counter by name, 0 if there is none.
+// Value returns a counter by name, 0 if there is none.
 func (s *ShardStats) Value(name string) uint64 {
 	for _, c := range s.Counters {
 		if c.Name == name {
@@ -42,8 +43,7 @@ func (s *ShardStats) Value(name string) uint64 {
 	return 0
 }
 
-// MarshalJSON gives one flat object: shard first, then every counter by name,
-// then the maps.
+// MarshalJSON returns one flat object: shard first, then every counter by name, then the maps.
 func (s *ShardStats) MarshalJSON() ([]byte, error) {
 	b := bytebufferpool.Get()
 	defer bytebufferpool.Put(b)
@@ -68,8 +68,8 @@ func (s *ShardStats) MarshalJSON() ([]byte, error) {
 	return append(bytes.Clone(b.B), '}'), nil
 }
 
-// Stats reads every shard's counters. The shards do not notice: each word has one
-// writer and is read whole.
+// Stats reads every shard's counters. It does not disturb the shards: each word has one writer and
+// is read whole.
 func (s *Server) Stats() []ShardStats {
 	out := make([]ShardStats, len(s.workers))
 	for i := range out {
@@ -102,10 +102,10 @@ func (s *Server) Stats() []ShardStats {
 	return out
 }
 
-// Program is the one that new requests meet.
+// Program returns the program of new requests.
 func (s *Server) Program() *route.Program { return s.shared.gen.Load().program }
 
-// ArenaBytes is the memory of call state: what is in use, and all of it.
+// ArenaBytes returns how much memory for call state is in use, and how much there is.
 func (s *Server) ArenaBytes() (used, total uint64) {
 	return s.arena.UsedBytes(), s.arena.TotalBytes()
 }
@@ -131,5 +131,5 @@ func (s *Server) failures(read func(int) uint64) (finals, branches map[string]ui
 	return finals, branches
 }
 
-// SteerStats are the counters of the kernel's steering program.
+// SteerStats returns the counters of the kernel's steering program.
 func (s *Server) SteerStats() (netio.SteerStats, error) { return s.group.SteerStats() }

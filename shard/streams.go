@@ -10,8 +10,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// takeStreams is steps 2 to 6 for what came over streams: the engine has framed
-// each message and given it to the shard that owns its call.
+// takeStreams is steps 2 to 6 for messages that came over streams: the engine has cut them out and
+// given each to the shard that owns its call.
 func (w *worker) takeStreams() int {
 	if w.streams == nil {
 		return 0
@@ -27,8 +27,8 @@ func (w *worker) takeStreams() int {
 	return len(packets)
 }
 
-// streamed takes one message, brought by the connection of that number, through steps 3 to 6. A
-// panic costs its transaction alone.
+// streamed takes one message, which connection conn brought, through steps 3 to 6. A panic costs
+// its transaction alone.
 func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	defer w.contain()
 	w.step = stepDatagram
@@ -47,8 +47,8 @@ func (w *worker) streamed(p *netio.Packet, conn uint64, fault stream.Fault) {
 	w.ctx.Conn = 0 // contain does so after a panic
 }
 
-// faulty answers a request whose end nobody knows (RFC 3261 §18.3), of which only the headers are
-// there; then its connection is closed by the engine, since what follows cannot be told apart.
+// faulty answers a request whose end is not known (RFC 3261 §18.3), and of which only the headers
+// are there. The engine then closes the connection, since what follows cannot be told apart.
 func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 	reason, cause, phrase := MissingLength, proxy.Malformed, "Missing Content-Length"
 	switch fault {
@@ -88,11 +88,11 @@ func (w *worker) alias(conn uint64) {
 	w.conns.AliasOf(conn, port)
 }
 
-// hasParam tells whether a parameter list has one of that name, in any case of letters. Quoted
-// strings have no business in a Via's.
+// hasParam reports whether a parameter list has one of that name, in any case of letters. Quoted
+// strings are not considered; a Via's parameters have none.
 func hasParam(params []byte, name string) bool {
 	for len(params) > 0 {
-		params = params[1:] // its ";"
+		params = params[1:] // the ";"
 		end := bytes.IndexByte(params, ';')
 		if end < 0 {
 			end = len(params)
@@ -106,7 +106,7 @@ func hasParam(params []byte, name string) bool {
 	return false
 }
 
-// defaultSIPPort is that of a sent-by without one (RFC 3261 §18.2.2).
+// defaultSIPPort returns the port of a sent-by without one (RFC 3261 §18.2.2).
 func defaultSIPPort(t parser.Transport) uint16 {
 	if t == parser.TLS {
 		return netio.TLS.DefaultPort()
@@ -114,8 +114,8 @@ func defaultSIPPort(t parser.Transport) uint16 {
 	return netio.TCP.DefaultPort()
 }
 
-// streamsFailed tells the transactions whose requests could not be sent over a stream, and the
-// blacklist about destinations that are to blame. It returns false if there are none.
+// streamsFailed tells the transactions whose requests could not be sent over a stream, and tells
+// the blocklist of destinations that are to blame. It returns false if there are none.
 func (w *worker) streamsFailed(failures []streamFailure) bool {
 	reported := false
 	for i := range failures {
@@ -145,7 +145,8 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 	return reported
 }
 
-// sendAgain sends what a broken connection has taken along over another one, once. Slow path.
+// sendAgain sends a message that a broken connection lost once more, over another connection. Slow
+// path.
 func (w *worker) sendAgain(f *streamFailure) (sent bool) {
 	defer w.contain()
 	w.step = stepTransport
@@ -156,7 +157,7 @@ func (w *worker) sendAgain(f *streamFailure) (sent bool) {
 	return w.core.SendAgain(f.Token, &f.Dst, f.Ours)
 }
 
-// report tells the blacklist about the branch whose message did not leave.
+// report tells the blocklist about the branch whose message did not leave.
 func (w *worker) report(token uint64, why blocklist.Reason) {
 	if br := w.tx.Sent(token); br != nil && br.Untried() {
 		w.core.Report(br, why)

@@ -14,13 +14,13 @@ import (
 	"viaduct/shard/txn"
 )
 
-// streamPort is a stream.Port as the shard sees it.
+// streamPort adapts a stream.Port to streams.
 type streamPort struct {
 	p      *stream.Port
 	from   int // packets taken since Release, before the last Recv
-	taken  int // and with it
+	taken  int // packets taken since Release, with the last Recv
 	failed []streamFailure
-	names  map[string]string // domains as the engine wants them, so that a message allocates none
+	names  map[string]string // domains as strings for the engine, so that a message allocates none
 }
 
 var _ streams = (*streamPort)(nil)
@@ -50,7 +50,7 @@ func (s *streamPort) Forget()               { s.p.Forget() }
 
 func (s *streamPort) Begin(listener int, dst *netio.Addr, token uint64) {
 	to := *dst
-	to.Proto = 0 // the listener says it, and connections are found by address alone
+	to.Proto = 0 // the listener says that, and connections are found by address alone
 	s.p.Begin(listener, &to, token)
 }
 
@@ -65,7 +65,7 @@ func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeo
 	return s.p.Last() != stream.NoConnection
 }
 
-// name is domain as a string, one for all messages to it.
+// name returns domain as a string, the same one for all messages to it.
 func (s *streamPort) name(domain []byte) string {
 	if len(domain) == 0 {
 		return ""
@@ -81,8 +81,8 @@ func (s *streamPort) name(domain []byte) string {
 	return name
 }
 
-// Failures translates the engine's. A message that a limit of ours kept back is not its
-// destination's fault.
+// Failures returns the engine's failures as the shard's. A message that a limit of this server kept
+// back is not its destination's fault.
 func (s *streamPort) Failures() []streamFailure {
 	s.failed = s.failed[:0]
 	for _, f := range s.p.Failures() {
@@ -106,7 +106,7 @@ func failureOf(f stream.Failure) streamFailure {
 	case stream.SendTimeout, stream.Reset:
 		t.Blames = true
 	case stream.Closed, stream.ClosedAfterSend:
-		t.Blames = f.Errno != 0 // a reset; a peer that closes in peace may
+		t.Blames = f.Errno != 0 // a reset; a peer may close a connection in an orderly way
 		t.Written = f.Reason == stream.ClosedAfterSend
 	}
 	switch f.Reason {
@@ -117,8 +117,8 @@ func failureOf(f stream.Failure) streamFailure {
 	return t
 }
 
-// StreamLoops is how many event loops carry the streams when so many are asked for, 0 for as many
-// as suit the shards.
+// StreamLoops returns how many event loops carry the streams if asked are asked for; with 0, as
+// many as suit the shards.
 func StreamLoops(asked, shards int) int {
 	if asked <= 0 {
 		return min(shards, streamLoops)
@@ -126,8 +126,8 @@ func StreamLoops(asked, shards int) int {
 	return min(asked, MaxShards)
 }
 
-// startStreams starts the engine for the stream listeners, numbered behind those of datagrams. There
-// is none without such a listener; the first reload that brings one starts it.
+// startStreams starts the engine for the stream listeners, numbered behind those of datagrams.
+// Without such a listener no engine is started; the first reload that adds one starts it.
 func (s *Server) startStreams() error {
 	if len(s.cfg.Streams.Listeners) == 0 {
 		return nil
@@ -166,13 +166,14 @@ func (w *worker) connectStreams(e *stream.Engine) {
 	w.streams, w.conns = &streamPort{p: e.Port(w.number)}, e
 }
 
-// streamOwner names the shard of a message that came over a stream: that of its Call-ID, as for
-// datagrams. Without one any will do: it is answered with 400.
+// streamOwner returns the function that names the shard of a message that came over a stream: the
+// owner of its Call-ID, as for datagrams. A message without a Call-ID may go to any shard: it is
+// answered with 400.
 func streamOwner(shards int) func([]byte) int {
 	if shards == 1 {
 		return func([]byte) int { return 0 }
 	}
-	// Several event loops ask at once, each for a view of its own.
+	// Several event loops call at once, each needs a view of its own.
 	pool := sync.Pool{New: func() any { return new(parser.Message) }}
 	return func(message []byte) int {
 		m := pool.Get().(*parser.Message)

@@ -9,28 +9,29 @@ import (
 	"viaduct/shard/route/command"
 )
 
-// A table that no program declares any more gives its memory back when the last program that knew it
-// is let go. Who may still look at it then, and how each has ended before it is freed:
+// A table that no program declares any more gives its memory back when the last program that knew
+// it is let go. Others may still look at the table then; each of them has ended before it is freed:
 //
 //	shards            have taken a generation without that program, and then another one: what was
 //	                  left for them to do (worker.later) by it is done in between
 //	beside            the goroutines of the program have ended (besides)
 //	commands          are counted in commanding, and refused when their program has gone
 //
-// Where one of them is late nothing is dropped, and the next reload looks again.
+// If one of them is late nothing is dropped, and the next reload looks again.
 
-// keptLook is how often a process looks whether earlier programs are needed still, when one of them
-// has tables that the others have not. A table stays that much longer than it must.
+// keptLook is how often a process looks whether earlier programs are still needed, if one of them
+// has tables that the newest one does not have. A table stays at most that much longer than it
+// must.
 const keptLook = 10 * time.Second
 
-// programs are those that run: the one of new requests, and those kept.
+// programs returns the programs that run: that of new requests, and those kept.
 func (s *Server) programs() []*route.Program {
 	g := s.shared.gen.Load()
 	return append([]*route.Program{g.program}, g.kept...)
 }
 
-// dropTables frees the tables that no program has any more. The shards have taken the generation of
-// now; the caller holds reloading.
+// dropTables frees the tables that no program declares any more. The shards must have taken the
+// current generation; the caller holds reloading.
 func (s *Server) dropTables() {
 	names := s.state.Unused(s.programs()...)
 	if len(names) == 0 {
@@ -61,8 +62,8 @@ func (s *Server) dropTables() {
 	s.shared.logger.Info("tables that no program declares any more are dropped", "tables", names)
 }
 
-// watchKept has dropTables run when earlier programs that have tables of their own are not needed any
-// more. The caller holds reloading.
+// watchKept makes dropTables run when earlier programs that have tables of their own are not needed
+// any more. The caller holds reloading.
 func (s *Server) watchKept() {
 	if s.keptWatched || len(s.state.Unused(s.shared.gen.Load().program)) == 0 {
 		return
@@ -82,8 +83,8 @@ func (s *Server) watchKept() {
 	})
 }
 
-// letGo lets go of the programs that nobody needs, and of their tables. It returns false if no table
-// is left that the newest program has not.
+// letGo lets go of the programs that nothing needs, and of their tables. It returns false if no
+// table is left that the newest program does not declare.
 func (s *Server) letGo() (more bool) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -97,8 +98,8 @@ func (s *Server) letGo() (more bool) {
 	return s.keptWatched
 }
 
-// Commands are those of the program of new requests. One that is called when that program has gone
-// is refused: it would look at what is not there any more.
+// Commands returns the commands of the program of new requests. A command that is called after that
+// program has gone is refused: what it would look at is not there any more.
 func (s *Server) Commands() (all []*command.Method) {
 	p := s.Program()
 	for _, m := range p.Commands() {

@@ -8,23 +8,26 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// What the kernel says did not reach its destination: at once, in step 8, or by ICMP, in step 1.
+// Messages that did not reach their destination, as the kernel tells: at once, in step 8, or by
+// ICMP, in step 1.
 
-// icmp gives the errors of a socket's error queue to the transactions they hit,
-// here or on another shard: the kernel knows nothing of Call-IDs here.
+// icmp gives the errors of a socket's error queue to the transactions they hit, here or on another
+// shard, since the kernel does not steer them by Call-ID.
 func (w *worker) icmp(listener int) {
 	w.startBatch()
 	for _, e := range w.port.Errors(listener) {
 		w.count[CountICMPErrors]++
 		if !refused(e.Errno) {
-			// too big, prohibited by a router: not the destination's fault, the timers see to it
+			// Too big, or prohibited by a router: that is not the destination's fault, and timers
+			// repeat the request.
 			continue
 		}
 		w.notDelivered(e.Payload)
 	}
 }
 
-// notDelivered gives one ICMP error, by what it quotes, to the probe or transaction it hit.
+// notDelivered gives one ICMP error to the probe or transaction that it hit, which the quoted
+// datagram tells.
 func (w *worker) notDelivered(quoted []byte) {
 	defer w.contain()
 	w.step = stepTransport
@@ -72,9 +75,9 @@ func (w *worker) sendFailed(token uint64, cause proxy.Cause, detail string) {
 	w.core.Explain(proxy.NoCause, "")
 }
 
-// unreachable tells whether an error of a send of ours says that nothing to that address will
-// leave, now or in 500 ms: its routes, its family, the rules of this host. A full queue and a
-// packet filter that counts may be over by then.
+// unreachable reports whether the error of a send says that nothing to that address will leave, now
+// or in 500 ms: its routes, its family, the rules of this host. A full queue, or a packet filter
+// that limits rates, may let it pass by then.
 func unreachable(e unix.Errno) bool {
 	switch e {
 	case unix.EINVAL, unix.EACCES, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETDOWN,
@@ -84,9 +87,8 @@ func unreachable(e unix.Errno) bool {
 	return refused(e)
 }
 
-// refused tells whether an error says that the destination cannot be reached, as
-// opposed to what only concerns this host or this datagram: a full queue, a size,
-// a packet filter.
+// refused reports whether an error says that the destination cannot be reached. Other errors
+// concern this host or this datagram alone: a full queue, a size, a packet filter.
 func refused(e unix.Errno) bool {
 	return e == unix.ECONNREFUSED || e == unix.EHOSTUNREACH || e == unix.ENETUNREACH
 }

@@ -248,9 +248,9 @@ func (r *Request) AppendToReply(rows []byte) bool {
 	return r.setReply(b, body)
 }
 
-// SetReplyBody gives those responses a body, and the rows kind that describe it. They replace an
-// earlier body and its rows. It returns false if kind is no header rows, or if body is empty or too
-// long.
+// SetReplyBody gives those responses a body with kind as its Content-Type, in place of an earlier
+// body. It returns false if kind is empty or has a line end, if body is empty or too long, or if
+// there is no room.
 func (r *Request) SetReplyBody(body []byte, kind []byte) bool {
 	had, _ := cutBody(r.leave.reply)
 	if len(body) == 0 || len(body) > maxReplyBodyBytes || len(kind) == 0 ||

@@ -5,8 +5,8 @@ import (
 	"viaduct/parser"
 )
 
-// parseIP reads an IPv4 literal or an IPv6 literal, in brackets or not, into a. The port is left
-// alone. It allocates nothing.
+// parseIP reads an IPv4 literal, or an IPv6 literal in brackets or not, into a. It leaves the port
+// alone and allocates nothing.
 func parseIP(b []byte, a *netio.Addr) bool {
 	family := parser.ReadIP(b, &a.IP)
 	if family == 0 {
@@ -26,9 +26,8 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// destination is where a SIP URI says a request goes, if it says so in numbers:
-// maddr before host (RFC 3261 §16.6 step 7, RFC 3263 §4). A name gives Family 0:
-// this build resolves none.
+// destination sets to from a SIP URI that says in numbers where a request goes: maddr before host
+// (RFC 3261 §16.6 step 7, RFC 3263 §4). It returns false, with Family 0, for a name.
 func destination(uri *parser.URI, to *netio.Addr) bool {
 	host := uri.HostBytes()
 	if maddr, ok := uri.Param("maddr"); ok {

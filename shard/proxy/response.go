@@ -17,15 +17,15 @@ const (
 	Forwarded Outcome = iota
 	Absorbed          // a retransmission, or hop by hop
 	NotOurs           // the top Via is not ours (§18.1.2)
-	// without a transaction: no Via is left that says whom to give it to (§16.7 step 3)
+	// without a transaction: no Via is left that says where to send it (§16.7 step 3)
 	NoViaLeft
 	Stray      // no transaction waits for it (RFC 6026 §7.3)
 	OtherShard // its branch names another shard
 	Unfit      // it can drive a transaction, and there is none
 )
 
-// Response handles a response (§16.7). check is what Check says of it: OK, or a defect that Drives.
-// When the outcome is OtherShard, shard says whose it is.
+// Response handles a response (§16.7). check is the result of Check: OK, or a defect that Drives.
+// If the outcome is OtherShard, shard says whose response it is.
 func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome, shard int) {
 	via, reason := m.TopVia()
 	if reason != parser.OK {
@@ -36,7 +36,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	if sentBy := via.SentBy.Of(m.Raw); !c.viaIsOurs(sentBy) &&
 		(!ok || id.Shard == c.tx.Shard() && !c.wrote(id, sentBy)) {
 		if ok && check == parser.OK && c.passFormer(m, via) {
-			return Forwarded, 0 // shown by the program of a process before this one
+			return Forwarded, 0 // our Via shows what a process before this one showed
 		}
 		return NotOurs, 0
 	}
@@ -63,7 +63,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	if (!whole || br.Lost() || ours) && !br.OfCancel() {
 		c.tx.Hold(br)
 	}
-	if t := c.targetOf(br); t != nil && !br.Lost() { // what comes late says nothing about now
+	if t := c.targetOf(br); t != nil && !br.Lost() { // a late one says nothing about now
 		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
 	if c.tracing {
@@ -81,7 +81,7 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	return Forwarded, 0
 }
 
-// viaBelow tells whether there is a Via below ours that can be read.
+// viaBelow reports whether there is a Via below ours that can be read.
 func viaBelow(m *parser.Message, top *parser.Via) bool {
 	var v []byte
 	if top.More {
@@ -125,8 +125,8 @@ func (c *Core) IsStray(m *parser.Message) bool {
 	return !ok || id.Shard == c.tx.Shard() && c.tx.MatchResponse(m, id) == nil
 }
 
-// wrote tells whether the request that a branch sent shows that sent-by: one that was shown by a
-// process before this one, or with another configuration.
+// wrote reports whether the request that a branch sent shows that sent-by in its Via: a process
+// before this one, or another configuration, may have shown it.
 func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
 	br := c.tx.At(id)
 	if br == nil {
@@ -140,9 +140,8 @@ func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
 	return reason == parser.OK && equalFold(via.SentBy.Of(sent), sentBy) && c.remember(sentBy)
 }
 
-// upstream passes a response on (§16.7 steps 3 to 9). A provisional and a 2xx go
-// at once; another final is chosen from when no branch is left that could do
-// better, see best.go.
+// upstream passes a response on (§16.7 steps 3 to 9). A provisional and a 2xx go up at once.
+// Another final waits until no branch is left that could bring a better one, see best.go.
 func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
 	status := int(m.Status)
 	if br.Lost() && status >= 200 && status < 300 && c.late(tx, br, m) {
@@ -160,9 +159,9 @@ func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *pars
 	c.passed(tx, br, m, via)
 }
 
-// passed is upstream behind the reply route.
+// passed does the part of upstream that follows the reply route.
 func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
-	status := int(m.Status) // what a reply route makes of it
+	status := int(m.Status) // as the reply route has left it
 	if status >= 300 {
 		c.final(tx, br, m, via)
 		return
@@ -172,7 +171,7 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 	}
 	c.forward(tx, m, via, nil)
 	if status >= 200 && tx.Invite() {
-		// §16.7 step 10: the others are not needed any more.
+		// §16.7 step 10: the other branches are not needed any more.
 		if c.tracing && tx.Live() > 1 {
 			c.traceTx(tx, "the other branches are cancelled", "since", status)
 		}
@@ -181,8 +180,7 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 	}
 }
 
-// forward sends m upstream without our Via, with more rows at the end of its
-// headers.
+// forward sends m upstream without our Via, with the rows more at the end of its headers.
 func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []byte) {
 	if tx.Ours() {
 		c.finish(tx, m)
@@ -212,8 +210,8 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 	}
 }
 
-// planRemap writes the status that m goes up with: a 503 says that the
-// destination is overloaded, not that we are (§16.7 step 6).
+// planRemap plans the status that m goes up with, and returns it: a 503 says that the destination
+// is overloaded, not that we are (§16.7 step 6).
 func (c *Core) planRemap(p *Plan, m *parser.Message) int {
 	if m.Status == 503 && c.cfg.Remap503 {
 		c.planStatus(p, m, 500, "Server Internal Error")
@@ -245,8 +243,8 @@ func (c *Core) forwardStateless(m *parser.Message, top *parser.Via) Outcome {
 	return c.passOn(m, top)
 }
 
-// nextVia puts into c.replyTo where the Via below ours says that a response goes. It returns false
-// if it does not say.
+// nextVia sets c.replyTo to where the Via below ours says that the response goes. It returns false
+// if that Via does not say so.
 func (c *Core) nextVia(m *parser.Message) bool {
 	vias := m.Values(parser.KindVia)
 	vias.Next() // ours
@@ -278,9 +276,9 @@ func (c *Core) nextVia(m *parser.Message) bool {
 	return true
 }
 
-// passFormer passes a response on by its next Via where its branch is one of a process before this
-// one: a phone that rang across a restart has to be heard. It reports false if the response is none
-// of those. What is hop by hop is none (§16.7 step 4, RFC 4320 §4.1). Slow path.
+// passFormer passes a response on by its next Via if it answers a request of a process before this
+// one, so that a phone that rang across a restart is heard. It returns false for any other
+// response, and for one that is hop by hop (§16.7 step 4, RFC 4320 §4.1). Slow path.
 func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 	if !c.cfg.PassFormer || m.Status == 100 {
 		return false
@@ -301,8 +299,8 @@ func (c *Core) passFormer(m *parser.Message, top *parser.Via) bool {
 // passOn sends a response whose top Via is ours to c.replyTo.
 func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	to := &c.replyTo
-	// The reply leaves by the listener the request came in by (RFC 3581 §4), which is the one our
-	// own Via names unless the request changed sides; then family and transport decide.
+	// The response leaves by the listener that the request came in by (RFC 3581 §4). Our own Via
+	// names that one unless the request changed sides; then family and transport decide.
 	by := c.listenerOf(m.Raw, top)
 	if by = c.Reply.by(to, c.cfg.Egress.Egress(to, by)); by < 0 {
 		return NoViaLeft
@@ -338,9 +336,9 @@ func (c *Core) passOn(m *parser.Message, top *parser.Via) Outcome {
 	return Forwarded
 }
 
-// PassOn passes the response on without its transaction, with another status of the same class
-// unless code is 0; without phrase it has that of the response. It returns false if there is nobody
-// to give it to, or nothing that says whom.
+// PassOn passes the response on without its transaction. code, unless it is 0, is another status of
+// the same class; phrase, unless it is empty, another reason phrase. It returns false if no
+// transaction or Via says where the response goes.
 func (p *Reply) PassOn(code int, phrase []byte) bool {
 	c, m := p.core, p.M
 	via, reason := m.TopVia()
@@ -353,14 +351,14 @@ func (p *Reply) PassOn(code int, phrase []byte) bool {
 	return c.passOn(m, via) == Forwarded
 }
 
-// newStatus is the status that a response is passed on with; 0: its own.
+// newStatus is the status that a response is passed on with; code 0 means its own.
 type newStatus struct {
 	code   int
 	phrase []byte
 }
 
-// listenerOf is the listener that a Via of ours names; one of a transport we do not have is taken
-// for UDP.
+// listenerOf returns the listener that a Via of ours names. A transport that we do not have counts
+// as UDP.
 func (c *Core) listenerOf(raw []byte, via *parser.Via) int {
 	sentBy, proto := via.SentBy.Of(raw), viaProto(via)
 	for i := range c.listeners {
@@ -382,9 +380,9 @@ func hexPort(b []byte) (port uint16, ok bool) {
 	return port, port != 0
 }
 
-// NotDelivered gives an ICMP error to the transaction it hit. quoted is the
-// beginning of the datagram that did not arrive. It reports the shard whose
-// datagram it was; ok is false if that cannot be told.
+// NotDelivered reports an ICMP error to the transaction it hit. quoted is the beginning of the
+// datagram that did not arrive. It returns the shard whose datagram it was; ok is false if that
+// cannot be told.
 func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	branch := OurBranch(quoted)
 	if len(branch) < txn.BranchBytes {
@@ -410,8 +408,8 @@ func (c *Core) NotDelivered(quoted []byte) (shard int, ok bool) {
 	return id.Shard, true
 }
 
-// OurBranch is what follows "branch=" in the first row of a request that left
-// here: our Via. Nil if that is not what the bytes are.
+// OurBranch returns what follows "branch=" in our Via, the first row of a request that left here.
+// It returns nil if sent is no such request.
 func OurBranch(sent []byte) []byte {
 	i := bytes.Index(sent, []byte("\r\nVia: SIP/2.0/UDP ")) // what ICMP speaks of is a datagram
 	if i < 0 || bytes.IndexByte(sent, '\n') != i+1 {

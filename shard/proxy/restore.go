@@ -8,9 +8,9 @@ import (
 	"viaduct/shm"
 )
 
-// Restores are headers that say something else in the request that leaves than in the one that
-// came. Whoever sent that knows its dialog by what it wrote (§8.2.6.2, RFC 2543 by the whole of
-// it), so the responses to it say that again.
+// Restores are headers that are different in the request that leaves and in the one that came.
+// Whoever sent the request knows its dialog by what it wrote (§8.2.6.2, RFC 2543 by the whole of
+// it), so the responses get back what the request said.
 type Restores uint8
 
 // The headers.
@@ -19,20 +19,20 @@ const (
 	RestoreTo
 )
 
-// Restore has the responses to the request say in those headers what it said itself. false: the
-// arena has no room.
+// Restore makes the responses to the request repeat those headers as the request had them. It
+// returns false if the arena has no room.
 func (r *Request) Restore(in Restores) bool {
 	r.restores |= in
 	return r.relayedSave()
 }
 
-// Restored are the headers that Restore was given.
+// Restored returns the headers that Restore was given.
 func (r *Request) Restored() Restores { return r.restores }
 
-// restores are the headers that responses to a transaction restore.
+// restores returns the headers that responses to the transaction restore.
 func (s *Saved) restores() Restores { return Restores(s.bits >> savedRestoresAt) }
 
-// restore changes a response as Restore asks for. A reply route sees it as it came.
+// restore changes a response as Restore asks for. A reply route sees the response as it came.
 func (c *Core) restore(tx *txn.Tx, m *parser.Message) {
 	s := c.saved(tx)
 	in := s.restores()
@@ -57,8 +57,8 @@ func (c *Core) restore(tx *txn.Tx, m *parser.Message) {
 	}
 }
 
-// restoreAddress puts name and URI of a header of the request into that of a response, whose
-// parameters stay.
+// restoreAddress replaces name and URI of a header of the response by those in the request was. The
+// parameters stay the response's.
 func (c *Core) restoreAddress(m *parser.Message, kind parser.Kind, was *parser.Message) {
 	asked, there := was.Who(kind)
 	is, same := m.Who(kind)

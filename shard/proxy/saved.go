@@ -8,8 +8,8 @@ import (
 	"viaduct/shm"
 )
 
-// armed are the routes a transaction will run, by their numbers in the routing program; 0 means
-// none. That of a branch that fails is given to the branches of the next relay.
+// armed are the routes that a transaction will run, by their numbers in the routing program; 0
+// means none.
 type armed struct {
 	failure, branch, reply uint16
 	lost                   uint8
@@ -18,14 +18,13 @@ type armed struct {
 // finalTimers are a transaction's own Timers B and C in ms; 0 means the settings'.
 type finalTimers struct{ fr, frInv uint32 }
 
-// Saved is what a transaction keeps of its request for the routes that run later:
-// the request as received and the decisions taken about it, so that a failure
-// route goes on from there and record_route() done once stays done. Each failure
-// route of a transaction begins with what request_route had decided: what an
-// earlier one did to Request-URI and outbound URI was for its own branches (as in
-// Kamailio 5.6). Flags, routes armed, timers and contacts go on. It is one slot
-// of the arena that belongs to the Tx, without pointers, so that it means the same
-// to the next process:
+// Saved is what a transaction keeps of its request for the routes that run later: the request as
+// received and the decisions taken about it, so that a failure route goes on from there and
+// record_route() done once stays done. Each failure route of a transaction begins with what
+// request_route had decided: what an earlier failure route did to Request-URI and outbound URI was
+// for its own branches (as in Kamailio 5.6). Flags, routes armed, timers and contacts carry over. A
+// Saved is one slot of the arena that belongs to the Tx, without pointers, so that it means the
+// same to the next process:
 //
 //	+---------+--------------+---------------+---------+-----------+----------------+
 //	| Saved   | branch flags | rawLen, src,  | request | decisions | question, kind |
@@ -33,9 +32,9 @@ type finalTimers struct{ fr, frInv uint32 }
 //	+---------+--------------+---------------+---------+-----------+----------------+
 //	           nBranchFlags   numbers, see state.go                 heldLen, see hold.go
 //
-// A Relay writes a new one and swaps. In place only words of the fixed part and branch flags are
-// changed, each of which leaves a valid record: routes used up, flags, timers.
-// The list for failover is not in it: it stands in the Tx for everybody.
+// A Relay writes a new Saved and swaps it in. The only changes in place are to words of the fixed
+// part and to branch flags (routes used up, flags, timers), each of which leaves a valid record.
+// The list for failover is not in it: it is in the Tx, where every transaction has it.
 type Saved struct {
 	txn.Saved
 	textLen uint32 // of all that follows the fixed part
@@ -46,7 +45,7 @@ type Saved struct {
 	branch  uint16
 	reply   uint16
 	unsent  uint8 // a Cause: why no target could be sent to
-	// nBranchFlags is for how many branches, from the first, there are branch flags.
+	// nBranchFlags is the number of branches, from the first, that have branch flags here.
 	nBranchFlags uint8
 }
 
@@ -55,14 +54,14 @@ const (
 	savedWaits = 1 << iota // a relay waits for a name
 	savedFresh             // its first target is the Request-URI
 	savedSymmetric
-	savedSips    // it is for a sips URI
+	savedSips    // Request.sips
 	savedHeld    // a run of the routing program waits
 	savedEarlier // its failure route began with a best response of earlier branches
-	savedOwn     // nobody sent it
+	savedOwn     // Request.own
 	// somebody is about to continue what is suspended
 	savedContinued
 
-	savedRestoresAt = iota // where Restores begins
+	savedRestoresAt = iota // the lowest bit of Restores
 )
 
 // savedAlone says that the transaction is there only because the run waits. It stands in Saved.bits
@@ -72,7 +71,8 @@ const savedAlone = 1 << (savedSwitches + 8)
 // savedBytes is the size of the fixed part.
 const savedBytes = 72 // TestSavedLayout
 
-// SavedFormat is part of the layout of the arena: how what follows a Saved is written.
+// SavedFormat is part of the layout of the arena: it stands for how what follows a Saved is
+// written.
 type SavedFormat [stateFormat]Saved
 
 // Arm arms a route for the transaction of the request; 0 disarms. It returns false if the number is
@@ -89,8 +89,8 @@ func (r *Request) Arm(kind RouteKind, route int) bool {
 	return r.relayedSave()
 }
 
-// ArmTx is Arm for a transaction under way, in a reply route. false: it keeps nothing of its
-// request.
+// ArmTx is Arm for a transaction under way, in a reply route. It returns false if tx keeps nothing
+// of its request.
 func (c *Core) ArmTx(tx *txn.Tx, kind RouteKind, route int) bool {
 	s := c.saved(tx)
 	if s == nil || route < 0 || route > 1<<16-1 || !c.serves(s) {
@@ -107,7 +107,7 @@ func (c *Core) ArmTx(tx *txn.Tx, kind RouteKind, route int) bool {
 	return true
 }
 
-// ArmedTx is the number of the route that tx will run, 0 if none.
+// ArmedTx returns the number of the route that tx will run, 0 if none.
 func (c *Core) ArmedTx(tx *txn.Tx, kind RouteKind) int {
 	s := c.saved(tx)
 	if s == nil || !c.serves(s) {
@@ -117,13 +117,13 @@ func (c *Core) ArmedTx(tx *txn.Tx, kind RouteKind) int {
 	return int(*armed.of(kind))
 }
 
-// relayedSave notes a decision in the transaction when the request has been
-// relayed already; else the next Relay does.
+// relayedSave saves a decision in the transaction at once if the request has been relayed already;
+// otherwise the next Relay does. It returns false if the arena has no room.
 func (r *Request) relayedSave() bool {
 	return !r.relayed || r.branching || r.Tx == nil || r.Tx.State() == txn.Terminated || r.save()
 }
 
-// Armed is the number of the route armed. It is 0 if there is none.
+// Armed returns the number of the route armed, 0 if there is none.
 func (r *Request) Armed(kind RouteKind) int { return int(*r.armed.of(kind)) }
 
 func (a *armed) of(kind RouteKind) *uint16 {
@@ -137,10 +137,10 @@ func (a *armed) of(kind RouteKind) *uint16 {
 }
 
 // SetFinalTimers sets how long the transaction waits: fr for a first response (Timers B and F),
-// frInv for the final one of an INVITE that rings (Timer C). 0 leaves one as it is (t_set_fr). It
-// returns false if the arena has no room.
+// frInv for the final one of an INVITE that rings (Timer C). 0 leaves a timer as it is (t_set_fr).
+// It returns false if the arena has no room.
 //
-// Branches under way follow, from now on. In a branch route that happens when it is
+// Branches under way follow, counted from now. In a branch route they follow when the route is
 // over, see branchRoute.
 func (r *Request) SetFinalTimers(frInv, fr time.Duration) bool {
 	r.timers.set(frInv, fr)
@@ -164,14 +164,14 @@ func (f *finalTimers) set(frInv, fr time.Duration) {
 	}
 }
 
-// ResetFinalTimers goes back to the settings' (t_reset_fr).
+// ResetFinalTimers goes back to the timers of the settings (t_reset_fr).
 func (r *Request) ResetFinalTimers() {
 	r.timers = finalTimers{}
 	r.relayedSave()
 	r.retime(true, true)
 }
 
-// saved is what tx keeps of its request, nil if nothing.
+// saved returns what tx keeps of its request, nil if nothing.
 func (c *Core) saved(tx *txn.Tx) *Saved {
 	if tx.Saved() == 0 {
 		return nil
@@ -179,13 +179,13 @@ func (c *Core) saved(tx *txn.Tx) *Saved {
 	return shm.Ptr[Saved](c.cfg.Arena, tx.Saved())
 }
 
-// serves tells whether the routes that s names can be run. The numbers of a program that is
-// gone, from before a restart, mean nothing.
+// serves reports whether the routes that s names can be run. The numbers of a program that is gone,
+// as after a restart, mean nothing.
 func (c *Core) serves(s *Saved) bool {
 	return c.cfg.Script != nil && c.cfg.Script.Serves(s.Program)
 }
 
-// failureRoute is the failure route that tx will run. It is 0 if there is none.
+// failureRoute returns the failure route that tx will run, 0 if there is none.
 func (c *Core) failureRoute(tx *txn.Tx) int {
 	if s := c.saved(tx); s != nil && s.failure != 0 && c.serves(s) {
 		return int(s.failure)
@@ -213,8 +213,7 @@ func (c *Core) passes(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	return true
 }
 
-// TxFlags are the message flags that tx keeps; SetTxFlags replaces them, if it
-// keeps any.
+// TxFlags returns the message flags that tx keeps, 0 if it keeps none.
 func (c *Core) TxFlags(tx *txn.Tx) uint32 {
 	if s := c.saved(tx); s != nil {
 		return s.flags
@@ -229,8 +228,8 @@ func (c *Core) SetTxFlags(tx *txn.Tx, flags uint32) {
 	}
 }
 
-// SetTxTimers is SetFinalTimers for a transaction under way. It returns false if nothing is kept of
-// its request.
+// SetTxTimers is SetFinalTimers for a transaction under way. It returns false if tx keeps nothing
+// of its request.
 func (c *Core) SetTxTimers(tx *txn.Tx, frInv, fr time.Duration) bool {
 	s := c.saved(tx)
 	if s == nil {

@@ -10,8 +10,8 @@ import (
 // branchFlagBytes is what the flags of a branch take, little endian.
 const branchFlagBytes = 4
 
-// BranchFlags are the branch flags that tx keeps of br; SetBranchFlags replaces them, if it keeps
-// any. It does where a route is armed, and nobody else can ask.
+// BranchFlags returns the branch flags that tx keeps of br, 0 if none. tx keeps them if a route is
+// armed; nothing else can ask for them.
 func (c *Core) BranchFlags(tx *txn.Tx, br *txn.Branch) uint32 {
 	if s := c.saved(tx); s != nil && br.Index() < int(s.nBranchFlags) {
 		return binary.LittleEndian.Uint32(c.branchFlags(tx, s)[br.Index()*branchFlagBytes:])
@@ -19,7 +19,7 @@ func (c *Core) BranchFlags(tx *txn.Tx, br *txn.Branch) uint32 {
 	return 0
 }
 
-// branchFlags are those of all branches that have any, and of those before them.
+// branchFlags returns the flags of all branches up to the last one that has any, a view.
 func (c *Core) branchFlags(tx *txn.Tx, s *Saved) []byte {
 	return shm.Tail[Saved](c.cfg.Arena, tx.Saved(), int(s.nBranchFlags)*branchFlagBytes)
 }
@@ -38,7 +38,8 @@ func (c *Core) SetBranchFlags(tx *txn.Tx, br *txn.Branch, flags uint32) bool {
 	return c.moreBranchFlags(tx, s, br.Index()+1, flags)
 }
 
-// moreBranchFlags writes the slot anew, with the flags of n branches, those of the last given.
+// moreBranchFlags writes the slot anew with the flags of n branches, those of the last being last.
+// It returns false if the arena has no room.
 func (c *Core) moreBranchFlags(tx *txn.Tx, s *Saved, n int, last uint32) bool {
 	had, have := int(s.nBranchFlags)*branchFlagBytes, n*branchFlagBytes
 	size := int(s.textLen) + have - had
@@ -61,8 +62,8 @@ func (c *Core) moreBranchFlags(tx *txn.Tx, s *Saved, n int, last uint32) bool {
 	return true
 }
 
-// bestBranchFlags are the branch flags of the last branch that has the best status: what a failure
-// route begins with.
+// bestBranchFlags returns the branch flags of the last branch that has the best status; a failure
+// route begins with them.
 func (c *Core) bestBranchFlags(tx *txn.Tx) (flags uint32) {
 	best, found := tx.BestStatus(), false
 	c.tx.Branches(tx, func(br *txn.Branch) bool {

@@ -6,8 +6,8 @@ import (
 	"viaduct/shm"
 )
 
-// save keeps the request if something will ask for it: a route that runs later, or the
-// transaction's own timers. It returns false if the arena has no room.
+// save keeps the request if something will need it: a route that runs later, or the transaction's
+// own timers. It returns false if the arena has no room.
 func (r *Request) save() bool {
 	if !r.kept() && r.Tx.Saved() == 0 {
 		return true
@@ -27,7 +27,7 @@ func (r *Request) save() bool {
 	return true
 }
 
-// kept tells whether something will ask for the request.
+// kept reports whether something will need the request later.
 func (r *Request) kept() bool {
 	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.armed.lost != 0 ||
 		r.core.cfg.OnsendRequests ||
@@ -35,8 +35,8 @@ func (r *Request) kept() bool {
 		r.leave.reply != nil
 }
 
-// writeSaved writes the slot anew. waits: with the target set of the relay, which waits for a name.
-// held: with a run that waits. It returns false if the arena has no room.
+// writeSaved writes the slot anew: if waits, with the target set of the relay, which waits for a
+// name; if held is not nil, with that run. It returns false if the arena has no room.
 func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	c := r.core
 	anew := !r.resumed && !r.forking && !r.based
@@ -105,7 +105,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	return true
 }
 
-// kept writes what is kept of r behind its bytes. waits: with the target set of its relay.
+// kept writes what is kept of r behind its bytes: if waits, with the target set of its relay.
 func (w *stateWriter) kept(r *Request, waits bool) {
 	w.signed(r.maxBreadth)
 	w.number(uint64(r.lastTarget))
@@ -139,14 +139,15 @@ func (w *stateWriter) kept(r *Request, waits bool) {
 	}
 }
 
-// resume makes the request that tx keeps the request under way, as it was when
-// request_route relayed it. The message is the Core's own: the shard's holds the response
-// at hand. The target set of a relay that waits is in c.waiting, good for the batch.
+// resume makes the request that tx keeps the request under way, as it was when request_route
+// relayed it. It is parsed into the Core's own message, since the shard's holds the response at
+// hand. The target set of a relay that waits is left in c.waiting, valid for the batch. It returns
+// false if tx keeps none.
 func (c *Core) resume(tx *txn.Tx) bool {
 	return c.resumeInto(&c.Request, &c.resumed, &c.waiting, tx)
 }
 
-// resumeInto makes the request that tx keeps r, with m as its message and waiting as its target set.
+// resumeInto is resume into r, with m as its message and waiting as its target set.
 func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, tx *txn.Tx) bool {
 	s := c.saved(tx)
 	if s == nil {

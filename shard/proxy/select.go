@@ -5,17 +5,16 @@ import (
 	"viaduct/shard/balance"
 )
 
-// Destinations of sets: package balance chooses, the request takes the choice as its next hop.
+// Destinations of sets: package balance chooses one, and the request takes it as its next hop.
 
-// SelectTarget asks the balancer for a destination of a set and the list to try
-// after it. It sets the outbound URI, or the host of the Request-URI if
-// replaceURI.
+// SelectTarget asks the balancer for a destination of a set, and for the list to try after it. It
+// sets the outbound URI, or with replaceURI the host of the Request-URI.
 func (r *Request) SelectTarget(set int, algorithm balance.Algorithm, limit int,
 	replaceURI bool) bool {
 	return r.SelectTargetBy(set, algorithm, balance.KeyOf(r.M.CallID()), limit, replaceURI)
 }
 
-// SelectTargetBy is SelectTarget with the hash of another text than the Call-ID.
+// SelectTargetBy is SelectTarget with the hash of key instead of the Call-ID's.
 func (r *Request) SelectTargetBy(set int, algorithm balance.Algorithm, key balance.Key, limit int,
 	replaceURI bool) bool {
 	c := r.core
@@ -32,8 +31,8 @@ func (r *Request) SelectTargetBy(set int, algorithm balance.Algorithm, key balan
 	return r.take(t, replaceURI)
 }
 
-// ListTargets makes the list that NextTarget goes through of what the algorithm chooses of a set,
-// behind what is in it if more. The request stays as it is.
+// ListTargets makes the list that NextTarget goes through: what the algorithm chooses of a set,
+// added to the list with more, else in its place. The request stays as it is.
 func (r *Request) ListTargets(set int, algorithm balance.Algorithm, key balance.Key, limit int,
 	more bool) bool {
 	var list balance.Picks
@@ -48,8 +47,8 @@ func (r *Request) ListTargets(set int, algorithm balance.Algorithm, key balance.
 	return true
 }
 
-// ChooseFirst makes the first destination of the list that ListTargets made the one chosen last, and
-// leaves the request as it is.
+// ChooseFirst makes the first destination of the list that ListTargets made the one chosen last.
+// The request stays as it is.
 func (r *Request) ChooseFirst(limit int) bool {
 	t := r.picks.NextTarget(r.core.table)
 	if t == nil {
@@ -60,8 +59,8 @@ func (r *Request) ChooseFirst(limit int) bool {
 	return true
 }
 
-// FirstTarget makes the first destination of the list that ListTargets made that of the request. It
-// returns false if none of them may be used.
+// FirstTarget makes the first destination of the list that ListTargets made the request's
+// destination. It returns false if none of the list may be used.
 func (r *Request) FirstTarget(limit int, replaceURI bool) bool {
 	if !r.NextTarget(replaceURI) {
 		return false
@@ -70,8 +69,8 @@ func (r *Request) FirstTarget(limit int, replaceURI bool) bool {
 	return true
 }
 
-// SameTarget makes the destination that was chosen last that of the request once more (ds_set_dst,
-// ds_set_domain). It returns false if there is none.
+// SameTarget makes the destination that was chosen last the request's destination once more
+// (ds_set_dst, ds_set_domain). It returns false if none was chosen.
 func (r *Request) SameTarget(replaceURI bool) bool {
 	if r.core.table == nil || r.lastTarget == 0 {
 		return false
@@ -79,17 +78,18 @@ func (r *Request) SameTarget(replaceURI bool) bool {
 	return r.take(r.core.table.Target(r.lastTarget), replaceURI)
 }
 
-// Chosen is the UID of the destination that was chosen last, 0 if none was.
+// Chosen returns the UID of the destination that was chosen last, 0 if none was.
 func (r *Request) Chosen() uint16 { return r.lastTarget }
 
-// ListedTargets are the destination chosen last and those of its list that were not tried yet. The
-// view is valid until the next choice.
+// ListedTargets returns the UIDs of the destination chosen last and of those of its list that were
+// not tried yet. The view is valid until the next choice.
 func (r *Request) ListedTargets() []uint16 {
 	p := &r.picks
 	return p.UID[max(int(p.Next)-1, 0):p.N]
 }
 
-// takeAll makes t and all destinations behind it in the list those of the next Relay, at once.
+// takeAll makes t and all destinations behind it in the list targets of the next Relay, to be tried
+// at once.
 func (r *Request) takeAll(t *balance.Target, replaceURI bool) bool {
 	var first *balance.Target
 	for ; t != nil; t = r.picks.NextTarget(r.core.table) {
@@ -107,12 +107,11 @@ func (r *Request) takeAll(t *balance.Target, replaceURI bool) bool {
 	return r.take(first, replaceURI)
 }
 
-// Targets are the destination sets; nil means there are none.
+// Targets returns the destination sets; nil means there are none.
 func (c *Core) Targets() *balance.Table { return c.table }
 
 // NextTarget takes the next destination of the list that SelectTarget made (ds_next_dst,
-// ds_next_domain), one that the blacklist does not name if there is one. It returns false if none
-// is left.
+// ds_next_domain), preferring one that is not on the blocklist. It returns false if none is left.
 func (r *Request) NextTarget(replaceURI bool) bool {
 	c := r.core
 	if c.table == nil {
@@ -125,7 +124,7 @@ func (r *Request) NextTarget(replaceURI bool) bool {
 	return r.take(t, replaceURI)
 }
 
-// take makes t, if it is one, the destination of the request.
+// take makes t, unless it is nil, the destination of the request.
 func (r *Request) take(t *balance.Target, replaceURI bool) bool {
 	c := r.core
 	if t == nil {
@@ -144,7 +143,7 @@ func (r *Request) take(t *balance.Target, replaceURI bool) bool {
 }
 
 // MarkTarget sets the state of the destination that was chosen last (ds_mark_dst). It returns false
-// if none was.
+// if none was chosen.
 func (r *Request) MarkTarget(to balance.State) bool {
 	c := r.core
 	if c.table == nil || r.lastTarget == 0 {
@@ -160,17 +159,17 @@ func (r *Request) MarkTarget(to balance.State) bool {
 	return true
 }
 
-// targetURI is uri with the host and port of t (ds_select_domain).
+// targetURI appends to b uri with the host and port of t (ds_select_domain).
 func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	var u parser.URI
 	ok := parser.ParseURI(uri, &u) == parser.OK
 	scheme := "sip:"
 	if ok && u.Scheme == parser.SIPS {
-		scheme = "sips:" // it stays what it was for: where leaves in clear is not taken
+		scheme = "sips:" // a sips URI stays one: where refuses to send it in clear
 	}
 	b = append(b, scheme...)
 	if ok && !u.User.Empty() {
-		// uri may lie in b's own array, but no further on than what is written.
+		// uri may be in b's own array, but not beyond what is written.
 		b = append(b, u.UserBytes()...)
 		b = append(b, '@')
 	}
@@ -185,8 +184,8 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 }
 
 // appendHostOf appends host, port and transport of a destination that is a name, as they are
-// written: it is looked up when the request is sent, and a port would keep SRV from it (RFC 3263
-// §4.2).
+// written. The name is looked up when the request is sent, and a port would keep SRV from being
+// used (RFC 3263 §4.2).
 func appendHostOf(b []byte, t *balance.Target) []byte {
 	var u parser.URI
 	if parser.ParseURI([]byte(t.URI), &u) != parser.OK {

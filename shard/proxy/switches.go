@@ -6,7 +6,7 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Switches are what a program decides about one transaction in the place of the settings.
+// Switches are what a program decides about one transaction in place of the settings.
 type Switches uint8
 
 // The switches.
@@ -24,20 +24,22 @@ const (
 	NoCallerReason
 	CallerReason
 
-	// keptSwitches are those that matter when request_route is over.
+	// keptSwitches are the switches that still matter after request_route.
 	keptSwitches = SixFails | SixEnds | NoSpares | NoCallerReason | CallerReason
 )
 
-// savedSwitches is where Saved.bits has them.
+// savedSwitches is the lowest bit of the switches in Saved.bits.
 const savedSwitches = 16
 
-// Switch turns some switches on and others off. false: the arena has no room.
+// Switch turns the switches in on on and those in off off. It returns false if the arena has no
+// room.
 func (r *Request) Switch(on, off Switches) bool {
 	r.switches = r.switches&^off | on
 	return r.relayedSave()
 }
 
-// SwitchTx is Switch for a transaction under way. false: it keeps nothing of its request.
+// SwitchTx is Switch for a transaction under way. It returns false if tx keeps nothing of its
+// request.
 func (c *Core) SwitchTx(tx *txn.Tx, on, off Switches) bool {
 	s := c.saved(tx)
 	if s == nil {
@@ -47,7 +49,7 @@ func (c *Core) SwitchTx(tx *txn.Tx, on, off Switches) bool {
 	return true
 }
 
-// switchesOf are the switches that a transaction keeps.
+// switchesOf returns the switches that a transaction keeps.
 func (c *Core) switchesOf(tx *txn.Tx) Switches {
 	if s := c.saved(tx); s != nil {
 		return Switches(s.bits >> savedSwitches)
@@ -55,19 +57,19 @@ func (c *Core) switchesOf(tx *txn.Tx) Switches {
 	return 0
 }
 
-// sixEnds tells whether a 6xx to tx means that nobody else is asked.
+// sixEnds reports whether after a 6xx to tx nobody else is asked.
 func (c *Core) sixEnds(tx *txn.Tx) bool {
 	s := c.switchesOf(tx)
 	return s&SixEnds != 0 || !c.cfg.Disable6xxBlock && s&SixFails == 0
 }
 
-// callerReason tells whether the CANCEL of tx takes the caller's Reason along.
+// callerReason reports whether the CANCEL of tx takes the caller's Reason along.
 func (c *Core) callerReason(tx *txn.Tx) bool {
 	s := c.switchesOf(tx)
 	return s&CallerReason != 0 || c.cfg.E2EReason && s&NoCallerReason == 0
 }
 
-// tryingReason is the reason phrase of our 100, "" if none is to be sent.
+// tryingReason returns the reason phrase of our 100, "" if none is to be sent.
 func (r *Request) tryingReason() string {
 	cfg := &r.core.cfg
 	switch on := r.switches&TryingOn != 0; {
@@ -91,8 +93,9 @@ func (r *Request) SetLifetime(d time.Duration) {
 // Expired tells whether the lifetime of the transaction is over.
 func (r *Request) Expired() bool { return r.Tx != nil && r.Tx.Expired() }
 
-// Forget ends the transaction without an answer, and what it has sent is left alone (t_release,
-// t_drop). false: there is none, or it was answered, and absorbs repetitions until its time is over.
+// Forget ends the transaction without an answer; requests that it has sent are not cancelled
+// (t_release, t_drop). It returns false if there is no transaction, or if it was answered: then it
+// stays to absorb repetitions until its time is over.
 func (r *Request) Forget() bool {
 	if r.Tx == nil || r.Tx.Answered() || r.Tx.State() == txn.Terminated || r.Losing() != nil {
 		return false
@@ -106,14 +109,14 @@ func (r *Request) Forget() bool {
 	return true
 }
 
-// RepeatReply sends the last response of the transaction once more (t_retransmit_reply). false:
-// there is none.
+// RepeatReply sends the last response of the transaction once more (t_retransmit_reply). It returns
+// false if there is none.
 func (r *Request) RepeatReply() bool {
 	return r.Tx != nil && r.Tx.Status() != 0 && r.core.tx.Repeat(r.Tx)
 }
 
-// KeepDecisions keeps what was decided so far for the routes that run later (t_save_lumps): what
-// comes behind it is for the next relay alone. false: there is no transaction.
+// KeepDecisions keeps what was decided so far for the routes that run later (t_save_lumps): what is
+// decided after that is for the next relay alone. It returns false if there is no transaction.
 func (r *Request) KeepDecisions() bool {
 	if r.Tx == nil || r.resumed {
 		return false
@@ -137,8 +140,8 @@ func (c *Core) HasFinal(tx *txn.Tx, status int) (has bool) {
 	return has || tx.BestStatus() == status
 }
 
-// CancelBranches ends branches of tx (t_cancel_branches): that one, if it is not nil, or with others
-// all but it. Each has its CANCEL, once a provisional response allows it (§9.1).
+// CancelBranches ends branches of tx (t_cancel_branches): br alone, or with others all but br. If
+// br is nil it ends all. Each gets a CANCEL once a provisional response allows it (§9.1).
 func (c *Core) CancelBranches(tx *txn.Tx, br *txn.Branch, others bool) {
 	if br == nil || others {
 		c.tx.CancelOthers(tx, br, nil)

@@ -4,15 +4,16 @@ import (
 	"viaduct/shard/txn"
 )
 
-// What a process does that takes over the arena of one that was killed, once the table has its
+// What a process does when it takes over the arena of one that was killed, once the table has its
 // transactions again (txn.Table.Rebuild) and before the first message: Recover, then AskAgain. No
-// process does yet; the flows of package shard restart in it at every step.
+// process does so yet; the tests of flows in package shard do it at every step.
 
-// Recover ends those INVITEs whose last final response had been taken and had not gone up yet: the
-// called side would only be acknowledged again. A 2xx comes again by itself (§13.3.1.4). Those that
-// keep their request and have nobody who could answer end as well: they could send to none of their
-// targets, or the process was killed before the first branch was there. Nothing else would ever
-// happen to them. A non-INVITE that hears nothing of a 408 (RFC 4320 §4.2) stays silent.
+// Recover ends INVITEs whose last final response had been taken and had not gone up yet: the called
+// side will not send it again, only be acknowledged again. A 2xx comes again by itself (§13.3.1.4).
+// Recover also ends transactions that keep their request and have no branch that could answer: they
+// could send to none of their targets, or the process was killed before the first branch was there.
+// Nothing else would ever happen to them. A non-INVITE, which gets no 408 (RFC 4320 §4.2), ends
+// silently.
 func (c *Core) Recover() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		if tx.Answered() || c.undecided(tx) {
@@ -33,8 +34,8 @@ func (c *Core) Recover() {
 	})
 }
 
-// AskAgain asks for the names that relays were waiting for, and lets the runs ask again that were
-// held. The targets of a relay are those saved; the one that is unresolved is found by trying.
+// AskAgain asks for the names that relays were waiting for, and makes held runs ask their questions
+// again. The targets of a relay are those saved; which one is unresolved is found by trying.
 func (c *Core) AskAgain() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		switch {

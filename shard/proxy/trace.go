@@ -7,13 +7,14 @@ import (
 )
 
 // At debug level each step of a call is told, with its Call-ID. All of it is behind Core.tracing:
-// below that level a step costs one branch that is always taken alike. What is here allocates.
+// below that level a step costs one branch that always goes the same way. The functions here
+// allocate.
 
-// maxTraced bounds the transactions whose Call-ID is remembered. Steps of those beyond it that no
-// message comes with, timers for instance, are told without one.
+// maxTraced bounds the transactions whose Call-ID is remembered. Beyond it, steps without a
+// message, such as timers, are told without a Call-ID.
 const maxTraced = 1 << 16
 
-// Tracing tells whether steps are told.
+// Tracing reports whether steps are told.
 func (c *Core) Tracing() bool { return c.tracing }
 
 // trace tells a step of the request under way.
@@ -21,7 +22,7 @@ func (r *Request) trace(step string, attrs ...any) {
 	r.core.cfg.Trace(r.M.CallID(), step, attrs...)
 }
 
-// traceNew tells that the request has a transaction now, and remembers whose.
+// traceNew tells that the request has a transaction now, and remembers its Call-ID.
 func (r *Request) traceNew() {
 	c := r.core
 	if c.calls == nil {
@@ -33,7 +34,7 @@ func (r *Request) traceNew() {
 	r.trace("a new transaction", "method", string(r.M.MethodBytes()))
 }
 
-// callOf is the Call-ID of a transaction, as far as it is known.
+// callOf returns the Call-ID of a transaction, empty if it is not known.
 func (c *Core) callOf(tx *txn.Tx) []byte { return []byte(c.calls[tx.Key()]) }
 
 // traceTx tells a step of a transaction.
@@ -49,7 +50,7 @@ func (c *Core) traceBranch(br *txn.Branch, step string, attrs ...any) {
 			attrs...)...)
 }
 
-// traceResponse tells of a response that a branch waited for.
+// traceResponse tells of a response to a branch that waited for one.
 func (c *Core) traceResponse(br *txn.Branch, m *parser.Message) {
 	from := br.Addr()
 	method := "INVITE"
@@ -76,13 +77,14 @@ func (c *Core) traceAnswer(m *parser.Message, code int, phrase string, to netio.
 	c.cfg.Trace(m.CallID(), "answered here", "code", code, "phrase", phrase, "to", c.addr(&to))
 }
 
-// Ended is told by the transactions, while steps are: one is over.
+// Ended is called by the transaction table, while steps are told, when a transaction has ended.
 func (c *Core) Ended(tx *txn.Tx) {
 	c.traceTx(tx, "the transaction ended", "last_code", tx.Status(), "branches", tx.Total())
 	delete(c.calls, tx.Key())
 }
 
-// Sent is told by the transactions, while steps are: something left that no step here speaks of.
+// Sent is called by the transaction table, while steps are told, when something left that no step
+// here tells.
 func (c *Core) Sent(tx *txn.Tx, br *txn.Branch, method parser.Method, again txn.Again) {
 	step := "sent by a transaction"
 	if again {
@@ -106,7 +108,7 @@ func (c *Core) listenerName(by int) string {
 	return AddrText(&l.addr)
 }
 
-// AddrText is an address with its transport, as "udp:192.0.2.1:5060".
+// AddrText returns an address with its transport, as "udp:192.0.2.1:5060".
 func AddrText(a *netio.Addr) string {
 	if a.Family == 0 {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"viaduct/shard/txn"
 )
 
-// viaProto is the transport that a Via names; UDP stands for those we do not have.
+// viaProto returns the transport that a Via names, or UDP for one that we do not have.
 func viaProto(v *parser.Via) netio.Proto {
 	if v.Transport.Served() {
 		return v.Transport
@@ -17,10 +17,10 @@ func viaProto(v *parser.Via) netio.Proto {
 	return netio.UDP
 }
 
-// protoOf is the transport that a SIP URI asks for. given says that a transport parameter or the
-// scheme names it; else it is only what is usual (RFC 3263 §4.1). secure has a sip URI taken for a
-// sips one (§16.6 item 7). It returns false for ok if the transport is not served, and for sips
-// over UDP (RFC 3261 §26.2.2).
+// protoOf returns the transport that a SIP URI asks for. given says that a transport parameter or
+// the scheme names it; else it is only the usual one (RFC 3263 §4.1). With secure a sip URI counts
+// as a sips one (§16.6 item 7). ok is false if the transport is not served, and for sips over UDP
+// (RFC 3261 §26.2.2).
 func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
 	secure = secure || u.Scheme == parser.SIPS
 	proto = u.Transport()
@@ -39,25 +39,25 @@ func protoOf(u *parser.URI, secure bool) (proto netio.Proto, given, ok bool) {
 	return proto, true, true
 }
 
-// Blocked tells which destinations are not to be tried: the blacklist.
+// Blocked says which destinations are not to be tried: the blocklist.
 type Blocked interface {
-	// Blocked tells whether a request of that method may not be sent there now. It does not wait
-	// and allocates nothing.
+	// Blocked reports whether a request of that method may not be sent to that address now. It does
+	// not wait and allocates nothing.
 	Blocked(to *netio.Addr, method parser.Method) bool
-	// Holds is Blocked for who only weighs where to send: it counts no hit.
+	// Holds is Blocked for callers that only weigh where to send: it counts no hit.
 	Holds(to *netio.Addr, method parser.Method) bool
-	// Report tells that a request of that method failed at that address, for one reason: Timeout,
-	// Busy503, SendError, Connect or ICMP. retryAfter is that of a 503 in seconds, below 0 if it
-	// had none.
+	// Report says that a request of that method failed at that address, for one reason: Timeout,
+	// Busy503, SendError, Connect or ICMP. retryAfter is the Retry-After of a 503 in seconds, below
+	// 0 if it had none.
 	Report(to *netio.Addr, why blocklist.Reason, method parser.Method, retryAfter int)
 }
 
-// Report tells the blacklist how the destination of br failed.
+// Report tells the blocklist how the destination of br failed.
 func (c *Core) Report(br *txn.Branch, why blocklist.Reason) {
 	c.report(br, why, c.tx.Tx(br).Method())
 }
 
-// report tells the blacklist about the destination of br.
+// report tells the blocklist that the destination of br failed.
 func (c *Core) report(br *txn.Branch, why blocklist.Reason, method parser.Method) {
 	if c.cfg.Blocked != nil && !ignores(br, why) {
 		to := br.Addr()
@@ -65,7 +65,7 @@ func (c *Core) report(br *txn.Branch, why blocklist.Reason, method parser.Method
 	}
 }
 
-// overloaded tells the blacklist about a 503, with its Retry-After (§20.33).
+// overloaded tells the blocklist about a 503, with its Retry-After (§20.33).
 func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Method) {
 	if c.cfg.Blocked == nil || ignores(br, blocklist.Busy503) {
 		return
@@ -78,8 +78,8 @@ func (c *Core) overloaded(br *txn.Branch, m *parser.Message, method parser.Metho
 	c.cfg.Blocked.Report(&to, blocklist.Busy503, method, seconds)
 }
 
-// leadingNumber is the number that b begins with, a comment or parameters behind it. It is -1 if
-// there is none, or one beyond a year of seconds.
+// leadingNumber returns the number that b begins with; a comment or parameters may follow. It
+// returns -1 if there is none, or one beyond a year of seconds.
 func leadingNumber(b []byte) int {
 	n := -1
 	for _, c := range b {
@@ -97,12 +97,12 @@ func leadingNumber(b []byte) int {
 type ways struct {
 	n      int
 	list   [MaxEndpoints]netio.Addr
-	domain []byte // the name they are addresses of; nil means numbers were given
+	domain []byte // the name they are addresses of; nil if the URI has an address
 }
 
 // where finds the destination of the request: the outbound URI, else the Request-URI. It returns
-// false if it has none, and ReplyError knows why; or nobody knows yet where its name leads
-// (r.unresolved).
+// false if the request cannot be sent there, and ReplyError knows why, or if nobody knows yet where
+// the name leads (r.unresolved).
 func (r *Request) where(to *txn.Destination) bool {
 	r.unresolved, r.unsent = false, NoCause
 	w := &r.ways
@@ -119,7 +119,7 @@ func (r *Request) where(to *txn.Destination) bool {
 	return r.choose(to)
 }
 
-// domainOf is the host that the destination's URI names.
+// domainOf returns the host in the destination's URI.
 func (r *Request) domainOf() []byte {
 	if c := r.core; r.target != 0 && c.table != nil {
 		if t := c.table.Target(r.target); t != nil {
@@ -132,8 +132,8 @@ func (r *Request) domainOf() []byte {
 	return nil
 }
 
-// nextURI is the URI that says where the request goes: the outbound one, else the Request-URI; nil
-// if it cannot be read. Good until the next call.
+// nextURI returns the URI that says where the request goes: the outbound one, else the Request-URI.
+// It returns nil if that cannot be read. The result is valid until the next call.
 func (r *Request) nextURI() *parser.URI {
 	if r.dst == nil {
 		return r.parsedURI()
@@ -144,7 +144,7 @@ func (r *Request) nextURI() *parser.URI {
 	return &r.scratchURI
 }
 
-// lookUp fills w with where the URI leads (RFC 3263 §4).
+// lookUp fills w with where the URI leads (RFC 3263 §4). It returns false as where does.
 func (r *Request) lookUp(w *ways) bool {
 	c := r.core
 	u := r.nextURI()
@@ -187,16 +187,16 @@ func (r *Request) lookUp(w *ways) bool {
 	return r.resolve(w, u, proto, given, secure)
 }
 
-// secure tells whether the request may leave over TLS alone, whatever is said about where it goes
-// (§16.6 item 7, RFC 5630 §5.3): it was for a sips URI, or is by now.
+// secure reports whether the request may leave over TLS alone, whatever its destination says (§16.6
+// item 7, RFC 5630 §5.3): it was for a sips URI when it came, or is now.
 func (r *Request) secure() bool {
 	return r.sips || hasScheme(r.M.Bytes(r.M.URI), "sips:") ||
 		r.uri != nil && hasScheme(r.uri, "sips:")
 }
 
 // overConnection puts the connection that the other side of the dialog has open in front of what
-// its URI says, which is the way once that connection is gone (RFC 3263 §4.1). Slow path: the
-// second of two Routes of ours names a stream and the URI no transport.
+// its URI says, which is the way once that connection is gone (RFC 3263 §4.1). Slow path: it is for
+// a second Route of ours that names a stream, and a URI that names no transport.
 func (r *Request) overConnection(w *ways, port uint16) {
 	c := r.core
 	if c.cfg.Connected == nil {
@@ -214,7 +214,7 @@ func (r *Request) overConnection(w *ways, port uint16) {
 	}
 }
 
-// withoutUDP is what is left for an address without transport when no listener is UDP's.
+// withoutUDP fills w for an address without transport when no listener has UDP.
 func (r *Request) withoutUDP(w *ways, port uint16) {
 	for _, proto := range [...]netio.Proto{netio.TCP, netio.TLS} {
 		if r.core.protos>>proto&1 != 0 {
@@ -250,7 +250,7 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 		w.n = n
 		return true
 	case Unknown:
-		// unless it becomes known: not counted yet
+		// NameUnresolved holds unless the name becomes known, so it is not counted yet.
 		r.unresolved, r.unsent, r.lastCause = true, NameUnresolved, NameUnresolved
 		return false
 	case Failed:
@@ -259,15 +259,14 @@ func (r *Request) resolve(w *ways, u *parser.URI, proto netio.Proto, given, secu
 	return r.cannot(NoSuchName)
 }
 
-// seed is the same for all requests of one transaction, its retransmissions, its
-// CANCEL and its ACK, so that they go to one address (RFC 3263 §4.2); other
-// transactions draw their own.
+// seed is the same for all requests of one transaction, its retransmissions, its CANCEL and its
+// ACK, so that they go to one address (RFC 3263 §4.2). Other transactions draw their own.
 func (r *Request) seed() uint64 {
 	cseq, _ := r.M.CSeq()
 	return (xxhash.Sum64(r.M.CallID()) ^ uint64(cseq.Number)) * 0x9e3779b97f4a7c15
 }
 
-// blocks asks the blacklist, and counts what it keeps back.
+// blocks asks the blocklist, and counts the destinations it keeps from being tried.
 func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 	if c.cfg.Blocked == nil || !c.cfg.Blocked.Blocked(to, method) {
 		return false
@@ -276,7 +275,7 @@ func (c *Core) blocks(to *netio.Addr, method parser.Method) bool {
 	return true
 }
 
-// blocks asks the blacklist for the request; what is only looked at is not counted.
+// blocks asks the blocklist for the request. While the request is only looking, nothing is counted.
 func (r *Request) blocks(to *netio.Addr) bool {
 	if c := r.core; r.looking {
 		return c.cfg.Blocked != nil && c.cfg.Blocked.Holds(to, r.M.Method)
@@ -284,8 +283,8 @@ func (r *Request) blocks(to *netio.Addr) bool {
 	return r.core.blocks(to, r.M.Method)
 }
 
-// choose takes the first way that a listener leads to and that is not blocked; the
-// others behind it are left in r.ways.
+// choose takes the first way that a listener leads to and that is not blocked; the ways behind it
+// stay in r.ways.
 func (r *Request) choose(to *txn.Destination) bool {
 	c, w := r.core, &r.ways
 	cause := AddressUnusable
@@ -324,8 +323,8 @@ func (r *Request) choose(to *txn.Destination) bool {
 	return r.cannot(cause)
 }
 
-// leavesBy is the listener the request leaves by towards a: the one that the
-// program, or the second of two Routes of ours, names, else Core.leavesBy.
+// leavesBy returns the listener by which the request leaves towards a: the one that the program, or
+// the second of two Routes of ours, names, else Core.leavesBy's.
 func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 	c := r.core
 	if by := r.leave.forced; by >= 0 && c.listeners[by].addr.Family == a.Family {
@@ -333,7 +332,7 @@ func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 			return by
 		}
 	}
-	// A Route of ours says which interface, not which transport (RFC 3263 §4.1).
+	// A Route of ours says which interface to use, not which transport (RFC 3263 §4.1).
 	if by := r.side; by >= 0 && c.listeners[by].addr.Family == a.Family {
 		if by = c.withProto(by, a.Proto); by >= 0 {
 			return by
@@ -342,14 +341,13 @@ func (r *Request) leavesBy(a *netio.Addr, target uint16) int {
 	return c.leavesBy(a, target, r.Listener)
 }
 
-// sameInterface tells whether two listeners share their address.
+// sameInterface reports whether two listeners have the same address.
 func (c *Core) sameInterface(a, b int) bool {
 	return c.listeners[a].addr.SameIP(&c.listeners[b].addr)
 }
 
-// withProto is the listener that shares its address with listener by and has that
-// transport, -1 if there is none: force_send_socket() names a socket, the
-// destination its transport.
+// withProto returns the listener that has that transport and the same address as listener by, -1 if
+// there is none: force_send_socket() names a socket, the destination its transport.
 func (c *Core) withProto(by int, proto netio.Proto) int {
 	l := &c.listeners[by]
 	if l.proto == proto {
@@ -370,8 +368,8 @@ func (c *Core) withProto(by int, proto netio.Proto) int {
 	return found
 }
 
-// setStreamOptions tells the Sender the options of the message begun next, and over TLS the domain
-// whose certificate its receiver must show.
+// setStreamOptions tells the Sender the options of the message begun next. Over TLS it also tells
+// the domain whose certificate the receiver must show.
 func (c *Core) setStreamOptions(proto netio.Proto, domain []byte, o txn.StreamOptions) {
 	if !proto.Reliable() {
 		return

@@ -9,25 +9,24 @@ import (
 )
 
 // What keeps a target from being sent to is one kind of failure, whatever its cause: the causes
-// from Blocklisted to NameQueriesFull. It leads where a
-// time-out leads: to the next address of the name, to the next destination of the set, or with a
-// failure route armed to that failure route. What is wrong with the request itself (a Request-URI
-// that cannot be read, too many hops, no room for its transaction) is none of them: no other target
-// would help.
+// from Blocklisted to NameQueriesFull. Like a time-out, it leads to the next address of the name,
+// then to the next destination of the set, or to the failure route if one is armed. What is wrong
+// with the request itself (a Request-URI that cannot be read, too many hops, no room for its
+// transaction) is not of this kind: no other target would help.
 
-// cannot notes why the target at hand cannot be sent to.
+// cannot notes why the target at hand cannot be sent to. It returns false.
 func (r *Request) cannot(why Cause) bool {
 	r.unsent = why
 	return r.fail(why)
 }
 
-// passOver is overtake, unless a failure or branch route decides about that, as after a time-out.
+// passOver is overtake, unless a failure or branch route decides what follows, as after a time-out.
 func (r *Request) passOver() bool {
 	return r.armed.failure|r.armed.branch == 0 && r.overtake()
 }
 
-// overtake puts the next destination of the set in the place of the one that cannot be sent to. It
-// returns false if there is none.
+// overtake replaces the destination that cannot be sent to by the next one of its set. It returns
+// false if there is none.
 func (r *Request) overtake() bool {
 	if r.unsent == NoCause || r.target == 0 || r.core.table == nil || !r.picks.Has(r.target) {
 		return false
@@ -52,7 +51,7 @@ func (r *Request) overtake() bool {
 	return true
 }
 
-// reach is where, but for destinations of a set that cannot be sent to: those are passed over.
+// reach is where, except that it passes over destinations of a set that cannot be sent to.
 func (r *Request) reach(to *txn.Destination) bool {
 	for !r.where(to) {
 		if !r.passOver() {
@@ -62,9 +61,9 @@ func (r *Request) reach(to *txn.Destination) bool {
 	return true
 }
 
-// nothingSent is the end of a relay that could send to none of its targets. With a failure route
-// armed that is what it is for: it runs when the route at work is over. The best response so far is
-// a 503, as if one had been sent to in vain (§16.9).
+// nothingSent ends a relay that could not send to any of its targets. If a failure route is armed
+// it runs when the route at work is over, and nothingSent returns true. The best response so far is
+// then a 503, as if a request had been sent in vain (§16.9).
 func (r *Request) nothingSent() bool {
 	c := r.core
 	if r.unsent == NoCause || r.armed.failure == 0 || c.cfg.Script == nil ||
@@ -86,7 +85,8 @@ func (r *Request) nothingSent() bool {
 	return true
 }
 
-// answerUnsent answers tx, of which nothing was ever sent, with what says why.
+// answerUnsent answers tx, of which nothing was ever sent, as the cause for that requires. It
+// returns false if there is no such cause.
 func (c *Core) answerUnsent(tx *txn.Tx) bool {
 	s := c.saved(tx)
 	if s == nil || s.unsent == 0 {
@@ -101,15 +101,15 @@ func (c *Core) answerUnsent(tx *txn.Tx) bool {
 	return true
 }
 
-// listed tells whether the blacklist names a destination of a set. What a name leads to is not
-// known yet; and an ACK to a 2xx goes where the call is.
+// listed reports whether a destination of a set is on the blocklist. It is false for a name, whose
+// addresses are not known yet, and for an ACK to a 2xx, which goes where the call is.
 func (r *Request) listed(t *balance.Target) bool {
 	b := r.core.cfg.Blocked
 	return b != nil && t.Addr.Family != 0 && r.M.Method != parser.ACK &&
 		b.Holds(&t.Addr, r.M.Method)
 }
 
-// passing is the listed destinations of a set that another one is chosen instead of.
+// passing is the destinations on the blocklist that another one of the set was chosen instead of.
 type passing struct {
 	n    int
 	list [balance.MaxPicks + 1]*balance.Target
@@ -122,14 +122,16 @@ func (p *passing) add(t *balance.Target) {
 	}
 }
 
-// passed counts each of them once. What is refused after all is counted where it is.
+// passed counts each of them once. A destination that is refused after all is counted where that
+// happens.
 func (r *Request) passed(p *passing) {
 	for _, t := range p.list[:p.n] {
 		r.core.blocks(&t.Addr, r.M.Method)
 	}
 }
 
-// passListed is the first destination behind t, which is listed, that is not; t again if all are.
+// passListed returns the first destination behind t that is not on the blocklist, as t is. It
+// returns t if all of them are.
 func (r *Request) passListed(t *balance.Target, over *passing) *balance.Target {
 	picks := r.picks
 	over.add(t)
@@ -147,9 +149,10 @@ func (r *Request) passListed(t *balance.Target, over *passing) *balance.Target {
 	}
 }
 
-// drawAgain draws for a call whose first choice is listed: the whole list, in case it was cut
-// before one came that is not. Round robin gives the turn of a listed one to whoever has the next
-// turn, so that the others share alike. It returns nil if nothing is left.
+// drawAgain draws for a call whose first choice is on the blocklist. It draws the whole list, since
+// the first one may have been cut before a destination that is not. Round robin gives the turn of a
+// listed destination to the one with the next turn, so that the others share alike. It returns nil
+// if nothing is left.
 func (r *Request) drawAgain(first *balance.Target, set int, algorithm balance.Algorithm,
 	key balance.Key, limit int) (t *balance.Target) {
 	var over passing

@@ -6,7 +6,7 @@ import (
 	"viaduct/parser"
 )
 
-// RFC 3261 §16.3 lists what a proxy validates of a request, in order. Where each item stands:
+// RFC 3261 §16.3 lists what a proxy validates of a request, in order. Each item is checked here:
 //
 //	1 reasonable syntax    Syntax, before the request is matched to a transaction, since that takes
 //	                       its fields; what only a new request needs, Validate
@@ -18,16 +18,16 @@ import (
 //	5 Proxy-Require        Validate
 //	6 Proxy-Authorization  the routing program: it knows which requests need credentials
 
-// Invalid is what is wrong with a request, and how it is to be answered. The zero Invalid stands
-// for a request that is valid.
+// Invalid says what is wrong with a request, and how to answer it. The zero Invalid stands for a
+// request that is valid.
 type Invalid struct {
 	Cause  Cause
 	Reason parser.Reason // for Malformed and what the parser finds besides
-	Phrase string        // in place of the cause's own, unless it is ""
-	Header string        // the same: whole rows
+	Phrase string        // replaces the cause's phrase unless ""
+	Header string        // whole rows that replace the cause's unless ""
 }
 
-// Syntax is item 1 for every request. Its argument is what the parser said of the message.
+// Syntax is item 1 for every request. parsed is the parser's verdict on the message.
 func (r *Request) Syntax(parsed parser.Reason) Invalid {
 	if parsed == parser.OK {
 		parsed = r.M.Check()
@@ -59,7 +59,7 @@ func (r *Request) Validate() Invalid {
 	return Invalid{}
 }
 
-// malformed is the answer to a request that fails item 1.
+// malformed returns the answer to a request that fails item 1.
 func (r *Request) malformed(reason parser.Reason) Invalid {
 	switch {
 	case reason == parser.BadVersion:
@@ -72,7 +72,7 @@ func (r *Request) malformed(reason parser.Reason) Invalid {
 	return Invalid{Cause: Malformed, Reason: reason, Phrase: MalformedPhrase(reason)}
 }
 
-// MalformedPhrase is the reason phrase of a 400: "Bad CSeq", "Missing Call-ID".
+// MalformedPhrase returns the reason phrase of a 400: "Bad CSeq", "Missing Call-ID".
 func MalformedPhrase(reason parser.Reason) string { return malformedPhrases[reason] }
 
 var malformedPhrases = func() (p [parser.NumReasons]string) {
@@ -86,11 +86,12 @@ var malformedPhrases = func() (p [parser.NumReasons]string) {
 	return p
 }()
 
-// servedScheme tells whether a URI has a scheme that leads somewhere (item 2).
+// servedScheme reports whether requests can be sent to URIs of u's scheme (item 2).
 func servedScheme(u *parser.URI) bool { return u.Scheme == parser.SIP || u.Scheme == parser.SIPS }
 
-// MaxForwards is item 3, and §16.6 item 3. It returns ok false if the header says 0. Else the
-// header will say one less, but no more than most; where there is none, one with absent is added.
+// MaxForwards is item 3, and §16.6 item 3. It lowers the header by one, but to no more than most.
+// Where there is no header it adds one with the value absent, and returns added. ok is false if the
+// header says 0.
 func (r *Request) MaxForwards(absent, most int) (added, ok bool) {
 	v, reason := r.M.MaxForwards()
 	switch {
@@ -105,8 +106,8 @@ func (r *Request) MaxForwards(absent, most int) (added, ok bool) {
 	return !r.hasMF, true
 }
 
-// HopsLeft is what Max-Forwards says, or will say if that is decided. ok is false if the header is
-// not there.
+// HopsLeft returns the value of Max-Forwards: the one decided, else the one received. ok is false
+// if there is no such header.
 func (r *Request) HopsLeft() (n int, ok bool) {
 	if r.maxForwards >= 0 {
 		return r.maxForwards, true
@@ -115,8 +116,8 @@ func (r *Request) HopsLeft() (n int, ok bool) {
 	return n, reason == parser.OK && n >= 0
 }
 
-// hopsLeft is item 3 for a request that leaves, if the routing program did not look. Then §16.6
-// item 3 holds to the letter: one less, and 70 where there is none.
+// hopsLeft is item 3 for a request that leaves, if the routing program did not check. §16.6 item 3
+// is then followed to the letter: one less, and 70 where there is none.
 func (r *Request) hopsLeft() bool {
 	if r.unfit {
 		return r.fail(Malformed)
@@ -130,8 +131,8 @@ func (r *Request) hopsLeft() bool {
 	return true
 }
 
-// unsupported is item 5 for a request with Proxy-Require. What that asks for, this proxy does not
-// have, but for what the configuration says. Slow path.
+// unsupported is item 5 for a request with Proxy-Require: it lists the extensions asked for that
+// the configuration does not name. This proxy has none of its own. Slow path.
 func (r *Request) unsupported() Invalid {
 	m := r.M
 	const name = "Unsupported: "
@@ -147,7 +148,7 @@ func (r *Request) unsupported() Invalid {
 			continue
 		}
 		if n++; n > 1 {
-			b = append(b, ',') // no space: the answer is not to be longer than the request
+			b = append(b, ',') // without a space, so that the answer is no longer than the request
 		}
 		b = append(b, v.Value.Of(m.Raw)...)
 	}
@@ -160,7 +161,7 @@ func (r *Request) unsupported() Invalid {
 	return Invalid{}
 }
 
-// extension tells whether an option tag is one of those that are said to be supported.
+// extension reports whether an option tag is one of Settings.Extensions.
 func (c *Core) extension(tag []byte) bool {
 	for _, known := range c.cfg.Extensions {
 		if bytes.EqualFold(tag, []byte(known)) {

@@ -7,54 +7,52 @@ import (
 	"viaduct/shm"
 )
 
-// A relay that needs a name which nobody has looked up yet waits in the arena: its
-// transaction is made, the caller has its 100, and the saved request holds the
-// target set. The resolver's answer comes as a mail that names the transaction, and
-// the relay goes on. Nothing else waits with it.
+// A relay that needs a name which nobody has looked up yet waits in the arena: its transaction is
+// made, the caller has its 100, and the saved request holds the target set. The resolver's answer
+// comes as a mail that names the transaction, and the relay goes on. Nothing else waits with it.
 //
 //	Relay ─→ where: unresolved ─→ wait: save, Ask ─→ … ─→ Resolved: resume, relay
 //
-// A process that takes over the arena of one that was killed asks again: AskAgain, in takeover.go.
-// What leaves without a transaction cannot wait in one: it is parked as it was
+// A request without a transaction has nothing to wait in: a copy of it is parked as it was
 // received, and the routing program runs again when the name is known.
 
-// waitingRelay is the target set of a relay that goes on, and how often it has waited.
+// waitingRelay is the target set of a relay that goes on, and the number of times it has waited.
 type waitingRelay struct {
 	n, tries int
 	list     [maxTargets + 1]target
 }
 
-// Waiting names a relay that waits for a name, for the mail that ends it.
+// Waiting names a transaction that waits for a name or an answer, in the mail that ends the wait.
 type Waiting struct {
 	Tx  uint64 // offset of the transaction
-	Key uint64 // tells it from another one in the same slot
+	Key uint64 // tells the transaction from a later one in the same slot
 }
 
-// NameAsker is what the shard does for a relay that waits: it asks, and sees to it that
-// [Core.Resolved] is called with w on the shard's own goroutine. It says false if too many
-// questions are open.
+// NameAsker is what the shard does for a relay that waits for a name.
 type NameAsker interface {
+	// AskName asks where q leads, and makes the shard call [Core.Resolved] with w on its own
+	// goroutine when there is an answer. It returns false if too many questions are open.
 	AskName(q *NameQuery, w Waiting) bool
-	// Prefetch asks for nobody: the next request finds the answer.
+	// Prefetch asks without anything waiting: the next request finds the answer.
 	Prefetch(q *NameQuery)
-	// Park keeps a copy of the message and runs it again as if it had just arrived when q has an
+	// Park keeps a copy of the message, and runs it again as if it had just arrived when q has an
 	// answer. It returns false if there is no room.
 	Park(q *NameQuery, m *parser.Message, src *netio.Addr, listener int) bool
 }
 
-// waits tells whether tx waits for a name, or a run of its program for an answer.
+// waits reports whether tx waits for a name, or a run of its program for an answer.
 func (c *Core) waits(tx *txn.Tx) bool {
 	s := c.saved(tx)
 	return s != nil && (s.bits&savedWaits != 0 || s.bits&savedHeld != 0 && c.running != tx)
 }
 
-// waitsForName tells whether tx waits for a name.
+// waitsForName reports whether tx waits for a name.
 func (c *Core) waitsForName(tx *txn.Tx) bool {
 	s := c.saved(tx)
 	return s != nil && s.bits&savedWaits != 0
 }
 
-// stopWaiting forgets that it does: what comes of the question finds nothing to go on with.
+// stopWaiting makes tx wait no more: the answer, when it comes, finds nothing to go on with.
 func (c *Core) stopWaiting(tx *txn.Tx) {
 	if s := c.saved(tx); s != nil {
 		s.bits &^= savedHeldBits | savedContinued
@@ -62,8 +60,8 @@ func (c *Core) stopWaiting(tx *txn.Tx) {
 	}
 }
 
-// awaitsName tells whether the name of any target of the relay has to be waited
-// for. What a branch route makes of a target is not known yet.
+// awaitsName reports whether the relay has to wait for the name of any of its targets. What a
+// branch route will make of a target is not known yet.
 func (r *Request) awaitsName() bool {
 	if r.core.cfg.Resolver == nil {
 		return false
@@ -125,7 +123,7 @@ func (r *Request) wait() bool {
 func (r *Request) park() bool {
 	c := r.core
 	if r.asReceived != nil && c.cfg.Names != nil {
-		r.M.Parse(r.asReceived) // the program runs again on what came
+		r.M.Parse(r.asReceived) // the program will run again on the request as it came
 		r.via, _ = r.M.TopVia()
 	}
 	if c.cfg.Names == nil || !c.cfg.Names.Park(&r.query, r.M, &r.Src, r.Listener) {
@@ -139,8 +137,8 @@ func (r *Request) park() bool {
 	return true
 }
 
-// Resolved goes on with the relay that waited. Whatever ended meanwhile, by a
-// CANCEL or by its time, is not found.
+// Resolved goes on with the relay that waited. It does nothing if the relay was ended meanwhile, by
+// a CANCEL or by its time.
 func (c *Core) Resolved(w Waiting) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil || tx.Answered() || tx.State() == txn.Terminated || !c.waitsForName(tx) {
@@ -170,7 +168,7 @@ func (c *Core) Resolved(w Waiting) {
 	}
 }
 
-// restoreTargets makes the target set that was saved the one of the next Relay.
+// restoreTargets makes the saved target set that of the next Relay.
 func (r *Request) restoreTargets(list []target, fresh bool) {
 	r.nMore = 0
 	r.fresh = fresh
