@@ -6,12 +6,13 @@ import (
 	"viaduct/shm"
 )
 
-// mailContinue is the kind of mail that has a suspended request go on: what is in a
+// mailContinue is the kind of mail that makes a suspended request go on. It has the words of a
 // route.Suspension.
 const mailContinue = 17
 
-// Continue is route.Waits'. The request may be another shard's, so that its shard is told by mail,
-// and looks then whether it is there. Of one of this shard that is known at once.
+// Continue implements route.Waits. A request of another shard is continued by mail to that shard,
+// which then looks whether it is still suspended. For one of this shard the result is known at
+// once.
 func (a *asks) Continue(s route.Suspension) bool {
 	w := a.w
 
@@ -26,13 +27,13 @@ func (a *asks) Continue(s route.Suspension) bool {
 	return true
 }
 
-// goOnSuspended goes on with a request that is suspended. The route is looked up by its name where
-// the request belongs to another program than the one that named it.
+// goOnSuspended goes on with a suspended request. The route is looked up by its name if the request
+// belongs to another program than the one that named it.
 func (w *worker) goOnSuspended(s route.Suspension) {
 	wait, question, ok := w.core.Suspended(s.Index, s.Label)
 	p := w.programOf(s.Program)
 	if !ok || p == nil {
-		w.count[CountUnwanted]++ // ended meanwhile, or somebody else was faster
+		w.count[CountUnwanted]++ // it ended meanwhile, or another run was faster
 		return
 	}
 	if r, h, ok := w.core.TakeHeld(wait, question); ok {
@@ -43,14 +44,14 @@ func (w *worker) goOnSuspended(s route.Suspension) {
 	}
 }
 
-// suspended is for a request that is suspended and whose time is over, or which a killed process
-// has suspended: its timer goes on in this one.
+// suspended handles a suspended request whose time is over, or which a killed process has
+// suspended: in the latter case its timer goes on in this process.
 func (w *worker) suspended(wait proxy.Waiting, again bool) {
 	if again && w.core.SuspendedAgain(wait) {
 		return
 	}
 	at := w.step
-	w.step = stepResolved // a panic costs what it costs where a relay ends
+	w.step = stepResolved // contain treats a panic as in a relay that goes on
 	w.core.SuspendedTooLong(wait)
 	w.core.Finish()
 	w.step = at

@@ -2,8 +2,8 @@ package balance
 
 import "cmp"
 
-// byLatency is algorithm 13: the usable targets by what is left of their priority, the k-th call
-// beginning with another one of the best.
+// byLatency is algorithm 13: the usable targets in the order of what is left of their priority. The
+// k-th call begins with the k-th of those that share the best value, in turn.
 func (pl *plan) byLatency(tb *Table, k uint64, limit int, p *Picks) {
 	type ranked struct {
 		uid  uint16
@@ -41,8 +41,8 @@ func (pl *plan) byLatency(tb *Table, k uint64, limit int, p *Picks) {
 	}
 }
 
-// priorityLeft is the priority, less a point for each time that the latency is as high. With the
-// attribute cc=1 the latency counted is what lies above the mean.
+// priorityLeft returns the priority, less a point for each time that the latency is as high as the
+// priority. With the attribute cc=1 only the latency above the mean is counted.
 func (t *Target) priorityLeft() int {
 	if t.Priority < 1 {
 		return t.Priority

@@ -1,13 +1,14 @@
 package balance
 
-// CallLoad takes the usable target that has the fewest calls under way, of those that have fewer than
-// their attribute maxload; the others follow in set order. Who selects counts the calls, with AddLoad.
+// CallLoad takes the usable target that has the fewest calls under way, of those that have fewer
+// than their attribute maxload; the others follow in set order. The caller counts the calls, with
+// AddLoad.
 const CallLoad Algorithm = 10
 
-// Load is how many calls the target has under way.
+// Load returns how many calls the target has under way.
 func (t *Target) Load() int { return int(t.live.load.Load()) }
 
-// AddLoad notes n calls more, or with a negative n fewer. It does not go below 0.
+// AddLoad counts n more calls, or with a negative n fewer. The count does not go below 0.
 func (t *Target) AddLoad(n int) {
 	for {
 		was := t.live.load.Load()
@@ -17,7 +18,7 @@ func (t *Target) AddLoad(n int) {
 	}
 }
 
-// full tells whether the target takes no more calls.
+// full reports whether the target takes no more calls.
 func (t *Target) full() bool { return t.Attrs.MaxLoad > 0 && t.Load() >= t.Attrs.MaxLoad }
 
 // leastLoaded is algorithm 10.

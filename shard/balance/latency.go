@@ -27,7 +27,7 @@ type latencyCell struct {
 	est, avg atomic.Uint64 // the bits of l.EstMs and l.AvgMs, for selections, which take no lock
 }
 
-// now is what the latency is estimated to be, in ms, mean what it is on average.
+// now returns the estimated latency, and mean the average of all answers, in ms.
 func (c *latencyCell) now() float64  { return math.Float64frombits(c.est.Load()) }
 func (c *latencyCell) mean() float64 { return math.Float64frombits(c.avg.Load()) }
 

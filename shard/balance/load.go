@@ -59,7 +59,7 @@ func (c *Config) Validate() error {
 	return check("ds_inactive_threshold", c.InactiveThreshold)
 }
 
-// Load reads the file at path; see Parse.
+// Load reads the file at path and parses it; see Parse.
 func Load(path string, cfg Config, prev *Table) (*Table, error) {
 	text, err := file.Read(path, MaxFileBytes)
 	if err != nil {
@@ -98,7 +98,7 @@ func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 	return tb, nil
 }
 
-// identify fills what tells the target apart. Host names in other letters and a default port
+// identify sets what tells the target from others. Host names in other letters and a default port
 // spelled out are the same target.
 func (t *Target) identify() {
 	uri := fmt.Sprintf("%v:%s@%s:%d/%v%s %s %s", t.Secure, t.User, t.Host, t.Port, t.Transport,

@@ -30,7 +30,7 @@ func ParseMark(s string) (State, bool) {
 	return 0, false
 }
 
-// ordered is what an order sets; the other flags describe the line of the file and stay.
+// ordered are the flags that an order sets. The others describe the line of the file and stay.
 // (Kamailio's setter clears NoDNS and NoPing too, after which a target that must not be pinged is.)
 const ordered = Inactive | Trying | Disabled | Probing | lost | unfit
 

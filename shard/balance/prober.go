@@ -32,15 +32,15 @@ type ProbeConfig struct {
 	// calls too late.
 	Timeout time.Duration
 
-	// Recover is ds_recover_interval, a parameter of ours: how often a target is probed that went
-	// down by observation, whatever Interval and Mode, since otherwise nothing would ever bring it
-	// back. 0 means 10 s; negative means never.
+	// Recover is ds_recover_interval, a parameter of Viaduct's own: how often a target that went
+	// down by observation is probed, whatever Interval and Mode say, since otherwise nothing would
+	// ever bring it back. 0 means 10 s; negative means never.
 	Recover time.Duration
 
 	// UserAgent is a whole header row without CRLF, of user_agent_header; "" for none
 	UserAgent string
 
-	// ReplyCodes is ds_ping_reply_codes: codes that are good beside 2xx.
+	// ReplyCodes is ds_ping_reply_codes: the codes that are good besides 2xx.
 	ReplyCodes ReplyCodes
 }
 

@@ -30,8 +30,8 @@ const (
 // and go. A jitter of an eighth of the mean distance around the grid point keeps several nodes from
 // beating in step, and does not add up from round to round.
 type Prober struct {
-	// OwnCallID tells whether responses with this Call-ID come back to the shard that probes;
-	// Call-IDs are tried until one does; without it all do.
+	// OwnCallID reports whether responses with this Call-ID come back to the shard that probes.
+	// Call-IDs are tried until one does. nil means that all do.
 	OwnCallID func(callID []byte) bool
 
 	cfg     ProbeConfig
@@ -50,12 +50,12 @@ type entry struct {
 	dueMs  int64  // next first send, meaningful while reason is not none
 	gridMs int64  // dueMs without jitter
 
-	id         uint64 // of the probe under way; 0 means none
+	id         uint64 // id of the probe under way; 0 means none
 	sentMs     int64
 	deadlineMs int64
 	resendMs   int64
 	gapMs      int64
-	again      bool // it was sent over a second connection
+	again      bool // the probe was sent over a second connection
 }
 
 // reason says why a target is in the schedule.
@@ -96,8 +96,8 @@ func NewProber(cfg ProbeConfig) *Prober {
 	return &Prober{cfg: cfg, entries: make(map[uint16]*entry)}
 }
 
-// Pause stops or resumes all probing (dispatcher.ping_active). Meanwhile lost targets come back as
-// those do that must not be probed: calls try them.
+// Pause stops or resumes all probing (dispatcher.ping_active). While it is stopped, lost targets
+// come back like those that must not be probed: calls try them.
 func (p *Prober) Pause(on bool) { p.paused = on }
 
 // Due appends what to send now to probes, and what was decided without an answer (time-outs,
@@ -146,8 +146,8 @@ func (p *Prober) Due(tb *Table, nowMs int64, random func() uint64, probes []Prob
 	return probes, outcomes
 }
 
-// NextDueMs is when Due has something to do next, as things were at its last call; ok is false if
-// it never has.
+// NextDueMs returns when Due has something to do next, as of its last call; ok is false if it never
+// has.
 func (p *Prober) NextDueMs() (ms int64, ok bool) {
 	ms = math.MaxInt64
 	for _, e := range p.list {
@@ -263,8 +263,8 @@ func (p *Prober) Response(id uint64, code int, nowMs int64) (o Outcome, ok bool)
 	return p.finish(e, code, how, nowMs), true
 }
 
-// UnderWay is the id of the probe under way whose id begins with those bits, as many as are left
-// when it is shifted right by shift.
+// UnderWay returns the id of the probe under way whose id begins with those bits: the id shifted
+// right by shift.
 func (p *Prober) UnderWay(bits uint64, shift uint) (id uint64, ok bool) {
 	e := p.entries[uint16(bits<<shift>>48)]
 	if e == nil || e.id == 0 || e.id>>shift != bits {
@@ -273,8 +273,8 @@ func (p *Prober) UnderWay(bits uint64, shift uint) (id uint64, ok bool) {
 	return e.id, true
 }
 
-// Again gives a probe to send once more, since its connection broke. It returns false if it was
-// sent again already.
+// Again returns a probe to send once more, since its connection broke. ok is false if it was sent
+// again already.
 func (p *Prober) Again(id uint64) (pr Probe, ok bool) {
 	e := p.entries[uint16(id>>48)]
 	if e == nil || id == 0 || e.id != id || e.again {

@@ -19,7 +19,7 @@ const (
 	CallIDHash Algorithm = 0
 
 	// FromHash, ToHash, URIHash, UserHash and VariableHash are CallIDHash for another text of the
-	// request, whose hash is the Key. Without a user name UserHash takes turns.
+	// request, whose hash is the Key. If there is no user name UserHash takes turns.
 	FromHash     Algorithm = 1
 	ToHash       Algorithm = 2
 	URIHash      Algorithm = 3
@@ -52,12 +52,12 @@ const (
 	// Parallel gives all usable targets: the call goes to each at once.
 	Parallel Algorithm = 12
 
-	// ByLatency takes turns among the targets of the highest priority, of which latency takes off:
-	// a point for each time that the latency estimated by probes is as high as the priority.
+	// ByLatency takes turns among the targets of the highest priority. The latency that probes
+	// estimate lowers a priority: by a point for each time that it is as high as the priority.
 	ByLatency Algorithm = 13
 )
 
-// Hashes tells whether the algorithm hashes a text of the request.
+// Hashes reports whether the algorithm hashes a text of the request.
 func (a Algorithm) Hashes() bool {
 	switch a {
 	case CallIDHash, FromHash, ToHash, URIHash, UserHash, VariableHash:
@@ -86,7 +86,7 @@ type Picks struct {
 	UID   [MaxPicks]uint16 // in the order to try
 }
 
-// Has tells whether a destination is in the list, tried or not.
+// Has reports whether a target is in the list, tried or not.
 func (p *Picks) Has(uid uint16) bool { return slices.Contains(p.UID[:p.N], uid) }
 
 // pickDefault marks the last entry as the set's default, which is tried even when it is inactive.
@@ -160,8 +160,8 @@ func (p *Picks) NextTarget(tb *Table) *Target {
 // Remaining returns how many entries NextTarget has not looked at yet.
 func (p *Picks) Remaining() int { return int(p.N) - int(p.Next) }
 
-// Cut shortens the list to limit entries from the one that NextTarget returned last on; 0 leaves
-// it.
+// Cut shortens the list to limit entries, counted from the one that NextTarget returned last; with
+// 0 the list stays as it is.
 func (p *Picks) Cut(limit int) {
 	if most := int(p.Next) - 1 + limit; limit > 0 && most < int(p.N) {
 		p.N = uint8(most)
@@ -211,8 +211,8 @@ func (pl *shares) turn(k uint64, limit int, p *Picks) {
 		return
 	}
 	pl.rendezvous(mix(k), limit, p)
-	// Put it in front. What moves back fills the place it had, or in a list that was cut before it
-	// pushes out the last one.
+	// Put it in front. The entries before its old place move back by one; if the list was cut
+	// before that place, the last entry is dropped.
 	carry := first
 	for i, uid := range p.UID[:p.N] {
 		p.UID[i] = carry

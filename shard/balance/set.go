@@ -10,16 +10,16 @@ import (
 // Set is one destination set of a Table.
 type Set struct {
 	ID int
-	// in the order of selection: priority descending, equal priorities in reverse file order; not
-	// to be changed
+	// Targets are in the order of selection: priority descending, equal priorities in reverse file
+	// order. They must not be changed.
 	Targets []*Target
 
 	useDefault bool
 	turns      *turns
 
-	// equalWeights: all weights above 0 are the same. It belongs to the set and not to the plan,
-	// since scores with and without weights may differ in the order of near ties, and a target that
-	// goes down must not move another's calls.
+	// equalWeights says that all weights above 0 are the same. It belongs to the set and not to the
+	// plan, since scores with and without weights may differ in the order of near ties, and a
+	// target that goes down must not move another's calls.
 	equalWeights bool
 
 	plan atomic.Pointer[plan] // partner: turns.gen
@@ -40,7 +40,8 @@ type plan struct {
 
 // shares are the usable targets with a weight (all with weight 1 if none has one).
 type shares struct {
-	// all weights are the same, those of unusable targets included: see Set.equalWeights
+	// equal says that all weights are the same, those of unusable targets included: see
+	// Set.equalWeights.
 	equal bool
 	uids  []uint16
 	seeds []uint64
@@ -59,8 +60,8 @@ func (s *Set) current() *plan {
 	return s.rebuild()
 }
 
-// Slow path: after a target went up or down. Several shards may do it at once; their plans are
-// equal or the generation of the older one no longer matches.
+// rebuild makes a new plan. Slow path: after a target went up or down. Several shards may do it at
+// once; their plans are equal, or the generation of the older one no longer matches.
 //
 //	shard A (target goes down)          shard B (selects)
 //	word = I
@@ -203,8 +204,9 @@ func (s *Set) mixedWeights() string {
 		s.ID, s.Targets[without].URI, s.Targets[with].URI, s.Targets[with].Attrs.Weight)
 }
 
-// Validate tells at start-up whether Select can do what the routing program asks for; set -1 means
-// a set not known before the call. The message is for the operator, without position.
+// Validate returns at start-up why Select cannot do what the routing program asks for, nil if it
+// can. Set -1 means a set not known before the call. The message is for the operator, without
+// position.
 func (tb *Table) Validate(set int, a Algorithm) error {
 	if !a.Available() {
 		return &UnavailableError{a}

@@ -86,12 +86,12 @@ func (e Event) String() string { return [...]string{"none", "dst-down", "dst-up"
 // often enough, and gets another chance by its probes.
 type word uint64
 
-// kind says whose report it is: the count it goes to.
+// kind says whether a probe or a call is reported, and so which count is changed.
 type kind uint
 
 const (
 	ofProbe kind = 8  // shift of the count
-	ofCall  kind = 32 // the same
+	ofCall  kind = 32 // likewise
 )
 
 const countMask = 1<<24 - 1
@@ -102,10 +102,10 @@ func makeWord(s State, probes, calls uint32) word {
 func (w word) state() State        { return State(w & 0xff) }
 func (w word) count(k kind) uint32 { return uint32(w>>k) & countMask }
 
-// with is w with another count.
+// with returns w with another count.
 func (w word) with(k kind, count uint32) word { return w&^(countMask<<k) | word(count)<<k }
 
-// flagged is w with other flags.
+// flagged returns w with other flags.
 func (w word) flagged(s State) word { return w&^0xff | word(s) }
 
 // plainMask selects what makes a state other than "active, nothing counted". Probing, NoDNS and

@@ -58,7 +58,7 @@ const (
 	savedHeld    // a run of the routing program waits
 	savedEarlier // its failure route began with a best response of earlier branches
 	savedOwn     // Request.own
-	// somebody is about to continue what is suspended
+	// a run is about to continue the suspended request, see Continue
 	savedContinued
 
 	savedRestoresAt = iota // the lowest bit of Restores

@@ -5,20 +5,20 @@ import (
 	"viaduct/shm"
 )
 
-// A request that its program has suspended (t_suspend) is held like a run that waits for an answer,
-// and the answer is another run's t_continue, which names the transaction. The run goes on to its
-// end: what it does to the request behind t_suspend is lost, as in Kamailio. If nobody continues it
-// until Timer C would end a call that rings, the request has had a 408, as if a branch had brought
-// it.
+// A request that its program has suspended (t_suspend) is held like a run that waits for an answer.
+// The answer is another run's t_continue, which names the transaction. The suspended run itself
+// goes on to its end: what it does to the request after t_suspend is lost, as in Kamailio. If
+// nobody continues the request by the time at which Timer C would end a call that rings, it gets a
+// 408, as if a branch had brought it.
 //
 //	Suspend ─→ the run ends ─→ … t_continue ─→ Continue ─→ TakeHeld ─→ the route goes on ─→ EndHeld
 //	                               or its time is over ─→ Waited ─→ SuspendedTooLong
 
-// heldSuspended is set in the kind of what is held if t_suspend holds it.
+// heldSuspended is set in the kind of a held run if t_suspend holds it.
 const heldSuspended = 0x80
 
-// Suspend holds the request for somebody to continue. run is what package route needs, question the
-// number of what is waited for. It returns false if the arena has no room, or a CANCEL came.
+// Suspend holds the request until another run continues it. h has what package route needs, and the
+// number by which the wait is known. It returns false if the arena has no room, or a CANCEL came.
 func (r *Request) Suspend(h *HeldRun) bool {
 	if !r.NewTransaction() {
 		return false
@@ -37,11 +37,11 @@ func (r *Request) Suspend(h *HeldRun) bool {
 	return true
 }
 
-// Label is the number by which Suspended finds tx, beside its offset.
+// Label returns the number by which, with its offset, Suspended finds tx.
 func (c *Core) Label(tx *txn.Tx) uint32 { return c.tx.Label(tx) }
 
-// Suspended is the transaction that t_suspend has named by these numbers, and the number of what it
-// waits for. ok is false if it waits no more.
+// Suspended returns the transaction that t_suspend has named by these numbers, and the number of
+// the question it waits for. ok is false if it does not wait any more.
 func (c *Core) Suspended(index uint64, label uint32) (w Waiting, question uint64, ok bool) {
 	if index > 1<<32-1 {
 		return w, 0, false
@@ -57,7 +57,8 @@ func (c *Core) Suspended(index uint64, label uint32) (w Waiting, question uint64
 	return c.WaitingFor(tx), c.question(tx, s), true
 }
 
-// Continue is Suspended for the one that is to go on with it: nobody else is.
+// Continue claims the suspended request for one caller that is about to go on with it. It returns
+// false if the request does not wait any more, or another caller has claimed it.
 func (c *Core) Continue(index uint64, label uint32) bool {
 	w, _, ok := c.Suspended(index, label)
 	if !ok {
@@ -71,14 +72,14 @@ func (c *Core) Continue(index uint64, label uint32) bool {
 	return true
 }
 
-// suspended tells whether what s holds was suspended.
+// suspended reports whether the run that s holds was suspended.
 func (c *Core) suspended(tx *txn.Tx, s *Saved) bool {
 	held := c.heldBytes(tx, s)
 	held.number() // the question
 	return held.byte()&heldSuspended != 0
 }
 
-// IsSuspended tells whether w waits for somebody to continue it.
+// IsSuspended reports whether w waits to be continued.
 func (c *Core) IsSuspended(w Waiting) bool {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {
@@ -88,9 +89,9 @@ func (c *Core) IsSuspended(w Waiting) bool {
 	return s != nil && c.suspended(tx, s)
 }
 
-// SuspendedAgain is for what a killed process has suspended: who was about to continue it is gone.
-// It returns false if its time is over, or it went on when the process was killed: in which route, is
-// not known any more.
+// SuspendedAgain takes over a request that a killed process has suspended: a run that was about to
+// continue it is gone, so it may be claimed again. It returns false if its time is over, or if it
+// was going on when the process was killed: in which route is not known any more.
 func (c *Core) SuspendedAgain(w Waiting) bool {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {
@@ -101,7 +102,7 @@ func (c *Core) SuspendedAgain(w Waiting) bool {
 	return s.DueAt != 0
 }
 
-// SuspendedTooLong ends it: nobody has continued it in time.
+// SuspendedTooLong ends a suspended request that nobody has continued in time.
 func (c *Core) SuspendedTooLong(w Waiting) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
 	if tx == nil {

@@ -12,8 +12,8 @@ import (
 // side will not send it again, only be acknowledged again. A 2xx comes again by itself (§13.3.1.4).
 // Recover also ends transactions that keep their request and have no branch that could answer: they
 // could send to none of their targets, or the process was killed before the first branch was there.
-// Nothing else would ever happen to them. A non-INVITE, which gets no 408 (RFC 4320 §4.2), ends
-// silently.
+// Nothing else would ever happen to them. A non-INVITE whose best response is a 408, which is not
+// sent (RFC 4320 §4.2), is left alone.
 func (c *Core) Recover() {
 	c.tx.Transactions(func(tx *txn.Tx) {
 		if tx.Answered() || c.undecided(tx) {

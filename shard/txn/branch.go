@@ -19,9 +19,9 @@ import (
 //	        │ └ shard
 //	        └ t: with a transaction; s: stateless (package proxy)
 //
-// so that a response finds its branch with one load and no lookup, on whichever
-// shard it arrives, and after a restart too. The offset is only believed when a
-// live Branch stands there that carries the same cookie, which nobody can guess.
+// so that a response finds its branch with one load and no lookup, on whichever shard it arrives,
+// and after a restart too. The offset is only used if a live Branch is there that carries the same
+// cookie, which nobody can guess.
 const (
 	BranchPrefix = "z9hG4bKt"
 	BranchBytes  = len(BranchPrefix) + 2 + 8 + 16 + lifeDigits + markDigits
@@ -43,16 +43,16 @@ func (t *Table) AppendBranch(b []byte, br *Branch) []byte {
 }
 
 // sign gives br, made at off for the caller, its cookie and its mark. The mark is kept where the
-// header has room for the user's, exactly as much as it needs: hashing it anew for each response
-// that came and each request that left was 3 % of a call.
+// header has room for the user's, which is exactly as much as the mark needs: hashing it anew for
+// each response that came and each request that left was 3 % of a call.
 func (t *Table) sign(br *Branch, off shm.Off, caller *netio.Addr) {
 	br.cookie = t.random()
 	mark := t.mark(t.life, BranchID{t.shard, off, br.cookie}, caller)
 	br.Len, br.Flags = uint32(mark>>16), uint16(mark)
 }
 
-// mark proves that a process with our key made the branch id, for a request whose responses go to
-// caller.
+// mark returns the mark that proves that a process with our key made the branch id, for a request
+// whose responses go to caller.
 func (t *Table) mark(life uint32, id BranchID, caller *netio.Addr) uint64 {
 	ip := &caller.IP
 	return sipHash(&t.markKey,
@@ -60,14 +60,14 @@ func (t *Table) mark(life uint32, id BranchID, caller *netio.Addr) uint64 {
 			binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])})
 }
 
-// Former tells whether a process before this one, with the same key, made that Via branch, for a
-// request whose responses go to caller's host: then one to it may be passed on, for nothing here
-// could know its transaction. A branch of this process that is not known any more is no such case
-// (RFC 6026 §7.3).
+// Former reports whether a process before this one, with the same key, made that Via branch for a
+// request whose responses go to caller's host. A response with such a branch may be passed on,
+// since nothing here can know its transaction. A branch of this process that is not known any more
+// does not count (RFC 6026 §7.3).
 //
-// The mark binds the branch to the caller's address, so that whoever saw one can have us send to
-// nobody else. What that process sent is answered in the time an INVITE may take to ring, after
-// which nothing of it is passed on any more.
+// The mark binds the branch to the caller's address, so that somebody who saw a branch cannot make
+// us send to anyone else. Former accepts branches only for the time that an INVITE of the process
+// before may take to ring; after that nothing of it is passed on.
 func (t *Table) Former(branch []byte, caller *netio.Addr) bool {
 	id, ok := ParseBranch(branch)
 	if !ok || t.now-t.born > int64(t.timers.C)+t.lifetime() {
@@ -100,7 +100,7 @@ func ParseBranch(b []byte) (id BranchID, ok bool) {
 	return BranchID{int(shard), shm.Off(off), cookie}, ok1 && ok2 && ok3
 }
 
-// At is the live branch that id names, or nil.
+// At returns the live branch that id names, or nil.
 func (t *Table) At(id BranchID) *Branch {
 	if id.Shard != t.shard || !t.slab.Live(id.off, KindBranch) {
 		return nil
@@ -112,7 +112,7 @@ func (t *Table) At(id BranchID) *Branch {
 	return br
 }
 
-// wrote tells whether branch, whose head names br, ends as we wrote it.
+// wrote reports whether branch, whose head names br, ends as we wrote it.
 func (t *Table) wrote(br *Branch, branch []byte) bool {
 	tail, le := branch[BranchBytes-lifeDigits-markDigits:], binary.LittleEndian
 	return string(tail[:lifeDigits]) == string(t.lifeText) &&
@@ -147,7 +147,7 @@ func (t *Table) MatchResponse(m *parser.Message, id BranchID) *Branch {
 	return br
 }
 
-// hex8 are the eight hexadecimal digits of v, the first one lowest.
+// hex8 returns the eight hexadecimal digits of v, the first one lowest.
 func hex8(v uint32) uint64 {
 	x := uint64(bits.ReverseBytes32(v))
 	x = (x | x<<16) & 0x0000ffff0000ffff
@@ -167,8 +167,8 @@ func appendHex(b []byte, v uint64, n int) []byte {
 	return b
 }
 
-// hexValue is the value of a lower-case hexadecimal digit; 0xff for any other
-// byte. We wrote the digits ourselves, so another spelling is not ours.
+// hexValue is the value of a lower-case hexadecimal digit, 0xff for any other byte. We wrote the
+// digits, so a branch in another spelling is not ours.
 var hexValue = func() (v [256]uint8) {
 	for i := range v {
 		v[i] = 0xff

@@ -40,7 +40,7 @@ func (t *Table) NewBranch(tx *Tx, to Destination) *Branch {
 	return br
 }
 
-// Discard gives back a branch that was not sent.
+// Discard frees a branch that was not sent.
 func (t *Table) Discard(br *Branch) {
 	t.drop(&br.request)
 	t.slab.Free(t.offOf(&br.node))
@@ -105,8 +105,8 @@ func (t *Table) setEnd(br *Branch, endAt int64) {
 	t.arm(t.offOf(&br.node), &br.node, endAt)
 }
 
-// Answered is the request that the response at hand answers, as it was sent: a view, valid for the
-// batch. Nil if it is not kept any more.
+// Answered returns the request that the response at hand answers, as it was sent: a view, valid for
+// the batch. It returns nil if the request is not kept any more.
 func (t *Table) Answered() []byte { return t.answeredBy }
 
 // Response feeds the response m to the client machine of br. It reports whether
@@ -129,7 +129,7 @@ func (t *Table) Response(br *Branch, m *parser.Message) bool {
 	return forUser
 }
 
-// responseInvite is figure 5 with RFC 6026's Accepted.
+// responseInvite is figure 5 with RFC 6026's Accepted state.
 func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 	status := int(m.Status)
 	switch br.state {
@@ -166,16 +166,16 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		}
 		return true
 	case Accepted:
-		// Timer M: each repetition goes up, or is acknowledged where the first one was dismissed
+		// Timer M: each repetition goes up, or is acknowledged if the first 2xx was dismissed.
 		return status >= 200 && status < 300
 	case Completed:
 		if status >= 200 && status < 300 {
-			return true // a fork further down answered late (§16.7 step 5)
+			return true // a fork further downstream answered late (§16.7 step 5)
 		}
 		switch {
 		case status < 300 || br.request == 0:
 		case t.storedBytes(br.request)[0] != 'A':
-			t.acknowledge(br, m) // a panic cut the first off: the INVITE is still there
+			t.acknowledge(br, m) // a panic cut the first ACK off: the INVITE is still kept
 		default:
 			t.count[CountResentReq]++
 			if t.sent != nil {
@@ -208,8 +208,8 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 	return true
 }
 
-// responseToCancel ends the CANCEL's machine; what the caller hears is the
-// INVITE's own final (§9.1).
+// responseToCancel ends the CANCEL's machine. What the caller gets is the final of the INVITE
+// itself (§9.1).
 func (t *Table) responseToCancel(br *Branch, status int) {
 	if status < 200 || br.state == Completed || br.sentAt == 0 {
 		return
@@ -219,8 +219,8 @@ func (t *Table) responseToCancel(br *Branch, status int) {
 	t.setEnd(br, t.now+br.linger(t.timers.T4))
 }
 
-// linger is Timer D or K: how long repetitions of a final are absorbed. A reliable transport brings
-// none (§17.1.1.2, §17.1.2.2).
+// linger returns d for Timer D or K, for which repetitions of a final are absorbed, or 0 over a
+// reliable transport, which brings none (§17.1.1.2, §17.1.2.2).
 func (br *Branch) linger(d time.Duration) int64 {
 	if br.dst.Proto.Reliable() {
 		return 0
@@ -228,11 +228,12 @@ func (br *Branch) linger(d time.Duration) int64 {
 	return int64(d)
 }
 
-// token names br for a Sender: its offset, and enough of its cookie to tell it from the next record
-// in the same slot, for a failure over a stream may be told seconds later.
+// token returns the token that names br for a Sender: its offset, and enough of its cookie to tell
+// it from the next record in the same slot, since a failure over a stream may be reported seconds
+// later.
 func (br *Branch) token(off shm.Off) uint64 { return br.cookie<<32 | uint64(off) }
 
-// OfCancel tells whether br is the CANCEL of another branch.
+// OfCancel reports whether br is the CANCEL of another branch.
 func (br *Branch) OfCancel() bool { return br.flags&brCancel != 0 }
 
 // expireClient is what the client machine does when its deadline passes.
@@ -247,12 +248,12 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 	}
 	switch {
 	case br.flags&(brCancel|brFinal) == brFinal && t.holdsOf(br, off):
-		t.setEnd(br, t.now+int64(heldGuard)) // its response has not gone up yet
+		t.setEnd(br, t.now+int64(heldGuard)) // its response is held and has not gone up yet
 	case br.flags&(brCancel|brFinal) != 0: // Timers D, K and M; a CANCEL that nobody answered
 		t.end(br)
 	case br.state == Proceeding && parser.Method(br.method) == parser.INVITE &&
 		br.flags&brCancelled == 0:
-		// §16.8, Timer C with a provisional: cancel, and take what comes of it.
+		// §16.8, Timer C with a provisional: cancel it, and wait for what that brings.
 		t.sendCancel(br, nil)
 		t.count[CountTimeouts]++
 		if br.lose() {
@@ -260,12 +261,12 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 		}
 	case br.flags&brKept != 0:
 		t.end(br)
-	default: // Timers B and F; or the cancelled INVITE that never got its final
+	default: // or a cancelled INVITE that never got its final
 		t.count[CountTimeouts]++
 		if br.lose() {
 			t.user.BranchTimeout(t.tx(br.tx), br)
 		}
-		// else it was cancelled just now (cancel_b_method 2), and has the time of that
+		// otherwise it was cancelled just now (cancel_b_method 2), and has the time for that
 		if br.due == 0 {
 			t.giveUp(br)
 		}
@@ -292,8 +293,8 @@ func (t *Table) resend(off shm.Off, br *Branch) {
 	}
 }
 
-// end gives back br, its copies and its CANCEL, and the transaction if that was
-// the last thing it waited for.
+// end frees br, its copies and its CANCEL, and the transaction if br was the last thing it waited
+// for.
 func (t *Table) end(br *Branch) {
 	if br.flags&brEnded != 0 {
 		return
@@ -330,8 +331,8 @@ func (t *Table) end(br *Branch) {
 	}
 }
 
-// after is the next time of a series: counted from when the last one was due, so
-// that a tick's rounding does not add up, unless the shard was late.
+// after returns the next time of a series. It counts from when the last one was due, so that a
+// tick's rounding does not add up, unless the shard was late.
 func after(due int64, intervalMs uint32, now int64) int64 {
 	return max(due+int64(intervalMs)*1e6, now+1)
 }

@@ -7,7 +7,7 @@ const (
 	CountTx       = CounterBase + iota // server transactions made
 	CountTxFreed                       // server transactions given back
 	CountBranches                      // client transactions made, CANCELs included
-	// requests and responses that were retransmissions and ended here
+	// requests and responses that were retransmissions and were absorbed
 	CountAbsorbed
 	CountResentReply  // responses sent again
 	CountResentReq    // requests sent again by Timer A or E

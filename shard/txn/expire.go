@@ -1,8 +1,8 @@
 package txn
 
-// Expire fires every timer that is due at the time last told. It works through
-// at most budget records and reports whether that was all; the rest comes at
-// the next call, so that a burst of time-outs does not keep datagrams waiting.
+// Expire fires every timer that is due at the time set last. It works through at most budget
+// records, and returns false if more are due: they are left for the next call, so that a burst of
+// time-outs does not keep datagrams waiting.
 func (t *Table) Expire(budget int) bool {
 	w := &t.wheel
 	for now := t.now >> tickShift; ; {
@@ -16,7 +16,7 @@ func (t *Table) Expire(budget int) bool {
 			due := n.due
 			t.disarm(off, n)
 			if due > t.now {
-				t.arm(off, n, due) // beyond the horizon when it was armed
+				t.arm(off, n, due) // it was beyond the horizon when it was armed
 				continue
 			}
 			t.hand = off

@@ -2,8 +2,8 @@ package txn
 
 import "viaduct/parser"
 
-// Abandon gives up a branch that nobody waits for any more. One that had a
-// provisional is cancelled, and ends with what comes of that (§9.1).
+// Abandon gives up a branch that nobody waits for any more. If it had a provisional it is
+// cancelled, and ends with what that brings (§9.1).
 func (t *Table) Abandon(br *Branch) {
 	if br.state == Proceeding && parser.Method(br.method) == parser.INVITE {
 		t.CancelBranch(br, nil)
@@ -12,14 +12,14 @@ func (t *Table) Abandon(br *Branch) {
 	}
 }
 
-// lifetime is how long after its start, or after its CANCEL, an INVITE may bring a response, and how
-// long a server waits for the ACK (Timer H): 64·T1 (§9.1, §17.1.1.2, §17.2.1).
+// lifetime returns how long an INVITE may bring a response after it was sent or cancelled, and how
+// long a server waits for the ACK (Timer H): 64·T1 (§9.1, §17.1.1.2, §17.2.1), in ns.
 func (t *Table) lifetime() int64 { return 64 * int64(t.timers.T1) }
 
-// giveUp ends a branch whose outcome is decided without a final response. An INVITE stays known for
-// 64·T1 from when it was sent or cancelled, silent: a phone that was slow to answer rings all the
-// same and has to be told (§9.1), again where it passed over a CANCEL, and a 2xx of it is a call
-// (§16.7 step 5).
+// giveUp ends a branch whose outcome is decided without a final response. An INVITE is kept,
+// silent, for 64·T1 from when it was sent or cancelled. A phone that was slow to answer may still
+// ring: it has to be told (§9.1), again if it ignored a CANCEL, and a 2xx from it is a call (§16.7
+// step 5).
 func (t *Table) giveUp(br *Branch) {
 	until := br.sentAt + t.lifetime()
 	if br.flags&brCancelled != 0 {

@@ -2,19 +2,19 @@ package txn
 
 import "viaduct/shm"
 
-// Held is the head of a run of the routing program that waits beside the transaction's own, which
-// stands in its Saved: that of a response, or that of a branch which has not been sent. Each has a
+// Held is the head of a run of the routing program that waits beside the transaction's own run,
+// which is in its Saved: the run of a response, or of a branch that has not been sent. Each has a
 // slot, and they are chained from Saved, oldest first:
 //
 //	Tx ── saved ─→ Saved ── held ─→ Held ── next ─→ Held ── …
 //
-// Each has a deadline of its own, which is one of the transaction's: nothing is armed besides.
-// While something is due, neither the transaction's timers end it, nor those of a branch that had
-// a final response end that.
+// Each has a deadline of its own, for which the transaction's timer is used; nothing else is armed.
+// While something is due, the transaction's timers do not end it, and the timers of a branch that
+// had a final response do not end that branch.
 type Held struct {
 	shm.Header
 	next   shm.Off
-	branch shm.Off // whose response it is; 0 means it is of none that was sent
+	branch shm.Off // whose response it is; 0 for a branch not sent yet
 	cookie uint64  // of that branch
 	DueAt  int64   // User.WaitedFor is called then; 0 means never
 }
@@ -22,8 +22,8 @@ type Held struct {
 // HeldBytes is the size of a Held.
 const HeldBytes = 40 // TestSizes
 
-// NewHeld reserves a slot of n bytes, which begins with a Held, for tx; Hold must follow. br is
-// whose response it is, or nil. It returns 0 if the arena is full.
+// NewHeld reserves a slot of n bytes for tx, which begins with a Held. br is the branch whose
+// response it is, or nil. AddHeld or ReplaceHeld must follow. It returns 0 if the arena is full.
 func (t *Table) NewHeld(tx *Tx, br *Branch, n int) shm.Off {
 	off, ok := t.slab.Alloc(KindHeld, n)
 	if !ok {
@@ -38,7 +38,7 @@ func (t *Table) NewHeld(tx *Tx, br *Branch, n int) shm.Off {
 	return off
 }
 
-// AddHeld puts the slot at off, now filled, behind all that tx holds, which has a Saved.
+// AddHeld puts the slot at off, now filled, behind all that tx holds. tx must have a Saved.
 func (t *Table) AddHeld(tx *Tx, off shm.Off) {
 	t.slab.Publish(off)
 	ref := &shm.Ptr[Saved](t.arena, tx.saved).held
@@ -49,7 +49,7 @@ func (t *Table) AddHeld(tx *Tx, off shm.Off) {
 	t.rearmServer(tx, tx.endAt)
 }
 
-// ReplaceHeld puts it in the place of the one at old.
+// ReplaceHeld puts the slot at off, now filled, in the place of the one at old.
 func (t *Table) ReplaceHeld(tx *Tx, old, off shm.Off) {
 	ref := t.heldAt(tx, old)
 	if ref == nil {
@@ -61,7 +61,7 @@ func (t *Table) ReplaceHeld(tx *Tx, old, off shm.Off) {
 	t.rearmServer(tx, tx.endAt)
 }
 
-// DropHeld gives one back. It does nothing if tx holds it no more.
+// DropHeld frees the slot at off. It does nothing if tx does not hold it any more.
 func (t *Table) DropHeld(tx *Tx, off shm.Off) {
 	if ref := t.heldAt(tx, off); ref != nil {
 		*ref = shm.Ptr[Held](t.arena, off).next
@@ -69,7 +69,7 @@ func (t *Table) DropHeld(tx *Tx, off shm.Off) {
 	}
 }
 
-// heldAt is what refers to the one at off, nil if nothing does.
+// heldAt returns what refers to the slot at off, nil if nothing does.
 func (t *Table) heldAt(tx *Tx, off shm.Off) *shm.Off {
 	if tx.saved == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (t *Table) heldAt(tx *Tx, off shm.Off) *shm.Off {
 	return nil
 }
 
-// FirstHeld is the oldest that tx holds, 0 if it holds none.
+// FirstHeld returns the oldest slot that tx holds, 0 if it holds none.
 func (t *Table) FirstHeld(tx *Tx) shm.Off {
 	if tx.saved == 0 {
 		return 0
@@ -91,16 +91,17 @@ func (t *Table) FirstHeld(tx *Tx) shm.Off {
 	return shm.Ptr[Saved](t.arena, tx.saved).held
 }
 
-// NextHeld is the one behind, 0 if there is none.
+// NextHeld returns the slot behind the one at off, 0 if there is none.
 func (t *Table) NextHeld(off shm.Off) shm.Off { return shm.Ptr[Held](t.arena, off).next }
 
-// DueHeld makes the one at off due at that time.
+// DueHeld makes the slot at off due at that time.
 func (t *Table) DueHeld(tx *Tx, off shm.Off, due int64) {
 	shm.Ptr[Held](t.arena, off).DueAt = due
 	t.rearmServer(tx, tx.endAt)
 }
 
-// BranchOf is the branch whose response the one at off is, nil if that has ended, or it is none's.
+// BranchOf returns the branch whose response is held at off. It returns nil if that branch has
+// ended, or none was sent.
 func (t *Table) BranchOf(off shm.Off) *Branch {
 	h := shm.Ptr[Held](t.arena, off)
 	if h.branch == 0 || !t.slab.Live(h.branch, KindBranch) {
@@ -112,19 +113,19 @@ func (t *Table) BranchOf(off shm.Off) *Branch {
 	return nil
 }
 
-// TakeUp makes br the record at work, and sent the request that the response at hand answers: the
-// step goes on with a response that was held.
+// TakeUp makes br the record at work, and sent the request that the response at hand answers, for a
+// step that goes on with a held response.
 func (t *Table) TakeUp(br *Branch, sent []byte) { t.hand, t.answeredBy = t.offOf(&br.node), sent }
 
-// Linger lets repetitions of the 2xx of br go up for as long as if it had come now (Timer M): it
-// was held until now.
+// Linger starts Timer M of br anew, since its 2xx was held until now: repetitions of it may go up
+// for as long as if it had just come.
 func (t *Table) Linger(br *Branch) {
 	if br.state == Accepted {
 		t.setEnd(br, t.now+int64(t.timers.Wait))
 	}
 }
 
-// heldDue is when the first of what tx holds is due, 0 if nothing is.
+// heldDue returns when the first of what tx holds is due, 0 if nothing is.
 func (t *Table) heldDue(tx *Tx) (due int64) {
 	for off := t.FirstHeld(tx); off != 0; off = t.NextHeld(off) {
 		if at := shm.Ptr[Held](t.arena, off).DueAt; at != 0 && (due == 0 || at < due) {
@@ -134,8 +135,8 @@ func (t *Table) heldDue(tx *Tx) (due int64) {
 	return due
 }
 
-// waitedFor tells the user that something tx holds is due, if it is: one at a time, the others fire
-// next.
+// waitedFor tells the user that something tx holds is due, and reports whether it did. It tells one
+// thing at a time; the timer fires again for the others.
 func (t *Table) waitedFor(tx *Tx) bool {
 	for off := t.FirstHeld(tx); off != 0; off = t.NextHeld(off) {
 		if h := shm.Ptr[Held](t.arena, off); h.DueAt != 0 && h.DueAt <= t.now {
@@ -148,7 +149,7 @@ func (t *Table) waitedFor(tx *Tx) bool {
 	return false
 }
 
-// holdsOf tells whether a response of br is held.
+// holdsOf reports whether a response of br is held.
 func (t *Table) holdsOf(br *Branch, at shm.Off) bool {
 	if t.heldDue(t.tx(br.tx)) == 0 {
 		return false
@@ -161,7 +162,7 @@ func (t *Table) holdsOf(br *Branch, at shm.Off) bool {
 	return false
 }
 
-// dropHeld gives all of it back.
+// dropHeld frees all that s holds.
 func (t *Table) dropHeld(s *Saved) {
 	for off := s.held; off != 0; {
 		next := t.NextHeld(off)
@@ -171,7 +172,7 @@ func (t *Table) dropHeld(s *Saved) {
 	s.held = 0
 }
 
-// OfHeld is the transaction that holds what is at off, nil if none does any more.
+// OfHeld returns the transaction that holds what is at off, nil if none does any more.
 func (t *Table) OfHeld(off shm.Off) *Tx {
 	if !t.slab.Live(off, KindHeld) {
 		return nil

@@ -62,8 +62,8 @@ func (t *Table) CancelOthers(tx *Tx, but *Branch, reason []byte) {
 	}
 }
 
-// CancelBranch is Cancel for one branch. A CANCEL that has to wait for a
-// provisional is written at once where it has a Reason, which is gone later.
+// CancelBranch is Cancel for one branch. If a CANCEL has to wait for a provisional and has a
+// Reason, it is written at once, since the Reason is gone later.
 func (t *Table) CancelBranch(br *Branch, reason []byte) {
 	switch {
 	case br.flags&(brFinal|brEnded|brCancelled|brCancelPending) != 0 ||
@@ -85,7 +85,7 @@ func (t *Table) CancelBranch(br *Branch, reason []byte) {
 // sendCancel sends the CANCEL of br, a client transaction of its own with the
 // INVITE's branch. The INVITE then has 64·T1 to bring its final (§9.1).
 func (t *Table) sendCancel(br *Branch, reason []byte) {
-	again := br.flags&brCancelled != 0 // the first one found no answer: br has its end
+	again := br.flags&brCancelled != 0 // the first CANCEL found no answer; br has its end already
 	br.flags = br.flags&^brCancelPending | brCancelled
 	switch {
 	case br.flags&brKept == 0:
@@ -110,7 +110,7 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 	}
 	b := t.hopRequest(br, "CANCEL", nil, reason)
 	if len(b) > MaxPayloadBytes && len(reason) > 0 {
-		// Why may be left out (RFC 3326 §2), that it is cancelled may not.
+		// The Reason may be left out (RFC 3326 §2), the CANCEL may not.
 		b = t.hopRequest(br, "CANCEL", nil, nil)
 	}
 	if b == nil {
@@ -128,8 +128,8 @@ func (t *Table) writeCancel(br *Branch, reason []byte) {
 	t.setAside(br, c)
 }
 
-// newAside reserves the record of a request of our own that br's is followed by. It returns nil if
-// the arena is full.
+// newAside reserves the record of a request of our own that follows br's, such as its CANCEL. It
+// returns nil if the arena is full.
 func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr,
 	listener uint16) *Branch {
 	off, ok := t.slab.Alloc(KindBranch, branchBytes)
@@ -149,7 +149,7 @@ func (t *Table) newAside(br *Branch, method parser.Method, to *netio.Addr,
 	return c
 }
 
-// setAside puts it into br, last: what is referred to is published.
+// setAside puts c into br. It must be called last, when everything that c refers to is published.
 func (t *Table) setAside(br, c *Branch) {
 	off := t.offOf(&c.node)
 	t.slab.Publish(off)
@@ -157,7 +157,7 @@ func (t *Table) setAside(br, c *Branch) {
 	t.count[CountBranches]++
 }
 
-// sendAside starts the machine of such a request (Timers E and F).
+// sendAside starts the machine of such a request (Timers E and F), which ends after wait.
 func (t *Table) sendAside(c *Branch, wait int64) {
 	off := t.offOf(&c.node)
 	c.sentAt = t.now
@@ -173,8 +173,9 @@ func (t *Table) sendAside(c *Branch, wait int64) {
 	t.send(c.listener, &c.dst, c.token(off), c.request)
 }
 
-// NewBye reserves the record of the BYE that is to end the call that a 2xx of br made, in the place
-// of its CANCEL; Room and Dismiss, or Discard, must follow. It returns nil if the arena is full.
+// NewBye reserves the record of the BYE that is to end the call that a 2xx of br made. The BYE
+// takes the place of br's CANCEL. Room and Dismiss, or Discard, must follow. It returns nil if the
+// arena is full.
 func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 	if br.cancel != 0 {
 		t.end(t.branch(br.cancel))
@@ -182,7 +183,7 @@ func (t *Table) NewBye(br *Branch, to *netio.Addr, listener uint16) *Branch {
 	return t.newAside(br, parser.BYE, to, listener)
 }
 
-// Dismiss sends it. br is known until that is over, so that repetitions of its 2xx can be
+// Dismiss sends the BYE. br stays until the BYE has ended, so that repetitions of its 2xx can be
 // acknowledged.
 func (t *Table) Dismiss(br, bye *Branch) {
 	t.slab.Publish(bye.request)
@@ -191,19 +192,19 @@ func (t *Table) Dismiss(br, bye *Branch) {
 	t.sendAside(bye, t.lifetime())
 }
 
-// SetDismissed notes that what br answered is ended here, as Dismissed tells, and of which dialog
-// the BYE is: a hash of its To tag, 0 if none could be made. Nothing of br is sent again by Timer
-// A, so that its interval is free.
+// SetDismissed notes that the call br answered with is ended here, as Dismissed tells. tag says
+// which dialog the BYE is for: a hash of its To tag, 0 if no BYE could be made. It is kept in the
+// interval of Timer A, which br does not need any more.
 func (br *Branch) SetDismissed(tag uint32) { br.flags, br.intervalMs = br.flags|brDismissed, tag }
 
-// DismissedTag is that hash.
+// DismissedTag returns that hash.
 func (br *Branch) DismissedTag() uint32 { return br.intervalMs }
 
-// Dismissed tells whether the 2xx of br was one nobody wanted.
+// Dismissed reports whether the 2xx of br was one that nobody wanted.
 func (br *Branch) Dismissed() bool { return br.flags&brDismissed != 0 }
 
-// cancelWait is how long a CANCEL and the final it asks for may take: 64·T1
-// (§9.1), or fr_timer if that is shorter.
+// cancelWait returns how long a CANCEL and the final it asks for may take: 64·T1 (§9.1), or
+// fr_timer if that is shorter.
 func (t *Table) cancelWait() int64 { return min(64*int64(t.timers.T1), int64(t.timers.B)) }
 
 // hopRequest writes an ACK or CANCEL for the INVITE that br sent: its Request-URI, our Via alone,
@@ -250,8 +251,8 @@ func (t *Table) hopRequest(br *Branch, method string, toLine, more []byte) []byt
 	return b
 }
 
-// appendHopHeaders appends the rows that Config.HopHeaders names, but those that ACK and CANCEL have
-// of their own or must not have (§9.1, §17.1.1.3).
+// appendHopHeaders appends the rows that Config.HopHeaders names, except those that ACK and CANCEL
+// have of their own or must not have (§9.1, §17.1.1.3).
 func (t *Table) appendHopHeaders(b []byte, m *parser.Message) []byte {
 	for i := range m.Headers {
 		h := &m.Headers[i]

@@ -9,20 +9,20 @@ import (
 // index finds the record of a key: an open hash table outside the arena and outside the Go heap,
 // made anew from the records after a restart.
 //
-// A slot is one word, the record's offset and 32 bits of its hash, and what collides stands in the
+// A slot is one word: the record's offset and 32 bits of its hash. Records that collide are in the
 // slots behind (linear probing), eight to a cache line. So a look-up, found or not, costs one cache
-// miss, and no record is touched but the one meant. Chains through the records cost one more for
-// each record passed: with three million of them, 32 s of 45,000 calls/s, a call of lb.cfg spent
-// 3.3 of 24 us in look-ups (2 vCPU guest, Linux 6.18.44, 2026-11-26).
+// miss, and touches no record but the one meant. Chains through the records cost one more for each
+// record passed: with three million of them, 32 s of 45,000 calls/s, a call of lb.cfg spent 3.3 of
+// 24 us in look-ups (2 vCPU guest, Linux 6.18.44, 2026-11-26).
 //
-// It never grows: a pause to move millions of entries would be felt. Once it is 7/8 full, an
-// ordinary event, new transactions are refused.
+// The index never grows, since the pause to move millions of entries would be felt. Once it is 7/8
+// full new transactions are refused, which is an ordinary event.
 type index struct {
 	slots []uint64 // hash<<32 | shm.Off; 0 means empty
 	mask  uint32
 	used  int
 	most  int
-	leave int // of most, see Table.Reserve
+	leave int // how much of most to leave free, see Table.Reserve
 }
 
 // newIndex makes the index of one of several shards that share an arena.
@@ -34,7 +34,7 @@ func newIndex(arenaBytes uint64, shards int) (index, error) {
 	return index{slots: slots, mask: uint32(n) - 1, most: int(n / 8 * 7)}, err
 }
 
-// free gives the slots back. It may be called twice.
+// free unmaps the slots. It may be called twice.
 func (x *index) free() error {
 	slots := x.slots
 	x.slots = nil
@@ -44,8 +44,8 @@ func (x *index) free() error {
 	return shm.FreeIndex(slots)
 }
 
-// tagOf is the part of a hash that is kept. Its low bits are the slot where the search begins, the
-// others tell apart most of what begins there.
+// tagOf returns the part of a hash that is kept. Its low bits give the slot where the search
+// begins; the others tell apart most of the records that begin there.
 func tagOf(hash uint64) uint32 { return uint32(hash >> 32) }
 
 // put adds a record. It returns false if there is no room.
@@ -63,8 +63,8 @@ func (x *index) put(hash uint64, off shm.Off) bool {
 	return true
 }
 
-// remove takes a record out. It returns false if it is not there. Those behind that had been pushed
-// away close the gap, so that a search may end at the first empty slot.
+// remove removes a record. It returns false if the record is not there. Records behind it that had
+// been pushed away close the gap, so that a search may end at the first empty slot.
 func (x *index) remove(hash uint64, off shm.Off) bool {
 	tag := tagOf(hash)
 	entry := uint64(tag)<<32 | uint64(off)

@@ -9,8 +9,8 @@ import (
 	"viaduct/shm"
 )
 
-// What a transaction keeps besides its branches, each in a slot of its own that
-// belongs to the Tx and is only there where it is needed:
+// What a transaction keeps besides its branches. Each is in a slot of its own that belongs to the
+// Tx, and is only there where it is needed:
 //
 //	best        the best final response so far, while others are waited for (§16.7 step 6)
 //	challenges  rows of the 401s and 407s that are not the best (§16.7 step 7)
@@ -18,21 +18,21 @@ import (
 //	            and, in slots that saved refers to, the variables of these routes, and the runs
 //	            that wait (held.go)
 //
-// A slot is published before the Tx refers to it, and what it replaces is freed
-// after, so that a process killed between the two leaves the old one in force.
+// A slot is published before the Tx refers to it, and the slot it replaces is freed after that, so
+// that a process killed between the two leaves the old one in force.
 
 // Saved is the head of what the user keeps of a request. The user's own record
 // begins with it.
 type Saved struct {
 	shm.Header
-	FrMs    uint32 // this transaction's Timer B or F, t_set_fr; 0 means the table's
-	FrInvMs uint32 // its Timer C
+	FrMs    uint32 // Timer B or F of this transaction, t_set_fr; 0 means the table's
+	FrInvMs uint32 // Timer C of this transaction; 0 means the table's
 	// Program is the hash of the routing program that its routes belong to.
 	Program uint64
-	DueAt   int64 // when what the user holds in it is due, see HoldUntil; 0 means nothing is
-	// vars is the slot of the variables of the routing program, see SetVars; 0 means none
+	DueAt   int64 // when the run it holds is due, see HoldUntil; 0 means never
+	// vars is the slot of the routing program's variables, see SetVars; 0 means none.
 	vars shm.Off
-	held shm.Off // what else is held, see Held; 0 means nothing is
+	held shm.Off // first of what else is held, see Held; 0 means nothing is
 }
 
 // NewSaved reserves a slot of n bytes, which begins with a Saved, for the request of tx; SetSaved
@@ -47,7 +47,8 @@ func (t *Table) NewSaved(tx *Tx, n int) shm.Off {
 	return off
 }
 
-// SetSaved makes the slot at off, now filled, the one of tx. The variables stay, and what is held.
+// SetSaved makes the slot at off, now filled, the Saved of tx. Variables and what else is held
+// carry over.
 func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 	s := shm.Ptr[Saved](t.arena, off)
 	if s.vars, s.held = 0, 0; tx.saved != 0 {
@@ -56,22 +57,21 @@ func (t *Table) SetSaved(tx *Tx, off shm.Off) {
 	}
 	t.slab.Publish(off)
 	if tx.saved == 0 {
-		t.needs(off, 1) // it stays with its program
+		t.needs(off, 1) // counted for its program
 	}
 	t.replace(&tx.saved, off)
 }
 
 // HoldUntil is SetSaved for a slot whose user waits for something: User.Waited is called at due,
-// the slot's DueAt, unless another slot has taken its place or its DueAt is 0 by then. tx lives on
-// for as long, at least.
+// unless another slot has taken its place or its DueAt is 0 by then. tx lives until then at least.
 func (t *Table) HoldUntil(tx *Tx, off shm.Off, due int64) {
 	shm.Ptr[Saved](t.arena, off).DueAt = due
-	tx.endAt = max(tx.endAt, due+int64(lifeGuard)) // before the slot: it is not to end earlier
+	tx.endAt = max(tx.endAt, due+int64(lifeGuard)) // first: tx must not end earlier
 	t.SetSaved(tx, off)
 	t.rearmServer(tx, tx.endAt)
 }
 
-// waited tells the user that what it holds in tx is due, if it is.
+// waited tells the user that what it holds in tx is due, and reports whether it is.
 func (t *Table) waited(tx *Tx) bool {
 	s := shm.Ptr[Saved](t.arena, tx.saved)
 	if s.DueAt == 0 || s.DueAt > t.now {
@@ -83,13 +83,14 @@ func (t *Table) waited(tx *Tx) bool {
 	return true
 }
 
-// DropSaved forgets the request of tx, which nobody will ask for any more: its program may go.
+// DropSaved frees the saved request of tx, which nothing will need any more, so that its program may
+// be let go.
 func (t *Table) DropSaved(tx *Tx) {
 	t.dropSaved(tx)
 	t.rearmServer(tx, tx.endAt)
 }
 
-// dropSaved forgets it, and the variables.
+// dropSaved frees the Saved of tx, its variables and what it holds.
 func (t *Table) dropSaved(tx *Tx) {
 	if tx.saved != 0 {
 		s := shm.Ptr[Saved](t.arena, tx.saved)
@@ -100,14 +101,14 @@ func (t *Table) dropSaved(tx *Tx) {
 	}
 }
 
-// need is how many requests are kept for the routes of a program.
+// need counts the requests that are kept for the routes of a program.
 type need struct {
 	program uint64
 	n       int
 }
 
-// needs counts a request that is kept, or no longer, for its program. There are few programs, and
-// the one of most stands first.
+// needs counts a request that is kept for its program (d is 1), or is no longer (d is -1). There
+// are few programs, and the one with most requests stands first.
 func (t *Table) needs(saved shm.Off, d int) {
 	program := shm.Ptr[Saved](t.arena, saved).Program
 	for i := range t.needed {
@@ -119,8 +120,8 @@ func (t *Table) needs(saved shm.Off, d int) {
 	t.needed = append(t.needed, need{program, d}) // Slow path: once for each program
 }
 
-// Programs are the hashes of those that requests are kept for. What is not here will run no route
-// any more. It also puts the one of new requests first.
+// Programs returns the hashes of the programs that requests are kept for. Other programs will run
+// no route any more. It also puts current, the program of new requests, first in the table's list.
 func (t *Table) Programs(current uint64) (list []uint64) {
 	kept := t.needed[:0]
 	first := need{program: current}
@@ -141,7 +142,7 @@ func (t *Table) Programs(current uint64) (list []uint64) {
 	return list
 }
 
-// replace puts off in the place of what ref names, which is then freed.
+// replace makes ref name off, and frees what it named before.
 func (t *Table) replace(ref *shm.Off, off shm.Off) {
 	if old := *ref; old != 0 {
 		t.later(old)
@@ -149,13 +150,13 @@ func (t *Table) replace(ref *shm.Off, off shm.Off) {
 	*ref = off
 }
 
-// Saved is the slot that SetSaved was given, 0 if there is none. It is valid until
-// tx is terminated.
+// Saved returns the slot that SetSaved was given, 0 if there is none. It is valid until tx is
+// terminated.
 func (tx *Tx) Saved() shm.Off { return tx.saved }
 
-// SetVars keeps n bytes of variables that fill appends to what it is given. With n = 0 there
-// are none. tx has a Saved. It returns false if the arena has no room, and what was kept before
-// stays.
+// SetVars keeps n bytes of variables, which fill appends to the slice it is given. With n = 0 there
+// are none. tx must have a Saved. If the arena has no room it returns false, and what was kept
+// before stays.
 func (t *Table) SetVars(tx *Tx, n int, fill VarsWriter) bool {
 	s := shm.Ptr[Saved](t.arena, tx.saved)
 	if n == 0 {
@@ -180,8 +181,8 @@ func (t *Table) SetVars(tx *Tx, n int, fill VarsWriter) bool {
 // VarsWriter writes variables.
 type VarsWriter interface{ AppendKept(b []byte) []byte }
 
-// Vars is what SetVars kept, nil if nothing. A view, valid until the next SetVars, and then for the
-// batch.
+// Vars returns what SetVars kept, nil if nothing: a view, valid until the next SetVars, and then
+// for the batch.
 func (t *Table) Vars(tx *Tx) []byte {
 	if tx.saved == 0 {
 		return nil
@@ -192,14 +193,14 @@ func (t *Table) Vars(tx *Tx) []byte {
 	return nil
 }
 
-// OffOf is where tx stands in the arena, for a mail about it; ByKey finds it again.
+// OffOf returns where tx is in the arena, for a mail about it; ByKey finds it again.
 func (t *Table) OffOf(tx *Tx) shm.Off { return t.offOf(&tx.node) }
 
-// Key tells tx from any other that may stand in its slot later.
+// Key returns a number that tells tx from any other transaction that may be in its slot later.
 func (tx *Tx) Key() uint64 { return tx.key }
 
-// ByKey is the transaction at off, nil if it has ended. off comes from outside and
-// may be anything.
+// ByKey returns the transaction at off, nil if it has ended. off comes from outside and may be
+// anything.
 func (t *Table) ByKey(off shm.Off, key uint64) *Tx {
 	if off == 0 || !t.slab.Live(off, KindTx) {
 		return nil
@@ -211,11 +212,11 @@ func (t *Table) ByKey(off shm.Off, key uint64) *Tx {
 	return nil
 }
 
-// Label tells a routing program tx from another one in the same slot. Unlike its key it is the same
-// in the process that takes over after a kill.
+// Label returns a number that tells tx from another transaction in the same slot, for a routing
+// program. Unlike its key it is the same in the process that takes over after a kill.
 func (t *Table) Label(tx *Tx) uint32 { return uint32(xxhash.Sum64(t.keyBytes(tx)) & (1<<31 - 1)) }
 
-// ByLabel is ByKey for one that is known by its Label.
+// ByLabel is ByKey with the Label in place of the key.
 func (t *Table) ByLabel(off shm.Off, label uint32) *Tx {
 	if off == 0 || !t.slab.Live(off, KindTx) {
 		return nil
@@ -226,8 +227,8 @@ func (t *Table) ByLabel(off shm.Off, label uint32) *Tx {
 	return nil
 }
 
-// Ringing is how long an INVITE of tx may ring (Timer C): ms if that is not 0, else what the settings
-// say.
+// Ringing returns how long an INVITE of tx may ring (Timer C), in ns: ms if that is not 0, else
+// what the settings say.
 func (t *Table) Ringing(tx *Tx, ms int64) int64 {
 	if ms != 0 {
 		return ms * int64(time.Millisecond)
@@ -235,7 +236,7 @@ func (t *Table) Ringing(tx *Tx, ms int64) int64 {
 	return t.timerC(tx)
 }
 
-// timerB is how long a request of tx waits for a response (Timers B and F).
+// timerB returns how long a request of tx waits for a response (Timers B and F), in ns.
 func (t *Table) timerB(tx *Tx) int64 {
 	if tx.saved != 0 {
 		if ms := shm.Ptr[Saved](t.arena, tx.saved).FrMs; ms != 0 {
@@ -245,7 +246,7 @@ func (t *Table) timerB(tx *Tx) int64 {
 	return int64(t.timers.B)
 }
 
-// timerC is how long an INVITE of tx may ring (Timer C).
+// timerC returns how long an INVITE of tx may ring (Timer C), in ns.
 func (t *Table) timerC(tx *Tx) int64 {
 	if tx.saved != 0 {
 		if ms := shm.Ptr[Saved](t.arena, tx.saved).FrInvMs; ms != 0 {
@@ -255,9 +256,9 @@ func (t *Table) timerC(tx *Tx) int64 {
 	return int64(t.timers.C)
 }
 
-// Retime makes the branches of tx that wait for a response follow its own timers,
-// which changed: the one that runs begins anew with what it has now (b: Timers B
-// and F; c: Timer C). What was cancelled keeps the time of its CANCEL (§9.1).
+// Retime makes the branches of tx that wait for a response follow its own timers after those
+// changed: the timer that runs begins anew with its present length (b: Timers B and F; c: Timer C).
+// A branch that was cancelled keeps the time of its CANCEL (§9.1).
 func (t *Table) Retime(tx *Tx, b, c bool) {
 	for off := tx.first; off != 0; {
 		br := t.branch(off)
@@ -279,10 +280,10 @@ func (t *Table) Retime(tx *Tx, b, c bool) {
 	}
 }
 
-// BestStatus is the status given to SetBest last. It is 0 if there is none.
+// BestStatus returns the status given to SetBest last, 0 if there is none.
 func (tx *Tx) BestStatus() int { return int(tx.bestWord & bestStatusMask) }
 
-// BestWhy is the word that SetBest was given with it.
+// BestWhy returns the word given to SetBest with that status.
 func (tx *Tx) BestWhy() uint8 { return uint8(tx.bestWord >> bestStatusBits) }
 
 // A status takes ten bits (RFC 3261 §7.2), which leaves six.
@@ -298,13 +299,13 @@ func (t *Table) SetBest(tx *Tx, status int, why uint8) {
 	tx.bestWord = uint16(status)&bestStatusMask | uint16(why)<<bestStatusBits
 }
 
-// KeepBest keeps a copy of it. Without room there is its status alone.
+// KeepBest keeps a copy of that response. If there is no room only its status is kept.
 func (t *Table) KeepBest(tx *Tx, segments [][]byte) {
 	t.replace(&tx.best, t.join(tx, segments))
 }
 
-// Best is that copy, nil if there is none. A view, valid until the next SetBest or
-// final response, and then for the batch.
+// Best returns that copy, nil if there is none: a view, valid until the next SetBest or final
+// response, and then for the batch.
 func (t *Table) Best(tx *Tx) []byte {
 	if tx.best == 0 {
 		return nil
@@ -312,14 +313,14 @@ func (t *Table) Best(tx *Tx) []byte {
 	return t.storedBytes(tx.best)
 }
 
-// AddChallenge adds rows to the challenges. Without room they are left out.
+// AddChallenge adds rows to the challenges. If there is no room they are left out.
 func (t *Table) AddChallenge(tx *Tx, rows []byte) {
 	if off := t.join(tx, [][]byte{t.Challenges(tx), rows}); off != 0 {
 		t.replace(&tx.challenges, off)
 	}
 }
 
-// Challenges are the rows added, nil if there are none.
+// Challenges returns the rows added, nil if there are none.
 func (t *Table) Challenges(tx *Tx) []byte {
 	if tx.challenges == 0 {
 		return nil
@@ -327,7 +328,7 @@ func (t *Table) Challenges(tx *Tx) []byte {
 	return t.storedBytes(tx.challenges)
 }
 
-// DropBest forgets best response and challenges (t_drop_replies).
+// DropBest forgets the best response and the challenges (t_drop_replies).
 func (t *Table) DropBest(tx *Tx) {
 	t.SetBest(tx, 0, 0)
 	t.drop(&tx.challenges)
@@ -354,9 +355,9 @@ func (t *Table) join(tx *Tx, segments [][]byte) shm.Off {
 	return off
 }
 
-// SetLoop notes a hash of what the request was routed by, for whoever looks for
-// loops (RFC 5393 §4.2.2). Loop gives it back.
+// SetLoop notes a hash of what the request was routed by, for detecting loops (RFC 5393 §4.2.2).
+// Loop returns it.
 func (tx *Tx) SetLoop(h uint64) { tx.loop = h }
 
-// Loop is what SetLoop was given.
+// Loop returns what SetLoop was given.
 func (tx *Tx) Loop() uint64 { return tx.loop }

@@ -7,17 +7,16 @@ import (
 	"viaduct/parser"
 )
 
-// Key is what §17.2.3 compares: the top Via's branch and sent-by and the
-// method, an ACK counting as the INVITE it ends. A request without the magic
-// cookie is compared by RFC 2543's fields instead.
-// It is valid until the table makes the next one.
+// Key is what §17.2.3 compares: the top Via's branch and sent-by and the method, where an ACK
+// counts as the INVITE it ends. For a request without the magic cookie it is RFC 2543's fields
+// instead. A Key is valid until the table makes the next one.
 type Key struct {
 	hash  uint64
 	bytes []byte
 }
 
-// Key makes the match key of m, taken as a request of that method: an ACK is
-// taken as INVITE to find what it acknowledges, and so is a CANCEL.
+// Key returns the match key of m, taken as a request of that method: an ACK is taken as INVITE to
+// find what it acknowledges, and so is a CANCEL.
 func (t *Table) Key(m *parser.Message, method parser.Method) Key {
 	b := t.keyBuf[:0]
 	via, _ := m.TopVia()
@@ -35,8 +34,8 @@ func (t *Table) Key(m *parser.Message, method parser.Method) Key {
 		b = append(b, byte(method))
 	}
 	if len(b) > maxKeyBytes {
-		// Slow path: nobody honest comes here. Two keyed hashes of the whole
-		// stand for what is cut off.
+		// Slow path: no honest request is that long. Two keyed hashes of the whole stand for what
+		// is cut off.
 		h1, h2 := maphash.Bytes(t.seed, b), maphash.Bytes(t.seed2, b)
 		b = binary.LittleEndian.AppendUint64(b[:maxKeyBytes-16], h1)
 		b = binary.LittleEndian.AppendUint64(b, h2)

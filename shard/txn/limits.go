@@ -22,19 +22,19 @@ const (
 	// grows. A batch leaves at most a few per message.
 	limboSlots = 4096
 
-	// recordBytes is how much arena a transaction takes at the least in practice: 32 s after a call
-	// its two take 1,008 bytes, while it lasts one takes 1.6 KiB. There are at least 1.5 slots of
-	// the index for as many as a shard's part of the arena holds, so a lone shard's arena is full
-	// before its index, unless most transactions never leave the server side; and one of several
-	// has room for a third more calls than are its share.
+	// recordBytes is the least arena that a transaction takes in practice: 32 s after a call its
+	// two transactions take 1,008 bytes, and during the call one takes 1.6 KiB. The index has at
+	// least 1.5 slots for each recordBytes of a shard's part of the arena. So with a single shard
+	// the arena is full before the index, unless most transactions never leave the server side; and
+	// one of several shards has room for a third more calls than its share.
 	recordBytes = 512
 
 	// minIndexSlots and maxIndexSlots bound the index: 32 KiB and 1 GiB. For 2 GiB of arena it is
 	// 64 MiB.
 	minIndexSlots, maxIndexSlots = 1 << 12, 1 << 27
 
-	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from, or
-	// as many records as the arena keeps for other requests, if that is more.
+	// indexReserve is the part of the index (1/indexReserve) that new calls may not take from. If
+	// the arena keeps more records than that for other requests, as many slots are kept.
 	indexReserve = 16
 )
 
@@ -42,7 +42,7 @@ const (
 // the routing program made it and left it. RFC 3261 has no timer for it.
 const lifeGuard = 32 * time.Second
 
-// heldGuard is how much longer a record stays whose time is over while a run that it is part of
+// heldGuard is how much longer a record stays after its time is over, while a run that needs it
 // waits. The runs have deadlines of their own.
 const heldGuard = time.Second
 

@@ -1,18 +1,18 @@
 package txn
 
-// A transaction may be that of a request made here: nobody waits upstream, and what would be sent
-// there is told to the user. Its server machine has nothing to repeat and nothing to absorb. It ends
-// with its final response; after a 2xx to INVITE it stays as long as that may be repeated (Timer L),
-// since each of them is acknowledged (RFC 3261 §13.2.2.4).
+// A transaction may be that of a request made here. Then nobody waits upstream, and what would be
+// sent there is told to the user. Its server machine has nothing to repeat or to absorb, and ends
+// with the final response. After a 2xx to INVITE it stays for as long as the 2xx may be repeated
+// (Timer L), since each repetition is acknowledged (RFC 3261 §13.2.2.4).
 
-// SetOurs notes that nobody sent the request of tx. It is called before anything is sent.
+// SetOurs notes that the request of tx was made here. It is called before anything is sent.
 func (tx *Tx) SetOurs() { tx.flags |= txOurs }
 
-// Ours tells whether SetOurs was called.
+// Ours reports whether SetOurs was called.
 func (tx *Tx) Ours() bool { return tx.flags&txOurs != 0 }
 
-// Uncount takes tx out of what Unanswered and LastFinal tell of: nobody sent its request, and nobody
-// waits for what becomes of it.
+// Uncount takes tx out of what Unanswered and LastFinal report: its request was made here, and
+// nobody waits for its outcome.
 func (t *Table) Uncount(tx *Tx) {
 	if tx.flags&(txAnswered|txUncounted) == 0 {
 		tx.flags |= txUncounted
@@ -20,7 +20,7 @@ func (t *Table) Uncount(tx *Tx) {
 	}
 }
 
-// Random gives 64 unpredictable bits.
+// Random returns 64 unpredictable bits.
 func (t *Table) Random() uint64 { return t.random() }
 
 // finish is Respond for a request of ours.

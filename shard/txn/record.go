@@ -38,15 +38,14 @@ var stateNames = [...]string{"None", "Calling", "Trying", "Proceeding", "Accepte
 
 func (s State) String() string { return stateNames[s] }
 
-// node is what the timer wheel sees of a record: the first fields of Tx and
-// Branch alike.
+// node is the part of a record that the timer wheel uses: the first fields of Tx and Branch alike.
 type node struct {
 	shm.Header
 	due        int64   // deadline in ns of the shard's clock; 0 means not armed
 	next, prev shm.Off // neighbours in the wheel's slot
 	slot       uint16  // wheel slot while armed
 	flags      uint16
-	live       uint8 // Tx: branches that have not ended. Branch: brSentAgain and those behind it
+	live       uint8 // Tx: branches not ended. Branch: brSentAgain and the flags behind it
 	state      State
 	method     uint8 // parser.Method of the request
 	lostRoute  uint8 // Branch: the user's, see LostRoute
@@ -58,17 +57,17 @@ const (
 	txUnmatched              // no longer in the hash index
 	txAnswered               // a final response went upstream
 	txExpired                // its lifetime is over: no further destination is tried
-	txNoConnect              // its responses leave on a connection there is, see StreamOptions
-	txCloseAfter             // a final one closes it
+	txNoConnect              // its responses leave on an existing connection, see StreamOptions
+	txCloseAfter             // its final response closes the connection
 	txSecure                 // its request leaves over TLS alone
-	txLifetime               // its lifetime is one of its own, see SetLifetime
-	txOurs                   // nobody sent its request, see SetOurs
+	txLifetime               // it has a lifetime of its own, see SetLifetime
+	txOurs                   // its request was made here, see SetOurs
 	txUncounted              // see Uncount
 )
 
 // Flags of a Branch.
 const (
-	// this record is the CANCEL of an INVITE branch, or the BYE of one whose 2xx nobody wants
+	// this record is the CANCEL of an INVITE branch, or the BYE to one whose 2xx nobody wants
 	brCancel        = 1 << iota
 	brCancelPending // to be cancelled as soon as a provisional arrives (§9.1)
 	brCancelled     // its CANCEL was sent
@@ -77,20 +76,19 @@ const (
 	// its CANCEL was made a second time, after a panic stopped the first
 	brCancelAgain
 	brHeard // a provisional response came, a 100 included
-	// its time was over or it did not arrive: that was its outcome, whatever still comes
+	// it timed out or its request did not arrive: that is its outcome, whatever still comes
 	brLost
-	// an INVITE whose time was over, known for a while longer, see giveUp
+	// an INVITE that timed out and is kept for a while longer, see giveUp
 	brKept
 	brDismissed // its 2xx came late and was ended here with ACK and BYE
 	brHeld      // its request stays beyond a 2xx, see Hold
 )
 
-// What node.live of a Branch has: second chances that it had, and what else is known of its
-// errors.
+// Flags in node.live of a Branch: second chances that it had, and what else is known of its errors.
 const (
-	brSentAgain    = 1 << iota // over another connection, since the first broke
+	brSentAgain    = 1 << iota // sent again over another connection, since the first broke
 	brErrorIgnored             // an ICMP error about it was passed over
-	brTaken                    // a connection took it, and broke: it may have arrived
+	brTaken                    // a connection took its request, and broke: it may have arrived
 )
 
 // keyInlineBytes is the longest match key kept inside a Tx. SIPp's and
@@ -132,8 +130,8 @@ type Tx struct {
 	best       shm.Off // the best final response so far, if it had to wait
 	challenges shm.Off // WWW-Authenticate and Proxy-Authenticate rows of others
 	spares     shm.Off // further addresses, one Spares for each branch that has some
-	// status of the best response so far; 0 means none; in the high six bits the user's word about
-	// it
+	// bestWord is the status of the best response so far, 0 if there is none; its high six bits are
+	// the user's word about it.
 	bestWord  uint16
 	keyInline [keyInlineBytes]byte
 }
@@ -160,7 +158,7 @@ type Branch struct {
 	marks      uint8  // the user's, see Marks
 }
 
-// Sizes of the records; a test holds them against their structs.
+// Sizes of the records; a test compares them with the structs.
 const (
 	txBytes     = 256
 	branchBytes = 128

@@ -6,15 +6,14 @@ import (
 	"viaduct/shm"
 )
 
-// A process that attaches the arena of one that was killed finds records whose
-// every field is whole: each store here is of one word, records are published
-// last, and parts before what refers to them. What may be missing is the last
-// step of a change: a new state with the old deadline, which is earlier and
-// therefore ends the transaction sooner than need be, or a reply without its
-// state. Lists through records (wheel slots) are not believed.
+// A process that attaches the arena of one that was killed finds records whose every field is
+// whole: each store here is of one word, records are published last, and parts before what refers
+// to them. What may be missing is the last step of a change: a new state with the old deadline,
+// which is earlier and so ends the transaction sooner than needed, or a reply without its state.
+// Lists through records (wheel slots) are not trusted.
 
-// Holds tells shm.Arena.Recover whether a record refers to one of its parts; one
-// that it does not refer to was on its way in or out, and is given back.
+// Holds tells shm.Arena.Recover whether a record refers to one of its parts. A part that its record
+// does not refer to was being added or removed, and is freed.
 func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	h := shm.Ptr[shm.Header](a, owner)
 	switch h.Kind {
@@ -55,7 +54,7 @@ func Holds(a *shm.Arena, owner, part shm.Off) bool {
 	return false
 }
 
-// holds tells whether part is what the Saved at saved holds.
+// holds reports whether part is held by the Saved at saved.
 func holds(a *shm.Arena, saved, part shm.Off) bool {
 	for off, n := shm.Ptr[Saved](a, saved).held, 0; off != 0 && n < maxHeld; n++ {
 		if off == part {
@@ -69,8 +68,8 @@ func holds(a *shm.Arena, saved, part shm.Off) bool {
 	return false
 }
 
-// Transactions calls f for each transaction that has not ended. f may make and end
-// branches, and answer. It walks the whole arena: for recovery, not for work.
+// Transactions calls f for each transaction that has not ended. f may make and end branches, and
+// answer. It walks the whole arena, so it is only for recovery.
 func (t *Table) Transactions(f func(*Tx)) {
 	var all []shm.Off
 	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
@@ -84,9 +83,9 @@ func (t *Table) Transactions(f func(*Tx)) {
 	}
 }
 
-// Rebuild makes hash index and timer wheel anew from the records in the arena,
-// after shm.Arena.Recover, and before the first message. It ends what has no end
-// of its own any more, and returns how many transactions it took over.
+// Rebuild makes hash index and timer wheel anew from the records in the arena, after
+// shm.Arena.Recover and before the first message. It ends the records whose own end was lost, and
+// returns how many transactions it took over.
 func (t *Table) Rebuild() int {
 	var ended []shm.Off
 	t.slab.Walk(func(off shm.Off, h *shm.Header) bool {
@@ -109,8 +108,8 @@ func (t *Table) Rebuild() int {
 			tx.key = maphash.Bytes(t.seed, t.keyBytes(tx))
 			if !t.index.put(tx.key, off) {
 				t.count[CountIndexFull]++
-				// not in a table as large as the one before; if it is, repeats of its request are
-				// new to us
+				// This cannot happen in a table as large as the one before. If it does, repetitions
+				// of the request count as new.
 				tx.flags |= txUnmatched
 			}
 			t.rearmServer(tx, tx.endAt)
@@ -118,14 +117,14 @@ func (t *Table) Rebuild() int {
 			br := t.branch(off)
 			br.due, br.next, br.prev = 0, 0, 0
 			if br.flags&brEnded != 0 {
-				return true // was on its way out: taken from its list below
+				return true // it was being ended; the code below takes it off its list
 			}
 			if c := br.cancel; c != 0 &&
 				(!t.slab.Live(c, KindBranch) || t.branch(c).tx != off ||
 					t.branch(c).flags&brEnded != 0) {
 				br.cancel = 0
 			}
-			if br.endAt != 0 { // else a CANCEL that waits for a provisional
+			if br.endAt != 0 { // otherwise a CANCEL that waits for a provisional
 				t.armClient(off, br)
 			}
 		}
@@ -147,7 +146,7 @@ func (t *Table) Rebuild() int {
 	return t.held
 }
 
-// relink takes the branches that had ended out of tx's list and counts the others.
+// relink removes the branches that had ended from tx's list and counts the others.
 func (t *Table) relink(tx *Tx) {
 	for ref := &tx.first; *ref != 0; {
 		off := *ref

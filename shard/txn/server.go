@@ -8,56 +8,56 @@ import (
 	"viaduct/shm"
 )
 
-// Invite tells whether tx is an INVITE's.
+// Invite reports whether tx is an INVITE's.
 func (tx *Tx) Invite() bool { return parser.Method(tx.method) == parser.INVITE }
 
-// Method is the method of the request that made tx.
+// Method returns the method of the request that made tx.
 func (tx *Tx) Method() parser.Method { return parser.Method(tx.method) }
 
-// State is the server machine's state.
+// State returns the server machine's state.
 func (tx *Tx) State() State { return tx.state }
 
-// Status is the last status sent upstream; 0 if none was.
+// Status returns the last status sent upstream, 0 if none was.
 func (tx *Tx) Status() int { return int(tx.status) }
 
-// Answered tells whether a final response went upstream.
+// Answered reports whether a final response went upstream.
 func (tx *Tx) Answered() bool { return tx.flags&txAnswered != 0 }
 
-// Canceled tells whether the caller cancelled it.
+// Canceled reports whether the caller cancelled it.
 func (tx *Tx) Canceled() bool { return tx.flags&txCanceled != 0 }
 
-// Expired tells whether its lifetime is over (max_inv_lifetime, max_noninv_lifetime).
+// Expired reports whether its lifetime is over (max_inv_lifetime, max_noninv_lifetime).
 func (tx *Tx) Expired() bool { return tx.flags&txExpired != 0 }
 
 // SetSecure notes that its request may leave over TLS alone.
 func (tx *Tx) SetSecure() { tx.flags |= txSecure }
 
-// Secure tells whether SetSecure was called.
+// Secure reports whether SetSecure was called.
 func (tx *Tx) Secure() bool { return tx.flags&txSecure != 0 }
 
-// Listener is the listener the request came in by and responses leave by.
+// Listener returns the number of the listener that the request came in by and responses leave by.
 func (tx *Tx) Listener() int { return int(tx.listener) }
 
-// Proto is the transport the request came by and responses leave by.
+// Proto returns the transport that the request came by and responses leave by.
 func (tx *Tx) Proto() netio.Proto { return tx.replyTo.Proto }
 
-// ReplyTo is where responses go.
+// ReplyTo returns where responses go.
 func (tx *Tx) ReplyTo() netio.Addr { return tx.replyTo }
 
-// Total is how many branches were ever made.
+// Total returns how many branches were ever made.
 func (tx *Tx) Total() int { return int(tx.total) }
 
-// Live is how many branches have not ended.
+// Live returns how many branches have not ended.
 func (tx *Tx) Live() int { return int(tx.live) }
 
-// User is room for the user's own state, in the arena: no pointers in it. It is
-// zero when tx is made and lasts as long as tx.
+// User returns room for the user's own state, in the arena, so without pointers. It is zero when tx
+// is made and lasts as long as tx.
 func (tx *Tx) User() *[userBytes]byte { return &tx.user }
 
-// Repeat handles a request that matches tx: a retransmission, which gets the
-// last response again and ends here. It reports false where there is nothing to
-// repeat yet: the INVITE deserves another 100 (§17.2.1), which the caller makes
-// from the request at hand instead of our keeping a copy of it.
+// Repeat handles a request that matches tx: a retransmission, which gets the last response again
+// and is absorbed. It returns false if there is nothing to repeat yet. The INVITE then deserves
+// another 100 (§17.2.1), which the caller makes from the request at hand, so that no copy of it is
+// kept.
 func (t *Table) Repeat(tx *Tx) bool {
 	t.count[CountAbsorbed]++
 	switch {
@@ -74,9 +74,9 @@ func (t *Table) Repeat(tx *Tx) bool {
 	return true
 }
 
-// Ack handles an ACK that matches the INVITE transaction tx. It reports whether
-// the ACK ends here: one for a non-2xx final does (§17.2.1); one for a 2xx is a
-// request of its own, wrongly given the INVITE's branch, and goes on.
+// Ack handles an ACK that matches the INVITE transaction tx. It reports whether the ACK is
+// absorbed, as one for a non-2xx final is (§17.2.1). An ACK for a 2xx is a request of its own,
+// wrongly given the INVITE's branch, and is forwarded.
 func (t *Table) Ack(tx *Tx) bool {
 	switch tx.state {
 	case Completed:
@@ -92,9 +92,9 @@ func (t *Table) Ack(tx *Tx) bool {
 	return true
 }
 
-// Respond sends a response with the given status through tx. The segments are
-// its bytes, referenced until the shard flushes. It reports false if the
-// machine's state forbids the response (§17.2): it was not sent.
+// Respond sends a response with the given status through tx. The segments are its bytes, referenced
+// until the shard flushes. It returns false, without sending, if the machine's state forbids the
+// response (§17.2).
 func (t *Table) Respond(tx *Tx, status int, segments [][]byte) bool {
 	switch {
 	case tx.flags&txOurs != 0:
@@ -105,8 +105,8 @@ func (t *Table) Respond(tx *Tx, status int, segments [][]byte) bool {
 	return t.respondNonInvite(tx, status, segments)
 }
 
-// Withhold is Respond for a final response that is not to leave: tx is answered, absorbs what the
-// caller repeats, and has nothing to repeat itself.
+// Withhold is Respond for a final response that is not sent: tx counts as answered, absorbs
+// repetitions of the request, and has nothing to repeat itself.
 func (t *Table) Withhold(tx *Tx, status int) {
 	if status < 200 || tx.state != Trying && tx.state != Proceeding {
 		return
@@ -117,8 +117,8 @@ func (t *Table) Withhold(tx *Tx, status int) {
 	t.rearmServer(tx, t.now+t.lifetime())
 }
 
-// SetLifetime ends tx in that time from now, if nothing else did, whatever max_inv_lifetime and
-// max_noninv_lifetime say; 0 is what those say.
+// SetLifetime ends tx when d has passed from now, if nothing else did, whatever max_inv_lifetime
+// and max_noninv_lifetime say. With 0 those hold.
 func (t *Table) SetLifetime(tx *Tx, d time.Duration) {
 	if tx.state != Trying && tx.state != Proceeding || tx.flags&txExpired != 0 {
 		return
@@ -136,7 +136,7 @@ func (t *Table) SetLifetime(tx *Tx, d time.Duration) {
 	t.rearmServer(tx, t.now+int64(d))
 }
 
-// respondInvite is figure 7 with RFC 6026's Accepted.
+// respondInvite is figure 7 with RFC 6026's Accepted state.
 func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 	switch tx.state {
 	case Proceeding:
@@ -146,8 +146,8 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 		case status < 200:
 			t.keep(tx, status, segments)
 		case status < 300:
-			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each.
-			// before the state: a response that a panic stopped was not sent
+			// RFC 6026 §7.1: Timer L, no copy: the UAS repeats its 2xx, we forward each. The state
+			// follows, since a response that a panic stopped was not sent.
 			t.pass(tx, status, segments)
 			tx.state = Accepted
 			t.answered(tx)
@@ -183,7 +183,7 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 	if status < 200 {
 		tx.state = Proceeding
 		if status != 100 {
-			return false // RFC 4320 §4.1: nothing but a 100, and that not early
+			return false // RFC 4320 §4.1: only a 100, and not early
 		}
 		t.keep(tx, status, segments)
 	} else {
@@ -198,8 +198,8 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 	return true
 }
 
-// linger is Timer I or J: how long repetitions of the ACK or the request are absorbed. A reliable
-// transport brings none (§17.2.1, §17.2.2).
+// linger returns d for Timer I or J, for which repetitions of the ACK or the request are absorbed,
+// or 0 over a reliable transport, which brings none (§17.2.1, §17.2.2).
 func (tx *Tx) linger(d time.Duration) int64 {
 	if tx.replyTo.Proto.Reliable() {
 		return 0
@@ -207,8 +207,8 @@ func (tx *Tx) linger(d time.Duration) int64 {
 	return int64(d)
 }
 
-// rearmServer sets the server machine's end and arms the earliest of it, Timer G and what the user
-// waits for.
+// rearmServer sets the server machine's end, and arms the earliest of that, Timer G and what the
+// user waits for.
 func (t *Table) rearmServer(tx *Tx, endAt int64) {
 	tx.endAt = endAt
 	due := endAt
@@ -229,7 +229,7 @@ func (t *Table) rearmServer(tx *Tx, endAt int64) {
 	t.arm(t.offOf(&tx.node), &tx.node, due)
 }
 
-// pass sends a response that nobody will ask us to repeat.
+// pass sends a response that is not kept, since nothing asks for its repetition.
 func (t *Table) pass(tx *Tx, status int, segments [][]byte) {
 	if tx.flags&(txNoConnect|txCloseAfter) != 0 {
 		t.setReplyOptions(tx, status)
@@ -241,16 +241,15 @@ func (t *Table) pass(tx *Tx, status int, segments [][]byte) {
 	t.out.End()
 }
 
-// keep sends a response and keeps its bytes for retransmissions. Without room
-// for them it is sent all the same and not repeated. Over a reliable transport
-// nobody asks again.
+// keep sends a response and keeps its bytes for retransmissions. If there is no room for them it is
+// sent all the same, and not repeated. Over a reliable transport nothing asks for a repetition.
 func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 	if tx.replyTo.Proto.Reliable() {
 		t.pass(tx, status, segments)
 		return
 	}
-	// The copies of what new calls are answered with must not eat what is kept for calls in
-	// progress: INVITEs that end all at once, since nobody answers them, would.
+	// The copies of responses to new calls must not use up what is reserved for calls in progress:
+	// INVITEs that all end at once, because nobody answers them, would.
 	was := t.Reserve(tx.Invite())
 	off := t.join(tx, segments)
 	t.Reserve(was)
@@ -311,8 +310,8 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 	}
 }
 
-// expireGuard ends a transaction whose whole life took too long
-// (max_inv_lifetime, max_noninv_lifetime), or that has nobody to answer it.
+// expireGuard ends a transaction that has outlived its lifetime (max_inv_lifetime,
+// max_noninv_lifetime), or that has no branch that could answer it.
 func (t *Table) expireGuard(tx *Tx) {
 	limit := t.timers.MaxNonInvite
 	if tx.Invite() {
@@ -330,11 +329,10 @@ func (t *Table) expireGuard(tx *Tx) {
 	}
 }
 
-// Left is how long tx lives on if nothing more is done about it.
+// Left returns how long tx lives on if nothing more is done about it.
 func (t *Table) Left(tx *Tx) time.Duration { return time.Duration(tx.endAt - t.now) }
 
-// TimeLeft tells whether tx has enough of its lifetime left for another
-// destination to answer.
+// TimeLeft reports whether tx has enough of its lifetime left for another destination to answer.
 func (t *Table) TimeLeft(tx *Tx) bool {
 	limit := t.timers.MaxNonInvite
 	if tx.Invite() {

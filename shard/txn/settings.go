@@ -2,27 +2,27 @@ package txn
 
 import "time"
 
-// Settings are what tm's parameters and max_branches of the core say of transactions: modules bind
-// its fields. Start from DefaultSettings.
+// Settings are what tm's parameters and max_branches of the core say about transactions. Modules
+// bind its fields. Start from DefaultSettings.
 type Settings struct {
 	Timers
-	// CancelBefore is what becomes of a branch that is cancelled before it had a provisional.
+	// CancelBefore says how a branch is cancelled that has not had a provisional.
 	CancelBefore CancelBefore
-	// RestartC: each provisional response begins Timer C anew (§16.7 item 2;
-	// restart_fr_on_each_reply), else it runs from the first one on.
+	// RestartC makes each provisional response start Timer C anew (§16.7 item 2;
+	// restart_fr_on_each_reply). Otherwise it runs from the first one on.
 	RestartC bool
-	// Relay100: a 100 to an INVITE is for the user as well, which §16.7 step 5 forbids to pass on
-	// (relay_100).
+	// Relay100 passes a 100 to an INVITE to the user as well, although §16.7 step 5 forbids
+	// forwarding it (relay_100).
 	Relay100 bool
-	// HopHeaders is what the names of header rows begin with that ACK and CANCEL have as the INVITE
-	// had them (ac_extra_hdrs); "" means no others.
+	// HopHeaders is a prefix of header names: ACK and CANCEL repeat rows of the INVITE whose name
+	// begins so (ac_extra_hdrs). "" means none.
 	HopHeaders string
-	// MaxBranches is how many branches a transaction may have (max_branches); 0, or more than the
-	// package's own limit: that limit.
+	// MaxBranches is how many branches a transaction may have (max_branches). 0, or more than the
+	// package's own limit, means that limit.
 	MaxBranches int
 }
 
-// DefaultSettings are those of an empty configuration file.
+// DefaultSettings returns the settings of an empty configuration file.
 func DefaultSettings() Settings {
 	return Settings{Timers: DefaultTimers(), CancelBefore: CancelWaits, RestartC: true,
 		MaxBranches: 12}
@@ -41,19 +41,19 @@ type Timers struct {
 	// C is for an INVITE after a provisional response (fr_inv_timer): §16.6 item 11 wants more than
 	// 3 minutes.
 	C time.Duration
-	// Wait is how long what is over absorbs repetitions (wt_timer): Timers D, J, L and M (RFC 6026
-	// §7.1).
+	// Wait is how long a finished transaction absorbs repetitions (wt_timer): Timers D, J, L and M
+	// (RFC 6026 §7.1).
 	Wait time.Duration
 
-	// MaxInvite bounds a whole INVITE transaction (max_inv_lifetime); 0 means that nothing but
-	// Timer C does. Kamailio's 180 s would cut a call that rings on with 180s.
+	// MaxInvite bounds a whole INVITE transaction (max_inv_lifetime); 0 means that only Timer C
+	// does. Kamailio's 180 s would cut a call that rings on with 180s.
 	MaxInvite time.Duration
-	// MaxNonInvite bounds a whole non-INVITE transaction (max_noninv_lifetime); 0 means that
-	// nothing but Timer F does.
+	// MaxNonInvite bounds a whole non-INVITE transaction (max_noninv_lifetime); 0 means that only
+	// Timer F does.
 	MaxNonInvite time.Duration
 }
 
-// DefaultTimers are the RFC's values.
+// DefaultTimers returns the RFC's values.
 func DefaultTimers() Timers {
 	const t1 = 500 * time.Millisecond
 	return Timers{
@@ -68,8 +68,8 @@ type CancelBefore int
 
 // How it is cancelled.
 const (
-	// its CANCEL waits for the provisional, but it counts as answered with 487 at once
+	// its CANCEL waits for the provisional, but the branch counts as answered with 487 at once
 	CancelFakes  CancelBefore = iota
 	CancelWaits               // its CANCEL waits for the provisional, as §9.1 asks for
-	CancelLeaves              // it is sent at once
+	CancelLeaves              // its CANCEL is sent at once
 )

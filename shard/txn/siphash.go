@@ -2,8 +2,8 @@ package txn
 
 import "math/bits"
 
-// sipHash is SipHash-2-4 (Aumasson and Bernstein, 2012) of four words: a keyed hash that nobody can
-// forge without the key, short enough for each request that leaves.
+// sipHash returns SipHash-2-4 (Aumasson and Bernstein, 2012) of four words: a keyed hash that
+// nobody can forge without the key, short enough for each request that leaves.
 func sipHash(key *[2]uint64, words *[4]uint64) uint64 {
 	v0, v1 := key[0]^0x736f6d6570736575, key[1]^0x646f72616e646f6d
 	v2, v3 := key[0]^0x6c7967656e657261, key[1]^0x7465646279746573

@@ -5,17 +5,17 @@ import (
 	"viaduct/shm"
 )
 
-// Spares are the addresses of a branch's destination that are left to try when the
-// one it went to fails (RFC 3263 §4.3): a slot of the Tx, chained from it, so that a
-// call to a single address pays nothing.
+// Spares are the addresses of a branch's destination that are left to try when the one it went to
+// fails (RFC 3263 §4.3). They are in a slot chained from the Tx, so that a call to a single address
+// pays nothing.
 //
 //	+--------+--------------+-----------+--------+
 //	| Spares | n × Addr     | domain    |        |
 //	+--------+--------------+-----------+--------+
 //	           at: the next   domainLen
 //
-// The next branch inherits what is left: its number is stored over the old one,
-// one word at a time like everything that changes in place.
+// The next branch inherits what is left: its index is stored over the old one, as one word, like
+// everything that changes in place.
 type Spares struct {
 	shm.Header
 	next      shm.Off
@@ -30,9 +30,9 @@ const (
 	addrBytes   = 24
 )
 
-// KeepSpares keeps the addresses to try after the one that the branch with that index goes to, none
-// at all where only their name counts, and that name. It returns false if the arena has no room,
-// and there will be no other try.
+// KeepSpares keeps list, the addresses to try after the one that the branch with that index goes
+// to, and domain, the name they are addresses of. list may be empty where only the name matters. It
+// returns false if the arena has no room; then there is no other try.
 func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) bool {
 	n := sparesBytes + addrBytes*len(list) + len(domain)
 	off, ok := t.slab.Alloc(KindSpares, n)
@@ -58,7 +58,8 @@ func (t *Table) KeepSpares(tx *Tx, index int, list []netio.Addr, domain []byte) 
 }
 
 // setStreamOptions tells the Sender the options of a further message of br, and the domain it is
-// for, so that it finds the connection of the request and not another name's at the same address.
+// for, so that the Sender finds the connection of the request and not that of another name at the
+// same address.
 func (t *Table) setStreamOptions(br *Branch, o StreamOptions) {
 	if !br.dst.Proto.Reliable() {
 		return
@@ -75,9 +76,9 @@ func (t *Table) setStreamOptions(br *Branch, o StreamOptions) {
 	}
 }
 
-// NextSpare takes the next address of the branch with that index, and tells the name it is one of,
-// a view valid for the batch. The branch that goes there is told by InheritSpares. It returns false
-// if none is left.
+// NextSpare takes the next address of the branch with that index, and returns the name it belongs
+// to, a view valid for the batch. InheritSpares must be told of the branch that goes there. ok is
+// false if no address is left.
 func (t *Table) NextSpare(tx *Tx, index int) (to netio.Addr, domain []byte, ok bool) {
 	s, off := t.sparesOf(tx, index)
 	if s == nil || s.at == s.n {
@@ -89,13 +90,14 @@ func (t *Table) NextSpare(tx *Tx, index int) (to netio.Addr, domain []byte, ok b
 	return to, b[int(s.n)*addrBytes:], true
 }
 
-// Spares tells whether the branch with that index has addresses left.
+// Spares reports whether the branch with that index has addresses left.
 func (t *Table) Spares(tx *Tx, index int) bool {
 	s, _ := t.sparesOf(tx, index)
 	return s != nil && s.at < s.n
 }
 
-// InheritSpares gives what one branch has left to the one made after it.
+// InheritSpares gives the addresses that branch from has left to branch to, which was made after
+// it.
 func (t *Table) InheritSpares(tx *Tx, from, to int) {
 	if s, _ := t.sparesOf(tx, from); s != nil {
 		s.branch = uint8(to)

@@ -5,14 +5,14 @@ type StreamOptions uint8
 
 // The options.
 const (
-	// NoConnect lets it leave on a connection that exists, or not at all.
+	// NoConnect makes the message leave on an existing connection, or not at all.
 	NoConnect StreamOptions = 1 << iota
-	// CloseAfter closes the connection once the message, and what was before it, is written.
+	// CloseAfter closes the connection once the message, and everything before it, is written.
 	CloseAfter
 )
 
-// SetReplyOptions says what the responses of tx ask of their stream. Only a final one closes it:
-// whoever hangs up after a 100 has kept the answer.
+// SetReplyOptions sets what the responses of tx ask of their stream. Only a final response closes
+// it: closing after a 100 would keep the answer from getting through.
 func (tx *Tx) SetReplyOptions(o StreamOptions) {
 	tx.flags &^= txNoConnect | txCloseAfter
 	if o&NoConnect != 0 {
@@ -23,7 +23,7 @@ func (tx *Tx) SetReplyOptions(o StreamOptions) {
 	}
 }
 
-// ReplyOptions is what SetReplyOptions was given.
+// ReplyOptions returns what SetReplyOptions was given.
 func (tx *Tx) ReplyOptions() (o StreamOptions) {
 	if tx.flags&txNoConnect != 0 {
 		o |= NoConnect
@@ -45,8 +45,8 @@ func (t *Table) setReplyOptions(tx *Tx, status int) {
 	}
 }
 
-// RespondBy is Respond through another listener and with further options, this once: what is sent
-// again leaves as ever.
+// RespondBy is Respond through another listener and with further options. They are for this
+// response alone: when it is sent again it leaves as usual.
 func (t *Table) RespondBy(tx *Tx, listener int, o StreamOptions, status int,
 	segments [][]byte) bool {
 	was, options := tx.listener, tx.ReplyOptions()

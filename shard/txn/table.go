@@ -12,13 +12,13 @@ import (
 // Sender is the shard's send queue. A message is put into it by Begin, Append for each of its
 // segments, and End.
 type Sender interface {
-	// SetStreamOptions is for the message begun next, and has no effect if that leaves as a
-	// datagram. The receiver must show a certificate of domain (RFC 5922); if domain is empty, its
-	// address is all that is known. The bytes of domain are kept by reference until the shard
+	// SetStreamOptions sets the options of the message begun next. They have no effect if that
+	// leaves as a datagram. The receiver must show a certificate of domain (RFC 5922); if domain is
+	// empty only its address is known. The bytes of domain are kept by reference until the shard
 	// flushes.
 	SetStreamOptions(o StreamOptions, domain []byte)
 	// Begin begins a message. The token comes back if the message fails: it names the Branch that
-	// sent it, or is 0.
+	// sent the message, or is 0.
 	Begin(listener int, dst *netio.Addr, token uint64)
 	// Append adds bytes to the message. They are kept by reference until the shard flushes.
 	Append(segment []byte)
@@ -28,35 +28,34 @@ type Sender interface {
 	Abandon()
 }
 
-// User is told what a transaction cannot decide. Its calls come from
-// [Table.Expire] and [Table.TransportError]; br is over when they return, Timer C
-// aside.
+// User is told what a transaction cannot decide. Its methods are called from [Table.Expire] and
+// [Table.TransportError]. When they return br is over, except after Timer C.
 type User interface {
-	// Expired: the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime) and
-	// branches of it are under way.
+	// Expired says that the transaction's lifetime is over (max_inv_lifetime, max_noninv_lifetime)
+	// while branches of it are under way.
 	Expired(tx *Tx)
-	// BranchTimeout: no final response came in time (Timers B, C or F). After
-	// Timer C br goes on until its CANCEL brought its final, or did not.
+	// BranchTimeout says that no final response came in time (Timers B, C or F). After Timer C br
+	// goes on until its CANCEL has brought a final, or has timed out.
 	BranchTimeout(tx *Tx, br *Branch)
-	// BranchFailed: the request could not be sent, or an ICMP error said that it
+	// BranchFailed says that the request could not be sent, or that an ICMP error reported that it
 	// did not arrive (§17.1.4, §18.4).
 	BranchFailed(tx *Tx, br *Branch)
-	// StillTrying: a non-INVITE has no final response at the time when the caller's
-	// Timer E has reached T2: now, and not earlier, a 100 may be sent (RFC 4320 §4.1).
+	// StillTrying says that a non-INVITE has no final response at the time when the caller's Timer
+	// E has reached T2: from now on, and not earlier, a 100 may be sent (RFC 4320 §4.1).
 	StillTrying(tx *Tx)
-	// Finished: the final response to a request of ours has come, or was made here, see SetOurs.
-	// again says that it is not the first one.
+	// Finished says that the final response to a request made here has come, or was made here, see
+	// SetOurs. again says that it is a repetition.
 	Finished(tx *Tx, status int, again Again)
-	// Waited: what the user holds in the transaction's saved slot is due, see HoldUntil.
+	// Waited says that what the user holds in the transaction's saved slot is due, see HoldUntil.
 	Waited(tx *Tx)
-	// WaitedFor: what the user holds at off is due, see Held.
+	// WaitedFor says that what the user holds at off is due, see Held.
 	WaitedFor(tx *Tx, off shm.Off)
 }
 
-// Random gives 64 unpredictable bits.
+// Random returns 64 unpredictable bits.
 type Random func() uint64
 
-// Config is what a Table is made of.
+// Config is what a Table is made from.
 type Config struct {
 	Settings
 
@@ -66,21 +65,20 @@ type Config struct {
 	User     User
 	Counters *shm.Counters
 	Random   Random
-	// Life tells branches of this process from those of the ones before it on the same address;
-	// MarkKey is the secret that they share. See Former. Who takes over an arena takes over its
-	// life.
+	// Life tells branches of this process from those of earlier processes on the same address;
+	// MarkKey is the secret that they share. See Former. A process that takes over an arena takes
+	// over its Life.
 	Life    uint32
 	MarkKey [2]uint64
 	Now     int64 // ns; all times given later come from the same clock
-	// Ended is told that a transaction and all its branches are over. It may be nil.
+	// Ended is called when a transaction and all its branches are over. It may be nil.
 	Ended func(tx *Tx)
-	// Sent is told what a transaction sends of its own accord: the CANCEL or BYE of br, its ACK to
-	// a final other than a 2xx, and what is sent again; without br a response. Without it nobody is
-	// told.
+	// Sent is called for what a transaction sends by itself: the CANCEL or BYE of br, its ACK to a
+	// final other than a 2xx, and retransmissions; with br nil it is a response. It may be nil.
 	Sent func(tx *Tx, br *Branch, method parser.Method, again Again)
 }
 
-// Again tells whether something is sent for the first time.
+// Again says whether something is sent again or for the first time.
 type Again bool
 
 // Table holds the transactions of one shard. See the package comment for who may
@@ -101,8 +99,8 @@ type Table struct {
 	maxBr      uint8
 	life       uint32
 	markKey    [2]uint64
-	branchHead []byte // of our Via branches, up to the shard
-	lifeText   []byte // life in them
+	branchHead []byte // beginning of our Via branches, up to the shard
+	lifeText   []byte // life, as in our Via branches
 	born       int64  // when the table was made, ns
 	stillAt    int64  // how old a non-INVITE is when it may have its 100
 	before     CancelBefore
@@ -110,15 +108,15 @@ type Table struct {
 	relay100   bool
 	hopHeaders string
 	held       int   // server transactions alive
-	open       int   // of those, without a final response
-	final      int64 // when one had its final response last, ns
+	open       int   // server transactions without a final response
+	final      int64 // when a transaction last had its final response, ns
 	wheel      wheel
 	keyBuf     []byte
 	scratch    []byte         // for ACK and CANCEL being built
 	stored     parser.Message // for reading a request sent earlier
 	answeredBy []byte         // see Answered
 	limbo      []shm.Off
-	freed      int     // of limbo, by a Reclaim that did not get to its end
+	freed      int     // how many of limbo are freed, by a Reclaim that a panic cut short
 	hand       shm.Off // the record at work in this step, see InHand
 	ended      func(tx *Tx)
 	sent       func(tx *Tx, br *Branch, method parser.Method, again Again)
@@ -151,8 +149,8 @@ func New(c Config) (*Table, error) {
 	return t, nil
 }
 
-// Close gives back what the table has outside the arena and the Go heap. The records stay, for
-// another table; this one may not be used any more.
+// Close frees what the table has outside the arena and the Go heap. The records stay, for another
+// table; this one may not be used any more.
 func (t *Table) Close() error { return t.index.free() }
 
 // Configure replaces Settings, Ended and Sent. Timers that run already run out as they were set.
@@ -171,11 +169,11 @@ func (t *Table) Configure(c *Config) {
 	t.stillAt = max(t.stillAt, int64(c.T1))
 }
 
-// SetUser puts another user into the place of the one in Config, between two messages: one that
-// stands before it, for instance.
+// SetUser replaces the user given in Config, between two messages; the new one may pass the calls
+// on.
 func (t *Table) SetUser(u User) { t.user = u }
 
-// SetNow tells the time, once per batch, in ns.
+// SetNow sets the time, in ns, once per batch.
 func (t *Table) SetNow(now int64) {
 	t.now = now
 	if t.wheel.armed == 0 {
@@ -183,27 +181,27 @@ func (t *Table) SetNow(now int64) {
 	}
 }
 
-// Shard is the number of the shard the table belongs to.
+// Shard returns the number of the shard that the table belongs to.
 func (t *Table) Shard() int { return t.shard }
 
-// Held is how many server transactions are alive.
+// Held returns how many server transactions are alive.
 func (t *Table) Held() int { return t.held }
 
-// Unanswered is how many of them have had no final response.
+// Unanswered returns how many of them have had no final response.
 func (t *Table) Unanswered() int { return t.open }
 
-// SetReserve says what is left alone while Reserve is on: of the arena's pool, and of each size
-// class (shm.Slab.Reserve).
+// SetReserve sets what is left free while Reserve is on: pool bytes of the arena's pool, and each
+// bytes of free slots of each size class (shm.Slab.Reserve).
 func (t *Table) SetReserve(pool, each uint64) {
 	t.reservePool, t.reserveEach = pool, each
 	t.reserveIndex = min(max(t.index.most/indexReserve, int(each/txBytes)), t.index.most/2)
 }
 
-// ReserveBytes is what of the arena's pool is left alone while Reserve is on.
+// ReserveBytes returns how much of the arena's pool is left free while Reserve is on.
 func (t *Table) ReserveBytes() uint64 { return t.reservePool }
 
-// Reserve makes new records and copies leave the reserve of the arena alone, and as much of the
-// index, until it is switched off. It reports whether it was on.
+// Reserve makes new records and copies leave the reserve of the arena free, and as much of the
+// index, until it is switched off. It returns whether it was on.
 func (t *Table) Reserve(on bool) (was bool) {
 	was = t.index.leave > 0
 	if !on {
@@ -216,18 +214,18 @@ func (t *Table) Reserve(on bool) (was bool) {
 	return was
 }
 
-// LastFinal is when a transaction had its final response last, in ns.
+// LastFinal returns when a transaction last had its final response, in ns.
 func (t *Table) LastFinal() int64 { return t.final }
 
-// NextDue is when the next timer fires; ok is false if none is armed.
+// NextDue returns when the next timer fires, in ns; ok is false if none is armed.
 func (t *Table) NextDue() (due int64, ok bool) { return t.wheel.nextDue() }
 
-// Reclaim gives back the slots that ended during the batch. Call it when nothing
-// in the send queue refers to the arena any more.
+// Reclaim frees the slots that ended during the batch. Call it when nothing in the send queue
+// refers to the arena any more.
 func (t *Table) Reclaim() {
 	for t.freed < len(t.limbo) {
 		off := t.limbo[t.freed]
-		t.freed++ // before: a slot that cannot be freed panics once, not for ever
+		t.freed++ // first, so that a slot that cannot be freed panics only once
 		t.slab.Free(off)
 	}
 	t.limbo, t.freed = t.limbo[:0], 0
@@ -262,9 +260,9 @@ func (t *Table) keyBytes(tx *Tx) []byte {
 	return tx.keyInline[:tx.keyLen]
 }
 
-// NewServer makes the server transaction of a request with that key, which must not match one
-// already. Responses will go to replyTo through listener. It returns nil if the arena or the index
-// is full.
+// NewServer makes the server transaction of a request with that key, which must not match an
+// existing one. Responses will go to replyTo through listener. It returns nil if the arena or the
+// index is full.
 func (t *Table) NewServer(k Key, method parser.Method, replyTo *netio.Addr, listener uint16) *Tx {
 	if t.index.used >= t.index.most-t.index.leave {
 		t.count[CountIndexFull]++
@@ -324,7 +322,7 @@ func (t *Table) store(owner shm.Off, kind shm.Kind, b []byte) shm.Off {
 	return off
 }
 
-// storedBytes are the bytes of a slot filled by store.
+// storedBytes returns the bytes of a slot filled by store.
 func (t *Table) storedBytes(off shm.Off) []byte {
 	return t.arena.Bytes(off, 0, int(shm.Ptr[shm.Header](t.arena, off).Len))
 }
@@ -337,7 +335,7 @@ func (t *Table) drop(ref *shm.Off) {
 	}
 }
 
-// unmatch takes tx out of the hash index: no request belongs to it any more.
+// unmatch removes tx from the hash index: no request belongs to it any more.
 func (t *Table) unmatch(tx *Tx) {
 	if tx.flags&txUnmatched != 0 {
 		return
@@ -348,7 +346,7 @@ func (t *Table) unmatch(tx *Tx) {
 	}
 }
 
-// terminate ends the server side. The record goes when its last branch does.
+// terminate ends the server side. The record is freed with its last branch.
 func (t *Table) terminate(tx *Tx) {
 	t.answered(tx)
 	tx.state = Terminated

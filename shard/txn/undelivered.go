@@ -5,11 +5,11 @@ import (
 	"viaduct/shm"
 )
 
-// What becomes of a branch whose request did not leave or did not arrive.
+// What happens to a branch whose request did not leave or did not arrive.
 
-// TransportError tells that what br sent did not leave, or did not arrive
-// (§17.1.4, §18.4; RFC 3261 §16.9 takes it as a 503). It counts only while no
-// response has come: a late ICMP error does not end a call in progress.
+// TransportError says that the request of br did not leave, or did not arrive (§17.1.4, §18.4; RFC
+// 3261 §16.9 treats it as a 503). It counts only while no response has come: a late ICMP error does
+// not end a call in progress.
 func (t *Table) TransportError(br *Branch) {
 	if br.flags&(brEnded|brFinal) != 0 || br.status != 0 ||
 		(br.state != Calling && br.state != Trying) {
@@ -39,9 +39,9 @@ func (t *Table) Taken(token uint64) {
 	}
 }
 
-// SendAgain sends the request of br once more, to the same place and with the same Via, so that a
-// peer that has read it takes it for a repetition: the connection that it left on is gone. It
-// returns false if that was done before, or something came back meanwhile.
+// SendAgain sends the request of br once more, since the connection that it left on is gone: to the
+// same place and with the same Via, so that a peer that has read it takes it for a repetition. It
+// returns false if that was done before, or a response came meanwhile.
 func (t *Table) SendAgain(br *Branch, o StreamOptions) bool {
 	if !br.Untried() || br.request == 0 || br.live&brSentAgain != 0 {
 		return false
@@ -60,7 +60,7 @@ func (t *Table) SendAgain(br *Branch, o StreamOptions) bool {
 }
 
 // IgnoreError passes over an error about a request that Timer A or E will send again, once. It
-// returns false if they will not, or one was passed over before.
+// returns false if no timer will, or an error was passed over before.
 func (t *Table) IgnoreError(br *Branch) bool {
 	if !br.Untried() || br.retransAt == 0 || br.live&brErrorIgnored != 0 {
 		return false
@@ -69,7 +69,7 @@ func (t *Table) IgnoreError(br *Branch) bool {
 	return true
 }
 
-// Sent is the branch whose datagram had that token, nil if it has ended.
+// Sent returns the branch whose message had that token, nil if it has ended.
 func (t *Table) Sent(token uint64) *Branch {
 	off := shm.Off(token)
 	if off == 0 || !t.slab.Live(off, KindBranch) {

@@ -36,8 +36,8 @@ func (w *wheel) init(now int64) {
 	w.tick = now >> tickShift
 }
 
-// slotOf is the slot in which a deadline fires: rounded up, so that nothing
-// fires early, and never the present one, whose turn is over.
+// slotOf returns the slot in which a deadline fires. It is rounded up, so that nothing fires early,
+// and is never the present slot, whose turn is over.
 func (w *wheel) slotOf(due int64) uint16 {
 	tick := (due + 1<<tickShift - 1) >> tickShift
 	if tick <= w.tick {
@@ -94,7 +94,7 @@ func (t *Table) disarm(off shm.Off, n *node) {
 	w.armed--
 }
 
-// advance makes the next tick whose slot may have something the present one, at most now.
+// advance moves to the next tick whose slot may have something, but not beyond now.
 func (w *wheel) advance(now int64) {
 	switch {
 	case w.armed == 0:
@@ -107,8 +107,8 @@ func (w *wheel) advance(now int64) {
 	}
 }
 
-// nextDue is when the earliest armed slot fires, in ns of the shard's clock;
-// ok is false if nothing is armed.
+// nextDue returns when the earliest armed slot fires, in ns of the shard's clock; ok is false if
+// nothing is armed.
 func (w *wheel) nextDue() (due int64, ok bool) {
 	if w.armed == 0 {
 		return 0, false
