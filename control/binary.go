@@ -18,7 +18,7 @@ func (s *StatusService) serveBinary(conn streamConn, r *bufio.Reader) {
 		q, err := binrpc.Read(r)
 		var bad *binrpc.BadError
 		if err != nil && !errors.As(err, &bad) {
-			return // the end, or what is no packet: there is nobody to tell
+			return // the end of the file, or no packet: it cannot be answered
 		}
 		if err := write(conn, s.answerBinary(q, err)); err != nil {
 			return
@@ -27,7 +27,8 @@ func (s *StatusService) serveBinary(conn streamConn, r *bufio.Reader) {
 	}
 }
 
-// answerBinary is the packet that answers q, which reads as bad says. A panic costs the answer.
+// answerBinary returns the packet that answers q. bad is the error of Read, nil if there was none.
+// A panic costs the answer alone.
 func (s *StatusService) answerBinary(q *binrpc.Request, bad error) (packet []byte) {
 	defer func() {
 		if v := recover(); v != nil {

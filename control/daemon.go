@@ -32,8 +32,8 @@ const (
 )
 
 // StartDaemon starts this program again with the same arguments as a daemon, waits until it is
-// ready or has failed, prints its error to stderr and gives the exit code of the calling process.
-// stdin is what the daemon reads as its standard input, nil for nothing.
+// ready or has failed, prints its error to stderr and returns the exit code for the calling
+// process. stdin is what the daemon reads as its standard input, nil for nothing.
 func StartDaemon(stdin io.Reader, stderr io.Writer) int {
 	const failure = 255
 	fail := func(err error) int {
@@ -92,7 +92,8 @@ func StartDaemon(stdin io.Reader, stderr io.Writer) int {
 // does nothing.
 type Daemon struct{ pipe *os.File }
 
-// DaemonFromEnv tells whether this process was started by StartDaemon. It returns nil if not.
+// DaemonFromEnv returns the daemon's end of the pipe if this process was started by StartDaemon,
+// else nil.
 func DaemonFromEnv() *Daemon {
 	fd, err := strconv.Atoi(os.Getenv(daemonPipeEnv))
 	os.Unsetenv(daemonPipeEnv)
@@ -107,17 +108,17 @@ func DaemonFromEnv() *Daemon {
 	return &Daemon{os.NewFile(uintptr(fd), "pipe to the parent")}
 }
 
-// Ready lets the parent go and lets go of the terminal: standard input and output become /dev/null,
-// standard error too unless the log goes there. An error means that the parent is gone, which is
-// how an interrupted start looks from here.
+// Ready lets the parent exit and detaches from the terminal: standard input and output become
+// /dev/null, and so does standard error unless keepStderr. An error means that the parent is gone,
+// which is how an interrupted start looks from here.
 func (d *Daemon) Ready(keepStderr bool) error {
 	if d == nil {
 		return nil
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		// In a chroot without devices: a pipe whose other end is closed reads as empty and swallows
-		// writes with an error nobody looks at.
+		// In a chroot without devices a pipe stands in: with its other end closed it reads as
+		// empty, and writes to it fail with an error that is ignored.
 		r, w, pipeErr := os.Pipe()
 		if pipeErr != nil {
 			return errors.Join(err, pipeErr)
@@ -139,7 +140,8 @@ func (d *Daemon) Ready(keepStderr bool) error {
 	return err
 }
 
-// Fail hands the parent what to print and its exit code. The caller exits next. Not for nil.
+// Fail tells the parent what to print and its exit code. The caller exits next. It must not be
+// called on nil.
 func (d *Daemon) Fail(code int, text string) {
 	msg := binary.BigEndian.AppendUint32([]byte{daemonFailed}, uint32(code))
 	_, _ = d.pipe.Write(append(msg, text...)) // an interrupted parent reads nothing

@@ -9,17 +9,17 @@ import (
 	"syscall"
 )
 
-// Identity is whom the process becomes after binding. Look it up before chroot: the user database
-// is outside.
+// Identity is the user and groups that the process changes to after binding. Look it up before
+// chroot: the user database is outside.
 type Identity struct {
-	uid, gid int // -1 means stays
+	uid, gid int // -1 means that it stays
 	groups   []int
 	setsUser bool
 }
 
-// LookupIdentity resolves -u and -g: each a name or a number, each may be empty. A user without
-// group brings its primary group; a user also brings its supplementary groups. nil, nil when both
-// are empty.
+// LookupIdentity resolves -u and -g. Each is a name or a number, and may be empty. A user without
+// group brings its primary group; a user also brings its supplementary groups. It returns nil, nil
+// if both are empty.
 func LookupIdentity(userName, groupName string) (*Identity, error) {
 	if userName == "" && groupName == "" {
 		return nil, nil
@@ -88,7 +88,8 @@ func (id *Identity) fromUser(u *user.User, takeGroup bool) (err error) {
 	return nil
 }
 
-// Own gives path to the identity, so that it can remove or rewrite it later. Safe on nil.
+// Own makes the identity the owner of path, so that the process can remove or rewrite it later. It
+// does nothing on nil.
 func (id *Identity) Own(path string) error {
 	if id == nil || (id.uid < 0 || id.uid == os.Geteuid()) &&
 		(id.gid < 0 || id.gid == os.Getegid()) {
@@ -101,8 +102,8 @@ func (id *Identity) Own(path string) error {
 }
 
 // Become changes group, groups and user of the whole process, in that order: each step needs what
-// the next gives up. It is final, and checked: a process that could take root back is an error.
-// Safe on nil, which changes nothing.
+// the next gives up. The change is final, and checked: Become returns an error if the process could
+// become root again. It does nothing on nil.
 func (id *Identity) Become() error {
 	if id == nil {
 		return nil

@@ -8,7 +8,7 @@ import (
 
 const (
 	// logQueueLines bounds the lines waiting for stderr or syslog. A slow or stuck log (disk full,
-	// stopped terminal) must not hold anybody up: further lines are dropped and counted, and the
+	// stopped terminal) must not hold anything up: further lines are dropped and counted, and the
 	// count is logged when the queue moves again. At 200 bytes a line this is 0.8 MB.
 	logQueueLines = 4096
 
@@ -16,17 +16,18 @@ const (
 	logFlushTimeout = 2 * time.Second
 
 	// MaxCommandBytes is the longest line that a client of the FIFO or socket may send, its line
-	// feed included: four of the longest values of a table. A longer one is answered with a fault
-	// that ends the connection; on the FIFO it is skipped, and logged. What several write to the
-	// FIFO mixes beyond 4,096 bytes a line (PIPE_BUF, pipe(7)): the socket has no such limit.
+	// feed included: four of the longest values of a table. A longer line is answered with a fault
+	// that ends the connection; on the FIFO it is skipped, and logged. If several clients write to
+	// the FIFO, lines longer than 4,096 bytes may be mixed (PIPE_BUF, pipe(7)); the socket has no
+	// such limit.
 	MaxCommandBytes = 64 << 10
 
 	// commandRoomBytes is the room for a line that a connection begins with: it grows up to
 	// MaxCommandBytes.
 	commandRoomBytes = 4096
 
-	// viewRecords bounds the records of one answer: 2 MB of JSON. What is left out is told in a
-	// last record. viewPage is how many are copied at a time.
+	// viewRecords bounds the records of one answer: 2 MB of JSON. A last record tells that some
+	// were left out. viewPage is how many are copied at a time.
 	viewRecords = 10_000
 	viewPage    = 256
 
@@ -38,12 +39,12 @@ const (
 	// says nothing must not keep others out for long. The command then takes what it takes.
 	statusFirstLine = 3 * time.Second
 
-	// statusIdleTimeout ends a connection on which nothing was asked for so long, or whose client
-	// does not read an answer for so long.
+	// statusIdleTimeout is how long a connection may go without a command, or without its client
+	// reading an answer, before it is closed.
 	statusIdleTimeout = 30 * time.Second
 
 	// releaseTimeout bounds how long a successor waits for a draining process to end: streams may
-	// take 2 s for what they have not written.
+	// take 2 s to write what is queued.
 	releaseTimeout = 5 * time.Second
 
 	// maxSocketPath is the longest path of a Unix socket: sun_path less its final zero (unix(7)).

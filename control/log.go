@@ -16,8 +16,8 @@ import (
 // LevelNotice lies between information and warning, where syslog and Kamailio's debug=1 have it.
 const LevelNotice = slog.Level(2)
 
-// SlogLevel gives the slog level for Kamailio's `debug` numbers: -5..-1 errors only, 0 also
-// warnings, 1 notices, 2 information, 3 and more everything.
+// SlogLevel returns the slog level for Kamailio's `debug` numbers: with -5 to -1 errors only, with
+// 0 also warnings, 1 notices, 2 information, 3 and more everything.
 func SlogLevel(debug int) slog.Level {
 	switch {
 	case debug < 0:
@@ -45,17 +45,17 @@ var facilities = map[string]syslog.Priority{
 	"LOG_LOCAL6": syslog.LOG_LOCAL6, "LOG_LOCAL7": syslog.LOG_LOCAL7,
 }
 
-// LogConfig says where the log goes and how much of it.
+// LogConfig says where the log goes and how much of it is written.
 type LogConfig struct {
 	Stderr   bool   // to standard error, else to syslog
 	Debug    int    // Kamailio's level, see SlogLevel
-	Ident    string // syslog's name of us; "" is viaduct
+	Ident    string // name in syslog; "" is viaduct
 	Facility string // LOG_DAEMON, LOG_LOCAL0 …; "" is LOG_DAEMON
 }
 
 // Log is the process's log: the embedded Logger for lines that the level may hold back, Always for
-// the few an operator must see whatever the level is (ready, draining, stopped). Safe for all
-// goroutines; no call of it blocks on the place the lines go to.
+// the few that an operator must see whatever the level (ready, draining, stopped). It is safe for
+// all goroutines; no call of it blocks on the place the lines go to.
 type Log struct {
 	*slog.Logger
 	Always *slog.Logger
@@ -64,18 +64,17 @@ type Log struct {
 	debug  atomic.Int64
 }
 
-// SetDebug changes which lines are held back, in Kamailio's numbers. DebugLevel tells what they
-// are.
+// SetDebug changes which lines are held back; see SlogLevel for the numbers.
 func (l *Log) SetDebug(debug int) {
 	l.debug.Store(int64(debug))
 	l.level.Set(SlogLevel(debug))
 }
 
-// DebugLevel is the number given last.
+// DebugLevel returns the number given to SetDebug last.
 func (l *Log) DebugLevel() int64 { return l.debug.Load() }
 
-// OpenLog connects the log. Call it before chroot: the syslog socket is not reachable from inside.
-// With Stderr it cannot fail.
+// OpenLog connects the log. Call it before chroot, since the syslog socket is not reachable from
+// inside. With Stderr it cannot fail.
 func OpenLog(c LogConfig) (*Log, error) {
 	s := &sink{
 		queue: make(chan logLine, logQueueLines), stop: make(chan struct{}),
@@ -125,14 +124,15 @@ func OpenLog(c LogConfig) (*Log, error) {
 	return l, nil
 }
 
-// Raw puts one line into the log as it is, without time or level: the machine-readable ones.
+// Raw writes one line to the log as it is, without time or level. It is for machine-readable lines.
 func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, append(bytes.Clone(line), '\n')) }
 
-// Lost is the number of lines dropped because the place they go to was slower than we, or did not
+// Lost returns the number of lines dropped because the place they go to was too slow or did not
 // take them: a full disk, a pipe that nobody reads any more, a syslog that went away.
 func (l *Log) Lost() uint64 { return l.sink.lost.Load() }
 
-// Close waits, bounded, until what was logged is written. Lines logged after it are lost.
+// Close waits until what was logged is written, logFlushTimeout at most. Lines logged after it are
+// lost.
 func (l *Log) Close() {
 	l.sink.once.Do(func() { close(l.sink.stop) })
 	select {
@@ -198,7 +198,7 @@ func (s *sink) run() {
 			s.lost.Add(1)
 			return
 		}
-		// Told once lines get through again: on the way of one that did not, it would be lost too.
+		// Reported when lines get through again: before that this line would be lost too.
 		if n := s.lost.Load(); n != told &&
 			s.line(logLine{sevWarning,
 				fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told,
@@ -223,8 +223,8 @@ func (s *sink) run() {
 	}
 }
 
-// line writes one line. It returns false if the line did not get where it should: nowhere is left
-// to say so but in the count.
+// line writes one line. It returns false if the line could not be written; the count of lost lines
+// is the only place left to say so.
 func (s *sink) line(l logLine) (written bool) {
 	defer func() {
 		if recover() != nil {

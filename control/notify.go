@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Notifier tells the service manager how the start and the stop go (sd_notify(3)). The nil Notifier
-// tells nobody.
+// Notifier tells the service manager how the start and the stop go (sd_notify(3)). The methods of a
+// nil Notifier do nothing.
 type Notifier struct {
 	conn     *net.UnixConn
 	watchdog time.Duration
 }
 
-// OpenNotifier connects to the manager named in the environment, nil if there is none. Call it
-// before chroot: the socket is outside.
+// OpenNotifier connects to the manager named in the environment. It returns nil if there is none.
+// Call it before chroot, since the socket is outside.
 func OpenNotifier() (*Notifier, error) {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -51,8 +51,8 @@ func (n *Notifier) Stopping() { n.send("STOPPING=1") }
 // Alive feeds the watchdog.
 func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
 
-// WatchdogInterval is how often Alive is due: half of what the manager allows. It is 0 if it did
-// not ask.
+// WatchdogInterval returns how often Alive is due: half of what the manager allows, 0 if it did not
+// ask.
 func (n *Notifier) WatchdogInterval() time.Duration {
 	if n == nil {
 		return 0
@@ -65,6 +65,6 @@ func (n *Notifier) send(state string) {
 		return
 	}
 	_ = n.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	// a manager that does not listen changes nothing for the calls
+	// A manager that does not listen must not affect calls.
 	_, _ = n.conn.Write([]byte(state))
 }

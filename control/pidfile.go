@@ -13,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckPIDFile says whether a process may start that will write its number to path: nil when there
-// is no file or it names a process that is gone. A file that names a living process, or holds no
-// number, is refused: somebody else's file is not overwritten. Called before sockets are bound:
-// with SO_REUSEPORT a second instance would take calls from the first until it found out.
+// CheckPIDFile returns an error unless a process may start that will write its number to path. It
+// may if there is no file, or the file names a process that is gone. A file that names a living
+// process, or holds no number, is refused: somebody else's file is not overwritten. It is called
+// before sockets are bound, since with SO_REUSEPORT a second instance would take calls from the
+// first until it found out.
 func CheckPIDFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,7 +37,8 @@ func CheckPIDFile(path string) error {
 			"it is not in use", path)
 	}
 	if pid == os.Getpid() {
-		// the first process of a container meets the file of its former life with its own number
+		// The first process of a container may find the file of its former life with its own
+		// number.
 		return nil
 	}
 	if lives(pid) {
@@ -45,9 +47,9 @@ func CheckPIDFile(path string) error {
 	return nil
 }
 
-// lives tells whether there is a process of that number that can still do something: not a zombie,
-// which only waits for its parent to ask how it ended. Where /proc is not there a zombie counts as
-// living, as kill(2) has it.
+// lives reports whether there is a process of that number that can still do something. A zombie
+// cannot: it only waits for its parent to ask how it ended. Without /proc a zombie counts as
+// living, as for kill(2).
 func lives(pid int) bool {
 	// EPERM: it lives, under another user.
 	if err := unix.Kill(pid, 0); err != nil && !errors.Is(err, unix.EPERM) {
@@ -68,7 +70,7 @@ func lives(pid int) bool {
 }
 
 // CreatePIDFile writes this process's number to path by CheckPIDFile's rules. The file is made
-// anew, so that of two processes that start at once one loses here.
+// anew, so that of two processes that start at once one fails here.
 func CreatePIDFile(path string) error {
 	for attempt := 0; ; attempt++ {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -95,8 +97,8 @@ func CreatePIDFile(path string) error {
 	}
 }
 
-// WriteGroupFile writes the number of this process's group to path, in place of what was there. It
-// says nothing about who runs: that is the pid file's.
+// WriteGroupFile writes the number of this process's group to path, replacing what was there. The
+// pid file, not this one, says which process runs.
 func WriteGroupFile(path string) error {
 	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", unix.Getpgrp()), 0o644); err != nil {
 		return fmt.Errorf("cannot write the file of the process group: %w", err)

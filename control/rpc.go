@@ -13,17 +13,16 @@ import (
 	"viaduct/shard/route/command"
 )
 
-// RPC is the set of methods that operators call at the control doors: a line `method arg "quoted
-// arg"` in, a line of JSON out. The zero RPC has no methods; NewRPC has those about itself. Methods
-// are registered at start-up, before the first call; calls come from any goroutine, several at a
-// time.
+// RPC is the set of methods that operators call: a line `method arg "quoted arg"` in, a line of
+// JSON out. The zero RPC has no methods; NewRPC's has the methods about itself. Methods are
+// registered at start-up, before the first call. Calls come from any goroutine, several at a time.
 type RPC struct {
 	methods map[string]*Method
 	aliases map[string]bool // older spellings: answered, not listed
 	more    func() []*Method
 }
 
-// What a method is has its types in package command.
+// The types of methods are those of package command.
 type (
 	Method    = command.Method
 	Param     = command.Param
@@ -38,12 +37,12 @@ const (
 	Int  = command.Int
 )
 
-// Faultf makes a Fault.
+// Faultf returns a Fault with that text.
 func Faultf(code int, format string, args ...any) *Fault {
 	return command.Faultf(code, format, args...)
 }
 
-// NewRPC has the methods system.*.
+// NewRPC returns an RPC with the methods system.*.
 func NewRPC() *RPC {
 	r := &RPC{methods: map[string]*Method{}, aliases: map[string]bool{}}
 	name := []Param{{Name: "method"}}
@@ -72,7 +71,7 @@ func NewRPC() *RPC {
 	return r
 }
 
-// Register adds methods; a name there is already is a bug.
+// Register adds methods. It panics if a name is taken already.
 func (r *RPC) Register(all ...*Method) {
 	for _, m := range all {
 		if r.methods[m.Name] != nil || m.Call == nil || m.Help == "" {
@@ -83,22 +82,23 @@ func (r *RPC) Register(all ...*Method) {
 	}
 }
 
-// Alias makes old another name of a method, one that is not listed.
+// Alias makes old another name of a method, which is not listed.
 func (r *RPC) Alias(old, name string) {
 	m := *r.methods[name]
 	m.Name, r.aliases[old] = old, true
 	r.Register(&m)
 }
 
-// More adds methods that may change while the process runs: those of the program of now.
+// More adds methods that may change while the process runs: those of the current program, which now
+// returns.
 func (r *RPC) More(now func() []*Method) { r.more = now }
 
-// Names of all methods, sorted, without aliases.
+// Names returns the names of all methods, sorted, without aliases.
 func (r *RPC) Names() []string {
 	return slices.DeleteFunc(r.known(), func(n string) bool { return r.aliases[n] })
 }
 
-// known are all names, sorted.
+// known returns all names, sorted.
 func (r *RPC) known() []string {
 	names := slices.Collect(maps.Keys(r.methods))
 	if r.more != nil {
@@ -110,7 +110,7 @@ func (r *RPC) known() []string {
 	return slices.Compact(names)
 }
 
-// method finds a method, or tells which name is near.
+// method finds a method. If there is none its error tells which name is near.
 func (r *RPC) method(name string) (*Method, error) {
 	if m := r.methods[name]; m != nil {
 		return m, nil
@@ -126,11 +126,11 @@ func (r *RPC) method(name string) (*Method, error) {
 		didYouMean(name, r.known(), "system.listMethods lists them"))
 }
 
-// Answer runs one line and appends the line of JSON to answer, with its line end, to b. It does not
+// Answer runs one line and appends the answer to b, a line of JSON with its line end. It does not
 // contain panics of methods: see StatusService.
 func (r *RPC) Answer(b *bytebufferpool.ByteBuffer, line string) { writeJSON(b, r.run(line)) }
 
-// run runs one line and gives what becomes JSON.
+// run runs one line and returns what becomes JSON.
 func (r *RPC) run(line string) any {
 	words, err := splitWords(line)
 	if err == nil && len(words) == 0 {
@@ -146,7 +146,7 @@ func (r *RPC) run(line string) any {
 	return v
 }
 
-// call runs a method and gives what becomes its answer.
+// call runs a method and returns what becomes its answer.
 func (r *RPC) call(name string, words []string) (any, error) {
 	m, err := r.method(name)
 	if err != nil {
@@ -166,7 +166,7 @@ func (r *RPC) call(name string, words []string) (any, error) {
 	return v, nil
 }
 
-// CallJSON is command.Caller: it calls a method from within the process.
+// CallJSON implements command.Caller: it calls a method from within the process.
 func (r *RPC) CallJSON(name string, words []string) (json []byte, f *Fault) {
 	v, err := r.call(name, words)
 	if err != nil {
@@ -180,7 +180,7 @@ func (r *RPC) CallJSON(name string, words []string) (json []byte, f *Fault) {
 
 func faultOf(err error) map[string]*Fault { return map[string]*Fault{"error": fault(err)} }
 
-// fault is err as a Fault: 500 if it is none.
+// fault returns err as a Fault: with code 500 if it is none.
 func fault(err error) *Fault {
 	var f *Fault
 	if !errors.As(err, &f) {
@@ -189,7 +189,7 @@ func fault(err error) *Fault {
 	return f
 }
 
-// writeJSON leaves < > & as they are: nobody puts the answer into HTML.
+// writeJSON writes v as JSON. It leaves < > & as they are, since the answer is not put into HTML.
 func writeJSON(b *bytebufferpool.ByteBuffer, v any) {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)

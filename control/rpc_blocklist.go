@@ -43,8 +43,8 @@ type viewRest struct {
 }
 
 // RegisterBlocklist adds the methods dst_blocklist.*, and as aliases dst_blacklist.*, as they were
-// called before Kamailio 5.5. nowMs is the clock the shards use with the list. A nil list, or one
-// that is switched off, has every method say so.
+// called before Kamailio 5.5. nowMs is the clock that the shards use for the list. If the list is
+// nil or switched off, every method says so.
 func RegisterBlocklist(r *RPC, list Blocklist, nowMs func() int64) {
 	register := func(name, help string, params []Param, call func(Args) (any, error)) {
 		r.Register(&Method{Name: "dst_blocklist." + name, Help: help, Params: params,
@@ -188,7 +188,7 @@ type destination struct {
 	addr    netio.Addr
 	network bool
 	prefix  netip.Prefix
-	port    uint16 // of the network; 0 means all
+	port    uint16 // port of the network's addresses; 0 means all
 }
 
 // destinationOf reads ip, port and proto, the first three arguments.
@@ -226,13 +226,13 @@ func destinationOf(a Args) (d destination, err error) {
 	}
 	d.addr = netio.AddrFrom(netip.AddrPortFrom(ip, uint16(port)))
 	if port == 0 {
-		ip = d.addr.AddrPort().Addr() // an IPv4 address in IPv6's clothes is what it is
+		ip = d.addr.AddrPort().Addr() // an IPv4-mapped IPv6 address is an IPv4 address
 		d.network, d.prefix = true, netip.PrefixFrom(ip, ip.BitLen())
 	}
 	return d, nil
 }
 
-// prefixText is a network as it was given: a single address has no length.
+// prefixText returns a network as it was given: a single address has no length.
 func prefixText(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
@@ -268,8 +268,8 @@ func recordOf(e *blocklist.Entry, nowMs int64) blocklistRecord {
 	}
 }
 
-// BlocklistVars are the settings of a table: groups core and tm, under both spellings. Times are in
-// seconds.
+// BlocklistVars returns the settings of a table as variables of groups core and tm, under both
+// spellings. Times are in seconds.
 func BlocklistVars(t *blocklist.Table) []Var {
 	var one sync.Mutex
 	number := func(group, name, help string, low, high int64, get func(*blocklist.Config) int64,
@@ -283,7 +283,8 @@ func BlocklistVars(t *blocklist.Table) []Var {
 		}
 		if set != nil {
 			v.Set = func(n any) error {
-				one.Lock() // or two clients that set different variables would undo each other's
+				// Otherwise two clients that set different variables would undo each other's.
+				one.Lock()
 				defer one.Unlock()
 				c := t.Settings()
 				set(&c, n.(int64))

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// oldSpellings are the names before Kamailio 5.5, and the older word for expire.
+// oldSpellings returns the names from before Kamailio 5.5, and those with the older word for
+// expire.
 func oldSpellings(name string) (old []string) {
 	if s := strings.Replace(name, "blocklist", "blacklist", 1); s != name {
 		old = append(old, s)
@@ -36,8 +37,8 @@ func RegisterCore(r *RPC, version string, started time.Time) {
 	)
 }
 
-// RegisterReload adds core.reload, which viaductctl may call reload, and dispatcher.reload. all
-// gives the answer; the text of an error of its goes out as it is.
+// RegisterReload adds core.reload, which viaductctl also calls as reload, and dispatcher.reload.
+// all returns the answer; if it returns an error, its text is the answer.
 func RegisterReload(r *RPC, all func() (any, error), targets func() error) {
 	r.Register(
 		&Method{Name: "core.reload",
@@ -81,15 +82,15 @@ type TCPConn struct {
 	DstPort  uint16 `json:"dst_port"`
 }
 
-// TCP is what the methods core.tcp_* ask, from any goroutine.
+// TCP is what the methods core.tcp_* need. Its methods are called from any goroutine.
 type TCP interface {
 	TCPInfo() TCPInfo
 	TCPOptions() map[string]int64
-	// TCPList gives most connections at most; more tells that there are others.
+	// TCPList returns most connections at most; more says that there are others.
 	TCPList(most int) (all []TCPConn, more bool)
 }
 
-// RegisterTCP adds the methods core.tcp_*. If that is nil, each says that TCP support is
+// RegisterTCP adds the methods core.tcp_*. If now returns nil, each says that TCP support is
 // disabled.
 func RegisterTCP(r *RPC, now func() TCP) {
 	register := func(name, help string, call func(tcp TCP) any) {
@@ -127,14 +128,14 @@ type TLSInfo struct {
 	ClearTextWriteQueuedBytes uint64 `json:"clear_text_write_queued_bytes"`
 }
 
-// TLS is what the methods tls.* ask, from any goroutine.
+// TLS is what the methods tls.* need. Its methods are called from any goroutine.
 type TLS interface {
-	// Reload reads certificates and keys again. An error leaves the old ones in use.
+	// Reload reads certificates and keys again. If it returns an error the old ones stay in use.
 	Reload() error
 	TLSInfo() TLSInfo
 }
 
-// RegisterTLS adds the methods tls.*. If that is nil, each says that TLS support is disabled.
+// RegisterTLS adds the methods tls.*. If now returns nil, each says that TLS support is disabled.
 func RegisterTLS(r *RPC, now func() TLS) {
 	register := func(name, help string, call func(tls TLS) (any, error)) {
 		r.Register(&Method{Name: name, Help: help, Call: func(Args) (any, error) {
@@ -162,23 +163,23 @@ func RegisterTLS(r *RPC, now func() TLS) {
 type DNSEntry struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`           // A, AAAA, SRV, NAPTR, CNAME
-	ExpiresS int64    `json:"expires in (s)"` // 0 or less: it is over
+	ExpiresS int64    `json:"expires in (s)"` // 0 or less if the entry has expired
 	Negative bool     `json:"negative"`       // the name has no such records
 	Records  []string `json:"records"`        // as in a zone file
 }
 
-// DNS is what the methods dns.* ask, from any goroutine.
+// DNS is what the methods dns.* need. Its methods are called from any goroutine.
 type DNS interface {
-	// DNSView gives most entries at most; more tells that there are others.
+	// DNSView returns most entries at most; more says that there are others.
 	DNSView(most int) (all []DNSEntry, more bool)
-	// DNSLookup tells what the cache holds, or the servers say.
+	// DNSLookup returns what the cache holds, or else what the servers say.
 	DNSLookup(kind, name string) (DNSEntry, bool)
 	DNSDelete(kind, name string) bool
 	DNSDeleteAll() int
 	DNSMemInfo() (usedBytes, maxBytes int)
 }
 
-// RegisterDNS adds the methods dns.*. If that is nil, each says that there is no cache.
+// RegisterDNS adds the methods dns.*. If dns is nil, each says that there is no cache.
 func RegisterDNS(r *RPC, dns DNS) {
 	register := func(name, help string, params []Param, call func(Args) (any, error)) {
 		r.Register(&Method{Name: name, Help: help, Params: params, Call: func(a Args) (any, error) {

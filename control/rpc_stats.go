@@ -12,7 +12,7 @@ type Statistic struct {
 	Value       uint64
 }
 
-// RegisterStatistics adds the methods stats.*, over what read gives, in its order.
+// RegisterStatistics adds the methods stats.*, over what read returns, in its order.
 func RegisterStatistics(r *RPC, read func() []Statistic) {
 	params := []Param{{Name: "name", Repeated: true}}
 	register := func(name, help string, answer func([]Statistic) any) {
@@ -54,7 +54,7 @@ func RegisterStatistics(r *RPC, read func() []Statistic) {
 	})
 }
 
-// meant tells whether a word of a question is about the statistic.
+// meant reports whether a word of a question is about the statistic.
 func (s *Statistic) meant(word string) bool {
 	if group, ok := strings.CutSuffix(word, ":"); ok {
 		return group == s.Group

@@ -67,9 +67,10 @@ func (s *Streams) TLSInfo() TLSInfo {
 // Reload is tls.reload.
 func (s *Streams) Reload() error { return s.Again() }
 
-// StreamVars are the limits of streams that can be changed while they run, Kamailio's names in
-// group tcp. What is lowered holds for what comes; no connection is closed for it. The numbers of
-// connections cannot be raised beyond those of the start: descriptors were counted then.
+// StreamVars returns the limits of streams that can be changed while the server runs, under
+// Kamailio's names in group tcp. A lowered limit holds for what comes; no connection is closed for
+// it. The numbers of connections cannot be raised beyond those of the start, since descriptors were
+// counted then.
 func StreamVars(l *stream.Limits) []Var {
 	number := func(name, help string, low, high int64, at interface {
 		Load() int64
@@ -80,7 +81,7 @@ func StreamVars(l *stream.Limits) []Var {
 		},
 			Set: func(v any) error { at.Store(v.(int64)); return nil }}
 	}
-	// Below 0 is the default, as in the file; of the lifetime it is the longest there is.
+	// Below 0 means the default, as in the file; for the lifetime it means the longest possible.
 	seconds := func(name, help string, below time.Duration, at *stream.Duration) Var {
 		return Var{Group: "tcp", Name: name,
 			Help: fmt.Sprintf("%s, seconds; -1: %d", help, below/time.Second), Min: -1,
@@ -152,8 +153,8 @@ func StreamVars(l *stream.Limits) []Var {
 	}
 }
 
-// DatagramVars are the limits of datagrams, group udp, a name of ours. wq is what was set at start:
-// there is memory for no more.
+// DatagramVars returns the limits of datagrams, in group udp, a name of our own. wq is what was set
+// at start: there is memory for no more.
 func DatagramVars(wq *atomic.Int64) []Var {
 	return []Var{{Group: "udp", Name: "wq_max",
 		Help: "bytes that may wait for one socket of one shard whose send buffer is full",
@@ -163,8 +164,8 @@ func DatagramVars(wq *atomic.Int64) []Var {
 		}, Set: func(v any) error { wq.Store(v.(int64)); return nil }}}
 }
 
-// StreamCounters are an engine's totals and gauges under Kamailio's names of group tcp where it has
-// them, and why connections ended or were refused, zeros left out.
+// StreamCounters returns an engine's totals and gauges, under Kamailio's names of group tcp where
+// it has them, and why connections ended or were refused, without zeros.
 func StreamCounters(e *stream.Engine) map[string]any {
 	s := e.Stats()
 	ended, rejected := map[string]uint64{}, map[string]uint64{}

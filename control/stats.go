@@ -6,15 +6,15 @@ import (
 	"runtime/metrics"
 )
 
-// GoHeapBytes is what live and not yet collected Go objects take, read without stopping the world
-// (runtime/metrics).
+// GoHeapBytes returns how much live and not yet collected Go objects take, read without stopping
+// the world (runtime/metrics).
 func GoHeapBytes() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
 
-// StatsLines gives one line of JSON per shard from the shards' own snapshots, each with the
+// StatsLines returns one line of JSON per shard from the shards' own snapshots, each with the
 // process's go_heap_bytes added.
 func StatsLines[S any](shards []S) [][]byte {
 	heap := GoHeapBytes()

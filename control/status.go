@@ -21,12 +21,12 @@ import (
 	"viaduct/control/binrpc"
 )
 
-// Commands answers the commands of the FIFO and the Unix socket: by name, a value that becomes one
-// line of JSON. They run in the goroutine of the client that asked, several at a time.
+// Commands are the commands of the FIFO and the Unix socket, by name; each returns a value that
+// becomes one line of JSON. They run in the goroutine of the client that asked, several at a time.
 type Commands map[string]func() any
 
-// answer runs one line a client sent and writes the answer to b. A panic costs the answer: whoever
-// may ask must not be able to end the process.
+// answer runs one line that a client sent and writes the answer to b. A panic costs the answer
+// alone: a client must not be able to end the process.
 func (s *StatusService) answer(b *bytebufferpool.ByteBuffer, line string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -70,7 +70,7 @@ func (c Commands) answer(b *bytebufferpool.ByteBuffer, line string) {
 //	         refused, or a client could have us write anywhere
 //
 // With Serve the methods of an RPC are answered as well. Since they take arguments, on the FIFO the
-// reply's name has a > before it and comes last: "core.uptime >NAME".
+// name of the reply comes last with a > before it: "core.uptime >NAME".
 type StatusService struct {
 	commands Commands
 	rpc      *RPC // nil means commands only
@@ -108,7 +108,8 @@ var commandHelp = map[string]string{
 		"has what each counts.",
 }
 
-// Serve answers the methods of r beside the commands. Before the first Listen.
+// Serve makes the service answer the methods of r beside the commands. Call it before the first
+// Listen.
 func (s *StatusService) Serve(r *RPC) {
 	s.rpc = r
 	for name, f := range s.commands {
@@ -118,15 +119,15 @@ func (s *StatusService) Serve(r *RPC) {
 	}
 }
 
-// withMask runs f while new files get mode 0660 at most. Only at start-up: the mask belongs to the
-// whole process.
+// withMask runs f while new files get mode 0660 at most. It is only for start-up, since the mask
+// belongs to the whole process.
 func withMask(f func() error) error {
 	old := unix.Umask(0o117)
 	defer unix.Umask(old)
 	return f()
 }
 
-// CheckSocketPath refuses a path that no Unix socket can have.
+// CheckSocketPath returns an error for a path that no Unix socket can have.
 func CheckSocketPath(path string) error {
 	if len(path) > maxSocketPath {
 		return fmt.Errorf("status socket %s: the path has %d bytes, and the kernel takes %d "+
@@ -135,8 +136,8 @@ func CheckSocketPath(path string) error {
 	return nil
 }
 
-// ListenUnix opens the socket. One that nobody listens on any more is replaced; a live one, or a
-// file that is no socket, is refused.
+// ListenUnix opens the socket. A socket that nobody listens on any more is replaced; a live one, or
+// a file that is no socket, is refused.
 func (s *StatusService) ListenUnix(path string, owner *Identity) error {
 	return s.Open(Door{Network: "unix", Address: path, Mode: 0o660, Owner: owner})
 }
@@ -153,7 +154,7 @@ func (s *StatusService) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // out of descriptors: it passes
+		if err != nil { // out of descriptors, which passes
 			s.log.Warn("cannot accept on the status socket", "error", err)
 			time.Sleep(100 * time.Millisecond)
 			<-s.slots
@@ -170,7 +171,7 @@ func (s *StatusService) accept(l net.Listener) {
 	}
 }
 
-// keep counts a connection in, unless Close has begun.
+// keep registers a connection. It returns false if Close has begun.
 func (s *StatusService) keep(conn streamConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,13 +215,13 @@ func (s *StatusService) serve(conn streamConn) {
 	}
 }
 
-// refuseLong says that a line is too long, and reads what is left of it for a moment: to a client
-// that still writes, a connection that is closed with bytes unread is one that broke.
+// refuseLong says that a line is too long, and reads the rest of it for a moment: if a connection
+// is closed with bytes unread, a client that still writes sees it as broken.
 func (s *StatusService) refuseLong(conn streamConn) {
 	_ = conn.SetDeadline(time.Now().Add(statusFirstLine))
 	fault := Faultf(413, "the line is too long: %d bytes are taken at most, its line feed included",
 		MaxCommandBytes)
-	b, _ := json.Marshal(map[string]*Fault{"error": fault}) // it holds a number and a text
+	b, _ := json.Marshal(map[string]*Fault{"error": fault}) // a number and a text always marshal
 	if _, err := conn.Write(append(b, '\n')); err != nil {
 		return
 	}
@@ -243,7 +244,7 @@ func write(conn streamConn, answer []byte) error {
 	return err
 }
 
-// CheckFIFOPath refuses a path that no FIFO can have.
+// CheckFIFOPath returns an error for a path that no FIFO can have.
 func CheckFIFOPath(path string) error {
 	if len(path) > maxPath {
 		return fmt.Errorf("status FIFO %s: the path has %d bytes, and the kernel takes %d "+
@@ -258,8 +259,8 @@ func CheckFIFOPath(path string) error {
 	return nil
 }
 
-// ListenFIFO opens the FIFO. One that nobody reads is replaced; one that is read, or a file that is
-// no FIFO, is refused.
+// ListenFIFO opens the FIFO. A FIFO that nobody reads is replaced; one that is read, or a file that
+// is no FIFO, is refused.
 func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
 	if err := CheckFIFOPath(path); err != nil {
 		return err
@@ -358,8 +359,8 @@ func (s *StatusService) cutReply(line string) (command, reply string, ok bool) {
 	return command, reply, ok
 }
 
-// replyFIFO writes to a client's FIFO without ever waiting for the client: an answer fits the
-// pipe's buffer, or is cut.
+// replyFIFO writes to a client's FIFO without ever waiting for the client: an answer that does not
+// fit the pipe's buffer is cut.
 func replyFIFO(dir, name string, answer []byte) error {
 	if strings.ContainsRune(name, '/') || name == "" || name == "." || name == ".." {
 		return fmt.Errorf("reply FIFO %q: give a name in %s", name, dir)
@@ -380,8 +381,8 @@ func replyFIFO(dir, name string, answer []byte) error {
 	return nil
 }
 
-// Close ends every connection, removes what was made, and returns when no command runs any more:
-// what commands look at may go away after it.
+// Close ends every connection, removes the socket and the FIFO, and returns when no command runs
+// any more: what commands look at may go away after it.
 func (s *StatusService) Close() {
 	close(s.closed)
 	s.mu.Lock()

@@ -16,7 +16,7 @@ import (
 
 // A process that drains still holds its ports, and a successor cannot bind them. So while it drains
 // it listens on one abstract Unix socket per address (unix(7): without a file, and seen within the
-// network namespace whose ports it stands for). Connecting is the question:
+// network namespace whose ports it stands for). Connecting is the request to let go:
 //
 //	draining process                            successor
 //	listen "viaduct-draining/udp:ADDRESS"
@@ -27,15 +27,15 @@ import (
 // releasePrefix begins the names of the abstract sockets.
 const releasePrefix = "@viaduct-draining/"
 
-// Release is the draining process's end.
+// Release is the draining process's end of that.
 type Release struct {
 	asked     chan struct{}
 	once      sync.Once
 	listeners []*net.UnixListener
 }
 
-// OfferRelease lets a successor ask for the listed addresses, each "udp:192.0.2.1:5060". What could
-// not be offered is the error; the rest is.
+// OfferRelease lets a successor ask for the listed addresses, each "udp:192.0.2.1:5060". The error
+// names those that could not be offered; the others are.
 func OfferRelease(addrs []string) (*Release, error) {
 	r := &Release{asked: make(chan struct{})}
 	var errs []error
@@ -51,7 +51,8 @@ func OfferRelease(addrs []string) (*Release, error) {
 	return r, errors.Join(errs...)
 }
 
-// Asked is closed when a successor has asked. nil for the nil Release, which nobody asks.
+// Asked returns a channel that is closed when a successor has asked. It returns nil for the nil
+// Release, which nobody asks.
 func (r *Release) Asked() <-chan struct{} {
 	if r == nil {
 		return nil
@@ -59,9 +60,9 @@ func (r *Release) Asked() <-chan struct{} {
 	return r.asked
 }
 
-// accept waits for root or our own user; whoever else asks is told no by the end of the connection.
-// The connection of a successor stays open until the process ends, which tells it that everything
-// is closed.
+// accept waits for a process of root or our own user. Any other has its connection closed. The
+// connection of a successor stays open until the process ends, which tells it that everything is
+// closed.
 func (r *Release) accept(l *net.UnixListener) {
 	for {
 		conn, err := l.AcceptUnix()
@@ -82,8 +83,8 @@ func (r *Release) accept(l *net.UnixListener) {
 	}
 }
 
-// askers keeps the connections of successors reachable: closed by a finalizer, one would say that
-// we are gone.
+// askers keeps the connections of successors reachable: if a finalizer closed one, the successor
+// would take us for gone.
 var askers sync.Map
 
 func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
@@ -99,8 +100,8 @@ func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
 	return cred, err
 }
 
-// Drains tells whether a process drains on one of the listed addresses, without asking it for
-// anything. Where /proc is not there, one may.
+// Drains reports whether a process drains on one of the listed addresses, without asking it for
+// anything. Without /proc it returns true, since one may.
 func Drains(addrs []string) bool {
 	sockets, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
@@ -116,9 +117,10 @@ func Drains(addrs []string) bool {
 }
 
 // AskForRelease asks draining processes to let go of the listed addresses and waits until they have
-// ended, releaseTimeout at most. It gives the numbers of those that have, 0 of one in a pid
-// namespace that we do not see; none if nobody drains there, which costs nothing. The name of an
-// abstract socket is anybody's to take: who is neither root nor our own user is nobody.
+// ended, releaseTimeout at most. It returns the process numbers of those that have, 0 for one in a
+// pid namespace that we do not see. It returns none if nobody drains there, which costs nothing.
+// Anybody can take the name of an abstract socket, so a process that is neither root's nor of our
+// own user is ignored.
 func AskForRelease(addrs []string) (gone []int, err error) {
 	for _, a := range addrs {
 		conn, err := net.Dial("unix", releasePrefix+a)
@@ -126,7 +128,7 @@ func AskForRelease(addrs []string) (gone []int, err error) {
 			continue
 		}
 		c := conn.(*net.UnixConn)
-		cred, err := peerOf(c) // of a connection's far end: who called listen (unix(7))
+		cred, err := peerOf(c) // of the process that called listen (unix(7))
 		if err == nil && !trusted(cred) {
 			conn.Close()
 			continue
@@ -145,7 +147,7 @@ func AskForRelease(addrs []string) (gone []int, err error) {
 	return gone, nil
 }
 
-// trusted tells whether the far end is root or our own user.
+// trusted reports whether the far end is root or our own user.
 func trusted(cred *unix.Ucred) bool { return cred.Uid == 0 || int(cred.Uid) == os.Geteuid() }
 
 func askOne(conn *net.UnixConn, cred *unix.Ucred) (pid int, err error) {
@@ -155,7 +157,7 @@ func askOne(conn *net.UnixConn, cred *unix.Ucred) (pid int, err error) {
 		!errors.Is(err, unix.ECONNRESET) {
 		return 0, fmt.Errorf("no answer within %s", releaseTimeout)
 	}
-	if cred.Pid == 0 { // in another pid namespace (pid_namespaces(7)): the end of file has to do
+	if cred.Pid == 0 { // in another pid namespace (pid_namespaces(7)): wait for the end of file
 		return 0, nil
 	}
 	for pid = int(cred.Pid); lives(pid); time.Sleep(time.Millisecond) {

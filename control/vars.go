@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Var is a setting that operators read, and perhaps change, while the process runs: cfg.get,
+// Var is a setting that operators read, and may change, while the process runs: cfg.get,
 // cfg.set_now_int, cfg.set_now_string.
 type Var struct {
 	Group, Name string
@@ -14,21 +14,22 @@ type Var struct {
 	Help        string   // with the unit
 	Min, Max    int64    // range of a number, both included
 	Get         func() any
-	Set         func(any) error // nil means read-only. Gets an int64 or a string, as Get gives
+	Set         func(any) error // nil means read-only; takes what Get returns
 	ReadOnly    string          // why there is no Set, "it is fixed at start" if it is left out
 }
 
-// Vars are the variables by group and name. Registered at start-up, then read from any goroutine;
-// Get and Set must be fit for that.
+// Vars are the variables by group and name. They are registered at start-up, then read from any
+// goroutine, which Get and Set must allow.
 type Vars struct {
 	groups map[string]map[string]*Var // names with aliases
 	more   func() []Var
 }
 
-// More adds variables that may be others while the process runs: those of the program of now.
+// More adds variables that may change while the process runs: those of the current program, which
+// now returns.
 func (r *Vars) More(now func() []Var) { r.more = now }
 
-// all are the variables of now, by group.
+// all returns the current variables, by group.
 func (r *Vars) all() map[string]map[string]*Var {
 	if r.more == nil {
 		return r.groups
@@ -47,8 +48,8 @@ func (r *Vars) all() map[string]map[string]*Var {
 	return all
 }
 
-// Register adds variables; one that there is already, or whose Get gives neither int64 nor string,
-// is a bug.
+// Register adds variables. It panics if there is one of that name already, or if Get returns
+// neither int64 nor string.
 func (r *Vars) Register(all ...Var) {
 	if r.groups == nil {
 		r.groups = map[string]map[string]*Var{}
@@ -142,7 +143,7 @@ func (r *Vars) set(group, name string, value any) error {
 	return nil
 }
 
-// help is one sentence about a variable.
+// help returns one sentence about a variable.
 func (v *Var) help() string {
 	s := v.Help
 	if _, ok := v.Get().(int64); ok {

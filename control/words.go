@@ -48,7 +48,7 @@ func splitWords(line string) (words []string, err error) {
 
 var wordEscapes = strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`, "\t", `\t`)
 
-// JoinWords is the way back: one line, for a client to send.
+// JoinWords undoes splitWords: it returns one line, for a client to send.
 func JoinWords(words []string) string {
 	var b strings.Builder
 	for i, w := range words {
@@ -64,8 +64,8 @@ func JoinWords(words []string) string {
 	return b.String()
 }
 
-// didYouMean ends a sentence about an unknown name: with the nearest there is, or with the hint
-// where to look.
+// didYouMean returns the end of a sentence about an unknown name: the nearest known name, or else
+// hint, which says where to look.
 func didYouMean(name string, names []string, hint string) string {
 	if near := suggest.DidYouMean(name, names); near != "" {
 		return near

@@ -1,4 +1,4 @@
-// Package binrpc reads and writes the packets of Kamailio's binary RPC: what kamcmd(8) speaks and
+// Package binrpc reads and writes the packets of Kamailio's binary RPC, which kamcmd(8) speaks and
 // the ctl module serves on a Unix socket. It imports nothing of ours.
 //
 // A packet is a head and records:
@@ -7,9 +7,9 @@
 //	└ magic ┘└ version  └ kind of packet
 //
 // length counts the bytes of the records. Each record begins with one byte. Its low four bits are
-// the type. Above them is a number of three bits: the length of the value or, where the high bit is
-// set, how many bytes that length takes. All numbers are big-endian. A text has a zero behind it,
-// which counts. A structure is its members between two marks, a member its name and a record.
+// the type. Above them is a number of three bits: the length of the value, or where the high bit is
+// set, how many bytes that length takes. All numbers are big-endian. A text ends with a zero, which
+// counts. A structure is its members between two marks; a member is its name and a record.
 package binrpc
 
 import (
@@ -32,7 +32,7 @@ const (
 	MaxReply = 128<<10 - headBytes
 	// headBytes is the longest head: magic, kinds, a length and a cookie of four bytes each.
 	headBytes = 10
-	maxDepth  = 32 // of structures in each other, in an answer
+	maxDepth  = 32 // nesting of structures in an answer
 )
 
 // kind is what a packet is.
@@ -53,7 +53,7 @@ const (
 	doubleTag tag = 2 // thousandths
 	structTag tag = 3
 	arrayTag  tag = 4
-	nameTag   tag = 5 // of a member: the record behind it is its value
+	nameTag   tag = 5 // name of a member, whose value is the record behind it
 	bytesTag  tag = 6
 )
 
@@ -65,7 +65,7 @@ const lengthBit = 0x80
 type Request struct {
 	Method string
 	Args   []string // numbers as decimal text
-	cookie []byte   // goes back with the reply
+	cookie []byte   // is returned with the reply
 }
 
 // ErrTooLong is a request beyond MaxRequest.
@@ -73,8 +73,8 @@ var ErrTooLong = fmt.Errorf("the request has more than %d bytes", MaxRequest)
 
 var errShort = errors.New("the packet ends within a record")
 
-// Read reads one request from r, whose next byte is Magic. With a *BadError comes a request that
-// can be answered, and r is behind the packet. After another error nothing more can be read.
+// Read reads one request from r, whose next byte is Magic. If the error is a *BadError, the request
+// can be answered and r is behind the packet. After any other error nothing more can be read.
 func Read(r io.Reader) (*Request, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -106,12 +106,12 @@ func Read(r io.Reader) (*Request, error) {
 	return q, nil
 }
 
-// BadError is a request whose records say nothing that could be called. It can be answered.
+// BadError says that a request's records do not name a call. The request can be answered.
 type BadError struct{ why error }
 
 func (e *BadError) Error() string { return e.why.Error() }
 
-// Unwrap is what is wrong.
+// Unwrap returns what is wrong.
 func (e *BadError) Unwrap() error { return e.why }
 
 // parse reads the method and its arguments.
@@ -175,7 +175,7 @@ func record(b []byte) (t tag, value, rest []byte, err error) {
 	return t, b[:n], b[n:], nil
 }
 
-// number is a big-endian number of up to four bytes.
+// number reads a big-endian number of up to four bytes.
 func number(b []byte) (n uint32) {
 	for _, c := range b {
 		n = n<<8 | uint32(c)
@@ -183,7 +183,7 @@ func number(b []byte) (n uint32) {
 	return n
 }
 
-// text is the value of a text record without its zero.
+// text returns the value of a text record without its zero.
 func text(v []byte) string {
 	if n := len(v); n > 0 && v[n-1] == 0 {
 		v = v[:n-1]
@@ -202,7 +202,7 @@ func appendHead(b []byte, t tag, n int) []byte {
 	return append(append(b, lengthBit|byte(len(used))<<4|byte(t)), used...)
 }
 
-// trimmed is b without leading zeros.
+// trimmed returns b without leading zeros.
 func trimmed(b []byte) []byte {
 	for len(b) > 0 && b[0] == 0 {
 		b = b[1:]
@@ -215,7 +215,7 @@ func appendText(b []byte, t tag, s string) []byte {
 	return append(append(appendHead(b, t, len(s)+1), s...), 0)
 }
 
-// appendInt appends a number. The format has 32 bits: what does not fit goes as text, which kamcmd
+// appendInt appends a number. The format has 32 bits; a larger number is sent as text, which kamcmd
 // shows alike.
 func appendInt(b []byte, n int64) []byte {
 	if n < math.MinInt32 || n > math.MaxInt32 {
@@ -239,7 +239,7 @@ func appendFloat(b []byte, f float64) []byte {
 	return append(appendHead(b, doubleTag, len(used)), used...)
 }
 
-// packet is records with their head.
+// packet returns records with their head.
 func packet(k kind, cookie, records []byte) []byte {
 	var size [4]byte
 	binary.BigEndian.PutUint32(size[:], uint32(len(records)))
@@ -252,7 +252,7 @@ func packet(k kind, cookie, records []byte) []byte {
 	return append(append(append(b, used...), cookie...), records...)
 }
 
-// Fault is the packet that says that the call failed.
+// Fault returns the packet that says that the call failed.
 func (q *Request) Fault(code int, reason string) []byte {
 	return packet(fault, q.cookie, appendText(appendInt(nil, int64(code)), textTag, reason))
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Reply is the packet with an answer, which is JSON as the other doors give it: members keep their
-// order, what stands in a list on top goes one behind the other, and a list of objects becomes one
-// structure with the members of all, as Kamailio has it ("SET" once for each set). It fails if
-// answer is no JSON, or longer than a client reads.
+// Reply returns the packet for an answer, which is JSON as for the other clients. Members keep
+// their order. The elements of a list at the top level follow one another. A list of objects inside
+// becomes one structure with the members of all, as in Kamailio ("SET" once for each set). Reply
+// fails if answer is no JSON, or longer than a client reads.
 func (q *Request) Reply(answer []byte) ([]byte, error) {
 	w := writer{in: json.NewDecoder(bytes.NewReader(answer))}
 	w.in.UseNumber()
@@ -47,7 +47,7 @@ func (w *writer) value(t json.Token, depth int) error {
 	}
 	switch v := t.(type) {
 	case nil:
-		w.out = appendText(w.out, textTag, "<null string>") // as Kamailio shows what is not there
+		w.out = appendText(w.out, textTag, "<null string>") // as Kamailio shows an absent value
 	case bool:
 		n := int64(0)
 		if v {
@@ -122,8 +122,8 @@ func (w *writer) elements(depth int) error {
 	return err
 }
 
-// list writes a list within something: one structure of the members of all its objects, or an array
-// of what is no object.
+// list writes a list inside another value: one structure with the members of all its objects, or an
+// array if its elements are no objects.
 func (w *writer) list(depth int) error {
 	if !w.in.More() {
 		_, err := w.in.Token()

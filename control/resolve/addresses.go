@@ -58,11 +58,11 @@ func (s *search) target(a addresses, p netio.Proto, port, weight uint16) target 
 	return target{weight: weight, first: convert(a.first), second: convert(a.second)}
 }
 
-// addresses are a host's, by family in the order of preference.
+// addresses are the addresses of a host, by family in the order of preference.
 type addresses struct{ first, second []netip.Addr }
 
-// types gives the address types to ask, the preferred one first: those of our listeners, narrowed
-// by the settings.
+// types returns the address types to ask for, the preferred one first: those of our listeners,
+// narrowed by the settings.
 func (s *search) types() []uint16 {
 	set := s.r.set()
 	v4 := s.f.families()&1 != 0 && !set.IPv6Only
@@ -125,7 +125,7 @@ func (s *search) addresses(names []string) map[string]addresses {
 }
 
 // ask gets all sets, and notes how long they last and whether some are broken. It waits for a part
-// of the time left, so that the steps after it have some: share 2 is half of it, 1 all.
+// of the time left, so that later steps have some too: half of it with share 2, all with 1.
 func (s *search) ask(keys []setKey, share time.Duration) map[setKey]*rrset {
 	ctx, cancel := s.ctx, context.CancelFunc(func() {})
 	if end, ok := s.ctx.Deadline(); ok && share > 1 {

@@ -82,18 +82,18 @@ func (r *Resolver) read(m *dns.Msg, key setKey) answer {
 		}
 	}
 	switch {
-	case a.state == missing && name != key.name: // the chain leads out of what this server knows
+	case a.state == missing && name != key.name: // it leads to names this server does not know
 		a.more = name
 		return a
 	case a.state == missing && referral && !m.Authoritative:
-		// Lame: it points at others, and we asked for recursion.
+		// Lame: it refers us to others, although we asked for recursion.
 		return answer{state: broken}
 	}
 	a.ttl = min(a.ttl, noSOAHold)
 	return a
 }
 
-// lifeOf reads a TTL: one with the top bit set counts as 0 (RFC 2181 §8).
+// lifeOf returns the duration of a TTL. One with the top bit set counts as 0 (RFC 2181 §8).
 func lifeOf(ttl uint32) time.Duration {
 	if ttl > 1<<31-1 {
 		return 0
@@ -101,12 +101,12 @@ func lifeOf(ttl uint32) time.Duration {
 	return time.Duration(ttl) * time.Second
 }
 
-// canonical is a name as our keys have it.
+// canonical returns a name as our keys have it.
 func canonical(name string) string {
 	return strings.TrimSuffix(strings.ToLower(name), ".")
 }
 
-// recordOf takes what we use of an RR. Not ok: nothing of it is of use.
+// recordOf returns the parts of an RR that are used here. ok is false if none are.
 func recordOf(rr dns.RR) (c record, ok bool) {
 	switch rr := rr.(type) {
 	case *dns.A:
@@ -128,15 +128,16 @@ func recordOf(rr dns.RR) (c record, ok bool) {
 	return c, false
 }
 
-// sendable leaves out addresses that are no single host's: they would only be an error of every
-// send. A link-local address has no zone in DNS (RFC 4007 §6), so it is none either.
+// sendable reports whether an address is a single host's; sending to any other would only be an
+// error each time. A link-local address has no zone in DNS (RFC 4007 §6), so it does not count
+// either.
 func sendable(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() &&
 		a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// trim drops duplicates and keeps the best recordsMax: the first by priority of SRV and NAPTR, the
-// first that came of addresses.
+// trim removes duplicates and keeps the best recordsMax records: of SRV and NAPTR the first by
+// priority, of addresses those that came first.
 func (r *Resolver) trim(records []record, typ uint16) []record {
 	if typ == dns.TypeSRV || typ == dns.TypeNAPTR {
 		slices.SortStableFunc(records, func(a, b record) int {
@@ -156,8 +157,8 @@ func (r *Resolver) trim(records []record, typ uint16) []record {
 	return kept
 }
 
-// glueOf collects the addresses a server sent along for SRV targets (RFC 2782). Others' addresses
-// are not ours to believe.
+// glueOf collects the addresses that a server sent along for SRV targets (RFC 2782). Addresses of
+// other names are not trusted.
 func (r *Resolver) glueOf(m *dns.Msg, srv []record) map[setKey]glue {
 	var found map[setKey]glue
 	for _, rr := range m.Extra {

@@ -24,15 +24,15 @@ type counts struct {
 // Stats are the totals since start.
 type Stats struct {
 	Hits      uint64 `json:"hits"`      // look-ups answered from the cache
-	Misses    uint64 `json:"misses"`    // and those that were not
+	Misses    uint64 `json:"misses"`    // look-ups not answered from the cache
 	Flights   uint64 `json:"flights"`   // queries resolved
 	Joined    uint64 `json:"joined"`    // callers who joined one under way
 	Refused   uint64 `json:"refused"`   // callers refused: too many queries or waiters
-	Renewals  uint64 `json:"renewals"`  // queries resolved behind the callers' backs
+	Renewals  uint64 `json:"renewals"`  // queries resolved without a caller waiting
 	Failed    uint64 `json:"failed"`    // queries that ended in failure
-	Stale     uint64 `json:"stale"`     // answers held on to since the servers failed
+	Stale     uint64 `json:"stale"`     // expired answers kept in use because the servers failed
 	Questions uint64 `json:"questions"` // questions sent to servers, repeats not counted
-	Overflow  uint64 `json:"overflow"`  // questions not put: questionsMax or questionsPerQuery
+	Overflow  uint64 `json:"overflow"`  // questions not asked: questionsMax or questionsPerQuery
 	Timeouts  uint64 `json:"timeouts"`  // times a server did not answer
 	TCP       uint64 `json:"tcp"`       // times a truncated answer was asked for again over TCP
 	// answers that were of no use: SERVFAIL, REFUSED, lame, loops
@@ -42,10 +42,10 @@ type Stats struct {
 	// records left out of answers: too many, or addresses nobody can send to
 	Rejected   uint64 `json:"rejected"`
 	Evicted    uint64 `json:"evicted"`    // entries removed for room
-	Expired    uint64 `json:"expired"`    // entries removed since their time was over
-	Panics     uint64 `json:"panics"`     // bugs of ours, at the cost of one query each
+	Expired    uint64 `json:"expired"`    // entries removed because they had expired
+	Panics     uint64 `json:"panics"`     // panics contained, each at the cost of one query
 	Reread     uint64 `json:"reread"`     // times resolv.conf or hosts was read after a change
-	Unreadable uint64 `json:"unreadable"` // times that failed; the last good reading stays
+	Unreadable uint64 `json:"unreadable"` // times that failed; the last good reading stayed
 }
 
 // Stats reads the counters.

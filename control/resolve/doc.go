@@ -2,11 +2,11 @@
 // packet's path: a shard reads the cache (Lookup) and parks the call while goroutines of this
 // package ask the servers (Ask). It implements proxy.Resolver.
 //
-// There are two caches. The plans hold one finished result per question a shard can put, ordered
-// and weighted, so that Lookup only draws by the seed; they are immutable and reached by atomic
-// pointers. The records, by name and type, are behind a mutex that no shard ever waits for while
-// anything slow happens. Every change by an operator or a file starts a new epoch, in which plans
-// of older epochs count no more.
+// There are two caches. The plans hold one finished result per question that a shard can ask,
+// ordered and weighted, so that Lookup only draws by the seed; they are immutable and reached by
+// atomic pointers. The records, by name and type, are behind a mutex that is never held during
+// anything slow, and for which no shard waits. Every change by an operator or a file starts a new
+// epoch, in which plans of older epochs do not count any more.
 //
 // Ownership: what Lookup and Ask are given stays the caller's; the plans belong to the garbage
 // collector once published.

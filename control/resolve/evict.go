@@ -7,10 +7,10 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// evict makes room when the cache is over its cap: first what is past its time, then failures and
-// names that lead nowhere, which a stranger can make at will, then what was not used for longest.
-// It goes down to seven eighths of the cap, so that the sorting pays for many entries. keep stays:
-// somebody waits for it. The caller holds mu.
+// evict makes room when the cache is over its cap. It removes first what has expired, then failures
+// and names that lead nowhere, which a stranger can cause at will, then what was not used for
+// longest. It goes down to seven eighths of the cap, so that one sorting serves many entries. keep
+// stays, since a caller waits for it. The caller holds mu.
 func (r *Resolver) evict(keep *plan) {
 	if r.bytes <= r.set().MemoryBytes {
 		return
@@ -60,7 +60,7 @@ func classOf(good bool) int {
 	return 0
 }
 
-// sweep removes what nobody can be given any more. The caller holds mu.
+// sweep removes what cannot be an answer any more. The caller holds mu.
 func (r *Resolver) sweep(now int64) {
 	epoch := r.epoch.Load()
 	r.table.each(func(p *plan) {

@@ -13,10 +13,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// errStray ends the listening for an answer among strayMax others.
+// errStray ends the wait for an answer after strayMax datagrams that are none.
 var errStray = errors.New("only datagrams that do not answer the question")
 
-// fetch asks for key, over as many links of CNAME as servers leave to us.
+// fetch asks for key, and follows the links of CNAME that servers did not follow.
 func (r *Resolver) fetch(key setKey) (got answer) {
 	r.mu.Lock()
 	limit := r.servers.questionTimeout(r.set().Timeout)
@@ -42,8 +42,8 @@ func (r *Resolver) fetch(key setKey) (got answer) {
 	return answer{state: broken}
 }
 
-// rounds asks one server after the other, and those that kept silent again, until one gives an
-// answer of use.
+// rounds asks one server after the other, and those that kept silent again, until one gives a
+// useful answer.
 func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 	now := r.clock()
 	r.mu.Lock()
@@ -57,7 +57,7 @@ func (r *Resolver) rounds(ctx context.Context, key setKey) answer {
 				continue
 			}
 			m, err := r.exchange(ctx, addr, key, retry)
-			// our time is over, which says little about this server
+			// Our own time is over, which says little about this server.
 			if err != nil && ctx.Err() != nil {
 				r.counts.timeouts.Add(1)
 				return answer{state: broken}
@@ -105,9 +105,9 @@ func (r *Resolver) exchange(ctx context.Context, addr netip.AddrPort, key setKey
 	return m, err
 }
 
-// over sends one question from a socket of its own, whose port the kernel draws, under an id we
-// draw (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the kernel), and waits for what answers
-// it. The socket is connected: the kernel drops what comes from elsewhere.
+// over sends one question from a socket of its own, whose port the kernel draws, under an id drawn
+// here (RFC 5452 §9.2; math/rand/v2 is ChaCha8 seeded by the kernel), and waits for its answer. The
+// socket is connected: the kernel drops what comes from elsewhere.
 func (r *Resolver) over(ctx context.Context, network string, addr netip.AddrPort, key setKey,
 	edns bool) (*dns.Msg, error) {
 	q := new(dns.Msg)
@@ -169,14 +169,13 @@ func (r *Resolver) overTCP(conn net.Conn, wire []byte, q *dns.Msg) (*dns.Msg, er
 	return nil, errStray
 }
 
-// match gives the message in wire if it answers q: a response with its id and its question (RFC
-// 5452 §9.1). Else it is counted: the datagram may be forged, so that it says nothing of the server
-// either.
+// match returns the message in wire if it answers q: a response with its id and its question (RFC
+// 5452 §9.1). Any other is counted, and nil returned: the datagram may be forged, so it says
+// nothing about the server either.
 func (r *Resolver) match(wire []byte, q *dns.Msg) *dns.Msg {
 	m := new(dns.Msg)
 	err := m.Unpack(wire)
-	// A truncated message may end in the midst of a record: its header and question are what
-	// counts.
+	// A truncated message may end in the middle of a record; only its header and question matter.
 	if err != nil && !m.Truncated || m.Id != q.Id || !m.Response || m.Opcode != dns.OpcodeQuery {
 		r.counts.unmatched.Add(1)
 		return nil

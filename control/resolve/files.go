@@ -43,9 +43,9 @@ func (s *stamp) same(o *stamp) bool {
 		(!s.exists || os.SameFile(s.info, o.info))
 }
 
-// Prepare reads what other settings name, and changes nothing; apply puts both in force, for names
-// that are looked up from then on. What is kept stays where its time allows, unless nothing is to be
-// kept any more.
+// Prepare reads the files that other settings name, and changes nothing. apply puts both into
+// force, for names that are looked up from then on. Cached answers stay as long as their time
+// allows, unless the settings switch the cache off.
 func (r *Resolver) Prepare(s Settings) (apply func(), err error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (r *Resolver) Prepare(s Settings) (apply func(), err error) {
 	}, nil
 }
 
-// check is Validate, and takes out what does not go together.
+// check is Validate, and then changes settings that do not go together.
 func (s *Settings) check() error {
 	if !s.Cache {
 		s.StaleMax = 0
@@ -86,7 +86,7 @@ func (s *Settings) check() error {
 	return s.Validate()
 }
 
-// set are the settings of now.
+// set returns the current settings.
 func (r *Resolver) set() *Settings { return r.settings.Load() }
 
 // runFiles reads the files again when they change. It has a goroutine of its own, since a file
@@ -139,7 +139,7 @@ func (r *Resolver) reread(path string, last *stamp, read func(stamp) error) {
 	r.counts.reread.Add(1)
 }
 
-// readConf are the servers to ask.
+// readConf returns the servers to ask.
 func (s *Settings) readConf(st stamp) (l serverList, err error) {
 	var b []byte
 	if st.exists {
@@ -232,7 +232,7 @@ func parseServer(s string) (netip.AddrPort, bool) {
 	return ap, err == nil && ap.Port() != 0
 }
 
-// readHosts is what the hosts file has.
+// readHosts returns what the hosts file has.
 func (s *Settings) readHosts(st stamp) (map[setKey]*rrset, error) {
 	if !st.exists {
 		return parseHosts(nil), nil
@@ -287,7 +287,7 @@ func parseHosts(b []byte) map[setKey]*rrset {
 	return hosts
 }
 
-// fixed makes a set that time does not end.
+// fixed returns a set that does not expire.
 func fixed(key setKey, records []record) *rrset {
 	s := newSet(key, present, records, 0, 0)
 	s.expires, s.renewAt, s.goodTo = forever, forever, forever

@@ -3,12 +3,12 @@ package resolve
 import "time"
 
 const (
-	// flightsMax bounds the queries being resolved at once, over all shards. Ask refuses the next
-	// one; renewals stop at three quarters of it, so that callers who wait go first.
+	// flightsMax bounds the queries being resolved at once, over all shards. Reached: Ask refuses
+	// the next one. Renewals stop at three quarters of it, so that callers who wait go first.
 	flightsMax = 1024
 
-	// waitersMax bounds the callers waiting for all flights together: 24 bytes each. Ask refuses
-	// the next one.
+	// waitersMax bounds the callers waiting for all flights together: 24 bytes each. Reached: Ask
+	// refuses the next one.
 	waitersMax = 65536
 
 	// questionsMax bounds the (name, type) pairs being asked for at once. The next one counts as
@@ -37,7 +37,7 @@ const (
 	endpointsMax = 512
 
 	// strayMax is how many datagrams that do not answer the question are read before the server
-	// counts as silent: a forger gets so many guesses.
+	// counts as silent: a forger gets that many guesses.
 	strayMax = 16
 
 	// udpPayloadBytes is the answer size offered by EDNS0: what passes every usual path
@@ -50,7 +50,7 @@ const (
 	searchMax  = 6
 
 	// confBytes and hostsBytes bound what is read of resolv.conf and hosts. A longer file is
-	// refused whole: half of it would be a silent lie.
+	// refused as a whole, since using half of it would mislead without a word.
 	confBytes  = 64 << 10
 	hostsBytes = 4 << 20
 
@@ -75,7 +75,7 @@ const (
 	// clockTick is the resolution of Lookup's clock, and the longest a renewal waits to be started.
 	clockTick = 100 * time.Millisecond
 
-	// clockRest is after how long without a look-up the clock rests, so that a process without
+	// clockRest is how long after the last look-up the clock stops, so that a process without
 	// traffic sleeps.
 	clockRest = time.Second
 
@@ -93,15 +93,15 @@ const (
 	// seconds).
 	staleHold = 30 * time.Second
 
-	// grace is how long past its time to live an answer is still given while it is renewed behind
-	// the caller's back. After it the caller waits.
+	// grace is how long past its time to live an answer is still given while it is renewed in the
+	// background. After that the caller waits.
 	grace = 30 * time.Second
 
 	// noSOAHold is the life of a "does not exist" without SOA, which RFC 2308 §5 forbids to cache
 	// for long.
 	noSOAHold = 5 * time.Second
 
-	// restTimeout is how long the rest of a set of parallel questions may take once one of them was
+	// restTimeout is how long the other questions of a parallel set may take once one of them was
 	// answered with records (RFC 8305 §3 waits 50 ms for the other family; a call that would lose
 	// half its targets may wait longer).
 	restTimeout = 300 * time.Millisecond

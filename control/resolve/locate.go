@@ -15,7 +15,7 @@ import (
 
 const forever = math.MaxInt64 / 2
 
-// search is one query on its way through RFC 3263 §4. One goroutine has it.
+// search is one query on its way through RFC 3263 §4. A single goroutine uses it.
 type search struct {
 	r   *Resolver
 	ctx context.Context
@@ -23,8 +23,8 @@ type search struct {
 
 	left    int   // questions it may still put to servers
 	room    int   // endpoints the plan may still hold
-	share   int   // and those of one target and family
-	expires int64 // of the first record that ends
+	share   int   // endpoints that one target and family may have
+	expires int64 // when the first record expires
 	renewAt int64
 	goodTo  int64
 	failed  bool // some part is not known
@@ -57,9 +57,9 @@ func (r *Resolver) locate(f *flight) (p *plan) {
 	return s.plan(epoch)
 }
 
-// candidates gives the names to try: one with fewer dots than ndots is completed by the search list
-// first, as in resolv.conf(5). A name with more is never completed, nor is one with a trailing dot:
-// example.com must not become example.com.corp.example because a server had a bad moment.
+// candidates returns the names to try: one with fewer dots than ndots is completed by the search
+// list first, as in resolv.conf(5). A name with more is never completed, nor is one with a trailing
+// dot: example.com must not become example.com.corp.example because a server failed for a moment.
 func (r *Resolver) candidates(f *flight) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +75,7 @@ func (r *Resolver) candidates(f *flight) []string {
 	return append(names, f.host)
 }
 
-// plan closes the search.
+// plan ends the search and returns its result.
 func (s *search) plan(epoch uint64) *plan {
 	now := s.r.clock()
 	p := &plan{
@@ -83,7 +83,7 @@ func (s *search) plan(epoch uint64) *plan {
 		first: !s.r.set().Failover,
 	}
 	s.expires = min(s.expires, now+int64(fileLife))
-	if s.partial { // what is there may serve its time; the rest is asked for again soon
+	if s.partial { // what is there may serve; the rest is asked for again soon
 		s.renewAt = min(s.renewAt, now+int64(partialHold))
 	}
 	switch {
@@ -115,7 +115,7 @@ func (s *search) name(name string) {
 	case f.port() != 0:
 		s.hosts(name, fixed, f.port())
 		return
-	case s.r.inHosts(name): // the operator said where it is: no server need be well for that
+	case s.r.inHosts(name): // the operator said where it is, so no server is needed
 		s.hosts(name, fixed, fixed.DefaultPort())
 		return
 	case f.hasProto():
@@ -140,9 +140,9 @@ func (s *search) name(name string) {
 	}
 }
 
-// transport gives the transport of a query that names one, has a port, or finds no NAPTR and SRV:
-// UDP, or TLS for sips (§4.1). Where no listener of ours has UDP, the next one that has will do,
-// for §4.1 says SHOULD. Not ok: we cannot send this.
+// transport returns the transport of a query that names one, has a port, or finds no NAPTR and SRV:
+// UDP, or TLS for sips (§4.1). If no listener of ours has UDP, the next transport that a listener
+// has will do, for §4.1 says SHOULD. ok is false if no listener can send by it.
 func (s *search) transport() (p netio.Proto, ok bool) {
 	f := s.f
 	if f.hasProto() {
@@ -170,7 +170,7 @@ func (s *search) transport() (p netio.Proto, ok bool) {
 	return 0, false
 }
 
-// preferred gives the transports that NAPTR and SRV may lead to, ours first.
+// preferred returns the transports that NAPTR and SRV may lead to, our preferred ones first.
 func (s *search) preferred() []netio.Proto {
 	list := make([]netio.Proto, 0, 3)
 	for _, p := range []netio.Proto{netio.UDP, netio.TCP, netio.TLS} {
@@ -188,8 +188,8 @@ func (r *Resolver) preference(p netio.Proto) int {
 	return [...]int{netio.UDP: r.set().UDPPref, netio.TCP: r.set().TCPPref, netio.TLS: r.set().TLSPref}[p]
 }
 
-// serviceOf gives the front of a SRV name (§4.1). WebSocket has none: a request can only go over a
-// connection that the peer opened (RFC 7118 §5), and its URI's path stands in no DNS record.
+// serviceOf returns the front of a SRV name (§4.1). WebSocket has none: a request can only go over
+// a connection that the peer opened (RFC 7118 §5), and its URI's path is in no DNS record.
 func serviceOf(p netio.Proto, secure bool) string {
 	switch {
 	case p == netio.TLS: // also sip with transport=tls
@@ -207,7 +207,8 @@ func serviceOf(p netio.Proto, secure bool) string {
 var naptrServices = map[string]netio.Proto{"SIP+D2U": netio.UDP, "SIP+D2T": netio.TCP,
 	"SIPS+D2T": netio.TLS}
 
-// naptr follows the NAPTR records of name. Not found: none of them is for us, so that SRV decides.
+// naptr follows the NAPTR records of name. It returns false if none of them is for us, so that SRV
+// decides.
 func (s *search) naptr(name string) (found bool) {
 	set := s.ask([]setKey{{name, dns.TypeNAPTR}}, 2)[setKey{name, dns.TypeNAPTR}]
 	if set == nil || set.state == broken { // not fatal: SRV may well be known
@@ -242,9 +243,9 @@ func (s *search) naptr(name string) (found bool) {
 	return true
 }
 
-// usable picks the NAPTR records to follow, the first one first. Once an order has a record for us,
-// higher orders do not count (RFC 3403 §4.1, "MUST NOT"), unless the operator puts our preference
-// before the domain's.
+// usable returns the NAPTR records to follow, in order. Once an order has a record for us, higher
+// orders do not count (RFC 3403 §4.1, "MUST NOT"), unless the operator puts our preference before
+// the domain's.
 func (s *search) usable(records []record) []record {
 	var list []record
 	for _, c := range records {
@@ -279,9 +280,9 @@ type service struct {
 	proto netio.Proto
 }
 
-// services asks all SRV names at once and adds a group for each priority of each, in the order
-// given. found: some SRV exist, even if they lead nowhere or say that there is no service ("."), so
-// that addresses do not count.
+// services asks for all SRV names at once and adds a group for each priority of each, in the order
+// given. It returns true if any SRV exist, even if they lead nowhere or say that there is no
+// service ("."), so that addresses do not count.
 func (s *search) services(ask []service) (found bool) {
 	keys := make([]setKey, 0, len(ask))
 	for _, a := range ask {

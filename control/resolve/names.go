@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// setters read the values of a configuration file: Kamailio's names, values and units, and ours for
-// what it does not have.
+// setters read the values of a configuration file: Kamailio's names, values and units, and our own
+// for what Kamailio does not have.
 var setters = map[string]func(s *Settings, v int) error{
 	"use_dns_cache": onOff(func(s *Settings) *bool { return &s.Cache }),
 	"dns_cache_init": func(s *Settings, v int) error {
@@ -48,8 +48,8 @@ var setters = map[string]func(s *Settings, v int) error{
 // Names lists the settings Set knows.
 func Names() []string { return slices.Sorted(maps.Keys(setters)) }
 
-// Set takes over one setting by its name in a configuration file; on and off are 1 and 0, times are
-// seconds, dns_cache_mem is KB. Validate judges ranges.
+// Set changes one setting by its name in a configuration file; on and off are 1 and 0, times are
+// seconds, dns_cache_mem is KB. Validate checks ranges.
 func (s *Settings) Set(name string, value int) error {
 	set := setters[name]
 	if set == nil {

@@ -19,8 +19,8 @@ type Entry struct {
 	Type   string        // "A", "AAAA", "SRV", "NAPTR"
 	State  string        // "present", "no such type", "no such name", "failed"
 	Source string        // "dns", "static" or "hosts"
-	Stale  bool          // past its time, held on to since the servers fail
-	Left   time.Duration // until it ends; 0 for what time does not end
+	Stale  bool          // past its time, kept since the servers fail
+	Left   time.Duration // until it expires; 0 if it does not
 	Idle   time.Duration // since it was last used to make an answer
 	// "192.0.2.1", "10 60 5060 sip1.example.com", `50 50 "S" "SIP+D2T" "" _sip._tcp.example.com`
 	Records []string
@@ -57,8 +57,8 @@ func (c *record) text(typ uint16) string {
 	return c.addr.String()
 }
 
-// View lists max entries at most, by name and type: the operator's own, then the cache. cut tells
-// that there are more. The hosts file is its own list.
+// View lists max entries at most, by name and type: first the operator's own, then the cache. cut
+// says that there are more. The hosts file is not listed.
 func (r *Resolver) View(max int) (list []Entry, cut bool) {
 	now := r.clock()
 	type found struct {
@@ -87,7 +87,7 @@ func (r *Resolver) View(max int) (list []Entry, cut bool) {
 	return list, cut
 }
 
-// Query gives the records of one name and type, from what is known or from the servers
+// Query returns the records of one name and type, from what is known or from the servers
 // (dns.lookup). It blocks.
 func (r *Resolver) Query(ctx context.Context, name string, typ uint16) (Entry, error) {
 	key, err := keyOf(name, typ)
@@ -164,8 +164,8 @@ func (r *Resolver) Delete(name string, typ uint16) bool {
 	return set != nil || static != nil
 }
 
-// DeleteAll forgets what the servers said, and tells how many sets that were; the operator's own
-// records stay (dns.delete_all). Answers under way are put together again from what is asked anew.
+// DeleteAll forgets what the servers said, and returns how many sets that were; the operator's own
+// records stay (dns.delete_all). Queries under way ask again.
 func (r *Resolver) DeleteAll() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,8 +191,8 @@ func (r *Resolver) DeleteAllForce() int {
 	return n
 }
 
-// newEpoch makes all plans unknown, so that they are put together again, and frees them. The caller
-// holds mu.
+// newEpoch makes all plans unknown, so that they are made again, and frees them. The caller holds
+// mu.
 func (r *Resolver) newEpoch() {
 	r.epoch.Add(1)
 	r.table.each(r.drop)
@@ -275,7 +275,7 @@ type MemInfo struct {
 	Questions             int // questions at the servers
 }
 
-// MemInfo counts.
+// MemInfo returns how full the cache is.
 func (r *Resolver) MemInfo() MemInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -292,7 +292,7 @@ func (r *Resolver) MemInfo() MemInfo {
 type ServerState struct {
 	Addr   netip.AddrPort
 	Silent int           // times in a row that no answer came
-	Rest   time.Duration // passed over for so long yet
+	Rest   time.Duration // how much longer it is passed over
 }
 
 // Servers lists the servers in the operator's order.

@@ -8,7 +8,7 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// planKey is everything of a query that changes its answer, the seed apart.
+// planKey is everything in a query that changes its answer, except the seed.
 type planKey struct {
 	host string // lower case, without trailing dot
 	bits uint64 // packBits
@@ -42,14 +42,14 @@ func (k *planKey) rooted() bool       { return k.bits&4 != 0 }
 func (k *planKey) secure() bool       { return k.bits&2 != 0 }
 func (k *planKey) hasProto() bool     { return k.bits&1 != 0 }
 
-// can tells whether a listener of ours can send by p.
+// can reports whether a listener of ours can send by p.
 func (k *planKey) can(p netio.Proto) bool { return k.protos()>>p&1 != 0 }
 
 // plan is the finished answer to one query: immutable once published, but for the three atomics.
 // Times are nanoseconds of the resolver's clock.
 type plan struct {
 	next atomic.Pointer[plan] // of the bucket's chain; the writer holds Resolver.mu
-	used atomic.Int64         // when Lookup last gave it, for eviction
+	used atomic.Int64         // when Lookup last returned it, for eviction
 
 	// wanted is 1 while the plan is on the list of renewals, which is chained by wantedNext. Its
 	// partner is Resolver.wanted.
@@ -62,7 +62,7 @@ type plan struct {
 	answer  proxy.Answer
 	renewAt int64 // from here on a Lookup asks for a renewal
 	deadAt  int64 // from here on it is no answer any more
-	goodTo  int64 // until then it may be held on to while the servers fail
+	goodTo  int64 // until then it may stay in use while the servers fail
 	bytes   int
 	spread  bool // draw by weight and rotate addresses
 	first   bool // give one endpoint only
@@ -84,7 +84,7 @@ type target struct {
 	first, second []proxy.Endpoint
 }
 
-// pick fills out in the order of the query's draw, and tells how many it filled.
+// pick fills out in the order of the query's draw, and returns how many it filled.
 func (p *plan) pick(seed uint64, out []proxy.Endpoint) int {
 	if p.first && len(out) > 1 {
 		out = out[:1]
@@ -137,7 +137,7 @@ func (g *group) draw(left uint64, zeros int, sum uint32, draw *mixer) int {
 	return bits.TrailingZeros64(left)
 }
 
-// nth gives the position of the n-th bit that is set.
+// nth returns the position of the n-th bit that is set.
 func nth(set uint64, n int) int {
 	for ; n > 0; n-- {
 		set &= set - 1
@@ -145,8 +145,8 @@ func nth(set uint64, n int) int {
 	return bits.TrailingZeros64(set)
 }
 
-// put writes the target's endpoints: the families in turn (RFC 8305 §4), each begun at a place of
-// the draw.
+// put writes the target's endpoints: the families alternate (RFC 8305 §4), each beginning at a
+// random place of the draw.
 func (t *target) put(draw uint64, out []proxy.Endpoint) int {
 	a, b := t.first, t.second
 	if len(a) == 0 {
@@ -185,5 +185,5 @@ func (m *mixer) next() uint64 {
 	return z ^ z>>31
 }
 
-// below gives a number from 0 to n-1; n may not be 0. The bias is below 2^-32 · n.
+// below returns a number from 0 to n-1; n may not be 0. The bias is below 2^-32 · n.
 func (m *mixer) below(n uint32) uint32 { return uint32((m.next() >> 32) * uint64(n) >> 32) }

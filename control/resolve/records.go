@@ -21,22 +21,22 @@ type state uint8
 
 const (
 	present state = iota
-	missing       // the type (RFC 2308 §2.2)
-	absent        // the name (§2.1)
-	broken        // the servers did not say
+	missing       // the name has no such type (RFC 2308 §2.2)
+	absent        // the name does not exist (§2.1)
+	broken        // the servers did not answer
 )
 
-// rrset is what is known of one name and type: immutable but for used. Times are the resolver's
-// clock.
+// rrset is what is known of one name and type. It is immutable except for used. Times are the
+// resolver's clock.
 type rrset struct {
 	setKey
 	used    atomic.Int64
 	state   state
-	stale   bool // its time is over; it is held on to since the servers fail
+	stale   bool // it has expired, and stays in use since the servers fail
 	records []record
 	renewAt int64
 	expires int64
-	goodTo  int64 // the end of holding on
+	goodTo  int64 // until then it may stay in use while the servers fail
 	bytes   int
 }
 
@@ -64,16 +64,16 @@ func newSet(key setKey, st state, records []record, now int64, ttl time.Duration
 	return s
 }
 
-// question is one set being asked for. Those who want it are told once, through channels with room
-// for it.
+// question is one set being asked for. Those waiting for it are told once, through channels with
+// room for it.
 type question struct {
 	setKey
 	tell []chan<- *rrset // guarded by Resolver.mu
 }
 
-// begin gets the set of key, at once from what is known or later from the servers, into tell, which
-// has room. asked tells whether a server must be asked; with allowed false it is not, and the set
-// is broken.
+// begin gets the set of key into tell, which has room: at once from what is known, or later from
+// the servers. asked says that a server must be asked; if allowed is false none is, and the set is
+// broken.
 func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (asked bool) {
 	now := r.clock()
 	r.mu.Lock()
@@ -98,7 +98,7 @@ func (r *Resolver) begin(key setKey, renews, allowed bool, tell chan<- *rrset) (
 	return true
 }
 
-// known gives what needs no server: the operator's records, the hosts file, the cache. The caller
+// known returns what needs no server: the operator's records, the hosts file, the cache. The caller
 // holds mu.
 func (r *Resolver) known(key setKey, now int64, renews bool) *rrset {
 	if s := r.statics[key]; s != nil {
@@ -125,7 +125,7 @@ func (r *Resolver) known(key setKey, now int64, renews bool) *rrset {
 	return s
 }
 
-// fallback is what a failure leaves us with: an older answer still good to hold on to, or the
+// fallback returns what is left after a failure: an older answer that may stay in use, or the
 // failure. The caller holds mu.
 func (r *Resolver) fallback(key setKey, now int64) *rrset {
 	old := r.sets[key]
@@ -141,7 +141,7 @@ func (r *Resolver) fallback(key setKey, now int64) *rrset {
 	return s
 }
 
-// ask puts q to the servers, keeps what comes of it, and tells.
+// ask asks the servers for q, keeps the result, and tells those waiting.
 func (r *Resolver) ask(q *question) {
 	defer r.tasks.Done()
 	r.counts.questions.Add(1)
@@ -155,8 +155,8 @@ func (r *Resolver) ask(q *question) {
 	}
 }
 
-// resolved is the set that comes of asking for key. A panic, say of the message library over a
-// forged answer, costs this question only.
+// resolved asks for key and returns the set. A panic, say of the message library over a forged
+// answer, costs this question only.
 func (r *Resolver) resolved(key setKey) (s *rrset) {
 	defer func() {
 		if recover() != nil {
@@ -195,7 +195,7 @@ func (r *Resolver) settle(key setKey, got *answer, now int64) *rrset {
 	return s
 }
 
-// life bounds what the answer says of its own.
+// life returns the answer's time to live, within the bounds of the settings.
 func (r *Resolver) life(got *answer) time.Duration {
 	ttl := got.ttl
 	if got.state == present {
@@ -218,8 +218,8 @@ func (r *Resolver) keep(s *rrset) {
 }
 
 // gather waits for n sets that begin was given tell for. It ends early when ctx does, and
-// restTimeout after the first set with records: the rest counts as broken, while their questions go
-// on and fill the cache. whole tells that all came.
+// restTimeout after the first set with records. Sets that have not come then count as broken, while
+// their questions go on and fill the cache. whole says that all came.
 func gather(ctx context.Context, tell <-chan *rrset, n int) (sets map[setKey]*rrset, whole bool) {
 	sets = make(map[setKey]*rrset, n)
 	var enough <-chan time.Time

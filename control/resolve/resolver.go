@@ -16,10 +16,10 @@ const endpointBytes = int(unsafe.Sizeof(proxy.Endpoint{}))
 type Resolver struct {
 	settings atomic.Pointer[Settings]
 	clock    func() int64 // nanoseconds since the start: the precise time, for all but Lookup
-	// the same as of the last clockTick: Lookup's clock, which costs it no system call
+	// now is clock as of the last clockTick. Lookup uses it, since it costs no system call.
 	now atomic.Int64
-	// resting: nobody has looked anything up for clockRest, and now stands still. The first Lookup
-	// after it sets now, and wakes the clock through woken.
+	// resting says that there was no look-up for clockRest, and now stands still. The first Lookup
+	// after that sets now, and wakes the clock through woken.
 	resting atomic.Bool
 	woken   chan struct{}
 	epoch   atomic.Uint64
@@ -34,7 +34,7 @@ type Resolver struct {
 	tasks  sync.WaitGroup
 	slots  chan struct{} // one token a socket
 
-	reading sync.Mutex // guards files, and that both come from one settings
+	reading sync.Mutex // guards files, so that both come from the same settings
 	files   files
 
 	// flying guards flights and waiters. It is held for a moment only, since Ask takes it on a
@@ -44,7 +44,7 @@ type Resolver struct {
 	flights map[planKey]*flight
 	waiters int
 
-	// mu guards what follows, and the writing of table. It is never held while anything blocks, but
+	// mu guards what follows, and writes to table. It is never held while anything blocks, except
 	// while the cache is sorted.
 	mu      sync.Mutex
 	asked   map[setKey]*question
@@ -130,7 +130,7 @@ func (r *Resolver) Lookup(q *proxy.NameQuery, out []proxy.Endpoint) (n int, a pr
 
 // wake starts the clock again. Slow path: once a rest.
 func (r *Resolver) wake() {
-	r.now.Store(max(r.clock(), r.now.Load())) // before resting ends: who finds it over reads this
+	r.now.Store(max(r.clock(), r.now.Load())) // before resting ends, so that others then read this
 	if r.resting.Swap(false) {
 		select {
 		case r.woken <- struct{}{}:
@@ -150,8 +150,9 @@ func (r *Resolver) want(p *plan) {
 	}
 }
 
-// fold gives the host in lower case without trailing dot, in buf. Not ok: no host name (RFC 3261
-// §25.1 hostname, and "_", which is seen in the wild) or too long, so that no server need be asked.
+// fold returns the host in lower case without trailing dot, in buf. ok is false if it is no host
+// name (RFC 3261 §25.1 hostname, and "_", which is seen in the wild) or too long, so that no server
+// need be asked.
 func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) {
 	if n := len(host); n > 0 && host[n-1] == '.' {
 		host, rooted = host[:n-1], true
@@ -182,7 +183,7 @@ func fold(host []byte, buf *[nameBytes + 1]byte) (name []byte, rooted, ok bool) 
 // flight is one query being resolved. done is guarded by Resolver.flying.
 type flight struct {
 	planKey
-	renews bool // nobody waits: records near their end count as gone
+	renews bool // nobody waits for it, and records about to expire count as gone
 	done   []func()
 }
 
@@ -190,7 +191,7 @@ type flight struct {
 func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	var buf [nameBytes + 1]byte
 	host, rooted, ok := fold(q.Host, &buf)
-	if !ok { // Lookup knows this answer
+	if !ok { // Lookup has the answer
 		if !r.enter() {
 			return false
 		}
@@ -222,8 +223,8 @@ func (r *Resolver) Ask(q *proxy.NameQuery, done func()) bool {
 	return true
 }
 
-// enter counts the caller among the resolver's tasks, which Close waits for, until tasks.Done. It
-// returns false if it is closed.
+// enter counts the caller among the resolver's tasks until tasks.Done; Close waits for them. It
+// returns false if the resolver is closed.
 func (r *Resolver) enter() bool {
 	r.flying.Lock()
 	defer r.flying.Unlock()
@@ -248,7 +249,7 @@ func (r *Resolver) launch(key planKey, renews bool) *flight {
 func (r *Resolver) fly(f *flight) {
 	defer r.tasks.Done()
 	r.call(func() { r.answer(f) })
-	r.flying.Lock() // who joined since the answer was published finds it too
+	r.flying.Lock() // those who joined since the answer was published find it too
 	delete(r.flights, f.planKey)
 	done := f.done
 	r.waiters -= len(done)
@@ -258,8 +259,8 @@ func (r *Resolver) fly(f *flight) {
 	}
 }
 
-// answer publishes a plan for f. One that a new epoch overtook would be unknown again, so it is
-// made anew.
+// answer publishes a plan for f. If a new epoch began meanwhile the plan would be unknown again, so
+// it is made anew.
 func (r *Resolver) answer(f *flight) {
 	const tries = 3
 	for i := 1; ; i++ {
@@ -270,8 +271,8 @@ func (r *Resolver) answer(f *flight) {
 	}
 }
 
-// publishIfNew publishes p if it is of this epoch. At last it does so in any case, for a moment:
-// somebody keeps changing records.
+// publishIfNew publishes p if it is of the current epoch, or if last: records are being changed all
+// the time then, and p will serve for a moment. It reports whether it did.
 func (r *Resolver) publishIfNew(p *plan, last bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -285,7 +286,7 @@ func (r *Resolver) publishIfNew(p *plan, last bool) bool {
 	return true
 }
 
-// call shields the process from f: its callers' code, and bugs of ours.
+// call calls f, its callers' code, and contains its panics and our own.
 func (r *Resolver) call(f func()) {
 	defer func() {
 		if recover() != nil {
@@ -337,7 +338,7 @@ func (r *Resolver) runClock() {
 			return
 		case <-timer.C:
 		case <-r.woken:
-			woken = true // by a look-up that may not be counted yet
+			woken = true // by a look-up that may not have been counted yet
 		}
 		r.call(func() {
 			now := r.clock()
@@ -348,7 +349,7 @@ func (r *Resolver) runClock() {
 			if now-askedAt >= int64(clockRest) {
 				r.resting.Store(true)
 			}
-			r.renew() // what is wanted after this is started when the clock wakes
+			r.renew() // renewals wanted after this begin when the clock wakes
 			if now-swept >= int64(r.set().GCInterval) {
 				swept = now
 				r.mu.Lock()
@@ -364,8 +365,8 @@ func (r *Resolver) runClock() {
 	}
 }
 
-// renew starts flights for the plans Lookup wanted. One that finds no room is wanted again by the
-// next Lookup.
+// renew starts flights for the plans that Lookup wanted. If there is no room for one, the next
+// Lookup wants it again.
 func (r *Resolver) renew() {
 	p := r.wanted.Swap(nil)
 	if p == nil {

@@ -15,7 +15,7 @@ type server struct {
 // serverList is the servers in the operator's order, and how to ask them.
 type serverList struct {
 	list   []server
-	rotate bool // `options rotate`: begin with another one each time
+	rotate bool // `options rotate`: begin with a different server each time
 	turn   int
 	retry  time.Duration // wait for one answer
 	rounds int
@@ -23,9 +23,9 @@ type serverList struct {
 	ndots  int
 }
 
-// order gives the servers to ask, the well ones first, those at rest last: they are asked when
-// nobody else answers. A server whose rest is over stands in its place again, for one question: the
-// others pass it over until it has answered.
+// order returns the servers to ask. Those at rest come last: they are asked when no other answers.
+// A server whose rest is over is in its place again, for one question: others pass it over until it
+// has answered.
 func (l *serverList) order(now int64) []netip.AddrPort {
 	well, resting := make([]netip.AddrPort, 0, len(l.list)), []netip.AddrPort(nil)
 	first := 0
@@ -77,7 +77,7 @@ func (l *serverList) adopt(next serverList) {
 	*l = next
 }
 
-// questionTimeout is how long a question may take over all servers and rounds.
+// questionTimeout returns how long a question may take over all servers and rounds.
 func (l *serverList) questionTimeout(most time.Duration) time.Duration {
 	return min(l.retry*time.Duration(l.rounds*max(len(l.list), 1)), most)
 }

@@ -57,7 +57,7 @@ type Settings struct {
 	Hosts      string           // path; "" reads none
 }
 
-// Defaults are what the RFCs ask for, where Kamailio's differ.
+// Defaults returns the default settings: where Kamailio's differ from the RFCs, those of the RFCs.
 func Defaults() Settings {
 	return Settings{
 		Cache: true, TryIPv6: true, TryNAPTR: true, UDPPref: 30, TCPPref: 20, TLSPref: 10,
@@ -80,8 +80,8 @@ func (s *Settings) SetCacheFlags(flags int) error {
 	return nil
 }
 
-// Validate tells the first setting that is out of range, by the name it has in a configuration
-// file.
+// Validate returns an error for the first setting that is out of range, by the name it has in a
+// configuration file.
 func (s *Settings) Validate() error {
 	span := func(name string, d, from, to time.Duration) error {
 		if d < from || d > to {

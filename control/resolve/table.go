@@ -7,8 +7,8 @@ import (
 )
 
 // table holds the plans: buckets of chains that readers walk without a lock while one writer, under
-// Resolver.mu, links and unlinks. A reader that stands on an unlinked plan still finds its way on,
-// since next stays; the garbage collector frees it after the last of them.
+// Resolver.mu, links and unlinks. A reader that is at an unlinked plan still finds its way on,
+// since next stays; the garbage collector frees the plan after its last reader.
 type table struct {
 	heads [buckets]atomic.Pointer[plan]
 	seed  maphash.Seed // of this process, so that nobody outside can fill one bucket
@@ -23,7 +23,7 @@ func (t *table) hashString(host string, bits uint64) uint64 {
 	return maphash.String(t.seed, host) ^ (bits * 0x9e3779b97f4a7c15)
 }
 
-// find is Lookup's way; host need not outlive the call.
+// find returns the plan for that key, nil if there is none. host need not outlive the call.
 func (t *table) find(hash uint64, host []byte, bits uint64) *plan {
 	for p := t.heads[hash%buckets].Load(); p != nil; p = p.next.Load() {
 		if p.hash == hash && p.bits == bits && p.host == string(host) {
@@ -33,7 +33,7 @@ func (t *table) find(hash uint64, host []byte, bits uint64) *plan {
 	return nil
 }
 
-// insert links p and gives the plan it takes the place of, or nil.
+// insert links p and returns the plan that it replaces, or nil.
 func (t *table) insert(p *plan) (old *plan) {
 	head := &t.heads[p.hash%buckets]
 	p.next.Store(head.Load())
@@ -69,7 +69,7 @@ func (t *table) each(f func(*plan)) {
 	}
 }
 
-// measure gives the bytes p holds, as the memory cap counts them.
+// measure returns the bytes that p holds, as the memory cap counts them.
 func (p *plan) measure() int {
 	n := int(unsafe.Sizeof(*p)) + len(p.host)
 	for i := range p.groups {

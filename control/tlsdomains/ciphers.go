@@ -37,8 +37,8 @@ var suites = []suite{
 		tags("aRSA CHACHA20 SHA256 TLSv1.2")},
 }
 
-// absent are cipher strings of ciphers(1) that mean no suite of ours, so that the usual
-// "HIGH:!aNULL:!MD5" can be read.
+// absent are cipher strings of ciphers(1) that stand for none of our suites; they are known so that
+// the usual "HIGH:!aNULL:!MD5" can be read.
 var absent = strings.Fields(`
 	COMPLEMENTOFDEFAULT COMPLEMENTOFALL MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 eNULL NULL aNULL
 	kRSA RSA kDHr kDHd kDH kDHE kEDH DH DHE EDH ADH kECDHr kECDHe kECDH ECDH AECDH aECDH aDH aDSS
@@ -46,11 +46,11 @@ var absent = strings.Fields(`
 	ARIAGCM CAMELLIA CAMELLIA128 CAMELLIA256 3DES DES RC4 RC2 IDEA SEED MD5 SHA SHA1 PSK kPSK aPSK
 	kRSAPSK kDHEPSK kECDHEPSK SRP kSRP aSRP SUITEB128 SUITEB192 CBC KRB5`)
 
-// cipherList reads a cipher list in the language of ciphers(1): words between colons, commas or
-// blanks; a word may be a suite, a class, or classes joined by +; ! takes out for good, - takes
-// out, + moves to the end; @STRENGTH and @SECLEVEL=n, also at the end of a word, are OpenSSL's own
-// and skipped. Suites of TLS 1.3 are not a matter of this list, neither in OpenSSL nor in
-// crypto/tls. unused are the words that meant nothing here.
+// cipherList reads a cipher list in the language of ciphers(1). Words are separated by colons,
+// commas or blanks; a word may be a suite, a class, or classes joined by +; ! removes for good, -
+// removes, + moves to the end; @STRENGTH and @SECLEVEL=n, also at the end of a word, are OpenSSL's
+// own and skipped. The list does not affect suites of TLS 1.3, neither in OpenSSL nor in
+// crypto/tls. unused are the words without effect here.
 func cipherList(list string) (ids []uint16, unused []string, err error) {
 	var banned []uint16
 	for _, w := range strings.FieldsFunc(list, func(c rune) bool {
@@ -109,8 +109,8 @@ func cipherNames() (names []string) {
 	return names
 }
 
-// matching gives the suites a word without its operator stands for; known says whether the word
-// means anything to OpenSSL.
+// matching returns the suites that a word without its operator stands for; known says whether the
+// word means anything to OpenSSL.
 func matching(word string) (ids []uint16, known bool) {
 	classes := strings.Split(word, "+")
 	for _, s := range suites {
@@ -127,8 +127,8 @@ func matching(word string) (ids []uint16, known bool) {
 	return nil, foreign(word, classes)
 }
 
-// foreign tells whether OpenSSL would know the word although no suite of ours is meant: classes, or
-// the name of a suite we do not speak.
+// foreign reports whether OpenSSL would know the word although it stands for no suite of ours:
+// classes, or the name of a suite that we do not have.
 func foreign(word string, classes []string) bool {
 	if !slices.ContainsFunc(classes, func(c string) bool {
 		return !slices.Contains(absent, c) && !slices.ContainsFunc(suites, func(s suite) bool {

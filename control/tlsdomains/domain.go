@@ -20,17 +20,17 @@ const (
 	required                // refused if missing or wrong
 )
 
-// domain is a section whose files have been read. It does not change.
+// domain is a section whose files have been read. It is immutable.
 type domain struct {
 	section
 	clients  clients // for a server
 	verifies bool    // for a client: whether the server's certificate is checked
 	roots    *x509.CertPool
 	crls     revocations
-	config   *tls.Config // for a server as it is; for a client to be cloned with a name
+	config   *tls.Config // used by a server as it is; cloned for a client with a name
 }
 
-// methods are the values of method that work.
+// methods are the values of method that are accepted.
 var methods = map[string][2]uint16{
 	"":         {tls.VersionTLS12, tls.VersionTLS13},
 	"tlsv1.2":  {tls.VersionTLS12, tls.VersionTLS12},
@@ -41,8 +41,8 @@ var methods = map[string][2]uint16{
 
 var methodNames = []string{"TLSv1.2", "TLSv1.2+", "TLSv1.3", "TLSv1.3+"}
 
-// versions reads the method. Those that only know TLS 1.0, 1.1 or SSL are refused, those that begin
-// there begin at 1.2 instead (RFC 8996).
+// versions reads the method. Methods that only allow TLS 1.0, 1.1 or SSL are refused; those that
+// begin there begin at 1.2 instead (RFC 8996).
 func (s *section) versions(r *report) (lowest, highest uint16) {
 	method := strings.ToLower(s.Method)
 	v, ok := methods[method]
@@ -63,8 +63,8 @@ func (s *section) versions(r *report) (lowest, highest uint16) {
 	return v[0], v[1]
 }
 
-// load reads the files of a section. What is wrong goes to the report; the domain is usable only if
-// nothing was.
+// load reads the files of a section. Mistakes go to the report; the domain is usable only if there
+// were none.
 func load(s *section, f *files, r *report, now time.Time) *domain {
 	d := &domain{section: *s}
 	lowest, highest := s.versions(r)
@@ -92,8 +92,8 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 	if cert := d.certificate(f, r, now); cert != nil {
 		d.config.Certificates = []tls.Certificate{*cert}
 		if s.role == client {
-			// Left to itself crypto/tls shows it only to a server that names its CA; OpenSSL shows
-			// it to any that asks, and peers rely on that.
+			// By itself crypto/tls shows the certificate only to a server that names its CA;
+			// OpenSSL shows it to any that asks, and peers rely on that.
 			d.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate,
 				error) {
 				return cert, nil
@@ -125,7 +125,7 @@ func load(s *section, f *files, r *report, now time.Time) *domain {
 	return d
 }
 
-// certificate reads certificate and key. A server must have one, a client may.
+// certificate reads certificate and key. A server must have one; a client may have one.
 func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificate {
 	if d.Certificate == "" {
 		switch {
@@ -178,7 +178,7 @@ func (d *domain) certificate(f *files, r *report, now time.Time) *tls.Certificat
 	return &cert
 }
 
-// authorities reads ca_list and ca_path and gives the CAs.
+// authorities reads ca_list and ca_path and returns the CAs.
 func (d *domain) authorities(f *files, r *report) (cas []*x509.Certificate) {
 	take := func(key, name string, read func(string) (*bundle, error)) []*x509.Certificate {
 		if name == "" {
@@ -195,7 +195,7 @@ func (d *domain) authorities(f *files, r *report) (cas []*x509.Certificate) {
 		return b.cas
 	}
 	cas = take("ca_list", d.CAList, f.authorities)
-	// only those of the list are told to clients, as with Kamailio
+	// Only those of ca_list are named to clients, as with Kamailio.
 	if len(cas) > 0 && d.role == server && d.asks() != notAsked {
 		d.config.ClientCAs = pool(cas)
 	}
@@ -212,7 +212,7 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 	return p
 }
 
-// asks reads the three settings about clients' certificates; verify_client beats the others.
+// asks reads the three settings about clients' certificates; verify_client overrides the others.
 func (s *section) asks() clients {
 	switch s.VerifyClient {
 	case "off":
@@ -263,11 +263,11 @@ func (d *domain) asClient(r *report) {
 		d.roots = nil // crypto/x509 then takes the CAs of the system
 	}
 	// The standard check would compare the certificate with the SNI by the rules of the web,
-	// wildcards included. verifyServer does all of it by those of SIP.
+	// wildcards included. verifyServer does the whole check by the rules of SIP.
 	d.config.InsecureSkipVerify = true
 }
 
-// dial makes the configuration for one connection to name.
+// dial returns the configuration for one connection to name.
 func (d *domain) dial(name string) *tls.Config {
 	cfg := d.config.Clone()
 	cfg.ServerName = d.sni(name)
@@ -280,8 +280,8 @@ func (d *domain) dial(name string) *tls.Config {
 	return cfg
 }
 
-// sni is the name to ask for: that of an address's domain, else that of the URI, else the
-// default's. Addresses are none (RFC 6066 §3).
+// sni returns the name to ask for: that of an address's domain, else that of the URI, else the
+// default's. Addresses are not sent as SNI (RFC 6066 §3).
 func (d *domain) sni(name string) string {
 	name = canonical(name)
 	switch {
@@ -295,9 +295,10 @@ func (d *domain) sni(name string) string {
 	return ""
 }
 
-// expect are the names of which the certificate must have one: the domain of the URI (RFC 5922
-// §7.3), never the host that SRV led to; and in the domain of an address the name that the operator
-// has written there, who knows what stands on that address. None: nobody in particular is expected.
+// expect returns the names of which the certificate must have one: the domain of the URI (RFC 5922
+// §7.3), never the host that SRV led to; and in the domain of an address also the name that the
+// operator has written there, who knows what is at that address. If it returns none, the peer's
+// name is not checked.
 func (d *domain) expect(name string) (names []string) {
 	if name = canonical(name); name != "" {
 		names = append(names, name)
@@ -313,7 +314,7 @@ func isAddress(name string) bool {
 	return err == nil
 }
 
-// named tells whether the domain's server_name means name.
+// named reports whether the domain's server_name means name.
 func (d *domain) named(name string) bool {
 	own := canonical(d.ServerName)
 	if own == "" || name == "" {

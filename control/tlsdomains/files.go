@@ -16,7 +16,7 @@ import (
 
 // files reads each file of one reading once, however many domains name it.
 type files struct {
-	dir  string // relative names count from here
+	dir  string // where relative names begin
 	data map[string][]byte
 	cas  map[string]*bundle
 }
@@ -25,7 +25,7 @@ func newFiles(dir string) *files {
 	return &files{dir: dir, data: map[string][]byte{}, cas: map[string]*bundle{}}
 }
 
-// path is where a name of the configuration points to.
+// path returns where a name of the configuration points to.
 func (f *files) path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -53,7 +53,7 @@ func readBounded(path string, most int64) ([]byte, error) {
 	case errors.As(err, &read):
 		return nil, fmt.Errorf("cannot read it: %w", err)
 	case err != nil:
-		return nil, err // it says all
+		return nil, err // it has the name and the reason
 	}
 	return data, nil
 }
@@ -61,7 +61,8 @@ func readBounded(path string, most int64) ([]byte, error) {
 // bundle is what a ca_list or ca_path holds.
 type bundle struct {
 	cas []*x509.Certificate
-	// certificates that cannot be read, and why: they are not believed, the others are
+	// skipped are the certificates that cannot be read, and why. They are not trusted; the others
+	// are.
 	skipped []string
 }
 
@@ -85,7 +86,7 @@ func (b *bundle) add(path string, data []byte) {
 	}
 }
 
-// usable is an error if no certificate could be read.
+// usable returns an error if no certificate could be read.
 func (b *bundle) usable(path string) error {
 	switch {
 	case len(b.cas) > 0:
@@ -153,7 +154,7 @@ func (f *files) authoritiesIn(name string) (*bundle, error) {
 	return b, nil
 }
 
-// unusableKey says why a private key cannot be used, where crypto/tls would be brief.
+// unusableKey returns why a private key cannot be used, in more words than crypto/tls.
 func unusableKey(name string, data []byte) error {
 	switch {
 	case strings.HasPrefix(name, "/engine:"), strings.HasPrefix(name, "/uri:"):

@@ -11,9 +11,9 @@ import (
 
 var oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17} // RFC 5280 §4.2.1.6
 
-// Identities are the SIP domains that a certificate speaks for (RFC 5922 §7.1): the hosts of its
-// sip: URIs; if it has none, its DNS names; and if it has no subjectAltName at all, the common
-// name. Names are in lower case. Wildcards are none (§7.2), so they are left out.
+// Identities returns the SIP domains that a certificate speaks for (RFC 5922 §7.1): the hosts of
+// its sip: URIs; if it has none, its DNS names; and if it has no subjectAltName at all, the common
+// name. Names are in lower case. Wildcards are no identities (§7.2), so they are left out.
 func Identities(cert *x509.Certificate) []string {
 	var names []string
 	add := func(name string) {
@@ -39,10 +39,11 @@ func Identities(cert *x509.Certificate) []string {
 	return names
 }
 
-// Matches tells whether the certificate speaks for the domain (RFC 5922 §7.2): the names are equal
-// but for case. A certificate for a domain does not count for those below it, and wildcards do not
-// count. A domain that is an address matches an iPAddress as well: §7.1 speaks of names only, but
-// trunks are often written as addresses, and an address in a certificate can mean nothing else.
+// Matches reports whether the certificate speaks for the domain (RFC 5922 §7.2): the names are
+// equal apart from case. A certificate for a domain does not count for its subdomains, and
+// wildcards do not count. A domain that is an address matches an iPAddress as well: §7.1 speaks of
+// names only, but trunks are often written as addresses, and an address in a certificate can mean
+// nothing else.
 func Matches(cert *x509.Certificate, domain string) bool {
 	domain = canonical(domain)
 	if domain == "" {
@@ -63,7 +64,7 @@ func Matches(cert *x509.Certificate, domain string) bool {
 	return false
 }
 
-// canonical gives the form in which names are compared: lower case, without the root's dot and
+// canonical returns the form in which names are compared: lower case, without the root's dot and
 // without the brackets of an IPv6 address.
 func canonical(name string) string {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
@@ -73,8 +74,8 @@ func canonical(name string) string {
 	return name
 }
 
-// sipHost gives the host of a sip: URI without a user (§7.1: one with a user names that user, and
-// one that is not sip: nobody).
+// sipHost returns the host of a sip: URI without a user. By §7.1 a URI with a user names that user,
+// and one that is not sip: names nobody.
 func sipHost(u *url.URL) (host string, ok bool) {
 	if !strings.EqualFold(u.Scheme, "sip") || u.Opaque == "" {
 		return "", false

@@ -24,19 +24,19 @@ type section struct {
 	kind  kind
 	addr  netip.AddrPort // if kind is forAddr
 	at    place
-	where map[string]place // of each value, by the setting's name
+	where map[string]place // where each value was written, by the setting's name
 }
 
 // kind says which connections a domain is for.
 type kind uint8
 
 const (
-	forDefault kind = iota // those that no other is for
+	forDefault kind = iota // those that no other domain is for
 	forAddr                // those to this address: ours for a server, the peer's for a client
 	forAny                 // those to any address, by server_name alone
 )
 
-// title is the section as its author wrote it.
+// title returns the section's title as its author wrote it.
 func (s *section) title() string {
 	switch s.kind {
 	case forAddr:
@@ -47,7 +47,7 @@ func (s *section) title() string {
 	return "[" + s.role.String() + ":default]"
 }
 
-// of is where the named setting was written, else where its section begins.
+// of returns where the named setting was written, else where its section begins.
 func (s *section) of(name string) place {
 	if at, ok := s.where[name]; ok {
 		return at
@@ -55,8 +55,8 @@ func (s *section) of(name string) place {
 	return s.at
 }
 
-// parse reads a tls.cfg. One setting a line, "name = value"; a value with blanks or # is quoted; #
-// begins a comment.
+// parse reads a tls.cfg. There is one setting a line, "name = value"; a value with blanks or # is
+// quoted; # begins a comment.
 func parse(file, input string, r *report) (sections []*section) {
 	var cur *section
 	ignored := false // inside a section whose title was wrong
@@ -168,8 +168,8 @@ func assign(s *section, body string, at place, r *report) {
 	}
 }
 
-// word reads a value: in double quotes, where \" and \\ stand for themselves, or up to the first
-// blank.
+// word reads a value, which is in double quotes, where \" and \\ stand for " and \, or ends at the
+// first blank.
 func word(in string) (value, problem string) {
 	rest := ""
 	if in != "" && in[0] == '"' {

@@ -23,7 +23,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
 
-// Error is String.
+// Error returns String.
 func (p Problem) Error() string { return p.String() }
 
 // Problems are all mistakes of one reading, in the file's order.
@@ -37,7 +37,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the problems one by one, each once.
+// Unwrap returns the problems one by one, each once.
 func (ps Problems) Unwrap() (all []error) {
 	for i, p := range ps {
 		if !slices.Contains(ps[:i], p) {
@@ -72,7 +72,7 @@ func (r *report) warn(at place, format string, args ...any) {
 	}
 }
 
-// err gives the problems sorted by line, nil if there are none.
+// err returns the problems sorted by line, nil if there are none.
 func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil

@@ -10,12 +10,12 @@ import (
 // revocations are the revocation lists of one domain, by their issuer's name.
 type revocations map[string]*revocation
 
-// revocation is one list. It does not change after loading.
+// revocation is one list. It is immutable.
 type revocation struct {
 	list    *x509.RevocationList
 	serials map[string]struct{} // of the revoked certificates
-	// verified: the signature was checked against a CA of ca_list. Else the issuer is a certificate
-	// between the peer's and its CA's, known only when a peer shows it.
+	// verified says that the signature was checked against a CA of ca_list. Otherwise the issuer is
+	// a certificate between the peer's and its CA's, known only when a peer shows it.
 	verified bool
 }
 
@@ -73,8 +73,8 @@ func expired(list *x509.RevocationList, now time.Time) bool {
 	return !list.NextUpdate.IsZero() && now.After(list.NextUpdate)
 }
 
-// check looks every certificate of a verified chain up, but for the CA's own at the end. As with
-// OpenSSL's CRL_CHECK_ALL, a CA without a list, or whose list has expired, is not believed: whoever
+// check looks up every certificate of a verified chain, except the CA's own at the end. As with
+// OpenSSL's CRL_CHECK_ALL, a CA without a list, or whose list has expired, is not trusted: whoever
 // configures lists wants to know.
 func (rs revocations) check(chain []*x509.Certificate, now time.Time) error {
 	for i, cert := range chain[:len(chain)-1] {

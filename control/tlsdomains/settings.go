@@ -9,13 +9,13 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// Settings are what one domain can be told. The zero Settings are Kamailio's defaults, but for the
-// method.
+// Settings are the settings of one domain. The zero Settings are Kamailio's defaults, except for
+// the method.
 type Settings struct {
 	Method             string // "TLSv1.2", "TLSv1.2+", "TLSv1.3", "TLSv1.3+"; "" means TLSv1.2+
 	Certificate        string // PEM file: the certificate, and those between it and its CA
 	PrivateKey         string // PEM file; "" if the key is in Certificate
-	CAList             string // PEM file: the CAs whose certificates are believed
+	CAList             string // PEM file: the CAs whose certificates are trusted
 	CAPath             string // folder of such files
 	CRL                string // PEM file with the revocation lists of those CAs
 	CipherList         string // for TLS 1.2, as ciphers(1) has it; "" means Go's choice
@@ -23,18 +23,19 @@ type Settings struct {
 	RequireCertificate bool
 	// "off", "optional", "on", "optional_no_ca"; "" leaves it to the two above
 	VerifyClient string
-	// certificates allowed between the peer's and its CA's; 0 means 9, -1 means none
+	// VerifyDepth is how many certificates may stand between the peer's and its CA's; 0 means 9, -1
+	// means none.
 	VerifyDepth    int
 	ServerName     string // server: the SNI this domain is for; client: the name to ask for
-	ServerNameMode int    // 0 that name, 1 it and all below it, 2 only those below it
+	ServerNameMode int    // 0 that name, 1 also its subdomains, 2 only its subdomains
 	ServerID       string // client: a name for ClientByID
 }
 
 // setting is one key of tls.cfg and parameter of the tls module.
 type setting struct {
 	name string
-	// further spellings that Kamailio 5.6 takes in tls.cfg (tried with its server), and those of
-	// the core's old globals
+	// other are further spellings that Kamailio 5.6 accepts in tls.cfg (tried with its server), and
+	// those of the core's old globals.
 	other []string
 	set   func(s *Settings, value string) error
 }
@@ -154,7 +155,7 @@ func setServerNameMode(s *Settings, value string) error {
 	return nil
 }
 
-// depth is how many certificates may stand between the peer's and the CA's.
+// depth returns how many certificates may stand between the peer's and the CA's.
 func (s *Settings) depth() int {
 	switch {
 	case s.VerifyDepth == 0:

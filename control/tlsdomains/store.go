@@ -23,16 +23,16 @@ type Options struct {
 	// Dir is the folder from which relative names of Default count: that of the main configuration
 	// file.
 	Dir string
-	// Listeners are the addresses of all TLS and WSS listeners: each needs a domain with a
-	// certificate for clients that name no server, and a domain for an address of ours that is none
-	// of them is a mistake. Empty checks neither.
+	// Listeners are the addresses of all TLS and WSS listeners. Each needs a domain with a
+	// certificate for clients that name no server, and a domain for a local address that is none of
+	// these is a mistake. If Listeners is empty neither is checked.
 	Listeners []netip.AddrPort
-	// NoSessions gives and takes no session tickets: every handshake is a full one
+	// NoSessions issues and accepts no session tickets: every handshake is a full one
 	// (session_cache=no).
 	NoSessions bool
 }
 
-// Store has the domains of a process. All methods may be called from any goroutine; none but Reload
+// Store has the domains of a process. All methods may be called from any goroutine; only Reload
 // takes long.
 type Store struct {
 	opts Options
@@ -46,14 +46,14 @@ type Store struct {
 	fronts   map[netio.Addr]*tls.Config
 }
 
-// snapshot is all that one reading gave. It does not change.
+// snapshot is the result of one reading. It is immutable.
 type snapshot struct {
 	servers, clients             []*domain // those for addresses and any, in the file's order
 	defaultServer, defaultClient *domain   // defaultServer may be nil
 	warnings                     Problems
 }
 
-// Open reads the domains. Its error has all that is wrong, one line each.
+// Open reads the domains. Its error lists everything that is wrong, one line each.
 func Open(opts Options) (*Store, error) {
 	s := &Store{opts: opts, fronts: map[netio.Addr]*tls.Config{}}
 	if err := s.Reload(); err != nil {
@@ -62,10 +62,10 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Reload reads everything again and swaps it in, files of certificates included, or changes nothing
-// and says all that is wrong. Connections that stand stay as they are. A session ticket from before
-// is taken: its client's certificate is checked anew against the CAs and revocation lists of now,
-// and its keys live on.
+// Reload reads everything again, files of certificates included, and swaps it in, or changes
+// nothing and returns everything that is wrong. Existing connections stay as they are. A session
+// ticket from before the reload is accepted: its client's certificate is checked again with the
+// current CAs and revocation lists, and the ticket keys stay.
 func (s *Store) Reload() error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
@@ -77,7 +77,8 @@ func (s *Store) Reload() error {
 	return nil
 }
 
-// Take makes what another store has read its own, as Reload does with what it reads itself.
+// Take replaces what the store has by what another store has read, as Reload does with what it
+// reads itself.
 func (s *Store) Take(read *Store) {
 	s.reload.Lock()
 	defer s.reload.Unlock()
@@ -85,7 +86,7 @@ func (s *Store) Take(read *Store) {
 	s.now.Store(read.now.Load())
 }
 
-// Warnings are what the last reading that worked found strange.
+// Warnings returns what the last successful reading found suspicious.
 func (s *Store) Warnings() Problems { return s.now.Load().warnings }
 
 // read makes a snapshot of what the files say now.
@@ -115,7 +116,8 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 		snap.add(d, r)
 	}
 	if snap.defaultClient == nil {
-		// Kamailio would verify nothing then. Nobody has asked for that, so the safe choice it is.
+		// Kamailio would verify nothing then. Nobody has asked for that, so the safe choice is
+		// taken.
 		snap.defaultClient = load(&section{role: client, at: place{file: o.File},
 			Settings: Settings{VerifyCertificate: true}}, f, r, now)
 	}
@@ -128,7 +130,7 @@ func (o *Options) read(now time.Time) (*snapshot, error) {
 }
 
 // fromSettings makes the two default domains of the module's parameters. Without a certificate
-// there is no server's.
+// there is no server domain.
 func (o *Options) fromSettings() (sections []*section) {
 	if o.Default.Certificate != "" || len(o.Listeners) > 0 {
 		s := &section{role: server, Settings: o.Default}
@@ -136,7 +138,7 @@ func (o *Options) fromSettings() (sections []*section) {
 	}
 	if o.Default != (Settings{}) {
 		c := &section{role: client, Settings: o.Default}
-		c.VerifyClient = "" // the server's, here
+		c.VerifyClient = "" // it is the server's setting
 		sections = append(sections, c)
 	}
 	return sections
@@ -190,10 +192,11 @@ func (o *Options) checkListeners(snap *snapshot, r *report) {
 	}
 }
 
-// server chooses the domain for a connection to local whose client named sni, "" if it did not. It
-// returns nil if there is none. By name: the address's, then any's. Then the address's domain
-// without a name. A client that named nobody gets the address's first domain next, one that named
-// somebody else the default (as Kamailio 5.6 does, tried).
+// server chooses the domain for a connection to local whose client named sni, "" if it named none.
+// It returns nil if there is none. First it looks by name: among the address's domains, then among
+// those for any address. Then comes the address's domain without a name. After that a client that
+// named no server gets the address's first domain, and one that named another server the default
+// (as Kamailio 5.6 does, tried).
 func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
 	f := find(snap.servers, local, canonical(sni))
 	if sni == "" {
@@ -202,14 +205,14 @@ func (snap *snapshot) server(local netip.AddrPort, sni string) *domain {
 	return firstOf(f.named, f.anyNamed, f.unnamed, snap.defaultServer, f.first)
 }
 
-// client chooses the domain for a connection to dst that is to reach name. What is written for an
-// address is for whatever is reached there.
+// client chooses the domain for a connection to dst that is to reach name. A domain for an address
+// is used for whatever is reached there.
 func (snap *snapshot) client(dst netip.AddrPort, name string) *domain {
 	f := find(snap.clients, dst, canonical(name))
 	return firstOf(f.named, f.anyNamed, f.unnamed, f.first, snap.defaultClient)
 }
 
-// found are the first domains of each kind that are for one address and name.
+// found has the first domain of each kind for one address and name.
 type found struct {
 	named    *domain // of the address, whose server_name fits
 	anyNamed *domain // of any address, whose server_name fits
@@ -255,8 +258,8 @@ func addrPort(a netio.Addr) netip.AddrPort {
 
 var errNoDomain = errors.New("no TLS domain for this address")
 
-// Server is the configuration for connections accepted on local. It returns nil if no domain is for
-// it. It stays right over every Reload. The listener's number is not needed.
+// Server returns the configuration for connections accepted on local, or nil if no domain is for
+// it. It stays valid over every Reload. The listener's number is not used.
 func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 	addr := addrPort(local)
 	if snap := s.now.Load(); snap.server(addr, "") == nil && len(snap.servers) == 0 {
@@ -283,10 +286,10 @@ func (s *Store) Server(_ int, local netio.Addr) *tls.Config {
 	return cfg
 }
 
-// Client is the configuration for one connection to dst whose certificate has to be that of domain,
-// the host part of the URI that is being followed; "" if it has none, and then the certificate has
-// only to come from a CA we believe, unless the domain says by its server_name who is expected. The
-// listener's number is not needed.
+// Client returns the configuration for one connection to dst whose certificate must be that of
+// domain, the host part of the URI that is being followed. If domain is "" the certificate must
+// only come from a CA that is trusted, unless the server_name of the TLS domain says who is
+// expected. The listener's number is not used.
 func (s *Store) Client(_ int, domain string, dst netio.Addr) *tls.Config {
 	return s.now.Load().client(addrPort(dst), domain).dial(domain)
 }
@@ -302,10 +305,10 @@ func (s *Store) ClientByID(id, name string) *tls.Config {
 	return nil
 }
 
-// VerifyClient tells whether the client's certificate of a connection accepted on local is
-// believed, by what the domains say now; it matters where verify_client is optional_no_ca, which
-// lets everybody in. The error says why not. (The VerifiedChains of a tls.ConnectionState stay
-// empty: the domains verify by their own rules.)
+// VerifyClient returns nil if the client's certificate of a connection accepted on local is trusted
+// by the current domains, else why not. It matters where verify_client is optional_no_ca, which
+// lets everybody in. (The VerifiedChains of a tls.ConnectionState stay empty: the domains verify by
+// their own rules.)
 func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().server(addrPort(local), cs.ServerName)
 	if d == nil {
@@ -317,8 +320,8 @@ func (s *Store) VerifyClient(local netio.Addr, cs *tls.ConnectionState) error {
 	return nil
 }
 
-// VerifyServer tells the same of the server's certificate of a connection that we opened to dst for
-// the domain name; it matters where verify_certificate is off.
+// VerifyServer is VerifyClient for the server's certificate of a connection that we opened to dst
+// for the domain name. It matters where verify_certificate is off.
 func (s *Store) VerifyServer(name string, dst netio.Addr, cs *tls.ConnectionState) error {
 	d := s.now.Load().client(addrPort(dst), name)
 	if err := d.verifyServer(*cs, d.expect(name)); err != nil {

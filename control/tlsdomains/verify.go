@@ -17,8 +17,8 @@ var errNoCertificate = errors.New("the peer showed no certificate")
 // §4).
 var oidSIPDomain = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 20}
 
-// verify checks the certificates that a peer has shown, whichever side it is on: a way to a CA we
-// believe, its length, and the revocation lists.
+// verify checks the certificates that a peer has shown, whichever side it is on: a chain to a
+// trusted CA, its length, and the revocation lists.
 //
 // The key usage may be that of a server or of a client: SIP peers are both with one certificate,
 // and public CAs no longer issue any for clients (2026).
@@ -60,10 +60,10 @@ func (d *domain) verify(certs []*x509.Certificate, now time.Time) error {
 }
 
 // verifyClient is VerifyConnection of a server. It runs for resumed sessions too, whose certificate
-// was believed once: a revocation list or CA list that has changed since then counts.
+// was trusted once, so that a revocation list or CA list that has changed since then counts.
 func (d *domain) verifyClient(cs tls.ConnectionState) error {
 	if len(cs.PeerCertificates) == 0 || d.clients == lookOnly {
-		return nil // ClientAuth has asked for what must be there
+		return nil // ClientAuth has required what must be there
 	}
 	return d.verify(cs.PeerCertificates, time.Now())
 }
