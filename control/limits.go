@@ -36,7 +36,7 @@ const (
 	statusClients = 64
 
 	// statusFirstLine is how long a client may take to send its first line: one that connects and
-	// says nothing must not keep others out for long. The command then takes what it takes.
+	// says nothing must not keep others out for long. The command itself may take longer.
 	statusFirstLine = 3 * time.Second
 
 	// statusIdleTimeout is how long a connection may go without a command, or without its client

@@ -83,7 +83,7 @@ type Server struct {
 	commanding  sync.RWMutex
 	keptWatched bool                            // guarded by reloading
 	due         map[route.TimerID]*atomic.Int64 // when timers are due, in ns; guarded by reloading
-	quitBeside  chan struct{}                   // closed to end what the program does beside the shards
+	quitBeside  chan struct{}                   // closed to end what runs beside the shards
 
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	listens   served       // guarded by it

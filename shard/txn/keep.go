@@ -83,8 +83,8 @@ func (t *Table) waited(tx *Tx) bool {
 	return true
 }
 
-// DropSaved frees the saved request of tx, which nothing will need any more, so that its program may
-// be let go.
+// DropSaved frees the saved request of tx, which nothing will need any more. So its program may be
+// let go.
 func (t *Table) DropSaved(tx *Tx) {
 	t.dropSaved(tx)
 	t.rearmServer(tx, tx.endAt)
