@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// absences are the modules that a file loads, that Kamailio has and that are not here. What the
-// file uses of one is told at its loadmodule line, once, and not at each use as well.
+// absences holds the modules that a file loads and Kamailio has, but Viaduct does not. What the
+// file uses of such a module is reported once, at its loadmodule line, and not at each use.
 type absences map[string]*absence
 
 type absence struct {
@@ -15,12 +15,12 @@ type absence struct {
 	uses map[string]int // functions and event routes, by name
 }
 
-// absent notes a module that is not here.
+// absent notes that module name, loaded at pos, does not exist here.
 func (cc *compiler) absent(name string, pos Pos) {
 	cc.absences[name] = &absence{pos: pos, uses: map[string]int{}}
 }
 
-// ofAbsent tells whether what is used belongs to such a module, and notes the use.
+// ofAbsent tells whether module is absent. If so, it notes that the file uses what.
 func (cc *compiler) ofAbsent(module, what string) bool {
 	a := cc.absences[module]
 	if a != nil {
@@ -29,7 +29,8 @@ func (cc *compiler) ofAbsent(module, what string) bool {
 	return a != nil
 }
 
-// list says what the file uses of it, most often first; "" if it uses nothing.
+// list returns what the file uses of the module, most used first. It returns "" if the file uses
+// nothing.
 func (a *absence) list() string {
 	names := sortedKeys(a.uses)
 	slices.SortStableFunc(names, func(x, y string) int { return a.uses[y] - a.uses[x] })
@@ -41,7 +42,7 @@ func (a *absence) list() string {
 	return strings.Join(names, ", ")
 }
 
-// tellAbsent adds to the errors about such modules what the file uses of them.
+// tellAbsent adds to the error about each absent module what the file uses of it.
 func (cc *compiler) tellAbsent() {
 	for _, a := range cc.absences {
 		list := a.list()

@@ -6,15 +6,16 @@ import (
 	"viaduct/parser"
 )
 
-// Who is From or To of the message at hand: where its name and URI stand, and what they leave as.
+// Who is the From or To header of the current message: where its name and URI stand, and the text
+// that they leave with.
 type Who struct {
 	at   parser.Span     // in the message
-	text []byte          // what stands there when it leaves
-	is   parser.NameAddr // of text
+	text []byte          // the name and URI that will be sent
+	is   parser.NameAddr // text, parsed
 }
 
-// Who reads From or To, with what was changed in it. It returns false if that is missing or
-// malformed.
+// Who reads From or To, including what the run has changed in it. It returns false if the header is
+// missing or malformed.
 func (c *Ctx) Who(kind parser.Kind) (w Who, ok bool) {
 	if w.at, ok = c.Msg.Who(kind); !ok {
 		return w, false
@@ -36,20 +37,20 @@ func parseWho(text []byte, a *parser.NameAddr) bool {
 	return parser.ParseNameAddr(text, s, a) == parser.OK
 }
 
-// URI is the URI that leaves.
+// URI returns the URI that will be sent.
 func (w *Who) URI() []byte { return w.is.URI.Of(w.text) }
 
-// Text is name and URI as they leave, without parameters.
+// Text returns the name and URI that will be sent, without parameters.
 func (w *Who) Text() []byte { return w.text }
 
-// SetWho has From or To leave with another name, another URI, or both; nil leaves one as it is, and
-// an empty name takes it away. It is false for what would be read as something else there: what is
-// no URI, a name with half a pair of quotes.
+// SetWho gives From or To another name, another URI, or both. A nil argument leaves that part as it
+// is, and an empty name removes the name. It returns -1 if the header would then read as something
+// else: if uri is not a URI, or name has an unmatched quote.
 func (c *Ctx) SetWho(kind parser.Kind, name, uri []byte) Result {
 	return c.setWho(kind, name, uri, false)
 }
 
-// setWho is SetWho. bare takes the white space in front of the URI away with a name.
+// setWho is SetWho. If bare is set, the white space in front of the URI is removed too.
 func (c *Ctx) setWho(kind parser.Kind, name, uri []byte, bare bool) Result {
 	w, ok := c.Who(kind)
 	if !ok {
@@ -88,7 +89,7 @@ func (c *Ctx) setWho(kind parser.Kind, name, uri []byte, bare bool) Result {
 	return c.Edit(w.at, b)
 }
 
-// SetWhoURI is an assignment to the URI of From or To. $null leaves it as it is, as in Kamailio.
+// SetWhoURI assigns to the URI of From or To. $null leaves it as it is, as in Kamailio.
 func (c *Ctx) SetWhoURI(kind parser.Kind, v Value) SetResult {
 	if !v.IsText() {
 		return refusedUnless(v.IsNull())
@@ -96,7 +97,7 @@ func (c *Ctx) SetWhoURI(kind parser.Kind, v Value) SetResult {
 	return refusedUnless(len(v.S) > 0 && c.SetWho(kind, nil, v.S) > 0)
 }
 
-// SetWhoName is an assignment to the name; $null takes it away.
+// SetWhoName assigns to the name of From or To. $null removes it.
 func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
 	if !v.IsText() && !v.IsNull() {
 		return SetRefused
@@ -108,8 +109,8 @@ func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
 	return refusedUnless(c.setWho(kind, name, nil, v.IsNull()) > 0)
 }
 
-// SetWhoPart is an assignment to user or host of the URI; $null or an empty text takes the user
-// away.
+// SetWhoPart assigns to the user or the host of the URI of From or To. $null or an empty text
+// removes the user; a host cannot be removed.
 func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
 	w, ok := c.Who(kind)
 	if !ok || !v.IsText() && !v.IsNull() {

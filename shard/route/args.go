@@ -6,18 +6,18 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// AnyArg is an argument of a function, of whatever type.
+// AnyArg is an Arg of any type.
 type AnyArg interface{ arg() argInfo }
 
-// argInfo is what documents say of an argument.
+// argInfo is what the generated documents say about an argument.
 type argInfo struct {
 	name, doc string
 	optional  bool
-	// of a transformation: white space counts, commas are part of it
+	// for transformations: keep white space; take the rest, commas included
 	verbatim, rest bool
 }
 
-// Arg is an argument of a function: its name, what it means, and how a call's is compiled.
+// Arg describes an argument of a function: its name, its meaning, and how it is compiled at a call.
 type Arg[T any] struct {
 	info argInfo
 	at   func(b *Build, i int) (Input[T], bool)
@@ -25,22 +25,22 @@ type Arg[T any] struct {
 
 func (a Arg[T]) arg() argInfo { return a.info }
 
-// At compiles argument i of a call. It returns false after an error.
+// At compiles argument i of a call. It returns false after it has reported an error.
 func (a Arg[T]) At(b *Build, i int) (Input[T], bool) { return a.at(b, i) }
 
-// Input is an argument of one call: known at load, or read by each run.
+// Input is an argument of one call. Its value is either known at load or read by each run.
 type Input[T any] struct {
 	v    T
-	read func(c *Ctx) (T, Result) // nil means v is it
-	// spent says that the answer function of a call that waits does without it
+	read func(c *Ctx) (T, Result) // nil if the value is v
+	// spent says that the answer function of a call that waits does not need the argument
 	spent bool
 }
 
-// Known is the argument and true if it is known at load.
+// Known returns the argument and true if its value is known at load.
 func (in *Input[T]) Known() (T, bool) { return in.v, in.read == nil }
 
-// Get is the argument. A result that is not above 0 is that of the function, which has nothing to
-// work on. What it gives lives until the function returns.
+// Get returns the value of the argument. If the result is not above 0 there is no value, and the
+// function must return that result. The value is valid until the function returns.
 func (in *Input[T]) Get(c *Ctx) (T, Result) {
 	if in.read == nil {
 		return in.v, 1
@@ -48,10 +48,10 @@ func (in *Input[T]) Get(c *Ctx) (T, Result) {
 	return in.read(c)
 }
 
-// KnownInput is an argument that no call has to give.
+// KnownInput returns an argument with the value v, for an argument that the call does not give.
 func KnownInput[T any](v T) Input[T] { return Input[T]{v: v} }
 
-// newArg makes an argument that must be there.
+// newArg makes an argument that every call must give.
 func newArg[T any](name, doc string, at func(b *Build, i int) (Input[T], bool)) Arg[T] {
 	if doc == "" {
 		panic("BUG: argument " + name + " has no doc")
@@ -59,10 +59,10 @@ func newArg[T any](name, doc string, at func(b *Build, i int) (Input[T], bool)) 
 	return Arg[T]{info: argInfo{name: name, doc: doc}, at: at}
 }
 
-// Optional is an argument that may be left out: then it is def.
+// Optional makes a an argument that may be left out. Its value is then def.
 func Optional[T any](a Arg[T], def T) Arg[T] { return OptionalVar(a, &def) }
 
-// OptionalVar is Optional with what a parameter says as the default.
+// OptionalVar is Optional with a default that is read at load, such as the value of a parameter.
 func OptionalVar[T any](a Arg[T], def *T) Arg[T] {
 	inner := a.at
 	a.info.optional = true
@@ -75,8 +75,8 @@ func OptionalVar[T any](a Arg[T], def *T) Arg[T] {
 	return a
 }
 
-// spoken is what a message calls an argument. A name with an underscore is that of Kamailio's
-// manual and no word.
+// spoken returns what a message calls an argument. A name with an underscore comes from Kamailio's
+// manual and is not a word, so it goes without an article.
 func spoken(name string) string {
 	if strings.Contains(name, "_") {
 		return name
@@ -84,14 +84,14 @@ func spoken(name string) string {
 	return "the " + name
 }
 
-// Beyond says what a number that is out of range at run time becomes. Without one the function is
-// false; at load it is an error in any case.
+// Beyond says what becomes of a number that is out of range at run time. Without a Beyond the
+// function is false. A number known at load that is out of range is always an error.
 type Beyond func(n, min, max int) (int, Result)
 
 // Clamped takes the nearest number within the range.
 func Clamped(n, lo, hi int) (int, Result) { return min(max(n, lo), hi), 1 }
 
-// AsIs takes the number as it is: the function looks itself.
+// AsIs takes the number as it is, for a function that checks the range itself.
 func AsIs(n, _, _ int) (int, Result) { return n, 1 }
 
 // Instead takes another number.
@@ -119,7 +119,7 @@ func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 	})
 }
 
-// Text is a text with variables. What a function gets is a view that lives until it returns.
+// Text is a text that may hold variables. The function gets a view, valid until it returns.
 func Text(name, doc string) Arg[[]byte] {
 	return newArg(name, doc, func(b *Build, i int) (Input[[]byte], bool) {
 		f := b.cc.textArg(b.x, i)
@@ -134,8 +134,8 @@ func Text(name, doc string) Arg[[]byte] {
 	})
 }
 
-// Phrase is a short text with variables of which scripts make few different ones: the reason
-// phrase of a response. Each is made a string once.
+// Phrase is a short text that may hold variables but takes few different values, such as the reason
+// phrase of a response. Each value is made a string once.
 func Phrase(name, doc string) Arg[string] {
 	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
 		f := b.cc.textArg(b.x, i)
@@ -154,7 +154,7 @@ func Phrase(name, doc string) Arg[string] {
 	})
 }
 
-// Name is a text known at load. wants is what a message says the function wants.
+// Name is a text known at load. An error message says that the function wants wants.
 func Name(name, wants, doc string) Arg[string] {
 	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
 		s, ok := b.Known(i, wants)
@@ -162,8 +162,8 @@ func Name(name, wants, doc string) Arg[string] {
 	})
 }
 
-// Parsed is a text known at load that parse turns into what the function gets. wants is what a
-// message says the function wants, wrong what it says of a text that parse refuses.
+// Parsed is a text known at load that parse turns into the value that the function gets. An error
+// message says that the function wants wants, and says wrong of a text that parse refuses.
 func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool)) Arg[T] {
 	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
 		s, ok := b.Known(i, wants)
@@ -178,13 +178,14 @@ func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool
 	})
 }
 
-// Word is one value of an Enum.
+// Word is one word of an Enum and the value it stands for.
 type Word[T any] struct {
 	Word  string
 	Value T
 }
 
-// Enum is Parsed for one of a few words. A message names the nearest one.
+// Enum is Parsed for one of a few words. The message about an unknown word suggests the nearest
+// one.
 func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
 		s, ok := b.Known(i, wants)
@@ -203,8 +204,8 @@ func Enum[T any](name, wants, wrong, doc string, words ...Word[T]) Arg[T] {
 	})
 }
 
-// RouteNamed is the name of a route, known at load. What a function gets is the number that
-// proxy.Request.Arm takes: 0 for "" and "0", which disarm, and for a name that no route has.
+// RouteNamed is the name of a route, known at load. The function gets the number that
+// proxy.Request.Arm takes: 0 for "" and "0", which disarm.
 func RouteNamed(kind RouteKind) Arg[int] {
 	return newArg("name", "the name of the route", func(b *Build, i int) (Input[int], bool) {
 		name, ok := b.Known(i, "the name of a route")
@@ -216,7 +217,7 @@ func RouteNamed(kind RouteKind) Arg[int] {
 	})
 }
 
-// Special is an argument that the function's Build reads itself.
+// Special is an argument that the function's own Build reads.
 func Special(name, doc string) Arg[struct{}] {
 	return newArg(name, doc, func(*Build, int) (Input[struct{}], bool) {
 		panic("BUG: argument " + name + " is read by the function's Build")

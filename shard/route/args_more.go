@@ -8,10 +8,10 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The arguments that are no plain number or text: patterns, variables to write to, flags,
-// addresses, values of either kind.
+// The arguments that are more than a plain number or text: patterns, variables to write to, flags,
+// addresses, and values of either kind.
 
-// Any is a value of either kind. A text is a view that lives until the function returns.
+// Any is a number or a text. A text is a view, valid until the function returns.
 func Any(name, doc string) Arg[Value] {
 	return newArg(name, doc, func(b *Build, i int) (Input[Value], bool) {
 		e := b.x.Args[i]
@@ -26,7 +26,8 @@ func Any(name, doc string) Arg[Value] {
 	})
 }
 
-// anyText is a text in quotes as a value: that of the variable if there is nothing else in it.
+// anyText compiles a text in quotes. If the text is nothing but a variable, its value is that of
+// the variable, which may be a number.
 func (b *Build) anyText(s *syntax.Str) (Input[Value], bool) {
 	t := b.cc.template(s.Pos, s.S)
 	if t == nil {
@@ -45,7 +46,8 @@ func (b *Build) anyText(s *syntax.Str) (Input[Value], bool) {
 	}}, true
 }
 
-// only is the variable that is all there is in a text, nil if there is more.
+// only returns the variable that a text consists of. It returns nil if there is anything else in
+// it.
 func (f *format) only() *pvCode {
 	if len(f.parts) == 2 && len(f.parts[0].text)+len(f.parts[1].text) == 0 {
 		return f.parts[0].pv
@@ -53,7 +55,7 @@ func (f *format) only() *pvCode {
 	return nil
 }
 
-// Writable is a variable that the function writes to, in quotes or without.
+// Writable is a variable that the function writes to. It may stand in quotes.
 func Writable(name, doc string) Arg[*Place] {
 	return newArg(name, doc, func(b *Build, i int) (Input[*Place], bool) {
 		var pv *pvCode
@@ -84,8 +86,8 @@ func Writable(name, doc string) Arg[*Place] {
 	})
 }
 
-// Variable is the variable that a parameter names, for a function that writes to it; nil after an
-// error, which stands at the call.
+// Variable returns the variable that text, the value of module parameter param, names, for a
+// function that writes to it. It returns nil after an error, which is reported at the call.
 func (b *Build) Variable(text, param string) *Place {
 	f := b.cc.format(b.x.Pos, text)
 	if f == nil {
@@ -102,8 +104,8 @@ func (b *Build) Variable(text, param string) *Place {
 	return pv.place()
 }
 
-// Put writes v. A value that is refused makes it false, and one that is too long ends the run: its
-// result is that of the function then.
+// Put writes v and returns 1. It returns -1 if the variable refuses the value. A value that is too
+// long ends the run; Put then returns the result that the function must return.
 func (p *Place) Put(c *Ctx, v Value) Result {
 	switch p.Set(c, v) {
 	case SetRefused:
@@ -114,8 +116,7 @@ func (p *Place) Put(c *Ctx, v Value) Result {
 	return 1
 }
 
-// Flag is the number of a flag, 0 to 31. A name that the file gives one by flags NAME:NUMBER is
-// its number.
+// Flag is the number of a flag, 0 to 31, or a name that the file gives it with flags NAME:NUMBER.
 func Flag(name, doc string) Arg[int] {
 	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
 		if n, named := b.cc.flagNamed(b.x.Args[i]); named {
@@ -134,8 +135,8 @@ func Flag(name, doc string) Arg[int] {
 	})
 }
 
-// HostPort is "proto:host:port"; proto and port may be left out. An IPv6 address stands in brackets
-// where there is a port.
+// HostPort is "proto:host:port", where proto and port may be left out. An IPv6 address with a port
+// stands in brackets.
 func HostPort(name, doc string) Arg[RelayDst] {
 	return newArg(name, doc, func(b *Build, i int) (Input[RelayDst], bool) {
 		f := b.cc.textArg(b.x, i)
@@ -158,7 +159,8 @@ func HostPort(name, doc string) Arg[RelayDst] {
 	})
 }
 
-// ReadHostPort reads "proto:host:port"; proto and port may be left out. Host is a view of b.
+// ReadHostPort reads "proto:host:port", where proto and port may be left out. The Host it returns
+// is a view of b. It returns false if there is no valid host or port.
 func ReadHostPort(b []byte) (RelayDst, bool) {
 	dst := RelayDst{Set: true, Proto: AnyTransport, Host: b}
 	if word, rest, found := bytes.Cut(b, []byte{':'}); found && len(word) <= len("sctp") {
@@ -191,8 +193,9 @@ func isHost(b []byte) bool {
 	return len(b) > 0
 }
 
-// Pattern is a regular expression, POSIX extended (regcomp(3)), case ignored unless Cased is given.
-// One with variables is compiled when a shard meets it first, and kept: maxPatterns of them.
+// Pattern is a POSIX extended regular expression (regcomp(3)). It ignores case unless Cased is
+// given. A shard compiles a pattern with variables when it first meets its text, and keeps
+// maxPatterns of them.
 func Pattern(name, doc string, how ...PatternFlag) Arg[*regexp.Regexp] {
 	var flags PatternFlag
 	for _, f := range how {

@@ -2,8 +2,8 @@ package route
 
 import "viaduct/shard/txn"
 
-// OnRequest is what read gives when it is run on the request of a transaction, null if nothing of
-// that is left. nil is the transaction of the message at hand.
+// OnRequest runs read on the request of tx and returns its value. A nil tx means the transaction of
+// the current message. It returns null if the transaction has not kept its request.
 func (c *Ctx) OnRequest(tx *txn.Tx, read func(c *Ctx) Value) Value {
 	if tx == nil {
 		if c.Request != nil {
@@ -20,8 +20,8 @@ func (c *Ctx) OnRequest(tx *txn.Tx, read func(c *Ctx) Value) Value {
 	return c.on(&atHand{Msg: r.M, Request: r, kind: FailureRoute}, read)
 }
 
-// OnReply is what read gives when it is run on the best response of the transaction, in a reply
-// route on the response at hand; null if there is none.
+// OnReply runs read on the best response of the transaction and returns its value. In a reply route
+// that is the current response. It returns null if there is none.
 func (c *Ctx) OnReply(read func(c *Ctx) Value) Value {
 	if c.Request == nil {
 		return read(c)
@@ -44,7 +44,7 @@ func (c *Ctx) OnReply(read func(c *Ctx) Value) Value {
 	return c.on(&atHand{Msg: m, Reply: p, Tx: tx, kind: ReplyRoute}, read)
 }
 
-// on is what read gives with another message at hand.
+// on runs read with at as the current message, and returns its value.
 func (c *Ctx) on(at *atHand, read func(c *Ctx) Value) Value {
 	outer := c.atHand
 	c.ruri.forget()

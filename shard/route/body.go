@@ -6,14 +6,14 @@ import (
 	"viaduct/parser"
 )
 
-// What a message says in its body, for all modules that look there.
+// What modules need to read the body of a message.
 
-// A BodyPart is one part of a multipart body (RFC 2046 §5.1.1), as spans of the message.
+// BodyPart is one part of a multipart body (RFC 2046 §5.1.1), as spans of the message.
 type BodyPart struct {
-	All   parser.Span // from its delimiter to the next
+	All   parser.Span // from its delimiter up to the next one
 	Heads parser.Span // its headers and the empty line
-	Text  parser.Span // what is behind them
-	Kind  []byte      // its media type; nil if none is said
+	Text  parser.Span // what follows its headers
+	Kind  []byte      // its media type, nil if it has no Content-Type
 }
 
 var (
@@ -24,7 +24,7 @@ var (
 	crOnly      = []byte("\r")
 )
 
-// Line is the first line of b without its end, and what follows it.
+// Line splits off the first line of b. It returns that line without its line end, and the rest.
 func Line(b []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		return bytes.TrimSuffix(b[:i], crOnly), b[i+1:]
@@ -32,7 +32,8 @@ func Line(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// MediaType is type/subtype without parameters; nil if b is none.
+// MediaType returns the type/subtype of a Content-Type value, without parameters. It returns nil if
+// b does not begin with a media type.
 func MediaType(b []byte) []byte {
 	b, _, _ = bytes.Cut(b, []byte{';'})
 	b = bytes.TrimSpace(b)
@@ -43,7 +44,7 @@ func MediaType(b []byte) []byte {
 	return b
 }
 
-// MediaType is the media type that Content-Type says; nil if there is none.
+// MediaType returns the media type in Content-Type. It returns nil if there is none.
 func (c *Ctx) MediaType() []byte {
 	if !c.Msg.Has(parser.KindContentType) {
 		return nil
@@ -51,8 +52,8 @@ func (c *Ctx) MediaType() []byte {
 	return MediaType(c.Msg.ValueOf(parser.KindContentType))
 }
 
-// Boundary is what stands between the parts of the body, without the hyphens. It is nil if the body
-// is not multipart.
+// Boundary returns the boundary of a multipart body, without the leading hyphens. It returns nil if
+// the body is not multipart.
 func (c *Ctx) Boundary() []byte {
 	i := c.Msg.First(parser.KindContentType)
 	if i < 0 {
@@ -72,7 +73,7 @@ func (c *Ctx) Boundary() []byte {
 	return bytes.Trim(c.Msg.Bytes(value), `"`)
 }
 
-// BodyParts calls f with each part of a multipart body until that returns false.
+// BodyParts calls f for each part of a multipart body until f returns false.
 func (c *Ctx) BodyParts(f func(p *BodyPart) bool) {
 	mark := c.Boundary()
 	body := c.Msg.Body()
@@ -107,7 +108,8 @@ func (c *Ctx) BodyParts(f func(p *BodyPart) bool) {
 	}
 }
 
-// Delimiter is where a line "--mark" begins in a body, at from or behind it; -1 if there is none.
+// Delimiter returns the offset of the first line of body at or after from that begins with
+// "--mark". It returns -1 if there is none.
 func Delimiter(body []byte, from int, mark []byte) int {
 	for i := from; i < len(body); {
 		rest, dashes := bytes.CutPrefix(body[i:], []byte("--"))
@@ -123,8 +125,9 @@ func Delimiter(body []byte, from int, mark []byte) int {
 	return -1
 }
 
-// SDP is the session description that the message carries: its body, or the first such part of it,
-// with the line end in front of the delimiter, as in Kamailio. It is false if there is none.
+// SDP returns the session description of the message: its body, or the first part of that type. As
+// in Kamailio, a part includes the line end before the next delimiter. It returns false if there is
+// none.
 func (c *Ctx) SDP() (at parser.Span, ok bool) {
 	body := c.Msg.Body()
 	if len(body) == 0 {

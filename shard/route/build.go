@@ -14,25 +14,25 @@ import (
 // Call is a compiled call of a function: the code of its step.
 type Call = func(c *Ctx) Result
 
-// Truth is 1 for yes and -1 for no.
+// Truth returns 1 for true and -1 for false.
 func Truth(yes bool) Result { return truth(yes) }
 
-// Build is one call of a function at load.
+// Build is what a module has at hand while one call of its function is compiled.
 type Build struct {
 	cc *compiler
 	x  *syntax.Call
 }
 
-// Name is what the file calls the function.
+// Name returns the name of the function as the file has it.
 func (b *Build) Name() string { return b.x.Name }
 
-// Args is the number of arguments.
+// Args returns the number of arguments.
 func (b *Build) Args() int { return len(b.x.Args) }
 
-// Pos is where the call stands.
+// Pos returns where the call stands in the file.
 func (b *Build) Pos() Pos { return b.x.Pos }
 
-// WholeCall is the place of an error that is about no single argument.
+// WholeCall stands for the argument number in errors that are not about a single argument.
 const WholeCall = -1
 
 func (b *Build) at(i int) Pos {
@@ -51,10 +51,11 @@ func (b *Build) Errorf(i int, format string, args ...any) {
 // Warnf is Errorf for a warning.
 func (b *Build) Warnf(i int, format string, args ...any) { b.cc.ld.warnf(b.at(i), format, args...) }
 
-// Known is argument i as a text known at load. wants is what the message says the function wants.
+// Known returns argument i, a text known at load. Otherwise it reports an error, saying that the
+// function wants wants, and returns false.
 func (b *Build) Known(i int, wants string) (string, bool) { return b.cc.textKnown(b.x, i, wants) }
 
-// Literal is argument i if it is a string in quotes.
+// Literal returns argument i if it is a string in quotes, and false otherwise.
 func (b *Build) Literal(i int) (string, bool) {
 	s, ok := b.x.Args[i].(*syntax.Str)
 	if !ok {
@@ -63,10 +64,12 @@ func (b *Build) Literal(i int) (string, bool) {
 	return s.S, true
 }
 
-// Template is a text that may hold variables, part of argument i; nil after an error.
+// Template compiles s, a piece of argument i that may hold variables. It returns nil after an
+// error.
 func (b *Build) Template(i int, s string) *Template { return b.cc.template(b.at(i), s) }
 
-// Place is the variable that a piece of argument i is, and nothing else; nil after an error.
+// Place compiles s, a piece of argument i that must be a variable and nothing else. It returns nil
+// after an error.
 func (b *Build) Place(i int, s string) *Place {
 	f := b.cc.format(b.at(i), s)
 	if f == nil {
@@ -81,7 +84,8 @@ func (b *Build) Place(i int, s string) *Place {
 	return pv.place()
 }
 
-// Pattern is argument i as a pattern, case ignored (regexec(3), REG_ICASE). It is known at load.
+// Pattern compiles argument i, a pattern known at load that ignores case (regexec(3), REG_ICASE).
+// It returns nil after an error.
 func (b *Build) Pattern(i int) *regexp.Regexp {
 	s, ok := b.Literal(i)
 	if !ok || hasVariable(s) {
@@ -99,28 +103,32 @@ func (b *Build) Pattern(i int) *regexp.Regexp {
 	return re
 }
 
-// Host is argument i, which is s, as a host with the port given. An IPv6 address may stand without
-// brackets.
+// Host compiles s, which is argument i, as a host with the given port. An IPv6 address may stand
+// without brackets.
 func (b *Build) Host(i int, s string, port int) (RelayDst, bool) {
 	return b.cc.relayDst(b.x, i, s, port)
 }
 
-// HostPort is argument i, which is s, as "proto:host:port"; proto and port may be left out.
+// HostPort compiles s, which is argument i, as "proto:host:port", where proto and port may be left
+// out.
 func (b *Build) HostPort(i int, s string) (RelayDst, bool) { return b.cc.protoHostPort(b.x, i, s) }
 
-// Selects notes a choice among destinations for who has the list to hold against it.
+// Selects records that the program selects among destinations, so that the owner of the destination
+// list can check the selection against it.
 func (b *Build) Selects(s Selection) { b.cc.prog.selections = append(b.cc.prog.selections, s) }
 
-// DidYouMean ends a message with the nearest of names, if one is near.
+// DidYouMean returns the end of an error message that suggests the nearest of names. It returns ""
+// if none is near.
 func DidYouMean(name string, names []string) string { return suggest.DidYouMean(name, names) }
 
-// Quote is a text of the file as messages show it, cut if it is long.
+// Quote returns a text of the file as messages show it: in quotes, and cut if it is long.
 func Quote(s string) string { return quote(clip(s)) }
 
-// Moved passes on the result of what may have set the Request-URI or the outbound URI.
+// Moved passes on r, the result of something that may have set the Request-URI or the outbound URI.
 func (c *Ctx) Moved(r Result) Result { return c.moved(r) }
 
-// RunsIn tells whether the run is that of a route of one of these kinds.
+// RunsIn tells whether the route that is running is of one of these kinds. A request_route that
+// t_continue has resumed counts as a failure_route, as in Kamailio.
 func (c *Ctx) RunsIn(in Kinds) bool {
 	if c.continued && c.kind == RequestRoute {
 		return in&InFailure != 0 // as in Kamailio
@@ -131,14 +139,15 @@ func (c *Ctx) RunsIn(in Kinds) bool {
 	return in>>c.kind&1 != 0
 }
 
-// ReplyStatus is $T_reply_code.
+// ReplyStatus returns the value of $T_reply_code.
 func (c *Ctx) ReplyStatus() int { return c.replyStatus() }
 
-// RequestURI is the current Request-URI, nil when it is no SIP URI and in a reply route. It lives
-// until the Request-URI is set.
+// RequestURI returns the current Request-URI, valid until the Request-URI is set. It returns nil in
+// a reply route, and if it is not a SIP URI.
 func (c *Ctx) RequestURI() *parser.URI { return c.requestURI() }
 
-// ParseURI parses a URI that has a host; nil if it is none. It lives until the next call.
+// ParseURI parses a URI. The result is valid until the next call. It returns nil if b is not a URI
+// or has no host.
 func (c *Ctx) ParseURI(b []byte) *parser.URI {
 	if parser.ParseURI(b, &c.huri) != parser.OK || c.huri.Host.Len == 0 {
 		return nil
@@ -146,7 +155,7 @@ func (c *Ctx) ParseURI(b []byte) *parser.URI {
 	return &c.huri
 }
 
-// SetDstURI sets the outbound URI, $du; empty takes it away.
+// SetDstURI sets the outbound URI, $du. An empty uri removes it.
 func (c *Ctx) SetDstURI(uri []byte) Result {
 	return truth(c.SetDURI(Value{Kind: strValue, S: uri}) == setDone)
 }
@@ -154,29 +163,30 @@ func (c *Ctx) SetDstURI(uri []byte) Result {
 // HasDstURI tells whether $du is set.
 func (c *Ctx) HasDstURI() bool { _, set := c.DURI(); return set }
 
-// Level is argument i as the level of a log line: a word in quotes such as "L_INFO", or a number.
+// Level reads argument i as the level of a log line: a word in quotes such as "L_INFO", or a
+// number.
 func (b *Build) Level(i int) (int, bool) { return b.cc.level(b.x, i) }
 
-// LineLevel is argument i as Level has it, or a variable that holds a level.
+// LineLevel reads argument i as Level does, and also takes a variable that holds a level.
 func (b *Build) LineLevel(i int) (LogLevel, bool) { return b.cc.logLevel(b.x, i) }
 
-// LogLine is a call that logs argument i, a text with variables, at a level, behind prefix and cut
-// to limit bytes.
+// LogLine returns a call that logs argument i, a text that may hold variables, at level. The line
+// begins with prefix and is cut to limit bytes.
 func (b *Build) LogLine(i int, level LogLevel, prefix LinePrefix, limit int) Call {
 	return b.cc.logLine(b.x, i, level, prefix, limit)
 }
 
-// LevelNumber is a level that is known.
+// LevelNumber returns the level n, known at load.
 func LevelNumber(n int) LogLevel { return LogLevel{n: n} }
 
-// LinePrefix is what stands in front of the text of a line, after what all lines begin with.
+// LinePrefix is what stands between what all lines begin with and the text of the line.
 type LinePrefix struct {
 	vars *format
 	text []byte
 }
 
-// LinePrefix compiles a prefix: vars, which may hold variables, then text, which holds none. The
-// place of the call is what $cfg(line) tells in it. It returns false after an error.
+// LinePrefix compiles a prefix: vars, which may hold variables, then text, which holds none. In it
+// $cfg(line) is the line of the call. It returns false after an error.
 func (b *Build) LinePrefix(vars, text string) (LinePrefix, bool) {
 	p := LinePrefix{text: []byte(text)}
 	if vars != "" {
@@ -187,18 +197,19 @@ func (b *Build) LinePrefix(vars, text string) (LinePrefix, bool) {
 	return p, true
 }
 
-// SocketNamed warns at argument i when no listen line has the name.
+// SocketNamed warns at argument i if no listen line has the name.
 func (b *Build) SocketNamed(i int, name string) { b.cc.socketNamed(b.at(i), name) }
 
-// InEvent tells whether the call stands in an event route, which is checked and never run.
+// InEvent tells whether the call stands in an event route that is checked but never run.
 func (b *Build) InEvent() bool { return b.cc.event != "" }
 
-// Room is free memory of the run to build a text in: empty, with what is left as its capacity. What
-// is built lives until the run expands or builds something else; Built keeps it longer.
+// Room returns free memory of the run to build a text in: an empty slice whose capacity is the room
+// left. What is built there is valid until the run expands or builds something else. Built keeps it
+// longer.
 func (c *Ctx) Room() []byte { return c.buf[len(c.buf):] }
 
-// Built is the text b, which was appended to Room and lives until the statement ends now. If b had
-// no room it is null, and the run will end as Faulted.
+// Built keeps b, a text that was appended to Room, until the statement ends. If b did not fit, it
+// returns null and the run will end as Faulted.
 func (c *Ctx) Built(b []byte) Value {
 	n := len(c.buf)
 	if len(b) == 0 {
@@ -212,16 +223,18 @@ func (c *Ctx) Built(b []byte) Value {
 	return TextValue(b[:len(b):len(b)])
 }
 
-// TooLong is null, and has the run end as Faulted: for a text that has no room, before it is built.
+// TooLong makes the run end as Faulted and returns null. It is for a text that is known to have no
+// room before it is built.
 func (c *Ctx) TooLong() Value {
 	c.failed(&noRoom)
 	return Value{}
 }
 
-// noRoom is what a run reports whose scratch room is too small for what a function builds.
+// noRoom is what a run reports if its scratch room is too small for what a function builds.
 var noRoom = Diagnostic{Text: "a string is too long"}
 
-// URIParam is the value of a parameter of the Request-URI.
+// URIParam returns the value of a parameter of the Request-URI. It returns false if there is no
+// such parameter.
 func (c *Ctx) URIParam(name []byte) ([]byte, bool) {
 	u := c.requestURI()
 	if u == nil {
@@ -236,7 +249,7 @@ func (c *Ctx) URIParam(name []byte) ([]byte, bool) {
 	return value, true
 }
 
-// CutURIParam takes a parameter off the Request-URI.
+// CutURIParam removes a parameter from the Request-URI. It returns -1 if it is not there.
 func (c *Ctx) CutURIParam(name []byte) Result {
 	u := c.requestURI()
 	if u == nil {
@@ -254,23 +267,25 @@ func (c *Ctx) CutURIParam(name []byte) Result {
 	return truth(set == setDone)
 }
 
-// FindParam is where a parameter, with the semicolon before it, begins and ends in params; -1 if it
-// is not there.
+// FindParam returns where a parameter begins and ends in params, the semicolon before it included.
+// It returns -1 as start if the parameter is not there.
 func FindParam(params, name []byte) (start, end int) { return findParam(params, name) }
 
-// AppendHost appends an address as a URI's host: IPv6 in brackets.
+// AppendHost appends an address as the host of a URI, with brackets around IPv6.
 func AppendHost(dst []byte, ip netip.Addr) []byte { return appendHost(dst, ip) }
 
-// TransportOf is the transport parameter's protocol, or what the scheme implies.
+// TransportOf returns the transport in the URI's transport parameter, or else what its scheme
+// implies.
 func TransportOf(u *parser.URI) Transport { return transportOf(u) }
 
-// TransportName is the lower-case name of t.
+// TransportName returns the lower-case name of t.
 func TransportName(t Transport) ([]byte, bool) { return transportName(t) }
 
-// Atoi reads a whole text as a decimal number with sign; anything else is 0.
+// Atoi reads the whole of b as a decimal number that may have a sign. It returns 0 for anything
+// else.
 func Atoi(b []byte) int64 { return atoi(b) }
 
-// SetRequestURI sets the Request-URI, $ru. It is false for what is no URI.
+// SetRequestURI sets the Request-URI, $ru. It returns -1 if uri is not a URI.
 func (c *Ctx) SetRequestURI(uri []byte) Result {
 	return truth(c.SetRURI(TextValue(uri)) == setDone)
 }
@@ -284,8 +299,8 @@ func (c *Ctx) SetUser(user []byte) Result {
 	return truth(c.setParts(&p) == setDone)
 }
 
-// Joined is v, which Joined made or which is empty, with two more pieces behind it; null if the
-// scratch room is too small.
+// Joined returns v with a and b appended. v must be empty or come from Joined. It returns null and
+// ends the run as Faulted if the scratch room is too small.
 func (c *Ctx) Joined(v Value, a, b []byte) Value {
 	for _, piece := range [...][]byte{a, b} {
 		x, ok := TextValue(piece), false

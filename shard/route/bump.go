@@ -2,5 +2,5 @@
 
 package route
 
-// bump adds to a count that one shard writes and anybody reads whole.
+// bump adds n to a counter that only one shard writes. Others may read it at any time.
 func bump(p *uint64, n uint64) { *p += n }

@@ -6,9 +6,9 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~; nil for other operators.
-// Frequent shapes get code of their own: a string variable against a literal or $null, and the core
-// keywords.
+// comparison compiles ==, !=, eq, ne, ieq, ine, <, <=, >, >= and =~. It returns nil for other
+// operators. Frequent shapes get code of their own: a string variable against a literal or $null,
+// and the core keywords.
 func (cc *compiler) comparison(x *syntax.Binary) testFn {
 	switch x.Op {
 	case "==", "!=":
@@ -40,13 +40,13 @@ func (cc *compiler) comparison(x *syntax.Binary) testFn {
 	return nil
 }
 
-// answer turns a truth into a test's number, inverted for !=.
+// answer returns is as the result of a test, inverted if not is set, as for !=.
 func answer(is, not bool) Result { return truth(is != not) }
 
-// never is what stands for a test after an error.
+// never takes the place of a test that did not compile.
 func never(*Ctx) Result { return -1 }
 
-// compares are the operators of comparison.
+// compares has the comparison operators.
 var compares = map[string]bool{"==": true, "!=": true, "eq": true, "ne": true, "ieq": true,
 	"ine": true, "=~": true, "!~": true,
 	"<": true, ">": true, "<=": true, ">=": true}
@@ -85,12 +85,12 @@ func (cc *compiler) equality(x *syntax.Binary) testFn {
 	case isNull(x.R):
 		return cc.typed(x, defined, not)
 	case ok && s.S == "" && !not:
-		return cc.typed(x, empty, not) // 0 == "" is false, and so is 0 != "" (5.6.3)
+		return cc.typed(x, empty, not) // both 0 == "" and 0 != "" are false (5.6.3)
 	}
 	return cc.typed(x, byLeft, not)
 }
 
-// sameness is how two values are compared: a function value in its place would move both to the
+// sameness says how two values are compared. A function value instead would move both values to the
 // heap.
 type sameness uint8
 
@@ -191,8 +191,8 @@ func (cc *compiler) matchAddr(addr func(c *Ctx) netip.AddrPort, x *syntax.Binary
 	}
 }
 
-// matchComputed compiles =~ with a pattern that is known at run time only: case matters there
-// (5.6.3). One that is none matches nothing.
+// matchComputed compiles =~ with a pattern that is known only at run time. Case matters there
+// (5.6.3). A text that is not a valid pattern matches nothing.
 func (cc *compiler) matchComputed(x *syntax.Binary, not bool) testFn {
 	l, r := cc.operands(x.L, x.R)
 	cc.scratch = true // for the text of a number

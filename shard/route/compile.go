@@ -5,8 +5,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// compiler turns the syntax tree into steps. Errors go to the loader and compilation goes on, so
-// that all are found; the result is thrown away then.
+// compiler turns the syntax tree into steps. It reports errors to the loader and goes on, so that
+// all are found; the result is then thrown away.
 type compiler struct {
 	ld      *loader
 	prog    *Program
@@ -21,49 +21,49 @@ type compiler struct {
 	defs   defs
 	flags  map[string]int   // the numbers of flags that have names
 	custom map[string]Value // group.name = value
-	// bareAVPs are the names without parentheses that statements have, and whether each is an AVP
+	// bareAVPs has the names that statements use without parentheses, and whether each is an AVP
 	bareAVPs map[string]bool
-	numbers  map[armKey]int // of the routes that can be armed
+	numbers  map[armKey]int // of routes that can be armed
 	defines  map[string]string
 	runFor   map[string]kinds // what route[NAME] is run for, by name
-	kind     kinds            // what the block being compiled is checked as
-	never    kinds            // what the part being compiled is not run for; see narrow.go
+	kind     kinds            // the kinds of route that the block being compiled runs in
+	never    kinds            // the kinds that cannot reach the part being compiled; see narrow.go
 	sub      *routeCode       // the route[NAME] being compiled, nil in other blocks
 	also     kinds            // what an event_route is run for besides requests
 	event    string           // the name of the event_route being checked, empty in other blocks
 	inRoute  string           // the name of the route being compiled
-	// where break goes: behind the while or switch, outside if there is none
+	// where break goes: behind the innermost while or switch, or outside
 	leave target
 	ends  routeEnds // of the route[NAME] being compiled
-	// where the condition being compiled goes that has no value: it is false
+	// where to go if the condition being compiled has no value, which makes it false
 	otherwise target
-	scratch   bool  // what was compiled last writes into the scratch room
-	faults    bool  // the expression compiled last may not fit there
-	divides   bool  // and may have no value
-	inside    int   // depth of expressions around what is compiled
+	scratch   bool  // what was compiled last uses the scratch room
+	faults    bool  // the expression compiled last may overflow it
+	divides   bool  // or may have no value, as after x/0
+	inside    int   // how many expressions surround what is being compiled
 	temps     int32 // temporaries in use
 	holding
-	entry   target    // where the next step of the atom being compiled is entered
-	labels  []target  // where each label is
-	targets []*target // to be linked, outside of the table
-	back    *target   // behind the call being compiled, if that is one of a route
+	entry   target    // the entry of the next step of the current atom
+	labels  []target  // what each label stands for
+	targets []*target // targets outside of the step table, to be linked
+	back    *target   // where the route call being compiled returns to
 }
 
-// outside is where break goes to outside of while and switch.
+// outside is the target of break where there is no while or switch around it.
 const outside target = 0
 
-// routeRef is a route(NAME) to be checked when all routes are known.
+// routeRef is a route(NAME) that is checked once all routes are known.
 type routeRef struct {
 	name string
 	pos  Pos
 }
 
-// newRoute makes a route that the file may have further on.
+// newRoute makes a route that is called before the file defines it.
 func (cc *compiler) newRoute(name string) *routeCode {
 	return &routeCode{name: name, label: cc.label()}
 }
 
-// routeBody compiles a route and returns where it is entered.
+// routeBody compiles a route and returns its entry.
 func (cc *compiler) routeBody(list []syntax.Stmt) target {
 	if cc.sub == nil {
 		return cc.block(list, toEnded)
@@ -75,9 +75,9 @@ func (cc *compiler) routeBody(list []syntax.Stmt) target {
 	return entry
 }
 
-// routeEnds are the steps behind the last statement of a route[NAME], whose value is that of its
-// last action (5.6.3, though its manual says 1): that of a function or route, 0 of a break, which
-// does not end the script, and 1 of all others. They are made when they are needed.
+// routeEnds has the steps that end a route[NAME]. The value of the route is that of its last action
+// (5.6.3, though its manual says 1): that of a function or route, 0 of a break, which does not end
+// the script, and 1 of all others. The steps are made when they are needed.
 type routeEnds struct{ one, last, zero target }
 
 // leaves makes the step that leaves a route.
@@ -147,7 +147,7 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 	return entry
 }
 
-// block compiles a list of statements that goes on at next, and returns where it is entered.
+// block compiles a list of statements that continues at next, and returns its entry.
 func (cc *compiler) block(list []syntax.Stmt, next target) target {
 	if len(list) == 0 {
 		return next
@@ -168,10 +168,10 @@ func (cc *compiler) block(list []syntax.Stmt, next target) target {
 	return first
 }
 
-// stmt compiles one statement that goes on at next, and returns where it is entered.
+// stmt compiles one statement that continues at next, and returns its entry.
 func (cc *compiler) stmt(s syntax.Stmt, next target) target {
 	if cc.ld.Full() && cc.ld.survey == nil {
-		return next // each error looks for the nearest of thousands of names
+		return next // finding the nearest of thousands of names is slow
 	}
 	temps := cc.temps
 	defer func() { cc.temps = temps }()
@@ -192,7 +192,7 @@ func (cc *compiler) stmt(s syntax.Stmt, next target) target {
 	return next
 }
 
-// ifStmt compiles if: nothing but its condition has steps, which lead to the blocks.
+// ifStmt compiles if. Only the condition has steps of its own; they lead into the blocks.
 func (cc *compiler) ifStmt(s *syntax.If, next target) target {
 	then, els := cc.label(), next
 	if s.HasElse {
@@ -209,7 +209,7 @@ func (cc *compiler) ifStmt(s *syntax.If, next target) target {
 	return entry
 }
 
-// jump compiles return, exit, drop and break. Only return has a step.
+// jump compiles return, exit, drop and break. Of these, return needs a step and so may break.
 func (cc *compiler) jump(s *syntax.Jump, next target) target {
 	switch s.Word {
 	case "exit":
@@ -228,8 +228,8 @@ func (cc *compiler) jump(s *syntax.Jump, next target) target {
 	return cc.returns(s.X)
 }
 
-// returns compiles the step that leaves a route with the value of x, nil being 1. A value of 0 ends
-// the script, as any 0 does.
+// returns compiles the step that leaves a route with the value of x, or 1 if x is nil. A value of 0
+// ends the script, as any 0 does.
 func (cc *compiler) returns(x syntax.Expr) target {
 	return cc.atom(func() {
 		f := func(*Ctx) Result { return 1 }
@@ -253,7 +253,7 @@ func (cc *compiler) returns(x syntax.Expr) target {
 	})
 }
 
-// exprStmt compiles a call or an expression run for the effect of the calls in it.
+// exprStmt compiles a call, or an expression that is run only for the calls in it.
 func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 	switch x := s.X.(type) {
 	case *syntax.Call:
@@ -274,13 +274,13 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 	return cc.bare(s.X, next)
 }
 
-// bareCalls are the functions that a statement may call without parentheses (5.6.3).
+// bareCalls has the functions that a statement may call without parentheses (5.6.3).
 var bareCalls = map[string]bool{"revert_uri": true, "force_rport": true, "add_rport": true,
 	"add_local_rport": true, "set_forward_close": true, "set_forward_no_connect": true,
 	"set_reply_close": true, "set_reply_no_connect": true, "force_tcp_alias": true,
 	"add_tcp_alias": true}
 
-// bare compiles an expression that is a statement. Kamailio 5.6 refuses it.
+// bare compiles an expression as a statement, which Kamailio 5.6 refuses.
 func (cc *compiler) bare(x syntax.Expr, next target) target {
 	return cc.atom(func() {
 		var val valFn
@@ -298,7 +298,7 @@ func (cc *compiler) bare(x syntax.Expr, next target) target {
 	})
 }
 
-// statementNames are the words a statement may begin with.
+// statementNames returns the words that a statement may begin with.
 func (cc *compiler) statementNames() []string {
 	names := []string{"if", "while", "switch", "return", "exit", "drop", "break", "route"}
 	for m := range cc.loaded {

@@ -2,11 +2,11 @@ package route
 
 import "viaduct/shard/route/syntax"
 
-// assignment is an assignment within an expression. It is a call, so that what stands in front of it
-// is done before.
+// assignment is an assignment within an expression. It is compiled as a call, so that what stands
+// before it runs first.
 func assignment() *funcDef { return &funcDef{min: 2, max: 2, build: assigned} }
 
-// assigned compiles one.
+// assigned compiles an assignment within an expression.
 func assigned(cc *compiler, x *syntax.Call) callFn {
 	to, ok := x.Args[0].(*syntax.Var)
 	if !ok {

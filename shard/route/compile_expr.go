@@ -6,7 +6,7 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// constant is the value of a literal.
+// constant returns the value of a literal. It returns false if x is not a literal.
 func constant(x syntax.Expr) (Value, bool) {
 	switch x := x.(type) {
 	case *syntax.Int:
@@ -23,7 +23,8 @@ func constant(x syntax.Expr) (Value, bool) {
 	return Value{}, false
 }
 
-// literal is the value of an expression of literals: case 2 + 3, route("A" + "B").
+// literal returns the value of an expression made of literals only, as in case 2 + 3 and route("A"
+// + "B").
 func literal(x syntax.Expr) (Value, bool) {
 	b, ok := x.(*syntax.Binary)
 	if !ok {
@@ -43,8 +44,9 @@ func literal(x syntax.Expr) (Value, bool) {
 	return Value{}, false
 }
 
-// simplified leaves out what Kamailio's optimizer does, which shows (5.6.3): x && 1 and x || 0 are
-// x as a number and not a truth, and so are route(X) + 0 and route(X) * 1 the number of the route.
+// simplified removes what Kamailio's optimizer removes, because scripts can see it (5.6.3): x && 1
+// and x || 0 are x as a number, not as a truth value, and route(X) + 0 and route(X) * 1 are the
+// number that the route returned.
 func simplified(x syntax.Expr) syntax.Expr {
 	b, ok := x.(*syntax.Binary)
 	if !ok {
@@ -77,8 +79,9 @@ func isInt(x syntax.Expr, n int64) bool {
 	return ok && v.Kind == intValue && v.N == n
 }
 
-// reading says what makes a plain value true: above 0 where it is all that a condition has, not 0
-// where it is an operand of &&, || or ! (5.6.3: $x of -1 is false in if ($x), and in if (!$x)).
+// reading says which numbers are true. As a whole condition, a number is true if it is above 0; as
+// an operand of &&, || or ! it is true if it is not 0. So if $x is -1, both if ($x) and if (!$x)
+// are false (5.6.3).
 type reading bool
 
 const (
@@ -91,8 +94,8 @@ func (how reading) holds(v *Value) bool {
 	return n > 0 || n < 0 && how == nonzero
 }
 
-// cond compiles a condition: the steps that lead to yes or to no. It returns where they are
-// entered; a condition that is known has none.
+// cond compiles a condition into steps that lead to yes or to no, and returns their entry. A
+// condition known at load has no steps.
 func (cc *compiler) cond(x syntax.Expr, yes, no target) target {
 	outer := cc.otherwise
 	cc.otherwise = no
@@ -162,12 +165,12 @@ func (cc *compiler) defined1(x *syntax.Unary) testFn {
 	}
 }
 
-// fromTest is a test as the value 1 or 0.
+// fromTest turns a test into a value, 1 or 0.
 func fromTest(f testFn) valFn {
 	return func(c *Ctx) Value { return boolOf(f(c) > 0) }
 }
 
-// value compiles an expression whose value is wanted. It never gives nil.
+// value compiles an expression for its value. It never returns nil.
 func (cc *compiler) value(x syntax.Expr) valFn {
 	x = simplified(x)
 	if v, ok := constant(x); ok {
@@ -206,9 +209,9 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 	return none
 }
 
-// operand compiles an expression that another one goes on with: a call in there is 1 or 0, not its
-// number. Measured on 5.6.3 with a route that returns 5: route(X) == 1 holds, route(X) + 1 is 2,
-// while $var(x) = route(X) is 5.
+// operand compiles an expression that is part of a larger one. There a call counts as 1 or 0, not
+// as the number it returned. With a route that returns 5, route(X) == 1 is true and route(X) + 1 is
+// 2, while $var(x) = route(X) sets 5 (measured on 5.6.3).
 func (cc *compiler) operand(x syntax.Expr) valFn {
 	if call, ok := x.(*syntax.Call); ok && call.Name != "selval" {
 		return cc.truthValue(x)
@@ -248,7 +251,7 @@ func (cc *compiler) unary(x *syntax.Unary) valFn {
 			return boolOf(v.Kind != intValue && len(v.S) == 0)
 		}
 	}
-	// (str): an empty string in front makes it one.
+	// (str): an empty string in front makes the value a string.
 	return cc.concat(func(*Ctx) Value { return Value{Kind: strValue} }, val, x.Pos)
 }
 
@@ -288,8 +291,8 @@ func (cc *compiler) binary(x *syntax.Binary) valFn {
 		if isNumber(x.L) {
 			return arith(l, r, arithmetic["+"])
 		}
-		// A chain a+b+c+d copies its left part again at each step; scripts join four things, not
-		// forty.
+		// A chain a+b+c+d copies its left part again at each step. That is cheap: scripts join four
+		// things, not forty.
 		return cc.plus(l, r, x.Pos)
 	}
 	if op := arithmetic[x.Op]; op != nil {
@@ -305,7 +308,7 @@ func (cc *compiler) binary(x *syntax.Binary) valFn {
 	return divide(l, r, x.Pos, func(a, b int64) int64 { return a % b })
 }
 
-// arithmetic are the operators of numbers that always have a value.
+// arithmetic has the number operators whose result is always defined.
 var arithmetic = map[string]func(a, b int64) int64{
 	"+":  func(a, b int64) int64 { return a + b },
 	"-":  func(a, b int64) int64 { return a - b },
@@ -346,7 +349,8 @@ func divide(l, r valFn, pos Pos, op func(a, b int64) int64) valFn {
 	}
 }
 
-// plus adds or joins: the left operand decides, undef on the left takes the right one's type.
+// plus adds numbers or joins strings. The left operand decides which, or the right one if the left
+// is undefined.
 func (cc *compiler) plus(l, r valFn, pos Pos) valFn {
 	cc.scratch, cc.faults = true, true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
@@ -379,8 +383,8 @@ func (cc *compiler) concat(l, r valFn, pos Pos) valFn {
 	}
 }
 
-// regex compiles a pattern that is known at load. That of =~ ignores case, that of case does not
-// (5.6.3).
+// regex compiles a pattern that is known at load. A pattern of =~ ignores case and one of case does
+// not (5.6.3). It returns nil after an error.
 func (cc *compiler) regex(x syntax.Expr, flags PatternFlag) *regexp.Regexp {
 	v, _ := literal(x)
 	re, err := CompilePattern(string(v.appendStr(nil)), flags)

@@ -6,7 +6,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// endOfWhile is where a while leads that a route ends with: what its last turn has left counts.
+// endOfWhile returns where to go after a while that ends a route. The result of the last statement
+// in its last turn is then the value of the route.
 func (cc *compiler) endOfWhile(s *syntax.While) func(turns int32) target {
 	if n := len(s.Body); n > 0 {
 		if x, ok := s.Body[n-1].(*syntax.ExprStmt); ok {
@@ -25,14 +26,14 @@ func (cc *compiler) endOfWhile(s *syntax.While) func(turns int32) target {
 
 // loop is what a while knows at run time.
 type loop struct {
-	turns   int32 // the temporary with their number
-	size    int32 // of the loop in steps
+	turns   int32 // the temporary that counts the turns
+	size    int32 // size of the loop, in steps
 	runaway []byte
 	tooMany *Diagnostic
 }
 
-// turn is the step between condition and body. After max_while_loops turns it logs that and leaves
-// the loop, as Kamailio does.
+// turn returns the step between condition and body. After max_while_loops turns it logs that and
+// leaves the loop, as Kamailio does.
 func (l *loop) turn() callFn {
 	return func(c *Ctx) Result {
 		n := &c.temps[c.base+l.turns].N
@@ -48,13 +49,13 @@ func (l *loop) turn() callFn {
 	}
 }
 
-// while compiles a test, a count and a jump back.
+// while compiles a while as a test, a count and a jump back.
 func (cc *compiler) while(s *syntax.While, next target) target {
 	return cc.whileTo(s, func(int32) target { return next }, next)
 }
 
-// whileTo compiles a while that goes on at next, which is given the temporary with the number of
-// turns, and at leave behind a break.
+// whileTo compiles a while. It continues at leave after a break. Otherwise it continues at the
+// target that after returns for the temporary that counts the turns.
 func (cc *compiler) whileTo(s *syntax.While, after func(turns int32) target, leave target) target {
 	l := &loop{turns: cc.temp(), tooMany: cc.tooMany(s.Pos),
 		runaway: []byte("while at " + s.Pos.String() +
@@ -78,7 +79,7 @@ func (cc *compiler) whileTo(s *syntax.While, after func(turns int32) target, lea
 	return entry
 }
 
-// within compiles a block that break leaves for leave.
+// within compiles a block in which break goes to leave.
 func (cc *compiler) within(list []syntax.Stmt, next, leave target) target {
 	outer := cc.leave
 	cc.leave = leave
@@ -90,11 +91,12 @@ func (cc *compiler) within(list []syntax.Stmt, next, leave target) target {
 // oneCase is one case of a switch at run time.
 type oneCase struct {
 	val Value
-	re  *regexp.Regexp // nil means val counts
+	re  *regexp.Regexp // nil if the case is the value val
 	to  *target
 }
 
-// holds tells whether the case is that of v: as a number if it is one, else as a text.
+// holds tells whether the case matches v. A case that is a number compares as a number, any other
+// as a text.
 func (k *oneCase) holds(v *Value) bool {
 	switch {
 	case k.re != nil:
@@ -109,15 +111,15 @@ func (k *oneCase) holds(v *Value) bool {
 	return v.sameStr(k.val.S)
 }
 
-// switchStmt compiles a step that looks up where to go on: the first case in order that is equal. A
-// case goes on with the next one until break.
+// switchStmt compiles a switch as one step that looks up the first case that matches. A case falls
+// through into the next one until break.
 func (cc *compiler) switchStmt(s *syntax.Switch, next target) target {
 	return cc.switchTo(s, next, next,
 		func(list []syntax.Stmt) target { return cc.block(list, next) })
 }
 
-// switchTo compiles a switch that goes on at next where no case is met, at leave behind a break,
-// and whose last case tail compiles.
+// switchTo compiles a switch. It continues at next if no case matches, and at leave after a break.
+// tail compiles the last case.
 func (cc *compiler) switchTo(s *syntax.Switch, next, leave target,
 	tail func([]syntax.Stmt) target) target {
 	arms := make([]oneCase, 0, len(s.Cases))
@@ -183,8 +185,8 @@ func (cc *compiler) switchTo(s *syntax.Switch, next, leave target,
 	return entry
 }
 
-// breaks compiles break outside of while and switch: it leaves the route, whose caller goes on with
-// $rc 0, and which is false (5.6.3).
+// breaks compiles a break outside of while and switch. It leaves the route, whose call is then
+// false, with $rc 0 (5.6.3).
 func (cc *compiler) breaks() target {
 	return cc.atom(func() {
 		f := func(c *Ctx) Result { c.Return = 0; return 1 }

@@ -1,14 +1,14 @@
 package route
 
-// complaints are what a shard has said of its program in this second.
+// complaints counts what a shard has logged about its program in the current second.
 type complaints struct {
 	second  int64
 	n       int
-	leftOut uint64 // since somebody asked
+	leftOut uint64 // not logged since LeftOut was last called
 }
 
-// Complain logs an error that any message may bring about: complaintsPerSecond of them, and counts
-// the others. Slow path.
+// Complain logs an error that any message may cause, at most complaintsPerSecond of them in a
+// second. It counts the rest for LeftOut. Slow path.
 func (c *Ctx) Complain(line []byte) {
 	l := &c.Shard.complaints
 	if s := c.Now() / 1e9; s != l.second {
@@ -21,7 +21,7 @@ func (c *Ctx) Complain(line []byte) {
 	c.Shard.Log.Log(logErr, line)
 }
 
-// LeftOut is how many complaints were not logged since it was asked last.
+// LeftOut returns the number of complaints that were not logged since the last call.
 func (s *Shard) LeftOut() uint64 {
 	n := s.complaints.leftOut
 	s.complaints.leftOut = 0

@@ -5,10 +5,10 @@ import (
 	"strconv"
 )
 
-// core is what messages and documents call what a file has without any loadmodule line.
+// core is the name, in messages and documents, of what a file has without any loadmodule line.
 const core = "core"
 
-// Core declares it, as a module declares itself.
+// Core declares the core in the way a module declares itself.
 func Core() Declared { return Declared{Name: core, Define: defineCore} }
 
 func defineCore(m *Module) {
@@ -37,13 +37,13 @@ func defineCore(m *Module) {
 	Provide(m, events)
 }
 
-// coreEvents are the events that the core raises.
+// coreEvents has the events that the core raises.
 type coreEvents struct {
 	begun, preRouting, received, parseError *Event
 	mode                                    bool // received_route_mode
 }
 
-// coreVars are the variables that belong to the language.
+// coreVars declares the variables that belong to the language.
 func coreVars(m *Module) {
 	for _, name := range []string{"rc", "retcode", "?"} {
 		m.Var(Var{Name: name, Doc: "What the last function or route returned.", Always: true,

@@ -2,13 +2,13 @@ package route
 
 import "viaduct/shard/route/syntax"
 
-// beforeSending is anywhere but where what leaves is written already.
+// beforeSending is every route but onsend_route, where the message is already written.
 const beforeSending = Anywhere &^ InOnsend
 
-// builder makes one call of a function of the core.
+// builder compiles one call of a core function.
 type builder = func(cc *compiler, x *syntax.Call) callFn
 
-// coreFunc declares a function in full, by all its names.
+// coreFunc declares a core function under all its names.
 func coreFunc(m *Module, in Kinds, build builder, args []AnyArg, doc string,
 	names ...string) {
 	m.Func(Func{Name: names[0], In: in, Args: args, Doc: doc,
@@ -16,7 +16,7 @@ func coreFunc(m *Module, in Kinds, build builder, args []AnyArg, doc string,
 	m.Alias(names[0], names[1:]...)
 }
 
-// coreFuncs are the functions of the core.
+// coreFuncs declares the functions of the core.
 func coreFuncs(m *Module) {
 	moreFuncs(m)
 	coreFunc(m, Anywhere, logFunc, []AnyArg{
@@ -38,13 +38,13 @@ func coreFuncs(m *Module) {
 		"Has our own Via ask for rport.", (*Ctx).addLocalRPort)
 }
 
-// optional is an argument that need not be there, for a function that reads it itself.
+// optional makes an argument optional, for a function that reads it itself.
 func optional(a Arg[struct{}]) AnyArg {
 	a.info.optional = true
 	return a
 }
 
-// flagFuncs are those of the flags of a message.
+// flagFuncs declares the functions for the flags of a message.
 func flagFuncs(m *Module) {
 	flag := newArg("flag", "a number from 0 to 31, or a name that flags NAME:NUMBER gives it",
 		func(b *Build, i int) (Input[uint32], bool) {
@@ -59,7 +59,7 @@ func flagFuncs(m *Module) {
 		func(c *Ctx, bit uint32) Result { return truth(c.MessageFlags()&bit != 0) })
 }
 
-// uriFuncs rewrite the Request-URI.
+// uriFuncs declares the functions that rewrite the Request-URI.
 func uriFuncs(m *Module) {
 	f := func(build builder, arg, argDoc, doc string, names ...string) {
 		coreFunc(m, beforeSending, build, []AnyArg{Special(arg, argDoc)}, doc, names...)
@@ -93,7 +93,7 @@ func uriFuncs(m *Module) {
 		})
 }
 
-// forwardFuncs send a request on without a transaction.
+// forwardFuncs declares the functions that send a request on without a transaction.
 func forwardFuncs(m *Module) {
 	port := optional(Special("port", "its port, or \"uri:port\" for that of the Request-URI"))
 	host := Special("host", "where it goes, or \"uri:host\" for the host of the Request-URI")
@@ -106,7 +106,8 @@ func forwardFuncs(m *Module) {
 	}
 }
 
-// connectionFuncs say by which listener and which connection a message leaves.
+// connectionFuncs declares the functions that say by which listener and connection a message
+// leaves.
 func connectionFuncs(m *Module) {
 	coreFunc(m, beforeSending, forceSocket,
 		[]AnyArg{Special("socket", "proto:host:port of one that a listen line names")},

@@ -12,16 +12,16 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// hostNames are the names that addresses are compared with, as in src_ip == sip.example.com. No
-// shard waits for a resolver: they are looked up when the server starts, and beside the shards from
-// then on.
+// hostNames holds the host names that addresses are compared with, as in src_ip == sip.example.com.
+// Shards must not wait for a resolver, so the names are looked up at the start, and beside the
+// shards from then on.
 type hostNames struct {
 	every  time.Duration // 0 as long as there are none
 	list   []*hostName
 	logger *slog.Logger
 }
 
-// hostName is one, with its addresses.
+// hostName is one such name and its addresses.
 type hostName struct {
 	name  string
 	addrs atomic.Pointer[[]netip.Addr]
@@ -38,7 +38,7 @@ func newHostNames(m *Module) *hostNames {
 	return h
 }
 
-// named is the host of that name.
+// named returns the host called name, and adds it if it is new.
 func (h *hostNames) named(name string) *hostName {
 	i := slices.IndexFunc(h.list, func(n *hostName) bool { return n.name == name })
 	if i >= 0 {
@@ -51,7 +51,7 @@ func (h *hostNames) named(name string) *hostName {
 	return n
 }
 
-// resolve looks all of them up. A name keeps the addresses it had if that fails.
+// resolve looks up all names. A name whose look-up fails keeps its addresses.
 func (h *hostNames) resolve() {
 	ctx, cancel := context.WithTimeout(context.Background(), maxHostTime)
 	defer cancel()
@@ -71,7 +71,7 @@ func (h *hostNames) resolve() {
 	}
 }
 
-// has tells whether the name has an address.
+// has tells whether ip is an address of the name.
 func (n *hostName) has(ip netip.Addr) bool { return slices.Contains(*n.addrs.Load(), ip) }
 
 // addrNamed compiles src_ip == sip.example.com.
@@ -85,7 +85,7 @@ func (cc *compiler) addrNamed(d *coreValue, x *syntax.Binary, name string, not b
 	}
 }
 
-// isHostName tells whether s may be the name of a host: labels with a letter in the last of them.
+// isHostName tells whether s can be a host name: labels, the last of which has a letter.
 func isHostName(s string) bool {
 	letter := false
 	for i := range len(s) {

@@ -5,7 +5,7 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// moreFuncs are the functions of the core that few files use.
+// moreFuncs declares the core functions that few files use.
 func moreFuncs(m *Module) {
 	number := Optional(Int("number", 0, 31, "of the branches that were added; the first is 0"), 0)
 	Func1(m, "remove_branch", InRequest|InFailure, number, "Takes back one of the branches that "+
@@ -33,7 +33,7 @@ func moreFuncs(m *Module) {
 	shellFuncs(m)
 }
 
-// errorFunc is error("class", "text").
+// errorFunc compiles error("class", "text").
 func errorFunc(cc *compiler, x *syntax.Call) callFn {
 	class, ok := cc.textKnown(x, 0, "a text")
 	text, ok2 := cc.textKnown(x, 1, "a text")
@@ -49,7 +49,7 @@ func errorFunc(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// tryProto is udp_mtu_try_proto(TCP).
+// tryProto compiles udp_mtu_try_proto(TCP).
 func tryProto(cc *compiler, x *syntax.Call) callFn {
 	t, ok := wordArg(cc, x.Args[0], "a protocol: UDP, TCP or TLS", transportWord)
 	if !ok {
@@ -73,7 +73,7 @@ func tryProto(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// avpFlag is one of those about the flags of AVPs.
+// avpFlag compiles setavpflag(), resetavpflag() and isavpflagset().
 func avpFlag(cc *compiler, x *syntax.Call) callFn {
 	cc.ld.warnf(x.Pos, "%s has no effect: AVPs have no flags", x.Name)
 	if x.Name == "isavpflagset" {

@@ -12,7 +12,7 @@ import (
 
 // The core parameters, name=value (Kamailio 5.6 core cookbook).
 
-// coreParams are those that are about no transport and no look-up.
+// coreParams declares the core parameters except those of transports, streams and look-ups.
 func coreParams(m *Module) {
 	c := &m.set.Core
 	m.portVar(&c.Port, "port", "The port of listen lines without one.")
@@ -60,7 +60,7 @@ func coreParams(m *Module) {
 	processParams(m, c)
 }
 
-// processParams are those of the process: its log, memory and rights.
+// processParams declares the parameters of the process: its log, memory and rights.
 func processParams(m *Module, c *CoreSettings) {
 	m.IntVar(&c.Debug, "debug", -100, 100, "The level up to which lines are logged: -5 to 3.")
 	m.BoolVar(&c.LogStderr, "log_stderror", "Whether lines go to standard error and not to syslog.")
@@ -104,7 +104,7 @@ func processParams(m *Module, c *CoreSettings) {
 		"sip_parser_mode", "pmtu_discovery")
 }
 
-// notAdvertised says what is wrong with an advertised_address.
+// notAdvertised returns what is wrong with an advertised_address. It returns "" if nothing is.
 func notAdvertised(v syntax.Literal) string {
 	if v.Kind == syntax.IntLiteral && v.Str == "" ||
 		len(v.Str) <= maxAdvertisedName && v.Str != "" &&
@@ -114,13 +114,13 @@ func notAdvertised(v syntax.Literal) string {
 	return fmt.Sprintf("is %s: write a host name or an address", quote(clip(v.Str)))
 }
 
-// coreNames lists the core parameters for suggestions.
+// coreNames returns the names of the core parameters, for suggestions.
 func coreNames() []string {
 	names := sortedKeys(newModule(Core(), DefaultSettings(), nil).def.params)
 	return append(names, "listen", "alias")
 }
 
-// The forms that only core parameters have.
+// Declarations that only core parameters use.
 
 // alsoParam gives a parameter further names.
 func (m *Module) alsoParam(name string, more ...string) {
@@ -138,7 +138,7 @@ func (m *Module) portVar(p *uint16, name, doc string) {
 		func(v syntax.Literal) uint16 { return uint16(v.Num) })
 }
 
-// WordVar declares a text that may also be a word without quotes, or a number.
+// WordVar declares a text that may also be an unquoted word or a number.
 func (m *Module) WordVar(p *string, name, doc string) {
 	bind(m, p, name, doc, &paramDef{any: true}, func(v syntax.Literal) string {
 		if v.Kind == syntax.IntLiteral && v.Str == "" {
@@ -148,13 +148,13 @@ func (m *Module) WordVar(p *string, name, doc string) {
 	})
 }
 
-// notVar declares the opposite of a switch that exists.
+// notVar declares a parameter that is the opposite of the switch p.
 func (m *Module) notVar(p *bool, name, doc string) {
 	m.param(name, doc, &paramDef{max: 1, set: func(v syntax.Literal) { *p = v.Num == 0 }},
 		func() any { return !*p })
 }
 
-// timeoutVar declares a time in seconds that below 0 is one of Kamailio's.
+// timeoutVar declares a time in seconds. A value below 0 stands for Kamailio's own, below0.
 func (m *Module) timeoutVar(p *time.Duration, name string, below0 time.Duration, doc string) {
 	bind(m, p, name, doc, &paramDef{min: -1, max: maxSeconds},
 		func(v syntax.Literal) time.Duration {
@@ -165,7 +165,7 @@ func (m *Module) timeoutVar(p *time.Duration, name string, below0 time.Duration,
 		})
 }
 
-// sourceVar declares an address of one family.
+// sourceVar declares an address that must be of one family.
 func (m *Module) sourceVar(p *netip.Addr, is6 bool, name, doc string) {
 	d := &paramDef{any: true,
 		set: func(v syntax.Literal) { *p, _ = netip.ParseAddr(unbracket(v.Str)) }}
@@ -184,5 +184,5 @@ func (m *Module) sourceVar(p *netip.Addr, is6 bool, name, doc string) {
 	})
 }
 
-// unbracket takes the brackets off an IPv6 address.
+// unbracket removes the brackets around an IPv6 address.
 func unbracket(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]") }

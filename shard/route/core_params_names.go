@@ -7,7 +7,7 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// nameParams are the core parameters of the resolver and its cache.
+// nameParams declares the core parameters of the resolver and its cache.
 func nameParams(m *Module) {
 	s := &m.set.DNS
 	seconds := func(p *time.Duration, name string, min int, doc string) {
@@ -77,8 +77,8 @@ func nameParams(m *Module) {
 	m.TextVar(&s.HostsFile, "dns_hosts_file", "Of ours: the file that is hosts(5).")
 }
 
-// blocklistParams are those of the destination blocklist, by their names since Kamailio 5.5 and
-// before.
+// blocklistParams declares the core parameters of the destination blocklist, under their names
+// before and since Kamailio 5.5.
 func blocklistParams(m *Module) {
 	s := &m.set.Blocklist
 	const sctp = "has no effect: SCTP is not there"

@@ -9,7 +9,7 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// transportParams are the core parameters of UDP and of which transports there are.
+// transportParams declares the core parameters of UDP and of which transports there are.
 func transportParams(m *Module) {
 	c := &m.set.Core
 	m.BoolVar(&c.DisableTCP, "disable_tcp", "Whether there are no streams.")
@@ -64,7 +64,7 @@ func transportParams(m *Module) {
 		"ip_free_bind", "ipfreebind", "ip_nonlocal_bind")
 }
 
-// tosValue reads a number or one of the kernel's names (netinet/ip.h).
+// tosValue returns the TOS byte for a number or one of the kernel's names (netinet/ip.h).
 func tosValue(v syntax.Literal) int {
 	switch v.Str {
 	case "IPTOS_LOWDELAY":
@@ -79,7 +79,7 @@ func tosValue(v syntax.Literal) int {
 	return int(v.Num)
 }
 
-// streamParams are the core parameters of streams.
+// streamParams declares the core parameters of streams.
 func streamParams(m *Module) {
 	s := &m.set.Stream
 	m.IntVar(&s.Children, "tcp_children", 0, 4096, "The number of event loops for streams.")
@@ -162,7 +162,7 @@ func streamParams(m *Module) {
 		"tls_method", "tls_ca_list", "tls_log")
 }
 
-// socketParams are those that the kernel is told of each connection.
+// socketParams declares the stream parameters that become socket options.
 func socketParams(m *Module, s *StreamSettings) {
 	m.BoolVar(&s.Keepalive, "tcp_keepalive", "Whether the kernel probes idle peers.")
 	m.DurationVar(&s.KeepIdle, "tcp_keepidle", time.Second, 0, maxSeconds,
@@ -186,7 +186,8 @@ func socketParams(m *Module, s *StreamSettings) {
 		"The address that connections of IPv6 come from; without it the listener's.")
 }
 
-// prefixes reads a list of addresses and networks, with commas or white space between them.
+// prefixes reads a list of addresses and networks separated by commas, semicolons or white space.
+// If the list is bad, why says what is wrong with it.
 func prefixes(s string) (list []netip.Prefix, why string) {
 	for _, w := range strings.FieldsFunc(s,
 		func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' }) {

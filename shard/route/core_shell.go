@@ -9,8 +9,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// shell runs the command lines of exec(), one at a time and beside the shards: none of them may wait
-// for a process.
+// shell runs the command lines of exec() one at a time. It runs them beside the shards, because no
+// shard may wait for a process.
 type shell struct {
 	every   time.Duration // 0 as long as the file has no exec()
 	lines   chan string
@@ -30,7 +30,7 @@ func shellFuncs(m *Module) {
 		"exec")
 }
 
-// exec is exec("command").
+// exec compiles exec("command").
 func (sh *shell) exec(cc *compiler, x *syntax.Call) callFn {
 	line, ok := cc.textKnown(x, 0, "a command line")
 	if !ok {
@@ -47,7 +47,7 @@ func (sh *shell) exec(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// run runs the lines that wait.
+// run runs the queued command lines.
 func (sh *shell) run() {
 	for len(sh.lines) > 0 {
 		line := <-sh.lines

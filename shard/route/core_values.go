@@ -11,14 +11,14 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// coreValue is a core keyword that stands in expressions without a dollar sign (core cookbook,
+// coreValue is a core keyword, which stands in expressions without a dollar sign (core cookbook,
 // "Core Keywords").
 type coreValue struct {
-	onsend bool  // only there
-	value  valFn // nil means only comparisons
+	onsend bool  // only in onsend_route
+	value  valFn // nil if it can only be compared
 	kind   coreKind
 	bytes  func(c *Ctx) ([]byte, bool) // text keywords
-	uri    func(c *Ctx) *parser.URI    // keywords that can be == myself
+	uri    func(c *Ctx) *parser.URI    // keywords that can be compared with myself
 	addr   func(c *Ctx) netip.AddrPort // address keywords
 	proto  func(c *Ctx) (Transport, bool)
 	is6    func(c *Ctx) (is6, ok bool)
@@ -71,7 +71,8 @@ func init() {
 	defineOnsendValues(number)
 }
 
-// maxMessage is max_len: what msg:len is held against (Kamailio's buffer).
+// maxMessage is the value of max_len, the size of Kamailio's buffer. Scripts compare msg:len with
+// it.
 const maxMessage = 65535
 
 func (cc *compiler) unknownName(x *syntax.Name) {
@@ -135,7 +136,7 @@ func (cc *compiler) coreComparison(n *syntax.Name, x *syntax.Binary) testFn {
 	return cc.addrComparison(n, d, x, not)
 }
 
-// wordArg reads a bare word or a string by means of read; what says what was expected.
+// wordArg reads a bare word or a string with read. The error message says that what was expected.
 func wordArg[T any](cc *compiler, x syntax.Expr, what string,
 	read func(string) (T, bool)) (T, bool) {
 	var s string
@@ -162,7 +163,7 @@ func familyWord(s string) (bool, bool) {
 	return false, false
 }
 
-// equalFold is the == of a text keyword with something that is no literal.
+// equalFold is the == of a text keyword with anything but a literal.
 func (v *Value) equalFold(r *Value) bool {
 	if v.Kind == strValue && r.Kind == strValue {
 		return bytes.EqualFold(v.S, r.S)
@@ -170,7 +171,7 @@ func (v *Value) equalFold(r *Value) bool {
 	return v.equal(r)
 }
 
-// myself compiles uri == myself and its likes.
+// myself compiles uri == myself and the like.
 func (cc *compiler) myself(n *syntax.Name, d *coreValue, not bool) testFn {
 	switch {
 	case d.uri != nil:
@@ -218,7 +219,7 @@ func PlainPort(u *parser.URI) uint16 {
 	return 5060
 }
 
-// appendHost appends an address as a URI's host: IPv6 in brackets.
+// appendHost appends an address as the host of a URI, with brackets around IPv6.
 func appendHost(dst []byte, ip netip.Addr) []byte {
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() {
@@ -227,8 +228,8 @@ func appendHost(dst []byte, ip netip.Addr) []byte {
 	return ip.AppendTo(dst)
 }
 
-// addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0, == [::1] and the
-// same in quotes.
+// addrComparison compiles src_ip == 1.2.3.4, == 10.0.0.0/8, == 10.0.0.0/255.0.0.0 and == [::1],
+// also with quotes around the address.
 func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binary,
 	not bool) testFn {
 	var s string
@@ -254,7 +255,7 @@ func (cc *compiler) addrComparison(n *syntax.Name, d *coreValue, x *syntax.Binar
 	}
 }
 
-// addrComputed compiles src_ip == $var(x): equal to no address if that is none.
+// addrComputed compiles src_ip == $var(x). A value that is not an address equals no address.
 func (cc *compiler) addrComputed(d *coreValue, x *syntax.Binary, not bool) testFn {
 	val, addr := cc.operand(x.R), d.addr
 	return func(c *Ctx) Result {
@@ -289,7 +290,7 @@ func parseNet(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(ip, bits).Masked(), true
 }
 
-// leadingOnes is the length of a netmask, -1 when it has a hole.
+// leadingOnes returns the length of a netmask. It returns -1 if the mask has a hole.
 func leadingOnes(m netip.Addr) int {
 	n, done := 0, false
 	for _, b := range m.AsSlice() {

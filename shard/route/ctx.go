@@ -11,25 +11,25 @@ import (
 	"viaduct/shard/txn"
 )
 
-// run is the part of Ctx that lives for one message. What every step may touch stands first, in
-// two cache lines.
+// run is the part of Ctx that lives for one message. The fields that every step may touch stand
+// first, in two cache lines.
 type run struct {
 	prog *Program
 	progress
 	buf []byte // the scratch room
-	// temps are the numbers and texts that a statement keeps from one of its steps to the next,
-	// base the first of this route.
+	// temps are the numbers and texts that a statement keeps from one of its steps to the next.
+	// Those of the current route begin at base.
 	temps  []Value
 	frames []frame // of the routes around this one
 	vars   []variable
-	dirty  []int32 // vars that were set in this run
+	dirty  []int32 // the vars set in this run, by number
 	atEnd  []func(c *Ctx)
 	kept   *Kept
-	answer *ask.Answer // for the step that is next; nil means there is none
+	answer *ask.Answer // the answer for the next step, nil if there is none
 
 	ruri, duri uriCache
-	huri       parser.URI // of From and To
-	line       []byte     // xlog's
+	huri       parser.URI // the URI of From or To, parsed last
+	line       []byte     // the line that xlog is writing
 	unique     uint64     // how often @sys.unique was read
 	reasons    map[string]string
 	patterns   map[patternKey]*regexp.Regexp
@@ -37,46 +37,47 @@ type run struct {
 
 	// See wait.go and held.go.
 	question ask.Question
-	refusal  ask.Answer // where a question could not be asked
-	// of a run that is held; here, since the parts would make it leave the stack
+	refusal  ask.Answer // the answer if a question could not be asked
+	// heldWriter and heldReader write and read a run that is held. As local variables they would
+	// escape to the heap.
 	heldWriter heldWriter
 	heldReader heldReader
 	packet     *netio.Packet // see Received
 
-	raised int         // events whose routes run inside of each other
-	own    *ownMessage // what events are about that are about no message
-	// of a request of ours that is made; sending: its event route runs; alone: the route runs
-	// between messages, and nothing is half done around it
+	raised int         // how deep event routes run inside each other
+	own    *ownMessage // the message of events that are about no message
+	// ours is the request being made here. sending is set while its event route runs, and alone if
+	// that route runs between messages, with nothing half done around it.
 	ours           *parser.Message
 	sending, alone bool
 	data           proxy.Data // see SendData
 }
 
-// progress is how far a run has got. It is set anew at once for each.
+// progress is how far a run has got. It is one struct so that one store resets it for a new run.
 type progress struct {
 	left int32  // steps that the run may still make
-	jump target // stop: jumped
+	jump target // where to, if stop is jumped
 	stop stop
-	void bool // the expression under way has no value: it divides by zero
-	deep bool // a call was nested too deep, which was said
-	// continued says that t_continue has it go on.
+	void bool // the current expression has no value: it divided by zero
+	deep bool // a call was nested too deep, and that was reported
+	// continued says that t_continue has resumed the run.
 	continued bool
-	// inner says that the run is made within another one.
+	// inner says that the run takes place within another one.
 	inner bool
-	// ScriptFlags are those of setsflag(): they live for one run.
+	// ScriptFlags are the flags of setsflag(). They live for one run.
 	ScriptFlags uint32
-	// what of buf belongs to routes around this one; each statement gives back what lies behind
+	// mark is how much of buf belongs to the routes around this one. Each statement frees the rest.
 	mark   int32
 	base   int32 // see run.temps
 	waits  int32 // how often the run has waited
-	live   int32 // temporaries in use, while the run is written
-	floor  int32 // the routes of the run around this one, in frames
+	live   int32 // temporaries in use while the run is being saved
+	floor  int32 // how many of the frames belong to the run around this one
 	lowest int32 // where the run's own temporaries begin
 }
 
-// variable is one $var(). It starts at 0 for each message, and for a failure or reply route, which
-// come later, again. Kamailio keeps it in the worker process from message to message, where its
-// value depends on what that worker did before; that is not worth having.
+// variable is one $var(). It is 0 at the start of each message, and again for the failure and reply
+// routes that come later. Kamailio keeps it in the worker process from message to message, so that
+// its value depends on what that worker did before. That is not worth having.
 type variable struct {
 	v     Value
 	buf   []byte
@@ -90,8 +91,9 @@ type uriCache struct {
 	ok  bool
 }
 
-// get parses src unless it is the slice parsed last. A Request gives the same slice until the URI
-// is set; set() forgets it.
+// get returns src parsed. It returns nil if src is empty or not a URI. It parses again only if src
+// is not the same slice as last time: a Request returns the same slice until the URI is set, and
+// whoever sets the URI calls forget.
 func (u *uriCache) get(src []byte) *parser.URI {
 	if len(src) == 0 {
 		return nil
@@ -108,26 +110,28 @@ func (u *uriCache) get(src []byte) *parser.URI {
 
 func (u *uriCache) forget() { u.src = nil }
 
-// moved passes on the result of a function that may have set Request-URI or outbound URI.
+// moved passes on the result of a function that may have set the Request-URI or the outbound URI.
 func (c *Ctx) moved(result int) int {
 	c.ruri.forget()
 	c.duri.forget()
 	return result
 }
 
-// requestURI is the current Request-URI parsed, nil when it is no SIP URI, and in a reply route.
+// requestURI returns the current Request-URI parsed. It returns nil if it is not a URI, and in a
+// reply route.
 func (c *Ctx) requestURI() *parser.URI {
 	b, _ := c.RURI()
 	return c.ruri.get(b)
 }
 
-// OutboundURI is the outbound URI parsed, nil if it is not set. It lives until it is set.
+// OutboundURI returns the outbound URI parsed, valid until the outbound URI is set. It returns nil
+// if it is not set.
 func (c *Ctx) OutboundURI() *parser.URI {
 	b, _ := c.DURI()
 	return c.duri.get(b)
 }
 
-// NewCtx makes a shard's run context for any Program.
+// NewCtx makes the run context of a shard. It serves any Program.
 func NewCtx(s *Shard) *Ctx {
 	c := &Ctx{Shard: s}
 	c.buf = make([]byte, 0, scratchBytes)
@@ -138,11 +142,11 @@ func NewCtx(s *Shard) *Ctx {
 	return c
 }
 
-// begin readies c for one run of p. What is at hand and kept is still to come.
+// begin prepares c for one run of p. The caller then sets the current message and what is kept.
 func (c *Ctx) begin(p *Program) {
 	if c.Msg != nil {
-		// a panic cut the run before short: its variables and its URIs, whose memory holds another
-		// message by now, are not this one's
+		// A panic cut the previous run short. Its variables must not be seen by this one, nor its
+		// URIs, whose memory holds another message by now.
 		c.end()
 	}
 	c.atHand = atHand{}
@@ -159,7 +163,7 @@ func (c *Ctx) begin(p *Program) {
 	c.room()
 }
 
-// grow makes room for the variables of p. A reload may bring more.
+// grow makes room for the variables of p. A program loaded later may have more.
 func (c *Ctx) grow(p *Program) {
 	c.vars = append(c.vars, make([]variable, p.nvars-len(c.vars))...)
 	for i := range c.vars {
@@ -168,7 +172,7 @@ func (c *Ctx) grow(p *Program) {
 	c.dirty = make([]int32, 0, p.nvars)
 }
 
-// Between readies c for what is no run of a message: what a timer does.
+// Between prepares c for work that is not about a message, such as that of a timer.
 func (c *Ctx) Between() {
 	if c.Msg != nil {
 		c.end() // a panic cut a run short
@@ -177,10 +181,10 @@ func (c *Ctx) Between() {
 	c.sending, c.alone = false, false
 }
 
-// AtEnd has f called when the run ends, however it does, or before the next one begins.
+// AtEnd has f called when the run ends, in whatever way, or else before the next run begins.
 func (c *Ctx) AtEnd(f func(c *Ctx)) { c.atEnd = append(c.atEnd, f) }
 
-// end lets go of the message.
+// end ends the run and lets go of the message.
 func (c *Ctx) end() {
 	if len(c.atEnd)+len(c.dirty) != 0 || c.prog != nil && len(c.prog.begins) != 0 {
 		c.tidy()
@@ -191,7 +195,7 @@ func (c *Ctx) end() {
 	c.duri.forget()
 }
 
-// tidy undoes what the run has set.
+// tidy calls what AtEnd was given and resets the variables that the run has set.
 func (c *Ctx) tidy() {
 	for _, f := range c.atEnd {
 		f(c)
@@ -204,7 +208,7 @@ func (c *Ctx) tidy() {
 	c.dirty = c.dirty[:0]
 	if p := c.prog; p != nil {
 		for _, x := range p.begins {
-			c.vars[x.i].v = intOf(0) // they are another program's, too
+			c.vars[x.i].v = intOf(0) // other programs use them too
 		}
 	}
 }
@@ -216,8 +220,8 @@ func (p *Program) Request(c *Ctx, r *proxy.Request) Outcome {
 	if p.main == nil {
 		return Ended
 	}
-	// What enter does, but each word of atHand is stored once: a copy that reads two stores in one
-	// load waits for them, 5 ns.
+	// This does what enter does, but stores each word of atHand once. A copy that reads two stores
+	// in one load waits for them, 5 ns.
 	c.begin(p)
 	c.Msg, c.Request, c.kind = r.M, r, RequestRoute
 	return p.through(c, p.main)
@@ -237,8 +241,8 @@ func (p *Program) PreRouting(c *Ctx, r *proxy.Request) (goOn bool) {
 }
 
 // Failure runs failure route n, a number that r was armed with, on the request as its transaction
-// saved it. A number the program has no route for ends at once, as an empty route would; likewise
-// in Branch and Reply.
+// saved it. If the program has no such route, it returns Ended, as an empty route would. So do
+// Branch and Reply.
 func (p *Program) Failure(c *Ctx, r *proxy.Request, n int) Outcome {
 	return p.enter(c, numbered(p.failures, n), &atHand{Msg: r.M, Request: r, kind: FailureRoute})
 }
@@ -249,22 +253,22 @@ func (p *Program) BranchFailure(c *Ctx, r *proxy.Request, n int) Outcome {
 	return p.enter(c, numbered(p.lost, n), &atHand{Msg: r.M, Request: r, kind: RequestRoute})
 }
 
-// Branch runs branch route n on the request with the Request-URI and outbound URI of one branch.
-// Dropped: the branch is not sent.
+// Branch runs branch route n on the request with the Request-URI and outbound URI of one branch. If
+// it returns Dropped, the branch must not be sent.
 func (p *Program) Branch(c *Ctx, r *proxy.Request, n int) Outcome {
 	return p.enter(c, numbered(p.branches, n), &atHand{Msg: r.M, Request: r, kind: BranchRoute})
 }
 
-// Reply runs onreply route n on a response m to branch br of tx. Dropped: a provisional response is
-// not passed on, a final one is all the same.
+// Reply runs onreply route n on m, a response to branch br of tx. If it returns Dropped, a
+// provisional response must not be passed on; a final one is passed on all the same.
 func (p *Program) Reply(c *Ctx, r *proxy.Reply, m *Message, tx *txn.Tx, br *txn.Branch,
 	n int) Outcome {
 	return p.enter(c, numbered(p.replies, n),
 		&atHand{Msg: m, Reply: r, Tx: tx, Branch: br, kind: ReplyRoute})
 }
 
-// CoreReply runs the reply route that has no name, on a response whose transaction has not been
-// looked for. Dropped: it is dropped.
+// CoreReply runs the unnamed reply route on a response whose transaction has not been looked up
+// yet. If it returns Dropped, the response must be dropped.
 func (p *Program) CoreReply(c *Ctx, r *proxy.Reply) Outcome {
 	return p.enter(c, p.coreReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
 }
@@ -274,18 +278,18 @@ func (p *Program) StrayReply(c *Ctx, r *proxy.Reply) Outcome {
 	return p.enter(c, p.strayReply, &atHand{Msg: r.M, Reply: r, kind: CoreReplyRoute})
 }
 
-// Onsend runs onsend_route on the request as it is about to leave, in Core.Outgoing. Dropped: it
-// does not.
+// Onsend runs onsend_route on the request that is about to leave, in Core.Outgoing. If it returns
+// Dropped, the request must not be sent.
 func (p *Program) Onsend(c *Ctx, r *proxy.Request) Outcome {
 	return p.enter(c, p.onsend, &atHand{Msg: r.M, Request: r, kind: OnsendRoute})
 }
 
-// OnsendReply is the same for a response that is passed on.
+// OnsendReply runs onsend_route on a response that is about to be passed on.
 func (p *Program) OnsendReply(c *Ctx, r *proxy.Reply) Outcome {
 	return p.enter(c, p.onsend, &atHand{Msg: r.M, Reply: r, kind: OnsendRoute})
 }
 
-// numbered is the route with the 1-based number n, nil if there is none.
+// numbered returns route n of the list, counted from 1. It returns nil if there is none.
 func numbered(list []*routeCode, n int) *routeCode {
 	if n < 1 || n > len(list) {
 		return nil
@@ -293,7 +297,7 @@ func numbered(list []*routeCode, n int) *routeCode {
 	return list[n-1]
 }
 
-// enter runs rt as the message's route.
+// enter runs rt on the message in at. It returns Ended if rt is nil.
 func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 	if rt == nil {
 		return Ended
@@ -306,7 +310,7 @@ func (p *Program) enter(c *Ctx, rt *routeCode, at *atHand) Outcome {
 	return p.through(c, rt)
 }
 
-// through is a run of rt, from its first step to its end, on what is at hand.
+// through runs rt from its first step to its end on the current message.
 func (p *Program) through(c *Ctx, rt *routeCode) Outcome {
 	c.takeKept()
 	o := p.run(c, rt.entry, 0)
@@ -318,9 +322,9 @@ func (p *Program) through(c *Ctx, rt *routeCode) Outcome {
 	return o
 }
 
-// within runs rt inside another run: t_relay() makes branches, and each has its branch route. The
-// $var are those of the outer run, as in Kamailio. (After a panic a run looks as if it never ended;
-// what follows may then see its $var, until the next request.)
+// within runs rt inside another run, as when t_relay() makes branches and each has its branch
+// route. The $var are those of the outer run, as in Kamailio. (After a panic a run looks as if it
+// had never ended. What follows may then see its $var, until the next request.)
 func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	outer, stop, result, text := c.atHand, c.stop, c.Return, len(c.buf)
 	mark, base, depth, inner := c.mark, c.base, len(c.frames), c.inner
@@ -343,7 +347,7 @@ func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	return o
 }
 
-// setVar keeps v in variable i; false when it is too long.
+// setVar sets variable i to v. It returns false if v is too long.
 func (c *Ctx) setVar(i int32, v Value) bool {
 	x := &c.vars[i]
 	if !x.dirty {
@@ -369,9 +373,9 @@ func (c *Ctx) setVar(i int32, v Value) bool {
 	return true
 }
 
-// concat joins the string readings of a and b in the scratch room; false when there is no room.
-// When a is what was written there last, b goes right behind it, so that a+b+c+d costs its length
-// and not its square.
+// concat joins a and b as strings in the scratch room. It returns false if there is no room. If a
+// was written there last, b goes right behind it, so that the cost of a+b+c+d grows with its length
+// and not with the square.
 func (c *Ctx) concat(a, b *Value) (Value, bool) {
 	start := len(c.buf) - len(a.S)
 	tail := a.Kind == strValue && len(a.S) > 0 && start >= 0 && &c.buf[start] == &a.S[0]
@@ -390,8 +394,8 @@ func (c *Ctx) concat(a, b *Value) (Value, bool) {
 	return Value{Kind: strValue, S: c.buf[start:len(c.buf):len(c.buf)]}, true
 }
 
-// reason turns a reason phrase made at run time into a string without allocating each time: scripts
-// make few different ones.
+// reason turns a reason phrase made at run time into a string. It allocates once per phrase,
+// because scripts make few different ones. It returns "" if there are too many or b is too long.
 func (c *Ctx) reason(b []byte) string {
 	if s, ok := c.reasons[string(b)]; ok {
 		return s

@@ -8,10 +8,10 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// SendData sends text as it stands to where a URI leads, by the listener that is written as socket,
-// or if that is empty, or there is none, by the one that $fs has forced, or that suits. It is true
-// if the text has left, or will when the URI's name is known. With AnyTransport the URI says the
-// transport.
+// SendData sends text as it is to where a URI leads. It leaves by the listener written as socket.
+// If socket is empty or no listener matches, it leaves by the one that $fs has forced, or else by
+// one that suits. It returns 1 if the text has left, or will when the URI's name is resolved. With
+// AnyTransport the URI decides the transport.
 func (c *Ctx) SendData(to *parser.URI, proto Transport, socket, text []byte) Result {
 	d := &c.data
 	*d = proxy.Data{To: to, Text: text, Proto: proto, By: -1, Like: c.listener()}
@@ -29,11 +29,11 @@ func (c *Ctx) SendData(to *parser.URI, proto Transport, socket, text []byte) Res
 	return truth(ok)
 }
 
-// dataLater has f called when the shard is done with the message at hand.
+// dataLater has f called when the shard is done with the current message.
 func (s *Shard) dataLater(f func(c *proxy.Core)) { s.Later(func(*Ctx) { f(s.Core) }) }
 
-// SetSource makes what follows take the message for one that came from that address. Where
-// responses go is decided already.
+// SetSource makes the rest of the run see from as the source of the message. It does not change
+// where responses go, which is already decided.
 func (c *Ctx) SetSource(from netip.AddrPort) {
 	at := c.Source()
 	proto := at.Proto
@@ -41,8 +41,9 @@ func (c *Ctx) SetSource(from netip.AddrPort) {
 	at.Proto = proto
 }
 
-// ReceiveBy makes what follows take the message for one that came in by another listener, whose
-// number is by. It is false if that has another transport: the responses would have no way back.
+// ReceiveBy makes the rest of the run see listener number by as the one that received the message.
+// It returns -1 if by is negative, or if that listener has another transport: the responses would
+// have no way back.
 func (c *Ctx) ReceiveBy(by int) Result {
 	if by < 0 || c.Shard.Listeners[by].Proto != c.ReceivedBy().Proto {
 		return -1
@@ -55,11 +56,11 @@ func (c *Ctx) ReceiveBy(by int) Result {
 	return 1
 }
 
-// ListenerAt is the listener written as [proto:]host[:port], by its address or what it advertises.
-// It is -1 if there is none.
+// ListenerAt returns the listener written as [proto:]host[:port], by its address or by what it
+// advertises. It returns -1 if there is none.
 func (s *Shard) ListenerAt(socket []byte) int { return s.listenerAt(socket) }
 
-// ListenerNamed is the listener with a name. It is -1 if there is none.
+// ListenerNamed returns the listener with a name. It returns -1 if there is none.
 func (s *Shard) ListenerNamed(name []byte) int {
 	for i := range s.Listeners {
 		if l := &s.Listeners[i]; l.Name == string(name) && l.Name != "" && !l.Leaving && !l.Gone {
@@ -69,6 +70,6 @@ func (s *Shard) ListenerNamed(name []byte) int {
 	return -1
 }
 
-// NobodySent tells whether the message at hand is one that events are run on where there is no
-// other.
+// NobodySent tells whether the current message is the made-up one that event routes run on if there
+// is no real message.
 func (c *Ctx) NobodySent() bool { return c.own != nil && c.Msg == &c.own.m }

@@ -5,7 +5,7 @@ import _ "embed"
 //go:embed default.cfg
 var defaultConfig []byte
 
-// Default is the configuration Viaduct runs without -f: OPTIONS to itself answered, calls balanced
-// over ./dispatcher.list by Call-ID if there is one, nothing relayed for strangers. The caller must
-// not change it.
+// Default returns the configuration that Viaduct runs without -f. It answers OPTIONS to itself,
+// balances calls over ./dispatcher.list by Call-ID if there is one, and relays nothing for
+// strangers. The caller must not change it.
 func Default() []byte { return defaultConfig[:len(defaultConfig):len(defaultConfig)] }
