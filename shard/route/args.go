@@ -154,7 +154,8 @@ func Phrase(name, doc string) Arg[string] {
 	})
 }
 
-// Name is a text known at load. An error message says that the function wants wants.
+// Name is a text known at load. wants completes the error message "FUNCTION wants …" about any
+// other argument.
 func Name(name, wants, doc string) Arg[string] {
 	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
 		s, ok := b.Known(i, wants)
@@ -162,8 +163,9 @@ func Name(name, wants, doc string) Arg[string] {
 	})
 }
 
-// Parsed is a text known at load that parse turns into the value that the function gets. An error
-// message says that the function wants wants, and says wrong of a text that parse refuses.
+// Parsed is a text known at load that parse turns into the value that the function gets. wants
+// completes the error message "FUNCTION wants …", as in Name. wrong completes the message about a
+// text that parse refuses: "FUNCTION: TEXT …".
 func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool)) Arg[T] {
 	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
 		s, ok := b.Known(i, wants)

@@ -51,8 +51,8 @@ func (b *Build) Errorf(i int, format string, args ...any) {
 // Warnf is Errorf for a warning.
 func (b *Build) Warnf(i int, format string, args ...any) { b.cc.ld.warnf(b.at(i), format, args...) }
 
-// Known returns argument i, a text known at load. Otherwise it reports an error, saying that the
-// function wants wants, and returns false.
+// Known returns argument i, a text known at load. For any other argument it reports an error and
+// returns false. wants completes the error message "FUNCTION wants …".
 func (b *Build) Known(i int, wants string) (string, bool) { return b.cc.textKnown(b.x, i, wants) }
 
 // Literal returns argument i if it is a string in quotes, and false otherwise.

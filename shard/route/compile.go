@@ -58,7 +58,7 @@ type routeRef struct {
 	pos  Pos
 }
 
-// newRoute makes a route that is called before the file defines it.
+// newRoute makes a route whose body is compiled later.
 func (cc *compiler) newRoute(name string) *routeCode {
 	return &routeCode{name: name, label: cc.label()}
 }
@@ -124,7 +124,7 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 		}
 		cc.define(last, cc.cond(s.Cond, then, els))
 		cc.temps = temps
-		yes, no := saysOf(s.Cond)
+		yes, no := kindsWhere(s.Cond)
 		cc.define(then, cc.narrowed(yes, func() target { return cc.tail(s.Then) }))
 		if s.HasElse {
 			cc.define(els, cc.narrowed(no, func() target { return cc.tail(s.Else) }))
@@ -201,7 +201,7 @@ func (cc *compiler) ifStmt(s *syntax.If, next target) target {
 	temps := cc.temps
 	entry := cc.cond(s.Cond, then, els)
 	cc.temps = temps
-	yes, no := saysOf(s.Cond)
+	yes, no := kindsWhere(s.Cond)
 	cc.define(then, cc.narrowed(yes, func() target { return cc.block(s.Then, next) }))
 	if s.HasElse {
 		cc.define(els, cc.narrowed(no, func() target { return cc.block(s.Else, next) }))

@@ -127,7 +127,7 @@ func (cc *compiler) branch(x syntax.Expr, yes, no target, how reading) target {
 	case *syntax.Binary:
 		more := cc.label()
 		right := func() target { return cc.branch(x.R, yes, no, nonzero) }
-		isYes, isNo := saysOf(x.L)
+		isYes, isNo := kindsWhere(x.L)
 		switch x.Op {
 		case "&&":
 			entry := cc.branch(x.L, more, no, nonzero)

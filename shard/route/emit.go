@@ -6,46 +6,45 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The shapes of compiled code. A function gives Kamailio's number: above 0 true, below 0 false, 0
-// stop. A test gives 1 or -1. What is inside of an expression never ends the script: that is for
-// steps, and those that do stand in front of the expression.
+// The shapes of compiled code. A callFn returns Kamailio's number: above 0 is true, below 0 is
+// false, and 0 stops the script. A testFn returns 1 or -1. The inside of an expression never ends
+// the script: only steps do, and the compiler places steps that may do so before the expression.
 type (
 	callFn = func(c *Ctx) Result
 	testFn = func(c *Ctx) Result
 	valFn  func(c *Ctx) Value
 )
 
-// label makes a target whose step is not known yet.
+// label makes a target that has no place yet.
 func (cc *compiler) label() target {
 	cc.labels = append(cc.labels, undefined)
 	return firstLabel + target(len(cc.labels)-1)
 }
 
-// undefined is where a label is that has no place yet.
+// undefined is the value of a label that has no place yet.
 const undefined target = -1 << 30
 
-// define says where a label is: at a step, an end, or another label.
+// define gives label l its place: a step, an end, or another label.
 func (cc *compiler) define(l, at target) { cc.labels[l-firstLabel] = at }
 
-// here is the index of the next step.
+// here returns the index of the next step.
 func (cc *compiler) here() target { return target(len(cc.prog.steps)) }
 
-// place makes a step at the end of the atom being compiled.
+// place appends a step to the atom being compiled.
 func (cc *compiler) place(s step) {
 	cc.define(cc.entry, cc.here())
 	cc.prog.steps = append(cc.prog.steps, s)
 }
 
-// front makes a step in front of the one the atom ends with.
+// front appends a step that runs before the last one of the atom being compiled.
 func (cc *compiler) front(do callFn) {
 	next := cc.label()
 	cc.place(step{do: do, yes: next, no: next})
 	cc.entry = next
 }
 
-// atom compiles one test, call or statement and returns where it is entered: at the steps that
-// stand in front of it, if it has some. build places its last step, and makes what stands in front
-// before that.
+// atom compiles one test, call or statement, and returns its entry: the first of the steps that run
+// before it, if there are any. build must first make those steps and then place the atom's own.
 func (cc *compiler) atom(build func()) target {
 	outer, entry, divides := cc.entry, cc.label(), cc.divides
 	cc.entry, cc.divides = entry, false
@@ -59,7 +58,7 @@ func (cc *compiler) atom(build func()) target {
 	return entry
 }
 
-// link puts steps in the place of labels.
+// link replaces all labels by the indices of steps.
 func (cc *compiler) link() {
 	for i := range cc.prog.steps {
 		s := &cc.prog.steps[i]
@@ -92,13 +91,13 @@ func (cc *compiler) resolve(t target) target {
 	return t
 }
 
-// linked is a target outside of the table of steps: it is resolved with the others.
+// linked returns a target that lies outside of the step table. link resolves it with the others.
 func (cc *compiler) linked(t target) *target {
 	cc.targets = append(cc.targets, &t)
 	return &t
 }
 
-// measured compiles with f and tells whether what came out writes into the scratch room.
+// measured compiles with f and tells whether the code uses the scratch room.
 func (cc *compiler) measured(f func()) bool {
 	outer := cc.scratch
 	cc.scratch = false
@@ -108,8 +107,8 @@ func (cc *compiler) measured(f func()) bool {
 	return uses
 }
 
-// released gives the scratch room back behind f, the last step of an atom. Inside of an expression
-// that is what f used itself, since what stands in front of it may be wanted yet.
+// released makes f, the last step of an atom, free the scratch room. Inside of an expression it
+// frees only what f itself used, since what ran before may still be needed.
 func (cc *compiler) released(f callFn) callFn {
 	if cc.inside > 0 {
 		return func(c *Ctx) Result {
@@ -132,7 +131,7 @@ func (cc *compiler) released(f callFn) callFn {
 	}
 }
 
-// test compiles what is one step of a condition. build gives nil after an error.
+// test compiles one step of a condition. build returns nil after an error.
 func (cc *compiler) test(yes, no target, build func() testFn) target {
 	return cc.atom(func() {
 		var f testFn
@@ -150,8 +149,8 @@ func (cc *compiler) test(yes, no target, build func() testFn) target {
 	})
 }
 
-// voided is a test of what may have no value: then the condition it stands in is false, whatever
-// its operators.
+// voided compiles a test whose operands may have no value. Without a value the whole condition
+// around it is false, whatever its operators.
 func voided(f testFn, otherwise *target) testFn {
 	return func(c *Ctx) Result {
 		r := f(c)
@@ -163,7 +162,7 @@ func voided(f testFn, otherwise *target) testFn {
 	}
 }
 
-// callTo compiles f(…) with all that is done for its arguments in front, and route(X).
+// callTo compiles a call of a function, with the steps that its arguments need, or route(X).
 func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	if x.Name == "route" {
 		return cc.routeCall(x, yes, no)
@@ -188,7 +187,7 @@ func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
 	})
 }
 
-// routeCall compiles route(X). Where its value counts, the step behind the call goes by what the
+// routeCall compiles route(X). If its value matters, a step behind the call branches on what the
 // route returned.
 func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 	rt := cc.routeConst(x)
@@ -206,7 +205,8 @@ func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 	})
 }
 
-// unsetting is the call of a route that may hold the run: what it holds has no text of before in it.
+// unsetting compiles the call of a route that may hold the run. It clears the temporaries that have
+// no value yet, so that no stale text is held.
 func (cc *compiler) unsetting(call callFn) callFn {
 	unset := slices.Clone(cc.unset)
 	if len(unset) == 0 {
@@ -220,8 +220,8 @@ func (cc *compiler) unsetting(call callFn) callFn {
 	}
 }
 
-// routeIfThere compiles the call of a function that calls a route, whose Build is given where the
-// route leads back.
+// routeIfThere compiles the call of a function that calls a route. Its Build is given the target
+// that the route returns to.
 func (cc *compiler) routeIfThere(x *syntax.Call, yes, no target) target {
 	return cc.atom(func() {
 		at := cc.label()
@@ -234,12 +234,13 @@ func (cc *compiler) routeIfThere(x *syntax.Call, yes, no target) target {
 	})
 }
 
-// returned goes by what a route returned. 0 is break: return 0 has ended the script.
+// returned branches on what a route returned. A value of 0 comes from break: return 0 has ended the
+// script.
 func returned(c *Ctx) Result { return truth(c.Return > 0) }
 
-// pushes is the code of the step that calls a route, which goes on at, and where it leads. rt is
-// nil if the name is known at run time only. If there is no such route, the call is false where it
-// counts.
+// pushes returns the code of the step that calls a route, and where that step leads. The route
+// returns to at. rt is nil if the name is known only at run time. If there is then no such route,
+// the call is false if its value counts.
 func (cc *compiler) pushes(x *syntax.Call, rt *routeCode, at target, counts bool) (callFn, target) {
 	tooMany := cc.tooMany(x.Pos)
 	if rt != nil {
@@ -278,7 +279,7 @@ func (cc *compiler) tooMany(pos Pos) *Diagnostic {
 	return &Diagnostic{Pos: pos, Text: "the run makes more than " + itoa(maxSteps) + " steps"}
 }
 
-// temp takes a temporary of the route for what is left of the statement.
+// temp takes a temporary of the route until the end of the statement.
 func (cc *compiler) temp() int32 {
 	i := cc.temps
 	cc.temps++
@@ -286,10 +287,10 @@ func (cc *compiler) temp() int32 {
 	return i
 }
 
-// read is the value of a temporary.
+// read returns code that reads temporary i.
 func read(i int32) valFn { return func(c *Ctx) Value { return c.temps[c.base+i] } }
 
-// put makes a step that keeps a value in a temporary, as long as the statement lasts.
+// put makes a step that stores a value in temporary i until the end of the statement.
 func (cc *compiler) put(val valFn, i int32, pos Pos) {
 	cc.scratch = true
 	long := &Diagnostic{Pos: pos, Text: "string is too long"}
@@ -306,7 +307,7 @@ func (cc *compiler) put(val valFn, i int32, pos Pos) {
 	})
 }
 
-// callValue compiles a call whose number is wanted.
+// callValue compiles a call as a value: the number that it returns.
 func (cc *compiler) callValue(x *syntax.Call) valFn {
 	i, after := cc.temp(), cc.label()
 	cc.inside++
@@ -322,8 +323,8 @@ func (cc *compiler) callValue(x *syntax.Call) valFn {
 	return read(i)
 }
 
-// truthValue compiles a condition whose 1 or 0 is wanted and that has calls in it, or parts that
-// are left out.
+// truthValue compiles a condition as a value, 1 or 0. The condition may have calls in it, or parts
+// that are skipped.
 func (cc *compiler) truthValue(x syntax.Expr) valFn {
 	i, yes, no, after := cc.temp(), cc.label(), cc.label(), cc.label()
 	cc.inside++
@@ -362,8 +363,8 @@ func (cc *compiler) selval(x *syntax.Call) valFn {
 	return read(i)
 }
 
-// operands compiles both sides of an operator. What the left one is counts before a call on the
-// right is made.
+// operands compiles both sides of an operator. The value of the left side is taken before a call on
+// the right side runs.
 func (cc *compiler) operands(l, r syntax.Expr) (valFn, valFn) {
 	first := cc.operand(l)
 	if calls(r) {
@@ -372,21 +373,21 @@ func (cc *compiler) operands(l, r syntax.Expr) (valFn, valFn) {
 	return first, cc.operand(r)
 }
 
-// kept makes a step in front that takes the value of x, unless nothing can change it.
+// kept makes a step that stores the value of x before what follows, unless nothing can change it.
 func (cc *compiler) kept(val valFn, x syntax.Expr) valFn {
 	if _, fixed := constant(x); fixed {
 		return val
 	}
 	if _, call := x.(*syntax.Call); call {
-		return val // has its temporary
+		return val // it has a temporary already
 	}
 	i := cc.temp()
 	cc.put(val, i, x.At())
 	return read(i)
 }
 
-// argument compiles argument i of a call as a value. It is taken in front of the call if taking it
-// may end the script, or if a call in a later argument may change it.
+// argument compiles argument i of a call as a value. The value is taken before the call if taking
+// it may end the script, or if a call in a later argument may change it.
 func (cc *compiler) argument(x *syntax.Call, i int) valFn {
 	outer := cc.faults
 	cc.faults = false

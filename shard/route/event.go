@@ -11,18 +11,18 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Event is something that happens beside messages, or about one, and that a file may have an
-// event_route for. A module declares it and raises it.
+// Event is something that a file may have an event_route for: it happens apart from messages, or
+// concerns one. A module declares it and raises it.
 type Event struct {
 	name, doc string
 	prog      *Program
 	rt        *routeCode
-	named     map[string]*Event // of a family, those that the file has routes for
+	named     map[string]*Event // the events of a family that the file has routes for
 	also      Kinds             // see Also
 }
 
-// Event declares an event. A name that ends in a capital word, as in "htable:expired:NAME", is that
-// of a family: its events have names of their own in that place.
+// Event declares an event. A name that ends in a capital word, as in "htable:expired:NAME",
+// declares a family: each of its events has a name of its own in that place.
 func (m *Module) Event(name, doc string) *Event {
 	if doc == "" {
 		panic("BUG: event " + name + " of module " + m.name + " has no doc")
@@ -32,11 +32,11 @@ func (m *Module) Event(name, doc string) *Event {
 	return e
 }
 
-// Also says that the event is raised on messages of those routes as well: what may be called on
-// requests alone is false there, and warned of.
+// Also declares that the event is also raised on messages of the routes in. Functions that only
+// work on requests are false there, and loading warns about them.
 func (e *Event) Also(in Kinds) *Event { e.also |= in; return e }
 
-// family is what the names of a family begin with, "" for a single event.
+// family returns what the names of the event's family begin with. It returns "" for a single event.
 func (e *Event) family() string {
 	i := strings.LastIndexByte(e.name, ':')
 	if last := e.name[i+1:]; last == strings.ToUpper(last) {
@@ -45,10 +45,12 @@ func (e *Event) family() string {
 	return ""
 }
 
-// Named is one of a family; nil if the file has no route for it. It is known when Open is called.
+// Named returns the event of a family that has the given name. It returns nil if the file has no
+// route for it. The result is known by the time Open is called.
 func (e *Event) Named(name string) *Event { return e.named[name] }
 
-// Event is the event of that name of a module that the file loads; nil if there is none.
+// Event returns the event with the given name among those of the modules that the file loads. It
+// returns nil if there is none.
 func (p *Program) Event(name string) *Event {
 	for _, o := range p.opens {
 		for _, e := range o.m.def.events {
@@ -60,12 +62,13 @@ func (p *Program) Event(name string) *Event {
 	return nil
 }
 
-// Heard tells whether the file has a route for the event. It is known when Open is called.
+// Heard tells whether the file has a route for the event. That is known by the time Open is called.
 func (e *Event) Heard() bool { return e != nil && e.rt != nil }
 
-// Raise runs the event's route, if there is one. Where a request is at hand it runs on that; where
-// a response is, when that is done with; else on a request that nobody sent, an OPTIONS to uri, or
-// to sip:you@kamailio.org if that is empty (as in 5.6.3). It tells whether a route has run.
+// Raise runs the event's route, if there is one, and tells whether it has run. In a run on a
+// request, the route runs on that request. In a run on a response, it runs when the shard is done
+// with the response, and Raise returns false. Otherwise it runs on a made-up request: an OPTIONS to
+// uri, or to sip:you@kamailio.org if uri is empty (as in 5.6.3).
 func (e *Event) Raise(c *Ctx, uri []byte) bool {
 	switch {
 	case !e.Heard() || c.raised == maxRaised:
@@ -86,9 +89,9 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 	return true
 }
 
-// RaiseOn runs the event's route, if there is one, on a request that is about to be sent and that
-// text is. What is to be sent is what it returns, nil if the route drops it. The new text is valid
-// until the batch is released.
+// RaiseOn runs the event's route, if there is one, on the request in text, which is about to be
+// sent. It returns the text to send, which the route may have changed, or nil if the route drops
+// the request. A changed text is valid until the batch is released.
 func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
 	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
 		return text
@@ -114,7 +117,7 @@ func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
 	return m.Raw
 }
 
-// logLimit logs that the route ran into a limit.
+// logLimit logs it if the route ran into a limit.
 func (e *Event) logLimit(c *Ctx, o Outcome) {
 	if o == Faulted {
 		c.Complain([]byte(e.rt.name + ": " + c.Fault.Error()))
@@ -122,13 +125,14 @@ func (e *Event) logLimit(c *Ctx, o Outcome) {
 	}
 }
 
-// runOnOwn runs the route on a message of its own.
+// runOnOwn runs the route on a made-up request.
 func (e *Event) runOnOwn(c *Ctx, uri []byte) bool {
 	_, ran := e.onOwn(c, uri, nil)
 	return ran
 }
 
-// onOwn is runOnOwn, with how the route has ended. packet is what $rcv is about.
+// onOwn is runOnOwn, and also returns how the route ended. packet is what $rcv reads; it may be
+// nil.
 func (e *Event) onOwn(c *Ctx, uri []byte, packet *netio.Packet) (o Outcome, ran bool) {
 	if c.own == nil {
 		c.own = &ownMessage{}
@@ -143,8 +147,8 @@ func (e *Event) onOwn(c *Ctx, uri []byte, packet *netio.Packet) (o Outcome, ran 
 	return e.enterOwn(c, r, 0, packet), true
 }
 
-// ownMessage is a request that nobody sent. Each has a Call-ID and a branch of its own, which the
-// shard owns.
+// ownMessage is a made-up request for event routes. Each one has its own Call-ID, which this shard
+// owns, and its own branch.
 type ownMessage struct {
 	m    parser.Message
 	text []byte
@@ -185,7 +189,7 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// eventAlso is what the event of that name is raised on besides requests.
+// eventAlso returns what the named event is raised on besides requests.
 func (cc *compiler) eventAlso(name string) (in Kinds) {
 	for _, module := range cc.defs.names() {
 		for _, e := range cc.defs.get(module).events {
@@ -198,8 +202,8 @@ func (cc *compiler) eventAlso(name string) (in Kinds) {
 	return in
 }
 
-// eventNamed is the event that an event_route is for; nil if none is. why says then why the route
-// is never run, unless an error says it.
+// eventNamed returns the event that an event_route is for. If there is none it returns nil, and why
+// says why the route never runs; why is empty if an error says it.
 func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 	find := func(all []*Event) *Event {
 		for _, e := range all {
@@ -249,7 +253,7 @@ func (cc *compiler) eventNamed(it *syntax.Item) (e *Event, why string) {
 	}
 	near := suggest.DidYouMean(it.Name, names)
 	if strings.Contains(it.Name, ":") {
-		// As Kamailio has it, which takes any name with a colon.
+		// Kamailio takes any name with a colon, and so this is no error.
 		return nil, "there is no such event" + near
 	}
 	cc.ld.errorf(it.Pos, "there is no event %s%s", quote(clip(it.Name)), near)

@@ -2,14 +2,14 @@ package route
 
 import "viaduct/shard/proxy"
 
-// HeaderRows tells whether b is rows of header fields, the last of them with its line end or
-// without.
+// HeaderRows tells whether b consists of header rows. The last one may lack its line end.
 func HeaderRows(b []byte) bool { return proxy.HeaderRows(b) }
 
-// Fnmatch tells whether text matches a pattern of the shell (fnmatch(3)): * is any text, ? any
-// character, [a-c] and [!a-c] one of some, and a backslash takes the meaning from what follows.
+// Fnmatch tells whether text matches a shell pattern (fnmatch(3)): * is any text, ? any character,
+// [a-c] and [!a-c] one character in or out of a set, and a backslash makes the next character
+// ordinary. With fold the case of letters does not matter.
 func Fnmatch(pattern, text []byte, fold bool) bool {
-	star, from := -1, 0 // the last *, and where what it stands for ends
+	star, from := -1, 0 // the last *, and the end of the text it stands for
 	p, t := 0, 0
 	for t < len(text) {
 		if p < len(pattern) {
@@ -36,7 +36,7 @@ func Fnmatch(pattern, text []byte, fold bool) bool {
 	return p == len(pattern)
 }
 
-// fnmatchOne matches one character; n is how much of the pattern that takes.
+// fnmatchOne matches one character. It returns how many bytes of the pattern that takes.
 func fnmatchOne(p []byte, c byte, fold bool) (n int, ok bool) {
 	same := func(a byte) bool { return a == c || fold && lower(a) == lower(c) }
 	switch p[0] {

@@ -6,21 +6,22 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// format is a text with variables in it, compiled: xlog's argument, or a function's string
-// argument.
+// format is a compiled text with variables: the argument of xlog, or a string argument of a
+// function.
 type format struct {
 	parts []formatPart
-	text  string // the whole when there are no variables
+	text  string // the whole text if there are no variables
 	plain bool
 }
 
-// formatPart is a piece of text, then a variable (or none).
+// formatPart is a piece of text and the variable behind it, which the last part lacks.
 type formatPart struct {
 	text []byte
 	pv   *pvCode
 }
 
-// format compiles s: $name, $name(inner), $(…) are variables, $$ is a dollar sign.
+// format compiles s. $name, $name(inner) and $(…) are variables, and $$ is a dollar sign. It
+// returns nil after an error.
 func (cc *compiler) format(pos Pos, s string) *format {
 	f := &format{text: s, plain: true}
 	var text []byte
@@ -63,16 +64,16 @@ func (cc *compiler) format(pos Pos, s string) *format {
 
 var nullText = []byte("<null>")
 
-// appendScratch writes the text with its variables behind what is in the scratch room, at most
-// limit bytes in all; false when something was cut. A variable may need scratch room itself: it is
-// given what lies behind the text so far.
+// appendScratch appends the text with its variables to the scratch room, up to limit bytes in all.
+// It returns false if something was cut. A variable may need scratch room itself: it gets what lies
+// behind the text so far.
 func (f *format) appendScratch(c *Ctx, limit int) (whole bool) {
 	c.buf, whole = f.write(c, c.buf, limit, true)
 	return whole
 }
 
-// append writes the text with its variables into dst, which lies outside of the scratch room;
-// otherwise it is appendScratch.
+// append appends the text with its variables to dst, which must lie outside of the scratch room. It
+// is otherwise like appendScratch.
 func (f *format) append(c *Ctx, dst []byte, limit int) ([]byte, bool) {
 	return f.write(c, dst, limit, false)
 }
@@ -119,7 +120,8 @@ func (f *format) write(c *Ctx, dst []byte, limit int, scratch bool) ([]byte, boo
 	return dst, whole
 }
 
-// appendUpTo appends b or what of it fits below limit.
+// appendUpTo appends as much of b as fits below limit. It returns false if b was cut, and else
+// whole.
 func appendUpTo(dst, b []byte, limit int, whole bool) ([]byte, bool) {
 	if room := limit - len(dst); len(b) > room {
 		return append(dst, b[:max(room, 0)]...), false

@@ -6,26 +6,28 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// funcDef is one function a script can call. build is given a call whose number of arguments fits.
+// funcDef is one function that a script can call. build gets only calls whose number of arguments
+// fits. It returns nil after an error.
 type funcDef struct {
 	min, max int
 	build    func(cc *compiler, x *syntax.Call) callFn
-	// soon says that calls with this many arguments or more are Kamailio's and not ours yet; 0
-	// means none.
+	// soon is the number of arguments from which on calls work in Kamailio and not here yet; 0
+	// means that there are no such calls.
 	soon int
-	// in is where it may be called; 0 means anywhere; soonIn is where Kamailio lets it be called
-	// and we not yet. Measured with 5.6.3.
+	// in is where it may be called; 0 means anywhere. soonIn is where it may be called in Kamailio
+	// and not here yet. Measured with 5.6.3.
 	in, soonIn kinds
-	// waitless is where Kamailio lets it be called, and it cannot wait here.
+	// waitless is where it may be called in Kamailio and cannot wait here.
 	waitless kinds
-	through  kinds // where a route[NAME] with a call of it may be run besides
+	through  kinds // where else a route[NAME] that calls it may run
 	args     []AnyArg
 	doc      string
-	// callsRoute says that a call of it is one of a route[], see Module.RouteIfThere.
+	// callsRoute says that a call of it calls a route[NAME]; see Module.RouteIfThere.
 	callsRoute bool
 }
 
-// call compiles f(args), with no where its step leads when it fails; nil after an error.
+// call compiles a call of a function. no is where its step leads if it is false. It returns nil
+// after an error.
 func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	d := cc.lookup(x)
 	if d == nil || !cc.mayCall(x, d) {
@@ -49,7 +51,7 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 	return d.build(cc, x)
 }
 
-// Count is a number of things in words: "1 byte", "2 bytes".
+// Count returns a number of things in words: "1 byte", "2 bytes".
 func Count(n int, what string) string { return count(n, what) }
 
 func count(n int, what string) string {
@@ -59,8 +61,8 @@ func count(n int, what string) string {
 	return itoa(int64(n)) + " " + what + "s"
 }
 
-// lookup finds the function among the core's and the loaded modules'; otherwise it says why there
-// is none.
+// lookup finds the function among those of the core and of the loaded modules. If there is none, it
+// reports why and returns nil.
 func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 	if x.Name == syntax.Assignment {
 		return assignment()
@@ -96,9 +98,9 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 	return nil
 }
 
-// argumentsOf looks at the arguments of a function that is not here: what they use and what is
-// wrong with them is worth knowing too. A text may be anything there, such as a pattern, so that
-// only names that Kamailio has are told of it.
+// argumentsOf checks the arguments of a function that does not exist here, because what they use
+// and what is wrong with them is worth knowing too. A text may be anything there, such as a
+// pattern, so only names that Kamailio has are reported.
 func (cc *compiler) argumentsOf(x *syntax.Call) {
 	for _, a := range x.Args {
 		s, ok := a.(*syntax.Str)
@@ -121,7 +123,7 @@ func (cc *compiler) argumentsOf(x *syntax.Call) {
 	}
 }
 
-// mention notes a variable, $ left out, that stands in a text nobody compiles.
+// mention notes a variable, given without its $, in a text that is not compiled.
 func (cc *compiler) mention(pos Pos, text string) {
 	name := strings.TrimPrefix(text, "(")
 	if end := strings.IndexAny(name, "({[)"); end >= 0 {
@@ -136,7 +138,7 @@ func (cc *compiler) mention(pos Pos, text string) {
 	cc.missing(useVar, pos, name, "$"+name)
 }
 
-// allFuncNames are all functions of all modules, ours and Kamailio's.
+// allFuncNames returns the names of all functions of all modules, Viaduct's and Kamailio's.
 func (cc *compiler) allFuncNames() []string {
 	set := map[string]bool{}
 	for _, m := range cc.defs.names() {
@@ -152,7 +154,8 @@ func (cc *compiler) allFuncNames() []string {
 	return sortedKeys(set)
 }
 
-// routeConst is the target of route(NAME) with a name known at load; nil for other calls.
+// routeConst returns the target of route(NAME) with a name known at load. It returns nil for other
+// calls.
 func (cc *compiler) routeConst(x *syntax.Call) *routeCode {
 	name, ok := routeArg(x)
 	if !ok {
@@ -162,7 +165,7 @@ func (cc *compiler) routeConst(x *syntax.Call) *routeCode {
 	return cc.routeNamed(name)
 }
 
-// routeNamed gives the code cell of a route, which may be filled later.
+// routeNamed returns the code of a route. It may be compiled later.
 func (cc *compiler) routeNamed(name string) *routeCode {
 	rt := cc.byName[name]
 	if rt == nil {
@@ -172,11 +175,11 @@ func (cc *compiler) routeNamed(name string) *routeCode {
 	return rt
 }
 
-// intArg is argument i as a number: known at load, or computed. Numbers may stand in quotes, as in
+// intArg is a number argument: known at load, or computed. A number may stand in quotes, as in
 // ds_select_dst("1", "4").
 type intArg struct {
 	n   int
-	val valFn // nil means n is known
+	val valFn // nil if n is known
 }
 
 func (a *intArg) get(c *Ctx) int {
@@ -216,7 +219,7 @@ func (cc *compiler) intArg(x *syntax.Call, i int, what string, min, max int64) (
 	return intArg{val: cc.argument(x, i)}, true
 }
 
-// textArg is argument i as text with variables.
+// textArg compiles argument i as a text that may hold variables. It returns nil after an error.
 func (cc *compiler) textArg(x *syntax.Call, i int) *format {
 	switch e := x.Args[i].(type) {
 	case *syntax.Str:

@@ -7,13 +7,13 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// statelessForwards are the functions after which responses without a transaction are expected.
+// statelessForwards has the functions after which responses without a transaction are expected.
 var statelessForwards = map[string]bool{
 	"forward": true, "forward_udp": true, "forward_tcp": true, "forward_tls": true,
 	"forward_sctp": true,
 }
 
-// forceSocket is force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
+// forceSocket compiles force_send_socket(proto:host:port) and set_send_socket("proto:host:port").
 func forceSocket(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
@@ -39,7 +39,7 @@ func forceSocket(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// socketNamed warns when no listen line has the name.
+// socketNamed warns if no listen line has the name.
 func (cc *compiler) socketNamed(pos Pos, name string) {
 	var names []string
 	for i := range cc.set.Core.Listen {
@@ -55,7 +55,7 @@ func (cc *compiler) socketNamed(pos Pos, name string) {
 		suggest.DidYouMean(name, names))
 }
 
-// aliasConn is force_tcp_alias([port]).
+// aliasConn compiles force_tcp_alias([port]).
 func aliasConn(cc *compiler, x *syntax.Call) callFn {
 	port := intArg{}
 	if len(x.Args) > 0 {
@@ -73,7 +73,7 @@ func aliasConn(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// advertiseHost is set_advertised_address("host").
+// advertiseHost compiles set_advertised_address("host").
 func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 	s, ok := cc.textKnown(x, 0, "a host")
 	if !ok || s == "" {
@@ -89,7 +89,7 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 	return func(c *Ctx) int { return truth(c.Request != nil && c.Request.Advertise(dst.Host, 0)) }
 }
 
-// advertisePort is set_advertised_port(port).
+// advertisePort compiles set_advertised_port(port).
 func advertisePort(cc *compiler, x *syntax.Call) callFn {
 	port, ok := cc.intArg(x, 0, "the port", 1, 65535)
 	if !ok {
@@ -104,8 +104,8 @@ func advertisePort(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// forward is forward(), forward(host[, port]), and forward_udp(host[, port]) and its kin; host may
-// be uri:host, port uri:port.
+// forward compiles forward(), forward(host[, port]), and forward_udp(host[, port]) and the like.
+// The host may be uri:host, and the port uri:port.
 func forward(cc *compiler, x *syntax.Call) callFn {
 	if len(x.Args) == 0 {
 		return func(c *Ctx) int { return c.forward() }

@@ -25,13 +25,13 @@ var levelWords = map[string]int{"L_ALERT": -5, "L_BUG": -4, "L_CRIT2": -3, "L_CR
 	"L_ERR": -1, "L_WARN": 0, "L_NOTICE": 1,
 	"L_INFO": 2, "L_DBG": 3}
 
-// LogLevel is the level of a line: a number that is known at load, or what a variable holds.
+// LogLevel is the level of a line: a number known at load, or the value of a variable.
 type LogLevel struct {
 	n   int
-	val valFn // nil means n is known
+	val valFn // nil if n is known
 }
 
-// get is the level, and false if the variable holds none.
+// get returns the level. It returns false if the variable holds no level.
 func (l *LogLevel) get(c *Ctx) (int, bool) {
 	if l.val == nil {
 		return l.n, true
@@ -44,7 +44,8 @@ func (l *LogLevel) get(c *Ctx) (int, bool) {
 	return n, ok
 }
 
-// likeLevel is the level of a word such as L_WARNING: the letter behind L_ decides (5.6.3).
+// likeLevel returns the level that a word such as L_WARNING stands for. The letter behind L_
+// decides (5.6.3). It returns false if there is none.
 func likeLevel(s string) (word string, ok bool) {
 	if len(s) < 3 || s[:2] != "L_" {
 		return "", false
@@ -58,7 +59,7 @@ func likeLevel(s string) (word string, ok bool) {
 	return "", false
 }
 
-// logLevel reads argument i: a level, or a variable that holds one.
+// logLevel compiles argument i: a level, or a variable that holds one.
 func (cc *compiler) logLevel(x *syntax.Call, i int) (LogLevel, bool) {
 	switch e := x.Args[i].(type) {
 	case *syntax.Var:
@@ -79,7 +80,7 @@ func (cc *compiler) logLevel(x *syntax.Call, i int) (LogLevel, bool) {
 	return LogLevel{n: n}, ok
 }
 
-// level reads the first of two arguments: a word in quotes or a number.
+// level reads argument i as a level known at load: a word in quotes, or a number.
 func (cc *compiler) level(x *syntax.Call, i int) (int, bool) {
 	switch e := x.Args[i].(type) {
 	case *syntax.Name:
@@ -109,8 +110,8 @@ func (cc *compiler) level(x *syntax.Call, i int) (int, bool) {
 	return 0, false
 }
 
-// logFunc is the core's log("text"), log(level, "text"): plain text, no variables. Without a level
-// it is a debug line.
+// logFunc compiles the core's log("text") and log(level, "text"). The text has no variables.
+// Without a level it is a debug line.
 func logFunc(cc *compiler, x *syntax.Call) callFn {
 	level := 3
 	if len(x.Args) == 2 {
@@ -133,7 +134,7 @@ func logFunc(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// log writes a line behind log_prefix.
+// log logs a line, with log_prefix in front.
 func (c *Ctx) log(level int, line []byte) {
 	if c.prog.logPrefix != nil {
 		line = append(c.beginLine(), line...)
@@ -141,7 +142,7 @@ func (c *Ctx) log(level int, line []byte) {
 	c.Shard.Log.Log(level, line)
 }
 
-// beginLine is the context's line buffer with log_prefix in it.
+// beginLine returns the context's line buffer with log_prefix in it.
 func (c *Ctx) beginLine() []byte {
 	line := c.line[:0]
 	if f := c.prog.logPrefix; f != nil {
@@ -150,7 +151,7 @@ func (c *Ctx) beginLine() []byte {
 	return line
 }
 
-// logLine formats argument i into the context's line buffer.
+// logLine compiles a call that logs argument i by way of the context's line buffer.
 func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix LinePrefix,
 	limit int) callFn {
 	f := cc.textArg(x, i)
@@ -181,7 +182,7 @@ func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix LinePrefix
 	}
 }
 
-// rewriteURI is seturi("sip:…").
+// rewriteURI compiles seturi("sip:…").
 func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 	f := cc.textArg(x, 0)
 	if f == nil {
@@ -198,7 +199,7 @@ func rewriteURI(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// expand writes f into the scratch room. The number is 1, or -1 when it does not fit.
+// expand writes f into the scratch room. It returns the text and 1, or -1 if the text does not fit.
 func (c *Ctx) expand(f *format) ([]byte, int) {
 	start := len(c.buf)
 	whole := f.appendScratch(c, cap(c.buf))

@@ -8,10 +8,11 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What transactions, branches and responses are steered with: modules tm and tmx, and the core's
-// flags and branches.
+// What steers transactions, branches and responses: modules tm and tmx, and the core's flags and
+// branches.
 
-// textKnown is argument i as a text known at load.
+// textKnown returns argument i, a text known at load. For any other argument it reports an error
+// and returns false. what completes the error message "FUNCTION wants …".
 func (cc *compiler) textKnown(x *syntax.Call, i int, what string) (string, bool) {
 	switch a := x.Args[i].(type) {
 	case *syntax.Str:
@@ -47,7 +48,7 @@ func (cc *compiler) noSuchRoute(pos Pos, kind RouteKind, name string) bool {
 	return true
 }
 
-// hasVariable tells whether a dollar sign in a pattern begins a variable and is no anchor.
+// hasVariable tells whether a pattern has a variable. A dollar sign in it may also be an anchor.
 func hasVariable(s string) bool {
 	for i := 0; i+1 < len(s); i++ {
 		if c := s[i+1]; s[i] == '$' && (c == '(' || syntax.IsNameByte(c) && (c < '0' || c > '9')) {
@@ -57,7 +58,8 @@ func hasVariable(s string) bool {
 	return false
 }
 
-// nameFlag gives a flag a name: flags NAME:5. Without a number it is the first that has no name.
+// nameFlag gives a flag a name, as flags NAME:5 does. Without a number the name gets the first flag
+// that has none.
 func (cc *compiler) nameFlag(it *syntax.Item) {
 	taken := map[int]bool{}
 	for _, n := range cc.flags {
@@ -84,7 +86,7 @@ func (cc *compiler) nameFlag(it *syntax.Item) {
 	}
 }
 
-// flagNamed is the number of a flag that x names.
+// flagNamed returns the number of the flag that x names. It returns false if x names no flag.
 func (cc *compiler) flagNamed(x syntax.Expr) (n int, ok bool) {
 	switch x := x.(type) {
 	case *syntax.Name:
@@ -95,7 +97,7 @@ func (cc *compiler) flagNamed(x syntax.Expr) (n int, ok bool) {
 	return n, ok
 }
 
-// flagArg is the bit of a flag that a call gives by its number or its name.
+// flagArg returns the bit of the flag that argument i gives by number or by name.
 func (cc *compiler) flagArg(x *syntax.Call, i int) (uint32, bool) {
 	name := ""
 	switch a := x.Args[i].(type) {
@@ -127,10 +129,10 @@ func (cc *compiler) flagArg(x *syntax.Call, i int) (uint32, bool) {
 	return 1 << n, true
 }
 
-// relayDst checks a host.
+// relayDst checks host, which is argument i, and returns it as a destination.
 func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (RelayDst, bool) {
 	if strings.Count(host, ":") > 1 && host[0] != '[' {
-		// an IPv6 address may stand without brackets where the port stands apart
+		// an IPv6 address may stand without brackets if the port is given separately
 		host = "[" + host + "]"
 	}
 	var u parser.URI
@@ -141,7 +143,7 @@ func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (Rela
 	return RelayDst{Set: true, Proto: AnyTransport, Host: []byte(host), Port: port}, true
 }
 
-// protoHostPort reads "proto:host:port"; proto and port may be left out.
+// protoHostPort reads "proto:host:port", where proto and port may be left out.
 func (cc *compiler) protoHostPort(x *syntax.Call, at int, s string) (RelayDst, bool) {
 	proto, host, port := AnyTransport, s, 0
 	if word, rest, found := strings.Cut(s, ":"); found {

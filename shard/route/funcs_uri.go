@@ -8,13 +8,13 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// The core functions that rewrite the Request-URI. What each leaves was compared with Kamailio
-// 5.6.3 (TestRewriteURI); where it would leave something that is no URI, they are false here and
+// The core functions that rewrite the Request-URI. Their results were compared with Kamailio 5.6.3
+// (TestRewriteURI). Where Kamailio would leave something that is not a URI, they are false here and
 // change nothing.
 
-// uriParts is a URI taken apart, in the order it is written in; a part that is empty is not there.
-// Parameters begin with a semicolon. What has two fields is joined when it is written: nothing is
-// moved before that.
+// uriParts is a URI taken apart, in the order in which it is written. An empty part is absent.
+// Parameters begin with a semicolon. A part with several fields is joined when the URI is written,
+// so that nothing is moved before that.
 type uriParts struct {
 	scheme           []byte
 	prefix, user     []byte
@@ -39,7 +39,7 @@ func partsOf(u *parser.URI) uriParts {
 		mid: u.Params.Of(raw), headers: u.Headers.Of(raw), hasHeaders: u.HasHeaders}
 }
 
-// setParts writes p as the new Request-URI.
+// setParts makes p the new Request-URI.
 func (c *Ctx) setParts(p *uriParts) setResult {
 	need := len(p.scheme) + len(p.prefix) + len(p.user) + len(p.userParams) + len(p.password) +
 		len(p.host) + len(p.first) + len(p.mid) + len(p.last) + len(p.headers) + 10
@@ -48,10 +48,10 @@ func (c *Ctx) setParts(p *uriParts) setResult {
 	}
 	start := len(c.buf)
 	out := append(append(c.buf, p.scheme...), ':')
-	someone := len(out)
+	userStart := len(out)
 	out = append(append(append(out, p.prefix...), p.user...), p.userParams...)
 	if len(p.host) > 0 {
-		if len(out) > someone {
+		if len(out) > userStart {
 			if len(p.password) > 0 {
 				out = append(append(out, ':'), p.password...)
 			}
@@ -75,7 +75,7 @@ func (c *Ctx) setParts(p *uriParts) setResult {
 	return done(c.Request.SetRequestURI(uri))
 }
 
-// edited is the Request-URI taken apart, when it is one that can be edited.
+// edited returns the Request-URI taken apart. It returns false if it cannot be edited.
 func (c *Ctx) edited() (uriParts, bool) {
 	u := c.requestURI()
 	if u == nil || u.Host.Len == 0 && u.Scheme != parser.TEL {
@@ -84,7 +84,8 @@ func (c *Ctx) edited() (uriParts, bool) {
 	return partsOf(u), true
 }
 
-// editURI builds a function with a text argument that changes parts of the Request-URI.
+// editURI returns the builder of a function that changes parts of the Request-URI. The function has
+// one text argument.
 func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *syntax.Call) callFn {
 	return func(cc *compiler, x *syntax.Call) callFn {
 		f := cc.textArg(x, 0)
@@ -107,8 +108,8 @@ func editURI(edit func(p *uriParts, arg []byte) bool) func(cc *compiler, x *synt
 	}
 }
 
-// literalThere warns of variables in the text of a core function: Kamailio 5.6 does not fill them
-// in.
+// literalThere warns about variables in the text of a core function, which Kamailio 5.6 does not
+// fill in.
 func (cc *compiler) literalThere(x *syntax.Call, f *format) {
 	if s, ok := x.Args[0].(*syntax.Str); ok && !f.plain {
 		cc.ld.warnf(s.Pos, "Kamailio's %s takes %s as it stands; here variables in it are "+
@@ -124,7 +125,7 @@ func newUser(p *uriParts, user []byte) bool {
 	return noBreak(user)
 }
 
-// newUserPass is setuserpass("user:password"): without a colon there is no password any more.
+// newUserPass is setuserpass("user:password"). Without a colon the password is removed.
 func newUserPass(p *uriParts, arg []byte) bool {
 	p.user, p.password, _ = bytes.Cut(arg, []byte{':'})
 	return noBreak(arg) && (len(p.host) > 0 || len(p.password) == 0)
@@ -144,7 +145,7 @@ func newHost(p *uriParts, host []byte) bool {
 	return len(host) > 0 && noBreak(host)
 }
 
-// newHostPort is sethostport("host[:port]"): without a port there is none any more.
+// newHostPort is sethostport("host[:port]"). Without a port the port is removed.
 func newHostPort(p *uriParts, arg []byte) bool {
 	host, port := arg, []byte(nil)
 	if i := bytes.LastIndexByte(arg, ':'); i >= 0 && !bytes.HasSuffix(arg, []byte{']'}) {
@@ -153,7 +154,7 @@ func newHostPort(p *uriParts, arg []byte) bool {
 	return newHost(p, host) && (port == nil || len(port) > 0) && newPort(p, port)
 }
 
-// newPort is setport("port"); empty, there is none any more.
+// newPort is setport("port"). An empty port is removed.
 func newPort(p *uriParts, port []byte) bool {
 	n := atoi(port)
 	if len(p.host) == 0 || len(port) > 0 && (n < 1 || n > 65535) {
@@ -163,8 +164,8 @@ func newPort(p *uriParts, port []byte) bool {
 	return true
 }
 
-// newHostPortTrans is sethostporttrans("host[:port][;transport=proto]"): without a transport there
-// is none any more.
+// newHostPortTrans is sethostporttrans("host[:port][;transport=proto]"). Without a transport the
+// transport is removed.
 func newHostPortTrans(p *uriParts, arg []byte) bool {
 	hostPort, proto := arg, []byte(nil)
 	if i := bytes.IndexByte(arg, ';'); i >= 0 {
@@ -185,8 +186,8 @@ var (
 	userParam      = []byte("user")
 )
 
-// findParam is where the parameter, with the semicolon before it, begins and ends in params; -1
-// when it is not there.
+// findParam returns where the parameter begins and ends in params, the semicolon before it
+// included. It returns -1 if the parameter is not there.
 func findParam(params, name []byte) (start, end int) {
 	for start < len(params) {
 		end = start + 1
@@ -204,7 +205,8 @@ func findParam(params, name []byte) (start, end int) {
 	return -1, -1
 }
 
-// strip is strip(n) and strip_tail(n): the first or last n characters of the user part go.
+// strip compiles strip(n) and strip_tail(n), which cut the first or the last n characters of the
+// user.
 func strip(tail bool) func(cc *compiler, x *syntax.Call) callFn {
 	return func(cc *compiler, x *syntax.Call) callFn {
 		n, ok := cc.intArg(x, 0, "the count", 0, 1<<16)
@@ -228,7 +230,7 @@ func strip(tail bool) func(cc *compiler, x *syntax.Call) callFn {
 	}
 }
 
-// addUserPhone is userphone(): adds user=phone. A tel URI needs none.
+// addUserPhone compiles userphone(), which adds user=phone. A tel URI needs none.
 func addUserPhone(cc *compiler, _ *syntax.Call) callFn {
 	cc.scratch = true
 	return func(c *Ctx) int {

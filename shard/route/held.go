@@ -11,24 +11,25 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// A run that is held is what a run has between two steps, written as numbers of variable length:
+// A held run is the state of a run between two steps, written as numbers of variable length:
 //
 //	program (hash) | step | flags | $rc | waits | steps left | parts … | 0
 //
-// A part is a byte that says which, and what it wrote. What a run may have besides is one more part
-// in heldParts. Only the program that wrote it reads it: a held run of another one is refused.
+// A part is a byte that says which part it is, and then what that part wrote. To hold something
+// more of a run, add a part to heldParts. Only the program that wrote a held run can read it; any
+// other program refuses it.
 
-// heldFormat is part of each program's hash. It changes with what is written here.
+// heldFormat is part of each program's hash. It must change when the format of a held run changes.
 const heldFormat = 4
 
-// heldPart is one thing that a run has.
+// heldPart writes and reads one part of a held run.
 type heldPart struct {
 	mark  byte
-	write func(c *Ctx, w *heldWriter) // writes nothing if the run has nothing of it
+	write func(c *Ctx, w *heldWriter) // writes nothing if the part is empty
 	read  func(c *Ctx, r *heldReader)
 }
 
-// heldParts are all of them. The marks are never given to anything else.
+// heldParts has all parts. A mark is never reused for another part.
 var heldParts = [...]heldPart{
 	{1, (*Ctx).writeFrames, (*Ctx).readFrames},
 	{2, (*Ctx).writeTemps, (*Ctx).readTemps},
@@ -44,10 +45,10 @@ const (
 	heldContinued
 )
 
-// errNoRoom: the arena has no room for a run.
+// errNoRoom says that the arena has no room for a run.
 var errNoRoom = errors.New("no room")
 
-// hold writes the run, which is at the step of w, into its transaction, and asks.
+// hold writes the run, which stands at the step of w, into its transaction, and asks the question.
 func (c *Ctx) hold(w *waiting) error {
 	s, q := c.Shard, &c.question
 	switch {
@@ -109,8 +110,8 @@ func (c *Ctx) holdReply(q *ask.Question, number uint64, h *proxy.HeldRun) error 
 	return nil
 }
 
-// writeHeld writes the run. It returns false if it is longer than maxHeldBytes, or the scratch room
-// has no room.
+// writeHeld writes the run. It returns false if the run is longer than maxHeldBytes or than the
+// room left in the scratch room.
 func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
 	for _, i := range at.unset {
 		c.temps[c.base+i] = Value{}
@@ -142,7 +143,7 @@ func (c *Ctx) writeHeld(w *heldWriter, at *waiting) bool {
 	return len(w.b) <= room
 }
 
-// HeldProgram is the hash of the program whose run this is.
+// HeldProgram returns the hash of the program that held the run.
 func HeldProgram(run []byte) uint64 {
 	if len(run) < 8 {
 		return 0
@@ -150,15 +151,15 @@ func HeldProgram(run []byte) uint64 {
 	return binary.LittleEndian.Uint64(run)
 }
 
-// Resume goes on with a run that was held, on the request r, at the step that asked, with its
-// answer. Without an answer that step asks again. ok is false if p cannot go on with it, which is
-// then as it was: it is another program's.
+// Resume continues a held run on the request r. It begins at the step that asked and gives that
+// step the answer a; without an answer the step asks again. ok is false if another program held the
+// run. The run is then unchanged.
 func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 	a *ask.Answer) (o Outcome, ok bool) {
 	return p.resume(c, &atHand{Msg: r.M, Request: r, kind: kind}, run, a)
 }
 
-// ResumeReply is Resume for a run of a reply route, which was held with its response.
+// ResumeReply is Resume for the run of a reply route, which is held with its response.
 func (p *Program) ResumeReply(c *Ctx, r *proxy.Reply, h *proxy.HeldReply,
 	a *ask.Answer) (o Outcome, ok bool) {
 	return p.resume(c,
@@ -208,7 +209,8 @@ func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outco
 	return o, true
 }
 
-// writeFrames writes the routes around this one: where each goes on, and its temporaries.
+// writeFrames writes the routes around the current one: where each continues, and where its
+// temporaries begin.
 func (c *Ctx) writeFrames(w *heldWriter) {
 	frames := c.frames[c.floor:]
 	if len(frames) == 0 {
@@ -241,8 +243,8 @@ func (c *Ctx) readFrames(r *heldReader) {
 	r.bad = r.bad || c.base < 0 || int64(c.base) > int64(n+1)*int64(c.prog.maxTemps)
 }
 
-// writeTemps writes the temporaries that are in use, those of all routes. A text among them stands
-// in the scratch room, and comes back there.
+// writeTemps writes the temporaries in use, those of all routes. A text among them lies in the
+// scratch room, and will lie there again.
 func (c *Ctx) writeTemps(w *heldWriter) {
 	temps := c.temps[c.lowest:c.live]
 	if len(temps) == 0 {
@@ -255,7 +257,8 @@ func (c *Ctx) writeTemps(w *heldWriter) {
 	}
 }
 
-// readTemps puts them back: the texts of each route lie behind the mark of the one it calls.
+// readTemps reads the temporaries. The texts of each route end up behind the mark of the route that
+// it calls.
 func (c *Ctx) readTemps(r *heldReader) {
 	n := r.number()
 	if r.bad || n > uint64(c.base+c.prog.maxTemps) {
@@ -281,7 +284,7 @@ func (c *Ctx) readTemps(r *heldReader) {
 	}
 }
 
-// baseOf is where the temporaries of a route begin, by its depth.
+// baseOf returns where the temporaries of the route at a depth begin.
 func (c *Ctx) baseOf(depth int) int32 {
 	if depth < len(c.frames) {
 		return c.frames[depth].temps
@@ -289,7 +292,7 @@ func (c *Ctx) baseOf(depth int) int32 {
 	return c.base
 }
 
-// writeVars writes the $var() that were set.
+// writeVars writes the $var() that the run has set.
 func (c *Ctx) writeVars(w *heldWriter) {
 	if len(c.dirty) == 0 {
 		return
@@ -311,10 +314,11 @@ func (c *Ctx) readVars(r *heldReader) {
 	}
 }
 
-// writeKept writes the variables that live as long as the transaction, which may not have them yet.
+// writeKept writes the variables that live as long as the transaction, if the transaction may not
+// have them yet.
 func (c *Ctx) writeKept(w *heldWriter) {
 	if !c.kept.changed || c.kind == BranchRoute {
-		return // it has them, or Hold gives it those of the run that relays
+		return // the transaction has them, or Hold adds those of the relaying run
 	}
 	n := c.KeptBytes()
 	w.b = append(w.b, 4)
@@ -334,17 +338,18 @@ func (c *Ctx) readKept(r *heldReader) {
 	r.b = r.b[n:]
 }
 
-// HeldState is what a module has in a run that is held beside what every run has: Append puts it
-// behind b, or nothing where it has none, and Restore is given that when the run goes on.
+// HeldState is what a module adds to a held run. Append appends the module's state to b, or nothing
+// if there is none. Restore gets those bytes when the run continues, and returns false if they are
+// not valid.
 type HeldState struct {
 	Append  func(c *Ctx, b []byte) []byte
 	Restore func(c *Ctx, b []byte) bool
 }
 
-// Held has a run take s along when it is held.
+// Held makes held runs include s.
 func (m *Module) Held(s HeldState) { m.held = append(m.held, s) }
 
-// writeOfModules writes what modules have in the run, each behind its number and its length.
+// writeOfModules writes the state of modules, each preceded by its number and its length.
 func (c *Ctx) writeOfModules(w *heldWriter) {
 	for i := range c.prog.held {
 		begin := len(w.b)
@@ -392,7 +397,7 @@ func (w *heldWriter) value(v *Value) {
 	}
 }
 
-// heldReader reads one; bad says that it was not written so.
+// heldReader reads a held run. It sets bad if the run does not have the format of heldWriter.
 type heldReader struct {
 	b   []byte
 	bad bool

@@ -9,15 +9,14 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// httpService is what a module does about HTTP requests.
+// httpService is how a module serves HTTP requests.
 type httpService struct {
 	event  *Event
 	serves func(target []byte) bool
 }
 
-// ServesHTTP has the route of an event run on each HTTP request that comes to a listener of TCP or
-// TLS, whose target (RFC 9112 §3.2) serves lets in. Without such a route in the file no HTTP is
-// taken.
+// ServesHTTP makes the route of event e run on each HTTP request on a TCP or TLS listener whose
+// target (RFC 9112 §3.2) serves accepts. If the file has no such route, HTTP is not accepted.
 func (m *Module) ServesHTTP(e *Event, serves func(target []byte) bool) {
 	m.http = &httpService{e, serves}
 }
@@ -25,8 +24,8 @@ func (m *Module) ServesHTTP(e *Event, serves func(target []byte) bool) {
 // HearsHTTP tells whether the file has a route for HTTP requests.
 func (p *Program) HearsHTTP() bool { return p.http != nil && p.http.event.Heard() }
 
-// HTTP runs the route for HTTP requests on r. served is false if there is none, or it does not want
-// this one.
+// HTTP runs the route for HTTP requests on r. served is false if there is no route, or if the
+// module does not serve the target.
 func (p *Program) HTTP(c *Ctx, r *proxy.Request) (o Outcome, served bool) {
 	if !p.HearsHTTP() || !p.http.serves(r.M.Bytes(r.M.URI)) {
 		return Ended, false
@@ -36,8 +35,8 @@ func (p *Program) HTTP(c *Ctx, r *proxy.Request) (o Outcome, served bool) {
 	return p.enter(c, rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute}), true
 }
 
-// RaiseFrom runs the event's route, if there is one, on a request that nobody sent, with the source
-// and the connection of what the event is about.
+// RaiseFrom runs the event's route, if there is one, on a made-up request that has the source,
+// listener and connection of what the event is about. It tells whether the route has run.
 func (e *Event) RaiseFrom(c *Ctx, src *netio.Addr, listener int, conn uint64) bool {
 	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
 		return false
@@ -54,8 +53,8 @@ func (e *Event) RaiseFrom(c *Ctx, src *netio.Addr, listener int, conn uint64) bo
 	return true
 }
 
-// enterOwn runs the route on r, which nobody sent, and gives how it has ended. packet is what $rcv is
-// about.
+// enterOwn runs the route on r, a made-up request, and returns how it ended. packet is what $rcv
+// reads; it may be nil.
 func (e *Event) enterOwn(c *Ctx, r *proxy.Request, conn uint64, packet *netio.Packet) Outcome {
 	was := c.Conn
 	c.raised++
@@ -70,9 +69,10 @@ func (e *Event) enterOwn(c *Ctx, r *proxy.Request, conn uint64, packet *netio.Pa
 	return o
 }
 
-// UpgradeHTTP answers the HTTP request at hand as one for an upgrade to WebSocket (RFC 6455 §4.2),
-// and its connection speaks that from then on. It is 0, and the request refused, if it is not what
-// that asks for, and below 0 if it is none, or answered, or WebSocket is not spoken here.
+// UpgradeHTTP accepts the current HTTP request as an upgrade to WebSocket (RFC 6455 §4.2), which
+// its connection speaks from then on. It returns 0 if the request does not ask for that properly;
+// the request is then refused. It returns less than 0 if the message is not an HTTP request, is
+// already answered, or came where WebSocket is not enabled.
 func (c *Ctx) UpgradeHTTP() Result {
 	r, conns := c.Request, c.Shard.Conns
 	if r == nil || !r.IsHTTP() || conns == nil {

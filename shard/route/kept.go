@@ -2,26 +2,26 @@ package route
 
 import "bytes"
 
-// Kept are the variables of a run that live as long as the transaction: those of $avp, $xavp, $xavu
-// and $xavi. A run of request_route begins with none; what it leaves goes with the transaction, in
-// the arena, to its failure, branch and reply routes (kept_save.go).
+// Kept holds the variables of a run that live as long as the transaction: those of $avp, $xavp,
+// $xavu and $xavi. A run of request_route begins with none. What it leaves goes with the
+// transaction, in the arena, to its failure, branch and reply routes (kept_save.go).
 //
-// They are lists of items, newest first, in memory that a Ctx has from the start: nothing of it is
-// allocated by a message.
+// They are lists of items, newest first, in memory that a Ctx has from the start: no message
+// allocates any of it.
 //
 //	AVPs ─→ item ─→ item ─→ …        item: name, value
 //	XAVPs ─→ item ─→ …               its value may be a list of items again
 type Kept struct {
-	items []item // the first are AVPs to XAVIs
-	free  Item   // items that were taken out, by next
+	items []item // the first ones are the lists AVPs to XAVIs
+	free  Item   // items that were removed, linked by next
 	text  []byte // names and values
 	spare []byte // the room that text is packed into
-	waste int    // bytes of text that nothing names any more
-	// changed says that the transaction has not got them yet
+	waste int    // bytes of text that are no longer used
+	// changed says that the transaction does not have the current state yet
 	changed bool
 }
 
-// Item is an item of Kept; 0 means none.
+// Item is the number of an item of Kept. 0 means none.
 type Item int32
 
 // The lists, which are items too.
@@ -59,12 +59,12 @@ type Key struct {
 	hash uint32
 }
 
-// KeyOf is a name as a Key. It is no copy.
+// KeyOf returns name as a Key. The Key is a view of name.
 func KeyOf(name []byte) Key {
 	h := uint32(2166136261)
 	for _, b := range name {
 		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A' // names in XAVIs have no case
+			b += 'a' - 'A' // names in XAVIs ignore case, so the hash always does
 		}
 		h = (h ^ uint32(b)) * 16777619
 	}
@@ -77,7 +77,7 @@ func newKept() *Kept {
 	return k
 }
 
-// reset forgets all of them.
+// reset removes all variables.
 func (k *Kept) reset() {
 	if len(k.items) != int(firstItem) || k.changed {
 		k.clear()
@@ -90,14 +90,14 @@ func (k *Kept) clear() {
 	k.free, k.waste, k.changed = 0, 0, false
 }
 
-// First is the newest item of a list, or of the list that is an item's value. It is 0 if there is
-// none.
+// First returns the newest item of a list, or of the list that is an item's value. It returns 0 if
+// there is none.
 func (k *Kept) First(in Item) Item { return k.items[in].child }
 
-// Next is the item behind one, which is older.
+// Next returns the item behind i, which is older. It returns 0 if there is none.
 func (k *Kept) Next(i Item) Item { return k.items[i].next }
 
-// Named is the first item from i on that has a name.
+// Named returns the first item from i on that has the name. It returns 0 if there is none.
 func (k *Kept) Named(i Item, key *Key, anyCase bool) Item {
 	for ; i != 0; i = k.items[i].next {
 		if x := &k.items[i]; x.hash == key.hash && k.sameName(x, key, anyCase) {
@@ -112,7 +112,8 @@ func (k *Kept) sameName(x *item, key *Key, anyCase bool) bool {
 	return bytes.Equal(name, key.text) || anyCase && bytes.EqualFold(name, key.text)
 }
 
-// Nth is the nth item in a list that has a name: 0 is the newest, -1 the oldest.
+// Nth returns the nth item with a name in a list: 0 is the newest, -1 the oldest. It returns 0 if
+// there are not so many.
 func (k *Kept) Nth(in Item, key *Key, anyCase bool, n int) Item {
 	i := k.Named(k.First(in), key, anyCase)
 	if n < 0 {
@@ -129,14 +130,13 @@ func (k *Kept) Nth(in Item, key *Key, anyCase bool, n int) Item {
 	return i
 }
 
-// IsList tells whether the value of an item is a list.
+// IsList tells whether the value of i is a list.
 func (k *Kept) IsList(i Item) bool { return k.items[i].kind == listItem }
 
-// Name is the name of an item, a view.
+// Name returns the name of i, a view.
 func (k *Kept) Name(i Item) []byte { return k.bytes(k.items[i].name) }
 
-// Value is the value of an item, null for a list. A text is a view that stays until the statement
-// ends.
+// Value returns the value of i, null for a list. A text is a view, valid until the statement ends.
 func (k *Kept) Value(i Item) Value {
 	switch x := &k.items[i]; x.kind {
 	case intItem:
@@ -152,7 +152,7 @@ func (k *Kept) bytes(s piece) []byte {
 	return k.text[s.off:end:end]
 }
 
-// Push puts an item in front of a list: a number, a text, or for null a list that is empty. It
+// Push adds an item at the front of a list: a number, a text, or, for null, an empty list. It
 // returns 0 if there is no room.
 func (k *Kept) Push(in Item, key *Key, v Value) Item {
 	i := k.item(key, v)
@@ -177,7 +177,7 @@ func (k *Kept) PushLast(in Item, key *Key, v Value) Item {
 	return i
 }
 
-// item makes one that is in no list.
+// item makes an item that is in no list yet. It returns 0 if there is no room.
 func (k *Kept) item(key *Key, v Value) Item {
 	if k.free == 0 && len(k.items) == cap(k.items) || !k.fits(len(key.text)+len(v.S)) {
 		return 0
@@ -196,7 +196,7 @@ func (k *Kept) item(key *Key, v Value) Item {
 	return i
 }
 
-// give gives an item a value, for which there is room.
+// give sets the value of an item. The caller has made room with fits.
 func (k *Kept) give(x *item, v Value) {
 	switch v.Kind {
 	case intValue:
@@ -206,8 +206,8 @@ func (k *Kept) give(x *item, v Value) {
 	}
 }
 
-// Replace gives an item of a list another value, which is not null. It returns false if there is no
-// room.
+// Replace gives an item in a list another value, which must not be null. It returns false if there
+// is no room.
 func (k *Kept) Replace(i Item, v Value) bool {
 	if !k.fits(len(v.S)) {
 		return false
@@ -222,7 +222,7 @@ func (k *Kept) Replace(i Item, v Value) bool {
 	return true
 }
 
-// Remove takes an item out of a list.
+// Remove removes an item from a list.
 func (k *Kept) Remove(in, i Item) {
 	for at := &k.items[in].child; *at != 0; at = &k.items[*at].next {
 		if *at == i {
@@ -235,7 +235,7 @@ func (k *Kept) Remove(in, i Item) {
 	}
 }
 
-// RemoveAll takes all items with a name out of a list and tells how many there were.
+// RemoveAll removes all items with a name from a list, and returns how many there were.
 func (k *Kept) RemoveAll(in Item, key *Key, anyCase bool) (n int) {
 	for i := k.Named(k.First(in), key, anyCase); i != 0; n++ {
 		next := k.Named(k.Next(i), key, anyCase)
@@ -245,7 +245,7 @@ func (k *Kept) RemoveAll(in Item, key *Key, anyCase bool) (n int) {
 	return n
 }
 
-// dropList gives back an item, those behind it, and all that is in them.
+// dropList frees an item, those behind it, and all that is in them.
 func (k *Kept) dropList(i Item) {
 	for i != 0 {
 		x := &k.items[i]
@@ -257,13 +257,13 @@ func (k *Kept) dropList(i Item) {
 	}
 }
 
-// fits tells whether n more bytes of text have room, and makes it.
+// fits tells whether there is room for n more bytes of text. It packs the text if that helps.
 func (k *Kept) fits(n int) bool {
 	if len(k.text)+n <= cap(k.text) {
 		return true
 	}
-	// Slow path: much was written over. What is packed too often would move what a statement still
-	// looks at: a view of before stays good until the next time.
+	// Slow path: much was overwritten. Packing must be rare, since a view that a statement still
+	// uses stays valid through one packing but not through the next.
 	if k.waste < cap(k.text)/4 {
 		return false
 	}
@@ -271,7 +271,7 @@ func (k *Kept) fits(n int) bool {
 	return len(k.text)+n <= cap(k.text)
 }
 
-// add keeps a text, for which there is room.
+// add stores a text. The caller has made room with fits.
 func (k *Kept) add(b []byte) piece {
 	s := piece{uint32(len(k.text)), uint32(len(b))}
 	k.text = append(k.text, b...)
@@ -294,5 +294,5 @@ func (k *Kept) pack() {
 	k.text, k.spare, k.waste = to, k.text, 0
 }
 
-// Kept are the variables that live as long as the transaction.
+// Kept returns the variables that live as long as the transaction.
 func (c *Ctx) Kept() *Kept { return c.kept }

@@ -6,9 +6,9 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Kept variables as bytes: each item is its kind, its name, and a number, a text, or the items that
-// are in it up to an end; the four lists stand one behind the other. Nothing in it belongs to one
-// program, so that another one, or the next process, reads it.
+// Kept variables as bytes. An item is its kind, its name, and then a number, a text, or the items
+// in it and an end mark. The four lists follow each other. Nothing in it depends on the program, so
+// another program, or the next process, can read it.
 const (
 	savedInt byte = iota + 1
 	savedText
@@ -16,10 +16,11 @@ const (
 	endOfList byte = 0
 )
 
-// KeptChanged is proxy.Keeper's.
+// KeptChanged implements proxy.Keeper.
 func (c *Ctx) KeptChanged() bool { return c.kept.changed }
 
-// KeptBytes is proxy.Keeper's: how many AppendKept writes. It is 0 if there are no variables.
+// KeptBytes implements proxy.Keeper. It returns how many bytes AppendKept appends, 0 if there are
+// no variables.
 func (c *Ctx) KeptBytes() int {
 	k, n := c.kept, 0
 	if !k.some() {
@@ -31,10 +32,10 @@ func (c *Ctx) KeptBytes() int {
 	return n
 }
 
-// AppendKept is proxy.Keeper's.
+// AppendKept implements proxy.Keeper.
 func (c *Ctx) AppendKept(b []byte) []byte { return c.kept.appendTo(b) }
 
-// KeptDone is proxy.Keeper's: the transaction has them.
+// KeptDone implements proxy.Keeper. The transaction now has the variables.
 func (c *Ctx) KeptDone() { c.kept.changed = false }
 
 func (k *Kept) some() bool {
@@ -70,7 +71,7 @@ func (k *Kept) appendList(b []byte, in Item) []byte {
 
 func appendText(b, s []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 
-// listBytes is how many bytes appendList writes.
+// listBytes returns how many bytes appendList appends.
 func (k *Kept) listBytes(in Item) int {
 	var tmp [2 * binary.MaxVarintLen64]byte
 	n := 1
@@ -89,8 +90,8 @@ func (k *Kept) listBytes(in Item) int {
 	return n
 }
 
-// ReadKept replaces the variables with what AppendKept wrote, nothing being none. It returns false
-// if that is not what b is; then there are those that were read before.
+// ReadKept replaces the variables with those that AppendKept wrote to b. An empty b has none. It
+// returns false if b is malformed; what was read before the mistake is then kept.
 func (c *Ctx) ReadKept(b []byte) bool {
 	c.kept.reset()
 	if len(b) == 0 {
@@ -106,7 +107,7 @@ func (c *Ctx) ReadKept(b []byte) bool {
 	return len(b) == 0
 }
 
-// readList puts the items that b begins with into a list and returns what stands behind them.
+// readList reads a list from the start of b and returns what stands behind it.
 func (k *Kept) readList(b []byte, in Item, depth int) ([]byte, bool) {
 	last := &k.items[in].child
 	for len(b) > 0 && depth <= maxKeptDepth {
@@ -161,7 +162,7 @@ func readText(b []byte) (s, rest []byte, ok bool) {
 	return b[:n:n], b[n:], true
 }
 
-// takeKept readies the variables for a run that begins: those of the transaction it belongs to.
+// takeKept gives a run that begins the variables of its transaction.
 func (c *Ctx) takeKept() {
 	tx := c.Tx
 	if c.Request != nil {
@@ -175,8 +176,8 @@ func (c *Ctx) takeKept() {
 	c.ReadKept(c.Shard.Core.Vars(tx))
 }
 
-// leaveKept gives the variables that changed to the transaction, when a run ends, if something
-// comes after it.
+// leaveKept saves the variables, if they have changed, to the transaction of a run that ends. It
+// does so only if the transaction may still run a route.
 func (c *Ctx) leaveKept() {
 	if !c.kept.changed || c.kind == CoreReplyRoute {
 		return

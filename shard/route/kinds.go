@@ -8,7 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Kinds is a set of RouteKind: those a block may be run for, or those a function may be called in.
+// Kinds is a set of RouteKind: the routes that a block may run in, or that a function may be called
+// in.
 type Kinds uint8
 
 // The sets that functions are declared with.
@@ -21,12 +22,12 @@ const (
 	InOnsend    Kinds = 1 << OnsendRoute
 
 	InReplies = InReply | InCoreReply
-	// WithTransaction are the routes that know the transaction, or may still make it.
+	// WithTransaction are the routes that know the transaction or may still create it.
 	WithTransaction = InRequest | InFailure | InBranch | InReply
 	Anywhere        = WithTransaction | InCoreReply | InOnsend
 )
 
-// The same, for the functions that still stand in maps.
+// kinds is the same, for functions that are still declared in maps.
 type kinds = Kinds
 
 const (
@@ -35,14 +36,14 @@ const (
 	inReplies, inTransaction, anywhere = InReplies, WithTransaction, Anywhere
 )
 
-// kindWords are the routes as a file writes them.
+// kindWords has the routes as a file writes them.
 var kindWords = [...]string{
 	RequestRoute: "request_route", FailureRoute: "failure_route", BranchRoute: "branch_route",
 	ReplyRoute:     "onreply_route[NAME]",
 	CoreReplyRoute: "reply_route", OnsendRoute: "onsend_route",
 }
 
-// String lists the routes: "request_route and failure_route".
+// String lists the routes, as in "request_route and failure_route".
 func (k Kinds) String() string {
 	var words []string
 	for i, w := range kindWords {
@@ -56,12 +57,12 @@ func (k Kinds) String() string {
 	return strings.Join(words, "")
 }
 
-// namedKinds are the routes that functions arm by name.
+// namedKinds has the routes that functions arm by name.
 var namedKinds = map[string]RouteKind{"failure_route": FailureRoute, "branch_route": BranchRoute,
 	"onreply_route": ReplyRoute}
 
-// plan numbers the routes that can be armed, in file order, and finds out what each route[NAME] is
-// run for, before any is compiled.
+// plan numbers the routes that can be armed, in file order, and finds out in which kinds of route
+// each route[NAME] may run. It must come before any route is compiled.
 func (cc *compiler) plan(items []syntax.Item) {
 	for i := range items {
 		it := &items[i]
@@ -104,13 +105,13 @@ func armedBy(it *syntax.Item) (kind RouteKind, name string, ok bool) {
 	return kind, it.Name, ok
 }
 
-// armKey names a route that can be armed: each kind has its own names.
+// armKey identifies a route that can be armed. Each kind has its own names.
 type armKey struct {
 	kind RouteKind
 	name string
 }
 
-// armable is the list of a kind's routes.
+// armable returns the list of routes of a kind that can be armed.
 func (p *Program) armable(kind RouteKind) *[]*routeCode {
 	switch kind {
 	case FailureRoute:
@@ -123,7 +124,7 @@ func (p *Program) armable(kind RouteKind) *[]*routeCode {
 	return &p.replies
 }
 
-// hashNames is XXH64 over all names, kind by kind.
+// hashNames returns XXH64 over the names of all routes that can be armed, kind by kind.
 func (p *Program) hashNames() uint64 {
 	h := xxhash.New()
 	for _, list := range [][]*routeCode{p.failures, p.branches, p.replies, p.lost} {
@@ -136,10 +137,10 @@ func (p *Program) hashNames() uint64 {
 	return h.Sum64()
 }
 
-// reach spreads what each route is run for along route(NAME), until nothing changes.
+// reach spreads the kinds that each route runs in along route(NAME), until nothing changes.
 func (cc *compiler) reach(items []syntax.Item) {
 	calls := map[string][]callee{} // route[NAME] to the routes it calls
-	var changed []string           // those that are run for more than their callees know
+	var changed []string           // routes whose callees do not have all their kinds yet
 	run := func(from kinds, list []callee) {
 		for _, x := range list {
 			if k := from &^ x.never; cc.runFor[x.name]|k != cc.runFor[x.name] {
@@ -178,10 +179,10 @@ func (cc *compiler) reach(items []syntax.Item) {
 	}
 }
 
-// runKind is what a block that is no route[NAME] is run for.
+// runKind returns the kind of a block that is not a route[NAME].
 func runKind(it *syntax.Item) (RouteKind, bool) {
 	switch it.Word {
-	case "request_route", "route", "event_route": // as kamailio -c has it
+	case "request_route", "route", "event_route": // as in kamailio -c
 		return RequestRoute, true
 	case "reply_route":
 		return CoreReplyRoute, true
@@ -196,21 +197,22 @@ func runKind(it *syntax.Item) (RouteKind, bool) {
 	return k, ok
 }
 
-// callees collects the names in route(NAME). Of a name that is computed it takes all routes that
-// may be meant.
+// callees collects the names in route(NAME). For a computed name it collects all routes that may be
+// meant.
 type callees struct {
 	all   []string // the names of all routes
-	never kinds    // what the part that is read is not run for
+	never kinds    // the kinds that cannot reach the part being read
 	found []callee
 }
 
-// callee is a route that is called, and what it is not called for, whatever the caller is run for.
+// callee is a route that is called, and the kinds that cannot reach the call, whatever the caller's
+// are.
 type callee struct {
 	name  string
 	never kinds
 }
 
-// where reads a part that is run for no more than k.
+// where reads a part that only the kinds k can reach.
 func (w *callees) where(k kinds, list []syntax.Stmt) {
 	outer := w.never
 	w.never |= anywhere &^ k
@@ -224,7 +226,7 @@ func (w *callees) stmts(list []syntax.Stmt) {
 		switch s := s.(type) {
 		case *syntax.If:
 			w.expr(s.Cond)
-			yes, no := saysOf(s.Cond)
+			yes, no := kindsWhere(s.Cond)
 			w.where(yes, s.Then)
 			w.where(no, s.Else)
 		case *syntax.While:
@@ -254,7 +256,7 @@ func (w *callees) expr(x syntax.Expr) {
 	case *syntax.Binary:
 		w.expr(x.L)
 		outer := w.never
-		switch yes, no := saysOf(x.L); x.Op {
+		switch yes, no := kindsWhere(x.L); x.Op {
 		case "&&":
 			w.never |= anywhere &^ yes
 		case "||":
@@ -278,10 +280,11 @@ func (w *callees) expr(x syntax.Expr) {
 	}
 }
 
-// routeIfExists calls a route as route() does, if there is one; see Module.RouteIfThere.
+// routeIfExists is the function that calls a route as route() does, if the route exists; see
+// Module.RouteIfThere.
 const routeIfExists = "route_if_exists"
 
-// routeArg is NAME of route(NAME), if that is known at load.
+// routeArg returns NAME of route(NAME) if it is known at load.
 func routeArg(x *syntax.Call) (string, bool) {
 	if x.Name != "route" && x.Name != routeIfExists || len(x.Args) != 1 {
 		return "", false
@@ -294,7 +297,7 @@ func routeArg(x *syntax.Call) (string, bool) {
 	return name, true
 }
 
-// computedArg is what a name that is computed begins with: that of route("R" + $var(n)) with R.
+// computedArg returns what a computed name begins with: R for route("R" + $var(n)).
 func computedArg(x *syntax.Call) (prefix string, ok bool) {
 	if x.Name != "route" && x.Name != routeIfExists || len(x.Args) != 1 {
 		return "", false
@@ -316,7 +319,7 @@ func computedArg(x *syntax.Call) (prefix string, ok bool) {
 	return prefix, true
 }
 
-// mayCall tells whether d may be called where x stands; otherwise it says where it may. A
+// mayCall tells whether d may be called where x stands. If not, it reports where it may. A
 // route[NAME] counts as request_route, whoever calls it (5.6.3).
 func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	in, soon := d.in, d.soonIn
@@ -343,8 +346,8 @@ func (cc *compiler) mayCall(x *syntax.Call, d *funcDef) bool {
 	return false
 }
 
-// guard makes a call fail where a route[NAME] is run for something d must not be called in, which
-// shows only at run time: before any of its arguments is looked at.
+// guard makes a call false if its route[NAME] runs in a kind of route that d must not be called in.
+// That shows only at run time, and is checked before any argument is evaluated.
 func (cc *compiler) guard(x *syntax.Call, d *funcDef, no target) {
 	what, runFor := "the event", cc.also
 	if cc.kind == inReply {

@@ -14,8 +14,8 @@ import (
 //go:embed known.txt
 var knownText string
 
-// known_others.txt lists those that other versions have, and what has taken their place. It says
-// itself how it is written.
+// known_others.txt lists the names that other versions have, and what has replaced them. The file
+// describes its own format.
 //
 //go:embed known_others.txt
 var othersText string
@@ -23,7 +23,7 @@ var othersText string
 // knownModule is one line of known.txt.
 type knownModule struct{ params, funcs, vars, transforms, events map[string]bool }
 
-// of are the names of one kind.
+// of returns the names of one kind.
 func (k *knownModule) of(kind useKind) map[string]bool {
 	switch kind {
 	case useParam:
@@ -40,7 +40,7 @@ func (k *knownModule) of(kind useKind) map[string]bool {
 	return nil
 }
 
-// known gives the table, read on first use.
+// known returns the table by module. It is read on first use.
 var known = sync.OnceValue(func() map[string]knownModule {
 	t := map[string]knownModule{}
 	for _, line := range strings.Split(knownText, "\n") {
@@ -72,14 +72,15 @@ var known = sync.OnceValue(func() map[string]knownModule {
 	return t
 })
 
-// otherName is a name that Kamailio 5.6 does not have, and another version does.
+// otherName is a name that Kamailio 5.6 lacks and another version has.
 type otherName struct {
 	module   string
 	versions string // "Kamailio until 4.4"
-	instead  string // what to write, "" where there is nothing
+	instead  string // what to write in 5.6, "" if there is nothing
 }
 
-// String is "known to Kamailio until 4.4, not implemented by Viaduct; write …".
+// String returns "known to Kamailio until 4.4, not implemented by Viaduct; in Kamailio 5.6 it is
+// …".
 func (o *otherName) String() string {
 	s := "known to " + o.versions + ", not implemented by Viaduct"
 	if o.instead != "" {
@@ -94,7 +95,7 @@ type nameOf struct {
 	name string
 }
 
-// others gives the names of other versions, read on first use.
+// others returns the names of other versions. It is read on first use.
 var others = sync.OnceValue(func() map[nameOf][]otherName {
 	kinds := map[string]useKind{"m:": useModule, "p:": useParam, "f:": useFunc, "v:": useVar,
 		"t:": useTransform, "e:": useEvent, "c:": useSetting}
@@ -119,8 +120,9 @@ var others = sync.OnceValue(func() map[nameOf][]otherName {
 	return t
 })
 
-// other is what another version has by that name, of module unless that is "" or has none; nil if
-// there is nothing.
+// other returns what another version of Kamailio has by that name: in module, if it has it there,
+// or in any other module, except for a parameter of a given module. It returns nil if there is
+// nothing.
 func other(kind useKind, module, name string) *otherName {
 	all := others()[nameOf{kind, name}]
 	for i := range all {
@@ -134,8 +136,8 @@ func other(kind useKind, module, name string) *otherName {
 	return &all[0]
 }
 
-// knownIn is the module that has the name in Kamailio 5.6: a loaded one first, else the one with
-// the shortest name; "" if none has.
+// knownIn returns the module of Kamailio 5.6 that has the name: a loaded module first, else the one
+// with the shortest name. It returns "" if there is none.
 func knownIn(kind useKind, name string, loaded map[string]bool) string {
 	found := ""
 	for _, m := range sortedKeys(known()) {

@@ -9,13 +9,13 @@ import (
 	"viaduct/parser"
 )
 
-// Listener is one of the addresses served, with the texts that programs see of it.
+// Listener is a listener with its name and addresses as texts, for programs to read.
 type Listener struct {
 	*netio.Listener
 	NameText, Socket, Advertised []byte
 }
 
-// Listeners makes them, once.
+// Listeners makes the Listener of each listener. It is called once for a list.
 func Listeners(list []*netio.Listener) (shown []Listener) {
 	for _, l := range list {
 		socket := append(bytes.Clone(l.Proto.Lower()), ':')
@@ -25,8 +25,8 @@ func Listeners(list []*netio.Listener) (shown []Listener) {
 	return shown
 }
 
-// Source is where the message came from: in a failure or branch route the request, in a reply route
-// the response.
+// Source returns where the message came from. In a failure or branch route that is the source of
+// the request, in a reply route that of the response.
 func (c *Ctx) Source() *netio.Addr {
 	if c.Request != nil {
 		return &c.Request.Src
@@ -34,7 +34,7 @@ func (c *Ctx) Source() *netio.Addr {
 	return &c.Reply.Src
 }
 
-// listener is the number of the one that the message came in by.
+// listener returns the number of the listener that the message came in by.
 func (c *Ctx) listener() int {
 	if c.Request != nil {
 		return c.Request.Listener
@@ -42,19 +42,20 @@ func (c *Ctx) listener() int {
 	return c.Reply.Listener
 }
 
-// ReceivedBy is the listener that the message came in by.
+// ReceivedBy returns the listener that the message came in by.
 func (c *Ctx) ReceivedBy() *Listener { return &c.Shard.Listeners[c.listener()] }
 
-// From is the address that the message came from.
+// From returns the address that the message came from.
 func (c *Ctx) From() netip.AddrPort { return c.Source().AddrPort() }
 
-// LocalAddr is the address that the message came to.
+// LocalAddr returns the address that the message came to.
 func (c *Ctx) LocalAddr() netip.AddrPort { return c.ReceivedBy().Addr.AddrPort() }
 
-// Transport is the protocol that the message came in by.
+// Transport returns the protocol that the message came in by.
 func (c *Ctx) Transport() Transport { return c.ReceivedBy().Proto }
 
-// forceListener notes that what leaves does so by a listener. With -1 it is the one that suits.
+// forceListener makes the message leave by listener number by. With -1 it leaves by the one that
+// suits. It returns 1.
 func (c *Ctx) forceListener(by int) int {
 	if c.Request != nil {
 		c.Request.ForceListener(by)
@@ -64,7 +65,7 @@ func (c *Ctx) forceListener(by int) int {
 	return 1
 }
 
-// Forced is what forceListener was given last, nil if that was none.
+// Forced returns the listener that forceListener was last given. It returns nil if there is none.
 func (c *Ctx) Forced() *Listener {
 	by := -1
 	if c.Request != nil {
@@ -78,8 +79,8 @@ func (c *Ctx) Forced() *Listener {
 	return &c.Shard.Listeners[by]
 }
 
-// ForceSocket is $fs: what is sent of the message leaves by that listener; empty: by the one that
-// suits. It is false if there is no such listener.
+// ForceSocket sets $fs: the message leaves by the listener written as socket. If socket is empty,
+// it leaves by the one that suits. It returns -1 if there is no such listener.
 func (c *Ctx) ForceSocket(socket []byte) int {
 	if len(socket) == 0 {
 		return c.forceListener(-1)
@@ -90,7 +91,7 @@ func (c *Ctx) ForceSocket(socket []byte) int {
 	return -1
 }
 
-// ForceSocketName is $fsn, the same by name.
+// ForceSocketName sets $fsn, which is ForceSocket by the listener's name.
 func (c *Ctx) ForceSocketName(name []byte) int {
 	if len(name) == 0 {
 		return c.forceListener(-1)
@@ -101,11 +102,12 @@ func (c *Ctx) ForceSocketName(name []byte) int {
 	return -1
 }
 
-// ListenerAt is the number of the listener written as [proto:]host[:port]; -1 if there is none.
+// ListenerAt returns the number of the listener written as [proto:]host[:port]. It returns -1 if
+// there is none.
 func (c *Ctx) ListenerAt(socket []byte) int { return c.Shard.listenerAt(socket) }
 
-// listenerAt is the listener written as [proto:]host[:port], by its address or what it advertises.
-// It is -1 if there is none.
+// listenerAt returns the listener written as [proto:]host[:port], by its address or by what it
+// advertises. It returns -1 if there is none.
 func (s *Shard) listenerAt(socket []byte) int {
 	proto, rest := netio.UDP, socket
 	if word, behind, found := bytes.Cut(socket, []byte(":")); found {

@@ -8,7 +8,7 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What Load finds has its types in package syntax.
+// The types of what Load finds are those of package syntax.
 type (
 	Pos        = syntax.Pos
 	Diagnostic = syntax.Diagnostic
@@ -16,22 +16,22 @@ type (
 	Warnings   = syntax.Warnings
 )
 
-// Options say how Load finds what the file names. The zero value reads the file system.
+// Options tell Load how to find what the file names. The zero value reads the file system.
 type Options struct {
-	// ReadFile reads an include; nil means syntax.ReadFile.
+	// ReadFile reads the file and its includes. If it is nil, syntax.ReadFile is used.
 	ReadFile func(path string) ([]byte, error)
-	// Defines are -A NAME or NAME=VALUE.
+	// Defines are the values of -A: NAME or NAME=VALUE.
 	Defines []string
-	// Modules are those that the file may load, in order.
+	// Modules are the modules that the file may load, in order.
 	Modules []Declared
-	// Survey is filled with what the file uses, unless it is nil. The file is only looked at then:
-	// a data file that is not there is a warning.
+	// Survey, unless it is nil, is filled with what the file uses. The file is then only examined:
+	// a missing data file is a warning.
 	Survey *Survey
 }
 
-// Load compiles the configuration file src, called file in messages. A nil src is read from file.
-// The error is an ErrorList that names all errors at once; Program and Settings are nil then.
-// Warnings are given in both cases, in file order.
+// Load compiles the configuration file src, which messages call file. If src is nil, Load reads
+// file. The error is an ErrorList with all errors at once; Program and Settings are then nil.
+// Warnings are returned in both cases, in file order.
 func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, error) {
 	if opt.ReadFile == nil {
 		opt.ReadFile = syntax.ReadFile
@@ -69,7 +69,7 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	return prog, set, found.Warnings, nil
 }
 
-// sourceHash makes the hash of a program while its files are read.
+// sourceHash computes the hash of a program while its files are read.
 type sourceHash struct{ xxhash.Digest }
 
 func newSourceHash(file string, src []byte, defines []string) *sourceHash {
@@ -82,8 +82,8 @@ func newSourceHash(file string, src []byte, defines []string) *sourceHash {
 	return h
 }
 
-// add takes in a text and what it is called, with their lengths, so that no two lists of texts are
-// alike.
+// add hashes a text and its name, each with its length, so that no two lists of texts give the same
+// input.
 func (h *sourceHash) add(name string, text []byte) {
 	var n [16]byte
 	binary.LittleEndian.PutUint64(n[:8], uint64(len(name)))
@@ -93,8 +93,8 @@ func (h *sourceHash) add(name string, text []byte) {
 	_, _ = h.Write(text)
 }
 
-// of is the hash of what was made of all of it: another build of ours may number steps and routes
-// otherwise.
+// of returns the hash, with the compiled program included: another build of Viaduct may number
+// steps and routes differently.
 func (h *sourceHash) of(p *Program) uint64 {
 	var n [16]byte
 	number := func(a, b uint64) {
@@ -110,17 +110,17 @@ func (h *sourceHash) of(p *Program) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-// loader is one run of Load: it collects what is found.
+// loader is one run of Load. It collects the findings.
 type loader struct {
 	*syntax.Findings
-	survey *Survey // nil unless somebody asks
+	survey *Survey // nil unless Options asks for one
 }
 
 func (ld *loader) errorf(pos Pos, format string, args ...any) { ld.Errorf(pos, format, args...) }
 
 func (ld *loader) warnf(pos Pos, format string, args ...any) { ld.Warnf(pos, format, args...) }
 
-// quote and clip are what messages say of a text from the file.
+// quote and clip show a text of the file in messages.
 func quote(s string) string { return syntax.Quote(s) }
 
 func clip(s string) string { return syntax.Clip(s) }

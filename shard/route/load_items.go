@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// compile turns the items, in file order, into settings and a program. Order matters as in
-// Kamailio: a function, a modparam needs its loadmodule above it.
+// compile turns the items, in file order, into settings and a program. As in Kamailio, order
+// matters: a function or a modparam needs its loadmodule above it.
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
 	items := ld.joined(file.Items)
 	set := DefaultSettings()
@@ -48,8 +48,8 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	}
 	cc.readyAll()
 	cc.prefixLines(items)
-	// Routes come last: xlog's prefix and the limits are known then, wherever in the file they
-	// stand. What is loaded is taken at the route's place.
+	// Routes come last, because the prefix of xlog and the limits may stand anywhere in the file. A
+	// route can use the modules that are loaded above it.
 	cc.loaded = map[string]bool{}
 	cc.plan(items)
 	for i := range items {
@@ -68,8 +68,8 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	return prog, set
 }
 
-// joined gives the routes without a name of one kind as one, as Kamailio runs them: a further one
-// goes on where the one before it ends.
+// joined joins the unnamed routes of one kind into one, as Kamailio runs them: each continues where
+// the one before it ends.
 func (ld *loader) joined(items []syntax.Item) []syntax.Item {
 	first := map[RouteKind]int{}
 	out := items[:0:0]
@@ -103,7 +103,7 @@ func (cc *compiler) prefixLines(items []syntax.Item) {
 	}
 }
 
-// customSetting keeps group.name = value for $sel(cfg_get.group.name).
+// customSetting stores group.name = value for $sel(cfg_get.group.name).
 func (cc *compiler) customSetting(it *syntax.Item) {
 	name := strings.ToLower(it.Name)
 	if _, dup := cc.custom[name]; dup {
@@ -117,7 +117,7 @@ func (cc *compiler) customSetting(it *syntax.Item) {
 	cc.custom[name] = v
 }
 
-// global applies name=value.
+// global applies a core parameter, name=value.
 func (cc *compiler) global(it *syntax.Item) {
 	d := cc.defs.get(core).params[it.Name]
 	if d == nil {
@@ -134,12 +134,12 @@ func (cc *compiler) global(it *syntax.Item) {
 	if n, ok := levelWords[it.Val.Str]; ok && it.Val.Kind == syntax.WordLiteral && !d.any {
 		it.Val.Kind, it.Val.Num = syntax.IntLiteral, int64(n) // debug=L_INFO
 	}
-	cc.took(d, Use{Kind: useSetting, Name: it.Name, Module: core}, it.Pos)
+	cc.noteParam(d, Use{Kind: useSetting, Name: it.Name, Module: core}, it.Pos)
 	cc.setParam(d, it, it.Pos, it.Name)
 }
 
-// took notes the use of a parameter that is here.
-func (cc *compiler) took(d *paramDef, u Use, pos Pos) {
+// noteParam notes that the file sets a parameter that exists here.
+func (cc *compiler) noteParam(d *paramDef, u Use, pos Pos) {
 	switch {
 	case d.idle != "":
 		u.Fate, u.Note = Idle, d.idle
@@ -149,10 +149,10 @@ func (cc *compiler) took(d *paramDef, u Use, pos Pos) {
 	cc.ld.survey.add(u, pos)
 }
 
-// setParam gives a parameter, called name in messages, its value.
+// setParam sets a parameter, which messages call name.
 func (cc *compiler) setParam(d *paramDef, it *syntax.Item, pos Pos, name string) {
 	if d.kind == numberParam && d.min == 0 && d.max == 1 && it.Val.Kind == syntax.IntLiteral &&
-		it.Val.Num>>1 != 0 { // as C has it
+		it.Val.Num>>1 != 0 { // as in C
 		cc.ld.warnf(it.Val.Pos, "%s is %d, and taken as 1", name, it.Val.Num)
 		it.Val.Num = 1
 	}
@@ -218,7 +218,7 @@ func (cc *compiler) loadModule(it *syntax.Item) {
 	}
 }
 
-// modParam applies modparam("module", "name", value). The module may be a pattern, mostly a|b.
+// modParam applies modparam("module", "name", value). The module may be a pattern, usually a|b.
 func (cc *compiler) modParam(it *syntax.Item) {
 	re, err := regexp.Compile("^(?:" + it.Name + ")$")
 	if err != nil {
@@ -281,7 +281,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 		cc.ld.errorf(it.ParamPos, "module %s has no parameter %s%s", module, quote(clip(it.Param)),
 			suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
-		cc.took(d, u, it.ParamPos)
+		cc.noteParam(d, u, it.ParamPos)
 		cc.setParam(d, it, it.ParamPos, full)
 	}
 }
@@ -290,7 +290,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 func (cc *compiler) route(it *syntax.Item) {
 	kind, ok := runKind(it)
 	cc.ends, cc.leave = routeEnds{}, outside
-	event, why := cc.heardEvent(it)
+	event, why := cc.eventOf(it)
 	if why != "" {
 		what := it.Word + "[" + it.Name + "]"
 		if at, dup := cc.defined[what]; dup {
@@ -312,13 +312,13 @@ func (cc *compiler) route(it *syntax.Item) {
 	}
 	if !ok {
 		cc.kind, cc.sub = anywhere, nil
-		cc.routeBody(it.Body) // its errors are worth knowing all the same
+		cc.routeBody(it.Body) // its errors are worth reporting all the same
 		return
 	}
 	if it.Named && (it.Word == "request_route" || it.Word == "reply_route") {
 		cc.ld.errorf(it.Pos, "%s has no name", it.Word)
 	}
-	// what stands in the errors; route without a name is request_route, and so on
+	// what is the name in error messages; an unnamed route is request_route, and so on
 	what, rt := it.Word+"["+it.Name+"]", (*routeCode)(nil)
 	switch {
 	case it.Word == "route" && !it.Unnamed():
@@ -378,8 +378,9 @@ func (cc *compiler) route(it *syntax.Item) {
 	cc.also = 0
 }
 
-// heardEvent is the event of an event route, or why it does not reach the script.
-func (cc *compiler) heardEvent(it *syntax.Item) (e *Event, why string) {
+// eventOf returns the event of an event route. If there is none, why says why the route never
+// runs.
+func (cc *compiler) eventOf(it *syntax.Item) (e *Event, why string) {
 	if it.Word != "event_route" {
 		return nil, ""
 	}
@@ -389,8 +390,8 @@ func (cc *compiler) heardEvent(it *syntax.Item) (e *Event, why string) {
 	return cc.eventNamed(it)
 }
 
-// neverRun says why the events of an event route do not reach the script here, "" for those whose
-// absence would be missed.
+// neverRun returns why the event of an event route is never raised here on purpose. It returns ""
+// for all other events.
 func (cc *compiler) neverRun(it *syntax.Item) string {
 	if it.Word != "event_route" {
 		return ""
@@ -419,7 +420,7 @@ func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 	rt.number = int32(len(cc.prog.routes))
 }
 
-// finish checks what needs the whole file.
+// finish checks what needs the whole file, and links the program if there were no errors.
 func (cc *compiler) finish(start Pos) {
 	var names []string
 	for n, rt := range cc.byName {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Manual is the page about a module: all of it is what the module declares.
+// Manual returns the page about a module. It has only what the module declares.
 func Manual(d Declared) []byte {
 	m := newModule(d, DefaultSettings(), nil)
 	var b strings.Builder
@@ -31,7 +31,7 @@ func Manual(d Declared) []byte {
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")
 }
 
-// theirs compares with the names that Kamailio has.
+// theirs writes how many of Kamailio's names the module has.
 func (m *Module) theirs(b *strings.Builder) {
 	for _, h := range m.have() {
 		if h.theirs == 0 {
@@ -50,14 +50,14 @@ func (m *Module) theirs(b *strings.Builder) {
 	}
 }
 
-// have is what there is of one kind of Kamailio's names.
+// have says how many of Kamailio's names of one kind the module has.
 type have struct {
 	what         string
 	theirs, idle int
 	missing      []string
 }
 
-// String is "5 of 7".
+// String returns how many have an effect, as in "5 of 7".
 func (h *have) String() string {
 	if h.theirs == 0 {
 		return ""
@@ -65,8 +65,8 @@ func (h *have) String() string {
 	return fmt.Sprintf("%d of %d", h.theirs-len(h.missing)-h.idle, h.theirs)
 }
 
-// have compares the module with known.txt: parameters, functions, variables, transformations,
-// events.
+// have compares the module with known.txt: its parameters, functions, variables, transformations
+// and events.
 func (m *Module) have() []have {
 	k := known()[m.name]
 	compare := func(what string, theirs map[string]bool,
@@ -100,7 +100,7 @@ func (m *Module) have() []have {
 	}
 }
 
-// ManualIndex is the page that lists the modules.
+// ManualIndex returns the page that lists the modules.
 func ManualIndex(all []Declared) []byte {
 	var b strings.Builder
 	b.WriteString("# Modules\n\nWhat each module that a file may load has of what Kamailio 5.6's " +
@@ -128,7 +128,7 @@ func row(b *strings.Builder, cells ...string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// table writes the head of one, with its heading.
+// tableHead writes the heading and the head of a table.
 func tableHead(b *strings.Builder, title string, columns ...string) {
 	fmt.Fprintf(b, "## %s\n\n", title)
 	row(b, columns...)
@@ -156,7 +156,7 @@ func (m *Module) manualParams(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// named are the names of each of a module's declarations, by the first of them.
+// named groups the names that share a declaration. The groups are sorted by their first name.
 func named[V comparable](all map[string]V) [][]string {
 	names := map[V][]string{}
 	for _, n := range sortedKeys(all) {
@@ -165,7 +165,7 @@ func named[V comparable](all map[string]V) [][]string {
 	return slices.SortedFunc(maps.Values(names), slices.Compare)
 }
 
-// values says what a parameter may be.
+// values says which values a parameter takes.
 func (d *paramDef) values() string {
 	switch {
 	case d.any:
@@ -180,7 +180,7 @@ func (d *paramDef) values() string {
 	return fmt.Sprintf("%d to %d", d.min, d.max)
 }
 
-// standard is the value of a parameter that the file does not set.
+// standard returns the value that a parameter has if the file does not set it.
 func (d *paramDef) standard() string {
 	if d.now == nil {
 		return ""
@@ -236,7 +236,7 @@ func (m *Module) manualFuncs(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// signature is a list of arguments as manuals write it: "uri[, q]".
+// signature returns a list of arguments as manuals write it: "uri[, q]".
 func signature(args []AnyArg) string {
 	s, open := "", 0
 	for i, a := range args {
@@ -254,7 +254,7 @@ func signature(args []AnyArg) string {
 	return s + strings.Repeat("]", open)
 }
 
-// argumentDocs says what each argument is.
+// argumentDocs returns what each argument means.
 func argumentDocs(args []AnyArg) string {
 	s := ""
 	for _, a := range args {
@@ -295,7 +295,7 @@ func (m *Module) manualVars(b *strings.Builder) {
 	}
 }
 
-// manualRest writes events, commands and counters.
+// manualRest writes the events, commands and counters.
 func (m *Module) manualRest(b *strings.Builder) {
 	if len(m.def.events) > 0 {
 		tableHead(b, "Events", "event route", "when it runs")

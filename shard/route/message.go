@@ -8,10 +8,10 @@ import (
 // Message is a parsed message.
 type Message = parser.Message
 
-// Transport is the protocol a message arrived on or a URI asks for.
+// Transport is the protocol that a message arrived on or that a URI asks for.
 type Transport = parser.Transport
 
-// The transports a script can name; AnyTransport stands for all.
+// The transports that a script can name. AnyTransport stands for all of them.
 const (
 	AnyTransport = parser.TransportNone
 	UDP          = parser.UDP
@@ -22,5 +22,5 @@ const (
 	WSS          = parser.WSS
 )
 
-// transportWord reads udp, TCP and so on.
+// transportWord reads a transport's name in either case, such as udp and TCP.
 func transportWord(s string) (Transport, bool) { return transport.Named(s) }

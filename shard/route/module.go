@@ -12,26 +12,27 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Declared is one module in the list that Load is given: its name, as loadmodule has it, and what
-// declares it.
+// Declared is one module in the list that Load is given: its name in loadmodule, and the function
+// that declares it.
 type Declared struct {
 	Name   string
 	Define func(m *Module)
 }
 
-// Module is what one loadmodule line of one load brings: parameters, functions, variables,
-// transformations. Its Define is
-// called with it at that line and declares all of them, as flags are declared on a flag.FlagSet.
-// The variables that parameters set are made then, and the functions capture them, so that two
-// loads cannot meet. Their values are known when a function is built, and when Ready is called.
+// Module is what one loadmodule line of one load brings: parameters, functions, variables and
+// transformations. At that line its Define is called with the Module and declares all of them, as
+// flags are declared on a flag.FlagSet. Define also makes the variables that parameters set, and
+// the functions capture them, so that two loads share nothing. Their values are known when a
+// function is built and when Ready is called.
 //
-// Mistakes of a Define are ours, hence a panic: a name declared twice, a missing Doc.
+// A mistake in a Define, such as a name declared twice or a missing Doc, is a bug of ours and
+// panics.
 type Module struct {
 	name  string
 	set   *Settings
 	def   moduleDef
 	ready []func() error
-	given map[string]*bool // parameters that somebody asks about
+	given map[string]*bool // parameters that Given was called for
 
 	perShard []func(s *State)
 	open     []func(s *State) error
@@ -39,8 +40,8 @@ type Module struct {
 	rooms    func() []string
 	held     []HeldState
 
-	load     *defs    // nil means declared for its names only
-	missing  []string // modules it needs
+	load     *defs    // nil if it is declared only for its names
+	missing  []string // modules that it needs and the file has not loaded
 	provides []any
 	commands []*command.Method
 	live     []*LiveInt
@@ -52,13 +53,13 @@ type Module struct {
 	stray    OwnRoute // see StrayReplyRoute; without a name there is none
 	senders  []*Sender
 	http     *httpService
-	begins   map[string]Value // what $var begin with
-	// namesRoutes says that it asks for routes by name
+	begins   map[string]Value // the initial values of $var
+	// namesRoutes says that the module looks up routes by name
 	namesRoutes bool
-	at          Pos // of the parameter that is being taken
+	at          Pos // where the value being set stands
 }
 
-// newModule runs a Define.
+// newModule makes a module by running its Define.
 func newModule(d Declared, set *Settings, load *defs) *Module {
 	m := &Module{name: d.Name, set: set, load: load, given: map[string]*bool{}}
 	m.def = moduleDef{params: map[string]*paramDef{}, funcs: map[string]*funcDef{},
@@ -72,18 +73,19 @@ func newModule(d Declared, set *Settings, load *defs) *Module {
 	return m
 }
 
-// Settings are those of the file that is being loaded, for parameters that bind a field of them.
+// Settings returns the settings of the file being loaded, for parameters that bind a field of them.
 func (m *Module) Settings() *Settings { return m.set }
 
-// Idle says that loading the module does nothing, and why. It is accepted with a warning.
+// Idle declares that loading the module does nothing, and why. The file may load it, with a
+// warning.
 func (m *Module) Idle(why string) { m.def.idle = why }
 
-// Ready has f called when the whole file is read, before its routes are compiled: for checks of
-// several parameters together. An error stands at the module's loadmodule line. Ready is called by
-// viaduct -c too, and has nothing of a server: that is for Open.
+// Ready has f called when the whole file is read, before its routes are compiled. It is for checks
+// of several parameters together. An error is reported at the module's loadmodule line. viaduct -c
+// calls f too, so f must not need a server: that is for Open.
 func (m *Module) Ready(f func() error) { m.ready = append(m.ready, f) }
 
-// param adds one parameter. now tells what it holds.
+// param adds one parameter. now returns its current value.
 func (m *Module) param(name, doc string, d *paramDef, now func() any) {
 	if doc == "" && d.idle == "" {
 		panic("BUG: parameter " + m.name + "." + name + " has no doc")
@@ -95,25 +97,25 @@ func (m *Module) param(name, doc string, d *paramDef, now func() any) {
 	m.def.params[name] = d
 }
 
-// bind adds a parameter that is kept in *p. Its default is what *p holds.
+// bind adds a parameter that is stored in *p. Its default is the value of *p.
 func bind[T any](m *Module, p *T, name, doc string, d *paramDef, read func(v syntax.Literal) T) {
 	d.set = func(v syntax.Literal) { *p = read(v) }
 	m.param(name, doc, d, func() any { return *p })
 }
 
-// Int declares a number from min to max.
+// Int declares a number parameter from min to max.
 func (m *Module) Int(name string, def, min, max int, doc string) *int {
 	m.IntVar(&def, name, min, max, doc)
 	return &def
 }
 
-// IntVar is Int for a variable that exists and holds the default.
+// IntVar is Int for an existing variable, which holds the default.
 func (m *Module) IntVar(p *int, name string, min, max int, doc string) {
 	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max)},
 		func(v syntax.Literal) int { return int(v.Num) })
 }
 
-// BitsVar declares a mask of 32 bits for a variable that exists and holds the default.
+// BitsVar declares a mask of 32 bits in an existing variable, which holds the default.
 func (m *Module) BitsVar(p *uint32, name, doc string) {
 	bind(m, p, name, doc, &paramDef{max: 1<<32 - 1},
 		func(v syntax.Literal) uint32 { return uint32(v.Num) })
@@ -125,24 +127,24 @@ func (m *Module) Bits(name string, def uint32, doc string) *uint32 {
 	return &def
 }
 
-// Bool declares a switch: 0 or 1.
+// Bool declares a switch parameter: 0 or 1.
 func (m *Module) Bool(name string, def bool, doc string) *bool {
 	m.BoolVar(&def, name, doc)
 	return &def
 }
 
-// BoolVar is Bool for a variable that exists and holds the default.
+// BoolVar is Bool for an existing variable, which holds the default.
 func (m *Module) BoolVar(p *bool, name, doc string) {
 	bind(m, p, name, doc, &paramDef{max: 1}, func(v syntax.Literal) bool { return v.Num != 0 })
 }
 
-// Text declares a string.
+// Text declares a string parameter.
 func (m *Module) Text(name, def, doc string) *string {
 	m.TextVar(&def, name, doc)
 	return &def
 }
 
-// TextVar is Text for a variable that exists and holds the default.
+// TextVar is Text for an existing variable, which holds the default.
 func (m *Module) TextVar(p *string, name, doc string) {
 	bind(m, p, name, doc, &paramDef{kind: stringParam},
 		func(v syntax.Literal) string { return v.Str })
@@ -156,20 +158,20 @@ func (m *Module) Duration(name string, unit time.Duration, def, min, max int,
 	return &p
 }
 
-// DurationVar is Duration for a variable that exists and holds the default.
+// DurationVar is Duration for an existing variable, which holds the default.
 func (m *Module) DurationVar(p *time.Duration, name string, unit time.Duration, min, max int,
 	doc string) {
 	bind(m, p, name, doc, &paramDef{min: int64(min), max: int64(max), unit: unit},
 		func(v syntax.Literal) time.Duration { return time.Duration(v.Num) * unit })
 }
 
-// OneOf declares a string that is one of a few words.
+// OneOf declares a string parameter that is one of a few words.
 func (m *Module) OneOf(name, def, doc string, words ...string) *string {
 	m.OneOfVar(&def, name, doc, words...)
 	return &def
 }
 
-// OneOfVar is OneOf for a variable that exists and holds the default.
+// OneOfVar is OneOf for an existing variable, which holds the default.
 func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 	m.TextVar(p, name, doc)
 	m.Check(name, func(s string, _ int64) string {
@@ -180,8 +182,8 @@ func (m *Module) OneOfVar(p *string, name, doc string, words ...string) {
 	})
 }
 
-// Each declares a string that may be given several times. take is called with each, in the order
-// of the file, and its error stands at the value.
+// Each declares a string parameter that may be given several times. take is called with each value
+// in file order, and its error is reported at the value.
 func (m *Module) Each(name string, take func(s string) error, doc string) {
 	m.param(name, doc, &paramDef{kind: stringParam, each: true,
 		set: func(syntax.Literal) {},
@@ -194,18 +196,19 @@ func (m *Module) Each(name string, take func(s string) error, doc string) {
 		}}, func() any { return nil })
 }
 
-// Check has wrong called with each value of a parameter, the string or the number: what it returns
-// is what the message says of the value, "" if there is nothing to say.
+// Check has wrong called with each value of a parameter, as a string or as a number. If wrong
+// returns a text, the error message says that of the value. If it returns "", the value is fine.
 func (m *Module) Check(name string, wrong func(s string, n int64) string) {
 	m.def.params[name].problem = func(v syntax.Literal) string { return wrong(v.Str, v.Num) }
 }
 
-// Note is Check for what is worth a warning.
+// Note is Check for values that deserve a warning.
 func (m *Module) Note(name string, note func(s string, n int64) string) {
 	m.def.params[name].note = func(v syntax.Literal) string { return note(v.Str, v.Num) }
 }
 
-// IdleInt accepts numbers without effect and warns, with the reason.
+// IdleInt declares number parameters that have no effect. A file that sets one gets a warning with
+// the reason.
 func (m *Module) IdleInt(why string, names ...string) {
 	for _, n := range names {
 		m.param(n, "", idleNumber(why), nil)
@@ -226,28 +229,28 @@ func (m *Module) IdleAny(why string, names ...string) {
 	}
 }
 
-// NotYet says that nothing acts on these parameters yet: a file that names one is told so.
+// NotYet declares that these parameters have no effect yet. A file that sets one gets a warning.
 func (m *Module) NotYet(names ...string) {
 	for _, n := range names {
 		m.def.params[n].notYet = true
 	}
 }
 
-// Given tells whether the file sets the parameter.
+// Given returns a variable that is true once the file has set the parameter.
 func (m *Module) Given(name string) *bool {
 	p := new(bool)
 	m.given[name] = p
 	return p
 }
 
-// defs are the modules one load knows: the core, and those of the list it was given.
+// defs has the modules that one load knows: the core, and those in the list it was given.
 type defs struct {
 	list     []Declared
 	loaded   map[string]*Module
-	recorded map[string]*Module // not loaded: declared for their names
+	recorded map[string]*Module // not loaded, declared only for their names
 }
 
-// newDefs begins a load.
+// newDefs makes the defs of a load, with the core loaded.
 func newDefs(list []Declared, set *Settings) defs {
 	d := defs{list: append([]Declared{Core()}, list...), loaded: map[string]*Module{},
 		recorded: map[string]*Module{}}
@@ -255,14 +258,14 @@ func newDefs(list []Declared, set *Settings) defs {
 	return d
 }
 
-// has tells whether a file may load a module.
+// has tells whether name is a module that a file may load.
 func (d *defs) has(name string) bool { return name != core && d.known(name) }
 
 func (d *defs) known(name string) bool {
 	return slices.ContainsFunc(d.list, func(l Declared) bool { return l.Name == name })
 }
 
-// load runs the Define of a module that is in the list.
+// load runs the Define of a module in the list.
 func (d *defs) load(name string, set *Settings) *Module {
 	m := newModule(d.named(name), set, d)
 	d.loaded[name] = m
@@ -273,7 +276,8 @@ func (d *defs) named(name string) Declared {
 	return d.list[slices.IndexFunc(d.list, func(l Declared) bool { return l.Name == name })]
 }
 
-// get is what is known of a module, loaded or not; nil if it is not ours.
+// get returns what a module declares, whether it is loaded or not. It returns nil if the list has
+// no such module.
 func (d *defs) get(name string) *moduleDef {
 	if m := d.loaded[name]; m != nil {
 		return &m.def
@@ -288,7 +292,7 @@ func (d *defs) get(name string) *moduleDef {
 	return &d.recorded[name].def
 }
 
-// names are our modules, the core among them.
+// names returns the names of all modules in the list, with the core, sorted.
 func (d *defs) names() []string {
 	var names []string
 	for i := range d.list {
@@ -298,7 +302,8 @@ func (d *defs) names() []string {
 	return names
 }
 
-// readyAll calls what waits for the whole file.
+// readyAll calls what the modules have registered with Ready, and gives the program what they
+// declare for its runs.
 func (cc *compiler) readyAll() {
 	for i := range cc.set.Modules {
 		l := &cc.set.Modules[i]

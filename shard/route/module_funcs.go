@@ -4,31 +4,32 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Function is a function a script can call.
+// Function is a function that a script can call.
 type Function = funcDef
 
-// Soon says where Kamailio lets the function be called and we do not yet.
+// Soon declares where Kamailio lets the function be called and Viaduct does not yet.
 func (d *funcDef) Soon(in Kinds) *funcDef { d.soonIn = in; return d }
 
-// ThroughRoutes says where the function may be called besides, from a route[NAME] that is run there:
-// what Kamailio does not look at.
+// ThroughRoutes declares where else the function works if it stands in a route[NAME] that is called
+// there. Kamailio does not check that at load.
 func (d *funcDef) ThroughRoutes(in Kinds) *funcDef { d.through = in; return d }
 
-// MoreSoon says that calls with n arguments or more are Kamailio's and not ours yet.
+// MoreSoon declares that calls with n arguments or more work in Kamailio and not here yet.
 func (d *funcDef) MoreSoon(n int) *funcDef { d.soon = n; return d }
 
-// Func is a function in full: one that has to know more at load than the kinds of its arguments
-// say.
+// Func is the full declaration of a function, for one that needs to know more at load than its
+// arguments.
 type Func struct {
 	Name string
 	In   Kinds    // where it may be called
-	Args []AnyArg // in order; the optional ones stand last
+	Args []AnyArg // in order, the optional ones last
 	Doc  string
-	// Build makes one call, whose number of arguments fits. It returns nil after an error.
+	// Build compiles one call. The number of arguments has been checked. It returns nil after an
+	// error.
 	Build func(b *Build) Call
 }
 
-// Func declares a function in full.
+// Func declares a function by its full declaration.
 func (m *Module) Func(f Func) *Function {
 	d := &funcDef{max: len(f.Args), in: f.In, args: f.Args, doc: f.Doc}
 	if f.In == Anywhere {
@@ -58,7 +59,7 @@ func (m *Module) function(name string, d *funcDef) {
 	m.def.funcs[name] = d
 }
 
-// Alias gives a function that is declared further names.
+// Alias gives a declared function further names.
 func (m *Module) Alias(name string, more ...string) {
 	for _, n := range more {
 		m.function(n, m.def.funcs[name])

@@ -8,10 +8,11 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// moduleDef is what a module has declared. Names that are in known.txt only are Kamailio's and not
-// ours yet.
+// moduleDef is what a module has declared. Names found only in known.txt are known to Kamailio and
+// not to Viaduct yet.
 type moduleDef struct {
-	// idle says why loading the module does nothing here; empty for a module with something to do.
+	// idle says why loading the module does nothing here. It is empty for a module that does
+	// something.
 	idle       string
 	params     map[string]*paramDef
 	funcs      map[string]*funcDef
@@ -20,22 +21,22 @@ type moduleDef struct {
 	events     []*Event
 }
 
-// paramDef is one modparam or global. Exactly one of set and idle is given.
+// paramDef is one module or core parameter. Exactly one of set and idle is given.
 type paramDef struct {
 	kind     paramKind
 	min, max int64 // of numbers
 	set      func(syntax.Literal)
 	idle     string // why it has no effect
 	any      bool   // numbers and strings are both accepted (globals that take a word)
-	// problem tells what is wrong with a value of the right kind, note what is worth a warning. Nil
-	// and "" stand for nothing.
+	// problem says what is wrong with a value of the right kind, and note what deserves a warning.
+	// Either may be nil, or return "" for nothing.
 	problem, note func(v syntax.Literal) string
-	notYet        bool // nothing acts on it yet
+	notYet        bool // it has no effect yet
 	unit          time.Duration
 	live          bool       // operators may change it
 	each          bool       // it may be given several times
-	doc           string     // of those that a module declares
-	now           func() any // what it holds, likewise
+	doc           string     // what it means, empty for an idle one
+	now           func() any // its current value, nil for an idle one
 }
 
 type paramKind uint8
@@ -45,7 +46,7 @@ const (
 	stringParam
 )
 
-// check tells what is wrong with v, or "".
+// check returns what is wrong with v, or "" if nothing is.
 func (d *paramDef) check(v syntax.Literal) string {
 	if why := d.checkKind(v); why != "" || d.problem == nil {
 		return why
@@ -74,12 +75,13 @@ func (d *paramDef) checkKind(v syntax.Literal) string {
 	return ""
 }
 
-// idleNumber and idleText are accepted without effect; why goes into the warning.
+// idleNumber, idleText and idleAny make parameters that have no effect. The warning gives why as
+// the reason.
 func idleNumber(why string) *paramDef { return &paramDef{min: -1 << 31, max: 1<<32 - 1, idle: why} }
 func idleText(why string) *paramDef   { return &paramDef{kind: stringParam, idle: why} }
 func idleAny(why string) *paramDef    { return &paramDef{any: true, idle: why} }
 
-// moduleNames are all module names, ours and Kamailio's.
+// moduleNames returns the names of all modules, Viaduct's and Kamailio's.
 func (cc *compiler) moduleNames() []string {
 	set := map[string]bool{}
 	for _, n := range cc.defs.names() {
@@ -92,7 +94,7 @@ func (cc *compiler) moduleNames() []string {
 	return sortedKeys(set)
 }
 
-// paramNames are the parameters of a module, ours and Kamailio's.
+// paramNames returns the names of a module's parameters, Viaduct's and Kamailio's.
 func (cc *compiler) paramNames(module string) []string {
 	set := map[string]bool{}
 	if m := cc.defs.get(module); m != nil {

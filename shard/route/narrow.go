@@ -2,13 +2,14 @@ package route
 
 import "viaduct/shard/route/syntax"
 
-// What a part of a route[NAME] is run for, where the route asks for that itself:
+// A part of a route[NAME] may run in fewer kinds of route than the whole, if the script tests for
+// that itself:
 //
 //	if (is_request()) { add_rr_param(";nat=yes"); }
 
-// saying are the functions whose answer follows from what the route is run for. A response that
-// onsend_route sees is one for is_reply(), too.
-var saying = map[string]struct{ yes, no Kinds }{
+// kindTests has the functions whose answer follows from the kind of route, and the kinds in which
+// each may answer yes and no. is_reply() is also true for a response in onsend_route.
+var kindTests = map[string]struct{ yes, no Kinds }{
 	"is_request":         {Anywhere &^ InReplies, InReplies | InOnsend},
 	"is_reply":           {InReplies | InOnsend, Anywhere &^ InReplies},
 	"t_is_failure_route": {InFailure, Anywhere &^ InFailure},
@@ -16,21 +17,21 @@ var saying = map[string]struct{ yes, no Kinds }{
 	"t_is_reply_route":   {InReplies, Anywhere &^ InReplies},
 }
 
-// saysOf tells what a block may be run for where x is true, and where it is false.
-func saysOf(x syntax.Expr) (yes, no kinds) {
+// kindsWhere returns in which kinds of route x may be true, and in which it may be false.
+func kindsWhere(x syntax.Expr) (yes, no kinds) {
 	switch x := x.(type) {
 	case *syntax.Call:
-		if s, ok := saying[x.Name]; ok {
+		if s, ok := kindTests[x.Name]; ok {
 			return s.yes, s.no
 		}
 	case *syntax.Unary:
 		if x.Op == "!" {
-			no, yes = saysOf(x.X)
+			no, yes = kindsWhere(x.X)
 			return yes, no
 		}
 	case *syntax.Binary:
-		ly, ln := saysOf(x.L)
-		ry, rn := saysOf(x.R)
+		ly, ln := kindsWhere(x.L)
+		ry, rn := kindsWhere(x.R)
 		switch x.Op {
 		case "&&":
 			return ly & ry, ln | rn
@@ -41,7 +42,7 @@ func saysOf(x syntax.Expr) (yes, no kinds) {
 	return anywhere, anywhere
 }
 
-// leaves tells whether nothing of the list's route is run behind it.
+// leaves tells whether the list always ends its route, so that nothing of the route runs behind it.
 func leaves(list []syntax.Stmt) bool {
 	if len(list) == 0 {
 		return false
@@ -55,7 +56,7 @@ func leaves(list []syntax.Stmt) bool {
 	return false
 }
 
-// narrowed compiles with f what is run for no more than k.
+// narrowed compiles with f a part that only the kinds k can reach.
 func (cc *compiler) narrowed(k kinds, f func() target) target {
 	outer := cc.never
 	cc.never |= anywhere &^ k
@@ -64,13 +65,13 @@ func (cc *compiler) narrowed(k kinds, f func() target) target {
 	return t
 }
 
-// behind is what is left of the kinds behind a statement.
+// behind returns the kinds that can reach what stands behind s.
 func behind(s syntax.Stmt) kinds {
 	x, ok := s.(*syntax.If)
 	if !ok {
 		return anywhere
 	}
-	yes, no := saysOf(x.Cond)
+	yes, no := kindsWhere(x.Cond)
 	switch {
 	case leaves(x.Then) && x.HasElse && leaves(x.Else):
 		return 0

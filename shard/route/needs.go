@@ -2,16 +2,17 @@ package route
 
 import "fmt"
 
-// Provide says what a module has for others: functions and state that their Go code uses. Each type
-// may be provided once.
+// Provide offers v to other modules: functions and state that their Go code uses. A module may
+// provide each type once.
 func Provide[T any](m *Module, v T) { m.provides = append(m.provides, v) }
 
-// Need is what module name provides of that type, as Kamailio's bind_usrloc() is. If it is not
-// loaded above, that is an error at this module's loadmodule line, and Need gives the zero T: a
-// Define hands it on to its functions, and only they, or Ready, look into it.
+// Need returns what module name provides of type T, as Kamailio's bind_usrloc() does. If that
+// module is not loaded above, an error is reported at this module's loadmodule line, and Need
+// returns the zero T. A Define must therefore only hand the value on to its functions or to Ready,
+// and not use it.
 func Need[T any](m *Module, name string) (v T) {
 	if m.load == nil {
-		return v // declared for its names only
+		return v // declared only for its names
 	}
 	x := m.load.loaded[name]
 	if x == nil {
@@ -34,7 +35,7 @@ func Find[T any](m *Module, name string) (v T, ok bool) {
 	return provided[T](m.load.loaded[name])
 }
 
-// provided is what a module provides of that type.
+// provided returns what a module provides of type T.
 func provided[T any](m *Module) (v T, ok bool) {
 	for _, p := range m.provides {
 		if v, ok := p.(T); ok {

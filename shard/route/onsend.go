@@ -8,9 +8,9 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What onsend_route, and nobody else, knows of the message that is about to leave.
+// What onsend_route, and no other route, knows of the message that is about to leave.
 
-// Outgoing is the message that is about to leave, nil outside of onsend_route.
+// Outgoing returns the message that is about to leave. It returns nil outside of onsend_route.
 func (c *Ctx) Outgoing() *proxy.Outgoing {
 	if c.kind != OnsendRoute {
 		return nil
@@ -18,7 +18,7 @@ func (c *Ctx) Outgoing() *proxy.Outgoing {
 	return &c.Shard.Core.Outgoing
 }
 
-// messageLen is msg:len: of what was received, and in onsend_route of what is sent.
+// messageLen is msg:len, the length of what was received, or in onsend_route of what will be sent.
 func (c *Ctx) messageLen() int64 {
 	if o := c.Outgoing(); o != nil {
 		return int64(o.Len())
@@ -26,7 +26,8 @@ func (c *Ctx) messageLen() int64 {
 	return int64(len(c.Msg.Raw))
 }
 
-// side is one end of the way that the message takes; nil means nothing leaves.
+// side returns the local or the remote address of the message being sent. It returns nil if none
+// is.
 type side func(c *Ctx) *netio.Addr
 
 func sentTo(c *Ctx) *netio.Addr {
@@ -43,7 +44,7 @@ func sentFrom(c *Ctx) *netio.Addr {
 	return nil
 }
 
-// sendProto is the transport of what leaves.
+// sendProto returns the transport of the message being sent. It returns false if none is.
 func (c *Ctx) sendProto() (Transport, bool) {
 	o := c.Outgoing()
 	if o == nil {
@@ -52,7 +53,7 @@ func (c *Ctx) sendProto() (Transport, bool) {
 	return o.To.Proto, true
 }
 
-// defineOnsendValues adds snd_ip, to_port and the like.
+// defineOnsendValues adds the keywords snd_ip, to_port and the like.
 func defineOnsendValues(number func(f func(c *Ctx) int64) *coreValue) {
 	for prefix, at := range map[string]side{"snd_": sentFrom, "to_": sentTo} {
 		addr := func(c *Ctx) netip.AddrPort {
@@ -77,7 +78,7 @@ func defineOnsendValues(number func(f func(c *Ctx) int64) *coreValue) {
 	}
 }
 
-// mayStand reports a keyword of onsend_route that stands where onsend_route does not come.
+// mayStand reports a keyword of onsend_route that stands where onsend_route cannot reach it.
 func (cc *compiler) mayStand(n *syntax.Name, d *coreValue) {
 	if d.onsend && cc.kind&InOnsend == 0 &&
 		(cc.sub == nil || cc.runFor[cc.sub.name]&InOnsend == 0) {

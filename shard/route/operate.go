@@ -8,11 +8,12 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What modules offer to operators: commands, settings that change while the server runs, counters.
+// What modules offer to operators: commands, settings that change while the server runs, and
+// counters.
 
-// Command declares a command: name is "group.command", params are command.Words. call is made from
-// any goroutine, several at a time, and only while a server runs, behind Open. What it answers is
-// shown as JSON; a *command.Fault says what was wrong with the question.
+// Command declares a command. name is "group.command", and params are as in command.Words. call is
+// called from any goroutine, several times at once, and only while a server runs, after Open. Its
+// answer is shown as JSON. A *command.Fault as the error says what was wrong with the call.
 func (m *Module) Command(name, doc string, params []command.Param,
 	call func(a command.Args) (any, error)) {
 	if doc == "" {
@@ -22,7 +23,7 @@ func (m *Module) Command(name, doc string, params []command.Param,
 		&command.Method{Name: name, Help: doc, Params: params, Call: call})
 }
 
-// Commands are those of the modules that the file loads.
+// Commands returns the commands of the modules that the file loads.
 func (p *Program) Commands() (all []*command.Method) {
 	for _, o := range p.opens {
 		all = append(all, o.m.commands...)
@@ -37,12 +38,11 @@ type LiveInt struct {
 	n                 atomic.Int64
 }
 
-// Get is the number now, Set changes it.
+// Get returns the current number, and Set changes it.
 func (l *LiveInt) Get() int    { return int(l.n.Load()) }
 func (l *LiveInt) Set(n int64) { l.n.Store(n) }
 
-// LiveInt declares a parameter that is a number from min to max and may change while the server
-// runs.
+// LiveInt declares a number parameter from min to max that may change while the server runs.
 func (m *Module) LiveInt(name string, def, min, max int, doc string) *LiveInt {
 	l := &LiveInt{Module: m.name, Name: name, Doc: doc, Min: min, Max: max}
 	l.Set(int64(def))
@@ -53,7 +53,7 @@ func (m *Module) LiveInt(name string, def, min, max int, doc string) *LiveInt {
 	return l
 }
 
-// LiveInts are those of the modules that the file loads.
+// LiveInts returns the live parameters of the modules that the file loads.
 func (p *Program) LiveInts() (all []*LiveInt) {
 	for _, o := range p.opens {
 		all = append(all, o.m.live...)
@@ -61,14 +61,14 @@ func (p *Program) LiveInts() (all []*LiveInt) {
 	return all
 }
 
-// Counter counts, for each shard apart: Add is no more than an addition.
+// Counter counts for each shard separately, so that Add is only an addition.
 type Counter struct {
 	Module, Name, Doc string
-	of                []count1
+	of                []shardCount
 }
 
-// count1 is a shard's count, apart from the others' cache lines.
-type count1 struct {
+// shardCount is one shard's count, padded to keep the shards out of each other's cache lines.
+type shardCount struct {
 	n uint64
 	_ [56]byte
 }
@@ -78,34 +78,34 @@ func (m *Module) Count(name, doc string) *Counter {
 	if doc == "" {
 		panic("BUG: counter " + name + " of module " + m.name + " has no doc")
 	}
-	k := &Counter{Module: m.name, Name: name, Doc: doc, of: make([]count1, 1)}
+	k := &Counter{Module: m.name, Name: name, Doc: doc, of: make([]shardCount, 1)}
 	m.counters = append(m.counters, k)
 	m.perShard = append(m.perShard, func(s *State) { k.of = s.counts(k.String()) })
 	return k
 }
 
-// counts are those of a counter, which go on when another program takes over.
-func (s *State) counts(name string) []count1 {
+// counts returns the counts of a counter by its name. They go on when another program takes over.
+func (s *State) counts(name string) []shardCount {
 	if s.counters == nil {
-		s.counters = map[string][]count1{}
+		s.counters = map[string][]shardCount{}
 	}
 	if s.counters[name] == nil {
-		s.counters[name] = make([]count1, s.Shards)
+		s.counters[name] = make([]shardCount, s.Shards)
 	}
 	return s.counters[name]
 }
 
-// Add counts one on the shard that runs, AddN n.
+// Add counts one on the current shard, and AddN counts n.
 func (k *Counter) Add(c *Ctx)            { bump(&k.of[c.Shard.Number].n, 1) }
 func (k *Counter) AddN(c *Ctx, n uint64) { bump(&k.of[c.Shard.Number].n, n) }
 
-// Of is a shard's count.
+// Of returns the count of a shard.
 func (k *Counter) Of(shard int) uint64 { return atomic.LoadUint64(&k.of[shard].n) }
 
-// String is the name as statistics have it.
+// String returns the name as statistics have it, MODULE:name.
 func (k *Counter) String() string { return fmt.Sprintf("%s:%s", k.Module, k.Name) }
 
-// Counters are those of the modules that the file loads.
+// Counters returns the counters of the modules that the file loads.
 func (p *Program) Counters() (all []*Counter) {
 	for _, o := range p.opens {
 		all = append(all, o.m.counters...)

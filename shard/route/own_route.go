@@ -1,13 +1,13 @@
 package route
 
-// OwnRoute is a route[] of the file that a module runs by itself, between messages.
+// OwnRoute is a route[] of the file that a module runs on its own, between messages.
 type OwnRoute struct {
 	Event
 	pos Pos
 }
 
-// OwnRoute is the route[name] of the file, for a module that runs it by itself. It is for the take
-// of Each, at whose value an error stands if the file has no such route.
+// OwnRoute returns the route[name] of the file, for a module that runs it on its own. Call it in
+// the take of an Each: if the file has no such route, the error is reported at that value.
 func (m *Module) OwnRoute(name string) *OwnRoute {
 	r := &OwnRoute{Event{name: name}, m.at}
 	m.own = append(m.own, r)
@@ -18,15 +18,16 @@ func (m *Module) OwnRoute(name string) *OwnRoute {
 // It is for the take of Each.
 func (m *Module) StrayReplyRoute(name string) { m.stray = OwnRoute{Event{name: name}, m.at} }
 
-// NamesRoutes makes HasRoute and RunLater know the routes of the file.
+// NamesRoutes makes HasRoute and RunLater work.
 func (m *Module) NamesRoutes() { m.namesRoutes = true }
 
-// HasRoute tells whether the file has a route[] of that name.
+// HasRoute tells whether the file has a route[] of that name. The module must have called
+// NamesRoutes.
 func (c *Ctx) HasRoute(name []byte) bool { return c.prog.byName[string(name)] != nil }
 
-// RunLater has a route run on the same shard when that is done with the message at hand, on a
-// request that nobody sent. before is called when the run begins. It tells whether the route is
-// there. Both are for modules that have called NamesRoutes.
+// RunLater runs a route on a made-up request, on the same shard, when the shard is done with the
+// current message. It calls before at the start of that run. It returns false if there is no such
+// route. The module must have called NamesRoutes.
 func (c *Ctx) RunLater(name []byte, before func(c *Ctx)) bool {
 	rt := c.prog.byName[string(name)]
 	if rt == nil || c.Shard.Later == nil {
@@ -40,11 +41,11 @@ func (c *Ctx) RunLater(name []byte, before func(c *Ctx)) bool {
 	return true
 }
 
-// Run runs it, on a request that nobody sent, as Raise does.
+// Run runs the route on a made-up request, as Raise does.
 func (r *OwnRoute) Run(c *Ctx) { r.Raise(c, nil) }
 
-// RouteIfThere declares route_if_exists(NAME): it calls the route[] of that name, and is -1 if there
-// is none. It is a step of the compiler's, since a function cannot call a route.
+// RouteIfThere declares route_if_exists(NAME). It calls the route[] of that name, and is -1 if
+// there is none. The compiler makes a step for it, because a function cannot call a route.
 func (m *Module) RouteIfThere(doc string) {
 	name := Text("route", "the name of a route[]")
 	m.Func(Func{Name: routeIfExists, In: Anywhere, Args: []AnyArg{name}, Doc: doc,
@@ -75,7 +76,7 @@ func (m *Module) RouteIfThere(doc string) {
 	m.def.funcs[routeIfExists].callsRoute = true
 }
 
-// callsRoute tells whether a function that the file has calls a route.
+// callsRoute tells whether the file loads a function of that name that calls a route.
 func (cc *compiler) callsRoute(name string) bool {
 	for _, m := range cc.defs.loaded {
 		if d := m.def.funcs[name]; d != nil && d.callsRoute {

@@ -7,18 +7,18 @@ import (
 	"viaduct/shard/route/ere"
 )
 
-// PatternFlag says how a regular expression is meant.
+// PatternFlag changes the meaning of a regular expression.
 type PatternFlag uint8
 
 const (
-	// Cased: the case of letters counts (without REG_ICASE).
+	// Cased makes the case of letters matter (without REG_ICASE).
 	Cased PatternFlag = 1 << iota
-	// Lines: ^ and $ match at each line, and . no line feed (REG_NEWLINE).
+	// Lines makes ^ and $ match at each line, and . not match a line feed (REG_NEWLINE).
 	Lines
 )
 
-// CompilePattern compiles a POSIX extended regular expression (regcomp(3)): of several matches that
-// begin at the same place it takes the longest. See package ere.
+// CompilePattern compiles a POSIX extended regular expression (regcomp(3)). Of several matches that
+// begin at the same place, it finds the longest. See package ere.
 func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
 	if len(s) > maxPatternBytes {
 		return nil, fmt.Errorf("a pattern of %d bytes is too long: %d are possible", len(s),
@@ -38,8 +38,8 @@ func CompilePattern(s string, flags PatternFlag) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// Scan looks for all matches of re in text, and allocates nothing for a pattern that the shard has
-// met before. text must stay as it is meanwhile.
+// Scan looks for all matches of re in text. It allocates nothing for a pattern that the shard has
+// met before. text must not change during the scan.
 func (c *Ctx) Scan(re *regexp.Regexp, text []byte) ere.Scan { return c.finder.Scan(re, text) }
 
 // patternKey is a pattern that a shard has compiled.
@@ -48,8 +48,9 @@ type patternKey struct {
 	flags PatternFlag
 }
 
-// CachedPattern is the pattern text compiled, nil if it is none. A shard keeps those it has met,
-// the bad ones too, so that a script that makes the same ones again and again compiles each once.
+// CachedPattern compiles the pattern text, and returns nil if it is not valid. A shard keeps the
+// patterns it has met, the bad ones too, so that a script that makes the same patterns again and
+// again compiles each once.
 func (c *Ctx) CachedPattern(text []byte, flags PatternFlag) *regexp.Regexp {
 	if re, ok := c.patterns[patternKey{string(text), flags}]; ok {
 		return re

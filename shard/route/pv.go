@@ -7,19 +7,20 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// pvCode is a compiled pseudo-variable: bytes for one that is text, num for one that is a number.
+// pvCode is a compiled pseudo-variable. A text has bytes, a number has num, and all others have
+// any.
 type pvCode struct {
-	bytes  func(c *Ctx) ([]byte, bool) // the view lives until the statement ends
+	bytes  func(c *Ctx) ([]byte, bool) // the view is valid until the statement ends
 	num    func(c *Ctx) (int64, bool)
-	any    valFn // neither: $var, $null
+	any    valFn // for values of either kind: $var, $null
 	set    func(c *Ctx, v Value) setResult
 	avp    func(c *Ctx) Key
 	temp   bool // reading needs scratch room
 	builds bool // set needs scratch room
-	blank  bool // in a text null is nothing
+	blank  bool // in a text null is empty, not <null>
 }
 
-// value is the variable as an operand.
+// value returns code that reads the variable as an operand.
 func (p *pvCode) value() valFn {
 	switch {
 	case p.bytes != nil:
@@ -44,17 +45,18 @@ func (p *pvCode) value() valFn {
 	return p.any
 }
 
-// pvDef is a variable by its class name; make is given what stands in its parentheses.
+// pvDef is a class of variables, by its name. make compiles a variable from what stands in its
+// parentheses and brackets.
 type pvDef struct {
 	code  pvCode
 	make  func(cc *compiler, pos Pos, inner, index string) *pvCode
-	inner bool // parentheses are needed
-	index bool // brackets are possible
-	doc   Var  // of those that a module declares
+	inner bool // it needs parentheses
+	index bool // it may have brackets
+	doc   Var  // the declaration, for documents
 }
 
-// pv compiles a variable; nil after an error. The forms are $name, $name(inner) and $(name),
-// $(name(inner)[index]).
+// pv compiles a variable: $name, $name(inner), $(name) or $(name(inner)[index]). It returns nil
+// after an error.
 func (cc *compiler) pv(x *syntax.Var) *pvCode {
 	if cc.bareAVP(x) {
 		return cc.pvText(x.Pos, "avp("+x.Text+")")
@@ -62,8 +64,9 @@ func (cc *compiler) pv(x *syntax.Var) *pvCode {
 	return cc.pvText(x.Pos, x.Text)
 }
 
-// bareAVP tells whether x is an AVP without avp(), as statements may have one and texts may not: a
-// name that no variable has (5.6.3). What is like the name of a variable is taken for a mistake.
+// bareAVP tells whether x is an AVP written without avp(): a name that no variable has (5.6.3).
+// Statements may have such names and texts may not. A name that resembles that of a variable is
+// taken for a mistake.
 func (cc *compiler) bareAVP(x *syntax.Var) bool {
 	for i := range len(x.Text) {
 		if !syntax.IsNameByte(x.Text[i]) {
@@ -95,13 +98,13 @@ func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 	return cc.transformed(pos, pv, w.chain)
 }
 
-// written is a variable as the file has it: name(inner)[index]{transformation}{transformation}.
+// written is a variable as the file writes it: name(inner)[index]{transformation}{transformation}.
 type written struct {
 	name, inner, index, chain string
 	parens                    bool
 }
 
-// takeApart reads the text of a variable, which begins behind the dollar sign.
+// takeApart reads the text of a variable, without the dollar sign.
 func takeApart(text string) (w written, ok bool) {
 	rest, whole := text, strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")")
 	if whole {
@@ -135,8 +138,8 @@ func takeApart(text string) (w written, ok bool) {
 	return w, rest == "" && w.name != ""
 }
 
-// closing is where the bracket that s begins with is closed, of whatever kind it is. It is -1 if it
-// is nowhere.
+// closing returns where the bracket that s begins with is closed. The bracket may be of any kind.
+// It returns -1 if it is not closed.
 func closing(s string) int {
 	depth, open := 0, s[0]
 	end := map[byte]byte{'(': ')', '[': ']', '{': '}'}[open]
@@ -175,8 +178,8 @@ func (cc *compiler) plainVar(pos Pos, w *written) *pvCode {
 	return nil
 }
 
-// ScriptVar is $var(name), a variable of the program that begins as 0. A name is never computed, as
-// in Kamailio. It is a Var's Compile.
+// ScriptVar is the Compile of $var(name), a variable of the program that is 0 at first. The name is
+// never computed, as in Kamailio.
 func (b *VarBuild) ScriptVar(inner, _ string) Place {
 	i := b.varNamed(inner, inner)
 	return Place{NoRoom: true,
@@ -185,7 +188,8 @@ func (b *VarBuild) ScriptVar(inner, _ string) Place {
 	}
 }
 
-// VarBegins sets what $var(name) begins with, in place of 0. It is for the take of Each.
+// VarBegins sets the initial value of $var(name), which is otherwise 0. Call it in the take of an
+// Each.
 func (m *Module) VarBegins(name string, v Value) {
 	if m.begins == nil {
 		m.begins = map[string]Value{}
@@ -193,13 +197,13 @@ func (m *Module) VarBegins(name string, v Value) {
 	m.begins[name] = v
 }
 
-// beginning is what a variable of a program begins with.
+// beginning is the initial value of a variable of a program.
 type beginning struct {
 	i int32
 	v Value
 }
 
-// begun notes what the variables of the file begin with.
+// begun records the initial values of the variables that the file uses.
 func (cc *compiler) begun() {
 	for _, m := range cc.defs.loaded {
 		for name, v := range m.begins {
@@ -210,7 +214,7 @@ func (cc *compiler) begun() {
 	}
 }
 
-// NullVar is $vn(name): null as long as it is not set.
+// NullVar is the Compile of $vn(name), which is null until it is set.
 func (b *VarBuild) NullVar(inner, _ string) Place {
 	i := b.varNamed(inner, "vn "+inner)
 	return Place{NoRoom: true,
@@ -230,7 +234,7 @@ func (b *VarBuild) NullVar(inner, _ string) Place {
 	}
 }
 
-// Select is $sel(text): what a select gives, which is read as @text.
+// Select is the Compile of $sel(text), the value of the select @text.
 func (b *VarBuild) Select(inner, _ string) Place {
 	pv := b.cc.sel(b.pos, strings.TrimPrefix(inner, "@"))
 	if pv == nil {
@@ -247,7 +251,7 @@ func tooLongUnless(done bool) setResult {
 	return setDone
 }
 
-// varNamed is the number of a variable of the program; after an error it is not used.
+// varNamed returns the number of a variable of the program. After an error the number is not used.
 func (b *VarBuild) varNamed(inner, name string) int32 {
 	if strings.HasPrefix(inner, "$") {
 		b.Warnf("the name is %s as it stands here: names in $var, $vn and $vz are not computed",

@@ -3,12 +3,13 @@ package route
 import "viaduct/parser"
 
 // What a message says and where it came from, for the language and for the variables of modules.
-// Each text is a view, and each tells whether there is something.
+// Each text is a view of the message or of the scratch room. Where there is nothing, the second
+// result is false.
 
-// readMethod is the keyword method.
+// readMethod reads the keyword method.
 func readMethod(c *Ctx) ([]byte, bool) { return c.Msg.MethodBytes(), c.Msg.IsRequest }
 
-// readStatus is the keyword status.
+// readStatus reads the keyword status.
 func readStatus(c *Ctx) ([]byte, bool) {
 	if c.Msg.IsRequest || len(c.Msg.Raw) < 12 {
 		return nil, false
@@ -18,7 +19,7 @@ func readStatus(c *Ctx) ([]byte, bool) {
 	return c.Msg.Raw[i : i+3 : i+3], true
 }
 
-// Method is the method, in a response that of CSeq.
+// Method returns the method of the message, which for a response is that of CSeq.
 func (c *Ctx) Method() ([]byte, bool) {
 	if c.Msg.IsRequest {
 		return c.Msg.MethodBytes(), true
@@ -27,7 +28,7 @@ func (c *Ctx) Method() ([]byte, bool) {
 	return c.Msg.Bytes(cs.MethodName), r == parser.OK
 }
 
-// MessageType is 1 for a request, 2 for a response.
+// MessageType returns 1 for a request and 2 for a response.
 func (c *Ctx) MessageType() (int64, bool) {
 	if c.Msg.IsRequest {
 		return 1, true
@@ -35,16 +36,16 @@ func (c *Ctx) MessageType() (int64, bool) {
 	return 2, true
 }
 
-// RURI is the text of the Request-URI as it is now.
+// RURI returns the text of the current Request-URI.
 func (c *Ctx) RURI() ([]byte, bool) {
-	if c.Request == nil || c.Request.IsHTTP() { // that has a target: $hu
+	if c.Request == nil || c.Request.IsHTTP() { // an HTTP request has a target instead: $hu
 		return nil, false
 	}
 	b := c.Request.RequestURI()
 	return b, len(b) > 0
 }
 
-// DURI is the text of the outbound URI, which is where the request goes if it is set.
+// DURI returns the text of the outbound URI, where the request goes if it is set.
 func (c *Ctx) DURI() ([]byte, bool) {
 	if c.Request == nil {
 		return nil, false
@@ -53,7 +54,7 @@ func (c *Ctx) DURI() ([]byte, bool) {
 	return b, len(b) > 0
 }
 
-// FromURI is the text of the URI of From, ToURI that of To.
+// FromURI returns the text of the URI of From.
 func (c *Ctx) FromURI() ([]byte, bool) {
 	a, r := c.Msg.From()
 	if r != parser.OK {
@@ -62,7 +63,7 @@ func (c *Ctx) FromURI() ([]byte, bool) {
 	return c.Msg.Bytes(a.URI), true
 }
 
-// ToURI is described at FromURI.
+// ToURI returns the text of the URI of To.
 func (c *Ctx) ToURI() ([]byte, bool) {
 	a, r := c.Msg.To()
 	if r != parser.OK {
@@ -71,14 +72,15 @@ func (c *Ctx) ToURI() ([]byte, bool) {
 	return c.Msg.Bytes(a.URI), true
 }
 
-// ParsedFrom is the URI of From, ParsedTo that of To, nil if it is none. They are parsed on use,
-// since scripts rarely ask twice. Either lives until the next one, or ParseURI.
+// ParsedFrom returns the URI of From parsed. It returns nil if it is not a URI. It parses on each
+// call, since scripts rarely ask twice. The result is valid until the next call of ParsedFrom,
+// ParsedTo or ParseURI.
 func (c *Ctx) ParsedFrom() *parser.URI {
 	b, ok := c.FromURI()
 	return c.headerURI(b, ok)
 }
 
-// ParsedTo is described at ParsedFrom.
+// ParsedTo is ParsedFrom for the URI of To.
 func (c *Ctx) ParsedTo() *parser.URI {
 	b, ok := c.ToURI()
 	return c.headerURI(b, ok)
@@ -91,25 +93,25 @@ func (c *Ctx) headerURI(b []byte, ok bool) *parser.URI {
 	return &c.huri
 }
 
-// CallID is the Call-ID.
+// CallID returns the Call-ID.
 func (c *Ctx) CallID() ([]byte, bool) {
 	b := c.Msg.CallID()
 	return b, b != nil
 }
 
-// CSeq is the number of CSeq.
+// CSeq returns the number in CSeq.
 func (c *Ctx) CSeq() (int64, bool) {
 	cs, r := c.Msg.CSeq()
 	return int64(cs.Number), r == parser.OK
 }
 
-// Body is the body, of which there is none if it is empty; an HTTP request has one always.
+// Body returns the body. An empty body counts as none, except in an HTTP request.
 func (c *Ctx) Body() ([]byte, bool) {
 	b := c.Msg.Body()
 	return b, len(b) > 0 || c.Request != nil && c.Request.IsHTTP()
 }
 
-// First is the value of the first header of a kind.
+// First returns the value of the first header of a kind.
 func (c *Ctx) First(k parser.Kind) ([]byte, bool) {
 	i := c.Msg.First(k)
 	if i < 0 {
@@ -118,7 +120,7 @@ func (c *Ctx) First(k parser.Kind) ([]byte, bool) {
 	return c.Msg.Bytes(c.Msg.Headers[i].Value), true
 }
 
-// Header is a value of the headers called name, 0 the first; a negative number counts from the
+// Header returns the value of header number at among those called name. 0 is the first, and -1 the
 // last.
 func (c *Ctx) Header(name string, at int) ([]byte, bool) {
 	m := c.Msg
@@ -141,28 +143,29 @@ func (c *Ctx) Header(name string, at int) ([]byte, bool) {
 	return m.Bytes(m.Headers[i].Value), true
 }
 
-// SourceIP is the address that the message came from, ReceivedIP the one it came to: without
-// brackets (5.6.3). The text is made in the scratch room.
+// SourceIP returns the address that the message came from, without brackets (5.6.3). The text is
+// made in the scratch room.
 func (c *Ctx) SourceIP() ([]byte, bool) {
 	start := len(c.buf)
 	c.buf = c.From().Addr().Unmap().WithZone("").AppendTo(c.buf)
 	return c.buf[start:len(c.buf):len(c.buf)], true
 }
 
-// ReceivedIP is described at SourceIP.
+// ReceivedIP returns the address that the message came to, as SourceIP does.
 func (c *Ctx) ReceivedIP() ([]byte, bool) {
 	start := len(c.buf)
 	c.buf = c.LocalAddr().Addr().Unmap().WithZone("").AppendTo(c.buf)
 	return c.buf[start:len(c.buf):len(c.buf)], true
 }
 
-// TransportWord is the protocol that the message came in by, as scripts call it.
+// TransportWord returns the name that scripts use for the protocol that the message came in by.
 func (c *Ctx) TransportWord() ([]byte, bool) { return transportName(c.Transport()) }
 
-// transportName is the lower-case name of t. It returns false if no script can name it.
+// transportName returns the lower-case name of t. It returns false if no script can name t.
 func transportName(t Transport) ([]byte, bool) { return t.Lower(), t <= SCTP }
 
-// transportOf is the transport parameter's protocol, or what the scheme implies.
+// transportOf returns the transport in the URI's transport parameter, or else what its scheme
+// implies.
 func transportOf(u *parser.URI) Transport {
 	t := u.Transport()
 	switch {
@@ -174,7 +177,7 @@ func transportOf(u *parser.URI) Transport {
 	return UDP
 }
 
-// text is v as bytes; a number is written into the scratch room.
+// text returns v as text. A number is written into the scratch room.
 func (c *Ctx) text(v *Value) []byte {
 	if v.Kind != intValue {
 		return v.S

@@ -5,26 +5,27 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// What is run before anything is known of a message: event_route[core:msg-received], and
-// event_route[core:receive-parse-error] where nothing ever will be.
+// Events that run before a message is parsed or where parsing fails: event_route[core:msg-received]
+// and event_route[core:receive-parse-error].
 
-// maxReceived is the longest text that SetReceived takes: what a datagram may have.
+// maxReceived is the longest text that SetReceived accepts, the payload of the largest datagram.
 const maxReceived = 65_507
 
-// Received runs event_route[core:msg-received] on p, whose text it may change. It returns false if
-// the route has dropped it: with drop, or since the last that it did has returned less than 0
-// (5.6.3).
+// Received runs event_route[core:msg-received] on the message in packet, whose text the route may
+// change. It returns false if the route has dropped the message: with drop, or because its last
+// action returned less than 0 (5.6.3).
 func (p *Program) Received(c *Ctx, packet *netio.Packet) (goOn bool) {
 	e := p.core.received
 	o, ran := e.onOwn(c, nil, packet)
 	return !ran || o != Dropped && (o != Ended || c.Return >= 0)
 }
 
-// Received is the message that event_route[core:msg-received] is run for; nil in all other routes.
+// Received returns the message that event_route[core:msg-received] is running for. It returns nil
+// in all other routes.
 func (c *Ctx) Received() *netio.Packet { return c.packet }
 
-// SetReceived puts a text in the place of what was received. It returns false in all other routes,
-// and where the text is longer than a datagram.
+// SetReceived replaces the text of the received message. It returns false in all other routes, and
+// if the text is longer than a datagram.
 func (c *Ctx) SetReceived(text []byte) bool {
 	if c.packet == nil || len(text) > maxReceived {
 		return false
@@ -33,11 +34,11 @@ func (c *Ctx) SetReceived(text []byte) bool {
 	return true
 }
 
-// HearsReceived tells whether there is a route for Received.
+// HearsReceived tells whether the file has a route for Received.
 func (p *Program) HearsReceived() bool { return p.core.received.Heard() }
 
-// ParseError runs event_route[core:receive-parse-error] on r, which is a malformed message. It
-// returns false if the route has dropped it or answered.
+// ParseError runs event_route[core:receive-parse-error] on r, a malformed message. It returns false
+// if the route has dropped or answered it.
 func (p *Program) ParseError(c *Ctx, r *proxy.Request) (goOn bool) {
 	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
 	o := p.enter(c, p.core.parseError.rt, &atHand{Msg: r.M, Request: r, kind: RequestRoute})
@@ -45,5 +46,5 @@ func (p *Program) ParseError(c *Ctx, r *proxy.Request) (goOn bool) {
 	return o != Dropped && !c.Acted
 }
 
-// HearsParseErrors tells whether there is a route for ParseError.
+// HearsParseErrors tells whether the file has a route for ParseError.
 func (p *Program) HearsParseErrors() bool { return p.core.parseError.Heard() }

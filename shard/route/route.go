@@ -2,15 +2,15 @@
 // Kamailio's native configuration language, on one message.
 //
 // Load reads a configuration file once, at start-up or reload, and compiles its routes into a table
-// of steps: Go functions, each of which says by its result which step is next. The resulting
-// Program is immutable and shared by all shards; a reload makes a new one beside it and swaps a
-// pointer. Running a Program allocates nothing, blocks on nothing and logs only through Shard.Log.
+// of steps: Go functions whose result says which step is next. The resulting Program is immutable
+// and shared by all shards. A reload makes a new one beside it and swaps a pointer. Running a
+// Program allocates nothing, blocks on nothing and logs only through Shard.Log.
 //
 // Ownership: a Ctx belongs to one shard and to one message at a time. Byte slices given to a
 // function of a Ctx are valid until it returns.
 //
 // When not to use it: what a function such as t_relay() does is a method of proxy.Request, which a
-// run holds. Here stands what a script says, and what it says it with.
+// run holds. This package only knows what a script says.
 package route
 
 import (
@@ -19,22 +19,22 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Outcome is how a run of a route ended. The reply code, the destination and everything else the
-// script decided stands in the proxy.Request by then.
+// Outcome is how a run of a route ended. By then the reply code, the destination and everything
+// else that the script decided is in the proxy.Request.
 type Outcome uint8
 
 const (
-	// Ended: the script ran off the end of the route, or a `return` left it.
+	// Ended means that the script ran off the end of the route, or that a `return` left it.
 	Ended Outcome = iota
-	// Exited: `exit`, `return(0)` or a function that answered 0 stopped the script.
+	// Exited means that `exit`, `return(0)` or a function that returned 0 stopped the script.
 	Exited
-	// Dropped: `drop` stopped the script. Same as Exited in request_route; in a branch_route the
-	// branch is discarded, in an onreply_route a provisional response is.
+	// Dropped means that `drop` stopped the script. In request_route that is the same as Exited. In
+	// a branch_route the branch is discarded, and in an onreply_route a provisional response is.
 	Dropped
-	// Faulted: the run was cut short by a limit of ours (see limits.go); Ctx.Fault says which one
-	// and where.
+	// Faulted means that one of Viaduct's limits cut the run short (see limits.go). Ctx.Fault says
+	// which one and where.
 	Faulted
-	// Held: the run waits for an answer, see Program.Resume.
+	// Held means that the run waits for an answer; see Program.Resume.
 	Held
 )
 
@@ -42,26 +42,26 @@ const (
 type StatefulReply uint8
 
 const (
-	// Stateless is sl_send_reply's own way. Where there is a transaction it answers all the same,
-	// so that nothing contradicts it.
+	// Stateless is sl_send_reply's own way. If there is a transaction, the reply goes through it
+	// all the same, so that nothing contradicts it.
 	Stateless StatefulReply = iota
-	// IfTransaction is send_reply: through the transaction when there is one.
+	// IfTransaction is send_reply: the reply goes through the transaction if there is one.
 	IfTransaction
-	// InTransaction is t_reply: below 0 when there is no transaction.
+	// InTransaction is t_reply: the result is below 0 if there is no transaction.
 	InTransaction
 )
 
-// RelayDst is where t_relay_to() and its kin send the request.
+// RelayDst is where t_relay_to() and the like send the request.
 type RelayDst struct {
-	// Set: Host and Port name the destination. Otherwise it is $du, else the Request-URI, over
-	// Proto.
+	// Set says that Host and Port name the destination. Otherwise it is $du, or else the
+	// Request-URI, over Proto.
 	Set bool
-	// Proto is AnyTransport, which is not its zero value, when the script left it open: then that
-	// of the destination's URI, or with Set UDP.
+	// Proto is AnyTransport, which is not its zero value, if the script left it open. Then it is
+	// the transport of the destination's URI, or UDP if Set is true.
 	Proto Transport
 	// Host is a name, an IPv4 address, or an IPv6 address in brackets.
 	Host []byte
-	// Port is 0 when none was given.
+	// Port is 0 if none was given.
 	Port int
 }
 
@@ -69,11 +69,11 @@ type RelayDst struct {
 type RelayFlags uint32
 
 const (
-	// RelayNo100: no 100 (Trying) is sent for this request.
+	// RelayNo100 keeps a 100 (Trying) from being sent for this request.
 	RelayNo100 RelayFlags = 1 << iota
-	// RelayNoReply: no response is sent when relaying fails; the script answers.
+	// RelayNoReply leaves the answer to the script if relaying fails.
 	RelayNoReply
-	// RelayNoFailover: no other address of the same name is tried.
+	// RelayNoFailover keeps other addresses of the same name from being tried.
 	RelayNoFailover
 )
 
@@ -81,18 +81,18 @@ const (
 type DropHow uint8
 
 const (
-	// DropAll: all received so far.
+	// DropAll drops all responses received so far.
 	DropAll DropHow = iota
-	// DropLast: those of the branches added last.
+	// DropLast drops those of the branches that were added last.
 	DropLast
-	// DropNone: none.
+	// DropNone drops none.
 	DropNone
 )
 
-// RouteKind says what a route is run for.
+// RouteKind is the kind of a route.
 type RouteKind = proxy.RouteKind
 
-// The kinds of routes, see package proxy.
+// The kinds of routes; see package proxy.
 const (
 	RequestRoute = proxy.RequestRoute
 	FailureRoute = proxy.FailureRoute
@@ -112,16 +112,16 @@ type Program struct {
 	branches     []*routeCode
 	replies      []*routeCode // onreply_route[NAME]
 	strayReply   *routeCode   // see Module.StrayReplyRoute
-	coreReply    *routeCode   // the one without a name, nil if there is none
+	coreReply    *routeCode   // the unnamed reply route, nil if there is none
 	onsend       *routeCode   // nil if there is none
 	routes       []*routeCode
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
-	namesRoutes  bool                  // one does
+	namesRoutes  bool                  // a call computes its name
 	steps        []step
-	linked       []linked     // the steps as run goes through them
+	linked       []linked     // the steps in the form that run executes
 	http         *httpService // nil means no module serves HTTP
-	waits        []target     // of those, where a run may be held
-	tables       []string     // of the arena, by name: those it has opened
+	waits        []target     // the steps where a run may be held
+	tables       []string     // the names of the arena's tables that it has opened
 	openNotes    []string
 	nvars        int // distinct $var() names
 	begins       []beginning
@@ -130,21 +130,21 @@ type Program struct {
 	hash         uint64
 	selections   []Selection
 	opens        []opening
-	held         []HeldState // what its modules have in a held run
+	held         []HeldState // the state that its modules add to a held run
 	core         *coreEvents
 	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int
 	maxLoops     int64
 }
 
-// Selection is a call of ds_select_dst or ds_select_domain whose algorithm is known at load, for
-// whoever has the destination list to hold against it.
+// Selection is a call of ds_select_dst or ds_select_domain whose algorithm is known at load. The
+// owner of the destination list checks it against the list.
 type Selection struct {
 	Pos            Pos
-	Set, Algorithm int // set -1: known at run time only
+	Set, Algorithm int // Set is -1 if it is known only at run time
 }
 
-// Selections are the program's, in the order of the file.
+// Selections returns the selections of the program in file order.
 func (p *Program) Selections() []Selection { return p.selections }
 
 // routeCode is one compiled routing block.
@@ -155,7 +155,7 @@ type routeCode struct {
 	size    int32  // in steps
 	number  int32  // among the program's routes, from 1
 	there   bool   // the file has it
-	tooDeep []byte // the line of a run that calls it too deep
+	tooDeep []byte // the log line if it is called too deep
 }
 
 // Ctx is a run: what its functions may touch. A shard has one, made by NewCtx, and uses it for one
@@ -164,59 +164,61 @@ type routeCode struct {
 type Ctx struct {
 	atHand
 
-	// Shard is what belongs to the shard and not to the message.
+	// Shard is what belongs to the shard rather than to the message.
 	Shard *Shard
-	// Conn is the number of the connection that brought the message at hand; 0 means none, or that
-	// is not known.
+	// Conn is the number of the connection that brought the current message. It is 0 if there is
+	// none or if it is not known.
 	Conn uint64
 
-	// Return is the value the last route or function left ($rc, $retcode).
+	// Return is the value that the last route or function returned ($rc, $retcode).
 	Return int
-	// Fault says why the outcome of the run that ended last was Faulted, nil if it was not. It is
-	// made at load, hence costs nothing.
+	// Fault says why the last run ended as Faulted. It is nil if it did not. It is made at load,
+	// and so costs nothing.
 	Fault *Diagnostic
-	// Acted tells whether the request was answered or sent on since its request_route began.
+	// Acted tells whether the request has been answered or sent on since its request_route began.
 	Acted bool
-	// Unanswered tells whether an answer was tried that could not leave, and nothing else had been
-	// done about the request: to an ACK none may, and one that is longer than a datagram cannot.
+	// Unanswered tells whether the script tried an answer that cannot be sent, and nothing else was
+	// done about the request. An ACK cannot be answered, and an answer longer than a datagram
+	// cannot leave.
 	Unanswered bool
 
-	// ReplyIgnore is blst_rpl_set_ignore of the message at hand.
+	// ReplyIgnore has what blst_rpl_set_ignore set for the current message.
 	ReplyIgnore blocklist.Reason
 	run
 }
 
-// atHand is what a run works on.
+// atHand is the message that a run works on: the current message.
 type atHand struct {
-	// Msg is the message as received; no edit of the script shows in it. In a failure route and a
-	// branch route it is the request, in a reply route the response.
+	// Msg is the message as received, without the edits of the script. In a failure or branch
+	// route it is the request, in a reply route the response.
 	Msg *Message
-	// Request is the request under way, with what is decided about it; nil in a reply route.
+	// Request is the current request and what is decided about it. It is nil in a reply route.
 	Request *proxy.Request
-	// Reply is the response under way, the same; nil but in a reply route.
+	// Reply is the current response and what is decided about it. It is nil except in a reply
+	// route.
 	Reply *proxy.Reply
-	// Tx and Branch are what the response belongs to; nil but in onreply_route[NAME]. The
-	// transaction of a request is Request.Tx.
+	// Tx and Branch are the transaction and branch that the response belongs to. They are nil
+	// except in onreply_route[NAME]. The transaction of a request is Request.Tx.
 	Tx     *txn.Tx
 	Branch *txn.Branch
 
-	kind RouteKind // of the route the run began with
+	kind RouteKind // of the route that the run began with
 }
 
-// Shard is what a run may ask of its shard.
+// Shard is what a run may use of its shard.
 type Shard struct {
 	Number    int // from 0
-	Shards    int // of which this is one
+	Shards    int // how many there are
 	Core      *proxy.Core
 	Listeners []Listener
-	Conns     Connections // nil means there are no streams
+	Conns     Connections // nil if there are no streams
 	Log       Log
-	Blocked   *blocklist.Table // nil means there is no blacklist
-	Waits     Waits            // nil means nothing can wait
-	// Later has f called by the shard when it is done with the message at hand, from any goroutine;
-	// nil means nobody does.
+	Blocked   *blocklist.Table // nil if there is no blocklist
+	Waits     Waits            // nil if nothing can wait
+	// Later makes the shard call f when it is done with the current message. It may be called from
+	// any goroutine. It is nil if nothing can be deferred.
 	Later func(f func(c *Ctx))
-	// Messages is how many messages the shard has taken, the one at hand included.
+	// Messages is how many messages the shard has received, including the current one.
 	Messages int64
 
 	complaints complaints
@@ -224,11 +226,11 @@ type Shard struct {
 
 // Log takes the lines of xlog() and log().
 type Log interface {
-	// Log takes one line, without line feed; level runs from -5 (alert) over -1 (error), 0
-	// (warning), 1 (notice), 2 (info) to 3 (debug). It must not block, and copies the line. It is
-	// called only for levels that LogLevel lets pass.
+	// Log takes one line, without line feed. level runs from -5 (alert) over -1 (error), 0
+	// (warning), 1 (notice) and 2 (info) to 3 (debug). Log must not block, and it copies the line.
+	// It is called only for levels up to LogLevel.
 	Log(level int, line []byte)
-	// LogLevel is the highest level that is logged at present (the global `debug`).
+	// LogLevel returns the highest level that is logged at present (the global `debug`).
 	LogLevel() int
 }
 
@@ -236,7 +238,7 @@ type Log interface {
 // transaction are expected.
 func (p *Program) UsesForward() bool { return p.usesForward }
 
-// RouteName is the name of the route with that number; "" if there is none.
+// RouteName returns the name of the route with that number. It returns "" if there is none.
 func (p *Program) RouteName(kind RouteKind, n int) string {
 	list := p.armable(kind)
 	if rt := numbered(*list, n); rt != nil {
@@ -245,19 +247,19 @@ func (p *Program) RouteName(kind RouteKind, n int) string {
 	return ""
 }
 
-// HasCoreReply tells whether there is a reply route without a name, so that CoreReply must be run
-// for each response.
+// HasCoreReply tells whether there is an unnamed reply route, so that CoreReply must run for each
+// response.
 func (p *Program) HasCoreReply() bool { return p.coreReply != nil }
 
 // HasStrayReply tells whether there is a route for responses without a transaction.
 func (p *Program) HasStrayReply() bool { return p.strayReply != nil }
 
-// HasOnsend tells whether there is an onsend_route, so that Onsend must be run for each request
-// that is sent on.
+// HasOnsend tells whether there is an onsend_route, so that Onsend must run for each request that
+// is sent on.
 func (p *Program) HasOnsend() bool { return p.onsend != nil }
 
-// Hash names the program: it is that of its source, includes and defines, and never 0. Numbers of
-// routes and steps mean nothing but to the program they come from. Who keeps one longer than a
-// message keeps the hash with it: after a reload, or a restart with another file, the same number
-// may name another route.
+// Hash returns the identity of the program, never 0: the hash of its source, includes and defines.
+// Numbers of routes and steps have a meaning only within their program. If such a number is kept
+// longer than a message, the hash must be kept with it: after a reload, or a restart with another
+// file, the same number may name another route.
 func (p *Program) Hash() uint64 { return p.hash }

@@ -11,20 +11,20 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// Selects are the older way to name what a message says: @from.uri.user, @via[1].branch,
-// @hf_value.x_foo[1].param["y"]. They read and are never assigned to. $sel(from.uri.user) is the
+// Selects are the older way to name parts of a message: @from.uri.user, @via[1].branch,
+// @hf_value.x_foo[1].param["y"]. They can be read and not assigned to. $sel(from.uri.user) is the
 // same.
 
-// step of a select: a name, with an index or a text in brackets.
+// selStep is one step of a select: a name, and an index or a text in brackets.
 type selStep struct {
 	name  string
 	index int
-	// what stands in the brackets
+	// has says that there are brackets, and text is a text in them
 	has  bool // something does
 	text string
 }
 
-// parseSelect takes a select apart; false if it is none.
+// parseSelect splits a select into its steps. It returns false if s is not a select.
 func parseSelect(s string) ([]selStep, bool) {
 	var steps []selStep
 	for s != "" {
@@ -74,10 +74,10 @@ func parseSelect(s string) ([]selStep, bool) {
 	return steps, len(steps) > 0
 }
 
-// text reader: a view of the message, or of the scratch room.
+// textOf reads a text: a view of the message or of the scratch room.
 type textOf = func(c *Ctx) ([]byte, bool)
 
-// sel compiles a select; nil after an error.
+// sel compiles a select. It returns nil after an error.
 func (cc *compiler) sel(pos Pos, text string) *pvCode {
 	steps, ok := parseSelect(text)
 	if !ok {
@@ -146,7 +146,7 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		return nil
 	}
 	cc.scratch = true
-	// A select is a text always: what is not there is empty (5.6.3).
+	// A select is always a text: what is missing is empty (5.6.3).
 	return &pvCode{bytes: func(c *Ctx) ([]byte, bool) {
 		b, ok := read(c)
 		if !ok {
@@ -165,7 +165,8 @@ var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to
 	"user_agent", "sip_if_match", "require", "proxy_require", "unsupported", "supported", "allow",
 	"accept", "date", "identity", "identity_info"}
 
-// listSelect is @rr[n] and what follows it: without both it is the whole row.
+// listSelect compiles @rr[n] and what follows it. Without an index and without further steps it is
+// the whole row.
 func listSelect(header string, root selStep, rest []selStep) textOf {
 	if !root.has && len(rest) == 0 {
 		return func(c *Ctx) ([]byte, bool) { return c.Header(header, 0) }
@@ -173,7 +174,7 @@ func listSelect(header string, root selStep, rest []selStep) textOf {
 	return addrSelect(headerValue(header, max(root.index, 1)), rest)
 }
 
-// customValue is @cfg_get.group.name.
+// customValue compiles @cfg_get.group.name.
 func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 	if len(steps) != 2 {
 		cc.ld.errorf(pos, "@cfg_get is followed by a group and a name: @cfg_get.group.name")
@@ -193,8 +194,8 @@ func (cc *compiler) customValue(pos Pos, steps []selStep) *pvCode {
 	return &pvCode{bytes: func(*Ctx) ([]byte, bool) { return text, true }}
 }
 
-// settingValue is @cfg_get.GROUP.NAME of a parameter: of the core, of its streams as tcp.NAME, or of
-// a module that is loaded.
+// settingValue compiles @cfg_get.GROUP.NAME of a parameter: of the core, of its streams as
+// tcp.NAME, or of a loaded module. It returns nil if there is none.
 func (cc *compiler) settingValue(group, name string) *pvCode {
 	if group == "tcp" {
 		group, name = core, "tcp_"+name
@@ -220,7 +221,7 @@ func (cc *compiler) settingValue(group, name string) *pvCode {
 	return &pvCode{bytes: func(*Ctx) ([]byte, bool) { return text, true }}
 }
 
-// settingText is what a parameter holds, as a text.
+// settingText returns the value of a parameter as a text.
 func settingText(v any, unit time.Duration) string {
 	switch v := v.(type) {
 	case bool:
@@ -236,7 +237,7 @@ func settingText(v any, unit time.Duration) string {
 	return fmt.Sprint(v)
 }
 
-// readNextHop is where the request goes: $du, or the Request-URI.
+// readNextHop reads where the request goes: $du, or else the Request-URI.
 func readNextHop(c *Ctx) ([]byte, bool) {
 	if b, ok := c.DURI(); ok {
 		return b, true
@@ -244,8 +245,8 @@ func readNextHop(c *Ctx) ([]byte, bool) {
 	return c.RURI()
 }
 
-// addrOrParams is addrSelect for a value that may have no URI: then its parameters are what stands
-// behind the first semicolon.
+// addrOrParams is addrSelect for a value that may have no URI. Its parameters then begin at the
+// first semicolon.
 func addrOrParams(value valueAt, steps []selStep) textOf {
 	if len(steps) > 0 {
 		switch steps[0].name {
@@ -293,7 +294,7 @@ func addrOrParams(value valueAt, steps []selStep) textOf {
 	return paramSelect(params, append([]selStep{{name: "params"}}, steps...))
 }
 
-// headerRow is @msg.header["NAME"] and @msg.header.NAME: the first row.
+// headerRow compiles @msg.header["NAME"] and @msg.header.NAME, the first row of that name.
 func headerRow(steps []selStep, name string) textOf {
 	if len(steps) == 1 && !steps[0].has && name == "" {
 		name = headerName(&steps[0])
@@ -303,7 +304,7 @@ func headerRow(steps []selStep, name string) textOf {
 	return func(c *Ctx) ([]byte, bool) { return c.Header(name, 0) }
 }
 
-// wordsSelect are those of a few words.
+// wordsSelect compiles the selects that consist of words only.
 func (cc *compiler) wordsSelect(pos Pos, root string, steps []selStep) textOf {
 	if read := cc.plainSelect(root, steps); read != nil {
 		return read
@@ -323,7 +324,8 @@ func (cc *compiler) wordsSelect(pos Pos, root string, steps []selStep) textOf {
 	return cc.messageSelect(pos, path)
 }
 
-// plainSelect are those that are in the message as they stand.
+// plainSelect compiles the selects that read a part of the message as it is. It returns nil for
+// others.
 func (cc *compiler) plainSelect(root string, steps []selStep) textOf {
 	path := root
 	if root == "msg" && len(steps) > 0 && steps[0].name == "header" &&

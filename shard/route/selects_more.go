@@ -10,7 +10,7 @@ import (
 	"viaduct/parser"
 )
 
-// rowSelects are the selects that are the first row of a header.
+// rowSelects has the selects that read the first row of a header.
 var rowSelects = map[string]string{
 	"expires": "Expires", "max_forwards": "Max-Forwards", "content_type": "Content-Type",
 	"content_length": "Content-Length", "subject": "Subject", "organization": "Organization",
@@ -21,12 +21,12 @@ var rowSelects = map[string]string{
 	"identity_info": "Identity-Info",
 }
 
-// credentials are the selects that are a row of one of these, by its realm.
+// credentials has the selects that read a row of credentials, chosen by its realm.
 var credentials = map[string]string{"authorization": "Authorization", "auth": "Authorization",
 	"proxy_authorization": "Proxy-Authorization", "proxy_auth": "Proxy-Authorization"}
 
-// credentialSelect is @authorization["realm"] and .NAME behind it: a parameter, which is without
-// its quotes, or username.user and username.domain. Without a realm it is the first row.
+// credentialSelect compiles @authorization["realm"] and .NAME behind it: a parameter without its
+// quotes, or username.user and username.domain. Without a realm it reads the first row.
 func credentialSelect(header string, root selStep, steps []selStep) textOf {
 	if root.has && root.text == "" || len(steps) > 2 || len(steps) > 0 && steps[0].has {
 		return nil
@@ -67,7 +67,8 @@ func credentialSelect(header string, root selStep, steps []selStep) textOf {
 	}
 }
 
-// credential is a parameter of a row of credentials, nil if it has none of that name.
+// credential returns a parameter of a row of credentials. It returns nil if the row has none of
+// that name.
 func credential(row []byte, name string) []byte {
 	_, rest, _ := bytes.Cut(row, []byte{' '})
 	for len(rest) > 0 {
@@ -93,7 +94,7 @@ func credential(row []byte, name string) []byte {
 	return nil
 }
 
-// systemSelect is @sys.NAME: what is no matter of the message.
+// systemSelect compiles @sys.NAME, which does not depend on the message.
 func (cc *compiler) systemSelect(path string) textOf {
 	when := func(in *time.Location) textOf {
 		return func(c *Ctx) ([]byte, bool) {
@@ -130,7 +131,7 @@ func (cc *compiler) systemSelect(path string) textOf {
 	return nil
 }
 
-// addressSelect are @src, @dst and @received with several parts in one word.
+// addressSelect compiles @src, @dst and @received where one word stands for several parts.
 func addressSelect(path string) textOf {
 	put := func(proto, source bool) textOf {
 		return func(c *Ctx) ([]byte, bool) {
@@ -158,7 +159,7 @@ func addressSelect(path string) textOf {
 	return nil
 }
 
-// messageSelect are the parts of a message that are not in plainSelect.
+// messageSelect compiles the parts of a message that plainSelect does not know.
 func (cc *compiler) messageSelect(pos Pos, path string) textOf {
 	switch path {
 	case "version":
@@ -217,7 +218,7 @@ func (cc *compiler) messageSelect(pos Pos, path string) textOf {
 	return nil
 }
 
-// variableSelect is a select that is another name of a variable.
+// variableSelect compiles a select that is another name for a variable.
 func (cc *compiler) variableSelect(pos Pos, variable string) textOf {
 	pv := cc.pvText(pos, variable)
 	if pv == nil {
@@ -233,7 +234,7 @@ func (cc *compiler) variableSelect(pos Pos, variable string) textOf {
 	}
 }
 
-// tlsWords are the steps of @tls that have another name in the variables.
+// tlsWords has the steps of @tls that have another name in the variables.
 var tlsWords = map[string]string{"me": "my", "local": "my", "myself": "my", "cert": "",
 	"certificate": "", "common_name": "cn", "name": "cn", "org": "organization",
 	"organization_name": "organization", "serial_number": "serial", "sn": "serial",
@@ -241,7 +242,7 @@ var tlsWords = map[string]string{"me": "my", "local": "my", "myself": "my", "cer
 	"dns": "san_hostname", "uri": "san_uri", "url": "san_uri", "email": "san_email",
 	"ip": "san_ip"}
 
-// tlsSelect is @tls.peer.subject.cn, which is $tls_peer_subject_cn.
+// tlsSelect compiles @tls.peer.subject.cn and the like, which is $tls_peer_subject_cn.
 func (cc *compiler) tlsSelect(pos Pos, steps []selStep) textOf {
 	name := "tls"
 	for i, s := range steps {

@@ -8,7 +8,7 @@ import (
 	"viaduct/parser"
 )
 
-// addrSelect is what follows a name-addr.
+// addrSelect compiles the steps that follow a name-addr.
 func addrSelect(value valueAt, steps []selStep) textOf {
 	if len(steps) == 0 {
 		return func(c *Ctx) ([]byte, bool) {
@@ -46,7 +46,8 @@ func addrSelect(value valueAt, steps []selStep) textOf {
 	}
 }
 
-// paramSelect is .params, .params.NAME and .param["NAME"] of a list that begins with a semicolon.
+// paramSelect compiles .params, .params.NAME and .param["NAME"] of a parameter list that begins
+// with a semicolon.
 func paramSelect(list textOf, steps []selStep) textOf {
 	name := ""
 	switch {
@@ -74,7 +75,7 @@ func paramSelect(list textOf, steps []selStep) textOf {
 	}
 }
 
-// unquoted takes the quotes off a value.
+// unquoted returns a value without its quotes.
 func unquoted(b []byte) []byte {
 	if n := len(b); n > 1 && b[0] == '"' && b[n-1] == '"' {
 		return b[1 : n-1 : n-1]
@@ -82,7 +83,7 @@ func unquoted(b []byte) []byte {
 	return b
 }
 
-// uriSelect is what follows a URI.
+// uriSelect compiles the steps that follow a URI.
 func uriSelect(uri textOf, steps []selStep) textOf {
 	if len(steps) == 0 {
 		return uri
@@ -108,7 +109,7 @@ func uriSelect(uri textOf, steps []selStep) textOf {
 	case "user":
 		return span(func(u *parser.URI) parser.Span { return u.User })
 	case "rn_user":
-		// the number alone, without what a routing number adds: u;rn=1 (RFC 4694)
+		// the number alone, without a routing number such as ;rn=1 (RFC 4694)
 		return part(func(_ *Ctx, u *parser.URI) ([]byte, bool) {
 			b, _, _ := bytes.Cut(u.User.Of(u.Raw), []byte{';'})
 			return b, len(b) > 0
@@ -142,15 +143,15 @@ func uriSelect(uri textOf, steps []selStep) textOf {
 	return nil
 }
 
-// number writes n into the scratch room.
+// number writes n into the scratch room and returns the text.
 func (c *Ctx) number(n int64) []byte {
 	start := len(c.buf)
 	c.buf = strconv.AppendInt(c.buf, n, 10)
 	return c.buf[start:len(c.buf):len(c.buf)]
 }
 
-// viaSelect is what follows a Via: name, version, transport, host, port, params and parameters by
-// their names.
+// viaSelect compiles the steps that follow a Via: name, version, transport, host, port, params, and
+// parameters by their names.
 func viaSelect(value valueAt, steps []selStep) textOf {
 	whole := func(c *Ctx) ([]byte, bool) {
 		s, ok := value(c)
@@ -188,7 +189,7 @@ func viaSelect(value valueAt, steps []selStep) textOf {
 	return paramSelect(params, append([]selStep{{name: "params"}}, steps...))
 }
 
-// viaParts is a Via taken apart; what is empty is not there.
+// viaParts is a Via taken apart. An empty part is absent.
 type viaParts struct{ name, version, transport, host, port, params []byte }
 
 func splitVia(b []byte) (v viaParts) {

@@ -7,11 +7,11 @@ import (
 	"viaduct/parser"
 )
 
-// valueAt is a value of a header field.
+// valueAt reads where a value of a header field stands. It returns false if there is none.
 type valueAt = func(c *Ctx) (parser.Span, bool)
 
-// headerValue is the nth value of a header, from 1, over all its rows; a negative one counts from
-// the last.
+// headerValue returns the nth value of a header, counted from 1 over all its rows. A negative n
+// counts from the last.
 func headerValue(name string, n int) valueAt {
 	return func(c *Ctx) (parser.Span, bool) {
 		at := n
@@ -31,13 +31,13 @@ func headerValue(name string, n int) valueAt {
 	}
 }
 
-// values walks the values of a header of any name, with commas between them.
+// values walks through the comma-separated values of a header, by any name of it.
 type values struct {
 	m    *parser.Message
 	name string
 	at   parser.Span
-	row  int // behind the one at hand
-	off  int // where the next value of the row begins; 0 means in the next row
+	row  int // the next row to look at
+	off  int // where the next value begins, 0 if in the next row
 }
 
 func (v *values) next() bool {
@@ -78,11 +78,11 @@ func (v *values) next() bool {
 	return true
 }
 
-// headerName is the name that a step stands for: _ is -.
+// headerName returns the header name that a step stands for: _ becomes -.
 func headerName(st *selStep) string { return strings.ReplaceAll(st.name, "_", "-") }
 
-// headerSelect is @hf_value.NAME[n] and what follows it. Without n it is all values, with commas
-// between them; 0 is the first, as 1 is.
+// headerSelect compiles @hf_value.NAME[n] and what follows it. Without n it is all values, with
+// commas between them. Both 0 and 1 are the first.
 func headerSelect(steps []selStep) textOf {
 	if len(steps) == 0 || steps[0].name == "" || steps[0].has && steps[0].text != "" {
 		return nil
@@ -103,7 +103,7 @@ func headerSelect(steps []selStep) textOf {
 	return addrOrParams(headerValue(name, 1), rest)
 }
 
-// allValues joins what pick takes of each value of a header.
+// allValues joins, with commas, what pick returns for each value of a header.
 func allValues(name string, pick func(c *Ctx, at parser.Span) []byte) textOf {
 	return func(c *Ctx) ([]byte, bool) {
 		start := len(c.buf)
@@ -121,7 +121,7 @@ func allValues(name string, pick func(c *Ctx, at parser.Span) []byte) textOf {
 	}
 }
 
-// valueURI is the URI of a value, or what stands in front of its parameters.
+// valueURI returns the URI of a value, or else what stands in front of its parameters.
 func valueURI(c *Ctx, at parser.Span) []byte {
 	var a parser.NameAddr
 	if parser.ParseNameAddr(c.Msg.Raw, at, &a) == parser.OK {
@@ -131,7 +131,7 @@ func valueURI(c *Ctx, at parser.Span) []byte {
 	return b
 }
 
-// rowSelect is @hf_value2.NAME[n]: rows count, not values.
+// rowSelect compiles @hf_value2.NAME[n], which counts rows and not values.
 func rowSelect(steps []selStep) textOf {
 	if len(steps) != 1 || steps[0].has && steps[0].text != "" {
 		return nil
@@ -143,7 +143,7 @@ func rowSelect(steps []selStep) textOf {
 	return func(c *Ctx) ([]byte, bool) { return c.Header(name, at) }
 }
 
-// existsSelect is @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
+// existsSelect compiles @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
 func existsSelect(steps []selStep) textOf {
 	if len(steps) == 1 && steps[0].has && steps[0].text != "" {
 		steps = []selStep{{name: steps[0].name}, {name: steps[0].text}}

@@ -10,10 +10,10 @@ import (
 	"viaduct/shard/txn"
 )
 
-// What functions do about the message at hand beyond a method of proxy.Request. Results called int
-// follow Kamailio: above 0 is true, below 0 is false, 0 ends the script as exit does.
+// What functions do about the current message beyond a method of proxy.Request. An int result
+// follows Kamailio: above 0 is true, below 0 is false, and 0 ends the script as exit does.
 
-// Answer is sl_send_reply() and send_reply(): code is 100..699.
+// Answer is sl_send_reply() and send_reply(). code is 100 to 699.
 func (c *Ctx) Answer(code int, reason string, how StatefulReply) int {
 	if how == InTransaction && c.Request.Tx == nil {
 		return -1
@@ -21,9 +21,9 @@ func (c *Ctx) Answer(code int, reason string, how StatefulReply) int {
 	return c.Answered(c.Request.Reply(code, reason, ""))
 }
 
-// Answered notes that the request is done with, even if no answer could leave.
+// Answered notes that the request has been dealt with, even if no answer could be sent.
 func (c *Ctx) Answered(ok bool) int {
-	// else its state forbids that status, and another one is still possible
+	// With a transaction, its state forbids that status, and another answer is still possible.
 	if !ok && !c.Acted && c.Request.Tx == nil {
 		c.Unanswered = true
 	}
@@ -38,15 +38,15 @@ func (c *Ctx) Relay() int {
 	return truth(ok)
 }
 
-// forward is forward(): the same without a transaction.
+// forward is forward(), a relay without a transaction.
 func (c *Ctx) forward() int {
 	ok := c.Request.Forward()
 	c.Acted = c.Acted || ok
 	return truth(ok)
 }
 
-// towards makes dst the destination of the next relay or forward. It returns false if it cannot be.
-// The transport is asked for until ForceProto takes it back.
+// towards makes dst the destination of the next relay or forward. It returns false if that is not
+// possible. The transport stays forced until ForceProto(-1) releases it.
 func (c *Ctx) towards(dst *RelayDst) bool {
 	r := c.Request
 	if dst.Proto != AnyTransport {
@@ -58,8 +58,8 @@ func (c *Ctx) towards(dst *RelayDst) bool {
 	return !dst.Set || r.SetNextHop(dst.Host, dst.Port)
 }
 
-// RelayTo is t_relay_to(), t_relay_to_udp() and t_relay(host, port). No failure is answered here in
-// any case, so that RelayNoReply asks for nothing.
+// RelayTo is t_relay_to(), t_relay_to_udp() and t_relay(host, port). RelayNoReply has no effect
+// here, because a failure is never answered automatically.
 func (c *Ctx) RelayTo(dst *RelayDst, flags RelayFlags) int {
 	defer c.Request.ForceProto(-1)
 	if !c.towards(dst) {
@@ -73,7 +73,7 @@ func (c *Ctx) RelayTo(dst *RelayDst, flags RelayFlags) int {
 	return c.Relay()
 }
 
-// forwardTo is forward(), forward_udp() and so on with a destination.
+// forwardTo is forward(), forward_udp() and so on, with a destination.
 func (c *Ctx) forwardTo(dst *RelayDst) int {
 	defer c.Request.ForceProto(-1)
 	if !c.towards(dst) {
@@ -82,7 +82,7 @@ func (c *Ctx) forwardTo(dst *RelayDst) int {
 	return c.forward()
 }
 
-// MaxForwards is mf_process_maxfwd_header(limit): 2 where the header was added.
+// MaxForwards is mf_process_maxfwd_header(limit). It returns 2 if it has added the header.
 func (c *Ctx) MaxForwards(limit, most int) int {
 	added, ok := c.Request.MaxForwards(limit, most)
 	if added {
@@ -91,8 +91,9 @@ func (c *Ctx) MaxForwards(limit, most int) int {
 	return truth(ok)
 }
 
-// LooseRoute is loose_route(), and with looseOnly loose_route_mode(1). -3: outside of a dialog, and the set was ours alone: it is gone, and
-// the request is one like any other.
+// LooseRoute is loose_route(). With looseOnly it is loose_route_mode(1). It returns -3 if the
+// request is outside of a dialog and its route set consisted of this proxy alone. The set is then
+// gone, and the request is one like any other.
 func (c *Ctx) LooseRoute(looseOnly bool) int {
 	switch c.Request.LooseRoute(looseOnly) {
 	case proxy.Followed:
@@ -103,7 +104,7 @@ func (c *Ctx) LooseRoute(looseOnly bool) int {
 	return -1
 }
 
-// SetFr is t_set_fr(). In a reply route the transaction is there already.
+// SetFr is t_set_fr(). In a reply route it changes the existing transaction.
 func (c *Ctx) SetFr(frInv, fr time.Duration) int {
 	if c.Request == nil {
 		return truth(c.Tx != nil && c.Shard.Core.SetTxTimers(c.Tx, frInv, fr))
@@ -119,7 +120,7 @@ func (c *Ctx) DropReplies(how DropHow) int {
 	return 1
 }
 
-// NextContacts is t_next_contacts(). -2: none is left, or nothing was loaded.
+// NextContacts is t_next_contacts(). It returns -2 if none is left, or if nothing was loaded.
 func (c *Ctx) NextContacts() int {
 	if c.Request.NextContacts() {
 		return 1
@@ -133,10 +134,10 @@ func (c *Ctx) MarkDst(state string) int {
 	return truth(ok && c.Request.MarkTarget(to))
 }
 
-// Transaction is the transaction of the message, nil if it has none yet.
+// Transaction returns the transaction of the message. It returns nil if there is none yet.
 func (c *Ctx) Transaction() *txn.Tx { return c.tx() }
 
-// tx is the transaction of the message, nil if it has none yet.
+// tx returns the transaction of the message. It returns nil if there is none yet.
 func (c *Ctx) tx() *txn.Tx {
 	if c.Request != nil {
 		return c.Request.Tx
@@ -144,9 +145,10 @@ func (c *Ctx) tx() *txn.Tx {
 	return c.Tx
 }
 
-// replyStatus is $T_reply_code: in a failure route the code of the best response (408 after a
-// timeout, 503 after a transport error), in request_route and a branch route the code sent last, 0
-// if none was. A reply route has the response at hand, with or without a transaction.
+// replyStatus returns $T_reply_code. In a failure route that is the code of the best response (408
+// after a timeout, 503 after a transport error). In request_route and a branch route it is the code
+// sent last, or 0 if none was sent. In a reply route it is the code of the current response, with
+// or without a transaction.
 func (c *Ctx) replyStatus() int {
 	switch {
 	case c.Request == nil:
@@ -170,9 +172,8 @@ func (c *Ctx) losing() *txn.Branch {
 // Losing tells whether the route is run for a branch that has failed.
 func (c *Ctx) Losing() bool { return c.losing() != nil }
 
-// BranchIndex is $T_branch_idx: in a branch route, in onreply_route[NAME] and where a branch has
-// failed the branch's number in its transaction, from 0; in a failure route how many branches there
-// are, in other routes of requests 0; else -1 (5.6.3).
+// BranchIndex returns $T_branch_idx. In a branch route and in onreply_route[NAME] that is the
+// number of the branch in its transaction, from 0. Elsewhere it is -1.
 func (c *Ctx) BranchIndex() int {
 	switch {
 	case c.losing() != nil:
@@ -187,14 +188,14 @@ func (c *Ctx) BranchIndex() int {
 	return -1
 }
 
-// Cancelled is t_is_canceled(): the caller's CANCEL came.
+// Cancelled is t_is_canceled(). It tells whether the caller has sent a CANCEL.
 func (c *Ctx) Cancelled() bool {
 	tx := c.tx()
 	return tx != nil && tx.Canceled()
 }
 
-// MessageFlags are those of setflag(), resetflag() and isflagset(). They live on in the
-// transaction: what request_route set, a branch, failure or reply route sees.
+// MessageFlags returns the flags of setflag(), resetflag() and isflagset(). They live on in the
+// transaction: its branch, failure and reply routes see what request_route has set.
 func (c *Ctx) MessageFlags() uint32 {
 	switch {
 	case c.Request != nil:
@@ -205,7 +206,7 @@ func (c *Ctx) MessageFlags() uint32 {
 	return 0
 }
 
-// SetMessageFlags replaces them.
+// SetMessageFlags replaces the flags of the message.
 func (c *Ctx) SetMessageFlags(flags uint32) {
 	switch {
 	case c.Request != nil:
@@ -215,9 +216,9 @@ func (c *Ctx) SetMessageFlags(flags uint32) {
 	}
 }
 
-// BranchFlags are the flags of setbflag(): of the branch at hand, or before a relay of the one that
-// the Request-URI is, 0, or of those that were added, 1 and on. It returns false if there is no
-// such branch.
+// BranchFlags returns the flags of setbflag(). In the routes of a branch they are those of that
+// branch. Before a relay, branch 0 is that of the Request-URI, and 1 and on are the added ones. It
+// returns false if there is no such branch.
 func (c *Ctx) BranchFlags(branch int) (uint32, bool) {
 	switch {
 	case c.Request != nil:
@@ -230,7 +231,8 @@ func (c *Ctx) BranchFlags(branch int) (uint32, bool) {
 	return 0, false
 }
 
-// SetBranchFlags replaces them.
+// SetBranchFlags replaces the flags that BranchFlags returns. It returns false if there is no such
+// branch.
 func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
 	switch {
 	case c.Request != nil:
@@ -244,9 +246,9 @@ func (c *Ctx) SetBranchFlags(branch int, flags uint32) bool {
 	return false
 }
 
-// Edit puts a copy of text in place of old, a part of Msg, in what is sent of the message. It is
-// false if there is no room. Two edits of the same part are one, the later; other edits that
-// overlap take out what either takes out.
+// Edit replaces old, a part of Msg, by a copy of text when the message is sent. It returns -1 if
+// there is no room. Of two edits of the same part, the later one counts. Other overlapping edits
+// remove what either of them removes.
 func (c *Ctx) Edit(old parser.Span, text []byte) Result {
 	if c.Request == nil {
 		return truth(c.Reply.Edit(old, text))
@@ -254,14 +256,14 @@ func (c *Ctx) Edit(old parser.Span, text []byte) Result {
 	return truth(c.Request.Edit(old, text))
 }
 
-// Insert is Edit with nothing taken out: text goes in at an offset of Msg.
+// Insert is Edit that removes nothing. It inserts text at an offset of Msg.
 func (c *Ctx) Insert(at uint32, text []byte) Result { return c.Edit(parser.Span{Off: at}, text) }
 
-// InsertRows is Insert for header rows; the last may lack its line end. It is false for what are no
-// rows, which would end the headers or be part of another one.
+// InsertRows is Insert for header rows. The last row may lack its line end. It returns -1 if rows
+// are not header rows: they would end the headers or become part of another header.
 func (c *Ctx) InsertRows(at uint32, rows []byte) Result { return c.insertRows(at, rows, false) }
 
-// InsertRowsFirst is InsertRows in front of what was inserted at that offset before.
+// InsertRowsFirst is InsertRows that inserts in front of earlier insertions at that offset.
 func (c *Ctx) InsertRowsFirst(at uint32, rows []byte) Result { return c.insertRows(at, rows, true) }
 
 func (c *Ctx) insertRows(at uint32, rows []byte, first bool) Result {
@@ -284,7 +286,7 @@ func (c *Ctx) insertRows(at uint32, rows []byte, first bool) Result {
 	return truth(c.Request.InsertFirst(at, rows))
 }
 
-// ApplyChanges makes Msg what it would leave as, so that what comes later sees the edits.
+// ApplyChanges applies the edits to Msg, so that the rest of the run sees them.
 func (c *Ctx) ApplyChanges() Result {
 	if c.Request == nil {
 		return truth(c.Reply.Apply())
@@ -292,8 +294,8 @@ func (c *Ctx) ApplyChanges() Result {
 	return c.moved(truth(c.Request.Apply()))
 }
 
-// ReplaceMessage makes Msg another message, of the same method, which the edits made so far are
-// forgotten for.
+// ReplaceMessage makes text the current message, which must have the same method. It discards the
+// edits made so far.
 func (c *Ctx) ReplaceMessage(text []byte) Result {
 	if c.Request == nil {
 		return truth(c.Reply.Replace(text))
@@ -304,7 +306,7 @@ func (c *Ctx) ReplaceMessage(text []byte) Result {
 	return c.moved(truth(c.Request.SetRequestURI(c.Msg.Bytes(c.Msg.URI))))
 }
 
-// addLocalRPort is add_local_rport(): our Via in this request asks for rport (RFC 3581 §3).
+// addLocalRPort is add_local_rport(): Viaduct's Via in this request asks for rport (RFC 3581 §3).
 func (c *Ctx) addLocalRPort() int {
 	if c.Request == nil {
 		return -1

@@ -9,40 +9,41 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// Sender sends requests that are made here, for a module, and hears what becomes of them.
+// Sender sends requests of Viaduct's own for a module, and tells the module what became of them.
 type Sender struct {
 	name  string
 	prog  *Program
 	final func(c *Ctx, f *proxy.Finished)
 }
 
-// Sender declares one. final is called on the shard, between messages, with the final response to
-// each request or, where none came, with the status that stands for that. What it was sent with is
-// in f.Note. A process that takes over after a kill calls it too: so name is its own in all files.
+// Sender declares a sender. final is called on the shard, between messages, with the final response
+// to each request, or with the status that stands for it if none came. What the request was sent
+// with is in f.Note. A process that takes over after a kill calls final too, so name must be unique
+// and the same in all files.
 func (m *Module) Sender(name string, final func(c *Ctx, f *proxy.Finished)) *Sender {
 	s := &Sender{name: name, final: final}
 	m.senders = append(m.senders, s)
 	return s
 }
 
-// Sending is a request to be sent from here.
+// Sending is a request to be sent by a Sender.
 type Sending struct {
-	// Text is the request as it is to leave, without Via. It need not outlive the call.
+	// Text is the request to send, without Via. It need not outlive the call.
 	Text []byte
-	Dst  []byte // the outbound URI; empty: the Request-URI says where it goes
-	By   int    // the listener it leaves by; -1: the one that suits
-	Note []byte // comes back with the outcome
+	Dst  []byte // the outbound URI; if empty, the Request-URI decides
+	By   int    // the listener it leaves by; with -1 the one that suits
+	Note []byte // returned with the outcome
 }
 
-// noteEnd stands behind the name of the sender in what the transaction keeps.
+// noteEnd separates the name of the sender and the note in what the transaction keeps.
 const noteEnd = 0
 
-// Send sends a request statefully. It returns false if it cannot be sent; then there is no outcome.
-// Where a response or a branch is at hand it is sent when the shard is done with that, and returns
-// true: what is wrong with it is an outcome then.
+// Send sends a request statefully. It returns false if the request cannot be sent; then there is no
+// outcome. In a run on a response or a branch, it returns true and sends the request when the shard
+// is done with that. A failure to send is then the outcome.
 func (s *Sender) Send(c *Ctx, x *Sending) bool {
 	if c.sending {
-		return false // event_route[tm:local-request] sends another one
+		return false // event_route[tm:local-request] must not send another one
 	}
 	if c.Msg == nil || c.alone || c.RunsIn(InRequest|InFailure) && c.raised < maxRaised {
 		ok, _ := s.send(c, c.programOf(s), x)
@@ -61,7 +62,7 @@ func (s *Sender) Send(c *Ctx, x *Sending) bool {
 	return true
 }
 
-// programOf is the program that s belongs to.
+// programOf returns the program that is running, or else the one that s belongs to.
 func (c *Ctx) programOf(s *Sender) *Program {
 	if c.prog != nil {
 		return c.prog
@@ -69,7 +70,7 @@ func (c *Ctx) programOf(s *Sender) *Program {
 	return s.prog
 }
 
-// send returns the status that stands for the failure if it fails.
+// send sends x now. If that fails, code is the status that stands for the failure.
 func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 	core := c.Shard.Core
 	if c.ours == nil {
@@ -80,7 +81,7 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 		return false, 400
 	}
 	if v := m.Values(parser.KindVia); v.Next() && v.Another() {
-		return false, 400 // one more than ours, which nobody would take off
+		return false, 400 // a second Via, which nobody would remove
 	}
 	note := make([]byte, 0, len(s.name)+1+len(x.Note))
 	note = append(append(append(note, s.name...), noteEnd), x.Note...)
@@ -98,8 +99,8 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 	return r.SendOurs(), r.FailureStatus()
 }
 
-// raiseOurs runs the event's route on a request of ours that is about to be sent. It returns false
-// if the route drops it.
+// raiseOurs runs the event's route on a request that is made here and about to be sent. It returns
+// false if the route drops the request.
 func (e *Event) raiseOurs(c *Ctx, p *Program, r *proxy.Request) (send bool) {
 	at := &atHand{Msg: r.M, Request: r, kind: RequestRoute}
 	acted, unanswered := c.Acted, c.Unanswered
@@ -117,7 +118,7 @@ func (e *Event) raiseOurs(c *Ctx, p *Program, r *proxy.Request) (send bool) {
 	return o != Dropped
 }
 
-// Finished tells the sender of a request what became of it.
+// Finished tells the sender of a request the outcome.
 func (p *Program) Finished(c *Ctx, f *proxy.Finished) {
 	name, note, ok := bytes.Cut(f.Note, []byte{noteEnd})
 	if !ok {
@@ -133,8 +134,8 @@ func (p *Program) Finished(c *Ctx, f *proxy.Finished) {
 	}
 }
 
-// RaiseFinished runs the event's route, if there is one, on the response f.M, or where none came on a
-// request that nobody sent.
+// RaiseFinished runs the event's route, if there is one, on the response f.M, or on a made-up
+// request if there was no response.
 func (e *Event) RaiseFinished(c *Ctx, f *proxy.Finished) {
 	switch {
 	case !e.Heard():
@@ -149,7 +150,7 @@ func (e *Event) RaiseFinished(c *Ctx, f *proxy.Finished) {
 	}
 }
 
-// AppendCallID appends a new Call-ID, of which responses come back to this shard.
+// AppendCallID appends a new Call-ID that this shard owns, so that the responses come to it.
 func (c *Ctx) AppendCallID(b []byte) []byte {
 	n := len(b)
 	for {

@@ -9,7 +9,7 @@ func done(ok bool) setResult {
 	return setDone
 }
 
-// SetRURI is $ru = v.
+// SetRURI assigns v to $ru.
 func (c *Ctx) SetRURI(v Value) SetResult {
 	b := c.text(&v)
 	if len(b) == 0 || c.Request == nil {
@@ -19,7 +19,7 @@ func (c *Ctx) SetRURI(v Value) SetResult {
 	return done(c.Request.SetRequestURI(b))
 }
 
-// SetDURI is $du = v; null removes it.
+// SetDURI assigns v to $du. Null removes it.
 func (c *Ctx) SetDURI(v Value) SetResult {
 	if c.Request == nil {
 		return setRefused
@@ -28,7 +28,7 @@ func (c *Ctx) SetDURI(v Value) SetResult {
 	return done(c.Request.SetDstURI(c.text(&v)))
 }
 
-// URIPart is a part of the Request-URI that a script sets by a variable.
+// URIPart is a part of the Request-URI that a script sets through a variable.
 type URIPart uint8
 
 // The parts: $rU, $rd and $rp.
@@ -38,8 +38,8 @@ const (
 	PortPart
 )
 
-// SetURIPart writes the Request-URI anew, with that part changed. Null and an empty text remove
-// user and port.
+// SetURIPart rewrites the Request-URI with one part changed. Null and an empty text remove the user
+// or the port.
 func (c *Ctx) SetURIPart(which URIPart, v Value) SetResult {
 	u := c.requestURI()
 	if u == nil || u.Host.Len == 0 {

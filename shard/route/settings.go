@@ -12,10 +12,10 @@ import (
 	"viaduct/shard/txn"
 )
 
-// Settings is what the globals and modparam lines of a file ask for of what stands outside of the
-// language: a module binds its parameters to fields of the configuration that they fill. What only
-// the module itself looks at is not here. Load starts from DefaultSettings and overwrites what the
-// file names. It is immutable after Load.
+// Settings is what a file asks of the rest of Viaduct, outside of the language, by core parameters
+// and modparam lines. A module binds its parameters to the fields that they fill. What only the
+// module itself uses is not here. Load starts from DefaultSettings and overwrites what the file
+// sets. Settings are immutable after Load.
 type Settings struct {
 	Core       CoreSettings
 	Proxy      proxy.Settings // the core, tm, rr, path and sanity
@@ -54,23 +54,23 @@ type LoadModule struct {
 
 // Listen is one `listen=` line.
 type Listen struct {
-	Transport Transport // AnyTransport: none written, hence UDP and TCP
+	Transport Transport // AnyTransport if none is written, which means UDP and TCP
 	// Host is an address, a host name or an interface name, brackets removed.
 	Host string
-	// Port is 1..65535; 0 means none written, see CoreSettings.PortOf.
+	// Port is 1 to 65535, or 0 if none is written; see CoreSettings.PortOf.
 	Port uint16
-	// AdvertiseHost is what Via and Record-Route show instead of Host; empty means nothing
+	// AdvertiseHost is what Via and Record-Route show instead of Host. It is empty if nothing is
 	// advertised. IPv6 keeps its brackets.
 	AdvertiseHost string
-	// AdvertisePort is shown with it; 0 means no port is written, so that NAPTR and SRV apply (RFC
-	// 3263 §4.2).
+	// AdvertisePort is shown with AdvertiseHost. It is 0 if no port is written, so that NAPTR and
+	// SRV apply (RFC 3263 §4.2).
 	AdvertisePort uint16
-	// Name is the socket's name (`listen=… name "s1"`); empty means none.
+	// Name is the name of the socket (`listen=… name "s1"`), empty if it has none.
 	Name string
 	Pos  Pos
 }
 
-// listenOn is what a listen or alias line says.
+// listenOn returns what a listen or alias line says.
 func listenOn(s *syntax.Socket) Listen {
 	t, _ := transportWord(s.Proto)
 	return Listen{
@@ -79,7 +79,8 @@ func listenOn(s *syntax.Socket) Listen {
 	}
 }
 
-// Addr is the listen address when Host is an IP literal; defaultPort replaces a missing port.
+// Addr returns the address to listen on, with defaultPort if no port is written. It returns false
+// if Host is not an IP address.
 func (l *Listen) Addr(defaultPort uint16) (netip.AddrPort, bool) {
 	ip, err := netip.ParseAddr(l.Host)
 	if err != nil {
@@ -92,8 +93,8 @@ func (l *Listen) Addr(defaultPort uint16) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, port), true
 }
 
-// PortOf is the port of a listen line: the one written, or that of its protocol. WebSocket has
-// those a URI without port means (RFC 7118 §5.2).
+// PortOf returns the port of a listen line: the one written, or that of its protocol. WebSocket has
+// the port that a URI without port means (RFC 7118 §5.2).
 func (c *CoreSettings) PortOf(l *Listen) uint16 {
 	switch {
 	case l.Port != 0:
@@ -108,115 +109,120 @@ func (c *CoreSettings) PortOf(l *Listen) uint16 {
 
 // Alias is one `alias=` line: a name that IsMyself accepts.
 type Alias struct {
-	Transport Transport // AnyTransport: every protocol
+	Transport Transport // AnyTransport if it is every protocol
 	Host      string
-	Port      uint16 // 0 means every port
-	Below     bool   // the names below it are ours as well (alias_subdomains of corex)
+	Port      uint16 // 0 if it is every port
+	Below     bool   // IsMyself accepts the names below it as well (alias_subdomains of corex)
 	Pos       Pos
 }
 
-// CoreSettings are the globals.
+// CoreSettings are the core parameters.
 type CoreSettings struct {
-	Listen []Listen // empty means all IPv4 interfaces (ser(8) -l)
+	Listen []Listen // if empty, all IPv4 interfaces (ser(8) -l)
 	Alias  []Alias
 	Port   uint16 // port: for listen lines without one; default 5060
 	// TLSPort is for TLS listeners without port (`tls_port_no`); default 5061.
 	TLSPort uint16
-	// Children is the number of UDP workers asked for (`children`); 0 means not set. Viaduct's
-	// shards stand for them; ser(8) -n counts.
+	// Children is the number of UDP workers asked for (`children`), 0 if not set. Viaduct has
+	// shards instead, whose number is set by ser(8) -n.
 	Children int
 	// Debug is the log level -5..3 and above; default 0 (`debug`).
 	Debug int
-	// LogStderr: log to standard error instead of syslog (`log_stderror`).
+	// LogStderr logs to standard error instead of syslog (`log_stderror`).
 	LogStderr bool
 	// LogName is syslog's ident (`log_name`); empty means the program's name.
 	LogName string
-	// LogPrefix is a pv format put before each line (`log_prefix`); empty means none.
+	// LogPrefix is a text with variables in front of each line (`log_prefix`); empty means none.
 	LogPrefix string
-	// Fork: false keeps the process in the foreground (`fork`); default true. -D says the same.
+	// Fork is false if the process stays in the foreground (`fork`, -D); default true.
 	Fork bool
-	// DisableTCP: no stream listeners (`disable_tcp`); default false. -T says the same.
+	// DisableTCP turns stream listeners off (`disable_tcp`, -T); default false.
 	DisableTCP bool
-	// EnableTLS is `enable_tls`, EnableSCTP is `enable_sctp` (0 no, 1 yes, 2 if possible).
+	// EnableTLS is `enable_tls`. EnableSCTP is `enable_sctp` (0 no, 1 yes, 2 if possible).
 	EnableTLS  bool
 	EnableSCTP int
-	// AutoAliases: reverse DNS of the listen addresses become aliases (`auto_aliases`); Kamailio's
-	// default is yes, ours is no since it blocks the start on DNS.
+	// AutoAliases makes the names of the listen addresses in reverse DNS aliases (`auto_aliases`).
+	// Kamailio's default is yes. Viaduct's is no, since it makes the start wait for DNS.
 	AutoAliases bool
-	// DNS and RevDNS: check by DNS whether Via's host is the source, and leave `received` out if so
-	// (`dns`, `rev_dns`, -r, -R). Default false: RFC 3261 §18.2.1 compares text only.
+	// DNS and RevDNS check by DNS whether the host in Via is the source, and if so leave `received`
+	// out (`dns`, `rev_dns`, -r, -R). Default false: RFC 3261 §18.2.1 compares text only.
 	DNS, RevDNS bool
-	// AcceptControl: control characters in a start line or header, and an LF alone for a line end,
-	// do not make a message malformed (accept_ctrl_chars, of ours); default false.
+	// AcceptControl accepts messages with control characters in a start line or header, or with LF
+	// alone as a line end, which are otherwise malformed (accept_ctrl_chars, Viaduct's own);
+	// default false.
 	AcceptControl bool
-	// CheckVia: drop responses whose top Via is not ours (`check_via`, -v); default false.
+	// CheckVia drops responses whose topmost Via is not Viaduct's (`check_via`, -v); default false.
 	CheckVia bool
-	// MHomed: choose the sending socket by the kernel's route (`mhomed`); default false.
+	// MHomed chooses the sending socket by the kernel's routes (`mhomed`); default false.
 	MHomed bool
-	// UDPWQMaxBytes caps what waits for one socket of one shard whose buffer is full (udp_wq_max,
-	// of ours; 0..16 MiB), default 256 KiB; 0 means nothing waits. Beyond: sending fails.
+	// UDPWQMaxBytes bounds the bytes that wait for one socket of one shard while its buffer is full
+	// (udp_wq_max, Viaduct's own; 0 to 16 MiB); default 256 KiB. 0 means that nothing waits.
+	// Beyond: sending fails.
 	UDPWQMaxBytes int
-	// AdvertisedAddress and AdvertisedPort go into Via only (`advertised_address`,
-	// `advertised_port`); empty and 0: unset.
+	// AdvertisedAddress and AdvertisedPort are shown in Via only (`advertised_address`,
+	// `advertised_port`); empty and 0 mean unset.
 	AdvertisedAddress string
 	AdvertisedPort    uint16
 	// ServerHeader and UserAgentHeader are whole header lines (`server_header`,
-	// `user_agent_header`); empty means default.
+	// `user_agent_header`); empty means the default.
 	ServerHeader, UserAgentHeader string
-	// ServerSignature: put the Server header into own replies (`server_signature`); default true.
+	// ServerSignature adds Server to replies made here (`server_signature`); default true.
 	ServerSignature bool
-	// SIPWarning: Warning header in own replies (`sip_warning`); default 0.
+	// SIPWarning is 1 to add Warning to replies made here (`sip_warning`); default 0.
 	SIPWarning int
-	// ReplyToVia: own replies go to the Via address instead of the packet source (`reply_to_via`);
-	// default false.
+	// ReplyToVia sends replies made here to the address in Via instead of the source of the packet
+	// (`reply_to_via`); default false.
 	ReplyToVia bool
-	// MaxRecursion caps nested route() calls (`max_recursive_level`); default 256.
+	// MaxRecursion bounds the depth of nested route() calls (`max_recursive_level`); default 256.
 	MaxRecursion int
-	// MaxWhileLoops caps the iterations of one while (`max_while_loops`); default 100; 0 means no
+	// MaxWhileLoops bounds the iterations of one while (`max_while_loops`); default 100. 0 means no
 	// limit.
 	MaxWhileLoops int
-	// OnsendReplies has onsend_route run for responses that are passed on, too
-	// (`onsend_route_reply`).
+	// OnsendReplies runs onsend_route also for responses that are passed on (`onsend_route_reply`).
 	OnsendReplies bool
-	// UDPMTUTryProto is the stream protocol used then (`udp_mtu_try_proto`); AnyTransport: none.
+	// UDPMTUTryProto is the transport of requests longer than Proxy.UDPMTU (`udp_mtu_try_proto`);
+	// AnyTransport means that none is set.
 	UDPMTUTryProto Transport
-	// RecvBufferBytes caps the socket receive buffer (`maxbuffer`, -b); default 16777216 (Kamailio
-	// 262144, which holds about a hundred datagrams).
+	// RecvBufferBytes bounds the receive buffer of a socket (`maxbuffer`, -b); default 16777216.
+	// Kamailio's default of 262144 holds about a hundred datagrams.
 	RecvBufferBytes int
-	// SendBufferBytes likewise (`maxsndbuffer`); 0 means kernel default.
+	// SendBufferBytes bounds the send buffer of a socket (`maxsndbuffer`); 0 means the kernel's
+	// default.
 	SendBufferBytes int
 	// TOS is the IP TOS byte of everything sent (`tos`); 0 means unset.
 	TOS int
-	// ShmMB is the arena (`shm_mem_size`, -m); 0 means default of the command line.
+	// ShmMB is the size of the arena in MiB (`shm_mem_size`, -m); 0 means the default of the
+	// command line.
 	ShmMB int
-	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), MlockPages locks it (`mlock_pages`);
-	// default false.
+	// ShmForceAlloc pre-faults the arena (`shm_force_alloc`), and MlockPages locks it in memory
+	// (`mlock_pages`); default false.
 	ShmForceAlloc, MlockPages bool
-	// User, Group, Chroot, WorkDir, PIDFile as in ser(8); empty means unset (`user`, `group`,
-	// `chroot`, `workdir`).
+	// User, Group, Chroot and WorkDir are as in ser(8) (`user`, `group`, `chroot`, `workdir`);
+	// empty means unset.
 	User, Group, Chroot, WorkDir string
-	// ExitTimeout: kill after this long at shutdown (`exit_timeout`, `ser_kill_timeout`); default
-	// 60 s.
+	// ExitTimeout is how long a stop may take before the process is killed (`exit_timeout`,
+	// `ser_kill_timeout`); default 60 s.
 	ExitTimeout time.Duration
 	// ServerID names this node (`server_id`); default 0.
 	ServerID int
 }
 
-// DispatcherSettings are the dispatcher module's parameters that others act on.
+// DispatcherSettings are the parameters of module dispatcher that others act on.
 type DispatcherSettings struct {
 	// ListFile is the destination list (list_file); a relative path starts at the working
 	// directory.
 	ListFile string
-	// ListOptional: a missing ListFile is an empty list, not a start error. It is a parameter of
-	// ours (list_optional), for the embedded default script; Kamailio does not know it.
+	// ListOptional makes a missing ListFile an empty list instead of an error at the start. It is
+	// Viaduct's own parameter list_optional, for the embedded default script. Kamailio does not
+	// know it.
 	ListOptional bool
-	List         balance.Config // what its tables are made of; the Resolver is for who reads it
+	List         balance.Config // how the lists are built; who reads them adds the Resolver
 	Probes       balance.ProbeConfig
 	// ReloadDelta is the least time between reloads (reload_delta).
 	ReloadDelta time.Duration
 }
 
-// DefaultSettings are the settings of an empty configuration file.
+// DefaultSettings returns the settings of an empty configuration file.
 func DefaultSettings() *Settings {
 	s := &Settings{
 		Core: CoreSettings{
@@ -229,7 +235,7 @@ func DefaultSettings() *Settings {
 		Dispatcher: DispatcherSettings{
 			ListFile: "dispatcher.list", ReloadDelta: 5 * time.Second,
 			List: balance.Config{ProbingThreshold: 1, InactiveThreshold: 1, LatencyKept: 900},
-			// a destination that calls found dead is asked once a second whether it is back
+			// a destination that calls found dead is probed once a second until it is back
 			Probes: balance.ProbeConfig{Method: "OPTIONS", From: "sip:dispatcher@localhost",
 				Recover: time.Second},
 		},

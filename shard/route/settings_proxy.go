@@ -2,8 +2,7 @@ package route
 
 import "strings"
 
-// UserAgent is the header User-Agent of requests that are made here, without CRLF; "" if
-// server_signature forbids it, as it does in Kamailio.
+// UserAgent returns the header User-Agent of requests made here, without CRLF.
 func (s *Settings) UserAgent() string {
 	switch {
 	case !s.Core.ServerSignature:

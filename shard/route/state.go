@@ -11,32 +11,32 @@ import (
 	"viaduct/shm/table"
 )
 
-// State is what a program finds when it is started: what is there before the first message and
-// stays between messages. viaduct -c starts nothing, so that it has none.
+// State is what a program has from its start on: what exists before the first message and stays
+// between messages. viaduct -c starts nothing and has no State.
 type State struct {
 	// Shards is how many shards will run the program.
 	Shards int
-	// Arena is the memory that stays. What is in it is as it was after a kill.
+	// Arena is the memory that outlives the process. After a kill it still has what was in it.
 	Arena *shm.Arena
-	// Logger takes what an operator should know of the start; nil means nobody does.
+	// Logger takes what an operator should know about the start. It is nil if nobody listens.
 	Logger *slog.Logger
-	// Commands calls those of operators; nil means there are none.
+	// Commands calls the commands of operators. It is nil if there are none.
 	Commands command.Caller
-	// Records finds what names have; nil means nobody does.
+	// Records looks up DNS records. It is nil if nothing can.
 	Records Records
 
-	tables   *table.Directory // opened by the first who asks
-	counters map[string][]count1
-	logged   map[string]bool // names of tables that the log has
+	tables   *table.Directory // opened on first use
+	counters map[string][]shardCount
+	logged   map[string]bool // tables whose reset has been logged, by name
 	shared   map[string]any
-	opening  *Program // the one whose Open runs
+	opening  *Program // the program whose Open is running
 	opened   map[string]bool
 	made     []*table.Table // by the Open that runs
 }
 
-// Shared is a T of the process, one for each name: every program that opens with this State has the
-// same, the one before a reload and the one behind it. It is on the Go heap, so it begins anew with
-// the process; build is called once, nil means that the zero T will do.
+// Shared returns the T of the process that has the name. Every program that opens with this State
+// gets the same one, so it outlives a reload. It is on the Go heap and does not outlive the
+// process. build is called once to make it; nil means that the zero T will do.
 func Shared[T any](s *State, name string, build func() *T) *T {
 	if x, ok := s.shared[name].(*T); ok {
 		return x
@@ -52,16 +52,16 @@ func Shared[T any](s *State, name string, build func() *T) *T {
 	return x
 }
 
-// Records finds records of names: of A and AAAA the address, of SRV "priority weight port target",
-// of NAPTR `order preference "flags" "service" "expression" replacement`. A name without records of
-// the type is no error. It blocks.
+// Records looks up the records of a name as texts: for A and AAAA the address, for SRV "priority
+// weight port target", and for NAPTR `order preference "flags" "service" "expression" replacement`.
+// A name without records of the type is not an error. It blocks.
 type Records interface {
 	Records(ctx context.Context, name, typ string) ([]string, error)
 }
 
 // Table opens the table of that name, or makes it. Every program that asks for the name with the
-// same Config has the same table. One that had to be made anew is logged, with the reason. One that
-// is in use keeps its size over a reload, and the program notes it.
+// same Config gets the same table. If an existing table cannot be used and begins empty, that is
+// logged with the reason. A table in use keeps its size over a reload, and OpenNotes says so.
 func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	if s.tables == nil {
 		var err error
@@ -98,18 +98,18 @@ func (s *State) Table(name string, c table.Config) (*table.Table, error) {
 	return t, nil
 }
 
-// Made tells whether the Open that runs has made t: so what a file has to begin with goes into it.
-// One that was there is not made, whether entries are left in it or not.
+// Made tells whether the current Open has made t, so that its initial entries must be filled in. A
+// table that existed before is not made, even if it is empty.
 func (s *State) Made(t *table.Table) bool { return slices.Contains(s.made, t) }
 
-// OpenNotes are what an operator should know of how Open went.
+// OpenNotes returns what an operator should know about how Open went, a line each.
 func (p *Program) OpenNotes() []string { return p.openNotes }
 
-// Takes has f say what the tables of the module take of the arena, in bytes, once the whole file is
-// read: so viaduct -c tells whether they have room.
+// Takes makes f report how many bytes of the arena the tables of the module take. It is called once
+// the whole file is read, so that viaduct -c can tell whether they fit.
 func (m *Module) Takes(f func() int64) { m.takes = f }
 
-// ArenaBytes is what the tables that the file declares take of the arena.
+// ArenaBytes returns how many bytes of the arena the tables of the file's modules take.
 func (p *Program) ArenaBytes() (bytes int64) {
 	for _, o := range p.opens {
 		if o.m.takes != nil {
@@ -119,11 +119,11 @@ func (p *Program) ArenaBytes() (bytes int64) {
 	return bytes
 }
 
-// Rooms has f say, a line each, how much the tables of the module hold where Kamailio's would hold
-// more and the file does not say it. It is called once the whole file is read.
+// Rooms makes f report, a line each, the capacity of those of the module's tables that would hold
+// more in Kamailio and whose size the file does not set. It is called once the whole file is read.
 func (m *Module) Rooms(f func() []string) { m.rooms = f }
 
-// Rooms are the bounded tables of the file whose bounds it does not say, a line each.
+// Rooms returns the capacity of the file's tables whose size it does not set, a line each.
 func (p *Program) Rooms() (lines []string) {
 	for _, o := range p.opens {
 		if o.m.rooms != nil {
@@ -133,16 +133,16 @@ func (p *Program) Rooms() (lines []string) {
 	return lines
 }
 
-// Open has f called when the server starts, behind Ready and before the first message: for tables,
-// and whatever else must be there. viaduct -c does not call it, so what is wrong with the file is
-// for Ready to say. An error stands at the module's loadmodule line and ends the start.
+// Open has f called when the server starts, after Ready and before the first message: for tables,
+// and whatever else must exist. viaduct -c does not call it, so mistakes in the file must be
+// reported by Ready. An error is reported at the module's loadmodule line and ends the start.
 func (m *Module) Open(f func(s *State) error) { m.open = append(m.open, f) }
 
-// PerShard is a T of each shard, which needs no lock: scratch memory, caches, sums.
+// PerShard is a T for each shard, which needs no lock: scratch memory, caches, sums.
 type PerShard[T any] struct{ of []*T }
 
-// NewPerShard makes one. build makes that of a shard, on the Go heap, when the server starts and
-// before what Open has called. With nil it is zero.
+// NewPerShard makes a PerShard. When the server starts, before what Open has called, build makes
+// the T of each shard on the Go heap. If build is nil, each is the zero T.
 func NewPerShard[T any](m *Module, build func(shard int) *T) *PerShard[T] {
 	p := &PerShard[T]{}
 	m.perShard = append(m.perShard, func(s *State) {
@@ -156,12 +156,12 @@ func NewPerShard[T any](m *Module, build func(shard int) *T) *PerShard[T] {
 	return p
 }
 
-// Of is that of the shard that runs. It stays what it is.
+// Of returns the T of the current shard. It is always the same one.
 func (p *PerShard[T]) Of(c *Ctx) *T { return p.of[c.Shard.Number] }
 
-// Open readies the program for a server: what its modules have asked for with Open and PerShard. It
-// is called once for each start and each reload, before the first message; at a reload with the
-// State of the programs before it. Errors name the loadmodule line.
+// Open prepares the program for a server: it does what its modules have asked for with Open and
+// PerShard. It is called once for each start and each reload, before the first message. At a reload
+// it gets the State of the programs before. Errors name the loadmodule line.
 func (p *Program) Open(s *State) error {
 	s.opening, p.openNotes = p, nil
 	defer func() { s.opening, s.made = nil, nil }()
@@ -185,7 +185,7 @@ func (p *Program) Open(s *State) error {
 	return nil
 }
 
-// Unused are the tables that programs have opened and none of those here has.
+// Unused returns the tables that earlier programs have opened and none of the given ones has.
 func (s *State) Unused(programs ...*Program) (names []string) {
 	for name := range s.opened {
 		has := func(p *Program) bool { return slices.Contains(p.tables, name) }
@@ -197,8 +197,8 @@ func (s *State) Unused(programs ...*Program) (names []string) {
 	return names
 }
 
-// Drop gives the memory of tables back that are Unused. Nobody may look at them any more: no shard,
-// no command and nothing beside them.
+// Drop frees the memory of tables that Unused returned. No shard, command or goroutine may use them
+// any more.
 func (s *State) Drop(names []string) {
 	for _, name := range names {
 		s.tables.Drop(name)
@@ -207,21 +207,22 @@ func (s *State) Drop(names []string) {
 	}
 }
 
-// Close keeps those who use tables by table.Table.While away from them: the arena is closed next.
+// Close waits for all uses of tables by table.Table.While to end, and keeps later ones from
+// beginning. It must be called before the arena is closed.
 func (s *State) Close() {
 	if s.tables != nil {
 		s.tables.Close()
 	}
 }
 
-// opening is a module that wants something at the start.
+// opening is a module that is opened at the start.
 type opening struct {
 	m   *Module
 	pos Pos
 }
 
-// Now is the time of the batch in ns of CLOCK_MONOTONIC. Tables take milliseconds: NowMs.
+// Now returns the time of the batch in ns of CLOCK_MONOTONIC. Tables take milliseconds: NowMs.
 func (c *Ctx) Now() int64 { return c.Shard.Core.Now() }
 
-// NowMs is Now in milliseconds.
+// NowMs returns Now in milliseconds.
 func (c *Ctx) NowMs() int64 { return c.Shard.Core.Now() / 1e6 }

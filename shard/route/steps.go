@@ -2,26 +2,26 @@ package route
 
 import "slices"
 
-// Result is what a step, or a function of a module, says: above 0 yes, below 0 no. 0 is that the
-// run does not go on as the step says: the script ends as with exit, unless run.stop has something
-// else.
+// Result is the result of a step, or of a function of a module: above 0 is yes, below 0 is no. With
+// 0 the run leaves the path of the steps: the script ends as with exit, unless run.stop says
+// something else.
 type Result = int
 
-// step is one step of a program: do does the work, and its result says which step is next.
+// step is one step of a program. do does the work, and its result selects the next step.
 type step struct {
 	do      func(c *Ctx) Result
 	yes, no target
-	// keeps says that the result becomes $rc: it is that of a function, or what a route returns.
+	// keeps says that the result becomes $rc: it is the result of a function or of a route.
 	keeps bool
 }
 
-// linked is a step as a run goes through it: with pointers to those behind it, in the place of
-// targets. One whose do is nil is an end.
+// linked is a step in the form that a run executes, with pointers instead of targets. One whose do
+// is nil is an end.
 //
-// Receipt: BenchmarkBalancerProgram, 14 steps, 442 instructions of 1,790 were the loop's, 31 a
-// step; it is 20 now. With progress, which begin sets at once, and slow paths set apart: 116 to
-// 118 ns before, 106 behind, best of 120 runs in turn. A chain of 16 is_method() went from 51.6 to
-// 46.2 ns. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
+// Receipt: BenchmarkBalancerProgram, 14 steps: of 1,790 instructions 442 were the loop's, 31 a
+// step; it is 20 now. With progress, which begin sets at once, and slow paths set apart: 116 to 118
+// ns before, 106 after, best of 120 runs in turn. A chain of 16 is_method() went from 51.6 to 46.2
+// ns. AMD EPYC (2 virtual CPUs), go1.26.8, 2026-11-30.
 type linked struct {
 	do      func(c *Ctx) Result
 	yes, no *linked
@@ -29,8 +29,8 @@ type linked struct {
 	end     target
 }
 
-// target is where a run goes on: the index of a step, or one of these ends. While a program is
-// compiled it may be a label too.
+// target is where a run continues: the index of a step, or one of the ends below. While a program
+// is being compiled it may also be a label.
 type target int32
 
 const (
@@ -39,32 +39,32 @@ const (
 	toDropped = -1 - target(Dropped)
 	toFaulted = -1 - target(Faulted)
 	toHeld    = -1 - target(Held)
-	// toReturn leaves a route, for the step behind its call.
+	// toReturn leaves a route, for the step behind its call
 	toReturn target = -100
-	// firstLabel is the first target that is a label.
+	// firstLabel is the first target that is a label
 	firstLabel target = 1 << 30
 )
 
-// stop is why a step's result was 0.
+// stop says why the result of a step was 0.
 type stop uint8
 
 const (
 	notStopped stop = iota
-	jumped          // Ctx.jump is the step that is next
+	jumped          // Ctx.jump is the next step
 	faulted         // a limit was hit, Ctx.Fault says which
 	held            // it waits for an answer
-	dropped         // a function ended it as drop does
+	dropped         // a function ended the run as drop does
 )
 
-// frame is a route that called another one.
+// frame is a route that has called another one.
 type frame struct {
 	back  target
 	mark  int32 // its run.mark
 	temps int32 // its run.base
 }
 
-// run goes through the steps from pc on. A route that a run is made for, around which there are
-// floor others, ends it where a called one returns.
+// run executes the steps from pc on. floor is how many frames belong to the run around this one, 0
+// if there is none. When the route that this run began with returns, the run ends.
 func (p *Program) run(c *Ctx, pc target, floor int) Outcome {
 	s := p.at(pc)
 	for {
@@ -95,7 +95,7 @@ func (p *Program) run(c *Ctx, pc target, floor int) Outcome {
 	}
 }
 
-// ends are the steps that no run gets past, by -1 - target.
+// ends are the steps that a run cannot pass, indexed by -1 - target.
 var ends = func() (l [-toReturn]linked) {
 	for i := range l {
 		l[i].end = -1 - target(i)
@@ -103,7 +103,7 @@ var ends = func() (l [-toReturn]linked) {
 	return l
 }()
 
-// at is the step, or the end, that t is.
+// at returns the step, or the end, that t stands for.
 func (p *Program) at(t target) *linked {
 	if t < 0 {
 		return &ends[-1-t]
@@ -111,7 +111,7 @@ func (p *Program) at(t target) *linked {
 	return &p.linked[t]
 }
 
-// link makes the table that run goes through.
+// link makes the table that run executes.
 func (p *Program) link() {
 	p.linked = make([]linked, len(p.steps))
 	for i, s := range p.steps {
@@ -119,8 +119,8 @@ func (p *Program) link() {
 	}
 }
 
-// Around is the program with each of its steps made within around, which calls do once. It is for
-// tests that let steps fail, or watch them.
+// Around returns the program with each of its steps wrapped in around, which must call do once. It
+// is for tests that let steps fail or watch them.
 func (p *Program) Around(around func(do func() Result) Result) *Program {
 	q := *p
 	q.steps = slices.Clone(p.steps)
@@ -132,7 +132,7 @@ func (p *Program) Around(around func(do func() Result) Result) *Program {
 	return &q
 }
 
-// stopped is where a run goes on after a step whose result was 0.
+// stopped returns where a run continues after a step whose result was 0.
 func (c *Ctx) stopped() target {
 	switch c.stop {
 	case jumped:
@@ -148,14 +148,14 @@ func (c *Ctx) stopped() target {
 	return toExited
 }
 
-// Drop is the result of a function that ends the run as drop does.
+// Drop ends the run as drop does. The function must return its result.
 func (c *Ctx) Drop() Result {
 	c.stop = dropped
 	return 0
 }
 
-// failed ends the run because of a limit. The first one counts: what an expression still does
-// behind it is of no account.
+// failed ends the run because of a limit. The first limit counts; what an expression does after it
+// does not matter.
 func (c *Ctx) failed(why *Diagnostic) Result {
 	if c.stop != faulted {
 		c.Fault = why
@@ -164,15 +164,16 @@ func (c *Ctx) failed(why *Diagnostic) Result {
 	return 0
 }
 
-// spend takes n steps off those that a run may make. It is asked where a step may come again: by
-// each turn of a loop for all of the loop, and by each call of a route for all of the route.
+// spend takes n steps off those that the run may still make, and returns false if there are not so
+// many. It is called where steps may repeat: by each turn of a loop for the whole loop, and by each
+// call of a route for the whole route.
 func (c *Ctx) spend(n int32) bool {
 	c.left -= n
 	return c.left >= 0
 }
 
-// push is the step that calls a route. What the caller has in the scratch room and in its first
-// live temporaries stays.
+// push calls a route from a step. What the caller has in the scratch room and in its first live
+// temporaries is preserved.
 func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) Result {
 	if len(c.frames) >= c.prog.maxRecursion-1 { // the route that the run began with counts
 		return c.tooDeep(rt, back)
@@ -187,7 +188,7 @@ func (c *Ctx) push(rt *routeCode, back target, live int32, tooMany *Diagnostic) 
 	return 1
 }
 
-// tooDeep lets a call fail that is nested too deep: the caller goes on. A run says so once.
+// tooDeep makes a call that is nested too deep fail. The caller continues. A run logs that once.
 func (c *Ctx) tooDeep(rt *routeCode, back target) Result {
 	if !c.deep {
 		c.deep = true
@@ -205,8 +206,8 @@ func (c *Ctx) room() {
 	}
 }
 
-// keep moves the text of v into the scratch room, unless it is what was written there last. It
-// returns false when there is no room.
+// keep moves the text of v into the scratch room, unless it was the last text written there. It
+// returns false if there is no room.
 func (c *Ctx) keep(v *Value) bool {
 	if v.Kind != strValue || len(v.S) == 0 {
 		return true

@@ -20,37 +20,37 @@ const (
 	useEvent
 )
 
-// String is the kind in words.
+// String returns the kind in words.
 func (k useKind) String() string {
 	return [...]string{"module", "core parameter", "parameter", "function", "variable",
 		"transformation", "event route"}[k]
 }
 
-// Fate is what becomes here of what a file uses.
+// Fate says what becomes in Viaduct of a name that a file uses.
 type Fate uint8
 
 const (
-	Runs    Fate = iota // it is here
-	Idle                // it is taken, and has no effect
+	Runs    Fate = iota // it works
+	Idle                // it is accepted and has no effect
 	Missing             // Kamailio has it, Viaduct does not
 )
 
-// Use is a name that a file uses, with all places.
+// Use is a name that a file uses, with all its places.
 type Use struct {
 	Kind   useKind
-	Name   string // as the file has it: "save", "$dlg", "{s.len}", "fr_timer"
-	Module string // Kamailio's that has it, "core" for what needs none
+	Name   string // as the file writes it: "save", "$dlg", "{s.len}", "fr_timer"
+	Module string // Kamailio's module that has it, "core" if it needs none
 	Fate   Fate
 	Note   string // why it has no effect, or what to write in its place
 	Places []Pos
 }
 
-// Survey collects what a file uses, whether it is here or not. Nothing is left out, where the list
-// of errors ends at the hundredth. The zero value is ready.
+// Survey collects what a file uses, whether Viaduct has it or not. It leaves nothing out, where the
+// list of errors ends at the hundredth. The zero value is ready.
 type Survey struct {
 	uses map[nameOf]*Use
 	seen map[usedAt]bool
-	// Errors and Warnings are those that Load gave.
+	// Errors and Warnings are those that Load returned.
 	Errors   ErrorList
 	Warnings Warnings
 }
@@ -60,7 +60,7 @@ type usedAt struct {
 	pos Pos
 }
 
-// add notes a use. A macro or an expression that is compiled twice counts once.
+// add records a use. A macro or an expression that is compiled twice counts once.
 func (s *Survey) add(u Use, pos Pos) {
 	if s == nil {
 		return
@@ -85,7 +85,7 @@ func (s *Survey) add(u Use, pos Pos) {
 	have.Places = append(have.Places, pos)
 }
 
-// Uses are the names that meet a fate, by feature, kind and name.
+// Uses returns the names with a fate, sorted by feature, kind, module and name.
 func (s *Survey) Uses(fate Fate) (all []*Use) {
 	for _, u := range s.uses {
 		if u.Fate == fate {
@@ -99,7 +99,7 @@ func (s *Survey) Uses(fate Fate) (all []*Use) {
 	return all
 }
 
-// Feature is what the name is for: the modules that serve one end go by one name.
+// Feature returns what the name is for. Modules that serve the same purpose share one feature.
 func (u *Use) Feature() string {
 	if u.Kind == useModule {
 		return featureOf(u.Name)
@@ -107,7 +107,7 @@ func (u *Use) Feature() string {
 	return featureOf(u.Module)
 }
 
-// features are the modules that serve one end.
+// features lists the modules that serve the same purpose, behind a name for it.
 var features = [][]string{
 	{"registrar and location", "registrar", "usrloc", "p_usrloc", "dmq_usrloc"},
 	{"media relay", "rtpengine", "rtpproxy", "mediaproxy", "rtpproxy-ng", "rtpproxy_ng",
@@ -141,7 +141,7 @@ var features = [][]string{
 	{"traffic limits", "pipelimit", "ratelimit", "pike"},
 }
 
-// featureOf is what the module is for, the module's name where it stands alone.
+// featureOf returns what a module is for. A module that serves a purpose alone is its own feature.
 func featureOf(module string) string {
 	for _, f := range features {
 		if slices.Contains(f[1:], module) {
@@ -151,8 +151,8 @@ func featureOf(module string) string {
 	return module
 }
 
-// missing reports a name that Kamailio has and that is not here, unless its module was reported
-// already. It returns false if no version of Kamailio has it.
+// missing reports a name that Kamailio has and Viaduct does not, unless its module has been
+// reported. It returns false if no version of Kamailio has the name.
 func (cc *compiler) missing(kind useKind, pos Pos, name, shown string) bool {
 	m, why := knownIn(kind, name, cc.loaded), "known to Kamailio, not implemented by Viaduct yet"
 	u := Use{Kind: kind, Name: shown, Module: m, Fate: Missing}
@@ -176,7 +176,8 @@ func (cc *compiler) missing(kind useKind, pos Pos, name, shown string) bool {
 	return true
 }
 
-// near ends a message with the nearest of names. It looks for none where the message is not listed.
+// near returns the end of a message that suggests the nearest of names. It does not search if the
+// list of errors is full.
 func (cc *compiler) near(name string, names func() []string) string {
 	if cc.ld.Full() {
 		return ""
@@ -184,8 +185,8 @@ func (cc *compiler) near(name string, names func() []string) string {
 	return DidYouMean(name, names())
 }
 
-// Summary is a line for each feature of which something is missing: what, how often, and where
-// first. Nothing is left out.
+// Summary returns a line for each feature of which something is missing: what is missing, how often
+// it is used, and where first. Nothing is left out.
 func (s *Survey) Summary() (lines []string) {
 	all := s.Uses(Missing)
 	for len(all) > 0 {
@@ -199,7 +200,7 @@ func (s *Survey) Summary() (lines []string) {
 	return lines
 }
 
-// list is what of a feature is missing, parameters as a number.
+// list returns what is missing of one feature. Parameters are only counted.
 func list(all []*Use) string {
 	var words, params []string
 	first := all[0].Places[0]

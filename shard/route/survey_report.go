@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// placesShown is how many places of a name a report lists; it counts the others.
+// placesShown is how many places of a name a report lists. It counts the others.
 const placesShown = 8
 
-// nearest is what does here, at least in part, what a module that is missing does.
+// nearest names what in Viaduct does, at least in part, the work of a missing module.
 var nearest = map[string]string{
 	"carrierroute": "modules dialplan and dispatcher",
 	"drouting":     "modules dialplan and dispatcher",
@@ -26,9 +26,8 @@ var nearest = map[string]string{
 	"mangler":      "modules sdpops and textops",
 }
 
-// Markdown is the report on what becomes of a configuration, called file: what is missing, with its
-// nearest equivalent, what differs, what has no effect, what runs. The same file gives the same
-// report.
+// Markdown returns the report on the configuration called file: what is missing and its nearest
+// equivalent, what differs, what has no effect, and what runs. The same file gives the same report.
 func (s *Survey) Markdown(file string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s on Viaduct\n\n", file)
@@ -58,7 +57,7 @@ func (s *Survey) Markdown(file string) []byte {
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")
 }
 
-// reportMissing has a table for each feature.
+// reportMissing writes a table for each feature.
 func (s *Survey) reportMissing(b *strings.Builder) {
 	feature := ""
 	for _, u := range s.Uses(Missing) {
@@ -100,7 +99,7 @@ func places(u *Use) string {
 	return strings.Join(at, ", ")
 }
 
-// reportMistakes lists the errors that are about nothing missing.
+// reportMistakes lists the errors that are not about missing names.
 func (s *Survey) reportMistakes(b *strings.Builder) {
 	head := "## What is wrong\n\n"
 	for i := range s.Errors {
@@ -114,7 +113,7 @@ func (s *Survey) reportMistakes(b *strings.Builder) {
 	}
 }
 
-// reportDiffering lists the warnings about what runs otherwise than in Kamailio.
+// reportDiffering lists the warnings about what works differently than in Kamailio.
 func (s *Survey) reportDiffering(b *strings.Builder) {
 	b.WriteString("## What differs\n\ndocs/conformance-differences.md has what differs in every " +
 		"configuration, docs/modules what each\nfunction does here.\n")
@@ -130,7 +129,7 @@ func (s *Survey) reportDiffering(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// reportIdle lists what is taken without effect.
+// reportIdle lists what is accepted without effect.
 func (s *Survey) reportIdle(b *strings.Builder) {
 	all := s.Uses(Idle)
 	if len(all) == 0 {
@@ -145,7 +144,7 @@ func (s *Survey) reportIdle(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// reportRunning lists what is there, with the number of uses.
+// reportRunning lists what works, with the number of uses.
 func (s *Survey) reportRunning(b *strings.Builder) {
 	b.WriteString("## What runs\n\n")
 	row(b, "module", "what the file uses of it")

@@ -5,45 +5,45 @@ import (
 	"time"
 )
 
-// What happens by the clock, and what others have done on a shard.
+// What runs by the clock, beside the shards or at the start.
 
 // Where says on which shards a timer fires.
 type Where uint8
 
 const (
-	// OneShard: the first one.
+	// OneShard is the first shard only.
 	OneShard Where = iota
-	// EachShard: every one, each by itself.
+	// EachShard is every shard, each by itself.
 	EachShard
 )
 
-// Timer is a function that is called every so often. Every is read when the server starts. 0
-// means never.
+// Timer is a function that is called periodically. Every is read when the server starts; 0 means
+// never.
 type Timer struct {
 	Every *time.Duration
 	Where Where
 	F     func(c *Ctx)
-	// Name tells the timers of a module apart, for TimerID. It is the timer's number until the
-	// module gives it another one.
+	// Name distinguishes the timers of a module, for TimerID. It is the number of the timer unless
+	// the module changes it.
 	Name   string
 	module string
 }
 
-// TimerID says which timers are the same before and behind a reload: those go on, the others begin
-// anew.
+// TimerID is the identity of a timer over a reload. A timer whose ID the new program has too goes
+// on, and any other begins anew.
 type TimerID struct {
 	module, name string
 	every        time.Duration
 }
 
-// ID is the timer's. Its interval is known when the file is read.
+// ID returns the identity of t. It must be called after the file is read, when the interval is known.
 func (t *Timer) ID() TimerID { return TimerID{t.module, t.Name, *t.Every} }
 
-// ID is the timer's, as that of a Timer.
+// ID returns the identity of t, like Timer.ID.
 func (t *BesideTimer) ID() TimerID { return TimerID{t.module, t.name, *t.Every} }
 
-// Every has f called on shards, between messages: it may do what a function of a script may, and
-// raise events. It must be short. A shard that has nothing else to do is woken for it.
+// Every has f called periodically on shards, between messages. f may do what a function of a script
+// may, and raise events. It must be short. A shard that sleeps is woken for it.
 func (m *Module) Every(every *time.Duration, where Where, f func(c *Ctx)) *Timer {
 	t := &Timer{Every: every, Where: where, F: f, Name: strconv.Itoa(len(m.timers)),
 		module: m.name}
@@ -51,14 +51,14 @@ func (m *Module) Every(every *time.Duration, where Where, f func(c *Ctx)) *Timer
 	return t
 }
 
-// Beside has f called beside the shards, from a goroutine of its own, with the time as tables take
-// it: for what takes long, such as a walk through a table.
+// Beside has f called periodically beside the shards, on a goroutine of its own. nowMs is the time
+// as tables take it. It is for long work, such as a walk through a table.
 func (m *Module) Beside(every *time.Duration, f func(nowMs int64)) {
 	m.beside = append(m.beside, &BesideTimer{Every: every, F: f,
 		name: strconv.Itoa(len(m.beside)), module: m.name})
 }
 
-// BesideTimer is a function that is called every so often, beside the shards.
+// BesideTimer is a function that is called periodically beside the shards.
 type BesideTimer struct {
 	Every        *time.Duration
 	F            func(nowMs int64)
@@ -69,7 +69,8 @@ type BesideTimer struct {
 // reload does not call it.
 func (m *Module) Started(f func(c *Ctx)) { m.started = append(m.started, f) }
 
-// Timers are those of the modules that the file loads, Beside those beside the shards.
+// Timers returns the timers of the modules that the file loads. Beside returns those beside the
+// shards.
 func (p *Program) Timers() (all []*Timer) {
 	for _, o := range p.opens {
 		all = append(all, o.m.timers...)
@@ -77,7 +78,7 @@ func (p *Program) Timers() (all []*Timer) {
 	return all
 }
 
-// Beside are the functions that are called beside the shards.
+// Beside returns the functions that are called beside the shards.
 func (p *Program) Beside() (all []*BesideTimer) {
 	for _, o := range p.opens {
 		all = append(all, o.m.beside...)
@@ -85,7 +86,8 @@ func (p *Program) Beside() (all []*BesideTimer) {
 	return all
 }
 
-// Started tells the modules and the script that the server has started. It is for the first shard.
+// Started tells the modules and the script that the server has started. It must be called on the
+// first shard.
 func (p *Program) Started(c *Ctx) {
 	for _, o := range p.opens {
 		for _, f := range o.m.started {

@@ -6,27 +6,28 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// Transform declares a transformation, what stands in $(variable{name,argument,argument}). Its
-// arguments are those of functions; each is a text between commas that may hold variables. It is
-// made once for each place in the file, with what its arguments say there.
+// Transform declares a transformation, as in $(variable{name,argument,argument}). Its arguments are
+// declared like those of functions. At a use, each is a text between commas that may hold
+// variables. Build is called once for each use in the file.
 //
-// The text that it is given is a view, and so may be the one that it returns: a piece of what came
-// in needs no copy. For one that is made, see Place. What it cannot work on makes it null; in a
-// text that is nothing, where the null of a variable is "<null>" (5.6.3).
+// The text that a transformation is given is a view, and the text that it returns may be a view of
+// it: a part of the input needs no copy. To make a new text, see Place. For input that it cannot
+// work on, it returns null. Within a text such a null is empty, where the null of a variable is
+// "<null>" (5.6.3).
 type Transform struct {
 	Name string
-	Args []AnyArg // in order; the optional ones stand last
+	Args []AnyArg // in order, the optional ones last
 	Doc  string
-	// Build returns what does the work, nil after an error.
+	// Build returns the function that does the work. It returns nil after an error.
 	Build func(b *Build) func(c *Ctx, v Value) Value
 
 	ofNull bool
 }
 
-// OfNull has the transformation called for null too. Otherwise null stays null.
+// OfNull makes the transformation be called for null too. Without it, null stays null.
 func (t *Transform) OfNull() { t.ofNull = true }
 
-// Transform declares a transformation in full.
+// Transform declares a transformation by its full declaration.
 func (m *Module) Transform(t Transform) *Transform {
 	if t.Doc == "" {
 		panic("BUG: transformation {" + t.Name + "} of module " + m.name + " has no doc")
@@ -95,16 +96,16 @@ func Transform2[A, B any](m *Module, name string, a Arg[A], b Arg[B], doc string
 	return m.Transform(Transform{Name: name, Args: []AnyArg{a, b}, Doc: doc, Build: build})
 }
 
-// Verbatim is an argument of a transformation whose white space counts, such as a separator.
-// Otherwise what stands before an argument is skipped, and what stands behind a variable or a
+// Verbatim is an argument of a transformation that keeps its white space, such as a separator. In
+// any other argument, leading white space is skipped, and so is white space behind a variable or a
 // number.
 func Verbatim[T any](a Arg[T]) Arg[T] {
 	a.info.verbatim = true
 	return a
 }
 
-// Rest is the last argument of a transformation if commas are part of it, such as a regular
-// expression.
+// Rest is the last argument of a transformation, and includes any commas. A regular expression is
+// one.
 func Rest[T any](a Arg[T]) Arg[T] {
 	a.info.rest = true
 	return a
@@ -142,7 +143,7 @@ func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
 	return &pvCode{any: val, temp: true, blank: true}
 }
 
-// transform compiles what stands between the braces.
+// transform compiles what stands between the braces. Its function is nil after an error.
 func (cc *compiler) transform(pos Pos, text string) (*Transform, func(*Ctx, Value) Value) {
 	name, rest, some := strings.Cut(text, ",")
 	name = strings.TrimSpace(name)
@@ -171,7 +172,7 @@ func (cc *compiler) transform(pos Pos, text string) (*Transform, func(*Ctx, Valu
 	return t, t.Build(&Build{cc: cc, x: x})
 }
 
-// arguments takes what stands behind the name apart.
+// arguments splits what stands behind the name into arguments.
 func (t *Transform) arguments(pos Pos, s string) (args []syntax.Expr) {
 	for more := true; more; {
 		var info argInfo
@@ -198,7 +199,7 @@ func (t *Transform) arguments(pos Pos, s string) (args []syntax.Expr) {
 	return args
 }
 
-// comma is where the first argument in s ends: at a comma that stands in no brackets.
+// comma returns where the first argument in s ends: at a comma outside of brackets, or at the end.
 func comma(s string) int {
 	depth := 0
 	for i := range len(s) {
@@ -216,8 +217,8 @@ func comma(s string) int {
 	return len(s)
 }
 
-// transformNamed is the transformation of that name of a loaded module; otherwise it says why there
-// is none.
+// transformNamed returns the transformation of that name of a loaded module. If there is none, it
+// reports why and returns nil.
 func (cc *compiler) transformNamed(pos Pos, name string) *Transform {
 	shown := "{" + name + "}"
 	for m := range cc.loaded {

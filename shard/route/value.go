@@ -6,14 +6,14 @@ import "strconv"
 type valueKind uint8
 
 const (
-	nullValue valueKind = iota // undefined: $null, a header that is not there
+	nullValue valueKind = iota // undefined: $null, a missing header
 	intValue
 	strValue
 )
 
-// Value is the result of an expression. Integers have 64 bits here (Kamailio 5.6: 32, wrapping). S
-// is a view: of the message, of the program's constants, of a $var's buffer or of the run's scratch
-// room; it lives until the statement ends.
+// Value is the result of an expression. Integers have 64 bits (Kamailio 5.6: 32, wrapping). S is a
+// view of the message, of the program's constants, of a $var's buffer or of the run's scratch room.
+// It is valid until the statement ends.
 type Value struct {
 	N    int64
 	S    []byte
@@ -22,31 +22,31 @@ type Value struct {
 	blank bool // of a number: its text is empty
 }
 
-// Null is the value of what is not there.
+// Null is the value of anything undefined.
 var Null Value
 
 // NoNumber is 0 as a number and empty as a text, as {uri.port} of a URI without one.
 var NoNumber = Value{Kind: intValue, blank: true}
 
-// IntValue is a number as a Value.
+// IntValue returns a number as a Value.
 func IntValue(n int64) Value { return intOf(n) }
 
-// TextValue is a text as a Value. It is no copy.
+// TextValue returns a text as a Value, without a copy.
 func TextValue(b []byte) Value { return Value{Kind: strValue, S: b} }
 
-// Int is the number that v is, or reads as: 0 for null, and for a text that is no decimal number.
+// Int returns v as a number. It returns 0 for null, and for a text that is not a number.
 func (v Value) Int() int64 { return v.int() }
 
-// Append appends the text that v is, or reads as: nothing for null.
+// Append appends v as a text. It appends nothing for null.
 func (v Value) Append(dst []byte) []byte { return v.appendStr(dst) }
 
-// IsNull tells whether there is no value, IsInt whether it is a number, IsText whether it is a
-// text, which is S then.
+// IsNull tells whether there is no value, IsInt whether v is a number, and IsText whether it is a
+// text, which is then S.
 func (v Value) IsNull() bool { return v.Kind == nullValue }
 func (v Value) IsInt() bool  { return v.Kind == intValue }
 func (v Value) IsText() bool { return v.Kind == strValue }
 
-// TextOf is the text that v is, or reads as. That of a number is written into the scratch room.
+// TextOf returns v as a text. A number is written into the scratch room.
 func (c *Ctx) TextOf(v Value) []byte { return c.text(&v) }
 
 func intOf(n int64) Value { return Value{Kind: intValue, N: n} }
@@ -58,7 +58,7 @@ func boolOf(b bool) Value {
 	return Value{Kind: intValue}
 }
 
-// strOf is b, or null when it is not there.
+// strOf returns b as a text, or null if ok is false.
 func strOf(b []byte, ok bool) Value {
 	if !ok {
 		return Value{}
@@ -78,8 +78,9 @@ func (v *Value) int() int64 {
 	return 0
 }
 
-// atoi reads a whole string as a decimal number with sign, or a hexadecimal one behind 0x (5.6.3:
-// "010" is 10, "0x10" 16); anything else is 0, as is what does not fit.
+// atoi reads the whole of b as a decimal number that may have a sign, or as a hexadecimal one
+// behind 0x (5.6.3: "010" is 10, "0x10" 16). It returns 0 for anything else, and for what does not
+// fit.
 func atoi(b []byte) int64 {
 	i, neg := 0, false
 	if len(b) > 1 && (b[0] == '-' || b[0] == '+') {
@@ -105,7 +106,7 @@ func atoi(b []byte) int64 {
 	return n
 }
 
-// hexNumber reads hexadecimal digits, as atoi does behind 0x.
+// hexNumber reads the hexadecimal digits behind 0x, as atoi does.
 func hexNumber(digits []byte, neg bool) int64 {
 	if len(digits) > 15 {
 		return 0
@@ -157,9 +158,9 @@ func (v *Value) sameStr(b []byte) bool {
 	return len(b) == 0
 }
 
-// equal is ==. The left operand decides the type; undef on the left takes the type of the right,
-// undef on the right equals undef only (5.6.3: 0 == $null and "" == $null are false, $null == 0 and
-// $null == "" are true).
+// equal is ==. The left operand decides the type. If the left one is undefined, it takes the type
+// of the right one. If the right one is undefined, it equals only undefined (5.6.3: 0 == $null and
+// "" == $null are false, $null == 0 and $null == "" are true).
 func (v *Value) equal(r *Value) bool {
 	switch {
 	case v.Kind == nullValue && r.Kind == intValue:
@@ -176,7 +177,7 @@ func (v *Value) equal(r *Value) bool {
 	return r.sameStr(v.S)
 }
 
-// equalStr is eq: both as strings.
+// equalStr is eq, which compares both as strings.
 func (v *Value) equalStr(r *Value) bool {
 	if v.Kind == strValue {
 		return r.sameStr(v.S)

@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// Place is a variable as it was compiled: how it is read, with one of Text, Int and Any, and how it
-// is written. Text reads one that is text, Int one that is a number, Any one that may be either; a
-// reader of the first two tells whether there is something, and without it the value is null.
-// Without Set it cannot be assigned to; with nothing but Set it is null.
+// Place is a compiled variable: how it is read, with one of Text, Int and Any, and how it is
+// written. Text reads a variable that is a text, Int one that is a number, and Any one that may be
+// either. If Text or Int returns false, the value is null. Without Set the variable cannot be
+// assigned to. With nothing but Set it is null.
 //
-// A text is a view, of the message or of what the program holds: it must stay as it is until the
-// statement ends. What another shard may change, or what is made of several pieces, is written into
-// the run's scratch room:
+// A text is a view of the message or of something that the program holds. It must not change until
+// the statement ends. A text that another shard may change, or that is made of several pieces, must
+// be written into the run's scratch room:
 //
-//	b := append(c.Room(), …)    // behind what is in use; another Room, Get or Expand ends its life
-//	return c.Built(b)           // now it stays until the statement ends
+//	b := append(c.Room(), …)    // behind what is in use, until the next Room, Get or Expand
+//	return c.Built(b)           // valid until the statement ends from now on
 //
-// A text that is given to Set is a view likewise: what is kept of it is copied.
+// The text that Set is given is a view too, and Set must copy what it keeps.
 type Place struct {
 	Text func(c *Ctx) ([]byte, bool)
 	Int  func(c *Ctx) (int64, bool)
 	Any  func(c *Ctx) Value
 	Set  func(c *Ctx, v Value) SetResult
-	// AVP is the name of the values that $avp stands for; nil for all other variables.
+	// AVP returns the name of the values that $avp stands for. It is nil for all other variables.
 	AVP func(c *Ctx) Key
-	// NoRoom says that nothing of it uses the scratch room, which need not be given back then;
-	// SetRoom, beside it, that Set does all the same.
+	// NoRoom says that neither reading nor setting uses the scratch room, so that nothing need be
+	// freed. SetRoom, together with NoRoom, says that setting does use it.
 	NoRoom, SetRoom bool
 }
 
@@ -52,15 +52,15 @@ func (p *Place) Value(c *Ctx) Value {
 type SetResult uint8
 
 const (
-	// SetDone: the variable has the value.
+	// SetDone means that the variable has the value.
 	SetDone SetResult = iota
-	// SetRefused: it has not; $rc is -1, and the script goes on.
+	// SetRefused means that the variable refused the value: $rc is -1, and the script continues.
 	SetRefused
-	// SetTooLong: the value is longer than the variable can be; the run ends as Faulted.
+	// SetTooLong means that the value is too long for the variable: the run ends as Faulted.
 	SetTooLong
 )
 
-// The same, for what stands in this package.
+// setResult is the same, for use in this package.
 type setResult = SetResult
 
 const (
@@ -70,17 +70,18 @@ const (
 // Var declares a pseudo-variable: $name, $name(inner) and $(name(inner)[index]).
 type Var struct {
 	Name string
-	// Inner says what stands in the parentheses, as in "NAME=>KEY"; "" means there are none.
+	// Inner describes what stands in the parentheses, as in "NAME=>KEY". It is "" if there are
+	// none.
 	Inner string
-	// Index says what stands in the brackets; "" means there are none.
+	// Index describes what stands in the brackets. It is "" if there are none.
 	Index string
 	Doc   string
-	// Always says that a file need not load the module. (Without loadmodule "pv.so" Kamailio reads
-	// no file that names a variable, so there is nobody to be surprised.)
+	// Always says that the module need not be loaded. (Without loadmodule "pv.so" Kamailio reads no
+	// file that names a variable, so this surprises nobody.)
 	Always bool
-	// Place is the variable if it has neither parentheses nor brackets. Otherwise Compile makes it
-	// for each place in the file; index is "" if none was written. After an error, which Compile
-	// reports, what it returns is not used.
+	// Place is the variable if it has neither parentheses nor brackets. Otherwise Compile is called
+	// for each use in the file. index is "" if none was written. If Compile reports an error, its
+	// result is not used.
 	Place   Place
 	Compile func(b *VarBuild, inner, index string) Place
 }
@@ -115,7 +116,7 @@ func (m *Module) Var(v Var) {
 	m.def.vars[v.Name] = d
 }
 
-// code is the variable for the compiler.
+// code returns the variable in the form that the compiler uses.
 func (p *Place) code(name string) pvCode {
 	readers := 0
 	for _, there := range []bool{p.Text != nil, p.Int != nil, p.Any != nil} {
@@ -134,13 +135,13 @@ func (p *Place) code(name string) pvCode {
 	return code
 }
 
-// place is a variable that the compiler has, for a function.
+// place returns a compiled variable in the form that functions use.
 func (p *pvCode) place() *Place {
 	return &Place{Text: p.bytes, Int: p.num, Any: p.any, Set: p.set, AVP: p.avp,
 		NoRoom: !p.temp, SetRoom: p.builds}
 }
 
-// VarBuild is one place in the file that names a variable.
+// VarBuild is what a Compile has at hand for one use of a variable in the file.
 type VarBuild struct {
 	cc     *compiler
 	pos    Pos
@@ -154,23 +155,24 @@ func (b *VarBuild) Errorf(format string, args ...any) {
 	b.cc.ld.errorf(b.pos, format, args...)
 }
 
-// Pos is where the variable stands, Route the route that it stands in: the name in its brackets, or
-// the word that begins it.
+// Pos returns where the variable stands. Route returns the route that it stands in: the name in its
+// brackets, or the word that begins it.
 func (b *VarBuild) Pos() Pos      { return b.pos }
 func (b *VarBuild) Route() string { return b.cc.inRoute }
 
 // Warnf is Errorf for a warning.
 func (b *VarBuild) Warnf(format string, args ...any) { b.cc.ld.warnf(b.pos, format, args...) }
 
-// Text is a text that may hold variables, such as a computed name; nil after an error.
+// Text compiles a text that may hold variables, such as a computed name. It returns nil after an
+// error.
 func (b *VarBuild) Text(s string) *Template {
 	t := b.cc.template(b.pos, s)
 	b.failed = b.failed || t == nil
 	return t
 }
 
-// Variable compiles a text that is a variable and nothing else, such as a computed name; nil after
-// an error.
+// Variable compiles a text that must be a variable and nothing else, such as a computed name. It
+// returns nil after an error.
 func (b *VarBuild) Variable(s string) func(c *Ctx) Value {
 	f := b.cc.format(b.pos, s)
 	switch {
@@ -204,11 +206,11 @@ func (cc *compiler) template(pos Pos, s string) *Template {
 		long: Diagnostic{Pos: pos, Text: "string is too long"}}
 }
 
-// Known is the text and true if it holds no variable.
+// Known returns the text and true if it holds no variable.
 func (t *Template) Known() (string, bool) { return t.f.text, t.f.plain }
 
-// Expand is the text with its variables filled in, a view that lives until the statement ends. If
-// the scratch room is too small it is empty and the run will end as Faulted.
+// Expand returns the text with its variables filled in, a view that is valid until the statement
+// ends. If the scratch room is too small, it returns nil, and the run will end as Faulted.
 func (t *Template) Expand(c *Ctx) []byte {
 	if t.f.plain {
 		return t.text
@@ -228,8 +230,9 @@ type Index struct {
 	val valFn
 }
 
-// Index reads brackets: a number, negative ones count from the last; a variable; or *, which is all
-// that there are. Without brackets it is 0. It returns false after an error.
+// Index compiles what stands in brackets: a number, where negative ones count from the last, a
+// variable, or *, which means all values. Without brackets the index is 0. It returns false after
+// an error.
 func (b *VarBuild) Index(s string) (Index, bool) {
 	s = strings.TrimSpace(s)
 	switch {
@@ -255,10 +258,10 @@ func (b *VarBuild) Index(s string) (Index, bool) {
 	return Index{}, false
 }
 
-// Known is the index and true if it is known at load.
+// Known returns the index and true if it is known at load.
 func (x *Index) Known() (n int, all, known bool) { return x.n, x.all, x.val == nil }
 
-// At is the index, or that all are meant.
+// At returns the index, or that all values are meant.
 func (x *Index) At(c *Ctx) (n int, all bool) {
 	if x.val == nil {
 		return x.n, x.all
@@ -267,8 +270,8 @@ func (x *Index) At(c *Ctx) (n int, all bool) {
 	return int(v.int()), false
 }
 
-// variable is the variable of that name: the core's, or a module's. A plain one whose module is not
-// loaded works all the same; in Kamailio it is null. It returns nil after an error.
+// variable returns the variable of that name, of the core or of a module. A plain variable works
+// even if its module is not loaded, where in Kamailio it is null. It returns nil after an error.
 func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	if d := cc.defs.get(core).vars[name]; d != nil {
 		cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: core}, pos)
@@ -302,7 +305,7 @@ func (cc *compiler) variable(pos Pos, name string) *pvDef {
 	return nil
 }
 
-// noVariable reports a variable that there is not.
+// noVariable reports a variable that does not exist.
 func (cc *compiler) noVariable(pos Pos, name string) {
 	if cc.missing(useVar, pos, name, "$"+name) {
 		return
@@ -318,7 +321,8 @@ func (cc *compiler) noVariable(pos Pos, name string) {
 		strings.Replace(near, "mean ", "mean $", 1))
 }
 
-// variableNames are those of all our variables, and whether name is one of them or of Kamailio's.
+// variableNames returns the names of all of Viaduct's variables, and whether name is one of them or
+// of Kamailio's.
 func (cc *compiler) variableNames(name string) (names []string, there bool) {
 	there = other(useVar, "", name) != nil
 	for _, k := range known() {

@@ -7,44 +7,44 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// A function that waits is declared by two Go functions. The first asks: it fills in a question, or
-// knows the answer already. The second is given the answer. Between them the run is held (held.go)
-// and the shard does other work; it goes on at the step that asked, in this process or, after a
-// kill, in the next one, where the first function is called again.
+// A function that waits is declared by two Go functions. The first one asks: it fills in a
+// question, or it knows the answer already. The second one gets the answer. Between them the run is
+// held (held.go), and the shard does other work. The run continues at the step that asked, in this
+// process, or after a kill in the next one, where the first function is called again.
 
-// Waits is what a shard does for runs that wait.
+// Waits is what a shard does for runs that wait. Its errors say why a question cannot be asked.
 type Waits interface {
-	// Number is a number for the next question, and an error if it cannot be asked.
+	// Number returns a number for the next question, or an error if it cannot be asked.
 	Number(q *ask.Question) (uint64, error)
-	// Ask asks q for the run that the transaction w holds.
+	// Ask asks q for the run that is held in the transaction w.
 	Ask(q *ask.Question, number uint64, w proxy.Waiting) error
-	// Park keeps run, one without a transaction, with its message, and asks q for it.
+	// Park keeps run, which has no transaction, together with its message, and asks q for it.
 	Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error
 	// Continue has a request that is suspended go on. It returns false if there is none.
 	Continue(s Suspension) bool
 }
 
-// CanWait are the routes in which a run can wait.
+// CanWait has the routes in which a run can wait.
 const CanWait = InRequest | InFailure | InReply | InBranch
 
-// waiting is a call that may wait.
+// waiting is a call that may wait, compiled.
 type waiting struct {
 	ask    func(c *Ctx, q *ask.Question) Result
 	answer func(c *Ctx, a *ask.Answer) Result
 	at     target  // its step
-	live   int32   // the temporaries of its route that are in use
-	unset  []int32 // of those, the ones that hold nothing yet
+	live   int32   // how many temporaries of its route are in use
+	unset  []int32 // those of them that hold nothing yet
 }
 
-// holding is what the compiler knows of runs that wait.
+// holding is what the compiler tracks for runs that wait.
 type holding struct {
-	unset   []int32  // temporaries in use that hold nothing yet
+	unset   []int32  // the temporaries in use that hold nothing yet
 	waiting *waiting // the call being compiled, if it may wait
 }
 
-// Waits makes the call that is built one that may wait. ask fills in the question and returns what
-// its Ask returns, or the result if that is known. answer is given the answer, which is valid until
-// it returns.
+// Waits makes the call being compiled one that may wait. ask fills in the question and returns what
+// the question's Ask returns. If it knows the result already, it returns that. answer gets the
+// answer, which is valid until it returns.
 func (b *Build) Waits(ask func(c *Ctx, q *ask.Question) Result,
 	answer func(c *Ctx, a *ask.Answer) Result) Call {
 	w := &waiting{ask: ask, answer: answer}
@@ -52,7 +52,8 @@ func (b *Build) Waits(ask func(c *Ctx, q *ask.Question) Result,
 	return w.step
 }
 
-// placed notes where the step of the call stands, and what a run that is held there has.
+// placed records where the step of the call stands, and which temporaries a run that is held there
+// has.
 func (w *waiting) placed(cc *compiler) {
 	w.at, w.live, w.unset = cc.here(), cc.temps, slices.Clone(cc.unset)
 	cc.prog.waits = append(cc.prog.waits, w.at)
@@ -71,14 +72,15 @@ func (w *waiting) step(c *Ctx) Result {
 	return w.hold(c)
 }
 
-// goOn is the step with the answer. Slow path.
+// goOn continues the step with the answer. Slow path.
 func (w *waiting) goOn(c *Ctx) Result {
 	a := c.answer
 	c.answer = nil
 	return w.answer(c, a)
 }
 
-// hold puts the run off. What cannot be asked has its answer at once. Slow path.
+// hold holds the run. If the question cannot be asked, it is answered with the error at once. Slow
+// path.
 func (w *waiting) hold(c *Ctx) Result {
 	err := c.hold(w)
 	switch {
@@ -230,7 +232,7 @@ func waits(m *Module, f Func) *Function {
 	return d
 }
 
-// whyWaitless says why nothing can wait in a route of this kind, and what to write instead.
+// whyWaitless returns why nothing can wait in a route of this kind, and what to write instead.
 func whyWaitless(in Kinds) string {
 	if in == InOnsend {
 		return "the message is written there, and leaves at once; call it before t_relay()"
@@ -239,15 +241,15 @@ func whyWaitless(in Kinds) string {
 		"could hold the run; call it in an onreply_route[NAME]"
 }
 
-// RouteBlock is a route[NAME] that a run may go on with.
+// RouteBlock is a route[NAME] that a run may continue with.
 type RouteBlock struct {
 	rt      *routeCode
-	name    []byte      // as the run has it, empty where it is known at load
-	tooMany *Diagnostic // what a run reports that makes too many steps
+	name    []byte      // as the run has it, empty if it is known at load
+	tooMany *Diagnostic // what a run reports if it makes too many steps
 }
 
-// Block is the name of a route[], which may hold variables. If there is none of that name in a run,
-// the call is false.
+// Block is the name of a route[NAME], which may hold variables. If a run finds no route of that
+// name, the call is false.
 func Block(name, doc string) Arg[RouteBlock] {
 	return newArg(name, doc, func(b *Build, i int) (Input[RouteBlock], bool) {
 		f := b.cc.textArg(b.x, i)
@@ -276,16 +278,16 @@ func Block(name, doc string) Arg[RouteBlock] {
 	})
 }
 
-// routeBlock is the route[] of that name.
+// routeBlock returns the route[NAME] of that name. Its rt is nil if there is none.
 func (c *Ctx) routeBlock(name []byte) RouteBlock {
 	return RouteBlock{c.prog.byName[string(name)], name, &runsOn}
 }
 
-// runsOn is what a run reports that goes on with one route after another for ever.
+// runsOn is what a run reports if it continues with one route after another for ever.
 var runsOn = Diagnostic{Text: "the run makes more than " + itoa(maxSteps) + " steps"}
 
-// GoTo leaves the route that runs, and all around it, and goes on with to, behind which the run
-// ends. It is what a function returns.
+// GoTo makes the run leave the current route and all routes around it, and continue with to. The
+// run ends when that route ends. The function must return the result of GoTo.
 func (c *Ctx) GoTo(to RouteBlock) Result {
 	if !c.spend(to.rt.size) {
 		return c.failed(to.tooMany)

@@ -1,5 +1,5 @@
-// Package command is what a command for operators is: its name, what it takes, and its answer. It
-// has types alone; package control calls the commands, and each module of the language declares its
+// Package command describes a command for operators: its name, its parameters and its answer. It
+// has only types. Package control calls the commands, and each module of the language declares its
 // own.
 package command
 
@@ -14,44 +14,44 @@ type Method struct {
 	Name   string // group.name
 	Help   string // one sentence
 	Params []Param
-	// Call answers; a *Fault goes out as it is, any other error as fault 500. A nil answer goes out
-	// as {}.
+	// Call runs the command and returns its answer. A *Fault is sent as it is, and any other error
+	// as fault 500. A nil answer is sent as {}.
 	Call func(Args) (any, error)
 }
 
-// Caller calls a command by its name, with its arguments as words, and gives the answer as JSON. It
-// may take long, and be called from any goroutine.
+// Caller calls a command by its name, with its arguments as words, and returns the answer as JSON.
+// It may take long, and may be called from any goroutine.
 type Caller func(method string, words []string) (json []byte, fault *Fault)
 
-// Param is one argument; those that may be left out come last.
+// Param is one parameter. Optional ones come last.
 type Param struct {
 	Name     string
 	Kind     ParamKind
 	Optional bool
-	Repeated bool // the last one may: any number of them
-	// Least and Most are the range of an Int; both 0: any.
+	Repeated bool // only the last one: it may be given any number of times
+	// Least and Most are the range of an Int. If both are 0, it may have any value.
 	Least, Most int64
 }
 
-// ParamKind says what an argument must look like.
+// ParamKind says what an argument looks like.
 type ParamKind uint8
 
-// Kinds of arguments.
+// The kinds of arguments.
 const (
 	Text ParamKind = iota
-	Int            // decimal with a sign if any, or 0x and hexadecimal digits; 64 bits
+	Int            // 64 bits, decimal with an optional sign, or hexadecimal behind 0x
 )
 
-// Args are the arguments of a call, checked against the method's Params.
+// Args are the arguments of a call, checked against the Params of the method.
 type Args struct {
 	words []string
 	ints  []int64
 }
 
-// Len is how many were given.
+// Len returns how many arguments were given.
 func (a Args) Len() int { return len(a.words) }
 
-// Text is argument i, "" if it was left out.
+// Text returns argument i. It returns "" if it was left out.
 func (a Args) Text(i int) string {
 	if i >= len(a.words) {
 		return ""
@@ -59,7 +59,8 @@ func (a Args) Text(i int) string {
 	return a.words[i]
 }
 
-// Int is argument i, a parameter of kind Int; otherwise if it was left out.
+// Int returns argument i, whose parameter must be of kind Int. It returns otherwise if it was left
+// out.
 func (a Args) Int(i int, otherwise int64) int64 {
 	if i >= len(a.ints) {
 		return otherwise
@@ -67,8 +68,8 @@ func (a Args) Int(i int, otherwise int64) int64 {
 	return a.ints[i]
 }
 
-// Fault is a call that failed, with the codes Kamailio's RPC took from SIP: 400 the caller's, 404
-// not there, 500 ours.
+// Fault is a call that failed. The codes are those that Kamailio's RPC took from SIP: 400 for a
+// mistake of the caller, 404 for something that is not there, 500 for an error of the server.
 type Fault struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
@@ -81,8 +82,9 @@ func Faultf(code int, format string, args ...any) *Fault {
 	return &Fault{code, fmt.Sprintf(format, args...)}
 }
 
-// Words are parameters by name. One in brackets may be left out, one behind # is a number, of a range
-// where one is written, and one before … may be repeated: Words("table", "#count:1..100", "[key…]").
+// Words returns parameters by their names, as in Words("table", "#count:1..100", "[key…]"). One in
+// brackets is optional, one behind # is a number, with a range if one is written, and one before …
+// may be repeated.
 func Words(names ...string) (all []Param) {
 	for _, n := range names {
 		var p Param
@@ -103,7 +105,7 @@ func Words(names ...string) (all []Param) {
 	return all
 }
 
-// bound is one of the two numbers of LEAST..MOST.
+// bound returns number i of LEAST..MOST, 0 or 1.
 func bound(s string, i int) int64 {
 	least, most, _ := strings.Cut(s, "..")
 	n, err := ParseInt([]string{least, most}[i])
@@ -113,7 +115,7 @@ func bound(s string, i int) int64 {
 	return n
 }
 
-// Usage is "name arg [optional]".
+// Usage returns "name arg [optional]".
 func (m *Method) Usage() string {
 	var b strings.Builder
 	b.WriteString(m.Name)
@@ -130,7 +132,7 @@ func (m *Method) Usage() string {
 	return b.String()
 }
 
-// Read reads words as the method's arguments.
+// Read reads words as the arguments of the method. Its error is a *Fault.
 func (m *Method) Read(words []string) (Args, error) {
 	least := 0
 	for _, p := range m.Params {
@@ -174,10 +176,10 @@ func tooMany(takes, given int) string {
 	return fmt.Sprintf("it takes %d arguments at most, and has %d", takes, given)
 }
 
-// repeats tells whether there may be more arguments than parameters.
+// repeats tells whether a call may have more arguments than there are parameters.
 func (m *Method) repeats() bool { return len(m.Params) > 0 && m.Params[len(m.Params)-1].Repeated }
 
-// ParseInt reads a number as an argument of kind Int has it.
+// ParseInt reads a number as it is written in an argument of kind Int.
 func ParseInt(w string) (int64, error) {
 	if hex, ok := strings.CutPrefix(strings.ToLower(w), "0x"); ok && !strings.HasPrefix(hex, "-") &&
 		!strings.HasPrefix(hex, "+") {

@@ -1,9 +1,9 @@
 // Package ere compiles the patterns of Kamailio's language: POSIX extended regular expressions as
-// regcomp(3) of the GNU C library takes them (IEEE 1003.1 §9.4). It turns them into package
-// regexp's syntax, which runs in time linear to the text; back-references, which cannot, are
-// refused.
+// regcomp(3) of the GNU C library accepts them (IEEE 1003.1 §9.4). It translates them into the
+// syntax of package regexp, which runs in time linear to the text. It refuses back-references,
+// which cannot run in linear time.
 //
-// When not to use it: for anything but patterns that stand in a configuration file.
+// When not to use it: for anything but patterns of a configuration file.
 package ere
 
 import (
@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// MaxPattern is the longest pattern in bytes. What is longer is refused: a pattern may come from a
-// message.
+// MaxPattern is the longest pattern in bytes. A longer one is refused, because a pattern may come
+// from a message.
 const MaxPattern = 4096
 
 // Flags say how a pattern is matched.
@@ -23,12 +23,13 @@ type Flags uint8
 const (
 	// IgnoreCase is REG_ICASE.
 	IgnoreCase Flags = 1 << iota
-	// Newline is REG_NEWLINE: a line feed ends what ^ and $ see, and no dot or [^…] matches it.
+	// Newline is REG_NEWLINE: ^ and $ match at each line, and neither a dot nor [^…] matches a line
+	// feed.
 	Newline
 )
 
-// Compile compiles pattern. Of several matches it finds the leftmost, and of those the longest, as
-// regexec(3) does.
+// Compile compiles pattern. As with regexec(3), the result finds the leftmost match, and of those
+// that begin there the longest.
 func Compile(pattern string, flags Flags) (*regexp.Regexp, error) {
 	s, err := translate(pattern, flags)
 	if err != nil {
@@ -42,7 +43,7 @@ func Compile(pattern string, flags Flags) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// reader goes through a pattern.
+// reader translates a pattern from left to right.
 type reader struct {
 	src   string
 	at    int
@@ -74,7 +75,7 @@ func translate(pattern string, flags Flags) (string, error) {
 
 func (r *reader) more() bool { return r.at < len(r.src) }
 
-// branches reads pieces up to the parenthesis that ends them, or the end.
+// branches reads pieces up to the closing parenthesis or the end.
 func (r *reader) branches() error {
 	for r.more() {
 		if c := r.src[r.at]; c == ')' && r.depth > 0 {
@@ -91,8 +92,8 @@ func (r *reader) branches() error {
 	return nil
 }
 
-// piece reads an atom and what repeats it. package regexp takes one repetition only, and reads a ?
-// behind it as something else: each is put into a group of its own.
+// piece reads an atom and its repetitions. Package regexp allows one repetition only, and gives a ?
+// behind it another meaning. So what is repeated again is put into a group.
 func (r *reader) piece() error {
 	before := r.out.String()
 	r.out.Reset()
@@ -127,8 +128,8 @@ func (r *reader) piece() error {
 	return nil
 }
 
-// repetition is the operator at hand in package regexp's syntax, with its length in the pattern; 0
-// if there is none.
+// repetition returns the repetition operator at the current place in the syntax of package regexp,
+// and its length in the pattern. The length is 0 if there is none.
 func (r *reader) repetition() (op string, length int, err error) {
 	s := r.src[r.at:]
 	switch s[0] {
@@ -140,7 +141,7 @@ func (r *reader) repetition() (op string, length int, err error) {
 	return "", 0, nil
 }
 
-// errRepeated is what regcomp(3) says of "+49" and "^+49".
+// errRepeated is the error for patterns such as "+49" and "^+49", which regcomp(3) refuses too.
 var errRepeated = errors.New("nothing stands in front of what is repeated: write \\+, \\*, \\? " +
 	"or \\{ for the character")
 
@@ -175,7 +176,7 @@ func interval(s string) (op string, length int, err error) {
 	return op, n + 1, nil
 }
 
-// digits reads a number; -1 if there is none.
+// digits reads a number and returns it with its length. It returns -1 if there is none.
 func digits(s string) (v, n int) {
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
 		v = min(v*10+int(s[n]-'0'), 1<<16)
@@ -187,7 +188,7 @@ func digits(s string) (v, n int) {
 	return v, n
 }
 
-// atom writes what one piece is about. It returns false if nothing can repeat that.
+// atom translates one atom. It returns false if the atom cannot be repeated.
 func (r *reader) atom() (repeatable bool, err error) {
 	c := r.src[r.at]
 	switch c {
@@ -212,7 +213,7 @@ func (r *reader) atom() (repeatable bool, err error) {
 	case '^', '$':
 		r.at++
 		if c == '$' && r.flags&Newline == 0 {
-			r.out.WriteString(`\z`) // package regexp's $ is that without (?m), said plainly
+			r.out.WriteString(`\z`) // the same as $ without (?m), but plainer
 			return false, nil
 		}
 		r.out.WriteByte(c)
@@ -230,8 +231,8 @@ func (r *reader) atom() (repeatable bool, err error) {
 	return true, nil
 }
 
-// escape reads a backslash and what follows it: the operators of the GNU library, or a character
-// that stands for itself. \d is the letter d.
+// escape reads a backslash and what follows it: an operator of the GNU library, or a character that
+// stands for itself. So \d is the letter d.
 func (r *reader) escape() (repeatable bool, err error) {
 	if r.at+1 >= len(r.src) {
 		return false, fmt.Errorf("trailing backslash")
@@ -266,7 +267,7 @@ func (r *reader) escape() (repeatable bool, err error) {
 	return true, nil
 }
 
-// bracket reads [ … ]: a backslash is a backslash there, and the first ] is a character.
+// bracket reads [ … ]. In it a backslash is an ordinary character, and so is a ] at the start.
 func (r *reader) bracket() error {
 	start := r.at
 	r.at++
@@ -349,7 +350,7 @@ var classes = map[string]bool{"alpha": true, "digit": true, "alnum": true, "uppe
 	"lower": true, "space": true, "blank": true,
 	"punct": true, "print": true, "graph": true, "cntrl": true, "xdigit": true}
 
-// runeLen is the length of the UTF-8 sequence s starts with, at least 1.
+// runeLen returns the length of the UTF-8 sequence that s starts with, at least 1.
 func runeLen(s string) int {
 	n := 1
 	for s[0] >= 0x80 && n < len(s) && n < 4 && s[n]&0xC0 == 0x80 {

@@ -7,44 +7,44 @@ import (
 	"unicode/utf8"
 )
 
-// maxFinderInsts is the largest program that a Finder runs itself, in instructions; it sets what a
-// Finder's memory grows to, some 180 KiB. Beyond it the regexp does the work, and allocates.
+// maxFinderInsts is the largest program that a Finder runs itself, in instructions. It bounds the
+// memory of a Finder, to some 180 KiB. Beyond: package regexp does the work, and allocates.
 const maxFinderInsts = 1024
 
-// maxFinderPatterns is how many patterns a Finder keeps; when it has met as many it begins anew.
+// maxFinderPatterns is how many patterns a Finder keeps. Beyond: it forgets all of them.
 const maxFinderPatterns = 256
 
-// Groups is how many groups a Scan knows the places of, \0 to \9.
+// Groups is how many groups a Scan reports, \0 to \9.
 const Groups = 10
 
-// Finder finds where patterns and their groups match, and allocates nothing for one that it has met
-// before: regexp returns places only in slices of its own. It finds what regexp's
-// FindAllSubmatchIndex does of a regexp that Compile made. One goroutine uses it at a time.
+// Finder finds where patterns and their groups match. It allocates nothing for a pattern that it
+// has met before, whereas package regexp allocates the slices that it returns. For a pattern that
+// Compile made, it finds the same as FindAllSubmatchIndex. Only one goroutine may use it at a time.
 //
-// It runs the threads of a program side by side (Pike's machine), as regexp does where it must, in
-// time linear to the text.
+// It runs the threads of a program side by side (Pike's machine), as package regexp does where it
+// must, in time linear to the text.
 type Finder struct {
 	programs  map[*regexp.Regexp]*program
 	run, next queue
-	at        places // of the thread at hand
+	at        places // of the current thread
 	match     places
 }
 
-// places are where groups begin and end, below 0 for one that did not take part.
+// places has where groups begin and end. Both are below 0 for a group that did not take part.
 type places [2 * Groups]int32
 
 // program is a pattern as a Finder runs it.
 type program struct {
-	prog    *syntax.Prog // nil: too large
+	prog    *syntax.Prog // nil if it is too large
 	re      *regexp.Regexp
-	prefix  []byte // that every match begins with
+	prefix  []byte // what every match begins with
 	asserts bool   // has \b, ^ or $
 	atLine  bool   // every match begins a line
 }
 
-// queue are the threads at one place of the text, each once, the first ones first.
+// queue has the threads at one place of the text, each once, in the order of their priority.
 type queue struct {
-	sparse  []uint16 // by instruction: its place in threads, if that names it
+	sparse  []uint16 // by instruction: its index in threads, if that entry has the same pc
 	threads []thread
 }
 
@@ -55,19 +55,19 @@ type thread struct {
 
 // Scan is a search in one text, from left to right.
 type Scan struct {
-	// At is where the match is, group by group: 2n begins group n and 2n+1 ends it, -1 if it took no
-	// part.
+	// At is where the match is, group by group. At[2n] is the start of group n and At[2n+1] its
+	// end. Both are -1 if the group did not take part.
 	At [2 * Groups]int32
 
 	f    *Finder
 	p    *program
 	text []byte
 	pos  int
-	last int // end of the match before
+	last int // end of the previous match
 	all  [][]int
 }
 
-// Scan begins a search of re in text, which must stay as it is meanwhile.
+// Scan begins a search of re in text, which must not change during the search.
 func (f *Finder) Scan(re *regexp.Regexp, text []byte) Scan {
 	p := f.programs[re]
 	if p == nil {
@@ -77,13 +77,14 @@ func (f *Finder) Scan(re *regexp.Regexp, text []byte) Scan {
 	switch {
 	case p.prog == nil:
 		s.all = re.FindAllSubmatchIndex(text, -1)
-	case len(p.prefix) == 0 && !p.atLine && !re.Match(text): // regexp is faster at this; most do not match
+	// Most texts do not match, and package regexp finds that out faster.
+	case len(p.prefix) == 0 && !p.atLine && !re.Match(text):
 		s.pos = len(text) + 1
 	}
 	return s
 }
 
-// meet is the slow path of a pattern that was not met yet.
+// meet compiles a pattern that the Finder has not met yet. Slow path.
 func (f *Finder) meet(re *regexp.Regexp) *program {
 	if f.programs == nil || len(f.programs) >= maxFinderPatterns {
 		f.programs = map[*regexp.Regexp]*program{}
@@ -92,7 +93,7 @@ func (f *Finder) meet(re *regexp.Regexp) *program {
 	f.programs[re] = p
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
-		return p // one that Compile did not make
+		return p // not one that Compile made
 	}
 	prog, err := syntax.Compile(tree.Simplify())
 	if err != nil || len(prog.Inst) > maxFinderInsts {
@@ -115,7 +116,7 @@ func (f *Finder) meet(re *regexp.Regexp) *program {
 }
 
 // Next finds the next match. It returns false if there is none. An empty match right behind another
-// one is none.
+// match does not count.
 func (s *Scan) Next() bool {
 	if s.p.prog == nil {
 		if len(s.all) == 0 {
@@ -148,7 +149,8 @@ func (s *Scan) Next() bool {
 	return false
 }
 
-// find finds the leftmost of the matches that begin at pos or behind it, and of those the longest.
+// find finds the leftmost match that begins at pos or later, and of those that begin there the
+// longest.
 func (f *Finder) find(p *program, text []byte, pos int) bool {
 	f.run.threads, f.next.threads = f.run.threads[:0], f.next.threads[:0]
 	matched := false
@@ -224,7 +226,8 @@ func (f *Finder) find(p *program, text []byte, pos int) bool {
 	}
 }
 
-// around is what holds between the characters before and at pos: the begin of a line and so on.
+// around returns which conditions hold between the characters before and at pos, such as the start
+// of a line.
 func (p *program) around(text []byte, pos int) syntax.EmptyOp {
 	if !p.asserts {
 		return 0
@@ -239,7 +242,8 @@ func (p *program) around(text []byte, pos int) syntax.EmptyOp {
 	return syntax.EmptyOpContext(before, at)
 }
 
-// add adds a thread at pc with the places f.at, and those that it goes on as without a character.
+// add adds a thread at pc with the places f.at, and the threads that it leads to without reading a
+// character.
 func (f *Finder) add(q *queue, p *program, pc uint32, pos int32, around syntax.EmptyOp) {
 	if i := int(q.sparse[pc]); i < len(q.threads) && uint32(q.threads[i].pc) == pc {
 		return

@@ -1,5 +1,5 @@
-// Package suggest finds the name somebody meant: for the messages about a word in a file or on a
-// command line that nothing is called.
+// Package suggest finds the name that somebody meant. It is for messages about an unknown word in a
+// file or on a command line.
 package suggest
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DidYouMean is "; did you mean X?" for the nearest name, or nothing when none is near.
+// DidYouMean returns "; did you mean X?" for the nearest name. It returns "" if none is near.
 func DidYouMean(name string, names []string) string {
 	if n := nearest(name, names); n != "" {
 		return "; did you mean " + n + "?"
@@ -15,8 +15,9 @@ func DidYouMean(name string, names []string) string {
 	return ""
 }
 
-// nearest is the name closest to name: one letter wrong in a short name, two from five letters on.
-// Letters of the wrong case count less than others; on a tie the first in order wins.
+// nearest returns the name closest to name. One letter of a short name may be wrong, and two from
+// five letters on. The wrong case counts less than a wrong letter. Of equally close names it
+// returns the first in alphabetical order. It returns "" if none is close.
 func nearest(name string, names []string) string {
 	sorted := append([]string(nil), names...)
 	sort.Strings(sorted)
@@ -39,8 +40,8 @@ func nearest(name string, names []string) string {
 	return bestAt
 }
 
-// editDistance counts inserted, deleted, replaced and swapped neighbouring bytes (optimal string
-// alignment); more than max is max+1.
+// editDistance counts inserted, deleted and replaced bytes, and swapped neighbours (optimal string
+// alignment). It returns max+1 for any distance above max.
 func editDistance(a, b string, max int) int {
 	if len(a)-len(b) > max || len(b)-len(a) > max {
 		return max + 1

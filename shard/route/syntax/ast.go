@@ -1,36 +1,36 @@
 package syntax
 
-// File is a configuration file with all it includes.
+// File is a configuration file with everything that it includes.
 type File struct {
 	Name  string
 	Items []Item
-	// Defines are what #!define names stand for at the end of the file.
+	// Defines is what the names of #!define stand for at the end of the file.
 	Defines map[string]string
 }
 
-// Item is one top-level thing. Its kind says which fields count.
+// Item is one item at the top level of a file. Its Kind says which fields are used.
 type Item struct {
 	Kind ItemKind
 	Pos  Pos
-	// Name is that of a setting or route, the module of a modparam, the argument of loadmodule and
-	// loadpath, or group.name.
+	// Name is the name of a setting or route, the module of a modparam, the argument of loadmodule
+	// or loadpath, or group.name.
 	Name string
 	// Val is the value of a setting, and the third argument of modparam.
 	Val Literal
 	// Param is the parameter of a modparam, and the description of a custom setting.
 	Param    string
 	ParamPos Pos
-	// Socket is what a listen or alias line names.
+	// Socket is the socket of a listen line, or the name of an alias line.
 	Socket *Socket
-	// Word is what a route begins with: request_route, route, failure_route, …
+	// Word is the word that a route begins with: request_route, route, failure_route, …
 	Word string
-	// Named tells whether the route was given a name.
+	// Named tells whether the route has brackets with a name.
 	Named bool
-	// Body is the route's.
+	// Body has the statements of a route.
 	Body []Stmt
 }
 
-// Unnamed tells whether the route has no name; 0 is Kamailio's spelling of none.
+// Unnamed tells whether the route has no name. In Kamailio 0 means no name.
 func (it *Item) Unnamed() bool { return it.Name == "" || it.Name == "0" }
 
 // ItemKind says what an Item is.
@@ -56,7 +56,8 @@ type Literal struct {
 	Pos  Pos
 	Kind LiteralKind
 	Num  int64
-	// Str is the text of a string or word, and the word that stands for a number such as yes.
+	// Str is the text of a string or a word. It is also set for a word that stands for a number,
+	// such as yes.
 	Str string
 }
 
@@ -71,24 +72,24 @@ const (
 	WordLiteral
 )
 
-// Socket is one of those that a listen or alias line names.
+// Socket is one socket or name of a listen or alias line.
 type Socket struct {
-	// Proto is the protocol in lower case, empty when none is written.
+	// Proto is the protocol in lower case, empty if none is written.
 	Proto string
 	// Host is an address, a host name or an interface name, brackets removed.
 	Host string
-	// Port is 1..65535, and 0 when none is written.
+	// Port is 1 to 65535, or 0 if none is written.
 	Port uint16
-	// AdvertiseHost is empty when nothing is advertised. IPv6 keeps its brackets.
+	// AdvertiseHost is empty if nothing is advertised. IPv6 keeps its brackets.
 	AdvertiseHost string
-	// AdvertisePort is 0 when none is written.
+	// AdvertisePort is 0 if none is written.
 	AdvertisePort uint16
-	// Name is the socket's name (`listen=… name "s1"`), empty when it has none.
+	// Name is the name of the socket (`listen=… name "s1"`), empty if it has none.
 	Name string
 	Pos  Pos
 }
 
-// Stmt is one statement. At is its place.
+// Stmt is one statement. At returns its place.
 type Stmt interface{ At() Pos }
 
 // The statements.
@@ -131,8 +132,8 @@ type (
 	}
 )
 
-// Case is one case of a switch. Its X is nil for default. Control falls through to the next one
-// without break.
+// Case is one case of a switch. X is nil for default. Without break, control falls through to the
+// next case.
 type Case struct {
 	Pos     Pos
 	X       Expr
@@ -158,7 +159,7 @@ func (s *ExprStmt) At() Pos { return s.Pos }
 // At is where the word stands.
 func (s *Jump) At() Pos { return s.Pos }
 
-// Expr is one expression. At is its place.
+// Expr is one expression. At returns its place.
 type Expr interface{ At() Pos }
 
 // The expressions.
@@ -178,7 +179,7 @@ type (
 		Pos Pos
 		S   string
 	}
-	// Var is a pseudo-variable. Text is what stands behind the dollar sign.
+	// Var is a pseudo-variable. Text is what follows the dollar sign.
 	Var struct {
 		Pos  Pos
 		Text string
@@ -193,7 +194,7 @@ type (
 		Pos  Pos
 		Name string
 	}
-	// Call is Name(Args). route(X) is one too.
+	// Call is Name(Args), such as route(X).
 	Call struct {
 		Pos  Pos
 		Name string

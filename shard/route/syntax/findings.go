@@ -12,7 +12,7 @@ type Pos struct {
 	Line, Col int
 }
 
-// String gives file:line:col.
+// String returns file:line:col.
 func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
 
 // Diagnostic is one finding: an error, or a warning.
@@ -21,17 +21,17 @@ type Diagnostic struct {
 	Text string
 }
 
-// Error gives file:line:col: text.
+// Error returns file:line:col: text.
 func (d *Diagnostic) Error() string { return d.Pos.String() + ": " + d.Text }
 
 // Warnings are findings that do not stop a start: settings without effect, deviations from
 // Kamailio.
 type Warnings []Diagnostic
 
-// ErrorList is every error that was found, in file order.
+// ErrorList has all errors that were found, in file order.
 type ErrorList []Diagnostic
 
-// Error gives one line per error.
+// Error returns one line per error.
 func (l ErrorList) Error() string {
 	var s string
 	for i := range l {
@@ -43,17 +43,17 @@ func (l ErrorList) Error() string {
 	return s
 }
 
-// Findings are what reading a file and its includes brought to light. Who goes on with the tree
-// adds to them.
+// Findings are the errors and warnings about a file and its includes. Whoever works on the tree
+// afterwards adds to them.
 type Findings struct {
 	Errors   ErrorList
 	Warnings Warnings
-	files    map[string]int // by name, in order of reading
-	ended    bool           // a limit was reached: what follows was not read
+	files    map[string]int // in order of reading, by name
+	ended    bool           // a limit was reached, and the rest was not read
 }
 
-// Errorf adds an error. The same one at the same place counts once. Behind the hundredth a line
-// says that the rest is not listed, and the rest is lost.
+// Errorf adds an error. The same error at the same place counts once. After the hundredth, a line
+// says that the rest is not listed, and the rest is dropped.
 func (f *Findings) Errorf(pos Pos, format string, args ...any) {
 	if f.Full() {
 		return
@@ -69,14 +69,15 @@ func (f *Findings) Errorf(pos Pos, format string, args ...any) {
 	}
 }
 
-// endf adds an error behind which nothing is read any more, so that no other says what is missing.
+// endf adds an error after which nothing more is read. So no further error complains about what was
+// not read.
 func (f *Findings) endf(pos Pos, format string, args ...any) {
 	f.Errorf(pos, format, args...)
 	f.ended = true
 }
 
-// Warnf adds a warning. The same one at the same place counts once. Behind the thousandth a line
-// says that the rest is not listed, and the rest is lost.
+// Warnf adds a warning. The same warning at the same place counts once. After the thousandth, a
+// line says that the rest is not listed, and the rest is dropped.
 func (f *Findings) Warnf(pos Pos, format string, args ...any) {
 	switch {
 	case len(f.Warnings) > maxWarnings:
@@ -89,18 +90,18 @@ func (f *Findings) Warnf(pos Pos, format string, args ...any) {
 	}
 }
 
-// Full tells whether more errors would help nobody.
+// Full tells whether further errors are not listed any more.
 func (f *Findings) Full() bool { return f.ended || len(f.Errors) >= maxErrors }
 
-// read notes that a file was read.
+// read records that a file was read.
 func (f *Findings) read(file string) {
 	if _, again := f.files[file]; !again {
 		f.files[file] = len(f.files)
 	}
 }
 
-// Sort orders errors and warnings by file (in order of reading), line and column; equal places keep
-// their order.
+// Sort orders errors and warnings by file (in order of reading), line and column. Findings at the
+// same place keep their order.
 func (f *Findings) Sort() {
 	f.sort(f.Errors)
 	f.sort(f.Warnings)

@@ -10,13 +10,13 @@ type frame struct {
 	src  string
 	off  int
 	line int
-	bol  int    // offset of the current line's first byte
-	def  string // name of the define this is the value of, empty for a file
-	at   Pos    // def: place of the macro's name
+	bol  int    // offset of the first byte of the current line
+	def  string // name of the define whose value this is, empty for a file
+	at   Pos    // where the define's name stands, or the include
 }
 
-// lexer turns text into tokens and carries out the preprocessor (preproc.go) on the way, as the
-// directives act on what follows them.
+// lexer turns text into tokens. It also runs the preprocessor (preproc.go), because directives
+// change the text that follows them.
 type lexer struct {
 	opt    Source
 	found  *Findings
@@ -26,7 +26,7 @@ type lexer struct {
 	conds  []condition // open #!ifdef, innermost last
 	bytes  int         // read so far, against maxFileBytes
 	work   int         // by #!subst so far, against maxSubstWork
-	prev   int         // where the last token ended, to tell glued ones; -1 after a change of frame
+	prev   int         // where the last token ended, for token.glued; -1 after a change of frame
 	bol    bool
 }
 
@@ -34,10 +34,10 @@ func newLexer(opt Source, found *Findings) *lexer {
 	return &lexer{opt: opt, found: found, defs: map[string]string{}, prev: -1}
 }
 
-// top is the text being read.
+// top returns the text being read.
 func (lx *lexer) top() *frame { return &lx.stack[len(lx.stack)-1] }
 
-// pos is the place of offset off of the top frame.
+// pos returns the place of offset off in f.
 func (f *frame) pos(off int) Pos {
 	if f.def != "" {
 		return f.at
@@ -50,14 +50,14 @@ func (lx *lexer) here() Pos { return lx.top().pos(lx.top().off) }
 // byteOrderMark is U+FEFF (Unicode 15.0 §23.8).
 const byteOrderMark = "\uFEFF"
 
-// noBreakSpace is U+00A0, white space to Kamailio too.
+// noBreakSpace is U+00A0, which is white space in Kamailio too.
 const noBreakSpace = "\u00A0"
 
-// SaveAsUTF8 is what is said of a file that IsUTF16.
+// SaveAsUTF8 is the error about a file that is UTF-16.
 const SaveAsUTF8 = "the file is UTF-16: save it as UTF-8"
 
-// IsUTF16 tells whether src is UTF-16: by its byte order mark, or by the zero bytes that ASCII has
-// there.
+// IsUTF16 tells whether src is UTF-16, by its byte order mark or by the zero bytes of ASCII
+// characters.
 func IsUTF16(src string) bool {
 	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
 		return true
@@ -66,14 +66,14 @@ func IsUTF16(src string) bool {
 		(src[1] == 0) == (src[3] == 0)
 }
 
-// push starts reading src; false when a limit forbids it.
+// push starts reading f. It returns false if a limit forbids that.
 func (lx *lexer) push(f frame) bool {
-	if !lx.read(f.at, len(f.src)+1) { // one more: a define without value is work too
+	if !lx.read(f.at, len(f.src)+1) { // one more, since a define without value is work too
 		return false
 	}
 	f.line = 1
 	if f.def == "" {
-		// some editors begin UTF-8 with it; Kamailio ignores it too
+		// some editors begin UTF-8 with a byte order mark, which Kamailio ignores too
 		f.src = strings.TrimPrefix(f.src, byteOrderMark)
 	}
 	lx.stack = append(lx.stack, f)
@@ -81,7 +81,7 @@ func (lx *lexer) push(f frame) bool {
 	return true
 }
 
-// read counts so many bytes that are read or made; false when they are too many.
+// read counts n bytes that are read or made. It returns false if there are too many.
 func (lx *lexer) read(at Pos, n int) bool {
 	if lx.bytes += n; lx.bytes > maxFileBytes {
 		lx.found.endf(at, "configuration is larger than %d MiB with includes, defines and what "+
@@ -90,13 +90,13 @@ func (lx *lexer) read(at Pos, n int) bool {
 	return !lx.found.ended
 }
 
-// newline counts a line feed at offset off.
+// newline counts the line feed at offset off.
 func (f *frame) newline(off int) {
 	f.line++
 	f.bol = off + 1
 }
 
-// next is the next token after preprocessing.
+// next returns the next token after preprocessing.
 func (lx *lexer) next() token {
 	for {
 		if lx.found.ended {
@@ -128,7 +128,8 @@ func (lx *lexer) next() token {
 	}
 }
 
-// expand pushes the value of the define t names. A define without value vanishes.
+// expand starts reading the value of the define that t names. It returns false if t names no
+// define. A define without value disappears.
 func (lx *lexer) expand(t *token) bool {
 	v, ok := lx.defs[t.text]
 	if !ok {
@@ -156,7 +157,7 @@ func (lx *lexer) expand(t *token) bool {
 	return true
 }
 
-// skipBlank passes white space and comments.
+// skipBlank skips white space and comments.
 func (lx *lexer) skipBlank() {
 	f := lx.top()
 	for f.off < len(f.src) {
@@ -172,10 +173,10 @@ func (lx *lexer) skipBlank() {
 		case c == '#' && !isDirective(f.src[f.off:]):
 			f.skipLine()
 		case c == byteOrderMark[0] && strings.HasPrefix(f.src[f.off:], byteOrderMark):
-			// Where files were joined.
+			// where files were joined
 			f.off += len(byteOrderMark)
 		case c == noBreakSpace[0] && strings.HasPrefix(f.src[f.off:], noBreakSpace):
-			// Pasted from a page.
+			// pasted from a web page
 			f.off += len(noBreakSpace)
 		case strings.HasPrefix(f.src[f.off:], "//"):
 			f.skipLine()
@@ -187,7 +188,7 @@ func (lx *lexer) skipBlank() {
 	}
 }
 
-// skipLine goes to the line feed, which it leaves.
+// skipLine goes to the end of the line, before its line feed.
 func (f *frame) skipLine() {
 	if i := strings.IndexByte(f.src[f.off:], '\n'); i >= 0 {
 		f.off += i
@@ -220,13 +221,13 @@ func (lx *lexer) skipComment(f *frame) {
 	lx.found.Errorf(start, "comment is not closed: */ is missing")
 }
 
-// operators, longest first within their first byte.
+// operators has the longest operators with the same first byte first.
 var operators = []string{
 	"==", "=~", "=>", "=", "!=", "!~", "!", "<=", "<<", "<", ">=", ">>", ">", "&&", "&", "||", "|",
 	"+=", "+", "-", "*", "/", "%", "^", "~", "(", ")", "{", "}", "[", "]", ";", ",", ":", ".", "?",
 }
 
-// token reads one token at a byte that is neither blank nor comment.
+// token reads one token. The current byte must not be blank or in a comment.
 func (lx *lexer) token() token {
 	f := lx.top()
 	start := f.off
@@ -262,8 +263,8 @@ func (lx *lexer) token() token {
 			}
 		}
 		if t.text == "" {
-			// A byte no rule knows becomes an operator of its own: the parser says what it expected
-			// instead.
+			// An unknown byte becomes an operator of its own, so that the parser says what it
+			// expected instead.
 			t.text = f.src[start : start+runeLen(f.src[start:])]
 		}
 		f.off += len(t.text)
@@ -273,8 +274,8 @@ func (lx *lexer) token() token {
 	return t
 }
 
-// str reads a quoted string. Double quotes know escapes, single quotes do not (Kamailio 5.6: 'a\tb'
-// keeps its backslash).
+// str reads a quoted string. Double quotes have escapes and single quotes do not (Kamailio 5.6:
+// 'a\tb' keeps its backslash).
 func (lx *lexer) str(f *frame, t *token) {
 	q := f.src[f.off]
 	i := f.off + 1
@@ -303,7 +304,7 @@ func (lx *lexer) str(f *frame, t *token) {
 	t.text = lx.substitute(t.pos, b.String())
 }
 
-// unescape writes what the escape at f.src[i] stands for and tells its length.
+// unescape writes what the escape at f.src[i] stands for and returns its length.
 func unescape(f *frame, i int, b *strings.Builder) int {
 	c := f.src[i+1]
 	switch c {
@@ -372,7 +373,7 @@ func (lx *lexer) pv(f *frame, t *token) {
 	}
 }
 
-// selectLen is the length of the select s starts with: name.name[0].name["text"].name.
+// selectLen returns the length of the select that s starts with: name.name[0].name["text"].name.
 func selectLen(s string) int {
 	n := NameLen(s)
 	for n < len(s) {
@@ -402,8 +403,8 @@ func selectLen(s string) int {
 	return n
 }
 
-// VarLen is the length of the variable s starts with, dollar sign included; negative when its
-// parenthesis is not closed.
+// VarLen returns the length of the variable that s starts with, including the dollar sign. It
+// returns a negative number if the parenthesis is not closed.
 func VarLen(s string) int {
 	i := 1
 	if i < len(s) && s[i] == '?' {

@@ -40,8 +40,8 @@ func (lx *lexer) number(f *frame, t *token) {
 	}
 	v, err := strconv.ParseInt(digits, base, 64)
 	if err != nil && base == 8 {
-		// "08" inside a joined word such as a version or host; as a number it is refused by whoever
-		// reads num.
+		// "08" within a joined word such as a version or a host. Wherever a number is wanted, the
+		// value is checked.
 		v, err = strconv.ParseInt(digits, 10, 64)
 	}
 	if err != nil {
@@ -51,9 +51,9 @@ func (lx *lexer) number(f *frame, t *token) {
 	f.off += n
 }
 
-// ipLen is the length of the IPv4 address or bare IPv6 address s starts with, 0 if there is none. A
-// colon behind an IPv6 address (case ::1:) is not part of it; two colons at least must be, so that
-// host:port is none.
+// ipLen returns the length of the IPv4 address or bare IPv6 address that s starts with, or 0. A
+// colon behind an IPv6 address, as in case ::1:, is not part of it. An IPv6 address has at least
+// two colons, so host:port is not one.
 func ipLen(s string) int {
 	n, dots, colons := 0, 0, 0
 	for n < len(s) && (hexVal(s[n]) >= 0 || s[n] == '.' || s[n] == ':') {
@@ -80,7 +80,7 @@ func ipLen(s string) int {
 	return n
 }
 
-// ipv4Len is the length of the dotted quad s starts with.
+// ipv4Len returns the length of the dotted quad that s starts with, or 0.
 func ipv4Len(s string) int {
 	i := 0
 	for part := 0; part < 4; part++ {
@@ -110,7 +110,7 @@ func isNameStart(c byte) bool {
 // IsNameByte tells whether c may stand in a name.
 func IsNameByte(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
 
-// NameLen is the length of the name bytes s starts with.
+// NameLen returns how many bytes at the start of s may stand in a name.
 func NameLen(s string) int {
 	n := 0
 	for n < len(s) && IsNameByte(s[n]) {
@@ -131,7 +131,7 @@ func hexVal(c byte) int {
 	return -1
 }
 
-// runeLen is the length of the UTF-8 sequence s starts with, at least 1.
+// runeLen returns the length of the UTF-8 sequence that s starts with, at least 1.
 func runeLen(s string) int {
 	n := 1
 	for s[0] >= 0x80 && n < len(s) && n < 4 && s[n]&0xC0 == 0x80 {

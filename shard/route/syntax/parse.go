@@ -6,22 +6,22 @@ import (
 	"viaduct/file"
 )
 
-// Source says how Parse finds what a file names. The zero value reads the file system.
+// Source tells Parse how to find what a file names. The zero value reads the file system.
 type Source struct {
-	// ReadFile reads an include; nil means ReadFile.
+	// ReadFile reads an include. If it is nil, the function ReadFile is used.
 	ReadFile func(path string) ([]byte, error)
-	// Defines are -A NAME or NAME=VALUE.
+	// Defines are the values of -A: NAME or NAME=VALUE.
 	Defines []string
-	// Settings gives the names that a setting may have, for the message about a word that begins
-	// nothing; nil means none.
+	// Settings returns the names of all settings, to suggest one for an unknown word. It may be
+	// nil.
 	Settings func() []string
 }
 
-// ReadFile reads a file of the configuration, as far as one may be.
+// ReadFile reads a file of the configuration, which must not be larger than the limit.
 func ReadFile(path string) ([]byte, error) { return file.Read(path, maxFileBytes) }
 
-// Parse reads src, called name in messages, and what it includes. What is wrong with the text is
-// among the findings, and the tree is what could be read all the same.
+// Parse reads src, which messages call name, and its includes. Errors in the text are among the
+// findings, and the tree then has what could be read.
 func Parse(name, src string, opt Source) (*File, *Findings) {
 	if opt.ReadFile == nil {
 		opt.ReadFile = ReadFile
@@ -44,15 +44,15 @@ func Parse(name, src string, opt Source) (*File, *Findings) {
 	return tree, found
 }
 
-// fileParser reads tokens into the syntax tree. An error is recorded and the parser goes on behind
-// the statement or item it stands in, so that one run finds all of them.
+// parser turns tokens into the syntax tree. After an error it goes on behind the statement or item
+// that contains it, so that one run finds all errors.
 type parser struct {
 	opt   Source
 	found *Findings
 	lx    *lexer
-	t     token // current
+	t     token // the current token
 	nest  int
-	read  int // tokens so far, to see that an error makes progress
+	read  int // tokens so far, to check for progress after an error
 	items []Item
 }
 
@@ -74,7 +74,7 @@ func (p *parser) failAt(pos Pos, format string, args ...any) {
 	panic(bail{})
 }
 
-// guard runs f and tells whether it came through without an error.
+// guard runs f and tells whether f ended without an error.
 func (p *parser) guard(f func()) (ok bool) {
 	nest := p.nest
 	defer func() {
@@ -89,7 +89,7 @@ func (p *parser) guard(f func()) (ok bool) {
 	return true
 }
 
-// enter counts nesting; leave undoes it.
+// enter counts one more level of nesting, and leave one less.
 func (p *parser) enter() {
 	p.nest++
 	if p.nest > maxNesting {
@@ -99,7 +99,7 @@ func (p *parser) enter() {
 
 func (p *parser) leave() { p.nest-- }
 
-// expect passes the operator op.
+// expect reads the operator op. where is for the error message.
 func (p *parser) expect(op, where string) token {
 	if p.t.kind != tokOp || p.t.text != op {
 		p.fail("expected %q %s, found %s", op, where, p.t.describe())
@@ -133,15 +133,15 @@ func (p *parser) file() []Item {
 	return p.items
 }
 
-// routeWords are the words that begin a routing block.
+// routeWords has the words that begin a routing block.
 var routeWords = map[string]bool{
 	"request_route": true, "route": true, "failure_route": true, "branch_route": true,
 	"onreply_route": true,
 	"reply_route":   true, "onsend_route": true, "event_route": true, "error_route": true,
 }
 
-// resync goes to the next line that starts like an item: a word in the first column, or one that
-// opens a route.
+// resync skips to the next line that looks like the start of an item: one with a word in the first
+// column, or with a word that opens a route.
 func (p *parser) resync() {
 	for p.t.kind != tokEOF {
 		if p.t.bol && p.t.kind == tokIdent &&

@@ -2,8 +2,8 @@ package syntax
 
 import "strings"
 
-// binaryPrec is how tightly an operator binds, higher is tighter. Measured on Kamailio 5.6.3:
-// 1|2==2 is 1|(2==2), 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
+// binaryPrec says how tightly an operator binds; a higher number binds tighter. Measured on
+// Kamailio 5.6.3: 1|2==2 is 1|(2==2), 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
 var binaryPrec = map[string]int{
 	"||": 1, "or": 1,
 	"&&": 2, "and": 2,
@@ -17,7 +17,7 @@ var binaryPrec = map[string]int{
 	"*": 10, "/": 10, "%": 10, "mod": 10,
 }
 
-// canonicalOp gives the one spelling the compiler sees.
+// canonicalOp returns the spelling of an operator that the compiler knows.
 func canonicalOp(s string) string {
 	switch s {
 	case "or":
@@ -39,8 +39,8 @@ func (p *parser) binary(min int) Expr {
 	return p.binaryRest(p.unary(), min)
 }
 
-// binaryRest goes on behind a first operand: precedence climbing, all operators associate to the
-// left.
+// binaryRest reads what follows a first operand, by precedence climbing. All operators associate to
+// the left.
 func (p *parser) binaryRest(l Expr, min int) Expr {
 	for n := 0; ; n++ {
 		if p.t.kind != tokOp && p.t.kind != tokIdent {
@@ -63,16 +63,15 @@ func (p *parser) binaryRest(l Expr, min int) Expr {
 	}
 }
 
-// attributeClasses are what may stand in front of the name of an AVP, as in $f.name, which is
-// $avp(f.name).
+// attributeClasses has what may stand in front of the name of an AVP: $f.name is $avp(f.name).
 var attributeClasses = map[string]bool{"f": true, "t": true, "fr": true, "tr": true, "fu": true,
 	"tu": true, "fd": true, "td": true, "g": true}
 
-// addressWords are the core words that are compared with addresses, and so with names of hosts.
+// addressWords has the keywords that are compared with addresses, and so with host names.
 var addressWords = map[string]bool{"src_ip": true, "dst_ip": true, "to_ip": true, "snd_ip": true}
 
-// hostName reads the name of a host without quotes, as in src_ip == sip.example.com; nil where none
-// stands.
+// hostName reads a host name without quotes, as in src_ip == sip.example.com. It returns nil if
+// there is none.
 func (p *parser) hostName(l Expr, op string) Expr {
 	n, ok := l.(*Name)
 	if !ok || !addressWords[n.Name] || op != "==" && op != "!=" || p.t.kind != tokIdent ||
@@ -83,15 +82,15 @@ func (p *parser) hostName(l Expr, op string) Expr {
 	return &Str{pos, p.joined("a host", ")", "&&", "||", "{")}
 }
 
-// coreWords are the words that begin a comparison, which is one operand: !uri == myself is
-// !(uri == myself), where !$var(x) == 1 is (!$var(x)) == 1 (5.6.3).
+// coreWords has the words that begin a comparison that is one operand: !uri == myself is !(uri ==
+// myself), whereas !$var(x) == 1 is (!$var(x)) == 1 (5.6.3).
 var coreWords = map[string]bool{"method": true, "uri": true, "from_uri": true, "to_uri": true,
 	"src_ip": true, "dst_ip": true,
 	"src_port": true, "dst_port": true, "proto": true, "af": true, "status": true, "msg": true,
 	"snd_ip": true, "snd_port": true,
 	"snd_proto": true, "snd_af": true, "to_ip": true, "to_port": true}
 
-// unary reads the prefix operators.
+// unary reads an operand with its prefix operators.
 func (p *parser) unary() Expr {
 	pos := p.t.pos
 	op := ""
@@ -203,7 +202,7 @@ func (p *parser) parenthesis() Expr {
 	return p.inParenthesis(pos)
 }
 
-// inParenthesis goes on behind the opening one.
+// inParenthesis reads what follows the opening parenthesis.
 func (p *parser) inParenthesis(pos Pos) Expr {
 	p.enter()
 	defer p.leave()
@@ -212,7 +211,7 @@ func (p *parser) inParenthesis(pos Pos) Expr {
 	return p.cast(pos, x)
 }
 
-// cast goes on behind (x): where x is int or str, that is a cast of what follows.
+// cast reads what follows (x). If x is int or str, (x) is a cast of what follows.
 func (p *parser) cast(pos Pos, x Expr) Expr {
 	if n, ok := x.(*Name); ok && (n.Name == "int" || n.Name == "str") {
 		return &Unary{Pos: pos, Op: "(" + n.Name + ")", X: p.unary()}
@@ -239,7 +238,7 @@ func (p *parser) name() Expr {
 	return &Name{Pos: t.pos, Name: name}
 }
 
-// bareArgs are the core functions whose first argument may be a host or a socket without quotes.
+// bareArgs has the core functions whose first argument may be a host or a socket without quotes.
 var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true,
 	"forward":     true,
 	"forward_udp": true, "forward_tcp": true, "forward_tls": true, "forward_sctp": true}
@@ -265,7 +264,7 @@ func (p *parser) call(t token) Expr {
 			p.expect(",", "between the arguments of "+t.text)
 		}
 		if bareArgs[t.text] && (p.t.kind == tokIdent || p.t.kind == tokIP || p.op("[")) {
-			// A host, a socket, uri:host or uri:port, as the core takes them without quotes.
+			// a host, a socket, uri:host or uri:port, which the core accepts without quotes
 			pos := p.t.pos
 			c.Args = append(c.Args, &Str{pos, p.joined("a host", ",", ")")})
 			continue

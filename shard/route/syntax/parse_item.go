@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/suggest"
 )
 
-// flags reads names of flags: flags NAME:5, OTHER. A name without number takes the first that is
-// free.
+// flags reads names of flags, as in flags NAME:5, OTHER. A name without number gets the first free
+// one.
 func (p *parser) flags(key token) {
 	p.advance()
 	kind := FlagItem
@@ -34,7 +34,7 @@ func (p *parser) flags(key token) {
 	}
 }
 
-// engine reads cfgengine "native": the routes of the file are always those.
+// engine reads cfgengine "native". The routes of a file are always in that language.
 func (p *parser) engine(key token) {
 	p.advance()
 	if p.op("=") {
@@ -70,7 +70,7 @@ func (p *parser) load(t token) {
 	p.items = append(p.items, it)
 }
 
-// ModuleName takes the path and ".so" off a loadmodule argument.
+// ModuleName returns the argument of loadmodule without its path and ".so".
 func ModuleName(arg string) string {
 	return strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".so")
 }
@@ -93,8 +93,8 @@ func (p *parser) modparam(t token) {
 	p.items = append(p.items, it)
 }
 
-// filled is a text of loadmodulex or modparamx with what is known at load in the place of
-// $def(NAME), $defn(NAME) and $env(NAME).
+// filled returns a text of loadmodulex or modparamx with $def(NAME), $defn(NAME) and $env(NAME),
+// which are known at load, filled in.
 func (p *parser) filled(pos Pos, s string) string {
 	var b strings.Builder
 	made := 0
@@ -175,7 +175,7 @@ func (p *parser) literal(what string) Literal {
 	return v
 }
 
-// BoolWord is 1 or 0 for the words that mean true or false, else -1.
+// BoolWord returns 1 or 0 for a word that means true or false, and -1 for any other.
 func BoolWord(s string) int {
 	switch strings.ToLower(s) {
 	case "yes", "true", "on", "enable":
@@ -186,7 +186,7 @@ func BoolWord(s string) int {
 	return -1
 }
 
-// takesPath are the settings whose value may be a path, a host or an address without quotes.
+// takesPath has the settings whose value may be a path, a host or an address without quotes.
 var takesPath = map[string]bool{"chroot": true, "workdir": true, "wdir": true, "rundir": true,
 	"run_dir": true,
 	"user":    true, "uid": true, "group": true, "gid": true, "advertised_address": true,
@@ -213,7 +213,7 @@ func (p *parser) global(t token) {
 	p.items = append(p.items, it)
 }
 
-// unknownItem explains a word that begins nothing known.
+// unknownItem reports a word that begins no item.
 func (p *parser) unknownItem(t token) {
 	names := []string{"loadmodule", "loadpath", "mpath", "modparam", "listen", "alias"}
 	for w := range routeWords {
@@ -246,8 +246,8 @@ func (p *parser) custom(group token) {
 	p.items = append(p.items, it)
 }
 
-// joined reads the tokens that follow each other without white space as one word: a host name, a
-// path, an address.
+// joined reads tokens without white space between them as one word: a host name, a path, an
+// address.
 func (p *parser) joined(what string, stop ...string) string {
 	s := ""
 	for first := true; p.t.kind != tokEOF; first = false {

@@ -8,7 +8,7 @@ import (
 	"viaduct/transport"
 )
 
-// listen reads the sockets of one listen= line: several may stand in a row, each
+// listen reads the sockets of one listen= line. There may be several, each written
 // [proto:]host[:port] [advertise host[:port]] [name "…"] [virtual].
 func (p *parser) listen(key token) {
 	for n := 0; n == 0 || p.startsHost(); n++ {
@@ -50,7 +50,8 @@ func (p *parser) listen(key token) {
 	}
 }
 
-// group reads a socket, or several that share protocol and port: udp:(10.0.0.1, 10.0.0.2):5060.
+// group reads a socket, or several that share protocol and port, as in udp:(10.0.0.1,
+// 10.0.0.2):5060.
 func (p *parser) group(what string) (text string, list []string) {
 	inside := false
 	var b strings.Builder
@@ -86,7 +87,7 @@ func (p *parser) group(what string) (text string, list []string) {
 	return text, list
 }
 
-// alias reads the names of one alias= line. An asterisk stands for every host, or every port.
+// alias reads the names of one alias= line. An asterisk stands for every host or every port.
 func (p *parser) alias(key token) {
 	for n := 0; n == 0 || p.startsHost() || p.op("*") && !p.t.bol; n++ {
 		pos := p.t.pos
@@ -102,9 +103,9 @@ func (p *parser) alias(key token) {
 	}
 }
 
-// startsHost tells whether the current token goes on with the list on the same line. A list never
-// runs into the next line here; Kamailio would swallow it (core cookbook, "Global Parameters
-// Section").
+// startsHost tells whether the current token continues the list on the same line. A list never
+// continues on the next line here. In Kamailio it would swallow that line (core cookbook, "Global
+// Parameters Section").
 func (p *parser) startsHost() bool {
 	if p.t.bol {
 		return false
@@ -113,7 +114,7 @@ func (p *parser) startsHost() bool {
 		p.op("[")
 }
 
-// socket takes [proto:]host[:port] apart.
+// socket splits [proto:]host[:port].
 func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 	rest := s
 	if i := strings.IndexByte(rest, ':'); i > 0 {
@@ -137,7 +138,7 @@ func (p *parser) socket(pos Pos, s string) (proto, host string, port uint16) {
 		i := strings.IndexByte(rest, ':')
 		host, rest = rest[:i], rest[i:]
 	case strings.Contains(rest, ":"):
-		// Only as a whole: what stands behind the last colon may be a port.
+		// only as a whole: what follows the last colon might be a port
 		if ip, err := netip.ParseAddr(rest); err != nil || !ip.Is6() || proto != "" {
 			p.failAt(pos, "an IPv6 address stands in brackets: [%s]", Clip(rest))
 		}

@@ -1,7 +1,7 @@
 package syntax
 
-// block reads { statements } and appends them to *body as they come, so that what stood before an
-// error is kept.
+// block reads { statements } and appends each to *body as it is read, so that those before an error
+// are kept.
 func (p *parser) block(body *[]Stmt, what string) {
 	open := p.t.pos
 	p.expect("{", "before "+what)
@@ -21,8 +21,8 @@ func (p *parser) block(body *[]Stmt, what string) {
 	p.advance()
 }
 
-// skipStatement goes behind the statement an error stood in: behind its semicolon or block, or
-// before the brace that ends the surrounding one.
+// skipStatement skips the rest of a statement with an error: up to behind its semicolon or block,
+// or up to the brace that ends the surrounding block.
 func (p *parser) skipStatement() {
 	braces, parens := 0, 0
 	for p.t.kind != tokEOF {
@@ -50,7 +50,7 @@ func (p *parser) skipStatement() {
 	}
 }
 
-// skipToCase goes to the next case, default or end of the switch an error stood in.
+// skipToCase skips to the next case, the default or the end of a switch that has an error.
 func (p *parser) skipToCase() {
 	for p.t.kind != tokEOF && !p.op("}") && !p.word("case") && !p.word("default") {
 		p.skipStatement()
@@ -70,7 +70,7 @@ func (p *parser) body(what string) []Stmt {
 	return list
 }
 
-// statement reads one statement; a lone semicolon is none.
+// statement reads one statement. A lone semicolon is not a statement.
 func (p *parser) statement(list *[]Stmt) {
 	if p.op(";") {
 		p.advance()
@@ -103,7 +103,7 @@ func (p *parser) statement(list *[]Stmt) {
 		}
 	case tokOp:
 		if p.op("{") {
-			// A bare block is its statements.
+			// a bare block stands for its statements
 			p.block(list, "a block")
 			return
 		}
@@ -125,7 +125,7 @@ func (p *parser) statement(list *[]Stmt) {
 	*list = append(*list, &ExprStmt{Pos: pos, X: x})
 }
 
-// endStatement wants the semicolon.
+// endStatement reads the semicolon that ends a statement.
 func (p *parser) endStatement() {
 	if !p.op(";") {
 		p.fail("expected \";\" behind the statement, found %s", p.t.describe())
@@ -133,7 +133,7 @@ func (p *parser) endStatement() {
 	p.advance()
 }
 
-// condition reads what if, while and switch go by: any expression, mostly one in parentheses.
+// condition reads the condition of if, while or switch: any expression, usually in parentheses.
 func (p *parser) condition(word string) Expr {
 	p.enter()
 	defer p.leave()
@@ -153,11 +153,12 @@ func (p *parser) condition(word string) Expr {
 	return p.assigned(p.binaryRest(p.cast(pos, x), 0))
 }
 
-// Assignment is the name of the call that an assignment within an expression is. It is true,
-// whatever is assigned (5.6.3), and so mostly a mistake.
+// Assignment is the name of the call that stands for an assignment within an expression. It is true
+// whatever is assigned (5.6.3), and so it is usually a mistake.
 const Assignment = "="
 
-// assigned goes on behind an operand in parentheses, or a condition: = assigns to it.
+// assigned reads what follows x, an operand in parentheses or a condition. If that is =, the result
+// is an assignment to x.
 func (p *parser) assigned(x Expr) Expr {
 	if !p.op("=") {
 		return x
@@ -173,7 +174,7 @@ func (p *parser) assigned(x Expr) Expr {
 }
 
 func (p *parser) ifStatement() Stmt {
-	// else if chains are read in a loop: a long one must not count as deep.
+	// Chains of else if are read in a loop, so that a long one does not count as deeply nested.
 	root := &If{Pos: p.t.pos}
 	for s := root; ; {
 		p.advance()
@@ -252,8 +253,8 @@ func (p *parser) caseHead(c *Case, def *bool) {
 	p.expect(":", "behind case")
 }
 
-// jump reads return, exit, drop or break. Kamailio takes (), (n) and n behind all of them and uses
-// it for return only.
+// jump reads return, exit, drop or break. Kamailio accepts (), (n) and n behind all of them, and
+// uses the value for return only.
 func (p *parser) jump() Stmt {
 	s := &Jump{Pos: p.t.pos, Word: p.t.text}
 	p.advance()
@@ -269,7 +270,7 @@ func (p *parser) jump() Stmt {
 		s.X = nil
 	} else if s.Word == "return" && !p.op(";") {
 		if p.op("(") {
-			// return() is return.
+			// return() is the same as return
 			pos := p.t.pos
 			p.advance()
 			if p.op(")") {

@@ -10,10 +10,11 @@ import (
 type condition struct {
 	pos  Pos
 	els  bool // #!else was seen
-	fram int  // len(stack) when it was opened: a file closes what it opens
+	fram int  // len(stack) when it was opened, since a file closes what it opens
 }
 
-// directives by name. include_file and import_file work without a prefix too.
+// directives has the names of all directives. include_file and import_file also work without a
+// prefix.
 var directives = map[string]bool{
 	"define": true, "def": true, "ifdef": true, "ifndef": true, "ifexp": true, "else": true,
 	"endif":  true,
@@ -28,14 +29,14 @@ var directives = map[string]bool{
 	"MAXCOMPAT": true, "maxcompat": true, "VIADUCT": true,
 }
 
-// isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" and
+// isDirective tells whether s starts with "#!" or "!!" and the name of a directive. "#!" with
 // anything else is a comment.
 func isDirective(s string) bool {
 	return len(s) > 2 && s[1] == '!' && (s[0] == '#' || s[0] == '!') &&
 		directives[s[2:2+NameLen(s[2:])]]
 }
 
-// directive carries out the directive at the current offset; false when there is none.
+// directive runs the directive at the current offset. It returns false if there is none.
 func (lx *lexer) directive() bool {
 	f := lx.top()
 	s := f.src[f.off:]
@@ -96,7 +97,8 @@ func (lx *lexer) directive() bool {
 	return true
 }
 
-// argument is the rest of the line, backslash-joined lines included, blanks trimmed.
+// argument returns the rest of the line, trimmed. A backslash at the end of a line joins the next
+// line to it.
 func (lx *lexer) argument(f *frame) string {
 	var b strings.Builder
 	for f.off < len(f.src) {
@@ -120,7 +122,7 @@ func (lx *lexer) argument(f *frame) string {
 	return strings.TrimSpace(b.String())
 }
 
-// define handles "NAME" and "NAME VALUE".
+// define reads "NAME" or "NAME VALUE" and defines the name if allow agrees.
 func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 	n := NameLen(arg)
 	if n == 0 || !isNameStart(arg[0]) {
@@ -132,7 +134,7 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 		return
 	}
 	if n < len(arg) && arg[n] != ' ' && arg[n] != '\t' {
-		// so does Kamailio, and says nothing
+		// Kamailio does the same without a warning
 		lx.found.Warnf(at, "#!define: the name is %s, and what follows its value: %s. Is a blank "+
 			"missing, or is %s meant as the name?",
 			Clip(name), Clip(arg[n:]), Clip(strings.Fields(arg)[0]))
@@ -142,8 +144,8 @@ func (lx *lexer) define(at Pos, arg string, allow func(string) bool) {
 	}
 }
 
-// cutName reports a name that a hyphen cuts in two: Kamailio refuses those of #!define and #!ifdef,
-// and never meets those of #!defenv.
+// cutName reports a name that is cut at a hyphen, and returns false if arg has none. Kamailio
+// refuses such a name in #!define and #!ifdef, and never finds one of #!defenv.
 func (lx *lexer) cutName(at Pos, directive, arg string) bool {
 	n := NameLen(arg)
 	if n == 0 || n == len(arg) || arg[n] != '-' {
@@ -155,7 +157,7 @@ func (lx *lexer) cutName(at Pos, directive, arg string) bool {
 	return true
 }
 
-// ifdef opens a region and skips it when the condition does not hold.
+// ifdef opens a region, and skips it if its condition does not hold.
 func (lx *lexer) ifdef(at Pos, arg string, want bool) {
 	name := arg[:NameLen(arg)]
 	if name == "" {
@@ -166,7 +168,7 @@ func (lx *lexer) ifdef(at Pos, arg string, want bool) {
 	lx.open(at, defined == want)
 }
 
-// open opens a region, and skips it if it does not hold.
+// open opens a region, and skips it unless holds is set.
 func (lx *lexer) open(at Pos, holds bool) {
 	lx.conds = append(lx.conds, condition{pos: at, fram: len(lx.stack)})
 	if !holds {
@@ -174,7 +176,7 @@ func (lx *lexer) open(at Pos, holds bool) {
 	}
 }
 
-// defexp handles "NAME EXPRESSION": the name stands for the value, in quotes with defexps.
+// defexp reads "NAME EXPRESSION" and defines the name as the value, with defexps in quotes.
 func (lx *lexer) defexp(at Pos, name, arg string) {
 	n := NameLen(arg)
 	if n == 0 || !isNameStart(arg[0]) {
@@ -191,7 +193,7 @@ func (lx *lexer) defexp(at Pos, name, arg string) {
 	}
 }
 
-// els is met at the end of an active first part: the second one is skipped.
+// els runs #!else at the end of an active first part: it skips the second part.
 func (lx *lexer) els(at Pos) {
 	n := len(lx.conds)
 	if n == 0 {
@@ -205,8 +207,8 @@ func (lx *lexer) els(at Pos) {
 	lx.skipRegion(false)
 }
 
-// skipRegion passes lines up to the #!endif of the innermost condition, or its #!else if
-// stopAtElse.
+// skipRegion skips lines up to the #!endif of the innermost condition, or with stopAtElse up to its
+// #!else.
 func (lx *lexer) skipRegion(stopAtElse bool) {
 	f := lx.top()
 	depth := 0
@@ -252,7 +254,8 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 	}
 }
 
-// defenv handles ID=ENVVAR and ENVVAR.
+// defenv reads ID=ENVVAR or ENVVAR and defines ID, or ENVVAR, as the value of the environment
+// variable.
 func (lx *lexer) defenv(at Pos, name, arg string) {
 	id, env, two := strings.Cut(arg, "=")
 	if !two {
@@ -272,8 +275,8 @@ func (lx *lexer) defenv(at Pos, name, arg string) {
 	lx.define(at, id+" "+v, func(string) bool { return true })
 }
 
-// include reads the string behind include_file and pushes the file: relative to the current
-// directory first, then to the including file's (semantics of Kamailio 5.6).
+// include reads the string behind include_file and starts reading that file. It looks in the
+// current directory first, then in that of the including file (as Kamailio 5.6 does).
 func (lx *lexer) include(at Pos, optional bool) {
 	lx.skipBlank()
 	t := token{kind: tokEOF, pos: at}
@@ -285,7 +288,7 @@ func (lx *lexer) include(at Pos, optional bool) {
 		write := "FILE"
 		if f.line == at.Line && f.off < len(f.src) && t.kind != tokStr {
 			start := f.off
-			f.skipLine() // or the name would be read as part of the line before
+			f.skipLine() // or the name would be read as part of the previous line
 			if words := strings.Fields(strings.TrimRight(f.src[start:f.off],
 				"; \t\r")); len(words) > 0 {
 				write = words[0]
@@ -335,7 +338,7 @@ func (lx *lexer) include(at Pos, optional bool) {
 	}
 }
 
-// finish reports what the end of the file leaves open.
+// finish reports the conditions that are still open at the end of the file.
 func (lx *lexer) finish() {
 	for _, c := range lx.conds {
 		lx.found.Errorf(c.pos, "#!ifdef is not closed: #!endif is missing")

@@ -6,8 +6,8 @@ import (
 )
 
 // The expressions of #!ifexp and #!defexp, which Kamailio has since 5.7: names of defines, numbers
-// and strings, with the operators of the language. A name that is not defined is 0, one without
-// value 1.
+// and strings, with the operators of the language. A name that is not defined is 0, and one without
+// value is 1.
 
 // expValue is a number or a text.
 type expValue struct {
@@ -37,17 +37,17 @@ func expBool(b bool) expValue {
 	return expValue{}
 }
 
-// exp reads an expression of a directive.
+// exp evaluates the expression of a directive while reading it.
 type exp struct {
 	lx    *lexer
 	src   string
-	from  Pos // the directive
+	from  Pos // where the directive stands
 	at    int
 	depth int
-	bad   string // what is wrong
+	bad   string // what is wrong with the expression
 }
 
-// evaluate gives the value of arg; false after an error, which is reported.
+// evaluate returns the value of arg. It returns false after an error, which it has reported.
 func (lx *lexer) evaluate(at Pos, name, arg string) (expValue, bool) {
 	e := &exp{lx: lx, src: arg, from: at}
 	v := e.binary(0)
@@ -68,7 +68,8 @@ func (e *exp) blank() {
 	}
 }
 
-// expOperators by how tightly they bind, the longer ones of a first byte first.
+// expOperators has the operators with how tightly they bind. A longer one stands before any shorter
+// one that it begins with.
 var expOperators = []struct {
 	op   string
 	prec int
@@ -205,10 +206,10 @@ func (e *exp) unary() expValue {
 	return expValue{}
 }
 
-// kamailioVersion is that of the language: 5.6.3.
+// kamailioVersion is the version of the language, 5.6.3.
 const kamailioVersion = 5006003
 
-// named is the value of a define.
+// named returns the value of a define.
 func (e *exp) named(name string) expValue {
 	v, there := e.lx.defs[name]
 	switch {

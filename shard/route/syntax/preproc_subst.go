@@ -9,16 +9,16 @@ import (
 	"viaduct/shard/route/ere"
 )
 
-// subst is one #!subst: it acts on all strings read after it.
+// subst is one #!subst. It applies to all strings read after it.
 type subst struct {
 	re     *regexp.Regexp
-	repl   string // \1 in it is what the first group has matched
+	repl   string // in which \1 stands for what the first group has matched
 	cost   int    // instructions of re
 	global bool
 }
 
-// subst handles #!subst "/re/repl/flags"; the first byte is the delimiter. substdef defines the
-// name too, substdefs defines it as a string.
+// subst reads #!subst "/re/repl/flags", whose first byte is the delimiter. substdef also defines
+// the name, and substdefs defines it as a string.
 func (lx *lexer) subst(at Pos, name, arg string) {
 	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""),
 		"\""), "'"), "'")
@@ -57,7 +57,7 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 	s.re, s.cost = re, instructions(re)
 	lx.substs = append(lx.substs, s)
 	if NameLen(parts[0]) != len(parts[0]) {
-		return // it acts on strings alone: no word of the file is that name
+		return // not a name, and so it only applies to strings
 	}
 	switch name {
 	case "substdef":
@@ -67,7 +67,7 @@ func (lx *lexer) subst(at Pos, name, arg string) {
 	}
 }
 
-// splitSubst splits pattern, replacement and flags. A delimiter behind a backslash is none.
+// splitSubst splits pattern, replacement and flags. A delimiter behind a backslash does not count.
 func splitSubst(s string, delimiter byte) []string {
 	var parts []string
 	var part strings.Builder
@@ -86,7 +86,7 @@ func splitSubst(s string, delimiter byte) []string {
 	return append(parts, part.String())
 }
 
-// instructions is how many steps a pattern takes for a byte at most.
+// instructions returns how many steps a pattern takes for a byte at most.
 func instructions(re *regexp.Regexp) int {
 	parsed, err := resyntax.Parse(re.String(), resyntax.Perl)
 	if err != nil {
@@ -99,8 +99,8 @@ func instructions(re *regexp.Regexp) int {
 	return len(p.Inst)
 }
 
-// substitute applies all #!subst to a string, each to what those before it left. A chain of them may
-// double a string with each, so both what they look through and what they make is bounded.
+// substitute applies all #!subst to a string, each to the result of those before it. Each in a
+// chain may double the string, so both what they read and what they make is bounded.
 func (lx *lexer) substitute(at Pos, s string) string {
 	for i := range lx.substs {
 		if lx.found.ended {
@@ -145,7 +145,7 @@ func (lx *lexer) apply(x *subst, at Pos, s string) string {
 	return b.String() + s[end:]
 }
 
-// replacement writes what stands for one match, and ends early when b is longer than most.
+// replacement writes the replacement of one match. It ends early if b gets longer than most.
 func (x *subst) replacement(b *strings.Builder, s string, groups []int, most int) {
 	for i := 0; i < len(x.repl) && b.Len() <= most; i++ {
 		c := x.repl[i]

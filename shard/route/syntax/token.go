@@ -1,7 +1,7 @@
 package syntax
 
-// tokenKind classes a token. Keywords are plain identifiers: the parser knows where a name may
-// stand, so a host called "forward" needs no quotes here (Kamailio wants them).
+// tokenKind is the kind of a token. Keywords are ordinary identifiers, because the parser knows
+// where a name may stand. So a host called "forward" needs no quotes here, as it does in Kamailio.
 type tokenKind uint8
 
 const (
@@ -15,19 +15,19 @@ const (
 	tokOp              // punctuation; text is the operator
 )
 
-// token is one lexical unit with the place it was read from. Inside a macro that is the place of
-// the macro's name.
+// token is one lexical unit and its place. The place of a token from a define is where the define's
+// name stands.
 type token struct {
 	kind  tokenKind
 	text  string // decoded string, name, operator
-	raw   string // as written; what joined host names and paths are made of
+	raw   string // as written, for joined host names and paths
 	num   int64
 	pos   Pos
 	glued bool // no white space between the token before and this one
 	bol   bool // first token of its line
 }
 
-// describe names t in an error message.
+// describe returns t as an error message names it.
 func (t *token) describe() string {
 	switch t.kind {
 	case tokEOF:
@@ -40,7 +40,7 @@ func (t *token) describe() string {
 	return "\"" + Clip(t.raw) + "\""
 }
 
-// Clip cuts a text that is quoted in an error message, which stays on one line.
+// Clip shortens a text that an error message quotes, so that the message stays on one line.
 func Clip(s string) string {
 	if len(s) > 40 {
 		return s[:40] + "…"
@@ -51,7 +51,7 @@ func Clip(s string) string {
 // plain tells whether c needs no escape in a double-quoted string.
 func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < 0x7f || c >= 0x80 }
 
-// Quote writes s as a double-quoted string of the language, so that the lexer reads s again.
+// Quote returns s as a double-quoted string of the language, which the lexer reads as s again.
 func Quote(s string) string {
 	b := make([]byte, 0, len(s)+2)
 	b = append(b, '"')
