@@ -6,8 +6,8 @@ import (
 	"viaduct/shard/proxy"
 )
 
-// Suspension is a request that t_suspend holds, by the numbers that the program was told, and who
-// is to go on with it: the route of that number in the program that has called t_continue.
+// Suspension names a request that t_suspend holds, by the index and label that the script was told,
+// and the route that is to continue it: a route number in the program that called t_continue.
 type Suspension struct {
 	Index   uint64
 	Label   uint32
@@ -15,8 +15,9 @@ type Suspension struct {
 	Route   int
 }
 
-// Suspends makes the call that is built one that holds the request (t_suspend): its run goes on to
-// its end, and somebody's Continue names the route that another one begins with.
+// Suspends makes the call being compiled one that holds the request (t_suspend). The current run
+// goes on to its end. A later Continue names the route that continues the request, in a run of its
+// own.
 func (b *Build) Suspends() Call {
 	b.cc.prog.namesRoutes = true
 	tooMany := b.cc.tooMany(b.x.Pos)
@@ -25,7 +26,7 @@ func (b *Build) Suspends() Call {
 	w := &waiting{answer: func(c *Ctx, a *ask.Answer) Result {
 		rt := c.prog.byName[string(a.Text())]
 		if rt == nil {
-			c.Complain(noSuch) // another program named it, see Suspension
+			c.Complain(noSuch) // another program has named the route; see Suspension
 			return 0
 		}
 		c.continued = true
@@ -35,7 +36,7 @@ func (b *Build) Suspends() Call {
 	return w.suspend
 }
 
-// suspend is the step of that call. With an answer the run is one that is continued.
+// suspend is the step of the call. With an answer it continues the request.
 func (w *waiting) suspend(c *Ctx) Result {
 	if c.answer != nil {
 		return w.goOn(c)
@@ -54,7 +55,7 @@ func (w *waiting) suspend(c *Ctx) Result {
 	c.waits++
 	run, live, changed := &c.heldWriter, c.live, c.kept.changed
 	run.b = c.buf[len(c.buf):]
-	c.kept.changed = false // the transaction has them, and what the run does to them yet
+	c.kept.changed = false // the transaction has them, and will have the run's later changes
 	ok := c.writeHeld(run, w)
 	c.live, c.kept.changed = live, changed
 	if !ok || !r.Suspend(&proxy.HeldRun{Kind: c.kind, Question: number, Run: run.b}) {
@@ -64,8 +65,8 @@ func (w *waiting) suspend(c *Ctx) Result {
 	return 1
 }
 
-// NamesRoute makes RouteNumber know the routes of the file. name is that of one, which argument i
-// is; empty: it is not known at load.
+// NamesRoute makes RouteNumber work. name is the name of a route, given as argument i, which the
+// file must have. It is "" if it is not known at load.
 func (b *Build) NamesRoute(i int, name string) {
 	b.cc.prog.namesRoutes = true
 	if name != "" {
@@ -74,8 +75,8 @@ func (b *Build) NamesRoute(i int, name string) {
 	}
 }
 
-// RouteNumber is the number of the route[] of that name, for Continue. It is 0 if there is none. It
-// is for functions whose Build has called NamesRoute.
+// RouteNumber returns the number of the route[] of that name, for Continue. It returns 0 if there
+// is none. The Build of the function must have called NamesRoute.
 func (c *Ctx) RouteNumber(name []byte) int {
 	if rt := c.prog.byName[string(name)]; rt != nil {
 		return int(rt.number)
@@ -83,15 +84,16 @@ func (c *Ctx) RouteNumber(name []byte) int {
 	return 0
 }
 
-// Continue has the request that is suspended by these numbers go on in the route of that number
-// (t_continue), when its shard is done with the message at hand. It returns false if there is none,
-// or somebody else is about to. Of another shard's it is not known: that looks when it comes to it.
+// Continue continues a suspended request in the route with that number (t_continue), when the
+// request's shard is done with its current message. It returns false if there is no such request,
+// or if something else is about to continue it. For a request of another shard it returns true, and
+// that shard checks later.
 func (c *Ctx) Continue(index uint64, label uint32, route int) bool {
 	s := c.Shard
 	return s.Waits != nil && s.Waits.Continue(Suspension{index, label, c.prog.hash, route})
 }
 
-// BlockName is the name of the route[] with that number. It is empty if there is none.
+// BlockName returns the name of the route[] with that number. It returns "" if there is none.
 func (p *Program) BlockName(n int) string {
 	if n < 1 || n > len(p.routes) {
 		return ""

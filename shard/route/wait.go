@@ -20,7 +20,7 @@ type Waits interface {
 	Ask(q *ask.Question, number uint64, w proxy.Waiting) error
 	// Park keeps run, which has no transaction, together with its message, and asks q for it.
 	Park(q *ask.Question, number uint64, r *proxy.Request, run []byte) error
-	// Continue has a request that is suspended go on. It returns false if there is none.
+	// Continue continues a suspended request. It returns false if there is none.
 	Continue(s Suspension) bool
 }
 
