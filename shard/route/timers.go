@@ -36,7 +36,8 @@ type TimerID struct {
 	every        time.Duration
 }
 
-// ID returns the identity of t. It must be called after the file is read, when the interval is known.
+// ID returns the identity of t. It must be called after the file is read, when the interval is
+// known.
 func (t *Timer) ID() TimerID { return TimerID{t.module, t.Name, *t.Every} }
 
 // ID returns the identity of t, like Timer.ID.
