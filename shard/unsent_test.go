@@ -31,6 +31,7 @@ loadmodule "corex.so"
 loadmodule "dispatcher.so"
 modparam("tm", "fr_timer", 1000)
 modparam("tm", "auto_inv_100", 0)
+modparam("dispatcher", "flags", 2)
 request_route {
 `
 

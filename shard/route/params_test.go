@@ -14,6 +14,7 @@ var not56 = map[string]string{
 	"dispatcher.list_optional": "ours",
 	"pike.ipv6_prefix":         "ours",
 	"pike.max_addresses":       "ours",
+	"siputils.ring_timeout":    "of versions before 5",
 	"rr.sign_routes":           "ours",
 	"tm.t4_timer":              "ours",
 	"tm.pass_former_replies":   "ours",

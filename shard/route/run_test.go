@@ -313,7 +313,7 @@ func runRoute(t testing.TB, h *bench, kind RouteKind, body string) (Outcome, *Ct
 	t.Helper()
 	body, routes, _ := strings.Cut(body, "%%")
 	head := [...]string{"request_route", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route"}[kind]
-	src := allModules + `modparam("xlog", "prefix", "")` + "\n" + head + " {\n" + body + "\n}\n" + routes
+	src := allModules + `modparam("xlog", "prefix", "")` + "\nmodparam(\"dispatcher\", \"flags\", 2)\n" + head + " {\n" + body + "\n}\n" + routes
 	if kind != RequestRoute {
 		src += "\nrequest_route { exit; }"
 	}
@@ -402,8 +402,8 @@ func TestTransactionFunctions(t *testing.T) {
 	const where = `xlog("$T_reply_code $T_branch_idx $rs $rr $rm $mt"); $var(s) = t_get_status_code(); xlog("$var(s)");
 		if (t_is_request_route()) xlog("request"); if (t_is_failure_route()) xlog("failure"); if (t_is_branch_route()) xlog("branch");
 		if (t_is_reply_route()) xlog("reply"); if (status =~ "^18[03]$") xlog("=~"); if (status == "183" && status == 183 && $rs == 183) xlog("==");`
-	f(RequestRoute, where, "0 -1 <null> <null> INVITE 1 -1 request")
-	f(FailureRoute, where, "486 -1 <null> <null> INVITE 1 486 failure")
+	f(RequestRoute, where, "0 0 <null> <null> INVITE 1 -1 request")
+	f(FailureRoute, where, "486 1 <null> <null> INVITE 1 486 failure")
 	f(BranchRoute, where, "0 0 <null> <null> INVITE 1 -1 branch")
 	f(ReplyRoute, where, "183 0 183 Session Progress INVITE 2 183 reply =~ ==")
 	f(CoreReplyRoute, where, "183 -1 183 Session Progress INVITE 2 183 reply =~ ==")
