@@ -54,8 +54,8 @@ func Open(path string, most int64) (io.ReadCloser, error) {
 	return &bounded{f, most, most}, nil
 }
 
-// bounded is a file that may have so many bytes at most. It may grow while it is read, and some file
-// systems know no sizes.
+// bounded is a file that may have so many bytes at most. It may grow while it is read, and some
+// file systems know no sizes.
 type bounded struct {
 	f          *os.File
 	most, left int64

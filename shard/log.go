@@ -35,8 +35,8 @@ func (s *shared) queue(l logLine) {
 // levelNotice is between information and warnings, as control.LevelNotice.
 const levelNotice = slog.Level(2)
 
-// slogLevel maps Kamailio's levels: -1 and below are errors, 0 warnings, 1 notices, 2 information, 3
-// debugging.
+// slogLevel maps Kamailio's levels: -1 and below are errors, 0 warnings, 1 notices, 2 information,
+// 3 debugging.
 func slogLevel(level int) slog.Level {
 	switch {
 	case level < 0:

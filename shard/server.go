@@ -92,7 +92,8 @@ type Server struct {
 
 // Layout returns the hash of the records that this build keeps in the arena.
 func Layout() uint64 {
-	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, txn.Held{}, proxy.Held{}, balance.Picks{}, proxy.Saved{},
+	return shm.LayoutOf(txn.Tx{}, txn.Branch{}, txn.Spares{}, txn.Held{}, proxy.Held{},
+		balance.Picks{}, proxy.Saved{},
 		proxy.SavedFormat{},
 		blocklist.Root{}, blocklist.Bucket{}, blocklist.Node{}, blocklist.Network{})
 }

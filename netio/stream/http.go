@@ -48,7 +48,8 @@ func (h *httpHead) refuse(status int) {
 	}
 }
 
-// httpLine tells whether a line without its line end is one of an HTTP request (§3), of any version.
+// httpLine tells whether a line without its line end is one of an HTTP request (§3), of any
+// version.
 func httpLine(line []byte) bool {
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	method := bytes.IndexByte(line, ' ')

@@ -32,7 +32,8 @@ Accept: application/sdp
 Content-Length: 0
 
 `)
-	f("1 sip:10.0.0.1 0 0 ping_from=sip:p@h.example;obproxy=sip:10.0.0.9;transport=tcp", ProbeConfig{Method: "INFO", From: "sip:other@h"}, `INFO sip:10.0.0.1 SIP/2.0
+	f("1 sip:10.0.0.1 0 0 ping_from=sip:p@h.example;obproxy=sip:10.0.0.9;transport=tcp",
+		ProbeConfig{Method: "INFO", From: "sip:other@h"}, `INFO sip:10.0.0.1 SIP/2.0
 Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx
 Max-Forwards: 70
 From: <sip:p@h.example>;tag=00a1000000000abc
@@ -43,7 +44,8 @@ Accept: application/sdp
 Content-Length: 0
 
 `)
-	f("1 sip:10.0.0.1 0 0 obproxy=\"sip:10.0.0.9;transport=tcp\"", ProbeConfig{From: "sip:other@h", UserAgent: "User-Agent: Ours"}, `OPTIONS sip:10.0.0.1 SIP/2.0
+	f("1 sip:10.0.0.1 0 0 obproxy=\"sip:10.0.0.9;transport=tcp\"",
+		ProbeConfig{From: "sip:other@h", UserAgent: "User-Agent: Ours"}, `OPTIONS sip:10.0.0.1 SIP/2.0
 Via: SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKx
 Max-Forwards: 70
 From: <sip:other@h>;tag=00a1000000000abc

@@ -25,7 +25,8 @@ const (
 // protos is how many transports have an ignore mask.
 const protos = int(netio.WSS) + 1
 
-// Config is what an operator chooses: parameters bind its fields. Every name may be spelled with blacklist or blocklist.
+// Config is what an operator chooses: parameters bind its fields. Every name may be spelled with
+// blacklist or blocklist.
 type Config struct {
 	// dst_blacklist_init. If false, no memory is taken and Use cannot be switched on
 	Init bool

@@ -11,7 +11,8 @@ func (r *Request) AbortedTransaction() {
 	if r.Tx != nil && r.Tx.State() == txn.Terminated {
 		r.Tx = nil // it was given up before an answer was made
 	}
-	if r.Tx == nil && !r.IsHTTP() && !r.done && !r.core.cfg.StatelessReply && r.M.Method != parser.ACK {
+	if r.Tx == nil && !r.IsHTTP() && !r.done && !r.core.cfg.StatelessReply &&
+		r.M.Method != parser.ACK {
 		r.newTransaction()
 	}
 }

@@ -49,12 +49,14 @@ func coreParams(m *Module) {
 	m.BoolVar(&c.OnsendReplies, "onsend_route_reply",
 		"Whether onsend_route runs for responses that "+
 			"are passed on, too.")
-	m.BoolVar(&m.set.Proxy.ForceRPort, "force_rport", "Whether requests are taken as if each had rport.")
+	m.BoolVar(&m.set.Proxy.ForceRPort, "force_rport",
+		"Whether requests are taken as if each had rport.")
 	m.BoolVar(&m.set.Proxy.LocalRPort, "local_rport", "Whether our own Via asks for rport.")
 	m.IntVar(&c.MaxRecursion, "max_recursive_level", 1, 10000, "How deep route() may be nested.")
 	m.IntVar(&c.MaxWhileLoops, "max_while_loops", 0, 1<<31-1,
 		"How often a while turns; 0: as often as it will.")
-	m.IntVar(&m.set.Txn.MaxBranches, "max_branches", 1, 30, "How many branches a transaction may have.")
+	m.IntVar(&m.set.Txn.MaxBranches, "max_branches", 1, 30,
+		"How many branches a transaction may have.")
 	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
 	m.NotYet("reply_to_via")
 	processParams(m, c)

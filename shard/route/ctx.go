@@ -247,8 +247,8 @@ func (p *Program) Failure(c *Ctx, r *proxy.Request, n int) Outcome {
 	return p.enter(c, numbered(p.failures, n), &atHand{Msg: r.M, Request: r, kind: FailureRoute})
 }
 
-// BranchFailure runs event_route[tm:branch-failure:NAME] number n on the request r, which is Losing a
-// branch.
+// BranchFailure runs event_route[tm:branch-failure:NAME] number n on the request r, which is Losing
+// a branch.
 func (p *Program) BranchFailure(c *Ctx, r *proxy.Request, n int) Outcome {
 	return p.enter(c, numbered(p.lost, n), &atHand{Msg: r.M, Request: r, kind: RequestRoute})
 }

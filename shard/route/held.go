@@ -52,7 +52,8 @@ var errNoRoom = errors.New("no room")
 func (c *Ctx) hold(w *waiting) error {
 	s, q := c.Shard, &c.question
 	switch {
-	case s.Waits == nil || c.losing() != nil || c.inner && c.kind != BranchRoute || CanWait>>c.kind&1 == 0:
+	case s.Waits == nil || c.losing() != nil || c.inner && c.kind != BranchRoute ||
+		CanWait>>c.kind&1 == 0:
 		return ask.ErrNotHere
 	case q.Err() != nil:
 		return q.Err()

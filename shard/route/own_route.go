@@ -14,8 +14,8 @@ func (m *Module) OwnRoute(name string) *OwnRoute {
 	return r
 }
 
-// StrayReplyRoute has onreply_route[name] run on responses without a transaction (tm's on_sl_reply).
-// It is for the take of Each.
+// StrayReplyRoute has onreply_route[name] run on responses without a transaction (tm's
+// on_sl_reply). It is for the take of Each.
 func (m *Module) StrayReplyRoute(name string) { m.stray = OwnRoute{Event{name: name}, m.at} }
 
 // NamesRoutes makes HasRoute and RunLater work.

@@ -313,7 +313,8 @@ func runRoute(t testing.TB, h *bench, kind RouteKind, body string) (Outcome, *Ct
 	t.Helper()
 	body, routes, _ := strings.Cut(body, "%%")
 	head := [...]string{"request_route", "failure_route[X]", "branch_route[X]", "onreply_route[X]", "reply_route"}[kind]
-	src := allModules + `modparam("xlog", "prefix", "")` + "\nmodparam(\"dispatcher\", \"flags\", 2)\n" + head + " {\n" + body + "\n}\n" + routes
+	src := allModules + `modparam("xlog", "prefix", "")` + "\nmodparam(\"dispatcher\", \"flags\", 2)\n" +
+		head + " {\n" + body + "\n}\n" + routes
 	if kind != RequestRoute {
 		src += "\nrequest_route { exit; }"
 	}

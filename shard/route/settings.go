@@ -42,8 +42,8 @@ type ControlSettings struct {
 	User, Group string
 }
 
-// ControlSocket is where commands come by: Network is unix, unixgram, tcp or udp, Address a path, or
-// host and port.
+// ControlSocket is where commands come by: Network is unix, unixgram, tcp or udp, Address a path,
+// or host and port.
 type ControlSocket struct{ Network, Address string }
 
 // LoadModule is one loadmodule line.

@@ -43,7 +43,8 @@ func (w *waiting) suspend(c *Ctx) Result {
 	}
 	s, r := c.Shard, c.Request
 	if s.Waits == nil || c.inner || r == nil || r.IsHTTP() || (InRequest|InFailure)>>c.kind&1 == 0 ||
-		r.M.Method == parser.ACK || r.M.Method == parser.CANCEL || r.Losing() != nil || c.waits >= ask.MaxWaits {
+		r.M.Method == parser.ACK || r.M.Method == parser.CANCEL || r.Losing() != nil ||
+		c.waits >= ask.MaxWaits {
 		return -1
 	}
 	c.question.Reset()

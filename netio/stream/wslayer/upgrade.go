@@ -72,8 +72,8 @@ func (s *Session) upgrade(in []byte, reply func([]byte)) []byte {
 	return in[end-had:]
 }
 
-// Upgrade is the response to an HTTP request, empty line included, that asks for an upgrade. refused
-// is why that is not granted; the response says it, and that the connection closes.
+// Upgrade is the response to an HTTP request, empty line included, that asks for an upgrade.
+// refused is why that is not granted; the response says it, and that the connection closes.
 func Upgrade(cfg *Config, head []byte) (request *Request, response []byte, refused *RefusedError) {
 	req, refused := cfg.judge(head)
 	if refused != nil {

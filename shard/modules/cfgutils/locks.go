@@ -199,7 +199,8 @@ func (s *state) locking(m *route.Module) {
 			}
 			return route.Truth(s.locks.try(s.locks.holder(c), key))
 		})
-	route.Func1(m, "unlock", in, key, "Unlocks a key. It does nothing where the run has lost the lock.",
+	route.Func1(m, "unlock", in, key,
+		"Unlocks a key. It does nothing where the run has lost the lock.",
 		func(c *route.Ctx, key []byte) route.Result {
 			if s.locks == nil {
 				return none(c)

@@ -1,5 +1,5 @@
-// Package corex adds branches, chooses sockets, sends copies and data, and has what else a script may
-// want of the core: Kamailio's module corex.
+// Package corex adds branches, chooses sockets, sends copies and data, and has what else a script
+// may want of the core: Kamailio's module corex.
 package corex
 
 import (

@@ -129,7 +129,10 @@ func TestNothingAllocated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(100, func() { p.Request(b.Ctx, b.Begin(b.Msg(), b.Source())); b.Core.Release() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() {
+		p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+		b.Core.Release()
+	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -31,7 +31,8 @@ func keep(c *route.Ctx, key *route.Key, flags uint64) route.Result {
 func flags(m *route.Module) {
 	beyond := func(n, _, _ int) (int, route.Result) { return n, -1 }
 	flag := route.Int("flag", 0, 63, "the flag", beyond)
-	route.Func1(m, "setxflag", route.Anywhere, flag, "Sets one of 64 further flags of the transaction.",
+	route.Func1(m, "setxflag", route.Anywhere, flag,
+		"Sets one of 64 further flags of the transaction.",
 		func(c *route.Ctx, n int) route.Result {
 			return keep(c, &extendedKey, kept(c, &extendedKey)|1<<n)
 		})

@@ -5,7 +5,8 @@ import (
 	"viaduct/shard/route/command"
 )
 
-// lists declares the commands that show where the server listens, and under which names it is known.
+// lists declares the commands that show where the server listens, and under which names it is
+// known.
 func lists(m *route.Module) {
 	set := m.Settings()
 	transportOf := func(t route.Transport) string {

@@ -9,7 +9,8 @@ import (
 )
 
 // selections are the functions that choose destinations.
-func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *hashing, force *bool) {
+func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *hashing,
+	force *bool) {
 	const in = route.InRequest | route.InFailure
 	refused := func(c *route.Ctx, uri bool) bool {
 		return !uri && !*force && c.HasDstURI()

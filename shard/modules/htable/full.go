@@ -8,8 +8,8 @@ import (
 	"viaduct/shm/table"
 )
 
-// fullness is what the log knows of a table that is full: one line when it begins to refuse entries,
-// and one when it has refused none for an interval.
+// fullness is what the log knows of a table that is full: one line when it begins to refuse
+// entries, and one when it has refused none for an interval.
 type fullness struct {
 	told    atomic.Bool
 	first   atomic.Uint64 // refusals before it was told

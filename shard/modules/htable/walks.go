@@ -10,9 +10,10 @@ import (
 	"viaduct/shm/table"
 )
 
-// A function that looks at every entry does so at once in a table of wholeWalk entries at most. In a
-// larger one the shard would stand still, so a goroutine beside the shards goes through the table,
-// and the run is held until it has ended. Where a run cannot be held, the shard does it all the same.
+// A function that looks at every entry does so at once in a table of wholeWalk entries at most. In
+// a larger one the shard would stand still, so a goroutine beside the shards goes through the
+// table, and the run is held until it has ended. Where a run cannot be held, the shard does it all
+// the same.
 
 // errand is what is done with the entries of a table.
 type errand byte
@@ -23,8 +24,8 @@ const (
 	empty  errand = 'e' // takes out all
 )
 
-// walks is the service that goes through tables. The question is an errand, the number of the table,
-// and the test: what it looks at, how, and the text that is compared with.
+// walks is the service that goes through tables. The question is an errand, the number of the
+// table, and the test: what it looks at, how, and the text that is compared with.
 type walks struct {
 	h     *module
 	slots chan struct{}

@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route"
 )
 
-// uniqueIDs declares $sruid. What it gives is unlike all that this server, or another one, has given
-// before: 64 random bits drawn at the start, the shard, and a count.
+// uniqueIDs declares $sruid. What it gives is unlike all that this server, or another one, has
+// given before: 64 random bits drawn at the start, the shard, and a count.
 func uniqueIDs(m *route.Module) {
 	type ids struct {
 		prefix []byte

@@ -1,6 +1,6 @@
-// Package permissions tells which addresses may do what: Kamailio's module permissions, its addresses
-// and trusted peers, which come from a file or from tables in the format of db_text, and its files of
-// rules about pairs of URIs.
+// Package permissions tells which addresses may do what: Kamailio's module permissions, its
+// addresses and trusted peers, which come from a file or from tables in the format of db_text, and
+// its files of rules about pairs of URIs.
 package permissions
 
 import (

@@ -348,7 +348,8 @@ func (f *ruleFiles) test(a command.Args) (any, error) {
 }
 
 // pair reads the files that a call names. It returns false after an error.
-func (f *ruleFiles) pair(b *route.Build, allow, deny route.Arg[string], byDefault bool) (*pair, bool) {
+func (f *ruleFiles) pair(b *route.Build, allow, deny route.Arg[string],
+	byDefault bool) (*pair, bool) {
 	var names [2]string
 	switch one, ok := allow.At(b, 0); {
 	case !ok:

@@ -60,7 +60,8 @@ func TestErrors(t *testing.T) {
 	f("timer", "name=x;intervall=5",
 		`rtimer.timer has "intervall", which means nothing here; the keys are name, interval, mode; did you mean interval?`)
 	f("timer", "name=x;5", `rtimer.timer has "5", which means nothing here; the keys are name, interval, mode`)
-	f("exec", "timer=a;rout=A", `rtimer.exec has "rout", which means nothing here; the keys are timer, route; did you mean route?`)
+	f("exec", "timer=a;rout=A",
+		`rtimer.exec has "rout", which means nothing here; the keys are timer, route; did you mean route?`)
 	f("exec", "timer=zz;route=A", `rtimer.exec names the timer zz, which no timer before declares`)
 	f("exec", "route=A", `rtimer.exec is "route=A"; it is such as "timer=x;route=NAME"`)
 	f("exec", "timer=a;route=AA", `there is no route[AA]; did you mean A?`)

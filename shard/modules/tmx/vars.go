@@ -16,7 +16,8 @@ func variables(m *route.Module) {
 		(*route.Ctx).ReplyStatus)
 	number("T_reply_last", "The same.", (*route.Ctx).ReplyStatus)
 	number("T_branch_idx", "The number of the branch in its routes; 0 in "+
-		"request_route, in failure_route how many there are, -1 in reply_route.", (*route.Ctx).BranchIndex)
+		"request_route, in failure_route how many there are, -1 in reply_route.",
+		(*route.Ctx).BranchIndex)
 	m.Var(route.Var{Name: "T_reply_reason",
 		Doc: "The reason phrase of that response, empty without one and for what was made here.",
 		Place: route.Place{NoRoom: true, Any: func(c *route.Ctx) route.Value {
