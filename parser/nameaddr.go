@@ -42,8 +42,9 @@ func (a *NameAddr) Address(b []byte) Span {
 	return span(int(a.Value.Off), end)
 }
 
-// Who is the Address of From or To. It returns false if that is missing, there twice or malformed.
-func (m *Message) Who(kind Kind) (Span, bool) {
+// FromOrToAddress is the Address of From or To. It returns false if that header is missing, there
+// twice or malformed.
+func (m *Message) FromOrToAddress(kind Kind) (Span, bool) {
 	a, r := m.FromOrTo(kind)
 	if r != OK {
 		return Span{}, false

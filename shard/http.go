@@ -90,7 +90,7 @@ func (w *worker) resumeHTTP(r *proxy.Request, p *parkedRun, a *ask.Answer) {
 // webSocketClosed tells the program that a WebSocket connection has ended. An event loop calls it.
 func (s *Server) webSocketClosed(e stream.Ended) {
 	workers := s.shared.workers.Load()
-	if workers == nil || !s.shared.gen.Load().program.Event(webSocketClosed).Heard() {
+	if workers == nil || !s.shared.gen.Load().program.Event(webSocketClosed).HasRoute() {
 		return
 	}
 	w := (*workers)[e.Conn%uint64(len(*workers))]

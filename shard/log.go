@@ -78,7 +78,7 @@ func (s *shared) raiseTarget(t *balance.Target, e balance.Event) {
 	if gen == nil || w == nil {
 		return
 	}
-	if event := gen.program.Event("dispatcher:" + e.String()); event.Heard() {
+	if event := gen.program.Event("dispatcher:" + e.String()); event.HasRoute() {
 		uri := []byte(t.URI)
 		w.later(func(c *route.Ctx) {
 			if gen.program == w.program { // otherwise a reload came in between

@@ -92,7 +92,7 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 
 // message is steps 5 and 6 for a message that this shard owns.
 func (w *worker) message(p *netio.Packet, reason parser.Reason) {
-	if w.program.HearsReceived() && reason != parser.Empty && reason != parser.TooLarge {
+	if w.program.HasReceivedRoute() && reason != parser.Empty && reason != parser.TooLarge {
 		w.step = stepDatagram
 		before := len(p.Data)
 		first := &p.Data[0]
@@ -138,7 +138,7 @@ func (w *worker) arrived(p *netio.Packet, reason parser.Reason) {
 // parseError runs event_route[core:receive-parse-error], if there is one, on a malformed message.
 // It returns false if the route has dropped or answered the message.
 func (w *worker) parseError(p *netio.Packet) (goOn bool) {
-	if !w.program.HearsParseErrors() {
+	if !w.program.HasParseErrorRoute() {
 		return true
 	}
 	r := &w.core.Request

@@ -102,7 +102,7 @@ func (s *Server) Reload(n Next) error {
 	}
 	s.shared.tables.Store(n.Targets) // first, so that shards that take the generation find them
 	if engine := s.Streams(); engine != nil {
-		engine.SetHTTP(n.Program.HearsHTTP())
+		engine.SetHTTP(n.Program.HasHTTPRoute())
 	}
 	s.publish(g)
 	close(s.quitBeside)

@@ -133,7 +133,7 @@ func (s *Server) startStreams() error {
 		return nil
 	}
 	c := s.cfg.Streams
-	c.Base, c.HTTP = len(s.group.Listeners()), s.cfg.Program.HearsHTTP()
+	c.Base, c.HTTP = len(s.group.Listeners()), s.cfg.Program.HasHTTPRoute()
 	engine, err := s.newEngine(c)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if c.tracing {
 		c.traceBranch(br, "the timer of a branch ended", "state", br.State().String())
 	}
-	if t := c.targetOf(br); t != nil && !br.Heard() && !c.tx.Spares(tx, br.Index()) {
+	if t := c.targetOf(br); t != nil && !br.HasResponse() && !c.tx.Spares(tx, br.Index()) {
 		c.suspect(t, br)
 	}
 	if tx.Answered() || tx.State() == txn.Terminated {
@@ -45,7 +45,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	if !tx.Canceled() { // else the caller does not wait for it
 		c.branchFailed(br, cause, "")
 	}
-	if !br.Heard() {
+	if !br.HasResponse() {
 		c.report(br, blocklist.Timeout, tx.Method())
 		if c.tx.TimeLeft(tx) && (c.nextAddress(tx, br, c.tx.Request(br), false) ||
 			c.failover(tx, br)) {
@@ -62,7 +62,7 @@ func (c *Core) BranchTimeout(tx *txn.Tx, br *txn.Branch) {
 	c.branchLost(tx, br, losing{status: 408, timedOut: true, sent: c.tx.Request(br)})
 	switch {
 	case c.undecided(tx):
-	case c.cfg.SilentTimeout && tx.Invite() && tx.Total() == 1 && !br.Heard() && !tx.Ours() &&
+	case c.cfg.SilentTimeout && tx.Invite() && tx.Total() == 1 && !br.HasResponse() && !tx.Ours() &&
 		!tx.Canceled() && c.failureRoute(tx) == 0:
 		c.count[CountSilent]++
 		c.tx.Terminate(tx)

@@ -60,8 +60,8 @@ func (c *Core) restore(tx *txn.Tx, m *parser.Message) {
 // restoreAddress replaces name and URI of a header of the response by those in the request was. The
 // parameters stay the response's.
 func (c *Core) restoreAddress(m *parser.Message, kind parser.Kind, was *parser.Message) {
-	asked, there := was.Who(kind)
-	is, same := m.Who(kind)
+	asked, there := was.FromOrToAddress(kind)
+	is, same := m.FromOrToAddress(kind)
 	if !there || !same {
 		return
 	}

@@ -6,18 +6,18 @@ import (
 	"viaduct/parser"
 )
 
-// Who is the From or To header of the current message: where its name and URI stand, and the text
-// that they leave with.
-type Who struct {
+// FromOrTo is the From or To header of the current message: where its name and URI stand, and the
+// text that they leave with.
+type FromOrTo struct {
 	at   parser.Span     // in the message
 	text []byte          // the name and URI that will be sent
 	is   parser.NameAddr // text, parsed
 }
 
-// Who reads From or To, including what the run has changed in it. It returns false if the header is
-// missing or malformed.
-func (c *Ctx) Who(kind parser.Kind) (w Who, ok bool) {
-	if w.at, ok = c.Msg.Who(kind); !ok {
+// FromOrTo reads From or To, including what the run has changed in it. It returns false if the
+// header is missing or malformed.
+func (c *Ctx) FromOrTo(kind parser.Kind) (w FromOrTo, ok bool) {
+	if w.at, ok = c.Msg.FromOrToAddress(kind); !ok {
 		return w, false
 	}
 	if c.Request == nil {
@@ -28,31 +28,31 @@ func (c *Ctx) Who(kind parser.Kind) (w Who, ok bool) {
 	if !ok {
 		w.text = c.Msg.Bytes(w.at)
 	}
-	return w, parseWho(w.text, &w.is)
+	return w, parseFromOrTo(w.text, &w.is)
 }
 
-func parseWho(text []byte, a *parser.NameAddr) bool {
+func parseFromOrTo(text []byte, a *parser.NameAddr) bool {
 	at := len(text) - len(bytes.TrimLeft(text, " \t\r\n")) // where a name was taken away
 	s := parser.Span{Off: uint32(at), Len: uint32(len(text) - at)}
 	return parser.ParseNameAddr(text, s, a) == parser.OK
 }
 
 // URI returns the URI that will be sent.
-func (w *Who) URI() []byte { return w.is.URI.Of(w.text) }
+func (w *FromOrTo) URI() []byte { return w.is.URI.Of(w.text) }
 
 // Text returns the name and URI that will be sent, without parameters.
-func (w *Who) Text() []byte { return w.text }
+func (w *FromOrTo) Text() []byte { return w.text }
 
-// SetWho gives From or To another name, another URI, or both. A nil argument leaves that part as it
-// is, and an empty name removes the name. It returns -1 if the header would then read as something
-// else: if uri is not a URI, or name has an unmatched quote.
-func (c *Ctx) SetWho(kind parser.Kind, name, uri []byte) Result {
-	return c.setWho(kind, name, uri, false)
+// SetFromOrTo gives From or To another name, another URI, or both. A nil argument leaves that part
+// as it is, and an empty name removes the name. It returns -1 if the header would then read as
+// something else: if uri is not a URI, or name has an unmatched quote.
+func (c *Ctx) SetFromOrTo(kind parser.Kind, name, uri []byte) Result {
+	return c.setFromOrTo(kind, name, uri, false)
 }
 
-// setWho is SetWho. If bare is set, the white space in front of the URI is removed too.
-func (c *Ctx) setWho(kind parser.Kind, name, uri []byte, bare bool) Result {
-	w, ok := c.Who(kind)
+// setFromOrTo is SetFromOrTo. If bare is set, the white space in front of the URI is removed too.
+func (c *Ctx) setFromOrTo(kind parser.Kind, name, uri []byte, bare bool) Result {
+	w, ok := c.FromOrTo(kind)
 	if !ok {
 		return -1
 	}
@@ -82,23 +82,23 @@ func (c *Ctx) setWho(kind parser.Kind, name, uri []byte, bare bool) Result {
 		}
 	}
 	var a parser.NameAddr
-	if !parseWho(b, &a) || a.Params.Len > 0 || a.CheckURI(b) != parser.OK ||
+	if !parseFromOrTo(b, &a) || a.Params.Len > 0 || a.CheckURI(b) != parser.OK ||
 		!bytes.Equal(a.URI.Of(b), uri) || !bytes.Equal(a.Display.Of(b), bytes.TrimSpace(name)) {
 		return -1
 	}
 	return c.Edit(w.at, b)
 }
 
-// SetWhoURI assigns to the URI of From or To. $null leaves it as it is, as in Kamailio.
-func (c *Ctx) SetWhoURI(kind parser.Kind, v Value) SetResult {
+// SetFromOrToURI assigns to the URI of From or To. $null leaves it as it is, as in Kamailio.
+func (c *Ctx) SetFromOrToURI(kind parser.Kind, v Value) SetResult {
 	if !v.IsText() {
 		return refusedUnless(v.IsNull())
 	}
-	return refusedUnless(len(v.S) > 0 && c.SetWho(kind, nil, v.S) > 0)
+	return refusedUnless(len(v.S) > 0 && c.SetFromOrTo(kind, nil, v.S) > 0)
 }
 
-// SetWhoName assigns to the name of From or To. $null removes it.
-func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
+// SetFromOrToName assigns to the name of From or To. $null removes it.
+func (c *Ctx) SetFromOrToName(kind parser.Kind, v Value) SetResult {
 	if !v.IsText() && !v.IsNull() {
 		return SetRefused
 	}
@@ -106,13 +106,13 @@ func (c *Ctx) SetWhoName(kind parser.Kind, v Value) SetResult {
 	if name == nil {
 		name = []byte{}
 	}
-	return refusedUnless(c.setWho(kind, name, nil, v.IsNull()) > 0)
+	return refusedUnless(c.setFromOrTo(kind, name, nil, v.IsNull()) > 0)
 }
 
-// SetWhoPart assigns to the user or the host of the URI of From or To. $null or an empty text
+// SetFromOrToPart assigns to the user or the host of the URI of From or To. $null or an empty text
 // removes the user; a host cannot be removed.
-func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
-	w, ok := c.Who(kind)
+func (c *Ctx) SetFromOrToPart(kind parser.Kind, which URIPart, v Value) SetResult {
+	w, ok := c.FromOrTo(kind)
 	if !ok || !v.IsText() && !v.IsNull() {
 		return SetRefused
 	}
@@ -149,7 +149,7 @@ func (c *Ctx) SetWhoPart(kind parser.Kind, which URIPart, v Value) SetResult {
 		which != UserPart && is.Port != u.Port {
 		return SetRefused
 	}
-	return refusedUnless(c.SetWho(kind, nil, uri.S) > 0)
+	return refusedUnless(c.SetFromOrTo(kind, nil, uri.S) > 0)
 }
 
 func refusedUnless(ok bool) SetResult {

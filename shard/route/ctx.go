@@ -231,7 +231,7 @@ func (p *Program) Request(c *Ctx, r *proxy.Request) Outcome {
 // has dropped r.
 func (p *Program) PreRouting(c *Ctx, r *proxy.Request) (goOn bool) {
 	e := p.core.preRouting
-	if !e.Heard() {
+	if !e.HasRoute() {
 		return true
 	}
 	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0

@@ -70,6 +70,6 @@ func (s *Shard) ListenerNamed(name []byte) int {
 	return -1
 }
 
-// NobodySent tells whether the current message is the made-up one that event routes run on if there
+// IsFaked tells whether the current message is the made-up one that event routes run on if there
 // is no real message.
-func (c *Ctx) NobodySent() bool { return c.own != nil && c.Msg == &c.own.m }
+func (c *Ctx) IsFaked() bool { return c.own != nil && c.Msg == &c.own.m }

@@ -62,8 +62,9 @@ func (p *Program) Event(name string) *Event {
 	return nil
 }
 
-// Heard tells whether the file has a route for the event. That is known by the time Open is called.
-func (e *Event) Heard() bool { return e != nil && e.rt != nil }
+// HasRoute tells whether the file has a route for the event. That is known by the time Open is
+// called.
+func (e *Event) HasRoute() bool { return e != nil && e.rt != nil }
 
 // Raise runs the event's route, if there is one, and tells whether it has run. In a run on a
 // request, the route runs on that request. In a run on a response, it runs when the shard is done
@@ -71,7 +72,7 @@ func (e *Event) Heard() bool { return e != nil && e.rt != nil }
 // uri, or to sip:you@kamailio.org if uri is empty (as in 5.6.3).
 func (e *Event) Raise(c *Ctx, uri []byte) bool {
 	switch {
-	case !e.Heard() || c.raised == maxRaised:
+	case !e.HasRoute() || c.raised == maxRaised:
 		return false
 	case c.Msg == nil:
 		return e.runOnOwn(c, uri)
@@ -93,7 +94,7 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 // sent. It returns the text to send, which the route may have changed, or nil if the route drops
 // the request. A changed text is valid until the batch is released.
 func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
-	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
+	if !e.HasRoute() || c.Msg != nil || c.raised == maxRaised {
 		return text
 	}
 	if c.own == nil {

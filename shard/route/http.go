@@ -21,13 +21,13 @@ func (m *Module) ServesHTTP(e *Event, serves func(target []byte) bool) {
 	m.http = &httpService{e, serves}
 }
 
-// HearsHTTP tells whether the file has a route for HTTP requests.
-func (p *Program) HearsHTTP() bool { return p.http != nil && p.http.event.Heard() }
+// HasHTTPRoute tells whether the file has a route for HTTP requests.
+func (p *Program) HasHTTPRoute() bool { return p.http != nil && p.http.event.HasRoute() }
 
 // HTTP runs the route for HTTP requests on r. served is false if there is no route, or if the
 // module does not serve the target.
 func (p *Program) HTTP(c *Ctx, r *proxy.Request) (o Outcome, served bool) {
-	if !p.HearsHTTP() || !p.http.serves(r.M.Bytes(r.M.URI)) {
+	if !p.HasHTTPRoute() || !p.http.serves(r.M.Bytes(r.M.URI)) {
 		return Ended, false
 	}
 	c.Acted, c.Unanswered, c.ReplyIgnore = false, false, 0
@@ -38,7 +38,7 @@ func (p *Program) HTTP(c *Ctx, r *proxy.Request) (o Outcome, served bool) {
 // RaiseFrom runs the event's route, if there is one, on a made-up request that has the source,
 // listener and connection of what the event is about. It tells whether the route has run.
 func (e *Event) RaiseFrom(c *Ctx, src *netio.Addr, listener int, conn uint64) bool {
-	if !e.Heard() || c.Msg != nil || c.raised == maxRaised {
+	if !e.HasRoute() || c.Msg != nil || c.raised == maxRaised {
 		return false
 	}
 	if c.own == nil {

@@ -34,8 +34,8 @@ func (c *Ctx) SetReceived(text []byte) bool {
 	return true
 }
 
-// HearsReceived tells whether the file has a route for Received.
-func (p *Program) HearsReceived() bool { return p.core.received.Heard() }
+// HasReceivedRoute tells whether the file has a route for Received.
+func (p *Program) HasReceivedRoute() bool { return p.core.received.HasRoute() }
 
 // ParseError runs event_route[core:receive-parse-error] on r, a malformed message. It returns false
 // if the route has dropped or answered it.
@@ -46,5 +46,5 @@ func (p *Program) ParseError(c *Ctx, r *proxy.Request) (goOn bool) {
 	return o != Dropped && !c.Acted
 }
 
-// HearsParseErrors tells whether the file has a route for ParseError.
-func (p *Program) HearsParseErrors() bool { return p.core.parseError.Heard() }
+// HasParseErrorRoute tells whether the file has a route for ParseError.
+func (p *Program) HasParseErrorRoute() bool { return p.core.parseError.HasRoute() }

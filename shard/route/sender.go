@@ -93,7 +93,7 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 		return false, 478
 	}
 	r.ForceListener(x.By)
-	if e := p.Event("tm:local-request"); e.Heard() && !e.raiseOurs(c, p, r) {
+	if e := p.Event("tm:local-request"); e.HasRoute() && !e.raiseOurs(c, p, r) {
 		return false, 477
 	}
 	return r.SendOurs(), r.FailureStatus()
@@ -138,7 +138,7 @@ func (p *Program) Finished(c *Ctx, f *proxy.Finished) {
 // request if there was no response.
 func (e *Event) RaiseFinished(c *Ctx, f *proxy.Finished) {
 	switch {
-	case !e.Heard():
+	case !e.HasRoute():
 	case f.M == nil:
 		e.Raise(c, nil)
 	default:

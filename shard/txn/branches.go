@@ -23,10 +23,10 @@ func (br *Branch) Redirect(to netio.Addr, listener int) {
 func (br *Branch) SentAt() int64 { return br.sentAt }
 
 // Provisional reports whether a provisional response came, a 100 included.
-func (br *Branch) Provisional() bool { return br.flags&brHeard != 0 }
+func (br *Branch) Provisional() bool { return br.flags&brProvisional != 0 }
 
-// Heard reports whether any response came back.
-func (br *Branch) Heard() bool { return br.status != 0 }
+// HasResponse reports whether any response came back.
+func (br *Branch) HasResponse() bool { return br.status != 0 }
 
 // Breadth returns the branch's share of the request's Max-Breadth.
 func (br *Branch) Breadth() int { return int(br.breadth) }

@@ -139,7 +139,7 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 		case status < 200:
 			first := br.state == Calling
 			br.state = Proceeding
-			br.flags |= brHeard
+			br.flags |= brProvisional
 			if br.flags&brCancelled == 0 && (first || status > 100 && t.restartC) {
 				// §16.7 step 2: Timer C starts with the first provisional and again with each but a
 				// 100.
@@ -194,7 +194,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 	}
 	br.status = uint16(status)
 	if status < 200 {
-		br.flags |= brHeard
+		br.flags |= brProvisional
 		if br.state == Trying {
 			br.state = Proceeding
 			br.intervalMs = uint32(t.timers.T2.Milliseconds()) // Timer E runs on at T2

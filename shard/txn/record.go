@@ -75,7 +75,7 @@ const (
 	brEnded         // given back; the record only waits for Reclaim
 	// its CANCEL was made a second time, after a panic stopped the first
 	brCancelAgain
-	brHeard // a provisional response came, a 100 included
+	brProvisional // a provisional response came, a 100 included
 	// it timed out or its request did not arrive: that is its outcome, whatever still comes
 	brLost
 	// an INVITE that timed out and is kept for a while longer, see giveUp

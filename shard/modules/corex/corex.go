@@ -28,7 +28,7 @@ func Define(m *route.Module) {
 	lists(m)
 	route.Func0(m, "is_faked_msg", route.Anywhere,
 		"Tells whether the message is one that events are run on where there is no other.",
-		func(c *route.Ctx) route.Result { return route.Truth(c.NobodySent()) })
+		func(c *route.Ctx) route.Result { return route.Truth(c.IsFaked()) })
 
 	m.Func(route.Func{Name: "append_branch", In: route.InRequest | route.InFailure,
 		Args: []route.AnyArg{uriArg, qArg},

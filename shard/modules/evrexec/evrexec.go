@@ -137,7 +137,7 @@ func (h *module) command(a command.Args) (any, error) {
 	name, ok := strings.CutPrefix(a.Text(0), prefix)
 	e, s := h.event.Named(name), h.first.Load()
 	switch {
-	case !ok || !e.Heard():
+	case !ok || !e.HasRoute():
 		return nil, command.Faultf(404, "there is no event_route[%s] of the module evrexec", a.Text(0))
 	case s == nil || s.Later == nil:
 		return nil, command.Faultf(500, "the server is not started yet")

@@ -33,7 +33,7 @@ func (h *module) events(m *route.Module) {
 // listen notes which tables have an event route: whose entries have to be told of.
 func (h *module) listen() {
 	for _, t := range h.tables {
-		if t.expired = h.expired.Named(t.name); t.expired.Heard() {
+		if t.expired = h.expired.Named(t.name); t.expired.HasRoute() {
 			h.heard, h.tellEvery = append(h.heard, t), tellEvery
 		}
 	}
@@ -44,7 +44,7 @@ func (h *module) listen() {
 func (h *module) takeOut(now int64) {
 	for _, t := range h.tables {
 		h.lookFull(t)
-		for done := t.expired.Heard(); !done; {
+		for done := t.expired.HasRoute(); !done; {
 			_, done = t.t.Expire(now, endedAtOnce, nil)
 		}
 	}

@@ -33,17 +33,17 @@ func who(m *route.Module) {
 			}
 		}
 		written("u", "The URI", h.uri,
-			func(c *route.Ctx, v route.Value) route.SetResult { return c.SetWhoURI(h.kind, v) })
+			func(c *route.Ctx, v route.Value) route.SetResult { return c.SetFromOrToURI(h.kind, v) })
 		written("U", "The user", pick(h.parsed, userOf),
 			func(c *route.Ctx, v route.Value) route.SetResult {
-				return c.SetWhoPart(h.kind, route.UserPart, v)
+				return c.SetFromOrToPart(h.kind, route.UserPart, v)
 			})
 		written("d", "The host", pick(h.parsed, hostOf),
 			func(c *route.Ctx, v route.Value) route.SetResult {
-				return c.SetWhoPart(h.kind, route.HostPart, v)
+				return c.SetFromOrToPart(h.kind, route.HostPart, v)
 			})
 		written("n", "The name", piece(func(a *parser.NameAddr) parser.Span { return a.Display }),
-			func(c *route.Ctx, v route.Value) route.SetResult { return c.SetWhoName(h.kind, v) })
+			func(c *route.Ctx, v route.Value) route.SetResult { return c.SetFromOrToName(h.kind, v) })
 		textVar(m, h.letter+"t", "The tag of "+h.name+".",
 			piece(func(a *parser.NameAddr) parser.Span { return a.Tag }))
 	}

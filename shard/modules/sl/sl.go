@@ -22,7 +22,7 @@ func Define(m *route.Module) {
 			return r
 		}
 		sent.Add(c)
-		if local.Heard() {
+		if local.HasRoute() {
 			local.Raise(c, nil)
 		}
 		return r

@@ -159,7 +159,7 @@ func (u *replacing) avps(b *route.Build) (a avps, ok bool) {
 // was replaced before.
 func (u *replacing) replace(c *route.Ctx, h *header, display, uri []byte,
 	avp *route.Place) route.Result {
-	w, ok := c.Who(h.kind)
+	w, ok := c.FromOrTo(h.kind)
 	if !ok {
 		return -1
 	}
@@ -174,7 +174,7 @@ func (u *replacing) replace(c *route.Ctx, h *header, display, uri []byte,
 	if display == nil && uri == nil {
 		return 1
 	}
-	if r := c.SetWho(h.kind, display, uri); r <= 0 || *u.mode == restoreNone {
+	if r := c.SetFromOrTo(h.kind, display, uri); r <= 0 || *u.mode == restoreNone {
 		return r
 	}
 	if uri != nil {
@@ -194,7 +194,7 @@ func (u *replacing) replace(c *route.Ctx, h *header, display, uri []byte,
 // what it was.
 func (u *replacing) changed(c *route.Ctx, h *header, avp *route.Place) route.Result {
 	if avp != nil {
-		at, _ := c.Msg.Who(h.kind)
+		at, _ := c.Msg.FromOrToAddress(h.kind)
 		if r := avp.Put(c, route.TextValue(c.Msg.Bytes(at))); r <= 0 {
 			return r
 		}
@@ -233,7 +233,7 @@ func (u *replacing) restore(c *route.Ctx, h *header, avps *avps) route.Result {
 			h = &fromHeader
 		}
 	}
-	if _, ok := c.Msg.Who(h.kind); !ok {
+	if _, ok := c.Msg.FromOrToAddress(h.kind); !ok {
 		return -1
 	}
 	uri, ok := u.decode(c.Room(), value, h.uri(c))
@@ -241,7 +241,7 @@ func (u *replacing) restore(c *route.Ctx, h *header, avps *avps) route.Result {
 		return -1
 	}
 	c.Built(uri)
-	if r := c.SetWho(h.kind, nil, uri); r <= 0 {
+	if r := c.SetFromOrTo(h.kind, nil, uri); r <= 0 {
 		return r
 	}
 	avp := avps.from
